@@ -1,0 +1,7 @@
+"""Who asks, what they may see, and the record of what they did."""
+
+from gis_service.access.actor import SYSTEM, Actor
+from gis_service.access.audit import record
+from gis_service.access.visibility import visible
+
+__all__ = ["SYSTEM", "Actor", "record", "visible"]

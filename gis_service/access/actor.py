@@ -1,0 +1,88 @@
+"""The actor under whose name every request, command and job runs.
+
+Until sign-in exists the demo actors are rows of the ``actor`` table, offered on loopback only.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import sqlalchemy as sa
+
+from gis_service.errors import NotFoundError
+from gis_service.store import tables as t
+
+
+@dataclass(frozen=True)
+class Actor:
+    """
+    Someone who asks.
+
+    Attributes
+    ----------
+    actor_id
+        Row of the ``actor`` table.
+    role
+        One of ``tables.ROLES``.
+    areas
+        Grid ids of any level; None is the whole county.
+    """
+
+    actor_id: int
+    name: str
+    name_en: str
+    role: str
+    areas: tuple[int, ...] | None = None
+
+
+SYSTEM: Final = Actor(1, "系统", "System", "county_office")
+"""Commands run on the machine itself; row 1 of the table, written by the first migration."""
+
+
+def find_actor(connection: sa.Connection, actor_id: int) -> Actor:
+    """
+    Read one actor.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor_id
+        Whose.
+
+    Returns
+    -------
+    Actor
+        The row as it stands.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such actor.
+    """
+    row = connection.execute(sa.select(t.actor).where(t.actor.c.actor_id == actor_id)).first()
+    if row is None:
+        raise NotFoundError("access.no_actor", actor=actor_id)
+    return _from_row(row)
+
+
+def demo_actors(connection: sa.Connection) -> list[Actor]:
+    """
+    List the actors the page's menu offers until sign-in exists.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+
+    Returns
+    -------
+    list of Actor
+        In the order they were made.
+    """
+    query = sa.select(t.actor).where(t.actor.c.is_demo).order_by(t.actor.c.actor_id)
+    return [_from_row(row) for row in connection.execute(query)]
+
+
+def _from_row(row: sa.Row[tuple[object, ...]]) -> Actor:
+    areas = None if row.areas is None else tuple(row.areas)
+    return Actor(row.actor_id, row.name, row.name_en, row.role, areas)

@@ -1,0 +1,63 @@
+"""What an actor may see of the tables that hold people and trouble.
+
+Every read of households, officers, incidents and hazards is filtered by :func:`visible`. Areas
+become the ids of base grids first: an id filter keeps its index under row-level security, a
+spatial filter does not.
+"""
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from gis_service.access.actor import Actor
+from gis_service.store import tables as t
+
+_SEEN_BY: Final[dict[str, frozenset[str]]] = {
+    "household": frozenset({"county_office", "planner", "dispatcher", "analyst", "grid_officer"}),
+    "hazard": frozenset({"county_office", "planner", "dispatcher", "analyst", "grid_officer"}),
+    "incident": frozenset({"county_office", "planner", "dispatcher", "analyst", "grid_officer"}),
+    "officer": frozenset({"county_office", "planner", "dispatcher", "analyst", "grid_officer"}),
+}
+
+
+def visible(actor: Actor, table: sa.Table) -> sa.ColumnElement[bool]:
+    """
+    Say which rows of a table an actor may see, as a condition for the query.
+
+    Parameters
+    ----------
+    actor
+        Who asks.
+    table
+        ``household``, ``hazard``, ``incident`` or ``officer`` of the store, not an alias.
+
+    Returns
+    -------
+    sqlalchemy condition
+        True for those who answer for the whole county; for others the base grids of their areas;
+        false where the role sees none of it. Officers are seen with the grids they serve.
+    """
+    if actor.role not in _SEEN_BY[table.name]:
+        return sa.false()
+    if actor.areas is None:
+        return sa.true()
+    if table is t.officer:
+        served = sa.select(t.grid_duty.c.officer_id).where(
+            t.grid_duty.c.grid_id.in_(_grids_below(actor.areas)),
+        )
+        return t.officer.c.officer_id.in_(served)
+    column: sa.ColumnElement[bool] = table.c.base_grid_id.in_(_grids_below(actor.areas))
+    return column
+
+
+def _grids_below(areas: tuple[int, ...]) -> sa.Select[tuple[int]]:
+    """Walk today's hierarchy down from the areas; the areas themselves are in the answer."""
+    today = sa.func.gis_today()
+    start = sa.select(sa.func.unnest(sa.literal(list(areas), sa.ARRAY(sa.BigInteger))).label("id"))
+    below = start.cte("below", recursive=True)
+    child = sa.select(t.grid_state.c.grid_id).where(
+        t.grid_state.c.parent_grid_id == below.c.id,
+        t.grid_state.c.valid.op("@>")(today),
+    )
+    tree = below.union_all(child)
+    return sa.select(tree.c.id)

@@ -1,0 +1,119 @@
+"""What can go wrong: one tree, each class with its HTTP status and its exit code.
+
+An error carries a message key and values, so that it is said in the reader's language, and the
+place (row, feature, field). It never carries personal data.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
+from gis_service.messages import Language, text
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in the input something is wrong."""
+
+    row: int | None = None
+    feature: str | None = None
+    field: str | None = None
+
+    def as_dict(self) -> dict[str, object]:
+        """
+        Name only what is known.
+
+        Returns
+        -------
+        dict
+            The known ones of ``row``, ``feature``, ``field``.
+        """
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+class GisError(Exception):
+    """
+    The root: something that we can name.
+
+    Parameters
+    ----------
+    key
+        The message key; ``web/messages/*/*.json`` says it in words.
+    place
+        Where in the input.
+    **values
+        What fills the message's placeholders.
+    """
+
+    kind: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, key: str, /, *, place: Place | None = None, **values: object) -> None:
+        self.key = key
+        self.values = values
+        self.place = place or Place()
+        super().__init__(text(key, "en", **values))
+
+    def say(self, language: Language) -> str:
+        """
+        Put the error into words.
+
+        Parameters
+        ----------
+        language
+            The reader's.
+
+        Returns
+        -------
+        str
+            What is wrong, where, and what would be right.
+        """
+        return text(self.key, language, **self.values)
+
+
+class InputError(GisError):
+    """What was handed in cannot be taken as it is."""
+
+    kind = "bad-input"
+    status = 422
+    exit_code = 2
+
+
+class NotFoundError(GisError):
+    """What was asked for is not there."""
+
+    kind = "not-found"
+    status = 404
+    exit_code = 3
+
+
+class NotAllowedError(GisError):
+    """The actor may not do or see this."""
+
+    kind = "not-allowed"
+    status = 403
+    exit_code = 4
+
+
+class ConflictError(GisError):
+    """The state does not allow this now."""
+
+    kind = "conflict"
+    status = 409
+    exit_code = 5
+
+
+class StoreError(GisError):
+    """The database is absent, too old, or not ours."""
+
+    kind = "store"
+    status = 503
+    exit_code = 6
+
+
+class SetupError(GisError):
+    """Something this machine lacks."""
+
+    kind = "setup"
+    status = 503
+    exit_code = 7

@@ -1,0 +1,1 @@
+"""Files in: what a file holds becomes frames, frames become rows, and what is refused is listed."""

@@ -1,0 +1,171 @@
+"""What a county hands in, as tables in memory: the one form between any source and the store.
+
+Readers (OpenStreetMap, the demo county, later every file format) make these; ``ingest.write`` puts
+them into the store. All coordinates are CGCS2000 lon, lat in degrees. A ``key`` column is the
+source's own stable name of the row. Days are ``datetime.date``; ``valid_to`` is exclusive, None
+is open.
+"""
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+import pandas as pd
+
+COLUMNS: Final[dict[str, tuple[str, ...]]] = {
+    # geometry: shapely (Multi)Polygon or None
+    "admin_units": (
+        "code",
+        "name",
+        "level",
+        "parent_code",
+        "source_list",
+        "urban_rural_class",
+        "valid_from",
+        "valid_to",
+        "geometry",
+    ),
+    "road_nodes": ("node_id", "lon", "lat"),
+    # geometry: shapely LineString from source_node to target_node; oneway 0, 1 or -1
+    "road_edges": (
+        "edge_id",
+        "source_node",
+        "target_node",
+        "road_class",
+        "name",
+        "oneway",
+        "maxspeed_kmh",
+        "bridge",
+        "tunnel",
+        "dual_carriageway",
+        "roundabout",
+        "foot",
+        "motor",
+        "geometry",
+    ),
+    # footprint: shapely (Multi)Polygon or None; lon, lat lie on its surface
+    "buildings": ("key", "name", "address", "kind", "storeys", "lon", "lat", "footprint"),
+    "households": (
+        "key",
+        "building_key",
+        "street",
+        "house_number",
+        "group_number",
+        "room",
+        "head_name",
+        "phone",
+        "people",
+        "care_tags",
+        "lon",
+        "lat",
+    ),
+    "premises": (
+        "key",
+        "name",
+        "kind",
+        "grade",
+        "responsible_name",
+        "phone",
+        "building_key",
+        "lon",
+        "lat",
+    ),
+    "facilities": (
+        "key",
+        "kind",
+        "name",
+        "address",
+        "phone",
+        "grade",
+        "turnout_minutes",
+        "lon",
+        "lat",
+    ),
+    "hazards": (
+        "key",
+        "kind",
+        "grade",
+        "status",
+        "note",
+        "premises_key",
+        "found_on",
+        "due_on",
+        "rectified_on",
+        "closed_on",
+        "lon",
+        "lat",
+    ),
+    "incidents": (
+        "key",
+        "kind",
+        "status",
+        "text",
+        "reported_at",
+        "closed_at",
+        "reporter_name",
+        "reporter_phone",
+        "lon",
+        "lat",
+    ),
+    "officers": (
+        "key",
+        "name",
+        "phone",
+        "full_time",
+        "valid_from",
+        "valid_to",
+        "lon",
+        "lat",
+    ),
+    # grid_key: the key of a grid of any level in the boundaries that are published with it
+    "duties": ("officer_key", "grid_key", "role", "post", "valid_from", "valid_to"),
+    "leaves": ("officer_key", "valid_from", "valid_to"),
+    # geometry: shapely (Multi)Polygon
+    "land_cover": ("key", "kind", "name", "geometry"),
+}
+
+
+def empty(name: str) -> pd.DataFrame:
+    """
+    Make a frame without rows.
+
+    Parameters
+    ----------
+    name
+        One of :data:`COLUMNS`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The right columns, no row.
+    """
+    return pd.DataFrame({column: pd.Series(dtype=object) for column in COLUMNS[name]})
+
+
+@dataclass
+class CountyFrames:
+    """Everything of a region but its grids; each attribute has the columns of :data:`COLUMNS`."""
+
+    admin_units: pd.DataFrame = field(default_factory=partial(empty, "admin_units"))
+    road_nodes: pd.DataFrame = field(default_factory=partial(empty, "road_nodes"))
+    road_edges: pd.DataFrame = field(default_factory=partial(empty, "road_edges"))
+    buildings: pd.DataFrame = field(default_factory=partial(empty, "buildings"))
+    households: pd.DataFrame = field(default_factory=partial(empty, "households"))
+    premises: pd.DataFrame = field(default_factory=partial(empty, "premises"))
+    facilities: pd.DataFrame = field(default_factory=partial(empty, "facilities"))
+    hazards: pd.DataFrame = field(default_factory=partial(empty, "hazards"))
+    incidents: pd.DataFrame = field(default_factory=partial(empty, "incidents"))
+    officers: pd.DataFrame = field(default_factory=partial(empty, "officers"))
+    duties: pd.DataFrame = field(default_factory=partial(empty, "duties"))
+    leaves: pd.DataFrame = field(default_factory=partial(empty, "leaves"))
+    land_cover: pd.DataFrame = field(default_factory=partial(empty, "land_cover"))
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One row or feature that could not be taken, and why, in words for the person who sent it."""
+
+    reason: str
+    row: int | None = None
+    feature: str | None = None
+    field: str | None = None

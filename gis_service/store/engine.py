@@ -1,0 +1,124 @@
+"""The engine and the one way to open a transaction: under the name of an actor.
+
+Every transaction sets ``gis.actor_id`` and ``gis.actor_role`` for itself, so that triggers and,
+later, row-level security know who asks.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+
+from gis_service.errors import StoreError
+
+MINIMUM_POSTGRESQL = 140000
+MINIMUM_POSTGIS = (3, 1)
+
+
+class ActorLike(Protocol):
+    """What the store needs to know of an actor."""
+
+    @property
+    def actor_id(self) -> int:
+        """Row of the actor table."""
+
+    @property
+    def role(self) -> str:
+        """One of ``tables.ROLES``."""
+
+
+class Store:
+    """
+    A connection pool to one database, as the role that owns nothing.
+
+    Parameters
+    ----------
+    url
+        SQLAlchemy URL (psycopg2).
+    pooled
+        False opens a connection for each transaction, for short commands and tests.
+    """
+
+    def __init__(self, url: sa.URL | str, *, pooled: bool = True) -> None:
+        options: dict[str, Any] = {"pool_pre_ping": True, "pool_size": 8} if pooled else {}
+        if not pooled:
+            options["poolclass"] = NullPool
+        self.url = sa.make_url(url)
+        self.engine = sa.create_engine(
+            self.url, connect_args={"application_name": "gis_service"}, **options
+        )
+
+    @contextmanager
+    def transaction(self, actor: ActorLike) -> Iterator[sa.Connection]:
+        """
+        Open a transaction in an actor's name; commit at the end, roll back on an error.
+
+        Parameters
+        ----------
+        actor
+            Who asks.
+
+        Yields
+        ------
+        sqlalchemy.Connection
+            Valid inside the block only.
+
+        Raises
+        ------
+        StoreError
+            The database cannot be reached.
+        """
+        try:
+            connection = self.engine.connect()
+        except sa.exc.OperationalError as error:
+            raise StoreError("store.unreachable", reason=str(error.orig).strip()) from error
+        with connection, connection.begin():
+            connection.execute(
+                sa.select(
+                    sa.func.set_config("gis.actor_id", str(actor.actor_id), True),  # noqa: FBT003
+                    sa.func.set_config("gis.actor_role", actor.role, True),  # noqa: FBT003
+                )
+            )
+            yield connection
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self.engine.dispose()
+
+
+def check_server(connection: sa.Connection) -> tuple[str, str]:
+    """
+    Refuse a server that is too old for us.
+
+    Parameters
+    ----------
+    connection
+        To the database in which the tables stand or will stand.
+
+    Returns
+    -------
+    postgresql, postgis
+        Version texts.
+
+    Raises
+    ------
+    StoreError
+        PostgreSQL below 14, PostGIS absent or below 3.1.
+    """
+    number = int(connection.scalar(sa.text("SHOW server_version_num")) or 0)
+    version = str(connection.scalar(sa.text("SHOW server_version")))
+    if number < MINIMUM_POSTGRESQL:
+        raise StoreError("store.postgresql_too_old", version=version)
+    postgis = connection.scalar(
+        sa.text(
+            "SELECT coalesce((SELECT extversion FROM pg_extension WHERE extname = 'postgis'),"
+            " (SELECT default_version FROM pg_available_extensions WHERE name = 'postgis'))"
+        )
+    )
+    if postgis is None:
+        raise StoreError("store.no_postgis")
+    if tuple(int(part) for part in str(postgis).split(".")[:2]) < MINIMUM_POSTGIS:
+        raise StoreError("store.postgis_too_old", version=postgis)
+    return version, str(postgis)

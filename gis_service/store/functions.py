@@ -1,0 +1,74 @@
+"""SQL functions, triggers and grants, as text; migrations run them, nothing else does.
+
+The responsible grid of a point has one rule, here and in :mod:`gis_service.grids.locator`; a test
+holds the two equal.
+"""
+
+from typing import Final
+
+TODAY: Final = """
+CREATE FUNCTION gis_today() RETURNS date LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT coalesce(nullif(current_setting('gis.today', true), '')::date,
+                    (now() AT TIME ZONE 'Asia/Shanghai')::date)
+$$;
+COMMENT ON FUNCTION gis_today() IS
+    'The day in Asia/Shanghai; the setting gis.today replays another day.';
+"""
+
+GRID_AT: Final = """
+CREATE FUNCTION gis_grid_at(place geometry, scheme text DEFAULT 'base', on_day date DEFAULT NULL)
+RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT min(state.grid_id)
+    FROM grid_state AS state
+    JOIN grid_scheme USING (scheme_id)
+    WHERE grid_scheme.code = scheme
+      AND state.rank = (SELECT max(rank) FROM grid_level
+                        WHERE grid_level.scheme_id = grid_scheme.scheme_id AND tessellates)
+      AND state.valid @> coalesce(on_day, gis_today())
+      AND ST_Intersects(state.geom, place)
+$$;
+COMMENT ON FUNCTION gis_grid_at(geometry, text, date) IS
+    'The grid that answers for a place on a day: the one that holds it, on a border the lowest id.';
+"""
+
+APPEND_ONLY: Final = """
+CREATE FUNCTION gis_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'table % is append-only', TG_TABLE_NAME
+        USING ERRCODE = 'insufficient_privilege';
+END $$;
+CREATE TRIGGER event_append_only BEFORE UPDATE OR DELETE ON event
+    FOR EACH ROW EXECUTE FUNCTION gis_refuse_change();
+CREATE TRIGGER event_not_truncated BEFORE TRUNCATE ON event
+    FOR EACH STATEMENT EXECUTE FUNCTION gis_refuse_change();
+CREATE TRIGGER grid_code_kept BEFORE UPDATE OR DELETE ON grid_code
+    FOR EACH ROW EXECUTE FUNCTION gis_refuse_change();
+"""
+
+VERSION_NOTICE: Final = """
+CREATE FUNCTION gis_tell_version() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('gis_version', NEW.scheme_id::text);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER grid_version_told AFTER INSERT ON grid_version
+    FOR EACH ROW EXECUTE FUNCTION gis_tell_version();
+"""
+
+GRANTS: Final = """
+GRANT USAGE ON SCHEMA public TO gis_service;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO gis_service;
+GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO gis_service;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO gis_service;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public
+    GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO gis_service;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO gis_service;
+REVOKE UPDATE, DELETE, TRUNCATE ON event FROM gis_service;
+REVOKE UPDATE, DELETE, TRUNCATE ON grid_code FROM gis_service;
+REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM gis_service;
+"""
+
+SYSTEM_ACTOR: Final = """
+INSERT INTO actor (actor_id, name, name_en, role) VALUES (1, '系统', 'System', 'county_office');
+SELECT setval(pg_get_serial_sequence('actor', 'actor_id'), 1);
+"""

@@ -1,0 +1,122 @@
+"""Bring a database to the tables of this release, from the first migration on.
+
+Runs as the owner role; the service's role owns nothing and is granted what it needs.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from gis_service.errors import StoreError
+from gis_service.store.engine import check_server
+
+_LOCK: Final = 4_906_112  # an arbitrary number: one migration at a time in a database
+ROLES: Final = ("gis_owner", "gis_service")
+
+
+@dataclass(frozen=True)
+class MigrationState:
+    """Which migration a database stands at, and which this release brings."""
+
+    current: str | None
+    head: str | None
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def state(connection: sa.Connection) -> MigrationState:
+    """
+    Compare a database with this release.
+
+    Parameters
+    ----------
+    connection
+        To the database.
+
+    Returns
+    -------
+    MigrationState
+        Equal ids when the database is up to date.
+    """
+    current = MigrationContext.configure(connection).get_current_revision()
+    return MigrationState(current, ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def upgrade(admin_url: sa.URL | str) -> MigrationState:
+    """
+    Make extensions and roles where they lack, then run the missing migrations as the owner.
+
+    Parameters
+    ----------
+    admin_url
+        A login that may create extensions and roles, or one that is a member of ``gis_owner`` in a
+        database where an administrator has made both already.
+
+    Returns
+    -------
+    MigrationState
+        What the database stands at now.
+
+    Raises
+    ------
+    StoreError
+        The server is too old, or the login may not do what is missing (the message names it).
+    """
+    engine = sa.create_engine(admin_url, poolclass=sa.pool.NullPool)
+    try:
+        with engine.connect() as connection:
+            _migrate(connection)
+            return state(connection)
+    except sa.exc.OperationalError as error:
+        raise StoreError("store.unreachable", reason=str(error.orig).strip()) from error
+    finally:
+        engine.dispose()
+
+
+def _migrate(connection: sa.Connection) -> None:
+    with connection.begin():
+        check_server(connection)
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        try:
+            _prepare(connection)
+        except sa.exc.ProgrammingError as error:
+            raise StoreError("store.may_not_prepare", reason=str(error.orig).strip()) from error
+        connection.execute(sa.text("SET LOCAL ROLE gis_owner"))
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _prepare(connection: sa.Connection) -> None:
+    for extension in ("postgis", "btree_gist", "pg_trgm"):
+        there = connection.scalar(
+            sa.text("SELECT 1 FROM pg_extension WHERE extname = :name"), {"name": extension}
+        )
+        if there is None:
+            connection.execute(sa.text(f"CREATE EXTENSION {extension}"))
+    for role in ROLES:
+        there = connection.scalar(
+            sa.text("SELECT 1 FROM pg_roles WHERE rolname = :name"), {"name": role}
+        )
+        if there is None:
+            login = "LOGIN" if role == "gis_service" else "NOLOGIN"
+            connection.execute(sa.text(f"CREATE ROLE {role} {login}"))
+    may_create = connection.scalar(
+        sa.text("SELECT has_schema_privilege('gis_owner', 'public', 'CREATE')")
+    )
+    if not may_create:
+        connection.execute(sa.text("GRANT USAGE, CREATE ON SCHEMA public TO gis_owner"))
+    member = connection.scalar(sa.text("SELECT pg_has_role(current_user, 'gis_owner', 'MEMBER')"))
+    if not member:
+        connection.execute(sa.text("GRANT gis_owner TO CURRENT_USER"))

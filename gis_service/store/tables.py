@@ -1,0 +1,755 @@
+"""The tables, one definition each; rooms build their queries on these and on nothing else.
+
+Geometry is stored in EPSG:4490 (lon, lat). A ``valid`` column is a half-open range of days in
+Asia/Shanghai. What must never be wrong is a constraint here, not a habit of the code above.
+"""
+
+import sqlalchemy as sa
+from geoalchemy2 import Geometry
+from sqlalchemy.dialects.postgresql import (
+    ARRAY,
+    DATERANGE,
+    JSONB,
+    REAL,
+    ExcludeConstraint,
+)
+
+SRID = 4490
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    },
+)
+
+INCIDENT_STATES = (
+    "reported",
+    "accepted",
+    "dispatched",
+    "handled",
+    "verified",
+    "closed",
+    "returned",
+)
+HAZARD_STATES = ("found", "rectifying", "rectified", "handed_over", "closed")
+FACILITY_KINDS = (
+    "service_centre",
+    "police_room",
+    "clinic",
+    "grocery",
+    "bank",
+    "school",
+    "fire_station",
+    "mini_fire_station",
+    "water_source",
+)
+ROAD_CLASSES = (
+    "motorway",
+    "trunk",
+    "primary",
+    "secondary",
+    "tertiary",
+    "unclassified",
+    "residential",
+    "living_street",
+    "service",
+    "track",
+    "path",
+    "footway",
+    "cycleway",
+    "steps",
+    "pedestrian",
+    "ferry",
+)
+OBJECT_KINDS = ("household", "building", "premises", "hazard", "incident")
+ROLES = ("county_office", "planner", "dispatcher", "analyst", "grid_officer", "visitor")
+JOB_STATES = ("waiting", "running", "done", "failed", "cancelled")
+
+
+def _one_of(column: str, values: tuple[str, ...], name: str) -> sa.CheckConstraint:
+    allowed = ", ".join(f"'{value}'" for value in values)
+    return sa.CheckConstraint(f"{column} IN ({allowed})", name=name)
+
+
+def _serial(name: str) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger, sa.Identity(always=False), primary_key=True)
+
+
+def _geometry(name: str, kind: str, *, nullable: bool = False) -> sa.Column[object]:
+    # Spatial indexes are declared below with their own names, so that Alembic sees them.
+    return sa.Column(name, Geometry(kind, srid=SRID, spatial_index=False), nullable=nullable)
+
+
+def _valid() -> sa.Column[object]:
+    return sa.Column("valid", DATERANGE, nullable=False)
+
+
+def _not_empty() -> sa.CheckConstraint:
+    return sa.CheckConstraint("NOT isempty(valid)", name="valid_not_empty")
+
+
+# --- who asks ----------------------------------------------------------------------------------
+
+actor = sa.Table(
+    "actor",
+    metadata,
+    _serial("actor_id"),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("name_en", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("is_demo", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column(
+        "areas",
+        ARRAY(sa.BigInteger),
+        comment="grid ids of any level; NULL means the whole county",
+    ),
+    _one_of("role", ROLES, "role_known"),
+    comment="Who may ask: a person or a service account, with a role and the areas it answers for.",
+)
+
+event = sa.Table(
+    "event",
+    metadata,
+    _serial("event_id"),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("actor_id", sa.BigInteger, nullable=False),
+    sa.Column("actor_role", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("object_kind", sa.Text, nullable=False),
+    sa.Column("object_id", sa.Text),
+    sa.Column("before", JSONB),
+    sa.Column("after", JSONB),
+    sa.Index("ix_event_object", "object_kind", "object_id"),
+    sa.Index("ix_event_at", "at"),
+    comment="What happened, appended only: a trigger refuses UPDATE, DELETE and TRUNCATE.",
+)
+
+# --- land: administration, schemes, grids ------------------------------------------------------
+
+admin_unit = sa.Table(
+    "admin_unit",
+    metadata,
+    _serial("admin_unit_id"),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("level", sa.Text, nullable=False),
+    sa.Column("parent_id", sa.BigInteger, sa.ForeignKey("admin_unit.admin_unit_id")),
+    sa.Column("source_list", sa.Text, nullable=False),
+    sa.Column("urban_rural_class", sa.Text),
+    _valid(),
+    _geometry("geom", "MULTIPOLYGON", nullable=True),
+    _one_of("level", ("county", "town", "village"), "level_known"),
+    sa.CheckConstraint("code <> ''", name="code_not_empty"),
+    sa.CheckConstraint("urban_rural_class ~ '^[12][12][0-3]$'", name="urban_rural_class_form"),
+    _not_empty(),
+    ExcludeConstraint(
+        ("code", "="),
+        ("source_list", "="),
+        ("level", "="),
+        ("valid", "&&"),
+        name="ex_admin_unit_code_valid",
+    ),
+    sa.Index("ix_admin_unit_parent", "parent_id"),
+    sa.Index("ix_admin_unit_geom", "geom", postgresql_using="gist"),
+    comment="行政区划 county, town and village, with code, source list and valid range.",
+)
+
+admin_unit_successor = sa.Table(
+    "admin_unit_successor",
+    metadata,
+    sa.Column("old_id", sa.BigInteger, sa.ForeignKey("admin_unit.admin_unit_id"), primary_key=True),
+    sa.Column("new_id", sa.BigInteger, sa.ForeignKey("admin_unit.admin_unit_id"), primary_key=True),
+    sa.Column("on_day", sa.Date, nullable=False),
+    sa.CheckConstraint("old_id <> new_id", name="not_itself"),
+)
+
+grid_scheme = sa.Table(
+    "grid_scheme",
+    metadata,
+    _serial("scheme_id"),
+    sa.Column("code", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("name_en", sa.Text, nullable=False),
+    sa.Column("is_base", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("several_parts", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column(
+        "code_layout",
+        JSONB,
+        nullable=False,
+        comment="digits of each part of a code, e.g. [6,3,3,3]",
+    ),
+    sa.Column(
+        "size_rule",
+        JSONB,
+        nullable=False,
+        comment='households of a base grid by class: {"urban": [200, 300], "rural": [80, 120]}',
+    ),
+    sa.Index(
+        "uq_grid_scheme_one_base", "is_base", unique=True, postgresql_where=sa.text("is_base")
+    ),
+    comment="网格体系: the base scheme, and professional ones each with their own polygons.",
+)
+
+grid_level = sa.Table(
+    "grid_level",
+    metadata,
+    sa.Column("scheme_id", sa.BigInteger, sa.ForeignKey("grid_scheme.scheme_id"), primary_key=True),
+    sa.Column("rank", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("label", sa.Text, nullable=False),
+    sa.Column("label_en", sa.Text, nullable=False),
+    sa.Column("admin_level", sa.Text),
+    sa.Column("tessellates", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.CheckConstraint("rank >= 1", name="rank_from_one"),
+    comment="层级: rank 1 is the top; label and administrative tier are separate.",
+)
+
+grid_version = sa.Table(
+    "grid_version",
+    metadata,
+    _serial("version_id"),
+    sa.Column("scheme_id", sa.BigInteger, sa.ForeignKey("grid_scheme.scheme_id"), nullable=False),
+    sa.Column("effective_day", sa.Date, nullable=False),
+    sa.Column(
+        "published_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()
+    ),
+    sa.Column("published_by", sa.BigInteger, sa.ForeignKey("actor.actor_id"), nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("counts", JSONB, nullable=False, server_default="{}"),
+    sa.UniqueConstraint("scheme_id", "effective_day"),
+    comment="A version of a scheme is an effective day; its state is the rows holding that day.",
+)
+
+grid = sa.Table(
+    "grid",
+    metadata,
+    _serial("grid_id"),
+    sa.Column("scheme_id", sa.BigInteger, nullable=False),
+    sa.Column("rank", sa.SmallInteger, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False, server_default="ordinary"),
+    _one_of("kind", ("ordinary", "dedicated"), "kind_known"),
+    sa.ForeignKeyConstraint(["scheme_id", "rank"], ["grid_level.scheme_id", "grid_level.rank"]),
+    sa.UniqueConstraint("grid_id", "scheme_id", "rank"),
+    sa.Index("ix_grid_scheme_rank", "scheme_id", "rank"),
+    comment="网格: the identity; all that changes is dated in grid_state.",
+)
+
+grid_code = sa.Table(
+    "grid_code",
+    metadata,
+    sa.Column("scheme_id", sa.BigInteger, sa.ForeignKey("grid_scheme.scheme_id"), primary_key=True),
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("grid_id", sa.BigInteger, sa.ForeignKey("grid.grid_id"), nullable=False),
+    sa.UniqueConstraint("scheme_id", "code", "grid_id"),
+    sa.CheckConstraint("code <> ''", name="code_not_empty"),
+    comment="Every code ever given: a retired code never means another grid.",
+)
+
+grid_state = sa.Table(
+    "grid_state",
+    metadata,
+    _serial("state_id"),
+    sa.Column("grid_id", sa.BigInteger, nullable=False),
+    sa.Column("scheme_id", sa.BigInteger, nullable=False),
+    sa.Column("rank", sa.SmallInteger, nullable=False),
+    sa.Column("parent_grid_id", sa.BigInteger, sa.ForeignKey("grid.grid_id")),
+    sa.Column("admin_unit_id", sa.BigInteger, sa.ForeignKey("admin_unit.admin_unit_id")),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("urban_rural_class", sa.Text),
+    sa.Column("area_m2", sa.Double, nullable=False),
+    _valid(),
+    _geometry("geom", "MULTIPOLYGON"),
+    _geometry("label_point", "POINT"),
+    sa.ForeignKeyConstraint(
+        ["grid_id", "scheme_id", "rank"], ["grid.grid_id", "grid.scheme_id", "grid.rank"]
+    ),
+    sa.ForeignKeyConstraint(
+        ["scheme_id", "code", "grid_id"],
+        ["grid_code.scheme_id", "grid_code.code", "grid_code.grid_id"],
+    ),
+    sa.CheckConstraint("area_m2 > 0", name="area_positive"),
+    sa.CheckConstraint("(rank = 1) = (parent_grid_id IS NULL)", name="parent_below_top"),
+    sa.CheckConstraint("urban_rural_class ~ '^[12][12][0-3]$'", name="urban_rural_class_form"),
+    _not_empty(),
+    ExcludeConstraint(("grid_id", "="), ("valid", "&&"), name="ex_grid_state_grid_valid"),
+    sa.Index("ix_grid_state_scheme_rank", "scheme_id", "rank"),
+    sa.Index("ix_grid_state_parent", "parent_grid_id"),
+    sa.Index("ix_grid_state_geom", "geom", postgresql_using="gist"),
+    comment="What a grid was from when to when: code, name, parent, polygon.",
+)
+
+grid_successor = sa.Table(
+    "grid_successor",
+    metadata,
+    sa.Column("old_grid_id", sa.BigInteger, sa.ForeignKey("grid.grid_id"), primary_key=True),
+    sa.Column("new_grid_id", sa.BigInteger, sa.ForeignKey("grid.grid_id"), primary_key=True),
+    sa.Column(
+        "version_id", sa.BigInteger, sa.ForeignKey("grid_version.version_id"), nullable=False
+    ),
+    sa.CheckConstraint("old_grid_id <> new_grid_id", name="not_itself"),
+)
+
+linework_arc = sa.Table(
+    "linework_arc",
+    metadata,
+    _serial("arc_id"),
+    sa.Column("scheme_id", sa.BigInteger, sa.ForeignKey("grid_scheme.scheme_id"), nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("left_grid_id", sa.BigInteger, sa.ForeignKey("grid.grid_id")),
+    sa.Column("right_grid_id", sa.BigInteger, sa.ForeignKey("grid.grid_id")),
+    _valid(),
+    _geometry("geom", "LINESTRING"),
+    _one_of("kind", ("street", "water", "other"), "kind_known"),
+    sa.CheckConstraint("left_grid_id IS DISTINCT FROM right_grid_id", name="separates_two_grids"),
+    _not_empty(),
+    sa.Index("ix_linework_arc_scheme", "scheme_id"),
+    sa.Index("ix_linework_arc_left", "left_grid_id"),
+    sa.Index("ix_linework_arc_right", "right_grid_id"),
+    sa.Index("ix_linework_arc_geom", "geom", postgresql_using="gist"),
+    comment="The noded linework: the geometry of record of a scheme. NULL beside an arc is outside.",
+)
+
+# --- who answers -------------------------------------------------------------------------------
+
+officer = sa.Table(
+    "officer",
+    metadata,
+    _serial("officer_id"),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("phone", sa.Text, nullable=False),
+    sa.Column("full_time", sa.Boolean, nullable=False, server_default=sa.true()),
+    _valid(),
+    _geometry("duty_post", "POINT", nullable=True),
+    sa.CheckConstraint("name <> ''", name="name_not_empty"),
+    _not_empty(),
+    comment="网格长 and 网格员.",
+)
+
+grid_duty = sa.Table(
+    "grid_duty",
+    metadata,
+    _serial("duty_id"),
+    sa.Column("officer_id", sa.BigInteger, sa.ForeignKey("officer.officer_id"), nullable=False),
+    sa.Column("grid_id", sa.BigInteger, sa.ForeignKey("grid.grid_id"), nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("post", sa.Text, nullable=False),
+    _valid(),
+    _one_of("role", ("head", "officer"), "role_known"),
+    _one_of("post", ("A", "B"), "post_known"),
+    _not_empty(),
+    ExcludeConstraint(
+        ("grid_id", "="),
+        ("role", "="),
+        ("post", "="),
+        ("valid", "&&"),
+        name="ex_grid_duty_post_valid",
+    ),
+    ExcludeConstraint(
+        ("grid_id", "="),
+        ("role", "="),
+        ("officer_id", "="),
+        ("valid", "&&"),
+        name="ex_grid_duty_officer_valid",
+    ),
+    sa.Index("ix_grid_duty_officer", "officer_id"),
+    comment="A/B岗: who holds which post in which grid, from when to when.",
+)
+
+leave = sa.Table(
+    "leave",
+    metadata,
+    _serial("leave_id"),
+    sa.Column("officer_id", sa.BigInteger, sa.ForeignKey("officer.officer_id"), nullable=False),
+    _valid(),
+    _not_empty(),
+    ExcludeConstraint(("officer_id", "="), ("valid", "&&"), name="ex_leave_officer_valid"),
+)
+
+# --- what stands and happens on the land -------------------------------------------------------
+
+
+def _base_grid(table: str) -> tuple[sa.Column[int], sa.Index]:
+    return (
+        sa.Column("base_grid_id", sa.BigInteger, sa.ForeignKey("grid.grid_id")),
+        sa.Index(f"ix_{table}_base_grid", "base_grid_id"),
+    )
+
+
+building = sa.Table(
+    "building",
+    metadata,
+    _serial("building_id"),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False, server_default=""),
+    sa.Column("address", sa.Text, nullable=False, server_default=""),
+    sa.Column("kind", sa.Text, nullable=False, server_default="residential"),
+    sa.Column("storeys", sa.SmallInteger, nullable=False, server_default="1"),
+    *_base_grid("building"),
+    _geometry("footprint", "MULTIPOLYGON", nullable=True),
+    _geometry("point", "POINT"),
+    sa.CheckConstraint("storeys BETWEEN 1 AND 200", name="storeys_sane"),
+    sa.Index("ix_building_footprint", "footprint", postgresql_using="gist"),
+    sa.Index("ix_building_point", "point", postgresql_using="gist"),
+    comment="房: placed by a point on its surface.",
+)
+
+household = sa.Table(
+    "household",
+    metadata,
+    _serial("household_id"),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("building_id", sa.BigInteger, sa.ForeignKey("building.building_id")),
+    sa.Column("street", sa.Text, nullable=False, server_default=""),
+    sa.Column("house_number", sa.Text, nullable=False, server_default=""),
+    sa.Column("group_number", sa.SmallInteger),
+    sa.Column("room", sa.Text, nullable=False, server_default=""),
+    sa.Column("head_name", sa.Text, nullable=False, server_default=""),
+    sa.Column("phone", sa.Text, nullable=False, server_default=""),
+    sa.Column("people", sa.SmallInteger, nullable=False),
+    sa.Column("care_tags", ARRAY(sa.Text), nullable=False, server_default="{}"),
+    *_base_grid("household"),
+    _geometry("point", "POINT"),
+    sa.CheckConstraint("people BETWEEN 0 AND 99", name="people_sane"),
+    sa.Index("ix_household_building", "building_id"),
+    sa.Index("ix_household_point", "point", postgresql_using="gist"),
+    comment="户: follows its building. Sensitive: read through access.visible only.",
+)
+
+premises = sa.Table(
+    "premises",
+    metadata,
+    _serial("premises_id"),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("grade", sa.Text, nullable=False),
+    sa.Column("responsible_name", sa.Text, nullable=False, server_default=""),
+    sa.Column("phone", sa.Text, nullable=False, server_default=""),
+    sa.Column("building_id", sa.BigInteger, sa.ForeignKey("building.building_id")),
+    *_base_grid("premises"),
+    _geometry("point", "POINT"),
+    _one_of("grade", ("A", "B", "C", "D"), "grade_known"),
+    sa.Index("ix_premises_building", "building_id"),
+    sa.Index("ix_premises_point", "point", postgresql_using="gist"),
+    comment="监管对象: shops, factories, key fire units, nine-small places.",
+)
+
+hazard = sa.Table(
+    "hazard",
+    metadata,
+    _serial("hazard_id"),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("grade", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False, server_default=""),
+    sa.Column("premises_id", sa.BigInteger, sa.ForeignKey("premises.premises_id")),
+    sa.Column("found_on", sa.Date, nullable=False),
+    sa.Column("due_on", sa.Date, nullable=False),
+    sa.Column("rectified_on", sa.Date),
+    sa.Column("closed_on", sa.Date),
+    *_base_grid("hazard"),
+    _geometry("point", "POINT"),
+    _one_of("grade", ("ordinary", "major"), "grade_known"),
+    _one_of("status", HAZARD_STATES, "status_known"),
+    sa.CheckConstraint("due_on >= found_on", name="due_after_found"),
+    sa.CheckConstraint("rectified_on >= found_on", name="rectified_after_found"),
+    sa.CheckConstraint("(status = 'closed') = (closed_on IS NOT NULL)", name="closed_has_day"),
+    sa.Index("ix_hazard_premises", "premises_id"),
+    sa.Index("ix_hazard_point", "point", postgresql_using="gist"),
+    comment="隐患: found, due, rectified, handed over, closed.",
+)
+
+incident = sa.Table(
+    "incident",
+    metadata,
+    _serial("incident_id"),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False, server_default="reported"),
+    sa.Column("text", sa.Text, nullable=False, server_default=""),
+    sa.Column("reported_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("closed_at", sa.DateTime(timezone=True)),
+    sa.Column("reporter_name", sa.Text, nullable=False, server_default=""),
+    sa.Column("reporter_phone", sa.Text, nullable=False, server_default=""),
+    *_base_grid("incident"),
+    _geometry("point", "POINT"),
+    _one_of("status", INCIDENT_STATES, "status_known"),
+    sa.CheckConstraint("(status = 'closed') = (closed_at IS NOT NULL)", name="closed_has_time"),
+    sa.CheckConstraint("closed_at >= reported_at", name="closed_after_reported"),
+    sa.Index("ix_incident_reported", "reported_at"),
+    sa.Index("ix_incident_point", "point", postgresql_using="gist"),
+    comment="事件: reported, accepted, dispatched, handled, verified, closed; returned.",
+)
+
+assignment = sa.Table(
+    "assignment",
+    metadata,
+    sa.Column("scheme_id", sa.BigInteger, sa.ForeignKey("grid_scheme.scheme_id"), primary_key=True),
+    sa.Column("object_kind", sa.Text, primary_key=True),
+    sa.Column("object_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("valid", DATERANGE, primary_key=True),
+    sa.Column("grid_id", sa.BigInteger, sa.ForeignKey("grid.grid_id")),
+    sa.Column("method", sa.Text, nullable=False),
+    sa.Column("nearest_grid_id", sa.BigInteger, sa.ForeignKey("grid.grid_id")),
+    sa.Column("distance_m", sa.Double),
+    _one_of("object_kind", OBJECT_KINDS, "object_kind_known"),
+    _one_of(
+        "method", ("within", "border_tie", "by_building", "by_hand", "outside"), "method_known"
+    ),
+    sa.CheckConstraint("(method = 'outside') = (grid_id IS NULL)", name="outside_has_no_grid"),
+    sa.CheckConstraint(
+        "(method = 'outside') = (nearest_grid_id IS NOT NULL AND distance_m IS NOT NULL)",
+        name="outside_names_nearest",
+    ),
+    _not_empty(),
+    sa.Index(
+        "uq_assignment_open",
+        "scheme_id",
+        "object_kind",
+        "object_id",
+        unique=True,
+        postgresql_where=sa.text("upper_inf(valid)"),
+    ),
+    sa.Index("ix_assignment_grid", "grid_id"),
+    comment="Which grid an object belonged to, from when to when; at most one open row an object.",
+)
+
+facility = sa.Table(
+    "facility",
+    metadata,
+    _serial("facility_id"),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("address", sa.Text, nullable=False, server_default=""),
+    sa.Column("phone", sa.Text, nullable=False, server_default=""),
+    sa.Column("grade", sa.Text, nullable=False, server_default=""),
+    sa.Column("turnout_minutes", sa.Double, comment="NULL: the standard's own"),
+    _geometry("point", "POINT"),
+    _one_of("kind", FACILITY_KINDS, "kind_known"),
+    sa.CheckConstraint("turnout_minutes >= 0", name="turnout_not_negative"),
+    sa.Index("ix_facility_kind", "kind"),
+    sa.Index("ix_facility_point", "point", postgresql_using="gist"),
+    comment="服务点, 消防站, 微型消防站, 水源.",
+)
+
+land_cover = sa.Table(
+    "land_cover",
+    metadata,
+    _serial("land_cover_id"),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False, server_default=""),
+    _geometry("geom", "MULTIPOLYGON"),
+    _one_of("kind", ("water", "green", "built"), "kind_known"),
+    sa.Index("ix_land_cover_geom", "geom", postgresql_using="gist"),
+    comment="Water and green for the map's background.",
+)
+
+# --- roads -------------------------------------------------------------------------------------
+
+road_network = sa.Table(
+    "road_network",
+    metadata,
+    _serial("network_id"),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("data_day", sa.Date),
+    sa.Column("clipped", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("active", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Index(
+        "uq_road_network_one_active", "active", unique=True, postgresql_where=sa.text("active")
+    ),
+)
+
+road_node = sa.Table(
+    "road_node",
+    metadata,
+    sa.Column(
+        "network_id",
+        sa.BigInteger,
+        sa.ForeignKey("road_network.network_id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    sa.Column("node_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    _geometry("point", "POINT"),
+)
+
+road_edge = sa.Table(
+    "road_edge",
+    metadata,
+    sa.Column("network_id", sa.BigInteger, primary_key=True),
+    sa.Column("edge_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("source_node", sa.BigInteger, nullable=False),
+    sa.Column("target_node", sa.BigInteger, nullable=False),
+    sa.Column("road_class", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False, server_default=""),
+    sa.Column(
+        "oneway",
+        sa.SmallInteger,
+        nullable=False,
+        server_default="0",
+        comment="0 both ways, 1 along the line, -1 against it",
+    ),
+    sa.Column("maxspeed_kmh", REAL),
+    sa.Column("bridge", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("tunnel", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("dual_carriageway", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("roundabout", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("foot", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("motor", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("length_m", sa.Double, nullable=False),
+    _geometry("geom", "LINESTRING"),
+    sa.ForeignKeyConstraint(
+        ["network_id", "source_node"],
+        ["road_node.network_id", "road_node.node_id"],
+        ondelete="CASCADE",
+    ),
+    sa.ForeignKeyConstraint(
+        ["network_id", "target_node"],
+        ["road_node.network_id", "road_node.node_id"],
+        ondelete="CASCADE",
+    ),
+    _one_of("road_class", ROAD_CLASSES, "road_class_known"),
+    sa.CheckConstraint("oneway IN (-1, 0, 1)", name="oneway_known"),
+    sa.CheckConstraint("length_m > 0", name="length_positive"),
+    sa.CheckConstraint("maxspeed_kmh > 0", name="maxspeed_positive"),
+    sa.Index("ix_road_edge_geom", "geom", postgresql_using="gist"),
+)
+
+# --- work: imports, jobs, coverage runs --------------------------------------------------------
+
+import_record = sa.Table(
+    "import_record",
+    metadata,
+    _serial("import_id"),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("source_name", sa.Text, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("crs", sa.Text, nullable=False),
+    sa.Column("actor_id", sa.BigInteger, sa.ForeignKey("actor.actor_id"), nullable=False),
+    sa.Column(
+        "finished_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()
+    ),
+    sa.Column("taken", JSONB, nullable=False, comment="rows taken, by table"),
+    sa.Column("refused", sa.Integer, nullable=False),
+    sa.Column(
+        "refusals",
+        JSONB,
+        nullable=False,
+        comment="[{row, feature, field, reason}], the first 1,000",
+    ),
+    comment="One row a file that went in, written in the file's own transaction.",
+)
+
+job = sa.Table(
+    "job",
+    metadata,
+    _serial("job_id"),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("actor_id", sa.BigInteger, sa.ForeignKey("actor.actor_id"), nullable=False),
+    sa.Column("arguments", JSONB, nullable=False),
+    sa.Column("queue_id", sa.BigInteger, comment="the id in the queue library's own table"),
+    sa.Column("status", sa.Text, nullable=False, server_default="waiting"),
+    sa.Column("progress", REAL, nullable=False, server_default="0"),
+    sa.Column("step", sa.Text, nullable=False, server_default=""),
+    sa.Column(
+        "created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()
+    ),
+    sa.Column("started_at", sa.DateTime(timezone=True)),
+    sa.Column("heartbeat_at", sa.DateTime(timezone=True)),
+    sa.Column("finished_at", sa.DateTime(timezone=True)),
+    sa.Column("result", JSONB),
+    sa.Column("error", sa.Text),
+    _one_of("status", JOB_STATES, "status_known"),
+    sa.CheckConstraint("progress BETWEEN 0 AND 1", name="progress_is_share"),
+    sa.CheckConstraint(
+        "(status IN ('done', 'failed', 'cancelled')) = (finished_at IS NOT NULL)",
+        name="ended_has_time",
+    ),
+    sa.Index("ix_job_status", "status"),
+)
+
+coverage_run = sa.Table(
+    "coverage_run",
+    metadata,
+    _serial("run_id"),
+    sa.Column("standard", sa.Text, nullable=False),
+    sa.Column("scenario", sa.Text, nullable=False, server_default="normal"),
+    sa.Column(
+        "network_id",
+        sa.BigInteger,
+        sa.ForeignKey("road_network.network_id", ondelete="CASCADE"),
+        nullable=True,
+        comment="NULL: the region has no roads",
+    ),
+    sa.Column(
+        "version_id", sa.BigInteger, sa.ForeignKey("grid_version.version_id"), nullable=False
+    ),
+    sa.Column("job_id", sa.BigInteger, sa.ForeignKey("job.job_id")),
+    sa.Column("actor_id", sa.BigInteger, sa.ForeignKey("actor.actor_id"), nullable=False),
+    sa.Column(
+        "kinds", ARRAY(sa.Text), nullable=False, comment="order of the arrays in coverage_household"
+    ),
+    sa.Column("parameters", JSONB, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("software_version", sa.Text, nullable=False),
+    sa.Column("summary", JSONB, nullable=False, server_default="{}"),
+    sa.Column(
+        "finished_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()
+    ),
+    sa.Index("ix_coverage_run_standard", "standard", "finished_at"),
+    comment="A measured coverage; written whole in one transaction, so a half run never shows.",
+)
+
+coverage_household = sa.Table(
+    "coverage_household",
+    metadata,
+    sa.Column(
+        "run_id",
+        sa.BigInteger,
+        sa.ForeignKey("coverage_run.run_id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    sa.Column("household_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("status", sa.SmallInteger, nullable=False),
+    sa.Column(
+        "minutes", REAL, comment="by the standard's rule over kinds; NULL where none arrives"
+    ),
+    sa.Column("kind_status", ARRAY(sa.SmallInteger), nullable=False),
+    sa.Column("kind_minutes", ARRAY(REAL), nullable=False),
+    sa.Column("kind_facility", ARRAY(sa.BigInteger), nullable=False),
+    sa.CheckConstraint("status BETWEEN 0 AND 3", name="status_known"),
+    comment="0 covered, 1 too far, 2 unreachable, 3 off the network.",
+)
+
+coverage_figure = sa.Table(
+    "coverage_figure",
+    metadata,
+    sa.Column(
+        "run_id",
+        sa.BigInteger,
+        sa.ForeignKey("coverage_run.run_id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    sa.Column("rank", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("grid_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.Text, primary_key=True, comment="'' is the standard's rule over kinds"),
+    sa.Column("n", sa.Integer, nullable=False),
+    sa.Column("covered", sa.Integer, nullable=False),
+    sa.Column("too_far", sa.Integer, nullable=False),
+    sa.Column("unreachable", sa.Integer, nullable=False),
+    sa.Column("off_network", sa.Integer, nullable=False),
+    sa.Column("median_minutes", REAL),
+    sa.Column("p90_minutes", REAL),
+    sa.Column("worst_minutes", REAL),
+    sa.CheckConstraint("covered + too_far + unreachable + off_network = n", name="adds_up"),
+    comment="rank 0 is the county (grid_id 0).",
+)
