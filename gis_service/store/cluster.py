@@ -1,0 +1,789 @@
+"""The private PostGIS cluster: one PostgreSQL server of our own, on a Unix socket, in our folder.
+
+Several processes share it (the server, its workers, a command in a second shell): file locks count
+them, the first starts the server, the last stops it, and a process that is killed gives its lock
+back by itself. Nothing here knows a table, and no other PostgreSQL of this machine is touched.
+"""
+
+import fcntl
+import hashlib
+import logging
+import os
+import pwd
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, Self
+
+import psycopg2
+import sqlalchemy as sa
+from psycopg.conninfo import make_conninfo
+from psycopg2 import sql
+from psycopg2.extensions import connection as Psycopg2Connection  # noqa: N812
+
+from gis_service.errors import SetupError, StoreError
+from gis_service.messages import choose_language, text
+from gis_service.settings import store_settings
+
+Role = Literal["gis_admin", "gis_owner", "gis_service"]
+
+DATABASE: Final = "gis"
+OLDEST_MAJOR: Final = 14
+PORT: Final = "5432"
+SOCKET_PATH_BYTES: Final = 100  # Linux takes 107
+FALLBACK_ROOT: Final = Path("/var/lib/gis_service")
+SERVER_ACCOUNT: Final = "postgres"  # initdb and postgres refuse to run as root
+ORPHAN_SECONDS: Final = 30.0
+READY_SECONDS: Final = 300.0  # crash recovery after a large import takes its time
+LOG_BYTES: Final = 10_000_000
+
+TUNED: Final[Mapping[str, str]] = {
+    "listen_addresses": "",
+    "port": PORT,
+    "unix_socket_permissions": "0777",  # the folder (0700) is the door
+    "max_connections": "100",
+    "shared_buffers": "256MB",
+    "work_mem": "32MB",
+    "maintenance_work_mem": "256MB",
+    "max_wal_size": "2GB",
+    "wal_compression": "on",
+    "synchronous_commit": "on",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    # Personal data never reaches a log line: neither statements nor the values of a broken key.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+}
+THROWAWAY: Final[Mapping[str, str]] = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "shared_buffers": "64MB",
+}
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Binaries:
+    """One installed PostgreSQL that has PostGIS."""
+
+    major: int
+    folder: Path
+
+    def program(self, name: str) -> str:
+        """
+        Name a program of this installation.
+
+        Parameters
+        ----------
+        name
+            Such as ``initdb``.
+
+        Returns
+        -------
+        str
+            Its full path.
+        """
+        return str(self.folder / name)
+
+
+@dataclass(frozen=True)
+class Account:
+    """The system user that runs the server, where it is not the caller."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+def installed(system: Path = Path("/"), pg_config: str | None = "pg_config") -> list[Binaries]:
+    """
+    List what this machine has of PostgreSQL 14 and newer with PostGIS.
+
+    Parameters
+    ----------
+    system
+        The root folder to look in; Debian's and Red Hat's places below it are searched.
+    pg_config
+        A further installation, by the program that describes it; None asks for none.
+
+    Returns
+    -------
+    list of Binaries
+        Newest first, each major version once.
+    """
+    places = [
+        (folder, system / "usr/share/postgresql" / folder.parent.name)
+        for folder in system.glob("usr/lib/postgresql/*/bin")
+    ]
+    places += [(f, f.parent / "share") for f in system.glob("usr/pgsql-*/bin")]
+    program = shutil.which(pg_config) if pg_config else None
+    if program:
+        answer = subprocess.run(
+            [program, "--bindir", "--sharedir"], capture_output=True, text=True, check=False
+        )
+        lines = answer.stdout.splitlines()
+        if answer.returncode == 0 and len(lines) == 2:
+            places.append((Path(lines[0]), Path(lines[1])))
+    found: dict[int, Binaries] = {}
+    for folder, share in places:
+        complete = (folder / "initdb").exists() and (folder / "pg_ctl").exists()
+        if complete and (share / "extension/postgis.control").exists():
+            major = _major(folder)
+            if major >= OLDEST_MAJOR:
+                found.setdefault(major, Binaries(major, folder))
+    return [found[major] for major in sorted(found, reverse=True)]
+
+
+def _major(folder: Path) -> int:
+    named = re.search(r"(\d+)(?:/bin)?$", str(folder))
+    if named:
+        return int(named[1])
+    answer = subprocess.run(
+        [str(folder / "postgres"), "--version"], capture_output=True, text=True, check=False
+    )
+    said = re.search(r"(\d+)", answer.stdout)
+    return int(said[1]) if said else 0
+
+
+def find_binaries(data: Path | None = None, found: Iterable[Binaries] | None = None) -> Binaries:
+    """
+    Choose the PostgreSQL to run: the newest, or the one that made the data.
+
+    Parameters
+    ----------
+    data
+        A cluster's data folder, where one exists.
+    found
+        What is installed; by default looked up on this machine.
+
+    Returns
+    -------
+    Binaries
+        The installation.
+
+    Raises
+    ------
+    SetupError
+        PostGIS is not installed, or not for the version that made the data.
+    """
+    choice = list(installed() if found is None else found)
+    mark = data / "PG_VERSION" if data else None
+    if mark and mark.exists():
+        needed = int(mark.read_text("ascii"))
+        for binaries in choice:
+            if binaries.major == needed:
+                return binaries
+        raise SetupError("store.other_postgresql", needed=needed, data=data)
+    if not choice:
+        raise SetupError("store.no_postgresql")
+    return choice[0]
+
+
+def server_account() -> Account | None:
+    """
+    Tell which account the server must run as.
+
+    Returns
+    -------
+    Account or None
+        ``postgres`` for root; None where the caller may run it himself.
+
+    Raises
+    ------
+    SetupError
+        Root, on a machine without that account.
+    """
+    if os.geteuid() != 0:
+        return None
+    try:
+        entry = pwd.getpwnam(SERVER_ACCOUNT)
+    except KeyError as error:
+        raise SetupError("store.no_server_account", account=SERVER_ACCOUNT) from error
+    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+def _run(
+    command: list[str], account: Account | None, cwd: Path | str = "/"
+) -> subprocess.CompletedProcess[str]:
+    """Run a program as the server's account, in a session of its own (Ctrl-C passes it by)."""
+    environment = {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "LC_ALL": "C.UTF-8",
+    }
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        cwd=cwd,
+        env=environment,
+        start_new_session=True,
+        user=account.uid if account else None,
+        group=account.gid if account else None,
+        extra_groups=[] if account else None,
+    ) as process:
+        output, _ = process.communicate()
+    return subprocess.CompletedProcess(command, process.returncode, output)
+
+
+def may_enter(folder: Path, account: Account | None) -> bool:
+    """
+    Try, as the server's account, whether it reaches a folder through all that lie above.
+
+    Parameters
+    ----------
+    folder
+        An existing folder.
+    account
+        The server's account; None is the caller.
+
+    Returns
+    -------
+    bool
+        True where it gets in.
+    """
+    return _run(["/bin/sh", "-c", 'cd -- "$1"', "sh", str(folder)], account).returncode == 0
+
+
+def socket_fits(home: Path) -> bool:
+    """
+    Tell whether the server's socket can be named there.
+
+    Parameters
+    ----------
+    home
+        The cluster's folder.
+
+    Returns
+    -------
+    bool
+        False where the path of the socket is longer than the system takes.
+    """
+    return len(os.fsencode(home / "socket" / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_BYTES
+
+
+def _claim(home: Path, account: Account | None) -> bool:
+    """Make the cluster's folder the server's own; False where the file system will not have it."""
+    try:
+        for folder in (home, home / "socket"):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if account:
+                os.chown(folder, account.uid, account.gid)
+            folder.chmod(0o700)
+            status = folder.stat()
+            if status.st_mode & 0o777 != 0o700:
+                return False
+            if status.st_uid != (account.uid if account else os.geteuid()):
+                return False
+    except OSError:
+        return False
+    return True
+
+
+def choose_home(data_dir: Path, account: Account | None, fallback_root: Path) -> Path:
+    """
+    Choose the cluster's folder: inside the data folder, or apart where that cannot be.
+
+    The choice is kept in ``elsewhere`` in the data folder, so that it stays the same; a copy of
+    the data folder at another path does not take it along.
+
+    Parameters
+    ----------
+    data_dir
+        The data folder; exists.
+    account
+        The server's account.
+    fallback_root
+        Where clusters stand that cannot stand in their data folder.
+
+    Returns
+    -------
+    Path
+        The folder, made and owned by the server's account.
+
+    Raises
+    ------
+    SetupError
+        Neither place can be used.
+    """
+    note = data_dir / "elsewhere"
+    if note.exists():
+        made_for, apart = note.read_text("utf-8").splitlines()
+        if made_for == str(data_dir):
+            if _claim(Path(apart), account):
+                return Path(apart)
+            raise SetupError("store.no_place", data_dir=data_dir, fallback=apart)
+    inside = data_dir / "cluster"
+    if socket_fits(inside) and may_enter(data_dir, account) and _claim(inside, account):
+        return inside
+    name = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:8]
+    home = fallback_root / name
+    number = 1
+    while home.exists():  # of a data folder that was deleted: not ours to use or to remove
+        number += 1
+        home = fallback_root / f"{name}-{number}"
+    try:
+        fallback_root.mkdir(mode=0o755, parents=True, exist_ok=True)
+        fallback_root.chmod(0o755)
+    except OSError as error:
+        raise SetupError("store.no_place", data_dir=data_dir, fallback=home) from error
+    if not (socket_fits(home) and may_enter(fallback_root, account) and _claim(home, account)):
+        raise SetupError("store.no_place", data_dir=data_dir, fallback=home)
+    note.write_text(f"{data_dir}\n{home}\n", "utf-8")
+    _log.warning(
+        text(
+            "store.elsewhere",
+            choose_language(os.environ.get("LANG")),
+            data_dir=data_dir,
+            fallback=home,
+        )
+    )
+    return home
+
+
+class Cluster:
+    """
+    The private server, for as long as the ``with`` block lasts and somebody else uses it.
+
+    Parameters
+    ----------
+    data_dir
+        The folder that holds the data.
+    durable
+        False gives up safety against power cuts, for throwaway clusters of tests.
+    fallback_root
+        Where the cluster stands if it cannot stand in ``data_dir``.
+    """
+
+    def __init__(
+        self, data_dir: Path, *, durable: bool = True, fallback_root: Path = FALLBACK_ROOT
+    ) -> None:
+        self.data_dir = data_dir.expanduser().absolute()
+        self.durable = durable
+        self.fallback_root = fallback_root
+        self.account: Account | None = None
+        self._home: Path | None = None
+        self._binaries: Binaries | None = None
+        self._users: int | None = None
+
+    @classmethod
+    def for_settings(cls) -> Self:
+        """
+        Take the data folder from ``GIS_DATA_DIR``.
+
+        Returns
+        -------
+        Cluster
+            Not yet open.
+        """
+        return cls(store_settings().data_dir)
+
+    @property
+    def home(self) -> Path:
+        """The cluster's folder: data, socket and log."""
+        if self._home is None:
+            raise StoreError("store.cluster_closed")
+        return self._home
+
+    @property
+    def data(self) -> Path:
+        """PostgreSQL's data folder."""
+        return self.home / "pg"
+
+    @property
+    def socket(self) -> Path:
+        """The folder of the Unix socket."""
+        return self.home / "socket"
+
+    @property
+    def log_file(self) -> Path:
+        """What the server wrote."""
+        return self.home / "server.log"
+
+    def url(self, role: Role, database: str = DATABASE) -> sa.URL:
+        """
+        Give the address for SQLAlchemy on psycopg2.
+
+        Parameters
+        ----------
+        role
+            Whom to connect as.
+        database
+            The database's name.
+
+        Returns
+        -------
+        sqlalchemy.URL
+            Through the Unix socket.
+        """
+        return sa.URL.create(
+            "postgresql+psycopg2",
+            username=role,
+            database=database,
+            query={"host": str(self.socket), "port": PORT},
+        )
+
+    def conninfo(self, role: Role, database: str = DATABASE) -> str:
+        """
+        Give the address for psycopg 3 and for programs such as ``psql``.
+
+        Parameters
+        ----------
+        role
+            Whom to connect as.
+        database
+            The database's name.
+
+        Returns
+        -------
+        str
+            A libpq connection string.
+        """
+        return make_conninfo(host=str(self.socket), port=PORT, user=role, dbname=database)
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """
+        Join the server; make it and start it where nobody has.
+
+        Raises
+        ------
+        SetupError
+            PostgreSQL is absent, or no folder can be used.
+        StoreError
+            The server does not start.
+        """
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            with self._start_lock():
+                self.account = server_account()
+                find_binaries()
+                self._home = choose_home(self.data_dir, self.account, self.fallback_root)
+                self._binaries = find_binaries(self.data)
+                self._users = self._open_lock("users.lock")
+                fcntl.flock(self._users, fcntl.LOCK_SH)
+                try:
+                    self._make_data()
+                    self._ensure_running()
+                    self._make_database()
+                except BaseException:
+                    self._leave()
+                    raise
+        except PermissionError as error:
+            raise SetupError("store.not_yours", data_dir=self.data_dir) from error
+
+    def close(self) -> None:
+        """Leave; stop the server if nobody else uses it."""
+        if self._users is not None:
+            with self._start_lock():
+                self._leave()
+
+    @contextmanager
+    def watch(self, every_s: float = 1.0) -> Iterator[None]:
+        """
+        Start the server again should it die while the block lasts.
+
+        Parameters
+        ----------
+        every_s
+            Seconds between two looks.
+
+        Yields
+        ------
+        None
+            A thread looks after the server inside the block.
+        """
+        stop = threading.Event()
+        watcher = threading.Thread(
+            target=self._watch, args=(stop, every_s), name="cluster-watch", daemon=True
+        )
+        watcher.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            watcher.join()
+
+    def postmaster(self) -> int | None:
+        """
+        Find the running server.
+
+        Returns
+        -------
+        int or None
+            Its process id; None where none runs.
+        """
+        try:
+            pid = int((self.data / "postmaster.pid").read_text("ascii").split("\n", 1)[0])
+        except (OSError, ValueError):
+            return None
+        return pid if self._is_ours(pid) else None
+
+    def _watch(self, stop: threading.Event, every_s: float) -> None:
+        while not stop.wait(every_s):
+            if self.postmaster() is not None:
+                continue
+            language = choose_language(os.environ.get("LANG"))
+            _log.warning(text("store.cluster_died", language))
+            try:
+                with self._start_lock():
+                    self._ensure_running()
+            except StoreError as error:
+                _log.error(error.say(language))  # noqa: TRY400 -- said in full, tried again
+                stop.wait(10 * every_s)
+
+    def _open_lock(self, name: str) -> int:
+        return os.open(self.data_dir / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+    @contextmanager
+    def _start_lock(self) -> Iterator[None]:
+        lock = self._open_lock("start.lock")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def _leave(self) -> None:
+        """Give the users' lock back and stop the server if it was the last; under start.lock."""
+        if self._users is None:
+            return
+        try:
+            fcntl.flock(self._users, fcntl.LOCK_UN)
+            with suppress(BlockingIOError):
+                fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._stop()
+        finally:
+            os.close(self._users)
+            self._users = None
+
+    def _pg_ctl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        if self._binaries is None:
+            raise StoreError("store.cluster_closed")
+        return _run(
+            [self._binaries.program("pg_ctl"), "-D", str(self.data), *arguments],
+            self.account,
+            self.home,
+        )
+
+    def _stop(self) -> None:
+        if self.postmaster() is None:
+            return
+        if self._pg_ctl("stop", "-w", "-m", "fast", "-t", "60").returncode != 0:
+            self._pg_ctl("stop", "-w", "-m", "immediate", "-t", "30")
+
+    def _is_ours(self, pid: int) -> bool:
+        """Tell whether a process is PostgreSQL at work in our data folder, and no zombie."""
+        process = Path("/proc", str(pid))
+        try:
+            name = (process / "comm").read_text("utf-8", "replace").strip()
+            folder = (process / "cwd").readlink()
+        except OSError:
+            return False
+        return name in {"postgres", "postmaster"} and folder == self.data.resolve()
+
+    def _orphans(self) -> list[int]:
+        return [
+            int(entry.name)
+            for entry in Path("/proc").iterdir()
+            if entry.name.isdigit() and self._is_ours(int(entry.name))
+        ]
+
+    def _make_data(self) -> None:
+        """Make the data folder apart and move it into place whole: half of one is never used."""
+        if (self.data / "PG_VERSION").exists() or self._binaries is None:
+            return
+        for leftover in self.home.glob("pg.new-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        new = self.home / f"pg.new-{secrets.token_hex(4)}"
+        command = [
+            self._binaries.program("initdb"),
+            f"--pgdata={new}",
+            "--username=gis_admin",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--data-checksums",
+        ]
+        answer = _run(command + ([] if self.durable else ["--no-sync"]), self.account, self.home)
+        if answer.returncode != 0:
+            raise StoreError("store.cluster_not_made", reason=_tail(answer.stdout))
+        with (new / "postgresql.conf").open("a", encoding="utf-8") as configuration:
+            configuration.write("\ninclude_if_exists = 'gis_service.conf'\n")
+        if self.data.exists():  # without PG_VERSION it was never a cluster
+            self.data.rename(self.home / f"pg.broken-{secrets.token_hex(4)}")
+        new.rename(self.data)
+
+    def _write_settings(self) -> None:
+        """Write our settings at each start: the folder may have moved, the numbers may be new."""
+        folder = str(self.socket).replace('"', '""')
+        values = {**TUNED, **({} if self.durable else THROWAWAY)}
+        values["unix_socket_directories"] = f'"{folder}"'
+        lines = [f"{name} = {_quoted(value)}" for name, value in values.items()]
+        file = self.data / "gis_service.conf"
+        file.write_text("\n".join(lines) + "\n", "utf-8")
+        if self.account:
+            os.chown(file, self.account.uid, self.account.gid)
+
+    def _ensure_running(self) -> None:
+        if self.postmaster() is None:
+            self._start()
+        self._wait_until_ready()
+
+    def _start(self) -> None:
+        """Start the server; after a ``kill -9`` wait for what is left of the old one to go."""
+        self._write_settings()
+        if self.log_file.exists() and self.log_file.stat().st_size > LOG_BYTES:
+            self.log_file.replace(self.log_file.with_suffix(".log.1"))
+        deadline = time.monotonic() + ORPHAN_SECONDS
+        while True:
+            orphans = self._orphans()
+            if not orphans:
+                # Its number may belong to a stranger by now, which would keep PostgreSQL out.
+                (self.data / "postmaster.pid").unlink(missing_ok=True)
+                answer = self._pg_ctl(
+                    "start", "-w", "-t", f"{READY_SECONDS:.0f}", "-l", str(self.log_file)
+                )
+                if answer.returncode == 0:
+                    return
+            if time.monotonic() > deadline or (not orphans and not self._shared_memory_in_use()):
+                raise StoreError(
+                    "store.cluster_not_started", reason=self._log_tail(), file=self.log_file
+                )
+            for pid in orphans:  # what the dead server would have told them
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGQUIT)
+            time.sleep(0.2)
+
+    def _shared_memory_in_use(self) -> bool:
+        return "still in use" in self._log_tail()
+
+    def _log_tail(self) -> str:
+        if not self.log_file.exists():
+            return ""
+        return _tail(self.log_file.read_text("utf-8", "replace"))
+
+    def _connect(self, database: str) -> Psycopg2Connection:
+        return psycopg2.connect(
+            host=str(self.socket), port=PORT, user="gis_admin", dbname=database, connect_timeout=10
+        )
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            try:
+                self._connect("postgres").close()
+            except psycopg2.OperationalError as error:
+                if self.postmaster() is None or time.monotonic() > deadline:
+                    raise StoreError(
+                        "store.cluster_not_started", reason=self._log_tail(), file=self.log_file
+                    ) from error
+                time.sleep(0.1)
+            else:
+                return
+
+    def _make_database(self) -> None:
+        """Make roles, database and extensions; each step may be repeated after a kill."""
+        mark = self.data / "gis_service.ready"
+        if mark.exists():
+            return
+        with closing(self._connect("postgres")) as connection:
+            prepare_server(connection)
+            create_database(connection, DATABASE)
+        with closing(self._connect(DATABASE)) as connection:
+            prepare_database(connection)
+        mark.touch()
+
+
+def prepare_server(connection: Psycopg2Connection, password: str | None = None) -> None:
+    """
+    Make the two roles where they are missing: the owner of the tables, and the service.
+
+    Parameters
+    ----------
+    connection
+        A superuser's.
+    password
+        Set for both, on a server that asks for one.
+    """
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        for role in ("gis_owner", "gis_service"):
+            cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
+            if cursor.fetchone() is None:
+                cursor.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
+            if password is not None:
+                cursor.execute(
+                    sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(
+                        sql.Identifier(role), sql.Literal(password)
+                    )
+                )
+
+
+def create_database(connection: Psycopg2Connection, name: str, template: str = "template0") -> None:
+    """
+    Make a database of the owner's where it is missing.
+
+    Parameters
+    ----------
+    connection
+        A superuser's.
+    name
+        The new database.
+    template
+        The database to copy.
+    """
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
+        if cursor.fetchone() is None:
+            cursor.execute(
+                sql.SQL("CREATE DATABASE {} OWNER gis_owner TEMPLATE {}").format(
+                    sql.Identifier(name), sql.Identifier(template)
+                )
+            )
+
+
+def prepare_database(connection: Psycopg2Connection) -> None:
+    """
+    Add the extensions, and leave the public schema to the owner alone.
+
+    Parameters
+    ----------
+    connection
+        A superuser's, to the database.
+    """
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE EXTENSION IF NOT EXISTS postgis")
+        cursor.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
+        cursor.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        cursor.execute("GRANT ALL ON SCHEMA public TO gis_owner")
+        cursor.execute("GRANT USAGE ON SCHEMA public TO gis_service")
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _tail(log: str, lines: int = 8) -> str:
+    return "\n".join(log.strip().splitlines()[-lines:])
