@@ -6,11 +6,16 @@ source's own stable name of the row. Days are ``datetime.date``; ``valid_to`` is
 is open.
 """
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 import pandas as pd
+
+from gis_service.errors import Place
+from gis_service.messages import Language, text
 
 COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     # geometry: shapely (Multi)Polygon or None
@@ -163,9 +168,84 @@ class CountyFrames:
 
 @dataclass(frozen=True)
 class Refusal:
-    """One row or feature that could not be taken, and why, in words for the person who sent it."""
+    """
+    One row or feature that could not be taken, and why.
+
+    Attributes
+    ----------
+    reason
+        In words for the person who sent it; Chinese where a message key says it.
+    row, feature, field
+        Where; rows count from 1.
+    key, values
+        The message and what fills it, so that it can be said in the other language too.
+    """
 
     reason: str
     row: int | None = None
     feature: str | None = None
     field: str | None = None
+    key: str = ""
+    values: Mapping[str, object] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def because(cls, key: str, /, place: Place, **values: object) -> "Refusal":
+        """
+        Refuse with a message of ours.
+
+        Parameters
+        ----------
+        key
+            Of the message files.
+        place
+            Row, feature and field.
+        **values
+            What fills the message; never personal data.
+
+        Returns
+        -------
+        Refusal
+            With the reason in Chinese and the key for the other language.
+        """
+        reason = text(key, "zh-CN", **values)
+        return cls(reason, place.row, place.feature, place.field, key, values)
+
+    def say(self, language: Language) -> str:
+        """
+        Put the reason into words.
+
+        Parameters
+        ----------
+        language
+            The reader's.
+
+        Returns
+        -------
+        str
+            The reason, as it was given where no message key stands behind it.
+        """
+        return text(self.key, language, **self.values) if self.key else self.reason
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something the sender should know though nothing was refused: a message and its values."""
+
+    key: str
+    values: Mapping[str, object] = dataclasses.field(default_factory=dict)
+
+    def say(self, language: Language) -> str:
+        """
+        Put the note into words.
+
+        Parameters
+        ----------
+        language
+            The reader's.
+
+        Returns
+        -------
+        str
+            One sentence.
+        """
+        return text(self.key, language, **self.values)
