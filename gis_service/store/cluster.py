@@ -548,7 +548,7 @@ class Cluster:
                 with self._start_lock():
                     self._ensure_running()
             except StoreError as error:
-                _log.error(error.say(language))  # noqa: TRY400 -- said in full, tried again
+                _log.error(error.say(language))
                 stop.wait(10 * every_s)
 
     def _open_lock(self, name: str) -> int:

@@ -1,0 +1,183 @@
+"""What tests share: one throwaway PostGIS server a run, a fresh database a module, a browser.
+
+``GIS_TEST_DATABASE_ADMIN_URL`` names a server to use instead of a throwaway one; only databases
+whose names begin with ``gis_test_`` are made and dropped there.
+"""
+
+import fcntl
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg2
+import pytest
+import sqlalchemy as sa
+from playwright.sync_api import Browser, sync_playwright
+from psycopg2 import sql
+from psycopg2.extensions import connection as Psycopg2Connection  # noqa: N812
+
+from gis_service.store.cluster import Cluster, create_database, prepare_database, prepare_server
+from gis_service.store.engine import Store
+from gis_service.store.migrate import upgrade
+
+ROOT = Path(__file__).resolve().parents[1]
+CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_PREFIX = "gis-test-"
+_PASSWORD = "gis_test"
+
+
+@dataclass
+class DatabaseServer:
+    """A server on which tests make and drop databases."""
+
+    admin: sa.URL
+    password: str | None = None
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def connect(self, database: str | None = None) -> Psycopg2Connection:
+        """Open a superuser's connection that commits by itself."""
+        url = self.url(None, database or self.admin.database or "postgres")
+        connection = psycopg2.connect(
+            url.set(drivername="postgresql").render_as_string(hide_password=False)
+        )
+        connection.autocommit = True
+        return connection
+
+    def url(self, role: str | None, database: str) -> sa.URL:
+        """Give the address of a database for a role; None is the superuser."""
+        if role is None:
+            return self.admin.set(database=database)
+        url = self.admin.set(username=role, database=database)
+        return url.set(password=self.password) if self.password else url
+
+    def create(self, template: str = "template0") -> str:
+        """Make a database of a new name."""
+        name = f"gis_test_{os.getpid()}_{next(self._numbers)}"
+        with closing(self.connect()) as connection:
+            create_database(connection, name, template)
+        return name
+
+    def drop(self, name: str) -> None:
+        """Drop a database with whoever is still connected to it."""
+        with closing(self.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _sweep() -> None:
+    """Stop and remove what test runs left that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        lock = folder / "users.lock"
+        if not lock.exists() or lock.stat().st_uid != os.geteuid():
+            continue
+        with lock.open("r+b") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+        with Cluster(folder, durable=False):
+            pass
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def short_dir() -> Iterator[Path]:
+    """A folder with a short path that the server's account can enter (pytest's own is closed)."""
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def database_server() -> Iterator[DatabaseServer]:
+    """The PostGIS server of this run."""
+    given = os.environ.get("GIS_TEST_DATABASE_ADMIN_URL")
+    if given:
+        server = DatabaseServer(sa.make_url(given), _PASSWORD)
+        with closing(server.connect()) as connection:
+            prepare_server(connection, _PASSWORD)
+        yield server
+        return
+    _sweep()
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    folder.chmod(0o755)
+    with Cluster(folder, durable=False) as cluster:
+        yield DatabaseServer(cluster.url("gis_admin", "postgres"))
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def template_database(database_server: DatabaseServer) -> Iterator[str]:
+    """A database with every migration applied, to be copied."""
+    name = database_server.create()
+    with closing(database_server.connect(name)) as connection:
+        prepare_database(connection)
+    upgrade(database_server.url(None, name))
+    yield name
+    database_server.drop(name)
+
+
+@pytest.fixture(scope="module")
+def database(database_server: DatabaseServer, template_database: str) -> Iterator[str]:
+    """The name of a fresh, empty database for this module."""
+    name = database_server.create(template_database)
+    yield name
+    database_server.drop(name)
+
+
+@pytest.fixture(scope="module")
+def store(database_server: DatabaseServer, database: str) -> Iterator[Store]:
+    """The store on this module's database, as the role that owns nothing."""
+    store = Store(database_server.url("gis_service", database))
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def owner_engine(database_server: DatabaseServer, database: str) -> Iterator[sa.Engine]:
+    """This module's database as the role that owns the tables."""
+    engine = sa.create_engine(
+        database_server.url("gis_owner", database), poolclass=sa.pool.NullPool
+    )
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of the real regions, beside the project."""
+    folder = ROOT.parent / "shared/data"
+    if not folder.is_dir():
+        pytest.skip("the real regions (../shared/data) are not on this machine")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The system's Chromium; Ubuntu's is a snap, which a service account cannot start."""
+    if not CHROMIUM.is_file():
+        pytest.skip("this system has no /usr/bin/chromium (on Ubuntu it comes as a snap only)")
+    return CHROMIUM
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: Path) -> Iterator[Browser]:
+    """A headless Chromium with a user folder of its own."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_FLAGS))
+        yield browser
+        browser.close()
