@@ -4,7 +4,7 @@ All input is CGCS2000 (EPSG:4490) lon, lat in degrees, taken as identical to WGS
 knows what a coordinate stands for.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -15,12 +15,14 @@ import shapely
 
 LATTICE: Final = 1e-9
 """Degrees (about 0.1 mm): every boundary vertex lies on a multiple of this."""
+_PER_DEGREE: Final = 1e9  # dividing by it gives the double nearest to the decimal; times 1e-9 not
 
 CGCS2000: Final = pyproj.Geod(a=6378137.0, rf=298.257222101)
 """The ellipsoid of GB 22021-2008; areas differ from WGS 84's in the 11th digit."""
 
 FloatArray = npt.NDArray[np.float64]
 GeometryArray = npt.NDArray[np.object_]
+Geometries = Sequence[Any] | npt.NDArray[Any]
 Projector = Callable[[npt.ArrayLike, npt.ArrayLike], tuple[FloatArray, FloatArray]]
 
 
@@ -38,10 +40,10 @@ def on_lattice(geometry: Any) -> Any:
     same shape as the input
         Vertices rounded to :data:`LATTICE`.
     """
-    return shapely.transform(geometry, lambda xy: np.round(xy / LATTICE) * LATTICE)
+    return shapely.transform(geometry, lambda xy: np.round(xy * _PER_DEGREE) / _PER_DEGREE)
 
 
-def area_m2(geometries: npt.ArrayLike) -> FloatArray:
+def area_m2(geometries: Any) -> FloatArray:
     """
     Measure polygons on the ellipsoid.
 
@@ -78,7 +80,7 @@ def _lonlat(line: shapely.Geometry) -> tuple[FloatArray, FloatArray]:
     return xy[:, 0], xy[:, 1]
 
 
-def length_m(lines: npt.ArrayLike) -> FloatArray:
+def length_m(lines: Any) -> FloatArray:
     """
     Measure lines on the ellipsoid, segment by segment.
 
@@ -164,7 +166,7 @@ def local_metres(lon0: float, lat0: float) -> tuple[Projector, Projector]:
     return to_xy, to_lonlat
 
 
-def in_metres(geometries: npt.ArrayLike, lon0: float, lat0: float) -> GeometryArray:
+def in_metres(geometries: Geometries, lon0: float, lat0: float) -> GeometryArray:
     """
     Put geometries into the local plane.
 

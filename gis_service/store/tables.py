@@ -220,6 +220,11 @@ grid_version = sa.Table(
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False, server_default=""),
     sa.Column("counts", JSONB, nullable=False, server_default="{}"),
+    sa.Column(
+        "applied_at",
+        sa.DateTime(timezone=True),
+        comment="when today's copies on the rows took it over; NULL: its day is still to come",
+    ),
     sa.UniqueConstraint("scheme_id", "effective_day"),
     comment="A version of a scheme is an effective day; its state is the rows holding that day.",
 )
@@ -658,6 +663,7 @@ job = sa.Table(
     sa.Column("arguments", JSONB, nullable=False),
     sa.Column("queue_id", sa.BigInteger, comment="the id in the queue library's own table"),
     sa.Column("status", sa.Text, nullable=False, server_default="waiting"),
+    sa.Column("attempts", sa.SmallInteger, nullable=False, server_default="0"),
     sa.Column("progress", REAL, nullable=False, server_default="0"),
     sa.Column("step", sa.Text, nullable=False, server_default=""),
     sa.Column(

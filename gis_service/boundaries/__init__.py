@@ -1,0 +1,1 @@
+"""Boundaries: the tessellation, and how a new version of it is published."""

@@ -1,0 +1,448 @@
+"""Which grid every object belongs to: written as history, and as today's copy on the row.
+
+A building is placed by its point, a household follows its building, everything else by its own
+point. Only this module writes ``assignment`` and ``base_grid_id``.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import DATERANGE
+
+from gis_service.grids.locator import NO_GRID, Locator
+from gis_service.grids.versions import Version, polygons, versions
+from gis_service.store import tables as t
+from gis_service.store.bulk import copy_rows
+
+_KINDS: Final = ("building", "household", "premises", "hazard", "incident")  # buildings first
+
+
+@dataclass(frozen=True)
+class Outside:
+    """An object outside every grid, with the nearest one."""
+
+    object_kind: str
+    object_id: int
+    nearest_grid_id: int
+    distance_m: float
+
+
+@dataclass
+class AssignmentReport:
+    """
+    What an assignment did.
+
+    Attributes
+    ----------
+    counts
+        By kind of object: ``n``, ``assigned``, ``outside``, ``tie``.
+    outside
+        Every object outside, today.
+    faults
+        Households whose own point lies in another grid than their building's.
+    """
+
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    outside: list[Outside] = field(default_factory=list)
+    faults: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Objects:
+    """One kind of object, as arrays."""
+
+    kind: str
+    ids: npt.NDArray[np.int64]
+    lon: npt.NDArray[np.float64]
+    lat: npt.NDArray[np.float64]
+    since: npt.NDArray[np.int64]  # ordinal of the day from which it is known; 0: from the start
+    building_id: npt.NDArray[np.int64]  # NO_GRID: none
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """Where each object lies under one version."""
+
+    grid_id: npt.NDArray[np.int64]
+    method: npt.NDArray[np.str_]
+    nearest_grid_id: npt.NDArray[np.int64]
+    distance_m: npt.NDArray[np.float64]
+
+
+def assign_new(connection: sa.Connection, scheme: str = "base") -> AssignmentReport:
+    """
+    Write the history of every object that has none yet, through all versions of a scheme.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    scheme
+        Its code; today's copy on the rows is written for the base scheme only.
+
+    Returns
+    -------
+    AssignmentReport
+        What was written.
+    """
+    known = versions(connection, scheme)
+    report = AssignmentReport()
+    if not known:
+        return report
+    locators = [_locator(connection, version) for version in known]
+    days = [version.effective_day for version in known]
+    buildings: dict[int, _Placed] = {}
+    for kind in _KINDS:
+        objects = _read(connection, kind, known[0].scheme_id, new=True)
+        if len(objects.ids) == 0:
+            continue
+        answers = []
+        for index, locator in enumerate(locators):
+            placed = buildings.get(index)
+            if kind == "household" and placed is None:
+                placed = _placed_buildings(connection, locator)
+            answer, faults = _answer(objects, locator, placed)
+            answers.append(answer)
+            if kind == "building":
+                buildings[index] = _Placed(objects.ids, answer.grid_id)
+        if kind == "household":
+            report.faults = faults
+        _write_history(connection, known[0].scheme_id, objects, days, answers)
+        _count(report, objects, answers[-1])
+    apply_due(connection)
+    return report
+
+
+def reassign(connection: sa.Connection, version: Version) -> dict[str, int]:
+    """
+    Write what a new version moves: objects whose grid is another one from its day on.
+
+    Parameters
+    ----------
+    connection
+        The transaction that publishes the version.
+    version
+        The newest version of its scheme, its grids already stored.
+
+    Returns
+    -------
+    dict
+        Objects moved, by kind.
+    """
+    locator = _locator(connection, version)
+    moved: dict[str, int] = {}
+    placed: _Placed | None = None
+    for kind in _KINDS:
+        objects = _read(connection, kind, version.scheme_id, new=False)
+        answer, _ = _answer(objects, locator, placed if kind == "household" else None)
+        if kind == "building":
+            placed = _Placed(objects.ids, answer.grid_id)
+        moved[kind] = _write_moves(connection, version, objects, answer)
+    return moved
+
+
+def apply_due(connection: sa.Connection) -> dict[str, int]:
+    """
+    Bring today's copy on the rows to what the history says of today.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+
+    Returns
+    -------
+    dict
+        Rows changed, by kind. Versions whose day has come are marked as applied.
+    """
+    changed: dict[str, int] = {}
+    due = sa.select(t.grid_scheme.c.scheme_id).where(t.grid_scheme.c.is_base).scalar_subquery()
+    for kind in _KINDS:
+        table = t.metadata.tables[kind]
+        identity = table.c[f"{kind}_id"]
+        result = connection.execute(
+            sa.update(table)
+            .values(base_grid_id=t.assignment.c.grid_id)
+            .where(
+                t.assignment.c.scheme_id == due,
+                t.assignment.c.object_kind == kind,
+                t.assignment.c.object_id == identity,
+                t.assignment.c.valid.op("@>")(sa.func.gis_today()),
+                table.c.base_grid_id.is_distinct_from(t.assignment.c.grid_id),
+            )
+        )
+        changed[kind] = result.rowcount
+    connection.execute(
+        sa.update(t.grid_version)
+        .values(applied_at=sa.func.now())
+        .where(
+            t.grid_version.c.applied_at.is_(None),
+            t.grid_version.c.effective_day <= sa.func.gis_today(),
+        )
+    )
+    return changed
+
+
+def is_due(connection: sa.Connection) -> bool:
+    """
+    Tell whether a version's day has come and its copy is not on the rows yet.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+
+    Returns
+    -------
+    bool
+        True: call :func:`apply_due`.
+    """
+    query = sa.select(
+        sa.exists().where(
+            t.grid_version.c.applied_at.is_(None),
+            t.grid_version.c.effective_day <= sa.func.gis_today(),
+        )
+    )
+    return bool(connection.execute(query).scalar_one())
+
+
+# --- where things lie --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """Grids of buildings, sorted by building id."""
+
+    ids: npt.NDArray[np.int64]
+    grid_id: npt.NDArray[np.int64]
+
+    def of(self, building_id: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        return self.grid_id[np.searchsorted(self.ids, building_id)]
+
+
+def _locator(connection: sa.Connection, version: Version) -> Locator:
+    return Locator(*polygons(connection, version.scheme_id, version.effective_day))
+
+
+def _placed_buildings(connection: sa.Connection, locator: Locator) -> _Placed:
+    objects = _read(connection, "building", None, new=False)
+    return _Placed(objects.ids, locator.locate(objects.lon, objects.lat).grid_id)
+
+
+def _read(connection: sa.Connection, kind: str, scheme_id: int | None, *, new: bool) -> _Objects:
+    """Read all objects of a kind, or only those without a history in the scheme."""
+    table = t.metadata.tables[kind]
+    identity = table.c[f"{kind}_id"]
+    zone = "Asia/Shanghai"
+    since: Any = {
+        "hazard": t.hazard.c.found_on,
+        "incident": sa.cast(sa.func.timezone(zone, t.incident.c.reported_at), sa.Date),
+    }.get(kind, sa.null())
+    building: Any = t.household.c.building_id if kind == "household" else sa.null()
+    query = sa.select(
+        identity, sa.func.ST_X(table.c.point), sa.func.ST_Y(table.c.point), since, building
+    ).order_by(identity)
+    if new:
+        has_history = sa.exists().where(
+            t.assignment.c.scheme_id == scheme_id,
+            t.assignment.c.object_kind == kind,
+            t.assignment.c.object_id == identity,
+        )
+        query = query.where(~has_history)
+    rows = connection.execute(query).all()
+    ids, lon, lat, days, buildings = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+    return _Objects(
+        kind,
+        np.array(ids, dtype=np.int64),
+        np.array(lon, dtype=float),
+        np.array(lat, dtype=float),
+        np.array([0 if day is None else day.toordinal() for day in days], dtype=np.int64),
+        np.array([NO_GRID if b is None else b for b in buildings], dtype=np.int64),
+    )
+
+
+def _answer(
+    objects: _Objects, locator: Locator, placed: _Placed | None
+) -> tuple[_Answers, list[int]]:
+    located = locator.locate(objects.lon, objects.lat)
+    grid_id = located.grid_id.copy()
+    method = np.where(located.tie, "border_tie", "within").astype("<U12")
+    faults: list[int] = []
+    housed = objects.building_id != NO_GRID
+    if placed is not None and housed.any():
+        of_building = placed.of(objects.building_id[housed])
+        faults = objects.ids[housed][of_building != grid_id[housed]].tolist()
+        grid_id[housed] = of_building
+        method[housed] = "by_building"
+    outside = grid_id == NO_GRID
+    method[outside] = "outside"
+    nearest_grid_id = np.full(len(grid_id), NO_GRID, dtype=np.int64)
+    distance_m = np.full(len(grid_id), np.nan)
+    if outside.any():
+        nearest = locator.nearest(objects.lon[outside], objects.lat[outside])
+        nearest_grid_id[outside] = nearest.grid_id
+        distance_m[outside] = nearest.distance_m
+    return _Answers(grid_id, method, nearest_grid_id, distance_m), faults
+
+
+def _count(report: AssignmentReport, objects: _Objects, answer: _Answers) -> None:
+    outside = np.flatnonzero(answer.grid_id == NO_GRID)
+    report.counts[objects.kind] = {
+        "n": len(objects.ids),
+        "assigned": len(objects.ids) - len(outside),
+        "outside": len(outside),
+        "tie": int((answer.method == "border_tie").sum()),
+    }
+    report.outside += [
+        Outside(
+            objects.kind,
+            int(objects.ids[i]),
+            int(answer.nearest_grid_id[i]),
+            float(answer.distance_m[i]),
+        )
+        for i in outside
+    ]
+
+
+# --- what is written ---------------------------------------------------------------------------
+
+
+def _write_history(
+    connection: sa.Connection,
+    scheme_id: int,
+    objects: _Objects,
+    days: list[date],
+    answers: list[_Answers],
+) -> None:
+    """Append one row for each stretch of days in which an object stays in one grid."""
+    ordinals = np.array([day.toordinal() for day in days], dtype=np.int64)
+    start = np.maximum(objects.since, ordinals[0])
+    first = np.searchsorted(ordinals, start, side="right") - 1
+    until = np.zeros(len(objects.ids), dtype=np.int64)  # 0: open
+    for index in range(len(days) - 1, -1, -1):
+        begins = first == index
+        if index > 0:
+            changed = answers[index].grid_id != answers[index - 1].grid_id
+            begins |= (first < index) & changed
+        low = np.where(first == index, start, ordinals[index])
+        rows = np.flatnonzero(begins)
+        if len(rows):
+            _copy(connection, scheme_id, objects, rows, answers[index], low[rows], until[rows])
+        until[rows] = low[rows]
+
+
+def _copy(
+    connection: sa.Connection,
+    scheme_id: int,
+    objects: _Objects,
+    rows: npt.NDArray[np.int64],
+    answer: _Answers,
+    low: npt.NDArray[np.int64],
+    high: npt.NDArray[np.int64],
+) -> None:
+    copy_rows(
+        connection,
+        t.assignment,
+        {
+            "scheme_id": np.full(len(rows), scheme_id),
+            "object_kind": [objects.kind] * len(rows),
+            "object_id": objects.ids[rows],
+            "valid": [_range(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True)],
+            **_answer_columns(answer, rows),
+        },
+    )
+
+
+def _range(low: int, high: int) -> tuple[date, date | None]:
+    return date.fromordinal(low), date.fromordinal(high) if high else None
+
+
+def _answer_columns(answer: _Answers, rows: npt.NDArray[np.int64]) -> dict[str, list[Any]]:
+    return {
+        "grid_id": _or_none(answer.grid_id[rows]),
+        "method": answer.method[rows].tolist(),
+        "nearest_grid_id": _or_none(answer.nearest_grid_id[rows]),
+        "distance_m": answer.distance_m[rows].tolist(),
+    }
+
+
+def _or_none(ids: npt.NDArray[np.int64]) -> list[int | None]:
+    return [None if value == NO_GRID else value for value in ids.tolist()]
+
+
+_moves = sa.Table(
+    "pg_temp_moves",
+    sa.MetaData(),
+    sa.Column("object_id", sa.BigInteger),
+    sa.Column("grid_id", sa.BigInteger),
+    sa.Column("method", sa.Text),
+    sa.Column("nearest_grid_id", sa.BigInteger),
+    sa.Column("distance_m", sa.Double),
+    prefixes=["TEMPORARY"],
+    postgresql_on_commit="DROP",
+)
+
+
+def _write_moves(
+    connection: sa.Connection, version: Version, objects: _Objects, answer: _Answers
+) -> int:
+    """Close the open rows of objects that move and open new ones, from the version's day on."""
+    rows = _moving(connection, version.scheme_id, objects, answer)
+    if len(rows) == 0:
+        return 0
+    _moves.create(connection)
+    columns = _answer_columns(answer, rows)
+    copy_rows(connection, _moves, {"object_id": objects.ids[rows], **columns})
+    a = t.assignment
+    mine = (
+        (a.c.scheme_id == version.scheme_id)
+        & (a.c.object_kind == objects.kind)
+        & (a.c.object_id == _moves.c.object_id)
+        & sa.func.upper_inf(a.c.valid)
+    )
+    day = sa.literal(version.effective_day, sa.Date)
+    connection.execute(sa.delete(a).where(mine, sa.func.lower(a.c.valid) >= day))
+    until = sa.cast(sa.func.daterange(sa.func.lower(a.c.valid), day), DATERANGE)
+    connection.execute(sa.update(a).values(valid=until).where(mine))
+    opened = sa.select(
+        sa.literal(version.scheme_id, sa.BigInteger),
+        sa.literal(objects.kind, sa.Text),
+        _moves.c.object_id,
+        sa.cast(sa.func.daterange(day, sa.null()), DATERANGE),
+        _moves.c.grid_id,
+        _moves.c.method,
+        _moves.c.nearest_grid_id,
+        _moves.c.distance_m,
+    )
+    names = ["scheme_id", "object_kind", "object_id", "valid", *columns]
+    connection.execute(sa.insert(a).from_select(names, opened))
+    _moves.drop(connection)
+    return len(rows)
+
+
+def _moving(
+    connection: sa.Connection, scheme_id: int, objects: _Objects, answer: _Answers
+) -> npt.NDArray[np.int64]:
+    """Positions of the objects whose open row names another grid; those without one are left."""
+    a = t.assignment
+    query = (
+        sa.select(a.c.object_id, a.c.grid_id)
+        .where(
+            a.c.scheme_id == scheme_id,
+            a.c.object_kind == objects.kind,
+            sa.func.upper_inf(a.c.valid),
+        )
+        .order_by(a.c.object_id)
+    )
+    held = connection.execute(query).all()
+    if not held:
+        return np.zeros(0, dtype=np.int64)
+    held_ids = np.array([row[0] for row in held], dtype=np.int64)
+    held_grid = np.array([NO_GRID if row[1] is None else row[1] for row in held], dtype=np.int64)
+    at = np.searchsorted(held_ids, objects.ids).clip(max=len(held_ids) - 1)
+    has_row = held_ids[at] == objects.ids
+    return np.flatnonzero(has_row & (held_grid[at] != answer.grid_id))

@@ -1,0 +1,730 @@
+"""What is asked about grids: schemes, versions in force, the list, the chain, the officers, search.
+
+Reads only. What concerns officers passes :func:`gis_service.access.visible`; figures of households
+and of trouble stand in :mod:`gis_service.grids.tallies`.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from gis_service.access import Actor, visible
+from gis_service.errors import NotFoundError
+from gis_service.grid_code import groups
+from gis_service.store import tables as t
+from gis_service.store.tables import SRID
+
+Condition = sa.ColumnElement[bool]
+
+_COORDINATES: Final = re.compile(r"\s*(-?\d{1,3}(?:\.\d+)?)\s*[,，;；\s]\s*(-?\d{1,3}(?:\.\d+)?)\s*")
+
+
+@dataclass(frozen=True)
+class Level:
+    """One tier of a scheme, with how many grids it has today."""
+
+    rank: int
+    label: str
+    label_en: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a scheme: what came into force on a day."""
+
+    version_id: int
+    effective_day: date
+    title: str
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A scheme with its levels, top first, and its versions, newest first."""
+
+    code: str
+    name: str
+    name_en: str
+    is_base: bool
+    levels: list[Level]
+    versions: list[Version]
+
+
+@dataclass(frozen=True)
+class SchemeKey:
+    """
+    What other queries need to know of a scheme.
+
+    Attributes
+    ----------
+    size_rule
+        Households of a base grid by class, e.g. ``{"urban": [200, 300]}``.
+    base_rank
+        The lowest level that tessellates.
+    """
+
+    scheme_id: int
+    code: str
+    name: str
+    is_base: bool
+    code_layout: list[int]
+    size_rule: Mapping[str, list[float]]
+    base_rank: int
+
+
+@dataclass(frozen=True)
+class LevelName:
+    """What a level is called."""
+
+    label: str
+    label_en: str
+
+
+@dataclass(frozen=True)
+class GridName:
+    """A grid as it is named in a list or a chain."""
+
+    grid_id: int
+    name: str
+    code: str
+    rank: int
+
+
+@dataclass(frozen=True)
+class GridRow:
+    """A grid in a list."""
+
+    grid_id: int
+    code: str
+    name: str
+    kind: str
+    rank: int
+    parent_grid_id: int | None
+    area_km2: float
+    label: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class OfficerOnDuty:
+    """Who answers for a grid on a day, in which post, and whether on leave that day."""
+
+    role: str
+    post: str
+    name: str
+    phone: str
+    on_leave: bool
+    full_time: bool
+
+
+@dataclass(frozen=True)
+class GridHead:
+    """
+    What a grid is on a day, without people and trouble.
+
+    Attributes
+    ----------
+    code_groups
+        The code in the groups in which it is read aloud.
+    chain
+        From the top level down to the grid itself.
+    bbox
+        West, south, east, north in degrees.
+    """
+
+    grid_id: int
+    scheme: str
+    code: str
+    code_groups: list[str]
+    name: str
+    kind: str
+    rank: int
+    level: LevelName
+    area_km2: float
+    chain: list[GridName]
+    version: Version | None
+    bbox: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Found:
+    """One answer of the search."""
+
+    kind: str
+    id: int | None
+    name: str
+    detail: str
+    lon: float
+    lat: float
+    grid_id: int | None = None
+
+
+@dataclass(frozen=True)
+class VersionInForce:
+    """Which version of a scheme holds today; a scheme without one is not ready."""
+
+    scheme: str
+    version: int | None
+    effective_day: date | None
+
+
+def on_day(column: sa.ColumnElement[Any], at: date | None) -> Condition:
+    """
+    Say that a range of days holds a day.
+
+    Parameters
+    ----------
+    column
+        A ``valid`` column.
+    at
+        The day; None is today in Asia/Shanghai.
+
+    Returns
+    -------
+    sqlalchemy condition
+        For the query.
+    """
+    day = sa.func.gis_today() if at is None else sa.literal(at, sa.Date)
+    condition: Condition = column.op("@>", is_comparison=True)(day)
+    return condition
+
+
+def like(text: str) -> str:
+    """
+    Make a pattern that finds a text anywhere, whatever signs it holds.
+
+    Parameters
+    ----------
+    text
+        As typed.
+
+    Returns
+    -------
+    str
+        For ``ILIKE … ESCAPE '\\'``.
+    """
+    escaped = re.sub(r"([\\%_])", r"\\\1", text.strip())
+    return f"%{escaped}%"
+
+
+def find_scheme(connection: sa.Connection, code: str) -> SchemeKey:
+    """
+    Read what other queries need of a scheme.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    code
+        The scheme's code; ``base`` always means the base scheme.
+
+    Returns
+    -------
+    SchemeKey
+        With its lowest tessellating rank.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such scheme, or it has no level.
+    """
+    scheme, level = t.grid_scheme.c, t.grid_level.c
+    lowest = (
+        sa.select(sa.func.max(level.rank))
+        .where(level.scheme_id == scheme.scheme_id, level.tessellates)
+        .scalar_subquery()
+    )
+    wanted = sa.or_(scheme.code == code, scheme.is_base & sa.literal(code == "base"))
+    row = connection.execute(
+        sa.select(t.grid_scheme, lowest.label("base_rank")).where(wanted).order_by(scheme.is_base)
+    ).first()
+    if row is None or row.base_rank is None:
+        raise NotFoundError("grids.no_scheme", scheme=code)
+    return SchemeKey(
+        row.scheme_id,
+        row.code,
+        row.name,
+        row.is_base,
+        row.code_layout,
+        row.size_rule,
+        row.base_rank,
+    )
+
+
+def schemes(connection: sa.Connection) -> list[Scheme]:
+    """
+    List every scheme, the base scheme first.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+
+    Returns
+    -------
+    list of Scheme
+        With the number of grids that stand today.
+    """
+    scheme, level, state = t.grid_scheme.c, t.grid_level.c, t.grid_state.c
+    counted = (
+        sa.select(state.scheme_id, state.rank, sa.func.count().label("count"))
+        .where(on_day(state.valid, None))
+        .group_by(state.scheme_id, state.rank)
+        .subquery()
+    )
+    of_level = (level.scheme_id == counted.c.scheme_id) & (level.rank == counted.c.rank)
+    levels: dict[int, list[Level]] = {}
+    for row in connection.execute(
+        sa.select(t.grid_level, sa.func.coalesce(counted.c["count"], 0).label("number"))
+        .select_from(t.grid_level.outerjoin(counted, of_level))
+        .order_by(level.scheme_id, level.rank)
+    ):
+        levels.setdefault(row.scheme_id, []).append(
+            Level(row.rank, row.label, row.label_en, row.number)
+        )
+    versions: dict[int, list[Version]] = {}
+    for row in connection.execute(
+        sa.select(t.grid_version).order_by(t.grid_version.c.effective_day.desc())
+    ):
+        versions.setdefault(row.scheme_id, []).append(
+            Version(row.version_id, row.effective_day, row.title)
+        )
+    rows = connection.execute(
+        sa.select(t.grid_scheme).order_by(scheme.is_base.desc(), scheme.scheme_id)
+    )
+    return [
+        Scheme(
+            row.code,
+            row.name,
+            row.name_en,
+            row.is_base,
+            levels.get(row.scheme_id, []),
+            versions.get(row.scheme_id, []),
+        )
+        for row in rows
+    ]
+
+
+def version_on(
+    connection: sa.Connection, scheme_id: int, at: date | None
+) -> tuple[Version, datetime] | None:
+    """
+    Find the version in force on a day.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    scheme_id
+        Of which scheme.
+    at
+        The day; None is today.
+
+    Returns
+    -------
+    (Version, published at) or None
+        None before the first version.
+    """
+    version = t.grid_version.c
+    day = sa.func.gis_today() if at is None else sa.literal(at, sa.Date)
+    row = connection.execute(
+        sa.select(t.grid_version)
+        .where(version.scheme_id == scheme_id, version.effective_day <= day)
+        .order_by(version.effective_day.desc())
+        .limit(1)
+    ).first()
+    if row is None:
+        return None
+    return Version(row.version_id, row.effective_day, row.title), row.published_at
+
+
+def versions_in_force(connection: sa.Connection) -> list[VersionInForce]:
+    """
+    Name the version in force today of every scheme.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+
+    Returns
+    -------
+    list of VersionInForce
+        The base scheme first.
+    """
+    scheme = t.grid_scheme.c
+    answer = []
+    for row in connection.execute(
+        sa.select(scheme.scheme_id, scheme.code).order_by(scheme.is_base.desc(), scheme.scheme_id)
+    ).all():
+        found = version_on(connection, row.scheme_id, None)
+        version = found[0] if found else None
+        answer.append(
+            VersionInForce(
+                row.code,
+                version.version_id if version else None,
+                version.effective_day if version else None,
+            )
+        )
+    return answer
+
+
+def list_grids(
+    connection: sa.Connection,
+    scheme: SchemeKey,
+    *,
+    q: str = "",
+    rank: int | None = None,
+    at: date | None = None,
+    limit: int,
+    offset: int,
+) -> tuple[list[GridRow], int]:
+    """
+    List grids by code.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    scheme
+        Of which scheme.
+    q
+        Part of the name, or the beginning of the code.
+    rank
+        Only this level.
+    at
+        As of this day; None is today.
+    limit, offset
+        Which page.
+
+    Returns
+    -------
+    rows, total
+        The page, and how many there are in all.
+    """
+    state = t.grid_state.c
+    wanted = [state.scheme_id == scheme.scheme_id, on_day(state.valid, at)]
+    if rank is not None:
+        wanted.append(state.rank == rank)
+    if q.strip():
+        wanted.append(_named(state.name, state.code, q))
+    total = connection.scalar(sa.select(sa.func.count()).where(*wanted)) or 0
+    rows = connection.execute(
+        sa.select(
+            t.grid_state,
+            t.grid.c.kind,
+            sa.func.ST_X(state.label_point).label("lon"),
+            sa.func.ST_Y(state.label_point).label("lat"),
+        )
+        .join(t.grid, t.grid.c.grid_id == state.grid_id)
+        .where(*wanted)
+        .order_by(state.code)
+        .limit(limit)
+        .offset(offset)
+    )
+    return [
+        GridRow(
+            row.grid_id,
+            row.code,
+            row.name,
+            row.kind,
+            row.rank,
+            row.parent_grid_id,
+            row.area_m2 / 1e6,
+            (row.lon, row.lat),
+        )
+        for row in rows
+    ], total
+
+
+def _named(name: sa.ColumnElement[str], code: sa.ColumnElement[str], q: str) -> Condition:
+    digits = q.replace(" ", "").replace("-", "")
+    by_name = name.ilike(like(q), escape="\\")
+    return sa.or_(by_name, code.startswith(digits, autoescape=True)) if digits else by_name
+
+
+def grid_head(connection: sa.Connection, grid_id: int, at: date | None = None) -> GridHead:
+    """
+    Tell what a grid is on a day.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    grid_id
+        Which grid, of any level and scheme.
+    at
+        The day; None is today.
+
+    Returns
+    -------
+    GridHead
+        With the chain of its parents and the version that says so.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such grid on that day.
+    """
+    state, level, scheme = t.grid_state.c, t.grid_level.c, t.grid_scheme.c
+    of_level = (level.scheme_id == state.scheme_id) & (level.rank == state.rank)
+    row = connection.execute(
+        sa.select(
+            t.grid_state,
+            t.grid.c.kind,
+            level.label,
+            level.label_en,
+            scheme.code.label("scheme"),
+            scheme.code_layout,
+            *(
+                bound(state.geom)
+                for bound in (
+                    sa.func.ST_XMin,
+                    sa.func.ST_YMin,
+                    sa.func.ST_XMax,
+                    sa.func.ST_YMax,
+                )
+            ),
+        )
+        .join(t.grid, t.grid.c.grid_id == state.grid_id)
+        .join(t.grid_level, of_level)
+        .join(t.grid_scheme, scheme.scheme_id == state.scheme_id)
+        .where(state.grid_id == grid_id, on_day(state.valid, at))
+    ).first()
+    if row is None:
+        raise NotFoundError("grids.no_grid", grid=grid_id)
+    found = version_on(connection, row.scheme_id, at)
+    west, south, east, north = row[-4:]
+    return GridHead(
+        grid_id=row.grid_id,
+        scheme=row.scheme,
+        code=row.code,
+        code_groups=groups(row.code, row.code_layout),
+        name=row.name,
+        kind=row.kind,
+        rank=row.rank,
+        level=LevelName(row.label, row.label_en),
+        area_km2=row.area_m2 / 1e6,
+        chain=_chain(connection, grid_id, at),
+        version=found[0] if found else None,
+        bbox=(west, south, east, north),
+    )
+
+
+def _chain(connection: sa.Connection, grid_id: int, at: date | None) -> list[GridName]:
+    state = t.grid_state.c
+    start = sa.select(state.grid_id, state.parent_grid_id, state.name, state.code, state.rank)
+    walk = start.where(state.grid_id == grid_id, on_day(state.valid, at)).cte(
+        "walk", recursive=True
+    )
+    above = start.where(state.grid_id == walk.c.parent_grid_id, on_day(state.valid, at))
+    tree = walk.union_all(above)
+    rows = connection.execute(sa.select(tree).order_by(tree.c.rank))
+    return [GridName(row.grid_id, row.name, row.code, row.rank) for row in rows]
+
+
+def officers_of(
+    connection: sa.Connection, actor: Actor, grid_id: int, at: date | None = None
+) -> list[OfficerOnDuty]:
+    """
+    Tell who answers for a grid on a day.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks.
+    grid_id
+        Which grid.
+    at
+        The day; None is today.
+
+    Returns
+    -------
+    list of OfficerOnDuty
+        Heads first, post A before B; empty where the actor sees none.
+    """
+    duty, officer, leave = t.grid_duty.c, t.officer.c, t.leave.c
+    away = sa.exists().where(leave.officer_id == officer.officer_id, on_day(leave.valid, at))
+    rows = connection.execute(
+        sa.select(
+            duty.role,
+            duty.post,
+            officer.name,
+            officer.phone,
+            away.label("on_leave"),
+            officer.full_time,
+        )
+        .join(t.officer, officer.officer_id == duty.officer_id)
+        .where(
+            duty.grid_id == grid_id,
+            on_day(duty.valid, at),
+            on_day(officer.valid, at),
+            visible(actor, t.officer),
+        )
+        .order_by(duty.role, duty.post)
+    )
+    return [
+        OfficerOnDuty(row.role, row.post, row.name, row.phone, row.on_leave, row.full_time)
+        for row in rows
+    ]
+
+
+def grid_at(connection: sa.Connection, lon: float, lat: float, scheme: str = "base") -> int | None:
+    """
+    Ask the database which grid answers for a place today.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    lon, lat
+        Degrees.
+    scheme
+        The scheme's code.
+
+    Returns
+    -------
+    int or None
+        On a border the lowest id; None outside every grid.
+    """
+    found: int | None = connection.scalar(
+        sa.select(sa.func.gis_grid_at(sa.func.ST_Point(lon, lat, SRID), scheme))
+    )
+    return found
+
+
+def coordinates_in(q: str) -> tuple[float, float] | None:
+    """
+    Read pasted coordinates.
+
+    Parameters
+    ----------
+    q
+        Such as ``112.9, 28.7``: longitude first; where only the other order is possible
+        (the first number is a latitude and the second exceeds 90), it is taken.
+
+    Returns
+    -------
+    (lon, lat) or None
+        None where the text is something else.
+    """
+    match = _COORDINATES.fullmatch(q)
+    if match is None:
+        return None
+    first, second = float(match[1]), float(match[2])
+    if abs(first) <= 180 and abs(second) <= 90:
+        return first, second
+    if abs(first) <= 90 and abs(second) <= 180:
+        return second, first
+    return None
+
+
+def search(connection: sa.Connection, actor: Actor, q: str, limit: int = 20) -> list[Found]:
+    """
+    Find a place by what a person would type.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks: officers are found by those who may see them.
+    q
+        Coordinates, a grid's name or code, a facility, an officer's name.
+    limit
+        At most this many answers.
+
+    Returns
+    -------
+    list of Found
+        Coordinates, then grids (upper levels first), facilities, officers.
+    """
+    if not q.strip():
+        return []
+    found: list[Found] = []
+    place = coordinates_in(q)
+    if place is not None:
+        base = find_scheme(connection, "base").code
+        name = f"{place[0]:.6f}, {place[1]:.6f}"
+        found.append(
+            Found("coordinates", None, name, "CGCS2000", *place, grid_at(connection, *place, base))
+        )
+    return [
+        *found,
+        *_grids_called(connection, q, limit),
+        *_facilities_called(connection, q, limit),
+        *_officers_called(connection, actor, q, limit),
+    ][:limit]
+
+
+def _grids_called(connection: sa.Connection, q: str, limit: int) -> list[Found]:
+    state, scheme = t.grid_state.c, t.grid_scheme.c
+    rows = connection.execute(
+        sa.select(
+            state.grid_id,
+            state.name,
+            state.code,
+            sa.func.ST_X(state.label_point).label("lon"),
+            sa.func.ST_Y(state.label_point).label("lat"),
+        )
+        .join(t.grid_scheme, scheme.scheme_id == state.scheme_id)
+        .where(on_day(state.valid, None), _named(state.name, state.code, q))
+        .order_by(scheme.is_base.desc(), state.rank, sa.func.length(state.name), state.code)
+        .limit(limit)
+    )
+    return [
+        Found("grid", row.grid_id, row.name, row.code, row.lon, row.lat, row.grid_id)
+        for row in rows
+    ]
+
+
+def _facilities_called(connection: sa.Connection, q: str, limit: int) -> list[Found]:
+    facility = t.facility.c
+    called = [column.ilike(like(q), escape="\\") for column in (facility.name, facility.address)]
+    rows = connection.execute(
+        sa.select(
+            facility.facility_id,
+            facility.name,
+            facility.address,
+            sa.func.ST_X(facility.point).label("lon"),
+            sa.func.ST_Y(facility.point).label("lat"),
+        )
+        .where(sa.or_(*called))
+        .order_by(sa.func.length(facility.name), facility.name)
+        .limit(limit)
+    )
+    return [
+        Found("facility", row.facility_id, row.name, row.address, row.lon, row.lat) for row in rows
+    ]
+
+
+def _officers_called(connection: sa.Connection, actor: Actor, q: str, limit: int) -> list[Found]:
+    officer, duty, state = t.officer.c, t.grid_duty.c, t.grid_state.c
+    rows = connection.execute(
+        sa.select(
+            officer.officer_id,
+            officer.name,
+            state.name.label("grid_name"),
+            state.grid_id,
+            sa.func.ST_X(state.label_point).label("lon"),
+            sa.func.ST_Y(state.label_point).label("lat"),
+        )
+        .join(t.grid_duty, (duty.officer_id == officer.officer_id) & on_day(duty.valid, None))
+        .join(t.grid_state, (state.grid_id == duty.grid_id) & on_day(state.valid, None))
+        .where(
+            officer.name.ilike(like(q), escape="\\"),
+            on_day(officer.valid, None),
+            visible(actor, t.officer),
+        )
+        .order_by(officer.name, state.code)
+        .limit(limit)
+    )
+    return [
+        Found("officer", row.officer_id, row.name, row.grid_name, row.lon, row.lat, row.grid_id)
+        for row in rows
+    ]
