@@ -658,8 +658,13 @@ class Cluster:
         while True:
             orphans = self._orphans()
             if not orphans:
-                # Its number may belong to a stranger by now, which would keep PostgreSQL out.
-                (self.data / "postmaster.pid").unlink(missing_ok=True)
+                # The number in them may be a stranger's or a zombie's, which keeps PostgreSQL out.
+                for stale in (
+                    self.data / "postmaster.pid",
+                    self.socket / f".s.PGSQL.{PORT}.lock",
+                    self.socket / f".s.PGSQL.{PORT}",
+                ):
+                    stale.unlink(missing_ok=True)
                 answer = self._pg_ctl(
                     "start", "-w", "-t", f"{READY_SECONDS:.0f}", "-l", str(self.log_file)
                 )

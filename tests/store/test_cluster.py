@@ -1,0 +1,311 @@
+"""The private cluster: shared by several processes, and unharmed when any of them is killed."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+import psycopg2.extras
+import pytest
+
+from gis_service.errors import SetupError, StoreError
+from gis_service.store import cluster as module
+from gis_service.store.cluster import Binaries, Cluster, choose_home, find_binaries, installed
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from gis_service.store.cluster import Cluster
+with Cluster(Path(sys.argv[1]), durable=False) as cluster:
+    print(cluster.postmaster(), flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture(scope="module")
+def data_dir() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="gis-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def cluster(data_dir: Path) -> Cluster:
+    return Cluster(data_dir, durable=False)
+
+
+def ask(cluster: Cluster, question: str, role: module.Role = "gis_admin") -> object:
+    with (
+        closing(psycopg2.connect(cluster.conninfo(role))) as connection,
+        connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(question)
+        row = cursor.fetchone() if cursor.description else None
+    return row[0] if row else None
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.05)
+
+
+class OtherUser:
+    """Another process that uses the cluster."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(data_dir)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        self.postmaster = int(self.process.stdout.readline())
+
+    def leave(self) -> None:
+        self.process.communicate("\n", timeout=60)
+        assert self.process.returncode == 0
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+def test_a_new_cluster_has_postgis_and_two_roles_one_of_which_owns_nothing(
+    cluster: Cluster,
+) -> None:
+    with cluster:
+        assert str(ask(cluster, "SELECT postgis_lib_version()", "gis_service")) >= "3.1"
+        owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'gis'"
+        assert ask(cluster, owner) == "gis_owner"
+        assert ask(cluster, "SELECT rolsuper FROM pg_roles WHERE rolname = 'gis_service'") is False
+        assert ask(cluster, "SHOW server_encoding") == "UTF8"
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            ask(cluster, "CREATE TABLE t ()", "gis_service")
+
+
+def test_it_listens_on_no_network_and_its_socket_is_behind_a_closed_folder(
+    cluster: Cluster,
+) -> None:
+    with cluster:
+        assert ask(cluster, "SHOW listen_addresses") == ""
+        status = cluster.socket.stat()
+        assert status.st_mode & 0o777 == 0o700
+        account = module.server_account()
+        assert status.st_uid == (account.uid if account else os.geteuid())
+
+
+def test_the_last_to_leave_stops_the_server_and_the_data_stays(cluster: Cluster) -> None:
+    with cluster:
+        ask(cluster, "CREATE TABLE kept AS SELECT 7 AS n")
+        pid = cluster.postmaster()
+        assert pid is not None
+    wait_for(lambda: not Path("/proc", str(pid)).exists())
+    with cluster:
+        assert ask(cluster, "SELECT n FROM kept") == 7
+        assert cluster.postmaster() != pid
+        ask(cluster, "DROP TABLE kept")
+
+
+def test_a_second_user_keeps_the_server_running(cluster: Cluster, data_dir: Path) -> None:
+    cluster.open()
+    pid = cluster.postmaster()
+    other = OtherUser(data_dir)
+    assert other.postmaster == pid
+    cluster.close()
+    assert cluster.postmaster() == pid
+    other.leave()
+    assert cluster.postmaster() is None
+
+
+def test_two_that_come_at_once_share_one_server(data_dir: Path) -> None:
+    command = [sys.executable, "-c", HOLD, str(data_dir)]
+    pipe = subprocess.PIPE
+    processes = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(2)]
+    numbers = {process.stdout.readline() for process in processes if process.stdout}
+    for process in processes:
+        process.communicate("\n", timeout=60)
+    assert len(numbers) == 1
+    assert [process.returncode for process in processes] == [0, 0]
+
+
+def test_a_killed_user_leaves_a_server_that_the_next_one_adopts(
+    cluster: Cluster, data_dir: Path
+) -> None:
+    other = OtherUser(data_dir)
+    other.kill()
+    with cluster:
+        assert cluster.postmaster() == other.postmaster
+    assert cluster.postmaster() is None
+
+
+def test_a_killed_server_is_started_again_with_its_data(data_dir: Path) -> None:
+    with Cluster(data_dir) as cluster:
+        ask(cluster, "CREATE TABLE survivor AS SELECT 1 AS n")
+        busy = psycopg2.connect(cluster.conninfo("gis_service"))
+        pid = cluster.postmaster()
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: cluster.postmaster() is None)
+        with Cluster(data_dir) as again:
+            assert ask(again, "SELECT n FROM survivor") == 1
+            ask(again, "DROP TABLE survivor")
+            assert again.postmaster() != pid
+        busy.close()
+
+
+def test_a_backend_that_outlives_the_killed_server_is_ended(cluster: Cluster) -> None:
+    """A busy one does not notice by itself, and holds the shared memory."""
+    with cluster:
+        busy = psycopg2.connect(cluster.conninfo("gis_service"), async_=True)
+        psycopg2.extras.wait_select(busy)
+        cursor = busy.cursor()
+        cursor.execute("SELECT count(*) FROM generate_series(1, 1000000000) AS n WHERE n % 7 = 3")
+        time.sleep(0.3)
+        pid = cluster.postmaster()
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: cluster.postmaster() is None)
+        with Cluster(cluster.data_dir, durable=False) as again:
+            assert ask(again, "SELECT 1") == 1
+        busy.close()
+
+
+def test_the_watch_starts_a_killed_server_again(cluster: Cluster) -> None:
+    with cluster, cluster.watch(every_s=0.1):
+        pid = cluster.postmaster()
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: cluster.postmaster() not in {None, pid})
+        cluster._wait_until_ready()
+        assert ask(cluster, "SELECT 1") == 1
+
+
+def test_a_number_that_now_belongs_to_a_stranger_does_not_keep_the_server_out(
+    cluster: Cluster,
+) -> None:
+    with cluster:
+        pid_file = cluster.data / "postmaster.pid"
+        lines = pid_file.read_text().splitlines()
+    pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
+    with cluster:
+        assert ask(cluster, "SELECT 1") == 1
+
+
+def test_half_a_cluster_is_made_anew(short_dir: Path) -> None:
+    home = choose_home(short_dir, module.server_account(), short_dir / "apart")
+    (home / "pg.new-0000").mkdir()
+    (home / "pg.new-0000/PG_VERSION").write_text("15\n")
+    (home / "pg").mkdir()
+    (home / "pg/base").mkdir()
+    with Cluster(short_dir, durable=False) as cluster:
+        assert ask(cluster, "SELECT 1") == 1
+        assert not list(home.glob("pg.new-*"))
+
+
+def test_a_half_made_database_is_finished(short_dir: Path) -> None:
+    """Killed between the start of the server and the making of the database."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Cluster, "_make_database", lambda _: None)
+        with Cluster(short_dir, durable=False):
+            pass
+    with Cluster(short_dir, durable=False) as cluster:
+        assert ask(cluster, "SELECT count(*) > 0 FROM spatial_ref_sys") is True
+
+
+def test_a_server_that_will_not_start_says_why(cluster: Cluster) -> None:
+    with cluster:
+        extra = cluster.data / "postgresql.auto.conf"
+        before = extra.read_text()
+    try:
+        extra.write_text("max_connections = 'many'\n")
+        with pytest.raises(StoreError, match="max_connections") as caught:
+            cluster.open()
+        assert caught.value.key == "store.cluster_not_started"
+    finally:
+        extra.write_text(before)
+
+
+def test_a_socket_path_that_is_too_long_moves_the_cluster_and_stays_moved(
+    short_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    account = module.server_account()
+    data_dir = short_dir / ("long" * 25)
+    data_dir.mkdir()
+    apart = short_dir / "apart"
+    home = choose_home(data_dir, account, apart)
+    assert home.parent == apart
+    assert len(home.name) == 8
+    assert str(home) in caplog.text
+    assert choose_home(data_dir, account, apart) == home
+    (data_dir / "elsewhere").unlink()  # a new data folder at the path of one that was deleted
+    assert choose_home(data_dir, account, apart) == home.with_name(f"{home.name}-2")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as somebody else")
+def test_a_folder_that_the_servers_account_cannot_enter_moves_the_cluster(short_dir: Path) -> None:
+    closed = short_dir / "closed"
+    (closed / "var").mkdir(parents=True)
+    closed.chmod(0o700)
+    account = module.server_account()
+    assert choose_home(closed / "var", account, short_dir / "apart").parent == short_dir / "apart"
+    open_dir = short_dir / "var"
+    open_dir.mkdir()
+    assert choose_home(open_dir, account, short_dir / "apart") == open_dir / "cluster"
+
+
+def test_no_place_at_all_is_said(short_dir: Path) -> None:
+    data_dir = short_dir / ("long" * 25)
+    data_dir.mkdir()
+    with pytest.raises(SetupError, match="GIS_DATA_DIR"):
+        choose_home(data_dir, module.server_account(), short_dir / ("far" * 33))
+
+
+def test_without_postgis_the_package_and_docker_are_named(tmp_path: Path) -> None:
+    (tmp_path / "usr/lib/postgresql/15/bin").mkdir(parents=True)
+    for name in ("initdb", "pg_ctl"):
+        (tmp_path / "usr/lib/postgresql/15/bin" / name).touch()
+    assert installed(tmp_path, pg_config=None) == []
+    with pytest.raises(SetupError) as caught:
+        find_binaries(found=[])
+    for language in ("zh-CN", "en"):
+        sentence = caught.value.say(language)
+        assert "postgresql-postgis" in sentence
+        assert "docker compose up" in sentence
+
+
+def test_the_newest_installation_with_postgis_is_taken_and_the_one_that_made_the_data(
+    tmp_path: Path,
+) -> None:
+    for major in (13, 15, 16, 17):
+        (tmp_path / f"usr/lib/postgresql/{major}/bin").mkdir(parents=True)
+        for name in ("initdb", "pg_ctl"):
+            (tmp_path / f"usr/lib/postgresql/{major}/bin" / name).touch()
+        if major != 17:
+            extension = tmp_path / f"usr/share/postgresql/{major}/extension"
+            extension.mkdir(parents=True)
+            (extension / "postgis.control").touch()
+    found = installed(tmp_path, pg_config=None)
+    assert [binaries.major for binaries in found] == [16, 15]
+    assert find_binaries(found=found).major == 16
+    (tmp_path / "PG_VERSION").write_text("15\n")
+    assert find_binaries(tmp_path, found).major == 15
+    (tmp_path / "PG_VERSION").write_text("14\n")
+    with pytest.raises(SetupError, match="postgresql-14-postgis-3"):
+        find_binaries(tmp_path, [Binaries(15, tmp_path)])
+
+
+def test_a_closed_cluster_has_no_address(tmp_path: Path) -> None:
+    with pytest.raises(StoreError):
+        Cluster(tmp_path).url("gis_service")
