@@ -1,0 +1,372 @@
+"""A region out of an OpenStreetMap file: grids, roads, buildings, facilities, land.
+
+What the file does not know is not made up, but for one household in each building; whatever is
+left out is refused with its reason or counted in a note. Nothing is written anywhere.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from gis_service.errors import InputError, Place
+from gis_service.ingest import osm_roads, osm_tags, osm_units
+from gis_service.ingest.frames import COLUMNS, CountyFrames, Note, Refusal
+from gis_service.ingest.osm_scan import Node, Scan, Way, scan, ways_present
+
+_DECIMALS: Final = 9
+_KIND: Final[dict[str, Callable[[osm_tags.Tags], str | None]]] = {
+    "building": osm_tags.building_kind,
+    "facility": osm_tags.facility_kind,
+    "land": osm_tags.land_kind,
+}
+
+
+@dataclass(frozen=True)
+class OsmRegion:
+    """
+    What a file gives.
+
+    Attributes
+    ----------
+    name
+        Of the one top grid, else of the file.
+    frames
+        Admin units, roads, buildings, households, facilities, land cover; CGCS2000 lon, lat.
+    grid_polygons
+        key, name, rank (1 = top), parent_key (None at the top), geometry, code; the deepest rank
+        is the base.
+    levels
+        rank, label, label_en, admin_level (OpenStreetMap's number as text, or None).
+    refusals, notes
+        What could not be taken, and what else the sender should know.
+    data_day
+        State of the data (UTC day), where the file tells it.
+    clipped
+        Always True: an extract ends somewhere, and the roads beyond its edge are not in it.
+    """
+
+    name: str
+    frames: CountyFrames
+    grid_polygons: pd.DataFrame
+    levels: pd.DataFrame
+    refusals: list[Refusal]
+    notes: list[Note]
+    data_day: date | None
+    clipped: bool = True
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """A polygon with its tags; ``members`` are the outer ways of a relation."""
+
+    key: str
+    tags: dict[str, str]
+    area: Any
+    members: frozenset[int] = frozenset()
+
+
+@dataclass
+class _Remarks:
+    """What is said about the file on the way through it."""
+
+    refusals: list[Refusal] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+    def refuse(self, key: str, feature: str, **values: object) -> None:
+        """Refuse one feature."""
+        self.refusals.append(Refusal.because(key, Place(feature=feature), **values))
+
+    def note(self, key: str, n: int, **values: object) -> None:
+        """Note a count unless it is 0."""
+        if n:
+            self.notes.append(Note(key, {"n": n, **values}))
+
+
+def read_osm(path: Path | str) -> OsmRegion:
+    """
+    Read a region.
+
+    Parameters
+    ----------
+    path
+        A ``.pbf``, ``.osm`` or ``.osm.gz`` of at most a few counties: it is held in memory.
+
+    Returns
+    -------
+    OsmRegion
+        Grids from the administrative relations; without any, one grid around all there is.
+
+    Raises
+    ------
+    InputError
+        There is no such file, it is empty, cut, not OpenStreetMap, or holds neither an
+        administrative area nor a road nor a building.
+    """
+    path = Path(path)
+    found = scan(path)
+    remarks = _Remarks()
+    shapes = _shapes(found, remarks)
+    roads = osm_roads.build(found.ways)
+    buildings = _buildings(shapes)
+    tiers = _tiers(path, found, roads.edges, buildings, remarks)
+    remarks.refusals += roads.refusals + tiers.refusals
+    remarks.notes += roads.notes + tiers.notes
+    if not found.any_relation:
+        remarks.notes.append(Note("ingest.osm_no_relations", {"file": path.name}))
+    remarks.note("ingest.osm_households_assumed", len(buildings))
+    frames = CountyFrames(
+        admin_units=tiers.admin_units,
+        road_nodes=roads.nodes,
+        road_edges=roads.edges,
+        buildings=buildings.drop(columns="tags"),
+        households=_households(buildings),
+        facilities=_facilities(found.nodes, shapes, remarks),
+        land_cover=_land_cover(shapes),
+    )
+    top = tiers.grid_polygons.query("rank == 1")["name"]
+    name = str(top.iloc[0]) if len(top) == 1 and top.iloc[0] else _stem(path)
+    return OsmRegion(
+        name, frames, tiers.grid_polygons, tiers.levels, remarks.refusals, remarks.notes,
+        found.data_day,
+    )  # fmt: skip
+
+
+def _stem(path: Path) -> str:
+    return path.name.partition(".")[0]
+
+
+# --- grids -------------------------------------------------------------------------------------
+
+
+def _tiers(
+    path: Path, found: Scan, edges: pd.DataFrame, buildings: pd.DataFrame, remarks: _Remarks
+) -> osm_units.Tiers:
+    relations = [relation for relation in found.relations.values() if osm_units.is_unit(relation)]
+    without = [relation for relation in relations if relation.id not in found.areas]
+    wanted = {way for relation in without for way in relation.member_ways}
+    present = ways_present(path, wanted)
+    remarks.refusals += [osm_units.refuse(relation, present) for relation in without]
+    units = [
+        osm_units.Unit(
+            f"r{relation.id}",
+            relation.tags.get("name", f"r{relation.id}"),
+            int(relation.tags["admin_level"]),
+            shapely.from_wkb(found.areas[relation.id]),
+        )
+        for relation in relations
+        if relation.id in found.areas
+    ]
+    if units:
+        return osm_units.build(units, found.data_day or _today())
+    outlines = [*edges["geometry"], *buildings["footprint"]]
+    if not outlines:
+        raise InputError("ingest.osm_nothing", file=path.name)
+    return osm_units.from_hull(_stem(path), shapely.get_coordinates(outlines))
+
+
+def _today() -> date:
+    return datetime.now(ZoneInfo("Asia/Shanghai")).date()
+
+
+# --- shapes ------------------------------------------------------------------------------------
+
+
+def _kinds(tags: osm_tags.Tags) -> dict[str, str]:
+    kinds = {share: kind(tags) for share, kind in _KIND.items()}
+    return {share: kind for share, kind in kinds.items() if kind is not None}
+
+
+def _shapes(found: Scan, remarks: _Remarks) -> list[_Shape]:
+    """Make polygons of closed ways and of relations, each thing once."""
+    related = _related(found, remarks)
+    doubled = {
+        (way, share) for shape in related for way in shape.members for share in _kinds(shape.tags)
+    }
+    rings: list[Way] = []
+    land_left_out = 0
+    for way in found.ways:
+        kinds = _kinds(way.tags)
+        if not kinds or all((way.id, share) in doubled for share in kinds):
+            continue
+        if way.closed and None not in way.lonlat:
+            rings.append(way)
+        elif kinds.keys() & {"building", "facility"}:
+            missing = way.lonlat.count(None)
+            key = "ingest.osm_nodes_missing" if missing else "ingest.osm_outline_open"
+            remarks.refuse(key, f"w{way.id}", missing=missing)
+        else:
+            land_left_out += 1
+    remarks.note("ingest.osm_land_left_out", land_left_out)
+    return _repaired([*related, *_from_rings(rings)], remarks)
+
+
+def _related(found: Scan, remarks: _Remarks) -> list[_Shape]:
+    shapes = []
+    land_left_out = 0
+    for relation in found.relations.values():
+        kinds = _kinds(relation.tags)
+        if not kinds:
+            continue
+        if relation.id in found.areas:
+            outer = frozenset(
+                ref for kind, ref, role in relation.members if kind == "w" and role != "inner"
+            )
+            area = shapely.from_wkb(found.areas[relation.id])
+            shapes.append(_Shape(f"r{relation.id}", relation.tags, area, outer))
+        elif kinds.keys() & {"building", "facility"}:
+            remarks.refuse("ingest.osm_area_open", f"r{relation.id}")
+        else:
+            land_left_out += 1
+    remarks.note("ingest.osm_land_relations_left_out", land_left_out)
+    return shapes
+
+
+def _from_rings(ways: list[Way]) -> list[_Shape]:
+    if not ways:
+        return []
+    owner = np.repeat(np.arange(len(ways)), [len(way.refs) for way in ways])
+    xy = np.array([place for way in ways for place in way.lonlat], dtype=np.float64)
+    polygons: Any = shapely.polygons(shapely.linearrings(xy, indices=owner))
+    return [_Shape(f"w{way.id}", way.tags, area) for way, area in zip(ways, polygons, strict=True)]
+
+
+def _repaired(shapes: list[_Shape], remarks: _Remarks) -> list[_Shape]:
+    """Repair outlines that cross themselves; refuse what holds no surface then."""
+    valid = shapely.is_valid(np.array([shape.area for shape in shapes], dtype=object))
+    kept: list[_Shape] = []
+    repaired = 0
+    for shape, good in zip(shapes, valid, strict=True):
+        if good:
+            kept.append(shape)
+            continue
+        parts = shapely.get_parts(shapely.make_valid(shape.area, method="structure"))
+        faces = parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON]
+        if len(faces) == 0 or shapely.area(faces).sum() == 0:
+            remarks.refuse("ingest.osm_no_surface", shape.key)
+            continue
+        repaired += 1
+        area = faces[0] if len(faces) == 1 else shapely.multipolygons(faces)
+        kept.append(_Shape(shape.key, shape.tags, area, shape.members))
+    remarks.note("ingest.osm_repaired", repaired)
+    return kept
+
+
+def _surface_points(areas: Any) -> tuple[Any, Any]:
+    points = shapely.point_on_surface(np.asarray(areas, dtype=object))
+    return shapely.get_x(points).round(_DECIMALS), shapely.get_y(points).round(_DECIMALS)
+
+
+# --- what stands on the land -------------------------------------------------------------------
+
+
+def _buildings(shapes: list[_Shape]) -> pd.DataFrame:
+    """Make the frame ``buildings`` and keep the tags beside it."""
+    chosen = [(shape, osm_tags.building_kind(shape.tags)) for shape in shapes]
+    rows = [
+        (
+            shape.key,
+            shape.tags.get("name") or shape.tags.get("addr:housename") or "",
+            osm_tags.address(shape.tags),
+            kind,
+            osm_tags.storeys(shape.tags),
+            0.0,
+            0.0,
+            shape.area,
+            shape.tags,
+        )
+        for shape, kind in chosen
+        if kind is not None
+    ]
+    frame = pd.DataFrame(rows, columns=[*COLUMNS["buildings"], "tags"])
+    frame["lon"], frame["lat"] = _surface_points(frame["footprint"])
+    return frame
+
+
+def _households(buildings: pd.DataFrame) -> pd.DataFrame:
+    """One household a building; how many people it has is not known, so 0."""
+    tags = list(buildings["tags"])
+    frame = pd.DataFrame(
+        {
+            "key": buildings["key"],
+            "building_key": buildings["key"],
+            "street": [osm_tags.street(own) for own in tags],
+            "house_number": [own.get("addr:housenumber", "") for own in tags],
+            "group_number": None,
+            "room": "",
+            "head_name": "",
+            "phone": "",
+            "people": 0,
+            "care_tags": [[] for _ in tags],
+            "lon": buildings["lon"],
+            "lat": buildings["lat"],
+        }
+    )
+    return frame[list(COLUMNS["households"])]
+
+
+def _facilities(nodes: list[Node], shapes: list[_Shape], remarks: _Remarks) -> pd.DataFrame:
+    """Take points and areas, but what lies in an area of its own kind and name only once."""
+    area_kinds = [(shape, osm_tags.facility_kind(shape.tags)) for shape in shapes]
+    grounds = [(shape, kind) for shape, kind in area_kinds if kind is not None]
+    lons, lats = _surface_points([shape.area for shape, _ in grounds])
+    rows = [
+        _facility(shape.key, kind, shape.tags, lon, lat)
+        for (shape, kind), lon, lat in zip(grounds, lons.tolist(), lats.tolist(), strict=True)
+    ]
+    for node in nodes:
+        kind = osm_tags.facility_kind(node.tags)
+        if kind is not None:
+            rows.append(_facility(f"n{node.id}", kind, node.tags, node.lon, node.lat))
+    frame = pd.DataFrame(rows, columns=list(COLUMNS["facilities"]))
+    double = _doubles(frame, [shape.area for shape, _ in grounds])
+    remarks.note("ingest.osm_facilities_doubled", len(double))
+    return frame.drop(index=list(double)).reset_index(drop=True)
+
+
+def _facility(
+    key: str, kind: str, tags: osm_tags.Tags, lon: float, lat: float
+) -> tuple[object, ...]:
+    phone = tags.get("phone") or tags.get("contact:phone") or ""
+    name = tags.get("name") or tags.get("operator") or ""
+    return key, kind, name, osm_tags.address(tags), phone, "", None, lon, lat
+
+
+def _doubles(frame: pd.DataFrame, grounds: list[Any]) -> set[int]:
+    """
+    Find rows that repeat another.
+
+    ``grounds`` are the areas of the first rows. A row repeats the area that holds its point, if
+    both are of one kind and have one name or one of them has none; an area that lies in another
+    goes, of two that lie in each other the later.
+    """
+    if not grounds:
+        return set()
+    points = shapely.points(frame["lon"].to_numpy(float), frame["lat"].to_numpy(float))
+    inside, holder = shapely.STRtree(grounds).query(points, predicate="intersects")
+    size = shapely.area(np.array(grounds, dtype=object))
+    kinds, names = frame["kind"].tolist(), frame["name"].tolist()
+    double: set[int] = set()
+    for row, ground in zip(inside.tolist(), holder.tolist(), strict=True):
+        if row == ground or kinds[row] != kinds[ground]:
+            continue
+        if names[row] != names[ground] and names[row] and names[ground]:
+            continue
+        if row >= len(grounds) or (size[row], -row) < (size[ground], -ground):
+            double.add(row)
+    return double
+
+
+def _land_cover(shapes: list[_Shape]) -> pd.DataFrame:
+    rows = [
+        (shape.key, kind, shape.tags.get("name", ""), shape.area)
+        for shape in shapes
+        if (kind := osm_tags.land_kind(shape.tags)) is not None
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS["land_cover"]))

@@ -1,0 +1,297 @@
+"""One pass over an OpenStreetMap file: what matters is kept, what is broken is said.
+
+Nothing here knows roads from buildings; it only keeps objects with one of the wanted keys, their
+tags, coordinates and members, and the areas that libosmium can assemble.
+
+A cut file is found wherever the cut leaves something unfinished: inside a block of a .pbf, in the
+1 to 3 bytes after one, anywhere in a .gz, before ``</osm>``. A .pbf cut exactly between two blocks
+is a valid shorter file: found when no way is left, noted when no relation is left, and cannot be
+found when only the last relations are missing.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import osmium
+import osmium.area
+import osmium.filter
+import osmium.geom
+import osmium.io
+import osmium.osm
+
+from gis_service.errors import InputError
+
+SUFFIXES: Final = (".pbf", ".osm", ".osm.gz")
+KEYS: Final = (
+    "highway", "route", "building", "amenity", "shop", "emergency", "boundary", "natural",
+    "waterway", "landuse", "leisure",
+)  # fmt: skip
+AREA_TYPES: Final = frozenset({"multipolygon", "boundary"})
+
+_UNKNOWN: Final = 2**31 - 1
+_CUT: Final = (
+    "unexpected EOF", "truncated", "no element found", "unclosed token", "read close failed",
+    "blob contains no data",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node with one of the keys; degrees."""
+
+    id: int
+    tags: dict[str, str]
+    lon: float
+    lat: float
+
+
+@dataclass(frozen=True)
+class Way:
+    """
+    A way with one of the keys.
+
+    Attributes
+    ----------
+    refs
+        Node ids in order.
+    lonlat
+        One pair of degrees a node; None where the file does not hold the node.
+    """
+
+    id: int
+    tags: dict[str, str]
+    refs: list[int]
+    lonlat: list[tuple[float, float] | None]
+
+    @property
+    def closed(self) -> bool:
+        """
+        Tell a ring.
+
+        Returns
+        -------
+        bool
+            True if it ends where it starts and has at least three corners.
+        """
+        return len(self.refs) > 3 and self.refs[0] == self.refs[-1]
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A multipolygon or boundary relation; ``members`` are (type, id, role)."""
+
+    id: int
+    tags: dict[str, str]
+    members: list[tuple[str, int, str]]
+
+    @property
+    def member_ways(self) -> list[int]:
+        """
+        List the ways among the members.
+
+        Returns
+        -------
+        list of int
+            Way ids.
+        """
+        return [ref for kind, ref, _ in self.members if kind == "w"]
+
+
+@dataclass
+class Scan:
+    """What a file holds; ``areas`` is WKB (hex) by relation id, lon lat in degrees."""
+
+    nodes: list[Node] = field(default_factory=list)
+    ways: list[Way] = field(default_factory=list)
+    relations: dict[int, Relation] = field(default_factory=dict)
+    areas: dict[int, str] = field(default_factory=dict)
+    any_relation: bool = False
+    data_day: date | None = None
+
+
+def scan(path: Path) -> Scan:
+    """
+    Read a file once.
+
+    Parameters
+    ----------
+    path
+        A ``.pbf``, ``.osm`` or ``.osm.gz``.
+
+    Returns
+    -------
+    Scan
+        Every object with one of :data:`KEYS`. ``data_day`` (UTC) is what the header says, else the
+        newest change among the ways.
+
+    Raises
+    ------
+    InputError
+        There is no such file, it is empty, cut, not OpenStreetMap, without any way, or lists its
+        ways before their nodes.
+    """
+    _check_file(path)
+    try:
+        found = _read(path)
+        if not found.ways and not _has(path, osmium.osm.WAY):
+            raise InputError("ingest.osm_no_ways", file=path.name)
+        found.any_relation = bool(found.relations) or _has(path, osmium.osm.RELATION)
+    except RuntimeError as error:
+        raise _explain(path, str(error)) from error
+    if found.ways and all(place is None for way in found.ways for place in way.lonlat):
+        raise InputError("ingest.osm_no_locations", file=path.name)
+    return found
+
+
+def ways_present(path: Path, wanted: set[int]) -> set[int]:
+    """
+    See which ways a file holds.
+
+    Parameters
+    ----------
+    path
+        A file that :func:`scan` has read.
+    wanted
+        Way ids.
+
+    Returns
+    -------
+    set of int
+        Those of them that are in the file, with or without tags.
+    """
+    if not wanted:
+        return set()
+    ways = osmium.FileProcessor(str(path), osmium.osm.WAY)
+    return {way.id for way in ways.with_filter(osmium.filter.IdFilter(wanted))}
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise InputError("ingest.osm_missing", file=path.name)
+    if not path.name.lower().endswith(SUFFIXES):
+        raise InputError("ingest.osm_suffix", file=path.name, known=", ".join(SUFFIXES))
+    if path.stat().st_size == 0:
+        raise InputError("ingest.osm_empty", file=path.name)
+    if path.name.lower().endswith(".pbf") and _loose_end(path):
+        raise InputError("ingest.osm_cut", file=path.name, detail="PBF: loose bytes at the end")
+
+
+def _explain(path: Path, detail: str) -> InputError:
+    cut = any(sign in detail for sign in _CUT)
+    return InputError(
+        "ingest.osm_cut" if cut else "ingest.osm_unreadable", file=path.name, detail=detail
+    )
+
+
+def _loose_end(path: Path) -> bool:
+    """
+    Find the 1 to 3 bytes of a half-written block length that libosmium takes for the end.
+
+    Walks from block to block: 4 bytes length of the BlobHeader, then the header, whose field 3 is
+    the length of the data (https://wiki.openstreetmap.org/wiki/PBF_Format). Anything else that is
+    wrong is left to libosmium.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        while (at := file.tell()) < size:
+            if size - at < 4:
+                return True
+            (header_length,) = struct.unpack(">I", file.read(4))
+            if header_length > 65536:
+                return False
+            data_length = _field_3(file.read(header_length))
+            if data_length is None:
+                return False
+            file.seek(data_length, 1)
+    return False
+
+
+def _field_3(header: bytes) -> int | None:
+    at = 0
+    while at < len(header):
+        tag, at = _varint(header, at)
+        value, at = _varint(header, at)
+        if tag >> 3 == 3:
+            return value
+        if tag & 7 == 2:
+            at += value
+    return None
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while at < len(data):
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            break
+    return value, at
+
+
+def _has(path: Path, kind: Any) -> bool:
+    return next(iter(osmium.FileProcessor(str(path), kind)), None) is not None
+
+
+def _read(path: Path) -> Scan:
+    found = Scan()
+    newest: datetime | None = None
+    to_wkb = osmium.geom.WKBFactory()
+    processor = osmium.FileProcessor(str(path))
+    header = processor.header
+    for thing in _objects(processor):
+        if thing.is_node():
+            if thing.location.valid():
+                found.nodes.append(
+                    Node(thing.id, dict(thing.tags), thing.location.lon, thing.location.lat)
+                )
+        elif thing.is_way():
+            found.ways.append(_way(thing))
+            if newest is None or thing.timestamp > newest:
+                newest = thing.timestamp
+        elif thing.is_relation():
+            if thing.tags.get("type") in AREA_TYPES:
+                members = [(member.type, member.ref, member.role) for member in thing.members]
+                found.relations[thing.id] = Relation(thing.id, dict(thing.tags), members)
+        elif not thing.from_way() and thing.num_rings()[0] > 0:
+            found.areas[thing.orig_id()] = to_wkb.create_multipolygon(thing)
+    found.data_day = _header_day(header) or _known_day(newest)
+    return found
+
+
+def _objects(processor: osmium.FileProcessor) -> Iterator[Any]:
+    wanted = osmium.filter.KeyFilter(*KEYS)
+    yield from processor.with_areas(wanted).with_filter(wanted)
+
+
+def _way(way: Any) -> Way:
+    refs: list[int] = []
+    lonlat: list[tuple[float, float] | None] = []
+    for node in way.nodes:
+        refs.append(node.ref)
+        x, y = node.x, node.y
+        # the file's own integers: x / 10^7 is the double nearest to the seven decimals
+        lonlat.append(None if _UNKNOWN in (x, y) else (x / 1e7, y / 1e7))
+    return Way(way.id, dict(way.tags), refs, lonlat)
+
+
+def _header_day(header: osmium.io.Header) -> date | None:
+    for key in ("osmosis_replication_timestamp", "timestamp"):
+        text = header.get(key)
+        if text:
+            try:
+                return datetime.fromisoformat(text).date()
+            except ValueError:
+                continue
+    return None
+
+
+def _known_day(moment: datetime | None) -> date | None:
+    if moment is None or moment.year <= 1970:
+        return None
+    return moment.astimezone(UTC).date()
