@@ -1,0 +1,1 @@
+"""Who is reached in time: standards, the road network, travel time, figures, and the runs."""

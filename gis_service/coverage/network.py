@@ -1,0 +1,382 @@
+"""The road network as arrays, what each profile may use of it, and where a place meets it.
+
+A place snaps to an edge, not to a node. Nothing here reads the store, and no time between places
+is computed here: that is :mod:`gis_service.coverage.travel_time`.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from gis_service import geodesy
+from gis_service.coverage.standards import PlaceRules, Profile, Scenario
+from gis_service.errors import InputError, Place
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+NO_DOOR_CLASSES: Final = ("motorway", "ferry")
+"""Nobody lives at these; nor on a bridge or in a tunnel."""
+
+TIE_M: Final = 1e-6
+"""Edges whose distances differ by less than this are equally near: the same street drawn in both
+directions differs in the last bit only."""
+
+FIRST_SEARCH_M: Final = 40.0
+"""Where the search for the nearest edge begins; widening it never changes an answer."""
+
+
+@dataclass(frozen=True)
+class RoadNetwork:
+    """
+    Nodes and edges, sorted by id, so that the lowest index is the lowest id.
+
+    Attributes
+    ----------
+    node_id
+        Ids of the nodes, rising.
+    lon, lat
+        Degrees, CGCS2000.
+    edge_id
+        Ids of the edges, rising.
+    source, target
+        Index (not id) of the node where the line begins and where it ends.
+    road_class
+        One of ``tables.ROAD_CLASSES``.
+    oneway
+        0 both ways, 1 along the line, -1 against it.
+    bridge, tunnel, dual_carriageway, foot, motor
+        What the edge is, and who is let onto it.
+    maxspeed_kmh
+        NaN where none is known.
+    length_m
+        Geodesic metres.
+    geometry
+        LineStrings in lon, lat.
+    """
+
+    node_id: IntArray
+    lon: FloatArray
+    lat: FloatArray
+    edge_id: IntArray
+    source: IntArray
+    target: IntArray
+    road_class: npt.NDArray[np.str_]
+    oneway: IntArray
+    bridge: BoolArray
+    tunnel: BoolArray
+    dual_carriageway: BoolArray
+    foot: BoolArray
+    motor: BoolArray
+    maxspeed_kmh: FloatArray
+    length_m: FloatArray
+    geometry: npt.NDArray[np.object_]
+
+    @property
+    def node_count(self) -> int:
+        """How many nodes."""
+        return len(self.node_id)
+
+    @property
+    def edge_count(self) -> int:
+        """How many edges."""
+        return len(self.edge_id)
+
+    @classmethod
+    def from_frames(cls, nodes: pd.DataFrame, edges: pd.DataFrame) -> Self:
+        """
+        Build a network from the tables of ``ingest.frames``.
+
+        Parameters
+        ----------
+        nodes
+            ``node_id``, ``lon``, ``lat`` (degrees).
+        edges
+            The columns of ``frames.COLUMNS["road_edges"]``; ``name`` and ``roundabout`` are not
+            needed, ``length_m`` is taken where it is there and measured where it is not.
+
+        Returns
+        -------
+        RoadNetwork
+            Both sorted by id; no edge at all is a valid network.
+
+        Raises
+        ------
+        InputError
+            An edge names a node that is not there.
+        """
+        nodes = nodes.sort_values("node_id")
+        edges = edges.sort_values("edge_id")
+        node_id = nodes["node_id"].to_numpy(np.int64)
+        geometry = edges["geometry"].to_numpy(object)
+        length_m = (
+            edges["length_m"].to_numpy(float)
+            if "length_m" in edges
+            else geodesy.length_m(geometry)
+            if len(edges)
+            else np.zeros(0)
+        )
+        flags = {
+            name: edges[name].to_numpy(bool)
+            for name in ("bridge", "tunnel", "dual_carriageway", "foot", "motor")
+        }
+        return cls(
+            node_id=node_id,
+            lon=nodes["lon"].to_numpy(float),
+            lat=nodes["lat"].to_numpy(float),
+            edge_id=edges["edge_id"].to_numpy(np.int64),
+            source=_index_of(node_id, edges["source_node"].to_numpy(np.int64), "source_node"),
+            target=_index_of(node_id, edges["target_node"].to_numpy(np.int64), "target_node"),
+            road_class=edges["road_class"].to_numpy(dtype=np.str_),
+            oneway=edges["oneway"].to_numpy(np.int64),
+            maxspeed_kmh=pd.to_numeric(edges["maxspeed_kmh"]).to_numpy(float, na_value=np.nan),
+            length_m=length_m,
+            geometry=geometry,
+            **flags,
+        )
+
+
+def _index_of(node_id: IntArray, wanted: IntArray, field: str) -> IntArray:
+    index = np.searchsorted(node_id, wanted).clip(0, max(len(node_id) - 1, 0))
+    missing = (node_id[index] != wanted) if len(node_id) else np.ones(len(wanted), bool)
+    if missing.any():
+        row = int(np.flatnonzero(missing)[0])
+        raise InputError(
+            "coverage.edge_without_node", place=Place(field=field), node=int(wanted[row])
+        )
+    return index.astype(np.int64)
+
+
+@dataclass(frozen=True)
+class ProfileNetwork:
+    """
+    What one profile may use of a network, in one scenario.
+
+    Attributes
+    ----------
+    network
+        The roads.
+    minutes_along, minutes_against
+        For the whole edge from source to target and back; inf where the profile may not.
+    door
+        Whether a house or a facility may meet the edge.
+    piece
+        By node, the piece of usable network it belongs to.
+    piece_m
+        Metres of usable road in each piece.
+    """
+
+    network: RoadNetwork
+    minutes_along: FloatArray
+    minutes_against: FloatArray
+    door: BoolArray
+    piece: IntArray
+    piece_m: FloatArray
+
+    def reversed(self) -> "ProfileNetwork":
+        """
+        Turn every direction of travel round, to run from the goal to the start.
+
+        Returns
+        -------
+        ProfileNetwork
+            The same edges and pieces; what was allowed along the line is allowed against it.
+        """
+        return ProfileNetwork(
+            self.network,
+            self.minutes_against,
+            self.minutes_along,
+            self.door,
+            self.piece,
+            self.piece_m,
+        )
+
+
+def for_profile(
+    network: RoadNetwork, profile: Profile, scenario: Scenario, rules: PlaceRules
+) -> ProfileNetwork:
+    """
+    Say what a profile may use, how long each edge takes, and where a door may be.
+
+    Pieces are weak: an edge joins its ends whichever way it may be used. A one-way street that
+    leaves the county is thus no piece of its own; a house on it is then ``unreachable``, which is
+    true, while a few metres of road drawn apart from all others are a fault of the data that a
+    house should not snap to.
+
+    Parameters
+    ----------
+    network
+        The roads.
+    profile
+        Speeds and manners.
+    scenario
+        What is otherwise: a factor on the speeds, one-way rules set aside (never on a motorway or
+        a dual carriageway).
+    rules
+        Holds the smallest piece a door may be on.
+
+    Returns
+    -------
+    ProfileNetwork
+        Minutes both ways, doors, pieces.
+    """
+    names, which = np.unique(network.road_class, return_inverse=True)
+    by_class = [
+        profile.speed_kmh[name].value if name in profile.speed_kmh else 0.0 for name in names
+    ]
+    speed_kmh = np.asarray(by_class, dtype=float)[which] if len(names) else np.zeros(0)
+    if profile.obeys_maxspeed.value:
+        speed_kmh = np.fmin(speed_kmh, network.maxspeed_kmh)
+    speed_kmh = speed_kmh * scenario.speed_factor.value
+    usable = (speed_kmh > 0) & (network.foot if profile.means == "foot" else network.motor)
+
+    bound = np.full(network.edge_count, profile.obeys_oneway.value)
+    if scenario.ignores_oneway.value:
+        bound &= network.dual_carriageway | (network.road_class == "motorway")
+    minutes = np.full(network.edge_count, np.inf)
+    minutes[usable] = network.length_m[usable] * 0.06 / speed_kmh[usable]
+    along = np.where(bound & (network.oneway == -1), np.inf, minutes)
+    against = np.where(bound & (network.oneway == 1), np.inf, minutes)
+
+    piece, piece_m = _pieces(network, usable)
+    on_piece = piece_m[piece[network.source]] if network.edge_count else np.zeros(0)
+    door = (
+        usable
+        & ~np.isin(network.road_class, NO_DOOR_CLASSES)
+        & ~network.bridge
+        & ~network.tunnel
+        & (on_piece >= rules.smallest_piece_m.value)
+    )
+    return ProfileNetwork(network, along, against, door, piece, piece_m)
+
+
+def _pieces(network: RoadNetwork, usable: BoolArray) -> tuple[IntArray, FloatArray]:
+    if network.node_count == 0:
+        return np.zeros(0, np.int64), np.zeros(0)
+    source, target = network.source[usable], network.target[usable]
+    size = network.node_count
+    links = coo_array((np.ones(len(source)), (source, target)), shape=(size, size))
+    count, piece = connected_components(links.tocsr(), directed=False)
+    piece_m = np.bincount(piece[source], weights=network.length_m[usable], minlength=count)
+    return piece.astype(np.int64), piece_m.astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Snapped:
+    """
+    Where places meet the network.
+
+    Attributes
+    ----------
+    edge
+        Index of the edge, -1 for a place that is off the network.
+    fraction
+        How far along it from its source, 0 to 1; 0 for a place that is off the network.
+    off_road_m
+        Metres between the place and the edge; inf for a place that is off the network.
+    """
+
+    edge: IntArray
+    fraction: FloatArray
+    off_road_m: FloatArray
+
+    def __len__(self) -> int:
+        """How many places."""
+        return len(self.edge)
+
+    def take(self, index: IntArray | BoolArray) -> "Snapped":
+        """
+        Pick some of the places.
+
+        Parameters
+        ----------
+        index
+            Positions or a mask.
+
+        Returns
+        -------
+        Snapped
+            Of these only.
+        """
+        return Snapped(self.edge[index], self.fraction[index], self.off_road_m[index])
+
+
+def snap(profiled: ProfileNetwork, lon: FloatArray, lat: FloatArray, cap_m: float) -> Snapped:
+    """
+    Find for each place the nearest edge that a door may be on.
+
+    Distances are taken on a local metric plane around the network. Of edges equally near (within
+    :data:`TIE_M`) the lowest edge id wins; a place farther than the cap from all of them is off
+    the network.
+
+    Parameters
+    ----------
+    profiled
+        The network as the profile sees it.
+    lon, lat
+        Of the places, degrees.
+    cap_m
+        The longest way off the road, metres.
+
+    Returns
+    -------
+    Snapped
+        One entry a place, in the order given.
+    """
+    doors = np.flatnonzero(profiled.door)
+    if len(doors) == 0 or len(lon) == 0:
+        nowhere = np.full(len(lon), -1, dtype=np.int64)
+        return Snapped(nowhere, np.zeros(len(lon)), np.full(len(lon), np.inf))
+    network = profiled.network
+    to_xy, _ = geodesy.local_metres(
+        round(float(np.median(network.lon)), 2), round(float(np.median(network.lat)), 2)
+    )
+    lines = shapely.transform(
+        network.geometry[doors], lambda lonlat: np.column_stack(to_xy(lonlat[:, 0], lonlat[:, 1]))
+    )
+    # Two hundred households share the point of one tower block: each point is looked up once.
+    lonlat, back = np.unique(np.asarray(lon) + 1j * np.asarray(lat), return_inverse=True)
+    xy = np.column_stack(to_xy(lonlat.real, lonlat.imag))
+    points = np.asarray(shapely.points(xy), dtype=object)
+    nearest, off_road_m = _nearest(lines, points, cap_m)
+    found = nearest >= 0
+    fraction = np.zeros(len(points))
+    fraction[found] = shapely.line_locate_point(
+        lines[nearest[found]], points[found], normalized=True
+    )
+    edge = np.where(found, doors[nearest], -1)
+    return Snapped(edge[back], fraction[back].clip(0.0, 1.0), off_road_m[back])
+
+
+def _nearest(
+    lines: npt.NDArray[np.object_], points: npt.NDArray[np.object_], cap_m: float
+) -> tuple[IntArray, FloatArray]:
+    """Widen the search until each point has its lines: far faster than asking for the nearest."""
+    tree = shapely.STRtree(lines)
+    nearest = np.full(len(points), -1, dtype=np.int64)
+    distance = np.full(len(points), np.inf)
+    searching = np.arange(len(points))
+    radius_m = min(FIRST_SEARCH_M, cap_m)
+    while len(searching):
+        which, line = tree.query(points[searching], predicate="dwithin", distance=radius_m + TIE_M)
+        point = searching[which]
+        metres = shapely.distance(points[point], lines[line])
+        np.minimum.at(distance, point, metres)
+        tied = metres <= distance[point] + TIE_M
+        lowest = np.full(len(points), len(lines), dtype=np.int64)
+        np.minimum.at(lowest, point[tied], line[tied])
+        found = searching[distance[searching] <= radius_m]
+        nearest[found] = lowest[found]
+        searching = searching[distance[searching] > radius_m]
+        if radius_m >= cap_m:
+            break
+        radius_m = min(radius_m * 3, cap_m)
+    distance[searching] = np.inf
+    return nearest, distance

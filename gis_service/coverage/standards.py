@@ -1,0 +1,251 @@
+"""What "in time" means: standards, speeds and scenarios as data, each number with its source.
+
+The numbers come from ``standards.toml`` beside this module and from the county's own file
+(``GIS_STANDARDS_FILE``) over it. Nothing here computes a time.
+"""
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Final, Generic, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from gis_service.errors import InputError, NotFoundError, Place
+from gis_service.settings import number_settings
+
+DEFAULTS: Final = Path(__file__).with_name("standards.toml")
+
+T = TypeVar("T")
+Direction = Literal["to_facility", "from_facility"]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Sourced(_Table, Generic[T]):
+    """A number and where it comes from."""
+
+    value: T
+    source: Annotated[str, Field(min_length=1)]
+
+
+Speed = Annotated[float, Field(gt=0, le=300, allow_inf_nan=False)]
+Minutes = Annotated[float, Field(ge=0, le=1440, allow_inf_nan=False)]
+
+
+class PlaceRules(_Table):
+    """How a house or a facility meets the road."""
+
+    snap_cap_m: Sourced[Annotated[float, Field(gt=0, allow_inf_nan=False)]]
+    smallest_piece_m: Sourced[Annotated[float, Field(ge=0, allow_inf_nan=False)]]
+    off_road_speed_kmh: Sourced[Speed]
+    off_road_counts: Sourced[bool]
+
+    @property
+    def off_road_minutes_per_m(self) -> float:
+        """Minutes for one metre between road and door; 0 where that way does not count."""
+        return 0.06 / self.off_road_speed_kmh.value if self.off_road_counts.value else 0.0
+
+
+class Profile(_Table):
+    """How something moves: speed by road class in km/h; a class without a speed is closed."""
+
+    name: str
+    name_en: str
+    means: Literal["foot", "motor"]
+    obeys_oneway: Sourced[bool]
+    obeys_maxspeed: Sourced[bool]
+    speed_kmh: dict[str, Sourced[Speed]]
+
+
+class Scenario(_Table):
+    """What is otherwise than normal."""
+
+    name: str
+    name_en: str
+    ignores_oneway: Sourced[bool]
+    speed_factor: Sourced[Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]]
+
+
+class Standard(_Table):
+    """Who must be within how many minutes of what."""
+
+    name: str
+    name_en: str
+    profile: str
+    direction: Direction
+    kinds: Annotated[tuple[str, ...], Field(min_length=1)]
+    limit_minutes: Sourced[Annotated[Minutes, Field(gt=0)]]
+    turnout_minutes: Sourced[Minutes]
+    rule: Sourced[Literal["all", "any"] | Annotated[int, Field(ge=1)]]
+    target_share: Sourced[Annotated[float, Field(ge=0, le=1)]]
+
+    @model_validator(mode="after")
+    def _rule_fits_kinds(self) -> Self:
+        if len(set(self.kinds)) != len(self.kinds):
+            message = "kinds names one kind twice"
+            raise ValueError(message)
+        if isinstance(self.rule.value, int) and self.rule.value > len(self.kinds):
+            message = f"rule asks for {self.rule.value} of {len(self.kinds)} kinds"
+            raise ValueError(message)
+        return self
+
+    @property
+    def kinds_needed(self) -> int:
+        """How many of the kinds must be in time for a household to count as covered."""
+        if self.rule.value == "all":
+            return len(self.kinds)
+        return 1 if self.rule.value == "any" else self.rule.value
+
+
+class StandardBook(_Table):
+    """All that is set: places, profiles, scenarios, standards."""
+
+    place: PlaceRules
+    profiles: dict[str, Profile]
+    scenarios: dict[str, Scenario]
+    standards: dict[str, Standard]
+
+    @model_validator(mode="after")
+    def _names_meet(self) -> Self:
+        for code, standard in self.standards.items():
+            if standard.profile not in self.profiles:
+                message = f"standard {code} names the profile {standard.profile}, which is not set"
+                raise ValueError(message)
+        if "normal" not in self.scenarios:
+            message = "the scenario normal is missing"
+            raise ValueError(message)
+        return self
+
+    def standard(self, code: str) -> Standard:
+        """
+        Find one standard.
+
+        Parameters
+        ----------
+        code
+            Such as ``fire-20``.
+
+        Returns
+        -------
+        Standard
+            As it is set.
+
+        Raises
+        ------
+        NotFoundError
+            No standard has this code.
+        """
+        if code not in self.standards:
+            raise NotFoundError(
+                "coverage.no_standard", standard=code, known=", ".join(self.standards)
+            )
+        return self.standards[code]
+
+    def scenario(self, code: str) -> Scenario:
+        """
+        Find one scenario.
+
+        Parameters
+        ----------
+        code
+            Such as ``normal``.
+
+        Returns
+        -------
+        Scenario
+            As it is set.
+
+        Raises
+        ------
+        NotFoundError
+            No scenario has this code.
+        """
+        if code not in self.scenarios:
+            raise NotFoundError(
+                "coverage.no_scenario", scenario=code, known=", ".join(self.scenarios)
+            )
+        return self.scenarios[code]
+
+
+def read_standards(county_file: Path | None = None) -> StandardBook:
+    """
+    Read the numbers of the product, and the county's own over them.
+
+    Parameters
+    ----------
+    county_file
+        A TOML file of the same shape that says only what differs. A number that stands alone
+        there (``limit_minutes = 25``) has that file as its source; the product's source is never
+        left beside a number it did not give.
+
+    Returns
+    -------
+    StandardBook
+        Every number with its source.
+
+    Raises
+    ------
+    InputError
+        The file is not there, is not TOML, or says something that cannot be.
+    """
+    tables = _read_toml(DEFAULTS)
+    if county_file is not None:
+        tables = _laid_over(tables, _read_toml(county_file), county_file.name)
+    try:
+        return StandardBook.model_validate(tables)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            "coverage.standards_wrong",
+            place=Place(field=field or None),
+            file=(county_file or DEFAULTS).name,
+            field=field or "-",
+            problem=first["msg"],
+        ) from error
+
+
+@cache
+def standard_book() -> StandardBook:
+    """
+    Read the standards in force once a process.
+
+    Returns
+    -------
+    StandardBook
+        As the settings stood at the first call.
+    """
+    return read_standards(number_settings().standards_file)
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            "coverage.standards_unreadable", file=file.name, problem=str(error)
+        ) from error
+
+
+def _laid_over(below: dict[str, Any], above: dict[str, Any], source: str) -> dict[str, Any]:
+    merged = dict(below)
+    for key, new in above.items():
+        old = below.get(key)
+        if _is_sourced(old) or (old is None and _holds_sourced(below)):
+            merged[key] = new if isinstance(new, dict) else {"value": new, "source": source}
+        elif isinstance(old, dict) and isinstance(new, dict):
+            merged[key] = _laid_over(old, new, source)
+        else:
+            merged[key] = new
+    return merged
+
+
+def _holds_sourced(table: dict[str, Any]) -> bool:
+    return bool(table) and all(_is_sourced(entry) for entry in table.values())
+
+
+def _is_sourced(table: object) -> bool:
+    return isinstance(table, dict) and set(table) == {"value", "source"}

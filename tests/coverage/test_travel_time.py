@@ -1,0 +1,309 @@
+"""Minutes to the nearest facility: exact at both ends, in the right direction, by one run."""
+
+import ast
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+import shapely
+from drawn_roads import drawn, independent_minutes
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gis_service.coverage.network import ProfileNetwork, RoadNetwork, Snapped, for_profile, snap
+from gis_service.coverage.standards import Direction, read_standards
+from gis_service.coverage.travel_time import (
+    COVERED,
+    OFF_NETWORK,
+    TOO_FAR,
+    UNREACHABLE,
+    by_rule,
+    nearest_facility,
+    status_of,
+)
+
+HUNDREDTH_OF_A_SECOND = 0.01 / 60
+BOOK = read_standards()
+FUTIAN = Path(__file__).parents[2].parent / "shared/data/roads/futian-shenzhen.graphml"
+
+
+def profiled(network: RoadNetwork, profile: str = "fire_engine") -> ProfileNetwork:
+    return for_profile(network, BOOK.profiles[profile], BOOK.scenarios["normal"], BOOK.place)
+
+
+def spots(*on_edges: tuple[int, float], off_road_m: float = 0.0) -> Snapped:
+    edge = np.array([spot[0] for spot in on_edges], dtype=np.int64)
+    fraction = np.array([spot[1] for spot in on_edges], dtype=float)
+    return Snapped(edge, fraction, np.where(edge < 0, np.inf, off_road_m))
+
+
+# --- one street, by hand --------------------------------------------------------------------------
+
+
+def street(oneway: int = 0) -> ProfileNetwork:
+    """One kilometre at 20 km/h: three minutes."""
+    edge = {"source_node": 1, "target_node": 2, "length_m": 1000.0, "oneway": oneway}
+    return profiled(drawn({1: (0, 0), 2: (1000, 0)}, [edge]))
+
+
+def test_two_places_on_one_edge_are_joined_along_it() -> None:
+    times = nearest_facility(street(), spots((0, 0.75)), spots((0, 0.25)), "from_facility")
+    assert times.minutes == pytest.approx([1.5])
+    assert times.facility.tolist() == [0]
+
+
+def test_an_engine_may_not_turn_back_in_a_one_way_street() -> None:
+    ahead, behind = spots((0, 0.75)), spots((0, 0.1))
+    station = spots((0, 0.25))
+    assert nearest_facility(street(1), ahead, station, "from_facility").minutes[0] < np.inf
+    assert nearest_facility(street(1), behind, station, "from_facility").minutes[0] == np.inf
+    assert nearest_facility(street(-1), ahead, station, "from_facility").minutes[0] == np.inf
+    assert nearest_facility(street(-1), behind, station, "from_facility").minutes[0] < np.inf
+
+
+def test_direction_of_travel_matters() -> None:
+    ahead, station = spots((0, 0.75)), spots((0, 0.25))
+    assert nearest_facility(street(1), ahead, station, "to_facility").minutes[0] == np.inf
+    assert nearest_facility(street(-1), ahead, station, "to_facility").minutes == pytest.approx(1.5)
+
+
+def test_on_a_one_way_edge_only_the_permitted_end_counts() -> None:
+    """Behind the station in its one-way street: all the way round, though it is 100 m off."""
+    network = drawn(
+        {1: (0, 0), 2: (1000, 0)},
+        [
+            {"source_node": 1, "target_node": 2, "length_m": 1000.0, "oneway": 1},
+            {"source_node": 2, "target_node": 1, "length_m": 2000.0, "oneway": 1},
+        ],
+    )
+    times = nearest_facility(profiled(network), spots((0, 0.2)), spots((0, 0.3)), "from_facility")
+    assert times.minutes == pytest.approx([3.0 * 0.7 + 6.0 + 3.0 * 0.2])
+
+
+def test_turnout_and_both_ways_off_the_road_count() -> None:
+    times = nearest_facility(
+        street(),
+        spots((0, 0.5), off_road_m=100.0),
+        spots((0, 0.5), off_road_m=50.0),
+        "from_facility",
+        turnout_minutes=1.0,
+        off_road_minutes_per_m=0.015,
+    )
+    assert times.minutes == pytest.approx([1.0 + 150 * 0.015])
+
+
+def test_each_station_has_its_own_turnout() -> None:
+    times = nearest_facility(
+        street(),
+        spots((0, 0.4)),
+        spots((0, 0.5), (0, 0.0)),
+        "from_facility",
+        turnout_minutes=[5.0, 1.0],
+    )
+    assert times.minutes == pytest.approx([1.0 + 1.2])
+    assert times.facility.tolist() == [1]
+
+
+def test_without_facilities_nobody_is_reached() -> None:
+    places = spots((0, 0.5), (-1, 0.0))
+    times = nearest_facility(street(), places, spots(), "from_facility")
+    assert np.isinf(times.minutes).all()
+    assert times.facility.tolist() == [-1, -1]
+    assert status_of(times.minutes, places, 20.0).tolist() == [UNREACHABLE, OFF_NETWORK]
+
+
+def test_a_facility_off_the_network_serves_nobody() -> None:
+    times = nearest_facility(street(), spots((0, 0.5)), spots((-1, 0.0)), "from_facility")
+    assert np.isinf(times.minutes).all()
+
+
+def test_exactly_the_limit_is_in_time() -> None:
+    status = status_of(np.array([15.0, np.nextafter(15.0, 16), np.inf]), spots(*[(0, 0.0)] * 3), 15)
+    assert status.tolist() == [COVERED, TOO_FAR, UNREACHABLE]
+
+
+def test_the_rule_is_met_exactly_if_enough_kinds_are_in_time() -> None:
+    minutes = np.array([[5.0, 20.0, 10.0], [np.inf, 1.0, np.inf]])
+    assert by_rule(minutes, 1).tolist() == [5.0, 1.0]
+    assert by_rule(minutes, 2).tolist() == [10.0, np.inf]
+    assert by_rule(minutes, 3).tolist() == [20.0, np.inf]
+
+
+# --- any network, against networkx --------------------------------------------------------------
+
+Case = tuple[RoadNetwork, Snapped, Snapped, npt.NDArray[np.float64]]
+CLASSES = ("motorway", "primary", "residential", "footway", "ferry")
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Draw parallel edges, loops, pieces apart, and places often at the very same spot."""
+    size = draw(st.integers(2, 7))
+    ends = st.integers(0, size - 1)
+    edge = st.fixed_dictionaries(
+        {
+            "source_node": ends,
+            "target_node": ends,
+            "length_m": st.sampled_from([0.0, 1.0, 250.0, 1000.0, 1000.0, 7321.5]),
+            "oneway": st.sampled_from([0, 0, 1, -1]),
+            "road_class": st.sampled_from(CLASSES),
+            "dual_carriageway": st.booleans(),
+        }
+    )
+    edges = draw(st.lists(edge, min_size=1, max_size=12))
+    network = drawn({number: (number * 100.0, 0.0) for number in range(size)}, edges)
+    spot = st.tuples(
+        st.integers(-1, len(edges) - 1),
+        st.one_of(st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.floats(0, 1)),
+    )
+    places = draw(st.lists(spot, min_size=1, max_size=8))
+    facilities = draw(st.lists(spot, min_size=0, max_size=4))
+    off_road_m = draw(st.sampled_from([0.0, 30.0]))
+    turnout = draw(
+        st.lists(
+            st.sampled_from([0.0, 1.0, 2.5]), min_size=len(facilities), max_size=len(facilities)
+        )
+    )
+    return (
+        network,
+        spots(*places, off_road_m=off_road_m),
+        spots(*facilities, off_road_m=off_road_m),
+        np.array(turnout, dtype=float),
+    )
+
+
+def plain_minutes(
+    network: RoadNetwork, profile: str, scenario: str
+) -> tuple[list[float], list[float]]:
+    """Minutes of each edge both ways, said again in the plainest words."""
+    along, against = [], []
+    for edge in range(network.edge_count):
+        road_class = str(network.road_class[edge])
+        speeds = BOOK.profiles[profile].speed_kmh
+        minutes = float("inf")
+        if road_class in speeds:
+            minutes = float(network.length_m[edge]) / 1000 / speeds[road_class].value * 60
+        bound = profile == "fire_engine"
+        if scenario == "emergency_privilege":
+            bound = bound and (road_class == "motorway" or bool(network.dual_carriageway[edge]))
+        oneway = int(network.oneway[edge])
+        along.append(float("inf") if bound and oneway == -1 else minutes)
+        against.append(float("inf") if bound and oneway == 1 else minutes)
+    return along, against
+
+
+@given(
+    case=cases(),
+    profile=st.sampled_from(["walk", "fire_engine"]),
+    scenario=st.sampled_from(["normal", "emergency_privilege"]),
+    direction=st.sampled_from(["to_facility", "from_facility"]),
+)
+@settings(max_examples=400, deadline=None)
+def test_times_equal_networkx_on_any_network(
+    case: Case, profile: str, scenario: str, direction: Direction
+) -> None:
+    network, places, facilities, turnout = case
+    ours = nearest_facility(
+        for_profile(network, BOOK.profiles[profile], BOOK.scenarios[scenario], BOOK.place),
+        places,
+        facilities,
+        direction,
+        turnout_minutes=turnout,
+        off_road_minutes_per_m=0.015,
+    )
+    theirs = independent_minutes(
+        network,
+        plain_minutes(network, profile, scenario),
+        places,
+        facilities,
+        direction=direction,
+        turnout_minutes=turnout,
+        off_road_minutes_per_m=0.015,
+    )
+    nearest = theirs.min(axis=1, initial=np.inf)
+    assert (np.isinf(ours.minutes) == np.isinf(nearest)).all()
+    arrived = np.isfinite(nearest)
+    assert np.abs(ours.minutes[arrived] - nearest[arrived]).max(initial=0) < HUNDREDTH_OF_A_SECOND
+    assert (ours.facility[~arrived] == -1).all()
+    served = theirs[np.flatnonzero(arrived), ours.facility[arrived]]
+    assert np.abs(ours.minutes[arrived] - served).max(initial=0) < HUNDREDTH_OF_A_SECOND
+
+
+# --- a real network -----------------------------------------------------------------------------
+
+
+def futian() -> RoadNetwork:
+    if not FUTIAN.exists():
+        pytest.skip(f"the real network {FUTIAN.name} is not beside the project")
+    graph = nx.read_graphml(FUTIAN, node_type=int, force_multigraph=True)
+    nodes = pd.DataFrame(
+        [(node, float(data["x"]), float(data["y"])) for node, data in graph.nodes(data=True)],
+        columns=["node_id", "lon", "lat"],
+    )
+    place = {node: (lon, lat) for node, lon, lat in nodes.itertuples(index=False)}
+    rows = []
+    for number, (source, target, data) in enumerate(graph.edges(data=True)):
+        highway = data["highway"]
+        highway = ast.literal_eval(highway)[0] if highway.startswith("[") else highway
+        line = shapely.LineString([place[source], place[target]])
+        rows.append(
+            {
+                "edge_id": number,
+                "source_node": source,
+                "target_node": target,
+                "road_class": highway.removesuffix("_link"),
+                "oneway": 1,
+                "maxspeed_kmh": None,
+                "bridge": "bridge" in data,
+                "tunnel": "tunnel" in data,
+                "dual_carriageway": False,
+                "foot": True,
+                "motor": True,
+                "length_m": float(data["length"]),
+                "geometry": shapely.from_wkt(data["geometry"]) if "geometry" in data else line,
+            }
+        )
+    return RoadNetwork.from_frames(nodes, pd.DataFrame(rows))
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("profile", "direction"), [("fire_engine", "from_facility"), ("walk", "to_facility")]
+)
+def test_times_and_coverage_equal_networkx_in_futian(profile: str, direction: Direction) -> None:
+    network = futian()
+    roads = profiled(network, profile)
+    random = np.random.default_rng(20)
+    west, south, east, north = shapely.total_bounds(network.geometry)
+    places = snap(roads, random.uniform(west, east, 300), random.uniform(south, north, 300), 500.0)
+    stations = snap(roads, random.uniform(west, east, 8), random.uniform(south, north, 8), 500.0)
+    ours = nearest_facility(
+        roads,
+        places,
+        stations,
+        direction,
+        turnout_minutes=1.0,
+        off_road_minutes_per_m=0.015,
+    )
+    theirs = independent_minutes(
+        network,
+        plain_minutes(network, profile, "normal"),
+        places,
+        stations,
+        direction=direction,
+        turnout_minutes=[1.0] * 8,
+        off_road_minutes_per_m=0.015,
+    ).min(axis=1)
+    arrived = np.isfinite(theirs)
+    assert arrived.sum() > 200
+    assert (np.isfinite(ours.minutes) == arrived).all()
+    assert np.abs(ours.minutes[arrived] - theirs[arrived]).max() < HUNDREDTH_OF_A_SECOND
+
+    limit_minutes = float(np.median(theirs[arrived]))
+    status = status_of(ours.minutes, places, limit_minutes)
+    assert (theirs[status == COVERED] <= limit_minutes + HUNDREDTH_OF_A_SECOND).all()
+    assert (theirs[status == TOO_FAR] >= limit_minutes - HUNDREDTH_OF_A_SECOND).all()
+    assert {COVERED, TOO_FAR} <= set(status.tolist())
