@@ -192,7 +192,10 @@ def publish(
     grid_ids = _identities(connection, scheme_row.scheme_id, table, dict(known or {}))
     table = table.assign(
         grid_id=[grid_ids[key] for key in table["key"]],
-        parent_id=[None if parent is None else grid_ids[parent] for parent in table["parent"]],
+        parent_id=pd.Series(
+            [None if parent is None else grid_ids[parent] for parent in table["parent"]],
+            dtype=object,
+        ),
         geometry=shapes,
     )
     table["code"] = _codes(connection, scheme_row, table)
@@ -323,9 +326,7 @@ def _codes(connection: sa.Connection, scheme: Any, table: pd.DataFrame) -> list[
             sa.select(t.grid_code.c.code, t.grid_code.c.grid_id)
             .where(t.grid_code.c.scheme_id == scheme.scheme_id)
             .order_by(t.grid_code.c.code)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     held = {grid_id: code for code, grid_id in taken.items()}
     code_of: dict[int, str] = {}
@@ -473,7 +474,7 @@ def _admin_units(connection: sa.Connection, day: date) -> dict[str, int]:
     query = sa.select(unit.c.code, unit.c.admin_unit_id).where(
         unit.c.valid.op("@>")(sa.literal(day, sa.Date))
     )
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def _write_arcs(
