@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 import sqlalchemy as sa
+from psycopg.conninfo import make_conninfo
 from sqlalchemy.pool import NullPool
 
 from gis_service.errors import StoreError
@@ -122,3 +123,28 @@ def check_server(connection: sa.Connection) -> tuple[str, str]:
     if tuple(int(part) for part in str(postgis).split(".")[:2]) < MINIMUM_POSTGIS:
         raise StoreError("store.postgis_too_old", version=postgis)
     return version, str(postgis)
+
+
+def conninfo(url: sa.URL) -> str:
+    """
+    Say the same address as psycopg 3 wants it, for the queue library.
+
+    Parameters
+    ----------
+    url
+        A SQLAlchemy URL of PostgreSQL.
+
+    Returns
+    -------
+    str
+        A libpq connection string.
+    """
+    parts: dict[str, Any] = {
+        "host": url.host,
+        "port": url.port,
+        "dbname": url.database,
+        "user": url.username,
+        "password": url.password,
+        **url.query,
+    }
+    return make_conninfo("", **{name: value for name, value in parts.items() if value is not None})

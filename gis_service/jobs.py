@@ -1,0 +1,365 @@
+"""Long work: submitted as a row, done by a worker from the queue in PostgreSQL, seen while it runs.
+
+A room registers what it can do with :func:`work`; the queue itself is procrastinate's. A worker
+that is killed leaves a stalled job behind, which the next one takes up again; after three attempts
+the job says that it failed. Work must therefore write its result in one transaction.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import procrastinate
+import sqlalchemy as sa
+from procrastinate import App, JobContext, PsycopgConnector, SyncPsycopgConnector
+
+from gis_service import access
+from gis_service.access import SYSTEM, Actor
+from gis_service.access.actor import find_actor
+from gis_service.errors import GisError, NotFoundError
+from gis_service.store import tables as t
+from gis_service.store.engine import Store, conninfo
+
+Progress = Callable[[float, str], None]
+"""Takes the share that is done (0 to 1) and the message key of the step."""
+Work = Callable[[Store, Actor, Mapping[str, Any], Progress], Mapping[str, Any]]
+
+ATTEMPTS: Final = 3
+STUCK_S: Final = 60.0
+"""A running job whose heart has not beaten for so long is stuck."""
+_BEAT_S: Final = 5.0
+_WORKS: dict[str, Work] = {}
+
+
+class CancelledByUserError(Exception):
+    """Raised inside the work when somebody cancelled the job."""
+
+
+def work(kind: str) -> Callable[[Work], Work]:
+    """
+    Register a function as the work of a kind of job.
+
+    Parameters
+    ----------
+    kind
+        The name under which it is submitted.
+
+    Returns
+    -------
+    decorator
+        Leaves the function as it is.
+    """
+
+    def register(function: Work) -> Work:
+        _WORKS[kind] = function
+        return function
+
+    return register
+
+
+@dataclass(frozen=True)
+class JobState:
+    """A job as it stands."""
+
+    job_id: int
+    kind: str
+    status: str
+    progress: float
+    step: str
+    result: Mapping[str, Any] | None
+    error: str | None
+
+
+def submit(store: Store, actor: Actor, kind: str, arguments: Mapping[str, Any]) -> int:
+    """
+    Ask for work to be done.
+
+    Parameters
+    ----------
+    store
+        The store.
+    actor
+        In whose name it will run.
+    kind
+        A registered kind.
+    arguments
+        What the work takes; JSON.
+
+    Returns
+    -------
+    int
+        The job's id.
+
+    Raises
+    ------
+    NotFoundError
+        Nobody registered that kind.
+    """
+    if kind not in _WORKS:
+        raise NotFoundError("jobs.unknown_kind", kind=kind)
+    with store.transaction(actor) as connection:
+        job_id: int = connection.execute(
+            sa.insert(t.job)
+            .values(kind=kind, actor_id=actor.actor_id, arguments=dict(arguments))
+            .returning(t.job.c.job_id)
+        ).scalar_one()
+        access.record(connection, actor, "submit", "job", job_id, after={"kind": kind})
+    _enqueue(store, job_id)
+    return job_id
+
+
+def _enqueue(store: Store, job_id: int) -> None:
+    """Hand a waiting job to the queue; one that is killed before this is found by the worker."""
+    app = _app(store, SyncPsycopgConnector(conninfo=conninfo(store.url)))
+    with app.open():
+        queue_id = app.configure_task(_TASK, queueing_lock=f"job {job_id}").defer(job_id=job_id)
+    with store.transaction(SYSTEM) as connection:
+        connection.execute(
+            sa.update(t.job).values(queue_id=queue_id).where(t.job.c.job_id == job_id)
+        )
+
+
+_TASK: Final = "gis_service.run_job"
+
+
+def _app(store: Store, connector: Any) -> App:
+    app = App(connector=connector)
+
+    @app.task(name=_TASK)
+    def run_job(job_id: int) -> None:
+        perform(store, job_id)
+
+    @app.periodic(cron="* * * * * */15")
+    @app.task(name="gis_service.retry_stalled", queueing_lock="retry_stalled", pass_context=True)
+    async def retry_stalled(context: JobContext, timestamp: int) -> None:
+        del timestamp
+        manager = context.app.job_manager
+        for job in await manager.get_stalled_jobs():
+            await manager.retry_job(job)
+
+    return app
+
+
+def perform(store: Store, job_id: int) -> None:
+    """
+    Do one job here and now, and write down how it ended.
+
+    Parameters
+    ----------
+    store
+        The store.
+    job_id
+        A waiting job, or a running one whose worker died. One that has ended is left alone.
+    """
+    with store.transaction(SYSTEM) as connection:
+        row = connection.execute(
+            sa.select(t.job).where(t.job.c.job_id == job_id).with_for_update()
+        ).one()
+        if row.status not in ("waiting", "running"):
+            return
+        actor = find_actor(connection, row.actor_id)
+        if row.attempts >= ATTEMPTS:
+            _end(connection, job_id, "failed", error="jobs.died")
+            return
+        connection.execute(
+            sa.update(t.job)
+            .where(t.job.c.job_id == job_id)
+            .values(
+                status="running",
+                attempts=row.attempts + 1,
+                progress=0,
+                started_at=sa.func.now(),
+                heartbeat_at=sa.func.now(),
+            )
+        )
+    try:
+        with _beating(store, job_id):
+            result = _WORKS[row.kind](store, actor, row.arguments, _progress(store, job_id))
+    except CancelledByUserError:
+        return
+    except GisError as error:
+        with store.transaction(actor) as connection:
+            _end(connection, job_id, "failed", error=error.say("zh-CN"))
+        return
+    except Exception as error:
+        with store.transaction(actor) as connection:
+            _end(connection, job_id, "failed", error=type(error).__name__)
+        raise
+    with store.transaction(actor) as connection:
+        _end(connection, job_id, "done", result=dict(result))
+
+
+@contextmanager
+def _beating(store: Store, job_id: int) -> Iterator[None]:
+    """Let the job's heart beat while a step takes long."""
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(_BEAT_S):
+            with store.transaction(SYSTEM) as connection:
+                connection.execute(
+                    sa.update(t.job)
+                    .where(t.job.c.job_id == job_id)
+                    .values(heartbeat_at=sa.func.now())
+                )
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _progress(store: Store, job_id: int) -> Progress:
+    last = [0.0]
+
+    def tell(share: float, step: str) -> None:
+        now = time.monotonic()
+        if now - last[0] < 0.2 and share < 1:
+            return
+        last[0] = now
+        with store.transaction(SYSTEM) as connection:
+            status = connection.execute(
+                sa.update(t.job)
+                .where(t.job.c.job_id == job_id)
+                .values(progress=min(max(share, 0.0), 1.0), step=step, heartbeat_at=sa.func.now())
+                .returning(t.job.c.status)
+            ).scalar_one()
+        if status == "cancelled":
+            raise CancelledByUserError
+
+    return tell
+
+
+def _end(
+    connection: sa.Connection,
+    job_id: int,
+    status: str,
+    *,
+    result: dict[str, Any] | None = None,
+    error: str | None = None,
+) -> None:
+    values: dict[str, Any] = {"status": status, "finished_at": sa.func.now(), "error": error}
+    if status == "done":
+        values |= {"result": result, "progress": 1}
+    running = t.job.c.status.in_(("waiting", "running"))
+    connection.execute(sa.update(t.job).where(t.job.c.job_id == job_id, running).values(**values))
+
+
+def cancel(store: Store, actor: Actor, job_id: int) -> None:
+    """
+    Stop a job: a waiting one does not begin, a running one ends at its next step.
+
+    Parameters
+    ----------
+    store
+        The store.
+    actor
+        Who cancels.
+    job_id
+        Which; one that has ended stays as it is.
+    """
+    with store.transaction(actor) as connection:
+        _end(connection, job_id, "cancelled")
+        access.record(connection, actor, "cancel", "job", job_id)
+
+
+def find(connection: sa.Connection, job_id: int) -> JobState:
+    """
+    Read how a job stands.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    job_id
+        Which.
+
+    Returns
+    -------
+    JobState
+        As it stands now.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such job.
+    """
+    row = connection.execute(sa.select(t.job).where(t.job.c.job_id == job_id)).first()
+    if row is None:
+        raise NotFoundError("jobs.no_job", job=job_id)
+    return JobState(row.job_id, row.kind, row.status, row.progress, row.step, row.result, row.error)
+
+
+def stuck(connection: sa.Connection) -> list[int]:
+    """
+    List running jobs whose heart has stopped.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+
+    Returns
+    -------
+    list of int
+        Their ids.
+    """
+    silent = sa.func.now() - t.job.c.heartbeat_at > sa.func.make_interval(0, 0, 0, 0, 0, 0, STUCK_S)
+    query = sa.select(t.job.c.job_id).where(t.job.c.status == "running", silent)
+    return list(connection.execute(query).scalars())
+
+
+def run_worker(store: Store, *, wait: bool, tick: Callable[[Store], None] | None = None) -> None:
+    """
+    Work on the queue.
+
+    Parameters
+    ----------
+    store
+        The store.
+    wait
+        True goes on until a signal ends it; False returns when the queue is empty.
+    tick
+        Called once a second while the worker waits, for what is due by the clock.
+    """
+    with store.transaction(SYSTEM) as connection:
+        lost = list(
+            connection.execute(
+                sa.select(t.job.c.job_id).where(
+                    t.job.c.status == "waiting", t.job.c.queue_id.is_(None)
+                )
+            ).scalars()
+        )
+    for job_id in lost:
+        try:
+            _enqueue(store, job_id)
+        except procrastinate.exceptions.AlreadyEnqueued:
+            continue
+    asyncio.run(_run_worker(store, wait=wait, tick=tick))
+
+
+async def _run_worker(store: Store, *, wait: bool, tick: Callable[[Store], None] | None) -> None:
+    app = _app(store, PsycopgConnector(conninfo=conninfo(store.url)))
+    async with app.open_async():
+        worker: Awaitable[None] = app.run_worker_async(wait=wait, concurrency=1)
+        if tick is None:
+            await worker
+            return
+        clock = asyncio.create_task(_tick(store, tick))
+        try:
+            await worker
+        finally:
+            clock.cancel()
+
+
+async def _tick(store: Store, tick: Callable[[Store], None]) -> None:
+    while True:
+        await asyncio.to_thread(tick, store)
+        await asyncio.sleep(1)
