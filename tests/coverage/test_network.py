@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from drawn_roads import EDGE_DEFAULTS, at_m, drawn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from gis_service.coverage.network import (
 )
 from gis_service.coverage.standards import read_standards
 from gis_service.errors import InputError
+from tests.coverage.drawn_roads import EDGE_DEFAULTS, at_m, drawn
 
 BOOK = read_standards()
 CORNERS = {1: (0.0, 0.0), 2: (1000.0, 0.0), 3: (1000.0, 1000.0), 4: (0.0, 1000.0)}

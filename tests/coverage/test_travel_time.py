@@ -9,7 +9,6 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 import shapely
-from drawn_roads import drawn, independent_minutes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +23,7 @@ from gis_service.coverage.travel_time import (
     nearest_facility,
     status_of,
 )
+from tests.coverage.drawn_roads import drawn, independent_minutes
 
 HUNDREDTH_OF_A_SECOND = 0.01 / 60
 BOOK = read_standards()

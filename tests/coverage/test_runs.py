@@ -1,0 +1,397 @@
+"""A run in the store: whole or not at all, for those who may, with figures that add up.
+
+The county: a main road of 20 km from west to east, the fire station at its western end, an island
+with a road of its own, and a house in the hills.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+import shapely
+import sqlalchemy as sa
+
+from gis_service.access import SYSTEM, Actor
+from gis_service.coverage import runs
+from gis_service.coverage.standards import read_standards
+from gis_service.coverage.travel_time import STATUS_NAMES
+from gis_service.errors import InputError, NotAllowedError, NotFoundError
+from gis_service.geodesy import distance_m, length_m
+from gis_service.store import Store
+from gis_service.store import tables as t
+from gis_service.store.bulk import copy_rows
+from tests.coverage.drawn_roads import at_m
+
+BOOK = read_standards()
+TOWN, MIDDLE, WEST, EAST = 1, 2, 3, 4
+EAST_OFFICER = Actor(2, "东片网格员", "Officer of the east", "grid_officer", (EAST,))
+VISITOR = Actor(3, "访客", "Visitor", "visitor")
+
+# Household id: where it stands (metres), its base grid.
+HOUSEHOLDS: dict[int, tuple[tuple[float, float], int | None]] = {
+    1: ((4000, 20), WEST),
+    2: ((9000, 20), WEST),
+    3: ((12000, 20), EAST),
+    4: ((19500, 20), EAST),
+    5: ((5000, 8050), WEST),  # on the island
+    6: ((15000, -3000), EAST),  # in the hills
+    7: ((3000, 20), None),  # outside every grid
+}
+NODES = {n: (5000.0 * (n - 1), 0.0) for n in range(1, 6)} | {
+    6: (4000.0, 8000.0),
+    7: (6000.0, 8000.0),
+}
+EDGES = [(n, n + 1, "primary") for n in range(1, 5)] + [(6, 7, "residential")]
+
+
+def point(x_m: float, y_m: float) -> shapely.Point:
+    return shapely.Point(at_m(x_m, y_m))
+
+
+def box(west: float, east: float) -> shapely.MultiPolygon:
+    return shapely.MultiPolygon([shapely.box(*at_m(west, -9000), *at_m(east, 9000))])
+
+
+@pytest.fixture(scope="module")
+def boundaries(store: Store) -> int:
+    """Publish one town of one middle grid of two base grids; the version's id."""
+    with store.transaction(SYSTEM) as connection:
+        scheme_id = connection.scalar(
+            sa.insert(t.grid_scheme)
+            .values(
+                code="base",
+                name="基础网格",
+                name_en="Base grids",
+                is_base=True,
+                code_layout=[6, 3, 3, 3],
+                size_rule={},
+            )
+            .returning(t.grid_scheme.c.scheme_id)
+        )
+        connection.execute(
+            sa.insert(t.grid_level),
+            [
+                {"scheme_id": scheme_id, "rank": rank, "label": "级", "label_en": "level"}
+                for rank in (1, 2, 3)
+            ],
+        )
+        version_id = connection.scalar(
+            sa.insert(t.grid_version)
+            .values(
+                scheme_id=scheme_id,
+                effective_day=sa.func.gis_today(),
+                published_by=SYSTEM.actor_id,
+                title="第一版",
+            )
+            .returning(t.grid_version.c.version_id)
+        )
+        day = connection.scalar(sa.select(sa.func.gis_today()))
+        shapes = {
+            TOWN: (1, None, box(-100, 21000)),
+            MIDDLE: (2, TOWN, box(-100, 21000)),
+            WEST: (3, MIDDLE, box(-100, 10000)),
+            EAST: (3, MIDDLE, box(10000, 21000)),
+        }
+        ids = list(shapes)
+        ranks = [rank for rank, _, _ in shapes.values()]
+        same = {"grid_id": ids, "scheme_id": [scheme_id] * 4}
+        codes = [f"99010110200000{grid_id}" for grid_id in ids]
+        copy_rows(connection, t.grid, {**same, "rank": ranks})
+        copy_rows(connection, t.grid_code, {**same, "code": codes})
+        copy_rows(
+            connection,
+            t.grid_state,
+            {
+                **same,
+                "rank": ranks,
+                "parent_grid_id": [parent for _, parent, _ in shapes.values()],
+                "code": codes,
+                "name": ["镇", "中", "西", "东"],
+                "area_m2": [1.0] * 4,
+                "valid": [(day, None)] * 4,
+                "geom": np.array([shape for _, _, shape in shapes.values()], dtype=object),
+                "label_point": np.array(
+                    [shape.point_on_surface() for _, _, shape in shapes.values()], dtype=object
+                ),
+            },
+        )
+    assert version_id is not None
+    return int(version_id)
+
+
+@pytest.fixture
+def county(store: Store, boundaries: int) -> Iterator[Store]:
+    """The county with roads, houses and one fire station."""
+    with store.transaction(SYSTEM) as connection:
+        network_id = connection.scalar(
+            sa.insert(t.road_network)
+            .values(name="路网", source="test", active=True)
+            .returning(t.road_network.c.network_id)
+        )
+        copy_rows(
+            connection,
+            t.road_node,
+            {
+                "network_id": [network_id] * len(NODES),
+                "node_id": list(NODES),
+                "point": np.array([point(*position) for position in NODES.values()], dtype=object),
+            },
+        )
+        lines = np.array(
+            [shapely.LineString([at_m(*NODES[a]), at_m(*NODES[b])]) for a, b, _ in EDGES],
+            dtype=object,
+        )
+        copy_rows(
+            connection,
+            t.road_edge,
+            {
+                "network_id": [network_id] * len(EDGES),
+                "edge_id": list(range(len(EDGES))),
+                "source_node": [a for a, _, _ in EDGES],
+                "target_node": [b for _, b, _ in EDGES],
+                "road_class": [road_class for _, _, road_class in EDGES],
+                "length_m": length_m(lines),
+                "geom": lines,
+            },
+        )
+        copy_rows(
+            connection,
+            t.household,
+            {
+                "household_id": list(HOUSEHOLDS),
+                "key": [str(number) for number in HOUSEHOLDS],
+                "street": ["主街"] * len(HOUSEHOLDS),
+                "house_number": [f"{number}号" for number in HOUSEHOLDS],
+                "people": [3] * len(HOUSEHOLDS),
+                "base_grid_id": [grid_id for _, grid_id in HOUSEHOLDS.values()],
+                "point": np.array(
+                    [point(*position) for position, _ in HOUSEHOLDS.values()], dtype=object
+                ),
+            },
+        )
+        open_facility(connection, "fire_station", 0)
+    yield store
+    with store.transaction(SYSTEM) as connection:
+        for table in (t.coverage_run, t.road_network, t.household, t.facility):
+            connection.execute(sa.delete(table))
+
+
+def open_facility(connection: sa.Connection, kind: str, x_m: float) -> None:
+    copy_rows(
+        connection,
+        t.facility,
+        {
+            "key": [f"{kind}-{x_m}"],
+            "kind": [kind],
+            "name": [kind],
+            "point": np.array([point(x_m, 0)], dtype=object),
+        },
+    )
+
+
+def counts(figures: runs.Figures | Mapping[str, Any]) -> list[int]:
+    entry = figures if isinstance(figures, Mapping) else vars(figures)
+    return [entry[name] for name in ("n", *STATUS_NAMES)]
+
+
+def statuses(store: Store, run_id: int) -> dict[int, str]:
+    result = t.coverage_household.c
+    with store.transaction(SYSTEM) as connection:
+        rows = connection.execute(
+            sa.select(result.household_id, result.status).where(result.run_id == run_id)
+        )
+        return {row.household_id: STATUS_NAMES[row.status] for row in rows}
+
+
+def test_every_household_gets_one_answer(county: Store) -> None:
+    run = runs.measure(county, SYSTEM, "fire-20", book=BOOK)
+    assert statuses(county, run["run_id"]) == {
+        1: "covered",
+        2: "covered",
+        3: "covered",
+        4: "too_far",
+        5: "unreachable",
+        6: "off_network",
+        7: "covered",
+    }
+
+
+def test_minutes_are_turnout_and_road_and_the_way_off_it(county: Store) -> None:
+    run = runs.measure(county, SYSTEM, "fire-20", book=BOOK)
+    with county.transaction(SYSTEM) as connection:
+        row = connection.execute(
+            sa.select(t.coverage_household).where(
+                t.coverage_household.c.run_id == run["run_id"],
+                t.coverage_household.c.household_id == 4,
+            )
+        ).one()
+        station = connection.scalar(sa.select(t.facility.c.facility_id))
+    (lon, lat), (lon_0, lat_0) = at_m(19500, 20), at_m(0, 0)
+    road_m = float(distance_m(lon_0, lat_0, lon, lat_0))
+    off_road_m = float(distance_m(lon, lat_0, lon, lat))
+    expected = 1.0 + road_m * 0.06 / 50 + off_road_m * 0.06 / 4
+    # The road is straight in degrees in four pieces of 5 km: they bulge by 0.3 m in the plane.
+    assert row.minutes == pytest.approx(expected, abs=0.006)
+    assert row.kind_facility == [station]
+    assert row.kind_minutes == [row.minutes]
+
+
+def test_figures_by_level_add_up_and_the_outside_counts_in_the_county(county: Store) -> None:
+    run = runs.measure(county, SYSTEM, "fire-20", book=BOOK)
+    with county.transaction(SYSTEM) as connection:
+        by_rank = [runs.figures_by_grid(connection, run["run_id"], rank) for rank in range(4)]
+        of_town = runs.figures_of_grid(connection, TOWN)
+        of_county = runs.county_figures(connection)
+    assert {grid_id: counts(one) for grid_id, one in by_rank[3].items()} == {
+        WEST: [3, 2, 0, 1, 0],
+        EAST: [3, 1, 1, 0, 1],
+    }
+    assert counts(by_rank[1][TOWN]) == counts(by_rank[2][MIDDLE]) == [6, 3, 1, 1, 1]
+    assert counts(by_rank[0][0]) == [7, 4, 1, 1, 1]
+    assert counts(of_town["fire-20"]) == [6, 3, 1, 1, 1]
+    entry = of_county["fire-20"]
+    assert counts(entry) == counts(entry["kinds"]["fire_station"]) == [7, 4, 1, 1, 1]
+    assert (entry["of"], entry["status"], entry["share"]) == ("households", "ok", 4 / 7)
+
+
+def test_the_rule_over_kinds_asks_for_four_of_six(county: Store) -> None:
+    with county.transaction(SYSTEM) as connection:
+        for kind, x_m in (
+            ("clinic", 4000),
+            ("school", 4100),
+            ("bank", 4200),
+            ("grocery", 12000),
+            ("police_room", 4300),
+        ):
+            open_facility(connection, kind, x_m)
+    run = runs.measure(county, SYSTEM, "service-15", book=BOOK)
+    answer = statuses(county, run["run_id"])
+    assert (answer[1], answer[3], answer[6]) == ("covered", "too_far", "off_network")
+    assert run["kinds"]["grocery"]["covered"] == 1
+    assert run["kinds"]["service_centre"]["status"] == "no_facility"
+    assert run["status"] == "ok"
+    assert counts(run["kinds"]["service_centre"]) == [7, 0, 0, 6, 1]
+
+
+def test_without_a_facility_the_share_is_nought_and_says_why(county: Store) -> None:
+    run = runs.measure(county, SYSTEM, "service-15", book=BOOK)
+    assert (run["share"], run["status"]) == (0.0, "no_facility")
+    assert counts(run) == [7, 0, 0, 6, 1]
+
+
+def test_without_roads_everybody_is_off_the_network_and_the_run_stands(county: Store) -> None:
+    with county.transaction(SYSTEM) as connection:
+        connection.execute(sa.delete(t.road_network))
+    run = runs.measure(county, SYSTEM, "fire-20", book=BOOK)
+    assert (run["share"], run["status"]) == (0.0, "no_roads")
+    assert counts(run) == [7, 0, 0, 0, 7]
+    with county.transaction(SYSTEM) as connection:
+        latest = runs.latest_run(connection, "fire-20")
+    assert latest is not None
+    assert latest.network_id is None
+
+
+def test_without_households_there_is_no_share(county: Store) -> None:
+    with county.transaction(SYSTEM) as connection:
+        connection.execute(sa.delete(t.household))
+    run = runs.measure(county, SYSTEM, "fire-20", book=BOOK)
+    assert (run["n"], run["share"], run["status"]) == (0, None, "no_households")
+
+
+@pytest.mark.parametrize("actor", [EAST_OFFICER, VISITOR])
+def test_who_sees_a_part_of_the_county_may_not_measure_it(county: Store, actor: Actor) -> None:
+    with pytest.raises(NotAllowedError):
+        runs.measure(county, actor, "fire-20", book=BOOK)
+
+
+def test_a_run_that_breaks_off_leaves_nothing(county: Store) -> None:
+    def stop(_share: float, step: str) -> None:
+        if step == "coverage.step_writing":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        runs.measure(county, SYSTEM, "fire-20", progress=stop, book=BOOK)
+    with county.transaction(SYSTEM) as connection:
+        assert runs.latest_run(connection, "fire-20") is None
+        assert not connection.scalar(sa.select(sa.func.count()).select_from(t.coverage_household))
+
+
+def test_progress_rises_to_one_in_steps_that_have_a_text(county: Store) -> None:
+    told: list[tuple[float, str]] = []
+    runs.measure(county, SYSTEM, "fire-20", progress=lambda *step: told.append(step), book=BOOK)
+    shares = [share for share, _ in told]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0.0, 1.0)
+    assert len({step for _, step in told}) == 5
+
+
+def test_the_unreached_are_listed_with_the_reason(county: Store) -> None:
+    run_id = runs.measure(county, SYSTEM, "fire-20", book=BOOK)["run_id"]
+    with county.transaction(SYSTEM) as connection:
+        rows, total = runs.unreached(connection, SYSTEM, run_id)
+        assert total == 3
+        assert [(row.household_id, row.status) for row in rows] == [
+            (5, "unreachable"),
+            (6, "off_network"),
+            (4, "too_far"),
+        ]
+        assert (rows[2].address, rows[2].grid_name) == ("主街4号", "东")
+        assert rows[2].kinds["fire_station"]["status"] == "too_far"
+        assert rows[0].minutes is None
+
+        within, total = runs.unreached(connection, SYSTEM, run_id, grid_id=MIDDLE, limit=1)
+        assert (len(within), total) == (1, 3)
+        west, _ = runs.unreached(connection, SYSTEM, run_id, grid_id=WEST)
+        assert [row.household_id for row in west] == [5]
+        late, _ = runs.unreached(connection, SYSTEM, run_id, reason="too_far")
+        assert [row.household_id for row in late] == [4]
+        with pytest.raises(InputError):
+            runs.unreached(connection, SYSTEM, run_id, reason="covered")
+
+
+def test_who_answers_for_the_east_sees_the_unreached_of_the_east(county: Store) -> None:
+    run_id = runs.measure(county, SYSTEM, "fire-20", book=BOOK)["run_id"]
+    with county.transaction(EAST_OFFICER) as connection:
+        rows, total = runs.unreached(connection, EAST_OFFICER, run_id)
+        assert ([row.household_id for row in rows], total) == ([6, 4], 2)
+    with county.transaction(VISITOR) as connection:
+        assert runs.unreached(connection, VISITOR, run_id) == ([], 0)
+
+
+def test_the_fingerprint_tells_what_the_figures_depend_on(county: Store) -> None:
+    first = runs.measure(county, SYSTEM, "fire-20", book=BOOK)
+    again = runs.measure(county, SYSTEM, "fire-20", book=BOOK)
+    assert first["fingerprint"] == again["fingerprint"]
+    with county.transaction(SYSTEM) as connection:
+        open_facility(connection, "fire_station", 20000)
+    moved = runs.measure(county, SYSTEM, "fire-20", book=BOOK)
+    assert moved["fingerprint"] != first["fingerprint"]
+    assert moved["covered"] == first["covered"] + 1
+    with county.transaction(SYSTEM) as connection:
+        latest = runs.latest_run(connection, "fire-20")
+        listed, total = runs.list_runs(connection, "fire-20", limit=2)
+    assert latest is not None
+    assert latest.run_id == moved["run_id"]
+    assert ([run.run_id for run in listed], total) == ([moved["run_id"], again["run_id"]], 3)
+
+
+def test_what_is_not_there_is_said(county: Store) -> None:
+    with pytest.raises(NotFoundError):
+        runs.measure(county, SYSTEM, "fire-5", book=BOOK)
+    with pytest.raises(NotFoundError):
+        runs.measure(county, SYSTEM, "fire-20", "night", book=BOOK)
+    with county.transaction(SYSTEM) as connection:
+        assert runs.county_figures(connection) == {}
+        with pytest.raises(NotFoundError):
+            runs.figures_by_grid(connection, 999, 1)
+
+
+def test_the_run_is_written_into_the_record(county: Store) -> None:
+    run_id = runs.measure(county, SYSTEM, "fire-20", book=BOOK)["run_id"]
+    with county.transaction(SYSTEM) as connection:
+        event = connection.execute(
+            sa.select(t.event).where(t.event.c.object_id == str(run_id))
+        ).one()
+    assert (event.action, event.object_kind, event.actor_id) == ("run", "coverage_run", 1)
+    assert event.after["n"] == 7
