@@ -6,7 +6,7 @@ The one module of this room that meets the store. Households are read through
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -39,6 +39,7 @@ from gis_service.coverage.travel_time import COVERED, STATUS_NAMES
 from gis_service.errors import ConflictError, InputError, NotAllowedError, NotFoundError, Place
 from gis_service.grids.people import address_of
 from gis_service.grids.reading import find_scheme, on_day, version_on
+from gis_service.jobs import Progress, work
 from gis_service.store import Store
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
@@ -46,8 +47,6 @@ from gis_service.store.bulk import copy_rows
 OF: Final = "households"
 STORED_DIGITS: Final = 5
 """Decimals of a stored minute: a two-thousandth of a second. Statuses come from the exact one."""
-
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,6 @@ def measure(
     scenario: str = "normal",
     progress: Progress = lambda _share, _step: None,
     *,
-    job_id: int | None = None,
     book: StandardBook | None = None,
 ) -> dict[str, Any]:
     """
@@ -172,8 +170,6 @@ def measure(
         Such as ``normal`` or ``emergency_privilege``.
     progress
         Told the share done, 0 to 1, and the message key of the step.
-    job_id
-        The job that does it, if one does.
     book
         The standards; without it those in force.
 
@@ -228,7 +224,6 @@ def measure(
             "fingerprint": _fingerprint(county, parameters),
             "software_version": __version__,
             "summary": summary,
-            "job_id": job_id,
             "actor_id": actor.actor_id,
         }
         run_id = _write(connection, run, county, measured, table)
@@ -241,9 +236,45 @@ def measure(
             run_id,
             after={"standard": standard_code, "scenario": scenario, **counts},
         )
-    progress(1.0, "coverage.step_writing")
+        # The last chance to be cancelled: after this the run stands.
+        progress(1.0, "coverage.step_writing")
     named = {key: run[key] for key in ("standard", "scenario", "fingerprint")}
     return {"run_id": run_id, **named, **summary}
+
+
+@work("coverage_run")
+def measure_as_job(
+    store: Store, actor: Actor, arguments: Mapping[str, Any], progress: Progress
+) -> dict[str, Any]:
+    """
+    Do what a job of the kind ``coverage_run`` asks for.
+
+    Parameters
+    ----------
+    store
+        Where the county is.
+    actor
+        Who asked.
+    arguments
+        ``standard``, and ``scenario`` where it is not ``normal``.
+    progress
+        Told the share done and the step.
+
+    Returns
+    -------
+    dict
+        As :func:`measure` gives it.
+
+    Raises
+    ------
+    InputError
+        An argument is missing or no text.
+    """
+    given = {"scenario": "normal", **arguments}
+    for name in ("standard", "scenario"):
+        if not isinstance(given.get(name), str):
+            raise InputError("coverage.argument_missing", place=Place(field=name), argument=name)
+    return measure(store, actor, given["standard"], given["scenario"], progress)
 
 
 # --- reading --------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 import shapely
 import sqlalchemy as sa
 
+from gis_service import jobs
 from gis_service.access import SYSTEM, Actor
 from gis_service.coverage import runs
 from gis_service.coverage.standards import read_standards
@@ -324,6 +325,26 @@ def test_progress_rises_to_one_in_steps_that_have_a_text(county: Store) -> None:
     assert shares == sorted(shares)
     assert (shares[0], shares[-1]) == (0.0, 1.0)
     assert len({step for _, step in told}) == 5
+
+
+def test_a_run_is_work_for_the_queue(county: Store) -> None:
+    job_id = jobs.submit(county, SYSTEM, "coverage_run", {"standard": "fire-20"})
+    jobs.perform(county, job_id)
+    with county.transaction(SYSTEM) as connection:
+        state = jobs.find(connection, job_id)
+        latest = runs.latest_run(connection, "fire-20")
+    assert latest is not None
+    assert state.status == "done"
+    assert state.result is not None
+    assert (state.result["run_id"], state.result["n"]) == (latest.run_id, 7)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{}, {"standard": 20}, {"standard": "fire-20", "scenario": 1}]
+)
+def test_work_without_its_arguments_is_refused(county: Store, arguments: dict[str, Any]) -> None:
+    with pytest.raises(InputError):
+        runs.measure_as_job(county, SYSTEM, arguments, lambda _share, _step: None)
 
 
 def test_the_unreached_are_listed_with_the_reason(county: Store) -> None:
