@@ -83,6 +83,43 @@ def demo_actors(connection: sa.Connection) -> list[Actor]:
     return [_from_row(row) for row in connection.execute(query)]
 
 
+_DEMO: Final = (
+    ("县网格办", "County office", "county_office"),
+    ("规划员", "Planner", "planner"),
+    ("调度员", "Dispatcher", "dispatcher"),
+    ("分析员", "Analyst", "analyst"),
+    ("网格员", "Grid officer", "grid_officer"),
+    ("访客", "Visitor", "visitor"),
+)
+
+
+def ensure_demo_actors(connection: sa.Connection, officers_grid: int | None) -> None:
+    """
+    Write the few actors that stand in for people until sign-in exists.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    officers_grid
+        The one grid that the grid officer answers for; None leaves that actor out.
+    """
+    if demo_actors(connection):
+        return
+    rows = [
+        {
+            "name": name,
+            "name_en": name_en,
+            "role": role,
+            "is_demo": True,
+            "areas": [officers_grid] if role == "grid_officer" else None,
+        }
+        for name, name_en, role in _DEMO
+        if role != "grid_officer" or officers_grid is not None
+    ]
+    connection.execute(sa.insert(t.actor), rows)
+
+
 def _from_row(row: sa.Row[tuple[object, ...]]) -> Actor:
     areas = None if row.areas is None else tuple(row.areas)
     return Actor(row.actor_id, row.name, row.name_en, row.role, areas)

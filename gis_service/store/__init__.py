@@ -6,15 +6,37 @@ from contextlib import ExitStack, contextmanager
 import sqlalchemy as sa
 
 from gis_service.settings import store_settings
-from gis_service.store.cluster import Cluster
+from gis_service.store.cluster import DATABASE, Cluster
 from gis_service.store.engine import Store
 from gis_service.store.migrate import MigrationState, upgrade
 
-__all__ = ["MigrationState", "Store", "open_store", "upgrade"]
+__all__ = ["MigrationState", "Store", "database_exists", "open_store", "upgrade"]
+
+
+def database_exists(database: str) -> bool:
+    """
+    Tell whether the private cluster holds a database.
+
+    Parameters
+    ----------
+    database
+        Its name.
+
+    Returns
+    -------
+    bool
+        False with a server of one's own, whose URL says which database to use.
+    """
+    if store_settings().database_url:
+        return False
+    with Cluster.for_settings() as cluster:
+        return cluster.has_database(database)
 
 
 @contextmanager
-def open_store(*, migrate: bool = True, watch: bool = False) -> Iterator[Store]:
+def open_store(
+    *, migrate: bool = True, watch: bool = False, database: str | None = None
+) -> Iterator[Store]:
     """
     Open the store by the settings, starting the private cluster where no database is named.
 
@@ -24,6 +46,9 @@ def open_store(*, migrate: bool = True, watch: bool = False) -> Iterator[Store]:
         Bring the database to this release first.
     watch
         Start the private cluster again if its process dies while the store is open.
+    database
+        A database of its own in the private cluster, for a region beside the county; with a server
+        of one's own its URL says which database, and this is ignored.
 
     Yields
     ------
@@ -37,7 +62,10 @@ def open_store(*, migrate: bool = True, watch: bool = False) -> Iterator[Store]:
             service = sa.make_url(settings.database_url)
         else:
             cluster = stack.enter_context(Cluster.for_settings())
-            admin, service = cluster.url("gis_admin"), cluster.url("gis_service")
+            name = database or DATABASE
+            if database is not None:
+                cluster.ensure_database(database)
+            admin, service = cluster.url("gis_admin", name), cluster.url("gis_service", name)
             if watch:
                 stack.enter_context(cluster.watch())
         if migrate:

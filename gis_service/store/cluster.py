@@ -706,6 +706,39 @@ class Cluster:
             else:
                 return
 
+    def ensure_database(self, name: str) -> None:
+        """
+        Make a further database of ours where it is missing: one for each region.
+
+        Parameters
+        ----------
+        name
+            Begins with ``gis_``.
+        """
+        with self._start_lock():
+            with closing(self._connect("postgres")) as connection:
+                create_database(connection, name)
+            with closing(self._connect(name)) as connection:
+                prepare_database(connection)
+
+    def has_database(self, name: str) -> bool:
+        """
+        Tell whether there is a database of a name.
+
+        Parameters
+        ----------
+        name
+            The database.
+
+        Returns
+        -------
+        bool
+            True where it is there.
+        """
+        with closing(self._connect("postgres")) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
+            return cursor.fetchone() is not None
+
     def _make_database(self) -> None:
         """Make roles, database and extensions; each step may be repeated after a kill."""
         mark = self.data / "gis_service.ready"

@@ -1,0 +1,42 @@
+"""Serving the app over HTTP until somebody stops it; a port that is taken is said plainly."""
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from gis_service.api.app import create_app
+from gis_service.errors import SetupError
+from gis_service.store.engine import Store
+
+
+def serve_forever(store: Store, host: str, port: int, say: Callable[[str], None]) -> None:
+    """
+    Serve until a signal ends it.
+
+    Parameters
+    ----------
+    store
+        The store.
+    host, port
+        Where to listen.
+    say
+        Told the address once it answers.
+
+    Raises
+    ------
+    SetupError
+        Something else listens there.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            raise SetupError("api.port_taken", host=host, port=port) from error
+        app = create_app(store)
+        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
+        shown = "localhost" if host in ("127.0.0.1", "::1") else host
+        say(f"the map is at http://{shown}:{port} — stop with Ctrl-C")
+        uvicorn.Server(config).run(sockets=[listener])

@@ -1,0 +1,201 @@
+"""The command ``gis-service``: each command parses, calls one function and prints its answer.
+
+What is printed for programs goes to standard output, everything said to people to standard error.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gis_service import __version__, jobs, main_job
+from gis_service.access import SYSTEM
+from gis_service.coverage import runs
+from gis_service.errors import GisError
+from gis_service.grids import assignment
+from gis_service.ingest.osm import read_osm
+from gis_service.ingest.region import RegionResult, describe, import_region
+from gis_service.messages import Language, choose_language
+from gis_service.regions import region_database
+from gis_service.settings import server_settings, store_settings
+from gis_service.store import Store, database_exists, open_store
+
+app = typer.Typer(
+    name="gis-service",
+    help="A map service for 网格化管理: whose grid, who gets there first, who is left out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+import_app = typer.Typer(help="Take files in.", no_args_is_help=True)
+coverage_app = typer.Typer(help="Measure who is reached in time.", no_args_is_help=True)
+app.add_typer(import_app, name="import")
+app.add_typer(coverage_app, name="coverage")
+
+Region = Annotated[
+    Path | None,
+    typer.Option(
+        "--region", help="An OpenStreetMap file; it gets a database of its own beside the county."
+    ),
+]
+
+
+def language() -> Language:
+    """
+    Choose the language in which people at a terminal are addressed.
+
+    Returns
+    -------
+    Language
+        By ``GIS_LANGUAGE``, ``LC_ALL`` and ``LANG``.
+    """
+    env = os.environ
+    wish = env.get("GIS_LANGUAGE") or env.get("LC_ALL") or env.get("LANG") or ""
+    return choose_language(wish) if wish.lower().startswith("zh") else "en"
+
+
+def say(line: str) -> None:
+    """
+    Tell a person something.
+
+    Parameters
+    ----------
+    line
+        One line, to standard error.
+    """
+    typer.echo(line, err=True)
+
+
+def main() -> None:
+    """Run a command; an error that we can name is said in one line with its own exit code."""
+    try:
+        app()
+    except GisError as error:
+        place = ", ".join(f"{name} {value}" for name, value in error.place.as_dict().items())
+        say(f"gis-service: {error.say(language())}" + (f" ({place})" if place else ""))
+        sys.exit(error.exit_code)
+
+
+@app.command()
+def version() -> None:
+    """Print the version of this release."""
+    print(__version__)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the tables of this release."""
+    with open_store():
+        say("the database is up to date")
+
+
+@app.command()
+def run(
+    once: Annotated[bool, typer.Option("--once", help="Do everything but serve.")] = False,
+    region: Region = None,
+    port: Annotated[int | None, typer.Option(help="Where to serve.")] = None,
+) -> None:
+    """Do the main job for the county in the store, or for a region from a file, and serve it."""
+    database = _take_region(region) if region else None
+    with open_store(watch=not once, database=database) as store:
+        result = main_job.main_job(store, _map_file(region), say)
+        if once:
+            print(json.dumps(result, ensure_ascii=False, default=str))
+            return
+        _serve(store, database, port or server_settings().port)
+
+
+def _map_file(region: Path | None) -> Path:
+    name = "map" if region is None else f"map-{region.name.partition('.')[0]}"
+    return store_settings().data_dir / "maps" / f"{name}.html"
+
+
+def _take_region(path: Path) -> str:
+    """Import a file into the database that belongs to it; the county's stays as it is."""
+    database = region_database(path)
+    region = None if database_exists(database) else read_osm(path)  # a bad file makes nothing
+    with open_store(database=database) as store:
+        _told(import_region(store, SYSTEM, path, region), path)
+    return database
+
+
+def _told(result: RegionResult | None, path: Path) -> None:
+    if result is None:
+        say(f"{path.name} is in the store already; nothing changed")
+        return
+    for table, count in result.written.taken.items():
+        if count:
+            say(f"{table}: {count:,}")
+    for note in describe(result):
+        say(note.say(language()))
+    for refusal in result.written.refusals[:20]:
+        say(f"refused {refusal.feature or refusal.row}: {refusal.say(language())}")
+    if len(result.written.refusals) > 20:
+        say(f"… and {len(result.written.refusals) - 20} more, listed in the import record")
+
+
+@app.command()
+def serve(port: Annotated[int | None, typer.Option(help="Where to serve.")] = None) -> None:
+    """Serve what is in the store, without doing the main job first."""
+    with open_store(watch=True) as store:
+        _serve(store, None, port or server_settings().port)
+
+
+def _serve(store: Store, database: str | None, port: int) -> None:
+    from gis_service.api.serve import serve_forever  # noqa: PLC0415 (uvicorn is slow to import)
+
+    command = [sys.executable, "-m", "gis_service", "worker"]
+    command += ["--database", database] if database else []
+    worker = subprocess.Popen(command)
+    try:
+        serve_forever(store, server_settings().host, port, say)
+    finally:
+        worker.terminate()
+        worker.wait()
+
+
+@app.command()
+def worker(
+    database: Annotated[str | None, typer.Option(help="A region's database.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="Stop when the queue is empty.")] = False,
+) -> None:
+    """Work on the jobs in the queue."""
+    with open_store(migrate=False, database=database) as store:
+        jobs.run_worker(store, wait=not once, tick=None if once else _tick)
+
+
+def _tick(store: Store) -> None:
+    """Take over boundaries whose day has come."""
+    with store.transaction(SYSTEM) as connection:
+        if assignment.is_due(connection):
+            assignment.apply_due(connection)
+
+
+@import_app.command("osm")
+def import_osm(file: Annotated[Path, typer.Argument(help=".pbf, .osm or .osm.gz")]) -> None:
+    """Take a region from an OpenStreetMap file into a store that holds none yet."""
+    with open_store() as store:
+        _told(import_region(store, SYSTEM, file), file)
+
+
+@coverage_app.command("run")
+def coverage_run(
+    standard: Annotated[str, typer.Argument(help="service-15, fire-20, …")],
+    scenario: Annotated[str, typer.Option(help="normal, emergency_privilege, …")] = "normal",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Measure one standard for every household, now, and store the run."""
+    began = time.monotonic()
+    with open_store() as store:
+        result: dict[str, Any] = runs.measure(store, SYSTEM, standard, scenario)
+    result["seconds"] = round(time.monotonic() - began, 1)
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False, default=str))
+        return
+    for name, value in result.items():
+        print(f"{name}: {value}")

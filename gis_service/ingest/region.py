@@ -1,0 +1,193 @@
+"""A whole region from one OpenStreetMap file: read, published, written and assigned at once.
+
+Boundaries go through the same publication as everything later. All of it is one transaction: a
+file that fails leaves the store as it was.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+
+from gis_service.access import Actor
+from gis_service.boundaries.plans import Level, ensure_scheme, publish
+from gis_service.boundaries.tessellation import Flaw, Tessellation, from_polygons
+from gis_service.errors import ConflictError
+from gis_service.grids.assignment import AssignmentReport, assign_new
+from gis_service.grids.versions import today
+from gis_service.ingest.frames import Note, empty
+from gis_service.ingest.osm import OsmRegion, read_osm
+from gis_service.ingest.write import ImportResult, ImportSource, write_admin_units, write_frames
+from gis_service.store import tables as t
+from gis_service.store.engine import Store
+
+_CODE_LAYOUT = (6, 3, 3, 3)
+_SIZE_RULE = {"urban": (200, 300), "rural": (80, 300)}
+
+
+@dataclass(frozen=True)
+class RegionResult:
+    """
+    What came in.
+
+    Attributes
+    ----------
+    written
+        Rows taken and refused.
+    flaws
+        Land that two grids claimed, or none.
+    assigned
+        Which objects lie in which grid, and which outside.
+    """
+
+    name: str
+    written: ImportResult
+    flaws: list[Flaw]
+    assigned: AssignmentReport
+
+
+def import_region(
+    store: Store, actor: Actor, path: Path, region: OsmRegion | None = None
+) -> RegionResult | None:
+    """
+    Take a region into a store that holds none yet.
+
+    Parameters
+    ----------
+    store
+        The store.
+    actor
+        Who imports.
+    path
+        A ``.pbf``, ``.osm`` or ``.osm.gz``.
+    region
+        The same file as :func:`~gis_service.ingest.osm.read_osm` read it, if that is done already.
+
+    Returns
+    -------
+    RegionResult or None
+        None where this very file is what the store holds: nothing changes.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or its grids overlap.
+    ConflictError
+        The store holds another county.
+    """
+    source = ImportSource.of_file(path, "osm")
+    with store.transaction(actor) as connection:
+        if _holds(connection, source):
+            return None
+    region = region or read_osm(path)
+    with store.transaction(actor) as connection:
+        if _holds(connection, source):  # somebody may have been faster
+            return None
+        tessellation, flaws = _tessellate(region)
+        written = _write(connection, actor, region, tessellation, source)
+        return RegionResult(region.name, written, flaws, assign_new(connection))
+
+
+def _holds(connection: sa.Connection, source: ImportSource) -> bool:
+    held = connection.execute(
+        sa.select(t.import_record.c.source_name, t.import_record.c.sha256).where(
+            t.import_record.c.kind.in_(("osm", "demo"))
+        )
+    ).all()
+    if any(row.sha256 == source.sha256 for row in held):
+        return True
+    if held:
+        raise ConflictError("ingest.store_taken", held=held[-1].source_name, file=source.name)
+    return False
+
+
+def _tessellate(region: OsmRegion) -> tuple[Tessellation, list[Flaw]]:
+    base = region.grid_polygons
+    base = base[base["rank"] == base["rank"].max()]
+    return from_polygons(base["key"].tolist(), base["geometry"].to_numpy())
+
+
+def _write(
+    connection: sa.Connection,
+    actor: Actor,
+    region: OsmRegion,
+    tessellation: Tessellation,
+    source: ImportSource,
+) -> ImportResult:
+    write_admin_units(connection, region.frames.admin_units)
+    ensure_scheme(
+        connection,
+        "base",
+        "基础网格",
+        "Base grids",
+        [_level(row) for row in region.levels.itertuples()],
+        code_layout=_CODE_LAYOUT,
+        size_rule=_SIZE_RULE,
+    )
+    first_day = region.data_day or today(connection)
+    published = publish(
+        connection,
+        actor,
+        "base",
+        tessellation,
+        _drafts(region.grid_polygons),
+        min(first_day, today(connection)),
+        region.name,
+        reason=source.name,
+    )
+    return write_frames(
+        connection,
+        actor,
+        replace(region.frames, admin_units=empty("admin_units")),
+        grid_ids=published.grid_ids,
+        source=source,
+        data_day=region.data_day,
+        clipped=region.clipped,
+        refused_before=region.refusals,
+        replace=False,
+    )
+
+
+def _level(row: Any) -> Level:
+    return Level(int(row.rank), row.label, row.label_en)
+
+
+def _drafts(polygons: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "key": polygons["key"],
+            "rank": polygons["rank"],
+            "name": polygons["name"],
+            "parent": polygons["parent_key"],
+            "code": polygons["code"],
+            "admin_code": polygons["code"],
+        }
+    )
+
+
+def describe(result: RegionResult) -> list[Note]:
+    """
+    Say what the sender should know.
+
+    Parameters
+    ----------
+    result
+        Of :func:`import_region`.
+
+    Returns
+    -------
+    list of Note
+        Notes of the reader, flaws of the boundaries, objects outside every grid.
+    """
+    notes = list(result.written.notes)
+    notes += [
+        Note(
+            f"ingest.flaw_{flaw.kind}", {"grids": " / ".join(flaw.keys), "m2": round(flaw.area_m2)}
+        )
+        for flaw in result.flaws
+    ]
+    if result.assigned.outside:
+        notes.append(Note("ingest.outside", {"n": len(result.assigned.outside)}))
+    return notes

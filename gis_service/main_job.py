@@ -1,0 +1,217 @@
+"""The main job, end to end: everything assigned, both standards measured, the map written.
+
+Each step keeps what is there and fresh, so that a second run takes seconds; the measuring is a job
+in the queue like any other.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from gis_service import jobs
+from gis_service.access import SYSTEM
+from gis_service.access.actor import ensure_demo_actors
+from gis_service.coverage import runs
+from gis_service.coverage.standards import standard_book
+from gis_service.errors import GisError, NotFoundError
+from gis_service.grids import assignment
+from gis_service.grids.versions import in_force, lowest_rank
+from gis_service.maps.one_file import write_map
+from gis_service.store import tables as t
+from gis_service.store.engine import Store
+
+Say = Callable[[str], None]
+_LEVEL_NAMES: Final = {1: ["base"], 2: ["top", "base"], 3: ["top", "middle", "base"]}
+
+
+class JobFailedError(GisError):
+    """A job that the main job waits for did not end well."""
+
+    kind = "job-failed"
+
+
+def prepare(store: Store) -> dict[str, dict[str, int]]:
+    """
+    Assign what has no grid yet, and take over what is due by the calendar.
+
+    Parameters
+    ----------
+    store
+        With boundaries published.
+
+    Returns
+    -------
+    dict
+        What was assigned just now, by kind of object, for the base scheme.
+    """
+    with store.transaction(SYSTEM) as connection:
+        version = in_force(connection)
+        schemes = connection.execute(sa.select(t.grid_scheme.c.code)).scalars().all()
+        reports = {scheme: assignment.assign_new(connection, scheme) for scheme in schemes}
+        assignment.apply_due(connection)
+        ensure_demo_actors(connection, _some_grid(connection, version.scheme_id))
+    return reports["base"].counts
+
+
+def _some_grid(connection: sa.Connection, scheme_id: int) -> int | None:
+    """Pick the base grid with the most households, where the demo's grid officer works."""
+    rank = lowest_rank(connection, scheme_id)
+    state = t.grid_state
+    query = (
+        sa.select(state.c.grid_id)
+        .outerjoin(
+            t.assignment,
+            (t.assignment.c.grid_id == state.c.grid_id)
+            & (t.assignment.c.object_kind == "household")
+            & t.assignment.c.valid.op("@>")(sa.func.gis_today()),
+        )
+        .where(
+            state.c.scheme_id == scheme_id,
+            state.c.rank == rank,
+            state.c.valid.op("@>")(sa.func.gis_today()),
+        )
+        .group_by(state.c.grid_id)
+        .order_by(sa.func.count(t.assignment.c.object_id).desc(), state.c.grid_id)
+        .limit(1)
+    )
+    found: int | None = connection.execute(query).scalar_one_or_none()
+    return found
+
+
+def measure(store: Store, say: Say) -> None:
+    """
+    Measure the standards that are not measured yet, or whose boundaries or data are newer.
+
+    Parameters
+    ----------
+    store
+        With everything assigned.
+    say
+        Told what happens.
+
+    Raises
+    ------
+    JobFailedError
+        A run failed; the message is the job's own.
+    """
+    wanted = [code for code in standard_book().standards if not _is_fresh(store, code)]
+    submitted = {
+        code: jobs.submit(store, SYSTEM, "coverage_run", {"standard": code}) for code in wanted
+    }
+    if submitted:
+        jobs.run_worker(store, wait=False)
+    for code, job_id in submitted.items():
+        with store.transaction(SYSTEM) as connection:
+            state = jobs.find(connection, job_id)
+        if state.status != "done":
+            raise JobFailedError("jobs.failed", kind=code, reason=state.error or state.status)
+        say(f"measured {code}")
+
+
+def _is_fresh(store: Store, standard: str) -> bool:
+    with store.transaction(SYSTEM) as connection:
+        run = runs.latest_run(connection, standard)
+        newest = connection.execute(
+            sa.select(sa.func.max(t.import_record.c.finished_at))
+        ).scalar_one()
+        return (
+            run is not None
+            and run.version_id == in_force(connection).version_id
+            and (newest is None or run.finished_at >= newest)
+        )
+
+
+def summary(store: Store) -> dict[str, Any]:
+    """
+    Say in figures what the store holds.
+
+    Parameters
+    ----------
+    store
+        After the main job.
+
+    Returns
+    -------
+    dict
+        ``grids`` by top, middle and base where there are three levels, ``levels``,
+        ``households``, ``assigned_share``, ``coverage``.
+    """
+    with store.transaction(SYSTEM) as connection:
+        levels = _levels(connection)
+        households, housed = connection.execute(
+            sa.select(sa.func.count(), sa.func.count(t.household.c.base_grid_id)).select_from(
+                t.household
+            )
+        ).one()
+        coverage = runs.county_figures(connection)
+    counts = [level["count"] for level in levels]
+    names = _LEVEL_NAMES.get(len(counts)) or [f"rank_{i + 1}" for i in range(len(counts))]
+    return {
+        "grids": dict(zip(names, counts, strict=True)),
+        "levels": levels,
+        "households": households,
+        "assigned_share": housed / households if households else None,
+        "coverage": coverage,
+    }
+
+
+def _levels(connection: sa.Connection) -> list[dict[str, Any]]:
+    state, level = t.grid_state, t.grid_level
+    query = (
+        sa.select(level.c.rank, level.c.label, level.c.label_en, sa.func.count(state.c.grid_id))
+        .join(t.grid_scheme, t.grid_scheme.c.scheme_id == level.c.scheme_id)
+        .outerjoin(
+            state,
+            (state.c.scheme_id == level.c.scheme_id)
+            & (state.c.rank == level.c.rank)
+            & state.c.valid.op("@>")(sa.func.gis_today()),
+        )
+        .where(t.grid_scheme.c.is_base)
+        .group_by(level.c.rank, level.c.label, level.c.label_en)
+        .order_by(level.c.rank)
+    )
+    return [
+        {"label": label, "label_en": label_en, "count": count}
+        for _, label, label_en, count in connection.execute(query)
+    ]
+
+
+def main_job(store: Store, map_file: Path, say: Say) -> Mapping[str, Any]:
+    """
+    Do all of it.
+
+    Parameters
+    ----------
+    store
+        With a county loaded.
+    map_file
+        Where the map is written.
+    say
+        Told what happens.
+
+    Returns
+    -------
+    mapping
+        :func:`summary`, and ``map`` and ``seconds``.
+
+    Raises
+    ------
+    NotFoundError
+        No county is loaded.
+    """
+    began = time.monotonic()
+    try:
+        assigned = prepare(store)
+    except NotFoundError as error:
+        raise NotFoundError("grids.no_county") from error
+    for kind, counts in assigned.items():
+        outside = f", {counts['outside']} outside" if counts["outside"] else ""
+        say(f"assigned {counts['assigned']:,} of {counts['n']:,} {kind}{outside}")
+    measure(store, say)
+    write_map(store, SYSTEM, map_file)
+    say(f"map written to {map_file}")
+    result = summary(store)
+    return {**result, "map": str(map_file), "seconds": round(time.monotonic() - began, 1)}
