@@ -627,6 +627,8 @@ road_edge = sa.Table(
     sa.CheckConstraint("length_m > 0", name="length_positive"),
     sa.CheckConstraint("maxspeed_kmh > 0", name="maxspeed_positive"),
     sa.Index("ix_road_edge_geom", "geom", postgresql_using="gist"),
+    sa.Index("ix_road_edge_source", "network_id", "source_node"),
+    sa.Index("ix_road_edge_target", "network_id", "target_node"),
 )
 
 # --- work: imports, jobs, coverage runs --------------------------------------------------------

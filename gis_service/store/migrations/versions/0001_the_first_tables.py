@@ -282,6 +282,8 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('network_id', 'edge_id', name=op.f('pk_road_edge'))
     )
     op.create_geospatial_index('ix_road_edge_geom', 'road_edge', ['geom'], unique=False, postgresql_using='gist', postgresql_ops={})
+    op.create_index('ix_road_edge_source', 'road_edge', ['network_id', 'source_node'], unique=False)
+    op.create_index('ix_road_edge_target', 'road_edge', ['network_id', 'target_node'], unique=False)
     op.create_table('assignment',
     sa.Column('scheme_id', sa.BigInteger(), nullable=False),
     sa.Column('object_kind', sa.Text(), nullable=False),

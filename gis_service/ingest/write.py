@@ -1,0 +1,796 @@
+"""Frames go into the store: checked at the door, copied in bulk, recorded.
+
+A region replaces the one that was there as a whole, in the caller's one transaction: what fails
+leaves the store as it was. ``base_grid_id`` stays NULL here; the assignment fills it. Grids are not
+written here but published.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import shapely
+import sqlalchemy as sa
+
+from gis_service import geodesy
+from gis_service.access import Actor, record
+from gis_service.ingest.door import Door
+from gis_service.ingest.frames import CountyFrames, Note, Refusal
+from gis_service.store import tables as t
+from gis_service.store.bulk import copy_rows
+
+LISTED_REFUSALS: Final = 1000
+"""As many refusals stand in the import record; their number is always the whole."""
+
+_AREAS: Final = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+_LINES: Final = (shapely.GeometryType.LINESTRING,)
+_BIGGEST: Final = 2**63 - 1
+_FASTEST_KMH: Final = 300.0
+_END_DEGREES: Final = 1e-6
+_LEVELS: Final = ("county", "town", "village")
+_CLASSES: Final = tuple(f"{a}{b}{c}" for a in "12" for b in "12" for c in "0123")
+
+# Children before parents, so that no row is left without what it points to.
+_REGION: Final = (
+    t.coverage_run, t.assignment, t.leave, t.grid_duty, t.officer, t.incident, t.hazard,
+    t.premises, t.household, t.building, t.facility, t.land_cover, t.road_edge, t.road_node,
+    t.road_network,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ImportSource:
+    """
+    Where rows come from.
+
+    Attributes
+    ----------
+    name
+        File name without its folder, or what made the rows.
+    sha256
+        Of the file.
+    crs
+        What its coordinates were before they became CGCS2000.
+    kind
+        Kind of import: ``osm``, ``demo`` …
+    """
+
+    name: str
+    sha256: str
+    crs: str
+    kind: str
+
+    @classmethod
+    def of_file(cls, path: Path, kind: str, crs: str = "EPSG:4326") -> "ImportSource":
+        """
+        Describe a file.
+
+        Parameters
+        ----------
+        path
+            The file, which is read once.
+        kind
+            Kind of import.
+        crs
+            Of its coordinates.
+
+        Returns
+        -------
+        ImportSource
+            With the file's checksum.
+        """
+        with path.open("rb") as file:
+            return cls(path.name, hashlib.file_digest(file, "sha256").hexdigest(), crs, kind)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What one table took: the rows, what was refused, and the new ids by key."""
+
+    rows: int
+    refusals: list[Refusal]
+    ids: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RoadsWritten:
+    """What the network took; without any edge there is no network and the id is None."""
+
+    network_id: int | None
+    nodes: int
+    edges: int
+    refusals: list[Refusal]
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """
+    What an import did.
+
+    Attributes
+    ----------
+    import_id
+        Row of ``import_record``.
+    taken, replaced
+        Rows by table: written now, and taken away for them.
+    network_id
+        The active network; None where the region has no road.
+    refusals, notes
+        What did not go in, and what else is to be said.
+    """
+
+    import_id: int
+    taken: dict[str, int]
+    replaced: dict[str, int]
+    network_id: int | None
+    refusals: list[Refusal]
+    notes: list[Note]
+
+
+def write_frames(
+    connection: sa.Connection,
+    actor: Actor,
+    frames: CountyFrames,
+    *,
+    grid_ids: Mapping[str, int] | None,
+    source: ImportSource,
+    data_day: date | None = None,
+    clipped: bool = False,
+    refused_before: Sequence[Refusal] = (),
+    replace: bool = True,
+) -> ImportResult:
+    """
+    Write a region.
+
+    Parameters
+    ----------
+    connection
+        An open transaction in the actor's name; it decides whether all of it stays.
+    actor
+        Who imports.
+    frames
+        The rows.
+    grid_ids
+        Id of each published grid by its key, for the duties; None if none is published yet.
+    source
+        Where the rows come from.
+    data_day
+        State of the roads.
+    clipped
+        Whether roads beyond the region may be missing.
+    refused_before
+        What the reader of the file already refused, for the record.
+    replace
+        Take away the region that is there; False if :func:`clear_region` has run.
+
+    Returns
+    -------
+    ImportResult
+        Rows taken, replaced and refused.
+    """
+    replaced = clear_region(connection) if replace else {}
+    roads = write_roads(
+        connection, frames.road_nodes, frames.road_edges, source.name, source.kind, data_day,
+        clipped=clipped,
+    )  # fmt: skip
+    written = {"admin_unit": write_admin_units(connection, frames.admin_units)}
+    buildings = written["building"] = write_buildings(connection, frames.buildings)
+    written["household"] = write_households(connection, frames.households, buildings.ids)
+    premises = written["premises"] = write_premises(connection, frames.premises, buildings.ids)
+    written["facility"] = write_facilities(connection, frames.facilities)
+    written["hazard"] = write_hazards(connection, frames.hazards, premises.ids)
+    written["incident"] = write_incidents(connection, frames.incidents)
+    officers = written["officer"] = write_officers(connection, frames.officers)
+    written["grid_duty"] = write_duties(connection, frames.duties, officers.ids, grid_ids or {})
+    written["leave"] = write_leaves(connection, frames.leaves, officers.ids)
+    written["land_cover"] = write_land_cover(connection, frames.land_cover)
+    taken = {"road_node": roads.nodes, "road_edge": roads.edges}
+    taken |= {name: one.rows for name, one in written.items()}
+    refusals = [*refused_before, *roads.refusals]
+    refusals += [refusal for one in written.values() for refusal in one.refusals]
+    import_id = _record_import(connection, actor, source, taken, replaced, refusals)
+    notes = []
+    if replaced:
+        counts = ", ".join(f"{name} {count}" for name, count in replaced.items())
+        notes.append(Note("ingest.replaced", {"counts": counts}))
+    return ImportResult(import_id, taken, replaced, roads.network_id, refusals, notes)
+
+
+def clear_region(connection: sa.Connection) -> dict[str, int]:
+    """
+    Take away everything of a region but its grids.
+
+    Grids, their codes and versions stay, since a code never means another grid; so do the admin
+    units that grids refer to, the events and the import records.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+
+    Returns
+    -------
+    dict
+        Rows taken away by table, without the tables that had none.
+    """
+    counts = {table.name: connection.execute(sa.delete(table)).rowcount for table in _REGION}
+    counts["admin_unit"] = _clear_admin_units(connection)
+    return {name: count for name, count in counts.items() if count}
+
+
+def _clear_admin_units(connection: sa.Connection) -> int:
+    used = sa.union(
+        sa.select(t.grid_state.c.admin_unit_id).where(t.grid_state.c.admin_unit_id.is_not(None)),
+        sa.select(t.admin_unit_successor.c.old_id),
+        sa.select(t.admin_unit_successor.c.new_id),
+    ).subquery()
+    child = t.admin_unit.alias()
+    total = 0
+    while True:
+        has_child = sa.exists().where(child.c.parent_id == t.admin_unit.c.admin_unit_id)
+        unused = t.admin_unit.c.admin_unit_id.not_in(sa.select(used.c.admin_unit_id))
+        count = connection.execute(sa.delete(t.admin_unit).where(unused, ~has_child)).rowcount
+        if not count:
+            return total
+        total += count
+
+
+def _record_import(
+    connection: sa.Connection,
+    actor: Actor,
+    source: ImportSource,
+    taken: Mapping[str, int],
+    replaced: Mapping[str, int],
+    refusals: Sequence[Refusal],
+) -> int:
+    listed = [
+        {
+            "row": refusal.row,
+            "feature": refusal.feature,
+            "field": refusal.field,
+            "reason": refusal.reason,
+            "key": refusal.key,
+            "values": dict(refusal.values),
+        }
+        for refusal in refusals[:LISTED_REFUSALS]
+    ]
+    insert = sa.insert(t.import_record).values(
+        kind=source.kind,
+        source_name=source.name,
+        sha256=source.sha256,
+        crs=source.crs,
+        actor_id=actor.actor_id,
+        taken=dict(taken),
+        refused=len(refusals),
+        refusals=listed,
+    )
+    import_id = connection.execute(insert.returning(t.import_record.c.import_id)).scalar_one()
+    after = {"source": source.name, "sha256": source.sha256, "taken": dict(taken)}
+    record(
+        connection, actor, "import", "region", import_id,
+        before={"taken": dict(replaced)}, after=after | {"refused": len(refusals)},
+    )  # fmt: skip
+    return int(import_id)
+
+
+# --- roads -------------------------------------------------------------------------------------
+
+
+def write_roads(
+    connection: sa.Connection,
+    nodes: pd.DataFrame,
+    edges: pd.DataFrame,
+    name: str,
+    source: str,
+    data_day: date | None = None,
+    *,
+    clipped: bool = False,
+) -> RoadsWritten:
+    """
+    Write a road network and make it the active one.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    nodes, edges
+        ``road_nodes`` and ``road_edges`` of the frames.
+    name, source
+        Of the network.
+    data_day
+        State of the data.
+    clipped
+        Whether roads beyond the region may be missing.
+
+    Returns
+    -------
+    RoadsWritten
+        Lengths are measured here, on the ellipsoid. No edge, no network: the one that was active is
+        no longer.
+    """
+    places = Door("road_nodes", nodes, "node_id")
+    places.numbers("node_id", -_BIGGEST, _BIGGEST)
+    places.points()
+    places.unique("node_id")
+    points = dict(zip(places.take("node_id").tolist(), places.take("point"), strict=True))
+    lines = _checked_edges(edges, points)
+    network = t.road_network
+    connection.execute(sa.update(network).where(network.c.active).values(active=False))
+    refusals = places.refusals + lines.refusals
+    if not lines.good.any():
+        return RoadsWritten(None, 0, 0, refusals)
+    insert = sa.insert(network).values(
+        name=name, source=source, data_day=data_day, clipped=clipped, active=True
+    )
+    network_id = int(connection.execute(insert.returning(network.c.network_id)).scalar_one())
+    node_rows = copy_rows(
+        connection,
+        t.road_node,
+        {
+            "network_id": np.full(len(points), network_id),
+            "node_id": places.take("node_id"),
+            "point": places.take("point"),
+        },
+    )
+    same = (
+        "edge_id", "source_node", "target_node", "road_class", "name", "oneway", "maxspeed_kmh",
+        "bridge", "tunnel", "dual_carriageway", "roundabout", "foot", "motor", "length_m",
+    )  # fmt: skip
+    columns = {column: lines.take(column) for column in same}
+    columns["geom"] = lines.take("geometry")
+    columns["network_id"] = np.full(int(lines.good.sum()), network_id)
+    edge_rows = copy_rows(connection, t.road_edge, columns)
+    return RoadsWritten(network_id, node_rows, edge_rows, refusals)
+
+
+def _checked_edges(edges: pd.DataFrame, points: Mapping[int, Any]) -> Door:
+    door = Door("road_edges", edges, "edge_id")
+    for column in ("edge_id", "source_node", "target_node"):
+        door.numbers(column, -_BIGGEST, _BIGGEST)
+    door.one_of("road_class", t.ROAD_CLASSES)
+    door.texts("name")
+    door.numbers("oneway", -1, 1)
+    door.numbers("maxspeed_kmh", 1e-3, _FASTEST_KMH, whole=False, optional=True)
+    door.flags("bridge", "tunnel", "dual_carriageway", "roundabout", "foot", "motor")
+    door.geometries("geometry", _LINES)
+    door.unique("edge_id")
+    known = list(points)
+    for column, end in (("source_node", 0), ("target_node", -1)):
+        ids = door.columns[column]
+        door.refuse(~np.isin(ids, known), "ingest.row_unknown_key", column)
+        own = np.array([points.get(node) for node in ids.tolist()], dtype=object)
+        tip = shapely.get_point(door.columns["geometry"], end)
+        apart = ~(shapely.distance(own, tip) <= _END_DEGREES)
+        door.refuse(apart, "ingest.row_wrong_ends", column)
+    # only lines that are lines have a length
+    lines = np.where(door.good, door.columns["geometry"], np.array(None, dtype=object))
+    door.columns["length_m"] = geodesy.length_m(lines)
+    door.refuse(~(door.columns["length_m"] > 0), "ingest.row_no_length", "geometry")
+    return door
+
+
+# --- land --------------------------------------------------------------------------------------
+
+
+def write_admin_units(connection: sa.Connection, frame: pd.DataFrame) -> Written:
+    """
+    Write administrative units, parents first.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    frame
+        ``admin_units``. A unit that is there already (code, list and level, days that meet) is
+        brought up to date.
+
+    Returns
+    -------
+    Written
+        Ids by code; where a code has several units, of the last.
+    """
+    door = Door("admin_units", frame, "code")
+    door.texts("code", "name", "source_list", required=True)
+    door.texts("parent_code", "urban_rural_class")
+    door.one_of("level", _LEVELS)
+    door.one_of("urban_rural_class", ("", *_CLASSES))
+    door.geometries("geometry", _AREAS, optional=True)
+    door.ranges()
+    door.apart("code", "source_list", "level")
+    ids: dict[str, int] = {}
+    rows = 0
+    for level in _LEVELS:
+        here = door.good & (door.columns["level"] == level)
+        door.refuse(
+            here & (door.columns["parent_code"] != "") & ~np.isin(
+                door.columns["parent_code"].astype(str), list(ids)
+            ),
+            "ingest.row_unknown_key",
+            "parent_code",
+        )  # fmt: skip
+        parents = dict(ids)
+        for index in np.flatnonzero(here & door.good).tolist():
+            row = {name: column[index] for name, column in door.columns.items()}
+            ids[row["code"]] = _put_admin_unit(connection, row, parents.get(row["parent_code"]))
+            rows += 1
+    return Written(rows, door.refusals, ids)
+
+
+def _put_admin_unit(
+    connection: sa.Connection, row: Mapping[str, Any], parent_id: int | None
+) -> int:
+    unit = t.admin_unit
+    low, high = row["valid"]
+    area = row["geometry"]
+    if isinstance(area, shapely.Polygon):
+        area = shapely.MultiPolygon([area])
+    valid = sa.func.daterange(sa.cast(low, sa.Date), sa.cast(high, sa.Date))
+    values = {
+        "name": row["name"],
+        "parent_id": parent_id,
+        "urban_rural_class": row["urban_rural_class"] or None,
+        "valid": valid,
+        "geom": None if area is None else sa.func.ST_GeomFromWKB(shapely.to_wkb(area), t.SRID),
+    }
+    same = {name: row[name] for name in ("code", "source_list", "level")}
+    found = connection.execute(
+        sa.select(unit.c.admin_unit_id)
+        .filter_by(**same)
+        .where(unit.c.valid.op("&&")(valid))
+        .order_by(unit.c.admin_unit_id)
+    ).scalars()
+    unit_id = next(iter(found.all()), None)
+    if unit_id is None:
+        insert = sa.insert(unit).values(**same, **values)
+        return int(connection.execute(insert.returning(unit.c.admin_unit_id)).scalar_one())
+    update = sa.update(unit).where(unit.c.admin_unit_id == unit_id)
+    connection.execute(update.values(**values))
+    return int(unit_id)
+
+
+def write_land_cover(connection: sa.Connection, frame: pd.DataFrame) -> Written:
+    """
+    Write water, green and built-up land.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    frame
+        ``land_cover``.
+
+    Returns
+    -------
+    Written
+        Without ids: nothing refers to them.
+    """
+    door = Door("land_cover", frame)
+    door.texts("key", required=True)
+    door.texts("name")
+    door.one_of("kind", ("water", "green", "built"))
+    door.geometries("geometry", _AREAS)
+    door.unique("key")
+    return _copied(connection, door, t.land_cover, ("key", "kind", "name"), {"geom": "geometry"})
+
+
+# --- what stands on the land -------------------------------------------------------------------
+
+
+def write_buildings(connection: sa.Connection, frame: pd.DataFrame) -> Written:
+    """
+    Write buildings.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    frame
+        ``buildings``.
+
+    Returns
+    -------
+    Written
+        Ids by key.
+    """
+    door = Door("buildings", frame)
+    door.texts("key", "kind", required=True)
+    door.texts("name", "address")
+    door.numbers("storeys", 1, 200)
+    door.points()
+    door.geometries("footprint", _AREAS, optional=True)
+    door.unique("key")
+    same = ("key", "name", "address", "kind", "storeys", "footprint", "point")
+    return _copied(connection, door, t.building, same, ids=True)
+
+
+def write_households(
+    connection: sa.Connection, frame: pd.DataFrame, building_ids: Mapping[str, int]
+) -> Written:
+    """
+    Write households.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    frame
+        ``households``; a household without a building is allowed, one with an unknown one is not.
+    building_ids
+        From :func:`write_buildings`.
+
+    Returns
+    -------
+    Written
+        Without ids: nothing in the frames refers to them.
+    """
+    door = Door("households", frame)
+    door.texts("key", required=True)
+    door.texts("street", "house_number", "room", "head_name", "phone")
+    door.numbers("group_number", 0, 32767, optional=True)
+    door.numbers("people", 0, 99)
+    door.tags("care_tags")
+    door.points()
+    door.refers("building_key", building_ids, "building_id", optional=True)
+    door.unique("key")
+    same = (
+        "key", "building_id", "street", "house_number", "group_number", "room", "head_name",
+        "phone", "people", "care_tags", "point",
+    )  # fmt: skip
+    return _copied(connection, door, t.household, same)
+
+
+def write_premises(
+    connection: sa.Connection, frame: pd.DataFrame, building_ids: Mapping[str, int]
+) -> Written:
+    """
+    Write premises.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    frame
+        ``premises``.
+    building_ids
+        From :func:`write_buildings`.
+
+    Returns
+    -------
+    Written
+        Ids by key.
+    """
+    door = Door("premises", frame)
+    door.texts("key", "name", "kind", required=True)
+    door.texts("responsible_name", "phone")
+    door.one_of("grade", ("A", "B", "C", "D"))
+    door.points()
+    door.refers("building_key", building_ids, "building_id", optional=True)
+    door.unique("key")
+    same = (
+        "key", "name", "kind", "grade", "responsible_name", "phone", "building_id", "point"
+    )  # fmt: skip
+    return _copied(connection, door, t.premises, same, ids=True)
+
+
+def write_facilities(connection: sa.Connection, frame: pd.DataFrame) -> Written:
+    """
+    Write service points, stations and water sources.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    frame
+        ``facilities``; a missing name becomes an empty one.
+
+    Returns
+    -------
+    Written
+        Without ids.
+    """
+    door = Door("facilities", frame)
+    door.texts("key", required=True)
+    door.texts("name", "address", "phone", "grade")
+    door.one_of("kind", t.FACILITY_KINDS)
+    door.numbers("turnout_minutes", 0, 60, whole=False, optional=True)
+    door.points()
+    door.unique("key")
+    same = ("key", "kind", "name", "address", "phone", "grade", "turnout_minutes", "point")
+    return _copied(connection, door, t.facility, same)
+
+
+# --- trouble -----------------------------------------------------------------------------------
+
+
+def write_hazards(
+    connection: sa.Connection, frame: pd.DataFrame, premises_ids: Mapping[str, int]
+) -> Written:
+    """
+    Write hazards.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    frame
+        ``hazards``.
+    premises_ids
+        From :func:`write_premises`.
+
+    Returns
+    -------
+    Written
+        Without ids.
+    """
+    door = Door("hazards", frame)
+    door.texts("key", "kind", required=True)
+    door.texts("note")
+    door.one_of("grade", ("ordinary", "major"))
+    door.one_of("status", t.HAZARD_STATES)
+    door.days("found_on")
+    door.days("due_on")
+    door.days("rectified_on", optional=True)
+    door.days("closed_on", optional=True)
+    door.ordered("found_on", "due_on")
+    door.ordered("found_on", "rectified_on")
+    door.ordered("found_on", "closed_on")
+    door.present_iff("closed_on", door.columns["status"] == "closed", "status")
+    door.points()
+    door.refers("premises_key", premises_ids, "premises_id", optional=True)
+    door.unique("key")
+    same = (
+        "key", "kind", "grade", "status", "note", "premises_id", "found_on", "due_on",
+        "rectified_on", "closed_on", "point",
+    )  # fmt: skip
+    return _copied(connection, door, t.hazard, same)
+
+
+def write_incidents(connection: sa.Connection, frame: pd.DataFrame) -> Written:
+    """
+    Write incidents.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    frame
+        ``incidents``; times tell their zone.
+
+    Returns
+    -------
+    Written
+        Without ids.
+    """
+    door = Door("incidents", frame)
+    door.texts("key", "kind", required=True)
+    door.texts("text", "reporter_name", "reporter_phone")
+    door.one_of("status", t.INCIDENT_STATES)
+    door.moments("reported_at")
+    door.moments("closed_at", optional=True)
+    door.ordered("reported_at", "closed_at")
+    door.present_iff("closed_at", door.columns["status"] == "closed", "status")
+    door.points()
+    door.unique("key")
+    same = (
+        "key", "kind", "status", "text", "reported_at", "closed_at", "reporter_name",
+        "reporter_phone", "point",
+    )  # fmt: skip
+    return _copied(connection, door, t.incident, same)
+
+
+# --- who answers -------------------------------------------------------------------------------
+
+
+def write_officers(connection: sa.Connection, frame: pd.DataFrame) -> Written:
+    """
+    Write officers.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    frame
+        ``officers``; lon, lat of the duty post may be missing.
+
+    Returns
+    -------
+    Written
+        Ids by key.
+    """
+    door = Door("officers", frame)
+    door.texts("key", "name", required=True)
+    door.texts("phone")
+    door.flags("full_time")
+    door.ranges()
+    door.points(optional=True)
+    door.unique("key")
+    same = ("key", "name", "phone", "full_time", "valid")
+    return _copied(connection, door, t.officer, same, {"duty_post": "point"}, ids=True)
+
+
+def write_duties(
+    connection: sa.Connection,
+    frame: pd.DataFrame,
+    officer_ids: Mapping[str, int],
+    grid_ids: Mapping[str, int],
+) -> Written:
+    """
+    Write who holds which post in which grid.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    frame
+        ``duties``.
+    officer_ids
+        From :func:`write_officers`.
+    grid_ids
+        Id of each published grid by its key.
+
+    Returns
+    -------
+    Written
+        Without ids. Of two officers for one post on one day the one who began earlier is taken.
+    """
+    door = Door("duties", frame, "grid_key")
+    door.refers("officer_key", officer_ids, "officer_id")
+    door.refers("grid_key", grid_ids, "grid_id")
+    door.one_of("role", ("head", "officer"))
+    door.one_of("post", ("A", "B"))
+    door.ranges()
+    door.apart("grid_id", "role", "post")
+    door.apart("grid_id", "role", "officer_id")
+    same = ("officer_id", "grid_id", "role", "post", "valid")
+    return _copied(connection, door, t.grid_duty, same)
+
+
+def write_leaves(
+    connection: sa.Connection, frame: pd.DataFrame, officer_ids: Mapping[str, int]
+) -> Written:
+    """
+    Write leave.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    frame
+        ``leaves``.
+    officer_ids
+        From :func:`write_officers`.
+
+    Returns
+    -------
+    Written
+        Without ids.
+    """
+    door = Door("leaves", frame, "officer_key")
+    door.refers("officer_key", officer_ids, "officer_id")
+    door.ranges()
+    door.apart("officer_id")
+    return _copied(connection, door, t.leave, ("officer_id", "valid"))
+
+
+def _copied(
+    connection: sa.Connection,
+    door: Door,
+    table: sa.Table,
+    same: Sequence[str],
+    renamed: Mapping[str, str] | None = None,
+    *,
+    ids: bool = False,
+) -> Written:
+    columns = {name: door.take(name) for name in same}
+    columns |= {into: door.take(name) for into, name in (renamed or {}).items()}
+    rows = copy_rows(connection, table, columns)
+    if not ids:
+        return Written(rows, door.refusals)
+    id_column = next(iter(table.primary_key))
+    found = connection.execute(sa.select(table.c.key, id_column)).tuples()
+    return Written(rows, door.refusals, dict(found.all()))
