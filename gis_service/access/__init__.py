@@ -2,6 +2,6 @@
 
 from gis_service.access.actor import SYSTEM, Actor
 from gis_service.access.audit import record
-from gis_service.access.visibility import visible
+from gis_service.access.visibility import sees_grid, visible
 
-__all__ = ["SYSTEM", "Actor", "record", "visible"]
+__all__ = ["SYSTEM", "Actor", "record", "sees_grid", "visible"]

@@ -50,6 +50,33 @@ def visible(actor: Actor, table: sa.Table) -> sa.ColumnElement[bool]:
     return column
 
 
+def sees_grid(
+    actor: Actor, table: sa.Table, grid_id: sa.ColumnElement[int]
+) -> sa.ColumnElement[bool]:
+    """
+    Say for which grids an actor sees all that a table holds, so that a figure is not half told.
+
+    Parameters
+    ----------
+    actor
+        Who asks.
+    table
+        ``household``, ``hazard``, ``incident`` or ``officer``.
+    grid_id
+        A column of grid ids, of any level.
+
+    Returns
+    -------
+    sqlalchemy condition
+        True for the areas of the actor and every grid below them.
+    """
+    if actor.role not in _SEEN_BY[table.name]:
+        return sa.false()
+    if actor.areas is None:
+        return sa.true()
+    return grid_id.in_(_grids_below(actor.areas))
+
+
 def _grids_below(areas: tuple[int, ...]) -> sa.Select[tuple[int]]:
     """Walk today's hierarchy down from the areas; the areas themselves are in the answer."""
     today = sa.func.gis_today()

@@ -18,9 +18,15 @@ from gis_service.grid_code import groups
 from gis_service.store import tables as t
 from gis_service.store.tables import SRID
 
+KM2_DECIMALS: Final = 6
+DEGREE_DECIMALS: Final = 7
+"""What people read has square metres and centimetres; the store keeps every digit."""
+
 Condition = sa.ColumnElement[bool]
 
-_COORDINATES: Final = re.compile(r"\s*(-?\d{1,3}(?:\.\d+)?)\s*[,，;；\s]\s*(-?\d{1,3}(?:\.\d+)?)\s*")
+_COORDINATES: Final = re.compile(
+    r"\s*(-?\d{1,3}(?:\.\d+)?)\s*[,，;；\s]\s*(-?\d{1,3}(?:\.\d+)?)\s*"
+)
 
 
 @dataclass(frozen=True)
@@ -204,7 +210,7 @@ def like(text: str) -> str:
     Returns
     -------
     str
-        For ``ILIKE … ESCAPE '\\'``.
+        For ``ILIKE`` with the backslash as escape.
     """
     escaped = re.sub(r"([\\%_])", r"\\\1", text.strip())
     return f"%{escaped}%"
@@ -433,8 +439,8 @@ def list_grids(
             row.kind,
             row.rank,
             row.parent_grid_id,
-            row.area_m2 / 1e6,
-            (row.lon, row.lat),
+            round(row.area_m2 / 1e6, KM2_DECIMALS),
+            (round(row.lon, DEGREE_DECIMALS), round(row.lat, DEGREE_DECIMALS)),
         )
         for row in rows
     ], total
@@ -507,7 +513,7 @@ def grid_head(connection: sa.Connection, grid_id: int, at: date | None = None) -
         kind=row.kind,
         rank=row.rank,
         level=LevelName(row.label, row.label_en),
-        area_km2=row.area_m2 / 1e6,
+        area_km2=round(row.area_m2 / 1e6, KM2_DECIMALS),
         chain=_chain(connection, grid_id, at),
         version=found[0] if found else None,
         bbox=(west, south, east, north),

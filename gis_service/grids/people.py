@@ -1,0 +1,150 @@
+"""The households of a grid: a ledger with names and phones masked, for those who may see it.
+
+Reads only, always through :func:`gis_service.access.visible`. What makes a household one to care
+for (health, age) is never part of the list.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from gis_service.access import Actor, visible
+from gis_service.grids.reading import on_day
+from gis_service.store import tables as t
+
+
+@dataclass(frozen=True)
+class HouseholdRow:
+    """A household in a list; head and phone are masked."""
+
+    household_id: int
+    address: str
+    head_name: str
+    phone: str
+    people: int
+    base_grid_id: int | None
+    grid_name: str | None
+    lon: float
+    lat: float
+
+
+def mask_name(name: str) -> str:
+    """
+    Leave the family name.
+
+    Parameters
+    ----------
+    name
+        As written.
+
+    Returns
+    -------
+    str
+        The first sign, and a star for every other: ``王**``.
+    """
+    return name[:1] + "*" * (len(name) - 1)
+
+
+def mask_phone(phone: str) -> str:
+    """
+    Leave what does not reach anybody.
+
+    Parameters
+    ----------
+    phone
+        As written.
+
+    Returns
+    -------
+    str
+        The first three and the last two signs of a number of at least eight; else stars only.
+    """
+    if len(phone) < 8:
+        return "*" * len(phone)
+    return phone[:3] + "*" * (len(phone) - 5) + phone[-2:]
+
+
+def address_of(row: Any) -> str:
+    """
+    Write a household's address in one line.
+
+    Parameters
+    ----------
+    row
+        With ``street``, ``house_number``, ``group_number`` and ``room``.
+
+    Returns
+    -------
+    str
+        Such as ``东街12号 3组 502``.
+    """
+    group = f"{row.group_number}组" if row.group_number else ""
+    parts = (f"{row.street}{row.house_number}", group, row.room)
+    return " ".join(part for part in parts if part)
+
+
+def households(
+    connection: sa.Connection,
+    actor: Actor,
+    *,
+    grid_id: int | None = None,
+    limit: int,
+    offset: int = 0,
+) -> tuple[list[HouseholdRow], int]:
+    """
+    List households by address.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks.
+    grid_id
+        Only in this base grid.
+    limit, offset
+        Which page.
+
+    Returns
+    -------
+    rows, total
+        The page, and how many the actor may see in all.
+    """
+    home, state = t.household.c, t.grid_state.c
+    wanted = [visible(actor, t.household)]
+    if grid_id is not None:
+        wanted.append(home.base_grid_id == grid_id)
+    total = connection.scalar(sa.select(sa.func.count()).select_from(t.household).where(*wanted))
+    page = (
+        sa.select(t.household)
+        .where(*wanted)
+        .order_by(home.household_id)
+        .limit(limit)
+        .offset(offset)
+        .subquery()
+    )
+    rows = connection.execute(
+        sa.select(
+            page,
+            state.name.label("grid_name"),
+            sa.func.ST_X(page.c.point).label("lon"),
+            sa.func.ST_Y(page.c.point).label("lat"),
+        )
+        .outerjoin(t.grid_state, (state.grid_id == page.c.base_grid_id) & on_day(state.valid, None))
+        .order_by(page.c.household_id)
+    )
+    return [
+        HouseholdRow(
+            row.household_id,
+            address_of(row),
+            mask_name(row.head_name),
+            mask_phone(row.phone),
+            row.people,
+            row.base_grid_id,
+            row.grid_name,
+            row.lon,
+            row.lat,
+        )
+        for row in rows
+    ], total or 0

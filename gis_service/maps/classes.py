@@ -1,0 +1,169 @@
+"""Classes of a filled map: at most five, with breaks that a person would choose.
+
+Numbers in, classes out; nothing here knows a table, a grid or a language.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+SEQUENTIAL: Final[Mapping[str, tuple[str, ...]]] = {
+    # ColorBrewer, five classes; they survive colour-blindness and grey printing.
+    "YlGnBu": ("#ffffcc", "#a1dab4", "#41b6c4", "#2c7fb8", "#253494"),
+    "Blues": ("#eff3ff", "#bdd7e7", "#6baed6", "#3182bd", "#08519c"),
+    "BuPu": ("#edf8fb", "#b3cde3", "#8c96c6", "#8856a7", "#810f7c"),
+    "YlOrBr": ("#ffffd4", "#fed98e", "#fe9929", "#d95f0e", "#993404"),
+}
+AROUND_TARGET: Final = ("#5e93c4", "#b9d4e6", "#f3f1ea", "#f2c48d", "#d9744a")
+PERCENT_BREAKS: Final = (20.0, 40.0, 60.0, 80.0)
+_ROUND: Final = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+
+
+def nice(value: float) -> float:
+    """
+    Round to a number that a person would choose.
+
+    Parameters
+    ----------
+    value
+        Positive.
+
+    Returns
+    -------
+    float
+        The nearest of 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8 times a power of ten, by ratio; a whole number
+        from 1 upwards.
+    """
+    power = 10.0 ** np.floor(np.log10(value))
+    best = min(_ROUND, key=lambda step: abs(np.log(step * power / value)))
+    rounded = float(best * power)
+    return max(1.0, float(round(rounded))) if value >= 1 else rounded
+
+
+def round_breaks(values: Iterable[float], classes: int = 5) -> list[float]:
+    """
+    Choose breaks that part counts into groups of about one size.
+
+    Parameters
+    ----------
+    values
+        Whole numbers, not negative.
+    classes
+        At most so many groups.
+
+    Returns
+    -------
+    list of float
+        Rising round numbers, each the lower limit of the next class; empty where all are equal.
+        Where zeros are many they are a class by themselves.
+    """
+    array = np.asarray(list(values), dtype=float)
+    if array.size == 0 or array.min() == array.max():
+        return []
+    groups, fixed = classes, set[float]()
+    if (array == 0).mean() >= 1 / classes:  # nothing is a class of its own
+        array, groups, fixed = array[array > 0], classes - 1, {1.0}
+    shares = np.linspace(0, 1, groups + 1)[1:-1]
+    quantiles = np.quantile(array, shares, method="higher").tolist()
+    chosen = {nice(q) for q in quantiles if q > 0}
+    return sorted(fixed | {b for b in chosen if float(array.min()) < b <= float(array.max())})
+
+
+def class_of(value: float, breaks: Sequence[float]) -> int:
+    """
+    Find the class of a value.
+
+    Parameters
+    ----------
+    value
+        Any number.
+    breaks
+        Rising; a value equal to a break belongs to the class above.
+
+    Returns
+    -------
+    int
+        From 0.
+    """
+    return bisect_right(breaks, value)
+
+
+def spread(colours: Sequence[str], classes: int) -> list[str]:
+    """
+    Pick colours for fewer classes than the scheme has, keeping both ends apart.
+
+    Parameters
+    ----------
+    colours
+        Light to dark.
+    classes
+        How many are needed, at most ``len(colours)``.
+
+    Returns
+    -------
+    list of str
+        From light to dark; a single class takes the middle.
+    """
+    if classes == 1:
+        return [colours[len(colours) // 2]]
+    return [colours[int(place)] for place in np.linspace(0, len(colours) - 1, classes).round()]
+
+
+def size_class(households: int, low: float, high: float) -> int:
+    """
+    Place a grid's load against the size rule.
+
+    Parameters
+    ----------
+    households
+        What the grid carries.
+    low, high
+        The rule's limits, both still right.
+
+    Returns
+    -------
+    int
+        0 below half of the lower limit, 1 below it, 2 right, 3 above the upper limit, 4 more than
+        half above it.
+    """
+    if households < low:
+        return 0 if households < low / 2 else 1
+    if households > high:
+        return 4 if households > high * 1.5 else 3
+    return 2
+
+
+def hide_small(
+    sizes: Mapping[int, int], parent_of: Mapping[int, int | None], smallest: int = 5
+) -> set[int]:
+    """
+    Choose the cells to hide so that no total gives a small one away.
+
+    Parameters
+    ----------
+    sizes
+        Households by grid, siblings complete.
+    parent_of
+        Parent by grid.
+    smallest
+        Cells of 1 to ``smallest - 1`` households are hidden.
+
+    Returns
+    -------
+    set of int
+        The small ones, and where one is alone among its siblings, the next smallest beside it.
+    """
+    families: dict[int | None, list[int]] = {}
+    for grid_id in sizes:
+        families.setdefault(parent_of.get(grid_id), []).append(grid_id)
+    hidden: set[int] = set()
+    for family in families.values():
+        small = [grid for grid in family if 0 < sizes[grid] < smallest]
+        hidden.update(small)
+        if len(small) == 1:
+            others = [grid for grid in family if sizes[grid] >= smallest]
+            if others:
+                hidden.add(min(others, key=lambda grid: (sizes[grid], grid)))
+    return hidden

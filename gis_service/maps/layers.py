@@ -1,0 +1,572 @@
+"""Layers of the map as finished GeoJSON text: grids, roads, land, buildings, points, names.
+
+Texts are put together by column, coordinates have six decimals (0.1 m). Points of hazards and
+incidents come through :mod:`gis_service.incidents.reading`; households never travel in a layer.
+"""
+
+import gzip
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, Literal
+
+import numpy as np
+import shapely
+import sqlalchemy as sa
+
+from gis_service.access import Actor
+from gis_service.errors import NotFoundError
+from gis_service.geodesy import GeometryArray
+from gis_service.grids.reading import SchemeKey, on_day, version_on
+from gis_service.incidents import reading as trouble
+from gis_service.store import tables as t
+from gis_service.store.tables import SRID
+
+Detail = Literal["low", "mid", "full"]
+Bbox = tuple[float, float, float, float]
+
+TOLERANCE_DEGREES: Final[dict[Detail, float]] = {"low": 5e-4, "mid": 1e-4, "full": 0.0}
+"""About 50 m and 10 m: below a pixel at zoom 11 and 13."""
+
+DECIMALS: Final = 6
+MOST_ROADS: Final = 30_000
+MOST_BUILDINGS: Final = 5_000
+MOST_POINTS: Final = 20_000
+BUILDINGS_FROM_ZOOM: Final = 15
+
+_ROADS_FROM_ZOOM: Final[tuple[tuple[int, tuple[str, ...]], ...]] = (
+    (0, ("motorway", "trunk", "primary", "secondary")),
+    (12, ("tertiary", "ferry")),
+    (13, ("unclassified",)),
+    (14, ("residential", "living_street", "pedestrian")),
+    (15, t.ROAD_CLASSES),
+)
+_PLACE_RANK: Final = {"county": 1, "town": 2, "village": 3}
+
+
+@dataclass(frozen=True)
+class GridLayer:
+    """
+    A finished layer of grids.
+
+    Attributes
+    ----------
+    body
+        GeoJSON, compressed by gzip.
+    tag
+        Names the content: scheme, level, version and detail.
+    """
+
+    body: bytes
+    tag: str
+
+    @property
+    def text(self) -> bytes:
+        """The same, not compressed."""
+        return gzip.decompress(self.body)
+
+
+class GridLayerCache:
+    """
+    Finished layers of grids, the ones last asked for.
+
+    Parameters
+    ----------
+    most
+        How many are kept.
+    """
+
+    def __init__(self, most: int = 24) -> None:
+        self._most = most
+        self._layers: OrderedDict[str, GridLayer] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(
+        self,
+        connection: sa.Connection,
+        scheme: SchemeKey,
+        rank: int,
+        at: date | None,
+        detail: Detail,
+    ) -> GridLayer:
+        """
+        Give the grids of one level on a day.
+
+        Parameters
+        ----------
+        connection
+            An open transaction.
+        scheme
+            Which scheme.
+        rank
+            Which level.
+        at
+            The day; None is today.
+        detail
+            How finely the borders are drawn.
+
+        Returns
+        -------
+        GridLayer
+            Made anew only when the version, the level or the detail is new.
+        """
+        tag = layer_tag(connection, scheme, rank, at, detail)
+        with self._lock:
+            if tag in self._layers:
+                self._layers.move_to_end(tag)
+                return self._layers[tag]
+        text = grid_layer(connection, scheme, rank, at, detail)
+        layer = GridLayer(gzip.compress(text.encode(), 6, mtime=0), tag)
+        with self._lock:
+            self._layers[tag] = layer
+            while len(self._layers) > self._most:
+                self._layers.popitem(last=False)
+        return layer
+
+
+def layer_tag(
+    connection: sa.Connection, scheme: SchemeKey, rank: int, at: date | None, detail: Detail
+) -> str:
+    """
+    Name the content of a layer of grids without making it.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    scheme, rank, at, detail
+        As for :func:`grid_layer`.
+
+    Returns
+    -------
+    str
+        Another one whenever the version in force is another one.
+    """
+    found = version_on(connection, scheme.scheme_id, at)
+    version = f"{found[0].version_id}@{found[1].timestamp():.0f}" if found else "none"
+    return f"grids-{scheme.code}-{rank}-{version}-{detail}"
+
+
+def grid_layer(
+    connection: sa.Connection, scheme: SchemeKey, rank: int, at: date | None, detail: Detail
+) -> str:
+    """
+    Draw the grids of one level on a day.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    scheme
+        Which scheme.
+    rank
+        Which level.
+    at
+        The day; None is today.
+    detail
+        ``full`` is every vertex; ``mid`` and ``low`` are simplified all together, so that
+        neighbours never part.
+
+    Returns
+    -------
+    str
+        A GeoJSON FeatureCollection of MultiPolygons.
+
+    Raises
+    ------
+    NotFoundError
+        The scheme has no such level.
+    """
+    level, state = t.grid_level.c, t.grid_state.c
+    tessellates = connection.scalar(
+        sa.select(level.tessellates).where(level.scheme_id == scheme.scheme_id, level.rank == rank)
+    )
+    if tessellates is None:
+        raise NotFoundError("grids.no_level", scheme=scheme.code, rank=rank)
+    rows = connection.execute(
+        sa.select(
+            state.grid_id,
+            state.code,
+            state.name,
+            t.grid.c.kind,
+            state.parent_grid_id,
+            state.rank,
+            state.area_m2,
+            sa.func.ST_X(state.label_point).label("lon"),
+            sa.func.ST_Y(state.label_point).label("lat"),
+            sa.func.ST_AsBinary(state.geom).label("wkb"),
+        )
+        .join(t.grid, t.grid.c.grid_id == state.grid_id)
+        .where(state.scheme_id == scheme.scheme_id, state.rank == rank, on_day(state.valid, at))
+        .order_by(state.grid_id)
+    ).all()
+    shapes = shapely.from_wkb(np.array([bytes(row.wkb) for row in rows], dtype=object))
+    drawn = shapely.to_geojson(drawn_together(shapes, detail, tessellates=tessellates))
+    properties = [
+        {
+            "grid_id": row.grid_id,
+            "code": row.code,
+            "name": row.name,
+            "kind": row.kind,
+            "parent_grid_id": row.parent_grid_id,
+            "rank": row.rank,
+            "area_km2": round(row.area_m2 / 1e6, 6),
+            "label": [round(row.lon, DECIMALS), round(row.lat, DECIMALS)],
+        }
+        for row in rows
+    ]
+    return feature_collection(drawn, properties, [row.grid_id for row in rows])
+
+
+def drawn_together(shapes: GeometryArray, detail: Detail, *, tessellates: bool) -> GeometryArray:
+    """
+    Simplify polygons as one coverage and round them for drawing.
+
+    Parameters
+    ----------
+    shapes
+        (Multi)Polygons in lon, lat.
+    detail
+        How far.
+    tessellates
+        Whether they are a coverage; a level that is none is drawn in full.
+
+    Returns
+    -------
+    array of MultiPolygon
+        In the order of the input; an edge that two polygons shared they still share.
+    """
+    tolerance = TOLERANCE_DEGREES[detail]
+    if tolerance and tessellates and len(shapes):
+        shapes = shapely.coverage_simplify(shapes, tolerance)
+    rounded = shapely.transform(shapes, lambda xy: np.round(xy, DECIMALS))
+    single = shapely.get_type_id(rounded) == shapely.GeometryType.POLYGON
+    rounded[single] = shapely.multipolygons(rounded[single], indices=np.arange(single.sum()))
+    return np.asarray(rounded, dtype=object)
+
+
+def feature_collection(
+    geometries: Iterable[str],
+    properties: Iterable[dict[str, Any]],
+    ids: Iterable[int] | None = None,
+    *,
+    truncated: bool = False,
+) -> str:
+    """
+    Put features together from finished geometries.
+
+    Parameters
+    ----------
+    geometries
+        GeoJSON texts.
+    properties
+        One dictionary a feature.
+    ids
+        The features' ids.
+    truncated
+        Whether there were more than may be sent.
+
+    Returns
+    -------
+    str
+        A GeoJSON FeatureCollection; ``truncated`` stands in it as a member of our own.
+    """
+    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode
+    named = (f'"id":{one},' for one in ids) if ids is not None else iter(lambda: "", None)
+    features = ",".join(
+        f'{{"type":"Feature",{name}"geometry":{shape},"properties":{encode(values)}}}'
+        for name, shape, values in zip(named, geometries, properties, strict=False)
+    )
+    more = ',"truncated":true' if truncated else ""
+    return f'{{"type":"FeatureCollection","features":[{features}]{more}}}'
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(type(value).__name__)
+
+
+def _points(lons: Iterable[float], lats: Iterable[float]) -> list[str]:
+    return [
+        f'{{"type":"Point","coordinates":[{lon:.6f},{lat:.6f}]}}'
+        for lon, lat in zip(lons, lats, strict=True)
+    ]
+
+
+def _as_geojson(geometry: Any) -> sa.ColumnElement[str]:
+    text: sa.ColumnElement[str] = sa.func.ST_AsGeoJSON(geometry, DECIMALS, 0)
+    return text
+
+
+def _touching(column: Any, bbox: Bbox | None) -> list[sa.ColumnElement[bool]]:
+    if bbox is None:
+        return []
+    box = sa.func.ST_MakeEnvelope(*bbox, SRID)
+    return [column.op("&&", is_comparison=True)(box)]
+
+
+def road_classes(zoom: int) -> list[str]:
+    """
+    Say which roads are drawn at a zoom.
+
+    Parameters
+    ----------
+    zoom
+        Of a Web-Mercator map, 0 to 22.
+
+    Returns
+    -------
+    list of str
+        Of ``tables.ROAD_CLASSES``.
+    """
+    return [
+        name
+        for name in t.ROAD_CLASSES
+        if any(zoom >= from_zoom and name in names for from_zoom, names in _ROADS_FROM_ZOOM)
+    ]
+
+
+def road_layer(connection: sa.Connection, bbox: Bbox | None, zoom: int) -> str:
+    """
+    Draw the roads of the network in use.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    bbox
+        West, south, east, north; None is the whole county, and then what zoom 11 shows at most.
+    zoom
+        Decides the classes and how far lines are simplified (half a pixel).
+
+    Returns
+    -------
+    str
+        A GeoJSON FeatureCollection of LineStrings, greater roads first.
+    """
+    shown = zoom if bbox is not None else min(zoom, 11)
+    edge = t.road_edge.c
+    classes = road_classes(shown)
+    half_pixel = 0.5 * 360 / 256 / 2**shown
+    order = sa.case(
+        {name: place for place, name in enumerate(t.ROAD_CLASSES)}, value=edge.road_class
+    )
+    rows = connection.execute(
+        sa.select(
+            edge.road_class,
+            edge.name,
+            edge.bridge,
+            edge.tunnel,
+            edge.oneway,
+            _as_geojson(sa.func.ST_Simplify(edge.geom, half_pixel, True)).label("shape"),  # noqa: FBT003
+        )
+        .join(t.road_network, t.road_network.c.network_id == edge.network_id)
+        .where(t.road_network.c.active, edge.road_class.in_(classes), *_touching(edge.geom, bbox))
+        .order_by(order, edge.edge_id)
+        .limit(MOST_ROADS + 1)
+    ).all()
+    names = ("road_class", "name", "bridge", "tunnel", "oneway")
+    return _rows_layer(rows, names, most=MOST_ROADS)
+
+
+def _rows_layer(
+    rows: Sequence[sa.Row[Any]], names: Sequence[str], *, id_name: str = "", most: int
+) -> str:
+    kept = rows[:most]
+    return feature_collection(
+        [row.shape for row in kept],
+        ({name: getattr(row, name) for name in names} for row in kept),
+        [getattr(row, id_name) for row in kept] if id_name else None,
+        truncated=len(rows) > most,
+    )
+
+
+def land_layer(connection: sa.Connection) -> str:
+    """
+    Draw water, green and built-up land.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+
+    Returns
+    -------
+    str
+        A GeoJSON FeatureCollection of MultiPolygons, the largest first.
+    """
+    land = t.land_cover.c
+    rows = connection.execute(
+        sa.select(land.kind, land.name, _as_geojson(land.geom).label("shape")).order_by(
+            sa.func.ST_Area(land.geom).desc(), land.land_cover_id
+        )
+    ).all()
+    return _rows_layer(rows, ("kind", "name"), most=len(rows))
+
+
+def building_layer(connection: sa.Connection, bbox: Bbox | None, zoom: int) -> str:
+    """
+    Draw buildings where the map is near enough to show them.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    bbox
+        West, south, east, north; without it nothing is drawn.
+    zoom
+        Below 15 nothing is drawn.
+
+    Returns
+    -------
+    str
+        A GeoJSON FeatureCollection of at most 5,000 polygons.
+    """
+    if bbox is None or zoom < BUILDINGS_FROM_ZOOM:
+        return feature_collection([], [])
+    building = t.building.c
+    rows = connection.execute(
+        sa.select(
+            building.building_id,
+            building.name,
+            building.storeys,
+            building.kind,
+            _as_geojson(building.footprint).label("shape"),
+        )
+        .where(building.footprint.is_not(None), *_touching(building.footprint, bbox))
+        .order_by(building.building_id)
+        .limit(MOST_BUILDINGS + 1)
+    ).all()
+    names = ("building_id", "name", "storeys", "kind")
+    return _rows_layer(rows, names, id_name="building_id", most=MOST_BUILDINGS)
+
+
+def facility_layer(connection: sa.Connection) -> str:
+    """
+    Draw service points, stations and water sources.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+
+    Returns
+    -------
+    str
+        A GeoJSON FeatureCollection of Points.
+    """
+    facility = t.facility.c
+    rows = connection.execute(
+        sa.select(
+            facility.facility_id,
+            facility.kind,
+            facility.name,
+            facility.address,
+            facility.phone,
+            _as_geojson(facility.point).label("shape"),
+        ).order_by(facility.facility_id)
+    ).all()
+    names = ("facility_id", "kind", "name", "address", "phone")
+    return _rows_layer(rows, names, id_name="facility_id", most=len(rows))
+
+
+def hazard_layer(connection: sa.Connection, actor: Actor, status: str | None) -> str:
+    """
+    Draw the hazards that the actor may see.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks.
+    status
+        As for :func:`gis_service.incidents.reading.hazards`.
+
+    Returns
+    -------
+    str
+        A GeoJSON FeatureCollection of Points.
+    """
+    rows, total = trouble.hazards(connection, actor, status=status, limit=MOST_POINTS)
+    names = ("hazard_id", "kind", "grade", "status", "due_on", "overdue")
+    return feature_collection(
+        _points((row.lon for row in rows), (row.lat for row in rows)),
+        ({name: getattr(row, name) for name in names} for row in rows),
+        (row.hazard_id for row in rows),
+        truncated=total > len(rows),
+    )
+
+
+def incident_layer(
+    connection: sa.Connection, actor: Actor, status: str | None, days: int | None
+) -> str:
+    """
+    Draw the incidents that the actor may see.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks.
+    status, days
+        As for :func:`gis_service.incidents.reading.incidents`.
+
+    Returns
+    -------
+    str
+        A GeoJSON FeatureCollection of Points, without texts or names.
+    """
+    rows, total = trouble.incidents(connection, actor, status=status, days=days, limit=MOST_POINTS)
+    names = ("incident_id", "kind", "status", "reported_at")
+    return feature_collection(
+        _points((row.lon for row in rows), (row.lat for row in rows)),
+        ({name: getattr(row, name) for name in names} for row in rows),
+        (row.incident_id for row in rows),
+        truncated=total > len(rows),
+    )
+
+
+def place_layer(connection: sa.Connection) -> str:
+    """
+    Give the names to write on the map: county, towns, villages.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+
+    Returns
+    -------
+    str
+        A GeoJSON FeatureCollection of Points; ``rank`` 1 is written first, ``name_en`` is null
+        because administrative lists have none.
+    """
+    unit = t.admin_unit.c
+    rows = connection.execute(
+        sa.select(
+            unit.name,
+            unit.level,
+            _as_geojson(sa.func.ST_PointOnSurface(unit.geom)).label("shape"),
+        )
+        .where(unit.geom.is_not(None), on_day(unit.valid, None))
+        .order_by(unit.code)
+    ).all()
+    ranked = sorted(rows, key=lambda row: _PLACE_RANK[row.level])
+    return feature_collection(
+        [row.shape for row in ranked],
+        (
+            {
+                "name": row.name,
+                "name_en": None,
+                "level": row.level,
+                "rank": _PLACE_RANK[row.level],
+            }
+            for row in ranked
+        ),
+    )
