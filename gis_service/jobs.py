@@ -297,6 +297,69 @@ def find(connection: sa.Connection, job_id: int) -> JobState:
     return JobState(row.job_id, row.kind, row.status, row.progress, row.step, row.result, row.error)
 
 
+def _seen_by(actor: Actor) -> sa.ColumnElement[bool]:
+    """Let the county office see every job, others their own."""
+    return sa.true() if actor.role == "county_office" else t.job.c.actor_id == actor.actor_id
+
+
+def find_seen(connection: sa.Connection, actor: Actor, job_id: int) -> JobState:
+    """
+    Read how a job stands, for one who may see it.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks.
+    job_id
+        Which.
+
+    Returns
+    -------
+    JobState
+        As it stands now.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such job, or it is somebody else's.
+    """
+    wanted = (t.job.c.job_id == job_id) & _seen_by(actor)
+    if connection.scalar(sa.select(t.job.c.job_id).where(wanted)) is None:
+        raise NotFoundError("jobs.no_job", job=job_id)
+    return find(connection, job_id)
+
+
+def list_seen(
+    connection: sa.Connection, actor: Actor, *, limit: int, offset: int = 0
+) -> tuple[list[JobState], int]:
+    """
+    List the jobs that an actor may see, the newest first.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks.
+    limit, offset
+        Which page.
+
+    Returns
+    -------
+    jobs, total
+        The page, and how many there are in all.
+    """
+    wanted = _seen_by(actor)
+    total = connection.scalar(sa.select(sa.func.count()).select_from(t.job).where(wanted)) or 0
+    query = sa.select(t.job).where(wanted).order_by(t.job.c.job_id.desc())
+    return [
+        JobState(row.job_id, row.kind, row.status, row.progress, row.step, row.result, row.error)
+        for row in connection.execute(query.limit(limit).offset(offset))
+    ], total
+
+
 def stuck(connection: sa.Connection) -> list[int]:
     """
     List running jobs whose heart has stopped.
