@@ -1,0 +1,66 @@
+"""The app: routers, errors, guard and compression put together around one store."""
+
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+
+from gis_service import __version__
+from gis_service.api import (
+    access,
+    coverage,
+    grids,
+    health,
+    households,
+    incidents,
+    jobs,
+    maps,
+    page,
+    problems,
+)
+from gis_service.api.guard import Guard, is_loopback
+from gis_service.grids.serving import LocatorCache
+from gis_service.maps.layers import GridLayerCache
+from gis_service.settings import server_settings
+from gis_service.store import Store
+
+ROUTERS = (access, coverage, grids, households, incidents, jobs, maps, health, page)
+
+
+def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
+    """
+    Make the service around a store.
+
+    Parameters
+    ----------
+    store
+        Open as long as the app runs; the caller closes it.
+    loopback_only
+        Whether the server is bound to loopback: only then may a demo actor be picked. By default
+        as the settings' ``host`` says.
+
+    Returns
+    -------
+    FastAPI
+        For uvicorn. Without the framework's own documentation pages, which load scripts from
+        elsewhere; the description is at ``/api/openapi.json``.
+    """
+    bound = is_loopback(server_settings().host) if loopback_only is None else loopback_only
+    app = FastAPI(
+        title="gis_service 网格地图",
+        version=__version__,
+        description="Grids, coverage, incidents and maps of a county. Coordinates are CGCS2000 "
+        "(EPSG:4490) degrees, longitude first.",
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.store = store
+    app.state.loopback_only = bound
+    app.state.locators = LocatorCache(store)
+    app.state.grid_layers = GridLayerCache()
+    problems.install(app)
+    for room in ROUTERS:
+        app.include_router(room.router)
+    page.mount_files(app)
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(Guard, loopback_only=bound)
+    return app

@@ -1,0 +1,302 @@
+"""Examples for the OpenAPI document: one believable answer for each kind of request.
+
+Names and codes are made up; no county has them.
+"""
+
+from typing import Any, Final
+
+_VERSION: Final = {"version_id": 2, "effective_day": "2026-01-01", "title": "2026 年版"}
+_LEVEL: Final = {"label": "基础网格", "label_en": "Base grid"}
+_HEAD: Final = {
+    "grid_id": 412,
+    "scheme": "base",
+    "code": "990101102003005",
+    "code_groups": ["990101", "102", "003", "005"],
+    "name": "东街三格",
+    "kind": "ordinary",
+    "rank": 3,
+    "level": _LEVEL,
+    "area_km2": 0.431207,
+    "chain": [
+        {"grid_id": 3, "name": "南桥镇", "code": "990101102", "rank": 1},
+        {"grid_id": 57, "name": "东街社区", "code": "990101102003", "rank": 2},
+        {"grid_id": 412, "name": "东街三格", "code": "990101102003005", "rank": 3},
+    ],
+    "version": _VERSION,
+    "bbox": [112.901, 28.701, 112.911, 28.709],
+}
+_KIND_FIGURES: Final = {
+    "n": 214,
+    "covered": 201,
+    "too_far": 13,
+    "unreachable": 0,
+    "off_network": 0,
+    "share": 0.939252,
+    "median_minutes": 6.2,
+    "p90_minutes": 13.1,
+    "worst_minutes": 17.4,
+}
+_COVERAGE: Final = {"service-15": {**_KIND_FIGURES, "kinds": {"clinic": _KIND_FIGURES}}}
+
+PROBLEM: Final = {
+    "type": "urn:gis-service:problem:bad-input",
+    "title": "输入有误",
+    "status": 422,
+    "detail": "参数 limit 有误：应不大于 500。",
+    "instance": "/api/grids",
+    "field": "limit",
+}
+ACTOR: Final = {
+    "actor_id": 2,
+    "name": "县网格办",
+    "name_en": "County office",
+    "role": "county_office",
+}
+SCHEME: Final = {
+    "code": "base",
+    "name": "基础网格体系",
+    "name_en": "Base scheme",
+    "is_base": True,
+    "levels": [{"rank": 3, **_LEVEL, "count": 1094}],
+    "versions": [_VERSION],
+}
+OVERVIEW: Final = {
+    "county": {"name": "云溪县", "code": "990101", "bbox": [112.7, 28.5, 113.1, 28.9]},
+    "counts": {
+        "households": 200123,
+        "people": 612044,
+        "buildings": 101200,
+        "premises": 5200,
+        "hazards": 640,
+        "incidents": 310,
+        "outside": 12,
+    },
+    "coverage": _COVERAGE,
+    "boundaries": _VERSION,
+    "data_day": "2026-01-01",
+}
+GRID_ROW: Final = {
+    "grid_id": 412,
+    "code": "990101102003005",
+    "name": "东街三格",
+    "kind": "ordinary",
+    "rank": 3,
+    "parent_grid_id": 57,
+    "area_km2": 0.431207,
+    "label": [112.906, 28.705],
+}
+SHEET: Final = {
+    **_HEAD,
+    "officers": [
+        {
+            "role": "officer",
+            "post": "A",
+            "name": "王小明",
+            "phone": "13800000000",
+            "on_leave": False,
+            "full_time": True,
+        }
+    ],
+    "counts": {
+        "households": 214,
+        "people": 655,
+        "care_households": 11,
+        "buildings": 96,
+        "premises": 7,
+        "hazards_open": 2,
+        "hazards_major": 0,
+        "incidents_open": 1,
+        "incidents_month": 3,
+    },
+    "coverage": _COVERAGE,
+}
+LOCATED: Final = {
+    "lon": 112.906,
+    "lat": 28.705,
+    "grid": _HEAD,
+    "outside": False,
+    "nearest": {
+        "grid_id": 413,
+        "name": "东街四格",
+        "code": "990101102003006",
+        "rank": 3,
+        "distance_m": 12.4,
+    },
+    "distance_m": 12.4,
+    "on_border": False,
+    "near_border": True,
+}
+FOUND: Final = {
+    "kind": "grid",
+    "id": 412,
+    "name": "东街三格",
+    "detail": "990101102003005",
+    "lon": 112.906,
+    "lat": 28.705,
+    "grid_id": 412,
+}
+FIGURES: Final = {
+    "theme": "service-15",
+    "scheme": "base",
+    "rank": 3,
+    "unit": "%",
+    "of": "15 分钟内可达的户占总户数",
+    "day": "2026-01-02",
+    "breaks": [20, 40, 60, 80],
+    "classes": [{"label": "≥ 80 %", "min": 80, "max": None, "count": 640, "colour": "#253494"}],
+    "values": {"412": 93.9},
+    "class_of": {"412": 4},
+    "status": "ok",
+}
+FEATURES: Final = {
+    "type": "FeatureCollection",
+    "features": [
+        {
+            "type": "Feature",
+            "id": 9,
+            "geometry": {"type": "Point", "coordinates": [112.9, 28.7]},
+            "properties": {"kind": "clinic", "name": "东街卫生室"},
+        }
+    ],
+}
+HOUSEHOLD: Final = {
+    "household_id": 91,
+    "address": "东街12号 3组 502",
+    "head_name": "王**",
+    "phone": "138******00",
+    "people": 3,
+    "base_grid_id": 412,
+    "grid_name": "东街三格",
+    "lon": 112.906,
+    "lat": 28.705,
+}
+HAZARD: Final = {
+    "hazard_id": 17,
+    "kind": "fire_exit_blocked",
+    "grade": "ordinary",
+    "status": "found",
+    "found_on": "2026-03-01",
+    "due_on": "2026-03-15",
+    "overdue": False,
+    "base_grid_id": 412,
+    "grid_name": "东街三格",
+    "lon": 112.906,
+    "lat": 28.705,
+}
+INCIDENT: Final = {
+    "incident_id": 31,
+    "kind": "dispute",
+    "status": "accepted",
+    "text": "楼道堆物",
+    "reported_at": "2026-03-01T08:12:00+08:00",
+    "closed_at": None,
+    "base_grid_id": 412,
+    "grid_name": "东街三格",
+    "lon": 112.906,
+    "lat": 28.705,
+}
+STANDARD: Final = {
+    "code": "fire-20",
+    "name": "20分钟救援圈",
+    "name_en": "20-minute rescue circle",
+    "profile": "fire_engine",
+    "direction": "from_facility",
+    "kinds": ["fire_station"],
+    "limit_minutes": {"value": 20, "source": "county plans: turnout included"},
+    "turnout_minutes": {"value": 1, "source": "建标 152-2017"},
+    "rule": {"value": "any", "source": "one kind of facility"},
+    "target_share": {"value": 0.9, "source": "setting"},
+}
+RUN: Final = {
+    "run_id": 4,
+    "standard": "fire-20",
+    "scenario": "normal",
+    "version_id": 2,
+    "kinds": ["fire_station"],
+    "parameters": {"standard": STANDARD},
+    "fingerprint": "5f0c…",
+    "software_version": "0.1.0",
+    "finished_at": "2026-03-01T08:12:00Z",
+}
+UNREACHED: Final = {
+    "household_id": 91,
+    "address": "东街12号 3组 502",
+    "status": "too_far",
+    "minutes": 23.4,
+    "kinds": {"fire_station": {"status": "too_far", "minutes": 23.4, "facility_id": 7}},
+    "base_grid_id": 412,
+    "grid_name": "东街三格",
+    "grid_code": "990101102003005",
+    "lon": 112.906,
+    "lat": 28.705,
+}
+JOB: Final[dict[str, Any]] = {
+    "job_id": 5,
+    "kind": "coverage_run",
+    "status": "running",
+    "progress": 0.4,
+    "step": "coverage.step_measuring",
+    "step_text": "计算路程时间",
+    "result": None,
+    "error": None,
+}
+HEALTH: Final[dict[str, Any]] = {
+    "status": "ok",
+    "database": {"postgresql": "15.14", "postgis": "3.3.2"},
+    "migration": {"current": "0001", "head": "0001"},
+    "boundaries": [{"scheme": "base", "version": 2, "effective_day": "2026-01-01"}],
+    "jobs": {"stuck": 0},
+}
+
+
+def page(item: dict[str, Any]) -> dict[str, Any]:
+    """
+    Put one row into a page.
+
+    Parameters
+    ----------
+    item
+        The row.
+
+    Returns
+    -------
+    dict
+        As a list is answered.
+    """
+    return {"items": [item], "total": 1, "limit": 50, "offset": 0}
+
+
+def ok(example: Any, media_type: str = "application/json") -> dict[int | str, dict[str, Any]]:
+    """
+    Describe the good answer and the problem for a route's ``responses``.
+
+    Parameters
+    ----------
+    example
+        What the route answers.
+    media_type
+        Of the answer.
+
+    Returns
+    -------
+    dict
+        For FastAPI.
+    """
+    return {200: {"content": {media_type: {"example": example}}}, **problems()}
+
+
+def problems() -> dict[int | str, dict[str, Any]]:
+    """
+    Describe the problem alone.
+
+    Returns
+    -------
+    dict
+        For FastAPI.
+    """
+    return {
+        "4XX": {
+            "description": "A problem (RFC 9457).",
+            "content": {"application/problem+json": {"example": PROBLEM}},
+        }
+    }

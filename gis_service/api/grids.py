@@ -1,0 +1,100 @@
+"""Grids over HTTP: schemes, the county at a glance, the list, the sheet, where a place lies."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from gis_service.api import examples
+from gis_service.api.dependencies import (
+    ActorDep,
+    At,
+    ConnectionDep,
+    IdPath,
+    Lat,
+    Lon,
+    Page,
+    PagingDep,
+    RankOrNone,
+    SchemeCode,
+    Words,
+    known_system,
+    page_of,
+)
+from gis_service.grids import locating, reading
+from gis_service.grids.serving import LocatorCache
+from gis_service.maps import sheet
+
+router = APIRouter(prefix="/api", tags=["grids"])
+
+
+@router.get("/schemes", responses=examples.ok([examples.SCHEME]))
+def list_schemes(connection: ConnectionDep) -> list[reading.Scheme]:
+    """List the schemes with their levels and versions."""
+    return reading.schemes(connection)
+
+
+@router.get("/overview", responses=examples.ok(examples.OVERVIEW))
+def read_overview(
+    connection: ConnectionDep, actor: ActorDep, scheme: SchemeCode = "base"
+) -> sheet.Overview:
+    """Tell the county's counts and coverage, as far as the actor may see them."""
+    return sheet.overview(connection, actor, scheme)
+
+
+@router.get("/grids", responses=examples.ok(examples.page(examples.GRID_ROW)))
+def list_grids(
+    connection: ConnectionDep,
+    paging: PagingDep,
+    q: Words = "",
+    scheme: SchemeCode = "base",
+    rank: RankOrNone = None,
+    at: At = None,
+) -> Page[reading.GridRow]:
+    """List grids by code, or those whose name or code fits."""
+    found = reading.list_grids(
+        connection,
+        reading.find_scheme(connection, scheme),
+        q=q,
+        rank=rank,
+        at=at,
+        limit=paging.limit,
+        offset=paging.offset,
+    )
+    return page_of(found, paging)
+
+
+@router.get("/grids/{grid_id}", responses=examples.ok(examples.SHEET))
+def read_sheet(
+    connection: ConnectionDep, actor: ActorDep, grid_id: IdPath, at: At = None
+) -> sheet.GridSheet:
+    """Give the sheet of one grid."""
+    return sheet.grid_sheet(connection, actor, grid_id, at)
+
+
+@router.get(
+    "/locate",
+    dependencies=[Depends(known_system)],
+    responses=examples.ok(examples.LOCATED),
+)
+def locate(
+    request: Request,
+    connection: ConnectionDep,
+    lon: Lon,
+    lat: Lat,
+    scheme: SchemeCode = "base",
+) -> locating.Located:
+    """Tell whose grid a place is, how near its border, and what lies beyond."""
+    key = reading.find_scheme(connection, scheme)
+    locators: LocatorCache = request.app.state.locators
+    return locating.locate(connection, key, locators.current(key.code).locator, lon, lat)
+
+
+@router.get("/search", responses=examples.ok([examples.FOUND]))
+def search(
+    connection: ConnectionDep,
+    actor: ActorDep,
+    q: Words = "",
+    limit: Annotated[int, Query(ge=1, le=50)] = 20,
+) -> list[reading.Found]:
+    """Find coordinates, grids, facilities and officers."""
+    return reading.search(connection, actor, q, limit)

@@ -1,0 +1,154 @@
+"""Who may knock: names of this host, requests of our own pages, and headers on every answer.
+
+Pure ASGI, before any router. While the server is bound to loopback, a page of a stranger's must
+not reach it through a name of its own (DNS rebinding), and no stranger's page may change state.
+"""
+
+import ipaddress
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gis_service.api.problems import http_problem
+
+LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def is_loopback(host: str) -> bool:
+    """
+    Tell whether an address or a name can only be this machine.
+
+    Parameters
+    ----------
+    host
+        ``127.0.0.1``, ``::1``, ``localhost``, ``0.0.0.0`` …
+
+    Returns
+    -------
+    bool
+        False for every address that others can reach.
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def host_name(header: str) -> str:
+    """
+    Take the name out of a ``Host`` header.
+
+    Parameters
+    ----------
+    header
+        ``localhost:8000``, ``[::1]:8000`` …
+
+    Returns
+    -------
+    str
+        In lower case, without port and brackets; empty where it is not a host.
+    """
+    try:
+        return urlsplit(f"//{header}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def from_this_machine(request: Request) -> bool:
+    """
+    Tell whether a request comes from this machine and from nobody behind it.
+
+    Parameters
+    ----------
+    request
+        Any.
+
+    Returns
+    -------
+    bool
+        False behind a proxy too: it speaks for someone we do not know.
+    """
+    if request.client is None or not is_loopback(request.client.host):
+        return False
+    return not any(name in request.headers for name in _FORWARDED)
+
+
+def same_origin(headers: Headers, scheme: str) -> bool:
+    """
+    Tell whether a request that changes something comes from a page of ours.
+
+    Parameters
+    ----------
+    headers
+        Of the request.
+    scheme
+        ``http`` or ``https``.
+
+    Returns
+    -------
+    bool
+        True as well where no browser speaks (neither ``Sec-Fetch-Site`` nor ``Origin``).
+    """
+    site = headers.get("sec-fetch-site")
+    if site is not None and site not in {"same-origin", "none"}:
+        return False
+    origin = headers.get("origin")
+    return origin is None or origin.lower() == f"{scheme}://{headers.get('host', '')}".lower()
+
+
+class Guard:
+    """
+    Refuse wrong hosts and foreign changes; add the headers every answer carries.
+
+    Parameters
+    ----------
+    app
+        What lies behind.
+    loopback_only
+        Whether the server is bound to loopback.
+    """
+
+    def __init__(self, app: ASGIApp, *, loopback_only: bool) -> None:
+        self.app = app
+        self.loopback_only = loopback_only
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through or refuse it."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        request = Request(scope)
+        refused = self._refusal(request)
+        if refused is None:
+            await self.app(scope, receive, send_with_headers)
+        else:
+            await http_problem(request, HTTPException(refused))(scope, receive, send_with_headers)
+
+    def _refusal(self, request: Request) -> int | None:
+        if self.loopback_only and host_name(request.headers.get("host", "")) not in LOOPBACK_NAMES:
+            return 421
+        if request.method not in _SAFE and not same_origin(request.headers, request.url.scheme):
+            return 403
+        return None

@@ -1,0 +1,27 @@
+"""Households over HTTP: masked, and only for those who may see them."""
+
+from fastapi import APIRouter
+
+from gis_service.api import examples
+from gis_service.api.dependencies import (
+    ActorDep,
+    ConnectionDep,
+    IdQuery,
+    Page,
+    PagingDep,
+    page_of,
+)
+from gis_service.grids import people
+
+router = APIRouter(prefix="/api/households", tags=["households"])
+
+
+@router.get("", responses=examples.ok(examples.page(examples.HOUSEHOLD)))
+def list_households(
+    connection: ConnectionDep, actor: ActorDep, paging: PagingDep, grid_id: IdQuery = None
+) -> Page[people.HouseholdRow]:
+    """List the households that the actor may see; names and phones are masked."""
+    found = people.households(
+        connection, actor, grid_id=grid_id, limit=paging.limit, offset=paging.offset
+    )
+    return page_of(found, paging)

@@ -1,0 +1,142 @@
+"""Layers over HTTP: GeoJSON where geometry goes out, and figures for the grids of a level.
+
+Layers change seldom: each carries a tag, and whoever holds it is answered 304 without a body.
+"""
+
+import hashlib
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from gis_service.api import examples
+from gis_service.api.dependencies import (
+    ActorDep,
+    At,
+    BboxDep,
+    ConnectionDep,
+    Days,
+    LanguageDep,
+    Name,
+    Rank,
+    SchemeCode,
+    Words,
+    Zoom,
+)
+from gis_service.grids.reading import find_scheme
+from gis_service.maps import figures as themes
+from gis_service.maps import layers
+
+GEOJSON = "application/geo+json"
+router = APIRouter(prefix="/api/layers", tags=["maps"])
+_features = examples.ok(examples.FEATURES, GEOJSON)
+
+
+def _holds(request: Request, tag: str) -> bool:
+    """Whether the client already has what the tag names."""
+    given = request.headers.get("if-none-match", "")
+    names = {one.strip().removeprefix("W/").strip('"') for one in given.split(",")}
+    return tag in names
+
+
+def _answer(request: Request, body: bytes, tag: str, *, packed: bool = False) -> Response:
+    headers = {"ETag": f'W/"{tag}"', "Cache-Control": "private, no-cache"}
+    if _holds(request, tag):
+        return Response(status_code=304, headers=headers)
+    if packed:
+        headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    return Response(body, headers=headers, media_type=GEOJSON)
+
+
+def _layer(request: Request, text: str) -> Response:
+    body = text.encode()
+    return _answer(request, body, hashlib.sha256(body).hexdigest()[:24])
+
+
+@router.get("/grids", responses=_features, response_class=Response)
+def grids(
+    request: Request,
+    connection: ConnectionDep,
+    rank: Rank,
+    scheme: SchemeCode = "base",
+    at: At = None,
+    detail: Annotated[
+        Literal["low", "mid", "full"], Query(description="How finely borders are drawn.")
+    ] = "mid",
+) -> Response:
+    """Draw the grids of one level; simplified together, so that neighbours never part."""
+    key = find_scheme(connection, scheme)
+    cache: layers.GridLayerCache = request.app.state.grid_layers
+    tag = layers.layer_tag(connection, key, rank, at, detail)
+    if _holds(request, tag):
+        return _answer(request, b"", tag)
+    layer = cache.get(connection, key, rank, at, detail)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return _answer(request, layer.body, layer.tag, packed=True)
+    return _answer(request, layer.text, layer.tag)
+
+
+@router.get("/figures", responses=examples.ok(examples.FIGURES))
+def figures(
+    connection: ConnectionDep,
+    actor: ActorDep,
+    language: LanguageDep,
+    rank: Rank,
+    theme: Words,
+    scheme: SchemeCode = "base",
+    at: At = None,
+) -> themes.Figures:
+    """Give one figure for every grid of a level, with the classes of the legend."""
+    key = find_scheme(connection, scheme)
+    return themes.figures(connection, actor, key, rank=rank, theme=theme, at=at, language=language)
+
+
+@router.get("/roads", responses=_features, response_class=Response)
+def roads(request: Request, connection: ConnectionDep, bbox: BboxDep, zoom: Zoom = 11) -> Response:
+    """Draw the roads that a map shows at this zoom; without a box the county's greater roads."""
+    return _layer(request, layers.road_layer(connection, bbox, zoom))
+
+
+@router.get("/land", responses=_features, response_class=Response)
+def land(request: Request, connection: ConnectionDep) -> Response:
+    """Draw water, green and built-up land."""
+    return _layer(request, layers.land_layer(connection))
+
+
+@router.get("/buildings", responses=_features, response_class=Response)
+def buildings(
+    request: Request, connection: ConnectionDep, bbox: BboxDep, zoom: Zoom = 15
+) -> Response:
+    """Draw the buildings of a box from zoom 15 on."""
+    return _layer(request, layers.building_layer(connection, bbox, zoom))
+
+
+@router.get("/facilities", responses=_features, response_class=Response)
+def facilities(request: Request, connection: ConnectionDep) -> Response:
+    """Draw service points, stations and water sources."""
+    return _layer(request, layers.facility_layer(connection))
+
+
+@router.get("/hazards", responses=_features, response_class=Response)
+def hazards(
+    request: Request, connection: ConnectionDep, actor: ActorDep, status: Name = None
+) -> Response:
+    """Draw the hazards that the actor may see."""
+    return _layer(request, layers.hazard_layer(connection, actor, status))
+
+
+@router.get("/incidents", responses=_features, response_class=Response)
+def incidents(
+    request: Request,
+    connection: ConnectionDep,
+    actor: ActorDep,
+    status: Name = None,
+    days: Days = None,
+) -> Response:
+    """Draw the incidents that the actor may see."""
+    return _layer(request, layers.incident_layer(connection, actor, status, days))
+
+
+@router.get("/places", responses=_features, response_class=Response)
+def places(request: Request, connection: ConnectionDep) -> Response:
+    """Give the names of county, towns and villages to write on the map."""
+    return _layer(request, layers.place_layer(connection))

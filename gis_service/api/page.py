@@ -1,0 +1,89 @@
+"""The page itself and the files it loads: our own from ``web``, libraries from npm, all from here.
+
+Only named folders and named files are served. A file asked for by its version may be kept for
+ever; without one the browser asks whether it has changed.
+"""
+
+from dataclasses import asdict
+from typing import Final
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.encoders import jsonable_encoder
+from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from gis_service.api.dependencies import ActorDep, ConnectionDep, LanguageDep
+from gis_service.grids import reading, versions
+from gis_service.maps import sheet
+from gis_service.maps.grid_map import PageContext, content_policy, render_page
+from gis_service.maps.vendor import vendor_file
+from gis_service.messages import WEB_DIR
+
+FOLDERS: Final = ("js", "css", "messages", "img")
+FOR_EVER: Final = "public, max-age=31536000, immutable"
+ASK_FIRST: Final = "no-cache"
+
+router = APIRouter(include_in_schema=False)
+
+
+def _keep(versioned: bool) -> str:
+    return FOR_EVER if versioned else ASK_FIRST
+
+
+class VersionedFiles(StaticFiles):
+    """Files of one folder; ``?v=`` in the address makes them immutable."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Serve a file with what the browser may keep of it."""
+        response = await super().get_response(path, scope)
+        if response.status_code in {200, 304}:
+            response.headers["Cache-Control"] = _keep(b"v=" in scope["query_string"])
+        return response
+
+
+@router.get("/", response_class=HTMLResponse)
+def page(connection: ConnectionDep, actor: ActorDep, language: LanguageDep) -> HTMLResponse:
+    """Give the map."""
+    schemes = reading.schemes(connection)
+    county = sheet.county(connection) if any(scheme.is_base for scheme in schemes) else None
+    context = PageContext(
+        language=language,
+        actor={
+            "actor_id": actor.actor_id,
+            "name": actor.name,
+            "name_en": actor.name_en,
+            "role": actor.role,
+        },
+        county=None if county is None else {**asdict(county), "name_en": county.name},
+        schemes=[jsonable_encoder(scheme) for scheme in schemes],
+        today=versions.today(connection),
+    )
+    document = render_page(context)
+    headers = {
+        "Content-Security-Policy": content_policy(document),
+        "Cache-Control": "no-store",
+        "Content-Language": language,
+    }
+    return HTMLResponse(document, headers=headers)
+
+
+@router.get("/vendor/{name}", response_class=FileResponse)
+def vendor(name: str, request: Request) -> FileResponse:
+    """Give a library's file, if the page uses it."""
+    headers = {"Cache-Control": _keep("v" in request.query_params)}
+    return FileResponse(vendor_file(name), headers=headers)
+
+
+def mount_files(app: FastAPI) -> None:
+    """
+    Serve the folders of ``web`` that a browser needs, and no other.
+
+    Parameters
+    ----------
+    app
+        The app.
+    """
+    for folder in FOLDERS:
+        files = VersionedFiles(directory=WEB_DIR / folder, check_dir=False)
+        app.mount(f"/static/{folder}", files, name=f"static-{folder}")

@@ -1,0 +1,255 @@
+"""Errors over HTTP: problem+json (RFC 9457) in the language of the reader, and nothing internal.
+
+One table holds every class of error; a router never builds an error answer by itself. What breaks
+on our side is told in general words and written to the log.
+"""
+
+import logging
+from http import HTTPStatus
+from typing import Any, Final
+
+import sqlalchemy as sa
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from gis_service.errors import GisError
+from gis_service.messages import LANGUAGES, Language, choose_language, text
+
+MEDIA_TYPE: Final = "application/problem+json"
+LANGUAGE_COOKIE: Final = "gis_lang"
+_log = logging.getLogger(__name__)
+
+_KIND_OF_STATUS: Final = {
+    400: "bad-request",
+    403: "not-allowed",
+    404: "not-found",
+    405: "method-not-allowed",
+    409: "conflict",
+    421: "wrong-host",
+    422: "bad-input",
+    503: "store",
+}
+
+
+def language_of(request: Request) -> Language:
+    """
+    Choose the language for a request.
+
+    Parameters
+    ----------
+    request
+        ``?lang``, the cookie ``gis_lang`` or ``Accept-Language``, the first that is given.
+
+    Returns
+    -------
+    Language
+        Chinese where nothing is asked for.
+    """
+    for wish in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
+        for language in LANGUAGES:
+            if wish == language:
+                return language
+    return choose_language(request.headers.get("accept-language"))
+
+
+def problem(
+    request: Request,
+    status: int,
+    kind: str,
+    detail: str,
+    *,
+    place: dict[str, object] | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """
+    Shape one error.
+
+    Parameters
+    ----------
+    request
+        What failed; its path is the ``instance``.
+    status
+        Of HTTP.
+    kind
+        Names the class of error; the title says it in words.
+    detail
+        What was wrong, where, and what would be right.
+    place
+        The known ones of ``row``, ``feature``, ``field``.
+    headers
+        To add to the answer.
+
+    Returns
+    -------
+    JSONResponse
+        ``application/problem+json``.
+    """
+    language = language_of(request)
+    body: dict[str, Any] = {
+        "type": f"urn:gis-service:problem:{kind}",
+        "title": text(f"api.title_{kind.replace('-', '_')}", language),
+        "status": status,
+        "detail": detail,
+        "instance": request.url.path,
+        **(place or {}),
+    }
+    return JSONResponse(
+        body,
+        status,
+        {"Content-Language": language, "Cache-Control": "no-store", **(headers or {})},
+        MEDIA_TYPE,
+    )
+
+
+def gis_problem(request: Request, error: Exception) -> Response:
+    """
+    Answer an error of ours.
+
+    Parameters
+    ----------
+    request
+        What failed.
+    error
+        A :class:`GisError`; its own words are told below 500 only.
+
+    Returns
+    -------
+    Response
+        The problem.
+    """
+    assert isinstance(error, GisError)
+    language = language_of(request)
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.error("%s: %s", type(error).__name__, error.key)
+        said = "api.unavailable" if error.status == 503 else "api.internal"
+        return problem(request, error.status, error.kind, text(said, language))
+    return problem(
+        request, error.status, error.kind, error.say(language), place=error.place.as_dict()
+    )
+
+
+def store_problem(request: Request, error: Exception) -> Response:
+    """
+    Answer that the database cannot be reached, without saying where it is.
+
+    Parameters
+    ----------
+    request
+        What failed.
+    error
+        Of the driver.
+
+    Returns
+    -------
+    Response
+        503.
+    """
+    _log.error("the store failed: %s", type(error).__name__)
+    return problem(request, 503, "store", text("api.unavailable", language_of(request)))
+
+
+def invalid_request(request: Request, error: Exception) -> Response:
+    """
+    Answer that a parameter or the body is not what the API takes.
+
+    Parameters
+    ----------
+    request
+        What failed.
+    error
+        Of the validation.
+
+    Returns
+    -------
+    Response
+        422 naming the first field that is wrong; ``errors`` lists all.
+    """
+    assert isinstance(error, RequestValidationError)
+    language = language_of(request)
+    found = [
+        {
+            "field": ".".join(str(part) for part in one["loc"][1:]) or str(one["loc"][0]),
+            "detail": _said(one, language),
+        }
+        for one in error.errors()
+    ]
+    first = found[0]
+    detail = text("api.bad_field", language, field=first["field"], problem=first["detail"])
+    return problem(
+        request, 422, "bad-input", detail, place={"field": first["field"], "errors": found}
+    )
+
+
+def _said(one: dict[str, Any], language: Language) -> str:
+    """Say what pydantic found; our own words where we have some for its kind of error."""
+    key = f"api.field_{one['type']}"
+    limits = {name: value for name, value in (one.get("ctx") or {}).items() if name != "error"}
+    said = text(key, language, **limits)
+    if said != key:
+        return said
+    return str(one["msg"]) if language == "en" else text("api.field_wrong", language)
+
+
+def http_problem(request: Request, error: Exception) -> Response:
+    """
+    Answer what the framework itself refuses: an unknown path, a wrong method.
+
+    Parameters
+    ----------
+    request
+        What failed.
+    error
+        Of the framework.
+
+    Returns
+    -------
+    Response
+        With the status of the error.
+    """
+    assert isinstance(error, HTTPException)
+    kind = _KIND_OF_STATUS.get(error.status_code, "bad-request")
+    key = f"api.http_{error.status_code}"
+    language = language_of(request)
+    said = text(key, language, path=request.url.path)
+    detail = text("api.http_other", language) if said == key else said
+    return problem(request, error.status_code, kind, detail, headers=dict(error.headers or {}))
+
+
+def unknown_problem(request: Request, error: Exception) -> Response:
+    """
+    Answer what nobody foresaw, without a word of its insides.
+
+    Parameters
+    ----------
+    request
+        What failed.
+    error
+        Anything.
+
+    Returns
+    -------
+    Response
+        500.
+    """
+    _log.error("unforeseen: %s", type(error).__name__)
+    return problem(request, 500, "internal", text("api.internal", language_of(request)))
+
+
+def install(app: FastAPI) -> None:
+    """
+    Put the table of errors into an app.
+
+    Parameters
+    ----------
+    app
+        Whose errors are to be problems.
+    """
+    app.add_exception_handler(GisError, gis_problem)
+    app.add_exception_handler(RequestValidationError, invalid_request)
+    app.add_exception_handler(HTTPException, http_problem)
+    app.add_exception_handler(sa.exc.OperationalError, store_problem)
+    app.add_exception_handler(sa.exc.InterfaceError, store_problem)
+    app.add_exception_handler(Exception, unknown_problem)
