@@ -153,9 +153,12 @@ install_packages() {
         fi
         local environment=(env DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 NEEDRESTART_SUSPEND=1)
         $root_command "${environment[@]}" apt-get -qq -o DPkg::Lock::Timeout=300 update
+        # One sync at the end in place of one for each file: 64 s instead of 105 s.
         $root_command "${environment[@]}" apt-get -qq -o DPkg::Lock::Timeout=300 \
             -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold \
+            -o Dpkg::Options::=--force-unsafe-io \
             install --yes --no-install-recommends "$@" </dev/null
+        sync
     } 9<&- >"$work/apt.log" 2>&1 || {
         tail -n 20 "$work/apt.log" >&2
         say "the system packages could not be installed: $*"
