@@ -1,0 +1,66 @@
+// Requests to our own server. Says when something takes time, and turns problems into words.
+
+import { at } from "./dom.js";
+import { config, t } from "./texts.js";
+
+/** What the server, or the way to it, had to say. */
+export class ApiError extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+let waiting = 0;
+let timer = 0;
+
+function wait(change) {
+  waiting += change;
+  clearTimeout(timer);
+  if (waiting > 0) timer = setTimeout(() => (at("busy").hidden = false), 120);
+  else at("busy").hidden = true;
+}
+
+async function problem(response) {
+  try {
+    const body = await response.json();
+    return new ApiError(response.status, body.detail || body.title || t("error_unknown"));
+  } catch {
+    return new ApiError(response.status, t("error_status", { status: response.status }));
+  }
+}
+
+async function request(path, options) {
+  wait(1);
+  try {
+    const response = await fetch(path, options);
+    if (!response.ok) throw await problem(response);
+    return response.status === 204 ? null : await response.json();
+  } catch (error) {
+    if (error instanceof TypeError) throw new ApiError(0, t("error_server_gone"));
+    throw error;
+  } finally {
+    wait(-1);
+  }
+}
+
+/** GET JSON; parameters that are empty are left out. */
+export function get(path, parameters = {}, signal = undefined) {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== undefined && value !== null && value !== "") query.set(name, value);
+  }
+  query.set("lang", config.language);
+  return request(`${path}?${query}`, { signal });
+}
+
+/** POST JSON. */
+export const post = (path, body) =>
+  request(`${path}?lang=${config.language}`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+
+/** Whether an error only says that we no longer wanted the answer. */
+export const isStale = (error) => error.name === "AbortError";

@@ -1,0 +1,69 @@
+// The choices at the top right: scheme, day, language, who asks.
+
+import { get, post } from "./api.js";
+import { at, h } from "./dom.js";
+import { addressIn, onChange, show, state } from "./state.js";
+import { config, day, isEnglish, nameOf, t } from "./texts.js";
+
+function schemeChoice() {
+  return h("select", { id: "scheme", "aria-label": t("scheme"), title: t("scheme"), onchange: (event) => show({ scheme: event.target.value, grid: "" }) },
+    config.schemes.map((scheme) => h("option", { value: scheme.code, selected: scheme.code === state.scheme }, nameOf(scheme))));
+}
+
+function dayChoice(scheme) {
+  const choose = (value) => {
+    show({ at: value === config.today ? "" : value });
+    box.open = false;
+  };
+  const input = h("input", { type: "date", id: "day", value: state.at || config.today, onchange: (event) => event.target.value && choose(event.target.value) });
+  const versions = [...(scheme()?.versions ?? [])].sort((a, b) => b.effective_day.localeCompare(a.effective_day));
+  const box = h("details", { class: "choice", id: "day-choice" },
+    h("summary", { title: t("as_of") }, state.at ? day(state.at) : t("today", { day: day(config.today) })),
+    h("div", { class: "popover" },
+      h("label", {}, t("as_of"), input),
+      state.at && h("button", { type: "button", class: "button", onclick: () => choose(config.today) }, t("back_to_today")),
+      versions.length > 0 && h("p", { class: "quiet" }, t("versions")),
+      h("ul", { class: "rows" }, versions.map((version) => h("li", {}, h("button", { type: "button", onclick: () => choose(version.effective_day) },
+        h("span", {}, day(version.effective_day), h("small", {}, version.title))))))));
+  return box;
+}
+
+function languageChoice() {
+  const other = isEnglish ? "zh-CN" : "en";
+  return h("a", { class: "choice", id: "language", role: "button", href: addressIn(other), lang: other, "aria-label": t("other_language"), title: t("other_language") },
+    h("span", { class: isEnglish ? "" : "now" }, "中"), " / ", h("span", { class: isEnglish ? "now" : "" }, "EN"));
+}
+
+async function actorChoice(onError) {
+  const actors = await get("/api/actors");
+  return h("select", { id: "actor", "aria-label": t("who"), title: t("who"), onchange: async (event) => {
+    try {
+      await post("/api/actors/current", { actor_id: Number(event.target.value) });
+      location.reload();
+    } catch (error) {
+      onError(error);
+    }
+  } }, actors.map((actor) => h("option", { value: actor.actor_id, selected: actor.actor_id === config.actor.actor_id }, nameOf(actor))));
+}
+
+/** Draw the choices, and again when what they say has changed. */
+export async function wireChoices(scheme, onError) {
+  const draw = () => {
+    const kept = at("actor");
+    at("choices").replaceChildren(...(config.schemes.length ? [schemeChoice(), dayChoice(scheme)] : []), languageChoice(), ...(kept ? [kept] : []));
+  };
+  draw();
+  onChange((changed) => {
+    if (changed.has("at") || changed.has("scheme")) draw();
+    else at("language").href = addressIn(isEnglish ? "zh-CN" : "en");
+  });
+  document.addEventListener("click", (event) => {
+    const box = at("day-choice");
+    if (box?.open && !box.contains(event.target)) box.open = false;
+  });
+  try {
+    at("choices").append(await actorChoice(onError));
+  } catch (error) {
+    onError(error);
+  }
+}

@@ -1,0 +1,67 @@
+// One variable at a time: its classes, colours and words. Nothing here draws.
+
+import { token } from "./dom.js";
+import { isEnglish, number, percent, t, tOr } from "./texts.js";
+
+export const STANDARDS = ["fire-20", "service-15"];
+
+/** Whether a theme is a share of households. */
+export const isShare = (theme) => STANDARDS.includes(theme.split(":")[0]);
+
+/** What a theme is called. */
+export function themeName(theme) {
+  const [standard, kind] = theme.split(":");
+  const name = tOr(`theme_${standard}`, standard);
+  return kind ? `${name} · ${kindName(kind)}` : name;
+}
+
+/** What a kind of facility, hazard or incident is called. */
+export const kindName = (kind) => tOr(`kind_${kind}`, kind);
+
+/** A figure of a theme with its unit. */
+export function figureText(theme, value) {
+  if (value === null || value === undefined) return t("no_figure");
+  if (isShare(theme)) return percent(value);
+  return t(`figure_${theme}`, { n: number(value) });
+}
+
+/** The class a value falls into, or -1: the last one whose lower limit it reaches. */
+export function classOf(figures, value) {
+  if (value === null || value === undefined) return -1;
+  let found = -1;
+  figures.classes.forEach((entry, i) => {
+    if (entry.min === null || entry.min === undefined || value >= entry.min) found = i;
+  });
+  return found;
+}
+
+function toHsl(colour) {
+  const [r, g, b] = [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16) / 255);
+  const high = Math.max(r, g, b);
+  const low = Math.min(r, g, b);
+  const light = (high + low) / 2;
+  const spread = high - low;
+  if (!spread) return [0, 0, light];
+  const saturation = spread / (1 - Math.abs(2 * light - 1));
+  let hue = 0;
+  if (high === r) hue = ((g - b) / spread + 6) % 6;
+  else if (high === g) hue = (b - r) / spread + 2;
+  else hue = (r - g) / spread + 4;
+  return [hue * 60, saturation, light];
+}
+
+const STRENGTH = 0.8;
+
+/** A class colour for the surroundings: softened by the paper; at night lightness turns round. */
+export function colourFor(colour) {
+  if (token("surroundings") !== "dark") {
+    const mixed = (i, paper) => Math.round(STRENGTH * parseInt(colour.slice(i, i + 2), 16) + (1 - STRENGTH) * paper);
+    return `rgb(${mixed(1, 246)} ${mixed(3, 243)} ${mixed(5, 236)})`;
+  }
+  const [hue, saturation, light] = toHsl(colour);
+  const dimmed = 0.17 + (0.97 - light) * 0.62;
+  return `hsl(${hue.toFixed(0)} ${Math.min(saturation * 62, 60).toFixed(0)}% ${(dimmed * 100).toFixed(0)}%)`;
+}
+
+/** The label of a class in the reader's language. */
+export const classLabel = (entry) => (isEnglish && entry.label_en) || entry.label;

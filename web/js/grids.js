@@ -1,0 +1,183 @@
+// The grids: their geometry and figures, fetched apart, so that another theme only restyles.
+
+import { get, isStale } from "./api.js";
+import { sharedEdges } from "./borders.js";
+import { h, token } from "./dom.js";
+import { classOf, colourFor, figureText, themeName } from "./figures.js";
+import { t } from "./texts.js";
+
+const MID_FROM = 12;
+const REST_OF_WORLD = [[-85, -179], [-85, 179], [85, 179], [85, -179]];
+
+/** Rings of a GeoJSON polygon as Leaflet wants them. */
+const outerRings = (geometry) =>
+  (geometry.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates).map((part) =>
+    part[0].map(([lon, lat]) => [lat, lon]),
+  );
+
+export class Grids {
+  constructor(map, { onPick, onError, onGeometry }) {
+    this.map = map;
+    this.onPick = onPick;
+    this.onError = onError;
+    this.onGeometry = onGeometry;
+    this.byId = new Map();
+    this.levels = [];
+    this.detail = "";
+    this.figures = null;
+    this.selected = null;
+    this.canvas = L.canvas({ pane: "fills", padding: 0.25 });
+    this.svg = L.svg({ pane: "selection", padding: 0.6 });
+    this.fills = null;
+    this.outline = L.layerGroup([], { pane: "selection" }).addTo(map);
+    this.tip = L.tooltip({ className: "tip", direction: "top", offset: [0, -10], pane: "tooltipPane" });
+  }
+
+  get baseRank() {
+    return Math.max(...this.levels.map((level) => level.rank));
+  }
+
+  grid(id) {
+    return this.byId.get(Number(id));
+  }
+
+  /** The grids of one level. */
+  ofRank(rank) {
+    return [...this.byId.values()].filter((grid) => grid.rank === rank);
+  }
+
+  /** Ids from the top level down to the grid itself. */
+  chain = (id) => {
+    const ids = [];
+    for (let grid = this.grid(id); grid; grid = this.grid(grid.parent_grid_id)) ids.unshift(grid.grid_id);
+    return ids;
+  };
+
+  /** Fetch the geometry of every level for the present zoom, once for each detail. */
+  load(scheme, at) {
+    const detail = this.map.getZoom() >= MID_FROM ? "mid" : "low";
+    const wish = `${scheme.code}/${at}`;
+    if (this.wish === wish && (this.detail === detail || this.detail === "mid")) return this.loading ?? Promise.resolve();
+    this.wish = wish;
+    this.detail = detail;
+    this.loading = this.fetchLevels(scheme, at, detail);
+    return this.loading.catch((error) => {
+      if (!isStale(error)) this.wish = "";
+      throw error;
+    });
+  }
+
+  async fetchLevels(scheme, at, detail) {
+    this.abort?.abort();
+    this.abort = new AbortController();
+    const { signal } = this.abort;
+    const levels = [...scheme.levels].sort((a, b) => a.rank - b.rank);
+    const fetched = await Promise.all(
+      levels.map(({ rank }) =>
+        get("/api/layers/grids", { scheme: scheme.code, rank, at, detail }, signal),
+      ),
+    );
+    this.levels = levels;
+    this.byId.clear();
+    for (const collection of fetched) {
+      for (const feature of collection.features) {
+        const grid = { ...feature.properties, geometry: feature.geometry };
+        this.byId.set(grid.grid_id, grid);
+      }
+    }
+    this.showFills(fetched.at(-1));
+    this.onGeometry(sharedEdges(fetched.at(-1).features, this.chain), levels.length);
+    this.select(this.selected);
+  }
+
+  showFills(collection) {
+    this.fills?.remove();
+    this.fills = L.geoJSON(collection, {
+      renderer: this.canvas,
+      pane: "fills",
+      style: (feature) => this.styleOf(feature.properties.grid_id),
+      onEachFeature: (feature, layer) => {
+        const id = feature.properties.grid_id;
+        layer.on("click", (event) => {
+          L.DomEvent.stopPropagation(event);
+          this.onPick(id);
+        });
+        layer.on("mouseover mousemove", (event) => this.hover(id, event.latlng));
+        layer.on("mouseout", () => this.tip.remove());
+      },
+    }).addTo(this.map);
+  }
+
+  hover(id, latlng) {
+    const grid = this.grid(id);
+    if (!grid) return;
+    const value = this.figures?.values[id];
+    const said = this.figures ? figureText(this.figures.theme, value) : "";
+    const action = this.selected === id ? t("hover_selected") : t("hover_open");
+    this.tip
+      .setContent(h("div", {}, h("b", {}, grid.name), said ? ` ${said}` : "", h("small", {}, action)))
+      .setLatLng(latlng);
+    if (!this.map.hasLayer(this.tip)) this.tip.addTo(this.map);
+  }
+
+  styleOf(id) {
+    const found = this.figures ? classOf(this.figures, this.figures.values[id]) : -1;
+    if (found < 0) return { stroke: false, fillColor: token("paper"), fillOpacity: this.figures ? 1 : 0 };
+    const colour = this.shades[found];
+    // The stroke of the same colour closes the hairline that canvas leaves between neighbours.
+    return { stroke: true, weight: 0.8, color: colour, opacity: 1, fillColor: colour, fillOpacity: 1 };
+  }
+
+  restyle() {
+    this.shades = this.figures?.classes.map((entry) => colourFor(entry.colour)) ?? [];
+    this.fills?.setStyle((feature) => this.styleOf(feature.properties.grid_id));
+  }
+
+  /** Fetch the figures of a theme for the base grids and colour the map by them. */
+  async showTheme(scheme, theme, at) {
+    this.themeAbort?.abort();
+    this.themeAbort = new AbortController();
+    if (theme === "none") {
+      this.figures = null;
+    } else {
+      const rank = Math.max(...scheme.levels.map((level) => level.rank));
+      const query = { scheme: scheme.code, rank, theme, at };
+      try {
+        this.figures = await get("/api/layers/figures", query, this.themeAbort.signal);
+      } catch (error) {
+        if (isStale(error)) return false;
+        this.figures = null;
+        this.restyle();
+        throw error;
+      }
+    }
+    this.restyle();
+    return true;
+  }
+
+  /** Outline a grid and let the rest step back. */
+  select(id) {
+    this.selected = id ? Number(id) : null;
+    this.outline.clearLayers();
+    const grid = this.grid(this.selected);
+    if (!grid) return;
+    const rings = outerRings(grid.geometry);
+    const plain = { renderer: this.svg, pane: "selection", interactive: false };
+    const veil = { ...plain, stroke: false, fillColor: token("veil"), fillOpacity: 0.32, fillRule: "evenodd" };
+    L.polygon([[REST_OF_WORLD, ...rings]], veil).addTo(this.outline);
+    const edge = { ...plain, fill: false, lineJoin: "round" };
+    L.polygon(rings, { ...edge, color: token("surface"), weight: 7, opacity: 0.95 }).addTo(this.outline);
+    const tint = { fill: true, fillColor: token("accent"), fillOpacity: 0.08 };
+    L.polygon(rings, { ...edge, ...tint, color: token("accent"), weight: 3 }).addTo(this.outline);
+  }
+
+  /** Bounds of a grid, or null. */
+  boundsOf(id) {
+    const grid = this.grid(id);
+    return grid ? L.latLngBounds(outerRings(grid.geometry).flat()) : null;
+  }
+
+  themeTitle() {
+    return this.figures ? themeName(this.figures.theme) : t("theme_none");
+  }
+}

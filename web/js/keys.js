@@ -1,0 +1,43 @@
+// The keys: every one also has a button, and `?` lists them.
+
+import { at } from "./dom.js";
+import { show, state } from "./state.js";
+
+const PAN_PX = 120;
+const PAN = { ArrowLeft: [-PAN_PX, 0], ArrowRight: [PAN_PX, 0], ArrowUp: [0, -PAN_PX], ArrowDown: [0, PAN_PX] };
+
+/** Wire the keys of the whole page. */
+export function wireKeys(map, { showAll, focusPanel }) {
+  const back = () => {
+    const choice = document.querySelector("details.choice[open]");
+    if (choice) choice.open = false;
+    else if (state.view) show({ view: "" });
+    else show({ grid: "", point: "" });
+  };
+  const actions = {
+    "/": () => {
+      at("search-text").focus();
+      at("search-text").select();
+    },
+    1: () => show({ view: "", grid: "", point: "" }),
+    l: () => focusPanel("list"),
+    0: showAll,
+    "?": () => focusPanel("keys"),
+    "+": () => map.zoomIn(),
+    "=": () => map.zoomIn(),
+    "-": () => map.zoomOut(),
+    Escape: back,
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const isTyping = event.target.closest?.("input, select, textarea");
+    if (isTyping && event.key !== "Escape") return;
+    if (event.key in PAN && !event.target.closest?.("#panel, #legend")) {
+      event.preventDefault();
+      map.panBy(PAN[event.key]);
+    } else if (actions[event.key]) {
+      event.preventDefault();
+      actions[event.key]();
+    }
+  });
+}

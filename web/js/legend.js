@@ -1,0 +1,55 @@
+// The legend: variable, unit, of what a percentage is, grids in each class, the date.
+
+import { at, h } from "./dom.js";
+import { STANDARDS, classLabel, colourFor, isShare, themeName } from "./figures.js";
+import { show, state } from "./state.js";
+import { day, labelOf, number, t } from "./texts.js";
+
+const PLAIN = ["households", "hazards", "incidents"];
+
+/** The menu that chooses the variable. */
+function themeMenu(kinds) {
+  const option = (theme, text = themeName(theme)) =>
+    h("option", { value: theme, selected: theme === state.theme }, text);
+  return h("select", { id: "theme", "aria-label": t("theme"), onchange: (event) => show({ theme: event.target.value }) },
+    PLAIN.map((theme) => option(theme)),
+    STANDARDS.map((standard) => h("optgroup", { label: themeName(standard) }, option(standard),
+      (kinds[standard] ?? []).map((kind) => option(`${standard}:${kind}`)))),
+    option("none", t("theme_none")));
+}
+
+/** Says where it stands: unit, level, date. */
+function subtitle(figures, level) {
+  const unit = isShare(figures.theme) ? t("unit_share") : t(`unit_${figures.theme}`);
+  return `${unit} · ${t("by_level", { level: labelOf(level) })} · ${day(figures.day)}`;
+}
+
+export class Legend {
+  constructor(control) {
+    this.control = control;
+    this.kinds = {};
+    this.isOpen = !matchMedia("(max-width: 760px)").matches;
+  }
+
+  /** Show the classes of the figures on the map; none while there are none. */
+  update(figures, level, message = "") {
+    const rows = [];
+    if (message) rows.push(h("p", { class: "quiet" }, message));
+    else if (figures?.status === "no_facility") rows.push(h("p", {}, t("no_facility", { kind: themeName(figures.theme) })));
+    else if (figures?.status === "no_run") rows.push(h("p", {}, t("no_run", { standard: themeName(figures.theme) })));
+    if (figures && !message && figures.status !== "no_run") {
+      rows.push(h("p", { class: "quiet" }, subtitle(figures, level)));
+      const without = Object.values(figures.values).filter((value) => value === null).length;
+      rows.push(h("ul", { class: "classes", "aria-label": t("classes") },
+        figures.classes.map((entry) => h("li", {}, h("i", { style: { backgroundColor: colourFor(entry.colour) } }), h("span", {}, classLabel(entry)), h("b", {}, number(entry.count)))),
+        without > 0 && h("li", {}, h("i", { class: "empty" }), h("span", {}, t("no_figure")), h("b", {}, number(without)))));
+      if (isShare(figures.theme)) rows.push(h("p", { class: "quiet" }, t("share_note")));
+    }
+    const layers = h("details", { class: "layers", id: "layers-details", open: this.layersOpen, ontoggle: (event) => (this.layersOpen = event.target.open) },
+      h("summary", {}, t("layers")), this.control);
+    at("legend").replaceChildren(
+      h("details", { id: "legend-details", open: this.isOpen, ontoggle: (event) => { if (event.target.id === "legend-details") this.isOpen = event.target.open; } },
+        h("summary", {}, h("span", { class: "theme-now" }, themeName(state.theme))),
+        h("label", { class: "theme-choice" }, themeMenu(this.kinds)), rows, layers));
+  }
+}

@@ -1,0 +1,240 @@
+// Gives the map that Folium made its working mode: what is shown follows the URL, and nothing else.
+
+import { get, isStale } from "./api.js";
+import { wireChoices } from "./choices.js";
+import { at, isCalm, isNarrow, settled } from "./dom.js";
+import { STANDARDS } from "./figures.js";
+import { Grids } from "./grids.js";
+import { Ground } from "./ground.js";
+import { wireKeys } from "./keys.js";
+import { Legend } from "./legend.js";
+import { Names } from "./names.js";
+import { Panel } from "./panel.js";
+import { Points } from "./points.js";
+import { wireSearch } from "./search.js";
+import { wireSheet } from "./sheet.js";
+import { onChange, placeOfUrl, show, shownLayers, state } from "./state.js";
+import { config, day, t } from "./texts.js";
+
+const map = window.grid_map_page;
+const layers = map.pageLayers;
+const scheme = () => config.schemes.find((one) => one.code === state.scheme) ?? config.schemes[0];
+const hasCounty = config.schemes.length > 0;
+
+let noticeTimer = 0;
+
+/** Say for a while what went wrong and what to do. */
+function onError(error) {
+  if (isStale(error)) return;
+  at("notice").textContent = error.message;
+  at("notice").hidden = false;
+  clearTimeout(noticeTimer);
+  noticeTimer = setTimeout(() => (at("notice").hidden = true), 9000);
+}
+
+// --- the place ---------------------------------------------------------------------------------
+
+/** Room that the panel and bars take from the map, in pixels. */
+const insets = () =>
+  isNarrow()
+    ? { paddingTopLeft: [16, 120], paddingBottomRight: [16, at("panel").offsetHeight + 24] }
+    : { paddingTopLeft: [24, 76], paddingBottomRight: [at("panel").offsetWidth + 40, 40] };
+
+const countyBounds = () => {
+  const [west, south, east, north] = config.county.bbox;
+  return L.latLngBounds([south, west], [north, east]);
+};
+
+const showAll = () => config.county?.bbox && map.fitBounds(countyBounds(), { ...insets(), animate: !isCalm() });
+
+const fly = (bounds, maxZoom) =>
+  map.flyToBounds(bounds, { ...insets(), maxZoom, duration: isCalm() ? 0.001 : 0.6 });
+
+const flyTo = ({ lon, lat }) => fly(L.latLng(lat, lon).toBounds(600), 16);
+
+function rememberPlace() {
+  const { lat, lng } = map.getCenter();
+  show({ place: `${map.getZoom()}/${lat.toFixed(5)}/${lng.toFixed(5)}` });
+}
+
+// --- the parts ---------------------------------------------------------------------------------
+
+const sheet = wireSheet();
+const ground = new Ground(map, onError);
+const names = new Names(map, layers.names);
+const points = new Points(map, { onPick: (point) => show({ point, grid: "", view: "" }), onError });
+const grids = new Grids(map, {
+  onPick: (grid) => show({ grid, point: "", view: "" }),
+  onError,
+  onGeometry: (edges, ranks) => ground.setEdges(edges, ranks),
+});
+const panel = new Panel({ grids, points, flyTo, scheme, sheet });
+const control = document.querySelector(".leaflet-control-layers");
+const legend = new Legend(control);
+const pin = L.layerGroup().addTo(map);
+
+names.grids = () => (grids.levels.length ? grids.ofRank(grids.baseRank) : []);
+names.figures = () => grids.figures;
+names.selected = () => grids.selected;
+
+// --- what is shown follows the state -----------------------------------------------------------
+
+function applyLayers() {
+  const wanted = shownLayers();
+  for (const [key, layer] of Object.entries(layers)) {
+    if (wanted.has(key) && !map.hasLayer(layer)) map.addLayer(layer);
+    if (!wanted.has(key) && map.hasLayer(layer)) map.removeLayer(layer);
+    points.toggle(key, wanted.has(key));
+  }
+  ground.set({ hasRoads: wanted.has("roads"), hasBuildings: wanted.has("buildings") });
+}
+
+function rememberLayers() {
+  const keys = Object.keys(layers).filter((key) => map.hasLayer(layers[key]));
+  show({ layers: keys.join(",") });
+}
+
+async function applyGeometry() {
+  grids.ready = grids.load(scheme(), state.at);
+  try {
+    await grids.ready;
+    names.refresh();
+  } catch (error) {
+    onError(error);
+  }
+}
+
+async function applyTheme() {
+  const level = scheme().levels.reduce((a, b) => (a.rank > b.rank ? a : b));
+  try {
+    if (!(await grids.showTheme(scheme(), state.theme, state.at))) return;
+    legend.update(grids.figures, level);
+  } catch (error) {
+    legend.update(null, level, error.message);
+  }
+  ground.set({ isThemed: Boolean(grids.figures) && grids.figures.status !== "no_run" });
+  names.refresh();
+}
+
+async function applySelection(isFirst) {
+  grids.select(state.grid);
+  names.refresh();
+  pin.clearLayers();
+  if (state.point.startsWith("place:")) {
+    const [lon, lat] = state.point.slice(6).split(",").map(Number);
+    L.marker([lat, lon], { icon: L.divIcon({ className: "pin", iconSize: [22, 22] }), pane: "points", interactive: false }).addTo(pin);
+  }
+  if (!state.grid || isFirst) return;
+  const bounds = grids.boundsOf(state.grid);
+  if (bounds && !map.getBounds().pad(-0.12).contains(bounds)) fly(bounds.pad(0.6), 15);
+}
+
+function applyVersion() {
+  const asOf = state.at || config.today;
+  const inForce = (scheme().versions ?? []).filter((one) => one.effective_day <= asOf);
+  const newest = inForce.reduce((a, b) => (!a || b.effective_day > a.effective_day ? b : a), null);
+  at("version").textContent = newest ? t("boundary_version", { day: day(newest.effective_day) }) : "";
+  at("version").title = newest?.title ?? "";
+}
+
+function markRail() {
+  at("open-list").setAttribute("aria-pressed", String(state.view === "list"));
+  at("open-keys").setAttribute("aria-pressed", String(state.view === "keys"));
+}
+
+onChange(async (changed) => {
+  const has = (...fields) => fields.some((field) => changed.has(field));
+  if (changed.size === 1 && changed.has("place")) return;
+  if (changed.has("layers")) applyLayers();
+  if (has("view")) markRail();
+  if (!hasCounty) {
+    panel.update();
+    return;
+  }
+  if (has("scheme", "at")) {
+    applyVersion();
+    await applyGeometry();
+  }
+  if (has("grid", "point")) applySelection(false);
+  if (has("theme", "scheme", "at")) await applyTheme();
+  if (has("grid", "point", "view", "scheme", "at") || (has("theme") && !state.grid && !state.point)) panel.update();
+});
+
+addEventListener("popstate", () => {
+  const place = placeOfUrl();
+  if (place) map.setView([place.lat, place.lon], place.zoom, { animate: false });
+});
+
+// --- the shell ---------------------------------------------------------------------------------
+
+function focusPanel(view) {
+  panel.wantsFocus = true;
+  show({ view });
+  at("panel").focus({ preventScroll: true });
+}
+
+function wireShell() {
+  at("mode-map").addEventListener("click", () => show({ view: "", grid: "", point: "" }));
+  at("open-list").addEventListener("click", () => show({ view: state.view === "list" ? "" : "list" }));
+  at("open-keys").addEventListener("click", () => show({ view: state.view === "keys" ? "" : "keys" }));
+  at("zoom-in").addEventListener("click", () => map.zoomIn());
+  at("zoom-out").addEventListener("click", () => map.zoomOut());
+  at("zoom-all").addEventListener("click", showAll);
+  at("scale-slot").append(document.querySelector(".leaflet-control-scale"));
+  map.on("mousemove", ({ latlng }) => (at("coordinates").textContent = `${latlng.lng.toFixed(5)}, ${latlng.lat.toFixed(5)} CGCS2000`));
+  map.on("click", () => show({ grid: "", point: "" }));
+  map.on("overlayadd overlayremove", rememberLayers);
+  map.on("moveend", settled(250, rememberPlace));
+  // Outlines of the focused map are for those who use keys.
+  document.addEventListener("keydown", () => document.documentElement.classList.add("by-keys"), true);
+  document.addEventListener("pointerdown", () => document.documentElement.classList.remove("by-keys"), true);
+  map.on("zoomend", () => hasCounty && applyGeometry());
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    ground.recolour();
+    if (hasCounty) applyTheme().then(() => grids.select(state.grid));
+  });
+}
+
+async function loadBackground() {
+  try {
+    const places = get("/api/layers/places");
+    await ground.loadLand();
+    names.places = (await places).features;
+    names.refresh();
+  } catch (error) {
+    onError(error);
+  }
+}
+
+async function loadKinds() {
+  const overview = await get("/api/overview", { scheme: state.scheme });
+  legend.kinds = Object.fromEntries(STANDARDS.map((standard) => [standard, Object.keys(overview.coverage?.[standard]?.kinds ?? {})]));
+}
+
+async function start() {
+  const place = placeOfUrl();
+  if (place) map.setView([place.lat, place.lon], place.zoom, { animate: false });
+  else if (config.county?.bbox) map.fitBounds(countyBounds(), { ...insets(), animate: false });
+  wireShell();
+  wireKeys(map, { showAll, focusPanel });
+  wireSearch({ flyTo, onPicked: () => (panel.wantsFocus = true) });
+  markRail();
+  wireChoices(scheme, onError);
+  if (!hasCounty) {
+    at("foot").hidden = true;
+    panel.update();
+    return;
+  }
+  applyLayers();
+  applyVersion();
+  const geometry = applyGeometry();
+  loadBackground();
+  panel.update();
+  loadKinds().then(() => legend.update(grids.figures, scheme().levels.reduce((a, b) => (a.rank > b.rank ? a : b))), onError);
+  await Promise.all([geometry, applyTheme()]);
+  grids.restyle();
+  applySelection(true);
+  document.documentElement.dataset.ready = "true";
+}
+
+start();

@@ -1,0 +1,208 @@
+// The panel: overview, the sheet of a grid or point, the list beside the map, the keys.
+
+import { get, isStale } from "./api.js";
+import { at, h, isNarrow } from "./dom.js";
+import { STANDARDS, figureText, isShare, kindName, themeName } from "./figures.js";
+import { chainLine, codeLine, coverageBlock, heading, levelLine, line, officerCard, phone, tag, tiles, trouble } from "./parts.js";
+import { symbol } from "./symbols.js";
+import { show, state } from "./state.js";
+import { config, day, moment, nameOf, number, percent, t, tOr } from "./texts.js";
+
+const WORST = 5;
+const KEYS = [["/", "key_search"], ["1", "key_map"], ["l", "key_list"], ["0", "key_all"], ["← ↑ → ↓", "key_pan"], ["+  −", "key_zoom"], ["Esc", "key_escape"], ["?", "key_keys"]];
+
+const pick = (id) => show({ grid: id, point: "", view: "" });
+const choose = (theme) => show({ theme });
+
+export class Panel {
+  constructor({ grids, points, flyTo, scheme, sheet }) {
+    Object.assign(this, { grids, points, flyTo, scheme, sheet });
+    this.body = at("panel-body");
+    this.sort = "name";
+  }
+
+  /** Put the new content in, with a way to close it. */
+  fill(kind, title, ...children) {
+    const closable = kind !== "overview";
+    at("panel").dataset.kind = kind;
+    this.body.replaceChildren(
+      h("header", { class: "panel-head" }, h("div", {}, title),
+        closable && h("button", { type: "button", class: "close", "aria-label": t("close"), title: t("close_hint"), onclick: () => show({ grid: "", point: "", view: "" }) }, "×")),
+      ...children.flat().filter(Boolean));
+    this.body.scrollTop = 0;
+  }
+
+  async update() {
+    this.abort?.abort();
+    this.abort = new AbortController();
+    const { signal } = this.abort;
+    try {
+      if (!config.county && !config.schemes.length) this.showEmpty();
+      else if (state.view === "keys") this.showKeys();
+      else if (state.view === "list") await this.showList(signal);
+      else if (state.grid) await this.showGrid(state.grid, signal);
+      else if (state.point) await this.showPoint(state.point, signal);
+      else await this.showOverview(signal);
+      at("panel").classList.remove("waiting");
+    } catch (error) {
+      if (isStale(error)) return;
+      at("panel").classList.remove("waiting");
+      this.fill("trouble", h("h2", {}, t("trouble")), trouble(error.message, () => this.update()));
+    }
+  }
+
+  showEmpty() {
+    this.fill("overview", h("h2", {}, t("empty_title")),
+      h("p", {}, t("empty_text")), h("pre", {}, "scripts/run"), h("p", { class: "quiet" }, t("empty_more")));
+  }
+
+  showKeys() {
+    this.fill("keys", h("h2", {}, t("keys")),
+      h("dl", { class: "keys" }, KEYS.map(([key, text]) => h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, t(text))))),
+      h("p", { class: "quiet" }, t("about", { version: config.version })));
+  }
+
+  async showOverview(signal) {
+    const scheme = this.scheme();
+    const [overview, worst] = await Promise.all([
+      get("/api/overview", { scheme: scheme.code }, signal),
+      get("/api/layers/figures", { scheme: scheme.code, rank: 1, theme: isShare(state.theme) ? state.theme : STANDARDS[0], at: state.at }, signal),
+      this.grids.ready,
+    ]);
+    signal.throwIfAborted();
+    const { counts, coverage } = overview;
+    this.fill("overview",
+      [h("p", { class: "eyebrow" }, t("overview")), h("h2", {}, nameOf(overview.county)),
+        h("p", { class: "quiet" }, t("data_of", { day: day(overview.data_day) }))],
+      tiles([[t("households"), number(counts.households)], [t("people"), number(counts.people)],
+        [t("buildings"), number(counts.buildings)], [t("hazards_open"), number(counts.hazards)],
+        [t("incidents_open"), number(counts.incidents)], [t("premises"), number(counts.premises)]]),
+      counts.outside > 0 && h("p", {}, tag(t("outside_count", { n: number(counts.outside) }), "care")),
+      STANDARDS.map((standard) => coverage?.[standard]
+        ? coverageBlock(standard, coverage[standard], choose)
+        : h("section", { class: "standard" }, h("p", { class: "quiet" }, t("no_run", { standard: themeName(standard) })))),
+      this.worstTowns(worst));
+  }
+
+  worstTowns(figures) {
+    if (figures.status !== "ok") return null;
+    const towns = Object.entries(figures.values)
+      .filter(([id, value]) => value !== null && this.grids.grid(id))
+      .sort((a, b) => a[1] - b[1])
+      .slice(0, WORST);
+    if (towns.length < 2) return null;
+    return [heading(t("worst_first"), themeName(figures.theme)), h("ul", { class: "rows" }, towns.map(([id, value]) =>
+      h("li", {}, h("button", { type: "button", onclick: () => pick(id), title: t("fly_there") },
+        h("span", {}, this.grids.grid(id).name), h("b", {}, percent(value))))))];
+  }
+
+  async showGrid(id, signal) {
+    const sheet = await get(`/api/grids/${encodeURIComponent(id)}`, { at: state.at }, signal);
+    signal.throwIfAborted();
+    const { counts } = sheet;
+    const post = { A: 0, B: 1 };
+    const officers = [...sheet.officers].sort((a, b) =>
+      (a.role === "head") - (b.role === "head") || post[a.post] - post[b.post]);
+    this.fill("grid",
+      [h("p", { class: "eyebrow" }, levelLine(sheet)), h("h2", {}, sheet.name), codeLine(sheet)],
+      sheet.chain.length > 1 && chainLine(sheet, pick),
+      officers.length ? h("div", { class: "officers" }, officers.map(officerCard)) : h("p", { class: "quiet" }, t("no_officer")),
+      counts && [tiles([[t("households"), number(counts.households)], [t("people"), number(counts.people)],
+        [t("area"), `${number(sheet.area_km2, 2)} km²`]]),
+        h("div", { class: "lines" },
+          line(t("buildings"), number(counts.buildings)), line(t("premises"), number(counts.premises)),
+          line(t("care_households"), number(counts.care_households)),
+          line(t("hazards_open"), counts.hazards_major ? t("of_which_major", { n: number(counts.hazards_open), major: number(counts.hazards_major) }) : number(counts.hazards_open), counts.hazards_major ? "wrong" : ""),
+          line(t("incidents_open"), number(counts.incidents_open)), line(t("incidents_month"), number(counts.incidents_month)))],
+      STANDARDS.filter((standard) => sheet.coverage?.[standard]).map((standard) => coverageBlock(standard, sheet.coverage[standard], choose)),
+      sheet.version && h("p", { class: "quiet foot" }, t("boundary_of", { day: day(sheet.version.effective_day), title: sheet.version.title })));
+    this.focusIfAsked();
+  }
+
+  async showPoint(id, signal) {
+    const point = id.startsWith("place:") ? placeOf(id) : await this.points.find(id);
+    if (!point) {
+      this.fill("trouble", h("h2", {}, t("trouble")), trouble(t("no_such_point")));
+      return;
+    }
+    this.flyTo(point);
+    const located = await get("/api/locate", { lon: point.lon, lat: point.lat, scheme: state.scheme }, signal);
+    signal.throwIfAborted();
+    const responsible = located.grid ?? located.nearest;
+    const sign = point.of === "hazard" ? (point.grade === "major" ? "hazard_major" : "hazard") : point.of === "incident" ? "incident" : point.kind;
+    this.fill("point",
+      [h("p", { class: "eyebrow" }, tOr(`of_${point.of}`, "")), h("h2", {}, point.of !== "place" && symbol(sign, 24), point.name || kindName(point.kind)),
+        point.name && point.kind && h("p", { class: "quiet" }, kindName(point.kind))],
+      h("div", { class: "lines" },
+        point.address && line(t("address"), point.address),
+        point.grade && line(t("grade"), t(`grade_${point.grade}`), point.grade === "major" ? "wrong" : ""),
+        point.status && line(t("status"), tOr(`status_${point.status}`, point.status)),
+        point.due_on && line(t("due"), day(point.due_on), point.overdue ? "wrong" : ""),
+        point.reported_at && line(t("reported"), moment(point.reported_at)),
+        line(t("coordinates"), `${point.lon.toFixed(5)}, ${point.lat.toFixed(5)}`)),
+      point.overdue && tag(t("overdue"), "wrong"),
+      point.phone && phone(point.phone),
+      heading(t(located.outside ? "nearest_grid" : "responsible_grid")),
+      located.outside && h("p", {}, tag(t("outside", { m: number(located.distance_m) }), "care")),
+      located.on_border && h("p", {}, tag(t("on_border"), "care")),
+      responsible && h("ul", { class: "rows" }, h("li", {}, h("button", { type: "button", onclick: () => pick(responsible.grid_id) },
+        h("span", {}, responsible.name), h("b", {}, t("open"))))));
+  }
+
+  async showList(signal) {
+    await this.grids.ready;
+    signal.throwIfAborted();
+    const figures = this.grids.figures;
+    const value = (grid) => figures?.values[grid.grid_id] ?? null;
+    const groups = new Map();
+    for (const grid of this.grids.ofRank(this.grids.baseRank)) {
+      const top = this.grids.chain(grid.grid_id)[0];
+      if (!groups.has(top)) groups.set(top, []);
+      groups.get(top).push(grid);
+    }
+    const byName = (a, b) => a.code.localeCompare(b.code);
+    const orders = {
+      name: byName,
+      up: (a, b) => (value(a) ?? Infinity) - (value(b) ?? Infinity) || byName(a, b),
+      down: (a, b) => (value(b) ?? -Infinity) - (value(a) ?? -Infinity) || byName(a, b),
+    };
+    const row = (grid) => h("li", {}, h("button", { type: "button", "aria-pressed": String(grid.grid_id) === state.grid ? "true" : null, onclick: () => pick(grid.grid_id) },
+      h("span", {}, grid.name, h("small", {}, grid.code)), h("b", {}, figures ? figureText(figures.theme, value(grid)) : "")));
+    const single = groups.size === this.grids.ofRank(this.grids.baseRank).length;
+    const content = () => {
+      if (single) return [h("ul", { class: "rows" }, [...groups.values()].flat().sort(orders[this.sort]).map(row))];
+      const tops = [...groups].map(([top, members]) => [this.grids.grid(top), members]).sort((a, b) => byName(a[0], b[0]));
+      return tops.map(([top, members]) => {
+        const details = h("details", { class: "town" }, h("summary", {}, h("span", {}, top.name), h("small", {}, t("grids_n", { n: number(members.length) }))));
+        // Rows are made when a town is opened: a thousand buttons would slow every update.
+        details.addEventListener("toggle", () => {
+          if (details.open && details.children.length === 1) {
+            details.append(h("ul", { class: "rows" },
+              h("li", {}, h("button", { type: "button", onclick: () => pick(top.grid_id) }, h("span", {}, t("whole_of", { name: top.name })), h("b", {}, t("open")))),
+              members.sort(orders[this.sort]).map(row)));
+          }
+        });
+        return details;
+      });
+    };
+    const slot = h("div", {}, content());
+    const sorter = h("select", { id: "list-sort", onchange: (event) => { this.sort = event.target.value; slot.replaceChildren(...content()); } },
+      ["name", "up", "down"].map((order) => h("option", { value: order, selected: order === this.sort }, t(`sort_${order}`))));
+    this.fill("list", [h("h2", {}, t("list")), h("p", { class: "quiet" }, this.grids.themeTitle())],
+      h("label", { class: "sorter" }, t("sort"), sorter), slot);
+    this.focusIfAsked();
+  }
+
+  /** Move the focus into the panel when a key, not the pointer, opened it. */
+  focusIfAsked() {
+    if (this.wantsFocus) at("panel").focus({ preventScroll: true });
+    this.wantsFocus = false;
+    if (isNarrow()) this.sheet.atLeast("peek");
+  }
+}
+
+function placeOf(id) {
+  const [lon, lat] = id.slice(6).split(",").map(Number);
+  return { of: "place", id, lon, lat, name: `${lon.toFixed(5)}, ${lat.toFixed(5)}` };
+}
+

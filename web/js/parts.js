@@ -1,0 +1,93 @@
+// The pieces the panel is made of. Each returns an element; none fetches anything.
+
+import { h } from "./dom.js";
+import { kindName } from "./figures.js";
+import { symbol } from "./symbols.js";
+import { isEnglish, labelOf, number, percent, t, tOr } from "./texts.js";
+
+const CATEGORIES = ["covered", "too_far", "unreachable", "off_network"];
+
+/** A heading of a section inside the panel. */
+export const heading = (text, note = "") => h("h3", {}, text, note && h("small", {}, note));
+
+/** A line of a name and a figure. */
+export const line = (name, value, tone = "") =>
+  h("div", { class: `line ${tone}` }, h("span", {}, name), h("b", {}, value));
+
+/** Four or so figures in a row. */
+export const tiles = (entries) =>
+  h("dl", { class: "tiles" }, entries.map(([name, value, tone = ""]) =>
+    h("div", { class: tone }, h("dt", {}, name), h("dd", {}, value))));
+
+/** The code in groups that can be read aloud. */
+export function codeLine(grid) {
+  const groups = grid.code_groups?.length ? grid.code_groups : [grid.code];
+  return h("p", { class: "code", "aria-label": groups.join(" ") }, groups.join(" · "));
+}
+
+/** The chain from the county down, each a button. */
+export const chainLine = (grid, onPick) =>
+  h("nav", { class: "chain", "aria-label": t("chain") }, grid.chain.map((step, i) => [
+    i > 0 && h("span", { "aria-hidden": "true" }, "›"),
+    step.grid_id === grid.grid_id
+      ? h("span", { "aria-current": "true" }, step.name)
+      : h("button", { type: "button", class: "link", onclick: () => onPick(step.grid_id) }, step.name),
+  ]));
+
+/** A small word in a coloured field. */
+export const tag = (text, tone = "") => h("span", { class: `tag ${tone}` }, text);
+
+/** A telephone number that dials. */
+export const phone = (text) =>
+  h("a", { class: "phone", href: `tel:${text.replace(/[^\d+]/g, "")}`, "aria-label": t("dial", { phone: text }) }, text);
+
+/** One officer: post, name, telephone. */
+export function officerCard(officer) {
+  const post = officer.role === "head" ? t("head") : t("post", { post: officer.post });
+  const kind = officer.role === "head" ? t("post", { post: officer.post }) : t(officer.full_time ? "full_time" : "part_time");
+  return h("div", { class: "officer" },
+    h("div", { class: "who" }, h("b", {}, `${post} ${officer.name}`),
+      h("small", {}, kind, officer.on_leave ? tag(t("on_leave"), "care") : h("span", {}, ` · ${t("on_duty")}`))),
+    officer.phone && phone(officer.phone));
+}
+
+/** The four answers of coverage as one thin bar that adds up. */
+export function coverageBar(figures, isLabelled = true) {
+  if (!figures.n) return h("p", { class: "quiet" }, t("no_households"));
+  const share = (name) => figures[name] / figures.n;
+  const said = CATEGORIES.map((name) => `${t(`cover_${name}`)} ${number(figures[name])}`).join(isEnglish ? ", " : "，");
+  return h("div", { class: "cover" },
+    h("div", { class: "stack", role: "img", "aria-label": said },
+      CATEGORIES.map((name) => figures[name] > 0 &&
+        h("i", { class: name, style: { flexGrow: String(Math.max(share(name), 0.006)) } }))),
+    isLabelled && h("ul", { class: "adds-up" }, CATEGORIES.map((name) =>
+      h("li", {}, h("i", { class: name }), t(`cover_${name}`), h("b", {}, number(figures[name]))))));
+}
+
+/** One standard: its share, of how many, the bar, and each kind of service. */
+export function coverageBlock(standard, figures, onTheme) {
+  const share = figures.n ? figures.covered / figures.n : null;
+  const kinds = Object.entries(figures.kinds ?? {});
+  const choose = (theme) => () => onTheme(theme);
+  return h("section", { class: "standard" },
+    h("button", { type: "button", class: "headline", onclick: choose(standard), title: t("show_theme") },
+      h("span", {}, tOr(`theme_${standard}`, standard), h("small", {}, t("of_households", { n: number(figures.n) }))),
+      h("b", {}, percent(share))),
+    coverageBar(figures),
+    figures.median_minutes !== null && figures.median_minutes !== undefined && h("p", { class: "quiet" },
+      t("minutes_line", { median: number(figures.median_minutes, 1), p90: number(figures.p90_minutes, 1) })),
+    kinds.length > 1 && h("details", {}, h("summary", {}, t("by_kind", { n: kinds.length })),
+      kinds.map(([kind, of]) => h("button", { type: "button", class: "kind", onclick: choose(`${standard}:${kind}`) },
+        symbol(kind, 18), h("span", {}, kindName(kind)),
+        of.status === "no_facility" ? tag(t("no_facility_short"), "care") : h("b", {}, percent(of.n ? of.covered / of.n : null)),
+        coverageBar(of, false)))));
+}
+
+/** The name of a level with its grids' kind. */
+export const levelLine = (grid) =>
+  [labelOf(grid.level ?? {}), grid.kind === "dedicated" ? t("dedicated") : ""].filter(Boolean).join(" · ");
+
+/** What stands where something could not be shown, with what to do. */
+export const trouble = (message, onAgain) =>
+  h("div", { class: "trouble", role: "alert" }, h("p", {}, message),
+    onAgain && h("button", { type: "button", class: "button", onclick: onAgain }, t("try_again")));

@@ -1,0 +1,86 @@
+// Facilities, hazards and incidents as symbols, fetched when their layer is first switched on.
+
+import { get } from "./api.js";
+import { kindName } from "./figures.js";
+import { clusterIcon, marker } from "./symbols.js";
+import { t } from "./texts.js";
+
+const RESCUE = new Set(["fire_station", "mini_fire_station", "water_source"]);
+
+const SOURCES = {
+  rescue: { path: "facilities", of: "facility", keep: (point) => RESCUE.has(point.kind) },
+  services: { path: "facilities", of: "facility", keep: (point) => !RESCUE.has(point.kind) },
+  hazards: { path: "hazards", of: "hazard", query: { status: "open" }, keep: () => true },
+  incidents: { path: "incidents", of: "incident", query: { status: "open" }, keep: () => true },
+};
+
+function symbolKind(of, point) {
+  if (of === "hazard") return point.grade === "major" ? "hazard_major" : "hazard";
+  return of === "incident" ? "incident" : point.kind;
+}
+
+export class Points {
+  constructor(map, { onPick, onError }) {
+    this.cluster = map.pointCluster;
+    this.shown = new Set();
+    this.onPick = onPick;
+    this.onError = onError;
+    this.fetched = new Map();
+    this.markers = new Map();
+    this.known = new Map();
+    map.clusterIcon = clusterIcon;
+  }
+
+  fetch(path, query) {
+    if (!this.fetched.has(path)) {
+      const answer = get(`/api/layers/${path}`, query);
+      answer.catch(() => this.fetched.delete(path));
+      this.fetched.set(path, answer);
+    }
+    return this.fetched.get(path);
+  }
+
+  /** Show or hide the points of a layer, if it is a layer of points. */
+  async toggle(key, isShown) {
+    if (!(key in SOURCES) || this.shown.has(key) === isShown) return;
+    if (!isShown) {
+      this.shown.delete(key);
+      this.cluster.removeLayers(this.markers.get(key) ?? []);
+      return;
+    }
+    this.shown.add(key);
+    try {
+      const markers = await this.markersOf(key);
+      if (this.shown.has(key)) this.cluster.addLayers(markers);
+    } catch (error) {
+      this.shown.delete(key);
+      this.onError(error);
+    }
+  }
+
+  async markersOf(key) {
+    const source = SOURCES[key];
+    const collection = await this.fetch(source.path, source.query);
+    if (this.markers.has(key)) return this.markers.get(key);
+    const markers = [];
+    for (const { geometry, properties } of collection.features) {
+      if (!source.keep(properties)) continue;
+      const [lon, lat] = geometry.coordinates;
+      const point = { of: source.of, ...properties, lon, lat };
+      point.id = `${source.of}:${properties[`${source.of}_id`]}`;
+      this.known.set(point.id, point);
+      const title = t("hover_point", { name: point.name || kindName(point.kind) });
+      const pin = marker([lat, lon], symbolKind(source.of, point), title);
+      markers.push(pin.on("click", () => this.onPick(point.id)));
+    }
+    this.markers.set(key, markers);
+    return markers;
+  }
+
+  /** A point by "kind:number", fetched if need be; null if there is no such one. */
+  async find(id) {
+    const of = id.split(":")[0];
+    for (const [key, source] of Object.entries(SOURCES)) if (source.of === of) await this.markersOf(key);
+    return this.known.get(id) ?? null;
+  }
+}

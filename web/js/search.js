@@ -1,0 +1,90 @@
+// The search box: grids, codes, facilities, officers, coordinates; by mouse or by keys alone.
+
+import { get, isStale } from "./api.js";
+import { at, h, settled } from "./dom.js";
+import { show, state } from "./state.js";
+import { t, tOr } from "./texts.js";
+
+const PAUSE_MS = 160;
+
+/** Wire the box; flyTo({lon, lat}) shows a place. */
+export function wireSearch({ flyTo, onPicked }) {
+  const box = at("search-text");
+  const list = at("search-answers");
+  let answers = [];
+  let marked = -1;
+  let abort;
+
+  const close = () => {
+    list.hidden = true;
+    box.setAttribute("aria-expanded", "false");
+    box.removeAttribute("aria-activedescendant");
+  };
+  const open = (...rows) => {
+    list.replaceChildren(...rows);
+    list.hidden = false;
+    box.setAttribute("aria-expanded", "true");
+  };
+  const mark = (index) => {
+    marked = index;
+    [...list.children].forEach((row, i) => row.setAttribute("aria-selected", String(i === index)));
+    const row = list.children[index];
+    if (!row) return;
+    box.setAttribute("aria-activedescendant", row.id);
+    row.scrollIntoView({ block: "nearest" });
+  };
+  const take = (answer) => {
+    close();
+    box.value = answer.name;
+    box.blur();
+    onPicked();
+    if (answer.grid_id && answer.kind !== "facility") show({ grid: answer.grid_id, point: "", view: "" });
+    else if (answer.kind === "facility") show({ point: `facility:${answer.id}`, grid: "", view: "" });
+    else show({ point: `place:${answer.lon},${answer.lat}`, grid: "", view: "" });
+    if (answer.kind !== "grid" && answer.lon !== null) flyTo(answer);
+  };
+  const note = (text) => open(h("li", { class: "note", role: "option", "aria-disabled": "true" }, text));
+
+  const ask = settled(PAUSE_MS, async () => {
+    const wish = box.value.trim();
+    abort?.abort();
+    if (!wish) return close();
+    abort = new AbortController();
+    try {
+      answers = await get("/api/search", { q: wish, scheme: state.scheme }, abort.signal);
+    } catch (error) {
+      if (!isStale(error)) note(error.message);
+      return undefined;
+    }
+    if (!answers.length) return note(t("search_nothing", { text: wish }));
+    open(...answers.map((answer, i) =>
+      h("li", { id: `answer-${i}`, role: "option", onmousedown: (event) => event.preventDefault(), onclick: () => take(answer) },
+        h("span", {}, h("b", {}, answer.name), h("small", {}, answer.detail ?? "")),
+        h("em", {}, tOr(`of_${answer.kind}`, answer.kind)))));
+    mark(0);
+    return undefined;
+  });
+
+  box.addEventListener("input", () => {
+    answers = [];
+    ask();
+  });
+  box.addEventListener("focus", () => box.value.trim() && ask());
+  box.addEventListener("blur", close);
+  box.addEventListener("keydown", (event) => {
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      const step = event.key === "ArrowDown" ? 1 : -1;
+      if (answers.length) mark((marked + step + answers.length) % answers.length);
+    } else if (event.key === "Escape") {
+      event.stopPropagation();
+      if (list.hidden) box.blur();
+      close();
+    }
+  });
+  at("search").addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (answers[marked]) take(answers[marked]);
+    else ask();
+  });
+}

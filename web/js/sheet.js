@@ -1,0 +1,46 @@
+// On a phone the panel is a sheet: dragged between a strip, a third, and nearly all of the screen.
+
+import { at, isNarrow } from "./dom.js";
+
+const ORDER = ["strip", "peek", "full"];
+
+/** Wire the sheet; returns {set, atLeast}. */
+export function wireSheet() {
+  const panel = at("panel");
+  const heights = () => ({ strip: 52, peek: Math.round(innerHeight / 3) - 56, full: Math.round(innerHeight * 0.84) - 56 });
+  let stop = "peek";
+  const set = (name) => {
+    stop = name;
+    panel.dataset.stop = name;
+    panel.style.height = "";
+  };
+  let from = null;
+  panel.addEventListener("pointerdown", (event) => {
+    if (!isNarrow() || event.target.closest("button, a, select, input")) return;
+    if (!event.target.closest("#grip, .panel-head")) return;
+    from = { y: event.clientY, height: panel.offsetHeight, moved: false };
+    panel.setPointerCapture(event.pointerId);
+  });
+  panel.addEventListener("pointermove", (event) => {
+    if (!from) return;
+    from.moved ||= Math.abs(event.clientY - from.y) > 6;
+    const limit = heights();
+    const height = Math.min(Math.max(from.height + from.y - event.clientY, limit.strip), limit.full);
+    panel.classList.add("dragging");
+    panel.style.height = `${height}px`;
+  });
+  const release = () => {
+    if (!from) return;
+    panel.classList.remove("dragging");
+    const limit = heights();
+    const height = panel.offsetHeight;
+    const nearest = ORDER.reduce((a, b) => (Math.abs(limit[a] - height) <= Math.abs(limit[b] - height) ? a : b));
+    // A tap on the grip goes one step up, from the top back down.
+    set(from.moved ? nearest : stop === "full" ? "peek" : ORDER[ORDER.indexOf(stop) + 1]);
+    from = null;
+  };
+  panel.addEventListener("pointerup", release);
+  panel.addEventListener("pointercancel", release);
+  set("peek");
+  return { set, atLeast: (name) => ORDER.indexOf(stop) < ORDER.indexOf(name) && set(name) };
+}
