@@ -6,6 +6,7 @@ from collections.abc import Callable
 import uvicorn
 
 from gis_service.api.app import create_app
+from gis_service.api.guard import is_loopback
 from gis_service.errors import SetupError
 from gis_service.store.engine import Store
 
@@ -35,7 +36,7 @@ def serve_forever(store: Store, host: str, port: int, say: Callable[[str], None]
             listener.bind((host, port))
         except OSError as error:
             raise SetupError("api.port_taken", host=host, port=port) from error
-        app = create_app(store)
+        app = create_app(store, loopback_only=is_loopback(host))
         config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
         shown = "localhost" if host in ("127.0.0.1", "::1") else host
         say(f"the map is at http://{shown}:{port} — stop with Ctrl-C")

@@ -1,0 +1,119 @@
+"""No read of households, officers, incidents or hazards passes by ``access.visible``.
+
+The source of every module is read as a tree: a function that names one of the four tables and
+builds a SELECT must call ``visible`` or ``sees_grid`` itself. Who need not stands below, with the
+reason.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "gis_service"
+SENSITIVE = frozenset({"household", "officer", "incident", "hazard"})
+GUARDS = frozenset({"visible", "sees_grid"})
+MODULES = sorted(
+    file.relative_to(PACKAGE).as_posix()
+    for file in PACKAGE.rglob("*.py")
+    if "migrations" not in file.parts
+)
+
+ALLOWED = {
+    ("access/visibility.py", "visible"): "is the guard itself",
+    ("grids/assignment.py", "_read"): "writes the grid of every object, in the system's name",
+    ("ingest/write.py", "_copied"): "reads back the ids of the rows it has just written",
+    ("main_job.py", "summary"): "counts the whole county in the system's name; no row leaves it",
+}
+
+
+def names_table(node: ast.AST) -> bool:
+    """``t.household`` and the like."""
+    return (
+        isinstance(node, ast.Attribute)
+        and node.attr in SENSITIVE
+        and isinstance(node.value, ast.Name)
+        and node.value.id in {"t", "tables"}
+    )
+
+
+def calls(node: ast.AST, names: frozenset[str]) -> bool:
+    """A call of a function or a method of one of the names."""
+    if not isinstance(node, ast.Call):
+        return False
+    called = node.func
+    name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+    return name in names
+
+
+def takes_table(function: ast.FunctionDef) -> bool:
+    """A parameter that may be any table."""
+    arguments = [*function.args.args, *function.args.kwonlyargs]
+    return any(
+        argument.annotation is not None and ast.unparse(argument.annotation) == "sa.Table"
+        for argument in arguments
+    )
+
+
+def unguarded(source: str) -> Iterator[str]:
+    """Names of the functions that read one of the four tables without asking who may see it."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        inside = list(ast.walk(node))
+        reads = any(calls(one, frozenset({"select", "exists"})) for one in inside)
+        concerned = any(names_table(one) for one in inside) or takes_table(node)
+        if reads and concerned and not any(calls(one, GUARDS) for one in inside):
+            yield node.name
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_asks_who_may_see_before_it_reads(module: str) -> None:
+    found = {
+        name
+        for name in unguarded((PACKAGE / module).read_text("utf-8"))
+        if (module, name) not in ALLOWED
+    }
+    assert not found, f"{module}: {found} read personal data without access.visible"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_names_the_four_tables_through_the_tables_module(module: str) -> None:
+    for node in ast.walk(ast.parse((PACKAGE / module).read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "gis_service.store.tables":
+            assert not SENSITIVE & {name.name for name in node.names}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if not name.startswith("store/")])
+def test_sql_as_text_stays_in_the_store(module: str) -> None:
+    for node in ast.walk(ast.parse((PACKAGE / module).read_text("utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"sa.text", "text"}:
+            first = node.args[0] if node.args else None
+            said = first.value if isinstance(first, ast.Constant) else ""
+            assert "select " not in str(said).lower()
+
+
+def test_every_exception_is_still_needed() -> None:
+    for module, name in ALLOWED:
+        assert name in set(unguarded((PACKAGE / module).read_text("utf-8"))), (module, name)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "sa.select(t.household)",
+        "sa.select(sa.func.count()).select_from(t.officer)",
+        "sa.select(t.grid).join(t.incident)",
+        "t.hazard.select()",
+    ],
+)
+def test_the_check_sees_a_careless_read(body: str) -> None:
+    assert list(unguarded(f"def careless(connection):\n    return connection.execute({body})"))
+
+
+def test_the_check_lets_a_careful_read_pass() -> None:
+    source = (
+        "def careful(actor):\n    return sa.select(t.household).where(visible(actor, t.household))"
+    )
+    assert not list(unguarded(source))

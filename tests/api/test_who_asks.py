@@ -1,0 +1,248 @@
+"""Who sees what: an actor of one grid sees one grid, a visitor no person; strangers stay out."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from gis_service.api import create_app
+from gis_service.api.guard import host_name, is_loopback
+from gis_service.store import Store
+from tests.api.conftest import HOUSEHOLDS_PER_GRID, SmallCounty
+
+As = Callable[[str], dict[str, str]]
+LISTS = ("/api/households", "/api/incidents", "/api/hazards")
+POINTS = ("/api/layers/incidents", "/api/layers/hazards")
+TOTAL = sum(HOUSEHOLDS_PER_GRID.values()) + 1
+OWN = {"/api/households": 1, "/api/incidents": 1, "/api/hazards": 1}
+
+
+def other_client(store: Store, address: str, *, loopback_only: bool) -> TestClient:
+    app = create_app(store, loopback_only=loopback_only)
+    return TestClient(
+        app, "http://127.0.0.1:8000", raise_server_exceptions=False, client=(address, 50000)
+    )
+
+
+def test_the_county_office_sees_all(client: TestClient) -> None:
+    assert client.get("/api/households").json()["total"] == TOTAL
+    assert client.get("/api/incidents").json()["total"] == 4
+    assert client.get("/api/hazards").json()["total"] == 4
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_grid_officer_sees_the_own_grid_only(
+    client: TestClient, small_county: SmallCounty, as_actor: As, path: str
+) -> None:
+    answer = client.get(path, headers=as_actor("grid_officer")).json()
+    assert answer["total"] == OWN[path]
+    assert {row["base_grid_id"] for row in answer["items"]} == {small_county.grid_ids["g00"]}
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_grid_officer_cannot_ask_for_another_grid(
+    client: TestClient, small_county: SmallCounty, as_actor: As, path: str
+) -> None:
+    other = small_county.grid_ids["g11"]
+    answer = client.get(f"{path}?grid_id={other}", headers=as_actor("grid_officer")).json()
+    assert answer == {"items": [], "total": 0, "limit": 50, "offset": 0}
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_visitor_sees_nobody(client: TestClient, as_actor: As, path: str) -> None:
+    assert client.get(path, headers=as_actor("visitor")).json()["total"] == 0
+
+
+@pytest.mark.parametrize("path", POINTS)
+def test_points_on_the_map_follow_the_same_rule(
+    client: TestClient, as_actor: As, path: str
+) -> None:
+    number = {
+        role: len(client.get(path, headers=as_actor(role)).json()["features"])
+        for role in ("county_office", "grid_officer", "visitor")
+    }
+    assert number == {"county_office": 4, "grid_officer": 1, "visitor": 0}
+
+
+@pytest.mark.parametrize("theme", ["households", "people", "hazards", "incidents"])
+def test_figures_of_a_theme_are_told_for_grids_in_sight_only(
+    client: TestClient, small_county: SmallCounty, as_actor: As, theme: str
+) -> None:
+    path = f"/api/layers/figures?rank=3&theme={theme}"
+    values = client.get(path, headers=as_actor("grid_officer")).json()["values"]
+    own = str(small_county.grid_ids["g00"])
+    assert values.pop(own) is not None
+    assert set(values.values()) == {None}
+    assert set(client.get(path, headers=as_actor("visitor")).json()["values"].values()) == {None}
+
+
+def test_an_upper_grid_has_no_figure_for_one_who_sees_a_part_of_it(
+    client: TestClient, as_actor: As
+) -> None:
+    path = "/api/layers/figures?rank=1&theme=households"
+    values = client.get(path, headers=as_actor("grid_officer")).json()["values"]
+    assert set(values.values()) == {None}
+
+
+def test_a_sheet_counts_what_its_reader_sees(
+    client: TestClient, small_county: SmallCounty, as_actor: As
+) -> None:
+    def sheet(role: str, key: str) -> Any:
+        path = f"/api/grids/{small_county.grid_ids[key]}"
+        return client.get(path, headers=as_actor(role)).json()
+
+    assert sheet("county_office", "town")["counts"]["households"] == TOTAL - 1
+    own = sheet("grid_officer", "g00")
+    assert own["counts"]["households"] == 1
+    assert [officer["name"] for officer in own["officers"]] == ["钱二", "赵一"]
+    other = sheet("grid_officer", "g11")
+    assert other["counts"]["households"] is None
+    assert other["counts"]["hazards_open"] is None
+    assert other["officers"] == []
+    assert sheet("visitor", "g00")["officers"] == []
+    assert sheet("visitor", "g00")["counts"]["people"] is None
+
+
+def test_the_overview_counts_what_its_reader_sees(client: TestClient, as_actor: As) -> None:
+    told = {
+        role: client.get("/api/overview", headers=as_actor(role)).json()["counts"]
+        for role in ("county_office", "grid_officer", "visitor")
+    }
+    assert told["county_office"]["households"] == TOTAL
+    assert told["county_office"]["outside"] == 1
+    assert told["grid_officer"]["households"] == 1
+    assert told["visitor"]["households"] is None
+    assert told["visitor"]["outside"] is None
+    assert told["visitor"]["buildings"] == 1
+
+
+def test_officers_are_found_by_those_who_may_see_them(client: TestClient, as_actor: As) -> None:
+    def names(role: str, q: str) -> list[str]:
+        found = client.get(f"/api/search?q={q}", headers=as_actor(role)).json()
+        return [one["name"] for one in found if one["kind"] == "officer"]
+
+    assert names("county_office", "孙三") == ["孙三"]
+    assert names("grid_officer", "孙三") == []
+    assert names("grid_officer", "钱") == ["钱二"]
+    assert names("visitor", "孙三") == []
+
+
+def test_names_and_phones_are_masked_and_tags_stay_away(client: TestClient) -> None:
+    row = client.get("/api/households?limit=1").json()["items"][0]
+    assert row["head_name"] == "王**"
+    assert row["phone"] == "138******78"
+    assert "care_tags" not in row
+    everything = client.get("/api/incidents").text + client.get("/api/layers/incidents").text
+    assert "张三" not in everything
+    assert "13987654321" not in everything
+
+
+# --- who may pick an actor ------------------------------------------------------------------------
+
+
+def test_a_picked_actor_is_remembered(store: Store, small_county: SmallCounty) -> None:
+    with other_client(store, "127.0.0.1", loopback_only=True) as own:
+        assert own.get("/api/actors/current").json()["role"] == "county_office"
+        chosen = own.post(
+            "/api/actors/current", json={"actor_id": small_county.actors["grid_officer"]}
+        )
+        assert chosen.status_code == 200
+        assert "HttpOnly" in chosen.headers["set-cookie"]
+        assert "samesite=strict" in chosen.headers["set-cookie"].lower()
+        assert own.get("/api/actors/current").json()["role"] == "grid_officer"
+        assert own.get("/api/households").json()["total"] == 1
+
+
+def test_only_demo_actors_are_offered(client: TestClient) -> None:
+    assert client.post("/api/actors/current", json={"actor_id": 1}).status_code == 404
+    assert client.get("/api/households", headers={"X-Gis-Actor": "1"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("address", "loopback_only", "headers"),
+    [
+        ("192.168.1.7", True, {}),
+        ("127.0.0.1", False, {}),
+        ("127.0.0.1", True, {"X-Forwarded-For": "127.0.0.1"}),
+    ],
+)
+def test_whoever_might_be_a_stranger_is_a_visitor(
+    store: Store,
+    small_county: SmallCounty,
+    as_actor: As,
+    address: str,
+    loopback_only: bool,
+    headers: dict[str, str],
+) -> None:
+    asked = {**headers, **as_actor("county_office")}
+    with other_client(store, address, loopback_only=loopback_only) as stranger:
+        assert stranger.get("/api/households", headers=asked).json()["total"] == 0
+        assert [one["role"] for one in stranger.get("/api/actors", headers=headers).json()] == [
+            "visitor"
+        ]
+        refused = stranger.post(
+            "/api/actors/current",
+            json={"actor_id": small_county.actors["county_office"]},
+            headers=headers,
+        )
+        assert refused.status_code == 403
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", ""]
+)
+def test_a_strange_host_name_is_refused(client: TestClient, host: str) -> None:
+    answer = client.get("/api/actors", headers={"Host": host})
+    assert answer.status_code == 421
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000", "LOCALHOST"])
+def test_our_own_names_are_taken(client: TestClient, host: str) -> None:
+    assert client.get("/api/actors", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:9000"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_a_foreign_page_changes_nothing(
+    client: TestClient, small_county: SmallCounty, headers: dict[str, str]
+) -> None:
+    body = {"actor_id": small_county.actors["analyst"]}
+    answer = client.post("/api/actors/current", json=body, headers=headers)
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
+
+
+def test_our_own_page_changes_things(client: TestClient, small_county: SmallCounty) -> None:
+    headers = {"Origin": "http://127.0.0.1:8000", "Sec-Fetch-Site": "same-origin"}
+    body = {"actor_id": small_county.actors["county_office"]}
+    assert client.post("/api/actors/current", json=body, headers=headers).status_code == 200
+    client.cookies.clear()
+
+
+def test_nothing_is_shared_with_other_origins(client: TestClient) -> None:
+    answer = client.get("/api/actors", headers={"Origin": "http://evil.example"})
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False)],
+)
+def test_loopback_is_told_from_everywhere(name: str, expected: bool) -> None:
+    assert is_loopback(name) is expected
+
+
+def test_a_host_header_that_is_none_has_no_name() -> None:
+    assert host_name("[::1") == ""
+    assert host_name("[::1]:8000") == "::1"
