@@ -124,12 +124,11 @@ class GridMap(folium.Map):
             zoom_control=False,
             prefer_canvas=True,
             attribution_control=False,
-            min_zoom=MIN_ZOOM,
-            max_zoom=MAX_ZOOM,
-            zoom_snap=0.5,
             wheel_px_per_zoom_level=90,
             world_copy_jump=False,
         )
+        # Folium hands these two to its own tiles only; here there are none.
+        self.options |= {"min_zoom": MIN_ZOOM, "max_zoom": MAX_ZOOM}
         self._name = "grid_map"
         self._id = "page"
         self.default_js = [("leaflet", "/vendor/leaflet.js")]

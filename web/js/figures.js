@@ -1,9 +1,12 @@
 // One variable at a time: its classes, colours and words. Nothing here draws.
 
 import { token } from "./dom.js";
-import { isEnglish, number, percent, t, tOr } from "./texts.js";
+import { number, percent, t, tOr } from "./texts.js";
 
 export const STANDARDS = ["fire-20", "service-15"];
+
+/** Whether figures of this status say something about travel; else the legend says why not. */
+export const isMeasured = (figures) => figures.status === "ok" || figures.status === "no_facility";
 
 /** Whether a theme is a share of households. */
 export const isShare = (theme) => STANDARDS.includes(theme.split(":")[0]);
@@ -18,22 +21,15 @@ export function themeName(theme) {
 /** What a kind of facility, hazard or incident is called. */
 export const kindName = (kind) => tOr(`kind_${kind}`, kind);
 
-/** A figure of a theme with its unit. */
+/** A figure of a theme with its unit; shares come as percentages. */
 export function figureText(theme, value) {
   if (value === null || value === undefined) return t("no_figure");
-  if (isShare(theme)) return percent(value);
+  if (isShare(theme)) return percent(value / 100);
   return t(`figure_${theme}`, { n: number(value) });
 }
 
-/** The class a value falls into, or -1: the last one whose lower limit it reaches. */
-export function classOf(figures, value) {
-  if (value === null || value === undefined) return -1;
-  let found = -1;
-  figures.classes.forEach((entry, i) => {
-    if (entry.min === null || entry.min === undefined || value >= entry.min) found = i;
-  });
-  return found;
-}
+/** The class a grid falls into, or -1. */
+export const classOf = (figures, id) => figures.class_of[id] ?? -1;
 
 function toHsl(colour) {
   const [r, g, b] = [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16) / 255);
@@ -50,7 +46,7 @@ function toHsl(colour) {
   return [hue * 60, saturation, light];
 }
 
-const STRENGTH = 0.8;
+const STRENGTH = 0.66;
 
 /** A class colour for the surroundings: softened by the paper; at night lightness turns round. */
 export function colourFor(colour) {
@@ -62,6 +58,3 @@ export function colourFor(colour) {
   const dimmed = 0.17 + (0.97 - light) * 0.62;
   return `hsl(${hue.toFixed(0)} ${Math.min(saturation * 62, 60).toFixed(0)}% ${(dimmed * 100).toFixed(0)}%)`;
 }
-
-/** The label of a class in the reader's language. */
-export const classLabel = (entry) => (isEnglish && entry.label_en) || entry.label;

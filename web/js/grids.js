@@ -121,7 +121,7 @@ export class Grids {
   }
 
   styleOf(id) {
-    const found = this.figures ? classOf(this.figures, this.figures.values[id]) : -1;
+    const found = this.figures ? classOf(this.figures, id) : -1;
     if (found < 0) return { stroke: false, fillColor: token("paper"), fillOpacity: this.figures ? 1 : 0 };
     const colour = this.shades[found];
     // The stroke of the same colour closes the hairline that canvas leaves between neighbours.

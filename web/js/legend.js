@@ -1,11 +1,11 @@
 // The legend: variable, unit, of what a percentage is, grids in each class, the date.
 
 import { at, h } from "./dom.js";
-import { STANDARDS, classLabel, colourFor, isShare, themeName } from "./figures.js";
+import { STANDARDS, colourFor, isMeasured, themeName } from "./figures.js";
 import { show, state } from "./state.js";
 import { day, labelOf, number, t } from "./texts.js";
 
-const PLAIN = ["households", "hazards", "incidents"];
+const PLAIN = ["households", "people", "hazards", "incidents"];
 
 /** The menu that chooses the variable. */
 function themeMenu(kinds) {
@@ -18,11 +18,11 @@ function themeMenu(kinds) {
     option("none", t("theme_none")));
 }
 
+const WHY_EMPTY = ["no_facility", "no_run", "no_roads", "no_households"];
+
 /** Says where it stands: unit, level, date. */
-function subtitle(figures, level) {
-  const unit = isShare(figures.theme) ? t("unit_share") : t(`unit_${figures.theme}`);
-  return `${unit} · ${t("by_level", { level: labelOf(level) })} · ${day(figures.day)}`;
-}
+const subtitle = (figures, level) =>
+  [figures.unit, t("by_level", { level: labelOf(level) }), day(figures.day)].join(" · ");
 
 export class Legend {
   constructor(control) {
@@ -35,15 +35,17 @@ export class Legend {
   update(figures, level, message = "") {
     const rows = [];
     if (message) rows.push(h("p", { class: "quiet" }, message));
-    else if (figures?.status === "no_facility") rows.push(h("p", {}, t("no_facility", { kind: themeName(figures.theme) })));
-    else if (figures?.status === "no_run") rows.push(h("p", {}, t("no_run", { standard: themeName(figures.theme) })));
-    if (figures && !message && figures.status !== "no_run") {
-      rows.push(h("p", { class: "quiet" }, subtitle(figures, level)));
-      const without = Object.values(figures.values).filter((value) => value === null).length;
+    if (figures && WHY_EMPTY.includes(figures.status)) {
+      rows.push(h("p", {}, t(figures.status, { what: themeName(figures.theme) })));
+    }
+    if (figures && isMeasured(figures)) {
+      rows.unshift(h("p", { class: "quiet" }, subtitle(figures, level)));
+      const without = Object.values(figures.class_of).filter((place) => place === null).length;
       rows.push(h("ul", { class: "classes", "aria-label": t("classes") },
-        figures.classes.map((entry) => h("li", {}, h("i", { style: { backgroundColor: colourFor(entry.colour) } }), h("span", {}, classLabel(entry)), h("b", {}, number(entry.count)))),
+        figures.classes.map((entry) => h("li", {},
+          h("i", { style: { backgroundColor: colourFor(entry.colour) } }), h("span", {}, entry.label), h("b", {}, number(entry.count)))),
         without > 0 && h("li", {}, h("i", { class: "empty" }), h("span", {}, t("no_figure")), h("b", {}, number(without)))));
-      if (isShare(figures.theme)) rows.push(h("p", { class: "quiet" }, t("share_note")));
+      rows.push(h("p", { class: "quiet" }, figures.of));
     }
     const layers = h("details", { class: "layers", id: "layers-details", open: this.layersOpen, ontoggle: (event) => (this.layersOpen = event.target.open) },
       h("summary", {}, t("layers")), this.control);

@@ -3,7 +3,7 @@
 import { get, isStale } from "./api.js";
 import { wireChoices } from "./choices.js";
 import { at, isCalm, isNarrow, settled } from "./dom.js";
-import { STANDARDS } from "./figures.js";
+import { STANDARDS, isMeasured } from "./figures.js";
 import { Grids } from "./grids.js";
 import { Ground } from "./ground.js";
 import { wireKeys } from "./keys.js";
@@ -112,7 +112,7 @@ async function applyTheme() {
   } catch (error) {
     legend.update(null, level, error.message);
   }
-  ground.set({ isThemed: Boolean(grids.figures) && grids.figures.status !== "no_run" });
+  ground.set({ isThemed: Boolean(grids.figures) && isMeasured(grids.figures) });
   names.refresh();
 }
 

@@ -1,13 +1,13 @@
 // Names on the map: bigger places first, none on another, a halo in the colour of the paper.
 
 import { token } from "./dom.js";
-import { figureText, isShare } from "./figures.js";
+import { figureText } from "./figures.js";
 import { isEnglish } from "./texts.js";
-import { percent } from "./texts.js";
 
 const FONT = 'system-ui, "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif';
 const MARGIN = 0.2;
 const GRIDS_FROM = 14;
+const SINGLE_LEVEL_FROM = 10;
 const SIZES = { county: [15, 600, 8, 9], town: [14, 600, 9, 16], village: [12, 500, 12, 17] };
 
 export class Names {
@@ -41,20 +41,22 @@ export class Names {
   wanted() {
     const zoom = Math.round(this.map.getZoom());
     const wanted = [];
+    const grids = this.grids();
+    const from = grids[0]?.rank === 1 ? SINGLE_LEVEL_FROM : GRIDS_FROM;
     for (const { geometry, properties } of this.places) {
-      const [size, weight, from, to] = SIZES[properties.level] ?? SIZES.village;
-      if (zoom < from || zoom > to) continue;
+      const [size, weight, first, last] = SIZES[properties.level] ?? SIZES.village;
+      if (zoom < first || zoom > last) continue;
       const text = (isEnglish && properties.name_en) || properties.name;
       const [lon, lat] = geometry.coordinates;
       wanted.push({ lat, lon, lines: [[text, size + (zoom > 12 ? 1 : 0), weight]], order: properties.rank ?? 9 });
     }
-    if (zoom >= GRIDS_FROM) {
+    if (zoom >= from) {
       const figures = this.figures();
-      for (const grid of this.grids()) {
+      for (const grid of grids) {
         const lines = [[grid.name, 13, 500]];
         const value = figures?.values[grid.grid_id];
         if (value !== null && value !== undefined) {
-          lines.push([isShare(figures.theme) ? percent(value) : figureText(figures.theme, value), 11, 400]);
+          lines.push([figureText(figures.theme, value), 11, 400]);
         }
         const order = grid.grid_id === this.selected() ? -1 : 20;
         wanted.push({ lat: grid.label[1], lon: grid.label[0], lines, order });

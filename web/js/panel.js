@@ -2,11 +2,11 @@
 
 import { get, isStale } from "./api.js";
 import { at, h, isNarrow } from "./dom.js";
-import { STANDARDS, figureText, isShare, kindName, themeName } from "./figures.js";
+import { STANDARDS, figureText, isMeasured, isShare, kindName, themeName } from "./figures.js";
 import { chainLine, codeLine, coverageBlock, heading, levelLine, line, officerCard, phone, tag, tiles, trouble } from "./parts.js";
 import { symbol } from "./symbols.js";
 import { show, state } from "./state.js";
-import { config, day, moment, nameOf, number, percent, t, tOr } from "./texts.js";
+import { config, day, moment, nameOf, number, t, tOr } from "./texts.js";
 
 const WORST = 5;
 const KEYS = [["/", "key_search"], ["1", "key_map"], ["l", "key_list"], ["0", "key_all"], ["← ↑ → ↓", "key_pan"], ["+  −", "key_zoom"], ["Esc", "key_escape"], ["?", "key_keys"]];
@@ -72,7 +72,7 @@ export class Panel {
     signal.throwIfAborted();
     const { counts, coverage } = overview;
     this.fill("overview",
-      [h("p", { class: "eyebrow" }, t("overview")), h("h2", {}, nameOf(overview.county)),
+      [h("p", { class: "eyebrow" }, t("overview")), h("h2", {}, overview.county.code ? nameOf(overview.county) : overview.boundaries?.title ?? nameOf(overview.county)),
         h("p", { class: "quiet" }, t("data_of", { day: day(overview.data_day) }))],
       tiles([[t("households"), number(counts.households)], [t("people"), number(counts.people)],
         [t("buildings"), number(counts.buildings)], [t("hazards_open"), number(counts.hazards)],
@@ -80,12 +80,12 @@ export class Panel {
       counts.outside > 0 && h("p", {}, tag(t("outside_count", { n: number(counts.outside) }), "care")),
       STANDARDS.map((standard) => coverage?.[standard]
         ? coverageBlock(standard, coverage[standard], choose)
-        : h("section", { class: "standard" }, h("p", { class: "quiet" }, t("no_run", { standard: themeName(standard) })))),
+        : h("section", { class: "standard" }, h("p", { class: "quiet" }, t("no_run", { what: themeName(standard) })))),
       this.worstTowns(worst));
   }
 
   worstTowns(figures) {
-    if (figures.status !== "ok") return null;
+    if (!isMeasured(figures)) return null;
     const towns = Object.entries(figures.values)
       .filter(([id, value]) => value !== null && this.grids.grid(id))
       .sort((a, b) => a[1] - b[1])
@@ -93,7 +93,7 @@ export class Panel {
     if (towns.length < 2) return null;
     return [heading(t("worst_first"), themeName(figures.theme)), h("ul", { class: "rows" }, towns.map(([id, value]) =>
       h("li", {}, h("button", { type: "button", onclick: () => pick(id), title: t("fly_there") },
-        h("span", {}, this.grids.grid(id).name), h("b", {}, percent(value))))))];
+        h("span", {}, this.grids.grid(id).name), h("b", {}, figureText(figures.theme, value))))))];
   }
 
   async showGrid(id, signal) {
@@ -145,6 +145,8 @@ export class Panel {
       heading(t(located.outside ? "nearest_grid" : "responsible_grid")),
       located.outside && h("p", {}, tag(t("outside", { m: number(located.distance_m) }), "care")),
       located.on_border && h("p", {}, tag(t("on_border"), "care")),
+      !located.on_border && located.near_border && located.nearest && h("p", {},
+        tag(t("near_border", { m: number(located.distance_m), name: located.nearest.name }), "care")),
       responsible && h("ul", { class: "rows" }, h("li", {}, h("button", { type: "button", onclick: () => pick(responsible.grid_id) },
         h("span", {}, responsible.name), h("b", {}, t("open"))))));
   }

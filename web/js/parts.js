@@ -53,7 +53,8 @@ export function officerCard(officer) {
 
 /** The four answers of coverage as one thin bar that adds up. */
 export function coverageBar(figures, isLabelled = true) {
-  if (!figures.n) return h("p", { class: "quiet" }, t("no_households"));
+  if (figures.n === null) return h("p", { class: "quiet" }, t(figures.share === null ? "hidden_small" : "share_only"));
+  if (figures.n === 0) return h("p", { class: "quiet" }, t("none_live_here"));
   const share = (name) => figures[name] / figures.n;
   const said = CATEGORIES.map((name) => `${t(`cover_${name}`)} ${number(figures[name])}`).join(isEnglish ? ", " : "，");
   return h("div", { class: "cover" },
@@ -66,21 +67,20 @@ export function coverageBar(figures, isLabelled = true) {
 
 /** One standard: its share, of how many, the bar, and each kind of service. */
 export function coverageBlock(standard, figures, onTheme) {
-  const share = figures.n ? figures.covered / figures.n : null;
   const kinds = Object.entries(figures.kinds ?? {});
   const choose = (theme) => () => onTheme(theme);
   return h("section", { class: "standard" },
     h("button", { type: "button", class: "headline", onclick: choose(standard), title: t("show_theme") },
-      h("span", {}, tOr(`theme_${standard}`, standard), h("small", {}, t("of_households", { n: number(figures.n) }))),
-      h("b", {}, percent(share))),
+      h("span", {}, tOr(`theme_${standard}`, standard), h("small", {}, figures.n === null ? t("of_households_plain") : t("of_households", { n: number(figures.n) }))),
+      h("b", {}, percent(figures.share))),
     coverageBar(figures),
     figures.median_minutes !== null && figures.median_minutes !== undefined && h("p", { class: "quiet" },
       t("minutes_line", { median: number(figures.median_minutes, 1), p90: number(figures.p90_minutes, 1) })),
     kinds.length > 1 && h("details", {}, h("summary", {}, t("by_kind", { n: kinds.length })),
       kinds.map(([kind, of]) => h("button", { type: "button", class: "kind", onclick: choose(`${standard}:${kind}`) },
         symbol(kind, 18), h("span", {}, kindName(kind)),
-        of.status === "no_facility" ? tag(t("no_facility_short"), "care") : h("b", {}, percent(of.n ? of.covered / of.n : null)),
-        coverageBar(of, false)))));
+        of.status === "no_facility" ? tag(t("no_facility_short"), "care") : h("b", {}, percent(of.share)),
+        of.n > 0 && coverageBar(of, false)))));
 }
 
 /** The name of a level with its grids' kind. */

@@ -38,10 +38,10 @@ export function wireSearch({ flyTo, onPicked }) {
     box.value = answer.name;
     box.blur();
     onPicked();
-    if (answer.grid_id && answer.kind !== "facility") show({ grid: answer.grid_id, point: "", view: "" });
+    if (answer.kind === "grid" || answer.kind === "officer") show({ grid: answer.grid_id, point: "", view: "" });
     else if (answer.kind === "facility") show({ point: `facility:${answer.id}`, grid: "", view: "" });
     else show({ point: `place:${answer.lon},${answer.lat}`, grid: "", view: "" });
-    if (answer.kind !== "grid" && answer.lon !== null) flyTo(answer);
+    if (answer.kind === "coordinates") flyTo(answer);
   };
   const note = (text) => open(h("li", { class: "note", role: "option", "aria-disabled": "true" }, text));
 
