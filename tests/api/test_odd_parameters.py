@@ -8,7 +8,6 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-
 ODD = st.one_of(
     st.sampled_from(
         ["", "0", "-1", "1", "3", "9" * 30, "1e400", "nan", "%", "_", "\\", "'", "\x00", "base"]
