@@ -1,4 +1,4 @@
-"""Many rows at once, by COPY: arrays in, rows stored.
+"""Many rows at once: arrays in, rows stored by COPY; and a query's rows as arrays.
 
 The caller's transaction decides whether they stay.
 """
@@ -38,8 +38,8 @@ def copy_rows(connection: sa.Connection, table: sa.Table, columns: Mapping[str, 
         Of :mod:`gis_service.store.tables`.
     columns
         One sequence or array a column, all of one length. Geometry columns take shapely
-        geometries, ``daterange`` columns take pairs of days (None is open), arrays take lists or,
-        for numbers, the rows of a (masked) matrix, JSONB what json can write. None, NaN and NaT are NULL, but in a float column of a table
+        geometries, ``daterange`` columns take pairs of days (None is open), arrays take lists,
+        JSONB what json can write. None, NaN and NaT are NULL, but in a float column of a table
         NaN never belongs.
 
     Returns
@@ -63,12 +63,197 @@ def copy_rows(connection: sa.Connection, table: sa.Table, columns: Mapping[str, 
     return count
 
 
+def copy_numbers(
+    connection: sa.Connection, table: sa.Table, columns: Mapping[str, np.ndarray[Any, Any]]
+) -> int:
+    """
+    Append rows of nothing but numbers by binary COPY, several times faster than as text.
+
+    Parameters
+    ----------
+    connection
+        An open transaction on psycopg2.
+    table
+        Of :mod:`gis_service.store.tables`.
+    columns
+        One array a column, all of one length; a matrix, one row a row, for a column of arrays.
+        What is NaN or masked is NULL.
+
+    Returns
+    -------
+    int
+        The number of rows.
+    """
+    count = len(next(iter(columns.values())))
+    stream = io.BytesIO()
+    stream.write(b"PGCOPY\n\xff\r\n\x00" + bytes(8))
+    for first in range(0, count, _CHUNK):
+        here = slice(first, first + _CHUNK)
+        stream.write(_binary_rows(table, {name: all_[here] for name, all_ in columns.items()}))
+    stream.write(b"\xff\xff")
+    stream.seek(0)
+    quote = connection.dialect.identifier_preparer.quote
+    listed = ", ".join(quote(name) for name in columns)
+    cursor = connection.connection.cursor()
+    try:
+        cursor.copy_expert(
+            f"COPY {quote(table.name)} ({listed}) FROM STDIN (FORMAT binary)", stream
+        )
+    finally:
+        cursor.close()
+    return count
+
+
+_CHUNK: Final = 50_000
+
+
+def _binary_rows(table: sa.Table, columns: Mapping[str, np.ndarray[Any, Any]]) -> bytes:
+    """Lay all rows out at full width, then leave out the bytes of what is NULL."""
+    count = len(next(iter(columns.values())))
+    fields = [_as_bytes(np.full(count, len(columns), ">i2"))]
+    kept = [np.ones(fields[0].shape, dtype=bool)]
+    for name, values in columns.items():
+        kind = table.c[name].type
+        if isinstance(kind, ARRAY):
+            parts = _binary_array(kind.item_type, values)
+        else:
+            parts = [_binary_items(kind, values.reshape(count, 1))]
+        fields += [field for field, _ in parts]
+        kept += [keep for _, keep in parts]
+    return bytes(np.concatenate(fields, axis=1)[np.concatenate(kept, axis=1)].tobytes())
+
+
+_Bytes = tuple[np.ndarray[Any, np.dtype[np.uint8]], np.ndarray[Any, np.dtype[np.bool_]]]
+
+
+def _binary_items(kind: sa.types.TypeEngine[Any], values: np.ndarray[Any, Any]) -> _Bytes:
+    wire, _ = _wire(kind)
+    null = _null_mask(values)
+    items = np.zeros(values.shape, dtype=[("length", ">i4"), ("value", wire)])
+    items["length"] = np.where(null, -1, wire.itemsize)
+    items["value"] = np.where(null, 0, np.ma.getdata(values))
+    keep = np.ones((*values.shape, items.itemsize), dtype=bool)
+    keep[null, 4:] = False
+    return _as_bytes(items), keep.reshape(len(values), -1)
+
+
+def _binary_array(kind: sa.types.TypeEngine[Any], values: np.ndarray[Any, Any]) -> list[_Bytes]:
+    items, keep = _binary_items(kind, values)
+    head = np.zeros((len(values), 6), dtype=">i4")
+    head[:, 0] = 20 + keep.sum(axis=1)
+    head[:, 1] = 1
+    head[:, 2] = _null_mask(values).any(axis=1)
+    head[:, 3] = _wire(kind)[1]
+    head[:, 4] = values.shape[1]
+    head[:, 5] = 1
+    head_bytes = _as_bytes(head)
+    return [(head_bytes, np.ones(head_bytes.shape, dtype=bool)), (items, keep)]
+
+
+def _wire(kind: sa.types.TypeEngine[Any]) -> tuple[np.dtype[Any], int]:
+    """Name the form on the wire and PostgreSQL's own number of the type (pg_type.oid)."""
+    for types, form, oid in (
+        (sa.SmallInteger, ">i2", 21),
+        (sa.BigInteger, ">i8", 20),
+        (sa.Integer, ">i4", 23),
+        (sa.REAL, ">f4", 700),
+        (sa.Double, ">f8", 701),
+    ):
+        if isinstance(kind, types):
+            return np.dtype(form), oid
+    message = f"{kind} is no type of number that binary COPY is told to write"
+    raise TypeError(message)
+
+
+def _null_mask(values: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    mask = np.ma.getmaskarray(values)
+    if values.dtype.kind == "f":
+        mask = mask | np.isnan(np.ma.getdata(values))
+    return mask
+
+
+def _as_bytes(array: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    return np.ascontiguousarray(array).view(np.uint8).reshape(len(array), -1)
+
+
+def read_arrays(
+    connection: sa.Connection, query: sa.Select[Any]
+) -> dict[str, np.ndarray[Any, Any]]:
+    """
+    Read a query's rows as one array a column, some ten times faster than row by row.
+
+    The server packs each column into one value (at most 1 GB), so no Python object is made for a
+    number.
+
+    Parameters
+    ----------
+    connection
+        An open transaction on psycopg2.
+    query
+        Columns of integers, floats, booleans, texts and geometries; say the type of a function's
+        result (``sa.type_coerce``). Only floats may be NULL: they come as NaN.
+
+    Returns
+    -------
+    dict
+        Arrays by column name, all in one order, which is none that the query asks for.
+
+    Raises
+    ------
+    ValueError
+        A column that may not be NULL is.
+    """
+    rows = query.subquery()
+    packed = [_packed(column) for column in rows.c]
+    count, *values = connection.execute(sa.select(sa.func.count(), *packed)).one()
+    arrays = {
+        column.name: _unpacked(column.type, value)
+        for column, value in zip(rows.c, values, strict=True)
+    }
+    for name, array in arrays.items():
+        if len(array) != count:
+            message = f"{len(array)} values of {name} in {count} rows: it is NULL somewhere"
+            raise ValueError(message)
+    return arrays
+
+
+_SEPARATOR: Final = "\x1f"
+
+
+def _packed(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    none = sa.literal(b"", sa.LargeBinary)
+    kind = column.type
+    if isinstance(kind, Geometry):
+        return sa.func.ST_AsBinary(sa.func.ST_Collect(column), type_=sa.LargeBinary)
+    if isinstance(kind, sa.String):
+        return sa.func.string_agg(column, _SEPARATOR)
+    if isinstance(kind, sa.Boolean):
+        return sa.func.string_agg(sa.func.boolsend(column), none, type_=sa.LargeBinary)
+    if isinstance(kind, sa.Integer):
+        sent = sa.func.int8send(sa.cast(column, sa.BigInteger))
+        return sa.func.string_agg(sent, none, type_=sa.LargeBinary)
+    known = sa.func.coalesce(sa.cast(column, sa.Double), sa.cast("NaN", sa.Double))
+    return sa.func.string_agg(sa.func.float8send(known), none, type_=sa.LargeBinary)
+
+
+def _unpacked(kind: sa.types.TypeEngine[Any], value: Any) -> np.ndarray[Any, Any]:
+    if isinstance(kind, Geometry):
+        parts: Any = shapely.get_parts(shapely.from_wkb(bytes(value))) if value else []
+        return np.asarray(parts, dtype=object)
+    if isinstance(kind, sa.String):
+        return np.array(value.split(_SEPARATOR) if value is not None else [], dtype=np.str_)
+    data = bytes(value or b"")
+    if isinstance(kind, sa.Boolean):
+        return np.frombuffer(data, dtype=np.bool_)
+    if isinstance(kind, sa.Integer):
+        return np.frombuffer(data, dtype=">i8").astype(np.int64)
+    return np.frombuffer(data, dtype=">f8").astype(np.float64)
+
+
 def _as_text(kind: sa.types.TypeEngine[Any], values: Column) -> list[str]:
     if isinstance(kind, Geometry):
         return _geometry_text(kind, values)
     array = values if isinstance(values, np.ndarray) else None
-    if array is not None and array.ndim == 2 and array.dtype.kind in "iuf":
-        return _matrix_text(array)
     if array is not None and array.dtype.kind in "iu":
         return [str(value) for value in array.tolist()]
     if array is not None and array.dtype.kind == "f" and not isinstance(kind, sa.Integer):
@@ -119,15 +304,6 @@ def _array_text(values: Sequence[Any]) -> str:
         else:
             parts.append(repr(value.item() if isinstance(value, np.generic) else value))
     return ("{" + ",".join(parts) + "}").translate(_ESCAPES)
-
-
-def _matrix_text(matrix: np.ndarray[Any, np.dtype[Any]]) -> list[str]:
-    """Write one array a row by a common pattern: five times faster than number by number."""
-    row_pattern = "{" + ",".join(["%s"] * matrix.shape[1]) + "}"
-    return [
-        (row_pattern % tuple(row)).replace("nan", "NULL").replace("None", "NULL")
-        for row in matrix.tolist()
-    ]
 
 
 def _geometry_text(kind: Geometry, values: Column) -> list[str]:
