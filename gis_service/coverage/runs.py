@@ -42,7 +42,7 @@ from gis_service.grids.reading import find_scheme, on_day, version_on
 from gis_service.jobs import Progress, work
 from gis_service.store import Store
 from gis_service.store import tables as t
-from gis_service.store.bulk import copy_rows
+from gis_service.store.bulk import copy_numbers, copy_rows, read_arrays
 
 OF: Final = "households"
 STORED_DIGITS: Final = 5
@@ -286,36 +286,55 @@ def _read_county(connection: sa.Connection, actor: Actor) -> _County:
     if version is None:
         raise ConflictError("coverage.no_boundaries")
     network_id, network = read_network(connection)
-    home = t.household.c
-    households = _columns(
+    home, state = t.household.c, t.grid_state.c
+    households = _by_id(
         connection,
         sa.select(
             home.household_id,
-            sa.func.coalesce(home.base_grid_id, NO_GRID),
-            sa.func.ST_X(home.point),
-            sa.func.ST_Y(home.point),
-        )
-        .where(visible(actor, t.household))
-        .order_by(home.household_id),
+            sa.func.coalesce(home.base_grid_id, NO_GRID).label("base_grid"),
+            *_lon_lat(home.point),
+        ).where(visible(actor, t.household)),
     )
-    state = t.grid_state.c
-    grids = _columns(
+    grids = _by_id(
         connection,
-        sa.select(state.grid_id, state.rank, sa.func.coalesce(state.parent_grid_id, NO_GRID))
-        .where(state.scheme_id == scheme.scheme_id, on_day(state.valid, None))
-        .order_by(state.rank, state.grid_id),
+        sa.select(
+            state.grid_id,
+            state.rank,
+            sa.func.coalesce(state.parent_grid_id, NO_GRID).label("parent"),
+        ).where(state.scheme_id == scheme.scheme_id, on_day(state.valid, None)),
+    )
+    facility = t.facility.c
+    facilities = _by_id(
+        connection,
+        sa.select(
+            facility.facility_id,
+            facility.kind,
+            *_lon_lat(facility.point),
+            facility.turnout_minutes,
+        ),
     )
     return _County(
-        network_id,
-        network,
-        version[0].version_id,
-        Hierarchy(*(column.astype(np.int64) for column in grids)),
-        _read_facilities(connection),
-        households[0].astype(np.int64),
-        households[1].astype(np.int64),
-        households[2].astype(float),
-        households[3].astype(float),
+        network_id=network_id,
+        network=network,
+        version_id=version[0].version_id,
+        hierarchy=Hierarchy(**grids),
+        facilities=Facilities(**facilities),
+        **households,
     )
+
+
+def _lon_lat(point: sa.ColumnElement[Any]) -> tuple[sa.ColumnElement[float], ...]:
+    return (
+        sa.type_coerce(sa.func.ST_X(point), sa.Double).label("lon"),
+        sa.type_coerce(sa.func.ST_Y(point), sa.Double).label("lat"),
+    )
+
+
+def _by_id(connection: sa.Connection, query: sa.Select[Any]) -> dict[str, npt.NDArray[Any]]:
+    """Read rows in the order of the first column, so that the same county is read the same."""
+    arrays = read_arrays(connection, query)
+    order = np.argsort(next(iter(arrays.values())), kind="stable")
+    return {name: array[order] for name, array in arrays.items()}
 
 
 def read_network(connection: sa.Connection) -> tuple[int | None, RoadNetwork]:
@@ -338,74 +357,29 @@ def read_network(connection: sa.Connection) -> tuple[int | None, RoadNetwork]:
         .with_for_update(read=True)
     )
     node, edge = t.road_node.c, t.road_edge.c
-    node_names = ("node_id", "lon", "lat")
-    nodes = _columns(
+    nodes = read_arrays(
         connection,
-        sa.select(node.node_id, sa.func.ST_X(node.point), sa.func.ST_Y(node.point)).where(
-            node.network_id == network_id
-        ),
+        sa.select(node.node_id, *_lon_lat(node.point)).where(node.network_id == network_id),
     )
-    edge_columns = (
-        edge.edge_id,
-        edge.source_node,
-        edge.target_node,
-        edge.road_class,
-        edge.oneway,
-        edge.maxspeed_kmh,
-        edge.bridge,
-        edge.tunnel,
-        edge.dual_carriageway,
-        edge.foot,
-        edge.motor,
-        edge.length_m,
-        sa.func.ST_AsBinary(edge.geom).label("geometry"),
-    )
-    edges = pd.DataFrame(
-        dict(
-            zip(
-                (column.name for column in edge_columns),
-                _columns(connection, sa.select(*edge_columns).where(edge.network_id == network_id)),
-                strict=True,
-            )
-        )
-    )
-    edges["geometry"] = shapely.from_wkb([bytes(wkb) for wkb in edges["geometry"]])
-    network = RoadNetwork.from_frames(
-        pd.DataFrame(dict(zip(node_names, nodes, strict=True))), edges
-    )
-    return network_id, network
-
-
-def _read_facilities(connection: sa.Connection) -> Facilities:
-    facility = t.facility.c
-    identity, kind, lon, lat, turnout = _columns(
+    edges = read_arrays(
         connection,
         sa.select(
-            facility.facility_id,
-            facility.kind,
-            sa.func.ST_X(facility.point),
-            sa.func.ST_Y(facility.point),
-            facility.turnout_minutes,
-        ).order_by(facility.facility_id),
+            edge.edge_id,
+            edge.source_node,
+            edge.target_node,
+            edge.road_class,
+            edge.oneway,
+            edge.maxspeed_kmh,
+            edge.bridge,
+            edge.tunnel,
+            edge.dual_carriageway,
+            edge.foot,
+            edge.motor,
+            edge.length_m,
+            edge.geom.label("geometry"),
+        ).where(edge.network_id == network_id),
     )
-    return Facilities(
-        identity.astype(np.int64),
-        kind.astype(np.str_),
-        lon.astype(float),
-        lat.astype(float),
-        turnout.astype(float),
-    )
-
-
-def _columns(connection: sa.Connection, query: sa.Select[Any]) -> list[npt.NDArray[np.object_]]:
-    rows = connection.execute(query).all()
-    width = len(query.selected_columns)
-    if not rows:
-        return [np.empty(0, dtype=object) for _ in range(width)]
-    # Not np.array: it would take geometries of one length apart, byte by byte.
-    return [
-        np.fromiter(column, dtype=object, count=len(rows)) for column in zip(*rows, strict=True)
-    ]
+    return network_id, RoadNetwork.from_frames(pd.DataFrame(nodes), pd.DataFrame(edges))
 
 
 # --- writing --------------------------------------------------------------------------------------
@@ -421,7 +395,7 @@ def _write(
     run_id: int = connection.execute(
         sa.insert(t.coverage_run).values(**run).returning(t.coverage_run.c.run_id)
     ).scalar_one()
-    copy_rows(
+    copy_numbers(
         connection,
         t.coverage_household,
         {
@@ -429,9 +403,9 @@ def _write(
             "household_id": county.household_id,
             "status": measured.status,
             "minutes": _stored(measured.minutes),
-            "kind_status": measured.kind_status.tolist(),
-            "kind_minutes": _stored(measured.kind_minutes).tolist(),
-            "kind_facility": _or_null(measured.kind_facility),
+            "kind_status": measured.kind_status,
+            "kind_minutes": _stored(measured.kind_minutes),
+            "kind_facility": np.ma.masked_less(measured.kind_facility, 0),
         },
     )
     minutes = ("median_minutes", "p90_minutes", "worst_minutes")
@@ -453,13 +427,6 @@ def _write(
 
 def _stored(minutes: FloatArray) -> FloatArray:
     return np.where(np.isfinite(minutes), np.round(minutes, STORED_DIGITS), np.nan)
-
-
-def _or_null(facility_id: IntArray) -> list[list[int | None]]:
-    known = facility_id.astype(object)
-    known[facility_id < 0] = None
-    rows: list[list[int | None]] = known.tolist()
-    return rows
 
 
 def _summary(table: pd.DataFrame, measured: Measured) -> dict[str, Any]:
