@@ -1,6 +1,7 @@
 """A real region from its file to its figures, and files that are no region."""
 
 from pathlib import Path
+from typing import Any
 
 import osmium
 import pyproj
@@ -52,6 +53,7 @@ def areas_by_relation(file: Path) -> dict[str, float]:
     """
     relations: dict[str, list[tuple[int, str]]] = {}
     ways: dict[int, list[tuple[int, float, float]]] = {}
+    thing: Any
     for thing in osmium.FileProcessor(str(file)).with_locations():
         tags = thing.tags
         if thing.is_relation():

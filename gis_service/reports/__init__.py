@@ -1,0 +1,1 @@
+"""Reports: what is printed and handed on. The map as one file is in ``maps``; more follows."""
