@@ -4,7 +4,6 @@
 whose names begin with ``gis_test_`` are made and dropped there.
 """
 
-import fcntl
 import itertools
 import os
 import shutil
@@ -78,26 +77,41 @@ class DatabaseServer:
 
 
 def _sweep() -> None:
-    """Stop and remove what test runs left that were killed."""
+    """Stop and remove what test runs left that were killed: their number is in the name."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        lock = folder / "users.lock"
-        if not lock.exists() or lock.stat().st_uid != os.geteuid():
+        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        mine = folder.with_name(f"{_PREFIX}{os.getpid()}-{folder.name[-8:]}")
+        if Path("/proc", pid).exists():
             continue
-        with lock.open("r+b") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-        with Cluster(folder, durable=False):
-            pass
-        shutil.rmtree(folder)
+        try:
+            folder.rename(mine)  # only one of several runs gets it
+        except (FileNotFoundError, PermissionError):
+            continue
+        if (mine / "users.lock").exists():
+            with Cluster(mine, durable=False):
+                pass
+        shutil.rmtree(mine)
+
+
+def make_short_dir() -> Path:
+    """Make a folder with a short path that the server's account can enter."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+    folder.chmod(0o755)
+    return folder
 
 
 @pytest.fixture
 def short_dir() -> Iterator[Path]:
-    """A folder with a short path that the server's account can enter (pytest's own is closed)."""
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    folder.chmod(0o755)
+    """A folder for a cluster; pytest's own are closed to the server's account."""
+    folder = make_short_dir()
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def module_dir() -> Iterator[Path]:
+    """A folder for a cluster that a module's tests share."""
+    folder = make_short_dir()
     yield folder
     shutil.rmtree(folder)
 
@@ -113,8 +127,7 @@ def database_server() -> Iterator[DatabaseServer]:
         yield server
         return
     _sweep()
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    folder.chmod(0o755)
+    folder = make_short_dir()
     with Cluster(folder, durable=False) as cluster:
         yield DatabaseServer(cluster.url("gis_admin", "postgres"))
     shutil.rmtree(folder)

@@ -30,7 +30,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Psycopg2Connection  # noqa: N812
 
 from gis_service.errors import SetupError, StoreError
-from gis_service.messages import choose_language, text
+from gis_service.messages import Language, choose_language, text
 from gis_service.settings import store_settings
 
 Role = Literal["gis_admin", "gis_owner", "gis_service"]
@@ -343,14 +343,7 @@ def choose_home(data_dir: Path, account: Account | None, fallback_root: Path) ->
     if not (socket_fits(home) and may_enter(fallback_root, account) and _claim(home, account)):
         raise SetupError("store.no_place", data_dir=data_dir, fallback=home)
     note.write_text(f"{data_dir}\n{home}\n", "utf-8")
-    _log.warning(
-        text(
-            "store.elsewhere",
-            choose_language(os.environ.get("LANG")),
-            data_dir=data_dir,
-            fallback=home,
-        )
-    )
+    _log.warning(text("store.elsewhere", _language(), data_dir=data_dir, fallback=home))
     return home
 
 
@@ -542,7 +535,7 @@ class Cluster:
         while not stop.wait(every_s):
             if self.postmaster() is not None:
                 continue
-            language = choose_language(os.environ.get("LANG"))
+            language = _language()
             _log.warning(text("store.cluster_died", language))
             try:
                 with self._start_lock():
@@ -817,6 +810,13 @@ def prepare_database(connection: Psycopg2Connection) -> None:
         cursor.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
         cursor.execute("GRANT ALL ON SCHEMA public TO gis_owner")
         cursor.execute("GRANT USAGE ON SCHEMA public TO gis_service")
+
+
+def _language() -> Language:
+    """Choose as the command line does: English at a terminal that does not ask for Chinese."""
+    env = os.environ
+    wish = env.get("GIS_LANGUAGE") or env.get("LC_ALL") or env.get("LANG") or ""
+    return choose_language(wish) if wish.lower().startswith("zh") else "en"
 
 
 def _quoted(value: str) -> str:

@@ -1,13 +1,11 @@
 """The private cluster: shared by several processes, and unharmed when any of them is killed."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -29,17 +27,9 @@ with Cluster(Path(sys.argv[1]), durable=False) as cluster:
 """
 
 
-@pytest.fixture(scope="module")
-def data_dir() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="gis-test-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
-
-
 @pytest.fixture
-def cluster(data_dir: Path) -> Cluster:
-    return Cluster(data_dir, durable=False)
+def cluster(module_dir: Path) -> Cluster:
+    return Cluster(module_dir, durable=False)
 
 
 def ask(cluster: Cluster, question: str, role: module.Role = "gis_admin") -> object:
@@ -118,10 +108,10 @@ def test_the_last_to_leave_stops_the_server_and_the_data_stays(cluster: Cluster)
         ask(cluster, "DROP TABLE kept")
 
 
-def test_a_second_user_keeps_the_server_running(cluster: Cluster, data_dir: Path) -> None:
+def test_a_second_user_keeps_the_server_running(cluster: Cluster, module_dir: Path) -> None:
     cluster.open()
     pid = cluster.postmaster()
-    other = OtherUser(data_dir)
+    other = OtherUser(module_dir)
     assert other.postmaster == pid
     cluster.close()
     assert cluster.postmaster() == pid
@@ -129,8 +119,8 @@ def test_a_second_user_keeps_the_server_running(cluster: Cluster, data_dir: Path
     assert cluster.postmaster() is None
 
 
-def test_two_that_come_at_once_share_one_server(data_dir: Path) -> None:
-    command = [sys.executable, "-c", HOLD, str(data_dir)]
+def test_two_that_come_at_once_share_one_server(module_dir: Path) -> None:
+    command = [sys.executable, "-c", HOLD, str(module_dir)]
     pipe = subprocess.PIPE
     processes = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(2)]
     numbers = {process.stdout.readline() for process in processes if process.stdout}
@@ -141,24 +131,24 @@ def test_two_that_come_at_once_share_one_server(data_dir: Path) -> None:
 
 
 def test_a_killed_user_leaves_a_server_that_the_next_one_adopts(
-    cluster: Cluster, data_dir: Path
+    cluster: Cluster, module_dir: Path
 ) -> None:
-    other = OtherUser(data_dir)
+    other = OtherUser(module_dir)
     other.kill()
     with cluster:
         assert cluster.postmaster() == other.postmaster
     assert cluster.postmaster() is None
 
 
-def test_a_killed_server_is_started_again_with_its_data(data_dir: Path) -> None:
-    with Cluster(data_dir) as cluster:
+def test_a_killed_server_is_started_again_with_its_data(module_dir: Path) -> None:
+    with Cluster(module_dir) as cluster:
         ask(cluster, "CREATE TABLE survivor AS SELECT 1 AS n")
         busy = psycopg2.connect(cluster.conninfo("gis_service"))
         pid = cluster.postmaster()
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: cluster.postmaster() is None)
-        with Cluster(data_dir) as again:
+        with Cluster(module_dir) as again:
             assert ask(again, "SELECT n FROM survivor") == 1
             ask(again, "DROP TABLE survivor")
             assert again.postmaster() != pid
