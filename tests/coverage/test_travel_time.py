@@ -26,8 +26,8 @@ from gis_service.coverage.travel_time import (
 from tests.coverage.drawn_roads import drawn, independent_minutes
 
 HUNDREDTH_OF_A_SECOND = 0.01 / 60
+LIMIT_MINUTES = 10.0
 BOOK = read_standards()
-FUTIAN = Path(__file__).parents[2].parent / "shared/data/roads/futian-shenzhen.graphml"
 
 
 def profiled(network: RoadNetwork, profile: str = "fire_engine") -> ProfileNetwork:
@@ -228,6 +228,11 @@ def test_times_equal_networkx_on_any_network(
     arrived = np.isfinite(nearest)
     assert np.abs(ours.minutes[arrived] - nearest[arrived]).max(initial=0) < HUNDREDTH_OF_A_SECOND
     assert (ours.facility[~arrived] == -1).all()
+
+    status = status_of(ours.minutes, places, LIMIT_MINUTES)
+    assert (nearest[status == COVERED] <= LIMIT_MINUTES + HUNDREDTH_OF_A_SECOND).all()
+    assert (nearest[status == TOO_FAR] >= LIMIT_MINUTES - HUNDREDTH_OF_A_SECOND).all()
+    assert (status == OFF_NETWORK).tolist() == (places.edge < 0).tolist()
     served = theirs[np.flatnonzero(arrived), ours.facility[arrived]]
     assert np.abs(ours.minutes[arrived] - served).max(initial=0) < HUNDREDTH_OF_A_SECOND
 
@@ -235,10 +240,10 @@ def test_times_equal_networkx_on_any_network(
 # --- a real network -----------------------------------------------------------------------------
 
 
-def futian() -> RoadNetwork:
-    if not FUTIAN.exists():
-        pytest.skip(f"the real network {FUTIAN.name} is not beside the project")
-    graph = nx.read_graphml(FUTIAN, node_type=int, force_multigraph=True)
+@pytest.fixture(scope="module")
+def futian(real_data: Path) -> RoadNetwork:
+    file = real_data / "roads/futian-shenzhen.graphml"
+    graph = nx.read_graphml(file, node_type=int, force_multigraph=True)
     nodes = pd.DataFrame(
         [(node, float(data["x"]), float(data["y"])) for node, data in graph.nodes(data=True)],
         columns=["node_id", "lon", "lat"],
@@ -273,11 +278,12 @@ def futian() -> RoadNetwork:
 @pytest.mark.parametrize(
     ("profile", "direction"), [("fire_engine", "from_facility"), ("walk", "to_facility")]
 )
-def test_times_and_coverage_equal_networkx_in_futian(profile: str, direction: Direction) -> None:
-    network = futian()
-    roads = profiled(network, profile)
+def test_times_and_coverage_equal_networkx_in_futian(
+    futian: RoadNetwork, profile: str, direction: Direction
+) -> None:
+    roads = profiled(futian, profile)
     random = np.random.default_rng(20)
-    west, south, east, north = shapely.total_bounds(network.geometry)
+    west, south, east, north = shapely.total_bounds(futian.geometry)
     places = snap(roads, random.uniform(west, east, 300), random.uniform(south, north, 300), 500.0)
     stations = snap(roads, random.uniform(west, east, 8), random.uniform(south, north, 8), 500.0)
     ours = nearest_facility(
@@ -289,8 +295,8 @@ def test_times_and_coverage_equal_networkx_in_futian(profile: str, direction: Di
         off_road_minutes_per_m=0.015,
     )
     theirs = independent_minutes(
-        network,
-        plain_minutes(network, profile, "normal"),
+        futian,
+        plain_minutes(futian, profile, "normal"),
         places,
         stations,
         direction=direction,
