@@ -353,30 +353,31 @@ class Door:
             self.refuse(null, "ingest.row_empty", field)
         self.columns[into] = found
 
-    def apart(self, *fields: str) -> None:
+    def apart(self, *owners: tuple[str, ...]) -> None:
         """
         Refuse a range of days that meets an earlier one of the same owner.
 
         Parameters
         ----------
-        *fields
-            Columns that together name the owner; ``valid`` must be there.
+        *owners
+            Columns that together name an owner, several times where a row has several; ``valid``
+            must be there. A row that is refused stands in no other's way.
         """
-        rows = np.flatnonzero(self.good).tolist()
-        owners = list(zip(*(self.columns[field] for field in fields), strict=True))
         valid = self.columns["valid"]
-        rows.sort(key=lambda row: valid[row][0])
-        end: dict[Any, Day] = {}
+        names = [list(zip(*(self.columns[c] for c in own), strict=True)) for own in owners]
+        end: list[dict[Any, Day]] = [{} for _ in owners]
         bad = np.zeros(len(self.good), dtype=bool)
-        for row in rows:
+        for row in sorted(np.flatnonzero(self.good).tolist(), key=lambda row: valid[row][0]):
             low, high = valid[row]
-            if owners[row] in end:
-                before = end[owners[row]]
-                if before is None or low < before:
-                    bad[row] = True
-                    continue
-            end[owners[row]] = high
-        self.refuse(bad, "ingest.row_overlaps", "valid_from", fields=", ".join(fields))
+            mine = [name[row] for name in names]
+            before = [known.get(name, date.min) for known, name in zip(end, mine, strict=True)]
+            if any(last is None or low < last for last in before):
+                bad[row] = True
+                continue
+            for known, name in zip(end, mine, strict=True):
+                known[name] = high
+        fields = " / ".join(", ".join(own) for own in owners)
+        self.refuse(bad, "ingest.row_overlaps", "valid_from", fields=fields)
 
     def tags(self, field: str) -> None:
         """

@@ -401,7 +401,7 @@ def write_admin_units(connection: sa.Connection, frame: pd.DataFrame) -> Written
     door.one_of("urban_rural_class", ("", *_CLASSES))
     door.geometries("geometry", _AREAS, optional=True)
     door.ranges()
-    door.apart("code", "source_list", "level")
+    door.apart(("code", "source_list", "level"))
     ids: dict[str, int] = {}
     rows = 0
     for level in _LEVELS:
@@ -744,8 +744,7 @@ def write_duties(
     door.one_of("role", ("head", "officer"))
     door.one_of("post", ("A", "B"))
     door.ranges()
-    door.apart("grid_id", "role", "post")
-    door.apart("grid_id", "role", "officer_id")
+    door.apart(("grid_id", "role", "post"), ("grid_id", "role", "officer_id"))
     same = ("officer_id", "grid_id", "role", "post", "valid")
     return _copied(connection, door, t.grid_duty, same)
 
@@ -773,7 +772,7 @@ def write_leaves(
     door = Door("leaves", frame, "officer_key")
     door.refers("officer_key", officer_ids, "officer_id")
     door.ranges()
-    door.apart("officer_id")
+    door.apart(("officer_id",))
     return _copied(connection, door, t.leave, ("officer_id", "valid"))
 
 
@@ -792,5 +791,5 @@ def _copied(
     if not ids:
         return Written(rows, door.refusals)
     id_column = next(iter(table.primary_key))
-    found = connection.execute(sa.select(table.c.key, id_column)).tuples()
+    found = connection.execute(sa.select(table.c.key, id_column))
     return Written(rows, door.refusals, dict(found.all()))
