@@ -94,7 +94,8 @@ def search(
     connection: ConnectionDep,
     actor: ActorDep,
     q: Words = "",
+    scheme: SchemeCode = "base",
     limit: Annotated[int, Query(ge=1, le=50)] = 20,
 ) -> list[reading.Found]:
-    """Find coordinates, grids, facilities and officers."""
-    return reading.search(connection, actor, q, limit)
+    """Find coordinates, grids of a scheme, facilities and officers."""
+    return reading.search(connection, actor, reading.find_scheme(connection, scheme), q, limit)

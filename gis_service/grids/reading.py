@@ -630,7 +630,9 @@ def coordinates_in(q: str) -> tuple[float, float] | None:
     return None
 
 
-def search(connection: sa.Connection, actor: Actor, q: str, limit: int = 20) -> list[Found]:
+def search(
+    connection: sa.Connection, actor: Actor, scheme: SchemeKey, q: str, limit: int = 20
+) -> list[Found]:
     """
     Find a place by what a person would type.
 
@@ -640,6 +642,8 @@ def search(connection: sa.Connection, actor: Actor, q: str, limit: int = 20) -> 
         An open transaction.
     actor
         Who asks: officers are found by those who may see them.
+    scheme
+        Whose grids are looked for.
     q
         Coordinates, a grid's name or code, a facility, an officer's name.
     limit
@@ -655,21 +659,27 @@ def search(connection: sa.Connection, actor: Actor, q: str, limit: int = 20) -> 
     found: list[Found] = []
     place = coordinates_in(q)
     if place is not None:
-        base = find_scheme(connection, "base").code
         name = f"{place[0]:.6f}, {place[1]:.6f}"
         found.append(
-            Found("coordinates", None, name, "CGCS2000", *place, grid_at(connection, *place, base))
+            Found(
+                "coordinates",
+                None,
+                name,
+                "CGCS2000",
+                *place,
+                grid_at(connection, *place, scheme.code),
+            )
         )
     return [
         *found,
-        *_grids_called(connection, q, limit),
+        *_grids_called(connection, scheme, q, limit),
         *_facilities_called(connection, q, limit),
         *_officers_called(connection, actor, q, limit),
     ][:limit]
 
 
-def _grids_called(connection: sa.Connection, q: str, limit: int) -> list[Found]:
-    state, scheme = t.grid_state.c, t.grid_scheme.c
+def _grids_called(connection: sa.Connection, scheme: SchemeKey, q: str, limit: int) -> list[Found]:
+    state = t.grid_state.c
     rows = connection.execute(
         sa.select(
             state.grid_id,
@@ -678,9 +688,12 @@ def _grids_called(connection: sa.Connection, q: str, limit: int) -> list[Found]:
             sa.func.ST_X(state.label_point).label("lon"),
             sa.func.ST_Y(state.label_point).label("lat"),
         )
-        .join(t.grid_scheme, scheme.scheme_id == state.scheme_id)
-        .where(on_day(state.valid, None), _named(state.name, state.code, q))
-        .order_by(scheme.is_base.desc(), state.rank, sa.func.length(state.name), state.code)
+        .where(
+            state.scheme_id == scheme.scheme_id,
+            on_day(state.valid, None),
+            _named(state.name, state.code, q),
+        )
+        .order_by(state.rank, sa.func.length(state.name), state.code)
         .limit(limit)
     )
     return [

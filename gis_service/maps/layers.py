@@ -40,8 +40,8 @@ BUILDINGS_FROM_ZOOM: Final = 15
 _ROADS_FROM_ZOOM: Final[tuple[tuple[int, tuple[str, ...]], ...]] = (
     (0, ("motorway", "trunk", "primary", "secondary")),
     (12, ("tertiary", "ferry")),
-    (13, ("unclassified",)),
-    (14, ("residential", "living_street", "pedestrian")),
+    (13, ("unclassified", "residential")),
+    (14, ("living_street", "track")),
     (15, t.ROAD_CLASSES),
 )
 _PLACE_RANK: Final = {"county": 1, "town": 2, "village": 3}
