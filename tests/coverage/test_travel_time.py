@@ -201,7 +201,7 @@ def plain_minutes(
     scenario=st.sampled_from(["normal", "emergency_privilege"]),
     direction=st.sampled_from(["to_facility", "from_facility"]),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_times_equal_networkx_on_any_network(
     case: Case, profile: str, scenario: str, direction: Direction
 ) -> None:

@@ -43,7 +43,7 @@ def run_id(store: Store) -> int:
 
 
 def test_numbers_go_in_binary_with_nulls_where_nothing_is_known(store: Store, run_id: int) -> None:
-    rows = 100_003
+    rows = 50_003
     random = np.random.default_rng(1)
     minutes = random.uniform(0, 90, (rows, 3)).astype(np.float32)
     minutes[random.random((rows, 3)) < 0.3] = np.nan
