@@ -28,4 +28,4 @@ ENV PATH=/srv/gis_service/.venv/bin:$PATH \
     GIS_HOST=0.0.0.0 \
     GIS_DATA_DIR=/var/lib/gis_service
 EXPOSE 8000
-CMD ["gis-service", "run"]
+CMD ["/bin/sh", "-c", "python scripts/load_demo_county.py && exec gis-service run"]
