@@ -5,9 +5,13 @@ What is printed for programs goes to standard output, everything said to people 
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -73,6 +77,8 @@ def say(line: str) -> None:
 
 def main() -> None:
     """Run a command; an error that we can name is said in one line with its own exit code."""
+    # A plain SIGTERM would end the process without leaving the cluster and stopping the workers.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         app()
     except GisError as error:
@@ -149,27 +155,59 @@ def serve(port: Annotated[int | None, typer.Option(help="Where to serve.")] = No
 def _serve(store: Store, database: str | None, port: int) -> None:
     from gis_service.api.serve import serve_forever  # noqa: PLC0415 (uvicorn is slow to import)
 
-    command = [sys.executable, "-m", "gis_service", "worker"]
-    command += ["--database", database] if database else []
-    worker = subprocess.Popen(command)
-    try:
+    with _workers_beside(database):
         serve_forever(store, server_settings().host, port, say)
+
+
+@contextmanager
+def _workers_beside(database: str | None) -> Iterator[None]:
+    """Keep worker processes beside the server; one that dies is started again."""
+    command = [sys.executable, "-m", "gis_service", "worker", "--with-parent"]
+    command += ["--database", database] if database else []
+    workers = [subprocess.Popen(command) for _ in range(server_settings().workers)]
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(1):
+            for index, process in enumerate(workers):
+                if process.poll() is not None:
+                    say(f"a worker ended ({process.returncode}); it is started again")
+                    workers[index] = subprocess.Popen(command)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
     finally:
-        worker.terminate()
-        worker.wait()
+        stop.set()
+        watcher.join()
+        for process in workers:
+            process.terminate()
+        for process in workers:
+            process.wait()
 
 
 @app.command()
 def worker(
     database: Annotated[str | None, typer.Option(help="A region's database.")] = None,
     once: Annotated[bool, typer.Option("--once", help="Stop when the queue is empty.")] = False,
+    with_parent: Annotated[
+        bool, typer.Option("--with-parent", help="End when the process that started it ends.")
+    ] = False,
 ) -> None:
     """Work on the jobs in the queue."""
+    parent = os.getppid() if with_parent else None
+
+    def tick(store: Store) -> None:
+        if parent is not None and os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGTERM)
+        _apply_what_is_due(store)
+
     with open_store(migrate=False, database=database) as store:
-        jobs.run_worker(store, wait=not once, tick=None if once else _tick)
+        jobs.run_worker(store, wait=not once, tick=None if once else tick)
 
 
-def _tick(store: Store) -> None:
+def _apply_what_is_due(store: Store) -> None:
     """Take over boundaries whose day has come."""
     with store.transaction(SYSTEM) as connection:
         if assignment.is_due(connection):
