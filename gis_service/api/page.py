@@ -9,7 +9,7 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.encoders import jsonable_encoder
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -25,6 +25,7 @@ FOR_EVER: Final = "public, max-age=31536000, immutable"
 ASK_FIRST: Final = "no-cache"
 
 router = APIRouter(include_in_schema=False)
+_libraries = StaticFiles(directory=WEB_DIR, check_dir=False)
 
 
 def _keep(versioned: bool) -> str:
@@ -68,11 +69,13 @@ def page(connection: ConnectionDep, actor: ActorDep, language: LanguageDep) -> H
     return HTMLResponse(document, headers=headers)
 
 
-@router.get("/vendor/{name}", response_class=FileResponse)
-def vendor(name: str, request: Request) -> FileResponse:
-    """Give a library's file, if the page uses it."""
-    headers = {"Cache-Control": _keep("v" in request.query_params)}
-    return FileResponse(vendor_file(name), headers=headers)
+@router.get("/vendor/{name}")
+def vendor(name: str, request: Request) -> Response:
+    """Give a library's file, if the page uses it and the browser does not hold it."""
+    file = vendor_file(name)
+    response = _libraries.file_response(file, file.stat(), request.scope)
+    response.headers["Cache-Control"] = _keep("v" in request.query_params)
+    return response
 
 
 def mount_files(app: FastAPI) -> None:

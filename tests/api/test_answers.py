@@ -406,6 +406,19 @@ def test_a_versioned_file_is_kept_for_ever(client: TestClient) -> None:
     assert "immutable" in client.get(f"{path}?v=1").headers["cache-control"]
 
 
+def test_a_library_the_browser_holds_is_not_sent_again(client: TestClient) -> None:
+    first = client.get("/vendor/leaflet.css")
+    if first.status_code == 503:
+        pytest.skip("the npm packages are not installed")
+    again = client.get("/vendor/leaflet.css", headers={"If-None-Match": first.headers["etag"]})
+    assert again.status_code == 304
+
+
+def test_answers_about_people_are_not_kept(client: TestClient) -> None:
+    for path in ("/api/households", "/api/search?q=王", "/api/layers/figures?rank=3&theme=people"):
+        assert client.get(path).headers["cache-control"] == "no-store"
+
+
 def test_the_description_has_examples_everywhere(client: TestClient) -> None:
     described = get(client, "/api/openapi.json")
     for path, methods in described["paths"].items():
