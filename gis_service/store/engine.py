@@ -48,7 +48,10 @@ class Store:
             options["poolclass"] = NullPool
         self.url = sa.make_url(url)
         self.engine = sa.create_engine(
-            self.url, connect_args={"application_name": "gis_service"}, **options
+            self.url,
+            connect_args={"application_name": "gis_service"},
+            hide_parameters=True,  # what people typed or are called never reaches a log line
+            **options,
         )
 
     @contextmanager
