@@ -178,7 +178,8 @@ def perform(store: Store, job_id: int) -> None:
         )
     try:
         with _beating(store, job_id):
-            result = _WORKS[row.kind](store, actor, row.arguments, _progress(store, job_id))
+            given = {**row.arguments, "job_id": job_id}
+            result = _WORKS[row.kind](store, actor, given, _progress(store, job_id))
     except CancelledByUserError:
         return
     except GisError as error:

@@ -152,6 +152,7 @@ def measure(
     progress: Progress = lambda _share, _step: None,
     *,
     book: StandardBook | None = None,
+    job_id: int | None = None,
 ) -> dict[str, Any]:
     """
     Measure one standard for every household and store the run.
@@ -172,6 +173,8 @@ def measure(
         Told the share done, 0 to 1, and the message key of the step.
     book
         The standards; without it those in force.
+    job_id
+        The job that does it, if one does.
 
     Returns
     -------
@@ -225,6 +228,7 @@ def measure(
             "software_version": __version__,
             "summary": summary,
             "actor_id": actor.actor_id,
+            "job_id": job_id,
         }
         run_id = _write(connection, run, county, measured, table)
         counts = {name: summary[name] for name in ("n", *STATUS_NAMES, "status")}
@@ -256,7 +260,7 @@ def measure_as_job(
     actor
         Who asked.
     arguments
-        ``standard``, and ``scenario`` where it is not ``normal``.
+        ``standard``, ``scenario`` where it is not ``normal``, and the job's own ``job_id``.
     progress
         Told the share done and the step.
 
@@ -274,7 +278,14 @@ def measure_as_job(
     for name in ("standard", "scenario"):
         if not isinstance(given.get(name), str):
             raise InputError("coverage.argument_missing", place=Place(field=name), argument=name)
-    return measure(store, actor, given["standard"], given["scenario"], progress)
+    return measure(
+        store,
+        actor,
+        given["standard"],
+        given["scenario"],
+        progress,
+        job_id=given.get("job_id"),
+    )
 
 
 # --- reading --------------------------------------------------------------------------------------
