@@ -33,7 +33,7 @@ from gis_service.maps.cartography import (
 )
 from gis_service.messages import LANGUAGES, WEB_DIR, Language, all_texts
 
-TEXT_ROOMS: Final = ("page.", "map.")
+TEXT_ROOM: Final = "page."
 MODULES: Final = tuple(sorted(file.name for file in (WEB_DIR / "js").glob("*.js")))
 INLINE_SCRIPT: Final = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
@@ -91,7 +91,7 @@ class PageFigure(Figure):
         super().__init__(title=texts["page.title"])
         self.language = context.language
         self.modules = MODULES
-        self.texts = {key: value for key, value in texts.items() if key.startswith(TEXT_ROOMS)}
+        self.texts = {key: value for key, value in texts.items() if key.startswith(TEXT_ROOM)}
         self.config = {
             "language": context.language,
             "languages": LANGUAGES,

@@ -50,7 +50,7 @@ async function actorChoice(onError) {
 export async function wireChoices(scheme, onError) {
   const draw = () => {
     const kept = at("actor");
-    at("choices").replaceChildren(...(config.schemes.length ? [schemeChoice(), dayChoice(scheme)] : []), languageChoice(), ...(kept ? [kept] : []));
+    at("choices").replaceChildren(...(config.schemes.length > 1 ? [schemeChoice()] : []), ...(config.schemes.length ? [dayChoice(scheme)] : []), languageChoice(), ...(kept ? [kept] : []));
   };
   draw();
   onChange((changed) => {

@@ -21,6 +21,7 @@ export function wireKeys(map, { showAll, focusPanel }) {
     },
     1: () => show({ view: "", grid: "", point: "" }),
     l: () => focusPanel("list"),
+    L: () => focusPanel("list"),
     0: showAll,
     "?": () => focusPanel("keys"),
     "+": () => map.zoomIn(),

@@ -51,7 +51,7 @@ export class Legend {
       h("summary", {}, t("layers")), this.control);
     at("legend").replaceChildren(
       h("details", { id: "legend-details", open: this.isOpen, ontoggle: (event) => { if (event.target.id === "legend-details") this.isOpen = event.target.open; } },
-        h("summary", {}, h("span", { class: "theme-now" }, themeName(state.theme))),
+        h("summary", {}, h("span", { class: "theme-now" }, themeName(state.theme)), h("span", { class: "legend-word" }, t("legend"))),
         h("label", { class: "theme-choice" }, themeMenu(this.kinds)), rows, layers));
   }
 }

@@ -19,6 +19,7 @@ import { config, day, t } from "./texts.js";
 const map = window.grid_map_page;
 const layers = map.pageLayers;
 const scheme = () => config.schemes.find((one) => one.code === state.scheme) ?? config.schemes[0];
+const baseLevel = () => scheme().levels.reduce((a, b) => (a.rank > b.rank ? a : b));
 const hasCounty = config.schemes.length > 0;
 
 let noticeTimer = 0;
@@ -57,8 +58,16 @@ function rememberPlace() {
   show({ place: `${map.getZoom()}/${lat.toFixed(5)}/${lng.toFixed(5)}` });
 }
 
+/** Look where the URL says, or at the whole county, before anything is drawn. */
+function lookFirst() {
+  const place = placeOfUrl();
+  if (place) map.setView([place.lat, place.lon], place.zoom, { animate: false });
+  else if (config.county?.bbox) map.fitBounds(countyBounds(), { ...insets(), animate: false });
+}
+
 // --- the parts ---------------------------------------------------------------------------------
 
+lookFirst();
 const sheet = wireSheet();
 const ground = new Ground(map, onError);
 const names = new Names(map, layers.names);
@@ -68,7 +77,7 @@ const grids = new Grids(map, {
   onError,
   onGeometry: (edges, ranks) => ground.setEdges(edges, ranks),
 });
-const panel = new Panel({ grids, points, flyTo, scheme, sheet });
+const panel = new Panel({ grids, points, flyTo, scheme, sheet, onOverview: (overview) => takeKinds(overview) });
 const control = document.querySelector(".leaflet-control-layers");
 const legend = new Legend(control);
 const pin = L.layerGroup().addTo(map);
@@ -105,12 +114,12 @@ async function applyGeometry() {
 }
 
 async function applyTheme() {
-  const level = scheme().levels.reduce((a, b) => (a.rank > b.rank ? a : b));
   try {
-    if (!(await grids.showTheme(scheme(), state.theme, state.at))) return;
-    legend.update(grids.figures, level);
+    grids.themed = grids.showTheme(scheme(), state.theme, state.at);
+    if (!(await grids.themed)) return;
+    legend.update(grids.figures, baseLevel());
   } catch (error) {
-    legend.update(null, level, error.message);
+    legend.update(null, baseLevel(), error.message);
   }
   ground.set({ isThemed: Boolean(grids.figures) && isMeasured(grids.figures) });
   names.refresh();
@@ -122,7 +131,7 @@ async function applySelection(isFirst) {
   pin.clearLayers();
   if (state.point.startsWith("place:")) {
     const [lon, lat] = state.point.slice(6).split(",").map(Number);
-    L.marker([lat, lon], { icon: L.divIcon({ className: "pin", iconSize: [22, 22] }), pane: "points", interactive: false }).addTo(pin);
+    L.marker([lat, lon], { icon: L.divIcon({ className: "pin", iconSize: [22, 22] }), pane: "points", interactive: false, keyboard: false }).addTo(pin);
   }
   if (!state.grid || isFirst) return;
   const bounds = grids.boundsOf(state.grid);
@@ -206,15 +215,13 @@ async function loadBackground() {
   }
 }
 
-async function loadKinds() {
-  const overview = await get("/api/overview", { scheme: state.scheme });
+/** Learn from the overview which kinds of facility can be chosen as a theme. */
+function takeKinds(overview) {
   legend.kinds = Object.fromEntries(STANDARDS.map((standard) => [standard, Object.keys(overview.coverage?.[standard]?.kinds ?? {})]));
+  legend.update(grids.figures, baseLevel());
 }
 
 async function start() {
-  const place = placeOfUrl();
-  if (place) map.setView([place.lat, place.lon], place.zoom, { animate: false });
-  else if (config.county?.bbox) map.fitBounds(countyBounds(), { ...insets(), animate: false });
   wireShell();
   wireKeys(map, { showAll, focusPanel });
   wireSearch({ flyTo, onPicked: () => (panel.wantsFocus = true) });
@@ -228,12 +235,14 @@ async function start() {
   applyLayers();
   applyVersion();
   const geometry = applyGeometry();
+  const theme = applyTheme();
   loadBackground();
   panel.update();
-  loadKinds().then(() => legend.update(grids.figures, scheme().levels.reduce((a, b) => (a.rank > b.rank ? a : b))), onError);
-  await Promise.all([geometry, applyTheme()]);
+  if (state.grid || state.point || state.view) get("/api/overview", { scheme: state.scheme }).then(takeKinds, onError);
+  await Promise.all([geometry, theme]);
   grids.restyle();
   applySelection(true);
+  panel.mayFly = true;
   document.documentElement.dataset.ready = "true";
 }
 

@@ -9,14 +9,14 @@ import { show, state } from "./state.js";
 import { config, day, moment, nameOf, number, t, tOr } from "./texts.js";
 
 const WORST = 5;
-const KEYS = [["/", "key_search"], ["1", "key_map"], ["l", "key_list"], ["0", "key_all"], ["← ↑ → ↓", "key_pan"], ["+  −", "key_zoom"], ["Esc", "key_escape"], ["?", "key_keys"]];
+const KEYS = [["/", "key_search"], ["1", "key_map"], ["L", "key_list"], ["0", "key_all"], ["← ↑ → ↓", "key_pan"], ["+  −", "key_zoom"], ["Esc", "key_escape"], ["?", "key_keys"]];
 
 const pick = (id) => show({ grid: id, point: "", view: "" });
 const choose = (theme) => show({ theme });
 
 export class Panel {
-  constructor({ grids, points, flyTo, scheme, sheet }) {
-    Object.assign(this, { grids, points, flyTo, scheme, sheet });
+  constructor(parts) {
+    Object.assign(this, parts);
     this.body = at("panel-body");
     this.sort = "name";
   }
@@ -70,6 +70,7 @@ export class Panel {
       this.grids.ready,
     ]);
     signal.throwIfAborted();
+    this.onOverview(overview);
     const { counts, coverage } = overview;
     this.fill("overview",
       [h("p", { class: "eyebrow" }, t("overview")), h("h2", {}, overview.county.code ? nameOf(overview.county) : overview.boundaries?.title ?? nameOf(overview.county)),
@@ -125,7 +126,7 @@ export class Panel {
       this.fill("trouble", h("h2", {}, t("trouble")), trouble(t("no_such_point")));
       return;
     }
-    this.flyTo(point);
+    if (this.mayFly) this.flyTo(point);
     const located = await get("/api/locate", { lon: point.lon, lat: point.lat, scheme: state.scheme }, signal);
     signal.throwIfAborted();
     const responsible = located.grid ?? located.nearest;
@@ -139,7 +140,7 @@ export class Panel {
         point.status && line(t("status"), tOr(`status_${point.status}`, point.status)),
         point.due_on && line(t("due"), day(point.due_on), point.overdue ? "wrong" : ""),
         point.reported_at && line(t("reported"), moment(point.reported_at)),
-        line(t("coordinates"), `${point.lon.toFixed(5)}, ${point.lat.toFixed(5)}`)),
+        point.of !== "place" && line(t("coordinates"), `${point.lon.toFixed(5)}, ${point.lat.toFixed(5)}`)),
       point.overdue && tag(t("overdue"), "wrong"),
       point.phone && phone(point.phone),
       heading(t(located.outside ? "nearest_grid" : "responsible_grid")),
@@ -152,7 +153,7 @@ export class Panel {
   }
 
   async showList(signal) {
-    await this.grids.ready;
+    await Promise.all([this.grids.ready, this.grids.themed]);
     signal.throwIfAborted();
     const figures = this.grids.figures;
     const value = (grid) => figures?.values[grid.grid_id] ?? null;

@@ -1,0 +1,131 @@
+"""The document of the page: made by Folium, complete, from this server only, safe with any name."""
+
+import base64
+import hashlib
+import json
+import re
+from datetime import date
+from typing import Any
+
+import folium
+import pytest
+
+from gis_service.errors import NotFoundError
+from gis_service.maps.cartography import LAYERS, NOWHERE, PANES, centre
+from gis_service.maps.grid_map import PageContext, content_policy, grid_map, render_page
+from gis_service.maps.vendor import VENDOR_FILES, vendor_file
+from gis_service.messages import LANGUAGES, Language, all_texts
+
+LINKED = re.compile(r"""(?:src|href)=["']([^"']+)["']""")
+CONFIG = re.compile(r'<script type="application/json" id="page-config">(.*?)</script>', re.DOTALL)
+
+
+def context(language: Language = "zh-CN", name: str = "云溪县") -> PageContext:
+    """A county of one scheme, seen by the county office."""
+    return PageContext(
+        language=language,
+        actor={
+            "actor_id": 2,
+            "name": "县网格办",
+            "name_en": "County office",
+            "role": "county_office",
+        },
+        county={
+            "name": name,
+            "name_en": name,
+            "code": "990101",
+            "bbox": [112.7, 28.5, 113.1, 28.9],
+        },
+        schemes=[{"code": "base", "name": "基础网格", "levels": [], "versions": []}],
+        today=date(2026, 3, 1),
+    )
+
+
+def config_of(document: str) -> dict[str, Any]:
+    """What the document hands to the scripts."""
+    found = CONFIG.search(document)
+    assert found is not None
+    config: dict[str, Any] = json.loads(found.group(1))
+    return config
+
+
+def test_it_is_a_folium_map_with_our_panes_layers_and_switch() -> None:
+    page = grid_map(context())
+    assert isinstance(page, folium.Map)
+    document = render_page(context())
+    for pane in PANES:
+        assert f'createPane(\n                "{pane}")' in document
+    for layer in LAYERS:
+        assert f"layer_{layer.key} = L.layerGroup" in document
+        assert all_texts("zh-CN")[f"page.layer_{layer.key}"] in document or "\\u" in document
+    assert "L.control.layers(" in document
+    assert "L.markerClusterGroup(" in document
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_is_linked_from_elsewhere(language: Language) -> None:
+    document = render_page(context(language))
+    linked = LINKED.findall(document)
+    assert linked
+    assert [
+        address for address in linked if not address.startswith(("/vendor/", "/static/", "#"))
+    ] == []
+    assert "http://" not in document
+    assert "https://" not in document
+
+
+def test_every_library_file_is_allowed_and_there() -> None:
+    linked = {
+        name for name in LINKED.findall(render_page(context())) if name.startswith("/vendor/")
+    }
+    assert linked == {f"/vendor/{name}" for name in VENDOR_FILES}
+
+
+def test_no_other_library_file_is_served() -> None:
+    with pytest.raises(NotFoundError):
+        vendor_file("../package.json")
+
+
+def test_the_same_context_gives_the_same_document() -> None:
+    assert render_page(context()) == render_page(context())
+
+
+def test_the_policy_allows_the_one_inline_script_and_nothing_from_elsewhere() -> None:
+    document = render_page(context())
+    scripts = re.findall(r"<script>(.*?)</script>", document, re.DOTALL)
+    assert len(scripts) == 1
+    digest = base64.b64encode(hashlib.sha256(scripts[0].encode()).digest()).decode()
+    policy = content_policy(document)
+    assert f"'sha256-{digest}'" in policy
+    assert "unsafe" not in policy
+    assert "default-src 'none'" in policy
+    assert "<style" not in document
+    assert "style=" not in document
+
+
+@pytest.mark.parametrize("name", ["{{ 7 * 7 }}{% for %}", "</script><b>", "\"\\'", "Ä 😀"])
+def test_a_name_is_only_ever_text(name: str) -> None:
+    document = render_page(context(name=name))
+    assert config_of(document)["county"]["name"] == name
+    assert "</script><b>" not in document
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_document_speaks_the_readers_language(language: Language) -> None:
+    document = render_page(context(language))
+    assert f'<html lang="{language}">' in document
+    texts = config_of(document)["texts"]
+    assert texts["page.title"] == all_texts(language)["page.title"]
+    assert set(texts) == {key for key in all_texts(language) if key.startswith("page.")}
+
+
+def test_without_a_county_the_document_still_stands() -> None:
+    empty = PageContext(language="en", actor={"actor_id": 2}, today=date(2026, 3, 1))
+    document = render_page(empty)
+    assert config_of(document)["county"] is None
+    assert "fitBounds" not in document
+
+
+def test_the_middle_of_a_box_is_lat_lon() -> None:
+    assert centre((112.7, 28.5, 113.1, 28.9)) == (28.7, 112.9)
+    assert centre(None) == NOWHERE
