@@ -118,7 +118,7 @@ has_venv() {
 system_packages() {
     local packages=() root_command
     find_python
-    has_venv || packages+=(python3 python3-venv python3-pip)
+    has_venv || packages+=(python3 python3-venv) # venv brings pip along
     if [[ -z "${GIS_DATABASE_URL:-}" || "${1:-}" == --for-tests ]]; then
         has_postgis || packages+=(postgresql postgresql-postgis)
     fi
