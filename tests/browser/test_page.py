@@ -175,6 +175,23 @@ def test_points_appear_with_their_layer(look: Look) -> None:
     expect(page.locator("#panel")).to_contain_text("责任网格")
 
 
+def test_points_are_listed_beside_the_map_too(look: Look) -> None:
+    page = look().open("?lang=zh-CN&view=list&layers=roads,hazards")
+    page.locator("details.town summary", has_text="隐患").click()
+    rows = page.locator("details.town[open] .rows button")
+    expect(rows).to_have_count(3)
+    rows.first.click()
+    expect(page.locator("#panel")).to_contain_text("整改期限")
+
+
+def test_a_visitor_is_told_what_is_not_shown(look: Look, small_county: SmallCounty) -> None:
+    watched = look()
+    watched.page.set_extra_http_headers({"X-Gis-Actor": str(small_county.actors["visitor"])})
+    page = watched.open(f"?lang=zh-CN&grid={small_county.grid_ids['g00']}")
+    expect(page.locator("#panel")).to_contain_text("看不到网格员")
+    expect(page.locator("#panel")).not_to_contain_text("钱二")
+
+
 def test_yesterdays_boundaries_can_be_asked_for(look: Look) -> None:
     page = look().open()
     page.locator("#day-choice summary").click()

@@ -46,7 +46,7 @@ function toHsl(colour) {
   return [hue * 60, saturation, light];
 }
 
-const STRENGTH = 0.66;
+const STRENGTH = 0.6;
 
 /** A class colour for the surroundings: softened by the paper; at night lightness turns round. */
 export function colourFor(colour) {

@@ -34,7 +34,7 @@ const roadWidth = (roadClass, zoom) =>
 
 // First zoom and width at zoom 12 of a border, by level: county, town, village, base.
 const BORDER_FROM = [8, 8, 11, 13];
-const BORDER_WIDTH = [2.6, 1.9, 1.1, 0.7];
+const BORDER_WIDTH = [2.2, 1.7, 1.1, 0.7];
 
 function trace(context, lines, scale, left, top) {
   for (const line of lines) {
@@ -173,8 +173,8 @@ export class Ground {
   /** Stop asking for what no tile waits for, and forget the oldest cells. */
   dropStale() {
     for (const [id, cell] of this.cells) {
-      const isWanted = [...cell.tiles].some((tile) => this.tiles.has(tile));
-      if (isWanted) continue;
+      for (const tile of cell.tiles) if (!this.tiles.has(tile)) cell.tiles.delete(tile);
+      if (cell.tiles.size) continue;
       if (!cell.done) cell.abort.abort();
       if (!cell.done || this.cells.size > CELLS_KEPT) this.cells.delete(id);
     }
@@ -207,7 +207,7 @@ export class Ground {
   }
 
   drawLand({ context, scale, left, top }, features) {
-    const strength = { built: this.isThemed ? 0.25 : 1, green: this.isThemed ? 0.22 : 1, water: 0.92 };
+    const strength = { built: this.isThemed ? 0.1 : 1, green: this.isThemed ? 0.1 : 1, water: 0.92 };
     for (const kind of ["built", "green", "water"]) {
       context.beginPath();
       for (const feature of features) {
@@ -278,7 +278,7 @@ export class Ground {
       context.lineCap = "round";
       context.lineWidth = BORDER_WIDTH[style] * (zoom < 12 ? 0.8 : Math.min(1.12 ** (zoom - 12), 1.9));
       context.strokeStyle = this.palette.border;
-      context.globalAlpha = [0.95, 0.8, 0.75, 0.65][style];
+      context.globalAlpha = [0.85, 0.8, 0.75, 0.65][style];
       context.stroke();
     }
     context.globalAlpha = 1;

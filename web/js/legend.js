@@ -1,7 +1,7 @@
 // The legend: variable, unit, of what a percentage is, grids in each class, the date.
 
 import { at, h } from "./dom.js";
-import { STANDARDS, colourFor, isMeasured, themeName } from "./figures.js";
+import { STANDARDS, classOf, colourFor, isMeasured, themeName } from "./figures.js";
 import { show, state } from "./state.js";
 import { day, labelOf, number, t } from "./texts.js";
 
@@ -40,10 +40,13 @@ export class Legend {
     }
     if (figures && isMeasured(figures)) {
       rows.unshift(h("p", { class: "quiet" }, subtitle(figures, level)));
-      const without = Object.values(figures.class_of).filter((place) => place === null).length;
+      const unclassed = Object.keys(figures.values).filter((id) => classOf(figures, id) < 0);
+      const without = unclassed.filter((id) => figures.values[id] === null).length;
+      const unruled = unclassed.length - without;
       rows.push(h("ul", { class: "classes", "aria-label": t("classes") },
         figures.classes.map((entry) => h("li", {},
           h("i", { style: { backgroundColor: colourFor(entry.colour) } }), h("span", {}, entry.label), h("b", {}, number(entry.count)))),
+        unruled > 0 && h("li", {}, h("i", { class: "empty" }), h("span", {}, t("no_rule")), h("b", {}, number(unruled))),
         without > 0 && h("li", {}, h("i", { class: "empty" }), h("span", {}, t("no_figure")), h("b", {}, number(without)))));
       rows.push(h("p", { class: "quiet" }, figures.of));
     }

@@ -69,11 +69,17 @@ function lookFirst() {
 
 lookFirst();
 const sheet = wireSheet();
+let pickedOnMap = false;
 const ground = new Ground(map, onError);
 const names = new Names(map, layers.names);
 const points = new Points(map, { onPick: (point) => show({ point, grid: "", view: "" }), onError });
 const grids = new Grids(map, {
-  onPick: (grid) => show({ grid, point: "", view: "" }),
+  onPick: (grid) => {
+    // Who clicks on the map sees the place already; only other ways of choosing move the map.
+    pickedOnMap = true;
+    show({ grid, point: "", view: "" });
+    pickedOnMap = false;
+  },
   onError,
   onGeometry: (edges, ranks) => ground.setEdges(edges, ranks),
 });
@@ -133,7 +139,7 @@ async function applySelection(isFirst) {
     const [lon, lat] = state.point.slice(6).split(",").map(Number);
     L.marker([lat, lon], { icon: L.divIcon({ className: "pin", iconSize: [22, 22] }), pane: "points", interactive: false, keyboard: false }).addTo(pin);
   }
-  if (!state.grid || isFirst) return;
+  if (!state.grid || isFirst || pickedOnMap) return;
   const bounds = grids.boundsOf(state.grid);
   if (bounds && !map.getBounds().pad(-0.12).contains(bounds)) fly(bounds.pad(0.6), 15);
 }
@@ -189,6 +195,8 @@ function wireShell() {
   at("zoom-in").addEventListener("click", () => map.zoomIn());
   at("zoom-out").addEventListener("click", () => map.zoomOut());
   at("zoom-all").addEventListener("click", showAll);
+  map.getContainer().setAttribute("role", "region");
+  map.getContainer().setAttribute("aria-label", t("map_label"));
   at("scale-slot").append(document.querySelector(".leaflet-control-scale"));
   map.on("mousemove", ({ latlng }) => (at("coordinates").textContent = `${latlng.lng.toFixed(5)}, ${latlng.lat.toFixed(5)} CGCS2000`));
   map.on("click", () => show({ grid: "", point: "" }));

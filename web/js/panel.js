@@ -5,10 +5,12 @@ import { at, h, isNarrow } from "./dom.js";
 import { STANDARDS, figureText, isMeasured, isShare, kindName, themeName } from "./figures.js";
 import { chainLine, codeLine, coverageBlock, heading, levelLine, line, officerCard, phone, tag, tiles, trouble } from "./parts.js";
 import { symbol } from "./symbols.js";
-import { show, state } from "./state.js";
+import { show, shownLayers, state } from "./state.js";
 import { config, day, moment, nameOf, number, t, tOr } from "./texts.js";
 
 const WORST = 5;
+const SEES_NO_OFFICERS = ["visitor"];
+const MOST_POINTS_LISTED = 200;
 const KEYS = [["/", "key_search"], ["1", "key_map"], ["L", "key_list"], ["0", "key_all"], ["← ↑ → ↓", "key_pan"], ["+  −", "key_zoom"], ["Esc", "key_escape"], ["?", "key_keys"]];
 
 const pick = (id) => show({ grid: id, point: "", view: "" });
@@ -30,6 +32,8 @@ export class Panel {
         closable && h("button", { type: "button", class: "close", "aria-label": t("close"), title: t("close_hint"), onclick: () => show({ grid: "", point: "", view: "" }) }, "×")),
       ...children.flat().filter(Boolean));
     this.body.scrollTop = 0;
+    // Those who do not see the panel hear what is in it now.
+    at("said").textContent = this.body.querySelector("h2")?.textContent ?? "";
   }
 
   async update() {
@@ -66,7 +70,7 @@ export class Panel {
     const scheme = this.scheme();
     const [overview, worst] = await Promise.all([
       get("/api/overview", { scheme: scheme.code }, signal),
-      get("/api/layers/figures", { scheme: scheme.code, rank: 1, theme: isShare(state.theme) ? state.theme : STANDARDS[0], at: state.at }, signal),
+      get("/api/layers/figures", { scheme: scheme.code, rank: worstRank(scheme), theme: isShare(state.theme) ? state.theme : STANDARDS[0], at: state.at }, signal),
       this.grids.ready,
     ]);
     signal.throwIfAborted();
@@ -107,9 +111,9 @@ export class Panel {
     this.fill("grid",
       [h("p", { class: "eyebrow" }, levelLine(sheet)), h("h2", {}, sheet.name), codeLine(sheet)],
       sheet.chain.length > 1 && chainLine(sheet, pick),
-      officers.length ? h("div", { class: "officers" }, officers.map(officerCard)) : h("p", { class: "quiet" }, t("no_officer")),
+      officers.length ? h("div", { class: "officers" }, officers.map(officerCard)) : h("p", { class: "quiet" }, t(SEES_NO_OFFICERS.includes(config.actor.role) ? "officers_hidden" : "no_officer")),
       counts && [tiles([[t("households"), number(counts.households)], [t("people"), number(counts.people)],
-        [t("area"), `${number(sheet.area_km2, 2)} km²`]]),
+        [t("area"), [number(sheet.area_km2, sheet.area_km2 < 10 ? 2 : 1), h("small", {}, " km²")]]]),
         h("div", { class: "lines" },
           line(t("buildings"), number(counts.buildings)), line(t("premises"), number(counts.premises)),
           line(t("care_households"), number(counts.care_households)),
@@ -192,8 +196,22 @@ export class Panel {
     const sorter = h("select", { id: "list-sort", onchange: (event) => { this.sort = event.target.value; slot.replaceChildren(...content()); } },
       ["name", "up", "down"].map((order) => h("option", { value: order, selected: order === this.sort }, t(`sort_${order}`))));
     this.fill("list", [h("h2", {}, t("list")), h("p", { class: "quiet" }, this.grids.themeTitle())],
-      h("label", { class: "sorter" }, t("sort"), sorter), slot);
+      h("label", { class: "sorter" }, t("sort"), sorter), slot, await this.pointLists(signal));
     this.focusIfAsked();
+  }
+
+  /** The points of the layers that are on, as lists. */
+  async pointLists(signal) {
+    const shown = [...shownLayers()].filter((key) => this.points.isLayer(key));
+    const lists = await Promise.all(shown.map((key) => this.points.pointsOf(key)));
+    signal.throwIfAborted();
+    return lists.map((points, i) => h("details", { class: "town" },
+      h("summary", {}, h("span", {}, t(`layer_${shown[i]}`)), h("small", {}, number(points.length))),
+      h("ul", { class: "rows" }, points.slice(0, MOST_POINTS_LISTED).map((point) =>
+        h("li", {}, h("button", { type: "button", onclick: () => show({ point: point.id, grid: "", view: "" }) },
+          h("span", {}, point.name || kindName(point.kind), h("small", {}, point.name ? kindName(point.kind) : tOr(`status_${point.status}`, ""))),
+          point.overdue && tag(t("overdue"), "wrong"))))),
+      points.length > MOST_POINTS_LISTED && h("p", { class: "quiet" }, t("first_of", { n: number(MOST_POINTS_LISTED), total: number(points.length) }))));
   }
 
   /** Move the focus into the panel when a key, not the pointer, opened it. */
@@ -202,6 +220,12 @@ export class Panel {
     this.wantsFocus = false;
     if (isNarrow()) this.sheet.atLeast("peek");
   }
+}
+
+/** The uppermost level with something to compare. */
+function worstRank(scheme) {
+  const levels = [...scheme.levels].sort((a, b) => a.rank - b.rank);
+  return (levels.find((level) => level.count > 1) ?? levels[0]).rank;
 }
 
 function placeOf(id) {

@@ -77,6 +77,15 @@ export class Points {
     return markers;
   }
 
+  /** Whether a layer is one of points. */
+  isLayer = (key) => key in SOURCES;
+
+  /** The points of a layer. */
+  async pointsOf(key) {
+    await this.markersOf(key);
+    return [...this.known.values()].filter((point) => SOURCES[key].of === point.of && SOURCES[key].keep(point));
+  }
+
   /** A point by "kind:number", fetched if need be; null if there is no such one. */
   async find(id) {
     const of = id.split(":")[0];
