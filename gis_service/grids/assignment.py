@@ -4,17 +4,19 @@ A building is placed by its point, a household follows its building, everything 
 point. Only this module writes ``assignment`` and ``base_grid_id``.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import DATERANGE
 
 from gis_service.grids.locator import NO_GRID, Locator
-from gis_service.grids.versions import Version, polygons, versions
+from gis_service.grids.versions import Version, polygons, today, versions
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
 
@@ -114,6 +116,7 @@ def assign_new(connection: sa.Connection, scheme: str = "base") -> AssignmentRep
         _write_history(connection, known[0].scheme_id, objects, days, answers)
         _count(report, objects, answers[-1])
     apply_due(connection)
+    connection.execute(sa.select(sa.func.gis_analyze()))
     return report
 
 
@@ -208,6 +211,71 @@ def is_due(connection: sa.Connection) -> bool:
         )
     )
     return bool(connection.execute(query).scalar_one())
+
+
+class Placement:
+    """
+    Today's base grid of rows on their way into the store, so that they are written once.
+
+    The history is written by :func:`assign_new` afterwards, which also mends what differs.
+
+    Parameters
+    ----------
+    connection
+        An open transaction; without boundaries in force nothing is placed.
+    """
+
+    def __init__(self, connection: sa.Connection) -> None:
+        day = today(connection)
+        fitting = [one for one in versions(connection) if one.effective_day <= day]
+        self._locator = _locator(connection, fitting[-1]) if fitting else None
+        self._of_building: dict[int, int] = {}
+
+    def grids(
+        self, points: npt.NDArray[np.object_], building_id: Sequence[int | None] | None = None
+    ) -> list[int | None]:
+        """
+        Place rows.
+
+        Parameters
+        ----------
+        points
+            Shapely points, lon and lat.
+        building_id
+            The building that a row follows; None where it has none.
+
+        Returns
+        -------
+        list
+            The base grid of each row; None outside.
+        """
+        if self._locator is None:
+            return [None] * len(points)
+        found = self._locator.locate(shapely.get_x(points), shapely.get_y(points)).grid_id
+        if building_id is not None:
+            of = self._of_building
+            found = np.array(
+                [
+                    own if building is None else of.get(building, own)
+                    for own, building in zip(found.tolist(), building_id, strict=True)
+                ],
+                dtype=np.int64,
+            )
+        return _or_none(found)
+
+    def remember(self, building_id: Sequence[int], grid_id: Sequence[int | None]) -> None:
+        """
+        Keep where buildings lie, for the households that follow them.
+
+        Parameters
+        ----------
+        building_id
+            Identities.
+        grid_id
+            As :meth:`grids` gave them.
+        """
+        for building, grid in zip(building_id, grid_id, strict=True):
+            self._of_building[building] = NO_GRID if grid is None else grid
 
 
 # --- where things lie --------------------------------------------------------------------------

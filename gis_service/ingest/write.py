@@ -1,8 +1,8 @@
 """Frames go into the store: checked at the door, copied in bulk, recorded.
 
 A region replaces the one that was there as a whole, in the caller's one transaction: what fails
-leaves the store as it was. ``base_grid_id`` stays NULL here; the assignment fills it. Grids are not
-written here but published.
+leaves the store as it was. Rows are placed in today's grids on their way in; the history is the
+assignment's. Grids are not written here but published.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from gis_service import geodesy
 from gis_service.access import Actor, record
+from gis_service.grids.assignment import Placement
 from gis_service.ingest.door import Door
 from gis_service.ingest.frames import CountyFrames, Note, Refusal
 from gis_service.store import tables as t
@@ -179,12 +180,15 @@ def write_frames(
         clipped=clipped,
     )  # fmt: skip
     written = {"admin_unit": write_admin_units(connection, frames.admin_units)}
-    buildings = written["building"] = write_buildings(connection, frames.buildings)
-    written["household"] = write_households(connection, frames.households, buildings.ids)
-    premises = written["premises"] = write_premises(connection, frames.premises, buildings.ids)
+    placement = Placement(connection)
+    buildings = written["building"] = write_buildings(connection, frames.buildings, placement)
+    written["household"] = write_households(connection, frames.households, buildings.ids, placement)
+    premises = written["premises"] = write_premises(
+        connection, frames.premises, buildings.ids, placement
+    )
     written["facility"] = write_facilities(connection, frames.facilities)
-    written["hazard"] = write_hazards(connection, frames.hazards, premises.ids)
-    written["incident"] = write_incidents(connection, frames.incidents)
+    written["hazard"] = write_hazards(connection, frames.hazards, premises.ids, placement)
+    written["incident"] = write_incidents(connection, frames.incidents, placement)
     officers = written["officer"] = write_officers(connection, frames.officers)
     written["grid_duty"] = write_duties(connection, frames.duties, officers.ids, grid_ids or {})
     written["leave"] = write_leaves(connection, frames.leaves, officers.ids)
@@ -481,7 +485,9 @@ def write_land_cover(connection: sa.Connection, frame: pd.DataFrame) -> Written:
 # --- what stands on the land -------------------------------------------------------------------
 
 
-def write_buildings(connection: sa.Connection, frame: pd.DataFrame) -> Written:
+def write_buildings(
+    connection: sa.Connection, frame: pd.DataFrame, placement: Placement | None = None
+) -> Written:
     """
     Write buildings.
 
@@ -491,6 +497,9 @@ def write_buildings(connection: sa.Connection, frame: pd.DataFrame) -> Written:
         An open transaction.
     frame
         ``buildings``.
+
+    placement
+        Finds the base grid of each row on its way in; without it the assignment does later.
 
     Returns
     -------
@@ -505,11 +514,14 @@ def write_buildings(connection: sa.Connection, frame: pd.DataFrame) -> Written:
     door.geometries("footprint", _AREAS, optional=True)
     door.unique("key")
     same = ("key", "name", "address", "kind", "storeys", "footprint", "point")
-    return _copied(connection, door, t.building, same, ids=True)
+    return _copied(connection, door, t.building, same, ids=True, placement=placement)
 
 
 def write_households(
-    connection: sa.Connection, frame: pd.DataFrame, building_ids: Mapping[str, int]
+    connection: sa.Connection,
+    frame: pd.DataFrame,
+    building_ids: Mapping[str, int],
+    placement: Placement | None = None,
 ) -> Written:
     """
     Write households.
@@ -522,6 +534,9 @@ def write_households(
         ``households``; a household without a building is allowed, one with an unknown one is not.
     building_ids
         From :func:`write_buildings`.
+
+    placement
+        Finds the base grid of each row on its way in; without it the assignment does later.
 
     Returns
     -------
@@ -541,11 +556,14 @@ def write_households(
         "key", "building_id", "street", "house_number", "group_number", "room", "head_name",
         "phone", "people", "care_tags", "point",
     )  # fmt: skip
-    return _copied(connection, door, t.household, same)
+    return _copied(connection, door, t.household, same, placement=placement)
 
 
 def write_premises(
-    connection: sa.Connection, frame: pd.DataFrame, building_ids: Mapping[str, int]
+    connection: sa.Connection,
+    frame: pd.DataFrame,
+    building_ids: Mapping[str, int],
+    placement: Placement | None = None,
 ) -> Written:
     """
     Write premises.
@@ -558,6 +576,9 @@ def write_premises(
         ``premises``.
     building_ids
         From :func:`write_buildings`.
+
+    placement
+        Finds the base grid of each row on its way in; without it the assignment does later.
 
     Returns
     -------
@@ -574,7 +595,7 @@ def write_premises(
     same = (
         "key", "name", "kind", "grade", "responsible_name", "phone", "building_id", "point"
     )  # fmt: skip
-    return _copied(connection, door, t.premises, same, ids=True)
+    return _copied(connection, door, t.premises, same, ids=True, placement=placement)
 
 
 def write_facilities(connection: sa.Connection, frame: pd.DataFrame) -> Written:
@@ -608,7 +629,10 @@ def write_facilities(connection: sa.Connection, frame: pd.DataFrame) -> Written:
 
 
 def write_hazards(
-    connection: sa.Connection, frame: pd.DataFrame, premises_ids: Mapping[str, int]
+    connection: sa.Connection,
+    frame: pd.DataFrame,
+    premises_ids: Mapping[str, int],
+    placement: Placement | None = None,
 ) -> Written:
     """
     Write hazards.
@@ -621,6 +645,9 @@ def write_hazards(
         ``hazards``.
     premises_ids
         From :func:`write_premises`.
+
+    placement
+        Finds the base grid of each row on its way in; without it the assignment does later.
 
     Returns
     -------
@@ -647,10 +674,12 @@ def write_hazards(
         "key", "kind", "grade", "status", "note", "premises_id", "found_on", "due_on",
         "rectified_on", "closed_on", "point",
     )  # fmt: skip
-    return _copied(connection, door, t.hazard, same)
+    return _copied(connection, door, t.hazard, same, placement=placement)
 
 
-def write_incidents(connection: sa.Connection, frame: pd.DataFrame) -> Written:
+def write_incidents(
+    connection: sa.Connection, frame: pd.DataFrame, placement: Placement | None = None
+) -> Written:
     """
     Write incidents.
 
@@ -660,6 +689,9 @@ def write_incidents(connection: sa.Connection, frame: pd.DataFrame) -> Written:
         An open transaction.
     frame
         ``incidents``; times tell their zone.
+
+    placement
+        Finds the base grid of each row on its way in; without it the assignment does later.
 
     Returns
     -------
@@ -680,7 +712,7 @@ def write_incidents(connection: sa.Connection, frame: pd.DataFrame) -> Written:
         "key", "kind", "status", "text", "reported_at", "closed_at", "reporter_name",
         "reporter_phone", "point",
     )  # fmt: skip
-    return _copied(connection, door, t.incident, same)
+    return _copied(connection, door, t.incident, same, placement=placement)
 
 
 # --- who answers -------------------------------------------------------------------------------
@@ -784,12 +816,18 @@ def _copied(
     renamed: Mapping[str, str] | None = None,
     *,
     ids: bool = False,
+    placement: Placement | None = None,
 ) -> Written:
     columns = {name: door.take(name) for name in same}
     columns |= {into: door.take(name) for into, name in (renamed or {}).items()}
+    if placement is not None:
+        follows = columns["building_id"] if table is t.household else None
+        columns["base_grid_id"] = placement.grids(columns["point"], follows)
     rows = copy_rows(connection, table, columns)
     if not ids:
         return Written(rows, door.refusals)
     id_column = next(iter(table.primary_key))
-    found = connection.execute(sa.select(table.c.key, id_column))
-    return Written(rows, door.refusals, dict(found.all()))
+    found = dict(connection.execute(sa.select(table.c.key, id_column)).all())
+    if placement is not None and table is t.building:
+        placement.remember([found[key] for key in columns["key"]], columns["base_grid_id"])
+    return Written(rows, door.refusals, found)

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +16,7 @@ import pandas as pd
 import shapely
 import sqlalchemy as sa
 from geoalchemy2 import Geometry
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, DATERANGE, JSONB
 
 from gis_service.store.tables import SRID
 
@@ -258,8 +259,25 @@ def _as_text(kind: sa.types.TypeEngine[Any], values: Column) -> list[str]:
         return [str(value) for value in array.tolist()]
     if array is not None and array.dtype.kind == "f" and not isinstance(kind, sa.Integer):
         return [_NULL if value != value else repr(value) for value in array.tolist()]  # noqa: PLR0124
+    if isinstance(kind, sa.String):
+        return _string_text(values)
     write = _writer(kind)
+    if isinstance(kind, DATERANGE):
+        write = cache(write)  # thousands of rows share a few ranges
     return [_NULL if _is_null(value) else write(value) for value in values]
+
+
+def _string_text(values: Column) -> list[str]:
+    """Write strings; those without a sign that COPY reads otherwise pass as they are."""
+    given = [None if _is_null(value) else str(value) for value in values]
+    together = "".join(value for value in given if value is not None)
+    if _needs_escape(together):
+        return [_NULL if value is None else value.translate(_ESCAPES) for value in given]
+    return [_NULL if value is None else value for value in given]
+
+
+def _needs_escape(together: str) -> bool:
+    return any(sign in together for sign in "\\\t\n\r")
 
 
 def _is_null(value: Any) -> bool:

@@ -55,6 +55,21 @@ CREATE TRIGGER grid_version_told AFTER INSERT ON grid_version
     FOR EACH ROW EXECUTE FUNCTION gis_tell_version();
 """
 
+ANALYZE: Final = """
+CREATE FUNCTION gis_analyze() RETURNS void LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    name text;
+BEGIN
+    FOR name IN SELECT tablename FROM pg_tables
+                WHERE schemaname = 'public' AND tableowner = current_user LOOP
+        EXECUTE format('ANALYZE public.%I', name);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION gis_analyze() IS
+    'Renews the statistics after a large import; the service''s role owns no table and may not.';
+"""
+
 GRANTS: Final = """
 GRANT USAGE ON SCHEMA public TO gis_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO gis_service;

@@ -238,6 +238,7 @@ grid = sa.Table(
     sa.Column("kind", sa.Text, nullable=False, server_default="ordinary"),
     _one_of("kind", ("ordinary", "dedicated"), "kind_known"),
     sa.ForeignKeyConstraint(["scheme_id", "rank"], ["grid_level.scheme_id", "grid_level.rank"]),
+    sa.UniqueConstraint("grid_id", "scheme_id"),
     sa.UniqueConstraint("grid_id", "scheme_id", "rank"),
     sa.Index("ix_grid_scheme_rank", "scheme_id", "rank"),
     comment="网格: the identity; all that changes is dated in grid_state.",
@@ -316,7 +317,7 @@ linework_arc = sa.Table(
     sa.Index("ix_linework_arc_left", "left_grid_id"),
     sa.Index("ix_linework_arc_right", "right_grid_id"),
     sa.Index("ix_linework_arc_geom", "geom", postgresql_using="gist"),
-    comment="The noded linework: the geometry of record of a scheme. NULL beside an arc is outside.",
+    comment="The noded linework: a scheme's geometry of record. NULL beside an arc is outside.",
 )
 
 # --- who answers -------------------------------------------------------------------------------
@@ -496,14 +497,17 @@ incident = sa.Table(
 assignment = sa.Table(
     "assignment",
     metadata,
-    sa.Column("scheme_id", sa.BigInteger, sa.ForeignKey("grid_scheme.scheme_id"), primary_key=True),
+    sa.Column("scheme_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("object_kind", sa.Text, primary_key=True),
     sa.Column("object_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("valid", DATERANGE, primary_key=True),
-    sa.Column("grid_id", sa.BigInteger, sa.ForeignKey("grid.grid_id")),
+    sa.Column("grid_id", sa.BigInteger),
     sa.Column("method", sa.Text, nullable=False),
-    sa.Column("nearest_grid_id", sa.BigInteger, sa.ForeignKey("grid.grid_id")),
+    sa.Column("nearest_grid_id", sa.BigInteger),
     sa.Column("distance_m", sa.Double),
+    # the grid belongs to the scheme of the row; NULL is not looked up
+    sa.ForeignKeyConstraint(["grid_id", "scheme_id"], ["grid.grid_id", "grid.scheme_id"]),
+    sa.ForeignKeyConstraint(["nearest_grid_id", "scheme_id"], ["grid.grid_id", "grid.scheme_id"]),
     _one_of("object_kind", OBJECT_KINDS, "object_kind_known"),
     _one_of(
         "method", ("within", "border_tie", "by_building", "by_hand", "outside"), "method_known"

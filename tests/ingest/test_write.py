@@ -185,7 +185,8 @@ def test_rows_point_to_what_they_belong_to(
         parent, t.admin_unit.c.parent_id == parent.c.admin_unit_id
     )
     assert [tuple(row) for row in connection.execute(units)] == [("430101001", "430101")]
-    assert only(connection, t.household, "base_grid_id") == [(None,), (None,)]
+    here = grid_ids["g00"]
+    assert only(connection, t.household, "base_grid_id") == [(here,), (here,)]
 
 
 def test_an_import_leaves_its_record_and_an_event(

@@ -252,6 +252,7 @@ def upgrade() -> None:
     sa.CheckConstraint("kind IN ('ordinary', 'dedicated')", name=op.f('ck_grid_kind_known')),
     sa.ForeignKeyConstraint(['scheme_id', 'rank'], ['grid_level.scheme_id', 'grid_level.rank'], name=op.f('fk_grid_scheme_id_rank')),
     sa.PrimaryKeyConstraint('grid_id', name=op.f('pk_grid')),
+    sa.UniqueConstraint('grid_id', 'scheme_id', name=op.f('uq_grid_grid_id_scheme_id')),
     sa.UniqueConstraint('grid_id', 'scheme_id', 'rank', name=op.f('uq_grid_grid_id_scheme_id_rank')),
     comment='网格: the identity; all that changes is dated in grid_state.'
     )
@@ -285,7 +286,7 @@ def upgrade() -> None:
     op.create_index('ix_road_edge_source', 'road_edge', ['network_id', 'source_node'], unique=False)
     op.create_index('ix_road_edge_target', 'road_edge', ['network_id', 'target_node'], unique=False)
     op.create_table('assignment',
-    sa.Column('scheme_id', sa.BigInteger(), nullable=False),
+    sa.Column('scheme_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('object_kind', sa.Text(), nullable=False),
     sa.Column('object_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('valid', postgresql.DATERANGE(), nullable=False),
@@ -298,9 +299,8 @@ def upgrade() -> None:
     sa.CheckConstraint("method IN ('within', 'border_tie', 'by_building', 'by_hand', 'outside')", name=op.f('ck_assignment_method_known')),
     sa.CheckConstraint("object_kind IN ('household', 'building', 'premises', 'hazard', 'incident')", name=op.f('ck_assignment_object_kind_known')),
     sa.CheckConstraint('NOT isempty(valid)', name=op.f('ck_assignment_valid_not_empty')),
-    sa.ForeignKeyConstraint(['grid_id'], ['grid.grid_id'], name=op.f('fk_assignment_grid_id')),
-    sa.ForeignKeyConstraint(['nearest_grid_id'], ['grid.grid_id'], name=op.f('fk_assignment_nearest_grid_id')),
-    sa.ForeignKeyConstraint(['scheme_id'], ['grid_scheme.scheme_id'], name=op.f('fk_assignment_scheme_id')),
+    sa.ForeignKeyConstraint(['grid_id', 'scheme_id'], ['grid.grid_id', 'grid.scheme_id'], name=op.f('fk_assignment_grid_id_scheme_id')),
+    sa.ForeignKeyConstraint(['nearest_grid_id', 'scheme_id'], ['grid.grid_id', 'grid.scheme_id'], name=op.f('fk_assignment_nearest_grid_id_scheme_id')),
     sa.PrimaryKeyConstraint('scheme_id', 'object_kind', 'object_id', 'valid', name=op.f('pk_assignment')),
     comment='Which grid an object belonged to, from when to when; at most one open row an object.'
     )
@@ -542,7 +542,7 @@ def upgrade() -> None:
     op.create_table_comment('household', '户: follows its building. Sensitive: read through access.visible only.')
     op.create_table_comment('incident', '事件: reported, accepted, dispatched, handled, verified, closed; returned.')
     op.create_table_comment('land_cover', "Water and green for the map's background.")
-    op.create_table_comment('linework_arc', 'The noded linework: the geometry of record of a scheme. NULL beside an arc is outside.')
+    op.create_table_comment('linework_arc', 'The noded linework: a scheme\'s geometry of record. NULL beside an arc is outside.')
     op.create_table_comment('officer', '网格长 and 网格员.')
     op.create_table_comment('premises', '监管对象: shops, factories, key fire units, nine-small places.')
     for text in (
@@ -550,6 +550,7 @@ def upgrade() -> None:
         functions.GRID_AT,
         functions.APPEND_ONLY,
         functions.VERSION_NOTICE,
+        functions.ANALYZE,
         SchemaManager.get_schema(),
         functions.SYSTEM_ACTOR,
         functions.GRANTS,
