@@ -123,8 +123,9 @@ system_packages() {
         has_postgis || packages+=(postgresql postgresql-postgis)
     fi
     has_chinese_font || packages+=(fonts-noto-cjk)
-    if [[ "${1:-}" == --for-tests ]] && is_debian && [[ ! -x /usr/bin/chromium ]]; then
-        packages+=(chromium)
+    if [[ "${1:-}" == --for-tests ]] && is_debian; then # on Ubuntu Chromium is a snap
+        [[ -x /usr/bin/chromium ]] || packages+=(chromium)
+        compgen -G '/usr/lib/*/libatomic.so.1' >/dev/null || packages+=(libatomic1) # Playwright's
     fi
     ((${#packages[@]})) || return 0
     if command -v apt-get >/dev/null && root_command="$(as_root)"; then
