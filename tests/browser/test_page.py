@@ -96,6 +96,14 @@ def test_another_theme_changes_the_legend_but_fetches_no_geometry(look: Look) ->
     assert sum("/layers/grids" in address for address in watched.addresses) == before
 
 
+def test_the_focus_stays_where_keys_put_it(look: Look) -> None:
+    page = look().open()
+    page.locator("#theme").focus()
+    page.locator("#theme").select_option("people")
+    expect(page.locator("#legend")).to_contain_text("网格内的人数")
+    expect(page.locator("#theme")).to_be_focused()
+
+
 def test_a_standard_that_was_not_measured_says_so(look: Look) -> None:
     page = look().open("?lang=zh-CN&theme=fire-20")
     expect(page.locator("#legend")).to_contain_text("还没有测算")

@@ -1,6 +1,7 @@
 """The document of the page: made by Folium, complete, from this server only, safe with any name."""
 
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -14,7 +15,7 @@ from gis_service.errors import NotFoundError
 from gis_service.maps.cartography import LAYERS, NOWHERE, PANES, centre
 from gis_service.maps.grid_map import PageContext, content_policy, grid_map, render_page
 from gis_service.maps.vendor import VENDOR_FILES, vendor_file
-from gis_service.messages import LANGUAGES, Language, all_texts
+from gis_service.messages import LANGUAGES, WEB_DIR, Language, all_texts
 
 LINKED = re.compile(r"""(?:src|href)=["']([^"']+)["']""")
 CONFIG = re.compile(r'<script type="application/json" id="page-config">(.*?)</script>', re.DOTALL)
@@ -124,6 +125,22 @@ def test_without_a_county_the_document_still_stands() -> None:
     document = render_page(empty)
     assert config_of(document)["county"] is None
     assert "fitBounds" not in document
+
+
+def test_our_scripts_stay_light() -> None:
+    packed = sum(len(gzip.compress(file.read_bytes())) for file in (WEB_DIR / "js").glob("*.js"))
+    assert packed < 150_000
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_that_the_scripts_say_exists(language: Language) -> None:
+    said = {
+        key
+        for file in (WEB_DIR / "js").glob("*.js")
+        for key in re.findall(r'\bt\("([a-z0-9_-]+)"', file.read_text("utf-8"))
+    }
+    assert len(said) > 50
+    assert {key for key in said if f"page.{key}" not in all_texts(language)} == set()
 
 
 def test_the_middle_of_a_box_is_lat_lon() -> None:

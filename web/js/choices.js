@@ -1,7 +1,7 @@
 // The choices at the top right: scheme, day, language, who asks.
 
 import { get, post } from "./api.js";
-import { at, h } from "./dom.js";
+import { at, h, keepingFocus } from "./dom.js";
 import { addressIn, onChange, show, state } from "./state.js";
 import { config, day, isEnglish, nameOf, t } from "./texts.js";
 
@@ -54,7 +54,7 @@ export async function wireChoices(scheme, onError) {
   };
   draw();
   onChange((changed) => {
-    if (changed.has("at") || changed.has("scheme")) draw();
+    if (changed.has("at") || changed.has("scheme")) keepingFocus(draw);
     else at("language").href = addressIn(isEnglish ? "zh-CN" : "en");
   });
   document.addEventListener("click", (event) => {

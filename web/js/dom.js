@@ -30,6 +30,13 @@ export function s(tag, attributes = {}, ...children) {
 /** Find an element of the shell by its id. */
 export const at = (id) => document.getElementById(id);
 
+/** Draw a part anew, and give the focus back to the control that had it. */
+export function keepingFocus(draw) {
+  const { id } = document.activeElement ?? {};
+  draw();
+  if (id && document.activeElement?.id !== id) at(id)?.focus({ preventScroll: true });
+}
+
 /** Whether the page has the narrow layout, with the sheet at the bottom. */
 export const isNarrow = () => matchMedia("(max-width: 760px)").matches;
 

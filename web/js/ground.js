@@ -11,6 +11,7 @@ const CELLS_KEPT = 160;
 
 // Width in pixels at zoom 14, the zoom a class appears at, and whether it is drawn with a casing.
 const ROADS = {
+  ferry: [1.4, 11, false],
   path: [0.8, 15, false],
   footway: [0.8, 15, false],
   cycleway: [0.8, 15, false],

@@ -1,6 +1,6 @@
 // The legend: variable, unit, of what a percentage is, grids in each class, the date.
 
-import { at, h } from "./dom.js";
+import { at, h, keepingFocus } from "./dom.js";
 import { STANDARDS, classOf, colourFor, isMeasured, themeName } from "./figures.js";
 import { show, state } from "./state.js";
 import { day, labelOf, number, t } from "./texts.js";
@@ -52,9 +52,9 @@ export class Legend {
     }
     const layers = h("details", { class: "layers", id: "layers-details", open: this.layersOpen, ontoggle: (event) => (this.layersOpen = event.target.open) },
       h("summary", {}, t("layers")), this.control);
-    at("legend").replaceChildren(
+    keepingFocus(() => at("legend").replaceChildren(
       h("details", { id: "legend-details", open: this.isOpen, ontoggle: (event) => { if (event.target.id === "legend-details") this.isOpen = event.target.open; } },
         h("summary", {}, h("span", { class: "theme-now" }, themeName(state.theme)), h("span", { class: "legend-word" }, t("legend"))),
-        h("label", { class: "theme-choice" }, themeMenu(this.kinds)), rows, layers));
+        h("label", { class: "theme-choice" }, themeMenu(this.kinds)), rows, layers)));
   }
 }

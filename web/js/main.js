@@ -72,7 +72,7 @@ const sheet = wireSheet();
 let pickedOnMap = false;
 const ground = new Ground(map, onError);
 const names = new Names(map, layers.names);
-const points = new Points(map, { onPick: (point) => show({ point, grid: "", view: "" }), onError });
+const points = new Points(map, { onPick: (point) => show({ point, grid: "", view: "" }), onError, onShown: () => names.refresh() });
 const grids = new Grids(map, {
   onPick: (grid) => {
     // Who clicks on the map sees the place already; only other ways of choosing move the map.

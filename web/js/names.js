@@ -27,7 +27,7 @@ export class Names {
       onRemove() {
         names.canvas.remove();
       },
-      getEvents: () => ({ moveend: () => names.draw(), zoomend: () => names.draw(), resize: () => names.draw() }),
+      getEvents: () => ({ moveend: () => names.refresh(), zoomend: () => names.draw(), resize: () => names.draw() }),
     });
     group.addLayer(new Canvas({ pane: "names" }));
   }
@@ -65,6 +65,16 @@ export class Names {
     return wanted.sort((a, b) => a.order - b.order);
   }
 
+  /** Where symbols stand now: smaller names give way to them. */
+  symbolBoxes() {
+    const shift = L.DomUtil.getPosition(this.canvas);
+    return [...this.map.getPane("points").children].map((icon) => {
+      const { x, y } = L.DomUtil.getPosition(icon).subtract(shift);
+      const half = icon.classList.contains("cluster") ? 15 : 9;
+      return [x - half, y - half, x + half, y + half];
+    });
+  }
+
   draw() {
     if (!this.canvas.isConnected) return;
     const size = this.map.getSize();
@@ -83,6 +93,7 @@ export class Names {
     context.lineJoin = "round";
     context.strokeStyle = token("halo");
     const taken = [];
+    const symbols = this.symbolBoxes();
     for (const name of this.wanted()) {
       const point = this.map.latLngToContainerPoint([name.lat, name.lon]).add(pad);
       if (point.x < 0 || point.y < 0 || point.x > full.x || point.y > full.y) continue;
@@ -93,7 +104,9 @@ export class Names {
         width = Math.max(width, context.measureText(text).width);
       }
       const box = [point.x - width / 2 - 5, point.y - height / 2 - 2, point.x + width / 2 + 5, point.y + height / 2 + 2];
-      if (taken.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3])) continue;
+      const hits = (other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3];
+      if (taken.some(hits)) continue;
+      if (name.order > 1 && symbols.some(hits)) continue;
       taken.push(box);
       let y = point.y - height / 2;
       name.lines.forEach(([text, pixels, weight], row) => {

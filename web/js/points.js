@@ -20,7 +20,8 @@ function symbolKind(of, point) {
 }
 
 export class Points {
-  constructor(map, { onPick, onError }) {
+  constructor(map, { onPick, onError, onShown }) {
+    this.onShown = onShown;
     this.cluster = map.pointCluster;
     this.shown = new Set();
     this.onPick = onPick;
@@ -46,12 +47,14 @@ export class Points {
     if (!isShown) {
       this.shown.delete(key);
       this.cluster.removeLayers(this.markers.get(key) ?? []);
+      this.onShown();
       return;
     }
     this.shown.add(key);
     try {
       const markers = await this.markersOf(key);
       if (this.shown.has(key)) this.cluster.addLayers(markers);
+      this.onShown();
     } catch (error) {
       this.shown.delete(key);
       this.onError(error);
