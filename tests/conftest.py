@@ -17,6 +17,7 @@ import psycopg2
 import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 from psycopg2 import sql
 from psycopg2.extensions import connection as Psycopg2Connection  # noqa: N812
 
@@ -191,6 +192,11 @@ def chromium() -> Path:
 def browser(chromium: Path) -> Iterator[Browser]:
     """A headless Chromium with a user folder of its own."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_FLAGS))
+        try:
+            browser = playwright.chromium.launch(
+                executable_path=chromium, args=list(CHROMIUM_FLAGS)
+            )
+        except PlaywrightError as error:
+            pytest.skip(f"{chromium} does not start here: {error.message.splitlines()[0]}")
         yield browser
         browser.close()

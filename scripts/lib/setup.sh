@@ -206,9 +206,11 @@ python_environment() {
     local lock="$1" began=$SECONDS wanted project
     wanted="$(digest "$root/$lock")"
     if ! { [[ -x "$venv/bin/python" ]] && is_enough "$venv/bin/python" &&
-        "$venv/bin/python" -m pip --version >/dev/null 2>&1; }; then
+        "$venv/bin/python" -m pip --version >/dev/null 2>&1 &&
+        { [[ ! -e "$venv/.root" ]] || is_current "$venv/.root" "$root"; }; }; then
         say "making .venv with $python"
         "$python" -m venv --clear "$venv" >&2
+        echo "$root" >"$venv/.root" # its programs name this folder: a copied clone makes its own
     fi
     if ! is_current "$venv/.$lock.sha256" "$wanted"; then
         say "installing the Python packages of $lock"
