@@ -42,9 +42,10 @@ export class Legend {
       rows.unshift(h("p", { class: "quiet" }, subtitle(figures, level)));
       const unclassed = Object.keys(figures.values).filter((id) => classOf(figures, id) < 0);
       const without = unclassed.filter((id) => figures.values[id] === null).length;
+      const hasClasses = unclassed.length < Object.keys(figures.values).length;
       const unruled = unclassed.length - without;
       rows.push(h("ul", { class: "classes", "aria-label": t("classes") },
-        figures.classes.map((entry) => h("li", {},
+        hasClasses && figures.classes.map((entry) => h("li", {},
           h("i", { style: { backgroundColor: colourFor(entry.colour) } }), h("span", {}, entry.label), h("b", {}, number(entry.count)))),
         unruled > 0 && h("li", {}, h("i", { class: "empty" }), h("span", {}, t("no_rule")), h("b", {}, number(unruled))),
         without > 0 && h("li", {}, h("i", { class: "empty" }), h("span", {}, t("no_figure")), h("b", {}, number(without)))));

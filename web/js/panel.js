@@ -104,6 +104,8 @@ export class Panel {
   async showGrid(id, signal) {
     const sheet = await get(`/api/grids/${encodeURIComponent(id)}`, { at: state.at }, signal);
     signal.throwIfAborted();
+    // Search finds grids of every scheme; the map follows to the one that this grid belongs to.
+    if (sheet.scheme && sheet.scheme !== state.scheme) show({ scheme: sheet.scheme });
     const { counts } = sheet;
     const post = { A: 0, B: 1 };
     const officers = [...sheet.officers].sort((a, b) =>
