@@ -5,7 +5,7 @@ The caller's transaction decides whether they stay.
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
 from typing import Any, Final
@@ -24,6 +24,7 @@ Column = Sequence[Any] | npt.NDArray[Any]
 """The values of one column, a row each."""
 
 _NULL: Final = r"\N"
+_ROWS_AT_ONCE: Final = 512
 _ESCAPES: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
@@ -49,19 +50,50 @@ def copy_rows(connection: sa.Connection, table: sa.Table, columns: Mapping[str, 
         The number of rows.
     """
     names = list(columns)
-    texts = [_as_text(table.c[name].type, columns[name]) for name in names]
-    count = len(texts[0]) if texts else 0
+    count = len(columns[names[0]]) if names else 0
+    if any(len(columns[name]) != count for name in names):
+        raise ValueError(f"columns of {table.name} differ in length")
     if count == 0:
         return 0
-    stream = io.StringIO("\n".join("\t".join(row) for row in zip(*texts, strict=True)) + "\n")
     quote = connection.dialect.identifier_preparer.quote
     listed = ", ".join(quote(name) for name in names)
+    kinds = {name: table.c[name].type for name in names}
     cursor = connection.connection.cursor()
     try:
-        cursor.copy_expert(f"COPY {quote(table.name)} ({listed}) FROM STDIN", stream)
+        cursor.copy_expert(
+            f"COPY {quote(table.name)} ({listed}) FROM STDIN",
+            _Stream(_chunks(kinds, columns, count)),
+        )
     finally:
         cursor.close()
     return count
+
+
+class _Stream(io.TextIOBase):
+    """Text that is written while the server already reads the part before."""
+
+    def __init__(self, chunks: Iterator[str]) -> None:
+        self._chunks = chunks
+        self._part = io.StringIO()
+
+    def read(self, size: int | None = -1, /) -> str:
+        """Give at most so many characters; nothing at the end."""
+        text = self._part.read(size)
+        if not text:
+            self._part = io.StringIO(next(self._chunks, ""))
+            text = self._part.read(size)
+        return text
+
+
+def _chunks(
+    kinds: Mapping[str, sa.types.TypeEngine[Any]], columns: Mapping[str, Column], count: int
+) -> Iterator[str]:
+    for start in range(0, count, _ROWS_AT_ONCE):
+        texts = [
+            _as_text(kind, columns[name][start : start + _ROWS_AT_ONCE])
+            for name, kind in kinds.items()
+        ]
+        yield "\n".join("\t".join(row) for row in zip(*texts, strict=True)) + "\n"
 
 
 def copy_numbers(
@@ -264,16 +296,26 @@ def _as_text(kind: sa.types.TypeEngine[Any], values: Column) -> list[str]:
     write = _writer(kind)
     if isinstance(kind, DATERANGE):
         write = cache(write)  # thousands of rows share a few ranges
-    return [_NULL if _is_null(value) else write(value) for value in values]
+    return [
+        _NULL if null else write(value) for value, null in zip(values, _nulls(values), strict=True)
+    ]
+
+
+def _nulls(values: Column) -> list[bool]:
+    """Say of each value whether it is None, NaN or NaT."""
+    found: list[bool] = pd.Series(list(values), dtype=object).isna().tolist()
+    return found
 
 
 def _string_text(values: Column) -> list[str]:
     """Write strings; those without a sign that COPY reads otherwise pass as they are."""
-    given = [None if _is_null(value) else str(value) for value in values]
-    together = "".join(value for value in given if value is not None)
-    if _needs_escape(together):
-        return [_NULL if value is None else value.translate(_ESCAPES) for value in given]
-    return [_NULL if value is None else value for value in given]
+    nulls = _nulls(values)
+    given = ["" if null else str(value) for value, null in zip(values, nulls, strict=True)]
+    if _needs_escape("".join(given)):
+        given = [value.translate(_ESCAPES) for value in given]
+    if any(nulls):
+        return [_NULL if null else value for value, null in zip(given, nulls, strict=True)]
+    return given
 
 
 def _needs_escape(together: str) -> bool:
