@@ -6,6 +6,7 @@ in the queue like any other.
 
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -124,6 +125,26 @@ def _is_fresh(store: Store, standard: str) -> bool:
         )
 
 
+def _map_is_fresh(store: Store, file: Path) -> bool:
+    """Tell whether the map was written today, by this release, after everything it shows."""
+    if not file.exists():
+        return False
+    written = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+    with store.transaction(SYSTEM) as connection:
+        changes = connection.execute(
+            sa.select(
+                sa.select(sa.func.max(t.import_record.c.finished_at)).scalar_subquery(),
+                sa.select(sa.func.max(t.coverage_run.c.finished_at)).scalar_subquery(),
+                sa.select(sa.func.max(t.grid_version.c.applied_at)).scalar_subquery(),
+                sa.cast(sa.func.timezone("Asia/Shanghai", written), sa.Date) == sa.func.gis_today(),
+            )
+        ).one()
+    *changed_at, is_todays = changes
+    newest = max((at for at in changed_at if at is not None), default=written)
+    release = datetime.fromtimestamp(Path(__file__).stat().st_mtime, UTC)
+    return bool(is_todays) and written > newest and written > release
+
+
 def summary(store: Store) -> dict[str, Any]:
     """
     Say in figures what the store holds.
@@ -211,7 +232,10 @@ def main_job(store: Store, map_file: Path, say: Say) -> Mapping[str, Any]:
         outside = f", {counts['outside']} outside" if counts["outside"] else ""
         say(f"assigned {counts['assigned']:,} of {counts['n']:,} {kind}{outside}")
     measure(store, say)
-    write_map(store, SYSTEM, map_file)
-    say(f"map written to {map_file}")
+    if _map_is_fresh(store, map_file):
+        say(f"the map at {map_file} shows today's state; it is kept")
+    else:
+        write_map(store, SYSTEM, map_file)
+        say(f"map written to {map_file}")
     result = summary(store)
     return {**result, "map": str(map_file), "seconds": round(time.monotonic() - began, 1)}
