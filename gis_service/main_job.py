@@ -52,7 +52,8 @@ def prepare(store: Store) -> dict[str, dict[str, int]]:
         version = in_force(connection)
         schemes = connection.execute(sa.select(t.grid_scheme.c.code)).scalars().all()
         reports = {scheme: assignment.assign_new(connection, scheme) for scheme in schemes}
-        assignment.apply_due(connection)
+        if assignment.is_due(connection):
+            assignment.apply_due(connection)
         ensure_demo_actors(connection, _some_grid(connection, version.scheme_id))
     return reports["base"].counts
 

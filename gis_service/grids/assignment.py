@@ -95,28 +95,27 @@ def assign_new(connection: sa.Connection, scheme: str = "base") -> AssignmentRep
     report = AssignmentReport()
     if not known:
         return report
-    locators = [_locator(connection, version) for version in known]
+    scheme_id = known[0].scheme_id
     days = [version.effective_day for version in known]
-    buildings: dict[int, _Placed] = {}
+    locators: list[Locator] = []
     for kind in _KINDS:
-        objects = _read(connection, kind, known[0].scheme_id, new=True)
+        objects = _read(connection, kind, scheme_id, new=True)
         if len(objects.ids) == 0:
             continue
+        locators = locators or [_locator(connection, version) for version in known]
+        buildings = _read(connection, "building", None, new=False) if kind == "household" else None
         answers = []
-        for index, locator in enumerate(locators):
-            placed = buildings.get(index)
-            if kind == "household" and placed is None:
-                placed = _placed_buildings(connection, locator)
+        for locator in locators:
+            placed = None if buildings is None else _placed(buildings, locator)
             answer, faults = _answer(objects, locator, placed)
             answers.append(answer)
-            if kind == "building":
-                buildings[index] = _Placed(objects.ids, answer.grid_id)
         if kind == "household":
             report.faults = faults
-        _write_history(connection, known[0].scheme_id, objects, days, answers)
+        _write_history(connection, scheme_id, objects, days, answers)
         _count(report, objects, answers[-1])
-    apply_due(connection)
-    connection.execute(sa.select(sa.func.gis_analyze()))
+    if report.counts:
+        apply_due(connection)
+        connection.execute(sa.select(sa.func.gis_analyze()))
     return report
 
 
@@ -296,9 +295,8 @@ def _locator(connection: sa.Connection, version: Version) -> Locator:
     return Locator(*polygons(connection, version.scheme_id, version.effective_day))
 
 
-def _placed_buildings(connection: sa.Connection, locator: Locator) -> _Placed:
-    objects = _read(connection, "building", None, new=False)
-    return _Placed(objects.ids, locator.locate(objects.lon, objects.lat).grid_id)
+def _placed(buildings: _Objects, locator: Locator) -> _Placed:
+    return _Placed(buildings.ids, locator.locate(buildings.lon, buildings.lat).grid_id)
 
 
 def _read(connection: sa.Connection, kind: str, scheme_id: int | None, *, new: bool) -> _Objects:

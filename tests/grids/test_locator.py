@@ -68,9 +68,7 @@ def test_without_grids_everything_is_outside() -> None:
 @given(seed=st.integers(0, 2**32 - 1))
 def test_every_point_agrees_with_asking_each_polygon_in_turn(seed: int) -> None:
     random = np.random.default_rng(seed)
-    cells = shapely.get_parts(
-        shapely.voronoi_polygons(shapely.multipoints(random.random((12, 2))))
-    )
+    cells = shapely.get_parts(shapely.voronoi_polygons(shapely.multipoints(random.random((12, 2)))))
     ids = random.permutation(100)[: len(cells)]
     corners = shapely.get_coordinates(cells)
     xy = np.vstack([random.random((200, 2)) * 1.4 - 0.2, corners])
