@@ -2,10 +2,13 @@
 
 A room registers what it can do with :func:`work`; the queue itself is procrastinate's. A worker
 that is killed leaves a stalled job behind, which the next one takes up again; after three attempts
-the job says that it failed. Work must therefore write its result in one transaction.
+the job says that it failed. Work must therefore write its result in one transaction, and end its
+job in that same one (:func:`complete`): then it is there once, and never for a job that is over.
 """
 
 import asyncio
+import json
+import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -20,7 +23,8 @@ from procrastinate import App, JobContext, PsycopgConnector, SyncPsycopgConnecto
 from gis_service import access
 from gis_service.access import SYSTEM, Actor
 from gis_service.access.actor import find_actor
-from gis_service.errors import GisError, NotFoundError
+from gis_service.errors import GisError, NotFoundError, StoreError
+from gis_service.messages import Language, text
 from gis_service.store import tables as t
 from gis_service.store.engine import Store, conninfo
 
@@ -29,14 +33,17 @@ Progress = Callable[[float, str], None]
 Work = Callable[[Store, Actor, Mapping[str, Any], Progress], Mapping[str, Any]]
 
 ATTEMPTS: Final = 3
+_NO_STORE: Final = (StoreError, sa.exc.OperationalError, sa.exc.InterfaceError)
 STUCK_S: Final = 60.0
 """A running job whose heart has not beaten for so long is stuck."""
 _BEAT_S: Final = 5.0
+_LOOK_AGAIN_S: Final = 0.5
 _WORKS: dict[str, Work] = {}
+_log = logging.getLogger(__name__)
 
 
-class CancelledByUserError(Exception):
-    """Raised inside the work when somebody cancelled the job."""
+class JobOverError(Exception):
+    """Raised inside the work when its job has ended: cancelled, or done by another worker."""
 
 
 def work(kind: str) -> Callable[[Work], Work]:
@@ -63,7 +70,14 @@ def work(kind: str) -> Callable[[Work], Work]:
 
 @dataclass(frozen=True)
 class JobState:
-    """A job as it stands."""
+    """
+    A job as it stands.
+
+    Attributes
+    ----------
+    error
+        Why it failed, as :meth:`error_in` reads it.
+    """
 
     job_id: int
     kind: str
@@ -72,6 +86,30 @@ class JobState:
     step: str
     result: Mapping[str, Any] | None
     error: str | None
+
+    def error_in(self, language: Language) -> str | None:
+        """
+        Say why the job failed.
+
+        Parameters
+        ----------
+        language
+            The reader's, whoever submitted it.
+
+        Returns
+        -------
+        str or None
+            None where it did not fail.
+        """
+        if self.error is None:
+            return None
+        said = json.loads(self.error)
+        return text(said["key"], language, **said["values"])
+
+
+def _error(key: str, /, **values: object) -> str:
+    """Keep an error so that it can be said in any language."""
+    return json.dumps({"key": key, "values": values}, ensure_ascii=False, default=str)
 
 
 def submit(store: Store, actor: Actor, kind: str, arguments: Mapping[str, Any]) -> int:
@@ -116,7 +154,11 @@ def _enqueue(store: Store, job_id: int) -> None:
     """Hand a waiting job to the queue; one that is killed before this is found by the worker."""
     app = _app(store, SyncPsycopgConnector(conninfo=conninfo(store.url)))
     with app.open():
-        queue_id = app.configure_task(_TASK, queueing_lock=f"job {job_id}").defer(job_id=job_id)
+        task = app.configure_task(_TASK, queueing_lock=f"job {job_id}")
+        try:
+            queue_id = task.defer(job_id=job_id)
+        except procrastinate.exceptions.AlreadyEnqueued:
+            return
     with store.transaction(SYSTEM) as connection:
         connection.execute(
             sa.update(t.job).values(queue_id=queue_id).where(t.job.c.job_id == job_id)
@@ -140,6 +182,7 @@ def _app(store: Store, connector: Any) -> App:
         manager = context.app.job_manager
         for job in await manager.get_stalled_jobs():
             await manager.retry_job(job)
+        await asyncio.to_thread(_enqueue_lost, store)
 
     return app
 
@@ -163,7 +206,7 @@ def perform(store: Store, job_id: int) -> None:
             return
         actor = find_actor(connection, row.actor_id)
         if row.attempts >= ATTEMPTS:
-            _end(connection, job_id, "failed", error="jobs.died")
+            _end(connection, job_id, "failed", error=_error("jobs.died"))
             return
         connection.execute(
             sa.update(t.job)
@@ -180,15 +223,17 @@ def perform(store: Store, job_id: int) -> None:
         with _beating(store, job_id):
             given = {**row.arguments, "job_id": job_id}
             result = _WORKS[row.kind](store, actor, given, _progress(store, job_id))
-    except CancelledByUserError:
+    except JobOverError:
         return
     except GisError as error:
         with store.transaction(actor) as connection:
-            _end(connection, job_id, "failed", error=error.say("zh-CN"))
+            _end(connection, job_id, "failed", error=_error(error.key, **error.values))
         return
     except Exception as error:
         with store.transaction(actor) as connection:
-            _end(connection, job_id, "failed", error=type(error).__name__)
+            _end(
+                connection, job_id, "failed", error=_error("jobs.broke", error=type(error).__name__)
+            )
         raise
     with store.transaction(actor) as connection:
         _end(connection, job_id, "done", result=dict(result))
@@ -201,12 +246,15 @@ def _beating(store: Store, job_id: int) -> Iterator[None]:
 
     def beat() -> None:
         while not stop.wait(_BEAT_S):
-            with store.transaction(SYSTEM) as connection:
-                connection.execute(
-                    sa.update(t.job)
-                    .where(t.job.c.job_id == job_id)
-                    .values(heartbeat_at=sa.func.now())
-                )
+            try:
+                with store.transaction(SYSTEM) as connection:
+                    connection.execute(
+                        sa.update(t.job)
+                        .where(t.job.c.job_id == job_id)
+                        .values(heartbeat_at=sa.func.now())
+                    )
+            except _NO_STORE as error:  # it may be back for the next beat
+                _log.warning("job %s: no heartbeat: %s", job_id, type(error).__name__)
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
@@ -232,10 +280,34 @@ def _progress(store: Store, job_id: int) -> Progress:
                 .values(progress=min(max(share, 0.0), 1.0), step=step, heartbeat_at=sa.func.now())
                 .returning(t.job.c.status)
             ).scalar_one()
-        if status == "cancelled":
-            raise CancelledByUserError
+        if status != "running":
+            raise JobOverError
 
     return tell
+
+
+def complete(connection: sa.Connection, job_id: int, result: Mapping[str, Any]) -> None:
+    """
+    End a job in the transaction that writes its result, so that both stand or fall.
+
+    Nothing may tell progress after this in the same transaction: the job's row is held.
+
+    Parameters
+    ----------
+    connection
+        The transaction that holds what the work wrote.
+    job_id
+        The job that is done.
+    result
+        What it answers; JSON.
+
+    Raises
+    ------
+    JobOverError
+        It was cancelled, or another worker was quicker: nothing of this may stay.
+    """
+    if not _end(connection, job_id, "done", result=dict(result)):
+        raise JobOverError
 
 
 def _end(
@@ -245,12 +317,16 @@ def _end(
     *,
     result: dict[str, Any] | None = None,
     error: str | None = None,
-) -> None:
+) -> bool:
+    """End a job that has not ended yet; tell whether it was so."""
     values: dict[str, Any] = {"status": status, "finished_at": sa.func.now(), "error": error}
     if status == "done":
         values |= {"result": result, "progress": 1}
     running = t.job.c.status.in_(("waiting", "running"))
-    connection.execute(sa.update(t.job).where(t.job.c.job_id == job_id, running).values(**values))
+    ended = connection.execute(
+        sa.update(t.job).where(t.job.c.job_id == job_id, running).values(**values)
+    )
+    return ended.rowcount == 1
 
 
 def cancel(store: Store, actor: Actor, job_id: int) -> None:
@@ -267,8 +343,8 @@ def cancel(store: Store, actor: Actor, job_id: int) -> None:
         Which; one that has ended stays as it is.
     """
     with store.transaction(actor) as connection:
-        _end(connection, job_id, "cancelled")
-        access.record(connection, actor, "cancel", "job", job_id)
+        if _end(connection, job_id, "cancelled"):
+            access.record(connection, actor, "cancel", "job", job_id)
 
 
 def find(connection: sa.Connection, job_id: int) -> JobState:
@@ -375,9 +451,28 @@ def stuck(connection: sa.Connection) -> list[int]:
     list of int
         Their ids.
     """
-    silent = sa.func.now() - t.job.c.heartbeat_at > sa.func.make_interval(0, 0, 0, 0, 0, 0, STUCK_S)
+    silent = _longer_ago(t.job.c.heartbeat_at)
     query = sa.select(t.job.c.job_id).where(t.job.c.status == "running", silent)
     return list(connection.execute(query).scalars())
+
+
+def _longer_ago(moment: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    return sa.func.now() - moment > sa.func.make_interval(0, 0, 0, 0, 0, 0, STUCK_S)
+
+
+def _enqueue_lost(store: Store, *, young_too: bool = False) -> None:
+    """Hand those to the queue that it does not know any more: killed on the way, or died in it."""
+    job = t.job.c
+    lost = (job.status == "waiting") & job.queue_id.is_(None)
+    if not young_too:  # one that is being submitted right now is not lost
+        lost &= _longer_ago(job.created_at)
+    with store.transaction(SYSTEM) as connection:
+        found = [
+            *connection.execute(sa.select(job.job_id).where(lost)).scalars(),
+            *stuck(connection),
+        ]
+    for job_id in found:
+        _enqueue(store, job_id)
 
 
 def run_worker(store: Store, *, wait: bool, tick: Callable[[Store], None] | None = None) -> None:
@@ -393,20 +488,33 @@ def run_worker(store: Store, *, wait: bool, tick: Callable[[Store], None] | None
     tick
         Called once a second while the worker waits, for what is due by the clock.
     """
-    with store.transaction(SYSTEM) as connection:
-        lost = list(
-            connection.execute(
-                sa.select(t.job.c.job_id).where(
-                    t.job.c.status == "waiting", t.job.c.queue_id.is_(None)
-                )
-            ).scalars()
-        )
-    for job_id in lost:
-        try:
-            _enqueue(store, job_id)
-        except procrastinate.exceptions.AlreadyEnqueued:
-            continue
+    _enqueue_lost(store, young_too=True)
     asyncio.run(_run_worker(store, wait=wait, tick=tick))
+
+
+def wait_for(store: Store, job_id: int) -> JobState:
+    """
+    Work on the queue until a job has ended, whichever worker takes it.
+
+    Parameters
+    ----------
+    store
+        The store.
+    job_id
+        Which; a server on the same store may have a worker that is quicker.
+
+    Returns
+    -------
+    JobState
+        Done, failed or cancelled.
+    """
+    while True:
+        run_worker(store, wait=False)
+        with store.transaction(SYSTEM) as connection:
+            state = find(connection, job_id)
+        if state.status not in ("waiting", "running"):
+            return state
+        time.sleep(_LOOK_AGAIN_S)
 
 
 async def _run_worker(store: Store, *, wait: bool, tick: Callable[[Store], None] | None) -> None:
@@ -425,5 +533,8 @@ async def _run_worker(store: Store, *, wait: bool, tick: Callable[[Store], None]
 
 async def _tick(store: Store, tick: Callable[[Store], None]) -> None:
     while True:
-        await asyncio.to_thread(tick, store)
+        try:
+            await asyncio.to_thread(tick, store)
+        except _NO_STORE as error:  # the clock goes on; what is due is still due afterwards
+            _log.warning("the clock could not look into the store: %s", type(error).__name__)
         await asyncio.sleep(1)

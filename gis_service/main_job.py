@@ -21,6 +21,7 @@ from gis_service.errors import GisError, NotFoundError
 from gis_service.grids import assignment
 from gis_service.grids.versions import in_force, lowest_rank
 from gis_service.maps.one_file import write_map
+from gis_service.messages import Language, text
 from gis_service.store import tables as t
 from gis_service.store.engine import Store
 
@@ -29,9 +30,27 @@ _LEVEL_NAMES: Final = {1: ["base"], 2: ["top", "base"], 3: ["top", "middle", "ba
 
 
 class JobFailedError(GisError):
-    """A job that the main job waits for did not end well."""
+    """
+    A job that the main job waits for did not end well.
+
+    Parameters
+    ----------
+    standard
+        What was to be measured.
+    state
+        How the job ended.
+    """
 
     kind = "job-failed"
+
+    def __init__(self, standard: str, state: jobs.JobState) -> None:
+        self.state = state
+        super().__init__("jobs.failed", kind=standard, reason=state.error_in("en") or state.status)
+
+    def say(self, language: Language) -> str:
+        """Put the job's own error into the reader's language too."""
+        reason = self.state.error_in(language) or self.state.status
+        return text(self.key, language, **{**self.values, "reason": reason})
 
 
 def prepare(store: Store) -> dict[str, dict[str, int]]:
@@ -103,13 +122,10 @@ def measure(store: Store, say: Say) -> None:
     submitted = {
         code: jobs.submit(store, SYSTEM, "coverage_run", {"standard": code}) for code in wanted
     }
-    if submitted:
-        jobs.run_worker(store, wait=False)
     for code, job_id in submitted.items():
-        with store.transaction(SYSTEM) as connection:
-            state = jobs.find(connection, job_id)
+        state = jobs.wait_for(store, job_id)
         if state.status != "done":
-            raise JobFailedError("jobs.failed", kind=code, reason=state.error or state.status)
+            raise JobFailedError(code, state)
         say(f"measured {code}")
 
 

@@ -1,5 +1,6 @@
 """Jobs: done by a worker, seen while they run, taken up again after a kill."""
 
+import asyncio
 import multiprocessing
 import os
 import signal
@@ -11,9 +12,9 @@ import pytest
 import sqlalchemy as sa
 
 from gis_service import jobs
-from gis_service.access import SYSTEM
+from gis_service.access import SYSTEM, record
 from gis_service.access.actor import Actor
-from gis_service.errors import InputError, NotFoundError
+from gis_service.errors import InputError, NotFoundError, StoreError
 from gis_service.store import tables as t
 from gis_service.store.engine import Store
 
@@ -31,6 +32,21 @@ def refuse(
     store: Store, actor: Actor, arguments: Mapping[str, Any], progress: jobs.Progress
 ) -> Mapping[str, Any]:
     raise InputError("jobs.unknown_kind", kind="x")
+
+
+def _write_an_event(connection: sa.Connection, job_id: int) -> None:
+    record(connection, SYSTEM, "test_write", "job", job_id)
+
+
+@jobs.work("test_write")
+def write(
+    store: Store, actor: Actor, arguments: Mapping[str, Any], progress: jobs.Progress
+) -> Mapping[str, Any]:
+    result = {"written": 1}
+    with store.transaction(actor) as connection:
+        _write_an_event(connection, arguments["job_id"])
+        jobs.complete(connection, arguments["job_id"], result)
+    return result
 
 
 @jobs.work("test_sleep")
@@ -61,8 +77,94 @@ def test_an_error_we_can_name_is_told(store: Store) -> None:
     jobs.run_worker(store, wait=False)
     failed = state(store, job_id)
     assert failed.status == "failed"
-    assert failed.error is not None
-    assert "“x”" in failed.error
+    assert failed.error_in("zh-CN") == "没有“x”这种任务。"
+    assert failed.error_in("en") == "There is no work of the kind «x»."
+
+
+def test_an_error_of_ours_is_told_without_its_words(store: Store) -> None:
+    job_id = jobs.submit(store, SYSTEM, "test_add", {"a": "王某某", "b": 1})
+    jobs.run_worker(store, wait=False)
+    failed = state(store, job_id)
+    assert failed.status == "failed"
+    said = failed.error_in("en")
+    assert said is not None
+    assert "TypeError" in said
+    assert "王" not in said
+
+
+@pytest.mark.parametrize("end", ["cancelled", "done"])
+def test_what_is_written_for_a_job_that_is_over_does_not_stay(store: Store, end: str) -> None:
+    """Cancelled while it wrote, or done by a second worker: the result is there once or never."""
+    job_id = jobs.submit(store, SYSTEM, "test_write", {})
+    if end == "cancelled":
+        jobs.cancel(store, SYSTEM, job_id)
+    else:
+        jobs.perform(store, job_id)
+        assert state(store, job_id).result == {"written": 1}
+    with pytest.raises(jobs.JobOverError):
+        write(store, SYSTEM, {"job_id": job_id}, lambda _share, _step: None)
+    with store.transaction(SYSTEM) as connection:
+        events = connection.scalar(
+            sa.select(sa.func.count()).where(
+                t.event.c.action == "test_write", t.event.c.object_id == str(job_id)
+            )
+        )
+    assert events == (0 if end == "cancelled" else 1)
+    assert state(store, job_id).status == end
+    jobs.run_worker(store, wait=False)
+
+
+def test_cancelling_what_has_ended_is_no_event(store: Store) -> None:
+    job_id = jobs.submit(store, SYSTEM, "test_add", {"a": 1, "b": 2})
+    jobs.run_worker(store, wait=False)
+    jobs.cancel(store, SYSTEM, job_id)
+    with store.transaction(SYSTEM) as connection:
+        cancelled = connection.scalar(
+            sa.select(sa.func.count()).where(
+                t.event.c.action == "cancel", t.event.c.object_id == str(job_id)
+            )
+        )
+    assert cancelled == 0
+    assert state(store, job_id).status == "done"
+
+
+def test_a_running_job_whose_heart_stopped_is_taken_up_by_the_next_worker(store: Store) -> None:
+    """The queue thinks that it failed, for the store went away while it ran."""
+    job_id = jobs.submit(store, SYSTEM, "test_add", {"a": 1, "b": 2})
+    jobs.cancel(store, SYSTEM, job_id)
+    jobs.run_worker(store, wait=False)
+    long_ago = sa.func.now() - sa.func.make_interval(0, 0, 0, 0, 1)
+    with store.transaction(SYSTEM) as connection:
+        connection.execute(
+            sa.update(t.job)
+            .where(t.job.c.job_id == job_id)
+            .values(status="running", attempts=1, finished_at=None, heartbeat_at=long_ago)
+        )
+    jobs.run_worker(store, wait=False)
+    assert state(store, job_id).status == "done"
+
+
+def test_waiting_goes_on_while_another_worker_has_the_job(store: Store) -> None:
+    job_id = jobs.submit(store, SYSTEM, "test_sleep", {"steps": 8})
+    worker = multiprocessing.get_context("fork").Process(target=_work, args=(store.url,))
+    worker.start()
+    _wait_for(store, job_id, "running")
+    assert jobs.wait_for(store, job_id).status == "done"
+    worker.join(20)
+
+
+def test_the_clock_goes_on_when_the_store_was_away_for_a_moment(store: Store) -> None:
+    looked = []
+
+    def tick(_store: Store) -> None:
+        looked.append(time.monotonic())
+        if len(looked) == 1:
+            raise StoreError("store.unreachable", reason="restarting")
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        asyncio.run(jobs._tick(store, tick))
+    assert len(looked) == 2
 
 
 def test_unknown_work_and_unknown_jobs_are_said(store: Store) -> None:

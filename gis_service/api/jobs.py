@@ -36,7 +36,6 @@ class JobAnswer(BaseModel):
     @classmethod
     def of(cls, state: jobs.JobState, language: Language) -> "JobAnswer":
         """Put a state into words."""
-        error = text(state.error, language) if state.error else None
         step = text(state.step, language) if state.step else ""
         result = None if state.result is None else dict(state.result)
         return cls(
@@ -47,7 +46,7 @@ class JobAnswer(BaseModel):
             step=state.step,
             step_text=step,
             result=result,
-            error=error,
+            error=state.error_in(language),
         )
 
 

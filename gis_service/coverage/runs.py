@@ -39,7 +39,7 @@ from gis_service.coverage.travel_time import COVERED, STATUS_NAMES
 from gis_service.errors import ConflictError, InputError, NotAllowedError, NotFoundError, Place
 from gis_service.grids.people import address_of
 from gis_service.grids.reading import find_scheme, on_day, version_on
-from gis_service.jobs import Progress, work
+from gis_service.jobs import Progress, complete, work
 from gis_service.store import Store
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_numbers, copy_rows, read_arrays
@@ -240,10 +240,12 @@ def measure(
             run_id,
             after={"standard": standard_code, "scenario": scenario, **counts},
         )
-        # The last chance to be cancelled: after this the run stands.
         progress(1.0, "coverage.step_writing")
-    named = {key: run[key] for key in ("standard", "scenario", "fingerprint")}
-    return {"run_id": run_id, **named, **summary}
+        named = {key: run[key] for key in ("standard", "scenario", "fingerprint")}
+        result = {"run_id": run_id, **named, **summary}
+        if job_id is not None:  # the run stands if and only if its job is done
+            complete(connection, job_id, result)
+    return result
 
 
 @work("coverage_run")
