@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import shapely
+
 from scripts.demo_county.geography import Ints
 
 Objects = npt.NDArray[np.object_]

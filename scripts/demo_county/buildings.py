@@ -87,7 +87,6 @@ class _Slots:
         return _Slots(**{name: values[keep] for name, values in vars(self).items()})
 
 
-
 def in_metres(geometries: npt.ArrayLike) -> npt.NDArray[np.object_]:
     """
     Move geometries from degrees into the demo's plane.
@@ -122,11 +121,14 @@ def face_of(xy: Floats, outlines: npt.NDArray[np.object_]) -> Ints:
     numpy.ndarray
         Row numbers of the faces, -1 outside.
     """
-    tree = shapely.STRtree(shapely.points(xy))
-    face, point = tree.query(outlines, predicate="contains")
+    face, point = _points_tree(xy).query(outlines, predicate="contains")
     found = np.full(len(xy), -1, dtype=np.int64)
     found[point[::-1]] = face[::-1]
     return found
+
+
+def _points_tree(xy: Floats) -> shapely.STRtree:
+    return shapely.STRtree(np.asarray(shapely.points(xy), dtype=object))
 
 
 def households_wanted(faces: pd.DataFrame, rng: np.random.Generator) -> Ints:
@@ -169,7 +171,7 @@ def households_wanted(faces: pd.DataFrame, rng: np.random.Generator) -> Ints:
 def make_buildings(
     faces: pd.DataFrame,
     road_edges: pd.DataFrame,
-    water: shapely.Geometry | None,
+    water: shapely.Geometry,
     rng: np.random.Generator,
 ) -> Built:
     """
@@ -182,7 +184,7 @@ def make_buildings(
     road_edges
         As in ``frames.COLUMNS``.
     water
-        Where nothing stands, degrees; None for no water.
+        Where nothing stands, degrees.
     rng
         Where chance comes from.
 
@@ -193,17 +195,19 @@ def make_buildings(
     """
     outlines = in_metres(faces["geometry"].to_numpy())
     lines = in_metres(road_edges["geometry"].to_numpy())
-    wet = None if water is None or water.is_empty else in_metres([water])[0]
+    wet = in_metres(shapely.get_parts(water))
     urban = faces["urban"].to_numpy(dtype=bool)
     dedicated = (faces["kind"] == "dedicated").to_numpy()
     wanted = households_wanted(faces, rng)
     slots = _candidates(lines, road_edges, outlines, urban, rng)
-    slots = _settled(slots, outlines, wet, dedicated, rng)
+    slots = _settled(slots, outlines, dedicated, rng)
     room = _room(slots, urban, rng)
     order = np.lexsort((slots.merit, slots.face))
     slots, room = slots.where(order), room[order]
-    many = np.where(urban[slots.face], 520, np.clip(2.6 * wanted[slots.face], 120, 700))
+    many = np.where(urban[slots.face], 400, np.clip(2.2 * wanted[slots.face], 120, 600))
     keep = _rank(slots.face) < many
+    slots, room = slots.where(keep), room[keep]
+    keep = _on_its_land(slots, outlines, wet)
     slots, room = slots.where(keep), room[keep]
     keep = _stands_free(slots, lines, road_edges, outlines, wet)
     slots, room = slots.where(keep), room[keep]
@@ -217,7 +221,7 @@ def make_buildings(
 
 
 def _rank(group: Ints) -> Ints:
-    """Number the rows within each group of sorted group numbers, from 0."""
+    """Count the rows within each group of sorted group numbers, from 0."""
     start = np.flatnonzero(np.concatenate([[True], group[1:] != group[:-1]]))
     length = np.diff(np.concatenate([start, [len(group)]]))
     return np.asarray(np.arange(len(group)) - np.repeat(start, length), dtype=np.int64)
@@ -238,7 +242,7 @@ def _candidates(
     middle = shapely.STRtree(shapely.line_interpolate_point(lines, 0.5, normalized=True))
     in_town = np.zeros(len(lines), dtype=bool)
     in_town[middle.query(outlines[urban], predicate="dwithin", distance=15.0)[1]] = True
-    step = np.where(in_town, 14.0, 21.0)
+    step = np.where(in_town, 15.0, 22.0)
     number = np.where(allowed & (length > 24), (length - 12) // step, 0).astype(np.int64)
     edge = np.repeat(np.arange(len(lines)), number)
     along = 6 + step[edge] * (_rank(edge) + 0.5) + rng.uniform(-0.35, 0.35, len(edge)) * step[edge]
@@ -247,23 +251,24 @@ def _candidates(
     behind = shapely.get_coordinates(shapely.line_interpolate_point(lines[edge], along - 4))
     angle = np.arctan2(*(ahead - behind).T[::-1])
     clear = _clear_m(road_edges)
-    rows = np.where(in_town, 5, 3)
+    rows = np.where(in_town, 4, 2)
     parts = []
-    for row in range(5):
-        for left in (True, False):
-            here = rows[edge] > row
-            if row:
-                here &= in_town[edge] | (rng.random(len(edge)) < 0.6)
+    for turn in range(4):
+        for side in (True, False):
+            here = rows[edge] > turn
+            if turn:
+                here &= in_town[edge] | (rng.random(len(edge)) < 0.7)
             picked = np.flatnonzero(here)
-            parts.append((picked, np.full(len(picked), row), np.full(len(picked), left)))
+            parts.append((picked, np.full(len(picked), turn), np.full(len(picked), side)))
     slot = np.concatenate([part[0] for part in parts])
-    row, left = (np.concatenate([part[k] for part in parts]) for k in (1, 2))
+    row = np.concatenate([part[1] for part in parts])
+    left = np.concatenate([part[2] for part in parts])
     town = in_town[edge[slot]]
     pitch = np.where(town, 23.0, rng.uniform(20, 34, len(slot)))
     setback = np.where(town, rng.uniform(2, 5, len(slot)), rng.uniform(4, 16, len(slot)))
     out = clear[edge[slot]] + setback + row * pitch
-    turn = angle[slot]
-    normal = np.column_stack([-np.sin(turn), np.cos(turn)]) * np.where(left, 1.0, -1.0)[:, None]
+    way = angle[slot]
+    normal = np.column_stack([-np.sin(way), np.cos(way)]) * np.where(left, 1.0, -1.0)[:, None]
     return _Slots(
         xy=front[slot] + normal * out[:, None],
         front=front[slot],
@@ -271,10 +276,10 @@ def _candidates(
         edge=edge[slot],
         along=along[slot],
         left=left,
-        row=row.astype(np.int64),
+        row=row,
         kind=_kinds(town, row, rng),
         size=np.zeros((len(slot), 2)),
-        angle=turn + np.where(town, 0, rng.normal(0, 0.06, len(slot))),
+        angle=way + np.where(town, 0, rng.normal(0, 0.06, len(slot))),
         merit=_merit(front[slot], town, row, rng),
     )
 
@@ -291,9 +296,9 @@ def _kinds(town: Bools, row: Ints, rng: np.random.Generator) -> Ints:
     shares = np.array(
         [
             #  house apart. shop  shed school factory office
-            [0.34, 0.14, 0.43, 0.04, 0.005, 0.012, 0.033],  # town, at the street
-            [0.55, 0.26, 0.02, 0.11, 0.010, 0.030, 0.02],  # town, behind
-            [0.92, 0.002, 0.025, 0.050, 0.001, 0.003, 0.001],  # country
+            [0.34, 0.14, 0.43, 0.03, 0.005, 0.012, 0.033],  # town, at the street
+            [0.60, 0.27, 0.02, 0.06, 0.010, 0.030, 0.02],  # town, behind
+            [0.94, 0.002, 0.025, 0.028, 0.001, 0.003, 0.001],  # country
         ]
     )
     setting = np.where(town, np.where(row == 0, 0, 1), 2)
@@ -319,11 +324,10 @@ def _merit(xy: Floats, town: Bools, row: Ints, rng: np.random.Generator) -> Floa
 def _settled(
     slots: _Slots,
     outlines: npt.NDArray[np.object_],
-    wet: shapely.Geometry | None,
     dedicated: Bools,
     rng: np.random.Generator,
 ) -> _Slots:
-    """Find the grid of each slot, give it its size, and drop what is outside or in water."""
+    """Find the grid of each slot, give it its size, and drop what is outside."""
     slots.face = face_of(slots.xy, outlines)
     slots = slots.where(slots.face >= 0)
     special = dedicated[slots.face]
@@ -336,19 +340,26 @@ def _settled(
     normal = np.column_stack([-np.sin(turn), np.cos(turn)])
     normal *= np.where(slots.left, 1.0, -1.0)[:, None]
     slots.xy += normal * slots.size[:, 1:] / 2
-    tree = shapely.STRtree(shapely.points(slots.xy))
-    keep = face_of(slots.xy, outlines) == slots.face
-    if wet is not None:
-        parts = shapely.get_parts(wet)
-        keep[tree.query(parts, predicate="intersects")[1]] = False
-    return slots.where(keep)
+    return slots
+
+
+def _on_its_land(
+    slots: _Slots, outlines: npt.NDArray[np.object_], wet: npt.NDArray[np.object_]
+) -> Bools:
+    """Which centres lie in the grid of the road point before them, and not in water."""
+    tree = _points_tree(slots.xy)
+    at_home = np.zeros(len(slots.kind), dtype=bool)
+    face, point = tree.query(outlines, predicate="contains")
+    at_home[point[slots.face[point] == face]] = True
+    at_home[tree.query(wet, predicate="intersects")[1]] = False
+    return at_home
 
 
 def _room(slots: _Slots, urban: Bools, rng: np.random.Generator) -> Ints:
     """How many households a building has room for."""
     count = len(slots.kind)
     town = urban[slots.face]
-    house = np.searchsorted([0.79, 0.95, 0.99], rng.random(count)) + 1
+    house = np.searchsorted([0.64, 0.92, 0.985], rng.random(count)) + 1
     shop = np.where(town, rng.integers(1, 4, count), rng.integers(1, 3, count))
     flats = np.where(
         town,
@@ -428,7 +439,7 @@ def _stands_free(
     lines: npt.NDArray[np.object_],
     road_edges: pd.DataFrame,
     outlines: npt.NDArray[np.object_],
-    wet: shapely.Geometry | None,
+    wet: npt.NDArray[np.object_],
 ) -> Bools:
     """Which footprints keep off borders, roads and shores."""
     tree = shapely.STRtree(_rectangles(slots, 0.0))
@@ -439,9 +450,8 @@ def _stands_free(
     through = ~road_edges["tunnel"].fillna(value=False).to_numpy(dtype=bool)[owner]
     near = _clear_m(road_edges)[owner[through]]
     keep[tree.query(ways[through], predicate="dwithin", distance=near)[1]] = False
-    if wet is not None:
-        shores, _ = _segments(np.array([wet], dtype=object))
-        keep[tree.query(shores, predicate="dwithin", distance=4.0)[1]] = False
+    shores, _ = _segments(wet)
+    keep[tree.query(shores, predicate="dwithin", distance=4.0)[1]] = False
     return keep
 
 

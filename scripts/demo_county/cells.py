@@ -52,7 +52,9 @@ def spacing_m(xy: Floats) -> Floats:
     """
     to_town = np.full(len(xy), np.inf)
     for town in geo.TOWNS:
-        to_town = np.minimum(to_town, np.hypot(xy[:, 0] - town.x, xy[:, 1] - town.y) - town.radius_m)
+        to_town = np.minimum(
+            to_town, np.hypot(xy[:, 0] - town.x, xy[:, 1] - town.y) - town.radius_m
+        )
     wide = 560 + 0.22 * np.clip(to_town, 0, None)
     waves = 1 + 0.22 * np.sin(xy[:, 0] / 2900 + 1.3) * np.cos(xy[:, 1] / 3400 - 0.4)
     spacing = np.clip(wide, 520, 1330) * waves
@@ -71,7 +73,9 @@ def _pairs_along(curve: Floats, step_of: Floats, step_m: float) -> tuple[Floats,
         at += step_of[int(at)] / step_m
     index = np.asarray(picked)
     offset = 0.5 * step_of[index][:, None]
-    points = np.stack([curve[index] + offset * normal[index], curve[index] - offset * normal[index]], 1)
+    points = np.stack(
+        [curve[index] + offset * normal[index], curve[index] - offset * normal[index]], 1
+    )
     return points, step_of[index]
 
 
@@ -89,7 +93,9 @@ def _lattice(town: geo.Town, rng: np.random.Generator) -> Floats:
         cut.append(np.asarray(marks))
     u, v = (grid.ravel() for grid in np.meshgrid(*cut))
     lobe = np.arctan2(v, u)
-    reach = town.radius_m * (1 + 0.16 * np.cos(2 * lobe + town.x) + 0.10 * np.cos(3 * lobe + town.y))
+    reach = town.radius_m * (
+        1 + 0.16 * np.cos(2 * lobe + town.x) + 0.10 * np.cos(3 * lobe + town.y)
+    )
     keep = np.hypot(u, v) < reach
     u, v = u[keep], v[keep]
     cos, sin = np.cos(town.angle), np.sin(town.angle)
@@ -186,7 +192,8 @@ def _one_piece(sides: Ints, inside: Bools) -> Bools:
     both = sides[inside[sides].all(axis=1)]
     size = len(inside)
     _, label = connected_components(
-        coo_array((np.ones(len(both)), (both[:, 0], both[:, 1])), shape=(size, size)), directed=False
+        coo_array((np.ones(len(both)), (both[:, 0], both[:, 1])), shape=(size, size)),
+        directed=False,
     )
     biggest = np.bincount(label[inside]).argmax()
     return np.asarray(inside & (label == biggest))

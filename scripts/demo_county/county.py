@@ -41,7 +41,6 @@ def make_county(boundaries: Boundaries, seed: int = SEED) -> CountyFrames:
     frames = make_people_side(
         base_faces(boundaries),
         boundaries.grids,
-        None,
         nodes,
         edges,
         shapely.union_all(water),
@@ -78,7 +77,9 @@ def base_faces(boundaries: Boundaries) -> pd.DataFrame:
             "parent": base["parent"].to_numpy(),
             "town": grids.loc[base["parent"], "parent"].to_numpy(),
             "kind": base["kind"].to_numpy(),
-            "urban": [str(one).startswith("11") or str(one) == "121" for one in base["urban_rural_class"]],
+            "urban": [
+                str(one).startswith("11") or str(one) == "121" for one in base["urban_rural_class"]
+            ],
             "geometry": land,
         }
     )

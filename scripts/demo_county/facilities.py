@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from scipy.spatial import cKDTree
 
 from gis_service.ingest.frames import COLUMNS
 from scripts.demo_county import geography as geo
@@ -22,7 +23,9 @@ FIRE_TOWNS: Final = (
 
 _OFF_ROAD_M: Final = 4.5
 
-_NEAR = 4000  # as many places are looked at around a point
+_NEAR: Final = 4000  # as many places are looked at around a point
+_NTH: Final = ("", *(f"第{digit}" for digit in "二三四五六七八九十"))
+
 
 def make_facilities(
     built: Built,
@@ -74,9 +77,11 @@ def make_facilities(
     frame["address"] = built.frame["address"].to_numpy()[building]
     frame["phone"] = names.phones(len(frame), rng)
     frame.loc[frame["kind"] == "water_source", "phone"] = ""
-    frame["grade"] = frame["kind"].map(
-        {"fire_station": "town", "mini_fire_station": "mini", "clinic": "village"}
-    ).fillna("")
+    frame["grade"] = (
+        frame["kind"]
+        .map({"fire_station": "town", "mini_fire_station": "mini", "clinic": "village"})
+        .fillna("")
+    )
     frame["turnout_minutes"] = None
     frame["lon"], frame["lat"] = lonlat.T
     return frame[list(COLUMNS["facilities"])]
@@ -91,6 +96,7 @@ class _Sites:
         self.rng = rng
         self.open = (built.row == 0) & (built.households > 0)
         self.in_town = (address["group"] == "").to_numpy()
+        self.tree = cKDTree(built.xy)
 
     def beside_road(self, building: Ints) -> Floats:
         """Points a little off the road, towards the building."""
@@ -101,12 +107,10 @@ class _Sites:
         return np.asarray(front + way * share[:, None])
 
     def nearest(self, x: float, y: float, count: int, apart_m: float) -> list[int]:
-        """The free places nearest to a point, some metres from each other."""
-        away = np.hypot(self.built.xy[:, 0] - x, self.built.xy[:, 1] - y)
-        away = np.where(self.open, away, np.inf)
-        near = np.sort(np.argpartition(away, _NEAR)[:_NEAR]) if len(away) > _NEAR else slice(None)
-        order = np.arange(len(away))[near]
-        return self._take(order[np.argsort(away[near], kind="stable")], count, apart_m)
+        """Find the free places nearest to a point, some metres from each other."""
+        _, near = self.tree.query((x, y), k=min(_NEAR, self.tree.n))
+        order = np.asarray(near, dtype=np.int64)
+        return self._take(order[self.open[order]], count, apart_m)
 
     def anywhere(self, count: int, apart_m: float, *, in_town: bool | None) -> list[int]:
         """Free places where many households are, some metres from each other."""
@@ -123,9 +127,7 @@ class _Sites:
             if len(taken) == count:
                 break
             x, y = self.built.xy[building]
-            if self.open[building] and all(
-                abs(x - a) + abs(y - b) >= apart_m for a, b in spots
-            ):
+            if self.open[building] and all(abs(x - a) + abs(y - b) >= apart_m for a, b in spots):
                 taken.append(building)
                 spots.append((float(x), float(y)))
         self.open[taken] = False
@@ -155,7 +157,7 @@ def _rows(kind: str, buildings: list[int], titles: list[str]) -> pd.DataFrame:
 
 
 def _town_ones(sites: _Sites, centres: dict[str, tuple[float, float]]) -> pd.DataFrame:
-    """What each town has once or more, near its centre."""
+    """Place what each town has once or more, near its centre."""
     plan = (
         ("service_centre", 1, ("便民服务中心",)),
         ("police_room", 1, ("派出所",)),
@@ -181,11 +183,12 @@ def _village_ones(sites: _Sites, rng: np.random.Generator) -> pd.DataFrame:
     parts = []
     for number, label in enumerate(labels):
         short = label.rpartition("/")[2]
+        x, y = centre_of[number].tolist()
         kinds = [("clinic", "卫生室")]
         if served[number]:
             kinds.append(("service_centre", "便民服务点"))
         for kind, title in kinds:
-            found = sites.nearest(*centre_of[number], 1, 0.0)
+            found = sites.nearest(x, y, 1, 0.0)
             parts.append(_rows(kind, found, [f"{short}{title}"] * len(found)))
     return pd.concat(parts, ignore_index=True)
 
@@ -215,7 +218,7 @@ def _spread(
     turn = pd.Series(place).groupby(place).cumcount().to_numpy()
     numbered = kind in ("grocery", "water_source")
     titles = [
-        f"{name}{title}{number + 1}号" if numbered else f"{name}{'' if number == 0 else '第' + '一二三四五六七八九十'[min(number, 9)]}{title}"
+        f"{name}{title}{number + 1}号" if numbered else f"{name}{_NTH[min(number, 9)]}{title}"
         for name, number in zip(place, turn.tolist(), strict=True)
     ]
     return _rows(kind, found, titles)

@@ -6,6 +6,7 @@ and the two seeds span; the diamonds of all edges are disjoint, hence so are the
 
 import numpy as np
 from scipy.spatial import cKDTree
+
 from scripts.demo_county.cells import Cells, cross
 from scripts.demo_county.geography import Bools, Floats
 

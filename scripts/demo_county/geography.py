@@ -1,4 +1,4 @@
-"""The lie of the demo county: where its towns, rivers and main roads are, in metres about its centre.
+"""The lie of the demo county: where its towns, rivers and main roads are, in metres.
 
 Everything here is made up; only the rough place (112.9° E, 28.7° N) is on a real map. Metres are a
 plain equirectangular plane that the demo alone uses: measuring is the service's own business.

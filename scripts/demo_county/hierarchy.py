@@ -8,6 +8,7 @@ import heapq
 from collections import defaultdict
 
 import numpy as np
+
 from scripts.demo_county import geography as geo
 from scripts.demo_county.cells import REDRAWN_CENTRE, Cells
 from scripts.demo_county.geography import Bools, Floats, Ints

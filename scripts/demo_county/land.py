@@ -3,11 +3,14 @@
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import shapely
+
 from scripts.demo_county import geography as geo
 from scripts.demo_county import placenames
-from scripts.demo_county.geography import Floats
+
+Shapes = npt.NDArray[np.object_]
 
 
 def river_polygons() -> list[Any]:
@@ -62,7 +65,56 @@ def blob(x: float, y: float, radius: float, rng: np.random.Generator, wild: floa
     return shapely.Polygon(np.column_stack([x + u * c - v * s, y + u * s + v * c]))
 
 
-def make_land(roads: list[Floats], blocks: list[Floats], rng: np.random.Generator) -> pd.DataFrame:
+def _near_town(x: float, y: float, margin_m: float) -> bool:
+    return any(np.hypot(t.x - x, t.y - y) < t.radius_m + margin_m for t in geo.TOWNS)
+
+
+def _ponds(roads: Shapes, water: Any, rng: np.random.Generator) -> list[Any]:
+    """Draw ponds that keep off roads and rivers: first nine lakes, then smaller ones."""
+    tree = shapely.STRtree(roads)
+    ponds: list[Any] = []
+    for _ in range(6000):
+        if len(ponds) >= 80:
+            break
+        x, y = rng.uniform(-19_000, 19_000, 2)
+        radius = float(np.clip(rng.lognormal(4.3, 0.55), 35, 420))
+        big = len(ponds) < 9
+        if big:
+            radius = float(rng.uniform(260, 480))
+        shape = blob(x, y, radius, rng)
+        if not geo.inside_outline(np.array([[x, y]]) * 1.05)[0] or _near_town(x, y, 2 * radius):
+            continue
+        near = roads[tree.query(shape.buffer(12), predicate="intersects")]
+        if len(near) or shape.intersects(water):
+            shape = _freed(shape, near, water) if big else shapely.Polygon()
+        if not shape.is_empty and all(shape.distance(other) >= 40 for other in ponds):
+            ponds.append(shape)
+    return ponds
+
+
+def _freed(shape: Any, near: Shapes, water: Any) -> Any:
+    """Take the biggest part of a lake that is free of roads and rivers; empty if it is small."""
+    free = shape.difference(shapely.union_all(shapely.buffer(near, 15)))
+    parts = shapely.get_parts(free.difference(water.buffer(30)))
+    best = max(parts, key=shapely.area, default=shapely.Polygon())
+    return best.buffer(-8).buffer(8) if best.area >= 40_000 else shapely.Polygon()
+
+
+def _hills(water: Any, rng: np.random.Generator) -> list[Any]:
+    hills: list[Any] = []
+    for _ in range(900):
+        if len(hills) >= 34:
+            break
+        x, y = rng.uniform(-18_500, 18_500, 2)
+        radius = float(rng.uniform(450, 1500))
+        if not geo.inside_outline(np.array([[x, y]]) * 1.06)[0]:
+            continue
+        if not _near_town(x, y, 1.3 * radius + 300):
+            hills.append(blob(x, y, radius, rng, 0.2).difference(water.buffer(80)))
+    return hills
+
+
+def make_land(roads: Shapes, blocks: Shapes, rng: np.random.Generator) -> pd.DataFrame:
     """
     Make the land cover.
 
@@ -81,71 +133,19 @@ def make_land(roads: list[Floats], blocks: list[Floats], rng: np.random.Generato
         Columns of the frame ``land_cover``.
     """
     rivers = river_polygons()
+    water = shapely.union_all(rivers)
     rows: list[tuple[str, str, Any]] = [
         ("water", name, shape) for (name, _, _), shape in zip(geo.RIVERS, rivers, strict=True)
     ]
-    lines = np.array([shapely.LineString(xy) for xy in roads], dtype=object)
-    tree = shapely.STRtree(lines)
-    water = shapely.union_all(rivers)
-    ponds: list[Any] = []
-    towns = np.array([(t.x, t.y, t.radius_m) for t in geo.TOWNS])
-    for _ in range(6000):
-        if len(ponds) >= 80:
-            break
-        x, y = rng.uniform(-19_000, 19_000, 2)
-        radius = float(np.clip(rng.lognormal(4.3, 0.55), 35, 420))
-        if len(ponds) < 9:
-            radius = float(rng.uniform(260, 480))
-        shape = blob(x, y, radius, rng)
-        if not geo.inside_outline(np.array([[x, y]]) * 1.05)[0]:
-            continue
-        if (np.hypot(towns[:, 0] - x, towns[:, 1] - y) < towns[:, 2] + 2 * radius).any():
-            continue
-        if len(tree.query(shape.buffer(12), predicate="intersects")) or shape.intersects(water):
-            if len(ponds) >= 9:
-                continue
-            near = lines[tree.query(shape.buffer(12), predicate="intersects")]
-            free = shapely.difference(shape, shapely.union_all(shapely.buffer(near, 15)))
-            free = max(
-                shapely.get_parts(free.difference(water.buffer(30))),
-                key=lambda p: p.area,
-                default=None,
-            )
-            if free is None or free.area < 40_000:
-                continue
-            shape = free.buffer(-8).buffer(8)
-        if any(shape.distance(other) < 40 for other in ponds) or shape.is_empty:
-            continue
-        ponds.append(shape)
-    for n, shape in enumerate(ponds):
+    for n, shape in enumerate(_ponds(roads, water, rng)):
         rows.append(("water", placenames.LAKES[n] if n < len(placenames.LAKES) else "", shape))
-    streets = np.array([shapely.LineString(xy) for xy in blocks], dtype=object)
-    towns_land = (
-        shapely.union_all(shapely.buffer(streets, 130.0, quad_segs=2)).buffer(-88).simplify(6)
-    )
-    built = [
-        shapely.intersection(towns_land, shapely.Point(t.x, t.y).buffer(1.6 * t.radius_m))
-        for t in geo.TOWNS
-    ]
-    hills = 0
-    for _ in range(900):
-        if hills >= 34:
-            break
-        x, y = rng.uniform(-18_500, 18_500, 2)
-        radius = float(rng.uniform(450, 1500))
-        if not geo.inside_outline(np.array([[x, y]]) * 1.06)[0]:
-            continue
-        if (np.hypot(towns[:, 0] - x, towns[:, 1] - y) < towns[:, 2] + 1.3 * radius + 300).any():
-            continue
-        shape = blob(x, y, radius, rng, 0.2).difference(water.buffer(80))
-        rows.append(
-            ("green", placenames.HILLS[hills] if hills < len(placenames.HILLS) else "", shape)
-        )
-        hills += 1
-    rows += [
-        ("built", t.name, shape.difference(water))
-        for t, shape in zip(geo.TOWNS, built, strict=True)
-    ]
+    towns_land = shapely.union_all(shapely.buffer(blocks, 130.0, quad_segs=2))
+    towns_land = towns_land.buffer(-88).simplify(6)
+    for n, shape in enumerate(_hills(water, rng)):
+        rows.append(("green", placenames.HILLS[n] if n < len(placenames.HILLS) else "", shape))
+    for town in geo.TOWNS:
+        shape = towns_land.intersection(shapely.Point(town.x, town.y).buffer(1.6 * town.radius_m))
+        rows.append(("built", town.name, shape.difference(water)))
     shapes = np.array([shapely.transform(row[2], geo.to_lonlat) for row in rows], dtype=object)
     shapes = shapely.make_valid(shapes)
     return pd.DataFrame(

@@ -8,6 +8,7 @@ import shapely
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial import Delaunay, QhullError
+
 from scripts.demo_county.geography import Floats, Ints
 
 
@@ -168,7 +169,11 @@ def lanes(plot: Plot, count: int, rng: np.random.Generator) -> list[tuple[Floats
 
 
 def _tree(pairs: Ints, ends: Floats, inner: int, ring: Ints, rng: np.random.Generator) -> list[int]:
-    """A tree over the inner points, all doors of a ring counted as one place; a few more lines close loops."""
+    """
+    Choose a tree over the inner points, and a few more lines that close loops.
+
+    All doors of a ring count as one place.
+    """
     length = np.hypot(*(ends[:, 0] - ends[:, 1]).T)
     place = np.concatenate([np.arange(inner), inner + ring])
     folded = place[pairs]
@@ -187,8 +192,8 @@ def _tree(pairs: Ints, ends: Floats, inner: int, ring: Ints, rng: np.random.Gene
         for a, b in zip(tree.row.tolist(), tree.col.tolist(), strict=True)
     }
     spare = [i for i in range(len(pairs)) if i not in picked and length[i] < 260]
-    extra = rng.permutation(spare)[: max(1, round(0.16 * inner))] if spare else []
-    return sorted(picked | {int(i) for i in extra})
+    extra = rng.permutation(spare)[: max(1, round(0.16 * inner))].tolist() if spare else []
+    return sorted(picked | set(extra))
 
 
 def _curved(ends: Floats, shape: Any, rng: np.random.Generator) -> Floats:

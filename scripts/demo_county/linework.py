@@ -5,6 +5,7 @@ belonged to the grid next door, in another one grid was still two. Also the fire
 polygons made of the same lines.
 """
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +13,13 @@ import numpy as np
 import pandas as pd
 import shapely
 from scipy.spatial import cKDTree
+
 from scripts.demo_county import fractal, hierarchy, ways
 from scripts.demo_county import geography as geo
 from scripts.demo_county import placenames as names
-from scripts.demo_county.boundaries import GRID_COLUMNS, Boundaries, Objects
+from scripts.demo_county.boundaries import GRID_COLUMNS, Boundaries
 from scripts.demo_county.cells import REDRAWN_CENTRE, Cells, make_cells
-from scripts.demo_county.geography import Bools, Floats
+from scripts.demo_county.geography import Bools, Floats, Ints
 
 BASE_COUNT = 1094
 RINGS = (
@@ -81,7 +83,7 @@ def make_boundaries(seed: int) -> Boundaries:
     start, stop = cells.nodes[cells.edges[:, 0]], cells.nodes[cells.edges[:, 1]]
     length = np.hypot(*(stop - start).T)
     wet = ways.along_rivers(start, stop)
-    rim = ~cells.inside[cells.sides].all(axis=1)
+    rim = np.asarray(~cells.inside[cells.sides].all(axis=1), dtype=bool)
     roads = ways.main_roads(cells.nodes, cells.edges, length, wet, rim)
     main = np.zeros(len(cells.edges), dtype=bool)
     for _, way in roads:
@@ -125,11 +127,10 @@ def _plan(cells: Cells, barred: Bools, wet: Bools) -> _Plan:
     return _Plan(villages, of_town, urban, {1: before, 2: now}, pair)
 
 
-def _grid_of(plan: _Plan, version: int, size: int) -> tuple[Any, list[int]]:
-    """Number of the grid of each cell, and the village of each grid."""
+def _grid_of(plan: _Plan, version: int, size: int) -> Ints:
+    """Say in which grid each cell is."""
     flat = [group for groups in plan.groups[version] for group in groups]
-    village = [v for v, groups in enumerate(plan.groups[version]) for _ in groups]
-    return hierarchy.as_labels(flat, size), village
+    return hierarchy.as_labels(flat, size)
 
 
 def _kinds(
@@ -137,7 +138,7 @@ def _kinds(
     rng: np.random.Generator,
 ) -> Any:  # fmt: skip
     """Streets: in towns, along main roads, and country roads that reach every grid."""
-    now, village = _grid_of(plan, 2, len(cells.seeds))
+    now = _grid_of(plan, 2, len(cells.seeds))
     left, right = now[cells.sides[:, 0]], now[cells.sides[:, 1]]
     arc = left != right
     lattice = (cells.town[cells.sides] >= 0).all(axis=1) & ~rim & ~wet
@@ -176,7 +177,7 @@ def _kinds(
 
 def _lines(
     cells: Cells, wet: Bools, main: Bools, kinds: Any, roads: ways.Links, rng: np.random.Generator
-) -> Objects:
+) -> Floats:
     base = np.zeros((len(cells.edges), 2**fractal.DEPTH + 1))
     middle = cells.nodes[cells.edges].mean(axis=1)
     nearest = np.full(len(middle), np.inf)
@@ -212,7 +213,7 @@ def _ring(cells: Cells, cell: int, radius: float, rng: np.random.Generator) -> F
     return np.concatenate([ring, ring[:1]])
 
 
-def _ring_cells(cells: Cells, plan: _Plan) -> list[tuple[int, float]]:
+def _ring_cells(cells: Cells) -> list[tuple[int, float]]:
     start, stop = cells.nodes[cells.edges[:, 0]], cells.nodes[cells.edges[:, 1]]
     room = np.full(len(cells.seeds), np.inf)
     for side in (0, 1):
@@ -239,7 +240,7 @@ def _assemble(
     sides: dict[int, tuple[list[str | None], list[str | None]]] = {}
     label = {}
     for version in (1, 2):
-        label[version], _ = _grid_of(plan, version, len(cells.seeds))
+        label[version] = _grid_of(plan, version, len(cells.seeds))
         keys: list[str | None] = [*key_of[version], None]  # position -1 is the outside
         sides[version] = (
             [keys[i] for i in label[version][cells.sides[:, 0]]],
@@ -252,7 +253,7 @@ def _assemble(
     arcs = [geo.to_lonlat(lines[i]) for i in index]
     kept_kinds = [str(kinds[i]) for i in index]
     kept = {v: ([sides[v][0][i] for i in index], [sides[v][1][i] for i in index]) for v in (1, 2)}
-    for number, (cell, radius) in enumerate(_ring_cells(cells, plan)):
+    for number, (cell, radius) in enumerate(_ring_cells(cells)):
         arcs.append(geo.to_lonlat(_ring(cells, cell, radius, rng)))
         kept_kinds.append("street")
         for version in (1, 2):
@@ -287,21 +288,21 @@ def _grids(cells: Cells, plan: _Plan) -> tuple[list[dict[str, Any]], dict[int, l
         )
     keys: dict[int, list[str]] = {1: [], 2: []}
     base_rows = []
-    counters = {(t, u): 0 for t in range(len(geo.TOWNS)) for u in (True, False)}
+    counters = dict.fromkeys(itertools.product(range(len(geo.TOWNS)), (True, False)), 0)
     next_key = 0
     extra = BASE_COUNT
     for v, urban in enumerate(plan.urban):
-        town = plan.town[v]
-        k = counters[town, urban]
-        counters[town, urban] += 1
+        where = plan.town[v]
+        k = counters[where, urban]
+        counters[where, urban] += 1
         pool = names.COMMUNITIES if urban else names.VILLAGES
-        stem, stem_en = pool[k if urban and town == 0 else (k * 5 + town * 11) % len(pool)]
+        stem, stem_en = pool[k if urban and where == 0 else (k * 5 + where * 11) % len(pool)]
         name = stem + ("社区" if urban else "村")
-        kind = _class_of(town, urban=urban)
-        code = f"{geo.COUNTY_CODE}{geo.TOWNS[town].code}{(1 if urban else 201) + k:03d}"
+        kind = _class_of(where, urban=urban)
+        code = f"{geo.COUNTY_CODE}{geo.TOWNS[where].code}{(1 if urban else 201) + k:03d}"
         middle = f"m{v + 1:03d}"
         english = f"{stem_en} {'Community' if urban else 'Village'}"
-        rows.append(_row(middle, name, english, 2, f"t{town + 1:02d}", kind, code, [1, 2]))
+        rows.append(_row(middle, name, english, 2, f"t{where + 1:02d}", kind, code, [1, 2]))
         now, before = plan.groups[2][v], plan.groups[1][v]
         taken = []
         for i, group in enumerate(now):

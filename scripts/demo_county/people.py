@@ -16,7 +16,7 @@ from scripts.demo_county import geography as geo
 from scripts.demo_county import people_names as names
 from scripts.demo_county.buildings import APARTMENT, Built, in_metres, make_buildings
 from scripts.demo_county.facilities import make_facilities
-from scripts.demo_county.geography import Ints
+from scripts.demo_county.geography import Bools, Ints
 from scripts.demo_county.officers import make_officers
 from scripts.demo_county.trouble import make_hazards, make_incidents, make_premises
 
@@ -36,10 +36,9 @@ _FLATS_A_FLOOR: Final = 2
 def make_people_side(
     faces: pd.DataFrame,
     grids: pd.DataFrame,
-    county: shapely.Geometry | None,
     road_nodes: pd.DataFrame,
     road_edges: pd.DataFrame,
-    water: shapely.Geometry | None,
+    water: shapely.Geometry,
     seed: int = SEED,
 ) -> CountyFrames:
     """
@@ -52,12 +51,10 @@ def make_people_side(
     grids
         Grids of all ranks: key, name, rank, parent, kind, urban_rural_class, code, admin_code,
         versions.
-    county
-        The county's outline, degrees; None: the union of the faces.
     road_nodes, road_edges
         As in ``frames.COLUMNS``; handed on as they are.
     water
-        Where nothing stands, degrees; None for no water.
+        Where nothing stands, degrees.
     seed
         Of all chance.
 
@@ -67,7 +64,7 @@ def make_people_side(
         All frames but ``land_cover``.
     """
     streams = [np.random.default_rng([seed, number]) for number in range(8)]
-    outline = shapely.union_all(faces["geometry"].to_numpy()) if county is None else county
+    outline = shapely.coverage_union_all(faces["geometry"].to_numpy())
     built = make_buildings(faces, road_edges, water, streams[0])
     address = addresses(built, faces, grids, road_edges)
     built.frame["address"] = (
@@ -80,7 +77,7 @@ def make_people_side(
         road_nodes=road_nodes,
         road_edges=road_edges,
         buildings=built.frame[list(COLUMNS["buildings"])],
-        households=make_households(built, faces, address, streams[1]),
+        households=make_households(built, address, streams[1]),
         facilities=make_facilities(built, faces, grids, address, streams[3]),
         premises=premises,
         hazards=make_hazards(premises, built, owner, streams[4]),
@@ -124,7 +121,7 @@ def addresses(
         {
             "street": street,
             "group": np.where(urban, "", group.astype(str).astype(object) + "组"),
-            "group_number": np.where(urban, None, group.astype(object)),
+            "group_number": _unless(urban, group),
             "number": number,
             "village": village,
             "town": town,
@@ -132,10 +129,17 @@ def addresses(
     )
 
 
+def _unless(barred: Bools, values: Ints) -> names.Texts:
+    """Give whole numbers, None where they are barred."""
+    result = np.asarray(values.astype(object), dtype=object)
+    result[barred] = None
+    return result
+
+
 def _nearest_names(built: Built, road_edges: pd.DataFrame) -> names.Texts:
-    """The name of the building's own road, or of the nearest one that has a name."""
+    """Give the name of the building's own road, or of the nearest one that has a name."""
     own = road_edges["name"].fillna("").to_numpy(dtype=object)
-    street = own[built.edge].copy()
+    street = np.array(own[built.edge], dtype=object)
     named = np.flatnonzero(own != "")
     blank = np.flatnonzero(street == "")
     if len(named) and len(blank):
@@ -149,7 +153,7 @@ def _nearest_names(built: Built, road_edges: pd.DataFrame) -> names.Texts:
 
 
 def _groups(built: Built, faces: pd.DataFrame) -> Ints:
-    """Number the 村民小组: two a base grid, side by side, counted through the village."""
+    """Count the 村民小组: two a base grid, side by side, counted through the village."""
     middle = faces["parent"].to_numpy(dtype=object)
     order = faces.groupby("parent", sort=False).cumcount().to_numpy()
     count = np.maximum(np.bincount(built.face, minlength=len(middle)), 1)
@@ -173,9 +177,7 @@ def _house_numbers(
     return np.asarray(number.astype(str).astype(object) + "号", dtype=object)
 
 
-def make_households(
-    built: Built, faces: pd.DataFrame, address: pd.DataFrame, rng: np.random.Generator
-) -> pd.DataFrame:
+def make_households(built: Built, address: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """
     Let households live in the buildings.
 
@@ -183,8 +185,6 @@ def make_households(
     ----------
     built
         The buildings.
-    faces
-        As in :func:`make_people_side`.
     address
         From :func:`addresses`.
     rng
@@ -220,7 +220,7 @@ def make_households(
 
 
 def _rooms(built: Built, home: Ints) -> names.Texts:
-    """Number the flats of blocks: stairwell, floor and door."""
+    """Name the flats of blocks: stairwell, floor and door."""
     start = np.cumsum(built.households) - built.households
     turn = np.arange(len(home)) - start[home]
     floors = np.maximum(built.frame["storeys"].to_numpy(dtype=np.int64), 1)
@@ -231,7 +231,10 @@ def _rooms(built: Built, home: Ints) -> names.Texts:
     table = {
         (a, b, c): f"{a}单元{b}{c:02d}"
         for a, b, c in set(
-            zip(*((unit + 1).tolist(), (floor + 1).tolist(), (turn % doors + 1).tolist()), strict=True)
+            zip(
+                *((unit + 1).tolist(), (floor + 1).tolist(), (turn % doors + 1).tolist()),
+                strict=True,
+            )
         )
     }
     flats = np.flatnonzero(built.kind[home] == APARTMENT)

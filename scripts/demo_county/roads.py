@@ -1,26 +1,30 @@
-"""Roads of the demo county: border streets, bridges, a motorway, streets and lanes inside the grids.
+"""Roads of the demo county: border streets, bridges, a motorway, streets and lanes.
 
 Every street arc of the boundaries is a road with exactly its vertices. No road but the few bridges
 meets a river; nothing but ramps meets the motorway.
 """
 
-from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import shapely
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from scipy.spatial import cKDTree
+
 from scripts.demo_county import geography as geo
 from scripts.demo_county import land, placenames, ways
 from scripts.demo_county.boundaries import Boundaries, Version
-from scripts.demo_county.geography import Floats
+from scripts.demo_county.geography import Floats, Ints
 from scripts.demo_county.lanes import Plot, blocks, lanes
 
 MOTORWAY_NAME = "兰汀高速"
 CARRIAGEWAY_M = 14.0
 CORRIDOR_M = 45.0
+_LAT_STEPS = 2**32
 MAXSPEED = {"motorway": 120, "trunk": 80, "primary": 60}
 
 
@@ -35,10 +39,9 @@ class Line:
     bridge: bool = False
     dual: bool = False
     over: bool = False  # crosses something without meeting it: never cut inside
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
-def key_of(xy: Floats) -> list[tuple[int, int]]:
+def key_of(xy: Floats) -> Ints:
     """
     Name points by their degrees, in steps of 1e-7.
 
@@ -49,11 +52,16 @@ def key_of(xy: Floats) -> list[tuple[int, int]]:
 
     Returns
     -------
-    list of (int, int)
-        Equal for equal places.
+    numpy.ndarray
+        One whole number a point, equal for equal places.
     """
     whole = np.round(geo.to_lonlat(xy) * 1e7).astype(np.int64)
-    return [(int(a), int(b)) for a, b in whole]
+    return np.asarray(whole[:, 0] * _LAT_STEPS + whole[:, 1], dtype=np.int64)
+
+
+def _lonlat_of(keys: Ints) -> Floats:
+    """Turn names of points back into degrees."""
+    return np.column_stack([keys // _LAT_STEPS, keys % _LAT_STEPS]) / 1e7
 
 
 def make_roads(
@@ -75,7 +83,9 @@ def make_roads(
         Columns of the frames of these names.
     """
     lines, _ = make_lines(boundaries, rng)
-    return _frames(lines, rng)
+    nodes, edges = _frames(lines)
+    _widen_footways(edges)
+    return nodes, edges
 
 
 def make_lines(boundaries: Boundaries, rng: np.random.Generator) -> tuple[list[Line], Any]:
@@ -106,7 +116,7 @@ def make_lines(boundaries: Boundaries, rng: np.random.Generator) -> tuple[list[L
     fast, ramps = _motorway(motorway, lines, river)
     lines += fast
     closed = shapely.union_all([river.buffer(14), corridor, *ramps])
-    lines += _local(version, arcs, lines, closed, rng)
+    lines += _local(arcs, lines, closed, rng)
     lines += _isolated(rng, closed, lines)
     return lines, river
 
@@ -115,17 +125,12 @@ def _main_arcs(
     version: Version, arcs: list[Floats]
 ) -> tuple[dict[int, int], list[list[tuple[int, int]]]]:
     """Which link an arc belongs to; each link's arcs in order with their direction."""
-    ends: dict[tuple[int, int], int] = {}
-    edges, places = [], []
-    for xy in arcs:
-        pair = []
-        for key, place in zip(key_of(xy[[0, -1]]), xy[[0, -1]], strict=True):
-            if key not in ends:
-                ends[key] = len(ends)
-                places.append(place)
-            pair.append(ends[key])
-        edges.append(pair)
-    nodes, pairs = np.array(places), np.array(edges)
+    tips = np.concatenate([xy[[0, -1]] for xy in arcs])
+    number, _ = pd.factorize(key_of(tips))
+    pairs = number.reshape(-1, 2)
+    edges = pairs.tolist()
+    nodes = np.empty((number.max() + 1, 2))
+    nodes[number[::-1]] = tips[::-1]
     length = np.array([np.hypot(*np.diff(xy, axis=0).T).sum() for xy in arcs])
     wet = version.kinds == "water"
     rim = (version.left < 0) | (version.right < 0)
@@ -160,14 +165,12 @@ def _border_roads(version: Version, arcs: list[Floats], river: Any, corridor: An
     kind = {arc: _street_class(arcs[arc]) for arc in streets}
     lines: list[Line] = []
     dry = {}
-    for arc in sorted(streets | set(link_of)):
-        if version.kinds[arc] == "water":
-            continue
+    road_class: str
+    name: str | None
+    taken = [arc for arc in sorted(streets | set(link_of)) if version.kinds[arc] != "water"]
+    wet_of, crosses_of = _at_river([arcs[arc] for arc in taken], river)
+    for arc, wet, crosses in zip(taken, wet_of, crosses_of, strict=True):
         xy = arcs[arc]
-        wet = shapely.dwithin(shapely.points(xy), river, 10.0)
-        crosses = shapely.intersects(
-            river, shapely.linestrings(np.stack([xy[:-1], xy[1:]], axis=1))
-        )
         link = link_of.get(arc)
         if link is not None:
             road_class, name = geo.TOWN_LINKS[link][2], geo.TOWN_LINKS[link][3]
@@ -177,10 +180,34 @@ def _border_roads(version: Version, arcs: list[Floats], river: Any, corridor: An
         dry[arc] = runs
         for a, b in runs:
             lines += _over_motorway(xy[a : b + 1], road_class, name, corridor)
-    done: set[tuple[tuple[int, int], tuple[int, int]]] = set()
+    done: set[tuple[int, int]] = set()
     for number, steps in enumerate(ordered):
         lines += _bridges(number, steps, arcs, dry, river, version, done)
     return lines
+
+
+def _at_river(rows: list[Floats], river: Any) -> tuple[list[Any], list[Any]]:
+    """Which vertices of each row are near the river, and which of its segments meet it."""
+    size = [len(xy) for xy in rows]
+    every, stops = np.concatenate(rows), np.cumsum(size)[:-1]
+    near = shapely.STRtree(shapely.get_parts(river)).query(
+        shapely.linestrings(
+            every, indices=np.repeat(np.arange(len(rows)), [len(xy) for xy in rows])
+        ),
+        predicate="dwithin",
+        distance=12.0,
+    )[0]
+    close = np.zeros(len(rows), dtype=bool)
+    close[near] = True
+    close = np.repeat(close, [len(xy) for xy in rows])
+    wet = np.zeros(len(every), dtype=bool)
+    wet[close] = shapely.dwithin(shapely.points(every[close]), river, 10.0)
+    first = np.flatnonzero(close[:-1])
+    meets = np.zeros(len(every), dtype=bool)
+    meets[first] = shapely.intersects(
+        river, shapely.linestrings(np.stack([every[first], every[first + 1]], axis=1))
+    )
+    return np.split(wet, stops), [row[:-1] for row in np.split(meets, stops)]
 
 
 def _runs(dry: Any, joined: Any) -> list[tuple[int, int]]:
@@ -204,7 +231,7 @@ def _over_motorway(xy: Floats, road_class: str, name: str | None, corridor: Any)
     cuts = [0, *(np.flatnonzero(np.diff(hit.astype(int))) + 1).tolist(), len(xy) - 1]
     return [
         Line(xy[a : b + 1], road_class, name, bridge=bool(hit[a]), over=bool(hit[a]))
-        for a, b in zip(cuts[:-1], cuts[1:], strict=True)
+        for a, b in pairwise(cuts)
         if b > a
     ]
 
@@ -212,7 +239,7 @@ def _over_motorway(xy: Floats, road_class: str, name: str | None, corridor: Any)
 def _bridges(
     number: int, steps: list[tuple[int, int]], arcs: list[Floats],
     dry: dict[int, list[tuple[int, int]]], river: Any, version: Version,
-    done: set[tuple[tuple[int, int], tuple[int, int]]],
+    done: set[tuple[int, int]],
 ) -> list[Line]:  # fmt: skip
     """Join the banks wherever a main road meets water."""
     path: list[tuple[Floats, bool]] = []  # vertices of the whole road, each with whether it is dry
@@ -233,9 +260,9 @@ def _bridges(
             continue
         if gap and last is not None and np.hypot(*(point - last)) > 1:
             pair = np.stack([last, point])
-            names = tuple(sorted(key_of(pair)))
-            if names not in done and river.intersects(shapely.LineString(pair)):
-                done.add((names[0], names[1]))
+            first, second = sorted(key_of(pair).tolist())
+            if (first, second) not in done and river.intersects(shapely.LineString(pair)):
+                done.add((first, second))
                 t = np.linspace(0, 1, 5)[:, None]
                 _, _, road_class, name = geo.TOWN_LINKS[number]
                 lines.append(
@@ -289,7 +316,7 @@ def _motorway(curve: Floats, lines: list[Line], river: Any) -> tuple[list[Line],
     for sign, track in ways_of.items():
         step = [0, *joints[sign], *range(0, len(track), 50), len(track) - 1]
         cuts = np.unique(np.clip(step, 0, len(track) - 1)).tolist()
-        for a, b in zip(cuts[:-1], cuts[1:], strict=True):
+        for a, b in pairwise(cuts):
             xy = track[a : b + 1][::sign]
             wet = bool(river.intersects(shapely.LineString(xy)))
             if not wet:
@@ -309,7 +336,7 @@ def _motorway(curve: Floats, lines: list[Line], river: Any) -> tuple[list[Line],
                     dual=True,
                     over=True,
                 )
-                for i, j in zip(inner[:-1], inner[1:], strict=True)
+                for i, j in pairwise(inner)
                 if j > i
             ]
     areas = [shapely.LineString(ramp.xy).buffer(18) for ramp in ramps]
@@ -325,7 +352,8 @@ def _crossings(curve: Floats, lines: list[Line]) -> list[tuple[int, Floats, Floa
         for line in lines:
             if line.road_class != want or not line.over:
                 continue
-            gap, index = tree.query(line.xy)
+            near, place = tree.query(line.xy)
+            gap, index = np.asarray(near), np.asarray(place)
             if gap.min() > CORRIDOR_M + 20 or len(found) == 4:
                 continue
             at = int(index[np.argmin(gap)])
@@ -350,21 +378,10 @@ def _crossings(curve: Floats, lines: list[Line]) -> list[tuple[int, Floats, Floa
 
 
 def _local(
-    version: Version, arcs: list[Floats], lines: list[Line], closed: Any, rng: np.random.Generator
+    arcs: list[Floats], lines: list[Line], closed: Any, rng: np.random.Generator
 ) -> list[Line]:
-    doors: dict[tuple[int, int], bool] = {}
-    for line in lines:
-        keys = key_of(line.xy)
-        if line.road_class == "motorway":
-            continue
-        inner = keys[1:-1] if line.over else keys
-        for key in inner:
-            doors.setdefault(key, not line.over)
-            doors[key] &= not line.over
-        if line.over:
-            for key in (keys[0], keys[-1]):
-                doors.setdefault(key, True)
-    faces = _faces(version, arcs)
+    doors = _doors(lines)
+    faces = _faces(arcs)
     hits = shapely.STRtree(faces).query(closed, predicate="intersects")
     touched = set(hits.tolist())
     result: list[Line] = []
@@ -373,18 +390,7 @@ def _local(
         if number in touched:
             parts = [p for p in shapely.get_parts(face.difference(closed)) if p.area > 6000]
         for part in parts:
-            rings = shapely.get_rings(part)
-            xy, of = shapely.get_coordinates(rings, return_index=True)
-            on_road = np.array([doors.get(key, False) for key in key_of(xy)])
-            town = _town_at(np.asarray(part.centroid.coords[0]), part.area)
-            ring = np.minimum(of[on_road], 1)
-            plot = Plot(
-                part,
-                xy[on_road],
-                ring,
-                0.0 if town is None else geo.TOWNS[town].angle,
-                town is not None,
-            )
+            plot, town = _plot(part, doors)
             if plot.urban:
                 made = blocks(plot, 56.0)
             else:
@@ -395,6 +401,28 @@ def _local(
     return result
 
 
+def _doors(lines: list[Line]) -> Ints:
+    """Name, in order, the vertices of roads where a lane may begin."""
+    roads = [line for line in lines if line.road_class != "motorway"]
+    size = np.array([len(line.xy) for line in roads])
+    keys = key_of(np.concatenate([line.xy for line in roads]))
+    tip = np.zeros(len(keys), dtype=bool)
+    tip[np.cumsum(size) - 1] = tip[np.cumsum(size) - size] = True
+    over = np.repeat([line.over for line in roads], size)
+    return np.setdiff1d(keys[~over | tip], keys[over & ~tip])
+
+
+def _plot(part: Any, doors: Ints) -> tuple[Plot, int | None]:
+    """Prepare a face, and say in which town it lies if any."""
+    xy, of = shapely.get_coordinates(shapely.get_rings(part), return_index=True)
+    keys = key_of(xy)
+    place = np.searchsorted(doors, keys).clip(max=len(doors) - 1)
+    on_road = doors[place] == keys
+    town = _town_at(np.asarray(part.centroid.coords[0]), part.area)
+    angle = 0.0 if town is None else geo.TOWNS[town].angle
+    return Plot(part, xy[on_road], np.minimum(of[on_road], 1), angle, town is not None), town
+
+
 def _town_at(place: Floats, area: float) -> int | None:
     for n, town in enumerate(geo.TOWNS):
         if np.hypot(*(place - (town.x, town.y))) < 1.2 * town.radius_m and area < 330_000:
@@ -402,14 +430,19 @@ def _town_at(place: Floats, area: float) -> int | None:
     return None
 
 
-def _faces(version: Version, arcs: list[Floats]) -> list[Any]:
-    objects = np.array([shapely.LineString(xy) for xy in arcs], dtype=object)
-    return list(shapely.get_parts(shapely.polygonize(objects)))
+def _faces(arcs: list[Floats]) -> list[Any]:
+    return list(shapely.get_parts(shapely.polygonize(_linestrings(arcs))))
+
+
+def _linestrings(rows: list[Floats]) -> Any:
+    """Make all lines at once."""
+    owner = np.repeat(np.arange(len(rows)), [len(xy) for xy in rows])
+    return shapely.linestrings(np.concatenate(rows), indices=owner)
 
 
 def _isolated(rng: np.random.Generator, closed: Any, lines: list[Line]) -> list[Line]:
     """Lay a few lanes that hang on nothing."""
-    tree = shapely.STRtree([shapely.LineString(line.xy) for line in lines])
+    tree = shapely.STRtree(_linestrings([line.xy for line in lines]))
     made: list[Line] = []
     for _ in range(4000):
         if len(made) >= 24:
@@ -430,70 +463,91 @@ def _isolated(rng: np.random.Generator, closed: Any, lines: list[Line]) -> list[
     return made
 
 
-def _frames(lines: list[Line], rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _frames(lines: list[Line]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Cut the lines where others end on them; number nodes and edges."""
-    keys = [key_of(line.xy) for line in lines]
-    count: dict[tuple[int, int], int] = defaultdict(int)
-    for row in keys:
-        count[row[0]] += 1
-        count[row[-1]] += 1
-    nodes: dict[tuple[int, int], int] = {}
-    rows: dict[str, list[Any]] = defaultdict(list)
-    shapes, seen = [], set()
-    for line, row in zip(lines, keys, strict=True):
-        cuts = [
-            0,
-            *(i for i in range(1, len(row) - 1) if not line.over and row[i] in count),
-            len(row) - 1,
-        ]
-        for a, b in zip(cuts[:-1], cuts[1:], strict=True):
-            piece = row[a : b + 1]
-            same = (
-                min(piece[0], piece[-1]),
-                max(piece[0], piece[-1]),
-                len(piece),
-                piece[len(piece) // 2] if len(piece) > 2 else None,
-            )
-            if (piece[0] == piece[-1] and len(piece) < 4) or same in seen:
-                continue
-            seen.add(same)
-            for name, key in (("source_node", piece[0]), ("target_node", piece[-1])):
-                rows[name].append(nodes.setdefault(key, len(nodes) + 1))
-            rows["road_class"].append(line.road_class)
-            rows["name"].append(line.name)
-            rows["oneway"].append(line.oneway)
-            rows["maxspeed_kmh"].append(MAXSPEED.get(line.road_class) if line.name else None)
-            rows["bridge"].append(line.bridge)
-            rows["dual_carriageway"].append(line.dual)
-            rows["foot"].append(line.road_class != "motorway")
-            rows["motor"].append(line.road_class != "footway")
-            shapes.append(shapely.LineString(np.array(piece) / 1e7))
-    edges = pd.DataFrame(
+    size = np.array([len(line.xy) for line in lines])
+    keys = key_of(np.concatenate([line.xy for line in lines]))
+    last = np.cumsum(size) - 1
+    tip = np.zeros(len(keys), dtype=bool)
+    tip[last] = tip[last + 1 - size] = True
+    over = np.repeat([line.over for line in lines], size)
+    cut = np.flatnonzero(tip | (~over & np.isin(keys, keys[tip])))
+    line_at = np.repeat(np.arange(len(lines)), size)[cut]
+    inner = line_at[:-1] == line_at[1:]
+    start, stop, owner = cut[:-1][inner], cut[1:][inner], line_at[:-1][inner]
+    count = stop - start + 1
+    same = pd.DataFrame(
         {
-            "edge_id": np.arange(1, len(shapes) + 1),
-            "source_node": rows["source_node"],
-            "target_node": rows["target_node"],
-            "road_class": rows["road_class"],
-            "name": pd.Series(rows["name"], dtype=object),
-            "oneway": rows["oneway"],
-            "maxspeed_kmh": pd.Series(rows["maxspeed_kmh"], dtype=object),
-            "bridge": rows["bridge"],
-            "tunnel": False,
-            "dual_carriageway": rows["dual_carriageway"],
-            "roundabout": False,
-            "foot": rows["foot"],
-            "motor": rows["motor"],
+            "low": np.minimum(keys[start], keys[stop]),
+            "high": np.maximum(keys[start], keys[stop]),
+            "count": count,
+            "middle": np.where(count > 2, keys[start + count // 2], 0),
         }
     )
-    edges["geometry"] = np.array(shapes, dtype=object)
-    place = np.array(list(nodes)) / 1e7
-    del rng
-    return (
-        pd.DataFrame(
-            {"node_id": np.arange(1, len(nodes) + 1), "lon": place[:, 0], "lat": place[:, 1]}
-        ),
-        edges,
+    keep = (keys[start] != keys[stop]) | (count > 3)
+    keep[keep] = ~same[keep].duplicated().to_numpy()
+    start, stop, owner, count = start[keep], stop[keep], owner[keep], count[keep]
+    ends, places = pd.factorize(np.stack([keys[start], keys[stop]], axis=1).ravel())
+    piece = np.repeat(np.arange(len(start)), count)
+    vertex = np.arange(len(piece)) - np.repeat(np.cumsum(count) - count, count) + start[piece]
+    edges = pd.DataFrame(
+        {
+            "edge_id": np.arange(1, len(start) + 1),
+            "source_node": ends[::2] + 1,
+            "target_node": ends[1::2] + 1,
+            **_attributes([lines[i] for i in owner.tolist()]),
+        }
     )
+    edges["geometry"] = shapely.linestrings(_lonlat_of(keys[vertex]), indices=piece)
+    lon, lat = _lonlat_of(np.asarray(places)).T
+    nodes = pd.DataFrame({"node_id": np.arange(1, len(places) + 1), "lon": lon, "lat": lat})
+    return nodes, edges
+
+
+def _attributes(lines: list[Line]) -> dict[str, Any]:
+    """Say of each edge's line what the edge takes from it."""
+    limits = [MAXSPEED.get(line.road_class) if line.name else None for line in lines]
+    road_class = np.array([line.road_class for line in lines], dtype=object)
+    return {
+        "road_class": road_class,
+        "name": pd.Series([line.name for line in lines], dtype=object),
+        "oneway": [line.oneway for line in lines],
+        "maxspeed_kmh": pd.Series(limits, dtype=object),
+        "bridge": [line.bridge for line in lines],
+        "tunnel": False,
+        "dual_carriageway": [line.dual for line in lines],
+        "roundabout": False,
+        "foot": road_class != "motorway",
+        "motor": road_class != "footway",
+    }
+
+
+def _widen_footways(edges: pd.DataFrame) -> None:
+    """Let cars onto as many footways as it takes for them to get everywhere; in place."""
+    ends = edges[["source_node", "target_node"]].to_numpy()
+    size = int(ends.max()) + 1
+    fast = edges["motor"].to_numpy(dtype=bool)
+    _, part = connected_components(
+        coo_array((np.ones(fast.sum()), ends[fast].T), shape=(size, size)), directed=False
+    )
+    walks = np.flatnonzero(~fast)
+    between = np.sort(part[ends[walks]], axis=1)
+    length = shapely.length(edges["geometry"].to_numpy()[walks])
+    order = np.lexsort((length, between[:, 1], between[:, 0]))
+    order = order[between[order, 0] != between[order, 1]]
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = (np.diff(between[order], axis=0) != 0).any(axis=1)
+    best = order[first]
+    tree = minimum_spanning_tree(
+        coo_array((length[best], between[best].T), shape=(size, size)).tocsr()
+    ).tocoo()
+    kept = np.isin(
+        between[best] @ (size, 1),
+        np.stack([tree.row, tree.col], axis=1).astype(np.int64) @ (size, 1),
+    )
+    widened = walks[best[kept]]
+    edges.loc[widened, "road_class"] = "service"
+    edges.loc[widened, "motor"] = True
 
 
 def make_land_cover(edges: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
@@ -512,6 +566,6 @@ def make_land_cover(edges: pd.DataFrame, rng: np.random.Generator) -> pd.DataFra
     pandas.DataFrame
         Columns of the frame ``land_cover``.
     """
-    lines = [geo.to_metres(shapely.get_coordinates(shape)) for shape in edges["geometry"]]
+    lines = shapely.transform(edges["geometry"].to_numpy(), geo.to_metres)
     streets = edges["road_class"].to_numpy() == "living_street"
-    return land.make_land(lines, [lines[i] for i in np.flatnonzero(streets)], rng)
+    return land.make_land(lines, lines[streets], rng)

@@ -38,9 +38,11 @@ _PREMISES: Final = (
     ("warehouse", 0.07, (FACTORY,), (0.12, 0.33, 0.40, 0.15), ("仓库", "粮库", "冷库")),
     ("school", 0.04, (SCHOOL,), (0.20, 0.50, 0.25, 0.05), ("学校", "幼儿园")),
     ("gas_station", 0.02, (SHOP,), (0.70, 0.30, 0.0, 0.0), ("加油站",)),
-    ("key_fire_unit", 0.05, (OFFICE, SCHOOL, FACTORY), (0.6, 0.4, 0.0, 0.0), ("大厦", "商场", "宾馆")),
+    ("key_fire_unit", 0.05, (OFFICE, SCHOOL, FACTORY), (0.6, 0.4, 0.0, 0.0), ("大厦", "商场")),
 )  # fmt: skip
-_SHOP_NAMES: Final = ("永兴", "福来", "金辉", "华盛", "湘汀", "宏达", "利民", "顺发", "新农", "兴旺", "同心", "佳惠")
+_SHOP_NAMES: Final = (
+    "永兴", "福来", "金辉", "华盛", "湘汀", "宏达", "利民", "顺发", "新农", "兴旺", "同心", "佳惠",
+)  # fmt: skip
 
 _HAZARDS: Final = {
     "blocked_exit": ("安全出口堆放杂物", "疏散通道被货物占用"),
@@ -226,7 +228,9 @@ def make_incidents(
     weight = built.households + 0.25
     at = rng.choice(len(built.kind), INCIDENTS, p=weight / weight.sum())
     front = built.front[at]
-    spot = np.where((rng.random(INCIDENTS) < 0.5)[:, None], built.xy[at], 0.75 * front + 0.25 * built.xy[at])
+    spot = np.where(
+        (rng.random(INCIDENTS) < 0.5)[:, None], built.xy[at], 0.75 * front + 0.25 * built.xy[at]
+    )
     lonlat = geo.to_lonlat(spot)
     away = rng.choice(INCIDENTS - 400, OUTSIDE, replace=False)
     lonlat[away] = _outside_points(county, rng)
@@ -278,7 +282,9 @@ def _report_moments(rng: np.random.Generator) -> list[datetime]:
         ]
     )
     day = rng.choice(span, INCIDENTS, p=weight / weight.sum())
-    by_hour = np.array([2, 1, 1, 1, 1, 2, 4, 8, 12, 13, 12, 10, 7, 8, 11, 12, 11, 10, 9, 10, 9, 6, 4, 3])
+    by_hour = np.array(
+        [2, 1, 1, 1, 1, 2, 4, 8, 12, 13, 12, 10, 7, 8, 11, 12, 11, 10, 9, 10, 9, 6, 4, 3]
+    )
     hour = rng.choice(24, INCIDENTS, p=by_hour / by_hour.sum())
     minute, second = rng.integers(0, 60, (2, INCIDENTS))
     order = np.lexsort((second, minute, hour, day))
@@ -299,7 +305,7 @@ def _outside_points(county: shapely.Geometry, rng: np.random.Generator) -> Float
         angle = rng.uniform(0, 2 * np.pi)
         way = np.array([np.cos(angle), np.sin(angle)])
         ray = shapely.linestrings([middle, middle + 90_000 * way])
-        hit = shapely.get_coordinates(shapely.intersection(ray, outline.boundary))
+        hit = shapely.get_coordinates(shapely.intersection(ray, shapely.boundary(outline)))
         if not len(hit):
             continue
         far = hit[np.hypot(*(hit - middle).T).argmax()]
@@ -307,5 +313,3 @@ def _outside_points(county: shapely.Geometry, rng: np.random.Generator) -> Float
         if 60 <= shapely.distance(shapely.points(point), outline) <= 400:
             found.append(point)
     return geo.to_lonlat(np.array(found))
-
-

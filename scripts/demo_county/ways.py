@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 from scipy.spatial import cKDTree
+
 from scripts.demo_county import geography as geo
 from scripts.demo_county.geography import Bools, Floats, Ints
 
