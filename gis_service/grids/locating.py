@@ -111,7 +111,7 @@ def _distances(
 ) -> tuple[list[Neighbour], float | None]:
     """Distances to the grids around, and to the border of the grid itself."""
     state = t.grid_state.c
-    place = sa.func.ST_Point(lon, lat, SRID)
+    place = sa.func.ST_SetSRID(sa.func.ST_MakePoint(lon, lat), SRID)
     rows = connection.execute(
         sa.select(
             state.grid_id,

@@ -599,7 +599,9 @@ def grid_at(connection: sa.Connection, lon: float, lat: float, scheme: str = "ba
         On a border the lowest id; None outside every grid.
     """
     found: int | None = connection.scalar(
-        sa.select(sa.func.gis_grid_at(sa.func.ST_Point(lon, lat, SRID), scheme))
+        sa.select(
+            sa.func.gis_grid_at(sa.func.ST_SetSRID(sa.func.ST_MakePoint(lon, lat), SRID), scheme)
+        )
     )
     return found
 

@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-import sqlalchemy as sa
-
 from gis_service.settings import store_settings
 from gis_service.store.cluster import DATABASE, Cluster
-from gis_service.store.engine import Store
+from gis_service.store.engine import Store, store_url
 from gis_service.store.migrate import MigrationState, upgrade
 
 __all__ = ["MigrationState", "Store", "database_exists", "open_store", "upgrade"]
@@ -58,8 +56,8 @@ def open_store(
     settings = store_settings()
     with ExitStack() as stack:
         if settings.database_url:
-            admin = sa.make_url(settings.database_owner_url or settings.database_url)
-            service = sa.make_url(settings.database_url)
+            admin = store_url(settings.database_owner_url or settings.database_url)
+            service = store_url(settings.database_url)
         else:
             cluster = stack.enter_context(Cluster.for_settings())
             name = database or DATABASE

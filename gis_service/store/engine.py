@@ -92,6 +92,35 @@ class Store:
         self.engine.dispose()
 
 
+def store_url(address: str) -> sa.URL:
+    """
+    Read the address of a server of one's own, however its driver is written.
+
+    Parameters
+    ----------
+    address
+        ``postgresql://…``, ``postgres://…`` or with the name of a driver.
+
+    Returns
+    -------
+    sqlalchemy.URL
+        For psycopg2, which all our SQL runs on.
+
+    Raises
+    ------
+    StoreError
+        It is not the address of a PostgreSQL. The message does not repeat it: it may hold a
+        password.
+    """
+    try:
+        url = sa.make_url(address)
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise StoreError("store.bad_url") from error
+    if url.drivername.partition("+")[0] not in ("postgresql", "postgres"):
+        raise StoreError("store.bad_url")
+    return url.set(drivername="postgresql+psycopg2")
+
+
 def check_server(connection: sa.Connection) -> tuple[str, str]:
     """
     Refuse a server that is too old for us.

@@ -17,6 +17,7 @@ from gis_service.errors import StoreError
 from gis_service.store.engine import check_server
 
 _LOCK: Final = 4_906_112  # an arbitrary number: one migration at a time in a database
+_MEMBERSHIP_IS_SPLIT: Final = 160000  # into ADMIN, INHERIT and SET
 ROLES: Final = ("gis_owner", "gis_service")
 
 
@@ -117,6 +118,11 @@ def _prepare(connection: sa.Connection) -> None:
     )
     if not may_create:
         connection.execute(sa.text("GRANT USAGE, CREATE ON SCHEMA public TO gis_owner"))
-    member = connection.scalar(sa.text("SELECT pg_has_role(current_user, 'gis_owner', 'MEMBER')"))
-    if not member:
+    # From 16 on whoever made a role is its member, but may not work as it unless that is granted.
+    number = int(connection.scalar(sa.text("SHOW server_version_num")) or 0)
+    wanted = "SET" if number >= _MEMBERSHIP_IS_SPLIT else "MEMBER"
+    may_be_owner = connection.scalar(
+        sa.text("SELECT pg_has_role(current_user, 'gis_owner', :wanted)"), {"wanted": wanted}
+    )
+    if not may_be_owner:
         connection.execute(sa.text("GRANT gis_owner TO CURRENT_USER"))
