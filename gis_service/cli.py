@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from gis_service import __version__, jobs, main_job
 from gis_service.access import SYSTEM
 from gis_service.coverage import runs
-from gis_service.errors import GisError
+from gis_service.errors import GisError, InputError
 from gis_service.grids import assignment
 from gis_service.ingest.osm import read_osm
 from gis_service.ingest.region import RegionResult, describe, import_region
-from gis_service.messages import Language, choose_language
+from gis_service.messages import Language, choose_language, text
 from gis_service.regions import region_database
 from gis_service.settings import server_settings, store_settings
 from gis_service.store import Store, database_exists, open_store
@@ -47,6 +48,8 @@ Region = Annotated[
         "--region", help="An OpenStreetMap file; it gets a database of its own beside the county."
     ),
 ]
+
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Where to serve.")]
 
 
 def language() -> Language:
@@ -81,6 +84,13 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         app()
+    except ValidationError as error:  # of the settings: nothing else that a command reads is one
+        for one in error.errors():
+            name = f"GIS_{'_'.join(str(part) for part in one['loc'])}".upper()
+            say(
+                f"gis-service: {text('cli.bad_setting', language(), name=name, problem=one['msg'])}"
+            )
+        sys.exit(InputError.exit_code)
     except GisError as error:
         place = ", ".join(f"{name} {value}" for name, value in error.place.as_dict().items())
         say(f"gis-service: {error.say(language())}" + (f" ({place})" if place else ""))
@@ -104,16 +114,17 @@ def migrate() -> None:
 def run(
     once: Annotated[bool, typer.Option("--once", help="Do everything but serve.")] = False,
     region: Region = None,
-    port: Annotated[int | None, typer.Option(help="Where to serve.")] = None,
+    port: Port = None,
 ) -> None:
     """Do the main job for the county in the store, or for a region from a file, and serve it."""
+    where = port or server_settings().port  # a bad setting is told before any work is done
     database = _take_region(region) if region else None
     with open_store(watch=not once, database=database) as store:
         result = main_job.main_job(store, _map_file(region), say)
         if once:
             print(json.dumps(result, ensure_ascii=False, default=str))
             return
-        _serve(store, database, port or server_settings().port)
+        _serve(store, database, where)
 
 
 def _map_file(region: Path | None) -> Path:
@@ -146,10 +157,11 @@ def _told(result: RegionResult | None, path: Path) -> None:
 
 
 @app.command()
-def serve(port: Annotated[int | None, typer.Option(help="Where to serve.")] = None) -> None:
+def serve(port: Port = None) -> None:
     """Serve what is in the store, without doing the main job first."""
+    where = port or server_settings().port
     with open_store(watch=True) as store:
-        _serve(store, None, port or server_settings().port)
+        _serve(store, None, where)
 
 
 def _serve(store: Store, database: str | None, port: int) -> None:

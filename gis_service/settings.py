@@ -32,8 +32,8 @@ class ServerSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="GIS_")
 
     host: str = "127.0.0.1"
-    port: int = 8000
-    workers: int = Field(default=1, description="Processes that work on jobs.")
+    port: int = Field(default=8000, ge=1, le=65535)
+    workers: int = Field(default=1, ge=1, le=64, description="Processes that work on jobs.")
 
 
 class NumberSettings(BaseSettings):
@@ -41,7 +41,9 @@ class NumberSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="GIS_")
 
-    near_border_m: float = Field(default=25.0, description="Within this a place is near a border.")
+    near_border_m: float = Field(
+        default=25.0, ge=0, description="Within this a place is near a border."
+    )
     standards_file: Path | None = Field(
         default=None, description="A TOML file that overrides coverage/standards.toml."
     )

@@ -134,7 +134,7 @@ def scan(path: Path) -> Scan:
         There is no such file, it is empty, cut, not OpenStreetMap, without any way, or lists its
         ways before their nodes.
     """
-    _check_file(path)
+    check_file(path)
     try:
         found = _read(path)
         if not found.ways and not _has(path, osmium.osm.WAY):
@@ -169,7 +169,20 @@ def ways_present(path: Path, wanted: set[int]) -> set[int]:
     return {way.id for way in ways.with_filter(osmium.filter.IdFilter(wanted))}
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
+    """
+    Refuse what cannot be a whole OpenStreetMap file, before anything is read or made for it.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    InputError
+        It is not there, has another ending, is empty or cut off.
+    """
     if not path.is_file():
         raise InputError("ingest.osm_missing", file=path.name)
     if not path.name.lower().endswith(SUFFIXES):

@@ -19,6 +19,7 @@ from gis_service.grids.assignment import AssignmentReport, assign_new
 from gis_service.grids.versions import today
 from gis_service.ingest.frames import Note, empty
 from gis_service.ingest.osm import OsmRegion, read_osm
+from gis_service.ingest.osm_scan import check_file
 from gis_service.ingest.write import ImportResult, ImportSource, write_admin_units, write_frames
 from gis_service.store import tables as t
 from gis_service.store.engine import Store
@@ -77,6 +78,7 @@ def import_region(
     ConflictError
         The store holds another county.
     """
+    check_file(path)
     source = ImportSource.of_file(path, "osm")
     with store.transaction(actor) as connection:
         if _holds(connection, source):
