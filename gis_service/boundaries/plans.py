@@ -328,7 +328,9 @@ def _codes(connection: sa.Connection, scheme: Any, table: pd.DataFrame) -> list[
             .order_by(t.grid_code.c.code)
         ).all()
     )
-    held = {grid_id: code for code, grid_id in taken.items()}
+    held = {grid_id: code for code, grid_id in taken.items()} | _codes_in_force(
+        connection, scheme.scheme_id
+    )
     code_of: dict[int, str] = {}
     for _, level in table.groupby("rank", sort=True):
         for row in level.itertuples():
@@ -358,6 +360,15 @@ def _codes(connection: sa.Connection, scheme: Any, table: pd.DataFrame) -> list[
     if new:
         connection.execute(sa.insert(t.grid_code), new)
     return codes
+
+
+def _codes_in_force(connection: sa.Connection, scheme_id: int) -> dict[int, str]:
+    """Of the codes that a grid ever had, the one it goes by now."""
+    state = t.grid_state.c
+    query = sa.select(state.grid_id, state.code).where(
+        state.scheme_id == scheme_id, sa.func.upper_inf(state.valid)
+    )
+    return dict(connection.execute(query).all())
 
 
 def _digits(prefix: str, layout: Sequence[int]) -> int:

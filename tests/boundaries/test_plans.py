@@ -192,6 +192,20 @@ def test_a_retired_code_never_means_another_grid(
         )
 
 
+def test_a_grid_keeps_the_code_it_goes_by_not_one_it_once_had(
+    connection: sa.Connection, first: Published
+) -> None:
+    state = t.grid_state.c
+    here = sa.select(state.code).where(state.grid_id == first.grid_ids["g00"])
+    given = connection.execute(here).scalar_one()[:-3] + "000"
+    tessellation, drafts = nine()
+    recoded = drafts.assign(code=[given if key == "g00" else None for key in drafts["key"]])
+    for days, table in enumerate((recoded, drafts)):
+        day = today(connection) + timedelta(days=days)
+        publish(connection, SYSTEM, "base", tessellation, table, day, "x", known=first.grid_ids)
+    assert connection.execute(here.order_by(sa.func.lower(state.valid).desc())).scalar() == given
+
+
 def test_an_unknown_scheme_is_named(connection: sa.Connection) -> None:
     tessellation, drafts = nine()
     with pytest.raises(NotFoundError) as caught:
