@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from gis_service import jobs
+from gis_service import __version__, jobs
 from gis_service.access import SYSTEM
 from gis_service.access.actor import ensure_demo_actors
 from gis_service.coverage import runs
@@ -104,7 +104,7 @@ def _some_grid(connection: sa.Connection, scheme_id: int) -> int | None:
 
 def measure(store: Store, say: Say) -> None:
     """
-    Measure the standards that are not measured yet, or whose boundaries or data are newer.
+    Measure the standards that are not measured yet, or whose boundaries, data or numbers are newer.
 
     Parameters
     ----------
@@ -138,6 +138,8 @@ def _is_fresh(store: Store, standard: str) -> bool:
         return (
             run is not None
             and run.version_id == in_force(connection).version_id
+            and run.software_version == __version__
+            and run.parameters == runs.parameters_of(standard_book(), standard)
             and (newest is None or run.finished_at >= newest)
         )
 

@@ -194,12 +194,7 @@ def measure(
     standard, circumstances = book.standard(standard_code), book.scenario(scenario)
     if not visible(actor, t.household).compare(sa.true()):
         raise NotAllowedError("coverage.whole_county_only", actor=actor.name)
-    parameters = {
-        "standard": standard.model_dump(mode="json"),
-        "scenario": circumstances.model_dump(mode="json"),
-        "profile": book.profiles[standard.profile].model_dump(mode="json"),
-        "place": book.place.model_dump(mode="json"),
-    }
+    parameters = parameters_of(book, standard_code, scenario)
     with store.transaction(actor) as connection:
         progress(0.0, "coverage.step_reading")
         county = _read_county(connection, actor)
@@ -246,6 +241,38 @@ def measure(
         if job_id is not None:  # the run stands if and only if its job is done
             complete(connection, job_id, result)
     return result
+
+
+def parameters_of(
+    book: StandardBook, standard_code: str, scenario: str = "normal"
+) -> dict[str, Any]:
+    """
+    Put together every number that a run depends on, as it is stored with it.
+
+    Parameters
+    ----------
+    book
+        The standards.
+    standard_code, scenario
+        Which of them.
+
+    Returns
+    -------
+    dict
+        JSON. A run whose ``parameters`` are other ones was measured by other settings.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such standard or scenario.
+    """
+    standard = book.standard(standard_code)
+    return {
+        "standard": standard.model_dump(mode="json"),
+        "scenario": book.scenario(scenario).model_dump(mode="json"),
+        "profile": book.profiles[standard.profile].model_dump(mode="json"),
+        "place": book.place.model_dump(mode="json"),
+    }
 
 
 @work("coverage_run")

@@ -12,10 +12,10 @@ import pytest
 import shapely
 import sqlalchemy as sa
 
-from gis_service import jobs
+from gis_service import jobs, main_job
 from gis_service.access import SYSTEM, Actor
 from gis_service.coverage import runs
-from gis_service.coverage.standards import read_standards
+from gis_service.coverage.standards import Sourced, read_standards
 from gis_service.coverage.travel_time import STATUS_NAMES
 from gis_service.errors import InputError, NotAllowedError, NotFoundError
 from gis_service.geodesy import distance_m, length_m
@@ -395,6 +395,25 @@ def test_the_fingerprint_tells_what_the_figures_depend_on(county: Store) -> None
     assert latest is not None
     assert latest.run_id == moved["run_id"]
     assert ([run.run_id for run in listed], total) == ([moved["run_id"], again["run_id"]], 3)
+
+
+def test_the_main_job_measures_again_when_a_number_was_changed(
+    county: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(main_job, "standard_book", lambda: BOOK)
+    main_job.measure(county, said.append)
+    assert said == [f"measured {code}" for code in BOOK.standards]
+    main_job.measure(county, said.append)
+    assert len(said) == len(BOOK.standards)
+    slower = BOOK.profiles["fire_engine"].model_copy(
+        update={"obeys_maxspeed": Sourced(value=True, source="a county's own")}
+    )
+    other = BOOK.model_copy(update={"profiles": {**BOOK.profiles, "fire_engine": slower}})
+    for module in (main_job, runs):
+        monkeypatch.setattr(module, "standard_book", lambda: other)
+    main_job.measure(county, said.append)
+    assert said[len(BOOK.standards) :] == ["measured fire-20"]
 
 
 def test_what_is_not_there_is_said(county: Store) -> None:
