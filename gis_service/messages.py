@@ -5,14 +5,13 @@ about, and a missing text is an error of ours, never shown to a user as an empty
 """
 
 import json
-import os
 from functools import cache
 from pathlib import Path
 from typing import Final, Literal, cast
 
 Language = Literal["zh-CN", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = ("zh-CN", "en")
-WEB_DIR: Final = Path(os.environ.get("GIS_WEB_DIR") or Path(__file__).resolve().parents[1] / "web")
+WEB_DIR: Final = Path(__file__).resolve().parents[1] / "web"
 
 
 @cache
