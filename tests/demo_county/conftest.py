@@ -1,5 +1,9 @@
 """The demo county, made once for all tests of it."""
 
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +17,8 @@ from scripts.demo_county.boundaries import Boundaries, load_boundaries
 from scripts.demo_county.buildings import in_metres
 from scripts.demo_county.county import base_faces, make_county
 
-BASE_FILE = Path(__file__).resolve().parents[2] / "data" / "boundaries" / "demo_county.geojson.gz"
+ROOT = Path(__file__).resolve().parents[2]
+BASE_FILE = ROOT / "data" / "boundaries" / "demo_county.geojson.gz"
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +27,27 @@ def boundaries() -> Boundaries:
 
 
 @pytest.fixture(scope="session")
-def county(boundaries: Boundaries) -> CountyFrames:
+def another_run() -> Iterator["subprocess.Popen[str]"]:
+    """
+    Start another process that makes the county and prints its fingerprints.
+
+    Its sets are ordered otherwise, since strings hash otherwise there.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.demo_county.fingerprints", str(BASE_FILE)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONHASHSEED": "7"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+        process.kill()
+
+
+@pytest.fixture(scope="session")
+def county(boundaries: Boundaries, another_run: "subprocess.Popen[str]") -> CountyFrames:
+    """Make the county, at the same time as the other process."""
+    assert another_run.pid
     return make_county(boundaries)
 
 
