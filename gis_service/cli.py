@@ -78,12 +78,11 @@ def say(line: str) -> None:
     typer.echo(line, err=True)
 
 
-def main() -> None:
-    """Run a command; an error that we can name is said in one line with its own exit code."""
-    # A plain SIGTERM would end the process without leaving the cluster and stopping the workers.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+@contextmanager
+def errors_said() -> Iterator[None]:
+    """Say an error that we can name in one line and end with its own exit code."""
     try:
-        app()
+        yield
     except ValidationError as error:  # of the settings: nothing else that a command reads is one
         for one in error.errors():
             name = f"GIS_{'_'.join(str(part) for part in one['loc'])}".upper()
@@ -95,6 +94,14 @@ def main() -> None:
         place = ", ".join(f"{name} {value}" for name, value in error.place.as_dict().items())
         say(f"gis-service: {error.say(language())}" + (f" ({place})" if place else ""))
         sys.exit(error.exit_code)
+
+
+def main() -> None:
+    """Run a command; an error that we can name is said in one line with its own exit code."""
+    # A plain SIGTERM would end the process without leaving the cluster and stopping the workers.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with errors_said():
+        app()
 
 
 @app.command()

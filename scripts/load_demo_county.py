@@ -21,6 +21,7 @@ from gis_service import access
 from gis_service.access import SYSTEM
 from gis_service.boundaries.plans import Level, Published, ensure_scheme, publish
 from gis_service.boundaries.tessellation import Tessellation
+from gis_service.cli import errors_said
 from gis_service.ingest.frames import empty
 from gis_service.ingest.write import ImportSource, write_admin_units, write_frames
 from gis_service.messages import text
@@ -175,7 +176,7 @@ def in_version(boundaries: Boundaries, number: int) -> tuple[Tessellation, pd.Da
 
 def main() -> None:
     """Load it into the store that the settings name."""
-    with open_store() as store:
+    with errors_said(), open_store() as store:
         if not load(store):
             say("the store holds a county already; it is kept")
 

@@ -10,17 +10,24 @@ import sqlalchemy as sa
 
 from gis_service.store.engine import Store
 
+LOADER = str(Path(__file__).resolve().parents[1] / "scripts/load_demo_county.py")
 
-def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run a command as a person would, in English."""
+
+def started(command: list[str], settings: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a program as a person would, in English."""
     return subprocess.run(
-        [sys.executable, "-m", "gis_service", *arguments],
+        [sys.executable, *command],
         env={**os.environ, "GIS_LANGUAGE": "en", **settings},
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
+
+
+def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run ``gis-service``."""
+    return started(["-m", "gis_service", *arguments], settings)
 
 
 def test_a_port_that_is_none_is_said_before_anything_is_done(tmp_path: Path) -> None:
@@ -34,8 +41,9 @@ def test_a_port_that_is_none_is_said_before_anything_is_done(tmp_path: Path) -> 
     assert not (tmp_path / "var").exists()
 
 
-def test_an_address_that_is_none_is_said_without_its_password() -> None:
-    told = run("migrate", GIS_DATABASE_URL="mysql://me:secret@db/gis")
+@pytest.mark.parametrize("command", [["-m", "gis_service", "migrate"], [LOADER]])
+def test_an_address_that_is_none_is_said_without_its_password(command: list[str]) -> None:
+    told = started(command, {"GIS_DATABASE_URL": "mysql://me:secret@db/gis"})
     assert told.returncode == 6
     assert told.stderr.startswith("gis-service: GIS_DATABASE_URL")
     assert "secret" not in told.stderr

@@ -150,7 +150,7 @@ def test_waiting_goes_on_while_another_worker_has_the_job(store: Store) -> None:
     worker.start()
     _wait_for(store, job_id, "running")
     assert jobs.wait_for(store, job_id).status == "done"
-    worker.join(20)
+    worker.join(60)
 
 
 def test_the_clock_goes_on_when_the_store_was_away_for_a_moment(store: Store) -> None:
@@ -191,7 +191,7 @@ def test_cancelling_ends_a_running_job_at_its_next_step(store: Store) -> None:
     worker.start()
     _wait_for(store, job_id, "running")
     jobs.cancel(store, SYSTEM, job_id)
-    worker.join(20)
+    worker.join(60)
     assert worker.exitcode == 0
     assert state(store, job_id).status == "cancelled"
 
@@ -203,7 +203,7 @@ def test_a_killed_worker_leaves_a_job_that_is_taken_up_again_or_given_up(store: 
     _wait_for(store, job_id, "running")
     assert worker.pid is not None
     os.kill(worker.pid, signal.SIGKILL)
-    worker.join(20)
+    worker.join(60)
     assert state(store, job_id).status == "running"
     with store.transaction(SYSTEM) as connection:
         connection.execute(
@@ -239,7 +239,7 @@ def _work(url: sa.URL) -> None:
 
 
 def _wait_for(store: Store, job_id: int, status: str) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while state(store, job_id).status != status:
         assert time.monotonic() < until
         time.sleep(0.05)
