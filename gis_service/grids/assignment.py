@@ -4,6 +4,7 @@ A building is placed by its point, a household follows its building, everything 
 point. Only this module writes ``assignment`` and ``base_grid_id``.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -45,7 +46,7 @@ class AssignmentReport:
     outside
         Every object outside, today.
     faults
-        Households whose own point lies in another grid than their building's.
+        Households whose own point lies in another grid than their building's, today.
     """
 
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -97,6 +98,7 @@ def assign_new(connection: sa.Connection, scheme: str = "base") -> AssignmentRep
         return report
     scheme_id = known[0].scheme_id
     days = [version.effective_day for version in known]
+    now = max(bisect_right(days, today(connection)) - 1, 0)  # all to come: the first of them
     locators: list[Locator] = []
     for kind in _KINDS:
         objects = _read(connection, kind, scheme_id, new=True)
@@ -105,14 +107,14 @@ def assign_new(connection: sa.Connection, scheme: str = "base") -> AssignmentRep
         locators = locators or [_locator(connection, version) for version in known]
         buildings = _read(connection, "building", None, new=False) if kind == "household" else None
         answers = []
-        for locator in locators:
+        for index, locator in enumerate(locators):
             placed = None if buildings is None else _placed(buildings, locator)
             answer, faults = _answer(objects, locator, placed)
             answers.append(answer)
-        if kind == "household":
-            report.faults = faults
+            if index == now:
+                report.faults += faults
         _write_history(connection, scheme_id, objects, days, answers)
-        _count(report, objects, answers[-1])
+        _count(report, objects, answers[now])
     if report.counts:
         apply_due(connection)
         connection.execute(sa.select(sa.func.gis_analyze()))

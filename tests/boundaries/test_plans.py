@@ -141,6 +141,27 @@ def test_a_coming_version_does_not_rehome_anyone_today(
     assert connection.execute(row).scalar_one() == first.grid_ids["g10"]
 
 
+def test_what_is_reported_outside_is_outside_today_not_under_a_coming_version(
+    connection: sa.Connection, first: Published
+) -> None:
+    everywhere, drafts = nine()
+    fewer = {
+        key: face
+        for key, face in zip(everywhere.keys, everywhere.faces(), strict=True)
+        if key != "g22"
+    }
+    tessellation, _ = from_polygons(list(fewer), list(fewer.values()))
+    coming = today(connection) + timedelta(days=9)
+    without = drafts[drafts["key"] != "g22"]
+    publish(connection, SYSTEM, "base", tessellation, without, coming, "x", known=first.grid_ids)
+    add_buildings(connection, [(WEST + 2.5 * SIDE, SOUTH + 2.5 * SIDE)])
+    report = assignment.assign_new(connection)
+    assert report.counts["building"]["outside"] == 0
+    assert report.outside == []
+    rows = sa.select(t.assignment.c.grid_id).order_by(sa.func.lower(t.assignment.c.valid))
+    assert connection.execute(rows).scalars().all() == [first.grid_ids["g22"], None]
+
+
 def test_a_neighbour_that_only_gained_a_vertex_is_not_reported_as_changed(
     connection: sa.Connection, first: Published
 ) -> None:
