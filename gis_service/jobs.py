@@ -39,6 +39,9 @@ STUCK_S: Final = 60.0
 _BEAT_S: Final = 5.0
 _LOOK_AGAIN_S: Final = 0.5
 _WORKS: dict[str, Work] = {}
+_QUEUE: Final = sa.table(  # the queue library's own
+    "procrastinate_jobs", sa.column("id", sa.BigInteger), sa.column("status")
+)
 _log = logging.getLogger(__name__)
 
 
@@ -463,9 +466,14 @@ def _longer_ago(moment: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
 def _enqueue_lost(store: Store, *, young_too: bool = False) -> None:
     """Hand those to the queue that it does not know any more: killed on the way, or died in it."""
     job = t.job.c
-    lost = (job.status == "waiting") & job.queue_id.is_(None)
+    queued = sa.exists().where(
+        _QUEUE.c.id == job.queue_id, sa.cast(_QUEUE.c.status, sa.Text).in_(("todo", "doing"))
+    )
+    unqueued: sa.ColumnElement[bool] = job.queue_id.is_(None)
     if not young_too:  # one that is being submitted right now is not lost
-        lost &= _longer_ago(job.created_at)
+        unqueued &= _longer_ago(job.created_at)
+    given_up = job.queue_id.is_not(None) & ~queued  # the store was away when it was to begin
+    lost = (job.status == "waiting") & (unqueued | given_up)
     with store.transaction(SYSTEM) as connection:
         found = [
             *connection.execute(sa.select(job.job_id).where(lost)).scalars(),

@@ -144,6 +144,19 @@ def test_a_running_job_whose_heart_stopped_is_taken_up_by_the_next_worker(store:
     assert state(store, job_id).status == "done"
 
 
+def test_a_job_that_the_queue_gave_up_before_it_began_is_found(store: Store) -> None:
+    """The store was away when a worker had taken it, and back when the queue wrote it off."""
+    job_id = jobs.submit(store, SYSTEM, "test_add", {"a": 1, "b": 2})
+    written_off = sa.text(
+        "UPDATE procrastinate_jobs SET status = 'failed'"
+        " WHERE id = (SELECT queue_id FROM job WHERE job_id = :job_id)"
+    )
+    with store.transaction(SYSTEM) as connection:
+        assert connection.execute(written_off, {"job_id": job_id}).rowcount == 1
+    jobs.run_worker(store, wait=False)
+    assert state(store, job_id).status == "done"
+
+
 def test_waiting_goes_on_while_another_worker_has_the_job(store: Store) -> None:
     job_id = jobs.submit(store, SYSTEM, "test_sleep", {"steps": 8})
     worker = multiprocessing.get_context("fork").Process(target=_work, args=(store.url,))
