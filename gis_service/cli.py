@@ -21,8 +21,7 @@ from pydantic import ValidationError
 from gis_service import __version__, jobs, main_job
 from gis_service.access import SYSTEM
 from gis_service.coverage import runs
-from gis_service.errors import GisError, InputError
-from gis_service.grids import assignment
+from gis_service.errors import GisError, InputError, NotFoundError
 from gis_service.ingest.osm import read_osm
 from gis_service.ingest.region import RegionResult, describe, import_region
 from gis_service.messages import Language, choose_language, text
@@ -220,17 +219,12 @@ def worker(
     def tick(store: Store) -> None:
         if parent is not None and os.getppid() != parent:
             os.kill(os.getpid(), signal.SIGTERM)
-        _apply_what_is_due(store)
+        main_job.apply_what_is_due(store)
 
+    if database is not None and not database_exists(database):
+        raise NotFoundError("cli.no_database", database=database)
     with open_store(migrate=False, database=database) as store:
         jobs.run_worker(store, wait=not once, tick=None if once else tick)
-
-
-def _apply_what_is_due(store: Store) -> None:
-    """Take over boundaries whose day has come."""
-    with store.transaction(SYSTEM) as connection:
-        if assignment.is_due(connection):
-            assignment.apply_due(connection)
 
 
 @import_app.command("osm")

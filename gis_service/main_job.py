@@ -118,15 +118,48 @@ def measure(store: Store, say: Say) -> None:
     JobFailedError
         A run failed; the message is the job's own.
     """
-    wanted = [code for code in standard_book().standards if not _is_fresh(store, code)]
-    submitted = {
-        code: jobs.submit(store, SYSTEM, "coverage_run", {"standard": code}) for code in wanted
-    }
-    for code, job_id in submitted.items():
+    for code, job_id in submit_stale(store).items():
         state = jobs.wait_for(store, job_id)
         if state.status != "done":
             raise JobFailedError(code, state)
         say(f"measured {code}")
+
+
+def submit_stale(store: Store) -> dict[str, int]:
+    """
+    Submit a run of every standard whose figures are not those of today's state.
+
+    Parameters
+    ----------
+    store
+        With everything assigned.
+
+    Returns
+    -------
+    dict
+        The job's id by standard.
+    """
+    wanted = [code for code in standard_book().standards if not _is_fresh(store, code)]
+    return {code: jobs.submit(store, SYSTEM, "coverage_run", {"standard": code}) for code in wanted}
+
+
+def apply_what_is_due(store: Store) -> None:
+    """
+    Take over boundaries whose day has come, and have the coverage measured on them.
+
+    Of several workers that try at once only the one that marks the version submits.
+
+    Parameters
+    ----------
+    store
+        The store.
+    """
+    with store.transaction(SYSTEM) as connection:
+        if not assignment.is_due(connection):
+            return
+        changed = assignment.apply_due(connection)
+    if changed["grid_version"]:
+        submit_stale(store)
 
 
 def _is_fresh(store: Store, standard: str) -> bool:

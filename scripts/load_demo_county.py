@@ -27,6 +27,7 @@ from gis_service.ingest.write import ImportSource, write_admin_units, write_fram
 from gis_service.messages import text
 from gis_service.store import Store, open_store
 from gis_service.store import tables as t
+from gis_service.store.engine import lock_for_loading
 from scripts.demo_county.boundaries import Boundaries, load_boundaries
 from scripts.demo_county.county import make_county
 
@@ -56,8 +57,7 @@ def load(store: Store) -> bool:
         True if it was loaded now.
     """
     with store.transaction(SYSTEM) as connection:
-        held = connection.execute(sa.select(sa.func.count()).select_from(t.import_record))
-        if held.scalar_one():
+        if _holds_a_county(connection):
             return False
     began = time.monotonic()
     boundaries = load_boundaries(BASE_FILE)
@@ -67,6 +67,9 @@ def load(store: Store) -> bool:
     digest = hashlib.sha256(BASE_FILE.read_bytes()).hexdigest()
     source = ImportSource(BASE_FILE.name, digest, "EPSG:4490", "demo")
     with store.transaction(SYSTEM) as connection:
+        lock_for_loading(connection)
+        if _holds_a_county(connection):  # somebody was faster
+            return False
         _replay(connection, VERSION_DAYS[0])
         write_admin_units(connection, frames.admin_units)
         published = _publish_base(connection, boundaries)
@@ -87,6 +90,11 @@ def load(store: Store) -> bool:
         access.record(connection, SYSTEM, "load", "county", boundaries.county["code"])
     say(f"loaded the demo county in {time.monotonic() - began:.1f} s")
     return True
+
+
+def _holds_a_county(connection: sa.Connection) -> bool:
+    records = sa.select(sa.func.count()).select_from(t.import_record)
+    return bool(connection.execute(records).scalar_one())
 
 
 def _replay(connection: sa.Connection, day: date | None) -> None:

@@ -44,6 +44,7 @@ def visible(actor: Actor, table: sa.Table) -> sa.ColumnElement[bool]:
     if table is t.officer:
         served = sa.select(t.grid_duty.c.officer_id).where(
             t.grid_duty.c.grid_id.in_(_grids_below(actor.areas)),
+            t.grid_duty.c.valid.op("@>")(sa.func.gis_today()),
         )
         return t.officer.c.officer_id.in_(served)
     column: sa.ColumnElement[bool] = table.c.base_grid_id.in_(_grids_below(actor.areas))

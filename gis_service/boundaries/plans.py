@@ -198,6 +198,10 @@ def publish(
         ),
         geometry=shapes,
     )
+    units = _admin_units(connection, effective_day)
+    table["admin_unit_id"] = pd.Series(
+        [units.get(code) for code in table["admin_code"]], dtype=object
+    )
     table["code"] = _codes(connection, scheme_row, table)
     changed, retired = _write_states(connection, scheme_row.scheme_id, table, effective_day)
     _write_arcs(connection, scheme_row.scheme_id, tessellation, grid_ids, effective_day)
@@ -306,6 +310,7 @@ def _all_faces(tessellation: Tessellation, table: pd.DataFrame) -> GeometryArray
 def _identities(
     connection: sa.Connection, scheme_id: int, table: pd.DataFrame, known: dict[str, int]
 ) -> dict[str, int]:
+    _check_known(connection, scheme_id, table, known)
     new = table[~table["key"].isin(list(known))]
     if len(new):
         rows = [
@@ -317,6 +322,22 @@ def _identities(
         )
         known = known | dict(zip(new["key"], made.scalars(), strict=True))
     return {key: known[key] for key in table["key"]}
+
+
+def _check_known(
+    connection: sa.Connection, scheme_id: int, table: pd.DataFrame, known: dict[str, int]
+) -> None:
+    """Refuse an identity that is not a grid of this scheme, level and kind."""
+    held = {
+        row.grid_id: (row.rank, row.kind)
+        for row in connection.execute(sa.select(t.grid).where(t.grid.c.scheme_id == scheme_id))
+    }
+    for row in table.itertuples():
+        if row.key not in known:
+            continue
+        rank, kind = held.get(known[row.key], (None, None))
+        if rank != row.rank or (row.kind is not None and kind != row.kind):
+            raise InputError("boundaries.wrong_identity", place=Place(feature=str(row.key)))
 
 
 def _codes(connection: sa.Connection, scheme: Any, table: pd.DataFrame) -> list[str]:
@@ -399,7 +420,7 @@ def _write_states(
     rows = connection.execute(
         sa.select(
             s.c.state_id, s.c.grid_id, s.c.code, s.c.name, s.c.parent_grid_id,
-            s.c.urban_rural_class, sa.func.ST_AsBinary(s.c.geom).label("wkb"),
+            s.c.urban_rural_class, s.c.admin_unit_id, sa.func.ST_AsBinary(s.c.geom).label("wkb"),
         ).where(s.c.scheme_id == scheme_id, sa.func.upper_inf(s.c.valid))
     ).all()  # fmt: skip
     held = {row.grid_id: row for row in rows}
@@ -409,13 +430,14 @@ def _write_states(
     changed = 0
     for row, binary in zip(table.itertuples(), wkb, strict=True):
         before = held.get(row.grid_id)
-        said = (row.code, row.name, row.parent_id, row.urban_rural_class)
+        said = (row.code, row.name, row.parent_id, row.urban_rural_class, row.admin_unit_id)
         if before is None:
             keep.append(False)
             changed += 1
             continue
         same_words = said == (
             before.code, before.name, before.parent_grid_id, before.urban_rural_class,
+            before.admin_unit_id,
         )  # fmt: skip
         same_land = bytes(before.wkb) == binary
         keep.append(same_words and same_land)
@@ -459,7 +481,6 @@ def _open_states(
     inside = shapely.centroid(shapes)
     off = ~shapely.contains_properly(shapes, inside)
     inside[off] = shapely.point_on_surface(shapes[off])
-    units = _admin_units(connection, effective_day)
     copy_rows(
         connection,
         t.grid_state,
@@ -468,7 +489,7 @@ def _open_states(
             "scheme_id": [scheme_id] * len(new),
             "rank": new["rank"].tolist(),
             "parent_grid_id": new["parent_id"].tolist(),
-            "admin_unit_id": [units.get(code) for code in new["admin_code"]],
+            "admin_unit_id": new["admin_unit_id"].tolist(),
             "code": new["code"].tolist(),
             "name": new["name"].tolist(),
             "urban_rural_class": new["urban_rural_class"].tolist(),

@@ -161,7 +161,7 @@ def apply_due(connection: sa.Connection) -> dict[str, int]:
     Returns
     -------
     dict
-        Rows changed, by kind. Versions whose day has come are marked as applied.
+        Rows changed, by kind; under ``grid_version`` the versions that are marked as applied now.
     """
     changed: dict[str, int] = {}
     due = sa.select(t.grid_scheme.c.scheme_id).where(t.grid_scheme.c.is_base).scalar_subquery()
@@ -180,7 +180,7 @@ def apply_due(connection: sa.Connection) -> dict[str, int]:
             )
         )
         changed[kind] = result.rowcount
-    connection.execute(
+    marked = connection.execute(
         sa.update(t.grid_version)
         .values(applied_at=sa.func.now())
         .where(
@@ -188,6 +188,7 @@ def apply_due(connection: sa.Connection) -> dict[str, int]:
             t.grid_version.c.effective_day <= sa.func.gis_today(),
         )
     )
+    changed["grid_version"] = marked.rowcount
     return changed
 
 

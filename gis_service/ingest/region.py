@@ -22,7 +22,7 @@ from gis_service.ingest.osm import OsmRegion, read_osm
 from gis_service.ingest.osm_scan import check_file
 from gis_service.ingest.write import ImportResult, ImportSource, write_admin_units, write_frames
 from gis_service.store import tables as t
-from gis_service.store.engine import Store
+from gis_service.store.engine import Store, lock_for_loading
 
 _CODE_LAYOUT = (6, 3, 3, 3)
 _SIZE_RULE = {"urban": (200, 300), "rural": (80, 300)}
@@ -85,6 +85,7 @@ def import_region(
             return None
     region = region or read_osm(path)
     with store.transaction(actor) as connection:
+        lock_for_loading(connection)
         if _holds(connection, source):  # somebody may have been faster
             return None
         tessellation, flaws = _tessellate(region)

@@ -16,6 +16,7 @@ from gis_service.errors import StoreError
 
 MINIMUM_POSTGRESQL = 140000
 MINIMUM_POSTGIS = (3, 1)
+_LOADING = 4_906_113  # an arbitrary number, next to the migrations'
 
 
 class ActorLike(Protocol):
@@ -119,6 +120,18 @@ def store_url(address: str) -> sa.URL:
     if url.drivername.partition("+")[0] not in ("postgresql", "postgres"):
         raise StoreError("store.bad_url")
     return url.set(drivername="postgresql+psycopg2")
+
+
+def lock_for_loading(connection: sa.Connection) -> None:
+    """
+    Wait until nobody else loads a county into this store; held to the end of the transaction.
+
+    Parameters
+    ----------
+    connection
+        The transaction that loads.
+    """
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOADING)))
 
 
 def check_server(connection: sa.Connection) -> tuple[str, str]:

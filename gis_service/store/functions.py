@@ -62,7 +62,8 @@ DECLARE
     name text;
 BEGIN
     FOR name IN SELECT tablename FROM pg_tables
-                WHERE schemaname = 'public' AND tableowner = current_user LOOP
+                WHERE schemaname = 'public' AND tableowner = current_user
+                ORDER BY tablename LOOP
         EXECUTE format('ANALYZE public.%I', name);
     END LOOP;
 END $$;

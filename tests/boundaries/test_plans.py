@@ -252,6 +252,36 @@ def test_drafts_that_do_not_fit_are_refused(
     assert caught.value.key == key
 
 
+def test_an_identity_of_another_level_is_refused(
+    connection: sa.Connection, first: Published
+) -> None:
+    tessellation, drafts = nine()
+    wrong = {**first.grid_ids, "g00": first.grid_ids["town"]}
+    with pytest.raises(InputError) as caught:
+        publish(
+            connection, SYSTEM, "base", tessellation, drafts, today(connection), "x", known=wrong
+        )
+    assert caught.value.key == "boundaries.wrong_identity"
+    assert caught.value.place.feature == "g00"
+
+
+def test_a_new_admin_unit_alone_opens_a_new_state(
+    connection: sa.Connection, first: Published
+) -> None:
+    connection.execute(
+        sa.insert(t.admin_unit).values(
+            code="990101101001", name="村", level="village", source_list="x", valid="[2024-01-01,)"
+        )
+    )
+    tessellation, drafts = nine()
+    second = publish(
+        connection, SYSTEM, "base", tessellation,
+        drafts.assign(admin_code=drafts["key"].map({"m0": "990101101001"})),
+        today(connection), "第二版", known=first.grid_ids,
+    )  # fmt: skip
+    assert second.changed == 1
+
+
 def test_the_service_role_can_neither_change_nor_remove_an_event(
     connection: sa.Connection, first: Published
 ) -> None:
