@@ -5,7 +5,7 @@ first, then those that stand in a better one's way. Each grid takes as many of t
 as its households need. Everything is measured in the demo's plane metres.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -21,6 +21,7 @@ HOUSEHOLDS: Final = 200_000
 TOWER_NAME: Final = "汀城·江景大厦"
 TOWER_HOUSEHOLDS: Final = 200
 TOWER_STOREYS: Final = 30
+_MOST_IN_A_HOUSE: Final = 4
 
 KINDS: Final = ("residential", "apartment", "shop", "shed", "school", "factory", "office")
 HOUSE, APARTMENT, SHOP, SHED, SCHOOL, FACTORY, OFFICE = range(7)
@@ -502,7 +503,9 @@ def _chosen(
 def _built(
     slots: _Slots, households: Ints, faces: pd.DataFrame, tower: int, rng: np.random.Generator
 ) -> Built:
-    """Put the buildings into a frame."""
+    """Put the buildings into a frame; what holds more than a house can is a block of flats."""
+    full = households > _MOST_IN_A_HOUSE
+    slots = replace(slots, kind=np.where(full, APARTMENT, slots.kind))
     count = len(slots.kind)
     lonlat = geo.to_lonlat(slots.xy)
     shapes = shapely.transform(_footprints(slots), geo.to_lonlat)

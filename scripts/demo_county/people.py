@@ -205,7 +205,7 @@ def make_households(built: Built, address: pd.DataFrame, rng: np.random.Generato
         {
             "key": names.numbered("H", count, 6),
             "building_key": frame["key"].to_numpy()[home],
-            "street": address["street"].to_numpy()[home],
+            "street": (address["town"] + address["street"]).to_numpy()[home],
             "house_number": address["number"].to_numpy()[home],
             "group_number": address["group_number"].to_numpy(dtype=object)[home],
             "room": _rooms(built, home),
