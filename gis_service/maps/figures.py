@@ -53,6 +53,7 @@ COUNTED: Final[Mapping[str, Counted]] = {
     "hazards": Counted(t.hazard, "hazards_open", "YlOrBr"),
     "incidents": Counted(t.incident, "incidents_year", "YlOrBr"),
 }
+_DEDICATED: Final = "dedicated"
 _SIZE_NAMES: Final = ("far_too_small", "too_small", "right", "too_big", "far_too_big")
 
 
@@ -160,17 +161,19 @@ def figures(
 def _grid_classes(
     connection: sa.Connection, scheme: SchemeKey, rank: int, at: date | None
 ) -> dict[int, str | None]:
-    """Every grid of the level with its urban–rural class."""
+    """Every grid of the level with its urban–rural class; a dedicated one has none."""
     state, level = t.grid_state.c, t.grid_level.c
     known = sa.exists().where(level.scheme_id == scheme.scheme_id, level.rank == rank)
     if not connection.scalar(sa.select(known)):
         raise NotFoundError("grids.no_level", scheme=scheme.code, rank=rank)
     rows = connection.execute(
-        sa.select(state.grid_id, state.urban_rural_class).where(
-            state.scheme_id == scheme.scheme_id, state.rank == rank, on_day(state.valid, at)
-        )
+        sa.select(state.grid_id, state.urban_rural_class, t.grid.c.kind)
+        .join(t.grid, t.grid.c.grid_id == state.grid_id)
+        .where(state.scheme_id == scheme.scheme_id, state.rank == rank, on_day(state.valid, at))
     )
-    return {row.grid_id: row.urban_rural_class for row in rows}
+    return {
+        row.grid_id: _DEDICATED if row.kind == _DEDICATED else row.urban_rural_class for row in rows
+    }
 
 
 def _counted(
@@ -194,10 +197,11 @@ def _counted(
         else None
         for grid in grid_classes
     }
-    sized = theme == "households" and rank == scheme.base_rank and bool(scheme.size_rule)
-    places: dict[int, int | None]
-    if sized:
+    limits: dict[int, tuple[float, float] | None] = {}
+    if theme == "households" and rank == scheme.base_rank and scheme.size_rule:
         limits = {grid: _limits(scheme.size_rule, kind) for grid, kind in grid_classes.items()}
+    places: dict[int, int | None]
+    if any(limits.values()):  # without a class there is no rule to be measured by
         places = {
             grid: None
             if value is None or (rule := limits[grid]) is None
@@ -228,7 +232,9 @@ def _counted(
 def _limits(
     rule: Mapping[str, Sequence[float]], urban_rural_class: str | None
 ) -> tuple[float, float] | None:
-    """Urban classes begin with 1, rural ones with 2; a single rule holds for every grid."""
+    """Urban classes begin with 1, rural ones with 2; a single rule holds for every grid of land."""
+    if urban_rural_class == _DEDICATED:
+        return None
     if len(rule) == 1:
         (limits,) = rule.values()
         return limits[0], limits[1]

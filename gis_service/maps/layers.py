@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import shapely
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from gis_service.access import Actor
 from gis_service.errors import NotFoundError
@@ -547,15 +548,16 @@ def place_layer(connection: sa.Connection) -> str:
         A GeoJSON FeatureCollection of Points; ``rank`` 1 is written first, ``name_en`` is null
         because administrative lists have none.
     """
-    unit = t.admin_unit.c
+    unit, state = t.admin_unit.c, t.grid_state.c
+    # A unit without an outline of its own is named where the grid that stands for it is.
+    point = sa.func.coalesce(sa.func.ST_PointOnSurface(unit.geom), state.label_point)
+    here = (state.admin_unit_id == unit.admin_unit_id) & on_day(state.valid, None)
     rows = connection.execute(
-        sa.select(
-            unit.name,
-            unit.level,
-            _as_geojson(sa.func.ST_PointOnSurface(unit.geom)).label("shape"),
-        )
-        .where(unit.geom.is_not(None), on_day(unit.valid, None))
-        .order_by(unit.code)
+        sa.select(unit.name, unit.level, _as_geojson(point).label("shape"))
+        .ext(distinct_on(unit.code, unit.admin_unit_id))
+        .outerjoin_from(t.admin_unit, t.grid_state, here)
+        .where(point.is_not(None), on_day(unit.valid, None))
+        .order_by(unit.code, unit.admin_unit_id, state.rank)
     ).all()
     ranked = sorted(rows, key=lambda row: _PLACE_RANK[row.level])
     return feature_collection(

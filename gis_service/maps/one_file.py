@@ -34,8 +34,11 @@ _PAPER, _WATER, _GREEN, _CASING, _INK = "#f6f3ec", "#c6dde9", "#e3ead8", "#d8cdb
 _LAND: Final = {"water": _WATER, "green": _GREEN, "built": "#eee8dc"}
 _STYLE: Final = """
 html, body, .folium-map { height: 100%; margin: 0; background: #f6f3ec; }
-.leaflet-container { background: #f6f3ec; font: 14px/1.4 system-ui, "PingFang SC",
-  "Microsoft YaHei", "Noto Sans CJK SC", sans-serif; color: #1f2933; }
+body, .leaflet-container { font: 14px/1.4 system-ui, "PingFang SC", "Microsoft YaHei",
+  "Noto Sans CJK SC", sans-serif; color: #1f2933; }
+.leaflet-container { background: #f6f3ec; }
+.leaflet-left .leaflet-control-scale { margin-left: 50px; }
+.leaflet-bottom.leaflet-left { left: auto; right: 12px; }
 .gis-note { position: fixed; z-index: 900; left: 12px; bottom: 12px; max-width: 320px;
   padding: 12px;
   background: #fff; border-radius: 10px; box-shadow: 0 2px 10px rgb(31 41 51 / .18); }
@@ -45,6 +48,15 @@ html, body, .folium-map { height: 100%; margin: 0; background: #f6f3ec; }
 .gis-note i { display: inline-block; width: 22px; height: 12px; border: 1px solid #d8dee3; }
 .gis-note h2 { font-size: 14px; margin: 8px 0 2px; }
 """
+
+
+_FOLLOW: Final = """
+addEventListener("load", () => MAP.on("baselayerchange", (change) => {
+  for (const one of document.querySelectorAll(".gis-note section"))
+    one.hidden = one.dataset.name !== change.name.trim();
+}));
+"""
+"""The legend follows the theme that is chosen."""
 
 
 class FileMap(folium.Map):
@@ -273,10 +285,15 @@ def _note(
             f"<td>{one.count:,}</td></tr>"
             for one in shown.classes
         )
-        title = f"{text(f'map.theme_{theme}', language)} · {shown.unit}"
-        parts.append(f"<h2>{_safe(title)}</h2><table>{rows}</table>")
+        name = text(f"map.theme_{theme}", language)
+        hidden = "" if theme == "households" else " hidden"
+        title = f"<h2>{_safe(f'{name} · {shown.unit}')}</h2>"
+        parts.append(
+            f'<section data-name="{_safe(name)}"{hidden}>{title}<table>{rows}</table></section>'
+        )
     root: Any = document.get_root()
     root.html.add_child(Element(f'<div class="gis-note">{"".join(parts)}</div>'))
+    root.script.add_child(Element(_FOLLOW.replace("MAP", document.get_name())))
 
 
 def _safe(words: str) -> str:

@@ -59,8 +59,10 @@ function rememberPlace() {
 }
 
 /** Look where the URL says, or at the whole county, before anything is drawn. */
+const openedAt = placeOfUrl();
+
 function lookFirst() {
-  const place = placeOfUrl();
+  const place = openedAt;
   if (place) map.setView([place.lat, place.lon], place.zoom, { animate: false });
   else if (config.county?.bbox) map.fitBounds(countyBounds(), { ...insets(), animate: false });
 }
@@ -139,9 +141,11 @@ async function applySelection(isFirst) {
     const [lon, lat] = state.point.slice(6).split(",").map(Number);
     L.marker([lat, lon], { icon: L.divIcon({ className: "pin", iconSize: [22, 22] }), pane: "points", interactive: false, keyboard: false }).addTo(pin);
   }
-  if (!state.grid || isFirst || pickedOnMap) return;
+  // A link that names a place is looked at there; one that names only a grid goes to the grid.
+  if (!state.grid || (isFirst && openedAt) || pickedOnMap) return;
   const bounds = grids.boundsOf(state.grid);
-  if (bounds && !map.getBounds().pad(-0.12).contains(bounds)) fly(bounds.pad(0.6), 15);
+  const isSmall = bounds && isFirst && map.getBoundsZoom(bounds) > map.getZoom() + 2;
+  if (bounds && (isSmall || !map.getBounds().pad(-0.12).contains(bounds))) fly(bounds.pad(0.6), 15);
 }
 
 function applyVersion() {

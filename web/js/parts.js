@@ -37,9 +37,12 @@ export const chainLine = (grid, onPick) =>
 /** A small word in a coloured field. */
 export const tag = (text, tone = "") => h("span", { class: `tag ${tone}` }, text);
 
+/** Eleven digits in the groups in which they are said; others as they are. */
+const spoken = (text) => text.replace(/^(\d{3})(\d{4})(\d{4})$/, "$1 $2 $3");
+
 /** A telephone number that dials. */
 export const phone = (text) =>
-  h("a", { class: "phone", href: `tel:${text.replace(/[^\d+]/g, "")}`, "aria-label": t("dial", { phone: text }) }, text);
+  h("a", { class: "phone", href: `tel:${text.replace(/[^\d+]/g, "")}`, "aria-label": t("dial", { phone: spoken(text) }) }, spoken(text));
 
 /** One officer: post, name, telephone. */
 export function officerCard(officer) {
