@@ -188,9 +188,14 @@ def chromium() -> Path:
     return CHROMIUM
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: Path) -> Iterator[Browser]:
-    """A headless Chromium with a user folder of its own."""
+    """
+    A headless Chromium with a user folder of its own.
+
+    It ends with its module: as long as it runs, so does an event loop in this thread, and no other
+    test could start one.
+    """
     with sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(
