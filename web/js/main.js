@@ -58,9 +58,9 @@ function rememberPlace() {
   show({ place: `${map.getZoom()}/${lat.toFixed(5)}/${lng.toFixed(5)}` });
 }
 
-/** Look where the URL says, or at the whole county, before anything is drawn. */
 const openedAt = placeOfUrl();
 
+/** Look where the URL says, or at the whole county, before anything is drawn. */
 function lookFirst() {
   const place = openedAt;
   if (place) map.setView([place.lat, place.lon], place.zoom, { animate: false });
