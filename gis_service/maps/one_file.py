@@ -17,7 +17,7 @@ from branca.element import Element
 
 from gis_service import __version__
 from gis_service.access import Actor
-from gis_service.errors import GisError
+from gis_service.coverage.standards import standard_book
 from gis_service.grids.reading import SchemeKey, find_scheme
 from gis_service.grids.versions import in_force, today
 from gis_service.maps import layers
@@ -161,16 +161,14 @@ def _with_library(document: FileMap) -> None:
 def _themes(
     connection: sa.Connection, actor: Actor, scheme: SchemeKey, rank: int, language: Language
 ) -> dict[str, Figures]:
-    chosen = {}
-    for theme in _THEMES:
-        try:
-            chosen[theme] = figures(
-                connection, actor, scheme, rank=rank, theme=theme, at=None, language=language
-            )
-        except GisError:
-            if theme == "households":
-                raise
-    return chosen
+    measured = standard_book().standards  # a county may have left one out of its own file
+    return {
+        theme: figures(
+            connection, actor, scheme, rank=rank, theme=theme, at=None, language=language
+        )
+        for theme in _THEMES
+        if theme == "households" or theme in measured
+    }
 
 
 def _hidden(features: Sequence[Mapping[str, Any]], households: Figures) -> set[int]:
