@@ -76,6 +76,11 @@ has_chinese_font() {
     compgen -G '/usr/share/fonts/*/*/*CJK*' >/dev/null || compgen -G '/usr/share/fonts/*/*CJK*' >/dev/null
 }
 
+has_pango() { # WeasyPrint's: the printed sheets and reports
+    compgen -G '/usr/lib/*/libpangoft2-1.0.so.0' >/dev/null &&
+        compgen -G '/usr/lib/*/libharfbuzz-subset.so.0' >/dev/null
+}
+
 is_debian() {
     [[ -r /etc/os-release ]] && (. /etc/os-release && [[ "${ID:-}" == debian ]])
 }
@@ -123,6 +128,7 @@ system_packages() {
         has_postgis || packages+=(postgresql postgresql-postgis)
     fi
     has_chinese_font || packages+=(fonts-noto-cjk)
+    has_pango || packages+=(libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0)
     if [[ "${1:-}" == --for-tests ]] && is_debian; then # on Ubuntu Chromium is a snap
         [[ -x /usr/bin/chromium ]] || packages+=(chromium)
         compgen -G '/usr/lib/*/libatomic.so.1' >/dev/null || packages+=(libatomic1) # Playwright's
@@ -136,6 +142,7 @@ system_packages() {
     if [[ " ${packages[*]} " == *" postgresql-postgis "* ]]; then
         has_postgis || no_postgis
     fi
+    has_pango || say "Pango is not installed (packages libpangoft2-1.0-0 and libharfbuzz-subset0): no PDF can be made here"
     has_chinese_font || say "no Chinese font is installed (package fonts-noto-cjk): pictures made here lack characters"
 }
 
