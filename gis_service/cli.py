@@ -16,15 +16,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from gis_service import __version__, jobs, main_job
 from gis_service.access import SYSTEM
+from gis_service.commands.terminal import errors_said, language, say
 from gis_service.coverage import runs
-from gis_service.errors import GisError, InputError, NotFoundError
+from gis_service.errors import NotFoundError
 from gis_service.ingest.osm import read_osm
 from gis_service.ingest.region import RegionResult, describe, import_region
-from gis_service.messages import Language, choose_language, text
 from gis_service.regions import region_database
 from gis_service.settings import server_settings, store_settings
 from gis_service.store import Store, database_exists, open_store
@@ -49,50 +48,6 @@ Region = Annotated[
 ]
 
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Where to serve.")]
-
-
-def language() -> Language:
-    """
-    Choose the language in which people at a terminal are addressed.
-
-    Returns
-    -------
-    Language
-        By ``GIS_LANGUAGE``, ``LC_ALL`` and ``LANG``.
-    """
-    env = os.environ
-    wish = env.get("GIS_LANGUAGE") or env.get("LC_ALL") or env.get("LANG") or ""
-    return choose_language(wish) if wish.lower().startswith("zh") else "en"
-
-
-def say(line: str) -> None:
-    """
-    Tell a person something.
-
-    Parameters
-    ----------
-    line
-        One line, to standard error.
-    """
-    typer.echo(line, err=True)
-
-
-@contextmanager
-def errors_said() -> Iterator[None]:
-    """Say an error that we can name in one line and end with its own exit code."""
-    try:
-        yield
-    except ValidationError as error:  # of the settings: nothing else that a command reads is one
-        for one in error.errors():
-            name = f"GIS_{'_'.join(str(part) for part in one['loc'])}".upper()
-            say(
-                f"gis-service: {text('cli.bad_setting', language(), name=name, problem=one['msg'])}"
-            )
-        sys.exit(InputError.exit_code)
-    except GisError as error:
-        place = ", ".join(f"{name} {value}" for name, value in error.place.as_dict().items())
-        say(f"gis-service: {error.say(language())}" + (f" ({place})" if place else ""))
-        sys.exit(error.exit_code)
 
 
 def main() -> None:

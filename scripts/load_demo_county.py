@@ -21,7 +21,7 @@ from gis_service import access
 from gis_service.access import SYSTEM
 from gis_service.boundaries.plans import Level, Published, ensure_scheme, publish
 from gis_service.boundaries.tessellation import Tessellation
-from gis_service.cli import errors_said
+from gis_service.commands.terminal import errors_said
 from gis_service.ingest.frames import empty
 from gis_service.ingest.write import ImportSource, write_admin_units, write_frames
 from gis_service.messages import text

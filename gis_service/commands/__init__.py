@@ -1,0 +1,1 @@
+"""The commands of ``gis-service``, a module for each room; ``cli`` puts them together."""
