@@ -35,6 +35,8 @@ INCIDENT_STATES = (
     "closed",
     "returned",
 )
+INCIDENT_CHANNELS = ("page", "api", "import", "open311")
+INCIDENT_TIERS = ("village", "town", "county")
 HAZARD_STATES = ("found", "rectifying", "rectified", "handed_over", "closed")
 FACILITY_KINDS = (
     "service_centre",
@@ -484,14 +486,128 @@ incident = sa.Table(
     sa.Column("closed_at", sa.DateTime(timezone=True)),
     sa.Column("reporter_name", sa.Text, nullable=False, server_default=""),
     sa.Column("reporter_phone", sa.Text, nullable=False, server_default=""),
+    sa.Column("reporter_email", sa.Text, nullable=False, server_default=""),
+    sa.Column("address", sa.Text, nullable=False, server_default="", comment="as it was said"),
+    sa.Column("channel", sa.Text, nullable=False, server_default="import"),
+    sa.Column("tier", sa.Text, nullable=False, server_default="village", comment="who holds it"),
+    sa.Column("department", sa.Text, nullable=False, server_default=""),
+    sa.Column(
+        "clock_from",
+        sa.DateTime(timezone=True),
+        comment="from when the deadline counts, once another tier has it; NULL: reported_at",
+    ),
+    sa.Column("returns", sa.SmallInteger, nullable=False, server_default="0"),
+    sa.Column("version", sa.Integer, nullable=False, server_default="1", comment="the last step"),
+    sa.Column("officer_id", sa.BigInteger, comment="responsible; officers come and go, no key"),
+    sa.Column("officer_post", sa.Text, comment="A or B of the base grid"),
+    sa.Column("media_url", sa.Text, nullable=False, server_default="", comment="never fetched"),
+    sa.Column("details", JSONB, nullable=False, server_default="{}", comment="answers by code"),
     *_base_grid("incident"),
     _geometry("point", "POINT"),
     _one_of("status", INCIDENT_STATES, "status_known"),
+    _one_of("channel", INCIDENT_CHANNELS, "channel_known"),
+    _one_of("tier", INCIDENT_TIERS, "tier_known"),
+    _one_of("officer_post", ("A", "B"), "officer_post_known"),
     sa.CheckConstraint("(status = 'closed') = (closed_at IS NOT NULL)", name="closed_has_time"),
     sa.CheckConstraint("closed_at >= reported_at", name="closed_after_reported"),
+    sa.CheckConstraint("returns >= 0", name="returns_not_negative"),
+    sa.CheckConstraint("version >= 1", name="version_from_one"),
     sa.Index("ix_incident_reported", "reported_at"),
+    sa.Index("ix_incident_kind", "kind"),
+    sa.Index("ix_incident_open", "status", postgresql_where=sa.text("status <> 'closed'")),
     sa.Index("ix_incident_point", "point", postgresql_using="gist"),
     comment="事件: reported, accepted, dispatched, handled, verified, closed; returned.",
+)
+
+incident_step = sa.Table(
+    "incident_step",
+    metadata,
+    _serial("step_id"),
+    sa.Column("incident_id", sa.BigInteger, nullable=False, comment="stays when the incident goes"),
+    sa.Column("seq", sa.Integer, nullable=False, comment="1, 2, 3 … within the incident"),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column(
+        "xid",
+        sa.BigInteger,
+        nullable=False,
+        server_default=sa.text("(pg_current_xact_id()::text)::bigint"),
+        comment="of the transaction: whoever watches can tell what was not committed yet",
+    ),
+    sa.Column("actor_id", sa.BigInteger, nullable=False),
+    sa.Column("actor_role", sa.Text, nullable=False),
+    sa.Column("move", sa.Text, nullable=False),
+    sa.Column("from_state", sa.Text),
+    sa.Column("to_state", sa.Text, nullable=False),
+    sa.Column("tier", sa.Text, nullable=False),
+    sa.Column("department", sa.Text, nullable=False, server_default=""),
+    sa.Column("note", sa.Text, nullable=False, server_default=""),
+    sa.Column("officer_id", sa.BigInteger),
+    sa.Column("officer_post", sa.Text),
+    sa.Column("due_on", sa.Date, comment="the deadline as it was told at this step"),
+    sa.Column("due_provisional", sa.Boolean),
+    sa.Column("late", sa.Boolean, comment="whether this step came after its deadline"),
+    sa.Column("duplicate_of", sa.BigInteger),
+    sa.Column("photos", ARRAY(sa.Text), nullable=False, server_default="{}", comment="SHA-256"),
+    _geometry("place", "POINT", nullable=True),
+    _one_of("to_state", INCIDENT_STATES, "to_state_known"),
+    _one_of("tier", INCIDENT_TIERS, "tier_known"),
+    sa.UniqueConstraint("incident_id", "seq"),
+    sa.Index("ix_incident_step_xid", "xid"),
+    sa.Index("ix_incident_step_actor", "actor_id"),
+    comment="Who did what to an incident, when and from where; a trigger refuses every change.",
+)
+
+incident_photo = sa.Table(
+    "incident_photo",
+    metadata,
+    sa.Column("incident_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("sha256", sa.Text, primary_key=True, comment="of the cleaned picture; its file name"),
+    sa.Column("width", sa.Integer, nullable=False),
+    sa.Column("height", sa.Integer, nullable=False),
+    sa.Column("bytes", sa.Integer, nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("actor_id", sa.BigInteger, nullable=False),
+    sa.CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256_form"),
+    comment="Photos in the data folder, without anything but the picture itself.",
+)
+
+incident_request = sa.Table(
+    "incident_request",
+    metadata,
+    sa.Column("actor_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("body_sha256", sa.Text, nullable=False),
+    sa.Column("incident_id", sa.BigInteger),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    comment="Idempotency keys: the same request sent twice makes one incident.",
+)
+
+incident_intake = sa.Table(
+    "incident_intake",
+    metadata,
+    sa.Column("token", sa.Text, primary_key=True),
+    sa.Column("actor_id", sa.BigInteger, nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("draft", JSONB, nullable=False, comment="the report; personal"),
+    sa.Column("incident_id", sa.BigInteger, comment="once somebody has placed it"),
+    comment="Reports with an address that nobody has found on the map yet.",
+)
+
+working_day_override = sa.Table(
+    "working_day_override",
+    metadata,
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("is_working", sa.Boolean, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    comment="Days that the county counts otherwise than the published calendar.",
+)
+
+working_year = sa.Table(
+    "working_year",
+    metadata,
+    sa.Column("year", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    comment="Years whose holidays the county has entered whole: no longer provisional.",
 )
 
 assignment = sa.Table(
