@@ -14,12 +14,15 @@ def pins(name: str) -> set[str]:
 
 
 def test_what_is_tested_holds_everything_that_runs_in_the_same_version() -> None:
-    """The set-up takes the first for the second."""
+    """The set-up takes the later ones for the first."""
     assert pins("requirements.lock")
     assert pins("requirements.lock") <= pins("requirements-dev.lock")
+    assert pins("requirements-dev.lock") <= pins("requirements-bench.lock")
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize(
+    "name", ["requirements.lock", "requirements-dev.lock", "requirements-bench.lock"]
+)
 def test_every_python_package_has_hashes_and_no_place(name: str) -> None:
     text = (ROOT / name).read_text("utf-8")
     assert "://" not in text

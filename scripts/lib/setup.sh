@@ -208,9 +208,17 @@ venv_uv() {
     )
 }
 
+# The locks whose packages a lock holds too, in the same versions: once it is installed, so are they.
+contained_locks() { # LOCK
+    case "$1" in
+        requirements-bench.lock) echo requirements-dev.lock requirements.lock ;;
+        requirements-dev.lock) echo requirements.lock ;;
+    esac
+}
+
 # python_environment LOCK: the locked packages, and this project itself, in .venv.
 python_environment() {
-    local lock="$1" began=$SECONDS wanted project
+    local lock="$1" began=$SECONDS wanted project other
     wanted="$(digest "$root/$lock")"
     if ! { [[ -x "$venv/bin/python" ]] && is_enough "$venv/bin/python" &&
         "$venv/bin/python" -m pip --version >/dev/null 2>&1 &&
@@ -229,9 +237,9 @@ python_environment() {
             venv_pip install --quiet --require-hashes --no-deps -r "$root/$lock"
         fi
         rm -rf -- "$venv/.uv-cache"
-        if [[ "$lock" == requirements-dev.lock ]]; then # holds all of the other
-            digest "$root/requirements.lock" >"$venv/.requirements.lock.sha256"
-        fi
+        for other in $(contained_locks "$lock"); do
+            digest "$root/$other" >"$venv/.$other.sha256"
+        done
         echo "$wanted" >"$venv/.$lock.sha256"
         say "Python packages installed in $((SECONDS - began)) s"
     fi

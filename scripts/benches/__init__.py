@@ -1,0 +1,1 @@
+"""The measuring benches: one module each, run by scripts/bench."""

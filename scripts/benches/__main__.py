@@ -1,0 +1,59 @@
+"""The command behind scripts/bench: run one bench, print its rows.
+
+With ``--json`` standard output carries a JSON array of rows and nothing else, without it a table;
+versions, SQL plans and progress go to standard error either way.
+"""
+
+import argparse
+import importlib
+import json
+import pkgutil
+import sys
+import time
+
+import scripts.benches
+from gis_service.commands.terminal import errors_said
+from scripts.benches.context import Context, say
+from scripts.benches.framework import table
+
+_SHARED = frozenset({"__main__", "context", "framework", "processes"})
+
+
+def names() -> list[str]:
+    """
+    List the benches.
+
+    Returns
+    -------
+    list of str
+        Names of the modules that export ``run``.
+    """
+    found = (one.name for one in pkgutil.iter_modules(scripts.benches.__path__))
+    return sorted(name for name in found if name not in _SHARED)
+
+
+def main() -> None:
+    """Run the bench that is named."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", description="Measure a work of ours beside its peers, in one run."
+    )
+    parser.add_argument("name", choices=names(), metavar="NAME", help=", ".join(names()))
+    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    given = parser.parse_args()
+    out = sys.stdout
+    sys.stdout = sys.stderr  # whatever a peer prints is not a figure
+    began = time.monotonic()
+    bench = importlib.import_module(f"scripts.benches.{given.name}")
+    with errors_said(), Context() as context:
+        rows = bench.run(context)
+    text = (
+        json.dumps([row.as_dict() for row in rows], ensure_ascii=False)
+        if given.json
+        else table(rows)
+    )
+    print(text, file=out, flush=True)
+    say(f"the bench {given.name} took {time.monotonic() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
