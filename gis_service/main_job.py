@@ -20,8 +20,10 @@ from gis_service.coverage.standards import standard_book
 from gis_service.errors import GisError, NotFoundError
 from gis_service.grids import assignment
 from gis_service.grids.versions import in_force, lowest_rank
+from gis_service.maps import tiles
 from gis_service.maps.one_file import write_map
 from gis_service.messages import Language, text
+from gis_service.search.entries import refresh as refresh_search
 from gis_service.store import tables as t
 from gis_service.store.engine import Store
 
@@ -145,7 +147,7 @@ def submit_stale(store: Store) -> dict[str, int]:
 
 def apply_what_is_due(store: Store) -> None:
     """
-    Take over boundaries whose day has come, and have the coverage measured on them.
+    Take over boundaries whose day has come and have the coverage measured; renew the search.
 
     Of several workers that try at once only the one that marks the version submits.
 
@@ -154,6 +156,7 @@ def apply_what_is_due(store: Store) -> None:
     store
         The store.
     """
+    refresh_search(store)
     with store.transaction(SYSTEM) as connection:
         if not assignment.is_due(connection):
             return
@@ -283,6 +286,9 @@ def main_job(store: Store, map_file: Path, say: Say) -> Mapping[str, Any]:
     for kind, counts in assigned.items():
         outside = f", {counts['outside']} outside" if counts["outside"] else ""
         say(f"assigned {counts['assigned']:,} of {counts['n']:,} {kind}{outside}")
+    refresh_search(store)
+    with store.transaction(SYSTEM) as connection:
+        tiles.prepare(connection)
     measure(store, say)
     if _map_is_fresh(store, map_file):
         say(f"the map at {map_file} shows today's state; it is kept")

@@ -15,14 +15,18 @@ from gis_service.api import (
     maps,
     page,
     problems,
+    search,
+    tiles,
 )
 from gis_service.api.guard import Guard, is_loopback
 from gis_service.grids.serving import LocatorCache
+from gis_service.maps.answers import AnswerCache
 from gis_service.maps.layers import GridLayerCache
+from gis_service.maps.tiles import TileCache
 from gis_service.settings import server_settings
 from gis_service.store import Store
 
-ROUTERS = (access, coverage, grids, households, incidents, jobs, maps, health, page)
+ROUTERS = (access, coverage, grids, households, incidents, jobs, maps, tiles, search, health, page)
 
 
 def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
@@ -57,6 +61,8 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
     app.state.loopback_only = bound
     app.state.locators = LocatorCache(store)
     app.state.grid_layers = GridLayerCache()
+    app.state.tiles = TileCache()
+    app.state.answers = AnswerCache()
     problems.install(app)
     for room in ROUTERS:
         app.include_router(room.router)

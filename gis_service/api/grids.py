@@ -1,8 +1,7 @@
 """Grids over HTTP: schemes, the county at a glance, the list, the sheet, where a place lies."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import TypeAdapter
 
 from gis_service.api import examples
 from gis_service.api.dependencies import (
@@ -20,11 +19,14 @@ from gis_service.api.dependencies import (
     known_system,
     page_of,
 )
+from gis_service.api.maps import figures_answer
 from gis_service.grids import locating, reading
 from gis_service.grids.serving import LocatorCache
 from gis_service.maps import sheet
+from gis_service.maps.answers import answer, question_of
 
 router = APIRouter(prefix="/api", tags=["grids"])
+_overview = TypeAdapter(sheet.Overview)
 
 
 @router.get("/schemes", responses=examples.ok([examples.SCHEME]))
@@ -33,12 +35,19 @@ def list_schemes(connection: ConnectionDep) -> list[reading.Scheme]:
     return reading.schemes(connection)
 
 
-@router.get("/overview", responses=examples.ok(examples.OVERVIEW))
+@router.get("/overview", responses=examples.ok(examples.OVERVIEW), response_model=sheet.Overview)
 def read_overview(
-    connection: ConnectionDep, actor: ActorDep, scheme: SchemeCode = "base"
-) -> sheet.Overview:
+    request: Request, connection: ConnectionDep, actor: ActorDep, scheme: SchemeCode = "base"
+) -> Response:
     """Tell the county's counts and coverage, as far as the actor may see them."""
-    return sheet.overview(connection, actor, scheme)
+    question = question_of("overview", actor, reading.find_scheme(connection, scheme).scheme_id)
+    found = answer(
+        connection,
+        request.app.state.answers,
+        question,
+        lambda: _overview.dump_json(sheet.overview(connection, actor, scheme)),
+    )
+    return figures_answer(request, found)
 
 
 @router.get("/grids", responses=examples.ok(examples.page(examples.GRID_ROW)))
@@ -87,15 +96,3 @@ def locate(
     key = reading.find_scheme(connection, scheme)
     locators: LocatorCache = request.app.state.locators
     return locating.locate(connection, key, locators.current(key.code).locator, lon, lat)
-
-
-@router.get("/search", responses=examples.ok([examples.FOUND]))
-def search(
-    connection: ConnectionDep,
-    actor: ActorDep,
-    q: Words = "",
-    scheme: SchemeCode = "base",
-    limit: Annotated[int, Query(ge=1, le=50)] = 20,
-) -> list[reading.Found]:
-    """Find coordinates, grids of a scheme, facilities and officers."""
-    return reading.search(connection, actor, reading.find_scheme(connection, scheme), q, limit)

@@ -751,6 +751,141 @@ road_edge = sa.Table(
     sa.Index("ix_road_edge_target", "network_id", "target_node"),
 )
 
+# --- search by name ----------------------------------------------------------------------------
+
+search_entry = sa.Table(
+    "search_entry",
+    metadata,
+    _serial("entry_id"),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("object_id", sa.BigInteger),
+    sa.Column("scheme_id", sa.BigInteger, comment="of a grid; NULL for all that is of no scheme"),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False, server_default=""),
+    sa.Column("named", sa.Text, nullable=False, comment="the name as names are compared"),
+    sa.Column("words", sa.Text, nullable=False, comment="the same with what stands around it"),
+    sa.Column("syllables", sa.Text, nullable=False, comment="pinyin of words"),
+    sa.Column("joined", sa.Text, nullable=False, comment="pinyin of words without blanks"),
+    sa.Column("spelt", sa.Text, nullable=False, comment="pinyin of the name without blanks"),
+    sa.Column("initials", sa.Text, nullable=False, comment="of the name"),
+    sa.Column("weight", REAL, nullable=False),
+    sa.Column("grid_id", sa.BigInteger),
+    _geometry("point", "POINT"),
+    sa.Index("ix_search_entry_kind", "kind"),
+    sa.Index(
+        "ix_search_entry_words",
+        "words",
+        postgresql_using="gin",
+        postgresql_ops={"words": "gin_trgm_ops"},
+    ),
+    sa.Index(
+        "ix_search_entry_syllables",
+        "syllables",
+        postgresql_using="gin",
+        postgresql_ops={"syllables": "gin_trgm_ops"},
+    ),
+    sa.Index(
+        "ix_search_entry_joined",
+        "joined",
+        postgresql_using="gin",
+        postgresql_ops={"joined": "gin_trgm_ops"},
+    ),
+    comment="What can be found by name; made from the other tables, officers' entries are read"
+    " through access.visible only.",
+)
+
+search_house = sa.Table(
+    "search_house",
+    metadata,
+    _serial("house_id"),
+    sa.Column("street", sa.Text, nullable=False, comment="as names are compared"),
+    sa.Column("group_number", sa.Integer),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("building_id", sa.BigInteger),
+    _geometry("point", "POINT"),
+    sa.Index("ix_search_house_street", "street", "number"),
+    comment="House numbers by street or village; no person stands here.",
+)
+
+search_change = sa.Table(
+    "search_change",
+    metadata,
+    _serial("change_id"),
+    sa.Column("kind", sa.Text, nullable=False),
+    comment="Which kinds of entries are out of date: triggers write, the worker makes them anew.",
+)
+
+# --- vector tiles ------------------------------------------------------------------------------
+
+data_change = sa.Table(
+    "data_change",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True, comment="of the table that changed"),
+    sa.Column("at", sa.DateTime(timezone=True), primary_key=True),
+    sa.Column("xid", sa.BigInteger, primary_key=True, autoincrement=False),
+    comment="One row a table and transaction that changed it; their number names a state of the"
+    " data. Triggers write it, and no two transactions wait for each other.",
+)
+
+tile_shape = sa.Table(
+    "tile_shape",
+    metadata,
+    _serial("shape_id"),
+    sa.Column("content", sa.Text, nullable=False, comment="scheme, version and when published"),
+    sa.Column("zoom", sa.SmallInteger, nullable=False),
+    sa.Column("rank", sa.SmallInteger, nullable=False),
+    sa.Column("grid_id", sa.BigInteger, comment="NULL: a border, rank says what it divides"),
+    _geometry("geom", "GEOMETRY"),
+    sa.Index("ix_tile_shape_geom", "content", "zoom", "geom", postgresql_using="gist"),
+    comment="Grids and their borders, simplified together for one zoom, once for each version.",
+)
+
+tile = sa.Table(
+    "tile",
+    metadata,
+    sa.Column("layer", sa.Text, primary_key=True),
+    sa.Column("content", sa.Text, primary_key=True, comment="names the state of the data"),
+    sa.Column("z", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("x", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("y", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("body", sa.LargeBinary, nullable=False, comment="MVT by gzip; empty: nothing there"),
+    comment="Vector tiles that were cut before. Never a household.",
+)
+
+answer = sa.Table(
+    "answer",
+    metadata,
+    sa.Column("question", sa.Text, primary_key=True),
+    sa.Column("content", sa.Text, nullable=False, comment="names the state of the data"),
+    sa.Column("body", sa.LargeBinary, nullable=False, comment="JSON by gzip"),
+    comment="Figures that were counted before, by who asked for what.",
+)
+
+# --- entered by hand ---------------------------------------------------------------------------
+
+entry_change = sa.Table(
+    "entry_change",
+    metadata,
+    _serial("change_id"),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("actor_id", sa.BigInteger, sa.ForeignKey("actor.actor_id"), nullable=False),
+    sa.Column("request_key", sa.Text, nullable=False, comment="a second one is the same request"),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("object_kind", sa.Text, nullable=False),
+    sa.Column("object_id", sa.BigInteger, nullable=False),
+    sa.Column("version", sa.Text, comment="of the row after the change"),
+    sa.Column("undone", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column(
+        "before",
+        JSONB,
+        comment="the row as it was, to undo the change; emptied when the time for that is over",
+    ),
+    sa.UniqueConstraint("actor_id", "request_key"),
+    sa.Index("ix_entry_change_at", "at"),
+    comment="The last changes by hand: against sending twice, and to take one back.",
+)
+
 # --- work: imports, jobs, coverage runs --------------------------------------------------------
 
 import_record = sa.Table(

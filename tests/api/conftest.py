@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from gis_service.access import SYSTEM
 from gis_service.api import create_app
 from gis_service.grids.assignment import assign_new
+from gis_service.search.entries import refresh
 from gis_service.store import Store
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
@@ -230,7 +231,9 @@ def small_county(store: Store) -> SmallCounty:
         assign_new(connection)
         _officers(connection, grid_ids)
         _roads(connection)
-        return SmallCounty(grid_ids, _actors(connection, grid_ids))
+        county = SmallCounty(grid_ids, _actors(connection, grid_ids))
+    refresh(store)
+    return county
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-// The search box: grids, codes, facilities, officers, coordinates; by mouse or by keys alone.
+// The search box: places by name, pinyin or number, codes, coordinates; by mouse or by keys alone.
 
 import { get, isStale } from "./api.js";
 import { at, h, settled } from "./dom.js";
@@ -41,7 +41,7 @@ export function wireSearch({ flyTo, onPicked }) {
     if (answer.kind === "grid" || answer.kind === "officer") show({ grid: answer.grid_id, point: "", view: "" });
     else if (answer.kind === "facility") show({ point: `facility:${answer.id}`, grid: "", view: "" });
     else show({ point: `place:${answer.lon},${answer.lat}`, grid: "", view: "" });
-    if (answer.kind === "coordinates") flyTo(answer);
+    if (!["grid", "officer", "facility"].includes(answer.kind)) flyTo(answer);
   };
   const note = (text) => open(h("li", { class: "note", role: "option", "aria-disabled": "true" }, text));
 

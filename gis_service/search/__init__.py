@@ -1,0 +1,1 @@
+"""Finding a place by its name: villages, roads, house numbers, premises, grids, officers."""

@@ -1,0 +1,292 @@
+"""Searching: what a person types, forgiven, against the entries and the house numbers.
+
+An answer is as good as the best way in which it meets the text: the same name, its beginning, a
+part of name and surroundings, its pinyin or initials, or three-letter pieces of the pinyin in
+common, which forgives a wrong character. Officers are found by those who may see them.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from gis_service.access import Actor, visible
+from gis_service.grids.reading import Found, SchemeKey, coordinates_in, grid_at
+from gis_service.search.wording import Address, in_parts, is_spelt, normal, pinyin
+from gis_service.store import tables as t
+
+ALIKE: Final = 0.45
+"""Share of common pinyin pieces from which a name is offered; below it the noise begins."""
+
+_CODE: Final = re.compile(r"[\d\s]{6,30}")
+_STREETS: Final = 12
+_THE_VERY_HOUSE: Final = 0.08
+_LONGEST: Final = 80
+
+
+@dataclass(frozen=True)
+class _Street:
+    words: str
+    score: float
+    name: str
+    lon: float
+    lat: float
+
+
+def search(
+    connection: sa.Connection, actor: Actor, scheme: SchemeKey, q: str, limit: int = 20
+) -> list[Found]:
+    """
+    Find a place by what a person would type.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks: officers are found by those who may see them.
+    scheme
+        Whose grids are looked for.
+    q
+        Coordinates, or what :func:`by_name` takes.
+    limit
+        At most this many answers.
+
+    Returns
+    -------
+    list of Found
+        Coordinates alone, or names, the best first.
+    """
+    place = coordinates_in(q)
+    if place is None:
+        return by_name(connection, actor, scheme, q, limit)
+    name = f"{place[0]:.6f}, {place[1]:.6f}"
+    grid_id = grid_at(connection, *place, scheme.code)
+    return [Found("coordinates", None, name, "CGCS2000", *place, grid_id)]
+
+
+def by_name(
+    connection: sa.Connection, actor: Actor, scheme: SchemeKey, q: str, limit: int = 20
+) -> list[Found]:
+    """
+    Find places by name, address, grid code or officer.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks.
+    scheme
+        Whose grids are looked for.
+    q
+        As typed: characters, pinyin or initials; a wrong character is forgiven.
+    limit
+        At most this many answers.
+
+    Returns
+    -------
+    list of Found
+        The best first; kind ``house`` for a house number.
+    """
+    wish = normal(q)[:_LONGEST]
+    if not wish:
+        return []
+    if _CODE.fullmatch(q.strip()):
+        coded = _grids_coded(connection, scheme, wish, limit)
+        if coded:
+            return coded
+    connection.execute(
+        sa.select(sa.func.set_config("pg_trgm.word_similarity_threshold", str(ALIKE), sa.true()))
+    )
+    wish = _without_county(connection, wish)
+    address = in_parts(wish)
+    scored: list[tuple[float, Found]] = []
+    for forgiving in (False, True):  # forgiving costs ten times as much, and is seldom needed
+        scored = _named(connection, actor, scheme, wish, limit, forgiving=forgiving)
+        if address.street and address.number is not None:
+            scored += _houses(connection, address, limit, forgiving=forgiving)
+        if scored:
+            break
+    scored.sort(key=lambda pair: -pair[0])
+    return [found for _, found in scored[:limit]]
+
+
+def _without_county(connection: sa.Connection, wish: str) -> str:
+    """Leave out the county before a place in it: all places are."""
+    unit = t.admin_unit.c
+    for name in connection.scalars(sa.select(unit.name).where(unit.level == "county").distinct()):
+        before = normal(name)
+        if wish.startswith(before) and wish != before:
+            return wish.removeprefix(before)
+    return wish
+
+
+def _score(wish: str, *, forgiving: bool) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[float]]:
+    """Say which entries meet the text, and how well, from 0 to 1."""
+    entry = t.search_entry.c
+    steps: list[tuple[Any, Any]] = [
+        (entry.named == wish, 1.0),
+        (entry.words == wish, 0.99),
+        (entry.named.startswith(wish), 0.92),
+        (entry.words.contains(wish), 0.84),
+    ]
+    if is_spelt(wish):
+        steps += [
+            (entry.spelt == wish, 0.97),
+            (entry.initials == wish, 0.9),
+            (entry.spelt.startswith(wish), 0.88),
+            (entry.initials.startswith(wish), 0.8),
+            (entry.joined.contains(wish), 0.78),
+        ]
+        typed, spelt = wish, entry.joined
+    else:
+        # A wrong character with the right sound is the commonest slip.
+        sound = pinyin(wish).replace(" ", "")
+        steps.append((entry.spelt == sound, 0.9))
+        typed, spelt = pinyin(wish), entry.syllables
+    conditions = [when for when, _ in steps]
+    if forgiving:
+        conditions.append(sa.literal(typed).op("<%")(spelt))
+    sounds = sa.func.word_similarity(typed, spelt)
+    looks = sa.func.similarity(wish, entry.named)
+    # A shorter name is the more exact answer among those that only contain the text.
+    brevity = 1.0 / (1.0 + sa.func.length(entry.words))
+    score = sa.case(*steps, else_=0.45 * sounds + 0.35 * looks)
+    return sa.or_(*conditions), score + 0.05 * entry.weight + 0.1 * brevity
+
+
+def _named(
+    connection: sa.Connection,
+    actor: Actor,
+    scheme: SchemeKey,
+    wish: str,
+    limit: int,
+    *,
+    forgiving: bool,
+) -> list[tuple[float, Found]]:
+    entry = t.search_entry.c
+    condition, score = _score(wish, forgiving=forgiving)
+    seen = sa.select(t.officer.c.officer_id).where(visible(actor, t.officer))
+    rows = connection.execute(
+        sa.select(
+            entry.kind,
+            entry.object_id,
+            entry.name,
+            entry.detail,
+            entry.grid_id,
+            sa.func.ST_X(entry.point).label("lon"),
+            sa.func.ST_Y(entry.point).label("lat"),
+            score.label("score"),
+        )
+        .where(
+            condition,
+            entry.kind != "street",
+            sa.or_(entry.scheme_id.is_(None), entry.scheme_id == scheme.scheme_id),
+            sa.or_(entry.kind != "officer", entry.object_id.in_(seen)),
+        )
+        .order_by(sa.desc("score"), entry.name, entry.detail)
+        .limit(limit)
+    )
+    return [
+        (
+            row.score,
+            Found(row.kind, row.object_id, row.name, row.detail, row.lon, row.lat, row.grid_id),
+        )
+        for row in rows
+    ]
+
+
+def _houses(
+    connection: sa.Connection, address: Address, limit: int, *, forgiving: bool
+) -> list[tuple[float, Found]]:
+    """Find the street as a name, then the number in it, the nearest ones, and the street."""
+    streets = _streets(connection, address.street, forgiving=forgiving)
+    if not streets:
+        return []
+    house, building = t.search_house.c, t.building.c
+    apart = sa.func.abs(house.number - address.number)
+    other_group = (
+        sa.literal(0.0)
+        if address.group is None
+        else sa.case((house.group_number.is_not_distinct_from(address.group), 0.0), else_=0.2)
+    )
+    of_street = sa.case({street.words: street.score for street in streets}, value=house.street)
+    beside = sa.case((apart == 0, -_THE_VERY_HOUSE), else_=sa.func.least(0.3, 0.15 + 0.01 * apart))
+    score = of_street - other_group - beside
+    rows = connection.execute(
+        sa.select(
+            house.building_id,
+            house.address,
+            building.base_grid_id,
+            sa.func.ST_X(house.point).label("lon"),
+            sa.func.ST_Y(house.point).label("lat"),
+            score.label("score"),
+        )
+        .outerjoin(t.building, building.building_id == house.building_id)
+        .where(house.street.in_([street.words for street in streets]), apart <= 10)
+        .order_by(sa.desc("score"), house.address)
+        .limit(limit)
+    )
+    found = [
+        (
+            row.score,
+            Found("house", row.building_id, row.address, "", row.lon, row.lat, row.base_grid_id),
+        )
+        for row in rows
+    ]
+    # Without the very number the street itself is a better answer than a far house.
+    return found + [
+        (street.score - 0.25, Found("street", None, street.name, "", street.lon, street.lat))
+        for street in streets[:3]
+    ]
+
+
+def _streets(connection: sa.Connection, wish: str, *, forgiving: bool) -> Sequence[_Street]:
+    """Streets and villages that have house numbers, the best first."""
+    entry = t.search_entry.c
+    condition, score = _score(wish, forgiving=forgiving)
+    best = (
+        sa.select(
+            entry.words,
+            entry.name,
+            score.label("score"),
+            sa.func.ST_X(entry.point).label("lon"),
+            sa.func.ST_Y(entry.point).label("lat"),
+        )
+        .where(condition, entry.kind == "street")
+        .order_by(sa.desc("score"), entry.words)
+        .limit(_STREETS)
+    )
+    return [
+        _Street(row.words, row.score, row.name, row.lon, row.lat)
+        for row in connection.execute(best)
+    ]
+
+
+def _grids_coded(
+    connection: sa.Connection, scheme: SchemeKey, digits: str, limit: int
+) -> list[Found]:
+    state = t.grid_state.c
+    rows = connection.execute(
+        sa.select(
+            state.grid_id,
+            state.name,
+            state.code,
+            sa.func.ST_X(state.label_point).label("lon"),
+            sa.func.ST_Y(state.label_point).label("lat"),
+        )
+        .where(
+            state.scheme_id == scheme.scheme_id,
+            state.valid.op("@>")(sa.func.gis_today()),
+            state.code.like(f"{digits}%"),
+        )
+        .order_by(state.rank, state.code)
+        .limit(limit)
+    )
+    return [
+        Found("grid", row.grid_id, row.name, row.code, row.lon, row.lat, row.grid_id)
+        for row in rows
+    ]

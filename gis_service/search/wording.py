@@ -1,0 +1,157 @@
+"""How names are made comparable: one spelling, its pinyin, its initials, an address in parts.
+
+What is stored and what is typed go through the same functions, so that they meet. Nothing here
+knows of the store.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from pypinyin import Style, lazy_pinyin
+
+_DIGITS: Final = {digit: value for value, digit in enumerate("零一二三四五六七八九")} | {
+    "〇": 0,
+    "两": 2,
+}
+_COUNTED: Final = re.compile(r"([零〇一二两三四五六七八九十百]+)(?=组|号|栋|幢|单元|室)")
+_NOISE: Final = re.compile(r"[\W_]+")
+_TYPED_UNITS: Final = re.compile(r"(\d+)(zu|hao|dong|danyuan|shi)(?=\d|$)")
+_UNITS: Final = {"zu": "组", "hao": "号", "dong": "栋", "danyuan": "单元", "shi": "室"}
+_ADDRESS: Final = re.compile(
+    r"(?P<street>.*?)"
+    r"(?:(?<!\d)(?P<group>\d{1,5})组)?"
+    r"(?:(?<!\d)(?P<number>\d{1,5})(?:号|栋|幢)?)?"
+    r"(?P<rest>(?:\d+(?:单元|室)|[a-z]座).*)?"
+)
+
+
+@dataclass(frozen=True)
+class Address:
+    """
+    An address in parts, each as it is compared.
+
+    Attributes
+    ----------
+    street
+        The village, road or estate with what stands before it; may be empty.
+    group
+        Villagers' group (组).
+    number
+        Number of the house.
+    """
+
+    street: str
+    group: int | None = None
+    number: int | None = None
+
+
+def _counted(match: re.Match[str]) -> str:
+    """Put a number that is written in Chinese into digits."""
+    total = unit = 0
+    for character in match[1]:
+        if character == "百":
+            total += (unit or 1) * 100
+            unit = 0
+        elif character == "十":
+            total += (unit or 1) * 10
+            unit = 0
+        else:
+            unit = unit * 10 + _DIGITS[character] if unit else _DIGITS[character]
+    return str(total + unit)
+
+
+@lru_cache(maxsize=65536)
+def normal(text: str) -> str:
+    """
+    Write a name in the one way in which names are compared.
+
+    Parameters
+    ----------
+    text
+        As stored or typed; full-width characters, blanks, punctuation and capitals do not count.
+
+    Returns
+    -------
+    str
+        Letters, digits and characters only; numbers before 组, 号, 栋 … in digits.
+    """
+    plain = _NOISE.sub("", unicodedata.normalize("NFKC", text).lower())
+    plain = _COUNTED.sub(_counted, plain)
+    return _TYPED_UNITS.sub(lambda match: match[1] + _UNITS[match[2]], plain)
+
+
+@lru_cache(maxsize=65536)
+def pinyin(text: str) -> str:
+    """
+    Spell a name by its sound.
+
+    Parameters
+    ----------
+    text
+        From :func:`normal`.
+
+    Returns
+    -------
+    str
+        Syllables without tones, a blank between them; letters and digits as they are.
+    """
+    return " ".join(lazy_pinyin(text))
+
+
+@lru_cache(maxsize=65536)
+def initials(text: str) -> str:
+    """
+    Give the first letter of each character.
+
+    Parameters
+    ----------
+    text
+        From :func:`normal`.
+
+    Returns
+    -------
+    str
+        ``dj2g`` for 东街2格; digits and letters as they are.
+    """
+    return "".join(lazy_pinyin(text, style=Style.FIRST_LETTER))
+
+
+def is_spelt(text: str) -> bool:
+    """
+    Tell whether somebody typed letters where the name has characters.
+
+    Parameters
+    ----------
+    text
+        From :func:`normal`.
+
+    Returns
+    -------
+    bool
+        True for letters and digits with at least one letter.
+    """
+    return text.isascii() and any(character.isalpha() for character in text)
+
+
+def in_parts(text: str) -> Address:
+    """
+    Take an address apart.
+
+    Parameters
+    ----------
+    text
+        From :func:`normal`, such as 汀城街道河口村16组141号.
+
+    Returns
+    -------
+    Address
+        What follows the number of the house (unit, room) is left out.
+    """
+    match = _ADDRESS.fullmatch(text)
+    if match is None:
+        return Address(text)
+    group, number = match["group"], match["number"]
+    return Address(match["street"], int(group) if group else None, int(number) if number else None)
