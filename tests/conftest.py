@@ -1,5 +1,8 @@
 """What tests share: one throwaway PostGIS server a run, a fresh database a module, a browser.
 
+Run on several processes (``-n 2``), the tests of a module stay together, and the first process
+keeps the one server for all.
+
 ``GIS_TEST_DATABASE_ADMIN_URL`` names a server to use instead of a throwaway one; only databases
 whose names begin with ``gis_test_`` are made and dropped there.
 """
@@ -9,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,7 +40,33 @@ CHROMIUM_FLAGS = (
     "--disable-sync",
 )
 _PREFIX = "gis-test-"
+_SHARED = "GIS_TEST_SHARED_SERVER"
 _PASSWORD = "gis_test"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the server that all processes of this run share."""
+    is_first = not hasattr(config, "workerinput")
+    if not is_first or not config.getoption("numprocesses", None):
+        return
+    if _SHARED in os.environ or "GIS_TEST_DATABASE_ADMIN_URL" in os.environ:
+        return
+    _sweep()
+    folder = make_short_dir()
+    ending = ExitStack()
+    config.add_cleanup(ending.close)
+    ending.callback(os.environ.pop, _SHARED, None)
+    ending.callback(shutil.rmtree, folder)
+    cluster = ending.enter_context(Cluster(folder, durable=False))
+    os.environ[_SHARED] = cluster.url("gis_admin", "postgres").render_as_string(False)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares a fixture: a module, and all of the demo county's data."""
+    for item in items:
+        folder = item.path.parent
+        together = folder if folder.name == "demo_county" else item.path
+        item.add_marker(pytest.mark.xdist_group(str(together)))
 
 
 @dataclass
@@ -126,6 +155,10 @@ def database_server() -> Iterator[DatabaseServer]:
         with closing(server.connect()) as connection:
             prepare_server(connection, _PASSWORD)
         yield server
+        return
+    shared = os.environ.get(_SHARED)
+    if shared:
+        yield DatabaseServer(sa.make_url(shared))
         return
     _sweep()
     folder = make_short_dir()
