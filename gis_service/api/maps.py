@@ -7,6 +7,7 @@ import hashlib
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import TypeAdapter
 
 from gis_service.api import examples
 from gis_service.api.dependencies import (
@@ -25,9 +26,11 @@ from gis_service.api.dependencies import (
 from gis_service.grids.reading import find_scheme
 from gis_service.maps import figures as themes
 from gis_service.maps import layers
+from gis_service.maps.answers import Answer, answer, question_of
 
 GEOJSON = "application/geo+json"
 router = APIRouter(prefix="/api/layers", tags=["maps"])
+_figures = TypeAdapter(themes.Figures)
 _features = examples.ok(examples.FEATURES, GEOJSON)
 
 
@@ -75,8 +78,9 @@ def grids(
     return _answer(request, layer.text, layer.tag)
 
 
-@router.get("/figures", responses=examples.ok(examples.FIGURES))
+@router.get("/figures", responses=examples.ok(examples.FIGURES), response_model=themes.Figures)
 def figures(
+    request: Request,
     connection: ConnectionDep,
     actor: ActorDep,
     language: LanguageDep,
@@ -84,10 +88,44 @@ def figures(
     theme: Words,
     scheme: SchemeCode = "base",
     at: At = None,
-) -> themes.Figures:
+) -> Response:
     """Give one figure for every grid of a level, with the classes of the legend."""
     key = find_scheme(connection, scheme)
-    return themes.figures(connection, actor, key, rank=rank, theme=theme, at=at, language=language)
+
+    def make() -> bytes:
+        found = themes.figures(
+            connection, actor, key, rank=rank, theme=theme, at=at, language=language
+        )
+        return _figures.dump_json(found)
+
+    question = question_of("figures", actor, key.scheme_id, rank, theme, at, language)
+    return figures_answer(request, answer(connection, request.app.state.answers, question, make))
+
+
+def figures_answer(request: Request, found: Answer) -> Response:
+    """
+    Send figures that were counted before, or nothing where the client holds them.
+
+    Parameters
+    ----------
+    request
+        What was asked.
+    found
+        The figures.
+
+    Returns
+    -------
+    Response
+        JSON; asked again each time, because figures follow the data.
+    """
+    headers = {"ETag": f'W/"{found.tag}"', "Cache-Control": "private, no-cache"}
+    if _holds(request, found.tag):
+        return Response(status_code=304, headers=headers)
+    headers |= {"Vary": "Accept-Encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        return Response(found.packed, headers=headers, media_type="application/json")
+    return Response(found.plain, headers=headers, media_type="application/json")
 
 
 @router.get("/roads", responses=_features, response_class=Response)

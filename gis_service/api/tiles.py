@@ -1,0 +1,106 @@
+"""Vector tiles over HTTP, for our own page and for any other client that reads TileJSON.
+
+An address that names the state of the data may be kept for ever; one without it is asked again.
+"""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from gis_service.api import examples
+from gis_service.api.dependencies import (
+    VISITOR,
+    At,
+    ConnectionDep,
+    RankOrNone,
+    SchemeCode,
+    StoreDep,
+)
+from gis_service.maps import sheet, tiles
+from gis_service.maps.answers import holds
+
+FOR_EVER: Final = "public, max-age=31536000, immutable"
+ASK_FIRST: Final = "public, no-cache"
+
+router = APIRouter(prefix="/api/tiles", tags=["tiles"])
+
+Layer = Annotated[
+    str, Path(max_length=40, examples=["ground"], description=", ".join(tiles.LAYERS))
+]
+Part = Annotated[int, Path(description="Of the Web Mercator pyramid; y counts from the north.")]
+Content = Annotated[
+    str | None,
+    Query(alias="v", max_length=100, description="The state of the data, as TileJSON names it."),
+]
+_TILE_JSON: Final = {
+    "tilejson": "3.0.0",
+    "name": "county",
+    "scheme": "xyz",
+    "tiles": ["/api/tiles/county/{z}/{x}/{y}.pbf?scheme=base&rank=3&at=2026-01-01&v=1-1-2-17"],
+    "minzoom": 0,
+    "maxzoom": tiles.MAX_ZOOM,
+    "version": "1.0.0",
+    "bounds": [112.7, 28.5, 113.1, 28.9],
+    "vector_layers": [
+        {"id": "borders", "fields": {"level": "Number"}, "minzoom": 0, "maxzoom": tiles.MAX_ZOOM}
+    ],
+}
+_tile: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {tiles.CONTENT_TYPE: {"schema": {"type": "string", "format": "binary"}}}},
+    204: {"description": "Nothing is there."},
+    304: {"description": "The client holds it."},
+}
+
+
+@router.get("/{layer}.json", responses=examples.ok(_TILE_JSON))
+def tile_json(
+    connection: ConnectionDep,
+    layer: Layer,
+    scheme: SchemeCode = "base",
+    rank: RankOrNone = None,
+    at: At = None,
+) -> dict[str, Any]:
+    """Describe the tiles of a layer as TileJSON; grids by scheme, level and day."""
+    found = tiles.tile_set(connection, layer, scheme=scheme, rank=rank, at=at)
+    box = None if found.scheme is None else sheet.county(connection, found.scheme.code).bbox
+    return tiles.tile_json(found, box)
+
+
+@router.get("/{layer}/{z}/{x}/{y}.pbf", responses=_tile, response_class=Response)
+def tile(
+    request: Request,
+    store: StoreDep,
+    layer: Layer,
+    z: Part,
+    x: Part,
+    y: Part,
+    scheme: SchemeCode = "base",
+    rank: RankOrNone = None,
+    at: At = None,
+    content: Content = None,
+) -> Response:
+    """Give one tile (MVT); no household, officer or trouble is ever in it."""
+    tiles.check_place(z, x, y)
+    cache: tiles.TileCache = request.app.state.tiles
+    held = cache.find((tiles.key_of(layer, rank), content, z, x, y))
+    if held is not None:
+        return _answer(request, held, FOR_EVER)
+    # Tiles are the same for everybody, so nobody is asked for first.
+    with store.transaction(VISITOR) as connection:
+        found = tiles.tile_set(connection, layer, scheme=scheme, rank=rank, at=at)
+        body = tiles.tile(connection, cache, found, z, x, y)
+    return _answer(request, body, FOR_EVER if content == found.content else ASK_FIRST)
+
+
+def _answer(request: Request, body: tiles.TileBody, keep: str) -> Response:
+    packs = "gzip" in request.headers.get("accept-encoding", "")
+    tag = f'"{body.tag}"' if packs else f'"{body.tag}-plain"'
+    headers = {"ETag": tag, "Cache-Control": keep, "Vary": "Accept-Encoding"}
+    if holds(request.headers.get("if-none-match"), tag):
+        return Response(status_code=304, headers=headers)
+    if not body.packed:
+        return Response(status_code=204, headers=headers)
+    if packs:
+        headers["Content-Encoding"] = "gzip"
+    content = body.packed if packs else body.plain
+    return Response(content, headers=headers, media_type=tiles.CONTENT_TYPE)

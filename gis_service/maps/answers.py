@@ -1,0 +1,226 @@
+"""Figures that were counted before, kept until the data they stand on change.
+
+What is kept belongs to a question, and a question names who may see what: the role's kind and the
+areas stand in it. Nothing here counts anything.
+"""
+
+import gzip
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from gis_service import __version__
+from gis_service.access import Actor
+from gis_service.coverage.standards import standard_book
+from gis_service.grids.versions import today
+from gis_service.store import tables as t
+from gis_service.store.tiles import counts
+
+STANDS_ON: Final = (
+    "admin_unit",
+    "assignment",
+    "building",
+    "coverage_run",
+    "facility",
+    "grid_level",
+    "grid_scheme",
+    "grid_state",
+    "grid_version",
+    "hazard",
+    "household",
+    "import_record",
+    "incident",
+    "premises",
+    "road_network",
+)
+"""Counts of changes that a figure may depend on."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """
+    What was counted.
+
+    Attributes
+    ----------
+    packed
+        JSON by gzip.
+    tag
+        Names question and state; equal tags are equal answers.
+    """
+
+    packed: bytes
+    tag: str
+
+    @property
+    def plain(self) -> bytes:
+        """The same, not compressed."""
+        return gzip.decompress(self.packed)
+
+
+class AnswerCache:
+    """
+    The answers last given.
+
+    Parameters
+    ----------
+    most
+        How many are kept in memory; the store keeps all of the present state.
+    """
+
+    def __init__(self, most: int = 200) -> None:
+        self._most = most
+        self._answers: OrderedDict[str, Answer] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, tag: str) -> Answer | None:
+        """
+        Look an answer up.
+
+        Parameters
+        ----------
+        tag
+            Its name.
+
+        Returns
+        -------
+        Answer or None
+            None where it is not held.
+        """
+        with self._lock:
+            return self._answers.get(tag)
+
+    def keep(self, answer: Answer) -> None:
+        """
+        Hold an answer.
+
+        Parameters
+        ----------
+        answer
+            The answer.
+        """
+        with self._lock:
+            self._answers[answer.tag] = answer
+            while len(self._answers) > self._most:
+                self._answers.popitem(last=False)
+
+
+def state_of(connection: sa.Connection) -> str:
+    """
+    Name the state of all that figures stand on: data, day, standards and release.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+
+    Returns
+    -------
+    str
+        Another one whenever a figure could be another one.
+    """
+    found = counts(connection, STANDS_ON)
+    numbers = "-".join(str(found[name]) for name in STANDS_ON)
+    words = f"{__version__}/{today(connection)}/{numbers}/{standard_book()!r}"
+    return hashlib.sha256(words.encode()).hexdigest()[:24]
+
+
+def question_of(kind: str, actor: Actor, *parts: object) -> str:
+    """
+    Name a question by what is asked and by whom.
+
+    Parameters
+    ----------
+    kind
+        ``figures``, ``overview`` …
+    actor
+        Who asks; two actors of one role and the same areas see the same.
+    *parts
+        What is asked for.
+
+    Returns
+    -------
+    str
+        The name.
+    """
+    areas = "all" if actor.areas is None else ",".join(str(area) for area in sorted(actor.areas))
+    return "/".join([kind, actor.role, areas, *(str(part) for part in parts)])
+
+
+def answer(
+    connection: sa.Connection, cache: AnswerCache, question: str, make: Callable[[], bytes]
+) -> Answer:
+    """
+    Give an answer: held, kept in the store, or made now.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    cache
+        Of this process.
+    question
+        As :func:`question_of` names it.
+    make
+        Writes the JSON.
+
+    Returns
+    -------
+    Answer
+        Of the state of the data as it is now.
+    """
+    state = state_of(connection)
+    tag = hashlib.sha256(f"{question} {state}".encode()).hexdigest()[:24]
+    held = cache.find(tag)
+    if held is None:
+        held = Answer(_kept(connection, question, state) or gzip.compress(make(), 6, mtime=0), tag)
+        _keep(connection, question, state, held.packed)
+        cache.keep(held)
+    return held
+
+
+def _kept(connection: sa.Connection, question: str, state: str) -> bytes | None:
+    kept = t.answer.c
+    query = sa.select(kept.body).where(kept.question == question, kept.content == state)
+    body = connection.scalar(query)
+    return None if body is None else bytes(body)
+
+
+def _keep(connection: sa.Connection, question: str, state: str, packed: bytes) -> None:
+    """Write an answer down; the first of a new state takes all of the states before along."""
+    kept = t.answer.c
+    kind = question.partition("/")[0]
+    gone = kept.question.startswith(f"{kind}/", autoescape=True) & (kept.content != state)
+    connection.execute(sa.delete(t.answer).where(gone, kept.question != question))
+    row: dict[str, Any] = {"content": state, "body": packed}
+    connection.execute(
+        insert(t.answer)
+        .values(question=question, **row)
+        .on_conflict_do_update(index_elements=[kept.question], set_=row)
+    )
+
+
+def holds(given: str | None, tag: str) -> bool:
+    """
+    Tell whether a client already has what a tag names.
+
+    Parameters
+    ----------
+    given
+        Its header ``If-None-Match``.
+    tag
+        With its quotes.
+
+    Returns
+    -------
+    bool
+        Weak or strong makes no difference here.
+    """
+    names = {one.strip().removeprefix("W/") for one in (given or "").split(",")}
+    return tag.removeprefix("W/") in names or "*" in names

@@ -1,0 +1,313 @@
+"""Vector tiles as SQL text: what PostGIS cuts, and the triggers that count what changed.
+
+Values are always bound. Geometry is stored in lon, lat; a tile is cut in Web Mercator, which every
+client of tiles can read. No statement here reads a household.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+COUNT_CHANGES: Final = """
+CREATE FUNCTION gis_count_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO data_change (name, at, xid)
+    VALUES (TG_ARGV[0], transaction_timestamp(), pg_current_xact_id()::text::bigint)
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION gis_count_change() IS
+    'Notes that a transaction changed a table; the number of notes names the state of its data.';
+"""
+
+COUNTED: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = MappingProxyType(
+    {
+        "admin_unit": ("admin_unit", ()),
+        "assignment": ("assignment", ()),
+        "building": ("building", ()),
+        "building_shape": ("building", ("footprint", "name", "kind", "storeys")),
+        "coverage_run": ("coverage_run", ()),
+        "facility": ("facility", ()),
+        "grid_level": ("grid_level", ()),
+        "grid_scheme": ("grid_scheme", ()),
+        "grid_state": ("grid_state", ()),
+        "grid_version": ("grid_version", ()),
+        "hazard": ("hazard", ()),
+        "household": ("household", ()),
+        "import_record": ("import_record", ()),
+        "incident": ("incident", ()),
+        "land_cover": ("land_cover", ()),
+        "premises": ("premises", ()),
+        "road_edge": ("road_edge", ()),
+        "road_network": ("road_network", ()),
+    }
+)
+"""Name of a count to the table and the columns whose update counts; no columns is every one."""
+
+
+def counting() -> Iterator[str]:
+    """
+    Write the triggers.
+
+    Yields
+    ------
+    str
+        One statement each.
+    """
+    for name, (table, columns) in COUNTED.items():
+        update = f"UPDATE OF {', '.join(columns)}" if columns else "UPDATE"
+        yield (
+            f"CREATE TRIGGER {name}_counted AFTER INSERT OR DELETE OR {update} ON {table}"
+            f" FOR EACH STATEMENT EXECUTE FUNCTION gis_count_change('{name}')"
+        )
+        yield (
+            f"CREATE TRIGGER {name}_emptied AFTER TRUNCATE ON {table}"
+            f" FOR EACH STATEMENT EXECUTE FUNCTION gis_count_change('{name}')"
+        )
+
+
+def no_counting() -> Iterator[str]:
+    """
+    Write how the triggers go.
+
+    Yields
+    ------
+    str
+        One statement each.
+    """
+    for name, (table, _) in COUNTED.items():
+        yield f"DROP TRIGGER {name}_counted ON {table}"
+        yield f"DROP TRIGGER {name}_emptied ON {table}"
+    yield "DROP FUNCTION gis_count_change()"
+
+
+_FRAME: Final = """
+WITH frame AS (
+    SELECT ST_TileEnvelope(:z, :x, :y) AS box,
+           ST_Transform(ST_TileEnvelope(:z, :x, :y, margin => 0.015625), 4490) AS area
+)
+"""
+
+
+def _framed(rest: str) -> str:
+    """Say which tile, then what is drawn in it."""
+    return f"{_FRAME.rstrip()}{rest}"
+
+
+_GREATER_ROADS: Final = _framed(
+    """
+, piece AS (
+    SELECT edge.road_class, edge.tunnel, ST_Simplify(
+        ST_LineMerge(ST_Collect(edge.geom)), :pixel / 2, true) AS geom
+    FROM frame, road_edge AS edge JOIN road_network USING (network_id)
+    WHERE road_network.active AND edge.road_class = ANY(:classes) AND edge.geom && frame.area
+    GROUP BY edge.road_class, edge.tunnel
+), drawn AS (
+    SELECT road_class, nullif(tunnel, false) AS tunnel,
+           ST_AsMVTGeom(ST_Transform(piece.geom, 3857), frame.box, 4096, 64) AS geom
+    FROM piece, frame
+    ORDER BY array_position(:classes, road_class) DESC, tunnel
+)
+SELECT ST_AsMVT(drawn, 'roads', 4096, 'geom') FROM drawn WHERE geom IS NOT NULL
+"""
+)
+
+_ROADS: Final = _framed(
+    """
+, edge AS (
+    SELECT edge.* FROM frame, road_edge AS edge JOIN road_network USING (network_id)
+    WHERE road_network.active AND edge.road_class = ANY(:classes) AND edge.geom && frame.area
+    ORDER BY array_position(:classes, edge.road_class), edge.length_m DESC, edge.edge_id
+    LIMIT :most
+), drawn AS (
+    SELECT edge_id, road_class, nullif(name, '') AS name, nullif(tunnel, false) AS tunnel,
+           nullif(bridge, false) AS bridge, nullif(oneway, 0) AS oneway,
+           ST_AsMVTGeom(ST_Transform(ST_Simplify(edge.geom, :pixel / 2, true), 3857),
+                        frame.box, 4096, 64) AS geom
+    FROM edge, frame
+    ORDER BY array_position(:classes, edge.road_class) DESC, edge_id
+)
+SELECT ST_AsMVT(drawn, 'roads', 4096, 'geom', 'edge_id') FROM drawn WHERE geom IS NOT NULL
+"""
+)
+
+_LAND: Final = _framed(
+    """
+, piece AS (
+    SELECT land_cover_id, kind, name, land.geom
+    FROM land_cover AS land, frame
+    WHERE land.geom && frame.area
+      AND (ST_XMax(land.geom) - ST_XMin(land.geom)) > :pixel
+      AND (ST_YMax(land.geom) - ST_YMin(land.geom)) > :pixel
+    ORDER BY ST_Area(land.geom) DESC, land_cover_id
+    LIMIT :most
+), drawn AS (
+    SELECT land_cover_id, kind, nullif(name, '') AS name,
+           ST_AsMVTGeom(ST_Transform(ST_Simplify(geom, :pixel / 2, true), 3857),
+                        frame.box, 4096, 64) AS geom
+    FROM piece, frame
+)
+SELECT ST_AsMVT(drawn, 'land', 4096, 'geom', 'land_cover_id') FROM drawn WHERE geom IS NOT NULL
+"""
+)
+
+_BUILDINGS: Final = _framed(
+    """
+, piece AS (
+    SELECT building_id, kind, storeys, name, footprint
+    FROM building, frame
+    WHERE footprint && frame.area AND ST_Area(footprint) >= :least_area
+    ORDER BY ST_Area(footprint) DESC, building_id
+    LIMIT :most
+), drawn AS (
+    SELECT building_id, nullif(kind, 'residential') AS kind, nullif(storeys, 1) AS storeys,
+           nullif(name, '') AS name,
+           ST_AsMVTGeom(ST_Transform(ST_Simplify(footprint, :pixel / 2, true), 3857),
+                        frame.box, 4096, 64) AS geom
+    FROM piece, frame
+    ORDER BY building_id
+)
+SELECT ST_AsMVT(drawn, 'buildings', 4096, 'geom', 'building_id') FROM drawn
+WHERE geom IS NOT NULL
+"""
+)
+
+_BLOCKS: Final = _framed(
+    """
+, piece AS (
+    SELECT ST_Expand(ST_Envelope(footprint), :pixel / 2) AS geom
+    FROM building, frame
+    WHERE footprint && frame.area
+    ORDER BY ST_Area(footprint) DESC, building_id
+    LIMIT :most
+), block AS (
+    SELECT (ST_Dump(ST_UnaryUnion(ST_SnapToGrid(ST_Collect(geom), :pixel / 2)))).geom AS geom
+    FROM piece
+), drawn AS (
+    SELECT true AS block, ST_AsMVTGeom(ST_Transform(ST_Simplify(block.geom, :pixel / 2, true),
+           3857), frame.box, 4096, 64) AS geom
+    FROM block, frame
+)
+SELECT ST_AsMVT(drawn, 'buildings', 4096, 'geom') FROM drawn WHERE geom IS NOT NULL
+"""
+)
+
+_GRIDS: Final = _framed(
+    """
+, drawn AS (
+    SELECT shape.grid_id, shape.rank, state.code, state.name, nullif(grid.kind, 'ordinary') AS kind,
+           ST_AsMVTGeom(ST_Transform(shape.geom, 3857), frame.box, 4096, 64) AS geom
+    FROM frame, tile_shape AS shape JOIN grid USING (grid_id)
+    LEFT JOIN grid_state AS state
+      ON state.grid_id = shape.grid_id AND state.valid @> coalesce(CAST(:day AS date), gis_today())
+      AND :named
+    WHERE shape.content = :content AND shape.zoom = :shape_zoom AND shape.rank = :rank
+      AND shape.grid_id IS NOT NULL AND shape.geom && frame.area
+    ORDER BY shape.grid_id
+)
+SELECT ST_AsMVT(drawn, 'grids', 4096, 'geom', 'grid_id') FROM drawn WHERE geom IS NOT NULL
+"""
+)
+
+_BORDERS: Final = _framed(
+    """
+, drawn AS (
+    SELECT shape.rank AS level, ST_AsMVTGeom(
+        ST_Transform(ST_LineMerge(ST_Collect(shape.geom)), 3857), frame.box, 4096, 64) AS geom
+    FROM frame, tile_shape AS shape
+    WHERE shape.content = :content AND shape.zoom = :shape_zoom AND shape.grid_id IS NULL
+      AND shape.rank <= :lowest AND shape.geom && frame.area
+    GROUP BY shape.rank, frame.box
+    ORDER BY shape.rank DESC
+)
+SELECT ST_AsMVT(drawn, 'borders', 4096, 'geom') FROM drawn WHERE geom IS NOT NULL
+"""
+)
+
+STATEMENTS: Final[Mapping[str, sa.TextClause]] = MappingProxyType(
+    {
+        "greater_roads": sa.text(_GREATER_ROADS).bindparams(
+            sa.bindparam("classes", type_=sa.ARRAY(sa.Text))
+        ),
+        "roads": sa.text(_ROADS).bindparams(sa.bindparam("classes", type_=sa.ARRAY(sa.Text))),
+        "land": sa.text(_LAND),
+        "buildings": sa.text(_BUILDINGS),
+        "blocks": sa.text(_BLOCKS),
+        "grids": sa.text(_GRIDS),
+        "borders": sa.text(_BORDERS),
+    }
+)
+"""What can be cut: a statement each, giving one value, the bytes of a layer."""
+
+
+def cut(connection: sa.Connection, what: str, **values: Any) -> bytes:
+    """
+    Cut one layer of a tile.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    what
+        One of ``STATEMENTS``.
+    **values
+        What the statement asks for: ``z``, ``x``, ``y`` of the tile and the statement's own;
+        ``pixel`` is in degrees.
+
+    Returns
+    -------
+    bytes
+        One layer of a Mapbox vector tile; empty where nothing is there.
+    """
+    # A tile is far too small for parallel workers or compiled plans to pay.
+    connection.execute(_PLAIN_PLANS)
+    found = connection.execute(STATEMENTS[what], values).scalar_one()
+    return bytes(found or b"")
+
+
+_PLAIN_PLANS: Final = sa.text(
+    "SELECT set_config('jit', 'off', true),"
+    " set_config('max_parallel_workers_per_gather', '0', true)"
+)
+
+
+def counts(connection: sa.Connection, names: Sequence[str]) -> dict[str, int]:
+    """
+    Tell the state of the data by how often it changed.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    names
+        Of ``COUNTED``.
+
+    Returns
+    -------
+    dict
+        Transactions that changed it so far, by name.
+    """
+    rows = connection.execute(
+        sa.text("SELECT name, count(*) FROM data_change WHERE name = ANY(:names) GROUP BY name"),
+        {"names": list(names)},
+    )
+    found: dict[str, int] = {name: int(number) for name, number in rows}
+    return {name: found.get(name, 0) for name in names}
+
+
+def lock_content(connection: sa.Connection, content: str) -> None:
+    """
+    Wait until nobody else makes the shapes of a content; held to the end of the transaction.
+
+    Parameters
+    ----------
+    connection
+        The transaction that would make them.
+    content
+        Which.
+    """
+    connection.execute(
+        sa.text("SELECT pg_advisory_xact_lock(4906114, hashtext(:content))"), {"content": content}
+    )
