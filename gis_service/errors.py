@@ -70,6 +70,22 @@ class GisError(Exception):
         """
         return text(self.key, language, **self.values)
 
+    def details(self, language: Language) -> dict[str, object]:  # noqa: ARG002
+        """
+        Tell more than one sentence holds, for a page that shows it where it belongs.
+
+        Parameters
+        ----------
+        language
+            The reader's.
+
+        Returns
+        -------
+        dict
+            Members to add to the problem; none unless a class of its own says so.
+        """
+        return {}
+
 
 class InputError(GisError):
     """What was handed in cannot be taken as it is."""

@@ -7,6 +7,7 @@ from gis_service import __version__
 from gis_service.api import (
     access,
     coverage,
+    entry,
     grids,
     health,
     households,
@@ -26,7 +27,20 @@ from gis_service.maps.tiles import TileCache
 from gis_service.settings import server_settings
 from gis_service.store import Store
 
-ROUTERS = (access, coverage, grids, households, incidents, jobs, maps, tiles, search, health, page)
+ROUTERS = (
+    access,
+    coverage,
+    entry,
+    grids,
+    households,
+    incidents,
+    jobs,
+    maps,
+    tiles,
+    search,
+    health,
+    page,
+)
 
 
 def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:

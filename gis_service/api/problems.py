@@ -78,7 +78,7 @@ def problem(
     detail
         What was wrong, where, and what would be right.
     place
-        The known ones of ``row``, ``feature``, ``field``.
+        The known ones of ``row``, ``feature``, ``field``, and what else the error tells.
     headers
         To add to the answer.
 
@@ -126,9 +126,8 @@ def gis_problem(request: Request, error: Exception) -> Response:
         _log.error("%s: %s", type(error).__name__, error.key)
         said = "api.unavailable" if error.status == 503 else "api.internal"
         return problem(request, error.status, error.kind, text(said, language))
-    return problem(
-        request, error.status, error.kind, error.say(language), place=error.place.as_dict()
-    )
+    place = {**error.place.as_dict(), **error.details(language)}
+    return problem(request, error.status, error.kind, error.say(language), place=place)
 
 
 def store_problem(request: Request, error: Exception) -> Response:

@@ -6,7 +6,7 @@ point. Only this module writes ``assignment`` and ``base_grid_id``.
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import DATERANGE
 
 from gis_service.grids.locator import NO_GRID, Locator
-from gis_service.grids.versions import Version, polygons, today, versions
+from gis_service.grids.versions import Version, lowest_rank, polygons, today, versions
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
 
@@ -192,6 +192,58 @@ def apply_due(connection: sa.Connection) -> dict[str, int]:
     return changed
 
 
+def place_again(connection: sa.Connection, kind: str, object_ids: Sequence[int]) -> None:
+    """
+    Write where single objects lie from today on: new ones, or such as have moved.
+
+    What was is kept: an open row is closed today, an object that returns the same day has its old
+    row again. An object without a history gets one from the beginning, as in :func:`assign_new`.
+    Households follow a building that moves.
+
+    Parameters
+    ----------
+    connection
+        The transaction that wrote the objects.
+    kind
+        ``building``, ``household``, ``premises`` or ``hazard``.
+    object_ids
+        Whose; near one another, since only the grids around them are looked at.
+    """
+    ids = sorted(object_ids)
+    if not ids:
+        return
+    for code in connection.execute(sa.select(t.grid_scheme.c.code)).scalars().all():
+        known = versions(connection, code)
+        if known:
+            _place_in(connection, kind, ids, known)
+    _copy_today(connection, kind, ids)
+    if kind == "building":
+        home = t.household.c
+        inside = sa.select(home.household_id).where(home.building_id.in_(ids))
+        place_again(connection, "household", list(connection.execute(inside).scalars()))
+
+
+def end_history(connection: sa.Connection, kind: str, object_ids: Sequence[int]) -> None:
+    """
+    Close the history of objects that are taken out today; what was is kept.
+
+    Parameters
+    ----------
+    connection
+        The transaction that takes them out.
+    kind
+        As in :func:`place_again`.
+    object_ids
+        Whose.
+    """
+    a = t.assignment
+    mine = (a.c.object_kind == kind) & a.c.object_id.in_(object_ids)
+    connection.execute(sa.delete(a).where(mine, sa.func.lower(a.c.valid) >= sa.func.gis_today()))
+    until = sa.cast(sa.func.daterange(sa.func.lower(a.c.valid), sa.func.gis_today()), DATERANGE)
+    still = a.c.valid.op("@>", is_comparison=True)(sa.func.gis_today())
+    connection.execute(sa.update(a).values(valid=until).where(mine, still))
+
+
 def is_due(connection: sa.Connection) -> bool:
     """
     Tell whether a version's day has come and its copy is not on the rows yet.
@@ -302,8 +354,15 @@ def _placed(buildings: _Objects, locator: Locator) -> _Placed:
     return _Placed(buildings.ids, locator.locate(buildings.lon, buildings.lat).grid_id)
 
 
-def _read(connection: sa.Connection, kind: str, scheme_id: int | None, *, new: bool) -> _Objects:
-    """Read all objects of a kind, or only those without a history in the scheme."""
+def _read(
+    connection: sa.Connection,
+    kind: str,
+    scheme_id: int | None,
+    *,
+    new: bool,
+    only: Sequence[int] | None = None,
+) -> _Objects:
+    """Read all objects of a kind, or only those named, or those without a history in the scheme."""
     table = t.metadata.tables[kind]
     identity = table.c[f"{kind}_id"]
     zone = "Asia/Shanghai"
@@ -322,6 +381,8 @@ def _read(connection: sa.Connection, kind: str, scheme_id: int | None, *, new: b
             t.assignment.c.object_id == identity,
         )
         query = query.where(~has_history)
+    if only is not None:
+        query = query.where(identity.in_(only))
     rows = connection.execute(query).all()
     ids, lon, lat, days, buildings = zip(*rows, strict=True) if rows else ((), (), (), (), ())
     return _Objects(
@@ -375,6 +436,114 @@ def _count(report: AssignmentReport, objects: _Objects, answer: _Answers) -> Non
         )
         for i in outside
     ]
+
+
+_AROUND: Final = 16  # grids that are looked at for one place: more never meet in a point
+
+
+def _around(connection: sa.Connection, version: Version, lon: float, lat: float) -> Locator:
+    """Index the grids nearest to a place: they hold it, or one of them is the nearest."""
+    state = t.grid_state.c
+    place = sa.func.ST_SetSRID(sa.func.ST_MakePoint(lon, lat), t.SRID)
+    rows = connection.execute(
+        sa.select(state.grid_id, sa.func.ST_AsBinary(state.geom))
+        .where(
+            state.scheme_id == version.scheme_id,
+            state.rank == lowest_rank(connection, version.scheme_id),
+            state.valid.op("@>")(sa.literal(version.effective_day, sa.Date)),
+        )
+        .order_by(state.geom.op("<->")(place))
+        .limit(_AROUND)
+    ).all()
+    shapes = shapely.from_wkb(np.array([bytes(row[1]) for row in rows], dtype=object))
+    return Locator([row[0] for row in rows], np.asarray(shapes, dtype=object))
+
+
+# --- single objects ----------------------------------------------------------------------------
+
+
+def _place_in(connection: sa.Connection, kind: str, ids: list[int], known: list[Version]) -> None:
+    """Write the history of single objects in one scheme, as far as today and what is to come."""
+    scheme_id = known[0].scheme_id
+    fresh = set(_read(connection, kind, scheme_id, new=True, only=ids).ids.tolist())
+    objects = _read(connection, kind, None, new=False, only=ids)
+    if len(objects.ids) == 0:
+        return
+    end_history(connection, kind, [one for one in ids if one not in fresh])
+    now = today(connection).toordinal()
+    since = [
+        own if one in fresh else now
+        for one, own in zip(objects.ids.tolist(), objects.since.tolist(), strict=True)
+    ]
+    objects = replace(objects, since=np.array(since, dtype=np.int64))
+    housed = objects.building_id[objects.building_id != NO_GRID]
+    buildings = (
+        _read(connection, "building", None, new=False, only=np.unique(housed).tolist())
+        if len(housed)
+        else None
+    )
+    centre = float(objects.lon.mean()), float(objects.lat.mean())
+    answers = []
+    for version in known:
+        locator = _around(connection, version, *centre)
+        placed = None if buildings is None else _placed(buildings, locator)
+        answers.append(_answer(objects, locator, placed)[0])
+    _write_history(connection, scheme_id, objects, [one.effective_day for one in known], answers)
+    _join_unbroken(connection, scheme_id, kind, ids)
+
+
+def _join_unbroken(connection: sa.Connection, scheme_id: int, kind: str, ids: list[int]) -> None:
+    """Make one row of two that meet today and say the same."""
+    a, later = t.assignment, t.assignment.alias("later")
+    same = (
+        (later.c.scheme_id == a.c.scheme_id)
+        & (later.c.object_kind == a.c.object_kind)
+        & (later.c.object_id == a.c.object_id)
+        & later.c.grid_id.is_not_distinct_from(a.c.grid_id)
+        & later.c.nearest_grid_id.is_not_distinct_from(a.c.nearest_grid_id)
+        & (later.c.method == a.c.method)
+    )
+    day = sa.func.gis_today()
+    pairs = connection.execute(
+        sa.select(a.c.object_id, sa.func.upper(later.c.valid))
+        .join(later, same)
+        .where(
+            a.c.scheme_id == scheme_id,
+            a.c.object_kind == kind,
+            a.c.object_id.in_(ids),
+            sa.func.upper(a.c.valid) == day,
+            sa.func.lower(later.c.valid) == day,
+        )
+    ).all()
+    mine = (a.c.scheme_id == scheme_id) & (a.c.object_kind == kind)
+    for object_id, until in pairs:
+        own = mine & (a.c.object_id == object_id)
+        connection.execute(sa.delete(a).where(own, sa.func.lower(a.c.valid) == day))
+        joined = sa.func.daterange(sa.func.lower(a.c.valid), sa.literal(until, sa.Date))
+        connection.execute(
+            sa.update(a)
+            .values(valid=sa.cast(joined, DATERANGE))
+            .where(own, sa.func.upper(a.c.valid) == day)
+        )
+
+
+def _copy_today(connection: sa.Connection, kind: str, ids: list[int]) -> None:
+    """Bring today's copy on single rows to what the history of the base scheme says."""
+    table = t.metadata.tables[kind]
+    identity = table.c[f"{kind}_id"]
+    base = sa.select(t.grid_scheme.c.scheme_id).where(t.grid_scheme.c.is_base).scalar_subquery()
+    connection.execute(
+        sa.update(table)
+        .values(base_grid_id=t.assignment.c.grid_id)
+        .where(
+            identity.in_(ids),
+            t.assignment.c.scheme_id == base,
+            t.assignment.c.object_kind == kind,
+            t.assignment.c.object_id == identity,
+            t.assignment.c.valid.op("@>")(sa.func.gis_today()),
+            table.c.base_grid_id.is_distinct_from(t.assignment.c.grid_id),
+        )
+    )
 
 
 # --- what is written ---------------------------------------------------------------------------

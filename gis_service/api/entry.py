@@ -1,0 +1,229 @@
+"""Records entered by hand over HTTP: what can be entered, lists, one record, its changes, undo.
+
+A change names the version that its sender saw (``If-Match``) and has a key of its own
+(``Idempotency-Key``): sent twice it is done once.
+"""
+
+from dataclasses import asdict
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Header, Query, Response
+from pydantic import BaseModel, ConfigDict
+
+from gis_service.access.permissions import REASONS
+from gis_service.api import examples
+from gis_service.api.dependencies import (
+    ActorDep,
+    ConnectionDep,
+    IdPath,
+    IdQuery,
+    Words,
+)
+from gis_service.entry import reading, writing
+from gis_service.errors import InputError, Place
+
+router = APIRouter(prefix="/api/entry", tags=["entry"])
+
+_RECORD: Final[dict[str, Any]] = {
+    "kind": "building",
+    "id": 318,
+    "version": "40213",
+    "values": {
+        "point": {"lon": 112.9021, "lat": 28.7034, "crs": "cgcs2000"},
+        "kind": "residential",
+        "name": "",
+        "address": "东街12号",
+        "storeys": 3,
+        "key": "hand-5f0c1e9a77b2",
+    },
+    "masked": [],
+    "named": {},
+    "grid": {"grid_id": 412, "name": "东街三格", "code": "990101102003005"},
+    "may": {"change": True, "remove": True, "reveal": False},
+}
+_SAVED: Final = {"record": _RECORD, "change_id": 77, "undo_s": writing.UNDO_S, "repeated": False}
+_LISTED: Final = {
+    "id": 318,
+    "title": "东街12号",
+    "detail": "东街12号",
+    "word": "residential",
+    "lon": 112.9021,
+    "lat": 28.7034,
+    "grid_name": "东街三格",
+    "first_day": None,
+    "last_day": None,
+}
+
+RequestKey = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key", max_length=100, description="New for each change, e.g. a UUID."
+    ),
+]
+Version = Annotated[
+    str, Header(alias="If-Match", max_length=60, description="The version that was read.")
+]
+Degrees = Annotated[float | None, Query(ge=-180, le=180, allow_inf_nan=False)]
+
+
+class Sent(BaseModel):
+    """Values by field; a field that is left out stays as it is."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"values": {"storeys": 4}}}
+    )
+
+    values: dict[str, Any]
+
+
+class Reason(BaseModel):
+    """Why somebody must see who lives in a household."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"reason": "visit"}})
+
+    reason: str
+
+
+class Kinds(BaseModel):
+    """What the actor may enter, with the fields of each form."""
+
+    kinds: list[dict[str, Any]]
+    reasons: list[str]
+
+
+class Rows(BaseModel):
+    """Part of a list; ``next`` begins the following part, null at the end."""
+
+    items: list[reading.Listed]
+    next: int | None
+
+
+class SavedAnswer(BaseModel):
+    """The record as it is now; ``change_id`` can be undone for ``undo_s`` seconds."""
+
+    record: reading.Record | None
+    change_id: int | None
+    undo_s: int = writing.UNDO_S
+    repeated: bool = False
+
+
+def _answer(saved: writing.Saved, response: Response) -> SavedAnswer:
+    if saved.record is not None:
+        response.headers["ETag"] = f'"{saved.record.version}"'
+    return SavedAnswer(**{name: getattr(saved, name) for name in asdict(saved)})
+
+
+def _version(header: str) -> str:
+    found = header.strip().removeprefix("W/").strip('"')
+    if not found or found == "*":
+        raise InputError("entry.no_version", place=Place(field="If-Match"))
+    return found
+
+
+@router.get("", responses=examples.ok({"kinds": [], "reasons": list(REASONS)}))
+def list_kinds(actor: ActorDep) -> Kinds:
+    """List the kinds of record that the actor may enter, with their fields."""
+    return Kinds(kinds=[kind.as_dict() for kind in reading.kinds_for(actor)], reasons=list(REASONS))
+
+
+@router.get("/{kind}", responses=examples.ok({"items": [_LISTED], "next": 317}))
+def list_records(
+    connection: ConnectionDep,
+    actor: ActorDep,
+    kind: str,
+    q: Words = "",
+    grid_id: IdQuery = None,
+    near_lon: Degrees = None,
+    near_lat: Annotated[float | None, Query(ge=-90, le=90, allow_inf_nan=False)] = None,
+    after: IdQuery = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 30,
+) -> Rows:
+    """List records, the newest first; near a place, the nearest first."""
+    near = None if near_lon is None or near_lat is None else (near_lon, near_lat)
+    items, following = reading.listing(
+        connection, actor, kind, q=q, grid_id=grid_id, near=near, after=after, limit=limit
+    )
+    return Rows(items=items, next=following)
+
+
+@router.post("/undo/{change_id}", responses=examples.ok({**_SAVED, "change_id": None}))
+def undo(
+    connection: ConnectionDep, actor: ActorDep, change_id: IdPath, response: Response
+) -> SavedAnswer:
+    """Take back a change of one's own, within a minute."""
+    return _answer(writing.undo(connection, actor, change_id), response)
+
+
+@router.post("/{kind}", status_code=201, responses={201: examples.ok(_SAVED)[200]})
+def add(
+    connection: ConnectionDep,
+    actor: ActorDep,
+    kind: str,
+    sent: Sent,
+    key: RequestKey,
+    response: Response,
+) -> SavedAnswer:
+    """Add a record."""
+    saved = writing.add(connection, actor, kind, sent.values, key)
+    if saved.repeated:
+        response.status_code = 200
+    return _answer(saved, response)
+
+
+@router.get("/{kind}/{record_id}", responses=examples.ok(_RECORD))
+def read(
+    connection: ConnectionDep, actor: ActorDep, kind: str, record_id: IdPath, response: Response
+) -> reading.Record:
+    """Read a record with the values of its form; who lives in a household is masked."""
+    found = reading.read(connection, actor, kind, record_id)
+    response.headers["ETag"] = f'"{found.version}"'
+    return found
+
+
+@router.patch("/{kind}/{record_id}", responses=examples.ok(_SAVED))
+def change(
+    connection: ConnectionDep,
+    actor: ActorDep,
+    kind: str,
+    record_id: IdPath,
+    sent: Sent,
+    key: RequestKey,
+    version: Version,
+    response: Response,
+) -> SavedAnswer:
+    """Change fields of a record; 412 with both versions where somebody was quicker."""
+    saved = writing.change(
+        connection,
+        actor,
+        kind,
+        record_id,
+        sent.values,
+        version=_version(version),
+        request_key=key,
+    )
+    return _answer(saved, response)
+
+
+@router.delete("/{kind}/{record_id}", responses=examples.ok({**_SAVED, "record": None}))
+def remove(
+    connection: ConnectionDep,
+    actor: ActorDep,
+    kind: str,
+    record_id: IdPath,
+    key: RequestKey,
+    version: Version,
+    response: Response,
+) -> SavedAnswer:
+    """Take a record out; what has days is ended instead, what has states is closed."""
+    saved = writing.remove(
+        connection, actor, kind, record_id, version=_version(version), request_key=key
+    )
+    return _answer(saved, response)
+
+
+@router.post("/{kind}/{record_id}/reveal", responses=examples.ok(_RECORD))
+def reveal(
+    connection: ConnectionDep, actor: ActorDep, kind: str, record_id: IdPath, reason: Reason
+) -> reading.Record:
+    """Show who lives in a household; who looked and why is written down."""
+    return reading.reveal(connection, actor, kind, record_id, reason.reason)

@@ -1,0 +1,474 @@
+"""Records as those who enter them see them: lists to pick from, one record with its form's values.
+
+Reads only, always through ``access.visible`` or the areas. Who lives in a household is masked;
+:func:`reveal` shows it once, with a reason that is recorded.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from gis_service.access import Actor, record
+from gis_service.access.permissions import (
+    REASONS,
+    REVEALS,
+    may_enter,
+    require_entering,
+    require_revealing,
+)
+from gis_service.entry.fields import KINDS, REFERENCES, Kind, Values
+from gis_service.entry.rows import (
+    TABLES,
+    identity,
+    point,
+    point_column,
+    read_columns,
+    seen,
+    values_of,
+)
+from gis_service.errors import InputError, NotFoundError, Place
+from gis_service.grids.people import mask_name, mask_phone
+from gis_service.grids.reading import like, on_day
+from gis_service.store import tables as t
+
+CRS: Final = "cgcs2000"
+HIDDEN: Final = "***"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """
+    A record in a list.
+
+    Attributes
+    ----------
+    word
+        A word of a fixed list that the page says in the reader's language: kind, state, post.
+    """
+
+    id: int
+    title: str
+    detail: str
+    word: str
+    lon: float | None
+    lat: float | None
+    grid_name: str | None
+    first_day: date | None = None
+    last_day: date | None = None
+
+
+@dataclass(frozen=True)
+class GridShown:
+    """The grid in which a record lies today."""
+
+    grid_id: int
+    name: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """
+    One record as its form shows it.
+
+    Attributes
+    ----------
+    version
+        Of the row; a change names it, so that nobody's change is overwritten unseen.
+    values
+        By field; places with their coordinate system.
+    masked
+        Fields whose values are hidden.
+    named
+        What the records are called that this one refers to, by field.
+    may
+        ``change``, ``remove``, ``reveal``: what the reader may do with it.
+    """
+
+    kind: str
+    id: int
+    version: str
+    values: Values
+    masked: list[str]
+    named: dict[str, str]
+    grid: GridShown | None
+    may: dict[str, bool] = field(default_factory=dict)
+
+
+def kind_of(name: str) -> Kind:
+    """
+    Find a kind of record.
+
+    Parameters
+    ----------
+    name
+        Such as ``officer``.
+
+    Returns
+    -------
+    Kind
+        With its fields.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such kind.
+    """
+    if name not in KINDS:
+        raise NotFoundError("entry.no_kind", kinds=", ".join(KINDS))
+    return KINDS[name]
+
+
+def kinds_for(actor: Actor) -> list[Kind]:
+    """
+    List the kinds that an actor may enter.
+
+    Parameters
+    ----------
+    actor
+        Who asks.
+
+    Returns
+    -------
+    list of Kind
+        None for those who only read.
+    """
+    return [kind for kind in KINDS.values() if may_enter(actor, kind.name)]
+
+
+# --- lists -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """How a kind is shown in a list: expressions over its table and what is joined."""
+
+    title: sa.ColumnElement[Any]
+    detail: sa.ColumnElement[Any]
+    word: sa.ColumnElement[Any]
+    searched: tuple[sa.ColumnElement[Any], ...]
+    joined: tuple[tuple[sa.FromClause, sa.ColumnElement[bool]], ...] = ()
+
+
+def _address() -> sa.ColumnElement[Any]:
+    home = t.household.c
+    group = sa.case((home.group_number > 0, sa.func.concat(" ", home.group_number, "组")), else_="")
+    room = sa.case((home.room != "", sa.func.concat(" ", home.room)), else_="")
+    return sa.func.concat(home.street, home.house_number, group, room)
+
+
+def _shown(kind: str) -> _Shown:
+    nothing = sa.literal("")
+    b, f, p, z = t.building.c, t.facility.c, t.premises.c, t.hazard.c
+    o, d, home = t.officer.c, t.grid_duty.c, t.household.c
+    with_officer: tuple[sa.FromClause, sa.ColumnElement[bool]]
+    if kind == "officer":
+        return _Shown(o.name, o.phone, nothing, (o.name, o.phone, o.key))
+    if kind == "leave":
+        with_officer = (t.officer, o.officer_id == t.leave.c.officer_id)
+        return _Shown(o.name, o.phone, nothing, (o.name, o.phone), (with_officer,))
+    if kind == "duty":
+        with_officer = (t.officer, o.officer_id == d.officer_id)
+        name = sa.func.coalesce(_GRID.name, "")
+        word = sa.func.concat(d.role, "_", d.post)
+        return _Shown(o.name, name, word, (o.name, _GRID.name, _GRID.code), (with_officer,))
+    if kind == "facility":
+        return _Shown(f.name, f.address, f.kind, (f.name, f.address, f.key))
+    if kind == "building":
+        title = sa.func.coalesce(sa.func.nullif(b.name, ""), sa.func.nullif(b.address, ""), b.key)
+        return _Shown(title, b.address, b.kind, (b.name, b.address, b.key))
+    if kind == "household":
+        stars = sa.func.left(home.head_name, 1)
+        return _Shown(_address(), stars, nothing, (_address(), home.key))
+    if kind == "premises":
+        return _Shown(p.name, nothing, p.kind, (p.name, p.key))
+    return _Shown(z.note, z.status, z.kind, (z.note, z.key))
+
+
+_GRID: Final = t.grid_state.c
+
+
+def listing(
+    connection: sa.Connection,
+    actor: Actor,
+    kind_name: str,
+    *,
+    q: str = "",
+    grid_id: int | None = None,
+    near: tuple[float, float] | None = None,
+    after: int | None = None,
+    limit: int = 30,
+) -> tuple[list[Listed], int | None]:
+    """
+    List records, the newest first or the nearest first.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks.
+    kind_name
+        Kind of the records.
+    q
+        Part of a name, an address, a number; households are not found by who lives in them.
+    grid_id
+        Only in this grid.
+    near
+        A place, lon and lat in CGCS2000 degrees: the nearest first, one page only.
+    after
+        Where the page before ended.
+    limit
+        Rows of the page.
+
+    Returns
+    -------
+    rows, next
+        The page, and where the next one begins; None at the end.
+    """
+    kind = kind_of(kind_name)
+    if kind_name not in REFERENCES or not kinds_for(actor):
+        require_entering(actor, kind_name)
+    shown, table = _shown(kind_name), TABLES[kind_name]
+    key, place = identity(kind_name), _place_of(kind)
+    grid = _grid_of(kind)
+    days = "valid" in table.c
+    source: Any = table
+    for other, condition in shown.joined:
+        source = source.join(other, condition)
+    if grid is not None:
+        source = source.outerjoin(t.grid_state, (_GRID.grid_id == grid) & on_day(_GRID.valid, None))
+    query = (
+        sa.select(
+            key.label("id"),
+            shown.title.label("title"),
+            shown.detail.label("detail"),
+            shown.word.label("word"),
+            (sa.null() if place is None else sa.func.ST_X(place)).label("lon"),
+            (sa.null() if place is None else sa.func.ST_Y(place)).label("lat"),
+            (sa.null() if grid is None else _GRID.name).label("grid_name"),
+            (sa.func.lower(table.c.valid) if days else sa.null()).label("first_day"),
+            (sa.func.upper(table.c.valid) - 1 if days else sa.null()).label("last_day"),
+        )
+        .select_from(source)
+        .where(seen(actor, kind_name))
+    )
+    for word in q.split():
+        query = query.where(sa.or_(*(one.ilike(like(word)) for one in shown.searched)))
+    if grid_id is not None and grid is not None:
+        query = query.where(grid == grid_id)
+    if near is not None and place is not None:
+        by_distance = query.order_by(place.op("<->")(point(*near)), key).limit(limit)
+        return [_listed(kind_name, row) for row in connection.execute(by_distance)], None
+    if after is not None:
+        query = query.where(key < after)
+    rows = connection.execute(query.order_by(key.desc()).limit(limit + 1)).all()
+    more = rows[limit - 1].id if len(rows) > limit else None
+    return [_listed(kind_name, row) for row in rows[:limit]], more
+
+
+def _place_of(kind: Kind) -> sa.Column[Any] | None:
+    return point_column(kind.name) if any(one.type == "point" for one in kind.fields) else None
+
+
+def _grid_of(kind: Kind) -> sa.Column[Any] | None:
+    if kind.name == "duty":
+        return t.grid_duty.c.grid_id
+    return TABLES[kind.name].c.base_grid_id if kind.placed else None
+
+
+def _listed(kind: str, row: Any) -> Listed:
+    detail = f"{row.detail}**" if kind == "household" and row.detail else row.detail
+    return Listed(
+        row.id,
+        row.title,
+        detail,
+        row.word,
+        row.lon,
+        row.lat,
+        row.grid_name,
+        row.first_day,
+        row.last_day,
+    )
+
+
+# --- one record --------------------------------------------------------------------------------
+
+
+def read(
+    connection: sa.Connection, actor: Actor, kind_name: str, record_id: int, *, clear: bool = False
+) -> Record:
+    """
+    Read one record.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks.
+    kind_name
+        Its kind.
+    record_id
+        Which.
+    clear
+        Without masks, for :func:`reveal`.
+
+    Returns
+    -------
+    Record
+        Masked where personal values of a household stand in it.
+
+    Raises
+    ------
+    NotFoundError
+        It is not there, or lies where the actor sees nothing.
+    """
+    kind = kind_of(kind_name)
+    require_entering(actor, kind_name)
+    row = find_row(connection, actor, kind, record_id)
+    values = values_of(kind, row)
+    masked = [] if clear else [one.name for one in kind.fields if one.masked]
+    return Record(
+        kind=kind.name,
+        id=row.record_id,
+        version=row.version,
+        values=_json(kind, values, masked),
+        masked=masked,
+        named=_names(connection, kind, values),
+        grid=_grid_shown(connection, row.base_grid_id) if kind.placed else None,
+        may={
+            "change": True,
+            "remove": kind.removable,
+            "reveal": bool(masked) and actor.role in REVEALS,
+        },
+    )
+
+
+def find_row(
+    connection: sa.Connection, actor: Actor, kind: Kind, record_id: int, *, lock: bool = False
+) -> Any:
+    """
+    Find the row of a record that an actor may see.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks.
+    kind
+        Of the record.
+    record_id
+        Which.
+    lock
+        Nobody else may change it until the transaction ends.
+
+    Returns
+    -------
+    row
+        With the columns of :func:`gis_service.entry.rows.read_columns`.
+
+    Raises
+    ------
+    NotFoundError
+        There is none, or not for this actor.
+    """
+    query = sa.select(*read_columns(kind)).where(
+        identity(kind.name) == record_id, seen(actor, kind.name)
+    )
+    row = connection.execute(query.with_for_update() if lock else query).first()
+    if row is None:
+        raise NotFoundError("entry.no_record")
+    return row
+
+
+def reveal(
+    connection: sa.Connection, actor: Actor, kind_name: str, record_id: int, reason: str
+) -> Record:
+    """
+    Show what is hidden, and write down who looked and why.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks.
+    kind_name
+        Kind of the record.
+    record_id
+        Which.
+    reason
+        One of ``permissions.REASONS``.
+
+    Returns
+    -------
+    Record
+        With its values in clear.
+
+    Raises
+    ------
+    InputError
+        Without a known reason.
+    """
+    require_revealing(actor)
+    if reason not in REASONS:
+        raise InputError("entry.no_reason", place=Place(field="reason"), known=", ".join(REASONS))
+    found = read(connection, actor, kind_name, record_id, clear=True)
+    hidden = [one.name for one in kind_of(kind_name).fields if one.masked]
+    record(
+        connection,
+        actor,
+        "reveal",
+        kind_name,
+        record_id,
+        after={"reason": reason, "fields": hidden},
+    )
+    return found
+
+
+_MASKS: Final[Mapping[str, Callable[[str], str]]] = {"head_name": mask_name, "phone": mask_phone}
+
+
+def _json(kind: Kind, values: Values, masked: list[str]) -> Values:
+    told: Values = {}
+    for one in kind.fields:
+        value = values[one.name]
+        if one.name in masked:
+            value = _MASKS[one.name](value) if one.name in _MASKS else HIDDEN
+        elif one.type == "point" and value is not None:
+            value = {"lon": value[0], "lat": value[1], "crs": CRS}
+        elif isinstance(value, date):
+            value = value.isoformat()
+        told[one.name] = value
+    return told
+
+
+def _names(connection: sa.Connection, kind: Kind, values: Values) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for one in kind.fields:
+        if one.type in REFERENCES and values[one.name] is not None:
+            found[one.name] = _name(connection, one.type, values[one.name])
+    return found
+
+
+def _name(connection: sa.Connection, kind: str, record_id: int) -> str:
+    """Name a record that another one, which the actor sees, refers to."""
+    if kind == "grid":
+        newest = sa.select(_GRID.name).where(_GRID.grid_id == record_id)
+        return str(connection.scalar(newest.order_by(sa.func.lower(_GRID.valid).desc())) or "")
+    query = sa.select(_shown(kind).title).where(identity(kind) == record_id)
+    return str(connection.scalar(query) or "")
+
+
+def _grid_shown(connection: sa.Connection, grid_id: int | None) -> GridShown | None:
+    row = connection.execute(
+        sa.select(_GRID.grid_id, _GRID.name, _GRID.code).where(
+            _GRID.grid_id == grid_id, on_day(_GRID.valid, None)
+        )
+    ).first()
+    return None if row is None else GridShown(row.grid_id, row.name, row.code)

@@ -1,0 +1,234 @@
+"""Fields of a record and columns of its table, one into the other; who may see which row.
+
+Also the whole row as texts, exact for every type, so that a change can be taken back. Nothing is
+read or written here.
+"""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+from geoalchemy2 import Geometry
+from sqlalchemy.dialects.postgresql import DATERANGE
+
+from gis_service.access import Actor, sees_grid, visible
+from gis_service.entry.fields import Kind, Values
+from gis_service.store import tables as t
+from gis_service.store.tables import SRID
+
+Condition = sa.ColumnElement[bool]
+
+TABLES: Final[Mapping[str, sa.Table]] = {
+    "officer": t.officer,
+    "leave": t.leave,
+    "duty": t.grid_duty,
+    "facility": t.facility,
+    "household": t.household,
+    "building": t.building,
+    "premises": t.premises,
+    "hazard": t.hazard,
+}
+_POINT: Final = {"officer": "duty_post"}
+_REFERENCE: Final = {
+    "officer": "officer_id",
+    "grid": "grid_id",
+    "building": "building_id",
+    "premises": "premises_id",
+}
+_VERSION: Final = "xmin"  # PostgreSQL's own: another one after every change of the row
+
+
+def identity(kind: str) -> sa.Column[Any]:
+    """Give the column of a kind's ids."""
+    return TABLES[kind].c[f"{kind}_id"]
+
+
+def point_column(kind: str) -> sa.Column[Any]:
+    """Give the column of a kind's place."""
+    return TABLES[kind].c[_POINT.get(kind, "point")]
+
+
+def seen(actor: Actor, kind: str) -> Condition:
+    """
+    Say which rows of a kind an actor may see and change.
+
+    Parameters
+    ----------
+    actor
+        Who asks.
+    kind
+        One of :data:`TABLES`.
+
+    Returns
+    -------
+    sqlalchemy condition
+        By the areas of the actor; officers and their leaves are seen with the grids they serve.
+    """
+    table = TABLES[kind]
+    if kind in ("officer", "household", "hazard"):
+        return visible(actor, table)
+    if kind == "leave":
+        served = sa.select(t.officer.c.officer_id).where(visible(actor, t.officer))
+        return t.leave.c.officer_id.in_(served)
+    if kind == "duty":
+        return sees_grid(actor, t.officer, t.grid_duty.c.grid_id)
+    if kind == "facility":
+        return sa.true()
+    return sees_grid(actor, t.hazard, table.c.base_grid_id)
+
+
+def read_columns(kind: Kind) -> list[sa.ColumnElement[Any]]:
+    """
+    List what a query must select for :func:`values_of`.
+
+    Parameters
+    ----------
+    kind
+        Of the record.
+
+    Returns
+    -------
+    list of columns
+        Id, version and one or two columns a field.
+    """
+    table = TABLES[kind.name]
+    columns: list[sa.ColumnElement[Any]] = [
+        identity(kind.name).label("record_id"),
+        sa.cast(sa.column(_VERSION, _selectable=table), sa.Text).label("version"),
+    ]
+    for field in kind.fields:
+        if field.type == "point":
+            place = point_column(kind.name)
+            columns += [sa.func.ST_X(place).label("lon"), sa.func.ST_Y(place).label("lat")]
+        elif field.name == "first_day":
+            columns.append(sa.func.lower(table.c.valid).label("first_day"))
+        elif field.name == "last_day":
+            columns.append((sa.func.upper(table.c.valid) - 1).label("last_day"))
+        else:
+            columns.append(table.c[_REFERENCE.get(field.name, field.name)].label(field.name))
+    if kind.placed:
+        columns.append(table.c.base_grid_id)
+    return columns
+
+
+def values_of(kind: Kind, row: Any) -> Values:
+    """
+    Read the fields out of a row.
+
+    Parameters
+    ----------
+    kind
+        Of the record.
+    row
+        Of a query with :func:`read_columns`.
+
+    Returns
+    -------
+    dict
+        Value by field, as :func:`gis_service.entry.fields.check` gives them.
+    """
+    values: Values = {}
+    for field in kind.fields:
+        if field.type == "point":
+            values[field.name] = None if row.lon is None else (row.lon, row.lat)
+        elif field.type == "choices":
+            values[field.name] = list(getattr(row, field.name))
+        else:
+            values[field.name] = getattr(row, field.name)
+    return values
+
+
+def columns_of(kind: Kind, values: Mapping[str, Any], before: Mapping[str, Any]) -> Values:
+    """
+    Turn fields that change into columns.
+
+    Parameters
+    ----------
+    kind
+        Of the record.
+    values
+        The fields that change.
+    before
+        The record as it was; empty for a new one.
+
+    Returns
+    -------
+    dict
+        Value or SQL expression by column.
+    """
+    columns: Values = {}
+    for field in kind.fields:
+        if field.name not in values:
+            continue
+        value = values[field.name]
+        if field.type == "point":
+            columns[point_column(kind.name).name] = None if value is None else point(*value)
+        elif field.name in ("first_day", "last_day"):
+            days = {**before, **values}
+            columns["valid"] = days_range(days["first_day"], days["last_day"])
+        elif field.name == "key":
+            if value:
+                columns["key"] = value
+        else:
+            columns[_REFERENCE.get(field.name, field.name)] = value
+    return columns
+
+
+def point(lon: float, lat: float) -> sa.ColumnElement[Any]:
+    """Make a point of CGCS2000 degrees."""
+    return sa.func.ST_SetSRID(sa.func.ST_MakePoint(lon, lat), SRID)
+
+
+def days_range(first: date, last: date | None) -> sa.ColumnElement[Any]:
+    """Make a half-open range of days; the last day is in it, None leaves it open."""
+    end = sa.null() if last is None else sa.literal(last + timedelta(days=1), sa.Date)
+    return sa.cast(sa.func.daterange(sa.literal(first, sa.Date), end), DATERANGE)
+
+
+# --- the whole row, to take a change back ------------------------------------------------------
+
+
+def text_columns(kind: str) -> list[sa.ColumnElement[Any]]:
+    """
+    List every column of a table as text.
+
+    Parameters
+    ----------
+    kind
+        One of :data:`TABLES`.
+
+    Returns
+    -------
+    list of columns
+        Geometries as their exact binary form in hexadecimal.
+    """
+    return [sa.cast(_plain(column), sa.Text).label(column.name) for column in TABLES[kind].c]
+
+
+def _plain(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    # the geometry type would wrap the column in ST_AsEWKB when it is selected
+    return sa.type_coerce(column, sa.Text) if isinstance(column.type, Geometry) else column
+
+
+def columns_of_texts(kind: str, texts: Mapping[str, str | None]) -> Values:
+    """
+    Turn a row of texts back into columns.
+
+    Parameters
+    ----------
+    kind
+        One of :data:`TABLES`.
+    texts
+        As a query with :func:`text_columns` gave them.
+
+    Returns
+    -------
+    dict
+        SQL expression by column.
+    """
+    table = TABLES[kind]
+    return {
+        name: sa.cast(sa.literal(value, sa.Text), table.c[name].type)
+        for name, value in texts.items()
+    }
