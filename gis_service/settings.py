@@ -5,6 +5,7 @@ Nothing here opens a file or a connection.
 
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -44,8 +45,72 @@ class NumberSettings(BaseSettings):
     near_border_m: float = Field(
         default=25.0, ge=0, description="Within this a place is near a border."
     )
+    border_road_m: float = Field(
+        default=10.0,
+        ge=0,
+        description="Within this of the centre line of a road along a border a place is on it.",
+    )
     standards_file: Path | None = Field(
         default=None, description="A TOML file that overrides coverage/standards.toml."
+    )
+
+
+class ImportSettings(BaseSettings):
+    """How much of a file is taken, and when it looks shifted; docs/settings.md."""
+
+    model_config = SettingsConfigDict(env_prefix="GIS_IMPORT_")
+
+    max_file_mb: int = Field(default=2048, ge=1, description="The largest file.")
+    max_unpacked_mb: int = Field(
+        default=1024, ge=1, description="The most that a packed file (.zip, .xlsx, .gz) may hold."
+    )
+    max_ratio: int = Field(
+        default=200, ge=2, description="How many times its size a packed file may hold."
+    )
+    max_rows: int = Field(default=2_000_000, ge=1, description="The most rows of one file.")
+    max_vertices: int = Field(default=5_000_000, ge=1, description="The most vertices of one file.")
+    inside_share: float = Field(
+        default=0.5, ge=0, le=1, description="Fewer points inside the county look shifted."
+    )
+    building_share: float = Field(
+        default=0.5, ge=0, le=1, description="Fewer points on buildings look shifted."
+    )
+    building_m: float = Field(
+        default=15.0, ge=0, description="Within this a point counts as on a building."
+    )
+    keep_days: float = Field(
+        default=7.0, ge=0, description="Uploads that nobody took in are kept so long."
+    )
+
+
+class IncidentSettings(BaseSettings):
+    """Incidents: the county's rules, and who may talk to us by Open311; docs/incidents.md."""
+
+    model_config = SettingsConfigDict(env_prefix="GIS_")
+
+    incident_rules_file: Path | None = Field(
+        default=None, description="A TOML file that overrides incidents/rules.toml."
+    )
+    open311_keys: dict[str, int] = Field(
+        default={}, description='API keys and their actors as JSON: {"key": actor id}.'
+    )
+    open311_key_required: bool = Field(
+        default=True, description="Whether reporting by Open311 needs a key."
+    )
+    open311_public: Literal["none", "status", "full"] = Field(
+        default="status",
+        description="What anyone may read of requests that came by Open311; full says place and"
+        " text too.",
+    )
+    open311_jurisdiction: str = Field(
+        default="", description="The jurisdiction_id that is answered; empty takes any."
+    )
+    open311_contact: str = Field(default="", description="Whom developers ask, for discovery.")
+    live_clients: int = Field(
+        default=200, ge=1, le=10_000, description="Streams of events open at once, a process."
+    )
+    live_heartbeat_s: float = Field(
+        default=15.0, gt=0, le=300, description="A sign of life on a quiet stream."
     )
 
 
@@ -86,3 +151,29 @@ def number_settings() -> NumberSettings:
         As the environment was at the first call.
     """
     return NumberSettings()
+
+
+@cache
+def import_settings() -> ImportSettings:
+    """
+    Read the limits of imports once.
+
+    Returns
+    -------
+    ImportSettings
+        As the environment was at the first call.
+    """
+    return ImportSettings()
+
+
+@cache
+def incident_settings() -> IncidentSettings:
+    """
+    Read the settings of incidents once.
+
+    Returns
+    -------
+    IncidentSettings
+        As the environment was at the first call.
+    """
+    return IncidentSettings()

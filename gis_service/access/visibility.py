@@ -43,11 +43,11 @@ def visible(actor: Actor, table: sa.Table) -> sa.ColumnElement[bool]:
         return sa.true()
     if table is t.officer:
         served = sa.select(t.grid_duty.c.officer_id).where(
-            t.grid_duty.c.grid_id.in_(_grids_below(actor.areas)),
+            t.grid_duty.c.grid_id.in_(grids_below(actor.areas)),
             t.grid_duty.c.valid.op("@>")(sa.func.gis_today()),
         )
         return t.officer.c.officer_id.in_(served)
-    column: sa.ColumnElement[bool] = table.c.base_grid_id.in_(_grids_below(actor.areas))
+    column: sa.ColumnElement[bool] = table.c.base_grid_id.in_(grids_below(actor.areas))
     return column
 
 
@@ -75,11 +75,23 @@ def sees_grid(
         return sa.false()
     if actor.areas is None:
         return sa.true()
-    return grid_id.in_(_grids_below(actor.areas))
+    return grid_id.in_(grids_below(actor.areas))
 
 
-def _grids_below(areas: tuple[int, ...]) -> sa.Select[tuple[int]]:
-    """Walk today's hierarchy down from the areas; the areas themselves are in the answer."""
+def grids_below(areas: tuple[int, ...]) -> sa.Select[tuple[int]]:
+    """
+    Walk today's hierarchy down from some grids.
+
+    Parameters
+    ----------
+    areas
+        Grid ids of any level.
+
+    Returns
+    -------
+    sqlalchemy select
+        Their own ids and those of every grid below them.
+    """
     today = sa.func.gis_today()
     start = sa.select(sa.func.unnest(sa.literal(list(areas), sa.ARRAY(sa.BigInteger))).label("id"))
     below = start.cte("below", recursive=True)

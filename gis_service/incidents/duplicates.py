@@ -1,0 +1,102 @@
+"""How near two reports are in place and time, so that one thing is not worked on twice.
+
+Pure: candidates in, the likely ones out, nearest first. What is the same is for a person to say.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import numpy as np
+
+from gis_service.geodesy import distance_m
+
+_METRES_PER_DEGREE: Final = 110_000.0
+"""Below the true length of a degree of latitude anywhere: the box is never too small."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A report that may be of the same thing."""
+
+    incident_id: int
+    lon: float
+    lat: float
+    reported_at: datetime
+
+
+@dataclass(frozen=True)
+class Likely:
+    """A candidate that is near, and how near."""
+
+    incident_id: int
+    distance_m: float
+    hours_apart: float
+
+
+def box_around(lon: float, lat: float, radius_m: float) -> tuple[float, float, float, float]:
+    """
+    Draw a box that holds every place within a radius.
+
+    Parameters
+    ----------
+    lon, lat
+        Its middle, degrees.
+    radius_m
+        The radius.
+
+    Returns
+    -------
+    tuple
+        West, south, east, north.
+    """
+    high = radius_m / _METRES_PER_DEGREE
+    widest = max(math.cos(math.radians(min(abs(lat) + high, 89.9))), 1e-3)
+    wide = high / widest
+    return lon - wide, lat - high, lon + wide, lat + high
+
+
+def likely(
+    candidates: Sequence[Candidate],
+    lon: float,
+    lat: float,
+    at: datetime,
+    radius_m: float,
+    hours: float,
+) -> list[Likely]:
+    """
+    Keep the candidates that are near in place and time.
+
+    Parameters
+    ----------
+    candidates
+        Of the same kind.
+    lon, lat
+        Where the new report is, CGCS2000 degrees.
+    at
+        When.
+    radius_m, hours
+        How near is near; both ends count.
+
+    Returns
+    -------
+    list of Likely
+        The nearest first, then the one nearest in time.
+    """
+    if not candidates:
+        return []
+    metres = distance_m(
+        lon,
+        lat,
+        np.array([one.lon for one in candidates]),
+        np.array([one.lat for one in candidates]),
+    )
+    apart = [abs(one.reported_at - at) / timedelta(hours=1) for one in candidates]
+    near = [
+        Likely(one.incident_id, round(float(metre), 1), round(hour, 2))
+        for one, metre, hour in zip(candidates, np.atleast_1d(metres), apart, strict=True)
+        if metre <= radius_m and hour <= hours
+    ]
+    return sorted(near, key=lambda one: (one.distance_m, one.hours_apart, one.incident_id))

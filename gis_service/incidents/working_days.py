@@ -1,0 +1,225 @@
+"""The county's table of working days: read into a calendar, and edited by those who may.
+
+An edit takes effect at once everywhere: no deadline is stored that it could leave behind.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from gis_service.access import Actor, record
+from gis_service.errors import InputError, NotAllowedError, NotFoundError, Place
+from gis_service.incidents.deadlines import WorkingCalendar
+from gis_service.store import tables as t
+
+EDITORS: Final = frozenset({"county_office"})
+MOST_DAYS: Final = 400
+_YEARS: Final = (2000, 2200)
+
+
+@dataclass(frozen=True)
+class CalendarDay:
+    """
+    One day.
+
+    Attributes
+    ----------
+    source
+        ``county`` where the county has said so, ``published``, or ``weekdays`` where nobody has
+        published the year.
+    """
+
+    day: date
+    is_working: bool
+    source: str
+    reason: str
+
+
+def read_calendar(connection: sa.Connection) -> WorkingCalendar:
+    """
+    Read which days are worked.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+
+    Returns
+    -------
+    WorkingCalendar
+        The published calendar with the county's own days over it.
+    """
+    own = t.working_day_override.c
+    days = connection.execute(sa.select(own.day, own.is_working))
+    years = connection.execute(sa.select(t.working_year.c.year)).scalars()
+    return WorkingCalendar({row.day: row.is_working for row in days}, frozenset(years))
+
+
+def list_days(connection: sa.Connection, first: date, last: date) -> list[CalendarDay]:
+    """
+    List days with what they are and who says so.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    first, last
+        Both are in the answer; at most 400 days.
+
+    Returns
+    -------
+    list of CalendarDay
+        In order.
+
+    Raises
+    ------
+    InputError
+        The last is before the first, or they are too far apart.
+    """
+    if not 0 <= (last - first).days < MOST_DAYS:
+        raise InputError("incidents.calendar_span", place=Place(field="to"), most=MOST_DAYS)
+    own = t.working_day_override.c
+    rows = connection.execute(sa.select(own.day, own.reason).where(own.day.between(first, last)))
+    reasons = {row.day: row.reason for row in rows}
+    calendar = read_calendar(connection)
+
+    def source(day: date) -> str:
+        if day in calendar.overrides:
+            return "county"
+        return "weekdays" if calendar.is_provisional(day) else "published"
+
+    return [
+        CalendarDay(day, calendar.is_working(day), source(day), reasons.get(day, ""))
+        for day in _days(first, last)
+    ]
+
+
+def _days(first: date, last: date) -> Iterator[date]:
+    for number in range((last - first).days + 1):
+        yield first + timedelta(days=number)
+
+
+def set_day(
+    connection: sa.Connection, actor: Actor, day: date, *, is_working: bool, reason: str
+) -> None:
+    """
+    Count a day otherwise than the published calendar does.
+
+    Parameters
+    ----------
+    connection
+        A transaction in the actor's name.
+    actor
+        Of the county office.
+    day
+        Which.
+    is_working
+        Whether it is worked.
+    reason
+        Why, for whoever reads the table later.
+
+    Raises
+    ------
+    NotAllowedError
+        The role may not.
+    InputError
+        The day is out of any calendar.
+    """
+    _may_edit(actor)
+    _sane(day.year, "day")
+    table = t.working_day_override
+    before = connection.execute(sa.select(table.c.is_working).where(table.c.day == day)).scalar()
+    values = {"is_working": is_working, "reason": reason}
+    connection.execute(
+        insert(table)
+        .values(day=day, **values)
+        .on_conflict_do_update(index_elements=[table.c.day], set_=values)
+    )
+    record(
+        connection, actor, "set", "working_day", day,
+        before=None if before is None else {"is_working": before},
+        after={"is_working": is_working},
+    )  # fmt: skip
+
+
+def clear_day(connection: sa.Connection, actor: Actor, day: date) -> None:
+    """
+    Take the county's word on a day back.
+
+    Parameters
+    ----------
+    connection
+        A transaction in the actor's name.
+    actor
+        Of the county office.
+    day
+        Which.
+
+    Raises
+    ------
+    NotAllowedError
+        The role may not.
+    NotFoundError
+        The county has said nothing about it.
+    """
+    _may_edit(actor)
+    table = t.working_day_override
+    gone = connection.execute(
+        sa.delete(table).where(table.c.day == day).returning(table.c.is_working)
+    ).scalar_one_or_none()
+    if gone is None:
+        raise NotFoundError("incidents.no_own_day", day=day.isoformat())
+    record(connection, actor, "clear", "working_day", day, before={"is_working": gone})
+
+
+def set_year(
+    connection: sa.Connection, actor: Actor, year: int, *, complete: bool, reason: str = ""
+) -> None:
+    """
+    Say that the county has entered a year's holidays whole, or take that back.
+
+    Parameters
+    ----------
+    connection
+        A transaction in the actor's name.
+    actor
+        Of the county office.
+    year
+        Which.
+    complete
+        True: deadlines in it are no longer provisional.
+    reason
+        Such as the number of the notice.
+
+    Raises
+    ------
+    NotAllowedError
+        The role may not.
+    InputError
+        The year is out of any calendar.
+    """
+    _may_edit(actor)
+    _sane(year, "year")
+    table = t.working_year
+    if complete:
+        connection.execute(insert(table).values(year=year, reason=reason).on_conflict_do_nothing())
+    else:
+        connection.execute(sa.delete(table).where(table.c.year == year))
+    record(connection, actor, "set", "working_year", year, after={"complete": complete})
+
+
+def _may_edit(actor: Actor) -> None:
+    if actor.role not in EDITORS:
+        raise NotAllowedError("incidents.may_not_edit_calendar")
+
+
+def _sane(year: int, field: str) -> None:
+    first, last = _YEARS
+    if not first <= year <= last:
+        raise InputError(
+            "incidents.calendar_year", place=Place(field=field), first=first, last=last
+        )
