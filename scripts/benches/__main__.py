@@ -8,6 +8,7 @@ import argparse
 import importlib
 import json
 import pkgutil
+import signal
 import sys
 import time
 
@@ -40,6 +41,7 @@ def main() -> None:
     parser.add_argument("name", choices=names(), metavar="NAME", help=", ".join(names()))
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # its server is stopped on the way out
     out = sys.stdout
     sys.stdout = sys.stderr  # whatever a peer prints is not a figure
     began = time.monotonic()

@@ -32,8 +32,8 @@ Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 SCRATCH: Final = "gis_bench_assign"
 
-LATERAL: Final = """
-    SELECT inside.household_id, min(state.grid_id)
+_INSIDE: Final = """
+    SELECT inside.household_id, min(state.grid_id) AS grid_id
     FROM grid_state AS state
     CROSS JOIN LATERAL (
         SELECT household_id FROM household
@@ -41,39 +41,44 @@ LATERAL: Final = """
     ) AS inside
     WHERE state.scheme_id = :scheme AND state.rank = :rank AND state.valid @> CAST(:day AS date)
     GROUP BY inside.household_id
-    ORDER BY inside.household_id
 """
+LATERAL: Final = _INSIDE + "    ORDER BY inside.household_id"
 """Polygon first: the index of the households is asked once for each grid."""
 
-UPDATE: Final = """
-    UPDATE household SET base_grid_id = placed.grid_id
-    FROM (
-        SELECT who.household_id, min(state.grid_id) AS grid_id
-        FROM household AS who
-        LEFT JOIN building USING (building_id)
-        JOIN grid_state AS state
-          ON ST_Intersects(state.geom, coalesce(building.point, who.point))
-         AND state.scheme_id = :scheme AND state.rank = :rank
-         AND state.valid @> CAST(:day AS date)
-        GROUP BY who.household_id
-    ) AS placed
+UPDATE: Final = f"""
+    UPDATE household SET base_grid_id = coalesce(building.base_grid_id, placed.grid_id)
+    FROM ({_INSIDE}) AS placed
+    JOIN household AS who USING (household_id)
+    LEFT JOIN building USING (building_id)
     WHERE household.household_id = placed.household_id
-      AND household.base_grid_id IS DISTINCT FROM placed.grid_id
+"""  # noqa: S608 (both parts stand here)
 """
-"""Today's copy alone: no history, no nearest grid for what lies outside."""
+Today's copy alone: no history, and the buildings' grids taken as they stand.
+
+With the place as ``coalesce(building.point, household.point)`` no index fits, and it took minutes.
+"""
 
 _PLACED: Final = """
     CREATE TEMPORARY TABLE placed ON COMMIT DROP AS
-    SELECT who.household_id, days.day, min(inside.grid_id) AS grid_id,
-           count(DISTINCT inside.grid_id) > 1 AS tie,
-           who.building_id IS NOT NULL AS housed
-    FROM household AS who
-    CROSS JOIN unnest(CAST(:days AS date[])) AS days(day)
-    LEFT JOIN building USING (building_id)
-    LEFT JOIN grid_state AS inside
-      ON ST_Intersects(inside.geom, coalesce(building.point, who.point))
-     AND inside.scheme_id = :scheme AND inside.rank = :rank AND inside.valid @> days.day
-    GROUP BY who.household_id, days.day
+    WITH days AS (SELECT unnest(CAST(:days AS date[])) AS day)
+    SELECT who.household_id, days.day, coalesce(house.grid_id, own.grid_id) AS grid_id,
+           own.tie, house.grid_id IS NOT NULL AS housed
+    FROM days
+    CROSS JOIN household AS who
+    LEFT JOIN (
+        SELECT days.day, inside.household_id, min(state.grid_id) AS grid_id, count(*) > 1 AS tie
+        FROM days
+        JOIN grid_state AS state
+          ON state.scheme_id = :scheme AND state.rank = :rank AND state.valid @> days.day
+        CROSS JOIN LATERAL (
+            SELECT household_id FROM household
+            WHERE household.point && state.geom AND ST_Intersects(state.geom, household.point)
+        ) AS inside
+        GROUP BY days.day, inside.household_id
+    ) AS own ON own.household_id = who.household_id AND own.day = days.day
+    LEFT JOIN assignment AS house
+      ON house.scheme_id = :scheme AND house.object_kind = 'building'
+     AND house.object_id = who.building_id AND house.valid @> days.day
 """
 _HISTORY: Final = """
     INSERT INTO assignment (scheme_id, object_kind, object_id, valid, grid_id, method)

@@ -7,6 +7,7 @@ was prepared outside the clock, each bench says in its own module.
 import gc
 import math
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -235,6 +236,7 @@ def compare(
     Row
         With the medians.
     """
+    print(f"{work} … {peer}", file=sys.stderr, flush=True)
     first_ours, our_answer = ours.run_and_read(read)
     first_theirs, their_answer = theirs.run_and_read(read)
     equal = agree is not None and bool(agree(our_answer, their_answer))
@@ -353,7 +355,7 @@ def growth(
     Row
         ``equal`` is False: two areas have two answers.
     """
-    measured = compare(work, large, "", small, agree=None, pairs=pairs)
+    measured = compare(work, large, "itself on a smaller area", small, agree=None, pairs=pairs)
     low, high = measured.ratio_range or (math.nan, math.nan)
     return Row(
         work,
