@@ -114,7 +114,7 @@ def build_faces(
     for leftover in shapely.get_parts(np.asarray(leftovers, dtype=object)):
         raise InputError("boundaries.arc_in_the_air", place=_place(leftover))
     faces = shapely.orient_polygons(shapely.get_parts(polygons))
-    on_left, on_right = _faces_beside(arcs, faces)
+    on_left, on_right = faces_beside(arcs, faces)
     owner = np.full(len(faces) + 1, OUTSIDE, dtype=np.int64)  # the last one is the outside
     owner[on_left] = left
     owner[on_right] = right
@@ -137,8 +137,22 @@ def build_faces(
     return np.asarray(result, dtype=object)
 
 
-def _faces_beside(arcs: GeometryArray, faces: GeometryArray) -> tuple[IndexArray, IndexArray]:
-    """Find the face on each side of each arc; the outside is the position after the last face."""
+def faces_beside(arcs: GeometryArray, faces: GeometryArray) -> tuple[IndexArray, IndexArray]:
+    """
+    Find the face on each side of each arc.
+
+    Parameters
+    ----------
+    arcs
+        LineStrings; each runs along the border of the faces beside it.
+    faces
+        Polygons with outer rings counter-clockwise and holes clockwise.
+
+    Returns
+    -------
+    left, right
+        Positions in ``faces``; the position after the last one is the outside.
+    """
     rings, ring_face = shapely.get_rings(faces, return_index=True)
     xy, ring = shapely.get_coordinates(rings, return_index=True)
     same = ring[1:] == ring[:-1]
@@ -220,7 +234,7 @@ def from_polygons(
     faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(noded)))
     owner, flaws = _owners(keys, array, faces, tolerance_m2)
     faces = shapely.orient_polygons(faces)
-    on_left, on_right = _faces_beside(arcs, faces)
+    on_left, on_right = faces_beside(arcs, faces)
     sides = np.append(owner, OUTSIDE)
     left, right = sides[on_left], sides[on_right]
     kept = left != right
