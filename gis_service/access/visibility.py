@@ -94,7 +94,7 @@ def grids_below(areas: tuple[int, ...]) -> sa.Select[tuple[int]]:
     """
     today = sa.func.gis_today()
     start = sa.select(sa.func.unnest(sa.literal(list(areas), sa.ARRAY(sa.BigInteger))).label("id"))
-    below = start.cte("below", recursive=True)
+    below = start.cte(recursive=True)  # without a name: a query may hold two
     child = sa.select(t.grid_state.c.grid_id).where(
         t.grid_state.c.parent_grid_id == below.c.id,
         t.grid_state.c.valid.op("@>")(today),

@@ -1,21 +1,225 @@
-"""Incidents and hazards over HTTP."""
+"""Incidents and hazards over HTTP: report, look, move on, photos, duplicates, the working days."""
 
-from fastapi import APIRouter
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Annotated, Any, Final, Literal
 
+from fastapi import APIRouter, Body, Header, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+
+from gis_service.access import Actor
 from gis_service.api import examples
+from gis_service.api.bodies import read_limited
 from gis_service.api.dependencies import (
     ActorDep,
     ConnectionDep,
     Days,
+    IdPath,
     IdQuery,
+    LanguageDep,
     Name,
     Page,
     PagingDep,
+    StoreDep,
+    Words,
     page_of,
 )
-from gis_service.incidents import reading
+from gis_service.coordinate_systems import parse_crs, to_cgcs2000
+from gis_service.errors import GisError, InputError, NotFoundError
+from gis_service.incidents import (
+    following,
+    intake,
+    life_cycle,
+    photos,
+    reading,
+    working_days,
+)
+from gis_service.incidents.rules import RuleBook, rule_book
+from gis_service.messages import Language
+from gis_service.settings import store_settings
+from gis_service.store import Store
 
 router = APIRouter(prefix="/api", tags=["incidents"])
+
+MOST_AT_ONCE: Final = 2000
+_SHA256: Final = "^[0-9a-f]{64}$"
+_IMAGES: Final = ("image/jpeg", "image/png", "image/webp")
+_BIGGEST: Final = 2**63 - 1
+
+Crs = Annotated[str, Field(max_length=40, description="cgcs2000, wgs84, gcj02, bd09 or EPSG:n.")]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Text = Annotated[str, Field(max_length=life_cycle.MOST_TEXT)]
+Short = Annotated[str, Field(max_length=life_cycle.MOST_SHORT)]
+Id = Annotated[int, Field(ge=1, le=_BIGGEST)]
+Sha256 = Annotated[str, Field(pattern=_SHA256)]
+RequestKey = Annotated[
+    str | None, Header(alias="Idempotency-Key", description="The same key makes one incident.")
+]
+
+
+class _Sent(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Where(_Sent):
+    """From where something is done, as the device says; in the system that ``crs`` names."""
+
+    lon: Number
+    lat: Number
+    crs: Crs = "cgcs2000"
+
+
+class Report(_Sent):
+    """A report; what is left out is not known. ``on_spot`` closes it in the same step."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "kind": "dispute",
+                "lon": 112.906,
+                "lat": 28.705,
+                "crs": "cgcs2000",
+                "text": "楼道堆物",
+                "address": "东街12号",
+            }
+        },
+    )
+
+    kind: Short
+    lon: Number
+    lat: Number
+    crs: Crs = "cgcs2000"
+    text: Text = ""
+    address: Short = ""
+    reported_at: datetime | None = None
+    reporter_name: Short = ""
+    reporter_phone: Short = ""
+    reporter_email: Short = ""
+    key: Annotated[str | None, Field(min_length=1, max_length=life_cycle.MOST_SHORT)] = None
+    media_url: Annotated[str, Field(max_length=life_cycle.MOST_URL)] = ""
+    details: dict[str, Any] = {}
+    note: Text = ""
+    where: Where | None = None
+    on_spot: bool = False
+    channel: Literal["page", "api"] = "api"
+
+
+class Step(_Sent):
+    """One thing to do with an incident; ``version`` is the one that was seen."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {"move": "return", "note": "照片看不清，请重拍", "version": 4, "photos": []}
+        },
+    )
+
+    move: Annotated[str, Field(max_length=40)]
+    note: Text = ""
+    department: Short = ""
+    duplicate_of: Id | None = None
+    officer_post: Literal["A", "B"] | None = None
+    photos: Annotated[list[Sha256], Field(max_length=50)] = []
+    where: Where | None = None
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    state: Annotated[str, Field(max_length=20)] | None = None
+
+
+class Reports(_Sent):
+    """A list of reports."""
+
+    items: Annotated[list[Report], Field(min_length=1, max_length=MOST_AT_ONCE)]
+
+
+class Taken(BaseModel):
+    """What became of a list of reports."""
+
+    new: list[int]
+    known: int
+    refused: list[dict[str, Any]]
+
+
+class Reason(_Sent):
+    """Why somebody must know who reported."""
+
+    reason: Literal["call_back", "visit", "emergency", "correction"]
+
+
+class OwnDay(_Sent):
+    """What a day is in this county."""
+
+    is_working: bool
+    reason: Short = ""
+
+
+class OwnYear(_Sent):
+    """Whether the county has entered a year's holidays whole."""
+
+    complete: bool
+    reason: Short = ""
+
+
+class Moved(BaseModel):
+    """Which state an incident is in now, and what may follow."""
+
+    incident_id: int
+    status: str
+    tier: str
+    version: int
+    allowed: list[following.AllowedMove]
+
+
+class KindAnswer(BaseModel):
+    """A kind of incident, its deadlines in working days by tier, its questions."""
+
+    kind: str
+    name: str
+    name_en: str
+    group: str
+    group_en: str
+    on_spot: bool
+    working_days: dict[str, int]
+    attributes: list[dict[str, Any]]
+
+
+_KIND: Final = {
+    "kind": "dispute",
+    "name": "矛盾纠纷",
+    "name_en": "Dispute",
+    "group": "社会治安",
+    "group_en": "Public order",
+    "on_spot": True,
+    "working_days": {"village": 3, "town": 5, "county": 10},
+    "attributes": [],
+}
+_MOVED: Final = {
+    "incident_id": 31,
+    "status": "accepted",
+    "tier": "village",
+    "version": 2,
+    "allowed": [examples.ALLOWED_MOVE],
+}
+_DAY: Final = {
+    "day": "2026-10-10",
+    "is_working": True,
+    "source": "published",
+    "reason": "",
+}
+_LIKELY: Final = {"incident": examples.INCIDENT, "distance_m": 41.7, "hours_apart": 3.25}
+_WAITING: Final = {
+    "token": "5f0c1e9a77b2400f8a5d3c2b1a09f8e7",
+    "at": "2026-03-01T08:12:00+08:00",
+    "kind": "rubbish",
+    "text": "垃圾桶满溢",
+    "address": "东街小学门口",
+    "reporter_name": "张*",
+    "reporter_phone": "139******21",
+}
+
+
+# --- lists ---------------------------------------------------------------------------------------
 
 
 @router.get("/incidents", responses=examples.ok(examples.page(examples.INCIDENT)))
@@ -24,20 +228,360 @@ def list_incidents(
     actor: ActorDep,
     paging: PagingDep,
     status: Name = None,
+    kind: Name = None,
+    tier: Literal["village", "town", "county"] | None = None,
     days: Days = None,
     grid_id: IdQuery = None,
+    due: Annotated[
+        Literal["overdue", "soon", "pass_up"] | None,
+        Query(description="Past the last day, near it, or not passed upward in time."),
+    ] = None,
+    flagged: Annotated[bool, Query(description="Returned too often.")] = False,
+    mine: Annotated[bool, Query(description="The actor had a hand in it.")] = False,
+    q: Words = "",
 ) -> Page[reading.IncidentRow]:
-    """List the incidents that the actor may see, the newest first."""
-    found = reading.incidents(
-        connection,
-        actor,
-        status=status,
-        days=days,
-        grid_id=grid_id,
-        limit=paging.limit,
-        offset=paging.offset,
+    """List the incidents that the actor may see: the newest first, by their last day with due."""
+    wanted = reading.Wanted(
+        status=status, kind=kind, tier=tier, days=days, grid_id=grid_id, due=due,
+        flagged=flagged, mine=mine, q=q or None,
+    )  # fmt: skip
+    found = reading.list_incidents(
+        connection, actor, wanted, limit=paging.limit, offset=paging.offset
     )
     return page_of(found, paging)
+
+
+@router.get("/incidents/kinds", responses=examples.ok([_KIND]))
+def list_kinds() -> list[KindAnswer]:
+    """List the kinds of incident that can be reported."""
+    book = rule_book()
+    return [_kind_answer(book, code) for code in book.kinds]
+
+
+def _kind_answer(book: RuleBook, code: str) -> KindAnswer:
+    kind = book.kinds[code]
+    return KindAnswer(
+        kind=code,
+        name=kind.name,
+        name_en=kind.name_en,
+        group=kind.group,
+        group_en=kind.group_en,
+        on_spot=kind.on_spot.value,
+        working_days={tier: book.working_days(code, tier) for tier in book.deadlines.working_days},
+        attributes=[one.model_dump() for one in kind.attributes],
+    )
+
+
+@router.get("/incidents/duplicates", responses=examples.ok([_LIKELY]))
+def list_duplicates(
+    connection: ConnectionDep,
+    actor: ActorDep,
+    kind: Annotated[str, Query(max_length=100)],
+    lon: Annotated[float, Query(allow_inf_nan=False)],
+    lat: Annotated[float, Query(allow_inf_nan=False)],
+    at: Annotated[datetime | None, Query(description="Now where it is left out.")] = None,
+    besides: IdQuery = None,
+    crs: Annotated[str, Query(max_length=40)] = "cgcs2000",
+) -> list[following.LikelyDuplicate]:
+    """Offer incidents of the same kind that are near in place and time."""
+    if at is not None and (at.tzinfo is None or not 1900 <= at.year <= 2900):
+        raise InputError("incidents.no_offset")
+    x, y = _degrees(crs, lon, lat)
+    life_cycle.check_place(x, y)
+    _without_nul(kind)
+    return following.find_duplicates(connection, actor, kind, x, y, at, besides=besides)
+
+
+def _without_nul(value: str) -> None:
+    if "\x00" in value:
+        raise InputError("incidents.bad_signs", field="kind")
+
+
+@router.get("/incidents/waiting", responses=examples.ok([_WAITING]))
+def list_waiting(connection: ConnectionDep, actor: ActorDep, paging: PagingDep) -> Any:
+    """List reports with an address that nobody has found on the map yet."""
+    return intake.waiting(connection, actor, paging.limit)
+
+
+# --- report --------------------------------------------------------------------------------------
+
+
+@router.post(
+    "/incidents",
+    status_code=201,
+    response_model=following.Incident,
+    responses={
+        201: {"content": {"application/json": {"example": examples.INCIDENT_WHOLE}}},
+        **examples.problems(),
+    },
+)
+def report_incident(
+    connection: ConnectionDep,
+    actor: ActorDep,
+    response: Response,
+    report: Report,
+    idempotency_key: RequestKey = None,
+) -> object:
+    """Make an incident; sent again with the same key it is the same incident (200)."""
+
+    def make() -> int:
+        lon, lat = _where(report.where)
+        incident_id = life_cycle.report(
+            connection, actor, _draft(report), note=report.note, lon=lon, lat=lat
+        )
+        if report.on_spot:
+            wish = life_cycle.Wish("close_on_spot", note=report.note, lon=lon, lat=lat)
+            life_cycle.move(connection, actor, incident_id, wish)
+        return incident_id
+
+    body = report.model_dump(mode="json")
+    incident_id, is_new = intake.once(connection, actor, idempotency_key, body, make)
+    if not is_new:
+        response.status_code = 200
+    response.headers["Location"] = f"/api/incidents/{incident_id}"
+    return following.find_incident(connection, actor, incident_id)
+
+
+def _draft(report: Report) -> life_cycle.Draft:
+    lon, lat = _degrees(report.crs, report.lon, report.lat)
+    said = report.model_dump(exclude={"lon", "lat", "crs", "note", "where", "on_spot"})
+    return life_cycle.Draft(lon=lon, lat=lat, **said)
+
+
+def _degrees(crs: str, lon: float, lat: float) -> tuple[float, float]:
+    x, y = to_cgcs2000(parse_crs(crs), [lon], [lat])
+    return float(x[0]), float(y[0])
+
+
+def _where(where: Where | None) -> tuple[float | None, float | None]:
+    if where is None:
+        return None, None
+    lon, lat = _degrees(where.crs, where.lon, where.lat)
+    life_cycle.check_place(lon, lat)
+    return lon, lat
+
+
+@router.post(
+    "/incidents/import",
+    responses=examples.ok({"new": [31, 32], "known": 0, "refused": []}),
+)
+def report_list(
+    connection: ConnectionDep, actor: ActorDep, language: LanguageDep, reports: Reports
+) -> Taken:
+    """Make incidents of a list; what is wrong is listed by row, the others go in."""
+    drafts: dict[int, life_cycle.Draft] = {}
+    refused: list[dict[str, Any]] = []
+    for row, one in enumerate(reports.items, start=1):
+        try:
+            drafts[row] = _draft(one)
+        except InputError as error:
+            refused.append(_refusal(row, error, language))
+    done = life_cycle.report_many(connection, actor, list(drafts.values()))
+    rows = list(drafts)
+    refused += [_refusal(rows[one.row - 1], one.error, language) for one in done.refused]
+    refused.sort(key=lambda one: one["row"])
+    return Taken(new=done.incident_ids, known=done.known, refused=refused)
+
+
+def _refusal(row: int, error: GisError, language: Language) -> dict[str, Any]:
+    return {**error.place.as_dict(), "row": row, "reason": error.say(language)}
+
+
+@router.post(
+    "/incidents/waiting/{token}",
+    response_model=following.Incident,
+    responses=examples.ok(examples.INCIDENT_WHOLE),
+)
+def place_waiting(
+    connection: ConnectionDep,
+    actor: ActorDep,
+    token: str,
+    where: Annotated[Where, Body(examples=[{"lon": 112.906, "lat": 28.705}])],
+) -> object:
+    """Put a waiting report on the map: it becomes an incident."""
+    lon, lat = _degrees(where.crs, where.lon, where.lat)
+    life_cycle.check_place(lon, lat)
+    incident_id = intake.place(connection, actor, token[:100].replace("\x00", ""), lon, lat)
+    return following.find_incident(connection, actor, incident_id)
+
+
+# --- one incident --------------------------------------------------------------------------------
+
+
+@router.get(
+    "/incidents/{incident_id}",
+    response_model=following.Incident,
+    responses=examples.ok(examples.INCIDENT_WHOLE),
+)
+def read_incident(connection: ConnectionDep, actor: ActorDep, incident_id: IdPath) -> object:
+    """Tell an incident with all its steps, and what the actor may do with it."""
+    return following.find_incident(connection, actor, incident_id)
+
+
+@router.get("/incidents/{incident_id}/allowed", responses=examples.ok(_MOVED))
+def read_allowed(connection: ConnectionDep, actor: ActorDep, incident_id: IdPath) -> Moved:
+    """Tell what the actor may do with an incident now."""
+    return _moved(*following.allowed_moves(connection, actor, incident_id))
+
+
+@router.post("/incidents/{incident_id}/steps", responses=examples.ok(_MOVED))
+def add_step(connection: ConnectionDep, actor: ActorDep, incident_id: IdPath, step: Step) -> Moved:
+    """Do one thing with an incident; 409 names the state and what it allows."""
+    lon, lat = _where(step.where)
+    wish = life_cycle.Wish(
+        move=step.move,
+        note=step.note,
+        department=step.department,
+        duplicate_of=step.duplicate_of,
+        photos=tuple(step.photos),
+        officer_post=step.officer_post,
+        expected_version=step.version,
+        expected_state=step.state,
+        lon=lon,
+        lat=lat,
+    )
+    life_cycle.move(connection, actor, incident_id, wish)
+    return _moved(*following.allowed_moves(connection, actor, incident_id))
+
+
+def _moved(row: reading.IncidentRow, allowed: list[following.AllowedMove]) -> Moved:
+    return Moved(
+        incident_id=row.incident_id,
+        status=row.status,
+        tier=row.tier,
+        version=row.version,
+        allowed=allowed,
+    )
+
+
+@router.post(
+    "/incidents/{incident_id}/reporter",
+    response_model=following.Reporter,
+    responses=examples.ok({"name": "张三", "phone": "13900000021", "email": ""}),
+)
+def reveal_reporter(
+    connection: ConnectionDep, actor: ActorDep, incident_id: IdPath, reason: Reason
+) -> object:
+    """Tell who reported; that somebody asked, and why, is written down."""
+    return following.reveal_reporter(connection, actor, incident_id, reason.reason)
+
+
+# --- photos --------------------------------------------------------------------------------------
+
+
+@router.post(
+    "/incidents/{incident_id}/photos",
+    status_code=201,
+    responses={
+        201: {
+            "content": {
+                "application/json": {"example": {"photo": "9f…", "width": 1536, "height": 2048}}
+            }
+        },
+        **examples.problems(),
+    },
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                name: {"schema": {"type": "string", "format": "binary"}} for name in _IMAGES
+            },
+        }
+    },
+)
+async def add_photo(
+    request: Request, store: StoreDep, actor: ActorDep, incident_id: IdPath
+) -> dict[str, object]:
+    """Take a photo as the body; a step may name it then. Only the picture itself is kept."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() not in _IMAGES:
+        raise InputError("incidents.body_not_image")
+    rules = rule_book().photos
+    await run_in_threadpool(_check_sight, store, actor, incident_id)
+    raw = await read_limited(request, rules.most_bytes.value)
+    return await run_in_threadpool(_take_photo, store, actor, incident_id, raw)
+
+
+def _check_sight(store: Store, actor: Actor, incident_id: int) -> None:
+    """Refuse before anything is read."""
+    with store.transaction(actor) as connection:
+        following.allowed_moves(connection, actor, incident_id)
+
+
+def _take_photo(store: Store, actor: Actor, incident_id: int, raw: bytes) -> dict[str, object]:
+    rules = rule_book().photos
+    photo = photos.clean(
+        raw, most_pixels=rules.most_pixels.value, longest_side=rules.longest_side.value
+    )
+    with store.transaction(actor) as connection:
+        life_cycle.add_photo(connection, actor, incident_id, photo)
+        photos.keep(photos_folder(), photo)
+    return {"photo": photo.sha256, "width": photo.width, "height": photo.height}
+
+
+def photos_folder() -> Any:
+    """Say where photos lie."""
+    return store_settings().data_dir / "photos"
+
+
+@router.get(
+    "/incidents/{incident_id}/photos/{sha256}",
+    response_class=Response,
+    responses=examples.ok("a JPEG", photos.MEDIA_TYPE),
+)
+def read_photo(
+    connection: ConnectionDep, actor: ActorDep, incident_id: IdPath, sha256: str
+) -> Response:
+    """Give a photo of an incident that the actor may see."""
+    wanted = sha256.removesuffix(".jpg")
+    known = len(wanted) == 64 and wanted.isalnum() and wanted.isascii()
+    if not known or not following.has_photo(connection, actor, incident_id, wanted):
+        raise NotFoundError("incidents.no_photo")
+    headers = {"Content-Disposition": "inline", "Content-Security-Policy": "default-src 'none'"}
+    body = photos.read(photos_folder(), wanted)
+    return Response(body, media_type=photos.MEDIA_TYPE, headers=headers)
+
+
+# --- working days --------------------------------------------------------------------------------
+
+
+@router.get("/working-days", responses=examples.ok([_DAY]))
+def list_working_days(
+    connection: ConnectionDep,
+    first: Annotated[date, Query(alias="from")],
+    last: Annotated[date, Query(alias="to")],
+) -> list[working_days.CalendarDay]:
+    """List days: worked or not, and who says so; at most 400."""
+    return working_days.list_days(connection, first, last)
+
+
+@router.put("/working-days/{day}", responses=examples.ok([_DAY]))
+def set_working_day(
+    connection: ConnectionDep, actor: ActorDep, day: date, own: OwnDay
+) -> list[working_days.CalendarDay]:
+    """Count a day otherwise than published; every deadline counts by it at once."""
+    working_days.set_day(connection, actor, day, is_working=own.is_working, reason=own.reason)
+    return working_days.list_days(connection, day, day)
+
+
+@router.delete("/working-days/{day}", responses=examples.ok([_DAY]))
+def clear_working_day(
+    connection: ConnectionDep, actor: ActorDep, day: date
+) -> list[working_days.CalendarDay]:
+    """Let a day count as published again."""
+    working_days.clear_day(connection, actor, day)
+    return working_days.list_days(connection, day, day)
+
+
+@router.put("/working-years/{year}", responses=examples.ok({"year": 2027, "complete": True}))
+def set_working_year(
+    connection: ConnectionDep, actor: ActorDep, year: IdPath, own: OwnYear
+) -> Mapping[str, object]:
+    """Say that a year's holidays are entered whole: its deadlines are no longer provisional."""
+    working_days.set_year(connection, actor, year, complete=own.complete, reason=own.reason)
+    return {"year": year, "complete": own.complete}
+
+
+# --- hazards -------------------------------------------------------------------------------------
 
 
 @router.get("/hazards", responses=examples.ok(examples.page(examples.HAZARD)))

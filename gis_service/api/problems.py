@@ -28,6 +28,7 @@ _KIND_OF_STATUS: Final = {
     404: "not-found",
     405: "method-not-allowed",
     409: "conflict",
+    413: "too-large",
     421: "wrong-host",
     422: "bad-input",
     503: "store",

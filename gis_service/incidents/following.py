@@ -91,14 +91,12 @@ class AllowedMove:
 
 
 @dataclass(frozen=True)
-class Incident:
+class Incident(IncidentRow):
     """
-    One incident.
+    One incident: as in a list, and more.
 
     Attributes
     ----------
-    row
-        As in a list.
     reporter_name, reporter_phone
         Masked.
     details
@@ -109,9 +107,9 @@ class Incident:
         What the actor may do now.
     """
 
-    row: IncidentRow
     reporter_name: str
     reporter_phone: str
+    media_url: str
     details: dict[str, Any]
     officer: OfficerName | None
     steps: list[StepRow]
@@ -167,6 +165,7 @@ def find_incident(connection: sa.Connection, actor: Actor, incident_id: int) -> 
         sa.select(
             t.incident.c.reporter_name,
             t.incident.c.reporter_phone,
+            t.incident.c.media_url,
             t.incident.c.details,
             t.incident.c.officer_id,
             t.incident.c.officer_post,
@@ -176,9 +175,10 @@ def find_incident(connection: sa.Connection, actor: Actor, incident_id: int) -> 
     ids = {said.officer_id, *(step.officer_id for step in steps)} - {None}
     officers = _officers(connection, actor, ids)
     return Incident(
-        row=row,
+        **vars(row),
         reporter_name=mask_name(said.reporter_name),
         reporter_phone=mask_phone(said.reporter_phone),
+        media_url=said.media_url,
         details=said.details,
         officer=_named(officers, said),
         steps=[_step(step, officers) for step in steps],

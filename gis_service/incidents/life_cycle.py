@@ -386,7 +386,7 @@ def check_draft(draft: Draft, book: RuleBook, moment: datetime) -> None:
         raise InputError(
             "incidents.no_kind", place=Place(field="kind"), known=", ".join(book.kinds)
         )
-    _check_place(draft.lon, draft.lat)
+    check_place(draft.lon, draft.lat)
     _check_lengths(draft)
     if draft.reported_at is not None:
         if draft.reported_at.tzinfo is None:
@@ -398,7 +398,20 @@ def check_draft(draft: Draft, book: RuleBook, moment: datetime) -> None:
     _check_details(draft, book)
 
 
-def _check_place(lon: float, lat: float) -> None:
+def check_place(lon: float, lat: float) -> None:
+    """
+    Refuse what is no place.
+
+    Parameters
+    ----------
+    lon, lat
+        CGCS2000 degrees.
+
+    Raises
+    ------
+    InputError
+        Out of range; where swapping the two would help the message says so.
+    """
     if not (math.isfinite(lon) and math.isfinite(lat)):
         raise InputError("incidents.not_a_place", place=Place(field="lon"))
     if abs(lat) > 90 and abs(lon) <= 90 and abs(lat) <= 180:
@@ -621,7 +634,7 @@ def _check_wish(
     if (wish.lon is None) != (wish.lat is None):
         raise InputError("incidents.half_a_place", place=Place(field="lon"))
     if wish.lon is not None and wish.lat is not None:
-        _check_place(wish.lon, wish.lat)
+        check_place(wish.lon, wish.lat)
     if wish.duplicate_of is not None:
         _check_duplicate(connection, actor, row.incident_id, wish.duplicate_of)
     _check_photos(connection, row.incident_id, wish.photos, book)

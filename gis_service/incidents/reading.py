@@ -287,23 +287,22 @@ def list_incidents(
         There is no such status.
     """
     clocks = Clocks(rule_book(), read_calendar(connection), today(connection))
-    conditions = [visible(actor, t.incident), *_conditions(actor, wanted)]
+    conditions = _conditions(actor, wanted)
+    seen = visible(actor, t.incident)
     if wanted.due is None:
         total = connection.scalar(
-            sa.select(sa.func.count()).select_from(t.incident).where(*conditions)
+            sa.select(sa.func.count()).select_from(t.incident).where(seen, *conditions)
         )
         rows = _rows(connection, actor, conditions, clocks, limit=limit, offset=offset)
         return rows, total or 0
     running = connection.execute(
-        sa.select(*_CLOCK_COLUMNS).where(
-            *conditions, visible(actor, t.incident), t.incident.c.status.in_(CLOCK_RUNS)
-        )
+        sa.select(*_CLOCK_COLUMNS).where(seen, t.incident.c.status.in_(CLOCK_RUNS), *conditions)
     )
     ordered = sorted(
         (clocks.of(row).due.on, row.incident_id) for row in running if clocks.fits(row, wanted.due)
     )
     ids = [incident_id for _, incident_id in ordered[offset : offset + limit]]
-    of_page = [visible(actor, t.incident), t.incident.c.incident_id.in_(ids)]
+    of_page = [t.incident.c.incident_id.in_(ids)]
     rows = _rows(connection, actor, of_page, clocks, limit=limit, offset=0)
     place = {incident_id: number for number, incident_id in enumerate(ids)}
     return sorted(rows, key=lambda row: place[row.incident_id]), len(ordered)
