@@ -24,10 +24,6 @@ DEGREE_DECIMALS: Final = 7
 
 Condition = sa.ColumnElement[bool]
 
-_COORDINATES: Final = re.compile(
-    r"\s*(-?\d{1,3}(?:\.\d+)?)\s*[,，;；\s]\s*(-?\d{1,3}(?:\.\d+)?)\s*"
-)
-
 
 @dataclass(frozen=True)
 class Level:
@@ -604,29 +600,3 @@ def grid_at(connection: sa.Connection, lon: float, lat: float, scheme: str = "ba
         )
     )
     return found
-
-
-def coordinates_in(q: str) -> tuple[float, float] | None:
-    """
-    Read pasted coordinates.
-
-    Parameters
-    ----------
-    q
-        Such as ``112.9, 28.7``: longitude first; where only the other order is possible
-        (the first number is a latitude and the second exceeds 90), it is taken.
-
-    Returns
-    -------
-    (lon, lat) or None
-        None where the text is something else.
-    """
-    match = _COORDINATES.fullmatch(q)
-    if match is None:
-        return None
-    first, second = float(match[1]), float(match[2])
-    if abs(first) <= 180 and abs(second) <= 90:
-        return first, second
-    if abs(first) <= 90 and abs(second) <= 180:
-        return second, first
-    return None

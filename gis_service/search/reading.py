@@ -6,6 +6,7 @@ common, which forgives a wrong character. Officers are found by those who may se
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,12 +14,23 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from gis_service.access import Actor, visible
-from gis_service.grids.reading import Found, SchemeKey, coordinates_in, grid_at
+from gis_service.coordinate_systems import parse_crs, to_cgcs2000
+from gis_service.errors import InputError
+from gis_service.grids.reading import Found, SchemeKey, grid_at
+from gis_service.pasted_coordinates import Bounds, Pasted, read_pasted
 from gis_service.search.wording import Address, in_parts, is_spelt, normal, pinyin
 from gis_service.store import tables as t
 
 ALIKE: Final = 0.45
 """Share of common pinyin pieces from which a name is offered; below it the noise begins."""
+
+_SYSTEMS: Final = ("cgcs2000", "gcj02", "bd09")
+_NO_PLACE: Final = ("coordinates.pasted_nothing", "coordinates.pasted_count")
+_COORDINATES: Final = re.compile(
+    r"[\d\s.,，。、;；|°º˚′＇'‘’´`分″“”＂\"秒度+\-−–—=&:：()（）东西南北经纬nsewlatong０-９．]+",
+    re.IGNORECASE,
+)
+"""What coordinates are written with; any other character makes a name of it."""
 
 _CODE: Final = re.compile(r"[\d\s]{6,30}")
 _STREETS: Final = 12
@@ -57,14 +69,55 @@ def search(
     Returns
     -------
     list of Found
-        Coordinates alone, or names, the best first.
+        A place once for each coordinate system it may be in (``detail`` is the system), or
+        names, the best first.
+
+    Raises
+    ------
+    InputError
+        The text is of coordinates, and can be read in two ways or in none.
     """
-    place = coordinates_in(q)
-    if place is None:
+    plain = unicodedata.normalize("NFKC", q).strip()
+    if not _COORDINATES.fullmatch(plain) and "://" not in q:
         return by_name(connection, actor, scheme, q, limit)
-    name = f"{place[0]:.6f}, {place[1]:.6f}"
-    grid_id = grid_at(connection, *place, scheme.code)
-    return [Found("coordinates", None, name, "CGCS2000", *place, grid_id)]
+    try:
+        pasted = read_pasted(q, _bounds(connection, scheme))
+    except InputError as error:
+        if error.key in _NO_PLACE:  # a code or a number of a house
+            return by_name(connection, actor, scheme, q, limit)
+        raise
+    return _in_each_system(connection, scheme, pasted)
+
+
+def _bounds(connection: sa.Connection, scheme: SchemeKey) -> Bounds | None:
+    state = t.grid_state.c
+    box = sa.select(sa.func.ST_Extent(state.geom).label("box")).where(
+        state.scheme_id == scheme.scheme_id,
+        state.rank == 1,
+        state.valid.op("@>")(sa.func.gis_today()),
+    )
+    held = box.subquery()
+    sides = [
+        getattr(sa.func, f"ST_{side}")(held.c.box) for side in ("XMin", "YMin", "XMax", "YMax")
+    ]
+    west, south, east, north = connection.execute(sa.select(*sides)).one()
+    return None if west is None else (west, south, east, north)
+
+
+def _in_each_system(connection: sa.Connection, scheme: SchemeKey, pasted: Pasted) -> list[Found]:
+    """Offer the place in every system in which numbers are passed round, never guessing one."""
+    systems = sorted(_SYSTEMS, key=lambda code: code != (pasted.system or _SYSTEMS[0]))
+    found: list[Found] = []
+    for code in systems:
+        lon, lat = (
+            float(degrees) for degrees in to_cgcs2000(parse_crs(code), pasted.lon, pasted.lat)
+        )
+        if any((one.lon, one.lat) == (lon, lat) for one in found):
+            continue  # outside China the systems are one
+        name = f"{pasted.lon:.6f}, {pasted.lat:.6f}"
+        grid_id = grid_at(connection, lon, lat, scheme.code)
+        found.append(Found("coordinates", None, name, code, lon, lat, grid_id))
+    return found
 
 
 def by_name(

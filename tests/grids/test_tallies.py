@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gis_service.grids.people import address_of, mask_name, mask_phone
-from gis_service.grids.reading import coordinates_in, like
+from gis_service.grids.reading import like
 from gis_service.grids.tallies import roll_up
 
 TREE = {1: None, 2: 1, 3: 1, 4: 2, 5: 2, 6: 3}
@@ -53,21 +53,6 @@ def test_a_masked_phone_reaches_nobody(phone: str) -> None:
 def test_an_address_names_what_is_known(group: int | None, room: str, expected: str) -> None:
     row = SimpleNamespace(street="东街", house_number="12号", group_number=group, room=room)
     assert address_of(row) == expected
-
-
-@pytest.mark.parametrize(
-    ("typed", "place"),
-    [
-        ("112.9, 28.7", (112.9, 28.7)),
-        ("28.7,112.9", (112.9, 28.7)),
-        (" -1.5;2 ", (-1.5, 2.0)),
-        ("200,300", None),
-        ("东街12", None),
-        ("112.9", None),
-    ],
-)
-def test_coordinates_are_told_from_words(typed: str, place: tuple[float, float] | None) -> None:
-    assert coordinates_in(typed) == place
 
 
 def test_a_pattern_holds_no_wild_card_of_the_users() -> None:

@@ -6,7 +6,9 @@ import pytest
 import shapely
 import sqlalchemy as sa
 
+from gis_service import geodesy
 from gis_service.access import SYSTEM, Actor
+from gis_service.errors import InputError
 from gis_service.grids.reading import Found, find_scheme
 from gis_service.search.entries import refresh
 from gis_service.search.reading import search
@@ -134,6 +136,14 @@ def find(store: Store, q: str, actor: Actor = SYSTEM) -> list[Found]:
         ("赵一鸣", "officer", "赵一鸣"),
         ("zym", "officer", "赵一鸣"),
         ("112.905, 28.705", "coordinates", "112.905000, 28.705000"),
+        ("28.705，112.905", "coordinates", "112.905000, 28.705000"),
+        ("Ｎ28°42′18″ E112°54′18″", "coordinates", "112.905000, 28.705000"),
+        ("北纬28度42分18秒 东经112度54分18秒", "coordinates", "112.905000, 28.705000"),
+        (
+            "https://uri.amap.com/marker?position=112.905,28.705",
+            "coordinates",
+            "112.905000, 28.705000",
+        ),
     ],
 )
 def test_the_first_answer(county: Store, typed: str, kind: str, name: str) -> None:
@@ -145,6 +155,21 @@ def test_a_number_that_is_not_there_offers_the_street(county: Store) -> None:
     found = find(county, "河口村16组999号")
     assert "东镇河口村" in [one.name for one in found if one.kind == "street"]
     assert all(one.kind != "house" for one in found)
+
+
+def test_a_place_is_offered_in_each_system(county: Store) -> None:
+    found = find(county, "112.905, 28.705")
+    assert [one.detail for one in found] == ["cgcs2000", "gcj02", "bd09"]
+    assert (found[0].lon, found[0].lat) == (112.905, 28.705)
+    for one, metres in zip(found[1:], (700, 1300), strict=True):
+        assert 100 < geodesy.distance_m(one.lon, one.lat, 112.905, 28.705) < metres
+    linked = find(county, "https://uri.amap.com/marker?position=112.905,28.705")
+    assert linked[0].detail == "gcj02"
+
+
+def test_two_ways_to_read_are_told(county: Store) -> None:
+    with pytest.raises(InputError, match="longitude"):
+        find(county, "12.5, 45.25")
 
 
 def test_a_house_has_a_place_and_no_person(county: Store) -> None:

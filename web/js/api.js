@@ -5,9 +5,10 @@ import { config, t } from "./texts.js";
 
 /** What the server, or the way to it, had to say. */
 export class ApiError extends Error {
-  constructor(status, message) {
+  constructor(status, message, problem = {}) {
     super(message);
     this.status = status;
+    this.problem = problem;
   }
 }
 
@@ -24,7 +25,7 @@ function wait(change) {
 async function problem(response) {
   try {
     const body = await response.json();
-    return new ApiError(response.status, body.detail || body.title || t("error_unknown"));
+    return new ApiError(response.status, body.detail || body.title || t("error_unknown"), body);
   } catch {
     return new ApiError(response.status, t("error_status", { status: response.status }));
   }
@@ -55,11 +56,22 @@ export function get(path, parameters = {}, signal = undefined) {
 }
 
 /** POST JSON. */
-export const post = (path, body) =>
+export const post = (path, body, headers = {}) =>
   request(`${path}?lang=${config.language}`, {
     method: "POST",
-    headers: { "Content-Type": "application/json" },
+    headers: { "Content-Type": "application/json", ...headers },
     body: JSON.stringify(body),
+  });
+
+/** POST a form with files. */
+export const sendForm = (path, form) => request(`${path}?lang=${config.language}`, { method: "POST", body: form });
+
+/** Any method with JSON and headers of its own. */
+export const send = (method, path, body, headers = {}) =>
+  request(`${path}?lang=${config.language}`, {
+    method,
+    headers: { ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
+    body: body === undefined ? undefined : JSON.stringify(body),
   });
 
 /** Whether an error only says that we no longer wanted the answer. */

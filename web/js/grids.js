@@ -1,6 +1,7 @@
 // The grids: their geometry and figures, fetched apart, so that another theme only restyles.
 
 import { get, isStale } from "./api.js";
+import { outlineOf } from "./backdrop.js";
 import { sharedEdges } from "./borders.js";
 import { h, token } from "./dom.js";
 import { classOf, colourFor, figureText, themeName } from "./figures.js";
@@ -16,8 +17,9 @@ const outerRings = (geometry) =>
   );
 
 export class Grids {
-  constructor(map, { onPick, onError, onGeometry }) {
+  constructor(map, { onPick, onError, onGeometry, backdrop }) {
     this.map = map;
+    this.backdrop = backdrop;
     this.onPick = onPick;
     this.onError = onError;
     this.onGeometry = onGeometry;
@@ -53,13 +55,21 @@ export class Grids {
     return ids;
   };
 
-  /** Fetch the geometry of every level for the present zoom, once for each detail. */
-  load(scheme, at) {
-    const detail = this.map.getZoom() >= MID_FROM ? "mid" : "low";
+  /** How finely grids are fetched: not at all where vector tiles draw them, only their list. */
+  wantedDetail() {
+    if (this.backdrop.isVector) return "index";
+    return this.map.getZoom() >= MID_FROM ? "mid" : "low";
+  }
+
+  /** Fetch every level for the present zoom, once for each detail. */
+  async load(scheme, at) {
+    await this.backdrop.opening;
+    const detail = this.wantedDetail();
     const wish = `${scheme.code}/${at}`;
-    if (this.wish === wish && (this.detail === detail || this.detail === "mid")) return this.loading ?? Promise.resolve();
+    if (this.wish === wish && (this.detail === detail || (this.detail === "mid" && detail === "low"))) return this.loading;
     this.wish = wish;
     this.detail = detail;
+    this.day = at;
     this.loading = this.fetchLevels(scheme, at, detail);
     return this.loading.catch((error) => {
       if (!isStale(error)) this.wish = "";
@@ -72,11 +82,13 @@ export class Grids {
     this.abort = new AbortController();
     const { signal } = this.abort;
     const levels = [...scheme.levels].sort((a, b) => a.rank - b.rank);
+    const drawing = detail === "index" ? this.backdrop.showGrids(scheme, at) : null;
     const fetched = await Promise.all(
       levels.map(({ rank }) =>
         get("/api/layers/grids", { scheme: scheme.code, rank, at, detail }, signal),
       ),
     );
+    await drawing;
     this.levels = levels;
     this.byId.clear();
     for (const collection of fetched) {
@@ -85,8 +97,10 @@ export class Grids {
         this.byId.set(grid.grid_id, grid);
       }
     }
-    this.showFills(fetched.at(-1));
-    this.onGeometry(sharedEdges(fetched.at(-1).features, this.chain), levels.length);
+    if (detail !== "index") {
+      this.showFills(fetched.at(-1));
+      this.onGeometry(sharedEdges(fetched.at(-1).features, this.chain), levels.length);
+    }
     this.select(this.selected);
   }
 
@@ -100,12 +114,26 @@ export class Grids {
         const id = feature.properties.grid_id;
         layer.on("click", (event) => {
           L.DomEvent.stopPropagation(event);
-          this.onPick(id);
+          this.onPick(id, event.latlng);
         });
         layer.on("mouseover mousemove", (event) => this.hover(id, event.latlng));
         layer.on("mouseout", () => this.tip.remove());
       },
     }).addTo(this.map);
+  }
+
+  /** The base grid under a place of the map, where vector tiles draw them; else its own layer tells. */
+  under(latlng) {
+    const id = this.backdrop.gridAt(latlng);
+    return this.grid(id) ? id : null;
+  }
+
+  /** Say what a click would do, wherever the mouse is. */
+  hoverAt(latlng) {
+    const id = this.under(latlng);
+    if (id) this.hover(id, latlng);
+    else this.tip.remove();
+    this.map.getContainer().classList.toggle("over-grid", Boolean(id));
   }
 
   hover(id, latlng) {
@@ -131,6 +159,7 @@ export class Grids {
   restyle() {
     this.shades = this.figures?.classes.map((entry) => colourFor(entry.colour)) ?? [];
     this.fills?.setStyle((feature) => this.styleOf(feature.properties.grid_id));
+    this.backdrop.showFigures(this.figures, this.shades);
   }
 
   /** Fetch the figures of a theme for the base grids and colour the map by them. */
@@ -156,11 +185,19 @@ export class Grids {
   }
 
   /** Outline a grid and let the rest step back. */
-  select(id) {
+  async select(id) {
     this.selected = id ? Number(id) : null;
-    this.outline.clearLayers();
     const grid = this.grid(this.selected);
-    if (!grid) return;
+    if (grid && !grid.geometry) {
+      try {
+        grid.geometry = await outlineOf(grid.grid_id, this.day);
+      } catch (error) {
+        this.onError(error);
+      }
+      if (this.selected !== grid.grid_id) return;
+    }
+    this.outline.clearLayers();
+    if (!grid?.geometry) return;
     const rings = outerRings(grid.geometry);
     const plain = { renderer: this.svg, pane: "selection", interactive: false };
     const veil = { ...plain, stroke: false, fillColor: token("veil"), fillOpacity: 0.32, fillRule: "evenodd" };
@@ -174,7 +211,10 @@ export class Grids {
   /** Bounds of a grid, or null. */
   boundsOf(id) {
     const grid = this.grid(id);
-    return grid ? L.latLngBounds(outerRings(grid.geometry).flat()) : null;
+    if (!grid) return null;
+    if (!grid.bbox) return L.latLngBounds(outerRings(grid.geometry).flat());
+    const [west, south, east, north] = grid.bbox;
+    return L.latLngBounds([south, west], [north, east]);
   }
 
   themeTitle() {

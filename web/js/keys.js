@@ -2,12 +2,13 @@
 
 import { at } from "./dom.js";
 import { show, state } from "./state.js";
+import { config } from "./texts.js";
 
 const PAN_PX = 120;
 const PAN = { ArrowLeft: [-PAN_PX, 0], ArrowRight: [PAN_PX, 0], ArrowUp: [0, -PAN_PX], ArrowDown: [0, PAN_PX] };
 
 /** Wire the keys of the whole page. */
-export function wireKeys(map, { showAll, focusPanel }) {
+export function wireKeys(map, { showAll, focusPanel, report }) {
   const back = () => {
     const choice = document.querySelector("details.choice[open]");
     if (choice) choice.open = false;
@@ -19,9 +20,14 @@ export function wireKeys(map, { showAll, focusPanel }) {
       at("search-text").focus();
       at("search-text").select();
     },
-    1: () => show({ view: "", grid: "", point: "" }),
+    1: () => show({ mode: "", view: "", grid: "", point: "" }),
+    2: () => show({ mode: "dispatch", view: "", grid: "" }),
+    n: report,
+    N: report,
     l: () => focusPanel("list"),
     L: () => focusPanel("list"),
+    e: () => config.actor.enters && focusPanel("enter"),
+    E: () => config.actor.enters && focusPanel("enter"),
     0: showAll,
     "?": () => focusPanel("keys"),
     "+": () => map.zoomIn(),

@@ -1,11 +1,14 @@
 // Gives the map that Folium made its working mode: what is shown follows the URL, and nothing else.
 
 import { get, isStale } from "./api.js";
+import { Backdrop } from "./backdrop.js";
 import { wireChoices } from "./choices.js";
+import { Dispatch } from "./dispatch.js";
 import { at, isCalm, isNarrow, settled } from "./dom.js";
 import { STANDARDS, isMeasured } from "./figures.js";
 import { Grids } from "./grids.js";
-import { Ground } from "./ground.js";
+import { Entry } from "./entry.js";
+import { Homes } from "./homes.js";
 import { wireKeys } from "./keys.js";
 import { Legend } from "./legend.js";
 import { Names } from "./names.js";
@@ -23,6 +26,7 @@ const baseLevel = () => scheme().levels.reduce((a, b) => (a.rank > b.rank ? a : 
 const hasCounty = config.schemes.length > 0;
 
 let noticeTimer = 0;
+let hoverFrame = 0;
 
 /** Say for a while what went wrong and what to do. */
 function onError(error) {
@@ -72,11 +76,15 @@ function lookFirst() {
 lookFirst();
 const sheet = wireSheet();
 let pickedOnMap = false;
-const ground = new Ground(map, onError);
+const ground = new Backdrop(map, { onError, onLight: () => hasCounty && applyGeometry().then(() => grids.restyle()) });
 const names = new Names(map, layers.names);
 const points = new Points(map, { onPick: (point) => show({ point, grid: "", view: "" }), onError, onShown: () => names.refresh() });
 const grids = new Grids(map, {
-  onPick: (grid) => {
+  onPick: (grid, latlng) => {
+    if (state.mode === "dispatch" && latlng) {
+      choosePlace(latlng);
+      return;
+    }
     // Who clicks on the map sees the place already; only other ways of choosing move the map.
     pickedOnMap = true;
     show({ grid, point: "", view: "" });
@@ -84,8 +92,14 @@ const grids = new Grids(map, {
   },
   onError,
   onGeometry: (edges, ranks) => ground.setEdges(edges, ranks),
+  backdrop: ground,
 });
+const homes = new Homes(map, onError);
 const panel = new Panel({ grids, points, flyTo, scheme, sheet, onOverview: (overview) => takeKinds(overview) });
+const pick = (grid) => show({ mode: "", grid, point: "", view: "" });
+const dispatch = new Dispatch(map, { panel, grids, insets, pick, flyTo, onError });
+panel.dispatch = dispatch;
+panel.entry = new Entry({ map, sheet, points, grids, flyTo });
 const control = document.querySelector(".leaflet-control-layers");
 const legend = new Legend(control);
 const pin = L.layerGroup().addTo(map);
@@ -93,6 +107,13 @@ const pin = L.layerGroup().addTo(map);
 names.grids = () => (grids.levels.length ? grids.ofRank(grids.baseRank) : []);
 names.figures = () => grids.figures;
 names.selected = () => grids.selected;
+
+/** The place of a call: clicked on the map. */
+function choosePlace({ lng, lat }) {
+  pickedOnMap = true;
+  show({ point: `place:${lng.toFixed(6)},${lat.toFixed(6)}`, grid: "", view: "" });
+  pickedOnMap = false;
+}
 
 // --- what is shown follows the state -----------------------------------------------------------
 
@@ -135,6 +156,7 @@ async function applyTheme() {
 
 async function applySelection(isFirst) {
   grids.select(state.grid);
+  homes.show(state.grid);
   names.refresh();
   pin.clearLayers();
   if (state.point.startsWith("place:")) {
@@ -157,6 +179,11 @@ function applyVersion() {
 }
 
 function markRail() {
+  for (const [id, mode] of [["mode-map", ""], ["mode-dispatch", "dispatch"]]) {
+    if (state.mode === mode) at(id).setAttribute("aria-current", "page");
+    else at(id).removeAttribute("aria-current");
+  }
+  at("open-enter").setAttribute("aria-pressed", String(state.view === "enter" || state.view === "import"));
   at("open-list").setAttribute("aria-pressed", String(state.view === "list"));
   at("open-keys").setAttribute("aria-pressed", String(state.view === "keys"));
 }
@@ -165,7 +192,8 @@ onChange(async (changed) => {
   const has = (...fields) => fields.some((field) => changed.has(field));
   if (changed.size === 1 && changed.has("place")) return;
   if (changed.has("layers")) applyLayers();
-  if (has("view")) markRail();
+  if (has("view", "mode")) markRail();
+  if (has("mode", "point") && !(state.mode === "dispatch" && state.point)) dispatch.leave();
   if (!hasCounty) {
     panel.update();
     return;
@@ -176,7 +204,7 @@ onChange(async (changed) => {
   }
   if (has("grid", "point")) applySelection(false);
   if (has("theme", "scheme", "at")) await applyTheme();
-  if (has("grid", "point", "view", "scheme", "at") || (has("theme") && !state.grid && !state.point)) panel.update();
+  if (has("mode", "grid", "point", "view", "entry", "scheme", "at") || (has("theme") && !state.grid && !state.point)) panel.update();
 });
 
 addEventListener("popstate", () => {
@@ -193,8 +221,11 @@ function focusPanel(view) {
 }
 
 function wireShell() {
-  at("mode-map").addEventListener("click", () => show({ view: "", grid: "", point: "" }));
+  at("mode-map").addEventListener("click", () => show({ mode: "", view: "", grid: "", point: "" }));
+  at("mode-dispatch").addEventListener("click", () => show({ mode: "dispatch", view: "", grid: "", point: "" }));
   at("open-list").addEventListener("click", () => show({ view: state.view === "list" ? "" : "list" }));
+  at("open-enter").hidden = !config.actor.enters && !config.actor.imports;
+  at("open-enter").addEventListener("click", () => show({ view: state.view === "enter" ? "" : "enter" }));
   at("open-keys").addEventListener("click", () => show({ view: state.view === "keys" ? "" : "keys" }));
   at("zoom-in").addEventListener("click", () => map.zoomIn());
   at("zoom-out").addEventListener("click", () => map.zoomOut());
@@ -203,7 +234,7 @@ function wireShell() {
   map.getContainer().setAttribute("aria-label", t("map_label"));
   at("scale-slot").append(document.querySelector(".leaflet-control-scale"));
   map.on("mousemove", ({ latlng }) => (at("coordinates").textContent = `${latlng.lng.toFixed(5)}, ${latlng.lat.toFixed(5)} CGCS2000`));
-  map.on("click", () => show({ grid: "", point: "" }));
+  map.on("click", ({ latlng }) => (state.mode === "dispatch" ? choosePlace(latlng) : show({ grid: "", point: "" })));
   map.on("overlayadd overlayremove", rememberLayers);
   map.on("moveend", settled(250, rememberPlace));
   // Outlines of the focused map are for those who use keys.
@@ -235,7 +266,7 @@ function takeKinds(overview) {
 
 async function start() {
   wireShell();
-  wireKeys(map, { showAll, focusPanel });
+  wireKeys(map, { showAll, focusPanel, report: () => state.mode === "dispatch" && dispatch.startReport() });
   wireSearch({ flyTo, onPicked: () => (panel.wantsFocus = true) });
   markRail();
   wireChoices(scheme, onError);
@@ -255,6 +286,8 @@ async function start() {
   grids.restyle();
   applySelection(true);
   panel.mayFly = true;
+  await ground.drawn();
+  performance.mark("map-useful");
   document.documentElement.dataset.ready = "true";
 }
 

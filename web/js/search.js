@@ -59,7 +59,7 @@ export function wireSearch({ flyTo, onPicked }) {
     if (!answers.length) return note(t("search_nothing", { text: wish }));
     open(...answers.map((answer, i) =>
       h("li", { id: `answer-${i}`, role: "option", onmousedown: (event) => event.preventDefault(), onclick: () => take(answer) },
-        h("span", {}, h("b", {}, answer.name || answer.detail), h("small", {}, answer.name ? answer.detail : "")),
+        h("span", {}, h("b", {}, answer.name || answer.detail), h("small", {}, answer.name ? tOr(`crs_${answer.detail}`, answer.detail) : "")),
         h("em", {}, tOr(`of_${answer.kind}`, answer.kind)))));
     mark(0);
     return undefined;

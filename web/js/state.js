@@ -3,18 +3,20 @@
 import { config } from "./texts.js";
 
 const DEFAULT_LAYERS = "roads,buildings,names";
-const FIELDS = ["scheme", "at", "theme", "grid", "point", "view", "layers"];
+const FIELDS = ["mode", "scheme", "at", "theme", "grid", "point", "view", "entry", "layers"];
 const listeners = new Set();
 
 function fresh() {
   const base = config.schemes.find((scheme) => scheme.is_base) ?? config.schemes[0];
   return {
+    mode: "",
     scheme: base?.code ?? "base",
     at: "",
     theme: "households",
     grid: "",
     point: "",
     view: "",
+    entry: "",
     layers: DEFAULT_LAYERS,
     place: "",
   };

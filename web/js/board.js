@@ -1,0 +1,77 @@
+// The board: open incidents beside the map, the pressing ones first, alive.
+
+import { get } from "./api.js";
+import { h, settled } from "./dom.js";
+import { listenLive } from "./live.js";
+import { tag } from "./parts.js";
+import { show } from "./state.js";
+import { kindName } from "./figures.js";
+import { day, moment, number, t, tOr } from "./texts.js";
+
+const TABS = {
+  open: { status: "open" },
+  overdue: { status: "open", due: "overdue" },
+  soon: { status: "open", due: "soon" },
+  flagged: { status: "open", flagged: true },
+  mine: { status: "open", mine: true },
+};
+const AT_ONCE = 50;
+let tab = "open";
+let q = "";
+
+/** What stands beside an incident in a list: how pressing it is. */
+export const urgency = (row) => [
+  row.overdue && tag(t("overdue"), "wrong"),
+  !row.overdue && row.soon && tag(t("incident_soon"), "care"),
+  row.flagged && tag(t("incident_flagged", { n: number(row.returns) }), "wrong"),
+].filter(Boolean);
+
+const rowOf = (row) => h("li", { "data-incident": row.incident_id }, h("button", { type: "button", onclick: () => show({ point: `incident:${row.incident_id}`, grid: "", view: "" }) },
+  h("span", {}, h("b", {}, kindName(row.kind)), " ", row.text || row.address,
+    h("small", {}, [row.grid_name, moment(row.reported_at), row.due_on && t("incident_due", { day: day(row.due_on) })].filter(Boolean).join(" · "))),
+  h("span", { class: "tags" }, tag(tOr(`status_${row.status}`, row.status)), ...urgency(row))));
+
+/** Draw the board into the panel and keep it up to date. */
+export async function showBoard(desk, signal) {
+  const list = h("ul", { class: "rows board", id: "board" });
+  const count = h("p", { class: "quiet", role: "status" });
+  const live = h("span", { class: "live", title: t("live_waiting") });
+  const more = h("button", { type: "button", class: "button", hidden: true, onclick: () => load(list.children.length) }, t("more"));
+  let total = 0;
+
+  async function load(offset = 0) {
+    const found = await get("/api/incidents", { ...TABS[tab], q, limit: AT_ONCE, offset }, signal);
+    if (signal.aborted) return;
+    total = found.total;
+    const rows = found.items.map(rowOf);
+    if (offset) list.append(...rows);
+    else list.replaceChildren(...rows);
+    count.textContent = t(total ? "board_count" : `board_none_${tab}`, { n: number(total) });
+    more.hidden = list.children.length >= total;
+  }
+
+  const again = (offset) => load(offset).catch((error) => error.name !== "AbortError" && desk.onError(error));
+  const reload = settled(400, () => again(0));
+  const tabs = h("div", { class: "tabs", role: "tablist", "aria-label": t("board") }, Object.keys(TABS).map((name) =>
+    h("button", { type: "button", role: "tab", id: `board-${name}`, "aria-selected": String(name === tab), onclick: (event) => {
+      tab = name;
+      for (const one of tabs.children) one.setAttribute("aria-selected", String(one === event.currentTarget));
+      again(0);
+    } }, t(`board_${name}`))));
+  const filter = h("input", { id: "board-q", type: "search", value: q, "aria-label": t("board_filter"), placeholder: t("board_filter"), oninput: (event) => {
+    q = event.target.value.trim();
+    reload();
+  } });
+  await load();
+  signal.throwIfAborted();
+  desk.panel.fill("board", [h("p", { class: "eyebrow" }, t("dispatch"), live), h("h2", {}, t("board")), h("p", { class: "quiet" }, t("dispatch_how"))], tabs, filter, count, list, more);
+  desk.panel.focusIfAsked();
+  const stop = listenLive(({ type }) => type === "incident" && reload(), (isConnected) => {
+    live.classList.toggle("on", isConnected);
+    live.title = t(isConnected ? "live_on" : "live_waiting");
+  });
+  desk.stopBoard = () => {
+    stop();
+    desk.stopBoard = null;
+  };
+}

@@ -1,0 +1,176 @@
+// Dispatch: a place is clicked, pasted or typed; whose it is, whom to call, who gets there first.
+
+import { get, isStale } from "./api.js";
+import { incidentForm } from "./report.js";
+import { showBoard } from "./board.js";
+import { showIncident } from "./incident.js";
+import { at, h } from "./dom.js";
+import { chainLine, codeLine, heading, officerCard, phone, tag, trouble } from "./parts.js";
+import { Routes } from "./route.js";
+import { show, state } from "./state.js";
+import { symbol } from "./symbols.js";
+import { kindName } from "./figures.js";
+import { listed, number, t, tOr } from "./texts.js";
+
+const FIRST = 3;
+
+export class Dispatch {
+  constructor(map, { panel, grids, insets, pick, flyTo, onError }) {
+    Object.assign(this, { map, panel, grids, insets, pick, flyTo, onError });
+    this.routes = new Routes(map);
+    this.place = null;
+    this.isReporting = false;
+  }
+
+  /** Leave the mode: nothing of it stays on the map. */
+  leave() {
+    this.routes.clear();
+    this.stopBoard?.();
+    this.place = null;
+    this.isReporting = false;
+  }
+
+  /** Show what the state asks for in the panel. */
+  async render(signal) {
+    this.stopBoard?.();
+    this.routes.clear();
+    const [of, id] = split(state.point);
+    if (of === "incident") return showIncident(this, id, signal);
+    if (!state.point) {
+      this.place = null;
+      return showBoard(this, signal);
+    }
+    const point = of === "place" ? placeOf(id) : await this.panel.points.find(state.point);
+    if (!point) {
+      this.panel.fill("trouble", h("h2", {}, t("trouble")), trouble(t("no_such_point")));
+      return undefined;
+    }
+    return this.showPlace(point, signal);
+  }
+
+  async showPlace(place, signal) {
+    const asked = { lon: place.lon, lat: place.lat, scheme: state.scheme, at: state.at };
+    const located = await get("/api/locate", asked, signal);
+    signal.throwIfAborted();
+    this.place = { ...place, located };
+    this.grids.select((located.grid ?? located.nearest)?.grid_id ?? "");
+    const form = h("div", { id: "report-slot" });
+    const arrivals = h("section", { id: "arrivals", "aria-busy": "true" }, heading(t("dispatch_first_there")), h("p", { class: "quiet" }, t("busy")));
+    this.panel.fill("dispatch",
+      [h("p", { class: "eyebrow" }, place.name || `${place.lon.toFixed(5)}, ${place.lat.toFixed(5)}`), ...this.whose(located)],
+      form,
+      arrivals);
+    this.panel.focusIfAsked();
+    if (this.isReporting) this.startReport();
+    await this.showArrivals(place, arrivals, signal);
+  }
+
+  /** Whose grid it is: name and code in large, tags, officers, the chain. */
+  whose(located) {
+    const grid = located.grid ?? located.nearest;
+    if (!grid) return [h("h2", {}, t("dispatch_no_grid"))];
+    const across = located.grid ? located.nearest : null;
+    return [
+      h("h2", {}, grid.name),
+      codeLine(grid),
+      located.outside && h("p", {}, tag(t("outside", { m: number(located.distance_m) }), "care")),
+      located.on_border && h("p", {}, tag(t("on_border"), "care")),
+      !located.outside && !located.on_border && located.near_border && across &&
+        h("p", {}, tag(t("dispatch_near_border", { m: number(located.distance_m), name: across.name }), "care")),
+      located.border_road && h("p", {}, tag(t("dispatch_border_road", { name: located.border_road.name || t("road") }), "care")),
+      located.call && firstCall(located.call),
+      officers(located),
+      grid.chain?.length > 1 && chainLine(grid, this.pick),
+      h("button", { type: "button", class: "button primary", id: "report-start", onclick: () => this.startReport() },
+        t("dispatch_report"), h("kbd", { "aria-hidden": "true" }, "N")),
+    ];
+  }
+
+  /** Open the form of an incident at the place that is shown. */
+  startReport() {
+    if (!this.place) {
+      at("said").textContent = t("dispatch_place_first");
+      this.onError(new Error(t("dispatch_place_first")));
+      at("search-text").focus();
+      return;
+    }
+    this.isReporting = true;
+    at("report-start")?.setAttribute("hidden", "");
+    incidentForm(this, at("report-slot"), this.place);
+  }
+
+  endReport() {
+    this.isReporting = false;
+    at("report-slot")?.replaceChildren();
+    at("report-start")?.removeAttribute("hidden");
+    at("report-start")?.focus();
+  }
+
+  async showArrivals(place, slot, signal) {
+    let answer;
+    try {
+      answer = await get("/api/arrivals", { lon: place.lon, lat: place.lat }, signal);
+    } catch (error) {
+      if (!isStale(error)) slot.replaceChildren(heading(t("dispatch_first_there")), trouble(error.message, () => this.showArrivals(place, slot, signal)));
+      slot.removeAttribute("aria-busy");
+      return;
+    }
+    if (signal.aborted) return;
+    slot.removeAttribute("aria-busy");
+    slot.replaceChildren(...arrivalParts(answer, (one) => this.routes.draw({ geometry: one.route, kind: one.kind, name: one.name })).flat(3).filter(Boolean));
+    const first = firstWithRoute(answer);
+    if (first) this.routes.draw({ geometry: first.route, kind: first.kind, name: first.name });
+  }
+}
+
+// --- parts ---------------------------------------------------------------------------------------
+
+const split = (point) => {
+  const cut = point.indexOf(":");
+  return cut < 0 ? ["", ""] : [point.slice(0, cut), point.slice(cut + 1)];
+};
+
+function placeOf(text) {
+  const [lon, lat] = text.split(",").map(Number);
+  return { of: "place", lon, lat, name: "" };
+}
+
+function officers(located) {
+  const found = located.officers ?? located.grid?.officers ?? [];
+  if (!found.length) return h("p", { class: "quiet" }, t("no_officer"));
+  return h("div", { class: "officers" }, found.map(officerCard));
+}
+
+/** Whom to ring first, in large. */
+const firstCall = ({ officer }) => h("p", { class: "first-call" }, h("small", {}, t("dispatch_call")), h("b", {}, officer.name), phone(officer.phone));
+
+const arrivalsOf = (answer) => answer.arrivals ?? [];
+const firstWithRoute = (answer) => arrivalsOf(answer).find((one) => one.route);
+
+function arrivalParts(answer, onRoute) {
+  const all = arrivalsOf(answer);
+  const row = (one) => h("li", {}, h("button", { type: "button", onclick: () => onRoute(one), title: t("dispatch_draw_route") },
+    symbol(one.kind, 20),
+    h("span", {}, one.name, h("small", {}, listed([kindName(one.kind), `${number(one.distance_m / 1000, 1)} km`]))),
+    h("b", {}, t("minutes_n", { n: number(one.minutes, 1) }))), one.phone && phone(one.phone));
+  return [
+    heading(t("dispatch_first_there"), answer.fire_20 ? t(answer.fire_20.kept ? "dispatch_fire_20_kept" : "dispatch_fire_20_missed", { n: number(answer.fire_20.limit_minutes) }) : ""),
+    all.length ? h("ul", { class: "rows arrivals" }, all.slice(0, FIRST).map(row)) : h("p", { class: "quiet" }, t("dispatch_nobody")),
+    all.length > FIRST && h("details", {}, h("summary", {}, t("dispatch_more_helpers", { n: all.length - FIRST })),
+      h("ul", { class: "rows arrivals" }, all.slice(FIRST).map(row))),
+    nearParts(answer.near),
+  ];
+}
+
+function nearParts(near) {
+  if (!near) return null;
+  const groups = ["hazards", "households", "premises", "water_sources"].map((name) => [name, near[name] ?? []]);
+  return [
+    heading(t("dispatch_near"), near.radius_m ? t("dispatch_within", { m: number(near.radius_m) }) : ""),
+    groups.map(([name, found]) => found.length > 0 && h("details", { class: "near", open: name === "hazards" },
+      h("summary", {}, h("span", {}, t(`dispatch_near_${name}`)), h("b", {}, number(found.length))),
+      h("ul", { class: "rows" }, found.map((one) => h("li", {},
+        h("span", {}, one.name || tOr(`kind_${one.kind}`, one.kind)), h("small", {}, `${number(one.distance_m)} m`)))))),
+    groups.every(([, found]) => !found.length) && h("p", { class: "quiet" }, t("dispatch_nothing_near")),
+  ];
+}

@@ -1,0 +1,38 @@
+// What happens while one looks: incidents and boundaries as the server tells of them.
+
+const AGAIN_MS = 3000;
+
+/** Listen as long as the page is seen; onEvent({type, data}), onState(isConnected). */
+export function listenLive(onEvent, onState) {
+  let source = null;
+  let timer = 0;
+
+  const close = () => {
+    clearTimeout(timer);
+    source?.close();
+    source = null;
+  };
+
+  const open = () => {
+    close();
+    source = new EventSource("/api/live");
+    source.onopen = () => onState(true);
+    source.onerror = () => {
+      onState(false);
+      // The browser tries again by itself unless the server refused; then we do.
+      if (source?.readyState === EventSource.CLOSED) timer = setTimeout(open, AGAIN_MS);
+    };
+    for (const type of ["incident", "version", "job"]) {
+      source.addEventListener(type, (event) => onEvent({ type, data: JSON.parse(event.data) }));
+    }
+  };
+
+  const follow = () => (document.hidden ? close() : open());
+  document.addEventListener("visibilitychange", follow);
+  addEventListener("pagehide", close);
+  follow();
+  return () => {
+    document.removeEventListener("visibilitychange", follow);
+    close();
+  };
+}

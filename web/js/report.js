@@ -1,0 +1,94 @@
+// The form of a new incident: what it is and one line, all else is known from the place.
+
+import { get, post } from "./api.js";
+import { h } from "./dom.js";
+import { show, state } from "./state.js";
+import { moment, nameOf, number, t } from "./texts.js";
+
+const DRAFT = "dispatch-draft";
+let kinds = null;
+
+const draft = () => JSON.parse(sessionStorage.getItem(DRAFT) ?? "{}");
+const keep = (values) => sessionStorage.setItem(DRAFT, JSON.stringify(values));
+
+/** The kinds of incident, fetched once. */
+export async function incidentKinds() {
+  kinds ??= get("/api/incidents/kinds").catch((error) => {
+    kinds = null;
+    throw error;
+  });
+  return kinds;
+}
+
+/** Put the form into its slot; Enter sends it. */
+export async function incidentForm(desk, slot, place) {
+  const kept = draft();
+  const choice = h("select", { id: "report-kind", name: "kind", required: true });
+  const words = h("input", { id: "report-text", name: "text", type: "text", maxlength: 500, required: true, value: kept.text ?? "", placeholder: t("report_text_hint"), autocomplete: "off" });
+  const name = h("input", { id: "report-name", name: "reporter_name", type: "text", maxlength: 80, value: kept.reporter_name ?? "", autocomplete: "off" });
+  const telephone = h("input", { id: "report-phone", name: "reporter_phone", type: "tel", maxlength: 40, value: kept.reporter_phone ?? "", autocomplete: "off" });
+  const fault = h("p", { class: "fault", role: "alert", hidden: true });
+  const alike = h("div", { id: "report-alike" });
+  const values = () => ({ kind: choice.value, text: words.value, reporter_name: name.value, reporter_phone: telephone.value });
+  // One key for one report: sending it twice, by hand or by the network, makes one incident.
+  const key = crypto.randomUUID();
+
+  async function send(event) {
+    event.preventDefault();
+    fault.hidden = true;
+    try {
+      const made = await post("/api/incidents", { ...values(), lon: place.lon, lat: place.lat, address: place.name && place.of !== "place" ? place.name : "" }, { "Idempotency-Key": key });
+      sessionStorage.removeItem(DRAFT);
+      desk.isReporting = false;
+      show({ point: `incident:${made.incident_id ?? made.row?.incident_id}`, grid: "", view: "" });
+    } catch (error) {
+      fault.textContent = error.message;
+      fault.hidden = false;
+      form.querySelector(`[name="${error.problem?.field}"]`)?.focus();
+    }
+  }
+
+  const offerAlike = async () => {
+    if (!choice.value) return;
+    try {
+      const found = await get("/api/incidents/duplicates", { lon: place.lon, lat: place.lat, kind: choice.value });
+      const items = found.items ?? found;
+      alike.replaceChildren(...(items.length ? [
+        h("p", { class: "tag care" }, t("report_alike", { n: number(items.length) })),
+        h("ul", { class: "rows" }, items.map((one) => h("li", {}, h("button", { type: "button", onclick: () => show({ point: `incident:${one.incident.incident_id}`, grid: "", view: "" }) },
+          h("span", {}, one.incident.text, h("small", {}, moment(one.incident.reported_at))), h("b", {}, `${number(one.distance_m)} m`))))),
+      ] : []));
+    } catch {
+      alike.replaceChildren(); // an offer: without it the report still goes
+    }
+  };
+
+  const form = h("form", { class: "report", id: "report", onsubmit: send, oninput: () => keep(values()) },
+    h("label", {}, t("report_kind"), choice),
+    h("label", {}, t("report_text"), words),
+    h("details", { open: Boolean(kept.reporter_name || kept.reporter_phone) }, h("summary", {}, t("report_who")),
+      h("label", {}, t("report_name"), name), h("label", {}, t("report_phone"), telephone)),
+    alike, fault,
+    h("div", { class: "buttons" },
+      h("button", { type: "submit", class: "button primary", id: "report-send" }, t("report_send"), h("kbd", { "aria-hidden": "true" }, "Enter")),
+      h("button", { type: "button", class: "button", onclick: () => desk.endReport() }, t("cancel"))));
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    event.stopPropagation();
+    desk.endReport();
+  });
+  slot.replaceChildren(form);
+  try {
+    const found = await incidentKinds();
+    choice.replaceChildren(...(found.items ?? found).map((kind) => h("option", { value: kind.code ?? kind.kind, selected: (kind.code ?? kind.kind) === kept.kind }, nameOf(kind))));
+  } catch (error) {
+    fault.textContent = error.message;
+    fault.hidden = false;
+  }
+  choice.addEventListener("change", offerAlike);
+  offerAlike();
+  words.focus();
+}
+
+/** Whether this actor may report. */
+export const mayReport = (role) => ["county_office", "dispatcher", "grid_officer"].includes(role) && !state.at;

@@ -1,0 +1,44 @@
+// The way somebody takes to a place, drawn on the map: white casing, accent line, a foot path dashed.
+
+import { isCalm, token } from "./dom.js";
+import { marker } from "./symbols.js";
+
+const latlngs = (line) => line.map(([lon, lat]) => [lat, lon]);
+
+export class Routes {
+  constructor(map) {
+    this.map = map;
+    this.group = L.layerGroup().addTo(map);
+  }
+
+  clear() {
+    this.group.clearLayers();
+  }
+
+  /** Draw one way: {geometry: GeoJSON, kind, name}. Parts that are walked carry `walk`. */
+  draw({ geometry, kind, name }) {
+    this.clear();
+    if (!geometry) return;
+    const parts = geometry.type === "MultiLineString" ? geometry.coordinates : [geometry.coordinates];
+    for (const part of parts) {
+      const line = latlngs(part);
+      const base = { pane: "selection", interactive: false, lineCap: "round", lineJoin: "round" };
+      L.polyline(line, { ...base, color: token("surface"), weight: 9, opacity: 0.95 }).addTo(this.group);
+      L.polyline(line, { ...base, color: token("accent"), weight: 5, opacity: 1 }).addTo(this.group);
+    }
+    const [lon, lat] = parts[0][0];
+    marker([lat, lon], kind, name).addTo(this.group);
+  }
+
+  /** Mark a place without a way to it. */
+  mark({ lon, lat }, kind, name) {
+    this.clear();
+    marker([lat, lon], kind, name).addTo(this.group);
+  }
+
+  /** Bring the whole way into view. */
+  look(options) {
+    const bounds = L.featureGroup(this.group.getLayers().filter((layer) => layer.getLatLngs)).getBounds();
+    if (bounds.isValid()) this.map.flyToBounds(bounds, { ...options, maxZoom: 16, duration: isCalm() ? 0.001 : 0.5 });
+  }
+}
