@@ -1,5 +1,8 @@
 """The app: routers, errors, guard and compression put together around one store."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
@@ -13,7 +16,9 @@ from gis_service.api import (
     households,
     incidents,
     jobs,
+    live,
     maps,
+    open311,
     page,
     problems,
     search,
@@ -35,12 +40,20 @@ ROUTERS = (
     households,
     incidents,
     jobs,
+    live,
     maps,
+    open311,
     tiles,
     search,
     health,
     page,
 )
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    await app.state.live.close()
 
 
 def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
@@ -70,6 +83,7 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
+        lifespan=_lifespan,
     )
     app.state.store = store
     app.state.loopback_only = bound
@@ -77,6 +91,7 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
     app.state.grid_layers = GridLayerCache()
     app.state.tiles = TileCache()
     app.state.answers = AnswerCache()
+    app.state.live = live.LiveHub(store)
     problems.install(app)
     for room in ROUTERS:
         app.include_router(room.router)

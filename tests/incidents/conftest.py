@@ -25,14 +25,15 @@ def grid_ids(store: Store) -> dict[str, int]:
     """Nine grids; in g00 赵一 has post A and 钱二 post B, in g11 only 孙三 has one."""
     with store.transaction(SYSTEM) as connection:
         ids = publish_nine(connection).grid_ids
-        officers = connection.execute(
+        named = connection.execute(
             sa.insert(t.officer).returning(t.officer.c.officer_id, sort_by_parameter_order=True),
             [
                 {"key": name, "name": name, "phone": "13700000000", "valid": f"[{FIRST},)"}
                 for name in ("赵一", "钱二", "孙三")
             ],
         ).scalars()
-        one, two, three = officers
+        one, two, three = named
+        duties = ((one, "g00", "A"), (two, "g00", "B"), (three, "g11", "A"))
         connection.execute(
             sa.insert(t.grid_duty),
             [
@@ -43,7 +44,7 @@ def grid_ids(store: Store) -> dict[str, int]:
                     "post": post,
                     "valid": f"[{FIRST},)",
                 }
-                for officer, key, post in ((one, "g00", "A"), (two, "g00", "B"), (three, "g11", "A"))
+                for officer, key, post in duties
             ],
         )
     return ids

@@ -10,7 +10,7 @@ const BUILDINGS_FROM = 15;
 const CELLS_KEPT = 160;
 
 // Width in pixels at zoom 14, the zoom a class appears at, and whether it is drawn with a casing.
-const ROADS = {
+export const ROADS = {
   ferry: [1.4, 11, false],
   path: [0.8, 15, false],
   footway: [0.8, 15, false],
@@ -34,8 +34,8 @@ const roadWidth = (roadClass, zoom) =>
   Math.max(ROADS[roadClass][0] * 1.32 ** (zoom - 14), zoom < 12 ? 1.1 : 0.7);
 
 // First zoom and width at zoom 12 of a border, by level: county, town, village, base.
-const BORDER_FROM = [8, 8, 11, 13];
-const BORDER_WIDTH = [2.2, 1.7, 1.1, 0.7];
+export const BORDER_FROM = [8, 8, 11, 13];
+export const BORDER_WIDTH = [2.2, 1.7, 1.1, 0.7];
 
 function trace(context, lines, scale, left, top) {
   for (const line of lines) {
@@ -47,7 +47,7 @@ function trace(context, lines, scale, left, top) {
 }
 
 /** Colours of the ground, read from page.css for light or dark surroundings. */
-const colours = () =>
+export const colours = () =>
   Object.fromEntries(
     ["water", "green", "built", "building", "road", "road-casing", "road-minor", "ink", "border"].map(
       (name) => [name, token(name)],

@@ -80,6 +80,18 @@ export class Points {
     return markers;
   }
 
+  /** Fetch points of these anew: something was entered or taken out. */
+  forget(...paths) {
+    for (const [key, source] of Object.entries(SOURCES)) {
+      if (!paths.includes(source.path)) continue;
+      this.fetched.delete(source.path);
+      this.cluster.removeLayers(this.markers.get(key) ?? []);
+      this.markers.delete(key);
+      if (!this.shown.delete(key)) continue;
+      this.toggle(key, true);
+    }
+  }
+
   /** Whether a layer is one of points. */
   isLayer = (key) => key in SOURCES;
 

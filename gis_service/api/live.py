@@ -1,0 +1,279 @@
+"""What happens while one looks: incidents and boundaries as server-sent events.
+
+One listener a process hears the database and tells every stream what its reader may see: identities
+and states, never a text or a person. A stream that breaks off is taken up where it ended.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import asdict
+from typing import Annotated, Any, Final
+
+import psycopg
+from fastapi import APIRouter, Header, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+
+from gis_service.access import SYSTEM, Actor
+from gis_service.api.dependencies import ActorDep
+from gis_service.errors import GisError
+from gis_service.grids.reading import VersionInForce, versions_in_force
+from gis_service.incidents.watching import (
+    Change,
+    Mark,
+    changes_since,
+    in_sight,
+    mark_now,
+    read_mark,
+)
+from gis_service.settings import incident_settings
+from gis_service.store import Store
+from gis_service.store.listening import notices
+
+router = APIRouter(tags=["live"])
+
+MOST_WAITING: Final = 500
+"""Events that a slow reader may be behind; then its stream ends, and it takes up where it was."""
+
+_LONGEST_S: Final = 3600.0  # then who reads is asked for anew
+_AGAIN_S: Final = 1.0
+_REMEMBERED: Final = 10_000
+_log = logging.getLogger(__name__)
+
+
+class LiveFullError(GisError):
+    """Every stream is taken."""
+
+    kind = "live-full"
+    status = 429
+
+
+class _Reader:
+    """One open stream."""
+
+    def __init__(self, actor: Actor) -> None:
+        self.actor = actor
+        self.queue: asyncio.Queue[bytes | None] = asyncio.Queue(MOST_WAITING)
+
+    def tell(self, event: bytes) -> None:
+        try:
+            self.queue.put_nowait(event)
+        except asyncio.QueueFull:
+            self.end()
+
+    def end(self) -> None:
+        """Let the stream end; what it has not sent it will be asked for again."""
+        while not self.queue.empty():
+            self.queue.get_nowait()
+        self.queue.put_nowait(None)
+
+
+class LiveHub:
+    """
+    The listener of one process, and the streams it tells.
+
+    Parameters
+    ----------
+    store
+        The store.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._readers: set[_Reader] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._mark: Mark | None = None
+        self._told: deque[int] = deque(maxlen=_REMEMBERED)
+        self._versions: list[VersionInForce] = []
+        self._closed = False
+        self._listening = asyncio.Event()
+
+    @property
+    def streams(self) -> int:
+        """How many streams are open."""
+        return len(self._readers)
+
+    async def stream(self, actor: Actor, since: Mark | None) -> AsyncIterator[bytes]:
+        """
+        Tell one reader what happens, until it goes away or the service ends.
+
+        Parameters
+        ----------
+        actor
+            Who reads.
+        since
+            How far it has read before; None is from now on.
+
+        Yields
+        ------
+        bytes
+            Events, and a sign of life on a quiet stream.
+
+        Raises
+        ------
+        LiveFullError
+            Every stream is taken.
+        """
+        heartbeat_s = incident_settings().live_heartbeat_s
+        reader = _Reader(actor)
+        self._readers.add(reader)
+        ends = time.monotonic() + _LONGEST_S
+        try:
+            if self._task is None or self._task.done():
+                self._task = asyncio.create_task(self._listen())
+            yield b"retry: 3000\n\n"
+            await self._listening.wait()
+            for event in await run_in_threadpool(self._missed, actor, since):
+                yield event
+            while not self._closed and time.monotonic() < ends:
+                try:
+                    event_or_end = await asyncio.wait_for(reader.queue.get(), heartbeat_s)
+                except TimeoutError:
+                    yield b": still here\n\n"
+                    continue
+                if event_or_end is None:
+                    return
+                yield event_or_end
+        finally:
+            self._readers.discard(reader)
+
+    async def close(self) -> None:
+        """End every stream and stop listening."""
+        self._closed = True
+        self._listening.set()
+        for reader in self._readers:
+            reader.end()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    # --- what was missed ---------------------------------------------------------------------
+
+    def _missed(self, actor: Actor, since: Mark | None) -> list[bytes]:
+        """Events behind a mark, and one that says how far they go."""
+        with self._store.transaction(actor) as connection:
+            if since is None:
+                return [_event("ready", {}, mark_now(connection))]
+            changes, mark, too_many = changes_since(connection, since)
+            if too_many:
+                return [_event("incident", {"reload": True}, mark)]
+            seen = in_sight(connection, actor, (one.incident_id for one in changes))
+        told = [
+            _event("incident", _said(one), Mark(one.step_id, since.xmin))
+            for one in changes
+            if one.incident_id in seen
+        ]
+        return [*told, _event("ready", {}, mark)]
+
+    # --- what happens ------------------------------------------------------------------------
+
+    async def _listen(self) -> None:
+        """Hear the database; a lost connection is made anew, and nothing is missed by it."""
+        wait_s = incident_settings().live_heartbeat_s
+        while not self._closed:
+            try:
+                async for notice in notices(self._store.url, wait_s):
+                    await self._tell_changes()
+                    await self._tell_versions(published=notice.channel == "gis_version")
+                    self._listening.set()
+            except (psycopg.OperationalError, GisError) as error:
+                _log.warning("the live listener lost the database: %s", type(error).__name__)
+                await asyncio.sleep(_AGAIN_S)
+
+    async def _tell_changes(self) -> None:
+        before, changes, after, too_many = await run_in_threadpool(self._read_changes)
+        self._mark = after
+        if too_many:
+            for reader in self._readers:
+                reader.tell(_event("incident", {"reload": True}, after))
+            return
+        fresh = [one for one in changes if one.step_id not in self._told]
+        self._told.extend(one.step_id for one in fresh)
+        if not fresh:
+            return
+        groups: dict[tuple[str, tuple[int, ...] | None], list[_Reader]] = defaultdict(list)
+        for reader in self._readers:
+            groups[reader.actor.role, reader.actor.areas].append(reader)
+        for readers in list(groups.values()):
+            seen = await run_in_threadpool(self._seen, readers[0].actor, fresh)
+            self._tell(readers, fresh, seen, before, after)
+
+    def _tell(
+        self,
+        readers: Iterable[_Reader],
+        changes: list[Change],
+        seen: frozenset[int],
+        before: Mark,
+        after: Mark,
+    ) -> None:
+        """Tell some readers; only behind the last event is all read that the mark says."""
+        for one in changes:
+            mark = after if one is changes[-1] else Mark(one.step_id, before.xmin)
+            if one.incident_id in seen:
+                for reader in readers:
+                    reader.tell(_event("incident", _said(one), mark))
+
+    def _read_changes(self) -> tuple[Mark, list[Change], Mark, bool]:
+        with self._store.transaction(SYSTEM) as connection:
+            before = self._mark or mark_now(connection)
+            if self._mark is None:
+                return before, [], before, False
+            changes, after, too_many = changes_since(connection, before)
+            return before, changes, after, too_many
+
+    def _seen(self, actor: Actor, changes: list[Change]) -> frozenset[int]:
+        with self._store.transaction(actor) as connection:
+            return in_sight(connection, actor, (one.incident_id for one in changes))
+
+    async def _tell_versions(self, *, published: bool) -> None:
+        """Tell which boundaries hold when some are published, and when a new day brings others."""
+        versions = await run_in_threadpool(self._read_versions)
+        known, self._versions = self._versions, versions
+        if known == versions and not published:
+            return
+        if known or published:
+            for reader in self._readers:
+                reader.tell(_event("version", {"versions": [asdict(one) for one in versions]}))
+
+    def _read_versions(self) -> list[VersionInForce]:
+        with self._store.transaction(SYSTEM) as connection:
+            return versions_in_force(connection)
+
+
+def _said(change: Change) -> dict[str, Any]:
+    return {
+        "incident_id": change.incident_id,
+        "version": change.seq,
+        "move": change.move,
+        "state": change.state,
+    }
+
+
+def _event(name: str, data: dict[str, Any], mark: Mark | None = None) -> bytes:
+    number = "" if mark is None else f"id: {mark}\n"
+    said = json.dumps(data, default=str, separators=(",", ":"))
+    return f"event: {name}\n{number}data: {said}\n\n".encode()
+
+
+# A description of the API has no word for a stream that never ends: docs/incidents.md has.
+@router.get("/api/live", include_in_schema=False)
+async def live(
+    request: Request,
+    actor: ActorDep,
+    last_event_id: Annotated[str | None, Header(max_length=60)] = None,
+    since: Annotated[str | None, Query(max_length=60)] = None,
+) -> StreamingResponse:
+    """Tell what happens from now on, or from where the reader was."""
+    hub: LiveHub = request.app.state.live
+    if hub.streams >= incident_settings().live_clients:
+        raise LiveFullError("incidents.live_full", most=incident_settings().live_clients)
+    return StreamingResponse(
+        hub.stream(actor, read_mark(last_event_id or since)),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )

@@ -1,0 +1,104 @@
+// What lies under the map's symbols: by WebGL where the browser has it, else the light layers.
+
+import { get } from "./api.js";
+import { at, h } from "./dom.js";
+import { Ground } from "./ground.js";
+import { t } from "./texts.js";
+
+/** Draws by WebGL 2 as long as that works; the page need not know by which way. */
+export class Backdrop {
+  constructor(map, { onError, onLight }) {
+    this.map = map;
+    this.onError = onError;
+    this.onLight = onLight;
+    this.wishes = {};
+    this.vector = null;
+    this.light = null;
+    this.opening = this.open();
+  }
+
+  /** Whether grids are drawn from vector tiles, and so need no geometry of their own. */
+  get isVector() {
+    return !this.light;
+  }
+
+  async open() {
+    // A link may ask for the light layers, for a machine whose WebGL is slow.
+    if (new URLSearchParams(location.search).get("draw") === "light") return this.goLight("light_wished");
+    try {
+      const { Vector, canDraw } = await import("./vector.js");
+      if (!canDraw()) return this.goLight("light_no_webgl");
+      this.vector = await Vector.open(this.map, { onLost: () => this.lose(), onError: this.onError });
+      this.vector.set(this.wishes);
+    } catch (error) {
+      this.goLight("light_no_webgl");
+      if (error.status !== undefined) this.onError(error);
+    }
+    return this;
+  }
+
+  /** The graphics were taken away while the page stood: go on with the light layers. */
+  lose() {
+    if (this.light) return;
+    // MapLibre is still in its own handler of the same event.
+    setTimeout(() => {
+      const gone = this.vector;
+      this.goLight("light_lost");
+      gone?.remove();
+      this.loadLand().catch(this.onError);
+      this.onLight();
+    });
+  }
+
+  goLight(why) {
+    this.vector = null;
+    this.light = new Ground(this.map, this.onError);
+    this.light.set(this.wishes);
+    at("drawn").replaceChildren(h("span", { title: t(why) }, t("light_map"), h("span", { class: "unseen" }, ` ${t(why)}`)));
+    return this;
+  }
+
+  async loadLand() {
+    await this.opening;
+    await this.light?.loadLand();
+  }
+
+  set(changes) {
+    Object.assign(this.wishes, changes);
+    (this.vector ?? this.light)?.set(changes);
+  }
+
+  setEdges(edges, ranks) {
+    this.light?.setEdges(edges, ranks);
+  }
+
+  recolour() {
+    (this.vector ?? this.light)?.recolour();
+  }
+
+  /** Draw the grids of a scheme; only where they come from vector tiles. */
+  async showGrids(scheme, day) {
+    await this.opening;
+    await this.vector?.showGrids(scheme, day);
+  }
+
+  showFigures(figures, shades) {
+    this.opening.then(() => this.vector?.showFigures(figures, shades));
+  }
+
+  gridAt(place) {
+    return this.vector?.gridAt(place) ?? null;
+  }
+
+  /** Resolve once all that is in view is drawn. */
+  async drawn() {
+    await this.opening;
+    await this.vector?.drawn();
+  }
+}
+
+/** The outline of one grid with every vertex. */
+export async function outlineOf(id, day, signal) {
+  const { features } = await get(`/api/layers/grids/${id}`, { at: day }, signal);
+  return features[0].geometry;
+}

@@ -1,0 +1,155 @@
+// The place of a record: by pointing at the map, dragging the pin, the middle of the map, or typing.
+
+import { get, isStale } from "./api.js";
+import { e } from "./entry_texts.js";
+import { h, isNarrow } from "./dom.js";
+import { tag } from "./parts.js";
+import { number, t } from "./texts.js";
+
+const SYSTEMS = ["cgcs2000", "gcj02", "bd09"];
+const DIGITS = 7;
+
+const rounded = (value) => Number(value.toFixed(DIGITS));
+
+/** Two numbers out of what was typed or pasted, longitude first; null if there are not two. */
+export function numbersIn(text) {
+  const found = text.match(/-?\d+(?:\.\d+)?/g)?.map(Number) ?? [];
+  if (found.length !== 2) return null;
+  const [first, second] = found;
+  // Latitude first is common; a latitude cannot be above 90.
+  return Math.abs(first) <= 90 && Math.abs(second) > 90 ? { lon: second, lat: first } : { lon: first, lat: second };
+}
+
+export class PlaceField {
+  constructor(map, id, { onChange, sheet, describedBy }) {
+    Object.assign(this, { map, onChange, sheet });
+    this.value = null;
+    this.point = h("button", { type: "button", class: "button", "aria-pressed": "false", onclick: () => this.pointing(!this.isPointing) }, e("place_point"));
+    this.middle = h("button", { type: "button", class: "button", onclick: () => this.take(map.getCenter()) }, e("place_middle"));
+    this.done = h("button", { type: "button", class: "button filled", hidden: true, onclick: () => this.finish() }, e("place_done"));
+    this.typed = h("input", { type: "text", id, inputmode: "decimal", autocomplete: "off", spellcheck: "false", placeholder: "112.90000, 28.70000", "aria-describedby": describedBy });
+    this.system = h("select", { "aria-label": e("place_system"), title: e("place_system") }, SYSTEMS.map((one) => h("option", { value: one }, e(`system_${one}`))));
+    this.said = h("p", { class: "place-said", role: "status", "aria-live": "polite" });
+    this.element = h("div", { class: "place" },
+      h("div", { class: "buttons" }, this.point, this.middle, this.done),
+      h("div", { class: "typed" }, this.typed, this.system), this.said);
+    this.typed.addEventListener("change", () => this.takeTyped());
+    this.system.addEventListener("change", () => this.typed.value && this.takeTyped());
+    this.typed.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      this.takeTyped();
+    });
+    this.onClick = (event) => this.clicked(event);
+    map.getContainer().addEventListener("click", this.onClick, true);
+  }
+
+  /** Take the pin and the listeners away. */
+  remove() {
+    this.pointing(false);
+    this.pin?.remove();
+    this.abort?.abort();
+    this.map.getContainer().removeEventListener("click", this.onClick, true);
+  }
+
+  /** While pointing, a click on the map means the place and nothing else. */
+  pointing(isOn) {
+    this.isPointing = isOn;
+    this.point.setAttribute("aria-pressed", String(isOn));
+    this.point.textContent = e(isOn ? "place_pointing" : "place_point");
+    this.map.getContainer().classList.toggle("pointing", isOn);
+    this.done.hidden = !(isOn && isNarrow());
+    if (isOn && isNarrow()) {
+      this.sheet.set("peek");
+      this.element.scrollIntoView({ block: "start" });
+    }
+  }
+
+  finish() {
+    this.pointing(false);
+    this.sheet.set("full");
+    this.element.scrollIntoView({ block: "center" });
+  }
+
+  clicked(event) {
+    if (!this.isPointing || event.target.closest(".leaflet-control, .leaflet-marker-draggable")) return;
+    event.stopPropagation();
+    if (this.map.dragging.moved()) return;
+    this.take(this.map.mouseEventToLatLng(event));
+  }
+
+  /** Take a place of the map. */
+  take({ lat, lng }) {
+    this.set({ lon: rounded(lng), lat: rounded(lat), crs: "cgcs2000" });
+    this.onChange();
+  }
+
+  async takeTyped() {
+    const text = this.typed.value.trim();
+    if (!text) {
+      this.set(null);
+      this.onChange();
+      return;
+    }
+    const numbers = numbersIn(text);
+    if (!numbers) {
+      this.say(e("place_unread"), "wrong");
+      return;
+    }
+    const typed = { ...numbers, crs: this.system.value };
+    try {
+      const shown = typed.crs === "cgcs2000" ? typed : await get("/api/entry/place", typed);
+      this.set({ lon: rounded(shown.lon), lat: rounded(shown.lat), crs: "cgcs2000" });
+      this.map.panInside([shown.lat, shown.lon], { padding: [80, 80] });
+    } catch (error) {
+      this.say(error.message, "wrong");
+      return;
+    }
+    this.onChange();
+  }
+
+  /** Show a place {lon, lat, crs}, or none. */
+  set(value) {
+    this.value = value && { lon: value.lon, lat: value.lat, crs: value.crs };
+    this.system.value = "cgcs2000";
+    this.typed.value = value ? `${value.lon.toFixed(6)}, ${value.lat.toFixed(6)}` : "";
+    if (!value) {
+      this.pin?.remove();
+      this.pin = null;
+      this.say("");
+      return;
+    }
+    if (this.pin) this.pin.setLatLng([value.lat, value.lon]);
+    else this.drop(value);
+    this.locate();
+  }
+
+  drop({ lon, lat }) {
+    const icon = L.divIcon({ className: "pin pin-new", iconSize: [26, 26] });
+    this.pin = L.marker([lat, lon], { icon, draggable: true, autoPan: true, title: e("place_drag"), alt: e("place_drag"), zIndexOffset: 1000 }).addTo(this.map);
+    this.pin.on("dragend", () => this.take(this.pin.getLatLng()));
+  }
+
+  say(text, tone = "") {
+    this.said.replaceChildren(...(text ? [tone ? tag(text, tone) : text] : []));
+  }
+
+  /** Say whose grid it is, while the form is being filled in. */
+  async locate() {
+    this.abort?.abort();
+    this.abort = new AbortController();
+    const { lon, lat } = this.value;
+    try {
+      const found = await get("/api/locate", { lon, lat, scheme: "base" }, this.abort.signal);
+      this.located = found;
+      if (found.outside) {
+        this.say(found.nearest ? e("place_outside", { name: found.nearest.name, m: number(found.distance_m) }) : e("place_no_grid"), "care");
+        return;
+      }
+      this.said.replaceChildren(h("span", {}, e("place_in"), " ", h("b", {}, found.grid.name), " ", h("small", {}, found.grid.code)),
+        found.on_border ? tag(t("on_border"), "care") : found.near_border && found.nearest ? tag(t("near_border", { m: number(found.distance_m), name: found.nearest.name }), "care") : "");
+    } catch (error) {
+      if (!isStale(error)) this.say(error.message, "care");
+    }
+  }
+}

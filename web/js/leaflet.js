@@ -1,0 +1,3 @@
+// Leaflet as a module, for libraries that import it: the one that Folium has loaded.
+
+export default globalThis.L;
