@@ -4,6 +4,7 @@ Reads only, always through :func:`gis_service.access.visible`. Who reported an i
 part of a list.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -422,7 +423,7 @@ def _touched_by(actor: Actor) -> sa.Select[tuple[int]]:
 def _rows(
     connection: sa.Connection,
     actor: Actor,
-    conditions: list[sa.ColumnElement[bool]],
+    conditions: Sequence[sa.ColumnElement[bool]],
     clocks: Clocks,
     *,
     limit: int,
