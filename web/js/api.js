@@ -66,6 +66,10 @@ export const post = (path, body, headers = {}) =>
 /** POST a form with files. */
 export const sendForm = (path, form) => request(`${path}?lang=${config.language}`, { method: "POST", body: form });
 
+/** POST a file as it is. */
+export const sendFile = (path, file) =>
+  request(`${path}?lang=${config.language}`, { method: "POST", headers: { "Content-Type": file.type }, body: file });
+
 /** Any method with JSON and headers of its own. */
 export const send = (method, path, body, headers = {}) =>
   request(`${path}?lang=${config.language}`, {

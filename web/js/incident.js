@@ -1,6 +1,6 @@
 // One incident: where it stands, what was done, what may be done now.
 
-import { get, post, sendForm } from "./api.js";
+import { get, post, sendFile } from "./api.js";
 import { urgency } from "./board.js";
 import { h } from "./dom.js";
 import { heading, line, phone, tag } from "./parts.js";
@@ -9,13 +9,15 @@ import { symbol } from "./symbols.js";
 import { kindName } from "./figures.js";
 import { config, day, isEnglish, moment, number, t, tOr } from "./texts.js";
 
+const REVEALS = ["county_office", "dispatcher", "grid_officer"];
+const REASONS = ["call_back", "visit", "emergency", "correction"];
 const STATES = ["reported", "accepted", "dispatched", "handled", "verified", "closed"];
 
 /** Fill the panel with an incident. */
 export async function showIncident(desk, id, signal) {
   const found = await get(`/api/incidents/${encodeURIComponent(id)}`, {}, signal);
   signal.throwIfAborted();
-  const row = found.row ?? found;
+  const row = found;
   desk.place = { of: "incident", lon: row.lon, lat: row.lat, name: row.address };
   if (desk.panel.mayFly) desk.flyTo?.(row);
   desk.routes.mark(row, "incident", row.text || row.key);
@@ -32,15 +34,41 @@ export async function showIncident(desk, id, signal) {
       line(t("reported"), moment(row.reported_at)),
       row.due_on && line(t("due"), day(row.due_on) + (row.due_provisional ? ` ${t("incident_provisional")}` : ""), row.overdue ? "wrong" : ""),
       row.returns > 0 && line(t("incident_returns"), number(row.returns), row.flagged ? "wrong" : ""),
-      (found.reporter_name || found.reporter_phone) && line(t("incident_reporter"), [found.reporter_name, found.reporter_phone].filter(Boolean).join(" "))),
+      (found.reporter_name || found.reporter_phone) && reporter(found, row)),
     found.officer && h("div", { class: "officers" }, h("div", { class: "officer" },
       h("div", { class: "who" }, h("b", {}, `${t("post", { post: found.officer.post })} ${found.officer.name}`), h("small", {}, t("incident_answers"))),
       phone(found.officer.phone))),
-    found.allowed.length > 0 && moves(found, row, again, desk),
+    found.allowed.length > 0 && moves(found, row, again),
     steps(found.steps, row.incident_id),
     h("button", { type: "button", class: "button", onclick: () => show({ point: `place:${row.lon},${row.lat}` }) }, t("dispatch_first_there")));
   desk.panel.focusIfAsked();
 }
+
+/** Who reported, masked; in clear with a reason, which is written down. */
+function reporter(found, row) {
+  const slot = h("b", {}, [found.reporter_name, found.reporter_phone].filter(Boolean).join(" "));
+  if (!REVEALS.includes(config.actor.role)) return h("div", { class: "line" }, h("span", {}, t("incident_reporter")), slot);
+  const reveal = async (event) => {
+    const reason = event.target.value;
+    if (!reason) return;
+    try {
+      const clear = await post(`/api/incidents/${row.incident_id}/reporter`, { reason });
+      slot.replaceChildren(clear.name, " ", clear.phone ? phone(clear.phone) : "");
+    } catch (error) {
+      slot.replaceChildren(error.message);
+    }
+  };
+  return h("div", { class: "line" }, h("span", {}, t("incident_reporter")), slot,
+    h("select", { "aria-label": t("reveal"), title: t("reveal"), onchange: reveal },
+      h("option", { value: "" }, t("reveal")), REASONS.map((reason) => h("option", { value: reason }, t(`reason_${reason}`)))));
+}
+
+/** Where this device is, if its owner lets it say so. */
+const ownPlace = () => new Promise((resolve) => {
+  navigator.geolocation.getCurrentPosition(
+    ({ coords }) => resolve({ lon: coords.longitude, lat: coords.latitude, crs: "wgs84" }),
+    () => resolve(null), { timeout: 5000, enableHighAccuracy: true });
+});
 
 /** The way from report to close, with where it stands. */
 function progress(status) {
@@ -50,7 +78,7 @@ function progress(status) {
 }
 
 /** The moves that are allowed now, as buttons; one that needs words opens a form. */
-function moves(found, row, again, desk) {
+function moves(found, row, again) {
   const slot = h("div", { id: "move-slot" });
   const fault = h("p", { class: "fault", role: "alert", hidden: true });
   const open = (move) => {
@@ -58,14 +86,14 @@ function moves(found, row, again, desk) {
     slot.replaceChildren(moveForm(move, found, row, async (wish) => {
       fault.hidden = true;
       try {
-        await post(`/api/incidents/${row.incident_id}/steps`, { move: move.move, expected_version: row.version, ...wish });
+        await post(`/api/incidents/${row.incident_id}/steps`, { move: move.move, version: row.version, ...wish });
         await again();
       } catch (error) {
         fault.textContent = error.message;
         fault.hidden = false;
         if (error.status === 409) fault.append(" ", h("button", { type: "button", class: "link", onclick: again }, t("incident_reload")));
       }
-    }, () => slot.replaceChildren(), desk));
+    }, () => slot.replaceChildren()));
     slot.querySelector("input, textarea, button")?.focus();
   };
   return [heading(t("incident_moves")),
@@ -74,11 +102,12 @@ function moves(found, row, again, desk) {
     slot, fault];
 }
 
-function moveForm(move, found, row, onSend, onCancel, desk) {
+function moveForm(move, found, row, onSend, onCancel) {
   const note = h("textarea", { name: "note", rows: 2, maxlength: 2000, required: move.needs_note, "aria-label": t("incident_note"), placeholder: t(move.needs_note ? "incident_note_needed" : "incident_note_may") });
   const department = move.needs_department && h("input", { name: "department", required: true, maxlength: 80, "aria-label": t("incident_department"), placeholder: t("incident_department") });
   const other = move.needs_duplicate && h("input", { name: "duplicate_of", type: "number", required: true, min: 1, "aria-label": t("incident_duplicate_of"), placeholder: t("incident_duplicate_of") });
-  const file = h("input", { type: "file", accept: "image/*", multiple: true, "aria-label": t("incident_photo") });
+  const file = h("input", { type: "file", accept: "image/jpeg,image/png,image/webp", multiple: true, "aria-label": t("incident_photo") });
+  const here = h("input", { type: "checkbox", name: "here" });
   const said = h("p", { class: "quiet", role: "status" });
   const submit = async (event) => {
     event.preventDefault();
@@ -88,13 +117,11 @@ function moveForm(move, found, row, onSend, onCancel, desk) {
       const photos = [];
       for (const one of file.files) {
         said.textContent = t("incident_photo_sending", { name: one.name });
-        const body = new FormData();
-        body.append("photo", one);
-        const kept = await sendForm(`/api/incidents/${row.incident_id}/photos`, body);
-        photos.push(kept.photo ?? kept.sha256 ?? kept.name);
+        const kept = await sendFile(`/api/incidents/${row.incident_id}/photos`, one);
+        photos.push(kept.photo);
       }
-      const here = desk.device ?? {};
-      await onSend({ note: note.value, photos, ...(department ? { department: department.value } : {}), ...(other ? { duplicate_of: Number(other.value) } : {}), ...here });
+      const where = here.checked ? await ownPlace() : null;
+      await onSend({ note: note.value, photos, where, ...(department ? { department: department.value } : {}), ...(other ? { duplicate_of: Number(other.value) } : {}) });
     } catch (error) {
       said.textContent = error.message;
     } finally {
@@ -103,7 +130,8 @@ function moveForm(move, found, row, onSend, onCancel, desk) {
   };
   const form = h("form", { class: "report", onsubmit: submit },
     h("b", {}, t(`move_${move.move}`)), department, other, note,
-    h("label", { class: "file" }, t("incident_photo"), file), said,
+    h("label", { class: "file" }, t("incident_photo"), file),
+    "geolocation" in navigator && h("label", { class: "check" }, here, t("incident_where")), said,
     h("div", { class: "buttons" }, h("button", { type: "submit", class: "button primary", id: "move-send" }, t("incident_do", { move: t(`move_${move.move}`) })),
       h("button", { type: "button", class: "button", onclick: onCancel }, t("cancel"))));
   form.addEventListener("keydown", (event) => {
@@ -123,5 +151,3 @@ const steps = (found, incidentId) => [heading(t("incident_steps")), h("ol", { cl
       const address = `/api/incidents/${incidentId}/photos/${encodeURIComponent(photo)}`;
       return h("a", { href: address, target: "_blank", rel: "noopener" }, h("img", { src: address, alt: t("incident_photo_of", { move: t(`move_${step.move}`) }), loading: "lazy" }));
     })))))];
-
-export const mayHandle = () => config.actor.role !== "visitor";

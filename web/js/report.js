@@ -37,10 +37,10 @@ export async function incidentForm(desk, slot, place) {
     event.preventDefault();
     fault.hidden = true;
     try {
-      const made = await post("/api/incidents", { ...values(), lon: place.lon, lat: place.lat, address: place.name && place.of !== "place" ? place.name : "" }, { "Idempotency-Key": key });
+      const made = await post("/api/incidents", { ...values(), channel: "page", lon: place.lon, lat: place.lat, address: place.name && place.of !== "place" ? place.name : "" }, { "Idempotency-Key": key });
       sessionStorage.removeItem(DRAFT);
       desk.isReporting = false;
-      show({ point: `incident:${made.incident_id ?? made.row?.incident_id}`, grid: "", view: "" });
+      show({ point: `incident:${made.incident_id}`, grid: "", view: "" });
     } catch (error) {
       fault.textContent = error.message;
       fault.hidden = false;
@@ -52,10 +52,9 @@ export async function incidentForm(desk, slot, place) {
     if (!choice.value) return;
     try {
       const found = await get("/api/incidents/duplicates", { lon: place.lon, lat: place.lat, kind: choice.value });
-      const items = found.items ?? found;
-      alike.replaceChildren(...(items.length ? [
-        h("p", { class: "tag care" }, t("report_alike", { n: number(items.length) })),
-        h("ul", { class: "rows" }, items.map((one) => h("li", {}, h("button", { type: "button", onclick: () => show({ point: `incident:${one.incident.incident_id}`, grid: "", view: "" }) },
+            alike.replaceChildren(...(found.length ? [
+        h("p", { class: "tag care" }, t("report_alike", { n: number(found.length) })),
+        h("ul", { class: "rows" }, found.map((one) => h("li", {}, h("button", { type: "button", onclick: () => show({ point: `incident:${one.incident.incident_id}`, grid: "", view: "" }) },
           h("span", {}, one.incident.text, h("small", {}, moment(one.incident.reported_at))), h("b", {}, `${number(one.distance_m)} m`))))),
       ] : []));
     } catch {
@@ -80,7 +79,7 @@ export async function incidentForm(desk, slot, place) {
   slot.replaceChildren(form);
   try {
     const found = await incidentKinds();
-    choice.replaceChildren(...(found.items ?? found).map((kind) => h("option", { value: kind.code ?? kind.kind, selected: (kind.code ?? kind.kind) === kept.kind }, nameOf(kind))));
+    choice.replaceChildren(...found.map((kind) => h("option", { value: kind.kind, selected: kind.kind === kept.kind }, nameOf(kind))));
   } catch (error) {
     fault.textContent = error.message;
     fault.hidden = false;
