@@ -19,6 +19,7 @@ import typer
 
 from gis_service import __version__, jobs, main_job
 from gis_service.access import SYSTEM
+from gis_service.commands import importing
 from gis_service.commands.terminal import errors_said, language, say
 from gis_service.coverage import runs
 from gis_service.errors import NotFoundError
@@ -38,6 +39,7 @@ app = typer.Typer(
 import_app = typer.Typer(help="Take files in.", no_args_is_help=True)
 coverage_app = typer.Typer(help="Measure who is reached in time.", no_args_is_help=True)
 app.add_typer(import_app, name="import")
+importing.add_commands(import_app)
 app.add_typer(coverage_app, name="coverage")
 
 Region = Annotated[

@@ -133,3 +133,11 @@ class SetupError(GisError):
     kind = "setup"
     status = 503
     exit_code = 7
+
+
+class HeldBackError(GisError):
+    """A file that looks shifted: nothing was written, and it may be taken all the same."""
+
+    kind = "held-back"
+    status = 409
+    exit_code = 8

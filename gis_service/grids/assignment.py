@@ -76,7 +76,9 @@ class _Answers:
     distance_m: npt.NDArray[np.float64]
 
 
-def assign_new(connection: sa.Connection, scheme: str = "base") -> AssignmentReport:
+def assign_new(
+    connection: sa.Connection, scheme: str = "base", kinds: Sequence[str] = _KINDS
+) -> AssignmentReport:
     """
     Write the history of every object that has none yet, through all versions of a scheme.
 
@@ -86,6 +88,8 @@ def assign_new(connection: sa.Connection, scheme: str = "base") -> AssignmentRep
         An open transaction.
     scheme
         Its code; today's copy on the rows is written for the base scheme only.
+    kinds
+        Of objects, where only some can be new; buildings go before households.
 
     Returns
     -------
@@ -100,7 +104,7 @@ def assign_new(connection: sa.Connection, scheme: str = "base") -> AssignmentRep
     days = [version.effective_day for version in known]
     now = max(bisect_right(days, today(connection)) - 1, 0)  # all to come: the first of them
     locators: list[Locator] = []
-    for kind in _KINDS:
+    for kind in kinds:
         objects = _read(connection, kind, scheme_id, new=True)
         if len(objects.ids) == 0:
             continue
@@ -223,6 +227,45 @@ def place_again(connection: sa.Connection, kind: str, object_ids: Sequence[int])
         place_again(connection, "household", list(connection.execute(inside).scalars()))
 
 
+def place_moved(connection: sa.Connection, kind: str, object_ids: Sequence[int]) -> dict[str, int]:
+    """
+    Write where many objects lie from today on, whose place or building is another one now.
+
+    What was is kept: an open row is closed today. Only what lies elsewhere gets a new row, under
+    every version that is in force or to come. Households follow a building that moves.
+
+    Parameters
+    ----------
+    connection
+        The transaction that wrote the objects; each has a history already.
+    kind
+        Of object.
+    object_ids
+        Whose, anywhere in the county.
+
+    Returns
+    -------
+    dict
+        Objects that changed their grid of the base scheme, by kind.
+    """
+    ids = np.unique(np.array(object_ids, dtype=np.int64))
+    if len(ids) == 0:
+        return {}
+    moved: dict[str, int] = {}
+    schemes = sa.select(t.grid_scheme.c.code, t.grid_scheme.c.is_base)
+    for code, is_base in connection.execute(schemes).all():
+        known = versions(connection, code)
+        if known:
+            count = _move_in(connection, kind, ids, known)
+            moved |= {kind: count} if is_base else {}
+    _copy_today(connection, kind, ids.tolist())
+    if kind == "building":
+        home = t.household.c
+        inside = sa.select(home.household_id).where(_among(home.building_id, ids))
+        moved |= place_moved(connection, "household", connection.execute(inside).scalars().all())
+    return moved
+
+
 def end_history(connection: sa.Connection, kind: str, object_ids: Sequence[int]) -> None:
     """
     Close the history of objects that are taken out today; what was is kept.
@@ -237,7 +280,7 @@ def end_history(connection: sa.Connection, kind: str, object_ids: Sequence[int])
         Whose.
     """
     a = t.assignment
-    mine = (a.c.object_kind == kind) & a.c.object_id.in_(object_ids)
+    mine = (a.c.object_kind == kind) & _among(a.c.object_id, object_ids)
     connection.execute(sa.delete(a).where(mine, sa.func.lower(a.c.valid) >= sa.func.gis_today()))
     until = sa.cast(sa.func.daterange(sa.func.lower(a.c.valid), sa.func.gis_today()), DATERANGE)
     still = a.c.valid.op("@>", is_comparison=True)(sa.func.gis_today())
@@ -382,7 +425,7 @@ def _read(
         )
         query = query.where(~has_history)
     if only is not None:
-        query = query.where(identity.in_(only))
+        query = query.where(_among(identity, only))
     rows = connection.execute(query).all()
     ids, lon, lat, days, buildings = zip(*rows, strict=True) if rows else ((), (), (), (), ())
     return _Objects(
@@ -492,6 +535,82 @@ def _place_in(connection: sa.Connection, kind: str, ids: list[int], known: list[
     _join_unbroken(connection, scheme_id, kind, ids)
 
 
+def _among(column: sa.ColumnElement[int], ids: Any) -> sa.ColumnElement[bool]:
+    """Compare with one array instead of a list of thousands of values."""
+    numbers = sa.literal(np.asarray(ids).tolist(), sa.ARRAY(sa.BigInteger))
+    return column == sa.any_(numbers)
+
+
+def _move_in(
+    connection: sa.Connection,
+    kind: str,
+    ids: npt.NDArray[np.int64],
+    known: list[Version],
+) -> int:
+    """Rewrite the history from today on, of those that lie elsewhere than it says."""
+    scheme_id = known[0].scheme_id
+    day = today(connection)
+    days = [version.effective_day for version in known]
+    now = max(bisect_right(days, day) - 1, 0)
+    objects = _read(connection, kind, None, new=False, only=ids.tolist())
+    buildings = _read(connection, "building", None, new=False) if kind == "household" else None
+    answers = []
+    elsewhere = np.zeros(len(objects.ids), dtype=bool)
+    for version in known[now:]:
+        locator = _locator(connection, version)
+        placed = None if buildings is None else _placed(buildings, locator)
+        answer, _ = _answer(objects, locator, placed)
+        answers.append(answer)
+        on = max(day, version.effective_day)
+        elsewhere |= _differs(connection, scheme_id, objects, answer, on)
+    if not elsewhere.any():
+        return 0
+    rows = np.flatnonzero(elsewhere)
+    end_history(connection, kind, objects.ids[rows].tolist())
+    since = np.maximum(objects.since[rows], day.toordinal())
+    chosen = _Objects(
+        kind, objects.ids[rows], objects.lon[rows], objects.lat[rows], since,
+        objects.building_id[rows],
+    )  # fmt: skip
+    _write_history(
+        connection, scheme_id, chosen, days[now:], [_some(answer, rows) for answer in answers]
+    )
+    return len(rows)
+
+
+def _some(answer: _Answers, rows: npt.NDArray[np.int64]) -> _Answers:
+    return _Answers(
+        answer.grid_id[rows],
+        answer.method[rows],
+        answer.nearest_grid_id[rows],
+        answer.distance_m[rows],
+    )
+
+
+def _differs(
+    connection: sa.Connection, scheme_id: int, objects: _Objects, answer: _Answers, day: date
+) -> npt.NDArray[np.bool_]:
+    """Tell of each object whether its row of a day says something else; one without a row is."""
+    a = t.assignment.c
+    held = connection.execute(
+        sa.select(a.object_id, a.grid_id, a.method, a.nearest_grid_id).where(
+            a.scheme_id == scheme_id,
+            a.object_kind == objects.kind,
+            _among(a.object_id, objects.ids),
+            a.valid.op("@>", is_comparison=True)(sa.literal(day, sa.Date)),
+        )
+    )
+    said = {object_id: tuple(row) for object_id, *row in held}
+    finds = zip(
+        _or_none(answer.grid_id), answer.method.tolist(), _or_none(answer.nearest_grid_id),
+        strict=True,
+    )  # fmt: skip
+    return np.array(
+        [said.get(one) != find for one, find in zip(objects.ids.tolist(), finds, strict=True)],
+        dtype=bool,
+    )
+
+
 def _join_unbroken(connection: sa.Connection, scheme_id: int, kind: str, ids: list[int]) -> None:
     """Make one row of two that meet today and say the same."""
     a, later = t.assignment, t.assignment.alias("later")
@@ -536,7 +655,7 @@ def _copy_today(connection: sa.Connection, kind: str, ids: list[int]) -> None:
         sa.update(table)
         .values(base_grid_id=t.assignment.c.grid_id)
         .where(
-            identity.in_(ids),
+            _among(identity, ids),
             t.assignment.c.scheme_id == base,
             t.assignment.c.object_kind == kind,
             t.assignment.c.object_id == identity,

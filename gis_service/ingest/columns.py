@@ -134,6 +134,8 @@ def match_columns(
             continue
         known = {plain(one.name), *(plain(name) for name in one.names)}
         fitting = [name for name in names if name not in taken and plain(name) in known]
+        exact = [name for name in fitting if plain(name) == plain(one.name)]
+        fitting = exact if len(exact) == 1 else fitting  # our own word goes before any other
         if len(fitting) > 1:
             raise InputError(
                 "ingest.column_ambiguous", field=one.name, columns=" / ".join(fitting),

@@ -4,9 +4,354 @@ What is the same for every kind is here; what a kind does with its rows is its h
 is written where the file as a whole cannot be taken, and a dry run takes everything back.
 """
 
-from typing import Final
+import csv
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
 
-from gis_service.ingest.kinds import ImportKind
+import numpy as np
+import sqlalchemy as sa
 
-KINDS: Final[dict[str, ImportKind]] = {}
+from gis_service.access import Actor, record
+from gis_service.access.permissions import require_importing
+from gis_service.errors import InputError, NotFoundError
+from gis_service.ingest import grids_file, objects, postings
+from gis_service.ingest.columns import COORDINATES, MatchedColumn, match_columns
+from gis_service.ingest.files import FileTable, read_table
+from gis_service.ingest.frames import Refusal
+from gis_service.ingest.kinds import (
+    Applied,
+    ImportKind,
+    ImportOptions,
+    ImportOutcome,
+    MatchedTable,
+    Progress,
+)
+from gis_service.ingest.write import LISTED_REFUSALS
+from gis_service.jobs import complete
+from gis_service.messages import Language, text
+from gis_service.store import tables as t
+from gis_service.store.engine import Store, lock_for_loading
+
+KINDS: Final[dict[str, ImportKind]] = {
+    kind.name: kind
+    for kind in (
+        objects.kind_of(objects.BUILDINGS),
+        objects.kind_of(objects.HOUSEHOLDS),
+        objects.kind_of(objects.PREMISES),
+        objects.kind_of(objects.FACILITIES),
+        objects.kind_of(objects.HAZARDS),
+        objects.kind_of(objects.INCIDENTS),
+        objects.kind_of(objects.OFFICERS),
+        postings.DUTIES,
+        postings.LEAVES,
+        grids_file.KIND,
+    )
+}
 """Every kind of file by its name."""
+
+
+class _TakenBackError(Exception):
+    """Ends the transaction of a dry run."""
+
+    def __init__(self, outcome: ImportOutcome) -> None:
+        self.outcome = outcome
+        super().__init__()
+
+
+def _take_back(outcome: ImportOutcome) -> None:
+    if outcome.dry_run:
+        raise _TakenBackError(outcome)
+
+
+def silent(share: float, step: str) -> None:
+    """
+    Hear of progress and tell nobody.
+
+    Parameters
+    ----------
+    share, step
+        As any progress is told.
+    """
+    del share, step
+
+
+def find_kind(name: str) -> ImportKind:
+    """
+    Find a kind of file.
+
+    Parameters
+    ----------
+    name
+        As on the command line.
+
+    Returns
+    -------
+    ImportKind
+        The kind.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such kind.
+    """
+    if name not in KINDS:
+        raise NotFoundError("ingest.no_kind", kind=name[:40], known=" / ".join(KINDS))
+    return KINDS[name]
+
+
+def import_file(
+    store: Store,
+    actor: Actor,
+    kind: str,
+    path: Path,
+    options: ImportOptions | None = None,
+    progress: Progress = silent,
+    *,
+    refusals_to: Path | None = None,
+    job_id: int | None = None,
+) -> ImportOutcome:
+    """
+    Take a file in.
+
+    Parameters
+    ----------
+    store
+        The store.
+    actor
+        Who imports.
+    kind
+        One of :data:`KINDS`.
+    path
+        The file.
+    options
+        The sender's.
+    progress
+        Told what is done.
+    refusals_to
+        Where the rows that were not taken are written as CSV, to be sent back.
+    job_id
+        The job that does it; it ends in the same transaction.
+
+    Returns
+    -------
+    ImportOutcome
+        What became of every row.
+
+    Raises
+    ------
+    GisError
+        The file as a whole cannot be taken; the store is as it was.
+    """
+    require_importing(actor)
+    wanted = options or ImportOptions()
+    spec = find_kind(kind)
+    unknown = sorted(set(wanted.extra) - set(spec.extra))
+    if unknown:
+        known = " / ".join(spec.extra) or "—"
+        raise InputError("ingest.extra_unknown", name=unknown[0], kind=kind, known=known)
+    progress(0.02, "ingest.step_reading")
+    file = _read(spec, path, wanted)
+    table = match_table(spec, file, wanted)
+    with path.open("rb") as source:
+        sha256 = hashlib.file_digest(source, "sha256").hexdigest()
+    progress(0.3, "ingest.step_checking")
+    try:
+        with store.transaction(actor) as connection:
+            lock_for_loading(connection)
+            applied = spec.handle(connection, actor, table, wanted, _part(progress, 0.3, 0.98))
+            done = _outcome(spec, table, applied, wanted, sha256)
+            _take_back(done)
+            if done.new or done.changed or done.removed or applied.record:
+                done = _recorded(connection, actor, spec, done, applied)
+            if job_id is not None:
+                complete(connection, job_id, done.as_dict())
+    except _TakenBackError as taken_back:
+        done = taken_back.outcome
+    if refusals_to is not None:
+        write_refusals(refusals_to, file, done.refusals)
+    return done
+
+
+def _part(progress: Progress, low: float, high: float) -> Progress:
+    return lambda share, step: progress(low + share * (high - low), step)
+
+
+def _read(spec: ImportKind, path: Path, options: ImportOptions) -> FileTable:
+    name = options.original_name or path.name
+    if spec.read is not None and name.casefold().endswith(spec.suffixes):
+        return spec.read(path, options)
+    return read_table(
+        path,
+        crs=options.crs,
+        layer=options.layer,
+        encoding=options.encoding,
+        original_name=options.original_name,
+        columns=options.columns,
+    )
+
+
+def match_table(spec: ImportKind, file: FileTable, options: ImportOptions) -> MatchedTable:
+    """
+    Bring a file's columns to our names.
+
+    Parameters
+    ----------
+    spec
+        The kind of file.
+    file
+        As it was read.
+    options
+        The sender's: stated columns and the key.
+
+    Returns
+    -------
+    MatchedTable
+        Without the rows that could not be read.
+
+    Raises
+    ------
+    InputError
+        A column is missing, unknown or ambiguous, or there are no coordinates where some are
+        needed.
+    """
+    places = {one.name for one in COORDINATES}
+    stated = {ours: said for ours, said in options.columns.items() if ours not in places}
+    if options.key is not None:
+        if spec.default_key is None:
+            raise InputError("ingest.kind_without_key", kind=spec.name)
+        stated[spec.default_key] = options.key
+    used = set(file.coordinates.values())
+    names = [str(name) for name in file.frame.columns if name not in used]
+    matched = match_columns(names, spec.fields, stated)
+    if spec.geometry == "required" and file.geometry is None:
+        raise InputError("ingest.no_geometry", file=file.name, kind=spec.name)
+    refused = {one.row for one in file.refusals}
+    keep = np.array([row not in refused for row in file.rows.tolist()], dtype=bool)
+    keep = keep if len(keep) else np.zeros(0, dtype=bool)
+    fields = {one.field: one.file for one in matched if one.field and one.file}
+    frame = file.frame.loc[keep, list(fields.values())].reset_index(drop=True)
+    frame.columns = list(fields)
+    of_place = {column: ours for ours, column in file.coordinates.items()}
+    columns = [
+        *(MatchedColumn(column, ours) for column, ours in of_place.items()),
+        *matched,
+    ]
+    key = fields.get(spec.default_key) if spec.default_key else None
+    geometry = None if file.geometry is None else file.geometry[keep]
+    x, y = file.raw_xy
+    return MatchedTable(frame, geometry, file.rows[keep], (x[keep], y[keep]), columns, key, file)
+
+
+def _outcome(
+    spec: ImportKind, table: MatchedTable, applied: Applied, options: ImportOptions, sha256: str
+) -> ImportOutcome:
+    file = table.file
+    read = set(file.rows.tolist())
+    refusals = sorted([*file.refusals, *applied.refusals], key=lambda one: one.row or 0)
+    return ImportOutcome(
+        kind=spec.name,
+        file=file.name,
+        sha256=sha256,
+        crs=None if file.crs is None else file.crs.code,
+        encoding=file.encoding,
+        layer=file.layer,
+        columns=table.columns,
+        key=table.key,
+        rows=len(file.frame) + sum(one.row not in read for one in file.refusals),
+        new=applied.new,
+        changed=applied.changed,
+        same=applied.same,
+        removed=applied.removed,
+        refusals=refusals,
+        notes=[*file.notes, *applied.notes],
+        dry_run=options.dry_run,
+        import_id=None,
+        details=applied.details,
+        personal=spec.personal,
+    )
+
+
+def _recorded(
+    connection: sa.Connection,
+    actor: Actor,
+    spec: ImportKind,
+    outcome: ImportOutcome,
+    applied: Applied,
+) -> ImportOutcome:
+    """Write down that a file went in: which one and how much of it, never what stood in it."""
+    said = outcome.as_dict()
+    counts = {name: said[name] for name in ("rows", "new", "changed", "same", "removed")}
+    insert = sa.insert(t.import_record).values(
+        kind=spec.name,
+        source_name=outcome.file,
+        sha256=outcome.sha256,
+        crs=outcome.crs or "",
+        actor_id=actor.actor_id,
+        taken=applied.taken,
+        refused=len(outcome.refusals),
+        refusals=[
+            _listed(one, personal=spec.personal) for one in outcome.refusals[:LISTED_REFUSALS]
+        ],
+        details={
+            "counts": counts,
+            "key": outcome.key,
+            "columns": said["columns"],
+            "encoding": outcome.encoding,
+            "layer": outcome.layer,
+        },
+    )
+    import_id = connection.execute(insert.returning(t.import_record.c.import_id)).scalar_one()
+    record(
+        connection, actor, "import", spec.name, import_id,
+        after={"source": outcome.file, "sha256": outcome.sha256, "refused": len(outcome.refusals)}
+        | counts,
+    )  # fmt: skip
+    return replace(outcome, import_id=int(import_id))
+
+
+def _listed(refusal: Refusal, *, personal: bool) -> dict[str, Any]:
+    return {
+        "row": refusal.row,
+        "feature": None if personal else refusal.feature,
+        "field": refusal.field,
+        "reason": refusal.reason,
+        "key": refusal.key,
+        "values": dict(refusal.values),
+    }
+
+
+def write_refusals(
+    path: Path, file: FileTable, refusals: Sequence[Refusal], language: Language = "zh-CN"
+) -> None:
+    """
+    Write the rows that were not taken as a table to send back.
+
+    Parameters
+    ----------
+    path
+        A CSV in UTF-8 with the mark that spreadsheets look for.
+    file
+        The file, for the rows as they were.
+    refusals
+        What was refused.
+    language
+        Of the reasons and of the columns that are added.
+    """
+    position = {row: index for index, row in enumerate(file.rows.tolist())}
+    names = [str(name) for name in file.frame.columns]
+    added = [text(f"ingest.column_{name}", language) for name in ("row", "field", "reason")]
+    with path.open("w", encoding="utf-8-sig", newline="") as target:
+        out = csv.writer(target)
+        out.writerow([added[0], *names, *added[1:]])
+        for one in refusals:
+            index = None if one.row is None else position.get(one.row)
+            cells: list[Any] = [None] * len(names)
+            if index is not None:
+                cells = file.frame.iloc[index].tolist()
+            elif names and one.feature is not None:
+                cells[0] = one.feature
+            shown = ["" if cell is None or cell != cell else cell for cell in cells]  # noqa: PLR0124
+            out.writerow([one.row, *shown, one.field or "", one.say(language)])

@@ -5,7 +5,7 @@ does everything that is the same for all of them. Nothing here touches a file or
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,11 +86,14 @@ class MatchedTable:
         The file's column that names a row; None where the kind needs none.
     file
         The file as it was read, with all its columns and rows.
+    raw_xy
+        One point a row as the file has it, before CGCS2000; NaN where there is none.
     """
 
     frame: pd.DataFrame
     geometry: Any
     rows: Any
+    raw_xy: Any
     columns: Sequence[MatchedColumn]
     key: str | None
     file: FileTable
@@ -135,7 +138,25 @@ class MatchedTable:
             The file's column; our own name where the file has none.
         """
         named = [one.file for one in self.columns if one.field == field_name and one.file]
-        return named[0] if named else field_name
+        return named[0] if named else self.file.coordinates.get(field_name, field_name)
+
+    def back(self, refusal: Refusal) -> Refusal:
+        """
+        Say a refusal of the door in the sender's own rows and columns.
+
+        Parameters
+        ----------
+        refusal
+            Of a door that was given :attr:`frame`, whose rows count from 1.
+
+        Returns
+        -------
+        Refusal
+            With the file's row and column.
+        """
+        row = None if refusal.row is None else int(self.rows[refusal.row - 1])
+        field_name = None if refusal.field is None else self.said(refusal.field)
+        return replace(refusal, row=row, field=field_name)
 
 
 @dataclass
@@ -155,6 +176,8 @@ class Applied:
         Rows written by table, for the import record.
     details
         What this kind alone has to tell; JSON.
+    record
+        True writes the import down even where no row of the file is new or changed.
     """
 
     new: int = 0
@@ -165,6 +188,7 @@ class Applied:
     notes: list[Note] = field(default_factory=list)
     taken: dict[str, int] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
+    record: bool = False
 
 
 Handler = Callable[[sa.Connection, Actor, MatchedTable, ImportOptions, Progress], Applied]

@@ -20,6 +20,8 @@ import sqlalchemy as sa
 from gis_service import geodesy
 from gis_service.access import Actor, record
 from gis_service.grids.assignment import Placement
+from gis_service.ingest import checks
+from gis_service.ingest.checks import AREAS
 from gis_service.ingest.door import Door
 from gis_service.ingest.frames import CountyFrames, Note, Refusal
 from gis_service.store import tables as t
@@ -28,7 +30,6 @@ from gis_service.store.bulk import copy_rows
 LISTED_REFUSALS: Final = 1000
 """As many refusals stand in the import record; their number is always the whole."""
 
-_AREAS: Final = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 _LINES: Final = (shapely.GeometryType.LINESTRING,)
 _BIGGEST: Final = 2**63 - 1
 _FASTEST_KMH: Final = 300.0
@@ -403,7 +404,7 @@ def write_admin_units(connection: sa.Connection, frame: pd.DataFrame) -> Written
     door.texts("parent_code", "urban_rural_class")
     door.one_of("level", _LEVELS)
     door.one_of("urban_rural_class", ("", *_CLASSES))
-    door.geometries("geometry", _AREAS, optional=True)
+    door.geometries("geometry", AREAS, optional=True)
     door.ranges()
     door.apart(("code", "source_list", "level"))
     ids: dict[str, int] = {}
@@ -477,7 +478,7 @@ def write_land_cover(connection: sa.Connection, frame: pd.DataFrame) -> Written:
     door.texts("key", required=True)
     door.texts("name")
     door.one_of("kind", ("water", "green", "built"))
-    door.geometries("geometry", _AREAS)
+    door.geometries("geometry", AREAS)
     door.unique("key")
     return _copied(connection, door, t.land_cover, ("key", "kind", "name"), {"geom": "geometry"})
 
@@ -506,13 +507,7 @@ def write_buildings(
     Written
         Ids by key.
     """
-    door = Door("buildings", frame)
-    door.texts("key", "kind", required=True)
-    door.texts("name", "address")
-    door.numbers("storeys", 1, 200)
-    door.points()
-    door.geometries("footprint", _AREAS, optional=True)
-    door.unique("key")
+    door = checks.buildings(frame)
     same = ("key", "name", "address", "kind", "storeys", "footprint", "point")
     return _copied(connection, door, t.building, same, ids=True, placement=placement)
 
@@ -543,15 +538,7 @@ def write_households(
     Written
         Without ids: nothing in the frames refers to them.
     """
-    door = Door("households", frame)
-    door.texts("key", required=True)
-    door.texts("street", "house_number", "room", "head_name", "phone")
-    door.numbers("group_number", 0, 32767, optional=True)
-    door.numbers("people", 0, 99)
-    door.tags("care_tags")
-    door.points()
-    door.refers("building_key", building_ids, "building_id", optional=True)
-    door.unique("key")
+    door = checks.households(frame, building_ids)
     same = (
         "key", "building_id", "street", "house_number", "group_number", "room", "head_name",
         "phone", "people", "care_tags", "point",
@@ -585,13 +572,7 @@ def write_premises(
     Written
         Ids by key.
     """
-    door = Door("premises", frame)
-    door.texts("key", "name", "kind", required=True)
-    door.texts("responsible_name", "phone")
-    door.one_of("grade", ("A", "B", "C", "D"))
-    door.points()
-    door.refers("building_key", building_ids, "building_id", optional=True)
-    door.unique("key")
+    door = checks.premises(frame, building_ids)
     same = (
         "key", "name", "kind", "grade", "responsible_name", "phone", "building_id", "point"
     )  # fmt: skip
@@ -614,13 +595,7 @@ def write_facilities(connection: sa.Connection, frame: pd.DataFrame) -> Written:
     Written
         Without ids.
     """
-    door = Door("facilities", frame)
-    door.texts("key", required=True)
-    door.texts("name", "address", "phone", "grade")
-    door.one_of("kind", t.FACILITY_KINDS)
-    door.numbers("turnout_minutes", 0, 60, whole=False, optional=True)
-    door.points()
-    door.unique("key")
+    door = checks.facilities(frame)
     same = ("key", "kind", "name", "address", "phone", "grade", "turnout_minutes", "point")
     return _copied(connection, door, t.facility, same)
 
@@ -654,22 +629,7 @@ def write_hazards(
     Written
         Without ids.
     """
-    door = Door("hazards", frame)
-    door.texts("key", "kind", required=True)
-    door.texts("note")
-    door.one_of("grade", ("ordinary", "major"))
-    door.one_of("status", t.HAZARD_STATES)
-    door.days("found_on")
-    door.days("due_on")
-    door.days("rectified_on", optional=True)
-    door.days("closed_on", optional=True)
-    door.ordered("found_on", "due_on")
-    door.ordered("found_on", "rectified_on")
-    door.ordered("found_on", "closed_on")
-    door.present_iff("closed_on", door.columns["status"] == "closed", "status")
-    door.points()
-    door.refers("premises_key", premises_ids, "premises_id", optional=True)
-    door.unique("key")
+    door = checks.hazards(frame, premises_ids)
     same = (
         "key", "kind", "grade", "status", "note", "premises_id", "found_on", "due_on",
         "rectified_on", "closed_on", "point",
@@ -698,16 +658,7 @@ def write_incidents(
     Written
         Without ids.
     """
-    door = Door("incidents", frame)
-    door.texts("key", "kind", required=True)
-    door.texts("text", "reporter_name", "reporter_phone")
-    door.one_of("status", t.INCIDENT_STATES)
-    door.moments("reported_at")
-    door.moments("closed_at", optional=True)
-    door.ordered("reported_at", "closed_at")
-    door.present_iff("closed_at", door.columns["status"] == "closed", "status")
-    door.points()
-    door.unique("key")
+    door = checks.incidents(frame)
     same = (
         "key", "kind", "status", "text", "reported_at", "closed_at", "reporter_name",
         "reporter_phone", "point",
@@ -734,13 +685,7 @@ def write_officers(connection: sa.Connection, frame: pd.DataFrame) -> Written:
     Written
         Ids by key.
     """
-    door = Door("officers", frame)
-    door.texts("key", "name", required=True)
-    door.texts("phone")
-    door.flags("full_time")
-    door.ranges()
-    door.points(optional=True)
-    door.unique("key")
+    door = checks.officers(frame)
     same = ("key", "name", "phone", "full_time", "valid")
     return _copied(connection, door, t.officer, same, {"duty_post": "point"}, ids=True)
 

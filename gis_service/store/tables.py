@@ -908,6 +908,13 @@ import_record = sa.Table(
         nullable=False,
         comment="[{row, feature, field, reason}], the first 1,000",
     ),
+    sa.Column(
+        "details",
+        JSONB,
+        nullable=False,
+        server_default="{}",
+        comment="counts, key column, matched columns, encoding and layer of a file",
+    ),
     comment="One row a file that went in, written in the file's own transaction.",
 )
 

@@ -1,9 +1,13 @@
 """
-What imports by file need: uploads, keys, refusals.
+What imports by file need: what was matched and how much was new, beside each import.
 
 Revision ID: 0002
 Revises: 0001
 """
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
 
 revision = '0002'
 down_revision = '0001'
@@ -12,8 +16,17 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.add_column(
+        'import_record',
+        sa.Column(
+            'details',
+            JSONB,
+            nullable=False,
+            server_default='{}',
+            comment='counts, key column, matched columns, encoding and layer of a file',
+        ),
+    )
 
 
 def downgrade() -> None:
-    pass
+    op.drop_column('import_record', 'details')

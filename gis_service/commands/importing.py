@@ -1,0 +1,166 @@
+"""``gis-service import KIND FILE``: any file of a county, with what was matched and refused shown.
+
+People read standard error; ``--json`` prints the outcome for programs to standard output.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gis_service.access import SYSTEM
+from gis_service.commands.terminal import language, say
+from gis_service.coordinate_systems import KNOWN, parse_crs
+from gis_service.errors import InputError
+from gis_service.ingest.importing import KINDS, import_file
+from gis_service.ingest.kinds import ImportKind, ImportOptions, ImportOutcome
+from gis_service.messages import Language, text
+from gis_service.store import open_store
+
+_SHOWN = 20
+
+
+def add_commands(app: typer.Typer) -> None:
+    """
+    Add one command for each kind of file.
+
+    Parameters
+    ----------
+    app
+        The group ``import``.
+    """
+    for kind in KINDS.values():
+        app.command(kind.name, help=text(f"ingest.kind_{kind.name}", "en"))(_command(kind))
+
+
+def _command(kind: ImportKind) -> Callable[..., None]:
+    known = "; ".join(f"{name}: {text(key, 'en')}" for name, key in kind.extra.items())
+
+    def command(
+        file: Annotated[
+            Path, typer.Argument(help=".gpkg .geojson .shp .zip .csv .xlsx", show_default=False)
+        ],
+        crs: Annotated[
+            str | None, typer.Option(help=f"Its coordinate system: {KNOWN}.", show_default=False)
+        ] = None,
+        layer: Annotated[str | None, typer.Option(help="Layer or sheet.")] = None,
+        encoding: Annotated[
+            str | None, typer.Option(help="Of its texts; found out where not stated.")
+        ] = None,
+        key: Annotated[
+            str | None, typer.Option(help="The column that names a row.", show_default=False)
+        ] = None,
+        column: Annotated[
+            list[str] | None,
+            typer.Option(
+                metavar="FIELD=COLUMN", help="Our field and the file's column.", show_default=False
+            ),
+        ] = None,
+        extra: Annotated[
+            list[str] | None,
+            typer.Option("--set", metavar="NAME=VALUE", help=known or "Nothing for this kind."),
+        ] = None,
+        replace: Annotated[
+            bool, typer.Option("--replace", help="Take away what the file does not name.")
+        ] = False,
+        dry_run: Annotated[
+            bool, typer.Option("--dry-run", help="Show what would happen; write nothing.")
+        ] = False,
+        accept_shift: Annotated[
+            bool, typer.Option("--accept-shift", help="Take a file that looks shifted.")
+        ] = False,
+        refusals: Annotated[
+            Path | None,
+            typer.Option(
+                help="Write the rows that were not taken to this CSV.", show_default=False
+            ),
+        ] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+    ) -> None:
+        options = ImportOptions(
+            crs=None if crs is None else parse_crs(crs),
+            layer=layer,
+            encoding=encoding,
+            key=key,
+            columns=_pairs(column or ()),
+            replace=replace,
+            dry_run=dry_run,
+            accept_shift=accept_shift,
+            extra=_pairs(extra or ()),
+        )
+        with open_store() as store:
+            outcome = import_file(store, SYSTEM, kind.name, file, options, refusals_to=refusals)
+        tell(outcome, language())
+        if refusals is not None:
+            say(text("ingest.said_refusals_file", language(), file=refusals))
+        if as_json:
+            print(json.dumps(outcome.as_dict(language()), ensure_ascii=False))
+
+    return command
+
+
+def _pairs(given: Sequence[str]) -> dict[str, str]:
+    pairs = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals or not name.strip() or not value.strip():
+            raise InputError("ingest.bad_pair", given=one[:60])
+        pairs[name.strip()] = value.strip()
+    return pairs
+
+
+def tell(outcome: ImportOutcome, speech: Language) -> None:
+    """
+    Show people what became of a file.
+
+    Parameters
+    ----------
+    outcome
+        Of an import or a dry run.
+    speech
+        The reader's language.
+    """
+
+    def line(name: str, /, **values: object) -> None:
+        say(text(f"ingest.said_{name}", speech, **values))
+
+    nothing = "—"
+    line(
+        "file", file=outcome.file, crs=outcome.crs or nothing, encoding=outcome.encoding or nothing,
+        layer=outcome.layer or nothing,
+    )  # fmt: skip
+    line("columns")
+    for one in outcome.columns:
+        if one.file is None:
+            continue
+        key = " " + text("ingest.said_key", speech) if one.file == outcome.key else ""
+        unused = text("ingest.said_unused", speech)
+        say(f"  {one.file} → {one.field or unused}{key}")
+    absent = [one.field for one in outcome.columns if one.file is None and one.field]
+    if absent:
+        line("absent", fields=", ".join(absent))
+    line(
+        "counts", rows=outcome.rows, new=outcome.new, changed=outcome.changed, same=outcome.same,
+        removed=outcome.removed, refused=len(outcome.refusals),
+    )  # fmt: skip
+    for note in outcome.notes:
+        say(note.say(speech))
+    for refusal in outcome.refusals[:_SHOWN]:
+        place = [
+            text(f"ingest.said_{name}", speech, value=value)
+            for name, value in (
+                ("row", refusal.row),
+                ("feature", None if outcome.personal else refusal.feature),
+                ("field", refusal.field),
+            )
+            if value is not None
+        ]
+        say(f"  {' '.join(place)}: {refusal.say(speech)}")
+    if len(outcome.refusals) > _SHOWN:
+        line("more", n=len(outcome.refusals) - _SHOWN)
+    if outcome.dry_run:
+        line("dry_run")
+    elif outcome.import_id is None:
+        line("nothing")

@@ -1,0 +1,261 @@
+"""Files of duties and leaves: rows without a key of their own, known by whom, where and since when.
+
+An officer is named by key or, where only one bears it, by name; a grid by its code or, where only
+one bears it, by name. A row that meets another one in time is refused, never cut to fit.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+
+from gis_service.access import Actor, visible
+from gis_service.ingest import fields
+from gis_service.ingest.columns import Field
+from gis_service.ingest.door import Door
+from gis_service.ingest.frames import COLUMNS
+from gis_service.ingest.kinds import Applied, ImportKind, ImportOptions, MatchedTable, Progress
+from gis_service.ingest.values import read_values
+from gis_service.store import tables as t
+from gis_service.store.bulk import copy_rows
+
+Range = tuple[date, date | None]
+Row = dict[str, Any]
+
+
+def _take_duties(
+    connection: sa.Connection,
+    actor: Actor,
+    table: MatchedTable,
+    options: ImportOptions,
+    progress: Progress,
+) -> Applied:
+    """Take who holds which post."""
+    frame = _frame(connection, table, "duties", fields.DUTIES)
+    progress(0.2, "ingest.step_checking")
+    door = Door("duties", frame, None)
+    door.refers("officer_key", _officers(connection, actor), "officer_id")
+    door.refers("grid_key", _grids(connection), "grid_id")
+    door.one_of("role", ("head", "officer"))
+    door.one_of("post", ("A", "B"))
+    door.ranges()
+    return _merge(
+        connection, table, door, options, progress,
+        target=t.grid_duty, identity=("officer_id", "grid_id", "role", "post"),
+        owners=(("grid_id", "role", "post"), ("grid_id", "role", "officer_id")),
+    )  # fmt: skip
+
+
+def _take_leaves(
+    connection: sa.Connection,
+    actor: Actor,
+    table: MatchedTable,
+    options: ImportOptions,
+    progress: Progress,
+) -> Applied:
+    """Take who is away."""
+    frame = _frame(connection, table, "leaves", fields.LEAVES)
+    progress(0.2, "ingest.step_checking")
+    door = Door("leaves", frame, None)
+    door.refers("officer_key", _officers(connection, actor), "officer_id")
+    door.ranges()
+    return _merge(
+        connection, table, door, options, progress,
+        target=t.leave, identity=("officer_id",), owners=(("officer_id",),),
+    )  # fmt: skip
+
+
+DUTIES: Final = ImportKind(
+    "duties", fields.DUTIES, _take_duties, default_key=None, geometry="none", personal=True
+)
+LEAVES: Final = ImportKind(
+    "leaves", fields.LEAVES, _take_leaves, default_key=None, geometry="none", personal=True
+)
+
+
+# --- what the file says ------------------------------------------------------------------------
+
+
+def _frame(
+    connection: sa.Connection, table: MatchedTable, name: str, known: Sequence[Field]
+) -> pd.DataFrame:
+    count = len(table.frame)
+    columns: dict[str, Any] = {}
+    for one in known:
+        if one.name in table.frame:
+            columns[one.name] = read_values(one, table.frame[one.name].to_numpy(dtype=object))
+        else:
+            columns[one.name] = np.full(count, one.default, dtype=object)
+    if "valid_from" not in table.frame:
+        today = connection.execute(sa.select(sa.func.gis_today())).scalar_one()
+        columns["valid_from"] = np.full(count, today, dtype=object)
+    return pd.DataFrame({column: columns[column] for column in COLUMNS[name]})
+
+
+def _officers(connection: sa.Connection, actor: Actor) -> dict[str, int]:
+    """Name officers by their key, and by their name where it is the only one."""
+    officer = t.officer.c
+    rows = connection.execute(
+        sa.select(officer.officer_id, officer.key, officer.name).where(visible(actor, t.officer))
+    ).all()
+    return _by_name((row.name, row.officer_id) for row in rows) | {
+        row.key: row.officer_id for row in rows
+    }
+
+
+def _grids(connection: sa.Connection) -> dict[str, int]:
+    """Name grids of every scheme by the codes they ever had, the base scheme's going first."""
+    state, scheme = t.grid_state.c, t.grid_scheme.c
+    named = connection.execute(
+        sa.select(state.name, state.grid_id)
+        .join(t.grid_scheme, scheme.scheme_id == state.scheme_id)
+        .where(scheme.is_base, state.valid.op("@>")(sa.func.gis_today()))
+    ).all()
+    codes = connection.execute(
+        sa.select(t.grid_code.c.code, t.grid_code.c.grid_id)
+        .join(t.grid_scheme, scheme.scheme_id == t.grid_code.c.scheme_id)
+        .order_by(scheme.is_base, scheme.scheme_id.desc())
+    ).all()
+    return _by_name((row.name, row.grid_id) for row in named) | {
+        row.code: row.grid_id for row in codes
+    }
+
+
+def _by_name(pairs: Any) -> dict[str, int]:
+    found: dict[str, int | None] = {}
+    for name, identity in pairs:
+        found[name] = None if name in found else identity
+    return {name: identity for name, identity in found.items() if identity is not None}
+
+
+# --- what is written ---------------------------------------------------------------------------
+
+
+def _merge(
+    connection: sa.Connection,
+    table: MatchedTable,
+    door: Door,
+    options: ImportOptions,
+    progress: Progress,
+    *,
+    target: sa.Table,
+    identity: Sequence[str],
+    owners: Sequence[Sequence[str]],
+) -> Applied:
+    """Write what is new, end or extend what began on the same day, refuse what meets another."""
+    stored = _stored(connection, target, identity)
+    names = (*identity, "valid")
+    rows: list[Row] = [
+        {name: door.columns[name][index] for name in names} for index in range(len(door.good))
+    ]
+    keys = [
+        _key(row, identity) if good else None for row, good in zip(rows, door.good, strict=True)
+    ]
+    door.refuse(_repeated(keys), "ingest.row_repeated", "officer_key")
+    named = {key for key, good in zip(keys, door.good, strict=True) if key and good}
+    gone = [one for key, one in stored.items() if key not in named] if options.replace else []
+    gone_ids = {one["id"] for one in gone}
+    kept = [one for key, one in stored.items() if key not in named and one["id"] not in gone_ids]
+    door.refuse(_meeting(rows, door.good, kept, owners), "ingest.row_meets_another", "valid_from")
+    applied = Applied(refusals=[table.back(one) for one in door.refusals])
+    progress(0.6, "ingest.step_writing")
+    new: list[Row] = []
+    identity_column = next(iter(target.primary_key))
+    changed: list[tuple[int, Row]] = []
+    for index in np.flatnonzero(door.good).tolist():
+        before = stored.get(keys[index] or ())
+        if before is None:
+            new.append(rows[index])
+        elif before["valid"] != rows[index]["valid"]:
+            changed.append((before["id"], rows[index]))
+        else:
+            applied.same += 1
+    if gone_ids:
+        connection.execute(sa.delete(target).where(identity_column.in_(sorted(gone_ids))))
+    # ranges that grow may meet others that shrink: all of them step aside first
+    if changed:
+        ids = [one for one, _ in changed]
+        connection.execute(sa.delete(target).where(identity_column.in_(ids)))
+        new_rows = [{**row, "id": one} for one, row in changed]
+        _insert(connection, target, new_rows, names, identity_column.name)
+    _insert(connection, target, new, names, None)
+    applied.new, applied.changed, applied.removed = len(new), len(changed), len(gone_ids)
+    applied.taken = {target.name: len(new) + len(changed)}
+    progress(1.0, "ingest.step_writing")
+    return applied
+
+
+def _insert(
+    connection: sa.Connection,
+    target: sa.Table,
+    rows: Sequence[Row],
+    names: Sequence[str],
+    identity: str | None,
+) -> None:
+    if not rows:
+        return
+    columns = {name: [row[name] for row in rows] for name in names}
+    if identity is not None:
+        columns[identity] = [row["id"] for row in rows]
+    copy_rows(connection, target, columns)
+
+
+def _stored(
+    connection: sa.Connection, target: sa.Table, identity: Sequence[str]
+) -> dict[tuple[Any, ...], Row]:
+    own = next(iter(target.primary_key))
+    query = sa.select(
+        own.label("id"),
+        *(target.c[name] for name in identity),
+        sa.func.lower(target.c.valid).label("low"),
+        sa.func.upper(target.c.valid).label("high"),
+    )
+    rows = []
+    for found in connection.execute(query).mappings():
+        row = dict(found)
+        row["valid"] = (row.pop("low"), row.pop("high"))
+        rows.append(row)
+    return {_key(row, identity): row for row in rows}
+
+
+def _key(row: Mapping[str, Any], identity: Sequence[str]) -> tuple[Any, ...]:
+    return (*(row[name] for name in identity), row["valid"][0])
+
+
+def _repeated(keys: Sequence[tuple[Any, ...] | None]) -> list[bool]:
+    seen: set[tuple[Any, ...]] = set()
+    twice = []
+    for key in keys:
+        twice.append(key is not None and key in seen)
+        if key is not None:
+            seen.add(key)
+    return twice
+
+
+def _meeting(
+    rows: Sequence[Row], good: Any, kept: Sequence[Row], owners: Sequence[Sequence[str]]
+) -> list[bool]:
+    """Find the rows whose days meet those of a stored row, or of a row of the file before them."""
+    held: dict[tuple[Any, ...], list[Range]] = {}
+    for row in kept:
+        for owner in owners:
+            held.setdefault((*owner, *(row[name] for name in owner)), []).append(row["valid"])
+    meets = [False] * len(rows)
+    order = sorted(np.flatnonzero(good).tolist(), key=lambda index: rows[index]["valid"][0])
+    for index in order:
+        row = rows[index]
+        mine = [(*owner, *(row[name] for name in owner)) for owner in owners]
+        if any(_overlap(row["valid"], other) for one in mine for other in held.get(one, ())):
+            meets[index] = True
+            continue
+        for one in mine:
+            held.setdefault(one, []).append(row["valid"])
+    return meets
+
+
+def _overlap(one: Range, other: Range) -> bool:
+    starts_before = other[1] is None or one[0] < other[1]
+    return starts_before and (one[1] is None or other[0] < one[1])
