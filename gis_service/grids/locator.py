@@ -2,18 +2,32 @@
 
 A point on a shared edge belongs to the grid with the lowest id. Points outside are told so, with
 the nearest grid and its distance, and are never given away silently. Knows nothing of the store.
+
+The land is cut into small cells. A cell wholly inside one grid answers at once; in the others the
+few edges between the point and the nearest such cell are counted, each shared edge once, with a
+bound on the rounding error and arithmetic without rounding where the bound does not decide.
 """
 
+import math
+import time
 from dataclasses import dataclass
-from typing import Final
+from fractions import Fraction
+from functools import cached_property
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 
-from gis_service.geodesy import Geometries, GeometryArray, in_metres, local_metres
+from gis_service.geodesy import Geometries, GeometryArray, distance_m, in_metres, local_metres
+from gis_service.grids import locator_kernels as kernels
 
 NO_GRID: Final = -1
+CELLS_PER_EDGE: Final = 32
+"""More cells make fewer points meet an edge, and more memory; measured best on a county."""
+_MOST_CELLS: Final = 400_000_000
+_WIDEN: Final = 1e-4  # of a cell; rounding is below a millionth of one
+_MARGIN: Final = 2  # empty cells around the land
 
 
 @dataclass(frozen=True)
@@ -41,6 +55,67 @@ class Nearest:
     distance_m: npt.NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class BorderNear:
+    """
+    The nearest border of a place.
+
+    Attributes
+    ----------
+    distance_m
+        On the ellipsoid; infinite where there is no grid at all.
+    grid_across
+        The grid beyond the border, outside every grid the one that begins there; None where
+        nothing lies beyond.
+    kind
+        ``shared`` between two grids, ``outer`` around them all, ``none`` without any grid.
+    """
+
+    distance_m: float
+    grid_across: int | None
+    kind: Literal["shared", "outer", "none"]
+
+
+@dataclass(frozen=True)
+class LocatorReport:
+    """
+    What an index is made of.
+
+    Attributes
+    ----------
+    grids, edges
+        How many; an edge that two grids share is one.
+    cells, border_cells
+        How many, and how many of them hold an edge.
+    border_share
+        Border cells among the cells that the grids touch at all: about the share of points that
+        look at geometry.
+    cell_m
+        Their height in metres.
+    index_bytes
+        Memory of the index.
+    build_s
+        Seconds that building took.
+    """
+
+    grids: int
+    edges: int
+    cells: int
+    border_cells: int
+    border_share: float
+    cell_m: float
+    index_bytes: int
+    build_s: float
+
+
+@dataclass(frozen=True)
+class _Edges:
+    """Every edge once, with the one or two polygons (-1) that it bounds."""
+
+    ends: npt.NDArray[np.float64]
+    polygons: npt.NDArray[np.int32]
+
+
 class Locator:
     """
     An index of one version of one scheme's lowest level.
@@ -50,15 +125,56 @@ class Locator:
     grid_ids
         Identity of each grid.
     polygons
-        Its land, lon, lat.
+        Its land, lon, lat; valid (Multi)Polygons. Where some lie upon each other the lowest id
+        answers.
+
+    Attributes
+    ----------
+    report
+        What the index is made of.
     """
 
     def __init__(self, grid_ids: npt.ArrayLike, polygons: Geometries) -> None:
+        began = time.perf_counter()
         order = np.argsort(np.asarray(grid_ids, dtype=np.int64), kind="stable")
         self.grid_ids = np.asarray(grid_ids, dtype=np.int64)[order]
-        self.polygons: GeometryArray = np.asarray(polygons, dtype=object)[order].copy()
-        shapely.prepare(self.polygons)
-        self._tree = shapely.STRtree(self.polygons)
+        self.polygons: GeometryArray = np.asarray(polygons, dtype=object)[order]
+        self._ids = np.concatenate([[NO_GRID], self.grid_ids])
+        edges = _edges(self.polygons)
+        self._frame, self._columns, self._rows = _frame(edges.ends)
+        border = self._index(edges)
+        touched = int(np.count_nonzero(self._cells))
+        self.report = LocatorReport(
+            grids=len(self.grid_ids),
+            edges=len(edges.ends),
+            cells=len(self._cells),
+            border_cells=border,
+            border_share=border / max(touched, 1),
+            cell_m=float(distance_m(0.0, 0.0, 0.0, 1.0) / self._frame[3]),
+            index_bytes=self._cells.nbytes + self._words.nbytes + self._ids.nbytes,
+            build_s=time.perf_counter() - began,
+        )
+
+    def _index(self, edges: _Edges) -> int:
+        """Make the cells and their records; tell how many have one."""
+        columns, rows = self._columns, self._rows
+        start, listed = kernels.edges_of_cells(edges.ends, self._frame, columns, rows, _WIDEN)
+        cells, layer_start, layers = kernels.fill_cells(
+            start, listed, edges.ends, edges.polygons, len(self.grid_ids),
+            self._frame, columns, rows,
+        )  # fmt: skip
+
+        def write(words: npt.NDArray[np.int64]) -> int:
+            return kernels.write_records(
+                cells, layer_start, layers, start, listed, edges.ends, edges.polygons, columns,
+                words,
+            )  # fmt: skip
+
+        self._words = np.empty(write(np.empty(0, dtype=np.int64)), dtype=np.int64)
+        if len(self._words):
+            write(self._words)
+        self._cells = cells
+        return int(np.count_nonzero(cells < 0))
 
     def locate(self, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Located:
         """
@@ -74,18 +190,74 @@ class Locator:
         Located
             In the order of the input.
         """
-        x = np.atleast_1d(np.asarray(lon, dtype=float))
-        y = np.atleast_1d(np.asarray(lat, dtype=float))
-        usable = np.isfinite(x) & np.isfinite(y)
-        points = shapely.points(x[usable], y[usable])
-        polygon, point = shapely.STRtree(points).query(self.polygons, predicate="intersects")
-        found = np.full(len(points), len(self.grid_ids), dtype=np.int64)
-        np.minimum.at(found, point, polygon)  # positions are sorted by id: the lowest id wins
-        grid_id = np.full(len(x), NO_GRID, dtype=np.int64)
-        grid_id[usable] = np.append(self.grid_ids, NO_GRID)[found]
-        tie = np.zeros(len(x), dtype=bool)
-        tie[usable] = np.bincount(point, minlength=len(points)) > 1
+        x = np.ascontiguousarray(np.atleast_1d(np.asarray(lon, dtype=float)))
+        y = np.ascontiguousarray(np.atleast_1d(np.asarray(lat, dtype=float)))
+        if x.shape != y.shape or x.ndim != 1:
+            raise ValueError("lon and lat must be of one length")
+        grid_id = np.empty(len(x), dtype=np.int64)
+        tie = np.empty(len(x), dtype=np.bool_)
+        unsure = kernels.locate_many(
+            x, y, self._frame, self._columns, self._rows, self._cells, self._words, self._ids,
+            grid_id, tie,
+        )  # fmt: skip
+        if unsure:
+            for index in np.flatnonzero(grid_id == kernels.UNSURE).tolist():
+                grid_id[index], tie[index] = self._without_rounding(x[index], y[index])
         return Located(grid_id, tie)
+
+    def locate_one(self, lon: float, lat: float) -> tuple[int, bool]:
+        """
+        Find the grid of one point, in a few microseconds.
+
+        Parameters
+        ----------
+        lon, lat
+            Degrees.
+
+        Returns
+        -------
+        grid_id, tie
+            As :meth:`locate` gives them.
+        """
+        position, tie = kernels.locate_one(
+            float(lon), float(lat),
+            self._frame, self._columns, self._rows, self._cells, self._words,
+        )  # fmt: skip
+        if position == kernels.UNSURE:
+            return self._without_rounding(lon, lat)
+        return int(self._ids[position]), bool(tie)
+
+    def border_near(self, lon: float, lat: float) -> BorderNear:
+        """
+        Find the border nearest to a place, and which grid lies across it.
+
+        Parameters
+        ----------
+        lon, lat
+            Degrees, finite.
+
+        Returns
+        -------
+        BorderNear
+            With degrees of longitude shortened as at this latitude the nearest point of the
+            border is looked for, and measured on the ellipsoid.
+        """
+        grid_id, _ = self.locate_one(lon, lat)
+        own = 0 if grid_id == NO_GRID else int(np.searchsorted(self.grid_ids, grid_id)) + 1
+        shrink = max(math.cos(math.radians(lat)), 1e-9)
+        there_lon, there_lat, across = kernels.nearest_edge(
+            float(lon), float(lat), shrink, own,
+            self._frame, self._columns, self._rows, self._cells, self._words,
+        )  # fmt: skip
+        if across == kernels.UNSURE:
+            there_lon, there_lat, across = self._nearest_of_all(lon, lat, shrink, own)
+        if math.isnan(there_lon):
+            return BorderNear(math.inf, None, "none")
+        return BorderNear(
+            float(distance_m(lon, lat, there_lon, there_lat)),
+            int(self._ids[across]) if across else None,
+            "shared" if own and across else "outer",
+        )
 
     def nearest(self, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Nearest:
         """
@@ -118,3 +290,71 @@ class Locator:
         grid_id[point[order]] = self.grid_ids[polygon[order]]
         distance[point[order]] = metres[order]
         return Nearest(grid_id, distance)
+
+    # --- without the index: numbers beyond all measure, and cells in which dozens of grids meet
+
+    @cached_property
+    def _all_edges(self) -> _Edges:
+        return _edges(self.polygons)
+
+    def _without_rounding(self, lon: float, lat: float) -> tuple[int, bool]:
+        """Ask every edge at this latitude, in fractions."""
+        ends, owners = self._all_edges.ends, self._all_edges.polygons
+        at = np.flatnonzero((ends[:, 1] <= lat) & (lat <= ends[:, 3]))
+        crossed: set[int] = set()
+        touched: set[int] = set()
+        x, y = Fraction(float(lon)), Fraction(float(lat))
+        for (x1, y1, x2, y2), pair in zip(ends[at].tolist(), owners[at].tolist(), strict=True):
+            bounded = {polygon for polygon in pair if polygon >= 0}
+            left, low, right, high = Fraction(x1), Fraction(y1), Fraction(x2), Fraction(y2)
+            side = (right - left) * (y - low) - (high - low) * (x - left)
+            if side == 0 and min(left, right) <= x <= max(left, right):
+                touched |= bounded
+            elif side < 0 and y < high:
+                crossed ^= bounded
+        holders = sorted(crossed | touched)
+        return (int(self.grid_ids[holders[0]]) if holders else NO_GRID), len(holders) > 1
+
+    def _nearest_of_all(
+        self, lon: float, lat: float, shrink: float, own: int
+    ) -> tuple[float, float, int]:
+        """Measure to every edge."""
+        ends, owners = self._all_edges.ends, self._all_edges.polygons
+        scale = np.array([shrink, 1.0])
+        first, last = ends[:, :2] * scale, ends[:, 2:] * scale
+        along, to = last - first, np.array([lon * shrink, lat]) - first
+        share = np.clip((to * along).sum(axis=1) / (along * along).sum(axis=1), 0, 1)
+        far = ((to - share[:, None] * along) ** 2).sum(axis=1)
+        nearest = np.flatnonzero(far <= far.min() * (1 + 1e-12))
+        others = sorted(set(owners[nearest].ravel().tolist()) - {-1, own - 1})
+        there = first[nearest[0]] + share[nearest[0]] * along[nearest[0]]
+        return float(there[0] / shrink), float(there[1]), others[0] + 1 if others else 0
+
+
+def _edges(polygons: GeometryArray) -> _Edges:
+    """Take polygons apart."""
+    parts, part_polygon = shapely.get_parts(polygons, return_index=True)
+    rings, ring_part = shapely.get_rings(parts, return_index=True)
+    coordinates, ring = shapely.get_coordinates(rings, return_index=True)
+    ends, owners, _ = kernels.match_edges(
+        np.ascontiguousarray(coordinates), ring, part_polygon[ring_part]
+    )
+    return _Edges(ends, owners)
+
+
+def _frame(ends: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], int, int]:
+    """Lay cells, about square on the ground, over the edges, with empty ones around."""
+    if len(ends) == 0:
+        return np.array([0.0, 0.0, 1.0, 1.0]), 1, 1
+    west, east = ends[:, ::2].min(), ends[:, ::2].max()
+    south, north = ends[:, 1::2].min(), ends[:, 1::2].max()
+    shrink = max(math.cos(math.radians(min(abs(south + north) / 2, 89.0))), 0.01)
+    wanted = min(max(len(ends) * CELLS_PER_EDGE, 64), _MOST_CELLS)
+    # No smaller than a million times what rounding does to a coordinate.
+    finest = float(np.spacing(np.abs(ends).max())) * 2**20
+    height = max(math.sqrt((east - west) * shrink * (north - south) / wanted), finest)
+    width = max(height / shrink, finest)
+    columns = int((east - west) / width) + 1 + 2 * _MARGIN
+    rows = int((north - south) / height) + 1 + 2 * _MARGIN
+    frame = np.array([west - _MARGIN * width, south - _MARGIN * height, 1 / width, 1 / height])
+    return frame, columns, rows

@@ -31,6 +31,33 @@ COMMENT ON FUNCTION gis_grid_at(geometry, text, date) IS
     'The grid that answers for a place on a day: the one that holds it, on a border the lowest id.';
 """
 
+HOLDS: Final = """
+CREATE FUNCTION gis_holds(land geometry, place geometry)
+RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT ST_ContainsProperly(land, place)
+        OR (ST_DWithin(land, place, 1e-9) AND NOT ST_Disjoint(land, place))
+$$;
+COMMENT ON FUNCTION gis_holds(geometry, geometry) IS
+    'Whether land, its border included, holds a point, without rounding errors. ST_Intersects is '
+    'not used: for a point it rounds, and beside a slanted edge gives it to both sides or to none.';
+"""
+
+GRID_AT_EXACT: Final = """
+CREATE OR REPLACE FUNCTION gis_grid_at(
+    place geometry, scheme text DEFAULT 'base', on_day date DEFAULT NULL)
+RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT min(state.grid_id)
+    FROM grid_state AS state
+    JOIN grid_scheme USING (scheme_id)
+    WHERE grid_scheme.code = scheme
+      AND state.rank = (SELECT max(rank) FROM grid_level
+                        WHERE grid_level.scheme_id = grid_scheme.scheme_id AND tessellates)
+      AND state.valid @> coalesce(on_day, gis_today())
+      AND state.geom && place
+      AND gis_holds(state.geom, place)
+$$;
+"""
+
 APPEND_ONLY: Final = """
 CREATE FUNCTION gis_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
