@@ -45,6 +45,9 @@ class NumberSettings(BaseSettings):
     near_border_m: float = Field(
         default=25.0, ge=0, description="Within this a place is near a border."
     )
+    boundary_tolerance_m: float = Field(
+        default=0.5, ge=0, le=5, description="Slits and overlaps so narrow are repaired on import."
+    )
     border_road_m: float = Field(
         default=10.0,
         ge=0,

@@ -1,0 +1,712 @@
+"""Grids from a file: noded against each other, then published like every other boundary.
+
+A file may hold the lowest level alone or several levels; upper levels are dissolved from the
+lowest, and an upper polygon of the file is only compared. Grids keep their identity by their code.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import shapely
+import sqlalchemy as sa
+
+from gis_service.access import Actor
+from gis_service.boundaries.noding import Finding, NodingReport, check_polygons
+from gis_service.boundaries.plans import Level, ensure_scheme, publish
+from gis_service.boundaries.tessellation import Tessellation
+from gis_service.errors import InputError, Place
+from gis_service.geodesy import area_m2
+from gis_service.grids.assignment import assign_new
+from gis_service.grids.versions import today
+from gis_service.ingest.columns import Field, plain
+from gis_service.ingest.frames import Note
+from gis_service.ingest.kinds import Applied, ImportKind, ImportOptions, MatchedTable, Progress
+from gis_service.ingest.values import read_values
+from gis_service.messages import Language
+from gis_service.settings import number_settings
+from gis_service.store import tables as t
+
+FIELDS: Final = (
+    Field(
+        "key",
+        ("code", "grid_code", "网格编码", "网格编号", "网格代码", "编码", "代码", "编号", "adcode",
+         "区域编码", "wgbm"),
+        needed=True,
+    ),
+    Field("name", ("网格名称", "名称", "mc", "wgmc", "xzqmc", "grid_name")),
+    Field("level", ("rank", "层级", "级别", "网格层级", "网格级别", "等级", "wgcj")),
+    Field(
+        "parent",
+        ("parent_code", "上级", "上级网格", "上级编码", "上级网格编码", "上级代码", "父级编码",
+         "所属网格编码", "pid"),
+    ),
+    Field("parent_name", ("上级名称", "上级网格名称", "所属网格", "父级名称")),
+    Field(
+        "kind", ("网格类型", "类型", "类别", "grid_kind"), form="word",
+        words={"专属": "dedicated", "专属网格": "dedicated", "普通": "ordinary",
+               "一般": "ordinary", "一般网格": "ordinary", "普通网格": "ordinary",
+               "基础网格": "ordinary", "综合网格": "ordinary"},
+    ),
+    Field("urban_rural_class", ("城乡分类", "城乡分类代码", "城乡代码", "cxfldm")),
+    Field("admin_code", ("行政区划代码", "行政区划", "区划代码", "xzqdm")),
+)  # fmt: skip
+EXTRA: Final = {
+    "tolerance_m": "grids_file.option_tolerance_m",
+    "scheme": "grids_file.option_scheme",
+    "effective": "grids_file.option_effective",
+    "level": "grids_file.option_level",
+    "levels": "grids_file.option_levels",
+    "title": "grids_file.option_title",
+    "allow_holes": "grids_file.option_allow_holes",
+}
+
+_TIERS: Final = {
+    "county": 1, "district": 1, "县": 1, "区县": 1, "县区": 1, "县级": 1,
+    "town": 2, "top": 2, "大网格": 2, "一级网格": 2, "一级": 2, "镇": 2, "乡镇": 2, "街道": 2,
+    "village": 3, "middle": 3, "中网格": 3, "二级网格": 3, "二级": 3, "村": 3, "社区": 3,
+    "base": 4, "基础网格": 4, "小网格": 4, "三级网格": 4, "三级": 4, "网格": 4, "grid": 4,
+    "微网格": 5, "四级网格": 5, "四级": 5,
+}  # fmt: skip
+_LABELS: Final = (("大网格", "Top grid"), ("中网格", "Middle grid"), ("基础网格", "Base grid"))
+_CODE_LAYOUT: Final = (6, 3, 3, 3)
+_SIZE_RULE: Final = {"urban": (200, 300), "rural": (80, 300)}
+_SAID: Final = 50
+_SAME_LAND_M2: Final = 1e-3
+_SAME_ARC_DEGREES: Final = 2e-9
+
+
+class FlawedGridsError(InputError):
+    """
+    Grids that do not tile, with every place.
+
+    Parameters
+    ----------
+    key
+        The message about the first place.
+    report
+        What was found.
+    **values
+        What fills the message.
+    """
+
+    def __init__(self, key: str, /, report: NodingReport, **values: str | float | None) -> None:
+        super().__init__(key, place=None, **values)
+        self.report = report
+
+    def details(self, language: Language) -> dict[str, object]:
+        """
+        Tell every place.
+
+        Parameters
+        ----------
+        language
+            The reader's.
+
+        Returns
+        -------
+        dict
+            ``counts`` by kind and ``places`` as GeoJSON with grids, area and width.
+        """
+        places = [finding.as_dict() for finding in self.report.errors]
+        return {**super().details(language), "counts": self.report.counts(), "places": places}
+
+
+@dataclass(frozen=True)
+class _Held:
+    """The scheme as the store holds it: its levels, its open states, and who has which code."""
+
+    scheme_id: int | None
+    levels: dict[int, Any]
+    states: pd.DataFrame
+    identities: dict[str, int]
+
+    @property
+    def lowest(self) -> int:
+        return max(self.levels, default=0)
+
+
+# --- the file ----------------------------------------------------------------------------------
+
+
+def read_rows(table: MatchedTable) -> pd.DataFrame:
+    """
+    Bring the rows of a file into one form.
+
+    Parameters
+    ----------
+    table
+        The file with our fields.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``key``, ``name``, ``level``, ``parent``, ``parent_name``, ``kind``,
+        ``urban_rural_class``, ``admin_code`` as texts or None, ``geometry`` and ``row``.
+
+    Raises
+    ------
+    InputError
+        A row has no code, or one that stands twice: a grid left out would be a gap.
+    """
+    if table.file.refusals:
+        first = table.file.refusals[0]
+        raise InputError(
+            "grids_file.rows_unread", place=Place(first.row, first.feature, first.field),
+            n=len(table.file.refusals), reason=first.reason,
+        )  # fmt: skip
+    rows = read_fields(FIELDS, table)
+    nothing = np.full(len(rows), None, dtype=object)
+    rows["geometry"] = nothing if table.geometry is None else table.geometry
+    rows["row"] = table.rows
+    for bad, message in (
+        (rows["key"].isna(), "grids_file.no_code"),
+        (rows["key"].duplicated() & rows["key"].notna(), "grids_file.code_twice"),
+        (~rows["kind"].isin(["ordinary", "dedicated"]) & rows["kind"].notna(),
+         "grids_file.bad_kind"),
+    ):  # fmt: skip
+        if bad.any():
+            index = int(np.flatnonzero(bad.to_numpy())[0])
+            field = "kind" if message.endswith("kind") else "key"
+            place = Place(int(rows["row"].iloc[index]), rows["key"].iloc[index], table.said(field))
+            raise InputError(message, place=place, n=int(bad.sum()))
+    return rows.reset_index(drop=True)
+
+
+def check_rows(
+    rows: pd.DataFrame, tolerance_m: float, *, allow_holes: bool = False
+) -> NodingReport:
+    """
+    Node the polygons of one level.
+
+    Parameters
+    ----------
+    rows
+        Of :func:`read_rows`, all of one level.
+    tolerance_m
+        Up to this width slits and overlaps are repaired.
+    allow_holes
+        Enclosed land may belong to nobody.
+
+    Returns
+    -------
+    NodingReport
+        Dedicated grids are cut out of those below them.
+    """
+    return check_polygons(
+        rows["key"].tolist(),
+        rows["geometry"].to_numpy(),
+        tolerance_m,
+        cut_out=(rows["kind"] == "dedicated").to_numpy(),
+        allow_holes=allow_holes,
+    )
+
+
+def read_fields(fields: Sequence[Field], table: MatchedTable) -> pd.DataFrame:
+    """
+    Read every field of a file, also those without a column.
+
+    Parameters
+    ----------
+    fields
+        Ours.
+    table
+        The file.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A column for each field, None where there is nothing.
+    """
+    nothing = np.full(len(table.rows), None, dtype=object)
+    columns = {
+        one.name: read_values(one, table.frame[one.name].to_numpy(dtype=object))
+        if one.name in table.frame
+        else nothing
+        for one in fields
+    }
+    return pd.DataFrame(columns, dtype=object)
+
+
+# --- levels ------------------------------------------------------------------------------------
+
+
+def ranks_of(
+    said: Sequence[str | None], levels: Mapping[int, Any], stated: str | None = None
+) -> list[int]:
+    """
+    Find the rank of each row.
+
+    Parameters
+    ----------
+    said
+        What the file says of each row's level.
+    levels
+        Levels of the scheme by rank, with ``label``, ``label_en`` and ``admin_level``; empty for
+        a new scheme.
+    stated
+        The level of every row, as the sender states it: a rank or a label.
+
+    Returns
+    -------
+    list of int
+        Rank 1 is the top. One level alone is the lowest; in a new scheme ranks are counted from
+        the levels that the file has.
+
+    Raises
+    ------
+    InputError
+        A level is not known.
+    """
+    texts = [stated or one for one in said]
+    distinct = list(dict.fromkeys(text for text in texts if text is not None))
+    if levels:
+        known = {str(rank): rank for rank in levels}
+        for rank, level in levels.items():
+            for name in (level.label, level.label_en, level.admin_level):
+                known.setdefault(plain(name or str(rank)), rank)
+        if (
+            len(distinct) <= 1
+            and stated is None
+            and plain(distinct[0] if distinct else "") not in known
+        ):
+            return [max(levels)] * len(texts)
+        allowed = [f"{rank} {level.label}" for rank, level in levels.items()]
+    else:
+        known = {plain(text): int(text) for text in distinct if text.isdigit()}
+        known = known or {plain(text): tier for text, tier in _TIERS.items()}
+        if len(distinct) <= 1:
+            return [1] * len(texts)
+        allowed = ["1", "2", "3", *_TIERS]
+    unknown = [text for text in texts if text is None or plain(text) not in known]
+    if unknown:
+        raise InputError(
+            "grids_file.level_unknown", place=Place(field="level"), level=unknown[0] or "—",
+            known=" / ".join(allowed),
+        )  # fmt: skip
+    ranks = [known[plain(text)] for text in texts if text is not None]
+    if levels:
+        return ranks
+    order = {tier: place for place, tier in enumerate(sorted(set(ranks)), start=1)}
+    return [order[rank] for rank in ranks]
+
+
+def _new_levels(count: int, stated: str | None) -> list[Level]:
+    labels = [text.strip() for text in (stated or "").replace("，", ",").split(",") if text.strip()]
+    if labels and len(labels) != count:
+        raise InputError("grids_file.levels_differ", stated=len(labels), found=count)
+    if labels:
+        return [Level(rank, label, label) for rank, label in enumerate(labels, start=1)]
+    if count > len(_LABELS):
+        raise InputError("grids_file.levels_needed", found=count)
+    named = _LABELS[len(_LABELS) - count :]
+    return [Level(rank, *pair) for rank, pair in enumerate(named, start=1)]
+
+
+# --- the store ---------------------------------------------------------------------------------
+
+
+def _held(connection: sa.Connection, scheme: str) -> _Held:
+    row = connection.execute(
+        sa.select(t.grid_scheme.c.scheme_id).where(t.grid_scheme.c.code == scheme)
+    ).first()
+    columns = [
+        "key", "grid_id", "rank", "name", "parent_grid_id", "kind", "urban_rural_class",
+        "admin_code", "wkb",
+    ]  # fmt: skip
+    if row is None:
+        return _Held(None, {}, pd.DataFrame(columns=columns, dtype=object), {})
+    scheme_id = int(row.scheme_id)
+    level = t.grid_level
+    levels = connection.execute(
+        sa.select(level).where(level.c.scheme_id == scheme_id).order_by(level.c.rank)
+    ).all()
+    state, unit = t.grid_state.c, t.admin_unit
+    query = (
+        sa.select(
+            state.code, state.grid_id, state.rank, state.name, state.parent_grid_id,
+            t.grid.c.kind, state.urban_rural_class, unit.c.code,
+            sa.func.ST_AsBinary(state.geom),
+        )
+        .join_from(t.grid_state, t.grid, t.grid.c.grid_id == state.grid_id)
+        .join(unit, unit.c.admin_unit_id == state.admin_unit_id, isouter=True)
+        .where(state.scheme_id == scheme_id, sa.func.upper_inf(state.valid))
+        .order_by(state.grid_id)
+    )  # fmt: skip
+    states = pd.DataFrame(connection.execute(query).all(), columns=columns, dtype=object)
+    codes = connection.execute(
+        sa.select(t.grid_code.c.code, t.grid_code.c.grid_id).where(
+            t.grid_code.c.scheme_id == scheme_id
+        )
+    )
+    return _Held(scheme_id, {one.rank: one for one in levels}, states, dict(codes.all()))
+
+
+def _as_rows(states: pd.DataFrame) -> pd.DataFrame:
+    """Bring grids that the store holds into the form of a file's rows."""
+    code_of = dict(zip(states["grid_id"], states["key"], strict=True))
+    rows = states[["key", "rank", "name", "kind", "urban_rural_class", "admin_code"]].copy()
+    parents = [code_of.get(parent) for parent in states["parent_grid_id"]]
+    rows["parent"] = pd.Series(parents, index=rows.index, dtype=object)
+    shapes = shapely.from_wkb([bytes(wkb) for wkb in states["wkb"]])
+    rows["geometry"] = pd.Series(list(shapes), index=rows.index, dtype=object)
+    rows["row"] = None
+    return rows
+
+
+# --- what is to be published -------------------------------------------------------------------
+
+
+def _with_the_rest(rows: pd.DataFrame, held: _Held, *, replace: bool) -> pd.DataFrame:
+    """Fill what the file does not say from the store; keep the grids that it does not name."""
+    stored = _as_rows(held.states)
+    known = stored.set_index("key")
+    for column in ("name", "parent", "urban_rural_class", "admin_code"):
+        before = rows["key"].map(known[column].to_dict())
+        rows[column] = rows[column].where(rows[column].notna(), before)
+    rows["admin_code"] = rows["admin_code"].where(rows["admin_code"].notna(), rows["key"])
+    rows["name"] = rows["name"].where(rows["name"].notna(), rows["key"])
+    lowest = stored["rank"] == held.lowest
+    missing = stored[~stored["key"].isin(rows["key"]) & ~(lowest & replace)]
+    rows["stored"], missing = False, missing.assign(stored=True)
+    whole = pd.concat([rows, missing], ignore_index=True) if len(missing) else rows
+    whole = whole.astype(object)
+    return whole.where(whole.notna(), None)
+
+
+def _with_parents(rows: pd.DataFrame, lowest: int) -> pd.DataFrame:
+    """Name the parent of every grid; make upper grids that only their children name."""
+    named = dict(zip(rows["key"], rows["rank"], strict=True))
+    made: dict[str, dict[str, Any]] = {}
+    for row in rows[(rows["rank"] > 1) & rows["parent"].notna()].itertuples():
+        if row.parent not in named and row.parent not in made:
+            made[row.parent] = {
+                "key": row.parent, "rank": row.rank - 1, "name": row.parent_name or row.parent,
+                "admin_code": row.parent, "stored": False,
+            }  # fmt: skip
+    if made:
+        rows = pd.concat([rows, pd.DataFrame(list(made.values()))], ignore_index=True)
+        rows = rows.astype(object).where(rows.notna(), None)
+    for rank in range(2, lowest + 1):
+        orphans = rows.index[(rows["rank"] == rank) & rows["parent"].isna()]
+        above = rows[rows["rank"] == rank - 1]
+        rows.loc[orphans, "parent"] = _located(rows.loc[orphans], above)
+    for rank in range(lowest - 1, 0, -1):  # an upper grid without children is no more
+        parents = set(rows.loc[rows["rank"] == rank + 1, "parent"])
+        rows = rows[(rows["rank"] != rank) | rows["key"].isin(parents)]
+    return rows.reset_index(drop=True)
+
+
+def _located(orphans: pd.DataFrame, above: pd.DataFrame) -> list[str | None]:
+    """Find the upper grid in which each grid lies."""
+    if not len(orphans):
+        return []
+    drawn = above[above["geometry"].notna()]
+    parents: list[str | None] = [None] * len(orphans)
+    if len(above) == 1:
+        parents = [above["key"].iloc[0]] * len(orphans)
+    elif len(drawn):
+        inside = shapely.point_on_surface(orphans["geometry"].to_numpy())
+        tree = shapely.STRtree(drawn["geometry"].to_numpy())
+        for child, parent in zip(*tree.query(inside, predicate="intersects"), strict=True):
+            parents[child] = drawn["key"].iloc[parent]
+    if None in parents:
+        lost = orphans.iloc[parents.index(None)]
+        raise InputError(
+            "grids_file.no_parent", place=Place(lost["row"], lost["key"], "parent"),
+            n=parents.count(None),
+        )  # fmt: skip
+    return parents
+
+
+def _refuse_flaws(report: NodingReport, file: str) -> None:
+    if not report.errors:
+        return
+    order = ("empty", "invalid", "key_twice", "overlap", "gap", "no_land")
+    first = min(report.errors, key=lambda one: (order.index(one.kind), -one.width_m))
+    counts = {kind: n for kind, n in report.counts()["errors"].items() if n}
+    lon, lat = first.lonlat or (None, None)
+    raise FlawedGridsError(
+        f"grids_file.{first.kind}", report, file=file, grids=" / ".join(first.keys),
+        width_m=f"{first.width_m:.2f}", area_m2=f"{first.area_m2:,.1f}", lon=lon, lat=lat,
+        tolerance_m=f"{report.tolerance_m:g}",
+        counts=", ".join(f"{kind} {n}" for kind, n in counts.items()),
+    )  # fmt: skip
+
+
+def _with_kinds(connection: sa.Connection, held: _Held, mesh: Tessellation) -> Tessellation:
+    """Keep what the store knows of each arc: along a street, along water."""
+    arc = t.linework_arc
+    old = connection.execute(
+        sa.select(sa.func.ST_AsBinary(arc.c.geom), arc.c.kind).where(
+            arc.c.scheme_id == held.scheme_id, sa.func.upper_inf(arc.c.valid),
+            arc.c.kind != "other",
+        )
+    ).all()  # fmt: skip
+    if not old:
+        return mesh
+    tree = shapely.STRtree(shapely.from_wkb([bytes(wkb) for wkb, _ in old]))
+    middle = shapely.line_interpolate_point(mesh.arcs, 0.5, normalized=True)
+    new, known = tree.query(middle, predicate="dwithin", distance=_SAME_ARC_DEGREES)
+    kinds = mesh.kinds.astype("U10")
+    kinds[new] = np.array([kind for _, kind in old])[known]
+    return dataclasses.replace(mesh, kinds=kinds)
+
+
+def _drafts(rows: pd.DataFrame) -> pd.DataFrame:
+    table = rows[["key", "rank", "name", "kind", "parent", "urban_rural_class", "admin_code"]]
+    return table.assign(code=table["key"], parent=table["parent"].where(table["rank"] > 1, None))
+
+
+def _differences(
+    rows: pd.DataFrame, held: _Held, shapes: Mapping[str, Any], parent_of: Mapping[str, str]
+) -> tuple[set[str], set[str], set[str]]:
+    """Compare with the store: new grids, changed ones, and those that end."""
+    before = _as_rows(held.states).set_index("key")
+    wkb = dict(zip(held.states["key"], held.states["wkb"], strict=True))
+    words = ["name", "urban_rural_class"]
+    new, changed = set(), set()
+    for row in rows.itertuples():
+        if row.key not in before.index:
+            new.add(row.key)
+            continue
+        old = before.loc[row.key]
+        said = [getattr(row, word) for word in words] + [parent_of.get(row.key)]
+        moved = row.key in shapes and _land_differs(bytes(wkb[row.key]), shapes[row.key])
+        unit = old["admin_code"]
+        other_unit = unit is not None and row.admin_code != unit
+        if moved or other_unit or said != [*(old[word] for word in words), old["parent"]]:
+            changed.add(row.key)
+    return new, changed, set(before.index) - set(rows["key"])
+
+
+def _land_differs(before: bytes, after: shapely.Geometry) -> bool:
+    """Tell whether a grid has other land; one that only gained a vertex has not."""
+    if before == shapely.to_wkb(after):
+        return False
+    difference = shapely.symmetric_difference(shapely.from_wkb(before), after)
+    parts = shapely.get_parts(difference)
+    return bool(area_m2(parts[shapely.get_dimensions(parts) == 2]).sum() > _SAME_LAND_M2)
+
+
+# --- notes -------------------------------------------------------------------------------------
+
+
+def _told(report: NodingReport) -> list[Note]:
+    notes = [_note("repaired", finding) for finding in report.repairs[:_SAID]]
+    if len(report.repairs) > _SAID:
+        notes.append(Note("grids_file.more_repairs", {"n": len(report.repairs) - _SAID}))
+    return notes + [_note("warned", finding) for finding in report.warnings[:_SAID]]
+
+
+def _note(how: str, finding: Finding) -> Note:
+    lon, lat = finding.lonlat or (0.0, 0.0)
+    return Note(
+        f"grids_file.{how}_{finding.kind}",
+        {
+            "grids": " / ".join(finding.keys), "n": finding.count, "lon": lon, "lat": lat,
+            "width_m": f"{finding.width_m:.2f}", "area_m2": f"{finding.area_m2:,.1f}",
+        },
+    )  # fmt: skip
+
+
+def compare_uppers(
+    uppers: pd.DataFrame, dissolved: Mapping[str, Any], tolerance_m: float
+) -> list[Finding]:
+    """
+    Compare the upper grids that a file draws with those that its base grids make.
+
+    Parameters
+    ----------
+    uppers
+        Rows with ``key`` and ``geometry``.
+    dissolved
+        Polygon of each upper grid, made of its base grids.
+    tolerance_m
+        Narrower differences are not told.
+
+    Returns
+    -------
+    list of Finding
+        One for each upper grid that differs, kind ``upper``: the land in one and not the other.
+    """
+    found = []
+    for row in uppers.itertuples():
+        if row.geometry is None or row.key not in dissolved:
+            continue
+        drawn = shapely.make_valid(row.geometry)
+        odd = shapely.symmetric_difference(drawn, dissolved[row.key], grid_size=1e-9)
+        lat = float(shapely.centroid(drawn).y)
+        half = tolerance_m / 2 / (111_320 * float(np.cos(np.radians(lat))))
+        wide = shapely.buffer(shapely.buffer(odd, -half), half)
+        if not wide.is_empty:
+            found.append(Finding("upper", (row.key,), float(area_m2(wide)[0]), tolerance_m, wide))
+    return found
+
+
+# --- the handler -------------------------------------------------------------------------------
+
+
+def take_grids(
+    connection: sa.Connection,
+    actor: Actor,
+    table: MatchedTable,
+    options: ImportOptions,
+    progress: Progress,
+) -> Applied:
+    """
+    Publish the grids of a file as a version of a scheme.
+
+    Parameters
+    ----------
+    connection
+        The transaction of the whole file.
+    actor
+        Who imports.
+    table
+        The file.
+    options
+        With the extra ones of :data:`EXTRA`.
+    progress
+        Told how far it is.
+
+    Returns
+    -------
+    Applied
+        Nothing is published where the file says what the store holds.
+
+    Raises
+    ------
+    InputError
+        The grids leave a gap or overlap beyond the tolerance, or levels or parents are unknown.
+    ConflictError
+        There is a version for that day or a later one already.
+    """
+    extra = options.extra
+    scheme = extra.get("scheme") or "base"
+    tolerance_m = _tolerance(extra.get("tolerance_m"))
+    day = _day(extra.get("effective")) or today(connection)
+    held = _held(connection, scheme)
+    given = read_rows(table)
+    given["rank"] = ranks_of(given["level"].tolist(), held.levels, extra.get("level"))
+    if held.scheme_id is None and given["rank"].max() == 1 and given["parent"].notna().all():
+        given["rank"] += 1  # its parents are the level above
+    lowest = held.lowest or int(given["rank"].max())
+    if lowest not in set(given["rank"]):
+        raise InputError("grids_file.no_lowest", level=held.levels[lowest].label)
+    rows = _with_the_rest(given.copy(), held, replace=options.replace)
+    rows = _with_parents(rows, lowest)
+    base = rows[rows["rank"] == lowest].reset_index(drop=True)
+    progress(0.1, "grids_file.step_noding")
+    report = check_rows(base, tolerance_m, allow_holes=extra.get("allow_holes") in _YES)
+    _refuse_flaws(report, table.file.name)
+    assert report.tessellation is not None
+    mesh = _with_kinds(connection, held, report.tessellation)
+    progress(0.5, "grids_file.step_publishing")
+    parent_of = dict(zip(rows["key"], rows["parent"].where(rows["rank"] > 1, None), strict=True))
+    faces = np.asarray(shapely.normalize(mesh.faces()), dtype=object)
+    shapes = dict(zip(mesh.keys, faces, strict=True))
+    new, changed, gone = _differences(rows, held, shapes, parent_of)
+    applied = Applied(notes=_told(report), details=_details(report))
+    uppers = given[given["rank"] < lowest]
+    dissolved = _dissolved(uppers["key"], parent_of, shapes)
+    applied.notes += [
+        _note("warned", one) for one in compare_uppers(uppers, dissolved, max(tolerance_m, 1.0))
+    ]
+    mine = set(given["key"])
+    applied.new, applied.changed = len(new & mine), len(changed & mine)
+    applied.same, applied.removed = len(mine - new - changed), len(gone)
+    if not (new or changed or gone):
+        return applied
+    if held.scheme_id is None:
+        ensure_scheme(
+            connection, scheme, *_scheme_name(scheme), _new_levels(lowest, extra.get("levels")),
+            code_layout=_CODE_LAYOUT, size_rule=_SIZE_RULE,
+        )  # fmt: skip
+    codes = set(rows["key"])
+    published = publish(
+        connection, actor, scheme, mesh, _drafts(rows), day,
+        extra.get("title") or table.file.name, reason=table.file.name,
+        known={code: one for code, one in held.identities.items() if code in codes},
+    )  # fmt: skip
+    if not len(held.states):
+        assign_new(connection, scheme)
+    applied.taken = {"grid_state": len(new) + len(changed)}
+    applied.details |= {
+        "version_id": published.version.version_id,
+        "effective": day.isoformat(),
+        "scheme": scheme,
+        "moved": published.moved,
+    }
+    progress(1.0, "grids_file.step_publishing")
+    return applied
+
+
+_YES: Final = ("yes", "true", "1", "on")
+
+
+def _scheme_name(code: str) -> tuple[str, str]:
+    return ("基础网格", "Base grids") if code == "base" else (code, code)
+
+
+def _tolerance(said: str | None) -> float:
+    if not said:
+        return number_settings().boundary_tolerance_m
+    try:
+        value = float(said)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 5:
+        raise InputError("grids_file.bad_tolerance", place=Place(field="tolerance_m"))
+    return value
+
+
+def _day(said: str | None) -> date | None:
+    if not said:
+        return None
+    try:
+        return date.fromisoformat(said)
+    except ValueError as error:
+        raise InputError("grids_file.bad_day", place=Place(field="effective"), day=said) from error
+
+
+def _dissolved(
+    uppers: Iterable[str], parent_of: Mapping[str, str | None], shapes: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Put the base grids of each upper grid together."""
+    members: dict[str, list[Any]] = {key: [] for key in uppers}
+    for key, shape in shapes.items():
+        above = parent_of.get(key)
+        while above is not None:
+            if above in members:
+                members[above].append(shape)
+            above = parent_of.get(above)
+    return {
+        key: shapely.coverage_union_all(shapely.get_parts(np.array(parts, dtype=object)))
+        for key, parts in members.items()
+        if parts
+    }
+
+
+def _details(report: NodingReport) -> dict[str, Any]:
+    def plainly(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+        return [
+            {name: value for name, value in one.as_dict().items() if name != "geometry"}
+            for one in findings
+        ]
+
+    return {
+        "tolerance_m": report.tolerance_m,
+        "boundaries": report.counts(),
+        "repairs": plainly(report.repairs),
+        "warnings": plainly(report.warnings),
+    }
+
+
+KIND: Final = ImportKind(
+    name="grids", fields=FIELDS, handle=take_grids, geometry="required", extra=EXTRA
+)

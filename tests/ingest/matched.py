@@ -1,0 +1,32 @@
+"""A file whose columns are matched already, for the tests of what a kind does with its rows."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gis_service.coordinate_systems import parse_crs
+from gis_service.ingest.columns import MatchedColumn
+from gis_service.ingest.files import FileTable
+from gis_service.ingest.kinds import MatchedTable
+
+
+def matched(rows: Sequence[Mapping[str, Any]], name: str = "file.geojson") -> MatchedTable:
+    """Rows with our field names as columns; ``geometry`` is the shape in CGCS2000."""
+    frame = pd.DataFrame(list(rows), dtype=object)
+    frame = frame.where(frame.notna(), None)
+    geometry = np.full(len(frame), None, dtype=object)
+    if "geometry" in frame:
+        geometry[:] = frame.pop("geometry").tolist()
+    numbers = np.arange(1, len(frame) + 1)
+    xy = np.full(len(frame), np.nan), np.full(len(frame), np.nan)
+    file = FileTable(
+        name=name, frame=frame, geometry=geometry, rows=numbers, crs=parse_crs("cgcs2000"),
+        encoding=None, layer=None, raw_xy=xy,
+    )  # fmt: skip
+    columns = [MatchedColumn(column, column) for column in frame.columns]
+    return MatchedTable(
+        frame=frame, geometry=geometry, rows=numbers, raw_xy=xy, columns=columns, key="key",
+        file=file,
+    )  # fmt: skip
