@@ -22,6 +22,7 @@ from gis_service.api import (
     page,
     problems,
     search,
+    sheets,
     tiles,
 )
 from gis_service.api.guard import Guard, is_loopback
@@ -45,6 +46,7 @@ ROUTERS = (
     open311,
     tiles,
     search,
+    sheets,
     health,
     page,
 )

@@ -15,6 +15,8 @@ const KEYS = [["/", "key_search"], ["1", "key_map"], ["2", "key_dispatch"], ["N"
 
 const pick = (id) => show({ grid: id, point: "", view: "" });
 const choose = (theme) => show({ theme });
+const sheetAddress = (id, paper) =>
+  `/api/grids/${encodeURIComponent(id)}/sheet?${new URLSearchParams({ format: "pdf", paper, lang: config.language, ...(state.at && { at: state.at }) })}`;
 
 export class Panel {
   constructor(parts) {
@@ -124,6 +126,7 @@ export class Panel {
           line(t("hazards_open"), counts.hazards_major ? t("of_which_major", { n: number(counts.hazards_open), major: number(counts.hazards_major) }) : number(counts.hazards_open), counts.hazards_major ? "wrong" : ""),
           line(t("incidents_open"), number(counts.incidents_open)), line(t("incidents_month"), number(counts.incidents_month)))],
       STANDARDS.filter((standard) => sheet.coverage?.[standard]).map((standard) => coverageBlock(standard, sheet.coverage[standard], choose)),
+      h("p", { class: "prints" }, ["A4", "A3"].map((paper) => h("a", { class: "button", href: sheetAddress(id, paper), target: "_blank", rel: "noopener" }, t("print_sheet", { paper })))),
       sheet.version && h("p", { class: "quiet foot" }, t("boundary_of", { day: day(sheet.version.effective_day), title: sheet.version.title })));
     this.focusIfAsked();
   }

@@ -1,0 +1,46 @@
+"""Printed sheets over HTTP: one grid as PDF, picture or page that stands for itself."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Response
+
+from gis_service.api.dependencies import ActorDep, At, ConnectionDep, IdPath, LanguageDep
+from gis_service.maps import grid_sheet
+
+router = APIRouter(prefix="/api", tags=["maps"])
+
+_PRINTED: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "content": {
+            "application/pdf": {"example": "%PDF-1.7"},
+            "image/png": {"example": "PNG"},
+            "text/html": {"example": "<!DOCTYPE html>"},
+        }
+    }
+}
+_STANDS_ALONE: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
+
+
+@router.get("/grids/{grid_id}/sheet", response_class=Response, responses=_PRINTED)
+def print_sheet(
+    connection: ConnectionDep,
+    actor: ActorDep,
+    language: LanguageDep,
+    grid_id: IdPath,
+    at: At = None,
+    form: Annotated[grid_sheet.Format, Query(alias="format")] = "pdf",
+    paper: grid_sheet.Paper = "A4",
+    public: Annotated[
+        bool, Query(description="For a board in the street: without the line 内部使用.")
+    ] = False,
+) -> Response:
+    """Print the sheet of one grid, with officers and figures as far as the actor sees them."""
+    options = grid_sheet.SheetOptions(paper=paper, language=language, public=public, at=at)
+    printed = grid_sheet.print_grid(connection, actor, grid_id, form, options)
+    headers = {
+        "Content-Disposition": f'inline; filename="grid-{grid_id}-{paper}.{form}"',
+        "Cache-Control": "private, no-store",
+        "Content-Language": language,
+        "Content-Security-Policy": _STANDS_ALONE,
+    }
+    return Response(printed.body, media_type=printed.media_type, headers=headers)
