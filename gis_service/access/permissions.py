@@ -71,6 +71,23 @@ def require_entering(actor: Actor, kind: str) -> None:
         raise NotAllowedError("access.may_not_enter")
 
 
+def may_import(actor: Actor) -> bool:
+    """
+    Tell whether an actor may hand in files.
+
+    Parameters
+    ----------
+    actor
+        Who asks.
+
+    Returns
+    -------
+    bool
+        By role, and only for the whole county.
+    """
+    return actor.role in IMPORTS and actor.areas is None
+
+
 def require_importing(actor: Actor) -> None:
     """
     Refuse an actor who may not hand in files.
@@ -85,7 +102,7 @@ def require_importing(actor: Actor) -> None:
     NotAllowedError
         The role may not, or it answers for a part of the county only.
     """
-    if actor.role not in IMPORTS or actor.areas is not None:
+    if not may_import(actor):
         raise NotAllowedError("access.may_not_import")
 
 

@@ -19,7 +19,7 @@ from gis_service.api.dependencies import (
     IdQuery,
     Words,
 )
-from gis_service.entry import reading, writing
+from gis_service.entry import fields, reading, writing
 from gis_service.errors import InputError, Place
 
 router = APIRouter(prefix="/api/entry", tags=["entry"])
@@ -98,6 +98,13 @@ class Rows(BaseModel):
     next: int | None
 
 
+class PlaceAnswer(BaseModel):
+    """A place in CGCS2000 degrees."""
+
+    lon: float
+    lat: float
+
+
 class SavedAnswer(BaseModel):
     """The record as it is now; ``change_id`` can be undone for ``undo_s`` seconds."""
 
@@ -124,6 +131,17 @@ def _version(header: str) -> str:
 def list_kinds(actor: ActorDep) -> Kinds:
     """List the kinds of record that the actor may enter, with their fields."""
     return Kinds(kinds=[kind.as_dict() for kind in reading.kinds_for(actor)], reasons=list(REASONS))
+
+
+@router.get("/place", responses=examples.ok({"lon": 112.8964, "lat": 28.7069}))
+def read_place(
+    lon: Annotated[float, Query(allow_inf_nan=False)],
+    lat: Annotated[float, Query(allow_inf_nan=False)],
+    crs: Annotated[str, Query(max_length=60)],
+) -> PlaceAnswer:
+    """Bring a typed place to CGCS2000, so that the map can show it before it is saved."""
+    x, y = fields.read_place(lon, lat, crs)
+    return PlaceAnswer(lon=x, lat=y)
 
 
 @router.get("/{kind}", responses=examples.ok({"items": [_LISTED], "next": 317}))

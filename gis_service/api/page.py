@@ -13,11 +13,12 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from gis_service.access.permissions import ENTERS, may_enter, may_import
 from gis_service.api.dependencies import ActorDep, ConnectionDep, LanguageDep
 from gis_service.grids import reading, versions
 from gis_service.maps import sheet
 from gis_service.maps.grid_map import PageContext, content_policy, render_page
-from gis_service.maps.vendor import vendor_file
+from gis_service.maps.vendor import packed, vendor_file
 from gis_service.messages import WEB_DIR
 
 FOLDERS: Final = ("js", "css", "messages", "img")
@@ -55,6 +56,8 @@ def page(connection: ConnectionDep, actor: ActorDep, language: LanguageDep) -> H
             "name": actor.name,
             "name_en": actor.name_en,
             "role": actor.role,
+            "enters": any(may_enter(actor, kind) for kind in ENTERS),
+            "imports": may_import(actor),
         },
         county=None if county is None else {**asdict(county), "name_en": county.name},
         schemes=[jsonable_encoder(scheme) for scheme in schemes],
@@ -73,8 +76,14 @@ def page(connection: ConnectionDep, actor: ActorDep, language: LanguageDep) -> H
 def vendor(name: str, request: Request) -> Response:
     """Give a library's file, if the page uses it and the browser does not hold it."""
     file = vendor_file(name)
-    response = _libraries.file_response(file, file.stat(), request.scope)
+    response: Response = _libraries.file_response(file, file.stat(), request.scope)
+    if response.status_code == 200 and "gzip" in request.headers.get("accept-encoding", ""):
+        # A library of a megabyte is compressed once, not for everybody who opens the page.
+        kept = ("content-type", "etag", "last-modified")
+        headers = {name: response.headers[name] for name in kept}
+        response = Response(packed(file), headers={**headers, "Content-Encoding": "gzip"})
     response.headers["Cache-Control"] = _keep("v" in request.query_params)
+    response.headers["Vary"] = "Accept-Encoding"
     return response
 
 

@@ -287,6 +287,33 @@ def check(kind: Kind, given: Mapping[str, object], before: Mapping[str, object] 
     return found
 
 
+def read_place(x: float, y: float, crs: str) -> tuple[float, float]:
+    """
+    Bring a typed place to CGCS2000.
+
+    Parameters
+    ----------
+    x, y
+        Longitude and latitude, or easting and northing, of the system.
+    crs
+        Its name, as ``coordinate_systems.parse_crs`` takes it.
+
+    Returns
+    -------
+    lon, lat
+        Degrees.
+
+    Raises
+    ------
+    FieldsError
+        The system is unknown, or the place lies off the globe.
+    """
+    read = _point(Field("point", "point"), {"lon": x, "lat": y, "crs": crs}, None)
+    if isinstance(read, Fault):
+        raise FieldsError([read])
+    return read[0], read[1]
+
+
 def _same(raw: object, before: object) -> bool:
     plain = before.isoformat() if isinstance(before, date) else before
     return (raw or None) == (plain or None)

@@ -259,6 +259,15 @@ def test_a_place_of_another_system_is_brought_to_cgcs2000(client: TestClient) ->
     assert 0.001 < abs(lat - point["lat"]) < 0.006
 
 
+def test_a_typed_place_is_shown_where_it_will_lie(client: TestClient) -> None:
+    lon, lat = middle("g11")
+    record = added(client, "building", {**HOUSE, "point": place("g11", "bd09")})["record"]
+    shown = client.get(f"/api/entry/place?lon={lon}&lat={lat}&crs=bd09").json()
+    assert shown == {name: record["values"]["point"][name] for name in ("lon", "lat")}
+    assert client.get(f"/api/entry/place?lon={lon}&lat={lat}&crs=mars").status_code == 422
+    assert client.get("/api/entry/place?lon=999&lat=1&crs=wgs84").status_code == 422
+
+
 def test_a_place_just_outside_belongs_to_no_grid_and_a_far_one_is_refused(
     client: TestClient,
 ) -> None:

@@ -182,7 +182,7 @@ export class Entry {
     reason.addEventListener("change", () => (look.disabled = !reason.value));
     this.notes.replaceChildren(...[
       record?.grid && h("p", { class: "quiet" }, e("now_in", { name: record.grid.name })),
-      record?.may.reveal && h("div", { class: "reveal" }, h("p", {}, e("hidden")), h("div", { class: "typed" }, reason, look)),
+      record?.may.reveal && h("div", { class: "reveal" }, h("p", {}, e("hidden")), h("div", { class: "place-typed" }, reason, look)),
     ].filter(Boolean));
   }
 

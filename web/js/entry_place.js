@@ -32,7 +32,7 @@ export class PlaceField {
     this.said = h("p", { class: "place-said", role: "status", "aria-live": "polite" });
     this.element = h("div", { class: "place" },
       h("div", { class: "buttons" }, this.point, this.middle, this.done),
-      h("div", { class: "typed" }, this.typed, this.system), this.said);
+      h("div", { class: "place-typed" }, this.typed, this.system), this.said);
     this.typed.addEventListener("change", () => this.takeTyped());
     this.system.addEventListener("change", () => this.typed.value && this.takeTyped());
     this.typed.addEventListener("keydown", (event) => {

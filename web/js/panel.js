@@ -1,6 +1,7 @@
 // The panel: overview, the sheet of a grid or point, the list beside the map, the keys.
 
 import { get, isStale } from "./api.js";
+import { e } from "./entry_texts.js";
 import { at, h, isNarrow } from "./dom.js";
 import { STANDARDS, figureText, isMeasured, isShare, kindName, themeName } from "./figures.js";
 import { chainLine, codeLine, coverageBlock, heading, levelLine, line, officerCard, phone, tag, tiles, trouble } from "./parts.js";
@@ -11,6 +12,7 @@ import { config, day, moment, nameOf, number, t, tOr } from "./texts.js";
 const WORST = 5;
 const SEES_NO_OFFICERS = ["visitor"];
 const MOST_POINTS_LISTED = 200;
+const ENTERED = new Set(["place", "facility", "hazard"]);
 const KEYS = [["/", "key_search"], ["1", "key_map"], ["2", "key_dispatch"], ["N", "key_report"], ["L", "key_list"], ["E", "key_enter"], ["0", "key_all"], ["← ↑ → ↓", "key_pan"], ["+  −", "key_zoom"], ["Esc", "key_escape"], ["?", "key_keys"]];
 
 const pick = (id) => show({ grid: id, point: "", view: "" });
@@ -126,6 +128,7 @@ export class Panel {
           line(t("hazards_open"), counts.hazards_major ? t("of_which_major", { n: number(counts.hazards_open), major: number(counts.hazards_major) }) : number(counts.hazards_open), counts.hazards_major ? "wrong" : ""),
           line(t("incidents_open"), number(counts.incidents_open)), line(t("incidents_month"), number(counts.incidents_month)))],
       STANDARDS.filter((standard) => sheet.coverage?.[standard]).map((standard) => coverageBlock(standard, sheet.coverage[standard], choose)),
+      config.actor.enters && h("p", {}, h("button", { type: "button", class: "button", onclick: () => show({ view: "enter", entry: "" }) }, e("add_here"))),
       h("p", { class: "prints" }, ["A4", "A3"].map((paper) => h("a", { class: "button", href: sheetAddress(id, paper), target: "_blank", rel: "noopener" }, t("print_sheet", { paper })))),
       sheet.version && h("p", { class: "quiet foot" }, t("boundary_of", { day: day(sheet.version.effective_day), title: sheet.version.title })));
     this.focusIfAsked();
@@ -154,6 +157,7 @@ export class Panel {
         point.of !== "place" && line(t("coordinates"), `${point.lon.toFixed(5)}, ${point.lat.toFixed(5)}`)),
       point.overdue && tag(t("overdue"), "wrong"),
       point.phone && phone(point.phone),
+      config.actor.enters && ENTERED.has(point.of) && h("p", {}, h("button", { type: "button", class: "button", onclick: () => show({ view: "enter", entry: point.of === "place" ? "" : point.id }) }, e(point.of === "place" ? "add_at" : "change"))),
       heading(t(located.outside ? "nearest_grid" : "responsible_grid")),
       located.outside && h("p", {}, tag(t("outside", { m: number(located.distance_m) }), "care")),
       located.on_border && h("p", {}, tag(t("on_border"), "care")),
