@@ -119,6 +119,14 @@ class ConflictError(GisError):
     exit_code = 5
 
 
+class TooLargeError(GisError):
+    """More was handed in at once than is taken."""
+
+    kind = "too-large"
+    status = 413
+    exit_code = 2
+
+
 class StoreError(GisError):
     """The database is absent, too old, or not ours."""
 

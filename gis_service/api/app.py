@@ -16,6 +16,7 @@ from gis_service.api import (
     households,
     incidents,
     jobs,
+    locate,
     live,
     maps,
     open311,
@@ -26,6 +27,7 @@ from gis_service.api import (
     tiles,
 )
 from gis_service.api.guard import Guard, is_loopback
+from gis_service.grids.answering import Desk
 from gis_service.grids.serving import LocatorCache
 from gis_service.maps.answers import AnswerCache
 from gis_service.maps.layers import GridLayerCache
@@ -34,6 +36,7 @@ from gis_service.settings import server_settings
 from gis_service.store import Store
 
 ROUTERS = (
+    locate,  # the first one that is looked at, since it is asked most
     access,
     coverage,
     entry,
@@ -90,6 +93,7 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
     app.state.store = store
     app.state.loopback_only = bound
     app.state.locators = LocatorCache(store)
+    app.state.desk = Desk(store, app.state.locators)
     app.state.grid_layers = GridLayerCache()
     app.state.tiles = TileCache()
     app.state.answers = AnswerCache()

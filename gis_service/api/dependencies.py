@@ -32,7 +32,20 @@ _BIGGEST_ID: Final = 2**63 - 1
 Item = TypeVar("Item")
 
 
-def _without_nul(value: str) -> str:
+def without_nul(value: str) -> str:
+    """
+    Refuse the one sign that PostgreSQL cannot hold.
+
+    Parameters
+    ----------
+    value
+        A text.
+
+    Returns
+    -------
+    str
+        The same.
+    """
     if "\x00" in value:
         message = "a text cannot hold the sign NUL"
         raise ValueError(message)
@@ -71,6 +84,30 @@ def get_actor(request: Request, store: StoreDep) -> Actor:
         return VISITOR
     with store.transaction(VISITOR) as connection:
         offered = demo_actors(connection)
+    return picked_actor(request, offered)
+
+
+def picked_actor(request: Request, offered: list[Actor]) -> Actor:
+    """
+    Find the demo actor that a request names.
+
+    Parameters
+    ----------
+    request
+        Whose header or cookie says who asks.
+    offered
+        The demo actors there are.
+
+    Returns
+    -------
+    Actor
+        The one named, else the first one, else a visitor.
+
+    Raises
+    ------
+    NotFoundError
+        The header names somebody who is not offered.
+    """
     wish = request.headers.get(ACTOR_HEADER) or request.cookies.get(ACTOR_COOKIE)
     for actor in offered:
         if wish == str(actor.actor_id):
@@ -208,16 +245,6 @@ def get_bbox(
     return numbers
 
 
-def known_system(
-    crs: Annotated[
-        Literal["CGCS2000", "WGS84"],
-        Query(description="The system of the coordinates; shifted ones (GCJ-02, BD-09) are not."),
-    ] = "CGCS2000",
-) -> str:
-    """Refuse coordinates of a system we cannot read; the two we can are taken as identical."""
-    return crs
-
-
 BboxDep = Annotated[tuple[float, float, float, float] | None, Depends(get_bbox)]
 
 At = Annotated[
@@ -227,12 +254,12 @@ At = Annotated[
 SchemeCode = Annotated[
     str,
     Query(max_length=100, description="Code of the scheme; base is the base scheme."),
-    AfterValidator(_without_nul),
+    AfterValidator(without_nul),
 ]
 Words = Annotated[
-    str, Query(max_length=200, description="What is looked for."), AfterValidator(_without_nul)
+    str, Query(max_length=200, description="What is looked for."), AfterValidator(without_nul)
 ]
-Name = Annotated[str | None, Query(max_length=100), AfterValidator(lambda v: v and _without_nul(v))]
+Name = Annotated[str | None, Query(max_length=100), AfterValidator(lambda v: v and without_nul(v))]
 IdPath = Annotated[int, Path(ge=1, le=_BIGGEST_ID)]
 IdQuery = Annotated[int | None, Query(ge=1, le=_BIGGEST_ID)]
 Rank = Annotated[int, Query(ge=1, le=20, description="Level; 1 is the top.")]

@@ -1,6 +1,6 @@
-"""Grids over HTTP: schemes, the county at a glance, the list, the sheet, where a place lies."""
+"""Grids over HTTP: schemes, the county at a glance, the list, the sheet."""
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import TypeAdapter
 
 from gis_service.api import examples
@@ -9,19 +9,15 @@ from gis_service.api.dependencies import (
     At,
     ConnectionDep,
     IdPath,
-    Lat,
-    Lon,
     Page,
     PagingDep,
     RankOrNone,
     SchemeCode,
     Words,
-    known_system,
     page_of,
 )
 from gis_service.api.maps import figures_answer
-from gis_service.grids import locating, reading
-from gis_service.grids.serving import LocatorCache
+from gis_service.grids import reading
 from gis_service.maps import sheet
 from gis_service.maps.answers import answer, question_of
 
@@ -78,21 +74,3 @@ def read_sheet(
 ) -> sheet.GridSheet:
     """Give the sheet of one grid."""
     return sheet.grid_sheet(connection, actor, grid_id, at)
-
-
-@router.get(
-    "/locate",
-    dependencies=[Depends(known_system)],
-    responses=examples.ok(examples.LOCATED),
-)
-def locate(
-    request: Request,
-    connection: ConnectionDep,
-    lon: Lon,
-    lat: Lat,
-    scheme: SchemeCode = "base",
-) -> locating.Located:
-    """Tell whose grid a place is, how near its border, and what lies beyond."""
-    key = reading.find_scheme(connection, scheme)
-    locators: LocatorCache = request.app.state.locators
-    return locating.locate(connection, key, locators.current(key.code).locator, lon, lat)

@@ -1,0 +1,569 @@
+"""Whose grid a place is, over HTTP: one place by coordinates or pasted text, or thousands at once.
+
+The answer for many is made in the event loop from what the process holds in memory: no validation
+model, no thread and no query stand between the bytes that come and those that go.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any, Final
+
+import numpy as np
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.routing import APIRoute
+from pydantic import AfterValidator
+
+from gis_service.access import Actor
+from gis_service.access.actor import demo_actors
+from gis_service.api import examples
+from gis_service.api.dependencies import (
+    VISITOR,
+    ActorDep,
+    At,
+    ConnectionDep,
+    SchemeCode,
+    may_choose_actor,
+    picked_actor,
+    without_nul,
+)
+from gis_service.coordinate_systems import CoordinateSystem, best_fit, parse_crs, to_cgcs2000
+from gis_service.errors import InputError, Place, TooLargeError
+from gis_service.grids import locating
+from gis_service.grids.answering import (
+    Desk,
+    Ready,
+    find_what_is_asked,
+    rendered_answers,
+)
+from gis_service.grids.locator import NO_GRID
+from gis_service.grids.placing import Findings, FloatArray
+from gis_service.grids.versions import today
+from gis_service.pasted_coordinates import read_pasted
+from gis_service.store import Store
+
+router = APIRouter(prefix="/api", tags=["locate"])
+
+MOST_POINTS: Final = 10_000
+MOST_BYTES: Final = 10_000_000
+_LONG: Final = 2_000
+"""So many places are answered beside the event loop, so that others need not wait."""
+_CHECK_EVERY_S: Final = 1.0
+
+System = Annotated[
+    str | None,
+    Query(
+        max_length=60,
+        description="The system of the coordinates: cgcs2000, wgs84, gcj02, bd09 or EPSG:n.",
+    ),
+]
+Number = Annotated[float | None, Query(allow_inf_nan=False, examples=[112.9])]
+Text = Annotated[
+    str | None,
+    Query(max_length=4000, description="Coordinates as people paste them, instead of lon, lat."),
+    AfterValidator(lambda value: value and without_nul(value)),
+]
+
+
+def _desk(request: Request) -> Desk:
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+def system_of(crs: str | None) -> CoordinateSystem:
+    """
+    Read the name of a coordinate system.
+
+    Parameters
+    ----------
+    crs
+        As stated; CGCS2000 where nothing is.
+
+    Returns
+    -------
+    CoordinateSystem
+        One that we can read.
+
+    Raises
+    ------
+    InputError
+        It is not known.
+    """
+    if crs is None:
+        return locating.CGCS2000
+    try:
+        return parse_crs(crs)
+    except InputError as error:
+        raise InputError(error.key, place=Place(field="crs"), **error.values) from error
+
+
+@router.get("/locate", responses=examples.ok(examples.LOCATED))
+def locate(
+    request: Request,
+    connection: ConnectionDep,
+    actor: ActorDep,
+    lon: Number = None,
+    lat: Number = None,
+    text: Text = None,
+    crs: System = None,
+    scheme: SchemeCode = "base",
+    at: At = None,
+) -> locating.Located:
+    """Tell whose grid a place is, whom to call, how near its border, and what lies beyond."""
+    desk = _desk(request)
+    x, y, system, notes = _place(lon, lat, text, crs)
+    keys = locating.schemes_asked(connection, scheme)
+    day = at or today(connection)
+
+    def fits(lons: FloatArray, lats: FloatArray) -> float:
+        return locating.share_in_grids(connection, keys[0], day, lons, lats)
+
+    place = locating.read_place(system, x, y, fits)
+    return locating.together(
+        keys,
+        lambda key: desk.answer(connection, actor, key, *place, day),
+        place,
+        locating.Given(system.code, x, y, notes),
+        every=scheme == locating.ALL,
+        suggestions=lambda: locating.suggest(system, x, y, fits),
+    )
+
+
+def _place(
+    lon: float | None, lat: float | None, text: str | None, crs: str | None
+) -> tuple[float, float, CoordinateSystem, list[str]]:
+    if text is not None:
+        if lon is not None or lat is not None:
+            raise InputError("locate.lon_or_text", place=Place(field="text"))
+        pasted = read_pasted(text)
+        system = system_of(crs if crs is not None else pasted.system)
+        return pasted.lon, pasted.lat, system, list(pasted.notes)
+    if lon is None or lat is None:
+        raise InputError("locate.lon_or_text", place=Place(field="lon" if lon is None else "lat"))
+    return lon, lat, system_of(crs), []
+
+
+# --- many at once ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Asked:
+    """
+    What a request asks about many places.
+
+    Attributes
+    ----------
+    x, y
+        As given.
+    lon, lat
+        CGCS2000 degrees.
+    ids
+        What the sender calls each place; None where places are pairs.
+    full
+        False: codes only.
+    """
+
+    x: FloatArray
+    y: FloatArray
+    lon: FloatArray
+    lat: FloatArray
+    ids: list[object] | None
+    system: CoordinateSystem
+    scheme: str
+    at: date | None
+    full: bool
+
+
+def read_asked(body: bytes) -> Asked:
+    """
+    Read the body of a request about many places.
+
+    Parameters
+    ----------
+    body
+        JSON with ``points``; ``crs``, ``scheme``, ``at`` and ``detail`` where they are not the
+        defaults.
+
+    Returns
+    -------
+    Asked
+        With every place on Earth.
+
+    Raises
+    ------
+    InputError
+        It is not what the API takes; the first thing that is wrong is named.
+    """
+    try:
+        asked = json.loads(body, parse_constant=_refuse_constant)
+    except ValueError as error:
+        raise InputError("locate.no_json", problem=str(error)[:100]) from error
+    if not isinstance(asked, dict):
+        raise InputError("locate.no_points", place=Place(field="points"))
+    unknown = asked.keys() - {"points", "crs", "scheme", "at", "detail"}
+    if unknown:
+        raise InputError("locate.unknown_member", place=Place(field=min(unknown)[:60]))
+    crs = _text_of(asked, "crs", None)
+    scheme = _text_of(asked, "scheme", "base")
+    detail = _text_of(asked, "detail", "full")
+    if detail not in ("codes", "full"):
+        raise InputError("locate.bad_detail", place=Place(field="detail"))
+    x, y, ids = _points(asked.get("points"))
+    system = locating.CGCS2000 if crs is None else system_of(crs)
+    lon, lat = (x, y) if system == locating.CGCS2000 else to_cgcs2000(system, x, y)
+    return Asked(
+        x, y, lon, lat, ids, system, scheme or "base", _day(asked.get("at")), detail == "full"
+    )
+
+
+def _refuse_constant(name: str) -> float:
+    message = f"{name} is not JSON"
+    raise ValueError(message)
+
+
+def _text_of(asked: dict[str, Any], name: str, default: str | None) -> str | None:
+    value = asked.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, str) or len(value) > 100 or "\x00" in value:
+        raise InputError("locate.no_text", place=Place(field=name), field=name)
+    return value
+
+
+def _day(value: object) -> date | None:
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(value)  # type: ignore[arg-type]  # anything else is refused
+    except (TypeError, ValueError) as error:
+        raise InputError("locate.bad_day", place=Place(field="at")) from error
+
+
+def _points(points: object) -> tuple[FloatArray, FloatArray, list[object] | None]:
+    if not isinstance(points, list) or not points:
+        raise InputError("locate.no_points", place=Place(field="points"))
+    if len(points) > MOST_POINTS:
+        raise TooLargeError(
+            "locate.too_many", place=Place(field="points"), count=len(points), limit=MOST_POINTS
+        )
+    ids: list[object] | None = None
+    pairs: list[Any] = points
+    if isinstance(points[0], dict):
+        ids = [one.get("id") if isinstance(one, dict) else None for one in points]
+        pairs = [[one.get("lon"), one.get("lat")] if isinstance(one, dict) else 0 for one in points]
+    for index, pair in enumerate(pairs):
+        fits = type(pair) is list and len(pair) == 2
+        if not fits or type(pair[0]) not in _NUMBERS or type(pair[1]) not in _NUMBERS:
+            raise _bad_point(index)
+    try:
+        xy = np.array(pairs, dtype=float)
+    except OverflowError as error:
+        raise InputError("locate.bad_point", place=Place(field="points"), index=0) from error
+    if not np.isfinite(xy).all():
+        raise _bad_point(int(np.flatnonzero(~np.isfinite(xy).all(axis=1))[0]))
+    return xy[:, 0].copy(), xy[:, 1].copy(), ids
+
+
+_NUMBERS: Final = frozenset({int, float})
+
+
+def _bad_point(index: int) -> InputError:
+    return InputError("locate.bad_point", place=Place(field=f"points.{index}"), index=index)
+
+
+def check_on_earth(asked: Asked, ready: Ready) -> None:
+    """
+    Refuse coordinates that are no place on Earth, and offer the reading by which they are.
+
+    Parameters
+    ----------
+    asked
+        The request.
+    ready
+        Whose grids say which reading makes sense.
+
+    Raises
+    ------
+    UnreadableError
+        For the first such place.
+    """
+    good = (np.abs(asked.lon) <= 180) & (np.abs(asked.lat) <= 90)
+    if good.all():
+        return
+    index = int(np.flatnonzero(~good)[0])
+    x, y = float(asked.x[index]), float(asked.y[index])
+    found = locating.suggest(asked.system, x, y, _fits(ready))
+    key = "locate.other_reading" if found else "locate.no_place"
+    raise locating.UnreadableError(
+        key, found, field=f"points.{index}", x=x, y=y, crs=asked.system.code
+    )
+
+
+def _fits(ready: Ready) -> Callable[[FloatArray, FloatArray], float]:
+    def fits(lon: FloatArray, lat: FloatArray) -> float:
+        assert ready.locator is not None
+        found = ready.locator.locate(lon, lat).grid_id
+        return float((found != NO_GRID).mean())
+
+    return fits
+
+
+def rendered(asked: Asked, ready: Ready, findings: Findings) -> bytes:
+    """
+    Write the answer of one scheme.
+
+    Parameters
+    ----------
+    asked
+        The request.
+    ready
+        What answers.
+    findings
+        Of its places.
+
+    Returns
+    -------
+    bytes
+        JSON. Where most places are outside and another reading of the coordinates would put them
+        into grids, ``suggestion`` names it.
+    """
+    said = rendered_answers(ready, findings, asked.lon, asked.lat, asked.ids, full=asked.full)
+    outside = findings.grid_id == NO_GRID
+    if ready.locator is None or outside.mean() <= 0.5:
+        return said
+    fit = best_fit(asked.x, asked.y, _fits(ready), asked.system)
+    if fit.share <= 0.5:
+        return said
+    parts = {"crs": fit.system.code, "swapped": fit.swapped, "share": round(fit.share, 4)}
+    return b'%b,"suggestion":%b}' % (said[:-1], json.dumps(parts).encode())
+
+
+class LeanRoute(APIRoute):
+    """A route that is described like any other, but calls its function with the request alone."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Give the function itself: no dependency is solved and no model is filled."""
+        handler: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
+        return handler
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """
+    Read a request's body up to a limit.
+
+    Parameters
+    ----------
+    request
+        Whose.
+    limit
+        Bytes; what is longer is not read to its end.
+
+    Returns
+    -------
+    bytes
+        All of it.
+
+    Raises
+    ------
+    TooLargeError
+        It is longer.
+    """
+    stated = request.headers.get("content-length", "")
+    if stated.isdecimal() and int(stated) > limit:
+        raise TooLargeError("locate.too_large", limit=limit // 1_000_000)
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise TooLargeError("locate.too_large", limit=limit // 1_000_000)
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def _actor(request: Request) -> Actor:
+    """Find who asks; the demo actors are read from the store once a second."""
+    if not may_choose_actor(request):
+        return VISITOR
+    state = request.app.state
+    held = getattr(state, "offered_actors", None)
+    if held is None or time.monotonic() - held[0] >= _CHECK_EVERY_S:
+        async with _one_at_a_time(request):
+            held = getattr(state, "offered_actors", None)
+            if held is None or time.monotonic() - held[0] >= _CHECK_EVERY_S:
+                held = (time.monotonic(), await run_sync(_offered, state.store))
+                state.offered_actors = held
+    return picked_actor(request, held[1])
+
+
+def _offered(store: Store) -> list[Actor]:
+    with store.transaction(VISITOR) as connection:
+        return demo_actors(connection)
+
+
+def _one_at_a_time(request: Request) -> asyncio.Lock:
+    """Let one request ask the store while the others wait for what it brings."""
+    state = request.app.state
+    if getattr(state, "asking", None) is None:
+        state.asking = asyncio.Lock()
+    lock: asyncio.Lock = state.asking
+    return lock
+
+
+async def ready_for(request: Request, actor: Actor, scheme: str) -> Ready:
+    """
+    Give what answers for today.
+
+    Parameters
+    ----------
+    request
+        Whose app holds it.
+    actor
+        Who asks.
+    scheme
+        A scheme's code.
+
+    Returns
+    -------
+    Ready
+        At most a second behind the store.
+    """
+    desk = _desk(request)
+    ready = desk.fresh(actor, scheme)
+    if ready is None:
+        async with _one_at_a_time(request):
+            ready = desk.fresh(actor, scheme)
+            if ready is None:
+                ready = await run_sync(desk.current, actor, scheme)
+    return ready
+
+
+_BODY: Final = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["points"],
+                    "properties": {
+                        "points": {
+                            "type": "array",
+                            "minItems": 1,
+                            "maxItems": MOST_POINTS,
+                            "items": {
+                                "oneOf": [
+                                    {
+                                        "type": "array",
+                                        "items": {"type": "number"},
+                                        "minItems": 2,
+                                        "maxItems": 2,
+                                    },
+                                    {
+                                        "type": "object",
+                                        "required": ["lon", "lat"],
+                                        "properties": {
+                                            "id": {},
+                                            "lon": {"type": "number"},
+                                            "lat": {"type": "number"},
+                                        },
+                                    },
+                                ]
+                            },
+                        },
+                        "crs": {"type": "string", "default": "cgcs2000"},
+                        "scheme": {"type": "string", "default": "base"},
+                        "at": {"type": "string", "format": "date"},
+                        "detail": {"enum": ["full", "codes"], "default": "full"},
+                    },
+                },
+                "example": {"points": [[112.906, 28.705]], "crs": "gcj02"},
+            }
+        },
+    }
+}
+_ANSWERED: Final[dict[str, Any]] = {
+    "scheme": "base",
+    "scheme_name": "基础网格",
+    "day": "2026-01-02",
+    "version": {
+        "version_id": 2, "effective_day": "2026-01-01", "title": "2026 年版", "until": None,
+    },
+    "answers": [
+        {
+            "lon": 112.906,
+            "lat": 28.705,
+            "method": "within",
+            "outside": False,
+            "grid_id": 412,
+            "code": "990101102003005",
+            "nearest": 413,
+            "distance_m": 12.4,
+            "on_border": False,
+            "near_border": True,
+            "border_road": None,
+        }
+    ],
+    "grids": {"412": examples.LOCATED["grid"]},
+}  # fmt: skip
+
+
+async def locate_points(request: Request) -> Response:
+    """
+    Tell the grids of up to 10,000 places.
+
+    The answers stand in the order of the places; every grid they name stands once under `grids`.
+    With the scheme `all` there is one such answer a scheme under `schemes`.
+    """
+    asked = read_asked(await read_body(request, MOST_BYTES))
+    actor = await _actor(request)
+    if asked.at is not None or asked.scheme == locating.ALL:
+        said = await run_sync(_asked_of_store, request, actor, asked)
+    else:
+        ready = await ready_for(request, actor, asked.scheme)
+        if len(asked.lon) > _LONG:
+            said = await run_sync(_said, asked, ready)
+        else:
+            said = _said(asked, ready)
+    return Response(said, media_type="application/json")
+
+
+def _said(asked: Asked, ready: Ready) -> bytes:
+    assert ready.locator is not None
+    check_on_earth(asked, ready)
+    findings = find_what_is_asked(ready.locator, asked.lon, asked.lat, full=asked.full)
+    return rendered(asked, ready, findings)
+
+
+def _asked_of_store(request: Request, actor: Actor, asked: Asked) -> bytes:
+    """Answer for another day, or for every scheme."""
+    desk, store = _desk(request), request.app.state.store
+    answers = []
+    with store.transaction(actor) as connection:
+        keys = locating.schemes_asked(connection, asked.scheme)
+        check_on_earth(asked, desk.current(actor, keys[0].code))
+        now = today(connection)
+        day = asked.at or now
+        for key in keys:
+            if day == now:
+                answers.append(_said(asked, desk.current(actor, key.code)))
+            else:
+                found = desk.on_day(connection, actor, key, day, asked.lon, asked.lat)
+                answers.append(rendered(asked, *found))
+    if asked.scheme != locating.ALL:
+        return answers[0]
+    return b'{"schemes":[%b]}' % b",".join(answers)
+
+
+router.add_api_route(
+    "/locate",
+    locate_points,
+    methods=["POST"],
+    openapi_extra=_BODY,
+    responses=examples.ok(_ANSWERED),
+    response_model=None,
+    route_class_override=LeanRoute,
+)

@@ -1,0 +1,461 @@
+"""A CSV of places, answered block by block without touching a byte of what the sender wrote."""
+
+import codecs
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from gis_service.errors import InputError, Place
+from gis_service.geodesy import FloatArray
+from gis_service.grids.bulk import (
+    Answer,
+    Options,
+    Reason,
+    Reject,
+    Source,
+    Tally,
+    fields_of,
+    need_crs,
+    place_block,
+    quoted,
+    say_refusal,
+)
+from gis_service.grids.csv_blocks import (
+    EMPTY,
+    MISSING,
+    NUMBER,
+    Bytes,
+    Rows,
+    extended,
+    numbers,
+    scan,
+)
+from gis_service.grids.locator import NO_GRID
+from gis_service.pasted_coordinates import read_pasted
+
+BLOCK: Final = 4 * 1024 * 1024
+_LONGEST_ROW: Final = 16 * 1024 * 1024
+_DELIMITERS: Final = (",", "\t", ";")
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How a file is written: what stands before the first row, and where the coordinates are."""
+
+    encoding: str
+    mark: bytes
+    delimiter: str
+    names: list[str]
+    wanted: npt.NDArray[np.int64]
+    has_crs: bool
+    header: bytes
+    line_end: bytes
+
+
+def assigned(
+    file: Path, sources: Sequence[Source], options: Options, tally: Tally
+) -> Iterator[bytes]:
+    """
+    Answer for every row of a CSV.
+
+    Parameters
+    ----------
+    file
+        With a header; separated by commas, tabs or semicolons, in UTF-8, GB18030 or UTF-16.
+    sources
+        The schemes that are asked.
+    options
+        How it is to be read.
+    tally
+        Counts and the list of refused rows.
+
+    Yields
+    ------
+    bytes
+        The header with the new names, then the rows with their answers.
+
+    Raises
+    ------
+    InputError
+        There is no header, no column of coordinates, or a quote that is never closed.
+    """
+    need_crs(options)
+    with file.open("rb") as stream:
+        yield from _answered(stream, file, sources, options, tally)
+
+
+def _answered(
+    stream: BinaryIO, file: Path, sources: Sequence[Source], options: Options, tally: Tally
+) -> Iterator[bytes]:
+    start = stream.read(4)
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        stream.seek(0)
+        yield from _utf_16(stream, file, sources, options, tally)
+        return
+    stream.seek(0)
+    layout = _layout(_Plain(stream), file, options)
+    stream.seek(len(layout.mark) + len(layout.header))
+    yield from _blocks(_Plain(stream), layout, file, sources, options, tally)
+
+
+class _Plain:
+    """A stream read as it is."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def read(self, size: int) -> bytes:
+        return self._stream.read(size)
+
+
+class _Narrowed(_Plain):
+    """A stream of UTF-16 read as UTF-8."""
+
+    def __init__(self, stream: BinaryIO, file: str) -> None:
+        super().__init__(stream)
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder("utf-16")()
+
+    def read(self, size: int) -> bytes:
+        while True:
+            data = self._stream.read(size)
+            try:
+                said = self._decoder.decode(data, final=not data)
+            except UnicodeDecodeError as error:
+                raise InputError("locate.encoding", file=self._file) from error
+            if said or not data:
+                return said.encode()
+
+
+def _utf_16(
+    stream: BinaryIO, file: Path, sources: Sequence[Source], options: Options, tally: Tally
+) -> Iterator[bytes]:
+    """Answer in UTF-16 as well; the rows pass through UTF-8."""
+    layout = _layout(_Narrowed(stream, file.name), file, options, "utf-8")
+    stream.seek(0)
+    narrowed = _Narrowed(stream, file.name)
+    rest = _Skipped(narrowed, len(layout.header))
+    encoder = codecs.getincrementalencoder("utf-16")()
+    for part in _blocks(rest, layout, file, sources, options, tally):
+        yield encoder.encode(part.decode())
+
+
+class _Skipped:
+    """A stream without its first bytes."""
+
+    def __init__(self, stream: _Plain, count: int) -> None:
+        self._stream, self._left = stream, count
+
+    def read(self, size: int) -> bytes:
+        while self._left:
+            data = self._stream.read(size)
+            if not data:
+                return b""
+            cut = min(self._left, len(data))
+            self._left -= cut
+            if cut < len(data):
+                return data[cut:]
+        return self._stream.read(size)
+
+
+def _layout(stream: _Plain, file: Path, options: Options, encoding: str | None = None) -> _Layout:
+    data = stream.read(BLOCK)
+    mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
+    bare = data[len(mark) :]
+    if b"\x00" in bare[:4096]:
+        raise InputError("locate.not_text", file=file.name)
+    first = re.search(rb"\r\n|\n|\r", _without_quoted(bare))
+    header = bare if first is None else bare[: first.end()]
+    line_end = b"\r\n" if first is None else first[0]
+    known = encoding or ("utf-8" if mark else _encoding(file, options))
+    try:
+        line = header.decode(known).rstrip("\r\n")
+    except (UnicodeDecodeError, LookupError) as error:
+        raise InputError("locate.encoding", file=file.name) from error
+    delimiter = max(_DELIMITERS, key=lambda one: (line.count(one), one == ","))
+    names = next(csv.reader(io.StringIO(line), delimiter=delimiter), [])
+    if not any(name.strip() for name in names):
+        raise InputError("locate.no_header", file=file.name)
+    wanted = _wanted(names, options)
+    return _Layout(
+        known,
+        mark,
+        delimiter,
+        names,
+        np.array(wanted, dtype=np.int64),
+        options.crs_column is not None,
+        header,
+        line_end,
+    )
+
+
+def _without_quoted(data: bytes) -> bytes:
+    """Blot out what stands in quotes, so that a line end in a name does not end the header."""
+    head = data[:65536]
+    return re.sub(rb'"[^"]*"', lambda found: b"x" * len(found[0]), head)
+
+
+def _encoding(file: Path, options: Options) -> str:
+    """Tell UTF-8 and GB18030 apart by the first bytes that are not ASCII."""
+    if options.encoding is not None:
+        try:
+            name = codecs.lookup(options.encoding).name
+        except LookupError as error:
+            raise InputError("locate.encoding_unknown", encoding=options.encoding) from error
+        return "gb18030" if name in ("gbk", "gb2312") else name
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with file.open("rb") as stream:
+        while data := stream.read(BLOCK):
+            if data.isascii() and not decoder.getstate()[0]:
+                continue
+            try:
+                decoder.decode(data, final=False)
+            except UnicodeDecodeError:
+                return "gb18030"
+            return "utf-8"
+    return "utf-8"
+
+
+def _wanted(names: list[str], options: Options) -> list[int]:
+    """Find the columns of longitude, latitude and, where it is stated, the system."""
+    stated = options.stated()
+    for column in (*stated.values(), options.crs_column):
+        if column is not None and column not in names:
+            raise InputError(
+                "locate.no_column", place=Place(field=column), columns=" / ".join(names)
+            )
+    found = stated
+    if len(stated) < 2 and options.find_columns is not None:
+        found = options.find_columns(names, stated)
+    if not {"lon", "lat"} <= found.keys():
+        raise InputError("locate.no_coordinates", columns=" / ".join(names))
+    wanted = [names.index(found["lon"]), names.index(found["lat"])]
+    return wanted + ([] if options.crs_column is None else [names.index(options.crs_column)])
+
+
+def _blocks(
+    stream: _Plain | _Skipped,
+    layout: _Layout,
+    file: Path,
+    sources: Sequence[Source],
+    options: Options,
+    tally: Tally,
+) -> Iterator[bytes]:
+    pieces = _Pieces(layout, sources)
+    new = layout.delimiter.join(
+        quoted(name, layout.delimiter) for name in fields_of(sources, layout.names)
+    )
+    head = layout.header.rstrip(b"\r\n")
+    added = f"{layout.delimiter}{new}".encode(layout.encoding)
+    yield layout.mark + head + added + layout.line_end
+    rest, is_last = b"", False
+    while not is_last:
+        more = stream.read(BLOCK)
+        is_last = not more
+        data = rest + more
+        if not data:
+            return
+        block = np.frombuffer(data, dtype=np.uint8)
+        rows, used = scan(block, ord(layout.delimiter), layout.wanted, is_last=is_last)
+        rest = data[used:]
+        if len(rest) > _LONGEST_ROW:
+            raise InputError("locate.open_quote", place=Place(row=tally.rows + 1), file=file.name)
+        if len(rows):
+            yield _block(block, data, rows, layout, pieces, options, tally)
+
+
+def _block(
+    block: Bytes,
+    data: bytes,
+    rows: Rows,
+    layout: _Layout,
+    pieces: "_Pieces",
+    options: Options,
+    tally: Tally,
+) -> bytes:
+    filled = rows.end > rows.start  # an empty line is no row, and stays one
+    kept = np.flatnonzero(filled)
+    refused: dict[int, tuple[str, Reason]] = {}
+    x, y = _coordinates(block, data, rows, kept, layout, refused)
+    systems = None
+    if layout.has_crs:
+        systems = [_field(data, rows, row, 2, layout.encoding) for row in kept.tolist()]
+    wrong = np.flatnonzero(rows.fields[kept] != len(layout.names))
+    for index in wrong.tolist():
+        count = int(rows.fields[kept[index]])
+        refused[index] = (f"{count} / {len(layout.names)}", "row_fields")
+        x[index] = y[index] = np.nan
+    before = tally.rows
+    answers = place_block(pieces.sources, options, x, y, refused, tally, systems)
+    for index in sorted(refused):
+        reason = say_refusal(options, *refused[index])
+        tally.rejected(Reject(before + index + 1, refused[index][0], reason))
+    which, parts = pieces.behind(answers, refused, options, rows.fields[kept])
+    if len(kept) < len(rows):
+        spread = np.full((which.shape[0], len(rows)), -1, dtype=np.int64)
+        spread[:, kept] = which
+        which = spread
+    return extended(block, rows, which, parts).tobytes()
+
+
+def _coordinates(
+    block: Bytes,
+    data: bytes,
+    rows: Rows,
+    kept: npt.NDArray[np.int64],
+    layout: _Layout,
+    refused: dict[int, tuple[str, Reason]],
+) -> tuple[FloatArray, FloatArray]:
+    x, x_kind = numbers(block, rows.first[kept, 0], rows.last[kept, 0])
+    y, y_kind = numbers(block, rows.first[kept, 1], rows.last[kept, 1])
+    for index in np.flatnonzero((x_kind != NUMBER) | (y_kind != NUMBER)).tolist():
+        row = int(kept[index])
+        if MISSING in (x_kind[index], y_kind[index]) or (
+            x_kind[index] == EMPTY and y_kind[index] == EMPTY
+        ):
+            refused[index] = ("", "row_no_coordinates")
+            x[index] = y[index] = np.nan
+            continue
+        given = [_field(data, rows, row, column, layout.encoding) for column in (0, 1)]
+        place = read_pair(*given)
+        if place is None:
+            refused[index] = (", ".join(given)[:80], "row_no_number")
+            x[index] = y[index] = np.nan
+        else:
+            x[index], y[index] = place
+    return x, y
+
+
+def _field(data: bytes, rows: Rows, row: int, column: int, encoding: str) -> str:
+    first, last = int(rows.first[row, column]), int(rows.last[row, column])
+    if first < 0:
+        return ""
+    said = data[first:last].decode(encoding, "replace").strip()
+    if len(said) >= 2 and said[0] == said[-1] == '"':
+        said = said[1:-1].replace('""', '"')
+    return said.strip()
+
+
+def read_pair(first: str, second: str) -> tuple[float, float] | None:
+    """
+    Read longitude and latitude that are not written in plain digits.
+
+    Parameters
+    ----------
+    first, second
+        Such as ``1.129e2``, ``１１２．９`` or ``112°53′24″``.
+
+    Returns
+    -------
+    (lon, lat) or None
+        None where they cannot be read as such.
+    """
+    plain = [unicodedata.normalize("NFKC", one).strip() for one in (first, second)]
+    if all(_DECIMAL.fullmatch(one) for one in plain):
+        lon, lat = (float(one) for one in plain)
+        return (lon, lat) if np.isfinite(lon) and np.isfinite(lat) else None
+    try:
+        pasted = read_pasted(f"{first} , {second}")
+    except InputError:
+        return None
+    return None if pasted.lat_first else (pasted.lon, pasted.lat)
+
+
+_DECIMAL: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
+
+
+class _Pieces:
+    """What stands behind rows: the same few texts for a million of them."""
+
+    def __init__(self, layout: _Layout, sources: Sequence[Source]) -> None:
+        self.sources = sources
+        self._layout = layout
+        self._bases = [self._of_source(source) for source in sources]
+
+    def _write(self, values: Sequence[str]) -> bytes:
+        sign = self._layout.delimiter
+        return "".join(f"{sign}{quoted(value, sign)}" for value in values).encode(
+            self._layout.encoding, "replace"
+        )
+
+    def _of_source(self, source: Source) -> tuple[npt.NDArray[np.int64], list[bytes]]:
+        """Write what stands behind a row within each grid; ties come second."""
+        ids = np.array(sorted(source.names), dtype=np.int64)
+        written = [
+            self._write((*source.names[grid], method, "", ""))
+            for grid in ids.tolist()
+            for method in ("within", "border_tie")
+        ]
+        return ids, written
+
+    def behind(
+        self,
+        answers: Sequence[Answer],
+        refused: dict[int, tuple[str, Reason]],
+        options: Options,
+        fields: npt.NDArray[np.int64],
+    ) -> tuple[npt.NDArray[np.int64], list[bytes]]:
+        """
+        Choose what stands behind each row of a block.
+
+        Parameters
+        ----------
+        answers
+            One a source.
+        refused
+            Field and reason by row.
+        options
+            Holds the language.
+        fields
+            How many each row has; a short one is filled up, so that the columns stay in line.
+
+        Returns
+        -------
+        which, parts
+            As ``csv_blocks.extended`` takes them.
+        """
+        parts: list[bytes] = []
+        rows = len(fields)
+        which = np.empty((len(answers) + 2, rows), dtype=np.int64)
+        which[0] = -1
+        for index in refused:
+            lacking = len(self._layout.names) - int(fields[index])
+            if lacking > 0:
+                which[0, index] = len(parts)
+                parts.append(self._write([""] * lacking))
+        for column, (source, answer) in enumerate(zip(self.sources, answers, strict=True), 1):
+            ids, written = self._bases[column - 1]
+            base = len(parts)
+            parts += written
+            at = np.searchsorted(ids, answer.grid_id)
+            which[column] = base + 2 * at + answer.tie
+            empty = len(parts)
+            parts.append(self._write([""] * 5))
+            for index in np.flatnonzero(answer.grid_id == NO_GRID).tolist():
+                if np.isnan(answer.nearest_m[index]):
+                    which[column, index] = empty
+                    continue
+                which[column, index] = len(parts)
+                parts.append(self._outside(source, answer, index))
+        accepted = len(parts)
+        parts.append(self._write([""]))
+        which[-1] = accepted
+        for index, (given, reason) in refused.items():
+            which[-1, index] = len(parts)
+            parts.append(self._write([say_refusal(options, given, reason)]))
+        return which, parts
+
+    def _outside(self, source: Source, answer: Answer, index: int) -> bytes:
+        nearest, metres = int(answer.nearest_id[index]), float(answer.nearest_m[index])
+        code = source.names[nearest][0] if nearest != NO_GRID else ""
+        return self._write(
+            ("", "", "outside", code, f"{metres:.1f}" if np.isfinite(metres) else "")
+        )

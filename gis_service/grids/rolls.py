@@ -1,0 +1,457 @@
+"""The roll of a version: name, parents and officers of every grid, held in memory for answering.
+
+Read from the store once a version and whenever an officer, a duty or a leave changed, which is
+looked for every second. A roll is made for those who see the same officers, through
+:func:`gis_service.access.visible`.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from gis_service.access import Actor, visible
+from gis_service.errors import NotFoundError
+from gis_service.grid_code import groups
+from gis_service.grids.reading import (
+    KM2_DECIMALS,
+    GridName,
+    LevelName,
+    OfficerOnDuty,
+    SchemeKey,
+    find_scheme,
+    on_day,
+)
+from gis_service.grids.versions import Version, today, versions
+from gis_service.store import Store
+from gis_service.store import tables as t
+
+_CHECK_EVERY_S: Final = 1.0
+
+
+@dataclass(frozen=True)
+class VersionDates:
+    """
+    A version and the days on which it holds.
+
+    Attributes
+    ----------
+    until
+        The first day of the next version, on which this one no longer holds; None is open.
+    """
+
+    version_id: int
+    effective_day: date
+    title: str
+    until: date | None
+
+
+@dataclass(frozen=True)
+class Step(GridName):
+    """A grid in a chain, with its level and those who answer for it."""
+
+    level: LevelName
+    officers: list[OfficerOnDuty]
+
+
+@dataclass(frozen=True)
+class GridCard:
+    """
+    What an answer says of a grid.
+
+    Attributes
+    ----------
+    code_groups
+        The code in the groups in which it is read aloud.
+    chain
+        From the top level down to the grid itself, each with its officers.
+    version
+        The version of the boundaries that says so.
+    bbox
+        West, south, east, north in degrees.
+    officers
+        Of the grid itself: heads first, post A before B.
+    """
+
+    grid_id: int
+    scheme: str
+    code: str
+    code_groups: list[str]
+    name: str
+    kind: str
+    rank: int
+    level: LevelName
+    area_km2: float
+    chain: list[Step]
+    version: VersionDates
+    bbox: tuple[float, float, float, float]
+    officers: list[OfficerOnDuty]
+
+
+@dataclass(frozen=True)
+class Roll:
+    """
+    Grids of a version and who answers for them on a day.
+
+    Attributes
+    ----------
+    day
+        Officers, duties and leaves are those of this day.
+    """
+
+    scheme: SchemeKey
+    version: VersionDates
+    day: date
+    rows: dict[int, Any]
+    officers: dict[int, list[OfficerOnDuty]]
+    _cards: dict[int, GridCard] = field(default_factory=dict, compare=False)
+    rendered: dict[int, bytes] = field(default_factory=dict, compare=False)
+    _quoted: dict[int, str] = field(default_factory=dict, compare=False)
+
+    def name(self, grid_id: int) -> GridName:
+        """
+        Name a grid.
+
+        Parameters
+        ----------
+        grid_id
+            Of this version.
+
+        Returns
+        -------
+        GridName
+            As a list shows it.
+        """
+        row = self.rows[grid_id]
+        return GridName(grid_id, row.name, row.code, row.rank)
+
+    def quoted_code(self, grid_id: int) -> str:
+        """
+        Write a grid's code as JSON does.
+
+        Parameters
+        ----------
+        grid_id
+            Of this version.
+
+        Returns
+        -------
+        str
+            With its quotes, made once and kept.
+        """
+        quoted = self._quoted.get(grid_id)
+        if quoted is None:
+            quoted = self._quoted[grid_id] = json.dumps(self.rows[grid_id].code)
+        return quoted
+
+    def officers_of(self, grid_id: int) -> list[OfficerOnDuty]:
+        """
+        Tell who answers for a grid.
+
+        Parameters
+        ----------
+        grid_id
+            Of any level.
+
+        Returns
+        -------
+        list of OfficerOnDuty
+            Heads first, post A before B.
+        """
+        return self.officers.get(grid_id, [])
+
+    def card(self, grid_id: int) -> GridCard:
+        """
+        Put together what an answer says of a grid.
+
+        Parameters
+        ----------
+        grid_id
+            Of this version.
+
+        Returns
+        -------
+        GridCard
+            Made once and kept.
+        """
+        card = self._cards.get(grid_id)
+        if card is None:
+            card = self._cards[grid_id] = self._card(grid_id)
+        return card
+
+    def _card(self, grid_id: int) -> GridCard:
+        row = self.rows[grid_id]
+        return GridCard(
+            grid_id=grid_id,
+            scheme=self.scheme.code,
+            code=row.code,
+            code_groups=groups(row.code, self.scheme.code_layout),
+            name=row.name,
+            kind=row.kind,
+            rank=row.rank,
+            level=LevelName(row.label, row.label_en),
+            area_km2=round(row.area_m2 / 1e6, KM2_DECIMALS),
+            chain=self._chain(grid_id),
+            version=self.version,
+            bbox=(row.west, row.south, row.east, row.north),
+            officers=self.officers_of(grid_id),
+        )
+
+    def _chain(self, grid_id: int) -> list[Step]:
+        chain: list[Step] = []
+        above: int | None = grid_id
+        while above is not None:
+            row = self.rows[above]
+            level = LevelName(row.label, row.label_en)
+            step = Step(above, row.name, row.code, row.rank, level, self.officers_of(above))
+            chain.append(step)
+            above = row.parent_grid_id
+        return chain[::-1]
+
+
+def version_dates(
+    connection: sa.Connection, scheme: SchemeKey, day: date | None = None
+) -> tuple[Version, VersionDates]:
+    """
+    Find the version that answers on a day, and how long it does.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    scheme
+        Of which scheme.
+    day
+        Today where None; on a coming day what is published for it counts.
+
+    Returns
+    -------
+    version, dates
+        The same version for the index and for people.
+
+    Raises
+    ------
+    NotFoundError
+        The day lies before the first version, or nothing is published at all.
+    """
+    wanted = day or today(connection)
+    known = versions(connection, scheme.code)
+    until = [one.effective_day for one in known if one.effective_day > wanted]
+    holding = [one for one in known if one.effective_day <= wanted]
+    if not holding:
+        said = wanted.isoformat()
+        if not until:
+            raise NotFoundError("grids.no_version", scheme=scheme.code, day=said)
+        first = until[0].isoformat()
+        raise NotFoundError("locate.before_first", scheme=scheme.code, day=said, first=first)
+    found = holding[-1]
+    dates = VersionDates(
+        found.version_id, found.effective_day, found.title, until[0] if until else None
+    )
+    return found, dates
+
+
+def load_roll(
+    connection: sa.Connection,
+    actor: Actor,
+    scheme: SchemeKey,
+    dates: VersionDates,
+    day: date,
+    only: Iterable[int] | None = None,
+) -> Roll:
+    """
+    Read a roll from the store.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks: sees the officers of its areas.
+    scheme, dates
+        Which version of which scheme.
+    day
+        Whose officers and leaves.
+    only
+        Just these grids and their parents; every grid where None.
+
+    Returns
+    -------
+    Roll
+        Ready to answer.
+    """
+    rows: dict[int, Any] = {}
+    wanted = None if only is None else {one for one in only if one > 0}
+    while wanted is None or wanted:
+        found = connection.execute(_grids(scheme, dates, wanted)).all()
+        rows |= {row.grid_id: row for row in found}
+        if wanted is None:
+            break
+        wanted = {row.parent_grid_id for row in found if row.parent_grid_id is not None}
+        wanted -= rows.keys()
+    return Roll(scheme, dates, day, rows, _officers(connection, actor, scheme, day, rows, only))
+
+
+def _grids(scheme: SchemeKey, dates: VersionDates, wanted: set[int] | None) -> sa.Select[Any]:
+    state, level = t.grid_state.c, t.grid_level.c
+    query = (
+        sa.select(
+            state.grid_id,
+            state.parent_grid_id,
+            state.code,
+            state.name,
+            state.rank,
+            state.area_m2,
+            t.grid.c.kind,
+            level.label,
+            level.label_en,
+            sa.func.ST_XMin(state.geom).label("west"),
+            sa.func.ST_YMin(state.geom).label("south"),
+            sa.func.ST_XMax(state.geom).label("east"),
+            sa.func.ST_YMax(state.geom).label("north"),
+        )
+        .join(t.grid, t.grid.c.grid_id == state.grid_id)
+        .join(t.grid_level, (level.scheme_id == state.scheme_id) & (level.rank == state.rank))
+        .where(state.scheme_id == scheme.scheme_id, on_day(state.valid, dates.effective_day))
+    )
+    return query if wanted is None else query.where(state.grid_id.in_(sorted(wanted)))
+
+
+def _officers(
+    connection: sa.Connection,
+    actor: Actor,
+    scheme: SchemeKey,
+    day: date,
+    rows: dict[int, Any],
+    only: Iterable[int] | None,
+) -> dict[int, list[OfficerOnDuty]]:
+    duty, officer, leave = t.grid_duty.c, t.officer.c, t.leave.c
+    away = sa.exists().where(leave.officer_id == officer.officer_id, on_day(leave.valid, day))
+    query = (
+        sa.select(
+            duty.grid_id,
+            duty.role,
+            duty.post,
+            officer.name,
+            officer.phone,
+            away.label("on_leave"),
+            officer.full_time,
+        )
+        .join(t.officer, officer.officer_id == duty.officer_id)
+        .join(t.grid, t.grid.c.grid_id == duty.grid_id)
+        .where(
+            t.grid.c.scheme_id == scheme.scheme_id,
+            on_day(duty.valid, day),
+            on_day(officer.valid, day),
+            visible(actor, t.officer),
+        )
+        .order_by(duty.grid_id, duty.role, duty.post)
+    )
+    if only is not None:
+        query = query.where(duty.grid_id.in_(sorted(rows)))
+    found: dict[int, list[OfficerOnDuty]] = {}
+    for row in connection.execute(query):
+        one = OfficerOnDuty(row.role, row.post, row.name, row.phone, row.on_leave, row.full_time)
+        found.setdefault(row.grid_id, []).append(one)
+    return found
+
+
+@dataclass(frozen=True)
+class _Held:
+    roll: Roll
+    fingerprint: tuple[Any, ...]
+    checked: float
+
+
+class RollCache:
+    """
+    Rolls of today by scheme and sight, shared by the threads of one process.
+
+    Parameters
+    ----------
+    store
+        The store.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._held: dict[tuple[Any, ...], _Held] = {}
+
+    def fresh(self, actor: Actor, scheme: str, version_id: int) -> Roll | None:
+        """
+        Give the roll of a version without asking the store, if that may be.
+
+        Parameters
+        ----------
+        actor
+            Who asks.
+        scheme
+            Code of the scheme.
+        version_id
+            The version that the index answers for.
+
+        Returns
+        -------
+        Roll or None
+            None where there is none, or where it was last compared with the store over a second
+            ago.
+        """
+        held = self._held.get((scheme, actor.role, actor.areas))
+        if held is None or held.roll.version.version_id != version_id:
+            return None
+        return held.roll if time.monotonic() - held.checked < _CHECK_EVERY_S else None
+
+    def current(self, actor: Actor, scheme: str, version: Version) -> Roll:
+        """
+        Give the roll of a version, at most a second behind the store.
+
+        Parameters
+        ----------
+        actor
+            Who asks.
+        scheme
+            Code of the scheme.
+        version
+            The version that the index answers for.
+
+        Returns
+        -------
+        Roll
+            With the officers of today.
+        """
+        found = self.fresh(actor, scheme, version.version_id)
+        if found is not None:
+            return found
+        sight = (scheme, actor.role, actor.areas)
+        with self._lock, self._store.transaction(actor) as connection:
+            now = time.monotonic()
+            fingerprint = _fingerprint(connection, version)
+            held = self._held.get(sight)
+            if held is not None and held.fingerprint == fingerprint:
+                roll = held.roll
+            else:
+                key = find_scheme(connection, scheme)
+                _, dates = version_dates(connection, key, version.effective_day)
+                roll = load_roll(connection, actor, key, dates, today(connection))
+            self._held[sight] = _Held(roll, fingerprint, now)
+        return roll
+
+
+def _fingerprint(connection: sa.Connection, version: Version) -> tuple[Any, ...]:
+    """Say something that is another one after every change of officers, duties and leaves."""
+    changes: list[sa.ScalarSelect[Any]] = []
+    for name in ("officer", "grid_duty", "leave", "grid_version"):
+        written = sa.cast(sa.cast(sa.column("xmin"), sa.Text), sa.BigInteger)
+        table = t.metadata.tables[name]
+        changes += [
+            sa.select(measure).select_from(table).scalar_subquery()
+            for measure in (sa.func.count(), sa.func.max(written))
+        ]
+    row = connection.execute(sa.select(sa.func.gis_today(), *changes)).one()
+    return (version.version_id, *row)
