@@ -6,7 +6,7 @@ is written where the file as a whole cannot be taken, and a dry run takes everyt
 
 import csv
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from gis_service.access import Actor, record
 from gis_service.access.permissions import require_importing
 from gis_service.errors import InputError, NotFoundError
-from gis_service.ingest import grids_file, objects, postings
+from gis_service.ingest import grids_file, objects, postings, units_file
 from gis_service.ingest.columns import COORDINATES, MatchedColumn, match_columns
 from gis_service.ingest.files import FileTable, read_table
 from gis_service.ingest.frames import Refusal
@@ -30,7 +30,7 @@ from gis_service.ingest.kinds import (
     Progress,
 )
 from gis_service.ingest.write import LISTED_REFUSALS
-from gis_service.jobs import complete
+from gis_service.jobs import complete, submit, work
 from gis_service.messages import Language, text
 from gis_service.store import tables as t
 from gis_service.store.engine import Store, lock_for_loading
@@ -48,6 +48,7 @@ KINDS: Final[dict[str, ImportKind]] = {
         postings.DUTIES,
         postings.LEAVES,
         grids_file.KIND,
+        units_file.KIND,
     )
 }
 """Every kind of file by its name."""
@@ -167,7 +168,7 @@ def import_file(
             if done.new or done.changed or done.removed or applied.record:
                 done = _recorded(connection, actor, spec, done, applied)
             if job_id is not None:
-                complete(connection, job_id, done.as_dict())
+                complete(connection, job_id, job_result(done))
     except _TakenBackError as taken_back:
         done = taken_back.outcome
     if refusals_to is not None:
@@ -321,6 +322,118 @@ def _listed(refusal: Refusal, *, personal: bool) -> dict[str, Any]:
         "key": refusal.key,
         "values": dict(refusal.values),
     }
+
+
+def submit_import(store: Store, actor: Actor, kind: str, path: Path, options: ImportOptions) -> int:
+    """
+    Have a file taken in by a worker.
+
+    Parameters
+    ----------
+    store
+        The store.
+    actor
+        Who imports.
+    kind
+        One of :data:`KINDS`.
+    path
+        The file, in a folder that every worker sees; it must stay there until the job has ended.
+        ``options.original_name`` says what it is.
+    options
+        The sender's; a dry run leaves the file where it is, for the real run after it.
+
+    Returns
+    -------
+    int
+        The job's id. Its result is :meth:`ImportOutcome.as_dict`, with ``refused`` and ``notes``
+        in English too; :func:`refusals_file` says where the rows that were refused are.
+
+    Raises
+    ------
+    NotAllowedError
+        The actor may not import.
+    NotFoundError
+        There is no such kind, or no such file.
+    """
+    require_importing(actor)
+    find_kind(kind)
+    if not path.is_file():
+        raise NotFoundError("ingest.file_missing", file=options.original_name or path.name)
+    arguments = {"kind": kind, "path": str(path.resolve()), "options": options.as_json()}
+    return submit(store, actor, "import_file", arguments)
+
+
+def refusals_file(path: Path) -> Path:
+    """
+    Say where a job writes the rows that it did not take.
+
+    Parameters
+    ----------
+    path
+        The file that the job takes in.
+
+    Returns
+    -------
+    Path
+        A CSV beside it; it is there only where rows were refused.
+    """
+    return path.with_name(f"{path.name}.refusals.csv")
+
+
+@work("import_file")
+def import_as_job(
+    store: Store, actor: Actor, arguments: Mapping[str, Any], progress: Progress
+) -> dict[str, Any]:
+    """
+    Take a file in as the work of a job.
+
+    Parameters
+    ----------
+    store
+        The store.
+    actor
+        Who submitted it.
+    arguments
+        As :func:`submit_import` put them together, and the job's own ``job_id``.
+    progress
+        Of the job.
+
+    Returns
+    -------
+    dict
+        The job's result. After the real run the file is thrown away.
+    """
+    path = Path(arguments["path"])
+    options = ImportOptions.from_json(arguments["options"])
+    beside = refusals_file(path)
+    outcome = import_file(
+        store, actor, arguments["kind"], path, options, progress,
+        refusals_to=beside, job_id=arguments["job_id"],
+    )  # fmt: skip
+    if not outcome.refusals:
+        beside.unlink(missing_ok=True)
+    if not options.dry_run:
+        path.unlink(missing_ok=True)
+    return job_result(outcome)
+
+
+def job_result(outcome: ImportOutcome) -> dict[str, Any]:
+    """
+    Say an outcome in both languages, for a job whose reader is not known yet.
+
+    Parameters
+    ----------
+    outcome
+        What became of the file.
+
+    Returns
+    -------
+    dict
+        The outcome in Chinese; under ``in_english`` what differs.
+    """
+    english = outcome.as_dict("en")
+    in_english = {name: english[name] for name in ("refused", "notes")}
+    return {**outcome.as_dict("zh-CN"), "in_english": in_english}
 
 
 def write_refusals(

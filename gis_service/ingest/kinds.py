@@ -5,7 +5,7 @@ does everything that is the same for all of them. Nothing here touches a file or
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from gis_service.access import Actor
-from gis_service.coordinate_systems import CoordinateSystem
+from gis_service.coordinate_systems import CoordinateSystem, parse_crs
 from gis_service.errors import Place
 from gis_service.ingest.columns import Field, MatchedColumn
 from gis_service.ingest.files import FileTable
@@ -63,6 +63,41 @@ class ImportOptions:
     accept_shift: bool = False
     original_name: str | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """
+        Put the options into JSON, for a job.
+
+        Returns
+        -------
+        dict
+            What :meth:`from_json` reads.
+        """
+        said = asdict(self)
+        return said | {"crs": None if self.crs is None else self.crs.code}
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> "ImportOptions":
+        """
+        Read what :meth:`as_json` wrote.
+
+        Parameters
+        ----------
+        said
+            The options; what is missing has its default.
+
+        Returns
+        -------
+        ImportOptions
+            As they were.
+
+        Raises
+        ------
+        InputError
+            The coordinate system is not known.
+        """
+        crs = said.get("crs")
+        return cls(**{**said, "crs": None if crs is None else parse_crs(crs)})
 
 
 @dataclass(frozen=True)

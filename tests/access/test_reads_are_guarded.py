@@ -23,7 +23,12 @@ MODULES = sorted(
 ALLOWED = {
     ("access/visibility.py", "visible"): "is the guard itself",
     ("grids/assignment.py", "place_again"): "moves the households of a building that moved",
+    ("grids/assignment.py", "place_moved"): "moves the households of buildings that moved",
     ("grids/assignment.py", "_read"): "writes the grid of every object, in the system's name",
+    ("ingest/objects.py", "_ids_by_key"): "reads keys of buildings and premises only",
+    ("ingest/objects.py", "_base_grids"): "reads buildings; of households only what they follow",
+    ("ingest/objects.py", "_moved"): "gives ids to the assignment; no row leaves it",
+    ("ingest/postings.py", "_stored"): "reads duties and leaves, which the file will change",
     ("ingest/write.py", "_copied"): "reads back the ids of the rows it has just written",
     ("main_job.py", "summary"): "counts the whole county in the system's name; no row leaves it",
 }
