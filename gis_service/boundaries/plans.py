@@ -200,7 +200,11 @@ def publish(
     )
     units = _admin_units(connection, effective_day)
     table["admin_unit_id"] = pd.Series(
-        [units.get(code) for code in table["admin_code"]], dtype=object
+        [
+            _unit_of(units.get(code, {}), name)
+            for code, name in zip(table["admin_code"], table["name"], strict=True)
+        ],
+        dtype=object,
     )
     table["code"] = _codes(connection, scheme_row, table)
     changed, retired = _write_states(connection, scheme_row.scheme_id, table, effective_day)
@@ -501,12 +505,23 @@ def _open_states(
     )
 
 
-def _admin_units(connection: sa.Connection, day: date) -> dict[str, int]:
+def _admin_units(connection: sa.Connection, day: date) -> dict[str, dict[str, int]]:
+    """Units in force by code, then by name: lists give one code to different units."""
     unit = t.admin_unit
-    query = sa.select(unit.c.code, unit.c.admin_unit_id).where(
-        unit.c.valid.op("@>")(sa.literal(day, sa.Date))
+    query = (
+        sa.select(unit.c.code, unit.c.name, unit.c.admin_unit_id)
+        .where(unit.c.valid.op("@>")(sa.literal(day, sa.Date)))
+        .order_by(unit.c.admin_unit_id.desc())
     )
-    return dict(connection.execute(query).all())
+    units: dict[str, dict[str, int]] = {}
+    for code, name, unit_id in connection.execute(query):
+        units.setdefault(code, {})[name] = unit_id
+    return units
+
+
+def _unit_of(named: Mapping[str, int], name: str) -> int | None:
+    """Take the unit of a code; where lists disagree whose it is, the one of the grid's name."""
+    return next(iter(named.values())) if len(named) == 1 else named.get(name)
 
 
 def _write_arcs(
