@@ -1,0 +1,442 @@
+"""Where the next stations should stand: four exact site problems on network times.
+
+Each is a mixed-integer program solved by HiGHS, with the proven bound beside the answer, so that
+the gap to the best possible is known and printed. Times and weights in, chosen candidates out;
+nothing here knows of the store, of maps, or of what a weight counts.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from scipy.optimize import Bounds, LinearConstraint, milp
+
+from gis_service.errors import InputError
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+TIME_LIMIT_S: Final = 60.0
+_INTEGRAL_GAP: Final = 1e-9
+
+
+@dataclass(frozen=True)
+class Siting:
+    """
+    Chosen sites, and how good they are proven to be.
+
+    Attributes
+    ----------
+    sites
+        Indices of candidates, the kept ones included, in ascending order.
+    new_sites
+        Those that were not there before.
+    objective
+        Of the chosen sites: number of sites, weight covered, weighted sum of times, or the longest
+        time.
+    bound
+        No choice of sites can be better than this.
+    gap
+        ``|objective - bound| / |objective|``; 0 is proven best.
+    covered_weight, weight
+        Weight within the limit (where there is one) and the weight of all demand.
+    left_out
+        Rows of the demand that no candidate reaches at all.
+    is_optimal
+        Whether the solver proved it within its time.
+    """
+
+    sites: list[int]
+    new_sites: list[int]
+    objective: float
+    bound: float
+    gap: float
+    covered_weight: float
+    weight: float
+    left_out: IntArray
+    is_optimal: bool
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """Demand by candidates, checked; infinite is unreachable."""
+
+    times: FloatArray
+    weights: FloatArray
+    existing: IntArray
+
+    @property
+    def candidates(self) -> int:
+        return self.times.shape[1]
+
+    @property
+    def left_out(self) -> IntArray:
+        return np.flatnonzero(~np.isfinite(self.times).any(axis=1))
+
+    def least(self) -> FloatArray:
+        """Lower bounds of the site variables: what stands stays."""
+        kept = np.zeros(self.candidates)
+        kept[self.existing] = 1.0
+        return kept
+
+    def siting(
+        self, chosen: npt.NDArray[np.bool_], solved: Any, objective: float, limit: float | None
+    ) -> Siting:
+        sites = np.flatnonzero(chosen)
+        covered = np.zeros(len(self.weights), dtype=bool)
+        if limit is not None and len(sites):
+            covered = self.times[:, sites].min(axis=1) <= limit
+        bound = abs(float(solved.mip_dual_bound))
+        gap = abs(objective - bound) / abs(objective) if objective else 0.0
+        return Siting(
+            sites=sites.tolist(),
+            new_sites=np.setdiff1d(sites, self.existing).tolist(),
+            objective=objective,
+            bound=bound,
+            gap=0.0 if gap < _INTEGRAL_GAP else gap,
+            covered_weight=float(self.weights[covered].sum()),
+            weight=float(self.weights.sum()),
+            left_out=self.left_out,
+            is_optimal=bool(solved.status == 0),
+        )
+
+
+def _problem(
+    times: npt.ArrayLike, weights: npt.ArrayLike | None, existing: Sequence[int]
+) -> _Problem:
+    matrix = np.array(times, dtype=np.float64)
+    if matrix.ndim != 2 or 0 in matrix.shape:
+        raise InputError("coverage.sites_no_matrix")
+    matrix[np.isnan(matrix)] = np.inf
+    if (matrix < 0).any():
+        raise InputError("coverage.sites_negative", field="times")
+    heavy = np.ones(len(matrix)) if weights is None else np.array(weights, dtype=np.float64)
+    if heavy.shape != (len(matrix),) or not np.isfinite(heavy).all() or (heavy < 0).any():
+        raise InputError("coverage.sites_weights", n=len(matrix))
+    kept = np.unique(np.array(list(existing), dtype=np.int64))
+    if len(kept) and not (kept[0] >= 0 and kept[-1] < matrix.shape[1]):
+        raise InputError("coverage.sites_existing", n=matrix.shape[1])
+    return _Problem(matrix, heavy, kept)
+
+
+def _number_of_sites(problem: _Problem, add: int) -> int:
+    room = problem.candidates - len(problem.existing)
+    if not 0 <= add <= room:
+        raise InputError("coverage.sites_number", n=add, most=room)
+    total = len(problem.existing) + add
+    if total == 0:
+        raise InputError("coverage.sites_number", n=add, most=room)
+    return total
+
+
+def _solve(
+    cost: FloatArray,
+    constraints: list[LinearConstraint],
+    integral: npt.NDArray[np.int64],
+    bounds: Bounds,
+    time_limit_s: float,
+) -> Any:
+    solved = milp(
+        cost,
+        constraints=constraints,
+        integrality=integral,
+        bounds=bounds,
+        options={"time_limit": time_limit_s, "mip_rel_gap": 0.0},
+    )
+    if solved.x is None:
+        raise InputError("coverage.sites_no_answer", seconds=round(time_limit_s))
+    return solved
+
+
+def _patterns(reaches: npt.NDArray[np.bool_], weights: FloatArray) -> tuple[Any, FloatArray]:
+    """Merge demand that the same candidates reach: many households are few patterns."""
+    packed = np.packbits(reaches, axis=1)
+    _, first, which = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+    merged: FloatArray = np.bincount(which.ravel(), weights=weights, minlength=len(first)).astype(
+        np.float64
+    )
+    kept = reaches[first].any(axis=1)
+    return sp.csr_array(reaches[first][kept].astype(np.float64)), merged[kept]
+
+
+def set_cover(
+    times: npt.ArrayLike,
+    limit: float,
+    *,
+    weights: npt.ArrayLike | None = None,
+    share: float = 1.0,
+    existing: Sequence[int] = (),
+    time_limit_s: float = TIME_LIMIT_S,
+) -> Siting:
+    """
+    Choose the fewest sites that bring a share of the demand within a limit.
+
+    Minimise Σ y_j so that z_i ≤ Σ_{j: t_ij ≤ limit} y_j and Σ w_i z_i ≥ share · Σ w_i, with y
+    binary and 0 ≤ z ≤ 1 (Toregas et al. 1971 for share = 1).
+
+    Parameters
+    ----------
+    times
+        Demand by candidates, in any unit; NaN or infinite is unreachable.
+    limit
+        In the unit of the times; exactly at the limit is covered.
+    weights
+        Of the demand, such as households; 1 each where left out.
+    share
+        Of the weight of all demand, from 0 to 1.
+    existing
+        Candidates that stand already and stay.
+    time_limit_s
+        After so many seconds the best found so far is given with its gap.
+
+    Returns
+    -------
+    Siting
+        ``objective`` is the number of sites.
+
+    Raises
+    ------
+    InputError
+        No choice covers so much: the message says how much can be covered.
+    """
+    problem = _problem(times, weights, existing)
+    reaches = problem.times <= limit
+    total = problem.weights.sum()
+    possible = problem.weights[reaches.any(axis=1)].sum()
+    if not 0.0 <= share <= 1.0:
+        raise InputError("coverage.sites_share")
+    if possible < share * total * (1 - _INTEGRAL_GAP):
+        raise InputError("coverage.sites_too_much", share=share, possible=possible / total)
+    cover, heavy = _patterns(reaches, problem.weights)
+    demand, sites = cover.shape
+    ties = sp.hstack([-cover, sp.eye_array(demand)], format="csr")
+    enough = sp.csr_array(np.concatenate((np.zeros(sites), heavy))[None, :])
+    solved = _solve(
+        np.concatenate((np.ones(sites), np.zeros(demand))),
+        [
+            LinearConstraint(ties, -np.inf, 0.0),
+            LinearConstraint(enough, share * total * (1 - _INTEGRAL_GAP), np.inf),
+        ],
+        np.concatenate((np.ones(sites), np.zeros(demand))).astype(np.int64),
+        Bounds(np.concatenate((problem.least(), np.zeros(demand))), 1.0),
+        time_limit_s,
+    )
+    chosen = solved.x[:sites] > 0.5
+    return problem.siting(chosen, solved, float(chosen.sum()), limit)
+
+
+def max_cover(
+    times: npt.ArrayLike,
+    limit: float,
+    add: int,
+    *,
+    weights: npt.ArrayLike | None = None,
+    existing: Sequence[int] = (),
+    time_limit_s: float = TIME_LIMIT_S,
+) -> Siting:
+    """
+    Choose sites that bring the most weight within a limit.
+
+    Maximise Σ w_i z_i so that z_i ≤ Σ_{j: t_ij ≤ limit} y_j and Σ y_j = number of sites
+    (Church and ReVelle 1974).
+
+    Parameters
+    ----------
+    times
+        Demand by candidates; NaN or infinite is unreachable.
+    limit
+        In the unit of the times; exactly at the limit is covered.
+    add
+        How many sites to add to the existing ones.
+    weights
+        Of the demand; 1 each where left out.
+    existing
+        Candidates that stand already and stay.
+    time_limit_s
+        After so many seconds the best found so far is given with its gap.
+
+    Returns
+    -------
+    Siting
+        ``objective`` is the weight covered.
+
+    Raises
+    ------
+    InputError
+        More sites are asked for than there are candidates.
+    """
+    problem = _problem(times, weights, existing)
+    number = _number_of_sites(problem, add)
+    cover, heavy = _patterns(problem.times <= limit, problem.weights)
+    demand, sites = cover.shape
+    ties = sp.hstack([-cover, sp.eye_array(demand)], format="csr")
+    count = sp.csr_array(np.concatenate((np.ones(sites), np.zeros(demand)))[None, :])
+    solved = _solve(
+        np.concatenate((np.zeros(sites), -heavy)),
+        [LinearConstraint(ties, -np.inf, 0.0), LinearConstraint(count, number, number)],
+        np.concatenate((np.ones(sites), np.zeros(demand))).astype(np.int64),
+        Bounds(np.concatenate((problem.least(), np.zeros(demand))), 1.0),
+        time_limit_s,
+    )
+    chosen = solved.x[:sites] > 0.5
+    nearest = problem.times[:, chosen].min(axis=1)
+    return problem.siting(chosen, solved, float(problem.weights[nearest <= limit].sum()), limit)
+
+
+def p_median(
+    times: npt.ArrayLike,
+    add: int,
+    *,
+    weights: npt.ArrayLike | None = None,
+    existing: Sequence[int] = (),
+    time_limit_s: float = TIME_LIMIT_S,
+) -> Siting:
+    """
+    Choose sites with the least weighted sum of times to the nearest one.
+
+    Minimise Σ w_i t_ij x_ij so that Σ_j x_ij = 1, x_ij ≤ y_j and Σ y_j = number of sites
+    (ReVelle and Swain 1970).
+
+    Parameters
+    ----------
+    times
+        Demand by candidates; NaN or infinite is unreachable. Demand that no candidate reaches is
+        left out and listed.
+    add
+        How many sites to add to the existing ones.
+    weights
+        Of the demand; 1 each where left out.
+    existing
+        Candidates that stand already and stay.
+    time_limit_s
+        After so many seconds the best found so far is given with its gap.
+
+    Returns
+    -------
+    Siting
+        ``objective`` is the weighted sum of times.
+
+    Raises
+    ------
+    InputError
+        More sites are asked for than there are candidates, or with so few sites somebody that can
+        be reached would not be.
+    """
+    problem = _problem(times, weights, existing)
+    number = _number_of_sites(problem, add)
+    reachable = np.isfinite(problem.times).any(axis=1)
+    matrix = problem.times[reachable]
+    row, column = np.nonzero(np.isfinite(matrix))
+    pairs, demand, sites = len(row), len(matrix), problem.candidates
+    cost = matrix[row, column] * problem.weights[reachable][row]
+    order = np.arange(pairs)
+    one_each = sp.csr_array((np.ones(pairs), (row, sites + order)), shape=(demand, sites + pairs))
+    only_open = sp.csr_array(
+        (
+            np.concatenate((np.ones(pairs), -np.ones(pairs))),
+            (np.concatenate((order, order)), np.concatenate((sites + order, column))),
+        ),
+        shape=(pairs, sites + pairs),
+    )
+    count = sp.csr_array(np.concatenate((np.ones(sites), np.zeros(pairs)))[None, :])
+    solved = _solve(
+        np.concatenate((np.zeros(sites), cost)),
+        [
+            LinearConstraint(one_each, 1.0, 1.0),
+            LinearConstraint(only_open, -np.inf, 0.0),
+            LinearConstraint(count, number, number),
+        ],
+        np.concatenate((np.ones(sites), np.zeros(pairs))).astype(np.int64),
+        Bounds(np.concatenate((problem.least(), np.zeros(pairs))), 1.0),
+        time_limit_s,
+    )
+    chosen = solved.x[:sites] > 0.5
+    nearest = matrix[:, chosen].min(axis=1)
+    total = float((nearest * problem.weights[reachable]).sum())
+    return problem.siting(chosen, solved, total, None)
+
+
+def p_centre(
+    times: npt.ArrayLike,
+    add: int,
+    *,
+    existing: Sequence[int] = (),
+    time_limit_s: float = TIME_LIMIT_S,
+) -> Siting:
+    """
+    Choose sites whose longest time to anybody is the shortest possible.
+
+    The answer is one of the times themselves, so they are halved: for each the fewest sites that
+    cover everybody are found exactly (Minieka 1970).
+
+    Parameters
+    ----------
+    times
+        Demand by candidates; NaN or infinite is unreachable. Demand that no candidate reaches is
+        left out and listed.
+    add
+        How many sites to add to the existing ones.
+    existing
+        Candidates that stand already and stay.
+    time_limit_s
+        For each set cover.
+
+    Returns
+    -------
+    Siting
+        ``objective`` is the longest time.
+
+    Raises
+    ------
+    InputError
+        More sites are asked for than there are candidates, or no so many sites reach everybody who
+        can be reached.
+    """
+    problem = _problem(times, None, existing)
+    number = _number_of_sites(problem, add)
+    reachable = np.isfinite(problem.times).any(axis=1)
+    matrix = problem.times[reachable]
+    steps = np.unique(matrix[np.isfinite(matrix)])
+
+    def covers(limit: float) -> Siting:
+        return set_cover(matrix, limit, existing=existing, time_limit_s=time_limit_s)
+
+    best = _first(len(steps), lambda at: _feasible(covers, steps[at], number))
+    if best is None:
+        raise InputError("coverage.sites_too_few", n=number)
+    found = covers(float(steps[best]))
+    return Siting(
+        sites=found.sites,
+        new_sites=found.new_sites,
+        objective=float(matrix[:, found.sites].min(axis=1).max()),
+        bound=float(steps[best]),
+        gap=0.0,
+        covered_weight=found.covered_weight,
+        weight=float(len(problem.times)),
+        left_out=problem.left_out,
+        is_optimal=found.is_optimal,
+    )
+
+
+def _feasible(covers: Callable[[float], Siting], limit: float, number: int) -> bool:
+    try:
+        return len(covers(float(limit)).sites) <= number
+    except InputError as error:
+        if error.key == "coverage.sites_too_much":
+            return False
+        raise
+
+
+def _first(count: int, is_true: Callable[[int], bool]) -> int | None:
+    """Find the first index from which something is true; None where it never is."""
+    low, high = 0, count
+    while low < high:
+        middle = (low + high) // 2
+        if is_true(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return low if low < count else None
