@@ -70,7 +70,7 @@ class _Problem:
 
     @property
     def candidates(self) -> int:
-        return self.times.shape[1]
+        return int(self.times.shape[1])
 
     @property
     def left_out(self) -> IntArray:
