@@ -180,6 +180,7 @@ class KindAnswer(BaseModel):
     group: str
     group_en: str
     on_spot: bool
+    keywords: list[str]
     working_days: dict[str, int]
     attributes: list[dict[str, Any]]
 
@@ -191,6 +192,7 @@ _KIND: Final = {
     "group": "社会治安",
     "group_en": "Public order",
     "on_spot": True,
+    "keywords": ["纠纷", "争执", "口角"],
     "working_days": {"village": 3, "town": 5, "county": 10},
     "attributes": [],
 }
@@ -267,6 +269,7 @@ def _kind_answer(book: RuleBook, code: str) -> KindAnswer:
         group=kind.group,
         group_en=kind.group_en,
         on_spot=kind.on_spot.value,
+        keywords=list(kind.keywords),
         working_days={tier: book.working_days(code, tier) for tier in book.deadlines.working_days},
         attributes=[one.model_dump() for one in kind.attributes],
     )

@@ -62,7 +62,7 @@ export async function incidentForm(desk, slot, place) {
     }
   };
 
-  const form = h("form", { class: "report", id: "report", onsubmit: send, oninput: () => keep(values()) },
+  const form = h("form", { class: "report", id: "report", onsubmit: send, oninput: () => keep(choice.dataset.chosen ? values() : { ...values(), kind: undefined }) },
     h("label", {}, t("report_kind"), choice),
     h("label", {}, t("report_text"), words),
     h("details", { open: Boolean(kept.reporter_name || kept.reporter_phone) }, h("summary", {}, t("report_who")),
@@ -79,12 +79,24 @@ export async function incidentForm(desk, slot, place) {
   slot.replaceChildren(form);
   try {
     const found = await incidentKinds();
-    choice.replaceChildren(...found.map((kind) => h("option", { value: kind.kind, selected: kind.kind === kept.kind }, nameOf(kind))));
+    const guess = () => found.find((kind) => [kind.name, ...kind.keywords].some((word) => words.value.includes(word)))?.kind;
+    words.addEventListener("input", () => {
+      // What is typed says the kind, until somebody chooses it.
+      if (choice.dataset.chosen || !guess() || choice.value === guess()) return;
+      choice.value = guess();
+      offerAlike();
+    });
+    if (kept.kind) choice.dataset.chosen = "true";
+    choice.replaceChildren(...found.map((kind) => h("option", { value: kind.kind, selected: kind.kind === (kept.kind ?? guess() ?? "other") }, nameOf(kind))));
   } catch (error) {
     fault.textContent = error.message;
     fault.hidden = false;
   }
-  choice.addEventListener("change", offerAlike);
+  choice.addEventListener("change", () => {
+    choice.dataset.chosen = "true";
+    keep(values());
+    offerAlike();
+  });
   offerAlike();
   words.focus();
 }
