@@ -143,8 +143,13 @@ def test_two_lists_side_by_side_are_two_lists(connection: sa.Connection) -> None
 
 
 def test_one_code_for_two_units_of_a_list_is_refused(connection: sa.Connection) -> None:
-    rows: Rows = [*STATISTICS, {"key": "430624110", "name": "四塘镇"}, {"key": "4306", "name": "岳阳市"},
-            {"key": "43062411", "name": "短"}, {"key": "430624120", "name": None}]  # fmt: skip
+    odd: Rows = [
+        {"key": "430624110", "name": "四塘镇"},
+        {"key": "4306", "name": "岳阳市"},
+        {"key": "43062411", "name": "短"},
+        {"key": "430624120", "name": None},
+    ]
+    rows = [*STATISTICS, *odd]
     applied = take(connection, rows)
     assert [(one.row, one.key) for one in applied.refusals] == [
         (5, "units_file.code_of_two"), (7, "units_file.bad_code"), (8, "ingest.row_empty"),
