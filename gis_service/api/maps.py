@@ -4,7 +4,7 @@ Layers change seldom: each carries a tag, and whoever holds it is answered 304 w
 """
 
 import hashlib
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import TypeAdapter
@@ -16,6 +16,7 @@ from gis_service.api.dependencies import (
     BboxDep,
     ConnectionDep,
     Days,
+    IdPath,
     LanguageDep,
     Name,
     Rank,
@@ -63,7 +64,8 @@ def grids(
     scheme: SchemeCode = "base",
     at: At = None,
     detail: Annotated[
-        Literal["low", "mid", "full"], Query(description="How finely borders are drawn.")
+        layers.Detail,
+        Query(description="How finely borders are drawn; index is without them."),
     ] = "mid",
 ) -> Response:
     """Draw the grids of one level; simplified together, so that neighbours never part."""
@@ -76,6 +78,12 @@ def grids(
     if "gzip" in request.headers.get("accept-encoding", ""):
         return _answer(request, layer.body, layer.tag, packed=True)
     return _answer(request, layer.text, layer.tag)
+
+
+@router.get("/grids/{grid_id}", responses=_features, response_class=Response)
+def grid(request: Request, connection: ConnectionDep, grid_id: IdPath, at: At = None) -> Response:
+    """Draw one grid with every vertex."""
+    return _layer(request, layers.grid_outline(connection, grid_id, at))
 
 
 @router.get("/figures", responses=examples.ok(examples.FIGURES), response_model=themes.Figures)

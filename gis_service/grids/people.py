@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from gis_service.access import Actor, visible
+from gis_service.access.visibility import grids_below
 from gis_service.grids.reading import on_day
 from gis_service.store import tables as t
 
@@ -84,6 +85,29 @@ def address_of(row: Any) -> str:
     return " ".join(part for part in parts if part)
 
 
+def _in_grid(
+    connection: sa.Connection,
+    household_id: sa.ColumnElement[int],
+    base_grid_id: sa.ColumnElement[int],
+    grid_id: int,
+) -> sa.ColumnElement[bool]:
+    """Say that a household lies in a grid; other schemes than the base one know by assignment."""
+    below = grids_below((grid_id,))
+    grid, scheme, given = t.grid.c, t.grid_scheme.c, t.assignment.c
+    is_base = connection.scalar(
+        sa.select(scheme.is_base)
+        .join(t.grid, grid.scheme_id == scheme.scheme_id)
+        .where(grid.grid_id == grid_id)
+    )
+    found: sa.ColumnElement[bool] = base_grid_id.in_(below)
+    if is_base is False:
+        assigned = sa.select(given.object_id).where(
+            given.object_kind == "household", given.grid_id.in_(below), on_day(given.valid, None)
+        )
+        found = household_id.in_(assigned)
+    return found
+
+
 def households(
     connection: sa.Connection,
     actor: Actor,
@@ -102,7 +126,7 @@ def households(
     actor
         Who asks.
     grid_id
-        Only in this base grid.
+        Only in this grid, of any level and scheme.
     limit, offset
         Which page.
 
@@ -114,7 +138,7 @@ def households(
     home, state = t.household.c, t.grid_state.c
     wanted = [visible(actor, t.household)]
     if grid_id is not None:
-        wanted.append(home.base_grid_id == grid_id)
+        wanted.append(_in_grid(connection, home.household_id, home.base_grid_id, grid_id))
     total = connection.scalar(sa.select(sa.func.count()).select_from(t.household).where(*wanted))
     page = (
         sa.select(t.household)

@@ -11,6 +11,7 @@ PANES: Final = {
     "fills": 350,
     "ground": 360,
     "selection": 420,
+    "homes": 430,
     "names": 590,
     "points": 600,
 }

@@ -31,11 +31,14 @@ from gis_service.maps.cartography import (
     LayerSpec,
     centre,
 )
+from gis_service.maps.vendor import import_map, static_address, vendor_address
 from gis_service.messages import LANGUAGES, WEB_DIR, Language, all_texts
 
-TEXT_ROOM: Final = "page."
-MODULES: Final = tuple(sorted(file.name for file in (WEB_DIR / "js").glob("*.js")))
-INLINE_SCRIPT: Final = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+TEXT_ROOMS: Final = ("page.", "entry.", "imports.")
+LATE_MODULES: Final = frozenset({"leaflet.js", "vector.js"})
+"""Modules that are fetched when they are needed, not before."""
+
+INLINE_SCRIPT: Final = re.compile(r'<script(?: type="importmap")?>(.*?)</script>', re.DOTALL)
 
 templates = jinja2.Environment(
     loader=jinja2.FileSystemLoader(WEB_DIR / "templates"),
@@ -90,8 +93,18 @@ class PageFigure(Figure):
         texts = all_texts(context.language)
         super().__init__(title=texts["page.title"])
         self.language = context.language
-        self.modules = MODULES
-        self.texts = {key: value for key, value in texts.items() if key.startswith(TEXT_ROOM)}
+        imports = import_map()
+        self.import_map = imports
+        self.main = imports["imports"]["/static/js/main.js"]
+        self.modules = [
+            imports["imports"][f"/static/js/{name}"]
+            for name in sorted(file.name for file in (WEB_DIR / "js").glob("*.js"))
+            if name not in LATE_MODULES
+        ]
+        self.styles = [
+            static_address("css", file.name) for file in sorted((WEB_DIR / "css").glob("*.css"))
+        ]
+        self.texts = {key: value for key, value in texts.items() if key.startswith(TEXT_ROOMS)}
         self.config = {
             "language": context.language,
             "languages": LANGUAGES,
@@ -131,8 +144,8 @@ class GridMap(folium.Map):
         self.options |= {"min_zoom": MIN_ZOOM, "max_zoom": MAX_ZOOM}
         self._name = "grid_map"
         self._id = "page"
-        self.default_js = [("leaflet", "/vendor/leaflet.js")]
-        self.default_css = [("leaflet_css", "/vendor/leaflet.css")]
+        self.default_js = [("leaflet", vendor_address("leaflet.js"))]
+        self.default_css = [("leaflet_css", vendor_address("leaflet.css"))]
         self.bbox = bbox
 
 
@@ -177,8 +190,8 @@ class PointCluster(MarkerCluster):
         )
         self._name = "points"
         self._id = "cluster"
-        self.default_js = [("markerclusterjs", "/vendor/leaflet.markercluster.js")]
-        self.default_css = [("markerclustercss", "/vendor/MarkerCluster.css")]
+        self.default_js = [("markerclusterjs", vendor_address("leaflet.markercluster.js"))]
+        self.default_css = [("markerclustercss", vendor_address("MarkerCluster.css"))]
 
 
 class Pane(CustomPane):
@@ -296,6 +309,6 @@ def content_policy(document: str) -> str:
     scripts = " ".join(["'self'", *(f"'sha256-{digest}'" for digest in digests)])
     return (
         f"default-src 'none'; script-src {scripts}; style-src 'self'; img-src 'self' data:; "
-        "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'self'"
+        "connect-src 'self'; worker-src 'self'; font-src 'self'; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'self'"
     )

@@ -26,11 +26,16 @@ from gis_service.incidents import reading as trouble
 from gis_service.store import tables as t
 from gis_service.store.tables import SRID
 
-Detail = Literal["low", "mid", "full"]
+Detail = Literal["low", "mid", "full", "index"]
 Bbox = tuple[float, float, float, float]
 
-TOLERANCE_DEGREES: Final[dict[Detail, float]] = {"low": 5e-4, "mid": 1e-4, "full": 0.0}
-"""About 50 m and 10 m: below a pixel at zoom 11 and 13."""
+TOLERANCE_DEGREES: Final[dict[Detail, float]] = {
+    "low": 5e-4,
+    "mid": 1e-4,
+    "full": 0.0,
+    "index": 0.0,
+}
+"""About 50 m and 10 m: below a pixel at zoom 11 and 13. An index has no borders at all."""
 
 DECIMALS: Final = 6
 MOST_ROADS: Final = 30_000
@@ -169,7 +174,7 @@ def grid_layer(
         The day; None is today.
     detail
         ``full`` is every vertex; ``mid`` and ``low`` are simplified all together, so that
-        neighbours never part.
+        neighbours never part; ``index`` has no geometry but a ``bbox``.
 
     Returns
     -------
@@ -198,14 +203,22 @@ def grid_layer(
             state.area_m2,
             sa.func.ST_X(state.label_point).label("lon"),
             sa.func.ST_Y(state.label_point).label("lat"),
-            sa.func.ST_AsBinary(state.geom).label("wkb"),
+            # An index needs no vertex, only how far a grid reaches.
+            sa.func.ST_AsBinary(
+                sa.func.ST_Envelope(state.geom) if detail == "index" else state.geom
+            ).label("wkb"),
         )
         .join(t.grid, t.grid.c.grid_id == state.grid_id)
         .where(state.scheme_id == scheme.scheme_id, state.rank == rank, on_day(state.valid, at))
         .order_by(state.grid_id)
     ).all()
     shapes = shapely.from_wkb(np.array([bytes(row.wkb) for row in rows], dtype=object))
-    drawn = shapely.to_geojson(drawn_together(shapes, detail, tessellates=tessellates))
+    boxes = np.round(shapely.bounds(shapes), DECIMALS).tolist() if detail == "index" else None
+    drawn: Iterable[str] = (
+        ["null"] * len(rows)
+        if boxes is not None
+        else shapely.to_geojson(drawn_together(shapes, detail, tessellates=tessellates))
+    )
     properties = [
         {
             "grid_id": row.grid_id,
@@ -216,10 +229,43 @@ def grid_layer(
             "rank": row.rank,
             "area_km2": round(row.area_m2 / 1e6, 6),
             "label": [round(row.lon, DECIMALS), round(row.lat, DECIMALS)],
+            **({} if boxes is None else {"bbox": boxes[place]}),
         }
-        for row in rows
+        for place, row in enumerate(rows)
     ]
     return feature_collection(drawn, properties, [row.grid_id for row in rows])
+
+
+def grid_outline(connection: sa.Connection, grid_id: int, at: date | None) -> str:
+    """
+    Draw one grid with every vertex.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    grid_id
+        Of any scheme and level.
+    at
+        The day; None is today.
+
+    Returns
+    -------
+    str
+        A GeoJSON FeatureCollection of one MultiPolygon.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such grid on that day.
+    """
+    state = t.grid_state.c
+    shape = connection.scalar(
+        sa.select(_as_geojson(state.geom)).where(state.grid_id == grid_id, on_day(state.valid, at))
+    )
+    if shape is None:
+        raise NotFoundError("grids.no_grid", grid=grid_id)
+    return feature_collection([shape], [{"grid_id": grid_id}], [grid_id])
 
 
 def drawn_together(shapes: GeometryArray, detail: Detail, *, tessellates: bool) -> GeometryArray:

@@ -1,10 +1,13 @@
-"""The files of npm packages that the page may load, by the name they have under ``/vendor``.
+"""The files that the page may load: our own, and those of npm packages under ``/vendor``.
 
 Everything a browser gets from a library is listed here; nothing else of ``web/node_modules`` is
-ever served.
+ever served. An address carries the hash of its file, so that a browser may keep it for ever.
 """
 
+import gzip
+import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -18,9 +21,123 @@ VENDOR_FILES: Final[Mapping[str, str]] = MappingProxyType(
         "leaflet.css": "leaflet/dist/leaflet.css",
         "leaflet.markercluster.js": "leaflet.markercluster/dist/leaflet.markercluster.js",
         "MarkerCluster.css": "leaflet.markercluster/dist/MarkerCluster.css",
+        "maplibre-gl.mjs": "maplibre-gl/dist/maplibre-gl.mjs",
+        "maplibre-gl-worker.mjs": "maplibre-gl/dist/maplibre-gl-worker.mjs",
+        "maplibre-gl.css": "maplibre-gl/dist/maplibre-gl.css",
+        "leaflet-maplibre-gl.mjs": "@maplibre/maplibre-gl-leaflet/dist/leaflet-maplibre-gl.mjs",
+        "pmtiles.js": "pmtiles/dist/pmtiles.js",
     }
 )
 """Name under ``/vendor`` to path in ``web/node_modules``."""
+
+
+LIBRARIES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "maplibre-gl": "maplibre-gl.mjs",
+        "leaflet-maplibre-gl": "leaflet-maplibre-gl.mjs",
+        "maplibre-gl.css": "maplibre-gl.css",
+        "pmtiles.js": "pmtiles.js",
+    }
+)
+"""Name by which a script of ours imports a library, to its name under ``/vendor``."""
+
+
+def file_hash(file: Path) -> str:
+    """
+    Name the content of a file.
+
+    Parameters
+    ----------
+    file
+        A file that exists.
+
+    Returns
+    -------
+    str
+        Twelve signs; another content has others.
+    """
+    about = file.stat()
+    return _hash(file, about.st_mtime_ns, about.st_size)
+
+
+@lru_cache(maxsize=512)
+def _hash(file: Path, _mtime_ns: int, _size: int) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+
+
+def packed(file: Path) -> bytes:
+    """
+    Compress a file once.
+
+    Parameters
+    ----------
+    file
+        A file that exists.
+
+    Returns
+    -------
+    bytes
+        By gzip.
+    """
+    about = file.stat()
+    return _packed(file, about.st_mtime_ns, about.st_size)
+
+
+@lru_cache(maxsize=64)
+def _packed(file: Path, _mtime_ns: int, _size: int) -> bytes:
+    return gzip.compress(file.read_bytes(), 6, mtime=0)
+
+
+def static_address(folder: str, name: str) -> str:
+    """
+    Say where one of our own files is, in its present content.
+
+    Parameters
+    ----------
+    folder, name
+        Below ``web``.
+
+    Returns
+    -------
+    str
+        With ``?v=``.
+    """
+    return f"/static/{folder}/{name}?v={file_hash(WEB_DIR / folder / name)}"
+
+
+def vendor_address(name: str) -> str:
+    """
+    Say where the file of a library is, in its present content.
+
+    Parameters
+    ----------
+    name
+        One of ``VENDOR_FILES``.
+
+    Returns
+    -------
+    str
+        With ``?v=``; without, where the npm packages are not installed.
+    """
+    file = WEB_DIR / "node_modules" / VENDOR_FILES[name]
+    return f"/vendor/{name}?v={file_hash(file)}" if file.is_file() else f"/vendor/{name}"
+
+
+def import_map() -> dict[str, dict[str, str]]:
+    """
+    Tell a browser which file a script means when it imports one.
+
+    Returns
+    -------
+    dict
+        As an import map: our modules and the libraries, each with its hash.
+    """
+    ours = {
+        f"/static/js/{file.name}": static_address("js", file.name)
+        for file in sorted((WEB_DIR / "js").glob("*.js"))
+    }
+    libraries = {name: vendor_address(file) for name, file in LIBRARIES.items()}
+    return {"imports": {**ours, "leaflet": ours["/static/js/leaflet.js"], **libraries}}
 
 
 def vendor_file(name: str) -> Path:

@@ -5,6 +5,19 @@ import { at, h } from "./dom.js";
 import { Ground } from "./ground.js";
 import { t } from "./texts.js";
 
+const REFUSED = "gis-no-webgl";
+const SOFTWARE = /swiftshader|llvmpipe|softpipe|basic render/i;
+
+/** What draws WebGL 2 here: "hardware", "software", or "" where nothing does. */
+function graphics() {
+  const context = document.createElement("canvas").getContext("webgl2", { antialias: false });
+  if (!context) return "";
+  const about = context.getExtension("WEBGL_debug_renderer_info");
+  const name = about ? context.getParameter(about.UNMASKED_RENDERER_WEBGL) : "";
+  context.getExtension("WEBGL_lose_context")?.loseContext();
+  return SOFTWARE.test(name) ? "software" : "hardware";
+}
+
 /** Draws by WebGL 2 as long as that works; the page need not know by which way. */
 export class Backdrop {
   constructor(map, { onError, onLight }) {
@@ -14,7 +27,7 @@ export class Backdrop {
     this.wishes = {};
     this.vector = null;
     this.light = null;
-    this.opening = this.open();
+    this.opening = this.start();
   }
 
   /** Whether grids are drawn from vector tiles, and so need no geometry of their own. */
@@ -22,19 +35,30 @@ export class Backdrop {
     return !this.light;
   }
 
-  async open() {
+  start() {
     // A link may ask for the light layers, for a machine whose WebGL is slow.
-    if (new URLSearchParams(location.search).get("draw") === "light") return this.goLight("light_wished");
+    const isWished = new URLSearchParams(location.search).get("draw") === "light";
+    // The library is on its way while the graphics wake up, unless they were missing last time.
+    const library = isWished || localStorage.getItem(REFUSED) ? null : import("./vector.js");
+    const kind = isWished ? "" : graphics();
+    if (!isWished) localStorage[kind ? "removeItem" : "setItem"](REFUSED, "1");
+    if (kind) return this.open(library ?? import("./vector.js"), kind);
+    library?.catch(() => null); // not needed, so it may fail
+    this.goLight(isWished ? "light_wished" : "light_no_webgl");
+    return Promise.resolve();
+  }
+
+  async open(library, kind) {
     try {
-      const { Vector, canDraw } = await import("./vector.js");
-      if (!canDraw()) return this.goLight("light_no_webgl");
-      this.vector = await Vector.open(this.map, { onLost: () => this.lose(), onError: this.onError });
+      const { Vector } = await library;
+      this.vector = await Vector.open(this.map, { kind, onLost: () => this.lose(), onError: this.onError });
       this.vector.set(this.wishes);
     } catch (error) {
       this.goLight("light_no_webgl");
       if (error.status !== undefined) this.onError(error);
+      this.loadLand().catch(this.onError);
+      this.onLight();
     }
-    return this;
   }
 
   /** The graphics were taken away while the page stood: go on with the light layers. */
@@ -55,11 +79,9 @@ export class Backdrop {
     this.light = new Ground(this.map, this.onError);
     this.light.set(this.wishes);
     at("drawn").replaceChildren(h("span", { title: t(why) }, t("light_map"), h("span", { class: "unseen" }, ` ${t(why)}`)));
-    return this;
   }
 
   async loadLand() {
-    await this.opening;
     await this.light?.loadLand();
   }
 
@@ -78,8 +100,10 @@ export class Backdrop {
 
   /** Draw the grids of a scheme; only where they come from vector tiles. */
   async showGrids(scheme, day) {
+    const rank = Math.max(...scheme.levels.map((level) => level.rank));
+    const description = get("/api/tiles/county.json", { scheme: scheme.code, rank, at: day });
     await this.opening;
-    await this.vector?.showGrids(scheme, day);
+    await this.vector?.showGrids(scheme, await description);
   }
 
   showFigures(figures, shades) {

@@ -38,7 +38,10 @@ export function keepingFocus(draw) {
 }
 
 /** Whether the page has the narrow layout, with the sheet at the bottom. */
-export const isNarrow = () => matchMedia("(max-width: 760px)").matches;
+export const isNarrow = () => matchMedia("(max-width: 760px) and (min-height: 501px), (max-width: 760px) and (orientation: portrait)").matches;
+
+/** Whether a phone lies on its side: little height, so nothing opens by itself. */
+export const isFlat = () => matchMedia("(max-height: 500px) and (orientation: landscape)").matches;
 
 /** Whether the reader asked for less motion. */
 export const isCalm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

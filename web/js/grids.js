@@ -62,8 +62,7 @@ export class Grids {
   }
 
   /** Fetch every level for the present zoom, once for each detail. */
-  async load(scheme, at) {
-    await this.backdrop.opening;
+  load(scheme, at) {
     const detail = this.wantedDetail();
     const wish = `${scheme.code}/${at}`;
     if (this.wish === wish && (this.detail === detail || (this.detail === "mid" && detail === "low"))) return this.loading;

@@ -1,6 +1,6 @@
 // The legend: variable, unit, of what a percentage is, grids in each class, the date.
 
-import { at, h, keepingFocus } from "./dom.js";
+import { at, h, isFlat, isNarrow, keepingFocus } from "./dom.js";
 import { STANDARDS, classOf, colourFor, isMeasured, themeName } from "./figures.js";
 import { show, state } from "./state.js";
 import { day, labelOf, number, t } from "./texts.js";
@@ -28,7 +28,7 @@ export class Legend {
   constructor(control) {
     this.control = control;
     this.kinds = {};
-    this.isOpen = !matchMedia("(max-width: 760px)").matches;
+    this.isOpen = !isNarrow() && !isFlat();
   }
 
   /** Show the classes of the figures on the map; none while there are none. */

@@ -9,6 +9,7 @@ import { STANDARDS, isMeasured } from "./figures.js";
 import { Grids } from "./grids.js";
 import { Entry } from "./entry.js";
 import { Homes } from "./homes.js";
+import { Imports } from "./imports.js";
 import { wireKeys } from "./keys.js";
 import { Legend } from "./legend.js";
 import { Names } from "./names.js";
@@ -99,6 +100,7 @@ const panel = new Panel({ grids, points, flyTo, scheme, sheet, onOverview: (over
 const pick = (grid) => show({ mode: "", grid, point: "", view: "" });
 const dispatch = new Dispatch(map, { panel, grids, insets, pick, flyTo, onError });
 panel.dispatch = dispatch;
+panel.imports = new Imports({ sheet });
 panel.entry = new Entry({ map, sheet, points, grids, flyTo });
 const control = document.querySelector(".leaflet-control-layers");
 const legend = new Legend(control);
@@ -234,7 +236,17 @@ function wireShell() {
   map.getContainer().setAttribute("aria-label", t("map_label"));
   at("scale-slot").append(document.querySelector(".leaflet-control-scale"));
   map.on("mousemove", ({ latlng }) => (at("coordinates").textContent = `${latlng.lng.toFixed(5)}, ${latlng.lat.toFixed(5)} CGCS2000`));
-  map.on("click", ({ latlng }) => (state.mode === "dispatch" ? choosePlace(latlng) : show({ grid: "", point: "" })));
+  map.on("click", ({ latlng }) => {
+    const id = state.mode === "dispatch" ? null : grids.under(latlng);
+    if (state.mode === "dispatch") choosePlace(latlng);
+    else if (id) grids.onPick(id);
+    else show({ grid: "", point: "" });
+  });
+  map.on("mousemove", ({ latlng }) => {
+    cancelAnimationFrame(hoverFrame);
+    if (ground.vector && !map.dragging.moving()) hoverFrame = requestAnimationFrame(() => grids.hoverAt(latlng));
+  });
+  map.on("mouseout", () => ground.vector && grids.tip.remove());
   map.on("overlayadd overlayremove", rememberLayers);
   map.on("moveend", settled(250, rememberPlace));
   // Outlines of the focused map are for those who use keys.

@@ -1,5 +1,6 @@
 // The whole county by WebGL: land, streets, buildings, grids and their borders from vector tiles.
 
+import { maplibreGL } from "leaflet-maplibre-gl";
 import { get } from "./api.js";
 import { token } from "./dom.js";
 import { BORDER_FROM, BORDER_WIDTH, ROADS, colours } from "./ground.js";
@@ -27,33 +28,45 @@ const isOpen = ["!", ["has", "tunnel"]];
 const line = (id, source, part, rest) => ({ id, type: "line", source, "source-layer": part, ...rest });
 const fill = (id, source, part, rest) => ({ id, type: "fill", source, "source-layer": part, ...rest });
 
-/** The layers of the map, bottom first. */
-function layersFor({ palette, shades, isThemed, hasFigures, hasRoads, hasBuildings, ranks }) {
+/** What a border of each level looks like: a scheme with fewer levels ends with the finest. */
+const styleOf = (level, ranks) => (level > 0 && level === ranks ? 3 : Math.min(level, 2));
+
+/** One layer for all borders: which levels are drawn at a zoom, how wide and how strong. */
+function borderLayer(palette, ranks) {
+  const levels = Array.from({ length: ranks + 1 }, (_, level) => level);
+  const by = (values) => ["match", ["get", "level"], ...levels.flatMap((level) => [level, values[styleOf(level, ranks)]]), 0];
+  const from = levels.map((level) => (ranks > 1 ? BORDER_FROM[styleOf(level, ranks)] - ADAPTER_ZOOM : 0));
+  const wide = (scale) => by(BORDER_WIDTH.map((width) => width * scale));
+  return line("borders", "county", "borders", {
+    filter: ["<=", ["match", ["get", "level"], ...levels.flatMap((level) => [level, from[level]]), 0], ["zoom"]],
+    layout: { "line-cap": "round", "line-join": "round", "line-sort-key": ["-", 0, ["get", "level"]] },
+    paint: {
+      "line-color": palette.border,
+      "line-opacity": by([0.85, 0.8, 0.75, 0.65]),
+      "line-width": ["interpolate", ["linear"], ["zoom"], 10, wide(0.8), 11, wide(1), 16, wide(1.76)],
+    },
+  });
+}
+
+/** The layers of the map, bottom first; few, because each costs a pass over every tile. */
+function layersFor({ palette, shades, isThemed, isFast, hasFigures, hasRoads, hasBuildings, ranks }) {
   const shown = (is) => ({ visibility: is ? "visible" : "none" });
-  const land = (kind, opacity) => fill(kind, "ground", "land", { filter: ["==", ["get", "kind"], kind], paint: { "fill-color": palette[kind], "fill-opacity": opacity } });
   const weak = isThemed ? 0.1 : 1;
+  const byKind = (built, green, water) => ["match", ["get", "kind"], "built", built, "green", green, water];
   const classColour = shades.length
     ? ["match", ["coalesce", ["feature-state", "class"], -1], ...shades.flatMap((shade, place) => [place, shade]), palette.paper]
     : palette.paper;
-  const borders = [];
-  for (let level = ranks; level >= 0; level--) {
-    const style = level > 0 && level === ranks ? 3 : Math.min(level, 2);
-    const width = BORDER_WIDTH[style];
-    borders.push(line(`border-${level}`, "county", "borders", {
-      filter: ["==", ["get", "level"], level],
-      minzoom: ranks > 1 ? BORDER_FROM[style] - ADAPTER_ZOOM : 0,
-      layout: { "line-cap": "round", "line-join": "round" },
-      paint: {
-        "line-color": palette.border,
-        "line-opacity": [0.85, 0.8, 0.75, 0.65][style],
-        "line-width": ["interpolate", ["linear"], ["zoom"], 10, width * 0.8, 11, width, 16, width * 1.76],
-      },
-    }));
-  }
   return [
     fill("fills", "county", "grids", { paint: { "fill-antialias": false, "fill-color": classColour, "fill-opacity": hasFigures ? 1 : 0 } }),
-    land("built", weak), land("green", weak), land("water", 0.92),
-    fill("buildings", "ground", "buildings", { minzoom: BUILDINGS_FROM, layout: shown(hasBuildings), paint: { "fill-color": palette.building, "fill-opacity": ["step", ["zoom"], 0.85, 15, 1] } }),
+    fill("land", "ground", "land", {
+      layout: { "fill-sort-key": byKind(0, 1, 2) },
+      paint: { "fill-antialias": isFast, "fill-color": byKind(palette.built, palette.green, palette.water), "fill-opacity": byKind(weak, weak, 0.92) },
+    }),
+    fill("buildings", "ground", "buildings", {
+      minzoom: BUILDINGS_FROM,
+      layout: shown(hasBuildings),
+      paint: { "fill-antialias": isFast, "fill-color": palette.building, "fill-opacity": ["step", ["zoom"], 0.85, 15, 1] },
+    }),
     line("casing", "ground", "roads", {
       filter: ["all", isOpen, isCased],
       layout: { "line-join": "round", "line-sort-key": ROAD_ORDER, ...shown(hasRoads) },
@@ -69,15 +82,8 @@ function layersFor({ palette, shades, isThemed, hasFigures, hasRoads, hasBuildin
       layout: { "line-cap": "round", "line-join": "round", "line-sort-key": ROAD_ORDER, ...shown(hasRoads) },
       paint: { "line-color": palette.road, "line-width": roadWidth() },
     }),
-    ...borders,
+    borderLayer(palette, ranks),
   ];
-}
-
-/** Whether this browser draws by WebGL 2. */
-export function canDraw() {
-  const context = document.createElement("canvas").getContext("webgl2");
-  context?.getExtension("WEBGL_lose_context")?.loseContext();
-  return Boolean(context);
 }
 
 const address = (description) => description.tiles.map((path) => location.origin + path);
@@ -91,13 +97,15 @@ function styleSheet() {
 
 /** The map by WebGL, inside Leaflet's. */
 export class Vector {
-  static async open(map, { onLost, onError }) {
-    styleSheet();
-    const [{ maplibreGL }, ground] = await Promise.all([import("leaflet-maplibre-gl"), get("/api/tiles/ground.json")]);
-    return new Vector(map, maplibreGL, ground, { onLost, onError });
+  static async open(map, { kind, onLost, onError }) {
+    const description = get("/api/tiles/ground.json");
+    return new Vector(map, await description, { kind, onLost, onError });
   }
 
-  constructor(map, maplibreGL, ground, { onLost, onError }) {
+  constructor(map, ground, { kind, onLost, onError }) {
+    const isFast = kind === "hardware";
+    this.isFast = isFast;
+    styleSheet();
     this.map = map;
     this.palette = { ...colours(), paper: token("paper") };
     this.shades = [];
@@ -113,9 +121,9 @@ export class Vector {
       fadeDuration: 0,
       renderWorldCopies: false,
       validateStyle: false,
-      padding: 0.08,
-      pixelRatio: Math.min(devicePixelRatio || 1, 2),
-      canvasContextAttributes: { antialias: true },
+      padding: isFast ? 0.1 : 0.02,
+      pixelRatio: isFast ? Math.min(devicePixelRatio || 1, 2) : 1,
+      canvasContextAttributes: { antialias: isFast },
     }).addTo(map);
     this.gl = this.layer.getMaplibreMap();
     const canvas = this.gl.getCanvas();
@@ -127,10 +135,8 @@ export class Vector {
     this.loaded = new Promise((resolve) => this.gl.once("load", resolve));
   }
 
-  /** Show the grids of a scheme on a day. */
-  async showGrids(scheme, at) {
-    const rank = Math.max(...scheme.levels.map((level) => level.rank));
-    const description = await get("/api/tiles/county.json", { scheme: scheme.code, rank, at });
+  /** Show the grids of a scheme on the day that its tiles describe. */
+  async showGrids(scheme, description) {
     await this.loaded;
     this.ranks = scheme.levels.length;
     const county = this.gl.getSource("county");
@@ -155,6 +161,7 @@ export class Vector {
         this.gl.addLayer(layer);
         continue;
       }
+      if (layer.filter) this.gl.setFilter(layer.id, layer.filter);
       for (const [name, value] of Object.entries(layer.paint)) this.gl.setPaintProperty(layer.id, name, value);
       for (const [name, value] of Object.entries(layer.layout ?? {})) this.gl.setLayoutProperty(layer.id, name, value);
     }
