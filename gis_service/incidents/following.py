@@ -422,12 +422,13 @@ def has_photo(connection: sa.Connection, actor: Actor, incident_id: int, sha256:
         False as well where the actor does not see the incident.
     """
     photo = t.incident_photo.c
-    query = sa.select(
-        sa.exists().where(
-            photo.incident_id == t.incident.c.incident_id,
+    found = connection.execute(
+        sa.select(photo.sha256)
+        .join(t.incident, t.incident.c.incident_id == photo.incident_id)
+        .where(
             photo.incident_id == incident_id,
             photo.sha256 == sha256,
             visible(actor, t.incident),
         )
-    )
-    return bool(connection.execute(query).scalar_one())
+    ).first()
+    return found is not None

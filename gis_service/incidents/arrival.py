@@ -1,0 +1,573 @@
+"""Who gets to a place first, by which way, whether that is in time, and what is near it.
+
+Minutes are those of a coverage run: from there to the place, turnout and the ways off the road
+included. Officers, hazards and households are read through :func:`gis_service.access.visible`; a
+list of households that need help is written to the record of who looked.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import sqlalchemy as sa
+
+from gis_service.access import Actor, record, visible
+from gis_service.coverage.network import FloatArray, Snapped
+from gis_service.coverage.routes import Router, Ways
+from gis_service.coverage.standards import Standard, StandardBook
+from gis_service.geodesy import distance_m
+from gis_service.grids.people import address_of
+from gis_service.grids.reading import on_day
+from gis_service.incidents.roads_desk import WALKED_METRES, RoadsDesk
+from gis_service.store import tables as t
+from gis_service.store.tables import SRID
+
+OFFICER: Final = "officer"
+MOST_NEAR: Final = 200
+"""So many things of a kind are listed; the count is of all."""
+_SEES_HOMES: Final = frozenset({"county_office", "dispatcher", "grid_officer"})
+"""Roles to whom households that need help are named; others who may see households get a count."""
+_DIGITS: Final = 7
+
+
+@dataclass(frozen=True)
+class Line:
+    """A way as GeoJSON, from the site to the place with the ways off the road."""
+
+    type: str
+    coordinates: list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Comer:
+    """
+    Somebody who can come.
+
+    Attributes
+    ----------
+    kind
+        A kind of facility, or ``officer``.
+    minutes
+        ``turnout_minutes``, ``road_minutes`` and ``off_road_minutes`` together.
+    distance_m
+        Along the roads; ``off_road_m`` is the rest, at both ends.
+    route
+        None where it was not asked for.
+    """
+
+    kind: str
+    id: int
+    name: str
+    phone: str
+    profile: str
+    minutes: float
+    turnout_minutes: float
+    road_minutes: float
+    off_road_minutes: float
+    distance_m: float
+    off_road_m: float
+    lon: float
+    lat: float
+    route: Line | None
+
+
+@dataclass(frozen=True)
+class InTime:
+    """
+    Whether help comes within the standard's limit.
+
+    Attributes
+    ----------
+    status
+        ``covered``, ``too_far``, ``unreachable``, ``off_network``, or ``no_facility``.
+    minutes
+        Of the first one; None where none arrives.
+    source
+        Of the limit.
+    """
+
+    standard: str
+    kept: bool
+    status: str
+    minutes: float | None
+    limit_minutes: float
+    source: str
+
+
+@dataclass(frozen=True)
+class NearThing:
+    """Something near, with its distance: straight, or along the ways one can walk."""
+
+    kind: str
+    id: int
+    name: str
+    grade: str | None
+    distance_m: float
+    lon: float
+    lat: float
+
+
+@dataclass(frozen=True)
+class Near:
+    """
+    What is near a place.
+
+    Attributes
+    ----------
+    radius_m, network_m
+        Which of the two was asked.
+    households
+        Those that may need help to get out, by address; None to those who may not see them.
+    counts
+        By list, of all there are; without households for those who see none.
+    """
+
+    radius_m: float | None
+    network_m: float | None
+    hazards: list[NearThing]
+    water_sources: list[NearThing]
+    premises: list[NearThing]
+    households: list[NearThing] | None
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """
+    The answer for one place.
+
+    Attributes
+    ----------
+    status
+        ``ok``; ``off_network`` where no road is near enough; ``no_roads``.
+    arrivals
+        The first of every kind, the quickest on top.
+    kinds
+        By kind, how many there are and how many of them arrive at all.
+    fire_20
+        By the standard that help is judged by; its own name stands in it.
+    """
+
+    lon: float
+    lat: float
+    status: str
+    scenario: str
+    off_road_m: float | None
+    arrivals: list[Comer]
+    kinds: dict[str, dict[str, int]]
+    fire_20: InTime
+    near: Near
+
+
+@dataclass(frozen=True)
+class _Site:
+    kind: str
+    id: int
+    name: str
+    phone: str
+    turnout_minutes: float | None
+    lon: float
+    lat: float
+
+
+def arrivals(
+    connection: sa.Connection,
+    actor: Actor,
+    desk: RoadsDesk,
+    lon: float,
+    lat: float,
+    *,
+    first: int = 3,
+    scenario: str = "normal",
+    radius_m: float = 500.0,
+    network_m: float | None = None,
+    routes: bool = True,
+) -> Arrivals:
+    """
+    Tell who gets to a place first, and what is near it.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks.
+    desk
+        Holds the roads.
+    lon, lat
+        CGCS2000 degrees.
+    first
+        How many of each kind.
+    scenario
+        Such as ``normal`` or ``emergency_privilege``.
+    radius_m
+        What counts as near, straight.
+    network_m
+        Instead of it: so many metres on foot along the roads.
+    routes
+        Whether the ways are drawn.
+
+    Returns
+    -------
+    Arrivals
+        Minutes from there to the place.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such scenario.
+    """
+    book = desk.book
+    by_kind = _sites(connection, actor, book)
+    found: list[Comer] = []
+    kinds: dict[str, dict[str, int]] = {}
+    status, off_road_m = "ok", None
+    ways_by_profile: dict[str, tuple[Router, Ways]] = {}
+    quickest: dict[str, float] = {}
+    for kind, sites in by_kind.items():
+        profile, turnout = _manner(book, kind)
+        router = desk.router(connection, profile, scenario)
+        if router is None:
+            status = "no_roads"
+            kinds[kind] = {"count": len(sites), "arrive": 0}
+            continue
+        if profile not in ways_by_profile:
+            ways_by_profile[profile] = (router, router.ways_to(lon, lat))
+        ways = ways_by_profile[profile][1]
+        comers, arrive = _first(router, ways, profile, sites, turnout, first, (lon, lat), routes)
+        kinds[kind] = {"count": len(sites), "arrive": arrive}
+        quickest[kind] = comers[0].minutes if comers else math.inf
+        found += comers
+    standard = book.standard(book.arrival.standard.value)
+    judged = ways_by_profile.get(standard.profile)
+    if judged is not None:
+        if judged[1].place.edge[0] < 0:
+            status = "off_network"
+        else:
+            off_road_m = round(float(judged[1].place.off_road_m[0]), 1)
+    found.sort(key=lambda one: (one.minutes, one.kind, one.id))
+    return Arrivals(
+        lon=lon,
+        lat=lat,
+        status=status,
+        scenario=scenario,
+        off_road_m=off_road_m,
+        arrivals=found,
+        kinds=kinds,
+        fire_20=_in_time(book, standard, kinds, quickest, status),
+        near=_near(connection, actor, desk, lon, lat, radius_m, network_m),
+    )
+
+
+def _manner(book: StandardBook, kind: str) -> tuple[str, float]:
+    """By which profile a kind comes, and its turnout where the site has none of its own."""
+    standard = book.standard(book.arrival.standard.value)
+    if kind in standard.kinds:
+        return standard.profile, standard.turnout_minutes.value
+    comer = book.arrival.comers[kind]
+    return comer.profile.value, comer.turnout_minutes.value
+
+
+def _first(
+    router: Router,
+    ways: Ways,
+    profile: str,
+    sites: Sequence[_Site],
+    turnout: float,
+    first: int,
+    place: tuple[float, float],
+    routes: bool,  # noqa: FBT001 (passed on as it came)
+) -> tuple[list[Comer], int]:
+    """Choose the first of one kind; also how many arrive at all."""
+    if not sites:
+        return [], 0
+    snapped = router.snap(
+        np.array([site.lon for site in sites]), np.array([site.lat for site in sites])
+    )
+    own = np.array(
+        [turnout if site.turnout_minutes is None else site.turnout_minutes for site in sites]
+    )
+    minutes = router.minutes_from(ways, snapped, own)
+    arrive = np.flatnonzero(np.isfinite(minutes))
+    order = arrive[np.argsort(minutes[arrive], kind="stable")][:first]
+    return [
+        _comer(router, ways, snapped, int(index), sites[index], profile, float(own[index]),
+               float(minutes[index]), place, routes)
+        for index in order
+    ], len(arrive)  # fmt: skip
+
+
+def _comer(
+    router: Router,
+    ways: Ways,
+    snapped: Snapped,
+    index: int,
+    site: _Site,
+    profile: str,
+    turnout: float,
+    minutes: float,
+    place: tuple[float, float],
+    routes: bool,  # noqa: FBT001 (passed on as it came)
+) -> Comer:
+    legs = router.way(ways, snapped, index)
+    off_road_m = float(snapped.off_road_m[index] + ways.place.off_road_m[0])
+    off_road = off_road_m * router.rules.off_road_minutes_per_m
+    line = None
+    if routes:
+        xy = np.vstack(([[site.lon, site.lat]], router.line(legs), [place]))
+        pairs = [(round(x, _DIGITS), round(y, _DIGITS)) for x, y in xy.tolist()]
+        line = Line("LineString", pairs)
+    return Comer(
+        kind=site.kind,
+        id=site.id,
+        name=site.name,
+        phone=site.phone,
+        profile=profile,
+        minutes=round(minutes, 4),
+        turnout_minutes=turnout,
+        road_minutes=round(minutes - turnout - off_road, 4),
+        off_road_minutes=round(off_road, 4),
+        distance_m=round(router.length_m(legs), 1),
+        off_road_m=round(off_road_m, 1),
+        lon=site.lon,
+        lat=site.lat,
+        route=line,
+    )
+
+
+def _in_time(
+    book: StandardBook,
+    standard: Standard,
+    kinds: dict[str, dict[str, int]],
+    quickest: dict[str, float],
+    status: str,
+) -> InTime:
+    limit = standard.limit_minutes
+    minutes = min((quickest.get(kind, math.inf) for kind in standard.kinds), default=math.inf)
+    known = math.isfinite(minutes)
+    if known:
+        said = "covered" if minutes <= limit.value else "too_far"
+    elif not any(kinds.get(kind, {}).get("count") for kind in standard.kinds):
+        said = "no_facility"
+    else:
+        said = "off_network" if status == "off_network" else "unreachable"
+    return InTime(
+        standard=book.arrival.standard.value,
+        kept=said == "covered",
+        status=said,
+        minutes=minutes if known else None,
+        limit_minutes=limit.value,
+        source=limit.source,
+    )
+
+
+# --- who could come ----------------------------------------------------------------------------
+
+
+def _sites(connection: sa.Connection, actor: Actor, book: StandardBook) -> dict[str, list[_Site]]:
+    standard = book.standard(book.arrival.standard.value)
+    kinds = [*standard.kinds, *(kind for kind in book.arrival.comers if kind not in standard.kinds)]
+    facility = t.facility.c
+    rows = connection.execute(
+        sa.select(
+            facility.kind,
+            facility.facility_id,
+            facility.name,
+            facility.phone,
+            facility.turnout_minutes,
+            sa.func.ST_X(facility.point).label("lon"),
+            sa.func.ST_Y(facility.point).label("lat"),
+        )
+        .where(facility.kind.in_([kind for kind in kinds if kind != OFFICER]))
+        .order_by(facility.facility_id)
+    )
+    found: dict[str, list[_Site]] = {kind: [] for kind in kinds}
+    for row in rows:
+        found[row.kind].append(
+            _Site(row.kind, row.facility_id, row.name, row.phone, row.turnout_minutes, row.lon,
+                  row.lat)
+        )  # fmt: skip
+    if OFFICER in found:
+        found[OFFICER] = _officers(connection, actor)
+    return found
+
+
+def _officers(connection: sa.Connection, actor: Actor) -> list[_Site]:
+    """Officers who serve a grid today, are not on leave, and have a duty post."""
+    officer, duty, leave = t.officer.c, t.grid_duty.c, t.leave.c
+    serves = sa.exists().where(duty.officer_id == officer.officer_id, on_day(duty.valid, None))
+    away = sa.exists().where(leave.officer_id == officer.officer_id, on_day(leave.valid, None))
+    rows = connection.execute(
+        sa.select(
+            officer.officer_id,
+            officer.name,
+            officer.phone,
+            sa.func.ST_X(officer.duty_post).label("lon"),
+            sa.func.ST_Y(officer.duty_post).label("lat"),
+        )
+        .where(
+            officer.duty_post.is_not(None),
+            on_day(officer.valid, None),
+            serves,
+            ~away,
+            visible(actor, t.officer),
+        )
+        .order_by(officer.officer_id)
+    )
+    return [
+        _Site(OFFICER, row.officer_id, row.name, row.phone, None, row.lon, row.lat) for row in rows
+    ]
+
+
+# --- what is near ------------------------------------------------------------------------------
+
+
+def _near(
+    connection: sa.Connection,
+    actor: Actor,
+    desk: RoadsDesk,
+    lon: float,
+    lat: float,
+    radius_m: float,
+    network_m: float | None,
+) -> Near:
+    reach = _Reach(connection, desk, lon, lat, radius_m, network_m)
+    tags = desk.book.arrival.care_tags.value
+    hazards, hazard_count = reach.within(_hazards(actor))
+    water, water_count = reach.within(_water_sources())
+    premises, premises_count = reach.within(_premises())
+    counts = {"hazards": hazard_count, "water_sources": water_count, "premises": premises_count}
+    homes: list[NearThing] | None = None
+    if not visible(actor, t.household).compare(sa.false()):
+        homes, counts["households"] = reach.within(_households(actor, tags))
+        if actor.role not in _SEES_HOMES:
+            homes = None
+        elif homes:
+            seen = {"households": len(homes), "for": "arrivals"}
+            record(connection, actor, "see", "household", after=seen)
+    return Near(
+        None if network_m is not None else radius_m,
+        network_m,
+        hazards,
+        water,
+        premises,
+        homes,
+        counts,
+    )
+
+
+Query = tuple[sa.Select[Any], sa.ColumnElement[Any]]
+
+
+class _Reach:
+    """What lies within a distance of a place."""
+
+    def __init__(
+        self,
+        connection: sa.Connection,
+        desk: RoadsDesk,
+        lon: float,
+        lat: float,
+        radius_m: float,
+        network_m: float | None,
+    ) -> None:
+        self._connection = connection
+        self._place = lon, lat
+        self._limit_m = radius_m if network_m is None else network_m
+        self._router: Router | None = None
+        self._ways: Ways | None = None
+        self._by_network = network_m is not None
+        if self._by_network:
+            self._router = desk.router(connection, WALKED_METRES)
+            self._ways = self._router.ways_to(lon, lat) if self._router else None
+
+    def within(self, query: Query) -> tuple[list[NearThing], int]:
+        """List what is near, nearest first, and count all of it."""
+        select, point = query
+        lon, lat = self._place
+        # A box that holds the circle: a degree of latitude is never below 110.5 km.
+        high = self._limit_m / 110_500.0
+        wide = high / max(math.cos(math.radians(min(abs(lat) + high, 89.0))), 0.01)
+        box = sa.func.ST_MakeEnvelope(lon - wide, lat - high, lon + wide, lat + high, SRID)
+        rows = self._connection.execute(
+            select.add_columns(
+                sa.func.ST_X(point).label("lon"), sa.func.ST_Y(point).label("lat")
+            ).where(point.op("&&")(box))
+        ).all()
+        if not rows:
+            return [], 0
+        metres = self._metres(
+            np.array([row.lon for row in rows], dtype=float),
+            np.array([row.lat for row in rows], dtype=float),
+        )
+        order = [int(i) for i in np.argsort(metres, kind="stable") if metres[i] <= self._limit_m]
+        things = [_thing(rows[index], float(metres[index])) for index in order[:MOST_NEAR]]
+        return things, len(order)
+
+    def _metres(self, lon: FloatArray, lat: FloatArray) -> FloatArray:
+        straight = distance_m(*self._place, lon, lat)
+        if not self._by_network:
+            return straight
+        if self._router is None or self._ways is None:
+            return np.full(len(lon), np.inf)
+        snapped = self._router.snap(lon, lat)
+        # In metres instead of minutes, each metre off the road counts as one.
+        roads = self._router.minutes_from(self._ways, snapped) - self._off_minutes(snapped)
+        place_m = float(self._ways.place.off_road_m[0])
+        return np.asarray(np.maximum(roads + snapped.off_road_m + place_m, straight))
+
+    def _off_minutes(self, snapped: Snapped) -> FloatArray:
+        """Tell what the router took for the ways off the road, at both ends."""
+        assert self._router is not None
+        assert self._ways is not None
+        per_m = self._router.rules.off_road_minutes_per_m
+        sites = np.where(snapped.edge >= 0, snapped.off_road_m, 0.0)
+        place = float(self._ways.place.off_road_m[0]) if self._ways.place.edge[0] >= 0 else 0.0
+        return np.asarray((sites + place) * per_m)
+
+
+def _thing(row: Any, metres: float) -> NearThing:
+    name = row.name if hasattr(row, "name") else address_of(row)
+    grade = getattr(row, "grade", None)
+    return NearThing(row.kind, row.id, name, grade, round(metres, 1), row.lon, row.lat)
+
+
+def _hazards(actor: Actor) -> Query:
+    hazard = t.hazard.c
+    query = sa.select(
+        hazard.kind, hazard.hazard_id.label("id"), sa.literal("").label("name"), hazard.grade
+    ).where(hazard.status != "closed", visible(actor, t.hazard))
+    return query, hazard.point
+
+
+def _water_sources() -> Query:
+    facility = t.facility.c
+    query = sa.select(
+        facility.kind, facility.facility_id.label("id"), facility.name, facility.grade
+    ).where(facility.kind == "water_source")
+    return query, facility.point
+
+
+def _premises() -> Query:
+    premises = t.premises.c
+    query = sa.select(
+        premises.kind, premises.premises_id.label("id"), premises.name, premises.grade
+    )
+    return query, premises.point
+
+
+def _households(actor: Actor, tags: tuple[str, ...]) -> Query:
+    home = t.household.c
+    query = sa.select(
+        sa.literal("household").label("kind"),
+        home.household_id.label("id"),
+        home.street,
+        home.house_number,
+        home.group_number,
+        home.room,
+    ).where(
+        home.care_tags.op("&&")(sa.cast(list(tags), sa.ARRAY(sa.Text))), visible(actor, t.household)
+    )
+    return query, home.point
