@@ -9,15 +9,20 @@ from starlette.middleware.gzip import GZipMiddleware
 from gis_service import __version__
 from gis_service.api import (
     access,
+    base_maps,
+    arrivals,
+    assign,
     coverage,
     entry,
     grids,
+    guides,
     health,
     households,
+    imports,
     incidents,
     jobs,
-    locate,
     live,
+    locate,
     maps,
     open311,
     page,
@@ -29,19 +34,25 @@ from gis_service.api import (
 from gis_service.api.guard import Guard, is_loopback
 from gis_service.grids.answering import Desk
 from gis_service.grids.serving import LocatorCache
+from gis_service.incidents.roads_desk import RoadsDesk
 from gis_service.maps.answers import AnswerCache
+from gis_service.maps.base_maps import BaseMaps
 from gis_service.maps.layers import GridLayerCache
 from gis_service.maps.tiles import TileCache
-from gis_service.settings import server_settings
+from gis_service.settings import base_map_settings, server_settings
 from gis_service.store import Store
 
 ROUTERS = (
     locate,  # the first one that is looked at, since it is asked most
     access,
+    arrivals,
+    assign,
     coverage,
     entry,
     grids,
+    guides,
     households,
+    imports,
     incidents,
     jobs,
     live,
@@ -94,9 +105,12 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
     app.state.loopback_only = bound
     app.state.locators = LocatorCache(store)
     app.state.desk = Desk(store, app.state.locators)
+    app.state.roads = RoadsDesk()
     app.state.grid_layers = GridLayerCache()
     app.state.tiles = TileCache()
     app.state.answers = AnswerCache()
+    app.state.base_maps = BaseMaps(base_map_settings())
+    app.state.base_map_client = None
     app.state.live = live.LiveHub(store)
     problems.install(app)
     for room in ROUTERS:

@@ -1,4 +1,4 @@
-"""Records entered by hand on the page: pointed at, refused, saved, taken back, and by keys alone."""
+"""Records entered by hand on the page: pointed at, refused, saved, taken back; by keys alone."""
 
 import re
 from collections.abc import Callable

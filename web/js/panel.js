@@ -49,6 +49,7 @@ export class Panel {
       else if (state.view === "keys") this.showKeys();
       else if (state.view === "list") await this.showList(signal);
       else if (state.view === "enter") await this.entry.show(signal);
+      else if (state.view === "import") await this.imports.show(signal);
       else if (state.mode === "dispatch" && !state.grid) await this.dispatch.render(signal);
       else if (state.grid) await this.showGrid(state.grid, signal);
       else if (state.point) await this.showPoint(state.point, signal);

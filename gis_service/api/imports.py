@@ -1,0 +1,298 @@
+"""Files over HTTP: handed in, tried without writing, taken in as a job, and what was refused.
+
+A file is sent first and stays under a name drawn by lot; a trial and the import itself name it.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.types import Message, Receive
+
+from gis_service import jobs
+from gis_service.access.permissions import require_importing
+from gis_service.api import examples
+from gis_service.api.dependencies import (
+    ActorDep,
+    ConnectionDep,
+    IdPath,
+    LanguageDep,
+    Page,
+    PagingDep,
+    StoreDep,
+    page_of,
+)
+from gis_service.api.jobs import JobAnswer
+from gis_service.coordinate_systems import CoordinateSystem, parse_crs
+from gis_service.errors import InputError, NotFoundError, Place, TooLargeError
+from gis_service.ingest import importing, records, uploads
+from gis_service.ingest.files import SUFFIXES
+from gis_service.ingest.kinds import ImportKind, ImportOptions
+from gis_service.messages import Language, text
+from gis_service.settings import import_settings
+
+router = APIRouter(prefix="/api/imports", tags=["imports"])
+
+_MB: Final = 1024 * 1024
+_PIECE: Final = 1024 * 1024
+_AROUND: Final = 64 * 1024  # what a form adds to its file
+_CSV: Final = "text/csv; charset=utf-8"
+_UPLOAD: Final = {"token": "9f1c6b0de2a84f7c8f1d2a3b4c5d6e7f", "name": "房屋.csv", "size": 48213}
+
+Text = Annotated[str, Field(max_length=200)]
+
+
+class KindAnswer(BaseModel):
+    """A kind of file: its fields, whether it needs places, and the options of its own."""
+
+    name: str
+    title: str
+    about: str
+    geometry: str
+    has_key: bool
+    fields: list[dict[str, Any]]
+    extra: dict[str, str]
+    suffixes: list[str]
+
+
+class KindsAnswer(BaseModel):
+    """What can be handed in, and how large it may be."""
+
+    kinds: list[KindAnswer]
+    max_file_mb: int
+
+
+class UploadAnswer(BaseModel):
+    """A file that was handed in."""
+
+    token: str
+    name: str
+    size: int
+
+
+class Asked(BaseModel):
+    """How a file that was handed in is to be read."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "upload": "9f1c6b0de2a84f7c8f1d2a3b4c5d6e7f",
+                "kind": "buildings",
+                "crs": "gcj02",
+                "dry_run": True,
+            }
+        },
+    )
+
+    upload: Text
+    kind: Text
+    dry_run: bool
+    crs: Text | None = None
+    layer: Text | None = None
+    encoding: Text | None = None
+    key: Text | None = None
+    columns: dict[Text, Text] = Field(default_factory=dict, max_length=100)
+    replace: bool = False
+    accept_shift: bool = False
+    extra: dict[Text, Text] = Field(default_factory=dict, max_length=20)
+
+
+class Begun(BaseModel):
+    """The job that does it."""
+
+    job_id: int
+
+
+class ImportJob(JobAnswer):
+    """An import as it stands; ``fits`` names the system that a shifted file would lie right in."""
+
+    problem: str | None = None
+    fits: str | None = None
+    file_columns: str | None = None
+
+
+@router.get("/kinds", responses=examples.ok({"kinds": [], "max_file_mb": 2048}))
+def list_kinds(actor: ActorDep, language: LanguageDep) -> KindsAnswer:
+    """List the kinds of file, with the columns that are known."""
+    require_importing(actor)
+    return KindsAnswer(
+        kinds=[_kind(kind, language) for kind in importing.KINDS.values()],
+        max_file_mb=import_settings().max_file_mb,
+    )
+
+
+def _kind(kind: ImportKind, language: Language) -> KindAnswer:
+    return KindAnswer(
+        name=kind.name,
+        title=text(f"imports.kind_{kind.name}", language),
+        about=text(f"ingest.kind_{kind.name}", language),
+        geometry=kind.geometry,
+        has_key=kind.default_key is not None,
+        fields=[{"name": one.name, "needed": one.needed} for one in kind.fields],
+        extra={name: text(key, language) for name, key in kind.extra.items()},
+        suffixes=[*SUFFIXES, *kind.suffixes],
+    )
+
+
+# --- the file itself ---------------------------------------------------------------------------
+
+
+def _limited(receive: Receive, most: int) -> Receive:
+    """Stop reading a body that is longer than it may be."""
+    size = 0
+
+    async def read() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > most:
+            raise TooLargeError("imports.too_large", most_mb=import_settings().max_file_mb)
+        return message
+
+    return read
+
+
+def _pieces(file: UploadFile) -> Iterator[bytes]:
+    while piece := file.file.read(_PIECE):
+        yield piece
+
+
+@router.post(
+    "/uploads",
+    status_code=201,
+    responses={201: examples.ok(_UPLOAD)[200], **examples.problems()},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "properties": {"file": {"type": "string", "format": "binary"}},
+                        "required": ["file"],
+                    }
+                }
+            },
+        }
+    },
+)
+async def hand_in(request: Request, actor: ActorDep) -> UploadAnswer:
+    """Hand a file in; it is kept some days and read by nobody else."""
+    require_importing(actor)
+    most = import_settings().max_file_mb * _MB + _AROUND
+    said = request.headers.get("content-length", "")
+    if said.isdecimal() and int(said) > most:
+        raise TooLargeError("imports.too_large", most_mb=import_settings().max_file_mb)
+    body = Request(request.scope, _limited(request.receive, most))
+    async with body.form(max_files=1, max_fields=4) as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise InputError("imports.no_file", place=Place(field="file"))
+        kept = await run_in_threadpool(uploads.keep, actor, file.filename or "", _pieces(file))
+    return UploadAnswer(token=kept.token, name=kept.name, size=kept.size)
+
+
+@router.get("/uploads/{token}", responses=examples.ok(_UPLOAD))
+def read_upload(actor: ActorDep, token: str) -> UploadAnswer:
+    """Tell what a file is that was handed in."""
+    kept = uploads.find(actor, token)
+    return UploadAnswer(token=kept.token, name=kept.name, size=kept.size)
+
+
+@router.delete("/uploads/{token}", status_code=204, responses=examples.problems())
+def throw_away(actor: ActorDep, token: str) -> Response:
+    """Throw a file away that was handed in."""
+    uploads.forget(uploads.find(actor, token))
+    return Response(status_code=204)
+
+
+@router.get("/uploads/{token}/refusals.csv", responses=examples.ok("", _CSV))
+def refused_rows(actor: ActorDep, token: str) -> FileResponse:
+    """Give the rows of one's own file that were not taken, with the reasons, to send back."""
+    kept = uploads.find(actor, token, taken_in=True)
+    path = importing.refusals_file(kept.path)
+    if not path.is_file():
+        raise NotFoundError("imports.nothing_refused")
+    return FileResponse(path, media_type=_CSV, filename="refused.csv")
+
+
+# --- trying it, taking it in -------------------------------------------------------------------
+
+
+@router.post("", status_code=202, responses={202: examples.ok({"job_id": 12})[200]})
+def begin(store: StoreDep, actor: ActorDep, asked: Asked) -> Begun:
+    """Try a file without writing, or take it in; both are jobs."""
+    require_importing(actor)
+    kept = uploads.find(actor, asked.upload)
+    options = ImportOptions(
+        crs=_system(asked.crs),
+        layer=asked.layer or None,
+        encoding=asked.encoding or None,
+        key=asked.key or None,
+        columns={field: column for field, column in asked.columns.items() if column},
+        replace=asked.replace,
+        dry_run=asked.dry_run,
+        accept_shift=asked.accept_shift,
+        original_name=kept.name,
+        extra={name: value for name, value in asked.extra.items() if value},
+    )
+    job_id = importing.submit_import(store, actor, asked.kind, kept.path, options)
+    return Begun(job_id=job_id)
+
+
+def _system(crs: str | None) -> CoordinateSystem | None:
+    if not crs:
+        return None
+    try:
+        return parse_crs(crs)
+    except InputError as error:
+        raise InputError(error.key, place=Place(field="crs"), **error.values) from error
+
+
+@router.get("/jobs/{job_id}", responses=examples.ok(examples.JOB))
+def read_job(
+    connection: ConnectionDep, actor: ActorDep, language: LanguageDep, job_id: IdPath
+) -> ImportJob:
+    """Tell how an import of one's own stands, its result in the reader's language."""
+    state = jobs.find_seen(connection, actor, job_id)
+    answer = JobAnswer.of(state, language).model_dump()
+    result = answer["result"]
+    if result is not None:
+        english = result.pop("in_english", {})
+        answer["result"] = {**result, **(english if language == "en" else {})}
+    told = {} if state.error is None else json.loads(state.error)
+    values = told.get("values", {})
+    return ImportJob(
+        **answer,
+        problem=told.get("key"),
+        fits=values.get("fits"),
+        file_columns=values.get("columns"),
+    )
+
+
+# --- what went in before -----------------------------------------------------------------------
+
+
+@router.get("", responses=examples.ok(examples.page({"import_id": 4, "kind": "buildings"})))
+def list_imports(
+    connection: ConnectionDep, actor: ActorDep, paging: PagingDep
+) -> Page[records.PastImport]:
+    """List the files that went in, the newest first."""
+    found = records.past_imports(connection, actor, limit=paging.limit, offset=paging.offset)
+    return page_of(found, paging)
+
+
+@router.get("/{import_id}/refusals.csv", responses=examples.ok("", _CSV))
+def past_refusals(
+    connection: ConnectionDep, actor: ActorDep, language: LanguageDep, import_id: IdPath
+) -> Response:
+    """Give what a past import refused: row, feature, field and reason, the first 1,000."""
+    table = records.refusals_table(connection, actor, import_id, language)
+    headers = {"Content-Disposition": f'attachment; filename="import-{import_id}-refused.csv"'}
+    return Response(f"\ufeff{table}", media_type=_CSV, headers=headers)

@@ -1,0 +1,138 @@
+"""Past imports: which file went in when, by whom, with how many rows, and what was refused.
+
+Reads ``import_record`` only; what stood in the files is not there.
+"""
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from gis_service.access import Actor
+from gis_service.access.permissions import require_importing
+from gis_service.errors import NotFoundError
+from gis_service.messages import Language, text
+from gis_service.store import tables as t
+
+_COLUMNS: Final = ("row", "feature", "field", "reason")
+
+
+@dataclass(frozen=True)
+class PastImport:
+    """A file that went in; ``counts`` has rows, new, changed, same and removed where known."""
+
+    import_id: int
+    kind: str
+    source_name: str
+    crs: str
+    actor_name: str
+    actor_name_en: str
+    finished_at: datetime
+    counts: Mapping[str, int]
+    taken: Mapping[str, int]
+    refused: int
+
+
+def past_imports(
+    connection: sa.Connection, actor: Actor, *, limit: int, offset: int = 0
+) -> tuple[list[PastImport], int]:
+    """
+    List past imports, the newest first.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks.
+    limit, offset
+        Which page.
+
+    Returns
+    -------
+    imports, total
+        The page, and how many there are in all.
+
+    Raises
+    ------
+    NotAllowedError
+        The actor may not import.
+    """
+    require_importing(actor)
+    total = connection.scalar(sa.select(sa.func.count()).select_from(t.import_record)) or 0
+    past = t.import_record.c
+    rows = connection.execute(
+        sa.select(
+            past.import_id,
+            past.kind,
+            past.source_name,
+            past.crs,
+            t.actor.c.name,
+            t.actor.c.name_en,
+            past.finished_at,
+            sa.func.coalesce(past.details["counts"], sa.cast("{}", past.details.type)),
+            past.taken,
+            past.refused,
+        )
+        .join(t.actor, t.actor.c.actor_id == past.actor_id)
+        .order_by(past.import_id.desc())
+        .limit(limit)
+        .offset(offset)
+    )
+    return [PastImport(*tuple(row)) for row in rows], total
+
+
+def refusals_table(
+    connection: sa.Connection, actor: Actor, import_id: int, language: Language
+) -> str:
+    """
+    Write what a past import refused as a table.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks.
+    import_id
+        Which.
+    language
+        Of the reasons.
+
+    Returns
+    -------
+    str
+        CSV with row, feature, field and reason; at most the first 1,000.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such import.
+    """
+    require_importing(actor)
+    past = t.import_record.c
+    refusals = connection.scalar(sa.select(past.refusals).where(past.import_id == import_id))
+    if refusals is None:
+        raise NotFoundError("imports.no_import")
+    target = io.StringIO()
+    out = csv.writer(target)
+    out.writerow([text(f"imports.column_{name}", language) for name in _COLUMNS])
+    for one in refusals:
+        cells = [one.get(name) for name in _COLUMNS[:-1]]
+        out.writerow([_cell(value) for value in (*cells, _said(one, language))])
+    return target.getvalue()
+
+
+def _said(refusal: Mapping[str, Any], language: Language) -> str:
+    key = refusal.get("key")
+    return text(key, language, **refusal.get("values", {})) if key else str(refusal["reason"])
+
+
+def _cell(value: object) -> str:
+    """Keep a spreadsheet from taking a text for a formula."""
+    said = "" if value is None else str(value)
+    return f"'{said}" if said[:1] in "=+-@\t\r" and said[:1] else said
