@@ -336,10 +336,10 @@ def _edges(polygons: GeometryArray) -> _Edges:
     parts, part_polygon = shapely.get_parts(polygons, return_index=True)
     rings, ring_part = shapely.get_rings(parts, return_index=True)
     coordinates, ring = shapely.get_coordinates(rings, return_index=True)
-    ends, owners, _ = kernels.match_edges(
+    ends, owners, n = kernels.match_edges(
         np.ascontiguousarray(coordinates), ring, part_polygon[ring_part]
     )
-    return _Edges(ends, owners)
+    return _Edges(ends[:n].copy(), owners[:n].copy())
 
 
 def _frame(ends: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], int, int]:

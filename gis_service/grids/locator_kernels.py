@@ -168,16 +168,18 @@ def match_edges(coordinates: Floats, ring: Longs, ring_polygon: Longs) -> tuple[
     Returns
     -------
     edges, polygons, n
-        Coordinates (u1, v1, u2, v2) with the lower end first, the one or two polygons (-1) that
-        each edge bounds, and how many edges there are.
+        Coordinates (x1, y1, x2, y2) with the lower end first, the one or two polygons (-1) that
+        each edge bounds, and how many edges there are; what comes after them has no meaning.
     """
     most = len(coordinates)
     edges = np.empty((most, 4))
-    polygons = np.full((most, 2), -1, dtype=np.int32)
+    polygons = np.empty((most, 2), dtype=np.int32)
+    polygons[:] = -1
     size = 16
     while size < 2 * most:
         size *= 2
-    slots = np.full(size, -1, dtype=np.int32)
+    slots = np.empty(size, dtype=np.int32)
+    slots[:] = -1
     bits = np.empty(4)
     words = bits.view(np.uint64)
     n = 0
@@ -216,7 +218,7 @@ def match_edges(coordinates: Floats, ring: Longs, ring_polygon: Longs) -> tuple[
                 polygons[edge, 1] = polygon
                 break
             slot = (slot + 1) & (size - 1)
-    return edges[:n].copy(), polygons[:n].copy(), n
+    return edges, polygons, n
 
 
 # --- cells -------------------------------------------------------------------------------------
@@ -372,13 +374,20 @@ def fill_cells(
             else:
                 if fresh:
                     if n_layers + 2 > len(layer_start):
-                        layer_start = np.append(layer_start, np.zeros_like(layer_start))
-                    end = layer_start[n_layers] + n_held
-                    while end > len(layers):
-                        layers = np.append(layers, np.empty_like(layers))
-                    layers[layer_start[n_layers] : end] = held[:n_held]
+                        more_starts = np.empty(2 * len(layer_start), dtype=np.int64)
+                        for index in range(n_layers + 1):
+                            more_starts[index] = layer_start[index]
+                        layer_start = more_starts
+                    begin = layer_start[n_layers]
+                    if begin + n_held > len(layers):
+                        more_layers = np.empty(2 * (begin + n_held), dtype=np.int32)
+                        for index in range(begin):
+                            more_layers[index] = layers[index]
+                        layers = more_layers
+                    for index in range(n_held):
+                        layers[begin + index] = held[index]
                     n_layers += 1
-                    layer_start[n_layers] = end
+                    layer_start[n_layers] = begin + n_held
                     fresh = False
                 cells[cell] = -1 - n_layers
     return cells, layer_start, layers
@@ -432,7 +441,8 @@ def write_records(
     """  # fmt: skip
     writing = len(words) > 0
     reals = words.view(np.float64)
-    stamp = np.full(max(len(edges), 1), -1, dtype=np.int32)
+    stamp = np.empty(max(len(edges), 1), dtype=np.int32)
+    stamp[:] = -1
     chosen = np.empty(max(len(edges), 1), dtype=np.int32)
     local = np.empty(MOST_POLYGONS + 2, dtype=np.int32)
     steps_of = np.array([-1, 1, -columns, columns])

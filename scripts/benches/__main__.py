@@ -40,13 +40,19 @@ def main() -> None:
     )
     parser.add_argument("name", choices=names(), metavar="NAME", help=", ".join(names()))
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="ROW",
+        help="measure this row alone, where rows have names",
+    )
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # its server is stopped on the way out
     out = sys.stdout
     sys.stdout = sys.stderr  # whatever a peer prints is not a figure
     began = time.monotonic()
     bench = importlib.import_module(f"scripts.benches.{given.name}")
-    with errors_said(), Context() as context:
+    with errors_said(), Context(only=given.only) as context:
         rows = bench.run(context)
     text = (
         json.dumps([row.as_dict() for row in rows], ensure_ascii=False)

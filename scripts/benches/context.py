@@ -8,7 +8,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, closing
 from functools import cached_property
 from importlib.metadata import version
@@ -50,10 +50,15 @@ class Context:
     ----------
     say
         Told what happens.
+    only
+        Names of the rows that are wanted; all where None.
     """
 
-    def __init__(self, say: Callable[[str], None] = say) -> None:
+    def __init__(
+        self, say: Callable[[str], None] = say, only: Collection[str] | None = None
+    ) -> None:
         self.say = say
+        self._only = only
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -66,6 +71,22 @@ class Context:
         trace: TracebackType | None,
     ) -> None:
         self._stack.close()
+
+    def wants(self, row: str) -> bool:
+        """
+        Tell whether a row is to be measured.
+
+        Parameters
+        ----------
+        row
+            Its short name.
+
+        Returns
+        -------
+        bool
+            True where nobody asked for others only.
+        """
+        return self._only is None or row in self._only
 
     @cached_property
     def folder(self) -> Path:
