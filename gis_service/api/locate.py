@@ -115,7 +115,7 @@ def locate(
 ) -> locating.Located:
     """Tell whose grid a place is, whom to call, how near its border, and what lies beyond."""
     desk = _desk(request)
-    x, y, system, notes = _place(lon, lat, text, crs)
+    x, y, system, notes = place_of(lon, lat, text, crs)
     keys = locating.schemes_asked(connection, scheme)
     day = at or today(connection)
 
@@ -133,9 +133,31 @@ def locate(
     )
 
 
-def _place(
+def place_of(
     lon: float | None, lat: float | None, text: str | None, crs: str | None
 ) -> tuple[float, float, CoordinateSystem, list[str]]:
+    """
+    Read one place from what a request gives.
+
+    Parameters
+    ----------
+    lon, lat
+        Numbers of the system.
+    text
+        Instead of them: coordinates as people paste them.
+    crs
+        The system; a link of a web map brings its own.
+
+    Returns
+    -------
+    x, y, system, notes
+        As given, and message keys of what was decided.
+
+    Raises
+    ------
+    InputError
+        Neither or both are given, or the system is not known.
+    """
     if text is not None:
         if lon is not None or lat is not None:
             raise InputError("locate.lon_or_text", place=Place(field="text"))

@@ -13,6 +13,7 @@ import pandas as pd
 import shapely
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+from shapely.ops import substring
 
 from gis_service import geodesy
 from gis_service.coverage.standards import PlaceRules, Profile, Scenario
@@ -330,36 +331,104 @@ def snap(profiled: ProfileNetwork, lon: FloatArray, lat: FloatArray, cap_m: floa
     Snapped
         One entry a place, in the order given.
     """
-    doors = np.flatnonzero(profiled.door)
-    if len(doors) == 0 or len(lon) == 0:
-        nowhere = np.full(len(lon), -1, dtype=np.int64)
-        return Snapped(nowhere, np.zeros(len(lon)), np.full(len(lon), np.inf))
-    network = profiled.network
-    to_xy, _ = geodesy.local_metres(
-        round(float(np.median(network.lon)), 2), round(float(np.median(network.lat)), 2)
-    )
-    lines = shapely.transform(
-        network.geometry[doors], lambda lonlat: np.column_stack(to_xy(lonlat[:, 0], lonlat[:, 1]))
-    )
-    # Two hundred households share the point of one tower block: each point is looked up once.
-    lonlat, back = np.unique(np.asarray(lon) + 1j * np.asarray(lat), return_inverse=True)
-    xy = np.column_stack(to_xy(lonlat.real, lonlat.imag))
-    points = np.asarray(shapely.points(xy), dtype=object)
-    nearest, off_road_m = _nearest(lines, points, cap_m)
-    found = nearest >= 0
-    fraction = np.zeros(len(points))
-    fraction[found] = shapely.line_locate_point(
-        lines[nearest[found]], points[found], normalized=True
-    )
-    edge = np.where(found, doors[nearest], -1)
-    return Snapped(edge[back], fraction[back].clip(0.0, 1.0), off_road_m[back])
+    return Snapper(profiled).snap(lon, lat, cap_m)
+
+
+class Snapper:
+    """
+    The edges of a profile on which a door may be, ready to be asked again and again.
+
+    Parameters
+    ----------
+    profiled
+        The network as the profile sees it.
+    """
+
+    def __init__(self, profiled: ProfileNetwork) -> None:
+        self.profiled = profiled
+        self._doors = np.flatnonzero(profiled.door)
+        network = profiled.network
+        if len(self._doors) == 0:
+            return
+        self._to_xy, self._to_lonlat = geodesy.local_metres(
+            round(float(np.median(network.lon)), 2), round(float(np.median(network.lat)), 2)
+        )
+        self._lines = self._in_plane(network.geometry[self._doors])
+        self._tree = shapely.STRtree(self._lines)
+
+    def _in_plane(self, lines: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
+        moved = shapely.transform(
+            lines,
+            lambda lonlat: np.column_stack(self._to_xy(lonlat[:, 0], lonlat[:, 1])),
+        )
+        return np.asarray(moved, dtype=object)
+
+    def snap(self, lon: FloatArray, lat: FloatArray, cap_m: float) -> Snapped:
+        """
+        Find for each place the nearest edge that a door may be on.
+
+        Parameters
+        ----------
+        lon, lat
+            Of the places, degrees.
+        cap_m
+            The longest way off the road, metres.
+
+        Returns
+        -------
+        Snapped
+            As :func:`snap` gives it.
+        """
+        doors = self._doors
+        if len(doors) == 0 or len(lon) == 0:
+            nowhere = np.full(len(lon), -1, dtype=np.int64)
+            return Snapped(nowhere, np.zeros(len(lon)), np.full(len(lon), np.inf))
+        # Two hundred households share the point of one tower block: each point is looked up once.
+        lonlat, back = np.unique(np.asarray(lon) + 1j * np.asarray(lat), return_inverse=True)
+        xy = np.column_stack(self._to_xy(lonlat.real, lonlat.imag))
+        points = np.asarray(shapely.points(xy), dtype=object)
+        nearest, off_road_m = _nearest(self._tree, self._lines, points, cap_m)
+        found = nearest >= 0
+        fraction = np.zeros(len(points))
+        fraction[found] = shapely.line_locate_point(
+            self._lines[nearest[found]], points[found], normalized=True
+        )
+        edge = np.where(found, doors[nearest], -1)
+        return Snapped(edge[back], fraction[back].clip(0.0, 1.0), off_road_m[back])
+
+    def part_of(self, edge: int, start: float, end: float) -> FloatArray:
+        """
+        Cut a piece out of an edge.
+
+        Parameters
+        ----------
+        edge
+            Its index.
+        start, end
+            Fractions as :class:`Snapped` has them; an end before the start turns the piece round.
+
+        Returns
+        -------
+        array of float
+            Vertices x (lon, lat), from the start to the end.
+        """
+        line = self.profiled.network.geometry[edge]
+        if (start, end) == (0.0, 1.0):
+            return shapely.get_coordinates(line)
+        if (start, end) == (1.0, 0.0):
+            return shapely.get_coordinates(line)[::-1]
+        plane = self._in_plane(np.array([line], dtype=object))[0]
+        piece = shapely.get_coordinates(substring(plane, start, end, normalized=True))
+        return np.column_stack(self._to_lonlat(piece[:, 0], piece[:, 1]))
 
 
 def _nearest(
-    lines: npt.NDArray[np.object_], points: npt.NDArray[np.object_], cap_m: float
+    tree: shapely.STRtree,
+    lines: npt.NDArray[np.object_],
+    points: npt.NDArray[np.object_],
+    cap_m: float,
 ) -> tuple[IntArray, FloatArray]:
     """Widen the search until each point has its lines: far faster than asking for the nearest."""
-    tree = shapely.STRtree(lines)
     nearest = np.full(len(points), -1, dtype=np.int64)
     distance = np.full(len(points), np.inf)
     searching = np.arange(len(points))

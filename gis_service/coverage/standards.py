@@ -100,13 +100,29 @@ class Standard(_Table):
         return 1 if self.rule.value == "any" else self.rule.value
 
 
+class Comer(_Table):
+    """How somebody who is called comes, and how long until the wheels turn."""
+
+    profile: Sourced[str]
+    turnout_minutes: Sourced[Minutes]
+
+
+class Arrival(_Table):
+    """Who comes when something happens: kinds of facility, and officers from their duty posts."""
+
+    standard: Sourced[str]
+    care_tags: Sourced[tuple[str, ...]]
+    comers: dict[str, Comer]
+
+
 class StandardBook(_Table):
-    """All that is set: places, profiles, scenarios, standards."""
+    """All that is set: places, profiles, scenarios, standards, who comes."""
 
     place: PlaceRules
     profiles: dict[str, Profile]
     scenarios: dict[str, Scenario]
     standards: dict[str, Standard]
+    arrival: Arrival
 
     @model_validator(mode="after")
     def _names_meet(self) -> Self:
@@ -114,6 +130,13 @@ class StandardBook(_Table):
             if standard.profile not in self.profiles:
                 message = f"standard {code} names the profile {standard.profile}, which is not set"
                 raise ValueError(message)
+        for kind, comer in self.arrival.comers.items():
+            if comer.profile.value not in self.profiles:
+                message = f"arrival names the profile {comer.profile.value} for {kind}: not set"
+                raise ValueError(message)
+        if self.arrival.standard.value not in self.standards:
+            message = f"arrival names the standard {self.arrival.standard.value}, which is not set"
+            raise ValueError(message)
         if "normal" not in self.scenarios:
             message = "the scenario normal is missing"
             raise ValueError(message)

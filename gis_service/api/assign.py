@@ -1,0 +1,225 @@
+"""A file of places in, the same file with its grids out: row by row, in order, as a stream."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import StreamingResponse
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+
+from gis_service.access import Actor
+from gis_service.api.dependencies import ActorDep, At, LanguageDep, Name, SchemeCode
+from gis_service.api.locate import System, system_of
+from gis_service.errors import InputError, Place, TooLargeError
+from gis_service.grids import bulk
+from gis_service.grids.feature_files import assign_geopackage
+from gis_service.grids.sources import sources_for
+from gis_service.ingest.columns import find_coordinates
+from gis_service.settings import import_settings
+from gis_service.store import Store
+
+router = APIRouter(prefix="/api", tags=["locate"])
+
+MEDIA: Final = {
+    "csv": "text/csv",
+    "geojson": "application/geo+json",
+    "ndjson": "application/x-ndjson",
+    "gpkg": "application/geopackage+sqlite3",
+}
+_SUFFIX: Final = {"csv": ".csv", "geojson": ".geojson", "ndjson": ".ndjson", "gpkg": ".gpkg"}
+_KIND_OF_MEDIA: Final = {
+    **{media: kind for kind, media in MEDIA.items()},
+    "application/csv": "csv",
+    "text/tab-separated-values": "csv",
+    "application/json": "geojson",
+    "application/ndjson": "ndjson",
+    "application/json-seq": "ndjson",
+    "application/jsonl": "ndjson",
+    "application/geopackage+vnd.sqlite3": "gpkg",
+}
+_PIECE: Final = 1024 * 1024
+_FILE: Final = {"schema": {"type": "string", "format": "binary"}}
+_BODY: Final = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                }
+            },
+            **dict.fromkeys(MEDIA.values(), _FILE),
+        },
+    }
+}
+
+
+@router.post(
+    "/assign",
+    openapi_extra=_BODY,
+    response_class=StreamingResponse,
+    responses={200: {"content": dict.fromkeys(MEDIA.values(), _FILE)}},
+)
+async def assign(
+    request: Request,
+    actor: ActorDep,
+    language: LanguageDep,
+    crs: System = None,
+    scheme: SchemeCode = "base",
+    at: At = None,
+    lon_column: Name = None,
+    lat_column: Name = None,
+    crs_column: Name = None,
+    encoding: Annotated[str | None, Query(max_length=40)] = None,
+    layer: Name = None,
+) -> StreamingResponse:
+    """
+    Put its grid behind every row of a CSV, GeoJSON, NDJSON or GeoPackage.
+
+    The file comes as the body or as the part `file` of a form, and goes back in the same format
+    and order, with the grid's code and name, how it was found, outside every grid the nearest one
+    with its distance, and for a refused row the reason. The header `X-Gis-Versions` names the
+    versions; `X-Gis-Suggestion` another reading of the coordinates where most of the first rows
+    lie outside as stated.
+    """
+    options = bulk.Options(
+        None if crs is None else system_of(crs),
+        lon_column,
+        lat_column,
+        crs_column,
+        encoding,
+        find_coordinates,
+        language,
+    )
+    folder = await run_sync(lambda: tempfile.TemporaryDirectory(prefix="gis-assign-"))
+    try:
+        name, kind = await _spooled(request, Path(folder.name))
+        begun = await run_sync(
+            _begin, request.app.state.store, actor, Path(folder.name), kind, options, scheme, at,
+            layer,
+        )  # fmt: skip
+    except BaseException:
+        await run_sync(folder.cleanup)
+        raise
+
+    def stream() -> Iterator[bytes]:
+        with folder:
+            yield begun.first
+            yield from begun.rest
+
+    headers = {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}",
+        "X-Gis-Versions": json.dumps(begun.versions),
+    }
+    if begun.suggestion is not None:
+        headers["X-Gis-Suggestion"] = json.dumps(begun.suggestion)
+    return StreamingResponse(stream(), media_type=MEDIA[kind], headers=headers)
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """An answer whose first block is made, so that a wrong file is still refused with a status."""
+
+    first: bytes
+    rest: Iterator[bytes]
+    versions: list[dict[str, object]]
+    suggestion: object
+
+
+def _begin(
+    store: Store,
+    actor: Actor,
+    folder: Path,
+    kind: str,
+    options: bulk.Options,
+    scheme: str,
+    at: date | None,
+    layer: str | None,
+) -> _Begun:
+    with store.transaction(actor) as connection:
+        sources = sources_for(connection, scheme, at)
+    tally = bulk.Tally()
+    file = folder / f"in{_SUFFIX[kind]}"
+    if kind == "gpkg":
+        out = folder / "out.gpkg"
+        assign_geopackage(file, out, sources, options, tally, layer)
+        blocks = _pieces(out)
+    else:
+        blocks = bulk.assigned(file, kind, sources, options, tally)
+    first = b""
+    for block in blocks:  # the header, and the block that shows whether the system fits
+        first += block
+        if tally.rows:
+            break
+    versions = [source.version for source in sources]
+    return _Begun(first, blocks, versions, tally.as_dict()["suggestion"])
+
+
+def _pieces(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as stream:
+        while piece := stream.read(_PIECE):
+            yield piece
+
+
+async def _spooled(request: Request, folder: Path) -> tuple[str, str]:
+    """Put what is uploaded into a file; give the name it goes back by, and its format."""
+    limit = import_settings().max_file_mb * 1_000_000
+    stated = request.headers.get("content-length", "")
+    if stated.isdecimal() and int(stated) > limit:
+        raise TooLargeError("locate.too_large", limit=limit // 1_000_000)
+    media = request.headers.get("content-type", "").partition(";")[0].strip().casefold()
+    if media == "multipart/form-data":
+        if not stated.isdecimal():
+            raise InputError("locate.no_length")
+        return await _spooled_form(request, folder)
+    kind = _KIND_OF_MEDIA.get(media)
+    if kind is None:
+        raise InputError("locate.no_media", media=media[:60] or "—", known=" ".join(MEDIA.values()))
+    size = 0
+    with (folder / f"in{_SUFFIX[kind]}").open("wb") as out:
+        async for part in request.stream():
+            size += len(part)
+            if size > limit:
+                raise TooLargeError("locate.too_large", limit=limit // 1_000_000)
+            await run_sync(out.write, part)
+    return f"assigned{_SUFFIX[kind]}", kind
+
+
+async def _spooled_form(request: Request, folder: Path) -> tuple[str, str]:
+    try:
+        form = await request.form(max_files=1, max_fields=10)
+    except HTTPException as error:
+        raise InputError("locate.no_file", place=Place(field="file")) from error
+    async with _Closing(form):
+        upload = form.get("file")
+        if not isinstance(upload, UploadFile) or not upload.filename:
+            raise InputError("locate.no_file", place=Place(field="file"))
+        name = Path(upload.filename.replace("\\", "/")).name[:100]
+        kind = bulk.format_of(name)
+        with (folder / f"in{_SUFFIX[kind]}").open("wb") as out:
+            while part := await upload.read(_PIECE):
+                await run_sync(out.write, part)
+    return name, kind
+
+
+class _Closing:
+    """Close the files of a form in the end."""
+
+    def __init__(self, form: Any) -> None:
+        self._form = form
+
+    async def __aenter__(self) -> None:
+        return None
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._form.close()

@@ -1,0 +1,337 @@
+"""Ways to one place: minutes from many sites, and the way itself along the roads.
+
+One shortest-path run from the place on the network turned round gives the time from everywhere.
+The same rules as a coverage run: places on edges, one-way streets, ways off the road, turnout.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra
+
+from gis_service.coverage.network import (
+    FloatArray,
+    IntArray,
+    ProfileNetwork,
+    Snapped,
+    Snapper,
+)
+from gis_service.coverage.standards import PlaceRules
+from gis_service.coverage.travel_time import graph_of
+
+_DIRECT: Final = 0
+_BY_SOURCE: Final = 1
+_BY_TARGET: Final = 2
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A stretch along one edge, from one fraction of it to another."""
+
+    edge: int
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Ways:
+    """
+    Ways from everywhere to one place.
+
+    Attributes
+    ----------
+    place
+        Where it meets the network.
+    at_node
+        Minutes from each node; inf where no way leads from it.
+    following
+        The node after it on the way; negative at the last one.
+    """
+
+    place: Snapped
+    at_node: FloatArray
+    following: npt.NDArray[np.int32]
+
+
+class Router:
+    """
+    A network as one profile sees it, ready for ways to any place.
+
+    Parameters
+    ----------
+    profiled
+        The network.
+    rules
+        How places meet the road.
+    """
+
+    def __init__(self, profiled: ProfileNetwork, rules: PlaceRules) -> None:
+        self.profiled = profiled
+        self.rules = rules
+        self._snapper = Snapper(profiled)
+        self._turned = graph_of(profiled.reversed())
+        self._snapped: dict[tuple[float, float], tuple[int, float, float]] = {}
+
+    def snap(self, lon: FloatArray, lat: FloatArray) -> Snapped:
+        """
+        Find where places meet the network; what was asked once is remembered.
+
+        Parameters
+        ----------
+        lon, lat
+            Degrees.
+
+        Returns
+        -------
+        Snapped
+            In the order given.
+        """
+        places = list(zip(np.asarray(lon).tolist(), np.asarray(lat).tolist(), strict=True))
+        new = [place for place in dict.fromkeys(places) if place not in self._snapped]
+        if new:
+            xy = np.array(new)
+            found = self._snapper.snap(xy[:, 0], xy[:, 1], self.rules.snap_cap_m.value)
+            self._snapped |= {
+                place: (int(found.edge[i]), float(found.fraction[i]), float(found.off_road_m[i]))
+                for i, place in enumerate(new)
+            }
+        known = [self._snapped[place] for place in places]
+        return Snapped(
+            np.array([one[0] for one in known], dtype=np.int64),
+            np.array([one[1] for one in known], dtype=float),
+            np.array([one[2] for one in known], dtype=float),
+        )
+
+    def ways_to(self, lon: float, lat: float) -> Ways:
+        """
+        Run once from a place against the way of travel.
+
+        Parameters
+        ----------
+        lon, lat
+            Degrees.
+
+        Returns
+        -------
+        Ways
+            Without any where the place is off the network.
+        """
+        cap_m = self.rules.snap_cap_m.value
+        place = self._snapper.snap(np.array([lon]), np.array([lat]), cap_m)
+        size = self._turned.node_count
+        edge = int(place.edge[0])
+        if edge < 0:
+            return Ways(place, np.full(size, np.inf), np.full(size, -1, dtype=np.int32))
+        network, fraction = self.profiled.network, float(place.fraction[0])
+        last = {
+            int(network.source[edge]): _part(fraction, self.profiled.minutes_along[edge]),
+        }
+        target = int(network.target[edge])
+        by_target = _part(1.0 - fraction, self.profiled.minutes_against[edge])
+        last[target] = min(by_target, last.get(target, np.inf))
+        open_ = [(node, minutes) for node, minutes in last.items() if np.isfinite(minutes)]
+        turned = self._turned
+        arcs = csr_array(
+            (
+                np.concatenate((turned.minutes, [minutes for _, minutes in open_])),
+                np.concatenate((turned.head, np.array([n for n, _ in open_], np.int32))),
+                np.concatenate((turned.indptr, [turned.indptr[-1] + len(open_)])).astype(np.int32),
+            ),
+            shape=(size + 1, size + 1),
+        )
+        minutes, before = dijkstra(
+            arcs, directed=True, indices=np.array([size]), return_predecessors=True
+        )
+        following = np.where(before[0, :size] == size, -1, before[0, :size]).astype(np.int32)
+        return Ways(place, minutes[0, :size], following)
+
+    def minutes_from(
+        self, ways: Ways, sites: Snapped, turnout_minutes: npt.ArrayLike = 0.0
+    ) -> FloatArray:
+        """
+        Tell how long it takes from each site to the place.
+
+        Parameters
+        ----------
+        ways
+            Of the place.
+        sites
+            Where they meet the network.
+        turnout_minutes
+            For each site or for all: before it moves.
+
+        Returns
+        -------
+        array of float
+            Turnout, both ways off the road and the roads between; inf where none arrives.
+        """
+        per_m = self.rules.off_road_minutes_per_m
+        roads = self._along_roads(ways, sites).min(axis=0)
+        off_road_m = np.where(sites.edge >= 0, sites.off_road_m, 0.0)
+        place_m = float(ways.place.off_road_m[0]) if ways.place.edge[0] >= 0 else 0.0
+        turnout = np.asarray(turnout_minutes, dtype=float)
+        return np.asarray(turnout + off_road_m * per_m + roads + place_m * per_m)
+
+    def _along_roads(self, ways: Ways, sites: Snapped) -> FloatArray:
+        """Minutes on the road: directly along the shared edge, by the source, by the target."""
+        network, minutes = self.profiled.network, np.full((3, len(sites)), np.inf)
+        known = np.flatnonzero(sites.edge >= 0)
+        edge, fraction = sites.edge[known], sites.fraction[known]
+        along, against = self.profiled.minutes_along[edge], self.profiled.minutes_against[edge]
+        ahead = float(ways.place.fraction[0]) - fraction
+        direct = np.where(ahead >= 0, _parts(ahead, along), np.inf)
+        direct = np.minimum(direct, np.where(ahead <= 0, _parts(-ahead, against), np.inf))
+        minutes[_DIRECT, known] = np.where(edge == ways.place.edge[0], direct, np.inf)
+        minutes[_BY_SOURCE, known] = _parts(fraction, against) + ways.at_node[network.source[edge]]
+        minutes[_BY_TARGET, known] = (
+            _parts(1.0 - fraction, along) + ways.at_node[network.target[edge]]
+        )
+        return minutes
+
+    def way(self, ways: Ways, sites: Snapped, index: int) -> list[Leg]:
+        """
+        Follow the quickest way of one site.
+
+        Parameters
+        ----------
+        ways
+            Of the place.
+        sites
+            Where they meet the network.
+        index
+            Which of them; one that arrives.
+
+        Returns
+        -------
+        list of Leg
+            From the site to the place; together they take the minutes on the road.
+
+        Raises
+        ------
+        ValueError
+            No way leads from there.
+        """
+        choice = self._along_roads(ways, sites.take(np.array([index])))[:, 0]
+        if not np.isfinite(choice.min()):
+            raise ValueError("no way leads from this site")
+        edge, fraction = int(sites.edge[index]), float(sites.fraction[index])
+        goal, end = int(ways.place.edge[0]), float(ways.place.fraction[0])
+        by = int(choice.argmin())
+        if by == _DIRECT:
+            return [Leg(edge, fraction, end)]
+        network = self.profiled.network
+        node = int((network.source if by == _BY_SOURCE else network.target)[edge])
+        legs = [Leg(edge, fraction, 0.0 if by == _BY_SOURCE else 1.0)]
+        while ways.following[node] >= 0:
+            following = int(ways.following[node])
+            legs.append(self._leg(node, following))
+            node = following
+        along = _part(end, self.profiled.minutes_along[goal])
+        against = _part(1.0 - end, self.profiled.minutes_against[goal])
+        at_source, at_target = network.source[goal] == node, network.target[goal] == node
+        from_source = at_source and (not at_target or along <= against)
+        return [*legs, Leg(goal, 0.0 if from_source else 1.0, end)]
+
+    def _leg(self, node: int, following: int) -> Leg:
+        key = node * self.profiled.network.node_count + following
+        edge, is_along = self._quickest
+        at = int(np.searchsorted(self._keys, key))
+        start = 0.0 if is_along[at] else 1.0
+        return Leg(int(edge[at]), start, 1.0 - start)
+
+    @cached_property
+    def _sorted_arcs(self) -> tuple[IntArray, IntArray, npt.NDArray[np.bool_]]:
+        """Arcs by both nodes, of parallel ones the quickest first, then the lowest edge."""
+        network = self.profiled.network
+        count = network.edge_count
+        tail = np.concatenate((network.source, network.target))
+        head = np.concatenate((network.target, network.source))
+        minutes = np.concatenate((self.profiled.minutes_along, self.profiled.minutes_against))
+        edge = np.tile(np.arange(count, dtype=np.int64), 2)
+        is_along = np.arange(2 * count) < count
+        kept = np.flatnonzero(np.isfinite(minutes))
+        keys = tail[kept] * network.node_count + head[kept]
+        order = np.lexsort((edge[kept], minutes[kept], keys))
+        return keys[order], edge[kept][order], is_along[kept][order]
+
+    @property
+    def _keys(self) -> IntArray:
+        return self._sorted_arcs[0]
+
+    @property
+    def _quickest(self) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+        return self._sorted_arcs[1:]
+
+    def length_m(self, legs: list[Leg]) -> float:
+        """
+        Measure a way along the roads.
+
+        Parameters
+        ----------
+        legs
+            Of the way.
+
+        Returns
+        -------
+        float
+            Geodesic metres.
+        """
+        lengths = self.profiled.network.length_m
+        return float(sum(lengths[leg.edge] * abs(leg.end - leg.start) for leg in legs))
+
+    def minutes_of(self, legs: list[Leg]) -> float:
+        """
+        Add up a way.
+
+        Parameters
+        ----------
+        legs
+            Of the way.
+
+        Returns
+        -------
+        float
+            Minutes on the road.
+        """
+        total = 0.0
+        for leg in legs:
+            forward = leg.end >= leg.start
+            whole = (self.profiled.minutes_along if forward else self.profiled.minutes_against)[
+                leg.edge
+            ]
+            total += _part(abs(leg.end - leg.start), whole)
+        return total
+
+    def line(self, legs: list[Leg]) -> FloatArray:
+        """
+        Draw a way.
+
+        Parameters
+        ----------
+        legs
+            Of the way.
+
+        Returns
+        -------
+        array of float
+            Vertices x (lon, lat) along the roads, none twice in a row.
+        """
+        parts = [self._snapper.part_of(leg.edge, leg.start, leg.end) for leg in legs]
+        xy = np.vstack(parts)
+        fresh = np.ones(len(xy), dtype=bool)
+        fresh[1:] = np.abs(np.diff(xy, axis=0)).max(axis=1) > 1e-10
+        return xy[fresh]
+
+
+def _part(fraction: float, minutes: float) -> float:
+    """Take a part of an edge; a closed one stays closed, also for none of it."""
+    return fraction * minutes if np.isfinite(minutes) else np.inf
+
+
+def _parts(fraction: FloatArray, minutes: FloatArray) -> FloatArray:
+    open_ = np.isfinite(minutes)
+    return np.where(open_, fraction * np.where(open_, minutes, 0.0), np.inf)
