@@ -20,6 +20,7 @@ import typer
 from gis_service import __version__, jobs, main_job
 from gis_service.access import SYSTEM
 from gis_service.commands import importing, locating
+from gis_service.commands.incidents import incidents_app
 from gis_service.commands.maps import print_map
 from gis_service.commands.terminal import errors_said, language, say
 from gis_service.coverage import runs
@@ -42,6 +43,7 @@ coverage_app = typer.Typer(help="Measure who is reached in time.", no_args_is_he
 app.add_typer(import_app, name="import")
 importing.add_commands(import_app)
 app.add_typer(coverage_app, name="coverage")
+app.add_typer(incidents_app, name="incidents")
 app.command(context_settings=locating.NEGATIVE)(locating.locate)
 app.command()(locating.assign)
 app.command("map")(print_map)
