@@ -149,3 +149,11 @@ class HeldBackError(GisError):
     kind = "held-back"
     status = 409
     exit_code = 8
+
+
+class UpstreamError(GisError):
+    """A server that we ask for others did not answer as it should."""
+
+    kind = "upstream"
+    status = 502
+    exit_code = 8

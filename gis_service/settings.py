@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,6 +44,9 @@ class NumberSettings(BaseSettings):
 
     near_border_m: float = Field(
         default=25.0, ge=0, description="Within this a place is near a border."
+    )
+    road_snap_m: float = Field(
+        default=1.0, ge=0, le=20, description="Ends of roads so near to a road are joined to it."
     )
     boundary_tolerance_m: float = Field(
         default=0.5, ge=0, le=5, description="Slits and overlaps so narrow are repaired on import."
@@ -117,6 +120,28 @@ class IncidentSettings(BaseSettings):
     )
 
 
+class BaseMapSettings(BaseSettings):
+    """Maps of others under our own; none by default, so that nothing leaves this server."""
+
+    model_config = SettingsConfigDict(env_prefix="GIS_")
+
+    tianditu_key: SecretStr | None = Field(
+        default=None, description="A server key (tk) of 天地图; it never leaves this server."
+    )
+    base_map_url: str | None = Field(
+        default=None,
+        description="The county's own base map: an XYZ or WMTS address with {z}, {x}, {y}, or the"
+        " path of a .pmtiles file.",
+    )
+    base_map_name: str = Field(default="", max_length=40, description="What it is called.")
+    base_map_attribution: str = Field(default="", max_length=200, description="Whose it is.")
+    base_map_max_zoom: int = Field(default=18, ge=0, le=22, description="Its nearest zoom.")
+    base_map_timeout_s: float = Field(
+        default=8.0, gt=0, le=60, description="So long a tile of another server may take."
+    )
+    base_map_max_kb: int = Field(default=1024, ge=16, description="The largest tile, in kB.")
+
+
 @cache
 def store_settings() -> StoreSettings:
     """
@@ -180,3 +205,16 @@ def incident_settings() -> IncidentSettings:
         As the environment was at the first call.
     """
     return IncidentSettings()
+
+
+@cache
+def base_map_settings() -> BaseMapSettings:
+    """
+    Read the settings of base maps once.
+
+    Returns
+    -------
+    BaseMapSettings
+        As the environment was at the first call.
+    """
+    return BaseMapSettings()

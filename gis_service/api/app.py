@@ -9,9 +9,9 @@ from starlette.middleware.gzip import GZipMiddleware
 from gis_service import __version__
 from gis_service.api import (
     access,
-    base_maps,
     arrivals,
     assign,
+    base_maps,
     coverage,
     entry,
     grids,
@@ -45,6 +45,7 @@ from gis_service.store import Store
 ROUTERS = (
     locate,  # the first one that is looked at, since it is asked most
     access,
+    base_maps,
     arrivals,
     assign,
     coverage,

@@ -45,7 +45,9 @@ class VersionedFiles(StaticFiles):
 
 
 @router.get("/", response_class=HTMLResponse)
-def page(connection: ConnectionDep, actor: ActorDep, language: LanguageDep) -> HTMLResponse:
+def page(
+    request: Request, connection: ConnectionDep, actor: ActorDep, language: LanguageDep
+) -> HTMLResponse:
     """Give the map."""
     schemes = reading.schemes(connection)
     county = sheet.county(connection) if any(scheme.is_base for scheme in schemes) else None
@@ -62,6 +64,7 @@ def page(connection: ConnectionDep, actor: ActorDep, language: LanguageDep) -> H
         county=None if county is None else {**asdict(county), "name_en": county.name},
         schemes=[jsonable_encoder(scheme) for scheme in schemes],
         today=versions.today(connection),
+        base_maps=[asdict(one) for one in request.app.state.base_maps.offered()],
     )
     document = render_page(context)
     headers = {

@@ -123,6 +123,10 @@ def gis_problem(request: Request, error: Exception) -> Response:
     """
     assert isinstance(error, GisError)
     language = language_of(request)
+    if error.status == HTTPStatus.BAD_GATEWAY:
+        # Another server failed, and its words here name nothing of ours.
+        _log.warning("%s: %s", type(error).__name__, error.key)
+        return problem(request, error.status, error.kind, error.say(language))
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("%s: %s", type(error).__name__, error.key)
         said = "api.unavailable" if error.status == 503 else "api.internal"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 PANES: Final = {
+    "base": 300,
     "fills": 350,
     "ground": 360,
     "selection": 420,

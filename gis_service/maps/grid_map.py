@@ -68,6 +68,8 @@ class PageContext:
         As ``GET /api/schemes`` answers.
     today
         The day in Asia/Shanghai.
+    base_maps
+        As ``GET /api/base`` answers.
     """
 
     language: Language
@@ -75,6 +77,7 @@ class PageContext:
     county: Mapping[str, Any] | None = None
     schemes: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
     today: date = field(default_factory=date.today)
+    base_maps: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
 
 
 class PageFigure(Figure):
@@ -113,6 +116,7 @@ class PageFigure(Figure):
             "schemes": [dict(scheme) for scheme in context.schemes],
             "today": context.today.isoformat(),
             "version": __version__,
+            "base_maps": [dict(base_map) for base_map in context.base_maps],
             "texts": self.texts,
         }
 

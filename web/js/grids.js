@@ -28,6 +28,7 @@ export class Grids {
     this.detail = "";
     this.figures = null;
     this.selected = null;
+    this.fillOpacity = 1;
     this.canvas = L.canvas({ pane: "fills", padding: 0.25 });
     this.svg = L.svg({ pane: "selection", padding: 0.6 });
     this.fills = null;
@@ -149,10 +150,10 @@ export class Grids {
 
   styleOf(id) {
     const found = this.figures ? classOf(this.figures, id) : -1;
-    if (found < 0) return { stroke: false, fillColor: token("paper"), fillOpacity: this.figures ? 1 : 0 };
+    if (found < 0) return { stroke: false, fillColor: token("paper"), fillOpacity: this.figures ? this.fillOpacity : 0 };
     const colour = this.shades[found];
     // The stroke of the same colour closes the hairline that canvas leaves between neighbours.
-    return { stroke: true, weight: 0.8, color: colour, opacity: 1, fillColor: colour, fillOpacity: 1 };
+    return { stroke: true, weight: 0.8, color: colour, opacity: this.fillOpacity, fillColor: colour, fillOpacity: this.fillOpacity };
   }
 
   restyle() {

@@ -67,6 +67,7 @@ export class Ground {
     this.isThemed = true;
     this.hasRoads = true;
     this.hasBuildings = true;
+    this.hasBase = false;
     this.palette = colours();
     const ground = this;
     const Tiles = L.GridLayer.extend({
@@ -199,12 +200,17 @@ export class Ground {
     context.lineJoin = "round";
     const seen = (features) => features.filter((feature) => touch(feature.box, view));
     const paint = { context, scale, left, top, zoom: z };
+    if (!this.hasBase) this.drawGround(paint, seen, tile);
+    this.drawBorders(paint, seen(this.edges));
+  }
+
+  drawGround(paint, seen, tile) {
+    const { z } = tile.place;
     this.drawLand(paint, seen(this.land));
     if (this.hasBuildings && z >= BUILDINGS_FROM) {
       this.drawBuildings(paint, seen(this.cell(this.buildingCell(tile.place), tile)));
     }
     if (this.hasRoads) this.drawRoads(paint, seen(this.cell(this.roadCell(tile.place), tile)));
-    this.drawBorders(paint, seen(this.edges));
   }
 
   drawLand({ context, scale, left, top }, features) {

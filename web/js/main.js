@@ -2,6 +2,7 @@
 
 import { get, isStale } from "./api.js";
 import { Backdrop } from "./backdrop.js";
+import { BaseMaps } from "./basemaps.js";
 import { wireChoices } from "./choices.js";
 import { Dispatch } from "./dispatch.js";
 import { at, isCalm, isNarrow, settled } from "./dom.js";
@@ -104,6 +105,7 @@ panel.imports = new Imports({ sheet });
 panel.entry = new Entry({ map, sheet, points, grids, flyTo });
 const control = document.querySelector(".leaflet-control-layers");
 const legend = new Legend(control);
+const baseMaps = new BaseMaps(map, control.querySelector("section") ?? control, { onChange: (hasBase) => showBase(hasBase), onError });
 const pin = L.layerGroup().addTo(map);
 
 names.grids = () => (grids.levels.length ? grids.ofRank(grids.baseRank) : []);
@@ -132,6 +134,13 @@ function applyLayers() {
 function rememberLayers() {
   const keys = Object.keys(layers).filter((key) => map.hasLayer(layers[key]));
   show({ layers: keys.join(",") });
+}
+
+/** Above a map of others our own ground steps back, and the figures let it shine through. */
+function showBase(hasBase) {
+  ground.set({ hasBase });
+  grids.fillOpacity = hasBase ? 0.55 : 1;
+  if (grids.levels.length) grids.restyle();
 }
 
 async function applyGeometry() {
@@ -194,6 +203,7 @@ onChange(async (changed) => {
   const has = (...fields) => fields.some((field) => changed.has(field));
   if (changed.size === 1 && changed.has("place")) return;
   if (changed.has("layers")) applyLayers();
+  if (changed.has("base")) baseMaps.apply();
   if (has("view", "mode")) markRail();
   if (has("mode", "point") && !(state.mode === "dispatch" && state.point)) dispatch.leave();
   if (!hasCounty) {

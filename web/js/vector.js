@@ -49,7 +49,7 @@ function borderLayer(palette, ranks) {
 }
 
 /** The layers of the map, bottom first; few, because each costs a pass over every tile. */
-function layersFor({ palette, shades, isThemed, isFast, hasFigures, hasRoads, hasBuildings, ranks }) {
+function layersFor({ palette, shades, isThemed, isFast, hasFigures, hasBase, hasRoads, hasBuildings, ranks }) {
   const shown = (is) => ({ visibility: is ? "visible" : "none" });
   const weak = isThemed ? 0.1 : 1;
   const byKind = (built, green, water) => ["match", ["get", "kind"], "built", built, "green", green, water];
@@ -57,29 +57,29 @@ function layersFor({ palette, shades, isThemed, isFast, hasFigures, hasRoads, ha
     ? ["match", ["coalesce", ["feature-state", "class"], -1], ...shades.flatMap((shade, place) => [place, shade]), palette.paper]
     : palette.paper;
   return [
-    fill("fills", "county", "grids", { paint: { "fill-antialias": false, "fill-color": classColour, "fill-opacity": hasFigures ? 1 : 0 } }),
+    fill("fills", "county", "grids", { paint: { "fill-antialias": false, "fill-color": classColour, "fill-opacity": hasFigures ? (hasBase ? 0.55 : 1) : 0 } }),
     fill("land", "ground", "land", {
-      layout: { "fill-sort-key": byKind(0, 1, 2) },
+      layout: { "fill-sort-key": byKind(0, 1, 2), ...shown(!hasBase) },
       paint: { "fill-antialias": isFast, "fill-color": byKind(palette.built, palette.green, palette.water), "fill-opacity": byKind(weak, weak, 0.92) },
     }),
     fill("buildings", "ground", "buildings", {
       minzoom: BUILDINGS_FROM,
-      layout: shown(hasBuildings),
+      layout: shown(hasBuildings && !hasBase),
       paint: { "fill-antialias": isFast, "fill-color": palette.building, "fill-opacity": ["step", ["zoom"], 0.85, 15, 1] },
     }),
     line("casing", "ground", "roads", {
       filter: ["all", isOpen, isCased],
-      layout: { "line-join": "round", "line-sort-key": ROAD_ORDER, ...shown(hasRoads) },
+      layout: { "line-join": "round", "line-sort-key": ROAD_ORDER, ...shown(hasRoads && !hasBase) },
       paint: { "line-color": palette["road-casing"], "line-width": roadWidth(1.6) },
     }),
     line("lanes", "ground", "roads", {
       filter: ["all", isOpen, ["!", isCased]],
-      layout: shown(hasRoads),
+      layout: shown(hasRoads && !hasBase),
       paint: { "line-color": palette["road-minor"], "line-width": roadWidth(), "line-dasharray": [4, 3] },
     }),
     line("roads", "ground", "roads", {
       filter: ["all", isOpen, isCased],
-      layout: { "line-cap": "round", "line-join": "round", "line-sort-key": ROAD_ORDER, ...shown(hasRoads) },
+      layout: { "line-cap": "round", "line-join": "round", "line-sort-key": ROAD_ORDER, ...shown(hasRoads && !hasBase) },
       paint: { "line-color": palette.road, "line-width": roadWidth() },
     }),
     borderLayer(palette, ranks),
@@ -113,6 +113,7 @@ export class Vector {
     this.isThemed = true;
     this.hasRoads = true;
     this.hasBuildings = true;
+    this.hasBase = false;
     this.ranks = 3;
     this.layer = maplibreGL({
       style: START,
