@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from gis_service.access import Actor, record
 from gis_service.access.permissions import require_importing
 from gis_service.errors import InputError, NotFoundError
-from gis_service.ingest import grids_file, objects, postings, units_file
+from gis_service.ingest import grids_file, objects, postings, roads_file, units_file
 from gis_service.ingest.columns import COORDINATES, MatchedColumn, match_columns
 from gis_service.ingest.files import FileTable, read_table
 from gis_service.ingest.frames import Refusal
@@ -49,6 +49,7 @@ KINDS: Final[dict[str, ImportKind]] = {
         postings.LEAVES,
         grids_file.KIND,
         units_file.KIND,
+        roads_file.KIND,
     )
 }
 """Every kind of file by its name."""

@@ -238,8 +238,12 @@ def _checked(given: pd.DataFrame, table: MatchedTable, options: ImportOptions) -
     seen: dict[tuple[str, str], str] = {}
     of_row = {row: index for index, row in enumerate(np.asarray(table.rows).tolist())}
     good: list[tuple[int, str, str]] = []
+    found = [level_of(str(code)) or (None, "") for code in given["code"]]
+    divided = {code[:4] for level, code in found if level == "county"}
     for index, unit in enumerate(given.itertuples()):
-        level, code = level_of(str(unit.code)) or (None, "")
+        level, code = found[index]
+        if level == "prefecture" and divided and code not in divided and len(str(unit.code)) > 4:
+            level, code = "county", f"{code}00"  # a city without counties: 东莞, 中山, 儋州
         if level is not None and level not in LEVELS:
             read.above += 1
         elif not code.startswith(within) and level is not None:
@@ -311,7 +315,7 @@ def find_conflicts(units: pd.DataFrame, known: pd.DataFrame) -> list[Conflict]:
         if len(others):
             found += _by_code(group, others)
             found += _by_name(group, others)
-        before = pd.concat([before, group[names]], ignore_index=True)
+        before = pd.concat([before, group[names]], ignore_index=True).drop_duplicates()
     return sorted(found, key=lambda one: (one.row, one.kind))
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import shapely
 
 from gis_service.coordinate_systems import parse_crs
 from gis_service.ingest.columns import MatchedColumn
@@ -20,7 +21,8 @@ def matched(rows: Sequence[Mapping[str, Any]], name: str = "file.geojson") -> Ma
     if "geometry" in frame:
         geometry[:] = frame.pop("geometry").tolist()
     numbers = np.arange(1, len(frame) + 1)
-    xy = np.full(len(frame), np.nan), np.full(len(frame), np.nan)
+    bounds = shapely.bounds(geometry)
+    xy = (bounds[:, 0] + bounds[:, 2]) / 2, (bounds[:, 1] + bounds[:, 3]) / 2
     file = FileTable(
         name=name, frame=frame, geometry=geometry, rows=numbers, crs=parse_crs("cgcs2000"),
         encoding=None, layer=None, raw_xy=xy,

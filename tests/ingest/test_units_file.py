@@ -169,6 +169,21 @@ def test_only_what_lies_within_is_taken_and_replace_ends_only_that(
     assert {code for _, code in units(connection)} == {"430624", "430624110", "430626"}
 
 
+def test_a_city_without_counties_stands_among_the_counties(connection: sa.Connection) -> None:
+    rows: Rows = [
+        {"key": "441900", "name": "东莞市"},
+        {"key": "430600", "name": "岳阳市"},
+        {"key": "430624", "name": "湘阴县"},
+        {"key": "441900003", "name": "东城街道"},
+    ]
+    assert take(connection, rows).new == 3
+    held = units(connection)
+    assert held["statistics", "441900"].level == "county"
+    city = held["statistics", "441900"].admin_unit_id
+    assert held["statistics", "441900003"].parent_id == city
+    assert ("statistics", "4306") not in held
+
+
 def test_polygons_are_kept_and_bad_ones_refused(connection: sa.Connection) -> None:
     west, south, east, north = cell(0, 0).bounds
     bow = shapely.Polygon([(west, south), (east, north), (east, south), (west, north)])
