@@ -210,7 +210,8 @@ def _geometry_of_columns(raw: RawTable, coordinates: Mapping[str, str], name: st
         texts = [_bare(value) for value in raw.frame[column]]
         check_vertices(sum(text.count(",") + 1 for text in texts), name)
         array = np.array([text or None for text in texts], dtype=object)
-        raw.geometry = np.asarray(shapely.from_wkt(array, on_invalid="ignore"), dtype=object)
+        with np.errstate(invalid="ignore"):  # NaN is seen later
+            raw.geometry = np.asarray(shapely.from_wkt(array, on_invalid="ignore"), dtype=object)
         unread = (raw.geometry == np.array(None)) & np.array([bool(text) for text in texts])
         _refuse(raw, unread, "ingest.row_bad_wkt", column)
         return

@@ -177,7 +177,7 @@ def take(
     HeldBackError
         The file looks shifted.
     """
-    known = _stored(connection, actor, objects)
+    known = _stored(connection, actor, objects, set(table.frame.columns))
     frame, refusals, notes, at = _frame(connection, objects, table, known)
     progress(0.15, "ingest.step_checking")
     ids = _ids_by_key(connection, objects.refers[1]) if objects.refers else {}
@@ -209,8 +209,10 @@ def _moved_to(refusal: Refusal, at: Any) -> Refusal:
 # --- what is there already ---------------------------------------------------------------------
 
 
-def _stored(connection: sa.Connection, actor: Actor, objects: Objects) -> pd.DataFrame:
-    """Read the rows that are there, by key, with what a file may leave out."""
+def _stored(
+    connection: sa.Connection, actor: Actor, objects: Objects, given: set[str]
+) -> pd.DataFrame:
+    """Read the rows that are there, by key, with what the file leaves out."""
     table = objects.table
     place = table.c[objects.place]
     columns: list[Any] = [
@@ -219,7 +221,7 @@ def _stored(connection: sa.Connection, actor: Actor, objects: Objects) -> pd.Dat
         sa.func.ST_Y(place).label("lat"),
     ]
     for name in objects.columns:
-        if name == objects.place:
+        if name == objects.place or (name in given and name != "key"):
             continue
         if name == "valid":
             columns += [

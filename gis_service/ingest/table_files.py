@@ -72,7 +72,7 @@ def _table(lines: list[list[Any]], file: str, encoding: str | None) -> RawTable:
     filled = [
         (number, line)
         for number, line in enumerate(lines, start=1)
-        if any(value not in (None, "") for value in line)
+        if any(line) or any(value not in (None, "") for value in line)
     ]
     if not filled:
         raise InputError("ingest.no_rows", file=file)
@@ -84,14 +84,14 @@ def _table(lines: list[list[Any]], file: str, encoding: str | None) -> RawTable:
     width = len(names)
     refusals, rows, kept = [], [], []
     for number, line in filled[1:]:
-        if any(value not in (None, "") for value in line[width:]):
+        if len(line) > width and any(value not in (None, "") for value in line[width:]):
             place = Place(row=number)
             refusals.append(
                 Refusal.because("ingest.row_too_long", place, columns=width, values=len(line))
             )
             continue
         rows.append(number)
-        kept.append(line[:width] + [None] * (width - len(line)))
+        kept.append(line if len(line) == width else line[:width] + [None] * (width - len(line)))
     columns = list(zip(*kept, strict=True)) if kept else [()] * width
     frame = pd.DataFrame(
         {name: _objects(list(values)) for name, values in zip(names, columns, strict=True)}

@@ -48,9 +48,24 @@ def read_values(field: Field, values: npt.NDArray[np.object_]) -> npt.NDArray[np
     read = _READERS[field.form]
     words = {_plain(said): ours for said, ours in field.words.items()}
     words |= {_plain(ours): ours for ours in field.words.values()}
+    known: dict[Any, Any] = {}  # most columns say the same few things over and over
     result = np.empty(len(values), dtype=object)
-    result[:] = [read(_clean(value), words) for value in values.tolist()]
+    result[:] = [_memorised(known, read, words, value) for value in values.tolist()]
     return result
+
+
+def _memorised(
+    known: dict[Any, Any],
+    read: Callable[[Any, Mapping[str, str]], Any],
+    words: Mapping[str, str],
+    value: Any,
+) -> Any:
+    if type(value) is not str:
+        return read(_clean(value), words)
+    found = known.get(value, known)
+    if found is known:
+        found = known[value] = read(value.strip() or None, words)
+    return list(found) if type(found) is list else found
 
 
 def _clean(value: Any) -> Any:

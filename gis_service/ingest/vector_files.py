@@ -38,7 +38,6 @@ from gis_service.ingest.texts import (
 _UNREADABLE: Final = (DataSourceError, DataLayerError, FeatureError, FieldError, GeometryError)
 _SQLITE: Final = b"SQLite format 3\x00"
 _SHP: Final = b"\x00\x00\x27\x0a"
-_POSITION: Final = re.compile(rb"\[\s*-?[0-9NIni]")
 _CRS: Final = re.compile(
     r'"crs"\s*:\s*(\{(?:[^{}]|\{[^{}]*\})*\})',
 )
@@ -49,7 +48,7 @@ _TEXT_FIELD: Final = ord("C")
 
 
 @contextmanager
-def _gdal(key: str, file: str) -> Iterator[None]:
+def _gdal(key: str, file: str, **values: Any) -> Iterator[None]:
     """Say what GDAL cannot read as an error of ours; what it warns of is seen in the rows."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -57,7 +56,7 @@ def _gdal(key: str, file: str) -> Iterator[None]:
         try:
             yield
         except (*_UNREADABLE, ValueError) as error:
-            raise InputError(key, file=file) from error
+            raise InputError(key, file=file, **values) from error
 
 
 def _frame(meta: dict[str, Any], values: list[Any], file: str) -> pd.DataFrame:
@@ -73,8 +72,9 @@ def _frame(meta: dict[str, Any], values: list[Any], file: str) -> pd.DataFrame:
 def _shapes(wkb: Any) -> Any:
     if wkb is None:
         return None
-    # an unreadable geometry becomes None and its row is refused
-    return np.asarray(shapely.from_wkb(wkb, on_invalid="ignore"), dtype=object)
+    # an unreadable geometry becomes None, one with NaN is seen later: their rows are refused
+    with np.errstate(invalid="ignore"):
+        return np.asarray(shapely.from_wkb(wkb, on_invalid="ignore"), dtype=object)
 
 
 # --- GeoPackage --------------------------------------------------------------------------------
@@ -224,10 +224,9 @@ def read_geojson(path: Path, file: str, encoding: str | None, scratch: Path) -> 
 
 
 def _count_positions(data: mmap.mmap) -> int:
-    count = 0
-    for start in range(0, len(data), _CHUNK):
-        count += len(_POSITION.findall(data[start : start + _CHUNK]))
-    return count
+    """Count brackets that open: one a position, and a few for rings and features."""
+    parts = range(0, len(data), _CHUNK)
+    return sum(data[start : start + _CHUNK].count(b"[") for start in parts)
 
 
 def _as_utf_8(path: Path, file: str, encoding: str | None, scratch: Path) -> tuple[Path, str]:
@@ -292,9 +291,10 @@ def read_shapefile(path: Path, file: str, encoding: str | None) -> RawTable:
         raise InputError("ingest.shp_cut", file=file, part=".shp")
     shape_type = struct.unpack("<i", head[32:36])[0]
     check_vertices((size - 100) // {1: 32, 2: 24}.get(shape_type // 10, 16), file)
-    with _gdal("ingest.shp_cut", file):
-        meta, fids, wkb, _ = pyogrio.raw.read(path, columns=[], force_2d=True, return_fids=True)
-    del meta
+    with _gdal("ingest.shp_cut", file, part=".shp"):
+        _, fids, wkb, _ = pyogrio.raw.read(
+            path, columns=[], force_2d=True, return_fids=True, encoding="ISO-8859-1"
+        )
     check_rows(len(fids), file)
     frame, found, notes = _read_dbf(parts[".dbf"], parts.get(".cpg"), file, encoding)
     if len(frame) <= int(fids.max()):

@@ -76,13 +76,15 @@ def counts(outcome: ImportOutcome) -> tuple[int, int, int, int, int]:
 def fingerprint(store: Store, *tables: sa.Table) -> list[Any]:
     """Every row with the transaction that wrote it last, and how many events there are."""
     with store.transaction(SYSTEM) as connection:
-        rows: list[Any] = []
-        for table in (*tables, t.assignment):
-            query = sa.select(sa.literal_column("xmin::text"), *table.primary_key.columns)
-            rows.append(sorted(map(str, connection.execute(query))))
-        for table in (t.event, t.import_record):
-            rows.append(connection.scalar(sa.select(sa.func.count()).select_from(table)))
-        return rows
+        written = [
+            sa.select(sa.literal_column("xmin::text"), *table.primary_key.columns)
+            for table in (*tables, t.assignment)
+        ]
+        counted = [
+            sa.select(sa.func.count()).select_from(table) for table in (t.event, t.import_record)
+        ]
+        rows = [sorted(map(str, connection.execute(query))) for query in written]
+        return [*rows, *(connection.scalar(query) for query in counted)]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -284,9 +286,7 @@ def test_replace_takes_away_what_is_missing_and_keeps_what_is_held(
     store: Store, tmp_path: Path
 ) -> None:
     rows = [row for row in buildings() if row["楼栋编号"] != "B7"]
-    outcome = take(
-        store, "buildings", write_csv(tmp_path / "b.csv", rows), crs=WGS84, replace=True
-    )
+    outcome = take(store, "buildings", write_csv(tmp_path / "b.csv", rows), crs=WGS84, replace=True)
     assert outcome.removed == 1  # R1; B7 still has its household
     assert [(one.feature, one.key) for one in outcome.refusals] == [
         ("B7", "ingest.still_held_building")
@@ -331,7 +331,7 @@ def test_points_outside_the_county_are_held_back_unless_the_sender_insists(
 
 
 def test_officers_duties_and_leaves_by_name_and_code(store: Store, tmp_path: Path) -> None:
-    officers = [
+    officers: list[dict[str, Any]] = [
         {"工号": "W1", "姓名": "甲", "电话": 13800000001, "开始日期": "2024-07-01"},
         {"工号": "W2", "姓名": "乙", "电话": "138 0000 0002", "开始日期": "2024年7月1日"},
     ]
@@ -341,9 +341,15 @@ def test_officers_duties_and_leaves_by_name_and_code(store: Store, tmp_path: Pat
         code = connection.execute(
             sa.select(t.grid_state.c.code).where(t.grid_state.c.name == "格g00")
         ).scalar_one()
-    duties = [
+    duties: list[dict[str, Any]] = [
         {"网格员": "甲", "网格编码": code, "岗": "A岗", "角色": "网格员", "起始日期": "2024-07-01"},
-        {"网格员": "W2", "网格编码": "格g10", "岗": "A岗", "角色": "网格员", "起始日期": "2024/7/1"},
+        {
+            "网格员": "W2",
+            "网格编码": "格g10",
+            "岗": "A岗",
+            "角色": "网格员",
+            "起始日期": "2024/7/1",
+        },
         {"网格员": "W2", "网格编码": code, "岗": "A岗", "角色": "网格员", "起始日期": "20250101"},
         {"网格员": "丙", "网格编码": code, "岗": "B岗", "角色": "网格员", "起始日期": "20250101"},
     ]
@@ -357,7 +363,7 @@ def test_officers_duties_and_leaves_by_name_and_code(store: Store, tmp_path: Pat
     before = fingerprint(store, t.grid_duty)
     assert counts(take(store, "duties", file)) == (0, 0, 2, 0, 2)
     assert fingerprint(store, t.grid_duty) == before
-    handover = [
+    handover: list[dict[str, Any]] = [
         duties[0] | {"结束日期": "2025-01-01"},
         duties[2] | {"结束日期": ""},
     ]
@@ -373,7 +379,8 @@ def test_hazards_and_incidents_keep_what_a_file_leaves_out(store: Store, tmp_pat
     assert take(store, "premises", write_csv(tmp_path / "p.csv", premises)).new == 1
     hazards = [
         {
-            "隐患编号": "Z1", "类型": "燃气", "等级": "重大隐患", "状态": "待整改", "场所编号": "P1",
+            "隐患编号": "Z1", "类型": "燃气", "等级": "重大隐患", "状态": "待整改",
+            "场所编号": "P1",
             "发现日期": "2026-01-05", "整改期限": "2026-02-05",
         }
     ]  # fmt: skip
