@@ -3,7 +3,7 @@
 import { config } from "./texts.js";
 
 const DEFAULT_LAYERS = "roads,buildings,names";
-const FIELDS = ["mode", "scheme", "at", "theme", "grid", "point", "view", "entry", "layers"];
+const FIELDS = ["mode", "scheme", "at", "theme", "grid", "point", "view", "entry", "layers", "base"];
 const listeners = new Set();
 
 function fresh() {
@@ -18,6 +18,7 @@ function fresh() {
     view: "",
     entry: "",
     layers: DEFAULT_LAYERS,
+    base: "",
     place: "",
   };
 }
