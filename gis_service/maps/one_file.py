@@ -1,15 +1,18 @@
 """The map as one file: Folium's document with its libraries and data inside, for a disk or a mail.
 
-It needs no server and no network. What leaves the house this way holds no household, and grids of
-few households show no figure.
+It needs no server and no network. What leaves the house this way holds no household, grids of few
+households show no figure, and where trouble is stands only to about 100 m.
 """
 
+import base64
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import folium
+import numpy as np
 import shapely
 import shapely.geometry
 import sqlalchemy as sa
@@ -18,20 +21,28 @@ from branca.element import Element
 from gis_service import __version__
 from gis_service.access import Actor
 from gis_service.coverage.standards import standard_book
+from gis_service.geodesy import GeometryArray
 from gis_service.grids.reading import SchemeKey, find_scheme
+from gis_service.grids.tallies import parents
 from gis_service.grids.versions import in_force, today
 from gis_service.maps import layers
 from gis_service.maps.classes import hide_small
 from gis_service.maps.figures import Figures, figures
 from gis_service.maps.vendor import vendor_file
-from gis_service.messages import Language, text
+from gis_service.messages import WEB_DIR, Language, text
 from gis_service.store import tables as t
 from gis_service.store.engine import Store
 
-_THEMES: Final = ("households", "fire-20", "service-15")
+_COUNTED: Final = ("households", "people", "hazards", "incidents")
+_OF_HOUSEHOLDS: Final = frozenset({"households", "people", "fire-20", "service-15"})
 _ROAD_ZOOM: Final = 12
 _PAPER, _WATER, _GREEN, _CASING, _INK = "#f6f3ec", "#c6dde9", "#e3ead8", "#d8cdb6", "#1f2933"
 _LAND: Final = {"water": _WATER, "green": _GREEN, "built": "#eee8dc"}
+_RESCUE: Final = frozenset({"fire_station", "mini_fire_station", "water_source"})
+_COLOURS: Final = {"fire_station": "#b3261e", "mini_fire_station": "#d9744a", "water_source": _INK}
+_TROUBLE_DECIMALS: Final = 3
+_STEP: Final = 2e-6
+"""About 0.2 m: how finely houses are drawn."""
 _STYLE: Final = """
 html, body, .folium-map { height: 100%; margin: 0; background: #f6f3ec; }
 body, .leaflet-container { font: 14px/1.4 system-ui, "PingFang SC", "Microsoft YaHei",
@@ -40,23 +51,20 @@ body, .leaflet-container { font: 14px/1.4 system-ui, "PingFang SC", "Microsoft Y
 .leaflet-left .leaflet-control-scale { margin-left: 50px; }
 .leaflet-bottom.leaflet-left { left: auto; right: 12px; }
 .gis-note { position: fixed; z-index: 900; left: 12px; bottom: 12px; max-width: 320px;
-  padding: 12px;
+  max-height: 60vh; overflow: auto; padding: 12px;
   background: #fff; border-radius: 10px; box-shadow: 0 2px 10px rgb(31 41 51 / .18); }
 .gis-note h1 { font-size: 16px; margin: 0 0 4px; } .gis-note p { margin: 0; color: #5b6770; }
 .gis-note table { border-spacing: 0 2px; font-variant-numeric: tabular-nums; }
 .gis-note td:last-child { text-align: right; padding-left: 12px; }
 .gis-note i { display: inline-block; width: 22px; height: 12px; border: 1px solid #d8dee3; }
 .gis-note h2 { font-size: 14px; margin: 8px 0 2px; }
+.gis-name { position: absolute; transform: translate(-50%, -50%); white-space: nowrap;
+  font-size: 12px; color: #1f2933; text-shadow: 0 0 3px #fff, 0 0 3px #fff, 0 0 3px #fff; }
+.gis-name-town { font-size: 14px; font-weight: 600; } .gis-name-county { display: none; }
+.folium-map:not(.gis-near) .gis-name-village { display: none; }
+@media (max-width: 700px) { .gis-note { max-width: 60vw; max-height: 34vh; } }
 """
-
-
-_FOLLOW: Final = """
-addEventListener("load", () => MAP.on("baselayerchange", (change) => {
-  for (const one of document.querySelectorAll(".gis-note section"))
-    one.hidden = one.dataset.name !== change.name.trim();
-}));
-"""
-"""The legend follows the theme that is chosen."""
+_NAMES_FROM_ZOOM: Final = 13
 
 
 class FileMap(folium.Map):
@@ -126,27 +134,40 @@ def render_map(connection: sa.Connection, actor: Actor, language: Language) -> s
     base = json.loads(layers.grid_layer(connection, scheme, ranks[-1], None, "mid"))
     chosen = _themes(connection, actor, scheme, ranks[-1], language)
     hidden = _hidden(base["features"], chosen["households"])
+    said = {
+        theme: _said(
+            base["features"], shown, hidden if theme in _OF_HOUSEHOLDS else set(), language
+        )
+        for theme, shown in chosen.items()
+    }
     document = FileMap(
         tiles=None, control_scale=True, prefer_canvas=True, attribution_control=False
     )
     _with_library(document)
-    _background(connection, document, language)
-    for theme, shown in chosen.items():
-        group = folium.FeatureGroup(
-            name=text(f"map.theme_{theme}", language), overlay=False, show=theme == "households"
-        )
-        _fill(base, shown, hidden, language).add_to(group)
-        group.add_to(document)
-    for rank, weight in zip(reversed(ranks[:-1]), (1.4, 2.6), strict=False):
-        shapes = json.loads(layers.grid_layer(connection, scheme, rank, None, "mid"))
+    for theme in chosen:
+        name = text(f"page.theme_{theme}", language)
+        folium.FeatureGroup(name=name, overlay=False, show=theme == "households").add_to(document)
+    _land(connection, document, language)
+    grids = _fill(base, said, chosen["households"], language)
+    grids.add_to(document)
+    _roads(connection, document, _extent(base), language)
+    houses = folium.FeatureGroup(name=text("page.layer_buildings", language))
+    houses.add_to(document)
+    for lines, weight in zip(
+        _borders_above(connection, scheme, base, ranks), (1.4, 2.6), strict=False
+    ):
         style = {"color": "#5b6770", "weight": weight, "fill": False, "interactive": False}
-        folium.GeoJson(
-            _bare(shapes), control=False, style_function=lambda _, style=style: style
-        ).add_to(document)
+        folium.GeoJson(lines, control=False, style_function=lambda _, style=style: style).add_to(
+            document
+        )
+    _names(connection, document, language)
     _facilities(connection, document, language)
+    _trouble(connection, actor, document, language)
     folium.LayerControl(collapsed=False).add_to(document)
     document.fit_bounds(_extent(base))
-    _note(connection, document, chosen, language)
+    level = _level_label(connection, scheme, ranks[-1], language)
+    _note(connection, document, chosen, said, level, language)
+    _scripts(connection, document, grids, houses, chosen)
     return str(document.get_root().render())
 
 
@@ -166,8 +187,7 @@ def _themes(
         theme: figures(
             connection, actor, scheme, rank=rank, theme=theme, at=None, language=language
         )
-        for theme in _THEMES
-        if theme == "households" or theme in measured
+        for theme in (*_COUNTED, *measured)
     }
 
 
@@ -180,26 +200,49 @@ def _hidden(features: Sequence[Mapping[str, Any]], households: Figures) -> set[i
     return hide_small(sizes, parent_of)
 
 
-def _fill(
-    base: Mapping[str, Any], shown: Figures, hidden: set[int], language: Language
-) -> folium.GeoJson:
-    features = []
-    for feature in base["features"]:
+def _said(
+    features: Sequence[Mapping[str, Any]], shown: Figures, hidden: set[int], language: Language
+) -> list[tuple[int, str]]:
+    """Give class and figure of every grid; class -1 is paper: no figure, or no rule for it."""
+    answers = []
+    for feature in features:
         grid_id = feature["properties"]["grid_id"]
         place = None if grid_id in hidden else shown.class_of.get(grid_id)
         value = None if grid_id in hidden else shown.values.get(grid_id)
-        said = text("map.no_figure", language) if value is None else f"{value:,.4g} {shown.unit}"
+        figure = text("page.no_figure", language) if value is None else _figure(value, shown.unit)
+        answers.append((-1 if place is None else place, figure))
+    return answers
+
+
+def _figure(value: float, unit: str) -> str:
+    return f"{value:.1f}%" if unit == "%" else f"{value:,.4g} {unit}"
+
+
+def _fill(
+    base: Mapping[str, Any],
+    said: Mapping[str, list[tuple[int, str]]],
+    first: Figures,
+    language: Language,
+) -> folium.GeoJson:
+    """Draw the grids once, with what every theme says of them."""
+    colours = [one.colour for one in first.classes]
+    features = []
+    for number, feature in enumerate(base["features"]):
         properties = {
             "name": feature["properties"]["name"],
             "code": feature["properties"]["code"],
-            "value": said,
-            "fill": _PAPER if place is None else shown.classes[place].colour,
+            "said": [answers[number] for answers in said.values()],
+            "value": said["households"][number][1],
         }
-        features.append({**feature, "properties": properties})
+        features.append(
+            {"type": "Feature", "geometry": feature["geometry"], "properties": properties}
+        )
     return folium.GeoJson(
         {"type": "FeatureCollection", "features": features},
+        name=text("map.layer_grids", language),
+        control=False,
         style_function=lambda feature: {
-            "fillColor": feature["properties"]["fill"],
+            "fillColor": ([*colours, _PAPER])[feature["properties"]["said"][0][0]],
             "fillOpacity": 0.72,
             "color": "#8a949c",
             "weight": 0.6,
@@ -214,12 +257,29 @@ def _extent(collection: Mapping[str, Any]) -> list[tuple[float, float]]:
     return [(float(south), float(west)), (float(north), float(east))]
 
 
-def _bare(collection: Mapping[str, Any]) -> dict[str, Any]:
-    features = [{**feature, "properties": {}} for feature in collection["features"]]
-    return {"type": "FeatureCollection", "features": features}
+def _borders_above(
+    connection: sa.Connection, scheme: SchemeKey, base: Mapping[str, Any], ranks: Sequence[int]
+) -> list[dict[str, Any]]:
+    """
+    Draw the borders of the upper levels, the lowest of them first, out of the base grids' own.
+
+    So they lie exactly on each other, however far they were simplified.
+    """
+    above = parents(connection, scheme, None)
+    owner = [int(feature["properties"]["grid_id"]) for feature in base["features"]]
+    shapes = np.array([shapely.geometry.shape(one["geometry"]) for one in base["features"]], object)
+    found = []
+    for _ in ranks[:-1]:
+        owner = [above.get(grid) or 0 for grid in owner]
+        whole = [
+            shapely.coverage_union_all(shapes[np.array(owner) == one]) for one in sorted(set(owner))
+        ]
+        lines = shapely.line_merge(shapely.union_all(shapely.boundary(np.array(whole, object))))
+        found.append(json.loads(shapely.to_geojson(lines)))
+    return found
 
 
-def _background(connection: sa.Connection, document: FileMap, language: Language) -> None:
+def _land(connection: sa.Connection, document: FileMap, language: Language) -> None:
     land = json.loads(layers.land_layer(connection))
     folium.GeoJson(
         land,
@@ -231,37 +291,112 @@ def _background(connection: sa.Connection, document: FileMap, language: Language
             "interactive": False,
         },
     ).add_to(document)
-    roads = json.loads(layers.road_layer(connection, None, _ROAD_ZOOM))
+
+
+def _roads(
+    connection: sa.Connection,
+    document: FileMap,
+    extent: list[tuple[float, float]],
+    language: Language,
+) -> None:
+    (south, west), (north, east) = extent
+    roads = json.loads(layers.road_layer(connection, (west, south, east, north), _ROAD_ZOOM))
     if roads["features"]:
         folium.GeoJson(
             roads,
-            name=text("map.layer_roads", language),
+            name=text("page.layer_roads", language),
             style_function=lambda _: {"color": _CASING, "weight": 2, "interactive": False},
         ).add_to(document)
 
 
 def _facilities(connection: sa.Connection, document: FileMap, language: Language) -> None:
-    collection = json.loads(layers.facility_layer(connection))
-    group = folium.FeatureGroup(name=text("map.layer_fire", language))
-    for feature in collection["features"]:
-        if feature["properties"]["kind"] != "fire_station":
-            continue
+    features = json.loads(layers.facility_layer(connection))["features"]
+    for key, rescue in (("rescue", True), ("services", False)):
+        kept = [
+            {**one, "properties": _named(one["properties"], language)}
+            for one in features
+            if (one["properties"]["kind"] in _RESCUE) == rescue
+        ]
+        _points(document, key, kept, language)
+
+
+def _named(properties: Mapping[str, Any], language: Language) -> dict[str, str]:
+    kind = text(f"page.kind_{properties['kind']}", language)
+    name = properties.get("name") or kind
+    return {
+        "said": name if kind in name else f"{name}（{kind}）",
+        "colour": _COLOURS.get(properties["kind"], "#1b5e9b"),
+    }
+
+
+def _trouble(
+    connection: sa.Connection, actor: Actor, document: FileMap, language: Language
+) -> None:
+    """Draw open hazards and incidents, so roughly that no house can be told."""
+    drawn = (
+        ("hazards", layers.hazard_layer(connection, actor, "open"), "#b7791f"),
+        ("incidents", layers.incident_layer(connection, actor, "open", None), "#7a3e9d"),
+    )
+    for key, layer, colour in drawn:
+        features = []
+        for one in json.loads(layer)["features"]:
+            lon, lat = (round(value, _TROUBLE_DECIMALS) for value in one["geometry"]["coordinates"])
+            said = text(f"page.kind_{one['properties']['kind']}", language)
+            place = {"type": "Point", "coordinates": [lon, lat]}
+            properties = {"said": said, "colour": colour}
+            features.append({"type": "Feature", "geometry": place, "properties": properties})
+        _points(document, key, features, language)
+
+
+def _points(
+    document: FileMap, key: str, features: Sequence[Mapping[str, Any]], language: Language
+) -> None:
+    if not features:
+        return
+    folium.GeoJson(
+        {"type": "FeatureCollection", "features": list(features)},
+        name=text(f"page.layer_{key}", language),
+        show=False,
+        marker=folium.CircleMarker(radius=5, weight=1.5, color="#ffffff", fill_opacity=0.95),
+        style_function=lambda feature: {"fillColor": feature["properties"]["colour"]},
+        tooltip=folium.GeoJsonTooltip(["said"], labels=False),
+    ).add_to(document)
+
+
+def _names(connection: sa.Connection, document: FileMap, language: Language) -> None:
+    group = folium.FeatureGroup(name=text("page.layer_names", language))
+    for feature in json.loads(layers.place_layer(connection))["features"]:
         lon, lat = feature["geometry"]["coordinates"]
-        folium.CircleMarker(
-            (lat, lon),
-            radius=7,
-            color="#ffffff",
-            weight=2,
-            fill_color="#b3261e",
-            fill_opacity=1,
-            tooltip=feature["properties"]["name"],
-        ).add_to(group)
+        level, name = feature["properties"]["level"], _safe(feature["properties"]["name"])
+        icon = folium.DivIcon(
+            html=f'<span class="gis-name gis-name-{level}">{name}</span>', icon_size=(0, 0),
+            class_name="gis-names",
+        )  # fmt: skip
+        folium.Marker((lat, lon), icon=icon, interactive=False).add_to(group)
     group.add_to(document)
 
 
+def _level_label(
+    connection: sa.Connection, scheme: SchemeKey, rank: int, language: Language
+) -> str:
+    level = t.grid_level.c
+    row = connection.execute(
+        sa.select(level.label, level.label_en).where(
+            level.scheme_id == scheme.scheme_id, level.rank == rank
+        )
+    ).one()
+    return str(row.label if language == "zh-CN" else row.label_en)
+
+
 def _note(
-    connection: sa.Connection, document: FileMap, chosen: Mapping[str, Figures], language: Language
+    connection: sa.Connection,
+    document: FileMap,
+    chosen: Mapping[str, Figures],
+    said: Mapping[str, list[tuple[int, str]]],
+    level: str,
+    language: Language,
 ) -> None:
+    """Write the legend of every theme as the page does: unit, level, day, classes, of what."""
     version = in_force(connection)
     parts = [
         f"<h1>{_safe(text('map.file_title', language))}</h1>",
@@ -278,20 +413,112 @@ def _note(
         + "</p>",
     ]
     for theme, shown in chosen.items():
-        rows = "".join(
-            f'<tr><td><i style="background:{one.colour}"></i></td><td>{_safe(one.label)}</td>'
-            f"<td>{one.count:,}</td></tr>"
-            for one in shown.classes
-        )
-        name = text(f"map.theme_{theme}", language)
+        name = text(f"page.theme_{theme}", language)
         hidden = "" if theme == "households" else " hidden"
-        title = f"<h2>{_safe(f'{name} · {shown.unit}')}</h2>"
+        by_level = text("page.by_level", language, level=level)
+        subtitle = f"{shown.unit} · {by_level} · {shown.day.isoformat()}"
+        if shown.status == "ok":
+            body = (
+                f"<table>{_classes(shown, said[theme], language)}</table><p>{_safe(shown.of)}</p>"
+            )
+        else:
+            body = f"<p>{_safe(text(f'page.{shown.status}', language, what=name))}</p>"
         parts.append(
-            f'<section data-name="{_safe(name)}"{hidden}>{title}<table>{rows}</table></section>'
+            f'<section data-name="{_safe(name)}"{hidden}><h2>{_safe(name)}</h2>'
+            f"<p>{_safe(subtitle)}</p>{body}</section>"
         )
     root: Any = document.get_root()
     root.html.add_child(Element(f'<div class="gis-note">{"".join(parts)}</div>'))
-    root.script.add_child(Element(_FOLLOW.replace("MAP", document.get_name())))
+
+
+def _classes(shown: Figures, said: Sequence[tuple[int, str]], language: Language) -> str:
+    """Write a line for each class, and for the grids that belong to none."""
+    unknown = text("page.no_figure", language)
+    counted = Counter(place for place, _ in said)
+    without = sum(place < 0 and figure == unknown for place, figure in said)
+    unruled = counted[-1] - without
+    lines = [(one.colour, one.label, counted[at]) for at, one in enumerate(shown.classes)]
+    if unruled:
+        lines.append((_PAPER, text("page.no_rule", language), unruled))
+    if without:
+        lines.append((_PAPER, unknown, without))
+    return "".join(
+        f'<tr><td><i style="background:{colour}"></i></td><td>{_safe(label)}</td>'
+        f"<td>{count:,}</td></tr>"
+        for colour, label, count in lines
+    )
+
+
+# --- what the file does by itself --------------------------------------------------------------
+
+
+def _scripts(
+    connection: sa.Connection,
+    document: FileMap,
+    grids: folium.GeoJson,
+    houses: folium.FeatureGroup,
+    chosen: Mapping[str, Figures],
+) -> None:
+    """Let the grids and the legend follow the theme, and draw the houses from zoom 15."""
+    colours = [[one.colour for one in shown.classes] for shown in chosen.values()]
+    values = {
+        "MAP": document.get_name(),
+        "GRIDS": grids.get_name(),
+        "HOUSES": houses.get_name(),
+        "COLOURS": json.dumps(colours),
+        "PAPER": json.dumps(_PAPER),
+        "NEAR": str(_NAMES_FROM_ZOOM),
+        "PACKED": json.dumps(packed_houses(_footprints(connection))),
+        "STEP": f"{_STEP:g}",
+        "FROM_ZOOM": str(layers.BUILDINGS_FROM_ZOOM),
+    }
+    script = (WEB_DIR / "templates" / "one_file.js").read_text("utf-8")
+    for name, value in values.items():
+        script = script.replace(f"__{name}__", value)
+    root: Any = document.get_root()
+    # A raw block: what the data says is never a template.
+    root.script.add_child(Element(f"{{% raw %}}{script}{{% endraw %}}"))
+
+
+def _footprints(connection: sa.Connection) -> GeometryArray:
+    building = t.building.c
+    rows = connection.execute(
+        sa.select(sa.func.ST_AsBinary(building.footprint))
+        .where(building.footprint.is_not(None))
+        .order_by(
+            sa.func.ST_GeoHash(sa.func.ST_SetSRID(building.point, 4326), 8), building.building_id
+        )
+    ).scalars()
+    return np.asarray(shapely.from_wkb(np.array([bytes(one) for one in rows], object)), object)
+
+
+def packed_houses(footprints: GeometryArray) -> str:
+    """
+    Pack outlines: for each the number of corners, then steps of 2e-6 degrees as zigzag varints.
+
+    Parameters
+    ----------
+    footprints
+        (Multi)Polygons in lon, lat, neighbours near each other; holes are left out.
+
+    Returns
+    -------
+    str
+        Base64; about 30 signs a house.
+    """
+    packed = bytearray()
+    last = np.zeros(2, dtype=np.int64)
+    for polygon in shapely.get_parts(footprints):
+        corners = np.round(shapely.get_coordinates(polygon.exterior)[:-1] / _STEP).astype(np.int64)
+        steps = np.diff(corners, axis=0, prepend=last[None])
+        last = corners[-1]
+        for value in (len(corners), *((steps << 1) ^ (steps >> 63)).ravel().tolist()):
+            rest = value
+            while rest > 127:
+                packed.append(rest & 127 | 128)
+                rest >>= 7
+            packed.append(rest)
+    return base64.b64encode(bytes(packed)).decode()
 
 
 def _safe(words: str) -> str:
