@@ -26,6 +26,7 @@ from gis_service.grids.versions import today
 from gis_service.ingest.columns import Field, plain
 from gis_service.ingest.frames import Note
 from gis_service.ingest.kinds import Applied, ImportKind, ImportOptions, MatchedTable, Progress
+from gis_service.ingest.off_lines import hold_back_beside
 from gis_service.ingest.values import read_values
 from gis_service.messages import Language
 from gis_service.settings import number_settings
@@ -76,6 +77,7 @@ _LABELS: Final = (("大网格", "Top grid"), ("中网格", "Middle grid"), ("基
 _CODE_LAYOUT: Final = (6, 3, 3, 3)
 _SIZE_RULE: Final = {"urban": (200, 300), "rural": (80, 300)}
 _SAID: Final = 50
+_ON_BORDER_M: Final = 5.0
 _SAME_LAND_M2: Final = 1e-3
 _SAME_ARC_DEGREES: Final = 2e-9
 
@@ -346,6 +348,32 @@ def _held(connection: sa.Connection, scheme: str) -> _Held:
     return _Held(scheme_id, {one.rank: one for one in levels}, states, dict(codes.all()))
 
 
+def _hold_back(
+    connection: sa.Connection, held: _Held, table: MatchedTable, given: pd.DataFrame
+) -> None:
+    """Refuse borders that would fall on the known ones in another coordinate system."""
+    arc = t.linework_arc
+    known = connection.execute(
+        sa.select(sa.func.ST_AsBinary(arc.c.geom)).where(
+            arc.c.scheme_id == held.scheme_id, sa.func.upper_inf(arc.c.valid)
+        )
+    ).scalars()
+    old = np.asarray(shapely.from_wkb([bytes(wkb) for wkb in known]), dtype=object)
+    shapes = given["geometry"].to_numpy()
+    drawn = shapes[shapely.get_dimensions(shapes) == 2]
+    if not len(old) or not len(drawn) or table.file.crs is None:
+        return
+    xy, ring = shapely.get_coordinates(shapely.get_rings(drawn), return_index=True)
+    same = ring[1:] == ring[:-1]
+    ends = np.stack([xy[:-1][same], xy[1:][same]], axis=1)
+    sides = np.asarray(shapely.linestrings(ends), dtype=object)
+    sides = sides[shapely.length(sides) > 0]
+    if len(sides):
+        hold_back_beside(
+            "grids_file.off_the_borders", table.file.name, table.file.crs, sides, old, _ON_BORDER_M
+        )
+
+
 def _as_rows(states: pd.DataFrame) -> pd.DataFrame:
     """Bring grids that the store holds into the form of a file's rows."""
     code_of = dict(zip(states["grid_id"], states["key"], strict=True))
@@ -583,6 +611,8 @@ def take_grids(
     ------
     InputError
         The grids leave a gap or overlap beyond the tolerance, or levels or parents are unknown.
+    HeldBackError
+        The borders would lie on the known ones in another coordinate system.
     ConflictError
         There is a version for that day or a later one already.
     """
@@ -592,6 +622,8 @@ def take_grids(
     day = _day(extra.get("effective")) or today(connection)
     held = _held(connection, scheme)
     given = read_rows(table)
+    if not options.accept_shift:
+        _hold_back(connection, held, table, given)
     given["rank"] = ranks_of(given["level"].tolist(), held.levels, extra.get("level"))
     if held.scheme_id is None and given["rank"].max() == 1 and given["parent"].notna().all():
         given["rank"] += 1  # its parents are the level above

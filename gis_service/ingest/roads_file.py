@@ -17,8 +17,7 @@ import shapely
 import sqlalchemy as sa
 
 from gis_service.access import Actor
-from gis_service.coordinate_systems import best_fit, from_cgcs2000, to_cgcs2000
-from gis_service.errors import HeldBackError, InputError, Place
+from gis_service.errors import InputError, Place
 from gis_service.geodesy import GeometryArray, length_m
 from gis_service.ingest import osm_tags
 from gis_service.ingest.columns import Field
@@ -26,6 +25,7 @@ from gis_service.ingest.frames import COLUMNS, Note, Refusal
 from gis_service.ingest.graphml import SUFFIXES, read_graphml
 from gis_service.ingest.grids_file import read_fields
 from gis_service.ingest.kinds import Applied, ImportKind, ImportOptions, MatchedTable, Progress
+from gis_service.ingest.off_lines import hold_back_beside
 from gis_service.ingest.road_noding import NodedRoads, node_roads
 from gis_service.ingest.shifted import hold_back_shifted
 from gis_service.ingest.write import write_roads
@@ -90,12 +90,8 @@ _GRADE: Final = re.compile(r"track_grade\d")
 _LINES: Final = (shapely.GeometryType.LINESTRING, shapely.GeometryType.MULTILINESTRING)
 _STRIDE: Final = 10_000
 _SHOWN: Final = 20
-_SAMPLE: Final = 300
 _NEAR_M: Final = 20.0
-_DEGREE_M: Final = 111_320.0
 _FEWEST_EDGES: Final = 50
-_LEAST_SHARE: Final = 0.5
-_CLEARLY: Final = 0.3
 _YES: Final = ("yes", "true", "1", "on")
 
 
@@ -302,29 +298,8 @@ def _hold_back(connection: sa.Connection, table: MatchedTable, lines: _Lines) ->
     old = _active_edges(connection)
     if system is None or len(old) < _FEWEST_EDGES:
         return
-    chosen = np.linspace(0, len(lines.line) - 1, min(_SAMPLE, len(lines.line))).astype(int)
-    middle = shapely.line_interpolate_point(
-        np.array(lines.line, dtype=object)[chosen], 0.5, normalized=True
-    )
-    x, y = from_cgcs2000(system, shapely.get_x(middle), shapely.get_y(middle))
-    tree = shapely.STRtree(old)
-
-    def near(lon: Any, lat: Any) -> float:
-        known = np.isfinite(lon) & np.isfinite(lat)
-        points = shapely.points(np.where(known, lon, 0.0), np.where(known, lat, 0.0))
-        found = tree.query(points, predicate="dwithin", distance=_NEAR_M / _DEGREE_M)[0]
-        return len(np.unique(found)) / len(chosen)
-
-    share = near(*to_cgcs2000(system, x, y))
-    if share >= _LEAST_SHARE:
-        return
-    fit = best_fit(x, y, near, system)
-    if fit.share >= share + _CLEARLY:
-        raise HeldBackError(
-            "roads_file.off_the_roads", file=table.file.name, crs=system.code,
-            percent=round(100 * share), fits=fit.system.code,
-            fits_percent=round(100 * fit.share),
-        )  # fmt: skip
+    new = np.array(lines.line, dtype=object)
+    hold_back_beside("roads_file.off_the_roads", table.file.name, system, new, old, _NEAR_M)
 
 
 def _active_edges(connection: sa.Connection) -> GeometryArray:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
 from gis_service.coordinate_systems import parse_crs
-from gis_service.errors import InputError
+from gis_service.errors import HeldBackError, InputError
 from gis_service.ingest.importing import import_file
 from gis_service.ingest.kinds import ImportOptions, ImportOutcome
 from gis_service.store import Store
@@ -16,7 +16,6 @@ from gis_service.store import tables as t
 
 pytestmark = pytest.mark.real_data
 
-GCJ02 = parse_crs("gcj02")
 CITY = "boundaries/yueyang_districts_gcj02.geojson"
 SHAPEFILES = "boundaries/shapefile_gcj02_no_prj"
 
@@ -88,6 +87,16 @@ def test_nine_counties_are_published_as_grids_and_twice_is_once(
         names = dict(connection.execute(sa.select(state.code, state.name)).all())
     assert names["430624"] == "湘阴县"
     assert len(names) == 9
+
+
+def test_the_same_counties_read_in_the_wrong_system_are_held_back(
+    store: Store, real_data: Path
+) -> None:
+    for wrong in ("cgcs2000", "bd09"):
+        with pytest.raises(HeldBackError) as caught:
+            take(store, "grids", real_data / CITY, wrong)
+        assert caught.value.key == "grids_file.off_the_borders"
+        assert "--crs gcj02" in caught.value.say("zh-CN")
 
 
 def test_one_county_alone_is_taken_too(store: Store, real_data: Path) -> None:

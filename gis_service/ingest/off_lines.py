@@ -1,0 +1,78 @@
+"""Does a file of lines or borders lie on those that are there? Another system would say so.
+
+A border or a road read in the wrong system is 100 to 700 m off and nothing fails; but the same
+border or road is in the store already, and in one system the two fall together.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from gis_service.coordinate_systems import (
+    CoordinateSystem,
+    best_fit,
+    from_cgcs2000,
+    to_cgcs2000,
+)
+from gis_service.errors import HeldBackError
+from gis_service.geodesy import GeometryArray
+
+_SAMPLE: Final = 300
+_DEGREE_M: Final = 111_320.0
+_LEAST_SHARE: Final = 0.5
+_CLEARLY: Final = 0.3
+
+
+def hold_back_beside(
+    key: str,
+    file: str,
+    system: CoordinateSystem,
+    new: GeometryArray,
+    old: GeometryArray,
+    near_m: float,
+) -> None:
+    """
+    Refuse lines that would lie on the known ones in another system.
+
+    Parameters
+    ----------
+    key
+        The message; it says ``file``, ``crs``, ``percent``, ``fits`` and ``fits_percent``.
+    file
+        What the sender calls it.
+    system
+        In which it was read.
+    new
+        Its lines in CGCS2000.
+    old
+        Lines that are there, in CGCS2000.
+    near_m
+        So near to a known line a place counts as on it.
+
+    Raises
+    ------
+    HeldBackError
+        Less than half of the places lie on known lines, and clearly more would in another system.
+    """
+    chosen = np.linspace(0, len(new) - 1, min(_SAMPLE, len(new))).astype(int)
+    middle = shapely.line_interpolate_point(new[chosen], 0.5, normalized=True)
+    x, y = from_cgcs2000(system, shapely.get_x(middle), shapely.get_y(middle))
+    tree = shapely.STRtree(old)
+
+    def near(lon: npt.NDArray[np.float64], lat: npt.NDArray[np.float64]) -> float:
+        known = np.isfinite(lon) & np.isfinite(lat)
+        points: Any = shapely.points(np.where(known, lon, 0.0), np.where(known, lat, 0.0))
+        found = tree.query(points, predicate="dwithin", distance=near_m / _DEGREE_M)[0]
+        return len(np.unique(found)) / len(chosen)
+
+    share = near(*to_cgcs2000(system, x, y))
+    if share >= _LEAST_SHARE:
+        return
+    fit = best_fit(x, y, near, system)
+    if fit.share >= share + _CLEARLY:
+        raise HeldBackError(
+            key, file=file, crs=system.code, percent=round(100 * share), fits=fit.system.code,
+            fits_percent=round(100 * fit.share),
+        )  # fmt: skip
