@@ -423,5 +423,7 @@ def find_what_is_asked(
     metres = np.full(len(lon), np.inf)
     outside = np.flatnonzero(found.grid_id == NO_GRID)
     if len(outside):
-        beyond[outside], metres[outside] = borders_near(locator, lon[outside], lat[outside])
+        beyond[outside], metres[outside] = borders_near(
+            locator, lon[outside], lat[outside], found.grid_id[outside]
+        )
     return Findings(found.grid_id, found.tie, beyond, metres)

@@ -49,7 +49,7 @@ class Located:
 
 @dataclass(frozen=True)
 class Nearest:
-    """The nearest grid of each point and how far away it is, in metres."""
+    """The nearest grid of each point, or the one across its border, and how far, in metres."""
 
     grid_id: npt.NDArray[np.int64]
     distance_m: npt.NDArray[np.float64]
@@ -151,7 +151,9 @@ class Locator:
             border_cells=border,
             border_share=border / max(touched, 1),
             cell_m=float(distance_m(0.0, 0.0, 0.0, 1.0) / self._frame[3]),
-            index_bytes=self._cells.nbytes + self._words.nbytes + self._ids.nbytes,
+            index_bytes=sum(
+                part.nbytes for part in (self._cells, self._words, self._blocks, self._ids)
+            ),
             build_s=time.perf_counter() - began,
         )
 
@@ -174,6 +176,7 @@ class Locator:
         if len(self._words):
             write(self._words)
         self._cells = cells
+        self._blocks = kernels.count_borders(cells, columns, rows)
         return int(np.count_nonzero(cells < 0))
 
     def locate(self, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Located:
@@ -243,21 +246,49 @@ class Locator:
             border is looked for, and measured on the ellipsoid.
         """
         grid_id, _ = self.locate_one(lon, lat)
-        own = 0 if grid_id == NO_GRID else int(np.searchsorted(self.grid_ids, grid_id)) + 1
-        shrink = max(math.cos(math.radians(lat)), 1e-9)
-        there_lon, there_lat, across = kernels.nearest_edge(
-            float(lon), float(lat), shrink, own,
-            self._frame, self._columns, self._rows, self._cells, self._words,
+        near = self.borders_near([lon], [lat], [grid_id])
+        metres, beyond = float(near.distance_m[0]), int(near.grid_id[0])
+        if math.isinf(metres):
+            return BorderNear(metres, None, "none")
+        kind: Literal["shared", "outer"] = "outer" if NO_GRID in (grid_id, beyond) else "shared"
+        return BorderNear(metres, None if beyond == NO_GRID else beyond, kind)
+
+    def borders_near(self, lon: npt.ArrayLike, lat: npt.ArrayLike, own: npt.ArrayLike) -> Nearest:
+        """
+        Find the nearest border of many places, and which grid lies across each.
+
+        Parameters
+        ----------
+        lon, lat
+            Degrees, finite.
+        own
+            The grid of each place, as :meth:`locate` gives it.
+
+        Returns
+        -------
+        Nearest
+            The grid across, :data:`NO_GRID` where nothing lies beyond; the distance is infinite
+            where there is no border at all.
+        """
+        x, y = np.array(lon, dtype=float, ndmin=1), np.array(lat, dtype=float, ndmin=1)
+        ids = np.array(own, dtype=np.int64, ndmin=1)
+        position = np.where(ids == NO_GRID, 0, np.searchsorted(self.grid_ids, ids) + 1)
+        shrink = np.maximum(np.cos(np.radians(y)), 1e-9)
+        there_lon, there_lat = np.empty(len(x)), np.empty(len(x))
+        across = np.empty(len(x), dtype=np.int64)
+        kernels.nearest_edges(
+            x, y, shrink, position,
+            self._frame, self._columns, self._rows, self._cells, self._words, self._blocks,
+            there_lon, there_lat, across,
         )  # fmt: skip
-        if across == kernels.UNSURE:
-            there_lon, there_lat, across = self._nearest_of_all(lon, lat, shrink, own)
-        if math.isnan(there_lon):
-            return BorderNear(math.inf, None, "none")
-        return BorderNear(
-            float(distance_m(lon, lat, there_lon, there_lat)),
-            int(self._ids[across]) if across else None,
-            "shared" if own and across else "outer",
-        )
+        for index in np.flatnonzero(across == kernels.UNSURE).tolist():
+            there_lon[index], there_lat[index], across[index] = self._nearest_of_all(
+                x[index], y[index], shrink[index], int(position[index])
+            )
+        metres = np.full(len(x), np.inf)
+        there = np.flatnonzero(~np.isnan(there_lon))
+        metres[there] = distance_m(x[there], y[there], there_lon[there], there_lat[there])
+        return Nearest(self._ids[across], metres)
 
     def nearest(self, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Nearest:
         """

@@ -715,6 +715,36 @@ def locate_one(
 
 
 @compiled
+def count_borders(cells: Ints, columns: int, rows: int) -> Ints:
+    """
+    Count the cells with a record in blocks of 16 × 16, so that a search may pass empty ones by.
+
+    Parameters
+    ----------
+    cells, columns, rows
+        The index.
+
+    Returns
+    -------
+    array of int
+        Row by row of blocks.
+    """
+    across = (columns + 15) // 16
+    blocks = np.zeros(across * ((rows + 15) // 16), dtype=np.int32)
+    for row in range(rows):
+        for column in range(columns):
+            if cells[row * columns + column] < 0:
+                blocks[(row // 16) * across + column // 16] += 1
+    return blocks
+
+
+@compiled
+def _away(place: float, low: int, high: int) -> float:
+    """How far a place is from a stretch of cells, in cells; a little less."""
+    return max(low - place, place - high, 0.0) * (1.0 - 1e-9) - 1e-6
+
+
+@compiled
 def nearest_edge(
     lon: float,
     lat: float,
@@ -725,9 +755,10 @@ def nearest_edge(
     rows: int,
     cells: Ints,
     words: Longs,
+    blocks: Ints,
 ) -> tuple[float, float, int]:
     """
-    Find the point of any edge that is nearest to a place, looking ring by ring of cells.
+    Find the point of any edge that is nearest to a place, looking ring by ring of blocks of cells.
 
     Parameters
     ----------
@@ -739,6 +770,8 @@ def nearest_edge(
         Position + 1 of the polygon that holds the place; 0 outside.
     frame, columns, rows, cells, words
         The index.
+    blocks
+        As :func:`count_borders` gives them.
 
     Returns
     -------
@@ -747,50 +780,105 @@ def nearest_edge(
         0 where there is none; of several the first.
     """  # fmt: skip
     reals = words.view(np.float64)
-    middle_x = min(max(int((lon - frame[0]) * frame[2]), 0), columns - 1)
-    middle_y = min(max(int((lat - frame[1]) * frame[3]), 0), rows - 1)
-    size = min(shrink / frame[2], 1.0 / frame[3])
+    across_blocks, up_blocks = (columns + 15) // 16, (rows + 15) // 16
+    x, y = (lon - frame[0]) * frame[2], (lat - frame[1]) * frame[3]
+    width, height = shrink / frame[2], 1.0 / frame[3]
+    middle_x = int(min(max(x, 0.0), columns - 1.0)) // 16
+    middle_y = int(min(max(y, 0.0), rows - 1.0)) // 16
     best, best_lon, best_lat, best_across = np.inf, np.nan, np.nan, 0
-    for ring in range(max(columns, rows)):
-        near = (ring - 1) * size
+    for ring in range(max(across_blocks, up_blocks)):
+        near = (ring - 1) * 16 * min(width, height)
         if ring > 1 and near * near > best:
             break
-        for row in range(max(middle_y - ring, 0), min(middle_y + ring, rows - 1) + 1):
-            whole = abs(row - middle_y) == ring
+        for block_row in range(max(middle_y - ring, 0), min(middle_y + ring, up_blocks - 1) + 1):
+            whole = abs(block_row - middle_y) == ring
             step = 1 if whole or ring == 0 else 2 * ring
-            for column in range(middle_x - ring, middle_x + ring + 1, step):
-                if column < 0 or column >= columns or cells[row * columns + column] >= 0:
+            for block in range(middle_x - ring, middle_x + ring + 1, step):
+                if block < 0 or block >= across_blocks:
                     continue
-                place = -1 - int(cells[row * columns + column])
-                head = words[place]
-                if (head & 0xFFFF) == _CROWDED:
-                    return np.nan, np.nan, UNSURE
-                n_local = (head >> 18) & 0x3F
-                swapped = ((head >> 16) & 3) >= 2
-                at = place + 1 + ((n_local + 1) >> 1)
-                for _ in range(head & 0xFFFF):
-                    x1, y1, x2, y2 = reals[at], reals[at + 1], reals[at + 2], reals[at + 3]
-                    mask = words[at + 4]
-                    at += _EDGE_WORDS
-                    if swapped:
-                        x1, y1, x2, y2 = y1, x1, y2, x2
-                    along_x, along_y = (x2 - x1) * shrink, y2 - y1
-                    to_x, to_y = (lon - x1) * shrink, lat - y1
-                    share = (to_x * along_x + to_y * along_y) / (along_x**2 + along_y**2)
-                    share = min(max(share, 0.0), 1.0)
-                    far = (to_x - share * along_x) ** 2 + (to_y - share * along_y) ** 2
-                    if far > best * (1.0 + 1e-12):
+                if blocks[block_row * across_blocks + block] == 0:
+                    continue
+                dx = max(_away(x, 16 * block, 16 * block + 16), 0.0) * width
+                dy = max(_away(y, 16 * block_row, 16 * block_row + 16), 0.0) * height
+                if dx * dx + dy * dy > best:
+                    continue
+                for row in range(16 * block_row, min(16 * block_row + 16, rows)):
+                    dy = max(_away(y, row, row + 1), 0.0) * height
+                    if dy * dy > best:
                         continue
-                    across = 0
-                    while mask != 0 and across == 0:
-                        polygon = _lowest(words, place, mask)
-                        mask &= mask - 1
-                        if polygon != own:
-                            across = polygon
-                    if far < best * (1.0 - 1e-12) or (
-                        across > 0 and (best_across == 0 or across < best_across)
-                    ):
-                        best, best_across = far, across
-                        best_lon = x1 + share * (x2 - x1)
-                        best_lat = y1 + share * (y2 - y1)
+                    for column in range(16 * block, min(16 * block + 16, columns)):
+                        code = int(cells[row * columns + column])
+                        if code >= 0:
+                            continue
+                        dx = max(_away(x, column, column + 1), 0.0) * width
+                        if dx * dx + dy * dy > best:
+                            continue
+                        place = -1 - code
+                        head = words[place]
+                        if (head & 0xFFFF) == _CROWDED:
+                            return np.nan, np.nan, UNSURE
+                        swapped = ((head >> 16) & 3) >= 2
+                        at = place + 1 + ((((head >> 18) & 0x3F) + 1) >> 1)
+                        for _ in range(head & 0xFFFF):
+                            x1, y1, x2, y2 = reals[at], reals[at + 1], reals[at + 2], reals[at + 3]
+                            mask = words[at + 4]
+                            at += _EDGE_WORDS
+                            if swapped:
+                                x1, y1, x2, y2 = y1, x1, y2, x2
+                            along_x, along_y = (x2 - x1) * shrink, y2 - y1
+                            to_x, to_y = (lon - x1) * shrink, lat - y1
+                            share = to_x * along_x + to_y * along_y
+                            share /= along_x * along_x + along_y * along_y
+                            share = min(max(share, 0.0), 1.0)
+                            off_x, off_y = to_x - share * along_x, to_y - share * along_y
+                            far = off_x * off_x + off_y * off_y
+                            if far > best * (1.0 + 1e-12):
+                                continue
+                            beyond = 0
+                            while mask != 0 and beyond == 0:
+                                polygon = _lowest(words, place, mask)
+                                mask &= mask - 1
+                                if polygon != own:
+                                    beyond = polygon
+                            if far < best * (1.0 - 1e-12) or (
+                                beyond > 0 and (best_across == 0 or beyond < best_across)
+                            ):
+                                best, best_across = far, beyond
+                                best_lon = x1 + share * (x2 - x1)
+                                best_lat = y1 + share * (y2 - y1)
     return best_lon, best_lat, best_across
+
+
+@compiled
+def nearest_edges(
+    lon: Floats,
+    lat: Floats,
+    shrink: Floats,
+    own: Longs,
+    frame: Floats,
+    columns: int,
+    rows: int,
+    cells: Ints,
+    words: Longs,
+    blocks: Ints,
+    there_lon: Floats,
+    there_lat: Floats,
+    across: Longs,
+) -> None:
+    """
+    Do for many places what :func:`nearest_edge` does for one.
+
+    Parameters
+    ----------
+    lon, lat, shrink, own
+        As there, of each place.
+    frame, columns, rows, cells, words, blocks
+        The index.
+    there_lon, there_lat, across
+        Filled in.
+    """  # fmt: skip
+    for index in range(len(lon)):
+        there_lon[index], there_lat[index], across[index] = nearest_edge(
+            lon[index], lat[index], shrink[index], own[index],
+            frame, columns, rows, cells, words, blocks,
+        )  # fmt: skip

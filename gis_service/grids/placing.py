@@ -67,10 +67,12 @@ def find_by_index(locator: Locator, lon: npt.ArrayLike, lat: npt.ArrayLike) -> F
     """
     x, y = np.atleast_1d(np.asarray(lon, float)), np.atleast_1d(np.asarray(lat, float))
     found = locator.locate(x, y)
-    return Findings(found.grid_id, found.tie, *borders_near(locator, x, y))
+    return Findings(found.grid_id, found.tie, *borders_near(locator, x, y, found.grid_id))
 
 
-def borders_near(locator: Locator, lon: FloatArray, lat: FloatArray) -> tuple[IntArray, FloatArray]:
+def borders_near(
+    locator: Locator, lon: FloatArray, lat: FloatArray, grid_id: IntArray
+) -> tuple[IntArray, FloatArray]:
     """
     Find the nearest border of every place by the index.
 
@@ -80,16 +82,16 @@ def borders_near(locator: Locator, lon: FloatArray, lat: FloatArray) -> tuple[In
         The index.
     lon, lat
         CGCS2000 degrees, finite.
+    grid_id
+        The grid of each place.
 
     Returns
     -------
     beyond, distance_m
         As in :class:`Findings`.
     """
-    near = [locator.border_near(*place) for place in zip(lon.tolist(), lat.tolist(), strict=True)]
-    beyond = [NO_GRID if one.grid_across is None else one.grid_across for one in near]
-    metres = [one.distance_m for one in near]
-    return np.array(beyond, dtype=np.int64), np.array(metres, dtype=float)
+    near = locator.borders_near(lon, lat, grid_id)
+    return near.grid_id, near.distance_m
 
 
 def find_in_store(
@@ -126,7 +128,8 @@ def find_in_store(
                 state.scheme_id == version.scheme_id,
                 state.rank == lowest_rank(connection, version.scheme_id),
                 state.valid.op("@>")(day),
-                sa.func.ST_Intersects(state.geom, _point(places)),
+                state.geom.op("&&")(_point(places)),
+                sa.func.gis_holds(state.geom, _point(places)),
             ),
         )
         .group_by(places.c.n)
