@@ -162,7 +162,7 @@ def hazards(
     status
         ``open`` or one of the states; None is every state.
     grid_id
-        Only in this base grid.
+        Only in this grid, of any level of the base scheme.
     limit, offset
         Which page.
 
@@ -179,7 +179,7 @@ def hazards(
     hazard, state = t.hazard.c, t.grid_state.c
     wanted = [visible(actor, t.hazard), *_of_status(t.hazard, status, t.HAZARD_STATES)]
     if grid_id is not None:
-        wanted.append(hazard.base_grid_id == grid_id)
+        wanted.append(hazard.base_grid_id.in_(grids_below((grid_id,))))
     total = connection.scalar(sa.select(sa.func.count()).select_from(t.hazard).where(*wanted)) or 0
     overdue = (
         (hazard.due_on < sa.func.gis_today())
