@@ -217,7 +217,7 @@ def place(connection: sa.Connection, actor: Actor, token: str, lon: float, lat: 
     draft = replace(Draft(**said), lon=lon, lat=lat)
     incident_id = report(connection, actor, draft)
     connection.execute(
-        sa.update(table).where(table.c.token == token).values(incident_id=incident_id)
+        sa.update(table).where(table.c.token == token).values(incident_id=incident_id, draft={})
     )
     return incident_id
 
