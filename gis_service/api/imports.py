@@ -110,11 +110,10 @@ class Begun(BaseModel):
 
 
 class ImportJob(JobAnswer):
-    """An import as it stands; ``fits`` names the system that a shifted file would lie right in."""
+    """An import as it stands; where it failed, the error's name and what it tells of the file."""
 
     problem: str | None = None
-    fits: str | None = None
-    file_columns: str | None = None
+    values: dict[str, Any] = Field(default_factory=dict)
 
 
 @router.get("/kinds", responses=examples.ok({"kinds": [], "max_file_mb": 2048}))
@@ -267,13 +266,7 @@ def read_job(
         english = result.pop("in_english", {})
         answer["result"] = {**result, **(english if language == "en" else {})}
     told = {} if state.error is None else json.loads(state.error)
-    values = told.get("values", {})
-    return ImportJob(
-        **answer,
-        problem=told.get("key"),
-        fits=values.get("fits"),
-        file_columns=values.get("columns"),
-    )
+    return ImportJob(**answer, problem=told.get("key"), values=told.get("values", {}))
 
 
 # --- what went in before -----------------------------------------------------------------------

@@ -136,7 +136,7 @@ def test_a_shifted_file_names_the_system_that_fits(client: TestClient, store: St
     token = handed_in(client, content).json()["token"]
     failed = run(client, store, token, crs="wgs84")
     assert failed["status"] == "failed"
-    assert failed["fits"] in {"gcj02", "bd09"}
+    assert failed["values"]["fits"] in {"gcj02", "bd09"}
     assert facilities(store, "E") == 0
     assert run(client, store, token, crs="gcj02")["result"]["new"] == 3
     taken = run(client, store, token, crs="wgs84", accept_shift=True)
@@ -148,7 +148,7 @@ def test_columns_can_be_matched_by_hand(client: TestClient, store: Store) -> Non
     token = handed_in(client, content).json()["token"]
     failed = run(client, store, token, crs="cgcs2000")
     assert failed["status"] == "failed"
-    assert "牌子" in failed["file_columns"]
+    assert "牌子" in failed["values"]["columns"]
     tried = run(client, store, token, crs="cgcs2000", key="甲", columns={"name": "牌子"})
     assert tried["result"]["new"] == 5
     matched = {one["field"]: one["file"] for one in tried["result"]["columns"]}

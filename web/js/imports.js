@@ -260,16 +260,30 @@ export class Imports {
 
   /** The file as a whole could not be taken: why, and what can be done with one click. */
   failed(job) {
+    const { problem, values } = job;
+    if (/crs_(missing|unreadable)/.test(problem)) {
+      this.result.replaceChildren();
+      this.fault("crs", i("state_crs"));
+      return;
+    }
     const buttons = [];
     const again = (changes) => {
       this.keep(changes);
       this.drawForm();
       this.begin(true);
     };
-    if (job.fits && !/_swapped$/.test(job.problem)) buttons.push(h("button", { type: "button", class: "button filled", onclick: () => again({ crs: job.fits, accept: false }) }, i("use_system", { system: config.texts[`imports.crs_${job.fits}`] ?? job.fits })));
-    if (/outside_county|off_buildings/.test(job.problem)) buttons.push(h("button", { type: "button", class: "button", onclick: () => again({ accept: true }) }, i("take_anyway")));
-    const names = job.file_columns?.split(/\s*[、,，]\s*/).filter(Boolean);
-    this.result.replaceChildren(h("div", { class: "trouble", role: "alert" }, h("p", {}, job.error), h("p", { class: "quiet" }, i("failed")), buttons.length > 0 && h("div", { class: "buttons" }, buttons)),
+    const system = (code) => config.texts[`imports.crs_${code}`] ?? code;
+    const isShifted = /(outside_county|off_buildings)/.test(problem);
+    const isSwapped = /_swapped$/.test(problem);
+    if (isShifted && values.fits && !isSwapped) buttons.push(h("button", { type: "button", class: "button filled", onclick: () => again({ crs: values.fits, accept: false }) }, i("use_system", { system: system(values.fits) })));
+    if (isShifted) buttons.push(h("button", { type: "button", class: "button", onclick: () => again({ accept: true }) }, i("take_anyway")));
+    let said = job.error;
+    if (isShifted) {
+      said = [i(/off_buildings/.test(problem) ? "shifted_buildings" : "shifted_county", { crs: system(values.crs), percent: values.percent, least: values.least }),
+        values.fits ? i(isSwapped ? "shifted_swap" : "shifted_fits", { fits: system(values.fits), percent: values.fits_percent }) : i("shifted_nothing")].join("");
+    } else if (/column_(needed|ambiguous)$/.test(problem)) said = i("match_column", { field: config.texts[`imports.field_${values.field}`] ?? values.field });
+    const names = values.columns?.split(" / ").filter(Boolean);
+    this.result.replaceChildren(h("div", { class: "trouble", role: "alert" }, h("p", {}, said), h("p", { class: "quiet" }, i("failed")), buttons.length > 0 && h("div", { class: "buttons" }, buttons)),
       names?.length ? this.matching(names.map((file) => ({ file, field: null }))) : "");
   }
 
