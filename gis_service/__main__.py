@@ -1,5 +1,5 @@
 """``python -m gis_service`` is the command ``gis-service``."""
 
-from gis_service.cli import main
+from gis_service.front import main
 
 main()

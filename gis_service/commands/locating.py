@@ -1,6 +1,8 @@
 """The commands ``locate`` and ``assign``: one place for a person, a file of places for programs."""
 
 import json
+import signal
+import sys
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gis_service.commands.terminal import language, say
+from gis_service.commands.terminal import errors_said, language, say
 from gis_service.errors import InputError, Place
 from gis_service.messages import text
 
@@ -194,3 +196,14 @@ def assign(
         return
     for name, value in result.items():
         print(f"{name}: {value}")
+
+
+def main() -> None:
+    """Run one of the two commands without reading the rest of the program."""
+    app = typer.Typer(name="gis-service", add_completion=False, pretty_exceptions_enable=False)
+    app.command(context_settings=NEGATIVE)(locate)
+    app.command()(assign)
+    # A plain SIGTERM would end the process without leaving the private cluster.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with errors_said():
+        app()

@@ -379,6 +379,16 @@ class _Pieces:
         self.sources = sources
         self._layout = layout
         self._bases = [self._of_source(source) for source in sources]
+        self._nearest = [
+            {
+                NO_GRID: self._write(["", "", "outside", ""]),
+                **{
+                    grid: self._write(["", "", "outside", code])
+                    for grid, (code, _) in source.names.items()
+                },
+            }
+            for source in sources
+        ]
 
     def _write(self, values: Sequence[str]) -> bytes:
         sign = self._layout.delimiter
@@ -431,7 +441,7 @@ class _Pieces:
             if lacking > 0:
                 which[0, index] = len(parts)
                 parts.append(self._write([""] * lacking))
-        for column, (source, answer) in enumerate(zip(self.sources, answers, strict=True), 1):
+        for column, answer in enumerate(answers, 1):
             ids, written = self._bases[column - 1]
             base = len(parts)
             parts += written
@@ -439,12 +449,11 @@ class _Pieces:
             which[column] = base + 2 * at + answer.tie
             empty = len(parts)
             parts.append(self._write([""] * 5))
-            for index in np.flatnonzero(answer.grid_id == NO_GRID).tolist():
-                if np.isnan(answer.nearest_m[index]):
-                    which[column, index] = empty
-                    continue
-                which[column, index] = len(parts)
-                parts.append(self._outside(source, answer, index))
+            outside = np.flatnonzero(answer.grid_id == NO_GRID)
+            known = outside[~np.isnan(answer.nearest_m[outside])]
+            which[column, outside] = empty
+            which[column, known] = len(parts) + np.arange(len(known))
+            parts += self._outside(column - 1, answer, known)
         accepted = len(parts)
         parts.append(self._write([""]))
         which[-1] = accepted
@@ -453,9 +462,11 @@ class _Pieces:
             parts.append(self._write([say_refusal(options, given, reason)]))
         return which, parts
 
-    def _outside(self, source: Source, answer: Answer, index: int) -> bytes:
-        nearest, metres = int(answer.nearest_id[index]), float(answer.nearest_m[index])
-        code = source.names[nearest][0] if nearest != NO_GRID else ""
-        return self._write(
-            ("", "", "outside", code, f"{metres:.1f}" if np.isfinite(metres) else "")
-        )
+    def _outside(self, source: int, answer: Answer, rows: npt.NDArray[np.int64]) -> list[bytes]:
+        """Write the nearest grid and its distance, row by row."""
+        codes, sign = self._nearest[source], self._layout.delimiter.encode()
+        pairs = zip(answer.nearest_id[rows].tolist(), answer.nearest_m[rows].tolist(), strict=True)
+        return [
+            b"%b%b%.1f" % (codes[grid], sign, metres) if grid != NO_GRID else codes[grid] + sign
+            for grid, metres in pairs
+        ]

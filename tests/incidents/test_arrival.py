@@ -212,7 +212,7 @@ def test_an_officer_on_leave_does_not_come(connection: sa.Connection, desk: Road
 
 def test_what_is_near_depends_on_who_asks(connection: sa.Connection, desk: RoadsDesk) -> None:
     place = corner(1.5, 1.5)
-    before = connection.scalar(sa.select(sa.func.count()).select_from(t.event))
+    before = connection.scalar(sa.select(sa.func.count()).select_from(t.event)) or 0
     known = arrivals(connection, SYSTEM, desk, *place, radius_m=1000)
     assert [one.kind for one in known.near.hazards] == ["gas"]
     assert [one.name for one in known.near.water_sources] == ["消火栓"]
