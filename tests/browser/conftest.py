@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from gis_service.access import SYSTEM
 from gis_service.api import create_app
@@ -21,6 +21,7 @@ __all__ = ["SmallCounty", "small_county"]
 DESK = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 READY = "html[data-ready]"
+expect.set_options(timeout=20_000)  # a machine that runs other tests beside is slow
 
 
 @dataclass

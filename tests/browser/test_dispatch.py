@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -174,3 +175,38 @@ def test_dispatch_on_a_phone(look: Look, small_county: SmallCounty) -> None:
     assert report["height"] >= 36
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert small_county.grid_ids["g11"] > 0
+
+
+def test_who_gets_there_first_is_told_with_the_way(look: Look) -> None:
+    page = look().open("?mode=dispatch&lang=zh-CN" + place("g00"))
+    expect(page.locator("#board")).to_be_visible()
+    click_middle(page)
+    expect(page.locator("#arrivals:not([aria-busy])")).to_be_visible()
+    expect(page.locator("#arrivals")).to_contain_text("谁先到")
+    expect(page.locator("#arrivals")).to_contain_text("附近")
+
+
+def test_a_file_is_located_as_a_whole(look: Look, tmp_path: Path) -> None:
+    page = look().open("?mode=dispatch&lang=zh-CN")
+    lon, lat = middle("g11")
+    file = tmp_path / "places.csv"
+    file.write_text(f"name,lon,lat\nhere,{lon},{lat}\n", encoding="utf-8")
+    page.locator("#bulk > summary").click()
+    page.locator("#bulk-file").set_input_files(file)
+    page.locator("#bulk-crs").select_option("cgcs2000")
+    page.locator("#bulk-send").click()
+    with page.expect_download() as download:
+        page.locator("#bulk-result").click()
+    text = download.value.path().read_text(encoding="utf-8-sig")
+    assert text.splitlines()[1].startswith(f"here,{lon},{lat},")
+    assert "格g11" in text
+
+
+def test_the_words_of_a_report_say_its_kind(look: Look) -> None:
+    page = look().open("?mode=dispatch&lang=zh-CN" + place("g00"))
+    expect(page.locator("#board")).to_be_visible()
+    click_middle(page)
+    expect(page.locator("#report-start")).to_be_visible()
+    page.keyboard.press("n")
+    page.locator("#report-text").fill("厨房起火，有浓烟")
+    expect(page.locator("#report-kind")).to_have_value("fire")

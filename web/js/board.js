@@ -1,10 +1,11 @@
 // The board: open incidents beside the map, the pressing ones first, alive.
 
 import { get } from "./api.js";
+import { bulkForm } from "./bulk.js";
 import { h, settled } from "./dom.js";
 import { listenLive } from "./live.js";
 import { tag } from "./parts.js";
-import { show } from "./state.js";
+import { show, state } from "./state.js";
 import { kindName } from "./figures.js";
 import { day, moment, number, t, tOr } from "./texts.js";
 
@@ -64,7 +65,7 @@ export async function showBoard(desk, signal) {
   } });
   await load();
   signal.throwIfAborted();
-  desk.panel.fill("board", [h("p", { class: "eyebrow" }, t("dispatch"), live), h("h2", {}, t("board")), h("p", { class: "quiet" }, t("dispatch_how"))], tabs, filter, count, list, more);
+  desk.panel.fill("board", [h("p", { class: "eyebrow" }, t("dispatch"), live), h("h2", {}, t("board")), h("p", { class: "quiet" }, t("dispatch_how"))], tabs, filter, count, list, more, bulkForm(() => state.scheme));
   desk.panel.focusIfAsked();
   const stop = listenLive(({ type }) => type === "incident" && reload(), (isConnected) => {
     live.classList.toggle("on", isConnected);

@@ -10,9 +10,9 @@ import { Routes } from "./route.js";
 import { show, state } from "./state.js";
 import { symbol } from "./symbols.js";
 import { kindName } from "./figures.js";
-import { listed, number, t, tOr } from "./texts.js";
+import { listed, number, t } from "./texts.js";
 
-const FIRST = 3;
+const FIRST = 4;
 
 export class Dispatch {
   constructor(map, { panel, grids, insets, pick, flyTo, onError }) {
@@ -144,17 +144,24 @@ function officers(located) {
 /** Whom to ring first, in large. */
 const firstCall = ({ officer }) => h("p", { class: "first-call" }, h("small", {}, t("dispatch_call")), h("b", {}, officer.name), phone(officer.phone));
 
-const arrivalsOf = (answer) => answer.arrivals ?? [];
+/** The quickest first, but the first fire engine always on top: it is what cannot wait. */
+function arrivalsOf({ arrivals }) {
+  const engine = arrivals.find((one) => one.kind === "fire_station");
+  return engine ? [engine, ...arrivals.filter((one) => one !== engine)] : arrivals;
+}
+
 const firstWithRoute = (answer) => arrivalsOf(answer).find((one) => one.route);
 
 function arrivalParts(answer, onRoute) {
   const all = arrivalsOf(answer);
   const row = (one) => h("li", {}, h("button", { type: "button", onclick: () => onRoute(one), title: t("dispatch_draw_route") },
     symbol(one.kind, 20),
-    h("span", {}, one.name, h("small", {}, listed([kindName(one.kind), `${number(one.distance_m / 1000, 1)} km`]))),
+    h("span", {}, one.name, h("small", {}, listed([kindName(one.kind), `${number(one.distance_m / 1000, 1)} km`, one.turnout_minutes > 0 && t("dispatch_turnout", { n: number(one.turnout_minutes, 1) })].filter(Boolean)))),
     h("b", {}, t("minutes_n", { n: number(one.minutes, 1) }))), one.phone && phone(one.phone));
   return [
-    heading(t("dispatch_first_there"), answer.fire_20 ? t(answer.fire_20.kept ? "dispatch_fire_20_kept" : "dispatch_fire_20_missed", { n: number(answer.fire_20.limit_minutes) }) : ""),
+    heading(t("dispatch_first_there")),
+    answer.fire_20.status !== "no_facility" && h("p", { title: answer.fire_20.source }, tag(t(answer.fire_20.kept ? "dispatch_fire_20_kept" : "dispatch_fire_20_missed", { n: number(answer.fire_20.limit_minutes) }), answer.fire_20.kept ? "good" : "wrong")),
+    answer.status !== "ok" && h("p", { class: "quiet" }, t(`dispatch_${answer.status}`)),
     all.length ? h("ul", { class: "rows arrivals" }, all.slice(0, FIRST).map(row)) : h("p", { class: "quiet" }, t("dispatch_nobody")),
     all.length > FIRST && h("details", {}, h("summary", {}, t("dispatch_more_helpers", { n: all.length - FIRST })),
       h("ul", { class: "rows arrivals" }, all.slice(FIRST).map(row))),
@@ -168,9 +175,9 @@ function nearParts(near) {
   return [
     heading(t("dispatch_near"), near.radius_m ? t("dispatch_within", { m: number(near.radius_m) }) : ""),
     groups.map(([name, found]) => found.length > 0 && h("details", { class: "near", open: name === "hazards" },
-      h("summary", {}, h("span", {}, t(`dispatch_near_${name}`)), h("b", {}, number(found.length))),
+      h("summary", {}, h("span", {}, t(`dispatch_near_${name}`)), h("b", {}, number(near.counts[name] ?? found.length))),
       h("ul", { class: "rows" }, found.map((one) => h("li", {},
-        h("span", {}, one.name || tOr(`kind_${one.kind}`, one.kind)), h("small", {}, `${number(one.distance_m)} m`)))))),
+        h("span", {}, one.name || kindName(one.kind), one.grade === "major" && tag(t("grade_major"), "wrong")), h("small", {}, `${number(one.distance_m)} m`)))))),
     groups.every(([, found]) => !found.length) && h("p", { class: "quiet" }, t("dispatch_nothing_near")),
   ];
 }

@@ -77,6 +77,7 @@ export async function incidentForm(desk, slot, place) {
     desk.endReport();
   });
   slot.replaceChildren(form);
+  words.focus();
   try {
     const found = await incidentKinds();
     const guess = () => found.find((kind) => [kind.name, ...kind.keywords].some((word) => words.value.includes(word)))?.kind;
@@ -98,7 +99,6 @@ export async function incidentForm(desk, slot, place) {
     offerAlike();
   });
   offerAlike();
-  words.focus();
 }
 
 /** Whether this actor may report. */
