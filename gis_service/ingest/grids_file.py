@@ -27,6 +27,7 @@ from gis_service.ingest.columns import Field, plain
 from gis_service.ingest.frames import Note
 from gis_service.ingest.kinds import Applied, ImportKind, ImportOptions, MatchedTable, Progress
 from gis_service.ingest.off_lines import hold_back_beside
+from gis_service.ingest.shifted import hold_back_shifted
 from gis_service.ingest.values import read_values
 from gis_service.messages import Language
 from gis_service.settings import number_settings
@@ -351,7 +352,10 @@ def _held(connection: sa.Connection, scheme: str) -> _Held:
 def _hold_back(
     connection: sa.Connection, held: _Held, table: MatchedTable, given: pd.DataFrame
 ) -> None:
-    """Refuse borders that would fall on the known ones in another coordinate system."""
+    """Refuse another county's grids, and borders that in another system lie on the known ones."""
+    if len(held.states) and not given["key"].isin(list(held.identities)).any():
+        rows = np.flatnonzero(given["geometry"].notna())
+        hold_back_shifted(connection, table, rows, on_buildings=False)
     arc = t.linework_arc
     known = connection.execute(
         sa.select(sa.func.ST_AsBinary(arc.c.geom)).where(

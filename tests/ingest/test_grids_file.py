@@ -1,7 +1,9 @@
 """Grids from a file: published with their codes, repaired within the tolerance, or refused."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +12,11 @@ import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
 from gis_service.boundaries.noding import metres_per_degree
+from gis_service.coordinate_systems import parse_crs
 from gis_service.errors import ConflictError, InputError
 from gis_service.grids.versions import today, versions
 from gis_service.ingest.grids_file import FlawedGridsError, take_grids
+from gis_service.ingest.importing import import_file
 from gis_service.ingest.kinds import Applied, ImportOptions
 from gis_service.store import Store
 from gis_service.store import tables as t
@@ -250,3 +254,67 @@ def test_a_second_version_of_one_day_is_a_conflict(connection: sa.Connection) ->
     renamed[4]["name"] = "另一名"
     with pytest.raises(ConflictError):
         take(connection, renamed)
+
+
+# --- bad files, as they come ---------------------------------------------------------------------
+
+TABLES = (t.grid_scheme, t.grid, t.grid_state, t.grid_version, t.linework_arc, t.import_record)
+
+
+def counts(store: Store) -> list[int]:
+    with store.transaction(SYSTEM) as connection:
+        return [
+            connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+            for table in TABLES
+        ]
+
+
+def swapped(shape: shapely.Geometry) -> shapely.Geometry:
+    return shapely.transform(shape, lambda xy: xy[:, ::-1])
+
+
+def bow(i: int, j: int) -> shapely.Polygon:
+    west, south, east, north = cell(i, j).bounds
+    return shapely.Polygon([(west, south), (east, north), (east, south), (west, north)])
+
+
+@pytest.mark.parametrize(
+    ("shapes", "crs", "key"),
+    [
+        ({}, None, "ingest.no_rows"),
+        ({"g11": shifted(1, 1, 1.0)}, "cgcs2000", "grids_file.gap"),
+        ({"g11": shifted(1, 1, -1.0)}, "cgcs2000", "grids_file.overlap"),
+        ({"g11": bow(1, 1)}, "cgcs2000", "grids_file.invalid"),
+        ({"all": swapped}, "cgcs2000", "ingest.swapped"),
+        ({"g11": cell(1, 1)}, "EPSG:4526", "ingest.degrees_not_metres"),
+        ({"g11": shapely.Polygon()}, "cgcs2000", "grids_file.empty"),
+    ],
+)
+def test_a_bad_file_says_what_is_wrong_and_leaves_the_store_as_it_was(
+    store: Store, tmp_path: Path, shapes: dict[str, Any], crs: str | None, key: str
+) -> None:
+    rows = [row for row in nine() if row["level"] == "基础网格"] if shapes else []
+    for row in rows:
+        cell_key = f"g{row['key'][-1]}{row['key'][-4]}"
+        shape = shapes.get(cell_key, row["geometry"])
+        row["geometry"] = shapes["all"](shape) if "all" in shapes else shape
+    features = [
+        {
+            "type": "Feature",
+            "properties": {
+                "网格编码": row["key"],
+                "网格名称": row["name"],
+                "上级编码": row["parent"],
+            },
+            "geometry": shapely.geometry.mapping(row["geometry"]),
+        }
+        for row in rows
+    ]
+    file = tmp_path / "grids.geojson"
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": features}), "utf-8")
+    before = counts(store)
+    options = ImportOptions(crs=parse_crs(crs or "cgcs2000"))
+    with pytest.raises(InputError) as caught:
+        import_file(store, SYSTEM, "grids", file, options)
+    assert caught.value.key == key
+    assert counts(store) == before

@@ -99,6 +99,12 @@ def test_the_same_counties_read_in_the_wrong_system_are_held_back(
         assert "--crs gcj02" in caught.value.say("zh-CN")
 
 
+def test_the_counties_of_another_city_are_held_back(store: Store, real_data: Path) -> None:
+    with pytest.raises(HeldBackError) as caught:
+        take(store, "grids", real_data / SHAPEFILES / "淄博市.shp")
+    assert caught.value.key.startswith("ingest.outside_county")
+
+
 def test_one_county_alone_is_taken_too(store: Store, real_data: Path) -> None:
     file = real_data / "boundaries/xiangyin_430624_gcj02.geojson"
     outcome = take(store, "admin_units", file, source_list="gcj02 map")

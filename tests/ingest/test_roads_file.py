@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from gis_service.access import SYSTEM
 from gis_service.boundaries.noding import metres_per_degree
 from gis_service.coordinate_systems import parse_crs
+from gis_service.coverage.runs import read_network
 from gis_service.errors import HeldBackError, InputError
 from gis_service.ingest.graphml import read_graphml
 from gis_service.ingest.importing import import_file
@@ -310,6 +311,9 @@ def test_a_real_street_network_of_osmnx(store: Store, real_data: Path) -> None:
     assert (again.new, again.same) == (0, outcome.new)
     with store.transaction(SYSTEM) as connection:
         edges = active(connection)
+        network_id, network = read_network(connection)
+    assert network_id == outcome.details["network_id"]  # what coverage is measured on
+    assert len(network.edge_id) == outcome.new
     both = sum(edge.length_m * (1 if edge.oneway else 2) for edge in edges)
     assert both / 1000 == pytest.approx(337.34, rel=2e-3)
     assert sum(edge.maxspeed_kmh is not None for edge in edges) > 10
