@@ -17,7 +17,7 @@ from gis_service.commands.terminal import errors_said
 from scripts.benches.context import Context, say
 from scripts.benches.framework import table
 
-_SHARED = frozenset({"__main__", "context", "framework", "processes"})
+_SHARED = frozenset({"__main__", "context", "framework", "locate_server", "processes"})
 
 
 def names() -> list[str]:

@@ -5,6 +5,7 @@ are made outside the clock on both sides, but for the row that measures making o
 both sides: a query of the database is worked by one process.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,10 +23,11 @@ import sqlalchemy as sa
 from gis_service.access import SYSTEM
 from gis_service.geodesy import GeometryArray
 from gis_service.grids.locator import NO_GRID, Locator
-from gis_service.grids.versions import in_force, polygons
+from gis_service.grids.versions import Version, in_force, lowest_rank, polygons
 from gis_service.store import Store
+from scripts.benches import locate_server as server
 from scripts.benches.context import Context
-from scripts.benches.framework import Limit, Row, Side, compare, plain, row
+from scripts.benches.framework import Limit, Row, Side, compare, percentile, plain, row
 from scripts.benches.processes import in_child, one_core
 from scripts.hard_points import all_hard_points
 
@@ -147,9 +149,16 @@ def run(context: Context) -> list[Row]:
         "rule": lambda: beside_the_rule(context, work),
         "build": lambda: building(work),
         "growth": lambda: growth(work),
+        "csv": lambda: csv_file(context, work),
     }
+    over_http = {"http": (1, 1.8, 2_000), "http-1000": (1_000, 3.0, 64)}
     with one_core():
-        return [measure() for name, measure in rows.items() if context.wants(name)]
+        measured = [measure() for name, measure in rows.items() if context.wants(name)]
+    return measured + [
+        over_loopback(context, work, version, *kind)
+        for name, kind in over_http.items()
+        if context.wants(name)
+    ]
 
 
 # --- a million points --------------------------------------------------------------------------
@@ -610,3 +619,152 @@ def growth(work: Work) -> Row:
 def _moved(shapes: GeometryArray, east: float, north: float) -> GeometryArray:
     """Move geometries, degrees."""
     return np.asarray(shapely.transform(shapes, lambda xy: xy + np.array([east, north])))
+
+
+# --- over HTTP ---------------------------------------------------------------------------------
+
+
+def over_loopback(
+    context: Context, work: Work, version: Version, per_request: int, target: float, requests: int
+) -> Row:
+    """
+    Load ``POST /api/locate`` and the same endpoint answering from a prepared query, in turn.
+
+    Parameters
+    ----------
+    context
+        Its surroundings.
+    work
+        The county.
+    version
+        In force.
+    per_request
+        Points in each request.
+    target
+        For the ratio.
+    requests
+        How many a run.
+
+    Returns
+    -------
+    Row
+        The seconds of all requests; the limit on our 99th percentile is the peer's.
+    """
+    url = context.url("gis_service", work.store.engine.url.database or "")
+    with work.store.transaction(SYSTEM) as connection:
+        scheme = (version.scheme_id, lowest_rank(connection, version.scheme_id))
+    lon, lat = work.uniform(per_request * requests, seed=8)
+    bodies = server.bodies(list(zip(lon.tolist(), lat.tolist(), strict=True)), per_request)
+    plain_url = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    ours: list[server.Load] = []
+    theirs: list[server.Load] = []
+    with server.serving(url.render_as_string(hide_password=False), plain_url, scheme) as port:
+        few = bodies[: max(1, len(bodies) // 20)]
+        equal = all(
+            server.same(server.ask(port, server.OURS, body), server.ask(port, server.PEER, body))
+            for body in few
+        )
+        for path in (server.OURS, server.PEER):
+            server.load(port, path, few * 2)  # every connection is open, every plan is made
+        for pair in range(5):
+            turns = [(server.OURS, ours), (server.PEER, theirs)]
+            for path, loads in turns if pair % 2 == 0 else reversed(turns):
+                loads.append(server.load(port, path, bodies))
+    p99 = [
+        percentile((one for load in loads for one in load.latencies_s), 0.99) * 1000
+        for loads in (ours, theirs)
+    ]
+    seconds = sorted(load.seconds for load in ours)[2]
+    return row(
+        f"POST /api/locate, {per_request:,} points a request, {server.CONNECTIONS} connections",
+        [load.seconds for load in ours],
+        "the same endpoint, answering from one prepared PostGIS query",
+        [load.seconds for load in theirs],
+        equal=equal,
+        target=target,
+        limits=[
+            Limit("p99, ms (limit: the peer's)", p99[0], p99[1]),
+            Limit("requests/s", requests / seconds),
+        ],
+    )
+
+
+# --- a file ------------------------------------------------------------------------------------
+
+
+def csv_file(context: Context, work: Work) -> Row:
+    """
+    Put its grid behind every row of a CSV of a million, each side in a process of its own.
+
+    Parameters
+    ----------
+    context
+        Its surroundings.
+    work
+        The county and its points.
+
+    Returns
+    -------
+    Row
+        Ours is the command with all that it does (opening the store, finding the columns out,
+        five columns a row); the peer is given its polygons and writes one column.
+    """
+    lon, lat = work.points
+    given = context.folder / "places.csv"
+    notes = np.char.add("第", np.char.add(np.arange(len(lon)).astype(str), "处"))
+    frame = pd.DataFrame({"序号": np.arange(len(lon)), "经度": lon, "纬度": lat, "备注": notes})
+    frame.to_csv(given, index=False, float_format="%.9f")
+    url = context.url("gis_service", work.store.engine.url.database or "")
+    owner = context.url("gis_admin", work.store.engine.url.database or "")
+    urls = [one.render_as_string(hide_password=False) for one in (url, owner)]
+    with work.store.transaction(SYSTEM) as connection:
+        rows = connection.execute(
+            sa.text("SELECT grid_id, code FROM grid_state WHERE gis_today() <@ valid")
+        )
+        codes: dict[int, str] = dict(rows.tuples().all())
+    named = [codes[grid_id] for grid_id in work.grid_ids.tolist()]
+    out = [context.folder / "ours.csv", context.folder / "theirs.csv"]
+    wkb = shapely.to_wkb(work.shapes)
+    runs = [
+        (
+            in_child(_assign_in_child, *urls, str(given), str(out[0]), one_core=True),
+            in_child(_pandas_in_child, str(given), str(out[1]), named, wkb, one_core=True),
+        )
+        for _ in range(3)
+    ]
+    answers = [
+        pd.read_csv(path, usecols=["grid_code"], dtype=str)["grid_code"].fillna("") for path in out
+    ]
+    return row(
+        f"a CSV of {len(lon):,} rows through gis-service assign",
+        [ours.seconds for ours, _ in runs],
+        "pandas.read_csv → geopandas.sjoin → to_csv",
+        [theirs.seconds for _, theirs in runs],
+        equal=bool(answers[0].equals(answers[1])),
+        target=4,
+        limits=[
+            Limit(
+                "peak memory, MB (limit: half the peer's)",
+                max(ours.peak_mb for ours, _ in runs),
+                min(theirs.peak_mb for _, theirs in runs) / 2,
+            )
+        ],
+    )
+
+
+def _assign_in_child(url: str, owner_url: str, given: str, out: str) -> None:
+    """Run the command itself."""
+    os.environ["GIS_DATABASE_URL"], os.environ["GIS_DATABASE_OWNER_URL"] = url, owner_url
+    from gis_service.cli import app  # noqa: PLC0415 (its settings are read once)
+
+    app(["assign", given, "--out", out, "--crs", "cgcs2000", "--json"], standalone_mode=False)
+
+
+def _pandas_in_child(given: str, out: str, codes: list[str], wkb: Any) -> None:
+    frame = pd.read_csv(given)
+    places = gpd.GeoDataFrame(
+        frame, geometry=gpd.points_from_xy(frame["经度"], frame["纬度"], crs=4490)
+    )
+    grids = gpd.GeoDataFrame({"grid_code": codes}, geometry=shapely.from_wkb(wkb), crs=4490)
+    joined = gpd.sjoin(places, grids, how="left", predicate="intersects")
+    joined.drop(columns=["geometry", "index_right"]).to_csv(out, index=False)
