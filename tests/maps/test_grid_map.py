@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import folium
@@ -13,8 +14,14 @@ import pytest
 
 from gis_service.errors import NotFoundError
 from gis_service.maps.cartography import LAYERS, NOWHERE, PANES, centre
-from gis_service.maps.grid_map import PageContext, content_policy, grid_map, render_page
-from gis_service.maps.vendor import VENDOR_FILES, vendor_file
+from gis_service.maps.grid_map import (
+    TEXT_ROOMS,
+    PageContext,
+    content_policy,
+    grid_map,
+    render_page,
+)
+from gis_service.maps.vendor import VENDOR_FILES, file_hash, import_map, packed, vendor_file
 from gis_service.messages import LANGUAGES, WEB_DIR, Language, all_texts
 
 LINKED = re.compile(r"""(?:src|href)=["']([^"']+)["']""")
@@ -76,10 +83,25 @@ def test_nothing_is_linked_from_elsewhere(language: Language) -> None:
 
 
 def test_every_library_file_is_allowed_and_there() -> None:
-    linked = {
-        name for name in LINKED.findall(render_page(context())) if name.startswith("/vendor/")
-    }
-    assert linked == {f"/vendor/{name}" for name in VENDOR_FILES}
+    document = render_page(context())
+    imports = import_map()["imports"]
+    linked = {name for name in LINKED.findall(document) if name.startswith("/vendor/")}
+    imported = {name for name in imports.values() if name.startswith("/vendor/")}
+    # MapLibre finds its worker by itself, beside the file it was loaded from.
+    worker = "maplibre-gl-worker.mjs"
+    served = {name.partition("?")[0] for name in linked | imported} | {f"/vendor/{worker}"}
+    assert served == {f"/vendor/{name}" for name in VENDOR_FILES}
+    assert all("?v=" in name for name in linked | imported)
+    assert json.dumps(imports)[1:-1].split(", ")[0] in document
+
+
+def test_an_address_changes_with_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "one.js"
+    file.write_text("1", "utf-8")
+    first = file_hash(file)
+    file.write_text("22", "utf-8")
+    assert file_hash(file) != first
+    assert gzip.decompress(packed(file)) == b"22"
 
 
 def test_no_other_library_file_is_served() -> None:
@@ -98,6 +120,11 @@ def test_the_policy_allows_the_one_inline_script_and_nothing_from_elsewhere() ->
     digest = base64.b64encode(hashlib.sha256(scripts[0].encode()).digest()).decode()
     policy = content_policy(document)
     assert f"'sha256-{digest}'" in policy
+    (imports,) = re.findall(r'<script type="importmap">(.*?)</script>', document, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(imports.encode()).digest()).decode()
+    assert f"'sha256-{digest}'" in policy
+    assert "worker-src 'self'" in policy
+    assert "blob:" not in policy
     assert "unsafe" not in policy
     assert "default-src 'none'" in policy
     assert "<style" not in document
@@ -117,7 +144,7 @@ def test_the_document_speaks_the_readers_language(language: Language) -> None:
     assert f'<html lang="{language}">' in document
     texts = config_of(document)["texts"]
     assert texts["page.title"] == all_texts(language)["page.title"]
-    assert set(texts) == {key for key in all_texts(language) if key.startswith("page.")}
+    assert set(texts) == {key for key in all_texts(language) if key.startswith(TEXT_ROOMS)}
 
 
 def test_without_a_county_the_document_still_stands() -> None:

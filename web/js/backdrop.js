@@ -18,6 +18,25 @@ function graphics() {
   return SOFTWARE.test(name) ? "software" : "hardware";
 }
 
+/** Whether WebGL 2 was missing last time; a browser that keeps nothing for us never says so. */
+function wasRefused() {
+  try {
+    return localStorage.getItem(REFUSED) !== null;
+  } catch {
+    return false;
+  }
+}
+
+/** Keep for the next time whether it is missing. */
+function keepRefused(isMissing) {
+  try {
+    if (isMissing) localStorage.setItem(REFUSED, "1");
+    else localStorage.removeItem(REFUSED);
+  } catch {
+    // Storage is switched off: next time the library is fetched before we know.
+  }
+}
+
 /** Draws by WebGL 2 as long as that works; the page need not know by which way. */
 export class Backdrop {
   constructor(map, { onError, onLight }) {
@@ -39,9 +58,9 @@ export class Backdrop {
     // A link may ask for the light layers, for a machine whose WebGL is slow.
     const isWished = new URLSearchParams(location.search).get("draw") === "light";
     // The library is on its way while the graphics wake up, unless they were missing last time.
-    const library = isWished || localStorage.getItem(REFUSED) ? null : import("./vector.js");
+    const library = isWished || wasRefused() ? null : import("./vector.js");
     const kind = isWished ? "" : graphics();
-    if (!isWished) localStorage[kind ? "removeItem" : "setItem"](REFUSED, "1");
+    if (!isWished) keepRefused(!kind);
     if (kind) return this.open(library ?? import("./vector.js"), kind);
     library?.catch(() => null); // not needed, so it may fail
     this.goLight(isWished ? "light_wished" : "light_no_webgl");
