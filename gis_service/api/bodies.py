@@ -1,15 +1,8 @@
-"""Bodies that are not JSON: read as they come, and refused as soon as they are too large."""
+"""Bodies read as they come, and refused as soon as they are too large."""
 
 from fastapi import Request
 
-from gis_service.errors import InputError, Place
-
-
-class TooLargeError(InputError):
-    """More was sent than is taken."""
-
-    kind = "too-large"
-    status = 413
+from gis_service.errors import Place, TooLargeError
 
 
 async def read_limited(request: Request, most_bytes: int) -> bytes:

@@ -5,7 +5,8 @@ from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Body, Header, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from gis_service.access import Actor
@@ -43,6 +44,7 @@ from gis_service.store import Store
 router = APIRouter(prefix="/api", tags=["incidents"])
 
 MOST_AT_ONCE: Final = 2000
+MOST_LIST_BYTES: Final = 10_000_000
 _SHA256: Final = "^[0-9a-f]{64}$"
 _IMAGES: Final = ("image/jpeg", "image/png", "image/webp")
 _BIGGEST: Final = 2**63 - 1
@@ -367,11 +369,27 @@ def _where(where: Where | None) -> tuple[float | None, float | None]:
 @router.post(
     "/incidents/import",
     responses=examples.ok({"new": [31, 32], "known": 0, "refused": []}),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": Reports.model_json_schema()}},
+        }
+    },
 )
-def report_list(
-    connection: ConnectionDep, actor: ActorDep, language: LanguageDep, reports: Reports
+async def report_list(
+    request: Request, store: StoreDep, actor: ActorDep, language: LanguageDep
 ) -> Taken:
     """Make incidents of a list; what is wrong is listed by row, the others go in."""
+    raw = await read_limited(request, MOST_LIST_BYTES)
+    try:
+        reports = Reports.model_validate_json(raw)
+    except ValidationError as error:
+        wrong = [{**one, "loc": ("body", *one["loc"])} for one in error.errors(include_url=False)]
+        raise RequestValidationError(wrong) from error
+    return await run_in_threadpool(_take_list, store, actor, language, reports)
+
+
+def _take_list(store: Store, actor: Actor, language: Language, reports: Reports) -> Taken:
     drafts: dict[int, life_cycle.Draft] = {}
     refused: list[dict[str, Any]] = []
     for row, one in enumerate(reports.items, start=1):
@@ -379,7 +397,8 @@ def report_list(
             drafts[row] = _draft(one)
         except InputError as error:
             refused.append(_refusal(row, error, language))
-    done = life_cycle.report_many(connection, actor, list(drafts.values()))
+    with store.transaction(actor) as connection:
+        done = life_cycle.report_many(connection, actor, list(drafts.values()))
     rows = list(drafts)
     refused += [_refusal(rows[one.row - 1], one.error, language) for one in done.refused]
     refused.sort(key=lambda one: one["row"])

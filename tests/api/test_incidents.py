@@ -241,7 +241,12 @@ def test_a_list_goes_in_but_for_what_is_wrong_with_it(client: TestClient, as_act
     assert told["refused"][0]["field"] == "kind"
     again = client.post("/api/incidents/import", json={"items": items}).json()
     assert (again["new"], again["known"]) == ([], 3)
-    assert client.post("/api/incidents/import", json={"items": []}).status_code == 422
+    bodies: list[Any] = [{"items": []}, {"items": [{"kind": "noise"}]}, [], {"list": items}]
+    for wrong in bodies:
+        bad = client.post("/api/incidents/import", json=wrong)
+        assert (bad.status_code, bad.headers["content-type"]) == (422, PROBLEM)
+    large = client.post("/api/incidents/import", content=b" " * 10_000_001)
+    assert (large.status_code, large.headers["content-type"]) == (413, PROBLEM)
     refused = client.post(
         "/api/incidents/import", json={"items": items[:1]}, headers=as_actor("grid_officer")
     )
