@@ -41,8 +41,8 @@ function sendFile(file, onShare, signal) {
 }
 
 export class Imports {
-  constructor({ sheet }) {
-    this.sheet = sheet;
+  constructor({ sheet, points }) {
+    Object.assign(this, { sheet, points });
     this.asked = { upload: "", name: "", size: 0, kind: "", crs: "", layer: "", encoding: "", key: "", columns: {}, replace: false, extra: {}, job: 0, dry: true };
     const kept = sessionStorage.getItem(KEPT());
     if (kept) Object.assign(this.asked, JSON.parse(kept));
@@ -103,7 +103,7 @@ export class Imports {
       epsg.hidden = event.target.value !== "other";
       if (!epsg.hidden) epsg.focus();
     });
-    const text = (name, value, onchange) => h("input", { type: "text", id: `import-${name}`, value, autocomplete: "off", spellcheck: "false", onchange });
+    const text = (name, value, onchange, type = "text") => h("input", { type, id: `import-${name}`, value, autocomplete: "off", spellcheck: "false", onchange });
     this.said = h("div", { class: "dropped" });
     const input = h("input", { type: "file", id: "import-file", class: "unseen", accept: (kind?.suffixes ?? []).join(",") || null, onchange: () => input.files[0] && this.hand(input.files[0]) });
     const drop = h("label", { class: "drop", for: "import-file",
@@ -124,8 +124,9 @@ export class Imports {
       field("file", i("file"), drop),
       field("crs", i("crs"), h("div", { class: "place-typed" }, systems, epsg), i("crs_hint")),
       extras.length > 0 && h("fieldset", { class: "extras" }, h("legend", {}, i("options_of")), extras.map(([name, about]) => {
-        const label = about.split(/[：:。；;,，.]/)[0];
-        return field(`extra-${name}`, label, text(`extra-${name}`, asked.extra[name] ?? "", (event) => this.keep({ extra: { ...asked.extra, [name]: event.target.value.trim() } })), about === label ? name : about);
+        const label = config.texts[`imports.option_${name}`] ?? name;
+        const isDay = name === "effective" || name === "valid_from";
+        return field(`extra-${name}`, label, text(`extra-${name}`, asked.extra[name] ?? "", (event) => this.keep({ extra: { ...asked.extra, [name]: event.target.value.trim() } }), isDay ? "date" : "text"), about);
       })),
       h("details", { class: "more" }, h("summary", {}, i("more")),
         field("layer", i("layer"), text("layer", asked.layer, (event) => this.keep({ layer: event.target.value.trim() }))),
@@ -295,7 +296,7 @@ export class Imports {
     const refusals = csvOf(`/api/imports/uploads/${this.asked.upload}/refusals.csv`);
     const values = { new: number(outcome.new), changed: number(outcome.changed), removed: number(outcome.removed) };
     this.result.replaceChildren(...[
-      heading(i(isDone ? "done" : "tried"), outcome.crs ?? ""),
+      heading(i(isDone ? "done" : "tried"), outcome.crs ? config.texts[`imports.crs_${outcome.crs}`] ?? outcome.crs : ""),
       tiles([[i("new"), number(outcome.new)], [i("changed"), number(outcome.changed)], [i("same"), number(outcome.same)],
         outcome.removed > 0 && [i("removed"), number(outcome.removed), "wrong"], [i("refused"), number(outcome.refused_count), outcome.refused_count ? "care" : ""], [i("rows"), number(outcome.rows)]].filter(Boolean)),
       outcome.notes.length > 0 && h("ul", { class: "import-notes" }, outcome.notes.map((note) => h("li", {}, note))),
@@ -311,6 +312,7 @@ export class Imports {
       // The file is in: the form is ready for the next one, what became of this one stays to be read.
       this.keep({ upload: "", name: "", size: 0, columns: {}, key: "", job: 0 });
       this.drawForm();
+      this.points.forget("facilities", "hazards", "incidents");
       this.showPast().catch((error) => this.past.replaceChildren(trouble(error.message)));
     }
   }
@@ -333,7 +335,7 @@ export class Imports {
       return h("div", { class: "match" }, h("label", { for: `column-${name}` }, config.texts[`imports.field_${name}`] ?? name, needed && !chosen && tag(i("needed"), "care")), select);
     };
     const key = kind.has_key && h("div", { class: "match" }, h("label", { for: "column-of-key" }, i("key")),
-      h("select", { id: "column-of-key", onchange: (event) => this.keep({ key: event.target.value }) }, h("option", { value: "" }, i("key_auto")), files.map((file) => h("option", { value: file, selected: file === asked.key }, file))));
+      h("select", { id: "column-of-key", onchange: (event) => this.keep({ key: event.target.value }) }, h("option", { value: "" }, i("key_auto")), files.map((file) => h("option", { value: file, selected: file === (asked.key || this.outcome?.key) }, file))));
     return h("details", { class: "matching", open: !this.outcome || unused.length > 0 }, h("summary", {}, i("columns")),
       h("p", { class: "quiet" }, i("columns_hint")), key, fields.filter(({ name }) => !(kind.has_key && name === "key")).map(row),
       unused.length > 0 && h("p", { class: "quiet" }, i("columns_unused", { names: listed(unused) })),

@@ -101,7 +101,7 @@ const panel = new Panel({ grids, points, flyTo, scheme, sheet, onOverview: (over
 const pick = (grid) => show({ mode: "", grid, point: "", view: "" });
 const dispatch = new Dispatch(map, { panel, grids, insets, pick, flyTo, onError });
 panel.dispatch = dispatch;
-panel.imports = new Imports({ sheet });
+panel.imports = new Imports({ sheet, points });
 panel.entry = new Entry({ map, sheet, points, grids, flyTo });
 const control = document.querySelector(".leaflet-control-layers");
 const legend = new Legend(control);
