@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from gis_service.access import Actor
 from gis_service.boundaries.noding import Finding, NodingReport, check_polygons
-from gis_service.boundaries.plans import Level, ensure_scheme, publish
+from gis_service.boundaries.plans import DRAFT_COLUMNS, Level, ensure_scheme, publish
 from gis_service.boundaries.tessellation import Tessellation
 from gis_service.errors import InputError, Place
 from gis_service.geodesy import area_m2
@@ -78,6 +78,7 @@ _LABELS: Final = (("大网格", "Top grid"), ("中网格", "Middle grid"), ("基
 _CODE_LAYOUT: Final = (6, 3, 3, 3)
 _SIZE_RULE: Final = {"urban": (200, 300), "rural": (80, 300)}
 _SAID: Final = 50
+_BY_NAME: Final = "name:"
 _ON_BORDER_M: Final = 5.0
 _SAME_LAND_M2: Final = 1e-3
 _SAME_ARC_DEGREES: Final = 2e-9
@@ -399,6 +400,9 @@ def _with_the_rest(rows: pd.DataFrame, held: _Held, *, replace: bool) -> pd.Data
     known = stored.set_index("key")
     for column in ("name", "parent", "urban_rural_class", "admin_code"):
         before = rows["key"].map(known[column].to_dict())
+        if column == "parent":  # one that is named stays only where it is still that one
+            named = before.map(known["name"].to_dict())
+            before = before.where(rows["parent_name"].isna() | (named == rows["parent_name"]))
         rows[column] = rows[column].where(rows[column].notna(), before)
     rows["admin_code"] = rows["admin_code"].where(rows["admin_code"].notna(), rows["key"])
     rows["name"] = rows["name"].where(rows["name"].notna(), rows["key"])
@@ -407,18 +411,21 @@ def _with_the_rest(rows: pd.DataFrame, held: _Held, *, replace: bool) -> pd.Data
     rows["stored"], missing = False, missing.assign(stored=True)
     whole = pd.concat([rows, missing], ignore_index=True) if len(missing) else rows
     whole = whole.astype(object)
+    whole["code"] = whole["key"]
     return whole.where(whole.notna(), None)
 
 
 def _with_parents(rows: pd.DataFrame, lowest: int) -> pd.DataFrame:
     """Name the parent of every grid; make upper grids that only their children name."""
     named = dict(zip(rows["key"], rows["rank"], strict=True))
+    rows = _with_named_parents(rows)
     made: dict[str, dict[str, Any]] = {}
     for row in rows[(rows["rank"] > 1) & rows["parent"].notna()].itertuples():
         if row.parent not in named and row.parent not in made:
+            code = None if row.parent.startswith(_BY_NAME) else row.parent
             made[row.parent] = {
                 "key": row.parent, "rank": row.rank - 1, "name": row.parent_name or row.parent,
-                "admin_code": row.parent, "stored": False,
+                "admin_code": code, "code": code, "stored": False,
             }  # fmt: skip
     if made:
         rows = pd.concat([rows, pd.DataFrame(list(made.values()))], ignore_index=True)
@@ -431,6 +438,17 @@ def _with_parents(rows: pd.DataFrame, lowest: int) -> pd.DataFrame:
         parents = set(rows.loc[rows["rank"] == rank + 1, "parent"])
         rows = rows[(rows["rank"] != rank) | rows["key"].isin(parents)]
     return rows.reset_index(drop=True)
+
+
+def _with_named_parents(rows: pd.DataFrame) -> pd.DataFrame:
+    """Find the parent of a grid that says its name only; an unknown one gets a code later."""
+    upper = rows.drop_duplicates(["rank", "name"], keep=False).set_index(["rank", "name"])["key"]
+    nameless = rows["parent"].isna() & rows["parent_name"].notna() & (rows["rank"] > 1)
+    for index in rows.index[nameless]:
+        name = rows.loc[index, "parent_name"]
+        place = (rows.loc[index, "rank"] - 1, name)
+        rows.loc[index, "parent"] = upper.get(place, f"{_BY_NAME}{name}")
+    return rows
 
 
 def _located(orphans: pd.DataFrame, above: pd.DataFrame) -> list[str | None]:
@@ -453,6 +471,10 @@ def _located(orphans: pd.DataFrame, above: pd.DataFrame) -> list[str | None]:
             n=parents.count(None),
         )  # fmt: skip
     return parents
+
+
+def _all_have_parents(given: pd.DataFrame) -> bool:
+    return bool((given["parent"].notna() | given["parent_name"].notna()).all())
 
 
 def _refuse_flaws(report: NodingReport, file: str) -> None:
@@ -490,8 +512,8 @@ def _with_kinds(connection: sa.Connection, held: _Held, mesh: Tessellation) -> T
 
 
 def _drafts(rows: pd.DataFrame) -> pd.DataFrame:
-    table = rows[["key", "rank", "name", "kind", "parent", "urban_rural_class", "admin_code"]]
-    return table.assign(code=table["key"], parent=table["parent"].where(table["rank"] > 1, None))
+    table = rows[list(DRAFT_COLUMNS)]
+    return table.assign(parent=table["parent"].where(table["rank"] > 1, None))
 
 
 def _differences(
@@ -629,7 +651,7 @@ def take_grids(
     if not options.accept_shift:
         _hold_back(connection, held, table, given)
     given["rank"] = ranks_of(given["level"].tolist(), held.levels, extra.get("level"))
-    if held.scheme_id is None and given["rank"].max() == 1 and given["parent"].notna().all():
+    if held.scheme_id is None and given["rank"].max() == 1 and _all_have_parents(given):
         given["rank"] += 1  # its parents are the level above
     lowest = held.lowest or int(given["rank"].max())
     if lowest not in set(given["rank"]):

@@ -178,6 +178,19 @@ def test_parents_that_only_their_children_name_are_made(connection: sa.Connectio
     assert held["c0"].parent_grid_id == held["v1"].grid_id
 
 
+def test_parents_known_by_name_only_get_a_code_and_keep_it(connection: sa.Connection) -> None:
+    rows = [
+        {"key": f"c{i}", "name": f"格{i}", "parent_name": "一村", "geometry": cell(i, 0)}
+        for i in range(3)
+    ]
+    take(connection, rows)
+    held = states(connection)
+    parent = next(row for row in held.values() if row.name == "一村")
+    assert {held[f"c{i}"].parent_grid_id for i in range(3)} == {parent.grid_id}
+    assert not parent.code.startswith("name:")
+    assert take(connection, rows).same == 3
+
+
 def test_a_new_grid_finds_its_parent_by_its_place(connection: sa.Connection) -> None:
     take(connection, nine(), effective="2024-07-01")
     west, south, east, north = cell(1, 1).bounds
