@@ -77,7 +77,11 @@ class _Answers:
 
 
 def assign_new(
-    connection: sa.Connection, scheme: str = "base", kinds: Sequence[str] = _KINDS
+    connection: sa.Connection,
+    scheme: str = "base",
+    kinds: Sequence[str] = _KINDS,
+    *,
+    settle: bool = True,
 ) -> AssignmentReport:
     """
     Write the history of every object that has none yet, through all versions of a scheme.
@@ -90,6 +94,9 @@ def assign_new(
         Its code; today's copy on the rows is written for the base scheme only.
     kinds
         Of objects, where only some can be new; buildings go before households.
+    settle
+        Brings today's copies up to date and renews the statistics; False leaves both to the caller,
+        who does several schemes.
 
     Returns
     -------
@@ -119,10 +126,22 @@ def assign_new(
                 report.faults += faults
         _write_history(connection, scheme_id, objects, days, answers)
         _count(report, objects, answers[now])
-    if report.counts:
-        apply_due(connection)
-        connection.execute(sa.select(sa.func.gis_analyze()))
+    if report.counts and settle:
+        settle_today(connection)
     return report
+
+
+def settle_today(connection: sa.Connection) -> None:
+    """
+    Bring today's copies up to date after many rows were assigned, and renew the statistics.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    """
+    apply_due(connection)
+    connection.execute(sa.select(sa.func.gis_analyze()))
 
 
 def reassign(connection: sa.Connection, version: Version) -> dict[str, int]:

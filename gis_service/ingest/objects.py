@@ -329,6 +329,10 @@ def _geometry(
     points[areas] = shapely.point_on_surface(shapes[areas])
     lon, lat = shapely.get_x(points), shapely.get_y(points)
     if objects.table is t.building:
+        stays = areas & _holds(shapes, stored)
+        lon[stays], lat[stays] = (
+            pd.to_numeric(stored[name]).to_numpy(dtype=float)[stays] for name in ("lon", "lat")
+        )
         frame["footprint"] = _footprints(shapes, areas, stored)
     elif areas.any():
         notes.append(Note("ingest.areas_as_points", {"n": int(areas.sum())}))
@@ -368,6 +372,15 @@ def _crossing(table: MatchedTable, shapes: Any, own: Any) -> tuple[list[Refusal]
             table.refusal(index, key if lat else "ingest.row_invalid_shape", "geometry", **place)
         )
     return refusals, bad
+
+
+def _holds(shapes: Any, stored: pd.DataFrame) -> Any:
+    """Tell where an outline holds the point that the building has: it need not move then."""
+    lon, lat = (pd.to_numeric(stored[name]).to_numpy(dtype=float) for name in ("lon", "lat"))
+    known = np.isfinite(lon)
+    holds = np.zeros(len(shapes), dtype=bool)
+    holds[known] = shapely.covers(shapes[known], shapely.points(lon[known], lat[known]))
+    return holds
 
 
 def _footprints(shapes: Any, areas: Any, stored: pd.DataFrame) -> Any:
@@ -505,12 +518,15 @@ def _place(
 ) -> None:
     """Write the history of what is new and of what has moved, in every scheme."""
     kind = objects.table.name
-    outside = faults = 0
-    if applied.new:
+    outside = faults = assigned = 0
+    if applied.new or moved:  # what moves may have no history yet either
         for code in connection.execute(sa.select(t.grid_scheme.c.code)).scalars().all():
-            report = assignment.assign_new(connection, code, (kind,))
+            report = assignment.assign_new(connection, code, (kind,), settle=False)
+            assigned += sum(count["n"] for count in report.counts.values())
             if code == "base":
                 outside, faults = len(report.outside), len(report.faults)
+    if assigned:
+        assignment.settle_today(connection)
     rehomed = assignment.place_moved(connection, kind, moved)
     for table, count in rehomed.items():
         if count:
