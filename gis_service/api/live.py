@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
-import psycopg
 from fastapi import APIRouter, Header, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
@@ -32,7 +31,7 @@ from gis_service.incidents.watching import (
 )
 from gis_service.settings import incident_settings
 from gis_service.store import Store
-from gis_service.store.listening import notices
+from gis_service.store.listening import LOST, notices
 
 router = APIRouter(tags=["live"])
 
@@ -181,7 +180,7 @@ class LiveHub:
                     await self._tell_changes()
                     await self._tell_versions(published=notice.channel == "gis_version")
                     self._listening.set()
-            except (psycopg.OperationalError, GisError) as error:
+            except (*LOST, GisError) as error:
                 _log.warning("the live listener lost the database: %s", type(error).__name__)
                 await asyncio.sleep(_AGAIN_S)
 

@@ -204,6 +204,23 @@ def test_a_step_that_is_committed_late_is_told_all_the_same(
     assert late in again
 
 
+def test_a_listener_that_lost_the_database_goes_on_where_it_was(
+    served: Running, store: Store, as_actor: As
+) -> None:
+    with listening(served, as_actor("county_office")) as stream:
+        until(stream, "ready")
+        with store.engine.begin() as connection:
+            ended = connection.execute(
+                sa.text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+                )
+            ).scalars()
+            assert True in list(ended)
+        missed = reported(store, "g11")
+        assert until(stream, "incident")[-1].data["incident_id"] == missed
+
+
 def test_more_than_can_be_told_asks_for_the_lists_anew(
     served: Running, store: Store, as_actor: As, monkeypatch: pytest.MonkeyPatch
 ) -> None:
