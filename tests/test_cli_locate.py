@@ -49,12 +49,7 @@ def _this_store(two_versions: Store, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(*arguments: str) -> Any:
-    import typer
-
-    app = typer.Typer()
-    app.command(context_settings=locating.NEGATIVE)(locating.locate)
-    app.command()(locating.assign)
-    return CliRunner().invoke(app, list(arguments), catch_exceptions=True)
+    return CliRunner().invoke(locating.light(), list(arguments), catch_exceptions=True)
 
 
 PLACE = (WEST + 1.5 * SIDE, SOUTH + 1.5 * SIDE)

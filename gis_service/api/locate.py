@@ -314,7 +314,7 @@ def check_on_earth(asked: Asked, ready: Ready) -> None:
         For the first such place.
     """
     good = (np.abs(asked.lon) <= 180) & (np.abs(asked.lat) <= 90)
-    if good.all():
+    if np.count_nonzero(good) == len(good):
         return
     index = int(np.flatnonzero(~good)[0])
     x, y = float(asked.x[index]), float(asked.y[index])
@@ -355,7 +355,7 @@ def rendered(asked: Asked, ready: Ready, findings: Findings) -> bytes:
     """
     said = rendered_answers(ready, findings, asked.lon, asked.lat, asked.ids, full=asked.full)
     outside = findings.grid_id == NO_GRID
-    if ready.locator is None or outside.mean() <= 0.5:
+    if ready.locator is None or 2 * np.count_nonzero(outside) <= len(outside):
         return said
     fit = best_fit(asked.x, asked.y, _fits(ready), asked.system)
     if fit.share <= 0.5:

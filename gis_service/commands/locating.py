@@ -198,12 +198,24 @@ def assign(
         print(f"{name}: {value}")
 
 
-def main() -> None:
-    """Run one of the two commands without reading the rest of the program."""
+def light() -> typer.Typer:
+    """
+    Put the two commands together without reading the rest of the program.
+
+    Returns
+    -------
+    typer.Typer
+        They are the same as in ``cli``.
+    """
     app = typer.Typer(name="gis-service", add_completion=False, pretty_exceptions_enable=False)
     app.command(context_settings=NEGATIVE)(locate)
     app.command()(assign)
+    return app
+
+
+def main() -> None:
+    """Run one of the two."""
     # A plain SIGTERM would end the process without leaving the private cluster.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with errors_said():
-        app()
+        light()()

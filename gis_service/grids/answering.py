@@ -333,7 +333,7 @@ def rendered_answers(
         ``grids`` by id.
     """
     roll, roads = ready.roll, ready.roads
-    near_m = number_settings().near_border_m
+    near_m, road_m = number_settings().near_border_m, number_settings().border_road_m + 1.0
     columns = zip(
         lon.tolist(),
         lat.tolist(),
@@ -365,7 +365,7 @@ def rendered_answers(
                 named[beyond] = None
         if full:
             road = None
-            if not outside and beyond != NO_GRID:
+            if metres <= road_m and not outside and beyond != NO_GRID:
                 road = on_border_road(roads, metres, x, y)
             on, near = metres <= ON_BORDER_M, metres <= near_m
             said += (

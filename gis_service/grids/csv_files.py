@@ -445,7 +445,7 @@ class _Pieces:
             ids, written = self._bases[column - 1]
             base = len(parts)
             parts += written
-            at = np.searchsorted(ids, answer.grid_id)
+            at = _positions(ids, answer.grid_id)
             which[column] = base + 2 * at + answer.tie
             empty = len(parts)
             parts.append(self._write([""] * 5))
@@ -470,3 +470,15 @@ class _Pieces:
             b"%b%b%.1f" % (codes[grid], sign, metres) if grid != NO_GRID else codes[grid] + sign
             for grid, metres in pairs
         ]
+
+
+_DENSE: Final = 10_000_000
+
+
+def _positions(ids: npt.NDArray[np.int64], wanted: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Find where ids stand in a sorted list; by a table where they are small numbers."""
+    if len(ids) == 0 or ids[-1] > _DENSE or ids[0] < 0:
+        return np.searchsorted(ids, wanted)
+    table = np.zeros(int(ids[-1]) + 2, dtype=np.int64)
+    table[ids] = np.arange(len(ids))
+    return table[wanted]  # NO_GRID takes the last entry, which is 0 and is not looked at
