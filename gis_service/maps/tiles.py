@@ -158,7 +158,29 @@ class TileCache:
         self._most = most_bytes
         self._held = 0
         self._tiles: OrderedDict[tuple[Any, ...], TileBody] = OrderedDict()
+        self._states: dict[str, str] = {}
         self._lock = threading.Lock()
+
+    def is_news(self, layer: str, content: str) -> bool:
+        """
+        Tell once that a layer shows another state of the data.
+
+        Parameters
+        ----------
+        layer
+            The name under which its tiles are kept.
+        content
+            The state.
+
+        Returns
+        -------
+        bool
+            True at the first question for each state.
+        """
+        with self._lock:
+            is_news = self._states.get(layer) != content
+            self._states[layer] = content
+            return is_news
 
     def find(self, key: tuple[Any, ...]) -> TileBody | None:
         """
@@ -307,6 +329,8 @@ def tile(
         if packed is None:
             plain = cut_tile(connection, tiles, z, x, y)
             packed = gzip.compress(plain, 6, mtime=0) if plain else b""
+            if tiles.layer in GROUND and cache.is_news(tiles.key, tiles.content):
+                _forget_others(connection, tiles)
             _keep(connection, key, packed)
         held = TileBody(packed, hashlib.sha256(packed).hexdigest()[:24])
         cache.keep(key, held)
@@ -323,12 +347,16 @@ def _kept(connection: sa.Connection, key: tuple[Any, ...]) -> bytes | None:
     return None if body is None else bytes(body)
 
 
-def _keep(connection: sa.Connection, key: tuple[Any, ...], packed: bytes) -> None:
-    """Write a tile down; the first of a new state takes the tiles of ground long gone along."""
-    layer, content, z, x, y = key
+def _forget_others(connection: sa.Connection, tiles: TileSet) -> None:
+    """Take the tiles of states of the ground that are gone along."""
     kept = t.tile.c
-    if layer in GROUND:
-        connection.execute(sa.delete(t.tile).where(kept.layer == layer, kept.content != content))
+    connection.execute(
+        sa.delete(t.tile).where(kept.layer == tiles.key, kept.content != tiles.content)
+    )
+
+
+def _keep(connection: sa.Connection, key: tuple[Any, ...], packed: bytes) -> None:
+    layer, content, z, x, y = key
     connection.execute(
         insert(t.tile)
         .values(layer=layer, content=content, z=z, x=x, y=y, body=packed)
@@ -355,6 +383,7 @@ def cut_tile(connection: sa.Connection, tiles: TileSet, z: int, x: int, y: int) 
         MVT, at most ``MOST_BYTES``: where it would be more, the least of its things are left out.
         Layers of a tile are simply written one after the other.
     """
+    sql.settle(connection)
     if tiles.layer in GROUND:
         parts = GROUND[tiles.layer]
         share = MOST_BYTES // len(parts)

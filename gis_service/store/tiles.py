@@ -261,16 +261,30 @@ def cut(connection: sa.Connection, what: str, **values: Any) -> bytes:
     bytes
         One layer of a Mapbox vector tile; empty where nothing is there.
     """
-    # A tile is far too small for parallel workers or compiled plans to pay.
-    connection.execute(_PLAIN_PLANS)
     found = connection.execute(STATEMENTS[what], values).scalar_one()
     return bytes(found or b"")
 
 
-_PLAIN_PLANS: Final = sa.text(
+_FOR_TILES: Final = sa.text(
     "SELECT set_config('jit', 'off', true),"
-    " set_config('max_parallel_workers_per_gather', '0', true)"
+    " set_config('max_parallel_workers_per_gather', '0', true),"
+    " set_config('synchronous_commit', 'off', true)"
 )
+
+
+def settle(connection: sa.Connection) -> None:
+    """
+    Make a transaction quick at cutting tiles.
+
+    A tile is far too small for parallel workers or compiled plans to pay, and one that is lost with
+    the power is cut again.
+
+    Parameters
+    ----------
+    connection
+        The transaction; nothing outside it changes.
+    """
+    connection.execute(_FOR_TILES)
 
 
 def counts(connection: sa.Connection, names: Sequence[str]) -> dict[str, int]:

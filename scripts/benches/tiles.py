@@ -48,8 +48,9 @@ _WORTH_SPLITTING: Final = 30_000
 Place = tuple[int, int, int]
 _VIEW: Final = (
     (
-        "CREATE VIEW bench_grid AS SELECT grid_id, code, name, geom FROM grid_state"
-        " JOIN grid_scheme USING (scheme_id) WHERE is_base AND valid @> gis_today() AND rank = 3"
+        "CREATE VIEW bench_grid AS SELECT grid_id, grid_state.code, grid_state.name, geom"
+        " FROM grid_state JOIN grid_scheme USING (scheme_id)"
+        " WHERE is_base AND valid @> gis_today() AND rank = 3"
     ),
     "GRANT SELECT ON bench_grid TO gis_service",
 )
