@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse
 
+from gis_service.api import examples
 from gis_service.errors import NotFoundError
 from gis_service.settings import ROOT
 
@@ -20,7 +21,7 @@ def _files() -> dict[str, Path]:
     return {file.name: file for file in sorted(EXAMPLES.iterdir()) if file.suffix in _MEDIA}
 
 
-@router.get("")
+@router.get("", responses=examples.ok({"households": "/api/examples/households.csv"}))
 def list_examples() -> dict[str, str]:
     """Name the example file of every kind of import."""
     return {file.stem: f"/api/examples/{name}" for name, file in _files().items()}
