@@ -373,13 +373,16 @@ def noded_segments(lines: Geometries) -> GeometryArray:
         met nothing are as they were.
     """
     segments = _unique_segments(np.asarray(lines, dtype=object))
+    fresh = np.arange(len(segments))
     for _ in range(_MOST_PASSES):
-        meeting = _meeting(segments)
+        meeting = _meeting(segments, fresh)
         if not meeting.any():
             return segments
         cut = shapely.union_all(segments[meeting], grid_size=LATTICE)
-        parts = np.concatenate([segments[~meeting], on_lattice(shapely.get_parts(cut))])
-        segments = _unique_segments(parts)
+        parts = _unique_segments(on_lattice(shapely.get_parts(cut)))
+        still = segments[~meeting]
+        segments = np.concatenate([still, parts])
+        fresh = np.arange(len(still), len(segments))  # the others met nothing, nor each other
     return _unique_segments(shapely.get_parts(shapely.union_all(segments, grid_size=LATTICE)))
 
 
@@ -397,10 +400,12 @@ def _unique_segments(lines: GeometryArray) -> GeometryArray:
     return np.asarray(shapely.linestrings(ends.reshape(-1, 2, 2)), dtype=object)
 
 
-def _meeting(segments: GeometryArray) -> Mask:
-    """Tell which segments meet another one elsewhere than end to end."""
-    one, other = shapely.STRtree(segments).query(segments, predicate="intersects")
-    one, other = one[one < other], other[one < other]
+def _meeting(segments: GeometryArray, fresh: IndexArray) -> Mask:
+    """Tell which segments meet a fresh one elsewhere than end to end."""
+    one, other = shapely.STRtree(segments).query(segments[fresh], predicate="intersects")
+    one = fresh[one]
+    once = (one < other) | ((one > other) & (other < fresh[0]))
+    one, other = one[once], other[once]
     ends = shapely.get_coordinates(segments).reshape(-1, 2, 2)
     points = ends[:, :, 0] + 1j * ends[:, :, 1]
     equal = points[one][:, :, None] == points[other][:, None, :]
@@ -512,12 +517,11 @@ def _decide(
         else:
             places = _joined(arrangement.faces, [members for _, _, members in groups])
             grids = [claiming for _, claiming, _ in groups]
-        found = _findings(kind, [tuple(names[g] for g in group) for group in grids], places)
-        taken = fits[[blob for blob, _, _ in groups]].tolist()
-        decided.repairs.extend(
-            _by_grids([one for one, fit in zip(found, taken, strict=True) if fit])
-        )
-        for finding in (one for one, fit in zip(found, taken, strict=True) if not fit):
+        keys = [tuple(names[g] for g in group) for group in grids]
+        taken = fits[[blob for blob, _, _ in groups]]
+        decided.repairs.extend(_by_grids(kind, keys, places, taken))
+        wide = np.flatnonzero(~taken)
+        for finding in _findings(kind, [keys[index] for index in wide], places[wide]):
             if kind == "gap" and allow_holes and finding.width_m > OPEN_SLIT_M:
                 decided.warnings.append(replace(finding, kind="left_out"))
             else:
@@ -538,17 +542,22 @@ def _joined(faces: GeometryArray, groups: list[list[int]]) -> GeometryArray:
     return joined
 
 
-def _by_grids(findings: Iterable[Finding]) -> list[Finding]:
-    """Make one of all findings between the same grids: their number, the widest one's place."""
-    groups: dict[tuple[str, tuple[str, ...]], list[Finding]] = {}
-    for finding in findings:
-        groups.setdefault((finding.kind, finding.keys), []).append(finding)
-    merged = []
-    for group in groups.values():
-        widest = max(group, key=lambda finding: finding.width_m)
-        area = sum(finding.area_m2 for finding in group)
-        merged.append(replace(widest, area_m2=area, count=len(group)))
-    return merged
+def _by_grids(
+    kind: str, keys: Sequence[tuple[str, ...]], places: GeometryArray, taken: Mask
+) -> list[Finding]:
+    """Make one of all repairs between the same grids: their number, their land, the widest one."""
+    metric = _scaled(places)
+    areas = shapely.area(metric)
+    widths = areas / np.maximum(shapely.length(metric), _HAIR)  # good enough to find the widest
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for index in np.flatnonzero(taken).tolist():
+        groups.setdefault(keys[index], []).append(index)
+    widest = [max(members, key=lambda index: float(widths[index])) for members in groups.values()]
+    found = _findings(kind, list(groups), places[widest])
+    return [
+        replace(finding, area_m2=float(areas[members].sum()), count=len(members))
+        for finding, members in zip(found, groups.values(), strict=True)
+    ]
 
 
 def _groups(
