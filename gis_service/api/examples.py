@@ -110,21 +110,64 @@ SHEET: Final = {
     },
     "coverage": _COVERAGE,
 }
+_OFFICER: Final = {
+    "role": "officer",
+    "post": "A",
+    "name": "王小明",
+    "phone": "13800000000",
+    "on_leave": False,
+    "full_time": True,
+}
+_DATES: Final = {**_VERSION, "until": None}
+_CARD: Final = {
+    **_HEAD,
+    "chain": [
+        {
+            "grid_id": 57,
+            "name": "东街社区",
+            "code": "990101102003",
+            "rank": 2,
+            "level": {"label": "中网格", "label_en": "Middle grid"},
+            "officers": [{**_OFFICER, "role": "head"}],
+        },
+        {
+            "grid_id": 412,
+            "name": "东街三格",
+            "code": "990101102003005",
+            "rank": 3,
+            "level": _LEVEL,
+            "officers": [_OFFICER],
+        },
+    ],
+    "version": _DATES,
+    "officers": [_OFFICER],
+}
 LOCATED: Final = {
-    "lon": 112.906,
-    "lat": 28.705,
-    "grid": _HEAD,
+    "scheme": "base",
+    "scheme_name": "基础网格",
+    "day": "2026-01-02",
+    "version": _DATES,
+    "method": "within",
+    "grid": _CARD,
     "outside": False,
+    "call": {"grid_id": 412, "because": "post_a", "officer": _OFFICER},
     "nearest": {
         "grid_id": 413,
         "name": "东街四格",
         "code": "990101102003006",
         "rank": 3,
         "distance_m": 12.4,
+        "officers": [_OFFICER],
     },
     "distance_m": 12.4,
     "on_border": False,
     "near_border": True,
+    "border_road": {"name": "东街", "distance_m": 3.2},
+    "lon": 112.906,
+    "lat": 28.705,
+    "given": {"crs": "cgcs2000", "x": 112.906, "y": 28.705, "notes": []},
+    "suggestions": [],
+    "schemes": None,
 }
 FOUND: Final = {
     "kind": "grid",
