@@ -181,7 +181,7 @@ def test_what_somebody_else_changed_meanwhile_is_shown_and_not_overwritten(
     expect(page.locator("#field-name")).to_have_value("同心超市")
     expect(page.locator("#field-grade")).to_have_value("A")
     page.locator("button[type=submit]").click()
-    expect(page.locator("#saved")).to_be_visible()
+    expect(page.locator(".records")).to_contain_text("同心超市")
     with store.transaction(SYSTEM) as connection:
         row = connection.execute(sa.select(t.premises).where(mine)).one()
     assert (row.name, row.grade) == ("同心超市", "A")
