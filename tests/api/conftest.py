@@ -25,6 +25,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", UserWarning)
     from fastapi.testclient import TestClient
 
+__all__ = ["HOUSEHOLDS_PER_GRID", "SmallCounty", "TestClient", "middle", "small_county"]
+
 HOUSEHOLDS_PER_GRID = {"g00": 1, "g10": 7, "g20": 60, "g01": 90, "g11": 310, "g21": 500}
 """Base grid to number of households; the other three have none, one more lies outside."""
 

@@ -39,7 +39,9 @@ def test_folium_made_the_map_and_leaflet_is_ours(look: Look) -> None:
     page = look().open()
     assert page.evaluate("grid_map_page instanceof L.Map")
     assert page.evaluate("Object.keys(grid_map_page.pageLayers).length") == 7
-    scripts = page.evaluate("[...document.scripts].map((script) => script.getAttribute('src')?.split('?')[0])")
+    scripts = page.evaluate(
+        "[...document.scripts].map((script) => script.getAttribute('src')?.split('?')[0])"
+    )
     assert "/vendor/leaflet.js" in scripts
 
 
