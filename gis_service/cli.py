@@ -22,6 +22,7 @@ from gis_service.access import SYSTEM
 from gis_service.commands import importing, locating
 from gis_service.commands.incidents import incidents_app
 from gis_service.commands.maps import print_map
+from gis_service.commands.plans import plan_app
 from gis_service.commands.terminal import errors_said, language, say
 from gis_service.coverage import runs
 from gis_service.errors import NotFoundError
@@ -44,6 +45,7 @@ app.add_typer(import_app, name="import")
 importing.add_commands(import_app)
 app.add_typer(coverage_app, name="coverage")
 app.add_typer(incidents_app, name="incidents")
+app.add_typer(plan_app, name="plan")
 app.command(context_settings=locating.NEGATIVE)(locating.locate)
 app.command()(locating.assign)
 app.command("map")(print_map)
