@@ -151,7 +151,7 @@ def run(context: Context) -> list[Row]:
         "growth": lambda: growth(work),
         "csv": lambda: csv_file(context, work),
     }
-    over_http = {"http": (1, 1.8, 2_000), "http-1000": (1_000, 3.0, 64)}
+    over_http = {"http": (1, 1.8, 2_000), "http-1000": (1_000, 3.0, 32)}
     with one_core():
         measured = [measure() for name, measure in rows.items() if context.wants(name)]
     return measured + [
@@ -755,9 +755,9 @@ def csv_file(context: Context, work: Work) -> Row:
 def _assign_in_child(url: str, owner_url: str, given: str, out: str) -> None:
     """Run the command itself."""
     os.environ["GIS_DATABASE_URL"], os.environ["GIS_DATABASE_OWNER_URL"] = url, owner_url
-    from gis_service.cli import app  # noqa: PLC0415 (its settings are read once)
+    from gis_service.commands.locating import light  # noqa: PLC0415 (settings are read once)
 
-    app(["assign", given, "--out", out, "--crs", "cgcs2000", "--json"], standalone_mode=False)
+    light()(["assign", given, "--out", out, "--crs", "cgcs2000", "--json"], standalone_mode=False)
 
 
 def _pandas_in_child(given: str, out: str, codes: list[str], wkb: Any) -> None:

@@ -33,6 +33,7 @@ PEER: Final = "/peer/locate"
 CONNECTIONS: Final = 32
 _POOL: Final = 8
 """Connections of the peer to its database: more than the cores that could work on them."""
+_PATIENCE_S: Final = 600.0
 
 QUERY: Final = """
     SELECT land.grid_id, land.n > 1, near.left_grid_id, near.right_grid_id, near.metres
@@ -76,7 +77,9 @@ class Load:
 
 def _peer(url: str, scheme_id: int, rank: int) -> Any:
     """Make the peer's endpoint: as ours, but for where the places lie."""
-    pool = psycopg_pool.AsyncConnectionPool(url, min_size=_POOL, max_size=_POOL, open=False)
+    pool = psycopg_pool.AsyncConnectionPool(
+        url, min_size=_POOL, max_size=_POOL, timeout=_PATIENCE_S, open=False
+    )
 
     async def answer(request: Request) -> Response:
         if pool.closed:
