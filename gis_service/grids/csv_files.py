@@ -41,7 +41,7 @@ from gis_service.grids.csv_blocks import (
 from gis_service.grids.locator import NO_GRID
 from gis_service.pasted_coordinates import read_pasted
 
-BLOCK: Final = 4 * 1024 * 1024
+BLOCK: Final = 512 * 1024
 _LONGEST_ROW: Final = 16 * 1024 * 1024
 _DELIMITERS: Final = (",", "\t", ";")
 
