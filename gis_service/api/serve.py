@@ -1,14 +1,19 @@
 """Serving the app over HTTP until somebody stops it; a port that is taken is said plainly."""
 
 import socket
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
+import sqlalchemy as sa
 import uvicorn
+from fastapi import FastAPI
 
+from gis_service.access import SYSTEM
 from gis_service.api.app import create_app
 from gis_service.api.guard import is_loopback
-from gis_service.errors import SetupError
+from gis_service.errors import GisError, SetupError
 from gis_service.store.engine import Store
 
 _GRACE_S: Final = 10
@@ -23,6 +28,34 @@ class Server(uvicorn.Server):
         if live is not None:
             await live.close()
         await super().shutdown(sockets)
+
+
+def warm_up(app: FastAPI) -> threading.Thread:
+    """
+    Make what the first question needs while nobody has asked yet: the grids' index, the roads.
+
+    Parameters
+    ----------
+    app
+        Of :func:`~gis_service.api.app.create_app`.
+
+    Returns
+    -------
+    threading.Thread
+        Running; it ends by itself, also where there is no county.
+    """
+
+    def make() -> None:
+        # An empty store has no grids; a store that is gone is told to whoever asks first.
+        with suppress(GisError, sa.exc.SQLAlchemyError):
+            app.state.desk.current(SYSTEM, "base")
+            with app.state.store.transaction(SYSTEM) as connection:
+                for profile in app.state.roads.book.profiles:
+                    app.state.roads.router(connection, profile)
+
+    thread = threading.Thread(target=make, name="warm-up", daemon=True)
+    thread.start()
+    return thread
 
 
 def serve_forever(store: Store, host: str, port: int, say: Callable[[str], None]) -> None:
@@ -51,6 +84,7 @@ def serve_forever(store: Store, host: str, port: int, say: Callable[[str], None]
         except OSError as error:
             raise SetupError("api.port_taken", host=host, port=port) from error
         app = create_app(store, loopback_only=is_loopback(host))
+        warm_up(app)
         config = uvicorn.Config(
             app,
             log_level="warning",

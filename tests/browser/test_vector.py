@@ -50,7 +50,7 @@ def click_middle(page: Page) -> None:
 )
 def test_the_map_is_drawn_in_either_way(look: Look, size: dict[str, int], language: str) -> None:
     watched = look(size, has_touch=size is PHONE)
-    page = watched.open(f"?lang={language}")
+    page = watched.open(f"?draw=vector&lang={language}")
     quiet = page.locator("#drawn")
     if has_webgl(page):
         expect(page.locator(DRAWN)).to_have_count(1)
@@ -65,7 +65,7 @@ def test_the_map_is_drawn_in_either_way(look: Look, size: dict[str, int], langua
 
 
 def test_click_hover_and_selection_work_in_either_way(look: Look) -> None:
-    page = look().open("?lang=zh-CN" + centred("g11", 13))
+    page = look().open("?draw=vector&lang=zh-CN" + centred("g11", 13))
     box = page.locator("#grid_map_page").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] / 2 + 3, box["y"] + box["height"] / 2)
@@ -80,7 +80,9 @@ def test_click_hover_and_selection_work_in_either_way(look: Look) -> None:
 
 def test_households_of_the_grid_come_at_street_zoom(look: Look, small_county: SmallCounty) -> None:
     watched = look()
-    page = watched.open(f"?lang=zh-CN&grid={small_county.grid_ids['g10']}" + centred("g10", 15))
+    page = watched.open(
+        f"?draw=vector&lang=zh-CN&grid={small_county.grid_ids['g10']}" + centred("g10", 15)
+    )
     expect(page.locator("#panel h2")).to_have_text("格g10")
     assert not any("/api/households" in address for address in watched.addresses)
     page.locator("#zoom-in").click()
@@ -90,7 +92,9 @@ def test_households_of_the_grid_come_at_street_zoom(look: Look, small_county: Sm
 def test_a_visitor_gets_no_households(look: Look, small_county: SmallCounty) -> None:
     watched = look()
     watched.page.set_extra_http_headers({"X-Gis-Actor": str(small_county.actors["visitor"])})
-    page = watched.open(f"?lang=zh-CN&grid={small_county.grid_ids['g10']}" + centred("g10", 16))
+    page = watched.open(
+        f"?draw=vector&lang=zh-CN&grid={small_county.grid_ids['g10']}" + centred("g10", 16)
+    )
     expect(page.locator("#panel h2")).to_have_text("格g10")
     assert not any("/api/households" in address for address in watched.addresses)
 
@@ -103,8 +107,15 @@ def test_a_link_may_ask_for_the_light_layers(look: Look) -> None:
     expect(page.locator("#panel h2")).to_have_text("格g11")
 
 
-def test_graphics_that_go_away_leave_a_working_map(look: Look) -> None:
+def test_graphics_by_the_processor_take_the_faster_way(look: Look) -> None:
     page = look().open("?lang=zh-CN" + centred("g11", 13))
+    expect(page.locator(DRAWN)).to_have_count(0)
+    reason = "没有显卡加速" if has_webgl(page) else "没有 WebGL 2"
+    expect(page.locator("#drawn")).to_contain_text(reason)
+
+
+def test_graphics_that_go_away_leave_a_working_map(look: Look) -> None:
+    page = look().open("?draw=vector&lang=zh-CN" + centred("g11", 13))
     if not has_webgl(page):
         pytest.skip("this browser has no graphics that could go away")
     page.evaluate(

@@ -55,15 +55,18 @@ export class Backdrop {
   }
 
   start() {
-    // A link may ask for the light layers, for a machine whose WebGL is slow.
-    const isWished = new URLSearchParams(location.search).get("draw") === "light";
+    // A link may ask for either way.
+    const wish = new URLSearchParams(location.search).get("draw");
+    const isWished = wish === "light";
     // The library is on its way while the graphics wake up, unless they were missing last time.
     const library = isWished || wasRefused() ? null : import("./vector.js");
     const kind = isWished ? "" : graphics();
-    if (!isWished) keepRefused(!kind);
-    if (kind) return this.open(library ?? import("./vector.js"), kind);
+    // Vector tiles drawn by the processor take twice as long as the light layers, a pan ten times.
+    const isSlow = kind === "software" && wish !== "vector";
+    if (!isWished) keepRefused(!kind || isSlow);
+    if (kind && !isSlow) return this.open(library ?? import("./vector.js"), kind);
     library?.catch(() => null); // not needed, so it may fail
-    this.goLight(isWished ? "light_wished" : "light_no_webgl");
+    this.goLight(isWished ? "light_wished" : isSlow ? "light_software" : "light_no_webgl");
     return Promise.resolve();
   }
 

@@ -1,0 +1,27 @@
+"""What the first question needs is made before it comes."""
+
+from gis_service.access import SYSTEM
+from gis_service.api import create_app
+from gis_service.api.serve import warm_up
+from gis_service.store import Store
+from tests.api.conftest import SmallCounty
+
+
+def test_the_index_stands_before_anybody_asks(store: Store, small_county: SmallCounty) -> None:
+    app = create_app(store, loopback_only=True)
+    warm_up(app).join(timeout=60)
+    ready = app.state.desk.fresh(SYSTEM, "base")
+    assert ready is not None
+    assert len(ready.roll.rows) > len(small_county.grid_ids) // 2
+
+
+def test_an_empty_store_has_nothing_to_make(database_server, template_database) -> None:  # type: ignore[no-untyped-def]
+    name = database_server.create(template_database)
+    empty = Store(database_server.url("gis_service", name))
+    try:
+        thread = warm_up(create_app(empty, loopback_only=True))
+        thread.join(timeout=60)
+        assert not thread.is_alive()
+    finally:
+        empty.close()
+        database_server.drop(name)
