@@ -161,9 +161,10 @@ class Locator:
         """Make the cells and their records; tell how many have one."""
         columns, rows = self._columns, self._rows
         start, listed = kernels.edges_of_cells(edges.ends, self._frame, columns, rows, _WIDEN)
-        cells, layer_start, layers = kernels.fill_cells(
+        cells = np.empty(columns * rows, dtype=np.int32)
+        layer_start, layers = kernels.fill_cells(
             start, listed, edges.ends, edges.polygons, len(self.grid_ids),
-            self._frame, columns, rows,
+            self._frame, columns, rows, cells,
         )  # fmt: skip
 
         def write(words: npt.NDArray[np.int64]) -> int:

@@ -302,7 +302,8 @@ def fill_cells(
     frame: Floats,
     columns: int,
     rows: int,
-) -> tuple[Ints, Longs, Ints]:
+    cells: Ints,
+) -> tuple[Longs, Ints]:
     """
     Find what holds each cell that no edge touches.
 
@@ -319,14 +320,16 @@ def fill_cells(
         How many polygons.
     frame, columns, rows
         As for :func:`edges_of_cells`.
+    cells
+        Filled in, one number a cell: 0 outside, else the polygon's position + 1; -1 where an edge
+        is; ``-2 - k`` where several polygons lie upon each other. It is the caller's, since numpy
+        asks for large pages of memory, in which a cell is found faster.
 
     Returns
     -------
-    cells, layer_start, layers
-        One number a cell: 0 outside, else the polygon's position + 1; -1 where an edge is; ``-2 -
-        k`` where several polygons lie upon each other: ``layers[layer_start[k]:layer_start[k+1]]``.
+    layer_start, layers
+        The polygons that lie upon each other: ``layers[layer_start[k]:layer_start[k + 1]]``.
     """  # fmt: skip
-    cells = np.empty(columns * rows, dtype=np.int32)
     inside = np.zeros(max(n_polygons, 1), dtype=np.int32)  # 1 + place in ``held``
     held = np.empty(max(n_polygons, 1), dtype=np.int32)
     n_held = 0
@@ -390,7 +393,7 @@ def fill_cells(
                     layer_start[n_layers] = begin + n_held
                     fresh = False
                 cells[cell] = -1 - n_layers
-    return cells, layer_start, layers
+    return layer_start, layers
 
 
 @compiled
