@@ -27,7 +27,11 @@ _EXAMPLE: Final = {
     "archive": "",
 }
 _picture: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
+    200: {
+        "content": {
+            "image/png": {"schema": {"type": "string", "format": "binary"}, "example": "a PNG"}
+        }
+    },
     502: {"description": "The other server did not answer as it should."},
 }
 
@@ -52,7 +56,11 @@ async def county(request: Request, z: Part, x: Part, y: Part) -> Response:
     return await _fetched(request, base_maps.COUNTY, "", z, x, y)
 
 
-@router.get("/county.pmtiles", response_class=Response)
+@router.get(
+    "/county.pmtiles",
+    response_class=Response,
+    responses=examples.ok("bytes of a PMTiles archive", "application/octet-stream"),
+)
 def archive(request: Request) -> Response:
     """Give a part (Range) of the county's own archive of tiles."""
     file = _maps(request).archive

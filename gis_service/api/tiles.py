@@ -46,7 +46,14 @@ _TILE_JSON: Final = {
     ],
 }
 _tile: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"content": {tiles.CONTENT_TYPE: {"schema": {"type": "string", "format": "binary"}}}},
+    200: {
+        "content": {
+            tiles.CONTENT_TYPE: {
+                "schema": {"type": "string", "format": "binary"},
+                "example": "a Mapbox vector tile",
+            }
+        }
+    },
     204: {"description": "Nothing is there."},
     304: {"description": "The client holds it."},
 }
