@@ -23,6 +23,8 @@ from playwright.sync_api import Browser, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 from psycopg2 import sql
 from psycopg2.extensions import connection as Psycopg2Connection  # noqa: N812
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from gis_service.store.cluster import Cluster, create_database, prepare_database, prepare_server
 from gis_service.store.engine import Store
@@ -61,12 +63,19 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[_SHARED] = cluster.url("gis_admin", "postgres").render_as_string(False)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares a fixture: a module, and all of the demo county's data."""
-    for item in items:
-        folder = item.path.parent
-        together = folder if folder.name == "demo_county" else item.path
-        item.add_marker(pytest.mark.xdist_group(str(together)))
+class Together(LoadScopeScheduling):  # type: ignore[misc]
+    """Keeps on one process what shares a fixture: a module, and all of the demo county's data."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        folder = module.rpartition("/")[0]
+        return folder if folder.endswith("/demo_county") else module
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Say which tests stay together."""
+    return Together(config, log)
 
 
 @dataclass
