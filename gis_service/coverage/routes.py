@@ -299,7 +299,9 @@ class Router:
         """
         total = 0.0
         for leg in legs:
-            forward = leg.end >= leg.start
+            if leg.end == leg.start:  # already there, whichever way the street may be driven
+                continue
+            forward = leg.end > leg.start
             whole = (self.profiled.minutes_along if forward else self.profiled.minutes_against)[
                 leg.edge
             ]
