@@ -1,7 +1,7 @@
 // Dispatch: a place is clicked, pasted or typed; whose it is, whom to call, who gets there first.
 
 import { get, isStale } from "./api.js";
-import { incidentForm } from "./report.js";
+import { incidentForm, mayReport } from "./report.js";
 import { showBoard } from "./board.js";
 import { showIncident } from "./incident.js";
 import { at, h } from "./dom.js";
@@ -10,7 +10,7 @@ import { Routes } from "./route.js";
 import { show, state } from "./state.js";
 import { symbol } from "./symbols.js";
 import { kindName } from "./figures.js";
-import { listed, number, t } from "./texts.js";
+import { config, listed, number, t } from "./texts.js";
 
 const FIRST = 4;
 
@@ -81,13 +81,14 @@ export class Dispatch {
       located.call && firstCall(located.call),
       officers(located),
       grid.chain?.length > 1 && chainLine(grid, this.pick),
-      h("button", { type: "button", class: "button primary", id: "report-start", onclick: () => this.startReport() },
+      mayReport(config.actor.role) && h("button", { type: "button", class: "button primary", id: "report-start", onclick: () => this.startReport() },
         t("dispatch_report"), h("kbd", { "aria-hidden": "true" }, "N")),
     ];
   }
 
   /** Open the form of an incident at the place that is shown. */
   startReport() {
+    if (!mayReport(config.actor.role)) return;
     if (!this.place) {
       at("said").textContent = t("dispatch_place_first");
       this.onError(new Error(t("dispatch_place_first")));

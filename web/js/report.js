@@ -21,9 +21,9 @@ export async function incidentKinds() {
 }
 
 /** Put the form into its slot; Enter sends it. */
-export async function incidentForm(desk, slot, place) {
+export function incidentForm(desk, slot, place) {
   const kept = draft();
-  const choice = h("select", { id: "report-kind", name: "kind", required: true });
+  const choice = h("select", { id: "report-kind", name: "kind" });
   const words = h("input", { id: "report-text", name: "text", type: "text", maxlength: 500, required: true, value: kept.text ?? "", placeholder: t("report_text_hint"), autocomplete: "off" });
   const name = h("input", { id: "report-name", name: "reporter_name", type: "text", maxlength: 80, value: kept.reporter_name ?? "", autocomplete: "off" });
   const telephone = h("input", { id: "report-phone", name: "reporter_phone", type: "tel", maxlength: 40, value: kept.reporter_phone ?? "", autocomplete: "off" });
@@ -33,18 +33,25 @@ export async function incidentForm(desk, slot, place) {
   // One key for one report: sending it twice, by hand or by the network, makes one incident.
   const key = crypto.randomUUID();
 
+  let kindsKnown = Promise.resolve();
+
+  function complain(error) {
+    fault.textContent = error.message;
+    fault.hidden = false;
+    form.querySelector(`[name="${error.problem?.field}"]`)?.focus();
+  }
+
   async function send(event) {
     event.preventDefault();
     fault.hidden = true;
     try {
+      await kindsKnown; // who types fast is not made to wait, only the report is
       const made = await post("/api/incidents", { ...values(), channel: "page", lon: place.lon, lat: place.lat, address: place.name && place.of !== "place" ? place.name : "" }, { "Idempotency-Key": key });
       sessionStorage.removeItem(DRAFT);
       desk.isReporting = false;
       show({ point: `incident:${made.incident_id}`, grid: "", view: "" });
     } catch (error) {
-      fault.textContent = error.message;
-      fault.hidden = false;
-      form.querySelector(`[name="${error.problem?.field}"]`)?.focus();
+      complain(error);
     }
   }
 
@@ -52,7 +59,7 @@ export async function incidentForm(desk, slot, place) {
     if (!choice.value) return;
     try {
       const found = await get("/api/incidents/duplicates", { lon: place.lon, lat: place.lat, kind: choice.value });
-            alike.replaceChildren(...(found.length ? [
+      alike.replaceChildren(...(found.length ? [
         h("p", { class: "tag care" }, t("report_alike", { n: number(found.length) })),
         h("ul", { class: "rows" }, found.map((one) => h("li", {}, h("button", { type: "button", onclick: () => show({ point: `incident:${one.incident.incident_id}`, grid: "", view: "" }) },
           h("span", {}, one.incident.text, h("small", {}, moment(one.incident.reported_at))), h("b", {}, `${number(one.distance_m)} m`))))),
@@ -78,8 +85,7 @@ export async function incidentForm(desk, slot, place) {
   });
   slot.replaceChildren(form);
   words.focus();
-  try {
-    const found = await incidentKinds();
+  kindsKnown = incidentKinds().then((found) => {
     const guess = () => found.find((kind) => [kind.name, ...kind.keywords].some((word) => words.value.includes(word)))?.kind;
     words.addEventListener("input", () => {
       // What is typed says the kind, until somebody chooses it.
@@ -89,16 +95,13 @@ export async function incidentForm(desk, slot, place) {
     });
     if (kept.kind) choice.dataset.chosen = "true";
     choice.replaceChildren(...found.map((kind) => h("option", { value: kind.kind, selected: kind.kind === (kept.kind ?? guess() ?? "other") }, nameOf(kind))));
-  } catch (error) {
-    fault.textContent = error.message;
-    fault.hidden = false;
-  }
+  });
+  kindsKnown.then(offerAlike, complain);
   choice.addEventListener("change", () => {
     choice.dataset.chosen = "true";
     keep(values());
     offerAlike();
   });
-  offerAlike();
 }
 
 /** Whether this actor may report. */
