@@ -78,5 +78,9 @@ export const send = (method, path, body, headers = {}) =>
     body: body === undefined ? undefined : JSON.stringify(body),
   });
 
+/** A key that makes a request sent twice happen once; also where the page is not on https. */
+export const newKey = () =>
+  crypto.randomUUID?.() ?? Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
 /** Whether an error only says that we no longer wanted the answer. */
 export const isStale = (error) => error.name === "AbortError";

@@ -7,7 +7,7 @@ import { listenLive } from "./live.js";
 import { tag } from "./parts.js";
 import { show, state } from "./state.js";
 import { kindName } from "./figures.js";
-import { day, moment, number, t, tOr } from "./texts.js";
+import { moment, number, shortDay, t, tOr } from "./texts.js";
 
 const TABS = {
   open: { status: "open" },
@@ -29,7 +29,7 @@ export const urgency = (row) => [
 
 const rowOf = (row) => h("li", { "data-incident": row.incident_id }, h("button", { type: "button", onclick: () => show({ point: `incident:${row.incident_id}`, grid: "", view: "" }) },
   h("span", {}, h("b", {}, kindName(row.kind)), " ", row.text || row.address,
-    h("small", {}, [row.grid_name, moment(row.reported_at), row.due_on && t("incident_due", { day: day(row.due_on) })].filter(Boolean).join(" · "))),
+    h("small", {}, [row.grid_name, moment(row.reported_at), row.due_on && t("incident_due", { day: shortDay(row.due_on) })].filter(Boolean).join(" · "))),
   h("span", { class: "tags" }, tag(tOr(`status_${row.status}`, row.status)), ...urgency(row))));
 
 /** Draw the board into the panel and keep it up to date. */
@@ -53,10 +53,10 @@ export async function showBoard(desk, signal) {
 
   const again = (offset) => load(offset).catch((error) => error.name !== "AbortError" && desk.onError(error));
   const reload = settled(400, () => again(0));
-  const tabs = h("div", { class: "tabs", role: "tablist", "aria-label": t("board") }, Object.keys(TABS).map((name) =>
-    h("button", { type: "button", role: "tab", id: `board-${name}`, "aria-selected": String(name === tab), onclick: (event) => {
+  const tabs = h("div", { class: "tabs", role: "group", "aria-label": t("board") }, Object.keys(TABS).map((name) =>
+    h("button", { type: "button", id: `board-${name}`, "aria-pressed": String(name === tab), onclick: (event) => {
       tab = name;
-      for (const one of tabs.children) one.setAttribute("aria-selected", String(one === event.currentTarget));
+      for (const one of tabs.children) one.setAttribute("aria-pressed", String(one === event.currentTarget));
       again(0);
     } }, t(`board_${name}`))));
   const filter = h("input", { id: "board-q", type: "search", value: q, "aria-label": t("board_filter"), placeholder: t("board_filter"), oninput: (event) => {
@@ -65,7 +65,7 @@ export async function showBoard(desk, signal) {
   } });
   await load();
   signal.throwIfAborted();
-  desk.panel.fill("board", [h("p", { class: "eyebrow" }, t("dispatch"), live), h("h2", {}, t("board")), h("p", { class: "quiet" }, t("dispatch_how"))], tabs, filter, count, list, more, bulkForm(() => state.scheme));
+  desk.panel.fill("board", [h("p", { class: "eyebrow" }, t("dispatch"), live), h("h2", {}, t("board")), h("p", { class: "quiet how" }, t("dispatch_how"))], tabs, filter, count, list, more, bulkForm(() => state.scheme));
   desk.panel.focusIfAsked();
   const stop = listenLive(({ type }) => type === "incident" && reload(), (isConnected) => {
     live.classList.toggle("on", isConnected);

@@ -15,6 +15,7 @@ export function bulkForm(scheme) {
   const fault = h("p", { class: "fault", role: "alert", hidden: true });
   const done = h("p", {});
   const stop = h("button", { type: "button", class: "button", hidden: true, onclick: () => abort?.abort() }, t("bulk_stop"));
+  const button = h("button", { type: "submit", class: "button primary", id: "bulk-send" }, t("bulk_send"));
   let abort = null;
   let address = null;
 
@@ -25,6 +26,7 @@ export function bulkForm(scheme) {
     if (address) URL.revokeObjectURL(address);
     abort = new AbortController();
     stop.hidden = false;
+    button.disabled = true;
     said.textContent = t("bulk_sending");
     try {
       const [chosen] = file.files;
@@ -50,11 +52,13 @@ export function bulkForm(scheme) {
       said.textContent = response.headers.get("X-Gis-Suggestion") ?? "";
       done.append(h("a", { class: "button primary", href: address, download: name, id: "bulk-result" }, t("bulk_download", { name })));
     } catch (error) {
-      said.textContent = "";
-      fault.textContent = error.name === "AbortError" ? t("bulk_stopped") : error.message;
-      fault.hidden = false;
+      const isStopped = error.name === "AbortError";
+      said.textContent = isStopped ? t("bulk_stopped") : "";
+      fault.textContent = isStopped ? "" : error.message;
+      fault.hidden = isStopped;
     } finally {
       stop.hidden = true;
+      button.disabled = false;
     }
   }
 
@@ -62,5 +66,5 @@ export function bulkForm(scheme) {
     h("form", { class: "report", onsubmit: ask },
       h("p", { class: "quiet" }, t("bulk_how")),
       h("label", {}, t("bulk_file"), file), h("label", {}, t("bulk_crs"), crs), fault, said, done,
-      h("div", { class: "buttons" }, h("button", { type: "submit", class: "button primary", id: "bulk-send" }, t("bulk_send")), stop)));
+      h("div", { class: "buttons" }, button, stop)));
 }

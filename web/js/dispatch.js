@@ -15,8 +15,8 @@ import { config, listed, number, t } from "./texts.js";
 const FIRST = 4;
 
 export class Dispatch {
-  constructor(map, { panel, grids, insets, pick, flyTo, onError }) {
-    Object.assign(this, { map, panel, grids, insets, pick, flyTo, onError });
+  constructor(map, { panel, grids, sheet, insets, pick, flyTo, onError }) {
+    Object.assign(this, { map, panel, grids, sheet, insets, pick, flyTo, onError });
     this.routes = new Routes(map);
     this.place = null;
     this.isReporting = false;
@@ -57,7 +57,8 @@ export class Dispatch {
     const form = h("div", { id: "report-slot" });
     const arrivals = h("section", { id: "arrivals", "aria-busy": "true" }, heading(t("dispatch_first_there")), h("p", { class: "quiet" }, t("busy")));
     this.panel.fill("dispatch",
-      [h("p", { class: "eyebrow" }, place.name || `${place.lon.toFixed(5)}, ${place.lat.toFixed(5)}`), ...this.whose(located)],
+      [h("p", { class: "eyebrow" }, place.name || `${place.lon.toFixed(5)}, ${place.lat.toFixed(5)}`), h("h2", {}, (located.grid ?? located.nearest)?.name ?? t("dispatch_no_grid"))],
+      ...this.whose(located),
       form,
       arrivals);
     this.panel.focusIfAsked();
@@ -68,10 +69,9 @@ export class Dispatch {
   /** Whose grid it is: name and code in large, tags, officers, the chain. */
   whose(located) {
     const grid = located.grid ?? located.nearest;
-    if (!grid) return [h("h2", {}, t("dispatch_no_grid"))];
+    if (!grid) return [];
     const across = located.grid ? located.nearest : null;
     return [
-      h("h2", {}, grid.name),
       codeLine(grid),
       located.outside && h("p", {}, tag(t("outside", { m: number(located.distance_m) }), "care")),
       located.on_border && h("p", {}, tag(t("on_border"), "care")),
@@ -96,6 +96,7 @@ export class Dispatch {
       return;
     }
     this.isReporting = true;
+    this.sheet.atLeast("full");
     at("report-start")?.setAttribute("hidden", "");
     incidentForm(this, at("report-slot"), this.place);
   }
@@ -138,7 +139,7 @@ function placeOf(text) {
 
 function officers(located) {
   const found = located.officers ?? located.grid?.officers ?? [];
-  if (!found.length) return h("p", { class: "quiet" }, t("no_officer"));
+  if (!found.length) return h("p", { class: "quiet" }, t(config.actor.role === "visitor" ? "officers_hidden" : "no_officer"));
   return h("div", { class: "officers" }, found.map(officerCard));
 }
 

@@ -1,6 +1,6 @@
 // Records entered by hand: choose a kind, find one or begin a new one, fill in the form, save, undo.
 
-import { get, send } from "./api.js";
+import { get, newKey, send } from "./api.js";
 import { FormField } from "./entry_fields.js";
 import { e, fieldName, wordOf } from "./entry_texts.js";
 import { at, h, isNarrow, settled } from "./dom.js";
@@ -11,7 +11,6 @@ import { config, day } from "./texts.js";
 const PAUSE_MS = 200;
 const LAYER_OF = { facility: "facilities", hazard: "hazards" };
 
-const newKey = () => crypto.randomUUID?.() ?? Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 const draftName = (kind, id) => `gis-entry:${config.actor.actor_id}:${kind}:${id}`;
 
 export class Entry {

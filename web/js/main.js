@@ -99,7 +99,7 @@ const grids = new Grids(map, {
 const homes = new Homes(map, onError);
 const panel = new Panel({ grids, points, flyTo, scheme, sheet, onOverview: (overview) => takeKinds(overview) });
 const pick = (grid) => show({ mode: "", grid, point: "", view: "" });
-const dispatch = new Dispatch(map, { panel, grids, insets, pick, flyTo, onError });
+const dispatch = new Dispatch(map, { panel, grids, sheet, insets, pick, flyTo, onError });
 panel.dispatch = dispatch;
 panel.imports = new Imports({ sheet, points });
 panel.entry = new Entry({ map, sheet, points, grids, flyTo });
@@ -191,7 +191,8 @@ function applyVersion() {
 
 function markRail() {
   for (const [id, mode] of [["mode-map", ""], ["mode-dispatch", "dispatch"]]) {
-    if (state.mode === mode) at(id).setAttribute("aria-current", "page");
+    const isOther = ["enter", "import", "list"].includes(state.view);
+    if (state.mode === mode && !isOther) at(id).setAttribute("aria-current", "page");
     else at(id).removeAttribute("aria-current");
   }
   at("open-enter").setAttribute("aria-pressed", String(state.view === "enter" || state.view === "import"));

@@ -1,6 +1,6 @@
 // The form of a new incident: what it is and one line, all else is known from the place.
 
-import { get, post } from "./api.js";
+import { get, newKey, post } from "./api.js";
 import { h } from "./dom.js";
 import { show, state } from "./state.js";
 import { moment, nameOf, number, t } from "./texts.js";
@@ -31,7 +31,7 @@ export function incidentForm(desk, slot, place) {
   const alike = h("div", { id: "report-alike" });
   const values = () => ({ kind: choice.value, text: words.value, reporter_name: name.value, reporter_phone: telephone.value });
   // One key for one report: sending it twice, by hand or by the network, makes one incident.
-  const key = crypto.randomUUID();
+  const key = newKey();
 
   let kindsKnown = Promise.resolve();
 

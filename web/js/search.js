@@ -78,6 +78,7 @@ export function wireSearch({ flyTo, onPicked }) {
       if (answers.length) mark((marked + step + answers.length) % answers.length);
     } else if (event.key === "Escape") {
       event.stopPropagation();
+      abort?.abort(); // a late answer would open the list again
       if (list.hidden) box.blur();
       close();
     }

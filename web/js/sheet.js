@@ -7,7 +7,7 @@ const ORDER = ["strip", "peek", "full"];
 /** Wire the sheet; returns {set, atLeast}. */
 export function wireSheet() {
   const panel = at("panel");
-  const heights = () => ({ strip: 52, peek: Math.round(innerHeight / 3) - 56, full: Math.round(innerHeight * 0.84) - 56 });
+  const heights = () => ({ strip: 52, peek: Math.round(innerHeight / 3) - 56, full: innerHeight - 228 });
   let stop = "peek";
   const set = (name) => {
     stop = name;

@@ -47,6 +47,10 @@ export const day = (iso) =>
       })
     : "–";
 
+/** A day in few characters, for lists. */
+export const shortDay = (iso) =>
+  asDate(iso).toLocaleDateString(locale === "en" ? "en-GB" : locale, { year: "numeric", month: isEnglish ? "short" : "numeric", day: "numeric", timeZone: "Asia/Shanghai" });
+
 /** A moment, to the minute. */
 export const moment = (iso) =>
   asDate(iso).toLocaleString(locale === "en" ? "en-GB" : locale, {
