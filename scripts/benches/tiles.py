@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from typing import Final
+from typing import Any, Final
 
 import httpx
 import numpy as np
@@ -42,6 +42,7 @@ PLACES: Final = 8
 
 EXTENT: Final = 4096
 LARGEST_KB: Final = tiles.MOST_BYTES / 1000
+_PLAN_ZOOM: Final = 15
 _WORTH_SPLITTING: Final = 30_000
 """A quarter of a tile of fewer bytes holds no more things than it: ten times more it cannot be."""
 
@@ -141,12 +142,31 @@ def run(context: Context) -> list[Row]:
         tiles.prepare(transaction)
         box = _box(transaction)
         middles = _crowded(transaction)
+        _print_plans(context, transaction, middles[0])
     rows = []
     if context.wants("tipg"):
         rows += _beside_tipg(context, store, middles)
     if context.wants("sizes"):
         rows.append(_sizes(context, store, box))
     return rows
+
+
+def _print_plans(context: Context, connection: sa.Connection, middle: tuple[float, float]) -> None:
+    """Say how the database cuts our tiles of a crowded place; tipg's statements are its own."""
+    ran: dict[str, Any] = {}
+
+    def note(_: object, __: object, statement: str, values: Any, *___: object) -> None:
+        if "ST_AsMVT(" in statement:
+            ran.setdefault(statement, values)
+
+    sa.event.listen(connection, "before_cursor_execute", note)
+    place = place_of(*middle, _PLAN_ZOOM)
+    for layer in LAYERS:
+        tiles.cut_tile(connection, tiles.tile_set(connection, layer.name), *place)
+    sa.event.remove(connection, "before_cursor_execute", note)
+    for statement, values in ran.items():
+        rows = connection.exec_driver_sql(f"EXPLAIN {statement}", values).scalars()
+        context.say(f"--- ours\n{statement.strip()}\n" + "\n".join(f"    {row}" for row in rows))
 
 
 def _box(connection: sa.Connection) -> tuple[float, float, float, float]:
