@@ -41,6 +41,17 @@ def point_at_the_middle(page: Page) -> None:
     page.mouse.click(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.3)
 
 
+def the_sheet_has_come_to_rest(page: Page) -> None:
+    """Wait until the sheet lies below the place to point at: it slides for a moment."""
+    page.wait_for_function(
+        """() => {
+          const top = document.getElementById("panel").getBoundingClientRect().top;
+          const isStill = document.getElementById("panel").getAnimations().length === 0;
+          return isStill && top > innerHeight * 0.4;
+        }"""
+    )
+
+
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["wide", "phone"])
 @pytest.mark.parametrize("language", ["zh-CN", "en"])
 def test_a_building_is_pointed_at_refused_mended_saved_and_taken_back(
@@ -52,6 +63,7 @@ def test_a_building_is_pointed_at_refused_mended_saved_and_taken_back(
     expect(page.locator("#panel h2")).to_have_text(words["new"])
     if size is PHONE:
         page.locator(".place .button").first.click()
+        the_sheet_has_come_to_rest(page)
     point_at_the_middle(page)
     expect(page.locator(".place-said b")).to_have_text(re.compile("格g"))
     if size is PHONE:
