@@ -1,0 +1,292 @@
+"""Which figures to hide in what leaves the house, so that no total gives a small cell away.
+
+A table counts households by grid, from base grid to county, in categories that add up. Cells of
+1–4 households are hidden, and others with them: always as a *move*, a change of the table by one
+household that keeps every published number as it is. So each hidden cell could have held another
+value, and nobody can tell which by subtraction. Numbers in, masks out; the store is not read.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+
+SMALLEST: Final = 5
+"""Cells of 1 to SMALLEST - 1 households are small."""
+NO_PARENT: Final = -1
+
+
+@dataclass(frozen=True)
+class Counts:
+    """
+    Households by grid and category, for one or several kinds of facility.
+
+    Attributes
+    ----------
+    parent
+        Position of each grid's parent, :data:`NO_PARENT` at the one root.
+    kinds
+        By kind: grids x categories. The categories of a grid add up to the same number in every
+        kind, and the grids below another one add up to it.
+
+    Raises
+    ------
+    ValueError
+        The table does not add up, or has not exactly one root.
+    """
+
+    parent: IntArray
+    kinds: Mapping[str, IntArray]
+
+    def __post_init__(self) -> None:
+        if (self.parent == NO_PARENT).sum() != 1:
+            message = "the table must have exactly one root"
+            raise ValueError(message)
+        for kind, table in self.kinds.items():
+            if (table < 0).any() or (table.sum(axis=1) != self.n).any():
+                message = f"the categories of {kind or 'the rule'} do not add up to n"
+                raise ValueError(message)
+            below = np.zeros_like(table)
+            inner = self.parent != NO_PARENT
+            np.add.at(below, self.parent[inner], table[inner])
+            has_children = np.bincount(self.parent[inner], minlength=len(table)) > 0
+            if (below[has_children] != table[has_children]).any():
+                message = f"the grids below another one do not add up to it ({kind or 'the rule'})"
+                raise ValueError(message)
+
+    @cached_property
+    def n(self) -> IntArray:
+        """Households of each grid."""
+        first = next(iter(self.kinds.values()))
+        return np.asarray(first.sum(axis=1), dtype=np.int64)
+
+    @cached_property
+    def children(self) -> list[list[int]]:
+        """Positions of the grids below each."""
+        below: list[list[int]] = [[] for _ in self.parent]
+        for position, parent in enumerate(self.parent.tolist()):
+            if parent != NO_PARENT:
+                below[parent].append(position)
+        return below
+
+    @cached_property
+    def from_above(self) -> list[int]:
+        """All positions, each after its parent."""
+        (root,) = np.flatnonzero(self.parent == NO_PARENT).tolist()
+        order = [root]
+        for position in order:
+            order.extend(self.children[position])
+        return order
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """
+    What must not be shown.
+
+    Attributes
+    ----------
+    n
+        By grid: the number of households, and with it every share and time.
+    cells
+        By kind: grids x categories.
+    """
+
+    n: BoolArray
+    cells: dict[str, BoolArray]
+
+
+def hide(
+    counts: Counts,
+    *,
+    with_n: BoolArray | None = None,
+    with_cells: Mapping[str, BoolArray] | None = None,
+    smallest: int = SMALLEST,
+) -> Hidden:
+    """
+    Choose the cells to hide.
+
+    Parameters
+    ----------
+    counts
+        All that is to be published, from the base grids to the county.
+    with_n, with_cells
+        What is hidden in another table of the same grids (of people beside that of households) and
+        must be hidden here too; a cell of 0 among them is hidden only where it could be another.
+    smallest
+        Cells of 1 to ``smallest - 1`` are small.
+
+    Returns
+    -------
+    Hidden
+        Every small cell is in it; each cell in it could hold at least one other whole number with
+        all that is not hidden staying as it is, also where the reader knows that every count is
+        zero or more and how they add up.
+    """
+    work = _Work(counts)
+    small_n = (counts.n > 0) & (counts.n < smallest)
+    if with_n is not None:
+        small_n |= with_n & (counts.n > 0)
+    for grid in counts.from_above:
+        if small_n[grid] and not work.n[grid]:
+            work.move_household(grid)
+    for kind, table in counts.kinds.items():
+        small = (table > 0) & (table < smallest)
+        if with_cells is not None:
+            small |= with_cells[kind] & (table > 0)
+        for grid in counts.from_above:
+            for category in np.flatnonzero(small[grid]).tolist():
+                if not work.cells[kind][grid, category]:
+                    work.exchange(kind, grid, category)
+    return Hidden(work.n, work.cells)
+
+
+def hide_listed(sizes: Sequence[int], smallest: int = SMALLEST) -> list[bool]:
+    """
+    Choose what to hide of a plain list whose sum is known.
+
+    Parameters
+    ----------
+    sizes
+        Households of each entry.
+    smallest
+        Entries of 1 to ``smallest - 1`` are small.
+
+    Returns
+    -------
+    list of bool
+        True for the small ones, and where one would be alone, for the next smallest with it.
+    """
+    hidden = [0 < size < smallest for size in sizes]
+    if sum(hidden) == 1:
+        others = [(size, place) for place, size in enumerate(sizes) if size and not hidden[place]]
+        if others:
+            hidden[min(others)[1]] = True
+    return hidden
+
+
+@dataclass(frozen=True)
+class _Way:
+    """A way down to a lowest grid, and how much more it would hide."""
+
+    cost: float
+    grids: tuple[int, ...]
+
+
+_NO_WAY: Final = _Way(math.inf, ())
+
+
+class _Work:
+    """The masks in the making: they grow by moves only."""
+
+    def __init__(self, counts: Counts) -> None:
+        self.counts = counts
+        self.n: BoolArray = np.zeros(len(counts.parent), dtype=bool)
+        self.cells: dict[str, BoolArray] = {
+            kind: np.zeros(table.shape, dtype=bool) for kind, table in counts.kinds.items()
+        }
+
+    # --- one household moves from one lowest grid to another ------------------------------------
+
+    def move_household(self, grid: int) -> None:
+        """
+        Hide how many live in a grid: somebody of it might as well live in a sibling.
+
+        All grids on the way between both lose or gain the household; the first grid above both,
+        and whatever is above it, stays as it is.
+        """
+        here = self._lowest(grid)
+        up = [*here.grids]
+        current = grid
+        there = _NO_WAY
+        while self.counts.parent[current] != NO_PARENT:
+            above = int(self.counts.parent[current])
+            others = (self._lowest(one) for one in self.counts.children[above] if one != current)
+            there = min(others, key=lambda way: way.cost, default=_NO_WAY)
+            if there.grids:
+                break
+            up.append(above)
+            current = above
+        way = [*up, *there.grids]
+        self.n[way] = True
+        for kind, table in self.counts.kinds.items():
+            moving = table[here.grids[-1]] > 0
+            if there.grids:
+                moving |= table[there.grids[-1]] > 0
+            self.cells[kind][np.ix_(way, moving)] = True
+
+    def _lowest(self, grid: int) -> _Way:
+        """Find the way down to somebody that hides least; nobody lives in an empty grid."""
+        if self.counts.n[grid] == 0:
+            return _NO_WAY
+        own = 0.0 if self.n[grid] else float(self.counts.n[grid]) + 1
+        below = self.counts.children[grid]
+        if not below:
+            return _Way(own, (grid,))
+        best = min((self._lowest(one) for one in below), key=lambda way: way.cost)
+        return _Way(own + best.cost, (grid, *best.grids))
+
+    # --- two households exchange their categories -----------------------------------------------
+
+    def exchange(self, kind: str, grid: int, category: int) -> None:
+        """
+        Hide a category of a grid: one of its households and one of a sibling might be exchanged.
+
+        Two categories are hidden together on the way between two lowest grids; how many live in
+        each grid stays as it is.
+        """
+        table = self.counts.kinds[kind]
+        others = [one for one in range(table.shape[1]) if one != category]
+        up: list[int] = []
+        current = grid
+        while True:
+            found = self._exchanges(kind, grid, current, category, others)
+            best = min(found, key=lambda one: one[0], default=None)
+            if best is not None and best[0] < math.inf:
+                _, other, way = best
+                break
+            up.append(current)
+            current = int(self.counts.parent[current])
+        way = [*up, *way]
+        self.cells[kind][np.ix_(way, [category, other])] = True
+
+    def _exchanges(
+        self, kind: str, grid: int, current: int, category: int, others: Sequence[int]
+    ) -> Iterator[tuple[float, int, list[int]]]:
+        above = int(self.counts.parent[current])
+        siblings = (
+            [one for one in self.counts.children[above] if one != current]
+            if above != NO_PARENT
+            else []
+        )
+        for other in others:
+            pair = (category, other)
+            for given, taken in (pair, pair[::-1]):
+                here = self._holder(kind, grid, pair, given)
+                if not here.grids:
+                    continue
+                if above == NO_PARENT:  # the county's own two categories are hidden too
+                    yield here.cost, other, list(here.grids)
+                for sibling in siblings:
+                    there = self._holder(kind, sibling, pair, taken)
+                    if there.grids:
+                        yield here.cost + there.cost, other, [*here.grids, *there.grids]
+
+    def _holder(self, kind: str, grid: int, pair: tuple[int, int], needed: int) -> _Way:
+        """Find the way down to a household of a category that hides least of both categories."""
+        table, hidden = self.counts.kinds[kind], self.cells[kind]
+        if table[grid, needed] == 0:
+            return _NO_WAY
+        own = sum(0.0 if hidden[grid, one] else float(table[grid, one]) + 1 for one in pair)
+        below = self.counts.children[grid]
+        if not below:
+            return _Way(own, (grid,))
+        best = min((self._holder(kind, one, pair, needed) for one in below), key=lambda w: w.cost)
+        return _Way(own + best.cost, (grid, *best.grids))
