@@ -1,0 +1,503 @@
+"""Cutting a piece of noded linework on the lattice of whole numbers: pieces, atoms, chains.
+
+Everything here is counted in steps of 1e-9° from a local corner, so that every comparison is exact.
+A new vertex on an existing edge is put where the lattice comes nearest to that edge within a few
+millimetres; so the land beside it keeps its area. Nothing here knows grids by more than their name.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from gis_service.errors import InputError
+from gis_service.geodesy import GeometryArray
+
+PER_DEGREE: Final = 1e9
+SLIDE: Final = 50
+"""Steps (5 mm) by which a crossing may move along an existing edge to lie on it more exactly."""
+AT_END: Final = 100
+"""Steps (1 cm): a crossing that near to a vertex of an existing edge is taken to be the vertex."""
+_MOST_ROUNDS: Final = 40
+
+IntArray = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Arc:
+    """
+    A line between two nodes, with the grids beside it.
+
+    Attributes
+    ----------
+    xy
+        Vertices in steps of the lattice (1e-9°), shape (n, 2).
+    kind
+        ``street``, ``water`` or ``other``.
+    left, right
+        Names of the grids along its direction; None for the outside.
+    """
+
+    xy: IntArray
+    kind: str
+    left: str | None
+    right: str | None
+
+    @cached_property
+    def line(self) -> shapely.LineString:
+        """Lon, lat in degrees."""
+        return shapely.LineString(self.xy / PER_DEGREE)
+
+
+def to_lattice(geometry: Any) -> IntArray:
+    """
+    Count a geometry's vertices in steps of the lattice.
+
+    Parameters
+    ----------
+    geometry
+        Lon, lat in degrees.
+
+    Returns
+    -------
+    array of int, shape (n, 2)
+        Its vertices.
+    """
+    return np.rint(shapely.get_coordinates(geometry) * PER_DEGREE).astype(np.int64)
+
+
+def segments_of(lines: Iterable[IntArray]) -> tuple[IntArray, IntArray]:
+    """
+    Take lines apart.
+
+    Parameters
+    ----------
+    lines
+        Vertices of each, shape (n, 2).
+
+    Returns
+    -------
+    segments, line
+        Shape (m, 4) from, to; the line each comes from. Those without length are left out.
+    """
+    arrays = list(lines)
+    if not arrays:
+        return np.empty((0, 4), np.int64), np.empty(0, np.int64)
+    xy = np.concatenate(arrays)
+    line = np.repeat(np.arange(len(arrays)), [len(one) for one in arrays])
+    same = line[1:] == line[:-1]
+    segments = np.column_stack([xy[:-1], xy[1:]])[same]
+    line = line[1:][same]
+    long = (segments[:, :2] != segments[:, 2:]).any(axis=1)
+    return segments[long], line[long]
+
+
+# --- noding ------------------------------------------------------------------------------------
+
+
+def node(segments: IntArray, cutters: IntArray) -> tuple[IntArray, IntArray]:
+    """
+    Cut segments where they meet.
+
+    Parameters
+    ----------
+    segments
+        Existing ones, shape (n, 4), that meet at their ends only.
+    cutters
+        New ones, shape (m, 4).
+
+    Returns
+    -------
+    pieces, source
+        Shape (k, 4), each along its source's direction, meeting at their ends only or equal; the
+        source is a position in ``segments`` followed by ``cutters``.
+
+    Raises
+    ------
+    InputError
+        The lines do not come to rest on the lattice.
+    """
+    pieces = np.concatenate([segments, cutters])
+    source = np.arange(len(pieces))
+    existing = source < len(segments)
+    fresh = ~existing
+    for _ in range(_MOST_ROUNDS):
+        splits = _splits(pieces, existing, np.flatnonzero(fresh))
+        if not splits:
+            return pieces, source
+        cut = np.array(sorted(splits), dtype=np.int64)
+        parts = [_split(pieces[index], splits[index]) for index in cut.tolist()]
+        counts = [len(part) for part in parts]
+        keep = np.ones(len(pieces), dtype=bool)
+        keep[cut] = False
+        pieces = np.concatenate([pieces[keep], *parts])
+        source = np.concatenate([source[keep], np.repeat(source[cut], counts)])
+        existing = source < len(segments)
+        fresh = np.zeros(len(pieces), dtype=bool)
+        fresh[int(keep.sum()) :] = True
+    raise InputError("boundaries.too_fine")
+
+
+def _splits(pieces: IntArray, existing: Mask, fresh: IntArray) -> dict[int, list[tuple[int, int]]]:
+    """Find where a fresh piece meets another one elsewhere than end to end."""
+    if not len(fresh):
+        return {}
+    low, high = np.minimum(pieces[:, :2], pieces[:, 2:]), np.maximum(pieces[:, :2], pieces[:, 2:])
+    box_low, box_high = low[fresh].min(axis=0), high[fresh].max(axis=0)
+    near = np.flatnonzero(((low <= box_high) & (high >= box_low)).all(axis=1))
+    boxes = shapely.box(low[near, 0], low[near, 1], high[near, 0], high[near, 1])
+    mine = shapely.box(low[fresh, 0], low[fresh, 1], high[fresh, 0], high[fresh, 1])
+    one, other = shapely.STRtree(boxes).query(mine)
+    one, other = fresh[one], near[other]
+    is_fresh = np.zeros(len(pieces), dtype=bool)
+    is_fresh[fresh] = True
+    once = (one != other) & (~is_fresh[other] | (one < other))
+    one, other = one[once], other[once]
+    # the existing one comes first: it keeps its place
+    swap = existing[other] & ~existing[one]
+    one, other = np.where(swap, other, one), np.where(swap, one, other)
+    a, b, c, d = pieces[one, :2], pieces[one, 2:], pieces[other, :2], pieces[other, 2:]
+    sides = [_turn(a, b, c), _turn(a, b, d), _turn(c, d, a), _turn(c, d, b)]
+    mixed = existing[one] & ~existing[other]
+    found: dict[int, list[tuple[int, int]]] = {}
+    for side, point, (start, end), index in (
+        (sides[0], c, (a, b), one), (sides[1], d, (a, b), one),
+        (sides[2], a, (c, d), other), (sides[3], b, (c, d), other),
+    ):  # fmt: skip
+        near_line = (side == 0) | (mixed & _within_a_step(point, start, end))
+        on = np.flatnonzero(near_line & _strictly_between(point, start, end))
+        side[on] = 0
+        for row in on.tolist():
+            found.setdefault(int(index[row]), []).append((int(point[row, 0]), int(point[row, 1])))
+    crossing = np.flatnonzero((sides[0] * sides[1] < 0) & (sides[2] * sides[3] < 0))
+    for row in crossing.tolist():
+        first, second = int(one[row]), int(other[row])
+        place = _crossing(pieces[first], pieces[second], slide=bool(existing[first]))
+        for index in (first, second):
+            if place not in (tuple(pieces[index, :2].tolist()), tuple(pieces[index, 2:].tolist())):
+                found.setdefault(index, []).append(place)
+    return found
+
+
+def _turn(a: IntArray, b: IntArray, c: IntArray) -> npt.NDArray[np.int8]:
+    along, to = b - a, c - a
+    return np.sign(along[:, 0] * to[:, 1] - along[:, 1] * to[:, 0]).astype(np.int8)
+
+
+def _within_a_step(point: IntArray, start: IntArray, end: IntArray) -> Mask:
+    """Tell which points lie less than a step beside the line: what is snapped cannot be nearer."""
+    along, to = (end - start).astype(float), (point - start).astype(float)
+    across = np.abs(along[:, 0] * to[:, 1] - along[:, 1] * to[:, 0])
+    return np.asarray(across < np.hypot(along[:, 0], along[:, 1]), dtype=bool)
+
+
+def _strictly_between(point: IntArray, start: IntArray, end: IntArray) -> Mask:
+    """Of points on the line through start and end, or a step beside it."""
+    along = end - start
+    at = ((point - start) * along).sum(axis=1)
+    tip = (point == start).all(axis=1) | (point == end).all(axis=1)
+    return np.asarray((at > 0) & (at < (along**2).sum(axis=1)) & ~tip, dtype=bool)
+
+
+def _crossing(first: IntArray, second: IntArray, *, slide: bool) -> tuple[int, int]:
+    """Choose the lattice point for a crossing; on an existing edge the one that bends it least."""
+    x0, y0, x1, y1 = first.tolist()
+    u0, v0, u1, v1 = second.tolist()
+    dx, dy, du, dv = x1 - x0, y1 - y0, u1 - u0, v1 - v0
+    t = ((u0 - x0) * dv - (v0 - y0) * du) / (dx * dv - dy * du)
+    x, y = x0 + t * dx, y0 + t * dy
+    if not slide:
+        return round(x), round(y)
+    for end in ((x0, y0), (x1, y1)):
+        if max(abs(x - end[0]), abs(y - end[1])) <= AT_END:
+            return end
+    return nearest_on(first, round(x), round(y))
+
+
+def nearest_on(edge: IntArray, x: int, y: int) -> tuple[int, int]:
+    """
+    Find the lattice point near a place on an edge that lies on the edge most exactly.
+
+    Parameters
+    ----------
+    edge
+        From x, y to x, y, steps of the lattice.
+    x, y
+        A place on it, up to rounding.
+
+    Returns
+    -------
+    x, y
+        Within :data:`SLIDE` steps along the edge's longer direction.
+    """
+    x0, y0, x1, y1 = edge.tolist()
+    flat = abs(x1 - x0) >= abs(y1 - y0)
+    if not flat:
+        x0, y0, x1, y1, x, y = y0, x0, y1, x1, y, x
+    low, high = min(x0, x1) + 1, max(x0, x1) - 1
+    across = np.arange(max(low, x - SLIDE), min(high, x + SLIDE) + 1, dtype=np.int64)
+    if not len(across):
+        return (x, y) if flat else (y, x)
+    run, rise = x1 - x0, y1 - y0
+    upright = y0 + np.floor_divide(2 * (across - x0) * rise + run, 2 * run)
+    miss = np.abs((across - x0) * rise - (upright - y0) * run)
+    best = np.lexsort((np.abs(across - x), miss))[0]
+    place = int(across[best]), int(upright[best])
+    return place if flat else (place[1], place[0])
+
+
+def _split(piece: IntArray, places: list[tuple[int, int]]) -> IntArray:
+    start, end = piece[:2], piece[2:]
+    points = np.array(sorted(set(places)), dtype=np.int64)
+    order = np.argsort(((points - start) * (end - start)).sum(axis=1), kind="stable")
+    path = np.concatenate([[start], points[order], [end]])
+    parts = np.column_stack([path[:-1], path[1:]])
+    return parts[(parts[:, :2] != parts[:, 2:]).any(axis=1)]
+
+
+# --- atoms -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Cut:
+    """
+    Linework with a new line in it.
+
+    Attributes
+    ----------
+    pieces
+        Segments (k, 4) that meet at their ends only, each once.
+    source
+        Position of the existing segment a piece comes from; -1 for the new line's own.
+    parity
+        How often the new line runs along a piece, odd or even.
+    nodes
+        Node at the start and at the end of each piece, shape (k, 2).
+    points
+        Place of each node.
+    atoms
+        The faces between the pieces, in steps of the lattice.
+    left, right
+        Atom beside each piece; ``len(atoms)`` is the outside.
+    """
+
+    pieces: IntArray
+    source: IntArray
+    parity: Mask
+    nodes: IntArray
+    points: npt.NDArray[np.complex128]
+    atoms: GeometryArray
+    left: IntArray
+    right: IntArray
+
+    def spread(self, known: dict[int, Any], flips: Mask | None = None) -> list[Any]:
+        """
+        Spread what is known of some atoms over pieces of the new line to the others.
+
+        Parameters
+        ----------
+        known
+            Values of atoms.
+        flips
+            Pieces across which a truth value turns round; without it the value goes across the new
+            line's own pieces only, unchanged.
+
+        Returns
+        -------
+        list
+            A value for each atom and, last, the outside.
+        """
+        beside: dict[int, list[tuple[int, bool]]] = {}
+        across = np.flatnonzero(self.source < 0) if flips is None else np.arange(len(self.pieces))
+        turned = np.zeros(len(self.pieces), dtype=bool) if flips is None else flips
+        pairs = np.unique(
+            np.column_stack([self.left[across], self.right[across], turned[across]]), axis=0
+        )
+        for one, other, turn in pairs.tolist():
+            beside.setdefault(one, []).append((other, bool(turn)))
+            beside.setdefault(other, []).append((one, bool(turn)))
+        values: list[Any] = [None] * (len(self.atoms) + 1)
+        seen = [False] * (len(self.atoms) + 1)
+        waiting = sorted(known)
+        for index in waiting:
+            values[index], seen[index] = known[index], True
+        while waiting:
+            index = waiting.pop()
+            for other, turn in beside.get(index, ()):
+                if not seen[other]:
+                    values[other] = (not values[index]) if turn else values[index]
+                    seen[other] = True
+                    waiting.append(other)
+        return values
+
+
+def cut(segments: IntArray, cutters: IntArray) -> Cut:
+    """
+    Put a new line into linework and find the faces.
+
+    Parameters
+    ----------
+    segments
+        Existing ones, shape (n, 4), meeting at their ends only.
+    cutters
+        The new line's.
+
+    Returns
+    -------
+    Cut
+        Pieces and atoms.
+
+    Raises
+    ------
+    InputError
+        The lines do not come to rest on the lattice.
+    """
+    pieces, source = node(segments, cutters)
+    is_new = source >= len(segments)
+    points, inverse = np.unique(_complex(pieces.reshape(-1, 2)), return_inverse=True)
+    nodes = inverse.reshape(-1, 2)
+    count = len(points)
+    keys = nodes.min(axis=1) * count + nodes.max(axis=1)
+    order = np.lexsort((source, keys))  # existing ones before new ones
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = keys[order][1:] != keys[order][:-1]
+    group = np.cumsum(first) - 1
+    times = np.bincount(group, weights=is_new[order])
+    kept = order[first]
+    if np.bincount(group, weights=~is_new[order]).max(initial=0) > 1:
+        raise InputError("boundaries.too_fine")
+    along = np.argsort(kept, kind="stable")
+    chosen = kept[along]
+    parity = (times[along] % 2).astype(bool)
+    pieces, nodes = pieces[chosen], nodes[chosen]
+    source = np.where(is_new[chosen], -1, source[chosen])
+    atoms, left, right = _faces(pieces, nodes, points)
+    return Cut(pieces, source, parity, nodes, points, atoms, left, right)
+
+
+def _complex(xy: npt.NDArray[Any]) -> npt.NDArray[np.complex128]:
+    return np.asarray(xy[:, 0] + 1j * xy[:, 1], dtype=np.complex128)
+
+
+def _faces(
+    pieces: IntArray, nodes: IntArray, points: npt.NDArray[np.complex128]
+) -> tuple[GeometryArray, IntArray, IntArray]:
+    lines = shapely.linestrings(pieces.reshape(-1, 2, 2).astype(float))
+    atoms = shapely.orient_polygons(shapely.get_parts(shapely.polygonize(lines)))
+    rings, ring_atom = shapely.get_rings(atoms, return_index=True)
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    count, outside = len(points), len(atoms)
+    if not len(xy):
+        none = np.full(len(pieces), outside)
+        return atoms, none, none.copy()
+    at = np.searchsorted(points, _complex(xy))
+    same = ring[1:] == ring[:-1]
+    directed = at[:-1][same] * count + at[1:][same]
+    atom = ring_atom[ring[1:][same]]
+    order = np.argsort(directed)
+    directed, atom = directed[order], atom[order]
+
+    def beside(keys: IntArray) -> IntArray:
+        place = np.minimum(np.searchsorted(directed, keys), len(directed) - 1)
+        return np.where(directed[place] == keys, atom[place], outside).astype(np.int64)
+
+    forward = nodes[:, 0] * count + nodes[:, 1]
+    backward = nodes[:, 1] * count + nodes[:, 0]
+    return atoms, beside(forward), beside(backward)
+
+
+# --- chains ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Link:
+    """A piece on its way into an arc: its nodes, its kind, the grids beside it."""
+
+    start: int
+    end: int
+    kind: str
+    left: str | None
+    right: str | None
+
+    def turned(self) -> "Link":
+        """
+        Look at it the other way round.
+
+        Returns
+        -------
+        Link
+            The same piece.
+        """
+        return Link(self.end, self.start, self.kind, self.right, self.left)
+
+
+def chains(links: list[Link], is_junction: Mask) -> list[list[Link]]:
+    """
+    Join pieces into arcs.
+
+    Parameters
+    ----------
+    links
+        Pieces.
+    is_junction
+        For each node whether an arc must end there.
+
+    Returns
+    -------
+    list of list of Link
+        Each arc's pieces in order, along one direction; in a fixed order.
+    """
+    at: dict[int, list[int]] = {}
+    for index, link in enumerate(links):
+        at.setdefault(link.start, []).append(index)
+        at.setdefault(link.end, []).append(index)
+    used = [False] * len(links)
+
+    def follow(link: Link) -> list[Link]:
+        path = [link]
+        while True:
+            here = path[-1].end
+            if is_junction[here] or len(at[here]) != 2:
+                return path
+            ahead = next((index for index in at[here] if not used[index]), None)
+            if ahead is None:
+                return path
+            after = links[ahead]
+            after = after if after.start == here else after.turned()
+            last = path[-1]
+            if (after.kind, after.left, after.right) != (last.kind, last.left, last.right):
+                return path
+            used[ahead] = True
+            path.append(after)
+
+    found = []
+    for index in sorted(range(len(links)), key=lambda i: (links[i].start, links[i].end)):
+        if used[index]:
+            continue
+        used[index] = True
+        forward = follow(links[index])
+        back = follow(links[index].turned())[1:]
+        path = [link.turned() for link in reversed(back)] + forward
+        found.append(_canonical(path, is_junction))
+    return found
+
+
+def _canonical(path: list[Link], is_junction: Mask) -> list[Link]:
+    """Give an arc the direction that begins at its lower end, a free ring its lowest node."""
+    start = path[0].start
+    if start == path[-1].end and is_junction[start]:
+        return path if path[0].end < path[-1].start else [one.turned() for one in reversed(path)]
+    if start == path[-1].end:
+        lowest = min(range(len(path)), key=lambda i: path[i].start)
+        path = path[lowest:] + path[:lowest]
+        if path[0].end > path[-1].start:
+            path = [link.turned() for link in reversed(path)]
+        return path
+    if path[0].start > path[-1].end:
+        return [link.turned() for link in reversed(path)]
+    return path
