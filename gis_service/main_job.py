@@ -129,7 +129,7 @@ def measure(store: Store, say: Say) -> None:
 
 def submit_stale(store: Store) -> dict[str, int]:
     """
-    Submit a run of every standard whose figures are not those of today's state.
+    Submit a run of every standard of the main job whose figures are not those of today's state.
 
     Parameters
     ----------
@@ -141,7 +141,11 @@ def submit_stale(store: Store) -> dict[str, int]:
     dict
         The job's id by standard.
     """
-    wanted = [code for code in standard_book().standards if not _is_fresh(store, code)]
+    wanted = [
+        code
+        for code, standard in standard_book().standards.items()
+        if standard.in_main_job and not _is_fresh(store, code)
+    ]
     return {code: jobs.submit(store, SYSTEM, "coverage_run", {"standard": code}) for code in wanted}
 
 

@@ -223,5 +223,6 @@ def _turnout(facilities: Facilities, of_kind: IntArray, standard: Standard) -> F
     """Take a station's own turnout before the standard's; a resident has none."""
     own = facilities.turnout_minutes[of_kind]
     if standard.direction == "to_facility":
-        return np.full(len(of_kind), standard.turnout_minutes.value)
-    return np.where(np.isnan(own), standard.turnout_minutes.value, own)
+        own = np.full(len(of_kind), np.nan)
+    turnout = np.where(np.isnan(own), standard.turnout_minutes.value, own)
+    return turnout + standard.fixed_minutes

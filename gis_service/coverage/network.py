@@ -235,7 +235,7 @@ def for_profile(
     speed_kmh = np.asarray(by_class, dtype=float)[which] if len(names) else np.zeros(0)
     if profile.obeys_maxspeed.value:
         speed_kmh = np.fmin(speed_kmh, network.maxspeed_kmh)
-    speed_kmh = speed_kmh * scenario.speed_factor.value
+    speed_kmh = speed_kmh * scenario.factor(profile.means)
     usable = (speed_kmh > 0) & (network.foot if profile.means == "foot" else network.motor)
 
     bound = np.full(network.edge_count, profile.obeys_oneway.value)

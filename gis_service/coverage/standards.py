@@ -67,10 +67,36 @@ class Scenario(_Table):
     name_en: str
     ignores_oneway: Sourced[bool]
     speed_factor: Sourced[Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]]
+    foot_speed_factor: Sourced[Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]] | None = (
+        None
+    )
+
+    def factor(self, means: Literal["foot", "motor"]) -> float:
+        """
+        Give what every speed is multiplied by.
+
+        Parameters
+        ----------
+        means
+            On foot or by motor; where the scenario says nothing of feet both are slowed alike.
+
+        Returns
+        -------
+        float
+            1 is the normal speed.
+        """
+        if means == "foot" and self.foot_speed_factor is not None:
+            return self.foot_speed_factor.value
+        return self.speed_factor.value
 
 
 class Standard(_Table):
-    """Who must be within how many minutes of what."""
+    """
+    Who must be within how many minutes of what.
+
+    ``added_minutes`` are the parts of a limit that are neither turnout nor way, such as the call;
+    ``in_main_job`` says whether the main job measures it without being asked.
+    """
 
     name: str
     name_en: str
@@ -79,8 +105,10 @@ class Standard(_Table):
     kinds: Annotated[tuple[str, ...], Field(min_length=1)]
     limit_minutes: Sourced[Annotated[Minutes, Field(gt=0)]]
     turnout_minutes: Sourced[Minutes]
+    added_minutes: dict[str, Sourced[Minutes]] = Field(default_factory=dict)
     rule: Sourced[Literal["all", "any"] | Annotated[int, Field(ge=1)]]
     target_share: Sourced[Annotated[float, Field(ge=0, le=1)]]
+    in_main_job: bool = True
 
     @model_validator(mode="after")
     def _rule_fits_kinds(self) -> Self:
@@ -91,6 +119,11 @@ class Standard(_Table):
             message = f"rule asks for {self.rule.value} of {len(self.kinds)} kinds"
             raise ValueError(message)
         return self
+
+    @property
+    def fixed_minutes(self) -> float:
+        """Minutes that count beside turnout and way, whatever the distance."""
+        return sum(part.value for part in self.added_minutes.values())
 
     @property
     def kinds_needed(self) -> int:
