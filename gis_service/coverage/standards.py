@@ -226,6 +226,38 @@ class StandardBook(_Table):
         return self.scenarios[code]
 
 
+def parameters_of(
+    book: StandardBook, standard_code: str, scenario: str = "normal"
+) -> dict[str, Any]:
+    """
+    Put together every number that a run depends on, as it is stored with it.
+
+    Parameters
+    ----------
+    book
+        The standards.
+    standard_code, scenario
+        Which of them.
+
+    Returns
+    -------
+    dict
+        JSON. A run whose ``parameters`` are other ones was measured by other settings.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such standard or scenario.
+    """
+    standard = book.standard(standard_code)
+    return {
+        "standard": standard.model_dump(mode="json"),
+        "scenario": book.scenario(scenario).model_dump(mode="json"),
+        "profile": book.profiles[standard.profile].model_dump(mode="json"),
+        "place": book.place.model_dump(mode="json"),
+    }
+
+
 def read_standards(county_file: Path | None = None) -> StandardBook:
     """
     Read the numbers of the product, and the county's own over them.

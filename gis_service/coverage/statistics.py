@@ -1,24 +1,35 @@
-"""Figures of a coverage run by grid, level and county, each of them "of households".
+"""Figures of a coverage run by grid, level and county, each of them "of" something.
 
-Arrays in, a table out. Every household is in exactly one of covered, too far, unreachable and off
-the network, so that the figures add up; nothing here reads the store.
+Arrays in, a table out. Everything counted is in exactly one of covered, too far, unreachable and
+off the network, so that the figures add up; nothing here reads the store.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from gis_service.coverage.counting import count_by_status, pick_ranks
 from gis_service.coverage.network import FloatArray, IntArray
-from gis_service.coverage.travel_time import STATUS_NAMES, StatusArray
+from gis_service.coverage.travel_time import COVERED, STATUS_NAMES, TOO_FAR, StatusArray
 
 COUNTY_RANK: Final = 0
 COUNTY_GRID: Final = 0
 NO_GRID: Final = -1
 RULE: Final = ""
 """The ``kind`` under which the standard's rule over kinds stands."""
+HOUSEHOLDS: Final = "households"
+POPULATIONS: Final = (
+    HOUSEHOLDS,
+    "people",
+    "care_households",
+    "buildings",
+    "premises",
+    "hazards",
+)
+"""What figures may be of; hazards are those that are not closed."""
 
 
 @dataclass(frozen=True)
@@ -90,78 +101,121 @@ def members(hierarchy: Hierarchy, base_grid: IntArray) -> dict[int, IntArray]:
     return levels
 
 
-def figures(hierarchy: Hierarchy, base_grid: IntArray, outcomes: list[Outcome]) -> pd.DataFrame:
+def figures(
+    hierarchy: Hierarchy,
+    base_grid: IntArray,
+    outcomes: list[Outcome],
+    weights: Mapping[str, IntArray] | None = None,
+) -> pd.DataFrame:
     """
-    Count households by grid and kind.
+    Count what stands at each place by grid and kind.
 
     Parameters
     ----------
     hierarchy
         Grids and their parents.
     base_grid
-        Grid id of each household, :data:`NO_GRID` for one outside every grid: it counts in the
+        Grid id of each place, :data:`NO_GRID` for one outside every grid: it counts in the
         county's figures only.
     outcomes
         One a kind, and one of the rule.
+    weights
+        How many of what stand at each place, such as households and people; without it every
+        place is one household.
 
     Returns
     -------
     pandas.DataFrame
-        ``rank, grid_id, kind, n, covered, too_far, unreachable, off_network, median_minutes,
-        p90_minutes, worst_minutes``: one row a grid and kind, grids without households among them
-        (n = 0), and the county as rank 0, grid 0. The minutes are those of the households that
-        some facility reaches at all (covered and too far), NaN where there are none; percentiles
-        interpolate linearly between ranks.
+        ``rank, grid_id, kind, of, n, covered, too_far, unreachable, off_network, median_minutes,
+        p90_minutes, worst_minutes``: one row a grid, kind and population, grids without any among
+        them (n = 0), and the county as rank 0, grid 0. The minutes are those whom some facility
+        reaches at all (covered and too far), NaN where there are none; percentiles interpolate
+        linearly between ranks, as if each person stood in a line.
     """
-    levels = members(hierarchy, base_grid)
-    tables = []
+    if weights is None:
+        weights = {HOUSEHOLDS: np.ones(len(base_grid), np.int64)}
+    weight = np.column_stack(list(weights.values())) if weights else np.zeros((0, 0), np.int64)
+    weight = np.ascontiguousarray(weight, dtype=np.int64)
+    groups = _groups_of(hierarchy, base_grid)
+    parts: list[_Part] = []
     for outcome in outcomes:
-        # By minutes once; every level below then only sorts by grid, which keeps that order.
+        # By minutes once; every level below keeps that order.
         rising = np.argsort(outcome.minutes)[: int(np.isfinite(outcome.minutes).sum())]
-        county = _count(np.zeros(len(base_grid), np.int64), 1, outcome, rising)
-        tables.append(county.assign(rank=COUNTY_RANK, grid_id=COUNTY_GRID, kind=outcome.kind))
-        for rank, position in sorted(levels.items()):
-            of_rank = np.flatnonzero(hierarchy.rank == rank)
-            counted = _count(position, len(hierarchy.grid_id), outcome, rising).iloc[of_rank]
-            tables.append(
-                counted.assign(rank=rank, grid_id=hierarchy.grid_id[of_rank], kind=outcome.kind)
-            )
-    table = pd.concat(tables, ignore_index=True)
-    return table[["rank", "grid_id", "kind", *_COLUMNS]]
+        parts += [(group, outcome, *_count(group, outcome, rising, weight)) for group in groups]
+    return _table_of(parts, tuple(weights))
 
 
-_COLUMNS: Final = ("n", *STATUS_NAMES, "median_minutes", "p90_minutes", "worst_minutes")
+_MINUTES: Final = ("median_minutes", "p90_minutes", "worst_minutes")
+_SHARES: Final = np.array([0.5, 0.9, 1.0])
 
 
-def _count(group: IntArray, groups: int, outcome: Outcome, rising: IntArray) -> pd.DataFrame:
-    inside = group >= 0
-    cell = group[inside] * len(STATUS_NAMES) + outcome.status[inside]
-    counts = np.bincount(cell, minlength=groups * len(STATUS_NAMES)).reshape(groups, -1)
-    table = pd.DataFrame(counts, columns=list(STATUS_NAMES))
-    table.insert(0, "n", counts.sum(axis=1))
-    timed = rising[inside[rising]]
-    quantiles = _quantiles(group[timed], groups, outcome.minutes[timed], (0.5, 0.9, 1.0))
-    names = ("median_minutes", "p90_minutes", "worst_minutes")
-    return table.assign(**dict(zip(names, quantiles, strict=True)))
+@dataclass(frozen=True)
+class _Groups:
+    """The grids of one level, and in which of them each place is."""
+
+    rank: int
+    grid_id: IntArray
+    member: IntArray
 
 
-def _quantiles(
-    group: IntArray, groups: int, minutes: FloatArray, shares: tuple[float, ...]
-) -> list[npt.NDArray[np.float64]]:
-    """Minutes rise already: sorted by group each quantile is two look-ups a group."""
-    # Few groups fit into 16 bits, which numpy sorts by radix.
-    order = np.argsort(group.astype(np.uint16) if groups <= 65536 else group, kind="stable")
-    sorted_minutes = minutes[order]
-    size = np.bincount(group, minlength=groups)
-    first = np.cumsum(size) - size
-    some = size > 0
-    answers = []
-    for share in shares:
-        answer = np.full(groups, np.nan)
-        place = share * (size[some] - 1)
-        below = np.floor(place).astype(np.int64)
-        above = np.ceil(place).astype(np.int64)
-        low, high = sorted_minutes[first[some] + below], sorted_minutes[first[some] + above]
-        answer[some] = low + (high - low) * (place - below)
-        answers.append(answer)
-    return answers
+_Part = tuple[_Groups, Outcome, IntArray, FloatArray]
+
+
+def _groups_of(hierarchy: Hierarchy, base_grid: IntArray) -> list[_Groups]:
+    county = _Groups(COUNTY_RANK, np.array([COUNTY_GRID]), np.zeros(len(base_grid), np.int64))
+    levels = [county]
+    for rank, position in sorted(members(hierarchy, base_grid).items()):
+        of_rank = np.flatnonzero(hierarchy.rank == rank)
+        within = np.full(len(hierarchy.grid_id) + 1, -1, np.int64)
+        within[of_rank] = np.arange(len(of_rank))
+        levels.append(_Groups(rank, hierarchy.grid_id[of_rank], within[position]))
+    return levels
+
+
+def _count(
+    groups: _Groups, outcome: Outcome, rising: IntArray, weight: IntArray
+) -> tuple[IntArray, FloatArray]:
+    """Count by status, and pick the minutes between which each share lies."""
+    size = (len(groups.grid_id), weight.shape[1])
+    counts = np.zeros((*size, len(STATUS_NAMES)), np.int64)
+    count_by_status(groups.member, outcome.status, weight, counts)
+    timed = counts[..., COVERED] + counts[..., TOO_FAR]
+    place = _SHARES * (timed[..., None] - 1)
+    below, above = np.floor(place).astype(np.int64), np.ceil(place).astype(np.int64)
+    picked = np.full((*size, 2 * len(_SHARES)), np.nan)
+    ranks = np.concatenate((below, above), axis=2)
+    ranks[timed == 0] = -1
+    pick_ranks(groups.member, rising, outcome.minutes, weight, ranks, picked)
+    low, high = picked[..., : len(_SHARES)], picked[..., len(_SHARES) :]
+    return counts, low + (high - low) * (place - below)
+
+
+def _table_of(parts: list[_Part], populations: tuple[str, ...]) -> pd.DataFrame:
+    wide = len(populations)
+    rows = [len(groups.grid_id) * wide for groups, *_ in parts]
+    counts = np.concatenate([counts.reshape(-1, len(STATUS_NAMES)) for *_, counts, _ in parts])
+    minutes = np.concatenate([minutes.reshape(-1, len(_MINUTES)) for *_, minutes in parts])
+    kinds = pd.Categorical.from_codes(
+        np.repeat(np.arange(len(parts)) // _levels_in(parts), rows),
+        categories=list(dict.fromkeys(outcome.kind for _, outcome, *_ in parts)),
+    )
+    of = pd.Categorical.from_codes(
+        np.concatenate([np.tile(np.arange(wide), len(groups.grid_id)) for groups, *_ in parts]),
+        categories=list(populations),
+    )
+    return pd.DataFrame(
+        {
+            "rank": np.repeat([groups.rank for groups, *_ in parts], rows),
+            "grid_id": np.concatenate([np.repeat(groups.grid_id, wide) for groups, *_ in parts]),
+            "kind": kinds,
+            "of": of,
+            "n": counts.sum(axis=1),
+            **{name: counts[:, column] for column, name in enumerate(STATUS_NAMES)},
+            **{name: minutes[:, column] for column, name in enumerate(_MINUTES)},
+        }
+    )
+
+
+def _levels_in(parts: list[_Part]) -> int:
+    """Every outcome is counted at the same levels, the county's first."""
+    return max(1, len({groups.rank for groups, *_ in parts}))

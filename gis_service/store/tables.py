@@ -68,6 +68,7 @@ ROAD_CLASSES = (
     "ferry",
 )
 OBJECT_KINDS = ("household", "building", "premises", "hazard", "incident")
+COVERAGE_OF = ("households", "people", "care_households", "buildings", "premises", "hazards")
 ROLES = ("county_office", "planner", "dispatcher", "analyst", "grid_officer", "visitor")
 JOB_STATES = ("waiting", "running", "done", "failed", "cancelled")
 
@@ -970,6 +971,13 @@ coverage_run = sa.Table(
     ),
     sa.Column("parameters", JSONB, nullable=False),
     sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column(
+        "inputs",
+        JSONB,
+        nullable=False,
+        server_default="{}",
+        comment="digests of what it was measured on by part, and how often each had changed",
+    ),
     sa.Column("software_version", sa.Text, nullable=False),
     sa.Column("summary", JSONB, nullable=False, server_default="{}"),
     sa.Column(
@@ -1012,6 +1020,7 @@ coverage_figure = sa.Table(
     sa.Column("rank", sa.SmallInteger, primary_key=True, autoincrement=False),
     sa.Column("grid_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("kind", sa.Text, primary_key=True, comment="'' is the standard's rule over kinds"),
+    sa.Column("of", sa.Text, primary_key=True, server_default="households"),
     sa.Column("n", sa.Integer, nullable=False),
     sa.Column("covered", sa.Integer, nullable=False),
     sa.Column("too_far", sa.Integer, nullable=False),
@@ -1021,5 +1030,6 @@ coverage_figure = sa.Table(
     sa.Column("p90_minutes", REAL),
     sa.Column("worst_minutes", REAL),
     sa.CheckConstraint("covered + too_far + unreachable + off_network = n", name="adds_up"),
-    comment="rank 0 is the county (grid_id 0).",
+    _one_of("of", COVERAGE_OF, "of_known"),
+    comment="rank 0 is the county (grid_id 0); of other things than households n > 0 only.",
 )
