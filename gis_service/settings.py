@@ -59,6 +59,11 @@ class NumberSettings(BaseSettings):
     standards_file: Path | None = Field(
         default=None, description="A TOML file that overrides coverage/standards.toml."
     )
+    redraw_file: Path | None = Field(
+        default=None,
+        description="TOML file with the county's own weights and limits for redrawing; the "
+        "product's are in gis_service/boundaries/rules.toml.",
+    )
 
 
 class ImportSettings(BaseSettings):

@@ -460,21 +460,22 @@ class Opened:
         junction = (degree + others) != 2
         same = self._unchanged(left, right, kept, junction)
         fresh = np.flatnonzero(kept & ~(same[self.arc] & (self.arc >= 0)))
+        arcs_of = [self.arcs[arc] if arc >= 0 else None for arc in self.arc[fresh].tolist()]
         links = [
-            Link(start, end, kind, self._name(one), self._name(other))
-            for (start, end), kind, one, other in zip(
-                made.nodes[fresh].tolist(),
-                [self.arcs[arc].kind if arc >= 0 else "other" for arc in self.arc[fresh]],
-                left[fresh].tolist(),
-                right[fresh].tolist(),
+            Link(start, end, "other", self._name(one), self._name(other), drawn=True)
+            if arc is None
+            else Link(start, end, arc.kind, self._name(one), self._name(other), arc.drawn)
+            for (start, end), arc, one, other in zip(
+                made.nodes[fresh].tolist(), arcs_of, left[fresh].tolist(), right[fresh].tolist(),
                 strict=True,
             )
-        ]
+        ]  # fmt: skip
         xy = np.column_stack([made.points.real, made.points.imag]).astype(np.int64) + self.origin
         arcs = []
         for path in chains(links, junction):
             nodes = [path[0].start, *(link.end for link in path)]
-            arcs.append(Arc(xy[nodes], path[0].kind, path[0].left, path[0].right))
+            first = path[0]
+            arcs.append(Arc(xy[nodes], first.kind, first.left, first.right, first.drawn))
         gone = [index for index, held in zip(self.indices, same, strict=True) if not held]
         return gone, arcs
 

@@ -129,12 +129,15 @@ class Edge:
         ``street``, ``water`` or ``other``.
     line
         LineString in lon, lat.
+    drawn
+        Whether it is new in this draft.
     """
 
     left: str | None
     right: str | None
     kind: str
     line: Any
+    drawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -252,7 +255,7 @@ class Draft:
         wanted = self._keys if keys is None else [key for key in keys if key in self._keys]
         found = sorted({index for key in wanted for index in self._arcs_of[key]})
         arcs = [self._arcs[index] for index in found]
-        return [Edge(arc.left, arc.right, arc.kind, arc.line) for arc in arcs]
+        return [Edge(arc.left, arc.right, arc.kind, arc.line, arc.drawn) for arc in arcs]
 
     def within(self, west: float, south: float, east: float, north: float) -> list[str]:
         """

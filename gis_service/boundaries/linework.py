@@ -41,12 +41,15 @@ class Arc:
         ``street``, ``water`` or ``other``.
     left, right
         Names of the grids along its direction; None for the outside.
+    drawn
+        Whether a planner drew it: not part of the version that was edited.
     """
 
     xy: IntArray
     kind: str
     left: str | None
     right: str | None
+    drawn: bool = False
 
     @cached_property
     def line(self) -> shapely.LineString:
@@ -416,13 +419,14 @@ def _faces(
 
 @dataclass(frozen=True)
 class Link:
-    """A piece on its way into an arc: its nodes, its kind, the grids beside it."""
+    """A piece on its way into an arc: its nodes, its kind, the grids beside it, who drew it."""
 
     start: int
     end: int
     kind: str
     left: str | None
     right: str | None
+    drawn: bool = False
 
     def turned(self) -> "Link":
         """
@@ -433,7 +437,7 @@ class Link:
         Link
             The same piece.
         """
-        return Link(self.end, self.start, self.kind, self.right, self.left)
+        return Link(self.end, self.start, self.kind, self.right, self.left, self.drawn)
 
 
 def chains(links: list[Link], is_junction: Mask) -> list[list[Link]]:
@@ -470,7 +474,7 @@ def chains(links: list[Link], is_junction: Mask) -> list[list[Link]]:
             after = links[ahead]
             after = after if after.start == here else after.turned()
             last = path[-1]
-            if (after.kind, after.left, after.right) != (last.kind, last.left, last.right):
+            if _beside(after) != _beside(last):
                 return path
             used[ahead] = True
             path.append(after)
@@ -485,6 +489,10 @@ def chains(links: list[Link], is_junction: Mask) -> list[list[Link]]:
         path = [link.turned() for link in reversed(back)] + forward
         found.append(_canonical(path, is_junction))
     return found
+
+
+def _beside(link: Link) -> tuple[str, str | None, str | None, bool]:
+    return link.kind, link.left, link.right, link.drawn
 
 
 def _canonical(path: list[Link], is_junction: Mask) -> list[Link]:

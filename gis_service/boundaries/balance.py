@@ -1,0 +1,492 @@
+"""What each grid carries: households, people, care, premises, hazards, incidents, patrol kilometres.
+
+Counts are kept by unit: a building with all that is in it, or a thing that stands alone. After an
+edit only units and roads that it touched are placed anew; the figures are those of placing all of
+them. A point on a shared border belongs to the lowest grid id. Nothing here knows the store.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from gis_service.boundaries.edits import Change
+from gis_service.boundaries.noding import metres_per_degree
+from gis_service.boundaries.rules import LoadRules
+from gis_service.geodesy import GeometryArray, length_m
+
+COUNTS: Final = (
+    "households", "people", "care_households", "premises", "hazards", "incidents_month",
+)  # fmt: skip
+ALONG_M: Final = 1.0
+ALONG_SHARE: Final = 0.9
+"""A road runs along a border where it stays within 1 m of it for 90 % of its length."""
+_SAMPLES: Final = 5
+_NOWHERE: Final = -1
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Units:
+    """
+    What moves as one: a building with its households, or a thing that stands alone.
+
+    Attributes
+    ----------
+    lon, lat
+        A point on the building's surface, degrees.
+    counts
+        Columns :data:`COUNTS`, one row for each unit; incidents as a mean of a month.
+    """
+
+    lon: FloatArray
+    lat: FloatArray
+    counts: FloatArray
+
+
+@dataclass(frozen=True)
+class Load:
+    """
+    One grid's burden.
+
+    Attributes
+    ----------
+    patrol_km
+        Roads inside; of those along a border with another grid half.
+    load
+        All of it in households, by the county's weights.
+    target
+        Least and most households by the scheme's rule for this class of place; None without one.
+    deviation
+        By how much the load lies outside the target, as a share of the bound it passed: 0 within,
+        below 0 too little, above 0 too much.
+    """
+
+    households: int
+    people: int
+    care_households: int
+    premises: int
+    hazards: int
+    incidents_month: float
+    patrol_km: float
+    load: float
+    target: tuple[int, int] | None
+    deviation: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """
+        Write it down for a program.
+
+        Returns
+        -------
+        dict
+            Its attributes.
+        """
+        return asdict(self)
+
+
+class Loads:
+    """
+    The burden of every base grid, kept up to date edit by edit.
+
+    Parameters
+    ----------
+    faces
+        Land of every base grid in lon, lat; keys are grid ids, those of new grids ``new-1`` ….
+    units
+        What is counted.
+    roads
+        LineStrings that are walked, lon, lat.
+    rules
+        Weights.
+    size_rule
+        Households of a base grid by ``urban`` and ``rural``: least, most.
+    classes
+        Urban–rural class of each grid (``111`` … ``220``); a new grid has that of the land it got.
+    """
+
+    def __init__(
+        self,
+        faces: Mapping[str, Any],
+        units: Units,
+        roads: GeometryArray,
+        rules: LoadRules,
+        *,
+        size_rule: Mapping[str, Sequence[int]] | None = None,
+        classes: Mapping[str, str | None] | None = None,
+    ) -> None:
+        self._units = units
+        self._weights = np.array([getattr(rules, name).value for name in COUNTS])
+        self._per_km = rules.patrol_km.value
+        self._size_rule = {name: (int(a), int(b)) for name, (a, b) in (size_rule or {}).items()}
+        self._classes = dict(classes or {})
+        self._scale = _scale_of(faces)
+        self._keys: list[str] = []
+        self._code: dict[str, int] = {}
+        self._faces: dict[str, Any] = {}
+        self._owner = np.full(len(units.lon), _NOWHERE, dtype=np.int64)
+        self._held: dict[int, IntArray] = {}
+        self._roads = _Roads(roads, self._scale)
+        self._take_all(faces)
+
+    # --- figures ---------------------------------------------------------------------------------
+
+    @property
+    def outside(self) -> IntArray:
+        """Units that lie in no grid, positions in ``units``."""
+        return np.flatnonzero(self._owner == _NOWHERE)
+
+    def households_outside(self) -> tuple[int, Any]:
+        """
+        Find households that lie in no grid.
+
+        Returns
+        -------
+        n, places
+            How many, and a MultiPoint of where, lon, lat.
+        """
+        lost = self.outside
+        lost = lost[self._units.counts[lost, 0] > 0]
+        points = shapely.points(self._units.lon[lost], self._units.lat[lost])
+        return round(float(self._units.counts[lost, 0].sum())), shapely.multipoints(points)
+
+    def of(self, keys: Iterable[str] | None = None) -> dict[str, Load]:
+        """
+        Tell what grids carry.
+
+        Parameters
+        ----------
+        keys
+            Which; all where None.
+
+        Returns
+        -------
+        dict
+            Load by key; unknown keys are left out.
+        """
+        wanted = self._faces if keys is None else keys
+        found = {}
+        for key in wanted:
+            if key in self._faces:
+                code = self._code[key]
+                counts = self._units.counts[self._held.get(code, _NONE)].sum(axis=0)
+                found[key] = self._load(counts, self._roads.metres_of(code), self._classes.get(key))
+        return found
+
+    def grids_of(self, positions: IntArray) -> list[str | None]:
+        """
+        Tell in which grid units lie.
+
+        Parameters
+        ----------
+        positions
+            Of units.
+
+        Returns
+        -------
+        list
+            A key each, None outside.
+        """
+        return [None if c == _NOWHERE else self._keys[c] for c in self._owner[positions].tolist()]
+
+    def after(self, change: Change) -> dict[str, Load]:
+        """
+        Tell what the touched grids will carry, and change nothing: for a line that is being dragged.
+
+        Parameters
+        ----------
+        change
+            Of the draft that these figures belong to, not yet applied here.
+
+        Returns
+        -------
+        dict
+            Load of each touched grid that goes on.
+        """
+        placed = self._placed(change)
+        walked = self._roads.after(change, self._bare(change), self._code_of)
+        found = {}
+        for key in change.touched:
+            if key in change.after:
+                code = self._code_of(key)
+                counts = self._units.counts[placed.get(code, _NONE)].sum(axis=0)
+                metres = walked.metres_of(code)
+                found[key] = self._load(counts, metres, self._class_after(key, change))
+        return found
+
+    def apply(self, change: Change) -> None:
+        """
+        Take a change over.
+
+        Parameters
+        ----------
+        change
+            What :meth:`Draft.apply`, ``undo`` or ``redo`` gave.
+        """
+        placed = self._placed(change)
+        self._roads = self._roads.after(change, self._bare(change), self._code_of)
+        for key in change.touched:
+            self._classes.setdefault(key, self._class_after(key, change))
+        before = [self._held.get(self._code_of(key), _NONE) for key in change.before]
+        self._owner[np.concatenate([*before, _NONE])] = _NOWHERE
+        for key in change.before:
+            self._held.pop(self._code_of(key), None)
+        for key in change.retired:
+            self._faces.pop(key, None)
+        self._faces.update(change.after)
+        for code, units in placed.items():
+            self._held[code] = units
+            self._owner[units] = code
+
+    # --- placing units ---------------------------------------------------------------------------
+
+    def _take_all(self, faces: Mapping[str, Any]) -> None:
+        codes = np.array([self._code_of(key) for key in faces], dtype=np.int64)
+        self._faces = dict(faces)
+        array = np.array(list(faces.values()), dtype=object)
+        shapely.prepare(array)
+        points = shapely.points(self._units.lon, self._units.lat)
+        face, unit = shapely.STRtree(points).query(array, predicate="intersects")
+        order = sorted(range(len(array)), key=[_rank(key) for key in faces].__getitem__)
+        rank = np.argsort(np.array(order, dtype=np.int64))
+        order = np.lexsort((rank[face], unit))
+        unit, face = unit[order], face[order]
+        first = np.ones(len(unit), dtype=bool)
+        first[1:] = unit[1:] != unit[:-1]
+        self._owner[unit[first]] = codes[face[first]]
+        self._held = _groups(self._owner)
+        self._roads.take_all(codes, array)
+
+    def _placed(self, change: Change) -> dict[int, IntArray]:
+        """Place again what lay in the faces that are others now; by code."""
+        held = [self._held.get(self._code_of(key), _NONE) for key in change.before]
+        waiting = np.sort(np.concatenate([*held, self.outside]))
+        owner = np.full(len(waiting), _NOWHERE, dtype=np.int64)
+        lon, lat = self._units.lon[waiting], self._units.lat[waiting]
+        for key in sorted(change.after, key=_rank, reverse=True):  # the lowest id writes last
+            face = change.after[key]
+            west, south, east, north = face.bounds
+            near = np.flatnonzero((lon >= west) & (lon <= east) & (lat >= south) & (lat <= north))
+            shapely.prepare(face)
+            hit = near[shapely.intersects_xy(face, lon[near], lat[near])]
+            owner[hit] = self._code_of(key)
+        placed = {code: waiting[units] for code, units in _groups(owner).items()}
+        return placed
+
+    def _code_of(self, key: str) -> int:
+        if key not in self._code:
+            self._code[key] = len(self._keys)
+            self._keys.append(key)
+        return self._code[key]
+
+    def _bare(self, change: Change) -> dict[str, Any]:
+        """Give every face beside the changed land as it will be."""
+        return {
+            **{key: face for key, face in self._faces.items() if key not in change.before},
+            **change.after,
+        }
+
+    # --- weighing --------------------------------------------------------------------------------
+
+    def _class_after(self, key: str, change: Change) -> str | None:
+        if key in self._classes:
+            return self._classes[key]
+        got = [move for move in change.moves if move.target == key]
+        if not got:
+            return None
+        return self._classes.get(max(got, key=lambda move: move.area_m2).source)
+
+    def target(self, urban_rural_class: str | None) -> tuple[int, int] | None:
+        """
+        Find the size rule for a class of place.
+
+        Parameters
+        ----------
+        urban_rural_class
+            ``111`` to ``220``; those that begin with 1 are urban.
+
+        Returns
+        -------
+        least, most
+            Households; None where the scheme sets nothing for it.
+        """
+        if not urban_rural_class:
+            return None
+        return self._size_rule.get("urban" if urban_rural_class.startswith("1") else "rural")
+
+    def _load(self, counts: FloatArray, metres: float, urban_rural: str | None) -> Load:
+        patrol_km = metres / 1000
+        load = float(counts @ self._weights) + patrol_km * self._per_km
+        target = self.target(urban_rural)
+        whole = [round(float(value)) for value in counts[:5]]
+        return Load(
+            whole[0], whole[1], whole[2], whole[3], whole[4], round(float(counts[5]), 3),
+            round(patrol_km, 4), round(load, 2), target, round(_deviation(load, target), 4),
+        )  # fmt: skip
+
+
+_NONE: Final = np.empty(0, dtype=np.int64)
+
+
+def _deviation(load: float, target: tuple[int, int] | None) -> float:
+    if target is None:
+        return 0.0
+    least, most = target
+    if load < least:
+        return load / least - 1
+    return load / most - 1 if load > most else 0.0
+
+
+def _groups(owner: IntArray) -> dict[int, IntArray]:
+    order = np.argsort(owner, kind="stable")
+    order = order[owner[order] >= 0]
+    codes, first = np.unique(owner[order], return_index=True)
+    return dict(zip(codes.tolist(), np.split(order, first[1:]), strict=True)) if len(codes) else {}
+
+
+def _rank(key: str) -> tuple[int, int, str]:
+    """Order keys as ids: known grids by number, new ones after them, other names last."""
+    if key.isdigit():
+        return (0, int(key), key)
+    tail = key.rpartition("-")[2]
+    return (1, int(tail) if tail.isdigit() else 0, key)
+
+
+def _scale_of(faces: Mapping[str, Any]) -> FloatArray:
+    bounds = shapely.total_bounds(np.array(list(faces.values()), dtype=object))
+    return metres_per_degree(float(np.nan_to_num((bounds[1] + bounds[3]) / 2)))
+
+
+# --- patrol --------------------------------------------------------------------------------------
+
+
+class _Roads:
+    """
+    Metres of road in each grid, kept road by road.
+
+    A road is measured on the ellipsoid; how much of it lies in which grid is decided in a local
+    plane.
+    """
+
+    def __init__(self, lines: GeometryArray, scale: FloatArray) -> None:
+        self._scale = scale
+        self._plane = shapely.transform(lines, lambda xy: xy * scale) if len(lines) else lines
+        self._metres = length_m(lines) if len(lines) else np.empty(0)
+        self._tree = shapely.STRtree(self._plane)
+        self._shares: dict[int, dict[int, float]] = {}
+        self._sums: dict[int, float] = {}
+
+    def metres_of(self, code: int) -> float:
+        return self._sums.get(code, 0.0)
+
+    def take_all(self, codes: IntArray, faces: GeometryArray) -> None:
+        every = np.arange(len(self._plane))
+        self._shares = self._measured(every, codes, faces)
+        self._sums = {}
+        for shares in self._shares.values():
+            _add(self._sums, shares, 1)
+
+    def after(self, change: Change, faces: Mapping[str, Any], code_of: Any) -> "_Roads":
+        """Give the roads as they are shared after a change; this object stays as it is."""
+        made = object.__new__(_Roads)
+        made._scale, made._plane, made._metres = self._scale, self._plane, self._metres
+        made._tree = self._tree
+        if not len(self._plane):
+            made._shares, made._sums = {}, {}
+            return made
+        touched = self._roads_at(change)
+        keys, near = self._beside(touched, faces)
+        codes = np.array([code_of(key) for key in keys], dtype=np.int64)
+        fresh = self._measured(touched, codes, near)
+        sums = dict(self._sums)
+        for road in touched.tolist():
+            _add(sums, self._shares.get(road, {}), -1)
+            _add(sums, fresh.get(road, {}), 1)
+        made._shares = self._shares | {road: fresh.get(road, {}) for road in touched.tolist()}
+        made._sums = sums
+        return made
+
+    def _roads_at(self, change: Change) -> IntArray:
+        land = np.array([move.geometry for move in change.moves], dtype=object)
+        plane = shapely.transform(land, lambda xy: xy * self._scale)
+        _, road = self._tree.query(plane, predicate="dwithin", distance=2 * ALONG_M)
+        return np.unique(road)
+
+    def _beside(self, roads: IntArray, faces: Mapping[str, Any]) -> tuple[list[str], GeometryArray]:
+        array = np.array(list(faces.values()), dtype=object)
+        if not len(roads):
+            return [], array[:0]
+        west, south, east, north = shapely.total_bounds(self._plane[roads]) / np.tile(
+            self._scale, 2
+        )
+        bounds = shapely.bounds(array)
+        slack = 1e-4
+        near = np.flatnonzero(
+            (bounds[:, 0] <= east + slack) & (bounds[:, 2] >= west - slack)
+            & (bounds[:, 1] <= north + slack) & (bounds[:, 3] >= south - slack)
+        )  # fmt: skip
+        keys = list(faces)
+        return [keys[index] for index in near.tolist()], array[near]
+
+    def _measured(
+        self, roads: IntArray, codes: IntArray, faces: GeometryArray
+    ) -> dict[int, dict[int, float]]:
+        """Share roads among faces in lon, lat; metres by road and code."""
+        if not len(roads) or not len(faces):
+            return {}
+        land = shapely.transform(faces, lambda xy: xy * self._scale)
+        shapely.prepare(land)
+        lines = self._plane[roads]
+        road, face = shapely.STRtree(land).query(lines, predicate="intersects")
+        whole = shapely.contains_properly(land[face], lines[road])
+        inside = np.where(whole, shapely.length(lines[road]), 0.0)
+        rest = np.flatnonzero(~whole)
+        inside[rest] = shapely.length(shapely.intersection(lines[road[rest]], land[face[rest]]))
+        along = self._along(lines, land)
+        shares: dict[int, dict[int, float]] = {}
+        full = shapely.length(lines)
+        by_length = np.divide(self._metres[roads], full, out=np.zeros_like(full), where=full > 0)
+        for one, other, length in zip(road.tolist(), face.tolist(), inside, strict=True):
+            if one not in along and length > 0:
+                parts = shares.setdefault(int(roads[one]), {})
+                parts[int(codes[other])] = float(length * by_length[one])
+        for one, parts in along.items():
+            total = sum(parts.values())
+            shares[int(roads[one])] = {
+                int(codes[other]): float(full[one] * by_length[one] * length / total)
+                for other, length in sorted(parts.items())
+            }
+        return shares
+
+    def _along(self, lines: GeometryArray, land: GeometryArray) -> dict[int, dict[int, float]]:
+        """Find the lines that run along a border, with the metres along each face's."""
+        full = shapely.length(lines)
+        at = (np.arange(_SAMPLES) + 0.5) / _SAMPLES
+        samples = shapely.line_interpolate_point(lines[:, None], at[None, :], normalized=True)
+        borders = shapely.boundary(land)
+        shapely.prepare(borders)
+        line, face = shapely.STRtree(borders).query(lines, predicate="dwithin", distance=ALONG_M)
+        close = shapely.dwithin(borders[face][:, None], samples[line], ALONG_M).sum(axis=1)
+        maybe = np.bincount(line, weights=close, minlength=len(lines)) >= _SAMPLES
+        pair = np.flatnonzero(maybe[line])
+        found: dict[int, dict[int, float]] = {}
+        for index in pair.tolist():
+            one, other = int(line[index]), int(face[index])
+            west, south, east, north = lines[one].bounds
+            run = shapely.clip_by_rect(borders[other], west - 9, south - 9, east + 9, north + 9)
+            belt = shapely.buffer(run, ALONG_M, quad_segs=4)
+            length = shapely.length(shapely.intersection(lines[one], belt))
+            if length > 0:
+                found.setdefault(one, {})[other] = float(length)
+        needed = 2 * ALONG_SHARE * full
+        return {one: parts for one, parts in found.items() if sum(parts.values()) >= needed[one]}
+
+
+def _add(sums: dict[int, float], shares: Mapping[int, float], sign: int) -> None:
+    for code, metres in shares.items():
+        sums[code] = sums.get(code, 0.0) + sign * metres
