@@ -216,7 +216,7 @@ def draw(ground: Ground, frame: Frame, words: Words, type_mm: float = 2.2) -> Dr
     Drawn
         The picture, and what its legend must say.
     """
-    pen = _Pen(frame, words, type_mm)
+    pen = Pen(frame, words, type_mm)
     grid = frame.to_paper(ground.grid)
     pen.land(ground.land)
     pen.buildings(ground.buildings)
@@ -235,7 +235,7 @@ _LINE: Final[dict[str, float | str]] = {
 }
 
 
-class _Pen:
+class Pen:
     """One picture in the making: layers from below, then symbols and names that keep apart."""
 
     def __init__(self, frame: Frame, words: Words, type_mm: float) -> None:

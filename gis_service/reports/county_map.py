@@ -1,0 +1,247 @@
+"""Maps of the county on paper: one variable as fill, stations, names, scale bar and north arrow.
+
+Shapes and classes in, SVG out, in millimetres of the printed page. Knows neither the store nor what
+is counted, and draws no person.
+"""
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import shapely
+
+from gis_service.geodesy import GeometryArray
+from gis_service.maps.drawing import Bbox, Frame, Label, fit, path
+from gis_service.maps.grid_drawing import (
+    ACCENT,
+    BORDER,
+    INK,
+    SIGN_COLOURS,
+    Pen,
+    Road,
+    Words,
+)
+
+HIDDEN_FILL: Final = "#d5d9dd"
+"""Of a grid whose figure is hidden; one without figure stays paper."""
+LATE: Final = "#b3261e"
+_TYPE_MM: Final = 2.2
+_SIMPLE_DEGREES: Final = 1e-4
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A facility on the map."""
+
+    kind: str
+    name: str
+    lon: float
+    lat: float
+
+
+@dataclass(frozen=True)
+class Bubble:
+    """
+    A number at a place, drawn as a circle of its size.
+
+    Attributes
+    ----------
+    value
+        Its area is in proportion.
+    label
+        What stands in it.
+    """
+
+    lon: float
+    lat: float
+    value: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Fill:
+    """Polygons of one colour."""
+
+    colour: str
+    shapes: Sequence[Any]
+
+
+@dataclass(frozen=True)
+class MapContent:
+    """
+    What a map shows, lon and lat, from below to above.
+
+    Attributes
+    ----------
+    borders
+        Polygons by the width of their borders in millimetres.
+    names
+        Level, name, lon, lat.
+    """
+
+    fills: Sequence[Fill] = ()
+    water: Sequence[Any] = ()
+    roads: Sequence[tuple[str, str, Any]] = ()
+    borders: Mapping[float, GeometryArray] = field(default_factory=dict)
+    lines: Sequence[Fill] = ()
+    bubbles: Sequence[Bubble] = ()
+    signs: Sequence[Sign] = ()
+    names: Sequence[tuple[str, str, float, float]] = ()
+
+
+@dataclass(frozen=True)
+class CountyMap:
+    """A finished map."""
+
+    svg: str
+    scale: float
+
+
+def extent(shapes: GeometryArray) -> Bbox:
+    """
+    Find the box around polygons.
+
+    Parameters
+    ----------
+    shapes
+        At least one, lon and lat.
+
+    Returns
+    -------
+    tuple of float
+        West, south, east, north in degrees.
+    """
+    west, south, east, north = (float(edge) for edge in shapely.total_bounds(shapes))
+    return west, south, east, north
+
+
+def draw(
+    content: MapContent, bbox: Bbox, width_mm: float, height_mm: float, words: Words
+) -> CountyMap:
+    """
+    Draw a map.
+
+    Parameters
+    ----------
+    content
+        What it shows.
+    bbox
+        Of the ground to be seen, degrees.
+    width_mm, height_mm
+        Of the paper.
+    words
+        Texts of the scale bar and the signs.
+
+    Returns
+    -------
+    CountyMap
+        With its scale as a denominator.
+    """
+    frame = fit(bbox, width_mm, height_mm, border=0.035)
+    pen = Pen(frame, words, _TYPE_MM)
+    for fill in content.fills:
+        shapes = _on_paper(frame, fill.shapes)
+        pen.layers.append(path(shapes, fill=fill.colour, fill_rule="evenodd"))
+    pen.land({"water": list(content.water)})
+    pen.roads([Road(road_class, "", shape) for road_class, _, shape in content.roads])
+    for line in content.lines:
+        pen.layers.append(
+            path(
+                _on_paper(frame, line.shapes), fill=line.colour, fill_opacity=0.35,
+                stroke=line.colour, stroke_width=0.3,
+            )
+        )  # fmt: skip
+    for width, shapes in sorted(content.borders.items()):
+        pen.layers.append(_borders(frame, shapes, width))
+    pen.corner_signs()
+    _bubbles(pen, content.bubbles)
+    _signs(pen, content.signs)
+    _names(pen, content.names)
+    return CountyMap(pen.finished().svg, frame.scale)
+
+
+def simplified(shapes: GeometryArray) -> GeometryArray:
+    """
+    Leave out vertices that paper cannot show.
+
+    Parameters
+    ----------
+    shapes
+        Polygons of one level; neighbours stay together where they are a coverage.
+
+    Returns
+    -------
+    array of geometries
+        About 10 m from the input at most.
+    """
+    return np.asarray(shapely.coverage_simplify(shapes, _SIMPLE_DEGREES), dtype=object)
+
+
+def _on_paper(frame: Frame, shapes: Sequence[Any]) -> GeometryArray:
+    array = np.array([*shapes, None], dtype=object)[:-1]  # None: never an array of arrays
+    return np.asarray(frame.to_paper(array), dtype=object)
+
+
+def _borders(frame: Frame, shapes: GeometryArray, width: float) -> str:
+    lines = shapely.union_all(shapely.boundary(np.asarray(shapes, dtype=object)))
+    drawn = frame.to_paper(shapely.line_merge(lines))
+    return path(
+        [drawn], fill="none", stroke=BORDER if width < 0.3 else INK, stroke_width=f"{width:g}",
+        stroke_linejoin="round", stroke_opacity="0.85",
+    )  # fmt: skip
+
+
+def _bubbles(pen: Pen, bubbles: Sequence[Bubble]) -> None:
+    """Draw the largest first, so that none hides a smaller one."""
+    if not bubbles:
+        return
+    most = max(one.value for one in bubbles)
+    for one in sorted(bubbles, key=lambda bubble: (-bubble.value, bubble.lon, bubble.lat)):
+        spot = pen.frame.to_paper(shapely.Point(one.lon, one.lat))
+        radius = max(1.0, 6.5 * (one.value / most) ** 0.5)
+        pen.marks.append(
+            f'<circle cx="{spot.x:.2f}" cy="{spot.y:.2f}" r="{radius:.2f}" fill="{LATE}" '
+            f'fill-opacity="0.32" stroke="{LATE}" stroke-width="0.3"/>'
+        )
+        pen.board.take(spot.buffer(min(radius, 2.2)))
+        if one.label and radius >= 1.6:
+            pen.marks.append(
+                f'<text x="{spot.x:.2f}" y="{spot.y + 0.8:.2f}" font-size="2.3" '
+                f'font-weight="700" text-anchor="middle" fill="{INK}">'
+                f"{html.escape(one.label)}</text>"
+            )
+
+
+def _signs(pen: Pen, signs: Sequence[Sign]) -> None:
+    """Draw facilities; where they are many, small and without a sign in them."""
+    radius = 1.9 if len(signs) <= 60 else 0.75
+    for one in signs:
+        spot = pen.frame.to_paper(shapely.Point(one.lon, one.lat))
+        colour = SIGN_COLOURS.get(one.kind, ACCENT)
+        circle = (
+            f'<circle cx="{spot.x:.2f}" cy="{spot.y:.2f}" r="{radius:g}" fill="{colour}" '
+            'stroke="#ffffff" stroke-width="0.3"/>'
+        )
+        if radius < 1:
+            pen.marks.append(circle)
+            continue
+        pen.board.take(spot.buffer(radius + 0.2))
+        pen.marks.append(
+            f'{circle}<text x="{spot.x:.2f}" y="{spot.y + 0.8:.2f}" font-size="2.2" '
+            f'font-weight="700" text-anchor="middle" fill="#ffffff">'
+            f"{html.escape(pen.words.sign(one.kind))}</text>"
+        )
+
+
+def _names(pen: Pen, names: Sequence[tuple[str, str, float, float]]) -> None:
+    """Write the names of towns where there is room beside or above their middle."""
+    size = 3.0
+    for _, name, lon, lat in names:
+        spot = pen.frame.to_paper(shapely.Point(lon, lat))
+        steps = ((0, 0), (0, -4), (0, 4), (-7, 0), (7, 0), (-6, -5), (6, 5), (0, -8), (0, 8))
+        labels = [Label(name, spot.x + dx, spot.y + dy, size) for dx, dy in steps]
+        found = pen.board.place_first(labels, 0.4)
+        if found is not None:
+            pen.marks.append(found.svg(fill=INK, font_weight="700"))

@@ -1,0 +1,551 @@
+"""The report as one HTML document for paper: cover, contents, figures, maps, tables, assumptions.
+
+:mod:`gis_service.maps.printing` makes a PDF of it; the page that opens from disk shows the same
+parts below its map. Takes facts and words, reads nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import shapely
+
+from gis_service.coverage.statistics import RULE
+from gis_service.coverage.travel_time import STATUS_NAMES
+from gis_service.geodesy import GeometryArray
+from gis_service.maps.classes import PERCENT_BREAKS, SEQUENTIAL
+from gis_service.maps.grid_drawing import PAPER, Words
+from gis_service.maps.grid_map import templates
+from gis_service.messages import text
+from gis_service.reports import charts
+from gis_service.reports.county_map import (
+    HIDDEN_FILL,
+    Bubble,
+    CountyMap,
+    Fill,
+    MapContent,
+    Sign,
+    draw,
+    extent,
+    simplified,
+)
+from gis_service.reports.facts import Facts, Ground, Line
+from gis_service.reports.writing import Writer, most_left_out, worst_first
+
+COLOURS: Final = SEQUENTIAL["YlGnBu"]
+_WIDTH_MM: Final = 174.0
+_MAP_MM: Final = 196.0
+_COVER_MAP_MM: Final = 108.0
+_MOST_BLIND: Final = 30
+_MOST_BARS: Final = 32
+_MOST_BASE_ROWS: Final = 60
+
+
+@dataclass(frozen=True)
+class LegendLine:
+    """A class of the map: its colour, its words, how many grids are in it."""
+
+    colour: str
+    label: str
+    count: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """
+    The lines of one level as words.
+
+    Attributes
+    ----------
+    rows
+        Name, parent, households, four categories, share, three times; and the share as a number.
+    """
+
+    key: str
+    title: str
+    with_parent: bool
+    rows: list[tuple[list[str], float | None]]
+    chart: str
+    more: bool
+
+
+@dataclass(frozen=True)
+class Document:
+    """
+    The parts of a report in one language.
+
+    Attributes
+    ----------
+    ground
+        Under the maps.
+    """
+
+    facts: Facts
+    ground: Ground
+    writer: Writer
+
+    def html(self) -> str:
+        """
+        Write the document for paper.
+
+        Returns
+        -------
+        str
+            Complete, with its styles and pictures inside.
+        """
+        return str(self._render("coverage_report.html"))
+
+    def parts(self) -> str:
+        """
+        Write the same parts for a page that has a document and a cover of its own.
+
+        Returns
+        -------
+        str
+            HTML sections.
+        """
+        return str(self._render("coverage_report_parts.html"))
+
+    def _render(self, template: str) -> str:
+        writer, facts = self.writer, self.facts
+        return templates.get_template(template).render(
+            language=writer.language,
+            w=writer,
+            say=writer.say,
+            facts=facts,
+            whole=facts.whole,
+            title=writer.title(),
+            day=facts.data_day.isoformat(),
+            tiles=self.tiles(),
+            document=self,
+            minutes_head=[writer.say(f"{name}_minutes") for name in ("median", "p90", "worst")],
+            categories=STATUS_NAMES,
+        )
+
+    # --- figures --------------------------------------------------------------------------------
+
+    def tiles(self) -> list[tuple[str, str]]:
+        """
+        Give the county's figures in large.
+
+        Returns
+        -------
+        list of tuple
+            Number and what it is.
+        """
+        whole, writer = self.facts.whole, self.writer
+        numbers = {
+            "n": writer.count(whole.n),
+            "covered": writer.count(whole.covered),
+            "left_out": writer.count(whole.left_out),
+            "median": writer.minutes(whole.median_minutes),
+            "p90": writer.minutes(whole.p90_minutes),
+        }
+        return [(number, writer.say(f"tile_{name}")) for name, number in numbers.items()]
+
+    def whole_chart(self) -> str:
+        """
+        Draw the county's households by category.
+
+        Returns
+        -------
+        str
+            SVG; empty where a part is hidden or nobody lives.
+        """
+        whole, writer = self.facts.whole, self.writer
+        values = [getattr(whole, name) for name in STATUS_NAMES]
+        if not whole.n or None in values:
+            return ""
+        parts = [
+            charts.Part(
+                writer.say(name), f"{value:,}  ({writer.percent(value / whole.n)})", value / whole.n
+            )
+            for name, value in zip(STATUS_NAMES, values, strict=True)
+            if value or name == "covered"
+        ]
+        return charts.whole_bar(parts, _WIDTH_MM, writer.say("chart_whole"))
+
+    def minutes_chart(self) -> str:
+        """
+        Draw how many take how long.
+
+        Returns
+        -------
+        str
+            SVG; empty where nobody is reached.
+        """
+        writer, limit = self.writer, self.facts.limit_minutes
+        bins, n = self.facts.minutes, self.facts.whole.n
+        if not n or not any(one.households for one in bins):
+            return ""
+        step = limit / 10
+        columns = [
+            charts.Column(
+                one.from_minutes,
+                one.to_minutes if one.to_minutes is not None else max(one.from_minutes + step,
+                                                                      2 * limit + step),
+                one.households / n,
+                one.from_minutes >= limit,
+            )
+            for one in bins
+        ]  # fmt: skip
+        words = (
+            writer.say("chart_up"),
+            writer.say("chart_along"),
+            writer.say("chart_limit", minutes=writer.limit()),
+            writer.say("chart_minutes"),
+        )
+        return charts.columns(columns, _WIDTH_MM, 56, limit, words)
+
+    def kind_rows(self) -> list[list[str]]:
+        """
+        List what each kind of facility gives the county.
+
+        Returns
+        -------
+        list of list
+            Empty where the standard names one kind only: then it is the rule itself.
+        """
+        facts, writer = self.facts, self.writer
+        rows = []
+        for kind, lines in facts.lines.items():
+            if kind == RULE:
+                continue
+            line = lines[0]
+            rows.append(
+                [
+                    writer.kind(kind),
+                    writer.count(facts.run.summary["facilities"][kind]),
+                    writer.count(line.covered),
+                    writer.share(line),
+                    *self._times(line),
+                ]
+            )
+        return rows
+
+    def kind_chart(self) -> str:
+        """
+        Draw the county's share by kind of facility.
+
+        Returns
+        -------
+        str
+            SVG.
+        """
+        rows = [
+            charts.Bar(self.writer.kind(kind), lines[0].share, self.writer.share(lines[0]))
+            for kind, lines in self.facts.lines.items()
+            if kind != RULE
+        ]
+        return self._bars(rows, self.writer.say("section_kinds"))
+
+    def _bars(self, rows: list[charts.Bar], title: str) -> str:
+        target = self.writer.say("chart_target", target=self.writer.target())
+        return charts.bars(rows, _WIDTH_MM, self.facts.target_share, target, title)
+
+    def _times(self, line: Line) -> list[str]:
+        if line.n == 0:
+            return ["", "", ""]
+        return [
+            self.writer.minutes(one)
+            for one in (line.median_minutes, line.p90_minutes, line.worst_minutes)
+        ]
+
+    @cached_property
+    def tables(self) -> list[Table]:
+        """The levels below the county: all of the upper ones, the worst of the lowest."""
+        facts, writer = self.facts, self.writer
+        tables = []
+        for level in facts.levels[1:]:
+            lines = facts.of_rank(level.rank)
+            if level.rank == facts.base_rank and len(lines) > _MOST_BASE_ROWS:
+                continue
+            worst = worst_first(lines)
+            bars = [
+                charts.Bar(one.name, one.share, writer.share(one))
+                for one in worst
+                if one.share is not None
+            ]
+            title = writer.say("section_levels", level=writer.level(level))
+            chart = writer.say("chart_levels", level=writer.level(level))
+            tables.append(
+                Table(
+                    key=f"level-{level.rank}",
+                    title=title,
+                    with_parent=level.rank > facts.levels[1].rank,
+                    rows=[(self._row(one), one.share) for one in worst],
+                    chart=self._bars(bars, chart) if 1 < len(bars) <= _MOST_BARS else "",
+                    more=False,
+                )
+            )
+        return tables
+
+    def _row(self, line: Line) -> list[str]:
+        writer = self.writer
+        return [
+            line.name,
+            line.parent_name,
+            writer.count(line.n),
+            *(writer.count(getattr(line, name)) for name in STATUS_NAMES),
+            writer.share(line),
+            *self._times(line),
+        ]
+
+    @cached_property
+    def blind(self) -> list[Line]:
+        """The base grids with the most households that are not covered."""
+        return most_left_out(self.facts.of_rank(self.facts.base_rank))
+
+    def blind_table(self) -> Table:
+        """
+        List where those not covered live.
+
+        Returns
+        -------
+        Table
+            The first thirty.
+        """
+        rows = [(self._row(one), one.share) for one in self.blind[:_MOST_BLIND]]
+        title = self.writer.say("section_blind")
+        return Table("blind", title, True, rows, "", len(self.blind) > _MOST_BLIND)  # noqa: FBT003
+
+    def station_rows(self) -> list[list[str]]:
+        """
+        List the facilities.
+
+        Returns
+        -------
+        list of list
+            Kind, name, turnout, households.
+        """
+        writer = self.writer
+        return [
+            [
+                writer.kind(one.kind),
+                one.name or writer.kind(one.kind),
+                f"{one.turnout_minutes:g}"
+                if one.turnout_minutes is not None
+                else writer.say("turnout_standard"),
+                writer.count(one.households),
+            ]
+            for one in self.facts.stations
+        ]
+
+    # --- maps -----------------------------------------------------------------------------------
+
+    @cached_property
+    def _shapes(self) -> Mapping[int, tuple[tuple[int, ...], GeometryArray]]:
+        return {rank: (ids, simplified(found)) for rank, (ids, found) in self.facts.shapes.items()}
+
+    @cached_property
+    def _words(self) -> Words:
+        def bar(metres: float) -> str:
+            key, n = ("kilometres", metres / 1000) if metres >= 1000 else ("metres", metres)
+            return "0" if metres == 0 else text(f"sheet.{key}", self.writer.language, n=f"{n:g}")
+
+        def sign(kind: str) -> str:
+            return text(f"sheet.sign_{kind}", self.writer.language)
+
+        return Words(text("sheet.north", self.writer.language), bar, sign)
+
+    def _borders(self) -> dict[float, GeometryArray]:
+        ranks = sorted(self._shapes)
+        widths = dict(zip(reversed(ranks), (0.12, 0.28, 0.55), strict=False))
+        return {widths[rank]: self._shapes[rank][1] for rank in ranks if rank in widths}
+
+    def _fills(self, rank: int) -> list[Fill]:
+        lines = {one.grid_id: one for one in self.facts.of_rank(rank)}
+        by_colour: dict[str, list[Any]] = {}
+        for grid_id, shape in zip(*self._shapes[rank], strict=True):
+            by_colour.setdefault(colour_of(lines.get(grid_id)), []).append(shape)
+        return [Fill(colour, shapes) for colour, shapes in sorted(by_colour.items())]
+
+    def _drawn(self, content: MapContent, height: float) -> CountyMap:
+        _, tops = self._shapes[min(self._shapes)]
+        return draw(content, extent(tops), _WIDTH_MM, height, self._words)
+
+    def cover_map(self) -> str:
+        """
+        Draw the county by towns for the cover, without names.
+
+        Returns
+        -------
+        str
+            SVG; empty without boundaries.
+        """
+        if not self._shapes:
+            return ""
+        rank = self.facts.base_rank
+        borders = dict(sorted(self._borders().items())[1:])
+        content = MapContent(fills=self._fills(rank), water=self.ground.water, borders=borders)
+        return self._drawn(content, _COVER_MAP_MM).svg
+
+    def share_map(self) -> CountyMap | None:
+        """
+        Draw the share of every base grid.
+
+        Returns
+        -------
+        CountyMap or None
+            None without boundaries.
+        """
+        if not self._shapes:
+            return None
+        content = MapContent(
+            fills=self._fills(self.facts.base_rank),
+            water=self.ground.water,
+            roads=self.ground.roads,
+            borders=self._borders(),
+            signs=self._signs(),
+            names=self.ground.places,
+        )
+        return self._drawn(content, _MAP_MM)
+
+    def blind_map(self) -> CountyMap | None:
+        """
+        Draw where those not covered live, as circles by number.
+
+        Returns
+        -------
+        CountyMap or None
+            None where nobody is left out, or too few to tell.
+        """
+        if not self.blind or not self._shapes:
+            return None
+        ids, shapes = self.facts.shapes[self.facts.base_rank]
+        point_of = dict(zip(ids, shapely.point_on_surface(shapes), strict=True))
+        bubbles = [
+            Bubble(
+                spot.x, spot.y, float(one.left_out or 0), str(one.left_out) if place < 40 else ""
+            )
+            for place, one in enumerate(self.blind)
+            if (spot := point_of.get(one.grid_id)) is not None
+        ]
+        content = MapContent(
+            fills=[Fill(PAPER, list(self._shapes[min(self._shapes)][1]))],
+            water=self.ground.water,
+            roads=self.ground.roads,
+            borders=dict(sorted(self._borders().items())[-2:]),
+            bubbles=bubbles,
+            signs=self._signs(),
+            names=self.ground.places,
+        )
+        return self._drawn(content, _MAP_MM)
+
+    def _signs(self) -> list[Sign]:
+        return [Sign(one.kind, one.name, one.lon, one.lat) for one in self.facts.stations]
+
+    def sign_legend(self) -> list[tuple[str, str]]:
+        """
+        Explain the symbols of the maps.
+
+        Returns
+        -------
+        list of tuple
+            SVG and words.
+        """
+        many = len(self.facts.stations) > 60
+        return [
+            (
+                charts.sign_sample(kind, "" if many else self._words.sign(kind)),
+                self.writer.kind(kind),
+            )
+            for kind in self.facts.run.kinds
+            if any(one.kind == kind for one in self.facts.stations)
+        ]
+
+    def legend(self) -> list[LegendLine]:
+        """
+        Explain the classes of the map of shares.
+
+        Returns
+        -------
+        list of LegendLine
+            Every base grid is in one of them.
+        """
+        return legend_of(self.facts, self.writer)
+
+    def map_title(self) -> str:
+        """
+        State the variable of the map, its unit and of what it is.
+
+        Returns
+        -------
+        str
+            One line.
+        """
+        level = self.writer.level_of(self.facts.base_rank)
+        return self.writer.say("map_title", level=level, minutes=self.writer.limit())
+
+    def map_caption(self, drawn: CountyMap) -> str:
+        """
+        State day, version, datum and scale below a map.
+
+        Parameters
+        ----------
+        drawn
+            The map.
+
+        Returns
+        -------
+        str
+            One line.
+        """
+        writer = self.writer
+        return writer.say(
+            "map_caption",
+            day=writer.day(self.facts.data_day),
+            version=writer.version(),
+            scale=f"{drawn.scale:,.0f}",
+        )
+
+
+def colour_of(line: Line | None) -> str:
+    """
+    Choose the fill of a grid.
+
+    Parameters
+    ----------
+    line
+        Its figures.
+
+    Returns
+    -------
+    str
+        Of its class; grey where it is hidden, paper where nobody lives.
+    """
+    if line is None or line.n == 0:
+        return PAPER
+    return HIDDEN_FILL if line.share_class is None else COLOURS[line.share_class]
+
+
+def legend_of(facts: Facts, writer: Writer) -> list[LegendLine]:
+    """
+    Explain the classes of a map of shares by base grid.
+
+    Parameters
+    ----------
+    facts, writer
+        What is shown, and in which language.
+
+    Returns
+    -------
+    list of LegendLine
+        Without those that no grid is in, but for the five classes.
+    """
+    lines = facts.of_rank(facts.base_rank)
+    found = [colour_of(one) for one in lines]
+    edges = [0.0, *PERCENT_BREAKS, 100.0]
+    classes = [
+        (colour, f"{low:g}–{high:g} %" if number else f"< {high:g} %")
+        for number, (colour, low, high) in enumerate(
+            zip(COLOURS, edges[:-1], edges[1:], strict=True)
+        )
+    ]
+    others = [(HIDDEN_FILL, writer.say("map_hidden")), (PAPER, writer.say("map_empty"))]
+    return [
+        LegendLine(colour, label, writer.say("map_count", n=f"{found.count(colour):,}"))
+        for place, (colour, label) in enumerate([*classes, *others])
+        if place < len(classes) or colour in found
+    ]

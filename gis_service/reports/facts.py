@@ -1,0 +1,661 @@
+"""What a coverage report says, as values: figures with the small cells hidden, and how they came.
+
+The one module of this room that meets the store. What leaves here may leave the house: no household
+and no address is in it, and what :mod:`gis_service.coverage.disclosure` hides is None.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import shapely
+import sqlalchemy as sa
+
+from gis_service.access import Actor, visible
+from gis_service.coverage.disclosure import NO_PARENT, SMALLEST, Counts, Hidden, hide, hide_listed
+from gis_service.coverage.runs import Figures, Run, figures_by_grid, find_run, latest_run
+from gis_service.coverage.statistics import COUNTY_GRID, COUNTY_RANK, RULE
+from gis_service.coverage.travel_time import COVERED, STATUS_NAMES, TOO_FAR
+from gis_service.errors import NotAllowedError, NotFoundError
+from gis_service.geodesy import GeometryArray
+from gis_service.grids.reading import Version, find_scheme, on_day
+from gis_service.maps.classes import PERCENT_BREAKS, class_of
+from gis_service.maps.sheet import county
+from gis_service.store import tables as t
+
+CHINA: Final = ZoneInfo("Asia/Shanghai")
+OUTSIDE: Final = -1
+"""The ``grid_id`` of the row for households that lie in no grid."""
+_ROAD_CLASSES: Final = ("motorway", "trunk", "primary", "secondary", "tertiary")
+
+
+@dataclass(frozen=True)
+class Level:
+    """A tier of the base scheme; rank 0 is the county."""
+
+    rank: int
+    label: str
+    label_en: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """
+    The figures of one grid, as far as they may be told; what is hidden is None.
+
+    Attributes
+    ----------
+    parent_name
+        Of the grid above.
+    n
+        Households; ``covered + too_far + unreachable + off_network = n``.
+    share
+        ``covered / n``; None also where nobody lives.
+    share_class
+        Place of the share among :data:`gis_service.maps.classes.PERCENT_BREAKS`. Told also where
+        the share is hidden, if one household more or less would not change it.
+    hidden
+        Whether anything of this line is hidden.
+    median_minutes, p90_minutes, worst_minutes
+        Of those whom some facility reaches; None for fewer than five of them.
+    """
+
+    grid_id: int
+    code: str
+    name: str
+    parent_name: str
+    rank: int
+    n: int | None
+    covered: int | None
+    too_far: int | None
+    unreachable: int | None
+    off_network: int | None
+    share: float | None
+    share_class: int | None
+    hidden: bool
+    status: str
+    median_minutes: float | None
+    p90_minutes: float | None
+    worst_minutes: float | None
+
+    @property
+    def left_out(self) -> int | None:
+        """Households that are not covered; None where it would tell a hidden number."""
+        if self.n is None or self.covered is None:
+            return None
+        return self.n - self.covered
+
+
+@dataclass(frozen=True)
+class Station:
+    """
+    A facility of a kind that the standard names.
+
+    Attributes
+    ----------
+    turnout_minutes
+        Its own; None where the standard's counts.
+    households
+        Whose nearest of its kind it is; None where it would tell a small number.
+    """
+
+    facility_id: int
+    kind: str
+    name: str
+    lon: float
+    lat: float
+    turnout_minutes: float | None
+    households: int | None
+
+
+@dataclass(frozen=True)
+class Bin:
+    """
+    Households by minutes, ``from_minutes`` inclusive to ``to_minutes`` exclusive.
+
+    Attributes
+    ----------
+    to_minutes
+        None: all that take longer.
+    """
+
+    from_minutes: float
+    to_minutes: float | None
+    households: int
+
+
+@dataclass(frozen=True)
+class Network:
+    """The roads that were driven on."""
+
+    name: str
+    source: str
+    data_day: date | None
+    clipped: bool
+
+
+@dataclass(frozen=True)
+class Facts:
+    """
+    Everything a report says, in no language yet.
+
+    Attributes
+    ----------
+    lines
+        By kind of facility, ``""`` for the rule over kinds: all grids, each after its parent.
+    levels
+        County first.
+    shapes
+        By rank: grid ids with their polygons, lon and lat.
+    data_day
+        The day of the run, in Asia/Shanghai.
+    """
+
+    county: str
+    county_code: str
+    run: Run
+    network: Network | None
+    version: Version
+    data_day: date
+    levels: tuple[Level, ...]
+    lines: Mapping[str, Sequence[Line]]
+    stations: tuple[Station, ...]
+    minutes: tuple[Bin, ...]
+    shapes: Mapping[int, tuple[tuple[int, ...], GeometryArray]]
+
+    def of_rank(self, rank: int, kind: str = RULE) -> list[Line]:
+        """
+        Take the lines of one level.
+
+        Parameters
+        ----------
+        rank
+            0 is the county.
+        kind
+            Of facility; empty is the rule.
+
+        Returns
+        -------
+        list of Line
+            Without the row of those outside every grid.
+        """
+        return [one for one in self.lines[kind] if one.rank == rank and one.grid_id != OUTSIDE]
+
+    @property
+    def standard(self) -> Mapping[str, Any]:
+        """The standard's settings as the run was measured by, whatever they are today."""
+        settings: Mapping[str, Any] = self.run.parameters["standard"]
+        return settings
+
+    @property
+    def limit_minutes(self) -> float:
+        """Who is reached within it is covered."""
+        return float(self.standard["limit_minutes"]["value"])
+
+    @property
+    def target_share(self) -> float:
+        """The share that the standard aims at, from 0 to 1."""
+        return float(self.standard["target_share"]["value"])
+
+    @property
+    def whole(self) -> Line:
+        """The county's figures by the standard's rule."""
+        return self.of_rank(COUNTY_RANK)[0]
+
+    @property
+    def outside(self) -> Line | None:
+        """Households that lie in no grid, if there are any."""
+        return next((one for one in self.lines[RULE] if one.grid_id == OUTSIDE), None)
+
+    @property
+    def base_rank(self) -> int:
+        """The lowest level."""
+        return max(level.rank for level in self.levels)
+
+
+def choose_run(
+    connection: sa.Connection, standard: str, scenario: str = "normal", run_id: int | None = None
+) -> Run:
+    """
+    Find the run that a report is about.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    standard, scenario
+        Their codes; the newest run of both is taken where no run is named.
+    run_id
+        A certain run, whatever its standard.
+
+    Returns
+    -------
+    Run
+        A finished one.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such run, or the standard was never measured.
+    """
+    if run_id is not None:
+        return find_run(connection, run_id)
+    found = latest_run(connection, standard, scenario)
+    if found is None:
+        raise NotFoundError("reports.not_measured", standard=standard, scenario=scenario)
+    return found
+
+
+def read_facts(connection: sa.Connection, actor: Actor, run: Run) -> Facts:
+    """
+    Read what a report on one run says.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks; must see every household of the county, as for a run.
+    run
+        A finished run.
+
+    Returns
+    -------
+    Facts
+        The same for the same run.
+
+    Raises
+    ------
+    NotAllowedError
+        The actor sees a part of the county only.
+    """
+    if not visible(actor, t.household).compare(sa.true()):
+        raise NotAllowedError("reports.whole_county_only", actor=actor.name)
+    version = _version(connection, run.version_id)
+    levels = _levels(connection)
+    grids = _grids(connection, version.effective_day)
+    place = county(connection)
+    lines = _lines(connection, run, levels, grids, place.name)
+    return Facts(
+        county=place.name,
+        county_code=place.code,
+        run=run,
+        network=_network(connection, run.network_id),
+        version=version,
+        data_day=run.finished_at.astimezone(CHINA).date(),
+        levels=levels,
+        lines=lines,
+        stations=_stations(connection, run),
+        minutes=_minutes(
+            connection,
+            run,
+            float(run.parameters["standard"]["limit_minutes"]["value"]),
+            lines[RULE][0],
+        ),
+        shapes=_shapes(connection, version.effective_day),
+    )
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Grid:
+    code: str
+    name: str
+    rank: int
+    parent: int
+
+
+def _version(connection: sa.Connection, version_id: int) -> Version:
+    version = t.grid_version.c
+    row = connection.execute(
+        sa.select(version.version_id, version.effective_day, version.title).where(
+            version.version_id == version_id
+        )
+    ).one()
+    return Version(*row)
+
+
+def _levels(connection: sa.Connection) -> tuple[Level, ...]:
+    scheme, level = find_scheme(connection, "base"), t.grid_level.c
+    rows = connection.execute(
+        sa.select(level.rank, level.label, level.label_en)
+        .where(level.scheme_id == scheme.scheme_id)
+        .order_by(level.rank)
+    )
+    return (Level(COUNTY_RANK, "全县", "County"), *(Level(*row) for row in rows))
+
+
+def _grids(connection: sa.Connection, day: date) -> dict[int, _Grid]:
+    scheme, state = find_scheme(connection, "base"), t.grid_state.c
+    rows = connection.execute(
+        sa.select(state.grid_id, state.code, state.name, state.rank, state.parent_grid_id).where(
+            state.scheme_id == scheme.scheme_id, on_day(state.valid, day)
+        )
+    )
+    return {
+        row.grid_id: _Grid(row.code, row.name, row.rank, row.parent_grid_id or COUNTY_GRID)
+        for row in rows
+    }
+
+
+def _shapes(
+    connection: sa.Connection, day: date
+) -> dict[int, tuple[tuple[int, ...], GeometryArray]]:
+    scheme, state = find_scheme(connection, "base"), t.grid_state.c
+    rows = connection.execute(
+        sa.select(state.rank, state.grid_id, sa.func.ST_AsBinary(state.geom).label("wkb"))
+        .where(state.scheme_id == scheme.scheme_id, on_day(state.valid, day))
+        .order_by(state.rank, state.grid_id)
+    ).all()
+    found = {}
+    for rank in sorted({row.rank for row in rows}):
+        mine = [row for row in rows if row.rank == rank]
+        wkb = np.array([bytes(row.wkb) for row in mine], dtype=object)
+        shapes = np.asarray(shapely.from_wkb(wkb), dtype=object)
+        found[rank] = tuple(row.grid_id for row in mine), shapes
+    return found
+
+
+def _network(connection: sa.Connection, network_id: int | None) -> Network | None:
+    network = t.road_network.c
+    row = connection.execute(
+        sa.select(network.name, network.source, network.data_day, network.clipped).where(
+            network.network_id == network_id
+        )
+    ).first()
+    return None if row is None else Network(*row)
+
+
+def _stations(connection: sa.Connection, run: Run) -> tuple[Station, ...]:
+    served = _served(connection, run)
+    facility = t.facility.c
+    rows = connection.execute(
+        sa.select(
+            facility.facility_id,
+            facility.kind,
+            facility.name,
+            sa.type_coerce(sa.func.ST_X(facility.point), sa.Double).label("lon"),
+            sa.type_coerce(sa.func.ST_Y(facility.point), sa.Double).label("lat"),
+            facility.turnout_minutes,
+        ).where(facility.kind.in_(run.kinds))
+    )
+    order = {kind: place for place, kind in enumerate(run.kinds)}
+    stations = sorted(
+        (Station(*row, households=served.get(row.facility_id, 0)) for row in rows),
+        key=lambda one: (order[one.kind], -(one.households or 0), one.facility_id),
+    )
+    told: list[Station] = []
+    for kind in run.kinds:
+        mine = [one for one in stations if one.kind == kind]
+        masks = hide_listed([one.households or 0 for one in mine])
+        told += [
+            replace(one, households=None) if mask else one
+            for one, mask in zip(mine, masks, strict=True)
+        ]
+    return tuple(told)
+
+
+def _served(connection: sa.Connection, run: Run) -> dict[int, int]:
+    """Count the households whose nearest of its kind a facility is."""
+    result = t.coverage_household.c
+    counts: dict[int, int] = {}
+    for place in range(1, len(run.kinds) + 1):
+        nearest = result.kind_facility[place]
+        rows = connection.execute(
+            sa.select(nearest, sa.func.count())
+            .where(result.run_id == run.run_id, nearest.is_not(None))
+            .group_by(nearest)
+        )
+        counts |= {int(facility_id): int(count) for facility_id, count in rows}
+    return counts
+
+
+def _minutes(connection: sa.Connection, run: Run, limit: float, whole: Line) -> tuple[Bin, ...]:
+    """Count households by minutes in tenths of the limit, up to twice the limit."""
+    if whole.covered is None or whole.too_far is None:
+        return ()
+    result = t.coverage_household.c
+    late = sa.case((result.status == COVERED, 0), else_=1)
+    step = limit / 10
+    slot = sa.func.least(sa.func.floor(result.minutes / step), 20)
+    place = sa.case((late == 0, sa.func.least(slot, 9)), else_=sa.func.greatest(slot, 10))
+    rows = connection.execute(
+        sa.select(place.label("place"), sa.func.count().label("count"))
+        .where(result.run_id == run.run_id, result.status.in_((COVERED, TOO_FAR)))
+        .group_by(place)
+    )
+    counts = np.zeros(21, dtype=np.int64)
+    for row in rows:
+        counts[int(row.place)] = row.count
+    return tuple(
+        Bin(
+            round(step * first, 3),
+            None if last == 20 else round(step * (last + 1), 3),
+            int(counts[first : last + 1].sum()),
+        )
+        for part in (range(10), range(10, 21))
+        for first, last in _joined(counts, part)
+    )
+
+
+def _joined(counts: Any, part: range) -> list[tuple[int, int]]:
+    """Join neighbours until no bin holds 1–4 households; on one side of the limit only."""
+    runs: list[tuple[int, int]] = []
+    for place in part:
+        runs.append((place, place))
+        while len(runs) > 1 and _is_small(counts, runs[-2]):
+            (first, _), (_, last) = runs[-2:]
+            runs[-2:] = [(first, last)]
+    while len(runs) > 1 and _is_small(counts, runs[-1]):
+        (first, _), (_, last) = runs[-2:]
+        runs[-2:] = [(first, last)]
+    return runs
+
+
+def _is_small(counts: Any, run: tuple[int, int]) -> bool:
+    return 0 < int(counts[run[0] : run[1] + 1].sum()) < SMALLEST
+
+
+# --- figures, and what of them is hidden ----------------------------------------------------------
+
+
+def _lines(
+    connection: sa.Connection,
+    run: Run,
+    levels: Sequence[Level],
+    grids: Mapping[int, _Grid],
+    county_name: str,
+) -> dict[str, list[Line]]:
+    kinds = (RULE, *run.kinds) if len(run.kinds) > 1 else (RULE,)
+    ranks = [level.rank for level in levels]
+    figures = {
+        kind: {
+            grid: figure
+            for rank in ranks
+            for grid, figure in sorted(figures_by_grid(connection, run.run_id, rank, kind).items())
+        }
+        for kind in kinds
+    }
+    ids = [COUNTY_GRID, *(one for one in figures[RULE] if one != COUNTY_GRID)]
+    place_of = {grid: place for place, grid in enumerate(ids)}
+    parent = [NO_PARENT, *(place_of[grids[one].parent] for one in ids[1:])]
+    tables = {
+        kind: np.array([_categories(found[one]) for one in ids]) for kind, found in figures.items()
+    }
+    counts, residual_of = _complete(parent, tables)
+    hidden = hide(counts)
+    named = {COUNTY_GRID: _Grid("", county_name, COUNTY_RANK, COUNTY_GRID), **grids}
+    lines = {}
+    for kind in kinds:
+        lines[kind] = [
+            _line(one, named, figures[kind][one], place, kind, hidden)
+            for place, one in enumerate(ids)
+        ]
+        for place in (place for place, of in residual_of.items() if of == 0):
+            lines[kind].append(_outside(counts, place, kind, hidden))
+    return lines
+
+
+def _categories(figure: Figures) -> tuple[int, ...]:
+    return tuple(getattr(figure, name) for name in STATUS_NAMES)
+
+
+def _complete(parent: list[int], tables: Mapping[str, Any]) -> tuple[Counts, dict[int, int]]:
+    """Add a row below every grid whose parts do not make it up: who lies in no grid below it."""
+    full_parent = [*parent]
+    rows = {kind: list(table) for kind, table in tables.items()}
+    residual_of = {}
+    inner = np.array(parent[1:])
+    some = {place for place in parent if place != NO_PARENT}
+    for place in sorted(some):
+        left = {
+            kind: table[place] - table[1:][inner == place].sum(axis=0)
+            for kind, table in tables.items()
+        }
+        if any(rest.any() for rest in left.values()):
+            residual_of[len(full_parent)] = place
+            full_parent.append(place)
+            for kind, rest in left.items():
+                rows[kind].append(rest)
+    kinds = {kind: np.array(table, dtype=np.int64) for kind, table in rows.items()}
+    return Counts(np.array(full_parent), kinds), residual_of
+
+
+def _line(
+    grid_id: int,
+    grids: Mapping[int, _Grid],
+    figure: Figures,
+    place: int,
+    kind: str,
+    hidden: Hidden,
+) -> Line:
+    grid = grids[grid_id]
+    told = _told(_categories(figure), hidden.cells[kind][place])
+    n = None if hidden.n[place] else figure.n
+    share = figure.share if n is not None and told["covered"] is not None else None
+    reached = told["covered"], told["too_far"]
+    timed = figure.covered + figure.too_far
+    minutes = n is not None and timed >= SMALLEST and None not in reached
+    # Where both stand for each other their sum is told all the same.
+    minutes = minutes or (n is not None and timed >= SMALLEST and reached == (None, None))
+    return Line(
+        grid_id=grid_id,
+        code=grid.code,
+        name=grid.name,
+        parent_name=grids[grid.parent].name if grid_id != COUNTY_GRID else "",
+        rank=grid.rank,
+        n=n,
+        **told,
+        share=share,
+        share_class=_share_class(figure, n),
+        hidden=n is None or None in told.values(),
+        status=figure.status,
+        median_minutes=figure.median_minutes if minutes else None,
+        p90_minutes=figure.p90_minutes if minutes else None,
+        worst_minutes=figure.worst_minutes if minutes else None,
+    )
+
+
+def _told(categories: Sequence[int], mask: Any) -> dict[str, int | None]:
+    return {
+        name: None if hide_it else int(value)
+        for name, value, hide_it in zip(STATUS_NAMES, categories, mask, strict=True)
+    }
+
+
+def _share_class(figure: Figures, n: int | None) -> int | None:
+    """Find the class of a share, where one household more or less would have the same."""
+    if n is None or n == 0:
+        return None
+    around = {
+        class_of(100 * min(max(covered, 0), n) / n, PERCENT_BREAKS)
+        for covered in (figure.covered - 1, figure.covered, figure.covered + 1)
+    }
+    return around.pop() if len(around) == 1 else None
+
+
+def _outside(counts: Counts, place: int, kind: str, hidden: Hidden) -> Line:
+    told = _told(counts.kinds[kind][place].tolist(), hidden.cells[kind][place])
+    n = None if hidden.n[place] else int(counts.n[place])
+    covered = told["covered"]
+    return Line(
+        grid_id=OUTSIDE,
+        code="",
+        name="",
+        parent_name="",
+        rank=COUNTY_RANK,
+        n=n,
+        **told,
+        share=covered / n if n and covered is not None else None,
+        share_class=None,
+        hidden=n is None or None in told.values(),
+        status="ok",
+        median_minutes=None,
+        p90_minutes=None,
+        worst_minutes=None,
+    )
+
+
+# --- the ground of the maps -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What lies under a map of the county: shapes in lon and lat, and names."""
+
+    water: list[Any]
+    roads: list[tuple[str, str, Any]]
+    places: list[tuple[str, str, float, float]]
+
+
+def read_ground(connection: sa.Connection) -> Ground:
+    """
+    Read what the county's map shows beneath its figures.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+
+    Returns
+    -------
+    Ground
+        Water, greater roads (class, name, line) and names of places (level, name, lon, lat).
+    """
+    land, edge, unit = t.land_cover.c, t.road_edge.c, t.admin_unit.c
+    water = connection.execute(
+        sa.select(sa.func.ST_AsBinary(land.geom).label("wkb"))
+        .where(land.kind == "water")
+        .order_by(land.land_cover_id)
+    )
+    roads = connection.execute(
+        sa.select(edge.road_class, edge.name, sa.func.ST_AsBinary(edge.geom).label("wkb"))
+        .join(t.road_network, t.road_network.c.network_id == edge.network_id)
+        .where(t.road_network.c.active, edge.road_class.in_(_ROAD_CLASSES))
+        .order_by(edge.edge_id)
+    )
+    scheme, state = find_scheme(connection, "base"), t.grid_state.c
+    level = sa.func.coalesce(unit.level, "grid")
+    towns = connection.execute(
+        sa.select(
+            level.label("level"),
+            sa.func.coalesce(unit.name, state.name).label("name"),
+            sa.type_coerce(sa.func.ST_X(state.label_point), sa.Double).label("lon"),
+            sa.type_coerce(sa.func.ST_Y(state.label_point), sa.Double).label("lat"),
+        )
+        .outerjoin_from(
+            t.grid_state, t.admin_unit, t.admin_unit.c.admin_unit_id == state.admin_unit_id
+        )
+        .where(state.scheme_id == scheme.scheme_id, state.rank == 1, on_day(state.valid, None))
+        .order_by(state.grid_id)
+    )
+    return Ground(
+        water=[shapely.from_wkb(bytes(row.wkb)) for row in water],
+        roads=[(row.road_class, row.name, shapely.from_wkb(bytes(row.wkb))) for row in roads],
+        places=[tuple(row) for row in towns],
+    )

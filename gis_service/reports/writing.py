@@ -1,0 +1,388 @@
+"""A report's values in the reader's language: numbers, dates, sentences, assumptions, notes.
+
+Every view of a report (paper, page, workbook) takes its words from here, so that all say the same.
+"""
+
+import calendar
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from gis_service import __version__
+from gis_service.messages import Language, all_texts, text
+from gis_service.reports.facts import CHINA, Facts, Level, Line
+
+_SETTINGS: Final = ("standard", "profile", "scenario", "place")
+_NAMES: Final = frozenset({"name", "name_en", "profile", "speed_kmh", "means", "label", "label_en"})
+_UNITS: Final = (("_minutes", "minutes_value"), ("_kmh", "kmh_value"), ("_m", "metres_value"))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """
+    A number that the figures depend on.
+
+    Attributes
+    ----------
+    value
+        As it is stored, for programs.
+    said
+        For people.
+    """
+
+    name: str
+    value: float | str | bool
+    said: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Writer:
+    """
+    Says what the facts are.
+
+    Attributes
+    ----------
+    maker
+        Who answers for the report; empty is the county.
+    """
+
+    facts: Facts
+    language: Language
+    maker: str = ""
+
+    def say(self, key: str, **values: object) -> str:
+        """Say a text of this room."""
+        return text(f"reports.{key}", self.language, **values)
+
+    def named(self, settings: Mapping[str, Any]) -> str:
+        """Name a standard, a profile or a scenario."""
+        name = settings["name" if self.language == "zh-CN" else "name_en"]
+        return str(name or settings["name"])
+
+    def level(self, level: Level) -> str:
+        """Name a level of grids."""
+        return level.label if self.language == "zh-CN" else level.label_en
+
+    def level_of(self, rank: int) -> str:
+        """Name the level of a rank."""
+        return next(self.level(one) for one in self.facts.levels if one.rank == rank)
+
+    def kind(self, kind: str) -> str:
+        """Name a kind of facility."""
+        return text(f"page.kind_{kind}", self.language)
+
+    def day(self, day: date) -> str:
+        """Write a date as people of the language do."""
+        month = calendar.month_name[day.month] if self.language == "en" else day.month
+        return self.say("date", year=day.year, month=month, day=day.day)
+
+    def count(self, number: int | None) -> str:
+        """Write a count, or that it is hidden."""
+        return self.say("hidden_sign") if number is None else f"{number:,}"
+
+    def share(self, line: Line) -> str:
+        """Write a share in percent; nothing where nobody lives."""
+        if line.n == 0:
+            return ""
+        if line.share is None:
+            return self.say("hidden_sign")
+        return self.percent(line.share)
+
+    def percent(self, share: float) -> str:
+        """
+        Write a share with one decimal, never rounded up to all or down to none.
+
+        Parameters
+        ----------
+        share
+            From 0 to 1.
+
+        Returns
+        -------
+        str
+            Such as ``83.2%``.
+        """
+        tenths = round(1000 * share)
+        if share < 1:
+            tenths = min(tenths, 999)
+        if share > 0:
+            tenths = max(tenths, 1)
+        return f"{tenths / 10:.1f}%"
+
+    def minutes(self, minutes: float | None) -> str:
+        """Write minutes with one decimal."""
+        return self.say("hidden_sign") if minutes is None else f"{minutes:,.1f}"
+
+    def limit(self) -> str:
+        """Write the limit in minutes."""
+        return f"{self.facts.limit_minutes:g}"
+
+    def target(self) -> str:
+        """Write the target share."""
+        return f"{100 * self.facts.target_share:g}%"
+
+    def version(self) -> str:
+        """Name the version of the boundaries."""
+        version = self.facts.version
+        return self.say("version_value", title=version.title, day=self.day(version.effective_day))
+
+    def network(self) -> str:
+        """Name the road network with its day."""
+        network = self.facts.network
+        if network is None:
+            return self.say("no_network")
+        if network.data_day is None:
+            return self.say("network_undated", name=network.name)
+        return self.say("network_value", name=network.name, day=self.day(network.data_day))
+
+    def title(self) -> str:
+        """Name the report."""
+        return self.say("title", standard=self.named(self.facts.standard))
+
+    def off_road(self) -> str:
+        """State the rule for the way between road and door."""
+        place = self.facts.run.parameters["place"]
+        key = "off_road_counted" if place["off_road_counts"]["value"] else "off_road_not_counted"
+        return self.say(
+            key,
+            speed=f"{place['off_road_speed_kmh']['value']:g}",
+            cap=f"{place['snap_cap_m']['value']:g}",
+        )
+
+    def heads(self) -> list[tuple[str, str]]:
+        """
+        State what the report stands on, in short: name and value.
+
+        Returns
+        -------
+        list of tuple
+            Date, standard, scenario, profile, network, boundaries, rule, datum, software, run.
+        """
+        facts, parameters = self.facts, self.facts.run.parameters
+        code = self.say("code_value", name=self.named(facts.standard), code=facts.run.standard)
+        scenario = self.say(
+            "code_value", name=self.named(parameters["scenario"]), code=facts.run.scenario
+        )
+        at = facts.run.finished_at.astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S UTC+8")
+        said = {
+            "data_day": self.day(facts.data_day),
+            "standard": code,
+            "scenario": scenario,
+            "profile": self.named(parameters["profile"]),
+            "network": self.network(),
+            "boundaries": self.version(),
+            "off_road": self.off_road(),
+            "datum": self.say("datum_value"),
+            "software": self.say("software_value", version=facts.run.software_version),
+            "run": str(facts.run.run_id),
+            "finished_at": at,
+            "fingerprint": facts.run.fingerprint,
+            "maker": self.maker or facts.county,
+        }
+        if facts.run.software_version != __version__:  # measured by one release, printed by another
+            printed = self.say("software_value", version=__version__)
+            said["software"] += f" → {printed}"
+        return [(self.say(name), value) for name, value in said.items()]
+
+    def settings(self) -> list[Setting]:
+        """
+        List every number that the figures depend on, each with its source.
+
+        Returns
+        -------
+        list of Setting
+            Speeds are told apart, by :meth:`speeds`.
+        """
+        found = []
+        for group in _SETTINGS:
+            for name, value in self.facts.run.parameters[group].items():
+                if name in _NAMES:
+                    continue
+                found += self._setting(name, value)
+        return found
+
+    def _setting(self, name: str, value: Any) -> Iterator[Setting]:
+        source = ""
+        if isinstance(value, Mapping):
+            if "value" not in value:  # a table of its own
+                for inner, one in value.items():
+                    yield from self._setting(inner, one)
+                return
+            source, value = str(value.get("source", "")), value["value"]
+        label = all_texts(self.language).get(f"reports.set_{name}", name.replace("_", " "))
+        plain = value if isinstance(value, (bool, int, float)) else self._said(name, value)
+        yield Setting(label, plain, self._said(name, value), source)
+
+    def _said(self, name: str, value: Any) -> str:
+        if isinstance(value, bool):
+            return self.say("yes" if value else "no")
+        if name == "rule":
+            return self.rule()
+        if name == "kinds":
+            return self.kinds()
+        if name == "direction":
+            return self.say(f"direction_{value}")
+        if isinstance(value, (list, tuple)):
+            return self.say("list_comma").join(str(one) for one in value)
+        if isinstance(value, (int, float)):
+            if name.endswith("_share"):
+                return f"{100 * value:g}%"
+            unit = next((key for ending, key in _UNITS if name.endswith(ending)), "")
+            return self.say(unit, n=f"{value:g}") if unit else f"{value:g}"
+        return str(value)
+
+    def speeds(self) -> list[tuple[str, float, str]]:
+        """
+        List the speeds by class of road.
+
+        Returns
+        -------
+        list of tuple
+            Class, km/h, source; a class that is not among them is closed.
+        """
+        table = self.facts.run.parameters["profile"]["speed_kmh"]
+        return [(name, float(one["value"]), str(one["source"])) for name, one in table.items()]
+
+    def kinds(self) -> str:
+        """Name the kinds of facility."""
+        comma = self.say("list_comma")
+        names = [self.kind(kind) for kind in self.facts.run.kinds]
+        return comma.join(names if self.language == "zh-CN" else [name.lower() for name in names])
+
+    def rule(self) -> str:
+        """Say how many of the kinds must be in time."""
+        rule = self.facts.standard["rule"]["value"]
+        if isinstance(rule, str):
+            return self.say(f"rule_{rule}")
+        return self.say("rule_some", n=rule, all=len(self.facts.run.kinds))
+
+    def sentences(self) -> list[str]:
+        """
+        Say what came out.
+
+        Returns
+        -------
+        list of str
+            Two or three sentences.
+        """
+        whole, facts = self.facts.whole, self.facts
+        said = []
+        if whole.n == 0:
+            return [self.say("says_none")]
+        if whole.status != "ok":
+            said.append(self.say(f"status_{whole.status}"))
+        if whole.n is None or whole.covered is None or whole.share is None:
+            said.append(self.say("says_hidden", n=self.count(whole.n)))
+        else:
+            rests = [
+                self.say(f"rest_{name}", n=f"{number:,}")
+                for name in ("too_far", "unreachable", "off_network")
+                if (number := getattr(whole, name))
+            ]
+            key = "says_to" if facts.standard["direction"] == "to_facility" else "says_from"
+            said.append(
+                self.say(
+                    key,
+                    n=f"{whole.n:,}",
+                    covered=f"{whole.covered:,}",
+                    share=self.percent(whole.share),
+                    minutes=self.limit(),
+                    kinds=self.kinds(),
+                    rule=self.rule(),
+                    rest=self.say("comma").join(rests) or self.say("rest_all"),
+                )
+            )
+        return [*said, *self._targets()]
+
+    def _targets(self) -> Iterator[str]:
+        rank = self.facts.levels[1].rank
+        shares = [one.share for one in self.facts.of_rank(rank) if one.share is not None]
+        reached = sum(share >= self.facts.target_share for share in shares)
+        if shares:
+            yield self.say(
+                "says_target",
+                target=self.target(),
+                level=self.level_of(rank),
+                reached=reached,
+                missed=len(shares) - reached,
+            )
+
+    def notes(self) -> list[str]:
+        """
+        Say what was left out, and what a reader must know of it.
+
+        Returns
+        -------
+        list of str
+            Whole sentences.
+        """
+        facts, summary = self.facts, self.facts.run.summary
+        said = []
+        if facts.network is not None:
+            said.append(self.say("left_clipped" if facts.network.clipped else "left_not_clipped"))
+        for kind in facts.run.kinds:
+            if summary["facilities"].get(kind, 0) == 0:
+                said.append(self.say("left_no_facility", kind=self.kind(kind)))
+            off = summary["facilities_off_network"].get(kind, 0)
+            if off:
+                said.append(self.say("left_facilities", kind=self.kind(kind), n=off))
+        whole, outside = facts.whole, facts.outside
+        parts = (whole.too_far, whole.unreachable, whole.off_network)
+        if None not in parts:
+            too_far, unreachable, off_network = (self.count(one) for one in parts)
+            said.append(
+                self.say(
+                    "left_households",
+                    too_far=too_far,
+                    unreachable=unreachable,
+                    off_network=off_network,
+                )
+            )
+        if outside is not None:
+            key = "left_outside_hidden" if outside.n is None else "left_outside"
+            said.append(self.say(key, n=self.count(outside.n)))
+        said.append(self.say("left_waiting"))
+        said.append(self.say("left_personal"))
+        lines = [one for one in facts.lines[""] if one.n != 0]
+        hidden = sum(one.hidden for one in lines)
+        if hidden:
+            said.append(self.say("hidden_note"))
+            said.append(self.say("hidden_count", n=f"{hidden:,}", all=f"{len(lines):,}"))
+        return said
+
+
+def worst_first(lines: list[Line]) -> list[Line]:
+    """
+    Order grids by their share, the lowest first.
+
+    Parameters
+    ----------
+    lines
+        Of one level.
+
+    Returns
+    -------
+    list of Line
+        Those without a share that may be told come last, by code.
+    """
+    return sorted(lines, key=lambda one: (one.share is None, one.share or 0.0, one.code))
+
+
+def most_left_out(lines: list[Line]) -> list[Line]:
+    """
+    Order grids by how many are not covered, the most first.
+
+    Parameters
+    ----------
+    lines
+        Of one level.
+
+    Returns
+    -------
+    list of Line
+        Only those of which that may be told, and where somebody is left out.
+    """
+    some = [one for one in lines if one.left_out]
+    return sorted(some, key=lambda one: (-(one.left_out or 0), one.code))
