@@ -34,9 +34,12 @@ from gis_service.maps.cartography import (
 from gis_service.maps.vendor import import_map, static_address, vendor_address
 from gis_service.messages import LANGUAGES, WEB_DIR, Language, all_texts
 
-TEXT_ROOMS: Final = ("page.", "entry.", "imports.")
+TEXT_ROOMS: Final = ("page.", "entry.", "imports.", "plan.")
 LATE_MODULES: Final = frozenset({"leaflet.js", "vector.js"})
 """Modules that are fetched when they are needed, not before."""
+
+LATE_MODES: Final = ("plan",)
+"""Beginnings of the names of modules that belong to a mode, and come with it."""
 
 INLINE_SCRIPT: Final = re.compile(r'<script(?: type="importmap")?>(.*?)</script>', re.DOTALL)
 
@@ -102,7 +105,7 @@ class PageFigure(Figure):
         self.modules = [
             imports["imports"][f"/static/js/{name}"]
             for name in sorted(file.name for file in (WEB_DIR / "js").glob("*.js"))
-            if name not in LATE_MODULES
+            if name not in LATE_MODULES and not name.startswith(LATE_MODES)
         ]
         self.styles = [
             static_address("css", file.name) for file in sorted((WEB_DIR / "css").glob("*.css"))

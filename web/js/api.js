@@ -71,9 +71,10 @@ export const sendFile = (path, file) =>
   request(`${path}?lang=${config.language}`, { method: "POST", headers: { "Content-Type": file.type }, body: file });
 
 /** Any method with JSON and headers of its own. */
-export const send = (method, path, body, headers = {}) =>
+export const send = (method, path, body, headers = {}, signal = undefined) =>
   request(`${path}?lang=${config.language}`, {
     method,
+    signal,
     headers: { ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
     body: body === undefined ? undefined : JSON.stringify(body),
   });

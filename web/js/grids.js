@@ -138,7 +138,7 @@ export class Grids {
 
   hover(id, latlng) {
     const grid = this.grid(id);
-    if (!grid) return;
+    if (!grid || this.hoverInstead?.(id, latlng)) return;
     const value = this.figures?.values[id];
     const said = this.figures ? figureText(this.figures.theme, value) : "";
     const action = this.selected === id ? t("hover_selected") : t("hover_open");

@@ -68,6 +68,7 @@ export class Ground {
     this.hasRoads = true;
     this.hasBuildings = true;
     this.hasBase = false;
+    this.isPlan = false;
     this.palette = colours();
     const ground = this;
     const Tiles = L.GridLayer.extend({
@@ -201,7 +202,8 @@ export class Ground {
     const seen = (features) => features.filter((feature) => touch(feature.box, view));
     const paint = { context, scale, left, top, zoom: z };
     if (!this.hasBase) this.drawGround(paint, seen, tile);
-    this.drawBorders(paint, seen(this.edges));
+    // A draft brings borders of its own.
+    if (!this.isPlan) this.drawBorders(paint, seen(this.edges));
   }
 
   drawGround(paint, seen, tile) {

@@ -22,6 +22,7 @@ export function wireKeys(map, { showAll, focusPanel, report }) {
     },
     1: () => show({ mode: "", view: "", grid: "", point: "" }),
     2: () => show({ mode: "dispatch", view: "", grid: "" }),
+    3: () => config.schemes.length && show({ mode: "plan", view: "", grid: "", point: "", theme: "households" }),
     n: report,
     N: report,
     l: () => focusPanel("list"),

@@ -22,7 +22,7 @@ export function listenLive(onEvent, onState) {
       // The browser tries again by itself unless the server refused; then we do.
       if (source?.readyState === EventSource.CLOSED) timer = setTimeout(open, AGAIN_MS);
     };
-    for (const type of ["incident", "version"]) {
+    for (const type of ["incident", "version", "plan"]) {
       source.addEventListener(type, (event) => onEvent({ type, data: JSON.parse(event.data) }));
     }
   };

@@ -77,12 +77,17 @@ function lookFirst() {
 
 lookFirst();
 const sheet = wireSheet();
+let plan = null; // comes with its mode
 let pickedOnMap = false;
 const ground = new Backdrop(map, { onError, onLight: () => hasCounty && applyGeometry().then(() => grids.restyle()) });
 const names = new Names(map, layers.names);
 const points = new Points(map, { onPick: (point) => show({ point, grid: "", view: "" }), onError, onShown: () => names.refresh() });
 const grids = new Grids(map, {
   onPick: (grid, latlng) => {
+    if (state.mode === "plan" && latlng) {
+      plan?.click(latlng, grid);
+      return;
+    }
     if (state.mode === "dispatch" && latlng) {
       choosePlace(latlng);
       return;
@@ -102,6 +107,7 @@ const pick = (grid) => show({ mode: "", grid, point: "", view: "" });
 const dispatch = new Dispatch(map, { panel, grids, sheet, insets, pick, flyTo, onError });
 panel.dispatch = dispatch;
 panel.imports = new Imports({ sheet, points });
+panel.plan = { render: async (signal) => (await planMode()).render(signal) };
 panel.entry = new Entry({ map, sheet, points, grids, flyTo });
 const control = document.querySelector(".leaflet-control-layers");
 const legend = new Legend(control);
@@ -111,6 +117,27 @@ const pin = L.layerGroup().addTo(map);
 names.grids = () => (grids.levels.length ? grids.ofRank(grids.baseRank) : []);
 names.figures = () => grids.figures;
 names.selected = () => grids.selected;
+
+/** The plan mode, fetched when somebody first wants it. */
+async function planMode() {
+  const { PlanMode } = await import("./plan.js");
+  plan ??= new PlanMode(map, { panel, grids, ground, fly, onError, onPublished: () => takePublished().catch(onError) });
+  grids.hoverInstead = (id, latlng) => {
+    if (state.mode !== "plan") return false;
+    plan.hover(id, latlng);
+    return true;
+  };
+  return plan;
+}
+
+/** Boundaries were published: what is drawn and listed may be old. */
+async function takePublished() {
+  config.schemes = await get("/api/schemes");
+  grids.wish = "";
+  applyVersion();
+  await applyGeometry();
+  await applyTheme();
+}
 
 /** The place of a call: clicked on the map. */
 function choosePlace({ lng, lat }) {
@@ -190,7 +217,7 @@ function applyVersion() {
 }
 
 function markRail() {
-  for (const [id, mode] of [["mode-map", ""], ["mode-dispatch", "dispatch"]]) {
+  for (const [id, mode] of [["mode-map", ""], ["mode-dispatch", "dispatch"], ["mode-plan", "plan"]]) {
     const isOther = ["enter", "import", "list"].includes(state.view);
     if (state.mode === mode && !isOther) at(id).setAttribute("aria-current", "page");
     else at(id).removeAttribute("aria-current");
@@ -207,6 +234,7 @@ onChange(async (changed) => {
   if (changed.has("base")) baseMaps.apply();
   if (has("view", "mode")) markRail();
   if (has("mode", "point") && !(state.mode === "dispatch" && state.point)) dispatch.leave();
+  if (has("mode") && state.mode !== "plan") plan?.leave();
   if (!hasCounty) {
     panel.update();
     return;
@@ -217,7 +245,7 @@ onChange(async (changed) => {
   }
   if (has("grid", "point")) applySelection(false);
   if (has("theme", "scheme", "at")) await applyTheme();
-  if (has("mode", "grid", "point", "view", "entry", "scheme", "at") || (has("theme") && !state.grid && !state.point)) panel.update();
+  if (has("mode", "grid", "point", "view", "entry", "scheme", "at", "plan", "village", "step") || (has("theme") && !state.grid && !state.point)) panel.update();
 });
 
 addEventListener("popstate", () => {
@@ -236,6 +264,8 @@ function focusPanel(view) {
 function wireShell() {
   at("mode-map").addEventListener("click", () => show({ mode: "", view: "", grid: "", point: "" }));
   at("mode-dispatch").addEventListener("click", () => show({ mode: "dispatch", view: "", grid: "", point: "" }));
+  at("mode-plan").hidden = !hasCounty;
+  at("mode-plan").addEventListener("click", () => show({ mode: "plan", view: "", grid: "", point: "", theme: "households", ...(state.mode === "plan" && { plan: "", village: "", step: "" }) }));
   at("open-list").addEventListener("click", () => show({ view: state.view === "list" ? "" : "list" }));
   at("open-enter").hidden = !config.actor.enters && !config.actor.imports;
   at("open-enter").addEventListener("click", () => show({ view: state.view === "enter" ? "" : "enter" }));
@@ -250,6 +280,7 @@ function wireShell() {
   map.on("click", ({ latlng }) => {
     const id = state.mode === "dispatch" ? null : grids.under(latlng);
     if (state.mode === "dispatch") choosePlace(latlng);
+    else if (state.mode === "plan") plan?.click(latlng, id);
     else if (id) grids.onPick(id);
     else show({ grid: "", point: "" });
   });

@@ -3,7 +3,7 @@
 import { config } from "./texts.js";
 
 const DEFAULT_LAYERS = "roads,buildings,names";
-const FIELDS = ["mode", "scheme", "at", "theme", "grid", "point", "view", "entry", "layers", "base"];
+const FIELDS = ["mode", "scheme", "at", "theme", "grid", "point", "view", "entry", "layers", "base", "plan", "village", "step"];
 const listeners = new Set();
 
 function fresh() {
@@ -19,6 +19,9 @@ function fresh() {
     entry: "",
     layers: DEFAULT_LAYERS,
     base: "",
+    plan: "",
+    village: "",
+    step: "",
     place: "",
   };
 }

@@ -32,14 +32,15 @@ const fill = (id, source, part, rest) => ({ id, type: "fill", source, "source-la
 const styleOf = (level, ranks) => (level > 0 && level === ranks ? 3 : Math.min(level, 2));
 
 /** One layer for all borders: which levels are drawn at a zoom, how wide and how strong. */
-function borderLayer(palette, ranks) {
+function borderLayer(palette, ranks, isPlan) {
   const levels = Array.from({ length: ranks + 1 }, (_, level) => level);
   const by = (values) => ["match", ["get", "level"], ...levels.flatMap((level) => [level, values[styleOf(level, ranks)]]), 0];
   const from = levels.map((level) => (ranks > 1 ? BORDER_FROM[styleOf(level, ranks)] - ADAPTER_ZOOM : 0));
   const wide = (scale) => by(BORDER_WIDTH.map((width) => width * scale));
   return line("borders", "county", "borders", {
     filter: ["<=", ["match", ["get", "level"], ...levels.flatMap((level) => [level, from[level]]), 0], ["zoom"]],
-    layout: { "line-cap": "round", "line-join": "round", "line-sort-key": ["-", 0, ["get", "level"]] },
+    // A draft brings borders of its own.
+    layout: { "line-cap": "round", "line-join": "round", "line-sort-key": ["-", 0, ["get", "level"]], visibility: isPlan ? "none" : "visible" },
     paint: {
       "line-color": palette.border,
       "line-opacity": by([0.85, 0.8, 0.75, 0.65]),
@@ -49,7 +50,7 @@ function borderLayer(palette, ranks) {
 }
 
 /** The layers of the map, bottom first; few, because each costs a pass over every tile. */
-function layersFor({ palette, shades, isThemed, isFast, hasFigures, hasBase, hasRoads, hasBuildings, ranks }) {
+function layersFor({ palette, shades, isThemed, isFast, hasFigures, hasBase, hasRoads, hasBuildings, isPlan, ranks }) {
   const shown = (is) => ({ visibility: is ? "visible" : "none" });
   const weak = isThemed ? 0.1 : 1;
   const byKind = (built, green, water) => ["match", ["get", "kind"], "built", built, "green", green, water];
@@ -57,7 +58,7 @@ function layersFor({ palette, shades, isThemed, isFast, hasFigures, hasBase, has
     ? ["match", ["coalesce", ["feature-state", "class"], -1], ...shades.flatMap((shade, place) => [place, shade]), palette.paper]
     : palette.paper;
   return [
-    fill("fills", "county", "grids", { paint: { "fill-antialias": false, "fill-color": classColour, "fill-opacity": hasFigures ? (hasBase ? 0.55 : 1) : 0 } }),
+    fill("fills", "county", "grids", { paint: { "fill-antialias": false, "fill-color": classColour, "fill-opacity": hasFigures && !isPlan ? (hasBase ? 0.55 : 1) : 0 } }),
     fill("land", "ground", "land", {
       layout: { "fill-sort-key": byKind(0, 1, 2), ...shown(!hasBase) },
       paint: { "fill-antialias": isFast, "fill-color": byKind(palette.built, palette.green, palette.water), "fill-opacity": byKind(weak, weak, 0.92) },
@@ -82,7 +83,7 @@ function layersFor({ palette, shades, isThemed, isFast, hasFigures, hasBase, has
       layout: { "line-cap": "round", "line-join": "round", "line-sort-key": ROAD_ORDER, ...shown(hasRoads && !hasBase) },
       paint: { "line-color": palette.road, "line-width": roadWidth() },
     }),
-    borderLayer(palette, ranks),
+    borderLayer(palette, ranks, isPlan),
   ];
 }
 
@@ -114,6 +115,7 @@ export class Vector {
     this.hasRoads = true;
     this.hasBuildings = true;
     this.hasBase = false;
+    this.isPlan = false;
     this.ranks = 3;
     this.layer = maplibreGL({
       style: START,

@@ -1,0 +1,91 @@
+// Plane geometry of lines on the screen and rings on the land. Nothing here draws or fetches.
+
+const gap = (a, b) => Math.hypot(a.x - b.x, a.y - b.y);
+
+/** The place on a segment that is nearest to a point, as {x, y, share}. */
+export function nearestOnSegment(point, a, b) {
+  const dx = b.x - a.x;
+  const dy = b.y - a.y;
+  const length = dx * dx + dy * dy;
+  const share = length ? Math.min(1, Math.max(0, ((point.x - a.x) * dx + (point.y - a.y) * dy) / length)) : 0;
+  return { x: a.x + share * dx, y: a.y + share * dy, share };
+}
+
+/** The indices of a line that carry its form: no other strays further than the tolerance. */
+export function carriers(line, tolerance) {
+  const kept = new Set([0, line.length - 1]);
+  const look = (from, to) => {
+    let worst = tolerance;
+    let at = -1;
+    for (let i = from + 1; i < to; i++) {
+      const away = gap(line[i], nearestOnSegment(line[i], line[from], line[to]));
+      if (away > worst) [worst, at] = [away, i];
+    }
+    if (at < 0) return;
+    kept.add(at);
+    look(from, at);
+    look(at, to);
+  };
+  look(0, line.length - 1);
+  return kept;
+}
+
+/** How far along a line each of its points lies. */
+export function lengths(line) {
+  const along = [0];
+  for (let i = 1; i < line.length; i++) along.push(along[i - 1] + gap(line[i - 1], line[i]));
+  return along;
+}
+
+const rings = (geometry) => (geometry.type === "Polygon" ? geometry.coordinates : geometry.coordinates.flat());
+
+/** Whether a place lies inside a GeoJSON polygon: an odd number of edges to the east. */
+export function isInside([lon, lat], geometry) {
+  let isIn = false;
+  for (const ring of rings(geometry)) {
+    for (let i = 0, j = ring.length - 1; i < ring.length; j = i++) {
+      const [ax, ay] = ring[i];
+      const [bx, by] = ring[j];
+      if (ay > lat !== by > lat && lon < ((bx - ax) * (lat - ay)) / (by - ay) + ax) isIn = !isIn;
+    }
+  }
+  return isIn;
+}
+
+/** West, south, east, north of positions. */
+export function boxOf(positions) {
+  const box = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const [lon, lat] of positions) {
+    box[0] = Math.min(box[0], lon);
+    box[1] = Math.min(box[1], lat);
+    box[2] = Math.max(box[2], lon);
+    box[3] = Math.max(box[3], lat);
+  }
+  return box;
+}
+
+/** Every position of a geometry of any kind, in one row. */
+export const positionsOf = (geometry) =>
+  geometry.type === "Point" ? [geometry.coordinates] : geometry.type === "GeometryCollection"
+    ? geometry.geometries.flatMap(positionsOf)
+    : geometry.coordinates.flat({ LineString: 0, MultiPoint: 0, Polygon: 1, MultiLineString: 1, MultiPolygon: 2 }[geometry.type]);
+
+/** Where on its outer ring a polygon meets others or turns most: what a cut may start from. */
+export function borderPoints(geometry, count) {
+  const ring = (geometry.type === "Polygon" ? geometry.coordinates : [...geometry.coordinates].sort((a, b) => b[0].length - a[0].length)[0])[0];
+  const squeeze = Math.cos((ring[0][1] * Math.PI) / 180);
+  const along = lengths(ring.map(([lon, lat]) => ({ x: lon * squeeze, y: lat })));
+  const total = along.at(-1);
+  return Array.from({ length: count }, (_, n) => {
+    const wanted = (total * n) / count;
+    const i = Math.max(1, along.findIndex((value) => value >= wanted));
+    const share = (wanted - along[i - 1]) / (along[i] - along[i - 1] || 1);
+    return ring[i - 1].map((value, axis) => value + share * (ring[i][axis] - value));
+  });
+}
+
+/** Which way one place lies from another: one of eight. */
+export function bearing([fromLon, fromLat], [lon, lat]) {
+  const angle = Math.atan2((lon - fromLon) * Math.cos((lat * Math.PI) / 180), lat - fromLat);
+  return ["n", "ne", "e", "se", "s", "sw", "w", "nw"][(Math.round(angle / (Math.PI / 4)) + 8) % 8];
+}

@@ -1,0 +1,250 @@
+// The draft on the map: its faces coloured around the target, its borders, what moves, what is wrong.
+
+import { sharedEdges } from "./borders.js";
+import { h, token } from "./dom.js";
+import { colourFor } from "./figures.js";
+import { boxOf, isInside, positionsOf } from "./plan_geometry.js";
+import { p } from "./plan_texts.js";
+import { unproject } from "./projection.js";
+import { number } from "./texts.js";
+
+const AROUND_TARGET = ["#5e93c4", "#b9d4e6", "#f3f1ea", "#f2c48d", "#d9744a"];
+const ANSWERS = ["#1b9e77", "#7570b3", "#d95f02", "#e7298a", "#66a61e", "#a6761d", "#1f78b4", "#b2df8a"];
+const WIDTH = [2.4, 2, 1.7, 0.9];
+const PANES = { "plan-before": 351, "plan-faces": 352, "plan-lines": 410, "plan-work": 425, "plan-signs": 615, "plan-handles": 640 };
+const CLICKABLE = new Set(["plan-signs", "plan-handles"]);
+
+const flip = (line) => line.map(([lon, lat]) => [lat, lon]);
+/** Rings of a polygon as Leaflet wants them: parts, each with its rings. */
+const shape = (geometry) => (geometry.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates).map((part) => part.map(flip));
+const lines = (geometry) => (geometry.type === "LineString" ? [flip(geometry.coordinates)] : geometry.coordinates.map(flip));
+
+/** Where households stand against their target: 0 far too few … 4 far too many, -1 unknown. */
+export function sizeClass(households, target) {
+  if (!target || households === undefined) return -1;
+  const [low, high] = target;
+  if (households < low) return households < low / 2 ? 0 : 1;
+  if (households > high) return households > high * 1.5 ? 4 : 3;
+  return 2;
+}
+
+export class PlanMap {
+  constructor(map, { chainOf, classOf, onSign }) {
+    Object.assign(this, { map, chainOf, classOf, onSign });
+    for (const [name, order] of Object.entries(PANES)) {
+      const pane = map.getPane(name) ?? map.createPane(name);
+      pane.style.zIndex = order;
+      pane.style.pointerEvents = CLICKABLE.has(name) ? "" : "none";
+    }
+    this.faces = new Map();
+    this.targets = new Map();
+    const group = () => L.layerGroup().addTo(map);
+    Object.assign(this, { before: group(), fills: group(), borders: group(), edges: group(), work: group(), signs: group() });
+    this.canvas = L.canvas({ pane: "plan-faces", padding: 0.3 });
+    this.canvasBefore = L.canvas({ pane: "plan-before", padding: 0.3 });
+    this.clip = () => this.swipeAt !== null && this.applySwipe();
+    this.swipeAt = null;
+    map.on("move zoomend resize", this.clip);
+  }
+
+  /** Take faces as drafted: fresh ones replace the old, retired ones go. */
+  take(collection, retired = []) {
+    for (const key of retired) this.faces.delete(key);
+    for (const face of collection?.features ?? []) {
+      const { key } = face.properties;
+      face.box = boxOf(positionsOf(face.geometry));
+      this.faces.set(key, { ...face, properties: { ...this.faces.get(key)?.properties, ...face.properties } });
+    }
+  }
+
+  forget() {
+    this.faces.clear();
+    this.targets.clear();
+  }
+
+  /** Remember the figures of grids as the server told them. */
+  takeFigures(grids) {
+    for (const { key, now, target, name, code } of grids ?? []) {
+      if (target) this.targets.set(key, target);
+      const face = this.faces.get(key);
+      if (face) Object.assign(face.properties, { households: now?.households ?? face.properties.households, ...(name && { name }), ...(code && { code }) });
+    }
+  }
+
+  /** The key of the face at a place, or null. */
+  keyAt({ lat, lng }) {
+    for (const [key, { geometry, box }] of this.faces) {
+      if (lng >= box[0] && lng <= box[2] && lat >= box[1] && lat <= box[3] && isInside([lng, lat], geometry)) return key;
+    }
+    return null;
+  }
+
+  styleOf({ properties }) {
+    const target = properties.target ?? this.targets.get(properties.key);
+    const found = target ? sizeClass(properties.households, target) : this.classOf(properties.key);
+    const colour = found < 0 ? token("paper") : colourFor(AROUND_TARGET[found]);
+    return { stroke: true, weight: 0.8, color: colour, fillColor: colour, fillOpacity: 1, interactive: false };
+  }
+
+  /** Draw faces and the borders between them. */
+  draw(isBorders = true) {
+    this.fills.clearLayers();
+    for (const face of this.faces.values()) {
+      L.polygon(shape(face.geometry), { ...this.styleOf(face), renderer: this.canvas, pane: "plan-faces" }).addTo(this.fills);
+    }
+    if (isBorders) this.drawBorders([...this.faces.values()], this.borders, "plan-lines");
+  }
+
+  drawBorders(faces, group, pane) {
+    group.clearLayers();
+    const keys = faces.map(({ properties }) => properties.key);
+    const numbered = faces.map(({ geometry }, i) => ({ geometry, properties: { grid_id: i } }));
+    const chain = (i) => [...this.chainOf(faces[i].properties.parent), `face ${keys[i]}`];
+    const byLevel = new Map();
+    for (const { level, line } of sharedEdges(numbered, chain)) {
+      const path = [];
+      for (let i = 0; i < line.length; i += 2) path.push(unproject(line[i], line[i + 1]).reverse());
+      byLevel.set(level, [...(byLevel.get(level) ?? []), path]);
+    }
+    const base = Math.max(0, ...byLevel.keys());
+    for (const [level, paths] of byLevel) {
+      L.polyline(paths, { pane, interactive: false, color: token("border"), weight: WIDTH[level === base && level > 0 ? 3 : Math.min(level, 2)], opacity: 0.8 }).addTo(group);
+    }
+  }
+
+  /** Light up the shared edges of a village: what can be dragged. */
+  showEdges(features, chosen = null) {
+    this.edges.clearLayers();
+    for (const feature of features) {
+      const isChosen = feature === chosen;
+      const style = { pane: "plan-work", interactive: false, color: token("accent"), weight: isChosen ? 5 : 3, opacity: isChosen ? 1 : 0.75 };
+      L.polyline(lines(feature.geometry), style).addTo(this.edges);
+    }
+  }
+
+  /** Outline grids that are being worked on. */
+  outline(keys, tone = "ink") {
+    for (const key of keys) {
+      const face = this.faces.get(key);
+      if (face) L.polygon(shape(face.geometry), { pane: "plan-work", interactive: false, fill: false, color: token(tone), weight: 2.4 }).addTo(this.work);
+    }
+  }
+
+  /** Lay a region out softly, in the colour of the selection. */
+  tint(geometry, tone = "accent", opacity = 0.16) {
+    L.polygon(shape(geometry), { pane: "plan-work", interactive: false, stroke: false, fillColor: token(tone), fillOpacity: opacity }).addTo(this.work);
+  }
+
+  /** The line as it was, thin and dashed. */
+  ghost(geometry) {
+    L.polyline(lines(geometry), { pane: "plan-work", interactive: false, color: token("muted"), weight: 1.6, dashArray: "3 4" }).addTo(this.work);
+  }
+
+  dots(features, chosen) {
+    for (const { geometry, properties } of features) {
+      const [lon, lat] = positionsOf(geometry)[0];
+      const isIn = chosen.has(properties.building_id);
+      L.circleMarker([lat, lon], { pane: "plan-work", interactive: false, radius: isIn ? 5 : 3, weight: 1.2, color: token("surface"), fillColor: token(isIn ? "accent" : "muted"), fillOpacity: isIn ? 1 : 0.6 }).addTo(this.work);
+    }
+  }
+
+  /** What an edit would do: new faces over the old ones, with households before → now. */
+  preview(change) {
+    this.work.clearLayers();
+    this.signs.clearLayers();
+    if (!change) return;
+    const figures = new Map(change.grids.map((grid) => [grid.key, grid]));
+    for (const { geometry, properties } of change.faces.features) {
+      const grid = figures.get(properties.key);
+      if (!grid) continue;
+      const found = sizeClass(grid.now?.households, grid.target);
+      L.polygon(shape(geometry), { pane: "plan-work", interactive: false, color: token("ink"), weight: 1.6, fillColor: found < 0 ? token("paper") : colourFor(AROUND_TARGET[found]), fillOpacity: 0.82 }).addTo(this.work);
+      const box = boxOf(positionsOf(geometry));
+      this.label([(box[1] + box[3]) / 2, (box[0] + box[2]) / 2], grid);
+    }
+    this.warn(change.violations);
+  }
+
+  label(at, { name, key, before, now }) {
+    const was = before?.households;
+    const said = was === undefined || was === now?.households ? p("households_n", { n: number(now?.households ?? 0) }) : p("households_to", { was: number(was), now: number(now?.households ?? 0) });
+    this.sign(at, "plan-label", [h("b", {}, name || key), h("span", {}, said)]);
+  }
+
+  /** A sign where a rule is not kept. */
+  warn(violations = []) {
+    for (const found of violations) {
+      if (!found.place) continue;
+      const tone = found.severity === "error" ? "wrong" : "care-fill";
+      const positions = positionsOf(found.place);
+      if (!positions.length) continue;
+      if (found.place.type.endsWith("LineString")) L.polyline(lines(found.place), { pane: "plan-work", interactive: false, color: token(tone), weight: 3 }).addTo(this.work);
+      if (found.place.type.endsWith("Polygon")) L.polygon(shape(found.place), { pane: "plan-work", interactive: false, color: token(tone), weight: 1.5, fillOpacity: 0.25 }).addTo(this.work);
+      const box = boxOf(positions);
+      const [lat, lon] = [(box[1] + box[3]) / 2, (box[0] + box[2]) / 2];
+      this.sign([lat, lon], `plan-sign ${found.severity}`, [h("i", { "aria-hidden": "true" }, "!"), h("span", {}, p(`rule_${found.rule}`))], found);
+    }
+  }
+
+  sign(at, className, children, found = null) {
+    const icon = L.divIcon({ className, iconSize: null, html: h("div", {}, children) });
+    const marker = L.marker(at, { pane: "plan-signs", interactive: Boolean(found), keyboard: false, icon }).addTo(this.signs);
+    if (!found) return;
+    marker.bindTooltip(h("div", {}, found.text), { className: "tip", direction: "top" });
+    marker.on("click", (event) => {
+      L.DomEvent.stopPropagation(event);
+      this.onSign(found);
+    });
+  }
+
+  /** One of the proposed answers, each grid in a colour of its own. */
+  showAnswer(collection) {
+    this.work.clearLayers();
+    this.signs.clearLayers();
+    collection.features.forEach(({ geometry, properties }, i) => {
+      L.polygon(shape(geometry), { pane: "plan-work", interactive: false, color: token("ink"), weight: 2, fillColor: ANSWERS[i % ANSWERS.length], fillOpacity: 0.38 }).addTo(this.work);
+      const box = boxOf(positionsOf(geometry));
+      this.label([(box[1] + box[3]) / 2, (box[0] + box[2]) / 2], { ...properties, now: properties.now ?? { households: properties.households } });
+    });
+  }
+
+  /** Draw how the land was divided before: the same faces, with the changed ones as they were. */
+  showBefore(faces) {
+    this.before.clearLayers();
+    for (const face of faces) L.polygon(shape(face.geometry), { ...this.styleOf(face), renderer: this.canvasBefore, pane: "plan-before" }).addTo(this.before);
+    this.drawBorders(faces, (this.bordersBefore ??= L.layerGroup().addTo(this.map)), "plan-before");
+  }
+
+  /** Show the draft right of a share of the screen only; null shows it everywhere. */
+  swipe(share) {
+    this.swipeAt = share;
+    this.applySwipe();
+  }
+
+  applySwipe() {
+    const size = this.map.getSize();
+    const at = this.swipeAt ?? 0;
+    const cut = (from, to) => {
+      const [a, b] = [this.map.containerPointToLayerPoint([from, -size.y]), this.map.containerPointToLayerPoint([to, size.y * 2])];
+      return `polygon(${a.x}px ${a.y}px, ${b.x}px ${a.y}px, ${b.x}px ${b.y}px, ${a.x}px ${b.y}px)`;
+    };
+    for (const name of ["plan-faces", "plan-lines", "plan-work", "plan-signs"]) {
+      this.map.getPane(name).style.clipPath = this.swipeAt === null ? "" : cut(size.x * at, size.x * 2);
+    }
+    this.map.getPane("plan-before").style.clipPath = this.swipeAt === null ? "" : cut(-size.x, size.x * at);
+  }
+
+  clearWork() {
+    this.work.clearLayers();
+    this.signs.clearLayers();
+    this.edges.clearLayers();
+  }
+
+  clear() {
+    this.swipe(null);
+    this.map.off("move zoomend resize", this.clip);
+    for (const group of [this.before, this.bordersBefore, this.fills, this.borders, this.edges, this.work, this.signs]) group?.remove();
+    this.canvas.remove();
+    this.canvasBefore.remove();
+  }
+}

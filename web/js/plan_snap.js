@@ -1,0 +1,110 @@
+// Streets, water and borders to snap to: fetched for what is in view, searched on the screen.
+
+import { get, isStale } from "./api.js";
+import { settled, token } from "./dom.js";
+import { nearestOnSegment } from "./plan_geometry.js";
+
+const REACH_PX = 12;
+const VERTEX_PX = 9;
+const FROM_ZOOM = 14;
+
+export class Snapper {
+  constructor(map, pane, onError) {
+    Object.assign(this, { map, onError });
+    this.lines = [];
+    this.isOn = true;
+    this.isTurned = false; // as long as Alt is held
+    this.group = L.layerGroup().addTo(map);
+    this.style = () => ({ pane, interactive: false, color: token("accent"), weight: 1.2, opacity: 0.5, dashArray: "1 5" });
+    this.ring = L.circleMarker([0, 0], { pane, radius: 8, weight: 2, fill: false, interactive: false });
+    this.follow = settled(200, () => this.load());
+    map.on("moveend", this.follow);
+  }
+
+  get isActive() {
+    return this.isOn !== this.isTurned;
+  }
+
+  /** Fetch the lines of the plan in view; shown while something is being drawn. */
+  async load(plan = this.plan) {
+    this.plan = plan;
+    if (!plan || this.map.getZoom() < FROM_ZOOM) {
+      this.lines = [];
+      this.group.clearLayers();
+      return;
+    }
+    const box = this.map.getBounds().pad(0.1);
+    this.abort?.abort();
+    this.abort = new AbortController();
+    try {
+      const bbox = [box.getWest(), box.getSouth(), box.getEast(), box.getNorth()].map((one) => one.toFixed(6)).join(",");
+      const { features } = await get(`/api/plans/${plan}/snap`, { bbox }, this.abort.signal);
+      this.lines = features.flatMap(({ geometry, properties }) =>
+        (geometry.type === "LineString" ? [geometry.coordinates] : geometry.type === "Point" ? [] : geometry.coordinates.flat(geometry.type === "MultiPolygon" ? 1 : 0))
+          .map((line) => ({ line, kind: properties.kind ?? "" })));
+      this.draw();
+    } catch (error) {
+      if (!isStale(error)) this.onError(error);
+    }
+  }
+
+  draw() {
+    this.group.clearLayers();
+    if (!this.isActive) return;
+    const roads = this.lines.filter(({ kind }) => kind !== "border");
+    L.polyline(roads.map(({ line }) => line.map(([lon, lat]) => [lat, lon])), this.style()).addTo(this.group);
+  }
+
+  toggle(isOn = !this.isOn) {
+    this.isOn = isOn;
+    this.draw();
+  }
+
+  /** Where a place goes: {latlng, line, at} on the nearest line, or itself. A vertex comes first. */
+  snap(latlng, isShown = true) {
+    this.ring.remove();
+    if (!this.isActive) return { latlng };
+    const here = this.map.latLngToLayerPoint(latlng);
+    const span = this.map.layerPointToLatLng(here.add([REACH_PX, REACH_PX]));
+    const [dLat, dLon] = [Math.abs(span.lat - latlng.lat), Math.abs(span.lng - latlng.lng)];
+    let best = null;
+    for (const { line } of this.lines) {
+      for (let i = 1; i < line.length; i++) {
+        const [[ax, ay], [bx, by]] = [line[i - 1], line[i]];
+        if (Math.min(ax, bx) > latlng.lng + dLon || Math.max(ax, bx) < latlng.lng - dLon || Math.min(ay, by) > latlng.lat + dLat || Math.max(ay, by) < latlng.lat - dLat) continue;
+        const ends = [[ay, ax], [by, bx]].map((end) => this.map.latLngToLayerPoint(end));
+        for (const [j, end] of ends.entries()) {
+          const away = end.distanceTo(here) - VERTEX_PX; // a vertex is worth a small detour
+          if (away < REACH_PX - VERTEX_PX && (!best || away < best.away)) best = { away, latlng: L.latLng(j ? [by, bx] : [ay, ax]), line, at: i - 1 + j };
+        }
+        const on = nearestOnSegment(here, ...ends);
+        const away = Math.hypot(on.x - here.x, on.y - here.y);
+        if (away < REACH_PX && (!best || away < best.away)) {
+          best = { away, latlng: L.latLng(ay + on.share * (by - ay), ax + on.share * (bx - ax)), line, at: i - 1 + on.share };
+        }
+      }
+    }
+    if (best && isShown) this.ring.setStyle({ color: token("accent") }).setLatLng(best.latlng).addTo(this.map);
+    return best ?? { latlng };
+  }
+
+  /** What lies between two places on the same line, so that a stroke follows its bends. */
+  between(from, to) {
+    if (!from?.line || from.line !== to?.line) return [];
+    const [low, high] = [Math.min(from.at, to.at), Math.max(from.at, to.at)];
+    const inner = from.line.slice(Math.floor(low) + 1, Math.ceil(high));
+    return from.at <= to.at ? inner : inner.reverse();
+  }
+
+  hide() {
+    this.ring.remove();
+  }
+
+  clear() {
+    this.plan = null;
+    this.abort?.abort();
+    this.ring.remove();
+    this.group.clearLayers();
+    this.map.off("moveend", this.follow);
+  }
+}
