@@ -132,6 +132,25 @@ def distance_m(
     return np.asarray(metres, dtype=float).reshape(arrays[0].shape)
 
 
+def lon_degree_in_lat_degrees(lat: npt.ArrayLike) -> FloatArray:
+    """
+    Say how long a degree of longitude is beside one of latitude, on the ellipsoid.
+
+    Parameters
+    ----------
+    lat
+        Degrees.
+
+    Returns
+    -------
+    array of float
+        About the cosine; up to 0.7 % more, which decides which of two borders is the nearer.
+    """
+    phi = np.radians(lat)
+    stretch = (1.0 - CGCS2000.es * np.sin(phi) ** 2) / (1.0 - CGCS2000.es)
+    return np.asarray(np.maximum(np.cos(phi) * stretch, 1e-9))
+
+
 @cache
 def local_metres(lon0: float, lat0: float) -> tuple[Projector, Projector]:
     """

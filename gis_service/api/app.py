@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Route
 
 from gis_service import __version__
 from gis_service.api import (
@@ -31,6 +32,7 @@ from gis_service.api import (
     sheets,
     tiles,
 )
+from gis_service.api.ahead import Ahead
 from gis_service.api.guard import Guard, is_loopback
 from gis_service.grids.answering import Desk
 from gis_service.grids.serving import LocatorCache
@@ -105,6 +107,7 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
     app.state.store = store
     app.state.loopback_only = bound
     app.state.locators = LocatorCache(store)
+    app.state.ahead = Ahead()
     app.state.desk = Desk(store, app.state.locators)
     app.state.roads = RoadsDesk()
     app.state.grid_layers = GridLayerCache()
@@ -117,6 +120,10 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
     for room in ROUTERS:
         app.include_router(room.router)
     page.mount_files(app)
+    # Asked most and in the greatest hurry: found before any other route is looked at. The router
+    # keeps the same one for the description of the API.
+    quick = Route("/api/locate", locate.locate_points, methods=["POST"], include_in_schema=False)
+    app.router.routes.insert(0, quick)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(Guard, loopback_only=bound)
     return app

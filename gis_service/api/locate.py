@@ -4,9 +4,7 @@ The answer for many is made in the event loop from what the process holds in mem
 model, no thread and no query stand between the bytes that come and those that go.
 """
 
-import asyncio
 import json
-import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import date
@@ -21,6 +19,7 @@ from pydantic import AfterValidator
 from gis_service.access import Actor
 from gis_service.access.actor import demo_actors
 from gis_service.api import examples
+from gis_service.api.ahead import Ahead
 from gis_service.api.dependencies import (
     VISITOR,
     ActorDep,
@@ -52,7 +51,6 @@ MOST_POINTS: Final = 10_000
 MOST_BYTES: Final = 10_000_000
 _LONG: Final = 2_000
 """So many places are answered beside the event loop, so that others need not wait."""
-_CHECK_EVERY_S: Final = 1.0
 
 System = Annotated[
     str | None,
@@ -221,7 +219,7 @@ def read_asked(body: bytes) -> Asked:
         It is not what the API takes; the first thing that is wrong is named.
     """
     try:
-        asked = json.loads(body, parse_constant=_refuse_constant)
+        asked = _DECODER.decode(body.decode("utf-8-sig"))
     except ValueError as error:
         raise InputError("locate.no_json", problem=str(error)[:100]) from error
     if not isinstance(asked, dict):
@@ -245,6 +243,9 @@ def read_asked(body: bytes) -> Asked:
 def _refuse_constant(name: str) -> float:
     message = f"{name} is not JSON"
     raise ValueError(message)
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _text_of(asked: dict[str, Any], name: str, default: str | None) -> str | None:
@@ -313,6 +314,8 @@ def check_on_earth(asked: Asked, ready: Ready) -> None:
     UnreadableError
         For the first such place.
     """
+    if len(asked.lon) == 1 and abs(asked.lon[0]) <= 180 and abs(asked.lat[0]) <= 90:
+        return
     good = (np.abs(asked.lon) <= 180) & (np.abs(asked.lat) <= 90)
     if np.count_nonzero(good) == len(good):
         return
@@ -410,15 +413,9 @@ async def _actor(request: Request) -> Actor:
     """Find who asks; the demo actors are read from the store once a second."""
     if not may_choose_actor(request):
         return VISITOR
-    state = request.app.state
-    held = getattr(state, "offered_actors", None)
-    if held is None or time.monotonic() - held[0] >= _CHECK_EVERY_S:
-        async with _one_at_a_time(request):
-            held = getattr(state, "offered_actors", None)
-            if held is None or time.monotonic() - held[0] >= _CHECK_EVERY_S:
-                held = (time.monotonic(), await run_sync(_offered, state.store))
-                state.offered_actors = held
-    return picked_actor(request, held[1])
+    store: Store = request.app.state.store
+    offered = await _ahead(request).get("actors", lambda: _offered(store))
+    return picked_actor(request, offered)
 
 
 def _offered(store: Store) -> list[Actor]:
@@ -426,13 +423,9 @@ def _offered(store: Store) -> list[Actor]:
         return demo_actors(connection)
 
 
-def _one_at_a_time(request: Request) -> asyncio.Lock:
-    """Let one request ask the store while the others wait for what it brings."""
-    state = request.app.state
-    if getattr(state, "asking", None) is None:
-        state.asking = asyncio.Lock()
-    lock: asyncio.Lock = state.asking
-    return lock
+def _ahead(request: Request) -> Ahead:
+    ahead: Ahead = request.app.state.ahead
+    return ahead
 
 
 async def ready_for(request: Request, actor: Actor, scheme: str) -> Ready:
@@ -454,13 +447,8 @@ async def ready_for(request: Request, actor: Actor, scheme: str) -> Ready:
         At most a second behind the store.
     """
     desk = _desk(request)
-    ready = desk.fresh(actor, scheme)
-    if ready is None:
-        async with _one_at_a_time(request):
-            ready = desk.fresh(actor, scheme)
-            if ready is None:
-                ready = await run_sync(desk.current, actor, scheme)
-    return ready
+    key = (scheme, actor.role, actor.areas)
+    return await _ahead(request).get(key, lambda: desk.current(actor, scheme, anew=True))
 
 
 _BODY: Final = {

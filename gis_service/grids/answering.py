@@ -108,7 +108,7 @@ class Desk:
             return None
         return held[1]
 
-    def current(self, actor: Actor, scheme: str) -> Ready:
+    def current(self, actor: Actor, scheme: str, *, anew: bool = False) -> Ready:
         """
         Give what answers for today, at most a second behind the store.
 
@@ -118,6 +118,8 @@ class Desk:
             Who asks.
         scheme
             A scheme's code; ``base`` always means the base scheme.
+        anew
+            Compare with the store in any case.
 
         Returns
         -------
@@ -130,13 +132,13 @@ class Desk:
             There is no such scheme, or nothing is published.
         """
         with self._lock:
-            found = self.fresh(actor, scheme)
+            found = None if anew else self.fresh(actor, scheme)
             if found is not None:
                 return found
             began = time.monotonic()
             code = self._code(scheme)
-            serving = self._locators.current(code)
-            roll = self._rolls.current(actor, code, serving.version)
+            serving = self._locators.current(code, anew=anew)
+            roll = self._rolls.current(actor, code, serving.version, anew=anew)
             roads = self._roads_of(serving.version)
             ready = Ready(serving.version, serving.locator, roll, roads)
             self._fresh[scheme, actor.role, actor.areas] = (began, ready)

@@ -19,7 +19,15 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from gis_service.geodesy import Geometries, GeometryArray, distance_m, in_metres, local_metres
+from gis_service.geodesy import (
+    CGCS2000,
+    Geometries,
+    GeometryArray,
+    distance_m,
+    in_metres,
+    local_metres,
+    lon_degree_in_lat_degrees,
+)
 from gis_service.grids import locator_kernels as kernels
 
 NO_GRID: Final = -1
@@ -274,7 +282,7 @@ class Locator:
         x, y = np.array(lon, dtype=float, ndmin=1), np.array(lat, dtype=float, ndmin=1)
         ids = np.array(own, dtype=np.int64, ndmin=1)
         position = np.where(ids == NO_GRID, 0, np.searchsorted(self.grid_ids, ids) + 1)
-        shrink = np.maximum(np.cos(np.radians(y)), 1e-9)
+        shrink = lon_degree_in_lat_degrees(y)
         there_lon, there_lat = np.empty(len(x)), np.empty(len(x))
         across = np.empty(len(x), dtype=np.int64)
         kernels.nearest_edges(
@@ -290,6 +298,34 @@ class Locator:
         there = np.flatnonzero(~np.isnan(there_lon))
         metres[there] = distance_m(x[there], y[there], there_lon[there], there_lat[there])
         return Nearest(self._ids[across], metres)
+
+    def find_one(self, lon: float, lat: float) -> tuple[int, bool, int, float]:
+        """
+        Find the grid of one point and its nearest border, in some ten microseconds.
+
+        Parameters
+        ----------
+        lon, lat
+            Degrees, finite.
+
+        Returns
+        -------
+        grid_id, tie, across, distance_m
+            As :meth:`locate` and :meth:`borders_near` give them.
+        """
+        grid_id, tie = self.locate_one(lon, lat)
+        own = 0 if grid_id == NO_GRID else int(np.searchsorted(self.grid_ids, grid_id)) + 1
+        shrink = float(lon_degree_in_lat_degrees(lat))
+        there_lon, there_lat, across = kernels.nearest_edge(
+            float(lon), float(lat), shrink, own,
+            self._frame, self._columns, self._rows, self._cells, self._words, self._blocks,
+        )  # fmt: skip
+        if across == kernels.UNSURE:
+            there_lon, there_lat, across = self._nearest_of_all(lon, lat, shrink, own)
+        if math.isnan(there_lon):
+            return grid_id, tie, NO_GRID, math.inf
+        metres = CGCS2000.inv(lon, lat, there_lon, there_lat)[2]
+        return grid_id, tie, int(self._ids[across]), float(metres)
 
     def nearest(self, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Nearest:
         """

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import shapely
 import sqlalchemy as sa
 
-from gis_service.geodesy import distance_m
+from gis_service.geodesy import distance_m, lon_degree_in_lat_degrees
 from gis_service.grids.locator import NO_GRID, Locator
 from gis_service.grids.versions import Version, lowest_rank
 from gis_service.store import tables as t
@@ -66,6 +66,11 @@ def find_by_index(locator: Locator, lon: npt.ArrayLike, lat: npt.ArrayLike) -> F
         In the order of the input.
     """
     x, y = np.atleast_1d(np.asarray(lon, float)), np.atleast_1d(np.asarray(lat, float))
+    if len(x) == 1:  # what a dispatcher asks: arrays of one would cost more than the answer
+        grid_id, tie, across, metres = locator.find_one(float(x[0]), float(y[0]))
+        return Findings(
+            np.array([grid_id]), np.array([tie]), np.array([across]), np.array([metres])
+        )
     found = locator.locate(x, y)
     return Findings(found.grid_id, found.tie, *borders_near(locator, x, y, found.grid_id))
 
@@ -218,7 +223,7 @@ def metres_to(shapes: npt.NDArray[np.object_], lon: FloatArray, lat: FloatArray)
         Metres on the ellipsoid to the nearest point of each shape. That point is looked for with
         degrees of longitude shortened as at the latitude of the place.
     """
-    shrink = np.maximum(np.cos(np.radians(lat)), 1e-9)
+    shrink = lon_degree_in_lat_degrees(lat)
     narrow = shapely.from_wkb(shapely.to_wkb(shapes))  # coordinates are set in place
     xy, owner = shapely.get_coordinates(narrow, return_index=True)
     xy[:, 0] *= shrink[owner]

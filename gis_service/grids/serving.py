@@ -40,7 +40,7 @@ class LocatorCache:
         self._lock = threading.Lock()
         self._held: dict[str, tuple[float, Serving]] = {}
 
-    def current(self, scheme: str = "base") -> Serving:
+    def current(self, scheme: str = "base", *, anew: bool = False) -> Serving:
         """
         Give the locator of the version in force now.
 
@@ -48,6 +48,8 @@ class LocatorCache:
         ----------
         scheme
             Code of the scheme.
+        anew
+            Compare with the store in any case.
 
         Returns
         -------
@@ -60,7 +62,7 @@ class LocatorCache:
             Nothing is published yet.
         """
         held = self._held.get(scheme)
-        if held is not None and time.monotonic() - held[0] < _CHECK_EVERY_S:
+        if not anew and held is not None and time.monotonic() - held[0] < _CHECK_EVERY_S:
             return held[1]
         with self._lock, self._store.transaction(SYSTEM) as connection:
             version = in_force(connection, scheme)

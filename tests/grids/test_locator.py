@@ -282,7 +282,9 @@ def test_the_nearest_border_and_the_grid_across_it(crooked: Crooked) -> None:
     for x, y in random.uniform((112.9, 28.7), (112.95, 28.75), (200, 2)):
         near = locator.border_near(x, y)
         own, _ = locator.locate_one(x, y)
-        shrink = math.cos(math.radians(y))
+        # A degree eastward beside one northward, measured on the ellipsoid.
+        east, north = distance_m([x, x], [y, y - 5e-4], [x + 1e-3, x], [y, y + 5e-4])
+        shrink = float(east / north)
         flat = shapely.affinity.scale
         here = shapely.Point(x * shrink, y)
         metres = {}
