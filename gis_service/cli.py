@@ -23,6 +23,7 @@ from gis_service.commands import importing, locating
 from gis_service.commands.incidents import incidents_app
 from gis_service.commands.maps import print_map
 from gis_service.commands.plans import plan_app
+from gis_service.commands.report import report_app
 from gis_service.commands.terminal import errors_said, language, say
 from gis_service.coverage import runs
 from gis_service.errors import NotFoundError
@@ -46,6 +47,7 @@ importing.add_commands(import_app)
 app.add_typer(coverage_app, name="coverage")
 app.add_typer(incidents_app, name="incidents")
 app.add_typer(plan_app, name="plan")
+app.add_typer(report_app, name="report")
 app.command(context_settings=locating.NEGATIVE)(locating.locate)
 app.command()(locating.assign)
 app.command("map")(print_map)

@@ -143,7 +143,7 @@ def render_map(connection: sa.Connection, actor: Actor, language: Language) -> s
     document = FileMap(
         tiles=None, control_scale=True, prefer_canvas=True, attribution_control=False
     )
-    _with_library(document)
+    with_library(document)
     for theme in chosen:
         name = text(f"page.theme_{theme}", language)
         folium.FeatureGroup(name=name, overlay=False, show=theme == "households").add_to(document)
@@ -171,7 +171,15 @@ def render_map(connection: sa.Connection, actor: Actor, language: Language) -> s
     return str(document.get_root().render())
 
 
-def _with_library(document: FileMap) -> None:
+def with_library(document: FileMap) -> None:
+    """
+    Put Leaflet and the page's styles into the document.
+
+    Parameters
+    ----------
+    document
+        Not rendered yet.
+    """
     root: Any = document.get_root()
     style = vendor_file("leaflet.css").read_text("utf-8") + _STYLE
     script = vendor_file("leaflet.js").read_text("utf-8").replace("</script", r"<\/script")
@@ -367,7 +375,7 @@ def _names(connection: sa.Connection, document: FileMap, language: Language) -> 
     group = folium.FeatureGroup(name=text("page.layer_names", language))
     for feature in json.loads(layers.place_layer(connection))["features"]:
         lon, lat = feature["geometry"]["coordinates"]
-        level, name = feature["properties"]["level"], _safe(feature["properties"]["name"])
+        level, name = feature["properties"]["level"], safe(feature["properties"]["name"])
         icon = folium.DivIcon(
             html=f'<span class="gis-name gis-name-{level}">{name}</span>', icon_size=(0, 0),
             class_name="gis-names",
@@ -399,9 +407,9 @@ def _note(
     """Write the legend of every theme as the page does: unit, level, day, classes, of what."""
     version = in_force(connection)
     parts = [
-        f"<h1>{_safe(text('map.file_title', language))}</h1>",
+        f"<h1>{safe(text('map.file_title', language))}</h1>",
         "<p>"
-        + _safe(
+        + safe(
             text(
                 "map.file_note",
                 language,
@@ -418,14 +426,12 @@ def _note(
         by_level = text("page.by_level", language, level=level)
         subtitle = f"{shown.unit} · {by_level} · {shown.day.isoformat()}"
         if shown.status == "ok":
-            body = (
-                f"<table>{_classes(shown, said[theme], language)}</table><p>{_safe(shown.of)}</p>"
-            )
+            body = f"<table>{_classes(shown, said[theme], language)}</table><p>{safe(shown.of)}</p>"
         else:
-            body = f"<p>{_safe(text(f'page.{shown.status}', language, what=name))}</p>"
+            body = f"<p>{safe(text(f'page.{shown.status}', language, what=name))}</p>"
         parts.append(
-            f'<section data-name="{_safe(name)}"{hidden}><h2>{_safe(name)}</h2>'
-            f"<p>{_safe(subtitle)}</p>{body}</section>"
+            f'<section data-name="{safe(name)}"{hidden}><h2>{safe(name)}</h2>'
+            f"<p>{safe(subtitle)}</p>{body}</section>"
         )
     root: Any = document.get_root()
     root.html.add_child(Element(f'<div class="gis-note">{"".join(parts)}</div>'))
@@ -443,7 +449,7 @@ def _classes(shown: Figures, said: Sequence[tuple[int, str]], language: Language
     if without:
         lines.append((_PAPER, unknown, without))
     return "".join(
-        f'<tr><td><i style="background:{colour}"></i></td><td>{_safe(label)}</td>'
+        f'<tr><td><i style="background:{colour}"></i></td><td>{safe(label)}</td>'
         f"<td>{count:,}</td></tr>"
         for colour, label, count in lines
     )
@@ -521,7 +527,20 @@ def packed_houses(footprints: GeometryArray) -> str:
     return base64.b64encode(bytes(packed)).decode()
 
 
-def _safe(words: str) -> str:
+def safe(words: str) -> str:
+    """
+    Write words so that neither HTML nor Folium's templates read more into them.
+
+    Parameters
+    ----------
+    words
+        As they are.
+
+    Returns
+    -------
+    str
+        For the text of an element.
+    """
     # Element renders its text as a Jinja template; braces in a name must stay braces.
     escaped = words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return escaped.replace("{", "&#123;").replace("}", "&#125;")

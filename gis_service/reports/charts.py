@@ -127,19 +127,21 @@ def bars(rows: Sequence[Bar], width: float, target: float, target_said: str, tit
     str
         SVG.
     """
-    pitch, bar, top = 5.6, 3.5, 7.0
+    pitch, bar, top = 5.6, 3.5, 8.2
     left = min(60.0, max((text_width(one.name, 2.8) for one in rows), default=0) + 3)
     right = max((text_width(one.said, 2.6) for one in rows), default=0) + 3
     room = width - left - right
     height = top + pitch * len(rows) + 1
     body = []
+    half = text_width(target_said, 2.4) / 2
+    line_x = left + target * room
     for tick in (0, 0.25, 0.5, 0.75, 1):
         x = left + tick * room
         body.append(
             f'<path d="M{x:.2f} {top - 1:.2f}V{height - 1:.2f}" stroke="{HAIRLINE}" '
             'stroke-width="0.2"/>'
         )
-        body.append(_text(x, top - 2, f"{tick:.0%}", 2.3, "middle", MUTED))
+        body.append(_text(x, top - 1.6, f"{tick:.0%}", 2.3, "middle", MUTED))
     for place, one in enumerate(rows):
         y = top + place * pitch
         body.append(_text(left - 1.8, y + 2.9, _short(one.name, left - 3), 2.8, "end"))
@@ -147,13 +149,11 @@ def bars(rows: Sequence[Bar], width: float, target: float, target_said: str, tit
             colour = ACCENT if one.share >= target else "#f2c48d"
             body.append(_rect(left, y, one.share * room, bar, colour))
         body.append(_text(width, y + 2.9, one.said, 2.6, "end"))
-    x = left + target * room
     body.append(
-        f'<path d="M{x:.2f} {top - 1:.2f}V{height - 1:.2f}" stroke="{INK}" stroke-width="0.4" '
-        'stroke-dasharray="1.2 0.8"/>'
+        f'<path d="M{line_x:.2f} {top - 4:.2f}V{height - 1:.2f}" stroke="{INK}" '
+        'stroke-width="0.4" stroke-dasharray="1.2 0.8"/>'
     )
-    half = text_width(target_said, 2.4) / 2
-    body.append(_text(min(x, width - half), 2.3, target_said, 2.4, "middle", INK, 700))
+    body.append(_text(min(line_x, width - half), 2.2, target_said, 2.4, "middle", INK, 700))
     return _svg(width, height, body, title)
 
 
@@ -231,8 +231,9 @@ def columns(
 
 def _tick(most: float) -> float:
     """Choose a step of 1, 2 or 5 times a power of ten that gives three to six lines."""
-    power = 10 ** math.floor(math.log10(max(most, 1e-6)))
-    return next(step for step in (power / 5, power / 2, power, 2 * power) if most / step <= 6)
+    power = 10.0 ** math.floor(math.log10(max(most, 1e-6)))
+    steps = (power / 5, power / 2, power, 2 * power)
+    return next(step for step in steps if most / step <= 6)
 
 
 def sign_sample(kind: str, sign: str) -> str:

@@ -6,7 +6,7 @@ is counted, and draws no person.
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -118,7 +118,13 @@ def extent(shapes: GeometryArray) -> Bbox:
 
 
 def draw(
-    content: MapContent, bbox: Bbox, width_mm: float, height_mm: float, words: Words
+    content: MapContent,
+    bbox: Bbox,
+    width_mm: float,
+    height_mm: float,
+    words: Words,
+    *,
+    picture: bool = False,
 ) -> CountyMap:
     """
     Draw a map.
@@ -133,6 +139,8 @@ def draw(
         Of the paper.
     words
         Texts of the scale bar and the signs.
+    picture
+        Fill the paper at any scale, without scale bar and north arrow.
 
     Returns
     -------
@@ -140,6 +148,8 @@ def draw(
         With its scale as a denominator.
     """
     frame = fit(bbox, width_mm, height_mm, border=0.035)
+    if picture:
+        frame = filling(bbox, frame)
     pen = Pen(frame, words, _TYPE_MM)
     for fill in content.fills:
         shapes = _on_paper(frame, fill.shapes)
@@ -155,11 +165,39 @@ def draw(
         )  # fmt: skip
     for width, shapes in sorted(content.borders.items()):
         pen.layers.append(_borders(frame, shapes, width))
-    pen.corner_signs()
+    if not picture:
+        pen.corner_signs()
     _bubbles(pen, content.bubbles)
     _signs(pen, content.signs)
     _names(pen, content.names)
     return CountyMap(pen.finished().svg, frame.scale)
+
+
+def filling(bbox: Bbox, frame: Frame, border: float = 0.03) -> Frame:
+    """
+    Let a piece of ground fill a frame as far as it can, at whatever scale.
+
+    Parameters
+    ----------
+    bbox
+        West, south, east, north in degrees.
+    frame
+        In whose middle it lies.
+    border
+        Share of the paper that stays free on each side.
+
+    Returns
+    -------
+    Frame
+        The same paper at a larger scale.
+    """
+    corners = shapely.bounds(frame.to_paper(shapely.box(*bbox)))
+    free = 1 - 2 * border
+    grows = min(
+        frame.width_mm * free / (corners[2] - corners[0]),
+        frame.height_mm * free / (corners[3] - corners[1]),
+    )
+    return replace(frame, scale=frame.scale / float(grows))
 
 
 def simplified(shapes: GeometryArray) -> GeometryArray:

@@ -36,7 +36,7 @@ from gis_service.reports.writing import Writer, most_left_out, worst_first
 COLOURS: Final = SEQUENTIAL["YlGnBu"]
 _WIDTH_MM: Final = 174.0
 _MAP_MM: Final = 196.0
-_COVER_MAP_MM: Final = 108.0
+_COVER_MAP_MM: Final = 118.0
 _MOST_BLIND: Final = 30
 _MOST_BARS: Final = 32
 _MOST_BASE_ROWS: Final = 60
@@ -379,7 +379,9 @@ class Document:
         rank = self.facts.base_rank
         borders = dict(sorted(self._borders().items())[1:])
         content = MapContent(fills=self._fills(rank), water=self.ground.water, borders=borders)
-        return self._drawn(content, _COVER_MAP_MM).svg
+        _, tops = self._shapes[min(self._shapes)]
+        size = (_WIDTH_MM, _COVER_MAP_MM)
+        return draw(content, extent(tops), *size, self._words, picture=True).svg
 
     def share_map(self) -> CountyMap | None:
         """

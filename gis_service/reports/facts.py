@@ -425,13 +425,13 @@ def _minutes(connection: sa.Connection, run: Run, limit: float, whole: Line) -> 
     slot = sa.func.least(sa.func.floor(result.minutes / step), 20)
     place = sa.case((late == 0, sa.func.least(slot, 9)), else_=sa.func.greatest(slot, 10))
     rows = connection.execute(
-        sa.select(place.label("place"), sa.func.count().label("count"))
+        sa.select(place.label("place"), sa.func.count().label("households"))
         .where(result.run_id == run.run_id, result.status.in_((COVERED, TOO_FAR)))
         .group_by(place)
     )
     counts = np.zeros(21, dtype=np.int64)
     for row in rows:
-        counts[int(row.place)] = row.count
+        counts[int(row.place)] = row.households
     return tuple(
         Bin(
             round(step * first, 3),

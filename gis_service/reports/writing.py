@@ -12,9 +12,11 @@ from typing import Any, Final
 from gis_service import __version__
 from gis_service.messages import Language, all_texts, text
 from gis_service.reports.facts import CHINA, Facts, Level, Line
+from gis_service.store.tables import ROAD_CLASSES
 
 _SETTINGS: Final = ("standard", "profile", "scenario", "place")
 _NAMES: Final = frozenset({"name", "name_en", "profile", "speed_kmh", "means", "label", "label_en"})
+_ORDER: Final = ("limit_minutes", "turnout_minutes", "direction", "kinds", "rule", "target_share")
 _UNITS: Final = (("_minutes", "minutes_value"), ("_kmh", "kmh_value"), ("_m", "metres_value"))
 
 
@@ -195,12 +197,12 @@ class Writer:
         list of Setting
             Speeds are told apart, by :meth:`speeds`.
         """
-        found = []
+        found: list[Setting] = []
         for group in _SETTINGS:
-            for name, value in self.facts.run.parameters[group].items():
-                if name in _NAMES:
-                    continue
-                found += self._setting(name, value)
+            settings = self.facts.run.parameters[group]
+            for name in sorted(settings, key=_place_of):
+                if name not in _NAMES:
+                    found += self._setting(name, settings[name])
         return found
 
     def _setting(self, name: str, value: Any) -> Iterator[Setting]:
@@ -243,7 +245,10 @@ class Writer:
             Class, km/h, source; a class that is not among them is closed.
         """
         table = self.facts.run.parameters["profile"]["speed_kmh"]
-        return [(name, float(one["value"]), str(one["source"])) for name, one in table.items()]
+        return [
+            (name, float(table[name]["value"]), str(table[name]["source"]))
+            for name in sorted(table, key=_class_of)
+        ]
 
     def kinds(self) -> str:
         """Name the kinds of facility."""
@@ -351,6 +356,16 @@ class Writer:
             said.append(self.say("hidden_note"))
             said.append(self.say("hidden_count", n=f"{hidden:,}", all=f"{len(lines):,}"))
         return said
+
+
+def _place_of(name: str) -> tuple[int, str]:
+    """Put a setting where a reader looks for it: the store keeps no order."""
+    return (_ORDER.index(name) if name in _ORDER else len(_ORDER), name)
+
+
+def _class_of(road_class: str) -> tuple[int, str]:
+    known = ROAD_CLASSES.index(road_class) if road_class in ROAD_CLASSES else len(ROAD_CLASSES)
+    return known, road_class
 
 
 def worst_first(lines: list[Line]) -> list[Line]:

@@ -1,0 +1,51 @@
+"""Reports over HTTP: the coverage report of a run as a file to download."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Response
+
+from gis_service.api.dependencies import ActorDep, IdQuery, LanguageDep, StoreDep, without_nul
+from gis_service.messages import Language
+from gis_service.reports import coverage
+
+router = APIRouter(prefix="/api/reports", tags=["reports"])
+
+_FILES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "content": {
+            media_type.partition(";")[0]: {"example": form}
+            for form, media_type in coverage.MEDIA_TYPES.items()
+        }
+    }
+}
+_STANDS_ALONE: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
+    "sandbox allow-scripts"
+)
+
+
+@router.get("/coverage", response_class=Response, responses=_FILES)
+def coverage_report(
+    store: StoreDep,
+    actor: ActorDep,
+    language: LanguageDep,
+    standard: Annotated[str, Query(max_length=100)] = "fire-20",
+    scenario: Annotated[str, Query(max_length=100)] = "normal",
+    run_id: IdQuery = None,
+    form: Annotated[coverage.Format, Query(alias="format")] = "pdf",
+    wish: Annotated[
+        Language | None, Query(alias="language", description="Of the report; else the reader's.")
+    ] = None,
+) -> Response:
+    """Write the coverage report of the newest run, or of a certain one; small cells are hidden."""
+    asked = coverage.Wish(without_nul(standard), without_nul(scenario), run_id, wish or language)
+    with store.transaction(actor) as connection:  # drawn after it has ended: that takes seconds
+        report = coverage.read_report(connection, actor, asked)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{report.name}.{form}"',
+        "Cache-Control": "private, no-store",
+        "Content-Language": asked.language,
+        "Content-Security-Policy": _STANDS_ALONE,
+    }
+    media_type = coverage.MEDIA_TYPES[form]
+    return Response(report.body(form), media_type=media_type, headers=headers)

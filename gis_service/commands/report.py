@@ -1,0 +1,62 @@
+"""The command ``report``: what was measured, as files to print and to hand on."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gis_service.access import SYSTEM
+from gis_service.commands.terminal import language, say
+from gis_service.errors import NotFoundError
+from gis_service.messages import choose_language, text
+from gis_service.regions import region_database
+from gis_service.store import database_exists, open_store
+
+report_app = typer.Typer(help="Write reports: PDF, Excel, page, GeoPackage.", no_args_is_help=True)
+
+
+@report_app.callback()
+def reports() -> None:
+    """Write reports: PDF, Excel, page, GeoPackage."""
+
+
+@report_app.command("coverage")
+def coverage_report(
+    standard: Annotated[str, typer.Option(help="fire-20, service-15, …")] = "fire-20",
+    scenario: Annotated[str, typer.Option(help="normal, emergency_privilege, …")] = "normal",
+    run: Annotated[
+        int | None, typer.Option(help="A certain run; the newest of the standard if not told.")
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", help="pdf, xlsx, html, gpkg, or several of them.")
+    ] = "pdf,xlsx,html,gpkg",
+    wish: Annotated[str, typer.Option("--language", help="zh-CN or en.")] = "zh-CN",
+    out: Annotated[Path, typer.Option("--out", help="The folder to write into.")] = Path(),
+    maker: Annotated[
+        str, typer.Option(help="Who answers for the report; the county if not told.")
+    ] = "",
+    region: Annotated[
+        Path | None,
+        typer.Option("--region", help="Of the region from this file, not of the county."),
+    ] = None,
+) -> None:
+    """Write the coverage report of a stored run; prints the files' names."""
+    from gis_service.reports import coverage  # noqa: PLC0415 (drawing libraries are slow to import)
+
+    forms = coverage.parse_formats(form)
+    database = region_database(region) if region else None
+    if region is not None and database is not None and not database_exists(database):
+        raise NotFoundError("cli.no_database", database=region.name)
+    chosen = choose_language(wish)
+    asked = coverage.Wish(standard, scenario, run, chosen, maker)
+    with open_store(database=database) as store, store.transaction(SYSTEM) as connection:
+        report = coverage.read_report(connection, SYSTEM, asked)
+    out.mkdir(parents=True, exist_ok=True)
+    for one in forms:
+        body = report.body(one)
+        file = out / f"{report.name}.{one}"
+        draft = file.with_name(f"{file.name}.part")
+        draft.write_bytes(body)
+        draft.replace(file)
+        say(text("reports.written", language(), file=file, kb=f"{len(body) / 1000:,.0f}"))
+        print(file)

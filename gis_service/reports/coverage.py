@@ -1,0 +1,174 @@
+"""The coverage report of a stored run, as PDF, workbook, page or GeoPackage.
+
+The door of this room: facts are read once, whatever is made of them. The same run, language and
+release give the same bytes.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, Literal, get_args
+
+import sqlalchemy as sa
+
+from gis_service.access import Actor, record
+from gis_service.coverage.runs import Run
+from gis_service.errors import InputError, Place
+from gis_service.maps import printing
+from gis_service.messages import Language
+from gis_service.reports.document import Document
+from gis_service.reports.facts import choose_run, read_facts, read_ground
+from gis_service.reports.geopackage import geopackage
+from gis_service.reports.page_file import page
+from gis_service.reports.workbook import workbook
+from gis_service.reports.writing import Writer
+
+Format = Literal["pdf", "xlsx", "html", "gpkg"]
+FORMATS: Final[tuple[Format, ...]] = get_args(Format)
+MEDIA_TYPES: Final[dict[Format, str]] = {
+    "pdf": "application/pdf",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "html": "text/html; charset=utf-8",
+    "gpkg": "application/geopackage+sqlite3",
+}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """
+    Which report.
+
+    Attributes
+    ----------
+    run_id
+        None: the newest of the standard and scenario.
+    maker
+        Who answers for it; empty is the county.
+    """
+
+    standard: str
+    scenario: str = "normal"
+    run_id: int | None = None
+    language: Language = "zh-CN"
+    maker: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """
+    One run in one language, ready to be written in any format.
+
+    Attributes
+    ----------
+    document
+        Its parts.
+    """
+
+    document: Document
+
+    @property
+    def run(self) -> Run:
+        """The run it is about."""
+        return self.document.facts.run
+
+    @property
+    def name(self) -> str:
+        """A file name without its ending."""
+        language = self.document.writer.language
+        scenario = "" if self.run.scenario == "normal" else f"-{self.run.scenario}"
+        name = f"coverage-{self.run.standard}{scenario}-{self.run.run_id}-{language}"
+        return re.sub(r"[^A-Za-z0-9._-]", "_", name)
+
+    @cached_property
+    def _paper(self) -> bytes:
+        return printing.pdf(self.document.html())
+
+    def body(self, form: Format) -> bytes:
+        """
+        Write it.
+
+        Parameters
+        ----------
+        form
+            In which format.
+
+        Returns
+        -------
+        bytes
+            A finished file.
+        """
+        facts, writer = self.document.facts, self.document.writer
+        match form:
+            case "pdf":
+                return self._paper
+            case "xlsx":
+                return workbook(facts, writer)
+            case "html":
+                return page(self.document).encode()
+            case "gpkg":
+                return geopackage(facts, writer)
+
+
+def read_report(connection: sa.Connection, actor: Actor, wish: Wish) -> Report:
+    """
+    Read all that a report needs; nothing is asked of the store after it.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks; must see every household of the county.
+    wish
+        Which report.
+
+    Returns
+    -------
+    Report
+        To be written.
+    """
+    run = choose_run(connection, wish.standard, wish.scenario, wish.run_id)
+    facts = read_facts(connection, actor, run)
+    report = Report(
+        Document(facts, read_ground(connection), Writer(facts, wish.language, wish.maker))
+    )
+    what = {"standard": run.standard, "scenario": run.scenario, "language": wish.language}
+    record(connection, actor, "print", "coverage_run", run.run_id, after=what)
+    return report
+
+
+def parse_formats(text: str) -> Sequence[Format]:
+    """
+    Read a list of formats.
+
+    Parameters
+    ----------
+    text
+        Such as ``pdf,xlsx``.
+
+    Returns
+    -------
+    sequence of Format
+        Each once, in the order given.
+
+    Raises
+    ------
+    InputError
+        One of them is not known, or there is none.
+    """
+    known = ", ".join(FORMATS)
+    wanted: list[Format] = []
+    for word in (part.strip().lower() for part in text.split(",")):
+        if not word:
+            continue
+        match = next((form for form in FORMATS if form == word), None)
+        if match is None:
+            raise InputError(
+                "reports.unknown_format", place=Place(field="format"), format=word, known=known
+            )
+        if match not in wanted:
+            wanted.append(match)
+    if not wanted:
+        raise InputError("reports.no_format", place=Place(field="format"), known=known)
+    return wanted

@@ -1,0 +1,126 @@
+"""The report as a GeoPackage for QGIS: grids of every level with their figures, and stations.
+
+CGCS2000 (EPSG:4490). The same facts give the same bytes; what is hidden is NULL.
+"""
+
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import geopandas as gpd
+import pandas as pd
+import pyogrio
+import shapely
+
+from gis_service.coverage.statistics import RULE
+from gis_service.coverage.travel_time import STATUS_NAMES
+from gis_service.reports.facts import Facts, Line
+from gis_service.reports.writing import Writer
+
+CRS: Final = "EPSG:4490"
+_lock = threading.Lock()  # GDAL's options hold for the whole process
+_MINUTES: Final = ("median_minutes", "p90_minutes", "worst_minutes")
+_FIELDS: Final = ("n", *STATUS_NAMES, "share", *_MINUTES)
+
+
+def geopackage(facts: Facts, writer: Writer) -> bytes:
+    """
+    Write the GeoPackage.
+
+    Parameters
+    ----------
+    facts
+        What stands in it.
+    writer
+        In which language names of kinds and notes are.
+
+    Returns
+    -------
+    bytes
+        Layers ``county``, one a level, ``stations``, and the table ``about``.
+    """
+    layers = [(f"grids_{level.rank}", _grids(facts, level.rank)) for level in facts.levels[1:]]
+    layers.append(("stations", _stations(facts, writer)))
+    about = pd.DataFrame(
+        [*writer.heads(), *((writer.say("section_left_out"), note) for note in writer.notes())],
+        columns=["name", "value"],
+    )
+    about = pd.concat(
+        [
+            about.assign(source=""),
+            pd.DataFrame(
+                [(one.name, one.said, one.source) for one in writer.settings()],
+                columns=["name", "value", "source"],
+            ),
+        ],
+        ignore_index=True,
+    )
+    # The day of the data stands where GDAL would write the clock.
+    stamp = f"{facts.data_day.isoformat()}T00:00:00.000Z"
+    with _lock, tempfile.TemporaryDirectory(prefix="gis-report-") as folder:
+        file = Path(folder) / "report.gpkg"
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": stamp})
+        try:
+            for name, frame in layers:
+                if len(frame):
+                    pyogrio.write_dataframe(frame, file, layer=name, driver="GPKG")
+            pyogrio.write_dataframe(about, file, layer="about", driver="GPKG")
+        finally:
+            pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
+        return file.read_bytes()
+
+
+def _grids(facts: Facts, rank: int) -> gpd.GeoDataFrame:
+    ids, shapes = facts.shapes.get(rank, ((), []))
+    by_kind = {
+        kind: {line.grid_id: line for line in lines if line.rank == rank}
+        for kind, lines in facts.lines.items()
+    }
+    kept = [(grid, shape) for grid, shape in zip(ids, shapes, strict=True) if grid in by_kind[RULE]]
+    lines = [by_kind[RULE][grid] for grid, _ in kept]
+    columns: dict[str, Sequence[Any] | pd.Series] = {
+        "grid_id": [one.grid_id for one in lines],
+        "code": [one.code for one in lines],
+        "name": [one.name for one in lines],
+        "parent": [one.parent_name for one in lines],
+        **_columns(lines, _FIELDS, ""),
+        "share_class": _numbers(lines, "share_class"),
+        "status": [one.status for one in lines],
+        "hidden": [one.hidden for one in lines],
+    }
+    for kind, found in by_kind.items():
+        if kind != RULE:
+            of_kind = [found[grid] for grid, _ in kept]
+            columns |= _columns(of_kind, ("covered", "share", "median_minutes"), f"{kind}_")
+    return gpd.GeoDataFrame(columns, geometry=[shape for _, shape in kept], crs=CRS)
+
+
+def _columns(lines: Sequence[Line], names: Sequence[str], prefix: str) -> dict[str, pd.Series]:
+    return {f"{prefix}{name}": _numbers(lines, name) for name in names}
+
+
+def _numbers(lines: Sequence[Line], name: str) -> pd.Series:
+    values = [getattr(one, name) for one in lines]
+    whole = name in {"n", *STATUS_NAMES, "share_class"}
+    if whole:
+        return pd.Series(values, dtype="Int64")
+    return pd.Series([None if one is None else round(one, 6) for one in values], dtype="float64")
+
+
+def _stations(facts: Facts, writer: Writer) -> gpd.GeoDataFrame:
+    rows = [asdict(one) for one in facts.stations]
+    frame = pd.DataFrame(
+        {
+            "facility_id": [row["facility_id"] for row in rows],
+            "kind": [row["kind"] for row in rows],
+            "kind_name": [writer.kind(row["kind"]) for row in rows],
+            "name": [row["name"] for row in rows],
+            "turnout_minutes": pd.Series([row["turnout_minutes"] for row in rows], dtype="float64"),
+            "households": pd.Series([row["households"] for row in rows], dtype="Int64"),
+        }
+    )
+    points = shapely.points([[row["lon"], row["lat"]] for row in rows]) if rows else []
+    return gpd.GeoDataFrame(frame, geometry=points, crs=CRS)

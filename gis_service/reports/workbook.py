@@ -1,0 +1,277 @@
+"""The numbers of a report as an Excel workbook: typed, filterable, with a sheet of assumptions.
+
+The same facts give the same bytes: no clock and no name of a machine goes in.
+"""
+
+import io
+import re
+import zipfile
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from openpyxl import Workbook
+from openpyxl.cell import Cell, WriteOnlyCell
+from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet._write_only import WriteOnlyWorksheet
+
+from gis_service.coverage.statistics import RULE
+from gis_service.coverage.travel_time import STATUS_NAMES
+from gis_service.reports.facts import OUTSIDE, Facts, Line
+from gis_service.reports.writing import Writer, worst_first
+
+Value = str | float | int | bool | None
+Row = Sequence[Value]
+
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+_HEAD_FILL: Final = PatternFill("solid", start_color="FFE4ECF3")
+_COUNT, _SHARE, _MINUTES, _DEGREES = "#,##0", "0.0%", "0.0", "0.000000"
+_SHEET_NAME_SIGNS: Final = 31
+
+
+def workbook(facts: Facts, writer: Writer) -> bytes:
+    """
+    Write the workbook.
+
+    Parameters
+    ----------
+    facts
+        What stands in it; what is hidden is an empty cell, and the last sheet says why.
+    writer
+        In which language.
+
+    Returns
+    -------
+    bytes
+        An XLSX file.
+    """
+    book = Workbook(write_only=True)
+    _summary(book, facts, writer)
+    for level in facts.levels[1:]:
+        title = writer.level(level)
+        lines = worst_first(facts.of_rank(level.rank))
+        if level.rank == facts.levels[1].rank:
+            lines += [one for one in facts.lines[RULE] if one.grid_id == OUTSIDE]
+        heads = [*_line_heads(writer)]
+        _table(book, title, heads, [_line(writer, one) for one in lines])
+    if len(facts.lines) > 1:
+        _kinds(book, facts, writer)
+    _stations(book, facts, writer)
+    _minutes(book, facts, writer)
+    _assumptions(book, facts, writer)
+    stamp = datetime(facts.data_day.year, facts.data_day.month, facts.data_day.day)  # noqa: DTZ001
+    book.properties.title = f"{writer.title()} — {facts.county}"
+    book.properties.creator = writer.maker or facts.county
+    book.properties.created = stamp
+    out = io.BytesIO()
+    book.save(out)
+    return fixed(out.getvalue(), stamp)
+
+
+def fixed(body: bytes, stamp: datetime) -> bytes:
+    """
+    Take the clock out of an Office file.
+
+    Parameters
+    ----------
+    body
+        A ZIP of parts, as openpyxl writes it.
+    stamp
+        What stands in the place of now.
+
+    Returns
+    -------
+    bytes
+        The same parts in the same order, each dated 1980 in the archive.
+    """
+    out = io.BytesIO()
+    moment = stamp.strftime("%Y-%m-%dT%H:%M:%SZ").encode()
+    with (
+        zipfile.ZipFile(io.BytesIO(body)) as given,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as taken,
+    ):
+        for name in given.namelist():
+            content = given.read(name)
+            if name == "docProps/core.xml":
+                content = re.sub(rb"(<dcterms:modified[^>]*>)[^<]*", rb"\g<1>" + moment, content)
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o600 << 16
+            taken.writestr(entry, content)
+    return out.getvalue()
+
+
+# --- sheets ---------------------------------------------------------------------------------------
+
+
+def _sheet(
+    book: Workbook, title: str, widths: Sequence[float], *, frozen: bool = True
+) -> WriteOnlyWorksheet:
+    sheet = book.create_sheet(re.sub(r"[\[\]:*?/\\]", " ", title)[:_SHEET_NAME_SIGNS])
+    if frozen:
+        sheet.freeze_panes = "A2"
+    for place, width in enumerate(widths, start=1):
+        sheet.column_dimensions[get_column_letter(place)].width = width
+    return sheet
+
+
+def _head(sheet: WriteOnlyWorksheet, words: Iterable[str]) -> list[Cell]:
+    cells = []
+    for one in words:
+        cell = WriteOnlyCell(sheet, value=one)
+        cell.font = Font(bold=True)
+        cell.fill = _HEAD_FILL
+        cell.alignment = Alignment(wrap_text=True, vertical="top")
+        cells.append(cell)
+    return cells
+
+
+def _cells(sheet: WriteOnlyWorksheet, values: Row, formats: Sequence[str]) -> list[Cell | None]:
+    cells: list[Cell | None] = []
+    for value, form in zip(values, formats, strict=True):
+        if value is None:
+            cells.append(None)
+            continue
+        cell = WriteOnlyCell(sheet, value=_plain(value))
+        if form and not isinstance(value, str):
+            cell.number_format = form
+        cells.append(cell)
+    return cells
+
+
+def _plain(value: str | float) -> str | float:
+    """Keep a text a text: a name that begins with = is no formula."""
+    if isinstance(value, str) and value[:1] in {"=", "+", "-", "@"}:
+        return f"'{value}"
+    return value
+
+
+def _table(
+    book: Workbook, title: str, heads: Sequence[tuple[str, str, float]], rows: Sequence[Row]
+) -> None:
+    """Write a sheet with a frozen head and a filter; heads are words, format and width."""
+    sheet = _sheet(book, title, [width for _, _, width in heads])
+    sheet.auto_filter.ref = f"A1:{get_column_letter(len(heads))}{max(2, len(rows) + 1)}"
+    sheet.append(_head(sheet, [words for words, _, _ in heads]))
+    formats = [form for _, form, _ in heads]
+    for row in rows:
+        sheet.append(_cells(sheet, row, formats))
+
+
+def _figure_heads(writer: Writer) -> list[tuple[str, str, float]]:
+    unit = writer.say("minutes_group")
+    return [
+        (writer.say("households"), _COUNT, 11),
+        *((writer.say(name), _COUNT, 11) for name in STATUS_NAMES),
+        (writer.say("share"), _SHARE, 9),
+        *(
+            (f"{writer.say(f'{name}_minutes')} ({unit})", _MINUTES, 11)
+            for name in ("median", "p90", "worst")
+        ),
+    ]
+
+
+def _figures(line: Line) -> list[Value]:
+    minutes = (line.median_minutes, line.p90_minutes, line.worst_minutes)
+    return [
+        line.n,
+        *(getattr(line, name) for name in STATUS_NAMES),
+        line.share,
+        *(None if one is None else round(one, 2) for one in minutes),
+    ]
+
+
+def _line_heads(writer: Writer) -> list[tuple[str, str, float]]:
+    return [
+        (writer.say("code"), "", 18),
+        (writer.say("name"), "", 20),
+        (writer.say("parent"), "", 16),
+        *_figure_heads(writer),
+    ]
+
+
+def _line(writer: Writer, line: Line) -> list[Value]:
+    name = writer.say("outside") if line.grid_id == OUTSIDE else line.name
+    return [line.code, name, line.parent_name, *_figures(line)]
+
+
+def _summary(book: Workbook, facts: Facts, writer: Writer) -> None:
+    sheet = _sheet(book, writer.say("sheet_summary"), (30, 90), frozen=False)
+    sheet.append(_head(sheet, [f"{writer.title()} — {facts.county}", ""]))
+    for sentence in writer.sentences():
+        sheet.append([sentence])
+    sheet.append([])
+    formats = [form for _, form, _ in _figure_heads(writer)]
+    heads = [words for words, _, _ in _figure_heads(writer)]
+    for words, value, form in zip(heads, _figures(facts.whole), formats, strict=True):
+        sheet.append(_cells(sheet, [words, value], ["", form]))
+    sheet.append(_cells(sheet, [writer.say("set_target_share"), facts.target_share], ["", "0%"]))
+    sheet.append([])
+    for name, value in writer.heads():
+        sheet.append(_cells(sheet, [name, value], ["", ""]))
+
+
+def _kinds(book: Workbook, facts: Facts, writer: Writer) -> None:
+    heads = [
+        (writer.say("kind"), "", 18),
+        (writer.say("level"), "", 14),
+        *_line_heads(writer),
+    ]
+    rows = [
+        [writer.kind(kind), writer.level_of(line.rank), *_line(writer, line)]
+        for kind, lines in facts.lines.items()
+        if kind != RULE
+        for line in lines
+        if line.rank < facts.base_rank
+    ]
+    _table(book, writer.say("sheet_kinds"), heads, rows)
+
+
+def _stations(book: Workbook, facts: Facts, writer: Writer) -> None:
+    heads = [
+        (writer.say("kind"), "", 18),
+        (writer.say("station"), "", 30),
+        (writer.say("lon"), _DEGREES, 12),
+        (writer.say("lat"), _DEGREES, 12),
+        (writer.say("turnout"), _MINUTES, 12),
+        (writer.say("served"), _COUNT, 14),
+    ]
+    rows = [
+        [
+            writer.kind(one.kind), one.name, round(one.lon, 6), round(one.lat, 6),
+            one.turnout_minutes, one.households,
+        ]
+        for one in facts.stations
+    ]  # fmt: skip
+    _table(book, writer.say("sheet_stations"), heads, rows)
+
+
+def _minutes(book: Workbook, facts: Facts, writer: Writer) -> None:
+    heads = [
+        (writer.say("from_minutes"), "0.##", 20),
+        (writer.say("to_minutes"), "0.##", 20),
+        (writer.say("households"), _COUNT, 12),
+    ]
+    rows = [[one.from_minutes, one.to_minutes, one.households] for one in facts.minutes]
+    _table(book, writer.say("sheet_minutes"), heads, rows)
+
+
+def _assumptions(book: Workbook, facts: Facts, writer: Writer) -> None:
+    heads = [
+        (writer.say("setting"), "", 32),
+        (writer.say("value"), "", 44),
+        (writer.say("source"), "", 90),
+    ]
+    rows: list[Row] = [[name, value, None] for name, value in writer.heads()]
+    rows += [
+        [one.name, one.said if isinstance(one.value, bool) else one.value, one.source]
+        for one in writer.settings()
+    ]
+    rows += [
+        [f"{writer.say('speed')}: {name}", speed, source] for name, speed, source in writer.speeds()
+    ]
+    if facts.network is not None:
+        rows.append([writer.say("network"), facts.network.name, facts.network.source])
+    rows += [[writer.say("section_left_out"), note, None] for note in writer.notes()]
+    _table(book, writer.say("sheet_settings"), heads, rows)
