@@ -35,6 +35,8 @@ from gis_service.api import (
 )
 from gis_service.api.ahead import Ahead
 from gis_service.api.guard import Guard, is_loopback
+from gis_service.coverage.staleness import Digests
+from gis_service.coverage.what_if_desk import WhatIfDesk
 from gis_service.grids.answering import Desk
 from gis_service.grids.serving import LocatorCache
 from gis_service.incidents.roads_desk import RoadsDesk
@@ -112,6 +114,8 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
     app.state.ahead = Ahead()
     app.state.desk = Desk(store, app.state.locators)
     app.state.roads = RoadsDesk()
+    app.state.digests = Digests()
+    app.state.what_if = WhatIfDesk()
     app.state.grid_layers = GridLayerCache()
     app.state.tiles = TileCache()
     app.state.answers = AnswerCache()

@@ -1,26 +1,37 @@
-"""Coverage over HTTP: the standards, the runs, and the households that are not reached."""
+"""Coverage over HTTP: standards, runs and their figures, blind spots, comparing, and what if."""
 
-from typing import Annotated, Any
+import time
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from gis_service import jobs
+from gis_service.access import Actor
 from gis_service.api import examples
 from gis_service.api.dependencies import (
     ActorDep,
     ConnectionDep,
     IdPath,
     IdQuery,
+    LanguageDep,
     Name,
     Page,
     PagingDep,
     StoreDep,
     page_of,
 )
-from gis_service.coverage import runs
-from gis_service.coverage.standards import Standard, standard_book
+from gis_service.coverage import runs, what_if
+from gis_service.coverage.blind_spots import BlindSpot
+from gis_service.coverage.comparing import compare
+from gis_service.coverage.staleness import Digests
+from gis_service.coverage.standards import Profile, Scenario, Standard, standard_book
+from gis_service.coverage.what_if_desk import WhatIfDesk
 from gis_service.errors import NotAllowedError
+from gis_service.grids.reading import find_scheme
+from gis_service.maps.measured import figures_seen
+from gis_service.messages import Language, text
+from gis_service.store.tables import FACILITY_KINDS, ROAD_CLASSES
 
 router = APIRouter(prefix="/api/coverage", tags=["coverage"])
 MEASURERS = frozenset({"county_office", "planner", "analyst"})
@@ -32,20 +43,42 @@ class StandardAnswer(Standard):
     code: str
 
 
-class RunAnswer(BaseModel):
-    """A finished run with the county's figures."""
+class ScenarioAnswer(Scenario):
+    """A scenario with its code; every number with its source."""
+
+    code: str
+
+
+class ProfileAnswer(Profile):
+    """A profile with its code; every speed with its source."""
+
+    code: str
+
+
+class RunListed(BaseModel):
+    """A finished run with the county's figures and all that it was measured by."""
 
     model_config = ConfigDict(from_attributes=True)
 
     run_id: int
     standard: str
     scenario: str
+    network_id: int | None
     version_id: int
     kinds: tuple[str, ...]
     parameters: dict[str, Any]
     fingerprint: str
     software_version: str
     finished_at: Any
+    summary: dict[str, Any]
+
+
+class RunAnswer(RunListed):
+    """A run, and whether it still is what would be measured now."""
+
+    is_stale: bool = False
+    stale_because: tuple[str, ...] = ()
+    stale_texts: tuple[str, ...] = ()
 
 
 class RunRequest(BaseModel):
@@ -67,6 +100,168 @@ class JobAccepted(BaseModel):
     job_id: int
 
 
+class GridFiguresAnswer(BaseModel):
+    """A grid's figures; counts are null for one who sees the share only."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    grid_id: int
+    code: str
+    name: str
+    parent_grid_id: int | None
+    of: str
+    n: int | None
+    covered: int | None
+    too_far: int | None
+    unreachable: int | None
+    off_network: int | None
+    share: float | None
+    status: str
+    median_minutes: float | None
+    p90_minutes: float | None
+    worst_minutes: float | None
+
+
+class GridAnswer(GridFiguresAnswer):
+    """A grid's figures by the rule and by kind, and the stations that serve it."""
+
+    kinds: dict[str, GridFiguresAnswer]
+    stations: tuple[runs.ServingStation, ...]
+
+
+class ComparisonAnswer(BaseModel):
+    """Two runs side by side."""
+
+    a: RunListed
+    b: RunListed
+    comparable: bool
+    differs: tuple[str, ...]
+    county: dict[str, dict[str, Any]]
+    grids: list[dict[str, Any]]
+    gained: int
+    lost: int
+    only_in_one: int
+
+
+LonValue = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+LatValue = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+
+
+class _Wish(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class MoveStationWish(_Wish):
+    """A facility stands elsewhere."""
+
+    kind: Literal["move_station"]
+    facility_id: int
+    lon: LonValue
+    lat: LatValue
+
+    def as_change(self) -> what_if.Change:
+        """Give what the room understands."""
+        return what_if.MoveStation(self.facility_id, self.lon, self.lat)
+
+
+class AddStationWish(_Wish):
+    """A facility more."""
+
+    kind: Literal["add_station"]
+    facility_kind: Literal[FACILITY_KINDS]  # type: ignore[valid-type]
+    lon: LonValue
+    lat: LatValue
+    name: Annotated[str, Field(max_length=100)] = ""
+
+    def as_change(self) -> what_if.Change:
+        """Give what the room understands; the name is the page's own."""
+        return what_if.AddStation(self.facility_kind, self.lon, self.lat)
+
+
+class RemoveStationWish(_Wish):
+    """A facility less."""
+
+    kind: Literal["remove_station"]
+    facility_id: int
+
+    def as_change(self) -> what_if.Change:
+        """Give what the room understands."""
+        return what_if.RemoveStation(self.facility_id)
+
+
+class CloseRoadWish(_Wish):
+    """Roads that nobody may use, by id or by a point on one."""
+
+    kind: Literal["close_road"]
+    edge_ids: Annotated[tuple[int, ...], Field(max_length=1000)] = ()
+    lon: LonValue | None = None
+    lat: LatValue | None = None
+
+    def as_change(self) -> what_if.Change:
+        """Give what the room understands."""
+        return what_if.CloseRoad(self.edge_ids, self.lon, self.lat)
+
+
+class AddRoadWish(_Wish):
+    """A road more."""
+
+    kind: Literal["add_road"]
+    line: Annotated[tuple[tuple[LonValue, LatValue], ...], Field(min_length=2, max_length=500)]
+    road_class: Literal[ROAD_CLASSES] = "tertiary"  # type: ignore[valid-type]
+
+    def as_change(self) -> what_if.Change:
+        """Give what the room understands."""
+        return what_if.AddRoad(self.line, self.road_class)
+
+
+ChangeWish = Annotated[
+    MoveStationWish | AddStationWish | RemoveStationWish | CloseRoadWish | AddRoadWish,
+    Field(discriminator="kind"),
+]
+
+
+class WhatIfRequest(_Wish):
+    """What is to be otherwise; no change at all makes the county ready."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "standard": "fire-20",
+                "changes": [
+                    {"kind": "move_station", "facility_id": 7, "lon": 112.906, "lat": 28.705}
+                ],
+            }
+        },
+    )
+
+    standard: Annotated[str, Field(max_length=100)]
+    scenario: Annotated[str, Field(max_length=100)] = "normal"
+    changes: Annotated[tuple[ChangeWish, ...], Field(max_length=50)] = ()
+
+
+class NoteAnswer(BaseModel):
+    """What a reader should know of the change of this number, from 0."""
+
+    change: int
+    note: str
+    text: str
+
+
+class WhatIfAnswer(BaseModel):
+    """The figures as they are and as they would be."""
+
+    before: dict[str, Any]
+    after: dict[str, Any]
+    towns: list[dict[str, Any]]
+    grids: list[dict[str, Any]]
+    gained: int
+    lost: int
+    closed: tuple[int, ...]
+    notes: list[NoteAnswer]
+    seconds: float
+
+
 @router.get("/standards", responses=examples.ok([examples.STANDARD]))
 def list_standards() -> list[StandardAnswer]:
     """List the standards in force, each number with its source."""
@@ -76,24 +271,197 @@ def list_standards() -> list[StandardAnswer]:
     ]
 
 
+@router.get("/scenarios", responses=examples.ok([examples.SCENARIO]))
+def list_scenarios() -> list[ScenarioAnswer]:
+    """List the scenarios in force, each number with its source."""
+    return [
+        ScenarioAnswer(code=code, **dict(scenario))
+        for code, scenario in standard_book().scenarios.items()
+    ]
+
+
+@router.get("/profiles")
+def list_profiles() -> list[ProfileAnswer]:
+    """List the profiles in force: speeds by road class, each with its source."""
+    return [
+        ProfileAnswer(code=code, **dict(profile))
+        for code, profile in standard_book().profiles.items()
+    ]
+
+
 @router.get(
-    "/runs", response_model=Page[RunAnswer], responses=examples.ok(examples.page(examples.RUN))
+    "/runs", response_model=Page[RunListed], responses=examples.ok(examples.page(examples.RUN))
 )
-def list_runs(connection: ConnectionDep, paging: PagingDep, standard: Name = None) -> object:
+def list_runs(
+    connection: ConnectionDep, actor: ActorDep, paging: PagingDep, standard: Name = None
+) -> object:
     """List finished runs, the newest first."""
     found, total = runs.list_runs(connection, standard, limit=paging.limit, offset=paging.offset)
-    return page_of(([RunAnswer.model_validate(run) for run in found], total), paging)
+    return page_of(([_told(run, actor) for run in found], total), paging)
+
+
+def _told(run: runs.Run, actor: Actor) -> RunListed:
+    """Keep counts from whoever sees shares only."""
+    told = RunListed.model_validate(run)
+    if _sees_all(actor):
+        return told
+    share = run.summary.get("share")
+    rounded = None if share is None else round(share, 2)
+    kept = {name: run.summary.get(name) for name in ("of", "status")}
+    return told.model_copy(update={"summary": {**kept, "share": rounded}})
+
+
+def _sees_all(actor: Actor) -> bool:
+    return actor.areas is None and actor.role != "visitor"
+
+
+@router.get("/runs/{run_id}", responses=examples.ok(examples.RUN))
+def read_run(
+    request: Request,
+    connection: ConnectionDep,
+    actor: ActorDep,
+    language: LanguageDep,
+    run_id: IdPath,
+) -> RunAnswer:
+    """Read a run, and whether anything that it was measured on has changed since."""
+    run = runs.find_run(connection, run_id)
+    digests: Digests = request.app.state.digests
+    because = digests.stale_because(connection, run, standard_book())
+    return RunAnswer(
+        **dict(_told(run, actor)),
+        is_stale=bool(because),
+        stale_because=because,
+        stale_texts=tuple(_stale_text(part, language) for part in because),
+    )
+
+
+def _stale_text(part: str, language: Language) -> str:
+    return text(f"coverage.stale_{part}", language)
 
 
 @router.post("/runs", status_code=202, responses=examples.problems())
 def start_run(wish: RunRequest, store: StoreDep, actor: ActorDep) -> JobAccepted:
     """Measure a standard anew; the job tells how far it is."""
-    if actor.role not in MEASURERS or actor.areas is not None:
-        raise NotAllowedError("coverage.whole_county_only", actor=actor.name)
+    _measurers_only(actor)
     book = standard_book()
     book.standard(wish.standard)
     book.scenario(wish.scenario)
     return JobAccepted(job_id=jobs.submit(store, actor, "coverage_run", wish.model_dump()))
+
+
+def _measurers_only(actor: Actor) -> None:
+    if actor.role not in MEASURERS or actor.areas is not None:
+        raise NotAllowedError("coverage.whole_county_only", actor=actor.name)
+
+
+@router.get("/runs/{run_id}/figures", responses=examples.ok([examples.GRID_FIGURES]))
+def read_figures(
+    connection: ConnectionDep,
+    actor: ActorDep,
+    run_id: IdPath,
+    rank: Annotated[int, Query(ge=0, le=20, description="Level; 0 is the county.")] = 1,
+    of: Annotated[str, Query(max_length=100, description="What is counted.")] = "households",
+    kind: Annotated[
+        str, Query(max_length=100, description="A kind of facility; empty is the rule.")
+    ] = "",
+) -> list[GridFiguresAnswer]:
+    """Read the figures of every grid of a level; they add up to n."""
+    run = runs.find_run(connection, run_id)
+    scheme = find_scheme(connection, "base")
+    rows = figures_seen(connection, actor, scheme, run, rank, of, kind)
+    return [GridFiguresAnswer(**row) for row in rows]
+
+
+@router.get("/runs/{run_id}/blind-spots", responses=examples.ok([examples.BLIND_SPOT]))
+def list_blind_spots(
+    connection: ConnectionDep,
+    actor: ActorDep,
+    run_id: IdPath,
+    limit: Annotated[int, Query(ge=1, le=5000, description="The largest so many.")] = 200,
+) -> list[BlindSpot]:
+    """List the places whose households are not reached in time, the largest first."""
+    return runs.blind_spots(connection, actor, run_id)[:limit]
+
+
+@router.get("/runs/{run_id}/grids/{grid_id}")
+def read_grid(
+    connection: ConnectionDep, actor: ActorDep, run_id: IdPath, grid_id: IdPath
+) -> GridAnswer:
+    """Tell a grid's figures and from which stations its households are served."""
+    run = runs.find_run(connection, run_id)
+    scheme = find_scheme(connection, "base")
+    rank = runs.rank_of_grid(connection, run_id, grid_id)
+    by_kind = {}
+    for kind in ("", *run.kinds):
+        rows = figures_seen(connection, actor, scheme, run, rank, kind=kind)
+        by_kind[kind] = GridFiguresAnswer(**next(row for row in rows if row["grid_id"] == grid_id))
+    rule = by_kind.pop("")
+    stations = runs.stations_of_grid(connection, actor, run_id, grid_id)
+    return GridAnswer(**dict(rule), kinds=by_kind, stations=tuple(stations))
+
+
+@router.get("/runs/{run_id}/households/{household_id}", responses=examples.ok(examples.UNREACHED))
+def read_household(
+    connection: ConnectionDep, actor: ActorDep, run_id: IdPath, household_id: IdPath
+) -> runs.Unreached:
+    """Tell what a run says of one household, for who may see it."""
+    return runs.answer_of_household(connection, actor, run_id, household_id)
+
+
+@router.get("/compare")
+def compare_runs(
+    connection: ConnectionDep,
+    actor: ActorDep,
+    a: Annotated[int, Query(ge=1, description="The run before.")],
+    b: Annotated[int, Query(ge=1, description="The run after.")],
+    limit: Annotated[int, Query(ge=1, le=100_000, description="So many grids.")] = 5000,
+) -> ComparisonAnswer:
+    """Compare two runs: county, grids, households gained and lost."""
+    found = compare(connection, actor, a, b)
+    return ComparisonAnswer(
+        **{
+            **vars(found),
+            "a": _told(found.a, actor),
+            "b": _told(found.b, actor),
+            "grids": [vars(one) for one in found.grids[:limit]],
+        }
+    )
+
+
+@router.post("/what-if", responses=examples.problems())
+def ask_what_if(
+    request: Request,
+    wish: WhatIfRequest,
+    connection: ConnectionDep,
+    actor: ActorDep,
+    language: LanguageDep,
+) -> WhatIfAnswer:
+    """Say what the figures would be with stations or roads changed; nothing is stored."""
+    _measurers_only(actor)
+    desk: WhatIfDesk = request.app.state.what_if
+    began = time.perf_counter()
+    answer = desk.ask(
+        connection,
+        actor,
+        wish.standard,
+        wish.scenario,
+        [change.as_change() for change in wish.changes],
+    )
+    found = answer.what_if
+    return WhatIfAnswer(
+        before=found.before,
+        after=found.after,
+        towns=[vars(one) for one in answer.towns],
+        grids=[vars(one) for one in answer.grids],
+        gained=found.gained,
+        lost=found.lost,
+        closed=found.closed,
+        notes=[
+            NoteAnswer(change=number, note=note, text=text(f"coverage.note_{note}", language))
+            for number, note in found.notes
+        ],
+        seconds=round(time.perf_counter() - began, 4),
+    )
 
 
 @router.get("/runs/{run_id}/unreached", responses=examples.ok(examples.page(examples.UNREACHED)))

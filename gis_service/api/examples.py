@@ -311,6 +311,38 @@ RUN: Final = {
     "fingerprint": "5f0c…",
     "software_version": "0.1.0",
     "finished_at": "2026-03-01T08:12:00Z",
+    "summary": {**_KIND_FIGURES, "kinds": {"fire_station": _KIND_FIGURES}},
+}
+SCENARIO: Final = {
+    "code": "rush_hour",
+    "name": "早晚高峰",
+    "name_en": "Rush hour",
+    "ignores_oneway": {"value": False, "source": "each profile's own rule"},
+    "speed_factor": {"value": 0.7, "source": "setting"},
+    "foot_speed_factor": {"value": 1.0, "source": "setting"},
+}
+GRID_FIGURES: Final = {
+    **_KIND_FIGURES,
+    "grid_id": 412,
+    "code": "990101102003005",
+    "name": "东街三格",
+    "parent_grid_id": 57,
+    "of": "households",
+    "status": "ok",
+}
+BLIND_SPOT: Final = {
+    "name": "龙潭村",
+    "households": 178,
+    "people": 512,
+    "worst_minutes": 31.3,
+    "reason": "too_far",
+    "reasons": {"too_far": 178},
+    "lon": 112.73,
+    "lat": 28.8,
+    "bbox": [112.72, 28.79, 112.74, 28.81],
+    "grid_ids": [412],
+    "village_id": 57,
+    "geometry": {"type": "Polygon", "coordinates": []},
 }
 UNREACHED: Final = {
     "household_id": 91,

@@ -4,7 +4,7 @@ Puts network, travel time and rule together in memory, so that a stored run, a w
 partition of a province all compute the same. Nothing here reads or writes the store.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +23,7 @@ from gis_service.coverage.network import (
 from gis_service.coverage.standards import Scenario, Standard, StandardBook
 from gis_service.coverage.statistics import RULE, Outcome
 from gis_service.coverage.travel_time import (
+    Graph,
     StatusArray,
     by_rule,
     graph_of,
@@ -135,6 +136,139 @@ class Measured:
         return OK if self.facility_count[kind] else NO_FACILITY
 
 
+@dataclass(frozen=True)
+class Ground:
+    """
+    What stays when a facility moves: the network as the profile sees it, and the places on it.
+
+    Attributes
+    ----------
+    profiled
+        The network as the standard's profile sees it.
+    graph
+        Its arcs in the direction in which the standard is run.
+    places
+        Where the places meet it.
+    """
+
+    profiled: ProfileNetwork
+    graph: Graph
+    places: Snapped
+
+
+def ground_for(
+    network: RoadNetwork,
+    book: StandardBook,
+    standard: Standard,
+    scenario: Scenario,
+    lon: FloatArray,
+    lat: FloatArray,
+) -> Ground:
+    """
+    Make a network ready for a standard, and find where places meet it.
+
+    Parameters
+    ----------
+    network
+        The roads, also those outside the county within reach.
+    book
+        Holds the profile and the rules for places.
+    standard, scenario
+        What is measured, and under which circumstances.
+    lon, lat
+        Of the places, degrees.
+
+    Returns
+    -------
+    Ground
+        For :func:`measure_on`.
+    """
+    profiled = for_profile(network, book.profiles[standard.profile], scenario, book.place)
+    places = snap(profiled, lon, lat, book.place.snap_cap_m.value)
+    return Ground(profiled, graph_of(_run_on(profiled, standard)), places)
+
+
+def measure_on(
+    ground: Ground,
+    book: StandardBook,
+    standard: Standard,
+    facilities: Facilities,
+    *,
+    before: Measured | None = None,
+    kinds: Collection[str] | None = None,
+    progress: Callable[[float, str], None] = lambda _share, _step: None,
+) -> Measured:
+    """
+    Measure every place of a ground against one standard.
+
+    Parameters
+    ----------
+    ground
+        Of :func:`ground_for` for this standard.
+    book
+        Holds the rules for places.
+    standard
+        What is measured.
+    facilities
+        Of any kind; those the standard does not name are left aside.
+    before
+        An earlier measurement on the same ground.
+    kinds
+        With ``before``: the only kinds whose facilities are other ones now.
+    progress
+        Told the share done, 0 to 1, and the message key of the step.
+
+    Returns
+    -------
+    Measured
+        Minutes, facility and status by kind and by rule.
+    """
+    rules, profiled, places = book.place, ground.profiled, ground.places
+    sites = snap(profiled, facilities.lon, facilities.lat, rules.snap_cap_m.value)
+    shape = (len(places), len(standard.kinds))
+    minutes = np.full(shape, np.inf) if before is None else before.kind_minutes.copy()
+    served_by = np.full(shape, -1, np.int64) if before is None else before.kind_facility.copy()
+    status = np.zeros(shape, np.int8) if before is None else before.kind_status.copy()
+    for column, kind in enumerate(standard.kinds):
+        progress(column / len(standard.kinds), "coverage.step_measuring")
+        if before is not None and kinds is not None and kind not in kinds:
+            continue
+        of_kind = np.flatnonzero(facilities.kind == kind)
+        times = nearest_facility(
+            profiled,
+            places,
+            sites.take(of_kind),
+            standard.direction,
+            turnout_minutes=_turnout(facilities, of_kind, standard),
+            off_road_minutes_per_m=rules.off_road_minutes_per_m,
+            graph=ground.graph,
+        )
+        minutes[:, column] = times.minutes
+        served_by[:, column] = np.where(
+            times.facility >= 0,
+            facilities.facility_id[of_kind[times.facility]] if len(of_kind) else -1,
+            -1,
+        )
+        status[:, column] = status_of(times.minutes, places, standard.limit_minutes.value)
+    rule_minutes = by_rule(minutes, standard.kinds_needed)
+    return Measured(
+        kinds=standard.kinds,
+        snapped=places,
+        status=status_of(rule_minutes, places, standard.limit_minutes.value),
+        minutes=rule_minutes,
+        kind_status=status,
+        kind_minutes=minutes,
+        kind_facility=served_by,
+        facility_count={kind: int((facilities.kind == kind).sum()) for kind in standard.kinds},
+        facility_off_network={
+            kind: int(((facilities.kind == kind) & (sites.edge < 0)).sum())
+            for kind in standard.kinds
+        },
+        has_roads=profiled.network.edge_count > 0,
+        kinds_needed=standard.kinds_needed,
+    )
+
+
 def measure_places(
     network: RoadNetwork,
     book: StandardBook,
@@ -147,7 +281,7 @@ def measure_places(
     progress: Callable[[float, str], None] = lambda _share, _step: None,
 ) -> Measured:
     """
-    Measure every place against one standard.
+    Measure every place against one standard, from the roads on.
 
     Parameters
     ----------
@@ -170,48 +304,13 @@ def measure_places(
         Minutes, facility and status by kind and by rule.
     """
     progress(0.0, "coverage.step_snapping")
-    rules = book.place
-    profiled = for_profile(network, book.profiles[standard.profile], scenario, rules)
-    places = snap(profiled, lon, lat, rules.snap_cap_m.value)
-    sites = snap(profiled, facilities.lon, facilities.lat, rules.snap_cap_m.value)
-
-    shape = (len(places), len(standard.kinds))
-    minutes = np.full(shape, np.inf)
-    served_by = np.full(shape, -1, dtype=np.int64)
-    status = np.zeros(shape, dtype=np.int8)
-    graph = graph_of(_run_on(profiled, standard))
-    for column, kind in enumerate(standard.kinds):
-        progress(0.5 + 0.5 * column / len(standard.kinds), "coverage.step_measuring")
-        of_kind = np.flatnonzero(facilities.kind == kind)
-        times = nearest_facility(
-            profiled,
-            places,
-            sites.take(of_kind),
-            standard.direction,
-            turnout_minutes=_turnout(facilities, of_kind, standard),
-            off_road_minutes_per_m=rules.off_road_minutes_per_m,
-            graph=graph,
-        )
-        minutes[:, column] = times.minutes
-        arrived = times.facility >= 0
-        served_by[arrived, column] = facilities.facility_id[of_kind[times.facility[arrived]]]
-        status[:, column] = status_of(times.minutes, places, standard.limit_minutes.value)
-    rule_minutes = by_rule(minutes, standard.kinds_needed)
-    return Measured(
-        kinds=standard.kinds,
-        snapped=places,
-        status=status_of(rule_minutes, places, standard.limit_minutes.value),
-        minutes=rule_minutes,
-        kind_status=status,
-        kind_minutes=minutes,
-        kind_facility=served_by,
-        facility_count={kind: int((facilities.kind == kind).sum()) for kind in standard.kinds},
-        facility_off_network={
-            kind: int(((facilities.kind == kind) & (sites.edge < 0)).sum())
-            for kind in standard.kinds
-        },
-        has_roads=network.edge_count > 0,
-        kinds_needed=standard.kinds_needed,
+    ground = ground_for(network, book, standard, scenario, lon, lat)
+    return measure_on(
+        ground,
+        book,
+        standard,
+        facilities,
+        progress=lambda share, step: progress(0.5 + 0.5 * share, step),
     )
 
 

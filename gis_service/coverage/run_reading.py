@@ -1,23 +1,20 @@
-"""Stored coverage runs as they are read: the list, the figures, and whoever is not reached.
+"""Stored coverage runs as they are read: the list, and the figures by grid and county.
 
-Households are read through :func:`gis_service.access.visible`. Nothing here measures or writes.
+Nothing here measures or writes, and no household is read.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-import numpy as np
 import sqlalchemy as sa
 
-from gis_service.access import Actor, visible
-from gis_service.coverage.measurement import NO_FACILITY, NO_HOUSEHOLDS
+from gis_service.coverage.measurement import NO_FACILITY
 from gis_service.coverage.standards import standard_book
 from gis_service.coverage.statistics import HOUSEHOLDS, POPULATIONS, RULE
-from gis_service.coverage.travel_time import COVERED, STATUS_NAMES
+from gis_service.coverage.summary import Figures, figures_from
+from gis_service.coverage.travel_time import STATUS_NAMES
 from gis_service.errors import InputError, NotFoundError, Place
-from gis_service.grids.people import address_of
 from gis_service.grids.reading import on_day
 from gis_service.store import tables as t
 
@@ -48,64 +45,6 @@ class Run:
     software_version: str
     summary: dict[str, Any]
     finished_at: datetime
-
-
-@dataclass(frozen=True)
-class Figures:
-    """
-    How many of a grid are reached, for one kind or for the rule over kinds.
-
-    Attributes
-    ----------
-    of
-        What ``n`` counts.
-    share
-        ``covered / n``; None where n is 0.
-    status
-        ``ok``, or why the figure does not measure travel: ``no_facility``, ``no_roads``,
-        ``no_households``.
-    median_minutes, p90_minutes, worst_minutes
-        Of those whom some facility reaches at all; None where there are none.
-    """
-
-    of: str
-    n: int
-    covered: int
-    too_far: int
-    unreachable: int
-    off_network: int
-    share: float | None
-    status: str
-    median_minutes: float | None
-    p90_minutes: float | None
-    worst_minutes: float | None
-
-
-@dataclass(frozen=True)
-class Unreached:
-    """
-    A household that is not covered, and why.
-
-    Attributes
-    ----------
-    status
-        ``too_far``, ``unreachable`` or ``off_network``.
-    minutes
-        By the rule over kinds; None where none arrives.
-    kinds
-        By kind: ``status``, ``minutes`` and ``facility_id``.
-    """
-
-    household_id: int
-    address: str
-    status: str
-    minutes: float | None
-    kinds: dict[str, dict[str, Any]]
-    base_grid_id: int | None
-    grid_name: str | None
-    grid_code: str | None
-    lon: float
-    lat: float
 
 
 def latest_run(connection: sa.Connection, standard: str, scenario: str = "normal") -> Run | None:
@@ -410,165 +349,41 @@ def figures_of_grid(connection: sa.Connection, grid_id: int) -> dict[str, dict[s
     return answer
 
 
-def figures_from(row: Mapping[Any, Any], status: str, of: str | None = None) -> Figures:
-    """
-    Make figures of a row of the table of figures.
-
-    Parameters
-    ----------
-    row
-        By column; minutes may be missing, None or NaN where none arrives.
-    status
-        What a share stands on where there is anything to count.
-    of
-        What is counted, where the row does not say it.
-
-    Returns
-    -------
-    Figures
-        With the share.
-    """
-    n, covered = int(row["n"]), int(row["covered"])
-    return Figures(
-        of=of or str(row["of"]),
-        n=n,
-        covered=covered,
-        too_far=int(row["too_far"]),
-        unreachable=int(row["unreachable"]),
-        off_network=int(row["off_network"]),
-        share=covered / n if n else None,
-        status=status if n else NO_HOUSEHOLDS,
-        median_minutes=_known(row.get("median_minutes")),
-        p90_minutes=_known(row.get("p90_minutes")),
-        worst_minutes=_known(row.get("worst_minutes")),
-    )
-
-
-def _known(minutes: float | None) -> float | None:
-    return None if minutes is None or np.isnan(minutes) else round(float(minutes), 3)
-
-
 def _state_in(run: Run, kind: str) -> str:
     entry = run.summary if kind == RULE else run.summary["kinds"].get(kind, {})
     return str(entry.get("status", NO_FACILITY))
 
 
-def unreached(
-    connection: sa.Connection,
-    actor: Actor,
-    run_id: int,
-    *,
-    grid_id: int | None = None,
-    reason: str | None = None,
-    limit: int = 100,
-    offset: int = 0,
-) -> tuple[list[Unreached], int]:
+def rank_of_grid(connection: sa.Connection, run_id: int, grid_id: int) -> int:
     """
-    List the households that are not covered, each with the reason.
+    Find the level of a grid in a run.
 
     Parameters
     ----------
     connection
         An open transaction.
-    actor
-        Who asks; sees the households of its areas.
-    run_id
-        Which run.
-    grid_id
-        Only in this grid, of any level of the base scheme.
-    reason
-        Only ``too_far``, ``unreachable`` or ``off_network``.
-    limit, offset
-        Which page.
+    run_id, grid_id
+        Which.
 
     Returns
     -------
-    households, total
-        The page, the longest way first (those whom nobody reaches before all), and how many the
-        actor may see in all.
+    int
+        From 1, the top.
 
     Raises
     ------
     NotFoundError
-        There is no such run.
-    InputError
-        The reason is none of the three.
+        The run does not know the grid.
     """
-    run = find_run(connection, run_id)
-    result, home, state = t.coverage_household.c, t.household.c, t.grid_state.c
-    wanted = [result.run_id == run_id, result.status != COVERED, visible(actor, t.household)]
-    if reason is not None:
-        wanted.append(result.status == _status_code(reason))
-    if grid_id is not None:
-        wanted.append(home.base_grid_id.in_(_grids_within(grid_id)))
-    joined = t.coverage_household.join(t.household, home.household_id == result.household_id)
-    total = connection.scalar(sa.select(sa.func.count()).select_from(joined).where(*wanted))
-    rows = connection.execute(
-        sa.select(
-            t.coverage_household,
-            home.street,
-            home.house_number,
-            home.group_number,
-            home.room,
-            home.base_grid_id,
-            state.name.label("grid_name"),
-            state.code.label("grid_code"),
-            sa.func.ST_X(home.point).label("lon"),
-            sa.func.ST_Y(home.point).label("lat"),
+    figure = t.coverage_figure.c
+    rank = connection.scalar(
+        sa.select(sa.func.max(figure.rank)).where(
+            figure.run_id == run_id,
+            figure.grid_id == grid_id,
+            figure.kind == RULE,
+            figure.of == HOUSEHOLDS,
         )
-        .select_from(
-            joined.outerjoin(
-                t.grid_state, (state.grid_id == home.base_grid_id) & on_day(state.valid, None)
-            )
-        )
-        .where(*wanted)
-        .order_by(result.minutes.desc().nulls_first(), result.household_id)
-        .limit(limit)
-        .offset(offset)
     )
-    return [_unreached_of(row, run.kinds) for row in rows], total or 0
-
-
-def _status_code(reason: str) -> int:
-    reasons = STATUS_NAMES[COVERED + 1 :]
-    if reason not in reasons:
-        raise InputError(
-            "coverage.unknown_reason",
-            place=Place(field="reason"),
-            reason=reason,
-            known=", ".join(reasons),
-        )
-    return STATUS_NAMES.index(reason)
-
-
-def _grids_within(grid_id: int) -> sa.Select[tuple[int]]:
-    """Walk today's hierarchy down from a grid; the grid itself is in the answer."""
-    start = sa.select(sa.cast(grid_id, sa.BigInteger).label("id"))
-    within = start.cte("within", recursive=True)
-    state = t.grid_state.c
-    child = sa.select(state.grid_id).where(
-        state.parent_grid_id == within.c.id, on_day(state.valid, None)
-    )
-    tree = within.union_all(child)
-    return sa.select(tree.c.id)
-
-
-def _unreached_of(row: sa.Row[Any], kinds: tuple[str, ...]) -> Unreached:
-    by_kind = {
-        kind: {"status": STATUS_NAMES[status], "minutes": minutes, "facility_id": facility_id}
-        for kind, status, minutes, facility_id in zip(
-            kinds, row.kind_status, row.kind_minutes, row.kind_facility, strict=True
-        )
-    }
-    return Unreached(
-        row.household_id,
-        address_of(row),
-        STATUS_NAMES[row.status],
-        row.minutes,
-        by_kind,
-        row.base_grid_id,
-        row.grid_name,
-        row.grid_code,
-        row.lon,
-        row.lat,
-    )
+    if rank is None:
+        raise NotFoundError("coverage.no_grid_in_run", grid=grid_id, run=run_id)
+    return int(rank)

@@ -5,40 +5,37 @@ by name.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
-
-import pandas as pd
 
 from gis_service import __version__
 from gis_service.access import Actor, record
 from gis_service.coverage import fingerprints, staleness
 from gis_service.coverage.county_reading import read_county, read_network, whole_county_only
-from gis_service.coverage.measurement import Measured, measure_places
+from gis_service.coverage.measurement import measure_places
+from gis_service.coverage.run_households import (
+    ServingStation,
+    Unreached,
+    answer_of_household,
+    blind_spots,
+    stations_of_grid,
+    unreached,
+)
 from gis_service.coverage.run_reading import (
-    Figures,
     GridFigures,
     Run,
-    Unreached,
     county_figures,
     figures_by_grid,
-    figures_from,
     figures_of,
     figures_of_grid,
     find_run,
     latest_run,
     list_runs,
-    unreached,
+    rank_of_grid,
 )
 from gis_service.coverage.run_writing import write_run
 from gis_service.coverage.standards import StandardBook, parameters_of, standard_book
-from gis_service.coverage.statistics import (
-    COUNTY_RANK,
-    HOUSEHOLDS,
-    POPULATIONS,
-    RULE,
-    figures,
-)
+from gis_service.coverage.statistics import figures
+from gis_service.coverage.summary import Figures, summary_of
 from gis_service.coverage.travel_time import STATUS_NAMES
 from gis_service.errors import InputError, Place
 from gis_service.jobs import Progress, complete, work
@@ -48,7 +45,10 @@ __all__ = [
     "Figures",
     "GridFigures",
     "Run",
+    "ServingStation",
     "Unreached",
+    "answer_of_household",
+    "blind_spots",
     "county_figures",
     "figures_by_grid",
     "figures_of",
@@ -59,8 +59,10 @@ __all__ = [
     "measure",
     "measure_as_job",
     "parameters_of",
+    "rank_of_grid",
     "read_network",
     "run_by_id",
+    "stations_of_grid",
     "summary_of",
     "unreached",
 ]
@@ -217,37 +219,3 @@ def measure_as_job(
         progress,
         job_id=given.get("job_id"),
     )
-
-
-def summary_of(table: pd.DataFrame, measured: Measured) -> dict[str, Any]:
-    """
-    Pick the county's figures out of the table of all.
-
-    Parameters
-    ----------
-    table
-        Of :func:`gis_service.coverage.statistics.figures`.
-    measured
-        What was measured.
-
-    Returns
-    -------
-    dict
-        JSON: the figures of households, the same for each kind under ``kinds``, the number of
-        facilities by kind, and under ``others`` by population its figures and ``kinds``.
-    """
-    of_county = table[table["rank"] == COUNTY_RANK].to_dict("records")
-    entry = {
-        (row["of"], row["kind"]): asdict(figures_from(row, measured.state_of(row["kind"])))
-        for row in of_county
-    }
-
-    def told(of: str) -> dict[str, Any]:
-        return {**entry[of, RULE], "kinds": {kind: entry[of, kind] for kind in measured.kinds}}
-
-    return {
-        **told(HOUSEHOLDS),
-        "facilities": measured.facility_count,
-        "facilities_off_network": measured.facility_off_network,
-        "others": {of: told(of) for of in POPULATIONS[1:] if (of, RULE) in entry},
-    }

@@ -139,10 +139,22 @@ def figures(
     groups = _groups_of(hierarchy, base_grid)
     parts: list[_Part] = []
     for outcome in outcomes:
+        same = next((part for part in parts if _is_same(part[1], outcome)), None)
+        if same is not None:  # of one kind the rule says nothing else
+            parts += [
+                (group, outcome, counts, minutes)
+                for group, other, counts, minutes in parts
+                if other is same[1]
+            ]
+            continue
         # By minutes once; every level below keeps that order.
         rising = np.argsort(outcome.minutes)[: int(np.isfinite(outcome.minutes).sum())]
         parts += [(group, outcome, *_count(group, outcome, rising, weight)) for group in groups]
     return _table_of(parts, tuple(weights))
+
+
+def _is_same(one: Outcome, other: Outcome) -> bool:
+    return np.array_equal(one.minutes, other.minutes) and np.array_equal(one.status, other.status)
 
 
 _MINUTES: Final = ("median_minutes", "p90_minutes", "worst_minutes")

@@ -11,8 +11,14 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from gis_service.access import Actor
-from gis_service.coverage.runs import Figures, figures_by_grid, figures_of_grid
-from gis_service.coverage.statistics import COUNTY_GRID, COUNTY_RANK
+from gis_service.coverage.runs import (
+    Figures,
+    Run,
+    figures_by_grid,
+    figures_of,
+    figures_of_grid,
+)
+from gis_service.coverage.statistics import COUNTY_GRID, COUNTY_RANK, HOUSEHOLDS, RULE
 from gis_service.grids.reading import SchemeKey
 from gis_service.grids.tallies import grids_seen, parents
 from gis_service.maps.classes import hide_small
@@ -129,6 +135,65 @@ def _hidden_grids(
 ) -> Collection[int]:
     sizes = {grid: figures.n for grid, figures in found.items()}
     return hide_small(sizes, parents(connection, scheme, None))
+
+
+def figures_seen(
+    connection: sa.Connection,
+    actor: Actor,
+    scheme: SchemeKey,
+    run: Run,
+    rank: int,
+    of: str = HOUSEHOLDS,
+    kind: str = RULE,
+) -> list[dict[str, Any]]:
+    """
+    Give the figures of every grid of a level to the one who asks.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks: exact for the grids of its areas; for others the share in whole percent, and none
+        where a small cell could be told; of hazards nothing at all.
+    scheme
+        The grids' scheme.
+    run
+        Which run.
+    rank
+        Which level; 0 is the county.
+    of
+        What is counted, of ``statistics.POPULATIONS``.
+    kind
+        A kind of facility; empty is the rule over kinds.
+
+    Returns
+    -------
+    list of dict
+        ``grid_id``, ``code``, ``name``, ``parent_grid_id`` and the fields of
+        :class:`KindFigures`, by code.
+
+    Raises
+    ------
+    NotFoundError
+        The run has no such kind.
+    InputError
+        Nothing of that name is counted.
+    """
+    found = figures_of(connection, run, rank, of, kind)
+    seen = grids_seen(connection, actor, t.household)
+    if seen is None:
+        return [vars(one) for one in found]
+    households = figures_by_grid(connection, run.run_id, rank, kind)
+    hidden = _hidden_grids(connection, scheme, households)
+    rows = []
+    for one in found:
+        row = vars(one)
+        if one.grid_id not in seen:
+            secret = one.grid_id in hidden or of == "hazards"
+            row = row | (_hidden(row) if secret else _share_only(row))
+        rows.append(row)
+    return rows
 
 
 def coverage_of_grid(

@@ -1,0 +1,446 @@
+"""The households of a run: who is not reached, in which places, by which station, and since when.
+
+Households are read through :func:`gis_service.access.visible`. Nothing here measures or writes.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from gis_service.access import Actor, visible
+from gis_service.coverage.blind_spots import BlindSpot, Missed
+from gis_service.coverage.blind_spots import blind_spots as put_together
+from gis_service.coverage.county_reading import whole_county_only
+from gis_service.coverage.run_reading import find_run
+from gis_service.coverage.statistics import NO_GRID
+from gis_service.coverage.travel_time import COVERED, STATUS_NAMES
+from gis_service.errors import InputError, NotFoundError, Place
+from gis_service.grids.people import address_of
+from gis_service.grids.reading import on_day
+from gis_service.store import tables as t
+from gis_service.store.bulk import read_arrays
+
+
+@dataclass(frozen=True)
+class Unreached:
+    """
+    A household that is not covered, and why.
+
+    Attributes
+    ----------
+    status
+        ``too_far``, ``unreachable`` or ``off_network``.
+    minutes
+        By the rule over kinds; None where none arrives.
+    kinds
+        By kind: ``status``, ``minutes`` and ``facility_id``.
+    """
+
+    household_id: int
+    address: str
+    status: str
+    minutes: float | None
+    kinds: dict[str, dict[str, Any]]
+    base_grid_id: int | None
+    grid_name: str | None
+    grid_code: str | None
+    lon: float
+    lat: float
+
+
+def unreached(
+    connection: sa.Connection,
+    actor: Actor,
+    run_id: int,
+    *,
+    grid_id: int | None = None,
+    reason: str | None = None,
+    limit: int = 100,
+    offset: int = 0,
+) -> tuple[list[Unreached], int]:
+    """
+    List the households that are not covered, each with the reason.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks; sees the households of its areas.
+    run_id
+        Which run.
+    grid_id
+        Only in this grid, of any level of the base scheme.
+    reason
+        Only ``too_far``, ``unreachable`` or ``off_network``.
+    limit, offset
+        Which page.
+
+    Returns
+    -------
+    households, total
+        The page, the longest way first (those whom nobody reaches before all), and how many the
+        actor may see in all.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such run.
+    InputError
+        The reason is none of the three.
+    """
+    run = find_run(connection, run_id)
+    result, home = t.coverage_household.c, t.household.c
+    wanted = [result.run_id == run_id, result.status != COVERED, visible(actor, t.household)]
+    if reason is not None:
+        wanted.append(result.status == _status_code(reason))
+    if grid_id is not None:
+        wanted.append(home.base_grid_id.in_(_grids_within(grid_id)))
+    joined = t.coverage_household.join(t.household, home.household_id == result.household_id)
+    total = connection.scalar(sa.select(sa.func.count()).select_from(joined).where(*wanted))
+    rows = connection.execute(
+        _households_of(actor, run_id)
+        .where(*wanted)
+        .order_by(result.minutes.desc().nulls_first(), result.household_id)
+        .limit(limit)
+        .offset(offset)
+    )
+    return [_unreached_of(row, run.kinds) for row in rows], total or 0
+
+
+def _households_of(actor: Actor, run_id: int) -> sa.Select[Any]:
+    """Begin the question for those of a run's households that an actor may see."""
+    result, home, state = t.coverage_household.c, t.household.c, t.grid_state.c
+    return (
+        sa.select(
+            t.coverage_household,
+            home.street,
+            home.house_number,
+            home.group_number,
+            home.room,
+            home.base_grid_id,
+            state.name.label("grid_name"),
+            state.code.label("grid_code"),
+            sa.func.ST_X(home.point).label("lon"),
+            sa.func.ST_Y(home.point).label("lat"),
+        )
+        .select_from(
+            t.coverage_household.join(
+                t.household, home.household_id == result.household_id
+            ).outerjoin(
+                t.grid_state, (state.grid_id == home.base_grid_id) & on_day(state.valid, None)
+            )
+        )
+        .where(result.run_id == run_id, visible(actor, t.household))
+    )
+
+
+def _status_code(reason: str) -> int:
+    reasons = STATUS_NAMES[COVERED + 1 :]
+    if reason not in reasons:
+        raise InputError(
+            "coverage.unknown_reason",
+            place=Place(field="reason"),
+            reason=reason,
+            known=", ".join(reasons),
+        )
+    return STATUS_NAMES.index(reason)
+
+
+def _grids_within(grid_id: int) -> sa.Select[tuple[int]]:
+    """Walk today's hierarchy down from a grid; the grid itself is in the answer."""
+    start = sa.select(sa.cast(grid_id, sa.BigInteger).label("id"))
+    within = start.cte("within", recursive=True)
+    state = t.grid_state.c
+    child = sa.select(state.grid_id).where(
+        state.parent_grid_id == within.c.id, on_day(state.valid, None)
+    )
+    tree = within.union_all(child)
+    return sa.select(tree.c.id)
+
+
+def _unreached_of(row: sa.Row[Any], kinds: tuple[str, ...]) -> Unreached:
+    by_kind = {
+        kind: {"status": STATUS_NAMES[status], "minutes": minutes, "facility_id": facility_id}
+        for kind, status, minutes, facility_id in zip(
+            kinds, row.kind_status, row.kind_minutes, row.kind_facility, strict=True
+        )
+    }
+    return Unreached(
+        row.household_id,
+        address_of(row),
+        STATUS_NAMES[row.status],
+        row.minutes,
+        by_kind,
+        row.base_grid_id,
+        row.grid_name,
+        row.grid_code,
+        row.lon,
+        row.lat,
+    )
+
+
+def blind_spots(connection: sa.Connection, actor: Actor, run_id: int) -> list[BlindSpot]:
+    """
+    Put the households that a run does not cover together into named places.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks; the households of its areas count.
+    run_id
+        Which run.
+
+    Returns
+    -------
+    list of BlindSpot
+        The largest first.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such run.
+    """
+    run = find_run(connection, run_id)
+    result, home, state = t.coverage_household.c, t.household.c, t.grid_state.c
+    rows = read_arrays(
+        connection,
+        sa.select(
+            result.status,
+            result.minutes,
+            home.people,
+            sa.type_coerce(sa.func.ST_X(home.point), sa.Double).label("lon"),
+            sa.type_coerce(sa.func.ST_Y(home.point), sa.Double).label("lat"),
+            sa.func.coalesce(home.base_grid_id, NO_GRID).label("grid"),
+        )
+        .select_from(
+            t.coverage_household.join(t.household, home.household_id == result.household_id)
+        )
+        .where(
+            result.run_id == run.run_id,
+            result.status != COVERED,
+            visible(actor, t.household),
+        ),
+    )
+    grids = connection.execute(
+        sa.select(state.grid_id, state.name, state.parent_grid_id).where(on_day(state.valid, None))
+    ).all()
+    names = {row.grid_id: row.name for row in grids}
+    parent = {row.grid_id: row.parent_grid_id for row in grids}
+    ids, which = np.unique(rows["grid"], return_inverse=True)
+    above = np.array([parent.get(int(one)) or NO_GRID for one in ids], dtype=np.int64)
+    missed = Missed(
+        lon=rows["lon"],
+        lat=rows["lat"],
+        status=rows["status"].astype(np.int8),
+        minutes=rows["minutes"],
+        people=rows["people"],
+        grid=rows["grid"],
+        village=above[which] if len(ids) else rows["grid"],
+    )
+    return put_together(missed, names)
+
+
+@dataclass(frozen=True)
+class ServingStation:
+    """
+    A facility that is the nearest one of some of a grid's households.
+
+    Attributes
+    ----------
+    households
+        How many it is nearest to.
+    median_minutes, worst_minutes
+        On the way to or from these.
+    """
+
+    kind: str
+    facility_id: int
+    name: str
+    households: int
+    median_minutes: float
+    worst_minutes: float
+    lon: float
+    lat: float
+
+
+def stations_of_grid(
+    connection: sa.Connection, actor: Actor, run_id: int, grid_id: int
+) -> list[ServingStation]:
+    """
+    Tell from where a grid's households are served, kind by kind.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks; the households of its areas count.
+    run_id
+        Which run.
+    grid_id
+        Of any level of the base scheme.
+
+    Returns
+    -------
+    list of ServingStation
+        By kind in the order of the standard, that of most households first.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such run.
+    """
+    run = find_run(connection, run_id)
+    result, home, facility = t.coverage_household.c, t.household.c, t.facility.c
+    found: list[ServingStation] = []
+    for index, kind in enumerate(run.kinds, start=1):
+        station, minutes = result.kind_facility[index], result.kind_minutes[index]
+        households = sa.func.count().label("households")
+        rows = connection.execute(
+            sa.select(
+                facility.facility_id,
+                facility.name,
+                households,
+                sa.func.percentile_cont(0.5).within_group(minutes).label("median"),
+                sa.func.max(minutes).label("worst"),
+                sa.func.ST_X(facility.point).label("lon"),
+                sa.func.ST_Y(facility.point).label("lat"),
+            )
+            .select_from(
+                t.coverage_household.join(
+                    t.household, home.household_id == result.household_id
+                ).join(t.facility, facility.facility_id == station)
+            )
+            .where(
+                result.run_id == run_id,
+                home.base_grid_id.in_(_grids_within(grid_id)),
+                visible(actor, t.household),
+            )
+            .group_by(facility.facility_id)
+            .order_by(households.desc(), facility.facility_id)
+        )
+        found += [
+            ServingStation(
+                kind,
+                row.facility_id,
+                row.name,
+                row.households,
+                round(row.median, 3),
+                round(row.worst, 3),
+                row.lon,
+                row.lat,
+            )
+            for row in rows
+        ]
+    return found
+
+
+def answer_of_household(
+    connection: sa.Connection, actor: Actor, run_id: int, household_id: int
+) -> Unreached:
+    """
+    Tell what a run says of one household, covered or not.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks; sees the households of its areas.
+    run_id, household_id
+        Which.
+
+    Returns
+    -------
+    Unreached
+        Status and minutes, by the rule and by kind.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such run, or no such household that the actor may see in it.
+    """
+    run = find_run(connection, run_id)
+    row = connection.execute(
+        _households_of(actor, run_id).where(t.household.c.household_id == household_id)
+    ).first()
+    if row is None:
+        raise NotFoundError("coverage.no_household", household=household_id, run=run_id)
+    return _unreached_of(row, run.kinds)
+
+
+@dataclass(frozen=True)
+class Moved:
+    """
+    How many households of a grid are covered in one of two runs only.
+
+    Attributes
+    ----------
+    gained
+        Covered by the second run and not by the first.
+    lost
+        Covered by the first run and not by the second.
+    """
+
+    grid_id: int | None
+    gained: int
+    lost: int
+
+
+def households_moved(
+    connection: sa.Connection, actor: Actor, first_run: int, second_run: int
+) -> tuple[list[Moved], int]:
+    """
+    Count by today's base grid who is covered in one of two runs only.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Must see every household of the county.
+    first_run, second_run
+        Which runs.
+
+    Returns
+    -------
+    moved, only_in_one
+        Grids where anybody gained or lost, and how many households one of the runs does not know:
+        they came or went in between and count as neither.
+
+    Raises
+    ------
+    NotAllowedError
+        The actor sees a part of the county only.
+    """
+    whole_county_only(actor)
+    home = t.household.c
+    a, b = t.coverage_household.alias("a"), t.coverage_household.alias("b")
+    first = sa.select(a.c.household_id, a.c.status).where(a.c.run_id == first_run).subquery()
+    second = sa.select(b.c.household_id, b.c.status).where(b.c.run_id == second_run).subquery()
+    both = first.join(second, first.c.household_id == second.c.household_id)
+    was, now = first.c.status == COVERED, second.c.status == COVERED
+    rows = connection.execute(
+        sa.select(
+            home.base_grid_id,
+            sa.func.count().filter(now).label("gained"),
+            sa.func.count().filter(was).label("lost"),
+        )
+        .select_from(
+            both.join(t.household, home.household_id == first.c.household_id, isouter=True)
+        )
+        .where(was != now, visible(actor, t.household))
+        .group_by(home.base_grid_id)
+        .order_by(home.base_grid_id)
+    )
+    moved = [Moved(row.base_grid_id, row.gained, row.lost) for row in rows]
+    counted = [
+        connection.scalar(sa.select(sa.func.count()).select_from(one)) or 0
+        for one in (first, second, both)
+    ]
+    return moved, counted[0] + counted[1] - 2 * counted[2]
