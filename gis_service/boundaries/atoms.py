@@ -168,7 +168,12 @@ class Opened:
         """
         owner = np.append(self.old, NOT_OURS)
         alone = (self.arc < 0) & (owner[self.made.left] < 0) & (owner[self.made.right] < 0)
-        return float(self.length[alone].sum())
+        alone = np.flatnonzero(alone)
+        pieces = self.made.pieces[alone]
+        middles = shapely.points((pieces[:, :2] + pieces[:, 2:]) / 2)
+        mine = shapely.STRtree(self.made.atoms[self.old >= 0])
+        within, _ = mine.query(middles, predicate="intersects")  # loose ends bound no atom
+        return float(np.delete(self.length[alone], np.unique(within)).sum())
 
     # --- a grid in two ---------------------------------------------------------------------------
 
@@ -241,13 +246,9 @@ class Opened:
         Raises
         ------
         InputError
-            The two share no edge, or the line does not reach its ends.
+            The line does not part the two.
         """
         shared = (self.before.min(axis=1) == 0) & (self.before.max(axis=1) == 1)
-        if not shared.any():
-            raise InputError(
-                "boundaries.edge_not_shared", place=Place(feature=" / ".join(self.zone))
-            )
         pieces = self.made.pieces
         replaced = np.zeros(len(pieces), dtype=bool)
         replaced[np.flatnonzero(shared)] = _run(pieces[shared], line)

@@ -490,6 +490,8 @@ class Draft:
         left, right = self._known(edit.get("left")), self._known(edit.get("right"))
         if left == right:
             raise InputError("boundaries.edge_needs_two", place=Place(field="right"))
+        if right not in self.neighbours(left):
+            raise InputError("boundaries.edge_not_shared", place=Place(feature=f"{left} / {right}"))
         line = self._snapped(_line(edit), [left, right])[0]
         opened = self._open([line], [left, right])
         if opened.outside_m() > LEAVES_M:
@@ -551,8 +553,7 @@ class Draft:
         gone, arcs = opened.new_arcs(owner, self._ends)
         removed = {index: self._arcs[index] for index in gone}
         added = {self._next + place: arc for place, arc in enumerate(arcs)}
-        sides = [side for arc in (*removed.values(), *arcs) for side in (arc.left, arc.right)]
-        all_keys = {side for side in sides if side is not None} | changed
+        all_keys = _renoded(removed.values(), arcs) | changed
         after = self._built(sorted(all_keys - set(emptied)), removed, added)
         order = [*self._keys, *created]
         rank = {key: place for place, key in enumerate(order)}
@@ -677,6 +678,16 @@ class Draft:
         if str(given) in self._row and str(given) in self._keys:
             raise InputError("boundaries.key_taken", place=Place(field="key"), grid=str(given))
         return str(given)
+
+
+def _renoded(removed: Iterable[Arc], added: Iterable[Arc]) -> set[str]:
+    """Find grids whose border has other vertices: no edit takes one away from a neighbour."""
+    segments: Counter[str | None] = Counter()
+    for sign, arcs in ((-1, removed), (1, added)):
+        for arc in arcs:
+            for side in (arc.left, arc.right):
+                segments[side] += sign * len(arc.xy) - sign
+    return {side for side, count in segments.items() if count and side is not None}
 
 
 def _ends(arc: Arc) -> list[tuple[int, int]]:

@@ -2,7 +2,7 @@
 
 Everything here is counted in steps of 1e-9° from a local corner, so that every comparison is exact.
 A new vertex on an existing edge is put where the lattice comes nearest to that edge within a few
-millimetres; so the land beside it keeps its area. Nothing here knows grids by more than their name.
+centimetres; so the land beside it keeps its area. Nothing here knows grids by more than their name.
 """
 
 from collections.abc import Iterable
@@ -18,8 +18,12 @@ from gis_service.errors import InputError
 from gis_service.geodesy import GeometryArray
 
 PER_DEGREE: Final = 1e9
-SLIDE: Final = 50
-"""Steps (5 mm) by which a crossing may move along an existing edge to lie on it more exactly."""
+SLIDE: Final = 500
+"""Steps (5 cm) by which a crossing may move along an existing edge to lie on it more exactly."""
+BENT: Final = 2.5e-10
+"""Land that new vertices may take from a square as wide as their edge, as a share of it."""
+_EXACT: Final = 100  # square steps: nothing is more exact than this
+_TRIES: Final = 4096
 AT_END: Final = 100
 """Steps (1 cm): a crossing that near to a vertex of an existing edge is taken to be the vertex."""
 _MOST_ROUNDS: Final = 40
@@ -134,7 +138,10 @@ def node(segments: IntArray, cutters: IntArray) -> tuple[IntArray, IntArray]:
         if not splits:
             return pieces, source
         cut = np.array(sorted(splits), dtype=np.int64)
-        parts = [_split(pieces[index], splits[index]) for index in cut.tolist()]
+        parts = [
+            _split(pieces[index], splits[index], existing=bool(existing[index]))
+            for index in cut.tolist()
+        ]
         counts = [len(part) for part in parts]
         keep = np.ones(len(pieces), dtype=bool)
         keep[cut] = False
@@ -249,18 +256,47 @@ def nearest_on(edge: IntArray, x: int, y: int) -> tuple[int, int]:
     run, rise = x1 - x0, y1 - y0
     upright = y0 + np.floor_divide(2 * (across - x0) * rise + run, 2 * run)
     miss = np.abs((across - x0) * rise - (upright - y0) * run)
-    best = np.lexsort((np.abs(across - x), miss))[0]
+    enough = max(_EXACT, int(BENT * (run * run + rise * rise)))
+    best = np.lexsort((np.abs(across - x), np.maximum(miss, enough)))[0]
     place = int(across[best]), int(upright[best])
     return place if flat else (place[1], place[0])
 
 
-def _split(piece: IntArray, places: list[tuple[int, int]]) -> IntArray:
+def _split(piece: IntArray, places: list[tuple[int, int]], *, existing: bool) -> IntArray:
     start, end = piece[:2], piece[2:]
     points = np.array(sorted(set(places)), dtype=np.int64)
     order = np.argsort(((points - start) * (end - start)).sum(axis=1), kind="stable")
     path = np.concatenate([[start], points[order], [end]])
+    if existing:
+        path = _levelled(path)
     parts = np.column_stack([path[:-1], path[1:]])
     return parts[(parts[:, :2] != parts[:, 2:]).any(axis=1)]
+
+
+def _levelled(path: IntArray) -> IntArray:
+    """Bend an existing edge back by one vertex more where its new vertices took land of one side."""
+    local = path - path[0]
+    taken = int((local[:-1, 0] * local[1:, 1] - local[:-1, 1] * local[1:, 0]).sum())
+    steps = (path[1:] - path[:-1]).astype(float)
+    if abs(taken) <= max(_EXACT, int(BENT * float((local[-1] ** 2).sum()))):
+        return path
+    longest = int(np.argmax(np.hypot(steps[:, 0], steps[:, 1])))
+    (x0, y0), (x1, y1) = path[longest].tolist(), path[longest + 1].tolist()
+    flat = abs(x1 - x0) >= abs(y1 - y0)
+    if not flat:
+        x0, y0, x1, y1, taken = y0, x0, y1, x1, -taken
+    run, rise = x1 - x0, y1 - y0
+    across = np.unique(np.linspace(x0, x1, _TRIES + 2)[1:-1].astype(np.int64))
+    across = across[(across != x0) & (across != x1)]
+    if not len(across):
+        return path
+    # the triangle start, new vertex, end has to give back what was taken: run·h - rise·a = taken
+    wanted = (across - x0) * rise + taken
+    upright = y0 + np.floor_divide(2 * wanted + run, 2 * run)
+    miss = np.abs((upright - y0) * run - wanted)
+    best = int(np.argmin(miss))
+    place = (int(across[best]), int(upright[best]))
+    return np.insert(path, longest + 1, place if flat else place[::-1], axis=0)
 
 
 # --- atoms -------------------------------------------------------------------------------------
