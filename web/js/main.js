@@ -107,21 +107,21 @@ const pick = (grid) => show({ mode: "", grid, point: "", view: "" });
 const dispatch = new Dispatch(map, { panel, grids, sheet, insets, pick, flyTo, onError });
 panel.dispatch = dispatch;
 panel.imports = new Imports({ sheet, points });
-panel.plan = { render: async (signal) => (await planMode()).render(signal) };
+panel.plan = { render: async (signal) => (await planMode()).render(signal), back: () => plan.back() };
 panel.entry = new Entry({ map, sheet, points, grids, flyTo });
 const control = document.querySelector(".leaflet-control-layers");
 const legend = new Legend(control);
 const baseMaps = new BaseMaps(map, control.querySelector("section") ?? control, { onChange: (hasBase) => showBase(hasBase), onError });
 const pin = L.layerGroup().addTo(map);
 
-names.grids = () => (grids.levels.length ? grids.ofRank(grids.baseRank) : []);
+names.grids = () => (state.mode === "plan" ? plan?.labels() : null) ?? (grids.levels.length ? grids.ofRank(grids.baseRank) : []);
 names.figures = () => grids.figures;
 names.selected = () => grids.selected;
 
 /** The plan mode, fetched when somebody first wants it. */
 async function planMode() {
   const { PlanMode } = await import("./plan.js");
-  plan ??= new PlanMode(map, { panel, grids, ground, fly, onError, onPublished: () => takePublished().catch(onError) });
+  plan ??= new PlanMode(map, { panel, grids, ground, fly, onError, onDrawn: () => names.refresh(), onPublished: () => takePublished().catch(onError) });
   grids.hoverInstead = (id, latlng) => {
     if (state.mode !== "plan") return false;
     plan.hover(id, latlng);

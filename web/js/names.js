@@ -54,7 +54,7 @@ export class Names {
       const figures = this.figures();
       for (const grid of grids) {
         const lines = [[grid.name, 13, 500]];
-        const value = figures?.values[grid.grid_id];
+        const value = grid.figure ?? figures?.values[grid.grid_id];
         if (value !== null && value !== undefined) {
           lines.push([figureText(figures.theme, value), 11, 400]);
         }

@@ -33,8 +33,8 @@ export class Panel {
     at("panel").dataset.kind = kind;
     this.body.replaceChildren(
       h("header", { class: "panel-head" }, h("div", {}, title),
-        closable && h("button", { type: "button", class: "close", "aria-label": t("close"), title: t("close_hint"), onclick: () => show({ grid: "", point: "", view: "" }) }, "×")),
-      ...children.flat().filter(Boolean));
+        closable && h("button", { type: "button", class: "close", "aria-label": t("close"), title: t("close_hint"), onclick: () => (state.mode === "plan" && !state.view ? this.plan.back() : show({ grid: "", point: "", view: "" })) }, "×")),
+      ...children.flat(3).filter(Boolean));
     this.body.scrollTop = 0;
     // Those who do not see the panel hear what is in it now.
     at("said").textContent = this.body.querySelector("h2")?.textContent ?? "";

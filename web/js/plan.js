@@ -2,11 +2,11 @@
 
 import { isStale } from "./api.js";
 import { outlineOf } from "./backdrop.js";
-import { at, h, keepingFocus, settled, token } from "./dom.js";
+import { at, h, isNarrow, keepingFocus, settled, token } from "./dom.js";
 import { listenLive } from "./live.js";
 import { heading, tag } from "./parts.js";
 import { Draft, keptStroke } from "./plan_draft.js";
-import { boxOf, positionsOf } from "./plan_geometry.js";
+import { boxOf, joined, labelPoint, positionsOf } from "./plan_geometry.js";
 import { mayPlan, showPlans, showVersion, villageList } from "./plan_list.js";
 import { PlanMap } from "./plan_map.js";
 import { actorName, changeRows, conflictParts, gridRows, loadBars, ruleRows, statusTag } from "./plan_parts.js";
@@ -23,8 +23,8 @@ const OUTWARD = 1.02;
 const LISTED_EDITS = 6;
 
 export class PlanMode {
-  constructor(map, { panel, grids, ground, fly, onError, onPublished }) {
-    Object.assign(this, { map, panel, grids, ground, fly, onError, onPublished });
+  constructor(map, { panel, grids, ground, fly, onError, onPublished, onDrawn }) {
+    Object.assign(this, { map, panel, grids, ground, fly, onError, onPublished, onDrawn });
     this.toolName = "move";
     this.tool = null;
     this.draft = null;
@@ -45,6 +45,16 @@ export class PlanMode {
   // --- what is known of the draft -------------------------------------------------------------------
 
   nameOf = (key) => this.canvas?.faces.get(key)?.properties.name || this.grids.grid(key)?.name || key;
+
+  /** The draft's grids as the map writes their names; null while the published ones are shown. */
+  labels() {
+    if (!this.canvas || !this.draft || this.isFar || !this.canvas.faces.size) return null;
+    return [...this.canvas.faces.values()].filter(({ properties }) => !this.canvas.labelled.has(properties.key)).map((face) => ({
+      grid_id: Number(face.properties.key), rank: this.grids.baseRank, name: this.nameOf(face.properties.key), figure: face.properties.households,
+      label: (face.properties.changed ? null : this.grids.grid(face.properties.key)?.label) ?? (face.label ??= labelPoint(face.geometry)),
+    }));
+  }
+
 
   householdsOf = (key) => this.canvas.faces.get(key)?.properties.households;
 
@@ -90,6 +100,7 @@ export class PlanMode {
       chainOf: (parent) => (this.grids.grid(parent) ? this.grids.chain(Number(parent)) : [parent]),
       classOf: (key) => (this.grids.figures?.theme === "households" ? this.grids.figures.class_of[key] : null) ?? -1,
       onSign: (found) => this.showPlace(found),
+      onDrawn: this.onDrawn,
     });
     this.snapper = new Snapper(map, "plan-work", this.onError);
     this.lasso = L.polyline([], { pane: "plan-work", interactive: false, weight: 2, dashArray: "4 4", className: "plan-lasso-line" }).addTo(map);
@@ -110,7 +121,7 @@ export class PlanMode {
     this.stopLive();
     this.stopKeys.abort();
     this.bar.remove();
-    document.body.classList.remove("planning");
+    document.body.classList.remove("planning", "in-plan");
     this.map.off("moveend", this.follow);
     this.map.doubleClickZoom.enable();
     this.lasso.remove();
@@ -182,6 +193,7 @@ export class PlanMode {
     }
     this.canvas.clearWork();
     this.bar.replaceChildren();
+    document.body.classList.remove("in-plan");
   }
 
   async openPlan(id, signal) {
@@ -193,6 +205,7 @@ export class PlanMode {
     });
     await draft.load(signal);
     this.draft = draft;
+    document.body.classList.add("in-plan");
     this.villageShown = null;
     this.loaded = null;
     await this.loadFaces();
@@ -238,7 +251,7 @@ export class PlanMode {
       this.edgesOf.set(village, asked);
       asked.catch(() => this.edgesOf.delete(village));
     }
-    return (await this.edgesOf.get(village)).features.filter(({ properties }) => properties.left && properties.right);
+    return joined((await this.edgesOf.get(village)).features.filter(({ properties }) => properties.left && properties.right));
   }
 
   /** Fetch the faces in view; above them the published borders step back. */
@@ -483,7 +496,6 @@ export class PlanMode {
 
   turnSnap(isTurned) {
     this.snapper.isTurned = isTurned;
-    this.snapper.draw();
   }
 
   onKey(event) {
@@ -500,16 +512,20 @@ export class PlanMode {
       event.preventDefault();
       event.stopPropagation();
       this.save();
-    } else if (event.key === "Escape" && !document.querySelector("details.choice[open]")) {
-      if (this.isPending || this.tool?.stroke?.points?.length) {
-        this.draft.drop();
-        this.pickTool(this.toolName);
-      } else if (state.step) show({ step: "" });
-      else if (this.village) show({ village: "" });
-      else return;
+    } else if (event.key === "Escape" && !state.view && !document.querySelector("details.choice[open]")) {
+      this.back();
       event.preventDefault();
       event.stopPropagation();
     }
+  }
+
+  /** One step out: of the stroke, the step, the village, the plan, the mode. */
+  back() {
+    if (this.isPending || this.tool?.stroke?.points.length) this.discard();
+    else if (state.step) show({ step: "" });
+    else if (this.village && state.plan) show({ village: "" });
+    else if (state.plan) show({ plan: "", village: "" });
+    else show({ mode: "" });
   }
 
   // --- the panel --------------------------------------------------------------------------------------
@@ -547,9 +563,9 @@ export class PlanMode {
     this.slot = h("div", { id: "plan-slot", "aria-live": "polite" });
     this.actions = h("div", { class: "plan-actions" });
     this.panel.fill("plan",
-      [h("p", { class: "eyebrow" }, isFree && this.toolName !== "move" ? this.nameOf(this.village) : eyebrow), h("h2", {}, title)],
+      [h("p", { class: "eyebrow" }, eyebrow), h("h2", {}, title)],
       this.closedNote(),
-      this.tool && this.toolTabs(),
+      this.tool && !(this.isPending && isNarrow()) && this.toolTabs(),
       this.slot,
       this.tool?.controls(),
       isFree && !this.tool?.edge && [
@@ -598,7 +614,7 @@ export class PlanMode {
   drawActions() {
     const { draft } = this;
     const main = h("button", { type: "button", class: "button filled", id: "plan-save", disabled: Boolean(this.tryError) || draft.state === "saving", onclick: () => this.save() }, p(draft.state === "saving" ? "saving" : "save"), h("kbd", { "aria-hidden": "true" }, "Enter"));
-    const isHeld = this.isPending || this.tool?.stroke;
+    const isHeld = this.isPending || this.tool?.stroke?.points.length > 0;
     keepingFocus(() => this.actions?.replaceChildren(...[
       draft.state === "conflict" ? this.conflictPart() : draft.state === "refused" || draft.state === "waiting" ? h("p", { class: "fault", role: "alert" }, draft.more?.message, draft.state === "waiting" && ` ${p("waiting")}`) : null,
       this.isPending && main,
@@ -644,7 +660,7 @@ export class PlanMode {
       mayPlan() && draft.isOpen && h("div", { class: "group" },
         button("plan-undo", [sign.undo, h("span", {}, p("undo"))], () => this.step("undo"), { disabled: !canUndo, title: `${p("undo")} · Ctrl+Z` }),
         button("plan-redo", [sign.redo, h("span", {}, p("redo"))], () => this.step("redo"), { disabled: !plan.can_redo || this.isPending, title: `${p("redo")} · Ctrl+Shift+Z` })),
-      mayPlan() && draft.isOpen && h("div", { class: "group" }, button("plan-snap", p("snap"), () => { this.snapper.toggle(); this.drawBar(); }, { "aria-pressed": String(this.snapper.isOn), title: p("snap_hint") })),
+      mayPlan() && draft.isOpen && h("div", { class: "group" }, button("plan-snap", p("snap"), () => { this.snapper.isOn = !this.snapper.isOn; this.drawBar(); }, { "aria-pressed": String(this.snapper.isOn), title: p("snap_hint") })),
       h("div", { class: "group" }, button("plan-compare", `${p("compare")} ⇄`, () => this.compare(this.comparing ? "" : "swipe").catch(this.onError), { "aria-pressed": String(Boolean(this.comparing)), title: p("compare_hint") })),
       note,
     ].filter(Boolean)));
@@ -664,13 +680,14 @@ export class PlanMode {
       if (this.draft) this.drawBar();
       return;
     }
+    if (!this.isPending) this.canvas.edges.clearLayers();
     this.drawBar();
     const before = await this.facesBefore();
     if (this.comparing !== how || !this.canvas) return;
     this.canvas.showBefore(before);
     const line = h("i", { "aria-hidden": "true" });
     const words = [h("span", { class: "was" }, p("before")), h("span", { class: "is" }, p("after"))];
-    const range = h("input", { type: "range", id: "plan-swipe", min: 0, max: 100, value: 50, "aria-label": p("swipe"), oninput: () => put() });
+    const range = h("input", { type: "range", id: "plan-swipe", min: 0, max: 100, value: Math.round(((this.map.getSize().x - (isNarrow() ? 0 : at("panel").offsetWidth)) / 2 / this.map.getSize().x) * 100), "aria-label": p("swipe"), oninput: () => put() });
     const put = () => {
       const share = Number(range.value) / 100;
       this.canvas.swipe(share);

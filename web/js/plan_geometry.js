@@ -52,6 +52,50 @@ export function isInside([lon, lat], geometry) {
   return isIn;
 }
 
+/** Runs of border between the same two grids as one edge, the longest line that they make. */
+export function joined(features) {
+  const pairs = new Map();
+  for (const { geometry, properties: { left, right } } of features) {
+    const pair = [left, right].sort().join(" ");
+    const runs = geometry.type === "LineString" ? [geometry.coordinates] : geometry.coordinates;
+    const known = pairs.get(pair) ?? { left, right, runs: [] };
+    known.runs.push(...runs.map((run) => (left === known.left ? run : [...run].reverse())));
+    pairs.set(pair, known);
+  }
+  return [...pairs.values()].map(({ left, right, runs }) => {
+    const chains = [];
+    while (runs.length) {
+      let chain = runs.pop();
+      for (let i = 0; i < runs.length; i++) {
+        const isAfter = same(chain.at(-1), runs[i][0]);
+        if (!isAfter && !same(runs[i].at(-1), chain[0])) continue;
+        const [next] = runs.splice(i, 1);
+        chain = isAfter ? [...chain, ...next.slice(1)] : [...next, ...chain.slice(1)];
+        i = -1;
+      }
+      chains.push(chain);
+    }
+    return { properties: { left, right }, geometry: { type: "MultiLineString", coordinates: chains } };
+  });
+}
+
+const same = (a, b) => Math.abs(a[0] - b[0]) < 1e-10 && Math.abs(a[1] - b[1]) < 1e-10;
+
+/** A place inside a polygon to write its name: in the middle of its widest stretch half way up. */
+export function labelPoint(geometry) {
+  const [west, south, east, north] = boxOf(positionsOf(geometry));
+  const lat = (south + north) / 2;
+  const crossings = rings(geometry).flatMap((ring) => ring.slice(1).flatMap(([bx, by], i) => {
+    const [ax, ay] = ring[i];
+    return ay > lat !== by > lat ? [ax + ((bx - ax) * (lat - ay)) / (by - ay)] : [];
+  })).sort((a, b) => a - b);
+  let best = [west, east];
+  for (let i = 0, wide = 0; i + 1 < crossings.length; i += 2) {
+    if (crossings[i + 1] - crossings[i] > wide) [wide, best] = [crossings[i + 1] - crossings[i], [crossings[i], crossings[i + 1]]];
+  }
+  return [(best[0] + best[1]) / 2, lat];
+}
+
 /** West, south, east, north of positions. */
 export function boxOf(positions) {
   const box = [Infinity, Infinity, -Infinity, -Infinity];

@@ -3,7 +3,7 @@
 import { sharedEdges } from "./borders.js";
 import { h, token } from "./dom.js";
 import { colourFor } from "./figures.js";
-import { boxOf, isInside, positionsOf } from "./plan_geometry.js";
+import { boxOf, isInside, labelPoint, positionsOf } from "./plan_geometry.js";
 import { p } from "./plan_texts.js";
 import { unproject } from "./projection.js";
 import { number } from "./texts.js";
@@ -11,13 +11,16 @@ import { number } from "./texts.js";
 const AROUND_TARGET = ["#5e93c4", "#b9d4e6", "#f3f1ea", "#f2c48d", "#d9744a"];
 const ANSWERS = ["#1b9e77", "#7570b3", "#d95f02", "#e7298a", "#66a61e", "#a6761d", "#1f78b4", "#b2df8a"];
 const WIDTH = [2.4, 2, 1.7, 0.9];
-const PANES = { "plan-before": 351, "plan-faces": 352, "plan-lines": 410, "plan-work": 425, "plan-signs": 615, "plan-handles": 640 };
+const PANES = { "plan-before": 351, "plan-faces": 352, "plan-lines-before": 409, "plan-lines": 410, "plan-work": 425, "plan-signs": 615, "plan-handles": 640 };
 const CLICKABLE = new Set(["plan-signs", "plan-handles"]);
 
 const flip = (line) => line.map(([lon, lat]) => [lat, lon]);
 /** Rings of a polygon as Leaflet wants them: parts, each with its rings. */
 const shape = (geometry) => (geometry.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates).map((part) => part.map(flip));
 const lines = (geometry) => (geometry.type === "LineString" ? [flip(geometry.coordinates)] : geometry.coordinates.map(flip));
+
+/** Whether a rule speaks of a grid as a whole, and not of a stretch of border. */
+const isOfWhole = ({ rule, keys }) => ["size", "thin", "no_officer", "hole"].includes(rule) && keys?.length === 1;
 
 /** Where households stand against their target: 0 far too few … 4 far too many, -1 unknown. */
 export function sizeClass(households, target) {
@@ -29,8 +32,8 @@ export function sizeClass(households, target) {
 }
 
 export class PlanMap {
-  constructor(map, { chainOf, classOf, onSign }) {
-    Object.assign(this, { map, chainOf, classOf, onSign });
+  constructor(map, { chainOf, classOf, onSign, onDrawn }) {
+    Object.assign(this, { map, chainOf, classOf, onSign, onDrawn });
     for (const [name, order] of Object.entries(PANES)) {
       const pane = map.getPane(name) ?? map.createPane(name);
       pane.style.zIndex = order;
@@ -38,6 +41,7 @@ export class PlanMap {
     }
     this.faces = new Map();
     this.targets = new Map();
+    this.labelled = new Set();
     const group = () => L.layerGroup().addTo(map);
     Object.assign(this, { before: group(), fills: group(), borders: group(), edges: group(), work: group(), signs: group() });
     this.canvas = L.canvas({ pane: "plan-faces", padding: 0.3 });
@@ -92,6 +96,7 @@ export class PlanMap {
     for (const face of this.faces.values()) {
       L.polygon(shape(face.geometry), { ...this.styleOf(face), renderer: this.canvas, pane: "plan-faces" }).addTo(this.fills);
     }
+    this.onDrawn();
     if (isBorders) this.drawBorders([...this.faces.values()], this.borders, "plan-lines");
   }
 
@@ -117,7 +122,7 @@ export class PlanMap {
     this.edges.clearLayers();
     for (const feature of features) {
       const isChosen = feature === chosen;
-      const style = { pane: "plan-work", interactive: false, color: token("accent"), weight: isChosen ? 5 : 3, opacity: isChosen ? 1 : 0.75 };
+      const style = { pane: "plan-work", interactive: false, color: token("accent"), weight: isChosen ? 5 : chosen ? 2 : 3, opacity: isChosen ? 1 : chosen ? 0.4 : 0.75 };
       L.polyline(lines(feature.geometry), style).addTo(this.edges);
     }
   }
@@ -150,25 +155,33 @@ export class PlanMap {
 
   /** What an edit would do: new faces over the old ones, with households before → now. */
   preview(change) {
+    this.clearLabels();
     this.work.clearLayers();
-    this.signs.clearLayers();
     if (!change) return;
     const figures = new Map(change.grids.map((grid) => [grid.key, grid]));
     for (const { geometry, properties } of change.faces.features) {
       const grid = figures.get(properties.key);
       if (!grid) continue;
       const found = sizeClass(grid.now?.households, grid.target);
-      L.polygon(shape(geometry), { pane: "plan-work", interactive: false, color: token("ink"), weight: 1.6, fillColor: found < 0 ? token("paper") : colourFor(AROUND_TARGET[found]), fillOpacity: 0.82 }).addTo(this.work);
-      const box = boxOf(positionsOf(geometry));
-      this.label([(box[1] + box[3]) / 2, (box[0] + box[2]) / 2], grid);
+      L.polygon(shape(geometry), { pane: "plan-work", interactive: false, color: token("ink"), weight: 1.6, fillColor: found < 0 ? token("paper") : colourFor(AROUND_TARGET[found]), fillOpacity: found === 2 ? 0.15 : 0.5 }).addTo(this.work);
+      this.label(geometry, grid, change.violations.filter((one) => isOfWhole(one) && one.keys[0] === grid.key));
     }
-    this.warn(change.violations);
+    this.warn(change.violations.filter((one) => !(isOfWhole(one) && this.labelled.has(one.keys[0]))));
+    this.onDrawn();
   }
 
-  label(at, { name, key, before, now }) {
+  clearLabels() {
+    this.signs.clearLayers();
+    this.labelled.clear();
+    this.onDrawn();
+  }
+
+  /** Name, households before → now, and what is wrong with the grid as a whole. */
+  label(geometry, { name, key, before, now }, found = []) {
+    this.labelled.add(key);
     const was = before?.households;
     const said = was === undefined || was === now?.households ? p("households_n", { n: number(now?.households ?? 0) }) : p("households_to", { was: number(was), now: number(now?.households ?? 0) });
-    this.sign(at, "plan-label", [h("b", {}, name || key), h("span", {}, said)]);
+    this.sign(labelPoint(geometry).reverse(), "plan-label", [h("b", {}, name || key), h("span", {}, said), found.map((one) => h("small", { class: one.severity, title: one.text }, `! ${p(`rule_${one.rule}`)}`))]);
   }
 
   /** A sign where a rule is not kept. */
@@ -199,20 +212,20 @@ export class PlanMap {
 
   /** One of the proposed answers, each grid in a colour of its own. */
   showAnswer(collection) {
+    this.clearLabels();
     this.work.clearLayers();
-    this.signs.clearLayers();
     collection.features.forEach(({ geometry, properties }, i) => {
       L.polygon(shape(geometry), { pane: "plan-work", interactive: false, color: token("ink"), weight: 2, fillColor: ANSWERS[i % ANSWERS.length], fillOpacity: 0.38 }).addTo(this.work);
-      const box = boxOf(positionsOf(geometry));
-      this.label([(box[1] + box[3]) / 2, (box[0] + box[2]) / 2], { ...properties, now: properties.now ?? { households: properties.households } });
+      this.label(geometry, { ...properties, now: properties.now ?? { households: properties.households } });
     });
+    this.onDrawn();
   }
 
   /** Draw how the land was divided before: the same faces, with the changed ones as they were. */
   showBefore(faces) {
     this.before.clearLayers();
     for (const face of faces) L.polygon(shape(face.geometry), { ...this.styleOf(face), renderer: this.canvasBefore, pane: "plan-before" }).addTo(this.before);
-    this.drawBorders(faces, (this.bordersBefore ??= L.layerGroup().addTo(this.map)), "plan-before");
+    this.drawBorders(faces, (this.bordersBefore ??= L.layerGroup().addTo(this.map)), "plan-lines-before");
   }
 
   /** Show the draft right of a share of the screen only; null shows it everywhere. */
@@ -231,12 +244,14 @@ export class PlanMap {
     for (const name of ["plan-faces", "plan-lines", "plan-work", "plan-signs"]) {
       this.map.getPane(name).style.clipPath = this.swipeAt === null ? "" : cut(size.x * at, size.x * 2);
     }
-    this.map.getPane("plan-before").style.clipPath = this.swipeAt === null ? "" : cut(-size.x, size.x * at);
+    for (const name of ["plan-before", "plan-lines-before"]) {
+      this.map.getPane(name).style.clipPath = this.swipeAt === null ? "" : cut(-size.x, size.x * at);
+    }
   }
 
   clearWork() {
     this.work.clearLayers();
-    this.signs.clearLayers();
+    this.clearLabels();
     this.edges.clearLayers();
   }
 

@@ -57,7 +57,7 @@ export async function showPath(mode, signal) {
   const button = (id, text, onclick, tone = "") => h("button", { type: "button", class: `button ${tone}`, id, onclick }, text);
 
   const wrong = step(1, "wrong", !errors.length && !missing().length,
-    ruleRows(errors, (one) => mode.showPlace(one)),
+    (errors.length > 0 || !warnings.length) && ruleRows(errors, (one) => mode.showPlace(one)),
     errors.length > 0 && h("p", { class: "quiet" }, p("errors_first")),
     warnings.length > 0 && [h("p", { class: "quiet" }, p("warnings_reason", { n: number(warnings.length) })),
       h("ul", { class: "warnings" }, warnings.map((one) => h("li", {}, h("button", { type: "button", class: "link", onclick: () => mode.showPlace(one) }, h("b", {}, pOr(`rule_${one.rule}`, one.rule)), ` ${one.text}`),

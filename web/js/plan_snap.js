@@ -14,8 +14,7 @@ export class Snapper {
     this.lines = [];
     this.isOn = true;
     this.isTurned = false; // as long as Alt is held
-    this.group = L.layerGroup().addTo(map);
-    this.style = () => ({ pane, interactive: false, color: token("accent"), weight: 1.2, opacity: 0.5, dashArray: "1 5" });
+    this.street = L.polyline([], { pane, interactive: false, weight: 3, opacity: 0.55, dashArray: "1 6", lineCap: "round" });
     this.ring = L.circleMarker([0, 0], { pane, radius: 8, weight: 2, fill: false, interactive: false });
     this.follow = settled(200, () => this.load());
     map.on("moveend", this.follow);
@@ -25,12 +24,11 @@ export class Snapper {
     return this.isOn !== this.isTurned;
   }
 
-  /** Fetch the lines of the plan in view; shown while something is being drawn. */
+  /** Fetch the lines of the plan in view. */
   async load(plan = this.plan) {
     this.plan = plan;
     if (!plan || this.map.getZoom() < FROM_ZOOM) {
       this.lines = [];
-      this.group.clearLayers();
       return;
     }
     const box = this.map.getBounds().pad(0.1);
@@ -42,27 +40,14 @@ export class Snapper {
       this.lines = features.flatMap(({ geometry, properties }) =>
         (geometry.type === "LineString" ? [geometry.coordinates] : geometry.type === "Point" ? [] : geometry.coordinates.flat(geometry.type === "MultiPolygon" ? 1 : 0))
           .map((line) => ({ line, kind: properties.kind ?? "" })));
-      this.draw();
     } catch (error) {
       if (!isStale(error)) this.onError(error);
     }
   }
 
-  draw() {
-    this.group.clearLayers();
-    if (!this.isActive) return;
-    const roads = this.lines.filter(({ kind }) => kind !== "border");
-    L.polyline(roads.map(({ line }) => line.map(([lon, lat]) => [lat, lon])), this.style()).addTo(this.group);
-  }
-
-  toggle(isOn = !this.isOn) {
-    this.isOn = isOn;
-    this.draw();
-  }
-
   /** Where a place goes: {latlng, line, at} on the nearest line, or itself. A vertex comes first. */
   snap(latlng, isShown = true) {
-    this.ring.remove();
+    this.hide();
     if (!this.isActive) return { latlng };
     const here = this.map.latLngToLayerPoint(latlng);
     const span = this.map.layerPointToLatLng(here.add([REACH_PX, REACH_PX]));
@@ -84,7 +69,10 @@ export class Snapper {
         }
       }
     }
-    if (best && isShown) this.ring.setStyle({ color: token("accent") }).setLatLng(best.latlng).addTo(this.map);
+    if (best && isShown) {
+      this.ring.setStyle({ color: token("accent") }).setLatLng(best.latlng).addTo(this.map);
+      this.street.setStyle({ color: token("accent") }).setLatLngs(best.line.map(([lon, lat]) => [lat, lon])).addTo(this.map);
+    }
     return best ?? { latlng };
   }
 
@@ -98,13 +86,13 @@ export class Snapper {
 
   hide() {
     this.ring.remove();
+    this.street.remove();
   }
 
   clear() {
     this.plan = null;
     this.abort?.abort();
-    this.ring.remove();
-    this.group.clearLayers();
+    this.hide();
     this.map.off("moveend", this.follow);
   }
 }

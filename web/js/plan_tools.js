@@ -98,7 +98,8 @@ export class MoveEdge {
     if (this.edge) return [];
     const row = (edge) => h("li", {}, h("button", { type: "button", onclick: () => this.choose(edge, true), onmouseenter: () => mode.canvas.showEdges(mode.edges, edge), onfocus: () => mode.canvas.showEdges(mode.edges, edge) },
       h("span", {}, both(...names(mode, [edge.properties.left, edge.properties.right])))));
-    return [h("p", { class: "quiet" }, p("edge_how")), h("ul", { class: "rows", id: "plan-edges" }, mode.edges.map(row))];
+    return [h("p", { class: "quiet" }, p("edge_how")), h("details", { id: "edges-details", open: this.isListed, ontoggle: (event) => (this.isListed = event.target.open) },
+      h("summary", {}, p("edges_n", { n: number(mode.edges.length) })), h("ul", { class: "rows", id: "plan-edges" }, mode.edges.map(row)))];
   }
 
   title() {
