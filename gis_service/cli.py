@@ -9,23 +9,22 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from gis_service import __version__, jobs, main_job
 from gis_service.access import SYSTEM
 from gis_service.commands import importing, locating
+from gis_service.commands.coverage import coverage_app
 from gis_service.commands.incidents import incidents_app
 from gis_service.commands.maps import print_map
 from gis_service.commands.plans import plan_app
 from gis_service.commands.report import report_app
 from gis_service.commands.terminal import errors_said, language, say
-from gis_service.coverage import runs
 from gis_service.errors import NotFoundError
 from gis_service.ingest.osm import read_osm
 from gis_service.ingest.region import RegionResult, describe, import_region
@@ -41,7 +40,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 import_app = typer.Typer(help="Take files in.", no_args_is_help=True)
-coverage_app = typer.Typer(help="Measure who is reached in time.", no_args_is_help=True)
 app.add_typer(import_app, name="import")
 importing.add_commands(import_app)
 app.add_typer(coverage_app, name="coverage")
@@ -199,21 +197,3 @@ def import_osm(file: Annotated[Path, typer.Argument(help=".pbf, .osm or .osm.gz"
     """Take a region from an OpenStreetMap file into a store that holds none yet."""
     with open_store() as store:
         _told(import_region(store, SYSTEM, file), file)
-
-
-@coverage_app.command("run")
-def coverage_run(
-    standard: Annotated[str, typer.Argument(help="service-15, fire-20, …")],
-    scenario: Annotated[str, typer.Option(help="normal, emergency_privilege, …")] = "normal",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
-) -> None:
-    """Measure one standard for every household, now, and store the run."""
-    began = time.monotonic()
-    with open_store() as store:
-        result: dict[str, Any] = runs.measure(store, SYSTEM, standard, scenario)
-    result["seconds"] = round(time.monotonic() - began, 1)
-    if as_json:
-        print(json.dumps(result, ensure_ascii=False, default=str))
-        return
-    for name, value in result.items():
-        print(f"{name}: {value}")

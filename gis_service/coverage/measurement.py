@@ -17,8 +17,8 @@ from gis_service.coverage.network import (
     ProfileNetwork,
     RoadNetwork,
     Snapped,
+    Snapper,
     for_profile,
-    snap,
 )
 from gis_service.coverage.standards import Scenario, Standard, StandardBook
 from gis_service.coverage.statistics import RULE, Outcome
@@ -147,12 +147,15 @@ class Ground:
         The network as the standard's profile sees it.
     graph
         Its arcs in the direction in which the standard is run.
+    snapper
+        Its doors, ready to be asked for the facilities.
     places
         Where the places meet it.
     """
 
     profiled: ProfileNetwork
     graph: Graph
+    snapper: Snapper
     places: Snapped
 
 
@@ -184,8 +187,9 @@ def ground_for(
         For :func:`measure_on`.
     """
     profiled = for_profile(network, book.profiles[standard.profile], scenario, book.place)
-    places = snap(profiled, lon, lat, book.place.snap_cap_m.value)
-    return Ground(profiled, graph_of(_run_on(profiled, standard)), places)
+    snapper = Snapper(profiled)
+    places = snapper.snap(lon, lat, book.place.snap_cap_m.value)
+    return Ground(profiled, graph_of(_run_on(profiled, standard)), snapper, places)
 
 
 def measure_on(
@@ -224,7 +228,7 @@ def measure_on(
         Minutes, facility and status by kind and by rule.
     """
     rules, profiled, places = book.place, ground.profiled, ground.places
-    sites = snap(profiled, facilities.lon, facilities.lat, rules.snap_cap_m.value)
+    sites = ground.snapper.snap(facilities.lon, facilities.lat, rules.snap_cap_m.value)
     shape = (len(places), len(standard.kinds))
     minutes = np.full(shape, np.inf) if before is None else before.kind_minutes.copy()
     served_by = np.full(shape, -1, np.int64) if before is None else before.kind_facility.copy()

@@ -364,13 +364,14 @@ def _ground_after(prepared: Prepared, network: RoadNetwork) -> Ground:
     places = prepared.places
     if len(new_doors):
         again |= _nearer(profiled, new_doors, places, snapped, prepared)
+    snapper = Snapper(profiled)
     fraction, off_road_m = snapped.fraction.copy(), snapped.off_road_m.copy()
     if again.any():
         cap_m = prepared.book.place.snap_cap_m.value
-        anew = Snapper(profiled).snap(places.lon[again], places.lat[again], cap_m)
+        anew = snapper.snap(places.lon[again], places.lat[again], cap_m)
         edge[again], fraction[again], off_road_m[again] = anew.edge, anew.fraction, anew.off_road_m
     run_on = profiled.reversed() if prepared.standard.direction == "to_facility" else profiled
-    return Ground(profiled, graph_of(run_on), Snapped(edge, fraction, off_road_m))
+    return Ground(profiled, graph_of(run_on), snapper, Snapped(edge, fraction, off_road_m))
 
 
 def _doors_by_old(old: ProfileNetwork, new: ProfileNetwork) -> tuple[IntArray, IntArray]:

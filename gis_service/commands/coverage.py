@@ -1,0 +1,229 @@
+"""``gis-service coverage …``: measure the county, compare two runs, and ask what would be.
+
+Figures for programs go to standard output as JSON, the same in a few lines for people.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from gis_service.access import SYSTEM
+from gis_service.commands.terminal import language, say
+from gis_service.errors import InputError, Place
+from gis_service.messages import text
+from gis_service.store import open_store
+from gis_service.store.tables import FACILITY_KINDS, ROAD_CLASSES
+
+coverage_app = typer.Typer(help="Measure who is reached in time.", no_args_is_help=True)
+
+Standard = Annotated[str, typer.Argument(help="service-15, fire-20, …: see coverage standards")]
+Scenario = Annotated[str, typer.Option(help="normal, night, rain, rush_hour, …")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
+
+
+@coverage_app.command("run")
+def coverage_run(
+    standard: Standard, scenario: Scenario = "normal", as_json: AsJson = False
+) -> None:
+    """Measure one standard for every household, now, and store the run."""
+    from gis_service.coverage import runs  # noqa: PLC0415 (slow to import)
+
+    began = time.monotonic()
+    with open_store() as store:
+        result: dict[str, Any] = runs.measure(store, SYSTEM, standard, scenario, _progress(as_json))
+    result["seconds"] = round(time.monotonic() - began, 1)
+    if as_json:
+        _print(result)
+        return
+    print(f"run {result['run_id']}: {standard}, {scenario}, {result['seconds']} s")
+    _tell(result)
+
+
+@coverage_app.command("standards")
+def coverage_standards(as_json: AsJson = False) -> None:
+    """List standards and scenarios in force, each number with its source."""
+    from gis_service.coverage.standards import standard_book  # noqa: PLC0415 (slow to import)
+
+    book = standard_book()
+    if as_json:
+        _print(book.model_dump(mode="json", include={"standards", "scenarios", "place"}))
+        return
+    chinese = language() == "zh-CN"
+    for code, standard in book.standards.items():
+        name = standard.name if chinese else standard.name_en
+        rule = standard.rule.value
+        needed = rule if isinstance(rule, str) else f"{rule}/{len(standard.kinds)}"
+        print(
+            f"{code}: {name}; {standard.limit_minutes.value:g} min, {standard.profile}, "
+            f"{needed} {', '.join(standard.kinds)} ({standard.limit_minutes.source})"
+        )
+    for code, scenario in book.scenarios.items():
+        name = scenario.name if chinese else scenario.name_en
+        print(
+            f"{code}: {name}; x {scenario.factor('motor'):g}, on foot x "
+            f"{scenario.factor('foot'):g} ({scenario.speed_factor.source})"
+        )
+
+
+@coverage_app.command("compare")
+def coverage_compare(
+    before: Annotated[int, typer.Argument(help="Number of the run before.")],
+    after: Annotated[int, typer.Argument(help="Number of the run after.")],
+    as_json: AsJson = False,
+) -> None:
+    """Compare two runs: the county, the grids, households gained and lost."""
+    from gis_service.coverage.comparing import compare  # noqa: PLC0415 (slow to import)
+
+    with open_store() as store, store.transaction(SYSTEM) as connection:
+        found = compare(connection, SYSTEM, before, after)
+    if as_json:
+        _print(
+            {
+                **vars(found),
+                "a": {"run_id": found.a.run_id, "standard": found.a.standard},
+                "b": {"run_id": found.b.run_id, "standard": found.b.standard},
+                "grids": [
+                    {**vars(one), "a": one.a and vars(one.a), "b": one.b and vars(one.b)}
+                    for one in found.grids
+                ],
+            }
+        )
+        return
+    print(f"differs: {', '.join(found.differs) or '-'}")
+    for of, sides in found.county.items():
+        if sides["delta"] is not None:
+            print(f"{of}: {_share(sides['a'])} -> {_share(sides['b'])}")
+    print(f"gained {found.gained:,}, lost {found.lost:,}, grids {len(found.grids):,}")
+
+
+@coverage_app.command("what-if")
+def coverage_what_if(
+    standard: Standard,
+    scenario: Scenario = "normal",
+    move: Annotated[
+        list[str] | None, typer.Option(help="FACILITY_ID,LON,LAT: it stands there.")
+    ] = None,
+    add: Annotated[
+        list[str] | None, typer.Option(help="KIND,LON,LAT: one more, such as fire_station.")
+    ] = None,
+    remove: Annotated[list[int] | None, typer.Option(help="FACILITY_ID: one less.")] = None,
+    close: Annotated[
+        list[str] | None, typer.Option(help="LON,LAT on a road, or EDGE_ID: closed.")
+    ] = None,
+    road: Annotated[
+        list[str] | None, typer.Option(help="CLASS,LON,LAT,LON,LAT,…: a new road.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what the figures would be with stations or roads changed; nothing is stored."""
+    from gis_service.coverage import what_if as room  # noqa: PLC0415 (slow to import)
+    from gis_service.coverage.what_if_desk import WhatIfDesk  # noqa: PLC0415
+
+    changes: list[room.Change] = []
+    for one in move or ():
+        number, lon, lat = _parts("move", one, int, float, float)
+        changes.append(room.MoveStation(number, lon, lat))
+    for one in add or ():
+        kind, lon, lat = _parts("add", one, str, float, float)
+        if kind not in FACILITY_KINDS:
+            raise _not_understood("add", one)
+        changes.append(room.AddStation(kind, lon, lat))
+    changes += [room.RemoveStation(one) for one in remove or ()]
+    for one in close or ():
+        if "," in one:
+            lon, lat = _parts("close", one, float, float)
+            changes.append(room.CloseRoad(lon=lon, lat=lat))
+        else:
+            changes.append(room.CloseRoad(tuple(_parts("close", one, int))))
+    for one in road or ():
+        vertices = one.count(",")
+        road_class, *numbers = _parts("road", one, str, *([float] * vertices))
+        if vertices < 4 or vertices % 2 or road_class not in ROAD_CLASSES:
+            raise _not_understood("road", one)
+        line = tuple(zip(numbers[::2], numbers[1::2], strict=True))
+        changes.append(room.AddRoad(line, road_class))
+    with open_store() as store, store.transaction(SYSTEM) as connection:
+        desk = WhatIfDesk()
+        desk.prepared(connection, SYSTEM, standard, scenario)
+        began = time.perf_counter()
+        answer = desk.ask(connection, SYSTEM, standard, scenario, changes)
+        seconds = round(time.perf_counter() - began, 4)
+    found = answer.what_if
+    notes = [text(f"coverage.note_{note}", language()) for _, note in found.notes]
+    if as_json:
+        _print(
+            {
+                "before": found.before,
+                "after": found.after,
+                "towns": [
+                    {**vars(one), "before": vars(one.before), "after": vars(one.after)}
+                    for one in answer.towns
+                ],
+                "changed_grids": len(answer.grids),
+                "gained": found.gained,
+                "lost": found.lost,
+                "closed": found.closed,
+                "notes": notes,
+                "seconds": seconds,
+            }
+        )
+        return
+    for note in notes:
+        say(note)
+    print(f"{_share(found.before)} -> {_share(found.after)}")
+    print(f"gained {found.gained:,}, lost {found.lost:,}, {seconds} s")
+
+
+def _parts(option: str, given: str, *kinds: Callable[[str], Any]) -> list[Any]:
+    parts = given.split(",")
+    if len(parts) != len(kinds):
+        raise _not_understood(option, given)
+    try:
+        return [kind(part.strip()) for kind, part in zip(kinds, parts, strict=True)]
+    except ValueError as error:
+        raise _not_understood(option, given) from error
+
+
+def _not_understood(option: str, given: str) -> InputError:
+    return InputError(
+        "coverage.change_not_understood",
+        place=Place(field=f"--{option}"),
+        option=option,
+        given=given,
+    )
+
+
+def _progress(quiet: bool) -> Callable[[float, str], None]:
+    last = [""]
+
+    def tell(_share: float, step: str) -> None:
+        if not quiet and step != last[0]:
+            say(text(step, language()))
+        last[0] = step
+
+    return tell
+
+
+def _tell(summary: Mapping[str, Any]) -> None:
+    told = {summary["of"]: summary, **summary["kinds"], **summary["others"]}
+    for name, figures in told.items():
+        print(
+            f"{name}: {_share(figures)} ({figures['status']}); too far {figures['too_far']:,}, "
+            f"unreachable {figures['unreachable']:,}, off the network {figures['off_network']:,}"
+        )
+
+
+def _share(figures: Mapping[str, Any]) -> str:
+    share = "-" if figures["share"] is None else f"{figures['share']:.2%}"
+    return f"{figures['covered']:,} of {figures['n']:,} ({share})"
+
+
+def _print(result: Mapping[str, Any]) -> None:
+    print(json.dumps(result, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: object) -> object:
+    return vars(value) if hasattr(value, "__dict__") else str(value)
