@@ -318,17 +318,15 @@ def check_levels(
     ]
     own = chains.of_polygons(land)
     found += _outline_faults(lowest, land, own, outline, rules.checks.outline_m.value)
-    below = own.reduced(np.arange(len(lowest)))
-    names = lowest
+    below, names = own, lowest
     for step in parents:
         above = list(dict.fromkeys(step[name] for name in names))
         position = {name: index for index, name in enumerate(above)}
         owner = np.array([position[step[name]] for name in names], dtype=np.int64)
         upper = chains.of_polygons(np.array([faces[name] for name in above], dtype=object))
-        below = below.reduced(owner)
-        differing = below.differing(upper)
+        differing = below.owned(owner).differing(upper)
         found += [("level", (above[index],), faces[above[index]], {}) for index in differing]
-        names = above
+        below, names = upper, above
     return [
         Finding(rule, severity, keys, place, values)
         for rule, keys, place, values in found

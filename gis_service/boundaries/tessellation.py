@@ -153,15 +153,17 @@ def faces_beside(arcs: GeometryArray, faces: GeometryArray) -> tuple[IndexArray,
     left, right
         Positions in ``faces``; the position after the last one is the outside.
     """
-    rings, ring_face = shapely.get_rings(faces, return_index=True)
-    xy, ring = shapely.get_coordinates(rings, return_index=True)
-    same = ring[1:] == ring[:-1]
-    starts, ends = _points(xy[:-1][same]), _points(xy[1:][same])
-    face = ring_face[ring[1:][same]]
-    by_segment = dict(zip(zip(starts, ends, strict=True), face.tolist(), strict=True))
     arc_xy, arc_of = shapely.get_coordinates(arcs, return_index=True)
     first = np.searchsorted(arc_of, np.arange(len(arcs)))
     a, b = _points(arc_xy[first]), _points(arc_xy[first + 1])
+    rings, ring_face = shapely.get_rings(faces, return_index=True)
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    begun = np.unique(np.concatenate([arc_xy[first, 0], arc_xy[first + 1, 0]]))
+    place = np.minimum(np.searchsorted(begun, xy[:-1, 0]), max(len(begun) - 1, 0))
+    asked = (ring[1:] == ring[:-1]) & (begun[place] == xy[:-1, 0]) if len(begun) else ring[1:] < 0
+    starts, ends = _points(xy[:-1][asked]), _points(xy[1:][asked])
+    face = ring_face[ring[1:][asked]]
+    by_segment = dict(zip(zip(starts, ends, strict=True), face.tolist(), strict=True))
     outside = len(faces)
     on_left = [by_segment.get(segment, outside) for segment in zip(a, b, strict=True)]
     on_right = [by_segment.get(segment, outside) for segment in zip(b, a, strict=True)]
