@@ -24,7 +24,9 @@ COUNTS: Final = (
 ALONG_M: Final = 1.0
 ALONG_SHARE: Final = 0.9
 """A road runs along a border where it stays within 1 m of it for 90 % of its length."""
-_SAMPLES: Final = 5
+_FEW: Final = 5
+_PLACES: Final = 20
+"""A road is judged at so many places, evenly along it."""
 _NOWHERE: Final = -1
 
 FloatArray = npt.NDArray[np.float64]
@@ -442,17 +444,19 @@ class _Roads:
         land = shapely.transform(faces, lambda xy: xy * self._scale)
         shapely.prepare(land)
         lines = self._plane[roads]
+        along = self._along(lines, land)
         road, face = shapely.STRtree(land).query(lines, predicate="intersects")
+        inner = ~np.isin(road, list(along))
+        road, face = road[inner], face[inner]
         whole = shapely.contains_properly(land[face], lines[road])
         inside = np.where(whole, shapely.length(lines[road]), 0.0)
         rest = np.flatnonzero(~whole)
         inside[rest] = shapely.length(shapely.intersection(lines[road[rest]], land[face[rest]]))
-        along = self._along(lines, land)
         shares: dict[int, dict[int, float]] = {}
         full = shapely.length(lines)
         by_length = np.divide(self._metres[roads], full, out=np.zeros_like(full), where=full > 0)
         for one, other, length in zip(road.tolist(), face.tolist(), inside, strict=True):
-            if one not in along and length > 0:
+            if length > 0:
                 parts = shares.setdefault(int(roads[one]), {})
                 parts[int(codes[other])] = float(length * by_length[one])
         for one, parts in along.items():
@@ -465,26 +469,30 @@ class _Roads:
 
     def _along(self, lines: GeometryArray, land: GeometryArray) -> dict[int, dict[int, float]]:
         """Find the lines that run along a border, with the metres along each face's."""
-        full = shapely.length(lines)
-        at = (np.arange(_SAMPLES) + 0.5) / _SAMPLES
-        samples = shapely.line_interpolate_point(lines[:, None], at[None, :], normalized=True)
         borders = shapely.boundary(land)
         shapely.prepare(borders)
         line, face = shapely.STRtree(borders).query(lines, predicate="dwithin", distance=ALONG_M)
-        close = shapely.dwithin(borders[face][:, None], samples[line], ALONG_M).sum(axis=1)
-        maybe = np.bincount(line, weights=close, minlength=len(lines)) >= _SAMPLES
-        pair = np.flatnonzero(maybe[line])
+        for count in (_FEW, _PLACES):  # a few places rule most roads out
+            used, place = np.unique(line, return_inverse=True)
+            places = _along(lines[used], count)[place]
+            close = shapely.dwithin(borders[face][:, None], places, ALONG_M)
+            times = close.sum(axis=1)
+            both = np.bincount(line, weights=times, minlength=len(lines))
+            share = 2 * count * (ALONG_SHARE if count == _PLACES else 0.5)
+            kept = (both >= share)[line] & (times > 0)
+            line, face, times = line[kept], face[kept], times[kept]
         found: dict[int, dict[int, float]] = {}
-        for index in pair.tolist():
-            one, other = int(line[index]), int(face[index])
-            west, south, east, north = lines[one].bounds
-            run = shapely.clip_by_rect(borders[other], west - 9, south - 9, east + 9, north + 9)
-            belt = shapely.buffer(run, ALONG_M, quad_segs=4)
-            length = shapely.length(shapely.intersection(lines[one], belt))
-            if length > 0:
-                found.setdefault(one, {})[other] = float(length)
-        needed = 2 * ALONG_SHARE * full
-        return {one: parts for one, parts in found.items() if sum(parts.values()) >= needed[one]}
+        for one, other, number in zip(line.tolist(), face.tolist(), times.tolist(), strict=True):
+            found.setdefault(one, {})[other] = float(number)
+        return found
+
+
+def _along(lines: GeometryArray, count: int) -> GeometryArray:
+    """Places evenly along lines, shape (lines, count)."""
+    at = (np.arange(count) + 0.5) / count
+    return np.asarray(
+        shapely.line_interpolate_point(lines[:, None], at[None, :], normalized=True), dtype=object
+    )
 
 
 def _add(sums: dict[int, float], shares: Mapping[int, float], sign: int) -> None:
