@@ -160,7 +160,8 @@ class Locator:
             border_share=border / max(touched, 1),
             cell_m=float(distance_m(0.0, 0.0, 0.0, 1.0) / self._frame[3]),
             index_bytes=sum(
-                part.nbytes for part in (self._cells, self._words, self._blocks, self._ids)
+                part.nbytes
+                for part in (self._cells, self._words, self._start, self._within, self._ids)
             ),
             build_s=time.perf_counter() - began,
         )
@@ -185,7 +186,7 @@ class Locator:
         if len(self._words):
             write(self._words)
         self._cells = cells
-        self._blocks = kernels.count_borders(cells, columns, rows)
+        self._start, self._within, self._empty = kernels.list_borders(cells, columns, rows)
         return int(np.count_nonzero(cells < 0))
 
     def locate(self, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Located:
@@ -287,7 +288,8 @@ class Locator:
         across = np.empty(len(x), dtype=np.int64)
         kernels.nearest_edges(
             x, y, shrink, position,
-            self._frame, self._columns, self._rows, self._cells, self._words, self._blocks,
+            self._frame, self._columns, self._rows, self._cells, self._words,
+            self._start, self._within, self._empty,
             there_lon, there_lat, across,
         )  # fmt: skip
         for index in np.flatnonzero(across == kernels.UNSURE).tolist():
@@ -318,7 +320,8 @@ class Locator:
         shrink = float(lon_degree_in_lat_degrees(lat))
         there_lon, there_lat, across = kernels.nearest_edge(
             float(lon), float(lat), shrink, own,
-            self._frame, self._columns, self._rows, self._cells, self._words, self._blocks,
+            self._frame, self._columns, self._rows, self._cells, self._words,
+            self._start, self._within, self._empty,
         )  # fmt: skip
         if across == kernels.UNSURE:
             there_lon, there_lat, across = self._nearest_of_all(lon, lat, shrink, own)

@@ -718,9 +718,9 @@ def locate_one(
 
 
 @compiled
-def count_borders(cells: Ints, columns: int, rows: int) -> Ints:
+def list_borders(cells: Ints, columns: int, rows: int) -> tuple[Ints, Bytes, Ints]:
     """
-    Count the cells with a record in blocks of 16 × 16, so that a search may pass empty ones by.
+    List the cells with a record by blocks of 16 × 16, so that a search looks at no other ones.
 
     Parameters
     ----------
@@ -729,16 +729,51 @@ def count_borders(cells: Ints, columns: int, rows: int) -> Ints:
 
     Returns
     -------
-    array of int
-        Row by row of blocks.
+    start
+        Where the cells of each block begin, row by row of blocks, and the end.
+    within
+        Row × 16 + column of each such cell in its block.
+    empty
+        How many rings of blocks around each block, itself the first, list no cell.
     """
     across = (columns + 15) // 16
-    blocks = np.zeros(across * ((rows + 15) // 16), dtype=np.int32)
+    start = np.zeros(across * ((rows + 15) // 16) + 1, dtype=np.int32)
     for row in range(rows):
         for column in range(columns):
             if cells[row * columns + column] < 0:
-                blocks[(row // 16) * across + column // 16] += 1
-    return blocks
+                start[(row // 16) * across + column // 16 + 1] += 1
+    for block in range(1, len(start)):
+        start[block] += start[block - 1]
+    within = np.empty(start[-1], dtype=np.uint8)
+    free = start[:-1].copy()
+    for row in range(rows):
+        for column in range(columns):
+            if cells[row * columns + column] < 0:
+                block = (row // 16) * across + column // 16
+                within[free[block]] = (row % 16) * 16 + column % 16
+                free[block] += 1
+    return start, within, _empty_rings(start, across, (rows + 15) // 16)
+
+
+@compiled
+def _empty_rings(start: Ints, across: int, up: int) -> Ints:
+    """Pass over the blocks twice: the number is one more than the least of the neighbours'."""
+    empty = np.empty(across * up, dtype=np.int32)
+    for turn in range(2):
+        for number in range(across * up):
+            block = number if turn == 0 else across * up - 1 - number
+            row, column = block // across, block % across
+            least = across + up if turn == 0 else empty[block]
+            if start[block] < start[block + 1]:
+                least = 0
+            back = -1 if turn == 0 else 1
+            if 0 <= row + back < up:
+                for side in range(max(column - 1, 0), min(column + 2, across)):
+                    least = min(least, empty[(row + back) * across + side] + 1)
+            if 0 <= column + back < across:
+                least = min(least, empty[block + back] + 1)
+            empty[block] = least
+    return empty
 
 
 @compiled
@@ -758,7 +793,9 @@ def nearest_edge(
     rows: int,
     cells: Ints,
     words: Longs,
-    blocks: Ints,
+    start: Ints,
+    within: Bytes,
+    empty: Ints,
 ) -> tuple[float, float, int]:
     """
     Find the point of any edge that is nearest to a place, looking ring by ring of blocks of cells.
@@ -773,8 +810,8 @@ def nearest_edge(
         Position + 1 of the polygon that holds the place; 0 outside.
     frame, columns, rows, cells, words
         The index.
-    blocks
-        As :func:`count_borders` gives them.
+    start, within, empty
+        As :func:`list_borders` gives them.
 
     Returns
     -------
@@ -789,7 +826,7 @@ def nearest_edge(
     middle_x = int(min(max(x, 0.0), columns - 1.0)) // 16
     middle_y = int(min(max(y, 0.0), rows - 1.0)) // 16
     best, best_lon, best_lat, best_across = np.inf, np.nan, np.nan, 0
-    for ring in range(max(across_blocks, up_blocks)):
+    for ring in range(empty[middle_y * across_blocks + middle_x], max(across_blocks, up_blocks)):
         near = (ring - 1) * 16 * min(width, height)
         if ring > 1 and near * near > best:
             break
@@ -799,56 +836,54 @@ def nearest_edge(
             for block in range(middle_x - ring, middle_x + ring + 1, step):
                 if block < 0 or block >= across_blocks:
                     continue
-                if blocks[block_row * across_blocks + block] == 0:
+                first = start[block_row * across_blocks + block]
+                last = start[block_row * across_blocks + block + 1]
+                if first == last:
                     continue
                 dx = max(_away(x, 16 * block, 16 * block + 16), 0.0) * width
                 dy = max(_away(y, 16 * block_row, 16 * block_row + 16), 0.0) * height
                 if dx * dx + dy * dy > best:
                     continue
-                for row in range(16 * block_row, min(16 * block_row + 16, rows)):
+                for number in range(first, last):
+                    cell = int(within[number])
+                    row, column = 16 * block_row + (cell >> 4), 16 * block + (cell & 15)
+                    dx = max(_away(x, column, column + 1), 0.0) * width
                     dy = max(_away(y, row, row + 1), 0.0) * height
-                    if dy * dy > best:
+                    if dx * dx + dy * dy > best:
                         continue
-                    for column in range(16 * block, min(16 * block + 16, columns)):
-                        code = int(cells[row * columns + column])
-                        if code >= 0:
+                    place = -1 - int(cells[row * columns + column])
+                    head = words[place]
+                    if (head & 0xFFFF) == _CROWDED:
+                        return np.nan, np.nan, UNSURE
+                    swapped = ((head >> 16) & 3) >= 2
+                    at = place + 1 + ((((head >> 18) & 0x3F) + 1) >> 1)
+                    for _ in range(head & 0xFFFF):
+                        x1, y1, x2, y2 = reals[at], reals[at + 1], reals[at + 2], reals[at + 3]
+                        mask = words[at + 4]
+                        at += _EDGE_WORDS
+                        if swapped:
+                            x1, y1, x2, y2 = y1, x1, y2, x2
+                        along_x, along_y = (x2 - x1) * shrink, y2 - y1
+                        to_x, to_y = (lon - x1) * shrink, lat - y1
+                        share = to_x * along_x + to_y * along_y
+                        share /= along_x * along_x + along_y * along_y
+                        share = min(max(share, 0.0), 1.0)
+                        off_x, off_y = to_x - share * along_x, to_y - share * along_y
+                        far = off_x * off_x + off_y * off_y
+                        if far > best * (1.0 + 1e-12):
                             continue
-                        dx = max(_away(x, column, column + 1), 0.0) * width
-                        if dx * dx + dy * dy > best:
-                            continue
-                        place = -1 - code
-                        head = words[place]
-                        if (head & 0xFFFF) == _CROWDED:
-                            return np.nan, np.nan, UNSURE
-                        swapped = ((head >> 16) & 3) >= 2
-                        at = place + 1 + ((((head >> 18) & 0x3F) + 1) >> 1)
-                        for _ in range(head & 0xFFFF):
-                            x1, y1, x2, y2 = reals[at], reals[at + 1], reals[at + 2], reals[at + 3]
-                            mask = words[at + 4]
-                            at += _EDGE_WORDS
-                            if swapped:
-                                x1, y1, x2, y2 = y1, x1, y2, x2
-                            along_x, along_y = (x2 - x1) * shrink, y2 - y1
-                            to_x, to_y = (lon - x1) * shrink, lat - y1
-                            share = to_x * along_x + to_y * along_y
-                            share /= along_x * along_x + along_y * along_y
-                            share = min(max(share, 0.0), 1.0)
-                            off_x, off_y = to_x - share * along_x, to_y - share * along_y
-                            far = off_x * off_x + off_y * off_y
-                            if far > best * (1.0 + 1e-12):
-                                continue
-                            beyond = 0
-                            while mask != 0 and beyond == 0:
-                                polygon = _lowest(words, place, mask)
-                                mask &= mask - 1
-                                if polygon != own:
-                                    beyond = polygon
-                            if far < best * (1.0 - 1e-12) or (
-                                beyond > 0 and (best_across == 0 or beyond < best_across)
-                            ):
-                                best, best_across = far, beyond
-                                best_lon = x1 + share * (x2 - x1)
-                                best_lat = y1 + share * (y2 - y1)
+                        beyond = 0
+                        while mask != 0 and beyond == 0:
+                            polygon = _lowest(words, place, mask)
+                            mask &= mask - 1
+                            if polygon != own:
+                                beyond = polygon
+                        if far < best * (1.0 - 1e-12) or (
+                            beyond > 0 and (best_across == 0 or beyond < best_across)
+                        ):
+                            best, best_across = far, beyond
+                            best_lon = x1 + share * (x2 - x1)
+                            best_lat = y1 + share * (y2 - y1)
     return best_lon, best_lat, best_across
 
 
@@ -863,7 +898,9 @@ def nearest_edges(
     rows: int,
     cells: Ints,
     words: Longs,
-    blocks: Ints,
+    start: Ints,
+    within: Bytes,
+    empty: Ints,
     there_lon: Floats,
     there_lat: Floats,
     across: Longs,
@@ -875,7 +912,7 @@ def nearest_edges(
     ----------
     lon, lat, shrink, own
         As there, of each place.
-    frame, columns, rows, cells, words, blocks
+    frame, columns, rows, cells, words, start, within, empty
         The index.
     there_lon, there_lat, across
         Filled in.
@@ -883,5 +920,5 @@ def nearest_edges(
     for index in range(len(lon)):
         there_lon[index], there_lat[index], across[index] = nearest_edge(
             lon[index], lat[index], shrink[index], own[index],
-            frame, columns, rows, cells, words, blocks,
+            frame, columns, rows, cells, words, start, within, empty,
         )  # fmt: skip

@@ -680,11 +680,13 @@ def over_loopback(
             turns = [(server.OURS, ours), (server.PEER, theirs)]
             for path, loads in turns if pair % 2 == 0 else reversed(turns):
                 loads.append(server.load(port, path, bodies))
+            if theirs[-1].seconds > LONG_S:
+                break
     p99 = [
         percentile((one for load in loads for one in load.latencies_s), 0.99) * 1000
         for loads in (ours, theirs)
     ]
-    seconds = sorted(load.seconds for load in ours)[2]
+    seconds = sorted(load.seconds for load in ours)[len(ours) // 2]
     return row(
         f"POST /api/locate, {per_request:,} points a request, {server.CONNECTIONS} connections",
         [load.seconds for load in ours],
