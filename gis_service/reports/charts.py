@@ -144,7 +144,7 @@ def bars(rows: Sequence[Bar], width: float, target: float, target_said: str, tit
         body.append(_text(x, top - 1.6, f"{tick:.0%}", 2.3, "middle", MUTED))
     for place, one in enumerate(rows):
         y = top + place * pitch
-        body.append(_text(left - 1.8, y + 2.9, _short(one.name, left - 3), 2.8, "end"))
+        body.append(_text(left - 1.8, y + 2.9, _short(one.name, left - 2.5), 2.8, "end"))
         if one.share is not None:
             colour = ACCENT if one.share >= target else "#f2c48d"
             body.append(_rect(left, y, one.share * room, bar, colour))

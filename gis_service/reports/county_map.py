@@ -78,7 +78,7 @@ class MapContent:
     borders
         Polygons by the width of their borders in millimetres.
     names
-        Level, name, lon, lat.
+        Name, lon, lat.
     """
 
     fills: Sequence[Fill] = ()
@@ -88,7 +88,7 @@ class MapContent:
     lines: Sequence[Fill] = ()
     bubbles: Sequence[Bubble] = ()
     signs: Sequence[Sign] = ()
-    names: Sequence[tuple[str, str, float, float]] = ()
+    names: Sequence[tuple[str, float, float]] = ()
 
 
 @dataclass(frozen=True)
@@ -273,10 +273,10 @@ def _signs(pen: Pen, signs: Sequence[Sign]) -> None:
         )
 
 
-def _names(pen: Pen, names: Sequence[tuple[str, str, float, float]]) -> None:
+def _names(pen: Pen, names: Sequence[tuple[str, float, float]]) -> None:
     """Write the names of towns where there is room beside or above their middle."""
     size = 3.0
-    for _, name, lon, lat in names:
+    for name, lon, lat in names:
         spot = pen.frame.to_paper(shapely.Point(lon, lat))
         steps = ((0, 0), (0, -4), (0, 4), (-7, 0), (7, 0), (-6, -5), (6, 5), (0, -8), (0, 8))
         labels = [Label(name, spot.x + dx, spot.y + dy, size) for dx, dy in steps]

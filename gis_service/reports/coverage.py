@@ -131,7 +131,11 @@ def read_report(connection: sa.Connection, actor: Actor, wish: Wish) -> Report:
     run = choose_run(connection, wish.standard, wish.scenario, wish.run_id)
     facts = read_facts(connection, actor, run)
     report = Report(
-        Document(facts, read_ground(connection), Writer(facts, wish.language, wish.maker))
+        Document(
+            facts,
+            read_ground(connection, facts.version.effective_day),
+            Writer(facts, wish.language, wish.maker),
+        )
     )
     what = {"standard": run.standard, "scenario": run.scenario, "language": wish.language}
     record(connection, actor, "print", "coverage_run", run.run_id, after=what)

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-import shapely
-
 from gis_service.coverage.statistics import RULE
 from gis_service.coverage.travel_time import STATUS_NAMES
 from gis_service.geodesy import GeometryArray
@@ -21,6 +19,7 @@ from gis_service.messages import text
 from gis_service.reports import charts
 from gis_service.reports.county_map import (
     HIDDEN_FILL,
+    LATE,
     Bubble,
     CountyMap,
     Fill,
@@ -31,13 +30,15 @@ from gis_service.reports.county_map import (
     simplified,
 )
 from gis_service.reports.facts import Facts, Ground, Line
-from gis_service.reports.writing import Writer, most_left_out, worst_first
+from gis_service.reports.writing import Writer, worst_first
 
 COLOURS: Final = SEQUENTIAL["YlGnBu"]
 _WIDTH_MM: Final = 174.0
 _MAP_MM: Final = 196.0
 _COVER_MAP_MM: Final = 118.0
-_MOST_BLIND: Final = 30
+_MOST_BLIND: Final = 40
+_MOST_STATIONS: Final = 90
+_MOST_LABELS: Final = 12
 _MOST_BARS: Final = 32
 _MOST_BASE_ROWS: Final = 60
 
@@ -67,7 +68,6 @@ class Table:
     with_parent: bool
     rows: list[tuple[list[str], float | None]]
     chart: str
-    more: bool
 
 
 @dataclass(frozen=True)
@@ -96,15 +96,9 @@ class Document:
         """
         return str(self._render("coverage_report.html"))
 
+    @cached_property
     def parts(self) -> str:
-        """
-        Write the same parts for a page that has a document and a cover of its own.
-
-        Returns
-        -------
-        str
-            HTML sections.
-        """
+        """The same parts for a page that has a head of its own: HTML sections."""
         return str(self._render("coverage_report_parts.html"))
 
     def _render(self, template: str) -> str:
@@ -119,6 +113,7 @@ class Document:
             day=facts.data_day.isoformat(),
             tiles=self.tiles(),
             document=self,
+            stale=bool(facts.stale),
             minutes_head=[writer.say(f"{name}_minutes") for name in ("median", "p90", "worst")],
             categories=STATUS_NAMES,
         )
@@ -196,7 +191,7 @@ class Document:
             writer.say("chart_limit", minutes=writer.limit()),
             writer.say("chart_minutes"),
         )
-        return charts.columns(columns, _WIDTH_MM, 56, limit, words)
+        return charts.columns(columns, _WIDTH_MM, 50, limit, words)
 
     def kind_rows(self) -> list[list[str]]:
         """
@@ -267,8 +262,10 @@ class Document:
                 for one in worst
                 if one.share is not None
             ]
-            title = writer.say("section_levels", level=writer.level(level))
-            chart = writer.say("chart_levels", level=writer.level(level))
+            name = writer.level(level)
+            name = name.lower() if writer.language == "en" else name
+            title = writer.say("section_levels", level=name)
+            chart = writer.say("chart_levels", level=name)
             tables.append(
                 Table(
                     key=f"level-{level.rank}",
@@ -276,7 +273,6 @@ class Document:
                     with_parent=level.rank > facts.levels[1].rank,
                     rows=[(self._row(one), one.share) for one in worst],
                     chart=self._bars(bars, chart) if 1 < len(bars) <= _MOST_BARS else "",
-                    more=False,
                 )
             )
         return tables
@@ -292,27 +288,52 @@ class Document:
             *self._times(line),
         ]
 
-    @cached_property
-    def blind(self) -> list[Line]:
-        """The base grids with the most households that are not covered."""
-        return most_left_out(self.facts.of_rank(self.facts.base_rank))
-
-    def blind_table(self) -> Table:
+    def other_rows(self) -> list[list[str]]:
         """
-        List where those not covered live.
+        List what else was counted by the same rule.
 
         Returns
         -------
-        Table
-            The first thirty.
+        list of list
+            What, number, covered, not covered, share; of the whole county.
         """
-        rows = [(self._row(one), one.share) for one in self.blind[:_MOST_BLIND]]
-        title = self.writer.say("section_blind")
-        return Table("blind", title, True, rows, "", len(self.blind) > _MOST_BLIND)  # noqa: FBT003
+        writer = self.writer
+        rows = []
+        for of, lines in self.facts.others.items():
+            line = lines[0]
+            cells = [writer.count(one) for one in (line.n, line.covered, line.left_out)]
+            rows.append([writer.say(f"of_{of}"), *cells, writer.share(line)])
+        return rows
+
+    def blind_rows(self) -> list[list[str]]:
+        """
+        List the places that are not covered.
+
+        Returns
+        -------
+        list of list
+            Name, households, people, worst minutes, reason.
+        """
+        writer = self.writer
+        return [
+            [
+                one.name,
+                writer.say("blind_about", n=f"{one.households:,}"),
+                writer.say("blind_about", n=f"{one.people:,}"),
+                "" if one.worst_minutes is None else writer.minutes(one.worst_minutes),
+                writer.say(one.reason),
+            ]
+            for one in self.facts.blind_places[:_MOST_BLIND]
+        ]
+
+    @property
+    def circles(self) -> int:
+        """How many places have a circle on the map."""
+        return min(_MOST_BLIND, len(self.facts.blind_places))
 
     def station_rows(self) -> list[list[str]]:
         """
-        List the facilities.
+        List the facilities; of many only those that are nearest to most.
 
         Returns
         -------
@@ -329,8 +350,17 @@ class Document:
                 else writer.say("turnout_standard"),
                 writer.count(one.households),
             ]
-            for one in self.facts.stations
+            for kind in self.facts.run.kinds
+            for one in [one for one in self.facts.stations if one.kind == kind][
+                : self.stations_told
+            ]
         ]
+
+    @property
+    def stations_told(self) -> int:
+        """How many facilities of a kind are listed on paper."""
+        most = len(self.facts.stations)
+        return most if most <= _MOST_STATIONS else _MOST_STATIONS // len(self.facts.run.kinds)
 
     # --- maps -----------------------------------------------------------------------------------
 
@@ -413,22 +443,20 @@ class Document:
         CountyMap or None
             None where nobody is left out, or too few to tell.
         """
-        if not self.blind or not self._shapes:
+        places = self.facts.blind_places
+        if not places or not self._shapes:
             return None
-        ids, shapes = self.facts.shapes[self.facts.base_rank]
-        point_of = dict(zip(ids, shapely.point_on_surface(shapes), strict=True))
         bubbles = [
-            Bubble(
-                spot.x, spot.y, float(one.left_out or 0), str(one.left_out) if place < 40 else ""
-            )
-            for place, one in enumerate(self.blind)
-            if (spot := point_of.get(one.grid_id)) is not None
-        ]
+            Bubble(one.lon, one.lat, float(one.households),
+                   f"{one.households:,}" if place < _MOST_LABELS else "")
+            for place, one in enumerate(places[:_MOST_BLIND])
+        ]  # fmt: skip
         content = MapContent(
             fills=[Fill(PAPER, list(self._shapes[min(self._shapes)][1]))],
             water=self.ground.water,
             roads=self.ground.roads,
             borders=dict(sorted(self._borders().items())[-2:]),
+            lines=[Fill(LATE, [one.shape for one in places])],
             bubbles=bubbles,
             signs=self._signs(),
             names=self.ground.places,

@@ -4,6 +4,7 @@ The one module of this room that meets the store. What leaves here may leave the
 and no address is in it, and what :mod:`gis_service.coverage.disclosure` hides is None.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -12,12 +13,28 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import shapely
+import shapely.geometry
 import sqlalchemy as sa
 
 from gis_service.access import Actor, visible
-from gis_service.coverage.disclosure import NO_PARENT, SMALLEST, Counts, Hidden, hide, hide_listed
-from gis_service.coverage.runs import Figures, Run, figures_by_grid, find_run, latest_run
-from gis_service.coverage.statistics import COUNTY_GRID, COUNTY_RANK, RULE
+from gis_service.coverage.disclosure import NO_PARENT, SMALLEST, Counts, hide, hide_listed
+from gis_service.coverage.runs import (
+    Figures,
+    Run,
+    blind_spots,
+    figures_by_grid,
+    find_run,
+    latest_run,
+)
+from gis_service.coverage.staleness import Digests
+from gis_service.coverage.standards import standard_book
+from gis_service.coverage.statistics import (
+    COUNTY_GRID,
+    COUNTY_RANK,
+    HOUSEHOLDS,
+    POPULATIONS,
+    RULE,
+)
 from gis_service.coverage.travel_time import COVERED, STATUS_NAMES, TOO_FAR
 from gis_service.errors import NotAllowedError, NotFoundError
 from gis_service.geodesy import GeometryArray
@@ -29,6 +46,8 @@ from gis_service.store import tables as t
 CHINA: Final = ZoneInfo("Asia/Shanghai")
 OUTSIDE: Final = -1
 """The ``grid_id`` of the row for households that lie in no grid."""
+_OF_PERSONS: Final = frozenset({"people", "care_households"})
+_MOST_NAMES: Final = 40
 _ROAD_CLASSES: Final = ("motorway", "trunk", "primary", "secondary", "tertiary")
 
 
@@ -128,6 +147,31 @@ class Bin:
 
 
 @dataclass(frozen=True)
+class BlindPlace:
+    """
+    A place of at least five households that are not covered.
+
+    Attributes
+    ----------
+    households, people
+        To the nearest five, so that no hidden cell can be told from a place that lies in one grid.
+    reason
+        The most frequent one: ``too_far``, ``unreachable`` or ``off_network``.
+    shape
+        Its outline, lon and lat.
+    """
+
+    name: str
+    households: int
+    people: int
+    worst_minutes: float | None
+    reason: str
+    lon: float
+    lat: float
+    shape: Any
+
+
+@dataclass(frozen=True)
 class Network:
     """The roads that were driven on."""
 
@@ -152,6 +196,14 @@ class Facts:
         By rank: grid ids with their polygons, lon and lat.
     data_day
         The day of the run, in Asia/Shanghai.
+    others
+        Lines of what else was counted by the rule: people, care households, buildings, premises,
+        hazards; where there are any.
+    blind_places, small_places
+        Places that are not covered, the largest first; and how many more there are of 1–4
+        households, which are not told apart.
+    stale
+        What has changed since the run, of ``coverage.fingerprints.PARTS``.
     """
 
     county: str
@@ -162,7 +214,11 @@ class Facts:
     data_day: date
     levels: tuple[Level, ...]
     lines: Mapping[str, Sequence[Line]]
+    others: Mapping[str, Sequence[Line]]
     stations: tuple[Station, ...]
+    blind_places: tuple[BlindPlace, ...]
+    small_places: int
+    stale: tuple[str, ...]
     minutes: tuple[Bin, ...]
     shapes: Mapping[int, tuple[tuple[int, ...], GeometryArray]]
 
@@ -278,7 +334,8 @@ def read_facts(connection: sa.Connection, actor: Actor, run: Run) -> Facts:
     levels = _levels(connection)
     grids = _grids(connection, version.effective_day)
     place = county(connection)
-    lines = _lines(connection, run, levels, grids, place.name)
+    lines, others = _lines(connection, run, levels, grids, place.name)
+    places, small_places = _blind_places(connection, actor, run)
     return Facts(
         county=place.name,
         county_code=place.code,
@@ -288,6 +345,10 @@ def read_facts(connection: sa.Connection, actor: Actor, run: Run) -> Facts:
         data_day=run.finished_at.astimezone(CHINA).date(),
         levels=levels,
         lines=lines,
+        others=others,
+        blind_places=places,
+        small_places=small_places,
+        stale=Digests().stale_because(connection, run, standard_book()),
         stations=_stations(connection, run),
         minutes=_minutes(
             connection,
@@ -400,6 +461,51 @@ def _stations(connection: sa.Connection, run: Run) -> tuple[Station, ...]:
     return tuple(told)
 
 
+def _blind_places(
+    connection: sa.Connection, actor: Actor, run: Run
+) -> tuple[tuple[BlindPlace, ...], int]:
+    """Leave out where a few households are alone: their place would be their address."""
+    found = blind_spots(connection, actor, run.run_id)
+    told = tuple(
+        BlindPlace(
+            name=_once(one.name),
+            households=by_fives(one.households),
+            people=by_fives(one.people),
+            worst_minutes=one.worst_minutes,
+            reason=one.reason,
+            lon=one.lon,
+            lat=one.lat,
+            shape=shapely.geometry.shape(one.geometry),
+        )
+        for one in found
+        if one.households >= SMALLEST
+    )
+    return told, len(found) - len(told)
+
+
+def _once(name: str) -> str:
+    """Leave out the village where the grid's name begins with it: 东村 东村二组."""
+    village, _, grid = name.partition(" ")
+    return grid if grid.startswith(village) else name
+
+
+def by_fives(number: int) -> int:
+    """
+    Round to the nearest five.
+
+    Parameters
+    ----------
+    number
+        At least 1.
+
+    Returns
+    -------
+    int
+        At least 5.
+    """
+    return max(5, 5 * ((number + 2) // 5))
+
+
 def _served(connection: sa.Connection, run: Run) -> dict[int, int]:
     """Count the households whose nearest of its kind a facility is."""
     result = t.coverage_household.c
@@ -470,79 +576,101 @@ def _lines(
     levels: Sequence[Level],
     grids: Mapping[int, _Grid],
     county_name: str,
-) -> dict[str, list[Line]]:
-    kinds = (RULE, *run.kinds) if len(run.kinds) > 1 else (RULE,)
+) -> tuple[dict[str, list[Line]], dict[str, list[Line]]]:
+    """Give the lines by kind of facility, and those by the rule of what else was counted."""
     ranks = [level.rank for level in levels]
-    figures = {
-        kind: {
-            grid: figure
-            for rank in ranks
-            for grid, figure in sorted(figures_by_grid(connection, run.run_id, rank, kind).items())
-        }
-        for kind in kinds
-    }
-    ids = [COUNTY_GRID, *(one for one in figures[RULE] if one != COUNTY_GRID)]
+    kinds = (RULE, *run.kinds) if len(run.kinds) > 1 else (RULE,)
+
+    def read(kind: str, of: str) -> dict[int, Figures]:
+        found: dict[int, Figures] = {}
+        for rank in ranks:
+            found |= sorted(figures_by_grid(connection, run.run_id, rank, kind, of).items())
+        return found
+
+    figures = {(kind, HOUSEHOLDS): read(kind, HOUSEHOLDS) for kind in kinds}
+    for of in POPULATIONS:
+        if of != HOUSEHOLDS and (found := read(RULE, of))[COUNTY_GRID].n:
+            figures[RULE, of] = found
+    ids = [COUNTY_GRID, *(one for one in figures[RULE, HOUSEHOLDS] if one != COUNTY_GRID)]
     place_of = {grid: place for place, grid in enumerate(ids)}
     parent = [NO_PARENT, *(place_of[grids[one].parent] for one in ids[1:])]
     tables = {
-        kind: np.array([_categories(found[one]) for one in ids]) for kind, found in figures.items()
+        key: np.array([_categories(found[one]) for one in ids], dtype=np.int64)
+        for key, found in figures.items()
     }
-    counts, residual_of = _complete(parent, tables)
-    hidden = hide(counts)
+    full_parent, tables, outside = _complete(parent, tables)
+    masks = _masks(full_parent, tables)
     named = {COUNTY_GRID: _Grid("", county_name, COUNTY_RANK, COUNTY_GRID), **grids}
-    lines = {}
-    for kind in kinds:
-        lines[kind] = [
-            _line(one, named, figures[kind][one], place, kind, hidden)
+    lines: dict[tuple[str, str], list[Line]] = {}
+    for key, found in figures.items():
+        lines[key] = [
+            _line(one, named, found[one], masks[key][0][place], masks[key][1][place])
             for place, one in enumerate(ids)
         ]
-        for place in (place for place, of in residual_of.items() if of == 0):
-            lines[kind].append(_outside(counts, place, kind, hidden))
-    return lines
+        if outside is not None:
+            n_mask, cell_mask = masks[key]
+            rest = tables[key][outside].tolist()
+            lines[key].append(_outside(rest, bool(n_mask[outside]), cell_mask[outside]))
+    by_kind = {kind: lines[kind, HOUSEHOLDS] for kind in kinds}
+    return by_kind, {of: found for (_, of), found in lines.items() if of != HOUSEHOLDS}
+
+
+def _masks(parent: list[int], tables: Mapping[tuple[str, str], Any]) -> dict[Any, Any]:
+    """Hide small cells of households, with them those of people; houses are nobody's data."""
+    above = np.array(parent)
+    kinds = {kind: table for (kind, of), table in tables.items() if of == HOUSEHOLDS}
+    households = hide(Counts(above, kinds))
+    masks = {(kind, HOUSEHOLDS): (households.n, cells) for kind, cells in households.cells.items()}
+    for (kind, of), table in tables.items():
+        if of in _OF_PERSONS:
+            counts = Counts(above, {RULE: table})
+            mask = hide(counts, with_n=households.n, with_cells=households.cells)
+            masks[kind, of] = (mask.n, mask.cells[RULE])
+        elif of != HOUSEHOLDS:
+            masks[kind, of] = (np.zeros(len(table), dtype=bool), np.zeros(table.shape, dtype=bool))
+    return masks
 
 
 def _categories(figure: Figures) -> tuple[int, ...]:
     return tuple(getattr(figure, name) for name in STATUS_NAMES)
 
 
-def _complete(parent: list[int], tables: Mapping[str, Any]) -> tuple[Counts, dict[int, int]]:
-    """Add a row below every grid whose parts do not make it up: who lies in no grid below it."""
+def _complete(
+    parent: list[int], tables: Mapping[tuple[str, str], Any]
+) -> tuple[list[int], dict[tuple[str, str], Any], int | None]:
+    """
+    Add a row below every grid whose parts do not make it up: who lies in no grid below it.
+
+    A residue is no line of the report, but a reader could subtract it: it is hidden like one. That
+    of the county is one; its place is told.
+    """
     full_parent = [*parent]
-    rows = {kind: list(table) for kind, table in tables.items()}
-    residual_of = {}
-    inner = np.array(parent[1:])
-    some = {place for place in parent if place != NO_PARENT}
-    for place in sorted(some):
+    rows = {key: [table] for key, table in tables.items()}
+    outside = None
+    above = np.array(parent[1:])
+    for place in sorted({one for one in parent if one != NO_PARENT}):
         left = {
-            kind: table[place] - table[1:][inner == place].sum(axis=0)
-            for kind, table in tables.items()
+            key: table[place] - table[1:][above == place].sum(axis=0)
+            for key, table in tables.items()
         }
         if any(rest.any() for rest in left.values()):
-            residual_of[len(full_parent)] = place
+            outside = len(full_parent) if place == 0 else outside
             full_parent.append(place)
-            for kind, rest in left.items():
-                rows[kind].append(rest)
-    kinds = {kind: np.array(table, dtype=np.int64) for kind, table in rows.items()}
-    return Counts(np.array(full_parent), kinds), residual_of
+            for key, rest in left.items():
+                rows[key].append(rest[None, :])
+    return full_parent, {key: np.concatenate(parts) for key, parts in rows.items()}, outside
 
 
 def _line(
-    grid_id: int,
-    grids: Mapping[int, _Grid],
-    figure: Figures,
-    place: int,
-    kind: str,
-    hidden: Hidden,
+    grid_id: int, grids: Mapping[int, _Grid], figure: Figures, hide_n: Any, hide_cells: Any
 ) -> Line:
     grid = grids[grid_id]
-    told = _told(_categories(figure), hidden.cells[kind][place])
-    n = None if hidden.n[place] else figure.n
-    share = figure.share if n is not None and told["covered"] is not None else None
-    reached = told["covered"], told["too_far"]
-    timed = figure.covered + figure.too_far
-    minutes = n is not None and timed >= SMALLEST and None not in reached
-    # Where both stand for each other their sum is told all the same.
-    minutes = minutes or (n is not None and timed >= SMALLEST and reached == (None, None))
+    told = _told(_categories(figure), hide_cells)
+    n = None if hide_n else figure.n
+    reached = (told["covered"], told["too_far"])
+    # Minutes are of those who are reached at all; where both parts are hidden it is their sum.
+    enough = figure.covered + figure.too_far >= SMALLEST
+    timed = n is not None and enough and (None not in reached or reached == (None, None))
     return Line(
         grid_id=grid_id,
         code=grid.code,
@@ -551,13 +679,13 @@ def _line(
         rank=grid.rank,
         n=n,
         **told,
-        share=share,
+        share=figure.share if n is not None and told["covered"] is not None else None,
         share_class=_share_class(figure, n),
         hidden=n is None or None in told.values(),
         status=figure.status,
-        median_minutes=figure.median_minutes if minutes else None,
-        p90_minutes=figure.p90_minutes if minutes else None,
-        worst_minutes=figure.worst_minutes if minutes else None,
+        median_minutes=figure.median_minutes if timed else None,
+        p90_minutes=figure.p90_minutes if timed else None,
+        worst_minutes=figure.worst_minutes if timed else None,
     )
 
 
@@ -579,9 +707,9 @@ def _share_class(figure: Figures, n: int | None) -> int | None:
     return around.pop() if len(around) == 1 else None
 
 
-def _outside(counts: Counts, place: int, kind: str, hidden: Hidden) -> Line:
-    told = _told(counts.kinds[kind][place].tolist(), hidden.cells[kind][place])
-    n = None if hidden.n[place] else int(counts.n[place])
+def _outside(categories: Sequence[int], hide_n: bool, hide_cells: Any) -> Line:  # noqa: FBT001
+    told = _told(categories, hide_cells)
+    n = None if hide_n else sum(categories)
     covered = told["covered"]
     return Line(
         grid_id=OUTSIDE,
@@ -610,10 +738,10 @@ class Ground:
 
     water: list[Any]
     roads: list[tuple[str, str, Any]]
-    places: list[tuple[str, str, float, float]]
+    places: list[tuple[str, float, float]]
 
 
-def read_ground(connection: sa.Connection) -> Ground:
+def read_ground(connection: sa.Connection, day: date) -> Ground:
     """
     Read what the county's map shows beneath its figures.
 
@@ -621,11 +749,14 @@ def read_ground(connection: sa.Connection) -> Ground:
     ----------
     connection
         An open transaction.
+    day
+        Whose grids' names are taken.
 
     Returns
     -------
     Ground
-        Water, greater roads (class, name, line) and names of places (level, name, lon, lat).
+        Water, greater roads (class, name, line) and names of the lowest level that has few enough
+        grids to be named (name, lon, lat).
     """
     land, edge, unit = t.land_cover.c, t.road_edge.c, t.admin_unit.c
     water = connection.execute(
@@ -640,10 +771,9 @@ def read_ground(connection: sa.Connection) -> Ground:
         .order_by(edge.edge_id)
     )
     scheme, state = find_scheme(connection, "base"), t.grid_state.c
-    level = sa.func.coalesce(unit.level, "grid")
-    towns = connection.execute(
+    named = connection.execute(
         sa.select(
-            level.label("level"),
+            state.rank,
             sa.func.coalesce(unit.name, state.name).label("name"),
             sa.type_coerce(sa.func.ST_X(state.label_point), sa.Double).label("lon"),
             sa.type_coerce(sa.func.ST_Y(state.label_point), sa.Double).label("lat"),
@@ -651,11 +781,14 @@ def read_ground(connection: sa.Connection) -> Ground:
         .outerjoin_from(
             t.grid_state, t.admin_unit, t.admin_unit.c.admin_unit_id == state.admin_unit_id
         )
-        .where(state.scheme_id == scheme.scheme_id, state.rank == 1, on_day(state.valid, None))
+        .where(state.scheme_id == scheme.scheme_id, on_day(state.valid, day))
         .order_by(state.grid_id)
-    )
+    ).all()
+    by_rank = Counter(row.rank for row in named)
+    few = [rank for rank, count in by_rank.items() if count <= _MOST_NAMES]
+    shown = max(few, key=lambda rank: (by_rank[rank], -rank), default=1)
     return Ground(
         water=[shapely.from_wkb(bytes(row.wkb)) for row in water],
         roads=[(row.road_class, row.name, shapely.from_wkb(bytes(row.wkb))) for row in roads],
-        places=[tuple(row) for row in towns],
+        places=[(row.name, row.lon, row.lat) for row in named if row.rank == shown],
     )

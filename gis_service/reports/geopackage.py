@@ -40,9 +40,10 @@ def geopackage(facts: Facts, writer: Writer) -> bytes:
     Returns
     -------
     bytes
-        Layers ``county``, one a level, ``stations``, and the table ``about``.
+        Layers ``grids_1`` … one a level, ``blind_places``, ``stations``; the table ``about``.
     """
     layers = [(f"grids_{level.rank}", _grids(facts, level.rank)) for level in facts.levels[1:]]
+    layers.append(("blind_places", _blind(facts, writer)))
     layers.append(("stations", _stations(facts, writer)))
     about = pd.DataFrame(
         [*writer.heads(), *((writer.say("section_left_out"), note) for note in writer.notes())],
@@ -95,6 +96,9 @@ def _grids(facts: Facts, rank: int) -> gpd.GeoDataFrame:
         if kind != RULE:
             of_kind = [found[grid] for grid, _ in kept]
             columns |= _columns(of_kind, ("covered", "share", "median_minutes"), f"{kind}_")
+    for of, all_lines in facts.others.items():
+        found = {line.grid_id: line for line in all_lines if line.rank == rank}
+        columns |= _columns([found[grid] for grid, _ in kept], ("n", "covered"), f"{of}_")
     return gpd.GeoDataFrame(columns, geometry=[shape for _, shape in kept], crs=CRS)
 
 
@@ -108,6 +112,21 @@ def _numbers(lines: Sequence[Line], name: str) -> pd.Series:
     if whole:
         return pd.Series(values, dtype="Int64")
     return pd.Series([None if one is None else round(one, 6) for one in values], dtype="float64")
+
+
+def _blind(facts: Facts, writer: Writer) -> gpd.GeoDataFrame:
+    places = facts.blind_places
+    frame = pd.DataFrame(
+        {
+            "name": [one.name for one in places],
+            "households": pd.Series([one.households for one in places], dtype="Int64"),
+            "people": pd.Series([one.people for one in places], dtype="Int64"),
+            "worst_minutes": pd.Series([one.worst_minutes for one in places], dtype="float64"),
+            "reason": [one.reason for one in places],
+            "reason_name": [writer.say(one.reason) for one in places],
+        }
+    )
+    return gpd.GeoDataFrame(frame, geometry=[one.shape for one in places], crs=CRS)
 
 
 def _stations(facts: Facts, writer: Writer) -> gpd.GeoDataFrame:

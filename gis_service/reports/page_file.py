@@ -21,7 +21,7 @@ from gis_service.reports.facts import Ground
 _LATE: Final = "#b3261e"
 _DECIMALS: Final = 5
 _SIMPLE_DEGREES: Final = 1e-4
-_RANDOM_NAME: Final = re.compile(r"(?<=_)[0-9a-f]{32}\b")
+_RANDOM_NAME: Final = re.compile(r"(?<=_)[0-9a-f]{32}(?![0-9a-f])")
 _STYLE: Final = """
 html, body { height: auto; background: #fff; }
 body { display: flex; flex-direction: column; }
@@ -74,6 +74,7 @@ def page(document: Document) -> str:
     _ground(leaflet, document.ground)
     _grids(leaflet, document)
     _borders(leaflet, document)
+    _blind(leaflet, document)
     _stations(leaflet, document)
     folium.LayerControl(collapsed=True).add_to(leaflet)
     if facts.shapes:
@@ -83,7 +84,7 @@ def page(document: Document) -> str:
     root.html.add_child(Element(_head(document)))
     root.html.add_child(Element(_key(document)))
     # The parts are finished: what they say is never a template.
-    root.html.add_child(Element("{% raw %}" + document.parts() + "{% endraw %}"))
+    root.html.add_child(Element("{% raw %}" + document.parts + "{% endraw %}"))
     return without_random_names(
         str(root.render()).replace("<html>", f'<html lang="{writer.language}">', 1)
     )
@@ -220,6 +221,36 @@ def _borders(leaflet: FileMap, document: Document) -> None:
         lines = shapely.line_merge(shapely.union_all(shapely.boundary(shapes)))
         simple = np.array([shapely.simplify(lines, _SIMPLE_DEGREES)], dtype=object)
         _quiet(leaflet, simple, {"color": "#1f2933", "weight": weight, "fill": False})
+
+
+def _blind(leaflet: FileMap, document: Document) -> None:
+    writer, places = document.writer, document.facts.blind_places
+    if not places:
+        return
+    features = _features(
+        [one.shape for one in places],
+        [
+            {
+                "name": safe(one.name),
+                "households": writer.say("blind_about", n=f"{one.households:,}"),
+                "worst": "" if one.worst_minutes is None else writer.minutes(one.worst_minutes),
+                "reason": writer.say(one.reason),
+            }
+            for one in places
+        ],
+    )
+    folium.GeoJson(
+        features,
+        name=writer.say("layer_blind"),
+        style_function=lambda _: {
+            "color": _LATE, "weight": 1.2, "fillColor": _LATE, "fillOpacity": 0.18,
+        },
+        tooltip=folium.GeoJsonTooltip(["name", "households"], labels=False),
+        popup=folium.GeoJsonPopup(
+            ["name", "households", "worst", "reason"],
+            [writer.say(key) for key in ("name", "households", "worst_of_place", "reason")],
+        ),
+    ).add_to(leaflet)  # fmt: skip
 
 
 def _stations(leaflet: FileMap, document: Document) -> None:

@@ -8,13 +8,12 @@ import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from openpyxl import Workbook
 from openpyxl.cell import Cell, WriteOnlyCell
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
-from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 from gis_service.coverage.statistics import RULE
 from gis_service.coverage.travel_time import STATUS_NAMES
@@ -57,6 +56,9 @@ def workbook(facts: Facts, writer: Writer) -> bytes:
         _table(book, title, heads, [_line(writer, one) for one in lines])
     if len(facts.lines) > 1:
         _kinds(book, facts, writer)
+    if facts.others:
+        _others(book, facts, writer)
+    _blind(book, facts, writer)
     _stations(book, facts, writer)
     _minutes(book, facts, writer)
     _assumptions(book, facts, writer)
@@ -105,9 +107,7 @@ def fixed(body: bytes, stamp: datetime) -> bytes:
 # --- sheets ---------------------------------------------------------------------------------------
 
 
-def _sheet(
-    book: Workbook, title: str, widths: Sequence[float], *, frozen: bool = True
-) -> WriteOnlyWorksheet:
+def _sheet(book: Workbook, title: str, widths: Sequence[float], *, frozen: bool = True) -> Any:
     sheet = book.create_sheet(re.sub(r"[\[\]:*?/\\]", " ", title)[:_SHEET_NAME_SIGNS])
     if frozen:
         sheet.freeze_panes = "A2"
@@ -116,7 +116,7 @@ def _sheet(
     return sheet
 
 
-def _head(sheet: WriteOnlyWorksheet, words: Iterable[str]) -> list[Cell]:
+def _head(sheet: Any, words: Iterable[str]) -> list[Cell]:
     cells = []
     for one in words:
         cell = WriteOnlyCell(sheet, value=one)
@@ -127,7 +127,7 @@ def _head(sheet: WriteOnlyWorksheet, words: Iterable[str]) -> list[Cell]:
     return cells
 
 
-def _cells(sheet: WriteOnlyWorksheet, values: Row, formats: Sequence[str]) -> list[Cell | None]:
+def _cells(sheet: Any, values: Row, formats: Sequence[str]) -> list[Cell | None]:
     cells: list[Cell | None] = []
     for value, form in zip(values, formats, strict=True):
         if value is None:
@@ -226,6 +226,48 @@ def _kinds(book: Workbook, facts: Facts, writer: Writer) -> None:
         if line.rank < facts.base_rank
     ]
     _table(book, writer.say("sheet_kinds"), heads, rows)
+
+
+def _others(book: Workbook, facts: Facts, writer: Writer) -> None:
+    heads = [
+        (writer.say("counted"), "", 16),
+        (writer.say("level"), "", 14),
+        (writer.say("code"), "", 18),
+        (writer.say("name"), "", 20),
+        (writer.say("parent"), "", 16),
+        (writer.say("number"), _COUNT, 11),
+        *((writer.say(name), _COUNT, 11) for name in STATUS_NAMES),
+        (writer.say("share"), _SHARE, 9),
+    ]
+    rows = [
+        [writer.say(f"of_{of}"), writer.level_of(line.rank), *_line(writer, line)[:-3]]
+        for of, lines in facts.others.items()
+        for line in lines
+    ]
+    _table(book, writer.say("sheet_others"), heads, rows)
+
+
+def _blind(book: Workbook, facts: Facts, writer: Writer) -> None:
+    heads = [
+        (writer.say("name"), "", 30),
+        (writer.say("blind_about", n=writer.say("households")), _COUNT, 14),
+        (writer.say("blind_about", n=writer.say("people")), _COUNT, 14),
+        (writer.say("worst_of_place"), _MINUTES, 14),
+        (writer.say("reason"), "", 16),
+        (writer.say("lon"), _DEGREES, 12),
+        (writer.say("lat"), _DEGREES, 12),
+    ]
+    rows: list[Row] = [
+        [
+            one.name, one.households, one.people, one.worst_minutes, writer.say(one.reason),
+            round(one.lon, 4), round(one.lat, 4),
+        ]
+        for one in facts.blind_places
+    ]  # fmt: skip
+    if facts.small_places:
+        note = writer.say("blind_small", n=facts.small_places)
+        rows.append([note, None, None, None, None, None, None])
+    _table(book, writer.say("sheet_blind"), heads, rows)
 
 
 def _stations(book: Workbook, facts: Facts, writer: Writer) -> None:

@@ -15,7 +15,7 @@ from gis_service.reports.facts import CHINA, Facts, Level, Line
 from gis_service.store.tables import ROAD_CLASSES
 
 _SETTINGS: Final = ("standard", "profile", "scenario", "place")
-_NAMES: Final = frozenset({"name", "name_en", "profile", "speed_kmh", "means", "label", "label_en"})
+_NAMES: Final = frozenset({"name", "name_en", "profile", "speed_kmh", "means", "in_main_job"})
 _ORDER: Final = ("limit_minutes", "turnout_minutes", "direction", "kinds", "rule", "target_share")
 _UNITS: Final = (("_minutes", "minutes_value"), ("_kmh", "kmh_value"), ("_m", "metres_value"))
 
@@ -131,13 +131,9 @@ class Writer:
         return self.say("version_value", title=version.title, day=self.day(version.effective_day))
 
     def network(self) -> str:
-        """Name the road network with its day."""
+        """Name the road network."""
         network = self.facts.network
-        if network is None:
-            return self.say("no_network")
-        if network.data_day is None:
-            return self.say("network_undated", name=network.name)
-        return self.say("network_value", name=network.name, day=self.day(network.data_day))
+        return self.say("no_network") if network is None else network.name
 
     def title(self) -> str:
         """Name the report."""
@@ -168,8 +164,13 @@ class Writer:
             "code_value", name=self.named(parameters["scenario"]), code=facts.run.scenario
         )
         at = facts.run.finished_at.astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S UTC+8")
+        roads = facts.network.data_day if facts.network else None
         said = {
-            "data_day": self.day(facts.data_day),
+            "data_day": self.say(
+                "data_day_value",
+                day=self.day(facts.data_day),
+                roads=self.day(roads) if roads else self.say("roads_undated"),
+            ),
             "standard": code,
             "scenario": scenario,
             "profile": self.named(parameters["profile"]),
@@ -207,6 +208,8 @@ class Writer:
 
     def _setting(self, name: str, value: Any) -> Iterator[Setting]:
         source = ""
+        if value is None:
+            return
         if isinstance(value, Mapping):
             if "value" not in value:  # a table of its own
                 for inner, one in value.items():
@@ -325,6 +328,9 @@ class Writer:
         """
         facts, summary = self.facts, self.facts.run.summary
         said = []
+        if facts.stale:
+            changes = [text(f"coverage.stale_{part}", self.language) for part in facts.stale]
+            said.append(self.say("stale", what=self.say("comma").join(changes)))
         if facts.network is not None:
             said.append(self.say("left_clipped" if facts.network.clipped else "left_not_clipped"))
         for kind in facts.run.kinds:
@@ -334,9 +340,9 @@ class Writer:
             if off:
                 said.append(self.say("left_facilities", kind=self.kind(kind), n=off))
         whole, outside = facts.whole, facts.outside
-        parts = (whole.too_far, whole.unreachable, whole.off_network)
-        if None not in parts:
-            too_far, unreachable, off_network = (self.count(one) for one in parts)
+        late = (whole.too_far, whole.unreachable, whole.off_network)
+        if None not in late:
+            too_far, unreachable, off_network = (self.count(one) for one in late)
             said.append(
                 self.say(
                     "left_households",
@@ -383,21 +389,3 @@ def worst_first(lines: list[Line]) -> list[Line]:
         Those without a share that may be told come last, by code.
     """
     return sorted(lines, key=lambda one: (one.share is None, one.share or 0.0, one.code))
-
-
-def most_left_out(lines: list[Line]) -> list[Line]:
-    """
-    Order grids by how many are not covered, the most first.
-
-    Parameters
-    ----------
-    lines
-        Of one level.
-
-    Returns
-    -------
-    list of Line
-        Only those of which that may be told, and where somebody is left out.
-    """
-    some = [one for one in lines if one.left_out]
-    return sorted(some, key=lambda one: (-(one.left_out or 0), one.code))

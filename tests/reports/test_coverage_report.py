@@ -1,0 +1,239 @@
+"""A coverage report: what it states, what it hides, the same bytes for the same run."""
+
+import hashlib
+import io
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import geopandas as gpd
+import openpyxl
+import pandas as pd
+import pypdfium2
+import pytest
+import sqlalchemy as sa
+
+from gis_service.access import SYSTEM, Actor
+from gis_service.coverage import runs
+from gis_service.coverage.travel_time import STATUS_NAMES
+from gis_service.errors import InputError, NotAllowedError, NotFoundError
+from gis_service.messages import LANGUAGES, Language, all_texts
+from gis_service.reports.coverage import FORMATS, Format, Report, Wish, parse_formats, read_report
+from gis_service.reports.facts import by_fives
+from gis_service.store import Store
+from tests.api.conftest import HOUSEHOLDS_PER_GRID, SmallCounty, TestClient, client, small_county
+
+__all__ = ["client", "small_county"]
+
+VISITOR = Actor(0, "访客", "Visitor", "visitor")
+TOTAL = sum(HOUSEHOLDS_PER_GRID.values()) + 1
+AGAIN = """
+import hashlib, sys
+import sqlalchemy as sa
+from gis_service.access import SYSTEM
+from gis_service.reports.coverage import Wish, read_report
+from gis_service.store import Store
+
+store = Store(sa.make_url(sys.argv[1]))
+with store.transaction(SYSTEM) as connection:
+    report = read_report(connection, SYSTEM, Wish("service-15", run_id=int(sys.argv[2])))
+for form in sys.argv[3:]:
+    print(hashlib.sha256(report.body(form)).hexdigest())
+store.close()
+"""
+
+
+@pytest.fixture(scope="module")
+def run_id(store: Store, small_county: SmallCounty) -> int:
+    assert small_county.grid_ids
+    return int(runs.measure(store, SYSTEM, "service-15")["run_id"])
+
+
+@pytest.fixture(scope="module")
+def connection(store: Store, run_id: int) -> Iterator[sa.Connection]:
+    assert run_id
+    with store.transaction(SYSTEM) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module", params=LANGUAGES)
+def report(connection: sa.Connection, request: pytest.FixtureRequest) -> Report:
+    language: Language = request.param
+    return read_report(connection, SYSTEM, Wish("service-15", language=language))
+
+
+@pytest.fixture(scope="module")
+def chinese(connection: sa.Connection) -> Report:
+    return read_report(connection, SYSTEM, Wish("service-15"))
+
+
+@pytest.fixture(scope="module")
+def bodies(chinese: Report) -> dict[Format, bytes]:
+    return {form: chinese.body(form) for form in FORMATS}
+
+
+def words(pdf: bytes) -> str:
+    document = pypdfium2.PdfDocument(pdf)
+    text = "".join(page.get_textpage().get_text_range() for page in document)
+    document.close()
+    return re.sub(r"\s", "", text)
+
+
+def everything(bodies: dict[Format, bytes], folder: Path) -> dict[str, str]:
+    """What can be read in each file."""
+    book = openpyxl.load_workbook(io.BytesIO(bodies["xlsx"]))
+    cells = (str(cell) for sheet in book for row in sheet.iter_rows(values_only=True)
+             for cell in row)  # fmt: skip
+    file = folder / "report.gpkg"
+    file.write_bytes(bodies["gpkg"])
+    with sqlite3.connect(file) as database:
+        rows = "\n".join(database.iterdump())
+    return {"pdf": words(bodies["pdf"]), "html": bodies["html"].decode(), "xlsx": " ".join(cells),
+            "gpkg": rows}  # fmt: skip
+
+
+def test_the_same_run_gives_the_same_bytes_in_another_process(
+    store: Store, run_id: int, bodies: dict[Format, bytes]
+) -> None:
+    url = store.engine.url.render_as_string(hide_password=False)
+    process = subprocess.run(
+        [sys.executable, "-c", AGAIN, url, str(run_id), *FORMATS],
+        env={**os.environ, "PYTHONHASHSEED": "4711"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    again = dict(zip(FORMATS, process.stdout.split(), strict=True))
+    assert again == {form: hashlib.sha256(body).hexdigest() for form, body in bodies.items()}
+
+
+def test_every_format_states_what_the_figures_stand_on(
+    chinese: Report, bodies: dict[Format, bytes], tmp_path: Path
+) -> None:
+    run = chinese.run
+    for form, said in everything(bodies, tmp_path).items():
+        plain = re.sub(r"\s", "", said)
+        for expected in (
+            "15分钟服务圈", "service-15", "平常", "步行", "第一版", "2024年7月1日起施行",
+            "EPSG:4490", run.software_version, "门到路按步行4公里/时计入", run.fingerprint,
+            "GB50180-2018", "路网", "数据日期",
+        ):  # fmt: skip
+            assert expected in plain, (form, expected)
+
+
+def test_nobody_stands_in_any_format(bodies: dict[Format, bytes], tmp_path: Path) -> None:
+    for form, said in everything(bodies, tmp_path).items():
+        for personal in ("王小明", "13812345678", "东街0号", "lives_alone", "张三", "赵一"):
+            assert personal not in said, (form, personal)
+
+
+def test_a_grid_of_one_household_is_not_told_and_nothing_gives_it_away(
+    chinese: Report, small_county: SmallCounty
+) -> None:
+    facts = chinese.document.facts
+    lines = {one.grid_id: one for rank in (1, 2, 3) for one in facts.of_rank(rank)}
+    small = lines[small_county.grid_ids["g00"]]
+    assert small.n is small.share is small.median_minutes is None
+    assert lines[small_county.grid_ids["g21"]].n == 500
+    # One household lies in no grid: with the town's number it could be told from the county's.
+    assert facts.whole.n == TOTAL
+    assert facts.outside is not None
+    assert facts.outside.n is lines[small_county.grid_ids["town"]].n is None
+
+
+def test_what_is_hidden_is_in_no_file(
+    bodies: dict[Format, bytes], tmp_path: Path, small_county: SmallCounty
+) -> None:
+    file = tmp_path / "report.gpkg"
+    file.write_bytes(bodies["gpkg"])
+    grids = gpd.read_file(file, layer="grids_3").set_index("grid_id")
+    assert grids.crs.to_epsg() == 4490
+    hidden = grids.loc[small_county.grid_ids["g00"]]
+    for column in ("n", "share", "median_minutes", "people_n"):
+        assert pd.isna(hidden[column]), column
+    for column in STATUS_NAMES:  # where the county has none of it, the grid has none either
+        assert pd.isna(hidden[column]) or hidden[column] == 0, column
+    assert any(pd.isna(hidden[column]) for column in STATUS_NAMES)
+    book = openpyxl.load_workbook(io.BytesIO(bodies["xlsx"]))
+    rows = [row for row in book["基础网格"].iter_rows(values_only=True) if row[1] == "格g00"]
+    assert [cell for cell in rows[0][3:] if cell is not None and cell != 0] == []
+
+
+def test_the_workbook_has_numbers_and_frozen_heads(bodies: dict[Format, bytes]) -> None:
+    book = openpyxl.load_workbook(io.BytesIO(bodies["xlsx"]))
+    sheet = book["基础网格"]
+    assert sheet.freeze_panes == "A2"
+    row = next(row for row in sheet.iter_rows() if row[1].value == "格g21")
+    assert row[3].value == 500
+    assert row[3].number_format == "#,##0"
+    assert isinstance(row[8].value, (int, float))
+    assert row[8].number_format == "0.0%"
+    assert {"概要", "各类设施", "设施", "时间分布", "计算依据"} <= set(book.sheetnames)
+    whole = {row[0]: row[1] for row in book["概要"].iter_rows(values_only=True) if row}
+    assert whole["户数"] == TOTAL
+
+
+def test_the_page_asks_nobody_for_anything(bodies: dict[Format, bytes]) -> None:
+    page = bodies["html"].decode()
+    assert not re.search(r"<script[^>]*\ssrc=|<link\b|@import", page)
+    assert not re.search(r"""url\(\s*["']?https?:""", page)
+    assert "leaflet" in page
+    assert not re.search(r"_[0-9a-f]{32}\b", re.sub(r"_0{20}\d{12}", "", page))
+
+
+def test_it_speaks_the_readers_language_throughout(report: Report) -> None:
+    language = report.document.writer.language
+    page = report.document.html()
+    assert f'<html lang="{language}">' in page
+    assert not re.search(r">\s*(reports|page|sheet|coverage)\.\w+", page)
+    known = set(all_texts(language))
+    unnamed = [one.name for one in report.document.writer.settings() if "_" in one.name]
+    assert unnamed == []
+    assert "reports.title" in known
+    pages = words(report.body("pdf"))
+    assert ("第1页" in pages or "第2页，共" in pages) if language == "zh-CN" else "Page2of" in pages
+
+
+def test_the_report_is_for_those_who_see_the_whole_county(connection: sa.Connection) -> None:
+    with pytest.raises(NotAllowedError):
+        read_report(connection, VISITOR, Wish("service-15"))
+
+
+def test_a_standard_that_was_never_measured_says_so(connection: sa.Connection) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        read_report(connection, SYSTEM, Wish("fire-20", scenario="emergency_privilege"))
+    assert "emergency_privilege" in caught.value.say("zh-CN")
+
+
+@pytest.mark.parametrize("given", ["docx", "pdf,doc", "", " , "])
+def test_an_unknown_format_is_refused(given: str) -> None:
+    with pytest.raises(InputError):
+        parse_formats(given)
+
+
+def test_formats_are_taken_once_in_order() -> None:
+    assert parse_formats("xlsx, PDF,xlsx") == ["xlsx", "pdf"]
+
+
+@pytest.mark.parametrize(("number", "told"), [(5, 5), (7, 5), (8, 10), (12, 10), (1263, 1265)])
+def test_places_are_told_to_the_nearest_five(number: int, told: int) -> None:
+    assert by_fives(number) == told
+
+
+@pytest.mark.usefixtures("run_id")
+def test_it_is_handed_out_over_http(client: TestClient, small_county: SmallCounty) -> None:
+    headers = {"x-gis-actor": str(small_county.actors["county_office"])}
+    where = "/api/reports/coverage?standard=service-15&format=xlsx&language=en"
+    answer = client.get(where, headers=headers)
+    assert answer.status_code == 200
+    assert re.search(
+        r'filename="coverage-service-15-\d+-en\.xlsx"', answer.headers["content-disposition"]
+    )
+    assert openpyxl.load_workbook(io.BytesIO(answer.content)).sheetnames[0] == "Summary"
+    officer = {"x-gis-actor": str(small_county.actors["grid_officer"])}
+    assert client.get(where, headers=officer).status_code == 403
+    assert client.get(where.replace("xlsx", "doc"), headers=headers).status_code == 422
