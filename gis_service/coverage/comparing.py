@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from gis_service.access import Actor
+from gis_service.coverage.fingerprints import changed
 from gis_service.coverage.run_households import households_moved
 from gis_service.coverage.run_reading import GridFigures, Run, figures_of, find_run
 from gis_service.coverage.statistics import COUNTY_RANK, HOUSEHOLDS, POPULATIONS
@@ -167,7 +168,7 @@ def _side(figures: GridFigures | None) -> Side | None:
 
 def _differs(first: Run, second: Run) -> tuple[str, ...]:
     one, other = (run.inputs.get("digests", {}) for run in (first, second))
-    parts = tuple(part for part in {**one, **other} if one.get(part) != other.get(part))
+    parts = changed(one, other)
     return ("scenario", *parts) if first.scenario != second.scenario else parts
 
 

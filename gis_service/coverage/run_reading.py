@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from gis_service.coverage.measurement import NO_FACILITY
 from gis_service.coverage.standards import standard_book
@@ -293,7 +294,7 @@ def figures_of(
     state = t.grid_state.c
     names = connection.execute(
         sa.select(state.grid_id, state.code, state.name, state.parent_grid_id)
-        .distinct(state.grid_id)
+        .ext(distinct_on(state.grid_id))
         .where(state.grid_id.in_(list(found)))
         .order_by(
             state.grid_id, on_day(state.valid, None).desc(), sa.func.upper(state.valid).desc()

@@ -4,191 +4,36 @@ The county: a main road of 20 km from west to east, the fire station at its west
 with a road of its own, and a house in the hills.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pytest
-import shapely
 import sqlalchemy as sa
 
 from gis_service import jobs, main_job
 from gis_service.access import SYSTEM, Actor
 from gis_service.coverage import runs
-from gis_service.coverage.standards import Sourced, read_standards
+from gis_service.coverage.standards import Sourced
+from gis_service.coverage.statistics import figures
 from gis_service.coverage.travel_time import STATUS_NAMES
 from gis_service.errors import InputError, NotAllowedError, NotFoundError
-from gis_service.geodesy import distance_m, length_m
+from gis_service.geodesy import distance_m
 from gis_service.store import Store
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
+from tests.coverage.drawn_county import (
+    BOOK,
+    EAST,
+    EAST_OFFICER,
+    MIDDLE,
+    TOWN,
+    VISITOR,
+    WEST,
+    open_facility,
+    point,
+)
 from tests.coverage.drawn_roads import at_m
-
-BOOK = read_standards()
-TOWN, MIDDLE, WEST, EAST = 1, 2, 3, 4
-EAST_OFFICER = Actor(2, "东片网格员", "Officer of the east", "grid_officer", (EAST,))
-VISITOR = Actor(3, "访客", "Visitor", "visitor")
-
-# Household id: where it stands (metres), its base grid.
-HOUSEHOLDS: dict[int, tuple[tuple[float, float], int | None]] = {
-    1: ((4000, 20), WEST),
-    2: ((9000, 20), WEST),
-    3: ((12000, 20), EAST),
-    4: ((19500, 20), EAST),
-    5: ((5000, 8050), WEST),  # on the island
-    6: ((15000, -3000), EAST),  # in the hills
-    7: ((3000, 20), None),  # outside every grid
-}
-NODES = {n: (5000.0 * (n - 1), 0.0) for n in range(1, 6)} | {
-    6: (4000.0, 8000.0),
-    7: (6000.0, 8000.0),
-}
-EDGES = [(n, n + 1, "primary") for n in range(1, 5)] + [(6, 7, "residential")]
-
-
-def point(x_m: float, y_m: float) -> shapely.Point:
-    return shapely.Point(at_m(x_m, y_m))
-
-
-def box(west: float, east: float) -> shapely.MultiPolygon:
-    return shapely.MultiPolygon([shapely.box(*at_m(west, -9000), *at_m(east, 9000))])
-
-
-@pytest.fixture(scope="module")
-def boundaries(store: Store) -> int:
-    """Publish one town of one middle grid of two base grids; the version's id."""
-    with store.transaction(SYSTEM) as connection:
-        scheme_id = connection.scalar(
-            sa.insert(t.grid_scheme)
-            .values(
-                code="base",
-                name="基础网格",
-                name_en="Base grids",
-                is_base=True,
-                code_layout=[6, 3, 3, 3],
-                size_rule={},
-            )
-            .returning(t.grid_scheme.c.scheme_id)
-        )
-        connection.execute(
-            sa.insert(t.grid_level),
-            [
-                {"scheme_id": scheme_id, "rank": rank, "label": "级", "label_en": "level"}
-                for rank in (1, 2, 3)
-            ],
-        )
-        version_id = connection.scalar(
-            sa.insert(t.grid_version)
-            .values(
-                scheme_id=scheme_id,
-                effective_day=sa.func.gis_today(),
-                published_by=SYSTEM.actor_id,
-                title="第一版",
-            )
-            .returning(t.grid_version.c.version_id)
-        )
-        day = connection.scalar(sa.select(sa.func.gis_today()))
-        shapes = {
-            TOWN: (1, None, box(-100, 21000)),
-            MIDDLE: (2, TOWN, box(-100, 21000)),
-            WEST: (3, MIDDLE, box(-100, 10000)),
-            EAST: (3, MIDDLE, box(10000, 21000)),
-        }
-        ids = list(shapes)
-        ranks = [rank for rank, _, _ in shapes.values()]
-        same = {"grid_id": ids, "scheme_id": [scheme_id] * 4}
-        codes = [f"99010110200000{grid_id}" for grid_id in ids]
-        copy_rows(connection, t.grid, {**same, "rank": ranks})
-        copy_rows(connection, t.grid_code, {**same, "code": codes})
-        copy_rows(
-            connection,
-            t.grid_state,
-            {
-                **same,
-                "rank": ranks,
-                "parent_grid_id": [parent for _, parent, _ in shapes.values()],
-                "code": codes,
-                "name": ["镇", "中", "西", "东"],
-                "area_m2": [1.0] * 4,
-                "valid": [(day, None)] * 4,
-                "geom": np.array([shape for _, _, shape in shapes.values()], dtype=object),
-                "label_point": np.array(
-                    [shape.point_on_surface() for _, _, shape in shapes.values()], dtype=object
-                ),
-            },
-        )
-    assert version_id is not None
-    return int(version_id)
-
-
-@pytest.fixture
-def county(store: Store, boundaries: int) -> Iterator[Store]:
-    """The county with roads, houses and one fire station."""
-    with store.transaction(SYSTEM) as connection:
-        network_id = connection.scalar(
-            sa.insert(t.road_network)
-            .values(name="路网", source="test", active=True)
-            .returning(t.road_network.c.network_id)
-        )
-        copy_rows(
-            connection,
-            t.road_node,
-            {
-                "network_id": [network_id] * len(NODES),
-                "node_id": list(NODES),
-                "point": np.array([point(*position) for position in NODES.values()], dtype=object),
-            },
-        )
-        lines = np.array(
-            [shapely.LineString([at_m(*NODES[a]), at_m(*NODES[b])]) for a, b, _ in EDGES],
-            dtype=object,
-        )
-        copy_rows(
-            connection,
-            t.road_edge,
-            {
-                "network_id": [network_id] * len(EDGES),
-                "edge_id": list(range(len(EDGES))),
-                "source_node": [a for a, _, _ in EDGES],
-                "target_node": [b for _, b, _ in EDGES],
-                "road_class": [road_class for _, _, road_class in EDGES],
-                "length_m": length_m(lines),
-                "geom": lines,
-            },
-        )
-        copy_rows(
-            connection,
-            t.household,
-            {
-                "household_id": list(HOUSEHOLDS),
-                "key": [str(number) for number in HOUSEHOLDS],
-                "street": ["主街"] * len(HOUSEHOLDS),
-                "house_number": [f"{number}号" for number in HOUSEHOLDS],
-                "people": [3] * len(HOUSEHOLDS),
-                "base_grid_id": [grid_id for _, grid_id in HOUSEHOLDS.values()],
-                "point": np.array(
-                    [point(*position) for position, _ in HOUSEHOLDS.values()], dtype=object
-                ),
-            },
-        )
-        open_facility(connection, "fire_station", 0)
-    yield store
-    with store.transaction(SYSTEM) as connection:
-        for table in (t.coverage_run, t.road_network, t.household, t.facility):
-            connection.execute(sa.delete(table))
-
-
-def open_facility(connection: sa.Connection, kind: str, x_m: float) -> None:
-    copy_rows(
-        connection,
-        t.facility,
-        {
-            "key": [f"{kind}-{x_m}"],
-            "kind": [kind],
-            "name": [kind],
-            "point": np.array([point(x_m, 0)], dtype=object),
-        },
-    )
 
 
 def counts(figures: runs.Figures | Mapping[str, Any]) -> list[int]:
@@ -436,3 +281,124 @@ def test_the_run_is_written_into_the_record(county: Store) -> None:
         ).one()
     assert (event.action, event.object_kind, event.actor_id) == ("run", "coverage_run", 1)
     assert event.after["n"] == 7
+
+
+def test_figures_of_everything_add_up_at_every_level(county: Store) -> None:
+    with county.transaction(SYSTEM) as connection:
+        connection.execute(
+            sa.update(t.household)
+            .where(t.household.c.household_id.in_([3, 4]))
+            .values(care_tags=["lives_alone"])
+        )
+        furnish(connection)
+    run_id = runs.measure(county, SYSTEM, "fire-20", book=BOOK)["run_id"]
+    expected = {
+        "households": [7, 4, 1, 1, 1],
+        "people": [21, 12, 3, 3, 3],
+        "care_households": [2, 1, 1, 0, 0],
+        "buildings": [2, 1, 1, 0, 0],
+        "premises": [1, 0, 1, 0, 0],
+        "hazards": [1, 1, 0, 0, 0],  # the closed one is none
+    }
+    with county.transaction(SYSTEM) as connection:
+        run = runs.find_run(connection, run_id)
+        for of, numbers in expected.items():
+            (whole,) = runs.figures_of(connection, run, 0, of)
+            assert counts(whole) == numbers, of
+            assert (whole.of, whole.name) == (of, "")
+            for rank in (1, 2, 3):
+                rows = runs.figures_of(connection, run, rank, of)
+                assert len(rows) == (2 if rank == 3 else 1)
+                for row in rows:
+                    assert sum(counts(row)[1:]) == row.n
+                outside = 1 if of == "households" else 3 if of == "people" else 0
+                assert sum(row.n for row in rows) == whole.n - outside, (of, rank)
+        told = run.summary["others"]["people"]
+        assert counts(told) == counts(told["kinds"]["fire_station"]) == expected["people"]
+        with pytest.raises(InputError):
+            runs.figures_of(connection, run, 1, "dogs")
+        with pytest.raises(NotFoundError):
+            runs.figures_of(connection, run, 1, "people", "clinic")
+
+
+def furnish(connection: sa.Connection) -> None:
+    """Two buildings where households 1 and 4 live, a shop in one, two hazards in the other."""
+    where = {1: point(4000, 20), 4: point(19500, 20)}
+    copy_rows(
+        connection,
+        t.building,
+        {
+            "building_id": list(where),
+            "key": ["b1", "b4"],
+            "base_grid_id": [WEST, EAST],
+            "point": np.array(list(where.values()), dtype=object),
+        },
+    )
+    shop = {"key": ["p"], "name": ["店"], "kind": ["shop"], "grade": ["C"]}
+    copy_rows(
+        connection,
+        t.premises,
+        {**shop, "base_grid_id": [EAST], "point": np.array([where[4]], dtype=object)},
+    )
+    day = connection.scalar(sa.select(sa.func.gis_today()))
+    copy_rows(
+        connection,
+        t.hazard,
+        {
+            "key": ["open", "closed"],
+            "kind": ["fire"] * 2,
+            "grade": ["ordinary"] * 2,
+            "status": ["found", "closed"],
+            "found_on": [day] * 2,
+            "due_on": [day] * 2,
+            "closed_on": [None, day],
+            "base_grid_id": [WEST] * 2,
+            "point": np.array([where[1]] * 2, dtype=object),
+        },
+    )
+
+
+def test_a_cancelled_run_leaves_nothing(county: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cancelled while it counts: it ends at its next step, before anything stays."""
+    job_id = jobs.submit(county, SYSTEM, "coverage_run", {"standard": "fire-20"})
+
+    def count_and_be_cancelled(*given: Any) -> Any:
+        jobs.cancel(county, SYSTEM, job_id)
+        return figures(*given)
+
+    monkeypatch.setattr(runs, "figures", count_and_be_cancelled)
+    jobs.perform(county, job_id)
+    with county.transaction(SYSTEM) as connection:
+        assert jobs.find(connection, job_id).status == "cancelled"
+        assert runs.latest_run(connection, "fire-20") is None
+        for table in (t.coverage_household, t.coverage_figure):
+            assert not connection.scalar(sa.select(sa.func.count()).select_from(table))
+
+
+def test_a_run_whose_worker_died_is_done_by_the_next_one(
+    county: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = jobs.submit(county, SYSTEM, "coverage_run", {"standard": "fire-20"})
+    monkeypatch.setattr(runs, "write_run", die)
+    with pytest.raises(KeyboardInterrupt):
+        jobs.perform(county, job_id)
+    monkeypatch.undo()
+    with county.transaction(SYSTEM) as connection:
+        assert jobs.find(connection, job_id).status == "running"
+        assert runs.latest_run(connection, "fire-20") is None
+    jobs.perform(county, job_id)
+    with county.transaction(SYSTEM) as connection:
+        assert jobs.find(connection, job_id).status == "done"
+        assert runs.list_runs(connection, "fire-20")[1] == 1
+
+
+def die(*_given: Any) -> int:
+    raise KeyboardInterrupt
+
+
+def test_the_parts_of_fifteen_minutes_count(county: Store) -> None:
+    """4 minutes of driving are left, so that the sum and the city rule say the same."""
+    city = runs.measure(county, SYSTEM, "fire-5", book=BOOK)
+    overall = runs.measure(county, SYSTEM, "overall-15", book=BOOK)
+    assert counts(city) == counts(overall)
+    assert overall["worst_minutes"] == pytest.approx(city["worst_minutes"] + 10.0, abs=0.002)

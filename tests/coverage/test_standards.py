@@ -105,7 +105,7 @@ def test_a_file_that_is_no_toml_or_not_there_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_standard_names_the_known_ones() -> None:
-    with pytest.raises(NotFoundError, match="service-15, .*fire-20"):
+    with pytest.raises(NotFoundError, match=r"service-15, .*fire-20"):
         read_standards().standard("fire-7")
     with pytest.raises(NotFoundError, match="emergency_privilege"):
         read_standards().scenario("monsoon")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -117,3 +118,26 @@ def test_figures_add_up_at_every_level(households: list[tuple[int, int, float]])
             assert quantiles[row] == pytest.approx(expected)
         else:
             assert np.isnan(quantiles[row]).all()
+
+
+def test_a_weight_counts_as_so_many_in_a_line() -> None:
+    dice = np.random.default_rng(8)
+    n = 500
+    hierarchy = Hierarchy(np.array([1, 2, 3]), np.array([1, 2, 2]), np.array([NO_GRID, 1, 1]))
+    base = dice.choice([2, 3, NO_GRID], n)
+    minutes = np.where(dice.random(n) < 0.1, np.inf, dice.uniform(0, 40, n).round(1))
+    status = np.where(np.isinf(minutes), 2, (minutes > 20).astype(int)).astype(np.int8)
+    weight = dice.integers(0, 4, n)
+    table = figures(
+        hierarchy,
+        base,
+        [Outcome(RULE, status, minutes)],
+        {"households": np.ones(n, np.int64), "people": weight},
+    )
+    line = np.repeat(np.arange(n), weight)
+    alone = figures(hierarchy, base[line], [Outcome(RULE, status[line], minutes[line])])
+    of_people = table[table["of"] == "people"].drop(columns="of").reset_index(drop=True)
+    pd.testing.assert_frame_equal(of_people, alone.drop(columns="of"), check_categorical=False)
+    of_all = table[table["of"] == "households"].drop(columns="of").reset_index(drop=True)
+    plain = figures(hierarchy, base, [Outcome(RULE, status, minutes)]).drop(columns="of")
+    pd.testing.assert_frame_equal(of_all, plain, check_categorical=False)

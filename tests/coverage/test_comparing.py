@@ -1,0 +1,94 @@
+"""Before and after: two stored runs side by side, and a what-if against the run it foretells."""
+
+import pytest
+import sqlalchemy as sa
+
+from gis_service.access import SYSTEM
+from gis_service.coverage import runs
+from gis_service.coverage.comparing import compare
+from gis_service.coverage.what_if import AddStation, CloseRoad, MoveStation
+from gis_service.coverage.what_if_desk import WhatIfDesk
+from gis_service.errors import NotAllowedError
+from gis_service.store import Store
+from gis_service.store import tables as t
+from tests.coverage.drawn_county import BOOK, EAST, EAST_OFFICER, VISITOR, WEST, open_facility
+from tests.coverage.drawn_roads import at_m
+
+
+def summary(run: dict[str, object]) -> dict[str, object]:
+    left_out = {"run_id", "standard", "scenario", "fingerprint"}
+    return {name: value for name, value in run.items() if name not in left_out}
+
+
+def test_a_station_in_the_east_gains_the_east(county: Store) -> None:
+    a = runs.measure(county, SYSTEM, "fire-20", book=BOOK)["run_id"]
+    with county.transaction(SYSTEM) as connection:
+        open_facility(connection, "fire_station", 20000)
+    b = runs.measure(county, SYSTEM, "fire-20", book=BOOK)["run_id"]
+    with county.transaction(SYSTEM) as connection:
+        found = compare(connection, SYSTEM, a, b)
+        back = compare(connection, SYSTEM, b, a)
+    assert (found.gained, found.lost, found.only_in_one) == (1, 0, 0)
+    assert (found.comparable, found.differs) == (True, ("facilities",))
+    share = pytest.approx(1 / 7)
+    assert found.county["households"]["delta"] == {"n": 0, "covered": 1, "share": share}
+    assert found.county["people"]["delta"]["covered"] == 3
+    east = next(one for one in found.grids if one.grid_id == EAST)
+    assert (east.covered, east.gained, east.lost) == (1, 1, 0)
+    assert (back.gained, back.lost) == (0, 1)
+
+
+def test_who_came_in_between_counts_as_neither(county: Store) -> None:
+    a = runs.measure(county, SYSTEM, "fire-20", book=BOOK)["run_id"]
+    with county.transaction(SYSTEM) as connection:
+        connection.execute(sa.delete(t.household).where(t.household.c.household_id == 2))
+    b = runs.measure(county, SYSTEM, "fire-20", "night", book=BOOK)["run_id"]
+    with county.transaction(SYSTEM) as connection:
+        found = compare(connection, SYSTEM, a, b)
+    assert (found.gained, found.lost, found.only_in_one) == (0, 0, 1)
+    assert found.differs == ("scenario", "settings", "households")
+    west = next(one for one in found.grids if one.grid_id == WEST)
+    assert (west.covered, west.gained, west.lost) == (-1, 0, 0)
+
+
+@pytest.mark.parametrize("actor", [EAST_OFFICER, VISITOR])
+def test_who_sees_a_part_may_not_compare_the_whole(county: Store, actor: object) -> None:
+    run_id = runs.measure(county, SYSTEM, "fire-20", book=BOOK)["run_id"]
+    with county.transaction(SYSTEM) as connection, pytest.raises(NotAllowedError):
+        compare(connection, actor, run_id, run_id)  # type: ignore[arg-type]
+
+
+def test_a_what_if_foretells_the_run(county: Store) -> None:
+    desk = WhatIfDesk(BOOK)
+    lon, lat = at_m(20000, 0)
+    with county.transaction(SYSTEM) as connection:
+        station = connection.scalar(sa.select(t.facility.c.facility_id))
+        assert station is not None
+        told = desk.ask(
+            connection, SYSTEM, "fire-20", "normal", [MoveStation(station, lon, lat)]
+        ).what_if
+        connection.execute(
+            sa.update(t.facility).values(point=sa.func.ST_SetSRID(sa.func.ST_Point(lon, lat), 4490))
+        )
+    assert told.before != told.after
+    assert told.after == summary(runs.measure(county, SYSTEM, "fire-20", book=BOOK))
+    with county.transaction(SYSTEM) as connection:
+        now = desk.ask(connection, SYSTEM, "fire-20", "normal", [])
+        assert now.what_if.before == told.after  # the desk saw that the store has changed
+        closed = desk.ask(connection, SYSTEM, "fire-20", "normal", [CloseRoad((2,))]).what_if
+        connection.execute(sa.delete(t.road_edge).where(t.road_edge.c.edge_id == 2))
+    assert closed.lost > 0
+    assert closed.after == summary(runs.measure(county, SYSTEM, "fire-20", book=BOOK))
+
+
+def test_a_what_if_names_the_grids(county: Store) -> None:
+    with county.transaction(SYSTEM) as connection:
+        answer = WhatIfDesk(BOOK).ask(
+            connection, SYSTEM, "fire-20", "normal", [AddStation("fire_station", *at_m(20000, 0))]
+        )
+        with pytest.raises(NotAllowedError):
+            WhatIfDesk(BOOK).ask(connection, EAST_OFFICER, "fire-20", "normal", [])
+    assert [(one.name, one.after.covered - one.before.covered) for one in answer.towns] == [
+        ("镇", 1)
+    ]
+    assert [one.name for one in answer.grids] == ["东"]
