@@ -41,6 +41,7 @@ MOST_WAITING: Final = 500
 _LONGEST_S: Final = 3600.0  # then who reads is asked for anew
 _AGAIN_S: Final = 1.0
 _REMEMBERED: Final = 10_000
+_PLAN_READERS: Final = frozenset({"county_office", "planner", "analyst", "dispatcher"})
 _log = logging.getLogger(__name__)
 
 
@@ -179,6 +180,8 @@ class LiveHub:
                 async for notice in notices(self._store.url, wait_s):
                     await self._tell_changes()
                     await self._tell_versions(published=notice.channel == "gis_version")
+                    if notice.channel == "gis_plan":
+                        self._tell_plan(notice.payload)
                     self._listening.set()
             except (*LOST, GisError) as error:
                 _log.warning("the live listener lost the database: %s", type(error).__name__)
@@ -238,6 +241,14 @@ class LiveHub:
         if known or published:
             for reader in self._readers:
                 reader.tell(_event("version", {"versions": [asdict(one) for one in versions]}))
+
+    def _tell_plan(self, payload: str) -> None:
+        """Tell that a plan goes on; what is in it is asked for by those who may read it."""
+        plan_id, _, rev = payload.partition(":")
+        told = _event("plan", {"plan_id": int(plan_id), "rev": int(rev)})
+        for reader in self._readers:
+            if reader.actor.role in _PLAN_READERS:
+                reader.tell(told)
 
     def _read_versions(self) -> list[VersionInForce]:
         with self._store.transaction(SYSTEM) as connection:

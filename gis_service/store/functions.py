@@ -82,6 +82,16 @@ CREATE TRIGGER grid_version_told AFTER INSERT ON grid_version
     FOR EACH ROW EXECUTE FUNCTION gis_tell_version();
 """
 
+PLAN_NOTICE: Final = """
+CREATE FUNCTION gis_tell_plan() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('gis_plan', NEW.plan_id || ':' || NEW.rev);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER plan_told AFTER INSERT OR UPDATE ON plan
+    FOR EACH ROW EXECUTE FUNCTION gis_tell_plan();
+"""
+
 ANALYZE: Final = """
 CREATE FUNCTION gis_analyze() RETURNS void LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$

@@ -15,7 +15,7 @@ from psycopg import sql
 from gis_service.store.engine import conninfo
 from gis_service.store.incident_functions import LISTEN
 
-CHANNELS: Final = ("gis_incident", "gis_version")
+CHANNELS: Final = ("gis_incident", "gis_version", "gis_plan")
 LOST: Final = (psycopg.OperationalError, sa.exc.OperationalError, sa.exc.InterfaceError)
 """Errors of a database that is gone for a while, whichever driver says so."""
 

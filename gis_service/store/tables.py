@@ -70,6 +70,8 @@ ROAD_CLASSES = (
 OBJECT_KINDS = ("household", "building", "premises", "hazard", "incident")
 COVERAGE_OF = ("households", "people", "care_households", "buildings", "premises", "hazards")
 ROLES = ("county_office", "planner", "dispatcher", "analyst", "grid_officer", "visitor")
+PLAN_STATES = ("draft", "in_review", "approved", "published", "withdrawn", "discarded")
+PLAN_DECISIONS = ("submitted", "approved", "rejected", "published", "withdrawn", "discarded")
 JOB_STATES = ("waiting", "running", "done", "failed", "cancelled")
 
 
@@ -885,6 +887,102 @@ entry_change = sa.Table(
     sa.UniqueConstraint("actor_id", "request_key"),
     sa.Index("ix_entry_change_at", "at"),
     comment="The last changes by hand: against sending twice, and to take one back.",
+)
+
+# --- plans of new boundaries --------------------------------------------------------------------
+
+plan = sa.Table(
+    "plan",
+    metadata,
+    _serial("plan_id"),
+    sa.Column("scheme_id", sa.BigInteger, sa.ForeignKey("grid_scheme.scheme_id"), nullable=False),
+    sa.Column(
+        "base_version_id",
+        sa.BigInteger,
+        sa.ForeignKey("grid_version.version_id"),
+        nullable=False,
+        comment="what the edits are drawn on; a newer one where both touch different grids",
+    ),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("status", sa.Text, nullable=False, server_default="draft"),
+    sa.Column("rev", sa.Integer, nullable=False, server_default="1", comment="one more each edit"),
+    sa.Column("author_id", sa.BigInteger, sa.ForeignKey("actor.actor_id"), nullable=False),
+    sa.Column(
+        "created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()
+    ),
+    sa.Column(
+        "reasons", JSONB, nullable=False, server_default="{}", comment="why a warning is accepted"
+    ),
+    sa.Column("version_id", sa.BigInteger, sa.ForeignKey("grid_version.version_id")),
+    sa.CheckConstraint("title <> ''", name="title_not_empty"),
+    sa.CheckConstraint("rev >= 1", name="rev_from_one"),
+    sa.CheckConstraint(
+        "(status IN ('published', 'withdrawn')) = (version_id IS NOT NULL)",
+        name="published_has_version",
+    ),
+    _one_of("status", PLAN_STATES, "status_known"),
+    sa.Index("ix_plan_status", "status"),
+    comment="A redraw on its way: edits on a base version, judged by another than their author.",
+)
+
+plan_edit = sa.Table(
+    "plan_edit",
+    metadata,
+    sa.Column("plan_id", sa.BigInteger, sa.ForeignKey("plan.plan_id"), primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("edit", JSONB, nullable=False, comment="as it is done again: with key and region"),
+    sa.Column("touched", ARRAY(sa.Text), nullable=False, comment="keys of grids with other land"),
+    sa.Column("state", sa.Text, nullable=False, server_default="done"),
+    sa.Column("rev", sa.Integer, nullable=False, comment="of the plan when its state changed"),
+    sa.Column("actor_id", sa.BigInteger, sa.ForeignKey("actor.actor_id"), nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    _one_of("state", ("done", "undone", "dropped"), "state_known"),
+    comment="Change sets in their order; a draft is made of those that are done.",
+)
+
+plan_comment = sa.Table(
+    "plan_comment",
+    metadata,
+    _serial("comment_id"),
+    sa.Column("plan_id", sa.BigInteger, sa.ForeignKey("plan.plan_id"), nullable=False),
+    sa.Column("actor_id", sa.BigInteger, sa.ForeignKey("actor.actor_id"), nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.CheckConstraint("text <> ''", name="text_not_empty"),
+    sa.Index("ix_plan_comment_plan", "plan_id"),
+)
+
+plan_review = sa.Table(
+    "plan_review",
+    metadata,
+    _serial("review_id"),
+    sa.Column("plan_id", sa.BigInteger, sa.ForeignKey("plan.plan_id"), nullable=False),
+    sa.Column("actor_id", sa.BigInteger, sa.ForeignKey("actor.actor_id"), nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("decision", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False, server_default=""),
+    sa.Column("rev", sa.Integer, nullable=False, comment="what was judged"),
+    _one_of("decision", PLAN_DECISIONS, "decision_known"),
+    sa.Index("ix_plan_review_plan", "plan_id"),
+    comment="Who decided what on a plan, and why.",
+)
+
+version_withdrawal = sa.Table(
+    "version_withdrawal",
+    metadata,
+    sa.Column(
+        "version_id", sa.BigInteger, sa.ForeignKey("grid_version.version_id"), primary_key=True
+    ),
+    sa.Column(
+        "withdraws_id",
+        sa.BigInteger,
+        sa.ForeignKey("grid_version.version_id"),
+        nullable=False,
+        unique=True,
+    ),
+    sa.CheckConstraint("version_id <> withdraws_id", name="not_itself"),
+    comment="Which version takes back which.",
 )
 
 # --- work: imports, jobs, coverage runs --------------------------------------------------------
