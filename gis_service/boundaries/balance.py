@@ -180,6 +180,42 @@ class Loads:
                 found[key] = self._load(counts, self._roads.metres_of(code), self._classes.get(key))
         return found
 
+    def inside(self, keys: Iterable[str]) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """
+        Find what lies in grids.
+
+        Parameters
+        ----------
+        keys
+            Of the grids.
+
+        Returns
+        -------
+        xy, households, load
+            Place of each unit in lon, lat, shape (n, 2); its households; its load without patrol.
+        """
+        codes = [self._code[key] for key in keys if key in self._faces]
+        units = np.sort(np.concatenate([*(self._held.get(c, _NONE) for c in codes), _NONE]))
+        xy = np.column_stack([self._units.lon[units], self._units.lat[units]])
+        counts = self._units.counts[units]
+        return xy, counts[:, 0], counts @ self._weights
+
+    def class_of(self, key: str) -> str | None:
+        """
+        Tell what kind of place a grid is.
+
+        Parameters
+        ----------
+        key
+            Of the grid.
+
+        Returns
+        -------
+        str or None
+            Its urban–rural class.
+        """
+        return self._classes.get(key)
+
     def grids_of(self, positions: IntArray) -> list[str | None]:
         """
         Tell in which grid units lie.

@@ -409,6 +409,40 @@ class Draft:
         self._done.append(step)
         return step.change
 
+    def tried(self, edits: Iterable[Edit]) -> list[tuple[Edit, Change]]:
+        """
+        Work out edits one upon the other without doing them.
+
+        Parameters
+        ----------
+        edits
+            As for :meth:`apply`, in order.
+
+        Returns
+        -------
+        list of (edit, change)
+            Without the edits that change nothing.
+
+        Raises
+        ------
+        InputError
+            One of them cannot be done.
+        """
+        undone = list(self._undone)
+        found: list[tuple[Edit, Change]] = []
+        try:
+            for edit in edits:
+                try:
+                    found.append((edit, self.apply(edit)))
+                except InputError as error:
+                    if error.key != "boundaries.nothing_changes":
+                        raise
+        finally:
+            for _ in found:
+                self.undo()
+            self._undone = undone
+        return found
+
     # --- the edits -----------------------------------------------------------------------------
 
     def _worked_out(self, edit: Edit) -> _Step:
