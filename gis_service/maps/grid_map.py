@@ -34,11 +34,11 @@ from gis_service.maps.cartography import (
 from gis_service.maps.vendor import import_map, static_address, vendor_address
 from gis_service.messages import LANGUAGES, WEB_DIR, Language, all_texts
 
-TEXT_ROOMS: Final = ("page.", "entry.", "imports.", "plan.")
+TEXT_ROOMS: Final = ("page.", "entry.", "imports.", "plan.", "cover.")
 LATE_MODULES: Final = frozenset({"leaflet.js", "vector.js"})
 """Modules that are fetched when they are needed, not before."""
 
-LATE_MODES: Final = ("plan",)
+LATE_MODES: Final = ("plan", "coverage")
 """Beginnings of the names of modules that belong to a mode, and come with it."""
 
 INLINE_SCRIPT: Final = re.compile(r'<script(?: type="importmap")?>(.*?)</script>', re.DOTALL)

@@ -9,7 +9,7 @@ export const STANDARDS = ["fire-20", "service-15"];
 export const isMeasured = (figures) => figures.status === "ok" || figures.status === "no_facility";
 
 /** Whether a theme is a share of households. */
-export const isShare = (theme) => STANDARDS.includes(theme.split(":")[0]);
+export const isShare = (theme) => theme === "share" || STANDARDS.includes(theme.split(":")[0]);
 
 /** What a theme is called. */
 export function themeName(theme) {

@@ -218,6 +218,6 @@ export class Grids {
   }
 
   themeTitle() {
-    return this.figures ? themeName(this.figures.theme) : t("theme_none");
+    return this.figures ? this.figures.title ?? themeName(this.figures.theme) : t("theme_none");
   }
 }

@@ -53,9 +53,15 @@ export class Homes {
     }
   }
 
-  add({ lon, lat, address, people }) {
+  add(home) {
+    const { lon, lat, address, people } = home;
     const dot = L.circleMarker([lat, lon], { renderer: this.canvas, pane: "homes", radius: 3.5, weight: 1.2, color: token("surface"), fillColor: token("accent"), fillOpacity: 0.9, bubblingMouseEvents: true });
     dot.bindTooltip(h("div", {}, h("b", {}, address), h("small", {}, t("homes_people", { count: number(people) }))), { className: "tip", direction: "top" });
+    dot.on("click", (event) => {
+      if (!this.onPick) return;
+      L.DomEvent.stopPropagation(event);
+      this.onPick(home);
+    });
     this.group.addLayer(dot);
   }
 }

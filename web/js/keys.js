@@ -23,6 +23,8 @@ export function wireKeys(map, { showAll, focusPanel, report }) {
     1: () => show({ mode: "", view: "", grid: "", point: "" }),
     2: () => show({ mode: "dispatch", view: "", grid: "" }),
     3: () => config.schemes.length && show({ mode: "plan", view: "", grid: "", point: "", theme: "households" }),
+    4: () => config.schemes.length && show({ mode: "coverage", view: "", grid: "", point: "" }),
+    5: () => config.schemes.length && show({ mode: "report", view: "", grid: "", point: "" }),
     n: report,
     N: report,
     l: () => focusPanel("list"),

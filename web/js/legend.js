@@ -28,6 +28,8 @@ export class Legend {
   constructor(control) {
     this.control = control;
     this.kinds = {};
+    this.menu = null; // a mode may bring a menu and rows of its own
+    this.extra = null;
     this.isOpen = !isNarrow() && !isFlat();
   }
 
@@ -36,7 +38,7 @@ export class Legend {
     const rows = [];
     if (message) rows.push(h("p", { class: "quiet" }, message));
     if (figures && WHY_EMPTY.includes(figures.status)) {
-      rows.push(h("p", {}, t(figures.status, { what: themeName(figures.theme) })));
+      rows.push(h("p", {}, t(figures.status, { what: figures.title ?? themeName(figures.theme) })));
     }
     if (figures && isMeasured(figures)) {
       rows.unshift(h("p", { class: "quiet" }, subtitle(figures, level)));
@@ -55,7 +57,7 @@ export class Legend {
       h("summary", {}, t("layers")), this.control);
     keepingFocus(() => at("legend").replaceChildren(
       h("details", { id: "legend-details", open: this.isOpen, ontoggle: (event) => { if (event.target.id === "legend-details") this.isOpen = event.target.open; } },
-        h("summary", {}, h("span", { class: "theme-now" }, themeName(state.theme)), h("span", { class: "legend-word" }, t("legend"))),
-        h("label", { class: "theme-choice" }, themeMenu(this.kinds)), rows, layers)));
+        h("summary", {}, h("span", { class: "theme-now" }, figures?.short ?? (this.menu ? "" : themeName(state.theme))), h("span", { class: "legend-word" }, t("legend"))),
+        h("label", { class: "theme-choice" }, this.menu?.() ?? themeMenu(this.kinds)), rows, this.extra?.() ?? [], layers)));
   }
 }

@@ -78,6 +78,8 @@ function lookFirst() {
 lookFirst();
 const sheet = wireSheet();
 let plan = null; // comes with its mode
+let coverage = null; // this too
+const isCovering = () => state.mode === "coverage" || state.mode === "report";
 let pickedOnMap = false;
 const ground = new Backdrop(map, { onError, onLight: () => hasCounty && applyGeometry().then(() => grids.restyle()) });
 const names = new Names(map, layers.names);
@@ -92,6 +94,7 @@ const grids = new Grids(map, {
       choosePlace(latlng);
       return;
     }
+    if (isCovering() && latlng && coverage?.click(latlng)) return;
     // Who clicks on the map sees the place already; only other ways of choosing move the map.
     pickedOnMap = true;
     show({ grid, point: "", view: "" });
@@ -108,6 +111,7 @@ const dispatch = new Dispatch(map, { panel, grids, sheet, insets, pick, flyTo, o
 panel.dispatch = dispatch;
 panel.imports = new Imports({ sheet, points });
 panel.plan = { render: async (signal) => (await planMode()).render(signal), back: () => plan.back() };
+panel.coverage = { render: async (signal) => (await coverageMode()).render(signal) };
 panel.entry = new Entry({ map, sheet, points, grids, flyTo });
 const control = document.querySelector(".leaflet-control-layers");
 const legend = new Legend(control);
@@ -128,6 +132,13 @@ async function planMode() {
     return true;
   };
   return plan;
+}
+
+/** The coverage and report modes, fetched when somebody first wants them. */
+async function coverageMode() {
+  const { CoverageMode } = await import("./coverage.js");
+  coverage ??= new CoverageMode(map, { panel, grids, ground, legend, homes, fly, flyTo, baseLevel, onError, onDrawn: () => names.refresh(), onLeft: () => applyTheme() });
+  return coverage;
 }
 
 /** Boundaries were published: what is drawn and listed may be old. */
@@ -181,6 +192,11 @@ async function applyGeometry() {
 }
 
 async function applyTheme() {
+  // There the figures of a run colour the map.
+  if (isCovering()) {
+    await coverage?.paint();
+    return;
+  }
   try {
     grids.themed = grids.showTheme(scheme(), state.theme, state.at);
     if (!(await grids.themed)) return;
@@ -217,7 +233,7 @@ function applyVersion() {
 }
 
 function markRail() {
-  for (const [id, mode] of [["mode-map", ""], ["mode-dispatch", "dispatch"], ["mode-plan", "plan"]]) {
+  for (const [id, mode] of [["mode-map", ""], ["mode-dispatch", "dispatch"], ["mode-plan", "plan"], ["mode-coverage", "coverage"], ["mode-report", "report"]]) {
     const isOther = ["enter", "import", "list"].includes(state.view);
     if (state.mode === mode && !isOther) at(id).setAttribute("aria-current", "page");
     else at(id).removeAttribute("aria-current");
@@ -235,6 +251,8 @@ onChange(async (changed) => {
   if (has("view", "mode")) markRail();
   if (has("mode", "point") && !(state.mode === "dispatch" && state.point)) dispatch.leave();
   if (has("mode") && state.mode !== "plan") plan?.leave();
+  if (has("mode") && !isCovering()) coverage?.leave();
+  if (has("changes", "areas", "fill")) coverage?.follow(changed);
   if (!hasCounty) {
     panel.update();
     return;
@@ -245,7 +263,7 @@ onChange(async (changed) => {
   }
   if (has("grid", "point")) applySelection(false);
   if (has("theme", "scheme", "at")) await applyTheme();
-  if (has("mode", "grid", "point", "view", "entry", "scheme", "at", "plan", "village", "step") || (has("theme") && !state.grid && !state.point)) panel.update();
+  if (has("mode", "grid", "point", "view", "entry", "scheme", "at", "plan", "village", "step", "standard", "scenario", "part", "run", "against", "kind") || (has("theme") && !state.grid && !state.point)) panel.update();
 });
 
 addEventListener("popstate", () => {
@@ -266,6 +284,10 @@ function wireShell() {
   at("mode-dispatch").addEventListener("click", () => show({ mode: "dispatch", view: "", grid: "", point: "" }));
   at("mode-plan").hidden = !hasCounty;
   at("mode-plan").addEventListener("click", () => show({ mode: "plan", view: "", grid: "", point: "", theme: "households", ...(state.mode === "plan" && { plan: "", village: "", step: "" }) }));
+  for (const mode of ["coverage", "report"]) {
+    at(`mode-${mode}`).hidden = !hasCounty;
+    at(`mode-${mode}`).addEventListener("click", () => show({ mode, view: "", grid: "", point: "", ...(state.mode === mode && { part: "" }) }));
+  }
   at("open-list").addEventListener("click", () => show({ view: state.view === "list" ? "" : "list" }));
   at("open-enter").hidden = !config.actor.enters && !config.actor.imports;
   at("open-enter").addEventListener("click", () => show({ view: state.view === "enter" ? "" : "enter" }));
@@ -281,6 +303,7 @@ function wireShell() {
     const id = state.mode === "dispatch" ? null : grids.under(latlng);
     if (state.mode === "dispatch") choosePlace(latlng);
     else if (state.mode === "plan") plan?.click(latlng, id);
+    else if (isCovering() && coverage?.click(latlng)) return;
     else if (id) grids.onPick(id);
     else show({ grid: "", point: "" });
   });

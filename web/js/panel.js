@@ -13,7 +13,7 @@ const WORST = 5;
 const SEES_NO_OFFICERS = ["visitor"];
 const MOST_POINTS_LISTED = 200;
 const ENTERED = new Set(["place", "facility", "hazard"]);
-const KEYS = [["/", "key_search"], ["1", "key_map"], ["2", "key_dispatch"], ["3", "key_plan"], ["N", "key_report"], ["L", "key_list"], ["E", "key_enter"], ["0", "key_all"], ["← ↑ → ↓", "key_pan"], ["+  −", "key_zoom"], ["Esc", "key_escape"], ["?", "key_keys"]];
+const KEYS = [["/", "key_search"], ["1", "key_map"], ["2", "key_dispatch"], ["3", "key_plan"], ["4", "key_coverage"], ["5", "key_reports"], ["N", "key_report"], ["L", "key_list"], ["E", "key_enter"], ["0", "key_all"], ["← ↑ → ↓", "key_pan"], ["+  −", "key_zoom"], ["Esc", "key_escape"], ["?", "key_keys"]];
 
 const pick = (id) => show({ grid: id, point: "", view: "" });
 const choose = (theme) => show({ theme });
@@ -51,6 +51,7 @@ export class Panel {
       else if (state.view === "enter") await this.entry.show(signal);
       else if (state.view === "import") await this.imports.show(signal);
       else if (state.mode === "plan") await this.plan.render(signal);
+      else if (state.mode === "coverage" || state.mode === "report") await this.coverage.render(signal);
       else if (state.mode === "dispatch" && !state.grid) await this.dispatch.render(signal);
       else if (state.grid) await this.showGrid(state.grid, signal);
       else if (state.point) await this.showPoint(state.point, signal);

@@ -3,7 +3,7 @@
 import { config } from "./texts.js";
 
 const DEFAULT_LAYERS = "roads,buildings,names";
-const FIELDS = ["mode", "scheme", "at", "theme", "grid", "point", "view", "entry", "layers", "base", "plan", "village", "step"];
+const FIELDS = ["mode", "scheme", "at", "theme", "grid", "point", "view", "entry", "layers", "base", "plan", "village", "step", "standard", "scenario", "part", "run", "against", "kind", "fill", "areas", "changes"];
 const listeners = new Set();
 
 function fresh() {
@@ -22,6 +22,15 @@ function fresh() {
     plan: "",
     village: "",
     step: "",
+    standard: "",
+    scenario: "",
+    part: "",
+    run: "",
+    against: "",
+    kind: "",
+    fill: "",
+    areas: "spots,stations",
+    changes: "",
     place: "",
   };
 }

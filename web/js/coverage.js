@@ -1,0 +1,411 @@
+// The coverage mode: who is reached in time, who is not; the report mode shows the same to print.
+
+import { get, isStale, send } from "./api.js";
+import { Comparison } from "./coverage_compare.js";
+import { FILLS, bandColour, bandMinutes, mapFigures, withAfter } from "./coverage_figures.js";
+import { showGrid, showHome } from "./coverage_grid.js";
+import { CoverageMap } from "./coverage_map.js";
+import { countyBlock, kindRows, othersTable, spotRows, townRows } from "./coverage_parts.js";
+import { showReport } from "./coverage_report.js";
+import { c, cOr, semicolons } from "./coverage_texts.js";
+import { WhatIf } from "./coverage_what_if.js";
+import { h, keepingFocus } from "./dom.js";
+import { colourFor } from "./figures.js";
+import { heading, tag, trouble } from "./parts.js";
+import { show, state } from "./state.js";
+import { config, moment, nameOf, number, t } from "./texts.js";
+
+const MEASURERS = ["county_office", "planner", "analyst"];
+const PARTS = ["", "what-if", "compare"];
+const ENDED = ["done", "failed", "cancelled"];
+const ASK_AGAIN_MS = 500;
+const COUNTED = ["households", "people", "care_households", "buildings", "premises", "hazards"];
+
+/** Whether this actor may start runs and ask "what if". */
+export const mayMeasure = () => MEASURERS.includes(config.actor.role);
+
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+export class CoverageMode {
+  constructor(map, parts) {
+    Object.assign(this, parts); // panel, grids, ground, legend, homes, fly, flyTo, baseLevel, onError, onDrawn, onLeft
+    this.map = map;
+    this.kept = new Map();
+    this.whatIf = new WhatIf(this);
+    this.comparison = new Comparison(this);
+    this.job = null;
+  }
+
+  // --- coming and going -----------------------------------------------------------------------------
+
+  enter() {
+    if (this.canvas) return;
+    this.canvas = new CoverageMap(this.map, {
+      isVector: this.ground.isVector,
+      onStation: (station, place, isFinal) => this.onStation(station, place, isFinal),
+    });
+    this.legend.menu = () => this.fillMenu();
+    this.legend.extra = () => this.legendRows();
+    this.hoverBefore = this.grids.hoverInstead;
+    this.grids.hoverInstead = (id, latlng) => this.whatIf.hover(latlng) || (this.hoverBefore?.(id, latlng) ?? false);
+    this.homes.onPick = (home) => show({ point: `home:${home.household_id}` });
+    document.body.classList.add("covering");
+    this.stopKeys = new AbortController();
+    document.addEventListener("keydown", (event) => this.whatIf.onKey(event), { signal: this.stopKeys.signal, capture: true });
+    this.findJob().catch(this.onError);
+  }
+
+  leave() {
+    if (!this.canvas) return;
+    this.whatIf.end();
+    this.comparison.end();
+    this.canvas.remove();
+    this.canvas = null;
+    this.stopKeys.abort();
+    this.legend.menu = this.legend.extra = null;
+    this.grids.hoverInstead = this.hoverBefore;
+    this.homes.onPick = null;
+    document.body.classList.remove("covering");
+    this.onLeft();
+  }
+
+  /** Fetch once; asked again after a run or when it failed. */
+  keep(name, path, query = {}) {
+    const key = `${name} ${path} ${JSON.stringify(query)}`;
+    if (!this.kept.has(key)) {
+      const answer = get(path, query);
+      answer.catch(() => this.kept.delete(key));
+      this.kept.set(key, answer);
+    }
+    return this.kept.get(key);
+  }
+
+  forget(...names) {
+    for (const key of [...this.kept.keys()]) if (names.some((name) => key.startsWith(`${name} `))) this.kept.delete(key);
+  }
+
+  get standard() {
+    return this.standards.find(({ code }) => code === state.standard) ?? this.standards.find(({ code }) => code === "fire-20") ?? this.standards[0];
+  }
+
+  get scenario() {
+    return this.scenarios.find(({ code }) => code === state.scenario) ?? this.scenarios.find(({ code }) => code === "normal") ?? this.scenarios[0];
+  }
+
+  get limit() {
+    return this.standard.limit_minutes?.value ?? this.standard.limit_minutes;
+  }
+
+  get target() {
+    return this.standard.target_share?.value ?? this.standard.target_share;
+  }
+
+  get fill() {
+    return FILLS.includes(state.fill) ? state.fill : "share";
+  }
+
+  get part() {
+    return PARTS.includes(state.part) ? state.part : "";
+  }
+
+  /** The name of the standard, and of the kind looked at. */
+  get title() {
+    return nameOf(this.standard);
+  }
+
+  /** Everything known of the chosen standard and scenario. */
+  async load(signal) {
+    [this.standards, this.scenarios] = await Promise.all([this.keep("book", "/api/coverage/standards"), this.keep("book", "/api/coverage/scenarios")]);
+    const { items } = await this.keep("runs", "/api/coverage/runs", { standard: this.standard.code, limit: 100 });
+    signal?.throwIfAborted();
+    this.runs = items;
+    const listed = items.find((run) => String(run.run_id) === state.run) ?? items.find((run) => run.scenario === this.scenario.code);
+    const facilities = await this.keep("facilities", "/api/layers/facilities");
+    this.stations = facilities.features
+      .filter(({ properties }) => this.standard.kinds.includes(properties.kind))
+      .map(({ geometry, properties }) => ({ ...properties, name: properties.name || t(`kind_${properties.kind}`), lon: geometry.coordinates[0], lat: geometry.coordinates[1] }));
+    if (!listed) {
+      this.run = null;
+      this.rows = [];
+      return;
+    }
+    const path = `/api/coverage/runs/${listed.run_id}`;
+    const ranks = this.grids.levels.length ? this.grids.levels : await this.grids.ready.then(() => this.grids.levels);
+    const top = ranks[0].rank;
+    const base = ranks.at(-1).rank;
+    const kind = this.standard.kinds.includes(state.kind) && this.standard.kinds.length > 1 ? state.kind : "";
+    const [run, towns, rows] = await Promise.all([
+      this.keep("run", path),
+      this.keep("rows", `${path}/figures`, { rank: top, kind }),
+      this.keep("rows", `${path}/figures`, { rank: base, kind }),
+      this.grids.ready,
+    ]);
+    signal?.throwIfAborted();
+    Object.assign(this, { run, towns, rows, kind });
+  }
+
+  spotsOf(run) {
+    // Who may not see households is told so where the list would stand.
+    return this.keep("spots", `/api/coverage/runs/${run.run_id}/blind-spots`, { limit: 300 }).catch((error) => (error.status === 403 ? [] : Promise.reject(error)));
+  }
+
+  // --- the panel --------------------------------------------------------------------------------------
+
+  async render(signal) {
+    this.enter();
+    await this.load(signal);
+    if (this.part !== "what-if" || state.mode === "report") this.whatIf.end();
+    if (this.part !== "compare" || state.mode === "report") this.comparison.end();
+    await this.paint();
+    signal.throwIfAborted();
+    if (state.mode === "report") return showReport(this, signal);
+    if (this.part === "what-if") return this.whatIf.render(signal);
+    if (this.part === "compare") return this.comparison.render(signal);
+    if (state.point.startsWith("home:") && this.run) return showHome(this, state.point.slice(5), signal);
+    if (state.grid && this.run) return showGrid(this, state.grid, signal);
+    return this.showFigures(signal);
+  }
+
+  /** Standard and scenario as menus, then the parts of the mode. */
+  head() {
+    const menu = (id, items, chosen, field) => h("label", {}, h("span", {}, c(id)), h("select", { id: `cover-${id}`, onchange: (event) => show({ [field]: event.target.value, run: "", kind: "", against: "", changes: "" }) },
+      items.map((one) => h("option", { value: one.code, selected: one.code === chosen.code }, nameOf(one)))));
+    return h("div", { class: "cover-choice" }, menu("standard", this.standards, this.standard, "standard"), menu("scenario", this.scenarios, this.scenario, "scenario"));
+  }
+
+  tabs() {
+    return h("div", { class: "tabs", role: "group", "aria-label": c("parts") }, PARTS.filter((part) => part === "" || mayMeasure()).map((part) =>
+      h("button", { type: "button", "aria-pressed": String(part === this.part), id: `part-${part || "figures"}`, onclick: () => show({ part, grid: "", point: "" }) }, c(`part_${part || "figures"}`))));
+  }
+
+  async showFigures(signal) {
+    const { run } = this;
+    const spots = run ? await this.spotsOf(run) : [];
+    signal.throwIfAborted();
+    this.panel.fill("coverage", [h("p", { class: "eyebrow" }, c("mode")), h("h2", {}, this.title)],
+      this.head(), this.tabs(), h("div", { id: "cover-run" }, this.runLine()),
+      run ? this.found(run, spots) : this.firstStep());
+    this.panel.focusIfAsked();
+  }
+
+  found(run, spots) {
+    const { summary } = run;
+    if (["no_roads", "no_facility", "no_households"].includes(summary.status)) return this.missing(summary.status);
+    const kinds = Object.entries(summary.kinds ?? {});
+    const others = COUNTED.slice(1).filter((of) => summary.others?.[of]).map((of) => [of, summary.others[of]]);
+    return [
+      countyBlock(summary, { limit: this.limit, target: this.target }),
+      kinds.length > 1 && [heading(c("by_kind"), this.ruleText()), kindRows(kinds, state.kind, (kind) => show({ kind: state.kind === kind ? "" : kind }))],
+      others.length > 0 && [heading(c("others")), othersTable(others)],
+      this.towns.length > 1 && [heading(c("worst_first"), c("of_households")), townRows(this.towns, this.target, (id) => show({ grid: id, point: "" }))],
+      heading(c("spots"), spots.length ? c("spots_n", { n: number(spots.length), households: number(spots.reduce((sum, spot) => sum + spot.households, 0)) }) : ""),
+      spots.length ? spotRows(spots, (spot) => this.flyToSpot(spot)) : h("p", { class: "quiet" }, c(mayMeasure() ? "spots_none" : "spots_hidden")),
+      h("p", { class: "quiet foot" }, semicolons([c("state_network", { n: run.network_id ?? "–" }), c("state_run", { n: run.run_id }), c("state_software", { version: run.software_version })])),
+    ];
+  }
+
+  ruleText() {
+    const rule = this.standard.rule?.value ?? this.standard.rule;
+    return typeof rule === "number" ? c("rule_n", { n: rule, of: this.standard.kinds.length }) : c(`rule_${rule}`);
+  }
+
+  /** What is missing, and where to bring it. */
+  missing(what) {
+    const leads = { no_roads: "import", no_facility: "enter", no_households: "import" };
+    return h("div", { class: "first-step" }, h("p", {}, c(`empty_${what}`, { what: this.title })),
+      config.actor.enters || config.actor.imports ? h("button", { type: "button", class: "button", onclick: () => show({ view: leads[what] }) }, c(`empty_${what}_do`)) : null);
+  }
+
+  /** No run yet: say what a run is, and start the first. */
+  firstStep() {
+    return [
+      this.stations.length === 0 && this.missing("no_facility"),
+      h("div", { class: "first-step" }, h("p", {}, c("empty_no_run", { what: this.title, scenario: nameOf(this.scenario) })),
+        h("ol", {}, ["empty_step_1", "empty_step_2", "empty_step_3"].map((step) => h("li", {}, c(step)))),
+        !mayMeasure() && h("p", { class: "quiet" }, c("may_not"))),
+    ];
+  }
+
+  /** When the run was, whether it still holds, and a way to measure anew or to stop that. */
+  runLine() {
+    if (this.job) return this.progress();
+    const { run } = this;
+    const button = (text, isFirst) => mayMeasure() && h("button", { type: "button", class: isFirst ? "button primary" : "button", id: "cover-start", onclick: () => this.start() }, text);
+    if (!run) return h("div", { class: "run-line" }, button(c("start"), true));
+    const because = run.stale_texts?.length ? semicolons(run.stale_texts) : "";
+    return h("div", { class: "run-line" },
+      h("div", { class: "run-when" }, h("p", { class: "quiet" }, c("run_of", { moment: moment(run.finished_at) })), !run.is_stale && mayMeasure() && h("button", { type: "button", class: "link", id: "cover-start", onclick: () => this.start() }, c("again"))),
+      run.is_stale ? h("p", {}, tag(c("stale"), "care"), because && ` ${because}`) : null,
+      run.scenario !== this.scenario.code ? h("p", {}, tag(c("other_scenario", { name: this.scenarioName(run.scenario) }), "care")) : null,
+      run.is_stale && button(c("again"), true), this.problem && h("p", { class: "fault", role: "alert" }, this.problem));
+  }
+
+  scenarioName(code) {
+    return nameOf(this.scenarios.find((one) => one.code === code) ?? { name: code });
+  }
+
+  // --- a run as a job -----------------------------------------------------------------------------------
+
+  progress() {
+    const { job } = this;
+    const share = job.progress ?? 0;
+    return h("div", { class: "run-line", id: "cover-progress" },
+      h("progress", { max: "1", value: String(share), "aria-label": c("measuring") }),
+      h("p", { role: "status" }, h("b", {}, `${number(share * 100)}%`), ` ${job.step_text || c("waiting")}`),
+      h("button", { type: "button", class: "button", id: "cover-stop", onclick: () => this.stop() }, c("stop")));
+  }
+
+  drawRunLine() {
+    const slot = document.getElementById("cover-run");
+    if (slot) keepingFocus(() => slot.replaceChildren(this.runLine()));
+  }
+
+  async start() {
+    this.problem = "";
+    this.job = { progress: 0, step_text: "" };
+    this.drawRunLine();
+    try {
+      const { job_id } = await send("POST", "/api/coverage/runs", { standard: this.standard.code, scenario: this.scenario.code });
+      await this.watch(job_id);
+    } catch (error) {
+      this.job = null;
+      this.problem = error.message;
+      this.drawRunLine();
+    }
+  }
+
+  /** A run that somebody started before the page was opened anew is watched on. */
+  async findJob() {
+    if (!mayMeasure() || this.job) return;
+    const { items } = await get("/api/jobs", { limit: 20 });
+    const running = items.find((job) => job.kind === "coverage_run" && !ENDED.includes(job.status));
+    if (running && !this.job) await this.watch(running.job_id);
+  }
+
+  async watch(jobId) {
+    for (;;) {
+      const job = await get(`/api/jobs/${jobId}`);
+      if (ENDED.includes(job.status)) {
+        this.job = null;
+        if (job.status === "failed") this.problem = job.error ?? t("error_unknown");
+        if (job.status === "cancelled") this.problem = c("stopped");
+        this.forget("runs", "run");
+        if (this.canvas && job.status === "done") {
+          if (state.run) show({ run: "" });
+          else this.panel.update();
+        } else this.drawRunLine();
+        return;
+      }
+      this.job = job;
+      this.drawRunLine();
+      await pause(ASK_AGAIN_MS);
+    }
+  }
+
+  async stop() {
+    if (!this.job?.job_id) return;
+    try {
+      await send("POST", `/api/jobs/${this.job.job_id}/cancel`);
+    } catch (error) {
+      this.onError(error);
+    }
+  }
+
+  // --- the map -------------------------------------------------------------------------------------------
+
+  /** Colour the map by what is chosen. */
+  async paint() {
+    if (!this.canvas) return;
+    const { run, fill } = this;
+    const isSwipe = this.part === "compare" && state.mode !== "report";
+    const showsGrids = run && !["bands", "none"].includes(fill);
+    const rows = this.part === "what-if" && this.whatIf.answer ? withAfter(this.rows, this.whatIf.answer.grids) : this.rows;
+    this.figures = showsGrids ? mapFigures(rows, this.about(run, fill)) : null;
+    this.grids.figures = isSwipe ? null : this.figures;
+    this.grids.restyle();
+    this.ground.set({ isThemed: Boolean(run) && fill !== "none" });
+    this.drawLegend();
+    this.onDrawn();
+    const wished = new Set(state.areas.split(",").filter(Boolean));
+    const isFigures = this.part === "" || state.mode === "report";
+    if (isFigures) this.canvas.showStations(wished.has("stations") ? this.stations.map((one) => ({ ...one, id: one.facility_id })) : [], false);
+    await Promise.all([
+      this.paintBands(fill === "bands" && !isSwipe),
+      this.paintDistricts(wished.has("districts")),
+      run && wished.has("spots") && !isSwipe ? this.spotsOf(run).then((spots) => this.canvas?.showSpots(spots, (spot) => this.flyToSpot(spot))) : this.canvas.showSpots([]),
+    ]).catch((error) => isStale(error) || this.onError(error));
+  }
+
+  about(run, fill) {
+    return { fill, name: this.kind ? `${this.title} · ${t(`kind_${this.kind}`)}` : this.title, limit: this.limit, status: run.summary.status, day: run.finished_at, of: c(fill === "share" ? "of_share" : "of_minutes", { scenario: this.scenarioName(run.scenario) }) };
+  }
+
+  async paintBands(isShown) {
+    const steps = bandMinutes(this.limit);
+    const bands = isShown ? await this.keep("areas", "/api/coverage/areas", { standard: this.standard.code, scenario: this.scenario.code, minutes: steps.join(",") }) : null;
+    this.canvas?.showBands(bands, steps);
+  }
+
+  async paintDistricts(isShown) {
+    const districts = isShown ? await this.keep("districts", "/api/coverage/districts", { standard: this.standard.code, scenario: this.scenario.code }) : null;
+    this.canvas?.showDistricts(districts);
+  }
+
+  drawLegend() {
+    this.legend.update(this.figures, this.baseLevel());
+  }
+
+  fillMenu() {
+    return h("select", { id: "theme", "aria-label": t("theme"), onchange: (event) => show({ fill: event.target.value }) },
+      FILLS.map((fill) => h("option", { value: fill, selected: fill === this.fill }, fill === "none" ? t("theme_none") : c(`fill_${fill}`))));
+  }
+
+  legendRows() {
+    const wished = new Set(state.areas.split(",").filter(Boolean));
+    const steps = bandMinutes(this.limit);
+    const toggle = (key) => {
+      if (wished.has(key)) wished.delete(key);
+      else wished.add(key);
+      show({ areas: [...wished].join(",") });
+    };
+    return [
+      !this.figures && this.fill !== "bands" && !this.run && h("p", { class: "quiet" }, c("legend_no_run")),
+      this.fill === "bands" && [h("p", { class: "quiet" }, c("bands_of", { name: this.title })),
+        h("ul", { class: "classes" }, steps.map((to, i) => h("li", {}, h("i", { style: { backgroundColor: colourFor(bandColour(i, steps.length)) } }), h("span", {}, c("band", { from: i ? steps[i - 1] : 0, to })))),
+          h("li", {}, h("i", { class: "empty" }), h("span", {}, c("band_beyond", { n: this.limit }))))],
+      h("div", { class: "cover-layers" }, ["spots", "stations", "districts"].map((key) =>
+        h("label", {}, h("input", { type: "checkbox", id: `areas-${key}`, checked: wished.has(key), onchange: () => toggle(key) }), h("i", { class: `key-${key}` }), c(`layer_${key}`)))),
+    ];
+  }
+
+  flyToSpot(spot) {
+    const [west, south, east, north] = spot.bbox ?? [spot.lon, spot.lat, spot.lon, spot.lat];
+    this.fly(L.latLngBounds([south, west], [north, east]).pad(0.4), 16);
+    if (!state.areas.split(",").includes("spots")) show({ areas: [...state.areas.split(",").filter(Boolean), "spots"].join(",") });
+  }
+
+  /** A click on the map; true where it was meant for a tool. */
+  click(latlng) {
+    return this.part === "what-if" && state.mode === "coverage" ? this.whatIf.click(latlng) : false;
+  }
+
+  onStation(station, place, isFinal) {
+    if (this.part === "what-if" && state.mode === "coverage") this.whatIf.onStation(station, place, isFinal);
+    else if (!place) this.flyTo(station);
+  }
+
+  /** What the state says anew without the panel being built again. */
+  follow(changed) {
+    if (changed.has("changes")) this.whatIf.follow();
+    if (changed.has("areas") || changed.has("fill")) {
+      this.paint().catch(this.onError);
+      this.comparison.repaint();
+    }
+  }
+
+  showTrouble(error, again) {
+    return trouble(error.message, again);
+  }
+
+  wordOfKind = (kind) => cOr(`kind_${kind}`, t(`kind_${kind}`));
+}

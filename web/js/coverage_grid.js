@@ -1,0 +1,64 @@
+// One grid, or one household, in a run: minutes, the stations that serve it, who is left out.
+
+import { get } from "./api.js";
+import { kindRows, more } from "./coverage_parts.js";
+import { c, dotted, minutes } from "./coverage_texts.js";
+import { h } from "./dom.js";
+import { kindName } from "./figures.js";
+import { coverageBar, heading, line, tag } from "./parts.js";
+import { symbol } from "./symbols.js";
+import { show } from "./state.js";
+import { number, percent } from "./texts.js";
+
+const MOST_HOMES = 100;
+
+const back = () => h("p", {}, h("button", { type: "button", class: "link", onclick: () => show({ grid: "", point: "" }) }, `‹ ${c("back")}`));
+
+/** Households of a grid that are not reached; nothing for who may not see them. */
+async function leftOut(mode, id, signal) {
+  try {
+    return await get(`/api/coverage/runs/${mode.run.run_id}/unreached`, { grid_id: id, limit: MOST_HOMES }, signal);
+  } catch (error) {
+    if (error.status === 403) return { items: [], total: 0 };
+    throw error;
+  }
+}
+
+/** The sheet of a grid in the run. */
+export async function showGrid(mode, id, signal) {
+  const [grid, homes] = await Promise.all([get(`/api/coverage/runs/${mode.run.run_id}/grids/${id}`, {}, signal), leftOut(mode, id, signal)]);
+  signal.throwIfAborted();
+  const kinds = Object.entries(grid.kinds);
+  mode.panel.fill("cover-grid", [h("p", { class: "eyebrow" }, mode.title), h("h2", {}, grid.name), h("p", { class: "code" }, grid.code)],
+    back(),
+    h("p", { class: "big" }, h("b", {}, percent(grid.share)), h("span", {}, grid.n === null ? "" : c("reached_of", { covered: number(grid.covered), n: number(grid.n), limit: number(mode.limit) }))),
+    coverageBar(grid),
+    grid.median_minutes !== null && h("div", { class: "lines" }, ["median", "p90", "worst"].map((key) => line(c(`minutes_${key}`), minutes(grid[`${key}_minutes`]), grid[`${key}_minutes`] > mode.limit ? "wrong" : ""))),
+    kinds.length > 1 && [heading(c("by_kind")), kindRows(kinds, "", (kind) => show({ kind }))],
+    grid.stations.length > 0 && [heading(c("served_by"), c("served_by_note")), more(grid.stations.map((station) =>
+      h("li", {}, h("button", { type: "button", onclick: () => mode.flyTo(station) }, symbol(station.kind, 20),
+        h("span", { class: "wide" }, station.name || kindName(station.kind), h("small", {}, c("households_n", { n: number(station.households) }))), h("b", {}, minutes(station.median_minutes))))))],
+    homes.total > 0 && [heading(c("homes_left_out"), number(homes.total)), more(homes.items.map((home) =>
+      h("li", {}, h("button", { type: "button", onclick: () => show({ point: `home:${home.household_id}` }) },
+        h("span", {}, home.address, h("small", {}, c(`reason_${home.status}`))), h("b", {}, minutes(home.minutes))))))]);
+  mode.panel.focusIfAsked();
+}
+
+/** One household: by which station it is reached, and how soon. */
+export async function showHome(mode, id, signal) {
+  const home = await get(`/api/coverage/runs/${mode.run.run_id}/households/${id}`, {}, signal);
+  signal.throwIfAborted();
+  const nameOf = (one) => mode.stations.find(({ facility_id }) => facility_id === one.facility_id)?.name ?? "–";
+  const kinds = Object.entries(home.kinds);
+  mode.panel.fill("cover-grid", [h("p", { class: "eyebrow" }, dotted([mode.title, home.grid_name])), h("h2", {}, home.address)],
+    back(),
+    h("p", { class: "big" }, h("b", {}, minutes(home.minutes)), h("span", {}, tag(c(`status_${home.status}`), home.status === "covered" ? "good" : "care"))),
+    heading(c("served_by")),
+    h("ul", { class: "rows" }, kinds.map(([kind, one]) => {
+      const station = mode.stations.find(({ facility_id }) => facility_id === one.facility_id);
+      return h("li", {}, h("button", { type: "button", disabled: !station, onclick: () => mode.flyTo(station) }, symbol(kind, 20),
+        h("span", { class: "wide" }, nameOf(one), h("small", {}, kindName(kind))), h("b", {}, minutes(one.minutes))));
+    })));
+  if (!mode.map.getBounds().contains([home.lat, home.lon])) mode.flyTo(home);
+  mode.panel.focusIfAsked();
+}

@@ -1,0 +1,265 @@
+// What the coverage mode draws: time bands, districts, blind spots, stations, changes, the swipe.
+
+import { bandColour } from "./coverage_figures.js";
+import { c, dotted } from "./coverage_texts.js";
+import { at, h, token } from "./dom.js";
+import { colourFor } from "./figures.js";
+import { marker } from "./symbols.js";
+import { number, percent } from "./texts.js";
+
+const PANES = { "cover-areas": 355, "cover-lines": 425, "cover-work": 610 };
+const MOST_STATIONS = 150;
+const LEAST_PX = 9; // a smaller outline is only a speck
+const STEP = 0.02; // of the map's width, for a press of an arrow
+
+const latlngs = (line) => line.map(([lon, lat]) => [lat, lon]);
+
+/** A round sign of our own: a number, a cross. */
+const sign = (text, kind) => L.divIcon({ html: h("b", {}, text), className: `cover-sign ${kind}`, iconSize: [28, 28] });
+
+export class CoverageMap {
+  constructor(map, { isVector, onStation, onHover }) {
+    this.map = map;
+    this.isVector = isVector;
+    this.onStation = onStation;
+    this.onHover = onHover;
+    for (const [name, index] of Object.entries(PANES)) {
+      const pane = map.getPane(name) ?? map.createPane(name);
+      // Above a map drawn by WebGL areas lie over it; else under its streets.
+      pane.style.zIndex = name === "cover-areas" && isVector ? 365 : index;
+    }
+    this.areaOpacity = isVector ? 0.62 : 0.9;
+    this.areas = L.layerGroup().addTo(map);
+    this.lines = L.layerGroup().addTo(map);
+    this.spots = L.layerGroup().addTo(map);
+    this.work = L.layerGroup().addTo(map);
+    this.signs = L.layerGroup().addTo(map);
+    this.stations = L.layerGroup().addTo(map);
+    this.known = [];
+    this.redraw = () => {
+      this.drawStations();
+      this.drawSpots();
+    };
+    map.on("moveend", this.redraw);
+  }
+
+  remove() {
+    this.map.off("moveend", this.redraw);
+    this.endSwipe();
+    for (const group of [this.areas, this.lines, this.spots, this.work, this.signs, this.stations]) group.remove();
+  }
+
+  /** Time bands as areas along the streets; what is not reached stays paper-coloured. */
+  showBands(collection, steps) {
+    this.areas.clearLayers();
+    if (!collection) return;
+    const canvas = (this.areaCanvas ??= L.canvas({ pane: "cover-areas", padding: 0.3 }));
+    const bands = [...collection.features].sort((a, b) => b.properties.to_minutes - a.properties.to_minutes);
+    for (const band of bands) {
+      const colour = colourFor(bandColour(Math.max(steps.indexOf(band.properties.to_minutes), 0), steps.length));
+      L.geoJSON(band, { pane: "cover-areas", renderer: canvas, interactive: false, style: { stroke: true, weight: 0.6, color: colour, fillColor: colour, fillOpacity: this.areaOpacity, opacity: this.areaOpacity } }).addTo(this.areas);
+    }
+  }
+
+  /** Whose each street is: outlines, and a caring colour for a district over its limit. */
+  showDistricts(collection) {
+    this.lines.clearLayers();
+    for (const district of collection?.features ?? []) {
+      const { name, area_km2, limit_km2, too_large } = district.properties;
+      const layer = L.geoJSON(district, { pane: "cover-lines", interactive: true, style: { fill: true, fillOpacity: 0.001, color: token(too_large ? "care-fill" : "accent"), weight: 2, dashArray: too_large ? "7 5" : null } });
+      layer.bindTooltip(h("div", {}, h("b", {}, name), h("small", {}, dotted([c("district_area", { n: number(area_km2, 1) }), too_large && c("district_over", { n: number(limit_km2, 0) })]))), { className: "tip", sticky: true });
+      layer.addTo(this.lines);
+    }
+  }
+
+  /** Blind spots: outlined in the colour of what is wrong, and named. */
+  showSpots(spots, onPick) {
+    this.knownSpots = spots;
+    this.onSpot = onPick;
+    this.spotsZoom = null;
+    this.drawSpots();
+  }
+
+  /** Those large enough to be seen at this zoom. */
+  drawSpots() {
+    const zoom = this.map.getZoom();
+    if (this.spotsZoom === zoom) return;
+    this.spotsZoom = zoom;
+    this.spots.clearLayers();
+    const size = ([west, south, east, north]) => {
+      const a = this.map.project([south, west], zoom);
+      return a.distanceTo(this.map.project([north, east], zoom)) / Math.SQRT2;
+    };
+    const onPick = this.onSpot;
+    for (const spot of this.knownSpots ?? []) {
+      if (spot.bbox && size(spot.bbox) < LEAST_PX) continue;
+      const said = h("div", {}, h("b", {}, spot.name), ` ${c("households_n", { n: number(spot.households) })}`, h("small", {}, c(`reason_${spot.reason}`)));
+      const shape = spot.geometry
+        ? L.geoJSON(spot.geometry, { pane: "cover-lines", style: { color: token("wrong"), weight: zoom < 12 ? 1.2 : 2, fillColor: token("wrong"), fillOpacity: 0.12, dashArray: zoom < 12 ? null : "4 3" } })
+        : L.circleMarker([spot.lat, spot.lon], { pane: "cover-lines", radius: 9, color: token("wrong"), weight: 2, fillOpacity: 0.14 });
+      shape.bindTooltip(said, { className: "tip", direction: "top", sticky: true });
+      shape.on("click", (event) => {
+        L.DomEvent.stopPropagation(event);
+        onPick(spot);
+      });
+      shape.addTo(this.spots);
+    }
+  }
+
+  /** The stations: [{id, kind, name, lon, lat, isNew, was}], draggable where somebody tries things out. */
+  showStations(stations, isDraggable) {
+    this.known = stations;
+    this.isDraggable = isDraggable;
+    this.drawStations();
+  }
+
+  drawStations() {
+    if (this.isDragging) return;
+    this.stations.clearLayers();
+    const bounds = this.map.getBounds().pad(0.05);
+    const seen = this.known.length <= MOST_STATIONS ? this.known : this.known.filter(({ lon, lat }) => bounds.contains([lat, lon]));
+    if (seen.length > MOST_STATIONS) return; // too many to tell apart: nearer by they appear
+    for (const station of seen) this.addStation(station);
+  }
+
+  addStation(station) {
+    const title = this.isDraggable ? c("drag_station", { name: station.name }) : station.name;
+    const pin = marker([station.lat, station.lon], station.kind, title);
+    pin.options.draggable = this.isDraggable;
+    pin.options.autoPan = true;
+    pin.options.pane = "cover-work";
+    pin.options.icon.options.className += this.isDraggable ? " cover-station" : "";
+    const told = (event, isFinal) => {
+      const { lat, lng } = event.target.getLatLng();
+      this.onStation(station, { lon: Number(lng.toFixed(6)), lat: Number(lat.toFixed(6)) }, isFinal);
+    };
+    pin.on("dragstart", () => (this.isDragging = true));
+    pin.on("drag", (event) => told(event, false));
+    pin.on("dragend", (event) => {
+      this.isDragging = false;
+      told(event, true);
+    });
+    pin.on("click", (event) => {
+      L.DomEvent.stopPropagation(event);
+      this.onStation(station, null, true);
+    });
+    this.stations.addLayer(pin);
+  }
+
+  /** What a what-if changes: ways of moved stations, crosses on closed roads, new roads. */
+  showChanges(changes, stations) {
+    this.work.clearLayers();
+    const stroke = { pane: "cover-work", interactive: false, color: token("accent") };
+    changes.forEach((change, i) => {
+      if (change.kind === "move_station") {
+        const from = stations.find((one) => one.facility_id === change.facility_id);
+        if (from) L.polyline([[from.lat, from.lon], [change.lat, change.lon]], { ...stroke, weight: 2, dashArray: "5 5" }).addTo(this.work);
+      } else if (change.kind === "remove_station") {
+        const gone = stations.find((one) => one.facility_id === change.facility_id);
+        if (gone) L.marker([gone.lat, gone.lon], { icon: sign("×", "gone"), pane: "cover-work", interactive: false, keyboard: false }).addTo(this.work);
+      } else if (change.kind === "close_road" && change.lon !== undefined) {
+        L.marker([change.lat, change.lon], { icon: sign("×", "closed"), pane: "cover-work", interactive: false, keyboard: false, title: String(i + 1) }).addTo(this.work);
+      } else if (change.kind === "add_road") {
+        this.road(change.line).forEach((line) => line.addTo(this.work));
+      }
+    });
+  }
+
+  /** A road that does not exist: casing and core. */
+  road(line, isDraft = false) {
+    const base = { pane: "cover-work", interactive: false, lineCap: "round", lineJoin: "round" };
+    return [L.polyline(latlngs(line), { ...base, color: token("surface"), weight: 9 }), L.polyline(latlngs(line), { ...base, color: token("accent"), weight: 5, dashArray: isDraft ? "2 9" : null })];
+  }
+
+  /** The road under the hand. */
+  showDraft(line) {
+    this.draft?.remove();
+    this.draft = line.length ? L.layerGroup([...this.road(line, true), ...line.map(([lon, lat]) => L.circleMarker([lat, lon], { pane: "cover-work", interactive: false, radius: 4, weight: 2, color: token("accent"), fillColor: token("surface"), fillOpacity: 1 }))]).addTo(this.map) : null;
+  }
+
+  /** Numbered answers to "where next?". */
+  showSites(sites, onPick) {
+    this.signs.clearLayers();
+    sites.forEach((site, i) =>
+      L.marker([site.lat, site.lon], { icon: sign(number(i + 1), "site"), pane: "cover-work", title: c("take_site", { n: i + 1 }), keyboard: false })
+        .on("click", (event) => {
+          L.DomEvent.stopPropagation(event);
+          onPick(site, i);
+        }).addTo(this.signs));
+  }
+
+  // --- two runs side by side ----------------------------------------------------------------------
+
+  /** Draw two runs, the first left of a handle, the second right. */
+  showSwipe(collection, sides) {
+    this.endSwipe();
+    this.share = 0.5;
+    this.sides = sides.map((figures, i) => {
+      const name = `cover-side-${i}`;
+      const pane = this.map.getPane(name) ?? this.map.createPane(name);
+      pane.style.zIndex = this.isVector ? 365 : 355;
+      pane.style.pointerEvents = "none";
+      const shades = figures.classes.map((entry) => colourFor(entry.colour));
+      const paper = token("paper");
+      const layer = L.geoJSON(collection, {
+        pane: name, renderer: L.canvas({ pane: name, padding: 0.25 }), interactive: false,
+        style: ({ properties }) => {
+          const colour = shades[figures.class_of[properties.grid_id] ?? -1] ?? paper;
+          return { stroke: true, weight: 0.8, color: colour, fillColor: colour, fillOpacity: this.areaOpacity, opacity: this.areaOpacity };
+        },
+      }).addTo(this.map);
+      return { pane, layer };
+    });
+    this.handle = h("div", { id: "swipe", role: "slider", tabindex: "0", "aria-label": c("swipe"), "aria-valuemin": "0", "aria-valuemax": "100", "aria-orientation": "horizontal" },
+      h("span", { class: "swipe-name left" }, sides[0].short), h("span", { class: "swipe-name right" }, sides[1].short), h("i", { "aria-hidden": "true" }, "⇆"));
+    const follow = (event) => {
+      const box = this.map.getContainer().getBoundingClientRect();
+      this.setShare((event.clientX - box.left) / box.width);
+    };
+    this.handle.addEventListener("pointerdown", (event) => {
+      event.preventDefault();
+      this.handle.focus();
+      this.handle.setPointerCapture(event.pointerId);
+      this.handle.onpointermove = follow;
+    });
+    this.handle.addEventListener("pointerup", () => (this.handle.onpointermove = null));
+    this.handle.addEventListener("pointercancel", () => (this.handle.onpointermove = null));
+    this.handle.addEventListener("keydown", (event) => {
+      const to = { ArrowLeft: this.share - STEP, ArrowDown: this.share - STEP, ArrowRight: this.share + STEP, ArrowUp: this.share + STEP, Home: 0, End: 1 }[event.key];
+      if (to === undefined) return;
+      event.preventDefault();
+      event.stopPropagation();
+      this.setShare(to);
+    });
+    at("bar").before(this.handle);
+    this.clip = () => this.clipSides();
+    this.map.on("move zoomend resize viewreset", this.clip);
+    this.setShare(this.share);
+  }
+
+  setShare(share) {
+    this.share = Math.min(Math.max(share, 0), 1);
+    this.handle.style.left = `${this.share * 100}%`;
+    this.handle.setAttribute("aria-valuenow", String(Math.round(this.share * 100)));
+    this.handle.setAttribute("aria-valuetext", percent(this.share));
+    this.clipSides();
+  }
+
+  clipSides() {
+    const size = this.map.getSize();
+    const start = this.map.containerPointToLayerPoint([0, 0]);
+    const end = this.map.containerPointToLayerPoint([size.x, size.y]);
+    const middle = start.x + (end.x - start.x) * this.share;
+    const box = (left, right) => `polygon(${left}px ${start.y}px, ${right}px ${start.y}px, ${right}px ${end.y}px, ${left}px ${end.y}px)`;
+    this.sides[0].pane.style.clipPath = box(start.x, middle);
+    this.sides[1].pane.style.clipPath = box(middle, end.x);
+  }
+
+  endSwipe() {
+    if (!this.handle) return;
+    this.map.off("move zoomend resize viewreset", this.clip);
+    for (const { layer } of this.sides) layer.remove();
+    this.handle.remove();
+    this.handle = null;
+  }
+}

@@ -1,0 +1,73 @@
+// The report mode: what is seen is what is printed; choose the form and take the file.
+
+import { c, semicolons } from "./coverage_texts.js";
+import { h } from "./dom.js";
+import { heading, tag } from "./parts.js";
+import { show } from "./state.js";
+import { config, moment, nameOf, number, percent } from "./texts.js";
+
+const FORMS = ["pdf", "xlsx", "html", "gpkg"];
+const chosen = { form: "pdf", language: config.language };
+
+const address = (mode) =>
+  `/api/reports/coverage?${new URLSearchParams({ standard: mode.standard.code, scenario: mode.run.scenario, run_id: mode.run.run_id, format: chosen.form, language: chosen.language })}`;
+
+/** Fetch the file with what takes time said, and hand it to the reader. */
+async function take(mode, signal) {
+  const response = await fetch(address(mode), { signal });
+  if (!response.ok) {
+    const problem = await response.json().catch(() => ({}));
+    throw new Error(problem.detail || problem.title || c("report_failed"));
+  }
+  const name = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "")?.[1] ?? `coverage.${chosen.form}`;
+  const link = h("a", { href: URL.createObjectURL(await response.blob()), download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  return name;
+}
+
+/** The report as its first page says it, and the choice of its form. */
+export async function showReport(mode, signal) {
+  const { run } = mode;
+  const head = [h("p", { class: "eyebrow" }, c("report_mode")), h("h2", {}, c("report_title", { what: mode.title }))];
+  if (!run) {
+    mode.panel.fill("coverage", head, mode.head(), h("div", { class: "first-step" }, h("p", {}, c("empty_report", { what: mode.title })), h("button", { type: "button", class: "button primary", id: "report-first", onclick: () => show({ mode: "coverage", part: "" }) }, c("empty_report_do"))));
+    return;
+  }
+  const group = (name, items, text, isOn, onPick) => h("fieldset", { class: "choices-row" }, h("legend", {}, c(name)), items.map((item) =>
+    h("label", {}, h("input", { type: "radio", name, value: item, checked: isOn(item), onchange: () => onPick(item) }), h("span", {}, text(item)))));
+  const spots = await mode.spotsOf(run);
+  signal.throwIfAborted();
+  const said = h("div", { id: "report-said", role: "status" });
+  const button = h("button", { type: "button", class: "button primary", id: "report-take" }, c("report_take"));
+  button.addEventListener("click", async () => {
+    const abort = new AbortController();
+    button.disabled = true;
+    said.replaceChildren(h("progress", {}), h("p", {}, c("report_making")), h("button", { type: "button", class: "button", onclick: () => abort.abort() }, c("stop")));
+    try {
+      const name = await take(mode, abort.signal);
+      said.replaceChildren(h("p", {}, tag(c("report_done"), "good"), ` ${name}`));
+    } catch (error) {
+      said.replaceChildren(abort.signal.aborted ? h("p", { class: "quiet" }, c("stopped")) : h("p", { class: "fault", role: "alert" }, error.message));
+    }
+    button.disabled = false;
+  });
+  const { summary } = run;
+  const worst = mode.towns.filter(({ share }) => share !== null).sort((a, b) => a.share - b.share).slice(0, 5);
+  mode.panel.fill("coverage", head, mode.head(),
+    group("report_format", FORMS, (form) => c(`format_${form}`), (form) => form === chosen.form, (form) => (chosen.form = form)),
+    group("report_language", config.languages, (language) => c(`language_${language}`), (language) => language === chosen.language, (language) => (chosen.language = language)),
+    h("div", { class: "buttons" }, button), said,
+    run.is_stale && h("p", {}, tag(c("stale"), "care"), " ", semicolons(run.stale_texts ?? [])),
+    heading(c("report_contents"), c("report_contents_note")),
+    h("article", { class: "report-page" },
+      h("p", { class: "quiet" }, nameOf(config.county ?? {})), h("h4", {}, mode.title),
+      h("p", { class: "big" }, h("b", {}, percent(summary.share)), h("span", {}, summary.n ? c("reached_of", { covered: number(summary.covered), n: number(summary.n), limit: number(mode.limit) }) : "")),
+      h("ul", { class: "rows" }, worst.map((town) => h("li", { class: "line" }, h("span", {}, town.name), h("b", {}, percent(town.share))))),
+      spots.length > 0 && h("p", {}, c("spots_n", { n: number(spots.length), households: number(spots.reduce((sum, spot) => sum + spot.households, 0)) })),
+      h("p", { class: "quiet" }, semicolons([mode.scenarioName(run.scenario), c("run_of", { moment: moment(run.finished_at) }), c("state_network", { n: run.network_id ?? "–" }), c("state_run", { n: run.run_id })]))),
+    h("p", { class: "quiet" }, c("report_hidden")));
+  mode.panel.focusIfAsked();
+}
