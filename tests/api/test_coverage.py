@@ -150,3 +150,123 @@ def test_a_job_is_seen_by_its_own_actor_and_the_county_office(
     assert client.post(f"/api/jobs/{job_id}/cancel", headers=as_actor("visitor")).status_code == 404
     stopped = client.post(f"/api/jobs/{job_id}/cancel", headers=as_actor("analyst"))
     assert stopped.json()["status"] == "cancelled"
+
+
+def test_a_run_says_that_it_is_fresh(client: TestClient, run_id: int) -> None:
+    told = client.get(f"/api/coverage/runs/{run_id}?lang=en").json()
+    assert (told["is_stale"], told["stale_because"]) == (False, [])
+    assert told["summary"]["n"] == TOTAL
+    assert told["summary"]["others"]["people"]["n"] > TOTAL
+    assert client.get("/api/coverage/runs/999999").status_code == 404
+
+
+def test_a_visitor_reads_the_share_of_a_run_only(
+    client: TestClient, as_actor: As, run_id: int
+) -> None:
+    told = client.get(f"/api/coverage/runs/{run_id}", headers=as_actor("visitor")).json()
+    assert set(told["summary"]) == {"of", "status", "share"}
+
+
+@pytest.mark.parametrize("of", ["households", "people", "care_households", "hazards"])
+def test_figures_by_grid_add_up(client: TestClient, run_id: int, of: str) -> None:
+    path = f"/api/coverage/runs/{run_id}/figures"
+    for rank in (0, 1, 2, 3):
+        rows = client.get(f"{path}?rank={rank}&of={of}").json()
+        for row in rows:
+            parts = [row[name] for name in ("covered", "too_far", "unreachable", "off_network")]
+            assert (sum(parts), row["of"]) == (row["n"], of)
+    clinics = client.get(f"{path}?rank=3&kind=clinic").json()
+    assert len(clinics) == 9
+    assert client.get(f"{path}?of=dogs").status_code == 422
+    assert client.get(f"{path}?kind=dogs").status_code == 404
+
+
+def test_figures_hide_small_cells_from_a_visitor(
+    client: TestClient, small_county: SmallCounty, as_actor: As, run_id: int
+) -> None:
+    path = f"/api/coverage/runs/{run_id}/figures?rank=3"
+    ids = small_county.grid_ids
+    for of in ("households", "people", "hazards"):
+        rows = client.get(f"{path}&of={of}", headers=as_actor("visitor")).json()
+        told = {row["grid_id"]: row for row in rows}
+        assert {row["n"] for row in rows} == {None}
+        assert told[ids["g00"]]["share"] is None
+        assert (told[ids["g20"]]["share"] is None) == (of == "hazards")
+
+
+def test_a_grid_tells_its_stations_and_kinds(
+    client: TestClient, small_county: SmallCounty, as_actor: As, run_id: int
+) -> None:
+    path = f"/api/coverage/runs/{run_id}/grids/{small_county.grid_ids['g20']}"
+    told = client.get(path).json()
+    assert told["n"] == HOUSEHOLDS_PER_GRID["g20"]
+    assert set(told["kinds"]) == set(client.get("/api/coverage/standards").json()[0]["kinds"])
+    assert {one["kind"] for one in told["stations"]} <= {"clinic"}
+    assert client.get(path, headers=as_actor("visitor")).json()["stations"] == []
+    assert client.get(f"/api/coverage/runs/{run_id}/grids/999999").status_code == 404
+
+
+def test_blind_spots_hold_every_household_that_is_missed(
+    client: TestClient, as_actor: As, run_id: int
+) -> None:
+    path = f"/api/coverage/runs/{run_id}/blind-spots"
+    spots = client.get(path).json()
+    missed = client.get(f"/api/coverage/runs/{run_id}/unreached").json()["total"]
+    assert sum(one["households"] for one in spots) == missed
+    assert {"name", "people", "reason", "bbox", "geometry", "grid_ids"} <= set(spots[0])
+    assert client.get(path, headers=as_actor("visitor")).json() == []
+
+
+def test_two_runs_are_compared_for_who_sees_the_county(
+    client: TestClient, as_actor: As, run_id: int
+) -> None:
+    path = f"/api/coverage/compare?a={run_id}&b={run_id}"
+    told = client.get(path).json()
+    assert (told["gained"], told["lost"], told["grids"], told["differs"]) == (0, 0, [], [])
+    assert told["county"]["households"]["delta"]["covered"] == 0
+    assert client.get(path, headers=as_actor("visitor")).status_code == 403
+
+
+def test_what_if_answers_and_stores_nothing(
+    store: Store, client: TestClient, as_actor: As, run_id: int
+) -> None:
+    path = "/api/coverage/what-if"
+    wish = {"standard": "service-15", "changes": []}
+    told = client.post(path, json=wish).json()
+    assert told["before"] == told["after"]
+    assert told["before"]["n"] == TOTAL
+    with store.transaction(SYSTEM) as connection:
+        facility = connection.scalar(sa.select(t.facility.c.facility_id).limit(1))
+    wish["changes"] = [{"kind": "remove_station", "facility_id": facility}]
+    gone = client.post(path, json=wish).json()
+    assert gone["after"]["facilities"]["clinic"] == told["before"]["facilities"]["clinic"] - 1
+    assert len(gone["towns"]) == 1
+    assert client.post(path, json=wish, headers=as_actor("grid_officer")).status_code == 403
+    assert client.post(path, json=wish, headers=as_actor("visitor")).status_code == 403
+    assert client.get("/api/coverage/runs").json()["total"] >= 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "move_station", "facility_id": 999_999, "lon": 112.9, "lat": 28.7},
+        {"kind": "move_station", "facility_id": 1, "lon": 512.9, "lat": 28.7},
+        {"kind": "add_station", "facility_kind": "castle", "lon": 112.9, "lat": 28.7},
+        {"kind": "close_road"},
+        {"kind": "add_road", "line": [[112.9, 28.7]], "road_class": "tertiary"},
+        {"kind": "blow_up_road"},
+    ],
+)
+def test_a_change_that_cannot_be_is_refused(client: TestClient, change: dict[str, Any]) -> None:
+    wish = {"standard": "service-15", "changes": [change]}
+    answer = client.post("/api/coverage/what-if", json=wish)
+    assert answer.status_code == 422
+    assert answer.json()["detail"]
+
+
+def test_scenarios_and_profiles_carry_their_sources(client: TestClient) -> None:
+    scenarios = {one["code"]: one for one in client.get("/api/coverage/scenarios").json()}
+    assert set(scenarios) >= {"normal", "night", "rain", "rush_hour", "emergency_privilege"}
+    assert scenarios["rain"]["speed_factor"]["source"]
+    profiles = {one["code"]: one for one in client.get("/api/coverage/profiles").json()}
+    assert profiles["walk"]["speed_kmh"]["steps"]["source"]
