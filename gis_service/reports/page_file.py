@@ -43,7 +43,14 @@ body { display: flex; flex-direction: column; }
 .report .lead { font-size: 16px; } .report svg { height: auto; }
 .report .contents { padding: 0 0 0 20px; columns: 2; } .report #summary h2 { display: none; }
 .report .tiles b { font-size: 24px; } .report .tiles span { font-size: 13px; }
+.report .contents a { color: #1b5e9b; } .report .chart { max-width: 900px; }
+.report .chart svg, .report #blind > svg { width: 100%; max-width: 900px; }
 .leaflet-bottom.leaflet-left { left: 0; right: auto; }
+.leaflet-control-layers-toggle { background-image: url("data:image/svg+xml,%3Csvg \
+xmlns='http://www.w3.org/2000/svg' viewBox='0 0 26 26'%3E%3Cpath d='M13 3 2 9l11 6 11-6zM2 14l11 \
+6 11-6M2 19l11 6 11-6' fill='none' stroke='%231f2933' stroke-width='2'/%3E%3C/svg%3E") \
+!important; }
+@media screen { #coverage-map { display: none; } a[href="#coverage-map"] { display: none; } }
 @media (max-width: 700px) { .report .tiles td { display: inline-block; width: 44%; }
   .report .contents { columns: 1; } .folium-map { height: 60vh !important; } }
 @media print { .folium-map, .report-key { display: none; } }
@@ -272,8 +279,14 @@ def _stations(leaflet: FileMap, document: Document) -> None:
     folium.GeoJson(
         features,
         name=writer.say("layer_stations"),
-        marker=folium.CircleMarker(radius=6, weight=1.5, color="#ffffff", fill_opacity=1),
-        style_function=lambda feature: {"fillColor": feature["properties"]["colour"]},
+        marker=folium.CircleMarker(
+            radius=6, weight=1.5, color="#ffffff", fill=True, fill_opacity=1
+        ),
+        style_function=lambda feature: {
+            "fill": True,
+            "fillColor": feature["properties"]["colour"],
+            "fillOpacity": 1,
+        },
         tooltip=folium.GeoJsonTooltip(["said", "kind"], labels=False),
         popup=folium.GeoJsonPopup(
             ["said", "kind", "households"],
