@@ -241,7 +241,8 @@ export class PlanMode {
     this.canvas.draw();
     const box = boxOf(faces.features.flatMap((face) => positionsOf(face.geometry)));
     const bounds = L.latLngBounds([box[1], box[0]], [box[3], box[2]]);
-    if (Number.isFinite(box[0]) && !(this.map.getZoom() >= FACES_FROM && this.map.getBounds().contains(bounds))) this.fly(bounds, 16);
+    const isWellSeen = this.map.getBounds().contains(bounds) && this.map.getBoundsZoom(bounds) <= this.map.getZoom();
+    if (Number.isFinite(box[0]) && !isWellSeen) this.fly(bounds, 16);
     if (this.draft.isOpen) this.snapper.load(this.draft.id);
   }
 
@@ -381,6 +382,7 @@ export class PlanMode {
     const wasPending = this.isPending;
     this.draft.drop();
     this.change = null;
+    this.tryError = null;
     this.canvas.preview(null);
     this.canvas.outline(keys);
     if (wasPending) this.redraw();
@@ -656,7 +658,7 @@ export class PlanMode {
     keepingFocus(() => this.bar.replaceChildren(...[
       h("div", { class: "chip" }, button("plan-back", "‹", () => show({ plan: "", village: "", step: "" }), { "aria-label": p("back_plans"), title: p("back_plans") }), h("b", {}, plan.title),
         plan.status === "draft" ? tag(`${p("status_draft")} · ${p(isHeld ? "state_held" : saved)}`, draft.state === "saved" && !isHeld ? "good" : "care") : statusTag(plan.status),
-        h("span", { class: "quiet" }, p("changes_n", { n: number(plan.edits?.length ?? 0) }))),
+        h("span", { class: "quiet", data: { changes: plan.edits.length } }, p("changes_n", { n: number(plan.edits.length) }))),
       mayPlan() && draft.isOpen && h("div", { class: "group" },
         button("plan-undo", [sign.undo, h("span", {}, p("undo"))], () => this.step("undo"), { disabled: !canUndo, title: `${p("undo")} · Ctrl+Z` }),
         button("plan-redo", [sign.redo, h("span", {}, p("redo"))], () => this.step("redo"), { disabled: !plan.can_redo || this.isPending, title: `${p("redo")} · Ctrl+Shift+Z` })),

@@ -18,7 +18,8 @@ function bar({ name, key, before, now, target, is_new: isNew }, most) {
   const is = now?.households ?? 0;
   const share = (value) => `${Math.min(100, (value / most) * 100).toFixed(2)}%`;
   const isRight = !target || (is >= target[0] && is <= target[1]);
-  const said = p("bar_said", { name: name || key, now: number(is), was: number(was ?? 0), low: number(target?.[0] ?? 0), high: number(target?.[1] ?? 0) });
+  const figures = { name: name || key, now: number(is), was: number(was ?? is) };
+  const said = target ? p("bar_said", { ...figures, low: number(target[0]), high: number(target[1]) }) : p("bar_said_plain", figures);
   return h("div", { class: "load", "data-key": key },
     h("div", {}, h("b", {}, name || key, isNew && tag(p("new_mark"), "good")),
       h("span", {}, was !== null && was !== is && `${number(was)} → `, h("b", {}, number(is)), ` ${p("unit_households")}`)),

@@ -111,7 +111,7 @@ export class Stroke {
     icon.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" && !(event.key in ARROWS)) return;
       L.DomEvent.stop(event);
-      this.remember();
+      this.remember(`key ${soft < 0 ? i + 1 : soft}`);
       const at = make();
       this.draw();
       this.icons.get(at)?.focus();

@@ -158,13 +158,15 @@ export class MoveEdge {
 
   changed() {
     const { left, right } = this.edge.properties;
-    this.mode.try({ kind: "move_edge", left, right, line: lineOf(this.stroke.positions) });
+    if (!this.stroke.past.length) this.mode.untry();
+    else this.mode.try({ kind: "move_edge", left, right, line: lineOf(this.stroke.positions) });
   }
 
   restore({ left, right, line }) {
     const edge = this.mode.edges.find(({ properties }) => properties.left === left && properties.right === right);
     if (!edge) return false;
     this.choose(edge);
+    this.stroke.remember();
     this.stroke.set(line.coordinates);
     this.changed();
     return true;
@@ -269,7 +271,13 @@ export class Merge {
   constructor(mode) {
     this.mode = mode;
     this.grids = [];
-    this.into = "";
+    this.wish = "";
+  }
+
+  /** Where all goes: as chosen, else into the one with most households. */
+  get into() {
+    if (this.grids.includes(this.wish)) return this.wish;
+    return [...this.grids].sort((a, b) => (this.mode.householdsOf(b) ?? 0) - (this.mode.householdsOf(a) ?? 0))[0] ?? "";
   }
 
   controls() {
@@ -278,7 +286,7 @@ export class Merge {
     return [
       h("p", { class: "quiet" }, p("merge_how")),
       h("fieldset", { class: "checks" }, h("legend", { class: "unseen" }, p("tool_merge")), mode.keys.concat(this.grids.filter((key) => !mode.keys.includes(key))).map(box)),
-      this.grids.length > 1 && gridChoice(mode, "merge-into", p("merge_into"), this.grids, this.into, (key) => { this.into = key; this.changed(); }),
+      this.grids.length > 1 && gridChoice(mode, "merge-into", p("merge_into"), this.grids, this.into, (key) => { this.wish = key; this.changed(); }),
     ];
   }
 
@@ -290,7 +298,6 @@ export class Merge {
 
   toggle(key) {
     this.grids = this.grids.includes(key) ? this.grids.filter((one) => one !== key) : [...this.grids, key];
-    if (!this.grids.includes(this.into)) this.into = [...this.grids].sort((a, b) => (this.mode.householdsOf(b) ?? 0) - (this.mode.householdsOf(a) ?? 0))[0] ?? "";
     this.mode.redraw();
     this.changed();
   }
@@ -301,7 +308,7 @@ export class Merge {
   }
 
   restore({ grids, into }) {
-    Object.assign(this, { grids, into });
+    Object.assign(this, { grids, wish: into });
     this.mode.redraw();
     this.changed();
     return true;
