@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import psycopg
 import psycopg_pool
 import uvicorn
 from starlette.requests import Request
@@ -50,7 +51,7 @@ QUERY: Final = """
         FROM (
             SELECT left_grid_id, right_grid_id, geom FROM linework_arc
             WHERE scheme_id = %s AND valid @> %s::date
-            ORDER BY geom <-> place.point LIMIT 3
+            ORDER BY geom <-> place.point LIMIT 8
         ) AS arc
         ORDER BY metres LIMIT 1
     ) AS near ON true
@@ -77,8 +78,19 @@ class Load:
 
 def _peer(url: str, scheme_id: int, rank: int) -> Any:
     """Make the peer's endpoint: as ours, but for where the places lie."""
+
+    async def configure(connection: psycopg.AsyncConnection[Any]) -> None:
+        # The plan for any values looks at every arc: ten times as slow as one for these values.
+        await connection.set_autocommit(True)
+        await connection.execute("SET plan_cache_mode = force_custom_plan")
+
     pool = psycopg_pool.AsyncConnectionPool(
-        url, min_size=_POOL, max_size=_POOL, timeout=_PATIENCE_S, open=False
+        url,
+        min_size=_POOL,
+        max_size=_POOL,
+        timeout=_PATIENCE_S,
+        open=False,
+        configure=configure,
     )
 
     async def answer(request: Request) -> Response:
@@ -281,13 +293,14 @@ def same(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
     Returns
     -------
     bool
-        True where every place has the same grid, and its border is as far to 5 cm: ours looks for
-        the nearest point in a plane, the peer on the ellipsoid.
+        True where every place has the same grid, and its border is as far to 5 cm and a
+        thousandth: our borders are straight in lon and lat, as they are stored, and those of the
+        peer's ``geography`` are great circles, a third of a metre off in the middle of 5 km.
     """
     pairs = zip(ours["answers"], theirs["answers"], strict=True)
     return all(
         one["grid_id"] == other["grid_id"]
         and one["method"] == other["method"]
-        and abs(one["distance_m"] - other["distance_m"]) <= 0.05
+        and abs(one["distance_m"] - other["distance_m"]) <= 0.05 + 0.001 * one["distance_m"]
         for one, other in pairs
     )
