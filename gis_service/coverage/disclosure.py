@@ -108,6 +108,7 @@ def hide(
     *,
     with_n: BoolArray | None = None,
     with_cells: Mapping[str, BoolArray] | None = None,
+    together: Sequence[int] = (),
     smallest: int = SMALLEST,
 ) -> Hidden:
     """
@@ -120,6 +121,9 @@ def hide(
     with_n, with_cells
         What is hidden in another table of the same grids (of people beside that of households) and
         must be hidden here too; a cell of 0 among them is hidden only where it could be another.
+    together
+        Categories whose sum is a cell too, such as all that are not covered: where it is small, it
+        cannot be told from ``n`` and the others.
     smallest
         Cells of 1 to ``smallest - 1`` are small.
 
@@ -130,7 +134,7 @@ def hide(
         all that is not hidden staying as it is, also where the reader knows that every count is
         zero or more and how they add up.
     """
-    work = _Work(counts)
+    work = _Work(counts, together)
     small_n = (counts.n > 0) & (counts.n < smallest)
     if with_n is not None:
         small_n |= with_n & (counts.n > 0)
@@ -141,10 +145,8 @@ def hide(
         small = (table > 0) & (table < smallest)
         if with_cells is not None:
             small |= with_cells[kind] & (table > 0)
-        for grid in counts.from_above:
-            for category in np.flatnonzero(small[grid]).tolist():
-                if not work.cells[kind][grid, category]:
-                    work.exchange(kind, grid, category)
+        sums = table[:, list(together)].sum(axis=1)
+        work.exchange_all(kind, small, (sums > 0) & (sums < smallest))
     return Hidden(work.n, work.cells)
 
 
@@ -186,11 +188,15 @@ _NO_WAY: Final = _Way(math.inf, ())
 class _Work:
     """The masks in the making: they grow by moves only."""
 
-    def __init__(self, counts: Counts) -> None:
+    def __init__(self, counts: Counts, together: Sequence[int]) -> None:
         self.counts = counts
+        self.together = frozenset(together)
         self.n: BoolArray = np.zeros(len(counts.parent), dtype=bool)
         self.cells: dict[str, BoolArray] = {
             kind: np.zeros(table.shape, dtype=bool) for kind, table in counts.kinds.items()
+        }
+        self.sums: dict[str, BoolArray] = {  # of the categories together: could be another number
+            kind: np.zeros(len(table), dtype=bool) for kind, table in counts.kinds.items()
         }
 
     # --- one household moves from one lowest grid to another ------------------------------------
@@ -221,6 +227,8 @@ class _Work:
             if there.grids:
                 moving |= table[there.grids[-1]] > 0
             self.cells[kind][np.ix_(way, moving)] = True
+            if moving[list(self.together)].any():
+                self.sums[kind][way] = True
 
     def _lowest(self, grid: int) -> _Way:
         """Find the way down to somebody that hides least; nobody lives in an empty grid."""
@@ -235,49 +243,62 @@ class _Work:
 
     # --- two households exchange their categories -----------------------------------------------
 
-    def exchange(self, kind: str, grid: int, category: int) -> None:
+    def exchange_all(self, kind: str, small: BoolArray, small_sums: BoolArray) -> None:
+        """Hide what is small, and the sums that are, as far as no move has done it yet."""
+        for grid in self.counts.from_above:
+            for category in np.flatnonzero(small[grid]).tolist():
+                if not self.cells[kind][grid, category]:
+                    self.exchange(kind, grid, [category])
+        for grid in self.counts.from_above:
+            if small_sums[grid] and not self.sums[kind][grid]:
+                self.exchange(kind, grid, sorted(self.together))
+
+    def exchange(self, kind: str, grid: int, categories: Sequence[int]) -> None:
         """
         Hide a category of a grid: one of its households and one of a sibling might be exchanged.
 
         Two categories are hidden together on the way between two lowest grids; how many live in
-        each grid stays as it is.
+        each grid stays as it is. Of several categories one is taken, and another that is not among
+        them, so that their sum changes.
         """
         table = self.counts.kinds[kind]
-        others = [one for one in range(table.shape[1]) if one != category]
+        others = [one for one in range(table.shape[1]) if one not in categories]
+        pairs = [(one, other) for one in categories for other in others]
         up: list[int] = []
         current = grid
         while True:
-            found = self._exchanges(kind, grid, current, category, others)
+            found = self._exchanges(kind, grid, current, pairs)
             best = min(found, key=lambda one: one[0], default=None)
             if best is not None and best[0] < math.inf:
-                _, other, way = best
+                _, pair, way = best
                 break
             up.append(current)
             current = int(self.counts.parent[current])
         way = [*up, *way]
-        self.cells[kind][np.ix_(way, [category, other])] = True
+        self.cells[kind][np.ix_(way, pair)] = True
+        if (pair[0] in self.together) != (pair[1] in self.together):
+            self.sums[kind][way] = True
 
     def _exchanges(
-        self, kind: str, grid: int, current: int, category: int, others: Sequence[int]
-    ) -> Iterator[tuple[float, int, list[int]]]:
+        self, kind: str, grid: int, current: int, pairs: Sequence[tuple[int, int]]
+    ) -> Iterator[tuple[float, tuple[int, int], list[int]]]:
         above = int(self.counts.parent[current])
         siblings = (
             [one for one in self.counts.children[above] if one != current]
             if above != NO_PARENT
             else []
         )
-        for other in others:
-            pair = (category, other)
+        for pair in pairs:
             for given, taken in (pair, pair[::-1]):
                 here = self._holder(kind, grid, pair, given)
                 if not here.grids:
                     continue
                 if above == NO_PARENT:  # the county's own two categories are hidden too
-                    yield here.cost, other, list(here.grids)
+                    yield here.cost, pair, list(here.grids)
                 for sibling in siblings:
                     there = self._holder(kind, sibling, pair, taken)
                     if there.grids:
-                        yield here.cost + there.cost, other, [*here.grids, *there.grids]
+                        yield here.cost + there.cost, pair, [*here.grids, *there.grids]
 
     def _holder(self, kind: str, grid: int, pair: tuple[int, int], needed: int) -> _Way:
         """Find the way down to a household of a category that hides least of both categories."""

@@ -47,6 +47,7 @@ CHINA: Final = ZoneInfo("Asia/Shanghai")
 OUTSIDE: Final = -1
 """The ``grid_id`` of the row for households that lie in no grid."""
 _OF_PERSONS: Final = frozenset({"people", "care_households"})
+_LEFT_OUT: Final = tuple(range(COVERED + 1, len(STATUS_NAMES)))
 _MOST_NAMES: Final = 40
 _ROAD_CLASSES: Final = ("motorway", "trunk", "primary", "secondary", "tertiary")
 
@@ -619,12 +620,14 @@ def _masks(parent: list[int], tables: Mapping[tuple[str, str], Any]) -> dict[Any
     """Hide small cells of households, with them those of people; houses are nobody's data."""
     above = np.array(parent)
     kinds = {kind: table for (kind, of), table in tables.items() if of == HOUSEHOLDS}
-    households = hide(Counts(above, kinds))
+    households = hide(Counts(above, kinds), together=_LEFT_OUT)
     masks = {(kind, HOUSEHOLDS): (households.n, cells) for kind, cells in households.cells.items()}
     for (kind, of), table in tables.items():
         if of in _OF_PERSONS:
             counts = Counts(above, {RULE: table})
-            mask = hide(counts, with_n=households.n, with_cells=households.cells)
+            mask = hide(
+                counts, with_n=households.n, with_cells=households.cells, together=_LEFT_OUT
+            )
             masks[kind, of] = (mask.n, mask.cells[RULE])
         elif of != HOUSEHOLDS:
             masks[kind, of] = (np.zeros(len(table), dtype=bool), np.zeros(table.shape, dtype=bool))

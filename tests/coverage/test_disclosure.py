@@ -11,6 +11,8 @@ from scipy.optimize import linprog
 from gis_service.coverage.disclosure import NO_PARENT, Counts, Hidden, hide, hide_listed
 
 CATEGORIES = 4
+NOT_COVERED = -1
+TOGETHER = (1, 2, 3)
 Kinds = dict[str, np.ndarray]
 
 
@@ -81,10 +83,11 @@ def ranges(counts: Counts, hidden: Hidden) -> dict[Key, float]:
     values = np.array([value_of[key] for key in column], dtype=float)
     rest = -matrix[:, fixed] @ values[fixed]
     used = np.abs(matrix[:, loose]).sum(axis=1) > 0
-    seen = [values[loose]]  # what is there; then tables that would be published the same
+    # What is there; then tables that would be published the same.
+    seen: list[np.ndarray] = [values[loose]]
 
     def widths() -> np.ndarray:
-        return np.ptp(np.array(seen), axis=0)
+        return np.asarray(np.ptp(np.array(seen), axis=0))
 
     for at in range(len(loose)):
         for sign in (1, -1):
@@ -95,9 +98,29 @@ def ranges(counts: Counts, hidden: Hidden) -> dict[Key, float]:
             # A number that grows without limit is stopped far off.
             answer = linprog(cost, A_eq=matrix[used][:, loose], b_eq=rest[used], bounds=(0, 10_000))
             assert answer.status == 0, answer.message
-            seen.append(answer.x)
+            seen.append(np.asarray(answer.x))
     keys = [key for key in column if is_hidden[key]]
-    return dict(zip(keys, widths().tolist(), strict=True))
+    found = dict(zip(keys, widths().tolist(), strict=True))
+    for kind, grid in small_sums(counts):  # all that are not covered, together
+        cost = np.array([float(k == kind and g == grid and c > 0) for k, g, c in keys])
+        sums = np.array(seen) @ cost
+        found[kind, grid, NOT_COVERED] = float(np.ptp(sums))
+        for sign in (1, -1):
+            if found[kind, grid, NOT_COVERED] < 1:
+                answer = linprog(
+                    sign * cost, A_eq=matrix[used][:, loose], b_eq=rest[used], bounds=(0, 10_000)
+                )
+                sums = np.append(sums, np.asarray(answer.x) @ cost)
+                found[kind, grid, NOT_COVERED] = float(np.ptp(sums))
+    return found
+
+
+def small_sums(counts: Counts) -> list[tuple[str, int]]:
+    return [
+        (kind, int(grid))
+        for kind, table in counts.kinds.items()
+        for grid in np.flatnonzero((table[:, 1:].sum(axis=1) > 0) & (table[:, 1:].sum(axis=1) < 5))
+    ]
 
 
 @st.composite
@@ -132,7 +155,7 @@ def small_cells(counts: Counts) -> list[tuple[str, int, int]]:
 @settings(max_examples=40, deadline=None)
 @given(drawn_counts())
 def test_no_hidden_number_can_be_told(counts: Counts) -> None:
-    hidden = hide(counts)
+    hidden = hide(counts, together=TOGETHER)
     assert all(hidden.cells[key[0]][key[1:]] for key in small_cells(counts))
     assert hidden.n[(counts.n > 0) & (counts.n < 5)].all()
     told = {key: width for key, width in ranges(counts, hidden).items() if width < 1 - 1e-6}
@@ -142,7 +165,7 @@ def test_no_hidden_number_can_be_told(counts: Counts) -> None:
 @settings(max_examples=15, deadline=None)
 @given(drawn_counts(kinds=3))
 def test_kinds_that_share_their_households_do_not_tell_on_each_other(counts: Counts) -> None:
-    hidden = hide(counts)
+    hidden = hide(counts, together=TOGETHER)
     assert all(hidden.cells[key[0]][key[1:]] for key in small_cells(counts))
     assert min(ranges(counts, hidden).values(), default=1.0) >= 1 - 1e-6
 
@@ -152,7 +175,7 @@ def test_kinds_that_share_their_households_do_not_tell_on_each_other(counts: Cou
 def test_people_are_hidden_where_their_households_are(counts: Counts, each: int) -> None:
     households = hide(counts)
     people = Counts(counts.parent, {"": counts.kinds[""] * each})
-    hidden = hide(people, with_n=households.n, with_cells=households.cells)
+    hidden = hide(people, with_n=households.n, with_cells=households.cells, together=TOGETHER)
     wanted = households.cells[""] & (people.kinds[""] > 0)
     assert hidden.cells[""][wanted].all()
     assert min(ranges(people, hidden).values(), default=1.0) >= 1 - 1e-6
@@ -171,6 +194,16 @@ def test_a_small_category_takes_two_categories_of_two_siblings_with_it() -> None
     hidden = hide(counts)
     assert np.argwhere(hidden.cells[""]).tolist() == [[3, 0], [3, 1], [4, 0], [4, 1]]
     assert not hidden.n.any()
+
+
+def test_few_that_are_not_covered_are_not_told_by_those_who_are() -> None:
+    rows = [[80, 2, 1, 0], [60, 9, 6, 0], [70, 40, 0, 0], [90, 30, 0, 0]]
+    counts = counts_of([[2, 2]], {"": rows})
+    apart = hide(counts)
+    assert not apart.cells[""][3, 0]  # 83 less 80 are 3
+    hidden = hide(counts, together=TOGETHER)
+    assert hidden.cells[""][3, 0]
+    assert min(ranges(counts, hidden).values()) >= 1
 
 
 def test_a_small_grid_takes_its_smallest_sibling_with_it() -> None:
