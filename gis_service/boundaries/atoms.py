@@ -26,13 +26,14 @@ NOT_OURS: Final = -3
 """An atom beyond the grids that were opened: whoever owns it keeps it."""
 SLIVER_M2: Final = 10.0
 SLIVER_WIDTH_M: Final = 0.3
-"""A piece smaller or narrower than these goes to the neighbour it shares the longest border with."""
+"""Smaller or narrower pieces go to the neighbour with which they share the longest border."""
 _PASSES: Final = 8
 _ON_PATH: Final = 200  # steps: 2 cm
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Lengths = defaultdict[int, float]
 
 
 @dataclass
@@ -119,7 +120,7 @@ class Opened:
     def scale(self) -> FloatArray:
         """Metres of a step east and north."""
         middle = (self.origin[1] + self.made.pieces[:, 1].mean()) / PER_DEGREE
-        return metres_per_degree(float(middle)) / PER_DEGREE
+        return np.asarray(metres_per_degree(float(middle)) / PER_DEGREE)
 
     @cached_property
     def area_m2(self) -> FloatArray:
@@ -130,11 +131,11 @@ class Opened:
     def length(self) -> FloatArray:
         """Metres of each piece, by the local scale."""
         pieces = self.made.pieces
-        return np.hypot(*((pieces[:, 2:] - pieces[:, :2]) * self.scale).T)
+        return np.asarray(np.hypot(*((pieces[:, 2:] - pieces[:, :2]) * self.scale).T))
 
     @cached_property
     def inside(self) -> Mask:
-        """Whether each atom lies in the drawn region: its border was crossed an odd number of times."""
+        """Whether each atom lies in the drawn region, by how often its border was crossed."""
         outside = len(self.made.atoms)
         found = self.made.spread({outside: False}, self.made.parity)
         return np.array([bool(value) for value in found[:outside]], dtype=bool)
@@ -168,12 +169,12 @@ class Opened:
         """
         owner = np.append(self.old, NOT_OURS)
         alone = (self.arc < 0) & (owner[self.made.left] < 0) & (owner[self.made.right] < 0)
-        alone = np.flatnonzero(alone)
-        pieces = self.made.pieces[alone]
+        lone = np.flatnonzero(alone)
+        pieces = self.made.pieces[lone]
         middles = shapely.points((pieces[:, :2] + pieces[:, 2:]) / 2)
         mine = shapely.STRtree(self.made.atoms[self.old >= 0])
         within, _ = mine.query(middles, predicate="intersects")  # loose ends bound no atom
-        return float(np.delete(self.length[alone], np.unique(within)).sum())
+        return float(np.delete(self.length[lone], np.unique(within)).sum())
 
     # --- a grid in two ---------------------------------------------------------------------------
 
@@ -256,7 +257,7 @@ class Opened:
         barrier = on_line | (shared & ~replaced)
         part = self._components(np.where(self.old >= 0, 0, NOT_OURS), joined=~barrier)
         ours = np.append(self.old, NOT_OURS) >= 0
-        weight: defaultdict[int, Counter[int]] = defaultdict(Counter)
+        weight: defaultdict[int, Lengths] = defaultdict(lambda: defaultdict(float))
         for side, atom in ((0, self.made.left), (1, self.made.right)):
             other = self.before[:, 1 - side]
             outer = (self.arc >= 0) & ours[atom] & ~np.isin(other, (0, 1))
@@ -266,9 +267,9 @@ class Opened:
         owner = self.old.copy()
         for one in np.unique(part[self.old >= 0]).tolist():
             atoms = np.flatnonzero((part == one) & (self.old >= 0))
-            votes = weight.get(one) or Counter(
-                {c: float(self.area_m2[atoms][self.old[atoms] == c].sum()) for c in (0, 1)}
-            )
+            votes = weight.get(one) or {
+                c: float(self.area_m2[atoms][self.old[atoms] == c].sum()) for c in (0, 1)
+            }
             owner[atoms] = max((0, 1), key=lambda c: votes.get(c, 0.0))
         if len(np.unique(owner[owner >= 0])) < 2 or np.array_equal(owner, self.old):
             x, y = ((line[0] + self.origin) / PER_DEGREE).tolist()
@@ -292,7 +293,7 @@ class Opened:
             By atom, by code, metres; the outside is left out.
         """
         left, right = self._sides(self.old if owner is None else owner)
-        found: defaultdict[int, Counter[int]] = defaultdict(Counter)
+        found: defaultdict[int, Lengths] = defaultdict(lambda: defaultdict(float))
         apart = left != right
         for atom, beside in ((self.made.left, right), (self.made.right, left)):
             mine = apart & (atom < len(self.old)) & (beside >= 0)
@@ -355,7 +356,7 @@ class Opened:
     def _beside(
         self, atoms: IntArray, around: IntArray, left: IntArray, right: IntArray
     ) -> dict[int, float]:
-        found: Counter[int] = Counter()
+        found: Lengths = defaultdict(float)
         within = set(atoms.tolist())
         for piece in around.tolist():
             other = right if int(self.made.left[piece]) in within else left
@@ -377,7 +378,7 @@ class Opened:
         return attached[:-1]
 
     def _components(self, owner: IntArray, *, joined: Mask | None) -> IntArray:
-        """Number the connected pieces of one owner; ``joined`` limits which borders may be crossed."""
+        """Give connected atoms of one owner a number, across borders that are ``joined``."""
         count = len(self.old)
         padded = np.append(owner, NOT_OURS - 1)
         ours = np.append(self.old, NOT_OURS) >= 0
@@ -495,7 +496,7 @@ class Opened:
             node = self.made.nodes[old, column]
             inner = junction[node] & (node != starts[arc]) & (node != stops[arc])
             same &= np.bincount(arc, weights=inner, minlength=count) == 0
-        return same
+        return np.asarray(same, dtype=bool)
 
     def _node_of(self, xy: IntArray) -> IntArray:
         local = xy - self.origin
@@ -530,10 +531,10 @@ def _run(shared: IntArray, line: IntArray) -> Mask:
     """Tell which pieces of a shared edge lie between the ends of its new run."""
     merged = shapely.line_merge(shapely.multilinestrings(shared.reshape(-1, 2, 2).astype(float)))
     paths = shapely.get_parts(merged)
-    start, end = shapely.points(line[[0, -1]].astype(float))
+    start, end = (shapely.Point(*line[index].tolist()) for index in (0, -1))
     total = shapely.distance(paths, start) + shapely.distance(paths, end)
     path = paths[int(np.argmin(total))]
-    middles = shapely.points((shared[:, :2] + shared[:, 2:]) / 2)
+    middles = np.asarray(shapely.points((shared[:, :2] + shared[:, 2:]) / 2), dtype=object)
     on = shapely.distance(path, middles) <= 1
     at = shapely.line_locate_point(path, middles)
     first, last = _between(path, start, end)

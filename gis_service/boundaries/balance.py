@@ -1,4 +1,4 @@
-"""What each grid carries: households, people, care, premises, hazards, incidents, patrol kilometres.
+"""What each grid carries: households, people, care, premises, hazards, incidents, patrol.
 
 Counts are kept by unit: a building with all that is in it, or a thing that stands alone. After an
 edit only units and roads that it touched are placed anew; the figures are those of placing all of
@@ -136,6 +136,22 @@ class Loads:
         self._roads = _Roads(roads, self._scale)
         self._take_all(faces)
 
+    def copy(self) -> "Loads":
+        """
+        Begin a second draft on the same base without placing everything again.
+
+        Returns
+        -------
+        Loads
+            That goes its own way from here.
+        """
+        made = object.__new__(Loads)
+        made.__dict__.update(self.__dict__)
+        made._classes, made._code = dict(self._classes), dict(self._code)
+        made._keys, made._faces = list(self._keys), dict(self._faces)
+        made._owner, made._held = self._owner.copy(), dict(self._held)
+        return made
+
     # --- figures ---------------------------------------------------------------------------------
 
     @property
@@ -234,7 +250,7 @@ class Loads:
 
     def after(self, change: Change) -> dict[str, Load]:
         """
-        Tell what the touched grids will carry, and change nothing: for a line that is being dragged.
+        Tell what the touched grids will carry and change nothing, while a line is being dragged.
 
         Parameters
         ----------
@@ -288,10 +304,10 @@ class Loads:
         self._faces = dict(faces)
         array = np.array(list(faces.values()), dtype=object)
         shapely.prepare(array)
-        points = shapely.points(self._units.lon, self._units.lat)
+        points = np.asarray(shapely.points(self._units.lon, self._units.lat), dtype=object)
         face, unit = shapely.STRtree(points).query(array, predicate="intersects")
-        order = sorted(range(len(array)), key=[_rank(key) for key in faces].__getitem__)
-        rank = np.argsort(np.array(order, dtype=np.int64))
+        by_id = sorted(range(len(array)), key=[_rank(key) for key in faces].__getitem__)
+        rank = np.argsort(np.array(by_id, dtype=np.int64))
         order = np.lexsort((rank[face], unit))
         unit, face = unit[order], face[order]
         first = np.ones(len(unit), dtype=bool)
@@ -313,8 +329,7 @@ class Loads:
             shapely.prepare(face)
             hit = near[shapely.intersects_xy(face, lon[near], lat[near])]
             owner[hit] = self._code_of(key)
-        placed = {code: waiting[units] for code, units in _groups(owner).items()}
-        return placed
+        return {code: waiting[units] for code, units in _groups(owner).items()}
 
     def _code_of(self, key: str) -> int:
         if key not in self._code:

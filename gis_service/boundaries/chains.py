@@ -99,7 +99,8 @@ class Chain:
         """
         both = _joined(self, other, -1)
         every = np.arange(int(both.owner.max(initial=-1)) + 1)
-        return np.unique(both.reduced(every).owner).tolist()
+        owners: list[int] = np.unique(both.reduced(every).owner).tolist()
+        return owners
 
     def undirected_difference(self, other: "Chain") -> "Chain":
         """

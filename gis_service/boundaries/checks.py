@@ -150,7 +150,7 @@ class Context:
     def outline(self) -> GeometryArray:
         """Arcs of the base between a grid and the outside."""
         outer = (self.base.left == OUTSIDE) | (self.base.right == OUTSIDE)
-        return self.base.arcs[outer]
+        return np.asarray(self.base.arcs[outer], dtype=object)
 
     @cached_property
     def villages(self) -> dict[str, Any]:
@@ -434,7 +434,7 @@ def _closed(looked: Looked) -> list[tuple[str, tuple[str, ...], Any, dict[str, o
 
 def _of_cover(rule: str) -> Rule:
     def found(looked: Looked) -> Iterable[Broken]:
-        return [tuple(rest) for name, *rest in looked.cover if name == rule]  # type: ignore[misc]
+        return [tuple(rest) for name, *rest in looked.cover if name == rule]
 
     return found
 
@@ -511,7 +511,11 @@ def _size(looked: Looked) -> Iterable[Broken]:
     for key, load in looked.loads.items():
         if load.target is not None and not load.target[0] <= load.households <= load.target[1]:
             least, most = load.target
-            values = {"households": load.households, "least": least, "most": most}
+            values: dict[str, object] = {
+                "households": load.households,
+                "least": least,
+                "most": most,
+            }
             yield (key,), looked.faces[key], values
 
 
@@ -519,7 +523,7 @@ def _thin(looked: Looked) -> Iterable[Broken]:
     least = looked.context.rules.checks.thin_compactness.value
     values = compactness(looked.land)
     for index in np.flatnonzero(values < least).tolist():
-        told = {"value": f"{values[index]:.2f}", "least": f"{least:g}"}
+        told: dict[str, object] = {"value": f"{values[index]:.2f}", "least": f"{least:g}"}
         yield (looked.keys[index],), looked.land[index], told
 
 
@@ -555,21 +559,23 @@ def _not_along_streets(looked: Looked) -> Iterable[Broken]:
     for sides, lines in sorted(runs.items()):
         line = shapely.multilinestrings(lines)
         scale = metres_per_degree(line.bounds[1])
-        flat = shapely.transform(line, lambda xy, scale=scale: xy * scale)
+        flat = _times(line, scale)
         length = float(flat.length)
         if length < limits.street_from_m.value:
             continue
         reach = limits.street_within_m.value
         box = shapely.box(*line.bounds).buffer(2 * reach / scale.min())
         near = context.streets[context.followed.query(box)]
-        belt = shapely.buffer(
-            shapely.transform(near, lambda xy, s=scale: xy * s), reach, quad_segs=3
-        )
+        belt = shapely.buffer(_times(near, scale), reach, quad_segs=3)
         free = shapely.difference(flat, shapely.union_all(belt))
         share = float(free.length) / length
         if share > 1 - limits.street_share.value:
-            place = shapely.transform(free, lambda xy, scale=scale: xy / scale)
+            place = _times(free, 1 / scale)
             yield sides, place, {"percent": round(100 * share)}
+
+
+def _times(geometry: Any, scale: FloatArray) -> Any:
+    return shapely.transform(geometry, lambda xy: xy * scale)
 
 
 def _no_officer(looked: Looked) -> Iterable[Broken]:

@@ -327,7 +327,7 @@ class Draft:
         Parameters
         ----------
         edit
-            ``kind`` is one of :data:`KINDS`; geometries are GeoJSON or shapely, lon, lat in degrees.
+            ``kind`` is one of :data:`KINDS`; geometries are GeoJSON or shapely, lon, lat.
             ``split`` and ``draw`` take a ``key`` for the new grid, otherwise it is ``new-1``,
             ``new-2`` …; ``hand_over_buildings`` takes the ``region`` that
             :func:`gis_service.boundaries.handing_over.region_of` makes of the buildings.
@@ -734,7 +734,7 @@ def _geometry(edit: Edit, name: str) -> Any:
     if isinstance(given, shapely.Geometry):
         return shapely.force_2d(given)
     try:
-        made = shapely.force_2d(shapely.geometry.shape(given))
+        made = shapely.force_2d(shapely.geometry.shape(given or {}))
     except (TypeError, ValueError, AttributeError, KeyError, IndexError, shapely.GEOSException):
         raise InputError("boundaries.no_geometry", place=Place(field=name), field=name) from None
     return made

@@ -115,12 +115,12 @@ def _cells(places: FloatArray, land: Any) -> GeometryArray:
 
 
 def _with_strip(part: Any, cells: GeometryArray, land: Any, target: Any) -> Any:
-    """Join a piece to the grid that takes it along the lines between cells; as it is if none leads."""
+    """Join a piece to the grid that takes it along the lines between cells, where one leads."""
     lines = shapely.get_parts(
         shapely.intersection(shapely.union_all(shapely.boundary(cells)), land)
     )
     lines = lines[shapely.get_dimensions(lines) == 1]
-    ways = nx.Graph()
+    ways: nx.Graph[tuple[float, float]] = nx.Graph()
     for line in lines:
         xy = np.round(shapely.get_coordinates(line), 2)
         for a, b in zip(xy[:-1].tolist(), xy[1:].tolist(), strict=True):
@@ -131,7 +131,11 @@ def _with_strip(part: Any, cells: GeometryArray, land: Any, target: Any) -> Any:
     here = np.flatnonzero(shapely.distance(spots, part) < 0.05)
     if not len(near) or not len(here):
         return part
-    metres, paths = nx.multi_source_dijkstra(ways, {nodes[i] for i in here}, weight="metres")
+    metres: dict[Any, float]
+    paths: dict[Any, list[Any]]
+    metres, paths = nx.multi_source_dijkstra(  # type: ignore[assignment]
+        ways, {nodes[i] for i in here}, weight="metres"
+    )
     reached = [nodes[i] for i in near if nodes[i] in metres]
     if not reached:
         return part

@@ -196,7 +196,8 @@ def _splits(pieces: IntArray, existing: Mask, fresh: IntArray) -> dict[int, list
 
 def _turn(a: IntArray, b: IntArray, c: IntArray) -> npt.NDArray[np.int8]:
     along, to = b - a, c - a
-    return np.sign(along[:, 0] * to[:, 1] - along[:, 1] * to[:, 0]).astype(np.int8)
+    turn = np.sign(along[:, 0] * to[:, 1] - along[:, 1] * to[:, 0])
+    return np.asarray(turn, dtype=np.int8)
 
 
 def _within_a_step(point: IntArray, start: IntArray, end: IntArray) -> Mask:
@@ -270,11 +271,12 @@ def _split(piece: IntArray, places: list[tuple[int, int]], *, existing: bool) ->
     if existing:
         path = _levelled(path)
     parts = np.column_stack([path[:-1], path[1:]])
-    return parts[(parts[:, :2] != parts[:, 2:]).any(axis=1)]
+    kept: IntArray = parts[(parts[:, :2] != parts[:, 2:]).any(axis=1)]
+    return kept
 
 
 def _levelled(path: IntArray) -> IntArray:
-    """Bend an existing edge back by one vertex more where its new vertices took land of one side."""
+    """Bend an edge back by one vertex more where its new vertices took land of one side."""
     local = path - path[0]
     taken = int((local[:-1, 0] * local[1:, 1] - local[:-1, 1] * local[1:, 0]).sum())
     steps = (path[1:] - path[:-1]).astype(float)
@@ -426,7 +428,7 @@ def _complex(xy: npt.NDArray[Any]) -> npt.NDArray[np.complex128]:
 def _faces(
     pieces: IntArray, nodes: IntArray, points: npt.NDArray[np.complex128]
 ) -> tuple[GeometryArray, IntArray, IntArray]:
-    lines = shapely.linestrings(pieces.reshape(-1, 2, 2).astype(float))
+    lines = np.asarray(shapely.linestrings(pieces.reshape(-1, 2, 2).astype(float)), dtype=object)
     atoms = shapely.orient_polygons(shapely.get_parts(shapely.polygonize(lines)))
     rings, ring_atom = shapely.get_rings(atoms, return_index=True)
     xy, ring = shapely.get_coordinates(rings, return_index=True)

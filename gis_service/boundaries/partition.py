@@ -5,7 +5,7 @@ out so that each piece hangs together, then moved across borders as long as that
 better. The same question always gets the same answers. Nothing here knows the store.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -212,7 +212,7 @@ class _Blocks:
         sums = np.bincount(unit, weights=weight, minlength=len(faces))
         centre = shapely.get_coordinates(shapely.centroid(faces)) * scale
         beside, mean = _neighbours(faces, inner, scale)
-        return cls(faces, sums, centre, beside, unit, scale, mean)
+        return cls(faces, np.asarray(sums, dtype=float), centre, beside, unit, scale, mean)
 
     def seeded(self, count: int, turn: int = 0) -> IntArray:
         """Share blocks out to centres that start far apart and move to the middle of their load."""
@@ -255,11 +255,11 @@ class _Blocks:
             if not loose:
                 return share
             for part in loose:
-                around: Counter[int] = Counter()
+                around: defaultdict[int, float] = defaultdict(float)
                 for block in part:
                     for other, (on, off) in self.beside[block].items():
                         if share[other] != share[block]:
-                            around[int(share[other])] += on + off  # type: ignore[assignment]
+                            around[int(share[other])] += on + off
                 if around:
                     share[part] = max(around, key=lambda piece: (around[piece], -piece))
         return share
@@ -397,7 +397,7 @@ def _polygonized(lines: Sequence[Any]) -> GeometryArray:
 def _block_of(faces: GeometryArray, xy: FloatArray) -> IntArray:
     """Find the block of each unit; on a street the first, outside by a hair the nearest."""
     tree = shapely.STRtree(faces)
-    points = shapely.points(xy)
+    points = np.asarray(shapely.points(xy), dtype=object)
     place = np.full(len(xy), -1, dtype=np.int64)
     unit, face = tree.query(points, predicate="intersects")
     place[unit[::-1]] = face[::-1]
@@ -453,7 +453,7 @@ def _neighbours(
     xy, line = shapely.get_coordinates(lines, return_index=True)
     same = line[1:] == line[:-1]
     ends = np.stack([xy[:-1][same], xy[1:][same]], axis=1)
-    segments = shapely.linestrings(ends)
+    segments = np.asarray(shapely.linestrings(ends), dtype=object)
     left, right = faces_beside(segments, faces)
     inner = (left != right) & (left < len(faces)) & (right < len(faces))
     flat = ends * scale
@@ -509,9 +509,13 @@ def _done(draft: Draft, faces: Mapping[str, Any], regions: list[Any]) -> list[tu
 def _plain(edit: Edit) -> dict[str, Any]:
     """Write an edit as it goes through the door."""
     return {
-        name: shapely.geometry.mapping(value) if isinstance(value, shapely.Geometry) else value
+        name: _geojson(value) if isinstance(value, shapely.Geometry) else value
         for name, value in edit.items()
     }
+
+
+def _geojson(geometry: Any) -> dict[str, Any]:
+    return dict(shapely.geometry.mapping(geometry))
 
 
 def _after(done: Sequence[tuple[Edit, Change]], faces: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import shapely
 
 from gis_service.boundaries.linework import PER_DEGREE, nearest_on, segments_of, to_lattice
 from gis_service.boundaries.noding import metres_per_degree
+from gis_service.geodesy import GeometryArray
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -77,8 +78,9 @@ class _Targets:
         lat = float(segments[:, 1].mean()) / PER_DEGREE
         self._scale = metres_per_degree(lat) / PER_DEGREE
         self._vertices = np.unique(segments.reshape(-1, 2), axis=0)
-        self._vertex_tree = shapely.STRtree(shapely.points(self._plane(self._vertices)))
-        self._lines = shapely.linestrings(self._plane(segments.reshape(-1, 2)).reshape(-1, 2, 2))
+        self._vertex_tree = shapely.STRtree(_points(self._plane(self._vertices)))
+        ends = self._plane(segments.reshape(-1, 2)).reshape(-1, 2, 2)
+        self._lines = np.asarray(shapely.linestrings(ends), dtype=object)
         self._edge_tree = shapely.STRtree(self._lines)
 
     def _plane(self, xy: IntArray) -> FloatArray:
@@ -92,7 +94,7 @@ class _Targets:
         return moved[~same]
 
     def _vertices_pulled(self, ring: IntArray) -> IntArray:
-        places = shapely.points(self._plane(ring))
+        places = _points(self._plane(ring))
         moved = ring.copy()
         pairs, far = self._vertex_tree.query_nearest(
             places, max_distance=self._tolerance, return_distance=True, all_matches=False
@@ -129,6 +131,10 @@ class _Targets:
         run, place, share = run[between], place[between], share[between]
         order = np.lexsort((share, run))
         return np.insert(ring, run[order] + 1, place[order], axis=0)
+
+
+def _points(xy: FloatArray) -> GeometryArray:
+    return np.asarray(shapely.points(xy), dtype=object)
 
 
 def _lines(geometry: Any) -> list[Any]:

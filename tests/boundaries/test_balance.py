@@ -105,7 +105,7 @@ def test_two_hundred_edits_give_what_counting_everything_gives(drawn: Tessellati
     draft = Draft(drawn, parents_of(drawn))
     units = units_at(*places, counts=counts.tolist())
     loads = loads_of(draft, units, roads(*lines))
-    for count, change in enumerate(redrawing.edited(draft, random.Random(4), 60)):  # noqa: S311
+    for count, change in enumerate(redrawing.edited(draft, random.Random(4), 60)):
         told = loads.after(change)
         loads.apply(change)
         assert loads.of(told) == told

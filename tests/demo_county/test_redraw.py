@@ -35,7 +35,7 @@ def test_two_hundred_edits_in_a_row_and_all_undone(context: Context) -> None:
     faces = draft.faces()
     areas = {key: face.area for key, face in faces.items()}
     kinds = set()
-    for count, change in enumerate(redrawing.edited(draft, random.Random(7), 200)):  # noqa: S311
+    for count, change in enumerate(redrawing.edited(draft, random.Random(7), 200)):
         kinds.add(change.kind)
         redrawing.assert_touched_only(draft, change, areas)
         redrawing.assert_no_slivers(change, SLIVER_M2)
