@@ -48,7 +48,6 @@ export class CoverageMode {
     this.legend.extra = () => this.legendRows();
     this.hoverBefore = this.grids.hoverInstead;
     this.grids.hoverInstead = (id, latlng) => this.whatIf.hover(latlng) || (this.hoverBefore?.(id, latlng) ?? false);
-    this.homes.onPick = (home) => show({ point: `home:${home.household_id}` });
     document.body.classList.add("covering");
     this.stopKeys = new AbortController();
     document.addEventListener("keydown", (event) => this.whatIf.onKey(event), { signal: this.stopKeys.signal, capture: true });
@@ -64,7 +63,6 @@ export class CoverageMode {
     this.stopKeys.abort();
     this.legend.menu = this.legend.extra = null;
     this.grids.hoverInstead = this.hoverBefore;
-    this.homes.onPick = null;
     document.body.classList.remove("covering");
     this.onLeft();
   }
@@ -167,10 +165,10 @@ export class CoverageMode {
   }
 
   /** Standard and scenario as menus, then the parts of the mode. */
-  head() {
+  head(hasScenario = true) {
     const menu = (id, items, chosen, field) => h("label", {}, h("span", {}, c(id)), h("select", { id: `cover-${id}`, onchange: (event) => show({ [field]: event.target.value, run: "", kind: "", against: "", changes: "" }) },
       items.map((one) => h("option", { value: one.code, selected: one.code === chosen.code }, nameOf(one)))));
-    return h("div", { class: "cover-choice" }, menu("standard", this.standards, this.standard, "standard"), menu("scenario", this.scenarios, this.scenario, "scenario"));
+    return h("div", { class: hasScenario ? "cover-choice" : "cover-choice one" }, menu("standard", this.standards, this.standard, "standard"), hasScenario && menu("scenario", this.scenarios, this.scenario, "scenario"));
   }
 
   tabs() {
@@ -231,13 +229,17 @@ export class CoverageMode {
     if (this.job) return this.progress();
     const { run } = this;
     const button = (text, isFirst) => mayMeasure() && h("button", { type: "button", class: isFirst ? "button primary" : "button", id: "cover-start", onclick: () => this.start() }, text);
-    if (!run) return h("div", { class: "run-line" }, button(c("start"), true));
+    if (!run) return h("div", { class: "run-line" }, button(c("start"), true), this.fault());
     const because = run.stale_texts?.length ? semicolons(run.stale_texts) : "";
     return h("div", { class: "run-line" },
       h("div", { class: "run-when" }, h("p", { class: "quiet" }, c("run_of", { moment: moment(run.finished_at) })), !run.is_stale && mayMeasure() && h("button", { type: "button", class: "link", id: "cover-start", onclick: () => this.start() }, c("again"))),
       run.is_stale ? h("p", {}, tag(c("stale"), "care"), because && ` ${because}`) : null,
       run.scenario !== this.scenario.code ? h("p", {}, tag(c("other_scenario", { name: this.scenarioName(run.scenario) }), "care")) : null,
-      run.is_stale && button(c("again"), true), this.problem && h("p", { class: "fault", role: "alert" }, this.problem));
+      run.is_stale && button(c("again"), true), this.fault());
+  }
+
+  fault() {
+    return this.problem ? h("p", { class: "fault", role: "alert" }, this.problem) : null;
   }
 
   scenarioName(code) {
@@ -315,12 +317,13 @@ export class CoverageMode {
 
   /** Colour the map by what is chosen. */
   async paint() {
-    if (!this.canvas) return;
+    if (!this.canvas || !this.standards) return;
     const { run, fill } = this;
     const isSwipe = this.part === "compare" && state.mode !== "report";
     const showsGrids = run && !["bands", "none"].includes(fill);
     const rows = this.part === "what-if" && this.whatIf.answer ? withAfter(this.rows, this.whatIf.answer.grids) : this.rows;
     this.figures = showsGrids ? mapFigures(rows, this.about(run, fill)) : null;
+    if (isSwipe && this.comparison.legend) this.figures = this.comparison.legend;
     this.grids.figures = isSwipe ? null : this.figures;
     this.grids.restyle();
     this.ground.set({ isThemed: Boolean(run) && fill !== "none" });
@@ -332,7 +335,7 @@ export class CoverageMode {
     await Promise.all([
       this.paintBands(fill === "bands" && !isSwipe),
       this.paintDistricts(wished.has("districts")),
-      run && wished.has("spots") && !isSwipe ? this.spotsOf(run).then((spots) => this.canvas?.showSpots(spots, (spot) => this.flyToSpot(spot))) : this.canvas.showSpots([]),
+      run && wished.has("spots") && !isSwipe && !(this.part === "what-if" && this.whatIf.changes.length) ? this.spotsOf(run).then((spots) => this.canvas?.showSpots(spots, (spot) => this.flyToSpot(spot))) : this.canvas.showSpots([]),
     ]).catch((error) => isStale(error) || this.onError(error));
   }
 
@@ -386,7 +389,10 @@ export class CoverageMode {
 
   /** A click on the map; true where it was meant for a tool. */
   click(latlng) {
-    return this.part === "what-if" && state.mode === "coverage" ? this.whatIf.click(latlng) : false;
+    if (this.part === "what-if" && state.mode === "coverage") return this.whatIf.click(latlng);
+    const home = this.part === "" && state.mode === "coverage" && this.homes.near(latlng);
+    if (home) show({ point: `home:${home.household_id}` });
+    return Boolean(home);
   }
 
   onStation(station, place, isFinal) {
@@ -396,6 +402,7 @@ export class CoverageMode {
 
   /** What the state says anew without the panel being built again. */
   follow(changed) {
+    if (!this.standards) return;
     if (changed.has("changes")) this.whatIf.follow();
     if (changed.has("areas") || changed.has("fill")) {
       this.paint().catch(this.onError);

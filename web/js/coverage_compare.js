@@ -27,14 +27,16 @@ export class Comparison {
   async render(signal) {
     const { mode } = this;
     const { runs } = mode;
-    const top = [[h("p", { class: "eyebrow" }, c("part_compare")), h("h2", {}, mode.title)], mode.head(), mode.tabs()];
+    const top = [[h("p", { class: "eyebrow" }, c("part_compare")), h("h2", {}, mode.title)], mode.head(false), mode.tabs()];
     if (runs.length < 2) {
       this.end();
       mode.panel.fill("coverage", ...top, h("div", { class: "first-step" }, h("p", {}, c("empty_compare")), h("button", { type: "button", class: "button", onclick: () => show({ part: "" }) }, c("empty_compare_do"))));
       return;
     }
-    const b = mode.run ?? runs[0];
-    const a = runs.find((run) => String(run.run_id) === state.against && run.run_id !== b.run_id) ?? runs.find((run) => run.run_id !== b.run_id);
+    // The newest against the one before it, unless others are named; the list has the newest first.
+    const b = runs.find((run) => String(run.run_id) === state.run) ?? runs[0];
+    const others = runs.filter((run) => run.run_id !== b.run_id);
+    const a = others.find((run) => String(run.run_id) === state.against) ?? others.find((run) => run.run_id < b.run_id) ?? others[0];
     const chosen = h("div", { class: "cover-choice both" }, this.menu("run_a", runs.filter((run) => run.run_id !== b.run_id), a, "against"), this.menu("run_b", runs, b, "run"),
       h("button", { type: "button", class: "button", id: "swap", onclick: () => show({ run: a.run_id, against: b.run_id }) }, c("swap")));
     const rank = mode.grids.levels.at(-1).rank;
@@ -59,6 +61,8 @@ export class Comparison {
     }
     const side = (run, rows, name) => ({ ...mapFigures(rows, mode.about(run, mode.fill)), short: `${name} · #${run.run_id} ${mode.scenarioName(run.scenario)}` });
     const sides = [side(this.a, this.ofA, c("side_a")), side(this.b, this.ofB, c("side_b"))];
+    this.legend = { ...sides[1], short: c(`fill_${mode.fill}`), of: `${c("legend_right")} ${sides[1].of}` };
+    mode.paint().catch(mode.onError);
     mode.canvas.showSwipe(this.shapes, sides);
     mode.canvas.showStations([], false);
   }
@@ -66,6 +70,7 @@ export class Comparison {
   end() {
     if (!this.isOn) return;
     this.isOn = false;
+    this.legend = null;
     this.mode.canvas?.endSwipe();
   }
 

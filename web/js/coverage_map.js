@@ -28,6 +28,10 @@ export class CoverageMap {
       // Above a map drawn by WebGL areas lie over it; else under its streets.
       pane.style.zIndex = name === "cover-areas" && isVector ? 365 : index;
     }
+    map.getPane("cover-areas").style.pointerEvents = "none";
+    // By SVG: a canvas, even an empty one, would take every click from the grids below.
+    this.lineSvg = L.svg({ pane: "cover-lines", padding: 0.4 });
+    this.workSvg = L.svg({ pane: "cover-work", padding: 0.6 });
     this.areaOpacity = isVector ? 0.62 : 0.9;
     this.areas = L.layerGroup().addTo(map);
     this.lines = L.layerGroup().addTo(map);
@@ -66,7 +70,7 @@ export class CoverageMap {
     this.lines.clearLayers();
     for (const district of collection?.features ?? []) {
       const { name, area_km2, limit_km2, too_large } = district.properties;
-      const layer = L.geoJSON(district, { pane: "cover-lines", interactive: true, style: { fill: true, fillOpacity: 0.001, color: token(too_large ? "care-fill" : "accent"), weight: 2, dashArray: too_large ? "7 5" : null } });
+      const layer = L.geoJSON(district, { pane: "cover-lines", renderer: this.lineSvg, interactive: true, style: { fill: true, fillOpacity: 0.001, color: token(too_large ? "care-fill" : "accent"), weight: 2, dashArray: too_large ? "7 5" : null } });
       layer.bindTooltip(h("div", {}, h("b", {}, name), h("small", {}, dotted([c("district_area", { n: number(area_km2, 1) }), too_large && c("district_over", { n: number(limit_km2, 0) })]))), { className: "tip", sticky: true });
       layer.addTo(this.lines);
     }
@@ -95,8 +99,8 @@ export class CoverageMap {
       if (spot.bbox && size(spot.bbox) < LEAST_PX) continue;
       const said = h("div", {}, h("b", {}, spot.name), ` ${c("households_n", { n: number(spot.households) })}`, h("small", {}, c(`reason_${spot.reason}`)));
       const shape = spot.geometry
-        ? L.geoJSON(spot.geometry, { pane: "cover-lines", style: { color: token("wrong"), weight: zoom < 12 ? 1.2 : 2, fillColor: token("wrong"), fillOpacity: 0.12, dashArray: zoom < 12 ? null : "4 3" } })
-        : L.circleMarker([spot.lat, spot.lon], { pane: "cover-lines", radius: 9, color: token("wrong"), weight: 2, fillOpacity: 0.14 });
+        ? L.geoJSON(spot.geometry, { pane: "cover-lines", renderer: this.lineSvg, style: { color: token("wrong"), weight: zoom < 12 ? 1.2 : 2, fillColor: token("wrong"), fillOpacity: 0.12, dashArray: zoom < 12 ? null : "4 3" } })
+        : L.circleMarker([spot.lat, spot.lon], { pane: "cover-lines", renderer: this.lineSvg, radius: 9, color: token("wrong"), weight: 2, fillOpacity: 0.14 });
       shape.bindTooltip(said, { className: "tip", direction: "top", sticky: true });
       shape.on("click", (event) => {
         L.DomEvent.stopPropagation(event);
@@ -149,7 +153,7 @@ export class CoverageMap {
   /** What a what-if changes: ways of moved stations, crosses on closed roads, new roads. */
   showChanges(changes, stations) {
     this.work.clearLayers();
-    const stroke = { pane: "cover-work", interactive: false, color: token("accent") };
+    const stroke = { pane: "cover-work", renderer: this.workSvg, interactive: false, color: token("accent") };
     changes.forEach((change, i) => {
       if (change.kind === "move_station") {
         const from = stations.find((one) => one.facility_id === change.facility_id);
@@ -167,14 +171,14 @@ export class CoverageMap {
 
   /** A road that does not exist: casing and core. */
   road(line, isDraft = false) {
-    const base = { pane: "cover-work", interactive: false, lineCap: "round", lineJoin: "round" };
+    const base = { pane: "cover-work", renderer: this.workSvg, interactive: false, lineCap: "round", lineJoin: "round" };
     return [L.polyline(latlngs(line), { ...base, color: token("surface"), weight: 9 }), L.polyline(latlngs(line), { ...base, color: token("accent"), weight: 5, dashArray: isDraft ? "2 9" : null })];
   }
 
   /** The road under the hand. */
   showDraft(line) {
     this.draft?.remove();
-    this.draft = line.length ? L.layerGroup([...this.road(line, true), ...line.map(([lon, lat]) => L.circleMarker([lat, lon], { pane: "cover-work", interactive: false, radius: 4, weight: 2, color: token("accent"), fillColor: token("surface"), fillOpacity: 1 }))]).addTo(this.map) : null;
+    this.draft = line.length ? L.layerGroup([...this.road(line, true), ...line.map(([lon, lat]) => L.circleMarker([lat, lon], { pane: "cover-work", renderer: this.workSvg, interactive: false, radius: 4, weight: 2, color: token("accent"), fillColor: token("surface"), fillOpacity: 1 }))]).addTo(this.map) : null;
   }
 
   /** Numbered answers to "where next?". */

@@ -289,6 +289,7 @@ export class WhatIf {
   onStation(station, place, isFinal) {
     if (place && isFinal) this.set(this.moved(station, place));
     else if (place) this.askSoon(this.moved(station, place));
+    else if (this.tool === "road" || this.tool === "close") this.click({ lng: station.lon, lat: station.lat });
     else if (this.tool === "remove") this.set(this.without(station));
     else this.say(`${station.name} · ${placeText(station)}`);
   }

@@ -30,6 +30,14 @@ export class Homes {
     return this.map.getZoom() >= FROM_ZOOM ? this.grid : "";
   }
 
+  /** The household drawn within some pixels of a place, or null. */
+  near(latlng, within = 9) {
+    const here = this.map.latLngToContainerPoint(latlng);
+    const far = (dot) => this.map.latLngToContainerPoint(dot.getLatLng()).distanceTo(here);
+    const nearest = this.group.getLayers().reduce((best, dot) => (best && far(best) <= far(dot) ? best : dot), null);
+    return nearest && far(nearest) <= within ? nearest.home : null;
+  }
+
   async draw() {
     const grid = this.wanted();
     if (grid === this.drawnOf) return;
@@ -57,11 +65,7 @@ export class Homes {
     const { lon, lat, address, people } = home;
     const dot = L.circleMarker([lat, lon], { renderer: this.canvas, pane: "homes", radius: 3.5, weight: 1.2, color: token("surface"), fillColor: token("accent"), fillOpacity: 0.9, bubblingMouseEvents: true });
     dot.bindTooltip(h("div", {}, h("b", {}, address), h("small", {}, t("homes_people", { count: number(people) }))), { className: "tip", direction: "top" });
-    dot.on("click", (event) => {
-      if (!this.onPick) return;
-      L.DomEvent.stopPropagation(event);
-      this.onPick(home);
-    });
+    dot.home = home;
     this.group.addLayer(dot);
   }
 }
