@@ -32,13 +32,16 @@ def coverage_report(
     standard: Annotated[str, Query(max_length=100)] = "fire-20",
     scenario: Annotated[str, Query(max_length=100)] = "normal",
     run_id: IdQuery = None,
+    compare: IdQuery = None,
     form: Annotated[coverage.Format, Query(alias="format")] = "pdf",
     wish: Annotated[
         Language | None, Query(alias="language", description="Of the report; else the reader's.")
     ] = None,
 ) -> Response:
     """Write the coverage report of the newest run, or of a certain one; small cells are hidden."""
-    asked = coverage.Wish(without_nul(standard), without_nul(scenario), run_id, wish or language)
+    asked = coverage.Wish(
+        without_nul(standard), without_nul(scenario), run_id, wish or language, compare=compare
+    )
     with store.transaction(actor) as connection:  # drawn after it has ended: that takes seconds
         report = coverage.read_report(connection, actor, asked)
     headers = {

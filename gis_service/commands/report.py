@@ -35,6 +35,9 @@ def coverage_report(
     maker: Annotated[
         str, typer.Option(help="Who answers for the report; the county if not told.")
     ] = "",
+    compare: Annotated[
+        int | None, typer.Option(help="Another run of the same standard to compare with.")
+    ] = None,
     region: Annotated[
         Path | None,
         typer.Option("--region", help="Of the region from this file, not of the county."),
@@ -48,7 +51,7 @@ def coverage_report(
     if region is not None and database is not None and not database_exists(database):
         raise NotFoundError("cli.no_database", database=region.name)
     chosen = choose_language(wish)
-    asked = coverage.Wish(standard, scenario, run, chosen, maker)
+    asked = coverage.Wish(standard, scenario, run, chosen, maker, compare)
     with open_store(database=database) as store, store.transaction(SYSTEM) as connection:
         report = coverage.read_report(connection, SYSTEM, asked)
     out.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from typing import Final, Literal, get_args
 import sqlalchemy as sa
 
 from gis_service.access import Actor, record
-from gis_service.coverage.runs import Run
+from gis_service.coverage.runs import Run, find_run
 from gis_service.errors import InputError, Place
 from gis_service.maps import printing
 from gis_service.messages import Language
@@ -45,6 +45,8 @@ class Wish:
         None: the newest of the standard and scenario.
     maker
         Who answers for it; empty is the county.
+    compare
+        Another run of the same standard to compare with.
     """
 
     standard: str
@@ -52,6 +54,7 @@ class Wish:
     run_id: int | None = None
     language: Language = "zh-CN"
     maker: str = ""
+    compare: int | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,9 @@ class Report:
         """A file name without its ending."""
         language = self.document.writer.language
         scenario = "" if self.run.scenario == "normal" else f"-{self.run.scenario}"
-        name = f"coverage-{self.run.standard}{scenario}-{self.run.run_id}-{language}"
+        before = self.document.facts.before
+        beside = f"-vs-{before.run.run_id}" if before else ""
+        name = f"coverage-{self.run.standard}{scenario}-{self.run.run_id}{beside}-{language}"
         return re.sub(r"[^A-Za-z0-9._-]", "_", name)
 
     @cached_property
@@ -129,7 +134,8 @@ def read_report(connection: sa.Connection, actor: Actor, wish: Wish) -> Report:
         To be written.
     """
     run = choose_run(connection, wish.standard, wish.scenario, wish.run_id)
-    facts = read_facts(connection, actor, run)
+    before = None if wish.compare is None else find_run(connection, wish.compare)
+    facts = read_facts(connection, actor, run, before)
     report = Report(
         Document(
             facts,

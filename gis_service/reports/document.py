@@ -30,7 +30,7 @@ from gis_service.reports.county_map import (
     simplified,
 )
 from gis_service.reports.facts import Facts, Ground, Line
-from gis_service.reports.writing import Writer, worst_first
+from gis_service.reports.writing import Writer, compared, worst_first
 
 COLOURS: Final = SEQUENTIAL["YlGnBu"]
 _WIDTH_MM: Final = 174.0
@@ -305,6 +305,28 @@ class Document:
             rows.append([writer.say(f"of_{of}"), *cells, writer.share(line)])
         return rows
 
+    def compared_rows(self) -> list[list[str]]:
+        """
+        Put this run beside another one.
+
+        Returns
+        -------
+        list of list
+            Name, covered in both and the difference, share in both and the difference.
+        """
+        writer, rows = self.writer, []
+        for one in compared(self.facts):
+            covered = [writer.count(number) for number in one.covered]
+            shares = [
+                writer.say("hidden_sign") if share is None else writer.percent(share)
+                for share in one.share
+            ]
+            points = [None if share is None else 100 * share for share in one.share]
+            by_count = _difference(one.covered, ",d")
+            by_share = _difference((points[0], points[1]), ".1f")
+            rows.append([one.name, *covered, by_count, *shares, by_share])
+        return rows
+
     def blind_rows(self) -> list[list[str]]:
         """
         List the places that are not covered.
@@ -529,6 +551,14 @@ class Document:
             version=writer.version(),
             scale=f"{drawn.scale:,.0f}",
         )
+
+
+def _difference(pair: tuple[float | None, float | None], form: str) -> str:
+    before, now = pair
+    if before is None or now is None:
+        return ""
+    found = round(now - before, 1) if form.endswith("f") else now - before
+    return f"{found:+{form}}" if found else "0"
 
 
 def colour_of(line: Line | None) -> str:

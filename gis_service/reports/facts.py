@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from gis_service.access import Actor, visible
 from gis_service.coverage.disclosure import NO_PARENT, SMALLEST, Counts, hide, hide_listed
+from gis_service.coverage.fingerprints import changed
 from gis_service.coverage.runs import (
     Figures,
     Run,
@@ -36,7 +37,7 @@ from gis_service.coverage.statistics import (
     RULE,
 )
 from gis_service.coverage.travel_time import COVERED, STATUS_NAMES, TOO_FAR
-from gis_service.errors import NotAllowedError, NotFoundError
+from gis_service.errors import InputError, NotAllowedError, NotFoundError, Place
 from gis_service.geodesy import GeometryArray
 from gis_service.grids.reading import Version, find_scheme, on_day
 from gis_service.maps.classes import PERCENT_BREAKS, class_of
@@ -183,6 +184,26 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Before:
+    """
+    Another run of the same standard, as far as its figures may be told.
+
+    Attributes
+    ----------
+    lines
+        By the rule, of the county and the highest level, by grid id.
+    differs
+        What the two were measured on differently, of ``coverage.fingerprints.PARTS``, and
+        ``scenario``.
+    """
+
+    run: Run
+    day: date
+    lines: Mapping[int, Line]
+    differs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Facts:
     """
     Everything a report says, in no language yet.
@@ -205,6 +226,8 @@ class Facts:
         households, which are not told apart.
     stale
         What has changed since the run, of ``coverage.fingerprints.PARTS``.
+    before
+        Another run to compare with.
     """
 
     county: str
@@ -221,6 +244,7 @@ class Facts:
     small_places: int
     stale: tuple[str, ...]
     minutes: tuple[Bin, ...]
+    before: "Before | None"
     shapes: Mapping[int, tuple[tuple[int, ...], GeometryArray]]
 
     def of_rank(self, rank: int, kind: str = RULE) -> list[Line]:
@@ -306,7 +330,9 @@ def choose_run(
     return found
 
 
-def read_facts(connection: sa.Connection, actor: Actor, run: Run) -> Facts:
+def read_facts(
+    connection: sa.Connection, actor: Actor, run: Run, before: Run | None = None
+) -> Facts:
     """
     Read what a report on one run says.
 
@@ -318,6 +344,8 @@ def read_facts(connection: sa.Connection, actor: Actor, run: Run) -> Facts:
         Who asks; must see every household of the county, as for a run.
     run
         A finished run.
+    before
+        Another one of the same standard, to compare with.
 
     Returns
     -------
@@ -326,6 +354,8 @@ def read_facts(connection: sa.Connection, actor: Actor, run: Run) -> Facts:
 
     Raises
     ------
+    InputError
+        The run to compare with is of another standard.
     NotAllowedError
         The actor sees a part of the county only.
     """
@@ -347,6 +377,7 @@ def read_facts(connection: sa.Connection, actor: Actor, run: Run) -> Facts:
         levels=levels,
         lines=lines,
         others=others,
+        before=_before(connection, run, before, place.name) if before else None,
         blind_places=places,
         small_places=small_places,
         stale=Digests().stale_because(connection, run, standard_book()),
@@ -358,6 +389,31 @@ def read_facts(connection: sa.Connection, actor: Actor, run: Run) -> Facts:
             lines[RULE][0],
         ),
         shapes=_shapes(connection, version.effective_day),
+    )
+
+
+def _before(connection: sa.Connection, run: Run, before: Run, county_name: str) -> Before:
+    if before.standard != run.standard:
+        raise InputError(
+            "reports.compared_other",
+            place=Place(field="compare"),
+            a=run.standard,
+            b=before.standard,
+        )
+    levels = _levels(connection)
+    grids = _grids(connection, _version(connection, before.version_id).effective_day)
+    lines, _ = _lines(connection, before, levels, grids, county_name)
+    digests = [one.inputs.get("digests", {}) for one in (before, run)]
+    scenario = ("scenario",) if before.scenario != run.scenario else ()
+    return Before(
+        run=before,
+        day=before.finished_at.astimezone(CHINA).date(),
+        lines={
+            one.grid_id: one
+            for one in lines[RULE]
+            if one.rank <= levels[1].rank and one.grid_id != OUTSIDE
+        },
+        differs=(*scenario, *changed(*digests)),
     )
 
 

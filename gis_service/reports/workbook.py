@@ -18,7 +18,7 @@ from openpyxl.utils import get_column_letter
 from gis_service.coverage.statistics import RULE
 from gis_service.coverage.travel_time import STATUS_NAMES
 from gis_service.reports.facts import OUTSIDE, Facts, Line
-from gis_service.reports.writing import Writer, worst_first
+from gis_service.reports.writing import Writer, compared, worst_first
 
 Value = str | float | int | bool | None
 Row = Sequence[Value]
@@ -58,6 +58,8 @@ def workbook(facts: Facts, writer: Writer) -> bytes:
         _kinds(book, facts, writer)
     if facts.others:
         _others(book, facts, writer)
+    if facts.before:
+        _compared(book, facts, writer)
     _blind(book, facts, writer)
     _stations(book, facts, writer)
     _minutes(book, facts, writer)
@@ -245,6 +247,18 @@ def _others(book: Workbook, facts: Facts, writer: Writer) -> None:
         for line in lines
     ]
     _table(book, writer.say("sheet_others"), heads, rows)
+
+
+def _compared(book: Workbook, facts: Facts, writer: Writer) -> None:
+    sides = [writer.say(key) for key in ("before", "now")]
+    heads = [
+        (writer.say("name"), "", 20),
+        *((f"{writer.say('covered')}: {side}", _COUNT, 14) for side in sides),
+        *((f"{writer.say('share')}: {side}", _SHARE, 14) for side in sides),
+    ]
+    rows: list[Row] = [[one.name, *one.covered, *one.share] for one in compared(facts)]
+    rows += [[sentence, None, None, None, None] for sentence in writer.compared_with()]
+    _table(book, writer.say("sheet_compared"), heads, rows)
 
 
 def _blind(book: Workbook, facts: Facts, writer: Writer) -> None:

@@ -317,6 +317,33 @@ class Writer:
                 missed=len(shares) - reached,
             )
 
+    def compared_with(self) -> list[str]:
+        """
+        Say with which run this one is compared, and what both stand on.
+
+        Returns
+        -------
+        list of str
+            Two sentences; empty without such a run.
+        """
+        before = self.facts.before
+        if before is None:
+            return []
+        scenario = self.named(before.run.parameters["scenario"])
+        named = [
+            self.say("scenario")
+            if part == "scenario"
+            else text(f"coverage.stale_{part}", self.language)
+            for part in before.differs
+        ]
+        what = self.say("comma").join(named)
+        return [
+            self.say(
+                "compared_text", run=before.run.run_id, day=self.day(before.day), scenario=scenario
+            ),
+            self.say("compared_changes", what=what) if named else self.say("compared_same"),
+        ]
+
     def notes(self) -> list[str]:
         """
         Say what was left out, and what a reader must know of it.
@@ -372,6 +399,39 @@ def _place_of(name: str) -> tuple[int, str]:
 def _class_of(road_class: str) -> tuple[int, str]:
     known = ROAD_CLASSES.index(road_class) if road_class in ROAD_CLASSES else len(ROAD_CLASSES)
     return known, road_class
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One grid in both runs; what is hidden in either is None."""
+
+    name: str
+    covered: tuple[int | None, int | None]
+    share: tuple[float | None, float | None]
+
+
+def compared(facts: Facts) -> list[Compared]:
+    """
+    Put the county and its highest grids beside themselves in the run to compare with.
+
+    Parameters
+    ----------
+    facts
+        With a run to compare with.
+
+    Returns
+    -------
+    list of Compared
+        The county first; that run, then this one. Empty without such a run.
+    """
+    if facts.before is None:
+        return []
+    found = []
+    for line in (facts.whole, *facts.of_rank(facts.levels[1].rank)):
+        before = facts.before.lines.get(line.grid_id)
+        was = (before.covered, before.share) if before else (None, None)
+        found.append(Compared(line.name, (was[0], line.covered), (was[1], line.share)))
+    return found
 
 
 def worst_first(lines: list[Line]) -> list[Line]:

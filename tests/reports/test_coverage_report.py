@@ -194,8 +194,16 @@ def test_it_speaks_the_readers_language_throughout(report: Report) -> None:
     unnamed = [one.name for one in report.document.writer.settings() if "_" in one.name]
     assert unnamed == []
     assert "reports.title" in known
-    pages = words(report.body("pdf"))
-    assert ("第1页" in pages or "第2页，共" in pages) if language == "zh-CN" else "Page2of" in pages
+
+
+def test_every_page_but_the_cover_is_numbered(bodies: dict[Format, bytes]) -> None:
+    document = pypdfium2.PdfDocument(bodies["pdf"])
+    pages = [re.sub(r"\s", "", page.get_textpage().get_text_range()) for page in document]
+    document.close()
+    assert len(pages) > 4
+    assert "页，共" not in pages[0]
+    for number, said in enumerate(pages[1:], start=2):
+        assert f"第{number}页，共{len(pages)}页" in said
 
 
 def test_the_report_is_for_those_who_see_the_whole_county(connection: sa.Connection) -> None:
@@ -207,6 +215,29 @@ def test_a_standard_that_was_never_measured_says_so(connection: sa.Connection) -
     with pytest.raises(NotFoundError) as caught:
         read_report(connection, SYSTEM, Wish("fire-20", scenario="emergency_privilege"))
     assert "emergency_privilege" in caught.value.say("zh-CN")
+
+
+def test_two_runs_of_a_standard_are_compared(store: Store, run_id: int) -> None:
+    later = int(runs.measure(store, SYSTEM, "service-15", "emergency_privilege")["run_id"])
+    wish = Wish("service-15", run_id=later, language="en", compare=run_id)
+    with store.transaction(SYSTEM) as connection:
+        report = read_report(connection, SYSTEM, wish)
+    before = report.document.facts.before
+    assert before is not None
+    assert before.differs[0] == "scenario"
+    assert "settings" in before.differs
+    rows = report.document.compared_rows()
+    assert rows[0][1] == rows[0][2]  # on foot one-way counts in neither
+    assert rows[0][3] == "0"
+    assert f"Compared with run {run_id}" in report.document.parts
+    assert "Compared" in openpyxl.load_workbook(io.BytesIO(report.body("xlsx"))).sheetnames
+
+
+def test_runs_of_two_standards_are_not_compared(store: Store, run_id: int) -> None:
+    other = int(runs.measure(store, SYSTEM, "fire-20")["run_id"])
+    with store.transaction(SYSTEM) as connection, pytest.raises(InputError) as caught:
+        read_report(connection, SYSTEM, Wish("service-15", run_id=run_id, compare=other))
+    assert "fire-20" in caught.value.say("en")
 
 
 @pytest.mark.parametrize("given", ["docx", "pdf,doc", "", " , "])
