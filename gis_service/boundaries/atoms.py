@@ -28,6 +28,7 @@ SLIVER_M2: Final = 10.0
 SLIVER_WIDTH_M: Final = 0.3
 """Smaller or narrower pieces go to the neighbour with which they share the longest border."""
 _PASSES: Final = 8
+_MANY: Final = 2**32
 _ON_PATH: Final = 200  # steps: 2 cm
 
 FloatArray = npt.NDArray[np.float64]
@@ -516,10 +517,9 @@ def _owners(made: Cut, before: IntArray, zone: int) -> IntArray:
     outside = len(made.atoms)
     for side, atom in ((0, made.left), (1, made.right)):
         existing = made.source >= 0
-        for index, code in {
-            (int(a), int(c)) for a, c in zip(atom[existing], before[existing, side], strict=True)
-        }:
-            known[index] = code if 0 <= code < zone else NOT_OURS
+        pairs = np.unique(atom[existing] * _MANY + before[existing, side] + 1)
+        for index, code in zip((pairs // _MANY).tolist(), (pairs % _MANY).tolist(), strict=True):
+            known[index] = code - 1 if 0 < code <= zone else NOT_OURS
     known[outside] = NOT_OURS
     values = made.spread(known)
     return np.array(

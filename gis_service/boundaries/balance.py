@@ -133,6 +133,7 @@ class Loads:
         self._faces: dict[str, Any] = {}
         self._owner = np.full(len(units.lon), _NOWHERE, dtype=np.int64)
         self._held: dict[int, IntArray] = {}
+        self._sums: dict[int, FloatArray] = {}
         self._roads = _Roads(roads, self._scale)
         self._take_all(faces)
 
@@ -192,8 +193,8 @@ class Loads:
         for key in wanted:
             if key in self._faces:
                 code = self._code[key]
-                counts = self._units.counts[self._held.get(code, _NONE)].sum(axis=0)
-                found[key] = self._load(counts, self._roads.metres_of(code), self._classes.get(key))
+                metres = self._roads.metres_of(code)
+                found[key] = self._load(self._sum_of(code), metres, self._classes.get(key))
         return found
 
     def inside(self, keys: Iterable[str]) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -262,16 +263,59 @@ class Loads:
         dict
             Load of each touched grid that goes on.
         """
-        placed = self._placed(change)
+        counted = self.counted(change)
         walked = self._roads.after(change, self._bare(change), self._code_of)
         found = {}
-        for key in change.touched:
-            if key in change.after:
-                code = self._code_of(key)
-                counts = self._units.counts[placed.get(code, _NONE)].sum(axis=0)
-                metres = walked.metres_of(code)
-                found[key] = self._load(counts, metres, self._class_after(key, change))
+        for key, counts in counted.items():
+            code = self._code_of(key)
+            metres = self._roads.metres_of(code) + walked.gained.get(code, 0.0)
+            found[key] = self._load(counts, metres, self._class_after(key, change))
         return found
+
+    def counted(self, change: Change) -> dict[str, FloatArray]:
+        """
+        Count what the touched grids will hold, without patrol, and change nothing.
+
+        Parameters
+        ----------
+        change
+            As for :meth:`after`.
+
+        Returns
+        -------
+        dict
+            :data:`COUNTS` of each touched grid that goes on.
+        """
+        counts = {key: self._sum_of(self._code_of(key)).copy() for key in change.touched}
+        for move in change.moves:
+            held = self._held.get(self._code_of(move.source), _NONE)
+            lon, lat = self._units.lon[held], self._units.lat[held]
+            west, south, east, north = move.geometry.bounds
+            near = (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)
+            units, lon, lat = held[near], lon[near], lat[near]
+            if not len(units):
+                continue
+            shapely.prepare(move.geometry)
+            within = shapely.contains_xy(move.geometry, lon, lat)
+            if (shapely.intersects_xy(move.geometry, lon, lat) != within).any():
+                return self._counted_anew(change)  # one lies on a border: its rule decides
+            moved = self._units.counts[units[within]].sum(axis=0)
+            counts[move.source] -= moved
+            counts[move.target] += moved
+        return {key: count for key, count in counts.items() if key in change.after}
+
+    def _counted_anew(self, change: Change) -> dict[str, FloatArray]:
+        placed = self._placed(change)
+        return {
+            key: self._units.counts[placed.get(self._code_of(key), _NONE)].sum(axis=0)
+            for key in change.touched
+            if key in change.after
+        }
+
+    def _sum_of(self, code: int) -> FloatArray:
+        if code not in self._sums:
+            self._sums[code] = self._units.counts[self._held.get(code, _NONE)].sum(axis=0)
+        return self._sums[code]
 
     def apply(self, change: Change) -> None:
         """
@@ -283,18 +327,20 @@ class Loads:
             What :meth:`Draft.apply`, ``undo`` or ``redo`` gave.
         """
         placed = self._placed(change)
-        self._roads = self._roads.after(change, self._bare(change), self._code_of)
+        self._roads.take(self._roads.after(change, self._bare(change), self._code_of))
         for key in change.touched:
             self._classes.setdefault(key, self._class_after(key, change))
         before = [self._held.get(self._code_of(key), _NONE) for key in change.before]
         self._owner[np.concatenate([*before, _NONE])] = _NOWHERE
         for key in change.before:
             self._held.pop(self._code_of(key), None)
+            self._sums.pop(self._code_of(key), None)
         for key in change.retired:
             self._faces.pop(key, None)
         self._faces.update(change.after)
         for code, units in placed.items():
             self._held[code] = units
+            self._sums.pop(code, None)
             self._owner[units] = code
 
     # --- placing units ---------------------------------------------------------------------------
@@ -418,6 +464,14 @@ def _scale_of(faces: Mapping[str, Any]) -> FloatArray:
 # --- patrol --------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Walked:
+    """Roads shared anew, and the metres that each grid gains by it."""
+
+    shares: dict[int, dict[int, float]]
+    gained: dict[int, float]
+
+
 class _Roads:
     """
     Metres of road in each grid, kept road by road.
@@ -444,25 +498,24 @@ class _Roads:
         for shares in self._shares.values():
             _add(self._sums, shares, 1)
 
-    def after(self, change: Change, faces: Mapping[str, Any], code_of: Any) -> "_Roads":
-        """Give the roads as they are shared after a change; this object stays as it is."""
-        made = object.__new__(_Roads)
-        made._scale, made._plane, made._metres = self._scale, self._plane, self._metres
-        made._tree = self._tree
+    def after(self, change: Change, faces: Mapping[str, Any], code_of: Any) -> "_Walked":
+        """Tell how the roads at the changed land are shared after a change."""
         if not len(self._plane):
-            made._shares, made._sums = {}, {}
-            return made
+            return _Walked({}, {})
         touched = self._roads_at(change)
         keys, near = self._beside(touched, faces)
         codes = np.array([code_of(key) for key in keys], dtype=np.int64)
         fresh = self._measured(touched, codes, near)
-        sums = dict(self._sums)
+        gained: dict[int, float] = {}
         for road in touched.tolist():
-            _add(sums, self._shares.get(road, {}), -1)
-            _add(sums, fresh.get(road, {}), 1)
-        made._shares = self._shares | {road: fresh.get(road, {}) for road in touched.tolist()}
-        made._sums = sums
-        return made
+            _add(gained, self._shares.get(road, {}), -1)
+            _add(gained, fresh.get(road, {}), 1)
+        return _Walked({road: fresh.get(road, {}) for road in touched.tolist()}, gained)
+
+    def take(self, walked: "_Walked") -> None:
+        """Keep what :meth:`after` told."""
+        self._shares.update(walked.shares)
+        _add(self._sums, walked.gained, 1)
 
     def _roads_at(self, change: Change) -> IntArray:
         land = np.array([move.geometry for move in change.moves], dtype=object)

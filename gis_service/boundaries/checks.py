@@ -317,7 +317,7 @@ def check_levels(
         if not good
     ]
     own = chains.of_polygons(land)
-    found += _outline_faults(lowest, land, own, outline, rules.checks.outline_m.value)
+    faults: list[int] = []
     below, names = own, lowest
     for step in parents:
         above = list(dict.fromkeys(step[name] for name in names))
@@ -325,8 +325,12 @@ def check_levels(
         owner = np.array([position[step[name]] for name in names], dtype=np.int64)
         upper = chains.of_polygons(np.array([faces[name] for name in above], dtype=object))
         differing = below.owned(owner).differing(upper)
+        faults += differing
         found += [("level", (above[index],), faces[above[index]], {}) for index in differing]
         below, names = upper, above
+    # where every level is the sum of the one below, the top one has the same rim as the lowest
+    rim = own if faults else below
+    found += _outline_faults(lowest, land, rim, outline, rules.checks.outline_m.value)
     return [
         Finding(rule, severity, keys, place, values)
         for rule, keys, place, values in found
@@ -340,12 +344,12 @@ Broken = tuple[tuple[str, ...], Any, dict[str, object]]
 def _outline_faults(
     keys: Sequence[str],
     land: GeometryArray,
-    own: chains.Chain,
+    rim: chains.Chain,
     outline: GeometryArray | None,
     tolerance_m: float,
 ) -> list[tuple[str, tuple[str, ...], Any, dict[str, object]]]:
     """Compare what does not cancel with the county's border; look closer only where it differs."""
-    open_ends = own.reduced(np.zeros(len(keys), dtype=np.int64))
+    open_ends = rim.reduced(np.zeros(int(rim.owner.max(initial=-1)) + 1, dtype=np.int64))
     drawn = open_ends.lines()
     border = drawn if outline is None else outline
     if outline is not None:
@@ -457,6 +461,8 @@ def _hole(looked: Looked) -> Iterable[Broken]:
 
 def _outside_village(looked: Looked) -> Iterable[Broken]:
     context, above = looked.context, looked.draft.parents
+    if not any(change.crosses for change in looked.draft.changes):
+        return
     for key, face in zip(looked.keys, looked.land, strict=True):
         base = context.base_faces.get(key)
         if base is not None and shapely.equals_identical(base, face):

@@ -77,6 +77,8 @@ class Change:
         Faces of ``touched`` and ``renoded``; a created grid has none before, a retired none after.
     parents
         Parent of each touched grid.
+    crosses
+        Whether land went to a grid of another parent.
     """
 
     kind: str
@@ -88,6 +90,7 @@ class Change:
     before: Mapping[str, Any] = field(repr=False)
     after: Mapping[str, Any] = field(repr=False)
     parents: Mapping[str, str]
+    crosses: bool = False
 
     @property
     def moved_area(self) -> float:
@@ -113,6 +116,7 @@ class Change:
             self.after,
             self.before,
             self.parents,
+            self.crosses,
         )
 
 
@@ -607,6 +611,7 @@ class Draft:
             {key: self._faces[key] for key in (*touched, *renoded) if key not in created},
             after,
             parents,
+            any(parents[source] != parents[target] for source, target in pairs),
         )
         return _Step(change, removed, added)
 

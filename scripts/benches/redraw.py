@@ -344,8 +344,14 @@ def _all_undone(opened: Opened) -> None:
 
 
 def _drag_row(opened: Opened, connection: sa.Connection, context: Context) -> Row:
+    """
+    Drag edges: both sides count on the polygons that the stroke has changed.
+
+    Working the polygons out, and patrol kilometres, are on our side alone: they stand in the limit.
+    """
     chance = random.Random(2)
     draft, loads = opened.draft, opened.loads
+    whole: list[float] = []
     ours: list[float] = []
     theirs: list[float] = []
     equal = True
@@ -367,6 +373,9 @@ def _drag_row(opened: Opened, connection: sa.Connection, context: Context) -> Ro
             except InputError:
                 break
             mine = loads.after(change)
+            whole.append(time.perf_counter() - began)
+            began = time.perf_counter()
+            loads.counted(change)
             seconds = time.perf_counter() - began
             faces = {one: change.after[one] for one in change.touched}
             began = time.perf_counter()
@@ -380,13 +389,17 @@ def _drag_row(opened: Opened, connection: sa.Connection, context: Context) -> Ro
     return row(
         f"load figures while dragging, p95 of {len(ours)}",
         [p95],
-        "the same counts by PostGIS on the changed polygons, without patrol kilometres",
+        "the same counts by PostGIS on the changed polygons",
         [peer],
         equal=equal,
         target=10,
         limits=[
-            Limit("p95 on the server, ms", 1000 * p95, DRAG_LIMIT_MS),
             Limit("median, ms", 1000 * percentile(ours, 0.5)),
+            Limit(
+                "p95 of polygons, counts and patrol kilometres on the server, ms",
+                1000 * percentile(whole, 0.95),
+                DRAG_LIMIT_MS,
+            ),
             Limit("the peer's median, ms", 1000 * percentile(theirs, 0.5)),
         ],
     )
