@@ -13,10 +13,70 @@ import shapely
 from gis_service.boundaries.linework import PER_DEGREE
 from gis_service.geodesy import GeometryArray
 
+FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-
-
+Keys = npt.NDArray[np.uint64]
 _MIX = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], dtype=np.uint64)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """
+    How a place becomes one number.
+
+    Attributes
+    ----------
+    west, south
+        The corner, in steps of the lattice.
+    factor
+        What a step east counts. Up to some 3° by 3° every place has its own number; in wider land
+        two places share one with a chance of 1 in 10¹⁹.
+    """
+
+    west: int
+    south: int
+    factor: int
+
+    @classmethod
+    def around(cls, *geometries: GeometryArray) -> "Frame":
+        """
+        Make a frame that holds geometries.
+
+        Parameters
+        ----------
+        *geometries
+            Lon, lat in degrees.
+
+        Returns
+        -------
+        Frame
+            For chains that are to be compared.
+        """
+        bounds = np.array([shapely.total_bounds(one) for one in geometries])
+        bounds = np.nan_to_num(bounds)
+        west, south = (np.floor(bounds[:, :2].min(axis=0) * PER_DEGREE) - 1).astype(int).tolist()
+        east, north = (np.ceil(bounds[:, 2:].max(axis=0) * PER_DEGREE) + 1).astype(int).tolist()
+        height = north - south + 1
+        fits = (east - west + 1) * height < 2**64
+        return cls(west, south, height if fits else int(_MIX[0]))
+
+    def number(self, xy: FloatArray) -> Keys:
+        """
+        Give places numbers.
+
+        Parameters
+        ----------
+        xy
+            Lon, lat, shape (n, 2).
+
+        Returns
+        -------
+        array of uint64
+            Equal where the places are.
+        """
+        x = np.rint(xy[:, 0] * PER_DEGREE).astype(np.int64) - self.west
+        y = np.rint(xy[:, 1] * PER_DEGREE).astype(np.int64) - self.south
+        return x.astype(np.uint64) * np.uint64(self.factor) + y.astype(np.uint64)
 
 
 @dataclass(frozen=True)
@@ -26,16 +86,22 @@ class Chain:
 
     Attributes
     ----------
+    xy
+        Vertices, lon, lat.
+    at
+        Each segment's first vertex; its second one follows.
     lo, hi
-        The lower and the higher end of each segment as (x, y) pairs, shape (n, 2).
+        Numbers of the two ends, the lower one first.
     sign
         How often it is run through from the lower end to the higher one, less the other way.
     owner
         Whose border it is.
     """
 
-    lo: IntArray
-    hi: IntArray
+    xy: FloatArray
+    at: IntArray
+    lo: Keys
+    hi: Keys
     sign: IntArray
     owner: IntArray
 
@@ -54,18 +120,20 @@ class Chain:
             Without the segments that cancel.
         """
         mine = owner[self.owner]
-        lo, hi = _packed(self.lo, self.hi)
         # sorted by a mixture, compared by the numbers: two that mix alike could only be told apart
         # wrongly, never be taken for one
-        mixed = lo.astype(np.uint64) * _MIX[0] + hi.astype(np.uint64) * _MIX[1]
-        order = np.argsort(mixed + mine.astype(np.uint64) * _MIX[2])
-        a, b, c = lo[order], hi[order], mine[order]
+        mixed = self.lo * _MIX[0] + self.hi * _MIX[1] + mine.astype(np.uint64) * _MIX[2]
+        order = np.argsort(mixed)
+        a, b, c = self.lo[order], self.hi[order], mine[order]
         first = np.ones(len(order), dtype=bool)
         first[1:] = (a[1:] != a[:-1]) | (b[1:] != b[:-1]) | (c[1:] != c[:-1])
         start = np.flatnonzero(first)
         total = np.add.reduceat(self.sign[order], start) if len(start) else self.sign[:0]
-        kept = order[start[total != 0]]
-        return Chain(self.lo[kept], self.hi[kept], total[total != 0], mine[kept])
+        left = total != 0
+        kept = order[start[left]]
+        return Chain(
+            self.xy, self.at[kept], a[start[left]], b[start[left]], total[left], mine[kept]
+        )
 
     def owned(self, owner: IntArray) -> "Chain":
         """
@@ -81,7 +149,7 @@ class Chain:
         Chain
             The same segments.
         """
-        return Chain(self.lo, self.hi, self.sign, owner[self.owner])
+        return Chain(self.xy, self.at, self.lo, self.hi, self.sign, owner[self.owner])
 
     def differing(self, other: "Chain") -> list[int]:
         """
@@ -90,14 +158,14 @@ class Chain:
         Parameters
         ----------
         other
-            The same owners.
+            The same owners, numbered in the same frame.
 
         Returns
         -------
         list of int
             Owners, sorted.
         """
-        both = _joined(self, other, -1)
+        both = _joined(self, other)
         every = np.arange(int(both.owner.max(initial=-1)) + 1)
         owners: list[int] = np.unique(both.reduced(every).owner).tolist()
         return owners
@@ -109,18 +177,14 @@ class Chain:
         Parameters
         ----------
         other
-            Whatever its owners and directions.
+            Whatever its owners and directions, numbered in the same frame.
 
         Returns
         -------
         Chain
             Of one owner.
         """
-        one = Chain(self.lo, self.hi, np.ones(len(self.lo), np.int64), np.zeros_like(self.owner))
-        two = Chain(
-            other.lo, other.hi, np.ones(len(other.lo), np.int64), np.zeros_like(other.owner)
-        )
-        return _joined(one, two, -1).reduced(np.zeros(1, dtype=np.int64))
+        return _joined(_plain(self), _plain(other)).reduced(np.zeros(1, dtype=np.int64))
 
     def lines(self) -> GeometryArray:
         """
@@ -131,33 +195,27 @@ class Chain:
         array of LineString
             Lon, lat in degrees.
         """
-        ends = np.stack([self.lo, self.hi], axis=1) / PER_DEGREE
+        ends = np.stack([self.xy[self.at], self.xy[self.at + 1]], axis=1)
         return np.asarray(shapely.linestrings(ends), dtype=object)
 
 
-def _packed(lo: IntArray, hi: IntArray) -> tuple[IntArray, IntArray]:
-    """Make one number of each place: equal numbers are equal places."""
-    if not len(lo):
-        return lo[:, 0], hi[:, 0]
-    x, y = (lo[:, 0], hi[:, 0]), (lo[:, 1], hi[:, 1])
-    west, south = min(map(np.min, x)), min(map(np.min, y))
-    width, height = int(max(map(np.max, x)) - west + 1), int(max(map(np.max, y)) - south + 1)
-    if width * height >= 2**62:  # more than a province
-        _, number = np.unique(np.concatenate([lo, hi]), axis=0, return_inverse=True)
-        return number[: len(lo)], number[len(lo) :]
-    return (x[0] - west) * height + (y[0] - south), (x[1] - west) * height + (y[1] - south)
+def _plain(chain: Chain) -> Chain:
+    ones, none = np.ones(len(chain.lo), np.int64), np.zeros(len(chain.lo), np.int64)
+    return Chain(chain.xy, chain.at, chain.lo, chain.hi, ones, none)
 
 
-def _joined(one: Chain, other: Chain, factor: int) -> Chain:
+def _joined(one: Chain, less: Chain) -> Chain:
     return Chain(
-        np.concatenate([one.lo, other.lo]),
-        np.concatenate([one.hi, other.hi]),
-        np.concatenate([one.sign, factor * other.sign]),
-        np.concatenate([one.owner, other.owner]),
+        np.concatenate([one.xy, less.xy]),
+        np.concatenate([one.at, less.at + len(one.xy)]),
+        np.concatenate([one.lo, less.lo]),
+        np.concatenate([one.hi, less.hi]),
+        np.concatenate([one.sign, -less.sign]),
+        np.concatenate([one.owner, less.owner]),
     )
 
 
-def of_polygons(polygons: GeometryArray) -> Chain:
+def of_polygons(polygons: GeometryArray, frame: Frame) -> Chain:
     """
     Take the borders of polygons with the land on the left.
 
@@ -165,6 +223,8 @@ def of_polygons(polygons: GeometryArray) -> Chain:
     ----------
     polygons
         (Multi)Polygons in lon, lat; each is an owner.
+    frame
+        That holds them.
 
     Returns
     -------
@@ -174,10 +234,10 @@ def of_polygons(polygons: GeometryArray) -> Chain:
     parts, owner = shapely.get_parts(polygons, return_index=True)
     rings, part = shapely.get_rings(shapely.orient_polygons(parts), return_index=True)
     xy, ring = shapely.get_coordinates(rings, return_index=True)
-    return _directed(xy, ring, owner[part])
+    return _directed(xy, ring, owner[part], frame)
 
 
-def of_lines(lines: GeometryArray) -> Chain:
+def of_lines(lines: GeometryArray, frame: Frame) -> Chain:
     """
     Take lines as borders of one owner.
 
@@ -185,6 +245,8 @@ def of_lines(lines: GeometryArray) -> Chain:
     ----------
     lines
         LineStrings in lon, lat.
+    frame
+        That holds them.
 
     Returns
     -------
@@ -192,10 +254,10 @@ def of_lines(lines: GeometryArray) -> Chain:
         Every segment.
     """
     xy, line = shapely.get_coordinates(lines, return_index=True)
-    return _directed(xy, line, np.zeros(len(lines), dtype=np.int64))
+    return _directed(xy, line, np.zeros(len(lines), dtype=np.int64), frame)
 
 
-def of_arcs(arcs: GeometryArray, left: IntArray, right: IntArray) -> Chain:
+def of_arcs(arcs: GeometryArray, left: IntArray, right: IntArray, frame: Frame) -> Chain:
     """
     Take arcs as borders of the owners beside them.
 
@@ -205,6 +267,8 @@ def of_arcs(arcs: GeometryArray, left: IntArray, right: IntArray) -> Chain:
         LineStrings in lon, lat.
     left, right
         Owners; below 0 for none that counts.
+    frame
+        That holds them.
 
     Returns
     -------
@@ -213,15 +277,14 @@ def of_arcs(arcs: GeometryArray, left: IntArray, right: IntArray) -> Chain:
     """
     ours, theirs = np.flatnonzero(left >= 0), np.flatnonzero(right >= 0)
     xy, line = shapely.get_coordinates(arcs[ours], return_index=True)
-    one = _directed(xy, line, left[ours])
+    one = _directed(xy, line, left[ours], frame)
     xy, line = shapely.get_coordinates(arcs[theirs], return_index=True)
-    return _joined(one, _directed(xy, line, right[theirs]), -1)
+    return _joined(one, _directed(xy, line, right[theirs], frame))
 
 
-def _directed(xy: npt.NDArray[np.float64], line: IntArray, owner: IntArray) -> Chain:
-    steps = np.rint(xy * PER_DEGREE).astype(np.int64)
-    same = line[1:] == line[:-1]
-    a, b = steps[:-1][same], steps[1:][same]
-    up = (a[:, 0] < b[:, 0]) | ((a[:, 0] == b[:, 0]) & (a[:, 1] < b[:, 1]))
-    lo, hi = np.where(up[:, None], a, b), np.where(up[:, None], b, a)
-    return Chain(lo, hi, np.where(up, 1, -1), owner[line[1:][same]])
+def _directed(xy: FloatArray, line: IntArray, owner: IntArray, frame: Frame) -> Chain:
+    number = frame.number(xy)
+    at = np.flatnonzero(line[1:] == line[:-1])
+    a, b = number[at], number[at + 1]
+    sign = np.where(a < b, 1, -1)
+    return Chain(xy, at, np.minimum(a, b), np.maximum(a, b), sign, owner[line[at]])

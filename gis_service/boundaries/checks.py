@@ -316,21 +316,22 @@ def check_levels(
         for key, good in zip(faces, valid.tolist(), strict=True)
         if not good
     ]
-    own = chains.of_polygons(land)
+    frame = chains.Frame.around(every, *([] if outline is None else [outline]))
+    own = chains.of_polygons(land, frame)
     faults: list[int] = []
     below, names = own, lowest
     for step in parents:
         above = list(dict.fromkeys(step[name] for name in names))
         position = {name: index for index, name in enumerate(above)}
         owner = np.array([position[step[name]] for name in names], dtype=np.int64)
-        upper = chains.of_polygons(np.array([faces[name] for name in above], dtype=object))
+        upper = chains.of_polygons(np.array([faces[name] for name in above], dtype=object), frame)
         differing = below.owned(owner).differing(upper)
         faults += differing
         found += [("level", (above[index],), faces[above[index]], {}) for index in differing]
         below, names = upper, above
     # where every level is the sum of the one below, the top one has the same rim as the lowest
     rim = own if faults else below
-    found += _outline_faults(lowest, land, rim, outline, rules.checks.outline_m.value)
+    found += _outline_faults(lowest, land, rim, outline, frame, rules.checks.outline_m.value)
     return [
         Finding(rule, severity, keys, place, values)
         for rule, keys, place, values in found
@@ -346,6 +347,7 @@ def _outline_faults(
     land: GeometryArray,
     rim: chains.Chain,
     outline: GeometryArray | None,
+    frame: chains.Frame,
     tolerance_m: float,
 ) -> list[tuple[str, tuple[str, ...], Any, dict[str, object]]]:
     """Compare what does not cancel with the county's border; look closer only where it differs."""
@@ -353,7 +355,7 @@ def _outline_faults(
     drawn = open_ends.lines()
     border = drawn if outline is None else outline
     if outline is not None:
-        left_over = open_ends.undirected_difference(chains.of_lines(outline))
+        left_over = open_ends.undirected_difference(chains.of_lines(outline, frame))
         if not len(left_over.lo):
             return []
         metres = _apart_m(left_over.lines(), outline, drawn)
@@ -412,8 +414,9 @@ def _closed(looked: Looked) -> list[tuple[str, tuple[str, ...], Any, dict[str, o
     lines[:] = [arc.line for arc in arcs]
     left = np.array([position.get(arc.left or "", -1) for arc in arcs], dtype=np.int64)
     right = np.array([position.get(arc.right or "", -1) for arc in arcs], dtype=np.int64)
-    own = chains.of_polygons(looked.land).reduced(np.arange(len(looked.keys)))
-    wrong = own.differing(chains.of_arcs(lines, left, right))
+    frame = chains.Frame.around(looked.land, lines)
+    own = chains.of_polygons(looked.land, frame)
+    wrong = own.differing(chains.of_arcs(lines, left, right, frame))
     faults: list[tuple[str, tuple[str, ...], Any, dict[str, object]]] = [
         ("gap", (looked.keys[i],), looked.land[i], {"area_m2": "?"}) for i in wrong
     ]

@@ -149,8 +149,8 @@ def assert_faces_are_the_arcs(draft: Draft) -> None:
     """Build the faces again from the linework: they are those that were kept edit by edit."""
     linework = draft.tessellation()
     kept, built = list(draft.faces().values()), linework.faces()
-    count = np.arange(len(kept))
-    one = chains.of_polygons(np.array(kept, dtype=object)).reduced(count)
-    assert one.differing(chains.of_polygons(built).reduced(count)) == []
+    frame = chains.Frame.around(built)
+    one = chains.of_polygons(np.array(kept, dtype=object), frame)
+    assert one.differing(chains.of_polygons(built, frame)) == []
     parts = shapely.get_parts(np.array(kept, dtype=object))
     assert shapely.coverage_is_valid(parts)
