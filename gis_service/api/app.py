@@ -10,6 +10,7 @@ from starlette.routing import Route
 from gis_service import __version__
 from gis_service.api import (
     access,
+    areas,
     arrivals,
     assign,
     base_maps,
@@ -35,6 +36,7 @@ from gis_service.api import (
 )
 from gis_service.api.ahead import Ahead
 from gis_service.api.guard import Guard, is_loopback
+from gis_service.coverage.area_desk import AreaDesk
 from gis_service.coverage.staleness import Digests
 from gis_service.coverage.what_if_desk import WhatIfDesk
 from gis_service.grids.answering import Desk
@@ -52,6 +54,7 @@ ROUTERS = (
     access,
     base_maps,
     arrivals,
+    areas,
     assign,
     coverage,
     entry,
@@ -116,6 +119,7 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
     app.state.roads = RoadsDesk()
     app.state.digests = Digests()
     app.state.what_if = WhatIfDesk()
+    app.state.areas = AreaDesk(app.state.what_if)
     app.state.grid_layers = GridLayerCache()
     app.state.tiles = TileCache()
     app.state.answers = AnswerCache()

@@ -243,7 +243,7 @@ def measure_on(
             places,
             sites.take(of_kind),
             standard.direction,
-            turnout_minutes=_turnout(facilities, of_kind, standard),
+            turnout_minutes=minutes_before_moving(facilities, of_kind, standard),
             off_road_minutes_per_m=rules.off_road_minutes_per_m,
             graph=ground.graph,
         )
@@ -322,8 +322,26 @@ def _run_on(profiled: ProfileNetwork, standard: Standard) -> ProfileNetwork:
     return profiled.reversed() if standard.direction == "to_facility" else profiled
 
 
-def _turnout(facilities: Facilities, of_kind: IntArray, standard: Standard) -> FloatArray:
-    """Take a station's own turnout before the standard's; a resident has none."""
+def minutes_before_moving(
+    facilities: Facilities, of_kind: IntArray, standard: Standard
+) -> FloatArray:
+    """
+    Take a station's own turnout before the standard's; a resident has none.
+
+    Parameters
+    ----------
+    facilities
+        All of them.
+    of_kind
+        Indices of those that are asked for.
+    standard
+        What is measured.
+
+    Returns
+    -------
+    array of float
+        Turnout and what the standard counts beside turnout and way, minutes.
+    """
     own = facilities.turnout_minutes[of_kind]
     if standard.direction == "to_facility":
         own = np.full(len(of_kind), np.nan)

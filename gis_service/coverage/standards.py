@@ -148,14 +148,50 @@ class Arrival(_Table):
     comers: dict[str, Comer]
 
 
+class DistrictRules(_Table):
+    """How large the district of a station may be, and which pieces and waters count."""
+
+    default_class: Sourced[str]
+    large_river_km2: Sourced[Annotated[float, Field(gt=0, allow_inf_nan=False)]]
+    smallest_piece_km2: Sourced[Annotated[float, Field(ge=0, allow_inf_nan=False)]]
+    area_limit_km2: dict[str, Sourced[Annotated[float, Field(gt=0, allow_inf_nan=False)]]]
+    class_of_grade: dict[str, Sourced[str]]
+
+    def limit_km2(self, grade: str) -> float:
+        """
+        Give the largest area of a station's district.
+
+        Parameters
+        ----------
+        grade
+            Of the station, as the facility has it.
+
+        Returns
+        -------
+        float
+            Square kilometres.
+        """
+        named = self.class_of_grade.get(grade, self.default_class).value
+        return self.area_limit_km2[named].value
+
+    @model_validator(mode="after")
+    def _classes_are_there(self) -> Self:
+        for named in (self.default_class, *self.class_of_grade.values()):
+            if named.value not in self.area_limit_km2:
+                message = f"districts names the class {named.value}, which has no area limit"
+                raise ValueError(message)
+        return self
+
+
 class StandardBook(_Table):
-    """All that is set: places, profiles, scenarios, standards, who comes."""
+    """All that is set: places, profiles, scenarios, standards, who comes, districts."""
 
     place: PlaceRules
     profiles: dict[str, Profile]
     scenarios: dict[str, Scenario]
     standards: dict[str, Standard]
     arrival: Arrival
+    districts: DistrictRules
 
     @model_validator(mode="after")
     def _names_meet(self) -> Self:

@@ -1,0 +1,582 @@
+"""Service areas to look at: bands of minutes that follow the streets, and station districts.
+
+An area is drawn from the same times that a household gets: every point of the ground belongs to
+the street nearest to it, and is reached when that street is reached plus the walk off it. For
+drawing only: nothing is counted inside these polygons, and nothing here reads the store.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra
+from scipy.spatial import Delaunay
+
+from gis_service import geodesy
+from gis_service.coverage import area_kernels
+from gis_service.coverage.network import FloatArray, IntArray, ProfileNetwork, Snapped
+from gis_service.coverage.standards import Direction, PlaceRules
+from gis_service.coverage.travel_time import Graph, graph_of
+
+SPACING_M: Final = 20.0
+"""Between the points by which a street is judged; half of it, walked, is the larger part of the
+tolerance."""
+
+SAGITTA_M: Final = 1.0
+"""How far a chord of the drawing may be from its arc."""
+
+SMALLEST_M2: Final = 1.0
+"""What is smaller is a rounding error, not a piece."""
+
+NOBODY: Final = -1
+"""The owner of ground that no station reaches."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """
+    Ground that is reached after more than ``from_minutes`` and within ``to_minutes``.
+
+    Attributes
+    ----------
+    station
+        Index of the station; None for all of them together.
+    geometry
+        MultiPolygon, lon, lat; empty where there is no such ground.
+    """
+
+    station: int | None
+    from_minutes: float
+    to_minutes: float
+    geometry: shapely.MultiPolygon
+
+
+class StreetCells:
+    """
+    The ground around the streets, divided by the nearest point of them.
+
+    Made once for a network and a profile; which stations there are does not matter.
+
+    Parameters
+    ----------
+    profiled
+        The network as the profile sees it.
+    rules
+        The walk off the road and how long it may be.
+    spacing_m
+        Between points of a street, metres.
+    """
+
+    def __init__(
+        self, profiled: ProfileNetwork, rules: PlaceRules, spacing_m: float = SPACING_M
+    ) -> None:
+        self.profiled = profiled
+        self.rules = rules
+        self.spacing_m = spacing_m
+        network = profiled.network
+        self._to_xy, self._to_lonlat = geodesy.local_metres(
+            round(float(np.median(network.lon)), 2) if network.node_count else 0.0,
+            round(float(np.median(network.lat)), 2) if network.node_count else 0.0,
+        )
+        doors = np.flatnonzero(profiled.door)
+        lines = shapely.transform(network.geometry[doors], self._xy)
+        points_on = np.maximum(np.ceil(shapely.length(lines) / spacing_m), 1).astype(np.int64)
+        which = np.repeat(np.arange(len(doors)), points_on)
+        nth = np.arange(len(which)) - np.repeat(np.cumsum(points_on) - points_on, points_on)
+        fraction = (nth + 0.5) / points_on[which]
+        points = shapely.line_interpolate_point(lines[which], fraction, normalized=True)
+        xy = shapely.get_coordinates(points)
+        # The same street drawn in both directions: the lowest edge id keeps the point.
+        _, first = np.unique(np.round(xy, 6), axis=0, return_index=True)
+        first = np.sort(first)
+        self.edge: IntArray = doors[which[first]].astype(np.int64)
+        self.fraction: FloatArray = fraction[first]
+        self.x, self.y = xy[first, 0].copy(), xy[first, 1].copy()
+        self._divide()
+
+    def _xy(self, lonlat: FloatArray) -> FloatArray:
+        return np.column_stack(self._to_xy(lonlat[:, 0], lonlat[:, 1]))
+
+    def __len__(self) -> int:
+        """How many points of streets."""
+        return len(self.edge)
+
+    def _divide(self) -> None:
+        """Make the cells; a far ring of points that nothing reaches closes the outermost ones."""
+        x, y = self.x, self.y
+        count = len(x)
+        if count:
+            middle_x, middle_y = (x.min() + x.max()) / 2, (y.min() + y.max()) / 2
+            far_m = 4 * max(float(np.ptp(x)), float(np.ptp(y)), 10_000.0)
+        else:
+            middle_x = middle_y = 0.0
+            far_m = 1.0
+        angle = np.arange(16) * (2 * np.pi / 16) + 0.1
+        self._all_x = np.concatenate((x, middle_x + far_m * np.cos(angle)))
+        self._all_y = np.concatenate((y, middle_y + far_m * np.sin(angle)))
+        mesh = Delaunay(np.column_stack((self._all_x - middle_x, self._all_y - middle_y)))
+        triangles = np.ascontiguousarray(mesh.simplices, dtype=np.int32)
+        self._start, self._corner, self._neighbour = area_kernels.cell_loops(
+            triangles, np.ascontiguousarray(mesh.neighbors, dtype=np.int32), len(self._all_x)
+        )
+        a, b, c = triangles.T
+        ax, ay = self._all_x[a], self._all_y[a]
+        bx, by = self._all_x[b] - ax, self._all_y[b] - ay
+        cx, cy = self._all_x[c] - ax, self._all_y[c] - ay
+        twice = 2 * (bx * cy - by * cx)
+        b_m2, c_m2 = bx * bx + by * by, cx * cx + cy * cy
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ux = (cy * b_m2 - by * c_m2) / twice
+            uy = (bx * c_m2 - cx * b_m2) / twice
+        flat = ~(np.isfinite(ux) & np.isfinite(uy))
+        ux[flat], uy[flat] = far_m, far_m
+        self._corner_x, self._corner_y = ax + ux, ay + uy
+        self._corner_d = np.hypot(ux, uy)
+        self._size = np.zeros(len(self._all_x))
+        point = np.repeat(np.arange(len(self._all_x)), np.diff(self._start))
+        np.maximum.at(self._size, point, self._corner_d[self._corner])
+
+    @property
+    def tolerance_minutes(self) -> float:
+        """
+        How far a border may be from where the time is the limit.
+
+        Half the spacing along the slowest street, half of it walked off, and a chord's height.
+        """
+        profiled = self.profiled
+        length_m = profiled.network.length_m
+        minutes = np.fmax(
+            np.where(np.isfinite(profiled.minutes_along), profiled.minutes_along, 0.0),
+            np.where(np.isfinite(profiled.minutes_against), profiled.minutes_against, 0.0),
+        )
+        slowest = float((minutes / length_m)[profiled.door].max()) if len(self) else 0.0
+        walked = self.rules.off_road_minutes_per_m
+        half_m = self.spacing_m / 2
+        return half_m * slowest + (half_m + SAGITTA_M) * walked
+
+    def minutes(self, reach: "Reach") -> FloatArray:
+        """
+        Tell when each point of the streets is reached.
+
+        Parameters
+        ----------
+        reach
+            Of some stations.
+
+        Returns
+        -------
+        array of float
+            Minutes on the road, turnout and the way out of the station's gate counted; inf where
+            none arrives.
+        """
+        profiled, network = reach.profiled, self.profiled.network
+        minutes = np.empty(len(self))
+        area_kernels.minutes_on_edges(
+            self.edge,
+            self.fraction,
+            network.source,
+            network.target,
+            profiled.minutes_along,
+            profiled.minutes_against,
+            reach.at_node,
+            minutes,
+        )
+        return np.minimum(minutes, self._direct(reach)[0])
+
+    def _direct(self, reach: "Reach") -> tuple[FloatArray, IntArray]:
+        """Join points with stations on the same edge along it."""
+        best, by = np.full(len(self), np.inf), np.full(len(self), NOBODY, np.int64)
+        for station, edge, fraction, begins in reach.gates:
+            low, high = np.searchsorted(self.edge, [edge, edge + 1])
+            ahead = self.fraction[low:high] - fraction
+            along, against = (
+                float(reach.profiled.minutes_along[edge]),
+                float(reach.profiled.minutes_against[edge]),
+            )
+            minutes = begins + np.where(ahead >= 0, _part(ahead, along), _part(-ahead, against))
+            better = minutes < best[low:high]
+            best[low:high][better] = minutes[better]
+            by[low:high][better] = station
+        return best, by
+
+    def owner(self, reach: "Reach") -> IntArray:
+        """
+        Tell which station serves each point of the streets.
+
+        Parameters
+        ----------
+        reach
+            Of all stations together.
+
+        Returns
+        -------
+        array of int
+            Index of the station, :data:`NOBODY` where none arrives.
+        """
+        profiled, network = reach.profiled, self.profiled.network
+        source, target = network.source[self.edge], network.target[self.edge]
+        ahead = reach.at_node[source] + _part(self.fraction, profiled.minutes_along[self.edge])
+        back = reach.at_node[target] + _part(
+            1.0 - self.fraction, profiled.minutes_against[self.edge]
+        )
+        direct, neighbour = self._direct(reach)
+        by = np.where(ahead <= back, reach.server[source], reach.server[target])
+        best = np.minimum(ahead, back)
+        by = np.where(direct < best, neighbour, by)
+        return np.where(np.isfinite(np.minimum(direct, best)), by, NOBODY)
+
+    def _radii(self, minutes: FloatArray, limit: float) -> FloatArray:
+        """How far off the street the limit reaches, metres; below 0 where it is not reached."""
+        cap_m, walked = self.rules.snap_cap_m.value, self.rules.off_road_minutes_per_m
+        left = limit - minutes
+        if walked > 0:
+            radius = np.minimum(left / walked, cap_m)
+        else:
+            radius = np.where(left >= 0, cap_m, -1.0)
+        return np.where(left >= 0, radius, -1.0)
+
+    def area(self, minutes: FloatArray, above: float | None, limit: float) -> shapely.MultiPolygon:
+        """
+        Draw the ground that is reached within a limit and not within a lower one.
+
+        Parameters
+        ----------
+        minutes
+            By point of the streets.
+        above
+            The lower limit; None for everything up to the limit.
+        limit
+            Minutes; exactly the limit is in.
+
+        Returns
+        -------
+        MultiPolygon
+            In the plane of :meth:`to_lonlat`, metres; pieces and holes as they are.
+        """
+        outer = np.full(len(self._all_x), -1.0)
+        inner = np.full(len(self._all_x), -1.0)
+        outer[: len(self)] = self._radii(minutes, limit)
+        if above is not None:
+            inner[: len(self)] = self._radii(minutes, above)
+        return self._drawn(np.flatnonzero((outer > inner) & (inner < self._size)), inner, outer)
+
+    def _drawn(self, cells: IntArray, inner: FloatArray, outer: FloatArray) -> shapely.MultiPolygon:
+        if len(cells) == 0:
+            return shapely.MultiPolygon()
+        pieces = area_kernels.outline(
+            cells,
+            inner,
+            outer,
+            self._all_x,
+            self._all_y,
+            self._start,
+            self._corner,
+            self._neighbour,
+            self._corner_x,
+            self._corner_y,
+            self._corner_d,
+            SAGITTA_M,
+        )
+        return _polygons(*area_kernels.rings(*pieces))
+
+    def ground_of(self, owner: IntArray, station: int) -> shapely.MultiPolygon:
+        """
+        Draw all ground whose nearest street a station serves, however far off the road.
+
+        Parameters
+        ----------
+        owner
+            Of :meth:`owner`.
+        station
+            Index of the station, or :data:`NOBODY`.
+
+        Returns
+        -------
+        MultiPolygon
+            In the plane of :meth:`to_lonlat`; the outermost ground reaches far beyond the county.
+        """
+        outer = np.full(len(self._all_x), -1.0)
+        inner = np.full(len(self._all_x), -1.0)
+        cells = np.flatnonzero(owner == station)
+        outer[cells] = 1e12
+        return self._drawn(cells, inner, outer)
+
+    def to_lonlat(self, geometries: Any) -> Any:
+        """
+        Put drawn geometries onto the ground.
+
+        Parameters
+        ----------
+        geometries
+            One or an array, in metres.
+
+        Returns
+        -------
+        same shape
+            Lon, lat in degrees.
+        """
+        return shapely.transform(
+            geometries, lambda xy: np.column_stack(self._to_lonlat(xy[:, 0], xy[:, 1]))
+        )
+
+    def to_plane(self, geometries: Any) -> Any:
+        """
+        Put geometries into the plane of the drawing.
+
+        Parameters
+        ----------
+        geometries
+            One or an array, lon, lat in degrees.
+
+        Returns
+        -------
+        same shape
+            In metres.
+        """
+        return shapely.transform(geometries, self._xy)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """
+    When some stations are at every node.
+
+    Attributes
+    ----------
+    profiled
+        In the direction of the run.
+    at_node
+        Minutes, inf where none arrives.
+    server
+        By node the station it belongs to, :data:`NOBODY` where none arrives.
+    gates
+        Station, edge, fraction and minutes until it is on the road there.
+    """
+
+    profiled: ProfileNetwork
+    at_node: FloatArray
+    server: IntArray
+    gates: tuple[tuple[int, int, float, float], ...]
+
+
+class Reacher:
+    """
+    A network ready to be run through from any stations.
+
+    Parameters
+    ----------
+    profiled
+        As the profile sees it.
+    direction
+        Who travels.
+    rules
+        The walk off the road.
+    graph
+        That of ``graph_of`` for this direction, where it is there already.
+    """
+
+    def __init__(
+        self,
+        profiled: ProfileNetwork,
+        direction: Direction,
+        rules: PlaceRules,
+        graph: Graph | None = None,
+    ) -> None:
+        self.profiled = profiled.reversed() if direction == "to_facility" else profiled
+        self.rules = rules
+        self.graph = graph_of(self.profiled) if graph is None else graph
+
+    def together(
+        self, stations: Snapped, begins: npt.ArrayLike, limit_minutes: float = np.inf
+    ) -> Reach:
+        """
+        Run once from all stations.
+
+        Parameters
+        ----------
+        stations
+            Where they meet the network; one that is off it reaches nothing.
+        begins
+            Minutes of each before it moves: turnout and what is counted beside the way.
+        limit_minutes
+            Nothing later is looked at.
+
+        Returns
+        -------
+        Reach
+            The nearest station's time at every node.
+        """
+        started = np.broadcast_to(np.asarray(begins, dtype=float), len(stations))
+        return self._run(np.flatnonzero(stations.edge >= 0), stations, started, limit_minutes)
+
+    def each(
+        self, stations: Snapped, begins: npt.ArrayLike, limit_minutes: float
+    ) -> Iterable[Reach]:
+        """
+        Run from every station for itself.
+
+        Parameters
+        ----------
+        stations
+            Where they meet the network.
+        begins
+            Minutes of each before it moves.
+        limit_minutes
+            Nothing later is looked at.
+
+        Yields
+        ------
+        Reach
+            In the order of the stations.
+        """
+        started = np.broadcast_to(np.asarray(begins, dtype=float), len(stations))
+        for station in range(len(stations)):
+            known = np.flatnonzero(stations.edge[station : station + 1] >= 0) + station
+            yield self._run(known, stations, started, limit_minutes)
+
+    def _run(
+        self, known: IntArray, stations: Snapped, started: FloatArray, limit_minutes: float
+    ) -> Reach:
+        """Run through the arcs; each station is a node more, without arcs into it."""
+        network, profiled, graph = self.profiled.network, self.profiled, self.graph
+        size = graph.node_count
+        walked = self.rules.off_road_minutes_per_m
+        gates = tuple(
+            (
+                int(at),
+                int(stations.edge[at]),
+                float(stations.fraction[at]),
+                float(started[at] + stations.off_road_m[at] * walked),
+            )
+            for at in known
+        )
+        heads: list[int] = []
+        minutes: list[float] = []
+        ends = [int(graph.indptr[-1])]
+        for _, edge, fraction, begins in gates:
+            first = begins + _one_part(fraction, float(profiled.minutes_against[edge]))
+            last = begins + _one_part(1.0 - fraction, float(profiled.minutes_along[edge]))
+            out = {int(network.source[edge]): first}
+            target = int(network.target[edge])
+            out[target] = min(last, out.get(target, np.inf))
+            arcs = [(node, time) for node, time in out.items() if np.isfinite(time)]
+            heads += [node for node, _ in arcs]
+            minutes += [time for _, time in arcs]
+            ends.append(ends[-1] + len(arcs))
+        if not heads:
+            return Reach(profiled, np.full(size, np.inf), np.full(size, NOBODY), gates)
+        table = csr_array(
+            (
+                np.concatenate((graph.minutes, minutes)),
+                np.concatenate((graph.head, np.array(heads, np.int32))),
+                np.concatenate((graph.indptr, np.array(ends[1:], np.int32))),
+            ),
+            shape=(size + len(gates), size + len(gates)),
+        )
+        at_node, _, origin = dijkstra(
+            table,
+            directed=True,
+            indices=np.arange(size, size + len(gates)),
+            return_predecessors=True,
+            min_only=True,
+            limit=limit_minutes,
+        )
+        by = np.where(origin[:size] >= 0, known[(origin[:size] - size).clip(0)], NOBODY)
+        return Reach(profiled, at_node[:size], by.astype(np.int64), gates)
+
+
+def _part(fraction: FloatArray, minutes: npt.ArrayLike) -> FloatArray:
+    whole = np.asarray(minutes, dtype=float)
+    open_ = np.isfinite(whole)
+    return np.where(open_, fraction * np.where(open_, whole, 0.0), np.inf)
+
+
+def _one_part(fraction: float, minutes: float) -> float:
+    return fraction * minutes if np.isfinite(minutes) else np.inf
+
+
+def bands(
+    cells: StreetCells, reaches: Sequence[tuple[int | None, Reach]], limits: Sequence[float]
+) -> list[Band]:
+    """
+    Draw the bands of minutes of some stations.
+
+    Parameters
+    ----------
+    cells
+        The ground.
+    reaches
+        Each with the station that the bands are to name.
+    limits
+        Minutes; they are put in order.
+
+    Returns
+    -------
+    list of Band
+        By station and rising limit: from 0 to the first, from the first to the second …; in the
+        plane of the cells.
+    """
+    ordered = sorted(set(limits))
+    drawn: list[Band] = []
+    for station, reach in reaches:
+        minutes = cells.minutes(reach)
+        above: float | None = None
+        for limit in ordered:
+            shape = cells.area(minutes, above, limit)
+            drawn.append(Band(station, above or 0.0, limit, shape))
+            above = limit
+    return drawn
+
+
+def _polygons(
+    x: FloatArray,
+    y: FloatArray,
+    ring: IntArray,
+    area: FloatArray,
+    touch: bool,  # noqa: FBT001 (as the kernel gives them)
+) -> shapely.MultiPolygon:
+    """Give every hole to the smallest shell around it."""
+    kept = np.flatnonzero(np.abs(area) >= SMALLEST_M2)
+    size = np.diff(ring)
+    new = np.full(len(size), -1, np.int64)
+    new[kept] = np.arange(len(kept))
+    owner = np.repeat(new, size)
+    chosen = owner >= 0
+    lines = shapely.linearrings(np.column_stack((x[chosen], y[chosen])), indices=owner[chosen])
+    area = area[kept]
+    shells, holes = np.flatnonzero(area > 0), np.flatnonzero(area < 0)
+    if len(shells) == 0:
+        return shapely.MultiPolygon()
+    of_shell = _shells_of(shapely.polygons(lines[shells]), area[shells], lines[holes])
+    order = np.argsort(of_shell, kind="stable")
+    bounds = np.searchsorted(of_shell[order], np.arange(len(shells) + 1))
+    polygons = np.array(
+        [
+            shapely.Polygon(lines[shell], lines[holes[order[bounds[at] : bounds[at + 1]]]])
+            for at, shell in enumerate(shells)
+        ],
+        dtype=object,
+    )
+    if touch and not shapely.is_valid(polygons).all():  # rings that touch themselves in a point
+        polygons = shapely.get_parts(shapely.get_parts(shapely.make_valid(polygons)))
+        polygons = polygons[shapely.get_type_id(polygons) == shapely.GeometryType.POLYGON]
+    return shapely.MultiPolygon(list(polygons))
+
+
+def _shells_of(
+    shells: npt.NDArray[np.object_], area: FloatArray, holes: npt.NDArray[np.object_]
+) -> IntArray:
+    """Find the smallest shell around each hole; shells are asked, since they are prepared once."""
+    found = np.full(len(holes), -1, np.int64)
+    if len(holes) == 0:
+        return found
+    shapely.prepare(shells)
+    corners = shapely.get_point(holes, 0)
+    around, inside = shapely.STRtree(corners).query(shells, predicate="intersects")
+    largest_first = np.argsort(-area[around], kind="stable")
+    found[inside[largest_first]] = around[largest_first]
+    return found
