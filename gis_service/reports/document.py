@@ -341,7 +341,7 @@ class Document:
             [
                 one.name,
                 writer.say("blind_about", n=f"{one.households:,}"),
-                writer.say("blind_about", n=f"{one.people:,}"),
+                writer.say("blind_about", n=f"{one.people:,}") if one.people else "",
                 "" if one.worst_minutes is None else writer.minutes(one.worst_minutes),
                 writer.say(one.reason),
             ]

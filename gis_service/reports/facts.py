@@ -48,6 +48,7 @@ CHINA: Final = ZoneInfo("Asia/Shanghai")
 OUTSIDE: Final = -1
 """The ``grid_id`` of the row for households that lie in no grid."""
 _OF_PERSONS: Final = frozenset({"people", "care_households"})
+_BESIDE_HOUSEHOLDS: Final = frozenset({"buildings"})
 _LEFT_OUT: Final = tuple(range(COVERED + 1, len(STATUS_NAMES)))
 _MOST_NAMES: Final = 40
 _ROAD_CLASSES: Final = ("motorway", "trunk", "primary", "secondary", "tertiary")
@@ -156,7 +157,8 @@ class BlindPlace:
     Attributes
     ----------
     households, people
-        To the nearest five, so that no hidden cell can be told from a place that lies in one grid.
+        To the nearest five, so that no hidden cell can be told from a place that lies in one grid;
+        people are None where they are not known.
     reason
         The most frequent one: ``too_far``, ``unreachable`` or ``off_network``.
     shape
@@ -165,7 +167,7 @@ class BlindPlace:
 
     name: str
     households: int
-    people: int
+    people: int | None
     worst_minutes: float | None
     reason: str
     lon: float
@@ -527,7 +529,7 @@ def _blind_places(
         BlindPlace(
             name=_once(one.name),
             households=by_fives(one.households),
-            people=by_fives(one.people),
+            people=by_fives(one.people) if one.people else None,
             worst_minutes=one.worst_minutes,
             reason=one.reason,
             lon=one.lon,
@@ -673,7 +675,12 @@ def _lines(
 
 
 def _masks(parent: list[int], tables: Mapping[tuple[str, str], Any]) -> dict[Any, Any]:
-    """Hide small cells of households, with them those of people; houses are nobody's data."""
+    """
+    Hide small cells of households, and with them those of people.
+
+    Buildings are nobody's data, but where each has one household their number tells the other one:
+    they are hidden where households are, and nowhere else.
+    """
     above = np.array(parent)
     kinds = {kind: table for (kind, of), table in tables.items() if of == HOUSEHOLDS}
     households = hide(Counts(above, kinds), together=_LEFT_OUT)
@@ -684,6 +691,10 @@ def _masks(parent: list[int], tables: Mapping[tuple[str, str], Any]) -> dict[Any
             mask = hide(
                 counts, with_n=households.n, with_cells=households.cells, together=_LEFT_OUT
             )
+            masks[kind, of] = (mask.n, mask.cells[RULE])
+        elif of in _BESIDE_HOUSEHOLDS:
+            counts = Counts(above, {RULE: table})
+            mask = hide(counts, with_n=households.n, with_cells=households.cells, smallest=1)
             masks[kind, of] = (mask.n, mask.cells[RULE])
         elif of != HOUSEHOLDS:
             masks[kind, of] = (np.zeros(len(table), dtype=bool), np.zeros(table.shape, dtype=bool))
