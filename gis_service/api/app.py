@@ -19,6 +19,7 @@ from gis_service.api import (
     grids,
     guides,
     health,
+    history,
     households,
     imports,
     incidents,
@@ -28,6 +29,7 @@ from gis_service.api import (
     maps,
     open311,
     page,
+    plans,
     problems,
     reports,
     search,
@@ -36,6 +38,7 @@ from gis_service.api import (
 )
 from gis_service.api.ahead import Ahead
 from gis_service.api.guard import Guard, is_loopback
+from gis_service.boundaries.plan_desk import PlanDesk
 from gis_service.coverage.area_desk import AreaDesk
 from gis_service.coverage.staleness import Digests
 from gis_service.coverage.what_if_desk import WhatIfDesk
@@ -60,6 +63,7 @@ ROUTERS = (
     entry,
     grids,
     guides,
+    history,
     households,
     imports,
     incidents,
@@ -67,6 +71,7 @@ ROUTERS = (
     live,
     maps,
     open311,
+    plans,
     tiles,
     reports,
     search,
@@ -120,6 +125,7 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
     app.state.digests = Digests()
     app.state.what_if = WhatIfDesk()
     app.state.areas = AreaDesk(app.state.what_if)
+    app.state.plans = PlanDesk()
     app.state.grid_layers = GridLayerCache()
     app.state.tiles = TileCache()
     app.state.answers = AnswerCache()

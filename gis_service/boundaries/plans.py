@@ -162,6 +162,7 @@ def publish(
         The base grids' linework.
     drafts
         Every grid of every level, :data:`DRAFT_COLUMNS`; the base ones are the tessellation's.
+        A column ``admin_unit_id`` more says which unit each is, whatever its code.
     effective_day
         Today or later; the first version of a scheme may be earlier.
     title, reason
@@ -185,8 +186,8 @@ def publish(
     InputError
         The drafts and the tessellation do not belong together, or the faces are no coverage.
     """
-    scheme_row = _locked_scheme(connection, scheme)
-    first = _check_day(connection, scheme_row.scheme_id, effective_day)
+    scheme_row = lock_scheme(connection, scheme)
+    first = refuse_day(connection, scheme_row.scheme_id, effective_day)
     table = _checked_drafts(drafts, tessellation)
     shapes = _all_faces(tessellation, table)
     grid_ids = _identities(connection, scheme_row.scheme_id, table, dict(known or {}))
@@ -198,14 +199,16 @@ def publish(
         ),
         geometry=shapes,
     )
-    units = _admin_units(connection, effective_day)
-    table["admin_unit_id"] = pd.Series(
-        [
+    if "admin_unit_id" in drafts:
+        given = dict(zip(drafts["key"], drafts["admin_unit_id"], strict=True))
+        named = [given[key] for key in table["key"]]
+    else:
+        units = _admin_units(connection, effective_day)
+        named = [
             _unit_of(units.get(code, {}), name)
             for code, name in zip(table["admin_code"], table["name"], strict=True)
-        ],
-        dtype=object,
-    )
+        ]
+    table["admin_unit_id"] = pd.Series(named, dtype=object)
     table["code"] = _codes(connection, scheme_row, table)
     changed, retired = _write_states(connection, scheme_row.scheme_id, table, effective_day)
     _write_arcs(connection, scheme_row.scheme_id, tessellation, grid_ids, effective_day)
@@ -236,7 +239,27 @@ def publish(
     return published
 
 
-def _locked_scheme(connection: sa.Connection, scheme: str) -> Any:
+def lock_scheme(connection: sa.Connection, scheme: str) -> Any:
+    """
+    Take a scheme for a publication; the next one waits.
+
+    Parameters
+    ----------
+    connection
+        The transaction that publishes.
+    scheme
+        Its code.
+
+    Returns
+    -------
+    row
+        Of the scheme.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such scheme.
+    """
     row = connection.execute(
         sa.select(t.grid_scheme).where(t.grid_scheme.c.code == scheme).with_for_update()
     ).first()
@@ -245,8 +268,29 @@ def _locked_scheme(connection: sa.Connection, scheme: str) -> Any:
     return row
 
 
-def _check_day(connection: sa.Connection, scheme_id: int, effective_day: date) -> bool:
-    """Refuse a day that would rewrite history; tell whether this is the scheme's first version."""
+def refuse_day(connection: sa.Connection, scheme_id: int, effective_day: date) -> bool:
+    """
+    Refuse a day that would rewrite history; tell whether this is the scheme's first version.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    scheme_id
+        The scheme.
+    effective_day
+        From when on the next version is to hold.
+
+    Returns
+    -------
+    bool
+        True for the first version.
+
+    Raises
+    ------
+    ConflictError
+        The day lies in the past, or a version of that day or a later one exists.
+    """
     newest = connection.execute(
         sa.select(sa.func.max(t.grid_version.c.effective_day)).where(
             t.grid_version.c.scheme_id == scheme_id
@@ -365,7 +409,7 @@ def _codes(connection: sa.Connection, scheme: Any, table: pd.DataFrame) -> list[
         missing = level[~level["grid_id"].isin(list(code_of))]
         for parent_id, group in missing.groupby("parent_id", dropna=False):
             prefix = "" if pd.isna(parent_id) else code_of[int(parent_id)]
-            digits = _digits(prefix, scheme.code_layout)
+            digits = digits_after(prefix, scheme.code_layout)
             _number(group, prefix, digits, {*taken, *code_of.values()}, code_of)
     codes = [code_of[grid_id] for grid_id in table["grid_id"]]
     clash = [
@@ -396,7 +440,22 @@ def _codes_in_force(connection: sa.Connection, scheme_id: int) -> dict[int, str]
     return dict(connection.execute(query).all())
 
 
-def _digits(prefix: str, layout: Sequence[int]) -> int:
+def digits_after(prefix: str, layout: Sequence[int]) -> int:
+    """
+    Tell how many digits the next part of a code has.
+
+    Parameters
+    ----------
+    prefix
+        The parent's code.
+    layout
+        Digits of each part.
+
+    Returns
+    -------
+    int
+        Three where the layout says no more.
+    """
     used = 0
     for size in layout:
         if used >= len(prefix):
@@ -450,26 +509,55 @@ def _write_states(
         if not keep[-1]:
             ended.append(before.state_id)
     retired = len(set(held) - set(table["grid_id"]))
-    _close(connection, s, s.c.state_id, ended, effective_day)
+    close_rows(connection, s, s.c.state_id, ended, effective_day)
     new = table[~np.array(keep, dtype=bool)]
     if len(new):
-        _open_states(connection, scheme_id, new, effective_day)
+        open_states(connection, scheme_id, new, effective_day)
     return changed, retired
 
 
 def _land_differs(before: bytes, after: shapely.Geometry) -> bool:
     difference = shapely.symmetric_difference(shapely.from_wkb(bytes(before)), after)
-    return bool(area_m2(_polygonal(difference)).sum() > 1e-3)
+    return bool(area_m2(polygonal(difference)).sum() > 1e-3)
 
 
-def _polygonal(geometry: shapely.Geometry) -> npt.NDArray[Any]:
+def polygonal(geometry: shapely.Geometry) -> npt.NDArray[Any]:
+    """
+    Keep the parts of a geometry that have land.
+
+    Parameters
+    ----------
+    geometry
+        Of any kind.
+
+    Returns
+    -------
+    array of Polygon
+        Without points and lines.
+    """
     parts = shapely.get_parts(geometry)
     return np.asarray(parts[shapely.get_dimensions(parts) == 2], dtype=object)
 
 
-def _close(
+def close_rows(
     connection: sa.Connection, table: sa.Table, identity: Any, ids: list[int], day: date
 ) -> None:
+    """
+    End dated rows on a day.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    table
+        With a column ``valid``.
+    identity
+        Its key column.
+    ids
+        Which rows.
+    day
+        The first day on which they do not hold.
+    """
     if not ids:
         return
     until = sa.cast(
@@ -478,9 +566,24 @@ def _close(
     connection.execute(sa.update(table).values(valid=until).where(identity.in_(ids)))
 
 
-def _open_states(
+def open_states(
     connection: sa.Connection, scheme_id: int, new: pd.DataFrame, effective_day: date
 ) -> None:
+    """
+    Write states of grids that hold from a day on.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    scheme_id
+        The scheme.
+    new
+        Columns ``grid_id``, ``rank``, ``parent_id``, ``admin_unit_id``, ``code``, ``name``,
+        ``urban_rural_class`` and ``geometry`` (normalized MultiPolygons in lon, lat).
+    effective_day
+        The first day.
+    """
     shapes = new["geometry"].to_numpy()
     inside = shapely.centroid(shapes)
     off = ~shapely.contains_properly(shapes, inside)
@@ -551,7 +654,7 @@ def _write_arcs(
     for arc_id, binary, kind, a, b in rows:
         if new.pop((bytes(binary), kind, a, b), None) is None:
             ended.append(arc_id)
-    _close(connection, arc, arc.c.arc_id, ended, effective_day)
+    close_rows(connection, arc, arc.c.arc_id, ended, effective_day)
     index = np.array(sorted(new.values()), dtype=np.int64)
     copy_rows(
         connection,

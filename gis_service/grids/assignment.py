@@ -172,6 +172,150 @@ def reassign(connection: sa.Connection, version: Version) -> dict[str, int]:
     return moved
 
 
+@dataclass(frozen=True)
+class Moves:
+    """
+    Objects of one kind that lie in another grid.
+
+    Attributes
+    ----------
+    object_ids
+        Whose.
+    before, after
+        Ids of the grids, in the same order.
+    """
+
+    kind: str
+    object_ids: npt.NDArray[np.int64]
+    before: npt.NDArray[np.int64]
+    after: npt.NDArray[np.int64]
+    objects: "_Objects" = field(repr=False)
+    answer: "_Answers" = field(repr=False)
+
+
+def moves_near(
+    connection: sa.Connection,
+    scheme_id: int,
+    changed: Sequence[int],
+    grid_ids: Sequence[int],
+    faces: npt.NDArray[np.object_],
+) -> list[Moves]:
+    """
+    Find what a redraw of some grids moves; nothing is written.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    scheme_id
+        The scheme.
+    changed
+        Grids whose land is another one, those that end included, and their neighbours: whatever
+        lies in them is placed anew.
+    grid_ids, faces
+        The same grids as they will be, without those that end; MultiPolygons in lon, lat.
+
+    Returns
+    -------
+    list of Moves
+        One of each kind of object.
+    """
+    locator = Locator(list(grid_ids), faces)
+    held = _held_in(connection, scheme_id, changed)
+    found: list[Moves] = []
+    placed: _Placed | None = None
+    for kind in _KINDS:
+        ids, before = held.get(kind, (_NO_IDS, _NO_IDS))
+        objects = _read(connection, kind, scheme_id, new=False, only=ids)
+        if kind == "household" and placed is not None:
+            objects = _with_known_building(objects, placed)
+        answer, _ = _answer(objects, locator, placed if kind == "household" else None)
+        if kind == "building":
+            placed = _Placed(objects.ids, answer.grid_id)
+        was = before[np.searchsorted(ids, objects.ids)]
+        rows = np.flatnonzero(was != answer.grid_id)
+        found.append(
+            Moves(
+                kind, objects.ids[rows], was[rows], answer.grid_id[rows],
+                _some_objects(objects, rows), _some(answer, rows),
+            )
+        )  # fmt: skip
+    return found
+
+
+def write_moves(connection: sa.Connection, version: Version, moves: Sequence[Moves]) -> None:
+    """
+    Write what a new version moves, and today's copy where it is in force already.
+
+    Parameters
+    ----------
+    connection
+        The transaction that publishes the version.
+    version
+        The newest version of its scheme.
+    moves
+        By :func:`moves_near`.
+    """
+    for one in moves:
+        every = np.arange(len(one.object_ids))
+        _write_rows(connection, version, one.objects, one.answer, every)
+    marked = sa.update(t.grid_version).values(applied_at=sa.func.now())
+    row = t.grid_version.c
+    others = sa.select(
+        sa.exists().where(
+            row.applied_at.is_(None),
+            row.effective_day <= sa.func.gis_today(),
+            row.version_id != version.version_id,
+        )
+    )
+    if connection.scalar(others):
+        apply_due(connection)
+        return
+    if version.effective_day > today(connection):
+        return
+    for one in moves:
+        if len(one.object_ids):
+            _copy_today(connection, one.kind, one.object_ids.tolist())
+    connection.execute(marked.where(row.version_id == version.version_id))
+
+
+_NO_IDS: Final = np.zeros(0, dtype=np.int64)
+
+
+def _held_in(
+    connection: sa.Connection, scheme_id: int, grid_ids: Sequence[int]
+) -> dict[str, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Read the open rows of what lies in grids: ids of objects and of grids, by kind."""
+    a = t.assignment.c
+    rows = connection.execute(
+        sa.select(a.object_kind, sa.func.array_agg(a.object_id), sa.func.array_agg(a.grid_id))
+        .where(
+            a.scheme_id == scheme_id, _among(a.grid_id, list(grid_ids)), sa.func.upper_inf(a.valid)
+        )
+        .group_by(a.object_kind)
+    )
+    found = {}
+    for kind, ids, grids in rows:
+        objects, held = np.array(ids, dtype=np.int64), np.array(grids, dtype=np.int64)
+        order = np.argsort(objects)
+        found[kind] = objects[order], held[order]
+    return found
+
+
+def _with_known_building(objects: "_Objects", placed: "_Placed") -> "_Objects":
+    """Leave out who follows a building that is not placed anew: it stays where it is."""
+    at = np.searchsorted(placed.ids, objects.building_id).clip(max=max(len(placed.ids) - 1, 0))
+    known = placed.ids[at] == objects.building_id if len(placed.ids) else np.zeros(len(at), bool)
+    return _some_objects(objects, np.flatnonzero(known | (objects.building_id == NO_GRID)))
+
+
+def _some_objects(objects: "_Objects", rows: npt.NDArray[np.int64]) -> "_Objects":
+    return _Objects(
+        objects.kind, objects.ids[rows], objects.lon[rows], objects.lat[rows],
+        objects.since[rows], objects.building_id[rows],
+    )  # fmt: skip
+
+
 def apply_due(connection: sa.Connection) -> dict[str, int]:
     """
     Bring today's copy on the rows to what the history says of today.
@@ -768,8 +912,19 @@ def _write_moves(
 ) -> int:
     """Close the open rows of objects that move and open new ones, from the version's day on."""
     rows = _moving(connection, version.scheme_id, objects, answer)
+    _write_rows(connection, version, objects, answer, rows)
+    return len(rows)
+
+
+def _write_rows(
+    connection: sa.Connection,
+    version: Version,
+    objects: _Objects,
+    answer: _Answers,
+    rows: npt.NDArray[np.int64],
+) -> None:
     if len(rows) == 0:
-        return 0
+        return
     _moves.create(connection)
     columns = _answer_columns(answer, rows)
     copy_rows(connection, _moves, {"object_id": objects.ids[rows], **columns})
@@ -797,7 +952,6 @@ def _write_moves(
     names = ["scheme_id", "object_kind", "object_id", "valid", *columns]
     connection.execute(sa.insert(a).from_select(names, opened))
     _moves.drop(connection)
-    return len(rows)
 
 
 def _moving(

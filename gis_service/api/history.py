@@ -1,0 +1,104 @@
+"""The history of the boundaries over HTTP: versions, comparing two, taking one back."""
+
+from datetime import date
+from typing import Annotated, Any
+
+import shapely
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from gis_service.api import examples
+from gis_service.api.dependencies import ActorDep, ConnectionDep, IdPath, SchemeCode
+from gis_service.boundaries import history
+from gis_service.boundaries.history_file import comparison_file
+from gis_service.boundaries.plan_work import collection
+
+router = APIRouter(prefix="/api/versions", tags=["plans"])
+
+
+class WithdrawWish(BaseModel):
+    """From when on a version no longer holds, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    effective_day: date
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+@router.get("")
+def list_versions(connection: ConnectionDep, scheme: SchemeCode = "base") -> JSONResponse:
+    """List the versions of a scheme, the newest first: who decided and why."""
+    return JSONResponse(history.list_versions(connection, scheme))
+
+
+@router.post("/{version_id}/withdraw", responses=examples.problems())
+def withdraw(
+    wish: WithdrawWish, connection: ConnectionDep, actor: ActorDep, version_id: IdPath
+) -> JSONResponse:
+    """Take a version back: a new one equal to what was before, with the same codes."""
+    published = history.withdraw(
+        connection, actor, version_id, wish.effective_day, wish.reason.strip()
+    )
+    return JSONResponse(
+        {
+            "version_id": published.version.version_id,
+            "effective_day": published.version.effective_day.isoformat(),
+            "changed": published.changed,
+            "retired": published.retired,
+            "moved": published.moved,
+        }
+    )
+
+
+@router.get(
+    "/{a}/compare/{b}.gpkg",
+    responses={200: {"content": {"application/geopackage+sqlite3": {}}}},
+    response_class=Response,
+)
+def download_comparison(
+    request: Request, connection: ConnectionDep, actor: ActorDep, a: IdPath, b: IdPath
+) -> Response:
+    """Hand on what changed between two versions as a GeoPackage."""
+    del request
+    body = comparison_file(history.compare(connection, actor, a, b))
+    return Response(
+        body,
+        media_type="application/geopackage+sqlite3",
+        headers={"Content-Disposition": f'attachment; filename="versions-{a}-{b}.gpkg"'},
+    )
+
+
+@router.get("/{a}/compare/{b}")
+def compare(connection: ConnectionDep, actor: ActorDep, a: IdPath, b: IdPath) -> JSONResponse:
+    """Tell what is different in the second version: grids, and households from grid to grid."""
+    found = history.compare(connection, actor, a, b)
+    return JSONResponse(
+        {
+            "a": {"version_id": a, "effective_day": found.a.effective_day.isoformat()},
+            "b": {"version_id": b, "effective_day": found.b.effective_day.isoformat()},
+            "grids": [_said(one) for one in found.grids],
+            "households_moved": found.households_moved,
+            "moved": found.moved,
+            "faces": collection(
+                (shapely.from_wkb((one.after or one.before).wkb), _said(one))
+                for one in found.grids
+                if (one.after or one.before) is not None
+            ),
+        }
+    )
+
+
+def _said(one: history.ChangedGrid) -> dict[str, Any]:
+    shown = one.after or one.before
+    assert shown is not None
+    return {
+        "key": one.key,
+        "what": one.what,
+        "rank": shown.rank,
+        "name": shown.name,
+        "code": shown.code,
+        "parent": shown.parent,
+        "name_before": one.before.name if one.before else None,
+        "code_before": one.before.code if one.before else None,
+    }

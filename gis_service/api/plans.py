@@ -1,0 +1,336 @@
+"""Plans over HTTP: begin, try, edit, undo, look, check, discuss, decide, publish."""
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from gis_service.api import examples
+from gis_service.api.dependencies import (
+    ActorDep,
+    BboxDep,
+    ConnectionDep,
+    IdPath,
+    LanguageDep,
+    Name,
+    SchemeCode,
+)
+from gis_service.boundaries import plan_life, plan_publication, plan_work
+from gis_service.boundaries.plan_desk import PlanDesk
+from gis_service.errors import InputError, Place
+
+router = APIRouter(prefix="/api/plans", tags=["plans"])
+
+Words = Annotated[str, Field(max_length=2000)]
+
+
+class _Wish(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewPlan(_Wish):
+    """What a plan is called and why it is made."""
+
+    scheme: Annotated[str, Field(max_length=100)] = "base"
+    title: Annotated[str, Field(max_length=200)]
+    reason: Words = ""
+
+
+class EditWish(_Wish):
+    """An edit on the revision that the planner saw."""
+
+    rev: Annotated[int, Field(ge=1)]
+    edit: dict[str, Any]
+
+
+class RevWish(_Wish):
+    """The revision that the planner saw."""
+
+    rev: Annotated[int, Field(ge=1)]
+
+
+class WordsWish(_Wish):
+    """What is said."""
+
+    text: Words = ""
+
+
+class SubmitWish(_Wish):
+    """Why each warning is accepted, by its id."""
+
+    warnings: dict[str, Annotated[str, Field(max_length=1000)]] = {}
+
+
+class PublishWish(_Wish):
+    """From when on it holds, and why warnings are accepted."""
+
+    effective_day: date
+    reasons: dict[str, Annotated[str, Field(max_length=1000)]] = {}
+
+
+class ProposeWish(_Wish):
+    """Which grids are to be drawn anew, and into how many."""
+
+    parent: Annotated[str | None, Field(max_length=40)] = None
+    grids: Annotated[tuple[str, ...], Field(max_length=200)] = ()
+    pieces: Annotated[int | None, Field(ge=1, le=200)] = None
+
+
+def _desk(request: Request) -> PlanDesk:
+    desk: PlanDesk = request.app.state.plans
+    return desk
+
+
+@router.get("")
+def list_plans(connection: ConnectionDep, scheme: SchemeCode = "base") -> JSONResponse:
+    """List the plans of a scheme, the newest first."""
+    return JSONResponse(plan_life.listed(connection, scheme))
+
+
+@router.post("", status_code=201, responses=examples.problems())
+def create_plan(
+    request: Request,
+    wish: NewPlan,
+    connection: ConnectionDep,
+    actor: ActorDep,
+    language: LanguageDep,
+) -> JSONResponse:
+    """Begin a plan on the newest version."""
+    plan_id = plan_life.create(connection, actor, wish.scheme, wish.title, wish.reason)
+    told = plan_work.read_plan(connection, _desk(request), plan_id, language)
+    return JSONResponse(told, status_code=201)
+
+
+@router.get("/{plan_id}")
+def read_plan(
+    request: Request,
+    connection: ConnectionDep,
+    actor: ActorDep,
+    language: LanguageDep,
+    plan_id: IdPath,
+) -> JSONResponse:
+    """Tell a plan's state, its edits, and what was said and decided."""
+    plan_life.require_reader(actor)
+    return JSONResponse(plan_work.read_plan(connection, _desk(request), plan_id, language))
+
+
+@router.post("/{plan_id}/preview", responses=examples.problems())
+def preview(
+    request: Request,
+    wish: EditWish,
+    connection: ConnectionDep,
+    actor: ActorDep,
+    language: LanguageDep,
+    plan_id: IdPath,
+) -> JSONResponse:
+    """Tell what an edit would do; nothing is stored."""
+    plan_life.require_planner(actor)
+    plan = plan_life.find(connection, plan_id)
+    told = plan_work.preview(connection, _desk(request), plan, wish.rev, wish.edit, language)
+    return JSONResponse(told)
+
+
+@router.post("/{plan_id}/edits", responses=examples.problems())
+def edit(
+    request: Request,
+    wish: EditWish,
+    connection: ConnectionDep,
+    actor: ActorDep,
+    language: LanguageDep,
+    plan_id: IdPath,
+) -> JSONResponse:
+    """Do an edit; 409 with what others did where the revision is not the last one."""
+    plan = plan_life.open_for_edit(connection, actor, plan_id, wish.rev)
+    return JSONResponse(plan_work.do(connection, _desk(request), actor, plan, wish.edit, language))
+
+
+@router.post("/{plan_id}/undo", responses=examples.problems())
+def undo(
+    request: Request,
+    wish: RevWish,
+    connection: ConnectionDep,
+    actor: ActorDep,
+    language: LanguageDep,
+    plan_id: IdPath,
+) -> JSONResponse:
+    """Take back the last edit."""
+    plan = plan_life.open_for_edit(connection, actor, plan_id, wish.rev)
+    return JSONResponse(plan_work.step(connection, _desk(request), actor, plan, "undo", language))
+
+
+@router.post("/{plan_id}/redo", responses=examples.problems())
+def redo(
+    request: Request,
+    wish: RevWish,
+    connection: ConnectionDep,
+    actor: ActorDep,
+    language: LanguageDep,
+    plan_id: IdPath,
+) -> JSONResponse:
+    """Do again what was undone."""
+    plan = plan_life.open_for_edit(connection, actor, plan_id, wish.rev)
+    return JSONResponse(plan_work.step(connection, _desk(request), actor, plan, "redo", language))
+
+
+@router.get("/{plan_id}/faces")
+def read_faces(
+    request: Request,
+    connection: ConnectionDep,
+    actor: ActorDep,
+    plan_id: IdPath,
+    bbox: BboxDep,
+    village: Name = None,
+) -> JSONResponse:
+    """Give base grids as drafted: of a village, or in a box."""
+    plan_life.require_reader(actor)
+    with plan_publication.drafted(connection, _desk(request), plan_id) as (_, held):
+        return JSONResponse(plan_work.faces(held, village, bbox))
+
+
+@router.get("/{plan_id}/edges")
+def read_edges(
+    request: Request,
+    connection: ConnectionDep,
+    actor: ActorDep,
+    plan_id: IdPath,
+    grid: Name = None,
+    parent: Name = None,
+) -> JSONResponse:
+    """Give the runs of border around a grid, or around all of a village."""
+    plan_life.require_reader(actor)
+    if grid is None and parent is None:
+        raise InputError("boundaries.grid_or_parent", place=Place(field="grid"))
+    with plan_publication.drafted(connection, _desk(request), plan_id) as (_, held):
+        return JSONResponse(plan_work.edges(held, grid, parent))
+
+
+@router.get("/{plan_id}/snap")
+def read_snap_lines(
+    request: Request, connection: ConnectionDep, actor: ActorDep, plan_id: IdPath, bbox: BboxDep
+) -> JSONResponse:
+    """Give streets, water and borders in a box, for a drawn line to follow."""
+    plan_life.require_planner(actor)
+    if bbox is None:
+        raise InputError("api.bad_bbox", place=Place(field="bbox"))
+    with plan_publication.drafted(connection, _desk(request), plan_id) as (_, held):
+        return JSONResponse(plan_work.snap_lines(held, bbox))
+
+
+@router.get("/{plan_id}/buildings")
+def read_buildings(
+    request: Request, connection: ConnectionDep, actor: ActorDep, plan_id: IdPath, bbox: BboxDep
+) -> JSONResponse:
+    """Give the buildings in a box with the number of their households."""
+    plan_life.require_planner(actor)
+    if bbox is None:
+        raise InputError("api.bad_bbox", place=Place(field="bbox"))
+    with plan_publication.drafted(connection, _desk(request), plan_id) as (_, held):
+        return JSONResponse(plan_work.buildings(held, bbox))
+
+
+@router.get("/{plan_id}/checks")
+def read_checks(
+    request: Request,
+    connection: ConnectionDep,
+    actor: ActorDep,
+    language: LanguageDep,
+    plan_id: IdPath,
+) -> JSONResponse:
+    """Check the whole draft: errors stop publication, warnings need a reason."""
+    plan_life.require_reader(actor)
+    with plan_publication.drafted(connection, _desk(request), plan_id) as (_, held):
+        return JSONResponse(plan_publication.checks(held, language))
+
+
+@router.get("/{plan_id}/impact")
+def read_impact(
+    request: Request,
+    connection: ConnectionDep,
+    actor: ActorDep,
+    plan_id: IdPath,
+    on: Annotated[date | None, Query(description="From this day on; today if not told.")] = None,
+) -> JSONResponse:
+    """Tell what publication would move, and which grids need an officer."""
+    plan_life.require_reader(actor)
+    with plan_publication.drafted(connection, _desk(request), plan_id) as (plan, held):
+        return JSONResponse(plan_publication.impact(connection, plan, held, on))
+
+
+@router.post("/{plan_id}/propose", responses=examples.problems())
+def propose(
+    request: Request,
+    wish: ProposeWish,
+    connection: ConnectionDep,
+    actor: ActorDep,
+    language: LanguageDep,
+    plan_id: IdPath,
+) -> JSONResponse:
+    """Propose three ways to draw some grids anew; nothing is stored."""
+    plan_life.require_planner(actor)
+    with plan_publication.drafted(connection, _desk(request), plan_id) as (_, held):
+        return JSONResponse(
+            plan_publication.proposals(held, wish.parent, wish.grids, wish.pieces, language)
+        )
+
+
+@router.post("/{plan_id}/comments", responses=examples.problems())
+def comment(
+    request: Request,
+    wish: WordsWish,
+    connection: ConnectionDep,
+    actor: ActorDep,
+    language: LanguageDep,
+    plan_id: IdPath,
+) -> JSONResponse:
+    """Say something about a plan."""
+    plan_life.comment(connection, actor, plan_id, wish.text)
+    return JSONResponse(plan_work.read_plan(connection, _desk(request), plan_id, language))
+
+
+@router.post("/{plan_id}/submit", responses=examples.problems())
+def submit(
+    request: Request,
+    wish: SubmitWish,
+    connection: ConnectionDep,
+    actor: ActorDep,
+    language: LanguageDep,
+    plan_id: IdPath,
+) -> JSONResponse:
+    """Hand a plan in for review; every warning needs a reason."""
+    plan_publication.submit(connection, _desk(request), actor, plan_id, wish.warnings)
+    return JSONResponse(plan_work.read_plan(connection, _desk(request), plan_id, language))
+
+
+@router.post("/{plan_id}/publish", responses=examples.problems())
+def publish(
+    request: Request,
+    wish: PublishWish,
+    connection: ConnectionDep,
+    actor: ActorDep,
+    plan_id: IdPath,
+) -> JSONResponse:
+    """Make an approved plan the next version, in one transaction."""
+    return JSONResponse(
+        plan_publication.publish_plan(
+            connection, _desk(request), actor, plan_id, wish.effective_day, wish.reasons
+        )
+    )
+
+
+@router.post("/{plan_id}/{decision}", responses=examples.problems())
+def decide(
+    request: Request,
+    wish: WordsWish,
+    connection: ConnectionDep,
+    actor: ActorDep,
+    language: LanguageDep,
+    plan_id: IdPath,
+    decision: Literal["approve", "reject", "discard"],
+) -> JSONResponse:
+    """Approve a plan, send it back with a text, or discard it."""
+    plan = plan_life.find(connection, plan_id, lock=True)
+    name = {"approve": "approved", "reject": "rejected", "discard": "discarded"}[decision]
+    plan_life.decide(connection, actor, plan, name, words=wish.text)
+    return JSONResponse(plan_work.read_plan(connection, _desk(request), plan_id, language))

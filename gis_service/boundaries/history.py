@@ -1,0 +1,434 @@
+"""The past of a scheme: every version, what changed between two of them, and taking one back.
+
+A withdrawal is a new version: the grids that the withdrawn one touched are again what they were
+before it, with the same codes. Nothing that was in force is ever rewritten.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import shapely
+import sqlalchemy as sa
+
+from gis_service import access
+from gis_service.access import Actor, visible
+from gis_service.boundaries import plan_life
+from gis_service.boundaries.plan_base import BaseGrid, read_grids, read_linework
+from gis_service.boundaries.plans import Published, polygonal, publish
+from gis_service.boundaries.tessellation import Tessellation
+from gis_service.errors import ConflictError, NotFoundError
+from gis_service.geodesy import area_m2
+from gis_service.grids.versions import Version, today, versions
+from gis_service.store import tables as t
+
+_CRUMB_M2 = 1e-3
+
+
+@dataclass(frozen=True)
+class ChangedGrid:
+    """A grid that is another one in the second version; None where it was not there."""
+
+    key: str
+    what: str
+    before: BaseGrid | None
+    after: BaseGrid | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two versions side by side."""
+
+    a: Version
+    b: Version
+    grids: list[ChangedGrid]
+    moved: list[dict[str, Any]]
+
+    @property
+    def households_moved(self) -> int:
+        """Households that lie in another grid."""
+        return sum(int(one["households"]) for one in self.moved)
+
+
+def find_version(connection: sa.Connection, version_id: int) -> Version:
+    """
+    Find a version.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    version_id
+        Which.
+
+    Returns
+    -------
+    Version
+        With its scheme.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such version.
+    """
+    row = connection.execute(
+        sa.select(t.grid_version, t.grid_scheme.c.code)
+        .join(t.grid_scheme, t.grid_scheme.c.scheme_id == t.grid_version.c.scheme_id)
+        .where(t.grid_version.c.version_id == version_id)
+    ).first()
+    if row is None:
+        raise NotFoundError("boundaries.no_version", version=version_id)
+    return Version(row.version_id, row.scheme_id, row.code, row.effective_day, row.title)
+
+
+def list_versions(connection: sa.Connection, scheme: str) -> list[dict[str, Any]]:
+    """
+    List the versions of a scheme, the newest first, with who decided and why.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    scheme
+        Its code.
+
+    Returns
+    -------
+    list of dict
+        With the plan that it came from, its reviews, and which version took it back.
+    """
+    row, who, plan, back = t.grid_version.c, t.actor.c, t.plan.c, t.version_withdrawal
+    taken_back = back.alias("taken_back")
+    rows = connection.execute(
+        sa.select(
+            t.grid_version,
+            who.name,
+            who.name_en,
+            plan.plan_id,
+            back.c.withdraws_id,
+            taken_back.c.version_id.label("withdrawn_by"),
+        )
+        .join(t.grid_scheme, t.grid_scheme.c.scheme_id == row.scheme_id)
+        .join(t.actor, who.actor_id == row.published_by)
+        .outerjoin(t.plan, plan.version_id == row.version_id)
+        .outerjoin(back, back.c.version_id == row.version_id)
+        .outerjoin(taken_back, taken_back.c.withdraws_id == row.version_id)
+        .where(t.grid_scheme.c.code == scheme)
+        .order_by(row.effective_day.desc())
+    ).all()
+    first = earliest_day(connection, rows[0].effective_day) if rows else today(connection)
+    return [
+        {
+            "version_id": one.version_id,
+            "effective_day": one.effective_day.isoformat(),
+            "published_at": one.published_at.isoformat(),
+            "published_by": {
+                "actor_id": one.published_by, "name": one.name, "name_en": one.name_en,
+            },
+            "title": one.title,
+            "reason": one.reason,
+            "counts": one.counts,
+            "plan_id": one.plan_id,
+            "reviews": plan_life.discussion(connection, one.plan_id)[0] if one.plan_id else [],
+            "withdraws": one.withdraws_id,
+            "withdrawn_by": one.withdrawn_by,
+            "earliest_day": first.isoformat(),
+        }
+        for one in rows
+    ]  # fmt: skip
+
+
+def earliest_day(connection: sa.Connection, newest: date) -> date:
+    """
+    Say from when on the next version can hold.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    newest
+        Day of the newest version.
+
+    Returns
+    -------
+    date
+        Today, or the day after the newest version's.
+    """
+    return max(today(connection), newest + timedelta(days=1))
+
+
+def compare(connection: sa.Connection, actor: Actor, a: int, b: int) -> Comparison:
+    """
+    Tell what is different in a second version.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks; households are counted for those who see all of them.
+    a, b
+        The versions, of one scheme.
+
+    Returns
+    -------
+    Comparison
+        Grids with other land, name, code or parent, and households by old and new grid.
+
+    Raises
+    ------
+    ConflictError
+        They belong to different schemes.
+    """
+    first, second = find_version(connection, a), find_version(connection, b)
+    if first.scheme_id != second.scheme_id:
+        raise ConflictError("boundaries.other_scheme")
+    before = read_grids(connection, first.scheme_id, first.effective_day)
+    after = read_grids(connection, second.scheme_id, second.effective_day)
+    grids = _changed(before, after)
+    moved = _households_moved(connection, actor, first, second, before | after)
+    return Comparison(first, second, grids, moved)
+
+
+def _changed(before: dict[str, BaseGrid], after: dict[str, BaseGrid]) -> list[ChangedGrid]:
+    found = []
+    for key in {**before, **after}:
+        old, new = before.get(key), after.get(key)
+        if old is not None and new is not None:
+            if old.state_id == new.state_id:
+                continue
+            words = (old.name, old.code, old.parent) != (new.name, new.code, new.parent)
+            land = old.wkb != new.wkb and _land_differs(old.wkb, new.wkb)
+            if not words and not land:
+                continue
+            found.append(ChangedGrid(key, "land" if land else "words", old, new))
+        else:
+            found.append(ChangedGrid(key, "new" if old is None else "ended", old, new))
+    return found
+
+
+def _land_differs(one: bytes, other: bytes) -> bool:
+    difference = shapely.symmetric_difference(shapely.from_wkb(one), shapely.from_wkb(other))
+    return bool(area_m2(polygonal(difference)).sum() > _CRUMB_M2)
+
+
+def _households_moved(
+    connection: sa.Connection,
+    actor: Actor,
+    first: Version,
+    second: Version,
+    grids: Mapping[str, BaseGrid],
+) -> list[dict[str, Any]]:
+    if actor.role not in plan_life.READERS or actor.areas is not None:
+        return []
+    old, new = t.assignment.alias("old"), t.assignment.alias("new")
+
+    def of(table: Any, version: Version) -> sa.ColumnElement[bool]:
+        day = sa.literal(version.effective_day, sa.Date)
+        return sa.and_(
+            table.c.scheme_id == version.scheme_id,
+            table.c.object_kind == "household",
+            table.c.valid.op("@>", is_comparison=True)(day),
+        )
+
+    n, people = sa.func.count(), sa.func.sum(t.household.c.people)
+    rows = connection.execute(
+        sa.select(old.c.grid_id, new.c.grid_id, n, people)
+        .join(new, new.c.object_id == old.c.object_id)
+        .join(t.household, t.household.c.household_id == old.c.object_id)
+        .where(
+            visible(actor, t.household),
+            of(old, first),
+            of(new, second),
+            old.c.valid != new.c.valid,
+            old.c.grid_id.is_distinct_from(new.c.grid_id),
+        )
+        .group_by(old.c.grid_id, new.c.grid_id)
+        .order_by(n.desc(), old.c.grid_id, new.c.grid_id)
+    )
+
+    def named(grid_id: int | None) -> tuple[str | None, str, str]:
+        known = grids.get(str(grid_id))
+        return (None, "", "") if known is None else (known.key, known.name, known.code)
+
+    found = []
+    for from_id, to_id, households, persons in rows:
+        (a, a_name, a_code), (b, b_name, b_code) = named(from_id), named(to_id)
+        found.append(
+            {
+                "from": a, "from_name": a_name, "from_code": a_code,
+                "to": b, "to_name": b_name, "to_code": b_code,
+                "households": households, "people": int(persons),
+            }
+        )  # fmt: skip
+    return found
+
+
+def withdraw(
+    connection: sa.Connection, actor: Actor, version_id: int, effective_day: date, reason: str
+) -> Published:
+    """
+    Take a version back: from a day on everything is again as before it.
+
+    Parameters
+    ----------
+    connection
+        The transaction in which all of it stands or falls.
+    actor
+        Who takes it back.
+    version_id
+        Which version.
+    effective_day
+        Today or later, and after the newest version.
+    reason
+        Why.
+
+    Returns
+    -------
+    Published
+        The new version.
+
+    Raises
+    ------
+    ConflictError
+        It is the first version, it was taken back already, or later versions touch its grids.
+    """
+    plan_life.require_planner(actor)
+    target = find_version(connection, version_id)
+    known = versions(connection, target.scheme)
+    place = [one.version_id for one in known].index(version_id)
+    if place == 0:
+        raise ConflictError("boundaries.first_version")
+    back = t.version_withdrawal.c
+    if connection.scalar(sa.select(back.version_id).where(back.withdraws_id == version_id)):
+        raise ConflictError("boundaries.withdrawn_already")
+    before, newest = known[place - 1], known[-1]
+    grids = _restored_grids(connection, before, target, newest)
+    linework = _restored_linework(connection, before, target, newest, grids)
+    drafts = pd.DataFrame(
+        [
+            {
+                "key": one.key,
+                "rank": one.rank,
+                "name": one.name,
+                "parent": one.parent,
+                "code": one.code,
+                "urban_rural_class": one.urban_rural_class,
+                "admin_code": None,
+                "admin_unit_id": one.admin_unit_id,
+            }
+            for one in grids.values()
+        ]
+    ).astype(object)
+    title = f"撤回：{target.title}" if target.title else "撤回"
+    published = publish(
+        connection,
+        actor,
+        target.scheme,
+        linework,
+        drafts,
+        effective_day,
+        title,
+        reason=reason,
+        known={key: one.grid_id for key, one in grids.items()},
+    )
+    connection.execute(
+        sa.insert(t.version_withdrawal).values(
+            version_id=published.version.version_id, withdraws_id=version_id
+        )
+    )
+    _plan_withdrawn(connection, actor, version_id, reason)
+    after = {"by": published.version.version_id, "effective_day": effective_day.isoformat()}
+    access.record(connection, actor, "withdraw", "grid_version", version_id, after=after)
+    return published
+
+
+def _restored_grids(
+    connection: sa.Connection, before: Version, target: Version, newest: Version
+) -> dict[str, BaseGrid]:
+    """Give the grids of the newest version with those of the target as they were before it."""
+    scheme_id = target.scheme_id
+    was = read_grids(connection, scheme_id, before.effective_day)
+    made = read_grids(connection, scheme_id, target.effective_day)
+    now = read_grids(connection, scheme_id, newest.effective_day)
+    lowest = max(one.rank for one in made.values())
+    states_before = {one.state_id for one in was.values()}
+    states_made = {one.state_id for one in made.values()}
+    touched = [one.key for one in made.values() if one.state_id not in states_before]
+    touched += [one.key for one in was.values() if one.state_id not in states_made]
+    result = dict(now)
+    later = []
+    for key in dict.fromkeys(touched):
+        rank = (made.get(key) or was[key]).rank
+        same = key in now and key in made and now[key].state_id == made[key].state_id
+        gone = key not in now and key not in made
+        if rank == lowest and not (same or gone):
+            later.append(key)
+            continue
+        if key in was:
+            result[key] = was[key]
+        else:
+            result.pop(key, None)
+    if later:
+        names = [(made.get(key) or was[key]).name for key in later]
+        raise ConflictError("boundaries.touched_later", grids=", ".join(sorted(names)[:10]))
+    return result
+
+
+def _restored_linework(
+    connection: sa.Connection,
+    before: Version,
+    target: Version,
+    newest: Version,
+    grids: Mapping[str, BaseGrid],
+) -> Tessellation:
+    """Take the target's arcs out of the newest linework and put those before it back in."""
+    lowest = max(one.rank for one in grids.values())
+    keys = [one.key for one in grids.values() if one.rank == lowest]
+    rows: dict[int, tuple[Any, str, str | None, str | None]] = {}
+    ids = []
+    for version in (before, target, newest):
+        every = [
+            one.key
+            for one in read_grids(connection, version.scheme_id, version.effective_day).values()
+            if one.rank == lowest
+        ]
+        linework, arc_ids = read_linework(connection, version, every)
+        names = [*every, None]
+        for index, arc_id in enumerate(arc_ids.tolist()):
+            rows[arc_id] = (
+                linework.arcs[index],
+                str(linework.kinds[index]),
+                names[linework.left[index]],
+                names[linework.right[index]],
+            )
+        ids.append(set(arc_ids.tolist()))
+    was, made, now = ids
+    if not (made - was) <= now:
+        raise ConflictError("boundaries.touched_later", grids="-")
+    kept = sorted((now - (made - was)) | (was - made))
+    position: dict[str | None, int] = {key: index for index, key in enumerate(keys)}
+    position[None] = -1
+    arcs = np.empty(len(kept), dtype=object)
+    arcs[:] = [rows[arc_id][0] for arc_id in kept]
+    return Tessellation(
+        tuple(keys),
+        arcs,
+        np.array([rows[arc_id][1] for arc_id in kept]),
+        np.array([position[rows[arc_id][2]] for arc_id in kept], dtype=np.int64),
+        np.array([position[rows[arc_id][3]] for arc_id in kept], dtype=np.int64),
+    )
+
+
+def _plan_withdrawn(connection: sa.Connection, actor: Actor, version_id: int, reason: str) -> None:
+    plan_id = connection.scalar(
+        sa.select(t.plan.c.plan_id).where(
+            t.plan.c.version_id == version_id, t.plan.c.status == "published"
+        )
+    )
+    if plan_id is not None:
+        plan = plan_life.find(connection, plan_id, lock=True)
+        plan_life.decide(connection, actor, plan, "withdrawn", words=reason)

@@ -1,0 +1,425 @@
+"""What a plan begins with: the linework of a version, its grids, and what stands on the land.
+
+Read once for every version and state of the data, shared by all plans on it. Only numbers leave
+here, never a person; so it is read in the system's name.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+import sqlalchemy as sa
+
+from gis_service.access import SYSTEM, visible
+from gis_service.boundaries.balance import Units
+from gis_service.boundaries.tessellation import OUTSIDE, Tessellation
+from gis_service.errors import NotFoundError
+from gis_service.geodesy import GeometryArray
+from gis_service.grids.versions import Version, versions
+from gis_service.store import tables as t
+
+READ: Final = (
+    "household", "building", "premises", "hazard", "incident", "road_network", "land_cover",
+    "grid_duty",
+)  # fmt: skip
+"""Tables whose change makes a base out of date."""
+_MONTHS: Final = 12
+
+
+@dataclass(frozen=True)
+class BaseGrid:
+    """A grid of any level as it is in the base version."""
+
+    key: str
+    grid_id: int
+    state_id: int
+    rank: int
+    parent: str | None
+    code: str
+    name: str
+    urban_rural_class: str | None
+    admin_unit_id: int | None
+    wkb: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Base:
+    """
+    A version as plans are drawn on it.
+
+    Attributes
+    ----------
+    grids
+        Every grid of every level by key.
+    tessellation, arc_ids
+        The linework, and the row of each arc.
+    units, roads
+        What is counted, and what is walked.
+    footprints, building_ids
+        Buildings: outline, or point where there is none, and id.
+    streets, street_kinds
+        Lines that a border may follow.
+    officers
+        Grids with an officer of post A.
+    """
+
+    version: Version
+    several_parts: bool
+    size_rule: Mapping[str, Sequence[int]]
+    code_layout: Sequence[int]
+    grids: dict[str, BaseGrid]
+    tessellation: Tessellation
+    arc_ids: npt.NDArray[np.int64]
+    units: Units
+    roads: GeometryArray
+    streets: GeometryArray
+    street_kinds: list[str]
+    footprints: GeometryArray
+    building_ids: npt.NDArray[np.int64]
+    building_households: npt.NDArray[np.int64]
+    officers: frozenset[str]
+
+    @property
+    def lowest(self) -> int:
+        """Rank of the base grids."""
+        return max(one.rank for one in self.grids.values())
+
+    @cached_property
+    def parents(self) -> dict[str, str]:
+        """Parent of each base grid."""
+        return {key: str(self.grids[key].parent) for key in self.tessellation.keys}
+
+    @cached_property
+    def upper(self) -> list[dict[str, str]]:
+        """From each village its town, and so on up."""
+        return [
+            {
+                key: str(one.parent)
+                for key, one in self.grids.items()
+                if one.rank == rank and one.parent is not None
+            }
+            for rank in range(self.lowest - 1, 1, -1)
+        ]
+
+    @cached_property
+    def faces(self) -> dict[str, Any]:
+        """Land of each base grid."""
+        return dict(zip(self.tessellation.keys, self.tessellation.faces(), strict=True))
+
+    @cached_property
+    def building_tree(self) -> shapely.STRtree:
+        """Buildings by place."""
+        return shapely.STRtree(self.footprints)
+
+    @cached_property
+    def street_tree(self) -> shapely.STRtree:
+        """Streets and water by place."""
+        return shapely.STRtree(self.streets)
+
+
+def newest_version(connection: sa.Connection, scheme: str) -> Version:
+    """
+    Find the version that a new plan is drawn on.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    scheme
+        Its code.
+
+    Returns
+    -------
+    Version
+        The last one, coming ones too: what is published next follows it.
+
+    Raises
+    ------
+    NotFoundError
+        Nothing was published yet.
+    """
+    known = versions(connection, scheme)
+    if not known:
+        raise NotFoundError("grids.no_scheme", scheme=scheme)
+    return known[-1]
+
+
+def state_of_data(connection: sa.Connection) -> tuple[Any, ...]:
+    """
+    Name the state of what a base is read from.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+
+    Returns
+    -------
+    tuple
+        Another one after any change.
+    """
+    change = t.data_change.c
+    query = sa.select(sa.func.count(), sa.func.max(change.at)).where(change.name.in_(READ))
+    return tuple(connection.execute(query).one())
+
+
+def read_base(connection: sa.Connection, version: Version) -> Base:
+    """
+    Read a version with all that plans need to know of the land.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    version
+        Which.
+
+    Returns
+    -------
+    Base
+        Ready to draw on.
+    """
+    scheme = connection.execute(
+        sa.select(t.grid_scheme).where(t.grid_scheme.c.scheme_id == version.scheme_id)
+    ).one()
+    grids = read_grids(connection, version.scheme_id, version.effective_day)
+    lowest = max(one.rank for one in grids.values())
+    keys = [one.key for one in grids.values() if one.rank == lowest]
+    tessellation, arc_ids = read_linework(connection, version, keys)
+    building_ids, footprints, households = _buildings(connection)
+    streets, kinds = _streets(connection)
+    roads = [line for line, kind in zip(streets, kinds, strict=True) if kind == "street"]
+    return Base(
+        version,
+        scheme.several_parts,
+        scheme.size_rule,
+        scheme.code_layout,
+        grids,
+        tessellation,
+        arc_ids,
+        _units(connection),
+        _array(roads),
+        streets,
+        kinds,
+        footprints,
+        building_ids,
+        households,
+        _with_officer(connection),
+    )
+
+
+def read_grids(connection: sa.Connection, scheme_id: int, day: date) -> dict[str, BaseGrid]:
+    """
+    Read the grids of every level as they are on a day.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    scheme_id
+        The scheme.
+    day
+        Any day.
+
+    Returns
+    -------
+    dict
+        By key, the base grids in the order of their ids.
+    """
+    state = t.grid_state.c
+    rows = connection.execute(
+        sa.select(
+            state.grid_id, state.state_id, state.rank, state.parent_grid_id, state.code,
+            state.name, state.urban_rural_class, state.admin_unit_id,
+            sa.func.ST_AsBinary(state.geom).label("wkb"),
+        )
+        .where(
+            state.scheme_id == scheme_id,
+            state.valid.op("@>")(sa.literal(day, sa.Date)),
+        )
+        .order_by(state.rank, state.grid_id)
+    )  # fmt: skip
+    return {
+        str(row.grid_id): BaseGrid(
+            str(row.grid_id),
+            row.grid_id,
+            row.state_id,
+            row.rank,
+            None if row.parent_grid_id is None else str(row.parent_grid_id),
+            row.code,
+            row.name,
+            row.urban_rural_class,
+            row.admin_unit_id,
+            bytes(row.wkb),
+        )
+        for row in rows
+    }
+
+
+def read_linework(
+    connection: sa.Connection, version: Version, keys: Sequence[str]
+) -> tuple[Tessellation, npt.NDArray[np.int64]]:
+    """
+    Read the arcs of a version.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    version
+        Which.
+    keys
+        Its base grids.
+
+    Returns
+    -------
+    tessellation, arc_ids
+        The arcs in the order of their rows.
+    """
+    arc = t.linework_arc.c
+    rows = connection.execute(
+        sa.select(
+            arc.arc_id, arc.kind, arc.left_grid_id, arc.right_grid_id,
+            sa.func.ST_AsBinary(arc.geom).label("wkb"),
+        )
+        .where(
+            arc.scheme_id == version.scheme_id,
+            arc.valid.op("@>")(sa.literal(version.effective_day, sa.Date)),
+        )
+        .order_by(arc.arc_id)
+    ).all()  # fmt: skip
+    position = {int(key): index for index, key in enumerate(keys)}
+    lines = np.empty(len(rows), dtype=object)
+    lines[:] = shapely.from_wkb([bytes(row.wkb) for row in rows])
+    return (
+        Tessellation(
+            tuple(keys),
+            lines,
+            np.array([row.kind for row in rows]),
+            np.array([position.get(row.left_grid_id, OUTSIDE) for row in rows], dtype=np.int64),
+            np.array([position.get(row.right_grid_id, OUTSIDE) for row in rows], dtype=np.int64),
+        ),
+        np.array([row.arc_id for row in rows], dtype=np.int64),
+    )
+
+
+def _array(geometries: Sequence[Any]) -> GeometryArray:
+    made = np.empty(len(geometries), dtype=object)
+    made[:] = geometries
+    return made
+
+
+def _units(connection: sa.Connection) -> Units:
+    """Count by building what moves with it; everything else stands alone."""
+    parts = [
+        _households(connection),
+        _points(connection, t.premises, 3, []),
+        _hazards(connection),
+        _incidents(connection),
+    ]
+    xy = np.concatenate([part[0] for part in parts])
+    counts = np.concatenate([part[1] for part in parts])
+    return Units(xy[:, 0], xy[:, 1], counts)
+
+
+def _households(
+    connection: sa.Connection,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    home, house = t.household.c, t.building.c
+    point = sa.func.coalesce(house.point, home.point)
+    lon, lat = sa.func.ST_X(point), sa.func.ST_Y(point)
+    care = sa.func.count().filter(sa.func.cardinality(home.care_tags) > 0)
+    rows = connection.execute(
+        sa.select(lon, lat, sa.func.count(), sa.func.sum(home.people), care)
+        .select_from(t.household.outerjoin(t.building, house.building_id == home.building_id))
+        .where(visible(SYSTEM, t.household))
+        .group_by(lon, lat)
+        .order_by(lon, lat)
+    ).all()
+    found = np.array([tuple(row) for row in rows], dtype=float).reshape(-1, 5)
+    return found[:, :2], np.hstack([found[:, 2:], np.zeros((len(found), 3))])
+
+
+def _points(
+    connection: sa.Connection, table: sa.Table, column: int, wanted: Sequence[Any], share: float = 1
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    point = table.c.point
+    query = sa.select(sa.func.ST_X(point), sa.func.ST_Y(point)).where(*wanted)
+    rows = connection.execute(query.order_by(*table.primary_key)).all()
+    xy = np.array([tuple(row) for row in rows], dtype=float).reshape(-1, 2)
+    counts = np.zeros((len(xy), 6))
+    counts[:, column] = share
+    return xy, counts
+
+
+def _hazards(connection: sa.Connection) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    wanted = [visible(SYSTEM, t.hazard), t.hazard.c.status != "closed"]
+    return _points(connection, t.hazard, 4, wanted)
+
+
+def _incidents(
+    connection: sa.Connection,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    year = sa.func.now() - sa.func.make_interval(1)
+    wanted = [visible(SYSTEM, t.incident), t.incident.c.reported_at > year]
+    return _points(connection, t.incident, 5, wanted, 1 / _MONTHS)
+
+
+def _buildings(
+    connection: sa.Connection,
+) -> tuple[npt.NDArray[np.int64], GeometryArray, npt.NDArray[np.int64]]:
+    home, house = t.household.c, t.building.c
+    counted = (
+        sa.select(home.building_id, sa.func.count().label("n"))
+        .where(visible(SYSTEM, t.household), home.building_id.is_not(None))
+        .group_by(home.building_id)
+        .subquery()
+    )
+    rows = connection.execute(
+        sa.select(
+            house.building_id,
+            sa.func.ST_AsBinary(sa.func.coalesce(house.footprint, house.point)),
+            sa.func.coalesce(counted.c.n, 0),
+        )
+        .outerjoin(counted, counted.c.building_id == house.building_id)
+        .order_by(house.building_id)
+    ).all()
+    return (
+        np.array([row[0] for row in rows], dtype=np.int64),
+        _array(shapely.from_wkb([bytes(row[1]) for row in rows])),
+        np.array([row[2] for row in rows], dtype=np.int64),
+    )
+
+
+def _streets(connection: sa.Connection) -> tuple[GeometryArray, list[str]]:
+    edge, network, cover = t.road_edge.c, t.road_network.c, t.land_cover.c
+    rows = connection.execute(
+        sa.select(sa.func.ST_AsBinary(edge.geom))
+        .join(t.road_network, network.network_id == edge.network_id)
+        .where(network.active)
+        .order_by(edge.edge_id)
+    )
+    roads = shapely.from_wkb([bytes(row[0]) for row in rows])
+    rows = connection.execute(
+        sa.select(sa.func.ST_AsBinary(cover.geom)).where(cover.kind == "water").order_by(cover.key)
+    )
+    water = shapely.get_rings(shapely.get_parts(shapely.from_wkb([bytes(row[0]) for row in rows])))
+    banks = [shapely.LineString(ring.coords) for ring in water]
+    return _array([*roads, *banks]), ["street"] * len(roads) + ["water"] * len(banks)
+
+
+def _with_officer(connection: sa.Connection) -> frozenset[str]:
+    duty = t.grid_duty.c
+    rows = connection.execute(
+        sa.select(duty.grid_id).where(
+            duty.role == "officer",
+            duty.post == "A",
+            duty.valid.op("@>")(sa.func.gis_today()),
+        )
+    )
+    return frozenset(str(row[0]) for row in rows)

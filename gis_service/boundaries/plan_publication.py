@@ -1,0 +1,363 @@
+"""The last stretch of a plan: checked, weighed, handed in, published in one transaction.
+
+Errors stop it; a warning needs a reason. What will move is counted by the same code that moves it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from gis_service.access import SYSTEM, Actor, visible
+from gis_service.boundaries import plan_life, plan_work
+from gis_service.boundaries.checks import Finding
+from gis_service.boundaries.history import earliest_day
+from gis_service.boundaries.partition import propose
+from gis_service.boundaries.plan_base import newest_version
+from gis_service.boundaries.plan_desk import Held, PlanDesk
+from gis_service.boundaries.plan_life import Plan
+from gis_service.boundaries.publishing import (
+    Redraw,
+    impact_of,
+    provisional_ids,
+    publish_redraw,
+    redraw_of,
+)
+from gis_service.errors import ConflictError, InputError, Place
+from gis_service.messages import Language
+from gis_service.store import tables as t
+
+PLURAL = {
+    "household": "households",
+    "building": "buildings",
+    "premises": "premises",
+    "hazard": "hazards",
+    "incident": "incidents",
+}
+
+
+@contextmanager
+def drafted(connection: sa.Connection, desk: PlanDesk, plan_id: int) -> Iterator[tuple[Plan, Held]]:
+    """
+    Give a plan with its draft, on the newest version where that is possible.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    desk
+        The drafts of this process.
+    plan_id
+        Which plan.
+
+    Yields
+    ------
+    plan, held
+        The row and the draft.
+    """
+    plan, _ = plan_work.rebased(connection, desk, plan_life.find(connection, plan_id))
+    edits = plan_life.edits_done(connection, plan_id)
+    with desk.open(connection, plan_id, plan.base, edits) as held:
+        yield plan, held
+
+
+def checks(held: Held, language: Language) -> dict[str, Any]:
+    """
+    Check a draft.
+
+    Parameters
+    ----------
+    held
+        The draft.
+    language
+        The reader's.
+
+    Returns
+    -------
+    dict
+        How many ``errors`` and ``warnings``, and the ``findings``.
+    """
+    found = plan_work.all_findings(held)
+    return {
+        "errors": sum(one.severity == "error" for one in found),
+        "warnings": sum(one.severity == "warning" for one in found),
+        "findings": plan_work.findings(found, language, held.names),
+    }
+
+
+def impact(
+    connection: sa.Connection, plan: Plan, held: Held, on: date | None = None
+) -> dict[str, Any]:
+    """
+    Tell what publication would move.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    plan
+        The plan.
+    held
+        Its draft.
+    on
+        From this day on; the first possible one where None.
+
+    Returns
+    -------
+    dict
+        Counts by kind, households from grid to grid, grids that need an officer.
+    """
+    newest = newest_version(connection, plan.scheme)
+    first = earliest_day(connection, newest.effective_day)
+    redraw = redraw_of(held)
+    moves = impact_of(connection, redraw) if redraw.faces or redraw.retired else []
+    names = held.names
+    made = {new_id: key for key, new_id in provisional_ids(redraw).items()}
+    return {
+        "on": (on or first).isoformat(),
+        "earliest_day": first.isoformat(),
+        "possible": on is None or on >= first,
+        "moved": {
+            **{PLURAL[one.kind]: len(one.object_ids) for one in moves if one.kind != "incident"},
+            "incidents": _open_incidents(connection, moves),
+        },
+        "households": _flows(moves, names, made),
+        "grids": {
+            "changed": len(redraw.land_changed),
+            "created": [{"key": key, "name": names.get(key, key)} for key in redraw.created],
+            "retired": [{"key": key, "name": names.get(key, key)} for key in redraw.retired],
+        },
+        "officers_to_appoint": [
+            {"key": key, "name": names.get(key, key)} for key in _without_officer(redraw)
+        ],
+    }
+
+
+def _without_officer(redraw: Redraw) -> list[str]:
+    officers = redraw.base.officers
+    kept = sorted(redraw.land_changed - set(redraw.created) - set(redraw.retired))
+    return [*redraw.created, *(key for key in kept if key not in officers)]
+
+
+def _open_incidents(connection: sa.Connection, moves: Sequence[Any]) -> int:
+    ids = [one.object_ids.tolist() for one in moves if one.kind == "incident"]
+    if not ids or not ids[0]:
+        return 0
+    incident = t.incident.c
+    query = sa.select(sa.func.count()).where(
+        visible(SYSTEM, t.incident), incident.incident_id.in_(ids[0]), incident.status != "closed"
+    )
+    return int(connection.scalar(query) or 0)
+
+
+def _flows(
+    moves: Sequence[Any], names: Mapping[str, str], made: Mapping[int, str]
+) -> list[dict[str, Any]]:
+    """Count households from grid to grid, the most first."""
+    homes = next((one for one in moves if one.kind == "household"), None)
+    if homes is None or not len(homes.object_ids):
+        return []
+    pairs, counts = np.unique(
+        np.column_stack([homes.before, homes.after]), axis=0, return_counts=True
+    )
+
+    def key_of(grid_id: int) -> str:
+        return made.get(grid_id, str(grid_id))
+
+    rows = [
+        {
+            "from": key_of(a),
+            "from_name": names.get(key_of(a), key_of(a)),
+            "to": key_of(b),
+            "to_name": names.get(key_of(b), key_of(b)),
+            "households": n,
+        }
+        for (a, b), n in zip(pairs.tolist(), counts.tolist(), strict=True)
+    ]
+    return sorted(rows, key=lambda one: -int(one["households"]))
+
+
+def proposals(
+    held: Held,
+    parent: str | None,
+    grids: Sequence[str],
+    pieces: int | None,
+    language: Language,
+) -> list[dict[str, Any]]:
+    """
+    Propose ways to draw grids anew.
+
+    Parameters
+    ----------
+    held
+        The draft; it stays as it is.
+    parent
+        A village: all of its grids.
+    grids
+        Or these grids.
+    pieces
+        Into how many; by the size rule where None.
+    language
+        The reader's.
+
+    Returns
+    -------
+    list of dict
+        ``name``, ``figures``, ``faces`` and ``edits`` of each answer.
+
+    Raises
+    ------
+    InputError
+        No grid was named.
+    """
+    del language
+    above = held.draft.parents
+    keys = [key for key in above if above[key] == parent] if parent else list(grids)
+    unknown = [key for key in keys if key not in above]
+    if not keys or unknown:
+        raise InputError("boundaries.grid_or_parent", place=Place(field="grids"))
+    found = propose(held.draft, keys, held.loads, held.base.streets, pieces=pieces)
+    return [
+        {
+            "name": one.name,
+            "figures": one.figures,
+            "faces": plan_work.collection(
+                (face, {"key": key, "name": held.name_of(key)}) for key, face in one.faces.items()
+            ),
+            "edits": one.edits,
+        }
+        for one in found
+    ]
+
+
+def submit(
+    connection: sa.Connection,
+    desk: PlanDesk,
+    actor: Actor,
+    plan_id: int,
+    reasons: Mapping[str, str],
+) -> None:
+    """
+    Hand a plan in for review.
+
+    Parameters
+    ----------
+    connection
+        A transaction in the actor's name.
+    desk
+        The drafts of this process.
+    actor
+        Who hands in.
+    plan_id
+        Which plan.
+    reasons
+        Why each warning is accepted, by its id.
+
+    Raises
+    ------
+    InputError
+        Nothing was drawn, a rule is broken, or a reason is missing.
+    """
+    plan_life.require_planner(actor)
+    plan_life.find(connection, plan_id, lock=True)
+    with drafted(connection, desk, plan_id) as (plan, held):
+        if not held.edits:
+            raise InputError("boundaries.plan_empty")
+        _require_right(held, {**plan.reasons, **reasons})
+        plan_life.decide(connection, actor, plan, "submitted", reasons=_said(reasons))
+
+
+def _said(reasons: Mapping[str, str]) -> dict[str, str]:
+    return {key: words.strip() for key, words in reasons.items() if words and words.strip()}
+
+
+def _require_right(held: Held, reasons: Mapping[str, str]) -> list[Finding]:
+    found = plan_work.all_findings(held)
+    errors = [one for one in found if one.severity == "error"]
+    if errors:
+        raise InputError(
+            "boundaries.plan_has_errors", n=len(errors), first=errors[0].text("zh-CN", held.names)
+        )
+    said = _said(reasons)
+    missing = [one for one in found if plan_work.finding_id(one) not in said]
+    if missing:
+        raise InputError(
+            "boundaries.reason_missing",
+            place=Place(field=plan_work.finding_id(missing[0])),
+            n=len(missing),
+        )
+    return found
+
+
+def publish_plan(
+    connection: sa.Connection,
+    desk: PlanDesk,
+    actor: Actor,
+    plan_id: int,
+    effective_day: date,
+    reasons: Mapping[str, str],
+) -> dict[str, Any]:
+    """
+    Make an approved plan the next version.
+
+    Parameters
+    ----------
+    connection
+        The transaction in which all of it stands or falls.
+    desk
+        The drafts of this process.
+    actor
+        Who publishes.
+    plan_id
+        Which plan.
+    effective_day
+        From when on it holds.
+    reasons
+        Why warnings are accepted that came up since the plan was handed in.
+
+    Returns
+    -------
+    dict
+        The version and what was moved.
+
+    Raises
+    ------
+    ConflictError
+        A later version touches the same grids.
+    """
+    plan_life.require_planner(actor)
+    plan = plan_life.find(connection, plan_id, lock=True)
+    if plan.status != "approved":
+        raise plan_life.ClosedPlanError("boundaries.step_not_now", plan.status, plan.version_id)
+    plan, conflicts = plan_work.rebased(connection, desk, plan)
+    if conflicts:
+        raise ConflictError("boundaries.plan_conflicts", n=len(conflicts))
+    edits = plan_life.edits_done(connection, plan_id)
+    with desk.open(connection, plan_id, plan.base, edits) as held:
+        _require_right(held, {**plan.reasons, **reasons})
+        redraw = redraw_of(held)
+        if not redraw.faces and not redraw.retired:
+            raise InputError("boundaries.plan_empty")
+        published = publish_redraw(
+            connection, actor, redraw, effective_day, plan.title, plan.reason
+        )
+        names = held.names
+    version_id = published.version.version_id
+    plan_life.decide(
+        connection, actor, plan, "published", version_id=version_id, reasons=_said(reasons)
+    )
+    return {
+        "plan_id": plan_id,
+        "version_id": version_id,
+        "effective_day": effective_day.isoformat(),
+        "grid_ids": published.grid_ids,
+        "changed": published.changed,
+        "retired": published.retired,
+        "moved": {PLURAL[kind]: n for kind, n in published.moved.items()},
+        "officers_to_appoint": [
+            {"key": key, "name": names.get(key, key)} for key in _without_officer(redraw)
+        ],
+    }

@@ -1,0 +1,470 @@
+"""A redraw becomes a version: only what it changed is written, in the caller's transaction.
+
+The outcome is what :func:`gis_service.boundaries.plans.publish` would store for the whole
+tessellation: identities, codes, states, arcs, successors, assignments; duties of grids that end are
+closed, those of all others go on.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import shapely
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import DATERANGE
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+
+from gis_service import access, grid_code
+from gis_service.access import Actor
+from gis_service.boundaries.plan_base import Base
+from gis_service.boundaries.plan_desk import Held
+from gis_service.boundaries.plans import (
+    Published,
+    close_rows,
+    digits_after,
+    lock_scheme,
+    open_states,
+    polygonal,
+    refuse_day,
+)
+from gis_service.boundaries.tessellation import OUTSIDE, Tessellation, build_faces
+from gis_service.errors import ConflictError
+from gis_service.geodesy import area_m2
+from gis_service.grids import assignment
+from gis_service.grids.versions import Version, versions
+from gis_service.store import tables as t
+from gis_service.store.bulk import copy_rows
+
+_CRUMB_M2 = 1e-3
+
+
+@dataclass(frozen=True)
+class Redraw:
+    """
+    What a draft changes, with keys of the draft.
+
+    Attributes
+    ----------
+    faces
+        Land of every grid with another polygon than before, created ones included.
+    land_changed
+        Of these whose land differs by more than a vertex.
+    created
+        Parent of each new grid.
+    retired
+        Grids that end.
+    names, classes, units
+        Of new grids: name, urban–rural class and administrative unit.
+    successors
+        Old grid and the one that took land over from it, where one of both begins or ends.
+    """
+
+    base: Base
+    tessellation: Tessellation
+    parents: Mapping[str, str]
+    faces: Mapping[str, Any]
+    land_changed: frozenset[str]
+    created: Mapping[str, str]
+    retired: tuple[str, ...]
+    names: Mapping[str, str]
+    classes: Mapping[str, str | None]
+    units: Mapping[str, int | None]
+    successors: tuple[tuple[str, str], ...]
+
+    @property
+    def around(self) -> set[str]:
+        """Changed grids and their neighbours, as they will be."""
+        linework = self.tessellation
+        keys = np.array([*linework.keys, ""], dtype=object)
+        left, right = keys[linework.left], keys[linework.right]
+        mine = np.isin(left, list(self.faces)) | np.isin(right, list(self.faces))
+        return {*self.faces, *left[mine], *right[mine]} - {""}
+
+
+def redraw_of(held: Held) -> Redraw:
+    """
+    Work out what a draft changes in all.
+
+    Parameters
+    ----------
+    held
+        The draft.
+
+    Returns
+    -------
+    Redraw
+        What was changed and changed back is not in it.
+    """
+    base, draft = held.base, held.draft
+    there = set(draft.keys)
+    asked = held.touched | held.renoded
+    now = draft.faces(sorted(asked))
+    faces = {key: face for key, face in now.items() if _other(base, key, face)}
+    created = {key: above for key, above in draft.parents.items() if key not in base.grids}
+    retired = tuple(key for key in base.tessellation.keys if key not in there)
+    pieces = _land_moved(base, faces, retired)
+    names = held.names
+    sources = {new: old for old, new, _ in sorted(pieces, key=lambda one: one[2])}
+    origin = {key: base.grids[sources[key]] for key in created if key in sources}
+    moved = {key for old, new, _ in pieces for key in (old, new)}
+    return Redraw(
+        base,
+        draft.tessellation(),
+        draft.parents,
+        faces,
+        frozenset(moved),
+        created,
+        retired,
+        {key: names.get(key, key) for key in created},
+        {key: one.urban_rural_class for key, one in origin.items()},
+        {key: one.admin_unit_id for key, one in origin.items()},
+        tuple(
+            (old, new) for old, new, _ in pieces if old in retired or new in created
+        ),
+    )  # fmt: skip
+
+
+def _other(base: Base, key: str, face: Any) -> bool:
+    if key not in base.grids:
+        return True
+    return bool(shapely.to_wkb(shapely.normalize(face)) != base.grids[key].wkb)
+
+
+def _land_moved(
+    base: Base, faces: Mapping[str, Any], retired: Sequence[str]
+) -> list[tuple[str, str, float]]:
+    """Compare before and after: which grid's land is whose now, with square metres."""
+    old_keys = [key for key in (*faces, *retired) if key in base.grids]
+    old = np.array([base.faces[key] for key in old_keys], dtype=object)
+    if not len(old):
+        return []
+    tree = shapely.STRtree(old)
+    found = []
+    for key, face in faces.items():
+        for index in np.sort(tree.query(face, predicate="intersects")).tolist():
+            if old_keys[index] == key:
+                continue
+            common = shapely.intersection(old[index], face)
+            area = float(area_m2(polygonal(common)).sum()) if common.area > 0 else 0.0
+            if area > _CRUMB_M2:
+                found.append((old_keys[index], key, area))
+    return found
+
+
+def impact_of(connection: sa.Connection, redraw: Redraw) -> list[assignment.Moves]:
+    """
+    Find what a redraw would move; nothing is written.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    redraw
+        What is changed.
+
+    Returns
+    -------
+    list of Moves
+        By kind of object; new grids have the next ids after the base version's.
+    """
+    return _moves(connection, redraw, provisional_ids(redraw))
+
+
+def provisional_ids(redraw: Redraw) -> dict[str, int]:
+    """
+    Give new grids ids for a look ahead.
+
+    Parameters
+    ----------
+    redraw
+        What is changed.
+
+    Returns
+    -------
+    dict
+        Ids after the base version's, by key.
+    """
+    top = max(int(key) for key in redraw.base.grids) + 1
+    return {key: top + number for number, key in enumerate(redraw.created)}
+
+
+def _moves(
+    connection: sa.Connection, redraw: Redraw, made: Mapping[str, int]
+) -> list[assignment.Moves]:
+    around = sorted(redraw.around)
+    ids = [made[key] if key in made else int(key) for key in around]
+    unchanged = redraw.base.faces
+    faces = np.empty(len(around), dtype=object)
+    faces[:] = [redraw.faces[key] if key in redraw.faces else unchanged[key] for key in around]
+    changed = [int(key) for key in {*around, *redraw.retired} if key in redraw.base.grids]
+    return assignment.moves_near(
+        connection,
+        redraw.base.version.scheme_id,
+        changed,
+        ids,
+        faces,
+    )
+
+
+def publish_redraw(
+    connection: sa.Connection,
+    actor: Actor,
+    redraw: Redraw,
+    effective_day: date,
+    title: str,
+    reason: str,
+) -> Published:
+    """
+    Make a redraw the newest version of its scheme.
+
+    Parameters
+    ----------
+    connection
+        The transaction in which all of it stands or falls.
+    actor
+        Who publishes.
+    redraw
+        What is changed.
+    effective_day
+        Today or later, and after the newest version.
+    title, reason
+        What it is called and why it is made.
+
+    Returns
+    -------
+    Published
+        Identities of the new grids, and counts.
+
+    Raises
+    ------
+    ConflictError
+        The day is past or taken, or another version came in between.
+    """
+    base = redraw.base
+    scheme_id = base.version.scheme_id
+    lock_scheme(connection, base.version.scheme)
+    if versions(connection, base.version.scheme)[-1].version_id != base.version.version_id:
+        raise ConflictError("boundaries.base_is_old", plan=title)
+    refuse_day(connection, scheme_id, effective_day)
+    made = _identities(connection, redraw)
+    codes = _codes(connection, redraw, made)
+    _write_arcs(connection, redraw, made, effective_day)
+    upper = _upper_faces(redraw)
+    _write_states(connection, redraw, made, codes, upper, effective_day)
+    version_id = connection.execute(
+        sa.insert(t.grid_version)
+        .values(
+            scheme_id=scheme_id,
+            effective_day=effective_day,
+            published_by=actor.actor_id,
+            title=title,
+            reason=reason,
+        )
+        .returning(t.grid_version.c.version_id)
+    ).scalar_one()
+    version = Version(version_id, scheme_id, base.version.scheme, effective_day, title)
+    _write_successors(connection, redraw, made, version_id)
+    _end_duties(connection, [int(key) for key in redraw.retired], effective_day)
+    moves = _moves(connection, redraw, made)
+    assignment.write_moves(connection, version, moves)
+    moved = {one.kind: len(one.object_ids) for one in moves}
+    changed = len(redraw.land_changed | set(redraw.created))
+    counts = {
+        "grids": len(base.grids) + len(redraw.created) - len(redraw.retired),
+        "changed": changed,
+        "retired": len(redraw.retired),
+        "moved": moved,
+    }
+    connection.execute(
+        sa.update(t.grid_version)
+        .values(counts=counts)
+        .where(t.grid_version.c.version_id == version_id)
+    )
+    after = {"scheme": version.scheme, "effective_day": effective_day.isoformat(), **counts}
+    access.record(connection, actor, "publish", "grid_version", version_id, after=after)
+    return Published(version, made, changed, len(redraw.retired), moved)
+
+
+def _identities(connection: sa.Connection, redraw: Redraw) -> dict[str, int]:
+    if not redraw.created:
+        return {}
+    row = {"scheme_id": redraw.base.version.scheme_id, "rank": redraw.base.lowest}
+    made = connection.execute(
+        sa.insert(t.grid).returning(t.grid.c.grid_id, sort_by_parameter_order=True),
+        [row | {"kind": "ordinary"} for _ in redraw.created],
+    )
+    return dict(zip(redraw.created, made.scalars(), strict=True))
+
+
+def _codes(connection: sa.Connection, redraw: Redraw, made: Mapping[str, int]) -> dict[str, str]:
+    """Give new grids codes below their parent, from west to east; a retired code stays taken."""
+    scheme_id = redraw.base.version.scheme_id
+    codes: dict[str, str] = {}
+    for parent in sorted(set(redraw.created.values())):
+        prefix = redraw.base.grids[parent].code
+        given = t.grid_code.c
+        taken = set(
+            connection.execute(
+                sa.select(given.code).where(
+                    given.scheme_id == scheme_id, given.code.startswith(prefix, autoescape=True)
+                )
+            ).scalars()
+        )
+        keys = [key for key, above in redraw.created.items() if above == parent]
+        points = shapely.centroid(np.array([redraw.faces[key] for key in keys], dtype=object))
+        order = grid_code.first_numbering(shapely.get_x(points), shapely.get_y(points))
+        for _, key in sorted(zip(order.tolist(), keys, strict=True)):
+            code = grid_code.next_free(taken, prefix, digits_after(prefix, redraw.base.code_layout))
+            taken.add(code)
+            codes[key] = code
+    if codes:
+        connection.execute(
+            sa.insert(t.grid_code),
+            [
+                {"scheme_id": scheme_id, "code": code, "grid_id": made[key]}
+                for key, code in codes.items()
+            ],
+        )
+    return codes
+
+
+def _write_arcs(
+    connection: sa.Connection, redraw: Redraw, made: Mapping[str, int], day: date
+) -> None:
+    base, linework = redraw.base, redraw.tessellation
+
+    def rows_of(tessellation: Tessellation) -> list[tuple[bytes, str, int, int]]:
+        ids = [made[key] if key in made else int(key) for key in tessellation.keys] + [-1]
+        sides = np.array(ids, dtype=np.int64)
+        return list(
+            zip(
+                shapely.to_wkb(tessellation.arcs).tolist(), tessellation.kinds.tolist(),
+                sides[tessellation.left].tolist(), sides[tessellation.right].tolist(), strict=True,
+            )
+        )  # fmt: skip
+
+    new = {row: index for index, row in enumerate(rows_of(linework))}
+    old = rows_of(base.tessellation)
+    ended = [
+        arc_id
+        for arc_id, row in zip(base.arc_ids.tolist(), old, strict=True)
+        if new.pop(row, None) is None
+    ]
+    close_rows(connection, t.linework_arc, t.linework_arc.c.arc_id, ended, day)
+    rows = sorted(new.items(), key=lambda item: item[1])
+    copy_rows(
+        connection,
+        t.linework_arc,
+        {
+            "scheme_id": [base.version.scheme_id] * len(rows),
+            "kind": [row[1] for row, _ in rows],
+            "left_grid_id": [None if row[2] < 0 else row[2] for row, _ in rows],
+            "right_grid_id": [None if row[3] < 0 else row[3] for row, _ in rows],
+            "valid": [(day, None)] * len(rows),
+            "geom": linework.arcs[[index for _, index in rows]],
+        },
+    )
+
+
+def _upper_faces(redraw: Redraw) -> dict[str, Any]:
+    """Build the land of every parent, and of those above, that may have another border."""
+    linework = redraw.tessellation
+    ancestor = dict(redraw.parents)
+    changed = {*redraw.faces, *redraw.retired}
+    above = {redraw.parents.get(key) or redraw.base.parents[key] for key in changed}
+    found: dict[str, Any] = {}
+    for step in [None, *redraw.base.upper]:
+        if step is not None:
+            ancestor = {key: step[one] for key, one in ancestor.items()}
+            above = {step[one] for one in above}
+        names = sorted(above)
+        position = {name: index for index, name in enumerate(names)}
+        owner = np.array(
+            [*(position.get(ancestor[key], OUTSIDE) for key in linework.keys), OUTSIDE],
+            dtype=np.int64,
+        )
+        left, right = owner[linework.left], owner[linework.right]
+        kept = left != right
+        if kept.any():
+            faces = build_faces(linework.arcs[kept], left[kept], right[kept], names)
+            found.update(zip(names, faces, strict=True))
+    return {key: face for key, face in found.items() if _other(redraw.base, key, face)}
+
+
+def _write_states(
+    connection: sa.Connection,
+    redraw: Redraw,
+    made: Mapping[str, int],
+    codes: Mapping[str, str],
+    upper: Mapping[str, Any],
+    day: date,
+) -> None:
+    grids = redraw.base.grids
+    other = [key for key in (*redraw.faces, *upper) if key in grids]
+    ended = [grids[key].state_id for key in (*other, *redraw.retired)]
+    close_rows(connection, t.grid_state, t.grid_state.c.state_id, ended, day)
+    faces = {**redraw.faces, **upper}
+    rows = [
+        {
+            "grid_id": grids[key].grid_id,
+            "rank": grids[key].rank,
+            "parent_id": _id_or_none(grids[key].parent),
+            "admin_unit_id": grids[key].admin_unit_id,
+            "code": grids[key].code,
+            "name": grids[key].name,
+            "urban_rural_class": grids[key].urban_rural_class,
+            "geometry": faces[key],
+        }
+        for key in other
+    ] + [
+        {
+            "grid_id": made[key],
+            "rank": redraw.base.lowest,
+            "parent_id": int(parent),
+            "admin_unit_id": redraw.units.get(key),
+            "code": codes[key],
+            "name": redraw.names[key],
+            "urban_rural_class": redraw.classes.get(key),
+            "geometry": faces[key],
+        }
+        for key, parent in redraw.created.items()
+    ]
+    if rows:
+        table = pd.DataFrame(rows).astype(object)
+        table = table.where(table.notna(), None)
+        table["geometry"] = shapely.normalize(table["geometry"].to_numpy())
+        open_states(connection, redraw.base.version.scheme_id, table, day)
+
+
+def _id_or_none(key: str | None) -> int | None:
+    return None if key is None else int(key)
+
+
+def _write_successors(
+    connection: sa.Connection, redraw: Redraw, made: Mapping[str, int], version_id: int
+) -> None:
+    rows = [
+        {
+            "old_grid_id": int(old),
+            "new_grid_id": made[new] if new in made else int(new),
+            "version_id": version_id,
+        }
+        for old, new in redraw.successors
+    ]
+    if rows:
+        connection.execute(pg_insert(t.grid_successor).on_conflict_do_nothing(), rows)
+
+
+def _end_duties(connection: sa.Connection, grid_ids: Sequence[int], day: date) -> None:
+    """Close the posts of grids that end; a post that would have begun later falls away."""
+    if not grid_ids:
+        return
+    duty = t.grid_duty
+    mine = duty.c.grid_id.in_(grid_ids)
+    connection.execute(sa.delete(duty).where(mine, sa.func.lower(duty.c.valid) >= day))
+    until = sa.cast(sa.func.daterange(sa.func.lower(duty.c.valid), day), DATERANGE)
+    still = duty.c.valid.op("@>", is_comparison=True)(sa.literal(day, sa.Date))
+    connection.execute(sa.update(duty).values(valid=until).where(mine, still))
