@@ -265,9 +265,12 @@ export class CoverageMode {
   async start() {
     this.problem = "";
     this.job = { progress: 0, step_text: "" };
+    this.wantsStop = false;
     this.drawRunLine();
     try {
       const { job_id } = await send("POST", "/api/coverage/runs", { standard: this.standard.code, scenario: this.scenario.code });
+      this.job = { ...this.job, job_id };
+      if (this.wantsStop) await this.stop();
       await this.watch(job_id);
     } catch (error) {
       this.job = null;
@@ -305,6 +308,7 @@ export class CoverageMode {
   }
 
   async stop() {
+    this.wantsStop = true; // also where the server has not yet said which job it is
     if (!this.job?.job_id) return;
     try {
       await send("POST", `/api/jobs/${this.job.job_id}/cancel`);
