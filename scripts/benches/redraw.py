@@ -194,8 +194,8 @@ def _opened(connection: sa.Connection) -> Opened:
         np.array([place[arc[2]] for arc in arcs]),
         np.array([place[arc[3]] for arc in arcs]),
     )
-    houses = np.array(connection.execute(sa.text(_HOUSES), values).all(), dtype=float)
-    alone = np.array(connection.execute(sa.text(_ALONE), values).all(), dtype=float)
+    houses = _numbers(connection, _HOUSES)
+    alone = _numbers(connection, _ALONE)
     both = np.concatenate([np.hstack([houses, np.zeros((len(houses), 2))]), alone])
     size_rule = connection.execute(
         sa.text("SELECT size_rule FROM grid_scheme WHERE scheme_id = :scheme"), values
@@ -213,10 +213,15 @@ def _opened(connection: sa.Connection) -> Opened:
             "SELECT ST_AsBinary(footprint) FROM building WHERE footprint IS NOT NULL "
             "ORDER BY building_id",
         ),
-        np.array(connection.execute(sa.text(_HOMES)).all(), dtype=float),
+        _numbers(connection, _HOMES),
         values,
         size_rule,
     )
+
+
+def _numbers(connection: sa.Connection, statement: str) -> npt.NDArray[np.float64]:
+    rows = connection.execute(sa.text(statement)).all()
+    return np.array([tuple(row) for row in rows], dtype=float)  # a row by itself is slow to read
 
 
 def _shapes(connection: sa.Connection, statement: str) -> GeometryArray:
