@@ -18,6 +18,7 @@ import typer
 
 from gis_service import __version__, jobs, main_job
 from gis_service.access import SYSTEM
+from gis_service.commands import coverage_sites as _coverage_sites  # noqa: F401 (adds commands)
 from gis_service.commands import importing, locating
 from gis_service.commands.coverage import coverage_app
 from gis_service.commands.incidents import incidents_app

@@ -1,13 +1,19 @@
-"""Service areas over HTTP: bands of minutes, station districts, and their detached pieces."""
+"""Service areas over HTTP: bands of minutes, station districts, and the best next sites."""
 
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
 
 from gis_service.api import examples
+from gis_service.api.coverage import MEASURERS, LatValue, LonValue
 from gis_service.api.dependencies import ActorDep, ConnectionDep, IdQuery, Name
 from gis_service.coverage.area_desk import AreaDesk, NamedDistrict, NamedPiece, as_geojson
-from gis_service.errors import InputError, Place
+from gis_service.coverage.sites import SiteWish, best_sites
+from gis_service.coverage.standards import standard_book
+from gis_service.coverage.what_if_desk import WhatIfDesk
+from gis_service.errors import InputError, NotAllowedError, Place
 
 router = APIRouter(prefix="/api/coverage", tags=["coverage"])
 
@@ -108,6 +114,71 @@ def read_enclaves(
         for one, piece in pieces
     ]
     return _collection(features)
+
+
+class SitesRequest(BaseModel):
+    """Where stations should be looked for, and what the best is."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"standard": "fire-20", "problem": "max_cover", "add": 3}},
+    )
+
+    standard: Annotated[str, Field(max_length=100)]
+    scenario: Annotated[str, Field(max_length=100)] = "normal"
+    problem: Literal["max_cover", "set_cover", "p_median", "p_centre"] = "max_cover"
+    add: Annotated[int, Field(ge=1, le=50)] = 1
+    target_share: Annotated[float | None, Field(ge=0, le=1)] = None
+    candidates: Literal["facilities", "road_nodes", "places"] = "road_nodes"
+    kind: Annotated[str | None, Field(max_length=100)] = None
+    places: Annotated[tuple[tuple[LonValue, LatValue], ...], Field(max_length=1000)] = ()
+
+
+class SiteAnswer(BaseModel):
+    """A chosen site, with what it adds to those before it."""
+
+    lon: float
+    lat: float
+    name: str
+    facility_id: int | None
+    gain_households: int
+
+
+class SitesAnswer(BaseModel):
+    """Chosen sites, the measured figures, and the gap proven by the solver."""
+
+    problem: str
+    kind: str
+    sites: list[SiteAnswer]
+    before: dict[str, Any]
+    after: dict[str, Any]
+    objective: float
+    bound: float
+    gap: float
+    optimum_proved: bool
+    candidates: int
+    aggregated: bool
+    seconds: float
+
+
+@router.post("/sites", responses=examples.problems())
+def find_sites(
+    request: Request, wish: SitesRequest, connection: ConnectionDep, actor: ActorDep
+) -> SitesAnswer:
+    """Choose where the next stations should stand; nothing is stored."""
+    if actor.role not in MEASURERS or actor.areas is not None:
+        raise NotAllowedError("coverage.whole_county_only", actor=actor.name)
+    standard_book().standard(wish.standard)
+    desk: WhatIfDesk = request.app.state.what_if
+    prepared, _ = desk.prepared(connection, actor, wish.standard, wish.scenario)
+    asked = wish.model_dump(exclude={"standard", "scenario"})
+    found = best_sites(prepared, SiteWish(**asked))
+    names = area_desk(request).names_at(connection, [(one.lon, one.lat) for one in found.sites])
+    answer = asdict(found)
+    answer["sites"] = [
+        {**site, "name": name} for site, name in zip(answer["sites"], names, strict=True)
+    ]
+    return SitesAnswer(**answer)
 
 
 def _station(one: NamedDistrict) -> dict[str, Any]:

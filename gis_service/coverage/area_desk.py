@@ -202,6 +202,27 @@ class AreaDesk:
             for one in found
         ]
 
+    def names_at(
+        self, connection: sa.Connection, places: Sequence[tuple[float, float]]
+    ) -> list[str]:
+        """
+        Name places by the ground they stand on.
+
+        Parameters
+        ----------
+        connection
+            An open transaction.
+        places
+            Lon, lat.
+
+        Returns
+        -------
+        list of str
+            The village or middle grid of each, or the nearest one.
+        """
+        villages = _Villages(connection)
+        return [villages.name(shapely.Point(place)) for place in places]
+
 
 def as_geojson(shape: Any) -> dict[str, Any]:
     """

@@ -1,0 +1,86 @@
+"""``gis-service coverage sites`` and ``areas``: where to build next, and bands as files.
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from gis_service.access import SYSTEM
+from gis_service.commands.coverage import coverage_app
+from gis_service.errors import InputError, Place
+from gis_service.store import open_store
+
+
+@coverage_app.command("sites")
+def coverage_sites(
+    standard: Annotated[str, typer.Option(help="fire-20, …: see coverage standards")] = "fire-20",
+    scenario: Annotated[str, typer.Option(help="normal, night, rain, …")] = "normal",
+    problem: Annotated[
+        Literal["max_cover", "set_cover", "p_median", "p_centre"],
+        typer.Option(help="What the best is."),
+    ] = "max_cover",
+    add: Annotated[int, typer.Option(help="How many new stations.")] = 1,
+    target_share: Annotated[
+        float | None, typer.Option(help="For set_cover: the share to reach, 0 to 1.")
+    ] = None,
+    candidates: Annotated[
+        Literal["facilities", "road_nodes"], typer.Option(help="Where a station may stand.")
+    ] = "road_nodes",
+    kind: Annotated[str | None, typer.Option(help="Kind of the new stations.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+) -> None:
+    """Choose the best next sites, with the proven gap and the measured gain of each."""
+    from gis_service.coverage.sites import SiteWish, best_sites  # noqa: PLC0415 (slow to import)
+    from gis_service.coverage.what_if_desk import WhatIfDesk  # noqa: PLC0415
+
+    with open_store() as store, store.transaction(SYSTEM) as connection:
+        prepared, _ = WhatIfDesk().prepared(connection, SYSTEM, standard, scenario)
+    wish = SiteWish(problem, add, target_share, candidates, kind)
+    found = best_sites(prepared, wish)
+    if as_json:
+        print(json.dumps(asdict(found), ensure_ascii=False))
+        return
+    for number, site in enumerate(found.sites, 1):
+        print(f"{number}. {site.lon:.6f}, {site.lat:.6f}: +{site.gain_households:,}")
+    print(
+        f"{found.before['covered']:,} -> {found.after['covered']:,} of {found.after['n']:,}; "
+        f"gap {found.gap:.4%}, {found.candidates} candidates, {found.seconds} s"
+    )
+
+
+@coverage_app.command("areas")
+def coverage_areas(
+    output: Annotated[Path, typer.Argument(help="GeoJSON file to write.")],
+    standard: Annotated[str, typer.Option(help="fire-20, …")] = "fire-20",
+    scenario: Annotated[str, typer.Option(help="normal, night, rain, …")] = "normal",
+    minutes: Annotated[str, typer.Option(help="Limits, separated by commas.")] = "5,10,20",
+    facility_id: Annotated[int | None, typer.Option(help="Only this station.")] = None,
+) -> None:
+    """Write bands of minutes that follow the streets."""
+    from gis_service.coverage.area_desk import AreaDesk, as_geojson  # noqa: PLC0415 (slow)
+    from gis_service.coverage.what_if_desk import WhatIfDesk  # noqa: PLC0415
+
+    try:
+        limits = [float(part) for part in minutes.split(",")]
+    except ValueError as error:
+        raise InputError("coverage.area_limits", place=Place(field="--minutes"), most=12) from error
+    with open_store() as store, store.transaction(SYSTEM) as connection:
+        bands, tolerance = AreaDesk(WhatIfDesk()).areas(
+            connection, standard, scenario, limits, facility_id
+        )
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"from_minutes": one.from_minutes, "to_minutes": one.to_minutes},
+            "geometry": as_geojson(one.geometry),
+        }
+        for one in bands
+    ]
+    collection = {
+        "type": "FeatureCollection",
+        "features": features,
+        "tolerance_minutes": round(tolerance, 3),
+    }
+    output.write_text(json.dumps(collection), "utf-8")
