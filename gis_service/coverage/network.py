@@ -16,6 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from shapely.ops import substring
 
 from gis_service import geodesy
+from gis_service.coverage.snapping import index_lines, nearest_lines
 from gis_service.coverage.standards import PlaceRules, Profile, Scenario
 from gis_service.errors import InputError, Place
 
@@ -29,9 +30,6 @@ NO_DOOR_CLASSES: Final = ("motorway", "ferry")
 TIE_M: Final = 1e-6
 """Edges whose distances differ by less than this are equally near: the same street drawn in both
 directions differs in the last bit only."""
-
-FIRST_SEARCH_M: Final = 40.0
-"""Where the search for the nearest edge begins; widening it never changes an answer."""
 
 
 @dataclass(frozen=True)
@@ -353,8 +351,9 @@ class Snapper:
         self._to_xy, self._to_lonlat = geodesy.local_metres(
             round(float(np.median(network.lon)), 2), round(float(np.median(network.lat)), 2)
         )
-        self._lines = self._in_plane(network.geometry[self._doors])
-        self._tree = shapely.STRtree(self._lines)
+        lines = network.geometry[self._doors]
+        x, y = self._to_xy(*shapely.get_coordinates(lines).T)
+        self._index = index_lines(x, y, shapely.get_num_coordinates(lines).astype(np.int64))
 
     def _in_plane(self, lines: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
         moved = shapely.transform(
@@ -383,18 +382,10 @@ class Snapper:
         if len(doors) == 0 or len(lon) == 0:
             nowhere = np.full(len(lon), -1, dtype=np.int64)
             return Snapped(nowhere, np.zeros(len(lon)), np.full(len(lon), np.inf))
-        # Two hundred households share the point of one tower block: each point is looked up once.
-        lonlat, back = np.unique(np.asarray(lon) + 1j * np.asarray(lat), return_inverse=True)
-        xy = np.column_stack(self._to_xy(lonlat.real, lonlat.imag))
-        points = np.asarray(shapely.points(xy), dtype=object)
-        nearest, off_road_m = _nearest(self._tree, self._lines, points, cap_m)
-        found = nearest >= 0
-        fraction = np.zeros(len(points))
-        fraction[found] = shapely.line_locate_point(
-            self._lines[nearest[found]], points[found], normalized=True
-        )
-        edge = np.where(found, doors[nearest], -1)
-        return Snapped(edge[back], fraction[back].clip(0.0, 1.0), off_road_m[back])
+        x, y = self._to_xy(lon, lat)
+        nearest, off_road_m, fraction = nearest_lines(self._index, x, y, cap_m, TIE_M)
+        edge = np.where(nearest >= 0, doors[nearest], -1)
+        return Snapped(edge, fraction.clip(0.0, 1.0), off_road_m)
 
     def part_of(self, edge: int, start: float, end: float) -> FloatArray:
         """
@@ -420,32 +411,3 @@ class Snapper:
         plane = self._in_plane(np.array([line], dtype=object))[0]
         piece = shapely.get_coordinates(substring(plane, start, end, normalized=True))
         return np.column_stack(self._to_lonlat(piece[:, 0], piece[:, 1]))
-
-
-def _nearest(
-    tree: shapely.STRtree,
-    lines: npt.NDArray[np.object_],
-    points: npt.NDArray[np.object_],
-    cap_m: float,
-) -> tuple[IntArray, FloatArray]:
-    """Widen the search until each point has its lines: far faster than asking for the nearest."""
-    nearest = np.full(len(points), -1, dtype=np.int64)
-    distance = np.full(len(points), np.inf)
-    searching = np.arange(len(points))
-    radius_m = min(FIRST_SEARCH_M, cap_m)
-    while len(searching):
-        which, line = tree.query(points[searching], predicate="dwithin", distance=radius_m + TIE_M)
-        point = searching[which]
-        metres = shapely.distance(points[point], lines[line])
-        np.minimum.at(distance, point, metres)
-        tied = metres <= distance[point] + TIE_M
-        lowest = np.full(len(points), len(lines), dtype=np.int64)
-        np.minimum.at(lowest, point[tied], line[tied])
-        found = searching[distance[searching] <= radius_m]
-        nearest[found] = lowest[found]
-        searching = searching[distance[searching] > radius_m]
-        if radius_m >= cap_m:
-            break
-        radius_m = min(radius_m * 3, cap_m)
-    distance[searching] = np.inf
-    return nearest, distance

@@ -34,6 +34,8 @@ STANDARDS: Final = ("service-15", "fire-20")
 TARGET: Final = 20.0
 WHAT_IF_S: Final = 0.3
 MOVES: Final = 15
+PLANE: Final = 990_106
+"""The peer's plane in metres, by number: by its text PostGIS makes it anew for every point."""
 _MINUTES: Final = ["median_minutes", "p90_minutes", "worst_minutes"]
 _COUNTS: Final = ["n", "covered", "too_far", "unreachable", "off_network"]
 _HUNDREDTH_OF_A_SECOND: Final = 0.01 / 60
@@ -51,7 +53,7 @@ _WHO: Final = """
 """
 _PLACE: Final = """
     CREATE TEMPORARY TABLE place ON COMMIT DROP AS
-    SELECT row_number() OVER () AS place_id, point, ST_SetSRID(ST_Transform(point, :plane), 0) AS at
+    SELECT row_number() OVER () AS place_id, point, ST_Transform(point, :plane) AS at
     FROM (SELECT DISTINCT point FROM who) AS points
 """
 _STANDS: Final = """
@@ -80,16 +82,18 @@ _SPOT: Final = """
     FROM {asked} AS asked
     LEFT JOIN LATERAL (
         SELECT * FROM (
-            SELECT edge, source, target, along, against, at, at <-> asked.at AS off_m
-            FROM peer_door_{profile} ORDER BY at <-> asked.at LIMIT 4
-        ) AS near
-        WHERE off_m <= :cap ORDER BY round(off_m::numeric, 6), edge LIMIT 1
+            SELECT near.*, min(off_m) OVER () AS least_m FROM (
+                SELECT edge, source, target, along, against, at, at <-> asked.at AS off_m
+                FROM peer_door_{profile} ORDER BY at <-> asked.at LIMIT 8
+            ) AS near
+        ) AS ranked
+        WHERE off_m <= :cap AND off_m <= least_m + 1e-6 ORDER BY edge LIMIT 1
     ) AS met ON true
 """
 _SITE: Final = """
     CREATE TEMPORARY TABLE site ON COMMIT DROP AS
     SELECT facility_id, kind, coalesce(CASE WHEN :own THEN turnout_minutes END, :turnout) AS starts,
-           ST_SetSRID(ST_Transform(point, :plane), 0) AS at
+           ST_Transform(point, :plane) AS at
     FROM facility WHERE kind = ANY(:kinds)
 """
 _ARC: Final = """
@@ -178,7 +182,6 @@ class Given:
     store: Store
     book: StandardBook
     network: RoadNetwork
-    plane: str
     scheme: int
 
 
@@ -233,16 +236,20 @@ def prepare_peer(context: Context, store: Store) -> Given:
     plane = f"+proj=tmerc +lat_0={lat} +lon_0={lon} +k=1 +x_0=0 +y_0=0 +ellps=GRS80 +units=m"
     with closing(context.connect(COUNTY)) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE EXTENSION IF NOT EXISTS pgrouting")
+        cursor.execute("DELETE FROM spatial_ref_sys WHERE srid = %s", (PLANE,))
+        cursor.execute(
+            "INSERT INTO spatial_ref_sys (srid, proj4text) VALUES (%s, %s)", (PLANE, plane)
+        )
         cursor.execute("SELECT pgr_full_version()")
         context.say(f"pgRouting {cursor.fetchone()[0]}")
         for code in STANDARDS:
-            _load_network(cursor, network, book, book.standard(code), plane)
+            _load_network(cursor, network, book, book.standard(code))
     context.say(f"{network.edge_count:,} edges, {network.node_count:,} nodes")
-    return Given(store, book, network, plane, int(scheme or 0))
+    return Given(store, book, network, int(scheme or 0))
 
 
 def _load_network(
-    cursor: Any, network: RoadNetwork, book: StandardBook, standard: Standard, plane: str
+    cursor: Any, network: RoadNetwork, book: StandardBook, standard: Standard
 ) -> None:
     """Write what the profile may use, in the direction in which the standard is run."""
     name = standard.profile
@@ -272,9 +279,9 @@ def _load_network(
     cursor.execute(f"DELETE FROM peer_edge_{name} WHERE along < 0 AND against < 0 AND NOT door")  # noqa: S608
     cursor.execute(
         f"CREATE TABLE peer_door_{name} AS SELECT edge, source, target, along, against,"  # noqa: S608
-        f" ST_SetSRID(ST_Transform(ST_SetSRID(line, 4490), %s), 0) AS at"
+        f" ST_Transform(ST_SetSRID(line, 4490), %s) AS at"
         f" FROM peer_edge_{name} WHERE door",
-        (plane,),
+        (PLANE,),
     )
     cursor.execute(f"ALTER TABLE peer_edge_{name} DROP COLUMN line")
     cursor.execute(f"CREATE INDEX ON peer_door_{name} USING gist (at)")
@@ -364,7 +371,7 @@ def theirs(given: Given) -> dict[str, pd.DataFrame]:
         def do(statement: str, values: Mapping[str, Any] | None = None) -> Any:
             return connection.execute(sa.text(statement), values or {})
 
-        plane = {"plane": given.plane}
+        plane = {"plane": PLANE}
         do(_WHO)
         do(_PLACE, plane)
         do("ANALYZE who")
