@@ -4,14 +4,17 @@ Both ends lie on edges at exact fractions; arrays in, arrays out. Nothing here j
 time is good enough beyond comparing it with a limit, and nothing reads the store.
 """
 
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import dijkstra
 
+from gis_service.coverage import search_kernels
 from gis_service.coverage.network import (
     FloatArray,
     IntArray,
@@ -26,6 +29,10 @@ COVERED: Final = 0
 TOO_FAR: Final = 1
 UNREACHABLE: Final = 2
 OFF_NETWORK: Final = 3
+BUCKET: Final = 0.5
+"""How wide the buckets of a search are, in mean arcs: it never changes an answer."""
+_AT_ONCE: Final = 64
+"""Facilities whose reaches are kept at one time."""
 STATUS_NAMES: Final = ("covered", "too_far", "unreachable", "off_network")
 
 
@@ -62,7 +69,7 @@ class NearestTimes:
         Turnout, ways off the road and network; inf where none arrives.
     facility
         Index of the facility that this time belongs to, -1 where none arrives. Where several take
-        the same time it is one of them, always the same one for the same input.
+        the same time to a node it is the lowest of them.
     """
 
     minutes: FloatArray
@@ -111,8 +118,8 @@ def nearest_facility(
     """
     Measure the time between each place and the facility that is nearest to it.
 
-    Every facility becomes a node of its own with arcs to the ends of its edge, so that one run
-    from all of them at once gives the time and the facility. On an edge that may be used in one
+    Every facility sets out to the ends of its edge, and one run from all of them at once gives
+    the time and the facility. On an edge that may be used in one
     direction only that end counts; a facility and a place on one edge are also joined along it.
 
     Parameters
@@ -148,10 +155,7 @@ def nearest_facility(
         return NearestTimes(minutes, facility)
 
     at = facilities.take(sited)
-    start = (
-        np.broadcast_to(np.asarray(turnout_minutes, dtype=float), len(facilities))[sited]
-        + at.off_road_m * off_road_minutes_per_m
-    )
+    start = _begins(facilities, turnout_minutes, off_road_minutes_per_m)[sited]
     place = places.take(snapped)
     at_node, server = _minutes_at_nodes(graph, profiled, at, start)
     reached, by = _minutes_from_ends(profiled, place, at_node, server)
@@ -165,37 +169,340 @@ def nearest_facility(
     return NearestTimes(minutes, facility)
 
 
+def nearest_of_nodes(graph: Graph, starts: IntArray) -> NearestTimes:
+    """
+    Measure the time to every node from the nearest of some nodes.
+
+    Parameters
+    ----------
+    graph
+        The arcs in the direction of travel.
+    starts
+        Indices of nodes.
+
+    Returns
+    -------
+    NearestTimes
+        One entry a node of the graph; ``facility`` is the position in ``starts``.
+    """
+    count = len(starts)
+    found = search_kernels.nearest(
+        graph.indptr,
+        graph.head,
+        graph.minutes,
+        starts.astype(np.int64),
+        np.zeros(count),
+        np.arange(count, dtype=np.int64),
+        BUCKET,
+    )
+    return NearestTimes(*found)
+
+
+@dataclass(frozen=True)
+class Reaches:
+    """
+    The nodes that each facility reaches by itself.
+
+    Attributes
+    ----------
+    first
+        First entry of each facility, and one more at the end.
+    node, minutes
+        Of the entries, facility by facility, in no order within one.
+    """
+
+    first: IntArray
+    node: npt.NDArray[np.int32]
+    minutes: FloatArray
+
+    def __len__(self) -> int:
+        """How many facilities."""
+        return len(self.first) - 1
+
+    def of(self, facility: int) -> tuple[npt.NDArray[np.int32], FloatArray]:
+        """
+        Pick one facility.
+
+        Parameters
+        ----------
+        facility
+            Its index.
+
+        Returns
+        -------
+        node, minutes
+            What it reaches.
+        """
+        part = slice(int(self.first[facility]), int(self.first[facility + 1]))
+        return self.node[part], self.minutes[part]
+
+
+def reach(
+    profiled: ProfileNetwork,
+    facilities: Snapped,
+    direction: Direction,
+    limit_minutes: float = np.inf,
+    *,
+    turnout_minutes: npt.ArrayLike = 0.0,
+    off_road_minutes_per_m: float = 0.0,
+    graph: Graph | None = None,
+) -> Reaches:
+    """
+    Find the nodes that each facility reaches within a limit, each facility by itself.
+
+    Parameters
+    ----------
+    profiled
+        The network as the profile sees it.
+    facilities
+        Where they meet it. One off the network reaches nothing.
+    direction
+        As for :func:`nearest_facility`.
+    limit_minutes
+        Exactly the limit is reached.
+    turnout_minutes, off_road_minutes_per_m
+        As for :func:`nearest_facility`; at the facility's end only.
+    graph
+        That of :func:`graph_of` for this direction.
+
+    Returns
+    -------
+    Reaches
+        One part a facility.
+    """
+    if direction == "to_facility":
+        profiled = profiled.reversed()
+    if graph is None:
+        graph = graph_of(profiled)
+    begins = _begins(facilities, turnout_minutes, off_road_minutes_per_m)
+    return _reach(graph, profiled, facilities, begins, limit_minutes)
+
+
+def _begins(
+    facilities: Snapped, turnout_minutes: npt.ArrayLike, off_road_minutes_per_m: float
+) -> FloatArray:
+    turnout = np.broadcast_to(np.asarray(turnout_minutes, dtype=float), len(facilities))
+    sited = facilities.edge >= 0
+    return turnout + np.where(sited, facilities.off_road_m, 0.0) * off_road_minutes_per_m
+
+
+def _reach(
+    graph: Graph, profiled: ProfileNetwork, at: Snapped, begins: FloatArray, limit: float
+) -> Reaches:
+    """Search from each, on all cores: the compiled search lets others run."""
+    sited = np.flatnonzero(at.edge >= 0)
+    node, minutes, by = _starts(profiled, at.take(sited), begins[sited])
+    first = np.searchsorted(sited[by], np.arange(len(at) + 1))
+    shares = max(min(len(os.sched_getaffinity(0)), len(at)), 1)
+    bounds = np.linspace(0, len(at), shares + 1).astype(int)
+
+    def one(share: int) -> tuple[IntArray, npt.NDArray[np.int32], FloatArray]:
+        own = first[bounds[share] : bounds[share + 1] + 1]
+        low, high = own[0], own[-1]
+        return search_kernels.reach_of_each(
+            graph.indptr,
+            graph.head,
+            graph.minutes,
+            own - low,
+            node[low:high],
+            minutes[low:high],
+            limit,
+            BUCKET,
+        )
+
+    with ThreadPoolExecutor(shares) as pool:
+        parts = list(pool.map(one, range(shares)))
+    counts = np.concatenate([np.diff(part[0]) for part in parts])
+    return Reaches(
+        np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
+        np.concatenate([part[1] for part in parts]),
+        np.concatenate([part[2] for part in parts]),
+    )
+
+
+def each_facility(
+    profiled: ProfileNetwork,
+    places: Snapped,
+    facilities: Snapped,
+    direction: Direction,
+    limit_minutes: float = np.inf,
+    *,
+    turnout_minutes: npt.ArrayLike = 0.0,
+    off_road_minutes_per_m: float = 0.0,
+    graph: Graph | None = None,
+) -> csr_array:
+    """
+    Measure the time between each facility and each place that it reaches within a limit.
+
+    Parameters
+    ----------
+    profiled, places, facilities, direction, turnout_minutes, off_road_minutes_per_m, graph
+        As for :func:`nearest_facility`.
+    limit_minutes
+        Exactly the limit is in.
+
+    Returns
+    -------
+    scipy.sparse.csr_array
+        Facility x place; what is not stored is not reached in time, a stored 0 is no minutes.
+    """
+    column: list[IntArray] = []
+    minutes: list[FloatArray] = []
+    for row in _each_row(
+        profiled, places, facilities, direction, limit_minutes,
+        turnout_minutes, off_road_minutes_per_m, graph,
+    ):  # fmt: skip
+        within = np.flatnonzero(np.isfinite(row) & (row <= limit_minutes))
+        column.append(within)
+        minutes.append(row[within])
+    indptr = np.concatenate(([0], np.cumsum([len(one) for one in column]))).astype(np.int64)
+    return csr_array(
+        (
+            np.concatenate([np.zeros(0), *minutes]),
+            np.concatenate([np.zeros(0, np.int64), *column]),
+            indptr,
+        ),
+        shape=(len(facilities), len(places)),
+    )
+
+
+def matrix(
+    profiled: ProfileNetwork,
+    places: Snapped,
+    facilities: Snapped,
+    direction: Direction,
+    *,
+    turnout_minutes: npt.ArrayLike = 0.0,
+    off_road_minutes_per_m: float = 0.0,
+    graph: Graph | None = None,
+) -> FloatArray:
+    """
+    Measure the time between every facility and every place.
+
+    Parameters
+    ----------
+    profiled, places, facilities, direction, turnout_minutes, off_road_minutes_per_m, graph
+        As for :func:`nearest_facility`.
+
+    Returns
+    -------
+    array of float
+        Facility x place, minutes; inf where none arrives.
+    """
+    minutes = np.full((len(facilities), len(places)), np.inf)
+    rows = _each_row(
+        profiled, places, facilities, direction, np.inf,
+        turnout_minutes, off_road_minutes_per_m, graph,
+    )  # fmt: skip
+    for facility, row in enumerate(rows):
+        minutes[facility] = row
+    return minutes
+
+
+def k_nearest(
+    profiled: ProfileNetwork,
+    places: Snapped,
+    facilities: Snapped,
+    direction: Direction,
+    count: int,
+    *,
+    turnout_minutes: npt.ArrayLike = 0.0,
+    off_road_minutes_per_m: float = 0.0,
+    graph: Graph | None = None,
+) -> NearestTimes:
+    """
+    Find the facilities nearest to each place, the nearest first.
+
+    Parameters
+    ----------
+    profiled, places, facilities, direction, turnout_minutes, off_road_minutes_per_m, graph
+        As for :func:`nearest_facility`.
+    count
+        How many for each place.
+
+    Returns
+    -------
+    NearestTimes
+        Places x ``count``; inf and -1 where fewer arrive. Of equal times the lowest index first.
+    """
+    minutes = np.full((len(places), count), np.inf)
+    facility = np.full((len(places), count), -1, dtype=np.int64)
+    rows = _each_row(
+        profiled, places, facilities, direction, np.inf,
+        turnout_minutes, off_road_minutes_per_m, graph,
+    )  # fmt: skip
+    for index, row in enumerate(rows):
+        better = np.flatnonzero(row < minutes[:, -1])
+        by_time = np.column_stack((minutes[better], row[better]))
+        own = np.full(len(better), index, dtype=np.int64)
+        by_who = np.column_stack((facility[better], own))
+        order = np.argsort(by_time, axis=1, kind="stable")[:, :count]
+        minutes[better] = np.take_along_axis(by_time, order, axis=1)
+        facility[better] = np.take_along_axis(by_who, order, axis=1)
+    return NearestTimes(minutes, facility)
+
+
+def _each_row(
+    profiled: ProfileNetwork,
+    places: Snapped,
+    facilities: Snapped,
+    direction: Direction,
+    limit: float,
+    turnout_minutes: npt.ArrayLike,
+    off_road_minutes_per_m: float,
+    graph: Graph | None,
+) -> Iterator[FloatArray]:
+    """Give the minutes to all places, facility by facility; beyond the limit they may be inf."""
+    if direction == "to_facility":
+        profiled = profiled.reversed()
+    if graph is None:
+        graph = graph_of(profiled)
+    begins = _begins(facilities, turnout_minutes, off_road_minutes_per_m)
+    snapped = np.flatnonzero(places.edge >= 0)
+    place = places.take(snapped)
+    off_road = place.off_road_m * off_road_minutes_per_m
+    at_node = np.full(graph.node_count, np.inf)
+    nobody = np.zeros(graph.node_count, dtype=np.int64)
+    for low in range(0, len(facilities), _AT_ONCE):
+        some = np.arange(low, min(low + _AT_ONCE, len(facilities)))
+        reaches = _reach(graph, profiled, facilities.take(some), begins[some], limit)
+        for index, facility in enumerate(some):
+            row = np.full(len(places), np.inf)
+            if facilities.edge[facility] >= 0 and len(snapped):
+                node, minutes = reaches.of(index)
+                at_node[node] = minutes
+                only = some[index : index + 1]
+                way, _ = _minutes_from_ends(profiled, place, at_node, nobody)
+                direct, _ = _minutes_along_edge(
+                    profiled, place, facilities.take(only), begins[only]
+                )
+                row[snapped] = np.minimum(way, direct) + off_road
+                at_node[node] = np.inf
+            yield row
+
+
 def _minutes_at_nodes(
     graph: Graph, profiled: ProfileNetwork, at: Snapped, start: FloatArray
 ) -> tuple[FloatArray, IntArray]:
-    """Run once from all facilities; each is a node without arcs into it."""
-    network, size, count = profiled.network, graph.node_count, len(at)
+    """Run once from all facilities together."""
+    node, minutes, by = _starts(profiled, at, start)
+    return search_kernels.nearest(
+        graph.indptr, graph.head, graph.minutes, node, minutes, by, BUCKET
+    )
+
+
+def _starts(
+    profiled: ProfileNetwork, at: Snapped, start: FloatArray
+) -> tuple[IntArray, FloatArray, IntArray]:
+    """Let each facility set out to the ends of its edge that it may drive to, one by one."""
+    network = profiled.network
     to_target = start + _part(1.0 - at.fraction, profiled.minutes_along[at.edge])
     to_source = start + _part(at.fraction, profiled.minutes_against[at.edge])
-    head = np.column_stack((network.target[at.edge], network.source[at.edge]))
-    minutes = np.column_stack((to_target, to_source))
+    node = np.column_stack((network.target[at.edge], network.source[at.edge])).ravel()
+    minutes = np.column_stack((to_target, to_source)).ravel()
+    by = np.repeat(np.arange(len(at), dtype=np.int64), 2)
     open_ = np.isfinite(minutes)
-    # Both ends of a closed loop are one node, and a row may name it once only.
-    loop = (head[:, 0] == head[:, 1]) & open_.all(axis=1)
-    quicker = np.where(minutes[:, 0] <= minutes[:, 1], 0, 1)
-    open_[loop, 1 - quicker[loop]] = False
-    indptr = graph.indptr[-1] + np.cumsum(open_.sum(axis=1))
-    arcs = csr_array(
-        (
-            np.concatenate((graph.minutes, minutes[open_])),
-            np.concatenate((graph.head, head[open_].astype(np.int32))),
-            np.concatenate((graph.indptr, indptr.astype(np.int32))),
-        ),
-        shape=(size + count, size + count),
-    )
-    at_node, _, origin = dijkstra(
-        arcs,
-        directed=True,
-        indices=np.arange(size, size + count),
-        return_predecessors=True,
-        min_only=True,
-    )
-    return at_node[:size], origin[:size].astype(np.int64) - size
+    return node[open_].astype(np.int64), minutes[open_], by[open_]
 
 
 def _minutes_from_ends(

@@ -2,6 +2,7 @@
 
 import ast
 from pathlib import Path
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -20,7 +21,13 @@ from gis_service.coverage.travel_time import (
     TOO_FAR,
     UNREACHABLE,
     by_rule,
+    each_facility,
+    graph_of,
+    k_nearest,
+    matrix,
     nearest_facility,
+    nearest_of_nodes,
+    reach,
     status_of,
 )
 from tests.coverage.drawn_roads import drawn, independent_minutes
@@ -235,6 +242,77 @@ def test_times_equal_networkx_on_any_network(
     assert (status == OFF_NETWORK).tolist() == (places.edge < 0).tolist()
     served = theirs[np.flatnonzero(arrived), ours.facility[arrived]]
     assert np.abs(ours.minutes[arrived] - served).max(initial=0) < HUNDREDTH_OF_A_SECOND
+
+
+@given(case=cases(), direction=st.sampled_from(["to_facility", "from_facility"]))
+@settings(max_examples=100, deadline=None)
+def test_each_station_by_itself_equals_networkx(case: Case, direction: Direction) -> None:
+    network, places, facilities, turnout = case
+    ways: dict[str, Any] = {"turnout_minutes": turnout, "off_road_minutes_per_m": 0.015}
+    theirs = independent_minutes(
+        network,
+        plain_minutes(network, "fire_engine", "normal"),
+        places,
+        facilities,
+        direction=direction,
+        **ways,
+    ).T
+    roads = profiled(network)
+    every = matrix(roads, places, facilities, direction, **ways)
+    assert every.shape == (len(facilities), len(places))
+    assert np.allclose(every, theirs, rtol=0, atol=HUNDREDTH_OF_A_SECOND)
+
+    within = each_facility(roads, places, facilities, direction, LIMIT_MINUTES, **ways)
+    assert within.nnz == (every <= LIMIT_MINUTES).sum()
+    row, column = within.tocoo().coords
+    assert (within.data == every[row, column]).all()
+
+    near = k_nearest(roads, places, facilities, direction, 3, **ways)
+    sorted_minutes = np.sort(np.vstack((every, np.full((3, len(places)), np.inf))), axis=0)[:3]
+    assert (near.minutes == sorted_minutes.T).all()
+    assert (np.isinf(near.minutes) == (near.facility < 0)).all()
+    for place, ranked in enumerate(near.facility):
+        named = ranked[ranked >= 0]
+        assert len(set(named.tolist())) == len(named)
+        assert (every[named, place] == near.minutes[place, : len(named)]).all()
+
+
+def test_a_reach_ends_at_the_limit_and_holds_it() -> None:
+    network = drawn(
+        {number: (number * 1000.0, 0.0) for number in range(5)},
+        [
+            {"source_node": number, "target_node": number + 1, "length_m": 1000.0}
+            for number in range(4)
+        ],
+    )
+    roads = profiled(network)
+    reached = reach(roads, spots((0, 0.0), (-1, 0.0), (3, 1.0)), "from_facility", 6.0)
+    assert len(reached) == 3
+    node, minutes = reached.of(0)
+    assert dict(zip(node.tolist(), minutes.tolist(), strict=True)) == {0: 0.0, 1: 3.0, 2: 6.0}
+    assert len(reached.of(1)[0]) == 0
+    assert sorted(reached.of(2)[0].tolist()) == [2, 3, 4]
+
+
+def test_every_node_has_its_nearest_node() -> None:
+    network = drawn(
+        {number: (number * 1000.0, 0.0) for number in range(5)},
+        [
+            {"source_node": number, "target_node": number + 1, "length_m": 1000.0, "oneway": 1}
+            for number in range(4)
+        ],
+    )
+    times = nearest_of_nodes(graph_of(profiled(network)), np.array([3, 1]))
+    assert times.minutes.tolist() == [np.inf, 0.0, 3.0, 0.0, 3.0]
+    assert times.facility.tolist() == [-1, 1, 1, 0, 0]
+
+
+def test_stations_in_one_place_share_it_by_the_lowest_index() -> None:
+    times = nearest_facility(
+        street(), spots((0, 0.9), (0, 0.1)), spots((0, 0.5), (0, 0.5), (0, 0.5)), "from_facility"
+    )
+    assert times.minutes == pytest.approx([1.2, 1.2])
+    assert times.facility.tolist() == [0, 0]
 
 
 # --- a real network -----------------------------------------------------------------------------
