@@ -14,8 +14,6 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import shapely
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from gis_service.boundaries.linework import PER_DEGREE, Arc, Cut, Link, chains, cut, segments_of
 from gis_service.boundaries.noding import metres_per_degree
@@ -387,9 +385,18 @@ class Opened:
         same = (padded[left] == padded[right]) & ours[left] & ours[right]
         if joined is not None:
             same &= joined
-        links = (np.ones(int(same.sum()), dtype=np.int8), (left[same], right[same]))
-        _, part = connected_components(coo_array(links, shape=(count, count)), directed=False)
-        return np.asarray(part, dtype=np.int64)
+        part = list(range(count))
+
+        def root(atom: int) -> int:
+            while part[atom] != atom:
+                part[atom] = part[part[atom]]
+                atom = part[atom]
+            return atom
+
+        links = np.unique(left[same] * _MANY + right[same])
+        for one, other in zip((links // _MANY).tolist(), (links % _MANY).tolist(), strict=True):
+            part[root(one)] = root(other)
+        return np.array([root(atom) for atom in range(count)], dtype=np.int64)
 
     def _sides(self, owner: IntArray) -> tuple[IntArray, IntArray]:
         """Codes beside each piece under new owners."""
