@@ -1,4 +1,4 @@
-"""``gis-service coverage sites`` and ``areas``: where to build next, and bands as files.
+"""``gis-service coverage sites`` and ``areas``: where to build next, and bands as files."""
 
 import json
 from dataclasses import asdict
