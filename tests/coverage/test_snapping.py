@@ -29,12 +29,12 @@ def test_it_finds_what_shapely_finds(seed: int, cap_m: float) -> None:
     points = dice.uniform(-6000, 6000, (250, 2))
     points[:20] = [line.interpolate(0.3, normalized=True).coords[0] for line in lines[:20]]
     points[20:40] = [line.coords[0] for line in lines[:20]]
-    coordinates = shapely.get_coordinates(lines)
-    index = index_lines(
-        *coordinates.T.copy(), np.array([len(line.coords) for line in lines], dtype=np.int64)
+    x, y = shapely.get_coordinates(lines).T.copy()
+    index = index_lines(x, y, np.array([len(line.coords) for line in lines], dtype=np.int64))
+    line, metres, fraction = nearest_lines(
+        index, points[:, 0].copy(), points[:, 1].copy(), cap_m, TIE_M
     )
-    line, metres, fraction = nearest_lines(index, *points.T.copy(), cap_m, TIE_M)
-    for at, point in enumerate(shapely.points(points)):
+    for at, point in enumerate([shapely.Point(one) for one in points]):
         away = shapely.distance(point, np.array(lines, dtype=object))
         if away.min() > cap_m:
             assert (line[at], metres[at], fraction[at]) == (-1, np.inf, 0.0)
