@@ -83,9 +83,10 @@ def test_the_first_run_is_started_stopped_and_watched(
         )
     ) as got:
         page.locator("#cover-start").click()
+    job_id = got.value.json()["job_id"]
     page.reload()  # a run goes on while nobody looks, and is found again
     expect(page.locator("#cover-progress")).to_be_visible()
-    jobs.perform(store, got.value.json()["job_id"])
+    jobs.perform(store, job_id)
     expect(page.locator(".county-share .big b")).to_have_text(re.compile(r"\d%"))
     expect(page.locator("#legend .classes li").first).to_be_visible()
 

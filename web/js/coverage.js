@@ -354,7 +354,7 @@ export class CoverageMode {
   }
 
   async paintDistricts(isShown) {
-    const districts = isShown ? await this.keep("districts", "/api/coverage/districts", { standard: this.standard.code, scenario: this.scenario.code }) : null;
+    const districts = isShown ? await this.keep("districts", "/api/coverage/districts", { standard: this.standard.code, scenario: this.scenario.code, kind: this.kind }) : null;
     this.canvas?.showDistricts(districts);
   }
 

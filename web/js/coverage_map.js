@@ -69,9 +69,9 @@ export class CoverageMap {
   showDistricts(collection) {
     this.lines.clearLayers();
     for (const district of collection?.features ?? []) {
-      const { name, area_km2, limit_km2, too_large } = district.properties;
+      const { name, area_km2, limit_km2, too_large, detached, crosses } = district.properties;
       const layer = L.geoJSON(district, { pane: "cover-lines", renderer: this.lineSvg, interactive: true, style: { fill: true, fillOpacity: 0.001, color: token(too_large ? "care-fill" : "accent"), weight: 2, dashArray: too_large ? "7 5" : null } });
-      layer.bindTooltip(h("div", {}, h("b", {}, name), h("small", {}, dotted([c("district_area", { n: number(area_km2, 1) }), too_large && c("district_over", { n: number(limit_km2, 0) })]))), { className: "tip", sticky: true });
+      layer.bindTooltip(h("div", {}, h("b", {}, name), h("small", {}, dotted([c("district_area", { n: number(area_km2, 1) }), too_large && c("district_over", { n: number(limit_km2, 0) }), crosses?.length && c("district_crosses", { n: number(crosses.length) }), detached?.length && c("district_detached", { n: number(detached.length) })]))), { className: "tip", sticky: true });
       layer.addTo(this.lines);
     }
   }

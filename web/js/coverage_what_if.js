@@ -373,7 +373,7 @@ export class WhatIf {
   takeOver(sites) {
     const known = this.changes;
     const fresh = sites.filter((site) => !known.some((one) => one.kind === "add_station" && one.lon === site.lon && one.lat === site.lat));
-    this.set([...known, ...fresh.map((site) => ({ kind: "add_station", facility_kind: site.facility_kind ?? this.kind, lon: site.lon, lat: site.lat, ...(site.name && { name: site.name.slice(0, 100) }) }))].slice(0, MOST_CHANGES));
+    this.set([...known, ...fresh.map((site) => ({ kind: "add_station", facility_kind: this.sites?.kind || this.kind, lon: site.lon, lat: site.lat, ...(site.name && { name: site.name.slice(0, 100) }) }))].slice(0, MOST_CHANGES));
   }
 
   async askSites() {
