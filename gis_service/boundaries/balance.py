@@ -151,6 +151,7 @@ class Loads:
         made._classes, made._code = dict(self._classes), dict(self._code)
         made._keys, made._faces = list(self._keys), dict(self._faces)
         made._owner, made._held = self._owner.copy(), dict(self._held)
+        made._sums, made._roads = dict(self._sums), self._roads.copy()
         return made
 
     # --- figures ---------------------------------------------------------------------------------
@@ -511,6 +512,13 @@ class _Roads:
             _add(gained, self._shares.get(road, {}), -1)
             _add(gained, fresh.get(road, {}), 1)
         return _Walked({road: fresh.get(road, {}) for road in touched.tolist()}, gained)
+
+    def copy(self) -> "_Roads":
+        """Share the lines, but not what they add up to."""
+        made = object.__new__(_Roads)
+        made.__dict__.update(self.__dict__)
+        made._shares, made._sums = dict(self._shares), dict(self._sums)
+        return made
 
     def take(self, walked: "_Walked") -> None:
         """Keep what :meth:`after` told."""
