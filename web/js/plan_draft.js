@@ -129,10 +129,15 @@ export class Draft {
 
   async notSaved(edit, error) {
     if (!(error instanceof ApiError)) throw error;
+    if (error.status === 409 && !error.problem.edits) {
+      await this.refresh(); // it is closed: what may be done with it now is another thing
+      this.say("refused", { message: error.message });
+      return false;
+    }
     if (error.status === 409) {
-      const since = error.problem.edits ?? [];
+      const since = error.problem.edits;
       // The answer to our own edit got lost on its way: it is there already.
-      if (since.some((one) => says(one.edit, edit) && (one.actor?.actor_id ?? one.actor_id ?? config.actor.actor_id) === config.actor.actor_id)) {
+      if (since.some((one) => says(one.edit, edit) && one.state === "done" && one.actor.actor_id === config.actor.actor_id)) {
         await this.refresh();
         this.drop();
         return true;

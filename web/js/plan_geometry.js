@@ -96,6 +96,9 @@ export function labelPoint(geometry) {
   return [(best[0] + best[1]) / 2, lat];
 }
 
+/** A place on a thing that is drawn as a point or as its footprint. */
+export const spotOf = (geometry) => (geometry.type === "Point" ? geometry.coordinates : labelPoint(geometry));
+
 /** West, south, east, north of positions. */
 export function boxOf(positions) {
   const box = [Infinity, Infinity, -Infinity, -Infinity];

@@ -3,7 +3,7 @@
 import { get, send } from "./api.js";
 import { h, settled } from "./dom.js";
 import { heading, line, tag, tiles } from "./parts.js";
-import { actorName, statusTag } from "./plan_parts.js";
+import { actorName, reviewLine, statusTag } from "./plan_parts.js";
 import { p } from "./plan_texts.js";
 import { show, state } from "./state.js";
 import { config, day, isEnglish, number, shortDay } from "./texts.js";
@@ -40,7 +40,7 @@ function newPlanForm(onError) {
 
 function planRow(plan) {
   const { edits } = plan;
-  const changes = plan.edit_count ?? plan.changes ?? (Array.isArray(edits) ? edits.length : edits) ?? 0;
+  const changes = plan.edit_count ?? edits?.length ?? 0;
   return h("li", {}, h("button", { type: "button", "data-plan": plan.plan_id, onclick: () => show({ plan: plan.plan_id, village: "", step: "" }) },
     h("span", {}, plan.title, h("small", {}, [p("changes_n", { n: number(changes) }), actorName(plan.author)].filter(Boolean).join(" · "))), statusTag(plan.status)));
 }
@@ -64,7 +64,7 @@ export async function showPlans(mode, signal) {
     h("ul", { class: "rows", id: "versions" }, listOf(versions, "versions").sort((a, b) => b.effective_day.localeCompare(a.effective_day)).map((version) => h("li", {},
       h("button", { type: "button", "data-version": version.version_id, onclick: () => show({ step: `version:${version.version_id}` }) },
         h("span", {}, version.title || p("version_plain"), h("small", {}, [day(version.effective_day), actorName(version.published_by ?? version.actor)].filter(Boolean).join(" · "))),
-        version.withdrawn || version.withdrawn_by ? tag(p("status_withdrawn")) : version.effective_day > config.today && tag(p("from_later"), "care"))))));
+        version.withdrawn_by ? tag(p("status_withdrawn")) : version.effective_day > config.today && tag(p("from_later"), "care"))))));
   mode.panel.focusIfAsked();
 }
 
@@ -99,9 +99,10 @@ export async function showVersion(mode, id, signal) {
     [h("button", { type: "button", class: "link back", onclick: () => show({ step: "" }) }, p("back_plans")), h("h2", {}, version.title || p("version_plain")),
       h("p", { class: "quiet" }, p("version_from", { day: day(version.effective_day) }))],
     version.reason && h("p", {}, version.reason),
+    (version.reviews ?? []).map(reviewLine),
     older.length > 0 && h("label", { class: "field" }, h("span", { class: "name" }, p("compare_with")), choice),
     slot,
-    mayPlan() && older.length > 0 && withdrawForm(version, mode));
+    mayPlan() && before && !version.withdrawn_by && withdrawForm(version, mode));
   mode.panel.focusIfAsked();
   await compare();
 }
@@ -109,12 +110,12 @@ export async function showVersion(mode, id, signal) {
 function comparison(mode, found, path) {
   const moved = found.moved ?? [];
   const total = moved.reduce((sum, one) => sum + (one.households ?? 0), 0);
-  const changed = listOf(found.grids ?? found, "changed");
+  const changed = found.grids.filter(({ rank }) => rank === mode.grids.baseRank);
   mode.canvas.clearWork();
-  if (found.faces?.features) mode.showFaces(found.faces);
+  if (found.faces?.features.length) mode.showFaces({ features: found.faces.features.filter(({ properties }) => properties.rank === mode.grids.baseRank) });
   const name = (grid) => (typeof grid === "object" && grid ? grid.name || grid.code : mode.nameOf(String(grid ?? "")) || p("outside"));
   return [
-    tiles([[p("grids_changed"), number(typeof found.grids === "number" ? found.grids : changed.length)], [p("households_moved"), number(found.households_moved ?? total)]]),
+    tiles([[p("grids_changed"), number(changed.length)], [p("households_moved"), number(found.households_moved ?? total)]]),
     moved.length > 0 && [heading(p("moved_table")), h("div", { class: "lines" }, moved.slice(0, 40).map((one) =>
       line(`${name(one.from_name ?? one.from)} → ${name(one.to_name ?? one.to)}`, p("households_n", { n: number(one.households) }))))],
     h("p", { class: "prints" }, h("a", { class: "button", href: `${path}.gpkg?lang=${isEnglish ? "en" : "zh-CN"}`, download: "" }, "GeoPackage")),
@@ -122,7 +123,8 @@ function comparison(mode, found, path) {
 }
 
 function withdrawForm(version, mode) {
-  const from = h("input", { id: "withdraw-day", type: "date", min: config.today, value: version.effective_day > config.today ? version.effective_day : config.today, required: true });
+  const earliest = version.earliest_day ?? config.today;
+  const from = h("input", { id: "withdraw-day", type: "date", min: earliest, value: earliest, required: true });
   const reason = h("input", { id: "withdraw-reason", type: "text", maxlength: 500, required: true, autocomplete: "off" });
   const fault = h("p", { class: "fault", role: "alert", hidden: true });
   return h("details", { id: "withdraw" }, h("summary", {}, p("withdraw")),

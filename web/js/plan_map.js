@@ -3,7 +3,7 @@
 import { sharedEdges } from "./borders.js";
 import { h, token } from "./dom.js";
 import { colourFor } from "./figures.js";
-import { boxOf, isInside, labelPoint, positionsOf } from "./plan_geometry.js";
+import { boxOf, isInside, labelPoint, positionsOf, spotOf } from "./plan_geometry.js";
 import { p } from "./plan_texts.js";
 import { unproject } from "./projection.js";
 import { number } from "./texts.js";
@@ -147,7 +147,7 @@ export class PlanMap {
 
   dots(features, chosen) {
     for (const { geometry, properties } of features) {
-      const [lon, lat] = positionsOf(geometry)[0];
+      const [lon, lat] = spotOf(geometry);
       const isIn = chosen.has(properties.building_id);
       L.circleMarker([lat, lon], { pane: "plan-work", interactive: false, radius: isIn ? 5 : 3, weight: 1.2, color: token("surface"), fillColor: token(isIn ? "accent" : "muted"), fillOpacity: isIn ? 1 : 0.6 }).addTo(this.work);
     }
@@ -179,9 +179,10 @@ export class PlanMap {
   /** Name, households before → now, and what is wrong with the grid as a whole. */
   label(geometry, { name, key, before, now }, found = []) {
     this.labelled.add(key);
+    const title = /^new-\d+$/.test(name || key) ? p("new_named", { n: key.slice(4) }) : name;
     const was = before?.households;
     const said = was === undefined || was === now?.households ? p("households_n", { n: number(now?.households ?? 0) }) : p("households_to", { was: number(was), now: number(now?.households ?? 0) });
-    this.sign(labelPoint(geometry).reverse(), "plan-label", [h("b", {}, name || key), h("span", {}, said), found.map((one) => h("small", { class: one.severity, title: one.text }, `! ${p(`rule_${one.rule}`)}`))]);
+    this.sign(labelPoint(geometry).reverse(), "plan-label", [h("b", {}, title), now?.households !== undefined && h("span", {}, said), found.map((one) => h("small", { class: one.severity, title: one.text }, `! ${p(`rule_${one.rule}`)}`))]);
   }
 
   /** A sign where a rule is not kept. */

@@ -2,11 +2,12 @@
 
 import { h } from "./dom.js";
 import { heading, tag } from "./parts.js";
-import { p, pOr, signed } from "./plan_texts.js";
+import { p, pOr } from "./plan_texts.js";
 import { listed, moment, nameOf, number } from "./texts.js";
 
 const MOVED = ["households", "people", "buildings", "care_households", "premises", "hazards", "incidents_month"];
 const MOST_BARS = 8;
+const SHARES = ["spread", "along_streets"];
 const TONE = { draft: "good", in_review: "care", approved: "good", published: "", withdrawn: "", discarded: "", conflict: "wrong" };
 
 /** The state of a plan as a small word. */
@@ -75,6 +76,9 @@ export function changeRows(edits) {
 /** Who did something, however the server names an actor. */
 export const actorName = (actor) => (typeof actor === "string" ? actor : actor ? nameOf(actor) : "");
 
+/** Who decided what on a plan, when and why. */
+export const reviewLine = (one) => h("p", {}, h("b", {}, actorName(one.actor)), ` ${p(`review_${one.decision}`)}`, one.text && `：${one.text}`, h("small", { class: "quiet" }, ` ${one.at ? moment(one.at) : ""}`));
+
 /** A section that says what the other planner did, and offers both ways out. */
 export function conflictParts({ since, message }, { onTop, drop }) {
   return h("section", { class: "conflict", role: "alert" }, heading(p("conflict")), h("p", {}, message), changeRows(since),
@@ -85,12 +89,11 @@ export function conflictParts({ since, message }, { onTop, drop }) {
 
 /** Figures of one of the answers, on a card. */
 export function answerCard(answer, i, { isChosen, onLook, onTake }) {
-  const { figures } = answer;
-  const rows = Object.entries(figures ?? {}).filter(([name, value]) => typeof value === "number" && pOr(`figure_${name}`, ""));
+  // Of the pieces only their number stands on the card: the map shows each.
+  const figures = { ...answer.figures, ...(Array.isArray(answer.figures.pieces) && { pieces: answer.figures.pieces.length }) };
+  const rows = Object.entries(figures).filter(([name, value]) => typeof value === "number" && pOr(`figure_${name}`, ""));
   return h("li", { class: isChosen ? "chosen" : "" }, h("button", { type: "button", class: "look", "aria-pressed": String(isChosen), onclick: onLook },
-    h("b", {}, answer.title || p("answer_n", { n: i + 1 })), answer.text && h("small", {}, answer.text),
-    h("dl", {}, rows.map(([name, value]) => h("div", {}, h("dt", {}, p(`figure_${name}`)), h("dd", {}, name.endsWith("_share") ? `${number(value * 100, 1)}%` : number(value, value < 10 ? 2 : 0)))))),
+    h("b", {}, answer.title || pOr(`answer_${answer.name}`, p("answer_n", { n: i + 1 }))), answer.text && h("small", {}, answer.text),
+    h("dl", {}, rows.map(([name, value]) => h("div", {}, h("dt", {}, p(`figure_${name}`)), h("dd", {}, SHARES.includes(name) ? `${number(value * 100, 1)}%` : number(value, value < 10 ? 2 : 0)))))),
   h("button", { type: "button", class: "button", id: `answer-${i}`, onclick: onTake }, p("answer_take")));
 }
-
-export const deltaText = (value) => signed(value);

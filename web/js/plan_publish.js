@@ -1,11 +1,12 @@
 // The short path out of a plan: what is wrong, who must agree, from when, what will move, publish.
 
+import { get } from "./api.js";
 import { h, settled } from "./dom.js";
 import { heading, line, officerCard, tiles } from "./parts.js";
-import { actorName, changeRows, ruleRows, statusTag } from "./plan_parts.js";
+import { actorName, changeRows, reviewLine, ruleRows, statusTag } from "./plan_parts.js";
 import { p, pOr } from "./plan_texts.js";
 import { mayPlan } from "./plan_list.js";
-import { show } from "./state.js";
+import { show, state } from "./state.js";
 import { config, day, moment, number } from "./texts.js";
 
 const MOVES = ["households", "buildings", "premises", "hazards", "incidents"];
@@ -26,7 +27,8 @@ const step = (n, name, isDone, ...children) => h("li", { class: isDone ? "done" 
 /** Show the whole path; what can be done now is open, the rest says what it waits for. */
 export async function showPath(mode, signal) {
   const { draft } = mode;
-  const [checks] = await Promise.all([draft.ask("/checks", {}, signal), draft.load(signal)]);
+  const [checks, versions] = await Promise.all([draft.ask("/checks", {}, signal), get("/api/versions", { scheme: state.scheme }, signal), draft.load(signal)]);
+  const earliest = versions[0]?.earliest_day ?? config.today;
   signal.throwIfAborted();
   const { plan } = draft;
   const findings = checks.findings ?? [];
@@ -35,7 +37,7 @@ export async function showPath(mode, signal) {
   const reasons = { ...kept(draft.id), ...Object.fromEntries(Object.entries(plan.reasons ?? {})) };
   const fault = h("p", { class: "fault", role: "alert", hidden: true });
   const isMine = plan.author && (plan.author.actor_id ?? plan.author) === config.actor.actor_id;
-  const idOf = (one) => String(one.id ?? `${one.rule}:${(one.keys ?? []).join("+")}`);
+  const idOf = (one) => String(one.id);
   const missing = () => warnings.filter((one) => !(reasons[idOf(one)] ?? "").trim());
 
   const act = (rest, body) => async () => {
@@ -56,10 +58,11 @@ export async function showPath(mode, signal) {
   };
   const button = (id, text, onclick, tone = "") => h("button", { type: "button", class: `button ${tone}`, id, onclick }, text);
 
-  const wrong = step(1, "wrong", !errors.length && !missing().length,
+  const wrong = step(1, "wrong", !errors.length && (plan.status !== "draft" || !missing().length),
     (errors.length > 0 || !warnings.length) && ruleRows(errors, (one) => mode.showPlace(one)),
     errors.length > 0 && h("p", { class: "quiet" }, p("errors_first")),
-    warnings.length > 0 && [h("p", { class: "quiet" }, p("warnings_reason", { n: number(warnings.length) })),
+    warnings.length > 0 && plan.status !== "draft" && h("ul", { class: "warnings" }, warnings.map((one) => h("li", {}, h("button", { type: "button", class: "link", onclick: () => mode.showPlace(one) }, h("b", {}, pOr(`rule_${one.rule}`, one.rule)), ` ${one.text}`), reasons[idOf(one)] && h("p", {}, reasons[idOf(one)])))),
+    warnings.length > 0 && plan.status === "draft" && [h("p", { class: "quiet" }, p("warnings_reason", { n: number(warnings.length) })),
       h("ul", { class: "warnings" }, warnings.map((one) => h("li", {}, h("button", { type: "button", class: "link", onclick: () => mode.showPlace(one) }, h("b", {}, pOr(`rule_${one.rule}`, one.rule)), ` ${one.text}`),
         h("input", { type: "text", "aria-label": p("reason_for", { rule: pOr(`rule_${one.rule}`, one.rule) }), placeholder: p("reason"), maxlength: 300, value: reasons[idOf(one)] ?? "", oninput: (event) => {
           reasons[idOf(one)] = event.target.value;
@@ -79,13 +82,13 @@ export async function showPath(mode, signal) {
 
   const rejection = h("input", { id: "reject-text", type: "text", maxlength: 500, placeholder: p("reject_hint"), "aria-label": p("reject_hint"), autocomplete: "off" });
   const agree = step(2, "agree", ["approved", "published"].includes(plan.status),
-    (plan.reviews ?? []).map((one) => h("p", {}, h("b", {}, actorName(one.actor)), ` ${p(`review_${one.decision ?? one.verdict ?? one.action}`)}`, one.text && `：${one.text}`, h("small", { class: "quiet" }, ` ${one.at ? moment(one.at) : ""}`))),
+    (plan.reviews ?? []).map(reviewLine),
     plan.status === "draft" && [h("p", { class: "quiet" }, p("agree_how")), mayPlan() && submit],
     plan.status === "in_review" && (isMine || !mayPlan()
       ? h("p", { class: "quiet" }, p("agree_other"))
       : [h("div", { class: "buttons" }, button("plan-approve", p("approve"), act("/approve"), "filled")), rejection, h("div", { class: "buttons" }, button("plan-reject", p("reject"), act("/reject", () => ({ text: rejection.value.trim() }))))]));
 
-  const from = h("input", { id: "publish-day", type: "date", min: config.today, value: config.today, required: true, onchange: () => weigh() });
+  const from = h("input", { id: "publish-day", type: "date", min: earliest, value: earliest, required: true, onchange: () => weigh() });
   const impactSlot = h("div", { id: "impact", "aria-busy": "true" });
   const weigh = settled(50, async () => {
     impactSlot.setAttribute("aria-busy", "true");

@@ -2,7 +2,7 @@
 
 import { isStale } from "./api.js";
 import { h } from "./dom.js";
-import { bearing, borderPoints, boxOf, isInside, nearestOnSegment, positionsOf } from "./plan_geometry.js";
+import { bearing, borderPoints, boxOf, isInside, nearestOnSegment, positionsOf, spotOf } from "./plan_geometry.js";
 import { Stroke } from "./plan_stroke.js";
 import { both, p } from "./plan_texts.js";
 import { number } from "./texts.js";
@@ -487,7 +487,7 @@ export class HandOver extends Ring {
       if (!isStale(error)) this.mode.onError(error);
       return;
     }
-    const inside = this.found.filter(({ geometry }) => isInside(positionsOf(geometry)[0], ring));
+    const inside = this.found.filter(({ geometry }) => isInside(spotOf(geometry), ring));
     this.chosen = new Set(inside.map(({ properties }) => properties.building_id));
     this.households = inside.reduce((sum, { properties }) => sum + (properties.households ?? 0), 0);
     this.mode.redraw();
