@@ -66,7 +66,7 @@ def pixel(page: Page, lon: float, lat: float) -> tuple[float, float]:
     return x, y
 
 
-@pytest.mark.parametrize(("language", "standard"), [("zh-CN", "service-10"), ("en", "service-5")])
+@pytest.mark.parametrize(("language", "standard"), [("zh-CN", "fire-5"), ("en", "overall-15")])
 def test_the_first_run_is_started_stopped_and_watched(
     look: Look, store: Store, language: str, standard: str
 ) -> None:
@@ -78,9 +78,7 @@ def test_the_first_run_is_started_stopped_and_watched(
     page.locator("#cover-stop").click()
     expect(panel).to_contain_text(SAID[language]["stop"])
     with page.expect_response(
-        lambda answer: (
-            answer.request.method == "POST" and "/api/coverage/runs" in answer.url
-        )
+        lambda answer: answer.request.method == "POST" and "/api/coverage/runs" in answer.url
     ) as got:
         page.locator("#cover-start").click()
     job_id = got.value.json()["job_id"]
@@ -93,7 +91,7 @@ def test_the_first_run_is_started_stopped_and_watched(
 
 def test_the_figures_lead_to_the_grid_and_to_the_blind_spot(look: Look) -> None:
     page = look().open("?mode=coverage&lang=zh-CN" + WHOLE)
-    expect(page.locator(".county-share")).to_contain_text("0 / 970")
+    expect(page.locator(".county-share")).to_contain_text("0 / 969")
     expect(page.locator(".spot").first).to_contain_text("户")
     page.locator(".spot").first.click()
     page.mouse.click(*pixel(page, *middle("g21")))
@@ -224,7 +222,7 @@ def test_who_sees_shares_only_sees_shares_and_starts_nothing(
     expect(page.locator(".county-share .big b")).to_have_text("0%")
     expect(page.locator("#cover-start")).to_have_count(0)
     expect(page.locator("#part-what-if")).to_have_count(0)
-    expect(page.locator(".county-share")).not_to_contain_text("970")
+    expect(page.locator(".county-share")).not_to_contain_text("969")
     watched.complaints.clear()  # the browser itself logs that households are refused
 
 

@@ -188,10 +188,11 @@ export class CoverageMode {
 
   found(run, spots) {
     const { summary } = run;
-    if (["no_roads", "no_facility", "no_households"].includes(summary.status)) return this.missing(summary.status);
+    if (["no_roads", "no_households"].includes(summary.status)) return this.missing(summary.status);
     const kinds = Object.entries(summary.kinds ?? {});
     const others = COUNTED.slice(1).filter((of) => summary.others?.[of]).map((of) => [of, summary.others[of]]);
     return [
+      summary.status === "no_facility" && this.missing("no_facility"),
       countyBlock(summary, { limit: this.limit, target: this.target }),
       kinds.length > 1 && [heading(c("by_kind"), this.ruleText()), kindRows(kinds, state.kind, (kind) => show({ kind: state.kind === kind ? "" : kind }))],
       others.length > 0 && [heading(c("others")), othersTable(others)],
