@@ -546,15 +546,17 @@ def _polygons(
     new[kept] = np.arange(len(kept))
     owner = np.repeat(new, size)
     chosen = owner >= 0
-    lines = shapely.linearrings(np.column_stack((x[chosen], y[chosen])), indices=owner[chosen])
+    lines: Any = shapely.linearrings(np.column_stack((x[chosen], y[chosen])), indices=owner[chosen])
     area = area[kept]
     shells, holes = np.flatnonzero(area > 0), np.flatnonzero(area < 0)
     if len(shells) == 0:
         return shapely.MultiPolygon()
-    of_shell = _shells_of(shapely.polygons(lines[shells]), area[shells], lines[holes])
+    of_shell = _shells_of(
+        np.atleast_1d(shapely.polygons(lines[shells])), area[shells], lines[holes]
+    )
     order = np.argsort(of_shell, kind="stable")
     bounds = np.searchsorted(of_shell[order], np.arange(len(shells) + 1))
-    polygons = np.array(
+    polygons: Any = np.array(
         [
             shapely.Polygon(lines[shell], lines[holes[order[bounds[at] : bounds[at + 1]]]])
             for at, shell in enumerate(shells)

@@ -1,0 +1,147 @@
+"""Bands and districts: nobody inside is late, nobody outside is early, the ground is tiled."""
+
+import numpy as np
+import pytest
+import shapely
+
+from gis_service.coverage.districts import Barrier, districts
+from gis_service.coverage.network import ProfileNetwork, Snapped, for_profile, snap
+from gis_service.coverage.service_area import NOBODY, Reacher, StreetCells, bands
+from gis_service.coverage.standards import read_standards
+from gis_service.coverage.travel_time import nearest_facility
+from tests.coverage.drawn_roads import at_m, drawn
+
+BOOK = read_standards()
+RULES = BOOK.place
+SIDE, STEP_M = 7, 600.0
+LIMITS = [3.0, 6.0, 9.0]
+
+
+@pytest.fixture(scope="module")
+def town() -> ProfileNetwork:
+    """Streets on a bent lattice, some of them one-way, some missing."""
+    dice = np.random.default_rng(11)
+    nodes = {
+        row * SIDE + column: (
+            column * STEP_M + dice.uniform(-120, 120),
+            row * STEP_M + dice.uniform(-120, 120),
+        )
+        for row in range(SIDE)
+        for column in range(SIDE)
+    }
+    edges: list[dict[str, object]] = [
+        {
+            "source_node": node,
+            "target_node": other,
+            "road_class": str(dice.choice(["tertiary", "residential", "track"])),
+            "oneway": int(dice.choice([0, 0, 0, 1, -1])),
+        }
+        for node in nodes
+        for other in (node + 1, node + SIDE)
+        if other in nodes and (other % SIDE or other - node > 1) and dice.random() < 0.85
+    ]
+    network = drawn(nodes, edges)
+    return for_profile(network, BOOK.profiles["fire_engine"], BOOK.scenario("normal"), RULES)
+
+
+@pytest.fixture(scope="module")
+def cells(town: ProfileNetwork) -> StreetCells:
+    return StreetCells(town, RULES)
+
+
+@pytest.fixture(scope="module")
+def stations(town: ProfileNetwork) -> Snapped:
+    lonlat = np.array([at_m(700, 650), at_m(2900, 2500), at_m(620, 3010)])
+    return snap(town, lonlat[:, 0], lonlat[:, 1], RULES.snap_cap_m.value)
+
+
+@pytest.fixture(scope="module")
+def houses() -> np.ndarray:
+    dice = np.random.default_rng(3)
+    return np.array([at_m(*dice.uniform(-400, SIDE * STEP_M, 2)) for _ in range(2000)])
+
+
+def test_none_inside_is_late_and_none_outside_early(
+    town: ProfileNetwork, cells: StreetCells, stations: Snapped, houses: np.ndarray
+) -> None:
+    placed = snap(town, houses[:, 0], houses[:, 1], RULES.snap_cap_m.value)
+    points = cells.to_plane(shapely.points(houses))
+    reacher = Reacher(town, "from_facility", RULES)
+    reaches = list(enumerate(reacher.each(stations, 1.0, max(LIMITS))))
+    drawn_bands = bands(cells, [*reaches], LIMITS)
+    wrong = judged = 0
+    for station in range(len(stations)):
+        minutes = nearest_facility(
+            town,
+            placed,
+            stations.take(np.array([station])),
+            "from_facility",
+            turnout_minutes=1.0,
+            off_road_minutes_per_m=RULES.off_road_minutes_per_m,
+        ).minutes
+        for band in (one for one in drawn_bands if one.station == station):
+            inside = shapely.covers(band.geometry, points)
+            near = np.minimum(abs(minutes - band.from_minutes), abs(minutes - band.to_minutes))
+            should = (minutes > band.from_minutes) & (minutes <= band.to_minutes)
+            # A house between two streets may be off by a sliver where their times jump.
+            wrong += int(((inside != should) & (near > cells.tolerance_minutes)).sum())
+            judged += int(should.sum())
+            assert band.geometry.is_valid
+    assert judged > 500
+    assert wrong <= judged / 1000
+
+
+def test_bands_of_one_station_do_not_overlap_and_holes_are_kept(
+    town: ProfileNetwork, cells: StreetCells, stations: Snapped
+) -> None:
+    reach = Reacher(town, "from_facility", RULES).together(stations, 1.0)
+    first, second, third = (one.geometry for one in bands(cells, [(None, reach)], LIMITS))
+    minutes = cells.minutes(reach)
+    whole = cells.area(minutes, None, LIMITS[-1])
+    assert first.area + second.area + third.area == pytest.approx(whole.area, rel=1e-6)
+    assert shapely.intersection(first, second).area < 1.0
+    assert sum(len(part.interiors) for part in (*second.geoms, *third.geoms)) > 0
+
+
+def test_nothing_is_drawn_where_no_street_leads() -> None:
+    island = drawn(
+        {1: (0, 0), 2: (2000, 0), 3: (0, 300), 4: (2000, 300)},
+        [{"source_node": 1, "target_node": 2}, {"source_node": 3, "target_node": 4}],
+    )
+    profiled = for_profile(island, BOOK.profiles["fire_engine"], BOOK.scenario("normal"), RULES)
+    cells = StreetCells(profiled, RULES)
+    lon, lat = at_m(1000, 0)
+    station = snap(profiled, np.array([lon]), np.array([lat]), 500.0)
+    reach = Reacher(profiled, "from_facility", RULES).together(station, 0.0)
+    shape = cells.area(cells.minutes(reach), None, 60.0)
+    other_side = cells.to_plane(shapely.points([at_m(1000, 100), at_m(1000, 200)]))
+    assert shapely.covers(shape, other_side).tolist() == [True, False]
+
+
+def test_districts_tile_the_county_and_tell_what_they_cross(
+    town: ProfileNetwork, cells: StreetCells, stations: Snapped
+) -> None:
+    reach = Reacher(town, "from_facility", RULES).together(stations, 1.0)
+    county = cells.to_plane(shapely.box(*at_m(-500, -500), *at_m(4500, 4500)))
+    lonlat = [at_m(700, 650), at_m(2900, 2500), at_m(620, 3010)]
+    places = list(cells.to_plane(shapely.points(lonlat)))
+    across = shapely.LineString(
+        shapely.get_coordinates(cells.to_plane(shapely.points([at_m(-900, 1), at_m(5000, 1)])))
+    )
+    river = Barrier("river", "芷水", across.buffer(20))
+    found = districts(cells, cells.owner(reach), places, county, [river], BOOK.districts)
+    assert sum(one.area_km2 for one in found) == pytest.approx(county.area / 1e6, rel=1e-9)
+    crossed = {one.station: [c.name for c in one.crosses] for one in found if one.crosses}
+    assert crossed == {1: ["芷水"]}
+    for one in found:
+        if one.station != NOBODY:
+            assert shapely.distance(one.geometry.geoms[0], places[one.station]) < 200
+
+
+def test_area_limits_go_by_the_grade() -> None:
+    assert [BOOK.districts.limit_km2(grade) for grade in ("一级", "second", "mini", "?")] == [
+        7.0,
+        4.0,
+        2.0,
+        15.0,
+    ]
