@@ -156,7 +156,7 @@ def run(context: Context) -> list[Row]:
     Returns
     -------
     list of Row
-        ``edit``, ``drag``, ``validate``, and those of publication where they are there.
+        ``edit``, ``drag``, ``validate``, and those of ``publish`` where they are there.
     """
     context.print_versions("geopandas")
     rows: list[Row] = []
@@ -172,7 +172,7 @@ def run(context: Context) -> list[Row]:
                 rows.append(_drag_row(opened, connection, context))
             if context.wants("validate"):
                 rows.append(_validate_row(opened, connection, context))
-    if importlib.util.find_spec(PUBLISH) is not None:
+    if context.wants("publish") and importlib.util.find_spec(PUBLISH) is not None:
         rows += importlib.import_module(PUBLISH).run(context)
     return rows
 
