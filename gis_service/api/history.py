@@ -81,9 +81,9 @@ def compare(connection: ConnectionDep, actor: ActorDep, a: IdPath, b: IdPath) ->
             "households_moved": found.households_moved,
             "moved": found.moved,
             "faces": collection(
-                (shapely.from_wkb((one.after or one.before).wkb), _said(one))
+                (shapely.from_wkb(shown.wkb), _said(one))
                 for one in found.grids
-                if (one.after or one.before) is not None
+                if (shown := one.after or one.before) is not None
             ),
         }
     )

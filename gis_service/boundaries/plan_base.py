@@ -4,7 +4,7 @@ Read once for every version and state of the data, shared by all plans on it. On
 here, never a person; so it is read in the system's name.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -308,9 +308,10 @@ def read_linework(
     )
 
 
-def _array(geometries: Sequence[Any]) -> GeometryArray:
-    made = np.empty(len(geometries), dtype=object)
-    made[:] = geometries
+def _array(geometries: Iterable[Any]) -> GeometryArray:
+    given = list(geometries)
+    made = np.empty(len(given), dtype=object)
+    made[:] = given
     return made
 
 
@@ -318,7 +319,7 @@ def _units(connection: sa.Connection) -> Units:
     """Count by building what moves with it; everything else stands alone."""
     parts = [
         _households(connection),
-        _points(connection, t.premises, 3, []),
+        _premises(connection),
         _hazards(connection),
         _incidents(connection),
     ]
@@ -345,29 +346,41 @@ def _households(
     return found[:, :2], np.hstack([found[:, 2:], np.zeros((len(found), 3))])
 
 
-def _points(
-    connection: sa.Connection, table: sa.Table, column: int, wanted: Sequence[Any], share: float = 1
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    point = table.c.point
-    query = sa.select(sa.func.ST_X(point), sa.func.ST_Y(point)).where(*wanted)
-    rows = connection.execute(query.order_by(*table.primary_key)).all()
+_Placed = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+
+
+def _alone(
+    connection: sa.Connection, query: sa.Select[Any], column: int, share: float = 1
+) -> _Placed:
+    """Take what stands alone: its place, and a count in one column."""
+    rows = connection.execute(query).all()
     xy = np.array([tuple(row) for row in rows], dtype=float).reshape(-1, 2)
     counts = np.zeros((len(xy), 6))
     counts[:, column] = share
     return xy, counts
 
 
-def _hazards(connection: sa.Connection) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    wanted = [visible(SYSTEM, t.hazard), t.hazard.c.status != "closed"]
-    return _points(connection, t.hazard, 4, wanted)
+def _premises(connection: sa.Connection) -> _Placed:
+    place = t.premises.c.point
+    query = sa.select(sa.func.ST_X(place), sa.func.ST_Y(place))
+    return _alone(connection, query.order_by(t.premises.c.premises_id), 3)
 
 
-def _incidents(
-    connection: sa.Connection,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _hazards(connection: sa.Connection) -> _Placed:
+    hazard = t.hazard.c
+    query = sa.select(sa.func.ST_X(hazard.point), sa.func.ST_Y(hazard.point)).where(
+        visible(SYSTEM, t.hazard), hazard.status != "closed"
+    )
+    return _alone(connection, query.order_by(hazard.hazard_id), 4)
+
+
+def _incidents(connection: sa.Connection) -> _Placed:
+    incident = t.incident.c
     year = sa.func.now() - sa.func.make_interval(1)
-    wanted = [visible(SYSTEM, t.incident), t.incident.c.reported_at > year]
-    return _points(connection, t.incident, 5, wanted, 1 / _MONTHS)
+    query = sa.select(sa.func.ST_X(incident.point), sa.func.ST_Y(incident.point)).where(
+        visible(SYSTEM, t.incident), incident.reported_at > year
+    )
+    return _alone(connection, query.order_by(incident.incident_id), 5, 1 / _MONTHS)
 
 
 def _buildings(

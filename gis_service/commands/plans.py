@@ -1,12 +1,15 @@
-"""``gis-service plan …``: what is wrong with a file of boundaries, before anyone loads it."""
+"""``gis-service plan …``: files of boundaries checked before loading; plans listed, published."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from gis_service.commands.terminal import errors_said, say
+from gis_service.access import SYSTEM
+from gis_service.commands.terminal import errors_said, language, say
+from gis_service.store import open_store
 
 plan_app = typer.Typer(help="Boundaries before they are published.", no_args_is_help=True)
 
@@ -50,6 +53,76 @@ def check(
         _tell(result)
     if any(result["errors"].values()):
         raise typer.Exit(1)
+
+
+@plan_app.command("list")
+def list_plans(
+    scheme: Annotated[str, typer.Option(help="Code of the scheme.")] = "base",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List plans of new boundaries and the versions in force."""
+    from gis_service.boundaries import history, plan_life  # noqa: PLC0415 (pandas is slow)
+
+    with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
+        found = {
+            "plans": plan_life.listed(connection, scheme),
+            "versions": history.list_versions(connection, scheme),
+        }
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    for one in found["plans"]:
+        typer.echo(f"plan {one['plan_id']}  {one['status']}  {one['edit_count']}  {one['title']}")
+    for one in found["versions"]:
+        typer.echo(f"version {one['version_id']}  {one['effective_day']}  {one['title']}")
+
+
+@plan_app.command("show")
+def show_plan(
+    plan_id: Annotated[int, typer.Argument(help="Which plan.")],
+) -> None:
+    """Print a plan with its edits, checks and what it would move, as JSON."""
+    from gis_service.boundaries import plan_publication, plan_work  # noqa: PLC0415
+    from gis_service.boundaries.plan_desk import PlanDesk  # noqa: PLC0415
+
+    desk = PlanDesk()
+    with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
+        told = plan_work.read_plan(connection, desk, plan_id, language())
+        with plan_publication.drafted(connection, desk, plan_id) as (one, held):
+            told["checks"] = plan_publication.checks(held, language())
+            told["impact"] = plan_publication.impact(connection, one, held)
+    typer.echo(json.dumps(told, ensure_ascii=False))
+
+
+@plan_app.command("publish")
+def publish_plan(
+    plan_id: Annotated[int, typer.Argument(help="An approved plan.")],
+    day: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="Its first day.")],
+) -> None:
+    """Make an approved plan the next version; prints what was moved as JSON."""
+    from gis_service.boundaries import plan_publication  # noqa: PLC0415
+    from gis_service.boundaries.plan_desk import PlanDesk  # noqa: PLC0415
+
+    with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
+        told = plan_publication.publish_plan(
+            connection, PlanDesk(), SYSTEM, plan_id, day.date(), {}
+        )
+    typer.echo(json.dumps(told, ensure_ascii=False))
+
+
+@plan_app.command("withdraw")
+def withdraw_version(
+    version_id: Annotated[int, typer.Argument(help="Which version.")],
+    day: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="From this day.")],
+    reason: Annotated[str, typer.Option(help="Why.")],
+) -> None:
+    """Take a version back: a new one equal to what was before; prints it as JSON."""
+    from gis_service.boundaries.history import withdraw  # noqa: PLC0415
+
+    with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
+        done = withdraw(connection, SYSTEM, version_id, day.date(), reason)
+    told = {"version_id": done.version.version_id, "changed": done.changed, "moved": done.moved}
+    typer.echo(json.dumps(told, ensure_ascii=False))
 
 
 def _tell(result: dict[str, Any]) -> None:

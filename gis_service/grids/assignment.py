@@ -226,7 +226,7 @@ def moves_near(
     placed: _Placed | None = None
     for kind in _KINDS:
         ids, before = held.get(kind, (_NO_IDS, _NO_IDS))
-        objects = _read(connection, kind, scheme_id, new=False, only=ids)
+        objects = _read(connection, kind, scheme_id, new=False, only=ids.tolist())
         if kind == "household" and placed is not None:
             objects = _with_known_building(objects, placed)
         answer, _ = _answer(objects, locator, placed if kind == "household" else None)

@@ -1,0 +1,285 @@
+"""Publishing a redraw of the demo county: one village drawn anew, and every household moved.
+
+The peer stores the same version and places everything by SQL: ``UPDATE … FROM`` with the polygon
+that holds the point and ``IS DISTINCT FROM`` over all rows, history written too. Both work in a
+transaction that is thrown away, and what they stored is compared.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+from unittest import mock
+
+import sqlalchemy as sa
+
+from gis_service.access import SYSTEM
+from gis_service.boundaries import publishing
+from gis_service.boundaries.history import earliest_day
+from gis_service.boundaries.partition import propose
+from gis_service.boundaries.plan_base import Base, newest_version
+from gis_service.boundaries.plan_desk import Held, PlanDesk, StoredEdit
+from gis_service.boundaries.plan_work import completed
+from gis_service.boundaries.publishing import Redraw, publish_redraw, redraw_of
+from gis_service.boundaries.tessellation import Tessellation
+from gis_service.grids.versions import Version
+from gis_service.store import Store
+from scripts.benches.context import Context
+from scripts.benches.framework import Limit, Row, Side, compare
+
+ALL_LIMIT_S: Final = 5.0
+PEER: Final = "PostGIS: UPDATE … FROM … ST_Intersects over all rows, IS DISTINCT FROM, history too"
+
+_PLACED: Final = """
+    CREATE TEMPORARY TABLE placed ON COMMIT DROP AS
+    WITH now AS (
+        SELECT grid_id, geom FROM grid_state
+        WHERE scheme_id = :scheme AND rank = :rank AND valid @> CAST(:day AS date)
+    ), own AS (
+        {own}
+    )
+    SELECT own.kind, own.id,
+           CASE WHEN own.kind = 'household' THEN coalesce(house.grid_id, own.grid_id)
+                ELSE own.grid_id END AS grid_id,
+           CASE WHEN own.kind = 'household' AND house.grid_id IS NOT NULL THEN 'by_building'
+                WHEN own.n > 1 THEN 'border_tie' ELSE 'within' END AS method
+    FROM own
+    LEFT JOIN household ON own.kind = 'household' AND household.household_id = own.id
+    LEFT JOIN own AS house ON house.kind = 'building' AND house.id = household.building_id
+"""
+_OWN: Final = """
+    SELECT '{kind}' AS kind, {kind}_id AS id, min(now.grid_id) AS grid_id, count(*) AS n
+    FROM now CROSS JOIN LATERAL (
+        SELECT {kind}_id FROM {kind}
+        WHERE {kind}.point && now.geom AND ST_Intersects(now.geom, {kind}.point)
+    ) AS inside GROUP BY {kind}_id
+"""
+_KINDS: Final = ("building", "household", "premises", "hazard", "incident")
+_CLOSE: Final = """
+    UPDATE assignment SET valid = daterange(lower(valid), CAST(:day AS date))
+    FROM placed
+    WHERE assignment.scheme_id = :scheme AND assignment.object_kind = placed.kind
+      AND assignment.object_id = placed.id AND upper_inf(assignment.valid)
+      AND assignment.grid_id IS DISTINCT FROM placed.grid_id
+"""
+_OPEN: Final = """
+    INSERT INTO assignment (scheme_id, object_kind, object_id, valid, grid_id, method)
+    SELECT :scheme, kind, id, daterange(CAST(:day AS date), NULL), grid_id, method FROM placed
+    WHERE NOT EXISTS (
+        SELECT FROM assignment WHERE scheme_id = :scheme AND object_kind = kind
+          AND object_id = id AND upper_inf(valid))
+"""
+_COPY: Final = """
+    UPDATE {kind} SET base_grid_id = placed.grid_id FROM placed
+    WHERE placed.kind = '{kind}' AND placed.id = {kind}.{kind}_id
+      AND {kind}.base_grid_id IS DISTINCT FROM placed.grid_id
+"""
+_DIGEST: Final = """
+    SELECT object_kind, count(*), sum(object_id),
+           sum(hashtext(valid::text || method || object_id)::bigint)
+    FROM assignment WHERE scheme_id = :scheme GROUP BY object_kind ORDER BY object_kind
+"""
+_CODES: Final = """
+    SELECT object_kind, sum(hashtext(coalesce(s.code, '') || ':' || object_id)::bigint)
+    FROM assignment a LEFT JOIN LATERAL (
+        SELECT code FROM grid_state s WHERE s.grid_id = a.grid_id ORDER BY state_id DESC LIMIT 1
+    ) AS s ON true
+    WHERE scheme_id = :scheme GROUP BY object_kind ORDER BY object_kind
+"""
+_ROWS: Final = """
+    SELECT sum(hashtext(coalesce(s.code, '') || ':' || {kind}_id)::bigint)
+    FROM {kind} r LEFT JOIN LATERAL (
+        SELECT code FROM grid_state s WHERE s.grid_id = r.base_grid_id
+        ORDER BY state_id DESC LIMIT 1
+    ) AS s ON true
+"""
+
+
+@dataclass(frozen=True)
+class Work:
+    """A redraw that waits to be published."""
+
+    store: Store
+    redraw: Redraw
+    version: Version
+
+
+def run(context: Context) -> list[Row]:
+    """
+    Measure both publications.
+
+    Parameters
+    ----------
+    context
+        With the demo county.
+
+    Returns
+    -------
+    list of Row
+        One village, and the whole county.
+    """
+    store = context.county_store
+    desk = PlanDesk()
+    with store.transaction(SYSTEM) as connection:
+        version = newest_version(connection, "base")
+        with desk.open(connection, 0, version, []) as held:
+            village = redrawn_village(held)
+            whole = renamed(held.base)
+    return [
+        measured("publication: one village redrawn", Work(store, village, version), 10.0, None),
+        measured(
+            "publication: every household changes grid",
+            Work(store, whole, version),
+            2.0,
+            ALL_LIMIT_S,
+        ),
+    ]
+
+
+def redrawn_village(held: Held) -> Redraw:
+    """
+    Draw the village with the most grids anew, as the service itself proposes.
+
+    Parameters
+    ----------
+    held
+        A draft without edits.
+
+    Returns
+    -------
+    Redraw
+        Of all of the village's grids.
+    """
+    parents = held.draft.parents
+    counts = {parent: list(parents.values()).count(parent) for parent in set(parents.values())}
+    for village in sorted(counts, key=lambda key: (abs(counts[key] - 6), key)):
+        keys = [key for key, above in parents.items() if above == village]
+        answer = propose(held.draft, keys, held.loads, held.base.streets, pieces=len(keys))[0]
+        for number, edit in enumerate(answer.edits):
+            held.apply(StoredEdit(number, completed(held, edit)))
+        redraw = redraw_of(held)
+        if len(redraw.land_changed) >= len(keys) // 2:
+            return redraw
+        while held.edits:
+            held.undo()
+    raise AssertionError
+
+
+def renamed(base: Base) -> Redraw:
+    """
+    Put a new grid in the place of every grid.
+
+    Parameters
+    ----------
+    base
+        The version.
+
+    Returns
+    -------
+    Redraw
+        The same land under other identities.
+    """
+    new = {key: f"new-{number}" for number, key in enumerate(base.tessellation.keys, 1)}
+    old = base.tessellation
+    linework = Tessellation(tuple(new.values()), old.arcs, old.kinds, old.left, old.right)
+    parents = {new[key]: base.parents[key] for key in old.keys}
+    return Redraw(
+        base,
+        linework,
+        parents,
+        {new[key]: face for key, face in base.faces.items()},
+        frozenset(new.values()),
+        parents,
+        old.keys,
+        {new[key]: base.grids[key].name for key in old.keys},
+        {new[key]: base.grids[key].urban_rural_class for key in old.keys},
+        {new[key]: base.grids[key].admin_unit_id for key in old.keys},
+        tuple(new.items()),
+    )
+
+
+def measured(name: str, work: Work, target: float, limit_s: float | None) -> Row:
+    """
+    Measure one publication against the peer.
+
+    Parameters
+    ----------
+    name
+        Of the row.
+    work
+        What is published.
+    target
+        For the ratio.
+    limit_s
+        Seconds that ours may take.
+
+    Returns
+    -------
+    Row
+        With whether both stored the same.
+    """
+    ours = Side(lambda given: _publish(work, given, None), lambda: _begun(work), _thrown_away)
+    theirs = Side(
+        lambda given: _publish(work, given, _placed_by_sql), lambda: _begun(work), _thrown_away
+    )
+    result = compare(
+        name, ours, PEER, theirs,
+        agree=lambda one, other: bool(one == other),
+        read=lambda given, _: _stored(given, work.version.scheme_id),
+        target=target,
+        pairs=3,
+    )  # fmt: skip
+    if limit_s is None or result.ours_s is None:
+        return result
+    result.limits.append(Limit("seconds", result.ours_s, limit_s))
+    return result
+
+
+def _begun(work: Work) -> sa.Connection:
+    connection = work.store.engine.connect()
+    connection.begin()
+    return connection
+
+
+def _thrown_away(connection: sa.Connection) -> None:
+    connection.rollback()
+    connection.close()
+
+
+def _publish(
+    work: Work,
+    connection: sa.Connection,
+    instead: Callable[[sa.Connection, Version, Any], None] | None,
+) -> None:
+    newest = newest_version(connection, work.version.scheme)
+    day = earliest_day(connection, newest.effective_day)
+    if instead is None:
+        publish_redraw(connection, SYSTEM, work.redraw, day, "bench", "")
+        return
+    with (
+        mock.patch.object(publishing.assignment, "moves_near", return_value=[]),
+        mock.patch.object(publishing.assignment, "write_moves", side_effect=instead),
+    ):
+        publish_redraw(connection, SYSTEM, work.redraw, day, "bench", "")
+
+
+def _stored(connection: sa.Connection, scheme_id: int) -> list[Any]:
+    """Read what says the same for both: identities differ, since sequences never go back."""
+    values = {"scheme": scheme_id}
+    found: list[Any] = [tuple(row) for row in connection.execute(sa.text(_DIGEST), values)]
+    found += [tuple(row) for row in connection.execute(sa.text(_CODES), values)]
+    found += [connection.scalar(sa.text(_ROWS.format(kind=kind))) for kind in _KINDS]
+    return found
+
+
+def _placed_by_sql(connection: sa.Connection, version: Version, moves: Any) -> None:
+    """Store as the peer what a version moves."""
+    del moves
+    values = {"scheme": version.scheme_id, "day": version.effective_day, "rank": 3}
+    own = " UNION ALL ".join(_OWN.format(kind=kind) for kind in _KINDS)
+    connection.execute(sa.text(_PLACED.format(own=own)), values)
+    connection.execute(sa.text("ANALYZE placed"))
+    connection.execute(sa.text(_CLOSE), values)
+    connection.execute(sa.text(_OPEN), values)
+    if version.effective_day <= connection.execute(sa.select(sa.func.gis_today())).scalar_one():
+        for kind in _KINDS:
+            connection.execute(sa.text(_COPY.format(kind=kind)))
