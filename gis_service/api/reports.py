@@ -43,7 +43,7 @@ def coverage_report(
         without_nul(standard), without_nul(scenario), run_id, wish or language, compare=compare
     )
     with store.transaction(actor) as connection:  # drawn after it has ended: that takes seconds
-        report = coverage.read_report(connection, actor, asked)
+        report = coverage.read_report(connection, actor, asked, with_bands=form != "xlsx")
     headers = {
         "Content-Disposition": f'attachment; filename="{report.name}.{form}"',
         "Cache-Control": "private, no-store",

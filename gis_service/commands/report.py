@@ -53,7 +53,8 @@ def coverage_report(
     chosen = choose_language(wish)
     asked = coverage.Wish(standard, scenario, run, chosen, maker, compare)
     with open_store(database=database) as store, store.transaction(SYSTEM) as connection:
-        report = coverage.read_report(connection, SYSTEM, asked)
+        drawn = any(one != "xlsx" for one in forms)
+        report = coverage.read_report(connection, SYSTEM, asked, with_bands=drawn)
     out.mkdir(parents=True, exist_ok=True)
     for one in forms:
         body = report.body(one)

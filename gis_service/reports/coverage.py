@@ -115,7 +115,9 @@ class Report:
                 return geopackage(facts, writer)
 
 
-def read_report(connection: sa.Connection, actor: Actor, wish: Wish) -> Report:
+def read_report(
+    connection: sa.Connection, actor: Actor, wish: Wish, *, with_bands: bool = True
+) -> Report:
     """
     Read all that a report needs; nothing is asked of the store after it.
 
@@ -127,6 +129,8 @@ def read_report(connection: sa.Connection, actor: Actor, wish: Wish) -> Report:
         Who asks; must see every household of the county.
     wish
         Which report.
+    with_bands
+        False where only a workbook is written, which has no maps.
 
     Returns
     -------
@@ -135,7 +139,7 @@ def read_report(connection: sa.Connection, actor: Actor, wish: Wish) -> Report:
     """
     run = choose_run(connection, wish.standard, wish.scenario, wish.run_id)
     before = None if wish.compare is None else find_run(connection, wish.compare)
-    facts = read_facts(connection, actor, run, before)
+    facts = read_facts(connection, actor, run, before, with_bands=with_bands)
     report = Report(
         Document(
             facts,

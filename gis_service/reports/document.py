@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+import shapely
+
 from gis_service.coverage.statistics import RULE
 from gis_service.coverage.travel_time import STATUS_NAMES
 from gis_service.geodesy import GeometryArray
@@ -33,6 +35,8 @@ from gis_service.reports.facts import Facts, Ground, Line
 from gis_service.reports.writing import Writer, compared, worst_first
 
 COLOURS: Final = SEQUENTIAL["YlGnBu"]
+BAND_COLOURS: Final = SEQUENTIAL["Blues"][3:0:-1]
+_SIMPLE_DEGREES: Final = 1e-4
 _WIDTH_MM: Final = 174.0
 _MAP_MM: Final = 196.0
 _COVER_MAP_MM: Final = 118.0
@@ -455,6 +459,49 @@ class Document:
             names=self.ground.places,
         )
         return self._drawn(content, _MAP_MM)
+
+    def band_map(self) -> CountyMap | None:
+        """
+        Draw the ground by minutes; what is not reached stays paper.
+
+        Returns
+        -------
+        CountyMap or None
+            None where there are no bands to draw.
+        """
+        if not self.facts.bands or not self._shapes:
+            return None
+        colours = [one.colour for one in self.band_legend()]
+        content = MapContent(
+            fills=[
+                Fill(colour, [shapely.simplify(band.geometry, _SIMPLE_DEGREES)])
+                for colour, band in zip(colours, self.facts.bands, strict=True)
+            ],
+            water=self.ground.water,
+            roads=self.ground.roads,
+            borders=dict(sorted(self._borders().items())[-2:]),
+            signs=self._signs(),
+            names=self.ground.places,
+        )
+        return self._drawn(content, _MAP_MM)
+
+    def band_legend(self) -> list[LegendLine]:
+        """
+        Explain the bands.
+
+        Returns
+        -------
+        list of LegendLine
+            The nearest first, and darkest.
+        """
+        return [
+            LegendLine(
+                colour,
+                self.writer.say("band", low=f"{one.from_minutes:g}", high=f"{one.to_minutes:g}"),
+                "",
+            )
+            for colour, one in zip(BAND_COLOURS, self.facts.bands, strict=False)
+        ]
 
     def blind_map(self) -> CountyMap | None:
         """

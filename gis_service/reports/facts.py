@@ -17,6 +17,7 @@ import shapely.geometry
 import sqlalchemy as sa
 
 from gis_service.access import Actor, visible
+from gis_service.coverage.area_desk import AreaBand, AreaDesk
 from gis_service.coverage.disclosure import NO_PARENT, SMALLEST, Counts, hide, hide_listed
 from gis_service.coverage.fingerprints import changed
 from gis_service.coverage.runs import (
@@ -37,6 +38,7 @@ from gis_service.coverage.statistics import (
     RULE,
 )
 from gis_service.coverage.travel_time import COVERED, STATUS_NAMES, TOO_FAR
+from gis_service.coverage.what_if_desk import WhatIfDesk
 from gis_service.errors import InputError, NotAllowedError, NotFoundError, Place
 from gis_service.geodesy import GeometryArray
 from gis_service.grids.reading import Version, find_scheme, on_day
@@ -49,6 +51,7 @@ OUTSIDE: Final = -1
 """The ``grid_id`` of the row for households that lie in no grid."""
 _OF_PERSONS: Final = frozenset({"people", "care_households"})
 _BESIDE_HOUSEHOLDS: Final = frozenset({"buildings"})
+_OF_BANDS: Final = frozenset({"network", "facilities", "settings", "software"})
 _LEFT_OUT: Final = tuple(range(COVERED + 1, len(STATUS_NAMES)))
 _MOST_NAMES: Final = 40
 _ROAD_CLASSES: Final = ("motorway", "trunk", "primary", "secondary", "tertiary")
@@ -230,6 +233,9 @@ class Facts:
         What has changed since the run, of ``coverage.fingerprints.PARTS``.
     before
         Another run to compare with.
+    bands
+        Ground by minutes, to the limit; none where roads, facilities or settings are no longer
+        those of the run, because bands are drawn on what is there now.
     """
 
     county: str
@@ -247,6 +253,7 @@ class Facts:
     stale: tuple[str, ...]
     minutes: tuple[Bin, ...]
     before: "Before | None"
+    bands: tuple[AreaBand, ...]
     shapes: Mapping[int, tuple[tuple[int, ...], GeometryArray]]
 
     def of_rank(self, rank: int, kind: str = RULE) -> list[Line]:
@@ -333,7 +340,12 @@ def choose_run(
 
 
 def read_facts(
-    connection: sa.Connection, actor: Actor, run: Run, before: Run | None = None
+    connection: sa.Connection,
+    actor: Actor,
+    run: Run,
+    before: Run | None = None,
+    *,
+    with_bands: bool = True,
 ) -> Facts:
     """
     Read what a report on one run says.
@@ -348,6 +360,8 @@ def read_facts(
         A finished run.
     before
         Another one of the same standard, to compare with.
+    with_bands
+        Whether bands of minutes are drawn, which takes seconds.
 
     Returns
     -------
@@ -368,6 +382,7 @@ def read_facts(
     grids = _grids(connection, version.effective_day)
     place = county(connection)
     lines, others = _lines(connection, run, levels, grids, place.name)
+    stale = Digests().stale_because(connection, run, standard_book())
     places, small_places = _blind_places(connection, actor, run)
     return Facts(
         county=place.name,
@@ -382,7 +397,8 @@ def read_facts(
         before=_before(connection, run, before, place.name) if before else None,
         blind_places=places,
         small_places=small_places,
-        stale=Digests().stale_because(connection, run, standard_book()),
+        stale=stale,
+        bands=_bands(connection, run, stale) if with_bands else (),
         stations=_stations(connection, run),
         minutes=_minutes(
             connection,
@@ -392,6 +408,17 @@ def read_facts(
         ),
         shapes=_shapes(connection, version.effective_day),
     )
+
+
+def _bands(connection: sa.Connection, run: Run, stale: Sequence[str]) -> tuple[AreaBand, ...]:
+    drawable = run.network_id is not None and any(run.summary["facilities"].values())
+    if not drawable or _OF_BANDS & set(stale):
+        return ()
+    limit = float(run.parameters["standard"]["limit_minutes"]["value"])
+    desk = AreaDesk(WhatIfDesk())
+    limits = (limit / 4, limit / 2, limit)
+    drawn, _ = desk.areas(connection, run.standard, run.scenario, limits)
+    return tuple(one for one in drawn if not one.geometry.is_empty)
 
 
 def _before(connection: sa.Connection, run: Run, before: Run, county_name: str) -> Before:

@@ -40,10 +40,12 @@ def geopackage(facts: Facts, writer: Writer) -> bytes:
     Returns
     -------
     bytes
-        Layers ``grids_1`` … one a level, ``blind_places``, ``stations``; the table ``about``.
+        Layers ``grids_1`` … one a level, ``blind_places``, ``bands``, ``stations``; the table
+        ``about``.
     """
     layers = [(f"grids_{level.rank}", _grids(facts, level.rank)) for level in facts.levels[1:]]
     layers.append(("blind_places", _blind(facts, writer)))
+    layers.append(("bands", _bands(facts)))
     layers.append(("stations", _stations(facts, writer)))
     about = pd.DataFrame(
         [*writer.heads(), *((writer.say("section_left_out"), note) for note in writer.notes())],
@@ -112,6 +114,16 @@ def _numbers(lines: Sequence[Line], name: str) -> pd.Series:
     if whole:
         return pd.Series(values, dtype="Int64")
     return pd.Series([None if one is None else round(one, 6) for one in values], dtype="float64")
+
+
+def _bands(facts: Facts) -> gpd.GeoDataFrame:
+    frame = pd.DataFrame(
+        {
+            "from_minutes": [one.from_minutes for one in facts.bands],
+            "to_minutes": [one.to_minutes for one in facts.bands],
+        }
+    )
+    return gpd.GeoDataFrame(frame, geometry=[one.geometry for one in facts.bands], crs=CRS)
 
 
 def _blind(facts: Facts, writer: Writer) -> gpd.GeoDataFrame:
