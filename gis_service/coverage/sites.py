@@ -299,7 +299,7 @@ def _by_grid(
     frame = pd.DataFrame(everything[reachable])
     by = grid[reachable]
     if wish.problem == "p_centre":
-        matrix = frame.groupby(by).max().to_numpy()
+        matrix = frame.groupby(by).max().to_numpy(copy=True)
     else:
         weighted = frame.mul(heavy[reachable], axis=0).groupby(by).sum().to_numpy()
         matrix = weighted / np.bincount(by, weights=heavy[reachable])[np.unique(by), None]
