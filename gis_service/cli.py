@@ -25,6 +25,7 @@ from gis_service.commands.incidents import incidents_app
 from gis_service.commands.maps import print_map
 from gis_service.commands.plans import plan_app
 from gis_service.commands.report import report_app
+from gis_service.commands.roads import roads_app
 from gis_service.commands.terminal import errors_said, language, say
 from gis_service.errors import NotFoundError
 from gis_service.ingest.osm import read_osm
@@ -47,6 +48,7 @@ app.add_typer(coverage_app, name="coverage")
 app.add_typer(incidents_app, name="incidents")
 app.add_typer(plan_app, name="plan")
 app.add_typer(report_app, name="report")
+app.add_typer(roads_app, name="roads")
 app.command(context_settings=locating.NEGATIVE)(locating.locate)
 app.command()(locating.assign)
 app.command("map")(print_map)
