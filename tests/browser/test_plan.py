@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import pytest
+import shapely
 import sqlalchemy as sa
 from playwright.sync_api import Locator, Page, expect
 
@@ -11,6 +14,7 @@ from gis_service.access import SYSTEM
 from gis_service.messages import WEB_DIR, all_texts
 from gis_service.store import Store
 from gis_service.store import tables as t
+from gis_service.store.bulk import copy_rows
 from tests.api.conftest import HOUSEHOLDS_PER_GRID, SmallCounty, middle
 from tests.browser.conftest import PHONE, Watched
 from tests.support import SIDE, SOUTH, WEST
@@ -20,7 +24,25 @@ pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("small_county", "plan
 Look = Callable[..., Watched]
 LANGUAGES = ["zh-CN", "en"]
 KEY_STEPS = 6
+HOMES_PER_SIDE = 18
 OUTSIDE = f"h{sum(HOUSEHOLDS_PER_GRID.values())}"
+
+
+def _spread_out(connection: sa.Connection) -> None:
+    """Homes all over the southern village: land is parted between houses."""
+    steps = [(i + 0.5) / HOMES_PER_SIDE for i in range(HOMES_PER_SIDE)]
+    places = [(WEST + 3 * SIDE * x, SOUTH + SIDE * y) for x in steps for y in steps]
+    homes: dict[str, Any] = {
+        "key": [f"spread{i}" for i in range(len(places))],
+        "street": ["南街"] * len(places),
+        "house_number": [f"{i}号" for i in range(len(places))],
+        "head_name": ["李四"] * len(places),
+        "phone": ["13812345678"] * len(places),
+        "people": [3] * len(places),
+        "care_tags": [[]] * len(places),
+        "point": np.array([shapely.Point(place) for place in places], dtype=object),
+    }
+    copy_rows(connection, t.household, homes)
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +52,7 @@ def planner(store: Store, small_county: SmallCounty) -> int:
     with store.transaction(SYSTEM) as connection:
         # A household outside every grid would stop every publication.
         connection.execute(sa.delete(t.household).where(t.household.c.key == OUTSIDE))
+        _spread_out(connection)
         row = {"name": "规划员", "name_en": "Planner", "role": "planner", "is_demo": True}
         made = sa.insert(t.actor).values(row).returning(t.actor.c.actor_id)
         return int(connection.execute(made).scalar_one())
@@ -294,7 +317,7 @@ def test_the_path_to_publication_and_back(look: Look) -> None:
 
 def test_answers_stand_side_by_side(look: Look) -> None:
     page = begin(look(), "比选")
-    choose_village(page)
+    choose_village(page, "村0")
     page.locator("#plan-propose").click()
     expect(page.locator(".answers li")).to_have_count(3)
     page.locator(".answers .look").nth(1).click()
