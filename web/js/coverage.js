@@ -154,8 +154,7 @@ export class CoverageMode {
     await this.load(signal);
     if (this.part !== "what-if" || state.mode === "report") this.whatIf.end();
     if (this.part !== "compare" || state.mode === "report") this.comparison.end();
-    await this.paint();
-    signal.throwIfAborted();
+    this.paint().catch(this.onError); // bands may take a while: the panel does not wait for them
     if (state.mode === "report") return showReport(this, signal);
     if (this.part === "what-if") return this.whatIf.render(signal);
     if (this.part === "compare") return this.comparison.render(signal);
