@@ -213,7 +213,7 @@ def _border_ends(
 ) -> list[Spot]:
     if border is None or len(ends) == 0:
         return []
-    line = border.boundary if border.area > 0 else border
+    line = shapely.boundary(border) if shapely.area(border) > 0 else border
     plane = shapely.transform(
         line, lambda lonlat: np.column_stack(to_xy(lonlat[:, 0], lonlat[:, 1]))
     )

@@ -1,5 +1,7 @@
 """The report on the active road network: read from the store what it looks at."""
 
+from typing import Any
+
 import numpy as np
 import shapely
 import sqlalchemy as sa
@@ -71,6 +73,6 @@ def _water(connection: sa.Connection) -> shapely.Geometry | None:
     )
 
 
-def _union(connection: sa.Connection, query: sa.Select[tuple[bytes]]) -> shapely.Geometry | None:
+def _union(connection: sa.Connection, query: sa.Select[Any]) -> shapely.Geometry | None:
     found = [bytes(wkb) for wkb in connection.execute(query).scalars()]
     return shapely.union_all(shapely.from_wkb(found)) if found else None
