@@ -77,7 +77,10 @@ def run(context: Context) -> list[Row]:
     picked = dice.choice(len(county.household_place), ADDRESSES, replace=False)
     place = county.household_place[picked]
     lonlat = np.column_stack((county.places.lon[place], county.places.lat[place]))
-    with context.connect(store.engine.url.database) as connection, connection.cursor() as cursor:
+    with (
+        context.connect(store.engine.url.database or "") as connection,
+        connection.cursor() as cursor,
+    ):
         cursor.execute("CREATE EXTENSION IF NOT EXISTS pgrouting CASCADE")
         cursor.execute(_NODE_TABLE)
         _write_arcs(cursor, profiled)

@@ -13,7 +13,6 @@ from unittest import mock
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
-from gis_service.boundaries import publishing
 from gis_service.boundaries.history import earliest_day
 from gis_service.boundaries.partition import propose
 from gis_service.boundaries.plan_base import Base, newest_version
@@ -21,6 +20,7 @@ from gis_service.boundaries.plan_desk import Held, PlanDesk, StoredEdit
 from gis_service.boundaries.plan_work import completed
 from gis_service.boundaries.publishing import Redraw, publish_redraw, redraw_of
 from gis_service.boundaries.tessellation import Tessellation
+from gis_service.grids import assignment
 from gis_service.grids.versions import Version
 from gis_service.store import Store
 from scripts.benches.context import Context
@@ -256,8 +256,8 @@ def _publish(
         publish_redraw(connection, SYSTEM, work.redraw, day, "bench", "")
         return
     with (
-        mock.patch.object(publishing.assignment, "moves_near", return_value=[]),
-        mock.patch.object(publishing.assignment, "write_moves", side_effect=instead),
+        mock.patch.object(assignment, "moves_near", return_value=[]),
+        mock.patch.object(assignment, "write_moves", side_effect=instead),
     ):
         publish_redraw(connection, SYSTEM, work.redraw, day, "bench", "")
 

@@ -231,7 +231,7 @@ def test_what_if_answers_and_stores_nothing(
     store: Store, client: TestClient, as_actor: As, run_id: int
 ) -> None:
     path = "/api/coverage/what-if"
-    wish = {"standard": "service-15", "changes": []}
+    wish: dict[str, Any] = {"standard": "service-15", "changes": []}
     told = client.post(path, json=wish).json()
     assert told["before"] == told["after"]
     assert told["before"]["n"] == TOTAL

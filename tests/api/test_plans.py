@@ -176,7 +176,7 @@ def test_a_plan_is_published_compared_and_taken_back(
     gone = author.post(f"{path}/edits", 409, rev=rev, edit=give)
     assert gone["version_id"] == done["version_id"]
     with store.transaction(SYSTEM) as connection:
-        held = dict(
+        held: dict[Any, int] = dict(
             connection.execute(
                 sa.select(t.household.c.base_grid_id, sa.func.count()).group_by(
                     t.household.c.base_grid_id
