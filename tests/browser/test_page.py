@@ -237,9 +237,10 @@ def test_touch_targets_are_large_enough(look: Look) -> None:
     page = look(PHONE, has_touch=True, is_mobile=True).open()
     heights = page.evaluate(
         "[...document.querySelectorAll('#rail button, #choices > *, #search')]"
+        ".filter((one) => one.getClientRects().length)"
         ".map((one) => one.getBoundingClientRect().height)"
     )
-    assert heights
+    assert len(heights) > 8
     assert min(heights) >= 44
 
 
