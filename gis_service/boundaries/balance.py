@@ -5,7 +5,7 @@ edit only units and roads that it touched are placed anew; the figures are those
 them. A point on a shared border belongs to the lowest grid id. Nothing here knows the store.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -189,14 +189,30 @@ class Loads:
         dict
             Load by key; unknown keys are left out.
         """
-        wanted = self._faces if keys is None else keys
+        wanted = [key for key in (self._faces if keys is None else keys) if key in self._faces]
+        self._walk(wanted)
         found = {}
         for key in wanted:
-            if key in self._faces:
-                code = self._code[key]
-                metres = self._roads.metres_of(code)
-                found[key] = self._load(self._sum_of(code), metres, self._classes.get(key))
+            code = self._code[key]
+            metres = self._roads.metres_of(code)
+            found[key] = self._load(self._sum_of(code), metres, self._classes.get(key))
         return found
+
+    def households_of(self, key: str) -> int:
+        """
+        Tell how many households a grid holds, without measuring its roads.
+
+        Parameters
+        ----------
+        key
+            Of a grid of this draft.
+
+        Returns
+        -------
+        int
+            As :meth:`of` tells it.
+        """
+        return round(float(self._sum_of(self._code[key])[0]))
 
     def inside(self, keys: Iterable[str]) -> tuple[FloatArray, FloatArray, FloatArray]:
         """
@@ -265,7 +281,7 @@ class Loads:
             Load of each touched grid that goes on.
         """
         counted = self.counted(change)
-        walked = self._roads.after(change, self._bare(change), self._code_of)
+        walked = self._walked(change)
         found = {}
         for key, counts in counted.items():
             code = self._code_of(key)
@@ -328,7 +344,7 @@ class Loads:
             What :meth:`Draft.apply`, ``undo`` or ``redo`` gave.
         """
         placed = self._placed(change)
-        self._roads.take(self._roads.after(change, self._bare(change), self._code_of))
+        self._roads.take(self._walked(change))
         for key in change.touched:
             self._classes.setdefault(key, self._class_after(key, change))
         before = [self._held.get(self._code_of(key), _NONE) for key in change.before]
@@ -361,7 +377,15 @@ class Loads:
         first[1:] = unit[1:] != unit[:-1]
         self._owner[unit[first]] = codes[face[first]]
         self._held = _groups(self._owner)
-        self._roads.take_all(codes, array)
+
+    def _walk(self, keys: Iterable[str]) -> None:
+        """Measure the roads of grids that nobody has asked for yet."""
+        land = {self._code_of(key): self._faces[key] for key in keys if key in self._faces}
+        self._roads.measure_in(land, self._faces, self._code_of)
+
+    def _walked(self, change: Change) -> "_Walked":
+        self._walk(change.before)
+        return self._roads.after(change, self._faces, self._bare(change), self._code_of)
 
     def _placed(self, change: Change) -> dict[int, IntArray]:
         """Place again what lay in the faces that are others now; by code."""
@@ -478,7 +502,7 @@ class _Roads:
     Metres of road in each grid, kept road by road.
 
     A road is measured on the ellipsoid; how much of it lies in which grid is decided in a local
-    plane.
+    plane, when a grid at the road is first asked for: until then no change has touched the road.
     """
 
     def __init__(self, lines: GeometryArray, scale: FloatArray) -> None:
@@ -488,22 +512,49 @@ class _Roads:
         self._tree = shapely.STRtree(self._plane)
         self._shares: dict[int, dict[int, float]] = {}
         self._sums: dict[int, float] = {}
+        self._known = np.zeros(len(self._plane), dtype=bool)
+        self._whole: set[int] = set()
 
     def metres_of(self, code: int) -> float:
         return self._sums.get(code, 0.0)
 
-    def take_all(self, codes: IntArray, faces: GeometryArray) -> None:
-        every = np.arange(len(self._plane))
-        self._shares = self._measured(every, codes, faces)
-        self._sums = {}
-        for shares in self._shares.values():
-            _add(self._sums, shares, 1)
+    def measure_in(
+        self, land: Mapping[int, Any], faces: Mapping[str, Any], code_of: Callable[[str], int]
+    ) -> None:
+        """Measure every road in grids, given by code, among all faces as they are."""
+        wanted = [code for code in land if code not in self._whole]
+        if not wanted or not len(self._plane):
+            return
+        array = np.array([land[code] for code in wanted], dtype=object)
+        self._measure(self._roads_at(array), faces, code_of)
+        self._whole.update(wanted)
 
-    def after(self, change: Change, faces: Mapping[str, Any], code_of: Any) -> "_Walked":
-        """Tell how the roads at the changed land are shared after a change."""
+    def _measure(
+        self, roads: IntArray, faces: Mapping[str, Any], code_of: Callable[[str], int]
+    ) -> None:
+        fresh = roads[~self._known[roads]]
+        if not len(fresh):
+            return
+        keys, near = self._beside(fresh, faces)
+        codes = np.array([code_of(key) for key in keys], dtype=np.int64)
+        shares = self._measured(fresh, codes, near)
+        self._known[fresh] = True
+        self._shares.update(shares)
+        for parts in shares.values():
+            _add(self._sums, parts, 1)
+
+    def after(
+        self,
+        change: Change,
+        before: Mapping[str, Any],
+        faces: Mapping[str, Any],
+        code_of: Callable[[str], int],
+    ) -> "_Walked":
+        """Tell how the roads at the changed land are shared after a change, among all faces."""
         if not len(self._plane):
             return _Walked({}, {})
-        touched = self._roads_at(change)
+        touched = self._roads_at(np.array([move.geometry for move in change.moves], dtype=object))
+        self._measure(touched, before, code_of)
         keys, near = self._beside(touched, faces)
         codes = np.array([code_of(key) for key in keys], dtype=np.int64)
         fresh = self._measured(touched, codes, near)
@@ -518,6 +569,7 @@ class _Roads:
         made = object.__new__(_Roads)
         made.__dict__.update(self.__dict__)
         made._shares, made._sums = dict(self._shares), dict(self._sums)
+        made._known, made._whole = self._known.copy(), set(self._whole)
         return made
 
     def take(self, walked: "_Walked") -> None:
@@ -525,8 +577,7 @@ class _Roads:
         self._shares.update(walked.shares)
         _add(self._sums, walked.gained, 1)
 
-    def _roads_at(self, change: Change) -> IntArray:
-        land = np.array([move.geometry for move in change.moves], dtype=object)
+    def _roads_at(self, land: GeometryArray) -> IntArray:
         plane = shapely.transform(land, lambda xy: xy * self._scale)
         _, road = self._tree.query(plane, predicate="dwithin", distance=2 * ALONG_M)
         return np.unique(road)

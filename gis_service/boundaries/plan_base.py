@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 import sqlalchemy as sa
+from geoalchemy2 import Geometry
 
 from gis_service.access import SYSTEM, visible
 from gis_service.boundaries.balance import Units
@@ -22,6 +23,7 @@ from gis_service.errors import NotFoundError
 from gis_service.geodesy import GeometryArray
 from gis_service.grids.versions import Version, versions
 from gis_service.store import tables as t
+from gis_service.store.bulk import read_arrays
 
 READ: Final = (
     "household", "building", "premises", "hazard", "incident", "road_network", "land_cover",
@@ -191,7 +193,7 @@ def read_base(connection: sa.Connection, version: Version) -> Base:
     lowest = max(one.rank for one in grids.values())
     keys = [one.key for one in grids.values() if one.rank == lowest]
     tessellation, arc_ids = read_linework(connection, version, keys)
-    building_ids, footprints, households = _buildings(connection)
+    houses = _houses(connection)
     streets, kinds = _streets(connection)
     roads = [line for line, kind in zip(streets, kinds, strict=True) if kind == "street"]
     return Base(
@@ -202,13 +204,13 @@ def read_base(connection: sa.Connection, version: Version) -> Base:
         grids,
         tessellation,
         arc_ids,
-        _units(connection),
+        _units(connection, houses),
         _array(roads),
         streets,
         kinds,
-        footprints,
-        building_ids,
-        households,
+        houses.shapes,
+        houses.ids,
+        houses.counts[:, 0].astype(np.int64),
         _with_officer(connection),
     )
 
@@ -315,10 +317,11 @@ def _array(geometries: Iterable[Any]) -> GeometryArray:
     return made
 
 
-def _units(connection: sa.Connection) -> Units:
+def _units(connection: sa.Connection, houses: "_Houses") -> Units:
     """Count by building what moves with it; everything else stands alone."""
     parts = [
-        _households(connection),
+        _homes(houses),
+        _homes_without_building(connection),
         _premises(connection),
         _hazards(connection),
         _incidents(connection),
@@ -328,100 +331,139 @@ def _units(connection: sa.Connection) -> Units:
     return Units(xy[:, 0], xy[:, 1], counts)
 
 
-def _households(
-    connection: sa.Connection,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    home, house = t.household.c, t.building.c
-    point = sa.func.coalesce(house.point, home.point)
-    lon, lat = sa.func.ST_X(point), sa.func.ST_Y(point)
-    care = sa.func.count().filter(sa.func.cardinality(home.care_tags) > 0)
-    rows = connection.execute(
-        sa.select(lon, lat, sa.func.count(), sa.func.sum(home.people), care)
-        .select_from(t.household.outerjoin(t.building, house.building_id == home.building_id))
-        .where(visible(SYSTEM, t.household))
-        .group_by(lon, lat)
-        .order_by(lon, lat)
-    ).all()
-    found = np.array([tuple(row) for row in rows], dtype=float).reshape(-1, 5)
-    return found[:, :2], np.hstack([found[:, 2:], np.zeros((len(found), 3))])
-
-
 _Placed = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class _Houses:
+    """Buildings by id: place, outline, and how many households, people and care households."""
+
+    ids: npt.NDArray[np.int64]
+    xy: npt.NDArray[np.float64]
+    shapes: GeometryArray
+    counts: npt.NDArray[np.float64]
+
+
+def _houses(connection: sa.Connection) -> _Houses:
+    home, house = t.household.c, t.building.c
+    shape = sa.type_coerce(sa.func.coalesce(house.footprint, house.point), Geometry("GEOMETRY"))
+    rows = read_arrays(
+        connection,
+        sa.select(
+            house.building_id.label("id"),
+            sa.type_coerce(sa.func.ST_X(house.point), sa.Double).label("lon"),
+            sa.type_coerce(sa.func.ST_Y(house.point), sa.Double).label("lat"),
+            shape.label("shape"),
+        ),
+    )
+    order = np.argsort(rows["id"])
+    ids = rows["id"][order]
+    homes = read_arrays(
+        connection,
+        sa.select(home.building_id.label("id"), *_counted())
+        .where(visible(SYSTEM, t.household), home.building_id.is_not(None))
+        .group_by(home.building_id),
+    )
+    counts = np.zeros((len(ids), 3))
+    counts[np.searchsorted(ids, homes["id"])] = _three(homes)
+    xy = np.column_stack([rows["lon"], rows["lat"]])[order]
+    return _Houses(ids, xy, rows["shape"][order], counts)
+
+
+def _counted() -> list[sa.ColumnElement[Any]]:
+    home = t.household.c
+    care = sa.func.count().filter(sa.func.cardinality(home.care_tags) > 0)
+    return [
+        sa.type_coerce(sa.func.count(), sa.BigInteger).label("n"),
+        sa.type_coerce(sa.func.sum(home.people), sa.BigInteger).label("people"),
+        sa.type_coerce(care, sa.BigInteger).label("care"),
+    ]
+
+
+def _three(rows: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
+    return np.column_stack([rows["n"], rows["people"], rows["care"]]).astype(float)
+
+
+def _homes(houses: _Houses) -> _Placed:
+    """Take the buildings with households; those that share a place are one."""
+    lived = houses.counts[:, 0] > 0
+    return _by_place(houses.xy[lived], houses.counts[lived])
+
+
+def _homes_without_building(connection: sa.Connection) -> _Placed:
+    home = t.household.c
+    rows = read_arrays(
+        connection,
+        _places(home.household_id, home.point)
+        .add_columns(home.people, (sa.func.cardinality(home.care_tags) > 0).label("care"))
+        .where(visible(SYSTEM, t.household), home.building_id.is_(None)),
+    )
+    rows["n"] = np.ones(len(rows["id"]), dtype=np.int64)
+    return _by_place(np.column_stack([rows["lon"], rows["lat"]]), _three(rows))
+
+
+def _by_place(xy: npt.NDArray[np.float64], counts: npt.NDArray[np.float64]) -> _Placed:
+    order = np.lexsort((xy[:, 1], xy[:, 0]))
+    xy, counts = xy[order], counts[order]
+    first = np.ones(len(xy), dtype=bool)
+    first[1:] = (xy[1:] != xy[:-1]).any(axis=1)
+    begins = np.flatnonzero(first)
+    summed = np.add.reduceat(counts, begins) if len(begins) else counts
+    return xy[begins], np.hstack([summed, np.zeros((len(begins), 3))])
+
+
+def _places(identity: sa.ColumnElement[int], point: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    lon, lat = (
+        sa.type_coerce(measure(point), sa.Double) for measure in (sa.func.ST_X, sa.func.ST_Y)
+    )
+    return sa.select(identity.label("id"), lon.label("lon"), lat.label("lat"))
 
 
 def _alone(
     connection: sa.Connection, query: sa.Select[Any], column: int, share: float = 1
 ) -> _Placed:
-    """Take what stands alone: its place, and a count in one column."""
-    rows = connection.execute(query).all()
-    xy = np.array([tuple(row) for row in rows], dtype=float).reshape(-1, 2)
-    counts = np.zeros((len(xy), 6))
+    """Take what stands alone, by id: its place, and a count in one column."""
+    rows = read_arrays(connection, query)
+    order = np.argsort(rows["id"])
+    counts = np.zeros((len(order), 6))
     counts[:, column] = share
-    return xy, counts
+    return np.column_stack([rows["lon"], rows["lat"]])[order], counts
 
 
 def _premises(connection: sa.Connection) -> _Placed:
-    place = t.premises.c.point
-    query = sa.select(sa.func.ST_X(place), sa.func.ST_Y(place))
-    return _alone(connection, query.order_by(t.premises.c.premises_id), 3)
+    return _alone(connection, _places(t.premises.c.premises_id, t.premises.c.point), 3)
 
 
 def _hazards(connection: sa.Connection) -> _Placed:
     hazard = t.hazard.c
-    query = sa.select(sa.func.ST_X(hazard.point), sa.func.ST_Y(hazard.point)).where(
+    query = _places(hazard.hazard_id, hazard.point).where(
         visible(SYSTEM, t.hazard), hazard.status != "closed"
     )
-    return _alone(connection, query.order_by(hazard.hazard_id), 4)
+    return _alone(connection, query, 4)
 
 
 def _incidents(connection: sa.Connection) -> _Placed:
     incident = t.incident.c
     year = sa.func.now() - sa.func.make_interval(1)
-    query = sa.select(sa.func.ST_X(incident.point), sa.func.ST_Y(incident.point)).where(
+    query = _places(incident.incident_id, incident.point).where(
         visible(SYSTEM, t.incident), incident.reported_at > year
     )
-    return _alone(connection, query.order_by(incident.incident_id), 5, 1 / _MONTHS)
-
-
-def _buildings(
-    connection: sa.Connection,
-) -> tuple[npt.NDArray[np.int64], GeometryArray, npt.NDArray[np.int64]]:
-    home, house = t.household.c, t.building.c
-    counted = (
-        sa.select(home.building_id, sa.func.count().label("n"))
-        .where(visible(SYSTEM, t.household), home.building_id.is_not(None))
-        .group_by(home.building_id)
-        .subquery()
-    )
-    rows = connection.execute(
-        sa.select(
-            house.building_id,
-            sa.func.ST_AsBinary(sa.func.coalesce(house.footprint, house.point)),
-            sa.func.coalesce(counted.c.n, 0),
-        )
-        .outerjoin(counted, counted.c.building_id == house.building_id)
-        .order_by(house.building_id)
-    ).all()
-    return (
-        np.array([row[0] for row in rows], dtype=np.int64),
-        _array(shapely.from_wkb([bytes(row[1]) for row in rows])),
-        np.array([row[2] for row in rows], dtype=np.int64),
-    )
+    return _alone(connection, query, 5, 1 / _MONTHS)
 
 
 def _streets(connection: sa.Connection) -> tuple[GeometryArray, list[str]]:
     edge, network, cover = t.road_edge.c, t.road_network.c, t.land_cover.c
-    rows = connection.execute(
-        sa.select(sa.func.ST_AsBinary(edge.geom))
+    rows = read_arrays(
+        connection,
+        sa.select(edge.edge_id, edge.geom)
         .join(t.road_network, network.network_id == edge.network_id)
-        .where(network.active)
-        .order_by(edge.edge_id)
+        .where(network.active),
     )
-    roads = shapely.from_wkb([bytes(row[0]) for row in rows])
-    rows = connection.execute(
+    roads = rows["geom"][np.argsort(rows["edge_id"])]
+    found = connection.execute(
         sa.select(sa.func.ST_AsBinary(cover.geom)).where(cover.kind == "water").order_by(cover.key)
     )
-    water = shapely.get_rings(shapely.get_parts(shapely.from_wkb([bytes(row[0]) for row in rows])))
+    water = shapely.get_rings(shapely.get_parts(shapely.from_wkb([bytes(row[0]) for row in found])))
     banks = [shapely.LineString(ring.coords) for ring in water]
     return _array([*roads, *banks]), ["street"] * len(roads) + ["water"] * len(banks)
 

@@ -602,7 +602,7 @@ def collection(features: Iterable[tuple[Any, Mapping[str, Any]]]) -> dict[str, A
 
 
 def _faces(held: Held, keys: Sequence[str], names: Mapping[str, str]) -> dict[str, Any]:
-    loads = held.loads.of(keys)
+    loads, parents = held.loads, held.draft.parents
     changed = held.touched
     return collection(
         (
@@ -611,9 +611,9 @@ def _faces(held: Held, keys: Sequence[str], names: Mapping[str, str]) -> dict[st
                 "key": key,
                 "name": names.get(key, key),
                 "code": held.base.grids[key].code if key in held.base.grids else "",
-                "parent": held.draft.parents[key],
-                "households": loads[key].households,
-                "target": loads[key].target,
+                "parent": parents[key],
+                "households": loads.households_of(key),
+                "target": loads.target(loads.class_of(key)),
                 "changed": key in changed,
                 "is_new": key not in held.base.grids,
             },
