@@ -4,11 +4,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from gis_service.access import SYSTEM
 from gis_service.api import create_app
@@ -46,34 +47,80 @@ class Watched:
         assert any(said in complaint for complaint in self.complaints)
         self.complaints[:] = [one for one in self.complaints if said not in one]
 
+    def forgive_lost_way(self) -> None:
+        """Take away that the browser says aloud that the server was away, which was meant."""
+        signs = ("ERR_FAILED", "ERR_CONNECTION", "ERR_INTERNET", "ERR_EMPTY", "ERR_INCOMPLETE")
+        self.complaints[:] = [
+            one for one in self.complaints if not any(sign in one for sign in signs)
+        ]
 
-@pytest.fixture(scope="module")
-def home(store: Store) -> Iterator[str]:
-    """The address of the running app."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+    def settle(self) -> None:
+        """Nothing may have complained, and nothing may have left home; then begin anew."""
+        complaints, addresses = self.complaints[:], self.addresses[:]
+        self.complaints.clear()
+        self.addresses.clear()
+        assert complaints == []
+        assert [one for one in addresses if not one.startswith((self.home, "data:"))] == []
+
+
+class Running:
+    """The app on a loopback port, in a thread; it can die and come back at the same address."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.port = 0
+        self.start()
+
+    @property
+    def home(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start an app that remembers nothing of the one before."""
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", self.port))
+        self.port = listener.getsockname()[1]
         config = uvicorn.Config(
-            create_app(store, loopback_only=True),
+            create_app(self.store, loopback_only=True),
             log_level="error",
             access_log=False,
             lifespan="off",
         )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
+        self.server = uvicorn.Server(config)
+        arguments = {"sockets": [listener]}
+        self.thread = threading.Thread(target=self.server.run, kwargs=arguments, daemon=True)
+        self.thread.start()
         deadline = time.monotonic() + 20
-        while not server.started and time.monotonic() < deadline:
+        while not self.server.started and time.monotonic() < deadline:
             time.sleep(0.02)
-        assert server.started
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(timeout=20)
+        assert self.server.started
+
+    def die(self) -> None:
+        """End at once: no answer that is under way is finished."""
+        self.server.force_exit = self.server.should_exit = True
+        self.thread.join(timeout=20)
+        assert not self.thread.is_alive()
 
 
-@pytest.fixture
-def look(browser: Browser, home: str) -> Iterator[Callable[..., Watched]]:
+@pytest.fixture(scope="module")
+def home(store: Store) -> Iterator[str]:
+    """The address of the running app."""
+    running = Running(store)
+    yield running.home
+    running.server.should_exit = True
+    running.thread.join(timeout=20)
+
+
+Look = Callable[..., Watched]
+
+
+@contextmanager
+def looking(browser: Browser, home: str) -> Iterator[Look]:
     """Open watched pages; at the end nothing may have complained and nothing may have left home."""
-    contexts, opened = [], []
+    contexts: list[BrowserContext] = []
+    opened: list[Watched] = []
 
     def make(size: dict[str, int] = DESK, **options: object) -> Watched:
         context = browser.new_context(viewport=size, locale="zh-CN", **options)  # type: ignore[arg-type]
@@ -93,13 +140,15 @@ def look(browser: Browser, home: str) -> Iterator[Callable[..., Watched]]:
     yield make
     for context in contexts:
         context.close()
-    assert [complaint for watched in opened for complaint in watched.complaints] == []
-    assert [
-        address
-        for watched in opened
-        for address in watched.addresses
-        if not address.startswith((home, "data:"))
-    ] == []
+    for watched in opened:
+        watched.settle()
+
+
+@pytest.fixture
+def look(browser: Browser, home: str) -> Iterator[Look]:
+    """Pages of one test, each with a browser of its own."""
+    with looking(browser, home) as make:
+        yield make
 
 
 @pytest.fixture(scope="module")
