@@ -1,7 +1,7 @@
 """Service areas over HTTP: bands of minutes, station districts, and the best next sites."""
 
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,6 +20,34 @@ router = APIRouter(prefix="/api/coverage", tags=["coverage"])
 StandardQuery = Annotated[str, Query(max_length=100, description="Its code, such as fire-20.")]
 ScenarioQuery = Annotated[str, Query(max_length=100, description="Its code.")]
 
+_SQUARE: Final = {
+    "type": "MultiPolygon",
+    "coordinates": [[[[112.9, 28.7], [112.91, 28.7], [112.91, 28.71], [112.9, 28.7]]]],
+}
+_PIECE: Final = {"name": "东街社区", "area_km2": 0.412, "lon": 112.904, "lat": 28.704}
+
+
+def _example(properties: dict[str, Any], **more: Any) -> dict[str, Any]:
+    feature = {"type": "Feature", "properties": properties, "geometry": _SQUARE}
+    return {"type": "FeatureCollection", "features": [feature], **more}
+
+
+AREAS: Final = _example({"from_minutes": 5.0, "to_minutes": 10.0}, tolerance_minutes=0.21)
+DISTRICTS: Final = _example(
+    {
+        "facility_id": 12,
+        "name": "南桥镇消防站",
+        "grade": "second",
+        "area_km2": 5.217,
+        "limit_km2": 4.0,
+        "too_large": True,
+        "crosses": [{"kind": "river", "name": "东河", "beyond_km2": 0.83}],
+        "detached": [_PIECE],
+    },
+    not_checked=["railway"],
+)
+ENCLAVES: Final = _example({**_PIECE, "facility_id": 12, "facility_name": "南桥镇消防站"})
+
 
 def area_desk(request: Request) -> AreaDesk:
     """Give the desk that the app was made with."""
@@ -27,7 +55,7 @@ def area_desk(request: Request) -> AreaDesk:
     return desk
 
 
-@router.get("/areas", responses=examples.problems())
+@router.get("/areas", responses=examples.ok(AREAS))
 def read_areas(
     request: Request,
     connection: ConnectionDep,
@@ -57,7 +85,7 @@ def _minutes(given: str) -> list[float]:
         raise InputError("coverage.area_limits", place=Place(field="minutes"), most=12) from error
 
 
-@router.get("/districts", responses=examples.problems())
+@router.get("/districts", responses=examples.ok(DISTRICTS))
 def read_districts(
     request: Request,
     connection: ConnectionDep,
@@ -89,7 +117,7 @@ def read_districts(
     return {**_collection(features), "not_checked": ["railway"]}
 
 
-@router.get("/enclaves", responses=examples.problems())
+@router.get("/enclaves", responses=examples.ok(ENCLAVES))
 def read_enclaves(
     request: Request,
     connection: ConnectionDep,

@@ -280,7 +280,7 @@ def list_scenarios() -> list[ScenarioAnswer]:
     ]
 
 
-@router.get("/profiles")
+@router.get("/profiles", responses=examples.ok([examples.PROFILE]))
 def list_profiles() -> list[ProfileAnswer]:
     """List the profiles in force: speeds by road class, each with its source."""
     return [
@@ -383,7 +383,7 @@ def list_blind_spots(
     return runs.blind_spots(connection, actor, run_id)[:limit]
 
 
-@router.get("/runs/{run_id}/grids/{grid_id}")
+@router.get("/runs/{run_id}/grids/{grid_id}", responses=examples.ok(examples.GRID_MINUTES))
 def read_grid(
     connection: ConnectionDep, actor: ActorDep, run_id: IdPath, grid_id: IdPath
 ) -> GridAnswer:
@@ -408,7 +408,7 @@ def read_household(
     return runs.answer_of_household(connection, actor, run_id, household_id)
 
 
-@router.get("/compare")
+@router.get("/compare", responses=examples.ok(examples.COMPARISON))
 def compare_runs(
     connection: ConnectionDep,
     actor: ActorDep,

@@ -313,6 +313,15 @@ RUN: Final = {
     "finished_at": "2026-03-01T08:12:00Z",
     "summary": {**_KIND_FIGURES, "kinds": {"fire_station": _KIND_FIGURES}},
 }
+PROFILE: Final = {
+    "code": "walk",
+    "name": "步行",
+    "name_en": "On foot",
+    "means": "foot",
+    "obeys_oneway": {"value": False, "source": "on foot one-way does not count"},
+    "obeys_maxspeed": {"value": False, "source": "setting"},
+    "speed_kmh": {"residential": {"value": 4.5, "source": "setting"}},
+}
 SCENARIO: Final = {
     "code": "rush_hour",
     "name": "早晚高峰",
@@ -329,6 +338,39 @@ GRID_FIGURES: Final = {
     "parent_grid_id": 57,
     "of": "households",
     "status": "ok",
+}
+GRID_MINUTES: Final = {
+    **GRID_FIGURES,
+    "kinds": {"fire_station": GRID_FIGURES},
+    "stations": [
+        {
+            "kind": "fire_station",
+            "facility_id": 7,
+            "name": "南桥镇消防站",
+            "households": 214,
+            "median_minutes": 6.2,
+            "worst_minutes": 17.4,
+            "lon": 112.9,
+            "lat": 28.7,
+        }
+    ],
+}
+COMPARISON: Final = {
+    "a": RUN,
+    "b": {**RUN, "run_id": 9},
+    "comparable": True,
+    "differs": ["facilities"],
+    "county": {
+        "households": {
+            "a": {"n": 214, "covered": 180, "share": 0.841121},
+            "b": {"n": 214, "covered": 201, "share": 0.939252},
+            "delta": {"n": 0, "covered": 21, "share": 0.098131},
+        }
+    },
+    "grids": [{"grid_id": 412, "name": "东街三格", "covered": 21, "gained": 21, "lost": 0}],
+    "gained": 21,
+    "lost": 0,
+    "only_in_one": 0,
 }
 BLIND_SPOT: Final = {
     "name": "龙潭村",
