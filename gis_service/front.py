@@ -6,9 +6,29 @@ take longer than they do. Every other command is found in :mod:`gis_service.cli`
 
 import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 LIGHT: Final = frozenset({"locate", "assign"})
+
+
+@contextmanager
+def _without(module: str) -> Iterator[None]:
+    """
+    Let a module not be found for a while.
+
+    Before the first compiled function runs, numba looks whether scipy could multiply matrices for
+    it. Nothing here does, and reading scipy takes a fifth of a second.
+    """
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = None  # type: ignore[assignment]  # what the import system documents
+    try:
+        yield
+    finally:
+        del sys.modules[module]
 
 
 def main() -> None:
@@ -19,7 +39,8 @@ def main() -> None:
 
         gc.freeze()
         gc.enable()
-        locating.main()
+        with _without("scipy.linalg"):
+            locating.main()
         return
     from gis_service import cli  # noqa: PLC0415 (reads all of the program)
 

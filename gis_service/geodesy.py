@@ -132,6 +132,39 @@ def distance_m(
     return np.asarray(metres, dtype=float).reshape(arrays[0].shape)
 
 
+_NEAR_M: Final = 10_000.0
+_NEAR_LAT: Final = 60.0
+
+
+def near_distance_m(
+    lon_from: FloatArray, lat_from: FloatArray, lon_to: FloatArray, lat_to: FloatArray
+) -> FloatArray:
+    """
+    Measure between points of which most are near each other, ten times as fast.
+
+    Parameters
+    ----------
+    lon_from, lat_from, lon_to, lat_to
+        Degrees; flat arrays of one length.
+
+    Returns
+    -------
+    array of float
+        Metres: up to 10 km and 60° of latitude by the radii of curvature half way, which is within
+        4 mm of the ellipsoid's own; beyond, as :func:`distance_m`.
+    """
+    sine = np.sin(np.radians((lat_from + lat_to) / 2))
+    square = 1.0 - CGCS2000.es * sine * sine
+    across = CGCS2000.a / np.sqrt(square)
+    along = across * (1.0 - CGCS2000.es) / square
+    east = across * np.sqrt(1.0 - sine * sine) * np.radians(lon_to - lon_from)
+    metres = np.hypot(east, along * np.radians(lat_to - lat_from))
+    is_near = (metres < _NEAR_M) & (np.abs(lat_from) < _NEAR_LAT) & (np.abs(lat_to) < _NEAR_LAT)
+    far = np.flatnonzero(~is_near)
+    metres[far] = distance_m(lon_from[far], lat_from[far], lon_to[far], lat_to[far])
+    return np.asarray(metres)
+
+
 def lon_degree_in_lat_degrees(lat: npt.ArrayLike) -> FloatArray:
     """
     Say how long a degree of longitude is beside one of latitude, on the ellipsoid.

@@ -6,12 +6,14 @@ what is added stands behind them. Knows nothing of grids.
 
 # ruff: noqa: C901, PLR0912, PLR0915
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from gis_service.grids.locator_kernels import compiled
 
 Bytes = npt.NDArray[np.uint8]
 IntArray = npt.NDArray[np.int64]
@@ -61,7 +63,7 @@ class Rows:
         return len(self.start)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _scan(
     data: Bytes, delimiter: int, wanted: IntArray, *, is_last: bool
 ) -> tuple[IntArray, IntArray, IntArray, IntArray, IntArray, IntArray, int]:
@@ -171,7 +173,7 @@ def scan(data: Bytes, delimiter: int, wanted: IntArray, *, is_last: bool) -> tup
     return Rows(*parts), used
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _number(data: Bytes, first: int, last: int) -> tuple[float, int]:
     """Read one field; exactly what float() gives, or the word that it must be asked."""
     while first < last and (data[first] == _SPACE or data[first] == _TAB):
@@ -233,7 +235,7 @@ def _number(data: Bytes, first: int, last: int) -> tuple[float, int]:
     return (-value if negative else value), NUMBER
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _numbers(data: Bytes, first: IntArray, last: IntArray) -> tuple[FloatArray, npt.NDArray[Any]]:
     values = np.empty(len(first))
     kinds = np.empty(len(first), np.uint8)
@@ -267,7 +269,7 @@ def numbers(
     return values, kinds
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _extended(
     data: Bytes,
     start: IntArray,
@@ -302,7 +304,49 @@ def _extended(
     return out
 
 
-def extended(data: Bytes, rows: Rows, which: IntArray, parts: list[bytes]) -> Bytes:
+class Parts:
+    """
+    Pieces of bytes one after the other, known by their number.
+
+    Parameters
+    ----------
+    pieces
+        In order, from 0.
+    """
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        self.offsets = np.zeros(len(pieces) + 1, dtype=np.int64)
+        np.cumsum([len(piece) for piece in pieces], out=self.offsets[1:])
+        self.together: Bytes = np.frombuffer(b"".join(pieces) or b"\0", dtype=np.uint8)
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self.offsets) - 1
+
+    def followed_by(self, pieces: Sequence[bytes]) -> "Parts":
+        """
+        Put others behind.
+
+        Parameters
+        ----------
+        pieces
+            Numbered on from the last one here.
+
+        Returns
+        -------
+        Parts
+            This one where there is nothing to add.
+        """
+        if not pieces:
+            return self
+        more, both = Parts(pieces), Parts([])
+        size = self.offsets[-1]
+        both.offsets = np.concatenate([self.offsets, more.offsets[1:] + size])
+        both.together = np.concatenate([self.together[:size], more.together])
+        return both
+
+
+def extended(data: Bytes, rows: Rows, which: IntArray, parts: Parts) -> Bytes:
     """
     Put something behind every row.
 
@@ -313,8 +357,8 @@ def extended(data: Bytes, rows: Rows, which: IntArray, parts: list[bytes]) -> By
     rows
         Its rows.
     which
-        What stands behind a row, one after the other: positions in ``parts``, columns x rows; -1
-        is nothing.
+        What stands behind a row, one after the other: numbers of ``parts``, columns x rows; -1 is
+        nothing.
     parts
         The pieces.
 
@@ -323,8 +367,7 @@ def extended(data: Bytes, rows: Rows, which: IntArray, parts: list[bytes]) -> By
     array of bytes
         The rows with their own bytes and line ends, and the pieces between the two.
     """
-    offsets = np.zeros(len(parts) + 1, dtype=np.int64)
-    np.cumsum([len(part) for part in parts], out=offsets[1:])
-    together = np.frombuffer(b"".join(parts) or b"\0", dtype=np.uint8)
-    out: Bytes = _extended(data, rows.start, rows.end, rows.after, which, together, offsets)
+    out: Bytes = _extended(
+        data, rows.start, rows.end, rows.after, which, parts.together, parts.offsets
+    )
     return out

@@ -5,7 +5,7 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -33,6 +33,7 @@ from gis_service.grids.csv_blocks import (
     MISSING,
     NUMBER,
     Bytes,
+    Parts,
     Rows,
     extended,
     numbers,
@@ -373,22 +374,29 @@ _DECIMAL: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9
 
 
 class _Pieces:
-    """What stands behind rows: the same few texts for a million of them."""
+    """
+    What stands behind rows: the same few texts for a million of them, written once.
+
+    Of each scheme one piece says the grid and the method, or the nearest grid of a place outside,
+    and two more how far that is: whole kilometres, and metres.
+    """
 
     def __init__(self, layout: _Layout, sources: Sequence[Source]) -> None:
         self.sources = sources
         self._layout = layout
-        self._bases = [self._of_source(source) for source in sources]
-        self._nearest = [
-            {
-                NO_GRID: self._write(["", "", "outside", ""]),
-                **{
-                    grid: self._write(["", "", "outside", code])
-                    for grid, (code, _) in source.names.items()
-                },
-            }
-            for source in sources
-        ]
+        self._texts: list[bytes] = []
+        self._accepted = self._add([self._write([""])])
+        self._short = self._add(b"%d.%d" % divmod(tenths, 10) for tenths in range(10_000))
+        self._long = self._add(b"%03d.%d" % divmod(tenths, 10) for tenths in range(10_000))
+        self._thousands = self._add(b"%d" % kilometres for kilometres in range(_FARTHEST_KM))
+        self._of = [self._of_source(source) for source in sources]
+        self._parts = Parts(self._texts)
+
+    def _add(self, texts: Iterable[bytes]) -> int:
+        """Keep texts, and tell the number of the first."""
+        first = len(self._texts)
+        self._texts.extend(texts)
+        return first
 
     def _write(self, values: Sequence[str]) -> bytes:
         sign = self._layout.delimiter
@@ -396,15 +404,20 @@ class _Pieces:
             self._layout.encoding, "replace"
         )
 
-    def _of_source(self, source: Source) -> tuple[npt.NDArray[np.int64], list[bytes]]:
-        """Write what stands behind a row within each grid; ties come second."""
+    def _of_source(self, source: Source) -> "_OfSource":
         ids = np.array(sorted(source.names), dtype=np.int64)
-        written = [
-            self._write((*source.names[grid], method, "", ""))
-            for grid in ids.tolist()
-            for method in ("within", "border_tie")
-        ]
-        return ids, written
+        codes = [source.names[grid][0] for grid in ids.tolist()]
+        sign = self._layout.delimiter.encode()
+        return _OfSource(
+            ids,
+            self._add(
+                self._write((*source.names[grid], method, "", ""))
+                for grid in ids.tolist()
+                for method in ("within", "border_tie")
+            ),
+            self._add([self._write([""] * 5), self._write(["", "", "outside", "", ""])]),
+            self._add(self._write(["", "", "outside", code]) + sign for code in codes),
+        )
 
     def behind(
         self,
@@ -412,7 +425,7 @@ class _Pieces:
         refused: dict[int, tuple[str, Reason]],
         options: Options,
         fields: npt.NDArray[np.int64],
-    ) -> tuple[npt.NDArray[np.int64], list[bytes]]:
+    ) -> tuple[npt.NDArray[np.int64], Parts]:
         """
         Choose what stands behind each row of a block.
 
@@ -432,46 +445,46 @@ class _Pieces:
         which, parts
             As ``csv_blocks.extended`` takes them.
         """
-        parts: list[bytes] = []
-        rows = len(fields)
-        which = np.empty((len(answers) + 2, rows), dtype=np.int64)
-        which[0] = -1
-        for index in refused:
+        which = np.full((3 * len(answers) + 2, len(fields)), -1, dtype=np.int64)
+        for number, (of, answer) in enumerate(zip(self._of, answers, strict=True)):
+            self._answered(of, answer, which[3 * number + 1 : 3 * number + 4])
+        which[-1] = self._accepted
+        more: list[bytes] = []
+        for index, (given, reason) in refused.items():
             lacking = len(self._layout.names) - int(fields[index])
             if lacking > 0:
-                which[0, index] = len(parts)
-                parts.append(self._write([""] * lacking))
-        for column, answer in enumerate(answers, 1):
-            ids, written = self._bases[column - 1]
-            base = len(parts)
-            parts += written
-            at = _positions(ids, answer.grid_id)
-            which[column] = base + 2 * at + answer.tie
-            empty = len(parts)
-            parts.append(self._write([""] * 5))
-            outside = np.flatnonzero(answer.grid_id == NO_GRID)
-            known = outside[~np.isnan(answer.nearest_m[outside])]
-            which[column, outside] = empty
-            which[column, known] = len(parts) + np.arange(len(known))
-            parts += self._outside(column - 1, answer, known)
-        accepted = len(parts)
-        parts.append(self._write([""]))
-        which[-1] = accepted
-        for index, (given, reason) in refused.items():
-            which[-1, index] = len(parts)
-            parts.append(self._write([say_refusal(options, given, reason)]))
-        return which, parts
+                which[0, index] = len(self._parts) + len(more)
+                more.append(self._write([""] * lacking))
+            which[-1, index] = len(self._parts) + len(more)
+            more.append(self._write([say_refusal(options, given, reason)]))
+        return which, self._parts.followed_by(more)
 
-    def _outside(self, source: int, answer: Answer, rows: npt.NDArray[np.int64]) -> list[bytes]:
-        """Write the nearest grid and its distance, row by row."""
-        codes, sign = self._nearest[source], self._layout.delimiter.encode()
-        pairs = zip(answer.nearest_id[rows].tolist(), answer.nearest_m[rows].tolist(), strict=True)
-        return [
-            b"%b%b%.1f" % (codes[grid], sign, metres) if grid != NO_GRID else codes[grid] + sign
-            for grid, metres in pairs
-        ]
+    def _answered(self, of: "_OfSource", answer: Answer, which: npt.NDArray[np.int64]) -> None:
+        """Fill in the three pieces of one scheme."""
+        which[0] = of.within + 2 * _positions(of.ids, answer.grid_id) + answer.tie
+        outside = np.flatnonzero(answer.grid_id == NO_GRID)
+        metres = answer.nearest_m[outside]
+        which[0, outside] = np.where(np.isnan(metres), of.nothing, of.nothing + 1)
+        known = np.isfinite(metres)
+        outside, metres = outside[known], metres[known]
+        which[0, outside] = of.nearest + _positions(of.ids, answer.nearest_id[outside])
+        kilometres, tenths = np.divmod(np.rint(metres * 10).astype(np.int64), 10_000)
+        which[1, outside] = np.where(kilometres > 0, self._thousands + kilometres, -1)
+        which[2, outside] = np.where(kilometres > 0, self._long, self._short) + tenths
 
 
+@dataclass(frozen=True)
+class _OfSource:
+    """Where the pieces of a scheme begin: two a grid by id; of nothing, outside; of the nearest."""
+
+    ids: npt.NDArray[np.int64]
+    within: int
+    nothing: int
+    nearest: int
+
+
+_FARTHEST_KM: Final = 20_100
+"""Half around the Earth, and some more."""
 _DENSE: Final = 10_000_000
 
 

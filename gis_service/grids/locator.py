@@ -27,6 +27,7 @@ from gis_service.geodesy import (
     in_metres,
     local_metres,
     lon_degree_in_lat_degrees,
+    near_distance_m,
 )
 from gis_service.grids import locator_kernels as kernels
 
@@ -298,7 +299,7 @@ class Locator:
             )
         metres = np.full(len(x), np.inf)
         there = np.flatnonzero(~np.isnan(there_lon))
-        metres[there] = distance_m(x[there], y[there], there_lon[there], there_lat[there])
+        metres[there] = near_distance_m(x[there], y[there], there_lon[there], there_lat[there])
         return Nearest(self._ids[across], metres)
 
     def find_one(self, lon: float, lat: float) -> tuple[int, bool, int, float]:

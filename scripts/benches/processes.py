@@ -6,8 +6,11 @@ included; ``grown_mb`` is what the work itself added.
 
 import multiprocessing
 import os
+import re
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +66,63 @@ def in_child(work: Callable[..., T], *arguments: Any, one_core: bool = False) ->
             _measured, (work, arguments), {"one_core": one_core}
         )
     return ChildRun(value, seconds, peak / 1e6, (peak - before) / 1e6)
+
+
+@dataclass(frozen=True)
+class AloneRun:
+    """
+    What a side of :mod:`scripts.benches.alone` took.
+
+    Attributes
+    ----------
+    seconds
+        The work, once its libraries are read.
+    whole_s
+        The process, from its start to its end.
+    peak_mb
+        The most memory (resident set, 10⁶ bytes) it held, interpreter and libraries included.
+    """
+
+    seconds: float
+    whole_s: float
+    peak_mb: float
+
+
+def run_alone(
+    side: str, *arguments: Path, environment: Mapping[str, str] | None = None
+) -> AloneRun:
+    """
+    Run a side of :mod:`scripts.benches.alone` on one core.
+
+    Parameters
+    ----------
+    side
+        Its name.
+    *arguments
+        For it.
+    environment
+        Its variables; those of this process where None.
+
+    Returns
+    -------
+    AloneRun
+        Its figures.
+
+    Raises
+    ------
+    RuntimeError
+        It failed; what it said is told.
+    """
+    core = str(min(os.sched_getaffinity(0)))
+    command = [sys.executable, "-m", "scripts.benches.alone", core, side, *map(str, arguments)]
+    began = time.perf_counter()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    whole_s = time.perf_counter() - began
+    seconds = re.search(r"^seconds: (\S+)$", done.stderr, re.MULTILINE)
+    peak = re.search(r"^VmHWM:\s+(\d+) kB$", done.stderr, re.MULTILINE)
+    if done.returncode or seconds is None or peak is None:
+        raise RuntimeError(f"{side}: {done.stderr.strip()}")
+    return AloneRun(float(seconds[1]), whole_s, int(peak[1]) * 1024 / 1e6)
 
 
 def _measured(

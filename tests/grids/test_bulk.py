@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import random
+import re
 import sqlite3
 from collections.abc import Callable
 from decimal import Decimal
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 
 from gis_service.coordinate_systems import CoordinateSystem, from_cgcs2000
 from gis_service.errors import InputError
+from gis_service.geodesy import distance_m
 from gis_service.grids import csv_files
 from gis_service.grids.bulk import Options, Reject, Source, Tally, assigned
 from gis_service.grids.csv_blocks import NUMBER, numbers, scan
@@ -365,3 +367,29 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, source: Source) -
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.csv", "in.csv", "out.csv"]
     with pytest.raises(InputError, match="another format"):
         assign_file(file, tmp_path / "out.gpkg", [source], options(), rejects)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "said"), [(0.00001, r"[01]\.\d"), (0.005, r"\d{3}\.\d"), (0.2, r"\d{5}\.\d")]
+)
+def test_how_far_a_row_lies_outside_is_written_in_full(
+    answer: Ask, degrees: float, said: str
+) -> None:
+    lon = 112.92 + degrees
+    out, _, _ = answer(f"lon,lat\n{lon!r},28.705\n".encode())
+    *_, code, metres, refused = out.decode().splitlines()[1].split(",")
+    assert (code, refused) == ("002", "")
+    assert re.fullmatch(said, metres)
+    assert float(metres) == pytest.approx(float(distance_m(112.92, 28.705, lon, 28.705)), abs=0.06)
+
+
+def test_every_metre_near_a_thousand_is_written_with_its_noughts(answer: Ask) -> None:
+    """Kilometres and metres are two pieces: 1,000.0 m must not become 10.0, nor 1,049.9 1,49.9."""
+    lons = (112.92 + np.arange(1000, 1100) / 97_700).tolist()
+    out, _, _ = answer("\n".join(["lon,lat", *(f"{lon!r},28.705" for lon in lons)]).encode())
+    metres = [float(line.split(",")[-2]) for line in out.decode().splitlines()[1:]]
+    n = len(lons)
+    exact = distance_m(np.full(n, 112.92), np.full(n, 28.705), lons, np.full(n, 28.705))
+    assert np.abs(np.array(metres) - exact).max() < 0.06
+    assert min(metres) < 1001
+    assert max(metres) > 1049
