@@ -116,6 +116,31 @@ def test_two_hundred_edits_give_what_counting_everything_gives(drawn: Tessellati
     assert_equal(loads, loads_of(draft, units, roads(*lines)))
 
 
+def test_a_copy_and_its_original_go_their_own_ways(drawn: Tessellation) -> None:
+    chance = np.random.default_rng(5)
+    places = [tuple(place) for place in chance.uniform(0, 5, (200, 2)).tolist()]
+    units = units_at(*places)
+    lines = roads(
+        *(line(*(tuple(xy) for xy in chance.uniform(0, 5, (2, 2)).tolist())) for _ in range(12))
+    )
+    one, other = Draft(drawn, parents_of(drawn)), Draft(drawn, parents_of(drawn))
+    loads = loads_of(one, units, lines)
+    everything = np.arange(len(places))
+    before, homes = loads.of(), loads.grids_of(everything)
+    copy = loads.copy()
+    for change in redrawing.edited(other, random.Random(6), 12):
+        copy.apply(change)
+    assert loads.of() == before
+    assert loads.grids_of(everything) == homes != copy.grids_of(everything)
+    assert_equal(loads, loads_of(one, units, lines))
+    assert_equal(copy, loads_of(other, units, lines))
+    after = copy.of()
+    for change in redrawing.edited(one, random.Random(7), 12):
+        loads.apply(change)
+    assert copy.of() == after
+    assert_equal(loads, loads_of(one, units, lines))
+
+
 def assert_equal(loads: Loads, counted: Loads) -> None:
     here, there = loads.of(), counted.of()
     assert here.keys() == there.keys()
