@@ -47,6 +47,7 @@ def withdraw(
             "changed": published.changed,
             "retired": published.retired,
             "moved": published.moved,
+            "reopened_duties": published.reopened_duties,
         }
     )
 

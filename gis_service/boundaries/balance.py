@@ -161,9 +161,14 @@ class Loads:
         """Units that lie in no grid, positions in ``units``."""
         return np.flatnonzero(self._owner == _NOWHERE)
 
-    def households_outside(self) -> tuple[int, Any]:
+    def households_outside(self, without: IntArray | None = None) -> tuple[int, Any]:
         """
         Find households that lie in no grid.
+
+        Parameters
+        ----------
+        without
+            Units that are not counted.
 
         Returns
         -------
@@ -171,6 +176,8 @@ class Loads:
             How many, and a MultiPoint of where, lon, lat.
         """
         lost = self.outside
+        if without is not None:
+            lost = np.setdiff1d(lost, without)
         lost = lost[self._units.counts[lost, 0] > 0]
         points = shapely.points(self._units.lon[lost], self._units.lat[lost])
         return round(float(self._units.counts[lost, 0].sum())), shapely.multipoints(points)

@@ -116,6 +116,8 @@ class Context:
         As for :class:`Loads`.
     loads
         Figures of the draft, brought up to date by the caller.
+    out_before
+        Units that lay in no grid of the base: a fault of the data, not of the draft.
     footprints
         Footprints of buildings, lon, lat.
     streets
@@ -138,6 +140,7 @@ class Context:
     size_rule: Mapping[str, Sequence[int]] = field(default_factory=dict)
     classes: Mapping[str, str | None] = field(default_factory=dict)
     loads: Loads | None = None
+    out_before: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     footprints: GeometryArray | None = None
     streets: GeometryArray | None = None
     officers: frozenset[str] | None = None
@@ -509,9 +512,9 @@ def _building_cut(looked: Looked) -> Iterable[Broken]:
 
 def _household_out(looked: Looked) -> Iterable[Broken]:
     loads = looked.context.loads
-    if loads is None or not len(loads.outside):
+    if loads is None:
         return
-    households, points = loads.households_outside()
+    households, points = loads.households_outside(looked.context.out_before)
     if households:
         yield (), points, {"n": households}
 

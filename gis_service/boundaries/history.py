@@ -5,7 +5,7 @@ before it, with the same codes. Nothing that was in force is ever rewritten.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -17,9 +17,16 @@ import sqlalchemy as sa
 from gis_service import access
 from gis_service.access import Actor, visible
 from gis_service.boundaries import plan_life
-from gis_service.boundaries.plan_base import BaseGrid, read_grids, read_linework
-from gis_service.boundaries.plans import Published, polygonal, publish
-from gis_service.boundaries.tessellation import Tessellation
+from gis_service.boundaries.plan_base import (
+    Base,
+    BaseGrid,
+    read_bare_base,
+    read_grids,
+    read_linework,
+)
+from gis_service.boundaries.plans import Published, lock_scheme, polygonal, publish
+from gis_service.boundaries.publishing import Redraw, land_moved, publish_redraw, reopen_duties
+from gis_service.boundaries.tessellation import OUTSIDE, Tessellation
 from gis_service.errors import ConflictError, NotFoundError
 from gis_service.geodesy import area_m2
 from gis_service.grids.versions import Version, today, versions
@@ -298,6 +305,7 @@ def withdraw(
     """
     plan_life.require_planner(actor)
     target = find_version(connection, version_id)
+    lock_scheme(connection, target.scheme)
     known = versions(connection, target.scheme)
     place = [one.version_id for one in known].index(version_id)
     if place == 0:
@@ -308,6 +316,74 @@ def withdraw(
     before, newest = known[place - 1], known[-1]
     grids = _restored_grids(connection, before, target, newest)
     linework = _restored_linework(connection, before, target, newest, grids)
+    title = f"撤回：{target.title}" if target.title else "撤回"
+    base = read_bare_base(connection, newest)
+    if _same_words(base.grids, grids):
+        redraw = _taken_back(base, grids, linework)
+        published = publish_redraw(connection, actor, redraw, effective_day, title, reason)
+    else:
+        published = _published_whole(
+            connection, actor, target, grids, linework, effective_day, title, reason
+        )
+    again = [one.grid_id for key, one in grids.items() if key not in base.grids]
+    duties = reopen_duties(connection, version_id, again, effective_day)
+    connection.execute(
+        sa.insert(t.version_withdrawal).values(
+            version_id=published.version.version_id, withdraws_id=version_id
+        )
+    )
+    _plan_withdrawn(connection, actor, version_id, reason)
+    after = {
+        "by": published.version.version_id,
+        "effective_day": effective_day.isoformat(),
+        "reopened_duties": duties,
+    }
+    access.record(connection, actor, "withdraw", "grid_version", version_id, after=after)
+    return replace(published, reopened_duties=duties)
+
+
+def _same_words(now: Mapping[str, BaseGrid], then: Mapping[str, BaseGrid]) -> bool:
+    """Tell whether only land and base grids differ: no upper grid, name, code or parent."""
+    lowest = max(one.rank for one in now.values())
+    either = {*now, *then}
+    upper = [key for key in either if (now.get(key) or then[key]).rank < lowest]
+    shared = now.keys() & then.keys()
+    return set(upper) <= shared and all(_words(now[key]) == _words(then[key]) for key in shared)
+
+
+def _taken_back(base: Base, then: Mapping[str, BaseGrid], linework: Tessellation) -> Redraw:
+    """Put the grids as they are to be beside those of the newest version."""
+    now = base.grids
+    lowest = base.lowest
+    parents = {key: str(one.parent) for key, one in then.items() if one.rank == lowest}
+    faces = {
+        key: shapely.from_wkb(then[key].wkb)
+        for key in parents
+        if key not in now or then[key].wkb != now[key].wkb
+    }
+    retired = tuple(key for key in base.tessellation.keys if key not in parents)
+    reopened = {key: then[key] for key in parents if key not in now}
+    pieces = land_moved(base, faces, retired)
+    moved = frozenset(key for old, new, _ in pieces for key in (old, new))
+    successors = tuple(
+        (old, new) for old, new, _ in pieces if old in retired or new in reopened
+    )  # fmt: skip
+    return Redraw(
+        base, linework, parents, faces, moved, {}, retired, {}, {}, {}, successors, reopened
+    )
+
+
+def _published_whole(
+    connection: sa.Connection,
+    actor: Actor,
+    target: Version,
+    grids: Mapping[str, BaseGrid],
+    linework: Tessellation,
+    effective_day: date,
+    title: str,
+    reason: str,
+) -> Published:
+    """Publish all grids of all levels, where a file had brought other villages or names."""
     drafts = pd.DataFrame(
         [
             {
@@ -323,8 +399,7 @@ def withdraw(
             for one in grids.values()
         ]
     ).astype(object)
-    title = f"撤回：{target.title}" if target.title else "撤回"
-    published = publish(
+    return publish(
         connection,
         actor,
         target.scheme,
@@ -335,15 +410,20 @@ def withdraw(
         reason=reason,
         known={key: one.grid_id for key, one in grids.items()},
     )
-    connection.execute(
-        sa.insert(t.version_withdrawal).values(
-            version_id=published.version.version_id, withdraws_id=version_id
-        )
-    )
-    _plan_withdrawn(connection, actor, version_id, reason)
-    after = {"by": published.version.version_id, "effective_day": effective_day.isoformat()}
-    access.record(connection, actor, "withdraw", "grid_version", version_id, after=after)
-    return published
+
+
+def _words(one: BaseGrid) -> tuple[object, ...]:
+    words = (one.rank, one.parent, one.code, one.name)
+    return (*words, one.urban_rural_class, one.admin_unit_id)
+
+
+def _differs(one: BaseGrid | None, other: BaseGrid | None) -> bool:
+    """Compare what is said of a grid, not its rows: one that was taken back is the same again."""
+    if one is None or other is None:
+        return one is not other
+    if one.state_id == other.state_id:
+        return False
+    return one.wkb != other.wkb or _words(one) != _words(other)
 
 
 def _restored_grids(
@@ -355,17 +435,12 @@ def _restored_grids(
     made = read_grids(connection, scheme_id, target.effective_day)
     now = read_grids(connection, scheme_id, newest.effective_day)
     lowest = max(one.rank for one in made.values())
-    states_before = {one.state_id for one in was.values()}
-    states_made = {one.state_id for one in made.values()}
-    touched = [one.key for one in made.values() if one.state_id not in states_before]
-    touched += [one.key for one in was.values() if one.state_id not in states_made]
+    touched = [key for key in {**was, **made} if _differs(was.get(key), made.get(key))]
     result = dict(now)
     later = []
-    for key in dict.fromkeys(touched):
+    for key in touched:
         rank = (made.get(key) or was[key]).rank
-        same = key in now and key in made and now[key].state_id == made[key].state_id
-        gone = key not in now and key not in made
-        if rank == lowest and not (same or gone):
+        if rank == lowest and _differs(made.get(key), now.get(key)):
             later.append(key)
             continue
         if key in was:
@@ -388,8 +463,8 @@ def _restored_linework(
     """Take the target's arcs out of the newest linework and put those before it back in."""
     lowest = max(one.rank for one in grids.values())
     keys = [one.key for one in grids.values() if one.rank == lowest]
-    rows: dict[int, tuple[Any, str, str | None, str | None]] = {}
-    ids = []
+    rows: dict[_Arc, tuple[int, Any]] = {}
+    found = []
     for version in (before, target, newest):
         every = [
             one.key
@@ -397,30 +472,43 @@ def _restored_linework(
             if one.rank == lowest
         ]
         linework, arc_ids = read_linework(connection, version, every)
-        names = [*every, None]
-        for index, arc_id in enumerate(arc_ids.tolist()):
-            rows[arc_id] = (
-                linework.arcs[index],
-                str(linework.kinds[index]),
-                names[linework.left[index]],
-                names[linework.right[index]],
-            )
-        ids.append(set(arc_ids.tolist()))
-    was, made, now = ids
+        arcs = _arcs(linework)
+        for arc, arc_id, line in zip(arcs, arc_ids.tolist(), linework.arcs, strict=True):
+            rows.setdefault(arc, (arc_id, line))
+        found.append(set(arcs))
+    was, made, now = found
     if not (made - was) <= now:
         raise ConflictError("boundaries.touched_later", grids="-")
-    kept = sorted((now - (made - was)) | (was - made))
+    kept = sorted((now - (made - was)) | (was - made), key=lambda arc: rows[arc][0])
     position: dict[str | None, int] = {key: index for index, key in enumerate(keys)}
-    position[None] = -1
-    arcs = np.empty(len(kept), dtype=object)
-    arcs[:] = [rows[arc_id][0] for arc_id in kept]
+    position[None] = OUTSIDE
+    lines = np.empty(len(kept), dtype=object)
+    lines[:] = [rows[arc][1] for arc in kept]
     return Tessellation(
         tuple(keys),
-        arcs,
-        np.array([rows[arc_id][1] for arc_id in kept]),
-        np.array([position[rows[arc_id][2]] for arc_id in kept], dtype=np.int64),
-        np.array([position[rows[arc_id][3]] for arc_id in kept], dtype=np.int64),
+        lines,
+        np.array([arc[1] for arc in kept]),
+        np.array([position[arc[2]] for arc in kept], dtype=np.int64),
+        np.array([position[arc[3]] for arc in kept], dtype=np.int64),
     )
+
+
+_Arc = tuple[bytes, str, str | None, str | None]
+"""An arc by what it is: line, kind, grids on both sides."""
+
+
+def _arcs(linework: Tessellation) -> list[_Arc]:
+    names = [*linework.keys, None]
+    return [
+        (wkb, kind, names[left], names[right])
+        for wkb, kind, left, right in zip(
+            shapely.to_wkb(linework.arcs).tolist(),
+            linework.kinds.tolist(),
+            linework.left.tolist(),
+            linework.right.tolist(),
+            strict=True,
+        )
+    ]
 
 
 def _plan_withdrawn(connection: sa.Connection, actor: Actor, version_id: int, reason: str) -> None:

@@ -215,6 +215,37 @@ def read_base(connection: sa.Connection, version: Version) -> Base:
     )
 
 
+def read_bare_base(connection: sa.Connection, version: Version) -> Base:
+    """
+    Read a version's grids and linework, without anything that stands on the land.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    version
+        Which.
+
+    Returns
+    -------
+    Base
+        Enough to publish on, not to draw on.
+    """
+    scheme = connection.execute(
+        sa.select(t.grid_scheme).where(t.grid_scheme.c.scheme_id == version.scheme_id)
+    ).one()
+    grids = read_grids(connection, version.scheme_id, version.effective_day)
+    lowest = max(one.rank for one in grids.values())
+    keys = [one.key for one in grids.values() if one.rank == lowest]
+    tessellation, arc_ids = read_linework(connection, version, keys)
+    nothing, none = _array(()), np.zeros(0)
+    return Base(
+        version, scheme.several_parts, scheme.size_rule, scheme.code_layout, grids, tessellation,
+        arc_ids, Units(none, none, np.zeros((0, 6))), nothing, nothing, [], nothing,
+        none.astype(np.int64), none.astype(np.int64), frozenset(),
+    )  # fmt: skip
+
+
 def read_grids(connection: sa.Connection, scheme_id: int, day: date) -> dict[str, BaseGrid]:
     """
     Read the grids of every level as they are on a day.

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import numpy as np
 import sqlalchemy as sa
 
 from gis_service.boundaries.balance import Load, Loads
@@ -50,8 +51,6 @@ class Held:
 
     Attributes
     ----------
-    lost
-        Households that lie in no grid of the base version.
     before
         Figures of the grids that the last change touched, as they were.
     """
@@ -60,7 +59,6 @@ class Held:
     draft: Draft
     loads: Loads
     context: Context
-    lost: int
     lock: threading.RLock = field(default_factory=threading.RLock)
     marks: list[str] = field(default_factory=list)
     edits: list[dict[str, Any]] = field(default_factory=list)
@@ -120,6 +118,12 @@ class Held:
         self.marks.pop()
         self.edits.pop()
         return change
+
+    @property
+    def out_before(self) -> tuple[int, Any]:
+        """Households that lie in no grid of the base version: how many, and where."""
+        every, mine = self.context.out_before, self.loads.outside
+        return self.loads.households_outside(np.setdiff1d(mine, every))
 
     def name_of(self, key: str) -> str:
         """
@@ -249,7 +253,6 @@ class PlanDesk:
                     Draft(ground.base.tessellation, ground.base.parents),
                     loads,
                     _judged(ground.context, loads),
-                    ground.loads.households_outside()[0],
                 )
                 self._held[key] = held
             self._held.move_to_end(key)
@@ -291,6 +294,7 @@ def _context(base: Base, loads: Loads) -> Context:
         size_rule=base.size_rule,
         classes={key: base.grids[key].urban_rural_class for key in base.tessellation.keys},
         loads=loads,
+        out_before=loads.outside,
         footprints=base.footprints,
         streets=base.streets,
         officers=base.officers,

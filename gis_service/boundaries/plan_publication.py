@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+import shapely
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM, Actor, visible
@@ -27,7 +28,7 @@ from gis_service.boundaries.publishing import (
     redraw_of,
 )
 from gis_service.errors import ConflictError, InputError, Place
-from gis_service.messages import Language
+from gis_service.messages import Language, text
 from gis_service.store import tables as t
 
 PLURAL = {
@@ -78,13 +79,25 @@ def checks(held: Held, language: Language) -> dict[str, Any]:
     Returns
     -------
     dict
-        How many ``errors`` and ``warnings``, and the ``findings``.
+        How many ``errors`` and ``warnings``, the ``findings``, and as ``information`` what was
+        wrong before the plan and stays so.
     """
     found = plan_work.all_findings(held)
+    before, places = held.out_before
     return {
         "errors": sum(one.severity == "error" for one in found),
         "warnings": sum(one.severity == "warning" for one in found),
         "findings": plan_work.findings(found, language, held.names),
+        "information": [
+            {
+                "rule": "household_out",
+                "n": before,
+                "text": text("boundaries.household_out_before", language, n=before),
+                "place": plan_work.geojson(places),
+            }
+        ]
+        if before
+        else [],
     }
 
 
@@ -126,7 +139,7 @@ def impact(
         },
         "households": _flows(moves, names, made),
         "grids": {
-            "changed": len(redraw.land_changed),
+            "changed": len(redraw.land_changed - set(redraw.retired)),
             "created": [{"key": key, "name": names.get(key, key)} for key in redraw.created],
             "retired": [{"key": key, "name": names.get(key, key)} for key in redraw.retired],
         },
@@ -220,12 +233,21 @@ def proposals(
     if not keys or unknown:
         raise InputError("boundaries.grid_or_parent", place=Place(field="grids"))
     found = propose(held.draft, keys, held.loads, held.base.streets, pieces=pieces)
+    xy, households, _ = held.loads.inside(keys)
     return [
         {
             "name": one.name,
             "figures": one.figures,
             "faces": plan_work.collection(
-                (face, {"key": key, "name": held.name_of(key)}) for key, face in one.faces.items()
+                (
+                    face,
+                    {
+                        "key": key,
+                        "name": held.name_of(key),
+                        "households": int(households[shapely.contains_xy(face, xy)].sum()),
+                    },
+                )
+                for key, face in one.faces.items()
             ),
             "edits": one.edits,
         }

@@ -478,7 +478,7 @@ def told(
     """
     there = [key for key in change.touched if key in change.after]
     now = held.loads.of(there)
-    found = _own(held, check(held.draft, held.context, there))
+    found = check(held.draft, held.context, there)
     names = held.names
     return {
         "rev": rev,
@@ -490,13 +490,6 @@ def told(
         "moved_area_m2": round(change.moved_area, 1),
         "violations": findings(found, language, names),
     }
-
-
-def _own(held: Held, found: list[Finding]) -> list[Finding]:
-    """Leave out households that lay in no grid before: a fault of the data, not of the plan."""
-    if held.loads.households_outside()[0] > held.lost:
-        return found
-    return [one for one in found if one.rule != "household_out"]
 
 
 def findings(
@@ -758,7 +751,7 @@ def all_findings(held: Held) -> list[Finding]:
     draft = held.draft
     there = set(draft.keys)
     mine = sorted(key for key in held.touched if key in there)
-    found = _own(held, check(draft, held.context, mine)) if mine else []
+    found = check(draft, held.context, mine) if mine else []
     known = {(one.rule, one.keys) for one in found}
     whole = check_levels(*levels_of(draft, held.context), rules=held.context.rules)
     return found + [one for one in whole if (one.rule, one.keys) not in known]

@@ -58,6 +58,8 @@ class Published:
         only gained a vertex is not counted.
     moved
         Objects that changed their grid, by kind.
+    reopened_duties
+        Posts that are held again, where a version is taken back.
     """
 
     version: Version
@@ -65,6 +67,7 @@ class Published:
     changed: int
     retired: int
     moved: dict[str, int]
+    reopened_duties: int = 0
 
 
 def ensure_scheme(

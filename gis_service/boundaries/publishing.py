@@ -2,24 +2,24 @@
 
 The outcome is what :func:`gis_service.boundaries.plans.publish` would store for the whole
 tessellation: identities, codes, states, arcs, successors, assignments; duties of grids that end are
-closed, those of all others go on.
+closed, those of all others go on. What is closed is written down, so that it can be opened again.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 import shapely
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import DATERANGE
+from sqlalchemy.dialects.postgresql import DATERANGE, Range
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from gis_service import access, grid_code
-from gis_service.access import Actor
-from gis_service.boundaries.plan_base import Base
+from gis_service.access import SYSTEM, Actor, visible
+from gis_service.boundaries.plan_base import Base, BaseGrid
 from gis_service.boundaries.plan_desk import Held
 from gis_service.boundaries.plans import (
     Published,
@@ -39,6 +39,8 @@ from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
 
 _CRUMB_M2 = 1e-3
+ENDED: Final = "end_duties"
+"""The event that says which posts a version closed."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Redraw:
         Of new grids: name, urban–rural class and administrative unit.
     successors
         Old grid and the one that took land over from it, where one of both begins or ends.
+    reopened
+        Grids that had ended and are again what they were.
     """
 
     base: Base
@@ -73,6 +77,7 @@ class Redraw:
     classes: Mapping[str, str | None]
     units: Mapping[str, int | None]
     successors: tuple[tuple[str, str], ...]
+    reopened: Mapping[str, BaseGrid] = field(default_factory=dict)
 
     @property
     def around(self) -> set[str]:
@@ -105,7 +110,7 @@ def redraw_of(held: Held) -> Redraw:
     faces = {key: face for key, face in now.items() if _other(base, key, face)}
     created = {key: above for key, above in draft.parents.items() if key not in base.grids}
     retired = tuple(key for key in base.tessellation.keys if key not in there)
-    pieces = _land_moved(base, faces, retired)
+    pieces = land_moved(base, faces, retired)
     names = held.names
     sources = {new: old for old, new, _ in sorted(pieces, key=lambda one: one[2])}
     origin = {key: base.grids[sources[key]] for key in created if key in sources}
@@ -133,10 +138,26 @@ def _other(base: Base, key: str, face: Any) -> bool:
     return bool(shapely.to_wkb(shapely.normalize(face)) != base.grids[key].wkb)
 
 
-def _land_moved(
+def land_moved(
     base: Base, faces: Mapping[str, Any], retired: Sequence[str]
 ) -> list[tuple[str, str, float]]:
-    """Compare before and after: which grid's land is whose now, with square metres."""
+    """
+    Compare before and after.
+
+    Parameters
+    ----------
+    base
+        The version before.
+    faces
+        Land of the grids with another polygon, lon, lat.
+    retired
+        Grids that end.
+
+    Returns
+    -------
+    list of tuple
+        Whose land it was, whose it is, and how much, m².
+    """
     old_keys = [key for key in (*faces, *retired) if key in base.grids]
     old = np.array([base.faces[key] for key in old_keys], dtype=object)
     if not len(old):
@@ -250,6 +271,8 @@ def publish_redraw(
         raise ConflictError("boundaries.base_is_old", plan=title)
     refuse_day(connection, scheme_id, effective_day)
     made = _identities(connection, redraw)
+    fresh = dict(made)
+    made |= {key: one.grid_id for key, one in redraw.reopened.items()}
     codes = _codes(connection, redraw, made)
     _write_arcs(connection, redraw, made, effective_day)
     upper = _upper_faces(redraw)
@@ -267,13 +290,18 @@ def publish_redraw(
     ).scalar_one()
     version = Version(version_id, scheme_id, base.version.scheme, effective_day, title)
     _write_successors(connection, redraw, made, version_id)
-    _end_duties(connection, [int(key) for key in redraw.retired], effective_day)
+    ended = _end_duties(connection, [int(key) for key in redraw.retired], effective_day)
+    if ended:
+        access.record(
+            connection, actor, ENDED, "grid_version", version_id, before={"duties": ended}
+        )
     moves = _moves(connection, redraw, made)
     assignment.write_moves(connection, version, moves)
     moved = {one.kind: len(one.object_ids) for one in moves}
-    changed = len(redraw.land_changed | set(redraw.created))
+    begun = {*redraw.created, *redraw.reopened}
+    changed = len((redraw.land_changed - set(redraw.retired)) | begun)
     counts = {
-        "grids": len(base.grids) + len(redraw.created) - len(redraw.retired),
+        "grids": len(base.grids) + len(begun) - len(redraw.retired),
         "changed": changed,
         "retired": len(redraw.retired),
         "moved": moved,
@@ -285,7 +313,7 @@ def publish_redraw(
     )
     after = {"scheme": version.scheme, "effective_day": effective_day.isoformat(), **counts}
     access.record(connection, actor, "publish", "grid_version", version_id, after=after)
-    return Published(version, made, changed, len(redraw.retired), moved)
+    return Published(version, fresh, changed, len(redraw.retired), moved)
 
 
 def _identities(connection: sa.Connection, redraw: Redraw) -> dict[str, int]:
@@ -407,22 +435,24 @@ def _write_states(
     ended = [grids[key].state_id for key in (*other, *redraw.retired)]
     close_rows(connection, t.grid_state, t.grid_state.c.state_id, ended, day)
     faces = {**redraw.faces, **upper}
+    said = {**{key: grids[key] for key in other}, **redraw.reopened}
+    lowest = redraw.base.lowest
     rows = [
         {
-            "grid_id": grids[key].grid_id,
-            "rank": grids[key].rank,
-            "parent_id": _id_or_none(grids[key].parent),
-            "admin_unit_id": grids[key].admin_unit_id,
-            "code": grids[key].code,
-            "name": grids[key].name,
-            "urban_rural_class": grids[key].urban_rural_class,
+            "grid_id": one.grid_id,
+            "rank": one.rank,
+            "parent_id": _id_or_none(one.parent),
+            "admin_unit_id": one.admin_unit_id,
+            "code": one.code,
+            "name": one.name,
+            "urban_rural_class": one.urban_rural_class,
             "geometry": faces[key],
         }
-        for key in other
+        for key, one in said.items()
     ] + [
         {
             "grid_id": made[key],
-            "rank": redraw.base.lowest,
+            "rank": lowest,
             "parent_id": int(parent),
             "admin_unit_id": redraw.units.get(key),
             "code": codes[key],
@@ -458,13 +488,93 @@ def _write_successors(
         connection.execute(pg_insert(t.grid_successor).on_conflict_do_nothing(), rows)
 
 
-def _end_duties(connection: sa.Connection, grid_ids: Sequence[int], day: date) -> None:
-    """Close the posts of grids that end; a post that would have begun later falls away."""
+def _end_duties(
+    connection: sa.Connection, grid_ids: Sequence[int], day: date
+) -> list[dict[str, Any]]:
+    """
+    Close the posts of grids that end; a post that would have begun later falls away.
+
+    What they were is given back as JSON: only ids and days.
+    """
     if not grid_ids:
-        return
+        return []
     duty = t.grid_duty
-    mine = duty.c.grid_id.in_(grid_ids)
-    connection.execute(sa.delete(duty).where(mine, sa.func.lower(duty.c.valid) >= day))
-    until = sa.cast(sa.func.daterange(sa.func.lower(duty.c.valid), day), DATERANGE)
-    still = duty.c.valid.op("@>", is_comparison=True)(sa.literal(day, sa.Date))
-    connection.execute(sa.update(duty).values(valid=until).where(mine, still))
+    mine = sa.and_(
+        duty.c.grid_id.in_(grid_ids),
+        sa.or_(sa.func.upper_inf(duty.c.valid), sa.func.upper(duty.c.valid) > day),
+    )
+    low, high = sa.func.lower(duty.c.valid), sa.func.upper(duty.c.valid)
+    rows = connection.execute(
+        sa.select(duty, low.label("low"), high.label("high")).where(mine).order_by(duty.c.duty_id)
+    ).all()
+    connection.execute(sa.delete(duty).where(mine, low >= day))
+    until = sa.cast(sa.func.daterange(low, day), DATERANGE)
+    connection.execute(sa.update(duty).values(valid=until).where(mine))
+    return [
+        {
+            "officer_id": row.officer_id,
+            "grid_id": row.grid_id,
+            "role": row.role,
+            "post": row.post,
+            "from": row.low.isoformat(),
+            "until": None if row.high is None else row.high.isoformat(),
+        }
+        for row in rows
+    ]
+
+
+def reopen_duties(
+    connection: sa.Connection, version_id: int, grid_ids: Sequence[int], day: date
+) -> int:
+    """
+    Give posts that a version closed back to those who held them.
+
+    Parameters
+    ----------
+    connection
+        The transaction that takes the version back.
+    version_id
+        Which version closed them.
+    grid_ids
+        Grids that are there again.
+    day
+        From this day on; a post that was to end is held as long as it was meant to be.
+
+    Returns
+    -------
+    int
+        How many. Left out are officers who have left meanwhile, and posts that are taken.
+    """
+    event, officer = t.event.c, t.officer.c
+    told = connection.execute(
+        sa.select(event.before).where(
+            event.object_kind == "grid_version",
+            event.object_id == str(version_id),
+            event.action == ENDED,
+        )
+    ).scalars()
+    ended = [one for before in told for one in before["duties"] if one["grid_id"] in set(grid_ids)]
+    if not ended:
+        return 0
+    here = set(
+        connection.execute(
+            sa.select(officer.officer_id).where(
+                visible(SYSTEM, t.officer),
+                officer.officer_id.in_({one["officer_id"] for one in ended}),
+                officer.valid.op("@>", is_comparison=True)(sa.literal(day, sa.Date)),
+            )
+        ).scalars()
+    )
+    rows = []
+    for one in ended:
+        begin = max(day, date.fromisoformat(one["from"]))
+        end = None if one["until"] is None else date.fromisoformat(one["until"])
+        if one["officer_id"] in here and (end is None or begin < end):
+            names = ("officer_id", "grid_id", "role", "post")
+            rows.append({name: one[name] for name in names} | {"valid": Range(begin, end)})
+    if not rows:
+        return 0
+    written = connection.execute(
+        pg_insert(t.grid_duty).on_conflict_do_nothing().returning(t.grid_duty.c.duty_id), rows
+    )
+    return len(written.all())

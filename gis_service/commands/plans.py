@@ -121,7 +121,13 @@ def withdraw_version(
 
     with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
         done = withdraw(connection, SYSTEM, version_id, day.date(), reason)
-    told = {"version_id": done.version.version_id, "changed": done.changed, "moved": done.moved}
+    told = {
+        "version_id": done.version.version_id,
+        "changed": done.changed,
+        "retired": done.retired,
+        "moved": done.moved,
+        "reopened_duties": done.reopened_duties,
+    }
     typer.echo(json.dumps(told, ensure_ascii=False))
 
 

@@ -1,0 +1,250 @@
+"""A redraw published and taken back: land, codes, homes and officers as they were before."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import Range
+
+from gis_service.access import SYSTEM
+from gis_service.boundaries import history
+from gis_service.boundaries.plan_base import newest_version
+from gis_service.boundaries.plan_desk import PlanDesk, StoredEdit
+from gis_service.boundaries.plan_publication import checks
+from gis_service.boundaries.plans import Published, lock_scheme
+from gis_service.boundaries.publishing import publish_redraw, redraw_of
+from gis_service.errors import ConflictError
+from gis_service.grids.assignment import assign_new
+from gis_service.grids.versions import today
+from gis_service.store import Store
+from gis_service.store import tables as t
+from tests.support import SIDE, SOUTH, WEST, add_buildings, add_households, publish_nine
+
+OFFICERS = ("A", "B")
+
+
+@pytest.fixture(scope="module")
+def grid_ids(store: Store) -> dict[str, int]:
+    """Nine grids with a building in each, two officers for each, and one home beyond the county."""
+    middle = [(WEST + (i % 3 + 0.5) * SIDE, SOUTH + (i // 3 + 0.5) * SIDE) for i in range(9)]
+    with store.transaction(SYSTEM) as connection:
+        ids = publish_nine(connection).grid_ids
+        add_buildings(connection, middle)
+        keys: list[str | None] = [f"b{i % 9}" for i in range(90)]
+        places = [middle[i % 9] for i in range(90)]
+        add_households(connection, [*places, (WEST - SIDE, SOUTH)], [*keys, None])
+        assign_new(connection)
+        known = Range(date(2024, 7, 1), None)
+        for post in OFFICERS:
+            connection.execute(
+                sa.insert(t.officer).values(
+                    key=f"o{post}", name=f"员{post}", phone="13800000000", valid=known
+                )
+            )
+        officers = list(connection.execute(sa.select(t.officer.c.officer_id)).scalars())
+        connection.execute(
+            sa.insert(t.grid_duty),
+            [
+                {"officer_id": officer, "grid_id": ids[f"g{column}{row}"], "role": "officer",
+                 "post": post, "valid": known}
+                for column in range(3) for row in range(3)
+                for officer, post in zip(officers, OFFICERS, strict=True)
+            ],
+        )  # fmt: skip
+    return ids
+
+
+@pytest.fixture
+def connection(store: Store, grid_ids: dict[str, int]) -> Iterator[sa.Connection]:
+    """A transaction that is thrown away."""
+    del grid_ids
+    with store.engine.connect() as connection:
+        connection.begin()
+        yield connection
+        connection.rollback()
+
+
+@pytest.fixture
+def day(connection: sa.Connection) -> date:
+    return today(connection)
+
+
+def publish(connection: sa.Connection, edits: list[dict[str, Any]], day: date) -> Published:
+    """Publish edits on the newest version."""
+    stored = [StoredEdit(number, edit) for number, edit in enumerate(edits, 1)]
+    version = newest_version(connection, "base")
+    with PlanDesk().open(connection, 1, version, stored) as held:
+        return publish_redraw(connection, SYSTEM, redraw_of(held), day, "改", "因为")
+
+
+def merge(ids: dict[str, int], gone: str, into: str) -> dict[str, Any]:
+    keys = [str(ids[gone]), str(ids[into])]
+    return {"kind": "merge", "grids": keys, "into": keys[1]}
+
+
+def split(ids: dict[str, int], key: str) -> dict[str, Any]:
+    x = WEST + (int(key[1]) + 0.4) * SIDE
+    y = SOUTH + int(key[2]) * SIDE
+    line = [[x, y - SIDE / 10], [x, y + SIDE * 1.1]]
+    return {
+        "kind": "split", "grid": str(ids[key]), "keeps": "larger", "key": "new-1", "name": "新格",
+        "line": {"type": "LineString", "coordinates": line},
+    }  # fmt: skip
+
+
+def in_force(connection: sa.Connection, day: date) -> dict[str, list[Any]]:
+    """All that holds on a day, without the keys of the rows."""
+    found: dict[str, list[Any]] = {}
+    s, a, d, arc = t.grid_state.c, t.assignment.c, t.grid_duty.c, t.linework_arc.c
+    for name, columns, valid in (
+        ("states", (s.grid_id, s.code, s.name, s.parent_grid_id, s.geom), s.valid),
+        ("arcs", (arc.kind, arc.left_grid_id, arc.right_grid_id, arc.geom), arc.valid),
+        ("homes", (a.object_kind, a.object_id, a.grid_id, a.method), a.valid),
+        ("duties", (d.grid_id, d.role, d.post, d.officer_id), d.valid),
+    ):
+        there = valid.op("@>", is_comparison=True)(sa.literal(day, sa.Date))
+        rows = connection.execute(sa.select(*columns).where(there))
+        found[name] = sorted([str(value) for value in row] for row in rows)
+    return found
+
+
+def test_a_version_taken_back_leaves_everything_as_before_officers_too(
+    connection: sa.Connection, grid_ids: dict[str, int], day: date
+) -> None:
+    before = in_force(connection, day)
+    published = publish(
+        connection, [merge(grid_ids, "g11", "g12"), split(grid_ids, "g20")], day
+    )  # fmt: skip
+    made = published.grid_ids["new-1"]
+    changed = in_force(connection, day)
+    assert [row[0] for row in changed["duties"]].count(str(grid_ids["g11"])) == 0
+    assert changed["homes"] != before["homes"]
+    later = day + timedelta(days=1)
+    back = history.withdraw(connection, SYSTEM, published.version.version_id, later, "弄错")
+    assert (back.changed, back.retired, back.reopened_duties) == (3, 1, 2)
+    assert back.moved["household"] == published.moved["household"]
+    assert in_force(connection, later) == before
+    assert in_force(connection, day) == changed
+    codes = sa.select(t.grid_code.c.code).where(t.grid_code.c.grid_id == made)
+    assert connection.scalar(codes) is not None
+
+
+def test_taking_back_quickly_stores_what_publishing_all_of_it_stores(
+    connection: sa.Connection,
+    grid_ids: dict[str, int],
+    day: date,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    published = publish(
+        connection, [merge(grid_ids, "g11", "g12"), split(grid_ids, "g20")], day
+    )  # fmt: skip
+    version_id, later = published.version.version_id, day + timedelta(days=1)
+    found = []
+    for quick in (True, False):
+        point = connection.begin_nested()
+        if not quick:
+            monkeypatch.setattr(history, "_same_words", lambda *_: False)
+        history.withdraw(connection, SYSTEM, version_id, later, "弄错")
+        found.append(in_force(connection, later))
+        point.rollback()
+    assert found[0] == found[1]
+
+
+def test_posts_go_back_to_who_is_still_there_and_for_as_long_as_was_meant(
+    connection: sa.Connection, grid_ids: dict[str, int], day: date
+) -> None:
+    duty, grid_id = t.grid_duty, grid_ids["g11"]
+    until = day + timedelta(days=30)
+    first, second = (
+        connection.execute(sa.select(t.officer.c.officer_id).order_by(t.officer.c.key))
+        .scalars()
+        .all()
+    )
+    connection.execute(
+        sa.update(duty)
+        .where(duty.c.grid_id == grid_id, duty.c.officer_id == first)
+        .values(valid=Range(date(2024, 7, 1), until))
+    )
+    published = publish(connection, [merge(grid_ids, "g11", "g12")], day)
+    connection.execute(
+        sa.update(t.officer)
+        .where(t.officer.c.officer_id == second)
+        .values(valid=Range(date(2024, 7, 1), day))
+    )
+    later = day + timedelta(days=2)
+    back = history.withdraw(connection, SYSTEM, published.version.version_id, later, "弄错")
+    assert back.reopened_duties == 1
+    rows = connection.execute(
+        sa.select(duty.c.officer_id, duty.c.valid).where(
+            duty.c.grid_id == grid_id, sa.func.lower(duty.c.valid) >= day
+        )
+    ).all()
+    assert [(row.officer_id, row.valid.lower, row.valid.upper) for row in rows] == [
+        (first, later, until)
+    ]
+
+
+def test_a_version_is_not_taken_back_over_later_ones_on_its_grids(
+    connection: sa.Connection, grid_ids: dict[str, int], day: date
+) -> None:
+    days = [day + timedelta(days=n) for n in range(4)]
+    first = publish(connection, [merge(grid_ids, "g11", "g12")], days[0]).version.version_id
+    cut = split(grid_ids, "g12")
+    cut["line"]["coordinates"][0][1] -= SIDE
+    second = publish(connection, [cut], days[1]).version.version_id
+    with pytest.raises(ConflictError) as caught:
+        history.withdraw(connection, SYSTEM, first, days[2], "弄错")
+    assert caught.value.key == "boundaries.touched_later"
+    history.withdraw(connection, SYSTEM, second, days[2], "先撤后一个")
+    history.withdraw(connection, SYSTEM, first, days[3], "再撤前一个")
+    assert in_force(connection, days[3])["homes"] == in_force(connection, date(2025, 1, 1))["homes"]
+
+
+def test_a_later_version_elsewhere_does_not_stand_in_the_way(
+    connection: sa.Connection, grid_ids: dict[str, int], day: date
+) -> None:
+    days = [day + timedelta(days=n) for n in range(3)]
+    first = publish(connection, [merge(grid_ids, "g00", "g01")], days[0]).version.version_id
+    publish(connection, [split(grid_ids, "g22")], days[1])
+    before = in_force(connection, days[0] - timedelta(days=1))["states"]
+    history.withdraw(connection, SYSTEM, first, days[2], "弄错")
+    now = {row[0]: row for row in in_force(connection, days[2])["states"]}
+    mine = {str(grid_ids[key]) for key in ("g00", "g01", "m0")}
+    assert [now[row[0]] for row in before if row[0] in mine] == [
+        row for row in before if row[0] in mine
+    ]
+    assert len(now) == len(before) + 1
+
+
+def test_a_day_that_is_past_is_refused(
+    connection: sa.Connection, grid_ids: dict[str, int], day: date
+) -> None:
+    with pytest.raises(ConflictError) as caught:
+        publish(connection, [merge(grid_ids, "g11", "g12")], day - timedelta(days=1))
+    assert caught.value.key == "boundaries.back_dated"
+
+
+def test_publishing_on_a_version_that_is_no_longer_the_newest_is_refused(
+    connection: sa.Connection, grid_ids: dict[str, int], day: date
+) -> None:
+    version = newest_version(connection, "base")
+    with PlanDesk().open(connection, 1, version, [StoredEdit(1, split(grid_ids, "g20"))]) as held:
+        redraw = redraw_of(held)
+    publish(connection, [merge(grid_ids, "g11", "g12")], day)
+    lock_scheme(connection, "base")
+    with pytest.raises(ConflictError) as caught:
+        publish_redraw(connection, SYSTEM, redraw, day + timedelta(days=1), "晚", "")
+    assert caught.value.key == "boundaries.base_is_old"
+
+
+def test_a_home_that_lay_outside_before_is_told_and_is_no_fault_of_the_plan(
+    connection: sa.Connection, grid_ids: dict[str, int]
+) -> None:
+    edits = [StoredEdit(1, split(grid_ids, "g20"))]
+    with PlanDesk().open(connection, 1, newest_version(connection, "base"), edits) as held:
+        told = checks(held, "en")
+    assert told["errors"] == 0
+    assert [(one["rule"], one["n"]) for one in told["information"]] == [("household_out", 1)]
+    assert told["information"][0]["place"]["type"] == "MultiPoint"
