@@ -39,7 +39,7 @@ from gis_service.api import (
 from gis_service.api.ahead import Ahead
 from gis_service.api.guard import Guard, is_loopback
 from gis_service.boundaries.plan_desk import PlanDesk
-from gis_service.coverage.area_desk import AreaDesk
+from gis_service.coverage.area_desk import AreaDesk, area_folder
 from gis_service.coverage.staleness import Digests
 from gis_service.coverage.what_if_desk import WhatIfDesk
 from gis_service.grids.answering import Desk
@@ -124,7 +124,7 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
     app.state.roads = RoadsDesk()
     app.state.digests = Digests()
     app.state.what_if = WhatIfDesk()
-    app.state.areas = AreaDesk(app.state.what_if)
+    app.state.areas = AreaDesk(area_folder())
     app.state.plans = PlanDesk()
     app.state.grid_layers = GridLayerCache()
     app.state.tiles = TileCache()

@@ -1,25 +1,31 @@
 """Service areas over HTTP: bands of minutes, station districts, and the best next sites."""
 
+import gzip
+import hashlib
 from dataclasses import asdict
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from gis_service.api import examples
 from gis_service.api.coverage import MEASURERS, LatValue, LonValue
 from gis_service.api.dependencies import ActorDep, ConnectionDep, IdQuery, Name
-from gis_service.coverage.area_desk import AreaDesk, NamedDistrict, NamedPiece, as_geojson
+from gis_service.coverage.area_desk import AreaDesk
 from gis_service.coverage.sites import SiteWish, best_sites
 from gis_service.coverage.standards import standard_book
 from gis_service.coverage.what_if_desk import WhatIfDesk
 from gis_service.errors import InputError, NotAllowedError, Place
+from gis_service.maps import tiles
+from gis_service.maps.answers import holds
 
 router = APIRouter(prefix="/api/coverage", tags=["coverage"])
 
 StandardQuery = Annotated[str, Query(max_length=100, description="Its code, such as fire-20.")]
+MinutesQuery = Annotated[str, Query(max_length=200, description="Limits, separated by commas.")]
 ScenarioQuery = Annotated[str, Query(max_length=100, description="Its code.")]
 
+_ASK_FIRST: Final = {"Cache-Control": "private, no-cache"}
 _SQUARE: Final = {
     "type": "MultiPolygon",
     "coordinates": [[[[112.9, 28.7], [112.91, 28.7], [112.91, 28.71], [112.9, 28.7]]]],
@@ -55,6 +61,19 @@ def area_desk(request: Request) -> AreaDesk:
     return desk
 
 
+_TILE: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "content": {
+            tiles.CONTENT_TYPE: {
+                "schema": {"type": "string", "format": "binary"},
+                "example": "a Mapbox vector tile with the layer bands",
+            }
+        }
+    },
+    204: {"description": "Nothing is there."},
+}
+
+
 @router.get("/areas", responses=examples.ok(AREAS))
 def read_areas(
     request: Request,
@@ -62,20 +81,35 @@ def read_areas(
     _actor: ActorDep,
     standard: StandardQuery,
     scenario: ScenarioQuery = "normal",
-    minutes: Annotated[
-        str, Query(max_length=200, description="Limits, separated by commas.")
-    ] = "5,10,20",
+    minutes: MinutesQuery = "5,10,20",
     facility_id: IdQuery = None,
-) -> dict[str, Any]:
+) -> Response:
     """Draw bands of minutes that follow the streets; for looking at, not for counting."""
-    bands, tolerance = area_desk(request).areas(
-        connection, standard, scenario, _minutes(minutes), facility_id
+    desk = area_desk(request)
+    return _sent(
+        request,
+        desk.answer_areas(connection, standard, scenario, _minutes(minutes), facility_id),
     )
-    features = [
-        _feature({"from_minutes": band.from_minutes, "to_minutes": band.to_minutes}, band.geometry)
-        for band in bands
-    ]
-    return {**_collection(features), "tolerance_minutes": round(tolerance, 3)}
+
+
+@router.get("/areas/{z}/{x}/{y}.pbf", responses=_TILE, response_class=Response)
+def read_area_tile(
+    request: Request,
+    connection: ConnectionDep,
+    _actor: ActorDep,
+    z: int,
+    x: int,
+    y: int,
+    standard: StandardQuery,
+    scenario: ScenarioQuery = "normal",
+    minutes: MinutesQuery = "5,10,20",
+) -> Response:
+    """Give one tile (MVT) of the bands of all stations, in the layer ``bands``."""
+    tiles.check_place(z, x, y)
+    drawn = area_desk(request).tile(connection, standard, scenario, _minutes(minutes), (z, x, y))
+    if not drawn:
+        return Response(status_code=204, headers=_ASK_FIRST)
+    return Response(drawn, media_type=tiles.CONTENT_TYPE, headers=_ASK_FIRST)
 
 
 def _minutes(given: str) -> list[float]:
@@ -83,6 +117,19 @@ def _minutes(given: str) -> list[float]:
         return [float(part) for part in given.split(",") if part.strip()]
     except ValueError as error:
         raise InputError("coverage.area_limits", place=Place(field="minutes"), most=12) from error
+
+
+def _sent(request: Request, packed: bytes) -> Response:
+    """Send what is kept compressed as it is, or nothing to whoever holds it."""
+    packs = "gzip" in request.headers.get("accept-encoding", "")
+    tag = f'"{hashlib.sha256(packed).hexdigest()[:20]}{"" if packs else "-plain"}"'
+    headers = {**_ASK_FIRST, "ETag": tag, "Vary": "Accept-Encoding"}
+    if holds(request.headers.get("if-none-match"), tag):
+        return Response(status_code=304, headers=headers)
+    if packs:
+        headers["Content-Encoding"] = "gzip"
+    content = packed if packs else gzip.decompress(packed)
+    return Response(content, headers=headers, media_type="application/json")
 
 
 @router.get("/districts", responses=examples.ok(DISTRICTS))
@@ -93,28 +140,10 @@ def read_districts(
     standard: StandardQuery = "fire-20",
     scenario: ScenarioQuery = "normal",
     kind: Name = None,
-) -> dict[str, Any]:
+) -> Response:
     """Draw the ground of every station, with its size and what it crosses."""
-    found = area_desk(request).districts(connection, standard, scenario, kind)
-    features = [
-        _feature(
-            {
-                **_station(one),
-                "grade": one.grade,
-                "area_km2": round(one.area_km2, 3),
-                "limit_km2": one.limit_km2,
-                "too_large": one.too_large,
-                "crosses": [
-                    {**crossing, "beyond_km2": round(crossing["beyond_km2"], 3)}
-                    for crossing in one.crosses
-                ],
-                "detached": [_piece(piece) for piece in one.detached],
-            },
-            one.geometry,
-        )
-        for one in found
-    ]
-    return {**_collection(features), "not_checked": ["railway"]}
+    desk = area_desk(request)
+    return _sent(request, desk.answer_districts(connection, standard, scenario, kind))
 
 
 @router.get("/enclaves", responses=examples.ok(ENCLAVES))
@@ -125,23 +154,12 @@ def read_enclaves(
     standard: StandardQuery = "fire-20",
     scenario: ScenarioQuery = "normal",
     kind: Name = None,
-) -> dict[str, Any]:
+) -> Response:
     """Draw the pieces of districts that lie apart from their station's own, the largest first."""
-    found = area_desk(request).districts(connection, standard, scenario, kind)
-    pieces = [(one, piece) for one in found for piece in one.detached]
-    pieces.sort(key=lambda pair: -pair[1].area_km2)
-    features = [
-        _feature(
-            {
-                **_piece(piece),
-                "facility_id": one.facility_id,
-                "facility_name": one.name,
-            },
-            piece.geometry,
-        )
-        for one, piece in pieces
-    ]
-    return _collection(features)
+    desk = area_desk(request)
+    return _sent(
+        request, desk.answer_districts(connection, standard, scenario, kind, enclaves=True)
+    )
 
 
 class SitesRequest(BaseModel):
@@ -207,24 +225,3 @@ def find_sites(
         {**site, "name": name} for site, name in zip(answer["sites"], names, strict=True)
     ]
     return SitesAnswer(**answer)
-
-
-def _station(one: NamedDistrict) -> dict[str, Any]:
-    return {"facility_id": one.facility_id, "name": one.name}
-
-
-def _piece(piece: NamedPiece) -> dict[str, Any]:
-    return {
-        "name": piece.name,
-        "area_km2": round(piece.area_km2, 3),
-        "lon": round(piece.lon, 6),
-        "lat": round(piece.lat, 6),
-    }
-
-
-def _feature(properties: dict[str, Any], geometry: Any) -> dict[str, Any]:
-    return {"type": "Feature", "properties": properties, "geometry": as_geojson(geometry)}
-
-
-def _collection(features: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"type": "FeatureCollection", "features": features}

@@ -1,5 +1,6 @@
 """``gis-service coverage sites`` and ``areas``: where to build next, and bands as files."""
 
+import gzip
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -59,28 +60,14 @@ def coverage_areas(
     facility_id: Annotated[int | None, typer.Option(help="Only this station.")] = None,
 ) -> None:
     """Write bands of minutes that follow the streets."""
-    from gis_service.coverage.area_desk import AreaDesk, as_geojson  # noqa: PLC0415 (slow)
-    from gis_service.coverage.what_if_desk import WhatIfDesk  # noqa: PLC0415
+    from gis_service.coverage.area_desk import AreaDesk, area_folder  # noqa: PLC0415 (slow)
 
     try:
         limits = [float(part) for part in minutes.split(",")]
     except ValueError as error:
         raise InputError("coverage.area_limits", place=Place(field="--minutes"), most=12) from error
     with open_store() as store, store.transaction(SYSTEM) as connection:
-        bands, tolerance = AreaDesk(WhatIfDesk()).areas(
+        packed = AreaDesk(area_folder()).answer_areas(
             connection, standard, scenario, limits, facility_id
         )
-    features = [
-        {
-            "type": "Feature",
-            "properties": {"from_minutes": one.from_minutes, "to_minutes": one.to_minutes},
-            "geometry": as_geojson(one.geometry),
-        }
-        for one in bands
-    ]
-    collection = {
-        "type": "FeatureCollection",
-        "features": features,
-        "tolerance_minutes": round(tolerance, 3),
-    }
-    output.write_text(json.dumps(collection), "utf-8")
+    output.write_bytes(gzip.decompress(packed))

@@ -1,106 +1,281 @@
 """Bands, districts and enclaves of the county as it is: what is read, kept ready and named.
 
-The cells around the streets are made once for a network and a profile and kept by the process.
-No household is named or counted here.
+The cells around the streets are made once for a network and the streets that a profile opens, and
+kept; so is what was drawn, until roads, stations or settings change. No household is read here.
 """
 
-import json
+import gzip
+import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import shapely
 import sqlalchemy as sa
 
-from gis_service.access import SYSTEM
+from gis_service import __version__
+from gis_service.coverage import area_answers, fingerprints
+from gis_service.coverage.area_answers import (
+    AreaBand,
+    BandTree,
+    NamedDistrict,
+    NamedPiece,
+    tile_bounds,
+)
+from gis_service.coverage.county_reading import read_facilities, read_network
 from gis_service.coverage.districts import Barrier, District, districts
-from gis_service.coverage.measurement import Facilities, minutes_before_moving
+from gis_service.coverage.kept_areas import KeptAreas, name_of
+from gis_service.coverage.measurement import (
+    Facilities,
+    Ground,
+    ground_for,
+    minutes_before_moving,
+)
 from gis_service.coverage.network import FloatArray, IntArray, RoadNetwork
-from gis_service.coverage.service_area import NOBODY, Reacher, StreetCells
-from gis_service.coverage.standards import Standard, StandardBook
+from gis_service.coverage.service_area import (
+    NOBODY,
+    SPACING_M,
+    Reach,
+    Reacher,
+    StreetCells,
+    generalised,
+)
+from gis_service.coverage.standards import Standard, StandardBook, parameters_of, standard_book
 from gis_service.coverage.travel_time import by_rule
-from gis_service.coverage.what_if import Prepared
-from gis_service.coverage.what_if_desk import WhatIfDesk
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.grids.reading import find_scheme, on_day
+from gis_service.grids.versions import today
+from gis_service.settings import store_settings
 from gis_service.store import tables as t
 from gis_service.store.bulk import read_arrays
+from gis_service.store.tiles import counts, cut_bands
 
 _MOST: Final = 3
 _MOTORWAY_HALF_M: Final = 5.0
 MOST_LIMITS: Final = 12
+FORM: Final = 1
+"""Counted up whenever answers are shaped in another way, so that none of the old ones is used."""
+FINEST_M: Final = 8.0
+"""What is left out of the borders of a whole county: triangles smaller than its square."""
 SENDING_M: Final = 3.0
-"""How far a border that is sent may be from the one that was drawn."""
+"""The same of one station's bands, and of districts."""
+_HANGS_ON: Final = (
+    "facility",
+    "grid_state",
+    "grid_version",
+    "land_cover",
+    "road_edge",
+    "road_network",
+)
 
 
 @dataclass(frozen=True)
-class AreaBand:
-    """A band of minutes; lon, lat."""
+class _Roads:
+    """What the store holds now, as long as it counts no change."""
 
-    from_minutes: float
-    to_minutes: float
-    geometry: Any
-
-
-@dataclass(frozen=True)
-class NamedPiece:
-    """A detached piece with the name of where it lies; lon, lat of a point in it."""
-
-    name: str
-    area_km2: float
-    lon: float
-    lat: float
-    geometry: Any
+    changes: dict[str, Any]
+    network: RoadNetwork
+    network_digest: str
+    facilities: Facilities
 
 
 @dataclass(frozen=True)
-class NamedDistrict:
-    """A district with its station's name; nobody's ground has no facility."""
+class _Ground:
+    """A network as a standard runs on it; who lives there is not known."""
 
-    facility_id: int | None
-    name: str
-    grade: str
-    area_km2: float
-    limit_km2: float | None
-    too_large: bool
-    crosses: tuple[dict[str, Any], ...]
-    detached: tuple[NamedPiece, ...]
-    geometry: Any
+    book: StandardBook
+    standard: Standard
+    ground: Ground
+    facilities: Facilities
+    cells: StreetCells
 
 
 class AreaDesk:
     """
-    Cells by network and profile, shared by the threads of one process.
+    Cells by network and profile, and what was drawn on them; shared by threads and processes.
 
     Parameters
     ----------
-    counties
-        Keeps the county and its network ready.
+    folder
+        Where cells and answers are kept from one process to the next; None keeps them in memory.
+    book
+        The standards; without it those in force.
     """
 
-    def __init__(self, counties: WhatIfDesk) -> None:
-        self._counties = counties
-        self._lock = threading.Lock()
-        self._cells: OrderedDict[tuple[str, str], tuple[RoadNetwork, StreetCells]] = OrderedDict()
+    def __init__(self, folder: Path | None = None, book: StandardBook | None = None) -> None:
+        self._kept = KeptAreas(folder)
+        self._book = book
+        self._lock = threading.RLock()
+        self._roads: _Roads | None = None
+        self._grounds: OrderedDict[str, _Ground] = OrderedDict()
+        self._trees: OrderedDict[str, BandTree] = OrderedDict()
 
-    def _prepared(
-        self, connection: sa.Connection, standard: str, scenario: str
-    ) -> tuple[Prepared, StreetCells]:
-        prepared, _ = self._counties.prepared(connection, SYSTEM, standard, scenario)
-        key = (prepared.standard.profile, scenario)
+    def _roads_now(self, connection: sa.Connection) -> _Roads:
+        changes = {**counts(connection, _HANGS_ON), "day": str(today(connection))}
         with self._lock:
-            held = self._cells.get(key)
-            if held is None or held[0] is not prepared.network:
-                cells = StreetCells(prepared.ground.profiled, prepared.book.place)
-                held = (prepared.network, cells)
-                self._cells[key] = held
-            self._cells.move_to_end(key)
-            while len(self._cells) > _MOST:
-                self._cells.popitem(last=False)
-            return prepared, held[1]
+            if self._roads is None or self._roads.changes != changes:
+                network = read_network(connection)[1]
+                digest = fingerprints.of_network(network)
+                self._roads = _Roads(changes, network, digest, read_facilities(connection))
+                self._grounds.clear()
+            return self._roads
+
+    def _prepared(self, connection: sa.Connection, standard: str, scenario: str) -> _Ground:
+        roads = self._roads_now(connection)
+        book = self._book or standard_book()
+        settings = fingerprints.of_settings(parameters_of(book, standard, scenario))
+        with self._lock:
+            if settings not in self._grounds:
+                self._grounds[settings] = self._grounded(roads, book, standard, scenario)
+            self._grounds.move_to_end(settings)
+            while len(self._grounds) > _MOST:
+                self._grounds.popitem(last=False)
+            return self._grounds[settings]
+
+    def _grounded(self, roads: _Roads, book: StandardBook, standard: str, scenario: str) -> _Ground:
+        wanted = book.standard(standard)
+        nowhere = np.empty(0)
+        ground = ground_for(roads.network, book, wanted, book.scenario(scenario), nowhere, nowhere)
+        door = hashlib.sha256(ground.profiled.door.tobytes()).hexdigest()
+        name = name_of("cells", __version__, roads.network_digest, door, SPACING_M)
+        arrays = self._kept.arrays(name)
+        cells = StreetCells(ground.profiled, book.place, kept=arrays)
+        if arrays is None:
+            self._kept.keep_arrays(name, cells.arrays())
+        return _Ground(book, wanted, ground, roads.facilities, cells)
+
+    def answer_areas(
+        self,
+        connection: sa.Connection,
+        standard: str,
+        scenario: str,
+        limits: Sequence[float],
+        facility_id: int | None = None,
+    ) -> bytes:
+        """
+        Give bands as they are sent, from what is kept where they were drawn before.
+
+        Parameters
+        ----------
+        connection
+            An open transaction.
+        standard, scenario
+            Their codes.
+        limits
+            Minutes.
+        facility_id
+            Only this station.
+
+        Returns
+        -------
+        bytes
+            A GeoJSON FeatureCollection, compressed by gzip.
+
+        Raises
+        ------
+        InputError
+            A limit cannot be, or there are too many.
+        NotFoundError
+            There is no such standard, scenario or facility.
+        """
+        wanted = limits_of(limits)
+        return self._answer(
+            connection,
+            ("areas", FORM, standard, scenario, tuple(wanted), facility_id),
+            standard,
+            scenario,
+            lambda: area_answers.of_bands(
+                *self.areas(connection, standard, scenario, wanted, facility_id)
+            ),
+        )
+
+    def _answer(
+        self,
+        connection: sa.Connection,
+        asked: tuple[object, ...],
+        standard: str,
+        scenario: str,
+        make: Callable[[], str],
+    ) -> bytes:
+        roads = self._roads_now(connection)
+        book = self._book or standard_book()
+        digest = name_of(
+            __version__,
+            roads.network_digest,
+            fingerprints.of_facilities(roads.facilities, book.standard(standard).kinds),
+            fingerprints.of_settings(parameters_of(book, standard, scenario)),
+        )
+        # Names of stations and villages, outlines and waters are told apart by their changes.
+        local = () if asked[0] == "areas" else (id(self), tuple(roads.changes.items()))
+        name = name_of(*asked, digest, *local)
+        found = self._kept.answer(name)
+        if found is None:
+            found = gzip.compress(make().encode(), 5, mtime=0)
+            self._kept.keep_answer(name, found, on_disk=not local)
+        return found
+
+    def prepare(self, connection: sa.Connection, standard: str, scenario: str) -> None:
+        """
+        Draw the bands that a page asks for first, so that it need not wait.
+
+        Parameters
+        ----------
+        connection
+            An open transaction.
+        standard, scenario
+            Their codes.
+        """
+        book = self._book or standard_book()
+        limits = usual_limits(book.standard(standard).limit_minutes.value)
+        self.answer_areas(connection, standard, scenario, limits)
+
+    def tile(
+        self,
+        connection: sa.Connection,
+        standard: str,
+        scenario: str,
+        limits: Sequence[float],
+        place: tuple[int, int, int],
+    ) -> bytes:
+        """
+        Cut a vector tile of the bands of all stations together.
+
+        Parameters
+        ----------
+        connection
+            An open transaction.
+        standard, scenario
+            Their codes.
+        limits
+            Minutes.
+        place
+            Zoom, x and y of the Web Mercator pyramid, y from the north.
+
+        Returns
+        -------
+        bytes
+            A Mapbox vector tile with the layer ``bands``; empty where there is none.
+        """
+        packed = self.answer_areas(connection, standard, scenario, limits)
+        key = hashlib.sha256(packed).hexdigest()
+        with self._lock:
+            if key not in self._trees:
+                self._trees[key] = BandTree(gzip.decompress(packed))
+            self._trees.move_to_end(key)
+            while len(self._trees) > _MOST:
+                self._trees.popitem(last=False)
+            tree = self._trees[key]
+        pieces = tree.within(place[0], tile_bounds(*place))
+        if not pieces:
+            return b""
+        packed_pieces = [
+            (one.from_minutes, one.to_minutes, shapely.to_wkb(one.geometry)) for one in pieces
+        ]
+        return cut_bands(connection, place, packed_pieces)
 
     def areas(
         self,
@@ -138,15 +313,62 @@ class AreaDesk:
             There is no such standard, scenario or facility.
         """
         wanted = limits_of(limits)
-        prepared, cells = self._prepared(connection, standard, scenario)
-        minutes = _rule_minutes(prepared, cells, facility_id, max(wanted))
-        drawn, above = [], None
-        for limit in wanted:
-            shape = cells.to_lonlat(_lighter(cells.area(minutes, above, limit)))
-            drawn.append(AreaBand(above or 0.0, limit, shape))
-            above = limit
-        sent = SENDING_M * prepared.book.place.off_road_minutes_per_m
-        return drawn, cells.tolerance_minutes + sent
+        prepared = self._prepared(connection, standard, scenario)
+        cells = prepared.cells
+        minutes = _rule_minutes(prepared, facility_id, max(wanted))
+        above = [None, *wanted[:-1]]
+        drawn = [cells.area(minutes, low, high) for low, high in zip(above, wanted, strict=True)]
+        light, moved_m = generalised(drawn, FINEST_M if facility_id is None else SENDING_M)
+        bands = [
+            AreaBand(low or 0.0, high, cells.to_lonlat(shape))
+            for low, high, shape in zip(above, wanted, light, strict=True)
+        ]
+        moved = moved_m * prepared.book.place.off_road_minutes_per_m
+        return bands, cells.tolerance_minutes + moved
+
+    def answer_districts(
+        self,
+        connection: sa.Connection,
+        standard: str,
+        scenario: str,
+        kind: str | None = None,
+        *,
+        enclaves: bool = False,
+    ) -> bytes:
+        """
+        Give districts as they are sent.
+
+        Parameters
+        ----------
+        connection
+            An open transaction.
+        standard, scenario
+            Their codes.
+        kind
+            Which kind of station; the standard's first where it is left out.
+        enclaves
+            Only the pieces that lie apart from their station's own.
+
+        Returns
+        -------
+        bytes
+            A GeoJSON FeatureCollection, compressed by gzip.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such standard or scenario.
+        InputError
+            The standard has no such kind.
+        """
+        shaped = area_answers.of_enclaves if enclaves else area_answers.of_districts
+        return self._answer(
+            connection,
+            ("enclaves" if enclaves else "districts", FORM, standard, scenario, kind),
+            standard,
+            scenario,
+            lambda: shaped(self.districts(connection, standard, scenario, kind)),
+        )
 
     def districts(
         self, connection: sa.Connection, standard: str, scenario: str, kind: str | None = None
@@ -175,7 +397,8 @@ class AreaDesk:
         InputError
             The standard has no such kind.
         """
-        prepared, cells = self._prepared(connection, standard, scenario)
+        prepared = self._prepared(connection, standard, scenario)
+        cells = prepared.cells
         if kind is not None and kind not in prepared.standard.kinds:
             raise InputError(
                 "coverage.kind_not_in_standard",
@@ -192,7 +415,7 @@ class AreaDesk:
             cells.owner(reach),
             list(cells.to_plane(places)),
             _outline(connection, cells),
-            _barriers(connection, prepared.network, cells, prepared.book),
+            _barriers(connection, prepared.ground.profiled.network, cells, prepared.book),
             rules,
         )
         names = _facility_names(connection)
@@ -224,23 +447,35 @@ class AreaDesk:
         return [villages.name(shapely.Point(place)) for place in places]
 
 
-def as_geojson(shape: Any) -> dict[str, Any]:
+def area_folder() -> Path:
     """
-    Write a geometry for sending.
-
-    Parameters
-    ----------
-    shape
-        Lon, lat.
+    Say where this service keeps what it has drawn.
 
     Returns
     -------
-    dict
-        GeoJSON, rounded to 7 decimals (1 cm).
+    Path
+        Beside its other data; made when it is needed.
     """
-    rounded = shapely.transform(shape, lambda xy: np.round(xy, 7))
-    found: dict[str, Any] = json.loads(shapely.to_geojson(rounded))
-    return found
+    return store_settings().data_dir / "areas"
+
+
+def usual_limits(limit: float) -> list[float]:
+    """
+    Divide a standard's limit as the page does.
+
+    Parameters
+    ----------
+    limit
+        Minutes.
+
+    Returns
+    -------
+    list of float
+        Minutes, rising.
+    """
+    if limit == 15:
+        return [5.0, 10.0, 15.0]
+    return sorted({float(max(1, round(part + 1e-9))) for part in (limit / 4, limit / 2, limit)})
 
 
 def limits_of(limits: Sequence[float]) -> list[float]:
@@ -268,10 +503,8 @@ def limits_of(limits: Sequence[float]) -> list[float]:
     return wanted
 
 
-def _rule_minutes(
-    prepared: Prepared, cells: StreetCells, facility_id: int | None, limit: float
-) -> FloatArray:
-    facilities, standard = prepared.facilities, prepared.standard
+def _rule_minutes(prepared: _Ground, facility_id: int | None, limit: float) -> FloatArray:
+    facilities, standard, cells = prepared.facilities, prepared.standard, prepared.cells
     if facility_id is not None:
         one = np.flatnonzero(facilities.facility_id == facility_id)
         if len(one) == 0:
@@ -284,9 +517,9 @@ def _rule_minutes(
     return by_rule(np.column_stack(by_kind), standard.kinds_needed)
 
 
-def _reach(prepared: Prepared, of_kind: IntArray, limit: float = np.inf) -> Any:
+def _reach(prepared: _Ground, of_kind: IntArray, limit: float = np.inf) -> Reach:
     facilities, ground = prepared.facilities, prepared.ground
-    standard: Standard = prepared.standard
+    standard = prepared.standard
     stations = ground.snapper.snap(
         facilities.lon[of_kind], facilities.lat[of_kind], prepared.book.place.snap_cap_m.value
     )
@@ -295,10 +528,9 @@ def _reach(prepared: Prepared, of_kind: IntArray, limit: float = np.inf) -> Any:
     return reacher.together(stations, begins, limit)
 
 
-def _lighter(shape: Any) -> Any:
-    """Leave out vertices that show nowhere, for sending: half the walk the tolerance allows."""
-    light = shapely.simplify(shape, SENDING_M, preserve_topology=False)
-    return light if shapely.is_valid(light) else shapely.make_valid(light, method="structure")
+def _lighter(shape: Any, cells: StreetCells) -> Any:
+    """Leave out vertices that show nowhere, for sending; lon, lat."""
+    return cells.to_lonlat(generalised([shape], SENDING_M)[0][0])
 
 
 def _outline(connection: sa.Connection, cells: StreetCells) -> Any:
@@ -380,7 +612,7 @@ def _named(
     cells: StreetCells,
     book: StandardBook,
 ) -> NamedDistrict:
-    shape = cells.to_lonlat(_lighter(one.geometry))
+    shape = _lighter(one.geometry, cells)
     if one.station == NOBODY:
         return NamedDistrict(
             facility_id=None,
@@ -405,7 +637,7 @@ def _named(
                 piece.area / 1e6,
                 inside.x,
                 inside.y,
-                cells.to_lonlat(_lighter(piece)),
+                _lighter(piece, cells),
             )
         )
     return NamedDistrict(

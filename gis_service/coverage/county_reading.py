@@ -101,7 +101,7 @@ def read_county(connection: sa.Connection, actor: Actor) -> County:
     version = version_on(connection, scheme.scheme_id, None)
     if version is None:
         raise ConflictError("coverage.no_boundaries")
-    state, facility = t.grid_state.c, t.facility.c
+    state = t.grid_state.c
     grids = _by_id(
         connection,
         sa.select(
@@ -109,15 +109,6 @@ def read_county(connection: sa.Connection, actor: Actor) -> County:
             state.rank,
             sa.func.coalesce(state.parent_grid_id, NO_GRID).label("parent"),
         ).where(state.scheme_id == scheme.scheme_id, on_day(state.valid, None)),
-    )
-    facilities = _by_id(
-        connection,
-        sa.select(
-            facility.facility_id,
-            facility.kind,
-            *_lon_lat(facility.point),
-            facility.turnout_minutes,
-        ),
     )
     rows = {name: _objects(connection, actor, name) for name in _OBJECTS}
     places, where = gathered(
@@ -127,7 +118,7 @@ def read_county(connection: sa.Connection, actor: Actor) -> County:
     return County(
         version_id=version[0].version_id,
         hierarchy=hierarchy,
-        facilities=Facilities(**facilities),
+        facilities=read_facilities(connection),
         places=places,
         household_id=rows["household"]["id"],
         household_place=where["household"],
@@ -135,6 +126,34 @@ def read_county(connection: sa.Connection, actor: Actor) -> County:
             "boundaries": fingerprints.of_boundaries(hierarchy),
             **{_PLURAL[name]: fingerprints.of_arrays(columns) for name, columns in rows.items()},
         },
+    )
+
+
+def read_facilities(connection: sa.Connection) -> Facilities:
+    """
+    Read every facility of the county and around it.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+
+    Returns
+    -------
+    Facilities
+        By id.
+    """
+    facility = t.facility.c
+    return Facilities(
+        **_by_id(
+            connection,
+            sa.select(
+                facility.facility_id,
+                facility.kind,
+                *_lon_lat(facility.point),
+                facility.turnout_minutes,
+            ),
+        )
     )
 
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from gis_service import __version__
-from gis_service.access import Actor, record
+from gis_service.access import SYSTEM, Actor, record
 from gis_service.coverage import fingerprints, staleness
+from gis_service.coverage.area_desk import AreaDesk, area_folder
 from gis_service.coverage.county_reading import read_county, read_network, whole_county_only
 from gis_service.coverage.measurement import measure_places
 from gis_service.coverage.run_households import (
@@ -211,11 +212,9 @@ def measure_as_job(
     for name in ("standard", "scenario"):
         if not isinstance(given.get(name), str):
             raise InputError("coverage.argument_missing", place=Place(field=name), argument=name)
-    return measure(
-        store,
-        actor,
-        given["standard"],
-        given["scenario"],
-        progress,
-        job_id=given.get("job_id"),
-    )
+    standard, scenario = given["standard"], given["scenario"]
+    result = measure(store, actor, standard, scenario, progress, job_id=given.get("job_id"))
+    # The run is there already; its bands are drawn so that the first look need not wait.
+    with store.transaction(SYSTEM) as connection:
+        AreaDesk(area_folder()).prepare(connection, standard, scenario)
+    return result

@@ -5,7 +5,7 @@ the street nearest to it, and is reached when that street is reached plus the wa
 drawing only: nothing is counted inside these polygons, and nothing here reads the store.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,6 +31,22 @@ SAGITTA_M: Final = 1.0
 
 SMALLEST_M2: Final = 1.0
 """What is smaller is a rounding error, not a piece."""
+
+_KEPT: Final = (
+    "edge",
+    "fraction",
+    "x",
+    "y",
+    "_all_x",
+    "_all_y",
+    "_start",
+    "_corner",
+    "_neighbour",
+    "_corner_x",
+    "_corner_y",
+    "_corner_d",
+    "_size",
+)
 
 NOBODY: Final = -1
 """The owner of ground that no station reaches."""
@@ -69,20 +85,52 @@ class StreetCells:
         The walk off the road and how long it may be.
     spacing_m
         Between points of a street, metres.
+    sagitta_m
+        How far a chord of the drawing may be from its arc, metres.
+    kept
+        What :meth:`arrays` gave for the same network, profile, rules and spacing; made anew where
+        it is left out.
     """
 
     def __init__(
-        self, profiled: ProfileNetwork, rules: PlaceRules, spacing_m: float = SPACING_M
+        self,
+        profiled: ProfileNetwork,
+        rules: PlaceRules,
+        spacing_m: float = SPACING_M,
+        sagitta_m: float = SAGITTA_M,
+        kept: Mapping[str, npt.NDArray[Any]] | None = None,
     ) -> None:
         self.profiled = profiled
         self.rules = rules
         self.spacing_m = spacing_m
+        self.sagitta_m = sagitta_m
         network = profiled.network
         self._to_xy, self._to_lonlat = geodesy.local_metres(
             round(float(np.median(network.lon)), 2) if network.node_count else 0.0,
             round(float(np.median(network.lat)), 2) if network.node_count else 0.0,
         )
-        doors = np.flatnonzero(profiled.door)
+        if kept is None:
+            self._place()
+            self._divide()
+        else:
+            for name in _KEPT:
+                setattr(self, name, kept[name])
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """
+        Give what took time to make, to be kept.
+
+        Returns
+        -------
+        dict
+            Arrays of numbers by name.
+        """
+        return {name: getattr(self, name) for name in _KEPT}
+
+    def _place(self) -> None:
+        """Put points onto the streets."""
+        network, spacing_m = self.profiled.network, self.spacing_m
+        doors = np.flatnonzero(self.profiled.door)
         lines = shapely.transform(network.geometry[doors], self._xy)
         points_on = np.maximum(np.ceil(shapely.length(lines) / spacing_m), 1).astype(np.int64)
         which = np.repeat(np.arange(len(doors)), points_on)
@@ -96,7 +144,6 @@ class StreetCells:
         self.edge: IntArray = doors[which[first]].astype(np.int64)
         self.fraction: FloatArray = fraction[first]
         self.x, self.y = xy[first, 0].copy(), xy[first, 1].copy()
-        self._divide()
 
     def _xy(self, lonlat: FloatArray) -> FloatArray:
         return np.column_stack(self._to_xy(lonlat[:, 0], lonlat[:, 1]))
@@ -156,7 +203,7 @@ class StreetCells:
         slowest = float((minutes / length_m)[profiled.door].max()) if len(self) else 0.0
         walked = self.rules.off_road_minutes_per_m
         half_m = self.spacing_m / 2
-        return half_m * slowest + (half_m + SAGITTA_M) * walked
+        return half_m * slowest + (half_m + self.sagitta_m) * walked
 
     def minutes(self, reach: "Reach") -> FloatArray:
         """
@@ -173,13 +220,13 @@ class StreetCells:
             Minutes on the road, turnout and the way out of the station's gate counted; inf where
             none arrives.
         """
-        profiled, network = reach.profiled, self.profiled.network
+        profiled = reach.profiled
         minutes = np.empty(len(self))
         area_kernels.minutes_on_edges(
             self.edge,
             self.fraction,
-            network.source,
-            network.target,
+            profiled.leaving_source,
+            profiled.leaving_target,
             profiled.minutes_along,
             profiled.minutes_against,
             reach.at_node,
@@ -217,8 +264,8 @@ class StreetCells:
         array of int
             Index of the station, :data:`NOBODY` where none arrives.
         """
-        profiled, network = reach.profiled, self.profiled.network
-        source, target = network.source[self.edge], network.target[self.edge]
+        profiled = reach.profiled
+        source, target = profiled.leaving_source[self.edge], profiled.leaving_target[self.edge]
         ahead = reach.at_node[source] + _part(self.fraction, profiled.minutes_along[self.edge])
         back = reach.at_node[target] + _part(
             1.0 - self.fraction, profiled.minutes_against[self.edge]
@@ -279,7 +326,7 @@ class StreetCells:
             self._corner_x,
             self._corner_y,
             self._corner_d,
-            SAGITTA_M,
+            self.sagitta_m,
         )
         return _polygons(*area_kernels.rings(*pieces))
 
@@ -442,7 +489,7 @@ class Reacher:
         self, known: IntArray, stations: Snapped, started: FloatArray, limit_minutes: float
     ) -> Reach:
         """Run through the arcs; each station is a node more, without arcs into it."""
-        network, profiled, graph = self.profiled.network, self.profiled, self.graph
+        profiled, graph = self.profiled, self.graph
         size = graph.node_count
         walked = self.rules.off_road_minutes_per_m
         gates = tuple(
@@ -460,8 +507,8 @@ class Reacher:
         for _, edge, fraction, begins in gates:
             first = begins + _one_part(fraction, float(profiled.minutes_against[edge]))
             last = begins + _one_part(1.0 - fraction, float(profiled.minutes_along[edge]))
-            out = {int(network.source[edge]): first}
-            target = int(network.target[edge])
+            out = {int(profiled.arriving_source[edge]): first}
+            target = int(profiled.arriving_target[edge])
             out[target] = min(last, out.get(target, np.inf))
             arcs = [(node, time) for node, time in out.items() if np.isfinite(time)]
             heads += [node for node, _ in arcs]
@@ -530,6 +577,91 @@ def bands(
             drawn.append(Band(station, above or 0.0, limit, shape))
             above = limit
     return drawn
+
+
+def generalised(shapes: Sequence[Any], finest_m: float) -> tuple[list[Any], float]:
+    """
+    Leave out vertices that show nowhere, of all shapes together so that they still meet.
+
+    Parameters
+    ----------
+    shapes
+        Polygons in metres that do not overlap.
+    finest_m
+        A vertex goes if its triangle is smaller than the square of this.
+
+    Returns
+    -------
+    shapes, moved_m
+        MultiPolygons, each with its pieces and holes but for specks smaller than that square; and
+        the farthest that any border moved.
+    """
+    drawn = np.empty(len(shapes), dtype=object)
+    drawn[:] = list(shapes)
+    if shapely.is_empty(drawn).all():
+        return list(drawn), 0.0
+    light = shapely.coverage_simplify(drawn, finest_m)
+    moved_m = max(_moved_m(before, after) for before, after in zip(drawn, light, strict=True))
+    return [without_specks(one, finest_m * finest_m) for one in light], moved_m
+
+
+def without_specks(shape: Any, smallest: float) -> shapely.MultiPolygon:
+    """
+    Leave out pieces and holes that are too small to be seen.
+
+    Parameters
+    ----------
+    shape
+        Polygon or MultiPolygon.
+    smallest
+        Area, in the square of the unit of the coordinates.
+
+    Returns
+    -------
+    MultiPolygon
+        Empty where nothing is left.
+    """
+    polygons = shapely.get_parts(shape)
+    rings, owner = shapely.get_rings(polygons, return_index=True)
+    is_shell = np.diff(owner, prepend=-1) > 0
+    large: Any = shapely.area(shapely.polygons(rings)) >= smallest
+    large &= large[is_shell][np.cumsum(is_shell) - 1]  # a hole goes with its shell
+    if not large.any():
+        return shapely.MultiPolygon()
+    rings, is_shell = rings[large], is_shell[large]
+    begins = np.append(np.flatnonzero(is_shell), len(rings))
+    left: Any = shapely.polygons(rings[is_shell])
+    for at in np.flatnonzero(np.diff(begins) > 1):
+        shell, *holes = rings[begins[at] : begins[at + 1]]
+        left[at] = shapely.Polygon(shell, holes)
+    return shapely.MultiPolygon(list(left))
+
+
+def _moved_m(before: Any, after: Any) -> float:
+    """How far vertices that went were from the line between those beside them that stayed."""
+    rings = shapely.get_rings(shapely.get_parts(before))
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    at = xy[:, 0] + 1j * xy[:, 1]
+    left = shapely.get_coordinates(after)
+    stays = np.isin(at, left[:, 0] + 1j * left[:, 1])
+    begins = np.searchsorted(ring, np.arange(len(rings)))
+    ends = np.append(begins[1:], len(at)) - 1
+    place = np.arange(len(at))
+    last = np.maximum.accumulate(np.where(stays, place, -1))
+    following = np.minimum.accumulate(np.where(stays, place, len(at))[::-1])[::-1]
+    stayed = np.flatnonzero(stays)
+    # Round the ring: before the first that stays comes the last one, and the other way.
+    of_first = np.searchsorted(stayed, begins[ring])
+    of_last = np.searchsorted(stayed, ends[ring], side="right") - 1
+    gone = np.flatnonzero(~stays & (of_first <= of_last))  # a ring that went whole moved nowhere
+    first, final = stayed[of_first[gone]], stayed[of_last[gone]]
+    low = np.where(last[gone] < begins[ring[gone]], final, last[gone])
+    high = np.where(following[gone] > ends[ring[gone]], first, following[gone])
+    chord = at[high] - at[low]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        along = ((at[gone] - at[low]) * chord.conj()).real / np.abs(chord) ** 2
+    along = np.clip(np.nan_to_num(along), 0.0, 1.0)
+    return float(np.abs(at[gone] - at[low] - along * chord).max(initial=0.0))
 
 
 def _polygons(

@@ -17,7 +17,8 @@ import shapely.geometry
 import sqlalchemy as sa
 
 from gis_service.access import Actor, visible
-from gis_service.coverage.area_desk import AreaBand, AreaDesk
+from gis_service.coverage.area_answers import AreaBand
+from gis_service.coverage.area_desk import AreaDesk, area_folder
 from gis_service.coverage.disclosure import NO_PARENT, SMALLEST, Counts, hide, hide_listed
 from gis_service.coverage.fingerprints import changed
 from gis_service.coverage.runs import (
@@ -38,7 +39,6 @@ from gis_service.coverage.statistics import (
     RULE,
 )
 from gis_service.coverage.travel_time import COVERED, STATUS_NAMES, TOO_FAR
-from gis_service.coverage.what_if_desk import WhatIfDesk
 from gis_service.errors import InputError, NotAllowedError, NotFoundError, Place
 from gis_service.geodesy import GeometryArray
 from gis_service.grids.reading import Version, find_scheme, on_day
@@ -415,7 +415,7 @@ def _bands(connection: sa.Connection, run: Run, stale: Sequence[str]) -> tuple[A
     if not drawable or _OF_BANDS & set(stale):
         return ()
     limit = float(run.parameters["standard"]["limit_minutes"]["value"])
-    desk = AreaDesk(WhatIfDesk())
+    desk = AreaDesk(area_folder())
     limits = (limit / 4, limit / 2, limit)
     drawn, _ = desk.areas(connection, run.standard, run.scenario, limits)
     return tuple(one for one in drawn if not one.geometry.is_empty)

@@ -265,6 +265,49 @@ def cut(connection: sa.Connection, what: str, **values: Any) -> bytes:
     return bytes(found or b"")
 
 
+_BANDS: Final = sa.text(
+    """
+WITH drawn AS (
+    SELECT piece.from_minutes, piece.to_minutes, ST_AsMVTGeom(
+        ST_Transform(ST_CollectionExtract(ST_GeomFromWKB(piece.geom, 4490), 3), 3857),
+        ST_TileEnvelope(:z, :x, :y), 4096, 64) AS geom
+    FROM unnest(CAST(:low AS float8[]), CAST(:high AS float8[]), CAST(:shapes AS bytea[]))
+         AS piece (from_minutes, to_minutes, geom)
+    ORDER BY piece.to_minutes
+)
+SELECT ST_AsMVT(drawn, 'bands', 4096, 'geom') FROM drawn WHERE geom IS NOT NULL
+"""
+)
+
+
+def cut_bands(
+    connection: sa.Connection,
+    place: tuple[int, int, int],
+    pieces: Sequence[tuple[float, float, bytes]],
+) -> bytes:
+    """
+    Put bands of minutes that are not in the store into a tile.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    place
+        Zoom, x and y of the tile.
+    pieces
+        From and to which minute, and the shape as WKB, lon and lat.
+
+    Returns
+    -------
+    bytes
+        One layer, ``bands``, of a Mapbox vector tile; empty where nothing is left of them.
+    """
+    low, high, shapes = (list(column) for column in zip(*pieces, strict=True))
+    values = {"low": low, "high": high, "shapes": shapes}
+    found = connection.execute(_BANDS, dict(zip("zxy", place, strict=True)) | values).scalar_one()
+    return bytes(found or b"")
+
+
 _FOR_TILES: Final = sa.text(
     "SELECT set_config('jit', 'off', true),"
     " set_config('max_parallel_workers_per_gather', '0', true),"

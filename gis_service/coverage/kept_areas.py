@@ -1,0 +1,168 @@
+"""What was drawn once and is kept on disk: cells around streets, and answers as they are sent.
+
+A file is named by the digest of all that its content hangs on, so an old one is never wrong, only
+unused; the oldest go when there are too many. Losing the folder costs time and nothing else.
+"""
+
+import hashlib
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+MOST_ANSWERS: Final = 64
+"""In memory, the largest about half a megabyte, compressed."""
+MOST_FILES: Final = 48
+_log = logging.getLogger(__name__)
+
+
+def name_of(*parts: object) -> str:
+    """
+    Name what hangs on these parts.
+
+    Parameters
+    ----------
+    *parts
+        Digests, codes and numbers.
+
+    Returns
+    -------
+    str
+        Fit for a file.
+    """
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+class KeptAreas:
+    """
+    Answers in memory and on disk, cells on disk; shared by threads and processes.
+
+    Parameters
+    ----------
+    folder
+        Made when it is needed; None keeps nothing on disk.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._answers: OrderedDict[str, bytes] = OrderedDict()
+
+    def answer(self, name: str) -> bytes | None:
+        """
+        Find an answer.
+
+        Parameters
+        ----------
+        name
+            Of :func:`name_of`.
+
+        Returns
+        -------
+        bytes or None
+            As it was kept.
+        """
+        with self._lock:
+            if name in self._answers:
+                self._answers.move_to_end(name)
+                return self._answers[name]
+        path = self._path(f"{name}.json.gz")
+        try:
+            found = path.read_bytes() if path else None
+        except FileNotFoundError:
+            return None
+        if found is not None:
+            self._hold(name, found)
+        return found
+
+    def keep_answer(self, name: str, packed: bytes, *, on_disk: bool = True) -> None:
+        """
+        Keep an answer.
+
+        Parameters
+        ----------
+        name
+            Of :func:`name_of`.
+        packed
+            Compressed, as it is sent.
+        on_disk
+            Also for other processes.
+        """
+        self._hold(name, packed)
+        if on_disk:
+            self._write(f"{name}.json.gz", packed)
+
+    def arrays(self, name: str) -> dict[str, npt.NDArray[Any]] | None:
+        """
+        Find arrays.
+
+        Parameters
+        ----------
+        name
+            Of :func:`name_of`.
+
+        Returns
+        -------
+        dict or None
+            As they were kept.
+        """
+        path = self._path(f"{name}.npz")
+        if path is None or not path.exists():
+            return None
+        with np.load(path, allow_pickle=False) as found:
+            return {key: found[key] for key in found.files}
+
+    def keep_arrays(self, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """
+        Keep arrays.
+
+        Parameters
+        ----------
+        name
+            Of :func:`name_of`.
+        arrays
+            Numbers, no objects.
+        """
+        self._write(f"{name}.npz", arrays)
+
+    def _hold(self, name: str, packed: bytes) -> None:
+        with self._lock:
+            self._answers[name] = packed
+            self._answers.move_to_end(name)
+            while len(self._answers) > MOST_ANSWERS:
+                self._answers.popitem(last=False)
+
+    def _path(self, name: str) -> Path | None:
+        return self._folder / name if self._folder is not None else None
+
+    def _write(self, name: str, content: bytes | Mapping[str, npt.NDArray[Any]]) -> None:
+        """Write beside and rename, so that nobody reads half a file."""
+        path = self._path(name)
+        if path is None:
+            return
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
+                if isinstance(content, bytes):
+                    part.write(content)
+                else:
+                    np.savez(part, allow_pickle=False, **content)
+            Path(part.name).replace(path)
+            self._thin(path.parent)
+        except OSError:  # a full or read-only disk: drawn again next time
+            _log.warning("areas are not kept", exc_info=True)
+
+    @staticmethod
+    def _thin(folder: Path) -> None:
+        aged = sorted(
+            ((path.stat().st_mtime, path) for path in folder.iterdir() if path.is_file()),
+            reverse=True,
+        )
+        for _, path in aged[MOST_FILES:]:
+            path.unlink(missing_ok=True)
