@@ -103,6 +103,7 @@ export class CoverageMap {
         : L.circleMarker([spot.lat, spot.lon], { pane: "cover-lines", renderer: this.lineSvg, radius: 9, color: token("wrong"), weight: 2, fillOpacity: 0.14 });
       shape.bindTooltip(said, { className: "tip", direction: "top", sticky: true });
       shape.on("click", (event) => {
+        if (this.map.getContainer().classList.contains("aiming")) return; // a tool takes the place under it
         L.DomEvent.stopPropagation(event);
         onPick(spot);
       });

@@ -75,8 +75,8 @@ function lookFirst() {
 
 // --- the parts ---------------------------------------------------------------------------------
 
+const sheet = wireSheet(); // before the first look: the map keeps clear of the sheet
 lookFirst();
-const sheet = wireSheet();
 let plan = null; // comes with its mode
 let coverage = null; // this too
 const isCovering = () => state.mode === "coverage" || state.mode === "report";
