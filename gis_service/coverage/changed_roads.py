@@ -193,6 +193,7 @@ def _cut(
             network, node_of[vertex] = _with_node(network, at.x, at.y)
             cuts.setdefault(edge, []).append((share, node_of[vertex]))
     whole = network
+    turns = network.turns
     for edge, at_shares in cuts.items():
         shares = [0.0, *(share for share, _ in sorted(at_shares)), 1.0]
         nodes = [
@@ -211,6 +212,13 @@ def _cut(
                 length_m=whole.length_m[edge] * (end - start),
                 geometry=line,
             )
+            for node in {first, last} & {nodes[0], nodes[-1]}:
+                turns = turns.moved(
+                    int(whole.edge_id[edge]),
+                    int(whole.node_id[node]),
+                    int(network.edge_id[-1]),
+                )
+    network = replace(network, turns=turns)
     kept = np.setdiff1d(np.arange(network.edge_count), np.array(list(cuts), dtype=np.int64))
     return _edges(network, kept), node_of
 
@@ -258,7 +266,7 @@ def _edges(network: RoadNetwork, kept: IntArray) -> RoadNetwork:
 def _appended(network: RoadNetwork, like: int, **values: Any) -> RoadNetwork:
     """Append an edge like another one but for some values; its id is a new one."""
     values["edge_id"] = int(network.edge_id.max()) + 1
-    columns = {}
+    columns: dict[str, Any] = {}
     for name in _edge_fields(network):
         column = getattr(network, name)
         one = np.empty(1, dtype=object)

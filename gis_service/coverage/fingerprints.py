@@ -52,6 +52,7 @@ def of_network(network: RoadNetwork) -> str:
             *columns,
             shapely.get_num_coordinates(network.geometry),
             shapely.get_coordinates(network.geometry),
+            *(vars(network.turns).values() if len(network.turns) else ()),
         )
     )
 

@@ -4,7 +4,7 @@ A place snaps to an edge, not to a node. Nothing here reads the store, and no ti
 is computed here: that is :mod:`gis_service.coverage.travel_time`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Self
 
 import numpy as np
@@ -18,6 +18,7 @@ from shapely.ops import substring
 from gis_service import geodesy
 from gis_service.coverage.snapping import index_lines, nearest_lines
 from gis_service.coverage.standards import PlaceRules, Profile, Scenario
+from gis_service.coverage.turns import TurnRules, Turns, split_junctions
 from gis_service.errors import InputError, Place
 
 FloatArray = npt.NDArray[np.float64]
@@ -59,6 +60,8 @@ class RoadNetwork:
         Geodesic metres.
     geometry
         LineStrings in lon, lat.
+    turns
+        The turn restrictions, by ids of edges and nodes.
     """
 
     node_id: IntArray
@@ -77,6 +80,7 @@ class RoadNetwork:
     maxspeed_kmh: FloatArray
     length_m: FloatArray
     geometry: npt.NDArray[np.object_]
+    turns: TurnRules = field(default_factory=TurnRules.none)
 
     @property
     def node_count(self) -> int:
@@ -89,7 +93,9 @@ class RoadNetwork:
         return len(self.edge_id)
 
     @classmethod
-    def from_frames(cls, nodes: pd.DataFrame, edges: pd.DataFrame) -> Self:
+    def from_frames(
+        cls, nodes: pd.DataFrame, edges: pd.DataFrame, turns: pd.DataFrame | None = None
+    ) -> Self:
         """
         Build a network from the tables of ``ingest.frames``.
 
@@ -100,6 +106,9 @@ class RoadNetwork:
         edges
             The columns of ``frames.COLUMNS["road_edges"]``; ``name`` and ``roundabout`` are not
             needed, ``length_m`` is taken where it is there and measured where it is not.
+        turns
+            ``from_edge``, ``via_node``, ``to_edge``, ``kind`` of ``frames.COLUMNS["road_turns"]``;
+            a row with ``why_not`` is left out.
 
         Returns
         -------
@@ -138,6 +147,7 @@ class RoadNetwork:
             maxspeed_kmh=pd.to_numeric(edges["maxspeed_kmh"]).to_numpy(float, na_value=np.nan),
             length_m=length_m,
             geometry=geometry,
+            turns=TurnRules.none() if turns is None else TurnRules.from_frame(turns),
             **flags,
         )
 
@@ -170,6 +180,8 @@ class ProfileNetwork:
         By node, the piece of usable network it belongs to.
     piece_m
         Metres of usable road in each piece.
+    turns
+        The junctions that are split because of a turn restriction; None where none is kept.
     """
 
     network: RoadNetwork
@@ -178,6 +190,27 @@ class ProfileNetwork:
     door: BoolArray
     piece: IntArray
     piece_m: FloatArray
+    turns: Turns | None = None
+
+    @property
+    def leaving_source(self) -> IntArray:
+        """By edge, the node of the graph from which it is entered at its source."""
+        return self.network.source if self.turns is None else self.turns.leaving_source
+
+    @property
+    def leaving_target(self) -> IntArray:
+        """By edge, the node of the graph from which it is entered at its target."""
+        return self.network.target if self.turns is None else self.turns.leaving_target
+
+    @property
+    def arriving_source(self) -> IntArray:
+        """By edge, the node of the graph that it leads to at its source."""
+        return self.network.source if self.turns is None else self.turns.arriving_source
+
+    @property
+    def arriving_target(self) -> IntArray:
+        """By edge, the node of the graph that it leads to at its target."""
+        return self.network.target if self.turns is None else self.turns.arriving_target
 
     def reversed(self) -> "ProfileNetwork":
         """
@@ -195,6 +228,7 @@ class ProfileNetwork:
             self.door,
             self.piece,
             self.piece_m,
+            None if self.turns is None else self.turns.reversed(),
         )
 
 
@@ -234,7 +268,12 @@ def for_profile(
     if profile.obeys_maxspeed.value:
         speed_kmh = np.fmin(speed_kmh, network.maxspeed_kmh)
     speed_kmh = speed_kmh * scenario.factor(profile.means)
-    usable = (speed_kmh > 0) & (network.foot if profile.means == "foot" else network.motor)
+    let_in = {
+        "foot": network.foot,
+        "cycle": network.foot | network.motor,
+        "motor": network.motor,
+    }
+    usable = (speed_kmh > 0) & let_in[profile.means]
 
     bound = np.full(network.edge_count, profile.obeys_oneway.value)
     if scenario.ignores_oneway.value:
@@ -253,7 +292,15 @@ def for_profile(
         & ~network.tunnel
         & (on_piece >= rules.smallest_piece_m.value)
     )
-    return ProfileNetwork(network, along, against, door, piece, piece_m)
+    kept = (
+        profile.means != "foot" and profile.obeys_turns.value and not scenario.ignores_turns.value
+    )
+    turns = (
+        split_junctions(network, network.turns, np.isfinite(along) | np.isfinite(against))
+        if kept
+        else None
+    )
+    return ProfileNetwork(network, along, against, door, piece, piece_m, turns)
 
 
 def _pieces(network: RoadNetwork, usable: BoolArray) -> tuple[IntArray, FloatArray]:

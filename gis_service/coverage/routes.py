@@ -126,11 +126,12 @@ class Router:
         edge = int(place.edge[0])
         if edge < 0:
             return Ways(place, np.full(size, np.inf), np.full(size, -1, dtype=np.int32))
-        network, fraction = self.profiled.network, float(place.fraction[0])
+        fraction = float(place.fraction[0])
+        leaving_source, leaving_target = self.profiled.leaving_source, self.profiled.leaving_target
         last = {
-            int(network.source[edge]): _part(fraction, self.profiled.minutes_along[edge]),
+            int(leaving_source[edge]): _part(fraction, self.profiled.minutes_along[edge]),
         }
-        target = int(network.target[edge])
+        target = int(leaving_target[edge])
         by_target = _part(1.0 - fraction, self.profiled.minutes_against[edge])
         last[target] = min(by_target, last.get(target, np.inf))
         open_ = [(node, minutes) for node, minutes in last.items() if np.isfinite(minutes)]
@@ -178,7 +179,7 @@ class Router:
 
     def _along_roads(self, ways: Ways, sites: Snapped) -> FloatArray:
         """Minutes on the road: directly along the shared edge, by the source, by the target."""
-        network, minutes = self.profiled.network, np.full((3, len(sites)), np.inf)
+        profiled, minutes = self.profiled, np.full((3, len(sites)), np.inf)
         known = np.flatnonzero(sites.edge >= 0)
         edge, fraction = sites.edge[known], sites.fraction[known]
         along, against = self.profiled.minutes_along[edge], self.profiled.minutes_against[edge]
@@ -186,9 +187,11 @@ class Router:
         direct = np.where(ahead >= 0, _parts(ahead, along), np.inf)
         direct = np.minimum(direct, np.where(ahead <= 0, _parts(-ahead, against), np.inf))
         minutes[_DIRECT, known] = np.where(edge == ways.place.edge[0], direct, np.inf)
-        minutes[_BY_SOURCE, known] = _parts(fraction, against) + ways.at_node[network.source[edge]]
+        minutes[_BY_SOURCE, known] = (
+            _parts(fraction, against) + ways.at_node[profiled.arriving_source[edge]]
+        )
         minutes[_BY_TARGET, known] = (
-            _parts(1.0 - fraction, along) + ways.at_node[network.target[edge]]
+            _parts(1.0 - fraction, along) + ways.at_node[profiled.arriving_target[edge]]
         )
         return minutes
 
@@ -223,38 +226,43 @@ class Router:
         by = int(choice.argmin())
         if by == _DIRECT:
             return [Leg(edge, fraction, end)]
-        network = self.profiled.network
-        node = int((network.source if by == _BY_SOURCE else network.target)[edge])
+        profiled = self.profiled
+        ends = profiled.arriving_source if by == _BY_SOURCE else profiled.arriving_target
+        node = int(ends[edge])
         legs = [Leg(edge, fraction, 0.0 if by == _BY_SOURCE else 1.0)]
         while ways.following[node] >= 0:
             following = int(ways.following[node])
-            legs.append(self._leg(node, following))
+            legs += self._leg(node, following)
             node = following
         along = _part(end, self.profiled.minutes_along[goal])
         against = _part(1.0 - end, self.profiled.minutes_against[goal])
-        at_source, at_target = network.source[goal] == node, network.target[goal] == node
+        at_source = profiled.leaving_source[goal] == node
+        at_target = profiled.leaving_target[goal] == node
         from_source = at_source and (not at_target or along <= against)
         return [*legs, Leg(goal, 0.0 if from_source else 1.0, end)]
 
-    def _leg(self, node: int, following: int) -> Leg:
-        key = node * self.profiled.network.node_count + following
+    def _leg(self, node: int, following: int) -> list[Leg]:
+        """Go on by one arc; a turn at a split junction is no leg."""
+        key = node * self._turned.node_count + following
         edge, is_along = self._quickest
         at = int(np.searchsorted(self._keys, key))
+        if at == len(self._keys) or self._keys[at] != key:
+            return []
         start = 0.0 if is_along[at] else 1.0
-        return Leg(int(edge[at]), start, 1.0 - start)
+        return [Leg(int(edge[at]), start, 1.0 - start)]
 
     @cached_property
     def _sorted_arcs(self) -> tuple[IntArray, IntArray, npt.NDArray[np.bool_]]:
         """Arcs by both nodes, of parallel ones the quickest first, then the lowest edge."""
-        network = self.profiled.network
-        count = network.edge_count
-        tail = np.concatenate((network.source, network.target))
-        head = np.concatenate((network.target, network.source))
+        profiled = self.profiled
+        count = profiled.network.edge_count
+        tail = np.concatenate((profiled.leaving_source, profiled.leaving_target))
+        head = np.concatenate((profiled.arriving_target, profiled.arriving_source))
         minutes = np.concatenate((self.profiled.minutes_along, self.profiled.minutes_against))
         edge = np.tile(np.arange(count, dtype=np.int64), 2)
         is_along = np.arange(2 * count) < count
         kept = np.flatnonzero(np.isfinite(minutes))
-        keys = tail[kept] * network.node_count + head[kept]
+        keys = tail[kept] * self._turned.node_count + head[kept]
         order = np.lexsort((edge[kept], minutes[kept], keys))
         return keys[order], edge[kept][order], is_along[kept][order]
 

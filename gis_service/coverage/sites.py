@@ -229,13 +229,13 @@ def _times(prepared: Prepared, stations: Snapped, demand: IntArray, limit: float
 
 
 def _minutes_at(reach: Reach, places: Snapped) -> FloatArray:
-    profiled, network = reach.profiled, reach.profiled.network
+    profiled = reach.profiled
     minutes = np.empty(len(places))
     area_kernels.minutes_on_edges(
         places.edge,
         places.fraction,
-        network.source,
-        network.target,
+        profiled.leaving_source,
+        profiled.leaving_target,
         profiled.minutes_along,
         profiled.minutes_against,
         reach.at_node,

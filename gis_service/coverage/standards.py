@@ -18,6 +18,7 @@ DEFAULTS: Final = Path(__file__).with_name("standards.toml")
 
 T = TypeVar("T")
 Direction = Literal["to_facility", "from_facility"]
+Means = Literal["foot", "cycle", "motor"]
 
 
 class _Table(BaseModel):
@@ -54,9 +55,12 @@ class Profile(_Table):
 
     name: str
     name_en: str
-    means: Literal["foot", "motor"]
+    means: Means
     obeys_oneway: Sourced[bool]
     obeys_maxspeed: Sourced[bool]
+    obeys_turns: Sourced[bool] = Sourced[bool](
+        value=True, source="setting: turn restrictions bind all that drive"
+    )
     speed_kmh: dict[str, Sourced[Speed]]
 
 
@@ -66,19 +70,21 @@ class Scenario(_Table):
     name: str
     name_en: str
     ignores_oneway: Sourced[bool]
+    ignores_turns: Sourced[bool] = Sourced[bool](value=False, source="each profile's own rule")
     speed_factor: Sourced[Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]]
     foot_speed_factor: Sourced[Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]] | None = (
         None
     )
 
-    def factor(self, means: Literal["foot", "motor"]) -> float:
+    def factor(self, means: Means) -> float:
         """
         Give what every speed is multiplied by.
 
         Parameters
         ----------
         means
-            On foot or by motor; where the scenario says nothing of feet both are slowed alike.
+            On foot, by cycle or by motor; where the scenario says nothing of feet all are slowed
+            alike.
 
         Returns
         -------

@@ -7,7 +7,7 @@ time is good enough beyond comparing it with a limit, and nothing reads the stor
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -46,11 +46,15 @@ class Graph:
     indptr, head, minutes
         Rows of a sparse matrix by node: the arcs that leave it. Of parallel arcs only the quickest
         is kept, and no arc leads back to where it began. An arc of 0 minutes is an arc.
+    gates
+        Pairs of a network's node and a node of the graph from which it is left, where a junction
+        is split because of turn restrictions; the network's own nodes come first.
     """
 
     indptr: npt.NDArray[np.int32]
     head: npt.NDArray[np.int32]
     minutes: FloatArray
+    gates: IntArray = field(default_factory=lambda: np.zeros((0, 2), np.int64))
 
     @property
     def node_count(self) -> int:
@@ -91,18 +95,25 @@ def graph_of(profiled: ProfileNetwork) -> Graph:
         Arcs out of each node.
     """
     network = profiled.network
-    tail = np.concatenate((network.source, network.target))
-    head = np.concatenate((network.target, network.source))
+    turns = profiled.turns
+    tail = np.concatenate((profiled.leaving_source, profiled.leaving_target))
+    head = np.concatenate((profiled.arriving_target, profiled.arriving_source))
     minutes = np.concatenate((profiled.minutes_along, profiled.minutes_against))
+    size, gates = network.node_count, np.zeros((0, 2), np.int64)
+    if turns is not None:
+        size, gates = turns.node_count, np.column_stack((turns.junction, turns.leaving))
+        tail = np.concatenate((tail, turns.tail, turns.arriving))
+        head = np.concatenate((head, turns.head, turns.junction))
+        minutes = np.concatenate((minutes, np.zeros(len(tail) - len(minutes))))
     kept = np.isfinite(minutes) & (tail != head)
     tail, head, minutes = tail[kept], head[kept], minutes[kept]
     order = np.lexsort((minutes, head, tail))
     tail, head, minutes = tail[order], head[order], minutes[order]
     first = np.ones(len(tail), dtype=bool)
     first[1:] = (tail[1:] != tail[:-1]) | (head[1:] != head[:-1])
-    leaving = np.bincount(tail[first], minlength=network.node_count)
+    leaving = np.bincount(tail[first], minlength=size)
     indptr = np.concatenate(([0], np.cumsum(leaving))).astype(np.int32)
-    return Graph(indptr, head[first].astype(np.int32), minutes[first])
+    return Graph(indptr, head[first].astype(np.int32), minutes[first], gates)
 
 
 def nearest_facility(
@@ -185,6 +196,11 @@ def nearest_of_nodes(graph: Graph, starts: IntArray) -> NearestTimes:
     NearestTimes
         One entry a node of the graph; ``facility`` is the position in ``starts``.
     """
+    by = np.arange(len(starts), dtype=np.int64)
+    if len(graph.gates):  # whoever stands on a split junction may leave it by every street
+        gate, start = np.nonzero(graph.gates[:, 0][:, None] == starts[None, :])
+        by = np.concatenate((by, start))
+        starts = np.concatenate((starts, graph.gates[gate, 1]))
     count = len(starts)
     found = search_kernels.nearest(
         graph.indptr,
@@ -192,7 +208,7 @@ def nearest_of_nodes(graph: Graph, starts: IntArray) -> NearestTimes:
         graph.minutes,
         starts.astype(np.int64),
         np.zeros(count),
-        np.arange(count, dtype=np.int64),
+        by,
         BUCKET,
     )
     return NearestTimes(*found)
@@ -275,7 +291,15 @@ def reach(
     if graph is None:
         graph = graph_of(profiled)
     begins = _begins(facilities, turnout_minutes, off_road_minutes_per_m)
-    return _reach(graph, profiled, facilities, begins, limit_minutes)
+    found = _reach(graph, profiled, facilities, begins, limit_minutes)
+    return found if profiled.turns is None else _of_network(found, profiled.network.node_count)
+
+
+def _of_network(reaches: Reaches, node_count: int) -> Reaches:
+    """Leave out the nodes that only stand for street ends at split junctions."""
+    own = reaches.node < node_count
+    before = np.concatenate(([0], np.cumsum(own)))
+    return Reaches(before[reaches.first], reaches.node[own], reaches.minutes[own])
 
 
 def _begins(
@@ -495,10 +519,11 @@ def _starts(
     profiled: ProfileNetwork, at: Snapped, start: FloatArray
 ) -> tuple[IntArray, FloatArray, IntArray]:
     """Let each facility set out to the ends of its edge that it may drive to, one by one."""
-    network = profiled.network
     to_target = start + _part(1.0 - at.fraction, profiled.minutes_along[at.edge])
     to_source = start + _part(at.fraction, profiled.minutes_against[at.edge])
-    node = np.column_stack((network.target[at.edge], network.source[at.edge])).ravel()
+    node = np.column_stack(
+        (profiled.arriving_target[at.edge], profiled.arriving_source[at.edge])
+    ).ravel()
     minutes = np.column_stack((to_target, to_source)).ravel()
     by = np.repeat(np.arange(len(at), dtype=np.int64), 2)
     open_ = np.isfinite(minutes)
@@ -508,7 +533,7 @@ def _starts(
 def _minutes_from_ends(
     profiled: ProfileNetwork, place: Snapped, at_node: FloatArray, server: IntArray
 ) -> tuple[FloatArray, IntArray]:
-    source, target = profiled.network.source[place.edge], profiled.network.target[place.edge]
+    source, target = profiled.leaving_source[place.edge], profiled.leaving_target[place.edge]
     from_source = at_node[source] + _part(place.fraction, profiled.minutes_along[place.edge])
     from_target = at_node[target] + _part(
         1.0 - place.fraction, profiled.minutes_against[place.edge]

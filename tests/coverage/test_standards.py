@@ -83,7 +83,7 @@ def test_rules_over_kinds(tmp_path: Path, rule: str, needed: int) -> None:
     [
         "[standards.service-15]\nrule = 7\n",
         "[standards.service-15]\nrule = 'most'\n",
-        "[standards.service-15]\nprofile = 'car'\n",
+        "[standards.service-15]\nprofile = 'balloon'\n",
         "[standards.fire-20]\nlimit_minutes = 0\n",
         "[standards.fire-20]\nlimit_minutes = nan\n",
         "[standards.fire-20]\nkinds = []\n",

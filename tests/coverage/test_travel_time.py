@@ -1,13 +1,10 @@
 """Minutes to the nearest facility: exact at both ends, in the right direction, by one run."""
 
-import ast
 from pathlib import Path
 from typing import Any
 
-import networkx as nx
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pytest
 import shapely
 from hypothesis import given, settings
@@ -31,6 +28,7 @@ from gis_service.coverage.travel_time import (
     status_of,
 )
 from tests.coverage.drawn_roads import drawn, independent_minutes
+from tests.coverage.real_roads import futian_network
 
 HUNDREDTH_OF_A_SECOND = 0.01 / 60
 LIMIT_MINUTES = 10.0
@@ -320,36 +318,7 @@ def test_stations_in_one_place_share_it_by_the_lowest_index() -> None:
 
 @pytest.fixture(scope="module")
 def futian(real_data: Path) -> RoadNetwork:
-    file = real_data / "roads/futian-shenzhen.graphml"
-    graph = nx.read_graphml(file, node_type=int, force_multigraph=True)
-    nodes = pd.DataFrame(
-        [(node, float(data["x"]), float(data["y"])) for node, data in graph.nodes(data=True)],
-        columns=["node_id", "lon", "lat"],
-    )
-    place = {node: (lon, lat) for node, lon, lat in nodes.itertuples(index=False)}
-    rows = []
-    for number, (source, target, data) in enumerate(graph.edges(data=True)):
-        highway = data["highway"]
-        highway = ast.literal_eval(highway)[0] if highway.startswith("[") else highway
-        line = shapely.LineString([place[source], place[target]])
-        rows.append(
-            {
-                "edge_id": number,
-                "source_node": source,
-                "target_node": target,
-                "road_class": highway.removesuffix("_link"),
-                "oneway": 1,
-                "maxspeed_kmh": None,
-                "bridge": "bridge" in data,
-                "tunnel": "tunnel" in data,
-                "dual_carriageway": False,
-                "foot": True,
-                "motor": True,
-                "length_m": float(data["length"]),
-                "geometry": shapely.from_wkt(data["geometry"]) if "geometry" in data else line,
-            }
-        )
-    return RoadNetwork.from_frames(nodes, pd.DataFrame(rows))
+    return futian_network(real_data)
 
 
 @pytest.mark.real_data

@@ -1,0 +1,257 @@
+"""Turn restrictions: what is forbidden where, and the junctions that are split because of it.
+
+A junction with a restriction gets for each street end one node where it is arrived at and one from
+which it is left, and the allowed turns between them as arcs without time. All other junctions stay
+as they are, so that a network without restrictions costs nothing. Nothing here reads the store.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+class Roads(Protocol):
+    """What is needed of a network."""
+
+    @property
+    def node_id(self) -> IntArray:
+        """Ids of the nodes, rising."""
+
+    @property
+    def edge_id(self) -> IntArray:
+        """Ids of the edges."""
+
+    @property
+    def source(self) -> IntArray:
+        """Index of the node where each edge begins."""
+
+    @property
+    def target(self) -> IntArray:
+        """Index of the node where each edge ends."""
+
+
+@dataclass(frozen=True)
+class TurnRules:
+    """
+    Restrictions by id.
+
+    Attributes
+    ----------
+    from_edge, via_node, to_edge
+        Whoever comes from this edge must not (or may only) turn into that one at the node.
+    only
+        True for "only this way", False for "not this way".
+    """
+
+    from_edge: IntArray
+    via_node: IntArray
+    to_edge: IntArray
+    only: BoolArray
+
+    def __len__(self) -> int:
+        """How many restrictions."""
+        return len(self.from_edge)
+
+    @classmethod
+    def none(cls) -> Self:
+        """
+        Restrict nothing.
+
+        Returns
+        -------
+        TurnRules
+            Empty.
+        """
+        nothing = np.zeros(0, np.int64)
+        return cls(nothing, nothing, nothing, np.zeros(0, bool))
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame) -> Self:
+        """
+        Take what can be applied.
+
+        Parameters
+        ----------
+        frame
+            ``kind``, ``from_edge``, ``via_node``, ``to_edge`` and, if there, ``why_not``.
+
+        Returns
+        -------
+        TurnRules
+            In the order of the ids.
+        """
+        if "why_not" in frame:
+            frame = frame[frame["why_not"].isna()]
+        frame = frame.sort_values(["via_node", "from_edge", "to_edge", "kind"])
+        return cls(
+            frame["from_edge"].to_numpy(np.int64),
+            frame["via_node"].to_numpy(np.int64),
+            frame["to_edge"].to_numpy(np.int64),
+            frame["kind"].str.startswith("only_").to_numpy(bool),
+        )
+
+    def moved(self, edge: int, node: int, piece: int) -> Self:
+        """
+        Follow an edge that was cut.
+
+        Parameters
+        ----------
+        edge
+            Id of the edge that is no more.
+        node
+            Id of one of its ends.
+        piece
+            Id of the piece that now ends there.
+
+        Returns
+        -------
+        TurnRules
+            What was said of the edge at that node is said of the piece.
+        """
+        here = self.via_node == node
+        return replace(
+            self,
+            from_edge=np.where(here & (self.from_edge == edge), piece, self.from_edge),
+            to_edge=np.where(here & (self.to_edge == edge), piece, self.to_edge),
+        )
+
+
+@dataclass(frozen=True)
+class Turns:
+    """
+    The graph's nodes beside those of the network.
+
+    Attributes
+    ----------
+    node_count
+        Of the graph; the network's own nodes come first.
+    leaving_source, leaving_target
+        By edge, the node from which it is entered at either end.
+    arriving_source, arriving_target
+        By edge, the node that it leads to at either end.
+    tail, head
+        The allowed turns, without time.
+    junction, arriving, leaving
+        Of each street end at a split junction: the network's node and its two nodes in the graph.
+    """
+
+    node_count: int
+    leaving_source: IntArray
+    leaving_target: IntArray
+    arriving_source: IntArray
+    arriving_target: IntArray
+    tail: IntArray
+    head: IntArray
+    junction: IntArray
+    arriving: IntArray
+    leaving: IntArray
+
+    def reversed(self) -> "Turns":
+        """
+        Turn every way round.
+
+        Returns
+        -------
+        Turns
+            What was arrived at is left.
+        """
+        return Turns(
+            self.node_count,
+            self.arriving_source,
+            self.arriving_target,
+            self.leaving_source,
+            self.leaving_target,
+            self.head,
+            self.tail,
+            self.junction,
+            self.leaving,
+            self.arriving,
+        )
+
+
+def split_junctions(roads: Roads, rules: TurnRules, usable: BoolArray) -> Turns | None:
+    """
+    Split the junctions where a turn is restricted.
+
+    Turning round at a junction is allowed unless a restriction forbids it; "only" forbids
+    everything else, turning round as well. A restriction that names an edge or a node that is no
+    longer there, or that do not meet, says nothing; nor does an "only" whose way is closed.
+
+    Parameters
+    ----------
+    roads
+        The network.
+    rules
+        By id.
+    usable
+        By edge, whether it may be used at all.
+
+    Returns
+    -------
+    Turns or None
+        None where nothing is restricted.
+    """
+    forbidden = _forbidden(roads, rules, usable)
+    if not forbidden:
+        return None
+    count, nodes = len(roads.edge_id), len(roads.node_id)
+    split = np.zeros(nodes, bool)
+    split[[node for node, _, _ in forbidden]] = True
+    ends = np.concatenate((roads.source, roads.target))
+    at = np.flatnonzero(split[ends])
+    at = at[np.argsort(ends[at], kind="stable")]
+    arriving, leaving = ends.copy(), ends.copy()
+    arriving[at] = nodes + 2 * np.arange(len(at))
+    leaving[at] = arriving[at] + 1
+    tail: list[int] = []
+    head: list[int] = []
+    bounds = np.flatnonzero(np.diff(ends[at], prepend=-1, append=-1))
+    for low, high in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        node = int(ends[at[low]])
+        for one in at[low:high].tolist():
+            for other in at[low:high].tolist():
+                if (node, one % count, other % count) not in forbidden:
+                    tail.append(int(arriving[one]))
+                    head.append(int(leaving[other]))
+    return Turns(
+        nodes + 2 * len(at),
+        leaving[:count],
+        leaving[count:],
+        arriving[:count],
+        arriving[count:],
+        np.array(tail, np.int64),
+        np.array(head, np.int64),
+        ends[at],
+        arriving[at],
+        leaving[at],
+    )
+
+
+def _forbidden(roads: Roads, rules: TurnRules, usable: BoolArray) -> set[tuple[int, int, int]]:
+    """List node, edge from and edge to (by index) that must not follow each other."""
+    if len(rules) == 0:
+        return set()
+    edge_of = {int(number): index for index, number in enumerate(roads.edge_id.tolist())}
+    node_of = dict(zip(roads.node_id.tolist(), range(len(roads.node_id)), strict=True))
+    found: set[tuple[int, int, int]] = set()
+    for first, via, second, only in zip(
+        rules.from_edge.tolist(), rules.via_node.tolist(), rules.to_edge.tolist(),
+        rules.only.tolist(), strict=True,
+    ):  # fmt: skip
+        node, one, other = node_of.get(via), edge_of.get(first), edge_of.get(second)
+        if node is None or one is None or other is None:
+            continue
+        if any(node not in (roads.source[edge], roads.target[edge]) for edge in (one, other)):
+            continue
+        if not only:
+            found.add((node, one, other))
+        elif usable[other]:
+            here = np.flatnonzero((roads.source == node) | (roads.target == node))
+            found |= {(node, one, edge) for edge in here.tolist() if edge != other}
+    return found
