@@ -779,7 +779,7 @@ def _region(edit: Edit) -> Any:
 def _paths(geometry: Any) -> list[Any]:
     if geometry.geom_type == "LineString":
         return [geometry]
-    return list(shapely.get_rings(geometry))
+    return list(shapely.get_rings(shapely.get_parts(geometry)))
 
 
 def _place_of(xy: IntArray) -> Place:

@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 import sqlalchemy as sa
 
-from gis_service.access import SYSTEM, Actor, visible
+from gis_service.access import Actor
 from gis_service.boundaries import plan_life, plan_work
 from gis_service.boundaries.checks import Finding
 from gis_service.boundaries.history import earliest_day
@@ -23,13 +23,13 @@ from gis_service.boundaries.plan_life import Plan
 from gis_service.boundaries.publishing import (
     Redraw,
     impact_of,
+    open_incidents,
     provisional_ids,
     publish_redraw,
     redraw_of,
 )
 from gis_service.errors import ConflictError, InputError, Place
 from gis_service.messages import Language, text
-from gis_service.store import tables as t
 
 PLURAL = {
     "household": "households",
@@ -135,7 +135,7 @@ def impact(
         "possible": on is None or on >= first,
         "moved": {
             **{PLURAL[one.kind]: len(one.object_ids) for one in moves if one.kind != "incident"},
-            "incidents": _open_incidents(connection, moves),
+            "incidents": open_incidents(connection, moves),
         },
         "households": _flows(moves, names, made),
         "grids": {
@@ -153,17 +153,6 @@ def _without_officer(redraw: Redraw) -> list[str]:
     officers = redraw.base.officers
     kept = sorted(redraw.land_changed - set(redraw.created) - set(redraw.retired))
     return [*redraw.created, *(key for key in kept if key not in officers)]
-
-
-def _open_incidents(connection: sa.Connection, moves: Sequence[Any]) -> int:
-    ids = [one.object_ids.tolist() for one in moves if one.kind == "incident"]
-    if not ids or not ids[0]:
-        return 0
-    incident = t.incident.c
-    query = sa.select(sa.func.count()).where(
-        visible(SYSTEM, t.incident), incident.incident_id.in_(ids[0]), incident.status != "closed"
-    )
-    return int(connection.scalar(query) or 0)
 
 
 def _flows(
@@ -378,7 +367,10 @@ def publish_plan(
         "grid_ids": published.grid_ids,
         "changed": published.changed,
         "retired": published.retired,
-        "moved": {PLURAL[kind]: n for kind, n in published.moved.items()},
+        "moved": {
+            **{PLURAL[kind]: n for kind, n in published.moved.items()},
+            "incidents": published.open_incidents,
+        },
         "officers_to_appoint": [
             {"key": key, "name": names.get(key, key)} for key in _without_officer(redraw)
         ],

@@ -60,6 +60,8 @@ class Published:
         Objects that changed their grid, by kind.
     reopened_duties
         Posts that are held again, where a version is taken back.
+    open_incidents
+        Of the incidents that moved, those somebody still works on; told of redraws.
     """
 
     version: Version
@@ -68,6 +70,7 @@ class Published:
     retired: int
     moved: dict[str, int]
     reopened_duties: int = 0
+    open_incidents: int = 0
 
 
 def ensure_scheme(

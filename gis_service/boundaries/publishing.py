@@ -194,6 +194,32 @@ def impact_of(connection: sa.Connection, redraw: Redraw) -> list[assignment.Move
     return _moves(connection, redraw, provisional_ids(redraw))
 
 
+def open_incidents(connection: sa.Connection, moves: Sequence[assignment.Moves]) -> int:
+    """
+    Count the incidents that move and that somebody still works on.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    moves
+        What moves.
+
+    Returns
+    -------
+    int
+        How many are not closed.
+    """
+    ids = [one.object_ids.tolist() for one in moves if one.kind == "incident"]
+    if not ids or not ids[0]:
+        return 0
+    incident = t.incident.c
+    query = sa.select(sa.func.count()).where(
+        visible(SYSTEM, t.incident), incident.incident_id.in_(ids[0]), incident.status != "closed"
+    )
+    return int(connection.scalar(query) or 0)
+
+
 def provisional_ids(redraw: Redraw) -> dict[str, int]:
     """
     Give new grids ids for a look ahead.
@@ -313,7 +339,8 @@ def publish_redraw(
     )
     after = {"scheme": version.scheme, "effective_day": effective_day.isoformat(), **counts}
     access.record(connection, actor, "publish", "grid_version", version_id, after=after)
-    return Published(version, fresh, changed, len(redraw.retired), moved)
+    still_open = open_incidents(connection, moves)
+    return Published(version, fresh, changed, len(redraw.retired), moved, open_incidents=still_open)
 
 
 def _identities(connection: sa.Connection, redraw: Redraw) -> dict[str, int]:

@@ -165,6 +165,13 @@ def test_a_piece_is_given_across_village_borders(draft: Draft) -> None:
     assert change.moved_area == pytest.approx(7500 * hectares(draft, "00"), rel=1e-2)
 
 
+def test_a_region_in_several_parts_is_given_whole(draft: Draft) -> None:
+    land = shapely.multipolygons([box(1.2, 1.9, 0.2, 0.1), box(1.6, 1.9, 0.2, 0.1)])
+    change = draft.apply({"kind": "give", "region": land, "to": "21"})
+    assert change.touched == ("11", "21")
+    assert change.moved_area == pytest.approx(400 * hectares(draft, "00"), rel=1e-2)
+
+
 def test_a_moved_edge_changes_two_grids_only(draft: Draft) -> None:
     run = line((3, 2.2), (3.3, 2.5), (3, 2.8))
     change = draft.apply({"kind": "move_edge", "left": "22", "right": "23", "line": run})
