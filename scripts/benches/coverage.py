@@ -5,7 +5,7 @@ and the answers are compared node by node; what building that form takes is told
 whole runs and of service areas come from the benches that measure these.
 """
 
-import importlib.util
+import importlib
 import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -67,8 +67,9 @@ def run(context: Context) -> list[Row]:
     ]
     rows = [row for name, make in wanted if context.wants(name) for row in make()]
     for name in OTHERS:
-        if context.wants(name) and importlib.util.find_spec(f"scripts.benches.{name}"):
-            rows += importlib.import_module(f"scripts.benches.{name}").run(context)
+        other = importlib.import_module(f"scripts.benches.{name}")
+        if any(context.wants(row) for row in other.ROWS):
+            rows += other.run(context)
     return rows
 
 

@@ -20,6 +20,7 @@ from gis_service.coverage.travel_time import nearest_facility
 from scripts.benches.context import Context
 from scripts.benches.framework import Limit, Row, compare, plain
 
+ROWS: Final = ("bands",)
 STATIONS: Final = 50
 LIMITS: Final = (5.0, 10.0, 20.0)
 ADDRESSES: Final = 2000

@@ -30,6 +30,7 @@ from gis_service.store import Store
 from scripts.benches.context import COUNTY, Context
 from scripts.benches.framework import Limit, Row, compare, percentile, plain, told
 
+ROWS: Final = ("run", "what-if")
 STANDARDS: Final = ("service-15", "fire-20")
 TARGET: Final = 20.0
 WHAT_IF_S: Final = 0.3
