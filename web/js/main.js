@@ -121,6 +121,7 @@ const pin = L.layerGroup().addTo(map);
 names.grids = () => (state.mode === "plan" ? plan?.labels() : null) ?? (grids.levels.length ? grids.ofRank(grids.baseRank) : []);
 names.figures = () => grids.figures;
 names.selected = () => grids.selected;
+names.obstacles = () => (state.mode === "plan" ? plan?.canvas?.signBoxes() : null) ?? [];
 
 /** The plan mode, fetched when somebody first wants it. */
 async function planMode() {

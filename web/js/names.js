@@ -17,6 +17,7 @@ export class Names {
     this.grids = () => [];
     this.figures = () => null;
     this.selected = () => null;
+    this.obstacles = () => [];
     this.canvas = L.DomUtil.create("canvas", "leaflet-zoom-hide names");
     const names = this;
     const Canvas = L.Layer.extend({
@@ -58,7 +59,7 @@ export class Names {
         if (value !== null && value !== undefined) {
           lines.push([figureText(figures.theme, value), 11, 400]);
         }
-        const order = grid.grid_id === this.selected() ? -1 : 20;
+        const order = grid.grid_id === this.selected() ? -1 : (grid.order ?? 20);
         wanted.push({ lat: grid.label[1], lon: grid.label[0], lines, order });
       }
     }
@@ -92,7 +93,7 @@ export class Names {
     context.textBaseline = "middle";
     context.lineJoin = "round";
     context.strokeStyle = token("halo");
-    const taken = [];
+    const taken = this.obstacles().map((box) => box.map((value, i) => value + (i % 2 ? pad.y : pad.x)));
     const symbols = this.symbolBoxes();
     for (const name of this.wanted()) {
       const point = this.map.latLngToContainerPoint([name.lat, name.lon]).add(pad);

@@ -21,6 +21,7 @@ import { moment, number } from "./texts.js";
 const FACES_FROM = 13;
 const OUTWARD = 1.02;
 const LISTED_EDITS = 6;
+const MOST_OUTLINES = 80;
 
 export class PlanMode {
   constructor(map, { panel, grids, ground, fly, onError, onPublished, onDrawn }) {
@@ -51,6 +52,7 @@ export class PlanMode {
     if (!this.canvas || !this.draft || this.isFar || !this.canvas.faces.size) return null;
     return [...this.canvas.faces.values()].filter(({ properties }) => !this.canvas.labelled.has(properties.key)).map((face) => ({
       grid_id: Number(face.properties.key), rank: this.grids.baseRank, name: this.nameOf(face.properties.key), figure: face.properties.households,
+      ...(String(face.properties.parent) === this.village && { order: 0 }),
       label: (face.properties.changed ? null : this.grids.grid(face.properties.key)?.label) ?? (face.label ??= labelPoint(face.geometry)),
     }));
   }
@@ -302,7 +304,11 @@ export class PlanMode {
   }
 
   hovered(id, latlng) {
-    if (!this.draft || this.isPending || state.step || !this.canvas) return;
+    if (!this.draft || !this.canvas) return;
+    if (this.isPending || state.step) {
+      this.grids.tip.remove();
+      return;
+    }
     const village = this.villageAt(latlng, id);
     let said = "";
     if (this.village && village === this.village && this.tool) said = this.tool.hover?.(latlng) ?? p(`hover_${this.toolName}`);
@@ -310,6 +316,7 @@ export class PlanMode {
       said = p("hover_village", { name: this.nameOf(village) });
       this.lightUp(village);
     }
+    this.hoveredVillage = village;
     this.map.getContainer().classList.toggle("over-grid", Boolean(said) && this.toolName === "move");
     if (!said) {
       this.grids.tip.remove();
@@ -324,7 +331,7 @@ export class PlanMode {
     if (!this.draft || this.isPending) return;
     try {
       const edges = await this.edgesFor(village);
-      if (this.canvas && this.draft && this.village !== village && !this.tool?.stroke) this.canvas.showEdges(edges);
+      if (this.canvas && this.draft && this.village !== village && this.hoveredVillage === village && !this.tool?.stroke) this.canvas.showEdges(edges);
     } catch (error) {
       if (!isStale(error)) this.onError(error);
     }
@@ -367,6 +374,17 @@ export class PlanMode {
     this.canvas.showAnswer(collection);
     const box = boxOf(collection.features.flatMap(({ geometry }) => positionsOf(geometry)));
     if (Number.isFinite(box[0])) this.fly(L.latLngBounds([box[1], box[0]], [box[3], box[2]]), 16);
+  }
+
+  /** What changed between two versions on the map, with the borders of the day before. */
+  async showComparison(features, dayBefore) {
+    const { canvas } = this;
+    canvas.showComparison(features, []);
+    const box = boxOf(features.flatMap(({ geometry }) => positionsOf(geometry)));
+    if (Number.isFinite(box[0])) this.fly(L.latLngBounds([box[1], box[0]], [box[3], box[2]]), 16);
+    const changed = features.filter(({ properties }) => ["land", "ended"].includes(properties.what)).slice(0, MOST_OUTLINES);
+    const before = await Promise.all(changed.map(({ properties, geometry }) => (properties.what === "ended" ? geometry : outlineOf(properties.key, dayBefore))));
+    if (this.canvas === canvas && state.step.startsWith("version:")) canvas.showComparison(features, before);
   }
 
   // --- trying, saving, undoing ------------------------------------------------------------------------

@@ -81,19 +81,30 @@ export function joined(features) {
 
 const same = (a, b) => Math.abs(a[0] - b[0]) < 1e-10 && Math.abs(a[1] - b[1]) < 1e-10;
 
-/** A place inside a polygon to write its name: in the middle of its widest stretch half way up. */
+const ROWS = [0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8];
+const CLEARLY_WIDER = 1.3;
+
+/** A place inside a polygon to write its name: in the middle of its widest stretch, half way up unless another height has much more room. */
 export function labelPoint(geometry) {
-  const [west, south, east, north] = boxOf(positionsOf(geometry));
-  const lat = (south + north) / 2;
+  const [, south, , north] = boxOf(positionsOf(geometry));
+  const found = ROWS.map((share) => widest(geometry, south + share * (north - south)));
+  const best = found.reduce((one, other) => (other.wide > one.wide * CLEARLY_WIDER ? other : one));
+  return [best.lon, best.lat];
+}
+
+/** The widest stretch of a polygon at a latitude: its middle and its width in degrees. */
+function widest(geometry, lat) {
+  const [west, , east] = boxOf(positionsOf(geometry));
   const crossings = rings(geometry).flatMap((ring) => ring.slice(1).flatMap(([bx, by], i) => {
     const [ax, ay] = ring[i];
     return ay > lat !== by > lat ? [ax + ((bx - ax) * (lat - ay)) / (by - ay)] : [];
   })).sort((a, b) => a - b);
-  let best = [west, east];
-  for (let i = 0, wide = 0; i + 1 < crossings.length; i += 2) {
-    if (crossings[i + 1] - crossings[i] > wide) [wide, best] = [crossings[i + 1] - crossings[i], [crossings[i], crossings[i + 1]]];
+  let best = { lon: (west + east) / 2, lat, wide: 0 };
+  for (let i = 0; i + 1 < crossings.length; i += 2) {
+    const wide = crossings[i + 1] - crossings[i];
+    if (wide > best.wide) best = { lon: crossings[i] + wide / 2, lat, wide };
   }
-  return [(best[0] + best[1]) / 2, lat];
+  return best;
 }
 
 /** A place on a thing that is drawn as a point or as its footprint. */
@@ -135,4 +146,14 @@ export function borderPoints(geometry, count) {
 export function bearing([fromLon, fromLat], [lon, lat]) {
   const angle = Math.atan2((lon - fromLon) * Math.cos((lat * Math.PI) / 180), lat - fromLat);
   return ["n", "ne", "e", "se", "s", "sw", "w", "nw"][(Math.round(angle / (Math.PI / 4)) + 8) % 8];
+}
+
+/** Whether two lines are the same but for so many metres. */
+export function isSameLine(one, other, metres) {
+  const north = 111_320;
+  const east = north * Math.cos((one[0][1] * Math.PI) / 180);
+  const flat = ([lon, lat]) => ({ x: (lon - one[0][0]) * east, y: (lat - one[0][1]) * north });
+  const [a, b] = [one.map(flat), other.map(flat)];
+  const isNear = (line, path) => line.every((here) => path.some((end, i) => i > 0 && gap(here, nearestOnSegment(here, path[i - 1], end)) <= metres));
+  return isNear(a, b) && isNear(b, a);
 }

@@ -9,6 +9,7 @@ import { show, state } from "./state.js";
 import { config, day, isEnglish, number, shortDay } from "./texts.js";
 
 const NEW_PLAN = "gis-plan-new";
+const MOST_MOVES = 40;
 const PLANNERS = ["county_office", "planner"];
 export const mayPlan = () => PLANNERS.includes(config.actor.role);
 
@@ -85,6 +86,7 @@ export async function showVersion(mode, id, signal) {
   async function compare() {
     if (!choice.value) return;
     slot.setAttribute("aria-busy", "true");
+    slot.replaceChildren(h("p", { class: "quiet" }, p("comparing")));
     try {
       const path = `/api/versions/${choice.value}/compare/${version.version_id}`;
       const found = await get(path, {}, signal);
@@ -111,13 +113,13 @@ function comparison(mode, found, path) {
   const moved = found.moved ?? [];
   const total = moved.reduce((sum, one) => sum + (one.households ?? 0), 0);
   const changed = found.grids.filter(({ rank }) => rank === mode.grids.baseRank);
-  mode.canvas.clearWork();
-  if (found.faces?.features.length) mode.showFaces({ features: found.faces.features.filter(({ properties }) => properties.rank === mode.grids.baseRank) });
+  mode.showComparison(found.faces.features.filter(({ properties }) => properties.rank === mode.grids.baseRank), found.a.effective_day).catch(mode.onError);
   const name = (grid) => (typeof grid === "object" && grid ? grid.name || grid.code : mode.nameOf(String(grid ?? "")) || p("outside"));
   return [
     tiles([[p("grids_changed"), number(changed.length)], [p("households_moved"), number(found.households_moved ?? total)]]),
-    moved.length > 0 && [heading(p("moved_table")), h("div", { class: "lines" }, moved.slice(0, 40).map((one) =>
-      line(`${name(one.from_name ?? one.from)} → ${name(one.to_name ?? one.to)}`, p("households_n", { n: number(one.households) }))))],
+    moved.length > 0 && [heading(p("moved_table")), h("div", { class: "lines" }, moved.slice(0, MOST_MOVES).map((one) =>
+      line(`${name(one.from_name ?? one.from)} → ${name(one.to_name ?? one.to)}`, p("households_n", { n: number(one.households) })))),
+      moved.length > MOST_MOVES && h("p", { class: "quiet" }, p("moved_more", { n: number(moved.length - MOST_MOVES) }))],
     h("p", { class: "prints" }, h("a", { class: "button", href: `${path}.gpkg?lang=${isEnglish ? "en" : "zh-CN"}`, download: "" }, "GeoPackage")),
   ];
 }

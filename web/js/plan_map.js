@@ -86,7 +86,7 @@ export class PlanMap {
   styleOf({ properties }) {
     const target = properties.target ?? this.targets.get(properties.key);
     const found = target ? sizeClass(properties.households, target) : this.classOf(properties.key);
-    const colour = found < 0 ? token("paper") : colourFor(AROUND_TARGET[found]);
+    const colour = found < 0 || this.isQuiet ? token("paper") : colourFor(AROUND_TARGET[found]);
     return { stroke: true, weight: 0.8, color: colour, fillColor: colour, fillOpacity: 1, interactive: false };
   }
 
@@ -170,6 +170,29 @@ export class PlanMap {
     this.onDrawn();
   }
 
+  /** Where labels and signs stand on the map, as boxes in pixels; a sign has words only where they lie on nothing else. */
+  signBoxes() {
+    const origin = this.map.getContainer().getBoundingClientRect();
+    const boxOfSign = (element) => {
+      const { left, top, right, bottom } = element.getBoundingClientRect();
+      return [left - origin.left, top - origin.top, right - origin.left, bottom - origin.top];
+    };
+    const icons = [...this.map.getPane("plan-signs").children];
+    const signs = icons.filter((icon) => icon.classList.contains("plan-sign")).sort((a, b) => b.classList.contains("error") - a.classList.contains("error"));
+    for (const icon of signs) icon.classList.remove("bare");
+    const labels = icons.filter((icon) => !signs.includes(icon)).map((icon) => boxOfSign(icon.firstElementChild));
+    const marks = signs.map((icon) => boxOfSign(icon.querySelector("i")));
+    const words = [];
+    signs.forEach((icon, i) => {
+      const box = boxOfSign(icon.firstElementChild);
+      const isHit = (other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3];
+      const isBare = words.some(isHit) || labels.some(isHit) || marks.some((mark, j) => j !== i && isHit(mark));
+      icon.classList.toggle("bare", isBare);
+      if (!isBare) words.push(box);
+    });
+    return [...labels, ...marks, ...words];
+  }
+
   clearLabels() {
     this.signs.clearLayers();
     this.labelled.clear();
@@ -185,6 +208,22 @@ export class PlanMap {
     this.sign(labelPoint(geometry).reverse(), "plan-label", [h("b", {}, title), now?.households !== undefined && h("span", {}, said), found.map((one) => h("small", { class: one.severity, title: one.text }, `! ${p(`rule_${one.rule}`)}`))]);
   }
 
+  /** All that is wrong: what is said of a grid as a whole stands with its name, the rest where it is. */
+  showFindings(findings) {
+    this.clearLabels();
+    this.work.clearLayers();
+    const ofGrid = new Map();
+    for (const one of findings) {
+      if (isOfWhole(one) && this.faces.has(one.keys[0])) ofGrid.set(one.keys[0], [...(ofGrid.get(one.keys[0]) ?? []), one]);
+    }
+    for (const [key, found] of ofGrid) {
+      const { geometry, properties } = this.faces.get(key);
+      this.label(geometry, { ...properties, now: { households: properties.households } }, found);
+    }
+    this.outline(ofGrid.keys());
+    this.warn(findings.filter((one) => !(isOfWhole(one) && ofGrid.has(one.keys[0]))));
+  }
+
   /** A sign where a rule is not kept. */
   warn(violations = []) {
     for (const found of violations) {
@@ -198,6 +237,7 @@ export class PlanMap {
       const [lat, lon] = [(box[1] + box[3]) / 2, (box[0] + box[2]) / 2];
       this.sign([lat, lon], `plan-sign ${found.severity}`, [h("i", { "aria-hidden": "true" }, "!"), h("span", {}, p(`rule_${found.rule}`))], found);
     }
+    this.onDrawn();
   }
 
   sign(at, className, children, found = null) {
@@ -215,10 +255,29 @@ export class PlanMap {
   showAnswer(collection) {
     this.clearLabels();
     this.work.clearLayers();
+    // What they are compared with steps back, so that no colour mixes with another.
+    this.isQuiet = true;
+    this.draw(false);
     collection.features.forEach(({ geometry, properties }, i) => {
       L.polygon(shape(geometry), { pane: "plan-work", interactive: false, color: token("ink"), weight: 2, fillColor: ANSWERS[i % ANSWERS.length], fillOpacity: 0.38 }).addTo(this.work);
       this.label(geometry, { ...properties, now: properties.now ?? { households: properties.households } });
     });
+    this.onDrawn();
+  }
+
+  /** What a version changed: land as it is with its name, borders as they were as dashes, what ended by its old name. */
+  showComparison(features, before) {
+    this.clearWork();
+    for (const { geometry, properties: { what, name } } of features) {
+      const isEnded = what === "ended";
+      if (!isEnded) {
+        this.tint(geometry, "paper", 0.7);
+        this.tint(geometry, what === "new" ? "good" : "accent", 0.22);
+        L.polygon(shape(geometry), { pane: "plan-work", interactive: false, fill: false, color: token("ink"), weight: 1.6 }).addTo(this.work);
+      }
+      this.sign(labelPoint(geometry).reverse(), `plan-label ${what}`, [h("b", {}, name), h("small", {}, p(`what_${what}`))]);
+    }
+    for (const geometry of before) L.polygon(shape(geometry), { pane: "plan-work", interactive: false, fill: false, color: token("muted"), weight: 1.8, dashArray: "5 5" }).addTo(this.work);
     this.onDrawn();
   }
 
@@ -251,6 +310,10 @@ export class PlanMap {
   }
 
   clearWork() {
+    if (this.isQuiet) {
+      this.isQuiet = false;
+      this.draw(false);
+    }
     this.work.clearLayers();
     this.clearLabels();
     this.edges.clearLayers();

@@ -59,6 +59,7 @@ export async function showPath(mode, signal) {
   const button = (id, text, onclick, tone = "") => h("button", { type: "button", class: `button ${tone}`, id, onclick }, text);
 
   const wrong = step(1, "wrong", !errors.length && (plan.status !== "draft" || !missing().length),
+    (checks.information ?? []).map((one) => h("p", { class: "quiet" }, h("button", { type: "button", class: "link", onclick: () => mode.showPlace(one) }, one.text))),
     (errors.length > 0 || !warnings.length) && ruleRows(errors, (one) => mode.showPlace(one)),
     errors.length > 0 && h("p", { class: "quiet" }, p("errors_first")),
     warnings.length > 0 && plan.status !== "draft" && h("ul", { class: "warnings" }, warnings.map((one) => h("li", {}, h("button", { type: "button", class: "link", onclick: () => mode.showPlace(one) }, h("b", {}, pOr(`rule_${one.rule}`, one.rule)), ` ${one.text}`), reasons[idOf(one)] && h("p", {}, reasons[idOf(one)])))),
@@ -103,8 +104,7 @@ export async function showPath(mode, signal) {
   const isReady = plan.status === "approved";
   const isDone = ["published", "withdrawn", "discarded"].includes(plan.status);
 
-  mode.canvas.preview(null);
-  mode.canvas.warn(findings);
+  mode.canvas.showFindings(findings);
   mode.panel.fill("plan-path",
     [h("button", { type: "button", class: "link back", onclick: () => show({ step: "" }) }, p("back_plan")), h("h2", {}, plan.title), h("p", {}, statusTag(plan.status), h("span", { class: "quiet" }, ` ${p("changes_n", { n: number(plan.edits?.length ?? 0) })}`))],
     (plan.conflicts ?? []).length > 0 && h("section", { class: "conflict", role: "alert" }, heading(p("base_conflict")), plan.conflicts.map((one) => h("p", {}, h("button", { type: "button", class: "link", onclick: () => mode.showPlace(one) }, one.text ?? (one.keys ?? []).map((key) => mode.nameOf(key)).join("、"))))),

@@ -2,7 +2,7 @@
 
 import { isStale } from "./api.js";
 import { h } from "./dom.js";
-import { bearing, borderPoints, boxOf, isInside, nearestOnSegment, positionsOf, spotOf } from "./plan_geometry.js";
+import { bearing, borderPoints, boxOf, isInside, isSameLine, nearestOnSegment, positionsOf, spotOf } from "./plan_geometry.js";
 import { Stroke } from "./plan_stroke.js";
 import { both, p } from "./plan_texts.js";
 import { number } from "./texts.js";
@@ -10,6 +10,7 @@ import { number } from "./texts.js";
 const EDGE_REACH_PX = 16;
 const START_POINTS = 16;
 const LASSO_STEP_PX = 4;
+const SAME_LINE_M = 0.2; // nearer to what was than this is no change
 
 const longest = ({ type, coordinates }) => (type === "LineString" ? coordinates : coordinates.reduce((a, b) => (a.length >= b.length ? a : b)));
 const lineOf = (positions) => ({ type: "LineString", coordinates: positions });
@@ -125,7 +126,7 @@ export class MoveEdge {
   }
 
   hover(latlng) {
-    if (this.edge) return null;
+    if (this.edge) return ""; // it is in the hand already
     const edge = this.nearest(latlng);
     this.mode.canvas.showEdges(this.mode.edges, edge);
     return edge ? p("hover_edge", { names: both(...names(this.mode, [edge.properties.left, edge.properties.right])) }) : null;
@@ -158,8 +159,9 @@ export class MoveEdge {
 
   changed() {
     const { left, right } = this.edge.properties;
-    if (!this.stroke.past.length) this.mode.untry();
-    else this.mode.try({ kind: "move_edge", left, right, line: lineOf(this.stroke.positions) });
+    const { positions } = this.stroke;
+    if (!this.stroke.past.length || isSameLine(positions, this.was.coordinates, SAME_LINE_M)) this.mode.untry();
+    else this.mode.try({ kind: "move_edge", left, right, line: lineOf(positions) });
   }
 
   restore({ left, right, line }) {
@@ -285,7 +287,7 @@ export class Merge {
     const box = (key) => h("label", { class: "check" }, h("input", { type: "checkbox", id: `merge-${key}`, checked: this.grids.includes(key), onchange: () => this.toggle(key) }), h("span", {}, mode.nameOf(key)), h("b", {}, p("households_n", { n: number(mode.householdsOf(key) ?? 0) })));
     return [
       h("p", { class: "quiet" }, p("merge_how")),
-      h("fieldset", { class: "checks" }, h("legend", { class: "unseen" }, p("tool_merge")), mode.keys.concat(this.grids.filter((key) => !mode.keys.includes(key))).map(box)),
+      h("fieldset", { class: "checks plan-checks" }, h("legend", { class: "unseen" }, p("tool_merge")), mode.keys.concat(this.grids.filter((key) => !mode.keys.includes(key))).map(box)),
       this.grids.length > 1 && gridChoice(mode, "merge-into", p("merge_into"), this.grids, this.into, (key) => { this.wish = key; this.changed(); }),
     ];
   }
