@@ -4,16 +4,19 @@ Figures for programs go to standard output as JSON, the same in a few lines for 
 """
 
 import json
-from dataclasses import asdict
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gis_service.access import SYSTEM
 from gis_service.commands.terminal import language
 from gis_service.errors import NotFoundError, Place
-from gis_service.messages import text
+from gis_service.messages import Language, text
 from gis_service.store import open_store
+
+if TYPE_CHECKING:
+    from gis_service.coverage.network_report import NetworkReport, Spot
 
 roads_app = typer.Typer(help="Look at the road network.", no_args_is_help=True)
 _SHOWN = 10
@@ -50,26 +53,66 @@ def roads_report(
     if as_json:
         print(json.dumps(found.as_dict(), ensure_ascii=False))
         return
-    chosen = language()
-    print(
-        text(
-            "roads.report",
-            chosen,
-            nodes=found.nodes,
-            edges=found.edges,
-            usable=found.usable_edges,
-            km=round(found.length_m / 1000, 1),
-            cut_off=len(found.cut_off),
-            border_ends=len(found.border_ends),
-            gaps=len(found.gaps),
-            houses=found.houses,
-            far_houses=len(found.far_houses),
-            far_m=far_house_m,
-        )
+    for line in _lines(found, language()):
+        print(line)
+
+
+def _lines(found: "NetworkReport", chosen: Language) -> Iterator[str]:
+    """Tell the report to people: a summary, then of each fault the gravest."""
+    yield text(
+        "roads.report",
+        chosen,
+        nodes=f"{found.nodes:,}",
+        edges=f"{found.edges:,}",
+        usable=f"{found.usable_edges:,}",
+        km=f"{found.length_m / 1000:,.1f}",
+        cut_off=len(found.cut_off),
+        border_ends=len(found.border_ends),
+        gaps=len(found.gaps),
+        houses=f"{found.houses:,}",
+        far_houses=f"{len(found.far_houses):,}",
+        far_m=f"{found.rules.far_house_m:g}",
     )
-    for piece in found.cut_off[:_SHOWN]:
-        values = {**asdict(piece.at), "edges": piece.edges, "metres": round(piece.length_m)}
-        print(text("roads.cut_off", chosen, **values))
-    for gap in found.gaps[:_SHOWN]:
-        key = "roads.gap_over_water" if gap.over_water else "roads.gap"
-        print(text(key, chosen, **asdict(gap.one), metres=gap.gap_m))
+    kept_only = sum(found.turns.not_applied.values())
+    if found.turns.applied or kept_only:
+        yield text(
+            "roads.turns", chosen, n=found.turns.applied + kept_only, applied=found.turns.applied
+        )
+    for why, count in found.turns.not_applied.items():
+        yield text(f"roads.turn_{why}", chosen, n=count)
+    listed = {
+        "cut_off": [
+            text(
+                "roads.cut_off",
+                chosen,
+                **_at(piece.at),
+                edges=piece.edges,
+                metres=round(piece.length_m),
+            )
+            for piece in found.cut_off
+        ],
+        "border_ends": [text("roads.border_end", chosen, **_at(end)) for end in found.border_ends],
+        "gaps": [
+            text(
+                "roads.gap_over_water" if gap.over_water else "roads.gap",
+                chosen,
+                **_at(gap.one),
+                metres=round(gap.gap_m),
+            )
+            for gap in found.gaps
+        ],
+        "far_houses": [
+            text("roads.far_house", chosen, **_at(spot), metres=round(metres))
+            if metres is not None
+            else text("roads.no_road_house", chosen, **_at(spot))
+            for spot, metres in found.far_houses
+        ],
+    }
+    for lines in listed.values():
+        yield from lines[:_SHOWN]
+        if len(lines) > _SHOWN:
+            yield text("roads.more", chosen, n=f"{len(lines) - _SHOWN:,}")
+
+
+def _at(spot: "Spot") -> dict[str, str]:
+    return {"lon": f"{spot.lon:.6f}", "lat": f"{spot.lat:.6f}"}

@@ -252,4 +252,12 @@ def read_network(connection: sa.Connection) -> tuple[int | None, RoadNetwork]:
             edge.geom.label("geometry"),
         ).where(edge.network_id == network_id),
     )
-    return network_id, RoadNetwork.from_frames(pd.DataFrame(nodes), pd.DataFrame(edges))
+    turn = t.road_turn.c
+    turns = read_arrays(
+        connection,
+        sa.select(turn.kind, turn.from_edge, turn.via_node, turn.to_edge).where(
+            turn.network_id == network_id, turn.why_not.is_(None)
+        ),
+    )
+    frames = (pd.DataFrame(columns) for columns in (nodes, edges, turns))
+    return network_id, RoadNetwork.from_frames(*frames)

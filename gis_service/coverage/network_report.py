@@ -4,7 +4,7 @@ Faults of the data are listed, not hidden as zeros: each with its place, so that
 Arrays and geometries in, a report out; nothing here reads the store.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -77,6 +77,23 @@ class Gap:
 
 
 @dataclass(frozen=True)
+class TurnCounts:
+    """
+    How many turn restrictions are applied, and how many are kept only.
+
+    Attributes
+    ----------
+    applied
+        To whoever drives and keeps them.
+    not_applied
+        By reason.
+    """
+
+    applied: int = 0
+    not_applied: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class NetworkReport:
     """
     What was found, each list the gravest first.
@@ -96,6 +113,8 @@ class NetworkReport:
         there is no road at all within a search of a hundred times the setting.
     rules
         The settings it was made by.
+    turns
+        The turn restrictions that are known.
     """
 
     nodes: int
@@ -108,6 +127,7 @@ class NetworkReport:
     houses: int
     far_houses: list[tuple[Spot, float | None]]
     rules: ReportRules
+    turns: TurnCounts = field(default_factory=TurnCounts)
 
     def as_dict(self) -> dict[str, Any]:
         """

@@ -1,5 +1,6 @@
 """The report on the active road network: read from the store what it looks at."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from gis_service.access import Actor
 from gis_service.coverage.county_reading import read_county, read_network
 from gis_service.coverage.network import for_profile
-from gis_service.coverage.network_report import NetworkReport, ReportRules, report
+from gis_service.coverage.network_report import NetworkReport, ReportRules, TurnCounts, report
 from gis_service.coverage.standards import Profile, standard_book
 from gis_service.grids.reading import find_scheme, on_day
 from gis_service.store import tables as t
@@ -43,10 +44,10 @@ def read_report(
         The actor sees a part of the county only.
     """
     county = read_county(connection, actor)
-    _, network = read_network(connection)
+    network_id, network = read_network(connection)
     book = standard_book()
     homes = np.unique(county.household_place)
-    return report(
+    found = report(
         for_profile(network, profile, book.scenarios["normal"], book.place),
         _border(connection),
         _water(connection),
@@ -54,6 +55,20 @@ def read_report(
         county.places.lat[homes],
         rules,
     )
+    return replace(found, turns=_turns(connection, network_id))
+
+
+def _turns(connection: sa.Connection, network_id: int | None) -> TurnCounts:
+    turn = t.road_turn.c
+    rows = connection.execute(
+        sa.select(turn.why_not, sa.func.count())
+        .where(turn.network_id == network_id)
+        .group_by(turn.why_not)
+        .order_by(turn.why_not)
+    )
+    counts: dict[str | None, int] = {row[0]: row[1] for row in rows}
+    applied = counts.pop(None, 0)
+    return TurnCounts(applied, {str(why): count for why, count in counts.items()})
 
 
 def _border(connection: sa.Connection) -> shapely.Geometry | None:

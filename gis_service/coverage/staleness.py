@@ -21,7 +21,7 @@ from gis_service.errors import ConflictError, NotFoundError
 from gis_service.grids.versions import today
 from gis_service.store.tiles import counts
 
-_ROADS: Final = ("road_edge", "road_network")
+_ROADS: Final = ("road_edge", "road_network", "road_turn")
 _COUNTY: Final = (
     "assignment",
     "building",

@@ -48,6 +48,8 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
         "motor",
         "geometry",
     ),
+    # edges and node are None where why_not says why the restriction is not applied
+    "road_turns": ("relation_id", "kind", "from_edge", "via_node", "to_edge", "why_not"),
     # footprint: shapely (Multi)Polygon or None; lon, lat lie on its surface
     "buildings": ("key", "name", "address", "kind", "storeys", "lon", "lat", "footprint"),
     "households": (
@@ -154,6 +156,7 @@ class CountyFrames:
     admin_units: pd.DataFrame = field(default_factory=partial(empty, "admin_units"))
     road_nodes: pd.DataFrame = field(default_factory=partial(empty, "road_nodes"))
     road_edges: pd.DataFrame = field(default_factory=partial(empty, "road_edges"))
+    road_turns: pd.DataFrame = field(default_factory=partial(empty, "road_turns"))
     buildings: pd.DataFrame = field(default_factory=partial(empty, "buildings"))
     households: pd.DataFrame = field(default_factory=partial(empty, "households"))
     premises: pd.DataFrame = field(default_factory=partial(empty, "premises"))

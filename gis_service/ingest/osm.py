@@ -113,7 +113,7 @@ def read_osm(path: Path | str) -> OsmRegion:
     found = scan(path)
     remarks = _Remarks()
     shapes = _shapes(found, remarks)
-    roads = osm_roads.build(found.ways)
+    roads = osm_roads.build(found.ways, found.turns)
     buildings = _buildings(shapes)
     tiers = _tiers(path, found, roads.edges, buildings, remarks)
     remarks.refusals += roads.refusals + tiers.refusals
@@ -125,6 +125,7 @@ def read_osm(path: Path | str) -> OsmRegion:
         admin_units=tiers.admin_units,
         road_nodes=roads.nodes,
         road_edges=roads.edges,
+        road_turns=roads.turns,
         buildings=buildings.drop(columns="tags"),
         households=_households(buildings),
         facilities=_facilities(found.nodes, shapes, remarks),

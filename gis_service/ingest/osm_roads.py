@@ -13,9 +13,9 @@ import pandas as pd
 import shapely
 
 from gis_service.errors import Place
-from gis_service.ingest import osm_tags
+from gis_service.ingest import osm_tags, osm_turns
 from gis_service.ingest.frames import COLUMNS, Note, Refusal
-from gis_service.ingest.osm_scan import Way
+from gis_service.ingest.osm_scan import Relation, Way
 
 WAY_STRIDE: Final = 10_000
 """``edge_id`` = way id × this + place of the edge's first node in the way: the same in every
@@ -28,10 +28,11 @@ Edge = tuple[tuple[object, ...], list[LonLat]]
 
 @dataclass(frozen=True)
 class Roads:
-    """The frames ``road_nodes`` and ``road_edges``, and what is to be said about them."""
+    """The frames of roads and turn restrictions, and what is to be said about them."""
 
     nodes: pd.DataFrame
     edges: pd.DataFrame
+    turns: pd.DataFrame
     notes: list[Note]
     refusals: list[Refusal]
 
@@ -47,7 +48,7 @@ class _Piece:
     lonlat: list[LonLat]
 
 
-def build(ways: Iterable[Way]) -> Roads:
+def build(ways: Iterable[Way], restrictions: Iterable[Relation] = ()) -> Roads:
     """
     Cut ways into the edges of a network.
 
@@ -55,6 +56,8 @@ def build(ways: Iterable[Way]) -> Roads:
     ----------
     ways
         Any ways; those that nobody travels are left out and counted in a note.
+    restrictions
+        Relations that restrict turns.
 
     Returns
     -------
@@ -84,7 +87,10 @@ def build(ways: Iterable[Way]) -> Roads:
     same = _same_place(pieces)
     uses = _uses(pieces, same)
     edges = [row for piece in pieces for row in _edges(piece, same, uses)]
-    return Roads(_node_frame(edges), _edge_frame(edges), _notes(left_out, broken), refusals)
+    frame = _edge_frame(edges)
+    turns, said = osm_turns.turns(restrictions, frame, same, WAY_STRIDE)
+    notes = [*_notes(left_out, broken), *said]
+    return Roads(_node_frame(edges), frame, turns, notes, refusals)
 
 
 def _notes(left_out: Counter[str], broken: int) -> list[Note]:

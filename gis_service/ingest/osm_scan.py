@@ -28,7 +28,7 @@ from gis_service.errors import InputError
 SUFFIXES: Final = (".pbf", ".osm", ".osm.gz")
 KEYS: Final = (
     "highway", "route", "building", "amenity", "shop", "emergency", "boundary", "natural",
-    "waterway", "landuse", "leisure",
+    "waterway", "landuse", "leisure", "restriction", "restriction:conditional",
 )  # fmt: skip
 AREA_TYPES: Final = frozenset({"multipolygon", "boundary"})
 
@@ -82,7 +82,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Relation:
-    """A multipolygon or boundary relation; ``members`` are (type, id, role)."""
+    """A multipolygon, boundary or restriction relation; ``members`` are (type, id, role)."""
 
     id: int
     tags: dict[str, str]
@@ -109,6 +109,7 @@ class Scan:
     ways: list[Way] = field(default_factory=list)
     relations: dict[int, Relation] = field(default_factory=dict)
     areas: dict[int, str] = field(default_factory=dict)
+    turns: list[Relation] = field(default_factory=list)
     any_relation: bool = False
     data_day: date | None = None
 
@@ -268,9 +269,14 @@ def _read(path: Path) -> Scan:
             if newest is None or thing.timestamp > newest:
                 newest = thing.timestamp
         elif thing.is_relation():
-            if thing.tags.get("type") in AREA_TYPES:
+            kind = thing.tags.get("type")
+            if kind in AREA_TYPES or kind == "restriction":
                 members = [(member.type, member.ref, member.role) for member in thing.members]
-                found.relations[thing.id] = Relation(thing.id, dict(thing.tags), members)
+                relation = Relation(thing.id, dict(thing.tags), members)
+                if kind == "restriction":
+                    found.turns.append(relation)
+                else:
+                    found.relations[thing.id] = relation
         elif not thing.from_way() and thing.num_rings()[0] > 0:
             found.areas[thing.orig_id()] = to_wkb.create_multipolygon(thing)
     found.data_day = _header_day(header) or _known_day(newest)

@@ -40,8 +40,8 @@ _CLASSES: Final = tuple(f"{a}{b}{c}" for a in "12" for b in "12" for c in "0123"
 # Children before parents, so that no row is left without what it points to.
 _REGION: Final = (
     t.coverage_run, t.assignment, t.leave, t.grid_duty, t.officer, t.incident, t.hazard,
-    t.premises, t.household, t.building, t.facility, t.land_cover, t.road_edge, t.road_node,
-    t.road_network,
+    t.premises, t.household, t.building, t.facility, t.land_cover, t.road_turn, t.road_edge,
+    t.road_node, t.road_network,
 )  # fmt: skip
 
 
@@ -107,6 +107,7 @@ class RoadsWritten:
     nodes: int
     edges: int
     refusals: list[Refusal]
+    turns: int = 0
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ def write_frames(
     replaced = clear_region(connection) if replace else {}
     roads = write_roads(
         connection, frames.road_nodes, frames.road_edges, source.name, source.kind, data_day,
-        clipped=clipped,
+        clipped=clipped, turns=frames.road_turns,
     )  # fmt: skip
     written = {"admin_unit": write_admin_units(connection, frames.admin_units)}
     placement = Placement(connection)
@@ -194,7 +195,7 @@ def write_frames(
     written["grid_duty"] = write_duties(connection, frames.duties, officers.ids, grid_ids or {})
     written["leave"] = write_leaves(connection, frames.leaves, officers.ids)
     written["land_cover"] = write_land_cover(connection, frames.land_cover)
-    taken = {"road_node": roads.nodes, "road_edge": roads.edges}
+    taken = {"road_node": roads.nodes, "road_edge": roads.edges, "road_turn": roads.turns}
     taken |= {name: one.rows for name, one in written.items()}
     refusals = [*refused_before, *roads.refusals]
     refusals += [refusal for one in written.values() for refusal in one.refusals]
@@ -295,6 +296,7 @@ def write_roads(
     data_day: date | None = None,
     *,
     clipped: bool = False,
+    turns: pd.DataFrame | None = None,
 ) -> RoadsWritten:
     """
     Write a road network and make it the active one.
@@ -311,6 +313,8 @@ def write_roads(
         State of the data.
     clipped
         Whether roads beyond the region may be missing.
+    turns
+        ``road_turns`` of the frames; one that names an edge which was refused is kept as not here.
 
     Returns
     -------
@@ -350,7 +354,35 @@ def write_roads(
     columns["geom"] = lines.take("geometry")
     columns["network_id"] = np.full(int(lines.good.sum()), network_id)
     edge_rows = copy_rows(connection, t.road_edge, columns)
-    return RoadsWritten(network_id, node_rows, edge_rows, refusals)
+    turn_rows = 0
+    if turns is not None and len(turns):
+        _write_turns(connection, network_id, turns, lines.take("edge_id"))
+        turn_rows = len(turns)
+    return RoadsWritten(network_id, node_rows, edge_rows, refusals, turn_rows)
+
+
+def _write_turns(
+    connection: sa.Connection, network_id: int, turns: pd.DataFrame, edge_ids: Any
+) -> None:
+    known = turns["from_edge"].isin(edge_ids) & turns["to_edge"].isin(edge_ids)
+    whole = turns["from_edge"].notna()
+    why_not = turns["why_not"].mask(whole & ~known, "not_here")
+    numbers = {
+        name: [None if pd.isna(value) else int(value) for value in turns[name]]
+        for name in ("relation_id", "from_edge", "via_node", "to_edge")
+    }
+    rows = {
+        "network_id": [network_id] * len(turns),
+        "turn_number": list(range(1, len(turns) + 1)),
+        "kind": turns["kind"].tolist(),
+        "why_not": [None if pd.isna(value) else value for value in why_not],
+        **numbers,
+    }
+    names = list(rows)
+    connection.execute(
+        sa.insert(t.road_turn),
+        [dict(zip(names, row, strict=True)) for row in zip(*rows.values(), strict=True)],
+    )
 
 
 def _checked_edges(edges: pd.DataFrame, points: Mapping[int, Any]) -> Door:

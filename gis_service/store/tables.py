@@ -754,6 +754,33 @@ road_edge = sa.Table(
     sa.Index("ix_road_edge_target", "network_id", "target_node"),
 )
 
+road_turn = sa.Table(
+    "road_turn",
+    metadata,
+    sa.Column(
+        "network_id",
+        sa.BigInteger,
+        sa.ForeignKey("road_network.network_id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    sa.Column("turn_number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("relation_id", sa.BigInteger, nullable=False, comment="of the source, such as OSM"),
+    sa.Column("kind", sa.Text, nullable=False, comment="as the source has it: no_left_turn"),
+    sa.Column("from_edge", sa.BigInteger),
+    sa.Column("via_node", sa.BigInteger),
+    sa.Column("to_edge", sa.BigInteger),
+    sa.Column("why_not", sa.Text, comment="NULL: it is applied"),
+    sa.CheckConstraint("kind ~ '^(no|only)_'", name="kind_known"),
+    _one_of(
+        "why_not",
+        ("via_way", "conditional", "vehicle", "excepted", "unclear", "not_here"),
+        "reason_known",
+    ),
+    sa.CheckConstraint(
+        "why_not IS NOT NULL OR num_nulls(from_edge, via_node, to_edge) = 0", name="whole_or_why"
+    ),
+)
+
 # --- search by name ----------------------------------------------------------------------------
 
 search_entry = sa.Table(

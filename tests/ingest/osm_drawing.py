@@ -42,6 +42,18 @@ class Drawing:
         head = f'<relation id="{relation_id}" version="1">'
         self._relations.append(f"{head}{text}{_tags(tags)}</relation>")
 
+    def restriction(
+        self, relation_id: int, came: int, via: str | int, goes: int, **tags: str
+    ) -> None:
+        """Restrict a turn from a way to a way; ``via`` is a node's letter or a way."""
+        over = ("node", self._nodes[via][0]) if isinstance(via, str) else ("way", via)
+        text = "".join(
+            f'<member type="{kind}" ref="{ref}" role="{role}"/>'
+            for kind, ref, role in (("way", came, "from"), (*over, "via"), ("way", goes, "to"))
+        )
+        head = f'<relation id="{relation_id}" version="1">'
+        self._relations.append(f"{head}{text}{_tags({'type': 'restriction'} | tags)}</relation>")
+
     def text(self) -> str:
         """Write the file's text."""
         nodes = [

@@ -46,6 +46,58 @@ def test_roads_are_split_at_the_nodes_they_share(tmp_path: Path) -> None:
     assert list(edges["name"]) == ["东街", "东街", "", ""]
 
 
+def a_crossing_in_arms() -> Drawing:
+    """Ways 1 west, 2 east, 3 south, 4 north of the node m."""
+    drawing = a_cross()
+    for way, letters in enumerate(("am", "mb", "cm", "md"), start=1):
+        drawing.way(way, letters, highway="residential")
+    return drawing
+
+
+def the_turns(drawing: Drawing, folder: Path) -> list[tuple[object, ...]]:
+    frame = read(drawing, folder).frames.road_turns
+    plain = frame.astype(object).where(frame.notna(), None)
+    return [tuple(row) for row in plain.itertuples(index=False)]
+
+
+def test_a_turn_restriction_names_its_edges(tmp_path: Path) -> None:
+    drawing = a_crossing_in_arms()
+    drawing.restriction(9, 1, "m", 4, restriction="no_left_turn")
+    drawing.restriction(10, 3, "m", 3, restriction="no_u_turn")
+    drawing.restriction(11, 2, "m", 1, restriction="only_straight_on", **{"except": "bus"})
+    assert the_turns(drawing, tmp_path) == [
+        (9, "no_left_turn", 1 * WAY_STRIDE, 2, 4 * WAY_STRIDE, None),
+        (10, "no_u_turn", 3 * WAY_STRIDE, 2, 3 * WAY_STRIDE, None),
+        (11, "only_straight_on", 2 * WAY_STRIDE, 2, 1 * WAY_STRIDE, None),
+    ]
+
+
+def test_a_restriction_that_cannot_be_applied_is_kept_with_its_reason(tmp_path: Path) -> None:
+    drawing = a_crossing_in_arms()
+    drawing.nodes(e=(5, 15), f=(10, 10))
+    drawing.way(5, "edf", highway="residential")
+    drawing.restriction(1, 1, 4, 5, restriction="no_left_turn")
+    drawing.restriction(2, 1, "m", 4, restriction__conditional="no_left_turn @ (Mo-Fr)")
+    drawing.restriction(3, 1, "m", 4, restriction="no_left_turn", hour_on="07:00")
+    drawing.restriction(4, 1, "m", 4, restriction__hgv="no_left_turn", restriction__conditional="")
+    drawing.restriction(5, 1, "m", 4, restriction="no_left_turn", **{"except": "psv;motorcar"})
+    drawing.restriction(6, 4, "d", 5, restriction="no_left_turn")
+    drawing.restriction(7, 1, "m", 77, restriction="no_left_turn")
+    region = read(drawing, tmp_path)
+    assert region.frames.road_turns["from_edge"].isna().all()
+    assert dict(region.frames.road_turns[["relation_id", "why_not"]].itertuples(index=False)) == {
+        1: "via_way",
+        2: "conditional",
+        3: "conditional",
+        4: "vehicle",
+        5: "excepted",
+        6: "unclear",
+        7: "not_here",
+    }
+    note = next(note for note in region.notes if note.key == "ingest.osm_turns")
+    assert note.values == {"n": 7, "applied": 0, "not": 7}
+
+
 def test_a_bridge_that_shares_no_node_does_not_cross(tmp_path: Path) -> None:
     drawing = a_cross()
     drawing.way(7, "amb", highway="residential")

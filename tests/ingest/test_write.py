@@ -110,6 +110,10 @@ def a_county() -> CountyFrames:
         ),
         road_nodes=NODES,
         road_edges=rows("road_edges", edge(1, 1, 2, [A, B], maxspeed_kmh=40)),
+        road_turns=rows(
+            "road_turns",
+            {"relation_id": 7, "kind": "no_u_turn", "from_edge": 1, "via_node": 2, "to_edge": 1},
+        ),
         buildings=rows("buildings", building("b1"), building("b2", footprint=None)),
         households=rows("households", household("h1"), household("h2", None, care_tags=[])),
         premises=rows(
@@ -158,7 +162,8 @@ def test_every_table_takes_its_rows(connection: sa.Connection, grid_ids: dict[st
     result = put(connection, a_county(), grid_ids)
     assert result.refusals == []
     assert result.taken == {
-        "road_node": 2, "road_edge": 1, "admin_unit": 2, "building": 2, "household": 2,
+        "road_node": 2, "road_edge": 1, "road_turn": 1, "admin_unit": 2, "building": 2,
+        "household": 2,
         "premises": 1, "facility": 1, "hazard": 2, "incident": 2, "officer": 2, "grid_duty": 2,
         "leave": 1, "land_cover": 1,
     }  # fmt: skip
