@@ -14,6 +14,7 @@ from gis_service.access import SYSTEM
 from gis_service.api.app import create_app
 from gis_service.api.guard import is_loopback
 from gis_service.errors import GisError, SetupError
+from gis_service.grids.compiling import compile_all
 from gis_service.store.engine import Store
 
 _GRACE_S: Final = 10
@@ -32,7 +33,7 @@ class Server(uvicorn.Server):
 
 def warm_up(app: FastAPI) -> threading.Thread:
     """
-    Make what the first question needs while nobody has asked yet: the grids' index, the roads.
+    Make what the first question needs while nobody has asked yet: the grids, plans, the roads.
 
     Parameters
     ----------
@@ -46,9 +47,12 @@ def warm_up(app: FastAPI) -> threading.Thread:
     """
 
     def make() -> None:
+        compile_all()
         # An empty store has no grids; a store that is gone is told to whoever asks first.
         with suppress(GisError, sa.exc.SQLAlchemyError):
             app.state.desk.current(SYSTEM, "base")
+            with app.state.store.transaction(SYSTEM) as connection:
+                app.state.plans.prepare(connection, "base")
             with app.state.store.transaction(SYSTEM) as connection:
                 for profile in app.state.roads.book.profiles:
                     app.state.roads.router(connection, profile)

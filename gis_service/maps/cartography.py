@@ -13,6 +13,7 @@ PANES: Final = {
     "ground": 360,
     "selection": 420,
     "homes": 430,
+    "route": 440,
     "names": 590,
     "points": 600,
 }

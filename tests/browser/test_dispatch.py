@@ -184,6 +184,27 @@ def test_who_gets_there_first_is_told_with_the_way(look: Look) -> None:
     expect(page.locator("#arrivals:not([aria-busy])")).to_be_visible()
     expect(page.locator("#arrivals")).to_contain_text("谁先到")
     expect(page.locator("#arrivals")).to_contain_text("附近")
+    # The outline of the grid often runs along the same road: the way lies above it.
+    above = "pane => Number(getComputedStyle(document.querySelector(pane)).zIndex)"
+    way, outline = (
+        page.evaluate(above, f".leaflet-{name}-pane") for name in ("route", "selection")
+    )
+    assert way > outline
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("zh-CN", ["不在任何网格内", "最近的网格是", "km"]),
+        ("en", ["Outside every grid", "Nearest: ", "km away"]),
+    ],
+)
+def test_a_place_in_the_sea_is_nobodys(look: Look, language: str, said: list[str]) -> None:
+    page = look().open(f"?mode=dispatch&lang={language}&point=place:122.5,28#12/28/122.5")
+    expect(page.locator("#panel h2").first).to_have_text(said[0])
+    for words in said[1:]:
+        expect(page.locator("#panel .tag").first).to_contain_text(words)
+    expect(page.locator("#panel .officer")).to_have_count(0)
 
 
 def test_a_file_is_located_as_a_whole(look: Look, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 
 from gis_service.access import SYSTEM
 from gis_service.store import Store
@@ -35,6 +35,11 @@ def newest(store: Store, table: sa.Table) -> sa.Row[tuple[object, ...]] | None:
         return connection.execute(sa.select(table).order_by(identity.desc()).limit(1)).first()
 
 
+def is_of_buildings(request: Request) -> bool:
+    """Whether the map asks for its buildings anew, by layers or by vector tiles."""
+    return "/api/layers/buildings" in request.url or "/api/tiles/ground.json" in request.url
+
+
 def point_at_the_middle(page: Page) -> None:
     box = page.locator("#map_page, .folium-map").first.bounding_box()
     assert box
@@ -59,7 +64,7 @@ def test_a_building_is_pointed_at_refused_mended_saved_and_taken_back(
 ) -> None:
     words = WORDS[language]
     watched = look(size, has_touch=size is PHONE)
-    page = enter(watched, "building:new", language)
+    page = enter(watched, "building:new", language, "16/28.715/112.915")
     expect(page.locator("#panel h2")).to_have_text(words["new"])
     if size is PHONE:
         page.locator(".place .button").first.click()
@@ -79,7 +84,8 @@ def test_a_building_is_pointed_at_refused_mended_saved_and_taken_back(
     expect(page.locator("#field-address")).to_have_value("东街 99 号")
     expect(page.locator(".place-said b")).to_be_visible()
     page.fill("#field-storeys", "5")
-    page.locator("button[type=submit]").click()
+    with page.expect_request(is_of_buildings):
+        page.locator("button[type=submit]").click()
     expect(page.locator("#saved")).to_be_visible()
     saved = newest(store, t.building)
     assert saved is not None
@@ -87,7 +93,8 @@ def test_a_building_is_pointed_at_refused_mended_saved_and_taken_back(
     assert saved.base_grid_id is not None
     expect(page.locator(".records")).to_contain_text("东街 99 号")
 
-    page.locator("#saved .link").click()
+    with page.expect_request(is_of_buildings):
+        page.locator("#saved .link").click()
     expect(page.locator(".records")).not_to_contain_text("东街 99 号")
     after = newest(store, t.building)
     assert after is not None

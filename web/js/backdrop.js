@@ -112,6 +112,12 @@ export class Backdrop {
     (this.vector ?? this.light)?.set(changes);
   }
 
+  /** Draw buildings anew, of which one was entered, moved or taken out. */
+  async forgetBuildings() {
+    this.light?.forget("buildings");
+    await this.vector?.readGround();
+  }
+
   setEdges(edges, ranks) {
     this.light?.setEdges(edges, ranks);
   }

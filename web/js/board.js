@@ -7,7 +7,7 @@ import { listenLive } from "./live.js";
 import { tag } from "./parts.js";
 import { show, state } from "./state.js";
 import { kindName } from "./figures.js";
-import { moment, number, shortDay, t, tOr } from "./texts.js";
+import { config, moment, number, shortDay, t, tOr } from "./texts.js";
 
 const TABS = {
   open: { status: "open" },
@@ -47,7 +47,7 @@ export async function showBoard(desk, signal) {
     const rows = found.items.map(rowOf);
     if (offset) list.append(...rows);
     else list.replaceChildren(...rows);
-    count.textContent = t(total ? "board_count" : `board_none_${tab}`, { n: number(total) });
+    count.textContent = t(total ? "board_count" : config.actor.role === "visitor" ? "board_hidden" : `board_none_${tab}`, { n: number(total) });
     more.hidden = list.children.length >= total;
   }
 

@@ -13,6 +13,8 @@ import { kindName } from "./figures.js";
 import { config, listed, number, t } from "./texts.js";
 
 const FIRST = 4;
+const NEAR_M = 5000;
+const SEES_FEW = ["visitor", "grid_officer"];
 
 export class Dispatch {
   constructor(map, { panel, grids, sheet, insets, pick, flyTo, onError }) {
@@ -53,11 +55,12 @@ export class Dispatch {
     const located = await get("/api/locate", asked, signal);
     signal.throwIfAborted();
     this.place = { ...place, located };
-    this.grids.select((located.grid ?? located.nearest)?.grid_id ?? "");
+    const named = located.grid ?? (isNear(located) ? located.nearest : null);
+    this.grids.select(named?.grid_id ?? "");
     const form = h("div", { id: "report-slot" });
     const arrivals = h("section", { id: "arrivals", "aria-busy": "true" }, heading(t("dispatch_first_there")), h("p", { class: "quiet" }, t("busy")));
     this.panel.fill("dispatch",
-      [h("p", { class: "eyebrow" }, place.name || `${place.lon.toFixed(5)}, ${place.lat.toFixed(5)}`), h("h2", {}, (located.grid ?? located.nearest)?.name ?? t("dispatch_no_grid"))],
+      [h("p", { class: "eyebrow" }, place.name || `${place.lon.toFixed(5)}, ${place.lat.toFixed(5)}`), h("h2", {}, located.grid?.name ?? t("dispatch_no_grid"))],
       ...this.whose(located),
       form,
       arrivals);
@@ -72,14 +75,14 @@ export class Dispatch {
     if (!grid) return [];
     const across = located.grid ? located.nearest : null;
     return [
-      codeLine(grid),
-      located.outside && h("p", {}, tag(t("outside", { m: number(located.distance_m) }), "care")),
+      located.grid && codeLine(grid),
+      located.outside && h("p", {}, tag(t("dispatch_outside", { name: grid.name, far: distance(located.distance_m) }), "care")),
       located.on_border && h("p", {}, tag(t("on_border"), "care")),
       !located.outside && !located.on_border && located.near_border && across &&
         h("p", {}, tag(t("dispatch_near_border", { m: number(located.distance_m), name: across.name }), "care")),
       located.border_road && h("p", {}, tag(t("dispatch_border_road", { name: located.border_road.name || t("road") }), "care")),
       located.call && firstCall(located.call),
-      officers(located),
+      (located.grid || isNear(located)) && officers(located),
       grid.chain?.length > 1 && chainLine(grid, this.pick),
       mayReport(config.actor.role) && h("button", { type: "button", class: "button primary", id: "report-start", onclick: () => this.startReport() },
         t("dispatch_report"), h("kbd", { "aria-hidden": "true" }, "N")),
@@ -137,9 +140,14 @@ function placeOf(text) {
   return { of: "place", lon, lat, name: "" };
 }
 
+const distance = (metres) => (metres < 10_000 ? `${number(metres)} m` : `${number(metres / 1000)} km`);
+
+/** A place outside every grid concerns the officers of the nearest one only where they could go. */
+const isNear = (located) => located.outside && located.distance_m < NEAR_M;
+
 function officers(located) {
-  const found = located.officers ?? located.grid?.officers ?? [];
-  if (!found.length) return h("p", { class: "quiet" }, t(config.actor.role === "visitor" ? "officers_hidden" : "no_officer"));
+  const found = located.officers ?? (located.grid ?? located.nearest)?.officers ?? [];
+  if (!found.length) return h("p", { class: "quiet" }, t(SEES_FEW.includes(config.actor.role) ? "officers_hidden" : "no_officer"));
   return h("div", { class: "officers" }, found.map(officerCard));
 }
 

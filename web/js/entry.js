@@ -14,7 +14,7 @@ const LAYER_OF = { facility: "facilities", hazard: "hazards" };
 const draftName = (kind, id) => `gis-entry:${config.actor.actor_id}:${kind}:${id}`;
 
 export class Entry {
-  /** Parts: map, sheet, points, grids, flyTo({lon, lat}). */
+  /** Parts: map, sheet, points, grids, ground, flyTo({lon, lat}). */
   constructor(parts) {
     Object.assign(this, parts);
     this.kinds = null;
@@ -308,7 +308,7 @@ export class Entry {
       }
     }
     sessionStorage.removeItem(draftName(kind.kind, this.id));
-    this.points.forget(LAYER_OF[kind.kind]);
+    this.forget(kind.kind);
     this.offerUndo(saved, e(`saved_${this.record ? "change" : "new"}`, { what: e(`kind_${kind.kind}`) }));
     this.end();
     this.q = "";
@@ -328,6 +328,12 @@ export class Entry {
     else if (first) first.focus();
     if (first && faults.length > 1) this.complain(e("faults_n", { n: faults.length }));
     else if (!first && error.status !== 412) this.complain(error.message);
+  }
+
+  /** What the map shows of a kind is asked for anew. */
+  forget(kind) {
+    if (kind === "building") this.ground.forgetBuildings().catch((error) => this.say(error.message));
+    else this.points.forget(LAYER_OF[kind]);
   }
 
   complain(text) {
@@ -368,7 +374,7 @@ export class Entry {
       try {
         const saved = await send("DELETE", `/api/entry/${kind.kind}/${record.id}`, undefined, { "Idempotency-Key": this.requestKey, "If-Match": `"${record.version}"` });
         sessionStorage.removeItem(draftName(kind.kind, this.id));
-        this.points.forget(LAYER_OF[kind.kind]);
+        this.forget(kind.kind);
         this.offerUndo(saved, e("removed", { what: e(`kind_${kind.kind}`) }));
         this.end();
         this.go(kind.kind);
@@ -414,7 +420,7 @@ export class Entry {
       try {
         await send("POST", `/api/entry/undo/${saved.change_id}`);
         this.say(e("undone"));
-        this.points.forget("facilities", "hazards");
+        for (const kind of ["facility", "hazard", "building"]) this.forget(kind);
         if (state.view === "enter" && !this.form) this.redraw(state.entry);
       } catch (error) {
         this.say(error.message);

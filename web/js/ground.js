@@ -135,6 +135,12 @@ export class Ground {
     this.frame = requestAnimationFrame(() => this.tiles.forEach((tile) => this.draw(tile)));
   }
 
+  /** Ask anew for one kind of what is drawn. */
+  forget(kind) {
+    for (const id of [...this.cells.keys()]) if (id.startsWith(`${kind}/`)) this.cells.delete(id);
+    this.redraw();
+  }
+
   roadCell({ x, y, z }) {
     if (z < WHOLE_COUNTY_BELOW) return ["roads", "county", null, { zoom: 11 }];
     const zoom = Math.min(z, 16);

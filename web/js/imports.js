@@ -4,7 +4,7 @@ import { ApiError, get, send } from "./api.js";
 import { at, h, isNarrow } from "./dom.js";
 import { heading, tag, tiles, trouble } from "./parts.js";
 import { show, state } from "./state.js";
-import { config, listed, moment, nameOf, number } from "./texts.js";
+import { config, isEnglish, listed, moment, nameOf, number } from "./texts.js";
 
 const SYSTEMS = ["cgcs2000", "wgs84", "gcj02", "bd09"];
 const ENCODINGS = ["utf-8", "gb18030"];
@@ -17,6 +17,14 @@ const KEPT = () => `gis-import:${config.actor.actor_id}`;
 function i(key, values = {}) {
   const template = config.texts[`imports.${key}`] ?? key;
   return template.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+
+const OPTIONS = { crs: "crs", encoding: "encoding", layer: "layer", key: "key", column: "columns", set: "more" };
+
+/** What the server says of a file names options of a command; here the same are fields. */
+function inWordsOfThePage(text) {
+  return text.replace(/( ?)--(crs|encoding|layer|key|column|set)\b( ?)/g, (_, before, name, after) =>
+    isEnglish ? `${before}“${i(OPTIONS[name])}”${after}` : `“${i(OPTIONS[name])}”`);
 }
 
 const kindTitle = (kind) => config.texts[`imports.kind_${kind}`] ?? kind;
@@ -278,7 +286,7 @@ export class Imports {
     const isSwapped = /_swapped$/.test(problem);
     if (isShifted && values.fits && !isSwapped) buttons.push(h("button", { type: "button", class: "button filled", onclick: () => again({ crs: values.fits, accept: false }) }, i("use_system", { system: system(values.fits) })));
     if (isShifted) buttons.push(h("button", { type: "button", class: "button", onclick: () => again({ accept: true }) }, i("take_anyway")));
-    let said = job.error;
+    let said = inWordsOfThePage(job.error);
     if (isShifted) {
       said = [i(/off_buildings/.test(problem) ? "shifted_buildings" : "shifted_county", { crs: system(values.crs), percent: values.percent, least: values.least }),
         values.fits ? i(isSwapped ? "shifted_swap" : "shifted_fits", { fits: system(values.fits), percent: values.fits_percent }) : i("shifted_nothing")].join("");

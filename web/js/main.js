@@ -112,7 +112,7 @@ panel.dispatch = dispatch;
 panel.imports = new Imports({ sheet, points });
 panel.plan = { render: async (signal) => (await planMode()).render(signal), back: () => plan.back() };
 panel.coverage = { render: async (signal) => (await coverageMode()).render(signal) };
-panel.entry = new Entry({ map, sheet, points, grids, flyTo });
+panel.entry = new Entry({ map, sheet, points, grids, ground, flyTo });
 const control = document.querySelector(".leaflet-control-layers");
 const legend = new Legend(control);
 const baseMaps = new BaseMaps(map, control.querySelector("section") ?? control, { onChange: (hasBase) => showBase(hasBase), onError });

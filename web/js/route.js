@@ -1,4 +1,5 @@
-// The way somebody takes to a place, drawn on the map: white casing, accent line, a foot path dashed.
+// The way somebody takes to a place, drawn above the outline of the grid, which often runs along the
+// same road: white casing, accent line.
 
 import { isCalm, token } from "./dom.js";
 import { marker } from "./symbols.js";
@@ -15,16 +16,16 @@ export class Routes {
     this.group.clearLayers();
   }
 
-  /** Draw one way: {geometry: GeoJSON, kind, name}. Parts that are walked carry `walk`. */
+  /** Draw one way: {geometry: GeoJSON, kind, name}. */
   draw({ geometry, kind, name }) {
     this.clear();
     if (!geometry) return;
     const parts = geometry.type === "MultiLineString" ? geometry.coordinates : [geometry.coordinates];
     for (const part of parts) {
       const line = latlngs(part);
-      const base = { pane: "selection", interactive: false, lineCap: "round", lineJoin: "round" };
-      L.polyline(line, { ...base, color: token("surface"), weight: 9, opacity: 0.95 }).addTo(this.group);
-      L.polyline(line, { ...base, color: token("accent"), weight: 5, opacity: 1 }).addTo(this.group);
+      const base = { pane: "route", interactive: false, lineCap: "round", lineJoin: "round" };
+      L.polyline(line, { ...base, color: token("surface"), weight: 10, opacity: 1 }).addTo(this.group);
+      L.polyline(line, { ...base, color: token("accent"), weight: 6, opacity: 1 }).addTo(this.group);
     }
     const [lon, lat] = parts[0][0];
     marker([lat, lon], kind, name).addTo(this.group);

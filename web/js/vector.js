@@ -155,6 +155,12 @@ export class Vector {
     this.paint();
   }
 
+  /** Read the ground again, if it has changed. */
+  async readGround() {
+    this.ground = await get("/api/tiles/ground.json");
+    this.gl.getSource("ground")?.setTiles(address(this.ground));
+  }
+
   /** Bring the drawn layers to what is wanted; what did not change costs nothing. */
   apply() {
     if (!this.gl.getSource("county")) return;
