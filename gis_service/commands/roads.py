@@ -80,6 +80,8 @@ def _lines(found: "NetworkReport", chosen: Language) -> Iterator[str]:
         )
     for why, count in found.turns.not_applied.items():
         yield text(f"roads.turn_{why}", chosen, n=count)
+    if found.turns.barriers:
+        yield text("roads.barriers", chosen, n=found.turns.barriers)
     listed = {
         "cut_off": [
             text(

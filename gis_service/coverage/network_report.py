@@ -87,10 +87,13 @@ class TurnCounts:
         To whoever drives and keeps them.
     not_applied
         By reason.
+    barriers
+        Places on a road where a bollard or the like stops whoever keeps restrictions.
     """
 
     applied: int = 0
     not_applied: dict[str, int] = field(default_factory=dict)
+    barriers: int = 0
 
 
 @dataclass(frozen=True)

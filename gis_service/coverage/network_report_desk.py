@@ -62,13 +62,20 @@ def _turns(connection: sa.Connection, network_id: int | None) -> TurnCounts:
     turn = t.road_turn.c
     rows = connection.execute(
         sa.select(turn.why_not, sa.func.count())
-        .where(turn.network_id == network_id)
+        .where(turn.network_id == network_id, turn.kind != t.BARRIER_TURN)
         .group_by(turn.why_not)
         .order_by(turn.why_not)
     )
     counts: dict[str | None, int] = {row[0]: row[1] for row in rows}
     applied = counts.pop(None, 0)
-    return TurnCounts(applied, {str(why): count for why, count in counts.items()})
+    barriers = connection.scalar(
+        sa.select(sa.func.count(turn.via_node.distinct())).where(
+            turn.network_id == network_id, turn.kind == t.BARRIER_TURN
+        )
+    )
+    return TurnCounts(
+        applied, {str(why): count for why, count in counts.items()}, int(barriers or 0)
+    )
 
 
 def _border(connection: sa.Connection) -> shapely.Geometry | None:

@@ -113,7 +113,7 @@ def read_osm(path: Path | str) -> OsmRegion:
     found = scan(path)
     remarks = _Remarks()
     shapes = _shapes(found, remarks)
-    roads = osm_roads.build(found.ways, found.turns)
+    roads = osm_roads.build(found.ways, found.turns, _stops(found.nodes))
     buildings = _buildings(shapes)
     tiers = _tiers(path, found, roads.edges, buildings, remarks)
     remarks.refusals += roads.refusals + tiers.refusals
@@ -137,6 +137,10 @@ def read_osm(path: Path | str) -> OsmRegion:
         name, frames, tiers.grid_polygons, tiers.levels, remarks.refusals, remarks.notes,
         found.data_day,
     )  # fmt: skip
+
+
+def _stops(nodes: list[Node]) -> set[int]:
+    return {node.id for node in nodes if osm_tags.stops_motors(node.tags)}
 
 
 def _stem(path: Path) -> str:

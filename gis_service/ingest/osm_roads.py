@@ -4,7 +4,7 @@ Two roads that cross without a common node (a bridge) stay apart. Pure: ways in,
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,7 +48,9 @@ class _Piece:
     lonlat: list[LonLat]
 
 
-def build(ways: Iterable[Way], restrictions: Iterable[Relation] = ()) -> Roads:
+def build(
+    ways: Iterable[Way], restrictions: Iterable[Relation] = (), stops: Collection[int] = ()
+) -> Roads:
     """
     Cut ways into the edges of a network.
 
@@ -58,6 +60,9 @@ def build(ways: Iterable[Way], restrictions: Iterable[Relation] = ()) -> Roads:
         Any ways; those that nobody travels are left out and counted in a note.
     restrictions
         Relations that restrict turns.
+    stops
+        Nodes that no motor vehicle passes: the road is cut there, and a turn restriction in both
+        directions says so; who walks or pushes a cycle passes.
 
     Returns
     -------
@@ -86,9 +91,11 @@ def build(ways: Iterable[Way], restrictions: Iterable[Relation] = ()) -> Roads:
             pieces.extend(_pieces(way, class_))
     same = _same_place(pieces)
     uses = _uses(pieces, same)
+    closed = {same.get(node, node) for node in stops} & uses.keys()
+    uses.update(dict.fromkeys(closed, 2))
     edges = [row for piece in pieces for row in _edges(piece, same, uses)]
     frame = _edge_frame(edges)
-    turns, said = osm_turns.turns(restrictions, frame, same, WAY_STRIDE)
+    turns, said = osm_turns.turns(restrictions, frame, same, WAY_STRIDE, closed)
     notes = [*_notes(left_out, broken), *said]
     return Roads(_node_frame(edges), frame, turns, notes, refusals)
 

@@ -29,6 +29,7 @@ SUFFIXES: Final = (".pbf", ".osm", ".osm.gz")
 KEYS: Final = (
     "highway", "route", "building", "amenity", "shop", "emergency", "boundary", "natural",
     "waterway", "landuse", "leisure", "restriction", "restriction:conditional",
+    "barrier",
 )  # fmt: skip
 AREA_TYPES: Final = frozenset({"multipolygon", "boundary"})
 

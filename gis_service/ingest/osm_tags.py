@@ -103,6 +103,11 @@ _HOMES: Final = frozenset(
      "residential", "semidetached_house", "terrace"}
 )  # fmt: skip
 _MOST_STOREYS: Final = 200
+_STOPS_WHEELS: Final = frozenset(
+    {"block", "bollard", "cycle_barrier", "debris", "full-height_turnstile", "horse_stile",
+     "jersey_barrier", "kissing_gate", "log", "motorcycle_barrier", "planter", "stile", "turnstile"}
+)  # fmt: skip
+"""Other barriers (gates, toll booths, cattle grids) open for whoever may pass."""
 
 
 def road_class(tags: Tags) -> str | None:
@@ -229,6 +234,33 @@ def _speed(text: str) -> float | None:
         number = re.fullmatch(r"(?:zone:?)?(\d+)", zone)
         speed = float(number[1]) if number else _ZONE_KMH.get(zone)
     return speed if speed is not None and 0 < speed <= _FASTEST_KMH else None
+
+
+def stops_motors(tags: Tags) -> bool:
+    """
+    Say whether no motor vehicle passes a point of a road.
+
+    Parameters
+    ----------
+    tags
+        Of a node: ``barrier``, and who may pass it all the same.
+
+    Returns
+    -------
+    bool
+        True for what stands fast, such as a bollard or a block, and for a gate that is closed to
+        motor vehicles, unless it is open to them or to an engine on duty.
+    """
+    kind = tags.get("barrier")
+    if kind is None or kind == "no":
+        return False
+    said = next(
+        (tags[key] for key in ("emergency", "motor_vehicle", "vehicle", "access") if key in tags),
+        None,
+    )
+    if said is not None:
+        return said in _NO or (said == "private" and kind in _STOPS_WHEELS)
+    return kind in _STOPS_WHEELS
 
 
 def motor_allowed(tags: Tags, class_: str) -> bool:

@@ -4,13 +4,14 @@ What cannot be applied is kept with the reason, never dropped. Pure: relations a
 out.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 import pandas as pd
 
 from gis_service.ingest.frames import COLUMNS, Note
 from gis_service.ingest.osm_scan import Relation
+from gis_service.store.tables import BARRIER_TURN
 
 _KINDS: Final = ("no_", "only_")
 _CARS: Final = frozenset({"motorcar", "motor_vehicle", "vehicle"})
@@ -19,7 +20,11 @@ Row = tuple[int, str, int | None, int | None, int | None, str | None]
 
 
 def turns(
-    relations: Iterable[Relation], edges: pd.DataFrame, same: Mapping[int, int], way_stride: int
+    relations: Iterable[Relation],
+    edges: pd.DataFrame,
+    same: Mapping[int, int],
+    way_stride: int,
+    closed: Collection[int] = (),
 ) -> tuple[pd.DataFrame, list[Note]]:
     """
     Find the edges that restrictions speak of.
@@ -40,6 +45,9 @@ def turns(
         Nodes that were joined to another one.
     way_stride
         ``edge_id`` is the way's id times this and more.
+    closed
+        Nodes that no motor vehicle passes: the same as a restriction from every edge into every
+        other one, of the kind ``tables.BARRIER_TURN`` and with the node's id for the relation's.
 
     Returns
     -------
@@ -56,14 +64,32 @@ def turns(
         for node in {source, target}:
             ends.setdefault((edge // way_stride, node), []).append(edge)
     rows = [row for relation in relations for row in _rows(relation, ends, same)]
+    restrictions, barriers = len(rows), 0
+    for node, here in sorted(_edges_at(edges, closed).items()):
+        pairs = [(one, other) for one in sorted(here) for other in sorted(here) if one != other]
+        barriers += bool(pairs)
+        rows += [(node, BARRIER_TURN, one, node, other, None) for one, other in pairs]
     frame = pd.DataFrame(rows, columns=list(COLUMNS["road_turns"])).astype(
         dict.fromkeys(("from_edge", "via_node", "to_edge"), "Int64") | {"why_not": object}
     )
-    unapplied = frame["why_not"].notna()
-    if not len(frame):
-        return frame, []
-    values = {"n": len(frame), "applied": int((~unapplied).sum()), "not": int(unapplied.sum())}
-    return frame, [Note("ingest.osm_turns", values)]
+    notes = []
+    if restrictions:
+        unapplied = int(frame["why_not"].notna().sum())
+        values = {"n": restrictions, "applied": restrictions - unapplied, "not": unapplied}
+        notes.append(Note("ingest.osm_turns", values))
+    if barriers:
+        notes.append(Note("ingest.osm_barriers", {"n": barriers}))
+    return frame, notes
+
+
+def _edges_at(edges: pd.DataFrame, closed: Collection[int]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for end in ("source_node", "target_node"):
+        there = edges[edges[end].isin(list(closed))]
+        for node, edge in zip(there[end].tolist(), there["edge_id"].tolist(), strict=True):
+            if edge not in found.setdefault(node, []):
+                found[node].append(edge)
+    return found
 
 
 def _rows(

@@ -754,6 +754,9 @@ road_edge = sa.Table(
     sa.Index("ix_road_edge_target", "network_id", "target_node"),
 )
 
+BARRIER_TURN = "no_motor_passage"
+"""The kind of turn that a bollard on a road forbids to whoever drives."""
+
 road_turn = sa.Table(
     "road_turn",
     metadata,

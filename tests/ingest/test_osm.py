@@ -3,9 +3,13 @@
 import gzip
 from pathlib import Path
 
+import numpy as np
 import pytest
 import shapely
 
+from gis_service.coverage.network import RoadNetwork, Snapped, for_profile
+from gis_service.coverage.standards import read_standards
+from gis_service.coverage.travel_time import matrix
 from gis_service.errors import InputError
 from gis_service.ingest.frames import Note
 from gis_service.ingest.osm import OsmRegion, read_osm
@@ -96,6 +100,32 @@ def test_a_restriction_that_cannot_be_applied_is_kept_with_its_reason(tmp_path: 
     }
     note = next(note for note in region.notes if note.key == "ingest.osm_turns")
     assert note.values == {"n": 7, "applied": 0, "not": 7}
+
+
+def test_a_bollard_cuts_the_road_for_wheels_and_a_gate_does_not(tmp_path: Path) -> None:
+    drawing = Drawing()
+    drawing.nodes(a=(0, 0), b=(20, 0))
+    bollard = drawing.node("p", 10, 0, barrier="bollard")
+    drawing.node("g", 15, 0, barrier="gate")
+    drawing.way(7, "apgb", highway="residential")
+    region = read(drawing, tmp_path)
+    assert len(region.frames.road_edges) == 2
+    west, east = 7 * WAY_STRIDE, 7 * WAY_STRIDE + 1
+    assert [tuple(row)[:5] for row in region.frames.road_turns.itertuples(index=False)] == [
+        (bollard, "no_motor_passage", west, bollard, east),
+        (bollard, "no_motor_passage", east, bollard, west),
+    ]
+    frames, book = region.frames, read_standards()
+    network = RoadNetwork.from_frames(frames.road_nodes, frames.road_edges, frames.road_turns)
+    ends = np.array([0.5, 0.5])
+    both = Snapped(np.array([0, 1]), ends, np.zeros(2))
+    reached = {}
+    for profile in ("walk", "fire_engine"):
+        roads = for_profile(network, book.profiles[profile], book.scenario("normal"), book.place)
+        times = matrix(roads, both, both, "from_facility")
+        reached[profile] = np.isfinite(times).tolist()
+    assert reached["walk"] == [[True, True], [True, True]]
+    assert reached["fire_engine"] == [[True, False], [False, True]]
 
 
 def test_a_bridge_that_shares_no_node_does_not_cross(tmp_path: Path) -> None:
