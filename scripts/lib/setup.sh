@@ -164,16 +164,17 @@ system_packages() {
     has_chinese_font || say "no Chinese font is installed (package fonts-noto-cjk): pictures made here lack characters"
 }
 
-# The peer of the coverage benches, for the newest PostgreSQL here; without it their rows cannot run.
-bench_packages() {
+# The peer of travel times, for the newest PostgreSQL here; without it some tests are skipped and rows
+# of the coverage bench cannot run. A distribution that has no such package is no reason to stop.
+pgrouting_package() {
     local root_command version
     ! compgen -G '/usr/share/postgresql/*/extension/pgrouting.control' >/dev/null || return 0
     version="$(compgen -G '/usr/lib/postgresql/*' | sed 's|.*/||' | sort -n | tail -1)"
     if [[ -n "$version" ]] && command -v apt-get >/dev/null && root_command="$(as_root)"; then
         install_packages "$root_command" "postgresql-$version-pgrouting"
-    else
-        say "pgRouting is not installed (package postgresql-VERSION-pgrouting): the coverage benches need it"
     fi
+    compgen -G '/usr/share/postgresql/*/extension/pgrouting.control' >/dev/null ||
+        say "pgRouting is not installed (package postgresql-VERSION-pgrouting): some tests and the coverage benches need it"
 }
 
 # install_packages ROOT_COMMAND PACKAGE...
