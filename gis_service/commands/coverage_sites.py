@@ -45,8 +45,9 @@ def coverage_sites(
         return
     for number, site in enumerate(found.sites, 1):
         print(f"{number}. {site.lon:.6f}, {site.lat:.6f}: +{site.gain_households:,}")
+    before, after = found.before["kinds"][found.kind], found.after["kinds"][found.kind]
     print(
-        f"{found.before['covered']:,} -> {found.after['covered']:,} of {found.after['n']:,}; "
+        f"{found.kind}: {before['covered']:,} -> {after['covered']:,} of {after['n']:,}; "
         f"gap {found.gap:.4%}, {found.candidates} candidates, {found.seconds} s"
     )
 

@@ -56,7 +56,7 @@ class SiteWish:
 
 @dataclass(frozen=True)
 class Site:
-    """A chosen site; ``gain_households`` more are covered than with those before it."""
+    """A chosen site; its kind covers ``gain_households`` more than with those before it."""
 
     lon: float
     lat: float
@@ -291,13 +291,16 @@ def _by_grid(
     prepared: Prepared,
 ) -> siting.Siting:
     """Put households together by base grid: their mean time, or for the centre their longest."""
-    grid, _ = pd.factorize(prepared.places.base_grid[demand])
     heavy = weights[demand]
     everything = np.column_stack((now, times))
-    everything[~np.isfinite(everything).any(axis=1)] = np.nan
-    reachable = ~np.isnan(everything[:, 0])
+    reachable = np.isfinite(everything).any(axis=1)
     frame = pd.DataFrame(everything[reachable])
-    by = grid[reachable]
+    # A grid on both sides of a water has two parts, or nobody would reach the whole of it.
+    _, side = np.unique(
+        np.packbits(np.isfinite(everything[reachable]), axis=1), axis=0, return_inverse=True
+    )
+    grid = prepared.places.base_grid[demand][reachable]
+    by = pd.MultiIndex.from_arrays([grid, side.ravel()]).factorize()[0]
     if wish.problem == "p_centre":
         matrix = frame.groupby(by).max().to_numpy(copy=True)
     else:
@@ -344,8 +347,13 @@ def _measured_one_by_one(
                 lon=float(lon[one]),
                 lat=float(lat[one]),
                 facility_id=int(facility_id[one]) if facility_id[one] >= 0 else None,
-                gain_households=int(after["covered"] - figures["covered"]),
+                gain_households=_covered(after, kind) - _covered(figures, kind),
             )
         )
         figures = after
     return tuple(sites), figures
+
+
+def _covered(figures: dict[str, Any], kind: str) -> int:
+    """Households that a kind covers; the rule over all kinds may ask for others as well."""
+    return int(figures["kinds"][kind]["covered"])

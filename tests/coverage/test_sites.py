@@ -1,0 +1,105 @@
+"""Best next sites of a drawn county: what is chosen is what trying every candidate finds."""
+
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from gis_service.access import SYSTEM
+from gis_service.coverage.sites import Sites, SiteWish, best_sites
+from gis_service.coverage.what_if import AddStation, Prepared, what_if
+from gis_service.coverage.what_if_desk import WhatIfDesk
+from gis_service.errors import InputError
+from gis_service.store import Store
+from tests.coverage.drawn_county import BOOK, NODES
+from tests.coverage.drawn_roads import at_m
+
+NODE_PLACES = [at_m(*place) for place in NODES.values()]
+
+
+@pytest.fixture
+def prepared(county: Store) -> Prepared:
+    with county.transaction(SYSTEM) as connection:
+        return WhatIfDesk(BOOK).prepared(connection, SYSTEM, "fire-20", "normal")[0]
+
+
+def tried(prepared: Prepared, number: int, good: Callable[[dict[str, Any]], Any]) -> Any:
+    """The best figure of any choice of so many nodes, each choice measured."""
+    return max(
+        good(what_if(prepared, [AddStation("fire_station", lon, lat) for lon, lat in chosen]).after)
+        for chosen in combinations(NODE_PLACES, number)
+    )
+
+
+def reached(figures: dict[str, Any]) -> tuple[int, float]:
+    """More reached is better, then the shorter longest time."""
+    return -figures["unreachable"], -figures["worst_minutes"]
+
+
+@pytest.mark.parametrize("add", [1, 2])
+def test_most_are_covered(prepared: Prepared, add: int) -> None:
+    found = best_sites(prepared, SiteWish("max_cover", add))
+    assert found.optimum_proved
+    assert found.gap == 0.0
+    assert len(found.sites) == add
+    assert found.before["covered"] < found.after["covered"]
+    assert found.after["covered"] == tried(prepared, add, lambda figures: figures["covered"])
+    gains = [site.gain_households for site in found.sites]
+    assert sum(gains) == found.after["covered"] - found.before["covered"]
+    assert gains == sorted(gains, reverse=True)
+
+
+def test_the_longest_time_is_the_shortest_possible(prepared: Prepared) -> None:
+    found = best_sites(prepared, SiteWish("p_centre", 1))
+    assert found.optimum_proved
+    assert found.aggregated
+    assert reached(found.after) == pytest.approx(tried(prepared, 1, reached), abs=1e-6)
+
+
+def test_the_fewest_sites_reach_a_share(prepared: Prepared) -> None:
+    everyone = tried(prepared, 2, lambda figures: figures["covered"])
+    one_only = tried(prepared, 1, lambda figures: figures["covered"])
+    assert one_only < everyone
+    n = prepared.summary["n"]
+    assert len(_set_cover(prepared, one_only / n).sites) == 1
+    found = _set_cover(prepared, everyone / n)
+    assert len(found.sites) == 2
+    assert found.after["covered"] >= everyone
+
+
+def _set_cover(prepared: Prepared, share: float) -> Sites:
+    return best_sites(prepared, SiteWish("set_cover", target_share=share))
+
+
+def test_the_sum_of_times_falls_most(prepared: Prepared) -> None:
+    found = best_sites(prepared, SiteWish("p_median", 1))
+    assert found.optimum_proved
+    assert found.bound == pytest.approx(found.objective)
+    assert (found.sites[0].lon, found.sites[0].lat) in [pytest.approx(one) for one in NODE_PLACES]
+
+
+def test_only_drawn_places_are_looked_at(prepared: Prepared) -> None:
+    places = (at_m(12000, 10), at_m(300, 10))
+    found = best_sites(prepared, SiteWish("max_cover", 1, candidates="places", places=places))
+    assert found.candidates == 2
+    assert (found.sites[0].lon, found.sites[0].lat) == pytest.approx(places[0])
+
+
+@pytest.mark.parametrize(
+    ("wish", "key"),
+    [
+        (SiteWish(kind="bank"), "coverage.kind_not_in_standard"),
+        (SiteWish(candidates="places"), "coverage.sites_no_candidates"),
+        (
+            SiteWish(candidates="places", places=(at_m(0, 90_000),)),
+            "coverage.sites_no_candidates",
+        ),
+        (SiteWish("set_cover", target_share=1.0), "coverage.sites_too_much"),
+        (SiteWish("max_cover", 50), "coverage.sites_number"),
+    ],
+)
+def test_what_cannot_be_is_said(prepared: Prepared, wish: SiteWish, key: str) -> None:
+    with pytest.raises(InputError) as caught:
+        best_sites(prepared, wish)
+    assert caught.value.key == key
