@@ -122,9 +122,14 @@ export class Dispatch {
     }
     if (signal.aborted) return;
     slot.removeAttribute("aria-busy");
-    slot.replaceChildren(...arrivalParts(answer, (one) => this.routes.draw({ geometry: one.route, kind: one.kind, name: one.name })).flat(3).filter(Boolean));
+    const draw = (one) => this.routes.draw({ geometry: one.route, kind: one.kind, name: one.name });
+    const drawWhole = (one) => {
+      draw(one);
+      if (one.route) this.routes.look(this.insets());
+    };
+    slot.replaceChildren(...arrivalParts(answer, drawWhole).flat(3).filter(Boolean));
     const first = firstWithRoute(answer);
-    if (first) this.routes.draw({ geometry: first.route, kind: first.kind, name: first.name });
+    if (first) draw(first);
   }
 }
 
