@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from gis_service.api import examples
+from gis_service.api import plan_examples as shown
 from gis_service.api.dependencies import ActorDep, ConnectionDep, IdPath, SchemeCode
 from gis_service.boundaries import history
 from gis_service.boundaries.history_file import comparison_file
@@ -26,7 +27,7 @@ class WithdrawWish(BaseModel):
     reason: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
-@router.get("")
+@router.get("", responses=examples.ok(shown.VERSIONS))
 def list_versions(connection: ConnectionDep, scheme: SchemeCode = "base") -> JSONResponse:
     """List the versions of a scheme, the newest first: who decided and why."""
     return JSONResponse(history.list_versions(connection, scheme))
@@ -54,7 +55,7 @@ def withdraw(
 
 @router.get(
     "/{a}/compare/{b}.gpkg",
-    responses={200: {"content": {"application/geopackage+sqlite3": {}}}},
+    responses=examples.ok("SQLite format 3", "application/geopackage+sqlite3"),
     response_class=Response,
 )
 def download_comparison(
@@ -70,7 +71,7 @@ def download_comparison(
     )
 
 
-@router.get("/{a}/compare/{b}")
+@router.get("/{a}/compare/{b}", responses=examples.ok(shown.COMPARISON))
 def compare(connection: ConnectionDep, actor: ActorDep, a: IdPath, b: IdPath) -> JSONResponse:
     """Tell what is different in the second version: grids, and households from grid to grid."""
     found = history.compare(connection, actor, a, b)

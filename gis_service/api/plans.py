@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from gis_service.api import examples
+from gis_service.api import plan_examples as shown
 from gis_service.api.dependencies import (
     ActorDep,
     BboxDep,
@@ -83,7 +84,7 @@ def _desk(request: Request) -> PlanDesk:
     return desk
 
 
-@router.get("")
+@router.get("", responses=examples.ok(shown.PLANS))
 def list_plans(connection: ConnectionDep, scheme: SchemeCode = "base") -> JSONResponse:
     """List the plans of a scheme, the newest first."""
     return JSONResponse(plan_life.listed(connection, scheme))
@@ -103,7 +104,13 @@ def create_plan(
     return JSONResponse(told, status_code=201)
 
 
-@router.get("/{plan_id}")
+@router.get("/stage", responses=examples.ok(shown.STAGE))
+async def read_stage(request: Request) -> JSONResponse:
+    """Tell how far the first opening of a plan is: waiting, reading, counting, ready."""
+    return JSONResponse({"stage": _desk(request).stage})
+
+
+@router.get("/{plan_id}", responses=examples.ok(shown.PLAN))
 def read_plan(
     request: Request,
     connection: ConnectionDep,
@@ -174,7 +181,7 @@ def redo(
     return JSONResponse(plan_work.step(connection, _desk(request), actor, plan, "redo", language))
 
 
-@router.get("/{plan_id}/faces")
+@router.get("/{plan_id}/faces", responses=examples.ok(shown.FACES))
 def read_faces(
     request: Request,
     connection: ConnectionDep,
@@ -189,7 +196,7 @@ def read_faces(
         return JSONResponse(plan_work.faces(held, village, bbox))
 
 
-@router.get("/{plan_id}/edges")
+@router.get("/{plan_id}/edges", responses=examples.ok(shown.EDGES))
 def read_edges(
     request: Request,
     connection: ConnectionDep,
@@ -206,7 +213,7 @@ def read_edges(
         return JSONResponse(plan_work.edges(held, grid, parent))
 
 
-@router.get("/{plan_id}/snap")
+@router.get("/{plan_id}/snap", responses=examples.ok(shown.SNAP))
 def read_snap_lines(
     request: Request, connection: ConnectionDep, actor: ActorDep, plan_id: IdPath, bbox: BboxDep
 ) -> JSONResponse:
@@ -218,7 +225,7 @@ def read_snap_lines(
         return JSONResponse(plan_work.snap_lines(held, bbox))
 
 
-@router.get("/{plan_id}/buildings")
+@router.get("/{plan_id}/buildings", responses=examples.ok(shown.BUILDINGS))
 def read_buildings(
     request: Request, connection: ConnectionDep, actor: ActorDep, plan_id: IdPath, bbox: BboxDep
 ) -> JSONResponse:
@@ -230,7 +237,7 @@ def read_buildings(
         return JSONResponse(plan_work.buildings(held, bbox))
 
 
-@router.get("/{plan_id}/checks")
+@router.get("/{plan_id}/checks", responses=examples.ok(shown.CHECKS))
 def read_checks(
     request: Request,
     connection: ConnectionDep,
@@ -244,7 +251,7 @@ def read_checks(
         return JSONResponse(plan_publication.checks(held, language))
 
 
-@router.get("/{plan_id}/impact")
+@router.get("/{plan_id}/impact", responses=examples.ok(shown.IMPACT))
 def read_impact(
     request: Request,
     connection: ConnectionDep,

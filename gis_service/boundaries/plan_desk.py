@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import sqlalchemy as sa
@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from gis_service.boundaries.balance import Load, Loads
 from gis_service.boundaries.checks import Context
 from gis_service.boundaries.edits import Change, Draft
-from gis_service.boundaries.plan_base import Base, read_base, state_of_data
+from gis_service.boundaries.plan_base import Base, newest_version, read_base, state_of_data
 from gis_service.boundaries.rules import redraw_rules
 from gis_service.grids.versions import Version
 
@@ -28,6 +28,10 @@ _MOST_BASES: Final = 2
 _MOST_DRAFTS: Final = 12
 _KEPT_S: Final = 900.0
 """Figures may be so old while people go on entering; drawing goes on meanwhile."""
+
+
+Stage = Literal["waiting", "reading", "counting", "ready"]
+"""What is being made for the first plan on a version: the land read, then what is on it counted."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +181,36 @@ class PlanDesk:
         self._lock = threading.Lock()
         self._grounds: OrderedDict[int, _Ground] = OrderedDict()
         self._held: OrderedDict[tuple[int, int], Held] = OrderedDict()
+        self._stage: Stage = "waiting"
+
+    @property
+    def stage(self) -> Stage:
+        """How far the first opening of a plan is: asked without waiting for it."""
+        return self._stage
+
+    def prepare(self, connection: sa.Connection, scheme: str) -> None:
+        """
+        Make what the first plan on the newest version needs, before anybody opens one.
+
+        Parameters
+        ----------
+        connection
+            An open transaction.
+        scheme
+            Its code.
+
+        Raises
+        ------
+        NotFoundError
+            Nothing was published yet.
+        """
+        version = newest_version(connection, scheme)
+        with self._lock:
+            ground = self._ground(connection, version)
+        loads = ground.loads.copy()
+        loads.of()  # measures every road; drafts are made of the figures as they were meanwhile
+        with self._lock:
+            ground.loads = loads
 
     @contextmanager
     def open(
@@ -265,14 +299,25 @@ class PlanDesk:
         ground = self._grounds.get(version.version_id)
         old = ground is not None and time.monotonic() - ground.at > _KEPT_S
         if ground is None or (old and ground.state != state):
-            base = read_base(connection, version)
-            loads = _loads(base)
-            ground = _Ground(base, loads, _context(base, loads), state, time.monotonic())
+            ground = self._made(connection, version, state)
             self._grounds[version.version_id] = ground
         self._grounds.move_to_end(version.version_id)
         while len(self._grounds) > _MOST_BASES:
             self._grounds.popitem(last=False)
         return ground
+
+    def _made(self, connection: sa.Connection, version: Version, state: tuple[Any, ...]) -> _Ground:
+        try:
+            self._stage = "reading"
+            base = read_base(connection, version)
+            self._stage = "counting"
+            loads = _loads(base)
+            made = _Ground(base, loads, _context(base, loads), state, time.monotonic())
+        except BaseException:
+            self._stage = "waiting"
+            raise
+        self._stage = "ready"
+        return made
 
 
 def _loads(base: Base) -> Loads:

@@ -13,6 +13,7 @@ def test_the_index_stands_before_anybody_asks(store: Store, small_county: SmallC
     ready = app.state.desk.fresh(SYSTEM, "base")
     assert ready is not None
     assert len(ready.roll.rows) > len(small_county.grid_ids) // 2
+    assert app.state.plans.stage == "ready"
 
 
 def test_an_empty_store_has_nothing_to_make(database_server, template_database) -> None:  # type: ignore[no-untyped-def]
