@@ -30,7 +30,7 @@ _NODE_TABLE: Final = (
     " WHERE network_id = (SELECT network_id FROM road_network WHERE active)"
 )
 _HULLS: Final = (
-    "SELECT count(*) FROM (SELECT d.start_vid, l.most, ST_ConcaveHull(ST_Collect(n.point), 0.3)"
+    "SELECT count(*) FROM (SELECT d.from_v, l.most, ST_ConcaveHull(ST_Collect(n.point), 0.3)"
     " FROM pgr_drivingDistance('SELECT id, source, target, cost, reverse_cost FROM bench_arc',"
     " %s::bigint[], 20.0, directed => true) d"
     " JOIN bench_node n ON n.id = d.node JOIN (VALUES (5.0), (10.0), (20.0)) l (most)"

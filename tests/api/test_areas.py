@@ -83,7 +83,7 @@ def test_a_new_station_is_seen_at_once(store: Store, client: TestClient) -> None
     asked = "/api/coverage/areas?standard=fire-20"
     before = client.get(asked).json()  # the county's only fire station stands off every road
     assert all(shape.is_empty for shape in shapes(before))
-    point = shapely.from_wkt(f"POINT ({middle('g10')[0]} {middle('g10')[1]})")
+    point = shapely.Point(middle("g10"))
     with store.transaction(SYSTEM) as connection:
         connection.execute(
             sa.insert(t.facility).values(
