@@ -182,11 +182,13 @@ def _pandana(profiled: ProfileNetwork, graph: Graph, stations: IntArray) -> Side
         pd.Series(graph.head.astype(np.int64)), pd.DataFrame({"minutes": graph.minutes}),
         twoway=False,
     )  # fmt: skip
+    # No farther than it must look: the wider its search, the slower it is.
+    farthest = float(np.ceil(nearest_of_nodes(graph, stations).minutes.max())) + 1.0
     places = pd.Series(roads.lon[stations]), pd.Series(roads.lat[stations])
-    peer.set_pois("station", 1000.0, 1, *places)
+    peer.set_pois("station", farthest, 1, *places)
 
     def ask() -> FloatArray:
-        found = peer.nearest_pois(1000.0, "station", num_pois=1)
+        found = peer.nearest_pois(farthest, "station", num_pois=1)
         return np.asarray(found[1], dtype=float)
 
     return plain(ask)
@@ -226,18 +228,36 @@ def _pgrouting_row(
         def read(_given: Any, answer: FloatArray | None) -> FloatArray:
             if answer is not None:
                 return answer
+            # Its equicost gives some nodes to a station that is not the nearest (7 of 1,600 in a
+            # small town), so the truth is its own answer station by station, off the clock.
+            shared = at_nodes("SELECT node, agg_cost FROM answer")
+            truth = at_nodes(
+                "SELECT node, min(agg_cost) FROM pgr_drivingDistance("
+                "'SELECT id, source, target, cost FROM arc', %s, 1e9, directed => true)"
+                " GROUP BY node",
+                stations.tolist(),
+            )
+            late = int((shared > truth + _HUNDREDTH_OF_A_SECOND).sum())
+            context.say(f"pgRouting's equicost is later than its own least time at {late} nodes")
+            return np.vstack((truth, shared))
+
+        def at_nodes(query: str, *given: list[int]) -> FloatArray:
             minutes = np.full(graph.node_count, np.inf)
-            cursor.execute("SELECT node, agg_cost FROM answer")
+            cursor.execute(query, given)
             found = np.array(cursor.fetchall())
             minutes[found[:, 0].astype(int)] = found[:, 1]
             return minutes
+
+        def same(one: FloatArray, both: FloatArray) -> bool:
+            truth, shared = both
+            return _near(one, truth) and bool((shared >= one - _HUNDREDTH_OF_A_SECOND).all())
 
         def dropped(_given: None) -> None:
             cursor.execute("DROP TABLE answer")
 
         theirs: Side[None, None] = Side(lambda _: ask(), lambda: None, dropped)
         return compare(
-            work, ours, "pgRouting, equicost", theirs, agree=_near, read=read, target=10.0
+            work, ours, "pgRouting, equicost", theirs, agree=same, read=read, target=10.0
         )
 
 

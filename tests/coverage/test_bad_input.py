@@ -1,6 +1,5 @@
 """Counties that make no sense on the road: each is measured truly, and says what is wrong."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from tests.coverage.drawn_county import BOOK, point
 
 
 @pytest.fixture
-def without_stations(county: Store) -> Iterator[Store]:
+def without_stations(county: Store) -> Store:
     with county.transaction(SYSTEM) as connection:
         connection.execute(sa.delete(t.facility).where(t.facility.c.kind == "fire_station"))
     return county
