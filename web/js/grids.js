@@ -136,6 +136,19 @@ export class Grids {
     this.map.getContainer().classList.toggle("over-grid", Boolean(id));
   }
 
+  /** Wait for the grids that were asked for last: what was asked before is given up. */
+  async newest() {
+    for (;;) {
+      const waited = this.ready;
+      try {
+        await waited;
+        return;
+      } catch (error) {
+        if (!isStale(error) || waited === this.ready) throw error;
+      }
+    }
+  }
+
   hover(id, latlng) {
     const grid = this.grid(id);
     if (!grid || this.hoverInstead?.(id, latlng)) return;

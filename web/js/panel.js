@@ -80,7 +80,7 @@ export class Panel {
     const [overview, worst] = await Promise.all([
       get("/api/overview", { scheme: scheme.code }, signal),
       get("/api/layers/figures", { scheme: scheme.code, rank: worstRank(scheme), theme: isShare(state.theme) ? state.theme : STANDARDS[0], at: state.at }, signal),
-      this.grids.ready,
+      this.grids.newest(),
     ]);
     signal.throwIfAborted();
     this.onOverview(overview);
@@ -171,7 +171,7 @@ export class Panel {
   }
 
   async showList(signal) {
-    await Promise.all([this.grids.ready, this.grids.themed]);
+    await Promise.all([this.grids.newest(), this.grids.themed]);
     signal.throwIfAborted();
     const figures = this.grids.figures;
     const value = (grid) => figures?.values[grid.grid_id] ?? null;

@@ -139,7 +139,7 @@ export class PlanMode {
   /** Show in the panel what the state asks for. */
   async render(signal) {
     this.enter();
-    await this.grids.ready;
+    await this.grids.newest();
     signal.throwIfAborted();
     if (state.grid || state.point) {
       await this.goTo(signal);
@@ -356,12 +356,14 @@ export class PlanMode {
     this.lasso.setLatLngs(path ?? []).setStyle({ color: token("accent") });
   }
 
-  /** Bring a geometry into view, if it is not. */
-  show(geometry) {
+  /** Bring a geometry into view if it is not, or is smaller than so many pixels. */
+  show(geometry, { isSeen = false, least = 0 } = {}) {
     if (!geometry) return;
     const box = boxOf(positionsOf(geometry));
     const bounds = L.latLngBounds([box[1], box[0]], [box[3], box[2]]);
-    if (!this.map.getBounds().pad(-0.1).contains(bounds)) this.fly(bounds, 17);
+    const [a, b] = [bounds.getSouthWest(), bounds.getNorthEast()].map((corner) => this.map.latLngToLayerPoint(corner));
+    const isTiny = a.distanceTo(b) < least;
+    if (isTiny || !(isSeen || this.map.getBounds().pad(-0.1).contains(bounds))) this.fly(bounds.pad(isTiny ? 0.4 : 0), isTiny ? 18 : 17);
   }
 
   showPlace({ place }) {

@@ -22,6 +22,9 @@ const lines = (geometry) => (geometry.type === "LineString" ? [flip(geometry.coo
 /** Whether a rule speaks of a grid as a whole, and not of a stretch of border. */
 const isOfWhole = ({ rule, keys }) => ["size", "thin", "no_officer", "hole"].includes(rule) && keys?.length === 1;
 
+/** Whether two boxes [left, top, right, bottom] lie on one another. */
+const isOver = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
+
 /** Where households stand against their target: 0 far too few … 4 far too many, -1 unknown. */
 export function sizeClass(households, target) {
   if (!target || households === undefined) return -1;
@@ -180,12 +183,18 @@ export class PlanMap {
     const icons = [...this.map.getPane("plan-signs").children];
     const signs = icons.filter((icon) => icon.classList.contains("plan-sign")).sort((a, b) => b.classList.contains("error") - a.classList.contains("error"));
     for (const icon of signs) icon.classList.remove("bare");
-    const labels = icons.filter((icon) => !signs.includes(icon)).map((icon) => boxOfSign(icon.firstElementChild));
+    const labels = [];
+    for (const icon of icons.filter((one) => !signs.includes(one))) {
+      const box = boxOfSign(icon.firstElementChild);
+      const isHit = labels.some((other) => isOver(box, other));
+      icon.classList.toggle("bare", isHit);
+      if (!isHit) labels.push(box);
+    }
     const marks = signs.map((icon) => boxOfSign(icon.querySelector("i")));
     const words = [];
     signs.forEach((icon, i) => {
       const box = boxOfSign(icon.firstElementChild);
-      const isHit = (other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3];
+      const isHit = (other) => isOver(box, other);
       const isBare = words.some(isHit) || labels.some(isHit) || marks.some((mark, j) => j !== i && isHit(mark));
       icon.classList.toggle("bare", isBare);
       if (!isBare) words.push(box);

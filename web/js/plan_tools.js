@@ -8,6 +8,7 @@ import { both, p } from "./plan_texts.js";
 import { number } from "./texts.js";
 
 const EDGE_REACH_PX = 16;
+const HANDLES_PX = 120; // a shorter edge has no room for a handle between its ends
 const START_POINTS = 16;
 const LASSO_STEP_PX = 4;
 const SAME_LINE_M = 0.2; // nearer to what was than this is no change
@@ -147,7 +148,7 @@ export class MoveEdge {
     this.was = lineOf(longest(edge.geometry));
     this.stroke = new Stroke(this.mode.map, { pane: "plan-handles", snapper: this.mode.snapper, isDetailed: true, onChange: () => this.changed() });
     this.stroke.set(this.was.coordinates);
-    this.mode.show(isByKey ? this.was : null);
+    this.mode.show(this.was, { isSeen: !isByKey, least: HANDLES_PX });
     this.mode.redraw();
     this.shown();
     if (isByKey) this.stroke.focus();
