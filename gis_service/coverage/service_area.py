@@ -688,17 +688,15 @@ def _polygons(
     )
     order = np.argsort(of_shell, kind="stable")
     bounds = np.searchsorted(of_shell[order], np.arange(len(shells) + 1))
-    polygons: Any = np.array(
-        [
-            shapely.Polygon(lines[shell], lines[holes[order[bounds[at] : bounds[at + 1]]]])
-            for at, shell in enumerate(shells)
-        ],
-        dtype=object,
-    )
+    polygons: Any = np.atleast_1d(shapely.polygons(lines[shells]))
+    for at in np.flatnonzero(np.diff(bounds)):  # most have no hole
+        inside = lines[holes[order[bounds[at] : bounds[at + 1]]]]
+        polygons[at] = shapely.polygons(lines[shells[at]], inside)
     if touch and not shapely.is_valid(polygons).all():  # rings that touch themselves in a point
         polygons = shapely.get_parts(shapely.get_parts(shapely.make_valid(polygons)))
         polygons = polygons[shapely.get_type_id(polygons) == shapely.GeometryType.POLYGON]
-    return shapely.MultiPolygon(list(polygons))
+    drawn: shapely.MultiPolygon = shapely.multipolygons(polygons)
+    return drawn
 
 
 def _shells_of(
