@@ -1,5 +1,6 @@
-"""Reports over HTTP: the coverage report of a run as a file to download."""
+"""Reports over HTTP: the coverage report of a run as a file to download, and its pages to see."""
 
+import base64
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Response
@@ -15,6 +16,17 @@ _FILES: Final[dict[int | str, dict[str, Any]]] = {
         "content": {
             media_type.partition(";")[0]: {"example": form}
             for form, media_type in coverage.MEDIA_TYPES.items()
+        }
+    }
+}
+_MOST_PAGES: Final = 12
+_SCREEN_DPI: Final = 96
+_PAGES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "content": {
+            "application/json": {
+                "example": {"run_id": 3, "pages": 14, "pictures": ["data:image/png;base64,iVBORw0"]}
+            }
         }
     }
 }
@@ -52,3 +64,27 @@ def coverage_report(
     }
     media_type = coverage.MEDIA_TYPES[form]
     return Response(report.body(form), media_type=media_type, headers=headers)
+
+
+@router.get("/coverage/pages", responses=_PAGES)
+def coverage_report_pages(
+    store: StoreDep,
+    actor: ActorDep,
+    language: LanguageDep,
+    standard: Annotated[str, Query(max_length=100)] = "fire-20",
+    scenario: Annotated[str, Query(max_length=100)] = "normal",
+    run_id: IdQuery = None,
+    compare: IdQuery = None,
+    wish: Annotated[
+        Language | None, Query(alias="language", description="Of the report; else the reader's.")
+    ] = None,
+) -> dict[str, Any]:
+    """Show the first pages of the printed report as pictures, with the number of all pages."""
+    asked = coverage.Wish(
+        without_nul(standard), without_nul(scenario), run_id, wish or language, compare=compare
+    )
+    with store.transaction(actor) as connection:
+        report = coverage.read_report(connection, actor, asked)
+    pages, pictures = report.pictures(_MOST_PAGES, _SCREEN_DPI)
+    told = [f"data:image/png;base64,{base64.b64encode(one).decode()}" for one in pictures]
+    return {"run_id": report.run.run_id, "pages": pages, "pictures": told}

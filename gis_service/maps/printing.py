@@ -54,6 +54,30 @@ def refuse(url: str, *_: Any, **__: Any) -> NoReturn:
     raise ValueError(message)
 
 
+def page_count(document: bytes) -> int:
+    """
+    Count the pages of a PDF.
+
+    Parameters
+    ----------
+    document
+        The PDF.
+
+    Returns
+    -------
+    int
+        At least one.
+    """
+    import pypdfium2  # noqa: PLC0415
+
+    with _lock:
+        opened = pypdfium2.PdfDocument(document)
+        try:
+            return len(opened)
+        finally:
+            opened.close()
+
+
 def png(document: bytes, page: int = 0, dots_per_inch: int = 200) -> bytes:
     """
     Make a picture of a page of a PDF.

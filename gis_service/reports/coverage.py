@@ -89,6 +89,26 @@ class Report:
     def _paper(self) -> bytes:
         return printing.pdf(self.document.html())
 
+    def pictures(self, most: int, dots_per_inch: int) -> tuple[int, list[bytes]]:
+        """
+        Show what will be printed.
+
+        Parameters
+        ----------
+        most
+            Pages from the first on.
+        dots_per_inch
+            Of the pictures.
+
+        Returns
+        -------
+        tuple
+            How many pages there are, and PNGs of the first of them.
+        """
+        pages = printing.page_count(self._paper)
+        shown = range(min(most, pages))
+        return pages, [printing.png(self._paper, page, dots_per_inch) for page in shown]
+
     def body(self, form: Format) -> bytes:
         """
         Write it.

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import shapely
 
+from gis_service.coverage.area_answers import NamedDistrict
 from gis_service.coverage.statistics import RULE
 from gis_service.coverage.travel_time import STATUS_NAMES
 from gis_service.geodesy import GeometryArray
@@ -352,6 +353,31 @@ class Document:
             for one in self.facts.blind_places[:_MOST_BLIND]
         ]
 
+    def district_rows(self) -> list[list[str]]:
+        """
+        List the districts of the stations, the largest first.
+
+        Returns
+        -------
+        list of list
+            Station, square kilometres, limit, how they compare, barriers crossed, pieces apart.
+        """
+        writer = self.writer
+        rows = []
+        for one in sorted(self.facts.districts, key=_by_area):
+            verdict = "" if one.limit_km2 is None else "too_large" if one.too_large else "fits"
+            rows.append(
+                [
+                    writer.station_of(one),
+                    f"{one.area_km2:,.1f}",
+                    "" if one.limit_km2 is None else f"{one.limit_km2:g}",
+                    writer.say(f"district_{verdict}") if verdict else "",
+                    writer.crossings(one),
+                    writer.enclaves(one),
+                ]
+            )
+        return rows
+
     @property
     def circles(self) -> int:
         """How many places have a circle on the map."""
@@ -598,6 +624,11 @@ class Document:
             version=writer.version(),
             scale=f"{drawn.scale:,.0f}",
         )
+
+
+def _by_area(district: NamedDistrict) -> tuple[bool, float, int]:
+    """Put the ground that nobody serves last."""
+    return district.facility_id is None, -district.area_km2, district.facility_id or 0
 
 
 def _difference(pair: tuple[float | None, float | None], form: str) -> str:

@@ -17,7 +17,7 @@ import shapely.geometry
 import sqlalchemy as sa
 
 from gis_service.access import Actor, visible
-from gis_service.coverage.area_answers import AreaBand
+from gis_service.coverage.area_answers import AreaBand, NamedDistrict
 from gis_service.coverage.area_desk import AreaDesk, area_folder
 from gis_service.coverage.disclosure import NO_PARENT, SMALLEST, Counts, hide, hide_listed
 from gis_service.coverage.fingerprints import changed
@@ -236,6 +236,9 @@ class Facts:
     bands
         Ground by minutes, to the limit; none where roads, facilities or settings are no longer
         those of the run, because bands are drawn on what is there now.
+    districts
+        The ground that each station serves, where stations drive out; under the same condition.
+        That of nobody comes last and has no facility.
     """
 
     county: str
@@ -254,6 +257,7 @@ class Facts:
     minutes: tuple[Bin, ...]
     before: "Before | None"
     bands: tuple[AreaBand, ...]
+    districts: tuple[NamedDistrict, ...]
     shapes: Mapping[int, tuple[tuple[int, ...], GeometryArray]]
 
     def of_rank(self, rank: int, kind: str = RULE) -> list[Line]:
@@ -399,6 +403,7 @@ def read_facts(
         small_places=small_places,
         stale=stale,
         bands=_bands(connection, run, stale) if with_bands else (),
+        districts=_districts(connection, run, stale),
         stations=_stations(connection, run),
         minutes=_minutes(
             connection,
@@ -411,14 +416,29 @@ def read_facts(
 
 
 def _bands(connection: sa.Connection, run: Run, stale: Sequence[str]) -> tuple[AreaBand, ...]:
-    drawable = run.network_id is not None and any(run.summary["facilities"].values())
-    if not drawable or _OF_BANDS & set(stale):
+    if not _is_drawable(run, stale):
         return ()
     limit = float(run.parameters["standard"]["limit_minutes"]["value"])
     desk = AreaDesk(area_folder())
     limits = (limit / 4, limit / 2, limit)
     drawn, _ = desk.areas(connection, run.standard, run.scenario, limits)
     return tuple(one for one in drawn if not one.geometry.is_empty)
+
+
+def _districts(
+    connection: sa.Connection, run: Run, stale: Sequence[str]
+) -> tuple[NamedDistrict, ...]:
+    drives_out = run.parameters["standard"]["direction"] == "from_facility"
+    first = run.kinds[0]
+    if not drives_out or not run.summary["facilities"].get(first) or not _is_drawable(run, stale):
+        return ()
+    desk = AreaDesk(area_folder())
+    return tuple(desk.districts(connection, run.standard, run.scenario, first))
+
+
+def _is_drawable(run: Run, stale: Sequence[str]) -> bool:
+    has_stations = run.network_id is not None and any(run.summary["facilities"].values())
+    return has_stations and not _OF_BANDS & set(stale)
 
 
 def _before(connection: sa.Connection, run: Run, before: Run, county_name: str) -> Before:

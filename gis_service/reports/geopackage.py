@@ -18,6 +18,7 @@ import shapely
 from gis_service.coverage.statistics import RULE
 from gis_service.coverage.travel_time import STATUS_NAMES
 from gis_service.reports.facts import Facts, Line
+from gis_service.reports.qgis_styles import layer_styles
 from gis_service.reports.writing import Writer
 
 CRS: Final = "EPSG:4490"
@@ -40,13 +41,15 @@ def geopackage(facts: Facts, writer: Writer) -> bytes:
     Returns
     -------
     bytes
-        Layers ``grids_1`` … one a level, ``blind_places``, ``bands``, ``stations``; the table
-        ``about``.
+        Layers ``grids_1`` … one a level, ``blind_places``, ``bands``, ``districts``, ``stations``;
+        the tables ``about`` and, for QGIS, ``layer_styles``.
     """
     layers = [(f"grids_{level.rank}", _grids(facts, level.rank)) for level in facts.levels[1:]]
     layers.append(("blind_places", _blind(facts, writer)))
     layers.append(("bands", _bands(facts)))
+    layers.append(("districts", _districts(facts, writer)))
     layers.append(("stations", _stations(facts, writer)))
+    styles = layer_styles([name for name, frame in layers if len(frame)], facts, writer)
     about = pd.DataFrame(
         [*writer.heads(), *((writer.say("section_left_out"), note) for note in writer.notes())],
         columns=["name", "value"],
@@ -71,6 +74,7 @@ def geopackage(facts: Facts, writer: Writer) -> bytes:
                 if len(frame):
                     pyogrio.write_dataframe(frame, file, layer=name, driver="GPKG")
             pyogrio.write_dataframe(about, file, layer="about", driver="GPKG")
+            pyogrio.write_dataframe(styles, file, layer="layer_styles", driver="GPKG")
         finally:
             pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
         return file.read_bytes()
@@ -124,6 +128,22 @@ def _bands(facts: Facts) -> gpd.GeoDataFrame:
         }
     )
     return gpd.GeoDataFrame(frame, geometry=[one.geometry for one in facts.bands], crs=CRS)
+
+
+def _districts(facts: Facts, writer: Writer) -> gpd.GeoDataFrame:
+    found = facts.districts
+    frame = pd.DataFrame(
+        {
+            "facility_id": pd.Series([one.facility_id for one in found], dtype="Int64"),
+            "name": [writer.station_of(one) for one in found],
+            "area_km2": [round(one.area_km2, 3) for one in found],
+            "limit_km2": pd.Series([one.limit_km2 for one in found], dtype="float64"),
+            "too_large": [one.too_large for one in found],
+            "crosses": [writer.crossings(one) for one in found],
+            "detached": [writer.enclaves(one) for one in found],
+        }
+    )
+    return gpd.GeoDataFrame(frame, geometry=[one.geometry for one in found], crs=CRS)
 
 
 def _blind(facts: Facts, writer: Writer) -> gpd.GeoDataFrame:

@@ -80,6 +80,7 @@ def page(document: Document) -> str:
     root.header.add_child(Element(f"<title>{title}</title><style>{style}</style>"), name="z_style")
     _ground(leaflet, document.ground)
     _grids(leaflet, document)
+    _bands(leaflet, document)
     _borders(leaflet, document)
     _blind(leaflet, document)
     _stations(leaflet, document)
@@ -218,6 +219,27 @@ def _grids(leaflet: FileMap, document: Document) -> None:
         },
         tooltip=folium.GeoJsonTooltip(["name", "share"], labels=False),
         popup=folium.GeoJsonPopup(fields, words),
+    ).add_to(leaflet)
+
+
+def _bands(leaflet: FileMap, document: Document) -> None:
+    """Draw the bands of minutes, to be switched on: one variable at a time."""
+    bands = document.facts.bands
+    if not bands:
+        return
+    # One coverage: neighbours keep the border they share.
+    simple = shapely.coverage_simplify([one.geometry for one in bands], _SIMPLE_DEGREES)
+    properties = [{"said": one.label, "colour": one.colour} for one in document.band_legend()]
+    folium.GeoJson(
+        _features(simple, properties),
+        name=document.writer.say("section_bands"),
+        show=False,
+        style_function=lambda feature: {
+            "fillColor": feature["properties"]["colour"],
+            "fillOpacity": 0.85,
+            "stroke": False,
+        },
+        tooltip=folium.GeoJsonTooltip(["said"], labels=False),
     ).add_to(leaflet)
 
 

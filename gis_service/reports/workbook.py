@@ -62,6 +62,8 @@ def workbook(facts: Facts, writer: Writer) -> bytes:
         _compared(book, facts, writer)
     _blind(book, facts, writer)
     _stations(book, facts, writer)
+    if facts.districts:
+        _districts(book, facts, writer)
     _minutes(book, facts, writer)
     _assumptions(book, facts, writer)
     stamp = datetime(facts.data_day.year, facts.data_day.month, facts.data_day.day)  # noqa: DTZ001
@@ -301,6 +303,28 @@ def _stations(book: Workbook, facts: Facts, writer: Writer) -> None:
         for one in facts.stations
     ]  # fmt: skip
     _table(book, writer.say("sheet_stations"), heads, rows)
+
+
+def _districts(book: Workbook, facts: Facts, writer: Writer) -> None:
+    heads = [
+        (writer.say("station"), "", 30),
+        (writer.say("district_area"), "#,##0.00", 14),
+        (writer.say("district_limit"), "0.##", 14),
+        (writer.say("district_verdict"), "", 14),
+        (writer.say("district_crosses"), "", 50),
+        (writer.say("district_detached"), "", 50),
+    ]
+    rows: list[Row] = []
+    for one in facts.districts:
+        verdict = writer.say("district_too_large" if one.too_large else "district_fits")
+        rows.append(
+            [
+                writer.station_of(one), round(one.area_km2, 3), one.limit_km2,
+                None if one.limit_km2 is None else verdict,
+                writer.crossings(one), writer.enclaves(one),
+            ]
+        )  # fmt: skip
+    _table(book, writer.say("section_districts"), heads, rows)
 
 
 def _minutes(book: Workbook, facts: Facts, writer: Writer) -> None:

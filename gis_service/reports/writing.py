@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any, Final
 
 from gis_service import __version__
+from gis_service.coverage.area_answers import NamedDistrict
 from gis_service.messages import Language, all_texts, text
 from gis_service.reports.facts import CHINA, Facts, Level, Line
 from gis_service.store.tables import ROAD_CLASSES
@@ -265,6 +266,32 @@ class Writer:
         if isinstance(rule, str):
             return self.say(f"rule_{rule}")
         return self.say("rule_some", n=rule, all=len(self.facts.run.kinds))
+
+    def station_of(self, district: NamedDistrict) -> str:
+        """Name the station of a district, or say that the ground is nobody's."""
+        if district.facility_id is None:
+            return self.say("district_nobody")
+        return district.name or self.kind(self.facts.run.kinds[0])
+
+    def crossings(self, district: NamedDistrict) -> str:
+        """Name the barriers that a district crosses, with the ground beyond each."""
+        said = [
+            self.say(
+                "district_crossing",
+                name=crossing["name"] or self.say(f"barrier_{crossing['kind']}"),
+                area=f"{crossing['beyond_km2']:,.1f}",
+            )
+            for crossing in district.crosses
+        ]
+        return self.say("list_comma").join(said)
+
+    def enclaves(self, district: NamedDistrict) -> str:
+        """Name the pieces that lie apart from a district's own, with their areas."""
+        said = [
+            self.say("district_piece", name=piece.name, area=f"{piece.area_km2:,.1f}")
+            for piece in district.detached
+        ]
+        return self.say("list_comma").join(said)
 
     def sentences(self) -> list[str]:
         """

@@ -22,6 +22,16 @@ pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("small_county", "meas
 Look = Callable[..., Watched]
 
 WHOLE = "#13/{1}/{0}".format(*middle("g11"))
+STILL = """() => new Promise((done) => {
+  let before = "", same = 0;
+  const look = () => {
+    const now = `${grid_map_page.getCenter()} ${grid_map_page.getZoom()}`;
+    same = now === before ? same + 1 : 0;
+    before = now;
+    if (same < 10) requestAnimationFrame(look); else done();
+  };
+  look();
+})"""
 SAID = {
     "zh-CN": {"first": "还没有测算", "stop": "已停止", "stale": "结果已过时", "share": "7%"},
     "en": {"first": "has not been measured", "stop": "Stopped", "stale": "Out of date"},
@@ -56,7 +66,8 @@ def moved_to(store: Store, key: str) -> str:
 
 
 def pixel(page: Page, lon: float, lat: float) -> tuple[float, float]:
-    """Where a place is on the screen."""
+    """Where a place is on the screen, once the map has come to rest."""
+    page.evaluate(STILL)
     x, y = page.evaluate(
         "([lon, lat]) => { const p = grid_map_page.latLngToContainerPoint([lat, lon]);"
         " const b = grid_map_page.getContainer().getBoundingClientRect();"
@@ -205,6 +216,11 @@ def test_bands_take_the_place_of_the_shares(look: Look) -> None:
 def test_the_report_is_taken_away(look: Look, language: str) -> None:
     page = look().open(f"?mode=report&lang={language}")
     expect(page.locator(".report-page")).to_contain_text("0%")
+    expect(page.locator(".report-pages li")).not_to_have_count(0)
+    page.locator(".report-pages button").first.click()
+    expect(page.locator(".report-large img")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".report-large")).to_be_hidden()
     page.locator("input[value=xlsx]").check(force=True)
     with page.expect_download() as got:
         page.locator("#report-take").click()

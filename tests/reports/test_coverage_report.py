@@ -8,22 +8,31 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
 import openpyxl
 import pandas as pd
+import pyogrio
 import pypdfium2
 import pytest
+import shapely
 import sqlalchemy as sa
+from defusedxml.ElementTree import fromstring
 
 from gis_service.access import SYSTEM, Actor
 from gis_service.coverage import runs
+from gis_service.coverage.area_answers import NamedDistrict, NamedPiece
 from gis_service.coverage.travel_time import STATUS_NAMES
 from gis_service.errors import InputError, NotAllowedError, NotFoundError
 from gis_service.messages import LANGUAGES, Language, all_texts
 from gis_service.reports.coverage import FORMATS, Format, Report, Wish, parse_formats, read_report
+from gis_service.reports.document import Document
 from gis_service.reports.facts import by_fives
+from gis_service.reports.geopackage import geopackage
+from gis_service.reports.workbook import workbook
+from gis_service.reports.writing import Writer
 from gis_service.store import Store
 from tests.api.conftest import HOUSEHOLDS_PER_GRID, SmallCounty, TestClient, client, small_county
 
@@ -61,9 +70,13 @@ def connection(store: Store, run_id: int) -> Iterator[sa.Connection]:
 
 
 @pytest.fixture(scope="module", params=LANGUAGES)
-def report(connection: sa.Connection, request: pytest.FixtureRequest) -> Report:
+def report(chinese: Report, request: pytest.FixtureRequest) -> Report:
+    """The same facts in each language: read once."""
     language: Language = request.param
-    return read_report(connection, SYSTEM, Wish("service-15", language=language))
+    facts, ground = chinese.document.facts, chinese.document.ground
+    if language == chinese.document.writer.language:
+        return chinese
+    return Report(Document(facts, ground, Writer(facts, language)))
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +234,7 @@ def test_two_runs_of_a_standard_are_compared(store: Store, run_id: int) -> None:
     later = int(runs.measure(store, SYSTEM, "service-15", "emergency_privilege")["run_id"])
     wish = Wish("service-15", run_id=later, language="en", compare=run_id)
     with store.transaction(SYSTEM) as connection:
-        report = read_report(connection, SYSTEM, wish)
+        report = read_report(connection, SYSTEM, wish, with_bands=False)
     before = report.document.facts.before
     assert before is not None
     assert before.differs[0] == "scenario"
@@ -231,6 +244,71 @@ def test_two_runs_of_a_standard_are_compared(store: Store, run_id: int) -> None:
     assert rows[0][3] == "0"
     assert f"Compared with run {run_id}" in report.document.parts
     assert "Compared" in openpyxl.load_workbook(io.BytesIO(report.body("xlsx"))).sheetnames
+
+
+def test_qgis_opens_the_geopackage_coloured(bodies: dict[Format, bytes], tmp_path: Path) -> None:
+    file = tmp_path / "report.gpkg"
+    file.write_bytes(bodies["gpkg"])
+    shown = [str(name) for name, kind in pyogrio.list_layers(file) if kind is not None]
+    styles = gpd.read_file(file, layer="layer_styles").set_index("f_table_name")
+    assert sorted(styles.index) == sorted(shown)
+    assert set(styles["useAsDefault"]) == {True}
+    assert set(styles["f_table_schema"]) == {""}  # QGIS asks for exactly this
+    for name in shown:
+        style = fromstring(styles.loc[name, "styleQML"])
+        rules, symbols = style.findall(".//rule"), style.findall(".//symbol")
+        assert [one.get("symbol") for one in rules] == [one.get("name") for one in symbols]
+        columns = set(gpd.read_file(file, layer=name, rows=1).columns)
+        asked = {
+            word for rule in rules for word in re.findall(r'"(\w+)"', rule.get("filter") or "")
+        }
+        assert asked <= columns, name
+    assert len(fromstring(styles.loc["grids_3", "styleQML"]).findall(".//rule")) == 6
+
+
+def test_the_bands_can_be_switched_on_in_the_page(
+    chinese: Report, bodies: dict[Format, bytes]
+) -> None:
+    assert chinese.document.facts.bands
+    page = bodies["html"].decode()
+    assert '"时间圈"' in page or "\\u65f6\\u95f4\\u5708" in page
+    for one in chinese.document.band_legend():
+        assert one.label in page
+
+
+def test_districts_are_told_with_what_is_wrong_with_them(report: Report, tmp_path: Path) -> None:
+    square = shapely.MultiPolygon([shapely.box(112, 28, 112.1, 28.1)])
+    piece = NamedPiece("东村", 1.25, 112.05, 28.05, square)
+    crossing = {"kind": "river", "name": "", "beyond_km2": 3.04}
+    nobody = NamedDistrict(None, "", "", 900.0, None, False, (), (), square)
+    first = NamedDistrict(7, "一站", "first", 7.5, 7.0, True, (crossing,), (piece,), square)
+    fits = NamedDistrict(8, "二站", "first", 6.5, 7.0, False, (), (), square)
+    facts = replace(report.document.facts, districts=(fits, first, nobody))
+    writer = replace(report.document.writer, facts=facts)
+    document = Document(facts, report.document.ground, writer)
+    rows = document.district_rows()
+    assert [row[0] for row in rows[:2]] == ["一站", "二站"]
+    assert rows[0][1:3] == ["7.5", "7"]
+    assert rows[0][3] != rows[1][3]
+    assert "3.0" in rows[0][4]
+    assert "东村" in rows[0][5]
+    assert rows[2][2:] == ["", "", "", ""]  # nobody's ground has no limit
+    book = openpyxl.load_workbook(io.BytesIO(workbook(facts, writer)))
+    listed = [row[0] for row in book[writer.say("section_districts")].iter_rows(values_only=True)]
+    assert listed[1:] == ["二站", "一站", writer.say("district_nobody")]
+    file = tmp_path / "districts.gpkg"
+    file.write_bytes(geopackage(facts, writer))
+    assert list(gpd.read_file(file, layer="districts")["too_large"]) == [False, True, False]
+
+
+def test_the_first_pages_are_shown_as_they_are_printed(
+    chinese: Report, bodies: dict[Format, bytes]
+) -> None:
+    pages, pictures = chinese.pictures(2, 40)
+    document = pypdfium2.PdfDocument(bodies["pdf"])
+    assert pages == len(document)
+    document.close()
+    assert [one[:8] for one in pictures] == [b"\x89PNG\r\n\x1a\n"] * 2
 
 
 def test_runs_of_two_standards_are_not_compared(store: Store, run_id: int) -> None:

@@ -10,6 +10,8 @@ import { number, percent } from "./texts.js";
 const PANES = { "cover-areas": 355, "cover-lines": 425, "cover-work": 610 };
 const MOST_STATIONS = 150;
 const LEAST_PX = 9; // a smaller outline is only a speck
+const REACHED_PX = 96; // seen this large there is nothing to fly to: clicks are for what lies in it
+const REACHED_ZOOM = 16;
 const STEP = 0.02; // of the map's width, for a press of an arrow
 
 const latlngs = (line) => line.map(([lon, lat]) => [lat, lon]);
@@ -98,10 +100,11 @@ export class CoverageMap {
     for (const spot of this.knownSpots ?? []) {
       if (spot.bbox && size(spot.bbox) < LEAST_PX) continue;
       const said = h("div", {}, h("b", {}, spot.name), ` ${c("households_n", { n: number(spot.households) })}`, h("small", {}, c(`reason_${spot.reason}`)));
+      const interactive = zoom < REACHED_ZOOM && !(spot.bbox && size(spot.bbox) > REACHED_PX);
       const shape = spot.geometry
-        ? L.geoJSON(spot.geometry, { pane: "cover-lines", renderer: this.lineSvg, style: { color: token("wrong"), weight: zoom < 12 ? 1.2 : 2, fillColor: token("wrong"), fillOpacity: 0.12, dashArray: zoom < 12 ? null : "4 3" } })
-        : L.circleMarker([spot.lat, spot.lon], { pane: "cover-lines", renderer: this.lineSvg, radius: 9, color: token("wrong"), weight: 2, fillOpacity: 0.14 });
-      shape.bindTooltip(said, { className: "tip", direction: "top", sticky: true });
+        ? L.geoJSON(spot.geometry, { interactive, pane: "cover-lines", renderer: this.lineSvg, style: { color: token("wrong"), weight: zoom < 12 ? 1.2 : 2, fillColor: token("wrong"), fillOpacity: 0.12, dashArray: zoom < 12 ? null : "4 3" } })
+        : L.circleMarker([spot.lat, spot.lon], { interactive, pane: "cover-lines", renderer: this.lineSvg, radius: 9, color: token("wrong"), weight: 2, fillOpacity: 0.14 });
+      if (interactive) shape.bindTooltip(said, { className: "tip", direction: "top", sticky: true });
       shape.on("click", (event) => {
         if (this.map.getContainer().classList.contains("aiming")) return; // a tool takes the place under it
         L.DomEvent.stopPropagation(event);

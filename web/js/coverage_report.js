@@ -1,6 +1,7 @@
 // The report mode: what is seen is what is printed; choose the form and take the file.
 
 import { c, semicolons } from "./coverage_texts.js";
+import { get } from "./api.js";
 import { h } from "./dom.js";
 import { heading, tag } from "./parts.js";
 import { show } from "./state.js";
@@ -28,7 +29,35 @@ async function take(mode, signal) {
   return name;
 }
 
-/** The report as its first page says it, and the choice of its form. */
+/** Pictures of the printed pages, in their place; a page is seen large on a click. */
+async function showPages(mode, slot, signal) {
+  const closing = (event) => {
+    if (event.key !== "Escape") return;
+    event.stopPropagation(); // it closes the picture, not the mode
+    large.close();
+  };
+  const large = h("dialog", { class: "report-large", "aria-label": c("report_page_large"), onclick: () => large.close(), onkeydown: closing });
+  slot.replaceChildren(h("progress", {}), h("p", { class: "quiet" }, c("report_pages_making")));
+  try {
+    const asked = { standard: mode.standard.code, scenario: mode.run.scenario, run_id: mode.run.run_id, language: chosen.language };
+    const { pages, pictures } = await get("/api/reports/coverage/pages", asked, signal);
+    if (signal.aborted) return;
+    const enlarge = (picture, said) => {
+      large.replaceChildren(h("img", { src: picture, alt: said }), h("button", { type: "button", class: "button" }, c("report_page_close")));
+      large.showModal();
+    };
+    slot.replaceChildren(
+      h("ol", { class: "report-pages" }, pictures.map((picture, place) => {
+        const said = c("report_page", { n: number(place + 1), all: number(pages) });
+        return h("li", {}, h("button", { type: "button", onclick: () => enlarge(picture, said) }, h("img", { src: picture, alt: said })), h("small", { class: "quiet" }, said));
+      })),
+      ...(pages > pictures.length ? [h("p", { class: "quiet" }, c("report_pages_more", { n: number(pages - pictures.length) }))] : []), large);
+  } catch (error) {
+    if (!signal.aborted) slot.replaceChildren(h("p", { class: "fault", role: "alert" }, error.message));
+  }
+}
+
+/** The report as it will be printed, and the choice of its form. */
 export async function showReport(mode, signal) {
   const { run } = mode;
   const head = [h("p", { class: "eyebrow" }, c("report_mode")), h("h2", {}, c("report_title", { what: mode.title }))];
@@ -40,6 +69,18 @@ export async function showReport(mode, signal) {
     h("label", {}, h("input", { type: "radio", name, value: item, checked: isOn(item), onchange: () => onPick(item) }), h("span", {}, text(item)))));
   const spots = await mode.spotsOf(run);
   signal.throwIfAborted();
+  const pages = h("div", { id: "report-pages", "aria-live": "polite" });
+  let pagesAsked = new AbortController();
+  signal.addEventListener("abort", () => pagesAsked.abort());
+  const askPages = () => {
+    pagesAsked.abort();
+    pagesAsked = new AbortController();
+    showPages(mode, pages, pagesAsked.signal);
+  };
+  const pickLanguage = (language) => {
+    chosen.language = language;
+    askPages();
+  };
   const said = h("div", { id: "report-said", role: "status" });
   const button = h("button", { type: "button", class: "button primary", id: "report-take" }, c("report_take"));
   button.addEventListener("click", async () => {
@@ -58,7 +99,7 @@ export async function showReport(mode, signal) {
   const worst = mode.towns.filter(({ share }) => share !== null).sort((a, b) => a.share - b.share).slice(0, 5);
   mode.panel.fill("coverage", head, mode.head(),
     group("report_format", FORMS, (form) => c(`format_${form}`), (form) => form === chosen.form, (form) => (chosen.form = form)),
-    group("report_language", config.languages, (language) => c(`language_${language}`), (language) => language === chosen.language, (language) => (chosen.language = language)),
+    group("report_language", config.languages, (language) => c(`language_${language}`), (language) => language === chosen.language, pickLanguage),
     h("div", { class: "buttons" }, button), said,
     run.is_stale && h("p", {}, tag(c("stale"), "care"), " ", semicolons(run.stale_texts ?? [])),
     heading(c("report_contents"), c("report_contents_note")),
@@ -68,6 +109,8 @@ export async function showReport(mode, signal) {
       h("ul", { class: "rows" }, worst.map((town) => h("li", { class: "line" }, h("span", {}, town.name), h("b", {}, percent(town.share))))),
       spots.length > 0 && h("p", {}, c("spots_n", { n: number(spots.length), households: number(spots.reduce((sum, spot) => sum + spot.households, 0)) })),
       h("p", { class: "quiet" }, semicolons([mode.scenarioName(run.scenario), c("run_of", { moment: moment(run.finished_at) }), c("state_network", { n: run.network_id ?? "–" }), c("state_run", { n: run.run_id })]))),
+    pages,
     h("p", { class: "quiet" }, c("report_hidden")));
+  askPages();
   mode.panel.focusIfAsked();
 }
