@@ -277,7 +277,9 @@ def _answer_of(
     nearest_m = np.full(len(lon), np.nan)
     outside = np.flatnonzero((found.grid_id == NO_GRID) & placed)
     if len(outside):
-        nearest = locator.borders_near(lon[outside], lat[outside], found.grid_id[outside])
+        nearest = locator.borders_near(
+            lon[outside], lat[outside], found.grid_id[outside], exact=False
+        )
         nearest_id[outside], nearest_m[outside] = nearest.grid_id, nearest.distance_m
     return Answer(found.grid_id, found.tie, nearest_id, nearest_m)
 

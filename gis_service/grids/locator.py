@@ -264,7 +264,9 @@ class Locator:
         kind: Literal["shared", "outer"] = "outer" if NO_GRID in (grid_id, beyond) else "shared"
         return BorderNear(metres, None if beyond == NO_GRID else beyond, kind)
 
-    def borders_near(self, lon: npt.ArrayLike, lat: npt.ArrayLike, own: npt.ArrayLike) -> Nearest:
+    def borders_near(
+        self, lon: npt.ArrayLike, lat: npt.ArrayLike, own: npt.ArrayLike, *, exact: bool = True
+    ) -> Nearest:
         """
         Find the nearest border of many places, and which grid lies across each.
 
@@ -274,6 +276,8 @@ class Locator:
             Degrees, finite.
         own
             The grid of each place, as :meth:`locate` gives it.
+        exact
+            Distances on the ellipsoid; else within 4 mm of that, in a fraction of the time.
 
         Returns
         -------
@@ -299,7 +303,8 @@ class Locator:
             )
         metres = np.full(len(x), np.inf)
         there = np.flatnonzero(~np.isnan(there_lon))
-        metres[there] = near_distance_m(x[there], y[there], there_lon[there], there_lat[there])
+        measure = distance_m if exact else near_distance_m
+        metres[there] = measure(x[there], y[there], there_lon[there], there_lat[there])
         return Nearest(self._ids[across], metres)
 
     def find_one(self, lon: float, lat: float) -> tuple[int, bool, int, float]:
