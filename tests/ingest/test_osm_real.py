@@ -125,7 +125,11 @@ def test_liechtenstein(liechtenstein: OsmRegion) -> None:
     kinds = region.frames.facilities["kind"].value_counts()
     assert kinds["fire_station"] == 6
     assert len(region.frames.buildings) == len(region.frames.households) == 8993
-    assert len(region.frames.road_edges) == 7882
+    assert len(region.frames.road_edges) == 7907
+    turns = region.frames.road_turns
+    barriers = turns["kind"] == "no_motor_passage"
+    assert turns[barriers]["via_node"].nunique() == 33
+    assert turns[~barriers]["why_not"].fillna("applied").tolist().count("applied") == 2
     cut = [refusal for refusal in region.refusals if refusal.key == "ingest.osm_unit_cut"]
     assert len(cut) == 22, "the neighbours, cut off at the edge of the extract"
 
