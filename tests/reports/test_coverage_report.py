@@ -23,7 +23,7 @@ from defusedxml.ElementTree import fromstring
 
 from gis_service.access import SYSTEM, Actor
 from gis_service.coverage import runs
-from gis_service.coverage.area_answers import NamedDistrict, NamedPiece
+from gis_service.coverage.area_answers import AreaBand, NamedDistrict, NamedPiece
 from gis_service.coverage.travel_time import STATUS_NAMES
 from gis_service.errors import InputError, NotAllowedError, NotFoundError
 from gis_service.messages import LANGUAGES, Language, all_texts
@@ -31,6 +31,7 @@ from gis_service.reports.coverage import FORMATS, Format, Report, Wish, parse_fo
 from gis_service.reports.document import Document
 from gis_service.reports.facts import by_fives
 from gis_service.reports.geopackage import geopackage
+from gis_service.reports.page_file import page
 from gis_service.reports.workbook import workbook
 from gis_service.reports.writing import Writer
 from gis_service.store import Store
@@ -191,11 +192,11 @@ def test_the_workbook_has_numbers_and_frozen_heads(bodies: dict[Format, bytes]) 
 
 
 def test_the_page_asks_nobody_for_anything(bodies: dict[Format, bytes]) -> None:
-    page = bodies["html"].decode()
-    assert not re.search(r"<script[^>]*\ssrc=|<link\b|@import", page)
-    assert not re.search(r"""url\(\s*["']?https?:""", page)
-    assert "leaflet" in page
-    assert not re.search(r"_[0-9a-f]{32}\b", re.sub(r"_0{20}\d{12}", "", page))
+    written = bodies["html"].decode()
+    assert not re.search(r"<script[^>]*\ssrc=|<link\b|@import", written)
+    assert not re.search(r"""url\(\s*["']?https?:""", written)
+    assert "leaflet" in written
+    assert not re.search(r"_[0-9a-f]{32}\b", re.sub(r"_0{20}\d{12}", "", written))
 
 
 def test_it_speaks_the_readers_language_throughout(report: Report) -> None:
@@ -266,14 +267,15 @@ def test_qgis_opens_the_geopackage_coloured(bodies: dict[Format, bytes], tmp_pat
     assert len(fromstring(styles.loc["grids_3", "styleQML"]).findall(".//rule")) == 6
 
 
-def test_the_bands_can_be_switched_on_in_the_page(
-    chinese: Report, bodies: dict[Format, bytes]
-) -> None:
-    assert chinese.document.facts.bands
-    page = bodies["html"].decode()
-    assert '"时间圈"' in page or "\\u65f6\\u95f4\\u5708" in page
-    for one in chinese.document.band_legend():
-        assert one.label in page
+def test_the_bands_can_be_switched_on_in_the_page(chinese: Report) -> None:
+    near, far = shapely.box(112.9, 28.7, 112.91, 28.71), shapely.box(112.91, 28.7, 112.92, 28.71)
+    facts = replace(
+        chinese.document.facts, bands=(AreaBand(0.0, 7.5, near), AreaBand(7.5, 15.0, far))
+    )
+    writer = replace(chinese.document.writer, facts=facts)
+    written = page(Document(facts, chinese.document.ground, writer))
+    assert "0–7.5 分钟" in written
+    assert written.count("112.91, 28.7]") > page(chinese.document).count("112.91, 28.7]")
 
 
 def test_districts_are_told_with_what_is_wrong_with_them(report: Report, tmp_path: Path) -> None:
