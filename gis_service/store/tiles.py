@@ -265,8 +265,7 @@ def cut(connection: sa.Connection, what: str, **values: Any) -> bytes:
     return bytes(found or b"")
 
 
-_BANDS: Final = sa.text(
-    """
+_BANDS: Final = """
 WITH drawn AS (
     SELECT piece.from_minutes, piece.to_minutes, ST_AsMVTGeom(
         ST_Transform(ST_CollectionExtract(ST_GeomFromWKB(piece.geom, 4490), 3), 3857),
@@ -277,7 +276,6 @@ WITH drawn AS (
 )
 SELECT ST_AsMVT(drawn, 'bands', 4096, 'geom') FROM drawn WHERE geom IS NOT NULL
 """
-)
 
 
 def cut_bands(
@@ -303,8 +301,8 @@ def cut_bands(
         One layer, ``bands``, of a Mapbox vector tile; empty where nothing is left of them.
     """
     low, high, shapes = (list(column) for column in zip(*pieces, strict=True))
-    values = {"low": low, "high": high, "shapes": shapes}
-    found = connection.execute(_BANDS, dict(zip("zxy", place, strict=True)) | values).scalar_one()
+    values = dict(zip("zxy", place, strict=True)) | {"low": low, "high": high, "shapes": shapes}
+    found = connection.execute(sa.text(_BANDS), values).scalar_one()
     return bytes(found or b"")
 
 
