@@ -70,11 +70,9 @@ def search(
     start_by: Longs,
     limit: float,
     width: float,
-    at_node: Floats,
-    by: Longs,
+    state: Floats,
     bucket: Ints,
-    following: Ints,
-    before: Ints,
+    link: Ints,
     reached: Ints,
 ) -> int:
     """
@@ -90,12 +88,13 @@ def search(
         Nodes later than this are not reached; inf for all.
     width
         Of :func:`bucket_width`.
-    at_node, by
-        Filled: minutes, inf before; whose they are, -1 before.
+    state
+        By node its minutes, inf before, and whose they are, -1 before; filled. What is asked of a
+        node together lies together, so that a network larger than the cache costs little more.
     bucket
         First of each bucket's nodes, -1 before and after.
-    following, before
-        Room for one entry a node; ``before`` is -2 before and after.
+    link
+        By node the next and the previous one that wait; the previous is -2 before and after.
     reached
         Filled with the nodes reached, each once; as long as there are nodes.
 
@@ -116,27 +115,27 @@ def search(
         node, time, who = start_node[start], start_minutes[start], start_by[start]
         if time > limit:
             continue
-        old = at_node[node]
-        if time > old or (time == old and who >= by[node]):
+        old = state[node, 0]
+        if time > old or (time == old and who >= state[node, 1]):
             continue
         if old == np.inf:
             reached[found] = node
             found += 1
-        if before[node] != -2:  # take it out of where it waits
-            previous, after = before[node], following[node]
+        if link[node, 1] != -2:  # take it out of where it waits
+            previous, after = link[node, 1], link[node, 0]
             if previous >= 0:
-                following[previous] = after
+                link[previous, 0] = after
             else:
                 bucket[np.int64(old / width) % count] = after
             if after >= 0:
-                before[after] = previous
+                link[after, 1] = previous
             waiting -= 1
-        at_node[node], by[node] = time, who
+        state[node, 0], state[node, 1] = time, who
         place = np.int64(time / width) % count
         first = bucket[place]
-        following[node], before[node] = first, -1
+        link[node, 0], link[node, 1] = first, -1
         if first >= 0:
-            before[first] = node
+            link[first, 1] = node
         bucket[place] = node
         waiting += 1
     while waiting:
@@ -145,18 +144,18 @@ def search(
         if node < 0:
             now += 1
             continue
-        after = following[node]
+        after = link[node, 0]
         bucket[here] = after
         if after >= 0:
-            before[after] = -1
-        before[node] = -2
+            link[after, 1] = -1
+        link[node, 1] = -2
         waiting -= 1
-        base, who = at_node[node], by[node]
+        base, who = state[node, 0], state[node, 1]
         for arc in range(indptr[node], indptr[node + 1]):
             goal = head[arc]
             time = base + minutes[arc]
-            old = at_node[goal]
-            if time > old or time > limit or (time == old and who >= by[goal]):
+            old = state[goal, 0]
+            if time > old or time > limit or (time == old and who >= state[goal, 1]):
                 continue
             if old == np.inf:
                 if time == np.inf:
@@ -164,24 +163,24 @@ def search(
                 reached[found] = goal
                 found += 1
             place = np.int64(time / width) % count
-            if before[goal] != -2:
+            if link[goal, 1] != -2:
                 old_place = np.int64(old / width) % count
                 if old_place == place:  # it waits in the right one already
-                    at_node[goal], by[goal] = time, who
+                    state[goal, 0], state[goal, 1] = time, who
                     continue
-                previous, after = before[goal], following[goal]
+                previous, after = link[goal, 1], link[goal, 0]
                 if previous >= 0:
-                    following[previous] = after
+                    link[previous, 0] = after
                 else:
                     bucket[old_place] = after
                 if after >= 0:
-                    before[after] = previous
+                    link[after, 1] = previous
                 waiting -= 1
-            at_node[goal], by[goal] = time, who
+            state[goal, 0], state[goal, 1] = time, who
             first = bucket[place]
-            following[goal], before[goal] = first, -1
+            link[goal, 0], link[goal, 1] = first, -1
             if first >= 0:
-                before[first] = goal
+                link[first, 1] = goal
             bucket[place] = goal
             waiting += 1
     return found
@@ -216,9 +215,9 @@ def nearest(
     """
     size = len(indptr) - 1
     width, count = bucket_width(minutes, start_minutes, parts)
-    at_node, by = np.full(size, np.inf), np.full(size, -1, np.int64)
+    state, link = np.empty((size, 2)), np.full((size, 2), -2, np.int32)
+    state[:, 0], state[:, 1] = np.inf, -1.0
     bucket = np.full(count, -1, np.int32)
-    following, before = np.empty(size, np.int32), np.full(size, -2, np.int32)
     reached = np.empty(size, np.int32)
     search(
         indptr,
@@ -229,14 +228,83 @@ def nearest(
         start_by,
         np.inf,
         width,
-        at_node,
-        by,
+        state,
         bucket,
-        following,
-        before,
+        link,
         reached,
     )
-    return at_node, by
+    return state[:, 0].copy(), state[:, 1].astype(np.int64)
+
+
+@compiled
+def at_places(
+    edge: Longs,
+    fraction: Floats,
+    off_road_m: Floats,
+    walked: float,
+    source: Longs,
+    target: Longs,
+    along: Floats,
+    against: Floats,
+    at_node: Floats,
+    by: Longs,
+    near_edge: Longs,
+    near_fraction: Floats,
+    near_begins: Floats,
+) -> tuple[Floats, Longs]:
+    """
+    Join places with the ends of their edge, and with facilities on the same edge along it.
+
+    Parameters
+    ----------
+    edge, fraction, off_road_m
+        Where each place meets the network; edge -1 where it does not.
+    walked
+        Minutes a metre off the road.
+    source, target, along, against
+        Of every edge; minutes for all of it, inf where it is closed.
+    at_node, by
+        Of :func:`nearest`.
+    near_edge, near_fraction, near_begins
+        Of the facilities, and their minutes before they are on the road there.
+
+    Returns
+    -------
+    minutes, by
+        Of the places; inf and -1 where none arrives.
+    """
+    places, facilities = len(edge), len(near_edge)
+    first = np.full(len(source), -1, np.int32)
+    following = np.empty(max(facilities, 1), np.int32)
+    for one in range(facilities - 1, -1, -1):  # so that the lowest comes first
+        following[one] = first[near_edge[one]]
+        first[near_edge[one]] = one
+    minutes, whose = np.full(places, np.inf), np.full(places, -1, np.int64)
+    for place in range(places):
+        here = edge[place]
+        if here < 0:
+            continue
+        best, who = np.inf, np.int64(-1)
+        if along[here] < np.inf:
+            best, who = at_node[source[here]] + fraction[place] * along[here], by[source[here]]
+        if against[here] < np.inf:
+            time = at_node[target[here]] + (1.0 - fraction[place]) * against[here]
+            if time < best:
+                best, who = time, by[target[here]]
+        one = first[here]
+        while one >= 0:
+            ahead = fraction[place] - near_fraction[one]
+            time = np.inf
+            if ahead >= 0.0 and along[here] < np.inf:
+                time = near_begins[one] + ahead * along[here]
+            if ahead <= 0.0 and against[here] < np.inf:
+                time = min(time, near_begins[one] - ahead * against[here])
+            if time < best:
+                best, who = time, np.int64(one)
+            one = following[one]
+        if best < np.inf:
+            minutes[place], whose[place] = best + off_road_m[place] * walked, who
+    return minutes, whose
 
 
 @compiled
@@ -273,9 +341,9 @@ def reach_of_each(
     """
     size, origins = len(indptr) - 1, len(start_first) - 1
     width, count = bucket_width(minutes, start_minutes, parts)
-    at_node, by = np.full(size, np.inf), np.full(size, -1, np.int64)
+    state, link = np.empty((size, 2)), np.full((size, 2), -2, np.int32)
+    state[:, 0], state[:, 1] = np.inf, -1.0
     bucket = np.full(count, -1, np.int32)
-    following, before = np.empty(size, np.int32), np.full(size, -2, np.int32)
     reached = np.empty(size, np.int32)
     first = np.zeros(origins + 1, np.int64)
     nodes, times = np.empty(max(size, 1), np.int32), np.empty(max(size, 1))
@@ -292,11 +360,9 @@ def reach_of_each(
             nobody,
             limit,
             width,
-            at_node,
-            by,
+            state,
             bucket,
-            following,
-            before,
+            link,
             reached,
         )
         if filled + found > len(nodes):
@@ -306,8 +372,8 @@ def reach_of_each(
             nodes, times = more_nodes, more_times
         for at in range(found):
             node = reached[at]
-            nodes[filled], times[filled] = node, at_node[node]
-            at_node[node], by[node] = np.inf, -1
+            nodes[filled], times[filled] = node, state[node, 0]
+            state[node, 0], state[node, 1] = np.inf, -1.0
             filled += 1
         first[origin + 1] = filled
     return first, nodes[:filled].copy(), times[:filled].copy()

@@ -158,25 +158,16 @@ def nearest_facility(
         profiled = profiled.reversed()
     if graph is None:
         graph = graph_of(profiled)
-    minutes = np.full(len(places), np.inf)
-    facility = np.full(len(places), -1, dtype=np.int64)
     sited = np.flatnonzero(facilities.edge >= 0)
-    snapped = np.flatnonzero(places.edge >= 0)
-    if len(sited) == 0 or len(snapped) == 0:
-        return NearestTimes(minutes, facility)
-
     at = facilities.take(sited)
     start = _begins(facilities, turnout_minutes, off_road_minutes_per_m)[sited]
-    place = places.take(snapped)
     at_node, server = _minutes_at_nodes(graph, profiled, at, start)
-    reached, by = _minutes_from_ends(profiled, place, at_node, server)
-    direct, neighbour = _minutes_along_edge(profiled, place, at, start)
-    by = np.where(direct < reached, neighbour, by)
-    reached = np.minimum(direct, reached)
-
-    arrived = np.isfinite(reached)
-    minutes[snapped] = reached + place.off_road_m * off_road_minutes_per_m
-    facility[snapped[arrived]] = sited[by[arrived]]
+    minutes, by = _at_places(
+        profiled, places, at_node, server, at, start, float(off_road_minutes_per_m)
+    )
+    arrived = by >= 0
+    facility = np.full(len(places), -1, dtype=np.int64)
+    facility[arrived] = sited[by[arrived]]
     return NearestTimes(minutes, facility)
 
 
@@ -484,7 +475,7 @@ def _each_row(
     begins = _begins(facilities, turnout_minutes, off_road_minutes_per_m)
     snapped = np.flatnonzero(places.edge >= 0)
     place = places.take(snapped)
-    off_road = place.off_road_m * off_road_minutes_per_m
+    walked = float(off_road_minutes_per_m)
     at_node = np.full(graph.node_count, np.inf)
     nobody = np.zeros(graph.node_count, dtype=np.int64)
     for low in range(0, len(facilities), _AT_ONCE):
@@ -495,12 +486,10 @@ def _each_row(
             if facilities.edge[facility] >= 0 and len(snapped):
                 node, minutes = reaches.of(index)
                 at_node[node] = minutes
-                only = some[index : index + 1]
-                way, _ = _minutes_from_ends(profiled, place, at_node, nobody)
-                direct, _ = _minutes_along_edge(
-                    profiled, place, facilities.take(only), begins[only]
+                only = facilities.take(some[index : index + 1])
+                row[snapped], _ = _at_places(
+                    profiled, place, at_node, nobody, only, begins[facility : facility + 1], walked
                 )
-                row[snapped] = np.minimum(way, direct) + off_road
                 at_node[node] = np.inf
             yield row
 
@@ -530,46 +519,37 @@ def _starts(
     return node[open_].astype(np.int64), minutes[open_], by[open_]
 
 
-def _minutes_from_ends(
-    profiled: ProfileNetwork, place: Snapped, at_node: FloatArray, server: IntArray
+def _at_places(
+    profiled: ProfileNetwork,
+    places: Snapped,
+    at_node: FloatArray,
+    server: IntArray,
+    at: Snapped,
+    start: FloatArray,
+    walked: float,
 ) -> tuple[FloatArray, IntArray]:
-    source, target = profiled.leaving_source[place.edge], profiled.leaving_target[place.edge]
-    from_source = at_node[source] + _part(place.fraction, profiled.minutes_along[place.edge])
-    from_target = at_node[target] + _part(
-        1.0 - place.fraction, profiled.minutes_against[place.edge]
+    """Walk from the ends of each place's edge, or along it from a facility there, to the door."""
+    return search_kernels.at_places(
+        places.edge,
+        places.fraction,
+        places.off_road_m,
+        walked,
+        profiled.leaving_source,
+        profiled.leaving_target,
+        profiled.minutes_along,
+        profiled.minutes_against,
+        at_node,
+        server,
+        at.edge,
+        at.fraction,
+        start,
     )
-    by = np.where(from_source <= from_target, server[source], server[target])
-    return np.minimum(from_source, from_target), by
 
 
 def _part(fraction: FloatArray, minutes: FloatArray) -> FloatArray:
     """Take a part of an edge; a closed one stays closed, also for none of it."""
     open_ = np.isfinite(minutes)
     return np.where(open_, fraction * np.where(open_, minutes, 0.0), np.inf)
-
-
-def _minutes_along_edge(
-    profiled: ProfileNetwork, place: Snapped, at: Snapped, start: FloatArray
-) -> tuple[FloatArray, IntArray]:
-    """Join what lies on one edge along it; facilities are few, the places of an edge a slice."""
-    minutes = np.full(len(place), np.inf)
-    by = np.full(len(place), -1, dtype=np.int64)
-    order = np.argsort(place.edge, kind="stable")
-    sorted_edge = place.edge[order]
-    first = np.searchsorted(sorted_edge, at.edge, side="left")
-    last = np.searchsorted(sorted_edge, at.edge, side="right")
-    for index in np.flatnonzero(last > first):
-        here = order[first[index] : last[index]]
-        ahead = place.fraction[here] - at.fraction[index]
-        edge = np.full(len(here), at.edge[index])
-        direct = start[index] + np.minimum(
-            np.where(ahead >= 0, _part(ahead, profiled.minutes_along[edge]), np.inf),
-            np.where(ahead <= 0, _part(-ahead, profiled.minutes_against[edge]), np.inf),
-        )
-        better = direct < minutes[here]
-        minutes[here[better]] = direct[better]
-        by[here[better]] = index
-    return minutes, by
 
 
 def status_of(minutes: FloatArray, snapped: Snapped, limit_minutes: float) -> StatusArray:
