@@ -12,10 +12,10 @@ from contextlib import closing
 from io import StringIO
 from typing import Any, Final
 
-import igraph  # type: ignore[import-untyped]
+import igraph
 import networkx as nx
 import numpy as np
-import pandana  # type: ignore[import-untyped]
+import pandana
 import pandas as pd
 import rustworkx as rx
 from scipy.sparse import csr_array
