@@ -106,6 +106,59 @@ def minutes_on_edges(
 
 
 @compiled
+def radii(
+    minutes: Floats,
+    above: float,
+    limit: float,
+    walked: float,
+    cap_m: float,
+    size: Floats,
+    inner: Floats,
+    outer: Floats,
+) -> Longs:
+    """
+    Tell how far off every point of the streets two limits reach.
+
+    Parameters
+    ----------
+    minutes
+        When each point is reached.
+    above, limit
+        The lower limit, below 0 where there is none, and the upper one.
+    walked
+        Minutes a metre off the street.
+    cap_m
+        Nobody walks farther.
+    size
+        By point how far its cell reaches.
+    inner, outer
+        Metres, below 0 where the limit is not kept at all; filled, the points beyond those that
+        have minutes with -1.
+
+    Returns
+    -------
+    array of int
+        Points whose cell has a part between the two.
+    """
+    cells = np.empty(len(minutes), np.int64)
+    found = 0
+    inner[len(minutes) :] = -1.0
+    outer[len(minutes) :] = -1.0
+    for point in range(len(minutes)):
+        near, far = above - minutes[point], limit - minutes[point]
+        within = reach = -1.0
+        if far >= 0.0:
+            reach = min(far / walked, cap_m) if walked > 0.0 else cap_m
+        if above >= 0.0 and near >= 0.0:
+            within = min(near / walked, cap_m) if walked > 0.0 else cap_m
+        inner[point], outer[point] = within, reach
+        if reach > within and within < size[point]:
+            cells[found] = point
+            found += 1
+    return cells[:found]
+
+
+@compiled
 def _crossings(
     half: float, low: float, high: float, d_low: float, d_high: float, radius: float
 ) -> tuple[int, float, float]:
@@ -206,19 +259,18 @@ def outline(
         for at in range(begin, end):
             following = at + 1 if at + 1 < end else begin
             j = neighbour[at]
+            # Most ridges lie wholly within: nothing of them is border, no circle crosses them.
+            d_here, d_there = corner_d[corner[at]], corner_d[corner[following]]
+            hole = max(inner[i], inner[j])
+            if max(d_here, d_there) <= min(outer[i], outer[j]) and hole < min(d_here, d_there):
+                dx, dy = x[j] - x[i], y[j] - y[i]
+                if hole < 0.0 or 4.0 * hole * hole < dx * dx + dy * dy:
+                    corner_in_outer = True
+                    continue
             forward = i < j
             p, q = (i, j) if forward else (j, i)
             dx, dy = x[q] - x[p], y[q] - y[p]
             length = math.sqrt(dx * dx + dy * dy)
-            # Most ridges lie wholly within: nothing of them is border, no circle crosses them.
-            farthest = max(corner_d[corner[at]], corner_d[corner[following]])
-            if (
-                farthest <= min(outer[i], outer[j])
-                and max(inner[i], inner[j]) < 0.5 * length
-                and max(inner[i], inner[j]) < min(corner_d[corner[at]], corner_d[corner[following]])
-            ):
-                corner_in_outer = True
-                continue
             ux, uy = -dy / length, dx / length
             mx, my = 0.5 * (x[p] + x[q]), 0.5 * (y[p] + y[q])
             a, b = (corner[at], corner[following]) if forward else (corner[following], corner[at])

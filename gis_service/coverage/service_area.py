@@ -5,7 +5,9 @@ the street nearest to it, and is reached when that street is reached plus the wa
 drawing only: nothing is counted inside these polygons, and nothing here reads the store.
 """
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -276,16 +278,6 @@ class StreetCells:
         by = np.where(direct < best, neighbour, by)
         return np.where(np.isfinite(np.minimum(direct, best)), by, NOBODY)
 
-    def _radii(self, minutes: FloatArray, limit: float) -> FloatArray:
-        """How far off the street the limit reaches, metres; below 0 where it is not reached."""
-        cap_m, walked = self.rules.snap_cap_m.value, self.rules.off_road_minutes_per_m
-        left = limit - minutes
-        if walked > 0:
-            radius = np.minimum(left / walked, cap_m)
-        else:
-            radius = np.where(left >= 0, cap_m, -1.0)
-        return np.where(left >= 0, radius, -1.0)
-
     def area(self, minutes: FloatArray, above: float | None, limit: float) -> shapely.MultiPolygon:
         """
         Draw the ground that is reached within a limit and not within a lower one.
@@ -304,12 +296,18 @@ class StreetCells:
         MultiPolygon
             In the plane of :meth:`to_lonlat`, metres; pieces and holes as they are.
         """
-        outer = np.full(len(self._all_x), -1.0)
-        inner = np.full(len(self._all_x), -1.0)
-        outer[: len(self)] = self._radii(minutes, limit)
-        if above is not None:
-            inner[: len(self)] = self._radii(minutes, above)
-        return self._drawn(np.flatnonzero((outer > inner) & (inner < self._size)), inner, outer)
+        inner, outer = np.empty(len(self._all_x)), np.empty(len(self._all_x))
+        cells = area_kernels.radii(
+            minutes,
+            -1.0 if above is None else float(above),
+            float(limit),
+            self.rules.off_road_minutes_per_m,
+            float(self.rules.snap_cap_m.value),
+            self._size,
+            inner,
+            outer,
+        )
+        return self._drawn(cells, inner, outer)
 
     def _drawn(self, cells: IntArray, inner: FloatArray, outer: FloatArray) -> shapely.MultiPolygon:
         if len(cells) == 0:
@@ -568,15 +566,19 @@ def bands(
         plane of the cells.
     """
     ordered = sorted(set(limits))
-    drawn: list[Band] = []
-    for station, reach in reaches:
+
+    def of_one(asked: tuple[int | None, Reach]) -> list[Band]:
+        station, reach = asked
         minutes = cells.minutes(reach)
-        above: float | None = None
-        for limit in ordered:
-            shape = cells.area(minutes, above, limit)
-            drawn.append(Band(station, above or 0.0, limit, shape))
-            above = limit
-    return drawn
+        return [
+            Band(station, above or 0.0, limit, cells.area(minutes, above, limit))
+            for above, limit in zip((None, *ordered[:-1]), ordered, strict=True)
+        ]
+
+    if len(reaches) == 1:
+        return of_one(reaches[0])
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:  # the drawing holds no lock
+        return [band for drawn in pool.map(of_one, reaches) for band in drawn]
 
 
 def generalised(shapes: Sequence[Any], finest_m: float) -> tuple[list[Any], float]:

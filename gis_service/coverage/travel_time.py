@@ -29,7 +29,7 @@ COVERED: Final = 0
 TOO_FAR: Final = 1
 UNREACHABLE: Final = 2
 OFF_NETWORK: Final = 3
-BUCKET: Final = 0.5
+BUCKET: Final = 2.0
 """How wide the buckets of a search are, in mean arcs: it never changes an answer."""
 _AT_ONCE: Final = 64
 """Facilities whose reaches are kept at one time."""

@@ -23,6 +23,9 @@ from scripts.benches.framework import Limit, Row, compare, plain
 ROWS: Final = ("bands",)
 STATIONS: Final = 50
 LIMITS: Final = (5.0, 10.0, 20.0)
+SPACING_M: Final = 60.0
+SAGITTA_M: Final = 5.0
+"""As fine as all stations of a county together are looked at; a single one is drawn finer."""
 ADDRESSES: Final = 2000
 _NODE_TABLE: Final = (
     "CREATE TEMP TABLE bench_node AS SELECT row_number() OVER (ORDER BY node_id) - 1 AS id,"
@@ -68,7 +71,7 @@ def run(context: Context) -> list[Row]:
     cap_m = book.place.snap_cap_m.value
     stations = snapper.snap(county.facilities.lon[at], county.facilities.lat[at], cap_m)
     began = time.perf_counter()
-    cells = StreetCells(profiled, book.place)
+    cells = StreetCells(profiled, book.place, SPACING_M, SAGITTA_M)
     cells_s = time.perf_counter() - began
     reacher = Reacher(profiled, "from_facility", book.place)
 
