@@ -250,9 +250,13 @@ class Writer:
         """
         table = self.facts.run.parameters["profile"]["speed_kmh"]
         return [
-            (name, float(table[name]["value"]), str(table[name]["source"]))
+            (self.road_class(name), float(table[name]["value"]), str(table[name]["source"]))
             for name in sorted(table, key=_class_of)
         ]
+
+    def road_class(self, name: str) -> str:
+        """Name a class of road; one that a county added has its own name only."""
+        return self.say(f"class_{name}") if name in ROAD_CLASSES else name
 
     def kinds(self) -> str:
         """Name the kinds of facility."""
