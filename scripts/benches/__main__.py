@@ -7,6 +7,7 @@ versions, SQL plans and progress go to standard error either way.
 import argparse
 import importlib
 import json
+import os
 import pkgutil
 import signal
 import sys
@@ -48,8 +49,10 @@ def main() -> None:
     )
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # its server is stopped on the way out
-    out = sys.stdout
-    sys.stdout = sys.stderr  # whatever a peer prints is not a figure
+    # Whatever a peer prints is not a figure, whether it is written in Python or compiled.
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    sys.stdout = sys.stderr
     began = time.monotonic()
     bench = importlib.import_module(f"scripts.benches.{given.name}")
     with errors_said(), Context(only=given.only) as context:
