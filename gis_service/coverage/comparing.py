@@ -14,6 +14,7 @@ from gis_service.coverage.fingerprints import changed
 from gis_service.coverage.run_households import households_moved
 from gis_service.coverage.run_reading import GridFigures, Run, figures_of, find_run
 from gis_service.coverage.statistics import COUNTY_RANK, HOUSEHOLDS, POPULATIONS
+from gis_service.errors import InputError, Place
 from gis_service.store import tables as t
 
 
@@ -106,10 +107,21 @@ def compare(connection: sa.Connection, actor: Actor, a: int, b: int) -> Comparis
     ------
     NotFoundError
         There is no such run.
+    InputError
+        They measure two standards: whom one reaches and the other not says nothing.
     NotAllowedError
         The actor sees a part of the county only.
     """
     first, second = find_run(connection, a), find_run(connection, b)
+    if first.standard != second.standard:
+        raise InputError(
+            "coverage.compare_two_standards",
+            place=Place(field="b"),
+            a=a,
+            b=b,
+            first=first.standard,
+            second=second.standard,
+        )
     moved, only_in_one = households_moved(connection, actor, a, b)
     by_grid = {one.grid_id: one for one in moved}
     ranks = connection.execute(

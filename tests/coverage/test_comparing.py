@@ -8,7 +8,7 @@ from gis_service.coverage import runs
 from gis_service.coverage.comparing import compare
 from gis_service.coverage.what_if import AddStation, CloseRoad, MoveStation
 from gis_service.coverage.what_if_desk import WhatIfDesk
-from gis_service.errors import NotAllowedError
+from gis_service.errors import InputError, NotAllowedError
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.coverage.drawn_county import BOOK, EAST, EAST_OFFICER, VISITOR, WEST, open_facility
@@ -49,6 +49,14 @@ def test_who_came_in_between_counts_as_neither(county: Store) -> None:
     assert found.differs == ("scenario", "settings", "households")
     west = next(one for one in found.grids if one.grid_id == WEST)
     assert (west.covered, west.gained, west.lost) == (-1, 0, 0)
+
+
+def test_two_standards_are_not_compared(county: Store) -> None:
+    a = runs.measure(county, SYSTEM, "fire-20", book=BOOK)["run_id"]
+    b = runs.measure(county, SYSTEM, "fire-5", book=BOOK)["run_id"]
+    message = r"fire-20.*fire-5.*one standard"
+    with county.transaction(SYSTEM) as connection, pytest.raises(InputError, match=message):
+        compare(connection, SYSTEM, a, b)
 
 
 @pytest.mark.parametrize("actor", [EAST_OFFICER, VISITOR])
