@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from gis_service.access import SYSTEM
+from gis_service.commands.region_option import Region, database_of
 from gis_service.commands.terminal import language, say
 from gis_service.errors import InputError, Place
 from gis_service.messages import text
@@ -26,13 +27,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.
 
 @coverage_app.command("run")
 def coverage_run(
-    standard: Standard, scenario: Scenario = "normal", as_json: AsJson = False
+    standard: Standard,
+    scenario: Scenario = "normal",
+    as_json: AsJson = False,
+    region: Region = None,
 ) -> None:
     """Measure one standard for every household, now, and store the run."""
     from gis_service.coverage import runs  # noqa: PLC0415 (slow to import)
 
     began = time.monotonic()
-    with open_store() as store:
+    with open_store(database=database_of(region)) as store:
         result: dict[str, Any] = runs.measure(store, SYSTEM, standard, scenario, _progress(as_json))
     result["seconds"] = round(time.monotonic() - began, 1)
     if as_json:
@@ -73,11 +77,12 @@ def coverage_compare(
     before: Annotated[int, typer.Argument(help="Number of the run before.")],
     after: Annotated[int, typer.Argument(help="Number of the run after.")],
     as_json: AsJson = False,
+    region: Region = None,
 ) -> None:
     """Compare two runs: the county, the grids, households gained and lost."""
     from gis_service.coverage.comparing import compare  # noqa: PLC0415 (slow to import)
 
-    with open_store() as store, store.transaction(SYSTEM) as connection:
+    with open_store(database=database_of(region)) as store, store.transaction(SYSTEM) as connection:
         found = compare(connection, SYSTEM, before, after)
     if as_json:
         _print(
@@ -117,6 +122,7 @@ def coverage_what_if(
         list[str] | None, typer.Option(help="CLASS,LON,LAT,LON,LAT,…: a new road.")
     ] = None,
     as_json: AsJson = False,
+    region: Region = None,
 ) -> None:
     """Say what the figures would be with stations or roads changed; nothing is stored."""
     from gis_service.coverage import what_if as room  # noqa: PLC0415 (slow to import)
@@ -145,7 +151,7 @@ def coverage_what_if(
             raise _not_understood("road", one)
         line = tuple(zip(numbers[::2], numbers[1::2], strict=True))
         changes.append(room.AddRoad(line, road_class))
-    with open_store() as store, store.transaction(SYSTEM) as connection:
+    with open_store(database=database_of(region)) as store, store.transaction(SYSTEM) as connection:
         desk = WhatIfDesk()
         desk.prepared(connection, SYSTEM, standard, scenario)
         began = time.perf_counter()

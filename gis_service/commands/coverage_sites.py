@@ -10,6 +10,7 @@ import typer
 
 from gis_service.access import SYSTEM
 from gis_service.commands.coverage import coverage_app
+from gis_service.commands.region_option import Region, database_of
 from gis_service.errors import InputError, Place
 from gis_service.store import open_store
 
@@ -31,12 +32,13 @@ def coverage_sites(
     ] = "road_nodes",
     kind: Annotated[str | None, typer.Option(help="Kind of the new stations.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+    region: Region = None,
 ) -> None:
     """Choose the best next sites, with the proven gap and the measured gain of each."""
     from gis_service.coverage.sites import SiteWish, best_sites  # noqa: PLC0415 (slow to import)
     from gis_service.coverage.what_if_desk import WhatIfDesk  # noqa: PLC0415
 
-    with open_store() as store, store.transaction(SYSTEM) as connection:
+    with open_store(database=database_of(region)) as store, store.transaction(SYSTEM) as connection:
         prepared, _ = WhatIfDesk().prepared(connection, SYSTEM, standard, scenario)
     wish = SiteWish(problem, add, target_share, candidates, kind)
     found = best_sites(prepared, wish)
@@ -59,6 +61,7 @@ def coverage_areas(
     scenario: Annotated[str, typer.Option(help="normal, night, rain, …")] = "normal",
     minutes: Annotated[str, typer.Option(help="Limits, separated by commas.")] = "5,10,20",
     facility_id: Annotated[int | None, typer.Option(help="Only this station.")] = None,
+    region: Region = None,
 ) -> None:
     """Write bands of minutes that follow the streets."""
     from gis_service.coverage.area_desk import AreaDesk, area_folder  # noqa: PLC0415 (slow)
@@ -67,7 +70,7 @@ def coverage_areas(
         limits = [float(part) for part in minutes.split(",")]
     except ValueError as error:
         raise InputError("coverage.area_limits", place=Place(field="--minutes"), most=12) from error
-    with open_store() as store, store.transaction(SYSTEM) as connection:
+    with open_store(database=database_of(region)) as store, store.transaction(SYSTEM) as connection:
         packed = AreaDesk(area_folder()).answer_areas(
             connection, standard, scenario, limits, facility_id
         )

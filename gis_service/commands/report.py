@@ -6,11 +6,10 @@ from typing import Annotated
 import typer
 
 from gis_service.access import SYSTEM
+from gis_service.commands.region_option import Region, database_of
 from gis_service.commands.terminal import language, say
-from gis_service.errors import NotFoundError
 from gis_service.messages import choose_language, text
-from gis_service.regions import region_database
-from gis_service.store import database_exists, open_store
+from gis_service.store import open_store
 
 report_app = typer.Typer(help="Write reports: PDF, Excel, page, GeoPackage.", no_args_is_help=True)
 
@@ -38,18 +37,13 @@ def coverage_report(
     compare: Annotated[
         int | None, typer.Option(help="Another run of the same standard to compare with.")
     ] = None,
-    region: Annotated[
-        Path | None,
-        typer.Option("--region", help="Of the region from this file, not of the county."),
-    ] = None,
+    region: Region = None,
 ) -> None:
     """Write the coverage report of a stored run; prints the files' names."""
     from gis_service.reports import coverage  # noqa: PLC0415 (drawing libraries are slow to import)
 
     forms = coverage.parse_formats(form)
-    database = region_database(region) if region else None
-    if region is not None and database is not None and not database_exists(database):
-        raise NotFoundError("cli.no_database", database=region.name)
+    database = database_of(region)
     chosen = choose_language(wish)
     asked = coverage.Wish(standard, scenario, run, chosen, maker, compare)
     with open_store(database=database) as store, store.transaction(SYSTEM) as connection:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gis_service.access import SYSTEM
+from gis_service.commands.region_option import Region, database_of
 from gis_service.commands.terminal import language
 from gis_service.errors import NotFoundError, Place
 from gis_service.messages import Language, text
@@ -34,6 +35,7 @@ def roads_report(
         float, typer.Option(min=1, help="Houses farther than this from any road are listed.")
     ] = 200.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    region: Region = None,
 ) -> None:
     """List pieces cut off, dead ends at the border, missing bridges, houses far from a road."""
     from gis_service.coverage.network_report import ReportRules  # noqa: PLC0415 (slow to import)
@@ -48,7 +50,7 @@ def roads_report(
             profile=profile,
             known=" / ".join(known),
         )
-    with open_store() as store, store.transaction(SYSTEM) as connection:
+    with open_store(database=database_of(region)) as store, store.transaction(SYSTEM) as connection:
         found = read_report(connection, SYSTEM, known[profile], ReportRules(far_house_m))
     if as_json:
         print(json.dumps(found.as_dict(), ensure_ascii=False))

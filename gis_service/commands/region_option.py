@@ -1,0 +1,42 @@
+"""The option ``--region``: a command looks into the database of a region, not of the county."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gis_service.errors import NotFoundError
+from gis_service.regions import region_database
+from gis_service.store import database_exists
+
+Region = Annotated[
+    Path | None,
+    typer.Option("--region", help="Of the region from this file, not of the county."),
+]
+
+
+def database_of(region: Path | None) -> str | None:
+    """
+    Find the database of a region.
+
+    Parameters
+    ----------
+    region
+        The file it was loaded from; None for the county.
+
+    Returns
+    -------
+    str or None
+        The database's name; None for the county's.
+
+    Raises
+    ------
+    NotFoundError
+        Nobody has loaded that file yet.
+    """
+    if region is None:
+        return None
+    database = region_database(region)
+    if not database_exists(database):
+        raise NotFoundError("cli.no_database", database=region.name)
+    return database
