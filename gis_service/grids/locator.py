@@ -169,6 +169,15 @@ class Locator:
 
     def _index(self, edges: _Edges) -> int:
         """Make the cells and their records; tell how many have one."""
+        self._cells, self._words = self._records(edges)
+        # By now the scratch, as large as the index itself, is free again.
+        self._start, self._within, self._empty = kernels.list_borders(
+            self._cells, self._columns, self._rows
+        )
+        return int(np.count_nonzero(self._cells < 0))
+
+    def _records(self, edges: _Edges) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """Fill the cells, and write what is known of those that a border crosses."""
         columns, rows = self._columns, self._rows
         start, listed = kernels.edges_of_cells(edges.ends, self._frame, columns, rows, _WIDEN)
         cells = np.empty(columns * rows, dtype=np.int32)
@@ -183,12 +192,10 @@ class Locator:
                 words,
             )  # fmt: skip
 
-        self._words = np.empty(write(np.empty(0, dtype=np.int64)), dtype=np.int64)
-        if len(self._words):
-            write(self._words)
-        self._cells = cells
-        self._start, self._within, self._empty = kernels.list_borders(cells, columns, rows)
-        return int(np.count_nonzero(cells < 0))
+        words = np.empty(write(np.empty(0, dtype=np.int64)), dtype=np.int64)
+        if len(words):
+            write(words)
+        return cells, words
 
     def locate(self, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Located:
         """
