@@ -115,6 +115,7 @@ def radii(
     size: Floats,
     inner: Floats,
     outer: Floats,
+    deep: Bools,
 ) -> Longs:
     """
     Tell how far off every point of the streets two limits reach.
@@ -134,6 +135,8 @@ def radii(
     inner, outer
         Metres, below 0 where the limit is not kept at all; filled, the points beyond those that
         have minutes with -1.
+    deep
+        Whether all of a point's cell lies between the two; filled.
 
     Returns
     -------
@@ -144,6 +147,7 @@ def radii(
     found = 0
     inner[len(minutes) :] = -1.0
     outer[len(minutes) :] = -1.0
+    deep[len(minutes) :] = False
     for point in range(len(minutes)):
         near, far = above - minutes[point], limit - minutes[point]
         within = reach = -1.0
@@ -152,6 +156,7 @@ def radii(
         if above >= 0.0 and near >= 0.0:
             within = min(near / walked, cap_m) if walked > 0.0 else cap_m
         inner[point], outer[point] = within, reach
+        deep[point] = within < 0.0 and reach >= size[point]
         if reach > within and within < size[point]:
             cells[found] = point
             found += 1
@@ -198,6 +203,7 @@ def outline(
     cells: Longs,
     inner: Floats,
     outer: Floats,
+    deep: Bools,
     x: Floats,
     y: Floats,
     start: Longs,
@@ -218,6 +224,8 @@ def outline(
     inner, outer
         By point: the part is farther than ``inner`` (below 0: no hole) and not farther than
         ``outer``; of all points that are not in ``cells`` the outer radius must be below 0.
+    deep
+        Cells that lie in the area as a whole; one among such only is passed over.
     x, y
         The points, metres.
     start, corner, neighbour
@@ -253,9 +261,15 @@ def outline(
     for i in cells:
         if not inner[i] < outer[i] or start[i] == start[i + 1]:
             continue
+        begin, end = start[i], start[i + 1]
+        if deep[i]:
+            at = begin
+            while at < end and deep[neighbour[at]]:
+                at += 1
+            if at == end:
+                continue
         count[:] = 0
         corner_in_outer = corner_in_inner = False
-        begin, end = start[i], start[i + 1]
         for at in range(begin, end):
             following = at + 1 if at + 1 < end else begin
             j = neighbour[at]

@@ -297,6 +297,7 @@ class StreetCells:
             In the plane of :meth:`to_lonlat`, metres; pieces and holes as they are.
         """
         inner, outer = np.empty(len(self._all_x)), np.empty(len(self._all_x))
+        deep = np.empty(len(self._all_x), dtype=np.bool_)
         cells = area_kernels.radii(
             minutes,
             -1.0 if above is None else float(above),
@@ -306,16 +307,24 @@ class StreetCells:
             self._size,
             inner,
             outer,
+            deep,
         )
-        return self._drawn(cells, inner, outer)
+        return self._drawn(cells, inner, outer, deep)
 
-    def _drawn(self, cells: IntArray, inner: FloatArray, outer: FloatArray) -> shapely.MultiPolygon:
+    def _drawn(
+        self,
+        cells: IntArray,
+        inner: FloatArray,
+        outer: FloatArray,
+        deep: npt.NDArray[np.bool_],
+    ) -> shapely.MultiPolygon:
         if len(cells) == 0:
             return shapely.MultiPolygon()
         pieces = area_kernels.outline(
             cells,
             inner,
             outer,
+            deep,
             self._all_x,
             self._all_y,
             self._start,
@@ -348,7 +357,7 @@ class StreetCells:
         inner = np.full(len(self._all_x), -1.0)
         cells = np.flatnonzero(owner == station)
         outer[cells] = 1e12
-        return self._drawn(cells, inner, outer)
+        return self._drawn(cells, inner, outer, outer > 0)
 
     def to_lonlat(self, geometries: Any) -> Any:
         """
