@@ -503,16 +503,19 @@ def _id_or_none(key: str | None) -> int | None:
 def _write_successors(
     connection: sa.Connection, redraw: Redraw, made: Mapping[str, int], version_id: int
 ) -> None:
-    rows = [
-        {
-            "old_grid_id": int(old),
-            "new_grid_id": made[new] if new in made else int(new),
-            "version_id": version_id,
-        }
-        for old, new in redraw.successors
-    ]
-    if rows:
-        connection.execute(pg_insert(t.grid_successor).on_conflict_do_nothing(), rows)
+    if not redraw.successors:
+        return
+    old = [int(one) for one, _ in redraw.successors]
+    new = [made[one] if one in made else int(one) for _, one in redraw.successors]
+    rows = sa.select(
+        sa.func.unnest(sa.literal(old, sa.ARRAY(sa.BigInteger))),
+        sa.func.unnest(sa.literal(new, sa.ARRAY(sa.BigInteger))),
+        sa.literal(version_id, sa.BigInteger),
+    )
+    names = ["old_grid_id", "new_grid_id", "version_id"]
+    connection.execute(
+        pg_insert(t.grid_successor).from_select(names, rows).on_conflict_do_nothing()
+    )
 
 
 def _end_duties(

@@ -5,7 +5,8 @@ point. Only this module writes ``assignment`` and ``base_grid_id``.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Final
@@ -19,7 +20,7 @@ from sqlalchemy.dialects.postgresql import DATERANGE
 from gis_service.grids.locator import NO_GRID, Locator
 from gis_service.grids.versions import Version, lowest_rank, polygons, today, versions
 from gis_service.store import tables as t
-from gis_service.store.bulk import copy_rows
+from gis_service.store.bulk import copy_numbers, read_arrays
 
 _KINDS: Final = ("building", "household", "premises", "hazard", "incident")  # buildings first
 
@@ -180,17 +181,20 @@ class Moves:
     Attributes
     ----------
     object_ids
-        Whose.
-    before, after
+        Whose, ascending.
+    before
         Ids of the grids, in the same order.
     """
 
     kind: str
     object_ids: npt.NDArray[np.int64]
     before: npt.NDArray[np.int64]
-    after: npt.NDArray[np.int64]
-    objects: "_Objects" = field(repr=False)
     answer: "_Answers" = field(repr=False)
+
+    @property
+    def after(self) -> npt.NDArray[np.int64]:
+        """Ids of the grids where they lie from now on."""
+        return self.answer.grid_id
 
 
 def moves_near(
@@ -221,25 +225,18 @@ def moves_near(
         One of each kind of object.
     """
     locator = Locator(list(grid_ids), faces)
-    held = _held_in(connection, scheme_id, changed)
     found: list[Moves] = []
     placed: _Placed | None = None
     for kind in _KINDS:
-        ids, before = held.get(kind, (_NO_IDS, _NO_IDS))
-        objects = _read(connection, kind, scheme_id, new=False, only=ids.tolist())
+        objects, before = _held_in(connection, kind, scheme_id, changed)
         if kind == "household" and placed is not None:
-            objects = _with_known_building(objects, placed)
+            known = _with_known_building(objects, placed)
+            objects, before = _some_objects(objects, known), before[known]
         answer, _ = _answer(objects, locator, placed if kind == "household" else None)
         if kind == "building":
             placed = _Placed(objects.ids, answer.grid_id)
-        was = before[np.searchsorted(ids, objects.ids)]
-        rows = np.flatnonzero(was != answer.grid_id)
-        found.append(
-            Moves(
-                kind, objects.ids[rows], was[rows], answer.grid_id[rows],
-                _some_objects(objects, rows), _some(answer, rows),
-            )
-        )  # fmt: skip
+        rows = np.flatnonzero(before != answer.grid_id)
+        found.append(Moves(kind, objects.ids[rows], before[rows], _some(answer, rows)))
     return found
 
 
@@ -256,57 +253,59 @@ def write_moves(connection: sa.Connection, version: Version, moves: Sequence[Mov
     moves
         By :func:`moves_near`.
     """
-    for one in moves:
-        every = np.arange(len(one.object_ids))
-        _write_rows(connection, version, one.objects, one.answer, every)
-    marked = sa.update(t.grid_version).values(applied_at=sa.func.now())
     row = t.grid_version.c
-    others = sa.select(
-        sa.exists().where(
-            row.applied_at.is_(None),
-            row.effective_day <= sa.func.gis_today(),
-            row.version_id != version.version_id,
+    others = bool(
+        connection.scalar(
+            sa.select(
+                sa.exists().where(
+                    row.applied_at.is_(None),
+                    row.effective_day <= sa.func.gis_today(),
+                    row.version_id != version.version_id,
+                )
+            )
         )
     )
-    if connection.scalar(others):
-        apply_due(connection)
-        return
-    if version.effective_day > today(connection):
-        return
+    in_force = version.effective_day <= today(connection)
+    is_base = connection.scalar(
+        sa.select(t.grid_scheme.c.is_base).where(t.grid_scheme.c.scheme_id == version.scheme_id)
+    )
     for one in moves:
-        if len(one.object_ids):
-            _copy_today(connection, one.kind, one.object_ids.tolist())
-    connection.execute(marked.where(row.version_id == version.version_id))
-
-
-_NO_IDS: Final = np.zeros(0, dtype=np.int64)
+        with _laid_out(connection, one.object_ids, one.answer):
+            _close_and_open(connection, version, one.kind)
+            if in_force and is_base and not others:
+                _copy_moves(connection, one.kind)
+    if others:
+        apply_due(connection)
+    elif in_force:
+        marked = sa.update(t.grid_version).values(applied_at=sa.func.now())
+        connection.execute(marked.where(row.version_id == version.version_id))
 
 
 def _held_in(
-    connection: sa.Connection, scheme_id: int, grid_ids: Sequence[int]
-) -> dict[str, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """Read the open rows of what lies in grids: ids of objects and of grids, by kind."""
+    connection: sa.Connection, kind: str, scheme_id: int, grid_ids: Sequence[int]
+) -> tuple["_Objects", npt.NDArray[np.int64]]:
+    """Read what lies in grids by its open rows, and in which of them."""
     a = t.assignment.c
-    rows = connection.execute(
-        sa.select(a.object_kind, sa.func.array_agg(a.object_id), sa.func.array_agg(a.grid_id))
-        .where(
-            a.scheme_id == scheme_id, _among(a.grid_id, list(grid_ids)), sa.func.upper_inf(a.valid)
-        )
-        .group_by(a.object_kind)
+    identity = t.metadata.tables[kind].c[f"{kind}_id"]
+    held = sa.and_(
+        a.scheme_id == scheme_id,
+        a.object_kind == kind,
+        a.object_id == identity,
+        _among(a.grid_id, list(grid_ids)),
+        sa.func.upper_inf(a.valid),
     )
-    found = {}
-    for kind, ids, grids in rows:
-        objects, held = np.array(ids, dtype=np.int64), np.array(grids, dtype=np.int64)
-        order = np.argsort(objects)
-        found[kind] = objects[order], held[order]
-    return found
+    arrays = read_arrays(connection, _question(kind).add_columns(a.grid_id).where(held))
+    objects, order = _as_objects(kind, arrays)
+    return objects, arrays["grid_id"][order]
 
 
-def _with_known_building(objects: "_Objects", placed: "_Placed") -> "_Objects":
+def _with_known_building(objects: "_Objects", placed: "_Placed") -> npt.NDArray[np.int64]:
     """Leave out who follows a building that is not placed anew: it stays where it is."""
-    at = np.searchsorted(placed.ids, objects.building_id).clip(max=max(len(placed.ids) - 1, 0))
-    known = placed.ids[at] == objects.building_id if len(placed.ids) else np.zeros(len(at), bool)
-    return _some_objects(objects, np.flatnonzero(known | (objects.building_id == NO_GRID)))
+    if len(placed.ids) == 0:
+        return np.flatnonzero(objects.building_id == NO_GRID)
+    at = np.searchsorted(placed.ids, objects.building_id).clip(max=len(placed.ids) - 1)
+    known = placed.ids[at] == objects.building_id
+    return np.flatnonzero(known | (objects.building_id == NO_GRID))
 
 
 def _some_objects(objects: "_Objects", rows: npt.NDArray[np.int64]) -> "_Objects":
@@ -569,17 +568,8 @@ def _read(
     only: Sequence[int] | None = None,
 ) -> _Objects:
     """Read all objects of a kind, or only those named, or those without a history in the scheme."""
-    table = t.metadata.tables[kind]
-    identity = table.c[f"{kind}_id"]
-    zone = "Asia/Shanghai"
-    since: Any = {
-        "hazard": t.hazard.c.found_on,
-        "incident": sa.cast(sa.func.timezone(zone, t.incident.c.reported_at), sa.Date),
-    }.get(kind, sa.null())
-    building: Any = t.household.c.building_id if kind == "household" else sa.null()
-    query = sa.select(
-        identity, sa.func.ST_X(table.c.point), sa.func.ST_Y(table.c.point), since, building
-    ).order_by(identity)
+    query = _question(kind)
+    identity = t.metadata.tables[kind].c[f"{kind}_id"]
     if new:
         has_history = sa.exists().where(
             t.assignment.c.scheme_id == scheme_id,
@@ -589,16 +579,39 @@ def _read(
         query = query.where(~has_history)
     if only is not None:
         query = query.where(_among(identity, only))
-    rows = connection.execute(query).all()
-    ids, lon, lat, days, buildings = zip(*rows, strict=True) if rows else ((), (), (), (), ())
-    return _Objects(
-        kind,
-        np.array(ids, dtype=np.int64),
-        np.array(lon, dtype=float),
-        np.array(lat, dtype=float),
-        np.array([0 if day is None else day.toordinal() for day in days], dtype=np.int64),
-        np.array([NO_GRID if b is None else b for b in buildings], dtype=np.int64),
+    return _as_objects(kind, read_arrays(connection, query))[0]
+
+
+def _question(kind: str) -> sa.Select[Any]:
+    """Ask for the objects of a kind, with names as :func:`_as_objects` wants them."""
+    table = t.metadata.tables[kind]
+    known_since = {
+        "hazard": t.hazard.c.found_on,
+        "incident": sa.cast(sa.func.timezone("Asia/Shanghai", t.incident.c.reported_at), sa.Date),
+    }
+    since: sa.ColumnElement[int] = sa.literal(0)
+    if kind in known_since:
+        days = known_since[kind] - sa.literal(date.min, sa.Date)
+        since = sa.func.coalesce(sa.type_coerce(days, sa.Integer) + 1, 0)
+    building: sa.ColumnElement[int] = sa.literal(NO_GRID)
+    if kind == "household":
+        building = sa.func.coalesce(t.household.c.building_id, NO_GRID)
+    return sa.select(
+        table.c[f"{kind}_id"].label("object_id"),
+        sa.func.ST_X(table.c.point, type_=sa.Double).label("lon"),
+        sa.func.ST_Y(table.c.point, type_=sa.Double).label("lat"),
+        since.label("since"),
+        building.label("building_id"),
     )
+
+
+def _as_objects(
+    kind: str, arrays: Mapping[str, npt.NDArray[Any]]
+) -> tuple["_Objects", npt.NDArray[np.int64]]:
+    """Put objects in the order of their ids; which order that is comes second."""
+    order = np.argsort(arrays["object_id"])
+    names = ("object_id", "lon", "lat", "since", "building_id")
+    return _Objects(kind, *(arrays[name][order] for name in names)), order
 
 
 def _answer(
@@ -864,47 +877,87 @@ def _copy(
     low: npt.NDArray[np.int64],
     high: npt.NDArray[np.int64],
 ) -> None:
-    copy_rows(
-        connection,
-        t.assignment,
-        {
-            "scheme_id": np.full(len(rows), scheme_id),
-            "object_kind": [objects.kind] * len(rows),
-            "object_id": objects.ids[rows],
-            "valid": [_range(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True)],
-            **_answer_columns(answer, rows),
-        },
-    )
-
-
-def _range(low: int, high: int) -> tuple[date, date | None]:
-    return date.fromordinal(low), date.fromordinal(high) if high else None
-
-
-def _answer_columns(answer: _Answers, rows: npt.NDArray[np.int64]) -> dict[str, list[Any]]:
-    return {
-        "grid_id": _or_none(answer.grid_id[rows]),
-        "method": answer.method[rows].tolist(),
-        "nearest_grid_id": _or_none(answer.nearest_grid_id[rows]),
-        "distance_m": answer.distance_m[rows].tolist(),
-    }
+    with _laid_out(connection, objects.ids[rows], _some(answer, rows), low, high):
+        day_0 = sa.literal(date.min, sa.Date) - 1
+        _append(connection, scheme_id, objects.kind, day_0 + _laid.c.low, day_0 + _laid.c.high)
 
 
 def _or_none(ids: npt.NDArray[np.int64]) -> list[int | None]:
     return [None if value == NO_GRID else value for value in ids.tolist()]
 
 
-_moves = sa.Table(
-    "pg_temp_moves",
+_METHODS: Final = ("border_tie", "by_building", "by_hand", "outside", "within")  # sorted
+
+_MANY: Final = 20_000
+"""Rows from which on a transaction may use more memory to join them than a common query."""
+
+_laid = sa.Table(
+    "pg_temp_laid_out",
     sa.MetaData(),
     sa.Column("object_id", sa.BigInteger),
     sa.Column("grid_id", sa.BigInteger),
-    sa.Column("method", sa.Text),
+    sa.Column("method", sa.SmallInteger, comment="its place among the methods, from 1"),
     sa.Column("nearest_grid_id", sa.BigInteger),
     sa.Column("distance_m", sa.Double),
+    sa.Column("low", sa.Integer, comment="first day, by its number"),
+    sa.Column("high", sa.Integer, comment="the day after the last; NULL: open"),
     prefixes=["TEMPORARY"],
     postgresql_on_commit="DROP",
 )
+
+
+@contextmanager
+def _laid_out(
+    connection: sa.Connection,
+    ids: npt.NDArray[np.int64],
+    answer: _Answers,
+    low: npt.NDArray[np.int64] | None = None,
+    high: npt.NDArray[np.int64] | None = None,
+) -> Iterator[None]:
+    """Hold objects and where they lie as rows, from which the statements within write."""
+    none = np.zeros(len(ids), dtype=np.int64)
+    columns = {
+        "object_id": ids,
+        "grid_id": np.ma.masked_equal(answer.grid_id, NO_GRID),
+        "method": np.searchsorted(np.array(_METHODS), answer.method) + 1,
+        "nearest_grid_id": np.ma.masked_equal(answer.nearest_grid_id, NO_GRID),
+        "distance_m": answer.distance_m,
+        "low": none if low is None else low,
+        "high": np.ma.masked_equal(none if high is None else high, 0),
+    }
+    if len(ids) > _MANY:
+        connection.execute(sa.select(sa.func.set_config("work_mem", "256MB", sa.true())))
+    _laid.create(connection)
+    copy_numbers(connection, _laid, columns)
+    yield
+    _laid.drop(connection)
+
+
+def _append(
+    connection: sa.Connection,
+    scheme_id: int,
+    kind: str,
+    low: sa.ColumnElement[Any],
+    high: sa.ColumnElement[Any],
+) -> None:
+    """Write a row for each object that is laid out."""
+    method = sa.case(
+        {place: sa.literal(one, sa.Text) for place, one in enumerate(_METHODS, 1)},
+        value=_laid.c.method,
+    )
+    rows = sa.select(
+        sa.literal(scheme_id, sa.BigInteger),
+        sa.literal(kind, sa.Text),
+        _laid.c.object_id,
+        sa.cast(sa.func.daterange(low, high), DATERANGE),
+        _laid.c.grid_id,
+        method,
+        _laid.c.nearest_grid_id,
+        _laid.c.distance_m,
+    )
+    names = ["scheme_id", "object_kind", "object_id", "valid"]
+    names += ["grid_id", "method", "nearest_grid_id", "distance_m"]
+    connection.execute(sa.insert(t.assignment).from_select(names, rows))
 
 
 def _write_moves(
@@ -912,46 +965,38 @@ def _write_moves(
 ) -> int:
     """Close the open rows of objects that move and open new ones, from the version's day on."""
     rows = _moving(connection, version.scheme_id, objects, answer)
-    _write_rows(connection, version, objects, answer, rows)
+    with _laid_out(connection, objects.ids[rows], _some(answer, rows)):
+        _close_and_open(connection, version, objects.kind)
     return len(rows)
 
 
-def _write_rows(
-    connection: sa.Connection,
-    version: Version,
-    objects: _Objects,
-    answer: _Answers,
-    rows: npt.NDArray[np.int64],
-) -> None:
-    if len(rows) == 0:
-        return
-    _moves.create(connection)
-    columns = _answer_columns(answer, rows)
-    copy_rows(connection, _moves, {"object_id": objects.ids[rows], **columns})
+def _close_and_open(connection: sa.Connection, version: Version, kind: str) -> None:
+    """End the open rows of what is laid out, and append others from the version's day on."""
     a = t.assignment
     mine = (
         (a.c.scheme_id == version.scheme_id)
-        & (a.c.object_kind == objects.kind)
-        & (a.c.object_id == _moves.c.object_id)
+        & (a.c.object_kind == kind)
+        & (a.c.object_id == _laid.c.object_id)
         & sa.func.upper_inf(a.c.valid)
     )
     day = sa.literal(version.effective_day, sa.Date)
-    connection.execute(sa.delete(a).where(mine, sa.func.lower(a.c.valid) >= day))
-    until = sa.cast(sa.func.daterange(sa.func.lower(a.c.valid), day), DATERANGE)
+    connection.execute(sa.delete(a).where(mine, a.c.since >= day))
+    until = sa.cast(sa.func.daterange(a.c.since, day), DATERANGE)
     connection.execute(sa.update(a).values(valid=until).where(mine))
-    opened = sa.select(
-        sa.literal(version.scheme_id, sa.BigInteger),
-        sa.literal(objects.kind, sa.Text),
-        _moves.c.object_id,
-        sa.cast(sa.func.daterange(day, sa.null()), DATERANGE),
-        _moves.c.grid_id,
-        _moves.c.method,
-        _moves.c.nearest_grid_id,
-        _moves.c.distance_m,
+    _append(connection, version.scheme_id, kind, day, sa.null())
+
+
+def _copy_moves(connection: sa.Connection, kind: str) -> None:
+    """Bring today's copy on the rows of what is laid out to the grid that it has there."""
+    table = t.metadata.tables[kind]
+    connection.execute(
+        sa.update(table)
+        .values(base_grid_id=_laid.c.grid_id)
+        .where(
+            table.c[f"{kind}_id"] == _laid.c.object_id,
+            table.c.base_grid_id.is_distinct_from(_laid.c.grid_id),
+        )
     )
-    names = ["scheme_id", "object_kind", "object_id", "valid", *columns]
-    connection.execute(sa.insert(a).from_select(names, opened))
-    _moves.drop(connection)
 
 
 def _moving(
