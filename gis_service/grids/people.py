@@ -85,27 +85,15 @@ def address_of(row: Any) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _in_grid(
-    connection: sa.Connection,
-    household_id: sa.ColumnElement[int],
-    base_grid_id: sa.ColumnElement[int],
-    grid_id: int,
-) -> sa.ColumnElement[bool]:
-    """Say that a household lies in a grid; other schemes than the base one know by assignment."""
-    below = grids_below((grid_id,))
-    grid, scheme, given = t.grid.c, t.grid_scheme.c, t.assignment.c
-    is_base = connection.scalar(
-        sa.select(scheme.is_base)
-        .join(t.grid, grid.scheme_id == scheme.scheme_id)
-        .where(grid.grid_id == grid_id)
+def _in_grid(household_id: sa.ColumnElement[int], grid_id: int) -> sa.ColumnElement[bool]:
+    """Say that a household lies in a grid of any scheme: by its assignment, which has the index."""
+    given = t.assignment.c
+    assigned = sa.select(given.object_id).where(
+        given.object_kind == "household",
+        given.grid_id.in_(grids_below((grid_id,))),
+        on_day(given.valid, None),
     )
-    found: sa.ColumnElement[bool] = base_grid_id.in_(below)
-    if is_base is False:
-        assigned = sa.select(given.object_id).where(
-            given.object_kind == "household", given.grid_id.in_(below), on_day(given.valid, None)
-        )
-        found = household_id.in_(assigned)
-    return found
+    return household_id.in_(assigned)
 
 
 def households(
@@ -138,7 +126,7 @@ def households(
     home, state = t.household.c, t.grid_state.c
     wanted = [visible(actor, t.household)]
     if grid_id is not None:
-        wanted.append(_in_grid(connection, home.household_id, home.base_grid_id, grid_id))
+        wanted.append(_in_grid(home.household_id, grid_id))
     total = connection.scalar(sa.select(sa.func.count()).select_from(t.household).where(*wanted))
     page = (
         sa.select(t.household)
