@@ -7,7 +7,7 @@ of it is one transaction: a load that is killed leaves the store empty, and runs
 import hashlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -22,7 +22,7 @@ from gis_service.access import SYSTEM
 from gis_service.boundaries.plans import Level, Published, ensure_scheme, publish
 from gis_service.boundaries.tessellation import Tessellation
 from gis_service.commands.terminal import errors_said
-from gis_service.ingest.frames import empty
+from gis_service.ingest.frames import CountyFrames, empty
 from gis_service.ingest.write import ImportSource, write_admin_units, write_frames
 from gis_service.messages import text
 from gis_service.store import Store, open_store
@@ -42,7 +42,7 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def load(store: Store) -> bool:
+def load(store: Store, make: Callable[[Boundaries], CountyFrames] = make_county) -> bool:
     """
     Load the county unless one is there.
 
@@ -50,6 +50,8 @@ def load(store: Store) -> bool:
     ----------
     store
         The store.
+    make
+        Makes the county's people and things on its boundaries.
 
     Returns
     -------
@@ -61,7 +63,7 @@ def load(store: Store) -> bool:
             return False
     began = time.monotonic()
     boundaries = load_boundaries(BASE_FILE)
-    frames = make_county(boundaries)
+    frames = make(boundaries)
     say(f"made the demo county in {time.monotonic() - began:.1f} s")
     began = time.monotonic()
     digest = hashlib.sha256(BASE_FILE.read_bytes()).hexdigest()

@@ -10,21 +10,22 @@ import sqlalchemy as sa
 from gis_service import main_job
 from gis_service.access import SYSTEM
 from gis_service.grids.versions import versions
+from gis_service.ingest.frames import CountyFrames
 from gis_service.store import tables as t
 from gis_service.store.engine import Store
 from scripts.load_demo_county import load
 
 
 @pytest.fixture(scope="module")
-def county(store: Store) -> Store:
-    assert load(store)
+def loaded(store: Store, county: CountyFrames) -> Store:
+    assert load(store, lambda _boundaries: county)
     return store
 
 
 @pytest.fixture(scope="module")
-def result(county: Store, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
+def result(loaded: Store, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     file = tmp_path_factory.mktemp("map") / "map.html"
-    return main_job.main_job(county, file, lambda _line: None)
+    return main_job.main_job(loaded, file, lambda _line: None)
 
 
 def test_the_levels_are_those_of_the_county(result: Mapping[str, Any]) -> None:
@@ -50,11 +51,11 @@ def test_figures_add_up_and_are_neither_none_nor_all(
 
 
 def test_every_row_equals_the_rule_in_the_database(
-    county: Store, result: Mapping[str, Any]
+    loaded: Store, result: Mapping[str, Any]
 ) -> None:
     """Polygon by polygon in PostGIS, the lowest id where several hold the point."""
     state, level = t.grid_state, t.grid_level
-    with county.transaction(SYSTEM) as connection:
+    with loaded.transaction(SYSTEM) as connection:
         scheme_id = versions(connection)[0].scheme_id
         lowest = sa.select(sa.func.max(level.c.rank)).where(level.c.scheme_id == scheme_id)
         for kind in ("building", "premises", "hazard", "incident"):
@@ -86,8 +87,8 @@ def test_every_row_equals_the_rule_in_the_database(
         assert follows == 0
 
 
-def test_the_redrawn_village_has_a_history(county: Store, result: Mapping[str, Any]) -> None:
-    with county.transaction(SYSTEM) as connection:
+def test_the_redrawn_village_has_a_history(loaded: Store, result: Mapping[str, Any]) -> None:
+    with loaded.transaction(SYSTEM) as connection:
         days = [version.effective_day for version in versions(connection)]
         assert [day.isoformat() for day in days] == ["2024-07-01", "2025-07-01"]
         moved = connection.execute(
@@ -104,9 +105,9 @@ def test_the_redrawn_village_has_a_history(county: Store, result: Mapping[str, A
 
 
 def test_today_on_the_row_is_what_the_history_says(
-    county: Store, result: Mapping[str, Any]
+    loaded: Store, result: Mapping[str, Any]
 ) -> None:
-    with county.transaction(SYSTEM) as connection:
+    with loaded.transaction(SYSTEM) as connection:
         base = sa.select(t.grid_scheme.c.scheme_id).where(t.grid_scheme.c.is_base)
         for kind in t.OBJECT_KINDS:
             table = t.metadata.tables[kind]
@@ -126,8 +127,8 @@ def test_today_on_the_row_is_what_the_history_says(
             assert held == everything.scalar_one(), kind
 
 
-def test_loading_again_keeps_what_is_there(county: Store) -> None:
-    assert not load(county)
+def test_loading_again_keeps_what_is_there(loaded: Store) -> None:
+    assert not load(loaded)
 
 
 def test_the_map_is_one_file_that_links_nothing(result: Mapping[str, Any]) -> None:
