@@ -26,6 +26,7 @@ from psycopg2.extensions import connection as Psycopg2Connection  # noqa: N812
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from gis_service.settings import store_settings
 from gis_service.store.cluster import Cluster, create_database, prepare_database, prepare_server
 from gis_service.store.engine import Store
 from gis_service.store.migrate import upgrade
@@ -161,6 +162,17 @@ def make_short_dir() -> Path:
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
     folder.chmod(0o755)
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The service's own folder for this run, so that nothing is left in the project's."""
+    folder = tmp_path_factory.mktemp("var")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GIS_DATA_DIR", str(folder))
+        store_settings.cache_clear()
+        yield folder
+    store_settings.cache_clear()
 
 
 @pytest.fixture
