@@ -21,7 +21,7 @@ from gis_service.api.dependencies import (
     StoreDep,
     page_of,
 )
-from gis_service.coverage import runs, what_if
+from gis_service.coverage import run_notes, runs, what_if
 from gis_service.coverage.blind_spots import BlindSpot
 from gis_service.coverage.comparing import compare
 from gis_service.coverage.staleness import Digests
@@ -73,12 +73,20 @@ class RunListed(BaseModel):
     summary: dict[str, Any]
 
 
+class RunNote(BaseModel):
+    """What is wrong with the input of a run, such as a station that no road leads to."""
+
+    note: str
+    text: str
+
+
 class RunAnswer(RunListed):
-    """A run, and whether it still is what would be measured now."""
+    """A run, whether it still is what would be measured now, and what to know of its input."""
 
     is_stale: bool = False
     stale_because: tuple[str, ...] = ()
     stale_texts: tuple[str, ...] = ()
+    notes: tuple[RunNote, ...] = ()
 
 
 class RunRequest(BaseModel):
@@ -332,6 +340,15 @@ def read_run(
         is_stale=bool(because),
         stale_because=because,
         stale_texts=tuple(_stale_text(part, language) for part in because),
+        notes=_run_notes(run, language) if _sees_all(actor) else (),
+    )
+
+
+def _run_notes(run: runs.Run, language: Language) -> tuple[RunNote, ...]:
+    notes = run.summary.get("notes", ())  # an older run has none
+    texts = run_notes.said(notes, language)
+    return tuple(
+        RunNote(note=note["note"], text=words) for note, words in zip(notes, texts, strict=True)
     )
 
 

@@ -33,12 +33,17 @@ def coverage_run(
     region: Region = None,
 ) -> None:
     """Measure one standard for every household, now, and store the run."""
-    from gis_service.coverage import runs  # noqa: PLC0415 (slow to import)
+    from gis_service.coverage import run_notes, runs  # noqa: PLC0415 (slow to import)
 
     began = time.monotonic()
     with open_store(database=database_of(region)) as store:
         result: dict[str, Any] = runs.measure(store, SYSTEM, standard, scenario, _progress(as_json))
     result["seconds"] = round(time.monotonic() - began, 1)
+    for note, words in zip(
+        result["notes"], run_notes.said(result["notes"], language()), strict=True
+    ):
+        note["text"] = words
+        say(words)
     if as_json:
         _print(result)
         return

@@ -4,7 +4,7 @@ The one module of this room that reads the inputs of a run. Households and hazar
 through :func:`gis_service.access.visible`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from gis_service.coverage import fingerprints
 from gis_service.coverage.measurement import Facilities
 from gis_service.coverage.network import IntArray, RoadNetwork
 from gis_service.coverage.places import Places, Standing, gathered
+from gis_service.coverage.run_notes import Station
 from gis_service.coverage.statistics import NO_GRID, POPULATIONS, Hierarchy
 from gis_service.errors import ConflictError, NotAllowedError
 from gis_service.grids.reading import find_scheme, on_day, version_on
@@ -157,6 +158,50 @@ def read_facilities(connection: sa.Connection) -> Facilities:
     )
 
 
+def read_stations(connection: sa.Connection, kinds: Sequence[str]) -> dict[int, Station]:
+    """
+    Read what is said of facilities: their names, and how far outside the county they stand.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    kinds
+        Of these kinds only.
+
+    Returns
+    -------
+    dict
+        By the facility's id.
+    """
+    facility, state = t.facility.c, t.grid_state.c
+    scheme = find_scheme(connection, "base")
+    top = sa.select(sa.func.min(t.grid_level.c.rank)).where(
+        t.grid_level.c.scheme_id == scheme.scheme_id
+    )
+    towns = (
+        (state.scheme_id == scheme.scheme_id)
+        & (state.rank == top.scalar_subquery())
+        & on_day(state.valid, None)
+    )
+    within = sa.exists().where(towns, sa.func.ST_Covers(state.geom, facility.point))
+    metres = (
+        sa.select(
+            sa.func.min(sa.func.ST_Distance(_geography(state.geom), _geography(facility.point)))
+        )
+        .where(towns)
+        .scalar_subquery()
+    )
+    rows = connection.execute(
+        sa.select(
+            facility.facility_id,
+            facility.name,
+            sa.case((within, 0.0), else_=metres).label("metres"),
+        ).where(facility.kind.in_(kinds))
+    )
+    return {row.facility_id: Station(row.name, float(row.metres or 0.0)) for row in rows}
+
+
 _PLURAL: Final[Mapping[str, str]] = {
     "household": "households",
     "building": "buildings",
@@ -201,6 +246,10 @@ def _lon_lat(point: sa.ColumnElement[Any]) -> tuple[sa.ColumnElement[float], ...
         sa.type_coerce(sa.func.ST_X(point), sa.Double).label("lon"),
         sa.type_coerce(sa.func.ST_Y(point), sa.Double).label("lat"),
     )
+
+
+def _geography(geometry: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    return sa.func.geography(geometry)
 
 
 def _by_id(connection: sa.Connection, query: sa.Select[Any]) -> dict[str, npt.NDArray[Any]]:

@@ -11,8 +11,13 @@ from gis_service import __version__
 from gis_service.access import SYSTEM, Actor, record
 from gis_service.coverage import fingerprints, staleness
 from gis_service.coverage.area_desk import AreaDesk, area_folder
-from gis_service.coverage.county_reading import read_county, read_network, whole_county_only
-from gis_service.coverage.measurement import measure_places
+from gis_service.coverage.county_reading import (
+    read_county,
+    read_network,
+    read_stations,
+    whole_county_only,
+)
+from gis_service.coverage.measurement import ground_for, measure_on
 from gis_service.coverage.run_households import (
     ServingStation,
     Unreached,
@@ -21,6 +26,7 @@ from gis_service.coverage.run_households import (
     stations_of_grid,
     unreached,
 )
+from gis_service.coverage.run_notes import check_same_region, notes_on
 from gis_service.coverage.run_reading import (
     GridFigures,
     Run,
@@ -35,7 +41,7 @@ from gis_service.coverage.run_reading import (
 )
 from gis_service.coverage.run_writing import write_run
 from gis_service.coverage.standards import StandardBook, parameters_of, standard_book
-from gis_service.coverage.statistics import figures
+from gis_service.coverage.statistics import HOUSEHOLDS, figures
 from gis_service.coverage.summary import Figures, summary_of
 from gis_service.coverage.travel_time import STATUS_NAMES
 from gis_service.errors import InputError, Place
@@ -106,7 +112,8 @@ def measure(
     Returns
     -------
     dict
-        ``run_id``, ``standard``, ``scenario``, ``fingerprint`` and the summary of the run.
+        ``run_id``, ``standard``, ``scenario``, ``fingerprint`` and the summary of the run, with
+        ``notes`` on what is wrong with its input (:mod:`gis_service.coverage.run_notes`).
 
     Raises
     ------
@@ -116,6 +123,8 @@ def measure(
         The actor sees a part of the county only.
     ConflictError
         No boundaries are in force today.
+    InputError
+        The roads are those of another region, or read in another coordinate system.
     """
     book = book or standard_book()
     standard, circumstances = book.standard(standard_code), book.scenario(scenario)
@@ -127,19 +136,22 @@ def measure(
         network_id, network = read_network(connection)
         county = read_county(connection, actor)
         places = county.places
-        measured = measure_places(
-            network,
+        progress(0.2, "coverage.step_snapping")
+        ground = ground_for(network, book, standard, circumstances, places.lon, places.lat)
+        check_same_region(ground, places.lon, places.lat)
+        measured = measure_on(
+            ground,
             book,
             standard,
-            circumstances,
             county.facilities,
-            places.lon,
-            places.lat,
-            progress=lambda share, step: progress(0.2 + 0.4 * share, step),
+            progress=lambda share, step: progress(0.4 + 0.2 * share, step),
         )
         progress(0.6, "coverage.step_counting")
         table = figures(county.hierarchy, places.base_grid, measured.outcomes(), places.weights)
-        summary = summary_of(table, measured)
+        stations = read_stations(connection, standard.kinds)
+        households = places.weights[HOUSEHOLDS]
+        notes = notes_on(ground, measured, county.facilities, stations, households, book.place)
+        summary = {**summary_of(table, measured), "notes": notes}
         digests = {
             "software": __version__,
             "settings": fingerprints.of_settings(parameters),

@@ -1,19 +1,25 @@
 """Counties that make no sense on the road: each is measured truly, and says what is wrong."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from gis_service import jobs
 from gis_service.access import SYSTEM
 from gis_service.coverage import runs
+from gis_service.coverage.run_notes import MOST, said
 from gis_service.coverage.standards import read_standards
 from gis_service.errors import InputError
+from gis_service.geodesy import distance_m
+from gis_service.messages import LANGUAGES, Language
 from gis_service.store import Store
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
 from tests.coverage.drawn_county import BOOK, point
+from tests.coverage.drawn_roads import at_m
 
 
 @pytest.fixture
@@ -31,10 +37,45 @@ def stations(store: Store, *places: tuple[float, float]) -> None:
             {
                 "key": [f"s{number}" for number in range(len(places))],
                 "kind": ["fire_station"] * len(places),
-                "name": ["站"] * len(places),
+                "name": [f"站{number}" for number in range(len(places))],
                 "point": np.array([point(*place) for place in places], dtype=object),
             },
         )
+
+
+def said_of(run: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
+    """The notes of a run in Chinese and English, by sort."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    chinese, english = (said(run["notes"], language) for language in LANGUAGES)
+    for note, *words in zip(run["notes"], chinese, english, strict=True):
+        found.setdefault(note["note"], []).append((words[0], words[1]))
+    return found
+
+
+def test_a_county_in_order_needs_no_note(county: Store) -> None:
+    assert runs.measure(county, SYSTEM, "fire-20", book=BOOK)["notes"] == []
+
+
+def test_a_network_without_an_edge_says_that_it_is_none(county: Store) -> None:
+    with county.transaction(SYSTEM) as connection:
+        connection.execute(sa.delete(t.road_edge))
+    run = runs.measure(county, SYSTEM, "fire-20", book=BOOK)
+    assert (run["status"], run["covered"], run["off_network"]) == ("no_roads", 0, run["n"])
+    (words,) = said_of(run)["no_roads"]
+    assert "道路" in words[0]
+    assert "Import the road network" in words[1]
+
+
+def test_a_station_on_an_island_is_named_with_its_piece(without_stations: Store) -> None:
+    stations(without_stations, (0, 0), (4000, 8000))
+    run = runs.measure(without_stations, SYSTEM, "fire-20", book=BOOK)
+    (words,) = said_of(run)["island"]
+    for one in words:
+        assert "站1" in one
+        assert "2.0" in one  # km of road
+    assert "住户1户" in words[0]
+    assert "1 households" in words[1]
+    assert set(said_of(run)) == {"island"}
 
 
 def test_a_station_on_an_island_serves_the_island_only(without_stations: Store) -> None:
@@ -43,7 +84,9 @@ def test_a_station_on_an_island_serves_the_island_only(without_stations: Store) 
     assert (run["covered"], run["unreachable"], run["off_network"]) == (1, 5, 1)
 
 
-def test_all_stations_in_one_place_are_as_good_as_one(without_stations: Store) -> None:
+def test_all_stations_in_one_place_are_as_good_as_one_and_it_is_said(
+    without_stations: Store,
+) -> None:
     stations(without_stations, (0, 0))
     one = runs.measure(without_stations, SYSTEM, "fire-20", book=BOOK)
     stations_more = [(0.0, 0.0)] * 4
@@ -53,6 +96,10 @@ def test_all_stations_in_one_place_are_as_good_as_one(without_stations: Store) -
     many = runs.measure(without_stations, SYSTEM, "fire-20", book=BOOK)
     same = ("n", "covered", "too_far", "unreachable", "off_network", "median_minutes")
     assert [one[name] for name in same] == [many[name] for name in same]
+    assert one["notes"] == []
+    ((chinese, english),) = said_of(many)["one_place"]
+    assert "全部4个" in chinese
+    assert "all 4 stand" in english
 
 
 def test_a_station_far_outside_the_county_serves_nobody_and_is_told_of(
@@ -63,6 +110,56 @@ def test_a_station_far_outside_the_county_serves_nobody_and_is_told_of(
     assert run["covered"] == 0
     assert run["facilities_off_network"] == {"fire_station": 1}
     assert run["unreachable"] + run["off_network"] == run["n"]
+    told = said_of(run)
+    assert set(told) == {"no_road", "outside"}
+    (outside,) = (note for note in run["notes"] if note["note"] == "outside")
+    metres = distance_m(*at_m(21_000, 0), *at_m(500_000, 0))  # the border lies at 21 km
+    assert outside["border_km"] == pytest.approx(float(metres) / 1000, abs=0.5)
+    for words in (*told["no_road"][0], *told["outside"][0]):
+        assert "站0" in words
+
+
+def test_a_station_just_outside_counts_and_is_told_of(without_stations: Store) -> None:
+    stations(without_stations, (-150, 0))  # the border lies at -100 m, the road begins at 0
+    run = runs.measure(without_stations, SYSTEM, "fire-20", book=BOOK)
+    assert run["covered"] == 4
+    assert list(said_of(run)) == ["outside"]
+
+
+def test_without_a_household_near_a_road_it_is_said(county: Store) -> None:
+    with county.transaction(SYSTEM) as connection:
+        connection.execute(sa.delete(t.household).where(t.household.c.household_id != 6))
+    run = runs.measure(county, SYSTEM, "fire-20", book=BOOK)
+    assert (run["off_network"], run["n"]) == (1, 1)
+    assert list(said_of(run)) == ["none_near"]
+
+
+def test_roads_in_another_coordinate_system_are_caught(county: Store) -> None:
+    """Nothing snaps: roads that are elsewhere measure nothing, and nothing is stored."""
+    with county.transaction(SYSTEM) as connection:
+        for column in (t.road_node.c.point, t.road_edge.c.geom):
+            moved = {column: sa.func.ST_Translate(column, 1.5, 0)}
+            connection.execute(sa.update(column.table).values(moved))
+    job_id = jobs.submit(county, SYSTEM, "coverage_run", {"standard": "fire-20"})
+    jobs.perform(county, job_id)
+    with county.transaction(SYSTEM) as connection:
+        job = jobs.find(connection, job_id)
+        assert runs.list_runs(connection)[1] == 0
+    assert job.status == "failed"
+    words: dict[Language, str] = {"zh-CN": "坐标系", "en": "coordinate system"}
+    for language, word in words.items():
+        told = job.error_in(language)
+        assert told is not None
+        assert word in told
+
+
+def test_only_the_first_of_many_are_named(without_stations: Store) -> None:
+    stations(without_stations, *((500_000.0, 100.0 * number) for number in range(MOST + 5)))
+    run = runs.measure(without_stations, SYSTEM, "fire-20", book=BOOK)
+    told = said_of(run)
+    assert len(told["outside"]) == MOST
+    assert len(told["more"]) == 2  # of those no road leads to, and of those outside
+    assert "5" in told["more"][0][1]
 
 
 @pytest.mark.parametrize("speed", ["0", "-5", "nan", "inf"])

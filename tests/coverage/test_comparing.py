@@ -16,7 +16,7 @@ from tests.coverage.drawn_roads import at_m
 
 
 def summary(run: dict[str, object]) -> dict[str, object]:
-    left_out = {"run_id", "standard", "scenario", "fingerprint"}
+    left_out = {"run_id", "standard", "scenario", "fingerprint", "notes"}
     return {name: value for name, value in run.items() if name not in left_out}
 
 

@@ -192,6 +192,7 @@ export class CoverageMode {
     const others = COUNTED.slice(1).filter((of) => summary.others?.[of]).map((of) => [of, summary.others[of]]);
     return [
       summary.status === "no_facility" && this.missing("no_facility"),
+      run.notes?.length > 0 && h("ul", { class: "run-notes" }, run.notes.map(({ text }) => h("li", {}, text))),
       countyBlock(summary, { limit: this.limit, target: this.target }),
       kinds.length > 1 && [heading(c("by_kind"), this.ruleText()), kindRows(kinds, state.kind, (kind) => show({ kind: state.kind === kind ? "" : kind }))],
       others.length > 0 && [heading(c("others")), othersTable(others)],
