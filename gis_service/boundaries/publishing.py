@@ -6,6 +6,7 @@ closed, those of all others go on. What is closed is written down, so that it ca
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
@@ -81,12 +82,23 @@ class Redraw:
 
     @property
     def around(self) -> set[str]:
-        """Changed grids and their neighbours, as they will be."""
-        linework = self.tessellation
-        keys = np.array([*linework.keys, ""], dtype=object)
-        left, right = keys[linework.left], keys[linework.right]
-        mine = np.isin(left, list(self.faces)) | np.isin(right, list(self.faces))
-        return {*self.faces, *left[mine], *right[mine]} - {""}
+        """Changed grids and those that touch them before or after, be it in a corner."""
+        changed = {*self.faces, *self.retired}
+        before = _touching(self.base.tessellation, changed)
+        there = set(self.tessellation.keys)
+        return {*self.faces, *_touching(self.tessellation, changed), *(before & there)}
+
+
+def _touching(linework: Tessellation, keys: AbstractSet[str]) -> set[str]:
+    """Name grids at an end of any border of some grids; where borders meet every grid has one."""
+    known = np.array([key in keys for key in linework.keys] + [False])
+    mine = known[linework.left] | known[linework.right]
+    ends = [shapely.get_coordinates(shapely.get_point(linework.arcs, place)) for place in (0, -1)]
+    nodes = [pair[:, 0] + 1j * pair[:, 1] for pair in ends]
+    meeting = np.unique(np.concatenate([node[mine] for node in nodes]))
+    beside = np.isin(nodes[0], meeting) | np.isin(nodes[1], meeting)
+    found = {*linework.left[beside].tolist(), *linework.right[beside].tolist()} - {OUTSIDE}
+    return {linework.keys[index] for index in found}
 
 
 def redraw_of(held: Held) -> Redraw:

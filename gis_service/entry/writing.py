@@ -313,9 +313,9 @@ def undo(connection: sa.Connection, actor: Actor, change_id: int) -> Saved:
 def _undo_add(connection: sa.Connection, actor: Actor, kind: Kind, done: Any) -> None:
     del actor
     if kind.placed:  # it never was: its history goes with it
-        a = t.assignment.c
-        mine = (a.object_kind == kind.name) & (a.object_id == done.object_id)
-        connection.execute(sa.delete(t.assignment).where(mine))
+        m = t.membership.c
+        mine = (m.object_kind == kind.name) & (m.object_id == done.object_id)
+        connection.execute(sa.delete(t.membership).where(mine))
     query = sa.delete(TABLES[kind.name]).where(identity(kind.name) == done.object_id)
     _write(connection, kind, query, {}, done.object_id)
 

@@ -1,7 +1,9 @@
 """Which grid every object belongs to: written as history, and as today's copy on the row.
 
 A building is placed by its point, a household follows its building, everything else by its own
-point. Only this module writes ``assignment`` and ``base_grid_id``.
+point. The history names lots: objects that went from grid to grid together so far. Where all of a
+lot go on together its one row is written, where they part their own are. Only this module writes
+``membership``, ``lot``, ``lot_grid`` and ``base_grid_id``; the view ``assignment`` joins them.
 """
 
 from bisect import bisect_right
@@ -184,11 +186,17 @@ class Moves:
         Whose, ascending.
     before
         Ids of the grids, in the same order.
+    lot_id
+        The lot of each.
+    together
+        Whether all of its lot move to the same grid, and itself by the same rule as before.
     """
 
     kind: str
     object_ids: npt.NDArray[np.int64]
     before: npt.NDArray[np.int64]
+    lot_id: npt.NDArray[np.int64]
+    together: npt.NDArray[np.bool_]
     answer: "_Answers" = field(repr=False)
 
     @property
@@ -225,18 +233,46 @@ def moves_near(
         One of each kind of object.
     """
     locator = Locator(list(grid_ids), faces)
-    found: list[Moves] = []
+    found: list[tuple[_Objects, _Held, _Answers]] = []
+    lots: list[npt.NDArray[np.int64]] = []
+    goals: list[npt.NDArray[np.int64]] = []
     placed: _Placed | None = None
     for kind in _KINDS:
-        objects, before = _held_in(connection, kind, scheme_id, changed)
+        objects, held = _held_in(connection, kind, scheme_id, changed)
+        goal = np.full(len(objects.ids), NO_GRID, dtype=np.int64)  # what stays holds its lot back
+        goals.append(goal)
+        rows = np.arange(len(objects.ids))
         if kind == "household" and placed is not None:
-            known = _with_known_building(objects, placed)
-            objects, before = _some_objects(objects, known), before[known]
-        answer, _ = _answer(objects, locator, placed if kind == "household" else None)
+            rows = _with_known_building(objects, placed)
+        anew = _some_objects(objects, rows)
+        answer, _ = _answer(anew, locator, placed if kind == "household" else None)
         if kind == "building":
             placed = _Placed(objects.ids, answer.grid_id)
-        rows = np.flatnonzero(before != answer.grid_id)
-        found.append(Moves(kind, objects.ids[rows], before[rows], _some(answer, rows)))
+        moved = np.flatnonzero(held.grid_id[rows] != answer.grid_id)
+        rows = rows[moved]
+        goal[rows] = answer.grid_id[moved]
+        found.append((_some_objects(objects, rows), _some_held(held, rows), _some(answer, moved)))
+        lots.append(held.lot_id)
+    whole = _going_together(np.concatenate(lots), np.concatenate(goals))
+    return [
+        Moves(
+            objects.kind, objects.ids, held.grid_id, held.lot_id,
+            np.isin(held.lot_id, whole) & (held.method == _place_of(answer.method)), answer,
+        )
+        for objects, held, answer in found
+    ]  # fmt: skip
+
+
+def _going_together(
+    lot_id: npt.NDArray[np.int64], goal: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Name the lots of which each object has the same goal, that is one."""
+    lots, which = np.unique(lot_id, return_inverse=True)
+    first = np.full(len(lots), np.iinfo(np.int64).max)
+    last = np.full(len(lots), np.iinfo(np.int64).min)
+    np.minimum.at(first, which, goal)
+    np.maximum.at(last, which, goal)
+    found: npt.NDArray[np.int64] = lots[(first == last) & (first != NO_GRID)]
     return found
 
 
@@ -269,11 +305,18 @@ def write_moves(connection: sa.Connection, version: Version, moves: Sequence[Mov
     is_base = connection.scalar(
         sa.select(t.grid_scheme.c.is_base).where(t.grid_scheme.c.scheme_id == version.scheme_id)
     )
+    _move_lots(connection, version, moves)
+    copied = in_force and is_base and not others
+    emptied = _emptied(connection, moves) if copied else {}
     for one in moves:
-        with _laid_out(connection, one.object_ids, one.answer):
-            _close_and_open(connection, version, one.kind)
-            if in_force and is_base and not others:
-                _copy_moves(connection, one.kind)
+        parted = np.flatnonzero(~one.together)
+        if len(parted):
+            ids, answer = one.object_ids[parted], _some(one.answer, parted)
+            day = version.effective_day.toordinal()
+            with _laid_out(connection, version.scheme_id, ids, answer, day):
+                _close_and_open(connection, version, one.kind)
+        if copied:
+            _copy_moves(connection, one, emptied)
     if others:
         apply_due(connection)
     elif in_force:
@@ -281,22 +324,44 @@ def write_moves(connection: sa.Connection, version: Version, moves: Sequence[Mov
         connection.execute(marked.where(row.version_id == version.version_id))
 
 
+@dataclass(frozen=True)
+class _Held:
+    """What the open rows of objects say."""
+
+    grid_id: npt.NDArray[np.int64]
+    lot_id: npt.NDArray[np.int64]
+    method: npt.NDArray[np.int64]  # its place among the methods
+
+
+def _some_held(held: _Held, rows: npt.NDArray[np.int64]) -> _Held:
+    return _Held(held.grid_id[rows], held.lot_id[rows], held.method[rows])
+
+
 def _held_in(
     connection: sa.Connection, kind: str, scheme_id: int, grid_ids: Sequence[int]
-) -> tuple["_Objects", npt.NDArray[np.int64]]:
+) -> tuple["_Objects", _Held]:
     """Read what lies in grids by its open rows, and in which of them."""
-    a = t.assignment.c
+    m, of = t.membership.c, t.lot_grid.c
     identity = t.metadata.tables[kind].c[f"{kind}_id"]
     held = sa.and_(
-        a.scheme_id == scheme_id,
-        a.object_kind == kind,
-        a.object_id == identity,
-        _among(a.grid_id, list(grid_ids)),
-        sa.func.upper_inf(a.valid),
+        m.scheme_id == scheme_id,
+        m.object_kind == kind,
+        m.object_id == identity,
+        m.lot_id == of.lot_id,
+        _among(of.grid_id, list(grid_ids)),
+        sa.func.upper_inf(of.valid),
+        sa.func.upper_inf(m.valid),
     )
-    arrays = read_arrays(connection, _question(kind).add_columns(a.grid_id).where(held))
+    method = sa.case({one: place for place, one in enumerate(_METHODS)}, value=m.method)
+    arrays = read_arrays(
+        connection,
+        _question(kind)
+        .add_columns(of.grid_id, m.lot_id, sa.type_coerce(method, sa.Integer).label("method"))
+        .where(held),
+    )
     objects, order = _as_objects(kind, arrays)
-    return objects, arrays["grid_id"][order]
+    grid_id, lot_id, place = (arrays[name][order] for name in ("grid_id", "lot_id", "method"))
+    return objects, _Held(grid_id, lot_id, place)
 
 
 def _with_known_building(objects: "_Objects", placed: "_Placed") -> npt.NDArray[np.int64]:
@@ -441,7 +506,7 @@ def end_history(connection: sa.Connection, kind: str, object_ids: Sequence[int])
     object_ids
         Whose.
     """
-    a = t.assignment
+    a = t.membership
     mine = (a.c.object_kind == kind) & _among(a.c.object_id, object_ids)
     connection.execute(sa.delete(a).where(mine, sa.func.lower(a.c.valid) >= sa.func.gis_today()))
     until = sa.cast(sa.func.daterange(sa.func.lower(a.c.valid), sa.func.gis_today()), DATERANGE)
@@ -572,9 +637,9 @@ def _read(
     identity = t.metadata.tables[kind].c[f"{kind}_id"]
     if new:
         has_history = sa.exists().where(
-            t.assignment.c.scheme_id == scheme_id,
-            t.assignment.c.object_kind == kind,
-            t.assignment.c.object_id == identity,
+            t.membership.c.scheme_id == scheme_id,
+            t.membership.c.object_kind == kind,
+            t.membership.c.object_id == identity,
         )
         query = query.where(~has_history)
     if only is not None:
@@ -789,18 +854,33 @@ def _differs(
 
 def _join_unbroken(connection: sa.Connection, scheme_id: int, kind: str, ids: list[int]) -> None:
     """Make one row of two that meet today and say the same."""
-    a, later = t.assignment, t.assignment.alias("later")
+    a, later = t.membership, t.membership.alias("later")
+    of, other = t.lot_grid, t.lot_grid.alias("other")
+    stays = (
+        sa.select(sa.literal(1))
+        .select_from(of)
+        .join(other, other.c.grid_id == of.c.grid_id)
+        .where(
+            of.c.lot_id == a.c.lot_id,
+            other.c.lot_id == later.c.lot_id,
+            of.c.valid.op("@>", is_comparison=True)(later.c.valid),
+            other.c.valid.op("@>", is_comparison=True)(later.c.valid),
+        )
+        .correlate(a, later)
+        .exists()
+    )
     same = (
         (later.c.scheme_id == a.c.scheme_id)
         & (later.c.object_kind == a.c.object_kind)
         & (later.c.object_id == a.c.object_id)
-        & later.c.grid_id.is_not_distinct_from(a.c.grid_id)
+        & sa.or_(later.c.lot_id.is_not_distinct_from(a.c.lot_id), stays)
         & later.c.nearest_grid_id.is_not_distinct_from(a.c.nearest_grid_id)
         & (later.c.method == a.c.method)
     )
     day = sa.func.gis_today()
     pairs = connection.execute(
         sa.select(a.c.object_id, sa.func.upper(later.c.valid))
+        .select_from(a)
         .join(later, same)
         .where(
             a.c.scheme_id == scheme_id,
@@ -877,7 +957,8 @@ def _copy(
     low: npt.NDArray[np.int64],
     high: npt.NDArray[np.int64],
 ) -> None:
-    with _laid_out(connection, objects.ids[rows], _some(answer, rows), low, high):
+    chosen = _some(answer, rows)
+    with _laid_out(connection, scheme_id, objects.ids[rows], chosen, low, high):
         day_0 = sa.literal(date.min, sa.Date) - 1
         _append(connection, scheme_id, objects.kind, day_0 + _laid.c.low, day_0 + _laid.c.high)
 
@@ -888,6 +969,11 @@ def _or_none(ids: npt.NDArray[np.int64]) -> list[int | None]:
 
 _METHODS: Final = ("border_tie", "by_building", "by_hand", "outside", "within")  # sorted
 
+
+def _place_of(method: npt.NDArray[np.str_]) -> npt.NDArray[np.int64]:
+    return np.searchsorted(np.array(_METHODS), method)
+
+
 _MANY: Final = 20_000
 """Rows from which on a transaction may use more memory to join them than a common query."""
 
@@ -896,7 +982,8 @@ _laid = sa.Table(
     sa.MetaData(),
     sa.Column("object_id", sa.BigInteger),
     sa.Column("grid_id", sa.BigInteger),
-    sa.Column("method", sa.SmallInteger, comment="its place among the methods, from 1"),
+    sa.Column("lot_id", sa.BigInteger),
+    sa.Column("method", sa.SmallInteger, comment="its place among the methods"),
     sa.Column("nearest_grid_id", sa.BigInteger),
     sa.Column("distance_m", sa.Double),
     sa.Column("low", sa.Integer, comment="first day, by its number"),
@@ -909,21 +996,24 @@ _laid = sa.Table(
 @contextmanager
 def _laid_out(
     connection: sa.Connection,
+    scheme_id: int,
     ids: npt.NDArray[np.int64],
     answer: _Answers,
-    low: npt.NDArray[np.int64] | None = None,
-    high: npt.NDArray[np.int64] | None = None,
+    low: npt.NDArray[np.int64] | int,
+    high: npt.NDArray[np.int64] | int = 0,
 ) -> Iterator[None]:
     """Hold objects and where they lie as rows, from which the statements within write."""
-    none = np.zeros(len(ids), dtype=np.int64)
+    low, high = (np.broadcast_to(np.asarray(days, np.int64), len(ids)) for days in (low, high))
+    lot_id = _lots(connection, scheme_id, answer.grid_id, low, high)
     columns = {
         "object_id": ids,
         "grid_id": np.ma.masked_equal(answer.grid_id, NO_GRID),
-        "method": np.searchsorted(np.array(_METHODS), answer.method) + 1,
+        "lot_id": np.ma.masked_equal(lot_id, NO_GRID),
+        "method": _place_of(answer.method),
         "nearest_grid_id": np.ma.masked_equal(answer.nearest_grid_id, NO_GRID),
         "distance_m": answer.distance_m,
-        "low": none if low is None else low,
-        "high": np.ma.masked_equal(none if high is None else high, 0),
+        "low": low,
+        "high": np.ma.masked_equal(high, 0),
     }
     if len(ids) > _MANY:
         connection.execute(sa.select(sa.func.set_config("work_mem", "256MB", sa.true())))
@@ -931,6 +1021,64 @@ def _laid_out(
     copy_numbers(connection, _laid, columns)
     yield
     _laid.drop(connection)
+
+
+def _lots(
+    connection: sa.Connection,
+    scheme_id: int,
+    grid_id: npt.NDArray[np.int64],
+    low: npt.NDArray[np.int64],
+    high: npt.NDArray[np.int64],
+) -> npt.NDArray[np.int64]:
+    """Find for each object a lot that is in its grid from a day to another, or make one."""
+    order = np.lexsort((high, low, grid_id))
+    sorted_ = np.column_stack([grid_id, low, high])[order]
+    begins_anew = np.ones(len(order), dtype=bool)
+    begins_anew[1:] = (sorted_[1:] != sorted_[:-1]).any(axis=1)
+    stretches = sorted_[begins_anew]
+    of = t.lot_grid.c
+    rows = connection.execute(
+        sa.select(of.grid_id, of.lot_id, sa.func.lower(of.valid), sa.func.upper(of.valid))
+        .where(of.scheme_id == scheme_id, _among(of.grid_id, np.unique(stretches[:, 0])))
+        .order_by(of.lot_id)
+    )
+    spans: dict[int, list[tuple[int, int, int]]] = {}
+    for grid, lot, begins, ends in rows:
+        first = 0 if begins is None else begins.toordinal()
+        spans.setdefault(grid, []).append((lot, first, _ever(ends and ends.toordinal())))
+    found = np.full(len(stretches), NO_GRID, dtype=np.int64)
+    for place, (grid, begins, ends) in enumerate(stretches.tolist()):
+        if grid == NO_GRID:
+            continue
+        fitting = (
+            lot
+            for lot, first, last in spans.get(grid, ())
+            if first <= begins and last >= _ever(ends)
+        )
+        lot = next(fitting, None)
+        if lot is None:
+            lot = _new_lot(connection, scheme_id, grid)
+            spans.setdefault(grid, []).append((lot, 0, _ever(0)))
+        found[place] = lot
+    lots = np.empty(len(order), dtype=np.int64)
+    lots[order] = found[np.cumsum(begins_anew) - 1]
+    return lots
+
+
+def _ever(ordinal: int | None) -> int:
+    return ordinal or date.max.toordinal() + 1
+
+
+def _new_lot(connection: sa.Connection, scheme_id: int, grid_id: int) -> int:
+    """Make a lot that belongs to a grid from ever to ever."""
+    lot: int = connection.execute(
+        sa.insert(t.lot).values(scheme_id=scheme_id).returning(t.lot.c.lot_id)
+    ).scalar_one()
+    ever = sa.cast(sa.func.daterange(sa.null(), sa.null()), DATERANGE)
+    connection.execute(
+        sa.insert(t.lot_grid).values(lot_id=lot, scheme_id=scheme_id, grid_id=grid_id, valid=ever)
+    )
+    return lot
 
 
 def _append(
@@ -942,7 +1090,7 @@ def _append(
 ) -> None:
     """Write a row for each object that is laid out."""
     method = sa.case(
-        {place: sa.literal(one, sa.Text) for place, one in enumerate(_METHODS, 1)},
+        {place: sa.literal(one, sa.Text) for place, one in enumerate(_METHODS)},
         value=_laid.c.method,
     )
     rows = sa.select(
@@ -950,14 +1098,14 @@ def _append(
         sa.literal(kind, sa.Text),
         _laid.c.object_id,
         sa.cast(sa.func.daterange(low, high), DATERANGE),
-        _laid.c.grid_id,
+        _laid.c.lot_id,
         method,
         _laid.c.nearest_grid_id,
         _laid.c.distance_m,
     )
     names = ["scheme_id", "object_kind", "object_id", "valid"]
-    names += ["grid_id", "method", "nearest_grid_id", "distance_m"]
-    connection.execute(sa.insert(t.assignment).from_select(names, rows))
+    names += ["lot_id", "method", "nearest_grid_id", "distance_m"]
+    connection.execute(sa.insert(t.membership).from_select(names, rows))
 
 
 def _write_moves(
@@ -965,14 +1113,15 @@ def _write_moves(
 ) -> int:
     """Close the open rows of objects that move and open new ones, from the version's day on."""
     rows = _moving(connection, version.scheme_id, objects, answer)
-    with _laid_out(connection, objects.ids[rows], _some(answer, rows)):
+    chosen, day = _some(answer, rows), version.effective_day.toordinal()
+    with _laid_out(connection, version.scheme_id, objects.ids[rows], chosen, day):
         _close_and_open(connection, version, objects.kind)
     return len(rows)
 
 
 def _close_and_open(connection: sa.Connection, version: Version, kind: str) -> None:
     """End the open rows of what is laid out, and append others from the version's day on."""
-    a = t.assignment
+    a = t.membership
     mine = (
         (a.c.scheme_id == version.scheme_id)
         & (a.c.object_kind == kind)
@@ -986,17 +1135,86 @@ def _close_and_open(connection: sa.Connection, version: Version, kind: str) -> N
     _append(connection, version.scheme_id, kind, day, sa.null())
 
 
-def _copy_moves(connection: sa.Connection, kind: str) -> None:
-    """Bring today's copy on the rows of what is laid out to the grid that it has there."""
-    table = t.metadata.tables[kind]
+def _move_lots(connection: sa.Connection, version: Version, moves: Sequence[Moves]) -> None:
+    """Bring lots of which all move together to their other grids, from the version's day on."""
+    goals: dict[int, int] = {}
+    for one in moves:
+        goals |= _pairs(one.lot_id[one.together], one.after[one.together])
+    if not goals:
+        return
+    of = t.lot_grid.c
+    day = sa.literal(version.effective_day, sa.Date)
+    lots = sa.literal(list(goals), sa.ARRAY(sa.BigInteger))
+    grids = sa.literal(list(goals.values()), sa.ARRAY(sa.BigInteger))
+    until = sa.cast(sa.func.daterange(sa.func.lower(of.valid), day), DATERANGE)
     connection.execute(
-        sa.update(table)
-        .values(base_grid_id=_laid.c.grid_id)
-        .where(
-            table.c[f"{kind}_id"] == _laid.c.object_id,
-            table.c.base_grid_id.is_distinct_from(_laid.c.grid_id),
+        sa.update(t.lot_grid)
+        .values(valid=until)
+        .where(of.lot_id == sa.any_(lots), sa.func.upper_inf(of.valid))
+    )
+    connection.execute(
+        sa.insert(t.lot_grid).from_select(
+            ["lot_id", "scheme_id", "grid_id", "valid"],
+            sa.select(
+                sa.func.unnest(lots),
+                sa.literal(version.scheme_id, sa.BigInteger),
+                sa.func.unnest(grids),
+                sa.cast(sa.func.daterange(day, sa.null()), DATERANGE),
+            ),
         )
     )
+
+
+def _pairs(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Name each pair of numbers once."""
+    order = np.lexsort((second, first))
+    first, second = first[order], second[order]
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = (first[1:] != first[:-1]) | (second[1:] != second[:-1])
+    return list(zip(first[new].tolist(), second[new].tolist(), strict=True))
+
+
+def _emptied(connection: sa.Connection, moves: Sequence[Moves]) -> dict[int, int]:
+    """Name the grids that all their objects leave for one and the same other grid."""
+    of = t.lot_grid.c
+    goals: dict[int, set[int]] = {}
+    for one in moves:
+        for before, after in _pairs(one.before, one.after):
+            goals.setdefault(before, set()).add(after)
+    still = sa.select(of.grid_id).where(
+        _among(of.grid_id, list(goals)), sa.func.upper_inf(of.valid)
+    )
+    for grid in connection.execute(still).scalars():
+        goals.pop(grid, None)
+    return {before: after.pop() for before, after in goals.items() if len(after) == 1}
+
+
+def _copy_moves(connection: sa.Connection, moves: Moves, emptied: Mapping[int, int]) -> None:
+    """Bring today's copy on the rows of what moves to the grid that it has now."""
+    table = t.metadata.tables[moves.kind]
+    by_grid = np.isin(moves.before, list(emptied))
+    for found, before, after in (
+        (table.c.base_grid_id, list(emptied), list(emptied.values())),
+        (
+            table.c[f"{moves.kind}_id"],
+            moves.object_ids[~by_grid].tolist(),
+            moves.after[~by_grid].tolist(),
+        ),
+    ):
+        goal = (
+            sa.func.unnest(
+                sa.literal(before, sa.ARRAY(sa.BigInteger)),
+                sa.literal(after, sa.ARRAY(sa.BigInteger)),
+            )
+            .table_valued("before", "after", name="goal")
+            .render_derived()
+        )
+        if before:
+            connection.execute(
+                sa.update(table)
+                .values(base_grid_id=goal.c.after)
+                .where(found == goal.c.before, table.c.base_grid_id.is_distinct_from(goal.c.after))
+            )
 
 
 def _moving(

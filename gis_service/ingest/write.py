@@ -39,7 +39,7 @@ _CLASSES: Final = tuple(f"{a}{b}{c}" for a in "12" for b in "12" for c in "0123"
 
 # Children before parents, so that no row is left without what it points to.
 _REGION: Final = (
-    t.coverage_run, t.assignment, t.leave, t.grid_duty, t.officer, t.incident, t.hazard,
+    t.coverage_run, t.membership, t.leave, t.grid_duty, t.officer, t.incident, t.hazard,
     t.premises, t.household, t.building, t.facility, t.land_cover, t.road_turn, t.road_edge,
     t.road_node, t.road_network,
 )  # fmt: skip

@@ -630,15 +630,40 @@ working_year = sa.Table(
     comment="Years whose holidays the county has entered whole: no longer provisional.",
 )
 
-assignment = sa.Table(
-    "assignment",
+lot = sa.Table(
+    "lot",
+    metadata,
+    _serial("lot_id"),
+    sa.Column("scheme_id", sa.BigInteger, sa.ForeignKey("grid_scheme.scheme_id"), nullable=False),
+    sa.UniqueConstraint("lot_id", "scheme_id"),
+    comment="Objects that go from grid to grid together.",
+)
+
+lot_grid = sa.Table(
+    "lot_grid",
+    metadata,
+    sa.Column("lot_id", sa.BigInteger, nullable=False),
+    sa.Column("scheme_id", sa.BigInteger, nullable=False),
+    sa.Column("grid_id", sa.BigInteger, nullable=False),
+    _valid(),
+    sa.PrimaryKeyConstraint("lot_id", "valid"),
+    sa.ForeignKeyConstraint(["lot_id", "scheme_id"], ["lot.lot_id", "lot.scheme_id"]),
+    sa.ForeignKeyConstraint(["grid_id", "scheme_id"], ["grid.grid_id", "grid.scheme_id"]),
+    _not_empty(),
+    ExcludeConstraint(("lot_id", "="), ("valid", "&&"), name="ex_lot_grid_lot_valid"),
+    sa.Index("ix_lot_grid_grid", "grid_id"),
+    comment="Which grid a lot belonged to, from when to when: from ever to ever without a gap.",
+)
+
+membership = sa.Table(
+    "membership",
     metadata,
     sa.Column("scheme_id", sa.BigInteger, nullable=False),
     sa.Column("object_kind", sa.Text, nullable=False),
     sa.Column("object_id", sa.BigInteger, nullable=False),
     sa.Column("since", sa.Date, sa.Computed("lower(valid)", persisted=True), nullable=False),
     sa.Column("valid", DATERANGE, nullable=False),
-    sa.Column("grid_id", sa.BigInteger),
+    sa.Column("lot_id", sa.BigInteger),
     sa.Column("method", sa.Text, nullable=False),
     sa.Column("nearest_grid_id", sa.BigInteger),
     sa.Column("distance_m", sa.Double),
@@ -648,15 +673,34 @@ assignment = sa.Table(
     _one_of(
         "method", ("within", "border_tie", "by_building", "by_hand", "outside"), "method_known"
     ),
-    sa.CheckConstraint("(method = 'outside') = (grid_id IS NULL)", name="outside_has_no_grid"),
+    sa.CheckConstraint("(method = 'outside') = (lot_id IS NULL)", name="outside_has_no_lot"),
     sa.CheckConstraint(
         "(method = 'outside') = (nearest_grid_id IS NOT NULL AND distance_m IS NOT NULL)",
         name="outside_names_nearest",
     ),
     _not_empty(),
-    sa.Index("ix_assignment_grid", "grid_id"),
-    comment="Which grid an object belonged to, from when to when; an object's rows never overlap.",
+    sa.Index("ix_membership_lot", "lot_id"),
+    comment="Which lot an object belonged to, from when to when; an object's rows never overlap.",
     postgresql_with=_IN_PLACE,
+)
+
+assignment = sa.Table(
+    "assignment",
+    sa.MetaData(),  # a view: it is read like a table, and made by its migration
+    *(
+        sa.Column(name, kind)
+        for name, kind in (
+            ("scheme_id", sa.BigInteger()),
+            ("object_kind", sa.Text()),
+            ("object_id", sa.BigInteger()),
+            ("valid", DATERANGE()),
+            ("grid_id", sa.BigInteger()),
+            ("method", sa.Text()),
+            ("nearest_grid_id", sa.BigInteger()),
+            ("distance_m", sa.Double()),
+        )
+    ),
+    comment="Which grid an object belonged to, from when to when: its lots, with their grids.",
 )
 
 facility = sa.Table(

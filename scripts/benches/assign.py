@@ -80,15 +80,27 @@ _PLACED: Final = """
       ON house.scheme_id = :scheme AND house.object_kind = 'building'
      AND house.object_id = who.building_id AND house.valid @> days.day
 """
+_LOTS: Final = """
+    WITH named AS (
+        SELECT grid_id, nextval(pg_get_serial_sequence('lot', 'lot_id')) AS lot_id
+        FROM (SELECT DISTINCT grid_id FROM placed WHERE grid_id IS NOT NULL) AS goal
+    ), made AS (
+        INSERT INTO lot (lot_id, scheme_id) SELECT lot_id, :scheme FROM named RETURNING lot_id
+    )
+    INSERT INTO lot_grid (lot_id, scheme_id, grid_id, valid)
+    SELECT lot_id, :scheme, grid_id, daterange(NULL, NULL) FROM named JOIN made USING (lot_id)
+"""
 _HISTORY: Final = """
-    INSERT INTO assignment (scheme_id, object_kind, object_id, valid, grid_id, method)
+    INSERT INTO membership (scheme_id, object_kind, object_id, valid, lot_id, method)
     SELECT :scheme, 'household', household_id,
-           daterange(day, lead(day) OVER (PARTITION BY household_id ORDER BY day)), grid_id,
+           daterange(day, lead(day) OVER (PARTITION BY household_id ORDER BY day)), lot.lot_id,
            CASE WHEN housed THEN 'by_building' WHEN tie THEN 'border_tie' ELSE 'within' END
     FROM (
         SELECT *, lag(grid_id) OVER (PARTITION BY household_id ORDER BY day) AS before
         FROM placed
     ) AS stretch
+    JOIN (SELECT grid_id, max(lot_id) AS lot_id FROM lot_grid WHERE valid = daterange(NULL, NULL)
+          GROUP BY grid_id) AS lot USING (grid_id)
     WHERE before IS DISTINCT FROM grid_id
 """
 _COPY: Final = """
@@ -100,7 +112,7 @@ _COPY: Final = """
       AND household.base_grid_id IS DISTINCT FROM assignment.grid_id
 """
 _EMPTIED: Final = (
-    "DELETE FROM assignment WHERE object_kind = 'household' AND scheme_id = :scheme",
+    "DELETE FROM membership WHERE object_kind = 'household' AND scheme_id = :scheme",
     "UPDATE household SET base_grid_id = NULL",
 )
 
@@ -340,7 +352,7 @@ class Scratch:
 
     def _vacuum(self) -> None:
         with closing(self._context.connect(SCRATCH)) as connection, connection.cursor() as cursor:
-            cursor.execute("VACUUM (ANALYZE) household, assignment")
+            cursor.execute("VACUUM (ANALYZE) household, membership")
 
     def side(self, work: Callable[[sa.Connection], object]) -> Side[sa.Connection, object]:
         """
@@ -399,12 +411,12 @@ def all_written(scratch: Scratch, county: County) -> Row:
     Returns
     -------
     Row
-        The whole assignment beside the same in three statements.
+        The whole assignment beside the same in four statements.
     """
     values = {**county.values, "days": county.days}
 
     def in_sql(connection: sa.Connection) -> None:
-        for statement in (_PLACED, _HISTORY, _COPY):
+        for statement in (_PLACED, _LOTS, _HISTORY, _COPY):
             connection.execute(sa.text(statement), values)
 
     return compare(

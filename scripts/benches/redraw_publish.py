@@ -1,8 +1,9 @@
 """Publishing a redraw of the demo county: one village drawn anew, and every household moved.
 
 The peer stores the same version and places everything by SQL: ``UPDATE … FROM`` with the polygon
-that holds the point and ``IS DISTINCT FROM`` over all rows, history written too. Both work in a
-transaction that is thrown away, and what they stored is compared.
+that holds the point and ``IS DISTINCT FROM`` over all rows, history written too: a row closed and
+a row opened for each object. Both work in a transaction that is thrown away, and what is read of
+it object by object is compared.
 """
 
 from collections.abc import Callable
@@ -52,19 +53,36 @@ _PLACED: Final = """
     LEFT JOIN own AS house ON house.kind = 'building' AND house.id = household.building_id
 """
 _KINDS: Final = ("building", "household", "premises", "hazard", "incident")
+_BEFORE: Final = """
+    CREATE TEMPORARY TABLE moved ON COMMIT DROP AS
+    SELECT placed.* FROM placed
+    LEFT JOIN assignment AS held
+      ON held.scheme_id = :scheme AND held.object_kind = placed.kind
+     AND held.object_id = placed.id AND upper_inf(held.valid)
+    WHERE held.grid_id IS DISTINCT FROM placed.grid_id
+"""
+_LOTS: Final = """
+    WITH named AS (
+        SELECT DISTINCT grid_id, nextval(pg_get_serial_sequence('lot', 'lot_id')) AS lot_id
+        FROM (SELECT DISTINCT grid_id FROM moved) AS goal
+    ), made AS (
+        INSERT INTO lot (lot_id, scheme_id) SELECT lot_id, :scheme FROM named RETURNING lot_id
+    )
+    INSERT INTO lot_grid (lot_id, scheme_id, grid_id, valid)
+    SELECT lot_id, :scheme, grid_id, daterange(NULL, NULL) FROM named JOIN made USING (lot_id)
+"""
 _CLOSE: Final = """
-    UPDATE assignment SET valid = daterange(lower(valid), CAST(:day AS date))
-    FROM placed
-    WHERE assignment.scheme_id = :scheme AND assignment.object_kind = placed.kind
-      AND assignment.object_id = placed.id AND upper_inf(assignment.valid)
-      AND assignment.grid_id IS DISTINCT FROM placed.grid_id
+    UPDATE membership SET valid = daterange(lower(valid), CAST(:day AS date))
+    FROM moved
+    WHERE membership.scheme_id = :scheme AND membership.object_kind = moved.kind
+      AND membership.object_id = moved.id AND upper_inf(membership.valid)
 """
 _OPEN: Final = """
-    INSERT INTO assignment (scheme_id, object_kind, object_id, valid, grid_id, method)
-    SELECT :scheme, kind, id, daterange(CAST(:day AS date), NULL), grid_id, method FROM placed
-    WHERE NOT EXISTS (
-        SELECT FROM assignment WHERE scheme_id = :scheme AND object_kind = kind
-          AND object_id = id AND upper_inf(valid))
+    INSERT INTO membership (scheme_id, object_kind, object_id, valid, lot_id, method)
+    SELECT :scheme, kind, id, daterange(CAST(:day AS date), NULL), lot.lot_id, method
+    FROM moved
+    JOIN (SELECT grid_id, max(lot_id) AS lot_id FROM lot_grid WHERE valid = daterange(NULL, NULL)
+          GROUP BY grid_id) AS lot USING (grid_id)
 """
 _COPY: Final = """
     UPDATE {kind} SET base_grid_id = placed.grid_id FROM placed
@@ -283,10 +301,11 @@ def _placed_by_sql(connection: sa.Connection, version: Version, moves: Any) -> N
     del moves
     values = {"scheme": version.scheme_id, "day": version.effective_day, "rank": 3}
     own = " UNION ALL ".join(_OWN.format(kind=kind) for kind in _KINDS)
-    making = (_NOW, f"CREATE TEMPORARY TABLE own ON COMMIT DROP AS {own}", _PLACED)
-    for statement, made in zip(making, ("now_grid", "own", "placed"), strict=True):
+    making = (_NOW, f"CREATE TEMPORARY TABLE own ON COMMIT DROP AS {own}", _PLACED, _BEFORE)
+    for statement, made in zip(making, ("now_grid", "own", "placed", "moved"), strict=True):
         connection.execute(sa.text(statement), values if ":" in statement else {})
         connection.execute(sa.text(f"ANALYZE {made}"))
+    connection.execute(sa.text(_LOTS), values)
     connection.execute(sa.text(_CLOSE), values)
     connection.execute(sa.text(_OPEN), values)
     if version.effective_day <= connection.execute(sa.select(sa.func.gis_today())).scalar_one():

@@ -24,7 +24,7 @@ ALLOWED = {
     ("access/visibility.py", "visible"): "is the guard itself",
     ("grids/assignment.py", "place_again"): "moves the households of a building that moved",
     ("grids/assignment.py", "place_moved"): "moves the households of buildings that moved",
-    ("grids/assignment.py", "_read"): "writes the grid of every object, in the system's name",
+    ("grids/assignment.py", "_question"): "writes the grid of every object, in the system's name",
     ("ingest/objects.py", "_ids_by_key"): "reads keys of buildings and premises only",
     ("ingest/objects.py", "_base_grids"): "reads buildings; of households only what they follow",
     ("ingest/objects.py", "_moved"): "gives ids to the assignment; no row leaves it",

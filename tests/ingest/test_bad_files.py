@@ -56,7 +56,7 @@ def state(store: Store) -> list[Any]:
     with store.transaction(SYSTEM) as connection:
         return [
             connection.scalar(sa.select(sa.func.count()).select_from(table))
-            for table in (t.building, t.assignment, t.import_record, t.event)
+            for table in (t.building, t.membership, t.import_record, t.event)
         ]
 
 

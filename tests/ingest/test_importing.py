@@ -78,7 +78,7 @@ def fingerprint(store: Store, *tables: sa.Table) -> list[Any]:
     with store.transaction(SYSTEM) as connection:
         written = [
             sa.select(sa.literal_column("xmin::text"), *table.primary_key.columns)
-            for table in (*tables, t.assignment)
+            for table in (*tables, t.membership)
         ]
         counted = [
             sa.select(sa.func.count()).select_from(table) for table in (t.event, t.import_record)
