@@ -27,10 +27,12 @@ from gis_service.commands.plans import plan_app
 from gis_service.commands.report import report_app
 from gis_service.commands.roads import roads_app
 from gis_service.commands.terminal import errors_said, language, say
+from gis_service.coverage import sites_job as _sites_job  # noqa: F401 (adds work)
 from gis_service.errors import NotFoundError
 from gis_service.ingest.osm import read_osm
 from gis_service.ingest.region import RegionResult, describe, import_region
 from gis_service.regions import region_database
+from gis_service.reports import report_job as _report_job  # noqa: F401 (adds work)
 from gis_service.settings import server_settings, store_settings
 from gis_service.store import Store, database_exists, open_store
 

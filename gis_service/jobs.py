@@ -377,6 +377,36 @@ def find(connection: sa.Connection, job_id: int) -> JobState:
     return JobState(row.job_id, row.kind, row.status, row.progress, row.step, row.result, row.error)
 
 
+def find_result(connection: sa.Connection, kind: str, fingerprint: str) -> Mapping[str, Any] | None:
+    """
+    Find the newest result of a kind that stands on the same input.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    kind
+        Of the job.
+    fingerprint
+        As the result tells it.
+
+    Returns
+    -------
+    mapping or None
+        None where no such job is done.
+    """
+    job = t.job.c
+    told: Mapping[str, Any] | None = connection.scalar(
+        sa.select(job.result)
+        .where(
+            job.kind == kind, job.status == "done", job.result["fingerprint"].astext == fingerprint
+        )
+        .order_by(job.job_id.desc())
+        .limit(1)
+    )
+    return told
+
+
 def _seen_by(actor: Actor) -> sa.ColumnElement[bool]:
     """Let the county office see every job, others their own."""
     return sa.true() if actor.role == "county_office" else t.job.c.actor_id == actor.actor_id

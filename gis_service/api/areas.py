@@ -2,22 +2,31 @@
 
 import gzip
 import hashlib
-from dataclasses import asdict
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from gis_service import jobs
 from gis_service.api import examples
-from gis_service.api.coverage import MEASURERS, LatValue, LonValue
-from gis_service.api.dependencies import ActorDep, ConnectionDep, IdQuery, Name
+from gis_service.api.coverage import MEASURERS, JobAccepted, LatValue, LonValue
+from gis_service.api.dependencies import (
+    ActorDep,
+    ConnectionDep,
+    IdPath,
+    IdQuery,
+    LanguageDep,
+    Name,
+    StoreDep,
+)
+from gis_service.coverage import sites_job
 from gis_service.coverage.area_desk import AreaDesk
-from gis_service.coverage.sites import SiteWish, best_sites
+from gis_service.coverage.staleness import Digests
 from gis_service.coverage.standards import standard_book
-from gis_service.coverage.what_if_desk import WhatIfDesk
-from gis_service.errors import InputError, NotAllowedError, Place
+from gis_service.errors import InputError, NotAllowedError, NotFoundError, Place
 from gis_service.maps import tiles
 from gis_service.maps.answers import holds
+from gis_service.messages import text
 
 router = APIRouter(prefix="/api/coverage", tags=["coverage"])
 
@@ -53,6 +62,30 @@ DISTRICTS: Final = _example(
     not_checked=["railway"],
 )
 ENCLAVES: Final = _example({**_PIECE, "facility_id": 12, "facility_name": "南桥镇消防站"})
+
+SITES: Final = {
+    "problem": "max_cover",
+    "kind": "fire_station",
+    "sites": [
+        {"lon": 112.98, "lat": 28.71, "name": "东街社区", "facility_id": None,
+         "gain_households": 8112}
+    ],
+    "before": {"n": 200011, "covered": 166437, "share": 0.8321},
+    "after": {"n": 200011, "covered": 174549, "share": 0.8727},
+    "objective": 174549.0,
+    "bound": 174549.0,
+    "gap": 0.0,
+    "optimum_proved": True,
+    "candidates": 393,
+    "aggregated": False,
+    "seconds": 4.1,
+    "standard": "fire-20",
+    "scenario": "normal",
+    "fingerprint": "9f3c…",
+    "is_stale": False,
+    "stale_because": [],
+    "stale_texts": [],
+}  # fmt: skip
 
 
 def area_desk(request: Request) -> AreaDesk:
@@ -191,7 +224,7 @@ class SiteAnswer(BaseModel):
 
 
 class SitesAnswer(BaseModel):
-    """Chosen sites, the measured figures, and the gap proven by the solver."""
+    """Chosen sites, the measured figures, the gap proven by the solver, and what it stands on."""
 
     problem: str
     kind: str
@@ -205,23 +238,42 @@ class SitesAnswer(BaseModel):
     candidates: int
     aggregated: bool
     seconds: float
+    standard: str
+    scenario: str
+    fingerprint: str
+    is_stale: bool = False
+    stale_because: tuple[str, ...] = ()
+    stale_texts: tuple[str, ...] = ()
 
 
-@router.post("/sites", responses=examples.problems())
-def find_sites(
-    request: Request, wish: SitesRequest, connection: ConnectionDep, actor: ActorDep
-) -> SitesAnswer:
-    """Choose where the next stations should stand; nothing is stored."""
+@router.post("/sites", status_code=202, responses=examples.problems())
+def find_sites(wish: SitesRequest, store: StoreDep, actor: ActorDep) -> JobAccepted:
+    """Choose where the next stations should stand; the job tells how far it is."""
     if actor.role not in MEASURERS or actor.areas is not None:
         raise NotAllowedError("coverage.whole_county_only", actor=actor.name)
-    standard_book().standard(wish.standard)
-    desk: WhatIfDesk = request.app.state.what_if
-    prepared, _ = desk.prepared(connection, actor, wish.standard, wish.scenario)
-    asked = wish.model_dump(exclude={"standard", "scenario"})
-    found = best_sites(prepared, SiteWish(**asked))
-    names = area_desk(request).names_at(connection, [(one.lon, one.lat) for one in found.sites])
-    answer = asdict(found)
-    answer["sites"] = [
-        {**site, "name": name} for site, name in zip(answer["sites"], names, strict=True)
-    ]
-    return SitesAnswer(**answer)
+    asked = wish.model_dump(mode="json")
+    sites_job.wish_of(asked)  # what cannot be is said at once
+    return JobAccepted(job_id=jobs.submit(store, actor, sites_job.KIND, asked))
+
+
+@router.get("/sites/{job_id}", responses=examples.ok(SITES))
+def read_sites(
+    request: Request,
+    connection: ConnectionDep,
+    actor: ActorDep,
+    language: LanguageDep,
+    job_id: IdPath,
+) -> SitesAnswer:
+    """Read the sites that a job has chosen, and whether the county is another one by now."""
+    state = jobs.find_seen(connection, actor, job_id)
+    if state.kind != sites_job.KIND or state.result is None:
+        raise NotFoundError("coverage.no_sites", job=job_id)
+    digests: Digests = request.app.state.digests
+    asked = sites_job.AnsweredSites.of(state)
+    because = digests.stale_because(connection, asked, standard_book())
+    return SitesAnswer(
+        **state.result,
+        is_stale=bool(because),
+        stale_because=because,
+        stale_texts=tuple(text(f"coverage.stale_{part}", language) for part in because),
+    )

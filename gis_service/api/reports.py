@@ -4,10 +4,23 @@ import base64
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Response
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, ConfigDict, Field
 
-from gis_service.api.dependencies import ActorDep, IdQuery, LanguageDep, StoreDep, without_nul
+from gis_service import jobs
+from gis_service.api.coverage import JobAccepted
+from gis_service.api.dependencies import (
+    ActorDep,
+    ConnectionDep,
+    IdPath,
+    IdQuery,
+    LanguageDep,
+    StoreDep,
+    without_nul,
+)
+from gis_service.api.examples import problems
 from gis_service.messages import Language
-from gis_service.reports import coverage
+from gis_service.reports import coverage, report_job
 
 router = APIRouter(prefix="/api/reports", tags=["reports"])
 
@@ -18,6 +31,10 @@ _FILES: Final[dict[int | str, dict[str, Any]]] = {
             for form, media_type in coverage.MEDIA_TYPES.items()
         }
     }
+}
+_KEPT_FILE: Final[dict[int | str, dict[str, Any]]] = {
+    200: _FILES[200],
+    404: {"description": "The job wrote no report, or its file is gone."},
 }
 _MOST_PAGES: Final = 12
 _SCREEN_DPI: Final = 96
@@ -64,6 +81,51 @@ def coverage_report(
     }
     media_type = coverage.MEDIA_TYPES[form]
     return Response(report.body(form), media_type=media_type, headers=headers)
+
+
+class ReportRequest(BaseModel):
+    """Which report, and in which format."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"standard": "fire-20", "run_id": 2, "format": "pdf"}},
+    )
+
+    standard: Annotated[str, Field(max_length=100)] = "fire-20"
+    scenario: Annotated[str, Field(max_length=100)] = "normal"
+    run_id: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
+    compare: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
+    form: Annotated[coverage.Format, Field(alias="format")] = "pdf"
+    language: Language | None = None
+
+
+@router.post("/coverage", status_code=202, responses=problems())
+def start_report(
+    asked: ReportRequest, store: StoreDep, actor: ActorDep, language: LanguageDep
+) -> JobAccepted:
+    """Write the coverage report as a job, which tells how far it is; the file is kept."""
+    with store.transaction(actor) as connection:  # what cannot be is said at once
+        coverage.check(connection, actor, asked.standard, asked.scenario, asked.run_id)
+    wish = {**asked.model_dump(), "language": asked.language or language}
+    return JobAccepted(job_id=jobs.submit(store, actor, report_job.KIND, wish))
+
+
+@router.get("/coverage/files/{job_id}", response_class=Response, responses=_KEPT_FILE)
+def read_report_file(connection: ConnectionDep, actor: ActorDep, job_id: IdPath) -> Response:
+    """Hand out the report that a job has written."""
+    state = jobs.find_seen(connection, actor, job_id)
+    file = report_job.kept_file(state)
+    result = state.result or {}
+    return FileResponse(
+        file,
+        media_type=coverage.MEDIA_TYPES[result["form"]],
+        filename=result["name"],
+        headers={
+            "Cache-Control": "private, no-store",
+            "Content-Language": result["language"],
+            "Content-Security-Policy": _STANDS_ALONE,
+        },
+    )
 
 
 @router.get("/coverage/pages", responses=_PAGES)

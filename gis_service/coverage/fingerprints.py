@@ -142,6 +142,44 @@ def of_settings(parameters: Mapping[str, Any]) -> str:
     return hashlib.sha256(words.encode()).hexdigest()
 
 
+def of_inputs(
+    software: str,
+    parameters: Mapping[str, Any],
+    network: RoadNetwork,
+    facilities: Facilities,
+    kinds: Iterable[str],
+    county: Mapping[str, str],
+) -> dict[str, str]:
+    """
+    Digest all that a measurement stands on.
+
+    Parameters
+    ----------
+    software
+        The release.
+    parameters
+        The numbers of the standard and the scenario.
+    network, facilities
+        Those that are measured on.
+    kinds
+        Of facilities that the standard names.
+    county
+        Digests of boundaries and of all that stands in the county.
+
+    Returns
+    -------
+    dict
+        By part, for :func:`together`.
+    """
+    return {
+        "software": software,
+        "settings": of_settings(parameters),
+        "network": of_network(network),
+        "facilities": of_facilities(facilities, kinds),
+        **county,
+    }
+
+
 def together(inputs: Mapping[str, str]) -> str:
     """
     Digest the digests.

@@ -152,13 +152,9 @@ def measure(
         households = places.weights[HOUSEHOLDS]
         notes = notes_on(ground, measured, county.facilities, stations, households, book.place)
         summary = {**summary_of(table, measured), "notes": notes}
-        digests = {
-            "software": __version__,
-            "settings": fingerprints.of_settings(parameters),
-            "network": fingerprints.of_network(network),
-            "facilities": fingerprints.of_facilities(county.facilities, standard.kinds),
-            **county.inputs,
-        }
+        digests = fingerprints.of_inputs(
+            __version__, parameters, network, county.facilities, standard.kinds, county.inputs
+        )
         progress(0.7, "coverage.step_writing")
         run = {
             "standard": standard_code,

@@ -5,7 +5,7 @@ after, and the gain of each site, are measured again as any coverage is. Pure: n
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -27,6 +27,8 @@ MOST_CANDIDATES: Final = {"max_cover": 400, "set_cover": 400, "p_median": 100, "
 """So many are looked at; road nodes and facilities are thinned to that, evenly over the county."""
 
 TIME_LIMIT_S: Final = 30.0
+_TIMES_END: Final = 0.6
+_SOLVED: Final = 0.9
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,11 @@ class Sites:
     seconds: float
 
 
-def best_sites(prepared: Prepared, wish: SiteWish) -> Sites:
+def best_sites(
+    prepared: Prepared,
+    wish: SiteWish,
+    progress: Callable[[float, str], None] = lambda _share, _step: None,
+) -> Sites:
     """
     Choose where the next stations should stand.
 
@@ -106,6 +112,8 @@ def best_sites(prepared: Prepared, wish: SiteWish) -> Sites:
         The county as it is.
     wish
         What is asked.
+    progress
+        Told the share done, 0 to 1, and the message key of the step.
 
     Returns
     -------
@@ -135,11 +143,15 @@ def best_sites(prepared: Prepared, wish: SiteWish) -> Sites:
     if is_cover:
         demand, kept = demand[now > limit], weights[demand[now <= limit]].sum()
         now = prepared.measured.kind_minutes[demand, column]
-    times = _times(prepared, stations.take(on_road), demand, limit if is_cover else np.inf)
+    times = _times(
+        prepared, stations.take(on_road), demand, limit if is_cover else np.inf, progress
+    )
+    progress(_TIMES_END, "coverage.step_solving")
     if is_cover:
         found = _cover(wish, times, weights, demand, kept, prepared, limit)
     else:
         found = _by_grid(wish, times, weights, demand, now, prepared)
+    progress(_SOLVED, "coverage.step_measuring")
     chosen = [one - 1 for one in found.new_sites]
     sites, after = _measured_one_by_one(
         prepared, kind, _in_order(chosen, times, now, weights[demand], limit), lon, lat, facility_id
@@ -213,7 +225,13 @@ def _thinned(lon: FloatArray, lat: FloatArray, most: int) -> IntArray:
         side_m *= 1.1
 
 
-def _times(prepared: Prepared, stations: Snapped, demand: IntArray, limit: float) -> FloatArray:
+def _times(
+    prepared: Prepared,
+    stations: Snapped,
+    demand: IntArray,
+    limit: float,
+    progress: Callable[[float, str], None],
+) -> FloatArray:
     """Give minutes from (or to) each candidate, demand x candidates; as a household's are."""
     ground, rules, standard = prepared.ground, prepared.book.place, prepared.standard
     places = ground.places.take(demand)
@@ -224,6 +242,7 @@ def _times(prepared: Prepared, stations: Snapped, demand: IntArray, limit: float
     begins = standard.turnout_minutes.value + standard.fixed_minutes
     times = np.empty((len(demand), len(stations)))
     for number, reach in enumerate(reacher.each(stations, begins, limit)):
+        progress(_TIMES_END * number / len(stations), "coverage.step_candidates")
         times[order, number] = _minutes_at(reach, sorted_places) + off_road
     return times
 

@@ -6,7 +6,7 @@ was touched since is read again and its digest compared, so that a change taken 
 
 import threading
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import sqlalchemy as sa
 
@@ -15,7 +15,6 @@ from gis_service.access import SYSTEM
 from gis_service.coverage import fingerprints
 from gis_service.coverage.county_reading import read_county, read_network
 from gis_service.coverage.measurement import Facilities
-from gis_service.coverage.run_reading import Run
 from gis_service.coverage.standards import StandardBook, parameters_of
 from gis_service.errors import ConflictError, NotFoundError
 from gis_service.grids.versions import today
@@ -34,6 +33,26 @@ _COUNTY: Final = (
 )
 DAY: Final = "day"
 """Beside the counts: boundaries may come into force by the calendar alone."""
+
+
+class Stands(Protocol):
+    """What was worked out on the county as it was: a run, or the choice of sites."""
+
+    @property
+    def standard(self) -> str:
+        """Its code."""
+
+    @property
+    def scenario(self) -> str:
+        """Its code."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Of facilities."""
+
+    @property
+    def inputs(self) -> Mapping[str, Any]:
+        """``digests`` by part, and the ``counts`` of changes then."""
 
 
 def changes_now(connection: sa.Connection) -> dict[str, Any]:
@@ -67,7 +86,7 @@ class Digests:
         self._county: tuple[object, Mapping[str, str], Facilities] | None = None
 
     def stale_because(
-        self, connection: sa.Connection, run: Run, book: StandardBook
+        self, connection: sa.Connection, run: Stands, book: StandardBook
     ) -> tuple[str, ...]:
         """
         Name what has changed since a run was measured.
@@ -77,7 +96,7 @@ class Digests:
         connection
             An open transaction.
         run
-            Which.
+            Which, or what else was worked out as one is.
         book
             The standards in force.
 
@@ -117,7 +136,7 @@ class Digests:
         return {**inputs, "facilities": fingerprints.of_facilities(facilities, kinds)}
 
 
-def _settings(run: Run, book: StandardBook) -> str:
+def _settings(run: Stands, book: StandardBook) -> str:
     try:
         parameters = parameters_of(book, run.standard, run.scenario)
     except NotFoundError:  # the county has taken the standard or the scenario out of its file

@@ -11,7 +11,9 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from gis_service import __version__
 from gis_service.access import Actor
+from gis_service.coverage import fingerprints
 from gis_service.coverage.county_reading import (
     County,
     read_county,
@@ -167,6 +169,37 @@ class WhatIfDesk:
             while len(self._prepared) > _MOST:
                 self._prepared.popitem(last=False)
             return self._prepared[key], held.names
+
+    def inputs(self, standard: str, scenario: str) -> dict[str, Any]:
+        """
+        Tell what the county that was given last stands on.
+
+        Parameters
+        ----------
+        standard, scenario
+            Their codes.
+
+        Returns
+        -------
+        dict
+            As a run keeps it: ``digests`` by part, and the ``counts`` of changes. Empty where
+            nothing was prepared yet.
+        """
+        book = self._book or standard_book()
+        with self._lock:
+            held = self._held
+        if held is None:
+            return {}
+        county = held.county
+        digests = fingerprints.of_inputs(
+            __version__,
+            parameters_of(book, standard, scenario),
+            held.network,
+            county.facilities,
+            book.standard(standard).kinds,
+            county.inputs,
+        )
+        return {"digests": digests, "counts": held.changes}
 
 
 def _names(connection: sa.Connection) -> dict[int, tuple[str, str]]:

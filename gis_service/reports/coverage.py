@@ -12,9 +12,9 @@ from typing import Final, Literal, get_args
 
 import sqlalchemy as sa
 
-from gis_service.access import Actor, record
+from gis_service.access import Actor, record, visible
 from gis_service.coverage.runs import Run, find_run
-from gis_service.errors import InputError, Place
+from gis_service.errors import InputError, NotAllowedError, Place
 from gis_service.maps import printing
 from gis_service.messages import Language
 from gis_service.reports.document import Document
@@ -23,6 +23,7 @@ from gis_service.reports.geopackage import geopackage
 from gis_service.reports.page_file import page
 from gis_service.reports.workbook import workbook
 from gis_service.reports.writing import Writer
+from gis_service.store import tables as t
 
 Format = Literal["pdf", "xlsx", "html", "gpkg"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
@@ -170,6 +171,37 @@ def read_report(
     what = {"standard": run.standard, "scenario": run.scenario, "language": wish.language}
     record(connection, actor, "print", "coverage_run", run.run_id, after=what)
     return report
+
+
+def check(
+    connection: sa.Connection,
+    actor: Actor,
+    standard: str,
+    scenario: str = "normal",
+    run_id: int | None = None,
+) -> None:
+    """
+    Refuse at once what cannot be reported.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks; must see every household of the county.
+    standard, scenario, run_id
+        As a wish has them.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such run, or the standard was never measured.
+    NotAllowedError
+        The actor sees a part of the county only.
+    """
+    if not visible(actor, t.household).compare(sa.true()):
+        raise NotAllowedError("reports.whole_county_only", actor=actor.name)
+    choose_run(connection, standard, scenario, run_id)
 
 
 def parse_formats(text: str) -> Sequence[Format]:

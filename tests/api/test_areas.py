@@ -10,6 +10,7 @@ import shapely
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
+from gis_service import jobs
 from gis_service.access import SYSTEM
 from gis_service.coverage.area_desk import AreaDesk
 from gis_service.store import Store
@@ -168,11 +169,15 @@ def test_what_cannot_be_drawn_is_said(client: TestClient, address: str, status: 
     assert answer.json()["detail"]
 
 
-def test_the_best_site_is_the_best_of_all_tried(client: TestClient) -> None:
+def test_the_best_site_is_the_best_of_all_tried(store: Store, client: TestClient) -> None:
     asked = {"standard": "service-15", "kind": "clinic", "add": 1}
     answer = client.post("/api/coverage/sites", json=asked)
-    assert answer.status_code == 200
-    found = answer.json()
+    assert answer.status_code == 202
+    job_id = answer.json()["job_id"]
+    assert client.get(f"/api/coverage/sites/{job_id}").status_code == 404
+    jobs.perform(store, job_id)
+    found = client.get(f"/api/coverage/sites/{job_id}").json()
+    assert not found["is_stale"]
     assert found["optimum_proved"]
     covered = []
     for key in ("g00", "g10", "g20"):
@@ -193,3 +198,15 @@ def test_sites_are_for_who_measures(client: TestClient, as_actor: As) -> None:
     for role in ("visitor", "grid_officer"):
         refused = client.post("/api/coverage/sites", json=asked, headers=as_actor(role))
         assert refused.status_code == 403
+
+
+def test_what_cannot_be_asked_starts_no_job(store: Store, client: TestClient) -> None:
+    with store.transaction(SYSTEM) as connection:
+        before = connection.scalar(sa.select(sa.func.max(t.job.c.job_id)))
+    for asked, status in (
+        ({"standard": "none"}, 404),
+        ({"standard": "fire-20", "kind": "bank"}, 422),
+    ):
+        assert client.post("/api/coverage/sites", json=asked).status_code == status
+    with store.transaction(SYSTEM) as connection:
+        assert connection.scalar(sa.select(sa.func.max(t.job.c.job_id))) == before

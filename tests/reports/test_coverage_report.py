@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import openpyxl
@@ -21,12 +22,14 @@ import shapely
 import sqlalchemy as sa
 from defusedxml.ElementTree import fromstring
 
+from gis_service import jobs
 from gis_service.access import SYSTEM, Actor
 from gis_service.coverage import runs
 from gis_service.coverage.area_answers import AreaBand, NamedDistrict, NamedPiece
 from gis_service.coverage.travel_time import STATUS_NAMES
 from gis_service.errors import InputError, NotAllowedError, NotFoundError
-from gis_service.messages import LANGUAGES, Language, all_texts
+from gis_service.messages import LANGUAGES, Language, all_texts, text
+from gis_service.reports import report_job
 from gis_service.reports.coverage import FORMATS, Format, Report, Wish, parse_formats, read_report
 from gis_service.reports.document import Document
 from gis_service.reports.facts import by_fives
@@ -348,3 +351,73 @@ def test_it_is_handed_out_over_http(client: TestClient, small_county: SmallCount
     officer = {"x-gis-actor": str(small_county.actors["grid_officer"])}
     assert client.get(where, headers=officer).status_code == 403
     assert client.get(where.replace("xlsx", "doc"), headers=headers).status_code == 422
+
+
+def test_it_is_written_by_a_job_and_kept(
+    store: Store, client: TestClient, small_county: SmallCounty, run_id: int
+) -> None:
+    headers = {"x-gis-actor": str(small_county.actors["county_office"])}
+    asked = {"standard": "service-15", "format": "xlsx", "language": "en"}
+    answer = client.post("/api/reports/coverage", json=asked, headers=headers)
+    assert answer.status_code == 202
+    job_id = answer.json()["job_id"]
+    file = f"/api/reports/coverage/files/{job_id}"
+    assert client.get(file, headers=headers).status_code == 404
+    told: list[tuple[float, str]] = []
+    wish: dict[str, Any] = {
+        "standard": "service-15", "scenario": "normal", "run_id": None, "compare": None,
+        "form": "xlsx", "language": "en",
+    }  # fmt: skip
+    by_hand = report_job.report_as_job(
+        store, SYSTEM, wish, lambda share, step: told.append((share, step))
+    )
+    assert [share for share, _ in told] == sorted(share for share, _ in told)
+    assert all(text(step, language) != step for _, step in told for language in LANGUAGES)
+    jobs.perform(store, job_id)
+    taken = client.get(file, headers=headers)
+    assert taken.status_code == 200
+    assert hashlib.sha256(taken.content).hexdigest() == by_hand["sha256"]  # the same bytes
+    assert by_hand["run_id"] == run_id
+    assert re.search(
+        r'filename="coverage-service-15-\d+-en\.xlsx"', taken.headers["content-disposition"]
+    )
+    other = {"x-gis-actor": str(small_county.actors["grid_officer"])}
+    assert client.get(file, headers=other).status_code == 404
+    for path in report_job.report_folder().iterdir():
+        assert path.suffix != ".part"
+        path.unlink()
+    gone = client.get(file, headers=headers)
+    assert gone.status_code == 404
+    assert gone.json()["detail"]
+
+
+def test_a_report_that_cannot_be_starts_no_job(
+    client: TestClient, small_county: SmallCounty
+) -> None:
+    for role, asked, status in (
+        ("grid_officer", {"standard": "service-15"}, 403),
+        ("county_office", {"standard": "service-5"}, 404),
+        ("county_office", {"standard": "service-15", "format": "doc"}, 422),
+    ):
+        headers = {"x-gis-actor": str(small_county.actors[role])}
+        answer = client.post("/api/reports/coverage", json=asked, headers=headers)
+        assert answer.status_code == status
+
+
+def test_a_cancelled_report_leaves_no_file(
+    store: Store, run_id: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wish = {"standard": "service-15", "run_id": run_id, "form": "xlsx", "language": "en"}
+    monkeypatch.setattr(report_job, "report_folder", lambda: tmp_path / "reports")
+    job_id = jobs.submit(store, SYSTEM, report_job.KIND, wish)
+    body = Report.body
+
+    def write_and_be_cancelled(report: Report, form: Any) -> bytes:
+        jobs.cancel(store, SYSTEM, job_id)
+        return body(report, form)
+
+    monkeypatch.setattr(Report, "body", write_and_be_cancelled)
+    jobs.perform(store, job_id)
+    with store.transaction(SYSTEM) as connection:
+        assert jobs.find(connection, job_id).status == "cancelled"
+    assert not (tmp_path / "reports").exists()
