@@ -32,7 +32,7 @@ from gis_service.entry.rows import (
 )
 from gis_service.errors import ConflictError, InputError, NotAllowedError, NotFoundError, Place
 from gis_service.grids.assignment import end_history, place_again
-from gis_service.grids.versions import today
+from gis_service.grids.versions import keep_boundaries, today
 from gis_service.store import tables as t
 
 UNDO_S: Final = 60
@@ -102,8 +102,7 @@ def add(
     InTheWayError
         Another row stands in the way.
     """
-    kind = kind_of(kind_name)
-    require_entering(actor, kind_name)
+    kind = _asked_for(connection, actor, kind_name)
     before = _repeated(connection, actor, request_key)
     if before is not None:
         return _again(connection, actor, before)
@@ -161,8 +160,7 @@ def change(
     StaleError
         Somebody changed it in between.
     """
-    kind = kind_of(kind_name)
-    require_entering(actor, kind_name)
+    kind = _asked_for(connection, actor, kind_name)
     done = _repeated(connection, actor, request_key)
     if done is not None:
         return _again(connection, actor, done)
@@ -234,8 +232,7 @@ def remove(
     StaleError
         Somebody changed it in between.
     """
-    kind = kind_of(kind_name)
-    require_entering(actor, kind_name)
+    kind = _asked_for(connection, actor, kind_name)
     done = _repeated(connection, actor, request_key)
     if done is not None:
         return _again(connection, actor, done)
@@ -285,8 +282,7 @@ def undo(connection: sa.Connection, actor: Actor, change_id: int) -> Saved:
     ).first()
     if done is None:
         raise NotFoundError("entry.no_change")
-    kind = kind_of(done.object_kind)
-    require_entering(actor, kind.name)
+    kind = _asked_for(connection, actor, done.object_kind)
     fresh = connection.scalar(sa.select(sa.func.now() - sa.literal(done.at) <= _seconds(UNDO_S)))
     if done.undone or not fresh:
         raise ConflictError("entry.too_late_to_undo")
@@ -308,6 +304,15 @@ def undo(connection: sa.Connection, actor: Actor, change_id: int) -> Saved:
 
 
 # --- taking back -------------------------------------------------------------------------------
+
+
+def _asked_for(connection: sa.Connection, actor: Actor, kind_name: str) -> Kind:
+    """Tell what is to be written and that the role may; the boundaries stay as they are."""
+    kind = kind_of(kind_name)
+    require_entering(actor, kind_name)
+    if kind.placed:
+        keep_boundaries(connection)
+    return kind
 
 
 def _undo_add(connection: sa.Connection, actor: Actor, kind: Kind, done: Any) -> None:

@@ -20,7 +20,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import DATERANGE
 
 from gis_service.grids.locator import NO_GRID, Locator
-from gis_service.grids.versions import Version, lowest_rank, polygons, today, versions
+from gis_service.grids.versions import (
+    Version,
+    keep_boundaries,
+    lowest_rank,
+    polygons,
+    today,
+    versions,
+)
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_numbers, read_arrays
 
@@ -106,6 +113,7 @@ def assign_new(
     AssignmentReport
         What was written.
     """
+    keep_boundaries(connection)
     known = versions(connection, scheme)
     report = AssignmentReport()
     if not known:
@@ -443,6 +451,7 @@ def place_again(connection: sa.Connection, kind: str, object_ids: Sequence[int])
     ids = sorted(object_ids)
     if not ids:
         return
+    keep_boundaries(connection)
     for code in connection.execute(sa.select(t.grid_scheme.c.code)).scalars().all():
         known = versions(connection, code)
         if known:
@@ -478,6 +487,7 @@ def place_moved(connection: sa.Connection, kind: str, object_ids: Sequence[int])
     ids = np.unique(np.array(object_ids, dtype=np.int64))
     if len(ids) == 0:
         return {}
+    keep_boundaries(connection)
     moved: dict[str, int] = {}
     schemes = sa.select(t.grid_scheme.c.code, t.grid_scheme.c.is_base)
     for code, is_base in connection.execute(schemes).all():

@@ -46,6 +46,21 @@ def today(connection: sa.Connection) -> date:
     return day
 
 
+def keep_boundaries(connection: sa.Connection) -> None:
+    """
+    Let no version be published until the end of a transaction; wait for one that is at it.
+
+    Who writes where objects lie asks first, before any row is locked: what was placed by one
+    version would otherwise be stored beside the next.
+
+    Parameters
+    ----------
+    connection
+        The transaction that writes.
+    """
+    connection.execute(sa.select(t.grid_scheme.c.scheme_id).with_for_update(read=True))
+
+
 def versions(connection: sa.Connection, scheme: str = "base") -> list[Version]:
     """
     List the versions of a scheme.

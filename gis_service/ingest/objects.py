@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from gis_service.access import Actor, visible
 from gis_service.errors import InputError, Place
 from gis_service.grids import assignment
+from gis_service.grids.versions import keep_boundaries
 from gis_service.ingest import checks, fields
 from gis_service.ingest.columns import Field
 from gis_service.ingest.door import Door
@@ -451,6 +452,8 @@ def _merge(connection: sa.Connection, objects: Objects, door: Door, known: pd.Da
     count = len(values["key"])
     if count == 0:
         return Applied()
+    if objects.placed:
+        keep_boundaries(connection)
     incoming = _beside(objects)
     incoming.create(connection)
     new = ~np.isin(values["key"].astype(str), known.index.to_numpy(dtype=str))
