@@ -22,7 +22,7 @@ __all__ = ["SmallCounty", "small_county"]
 DESK = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 READY = "html[data-ready]"
-expect.set_options(timeout=20_000)  # a machine that runs other tests beside is slow
+expect.set_options(timeout=60_000)  # a machine that runs other tests beside is slow
 
 
 @dataclass
@@ -126,7 +126,7 @@ def looking(browser: Browser, home: str) -> Iterator[Look]:
         context = browser.new_context(viewport=size, locale="zh-CN", **options)  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)
         watched = Watched(page, home)
         page.on("request", lambda request: watched.addresses.append(request.url))
         page.on("pageerror", lambda error: watched.complaints.append(str(error)))
