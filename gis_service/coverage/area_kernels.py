@@ -19,6 +19,7 @@ Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]
 Ints = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
+Bytes = npt.NDArray[np.uint8]
 
 
 @compiled
@@ -107,6 +108,7 @@ def minutes_on_edges(
 
 @compiled
 def radii(
+    points: Longs,
     minutes: Floats,
     above: float,
     limit: float,
@@ -118,10 +120,12 @@ def radii(
     deep: Bools,
 ) -> Longs:
     """
-    Tell how far off every point of the streets two limits reach.
+    Tell how far off points of the streets two limits reach.
 
     Parameters
     ----------
+    points
+        Which; those that are reached at all are enough.
     minutes
         When each point is reached.
     above, limit
@@ -133,22 +137,18 @@ def radii(
     size
         By point how far its cell reaches.
     inner, outer
-        Metres, below 0 where the limit is not kept at all; filled, the points beyond those that
-        have minutes with -1.
+        Metres, below 0 where the limit is not kept at all; filled for the points.
     deep
-        Whether all of a point's cell lies between the two; filled.
+        Whether all of a point's cell lies between the two; filled for the points.
 
     Returns
     -------
     array of int
         Points whose cell has a part between the two.
     """
-    cells = np.empty(len(minutes), np.int64)
+    cells = np.empty(len(points), np.int64)
     found = 0
-    inner[len(minutes) :] = -1.0
-    outer[len(minutes) :] = -1.0
-    deep[len(minutes) :] = False
-    for point in range(len(minutes)):
+    for point in points:
         near, far = above - minutes[point], limit - minutes[point]
         within = reach = -1.0
         if far >= 0.0:
@@ -276,11 +276,17 @@ def outline(
             # Most ridges lie wholly within: nothing of them is border, no circle crosses them.
             d_here, d_there = corner_d[corner[at]], corner_d[corner[following]]
             hole = max(inner[i], inner[j])
+            dx, dy = x[j] - x[i], y[j] - y[i]
+            apart = 0.25 * (dx * dx + dy * dy)
             if max(d_here, d_there) <= min(outer[i], outer[j]) and hole < min(d_here, d_there):
-                dx, dy = x[j] - x[i], y[j] - y[i]
-                if hole < 0.0 or 4.0 * hole * hole < dx * dx + dy * dy:
+                if hole < 0.0 or hole * hole < apart:
                     corner_in_outer = True
                     continue
+            # Others lie wholly beyond, more than a rounding error.
+            elif outer[i] * outer[i] < 0.999999 * apart and outer[i] < 0.999999 * min(
+                d_here, d_there
+            ):
+                continue
             forward = i < j
             p, q = (i, j) if forward else (j, i)
             dx, dy = x[q] - x[p], y[q] - y[p]
@@ -365,15 +371,16 @@ def outline(
                 if crossed == 0:
                     start_x = end_x = x[i] + radius
                     start_y = end_y = y[i]
-                    first, turn = 0.0, 2 * math.pi
+                    turn = 2 * math.pi
                 else:
                     other = n + 1 if n + 1 < crossed else 0
                     start_x, start_y = cross_x[which, n], cross_y[which, n]
                     end_x, end_y = cross_x[which, other], cross_y[which, other]
                     if start_x == end_x and start_y == end_y:
                         continue
-                    first = math.atan2(start_y - y[i], start_x - x[i])
-                    turn = math.atan2(end_y - y[i], end_x - x[i]) - first
+                    ax, ay = start_x - x[i], start_y - y[i]
+                    bx, by = end_x - x[i], end_y - y[i]
+                    turn = math.atan2(ax * by - ay * bx, ax * bx + ay * by)
                     if turn < 0.0:
                         turn += 2 * math.pi
                     whole = crossed == 2 and cross_ridge[which, 0] == cross_ridge[which, 1]
@@ -387,6 +394,9 @@ def outline(
                     out_x, out_y = _grown(out_x), _grown(out_y)
                 if pieces + 2 > len(piece):
                     piece = _grown_longs(piece)
+                if parts > 1:
+                    turned_x, turned_y = math.cos(turn / parts), math.sin(turn / parts)
+                    off_x, off_y = start_x - x[i], start_y - y[i]
                 for part in range(parts + 1):
                     # The hole of one band is the rim of another: same points, other way round.
                     place = used + (part if which == 1 else parts - part)
@@ -395,9 +405,11 @@ def outline(
                     elif part == parts:
                         out_x[place], out_y[place] = end_x, end_y
                     else:
-                        angle = first + turn * part / parts
-                        out_x[place] = x[i] + radius * math.cos(angle)
-                        out_y[place] = y[i] + radius * math.sin(angle)
+                        off_x, off_y = (
+                            off_x * turned_x - off_y * turned_y,
+                            off_x * turned_y + off_y * turned_x,
+                        )
+                        out_x[place], out_y[place] = x[i] + off_x, y[i] + off_y
                 used += parts + 1
                 pieces += 1
                 piece[pieces] = used
@@ -483,6 +495,144 @@ def rings(x: Floats, y: Floats, piece: Longs) -> tuple[Floats, Floats, Longs, Fl
         number += 1
         ring[number] = used
     return out_x[:used], out_y[:used], ring[: number + 1], area[:number], touch
+
+
+@compiled
+def nested(x: Floats, y: Floats, ring: Longs, area: Floats, smallest: float) -> Bytes:
+    """
+    Put every hole behind the shell around it.
+
+    From the leftmost vertex of a hole the next border to the left is that of its shell, or of
+    another hole in it.
+
+    Parameters
+    ----------
+    x, y, ring, area
+        Of :func:`rings`; they do not touch.
+    smallest
+        Rings of a smaller area are left out.
+
+    Returns
+    -------
+    array of byte
+        A MultiPolygon as well-known binary, in the order of bytes of this machine.
+    """
+    count = len(area)
+    parent = np.full(count, -1, np.int64)
+    holes = np.empty(count, np.int64)
+    left, height = np.empty(count, np.float64), np.empty(count, np.float64)
+    number = 0
+    for k in range(count):
+        if area[k] >= smallest:
+            parent[k] = k
+        elif area[k] <= -smallest:
+            at = ring[k]
+            for vertex in range(ring[k], ring[k + 1]):
+                if x[vertex] < x[at]:
+                    at = vertex
+            holes[number], left[number], height[number] = k, x[at], y[at]
+            number += 1
+    if number:
+        _find_parents(x, y, ring, area, smallest, holes[:number], left, height, parent)
+    # Shells in their order, each followed by its holes.
+    following = np.full(count, -1, np.int64)
+    inside = np.zeros(count, np.int32)
+    for n in range(number - 1, -1, -1):
+        hole, shell = holes[n], parent[holes[n]]
+        if shell >= 0:
+            following[hole] = following[shell]
+            following[shell] = hole
+            inside[shell] += 1
+    size, shells = 9, 0
+    for k in range(count):
+        if parent[k] >= 0:
+            size += 4 + 16 * (ring[k + 1] - ring[k])
+            if parent[k] == k:
+                size += 9
+                shells += 1
+    order = np.ones(1, np.int32).view(np.uint8)[0]
+    made = np.empty(size, np.uint8)
+    word = np.empty(1, np.int32)
+    word_bytes = word.view(np.uint8)
+    made[0] = order
+    word[0] = 6
+    made[1:5] = word_bytes
+    word[0] = shells
+    made[5:9] = word_bytes
+    used = 9
+    corners = np.empty(2 * len(x), np.float64)
+    for vertex in range(len(x)):
+        corners[2 * vertex], corners[2 * vertex + 1] = x[vertex], y[vertex]
+    corner_bytes = corners.view(np.uint8)
+    for shell in range(count):
+        if parent[shell] != shell:
+            continue
+        made[used] = order
+        word[0] = 3
+        made[used + 1 : used + 5] = word_bytes
+        word[0] = 1 + inside[shell]
+        made[used + 5 : used + 9] = word_bytes
+        used += 9
+        k = shell
+        while k >= 0:
+            word[0] = ring[k + 1] - ring[k]
+            made[used : used + 4] = word_bytes
+            used += 4
+            length = 16 * (ring[k + 1] - ring[k])
+            made[used : used + length] = corner_bytes[16 * ring[k] : 16 * ring[k + 1]]
+            used += length
+            k = following[k]
+    return made
+
+
+@compiled
+def _find_parents(
+    x: Floats,
+    y: Floats,
+    ring: Longs,
+    area: Floats,
+    smallest: float,
+    holes: Longs,
+    left: Floats,
+    height: Floats,
+    parent: Longs,
+) -> None:
+    """Look leftwards from every hole; edges ask which holes are at their height."""
+    number = len(holes)
+    by_height = np.argsort(height[:number])
+    low, high = height[by_height[0]], height[by_height[number - 1]]
+    rows = 4 * number
+    row_m = max((high - low) / rows, 1e-9)
+    # First hole, by height, of each row.
+    first = np.empty(rows + 1, np.int64)
+    n = 0
+    for row in range(rows + 1):
+        while n < number and height[by_height[n]] < low + row * row_m:
+            n += 1
+        first[row] = n
+    best, found = np.full(number, -np.inf), np.full(number, -1, np.int64)
+    for k in range(len(area)):
+        if abs(area[k]) < smallest:
+            continue
+        for vertex in range(ring[k], ring[k + 1] - 1):
+            one, other = y[vertex], y[vertex + 1]
+            bottom, top = min(one, other), max(one, other)
+            if top <= low or bottom > high:
+                continue
+            n = first[min(max(int((bottom - low) / row_m) - 1, 0), rows)]
+            while n < number:
+                hole = by_height[n]
+                at = height[hole]
+                if at >= top:
+                    break
+                if at >= bottom and holes[hole] != k:
+                    here = x[vertex] + (at - one) / (other - one) * (x[vertex + 1] - x[vertex])
+                    if best[hole] < here <= left[hole]:
+                        best[hole], found[hole] = here, k
+                n += 1
+    for n in np.argsort(left[:number]):
+        if found[n] >= 0:
+            parent[holes[n]] = parent[found[n]]
 
 
 @compiled

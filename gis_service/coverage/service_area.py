@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from gis_service import geodesy
 from gis_service.coverage import area_kernels
 from gis_service.coverage.network import FloatArray, IntArray, ProfileNetwork, Snapped
 from gis_service.coverage.standards import Direction, PlaceRules
-from gis_service.coverage.travel_time import Graph, graph_of
+from gis_service.coverage.travel_time import Graph, graph_of, reach_in
 
 SPACING_M: Final = 20.0
 """Between the points by which a street is judged; half of it, walked, is the larger part of the
@@ -296,20 +296,46 @@ class StreetCells:
         MultiPolygon
             In the plane of :meth:`to_lonlat`, metres; pieces and holes as they are.
         """
-        inner, outer = np.empty(len(self._all_x)), np.empty(len(self._all_x))
-        deep = np.empty(len(self._all_x), dtype=np.bool_)
-        cells = area_kernels.radii(
-            minutes,
-            -1.0 if above is None else float(above),
-            float(limit),
-            self.rules.off_road_minutes_per_m,
-            float(self.rules.snap_cap_m.value),
-            self._size,
-            inner,
-            outer,
-            deep,
-        )
-        return self._drawn(cells, inner, outer, deep)
+        return self.areas(minutes, [(above, limit)])[0]
+
+    def areas(
+        self, minutes: FloatArray, between: Sequence[tuple[float | None, float]]
+    ) -> list[shapely.MultiPolygon]:
+        """
+        Draw several areas of the same times.
+
+        Parameters
+        ----------
+        minutes
+            By point of the streets.
+        between
+            The lower limit, None for everything up to the limit, and the limit.
+
+        Returns
+        -------
+        list of MultiPolygon
+            As :meth:`area` draws them.
+        """
+        latest = max((limit for _, limit in between), default=0.0)
+        points = np.flatnonzero(minutes <= latest)
+        inner, outer = np.full(len(self._all_x), -1.0), np.full(len(self._all_x), -1.0)
+        deep = np.zeros(len(self._all_x), dtype=np.bool_)
+        drawn = []
+        for above, limit in between:
+            cells = area_kernels.radii(
+                points,
+                minutes,
+                -1.0 if above is None else float(above),
+                float(limit),
+                self.rules.off_road_minutes_per_m,
+                float(self.rules.snap_cap_m.value),
+                self._size,
+                inner,
+                outer,
+                deep,
+            )
+            drawn.append(self._drawn(cells, inner, outer, deep))
+        return drawn
 
     def _drawn(
         self,
@@ -488,18 +514,22 @@ class Reacher:
             In the order of the stations.
         """
         started = np.broadcast_to(np.asarray(begins, dtype=float), len(stations))
-        for station in range(len(stations)):
-            known = np.flatnonzero(stations.edge[station : station + 1] >= 0) + station
-            yield self._run(known, stations, started, limit_minutes)
-
-    def _run(
-        self, known: IntArray, stations: Snapped, started: FloatArray, limit_minutes: float
-    ) -> Reach:
-        """Run through the arcs; each station is a node more, without arcs into it."""
-        profiled, graph = self.profiled, self.graph
-        size = graph.node_count
         walked = self.rules.off_road_minutes_per_m
-        gates = tuple(
+        found = reach_in(self.graph, self.profiled, stations, started, walked, limit_minutes)
+        for station in range(len(stations)):
+            node, minutes = found.of(station)
+            at_node = np.full(self.graph.node_count, np.inf)
+            at_node[node] = minutes
+            server = np.full(self.graph.node_count, NOBODY)
+            server[node] = station
+            known = np.flatnonzero(stations.edge[station : station + 1] >= 0) + station
+            yield Reach(self.profiled, at_node, server, self._gates(known, stations, started))
+
+    def _gates(
+        self, known: IntArray, stations: Snapped, started: FloatArray
+    ) -> tuple[tuple[int, int, float, float], ...]:
+        walked = self.rules.off_road_minutes_per_m
+        return tuple(
             (
                 int(at),
                 int(stations.edge[at]),
@@ -508,6 +538,14 @@ class Reacher:
             )
             for at in known
         )
+
+    def _run(
+        self, known: IntArray, stations: Snapped, started: FloatArray, limit_minutes: float
+    ) -> Reach:
+        """Run through the arcs; each station is a node more, without arcs into it."""
+        profiled, graph = self.profiled, self.graph
+        size = graph.node_count
+        gates = self._gates(known, stations, started)
         heads: list[int] = []
         minutes: list[float] = []
         ends = [int(graph.indptr[-1])]
@@ -578,10 +616,12 @@ def bands(
 
     def of_one(asked: tuple[int | None, Reach]) -> list[Band]:
         station, reach = asked
-        minutes = cells.minutes(reach)
+        between = list(zip((None, *ordered[:-1]), ordered, strict=True))
         return [
-            Band(station, above or 0.0, limit, cells.area(minutes, above, limit))
-            for above, limit in zip((None, *ordered[:-1]), ordered, strict=True)
+            Band(station, above or 0.0, limit, drawn)
+            for (above, limit), drawn in zip(
+                between, cells.areas(cells.minutes(reach), between), strict=True
+            )
         ]
 
     if len(reaches) == 1:
@@ -682,14 +722,23 @@ def _polygons(
     area: FloatArray,
     touch: bool,  # noqa: FBT001 (as the kernel gives them)
 ) -> shapely.MultiPolygon:
-    """Give every hole to the smallest shell around it."""
+    """Give every hole to the shell around it."""
+    if touch:  # rings may touch themselves or one another in a point
+        return _untangled(x, y, ring, area)
+    drawn: Any = shapely.from_wkb(area_kernels.nested(x, y, ring, area, SMALLEST_M2).tobytes())
+    return cast("shapely.MultiPolygon", drawn)
+
+
+def _untangled(
+    x: FloatArray, y: FloatArray, ring: IntArray, area: FloatArray
+) -> shapely.MultiPolygon:
+    """Give every hole to the smallest shell around it, and part rings that touch themselves."""
     kept = np.flatnonzero(np.abs(area) >= SMALLEST_M2)
-    size = np.diff(ring)
-    new = np.full(len(size), -1, np.int64)
-    new[kept] = np.arange(len(kept))
-    owner = np.repeat(new, size)
-    chosen = owner >= 0
-    lines: Any = shapely.linearrings(np.column_stack((x[chosen], y[chosen])), indices=owner[chosen])
+    lines: Any = np.empty(len(kept), dtype=object)
+    lines[:] = [
+        shapely.LinearRing(np.column_stack((x[low:high], y[low:high])))
+        for low, high in zip(ring[kept], ring[kept + 1], strict=True)
+    ]
     area = area[kept]
     shells, holes = np.flatnonzero(area > 0), np.flatnonzero(area < 0)
     if len(shells) == 0:
@@ -697,17 +746,15 @@ def _polygons(
     of_shell = _shells_of(
         np.atleast_1d(shapely.polygons(lines[shells])), area[shells], lines[holes]
     )
-    order = np.argsort(of_shell, kind="stable")
-    bounds = np.searchsorted(of_shell[order], np.arange(len(shells) + 1))
-    polygons: Any = np.atleast_1d(shapely.polygons(lines[shells]))
-    for at in np.flatnonzero(np.diff(bounds)):  # most have no hole
-        inside = lines[holes[order[bounds[at] : bounds[at + 1]]]]
-        polygons[at] = shapely.polygons(lines[shells[at]], inside)
-    if touch and not shapely.is_valid(polygons).all():  # rings that touch themselves in a point
-        polygons = shapely.get_parts(shapely.get_parts(shapely.make_valid(polygons)))
-        polygons = polygons[shapely.get_type_id(polygons) == shapely.GeometryType.POLYGON]
-    drawn: shapely.MultiPolygon = shapely.multipolygons(polygons)
-    return drawn
+    found: Any = np.empty(len(shells), dtype=object)
+    found[:] = [
+        shapely.Polygon(lines[shell], list(lines[holes[of_shell == place]]))
+        for place, shell in enumerate(shells)
+    ]
+    if not shapely.is_valid(found).all():
+        found = shapely.get_parts(shapely.get_parts(shapely.make_valid(found)))
+        found = found[shapely.get_type_id(found) == shapely.GeometryType.POLYGON]
+    return cast("shapely.MultiPolygon", shapely.multipolygons(found))
 
 
 def _shells_of(

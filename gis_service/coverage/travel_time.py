@@ -281,9 +281,39 @@ def reach(
         profiled = profiled.reversed()
     if graph is None:
         graph = graph_of(profiled)
-    begins = _begins(facilities, turnout_minutes, off_road_minutes_per_m)
-    found = _reach(graph, profiled, facilities, begins, limit_minutes)
+    found = reach_in(
+        graph, profiled, facilities, turnout_minutes, off_road_minutes_per_m, limit_minutes
+    )
     return found if profiled.turns is None else _of_network(found, profiled.network.node_count)
+
+
+def reach_in(
+    graph: Graph,
+    profiled: ProfileNetwork,
+    facilities: Snapped,
+    turnout_minutes: npt.ArrayLike,
+    off_road_minutes_per_m: float,
+    limit_minutes: float,
+) -> Reaches:
+    """
+    Find the nodes of a graph that each facility reaches, those of split junctions as well.
+
+    Parameters
+    ----------
+    graph
+        Of :func:`graph_of`.
+    profiled
+        From which it was made.
+    facilities, turnout_minutes, off_road_minutes_per_m, limit_minutes
+        As for :func:`reach`.
+
+    Returns
+    -------
+    Reaches
+        One part a facility.
+    """
+    begins = _begins(facilities, turnout_minutes, off_road_minutes_per_m)
+    return _reach(graph, profiled, facilities, begins, limit_minutes)
 
 
 def _of_network(reaches: Reaches, node_count: int) -> Reaches:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import shapely
 
+from gis_service.coverage import service_area
 from gis_service.coverage.districts import Barrier, districts
 from gis_service.coverage.network import ProfileNetwork, Snapped, for_profile, snap
 from gis_service.coverage.service_area import NOBODY, Reacher, StreetCells, bands
@@ -145,3 +146,74 @@ def test_area_limits_go_by_the_grade() -> None:
         2.0,
         15.0,
     ]
+
+
+def square(size: float, middle: tuple[float, float], *, hole: bool) -> np.ndarray:
+    """A closed ring, tilted so that no two borders have a height in common."""
+    corners = np.array([[-1, -0.9], [1, -1.1], [1.1, 1], [-0.9, 1.05]]) * size / 2 + middle
+    ring = np.concatenate((corners, corners[:1]))
+    return ring[::-1] if hole else ring
+
+
+def drawn_from(rings: list[np.ndarray]) -> tuple[shapely.MultiPolygon, shapely.MultiPolygon]:
+    """As the kernel nests the rings, and as GEOS does."""
+    x, y = np.concatenate(rings).T.copy()
+    ring = np.concatenate(([0], np.cumsum([len(one) for one in rings])))
+    area = np.array([shapely.Polygon(one).area * (1 if _turns_left(one) else -1) for one in rings])
+    return (
+        service_area._polygons(x, y, ring, area, touch=False),
+        service_area._untangled(x, y, ring, area),
+    )
+
+
+def _turns_left(ring: np.ndarray) -> bool:
+    return bool(shapely.LinearRing(ring).is_ccw)
+
+
+def test_a_hole_goes_to_its_own_shell_however_deep_they_lie_in_one_another() -> None:
+    """Shell, lake, island in the lake, pond on the island; a second land beside; a speck."""
+    rings = [
+        square(100, (0, 0), hole=False),
+        square(80, (0, 1), hole=True),
+        square(60, (1, 0), hole=False),
+        square(20, (-3, 2), hole=True),
+        square(14, (18, -4), hole=True),
+        square(40, (200, 3), hole=False),
+        square(10, (200, 3), hole=True),
+        square(0.5, (300, 3), hole=False),
+    ]
+    dice = np.random.default_rng(8)
+    for _ in range(20):
+        order = dice.permutation(len(rings))
+        quick, slow = drawn_from([rings[place] for place in order])
+        assert shapely.is_valid(quick)
+        assert shapely.normalize(quick) == shapely.normalize(slow)
+        assert sorted(len(one.interiors) for one in quick.geoms) == [1, 1, 2]
+
+
+def test_bands_are_nested_as_geos_nests_them(
+    cells: StreetCells, town: ProfileNetwork, stations: Snapped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reaches = list(enumerate(Reacher(town, "from_facility", RULES).each(stations, 1.0, 9.0)))
+    quick = bands(cells, reaches, LIMITS)
+    monkeypatch.setattr(
+        service_area,
+        "_polygons",
+        lambda x, y, ring, area, _touch: service_area._untangled(x, y, ring, area),
+    )
+    slow = bands(cells, reaches, LIMITS)
+    assert sum(len(part.interiors) for band in quick for part in band.geometry.geoms) > 3
+    for one, other in zip(quick, slow, strict=True):
+        assert shapely.is_valid(one.geometry)
+        assert shapely.normalize(one.geometry) == shapely.normalize(other.geometry)
+
+
+def test_each_station_for_itself_is_what_scipy_finds(
+    town: ProfileNetwork, stations: Snapped
+) -> None:
+    reacher = Reacher(town, "from_facility", RULES)
+    for station, reach in enumerate(reacher.each(stations, 1.0, 9.0)):
+        alone = reacher.together(stations.take(np.array([station])), 1.0, 9.0)
+        assert np.isfinite(reach.at_node).sum() > 3
+        np.testing.assert_allclose(reach.at_node, alone.at_node, rtol=1e-12)
+        assert (reach.server == np.where(np.isfinite(alone.at_node), station, NOBODY)).all()
