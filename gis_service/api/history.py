@@ -13,6 +13,7 @@ from gis_service.api import plan_examples as shown
 from gis_service.api.dependencies import ActorDep, ConnectionDep, IdPath, SchemeCode
 from gis_service.boundaries import history
 from gis_service.boundaries.history_file import comparison_file
+from gis_service.boundaries.plan_publication import moved_by
 from gis_service.boundaries.plan_work import collection
 
 router = APIRouter(prefix="/api/versions", tags=["plans"])
@@ -47,7 +48,7 @@ def withdraw(
             "effective_day": published.version.effective_day.isoformat(),
             "changed": published.changed,
             "retired": published.retired,
-            "moved": published.moved,
+            "moved": moved_by(published),
             "reopened_duties": published.reopened_duties,
         }
     )

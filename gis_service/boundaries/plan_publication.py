@@ -20,6 +20,7 @@ from gis_service.boundaries.partition import propose
 from gis_service.boundaries.plan_base import newest_version
 from gis_service.boundaries.plan_desk import Held, PlanDesk
 from gis_service.boundaries.plan_life import Plan
+from gis_service.boundaries.plans import Published
 from gis_service.boundaries.publishing import (
     Redraw,
     impact_of,
@@ -147,6 +148,26 @@ def impact(
             {"key": key, "name": names.get(key, key)} for key in _without_officer(redraw)
         ],
     }
+
+
+def moved_by(published: Published) -> dict[str, int]:
+    """
+    Count what a publication moved, in the words and by the rule of :func:`impact`.
+
+    Parameters
+    ----------
+    published
+        A redraw that was published or taken back.
+
+    Returns
+    -------
+    dict
+        Numbers by kind; of the incidents those that somebody still works on, left out where that
+        was not counted.
+    """
+    moved = {PLURAL[kind]: n for kind, n in published.moved.items() if kind != "incident"}
+    still_open = published.open_incidents
+    return moved if still_open is None else {**moved, "incidents": still_open}
 
 
 def _without_officer(redraw: Redraw) -> list[str]:
@@ -367,10 +388,7 @@ def publish_plan(
         "grid_ids": published.grid_ids,
         "changed": published.changed,
         "retired": published.retired,
-        "moved": {
-            **{PLURAL[kind]: n for kind, n in published.moved.items()},
-            "incidents": published.open_incidents,
-        },
+        "moved": moved_by(published),
         "officers_to_appoint": [
             {"key": key, "name": names.get(key, key)} for key in _without_officer(redraw)
         ],

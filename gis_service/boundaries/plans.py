@@ -61,7 +61,8 @@ class Published:
     reopened_duties
         Posts that are held again, where a version is taken back.
     open_incidents
-        Of the incidents that moved, those somebody still works on; told of redraws.
+        Of the incidents that moved, those somebody still works on; None where all grids were
+        published anew.
     """
 
     version: Version
@@ -70,7 +71,7 @@ class Published:
     retired: int
     moved: dict[str, int]
     reopened_duties: int = 0
-    open_incidents: int = 0
+    open_incidents: int | None = None
 
 
 def ensure_scheme(

@@ -336,6 +336,7 @@ def publish_redraw(
     moves = _moves(connection, redraw, made)
     assignment.write_moves(connection, version, moves)
     moved = {one.kind: len(one.object_ids) for one in moves}
+    still_open = open_incidents(connection, moves)
     begun = {*redraw.created, *redraw.reopened}
     changed = len((redraw.land_changed - set(redraw.retired)) | begun)
     counts = {
@@ -343,6 +344,7 @@ def publish_redraw(
         "changed": changed,
         "retired": len(redraw.retired),
         "moved": moved,
+        "open_incidents": still_open,
     }
     connection.execute(
         sa.update(t.grid_version)
@@ -351,7 +353,6 @@ def publish_redraw(
     )
     after = {"scheme": version.scheme, "effective_day": effective_day.isoformat(), **counts}
     access.record(connection, actor, "publish", "grid_version", version_id, after=after)
-    still_open = open_incidents(connection, moves)
     return Published(version, fresh, changed, len(redraw.retired), moved, open_incidents=still_open)
 
 

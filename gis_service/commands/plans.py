@@ -118,6 +118,7 @@ def withdraw_version(
 ) -> None:
     """Take a version back: a new one equal to what was before; prints it as JSON."""
     from gis_service.boundaries.history import withdraw  # noqa: PLC0415
+    from gis_service.boundaries.plan_publication import moved_by  # noqa: PLC0415
 
     with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
         done = withdraw(connection, SYSTEM, version_id, day.date(), reason)
@@ -125,7 +126,7 @@ def withdraw_version(
         "version_id": done.version.version_id,
         "changed": done.changed,
         "retired": done.retired,
-        "moved": done.moved,
+        "moved": moved_by(done),
         "reopened_duties": done.reopened_duties,
     }
     typer.echo(json.dumps(told, ensure_ascii=False))

@@ -95,7 +95,7 @@ def test_a_plan_is_shown_published_and_taken_back(store: Store, grid_ids: dict[s
     assert rebased["changed"] == 2
     version, last = str(done["version_id"]), (day + timedelta(days=2)).isoformat()
     back = run("withdraw", version, "--from", last, "--reason", "弄错")
-    assert (back["changed"], back["retired"], back["moved"]["household"]) == (1, 1, 7)
+    assert (back["changed"], back["retired"], back["moved"]["households"]) == (1, 1, 7)
 
 
 def test_a_day_that_is_past_is_told(store: Store, grid_ids: dict[str, int]) -> None:

@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import Range
 
 from gis_service.access import SYSTEM
-from gis_service.boundaries import history
+from gis_service.boundaries import history, plan_life
 from gis_service.boundaries.plan_base import newest_version
 from gis_service.boundaries.plan_desk import PlanDesk, StoredEdit
-from gis_service.boundaries.plan_publication import checks
+from gis_service.boundaries.plan_publication import checks, impact, moved_by
+from gis_service.boundaries.plan_work import completed
 from gis_service.boundaries.plans import Published, lock_scheme
 from gis_service.boundaries.publishing import publish_redraw, redraw_of
 from gis_service.errors import ConflictError
@@ -248,3 +249,102 @@ def test_a_home_that_lay_outside_before_is_told_and_is_no_fault_of_the_plan(
     assert told["errors"] == 0
     assert [(one["rule"], one["n"]) for one in told["information"]] == [("household_out", 1)]
     assert told["information"][0]["place"]["type"] == "MultiPoint"
+
+
+# --- what is told before is what is done ---------------------------------------------------------
+
+
+def square(column: float, row: float, size: float) -> dict[str, Any]:
+    """A square given in steps of the drawn county."""
+    corners = [(0, 0), (size, 0), (size, size), (0, size), (0, 0)]
+    ring = [[WEST + (column + x) * SIDE, SOUTH + (row + y) * SIDE] for x, y in corners]
+    return {"type": "Polygon", "coordinates": [ring]}
+
+
+def bent_edge() -> dict[str, Any]:
+    """The border between the middle and its eastern neighbour, led around the middle's houses."""
+    places = [(2, 1), (1.3, 1.2), (1.3, 1.8), (2, 2)]
+    line = [[WEST + x * SIDE, SOUTH + y * SIDE] for x, y in places]
+    return {"type": "LineString", "coordinates": line}
+
+
+REDRAWS = ("split", "merge", "move_edge", "give", "hand_over_buildings", "draw", "dissolve")
+
+
+def redraw(kind: str, ids: dict[str, int], house: int) -> dict[str, Any]:
+    """One edit of each kind that moves what stands in the middle."""
+    middle, east = str(ids["g11"]), str(ids["g21"])
+    edits: dict[str, dict[str, Any]] = {
+        "split": {**split(ids, "g11"), "keeps": "left"},
+        "merge": merge(ids, "g11", "g21"),
+        "move_edge": {"kind": "move_edge", "left": middle, "right": east, "line": bent_edge()},
+        "give": {"kind": "give", "to": east, "region": square(1.3, 1.3, 0.7)},
+        "hand_over_buildings": {"kind": kind, "buildings": [house], "to": east},
+        "draw": {"kind": "draw", "key": "new-1", "name": "新", "region": square(1.3, 1.3, 0.4)},
+        "dissolve": {"kind": "dissolve", "grid": middle},
+    }
+    return edits[kind]
+
+
+def add_trouble(connection: sa.Connection) -> None:
+    """In each grid: a shop, a hazard, an incident that is open and one that is closed."""
+    for i in range(9):
+        x, y = WEST + (i % 3 + 0.5) * SIDE, SOUTH + (i // 3 + 0.5) * SIDE
+        point = f"SRID=4490;POINT({x} {y})"
+        rows: list[tuple[sa.Table, dict[str, Any]]] = [
+            (t.premises, {"key": f"p{i}", "name": "店", "kind": "shop", "grade": "A"}),
+            (
+                t.hazard,
+                {"key": f"z{i}", "kind": "fire_exit_blocked", "grade": "major",
+                 "status": "found", "found_on": date(2026, 1, 1), "due_on": date(2026, 2, 1)},
+            ),
+            *(
+                (
+                    t.incident,
+                    {"key": f"i{i}{status}", "kind": "dispute", "status": status, "text": "楼道",
+                     "reported_at": date(2026, 1, 1),
+                     "closed_at": date(2026, 1, 2) if status == "closed" else None},
+                )
+                for status in ("dispatched", "closed")
+            ),
+        ]  # fmt: skip
+        for table, values in rows:
+            connection.execute(sa.insert(table).values(**values, point=point))
+    # a second house in the middle's corner, so that handing over the first leaves one
+    corner = f"SRID=4490;POINT({WEST + 1.05 * SIDE} {SOUTH + 1.05 * SIDE})"
+    connection.execute(sa.insert(t.building).values(key="corner", point=corner))
+    assign_new(connection)
+
+
+@pytest.mark.parametrize("kind", REDRAWS)
+def test_what_is_told_of_before_is_what_publication_and_withdrawal_move(
+    connection: sa.Connection, grid_ids: dict[str, int], day: date, kind: str
+) -> None:
+    add_trouble(connection)
+    plan = plan_life.find(connection, plan_life.create(connection, SYSTEM, "base", "改", "因为"))
+    building = t.building.c
+    house = connection.scalar(sa.select(building.building_id).where(building.key == "b4"))
+    assert house is not None
+    desk = PlanDesk()
+    with desk.open(connection, plan.plan_id, plan.base, []) as held:
+        edit = completed(held, redraw(kind, grid_ids, house))
+    with desk.open(connection, plan.plan_id, plan.base, [StoredEdit(1, edit)]) as held:
+        told = impact(connection, plan, held)["moved"]
+        done = publish_redraw(connection, SYSTEM, redraw_of(held), day, "改", "因为")
+    assert done.moved["incident"] == 2 * told["incidents"]
+    assert moved_by(done) == told
+    version = done.version.version_id
+    row = t.grid_version.c
+    counts = connection.scalar(sa.select(row.counts).where(row.version_id == version))
+    assert counts is not None
+    assert counts["open_incidents"] == told["incidents"]
+    back = history.withdraw(connection, SYSTEM, version, day + timedelta(days=1), "弄错")
+    assert moved_by(back) == told
+    houses = 2 if kind in ("merge", "dissolve") else 1
+    assert told == {
+        "buildings": houses,
+        "households": 10,
+        "premises": 1,
+        "hazards": 1,
+        "incidents": 1,
+    }
