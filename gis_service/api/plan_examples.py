@@ -84,7 +84,8 @@ VERSIONS: Final = [
         "version_id": 3, "effective_day": "2026-11-23",
         "published_at": "2026-11-23T11:00:00+08:00", "published_by": _AUTHOR,
         "title": "东街拆分", "reason": "户数过多",
-        "counts": {"grids": 1248, "changed": 2, "retired": 0, "moved": {"household": 129}, "open_incidents": 0},
+        "counts": {"grids": 1248, "changed": 2, "retired": 0, "moved": {"household": 129},
+                   "open_incidents": 0},
         "plan_id": 1, "reviews": [_REVIEW], "withdraws": None, "withdrawn_by": None,
         "earliest_day": "2026-11-24",
     }
