@@ -254,6 +254,7 @@ def test_a_dragged_edge_shows_the_load_of_both_sides(
     desk: Watched, plans: Plans, language: str
 ) -> None:
     page = work_on(desk, plans.address("拖动", language=language))
+    expect(page.locator("#legend .of-draft")).to_be_visible()
     drag_edge(page, 0.8)
     expect(page.locator(".load", has_text="格g01")).to_contain_text("90 → 400")
     expect(page.locator(".load", has_text="格g11")).to_contain_text("310 → 0")

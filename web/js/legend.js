@@ -51,7 +51,7 @@ export class Legend {
           h("i", { style: { backgroundColor: colourFor(entry.colour) } }), h("span", {}, entry.label), h("b", {}, number(entry.count)))),
         unruled > 0 && h("li", {}, h("i", { class: "empty" }), h("span", {}, t("no_rule")), h("b", {}, number(unruled))),
         without > 0 && h("li", {}, h("i", { class: "empty" }), h("span", {}, t("no_figure")), h("b", {}, number(without)))));
-      rows.push(h("p", { class: "quiet" }, figures.of));
+      rows.push(h("p", { class: "quiet" }, figures.of), h("p", { class: "quiet of-draft" }, t("counts_published")));
     }
     const layers = h("details", { class: "layers", id: "layers-details", open: this.layersOpen, ontoggle: (event) => (this.layersOpen = event.target.open) },
       h("summary", {}, t("layers")), this.control);
