@@ -607,7 +607,9 @@ def _code_twice(looked: Looked) -> Iterable[Broken]:
     for code, keys in sorted(holders.items()):
         held = [key for key in keys if key in there]
         if len(held) > 1 and mine.intersection(held):
-            yield tuple(held), None, {"code": code}
+            faces = looked.draft.faces(held)
+            parts = np.concatenate([shapely.get_parts(faces[key]) for key in held])
+            yield tuple(held), shapely.multipolygons(parts), {"code": code}
 
 
 def _code_retired(looked: Looked) -> Iterable[Broken]:

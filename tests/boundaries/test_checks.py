@@ -198,6 +198,59 @@ def test_codes_stand_for_one_grid_and_never_come_back(draft: Draft, context: Con
     assert [(one.rule, one.keys) for one in found] == [
         ("code_twice", ("22", "23")), ("code_retired", ("21",)),
     ]  # fmt: skip
+    land = draft.faces(["21", "22", "23"])
+    assert shapely.equals(found[0].place, shapely.union(land["22"], land["23"]))
+    assert shapely.equals(found[1].place, land["21"])
+
+
+def full(draft: Draft, context: Context) -> Context:
+    """All that a grid is judged by, and nothing wrong with it."""
+    middles = [(column + 0.5, row + 0.5) for column in range(5) for row in range(5)]
+    borders = [line((n, 0), (n, 5)) for n in range(6)] + [line((0, n), (5, n)) for n in range(6)]
+    houses = [box(x - 0.1, y - 0.1, 0.2, 0.2) for x, y in middles]
+    return replace(
+        with_loads(draft, context, middles, 90),
+        several_parts=False,
+        footprints=np.array(houses, dtype=object),
+        streets=np.array(borders, dtype=object),
+        officers=frozenset(draft.keys),
+        codes={key: key for key in draft.keys},
+        retired_codes={"99": "gone"},
+    )
+
+
+def test_where_nothing_is_wrong_no_rule_complains(draft: Draft, context: Context) -> None:
+    judged = full(draft, context)
+    assert check(draft, judged) == []
+    for key in draft.keys:
+        assert check(draft, judged, [key]) == []
+
+
+BROKEN: dict[str, dict[str, Any]] = {
+    "outside_village": {"kind": "give", "region": box(2.2, 1.7, 0.5, 0.3), "to": "22"},
+    "several_parts": {"kind": "merge", "grids": ["22", "24"], "into": "22"},
+    "hole": {"kind": "draw", "region": box(2.3, 2.3, 0.4, 0.4)},
+    "building_cut": {"kind": "split", "grid": "22", "line": line((2.5, 1.9), (2.5, 3.1))},
+    "thin": {"kind": "split", "grid": "22", "line": line((1.9, 2.02), (3.1, 2.02))},
+    "not_along_streets": {"kind": "split", "grid": "22", "line": line((2.3, 1.9), (2.3, 3.1))},
+    "no_officer": {"kind": "draw", "region": box(2.1, 2.1, 0.8, 0.8)},
+}
+
+
+@pytest.mark.parametrize("rule", list(BROKEN))
+def test_what_breaks_a_rule_is_told_with_its_place_and_a_reason(
+    draft: Draft, context: Context, rule: str
+) -> None:
+    judged = replace(full(draft, context), loads=None)
+    touched = draft.apply(BROKEN[rule]).touched
+    told = [one for one in check(draft, judged, touched) if one.rule == rule]
+    assert told
+    changed = shapely.union_all(list(draft.faces(touched).values())).buffer(1e-9)
+    for one in told:
+        said = one.as_dict("zh-CN")
+        assert said["place"]["type"]
+        assert shapely.covers(changed, one.place)
+        assert said["text"] != one.text("en")
 
 
 def test_every_rule_speaks_both_languages(straight: Tessellation) -> None:
