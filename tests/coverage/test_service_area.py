@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gis_service.coverage import service_area
 from gis_service.coverage.districts import Barrier, districts
@@ -217,3 +219,47 @@ def test_each_station_for_itself_is_what_scipy_finds(
         assert np.isfinite(reach.at_node).sum() > 3
         np.testing.assert_allclose(reach.at_node, alone.at_node, rtol=1e-12)
         assert (reach.server == np.where(np.isfinite(alone.at_node), station, NOBODY)).all()
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0.5, 9.0), st.floats(0.2, 1.0))
+def test_an_area_is_the_union_of_its_parts_of_cells(
+    cells: StreetCells, seed: int, limit: float, part: float
+) -> None:
+    """The slow definition: each cell cut by its circle, less the inner one, all put together."""
+    dice = np.random.default_rng(seed)
+    middle = dice.integers(len(cells))
+    minutes = np.hypot(cells.x - cells.x[middle], cells.y - cells.y[middle]) / 250.0
+    minutes = minutes + dice.uniform(0, 0.3, len(cells))
+    above = limit * part if part < 0.9 else None
+    quick = cells.area(minutes, above, limit)
+    slow = shapely.difference(
+        _united(cells, minutes, limit),
+        shapely.MultiPolygon() if above is None else _united(cells, minutes, above),
+    )
+    assert shapely.is_valid(quick)
+    rim_m = shapely.length(slow) + shapely.length(quick)
+    assert shapely.area(shapely.symmetric_difference(quick, slow)) <= cells.sagitta_m * rim_m + 1
+    for piece in quick.geoms:
+        assert piece.exterior.is_ccw
+        assert not any(hole.is_ccw for hole in piece.interiors)
+
+
+def _united(cells: StreetCells, minutes: np.ndarray, limit: float) -> shapely.Geometry:
+    """Cells by GEOS, circles by a buffer."""
+    within = np.flatnonzero(minutes <= limit)
+    radius = (limit - minutes[within]) / RULES.off_road_minutes_per_m
+    radius = np.minimum(radius, RULES.snap_cap_m.value)
+    corners = [
+        cells._corner[cells._start[at] : cells._start[at + 1]]  # the cell of this point
+        for at in within
+    ]
+    ground = np.array(
+        [
+            shapely.Polygon(np.column_stack((cells._corner_x[one], cells._corner_y[one])))
+            for one in corners
+        ],
+        dtype=object,
+    )
+    circles = shapely.buffer(shapely.points(cells.x[within], cells.y[within]), radius, quad_segs=24)
+    return shapely.union_all(shapely.intersection(ground, circles))
