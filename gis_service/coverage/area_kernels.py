@@ -20,6 +20,7 @@ Longs = npt.NDArray[np.int64]
 Ints = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
+Table = npt.NDArray[np.float64]
 
 
 @compiled
@@ -110,17 +111,16 @@ def minutes_on_edges(
 def radii(
     points: Longs,
     minutes: Floats,
-    above: float,
-    limit: float,
+    limits: Floats,
     walked: float,
     cap_m: float,
+    least_m: float,
     size: Floats,
-    inner: Floats,
-    outer: Floats,
-    deep: Bools,
-) -> Longs:
+    radius: Table,
+    whole: Longs,
+) -> None:
     """
-    Tell how far off points of the streets two limits reach.
+    Tell how far off points of the streets some limits reach.
 
     Parameters
     ----------
@@ -128,60 +128,36 @@ def radii(
         Which; those that are reached at all are enough.
     minutes
         When each point is reached.
-    above, limit
-        The lower limit, below 0 where there is none, and the upper one.
+    limits
+        Minutes, rising.
     walked
         Minutes a metre off the street.
     cap_m
         Nobody walks farther.
+    least_m
+        No circle is smaller, so that those along a street meet: it grows to this, or is left out
+        below half of it.
     size
         By point how far its cell reaches.
-    inner, outer
-        Metres, below 0 where the limit is not kept at all; filled for the points.
-    deep
-        Whether all of a point's cell lies between the two; filled for the points.
-
-    Returns
-    -------
-    array of int
-        Points whose cell has a part between the two.
+    radius
+        By point and limit, metres, below 0 where the limit is not kept at all; filled for the
+        points.
+    whole
+        The band that holds all of a point's cell, -1 where there is none; filled for the points.
     """
-    cells = np.empty(len(points), np.int64)
-    found = 0
     for point in points:
-        near, far = above - minutes[point], limit - minutes[point]
-        within = reach = -1.0
-        if far >= 0.0:
-            reach = min(far / walked, cap_m) if walked > 0.0 else cap_m
-        if above >= 0.0 and near >= 0.0:
-            within = min(near / walked, cap_m) if walked > 0.0 else cap_m
-        inner[point], outer[point] = within, reach
-        deep[point] = within < 0.0 and reach >= size[point]
-        if reach > within and within < size[point]:
-            cells[found] = point
-            found += 1
-    return cells[:found]
-
-
-@compiled
-def _crossings(
-    half: float, low: float, high: float, d_low: float, d_high: float, radius: float
-) -> tuple[int, float, float]:
-    """Where a circle crosses a ridge; how often is decided by its ends alone, so cells agree."""
-    if radius < 0.0:
-        return 0, 0.0, 0.0
-    root = math.sqrt(max(radius * radius - half * half, 0.0))
-    in_low, in_high = d_low <= radius, d_high <= radius
-    if in_low != in_high:
-        t = root if in_low else -root
-        if low >= 0.0 and high >= 0.0:
-            t = root
-        elif low <= 0.0 and high <= 0.0:
-            t = -root
-        return 1, min(max(t, low), max(low, high)), 0.0
-    if not in_low and low < 0.0 < high and radius > half:
-        return 2, max(-root, low), min(root, high)
-    return 0, 0.0, 0.0
+        whole[point] = -1
+        before = -1.0
+        for k in range(len(limits)):
+            left = limits[k] - minutes[point]
+            reach = -1.0
+            if left >= 0.0:
+                reach = min(left / walked, cap_m) if walked > 0.0 else cap_m
+                if reach < least_m:
+                    reach = least_m if 2.0 * reach >= least_m else -1.0
+            if before < 0.0 and reach >= size[point]:
+                whole[point] = k
+            radius[point, k] = before = reach
 
 
 @compiled
@@ -199,11 +175,21 @@ def _grown_longs(values: Longs) -> Longs:
 
 
 @compiled
+def _inside(radius: Table, point: int, distance: float) -> int:
+    """Of how many of a point's circles, which grow, a distance is not beyond."""
+    count = 0
+    for k in range(radius.shape[1] - 1, -1, -1):
+        if radius[point, k] < distance:
+            break
+        count += 1
+    return count
+
+
+@compiled
 def outline(
     cells: Longs,
-    inner: Floats,
-    outer: Floats,
-    deep: Bools,
+    radius: Table,
+    whole: Longs,
     x: Floats,
     y: Floats,
     start: Longs,
@@ -213,19 +199,21 @@ def outline(
     corner_y: Floats,
     corner_d: Floats,
     sagitta: float,
-) -> tuple[Floats, Floats, Longs]:
+) -> tuple[Floats, Floats, Longs, Longs]:
     """
-    Draw the border of an area made of parts of cells.
+    Draw the borders of bands made of parts of cells.
+
+    Band ``k`` is what lies not farther from the point of its cell than circle ``k`` and farther
+    than every smaller one.
 
     Parameters
     ----------
     cells
-        Which have a part in it.
-    inner, outer
-        By point: the part is farther than ``inner`` (below 0: no hole) and not farther than
-        ``outer``; of all points that are not in ``cells`` the outer radius must be below 0.
-    deep
-        Cells that lie in the area as a whole; one among such only is passed over.
+        Which have a part in some band.
+    radius
+        By point its circles, not falling; below 0: none. All below 0 for points not in ``cells``.
+    whole
+        The band that a whole cell lies in, or -1; a cell among such of its own band is passed over.
     x, y
         The points, metres.
     start, corner, neighbour
@@ -237,59 +225,91 @@ def outline(
 
     Returns
     -------
-    x, y, piece
-        Pieces of border with the area on their left; piece ``k`` has the vertices ``piece[k]`` to
+    x, y, piece, band
+        Pieces of border with their band on the left; piece ``k`` has the vertices ``piece[k]`` to
         ``piece[k + 1]``. They begin and end in exactly equal numbers.
     """
-    size = max(1024, 16 * len(cells))
+    circles = radius.shape[1]
+    size = max(1024, 4 * len(cells))
     out_x, out_y = np.empty(size, np.float64), np.empty(size, np.float64)
-    piece = np.empty(size, np.int64)
+    piece, band = np.empty(size, np.int64), np.empty(size, np.int64)
     piece[0] = 0
     pieces, used = 0, 0
-    event_t = np.empty(8, np.float64)
-    event_of = np.empty(8, np.int64)
-    radii = np.empty(4, np.float64)
-    inside = np.empty(4, np.bool_)
-    # The circle through one cell: for either radius where it leaves and enters, in walking order.
+    event_t = np.empty(4 * circles, np.float64)
+    event_of = np.empty(4 * circles, np.int64)
+    inside = np.empty(2 * circles, np.bool_)
     most = 0
     for i in cells:
         most = max(most, start[i + 1] - start[i])
-    cross_x, cross_y = np.empty((2, 2 * most + 4)), np.empty((2, 2 * most + 4))
-    cross_out = np.empty((2, 2 * most + 4), np.bool_)
-    cross_ridge = np.empty((2, 2 * most + 4), np.int64)
-    count = np.zeros(2, np.int64)
+    # A circle through one cell: where it leaves and enters, in walking order.
+    room = 2 * most + 4
+    cross_x, cross_y = np.empty((circles, room)), np.empty((circles, room))
+    cross_out = np.empty(room, np.bool_)
+    cross_ridge = np.empty((circles, room), np.int64)
+    count = np.zeros(circles, np.int64)
     for i in cells:
-        if not inner[i] < outer[i] or start[i] == start[i + 1]:
-            continue
         begin, end = start[i], start[i + 1]
-        if deep[i]:
+        if begin == end:
+            continue
+        if whole[i] >= 0:
             at = begin
-            while at < end and deep[neighbour[at]]:
+            while at < end and whole[neighbour[at]] == whole[i]:
                 at += 1
             if at == end:
                 continue
         count[:] = 0
-        corner_in_outer = corner_in_inner = False
+        innermost = circles  # the smallest circle that has a corner of the cell in it
         for at in range(begin, end):
             following = at + 1 if at + 1 < end else begin
             j = neighbour[at]
-            # Most ridges lie wholly within: nothing of them is border, no circle crosses them.
+            # Most ridges lie wholly in one band on either side: no circle crosses them.
             d_here, d_there = corner_d[corner[at]], corner_d[corner[following]]
-            hole = max(inner[i], inner[j])
+            near, far = min(d_here, d_there), max(d_here, d_there)
             dx, dy = x[j] - x[i], y[j] - y[i]
             apart = 0.25 * (dx * dx + dy * dy)
-            if max(d_here, d_there) <= min(outer[i], outer[j]) and hole < min(d_here, d_there):
-                if hole < 0.0 or hole * hole < apart:
-                    corner_in_outer = True
+            mine = circles
+            while mine > 0 and radius[i, mine - 1] >= far:
+                mine -= 1
+            # A circle that nearly touches the ridge counts as crossing it.
+            smaller = radius[i, mine - 1] if mine > 0 else -1.0
+            apart, near_too = 0.999999 * apart, 0.999999 * near
+            if smaller < 0.0 or (smaller < near_too and smaller * smaller < apart):
+                if mine == circles:
                     continue
-            # Others lie wholly beyond, more than a rounding error.
-            elif outer[i] * outer[i] < 0.999999 * apart and outer[i] < 0.999999 * min(
-                d_here, d_there
-            ):
-                continue
+                theirs = circles
+                while theirs > 0 and radius[j, theirs - 1] >= far:
+                    theirs -= 1
+                smaller = radius[j, theirs - 1] if theirs > 0 else -1.0
+                if smaller < 0.0 or (smaller < near_too and smaller * smaller < apart):
+                    innermost = min(innermost, mine)
+                    if mine == theirs:
+                        continue
+                    ax, ay = corner_x[corner[at]], corner_y[corner[at]]
+                    bx, by = corner_x[corner[following]], corner_y[corner[following]]
+                    if ax == bx and ay == by:
+                        continue
+                    if used + 2 > len(out_x):
+                        out_x, out_y = _grown(out_x), _grown(out_y)
+                    if pieces + 2 > len(piece):
+                        piece, band = _grown_longs(piece), _grown_longs(band)
+                    if (
+                        pieces == 0
+                        or band[pieces - 1] != mine
+                        or out_x[used - 1] != ax
+                        or out_y[used - 1] != ay
+                    ):
+                        out_x[used], out_y[used] = ax, ay
+                        used += 1
+                        band[pieces] = mine
+                        pieces += 1
+                    out_x[used], out_y[used] = bx, by
+                    used += 1
+                    piece[pieces] = used
+                    continue
             forward = i < j
             p, q = (i, j) if forward else (j, i)
-            dx, dy = x[q] - x[p], y[q] - y[p]
+            if not forward:
+                dx, dy = -dx, -dy
             length = math.sqrt(dx * dx + dy * dy)
             ux, uy = -dy / length, dx / length
             mx, my = 0.5 * (x[p] + x[q]), 0.5 * (y[p] + y[q])
@@ -297,17 +317,29 @@ def outline(
             low = (corner_x[a] - mx) * ux + (corner_y[a] - my) * uy
             high = (corner_x[b] - mx) * ux + (corner_y[b] - my) * uy
             d_low, d_high = corner_d[a], corner_d[b]
-            half = min(0.5 * length, d_low, d_high)
-            if corner_d[corner[at]] <= outer[i]:
-                corner_in_outer = True
-            if corner_d[corner[at]] <= inner[i]:
-                corner_in_inner = True
-            radii[0], radii[1], radii[2], radii[3] = inner[i], outer[i], inner[j], outer[j]
+            half = min(0.5 * length, near)
+            innermost = min(innermost, circles - _inside(radius, i, d_here))
             events = 0
-            for which in range(4):
-                radius = radii[which]
-                inside[which] = d_low <= radius
-                number, t_one, t_two = _crossings(half, low, high, d_low, d_high, radius)
+            for which in range(2 * circles):
+                here = radius[i, which] if which < circles else radius[j, which - circles]
+                in_low, in_high = d_low <= here, d_high <= here
+                inside[which] = in_low
+                # How often a circle crosses the ridge is decided by its ends, so cells agree.
+                number = 0
+                t_one, t_two = 0.0, 0.0
+                if in_low != in_high:
+                    root = math.sqrt(max(here * here - half * half, 0.0))
+                    t_one = root if in_low else -root
+                    if low >= 0.0 and high >= 0.0:
+                        t_one = root
+                    elif low <= 0.0 and high <= 0.0:
+                        t_one = -root
+                    t_one = min(max(t_one, low), max(low, high))
+                    number = 1
+                elif not in_low and here > half and low < 0.0 < high:
+                    root = math.sqrt(max(here * here - half * half, 0.0))
+                    t_one, t_two = max(-root, low), min(root, high)
+                    number = 2
                 for n in range(number):
                     t = t_one if n == 0 else t_two
                     place = events
@@ -319,13 +351,17 @@ def outline(
             # In walking order of this cell the ridge is run through from its low end or its high.
             for e in range(events):
                 event = e if forward else events - 1 - e
-                which = event_of[event]
-                if which < 2 and count[which] < cross_x.shape[1]:
-                    n = count[which]
-                    cross_x[which, n] = mx + ux * event_t[event]
-                    cross_y[which, n] = my + uy * event_t[event]
-                    cross_ridge[which, n] = at
-                    count[which] = n + 1
+                k = event_of[event]
+                if k < circles and count[k] < room:
+                    n = count[k]
+                    cross_x[k, n] = mx + ux * event_t[event]
+                    cross_y[k, n] = my + uy * event_t[event]
+                    cross_ridge[k, n] = at
+                    count[k] = n + 1
+            mine = theirs = circles
+            for k in range(circles):
+                mine -= inside[k]
+                theirs -= inside[circles + k]
             from_x, from_y = corner_x[a], corner_y[a]
             for event in range(events + 1):
                 if event < events:
@@ -333,49 +369,63 @@ def outline(
                     to_y = my + uy * event_t[event]
                 else:
                     to_x, to_y = corner_x[b], corner_y[b]
-                mine = inside[1] and not inside[0]
-                theirs = inside[3] and not inside[2]
-                if mine and not theirs and (from_x != to_x or from_y != to_y):
+                if mine < circles and mine != theirs and (from_x != to_x or from_y != to_y):
                     if used + 2 > len(out_x):
                         out_x, out_y = _grown(out_x), _grown(out_y)
                     if pieces + 2 > len(piece):
-                        piece = _grown_longs(piece)
+                        piece, band = _grown_longs(piece), _grown_longs(band)
                     if forward:
-                        out_x[used], out_y[used] = from_x, from_y
-                        out_x[used + 1], out_y[used + 1] = to_x, to_y
+                        ax, ay, bx, by = from_x, from_y, to_x, to_y
                     else:
-                        out_x[used], out_y[used] = to_x, to_y
-                        out_x[used + 1], out_y[used + 1] = from_x, from_y
-                    used += 2
-                    pieces += 1
+                        ax, ay, bx, by = to_x, to_y, from_x, from_y
+                    if (
+                        pieces == 0
+                        or band[pieces - 1] != mine
+                        or out_x[used - 1] != ax
+                        or out_y[used - 1] != ay
+                    ):
+                        out_x[used], out_y[used] = ax, ay
+                        used += 1
+                        band[pieces] = mine
+                        pieces += 1
+                    out_x[used], out_y[used] = bx, by
+                    used += 1
                     piece[pieces] = used
                 from_x, from_y = to_x, to_y
                 if event < events:
-                    inside[event_of[event]] = not inside[event_of[event]]
-        for which in range(2):
-            radius = inner[i] if which == 0 else outer[i]
-            if radius <= 0.0:
+                    which = event_of[event]
+                    inside[which] = not inside[which]
+                    step_in = -1 if inside[which] else 1
+                    if which < circles:
+                        mine += step_in
+                    else:
+                        theirs += step_in
+        for k in range(circles):
+            here = radius[i, k]
+            if here <= 0.0 or (k > 0 and radius[i, k - 1] >= here):
                 continue
-            corner_in = corner_in_inner if which == 0 else corner_in_outer
-            crossed = count[which]
-            if crossed == 0 and corner_in:
+            crossed = count[k]
+            if crossed == 0 and innermost <= k:
                 continue
+            beyond = k + 1
+            while beyond < circles and radius[i, beyond] <= here:
+                beyond += 1
             # Whether the walk starts within the circle tells which crossings lead out of it.
-            out_now = corner_d[corner[begin]] <= radius
+            out_now = corner_d[corner[begin]] <= here
             for n in range(crossed):
-                cross_out[which, n] = out_now
+                cross_out[n] = out_now
                 out_now = not out_now
             for n in range(max(crossed, 1)):
-                if crossed > 0 and not cross_out[which, n]:
+                if crossed > 0 and not cross_out[n]:
                     continue
                 if crossed == 0:
-                    start_x = end_x = x[i] + radius
+                    start_x = end_x = x[i] + here
                     start_y = end_y = y[i]
                     turn = 2 * math.pi
                 else:
                     other = n + 1 if n + 1 < crossed else 0
-                    start_x, start_y = cross_x[which, n], cross_y[which, n]
-                    end_x, end_y = cross_x[which, other], cross_y[which, other]
+                    start_x, start_y = cross_x[k, n], cross_y[k, n]
+                    end_x, end_y = cross_x[k, other], cross_y[k, other]
                     if start_x == end_x and start_y == end_y:
                         continue
                     ax, ay = start_x - x[i], start_y - y[i]
@@ -383,56 +433,67 @@ def outline(
                     turn = math.atan2(ax * by - ay * bx, ax * bx + ay * by)
                     if turn < 0.0:
                         turn += 2 * math.pi
-                    whole = crossed == 2 and cross_ridge[which, 0] == cross_ridge[which, 1]
-                    if turn > 2 * math.pi - 1e-3 and not whole:
+                    round_about = crossed == 2 and cross_ridge[k, 0] == cross_ridge[k, 1]
+                    if turn > 2 * math.pi - 1e-3 and not round_about:
                         turn = 0.0
-                step = 2 * math.acos(max(1.0 - sagitta / radius, 0.0))
-                parts = max(math.ceil(turn / max(step, 0.05) - 1e-9), 1)
+                # A little less than what the height of the chord allows.
+                step = max(2.0 * math.sqrt(2.0 * min(sagitta / here, 1.0)), 0.05)
+                parts = max(math.ceil(turn / step - 1e-9), 1)
                 if crossed == 0:
                     parts = max(parts, 8)
-                while used + parts + 1 > len(out_x):
+                while used + 2 * (parts + 1) > len(out_x):
                     out_x, out_y = _grown(out_x), _grown(out_y)
-                if pieces + 2 > len(piece):
-                    piece = _grown_longs(piece)
+                if pieces + 3 > len(piece):
+                    piece, band = _grown_longs(piece), _grown_longs(band)
+                first = used
+                out_x[used], out_y[used] = start_x, start_y
+                used += 1
                 if parts > 1:
                     turned_x, turned_y = math.cos(turn / parts), math.sin(turn / parts)
                     off_x, off_y = start_x - x[i], start_y - y[i]
-                for part in range(parts + 1):
-                    # The hole of one band is the rim of another: same points, other way round.
-                    place = used + (part if which == 1 else parts - part)
-                    if part == 0:
-                        out_x[place], out_y[place] = start_x, start_y
-                    elif part == parts:
-                        out_x[place], out_y[place] = end_x, end_y
-                    else:
+                    for _ in range(parts - 1):
                         off_x, off_y = (
                             off_x * turned_x - off_y * turned_y,
                             off_x * turned_y + off_y * turned_x,
                         )
-                        out_x[place], out_y[place] = x[i] + off_x, y[i] + off_y
-                used += parts + 1
+                        out_x[used], out_y[used] = x[i] + off_x, y[i] + off_y
+                        used += 1
+                out_x[used], out_y[used] = end_x, end_y
+                used += 1
+                band[pieces] = k
                 pieces += 1
                 piece[pieces] = used
-    return out_x[:used], out_y[:used], piece[: pieces + 1]
+                if beyond < circles:  # the rim of one band is the hole of another, other way round
+                    for back in range(used - 1, first - 1, -1):
+                        out_x[used], out_y[used] = out_x[back], out_y[back]
+                        used += 1
+                    band[pieces] = beyond
+                    pieces += 1
+                    piece[pieces] = used
+    return out_x[:used], out_y[:used], piece[: pieces + 1], band[:pieces]
 
 
 @compiled
-def rings(x: Floats, y: Floats, piece: Longs) -> tuple[Floats, Floats, Longs, Floats, bool]:
+def rings(
+    x: Floats, y: Floats, piece: Longs, band: Longs, bands: int
+) -> tuple[Floats, Floats, Longs, Floats, Longs, Bools]:
     """
     Put pieces of border together.
 
     Parameters
     ----------
-    x, y, piece
+    x, y, piece, band
         Of :func:`outline`.
+    bands
+        How many there are.
 
     Returns
     -------
-    x, y, ring, area
+    x, y, ring, area, of_band
         Ring ``k`` has the vertices ``ring[k]`` to ``ring[k + 1]``, the last equal to the first;
         its area is negative where it goes round a hole.
     touch
-        Whether rings may touch in a point, or a piece had no following one.
+        By band whether rings may touch in a point, or a piece had no following one.
     """
     count = len(piece) - 1
     size = 64
@@ -440,28 +501,32 @@ def rings(x: Floats, y: Floats, piece: Longs) -> tuple[Floats, Floats, Longs, Fl
         size *= 2
     slot = np.full(size, -1, np.int64)
     following = np.full(count, -1, np.int64)
-    touch = False
+    touch = np.zeros(bands, np.bool_)
     key_x, key_y = x.view(np.int64), y.view(np.int64)
     for k in range(count):
-        at = _hashed(key_x[piece[k]], key_y[piece[k]], size)
+        begins = piece[k]
+        at = _hashed(key_x[begins] + band[k], key_y[begins], size)
         while slot[at] >= 0:
             other = piece[slot[at]]
-            if x[other] == x[piece[k]] and y[other] == y[piece[k]]:
+            if x[other] == x[begins] and y[other] == y[begins] and band[slot[at]] == band[k]:
                 break
             at = (at + 1) % size
         following[k] = slot[at]
-        touch = touch or slot[at] >= 0
+        if slot[at] >= 0:
+            touch[band[k]] = True
         slot[at] = k
     done = np.zeros(count, np.bool_)
     out_x, out_y = np.empty(len(x) + count, np.float64), np.empty(len(x) + count, np.float64)
     ring = np.empty(count + 1, np.int64)
     area = np.empty(count, np.float64)
+    of_band = np.empty(count, np.int64)
     ring[0] = 0
     number, used = 0, 0
     for first in range(count):
         if done[first]:
             continue
         k = first
+        mine = band[first]
         begun = used
         while k >= 0 and not done[k]:
             done[k] = True
@@ -470,11 +535,11 @@ def rings(x: Floats, y: Floats, piece: Longs) -> tuple[Floats, Floats, Longs, Fl
                     out_x[used], out_y[used] = x[at], y[at]
                     used += 1
             last = piece[k + 1] - 1
-            at = _hashed(key_x[last], key_y[last], size)
+            at = _hashed(key_x[last] + mine, key_y[last], size)
             k = -1
             while slot[at] >= 0:
                 other = piece[slot[at]]
-                if x[other] == x[last] and y[other] == y[last]:
+                if x[other] == x[last] and y[other] == y[last] and band[slot[at]] == mine:
                     k = slot[at]
                     while k >= 0 and done[k]:
                         k = following[k]
@@ -483,7 +548,7 @@ def rings(x: Floats, y: Floats, piece: Longs) -> tuple[Floats, Floats, Longs, Fl
         if out_x[begun] != out_x[used - 1] or out_y[begun] != out_y[used - 1]:
             out_x[used], out_y[used] = out_x[begun], out_y[begun]
             used += 1
-            touch = True
+            touch[mine] = True
         if used - begun < 4:
             used = begun
             continue
@@ -492,13 +557,22 @@ def rings(x: Floats, y: Floats, piece: Longs) -> tuple[Floats, Floats, Longs, Fl
             twice += (out_x[at] - out_x[begun]) * (out_y[at + 1] - out_y[begun])
             twice -= (out_x[at + 1] - out_x[begun]) * (out_y[at] - out_y[begun])
         area[number] = 0.5 * twice
+        of_band[number] = mine
         number += 1
         ring[number] = used
-    return out_x[:used], out_y[:used], ring[: number + 1], area[:number], touch
+    return out_x[:used], out_y[:used], ring[: number + 1], area[:number], of_band[:number], touch
 
 
 @compiled
-def nested(x: Floats, y: Floats, ring: Longs, area: Floats, smallest: float) -> Bytes:
+def nested(
+    x: Floats,
+    y: Floats,
+    ring: Longs,
+    area: Floats,
+    of_band: Longs,
+    band: int,
+    smallest: float,
+) -> Bytes:
     """
     Put every hole behind the shell around it.
 
@@ -507,8 +581,10 @@ def nested(x: Floats, y: Floats, ring: Longs, area: Floats, smallest: float) -> 
 
     Parameters
     ----------
-    x, y, ring, area
+    x, y, ring, area, of_band
         Of :func:`rings`; they do not touch.
+    band
+        Which is wanted.
     smallest
         Rings of a smaller area are left out.
 
@@ -517,23 +593,27 @@ def nested(x: Floats, y: Floats, ring: Longs, area: Floats, smallest: float) -> 
     array of byte
         A MultiPolygon as well-known binary, in the order of bytes of this machine.
     """
-    count = len(area)
+    chosen = np.flatnonzero((of_band == band) & (np.abs(area) >= smallest))
+    count = len(chosen)
     parent = np.full(count, -1, np.int64)
     holes = np.empty(count, np.int64)
     left, height = np.empty(count, np.float64), np.empty(count, np.float64)
     number = 0
+    longest = 0
     for k in range(count):
-        if area[k] >= smallest:
+        begins, ends = ring[chosen[k]], ring[chosen[k] + 1]
+        longest = max(longest, ends - begins)
+        if area[chosen[k]] > 0.0:
             parent[k] = k
-        elif area[k] <= -smallest:
-            at = ring[k]
-            for vertex in range(ring[k], ring[k + 1]):
-                if x[vertex] < x[at]:
-                    at = vertex
-            holes[number], left[number], height[number] = k, x[at], y[at]
-            number += 1
+            continue
+        at = begins
+        for vertex in range(begins, ends):
+            if x[vertex] < x[at]:
+                at = vertex
+        holes[number], left[number], height[number] = k, x[at], y[at]
+        number += 1
     if number:
-        _find_parents(x, y, ring, area, smallest, holes[:number], left, height, parent)
+        _find_parents(x, y, ring, chosen, holes[:number], left, height, parent)
     # Shells in their order, each followed by its holes.
     following = np.full(count, -1, np.int64)
     inside = np.zeros(count, np.int32)
@@ -546,7 +626,7 @@ def nested(x: Floats, y: Floats, ring: Longs, area: Floats, smallest: float) -> 
     size, shells = 9, 0
     for k in range(count):
         if parent[k] >= 0:
-            size += 4 + 16 * (ring[k + 1] - ring[k])
+            size += 4 + 16 * (ring[chosen[k] + 1] - ring[chosen[k]])
             if parent[k] == k:
                 size += 9
                 shells += 1
@@ -560,9 +640,7 @@ def nested(x: Floats, y: Floats, ring: Longs, area: Floats, smallest: float) -> 
     word[0] = shells
     made[5:9] = word_bytes
     used = 9
-    corners = np.empty(2 * len(x), np.float64)
-    for vertex in range(len(x)):
-        corners[2 * vertex], corners[2 * vertex + 1] = x[vertex], y[vertex]
+    corners = np.empty(2 * longest, np.float64)
     corner_bytes = corners.view(np.uint8)
     for shell in range(count):
         if parent[shell] != shell:
@@ -575,12 +653,16 @@ def nested(x: Floats, y: Floats, ring: Longs, area: Floats, smallest: float) -> 
         used += 9
         k = shell
         while k >= 0:
-            word[0] = ring[k + 1] - ring[k]
+            begins = ring[chosen[k]]
+            length = ring[chosen[k] + 1] - begins
+            word[0] = length
             made[used : used + 4] = word_bytes
             used += 4
-            length = 16 * (ring[k + 1] - ring[k])
-            made[used : used + length] = corner_bytes[16 * ring[k] : 16 * ring[k + 1]]
-            used += length
+            for vertex in range(length):
+                corners[2 * vertex] = x[begins + vertex]
+                corners[2 * vertex + 1] = y[begins + vertex]
+            made[used : used + 16 * length] = corner_bytes[: 16 * length]
+            used += 16 * length
             k = following[k]
     return made
 
@@ -590,8 +672,7 @@ def _find_parents(
     x: Floats,
     y: Floats,
     ring: Longs,
-    area: Floats,
-    smallest: float,
+    chosen: Longs,
     holes: Longs,
     left: Floats,
     height: Floats,
@@ -611,10 +692,8 @@ def _find_parents(
             n += 1
         first[row] = n
     best, found = np.full(number, -np.inf), np.full(number, -1, np.int64)
-    for k in range(len(area)):
-        if abs(area[k]) < smallest:
-            continue
-        for vertex in range(ring[k], ring[k + 1] - 1):
+    for k in range(len(chosen)):
+        for vertex in range(ring[chosen[k]], ring[chosen[k] + 1] - 1):
             one, other = y[vertex], y[vertex + 1]
             bottom, top = min(one, other), max(one, other)
             if top <= low or bottom > high:

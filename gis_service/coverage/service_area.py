@@ -6,7 +6,8 @@ drawing only: nothing is counted inside these polygons, and nothing here reads t
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -30,6 +31,10 @@ tolerance."""
 
 SAGITTA_M: Final = 1.0
 """How far a chord of the drawing may be from its arc."""
+
+LEAST_OF_SPACING: Final = 0.6
+"""Half the width of the narrowest strip along a street, in spacings: the circles around its points
+meet, and the end of a band is no string of beads."""
 
 SMALLEST_M2: Final = 1.0
 """What is smaller is a rounding error, not a piece."""
@@ -106,6 +111,7 @@ class StreetCells:
         self.rules = rules
         self.spacing_m = spacing_m
         self.sagitta_m = sagitta_m
+        self._lent = threading.local()
         network = profiled.network
         self._to_xy, self._to_lonlat = geodesy.local_metres(
             round(float(np.median(network.lon)), 2) if network.node_count else 0.0,
@@ -172,7 +178,14 @@ class StreetCells:
         self._start, self._corner, self._neighbour = area_kernels.cell_loops(
             triangles, np.ascontiguousarray(mesh.neighbors, dtype=np.int32), len(self._all_x)
         )
-        a, b, c = triangles.T
+        # Corners in the order of the walk, so that those of a cell lie together in memory.
+        _, first, which = np.unique(self._corner, return_index=True, return_inverse=True)
+        walk = np.argsort(first)
+        number = np.empty(len(walk), dtype=np.int32)
+        number[walk] = np.arange(len(walk), dtype=np.int32)
+        used = self._corner[np.sort(first)]
+        self._corner = number[which]
+        a, b, c = triangles[used].T
         ax, ay = self._all_x[a], self._all_y[a]
         bx, by = self._all_x[b] - ax, self._all_y[b] - ay
         cx, cy = self._all_x[c] - ax, self._all_y[c] - ay
@@ -194,7 +207,8 @@ class StreetCells:
         """
         How far a border may be from where the time is the limit.
 
-        Half the spacing along the slowest street, half of it walked off, and a chord's height.
+        Half the spacing along the slowest street; half of it, a chord's height, and what the
+        narrowest strip along a street is too wide or was left out, walked.
         """
         profiled = self.profiled
         length_m = profiled.network.length_m
@@ -205,7 +219,8 @@ class StreetCells:
         slowest = float((minutes / length_m)[profiled.door].max()) if len(self) else 0.0
         walked = self.rules.off_road_minutes_per_m
         half_m = self.spacing_m / 2
-        return half_m * slowest + (half_m + self.sagitta_m) * walked
+        widened_m = LEAST_OF_SPACING * self.spacing_m / 2
+        return half_m * slowest + (half_m + self.sagitta_m + widened_m) * walked
 
     def minutes(self, reach: "Reach") -> FloatArray:
         """
@@ -234,23 +249,30 @@ class StreetCells:
             reach.at_node,
             minutes,
         )
-        return np.minimum(minutes, self._direct(reach)[0])
+        for low, high, _, direct in self._along(reach):
+            np.minimum(minutes[low:high], direct, out=minutes[low:high])
+        return minutes
 
     def _direct(self, reach: "Reach") -> tuple[FloatArray, IntArray]:
         """Join points with stations on the same edge along it."""
         best, by = np.full(len(self), np.inf), np.full(len(self), NOBODY, np.int64)
+        for low, high, station, minutes in self._along(reach):
+            better = minutes < best[low:high]
+            best[low:high][better] = minutes[better]
+            by[low:high][better] = station
+        return best, by
+
+    def _along(self, reach: "Reach") -> Iterator[tuple[int, int, int, FloatArray]]:
+        """Name the points of each station's own edge, and when they are reached along it."""
         for station, edge, fraction, begins in reach.gates:
-            low, high = np.searchsorted(self.edge, [edge, edge + 1])
+            low, high = np.searchsorted(self.edge, [edge, edge + 1]).tolist()
             ahead = self.fraction[low:high] - fraction
             along, against = (
                 float(reach.profiled.minutes_along[edge]),
                 float(reach.profiled.minutes_against[edge]),
             )
-            minutes = begins + np.where(ahead >= 0, _part(ahead, along), _part(-ahead, against))
-            better = minutes < best[low:high]
-            best[low:high][better] = minutes[better]
-            by[low:high][better] = station
-        return best, by
+            direct = np.where(ahead >= 0, _part(ahead, along), _part(-ahead, against))
+            yield low, high, station, begins + direct
 
     def owner(self, reach: "Reach") -> IntArray:
         """
@@ -296,61 +318,60 @@ class StreetCells:
         MultiPolygon
             In the plane of :meth:`to_lonlat`, metres; pieces and holes as they are.
         """
-        return self.areas(minutes, [(above, limit)])[0]
+        limits = [limit] if above is None else [above, limit]
+        return self.areas(minutes, limits)[-1]
 
-    def areas(
-        self, minutes: FloatArray, between: Sequence[tuple[float | None, float]]
-    ) -> list[shapely.MultiPolygon]:
+    def areas(self, minutes: FloatArray, limits: Sequence[float]) -> list[shapely.MultiPolygon]:
         """
-        Draw several areas of the same times.
+        Draw the ground of each band between limits.
 
         Parameters
         ----------
         minutes
             By point of the streets.
-        between
-            The lower limit, None for everything up to the limit, and the limit.
+        limits
+            Minutes, rising: from the start to the first, from the first to the second ….
 
         Returns
         -------
         list of MultiPolygon
             As :meth:`area` draws them.
         """
-        latest = max((limit for _, limit in between), default=0.0)
-        points = np.flatnonzero(minutes <= latest)
-        inner, outer = np.full(len(self._all_x), -1.0), np.full(len(self._all_x), -1.0)
-        deep = np.zeros(len(self._all_x), dtype=np.bool_)
-        drawn = []
-        for above, limit in between:
-            cells = area_kernels.radii(
-                points,
-                minutes,
-                -1.0 if above is None else float(above),
-                float(limit),
-                self.rules.off_road_minutes_per_m,
-                float(self.rules.snap_cap_m.value),
-                self._size,
-                inner,
-                outer,
-                deep,
-            )
-            drawn.append(self._drawn(cells, inner, outer, deep))
+        cells = np.flatnonzero(minutes <= limits[-1])
+        radius, whole = self._scratch(len(limits))
+        area_kernels.radii(
+            cells,
+            minutes,
+            np.array(limits, dtype=float),
+            self.rules.off_road_minutes_per_m,
+            float(self.rules.snap_cap_m.value),
+            LEAST_OF_SPACING * self.spacing_m,
+            self._size,
+            radius,
+            whole,
+        )
+        drawn = self._drawn(cells, radius, whole)
+        radius[cells], whole[cells] = -1.0, -1
         return drawn
 
+    def _scratch(self, circles: int) -> tuple[FloatArray, IntArray]:
+        """Lend the thread its own arrays; who fills them puts back -1 in the end."""
+        held: dict[int, tuple[FloatArray, IntArray]] = self._lent.__dict__
+        if circles not in held:
+            held[circles] = (
+                np.full((len(self._all_x), circles), -1.0),
+                np.full(len(self._all_x), -1),
+            )
+        return held[circles]
+
     def _drawn(
-        self,
-        cells: IntArray,
-        inner: FloatArray,
-        outer: FloatArray,
-        deep: npt.NDArray[np.bool_],
-    ) -> shapely.MultiPolygon:
-        if len(cells) == 0:
-            return shapely.MultiPolygon()
+        self, cells: IntArray, radius: FloatArray, whole: IntArray
+    ) -> list[shapely.MultiPolygon]:
+        count = radius.shape[1]
         pieces = area_kernels.outline(
             cells,
-            inner,
-            outer,
-            deep,
+            radius,
+            whole,
             self._all_x,
             self._all_y,
             self._start,
@@ -361,7 +382,13 @@ class StreetCells:
             self._corner_d,
             self.sagitta_m,
         )
-        return _polygons(*area_kernels.rings(*pieces))
+        x, y, ring, area, of_band, touch = area_kernels.rings(*pieces, count)
+        return [
+            _untangled(x, y, ring, area, of_band, band)  # rings may touch in a point
+            if touch[band]
+            else _nested(x, y, ring, area, of_band, band)
+            for band in range(count)
+        ]
 
     def ground_of(self, owner: IntArray, station: int) -> shapely.MultiPolygon:
         """
@@ -379,11 +406,11 @@ class StreetCells:
         MultiPolygon
             In the plane of :meth:`to_lonlat`; the outermost ground reaches far beyond the county.
         """
-        outer = np.full(len(self._all_x), -1.0)
-        inner = np.full(len(self._all_x), -1.0)
+        radius = np.full((len(self._all_x), 1), -1.0)
+        whole = np.full(len(self._all_x), -1)
         cells = np.flatnonzero(owner == station)
-        outer[cells] = 1e12
-        return self._drawn(cells, inner, outer, outer > 0)
+        radius[cells], whole[cells] = 1e12, 0
+        return self._drawn(cells, radius, whole)[0]
 
     def to_lonlat(self, geometries: Any) -> Any:
         """
@@ -616,12 +643,10 @@ def bands(
 
     def of_one(asked: tuple[int | None, Reach]) -> list[Band]:
         station, reach = asked
-        between = list(zip((None, *ordered[:-1]), ordered, strict=True))
+        drawn = cells.areas(cells.minutes(reach), ordered)
         return [
-            Band(station, above or 0.0, limit, drawn)
-            for (above, limit), drawn in zip(
-                between, cells.areas(cells.minutes(reach), between), strict=True
-            )
+            Band(station, above, limit, ground)
+            for above, limit, ground in zip((0.0, *ordered), ordered, drawn, strict=False)
         ]
 
     if len(reaches) == 1:
@@ -715,25 +740,19 @@ def _moved_m(before: Any, after: Any) -> float:
     return float(np.abs(at[gone] - at[low] - along * chord).max(initial=0.0))
 
 
-def _polygons(
-    x: FloatArray,
-    y: FloatArray,
-    ring: IntArray,
-    area: FloatArray,
-    touch: bool,  # noqa: FBT001 (as the kernel gives them)
+def _nested(
+    x: FloatArray, y: FloatArray, ring: IntArray, area: FloatArray, of_band: IntArray, band: int
 ) -> shapely.MultiPolygon:
     """Give every hole to the shell around it."""
-    if touch:  # rings may touch themselves or one another in a point
-        return _untangled(x, y, ring, area)
-    drawn: Any = shapely.from_wkb(area_kernels.nested(x, y, ring, area, SMALLEST_M2).tobytes())
-    return cast("shapely.MultiPolygon", drawn)
+    written = area_kernels.nested(x, y, ring, area, of_band, band, SMALLEST_M2)
+    return cast("shapely.MultiPolygon", shapely.from_wkb(written.tobytes()))
 
 
 def _untangled(
-    x: FloatArray, y: FloatArray, ring: IntArray, area: FloatArray
+    x: FloatArray, y: FloatArray, ring: IntArray, area: FloatArray, of_band: IntArray, band: int
 ) -> shapely.MultiPolygon:
     """Give every hole to the smallest shell around it, and part rings that touch themselves."""
-    kept = np.flatnonzero(np.abs(area) >= SMALLEST_M2)
+    kept = np.flatnonzero((np.abs(area) >= SMALLEST_M2) & (of_band == band))
     lines: Any = np.empty(len(kept), dtype=object)
     lines[:] = [
         shapely.LinearRing(np.column_stack((x[low:high], y[low:high])))

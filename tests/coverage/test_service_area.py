@@ -162,9 +162,10 @@ def drawn_from(rings: list[np.ndarray]) -> tuple[shapely.MultiPolygon, shapely.M
     x, y = np.concatenate(rings).T.copy()
     ring = np.concatenate(([0], np.cumsum([len(one) for one in rings])))
     area = np.array([shapely.Polygon(one).area * (1 if _turns_left(one) else -1) for one in rings])
+    of_band = np.zeros(len(area), dtype=np.int64)
     return (
-        service_area._polygons(x, y, ring, area, touch=False),
-        service_area._untangled(x, y, ring, area),
+        service_area._nested(x, y, ring, area, of_band, 0),
+        service_area._untangled(x, y, ring, area, of_band, 0),
     )
 
 
@@ -198,11 +199,7 @@ def test_bands_are_nested_as_geos_nests_them(
 ) -> None:
     reaches = list(enumerate(Reacher(town, "from_facility", RULES).each(stations, 1.0, 9.0)))
     quick = bands(cells, reaches, LIMITS)
-    monkeypatch.setattr(
-        service_area,
-        "_polygons",
-        lambda x, y, ring, area, _touch: service_area._untangled(x, y, ring, area),
-    )
+    monkeypatch.setattr(service_area, "_nested", service_area._untangled)
     slow = bands(cells, reaches, LIMITS)
     assert sum(len(part.interiors) for band in quick for part in band.geometry.geoms) > 3
     for one, other in zip(quick, slow, strict=True):
