@@ -356,7 +356,7 @@ class StreetCells:
 
     def _scratch(self, circles: int) -> tuple[FloatArray, IntArray]:
         """Lend the thread its own arrays; who fills them puts back -1 in the end."""
-        held: dict[int, tuple[FloatArray, IntArray]] = self._lent.__dict__
+        held = cast("dict[int, tuple[FloatArray, IntArray]]", self._lent.__dict__)
         if circles not in held:
             held[circles] = (
                 np.full((len(self._all_x), circles), -1.0),
