@@ -77,6 +77,17 @@ def pixel(page: Page, lon: float, lat: float) -> tuple[float, float]:
     return x, y
 
 
+def started(page: Page, button: str, address: str) -> int:
+    """Press a button that starts a job; the job's number."""
+    with page.expect_response(
+        lambda answer: answer.request.method == "POST" and address in answer.url
+    ) as got:
+        page.locator(button).click()
+    job_id = got.value.json()["job_id"]
+    assert isinstance(job_id, int)
+    return job_id
+
+
 @pytest.mark.parametrize(("language", "standard"), [("zh-CN", "fire-5"), ("en", "overall-15")])
 def test_the_first_run_is_started_stopped_and_watched(
     look: Look, store: Store, language: str, standard: str
@@ -88,11 +99,7 @@ def test_the_first_run_is_started_stopped_and_watched(
     expect(page.locator("#cover-progress progress")).to_be_visible()
     page.locator("#cover-stop").click()
     expect(panel).to_contain_text(SAID[language]["stop"])
-    with page.expect_response(
-        lambda answer: answer.request.method == "POST" and "/api/coverage/runs" in answer.url
-    ) as got:
-        page.locator("#cover-start").click()
-    job_id = got.value.json()["job_id"]
+    job_id = started(page, "#cover-start", "/api/coverage/runs")
     page.reload()  # a run goes on while nobody looks, and is found again
     expect(page.locator("#cover-progress")).to_be_visible()
     jobs.perform(store, job_id)
@@ -212,8 +219,27 @@ def test_bands_take_the_place_of_the_shares(look: Look) -> None:
     expect(page.locator(".leaflet-cover-areas-pane canvas")).to_be_attached()
 
 
+def test_sites_are_searched_stopped_and_found_again(look: Look, store: Store) -> None:
+    wish = {"standard": "service-15", "scenario": "normal"}
+    jobs.perform(store, jobs.submit(store, SYSTEM, "coverage_run", wish))
+    page = look().open("?mode=coverage&part=what-if&standard=service-15&lang=zh-CN" + WHOLE)
+    started(page, "#sites-ask", "/api/coverage/sites")
+    expect(page.locator("#sites-progress progress")).to_be_visible()
+    page.locator("#sites-stop").click()
+    expect(page.locator("#sites-answer")).to_contain_text(SAID["zh-CN"]["stop"])
+    job_id = started(page, "#sites-ask", "/api/coverage/sites")
+    page.reload()  # it goes on while nobody looks
+    expect(page.locator("#sites-progress")).to_be_visible()
+    jobs.perform(store, job_id)
+    expect(page.locator(".sites li")).to_have_count(1)
+    expect(page.locator("#sites-ask")).to_be_enabled()
+    page.reload()  # and the answer stays
+    expect(page.locator(".sites li")).to_have_count(1)
+    expect(page.locator("#sites-answer")).not_to_contain_text(SAID["zh-CN"]["stale"])
+
+
 @pytest.mark.parametrize("language", ["zh-CN", "en"])
-def test_the_report_is_taken_away(look: Look, language: str) -> None:
+def test_the_report_is_taken_away(look: Look, store: Store, language: str) -> None:
     page = look().open(f"?mode=report&lang={language}")
     expect(page.locator(".report-page")).to_contain_text("0%")
     expect(page.locator(".report-pages li")).not_to_have_count(0)
@@ -222,11 +248,14 @@ def test_the_report_is_taken_away(look: Look, language: str) -> None:
     page.keyboard.press("Escape")
     expect(page.locator(".report-large")).to_be_hidden()
     page.locator("input[value=xlsx]").check(force=True)
+    job_id = started(page, "#report-take", "/api/reports/coverage")
+    expect(page.locator("#report-progress progress")).to_be_visible()
     with page.expect_download() as got:
-        page.locator("#report-take").click()
+        jobs.perform(store, job_id)
     assert got.value.suggested_filename.endswith(".xlsx")
     assert is_zipfile(got.value.path())
     expect(page.locator("#report-said .tag")).to_be_visible()
+    expect(page.locator("#report-take")).to_be_enabled()
 
 
 def test_who_sees_shares_only_sees_shares_and_starts_nothing(

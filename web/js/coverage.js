@@ -1,6 +1,6 @@
 // The coverage mode: who is reached in time, who is not; the report mode shows the same to print.
 
-import { get, isStale, send } from "./api.js";
+import { get, isStale } from "./api.js";
 import { Comparison } from "./coverage_compare.js";
 import { FILLS, bandColour, bandMinutes, mapFigures, withAfter } from "./coverage_figures.js";
 import { showGrid, showHome } from "./coverage_grid.js";
@@ -9,6 +9,7 @@ import { countyBlock, kindRows, othersTable, spotRows, townRows } from "./covera
 import { showReport } from "./coverage_report.js";
 import { c, cOr, semicolons } from "./coverage_texts.js";
 import { WhatIf } from "./coverage_what_if.js";
+import { Work } from "./coverage_work.js";
 import { h, keepingFocus } from "./dom.js";
 import { colourFor } from "./figures.js";
 import { heading, tag, trouble } from "./parts.js";
@@ -17,14 +18,10 @@ import { config, moment, nameOf, number, t } from "./texts.js";
 
 const MEASURERS = ["county_office", "planner", "analyst"];
 const PARTS = ["", "what-if", "compare"];
-const ENDED = ["done", "failed", "cancelled"];
-const ASK_AGAIN_MS = 500;
 const COUNTED = ["households", "people", "care_households", "buildings", "premises", "hazards"];
 
 /** Whether this actor may start runs and ask "what if". */
 export const mayMeasure = () => MEASURERS.includes(config.actor.role);
-
-const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export class CoverageMode {
   constructor(map, parts) {
@@ -33,7 +30,7 @@ export class CoverageMode {
     this.kept = new Map();
     this.whatIf = new WhatIf(this);
     this.comparison = new Comparison(this);
-    this.job = null;
+    this.work = new Work("coverage_run", "cover", () => this.drawRunLine());
   }
 
   // --- coming and going -----------------------------------------------------------------------------
@@ -51,7 +48,7 @@ export class CoverageMode {
     document.body.classList.add("covering");
     this.stopKeys = new AbortController();
     document.addEventListener("keydown", (event) => this.whatIf.onKey(event), { signal: this.stopKeys.signal, capture: true });
-    this.findJob().catch(this.onError);
+    if (mayMeasure()) this.work.resume().then((job) => this.measured(job)).catch(this.onError);
   }
 
   leave() {
@@ -227,20 +224,16 @@ export class CoverageMode {
 
   /** When the run was, whether it still holds, and a way to measure anew or to stop that. */
   runLine() {
-    if (this.job) return this.progress();
+    if (this.work.job) return this.work.line();
     const { run } = this;
     const button = (text, isFirst) => mayMeasure() && h("button", { type: "button", class: isFirst ? "button primary" : "button", id: "cover-start", onclick: () => this.start() }, text);
-    if (!run) return h("div", { class: "run-line" }, button(c("start"), true), this.fault());
+    if (!run) return h("div", { class: "run-line" }, button(c("start"), true), this.work.line());
     const because = run.stale_texts?.length ? semicolons(run.stale_texts) : "";
     return h("div", { class: "run-line" },
       h("div", { class: "run-when" }, h("p", { class: "quiet" }, c("run_of", { moment: moment(run.finished_at) })), !run.is_stale && mayMeasure() && h("button", { type: "button", class: "link", id: "cover-start", onclick: () => this.start() }, c("again"))),
       run.is_stale ? h("p", {}, tag(c("stale"), "care"), because && ` ${because}`) : null,
       run.scenario !== this.scenario.code ? h("p", {}, tag(c("other_scenario", { name: this.scenarioName(run.scenario) }), "care")) : null,
-      run.is_stale && button(c("again"), true), this.fault());
-  }
-
-  fault() {
-    return this.problem ? h("p", { class: "fault", role: "alert" }, this.problem) : null;
+      run.is_stale && button(c("again"), true), this.work.line());
   }
 
   scenarioName(code) {
@@ -249,73 +242,20 @@ export class CoverageMode {
 
   // --- a run as a job -----------------------------------------------------------------------------------
 
-  progress() {
-    const { job } = this;
-    const share = job.progress ?? 0;
-    return h("div", { class: "run-line", id: "cover-progress" },
-      h("progress", { max: "1", value: String(share), "aria-label": c("measuring") }),
-      h("p", { role: "status" }, h("b", {}, `${number(share * 100)}%`), ` ${job.step_text || c("waiting")}`),
-      h("button", { type: "button", class: "button", id: "cover-stop", onclick: () => this.stop() }, c("stop")));
-  }
-
   drawRunLine() {
     const slot = document.getElementById("cover-run");
     if (slot) keepingFocus(() => slot.replaceChildren(this.runLine()));
   }
 
   async start() {
-    this.problem = "";
-    this.job = { progress: 0, step_text: "" };
-    this.wantsStop = false;
-    this.drawRunLine();
-    try {
-      const { job_id } = await send("POST", "/api/coverage/runs", { standard: this.standard.code, scenario: this.scenario.code });
-      this.job = { ...this.job, job_id };
-      if (this.wantsStop) await this.stop();
-      await this.watch(job_id);
-    } catch (error) {
-      this.job = null;
-      this.problem = error.message;
-      this.drawRunLine();
-    }
+    this.measured(await this.work.start("/api/coverage/runs", { standard: this.standard.code, scenario: this.scenario.code }));
   }
 
-  /** A run that somebody started before the page was opened anew is watched on. */
-  async findJob() {
-    if (!mayMeasure() || this.job) return;
-    const { items } = await get("/api/jobs", { limit: 20 });
-    const running = items.find((job) => job.kind === "coverage_run" && !ENDED.includes(job.status));
-    if (running && !this.job) await this.watch(running.job_id);
-  }
-
-  async watch(jobId) {
-    for (;;) {
-      const job = await get(`/api/jobs/${jobId}`);
-      if (ENDED.includes(job.status)) {
-        this.job = null;
-        if (job.status === "failed") this.problem = job.error ?? t("error_unknown");
-        if (job.status === "cancelled") this.problem = c("stopped");
-        this.forget("runs", "run");
-        if (this.canvas && job.status === "done") {
-          if (state.run) show({ run: "" });
-          else this.panel.update();
-        } else this.drawRunLine();
-        return;
-      }
-      this.job = job;
-      this.drawRunLine();
-      await pause(ASK_AGAIN_MS);
-    }
-  }
-
-  async stop() {
-    this.wantsStop = true; // also where the server has not yet said which job it is
-    if (!this.job?.job_id) return;
-    try {
-      await send("POST", `/api/jobs/${this.job.job_id}/cancel`);
-    } catch (error) {
-      this.onError(error);
-    }
+  measured(job) {
+    this.forget("runs", "run");
+    if (!job || !this.canvas) return;
+    if (state.run) show({ run: "" });
+    else this.panel.update();
   }
 
   // --- the map -------------------------------------------------------------------------------------------

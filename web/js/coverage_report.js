@@ -2,7 +2,8 @@
 
 import { c, semicolons } from "./coverage_texts.js";
 import { get } from "./api.js";
-import { h } from "./dom.js";
+import { Work } from "./coverage_work.js";
+import { at, h, keepingFocus } from "./dom.js";
 import { heading, tag } from "./parts.js";
 import { show } from "./state.js";
 import { config, moment, nameOf, number, percent } from "./texts.js";
@@ -10,23 +11,16 @@ import { config, moment, nameOf, number, percent } from "./texts.js";
 const FORMS = ["pdf", "xlsx", "html", "gpkg"];
 const chosen = { form: "pdf", language: config.language };
 
-const address = (mode) =>
-  `/api/reports/coverage?${new URLSearchParams({ standard: mode.standard.code, scenario: mode.run.scenario, run_id: mode.run.run_id, format: chosen.form, language: chosen.language })}`;
+const work = new Work("coverage_report", "report", () => draw());
+let draw = () => {};
 
-/** Fetch the file with what takes time said, and hand it to the reader. */
-async function take(mode, signal) {
-  const response = await fetch(address(mode), { signal });
-  if (!response.ok) {
-    const problem = await response.json().catch(() => ({}));
-    throw new Error(problem.detail || problem.title || c("report_failed"));
-  }
-  const name = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "")?.[1] ?? `coverage.${chosen.form}`;
-  const link = h("a", { href: URL.createObjectURL(await response.blob()), download: name });
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-  return name;
+/** Hand the file to the reader, and leave a link to it. */
+function hand(job, takesIt) {
+  const slot = at("report-said");
+  if (!job || !slot) return;
+  const link = h("a", { href: `/api/reports/coverage/files/${job.job_id}`, download: job.result.name, id: "report-file" }, job.result.name);
+  slot.replaceChildren(h("p", {}, tag(c("report_done"), "good"), " ", link, ` ${c("report_size", { kb: number(job.result.size / 1000) })}`));
+  if (takesIt) link.click();
 }
 
 /** Pictures of the printed pages, in their place; a page is seen large on a click. */
@@ -82,19 +76,12 @@ export async function showReport(mode, signal) {
     askPages();
   };
   const said = h("div", { id: "report-said", role: "status" });
-  const button = h("button", { type: "button", class: "button primary", id: "report-take" }, c("report_take"));
-  button.addEventListener("click", async () => {
-    const abort = new AbortController();
-    button.disabled = true;
-    said.replaceChildren(h("progress", {}), h("p", {}, c("report_making")), h("button", { type: "button", class: "button", onclick: () => abort.abort() }, c("stop")));
-    try {
-      const name = await take(mode, abort.signal);
-      said.replaceChildren(h("p", {}, tag(c("report_done"), "good"), ` ${name}`));
-    } catch (error) {
-      said.replaceChildren(abort.signal.aborted ? h("p", { class: "quiet" }, c("stopped")) : h("p", { class: "fault", role: "alert" }, error.message));
-    }
-    button.disabled = false;
-  });
+  const ask = () => work.start("/api/reports/coverage", { standard: mode.standard.code, scenario: run.scenario, run_id: run.run_id, format: chosen.form, language: chosen.language });
+  const button = h("button", { type: "button", class: "button primary", id: "report-take", onclick: async () => hand(await ask(), true) }, c("report_take"));
+  draw = () => {
+    button.disabled = Boolean(work.job);
+    keepingFocus(() => said.replaceChildren(work.line() ?? ""));
+  };
   const { summary } = run;
   const worst = mode.towns.filter(({ share }) => share !== null).sort((a, b) => a.share - b.share).slice(0, 5);
   mode.panel.fill("coverage", head, mode.head(),
@@ -111,6 +98,8 @@ export async function showReport(mode, signal) {
       h("p", { class: "quiet" }, semicolons([mode.scenarioName(run.scenario), c("run_of", { moment: moment(run.finished_at) }), c("state_network", { n: run.network_id ?? "–" }), c("state_run", { n: run.run_id })]))),
     pages,
     h("p", { class: "quiet" }, c("report_hidden")));
+  draw();
+  work.resume().then((job) => hand(job, false)).catch(mode.onError);
   askPages();
   mode.panel.focusIfAsked();
 }

@@ -2,7 +2,8 @@
 
 import { get, isStale, send } from "./api.js";
 import { beforeAfter, changeTable, gainedLost, shareRow, toneOf } from "./coverage_parts.js";
-import { c, minutes, placeOf, placeText, points, signed } from "./coverage_texts.js";
+import { c, minutes, placeOf, placeText, points, semicolons, signed } from "./coverage_texts.js";
+import { Work } from "./coverage_work.js";
 import { at, h, keepingFocus, settled } from "./dom.js";
 import { kindName } from "./figures.js";
 import { heading, tag } from "./parts.js";
@@ -15,8 +16,6 @@ const PROBLEMS = ["max_cover", "p_median", "p_centre", "set_cover"];
 const CANDIDATES = ["road_nodes", "facilities"];
 const MOST_CHANGES = 50;
 const MOST_SITES = 10;
-const ASK_AGAIN_MS = 500;
-const ENDED = ["done", "failed", "cancelled"];
 
 export class WhatIf {
   constructor(mode) {
@@ -27,6 +26,7 @@ export class WhatIf {
     this.kind = "";
     this.roadClass = "tertiary";
     this.sites = null;
+    this.work = new Work("coverage_sites", "sites", () => this.drawSites());
     this.askSoon = settled(120, (changes) => this.ask(changes));
   }
 
@@ -64,7 +64,8 @@ export class WhatIf {
     this.isOn = true;
     if (!mode.standard.kinds.includes(this.kind)) this.kind = mode.standard.kinds[0];
     const question = `${mode.standard.code} ${mode.scenario.code}`;
-    if (this.question !== question) this.answer = this.sites = null;
+    const isNew = this.question !== question;
+    if (isNew) this.answer = this.sites = null;
     this.question = question;
     mode.panel.fill("coverage", [h("p", { class: "eyebrow" }, c("part_what-if")), h("h2", {}, mode.title)],
       mode.head(), mode.tabs(),
@@ -74,6 +75,8 @@ export class WhatIf {
     signal.throwIfAborted();
     this.drawTools();
     this.drawSites();
+    if (this.sites) this.mode.canvas.showSites(this.sites.sites, (site) => this.takeOver([site]));
+    else if (isNew) this.work.resume(true).then((job) => this.found(job)).catch(mode.onError);
     this.follow();
     mode.panel.focusIfAsked();
   }
@@ -347,27 +350,23 @@ export class WhatIf {
       : h("label", {}, c("sites_add"), h("input", { id: "sites-add", type: "number", min: 1, max: MOST_SITES, value: wish.add, oninput: (event) => (wish.add = Number(event.target.value)) }));
     keepingFocus(() => slot.replaceChildren(heading(c("where_next")), h("p", { class: "quiet" }, c("where_next_how")),
       h("form", { class: "report sites-form", onsubmit: (event) => { event.preventDefault(); this.askSites(); } }, menu("sites_problem", PROBLEMS, "problem"), amount, menu("sites_candidates", CANDIDATES, "candidates"),
-        h("button", { type: "submit", class: "button primary", id: "sites-ask", disabled: Boolean(this.sitesJob) }, c("sites_ask"))),
+        h("button", { type: "submit", class: "button primary", id: "sites-ask", disabled: Boolean(this.work.job) }, c("sites_ask"))),
       h("div", { id: "sites-answer", "aria-live": "polite" }, this.sitesAnswer())));
   }
 
   sitesAnswer() {
-    if (this.sitesJob) {
-      return h("div", { class: "run-line" }, h("progress", { max: "1", ...(this.sitesJob.progress ? { value: String(this.sitesJob.progress) } : {}) }), h("p", { role: "status" }, this.sitesJob.step_text || c("sites_searching")),
-        h("button", { type: "button", class: "button", onclick: () => this.stopSites() }, c("stop")));
-    }
-    if (this.sitesProblem) return h("p", { class: "fault", role: "alert" }, this.sitesProblem);
+    if (this.work.job || this.work.problem) return this.work.line();
     const found = this.sites;
     if (!found) return "";
     if (!found.sites.length) return h("p", {}, c("sites_none"));
-    const share = (one) => one?.share ?? one?.covered_share ?? null;
-    const gap = found.gap ?? null;
+    const { before, after } = found;
     return h("div", {},
-      share(found.after) !== null && share(found.before) !== null && h("p", { class: "big" }, h("b", {}, percent(share(found.after))), h("span", {}, c("was", { share: percent(share(found.before)) }), h("em", { class: "up" }, points(share(found.before), share(found.after))))),
+      found.is_stale && h("p", {}, tag(c("stale"), "care"), ` ${semicolons(found.stale_texts)}`),
+      after.share !== null && h("p", { class: "big" }, h("b", {}, percent(after.share)), h("span", {}, c("was", { share: percent(before.share) }), h("em", { class: "up" }, points(before.share, after.share)))),
       h("ol", { class: "rows sites" }, found.sites.map((site, i) => h("li", {}, h("button", { type: "button", onclick: () => this.mode.flyTo(site) }, h("i", { class: "cover-sign site" }, number(i + 1)), h("span", { class: "wide" }, nameOf(site) || placeText(site)), h("b", {}, c("gain_n", { n: signed(site.gain_households ?? 0) }))),
         h("button", { type: "button", class: "button", id: `take-${i}`, onclick: () => this.takeOver([site]) }, c("take_over"))))),
       found.sites.length > 1 && h("button", { type: "button", class: "button", id: "take-all", onclick: () => this.takeOver(found.sites) }, c("take_all")),
-      h("p", { class: "quiet" }, found.optimum_proved ? c("optimum_proved") : gap === null ? "" : c("optimum_gap", { gap: percent(gap) }), found.seconds ? ` ${c("seconds_n", { n: number(found.seconds, 1) })}` : ""));
+      h("p", { class: "quiet" }, found.optimum_proved ? c("optimum_proved") : c("optimum_gap", { gap: percent(found.gap) }), found.seconds ? ` ${c("seconds_n", { n: number(found.seconds, 1) })}` : ""));
   }
 
   takeOver(sites) {
@@ -379,36 +378,17 @@ export class WhatIf {
   async askSites() {
     const { mode, wish } = this;
     const body = { standard: mode.standard.code, scenario: mode.scenario.code, problem: wish.problem, candidates: wish.candidates, ...(wish.problem === "set_cover" ? { target_share: wish.share } : { add: wish.add }) };
-    this.sitesProblem = "";
-    this.sitesJob = { progress: 0 };
-    this.sitesAbort = new AbortController();
-    this.drawSites();
-    try {
-      let found = await send("POST", "/api/coverage/sites", body, {}, this.sitesAbort.signal);
-      if (found.job_id && !found.sites) found = await this.watchSites(found.job_id);
-      this.sites = found;
-    } catch (error) {
-      if (!isStale(error)) this.sitesProblem = error.message;
-    }
-    this.sitesJob = null;
+    await this.found(await this.work.start("/api/coverage/sites", body));
+  }
+
+  /** Show what a job has chosen, where it is of what is looked at. */
+  async found(job) {
+    if (!job) return;
+    const sites = await get(`/api/coverage/sites/${job.job_id}`);
+    if (`${sites.standard} ${sites.scenario}` !== this.question) return;
+    this.sites = sites;
     if (!this.isOn) return;
     this.drawSites();
-    mode.canvas.showSites(this.sites?.sites ?? [], (site) => this.takeOver([site]));
-  }
-
-  async watchSites(jobId) {
-    for (;;) {
-      const job = await get(`/api/jobs/${jobId}`, {}, this.sitesAbort.signal);
-      if (job.status === "done") return job.result;
-      if (ENDED.includes(job.status)) throw new Error(job.error ?? c("stopped"));
-      this.sitesJob = job;
-      this.drawSites();
-      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
-    }
-  }
-
-  stopSites() {
-    if (this.sitesJob?.job_id) send("POST", `/api/jobs/${this.sitesJob.job_id}/cancel`).catch(this.mode.onError);
-    this.sitesAbort.abort();
+    this.mode.canvas.showSites(sites.sites, (site) => this.takeOver([site]));
   }
 }

@@ -1,0 +1,79 @@
+// Work of the server, watched: how far it is, a way to stop it, and what came of it.
+
+import { get, send } from "./api.js";
+import { c } from "./coverage_texts.js";
+import { h } from "./dom.js";
+import { number, t } from "./texts.js";
+
+const ENDED = ["done", "failed", "cancelled"];
+const ASK_AGAIN_MS = 500;
+
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+export class Work {
+  constructor(kind, id, draw) {
+    Object.assign(this, { kind, id, draw, job: null, problem: "" });
+  }
+
+  /** Ask for it; its job when it is done, or null: then the problem says why. */
+  async start(path, body) {
+    this.problem = "";
+    this.wantsStop = false;
+    this.job = { progress: 0 };
+    this.draw();
+    return this.told(async () => {
+      const { job_id } = await send("POST", path, body);
+      this.job = { ...this.job, job_id };
+      if (this.wantsStop) await this.stop();
+      return this.watch(job_id);
+    });
+  }
+
+  /** What was started before the page was opened anew is watched on; else the last that was done, where that is asked for. */
+  async resume(wantsDone = false) {
+    if (this.job) return null;
+    const { items } = await get("/api/jobs", { limit: 50 });
+    const last = items.find(({ kind, status }) => kind === this.kind && (wantsDone ? status === "done" || !ENDED.includes(status) : !ENDED.includes(status)));
+    if (!last || this.job) return null;
+    return last.status === "done" ? last : this.told(() => this.watch(last.job_id));
+  }
+
+  async told(does) {
+    try {
+      return await does();
+    } catch (error) {
+      this.job = null;
+      this.problem = error.message;
+      this.draw();
+      return null;
+    }
+  }
+
+  async watch(jobId) {
+    for (;;) {
+      const job = await get(`/api/jobs/${jobId}`);
+      const isOver = ENDED.includes(job.status);
+      this.job = isOver ? null : job;
+      if (job.status === "failed") this.problem = job.error ?? t("error_unknown");
+      if (job.status === "cancelled") this.problem = c("stopped");
+      this.draw();
+      if (isOver) return job.status === "done" ? job : null;
+      await pause(ASK_AGAIN_MS);
+    }
+  }
+
+  async stop() {
+    this.wantsStop = true; // also where the server has not yet said which job it is
+    if (this.job?.job_id) await send("POST", `/api/jobs/${this.job.job_id}/cancel`);
+  }
+
+  /** Its progress and a button that stops it; or why it came to nothing. */
+  line() {
+    if (!this.job) return this.problem ? h("p", { class: "fault", role: "alert" }, this.problem) : null;
+    const { progress, step_text } = this.job;
+    return h("div", { class: "run-line", id: `${this.id}-progress` },
+      h("progress", { max: "1", value: String(progress), "aria-label": c("measuring") }),
+      h("p", { role: "status" }, h("b", {}, `${number(progress * 100)}%`), ` ${step_text || c("waiting")}`),
+      h("button", { type: "button", class: "button", id: `${this.id}-stop`, onclick: () => this.told(() => this.stop()) }, c("stop")));
+  }
+}
