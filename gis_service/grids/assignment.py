@@ -245,8 +245,9 @@ def moves_near(
     lots: list[npt.NDArray[np.int64]] = []
     goals: list[npt.NDArray[np.int64]] = []
     placed: _Placed | None = None
+    known = _lots_in(connection, scheme_id, changed)
     for kind in _KINDS:
-        objects, held = _held_in(connection, kind, scheme_id, changed)
+        objects, held = _held_in(connection, kind, scheme_id, known)
         goal = np.full(len(objects.ids), NO_GRID, dtype=np.int64)  # what stays holds its lot back
         goals.append(goal)
         rows = np.arange(len(objects.ids))
@@ -345,31 +346,56 @@ def _some_held(held: _Held, rows: npt.NDArray[np.int64]) -> _Held:
     return _Held(held.grid_id[rows], held.lot_id[rows], held.method[rows])
 
 
+def _lots_in(
+    connection: sa.Connection, scheme_id: int, grid_ids: Sequence[int]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Read the lots that are in grids from now on, ascending, and the grid of each."""
+    of = t.lot_grid.c
+    rows = connection.execute(
+        sa.select(of.lot_id, of.grid_id)
+        .where(
+            of.scheme_id == scheme_id,
+            _among(of.grid_id, list(grid_ids)),
+            sa.func.upper_inf(of.valid),
+        )
+        .order_by(of.lot_id)
+    ).all()
+    found = np.array([tuple(row) for row in rows], dtype=np.int64).reshape(-1, 2)
+    return found[:, 0], found[:, 1]
+
+
 def _held_in(
-    connection: sa.Connection, kind: str, scheme_id: int, grid_ids: Sequence[int]
+    connection: sa.Connection,
+    kind: str,
+    scheme_id: int,
+    lots: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
 ) -> tuple["_Objects", _Held]:
-    """Read what lies in grids by its open rows, and in which of them."""
-    m, of = t.membership.c, t.lot_grid.c
-    identity = t.metadata.tables[kind].c[f"{kind}_id"]
-    held = sa.and_(
-        m.scheme_id == scheme_id,
-        m.object_kind == kind,
-        m.object_id == identity,
-        m.lot_id == of.lot_id,
-        _among(of.grid_id, list(grid_ids)),
-        sa.func.upper_inf(of.valid),
-        sa.func.upper_inf(m.valid),
-    )
+    """Read what belongs to lots by its open rows, and to which of them."""
+    m = t.membership.c
     method = sa.case({one: place for place, one in enumerate(_METHODS)}, value=m.method)
+    # Found first, by the index over lots: the planner would rather merge whole tables by id.
+    held = (
+        sa.select(m.object_id, m.lot_id, sa.type_coerce(method, sa.Integer).label("method"))
+        .where(
+            m.scheme_id == scheme_id,
+            m.object_kind == kind,
+            _among(m.lot_id, lots[0]),
+            sa.func.upper_inf(m.valid),
+        )
+        .cte("held")
+        .prefix_with("MATERIALIZED")
+    )
+    identity = t.metadata.tables[kind].c[f"{kind}_id"]
     arrays = read_arrays(
         connection,
         _question(kind)
-        .add_columns(of.grid_id, m.lot_id, sa.type_coerce(method, sa.Integer).label("method"))
-        .where(held),
+        .add_columns(held.c.lot_id, held.c.method)
+        .where(held.c.object_id == identity),
     )
     objects, order = _as_objects(kind, arrays)
-    grid_id, lot_id, place = (arrays[name][order] for name in ("grid_id", "lot_id", "method"))
-    return objects, _Held(grid_id, lot_id, place)
+    lot_id = arrays["lot_id"][order]
+    grid_id = lots[1][np.searchsorted(lots[0], lot_id)]
+    return objects, _Held(grid_id, lot_id, arrays["method"][order])
 
 
 def _with_known_building(objects: "_Objects", placed: "_Placed") -> npt.NDArray[np.int64]:
