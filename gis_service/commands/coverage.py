@@ -54,7 +54,7 @@ def coverage_run(
 @coverage_app.command("standards")
 def coverage_standards(as_json: AsJson = False) -> None:
     """List standards and scenarios in force, each number with its source."""
-    from gis_service.coverage.standards import standard_book  # noqa: PLC0415 (slow to import)
+    from gis_service.coverage.standards import source_in, standard_book  # noqa: PLC0415 (slow to import)
 
     book = standard_book()
     if as_json:
@@ -65,15 +65,16 @@ def coverage_standards(as_json: AsJson = False) -> None:
         name = standard.name if chinese else standard.name_en
         rule = standard.rule.value
         needed = rule if isinstance(rule, str) else f"{rule}/{len(standard.kinds)}"
+        source = source_in(standard.limit_minutes.source, language())
         print(
             f"{code}: {name}; {standard.limit_minutes.value:g} min, {standard.profile}, "
-            f"{needed} {', '.join(standard.kinds)} ({standard.limit_minutes.source})"
+            f"{needed} {', '.join(standard.kinds)} ({source})"
         )
     for code, scenario in book.scenarios.items():
         name = scenario.name if chinese else scenario.name_en
         print(
             f"{code}: {name}; x {scenario.factor('motor'):g}, on foot x "
-            f"{scenario.factor('foot'):g} ({scenario.speed_factor.source})"
+            f"{scenario.factor('foot'):g} ({source_in(scenario.speed_factor.source, language())})"
         )
 
 

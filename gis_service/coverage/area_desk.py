@@ -646,7 +646,7 @@ def _named(
         grade=grade,
         area_km2=one.area_km2,
         limit_km2=limit_km2,
-        too_large=one.area_km2 > limit_km2,
+        too_large=limit_km2 is not None and one.area_km2 > limit_km2,
         crosses=tuple(vars(crossing) for crossing in one.crosses),
         detached=tuple(pieces),
         geometry=shape,

@@ -15,6 +15,10 @@ from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.settings import number_settings
 
 DEFAULTS: Final = Path(__file__).with_name("standards.toml")
+NO_LIMIT: Final = "none"
+"""The class of stations whose district may be of any size."""
+
+_IN_CHINESE: Final = Path(__file__).with_name("sources.zh-CN.toml")
 
 T = TypeVar("T")
 Direction = Literal["to_facility", "from_facility"]
@@ -163,7 +167,7 @@ class DistrictRules(_Table):
     area_limit_km2: dict[str, Sourced[Annotated[float, Field(gt=0, allow_inf_nan=False)]]]
     class_of_grade: dict[str, Sourced[str]]
 
-    def limit_km2(self, grade: str) -> float:
+    def limit_km2(self, grade: str) -> float | None:
         """
         Give the largest area of a station's district.
 
@@ -174,16 +178,16 @@ class DistrictRules(_Table):
 
         Returns
         -------
-        float
-            Square kilometres.
+        float or None
+            Square kilometres; None where no limit is set for such a station.
         """
         named = self.class_of_grade.get(grade, self.default_class).value
-        return self.area_limit_km2[named].value
+        return None if named == NO_LIMIT else self.area_limit_km2[named].value
 
     @model_validator(mode="after")
     def _classes_are_there(self) -> Self:
         for named in (self.default_class, *self.class_of_grade.values()):
-            if named.value not in self.area_limit_km2:
+            if named.value != NO_LIMIT and named.value not in self.area_limit_km2:
                 message = f"districts names the class {named.value}, which has no area limit"
                 raise ValueError(message)
         return self
@@ -336,6 +340,30 @@ def read_standards(county_file: Path | None = None) -> StandardBook:
             field=field or "-",
             problem=first["msg"],
         ) from error
+
+
+@cache
+def _chinese_sources() -> dict[str, str]:
+    return tomllib.loads(_IN_CHINESE.read_text("utf-8"))
+
+
+def source_in(source: str, language: str) -> str:
+    """
+    Say where a number comes from.
+
+    Parameters
+    ----------
+    source
+        As it stands beside the number.
+    language
+        ``zh-CN`` or ``en``.
+
+    Returns
+    -------
+    str
+        In that language where the product speaks; a county's own words are left as they are.
+    """
+    return _chinese_sources().get(source, source) if language == "zh-CN" else source
 
 
 @cache

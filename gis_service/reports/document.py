@@ -363,20 +363,17 @@ class Document:
             Station, square kilometres, limit, how they compare, barriers crossed, pieces apart.
         """
         writer = self.writer
-        rows = []
-        for one in sorted(self.facts.districts, key=_by_area):
-            verdict = "" if one.limit_km2 is None else "too_large" if one.too_large else "fits"
-            rows.append(
-                [
-                    writer.station_of(one),
-                    f"{one.area_km2:,.1f}",
-                    "" if one.limit_km2 is None else f"{one.limit_km2:g}",
-                    writer.say(f"district_{verdict}") if verdict else "",
-                    writer.crossings(one),
-                    writer.enclaves(one),
-                ]
-            )
-        return rows
+        return [
+            [
+                writer.station_of(one),
+                f"{one.area_km2:,.1f}",
+                "" if one.limit_km2 is None else f"{one.limit_km2:g}",
+                writer.verdict(one),
+                writer.crossings(one),
+                writer.enclaves(one),
+            ]
+            for one in sorted(self.facts.districts, key=_by_area)
+        ]
 
     @property
     def circles(self) -> int:

@@ -314,16 +314,13 @@ def _districts(book: Workbook, facts: Facts, writer: Writer) -> None:
         (writer.say("district_crosses"), "", 50),
         (writer.say("district_detached"), "", 50),
     ]
-    rows: list[Row] = []
-    for one in facts.districts:
-        verdict = writer.say("district_too_large" if one.too_large else "district_fits")
-        rows.append(
-            [
-                writer.station_of(one), round(one.area_km2, 3), one.limit_km2,
-                None if one.limit_km2 is None else verdict,
-                writer.crossings(one), writer.enclaves(one),
-            ]
-        )  # fmt: skip
+    rows: list[Row] = [
+        [
+            writer.station_of(one), round(one.area_km2, 3), one.limit_km2,
+            writer.verdict(one) or None, writer.crossings(one), writer.enclaves(one),
+        ]
+        for one in facts.districts
+    ]  # fmt: skip
     _table(book, writer.say("section_districts"), heads, rows)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from gis_service import __version__
 from gis_service.coverage.area_answers import NamedDistrict
+from gis_service.coverage.standards import source_in
 from gis_service.messages import Language, all_texts, text
 from gis_service.reports.facts import CHINA, Facts, Level, Line
 from gis_service.store.tables import ROAD_CLASSES
@@ -216,7 +217,8 @@ class Writer:
                 for inner, one in value.items():
                     yield from self._setting(inner, one)
                 return
-            source, value = str(value.get("source", "")), value["value"]
+            source = source_in(str(value.get("source", "")), self.language)
+            value = value["value"]
         label = all_texts(self.language).get(f"reports.set_{name}", name.replace("_", " "))
         plain = value if isinstance(value, (bool, int, float)) else self._said(name, value)
         yield Setting(label, plain, self._said(name, value), source)
@@ -250,7 +252,11 @@ class Writer:
         """
         table = self.facts.run.parameters["profile"]["speed_kmh"]
         return [
-            (self.road_class(name), float(table[name]["value"]), str(table[name]["source"]))
+            (
+                self.road_class(name),
+                float(table[name]["value"]),
+                source_in(str(table[name]["source"]), self.language),
+            )
             for name in sorted(table, key=_class_of)
         ]
 
@@ -276,6 +282,26 @@ class Writer:
         if district.facility_id is None:
             return self.say("district_nobody")
         return district.name or self.kind(self.facts.run.kinds[0])
+
+    def verdict(self, district: NamedDistrict) -> str:
+        """
+        Say how the area of a district compares with its limit.
+
+        Parameters
+        ----------
+        district
+            Of a station, or nobody's.
+
+        Returns
+        -------
+        str
+            Empty for ground that nobody reaches.
+        """
+        if district.facility_id is None:
+            return ""
+        if district.limit_km2 is None:
+            return self.say("district_no_limit")
+        return self.say("district_too_large" if district.too_large else "district_fits")
 
     def crossings(self, district: NamedDistrict) -> str:
         """Name the barriers that a district crosses, with the ground beyond each."""

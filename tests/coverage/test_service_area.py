@@ -142,11 +142,14 @@ def test_districts_tile_the_county_and_tell_what_they_cross(
 
 
 def test_area_limits_go_by_the_grade() -> None:
-    assert [BOOK.districts.limit_km2(grade) for grade in ("一级", "second", "mini", "?")] == [
+    assert [
+        BOOK.districts.limit_km2(grade) for grade in ("一级", "second", "mini", "?", "town")
+    ] == [
         7.0,
         4.0,
         2.0,
         15.0,
+        None,  # a town brigade is judged by its 20 minutes
     ]
 
 

@@ -1,12 +1,14 @@
 """Every number has its source, and the county's own file goes before ours."""
 
 import json
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gis_service.coverage.standards import DEFAULTS, StandardBook, read_standards
+from gis_service.coverage.standards import DEFAULTS, StandardBook, read_standards, source_in
 from gis_service.errors import InputError, NotFoundError
 from gis_service.store.tables import FACILITY_KINDS, ROAD_CLASSES
 
@@ -143,3 +145,23 @@ def test_the_shorter_circles_are_measured_when_asked() -> None:
     }
     needed = {code: book.standard(code).kinds_needed for code in ("service-10", "service-5")}
     assert needed == {"service-10": 3, "service-5": 1}
+
+
+def test_every_source_of_the_product_is_said_in_chinese() -> None:
+    said = set()
+
+    def look(table: dict[str, Any]) -> None:
+        if set(table) == {"value", "source"}:
+            said.add(table["source"])
+            return
+        for inner in table.values():
+            if isinstance(inner, dict):
+                look(inner)
+
+    look(tomllib.loads(DEFAULTS.read_text("utf-8")))
+    assert len(said) > 50
+    for source in said:
+        assert source_in(source, "en") == source
+        assert re.search("[一-鿿]", source_in(source, "zh-CN")), source
+        assert not re.search("[a-z]{4}", source_in(source, "zh-CN")), source
+    assert source_in("the county's decision of 2025", "zh-CN") == "the county's decision of 2025"

@@ -298,6 +298,11 @@ def test_districts_are_told_with_what_is_wrong_with_them(report: Report, tmp_pat
     assert "3.0" in rows[0][4]
     assert "东村" in rows[0][5]
     assert rows[2][2:] == ["", "", "", ""]  # nobody's ground has no limit
+    town = NamedDistrict(9, "镇站", "town", 99.0, None, False, (), (), square)
+    assert [writer.verdict(one) for one in (town, nobody)] == [
+        writer.say("district_no_limit"),
+        "",
+    ]
     book = openpyxl.load_workbook(io.BytesIO(workbook(facts, writer)))
     listed = [row[0] for row in book[writer.say("section_districts")].iter_rows(values_only=True)]
     assert listed[1:] == ["二站", "一站", writer.say("district_nobody")]
