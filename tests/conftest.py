@@ -1,6 +1,6 @@
 """What tests share: one throwaway PostGIS server a run, a fresh database a module, a browser.
 
-Run on several processes (``-n 3``), the tests of a module stay together, the longest modules come
+Run on several processes (``-n 2``), the tests of a module stay together, the longest modules come
 first, and the first process keeps the one server for all.
 
 ``GIS_TEST_DATABASE_ADMIN_URL`` names a server to use instead of a throwaway one; only databases

@@ -108,9 +108,11 @@ def listening(
 
 
 def until(stream: Iterator[Event], name: str, number: int = 1) -> list[Event]:
-    """The events up to so many of a name."""
+    """The events up to so many of a name; what was loaded with the county may be told late."""
     found: list[Event] = []
     for event in stream:
+        if event.name == "incident" and event.data["move"] == "import":
+            continue
         found.append(event)
         if sum(one.name == name for one in found) == number:
             return found
