@@ -55,6 +55,13 @@ DISTRICTS: Final = _example(
         "grade": "second",
         "area_km2": 5.217,
         "limit_km2": 4.0,
+        "limit_sources": {
+            "zh-CN": ["《城市消防站建设标准》：二级站不大于 4 平方千米", "等级名称即类别"],
+            "en": [
+                "urban fire station construction standard: second-class station, at most 4 km2",
+                "the word itself",
+            ],
+        },
         "too_large": True,
         "crosses": [{"kind": "river", "name": "东河", "beyond_km2": 0.83}],
         "detached": [_PIECE],

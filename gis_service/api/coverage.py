@@ -25,7 +25,13 @@ from gis_service.coverage import run_notes, runs, what_if
 from gis_service.coverage.blind_spots import BlindSpot
 from gis_service.coverage.comparing import compare
 from gis_service.coverage.staleness import Digests
-from gis_service.coverage.standards import Profile, Scenario, Standard, standard_book
+from gis_service.coverage.standards import (
+    Profile,
+    Scenario,
+    Standard,
+    sources_in,
+    standard_book,
+)
 from gis_service.coverage.what_if_desk import WhatIfDesk
 from gis_service.errors import NotAllowedError
 from gis_service.grids.reading import find_scheme
@@ -271,28 +277,28 @@ class WhatIfAnswer(BaseModel):
 
 
 @router.get("/standards", responses=examples.ok([examples.STANDARD]))
-def list_standards() -> list[StandardAnswer]:
+def list_standards(language: LanguageDep) -> list[StandardAnswer]:
     """List the standards in force, each number with its source."""
     return [
-        StandardAnswer(code=code, **dict(standard))
+        StandardAnswer(code=code, **sources_in(standard.model_dump(), language))
         for code, standard in standard_book().standards.items()
     ]
 
 
 @router.get("/scenarios", responses=examples.ok([examples.SCENARIO]))
-def list_scenarios() -> list[ScenarioAnswer]:
+def list_scenarios(language: LanguageDep) -> list[ScenarioAnswer]:
     """List the scenarios in force, each number with its source."""
     return [
-        ScenarioAnswer(code=code, **dict(scenario))
+        ScenarioAnswer(code=code, **sources_in(scenario.model_dump(), language))
         for code, scenario in standard_book().scenarios.items()
     ]
 
 
 @router.get("/profiles", responses=examples.ok([examples.PROFILE]))
-def list_profiles() -> list[ProfileAnswer]:
+def list_profiles(language: LanguageDep) -> list[ProfileAnswer]:
     """List the profiles in force: speeds by road class, each with its source."""
     return [
-        ProfileAnswer(code=code, **dict(profile))
+        ProfileAnswer(code=code, **sources_in(profile.model_dump(), language))
         for code, profile in standard_book().profiles.items()
     ]
 

@@ -15,6 +15,8 @@ import numpy as np
 import shapely
 
 from gis_service.coverage.service_area import without_specks
+from gis_service.coverage.standards import source_in
+from gis_service.messages import LANGUAGES
 
 _DECIMALS: Final = 5
 """Of a degree: about a metre, well within any tolerance of a drawn border."""
@@ -58,6 +60,8 @@ class NamedDistrict:
     crosses: tuple[dict[str, Any], ...]
     detached: tuple[NamedPiece, ...]
     geometry: Any
+    limit_sources: tuple[str, ...] = ()
+    """Where the limit comes from and why it is this one; as they stand in the table."""
 
 
 def as_geojson(shape: Any) -> str:
@@ -122,6 +126,10 @@ def of_districts(found: Sequence[NamedDistrict]) -> str:
                 "grade": one.grade,
                 "area_km2": round(one.area_km2, 3),
                 "limit_km2": one.limit_km2,
+                "limit_sources": {
+                    language: [source_in(source, language) for source in one.limit_sources]
+                    for language in LANGUAGES
+                },
                 "too_large": one.too_large,
                 "crosses": [
                     {**crossing, "beyond_km2": round(crossing["beyond_km2"], 3)}

@@ -57,7 +57,7 @@ from gis_service.store.tiles import counts, cut_bands
 _MOST: Final = 3
 _MOTORWAY_HALF_M: Final = 5.0
 MOST_LIMITS: Final = 12
-FORM: Final = 1
+FORM: Final = 2
 """Counted up whenever answers are shaped in another way, so that none of the old ones is used."""
 FINEST_M: Final = 8.0
 """What is left out of the borders of a whole county: triangles smaller than its square."""
@@ -650,4 +650,5 @@ def _named(
         crosses=tuple(vars(crossing) for crossing in one.crosses),
         detached=tuple(pieces),
         geometry=shape,
+        limit_sources=book.districts.limit_sources(grade),
     )

@@ -5,6 +5,7 @@ The numbers come from ``standards.toml`` beside this module and from the county'
 """
 
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Generic, Literal, Self, TypeVar
@@ -183,6 +184,25 @@ class DistrictRules(_Table):
         """
         named = self.class_of_grade.get(grade, self.default_class).value
         return None if named == NO_LIMIT else self.area_limit_km2[named].value
+
+    def limit_sources(self, grade: str) -> tuple[str, ...]:
+        """
+        Say why this limit is held against a station's district, or none.
+
+        Parameters
+        ----------
+        grade
+            Of the station, as the facility has it.
+
+        Returns
+        -------
+        tuple of str
+            Where the limit comes from, if there is one, and why the station is of its class.
+        """
+        named = self.class_of_grade.get(grade, self.default_class)
+        if named.value == NO_LIMIT:
+            return (named.source,)
+        return (self.area_limit_km2[named.value].source, named.source)
 
     @model_validator(mode="after")
     def _classes_are_there(self) -> Self:
@@ -364,6 +384,32 @@ def source_in(source: str, language: str) -> str:
         In that language where the product speaks; a county's own words are left as they are.
     """
     return _chinese_sources().get(source, source) if language == "zh-CN" else source
+
+
+def sources_in(table: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """
+    Say all sources of a table in a language.
+
+    Parameters
+    ----------
+    table
+        Of a standard, scenario or profile, as plain values.
+    language
+        ``zh-CN`` or ``en``.
+
+    Returns
+    -------
+    dict
+        The same, its sources by `source_in`.
+    """
+    return {
+        name: source_in(inner, language)
+        if name == "source"
+        else sources_in(inner, language)
+        if isinstance(inner, Mapping)
+        else inner
+        for name, inner in table.items()
+    }
 
 
 @cache

@@ -138,6 +138,7 @@ def _districts(facts: Facts, writer: Writer) -> gpd.GeoDataFrame:
             "name": [writer.station_of(one) for one in found],
             "area_km2": [round(one.area_km2, 3) for one in found],
             "limit_km2": pd.Series([one.limit_km2 for one in found], dtype="float64"),
+            "limit_source": [writer.limit_source(one) for one in found],
             "too_large": [one.too_large for one in found],
             "crosses": [writer.crossings(one) for one in found],
             "detached": [writer.enclaves(one) for one in found],

@@ -311,13 +311,15 @@ def _districts(book: Workbook, facts: Facts, writer: Writer) -> None:
         (writer.say("district_area"), "#,##0.00", 14),
         (writer.say("district_limit"), "0.##", 14),
         (writer.say("district_verdict"), "", 14),
+        (writer.say("source"), "", 60),
         (writer.say("district_crosses"), "", 50),
         (writer.say("district_detached"), "", 50),
     ]
     rows: list[Row] = [
         [
             writer.station_of(one), round(one.area_km2, 3), one.limit_km2,
-            writer.verdict(one) or None, writer.crossings(one), writer.enclaves(one),
+            writer.verdict(one) or None, writer.limit_source(one) or None,
+            writer.crossings(one), writer.enclaves(one),
         ]
         for one in facts.districts
     ]  # fmt: skip

@@ -4,6 +4,8 @@ Every view of a report (paper, page, workbook) takes its words from here, so tha
 """
 
 import calendar
+import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -302,6 +304,35 @@ class Writer:
         if district.limit_km2 is None:
             return self.say("district_no_limit")
         return self.say("district_too_large" if district.too_large else "district_fits")
+
+    def limit_source(self, district: NamedDistrict) -> str:
+        """Say where the limit of a district comes from, or why none is held against it."""
+        said = [source_in(source, self.language) for source in district.limit_sources]
+        return self.say("list_pause").join(said)
+
+    def limits(self) -> list[str]:
+        """
+        List the limits that districts were held against.
+
+        Returns
+        -------
+        list of str
+            One line a limit: for how many stations it is, and its source; the smallest first.
+        """
+        of_stations = [one for one in self.facts.districts if one.facility_id is not None]
+        told = Counter(
+            (math.inf if one.limit_km2 is None else one.limit_km2, self.limit_source(one))
+            for one in of_stations
+        )
+        return [
+            self.say(
+                "district_limit_none" if limit == math.inf else "district_limit_of",
+                limit=f"{limit:g}",
+                stations=stations,
+                source=source,
+            )
+            for (limit, source), stations in sorted(told.items())
+        ]
 
     def crossings(self, district: NamedDistrict) -> str:
         """Name the barriers that a district crosses, with the ground beyond each."""

@@ -146,6 +146,7 @@ def test_districts_tile_the_county(client: TestClient) -> None:
     assert one["properties"]["too_large"] == (
         one["properties"]["area_km2"] > one["properties"]["limit_km2"]
     )
+    assert "15 km2" in one["properties"]["limit_sources"]["en"][0]
     county = shapely.box(WEST, SOUTH, WEST + 3 * SIDE, SOUTH + 3 * SIDE)
     assert shapes(answer)[0].symmetric_difference(county).area < 0.01 * county.area
     assert client.get("/api/coverage/enclaves").json()["features"] == []

@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 
 from gis_service import jobs
 from gis_service.access import SYSTEM
+from gis_service.messages import LANGUAGES
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.api.conftest import HOUSEHOLDS_PER_GRID, SmallCounty
@@ -113,9 +114,16 @@ def test_runs_are_listed_with_what_they_assume(client: TestClient, run_id: int) 
 
 
 def test_standards_carry_their_sources(client: TestClient) -> None:
-    told = {one["code"]: one for one in client.get("/api/coverage/standards").json()}
-    assert set(told) >= {"service-15", "fire-20"}
-    assert told["fire-20"]["limit_minutes"]["source"]
+    told = {
+        language: {
+            one["code"]: one["limit_minutes"]["source"]
+            for one in client.get(f"/api/coverage/standards?lang={language}").json()
+        }
+        for language in LANGUAGES
+    }
+    assert set(told["en"]) >= {"service-15", "fire-20"}
+    assert "the 20-minute circle" in told["en"]["fire-20"]
+    assert "乡镇消防队 20 分钟救援圈" in told["zh-CN"]["fire-20"]
 
 
 @pytest.mark.parametrize("role", ["grid_officer", "visitor"])

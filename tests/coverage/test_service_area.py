@@ -151,6 +151,8 @@ def test_area_limits_go_by_the_grade() -> None:
         15.0,
         None,  # a town brigade is judged by its 20 minutes
     ]
+    assert "7 km2" in BOOK.districts.limit_sources("一级")[0]
+    assert [len(BOOK.districts.limit_sources(grade)) for grade in ("?", "town")] == [2, 1]
 
 
 def square(size: float, middle: tuple[float, float], *, hole: bool) -> np.ndarray:

@@ -26,6 +26,7 @@ from gis_service import jobs
 from gis_service.access import SYSTEM, Actor
 from gis_service.coverage import runs
 from gis_service.coverage.area_answers import AreaBand, NamedDistrict, NamedPiece
+from gis_service.coverage.standards import source_in
 from gis_service.coverage.travel_time import STATUS_NAMES
 from gis_service.errors import InputError, NotAllowedError, NotFoundError
 from gis_service.messages import LANGUAGES, Language, all_texts, text
@@ -286,8 +287,9 @@ def test_districts_are_told_with_what_is_wrong_with_them(report: Report, tmp_pat
     piece = NamedPiece("东村", 1.25, 112.05, 28.05, square)
     crossing = {"kind": "river", "name": "", "beyond_km2": 3.04}
     nobody = NamedDistrict(None, "", "", 900.0, None, False, (), (), square)
-    first = NamedDistrict(7, "一站", "first", 7.5, 7.0, True, (crossing,), (piece,), square)
-    fits = NamedDistrict(8, "二站", "first", 6.5, 7.0, False, (), (), square)
+    why = ("the word itself",)
+    first = NamedDistrict(7, "一站", "first", 7.5, 7.0, True, (crossing,), (piece,), square, why)
+    fits = NamedDistrict(8, "二站", "first", 6.5, 7.0, False, (), (), square, why)
     facts = replace(report.document.facts, districts=(fits, first, nobody))
     writer = replace(report.document.writer, facts=facts)
     document = Document(facts, report.document.ground, writer)
@@ -303,6 +305,13 @@ def test_districts_are_told_with_what_is_wrong_with_them(report: Report, tmp_pat
         writer.say("district_no_limit"),
         "",
     ]
+    assert writer.limits() == [
+        writer.say(
+            "district_limit_of", limit="7", stations=2, source=source_in(*why, writer.language)
+        )
+    ]
+    assert f'<p class="muted">{writer.limits()[0]}</p>' in document.parts
+    assert 'href="#districts"' in document.parts
     book = openpyxl.load_workbook(io.BytesIO(workbook(facts, writer)))
     listed = [row[0] for row in book[writer.say("section_districts")].iter_rows(values_only=True)]
     assert listed[1:] == ["二站", "一站", writer.say("district_nobody")]

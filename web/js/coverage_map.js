@@ -5,7 +5,7 @@ import { c, dotted } from "./coverage_texts.js";
 import { at, h, token } from "./dom.js";
 import { colourFor } from "./figures.js";
 import { marker } from "./symbols.js";
-import { number, percent } from "./texts.js";
+import { config, number, percent } from "./texts.js";
 
 const PANES = { "cover-areas": 355, "cover-lines": 425, "cover-work": 610 };
 const MOST_STATIONS = 150;
@@ -71,9 +71,9 @@ export class CoverageMap {
   showDistricts(collection) {
     this.lines.clearLayers();
     for (const district of collection?.features ?? []) {
-      const { name, area_km2, limit_km2, too_large, detached, crosses } = district.properties;
+      const { facility_id, name, area_km2, limit_km2, limit_sources, too_large, detached, crosses } = district.properties;
       const layer = L.geoJSON(district, { pane: "cover-lines", renderer: this.lineSvg, interactive: true, style: { fill: true, fillOpacity: 0.001, color: token(too_large ? "care-fill" : "accent"), weight: 2, dashArray: too_large ? "7 5" : null } });
-      layer.bindTooltip(h("div", {}, h("b", {}, name), h("small", {}, dotted([c("district_area", { n: number(area_km2, 1) }), too_large && c("district_over", { n: number(limit_km2, 0) }), crosses?.length && c("district_crosses", { n: number(crosses.length) }), detached?.length && c("district_detached", { n: number(detached.length) })]))), { className: "tip", sticky: true });
+      layer.bindTooltip(h("div", {}, h("b", {}, name || c("district_nobody")), h("small", {}, dotted([c("district_area", { n: number(area_km2, 1) }), facility_id && (limit_km2 ? c(too_large ? "district_over" : "district_within", { n: number(limit_km2, 0) }) : c("district_no_limit")), crosses?.length && c("district_crosses", { n: number(crosses.length) }), detached?.length && c("district_detached", { n: number(detached.length) })])), limit_sources?.[config.language].map((one) => h("small", {}, one))), { className: "tip wide", sticky: true });
       layer.addTo(this.lines);
     }
   }
