@@ -107,16 +107,23 @@ def listening(
         yield events(response)
 
 
-def until(stream: Iterator[Event], name: str, number: int = 1) -> list[Event]:
-    """The events up to so many of a name; what was loaded with the county may be told late."""
+def until(
+    stream: Iterator[Event], name: str, number: int = 1, *, of: int | None = None
+) -> list[Event]:
+    """The events up to so many of a name, of an incident; what others did may be told late."""
     found: list[Event] = []
+    wanted = 0
     for event in stream:
-        if event.name == "incident" and event.data["move"] == "import":
-            continue
         found.append(event)
-        if sum(one.name == name for one in found) == number:
+        wanted += event.name == name and of in (None, event.data.get("incident_id"))
+        if wanted == number:
             return found
     raise AssertionError(f"the stream ended after {found}")
+
+
+def steps_of(told: list[Event], *incident_ids: int) -> list[dict[str, Any]]:
+    """What was told of some incidents."""
+    return [one.data for one in told if one.data.get("incident_id") in incident_ids]
 
 
 def reported(store: Store, key: str) -> int:
@@ -136,8 +143,8 @@ def test_an_incident_is_told_when_it_is_made_and_when_it_moves(
         until(stream, "ready")
         incident_id = reported(store, "g11")
         moved(store, incident_id, "accept")
-        told = [one.data for one in until(stream, "incident", 2)]
-    assert told == [
+        told = until(stream, "incident", 2, of=incident_id)
+    assert steps_of(told, incident_id) == [
         {"incident_id": incident_id, "version": 1, "move": "report", "state": "reported"},
         {"incident_id": incident_id, "version": 2, "move": "accept", "state": "accepted"},
     ]
@@ -148,10 +155,10 @@ def test_a_reader_is_told_of_the_own_grids_only(
 ) -> None:
     with listening(served, as_actor("grid_officer")) as stream:
         until(stream, "ready")
-        reported(store, "g11")
+        foreign = reported(store, "g11")
         own = reported(store, "g00")
-        (told,) = [one.data for one in until(stream, "incident")]
-    assert told["incident_id"] == own
+        told = until(stream, "incident", of=own)
+    assert not steps_of(told, foreign)
 
 
 def test_a_visitor_is_told_of_no_incident(served: Running, store: Store, as_actor: As) -> None:
@@ -174,13 +181,13 @@ def test_what_was_missed_is_told_from_where_the_reader_was(
     with listening(served, office) as stream:
         until(stream, "ready")
         first = reported(store, "g11")
-        last = until(stream, "incident")[-1].number
+        last = until(stream, "incident", of=first)[-1].number
     second = reported(store, "g11")
     moved(store, first, "accept")
     with listening(served, office, last) as stream:
-        missed = [one.data for one in until(stream, "ready") if one.name == "incident"]
+        missed = steps_of(until(stream, "ready"), first, second)
         third = reported(store, "g11")
-        live = until(stream, "incident")[-1].data
+        live = until(stream, "incident", of=third)[-1].data
     assert [(one["incident_id"], one["state"]) for one in missed] == [
         (second, "reported"),
         (first, "accepted"),
@@ -198,9 +205,9 @@ def test_a_step_that_is_committed_late_is_told_all_the_same(
         with store.transaction(SYSTEM) as slow:
             late = report(slow, SYSTEM, Draft("noise", *middle("g11")))
             early = reported(store, "g11")
-            first = until(stream, "incident")[-1]
-        second = until(stream, "incident")[-1]
-    assert (first.data["incident_id"], second.data["incident_id"]) == (early, late)
+            first = until(stream, "incident", of=early)[-1]
+        told = until(stream, "incident", of=late)
+    assert steps_of(told, late)
     with listening(served, office, first.number) as stream:
         again = {one.data.get("incident_id") for one in until(stream, "ready")}
     assert late in again
@@ -220,7 +227,7 @@ def test_a_listener_that_lost_the_database_goes_on_where_it_was(
             ).scalars()
             assert True in list(ended)
         missed = reported(store, "g11")
-        assert until(stream, "incident")[-1].data["incident_id"] == missed
+        assert steps_of(until(stream, "incident", of=missed), missed)
 
 
 def test_more_than_can_be_told_asks_for_the_lists_anew(
