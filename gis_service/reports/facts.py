@@ -784,10 +784,10 @@ def _line(
     grid = grids[grid_id]
     told = _told(_categories(figure), hide_cells)
     n = None if hide_n else figure.n
-    reached = (told["covered"], told["too_far"])
-    # Minutes are of those who are reached at all; where both parts are hidden it is their sum.
+    # Minutes are of those who are reached at all. Where parts of these are hidden they are too: a
+    # worst time within the limit says that nobody is too far, which gives a sibling's number away.
     enough = figure.covered + figure.too_far >= SMALLEST
-    timed = n is not None and enough and (None not in reached or reached == (None, None))
+    timed = n is not None and enough and None not in (told["covered"], told["too_far"])
     return Line(
         grid_id=grid_id,
         code=grid.code,

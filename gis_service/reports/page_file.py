@@ -123,7 +123,7 @@ def without_random_names(page: str) -> str:
 def _head(document: Document) -> str:
     writer, whole = document.writer, document.facts.whole
     said = (
-        f"<b>{writer.percent(whole.share)}</b>"
+        f"<b>{safe(writer.percent(whole.share))}</b>"
         + safe(writer.say("cover_share", minutes=writer.limit()))
         if whole.share is not None
         else safe(writer.say("cover_none"))

@@ -98,7 +98,7 @@ class Writer:
 
     def percent(self, share: float) -> str:
         """
-        Write a share with one decimal, never rounded up to all or down to none.
+        Write a share with one decimal, never rounded up to all; the smallest are below a tenth.
 
         Parameters
         ----------
@@ -113,8 +113,8 @@ class Writer:
         tenths = round(1000 * share)
         if share < 1:
             tenths = min(tenths, 999)
-        if share > 0:
-            tenths = max(tenths, 1)
+        if share > 0 and not tenths:
+            return "<0.1%"
         return f"{tenths / 10:.1f}%"
 
     def minutes(self, minutes: float | None) -> str:

@@ -27,13 +27,15 @@ from gis_service.access import SYSTEM, Actor
 from gis_service.coverage import runs
 from gis_service.coverage.area_answers import AreaBand, NamedDistrict, NamedPiece
 from gis_service.coverage.standards import source_in
+from gis_service.coverage.statistics import COUNTY_GRID
+from gis_service.coverage.summary import Figures
 from gis_service.coverage.travel_time import STATUS_NAMES
 from gis_service.errors import InputError, NotAllowedError, NotFoundError
 from gis_service.messages import LANGUAGES, Language, all_texts, text
 from gis_service.reports import report_job
 from gis_service.reports.coverage import FORMATS, Format, Report, Wish, parse_formats, read_report
 from gis_service.reports.document import Document
-from gis_service.reports.facts import by_fives
+from gis_service.reports.facts import _Grid, _line, by_fives
 from gis_service.reports.geopackage import geopackage
 from gis_service.reports.page_file import page
 from gis_service.reports.workbook import workbook
@@ -161,6 +163,22 @@ def test_a_grid_of_one_household_is_not_told_and_nothing_gives_it_away(
     assert facts.whole.n == TOTAL
     assert facts.outside is not None
     assert facts.outside.n is lines[small_county.grid_ids["town"]].n is None
+
+
+@pytest.mark.parametrize(
+    ("hidden", "is_timed"), [((), True), ((0, 1), False), ((1, 2), False), ((2, 3), True)]
+)
+def test_minutes_tell_no_category_that_is_hidden(
+    *, hidden: tuple[int, ...], is_timed: bool
+) -> None:
+    # A worst time within the limit would say that nobody of the grid is too far.
+    figure = Figures("households", 68, 68, 0, 0, 0, 1.0, "ok", 11.2, 15.7, 16.1)
+    mask = [place in hidden for place in range(4)]
+    grids = {COUNTY_GRID: _Grid("", "县", 0, COUNTY_GRID)}
+    line = _line(COUNTY_GRID, grids, figure, hide_n=False, hide_cells=mask)
+    minutes = (line.median_minutes, line.p90_minutes, line.worst_minutes)
+    assert minutes == ((11.2, 15.7, 16.1) if is_timed else (None, None, None))
+    assert (line.share is None) == (0 in hidden)
 
 
 def test_what_is_hidden_is_in_no_file(
@@ -435,3 +453,9 @@ def test_a_cancelled_report_leaves_no_file(
     with store.transaction(SYSTEM) as connection:
         assert jobs.find(connection, job_id).status == "cancelled"
     assert not (tmp_path / "reports").exists()
+
+
+def test_a_share_is_never_rounded_to_all_or_none(chinese: Report) -> None:
+    percent = chinese.document.writer.percent
+    said = [percent(share) for share in (0, 17 / 200_011, 0.001, 0.99999, 1)]
+    assert said == ["0.0%", "<0.1%", "0.1%", "99.9%", "100.0%"]
