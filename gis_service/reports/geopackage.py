@@ -23,6 +23,8 @@ from gis_service.reports.writing import Writer
 
 CRS: Final = "EPSG:4490"
 _lock = threading.Lock()  # GDAL's options hold for the whole process
+_VERSION: Final = "1.3"
+"""Of GeoPackage: QGIS 3.22 of Debian 12 warns of a newer one."""
 _MINUTES: Final = ("median_minutes", "p90_minutes", "worst_minutes")
 _FIELDS: Final = ("n", *STATUS_NAMES, "share", *_MINUTES)
 
@@ -70,11 +72,10 @@ def geopackage(facts: Facts, writer: Writer) -> bytes:
         file = Path(folder) / "report.gpkg"
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": stamp})
         try:
-            for name, frame in layers:
-                if len(frame):
-                    pyogrio.write_dataframe(frame, file, layer=name, driver="GPKG")
-            pyogrio.write_dataframe(about, file, layer="about", driver="GPKG")
-            pyogrio.write_dataframe(styles, file, layer="layer_styles", driver="GPKG")
+            filled = [(name, frame) for name, frame in layers if len(frame)]
+            for name, frame in [*filled, ("about", about), ("layer_styles", styles)]:
+                new = {} if file.exists() else {"dataset_options": {"VERSION": _VERSION}}
+                pyogrio.write_dataframe(frame, file, layer=name, driver="GPKG", **new)
         finally:
             pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
         return file.read_bytes()

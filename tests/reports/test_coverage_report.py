@@ -188,6 +188,8 @@ def test_what_is_hidden_is_in_no_file(
     file.write_bytes(bodies["gpkg"])
     grids = gpd.read_file(file, layer="grids_3").set_index("grid_id")
     assert grids.crs.to_epsg() == 4490
+    with sqlite3.connect(file) as database:  # a newer GeoPackage makes QGIS 3.22 warn
+        assert database.execute("PRAGMA user_version").fetchone() == (10300,)
     hidden = grids.loc[small_county.grid_ids["g00"]]
     for column in ("n", "share", "median_minutes", "people_n"):
         assert pd.isna(hidden[column]), column
