@@ -45,7 +45,9 @@ def shops(path: Path, crs: str, header: str = "编号,店名,类别,等级,经�
 def doing(page: Page, store: Store, act: Callable[[], Any]) -> None:
     """Click, and do the job that this asks for."""
     with page.expect_response(
-        lambda answer: answer.url.split("?")[0].endswith("/api/imports")
+        lambda answer: (
+            answer.request.method == "POST" and answer.url.split("?")[0].endswith("/api/imports")
+        )
     ) as got:
         act()
     jobs.perform(store, got.value.json()["job_id"])
