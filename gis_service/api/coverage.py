@@ -416,8 +416,8 @@ def read_grid(
     rank = runs.rank_of_grid(connection, run_id, grid_id)
     by_kind = {}
     for kind in ("", *run.kinds):
-        rows = figures_seen(connection, actor, scheme, run, rank, kind=kind)
-        by_kind[kind] = GridFiguresAnswer(**next(row for row in rows if row["grid_id"] == grid_id))
+        (row,) = figures_seen(connection, actor, scheme, run, rank, kind=kind, only=grid_id)
+        by_kind[kind] = GridFiguresAnswer(**row)
     rule = by_kind.pop("")
     stations = runs.stations_of_grid(connection, actor, run_id, grid_id)
     return GridAnswer(**dict(rule), kinds=by_kind, stations=tuple(stations))

@@ -97,7 +97,7 @@ def unreached(
     if reason is not None:
         wanted.append(result.status == _status_code(reason))
     if grid_id is not None:
-        wanted.append(home.base_grid_id.in_(_grids_within(grid_id)))
+        wanted.append(home.base_grid_id.in_(_grids_within(connection, grid_id)))
     joined = t.coverage_household.join(t.household, home.household_id == result.household_id)
     total = connection.scalar(sa.select(sa.func.count()).select_from(joined).where(*wanted))
     rows = connection.execute(
@@ -149,8 +149,11 @@ def _status_code(reason: str) -> int:
     return STATUS_NAMES.index(reason)
 
 
-def _grids_within(grid_id: int) -> sa.Select[tuple[int]]:
-    """Walk today's hierarchy down from a grid; the grid itself is in the answer."""
+def _grids_within(connection: sa.Connection, grid_id: int) -> list[int]:
+    """Walk today's hierarchy down from a grid; the grid itself is in the answer.
+
+    Read before the households: a plan that knows how few grids there are reads only theirs.
+    """
     start = sa.select(sa.cast(grid_id, sa.BigInteger).label("id"))
     within = start.cte("within", recursive=True)
     state = t.grid_state.c
@@ -158,7 +161,7 @@ def _grids_within(grid_id: int) -> sa.Select[tuple[int]]:
         state.parent_grid_id == within.c.id, on_day(state.valid, None)
     )
     tree = within.union_all(child)
-    return sa.select(tree.c.id)
+    return list(connection.execute(sa.select(tree.c.id)).scalars())
 
 
 def _unreached_of(row: sa.Row[Any], kinds: tuple[str, ...]) -> Unreached:
@@ -297,47 +300,51 @@ def stations_of_grid(
     """
     run = find_run(connection, run_id)
     result, home, facility = t.coverage_household.c, t.household.c, t.facility.c
-    found: list[ServingStation] = []
-    for index, kind in enumerate(run.kinds, start=1):
-        station, minutes = result.kind_facility[index], result.kind_minutes[index]
-        households = sa.func.count().label("households")
-        rows = connection.execute(
-            sa.select(
-                facility.facility_id,
-                facility.name,
-                households,
-                sa.func.percentile_cont(0.5).within_group(minutes).label("median"),
-                sa.func.max(minutes).label("worst"),
-                sa.func.ST_X(facility.point).label("lon"),
-                sa.func.ST_Y(facility.point).label("lat"),
-            )
-            .select_from(
-                t.coverage_household.join(
-                    t.household, home.household_id == result.household_id
-                ).join(t.facility, facility.facility_id == station)
-            )
-            .where(
-                result.run_id == run_id,
-                home.base_grid_id.in_(_grids_within(grid_id)),
-                visible(actor, t.household),
-            )
-            .group_by(facility.facility_id)
-            .order_by(households.desc(), facility.facility_id)
+    each = sa.func.unnest(result.kind_facility, result.kind_minutes)
+    served = each.table_valued(
+        sa.column("facility_id", sa.BigInteger),
+        sa.column("minutes", sa.Float),
+        with_ordinality="place",
+        name="served",
+    ).render_derived()
+    households = sa.func.count().label("households")
+    rows = connection.execute(
+        sa.select(
+            served.c.place,
+            facility.facility_id,
+            facility.name,
+            households,
+            sa.func.percentile_cont(0.5).within_group(served.c.minutes).label("median"),
+            sa.func.max(served.c.minutes).label("worst"),
+            sa.func.ST_X(facility.point).label("lon"),
+            sa.func.ST_Y(facility.point).label("lat"),
         )
-        found += [
-            ServingStation(
-                kind,
-                row.facility_id,
-                row.name,
-                row.households,
-                round(row.median, 3),
-                round(row.worst, 3),
-                row.lon,
-                row.lat,
-            )
-            for row in rows
-        ]
-    return found
+        .select_from(
+            t.coverage_household.join(t.household, home.household_id == result.household_id)
+            .join(served, sa.true())
+            .join(t.facility, facility.facility_id == served.c.facility_id)
+        )
+        .where(
+            result.run_id == run_id,
+            home.base_grid_id.in_(_grids_within(connection, grid_id)),
+            visible(actor, t.household),
+        )
+        .group_by(served.c.place, facility.facility_id)
+        .order_by(served.c.place, households.desc(), facility.facility_id)
+    )
+    return [
+        ServingStation(
+            run.kinds[row.place - 1],
+            row.facility_id,
+            row.name,
+            row.households,
+            round(row.median, 3),
+            round(row.worst, 3),
+            row.lon,
+            row.lat,
+        )
+        for row in rows
+    ]
 
 
 def answer_of_household(

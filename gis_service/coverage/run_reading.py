@@ -186,7 +186,13 @@ def _latest_runs(connection: sa.Connection) -> dict[str, Run]:
 
 
 def figures_by_grid(
-    connection: sa.Connection, run_id: int, rank: int, kind: str = RULE, of: str = HOUSEHOLDS
+    connection: sa.Connection,
+    run_id: int,
+    rank: int,
+    kind: str = RULE,
+    of: str = HOUSEHOLDS,
+    *,
+    only: int | None = None,
 ) -> dict[int, Figures]:
     """
     Read the figures of every grid of one level.
@@ -203,6 +209,8 @@ def figures_by_grid(
         A kind of facility; empty is the rule over kinds.
     of
         What is counted, of ``statistics.POPULATIONS``.
+    only
+        This grid, and no other.
 
     Returns
     -------
@@ -224,11 +232,11 @@ def figures_by_grid(
     if kind not in (RULE, *run.kinds):
         raise NotFoundError("coverage.unknown_kind", kind=kind, known=", ".join(run.kinds))
     figure = t.coverage_figure.c
+    wanted = [figure.run_id == run_id, figure.rank == rank]
+    if only is not None:
+        wanted.append(figure.grid_id == only)
     every_grid = sa.select(figure.grid_id).where(
-        figure.run_id == run_id,
-        figure.rank == rank,
-        figure.kind == RULE,
-        figure.of == HOUSEHOLDS,
+        *wanted, figure.kind == RULE, figure.of == HOUSEHOLDS
     )
     status = _state_in(run, kind)
     found = {
@@ -236,12 +244,7 @@ def figures_by_grid(
         for grid_id in connection.execute(every_grid.order_by(figure.grid_id)).scalars()
     }
     rows = connection.execute(
-        sa.select(t.coverage_figure).where(
-            figure.run_id == run_id,
-            figure.rank == rank,
-            figure.kind == kind,
-            figure.of == of,
-        )
+        sa.select(t.coverage_figure).where(*wanted, figure.kind == kind, figure.of == of)
     ).mappings()
     return found | {row["grid_id"]: figures_from(row, status) for row in rows}
 
@@ -260,7 +263,13 @@ class GridFigures(Figures):
 
 
 def figures_of(
-    connection: sa.Connection, run: Run, rank: int, of: str = HOUSEHOLDS, kind: str = RULE
+    connection: sa.Connection,
+    run: Run,
+    rank: int,
+    of: str = HOUSEHOLDS,
+    kind: str = RULE,
+    *,
+    only: int | None = None,
 ) -> list[GridFigures]:
     """
     Read the figures of every grid of one level with its name.
@@ -277,6 +286,8 @@ def figures_of(
         What is counted, of ``statistics.POPULATIONS``.
     kind
         A kind of facility; empty is the rule over kinds.
+    only
+        This grid, and no other.
 
     Returns
     -------
@@ -290,7 +301,7 @@ def figures_of(
     InputError
         Nothing of that name is counted.
     """
-    found = figures_by_grid(connection, run.run_id, rank, kind, of)
+    found = figures_by_grid(connection, run.run_id, rank, kind, of, only=only)
     state = t.grid_state.c
     names = connection.execute(
         sa.select(state.grid_id, state.code, state.name, state.parent_grid_id)

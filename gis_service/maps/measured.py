@@ -145,6 +145,8 @@ def figures_seen(
     rank: int,
     of: str = HOUSEHOLDS,
     kind: str = RULE,
+    *,
+    only: int | None = None,
 ) -> list[dict[str, Any]]:
     """
     Give the figures of every grid of a level to the one who asks.
@@ -166,6 +168,8 @@ def figures_seen(
         What is counted, of ``statistics.POPULATIONS``.
     kind
         A kind of facility; empty is the rule over kinds.
+    only
+        This grid, and no other.
 
     Returns
     -------
@@ -180,7 +184,7 @@ def figures_seen(
     InputError
         Nothing of that name is counted.
     """
-    found = figures_of(connection, run, rank, of, kind)
+    found = figures_of(connection, run, rank, of, kind, only=only)
     seen = grids_seen(connection, actor, t.household)
     if seen is None:
         return [vars(one) for one in found]
