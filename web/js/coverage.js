@@ -5,7 +5,7 @@ import { Comparison } from "./coverage_compare.js";
 import { FILLS, bandColour, bandMinutes, mapFigures, withAfter } from "./coverage_figures.js";
 import { showGrid, showHome } from "./coverage_grid.js";
 import { CoverageMap } from "./coverage_map.js";
-import { countyBlock, kindRows, othersTable, spotRows, townRows } from "./coverage_parts.js";
+import { MOST_SPOTS, countyBlock, kindRows, othersTable, spotRows, spotsText, townRows } from "./coverage_parts.js";
 import { showReport } from "./coverage_report.js";
 import { c, cOr, semicolons } from "./coverage_texts.js";
 import { WhatIf } from "./coverage_what_if.js";
@@ -141,7 +141,7 @@ export class CoverageMode {
 
   spotsOf(run) {
     // Who may not see households is told so where the list would stand.
-    return this.keep("spots", `/api/coverage/runs/${run.run_id}/blind-spots`, { limit: 300 }).catch((error) => (error.status === 403 ? [] : Promise.reject(error)));
+    return this.keep("spots", `/api/coverage/runs/${run.run_id}/blind-spots`, { limit: MOST_SPOTS }).catch((error) => (error.status === 403 ? [] : Promise.reject(error)));
   }
 
   // --- the panel --------------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ export class CoverageMode {
       kinds.length > 1 && [heading(c("by_kind"), this.ruleText()), kindRows(kinds, state.kind, (kind) => show({ kind: state.kind === kind ? "" : kind }))],
       others.length > 0 && [heading(c("others")), othersTable(others)],
       this.towns.length > 1 && [heading(c("worst_first"), c("of_households")), townRows(this.towns, this.target, (id) => show({ grid: id, point: "" }))],
-      heading(c("spots"), spots.length ? c("spots_n", { n: number(spots.length), households: number(spots.reduce((sum, spot) => sum + spot.households, 0)) }) : ""),
+      heading(c("spots"), spotsText(spots)),
       spots.length ? spotRows(spots, (spot) => this.flyToSpot(spot)) : h("p", { class: "quiet" }, c(mayMeasure() ? "spots_none" : "spots_hidden")),
       h("p", { class: "quiet foot" }, semicolons([c("state_network", { n: run.network_id ?? "–" }), c("state_run", { n: run.run_id }), c("state_software", { version: run.software_version })])),
     ];

@@ -73,7 +73,7 @@ export class CoverageMap {
     for (const district of collection?.features ?? []) {
       const { facility_id, name, area_km2, limit_km2, limit_sources, too_large, detached, crosses } = district.properties;
       const layer = L.geoJSON(district, { pane: "cover-lines", renderer: this.lineSvg, interactive: true, style: { fill: true, fillOpacity: 0.001, color: token(too_large ? "care-fill" : "accent"), weight: 2, dashArray: too_large ? "7 5" : null } });
-      layer.bindTooltip(h("div", {}, h("b", {}, name || c("district_nobody")), h("small", {}, dotted([c("district_area", { n: number(area_km2, 1) }), facility_id && (limit_km2 ? c(too_large ? "district_over" : "district_within", { n: number(limit_km2, 0) }) : c("district_no_limit")), crosses?.length && c("district_crosses", { n: number(crosses.length) }), detached?.length && c("district_detached", { n: number(detached.length) })])), limit_sources?.[config.language].map((one) => h("small", {}, one))), { className: "tip wide", sticky: true });
+      layer.bindTooltip(h("div", {}, h("b", {}, name || c("district_nobody")), h("small", {}, dotted([c("district_area", { n: number(area_km2, 1) }), facility_id && (limit_km2 ? c(too_large ? "district_over" : "district_within", { n: number(limit_km2, 0) }) : c("district_no_limit")), crosses?.length && c("district_crosses", { barriers: crosses.map((one) => c("district_barrier", { name: one.name || c(`barrier_${one.kind}`), n: number(one.beyond_km2, 1) })).join(c("list_comma")) }), detached?.length && c("district_detached", { n: number(detached.length) })])), limit_sources?.[config.language].map((one) => h("small", {}, one))), { className: "tip wide", sticky: true });
       layer.addTo(this.lines);
     }
   }

@@ -8,6 +8,7 @@ import { symbol } from "./symbols.js";
 import { number, percent, t } from "./texts.js";
 
 const FIRST = 6;
+export const MOST_SPOTS = 300;
 
 /** The county's share in large, of how many, against the target. */
 export function countyBlock(summary, { limit, target }) {
@@ -49,6 +50,10 @@ export function townRows(towns, target, onPick) {
     h("i", { class: "meter", "aria-hidden": "true" }, h("i", { class: town.share >= target ? "good" : "care", style: { width: `${town.share * 100}%` } }), h("i", { class: "goal", style: { left: `${target * 100}%` } })),
     h("b", {}, percent(town.share))))));
 }
+
+/** How many blind spots are listed, and who lives there. */
+export const spotsText = (spots) =>
+  spots.length ? c(spots.length < MOST_SPOTS ? "spots_n" : "spots_largest", { n: number(spots.length), households: number(spots.reduce((sum, spot) => sum + spot.households, 0)) }) : "";
 
 /** Blind spots, the largest first; each flies there. */
 export const spotRows = (spots, onPick) =>

@@ -2,6 +2,7 @@
 
 import { c, semicolons } from "./coverage_texts.js";
 import { get } from "./api.js";
+import { spotsText } from "./coverage_parts.js";
 import { Work } from "./coverage_work.js";
 import { at, h, keepingFocus } from "./dom.js";
 import { heading, tag } from "./parts.js";
@@ -94,7 +95,7 @@ export async function showReport(mode, signal) {
       h("p", { class: "quiet" }, nameOf(config.county ?? {})), h("h4", {}, mode.title),
       h("p", { class: "big" }, h("b", {}, percent(summary.share)), h("span", {}, summary.n ? c("reached_of", { covered: number(summary.covered), n: number(summary.n), limit: number(mode.limit) }) : "")),
       h("ul", { class: "rows" }, worst.map((town) => h("li", { class: "line" }, h("span", {}, town.name), h("b", {}, percent(town.share))))),
-      spots.length > 0 && h("p", {}, c("spots_n", { n: number(spots.length), households: number(spots.reduce((sum, spot) => sum + spot.households, 0)) })),
+      spots.length > 0 && h("p", {}, spotsText(spots)),
       h("p", { class: "quiet" }, semicolons([mode.scenarioName(run.scenario), c("run_of", { moment: moment(run.finished_at) }), c("state_network", { n: run.network_id ?? "–" }), c("state_run", { n: run.run_id })]))),
     pages,
     h("p", { class: "quiet" }, c("report_hidden")));

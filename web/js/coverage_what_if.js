@@ -363,7 +363,7 @@ export class WhatIf {
     return h("div", {},
       found.is_stale && h("p", {}, tag(c("stale"), "care"), ` ${semicolons(found.stale_texts)}`),
       after.share !== null && h("p", { class: "big" }, h("b", {}, percent(after.share)), h("span", {}, c("was", { share: percent(before.share) }), h("em", { class: "up" }, points(before.share, after.share)))),
-      h("ol", { class: "rows sites" }, found.sites.map((site, i) => h("li", {}, h("button", { type: "button", onclick: () => this.mode.flyTo(site) }, h("i", { class: "cover-sign site" }, number(i + 1)), h("span", { class: "wide" }, nameOf(site) || placeText(site)), h("b", {}, c("gain_n", { n: signed(site.gain_households ?? 0) }))),
+      h("ol", { class: "rows sites" }, found.sites.map((site, i) => h("li", {}, h("button", { type: "button", onclick: () => this.mode.flyTo(site) }, h("i", { class: "cover-sign site" }, number(i + 1)), h("span", { class: "wide" }, nameOf(site) || placeText(site), h("small", {}, c("gain_n", { n: signed(site.gain_households ?? 0) })))),
         h("button", { type: "button", class: "button", id: `take-${i}`, onclick: () => this.takeOver([site]) }, c("take_over"))))),
       found.sites.length > 1 && h("button", { type: "button", class: "button", id: "take-all", onclick: () => this.takeOver(found.sites) }, c("take_all")),
       h("p", { class: "quiet" }, found.optimum_proved ? c("optimum_proved") : c("optimum_gap", { gap: percent(found.gap) }), found.seconds ? ` ${c("seconds_n", { n: number(found.seconds, 1) })}` : ""));
