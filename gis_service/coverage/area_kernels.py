@@ -20,7 +20,8 @@ Longs = npt.NDArray[np.int64]
 Ints = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
-Table = npt.NDArray[np.float64]
+Small = npt.NDArray[np.int8]
+Singles = npt.NDArray[np.float32]
 
 
 @compiled
@@ -73,6 +74,43 @@ def cell_loops(triangles: Ints, beyond: Ints, points: int) -> tuple[Longs, Ints,
 
 
 @compiled
+def ridges(
+    x: Floats, y: Floats, start: Longs, corner: Ints, neighbour: Ints, corner_d: Floats
+) -> Singles:
+    """
+    Tell between which distances from its two points each ridge lies.
+
+    Parameters
+    ----------
+    x, y
+        The points, metres.
+    start, corner, neighbour
+        Of :func:`cell_loops`.
+    corner_d
+        Distance of circumcentres from the corners of their triangle.
+
+    Returns
+    -------
+    array of float
+        By corner of a cell, for the ridge after it: the distance of its nearer end, of its farther
+        end, and half the distance of the points, squared. The first and the last are a little
+        less than that, the second is not less; the same from either side.
+    """
+    made = np.empty((len(neighbour), 3), np.float32)
+    for i in range(len(start) - 1):
+        begin, end = start[i], start[i + 1]
+        for at in range(begin, end):
+            following = at + 1 if at + 1 < end else begin
+            j = neighbour[at]
+            d_here, d_there = corner_d[corner[at]], corner_d[corner[following]]
+            dx, dy = x[j] - x[i], y[j] - y[i]
+            made[at, 0] = 0.999999 * min(d_here, d_there)
+            made[at, 1] = 1.0000002 * max(d_here, d_there)
+            made[at, 2] = 0.999999 * 0.25 * (dx * dx + dy * dy)
+    return made
+
+
+@compiled
 def minutes_on_edges(
     edge: Longs,
     fraction: Floats,
@@ -108,6 +146,93 @@ def minutes_on_edges(
 
 
 @compiled
+def reached_points(
+    node: Ints,
+    node_minutes: Floats,
+    first: Ints,
+    way: Ints,
+    bounds: Longs,
+    ends: Longs,
+    times: Floats,
+    fraction: Floats,
+    gate_street: Longs,
+    gate_fraction: Floats,
+    gate_begins: Floats,
+    limit: float,
+    at_node: Floats,
+    mark: Bytes,
+    minutes: Floats,
+    points: Longs,
+) -> int:
+    """
+    Find the points of streets that are reached, along their streets from what is reached at all.
+
+    Parameters
+    ----------
+    node, node_minutes
+        The nodes reached.
+    first, way
+        Streets that are entered from node ``i``: ``first[i]`` to ``first[i + 1]`` of ``way``.
+    bounds, ends, times
+        By street its first point and the one after its last, its nodes, and the minutes for all of
+        it from the first node and from the second; inf where it is closed.
+    fraction
+        Where each point lies on its street.
+    gate_street, gate_fraction, gate_begins
+        Places on streets from which it is begun as well, and when.
+    limit
+        Minutes.
+    at_node, mark
+        By node inf, by street 0 (and up to a multiple of eight); both are so again afterwards.
+    minutes, points
+        When a point is reached, by point; which are, rising: filled.
+
+    Returns
+    -------
+    int
+        How many points are reached.
+    """
+    count = 0
+    for n in range(len(node)):
+        at_node[node[n]] = node_minutes[n]
+        for w in range(first[node[n]], first[node[n] + 1]):
+            mark[way[w]] = 1
+    for gate in range(len(gate_street)):
+        mark[gate_street[gate]] = 2
+    words = mark.view(np.int64)
+    for word in range(len(words)):
+        if words[word] == 0:
+            continue
+        for street in range(8 * word, 8 * word + 8):
+            marked = mark[street]
+            if marked == 0:
+                continue
+            mark[street] = 0
+            along, against = times[street, 0], times[street, 1]
+            from_here, from_there = at_node[ends[street, 0]], at_node[ends[street, 1]]
+            if along == math.inf:
+                from_here, along = math.inf, 0.0
+            if against == math.inf:
+                from_there, against = math.inf, 0.0
+            for point in range(bounds[street, 0], bounds[street, 1]):
+                part = fraction[point]
+                best = min(from_here + part * along, from_there + (1.0 - part) * against)
+                if marked == 2:
+                    for gate in range(len(gate_street)):
+                        ahead = part - gate_fraction[gate]
+                        way_there = times[street, 0] if ahead >= 0.0 else times[street, 1]
+                        if gate_street[gate] == street and way_there < math.inf:
+                            best = min(best, gate_begins[gate] + abs(ahead) * way_there)
+                if best <= limit and best < math.inf:
+                    minutes[point] = best
+                    points[count] = point
+                    count += 1
+    for n in range(len(node)):
+        at_node[node[n]] = math.inf
+    return count
+
+
+@compiled
 def radii(
     points: Longs,
     minutes: Floats,
@@ -116,8 +241,8 @@ def radii(
     cap_m: float,
     least_m: float,
     size: Floats,
-    radius: Table,
-    whole: Longs,
+    radius: Singles,
+    whole: Small,
 ) -> None:
     """
     Tell how far off points of the streets some limits reach.
@@ -155,9 +280,27 @@ def radii(
                 reach = min(left / walked, cap_m) if walked > 0.0 else cap_m
                 if reach < least_m:
                     reach = least_m if 2.0 * reach >= least_m else -1.0
+            reach = np.float64(np.float32(reach))
             if before < 0.0 and reach >= size[point]:
                 whole[point] = k
             radius[point, k] = before = reach
+
+
+@compiled
+def forget(points: Longs, radius: Singles, whole: Small) -> None:
+    """
+    Take back what :func:`radii` filled.
+
+    Parameters
+    ----------
+    points
+        Which.
+    radius, whole
+        Filled with -1 for the points.
+    """
+    for point in points:
+        radius[point, :] = -1.0
+        whole[point] = -1
 
 
 @compiled
@@ -175,7 +318,7 @@ def _grown_longs(values: Longs) -> Longs:
 
 
 @compiled
-def _inside(radius: Table, point: int, distance: float) -> int:
+def _inside(radius: Singles, point: int, distance: float) -> int:
     """Of how many of a point's circles, which grow, a distance is not beyond."""
     count = 0
     for k in range(radius.shape[1] - 1, -1, -1):
@@ -188,13 +331,14 @@ def _inside(radius: Table, point: int, distance: float) -> int:
 @compiled
 def outline(
     cells: Longs,
-    radius: Table,
-    whole: Longs,
+    radius: Singles,
+    whole: Small,
     x: Floats,
     y: Floats,
     start: Longs,
     corner: Ints,
     neighbour: Ints,
+    ridge: Singles,
     corner_x: Floats,
     corner_y: Floats,
     corner_d: Floats,
@@ -218,6 +362,8 @@ def outline(
         The points, metres.
     start, corner, neighbour
         Of :func:`cell_loops`.
+    ridge
+        Of :func:`ridges`.
     corner_x, corner_y, corner_d
         Circumcentres, and their distance from the corners of their triangle.
     sagitta
@@ -260,30 +406,26 @@ def outline(
         count[:] = 0
         innermost = circles  # the smallest circle that has a corner of the cell in it
         for at in range(begin, end):
-            following = at + 1 if at + 1 < end else begin
             j = neighbour[at]
             # Most ridges lie wholly in one band on either side: no circle crosses them.
-            d_here, d_there = corner_d[corner[at]], corner_d[corner[following]]
-            near, far = min(d_here, d_there), max(d_here, d_there)
-            dx, dy = x[j] - x[i], y[j] - y[i]
-            apart = 0.25 * (dx * dx + dy * dy)
+            far, near, apart = ridge[at, 1], ridge[at, 0], ridge[at, 2]
             mine = circles
             while mine > 0 and radius[i, mine - 1] >= far:
                 mine -= 1
             # A circle that nearly touches the ridge counts as crossing it.
             smaller = radius[i, mine - 1] if mine > 0 else -1.0
-            apart, near_too = 0.999999 * apart, 0.999999 * near
-            if smaller < 0.0 or (smaller < near_too and smaller * smaller < apart):
+            if smaller < 0.0 or (smaller < near and smaller * smaller < apart):
                 if mine == circles:
                     continue
                 theirs = circles
                 while theirs > 0 and radius[j, theirs - 1] >= far:
                     theirs -= 1
                 smaller = radius[j, theirs - 1] if theirs > 0 else -1.0
-                if smaller < 0.0 or (smaller < near_too and smaller * smaller < apart):
+                if smaller < 0.0 or (smaller < near and smaller * smaller < apart):
                     innermost = min(innermost, mine)
                     if mine == theirs:
                         continue
+                    following = at + 1 if at + 1 < end else begin
                     ax, ay = corner_x[corner[at]], corner_y[corner[at]]
                     bx, by = corner_x[corner[following]], corner_y[corner[following]]
                     if ax == bx and ay == by:
@@ -306,10 +448,11 @@ def outline(
                     used += 1
                     piece[pieces] = used
                     continue
+            following = at + 1 if at + 1 < end else begin
+            d_here, d_there = corner_d[corner[at]], corner_d[corner[following]]
             forward = i < j
             p, q = (i, j) if forward else (j, i)
-            if not forward:
-                dx, dy = -dx, -dy
+            dx, dy = x[q] - x[p], y[q] - y[p]
             length = math.sqrt(dx * dx + dy * dy)
             ux, uy = -dy / length, dx / length
             mx, my = 0.5 * (x[p] + x[q]), 0.5 * (y[p] + y[q])
@@ -317,11 +460,13 @@ def outline(
             low = (corner_x[a] - mx) * ux + (corner_y[a] - my) * uy
             high = (corner_x[b] - mx) * ux + (corner_y[b] - my) * uy
             d_low, d_high = corner_d[a], corner_d[b]
-            half = min(0.5 * length, near)
+            half = min(0.5 * length, d_here, d_there)
             innermost = min(innermost, circles - _inside(radius, i, d_here))
             events = 0
             for which in range(2 * circles):
-                here = radius[i, which] if which < circles else radius[j, which - circles]
+                here = np.float64(
+                    radius[i, which] if which < circles else radius[j, which - circles]
+                )
                 in_low, in_high = d_low <= here, d_high <= here
                 inside[which] = in_low
                 # How often a circle crosses the ridge is decided by its ends, so cells agree.
@@ -401,7 +546,7 @@ def outline(
                     else:
                         theirs += step_in
         for k in range(circles):
-            here = radius[i, k]
+            here = np.float64(radius[i, k])
             if here <= 0.0 or (k > 0 and radius[i, k - 1] >= here):
                 continue
             crossed = count[k]

@@ -237,6 +237,62 @@ def nearest(
 
 
 @compiled
+def nearest_within(
+    indptr: Ints,
+    head: Ints,
+    minutes: Floats,
+    start_node: Longs,
+    start_minutes: Floats,
+    start_by: Longs,
+    limit: float,
+    parts: float,
+) -> tuple[Ints, Floats, Longs]:
+    """
+    Search once from all starts, as far as a limit.
+
+    Parameters
+    ----------
+    indptr, head, minutes
+        Arcs out of each node.
+    start_node, start_minutes, start_by
+        As for :func:`search`.
+    limit
+        Minutes; inf for all.
+    parts
+        As for :func:`bucket_width`.
+
+    Returns
+    -------
+    node, at_node, by
+        The nodes reached, each once; their minutes, and whose.
+    """
+    size = len(indptr) - 1
+    width, count = bucket_width(minutes, start_minutes, parts)
+    state, link = np.empty((size, 2)), np.full((size, 2), -2, np.int32)
+    state[:, 0], state[:, 1] = np.inf, -1.0
+    reached = np.empty(size, np.int32)
+    found = search(
+        indptr,
+        head,
+        minutes,
+        start_node,
+        start_minutes,
+        start_by,
+        limit,
+        width,
+        state,
+        np.full(count, -1, np.int32),
+        link,
+        reached,
+    )
+    node = reached[:found].copy()
+    at_node, by = np.empty(found), np.empty(found, np.int64)
+    for at in range(found):
+        at_node[at], by[at] = state[node[at], 0], np.int64(state[node[at], 1])
+    return node, at_node, by
+
+
+@compiled
 def at_places(
     edge: Longs,
     fraction: Floats,

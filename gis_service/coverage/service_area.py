@@ -7,23 +7,23 @@ drawing only: nothing is counted inside these polygons, and nothing here reads t
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, cast
 
+import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import shapely
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import Delaunay
 
 from gis_service import geodesy
-from gis_service.coverage import area_kernels
+from gis_service.coverage import area_kernels, search_kernels
 from gis_service.coverage.network import FloatArray, IntArray, ProfileNetwork, Snapped
 from gis_service.coverage.standards import Direction, PlaceRules
-from gis_service.coverage.travel_time import Graph, graph_of, reach_in
+from gis_service.coverage.travel_time import BUCKET, Graph, graph_of, reach_in
 
 SPACING_M: Final = 20.0
 """Between the points by which a street is judged; half of it, walked, is the larger part of the
@@ -54,6 +54,9 @@ _KEPT: Final = (
     "_corner_d",
     "_size",
 )
+
+_Singles = npt.NDArray[np.float32]
+_Small = npt.NDArray[np.int8]
 
 NOBODY: Final = -1
 """The owner of ground that no station reaches."""
@@ -123,6 +126,20 @@ class StreetCells:
         else:
             for name in _KEPT:
                 setattr(self, name, kept[name])
+        begins = np.flatnonzero(np.diff(self.edge, prepend=-1))
+        self._street = self.edge[begins]
+        self._bounds = np.column_stack((begins, np.append(begins[1:], len(self.edge))))
+        self._number = np.full(network.edge_count, -1)
+        self._number[self._street] = np.arange(len(begins))
+        self._ways_of: dict[bool, _Ways] = {}
+        self._ridge = area_kernels.ridges(
+            self._all_x,
+            self._all_y,
+            self._start,
+            self._corner,
+            self._neighbour,
+            self._corner_d,
+        )
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """
@@ -148,7 +165,7 @@ class StreetCells:
         xy = shapely.get_coordinates(points)
         # The same street drawn in both directions: the lowest edge id keeps the point.
         _, first = np.unique(np.round(xy, 6), axis=0, return_index=True)
-        first = np.sort(first)
+        first = _along_a_curve(xy, which, np.sort(first))
         self.edge: IntArray = doors[which[first]].astype(np.int64)
         self.fraction: FloatArray = fraction[first]
         self.x, self.y = xy[first, 0].copy(), xy[first, 1].copy()
@@ -237,42 +254,54 @@ class StreetCells:
             Minutes on the road, turnout and the way out of the station's gate counted; inf where
             none arrives.
         """
-        profiled = reach.profiled
-        minutes = np.empty(len(self))
-        area_kernels.minutes_on_edges(
-            self.edge,
-            self.fraction,
-            profiled.leaving_source,
-            profiled.leaving_target,
-            profiled.minutes_along,
-            profiled.minutes_against,
-            reach.at_node,
-            minutes,
-        )
-        for low, high, _, direct in self._along(reach):
-            np.minimum(minutes[low:high], direct, out=minutes[low:high])
+        minutes = np.full(len(self), np.inf)
+        self._reached(reach, np.inf, minutes)
         return minutes
 
-    def _direct(self, reach: "Reach") -> tuple[FloatArray, IntArray]:
-        """Join points with stations on the same edge along it."""
-        best, by = np.full(len(self), np.inf), np.full(len(self), NOBODY, np.int64)
-        for low, high, station, minutes in self._along(reach):
-            better = minutes < best[low:high]
-            best[low:high][better] = minutes[better]
-            by[low:high][better] = station
-        return best, by
+    def _reached(self, reach: "Reach", limit: float, minutes: FloatArray) -> IntArray:
+        """Name the points that are reached within a limit, and fill in when."""
+        ways = self._ways(reach.profiled)
+        held = self._held()
+        street = np.array([self._number[edge] for _, edge, _, _ in reach.gates], dtype=np.int64)
+        fraction, begins = (
+            np.array([gate[at] for gate in reach.gates], dtype=float) for at in (2, 3)
+        )
+        known = street >= 0
+        count = area_kernels.reached_points(
+            reach.node,
+            reach.minutes,
+            ways.first,
+            ways.way,
+            self._bounds,
+            ways.ends,
+            ways.times,
+            self.fraction,
+            street[known],
+            fraction[known],
+            begins[known],
+            limit,
+            held.at_node(reach.node_count),
+            held.mark,
+            minutes,
+            held.points,
+        )
+        return held.points[:count]
 
-    def _along(self, reach: "Reach") -> Iterator[tuple[int, int, int, FloatArray]]:
-        """Name the points of each station's own edge, and when they are reached along it."""
-        for station, edge, fraction, begins in reach.gates:
-            low, high = np.searchsorted(self.edge, [edge, edge + 1]).tolist()
-            ahead = self.fraction[low:high] - fraction
-            along, against = (
-                float(reach.profiled.minutes_along[edge]),
-                float(reach.profiled.minutes_against[edge]),
-            )
-            direct = np.where(ahead >= 0, _part(ahead, along), _part(-ahead, against))
-            yield low, high, station, begins + direct
+    def _ways(self, profiled: ProfileNetwork) -> "_Ways":
+        """Say which streets are entered from each node, in the direction of a run."""
+        ahead = profiled.minutes_along is self.profiled.minutes_along
+        if not ahead and profiled.minutes_along is not self.profiled.minutes_against:
+            return _ways(profiled, self._street)  # the same streets at another speed
+        if ahead not in self._ways_of:
+            self._ways_of[ahead] = _ways(profiled, self._street)
+        return self._ways_of[ahead]
+
+    def _held(self) -> "_Held":
+        """Lend the thread its own arrays; who fills them puts back what was there."""
+        lent = cast("dict[str, _Held]", self._lent.__dict__)
+        if "held" not in lent:
+            lent["held"] = _Held(len(self._all_x), len(self._street))
+        return lent["held"]
 
     def owner(self, reach: "Reach") -> IntArray:
         """
@@ -294,11 +323,20 @@ class StreetCells:
         back = reach.at_node[target] + _part(
             1.0 - self.fraction, profiled.minutes_against[self.edge]
         )
-        direct, neighbour = self._direct(reach)
-        by = np.where(ahead <= back, reach.server[source], reach.server[target])
         best = np.minimum(ahead, back)
-        by = np.where(direct < best, neighbour, by)
-        return np.where(np.isfinite(np.minimum(direct, best)), by, NOBODY)
+        by = np.where(ahead <= back, reach.server[source], reach.server[target])
+        for station, edge, fraction, begins in reach.gates:  # along a station's own street
+            if self._number[edge] < 0:
+                continue
+            own = slice(*self._bounds[self._number[edge]])
+            off = self.fraction[own] - fraction
+            along = _part(off.clip(0.0), profiled.minutes_along[edge])
+            against = _part((-off).clip(0.0), profiled.minutes_against[edge])
+            direct = begins + np.where(off >= 0, along, against)
+            better = direct < best[own]
+            best[own][better] = direct[better]
+            by[own][better] = station
+        return np.where(np.isfinite(best), by, NOBODY)
 
     def area(self, minutes: FloatArray, above: float | None, limit: float) -> shapely.MultiPolygon:
         """
@@ -337,8 +375,31 @@ class StreetCells:
         list of MultiPolygon
             As :meth:`area` draws them.
         """
-        cells = np.flatnonzero(minutes <= limits[-1])
-        radius, whole = self._scratch(len(limits))
+        return self._areas(np.flatnonzero(minutes <= limits[-1]), minutes, limits)
+
+    def areas_of(self, reach: "Reach", limits: Sequence[float]) -> list[shapely.MultiPolygon]:
+        """
+        Draw the ground of each band between limits, as far as some stations reach.
+
+        Parameters
+        ----------
+        reach
+            Of the stations.
+        limits
+            Minutes, rising.
+
+        Returns
+        -------
+        list of MultiPolygon
+            As :meth:`areas` draws :meth:`minutes`; nothing that is not reached is looked at.
+        """
+        minutes = self._held().minutes
+        return self._areas(self._reached(reach, limits[-1], minutes), minutes, limits)
+
+    def _areas(
+        self, cells: IntArray, minutes: FloatArray, limits: Sequence[float]
+    ) -> list[shapely.MultiPolygon]:
+        radius, whole = self._held().circles(len(limits))
         area_kernels.radii(
             cells,
             minutes,
@@ -351,21 +412,11 @@ class StreetCells:
             whole,
         )
         drawn = self._drawn(cells, radius, whole)
-        radius[cells], whole[cells] = -1.0, -1
+        area_kernels.forget(cells, radius, whole)
         return drawn
 
-    def _scratch(self, circles: int) -> tuple[FloatArray, IntArray]:
-        """Lend the thread its own arrays; who fills them puts back -1 in the end."""
-        held = cast("dict[int, tuple[FloatArray, IntArray]]", self._lent.__dict__)
-        if circles not in held:
-            held[circles] = (
-                np.full((len(self._all_x), circles), -1.0),
-                np.full(len(self._all_x), -1),
-            )
-        return held[circles]
-
     def _drawn(
-        self, cells: IntArray, radius: FloatArray, whole: IntArray
+        self, cells: IntArray, radius: _Singles, whole: _Small
     ) -> list[shapely.MultiPolygon]:
         count = radius.shape[1]
         pieces = area_kernels.outline(
@@ -377,6 +428,7 @@ class StreetCells:
             self._start,
             self._corner,
             self._neighbour,
+            self._ridge,
             self._corner_x,
             self._corner_y,
             self._corner_d,
@@ -406,8 +458,8 @@ class StreetCells:
         MultiPolygon
             In the plane of :meth:`to_lonlat`; the outermost ground reaches far beyond the county.
         """
-        radius = np.full((len(self._all_x), 1), -1.0)
-        whole = np.full(len(self._all_x), -1)
+        radius = np.full((len(self._all_x), 1), -1.0, np.float32)
+        whole = np.full(len(self._all_x), -1, np.int8)
         cells = np.flatnonzero(owner == station)
         radius[cells], whole[cells] = 1e12, 0
         return self._drawn(cells, radius, whole)[0]
@@ -448,26 +500,91 @@ class StreetCells:
 
 
 @dataclass(frozen=True)
+class _Ways:
+    """Streets as they are entered: by node which, by street its ends and its minutes."""
+
+    first: npt.NDArray[np.int32]
+    way: npt.NDArray[np.int32]
+    ends: IntArray
+    times: FloatArray
+
+
+def _ways(profiled: ProfileNetwork, street: IntArray) -> _Ways:
+    ends = np.column_stack((profiled.leaving_source[street], profiled.leaving_target[street]))
+    times = np.column_stack((profiled.minutes_along[street], profiled.minutes_against[street]))
+    turns = profiled.turns
+    size = profiled.network.node_count if turns is None else turns.node_count
+    way, end = np.nonzero(np.isfinite(times))
+    node = ends[way, end]
+    order = np.argsort(node, kind="stable")
+    first = np.searchsorted(node[order], np.arange(size + 1))
+    return _Ways(first.astype(np.int32), way[order].astype(np.int32), ends, times)
+
+
+class _Held:
+    """What one thread works in, so that no station needs room of its own."""
+
+    def __init__(self, points: int, streets: int) -> None:
+        self.points = np.empty(points, np.int64)
+        self.minutes = np.empty(points)
+        self.mark = np.zeros(-(-streets // 8) * 8, np.uint8)
+        self._at_node = np.empty(0)
+        self._circles: dict[int, tuple[_Singles, _Small]] = {}
+
+    def at_node(self, nodes: int) -> FloatArray:
+        if len(self._at_node) != nodes:
+            self._at_node = np.full(nodes, np.inf)
+        return self._at_node
+
+    def circles(self, count: int) -> tuple[_Singles, _Small]:
+        if count not in self._circles:
+            points = len(self.points)
+            self._circles[count] = (
+                np.full((points, count), -1.0, np.float32),
+                np.full(points, -1, np.int8),
+            )
+        return self._circles[count]
+
+
+@dataclass(frozen=True)
 class Reach:
     """
-    When some stations are at every node.
+    When some stations are at the nodes that they reach.
 
     Attributes
     ----------
     profiled
         In the direction of the run.
-    at_node
-        Minutes, inf where none arrives.
-    server
-        By node the station it belongs to, :data:`NOBODY` where none arrives.
+    node_count
+        How many nodes there are.
+    node, minutes
+        Those reached, each once, and when.
+    by
+        The station that each of them belongs to.
     gates
         Station, edge, fraction and minutes until it is on the road there.
     """
 
     profiled: ProfileNetwork
-    at_node: FloatArray
-    server: IntArray
+    node_count: int
+    node: npt.NDArray[np.int32]
+    minutes: FloatArray
+    by: IntArray
     gates: tuple[tuple[int, int, float, float], ...]
+
+    @cached_property
+    def at_node(self) -> FloatArray:
+        """By node its minutes, inf where none arrives."""
+        at_node = np.full(self.node_count, np.inf)
+        at_node[self.node] = self.minutes
+        return at_node
+
+    @cached_property
+    def server(self) -> IntArray:
+        """By node the station it belongs to, :data:`NOBODY` where none arrives."""
+        server = np.full(self.node_count, NOBODY)
+        server[self.node] = self.by
+        return server
 
 
 class Reacher:
@@ -545,12 +662,15 @@ class Reacher:
         found = reach_in(self.graph, self.profiled, stations, started, walked, limit_minutes)
         for station in range(len(stations)):
             node, minutes = found.of(station)
-            at_node = np.full(self.graph.node_count, np.inf)
-            at_node[node] = minutes
-            server = np.full(self.graph.node_count, NOBODY)
-            server[node] = station
             known = np.flatnonzero(stations.edge[station : station + 1] >= 0) + station
-            yield Reach(self.profiled, at_node, server, self._gates(known, stations, started))
+            yield Reach(
+                self.profiled,
+                self.graph.node_count,
+                node,
+                minutes,
+                np.broadcast_to(np.int64(station), len(node)),
+                self._gates(known, stations, started),
+            )
 
     def _gates(
         self, known: IntArray, stations: Snapped, started: FloatArray
@@ -569,53 +689,53 @@ class Reacher:
     def _run(
         self, known: IntArray, stations: Snapped, started: FloatArray, limit_minutes: float
     ) -> Reach:
-        """Run through the arcs; each station is a node more, without arcs into it."""
+        """Run through the arcs from the ends of the stations' edges."""
         profiled, graph = self.profiled, self.graph
-        size = graph.node_count
         gates = self._gates(known, stations, started)
-        heads: list[int] = []
-        minutes: list[float] = []
-        ends = [int(graph.indptr[-1])]
-        for _, edge, fraction, begins in gates:
-            first = begins + _one_part(fraction, float(profiled.minutes_against[edge]))
-            last = begins + _one_part(1.0 - fraction, float(profiled.minutes_along[edge]))
-            out = {int(profiled.arriving_source[edge]): first}
-            target = int(profiled.arriving_target[edge])
-            out[target] = min(last, out.get(target, np.inf))
-            arcs = [(node, time) for node, time in out.items() if np.isfinite(time)]
-            heads += [node for node, _ in arcs]
-            minutes += [time for _, time in arcs]
-            ends.append(ends[-1] + len(arcs))
-        if not heads:
-            return Reach(profiled, np.full(size, np.inf), np.full(size, NOBODY), gates)
-        table = csr_array(
-            (
-                np.concatenate((graph.minutes, minutes)),
-                np.concatenate((graph.head, np.array(heads, np.int32))),
-                np.concatenate((graph.indptr, np.array(ends[1:], np.int32))),
-            ),
-            shape=(size + len(gates), size + len(gates)),
+        heads, minutes, by = [], [], []
+        for station, edge, fraction, begins in gates:
+            for node, part, whole in (
+                (profiled.arriving_target[edge], 1.0 - fraction, profiled.minutes_along[edge]),
+                (profiled.arriving_source[edge], fraction, profiled.minutes_against[edge]),
+            ):
+                if np.isfinite(whole):
+                    heads.append(int(node))
+                    minutes.append(begins + part * float(whole))
+                    by.append(station)
+        found = search_kernels.nearest_within(
+            graph.indptr,
+            graph.head,
+            graph.minutes,
+            np.array(heads, np.int64),
+            np.array(minutes, float),
+            np.array(by, np.int64),
+            limit_minutes,
+            BUCKET,
         )
-        at_node, _, origin = dijkstra(
-            table,
-            directed=True,
-            indices=np.arange(size, size + len(gates)),
-            return_predecessors=True,
-            min_only=True,
-            limit=limit_minutes,
-        )
-        by = np.where(origin[:size] >= 0, known[(origin[:size] - size).clip(0)], NOBODY)
-        return Reach(profiled, at_node[:size], by.astype(np.int64), gates)
+        return Reach(profiled, graph.node_count, *found, gates)
+
+
+def _along_a_curve(xy: FloatArray, street: IntArray, points: IntArray) -> IntArray:
+    """
+    Order streets so that those near each other lie together in memory.
+
+    The points of one street stay together, in their order.
+    """
+    if len(points) == 0:
+        return points
+    begins = np.flatnonzero(np.diff(street[points], prepend=-1))
+    middle = shapely.points(xy[points[begins]])
+    order = np.argsort(gpd.GeoSeries(middle).hilbert_distance().to_numpy(), kind="stable")
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    lengths = np.diff(np.append(begins, len(points)))
+    return points[np.argsort(np.repeat(rank, lengths), kind="stable")]
 
 
 def _part(fraction: FloatArray, minutes: npt.ArrayLike) -> FloatArray:
     whole = np.asarray(minutes, dtype=float)
     open_ = np.isfinite(whole)
     return np.where(open_, fraction * np.where(open_, whole, 0.0), np.inf)
-
-
-def _one_part(fraction: float, minutes: float) -> float:
-    return fraction * minutes if np.isfinite(minutes) else np.inf
 
 
 def bands(
@@ -643,7 +763,7 @@ def bands(
 
     def of_one(asked: tuple[int | None, Reach]) -> list[Band]:
         station, reach = asked
-        drawn = cells.areas(cells.minutes(reach), ordered)
+        drawn = cells.areas_of(reach, ordered)
         return [
             Band(station, above, limit, ground)
             for above, limit, ground in zip((0.0, *ordered), ordered, drawn, strict=False)
@@ -651,8 +771,10 @@ def bands(
 
     if len(reaches) == 1:
         return of_one(reaches[0])
+    largest_first = sorted(reaches, key=lambda asked: -len(asked[1].node))
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:  # the drawing holds no lock
-        return [band for drawn in pool.map(of_one, reaches) for band in drawn]
+        drawn = {id(one): pool.submit(of_one, one) for one in largest_first}
+        return [band for one in reaches for band in drawn[id(one)].result()]
 
 
 def generalised(shapes: Sequence[Any], finest_m: float) -> tuple[list[Any], float]:
@@ -773,7 +895,7 @@ def _untangled(
     if not shapely.is_valid(found).all():
         found = shapely.get_parts(shapely.get_parts(shapely.make_valid(found)))
         found = found[shapely.get_type_id(found) == shapely.GeometryType.POLYGON]
-    return cast("shapely.MultiPolygon", shapely.multipolygons(found))
+    return cast("shapely.MultiPolygon", shapely.multipolygons(shapely.orient_polygons(found)))
 
 
 def _shells_of(

@@ -5,6 +5,8 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra
 
 from gis_service.coverage import service_area
 from gis_service.coverage.districts import Barrier, districts
@@ -212,15 +214,57 @@ def test_bands_are_nested_as_geos_nests_them(
         assert shapely.normalize(one.geometry) == shapely.normalize(other.geometry)
 
 
-def test_each_station_for_itself_is_what_scipy_finds(
+def test_stations_alone_and_together_are_what_scipy_finds(
     town: ProfileNetwork, stations: Snapped
 ) -> None:
     reacher = Reacher(town, "from_facility", RULES)
-    for station, reach in enumerate(reacher.each(stations, 1.0, 9.0)):
-        alone = reacher.together(stations.take(np.array([station])), 1.0, 9.0)
-        assert np.isfinite(reach.at_node).sum() > 3
-        np.testing.assert_allclose(reach.at_node, alone.at_node, rtol=1e-12)
-        assert (reach.server == np.where(np.isfinite(alone.at_node), station, NOBODY)).all()
+    graph = reacher.graph
+    size, limit = graph.node_count, 9.0
+    table = csr_array((graph.minutes, graph.head, graph.indptr), shape=(size, size))
+    begins = 1.0 + stations.off_road_m * RULES.off_road_minutes_per_m
+    alone = []
+    for station, reach in enumerate(reacher.each(stations, 1.0, limit)):
+        edge, fraction = stations.edge[station], stations.fraction[station]
+        ways = dijkstra(table, indices=[town.network.source[edge], town.network.target[edge]])
+        starts = begins[station] + np.array(
+            [fraction * town.minutes_against[edge], (1.0 - fraction) * town.minutes_along[edge]]
+        )
+        minutes = (ways + starts[:, None]).min(axis=0)
+        minutes[minutes > limit] = np.inf
+        assert np.isfinite(minutes).sum() > 3
+        np.testing.assert_allclose(reach.at_node, minutes, rtol=1e-12)
+        assert (reach.server == np.where(np.isfinite(minutes), station, NOBODY)).all()
+        alone.append(minutes)
+    both = reacher.together(stations, 1.0, limit)
+    np.testing.assert_allclose(both.at_node, np.min(alone, axis=0), rtol=1e-12)
+    nearest = np.where(np.isfinite(both.at_node), np.argmin(alone, axis=0), NOBODY)
+    assert (both.server == nearest).all()
+
+
+def test_what_is_reached_is_drawn_alike_with_and_without_the_rest(
+    town: ProfileNetwork, cells: StreetCells, stations: Snapped
+) -> None:
+    """Only what a station reaches is looked at; all points of all streets give the same bands."""
+    for reach in Reacher(town, "from_facility", RULES).each(stations, 1.0, max(LIMITS)):
+        rest = cells.areas(cells.minutes(reach), sorted(LIMITS))
+        for one, other in zip(cells.areas_of(reach, sorted(LIMITS)), rest, strict=True):
+            assert not one.is_empty
+            assert shapely.to_wkb(one) == shapely.to_wkb(other)
+
+
+def test_a_street_is_reached_from_a_station_on_it_before_its_ends_are(
+    town: ProfileNetwork, cells: StreetCells
+) -> None:
+    """A few seconds do not reach a crossing, but the street around the station."""
+    longest = int(np.argmax(town.network.length_m))
+    middle = shapely.line_interpolate_point(town.network.geometry[longest], 0.5, normalized=True)
+    station = snap(town, np.array([middle.x]), np.array([middle.y]), 500.0)
+    (reach,) = Reacher(town, "from_facility", RULES).each(station, 0.0, max(LIMITS))
+    assert reach.minutes.min() > 0.15
+    reached = cells.minutes(reach) <= 0.15
+    assert reached.any()
+    assert (cells.edge[reached] == station.edge[0]).all()
+    assert not cells.areas_of(reach, [0.15])[0].is_empty
 
 
 @settings(max_examples=6, deadline=None)
@@ -249,9 +293,10 @@ def test_an_area_is_the_union_of_its_parts_of_cells(
 
 def _united(cells: StreetCells, minutes: np.ndarray, limit: float) -> shapely.Geometry:
     """Cells by GEOS, circles by a buffer."""
-    within = np.flatnonzero(minutes <= limit)
-    radius = (limit - minutes[within]) / RULES.off_road_minutes_per_m
-    radius = np.minimum(radius, RULES.snap_cap_m.value)
+    least_m = service_area.LEAST_OF_SPACING * cells.spacing_m
+    radius = (limit - minutes) / RULES.off_road_minutes_per_m
+    within = np.flatnonzero(radius >= least_m / 2)  # what is narrower is left out
+    radius = np.minimum(np.maximum(radius[within], least_m), RULES.snap_cap_m.value)
     corners = [
         cells._corner[cells._start[at] : cells._start[at + 1]]  # the cell of this point
         for at in within
