@@ -644,8 +644,8 @@ def rings(
     size = 64
     while size < 2 * count:
         size *= 2
-    slot = np.full(size, -1, np.int64)
-    following = np.full(count, -1, np.int64)
+    slot = np.full(size, -1, np.int32)
+    following = np.full(count, -1, np.int32)
     touch = np.zeros(bands, np.bool_)
     key_x, key_y = x.view(np.int64), y.view(np.int64)
     for k in range(count):
@@ -675,10 +675,12 @@ def rings(
         begun = used
         while k >= 0 and not done[k]:
             done[k] = True
-            for at in range(piece[k], piece[k + 1]):
-                if used == begun or x[at] != out_x[used - 1] or y[at] != out_y[used - 1]:
-                    out_x[used], out_y[used] = x[at], y[at]
-                    used += 1
+            at = piece[k]
+            if used > begun and x[at] == out_x[used - 1] and y[at] == out_y[used - 1]:
+                at += 1
+            for vertex in range(at, piece[k + 1]):
+                out_x[used], out_y[used] = x[vertex], y[vertex]
+                used += 1
             last = piece[k + 1] - 1
             at = _hashed(key_x[last] + mine, key_y[last], size)
             k = -1
