@@ -329,6 +329,57 @@ def _inside(radius: Singles, point: int, distance: float) -> int:
 
 
 @compiled
+def _crossings(
+    radius: Singles,
+    i: int,
+    j: int,
+    d_low: float,
+    d_high: float,
+    low: float,
+    high: float,
+    half: float,
+    event_t: Floats,
+    event_of: Longs,
+    inside: Bools,
+) -> int:
+    """
+    Find where the circles of two points cross the ridge between them, from its low end on.
+
+    How often one crosses is decided by the ends of the ridge, so that both cells agree.
+    """
+    circles = radius.shape[1]
+    events = 0
+    for which in range(2 * circles):
+        here = np.float64(radius[i, which] if which < circles else radius[j, which - circles])
+        in_low, in_high = d_low <= here, d_high <= here
+        inside[which] = in_low
+        number = 0
+        t_one, t_two = 0.0, 0.0
+        if in_low != in_high:
+            root = math.sqrt(max(here * here - half * half, 0.0))
+            t_one = root if in_low else -root
+            if low >= 0.0 and high >= 0.0:
+                t_one = root
+            elif low <= 0.0 and high <= 0.0:
+                t_one = -root
+            t_one = min(max(t_one, low), max(low, high))
+            number = 1
+        elif not in_low and here > half and low < 0.0 < high:
+            root = math.sqrt(max(here * here - half * half, 0.0))
+            t_one, t_two = max(-root, low), min(root, high)
+            number = 2
+        for n in range(number):
+            t = t_one if n == 0 else t_two
+            place = events
+            while place > 0 and event_t[place - 1] > t:
+                event_t[place], event_of[place] = event_t[place - 1], event_of[place - 1]
+                place -= 1
+            event_t[place], event_of[place] = t, which
+            events += 1
+    return events
+
+
+@compiled
 def outline(
     cells: Longs,
     radius: Singles,
@@ -414,99 +465,55 @@ def outline(
                 mine -= 1
             # A circle that nearly touches the ridge counts as crossing it.
             smaller = radius[i, mine - 1] if mine > 0 else -1.0
-            if smaller < 0.0 or (smaller < near and smaller * smaller < apart):
+            is_crossed = smaller >= 0.0 and (smaller >= near or smaller * smaller >= apart)
+            theirs = circles
+            if not is_crossed:
                 if mine == circles:
                     continue
-                theirs = circles
                 while theirs > 0 and radius[j, theirs - 1] >= far:
                     theirs -= 1
                 smaller = radius[j, theirs - 1] if theirs > 0 else -1.0
-                if smaller < 0.0 or (smaller < near and smaller * smaller < apart):
-                    innermost = min(innermost, mine)
-                    if mine == theirs:
-                        continue
-                    following = at + 1 if at + 1 < end else begin
-                    ax, ay = corner_x[corner[at]], corner_y[corner[at]]
-                    bx, by = corner_x[corner[following]], corner_y[corner[following]]
-                    if ax == bx and ay == by:
-                        continue
-                    if used + 2 > len(out_x):
-                        out_x, out_y = _grown(out_x), _grown(out_y)
-                    if pieces + 2 > len(piece):
-                        piece, band = _grown_longs(piece), _grown_longs(band)
-                    if (
-                        pieces == 0
-                        or band[pieces - 1] != mine
-                        or out_x[used - 1] != ax
-                        or out_y[used - 1] != ay
-                    ):
-                        out_x[used], out_y[used] = ax, ay
-                        used += 1
-                        band[pieces] = mine
-                        pieces += 1
-                    out_x[used], out_y[used] = bx, by
-                    used += 1
-                    piece[pieces] = used
-                    continue
+                is_crossed = smaller >= 0.0 and (smaller >= near or smaller * smaller >= apart)
             following = at + 1 if at + 1 < end else begin
-            d_here, d_there = corner_d[corner[at]], corner_d[corner[following]]
-            forward = i < j
-            p, q = (i, j) if forward else (j, i)
-            dx, dy = x[q] - x[p], y[q] - y[p]
-            length = math.sqrt(dx * dx + dy * dy)
-            ux, uy = -dy / length, dx / length
-            mx, my = 0.5 * (x[p] + x[q]), 0.5 * (y[p] + y[q])
-            a, b = (corner[at], corner[following]) if forward else (corner[following], corner[at])
-            low = (corner_x[a] - mx) * ux + (corner_y[a] - my) * uy
-            high = (corner_x[b] - mx) * ux + (corner_y[b] - my) * uy
-            d_low, d_high = corner_d[a], corner_d[b]
-            half = min(0.5 * length, d_here, d_there)
-            innermost = min(innermost, circles - _inside(radius, i, d_here))
-            events = 0
-            for which in range(2 * circles):
-                here = np.float64(
-                    radius[i, which] if which < circles else radius[j, which - circles]
+            a, b = corner[at], corner[following]
+            forward, events = True, 0
+            mx, my, ux, uy = 0.0, 0.0, 0.0, 0.0
+            if not is_crossed:
+                innermost = min(innermost, mine)
+                if mine == theirs:
+                    continue
+            else:
+                d_here, d_there = corner_d[corner[at]], corner_d[corner[following]]
+                forward = i < j
+                p, q = (i, j) if forward else (j, i)
+                dx, dy = x[q] - x[p], y[q] - y[p]
+                length = math.sqrt(dx * dx + dy * dy)
+                ux, uy = -dy / length, dx / length
+                mx, my = 0.5 * (x[p] + x[q]), 0.5 * (y[p] + y[q])
+                if not forward:
+                    a, b = b, a
+                low = (corner_x[a] - mx) * ux + (corner_y[a] - my) * uy
+                high = (corner_x[b] - mx) * ux + (corner_y[b] - my) * uy
+                d_low, d_high = corner_d[a], corner_d[b]
+                half = min(0.5 * length, d_here, d_there)
+                innermost = min(innermost, circles - _inside(radius, i, d_here))
+                events = _crossings(
+                    radius, i, j, d_low, d_high, low, high, half, event_t, event_of, inside
                 )
-                in_low, in_high = d_low <= here, d_high <= here
-                inside[which] = in_low
-                # How often a circle crosses the ridge is decided by its ends, so cells agree.
-                number = 0
-                t_one, t_two = 0.0, 0.0
-                if in_low != in_high:
-                    root = math.sqrt(max(here * here - half * half, 0.0))
-                    t_one = root if in_low else -root
-                    if low >= 0.0 and high >= 0.0:
-                        t_one = root
-                    elif low <= 0.0 and high <= 0.0:
-                        t_one = -root
-                    t_one = min(max(t_one, low), max(low, high))
-                    number = 1
-                elif not in_low and here > half and low < 0.0 < high:
-                    root = math.sqrt(max(here * here - half * half, 0.0))
-                    t_one, t_two = max(-root, low), min(root, high)
-                    number = 2
-                for n in range(number):
-                    t = t_one if n == 0 else t_two
-                    place = events
-                    while place > 0 and event_t[place - 1] > t:
-                        event_t[place], event_of[place] = event_t[place - 1], event_of[place - 1]
-                        place -= 1
-                    event_t[place], event_of[place] = t, which
-                    events += 1
-            # In walking order of this cell the ridge is run through from its low end or its high.
-            for e in range(events):
-                event = e if forward else events - 1 - e
-                k = event_of[event]
-                if k < circles and count[k] < room:
-                    n = count[k]
-                    cross_x[k, n] = mx + ux * event_t[event]
-                    cross_y[k, n] = my + uy * event_t[event]
-                    cross_ridge[k, n] = at
-                    count[k] = n + 1
-            mine = theirs = circles
-            for k in range(circles):
-                mine -= inside[k]
-                theirs -= inside[circles + k]
+                # This cell is walked along the ridge from its low end or its high.
+                for e in range(events):
+                    event = e if forward else events - 1 - e
+                    k = event_of[event]
+                    if k < circles and count[k] < room:
+                        n = count[k]
+                        cross_x[k, n] = mx + ux * event_t[event]
+                        cross_y[k, n] = my + uy * event_t[event]
+                        cross_ridge[k, n] = at
+                        count[k] = n + 1
+                mine = theirs = circles
+                for k in range(circles):
+                    mine -= inside[k]
+                    theirs -= inside[circles + k]
             from_x, from_y = corner_x[a], corner_y[a]
             for event in range(events + 1):
                 if event < events:
