@@ -15,7 +15,7 @@ from gis_service.access import SYSTEM
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.api.conftest import SmallCounty, middle
-from tests.browser.conftest import PHONE, Watched
+from tests.browser.conftest import DESK, PHONE, Watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("small_county", "measured")]
 
@@ -99,6 +99,7 @@ def test_the_first_run_is_started_stopped_and_watched(
     expect(page.locator("#cover-progress progress")).to_be_visible()
     page.locator("#cover-stop").click()
     expect(panel).to_contain_text(SAID[language]["stop"])
+    expect(panel.locator(".fault")).to_have_count(0)
     job_id = started(page, "#cover-start", "/api/coverage/runs")
     page.reload()  # a run goes on while nobody looks, and is found again
     expect(page.locator("#cover-progress")).to_be_visible()
@@ -115,7 +116,11 @@ def test_the_figures_lead_to_the_grid_and_to_the_blind_spot(look: Look) -> None:
     page.mouse.click(*pixel(page, *middle("g21")))
     expect(page.locator("#panel[data-kind=cover-grid] h2")).to_have_text("格g21")
     expect(page.locator("#panel")).to_contain_text("没有按时到达的住户")
+    page.locator("#panel .rows button:visible").last.click()
+    expect(page.locator(".cover-home")).to_have_count(1)
     page.go_back()
+    page.go_back()
+    expect(page.locator(".cover-home")).to_have_count(0)
     expect(page.locator(".county-share")).to_be_visible()
 
 
@@ -181,16 +186,23 @@ def test_a_road_is_drawn_to_the_station(look: Look) -> None:
 def test_two_runs_are_compared_by_a_swipe(look: Look) -> None:
     page = look().open("?mode=coverage&part=compare&lang=en" + WHOLE)
     handle = page.locator("#swipe")
-    expect(handle).to_have_attribute("aria-valuenow", "50")
+    panel = page.locator("#panel").bounding_box()
+    assert panel is not None
+    begins = int(handle.get_attribute("aria-valuenow") or "")
+    # It begins in the middle of what the panel leaves of the map.
+    assert begins == pytest.approx(50 * panel["x"] / DESK["width"], abs=5)
     handle.press("ArrowLeft")
-    expect(handle).to_have_attribute("aria-valuenow", "48")
+    expect(handle).to_have_attribute("aria-valuenow", str(begins - 2))
     box = handle.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.down()
     page.mouse.move(500, 400, steps=3)
     page.mouse.up()
-    expect(handle).not_to_have_attribute("aria-valuenow", "48")
+    expect(handle).not_to_have_attribute("aria-valuenow", str(begins - 2))
+    # What two runs do not have in common cannot be chosen.
+    expect(page.locator("#areas-spots")).to_have_count(0)
+    expect(page.locator("#theme option[value=bands]")).to_have_count(0)
     clips = page.evaluate(
         "[0, 1].map((side) => grid_map_page.getPane(`cover-side-${side}`).style.clipPath)"
     )
@@ -286,6 +298,10 @@ def test_on_a_phone_the_sheet_leaves_the_map_its_room(look: Look) -> None:
     )
     assert heights
     assert min(heights) >= 44
+    expect(page.locator("#areas-stations")).to_have_count(0)
+    page.evaluate("document.querySelector('#theme').value = 'bands'")
+    page.locator("#theme").dispatch_event("change")
+    expect(page.locator("#legend .theme-now")).to_have_text("Time along streets")
     page.locator("#tool-add").tap()
     page.touchscreen.tap(*pixel(page, *middle("g10")))
     expect(page.locator("#what-if-share")).to_have_text("7%")

@@ -154,6 +154,11 @@ def test_without_a_county_the_document_still_stands() -> None:
     assert "fitBounds" not in document
 
 
+def test_tiles_of_the_zoom_before_do_not_stay() -> None:
+    # Leaflet takes them away for certain only where tiles do not fade in.
+    assert '"fadeAnimation": false' in render_page(context("en"))
+
+
 def test_our_scripts_stay_light() -> None:
     packed = sum(len(gzip.compress(file.read_bytes())) for file in (WEB_DIR / "js").glob("*.js"))
     assert packed < 150_000

@@ -95,8 +95,13 @@ export class CoverageMode {
     return this.standard.target_share?.value ?? this.standard.target_share;
   }
 
+  /** What can be shown: bands are of one run, so not under a swipe. */
+  get fills() {
+    return this.part === "compare" && state.mode !== "report" ? FILLS.filter((fill) => fill !== "bands") : FILLS;
+  }
+
   get fill() {
-    return FILLS.includes(state.fill) ? state.fill : "share";
+    return this.fills.includes(state.fill) ? state.fill : "share";
   }
 
   get part() {
@@ -151,6 +156,7 @@ export class CoverageMode {
     await this.load(signal);
     if (this.part !== "what-if" || state.mode === "report") this.whatIf.end();
     if (this.part !== "compare" || state.mode === "report") this.comparison.end();
+    this.canvas.showHome();
     this.paint().catch(this.onError); // bands may take a while: the panel does not wait for them
     if (state.mode === "report") return showReport(this, signal);
     if (this.part === "what-if") return this.whatIf.render(signal);
@@ -162,7 +168,10 @@ export class CoverageMode {
 
   /** Standard and scenario as menus, then the parts of the mode. */
   head(hasScenario = true) {
-    const menu = (id, items, chosen, field) => h("label", {}, h("span", {}, c(id)), h("select", { id: `cover-${id}`, onchange: (event) => show({ [field]: event.target.value, run: "", kind: "", against: "", changes: "" }) },
+    const menu = (id, items, chosen, field) => h("label", {}, h("span", {}, c(id)), h("select", { id: `cover-${id}`, onchange: (event) => {
+      this.work.problem = ""; // it was of what is now left
+      show({ [field]: event.target.value, run: "", kind: "", against: "", changes: "" });
+    } },
       items.map((one) => h("option", { value: one.code, selected: one.code === chosen.code }, nameOf(one)))));
     return h("div", { class: hasScenario ? "cover-choice" : "cover-choice one" }, menu("standard", this.standards, this.standard, "standard"), hasScenario && menu("scenario", this.scenarios, this.scenario, "scenario"));
   }
@@ -275,12 +284,11 @@ export class CoverageMode {
     this.drawLegend();
     this.onDrawn();
     const wished = new Set(state.areas.split(",").filter(Boolean));
-    const isFigures = this.part === "" || state.mode === "report";
-    if (isFigures) this.canvas.showStations(wished.has("stations") ? this.stations.map((one) => ({ ...one, id: one.facility_id })) : [], false);
+    if (this.part !== "what-if" || state.mode === "report") this.canvas.showStations(wished.has("stations") ? this.stations.map((one) => ({ ...one, id: one.facility_id })) : [], false);
     await Promise.all([
       this.paintBands(fill === "bands" && !isSwipe),
       this.paintDistricts(wished.has("districts")),
-      run && wished.has("spots") && !isSwipe && !(this.part === "what-if" && this.whatIf.changes.length) ? this.spotsOf(run).then((spots) => this.canvas?.showSpots(spots, (spot) => this.flyToSpot(spot))) : this.canvas.showSpots([]),
+      run && wished.has("spots") && this.hasLayer("spots") ? this.spotsOf(run).then((spots) => this.canvas?.showSpots(spots, (spot) => this.flyToSpot(spot))) : this.canvas.showSpots([]),
     ]).catch((error) => isStale(error) || this.onError(error));
   }
 
@@ -305,7 +313,7 @@ export class CoverageMode {
 
   fillMenu() {
     return h("select", { id: "theme", "aria-label": t("theme"), onchange: (event) => show({ fill: event.target.value }) },
-      FILLS.map((fill) => h("option", { value: fill, selected: fill === this.fill }, fill === "none" ? t("theme_none") : c(`fill_${fill}`))));
+      this.fills.map((fill) => h("option", { value: fill, selected: fill === this.fill }, fill === "none" ? t("theme_none") : c(`fill_${fill}`))));
   }
 
   legendRows() {
@@ -321,9 +329,16 @@ export class CoverageMode {
       this.fill === "bands" && [h("p", { class: "quiet" }, c("bands_of", { name: this.title })),
         h("ul", { class: "classes" }, steps.map((to, i) => h("li", {}, h("i", { style: { backgroundColor: colourFor(bandColour(i, steps.length)) } }), h("span", {}, c("band", { from: i ? steps[i - 1] : 0, to })))),
           h("li", {}, h("i", { class: "empty" }), h("span", {}, c("band_beyond", { n: this.limit }))))],
-      h("div", { class: "cover-layers" }, ["spots", "stations", "districts"].map((key) =>
+      h("div", { class: "cover-layers" }, ["spots", "stations", "districts"].filter((key) => this.hasLayer(key)).map((key) =>
         h("label", {}, h("input", { type: "checkbox", id: `areas-${key}`, checked: wished.has(key), onchange: () => toggle(key) }), h("i", { class: `key-${key}` }), c(`layer_${key}`)))),
     ];
+  }
+
+  /** Whether a layer can be chosen: two runs have no blind spots in common, changes have others, and what is dragged is there. */
+  hasLayer(key) {
+    const part = state.mode === "report" ? "" : this.part;
+    if (key === "spots") return part !== "compare" && !(part === "what-if" && this.whatIf.changes.length);
+    return key !== "stations" || part !== "what-if";
   }
 
   flyToSpot(spot) {

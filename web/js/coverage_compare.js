@@ -7,7 +7,7 @@ import { c, dotted, semicolons, signed } from "./coverage_texts.js";
 import { h } from "./dom.js";
 import { heading, tag, trouble } from "./parts.js";
 import { show, state } from "./state.js";
-import { moment, nameOf, number, percent } from "./texts.js";
+import { moment, number, percent } from "./texts.js";
 
 const OF = ["households", "people", "care_households", "buildings", "premises", "hazards"];
 
@@ -17,7 +17,7 @@ export class Comparison {
   }
 
   label(run) {
-    return dotted([nameOf(this.mode.scenarios.find((one) => one.code === run.scenario) ?? { name: run.scenario }), moment(run.finished_at), percent(run.summary.share)]);
+    return dotted([this.mode.scenarioName(run.scenario), percent(run.summary.share), moment(run.finished_at)]);
   }
 
   menu(id, runs, chosen, field) {
@@ -55,16 +55,15 @@ export class Comparison {
   repaint() {
     if (!this.isOn || !this.mode.canvas) return;
     const { mode } = this;
-    if (["none", "bands"].includes(mode.fill)) {
+    if (mode.fill === "none") {
       mode.canvas.endSwipe();
       return;
     }
     const side = (run, rows, name) => ({ ...mapFigures(rows, mode.about(run, mode.fill)), short: `${name} · #${run.run_id} ${mode.scenarioName(run.scenario)}` });
     const sides = [side(this.a, this.ofA, c("side_a")), side(this.b, this.ofB, c("side_b"))];
-    this.legend = { ...sides[1], short: c(`fill_${mode.fill}`), of: `${c("legend_right")} ${sides[1].of}` };
+    this.legend = { ...sides[1], short: c(`fill_${mode.fill}`), of: c("legend_right", { of: sides[1].of }) };
     mode.paint().catch(mode.onError);
     mode.canvas.showSwipe(this.shapes, sides);
-    mode.canvas.showStations([], false);
   }
 
   end() {
@@ -80,7 +79,7 @@ export class Comparison {
     const side = (one) => (one ? { share: one.share } : null);
     const grids = found.grids.filter((grid) => grid.gained || grid.lost || grid.covered);
     return [
-      found.differs.length ? h("p", {}, c("differs"), " ", ...found.differs.map((part) => tag(c(`differs_${part}`), "care"))) : h("p", { class: "quiet" }, c("differs_nothing")),
+      found.differs.length ? h("p", { class: "differs" }, c("differs"), ...found.differs.map((part) => tag(c(`differs_${part}`), "care"))) : h("p", { class: "quiet" }, c("differs_nothing")),
       gainedLost(found.gained, found.lost),
       found.only_in_one > 0 && h("p", { class: "quiet" }, c("only_in_one", { n: number(found.only_in_one) })),
       changeTable(heads, OF.filter((of) => county[of]).flatMap((of) => {
@@ -90,7 +89,7 @@ export class Comparison {
       })),
       county.households && changeTable([c("of_households"), c("side_a"), c("side_b"), c("col_change")], ["n", "covered"].map((key) =>
         beforeAfter(c(key === "n" ? "col_all" : "col_reached"), number(county.households.a?.[key]), number(county.households.b?.[key]), signed((county.households.b?.[key] ?? 0) - (county.households.a?.[key] ?? 0)), key === "n" ? "" : toneOf((county.households.b?.[key] ?? 0) - (county.households.a?.[key] ?? 0))))),
-      grids.length > 0 && [heading(c("grids_changed"), number(grids.length)), more(grids.slice(0, 200).map((grid) => h("li", {}, h("button", { type: "button", onclick: () => this.look(grid) },
+      grids.length > 0 && [heading(c("grids_changed"), number(grids.length)), more(grids.map((grid) => h("li", {}, h("button", { type: "button", onclick: () => this.look(grid) },
         h("span", {}, grid.name || grid.code, h("small", {}, semicolons([grid.gained && c("gained", { n: number(grid.gained) }), grid.lost && c("lost", { n: number(grid.lost) })].filter(Boolean)))),
         h("b", { class: toneOf(grid.covered) }, signed(grid.covered))))))],
     ];

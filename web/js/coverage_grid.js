@@ -59,6 +59,7 @@ export async function showHome(mode, id, signal) {
       return h("li", {}, h("button", { type: "button", disabled: !station, onclick: () => mode.flyTo(station) }, symbol(kind, 20),
         h("span", { class: "wide" }, nameOf(one), h("small", {}, kindName(kind))), h("b", {}, minutes(one.minutes))));
     })));
+  mode.canvas?.showHome(home);
   if (!mode.map.getBounds().contains([home.lat, home.lon])) mode.flyTo(home);
   mode.panel.focusIfAsked();
 }

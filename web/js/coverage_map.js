@@ -52,6 +52,7 @@ export class CoverageMap {
   remove() {
     this.map.off("moveend", this.redraw);
     this.endSwipe();
+    this.showHome();
     for (const group of [this.areas, this.lines, this.spots, this.work, this.signs, this.stations]) group.remove();
   }
 
@@ -196,12 +197,21 @@ export class CoverageMap {
         }).addTo(this.signs));
   }
 
+  /** The household that is looked at, or none. */
+  showHome(home) {
+    this.home?.remove();
+    this.home = home ? L.circleMarker([home.lat, home.lon], { pane: "cover-work", renderer: this.workSvg, interactive: false, className: "cover-home", radius: 9, weight: 4, color: token("accent"), fillColor: token("surface"), fillOpacity: 1 }).addTo(this.map) : null;
+  }
+
   // --- two runs side by side ----------------------------------------------------------------------
 
   /** Draw two runs, the first left of a handle, the second right. */
   showSwipe(collection, sides) {
     this.endSwipe();
-    this.share = 0.5;
+    const all = this.map.getContainer().getBoundingClientRect();
+    const panel = at("panel").getBoundingClientRect();
+    // In the middle of what a panel at the side leaves to be seen.
+    this.share = panel.left > all.left + all.width / 2 ? (panel.left - all.left) / 2 / all.width : 0.5;
     this.sides = sides.map((figures, i) => {
       const name = `cover-side-${i}`;
       const pane = this.map.getPane(name) ?? this.map.createPane(name);

@@ -19,7 +19,7 @@ export const minutes = (value) => (value === null || value === undefined ? "–"
 
 /** A difference of two shares in percentage points. */
 export const points = (before, after) =>
-  before === null || after === null || before === undefined || after === undefined ? "–" : c("points", { n: signed((after - before) * 100, 2) });
+  before === null || after === null || before === undefined || after === undefined ? "–" : c("points", { n: signed((after - before) * 100, Math.abs(after - before) < 0.001 ? 2 : 1) });
 
 /** Parts of a sentence with the stop between them that the language uses. */
 export const dotted = (parts) => parts.filter(Boolean).join(" · ");

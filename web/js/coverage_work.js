@@ -44,6 +44,7 @@ export class Work {
     } catch (error) {
       this.job = null;
       this.problem = error.message;
+      this.isFault = true;
       this.draw();
       return null;
     }
@@ -56,6 +57,7 @@ export class Work {
       this.job = isOver ? null : job;
       if (job.status === "failed") this.problem = job.error ?? t("error_unknown");
       if (job.status === "cancelled") this.problem = c("stopped");
+      this.isFault = job.status !== "cancelled"; // who stops it is told so, and nothing is wrong
       this.draw();
       if (isOver) return job.status === "done" ? job : null;
       await pause(ASK_AGAIN_MS);
@@ -69,7 +71,7 @@ export class Work {
 
   /** Its progress and a button that stops it; or why it came to nothing. */
   line() {
-    if (!this.job) return this.problem ? h("p", { class: "fault", role: "alert" }, this.problem) : null;
+    if (!this.job) return this.problem ? h("p", this.isFault ? { class: "fault", role: "alert" } : { class: "quiet", role: "status" }, this.problem) : null;
     const { progress, step_text } = this.job;
     return h("div", { class: "run-line", id: `${this.id}-progress` },
       h("progress", { max: "1", value: String(progress), "aria-label": c("measuring") }),

@@ -55,9 +55,10 @@ export class Legend {
     }
     const layers = h("details", { class: "layers", id: "layers-details", open: this.layersOpen, ontoggle: (event) => (this.layersOpen = event.target.open) },
       h("summary", {}, t("layers")), this.control);
+    const menu = this.menu?.() ?? themeMenu(this.kinds);
     keepingFocus(() => at("legend").replaceChildren(
       h("details", { id: "legend-details", open: this.isOpen, ontoggle: (event) => { if (event.target.id === "legend-details") this.isOpen = event.target.open; } },
-        h("summary", {}, h("span", { class: "theme-now" }, figures?.short ?? (this.menu ? "" : themeName(state.theme))), h("span", { class: "legend-word" }, t("legend"))),
-        h("label", { class: "theme-choice" }, this.menu?.() ?? themeMenu(this.kinds)), rows, this.extra?.() ?? [], layers)));
+        h("summary", {}, h("span", { class: "theme-now" }, figures?.short ?? menu.selectedOptions[0].text), h("span", { class: "legend-word" }, t("legend"))),
+        h("label", { class: "theme-choice" }, menu), rows, this.extra?.() ?? [], layers)));
   }
 }
