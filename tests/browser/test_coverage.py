@@ -305,6 +305,8 @@ def test_on_a_phone_the_sheet_leaves_the_map_its_room(look: Look) -> None:
     page.locator("#tool-add").tap()
     page.touchscreen.tap(*pixel(page, *middle("g10")))
     expect(page.locator("#what-if-share")).to_have_text("7%")
+    # The figure is seen without the sheet being pulled up.
+    expect(page.locator("#what-if-said")).to_contain_text("7% · now 0%")
 
 
 def test_nothing_is_left_without_words(look: Look) -> None:

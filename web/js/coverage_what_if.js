@@ -2,9 +2,9 @@
 
 import { get, isStale, send } from "./api.js";
 import { beforeAfter, changeTable, gainedLost, shareRow, toneOf } from "./coverage_parts.js";
-import { c, minutes, placeOf, placeText, points, semicolons, signed } from "./coverage_texts.js";
+import { c, dotted, minutes, placeOf, placeText, points, semicolons, signed } from "./coverage_texts.js";
 import { Work } from "./coverage_work.js";
-import { at, h, keepingFocus, settled } from "./dom.js";
+import { at, h, isNarrow, keepingFocus, settled } from "./dom.js";
 import { kindName } from "./figures.js";
 import { heading, tag } from "./parts.js";
 import { show, state } from "./state.js";
@@ -151,6 +151,8 @@ export class WhatIf {
       return;
     }
     const { before, after } = answer;
+    // The first lines of a phone's sheet are all that is seen of it beside the map.
+    if (isNarrow() && this.changes.length) this.say(dotted([percent(after.share), c("was", { share: percent(before.share) }), c("net", { n: signed(answer.gained - answer.lost) })]));
     const pp = (after.share ?? 0) - (before.share ?? 0);
     const towns = answer.towns.filter((town) => town.before.covered !== town.after.covered || town.before.n !== town.after.n)
       .sort((a, b) => Math.abs(b.after.covered - b.before.covered) - Math.abs(a.after.covered - a.before.covered));
@@ -171,7 +173,7 @@ export class WhatIf {
 
   changeText(change) {
     const name = this.mode.stations.find((one) => one.facility_id === change.facility_id)?.name ?? "";
-    const where = change.lon === undefined ? "" : placeText(change);
+    const where = change.name || (change.lon === undefined ? "" : placeText(change));
     if (change.kind === "add_road") return c("change_add_road", { kind: c(`road_${change.road_class}`), n: change.line.length });
     return c(`change_${change.kind}`, { name, where, kind: change.facility_kind ? kindName(change.facility_kind) : "" });
   }
