@@ -260,6 +260,10 @@ def test_the_report_is_taken_away(look: Look, store: Store, language: str) -> No
     page.keyboard.press("Escape")
     expect(page.locator(".report-large")).to_be_hidden()
     page.locator("input[value=xlsx]").check(force=True)
+    colour = "(button) => getComputedStyle(button).backgroundColor"
+    before = page.locator("#report-take").evaluate(colour)
+    page.locator("#report-take").hover()  # its white words stay on what they are read on
+    assert page.locator("#report-take").evaluate(colour) == before
     job_id = started(page, "#report-take", "/api/reports/coverage")
     expect(page.locator("#report-progress progress")).to_be_visible()
     with page.expect_download() as got:

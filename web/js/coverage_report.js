@@ -95,7 +95,7 @@ export async function showReport(mode, signal) {
       h("p", { class: "quiet" }, nameOf(config.county ?? {})), h("h4", {}, mode.title),
       h("p", { class: "big" }, h("b", {}, percent(summary.share)), h("span", {}, summary.n ? c("reached_of", { covered: number(summary.covered), n: number(summary.n), limit: number(mode.limit) }) : "")),
       h("ul", { class: "rows" }, worst.map((town) => h("li", { class: "line" }, h("span", {}, town.name), h("b", {}, percent(town.share))))),
-      spots.length > 0 && h("p", {}, spotsText(spots)),
+      spots.length > 0 && h("p", {}, h("b", {}, c("spots")), ` ${spotsText(spots)}`),
       h("p", { class: "quiet" }, semicolons([mode.scenarioName(run.scenario), c("run_of", { moment: moment(run.finished_at) }), c("state_network", { n: run.network_id ?? "–" }), c("state_run", { n: run.run_id })]))),
     pages,
     h("p", { class: "quiet" }, c("report_hidden")));
