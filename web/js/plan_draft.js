@@ -94,11 +94,16 @@ export class Draft {
     this.flying = null;
   }
 
+  /** Ask no more: an answer for the revision before the next would come as a conflict. */
+  still() {
+    this.wanted = null;
+    this.flying?.abort();
+  }
+
   /** Forget what is being tried. */
   drop() {
     this.edit = null;
-    this.wanted = null;
-    this.flying?.abort();
+    this.still();
     clearTimeout(this.again);
     this.again = 0;
     keepStroke(this.id, null);
@@ -116,7 +121,7 @@ export class Draft {
   /** Save an edit; where the way to the server is lost it is kept and sent again by itself. */
   async save(edit = this.edit) {
     if (!edit || this.state === "saving") return false;
-    this.wanted = null;
+    this.still();
     this.say("saving");
     try {
       const change = await this.act("/edits", { rev: this.rev, edit });
@@ -182,6 +187,7 @@ export class Draft {
 
   async step(way) {
     if (!this.plan[`can_${way}`]) return;
+    this.still();
     this.say("saving");
     try {
       await this.taken(await this.act(`/${way}`, { rev: this.rev }), way);
