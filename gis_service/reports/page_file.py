@@ -22,6 +22,7 @@ _LATE: Final = "#b3261e"
 _DECIMALS: Final = 5
 _SIMPLE_DEGREES: Final = 1e-4
 _RANDOM_NAME: Final = re.compile(r"(?<=_)[0-9a-f]{32}(?![0-9a-f])")
+_MAP_ENTRY: Final = '<li><a href="#coverage-map">'
 _STYLE: Final = """
 html, body { height: auto; background: #fff; }
 body { display: flex; flex-direction: column; }
@@ -41,7 +42,7 @@ body { display: flex; flex-direction: column; }
 .report h2 { font-size: 20px; } .report h3 { font-size: 16px; }
 .report table { font-size: 13.5px; } .report .muted, .report .legend { font-size: 13px; }
 .report .lead { font-size: 16px; } .report svg { height: auto; }
-.report .contents { padding: 0 0 0 20px; columns: 2; } .report #summary h2 { display: none; }
+.report .contents { padding: 0 0 0 28px; columns: 2; } .report #summary h2 { display: none; }
 .report .tiles b { font-size: 24px; } .report .tiles span { font-size: 13px; }
 .report .contents a { color: #1b5e9b; } .report .chart { max-width: 900px; }
 .report .chart svg, .report #blind > svg { width: 100%; max-width: 900px; }
@@ -50,7 +51,8 @@ body { display: flex; flex-direction: column; }
 xmlns='http://www.w3.org/2000/svg' viewBox='0 0 26 26'%3E%3Cpath d='M13 3 2 9l11 6 11-6zM2 14l11 \
 6 11-6M2 19l11 6 11-6' fill='none' stroke='%231f2933' stroke-width='2'/%3E%3C/svg%3E") \
 !important; }
-@media screen { #coverage-map { display: none; } a[href="#coverage-map"] { display: none; } }
+.leaflet-control-scale-line:not(:first-child) { display: none; }
+@media screen { #coverage-map { display: none; } }
 @media (max-width: 700px) { .report .tiles td { display: inline-block; width: 44%; }
   .report .contents { columns: 1; } .folium-map { height: 60vh !important; } }
 @media print { .folium-map, .report-key { display: none; } }
@@ -91,8 +93,10 @@ def page(document: Document) -> str:
         leaflet.fit_bounds([(south, west), (north, east)])
     root.html.add_child(Element(_head(document)))
     root.html.add_child(Element(_key(document)))
+    # The map stands above the contents, which name what comes below.
+    parts = document.parts.replace(_MAP_ENTRY, _MAP_ENTRY.replace("<li>", "<li hidden>"))
     # The parts are finished: what they say is never a template.
-    root.html.add_child(Element("{% raw %}" + document.parts + "{% endraw %}"))
+    root.html.add_child(Element("{% raw %}" + parts + "{% endraw %}"))
     return without_random_names(
         str(root.render()).replace("<html>", f'<html lang="{writer.language}">', 1)
     )

@@ -266,8 +266,8 @@ def _compared(book: Workbook, facts: Facts, writer: Writer) -> None:
 def _blind(book: Workbook, facts: Facts, writer: Writer) -> None:
     heads = [
         (writer.say("name"), "", 30),
-        (writer.say("blind_about", n=writer.say("households")), _COUNT, 14),
-        (writer.say("blind_about", n=writer.say("people")), _COUNT, 14),
+        (writer.say("blind_head", name=writer.say("households")), _COUNT, 14),
+        (writer.say("blind_head", name=writer.say("people")), _COUNT, 14),
         (writer.say("worst_of_place"), _MINUTES, 14),
         (writer.say("reason"), "", 16),
         (writer.say("lon"), _DEGREES, 12),

@@ -223,6 +223,13 @@ def test_the_page_asks_nobody_for_anything(bodies: dict[Format, bytes]) -> None:
     assert not re.search(r"_[0-9a-f]{32}\b", re.sub(r"_0{20}\d{12}", "", written))
 
 
+def test_the_contents_of_the_page_leave_no_number_empty(chinese: Report) -> None:
+    written = page(chinese.document)
+    # The map stands above them: hidden with its number, not only its words.
+    assert written.count('<li hidden><a href="#coverage-map">') == 1
+    assert '<li><a href="#coverage-map">' not in written
+
+
 def test_it_speaks_the_readers_language_throughout(report: Report) -> None:
     language = report.document.writer.language
     page = report.document.html()
