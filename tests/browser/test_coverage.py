@@ -224,7 +224,15 @@ def test_bands_take_the_place_of_the_shares(look: Look) -> None:
     }
     answer = {"type": "FeatureCollection", "features": [band]}
     watched.page.route("**/api/coverage/areas?*", lambda route: route.fulfill(json=answer))
+    station = {
+        "type": "Feature",
+        "properties": {"facility_id": 1, "kind": "fire_station", "name": "站"},
+        "geometry": {"type": "Point", "coordinates": [lon, lat]},
+    }
+    many = {"type": "FeatureCollection", "features": [station] * 151}
+    watched.page.route("**/api/layers/facilities*", lambda route: route.fulfill(json=many))
     page = watched.open("?mode=coverage&lang=zh-CN" + WHOLE)
+    expect(page.locator("#stations-crowded")).to_contain_text("放大")
     page.locator("#theme").select_option("bands")
     expect(page.locator("#legend")).to_contain_text("20 分钟内到不了")
     expect(page.locator("#legend .classes li")).to_have_count(4)

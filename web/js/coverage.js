@@ -7,7 +7,7 @@ import { showGrid, showHome } from "./coverage_grid.js";
 import { CoverageMap } from "./coverage_map.js";
 import { MOST_SPOTS, countyBlock, kindRows, othersTable, spotRows, spotsText, townRows } from "./coverage_parts.js";
 import { showReport } from "./coverage_report.js";
-import { c, cOr, semicolons } from "./coverage_texts.js";
+import { c, cOr, dotted, semicolons } from "./coverage_texts.js";
 import { WhatIf } from "./coverage_what_if.js";
 import { Work } from "./coverage_work.js";
 import { h, keepingFocus } from "./dom.js";
@@ -40,6 +40,10 @@ export class CoverageMode {
     this.canvas = new CoverageMap(this.map, {
       isVector: this.ground.isVector,
       onStation: (station, place, isFinal) => this.onStation(station, place, isFinal),
+      onCrowded: () => {
+        this.drawLegend();
+        this.whatIf.drawTools();
+      },
     });
     this.legend.menu = () => this.fillMenu();
     this.legend.extra = () => this.legendRows();
@@ -293,7 +297,8 @@ export class CoverageMode {
   }
 
   about(run, fill) {
-    return { fill, name: this.kind ? `${this.title} · ${t(`kind_${this.kind}`)}` : this.title, limit: this.limit, status: run.summary.status, day: run.finished_at, of: c(fill === "share" ? "of_share" : "of_minutes", { scenario: this.scenarioName(run.scenario) }) };
+    const name = this.kind ? `${this.title} · ${t(`kind_${this.kind}`)}` : this.title;
+    return { fill, name, limit: this.limit, status: run.summary.status, day: run.finished_at, of: dotted([name, c(fill === "share" ? "of_share" : "of_minutes", { scenario: this.scenarioName(run.scenario) })]) };
   }
 
   async paintBands(isShown) {
@@ -331,6 +336,7 @@ export class CoverageMode {
           h("li", {}, h("i", { class: "empty" }), h("span", {}, c("band_beyond", { n: this.limit }))))],
       h("div", { class: "cover-layers" }, ["spots", "stations", "districts"].filter((key) => this.hasLayer(key)).map((key) =>
         h("label", {}, h("input", { type: "checkbox", id: `areas-${key}`, checked: wished.has(key), onchange: () => toggle(key) }), h("i", { class: `key-${key}` }), c(`layer_${key}`)))),
+      this.canvas?.isCrowded && h("p", { class: "quiet", id: "stations-crowded" }, c("stations_crowded")),
     ];
   }
 

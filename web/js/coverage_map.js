@@ -20,11 +20,12 @@ const latlngs = (line) => line.map(([lon, lat]) => [lat, lon]);
 const sign = (text, kind) => L.divIcon({ html: h("b", {}, text), className: `cover-sign ${kind}`, iconSize: [28, 28] });
 
 export class CoverageMap {
-  constructor(map, { isVector, onStation, onHover }) {
+  constructor(map, { isVector, onStation, onCrowded }) {
     this.map = map;
     this.isVector = isVector;
     this.onStation = onStation;
-    this.onHover = onHover;
+    this.onCrowded = onCrowded;
+    this.isCrowded = false;
     for (const [name, index] of Object.entries(PANES)) {
       const pane = map.getPane(name) ?? map.createPane(name);
       // Above a map drawn by WebGL areas lie over it; else under its streets.
@@ -127,7 +128,10 @@ export class CoverageMap {
     this.stations.clearLayers();
     const bounds = this.map.getBounds().pad(0.05);
     const seen = this.known.length <= MOST_STATIONS ? this.known : this.known.filter(({ lon, lat }) => bounds.contains([lat, lon]));
-    if (seen.length > MOST_STATIONS) return; // too many to tell apart: nearer by they appear
+    const wasCrowded = this.isCrowded;
+    this.isCrowded = seen.length > MOST_STATIONS; // too many to tell apart: nearer by they appear
+    if (this.isCrowded !== wasCrowded) this.onCrowded();
+    if (this.isCrowded) return;
     for (const station of seen) this.addStation(station);
   }
 

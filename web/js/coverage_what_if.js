@@ -227,7 +227,7 @@ export class WhatIf {
       this.line.length ? h("div", { class: "buttons" },
         h("button", { type: "button", class: "button primary", id: "road-done", disabled: this.line.length < 2, onclick: () => this.endRoad() }, c("road_done")),
         h("button", { type: "button", class: "button", id: "road-back", onclick: () => this.takeVertexBack() }, c("road_back"))) : ""));
-    this.say(c(`how_${this.tool}`));
+    this.say(c(["drag", "remove"].includes(this.tool) && this.mode.canvas?.isCrowded ? "stations_crowded" : `how_${this.tool}`));
   }
 
   click({ lng, lat }) {
