@@ -51,6 +51,7 @@ OUTSIDE: Final = -1
 """The ``grid_id`` of the row for households that lie in no grid."""
 _OF_PERSONS: Final = frozenset({"people", "care_households"})
 _BESIDE_HOUSEHOLDS: Final = frozenset({"buildings"})
+_SERVICE_LIMIT: Final = 15.0
 _OF_BANDS: Final = frozenset({"network", "facilities", "settings", "software"})
 _LEFT_OUT: Final = tuple(range(COVERED + 1, len(STATUS_NAMES)))
 _MOST_NAMES: Final = 40
@@ -420,8 +421,7 @@ def _bands(connection: sa.Connection, run: Run, stale: Sequence[str]) -> tuple[A
         return ()
     limit = float(run.parameters["standard"]["limit_minutes"]["value"])
     desk = AreaDesk(area_folder())
-    limits = (limit / 4, limit / 2, limit)
-    drawn, _ = desk.areas(connection, run.standard, run.scenario, limits)
+    drawn, _ = desk.areas(connection, run.standard, run.scenario, band_limits(limit))
     return tuple(one for one in drawn if not one.geometry.is_empty)
 
 
@@ -593,6 +593,26 @@ def _once(name: str) -> str:
     """Leave out the village where the grid's name begins with it: 东村 东村二组."""
     village, _, grid = name.partition(" ")
     return grid if grid.startswith(village) else name
+
+
+def band_limits(limit: float) -> tuple[float, ...]:
+    """
+    Choose the minutes at which bands end, as the page does: whole ones, the limit last.
+
+    Parameters
+    ----------
+    limit
+        Of the standard, minutes.
+
+    Returns
+    -------
+    tuple of float
+        Rising.
+    """
+    if limit == _SERVICE_LIMIT:
+        return (5.0, 10.0, limit)
+    inner = {float(max(1, int(part + 0.5))) for part in (limit / 4, limit / 2)}
+    return (*sorted(minutes for minutes in inner if minutes < limit), limit)
 
 
 def by_fives(number: int) -> int:

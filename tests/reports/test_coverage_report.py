@@ -35,7 +35,7 @@ from gis_service.messages import LANGUAGES, Language, all_texts, text
 from gis_service.reports import report_job
 from gis_service.reports.coverage import FORMATS, Format, Report, Wish, parse_formats, read_report
 from gis_service.reports.document import Document
-from gis_service.reports.facts import _Grid, _line, by_fives
+from gis_service.reports.facts import _Grid, _line, band_limits, by_fives
 from gis_service.reports.geopackage import geopackage
 from gis_service.reports.page_file import page
 from gis_service.reports.workbook import workbook
@@ -296,6 +296,14 @@ def test_qgis_opens_the_geopackage_coloured(bodies: dict[Format, bytes], tmp_pat
         }
         assert asked <= columns, name
     assert len(fromstring(styles.loc["grids_3", "styleQML"]).findall(".//rule")) == 6
+
+
+@pytest.mark.parametrize(
+    ("limit", "ends"),
+    [(20, (5, 10, 20)), (15, (5, 10, 15)), (10, (3, 5, 10)), (5, (1, 3, 5)), (1, (1,))],
+)
+def test_bands_end_at_whole_minutes(limit: float, ends: tuple[float, ...]) -> None:
+    assert band_limits(float(limit)) == ends
 
 
 def test_the_bands_can_be_switched_on_in_the_page(chinese: Report) -> None:
