@@ -5,9 +5,10 @@ households show no figure, and where trouble is stands only to about 100 m.
 """
 
 import base64
+import html
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,12 +21,14 @@ from branca.element import Element
 
 from gis_service import __version__
 from gis_service.access import Actor
+from gis_service.coverage.area_desk import AreaDesk, area_folder
 from gis_service.coverage.standards import standard_book
 from gis_service.geodesy import GeometryArray
 from gis_service.grids.reading import SchemeKey, find_scheme
 from gis_service.grids.tallies import parents
 from gis_service.grids.versions import in_force, today
 from gis_service.maps import layers
+from gis_service.maps.area_layers import AreaLayer, measured_areas
 from gis_service.maps.classes import hide_small
 from gis_service.maps.figures import Figures, figures
 from gis_service.maps.vendor import vendor_file
@@ -34,7 +37,10 @@ from gis_service.store import tables as t
 from gis_service.store.engine import Store
 
 _COUNTED: Final = ("households", "people", "hazards", "incidents")
-_OF_HOUSEHOLDS: Final = frozenset({"households", "people", "fire-20", "service-15"})
+_OF_PLACES: Final = frozenset({"hazards", "incidents"})
+"""Themes that count no households; all others say nothing of grids with few."""
+_ALWAYS: Final = frozenset({"fire-20", "service-15"})
+"""Standards that are offered before they are measured, too."""
 _ROAD_ZOOM: Final = 12
 _PAPER, _WATER, _GREEN, _CASING, _INK = "#f6f3ec", "#c6dde9", "#e3ead8", "#d8cdb6", "#1f2933"
 _LAND: Final = {"water": _WATER, "green": _GREEN, "built": "#eee8dc"}
@@ -50,6 +56,7 @@ body, .leaflet-container { font: 14px/1.4 system-ui, "PingFang SC", "Microsoft Y
 .leaflet-container { background: #f6f3ec; }
 .leaflet-left .leaflet-control-scale { margin-left: 50px; }
 .leaflet-bottom.leaflet-left { left: auto; right: 12px; }
+.leaflet-tooltip { width: max-content; max-width: 300px; white-space: normal; }
 .gis-note { position: fixed; z-index: 900; left: 12px; bottom: 12px; max-width: 320px;
   max-height: 60vh; overflow: auto; padding: 12px;
   background: #fff; border-radius: 10px; box-shadow: 0 2px 10px rgb(31 41 51 / .18); }
@@ -97,7 +104,8 @@ def write_map(store: Store, actor: Actor, file: Path, language: Language = "zh-C
         Bytes written.
     """
     with store.transaction(actor) as connection:
-        document = render_map(connection, actor, language).encode()
+        desk = AreaDesk(area_folder())
+        document = render_map(connection, actor, language, desk).encode()
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_suffix(".part")
     draft.write_bytes(document)
@@ -105,7 +113,7 @@ def write_map(store: Store, actor: Actor, file: Path, language: Language = "zh-C
     return len(document)
 
 
-def render_map(connection: sa.Connection, actor: Actor, language: Language) -> str:
+def render_map(connection: sa.Connection, actor: Actor, language: Language, desk: AreaDesk) -> str:
     """
     Render the document.
 
@@ -117,6 +125,8 @@ def render_map(connection: sa.Connection, actor: Actor, language: Language) -> s
         Who asks.
     language
         Of titles and legends.
+    desk
+        Draws bands of minutes and districts, or has drawn them before.
 
     Returns
     -------
@@ -135,9 +145,7 @@ def render_map(connection: sa.Connection, actor: Actor, language: Language) -> s
     chosen = _themes(connection, actor, scheme, ranks[-1], language)
     hidden = _hidden(base["features"], chosen["households"])
     said = {
-        theme: _said(
-            base["features"], shown, hidden if theme in _OF_HOUSEHOLDS else set(), language
-        )
+        theme: _said(base["features"], shown, set() if theme in _OF_PLACES else hidden, language)
         for theme, shown in chosen.items()
     }
     document = FileMap(
@@ -145,7 +153,7 @@ def render_map(connection: sa.Connection, actor: Actor, language: Language) -> s
     )
     with_library(document)
     for theme in chosen:
-        name = text(f"page.theme_{theme}", language)
+        name = _theme_name(theme, language)
         folium.FeatureGroup(name=name, overlay=False, show=theme == "households").add_to(document)
     _land(connection, document, language)
     grids = _fill(base, said, chosen["households"], language)
@@ -153,6 +161,9 @@ def render_map(connection: sa.Connection, actor: Actor, language: Language) -> s
     _roads(connection, document, _extent(base), language)
     houses = folium.FeatureGroup(name=text("page.layer_buildings", language))
     houses.add_to(document)
+    areas = measured_areas(connection, desk, language)
+    for area in areas:
+        area.layer.add_to(document)
     for lines, weight in zip(
         _borders_above(connection, scheme, base, ranks), (1.4, 2.6), strict=False
     ):
@@ -166,7 +177,7 @@ def render_map(connection: sa.Connection, actor: Actor, language: Language) -> s
     folium.LayerControl(collapsed=False).add_to(document)
     document.fit_bounds(_extent(base))
     level = _level_label(connection, scheme, ranks[-1], language)
-    _note(connection, document, chosen, said, level, language)
+    _note(connection, document, chosen, said, level, areas, language)
     _scripts(connection, document, grids, houses, chosen)
     return str(document.get_root().render())
 
@@ -191,12 +202,24 @@ def _themes(
     connection: sa.Connection, actor: Actor, scheme: SchemeKey, rank: int, language: Language
 ) -> dict[str, Figures]:
     measured = standard_book().standards  # a county may have left one out of its own file
-    return {
+    found = {
         theme: figures(
             connection, actor, scheme, rank=rank, theme=theme, at=None, language=language
         )
         for theme in (*_COUNTED, *measured)
     }
+    return {
+        theme: shown
+        for theme, shown in found.items()
+        if shown.status != "no_run" or theme in _ALWAYS
+    }
+
+
+def _theme_name(theme: str, language: Language) -> str:
+    standard = standard_book().standards.get(theme)
+    if standard is None:
+        return text(f"page.theme_{theme}", language)
+    return standard.name if language == "zh-CN" else standard.name_en
 
 
 def _hidden(features: Sequence[Mapping[str, Any]], households: Figures) -> set[int]:
@@ -237,8 +260,8 @@ def _fill(
     features = []
     for number, feature in enumerate(base["features"]):
         properties = {
-            "name": feature["properties"]["name"],
-            "code": feature["properties"]["code"],
+            "name": html.escape(feature["properties"]["name"]),
+            "code": html.escape(feature["properties"]["code"] or ""),
             "said": [answers[number] for answers in said.values()],
             "value": said["households"][number][1],
         }
@@ -332,7 +355,7 @@ def _named(properties: Mapping[str, Any], language: Language) -> dict[str, str]:
     kind = text(f"page.kind_{properties['kind']}", language)
     name = properties.get("name") or kind
     return {
-        "said": name if kind in name else f"{name}（{kind}）",
+        "said": html.escape(name if kind in name else f"{name}（{kind}）"),
         "colour": _COLOURS.get(properties["kind"], "#1b5e9b"),
     }
 
@@ -402,6 +425,7 @@ def _note(
     chosen: Mapping[str, Figures],
     said: Mapping[str, list[tuple[int, str]]],
     level: str,
+    areas: Sequence[AreaLayer],
     language: Language,
 ) -> None:
     """Write the legend of every theme as the page does: unit, level, day, classes, of what."""
@@ -421,7 +445,7 @@ def _note(
         + "</p>",
     ]
     for theme, shown in chosen.items():
-        name = text(f"page.theme_{theme}", language)
+        name = _theme_name(theme, language)
         hidden = "" if theme == "households" else " hidden"
         by_level = text("page.by_level", language, level=level)
         subtitle = f"{shown.unit} · {by_level} · {shown.day.isoformat()}"
@@ -433,6 +457,11 @@ def _note(
             f'<section data-name="{safe(name)}"{hidden}><h2>{safe(name)}</h2>'
             f"<p>{safe(subtitle)}</p>{body}</section>"
         )
+    parts += [
+        f'<div class="gis-key" data-name="{safe(area.name)}" hidden><h2>{safe(area.name)}</h2>'
+        f"<table>{_lines((colour, label, None) for colour, label in area.legend)}</table></div>"
+        for area in areas
+    ]
     root: Any = document.get_root()
     root.html.add_child(Element(f'<div class="gis-note">{"".join(parts)}</div>'))
 
@@ -448,9 +477,13 @@ def _classes(shown: Figures, said: Sequence[tuple[int, str]], language: Language
         lines.append((_PAPER, text("page.no_rule", language), unruled))
     if without:
         lines.append((_PAPER, unknown, without))
+    return _lines(lines)
+
+
+def _lines(lines: Iterable[tuple[str, str, int | None]]) -> str:
     return "".join(
         f'<tr><td><i style="background:{colour}"></i></td><td>{safe(label)}</td>'
-        f"<td>{count:,}</td></tr>"
+        f"<td>{'' if count is None else f'{count:,}'}</td></tr>"
         for colour, label, count in lines
     )
 

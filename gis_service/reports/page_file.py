@@ -12,6 +12,7 @@ import numpy as np
 import shapely
 from branca.element import Element
 
+from gis_service.maps.area_layers import band_layer, district_layer
 from gis_service.maps.grid_drawing import SIGN_COLOURS
 from gis_service.maps.one_file import FileMap, safe, with_library
 from gis_service.messages import WEB_DIR
@@ -82,7 +83,7 @@ def page(document: Document) -> str:
     root.header.add_child(Element(f"<title>{title}</title><style>{style}</style>"), name="z_style")
     _ground(leaflet, document.ground)
     _grids(leaflet, document)
-    _bands(leaflet, document)
+    _areas(leaflet, document)
     _borders(leaflet, document)
     _blind(leaflet, document)
     _stations(leaflet, document)
@@ -226,25 +227,16 @@ def _grids(leaflet: FileMap, document: Document) -> None:
     ).add_to(leaflet)
 
 
-def _bands(leaflet: FileMap, document: Document) -> None:
-    """Draw the bands of minutes, to be switched on: one variable at a time."""
-    bands = document.facts.bands
-    if not bands:
-        return
-    # One coverage: neighbours keep the border they share.
-    simple = shapely.coverage_simplify([one.geometry for one in bands], _SIMPLE_DEGREES)
-    properties = [{"said": one.label, "colour": one.colour} for one in document.band_legend()]
-    folium.GeoJson(
-        _features(simple, properties),
-        name=document.writer.say("section_bands"),
-        show=False,
-        style_function=lambda feature: {
-            "fillColor": feature["properties"]["colour"],
-            "fillOpacity": 0.85,
-            "stroke": False,
-        },
-        tooltip=folium.GeoJsonTooltip(["said"], labels=False),
-    ).add_to(leaflet)
+def _areas(leaflet: FileMap, document: Document) -> None:
+    """Draw bands of minutes and districts, to be switched on: one variable at a time."""
+    writer, facts = document.writer, document.facts
+    if facts.bands:
+        lines = document.band_legend()
+        words, colours = [one.label for one in lines], [one.colour for one in lines]
+        band_layer(writer.say("section_bands"), facts.bands, words, colours).add_to(leaflet)
+    if facts.districts:
+        name = writer.say("section_districts")
+        district_layer(name, facts.districts, writer.language).add_to(leaflet)
 
 
 def _borders(leaflet: FileMap, document: Document) -> None:

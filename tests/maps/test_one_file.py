@@ -10,6 +10,8 @@ import pytest
 import shapely
 
 from gis_service.access import SYSTEM
+from gis_service.coverage.area_desk import AreaDesk
+from gis_service.coverage.standards import standard_book
 from gis_service.maps.cartography import LAYERS
 from gis_service.maps.one_file import packed_houses, render_map
 from gis_service.messages import LANGUAGES, Language, text
@@ -30,7 +32,7 @@ def language(request: pytest.FixtureRequest) -> Language:
 @pytest.fixture(scope="module")
 def document(store: Store, small_county: SmallCounty, language: Language) -> Iterator[str]:
     with store.transaction(SYSTEM) as connection:
-        yield render_map(connection, SYSTEM, language)
+        yield render_map(connection, SYSTEM, language, AreaDesk())
 
 
 def test_it_asks_nobody_for_anything(document: str) -> None:
@@ -45,9 +47,18 @@ def test_it_has_the_layers_and_themes_of_the_page(document: str, language: Langu
         said = text(f"page.layer_{key}", language)
         written = (said, json.dumps(said)[1:-1], said.replace("&", r"\u0026"))
         assert any(one in document for one in written), key
-    for theme in ("households", "people", "hazards", "incidents", "fire-20", "service-15"):
-        name = text(f"page.theme_{theme}", language)
+    standards = standard_book().standards
+    names = [
+        text(f"page.theme_{theme}", language)
+        for theme in ("households", "people", "hazards", "incidents")
+    ]
+    names += [
+        standards[code].name if language == "zh-CN" else standards[code].name_en
+        for code in ("fire-20", "service-15")
+    ]
+    for name in names:
         assert f'data-name="{name}"' in document
+    assert not re.search(r"\b(page|cover|map)\.[a-z]+_", document), "a text is missing"
 
 
 def test_every_legend_accounts_for_every_grid(document: str, language: Language) -> None:

@@ -13,6 +13,10 @@ addEventListener("load", () => {
     });
   };
   map.on("baselayerchange", (change) => paint(change.name));
+  map.on("overlayadd overlayremove", (change) => {
+    for (const key of document.querySelectorAll(".gis-key"))
+      if (key.dataset.name === change.name.trim()) key.hidden = change.type === "overlayremove";
+  });
 
   const near = () => map.getContainer().classList.toggle("gis-near", map.getZoom() >= __NEAR__);
   map.on("zoomend", near);

@@ -1,0 +1,53 @@
+"""Bands and districts as Folium layers: the page's own ground, and words that stay words."""
+
+import json
+
+import pytest
+import shapely
+
+from gis_service.access import SYSTEM
+from gis_service.coverage import runs
+from gis_service.coverage.area_answers import NamedDistrict, NamedPiece
+from gis_service.coverage.area_desk import AreaDesk, usual_limits
+from gis_service.maps.area_layers import band_colours, district_layer, measured_areas
+from gis_service.messages import LANGUAGES, Language
+from gis_service.store import Store
+from tests.coverage.drawn_county import BOOK
+
+
+def test_what_is_not_measured_has_no_layer(county: Store) -> None:
+    with county.transaction(SYSTEM) as connection:
+        assert measured_areas(connection, AreaDesk(), "en") == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_bands_and_districts_are_those_of_the_page(county: Store, language: Language) -> None:
+    """The same ground, to what the simpler borders leave out."""
+    desk = AreaDesk()
+    runs.measure(county, SYSTEM, "fire-20", book=BOOK)
+    with county.transaction(SYSTEM) as connection:
+        bands, districts = measured_areas(connection, desk, language)
+        drawn, _ = desk.areas(connection, "fire-20", "normal", usual_limits(20.0))
+        found = desk.districts(connection, "fire-20", "normal")
+    assert bands.name != districts.name
+    ground = shapely.from_geojson(json.dumps(bands.layer.data))
+    assert ground.area == pytest.approx(sum(one.geometry.area for one in drawn), rel=0.05)
+    assert [colour for colour, _ in bands.legend] == list(band_colours(3))
+    said = [one["properties"] for one in districts.layer.data["features"]]
+    assert len(said) == len(found)
+    assert {one["colour"] for one in said} == {colour for colour, _ in districts.legend}
+    assert all("km²" in one["area"] for one in said)
+    assert not any("cover." in words for one in said for words in one.values())
+
+
+def test_words_of_the_data_are_never_a_part_of_the_document() -> None:
+    ground = shapely.box(113.0, 28.0, 113.1, 28.1)
+    crossing = {"kind": "river", "name": "<b>River</b>", "beyond_km2": 1.0}
+    piece = NamedPiece("<i>village</i>", 0.5, 113.0, 28.0, ground)
+    one = NamedDistrict(
+        7, "<script>alert(1)</script>", "一级", 120.0, 7.0, True, (crossing,), (piece,), ground
+    )  # fmt: skip
+    (feature,) = district_layer("x", [one], "en").data["features"]
+    assert not any("<" in words for words in feature["properties"].values())
+    assert "&lt;i&gt;village" in feature["properties"]["more"]
+    assert "7 km²" in feature["properties"]["more"]
