@@ -1,18 +1,19 @@
 """Ways to one place: minutes from many sites, and the way itself along the roads.
 
-One shortest-path run from the place on the network turned round gives the time from everywhere.
-The same rules as a coverage run: places on edges, one-way streets, ways off the road, turnout.
+One search from the place on the network turned round gives the times; it goes no farther than the
+sites that are asked for. The same rules as a coverage run: places on edges, one-way streets, ways
+off the road, turnout.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import dijkstra
 
+from gis_service.coverage import route_kernels, search_kernels
 from gis_service.coverage.network import (
     FloatArray,
     IntArray,
@@ -21,7 +22,7 @@ from gis_service.coverage.network import (
     Snapper,
 )
 from gis_service.coverage.standards import PlaceRules
-from gis_service.coverage.travel_time import graph_of
+from gis_service.coverage.travel_time import BUCKET, Graph, graph_of
 
 _DIRECT: Final = 0
 _BY_SOURCE: Final = 1
@@ -37,24 +38,106 @@ class Leg:
     end: float
 
 
+class Search:
+    """
+    A search from some nodes that stops at what is asked, and goes on when more is.
+
+    Parameters
+    ----------
+    graph
+        The arcs in the direction of the search.
+    starts
+        Nodes and their minutes; finite.
+    buckets
+        Width and number, of :func:`gis_service.coverage.search_kernels.bucket_width`.
+
+    Attributes
+    ----------
+    at_node
+        By node its minutes, as far as the search has come; the last ones may still fall.
+    """
+
+    def __init__(self, graph: Graph, starts: dict[int, float], buckets: tuple[float, int]) -> None:
+        self._graph = graph
+        self._width, count = buckets
+        self.at_node = np.full(graph.node_count, np.inf)
+        self._before = np.full(graph.node_count, -1, dtype=np.int32)
+        self._bucket = np.full(count, -1, dtype=np.int32)
+        self._link = np.full((graph.node_count, 2), -2, dtype=np.int32)
+        self._standing = np.zeros(2, dtype=np.int64)
+        route_kernels.set_out(
+            np.array(list(starts), dtype=np.int64),
+            np.array(list(starts.values()), dtype=float),
+            self._width,
+            self.at_node,
+            self._bucket,
+            self._link,
+            self._standing,
+        )
+
+    def minutes_at(self, nodes: IntArray) -> FloatArray:
+        """
+        Search until the minutes of some nodes are known.
+
+        Parameters
+        ----------
+        nodes
+            Indices of nodes.
+
+        Returns
+        -------
+        array of float
+            The least of each; inf where no way leads.
+        """
+        route_kernels.go_on(
+            self._graph.indptr,
+            self._graph.head,
+            self._graph.minutes,
+            nodes.astype(np.int64),
+            self._width,
+            self.at_node,
+            self._before,
+            self._bucket,
+            self._link,
+            self._standing,
+        )
+        return self.at_node[nodes]
+
+    def way_back(self, node: int) -> list[int]:
+        """
+        Go from a node to the start that it is reached from.
+
+        Parameters
+        ----------
+        node
+            One whose minutes have been asked for.
+
+        Returns
+        -------
+        list of int
+            Nodes, this one first and the start last.
+        """
+        nodes = [node]
+        while self._before[nodes[-1]] >= 0:
+            nodes.append(int(self._before[nodes[-1]]))
+        return nodes
+
+
 @dataclass(frozen=True)
 class Ways:
     """
-    Ways from everywhere to one place.
+    Ways from everywhere to one place; for one user at a time.
 
     Attributes
     ----------
     place
         Where it meets the network.
-    at_node
-        Minutes from each node; inf where no way leads from it.
-    following
-        The node after it on the way; negative at the last one.
+    search
+        From there against the way of travel.
     """
 
     place: Snapped
-    at_node: FloatArray
-    following: npt.NDArray[np.int32]
+    search: Search
 
 
 class Router:
@@ -108,7 +191,7 @@ class Router:
 
     def ways_to(self, lon: float, lat: float) -> Ways:
         """
-        Run once from a place against the way of travel.
+        Set out from a place against the way of travel.
 
         Parameters
         ----------
@@ -121,34 +204,42 @@ class Router:
             Without any where the place is off the network.
         """
         cap_m = self.rules.snap_cap_m.value
-        place = self._snapper.snap(np.array([lon]), np.array([lat]), cap_m)
-        size = self._turned.node_count
-        edge = int(place.edge[0])
+        return self.ways_at(self._snapper.snap(np.array([lon]), np.array([lat]), cap_m))
+
+    def ways_at(self, place: Snapped) -> Ways:
+        """
+        Set out from where a place meets the network.
+
+        Parameters
+        ----------
+        place
+            One place.
+
+        Returns
+        -------
+        Ways
+            As of :meth:`ways_to`.
+        """
+        return Ways(place, Search(self._turned, self._last_nodes(place), self._buckets))
+
+    def _last_nodes(self, place: Snapped) -> dict[int, float]:
+        """Tell from which nodes the last stretch may be driven, and its minutes."""
+        edge, fraction = int(place.edge[0]), float(place.fraction[0])
         if edge < 0:
-            return Ways(place, np.full(size, np.inf), np.full(size, -1, dtype=np.int32))
-        fraction = float(place.fraction[0])
-        leaving_source, leaving_target = self.profiled.leaving_source, self.profiled.leaving_target
-        last = {
-            int(leaving_source[edge]): _part(fraction, self.profiled.minutes_along[edge]),
-        }
-        target = int(leaving_target[edge])
-        by_target = _part(1.0 - fraction, self.profiled.minutes_against[edge])
+            return {}
+        profiled = self.profiled
+        source, target = int(profiled.leaving_source[edge]), int(profiled.leaving_target[edge])
+        last = {source: _part(fraction, profiled.minutes_along[edge])}
+        by_target = _part(1.0 - fraction, profiled.minutes_against[edge])
         last[target] = min(by_target, last.get(target, np.inf))
-        open_ = [(node, minutes) for node, minutes in last.items() if np.isfinite(minutes)]
-        turned = self._turned
-        arcs = csr_array(
-            (
-                np.concatenate((turned.minutes, [minutes for _, minutes in open_])),
-                np.concatenate((turned.head, np.array([n for n, _ in open_], np.int32))),
-                np.concatenate((turned.indptr, [turned.indptr[-1] + len(open_)])).astype(np.int32),
-            ),
-            shape=(size + 1, size + 1),
-        )
-        minutes, before = dijkstra(
-            arcs, directed=True, indices=np.array([size]), return_predecessors=True
-        )
-        following = np.where(before[0, :size] == size, -1, before[0, :size]).astype(np.int32)
-        return Ways(place, minutes[0, :size], following)
+        return {node: minutes for node, minutes in last.items() if np.isfinite(minutes)}
+
+    @cached_property
+    def _buckets(self) -> tuple[float, int]:
+        """Width and number of the buckets of a search that may begin on any edge."""
+        both = np.concatenate((self.profiled.minutes_along, self.profiled.minutes_against))
+        last = np.array([0.0, both[np.isfinite(both)].max(initial=0.0)])
+        return search_kernels.bucket_width(self._turned.minutes, last, BUCKET)
 
     def minutes_from(
         self, ways: Ways, sites: Snapped, turnout_minutes: npt.ArrayLike = 0.0
@@ -180,6 +271,8 @@ class Router:
     def _along_roads(self, ways: Ways, sites: Snapped) -> FloatArray:
         """Minutes on the road: directly along the shared edge, by the source, by the target."""
         profiled, minutes = self.profiled, np.full((3, len(sites)), np.inf)
+        if ways.place.edge[0] < 0:
+            return minutes
         known = np.flatnonzero(sites.edge >= 0)
         edge, fraction = sites.edge[known], sites.fraction[known]
         along, against = self.profiled.minutes_along[edge], self.profiled.minutes_against[edge]
@@ -187,12 +280,14 @@ class Router:
         direct = np.where(ahead >= 0, _parts(ahead, along), np.inf)
         direct = np.minimum(direct, np.where(ahead <= 0, _parts(-ahead, against), np.inf))
         minutes[_DIRECT, known] = np.where(edge == ways.place.edge[0], direct, np.inf)
-        minutes[_BY_SOURCE, known] = (
-            _parts(fraction, against) + ways.at_node[profiled.arriving_source[edge]]
-        )
-        minutes[_BY_TARGET, known] = (
-            _parts(1.0 - fraction, along) + ways.at_node[profiled.arriving_target[edge]]
-        )
+        piece, source = profiled.piece, profiled.network.source
+        joined = piece[source[edge]] == piece[source[ways.place.edge[0]]]
+        for by, part, ends in (
+            (_BY_SOURCE, _parts(fraction, against), profiled.arriving_source),
+            (_BY_TARGET, _parts(1.0 - fraction, along), profiled.arriving_target),
+        ):
+            asked = np.flatnonzero(joined & np.isfinite(part))
+            minutes[by, known[asked]] = part[asked] + ways.search.minutes_at(ends[edge[asked]])
         return minutes
 
     def way(self, ways: Ways, sites: Snapped, index: int) -> list[Leg]:
@@ -228,12 +323,11 @@ class Router:
             return [Leg(edge, fraction, end)]
         profiled = self.profiled
         ends = profiled.arriving_source if by == _BY_SOURCE else profiled.arriving_target
-        node = int(ends[edge])
+        nodes = ways.search.way_back(int(ends[edge]))
         legs = [Leg(edge, fraction, 0.0 if by == _BY_SOURCE else 1.0)]
-        while ways.following[node] >= 0:
-            following = int(ways.following[node])
-            legs += self._leg(node, following)
-            node = following
+        for start, following in pairwise(nodes):
+            legs += self._leg(start, following)
+        node = nodes[-1]
         along = _part(end, self.profiled.minutes_along[goal])
         against = _part(1.0 - end, self.profiled.minutes_against[goal])
         at_source = profiled.leaving_source[goal] == node

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from gis_service.coverage.measurement import Facilities, measure_places
 from gis_service.coverage.network import RoadNetwork, for_profile
-from gis_service.coverage.routes import Router
+from gis_service.coverage.routes import Router, Search
 from gis_service.coverage.standards import StandardBook, standard_book
+from gis_service.coverage.travel_time import graph_of, nearest_of_nodes
 from gis_service.geodesy import length_m
 from tests.coverage.drawn_roads import at_m, drawn, independent_minutes
 
@@ -127,6 +128,19 @@ def test_a_place_off_the_network_is_reached_by_nobody() -> None:
     assert np.isinf(router.minutes_from(ways, sites)).all()
     with pytest.raises(ValueError, match="no way"):
         router.way(ways, sites, 0)
+
+
+def test_a_search_goes_no_farther_than_it_is_asked_and_then_on() -> None:
+    length = 400
+    street = [{"source_node": at, "target_node": at + 1} for at in range(length)]
+    router = router_of(drawn({at: (at * 50.0, 0.0) for at in range(length + 1)}, street))
+    graph = graph_of(router.profiled)
+    search = Search(graph, {0: 0.0}, (float(graph.minutes.mean()), 8))
+    whole = nearest_of_nodes(graph, np.array([0])).minutes
+    assert search.minutes_at(np.array([3])) == whole[3]
+    assert np.isfinite(search.at_node).sum() < 10
+    assert (search.minutes_at(np.array([length, 5])) == whole[[length, 5]]).all()
+    assert search.way_back(7) == [7, 6, 5, 4, 3, 2, 1, 0]
 
 
 def test_the_same_minutes_as_a_coverage_run() -> None:

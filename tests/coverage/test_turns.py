@@ -1,6 +1,7 @@
 """Turn restrictions: kept by who drives, exactly, in every search."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import networkx as nx
 import numpy as np
@@ -230,6 +231,40 @@ def test_times_equal_networkx_on_a_graph_of_streets(
             assert ours[row, column] == pytest.approx(theirs, abs=TOLERANCE)
     nearest = nearest_facility(profiled(network), places, stations, direction)
     assert nearest.minutes == pytest.approx(ours.min(axis=0), abs=TOLERANCE)
+
+
+@given(case=cases())
+@settings(max_examples=100, deadline=None)
+def test_ways_follow_allowed_turns_and_take_the_minutes_of_networkx(
+    case: tuple[RoadNetwork, list[Turn], Snapped, Snapped],
+) -> None:
+    network, turns, sites, places = case
+    router = Router(profiled(network), BOOK.place)
+    allowed = by_streets(network, turns, 1.0)
+    for row in range(len(places)):
+        place = places.take(np.array([row]))
+        ways = router.ways_at(place)
+        together = router.minutes_from(router.ways_at(place), sites)
+        for index in range(len(sites)):  # one after the other, each time a little farther
+            found = router.minutes_from(ways, sites.take(np.array([index])))[0]
+            start, goal = (
+                (int(spot.edge[at]), float(spot.fraction[at]))
+                for spot, at in ((sites, index), (place, 0))
+            )
+            theirs = independent(network, turns, start, goal)
+            assert found == together[index]
+            assert found == pytest.approx(theirs, abs=1e-9)
+            if np.isinf(found):
+                continue
+            legs = router.way(ways, sites, index)
+            assert router.minutes_of(legs) == pytest.approx(found, abs=1e-9)
+            assert (legs[0].edge, legs[0].start, legs[-1].edge, legs[-1].end) == (*start, *goal)
+            driven = [
+                [(leg.edge, way) for way in (1, -1) if (leg.end - leg.start) * way >= 0]
+                for leg in legs
+            ]
+            for one, other in pairwise(driven):
+                assert any(allowed.has_edge(a, b) for a in one for b in other)
 
 
 @given(case=cases())
