@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from gis_service.coverage import search_kernels
+from gis_service.coverage import label_kernels, search_kernels
 from gis_service.coverage.network import (
     FloatArray,
     IntArray,
@@ -456,7 +456,7 @@ def k_nearest(
     graph: Graph | None = None,
 ) -> NearestTimes:
     """
-    Find the facilities nearest to each place, the nearest first.
+    Find the facilities nearest to each place, the nearest first, by one search of all of them.
 
     Parameters
     ----------
@@ -469,21 +469,53 @@ def k_nearest(
     -------
     NearestTimes
         Places x ``count``; inf and -1 where fewer arrive. Of equal times the lowest index first.
+
+    Raises
+    ------
+    ValueError
+        None is asked for.
     """
+    if count < 1:
+        raise ValueError("at least one facility must be asked for")
+    if direction == "to_facility":
+        profiled = profiled.reversed()
+    if graph is None:
+        graph = graph_of(profiled)
+    sited = np.flatnonzero(facilities.edge >= 0)
+    at = facilities.take(sited)
+    begins = _begins(facilities, turnout_minutes, off_road_minutes_per_m)[sited]
+    node, start, by = _starts(profiled, at, begins)
+    times, whose = label_kernels.labels(
+        graph.indptr,
+        graph.head,
+        graph.minutes,
+        node,
+        start,
+        by,
+        max(min(count, len(sited)), 1),
+        *search_kernels.bucket_width(graph.minutes, start, BUCKET),
+    )
+    times, whose = label_kernels.labels_at_places(
+        places.edge,
+        places.fraction,
+        places.off_road_m,
+        float(off_road_minutes_per_m),
+        profiled.leaving_source,
+        profiled.leaving_target,
+        profiled.minutes_along,
+        profiled.minutes_against,
+        times,
+        whose,
+        at.edge,
+        at.fraction,
+        begins,
+    )
     minutes = np.full((len(places), count), np.inf)
     facility = np.full((len(places), count), -1, dtype=np.int64)
-    rows = _each_row(
-        profiled, places, facilities, direction, np.inf,
-        turnout_minutes, off_road_minutes_per_m, graph,
-    )  # fmt: skip
-    for index, row in enumerate(rows):
-        better = np.flatnonzero(row < minutes[:, -1])
-        by_time = np.column_stack((minutes[better], row[better]))
-        own = np.full(len(better), index, dtype=np.int64)
-        by_who = np.column_stack((facility[better], own))
-        order = np.argsort(by_time, axis=1, kind="stable")[:, :count]
-        minutes[better] = np.take_along_axis(by_time, order, axis=1)
-        facility[better] = np.take_along_axis(by_who, order, axis=1)
+    own = times.shape[1]
+    minutes[:, :own] = times
+    arrived = whose >= 0
+    facility[:, :own][arrived] = sited[whose[arrived]]
     return NearestTimes(minutes, facility)
 
 
