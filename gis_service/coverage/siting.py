@@ -5,7 +5,9 @@ the gap to the best possible is known and printed. Times and weights in, chosen 
 nothing here knows of the store, of maps, or of what a weight counts.
 """
 
-from collections.abc import Callable, Sequence
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,7 +22,10 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 TIME_LIMIT_S: Final = 60.0
-_INTEGRAL_GAP: Final = 1e-9
+_ROUNDING: Final = 1e-9
+"""A gap, or a part of a share, below this is the solver's rounding."""
+_WHOLE: Final = 1e-6
+"""So far a bound on a number of sites may lie above a whole number and still mean that one."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +81,6 @@ class _Problem:
     def left_out(self) -> IntArray:
         return np.flatnonzero(~np.isfinite(self.times).any(axis=1))
 
-    def least(self) -> FloatArray:
-        """Lower bounds of the site variables: what stands stays."""
-        kept = np.zeros(self.candidates)
-        kept[self.existing] = 1.0
-        return kept
-
     def siting(
         self, chosen: npt.NDArray[np.bool_], solved: Any, objective: float, limit: float | None
     ) -> Siting:
@@ -96,7 +95,7 @@ class _Problem:
             new_sites=np.setdiff1d(sites, self.existing).tolist(),
             objective=objective,
             bound=bound,
-            gap=0.0 if gap < _INTEGRAL_GAP else gap,
+            gap=0.0 if gap < _ROUNDING else gap,
             covered_weight=float(self.weights[covered].sum()),
             weight=float(self.weights.sum()),
             left_out=self.left_out,
@@ -113,53 +112,67 @@ def _problem(
     matrix[np.isnan(matrix)] = np.inf
     if (matrix < 0).any():
         raise InputError("coverage.sites_negative", field="times")
-    heavy = np.ones(len(matrix)) if weights is None else np.array(weights, dtype=np.float64)
-    if heavy.shape != (len(matrix),) or not np.isfinite(heavy).all() or (heavy < 0).any():
+    given = np.ones(len(matrix)) if weights is None else np.array(weights, dtype=np.float64)
+    if given.shape != (len(matrix),) or not np.isfinite(given).all() or (given < 0).any():
         raise InputError("coverage.sites_weights", n=len(matrix))
     kept = np.unique(np.array(list(existing), dtype=np.int64))
     if len(kept) and not (kept[0] >= 0 and kept[-1] < matrix.shape[1]):
         raise InputError("coverage.sites_existing", n=matrix.shape[1])
-    return _Problem(matrix, heavy, kept)
+    return _Problem(matrix, given, kept)
 
 
 def _number_of_sites(problem: _Problem, add: int) -> int:
     room = problem.candidates - len(problem.existing)
-    if not 0 <= add <= room:
+    number = len(problem.existing) + add
+    if not 0 <= add <= room or number == 0:
         raise InputError("coverage.sites_number", n=add, most=room)
-    total = len(problem.existing) + add
-    if total == 0:
-        raise InputError("coverage.sites_number", n=add, most=room)
-    return total
+    return number
 
 
-def _solve(
-    cost: FloatArray,
+def _choose(
+    problem: _Problem,
+    cost_of_a_site: float,
+    cost_of_the_rest: FloatArray,
     constraints: list[LinearConstraint],
-    integral: npt.NDArray[np.int64],
-    bounds: Bounds,
     time_limit_s: float,
-) -> Any:
+    number: int | None = None,
+) -> tuple[npt.NDArray[np.bool_], Any]:
+    """Solve for the sites, which are whole and come first, and for all else, which lies in 0..1."""
+    sites, rest = problem.candidates, len(cost_of_the_rest)
+    of_sites = np.concatenate((np.ones(sites), np.zeros(rest)))
+    if number is not None:
+        exactly = LinearConstraint(sp.csr_array(of_sites[None, :]), number, number)
+        constraints = [*constraints, exactly]
+    least = np.zeros(sites + rest)
+    least[problem.existing] = 1.0  # what stands stays
     solved = milp(
-        cost,
+        np.concatenate((np.full(sites, cost_of_a_site), cost_of_the_rest)),
         constraints=constraints,
-        integrality=integral,
-        bounds=bounds,
+        integrality=of_sites.astype(np.int64),
+        bounds=Bounds(least, 1.0),
         options={"time_limit": time_limit_s, "mip_rel_gap": 0.0},
     )
     if solved.x is None:
         raise InputError("coverage.sites_no_answer", seconds=round(time_limit_s))
-    return solved
+    return solved.x[:sites] > 0.5, solved
 
 
-def _patterns(reaches: npt.NDArray[np.bool_], weights: FloatArray) -> tuple[Any, FloatArray]:
-    """Merge demand that the same candidates reach: many households are few patterns."""
+def _patterns(
+    reaches: npt.NDArray[np.bool_], weights: FloatArray
+) -> tuple[LinearConstraint, FloatArray]:
+    """
+    Merge demand that the same candidates reach: many households are few patterns.
+
+    Returned are that each is covered only if a site that reaches it is chosen, and the weights.
+    """
     packed = np.packbits(reaches, axis=1)
     _, first, which = np.unique(packed, axis=0, return_index=True, return_inverse=True)
-    merged: FloatArray = np.bincount(which.ravel(), weights=weights, minlength=len(first)).astype(
-        np.float64
-    )
+    merged = np.bincount(which.ravel(), weights=weights, minlength=len(first))
     kept = reaches[first].any(axis=1)
-    return sp.csr_array(reaches[first][kept].astype(np.float64)), merged[kept]
+    cover = sp.csr_array(reaches[first][kept].astype(np.float64))
+    covered = sp.eye_array(cover.shape[0])
+    only_if_reached = sp.hstack([-cover, covered], format="csr")
+    return LinearConstraint(only_if_reached, -np.inf, 0.0), merged[kept].astype(np.float64)
 
 
 def set_cover(
@@ -208,23 +221,15 @@ def set_cover(
     possible = problem.weights[reaches.any(axis=1)].sum()
     if not 0.0 <= share <= 1.0:
         raise InputError("coverage.sites_share")
-    if possible < share * total * (1 - _INTEGRAL_GAP):
+    wanted = share * total * (1 - _ROUNDING)
+    if possible < wanted:
         raise InputError("coverage.sites_too_much", share=share, possible=possible / total)
-    cover, heavy = _patterns(reaches, problem.weights)
-    demand, sites = cover.shape
-    ties = sp.hstack([-cover, sp.eye_array(demand)], format="csr")
-    enough = sp.csr_array(np.concatenate((np.zeros(sites), heavy))[None, :])
-    solved = _solve(
-        np.concatenate((np.ones(sites), np.zeros(demand))),
-        [
-            LinearConstraint(ties, -np.inf, 0.0),
-            LinearConstraint(enough, share * total * (1 - _INTEGRAL_GAP), np.inf),
-        ],
-        np.concatenate((np.ones(sites), np.zeros(demand))).astype(np.int64),
-        Bounds(np.concatenate((problem.least(), np.zeros(demand))), 1.0),
-        time_limit_s,
+    only_if_reached, weight_of = _patterns(reaches, problem.weights)
+    of_demand = np.concatenate((np.zeros(problem.candidates), weight_of))
+    enough = LinearConstraint(sp.csr_array(of_demand[None, :]), wanted, np.inf)
+    chosen, solved = _choose(
+        problem, 1.0, np.zeros(len(weight_of)), [only_if_reached, enough], time_limit_s
     )
-    chosen = solved.x[:sites] > 0.5
     return problem.siting(chosen, solved, float(chosen.sum()), limit)
 
 
@@ -270,18 +275,8 @@ def max_cover(
     """
     problem = _problem(times, weights, existing)
     number = _number_of_sites(problem, add)
-    cover, heavy = _patterns(problem.times <= limit, problem.weights)
-    demand, sites = cover.shape
-    ties = sp.hstack([-cover, sp.eye_array(demand)], format="csr")
-    count = sp.csr_array(np.concatenate((np.ones(sites), np.zeros(demand)))[None, :])
-    solved = _solve(
-        np.concatenate((np.zeros(sites), -heavy)),
-        [LinearConstraint(ties, -np.inf, 0.0), LinearConstraint(count, number, number)],
-        np.concatenate((np.ones(sites), np.zeros(demand))).astype(np.int64),
-        Bounds(np.concatenate((problem.least(), np.zeros(demand))), 1.0),
-        time_limit_s,
-    )
-    chosen = solved.x[:sites] > 0.5
+    only_if_reached, weight_of = _patterns(problem.times <= limit, problem.weights)
+    chosen, solved = _choose(problem, 0.0, -weight_of, [only_if_reached], time_limit_s, number)
     nearest = problem.times[:, chosen].min(axis=1)
     return problem.siting(chosen, solved, float(problem.weights[nearest <= limit].sum()), limit)
 
@@ -341,19 +336,14 @@ def p_median(
         ),
         shape=(pairs, sites + pairs),
     )
-    count = sp.csr_array(np.concatenate((np.ones(sites), np.zeros(pairs)))[None, :])
-    solved = _solve(
-        np.concatenate((np.zeros(sites), cost)),
-        [
-            LinearConstraint(one_each, 1.0, 1.0),
-            LinearConstraint(only_open, -np.inf, 0.0),
-            LinearConstraint(count, number, number),
-        ],
-        np.concatenate((np.ones(sites), np.zeros(pairs))).astype(np.int64),
-        Bounds(np.concatenate((problem.least(), np.zeros(pairs))), 1.0),
+    chosen, solved = _choose(
+        problem,
+        0.0,
+        cost,
+        [LinearConstraint(one_each, 1.0, 1.0), LinearConstraint(only_open, -np.inf, 0.0)],
         time_limit_s,
+        number,
     )
-    chosen = solved.x[:sites] > 0.5
     nearest = matrix[:, chosen].min(axis=1)
     total = float((nearest * problem.weights[reachable]).sum())
     return problem.siting(chosen, solved, total, None)
@@ -370,7 +360,8 @@ def p_centre(
     Choose sites whose longest time to anybody is the shortest possible.
 
     The answer is one of the times themselves, so they are halved: for each the fewest sites that
-    cover everybody are found exactly (Minieka 1970).
+    cover everybody are found exactly (Minieka 1970). A time is below the answer when more sites are
+    proven to be needed for it.
 
     Parameters
     ----------
@@ -399,44 +390,35 @@ def p_centre(
     number = _number_of_sites(problem, add)
     reachable = np.isfinite(problem.times).any(axis=1)
     matrix = problem.times[reachable]
+    # Even with a station at every candidate it takes so long.
     steps = np.unique(matrix[np.isfinite(matrix)])
+    steps = steps[steps >= matrix.min(axis=1).max(initial=0.0)]
+    tried: dict[int, Siting] = {}
 
-    def covers(limit: float) -> Siting:
-        return set_cover(matrix, limit, existing=existing, time_limit_s=time_limit_s)
+    def is_enough(step: int) -> bool:
+        tried[step] = set_cover(
+            matrix, float(steps[step]), existing=existing, time_limit_s=time_limit_s
+        )
+        return len(tried[step].sites) <= number
 
-    best = _first(len(steps), lambda at: _feasible(covers, steps[at], number))
-    if best is None:
+    best = bisect_left(range(len(steps)), True, key=is_enough)  # noqa: FBT003 (the value sought)
+    proven = [step for step in tried if math.ceil(tried[step].bound - _WHOLE) > number]
+    lowest = max(proven, default=-1) + 1
+    if best == len(steps):
+        if lowest < len(steps):  # the time was too short to find or to exclude them
+            raise InputError("coverage.sites_no_answer", seconds=round(time_limit_s))
         raise InputError("coverage.sites_too_few", n=number)
-    found = covers(float(steps[best]))
+    found = tried[best]
+    objective = float(matrix[:, found.sites].min(axis=1).max())
+    bound = float(steps[lowest])
     return Siting(
         sites=found.sites,
         new_sites=found.new_sites,
-        objective=float(matrix[:, found.sites].min(axis=1).max()),
-        bound=float(steps[best]),
-        gap=0.0,
+        objective=objective,
+        bound=bound,
+        gap=(objective - bound) / objective if objective else 0.0,
         covered_weight=found.covered_weight,
         weight=float(len(problem.times)),
         left_out=problem.left_out,
-        is_optimal=found.is_optimal,
+        is_optimal=lowest == best,
     )
-
-
-def _feasible(covers: Callable[[float], Siting], limit: float, number: int) -> bool:
-    try:
-        return len(covers(float(limit)).sites) <= number
-    except InputError as error:
-        if error.key == "coverage.sites_too_much":
-            return False
-        raise
-
-
-def _first(count: int, is_true: Callable[[int], bool]) -> int | None:
-    """Find the first index from which something is true; None where it never is."""
-    low, high = 0, count
-    while low < high:
-        middle = (low + high) // 2
-        if is_true(middle):
-            high = middle
-        else:
-            low = middle + 1
-    return low if low < count else None

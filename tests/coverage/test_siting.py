@@ -3,6 +3,7 @@
 import csv
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,26 @@ def test_no_fewer_sites_are_enough(random: np.random.Generator) -> None:
     for chosen in fewer:
         near = times[:, chosen].min(axis=1) if chosen else np.full(len(times), np.inf)
         assert weights[near <= 15].sum() < share * weights.sum() or not found.sites
+
+
+def test_a_time_that_is_not_proven_too_short_stays_possible(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With the solver stopped below 8 minutes the centre is told with what is known."""
+    times = np.array([[5.0, 8.0], [8.0, 5.0], [1.0, 9.0]])
+    exact = siting.set_cover
+
+    def stopped(matrix: Any, limit: float, **asked: Any) -> siting.Siting:
+        found = exact(matrix, limit, **asked)
+        if limit >= 8:
+            return found
+        return replace(found, sites=[0, 1], bound=0.5, is_optimal=False)
+
+    assert siting.p_centre(times, 1).bound == 8
+    monkeypatch.setattr(siting, "set_cover", stopped)
+    found = siting.p_centre(times, 1)
+    assert (found.objective, found.bound, found.is_optimal) == (8, 5, False)
+    assert found.gap == pytest.approx(3 / 8)
 
 
 @pytest.mark.parametrize(
