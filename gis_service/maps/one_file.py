@@ -55,6 +55,7 @@ body, .leaflet-container { font: 14px/1.4 system-ui, "PingFang SC", "Microsoft Y
   "Noto Sans CJK SC", sans-serif; color: #1f2933; }
 .leaflet-container { background: #f6f3ec; }
 .leaflet-left .leaflet-control-scale { margin-left: 50px; }
+.leaflet-control-scale-line:not(:first-child) { display: none; }
 .leaflet-bottom.leaflet-left { left: auto; right: 12px; }
 .leaflet-tooltip { width: max-content; max-width: 300px; white-space: normal; }
 .gis-note { position: fixed; z-index: 900; left: 12px; bottom: 12px; max-width: 320px;

@@ -52,7 +52,6 @@ body { display: flex; flex-direction: column; }
 xmlns='http://www.w3.org/2000/svg' viewBox='0 0 26 26'%3E%3Cpath d='M13 3 2 9l11 6 11-6zM2 14l11 \
 6 11-6M2 19l11 6 11-6' fill='none' stroke='%231f2933' stroke-width='2'/%3E%3C/svg%3E") \
 !important; }
-.leaflet-control-scale-line:not(:first-child) { display: none; }
 @media screen { #coverage-map { display: none; } }
 @media (max-width: 700px) { .report .tiles td { display: inline-block; width: 44%; }
   .report .contents { columns: 1; } .folium-map { height: 60vh !important; } }
