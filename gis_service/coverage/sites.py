@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from gis_service import geodesy
-from gis_service.coverage import area_kernels, siting
+from gis_service.coverage import siting
 from gis_service.coverage.network import FloatArray, IntArray, Snapped
-from gis_service.coverage.service_area import Reach, Reacher
+from gis_service.coverage.standards import Standard
 from gis_service.coverage.statistics import HOUSEHOLDS
+from gis_service.coverage.travel_time import each_row
 from gis_service.coverage.what_if import AddStation, Prepared, what_if
 from gis_service.errors import InputError, Place
 
@@ -127,7 +128,7 @@ def best_sites(
         them can do what is asked.
     """
     began = time.perf_counter()
-    kind = _kind_of(prepared, wish)
+    kind = kind_of(prepared.standard, wish)
     column = prepared.standard.kinds.index(kind)
     lon, lat, facility_id = _candidates(prepared, wish, kind)
     stations = prepared.ground.snapper.snap(lon, lat, prepared.book.place.snap_cap_m.value)
@@ -172,16 +173,37 @@ def best_sites(
     )
 
 
-def _kind_of(prepared: Prepared, wish: SiteWish) -> str:
-    kinds = prepared.standard.kinds
-    if wish.kind is not None and wish.kind not in kinds:
+def kind_of(standard: Standard, wish: SiteWish) -> str:
+    """
+    Tell what the new stations are.
+
+    Parameters
+    ----------
+    standard
+        By which they are judged.
+    wish
+        What is asked.
+
+    Returns
+    -------
+    str
+        The kind wished, or the standard's first.
+
+    Raises
+    ------
+    InputError
+        The standard has no such kind.
+    """
+    if wish.kind is None:
+        return standard.kinds[0]
+    if wish.kind not in standard.kinds:
         raise InputError(
             "coverage.kind_not_in_standard",
             place=Place(field="kind"),
             kind=wish.kind,
-            known=", ".join(kinds),
+            known=", ".join(standard.kinds),
         )
-    return wish.kind or kinds[0]
+    return wish.kind
 
 
 def _candidates(
@@ -233,42 +255,24 @@ def _times(
     progress: Callable[[float, str], None],
 ) -> FloatArray:
     """Give minutes from (or to) each candidate, demand x candidates; as a household's are."""
-    ground, rules, standard = prepared.ground, prepared.book.place, prepared.standard
+    ground, standard = prepared.ground, prepared.standard
     places = ground.places.take(demand)
-    order = np.argsort(places.edge, kind="stable")
-    sorted_places = places.take(order)
-    off_road = sorted_places.off_road_m * rules.off_road_minutes_per_m
-    reacher = Reacher(ground.profiled, standard.direction, rules, ground.graph)
-    begins = standard.turnout_minutes.value + standard.fixed_minutes
-    times = np.empty((len(demand), len(stations)))
-    for number, reach in enumerate(reacher.each(stations, begins, limit)):
-        progress(_TIMES_END * number / len(stations), "coverage.step_candidates")
-        times[order, number] = _minutes_at(reach, sorted_places) + off_road
-    return times
-
-
-def _minutes_at(reach: Reach, places: Snapped) -> FloatArray:
-    profiled = reach.profiled
-    minutes = np.empty(len(places))
-    area_kernels.minutes_on_edges(
-        places.edge,
-        places.fraction,
-        profiled.leaving_source,
-        profiled.leaving_target,
-        profiled.minutes_along,
-        profiled.minutes_against,
-        reach.at_node,
-        minutes,
+    by_edge = np.argsort(places.edge, kind="stable")  # neighbours lie together in memory
+    rows = each_row(
+        ground.profiled,
+        places.take(by_edge),
+        stations,
+        standard.direction,
+        limit,
+        turnout_minutes=standard.turnout_minutes.value + standard.fixed_minutes,
+        off_road_minutes_per_m=prepared.book.place.off_road_minutes_per_m,
+        graph=ground.graph,
     )
-    for _, edge, fraction, begins in reach.gates:
-        low, high = np.searchsorted(places.edge, [edge, edge + 1])
-        ahead = places.fraction[low:high] - fraction
-        whole = np.where(ahead >= 0, profiled.minutes_along[edge], profiled.minutes_against[edge])
-        on_edge = np.full(len(ahead), np.inf)
-        open_ = np.isfinite(whole)
-        on_edge[open_] = begins + np.abs(ahead[open_]) * whole[open_]
-        minutes[low:high] = np.minimum(minutes[low:high], on_edge)
-    return minutes
+    times = np.empty((len(demand), len(stations)))
+    for number, row in enumerate(rows):
+        progress(_TIMES_END * number / len(stations), "coverage.step_candidates")
+        times[by_edge, number] = row
+    return times
 
 
 def _cover(
@@ -289,10 +293,10 @@ def _cover(
         return siting.max_cover(
             matrix, limit, wish.add, weights=heavy, existing=[0], time_limit_s=TIME_LIMIT_S
         )
-    target = wish.target_share
-    share = prepared.standard.target_share.value if target is None else target
+    own = prepared.standard.target_share.value
+    target = own if wish.target_share is None else wish.target_share
     # Households off the network count among all of whom a share is to be covered.
-    share = min(share * weights.sum() / max(heavy.sum(), 1.0), 2.0)
+    share = target * weights.sum() / max(heavy.sum(), 1.0)
     if share > 1.0:
         possible = heavy[(matrix <= limit).any(axis=1)].sum() / max(weights.sum(), 1.0)
         raise InputError("coverage.sites_too_much", share=target, possible=possible)
@@ -310,22 +314,19 @@ def _by_grid(
     prepared: Prepared,
 ) -> siting.Siting:
     """Put households together by base grid: their mean time, or for the centre their longest."""
-    heavy = weights[demand]
     everything = np.column_stack((now, times))
     reachable = np.isfinite(everything).any(axis=1)
-    frame = pd.DataFrame(everything[reachable])
+    everything, heavy = everything[reachable], weights[demand][reachable]
     # A grid on both sides of a water has two parts, or nobody would reach the whole of it.
-    _, side = np.unique(
-        np.packbits(np.isfinite(everything[reachable]), axis=1), axis=0, return_inverse=True
-    )
+    _, side = np.unique(np.packbits(np.isfinite(everything), axis=1), axis=0, return_inverse=True)
     grid = prepared.places.base_grid[demand][reachable]
-    by = pd.MultiIndex.from_arrays([grid, side.ravel()]).factorize()[0]
+    part = pd.MultiIndex.from_arrays([grid, side.ravel()]).factorize()[0]
+    total = np.bincount(part, weights=heavy)
+    frame = pd.DataFrame(everything)
     if wish.problem == "p_centre":
-        matrix = frame.groupby(by).max().to_numpy(copy=True)
+        matrix = frame.groupby(part).max().to_numpy(copy=True)
     else:
-        weighted = frame.mul(heavy[reachable], axis=0).groupby(by).sum().to_numpy()
-        matrix = weighted / np.bincount(by, weights=heavy[reachable])[np.unique(by), None]
-    total = np.bincount(by, weights=heavy[reachable])[np.unique(by)]
+        matrix = frame.mul(heavy, axis=0).groupby(part).sum().to_numpy() / total[:, None]
     # What is not quicker than a station that stands is never used.
     matrix[:, 1:] = np.where(matrix[:, 1:] < matrix[:, :1], matrix[:, 1:], np.inf)
     if wish.problem == "p_centre":

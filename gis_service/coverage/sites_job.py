@@ -12,10 +12,9 @@ from gis_service.access import Actor
 from gis_service.coverage import fingerprints
 from gis_service.coverage.area_desk import AreaDesk
 from gis_service.coverage.county_reading import whole_county_only
-from gis_service.coverage.sites import SiteWish, best_sites
+from gis_service.coverage.sites import SiteWish, best_sites, kind_of
 from gis_service.coverage.standards import standard_book
 from gis_service.coverage.what_if_desk import WhatIfDesk
-from gis_service.errors import InputError, Place
 from gis_service.jobs import JobState, Progress, find_result, work
 from gis_service.store import Store
 
@@ -81,18 +80,11 @@ def wish_of(arguments: Mapping[str, Any]) -> tuple[str, str, SiteWish]:
     """
     book = standard_book()
     standard, scenario = str(arguments["standard"]), str(arguments.get("scenario", "normal"))
-    kinds = book.standard(standard).kinds
     book.scenario(scenario)
     given = {name: arguments[name] for name in asdict(SiteWish()) if name in arguments}
     given["places"] = tuple((float(lon), float(lat)) for lon, lat in given.get("places", ()))
     wish = SiteWish(**given)
-    if wish.kind is not None and wish.kind not in kinds:
-        raise InputError(
-            "coverage.kind_not_in_standard",
-            place=Place(field="kind"),
-            kind=wish.kind,
-            known=", ".join(kinds),
-        )
+    kind_of(book.standard(standard), wish)
     return standard, scenario, wish
 
 

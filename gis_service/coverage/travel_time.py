@@ -165,10 +165,9 @@ def nearest_facility(
     minutes, by = _at_places(
         profiled, places, at_node, server, at, start, float(off_road_minutes_per_m)
     )
-    arrived = by >= 0
-    facility = np.full(len(places), -1, dtype=np.int64)
-    facility[arrived] = sited[by[arrived]]
-    return NearestTimes(minutes, facility)
+    if len(sited) < len(facilities):
+        by = np.append(sited, -1)[by]  # where none arrives by is -1: the last
+    return NearestTimes(minutes, by)
 
 
 def nearest_of_nodes(graph: Graph, starts: IntArray) -> NearestTimes:
@@ -393,9 +392,9 @@ def each_facility(
     """
     column: list[IntArray] = []
     minutes: list[FloatArray] = []
-    for row in _each_row(
-        profiled, places, facilities, direction, limit_minutes,
-        turnout_minutes, off_road_minutes_per_m, graph,
+    for row in each_row(
+        profiled, places, facilities, direction, limit_minutes, turnout_minutes=turnout_minutes,
+        off_road_minutes_per_m=off_road_minutes_per_m, graph=graph,
     ):  # fmt: skip
         within = np.flatnonzero(np.isfinite(row) & (row <= limit_minutes))
         column.append(within)
@@ -435,9 +434,9 @@ def matrix(
         Facility x place, minutes; inf where none arrives.
     """
     minutes = np.full((len(facilities), len(places)), np.inf)
-    rows = _each_row(
-        profiled, places, facilities, direction, np.inf,
-        turnout_minutes, off_road_minutes_per_m, graph,
+    rows = each_row(
+        profiled, places, facilities, direction, turnout_minutes=turnout_minutes,
+        off_road_minutes_per_m=off_road_minutes_per_m, graph=graph,
     )  # fmt: skip
     for facility, row in enumerate(rows):
         minutes[facility] = row
@@ -519,17 +518,32 @@ def k_nearest(
     return NearestTimes(minutes, facility)
 
 
-def _each_row(
+def each_row(
     profiled: ProfileNetwork,
     places: Snapped,
     facilities: Snapped,
     direction: Direction,
-    limit: float,
-    turnout_minutes: npt.ArrayLike,
-    off_road_minutes_per_m: float,
-    graph: Graph | None,
+    limit_minutes: float = np.inf,
+    *,
+    turnout_minutes: npt.ArrayLike = 0.0,
+    off_road_minutes_per_m: float = 0.0,
+    graph: Graph | None = None,
 ) -> Iterator[FloatArray]:
-    """Give the minutes to all places, facility by facility; beyond the limit they may be inf."""
+    """
+    Measure the time to all places, facility by facility.
+
+    Parameters
+    ----------
+    profiled, places, facilities, direction, turnout_minutes, off_road_minutes_per_m, graph
+        As for :func:`nearest_facility`.
+    limit_minutes
+        What is later may be told as inf.
+
+    Yields
+    ------
+    array of float
+        One entry a place; inf where the facility does not arrive.
+    """
     if direction == "to_facility":
         profiled = profiled.reversed()
     if graph is None:
@@ -542,7 +556,7 @@ def _each_row(
     nobody = np.zeros(graph.node_count, dtype=np.int64)
     for low in range(0, len(facilities), _AT_ONCE):
         some = np.arange(low, min(low + _AT_ONCE, len(facilities)))
-        reaches = _reach(graph, profiled, facilities.take(some), begins[some], limit)
+        reaches = _reach(graph, profiled, facilities.take(some), begins[some], limit_minutes)
         for index, facility in enumerate(some):
             row = np.full(len(places), np.inf)
             if facilities.edge[facility] >= 0 and len(snapped):
