@@ -111,41 +111,6 @@ def ridges(
 
 
 @compiled
-def minutes_on_edges(
-    edge: Longs,
-    fraction: Floats,
-    source: Longs,
-    target: Longs,
-    along: Floats,
-    against: Floats,
-    at_node: Floats,
-    minutes: Floats,
-) -> None:
-    """
-    Tell when points on edges are reached from their ends.
-
-    Parameters
-    ----------
-    edge, fraction
-        Where each point lies.
-    source, target, along, against
-        Of every edge; minutes for all of it, inf where it is closed.
-    at_node
-        Minutes at every node.
-    minutes
-        Of the points; filled.
-    """
-    for point in range(len(edge)):
-        here = edge[point]
-        best = math.inf
-        if along[here] < math.inf:
-            best = at_node[source[here]] + fraction[point] * along[here]
-        if against[here] < math.inf:
-            best = min(best, at_node[target[here]] + (1.0 - fraction[point]) * against[here])
-        minutes[point] = best
-
-
-@compiled
 def reached_points(
     node: Ints,
     node_minutes: Floats,

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from gis_service.coverage.fetching import fetch
 from gis_service.grids.locator_kernels import compiled
 
 Floats = npt.NDArray[np.float64]
@@ -20,6 +21,11 @@ Longs = npt.NDArray[np.int64]
 Ints = npt.NDArray[np.int32]
 
 _MOST_BUCKETS: Final = 1 << 16
+_CHUNK: Final = 128
+_FAR: Final = 6
+_NEAR: Final = 4
+_NEXT: Final = 2
+"""How many nodes ahead a node, its arcs and their other ends are fetched."""
 
 
 @compiled
@@ -57,7 +63,27 @@ def bucket_width(minutes: Floats, start_minutes: Floats, parts: float) -> tuple[
     width = max(width, longest / (_MOST_BUCKETS - 4))
     if width <= 0.0:
         return 1.0, 4
-    return width, int(longest / width) + 4
+    buckets = 8
+    while buckets < int(longest / width) + 4:
+        buckets *= 2
+    return width, buckets
+
+
+@compiled
+def _open_chunk(
+    place: int | np.int64, bucket: Ints, filled: Ints, pool: Ints, following: Ints, free: int
+) -> tuple[Ints, Ints, int]:
+    """Put a free chunk before those of a bucket; where none is free there are twice as many."""
+    if free < 0:
+        free = len(following)
+        pool = np.concatenate((pool, np.empty_like(pool)))
+        following = np.concatenate((following, np.arange(free + 1, 2 * free + 1, dtype=np.int32)))
+        following[-1] = -1
+    chunk = free
+    free = following[chunk]
+    following[chunk] = bucket[place]
+    bucket[place], filled[place] = chunk, 0
+    return pool, following, free
 
 
 @compiled
@@ -70,13 +96,16 @@ def search(
     start_by: Longs,
     limit: float,
     width: float,
+    buckets: int,
     state: Floats,
-    bucket: Ints,
-    link: Ints,
     reached: Ints,
 ) -> int:
     """
     Find the least minutes to each node from any start.
+
+    A bucket is a list of chunks of nodes. A node that moves to an earlier bucket stays in the
+    later one as well, and is passed over there. While one node of a chunk is worked on, what the
+    next ones will ask for is fetched already, or most of the time would go by in waiting for it.
 
     Parameters
     ----------
@@ -86,15 +115,10 @@ def search(
         Where it begins, with how much, and on whose account; finite, not below 0.
     limit
         Nodes later than this are not reached; inf for all.
-    width
+    width, buckets
         Of :func:`bucket_width`.
     state
-        By node its minutes, inf before, and whose they are, -1 before; filled. What is asked of a
-        node together lies together, so that a network larger than the cache costs little more.
-    bucket
-        First of each bucket's nodes, -1 before and after.
-    link
-        By node the next and the previous one that wait; the previous is -2 before and after.
+        Of :func:`nobody_yet`; filled.
     reached
         Filled with the nodes reached, each once; as long as there are nodes.
 
@@ -103,90 +127,111 @@ def search(
     int
         How many nodes were reached.
     """
-    count = len(bucket)
-    waiting, found = 0, 0
+    owner = state.view(np.int64)  # twice whose it is, and one more while it waits
+    bucket, filled = np.full(buckets, -1, np.int32), np.zeros(buckets, np.int32)
+    pool, following, free = np.empty((1, _CHUNK), np.int32), np.full(1, -1, np.int32), 0
+    chunk = np.empty(_CHUNK, np.int32)
+    per_minute = 1.0 / width
+    found, waiting = 0, 0
     now = np.int64(0)
     for start in range(len(start_node)):
-        time = start_minutes[start]
-        slot = np.int64(time / width)
-        if start == 0 or slot < now:
-            now = slot
+        slot = np.int64(start_minutes[start] * per_minute)
+        now = slot if start == 0 else min(now, slot)
     for start in range(len(start_node)):
         node, time, who = start_node[start], start_minutes[start], start_by[start]
-        if time > limit:
-            continue
         old = state[node, 0]
-        if time > old or (time == old and who >= state[node, 1]):
+        if time > limit or time > old or (time == old and who >= owner[node, 1] >> 1):
             continue
         if old == np.inf:
             reached[found] = node
             found += 1
-        if link[node, 1] != -2:  # take it out of where it waits
-            previous, after = link[node, 1], link[node, 0]
-            if previous >= 0:
-                link[previous, 0] = after
-            else:
-                bucket[np.int64(old / width) % count] = after
-            if after >= 0:
-                link[after, 1] = previous
-            waiting -= 1
-        state[node, 0], state[node, 1] = time, who
-        place = np.int64(time / width) % count
-        first = bucket[place]
-        link[node, 0], link[node, 1] = first, -1
-        if first >= 0:
-            link[first, 1] = node
-        bucket[place] = node
+        state[node, 0], owner[node, 1] = time, 2 * who + 1
+        place = np.int64(time * per_minute) & (buckets - 1)
+        if bucket[place] < 0 or filled[place] == _CHUNK:
+            pool, following, free = _open_chunk(place, bucket, filled, pool, following, free)
+        pool[bucket[place], filled[place]] = node
+        filled[place] += 1
         waiting += 1
     while waiting:
-        here = now % count
-        node = bucket[here]
-        if node < 0:
+        here = now & (buckets - 1)
+        taken = bucket[here]
+        if taken < 0:
             now += 1
             continue
-        after = link[node, 0]
-        bucket[here] = after
-        if after >= 0:
-            link[after, 1] = -1
-        link[node, 1] = -2
-        waiting -= 1
-        base, who = state[node, 0], state[node, 1]
-        for arc in range(indptr[node], indptr[node + 1]):
-            goal = head[arc]
-            time = base + minutes[arc]
-            old = state[goal, 0]
-            if time > old or time > limit or (time == old and who >= state[goal, 1]):
+        count = filled[here]
+        for at in range(count):
+            chunk[at] = pool[taken, at]
+        bucket[here], filled[here] = following[taken], _CHUNK  # all but the first are full
+        following[taken], free = free, taken
+        waiting -= count
+        for at in range(-_FAR, count):
+            if at + _FAR < count:
+                node = chunk[at + _FAR]
+                fetch(state, node)
+                fetch(indptr, node)
+            if 0 <= at + _NEAR < count:
+                arc = indptr[chunk[at + _NEAR]]
+                fetch(head, arc)
+                fetch(minutes, arc)
+                fetch(minutes, arc + 3)
+            if 0 <= at + _NEXT < count:
+                node = chunk[at + _NEXT]
+                for arc in range(indptr[node], indptr[node + 1]):
+                    fetch(state, head[arc])
+            if at < 0:
                 continue
-            if old == np.inf:
-                if time == np.inf:
+            node = chunk[at]
+            if not owner[node, 1] & 1:
+                continue
+            owner[node, 1] -= 1
+            base, who = state[node, 0], owner[node, 1] >> 1
+            for arc in range(indptr[node], indptr[node + 1]):
+                goal = head[arc]
+                time = base + minutes[arc]
+                old = state[goal, 0]
+                if time > old or time > limit:
                     continue
-                reached[found] = goal
-                found += 1
-            place = np.int64(time / width) % count
-            if link[goal, 1] != -2:
-                old_place = np.int64(old / width) % count
-                if old_place == place:  # it waits in the right one already
-                    state[goal, 0], state[goal, 1] = time, who
+                held = owner[goal, 1]
+                if time == old and who >= held >> 1:
                     continue
-                previous, after = link[goal, 1], link[goal, 0]
-                if previous >= 0:
-                    link[previous, 0] = after
-                else:
-                    bucket[old_place] = after
-                if after >= 0:
-                    link[after, 1] = previous
-                waiting -= 1
-            state[goal, 0], state[goal, 1] = time, who
-            first = bucket[place]
-            link[goal, 0], link[goal, 1] = first, -1
-            if first >= 0:
-                link[first, 1] = goal
-            bucket[place] = goal
-            waiting += 1
+                if old == np.inf:
+                    reached[found] = goal
+                    found += 1
+                state[goal, 0], owner[goal, 1] = time, 2 * who + 1
+                place = np.int64(time * per_minute) & (buckets - 1)
+                if held & 1 and np.int64(old * per_minute) & (buckets - 1) == place:
+                    continue  # it waits in the right one already
+                if bucket[place] < 0 or filled[place] == _CHUNK:
+                    pool, following, free = _open_chunk(
+                        place, bucket, filled, pool, following, free
+                    )
+                pool[bucket[place], filled[place]] = goal
+                filled[place] += 1
+                waiting += 1
     return found
 
 
-@compiled
+def nobody_yet(nodes: int) -> Floats:
+    """
+    Make what a search fills.
+
+    Parameters
+    ----------
+    nodes
+        How many.
+
+    Returns
+    -------
+    array
+        By node its minutes, inf; and, read as a whole number, twice whose they are, -2. What is
+        asked of a node together lies together. NumPy asks for large pages, compiled code does not.
+    """
+    state = np.empty((nodes, 2))
+    state[:, 0] = np.inf
+    state.view(np.int64)[:, 1] = -2
+    return state
+
+
 def nearest(
     indptr: Ints,
     head: Ints,
@@ -195,7 +240,8 @@ def nearest(
     start_minutes: Floats,
     start_by: Longs,
     parts: float,
-) -> tuple[Floats, Longs]:
+    limit: float = np.inf,
+) -> tuple[Floats, Ints]:
     """
     Search once from all starts.
 
@@ -203,74 +249,19 @@ def nearest(
     ----------
     indptr, head, minutes
         Arcs out of each node.
-    start_node, start_minutes, start_by
+    start_node, start_minutes, start_by, limit
         As for :func:`search`.
     parts
         As for :func:`bucket_width`.
 
     Returns
     -------
-    at_node, by
-        Minutes, inf where none arrives; whose, -1 where none.
+    state, reached
+        As :func:`search` left it; the nodes reached, each once.
     """
-    size = len(indptr) - 1
-    width, count = bucket_width(minutes, start_minutes, parts)
-    state, link = np.empty((size, 2)), np.full((size, 2), -2, np.int32)
-    state[:, 0], state[:, 1] = np.inf, -1.0
-    bucket = np.full(count, -1, np.int32)
-    reached = np.empty(size, np.int32)
-    search(
-        indptr,
-        head,
-        minutes,
-        start_node,
-        start_minutes,
-        start_by,
-        np.inf,
-        width,
-        state,
-        bucket,
-        link,
-        reached,
-    )
-    return state[:, 0].copy(), state[:, 1].astype(np.int64)
-
-
-@compiled
-def nearest_within(
-    indptr: Ints,
-    head: Ints,
-    minutes: Floats,
-    start_node: Longs,
-    start_minutes: Floats,
-    start_by: Longs,
-    limit: float,
-    parts: float,
-) -> tuple[Ints, Floats, Longs]:
-    """
-    Search once from all starts, as far as a limit.
-
-    Parameters
-    ----------
-    indptr, head, minutes
-        Arcs out of each node.
-    start_node, start_minutes, start_by
-        As for :func:`search`.
-    limit
-        Minutes; inf for all.
-    parts
-        As for :func:`bucket_width`.
-
-    Returns
-    -------
-    node, at_node, by
-        The nodes reached, each once; their minutes, and whose.
-    """
-    size = len(indptr) - 1
-    width, count = bucket_width(minutes, start_minutes, parts)
-    state, link = np.empty((size, 2)), np.full((size, 2), -2, np.int32)
-    state[:, 0], state[:, 1] = np.inf, -1.0
-    reached = np.empty(size, np.int32)
+    state = nobody_yet(len(indptr) - 1)
+    reached = np.empty(len(state), np.int32)
+    width, buckets = bucket_width(minutes, start_minutes, parts)
     found = search(
         indptr,
         head,
@@ -280,16 +271,28 @@ def nearest_within(
         start_by,
         limit,
         width,
+        buckets,
         state,
-        np.full(count, -1, np.int32),
-        link,
         reached,
     )
-    node = reached[:found].copy()
-    at_node, by = np.empty(found), np.empty(found, np.int64)
-    for at in range(found):
-        at_node[at], by[at] = state[node[at], 0], np.int64(state[node[at], 1])
-    return node, at_node, by
+    return state, reached[:found]
+
+
+def told(state: Floats) -> tuple[Floats, Longs]:
+    """
+    Tell what a search found.
+
+    Parameters
+    ----------
+    state
+        As :func:`search` left it, all nodes or some.
+
+    Returns
+    -------
+    minutes, by
+        Of the nodes; inf and -1 where none arrives.
+    """
+    return state[:, 0].copy(), state.view(np.int64)[:, 1] >> 1
 
 
 @compiled
@@ -302,12 +305,13 @@ def at_places(
     target: Longs,
     along: Floats,
     against: Floats,
-    at_node: Floats,
-    by: Longs,
+    state: Floats,
     near_edge: Longs,
     near_fraction: Floats,
     near_begins: Floats,
-) -> tuple[Floats, Longs]:
+    minutes: Floats,
+    whose: Longs,
+) -> None:
     """
     Join places with the ends of their edge, and with facilities on the same edge along it.
 
@@ -319,34 +323,33 @@ def at_places(
         Minutes a metre off the road.
     source, target, along, against
         Of every edge; minutes for all of it, inf where it is closed.
-    at_node, by
-        Of :func:`nearest`.
+    state
+        By node, as :func:`search` left it.
     near_edge, near_fraction, near_begins
         Of the facilities, and their minutes before they are on the road there.
-
-    Returns
-    -------
-    minutes, by
-        Of the places; inf and -1 where none arrives.
+    minutes, whose
+        Of the places; filled, with inf and -1 where none arrives.
     """
-    places, facilities = len(edge), len(near_edge)
+    places, facilities, owner = len(edge), len(near_edge), state.view(np.int64)
     first = np.full(len(source), -1, np.int32)
     following = np.empty(max(facilities, 1), np.int32)
     for one in range(facilities - 1, -1, -1):  # so that the lowest comes first
         following[one] = first[near_edge[one]]
         first[near_edge[one]] = one
-    minutes, whose = np.full(places, np.inf), np.full(places, -1, np.int64)
     for place in range(places):
         here = edge[place]
+        minutes[place], whose[place] = np.inf, -1
         if here < 0:
             continue
         best, who = np.inf, np.int64(-1)
         if along[here] < np.inf:
-            best, who = at_node[source[here]] + fraction[place] * along[here], by[source[here]]
+            node = source[here]
+            best, who = state[node, 0] + fraction[place] * along[here], owner[node, 1] >> 1
         if against[here] < np.inf:
-            time = at_node[target[here]] + (1.0 - fraction[place]) * against[here]
+            node = target[here]
+            time = state[node, 0] + (1.0 - fraction[place]) * against[here]
             if time < best:
-                best, who = time, by[target[here]]
+                best, who = time, owner[node, 1] >> 1
         one = first[here]
         while one >= 0:
             ahead = fraction[place] - near_fraction[one]
@@ -360,7 +363,6 @@ def at_places(
             one = following[one]
         if best < np.inf:
             minutes[place], whose[place] = best + off_road_m[place] * walked, who
-    return minutes, whose
 
 
 @compiled
@@ -396,10 +398,10 @@ def reach_of_each(
         First entry of each origin, and one more at the end; the nodes reached and their minutes.
     """
     size, origins = len(indptr) - 1, len(start_first) - 1
-    width, count = bucket_width(minutes, start_minutes, parts)
-    state, link = np.empty((size, 2)), np.full((size, 2), -2, np.int32)
-    state[:, 0], state[:, 1] = np.inf, -1.0
-    bucket = np.full(count, -1, np.int32)
+    width, buckets = bucket_width(minutes, start_minutes, parts)
+    state = np.empty((size, 2))
+    owner = state.view(np.int64)
+    state[:, 0], owner[:, 1] = np.inf, -2
     reached = np.empty(size, np.int32)
     first = np.zeros(origins + 1, np.int64)
     nodes, times = np.empty(max(size, 1), np.int32), np.empty(max(size, 1))
@@ -416,9 +418,8 @@ def reach_of_each(
             nobody,
             limit,
             width,
+            buckets,
             state,
-            bucket,
-            link,
             reached,
         )
         if filled + found > len(nodes):
@@ -429,7 +430,7 @@ def reach_of_each(
         for at in range(found):
             node = reached[at]
             nodes[filled], times[filled] = node, state[node, 0]
-            state[node, 0], state[node, 1] = np.inf, -1.0
+            state[node, 0], owner[node, 1] = np.inf, -2
             filled += 1
         first[origin + 1] = filled
     return first, nodes[:filled].copy(), times[:filled].copy()

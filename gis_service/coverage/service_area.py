@@ -702,17 +702,18 @@ class Reacher:
                     heads.append(int(node))
                     minutes.append(begins + part * float(whole))
                     by.append(station)
-        found = search_kernels.nearest_within(
+        state, reached = search_kernels.nearest(
             graph.indptr,
             graph.head,
             graph.minutes,
             np.array(heads, np.int64),
             np.array(minutes, float),
             np.array(by, np.int64),
-            limit_minutes,
             BUCKET,
+            limit_minutes,
         )
-        return Reach(profiled, graph.node_count, *found, gates)
+        found = search_kernels.told(state[reached])
+        return Reach(profiled, graph.node_count, reached, *found, gates)
 
 
 def _along_a_curve(xy: FloatArray, street: IntArray, points: IntArray) -> IntArray:

@@ -29,7 +29,7 @@ COVERED: Final = 0
 TOO_FAR: Final = 1
 UNREACHABLE: Final = 2
 OFF_NETWORK: Final = 3
-BUCKET: Final = 2.0
+BUCKET: Final = 1.5
 """How wide the buckets of a search are, in mean arcs: it never changes an answer."""
 _AT_ONCE: Final = 64
 """Facilities whose reaches are kept at one time."""
@@ -161,10 +161,10 @@ def nearest_facility(
     sited = np.flatnonzero(facilities.edge >= 0)
     at = facilities.take(sited)
     start = _begins(facilities, turnout_minutes, off_road_minutes_per_m)[sited]
-    at_node, server = _minutes_at_nodes(graph, profiled, at, start)
-    minutes, by = _at_places(
-        profiled, places, at_node, server, at, start, float(off_road_minutes_per_m)
+    state, _ = search_kernels.nearest(
+        graph.indptr, graph.head, graph.minutes, *_starts(profiled, at, start), BUCKET
     )
+    minutes, by = _at_places(profiled, places, state, at, start, float(off_road_minutes_per_m))
     if len(sited) < len(facilities):
         by = np.append(sited, -1)[by]  # where none arrives by is -1: the last
     return NearestTimes(minutes, by)
@@ -192,7 +192,7 @@ def nearest_of_nodes(graph: Graph, starts: IntArray) -> NearestTimes:
         by = np.concatenate((by, start))
         starts = np.concatenate((starts, graph.gates[gate, 1]))
     count = len(starts)
-    found = search_kernels.nearest(
+    state, _ = search_kernels.nearest(
         graph.indptr,
         graph.head,
         graph.minutes,
@@ -201,7 +201,7 @@ def nearest_of_nodes(graph: Graph, starts: IntArray) -> NearestTimes:
         by,
         BUCKET,
     )
-    return NearestTimes(*found)
+    return NearestTimes(*search_kernels.told(state))
 
 
 @dataclass(frozen=True)
@@ -552,8 +552,7 @@ def each_row(
     snapped = np.flatnonzero(places.edge >= 0)
     place = places.take(snapped)
     walked = float(off_road_minutes_per_m)
-    at_node = np.full(graph.node_count, np.inf)
-    nobody = np.zeros(graph.node_count, dtype=np.int64)
+    state = search_kernels.nobody_yet(graph.node_count)
     for low in range(0, len(facilities), _AT_ONCE):
         some = np.arange(low, min(low + _AT_ONCE, len(facilities)))
         reaches = _reach(graph, profiled, facilities.take(some), begins[some], limit_minutes)
@@ -561,23 +560,13 @@ def each_row(
             row = np.full(len(places), np.inf)
             if facilities.edge[facility] >= 0 and len(snapped):
                 node, minutes = reaches.of(index)
-                at_node[node] = minutes
+                state[node, 0] = minutes
                 only = facilities.take(some[index : index + 1])
                 row[snapped], _ = _at_places(
-                    profiled, place, at_node, nobody, only, begins[facility : facility + 1], walked
+                    profiled, place, state, only, begins[facility : facility + 1], walked
                 )
-                at_node[node] = np.inf
+                state[node, 0] = np.inf
             yield row
-
-
-def _minutes_at_nodes(
-    graph: Graph, profiled: ProfileNetwork, at: Snapped, start: FloatArray
-) -> tuple[FloatArray, IntArray]:
-    """Run once from all facilities together."""
-    node, minutes, by = _starts(profiled, at, start)
-    return search_kernels.nearest(
-        graph.indptr, graph.head, graph.minutes, node, minutes, by, BUCKET
-    )
 
 
 def _starts(
@@ -598,14 +587,14 @@ def _starts(
 def _at_places(
     profiled: ProfileNetwork,
     places: Snapped,
-    at_node: FloatArray,
-    server: IntArray,
+    state: FloatArray,
     at: Snapped,
     start: FloatArray,
     walked: float,
 ) -> tuple[FloatArray, IntArray]:
     """Walk from the ends of each place's edge, or along it from a facility there, to the door."""
-    return search_kernels.at_places(
+    minutes, by = np.empty(len(places)), np.empty(len(places), np.int64)
+    search_kernels.at_places(
         places.edge,
         places.fraction,
         places.off_road_m,
@@ -614,12 +603,14 @@ def _at_places(
         profiled.leaving_target,
         profiled.minutes_along,
         profiled.minutes_against,
-        at_node,
-        server,
+        state,
         at.edge,
         at.fraction,
         start,
+        minutes,
+        by,
     )
+    return minutes, by
 
 
 def _part(fraction: FloatArray, minutes: FloatArray) -> FloatArray:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import networkx as nx
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -19,6 +20,7 @@ from gis_service.coverage.travel_time import (
     OFF_NETWORK,
     TOO_FAR,
     UNREACHABLE,
+    Graph,
     by_rule,
     each_facility,
     graph_of,
@@ -356,6 +358,38 @@ def test_every_node_has_its_nearest_node() -> None:
     times = nearest_of_nodes(graph_of(profiled(network)), np.array([3, 1]))
     assert times.minutes.tolist() == [np.inf, 0.0, 3.0, 0.0, 3.0]
     assert times.facility.tolist() == [-1, 1, 1, 0, 0]
+
+
+@pytest.mark.parametrize("minutes", ["equal", "many", "none"])
+def test_a_crowd_of_nodes_in_one_bucket_loses_nobody(minutes: str) -> None:
+    """Thousands wait at one time, in one bucket or in a hundred thousand of them."""
+    dice = np.random.default_rng(5)
+    size, arcs = 5000, 20_000
+    tail = np.concatenate((np.zeros(size - 1, int), dice.integers(0, size, arcs)))
+    head = np.concatenate((np.arange(1, size), dice.integers(0, size, arcs)))
+    times = {
+        "equal": np.ones(len(tail)),
+        "many": 10.0 ** dice.uniform(-3, 4, len(tail)),
+        "none": np.where(dice.uniform(size=len(tail)) < 0.5, 0.0, 3.0),
+    }[minutes]
+    ways: nx.DiGraph[int] = nx.DiGraph()
+    for one, other, time in sorted(zip(tail, head, times, strict=True), reverse=True):
+        ways.add_edge(int(one), int(other), weight=time)  # of parallel ones the quickest is last
+    order = np.argsort(tail, kind="stable")
+    indptr = np.concatenate(([0], np.cumsum(np.bincount(tail, minlength=size)))).astype(np.int32)
+    graph = Graph(indptr, head[order].astype(np.int32), times[order])
+    starts = dice.choice(size, 7, replace=False)
+
+    found = nearest_of_nodes(graph, starts)
+
+    own = {int(node): nx.single_source_dijkstra_path_length(ways, int(node)) for node in starts}
+    each = np.array(
+        [[own[int(start)].get(node, np.inf) for node in range(size)] for start in starts]
+    )
+    np.testing.assert_allclose(found.minutes, each.min(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(each[found.facility, np.arange(size)], found.minutes, rtol=1e-12)
+    if minutes != "many":  # whole numbers: equal times are equal, and the lowest start has them
+        np.testing.assert_array_equal(found.facility, each.argmin(axis=0))
 
 
 def test_stations_in_one_place_share_it_by_the_lowest_index() -> None:
