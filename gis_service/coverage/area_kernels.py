@@ -23,6 +23,10 @@ Bytes = npt.NDArray[np.uint8]
 Small = npt.NDArray[np.int8]
 Singles = npt.NDArray[np.float32]
 
+_SMALLEST_TURN = 0.05
+_MOST_TURNS = 128
+"""Vertices of a piece: a whole turn has no more."""
+
 
 @compiled
 def cell_loops(triangles: Ints, beyond: Ints, points: int) -> tuple[Longs, Ints, Ints]:
@@ -269,20 +273,6 @@ def forget(points: Longs, radius: Singles, whole: Small) -> None:
 
 
 @compiled
-def _grown(values: Floats) -> Floats:
-    more = np.empty(2 * len(values), np.float64)
-    more[: len(values)] = values
-    return more
-
-
-@compiled
-def _grown_longs(values: Longs) -> Longs:
-    more = np.empty(2 * len(values), np.int64)
-    more[: len(values)] = values
-    return more
-
-
-@compiled
 def _inside(radius: Singles, point: int, distance: float) -> int:
     """Of how many of a point's circles, which grow, a distance is not beyond."""
     count = 0
@@ -347,6 +337,7 @@ def _crossings(
 @compiled
 def outline(
     cells: Longs,
+    first_cell: int,
     radius: Singles,
     whole: Small,
     x: Floats,
@@ -359,7 +350,13 @@ def outline(
     corner_y: Floats,
     corner_d: Floats,
     sagitta: float,
-) -> tuple[Floats, Floats, Longs, Longs]:
+    most: int,
+    out_x: Floats,
+    out_y: Floats,
+    piece: Longs,
+    band: Longs,
+    filled: Longs,
+) -> int:
     """
     Draw the borders of bands made of parts of cells.
 
@@ -370,6 +367,8 @@ def outline(
     ----------
     cells
         Which have a part in some band.
+    first_cell
+        Of them the first to be drawn.
     radius
         By point its circles, not falling; below 0: none. All below 0 for points not in ``cells``.
     whole
@@ -384,32 +383,34 @@ def outline(
         Circumcentres, and their distance from the corners of their triangle.
     sagitta
         How far a chord may be from its arc, metres.
+    most
+        Corners of any cell.
+    out_x, out_y, piece, band
+        Pieces of border with their band on the left; piece ``k`` has the vertices ``piece[k]`` to
+        ``piece[k + 1]``. They begin and end in exactly equal numbers. Filled; ``piece[0]`` is 0.
+    filled
+        How many pieces and how many vertices there are; 0 before the first cell.
 
     Returns
     -------
-    x, y, piece, band
-        Pieces of border with their band on the left; piece ``k`` has the vertices ``piece[k]`` to
-        ``piece[k + 1]``. They begin and end in exactly equal numbers.
+    int
+        The first cell that was not drawn, because what is drawn of it might find no room: call
+        again with larger arrays. (Were they made larger here, the compiler would count at every
+        step who holds them.)
     """
     circles = radius.shape[1]
-    size = max(1024, 4 * len(cells))
-    out_x, out_y = np.empty(size, np.float64), np.empty(size, np.float64)
-    piece, band = np.empty(size, np.int64), np.empty(size, np.int64)
-    piece[0] = 0
-    pieces, used = 0, 0
+    pieces, used = filled[0], filled[1]
     event_t = np.empty(4 * circles, np.float64)
     event_of = np.empty(4 * circles, np.int64)
     inside = np.empty(2 * circles, np.bool_)
-    most = 0
-    for i in cells:
-        most = max(most, start[i + 1] - start[i])
-    # A circle through one cell: where it leaves and enters, in walking order.
     room = 2 * most + 4
+    # A circle through one cell: where it leaves and enters, in walking order.
     cross_x, cross_y = np.empty((circles, room)), np.empty((circles, room))
     cross_out = np.empty(room, np.bool_)
     cross_ridge = np.empty((circles, room), np.int64)
     count = np.zeros(circles, np.int64)
-    for i in cells:
+    for at_cell in range(first_cell, len(cells)):
+        i = cells[at_cell]
         begin, end = start[i], start[i + 1]
         if begin == end:
             continue
@@ -419,6 +420,10 @@ def outline(
                 at += 1
             if at == end:
                 continue
+        most_pieces = (end - begin) * (4 * circles + 1) + (end - begin + 1) * 2 * circles
+        if pieces + most_pieces + 1 > len(piece) or used + most_pieces * _MOST_TURNS > len(out_x):
+            filled[0], filled[1] = pieces, used
+            return at_cell
         count[:] = 0
         innermost = circles  # the smallest circle that has a corner of the cell in it
         for at in range(begin, end):
@@ -487,10 +492,6 @@ def outline(
                 else:
                     to_x, to_y = corner_x[b], corner_y[b]
                 if mine < circles and mine != theirs and (from_x != to_x or from_y != to_y):
-                    if used + 2 > len(out_x):
-                        out_x, out_y = _grown(out_x), _grown(out_y)
-                    if pieces + 2 > len(piece):
-                        piece, band = _grown_longs(piece), _grown_longs(band)
                     if forward:
                         ax, ay, bx, by = from_x, from_y, to_x, to_y
                     else:
@@ -554,14 +555,10 @@ def outline(
                     if turn > 2 * math.pi - 1e-3 and not round_about:
                         turn = 0.0
                 # A little less than what the height of the chord allows.
-                step = max(2.0 * math.sqrt(2.0 * min(sagitta / here, 1.0)), 0.05)
+                step = max(2.0 * math.sqrt(2.0 * min(sagitta / here, 1.0)), _SMALLEST_TURN)
                 parts = max(math.ceil(turn / step - 1e-9), 1)
                 if crossed == 0:
                     parts = max(parts, 8)
-                while used + 2 * (parts + 1) > len(out_x):
-                    out_x, out_y = _grown(out_x), _grown(out_y)
-                if pieces + 3 > len(piece):
-                    piece, band = _grown_longs(piece), _grown_longs(band)
                 first = used
                 out_x[used], out_y[used] = start_x, start_y
                 used += 1
@@ -587,7 +584,8 @@ def outline(
                     band[pieces] = beyond
                     pieces += 1
                     piece[pieces] = used
-    return out_x[:used], out_y[:used], piece[: pieces + 1], band[:pieces]
+    filled[0], filled[1] = pieces, used
+    return len(cells)
 
 
 @compiled
@@ -627,7 +625,7 @@ def rings(
             other = piece[slot[at]]
             if x[other] == x[begins] and y[other] == y[begins] and band[slot[at]] == band[k]:
                 break
-            at = (at + 1) % size
+            at = (at + 1) & (size - 1)
         following[k] = slot[at]
         if slot[at] >= 0:
             touch[band[k]] = True
@@ -663,7 +661,7 @@ def rings(
                     while k >= 0 and done[k]:
                         k = following[k]
                     break
-                at = (at + 1) % size
+                at = (at + 1) & (size - 1)
         if out_x[begun] != out_x[used - 1] or out_y[begun] != out_y[used - 1]:
             out_x[used], out_y[used] = out_x[begun], out_y[begun]
             used += 1

@@ -39,6 +39,10 @@ meet, and the end of a band is no string of beads."""
 SMALLEST_M2: Final = 1.0
 """What is smaller is a rounding error, not a piece."""
 
+ROOM_FOR_VERTICES: Final = 1 << 16
+ROOM_FOR_PIECES: Final = 1 << 14
+"""At first, in each thread that draws; twice as much where that is not enough."""
+
 _KEPT: Final = (
     "edge",
     "fraction",
@@ -131,6 +135,7 @@ class StreetCells:
         self._bounds = np.column_stack((begins, np.append(begins[1:], len(self.edge))))
         self._number = np.full(network.edge_count, -1)
         self._number[self._street] = np.arange(len(begins))
+        self._most_corners = int(np.diff(self._start).max(initial=0))
         self._ways_of: dict[bool, _Ways] = {}
         self._ridge = area_kernels.ridges(
             self._all_x,
@@ -419,21 +424,31 @@ class StreetCells:
         self, cells: IntArray, radius: _Singles, whole: _Small
     ) -> list[shapely.MultiPolygon]:
         count = radius.shape[1]
-        pieces = area_kernels.outline(
-            cells,
-            radius,
-            whole,
-            self._all_x,
-            self._all_y,
-            self._start,
-            self._corner,
-            self._neighbour,
-            self._ridge,
-            self._corner_x,
-            self._corner_y,
-            self._corner_d,
-            self.sagitta_m,
-        )
+        border, filled, done = self._held().border, np.zeros(2, np.int64), 0
+        while True:
+            done = area_kernels.outline(
+                cells,
+                done,
+                radius,
+                whole,
+                self._all_x,
+                self._all_y,
+                self._start,
+                self._corner,
+                self._neighbour,
+                self._ridge,
+                self._corner_x,
+                self._corner_y,
+                self._corner_d,
+                self.sagitta_m,
+                self._most_corners,
+                *border.arrays,
+                filled,
+            )
+            if done == len(cells):
+                break
+            border.grow()
+        pieces = border.drawn(*filled.tolist())
         x, y, ring, area, of_band, touch = area_kernels.rings(*pieces, count)
         return [
             _untangled(x, y, ring, area, of_band, band)  # rings may touch in a point
@@ -521,6 +536,28 @@ def _ways(profiled: ProfileNetwork, street: IntArray) -> _Ways:
     return _Ways(first.astype(np.int32), way[order].astype(np.int32), ends, times)
 
 
+class _Border:
+    """Room for pieces of border: their vertices, where each begins, and its band."""
+
+    def __init__(self) -> None:
+        self._xy = np.empty((2, ROOM_FOR_VERTICES))
+        self._of = np.zeros((2, ROOM_FOR_PIECES), np.int64)
+
+    @property
+    def arrays(self) -> tuple[FloatArray, FloatArray, IntArray, IntArray]:
+        return self._xy[0], self._xy[1], self._of[0], self._of[1]
+
+    def grow(self) -> None:
+        self._xy = np.concatenate((self._xy, np.empty_like(self._xy)), axis=1)
+        self._of = np.concatenate((self._of, np.empty_like(self._of)), axis=1)
+
+    def drawn(
+        self, pieces: int, vertices: int
+    ) -> tuple[FloatArray, FloatArray, IntArray, IntArray]:
+        x, y, piece, band = self.arrays
+        return x[:vertices], y[:vertices], piece[: pieces + 1], band[:pieces]
+
+
 class _Held:
     """What one thread works in, so that no station needs room of its own."""
 
@@ -528,6 +565,7 @@ class _Held:
         self.points = np.empty(points, np.int64)
         self.minutes = np.empty(points)
         self.mark = np.zeros(-(-streets // 8) * 8, np.uint8)
+        self.border = _Border()
         self._at_node = np.empty(0)
         self._circles: dict[int, tuple[_Singles, _Small]] = {}
 

@@ -52,6 +52,9 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """
     Compile a function on its first call.
 
+    What is divided by nothing gives inf or nan, as in NumPy: Python's error at every division
+    would cost more than most divisions. A whole number must not be divided by nothing.
+
     Parameters
     ----------
     function
@@ -63,9 +66,11 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
         The same function, faster; kept on disk where any folder can be written.
     """
     try:
-        return cast("Callable[P, R]", numba.njit(cache=True, nogil=True)(function))
+        return cast(
+            "Callable[P, R]", numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+        )
     except RuntimeError:  # nowhere to keep it: compile in every process
-        return cast("Callable[P, R]", numba.njit(nogil=True)(function))
+        return cast("Callable[P, R]", numba.njit(nogil=True, error_model="numpy")(function))
 
 
 # --- on which side of an edge ------------------------------------------------------------------

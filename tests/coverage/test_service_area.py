@@ -252,6 +252,18 @@ def test_what_is_reached_is_drawn_alike_with_and_without_the_rest(
             assert shapely.to_wkb(one) == shapely.to_wkb(other)
 
 
+def test_a_long_border_finds_room(
+    town: ProfileNetwork, cells: StreetCells, stations: Snapped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reach = Reacher(town, "from_facility", RULES).together(stations, 1.0, max(LIMITS))
+    wanted = cells.areas_of(reach, LIMITS)
+    monkeypatch.setattr(service_area, "ROOM_FOR_VERTICES", 4)
+    monkeypatch.setattr(service_area, "ROOM_FOR_PIECES", 2)
+    narrow = StreetCells(town, RULES, kept=cells.arrays())
+    again = narrow.areas_of(reach, LIMITS)
+    assert [shapely.to_wkb(area) for area in again] == [shapely.to_wkb(area) for area in wanted]
+
+
 def test_a_street_is_reached_from_a_station_on_it_before_its_ends_are(
     town: ProfileNetwork, cells: StreetCells
 ) -> None:
