@@ -4,7 +4,7 @@ import gzip
 import hashlib
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from gis_service import jobs
@@ -19,6 +19,7 @@ from gis_service.api.dependencies import (
     Name,
     StoreDep,
 )
+from gis_service.api.routing import Router
 from gis_service.coverage import sites_job
 from gis_service.coverage.area_desk import AreaDesk
 from gis_service.coverage.staleness import Digests
@@ -28,7 +29,7 @@ from gis_service.maps import tiles
 from gis_service.maps.answers import holds
 from gis_service.messages import text
 
-router = APIRouter(prefix="/api/coverage", tags=["coverage"])
+router = Router(prefix="/api/coverage", tags=["coverage"])
 
 StandardQuery = Annotated[str, Query(max_length=100, description="Its code, such as fire-20.")]
 MinutesQuery = Annotated[str, Query(max_length=200, description="Limits, separated by commas.")]

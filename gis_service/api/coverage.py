@@ -3,7 +3,7 @@
 import time
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from gis_service import jobs
@@ -21,6 +21,7 @@ from gis_service.api.dependencies import (
     StoreDep,
     page_of,
 )
+from gis_service.api.routing import Router
 from gis_service.coverage import run_notes, runs, what_if
 from gis_service.coverage.blind_spots import BlindSpot
 from gis_service.coverage.comparing import compare
@@ -39,7 +40,7 @@ from gis_service.maps.measured import figures_seen
 from gis_service.messages import Language, text
 from gis_service.store.tables import FACILITY_KINDS, ROAD_CLASSES
 
-router = APIRouter(prefix="/api/coverage", tags=["coverage"])
+router = Router(prefix="/api/coverage", tags=["coverage"])
 MEASURERS = frozenset({"county_office", "planner", "analyst"})
 
 

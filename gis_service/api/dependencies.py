@@ -4,7 +4,6 @@ Parsers live here so that routers stay thin; every bound on a parameter is one o
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Final, Generic, Literal, TypeVar
@@ -52,7 +51,7 @@ def without_nul(value: str) -> str:
     return value
 
 
-def get_store(request: Request) -> Store:
+async def get_store(request: Request) -> Store:
     """Give the store that the app was made with."""
     store: Store = request.app.state.store
     return store
@@ -151,16 +150,11 @@ def choose_actor(connection: sa.Connection, actor_id: int) -> Actor:
 ActorDep = Annotated[Actor, Depends(get_actor)]
 
 
-def get_connection(store: StoreDep, actor: ActorDep) -> Iterator[sa.Connection]:
-    """Open a transaction in the name of who asks, for the time of the request."""
-    with store.transaction(actor) as connection:
-        yield connection
+ConnectionDep = Annotated[sa.Connection, "given by api.routing.Router"]
+"""A transaction in the name of who asks, for the time of the endpoint and in its own thread."""
 
 
-ConnectionDep = Annotated[sa.Connection, Depends(get_connection, scope="function")]
-
-
-def get_language(
+async def get_language(
     request: Request,
     lang: Annotated[
         Literal["zh-CN", "en"] | None, Query(description="The language of texts and errors.")
@@ -181,7 +175,7 @@ class Paging:
     offset: int
 
 
-def get_paging(
+async def get_paging(
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Rows of the page.")] = 50,
     offset: Annotated[int, Query(ge=0, le=10_000_000, description="Rows before it.")] = 0,
 ) -> Paging:
@@ -221,7 +215,7 @@ def page_of(found: tuple[list[Item], int], paging: Paging) -> Page[Item]:
     return Page(items=items, total=total, limit=paging.limit, offset=paging.offset)
 
 
-def get_bbox(
+async def get_bbox(
     bbox: Annotated[
         str | None,
         Query(

@@ -7,7 +7,7 @@ A change names the version that its sender saw (``If-Match``) and has a key of i
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import Header, Query, Response
 from pydantic import BaseModel, ConfigDict
 
 from gis_service.access.permissions import REASONS
@@ -19,10 +19,11 @@ from gis_service.api.dependencies import (
     IdQuery,
     Words,
 )
+from gis_service.api.routing import Router
 from gis_service.entry import fields, reading, writing
 from gis_service.errors import InputError, Place
 
-router = APIRouter(prefix="/api/entry", tags=["entry"])
+router = Router(prefix="/api/entry", tags=["entry"])
 
 _RECORD: Final[dict[str, Any]] = {
     "kind": "building",

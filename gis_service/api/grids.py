@@ -1,6 +1,6 @@
 """Grids over HTTP: schemes, the county at a glance, the list, the sheet."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import TypeAdapter
 
 from gis_service.api import examples
@@ -17,11 +17,12 @@ from gis_service.api.dependencies import (
     page_of,
 )
 from gis_service.api.maps import figures_answer
+from gis_service.api.routing import Router
 from gis_service.grids import reading
 from gis_service.maps import sheet
 from gis_service.maps.answers import answer, question_of
 
-router = APIRouter(prefix="/api", tags=["grids"])
+router = Router(prefix="/api", tags=["grids"])
 _overview = TypeAdapter(sheet.Overview)
 
 

@@ -4,19 +4,20 @@ from datetime import date
 from typing import Annotated, Any
 
 import shapely
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from gis_service.api import examples
 from gis_service.api import plan_examples as shown
 from gis_service.api.dependencies import ActorDep, ConnectionDep, IdPath, SchemeCode
+from gis_service.api.routing import Router
 from gis_service.boundaries import history
 from gis_service.boundaries.history_file import comparison_file
 from gis_service.boundaries.plan_publication import moved_by
 from gis_service.boundaries.plan_work import collection
 
-router = APIRouter(prefix="/api/versions", tags=["plans"])
+router = Router(prefix="/api/versions", tags=["plans"])
 
 
 class WithdrawWish(BaseModel):

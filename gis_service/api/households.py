@@ -1,7 +1,5 @@
 """Households over HTTP: masked, and only for those who may see them."""
 
-from fastapi import APIRouter
-
 from gis_service.api import examples
 from gis_service.api.dependencies import (
     ActorDep,
@@ -11,9 +9,10 @@ from gis_service.api.dependencies import (
     PagingDep,
     page_of,
 )
+from gis_service.api.routing import Router
 from gis_service.grids import people
 
-router = APIRouter(prefix="/api/households", tags=["households"])
+router = Router(prefix="/api/households", tags=["households"])
 
 
 @router.get("", responses=examples.ok(examples.page(examples.HOUSEHOLD)))

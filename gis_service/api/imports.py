@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
@@ -28,6 +28,7 @@ from gis_service.api.dependencies import (
     page_of,
 )
 from gis_service.api.jobs import JobAnswer
+from gis_service.api.routing import Router
 from gis_service.coordinate_systems import CoordinateSystem, parse_crs
 from gis_service.errors import InputError, NotFoundError, Place, TooLargeError
 from gis_service.ingest import importing, records, uploads
@@ -36,7 +37,7 @@ from gis_service.ingest.kinds import ImportKind, ImportOptions
 from gis_service.messages import Language, text
 from gis_service.settings import import_settings
 
-router = APIRouter(prefix="/api/imports", tags=["imports"])
+router = Router(prefix="/api/imports", tags=["imports"])
 
 _MB: Final = 1024 * 1024
 _PIECE: Final = 1024 * 1024

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Body, Header, Query, Request, Response
+from fastapi import Body, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
@@ -26,6 +26,7 @@ from gis_service.api.dependencies import (
     Words,
     page_of,
 )
+from gis_service.api.routing import Router
 from gis_service.coordinate_systems import parse_crs, to_cgcs2000
 from gis_service.errors import GisError, InputError, NotFoundError
 from gis_service.incidents import (
@@ -41,7 +42,7 @@ from gis_service.messages import Language
 from gis_service.settings import store_settings
 from gis_service.store import Store
 
-router = APIRouter(prefix="/api", tags=["incidents"])
+router = Router(prefix="/api", tags=["incidents"])
 
 MOST_AT_ONCE: Final = 2000
 MOST_LIST_BYTES: Final = 10_000_000

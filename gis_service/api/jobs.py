@@ -1,6 +1,5 @@
 """Long work over HTTP: how it stands, and stopping it."""
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
 from gis_service import jobs
@@ -14,9 +13,10 @@ from gis_service.api.dependencies import (
     PagingDep,
     StoreDep,
 )
+from gis_service.api.routing import Router
 from gis_service.messages import Language, text
 
-router = APIRouter(prefix="/api/jobs", tags=["jobs"])
+router = Router(prefix="/api/jobs", tags=["jobs"])
 
 
 class JobAnswer(BaseModel):

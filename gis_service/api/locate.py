@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 
 import numpy as np
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import AfterValidator
 
@@ -30,6 +30,7 @@ from gis_service.api.dependencies import (
     picked_actor,
     without_nul,
 )
+from gis_service.api.routing import Router
 from gis_service.coordinate_systems import CoordinateSystem, best_fit, parse_crs, to_cgcs2000
 from gis_service.errors import InputError, Place, TooLargeError
 from gis_service.grids import locating
@@ -45,7 +46,7 @@ from gis_service.grids.versions import today
 from gis_service.pasted_coordinates import read_pasted
 from gis_service.store import Store
 
-router = APIRouter(prefix="/api", tags=["locate"])
+router = Router(prefix="/api", tags=["locate"])
 
 MOST_POINTS: Final = 10_000
 MOST_BYTES: Final = 10_000_000

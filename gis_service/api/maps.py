@@ -6,7 +6,7 @@ Layers change seldom: each carries a tag, and whoever holds it is answered 304 w
 import hashlib
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import TypeAdapter
 
 from gis_service.api import examples
@@ -24,13 +24,14 @@ from gis_service.api.dependencies import (
     Words,
     Zoom,
 )
+from gis_service.api.routing import Router
 from gis_service.grids.reading import find_scheme
 from gis_service.maps import figures as themes
 from gis_service.maps import layers
 from gis_service.maps.answers import Answer, answer, question_of
 
 GEOJSON = "application/geo+json"
-router = APIRouter(prefix="/api/layers", tags=["maps"])
+router = Router(prefix="/api/layers", tags=["maps"])
 _figures = TypeAdapter(themes.Figures)
 _features = examples.ok(examples.FEATURES, GEOJSON)
 

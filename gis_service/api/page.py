@@ -7,7 +7,7 @@ ever; without one the browser asks whether it has changed.
 from dataclasses import asdict
 from typing import Final
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
@@ -15,6 +15,7 @@ from starlette.types import Scope
 
 from gis_service.access.permissions import ENTERS, may_enter, may_import
 from gis_service.api.dependencies import ActorDep, ConnectionDep, LanguageDep
+from gis_service.api.routing import Router
 from gis_service.grids import reading, versions
 from gis_service.maps import sheet
 from gis_service.maps.grid_map import PageContext, content_policy, render_page
@@ -25,7 +26,7 @@ FOLDERS: Final = ("js", "css", "messages", "img")
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 ASK_FIRST: Final = "no-cache"
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 _libraries = StaticFiles(directory=WEB_DIR, check_dir=False)
 
 

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,11 +18,12 @@ from gis_service.api.dependencies import (
     Name,
     SchemeCode,
 )
+from gis_service.api.routing import Router
 from gis_service.boundaries import plan_life, plan_publication, plan_work
 from gis_service.boundaries.plan_desk import PlanDesk
 from gis_service.errors import InputError, Place
 
-router = APIRouter(prefix="/api/plans", tags=["plans"])
+router = Router(prefix="/api/plans", tags=["plans"])
 
 Words = Annotated[str, Field(max_length=2000)]
 

@@ -3,7 +3,7 @@
 import base64
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,10 +19,11 @@ from gis_service.api.dependencies import (
     without_nul,
 )
 from gis_service.api.examples import problems
+from gis_service.api.routing import Router
 from gis_service.messages import Language
 from gis_service.reports import coverage, report_job
 
-router = APIRouter(prefix="/api/reports", tags=["reports"])
+router = Router(prefix="/api/reports", tags=["reports"])
 
 _FILES: Final[dict[int | str, dict[str, Any]]] = {
     200: {

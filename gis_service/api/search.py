@@ -2,14 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from gis_service.api import examples
 from gis_service.api.dependencies import ActorDep, ConnectionDep, SchemeCode, Words
+from gis_service.api.routing import Router
 from gis_service.grids import reading
 from gis_service.search.reading import search
 
-router = APIRouter(prefix="/api", tags=["search"])
+router = Router(prefix="/api", tags=["search"])
 
 
 @router.get("/search", responses=examples.ok([examples.FOUND]))

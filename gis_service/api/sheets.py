@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from gis_service.api.dependencies import ActorDep, At, ConnectionDep, IdPath, LanguageDep
+from gis_service.api.routing import Router
 from gis_service.maps import grid_sheet
 
-router = APIRouter(prefix="/api", tags=["maps"])
+router = Router(prefix="/api", tags=["maps"])
 
 _PRINTED: Final[dict[int | str, dict[str, Any]]] = {
     200: {

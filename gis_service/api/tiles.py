@@ -5,7 +5,7 @@ An address that names the state of the data may be kept for ever; one without it
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 
 from gis_service.api import examples
 from gis_service.api.dependencies import (
@@ -16,13 +16,14 @@ from gis_service.api.dependencies import (
     SchemeCode,
     StoreDep,
 )
+from gis_service.api.routing import Router
 from gis_service.maps import sheet, tiles
 from gis_service.maps.answers import holds
 
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 ASK_FIRST: Final = "public, no-cache"
 
-router = APIRouter(prefix="/api/tiles", tags=["tiles"])
+router = Router(prefix="/api/tiles", tags=["tiles"])
 
 Layer = Annotated[
     str, Path(max_length=40, examples=["ground"], description=", ".join(tiles.LAYERS))

@@ -1,0 +1,70 @@
+"""Routers whose endpoints get their connection late: in the thread that uses it, and no sooner.
+
+A connection that is taken by a dependency is held while its endpoint waits for a thread; when all
+threads wait for connections, nobody is answered any more. So an endpoint that asks for a
+``ConnectionDep`` is wrapped: its thread opens the transaction, calls it, and ends the transaction.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from gis_service.api.dependencies import ActorDep, ConnectionDep, StoreDep
+
+First = Callable[[Request, dict[str, Any]], AbstractContextManager[Any]]
+"""Takes the request and the endpoint's arguments; what it gives is held around the connection."""
+
+
+class Router(APIRouter):
+    """
+    A router that opens a transaction in the endpoint's own thread, in the name of who asks.
+
+    Parameters
+    ----------
+    first
+        What an endpoint with a connection waits for before it takes one, such as a lock of ours or
+        a network that is being read: whoever waits holds no connection.
+    **options
+        Of FastAPI's router.
+    """
+
+    def __init__(self, *, first: First | None = None, **options: Any) -> None:
+        self._first = first
+        super().__init__(**options)
+
+    def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        """Add an endpoint; one that asks for a connection is wrapped."""
+        super().add_api_route(path, _in_transaction(endpoint, self._first), **options)
+
+
+def _in_transaction(endpoint: Callable[..., Any], first: First | None) -> Callable[..., Any]:
+    signature = inspect.signature(endpoint)
+    asked = signature.parameters
+    if "connection" not in asked or asked["connection"].annotation != ConnectionDep:
+        return endpoint
+    assert not inspect.iscoroutinefunction(endpoint), "a connection would be used in the event loop"
+    given = {
+        name: inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
+        for name, annotation in (("request", Request), ("store", StoreDep), ("actor", ActorDep))
+    }
+    wanted = [
+        one.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, one in asked.items()
+        if name != "connection"
+    ]
+
+    @functools.wraps(endpoint)
+    def run(**arguments: Any) -> Any:
+        store, actor, request = (arguments[name] for name in ("store", "actor", "request"))
+        passed = {name: arguments[name] for name in asked if name != "connection"}
+        before = first(request, arguments) if first else nullcontext()
+        with before, store.transaction(actor) as connection:
+            return endpoint(**passed, connection=connection)
+
+    ours = [one for name, one in given.items() if name not in asked]
+    run.__signature__ = signature.replace(parameters=[*wanted, *ours])  # type: ignore[attr-defined]
+    return run
