@@ -135,6 +135,15 @@ class StoreError(GisError):
     exit_code = 6
 
 
+class BusyError(GisError):
+    """More is asked at once than the service can take: come again in a moment."""
+
+    kind = "busy"
+    status = 503
+    exit_code = 6
+    retry_after_s: ClassVar[int] = 2
+
+
 class SetupError(GisError):
     """Something this machine lacks."""
 

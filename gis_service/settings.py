@@ -35,6 +35,26 @@ class ServerSettings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     workers: int = Field(default=1, ge=1, le=64, description="Processes that work on jobs.")
+    requests_at_once: int = Field(
+        default=8, ge=1, le=100, description="Requests that are worked on at once; others wait."
+    )
+    slow_requests_at_once: int = Field(
+        default=3, ge=1, le=100, description="The same of drafts, drawings and printed sheets."
+    )
+    files_at_once: int = Field(
+        default=2, ge=1, le=100, description="The same of whole files of places."
+    )
+    request_wait_s: float = Field(
+        default=3.0, gt=0, le=60, description="So long a request waits for its turn; then 503."
+    )
+    requests_waiting: int = Field(
+        default=500, ge=0, description="More than so many in one line are refused at once."
+    )
+
+    @property
+    def connections(self) -> int:
+        """Connections of one process: one for each request at work, and some for what is shared."""
+        return self.requests_at_once + self.slow_requests_at_once + self.files_at_once + 7
 
 
 class NumberSettings(BaseSettings):

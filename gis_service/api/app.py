@@ -36,6 +36,7 @@ from gis_service.api import (
     sheets,
     tiles,
 )
+from gis_service.api.admission import Admission
 from gis_service.api.ahead import Ahead
 from gis_service.api.guard import Guard, is_loopback
 from gis_service.boundaries.plan_desk import PlanDesk
@@ -85,6 +86,7 @@ ROUTERS = (
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     await app.state.live.close()
+    app.state.checkup.close()
 
 
 def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
@@ -132,6 +134,7 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
     app.state.base_maps = BaseMaps(base_map_settings())
     app.state.base_map_client = None
     app.state.live = live.LiveHub(store)
+    app.state.checkup = health.Checkup(store)
     problems.install(app)
     for room in ROUTERS:
         app.include_router(room.router)
@@ -141,5 +144,6 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
     quick = Route("/api/locate", locate.locate_points, methods=["POST"], include_in_schema=False)
     app.router.routes.insert(0, quick)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(Admission)
     app.add_middleware(Guard, loopback_only=bound)
     return app

@@ -19,7 +19,7 @@ from gis_service.api.dependencies import (
     Name,
     StoreDep,
 )
-from gis_service.api.routing import Router
+from gis_service.api.routing import Router, when_free
 from gis_service.coverage import sites_job
 from gis_service.coverage.area_desk import AreaDesk
 from gis_service.coverage.staleness import Digests
@@ -29,7 +29,18 @@ from gis_service.maps import tiles
 from gis_service.maps.answers import holds
 from gis_service.messages import text
 
-router = Router(prefix="/api/coverage", tags=["coverage"])
+
+def area_desk(request: Request) -> AreaDesk:
+    """Give the desk that the app was made with."""
+    desk: AreaDesk = request.app.state.areas
+    return desk
+
+
+router = Router(
+    prefix="/api/coverage",
+    tags=["coverage"],
+    first=lambda request, _: when_free(area_desk(request).lock, request.app.state.digests.lock),
+)
 
 StandardQuery = Annotated[str, Query(max_length=100, description="Its code, such as fire-20.")]
 MinutesQuery = Annotated[str, Query(max_length=200, description="Limits, separated by commas.")]
@@ -94,12 +105,6 @@ SITES: Final = {
     "stale_because": [],
     "stale_texts": [],
 }  # fmt: skip
-
-
-def area_desk(request: Request) -> AreaDesk:
-    """Give the desk that the app was made with."""
-    desk: AreaDesk = request.app.state.areas
-    return desk
 
 
 _TILE: Final[dict[int | str, dict[str, Any]]] = {

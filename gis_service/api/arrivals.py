@@ -7,12 +7,16 @@ from fastapi import Query, Request
 from gis_service.api import examples
 from gis_service.api.dependencies import ActorDep, ConnectionDep
 from gis_service.api.locate import Number, System, Text, place_of
-from gis_service.api.routing import Router
+from gis_service.api.routing import Router, when_free
 from gis_service.grids import locating
 from gis_service.incidents import arrival
 from gis_service.incidents.roads_desk import RoadsDesk
 
-router = Router(prefix="/api", tags=["locate"])
+router = Router(
+    prefix="/api",
+    tags=["locate"],
+    first=lambda request, _: when_free(request.app.state.roads.lock),
+)
 
 Metres = Annotated[float, Query(ge=0, le=20_000, allow_inf_nan=False)]
 MetresOrNone = Annotated[float | None, Query(ge=0, le=20_000, allow_inf_nan=False)]

@@ -1,6 +1,7 @@
 """Coverage over HTTP: standards, runs and their figures, blind spots, comparing, and what if."""
 
 import time
+from contextlib import AbstractContextManager
 from typing import Annotated, Any, Literal
 
 from fastapi import Query, Request
@@ -21,7 +22,7 @@ from gis_service.api.dependencies import (
     StoreDep,
     page_of,
 )
-from gis_service.api.routing import Router
+from gis_service.api.routing import Router, when_free
 from gis_service.coverage import run_notes, runs, what_if
 from gis_service.coverage.blind_spots import BlindSpot
 from gis_service.coverage.comparing import compare
@@ -40,7 +41,15 @@ from gis_service.maps.measured import figures_seen
 from gis_service.messages import Language, text
 from gis_service.store.tables import FACILITY_KINDS, ROAD_CLASSES
 
-router = Router(prefix="/api/coverage", tags=["coverage"])
+
+def _free(request: Request, _: dict[str, Any]) -> AbstractContextManager[None]:
+    """Wait for what others read for the same question."""
+    is_what_if = request.url.path.endswith("/what-if")
+    shared = request.app.state.what_if if is_what_if else request.app.state.digests
+    return when_free(shared.lock)
+
+
+router = Router(prefix="/api/coverage", tags=["coverage"], first=_free)
 MEASURERS = frozenset({"county_office", "planner", "analyst"})
 
 

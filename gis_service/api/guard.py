@@ -150,7 +150,8 @@ class Guard:
         if refused is None:
             await self.app(scope, receive, send_with_headers)
         else:
-            await http_problem(request, HTTPException(refused))(scope, receive, send_with_headers)
+            answer = await http_problem(request, HTTPException(refused))
+            await answer(scope, receive, send_with_headers)
 
     def _refusal(self, request: Request) -> int | None:
         if self.loopback_only and host_name(request.headers.get("host", "")) not in LOOPBACK_NAMES:

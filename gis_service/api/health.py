@@ -1,24 +1,31 @@
 """Whether the service can do its work: database, migration, boundaries in force, stuck jobs.
 
-Says versions and counts only: no address, no path, no name of a role.
+Says versions and counts only: no address, no path, no name of a role. It is looked at once a second
+at most, on a connection and a thread of its own, so that it answers however many others ask.
 """
 
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
-from typing import Literal
+from typing import Final, Literal
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from gis_service import jobs
 from gis_service.api import examples
-from gis_service.api.dependencies import VISITOR, StoreDep
-from gis_service.errors import StoreError
+from gis_service.api.dependencies import VISITOR
+from gis_service.errors import GisError
 from gis_service.grids.reading import versions_in_force
 from gis_service.store import migrate
-from gis_service.store.engine import check_server
+from gis_service.store.engine import Store, check_server
 
 router = APIRouter(tags=["health"])
+
+_LOOK_EVERY_S: Final = 1.0
+_PATIENCE_S: Final = 4.0
 
 
 class Database(BaseModel):
@@ -65,25 +72,77 @@ class Health(BaseModel):
     jobs: Jobs
 
 
-@router.get("/health", responses={503: {"model": Health, "description": "Not healthy."}})
-def health(store: StoreDep, response: Response) -> Health:
-    """Tell whether the service can do its work; 503 where it cannot."""
-    response.headers["Cache-Control"] = "no-store"
-    answer = Health(
+class Checkup:
+    """
+    What was found out last, shared by all who ask.
+
+    Parameters
+    ----------
+    store
+        The store; it is asked through a connection of its own.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store.apart()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="health")
+        self._running: asyncio.Future[Health] | None = None
+        self._found: Health | None = None
+        self._at = 0.0
+
+    async def now(self) -> Health:
+        """
+        Tell whether the service can do its work.
+
+        Returns
+        -------
+        Health
+            At most a second old; failing where no answer comes within some seconds.
+        """
+        if self._found is not None and time.monotonic() - self._at < _LOOK_EVERY_S:
+            return self._found
+        if self._running is None or self._running.done():
+            loop = asyncio.get_running_loop()
+            self._running = loop.run_in_executor(self._thread, self._look)
+        try:
+            return await asyncio.wait_for(asyncio.shield(self._running), _PATIENCE_S)
+        except TimeoutError:
+            return _failing()
+
+    def _look(self) -> Health:
+        answer = _failing()
+        try:
+            with self._store.transaction(VISITOR) as connection:
+                postgresql, postgis = check_server(connection)
+                answer.database = Database(postgresql=postgresql, postgis=postgis)
+                answer.migration = Migration.model_validate(migrate.state(connection))
+                if answer.migration.current == answer.migration.head:
+                    answer.boundaries = [
+                        Boundaries.model_validate(one) for one in versions_in_force(connection)
+                    ]
+                    answer.jobs = Jobs(stuck=len(jobs.stuck(connection)))
+                    answer.status = "failing" if answer.jobs.stuck else "ok"
+        except (GisError, sa.exc.OperationalError, sa.exc.InterfaceError):
+            answer.status = "failing"
+        self._found, self._at = answer, time.monotonic()
+        return answer
+
+    def close(self) -> None:
+        """Give the connection and the thread back."""
+        self._thread.shutdown(wait=False)
+        self._store.close()
+
+
+def _failing() -> Health:
+    return Health(
         status="failing", database=Database(), migration=Migration(), boundaries=[], jobs=Jobs()
     )
-    try:
-        with store.transaction(VISITOR) as connection:
-            postgresql, postgis = check_server(connection)
-            answer.database = Database(postgresql=postgresql, postgis=postgis)
-            answer.migration = Migration.model_validate(migrate.state(connection))
-            if answer.migration.current == answer.migration.head:
-                answer.boundaries = [
-                    Boundaries.model_validate(one) for one in versions_in_force(connection)
-                ]
-                answer.jobs = Jobs(stuck=len(jobs.stuck(connection)))
-                answer.status = "failing" if answer.jobs.stuck else "ok"
-    except (StoreError, sa.exc.OperationalError, sa.exc.InterfaceError):
-        answer.status = "failing"
+
+
+@router.get("/health", responses={503: {"model": Health, "description": "Not healthy."}})
+async def health(request: Request, response: Response) -> Health:
+    """Tell whether the service can do its work; 503 where it cannot."""
+    checkup: Checkup = request.app.state.checkup
+    answer = await checkup.now()
+    response.headers["Cache-Control"] = "no-store"
     response.status_code = 200 if answer.status == "ok" else 503
     return answer

@@ -4,13 +4,13 @@ from datetime import date
 from typing import Annotated, Any
 
 import shapely
-from fastapi import Request, Response
+from fastapi import Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from gis_service.api import examples
 from gis_service.api import plan_examples as shown
-from gis_service.api.dependencies import ActorDep, ConnectionDep, IdPath, SchemeCode
+from gis_service.api.dependencies import ActorDep, ConnectionDep, IdPath, SchemeCode, StoreDep
 from gis_service.api.routing import Router
 from gis_service.boundaries import history
 from gis_service.boundaries.history_file import comparison_file
@@ -60,12 +60,11 @@ def withdraw(
     responses=examples.ok("SQLite format 3", "application/geopackage+sqlite3"),
     response_class=Response,
 )
-def download_comparison(
-    request: Request, connection: ConnectionDep, actor: ActorDep, a: IdPath, b: IdPath
-) -> Response:
+def download_comparison(store: StoreDep, actor: ActorDep, a: IdPath, b: IdPath) -> Response:
     """Hand on what changed between two versions as a GeoPackage."""
-    del request
-    body = comparison_file(history.compare(connection, actor, a, b))
+    with store.transaction(actor) as connection:
+        compared = history.compare(connection, actor, a, b)
+    body = comparison_file(compared)
     return Response(
         body,
         media_type="application/geopackage+sqlite3",

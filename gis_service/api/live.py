@@ -9,12 +9,13 @@ import json
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from typing import Annotated, Any, Final
+from functools import partial
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Header, Query, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from gis_service.access import SYSTEM, Actor
@@ -42,7 +43,10 @@ _LONGEST_S: Final = 3600.0  # then who reads is asked for anew
 _AGAIN_S: Final = 1.0
 _REMEMBERED: Final = 10_000
 _PLAN_READERS: Final = frozenset({"county_office", "planner", "analyst", "dispatcher"})
+_READS_AT_ONCE: Final = 2
 _log = logging.getLogger(__name__)
+
+Read = TypeVar("Read")
 
 
 class LiveFullError(GisError):
@@ -83,7 +87,8 @@ class LiveHub:
     """
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self._store = store.apart(_READS_AT_ONCE)
+        self._threads = ThreadPoolExecutor(_READS_AT_ONCE, thread_name_prefix="live")
         self._readers: set[_Reader] = set()
         self._task: asyncio.Task[None] | None = None
         self._mark: Mark | None = None
@@ -126,18 +131,24 @@ class LiveHub:
             if self._task is None or self._task.done():
                 self._task = asyncio.create_task(self._listen())
             yield b"retry: 3000\n\n"
-            await self._listening.wait()
-            for event in await run_in_threadpool(self._missed, actor, since):
+            async with asyncio.timeout(heartbeat_s):
+                await self._listening.wait()
+                missed = await self._read(self._missed, actor, since)
+            for event in missed:
                 yield event
             while not self._closed and time.monotonic() < ends:
                 try:
                     event_or_end = await asyncio.wait_for(reader.queue.get(), heartbeat_s)
                 except TimeoutError:
+                    if not self._listening.is_set():
+                        return  # nothing is heard: the page must not believe that nothing happens
                     yield b": still here\n\n"
                     continue
                 if event_or_end is None:
                     return
                 yield event_or_end
+        except (*LOST, GisError) as error:
+            _log.warning("a stream could not be told what it missed: %s", type(error).__name__)
         finally:
             self._readers.discard(reader)
 
@@ -151,6 +162,13 @@ class LiveHub:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
+        self._threads.shutdown(wait=False)
+        self._store.close()
+
+    async def _read(self, read: Callable[..., Read], *given: Any) -> Read:
+        """Read in a thread of our own: those of the requests may all be taken."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, partial(read, *given))
 
     # --- what was missed ---------------------------------------------------------------------
 
@@ -183,12 +201,22 @@ class LiveHub:
                     if notice.channel == "gis_plan":
                         self._tell_plan(notice.payload)
                     self._listening.set()
-            except (*LOST, GisError) as error:
+            except Exception as error:  # noqa: BLE001 (a listener that dies tells nobody)
+                self._listening.clear()
                 _log.warning("the live listener lost the database: %s", type(error).__name__)
                 await asyncio.sleep(_AGAIN_S)
 
+    async def _heard(self, read: Callable[..., Read], *given: Any) -> Read:
+        """Read what happened; whoever waits meanwhile is told when that takes too long."""
+        waiting = asyncio.ensure_future(self._read(read, *given))
+        done, _ = await asyncio.wait({waiting}, timeout=incident_settings().live_heartbeat_s)
+        if not done:
+            self._listening.clear()
+            _log.warning("the live listener waits for the database")
+        return await waiting
+
     async def _tell_changes(self) -> None:
-        before, changes, after, too_many = await run_in_threadpool(self._read_changes)
+        before, changes, after, too_many = await self._heard(self._read_changes)
         self._mark = after
         if too_many:
             for reader in self._readers:
@@ -202,7 +230,7 @@ class LiveHub:
         for reader in self._readers:
             groups[reader.actor.role, reader.actor.areas].append(reader)
         for readers in list(groups.values()):
-            seen = await run_in_threadpool(self._seen, readers[0].actor, fresh)
+            seen = await self._heard(self._seen, readers[0].actor, fresh)
             self._tell(readers, fresh, seen, before, after)
 
     def _tell(
@@ -234,7 +262,7 @@ class LiveHub:
 
     async def _tell_versions(self, *, published: bool) -> None:
         """Tell which boundaries hold when some are published, and when a new day brings others."""
-        versions = await run_in_threadpool(self._read_versions)
+        versions = await self._heard(self._read_versions)
         known, self._versions = self._versions, versions
         if known == versions and not published:
             return

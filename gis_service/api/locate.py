@@ -30,7 +30,7 @@ from gis_service.api.dependencies import (
     picked_actor,
     without_nul,
 )
-from gis_service.api.routing import Router
+from gis_service.api.routing import Router, when_free
 from gis_service.coordinate_systems import CoordinateSystem, best_fit, parse_crs, to_cgcs2000
 from gis_service.errors import InputError, Place, TooLargeError
 from gis_service.grids import locating
@@ -46,7 +46,11 @@ from gis_service.grids.versions import today
 from gis_service.pasted_coordinates import read_pasted
 from gis_service.store import Store
 
-router = Router(prefix="/api", tags=["locate"])
+router = Router(
+    prefix="/api",
+    tags=["locate"],
+    first=lambda request, _: when_free(request.app.state.desk.lock),
+)
 
 MOST_POINTS: Final = 10_000
 MOST_BYTES: Final = 10_000_000

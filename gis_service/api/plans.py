@@ -1,5 +1,6 @@
 """Plans over HTTP: begin, try, edit, undo, look, check, discuss, decide, publish."""
 
+from contextlib import AbstractContextManager, nullcontext
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -23,7 +24,18 @@ from gis_service.boundaries import plan_life, plan_publication, plan_work
 from gis_service.boundaries.plan_desk import PlanDesk
 from gis_service.errors import InputError, Place
 
-router = Router(prefix="/api/plans", tags=["plans"])
+
+def _desk(request: Request) -> PlanDesk:
+    desk: PlanDesk = request.app.state.plans
+    return desk
+
+
+def _turn(request: Request, given: dict[str, Any]) -> AbstractContextManager[None]:
+    """Wait for a plan that others work on before a connection is taken."""
+    return _desk(request).turn(given["plan_id"]) if "plan_id" in given else nullcontext()
+
+
+router = Router(prefix="/api/plans", tags=["plans"], first=_turn)
 
 Words = Annotated[str, Field(max_length=2000)]
 
@@ -78,11 +90,6 @@ class ProposeWish(_Wish):
     parent: Annotated[str | None, Field(max_length=40)] = None
     grids: Annotated[tuple[str, ...], Field(max_length=200)] = ()
     pieces: Annotated[int | None, Field(ge=1, le=200)] = None
-
-
-def _desk(request: Request) -> PlanDesk:
-    desk: PlanDesk = request.app.state.plans
-    return desk
 
 
 @router.get("", responses=examples.ok(shown.PLANS))

@@ -1,7 +1,8 @@
 """Errors over HTTP: problem+json (RFC 9457) in the language of the reader, and nothing internal.
 
 One table holds every class of error; a router never builds an error answer by itself. What breaks
-on our side is told in general words and written to the log.
+on our side is told in general words and written to the log. The handlers run in the event loop: an
+error that waited for a thread would be told last when all threads are taken.
 """
 
 import logging
@@ -15,7 +16,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from gis_service.errors import GisError
+from gis_service.errors import BusyError, GisError
 from gis_service.messages import LANGUAGES, Language, choose_language, text
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -105,7 +106,7 @@ def problem(
     )
 
 
-def gis_problem(request: Request, error: Exception) -> Response:
+async def gis_problem(request: Request, error: Exception) -> Response:
     """
     Answer an error of ours.
 
@@ -127,6 +128,9 @@ def gis_problem(request: Request, error: Exception) -> Response:
         # Another server failed, and its words here name nothing of ours.
         _log.warning("%s: %s", type(error).__name__, error.key)
         return problem(request, error.status, error.kind, error.say(language))
+    if isinstance(error, BusyError):
+        again = {"Retry-After": str(error.retry_after_s)}
+        return problem(request, error.status, error.kind, error.say(language), headers=again)
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("%s: %s", type(error).__name__, error.key)
         said = "api.unavailable" if error.status == 503 else "api.internal"
@@ -135,7 +139,7 @@ def gis_problem(request: Request, error: Exception) -> Response:
     return problem(request, error.status, error.kind, error.say(language), place=place)
 
 
-def store_problem(request: Request, error: Exception) -> Response:
+async def store_problem(request: Request, error: Exception) -> Response:
     """
     Answer that the database cannot be reached, without saying where it is.
 
@@ -155,7 +159,7 @@ def store_problem(request: Request, error: Exception) -> Response:
     return problem(request, 503, "store", text("api.unavailable", language_of(request)))
 
 
-def invalid_request(request: Request, error: Exception) -> Response:
+async def invalid_request(request: Request, error: Exception) -> Response:
     """
     Answer that a parameter or the body is not what the API takes.
 
@@ -197,7 +201,7 @@ def _said(one: dict[str, Any], language: Language) -> str:
     return str(one["msg"]) if language == "en" else text("api.field_wrong", language)
 
 
-def http_problem(request: Request, error: Exception) -> Response:
+async def http_problem(request: Request, error: Exception) -> Response:
     """
     Answer what the framework itself refuses: an unknown path, a wrong method.
 
@@ -222,7 +226,7 @@ def http_problem(request: Request, error: Exception) -> Response:
     return problem(request, error.status_code, kind, detail, headers=dict(error.headers or {}))
 
 
-def unknown_problem(request: Request, error: Exception) -> Response:
+async def unknown_problem(request: Request, error: Exception) -> Response:
     """
     Answer what nobody foresaw, without a word of its insides.
 

@@ -7,8 +7,8 @@ threads wait for connections, nobody is answered any more. So an endpoint that a
 
 import functools
 import inspect
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -39,6 +39,27 @@ class Router(APIRouter):
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         """Add an endpoint; one that asks for a connection is wrapped."""
         super().add_api_route(path, _in_transaction(endpoint, self._first), **options)
+
+
+@contextmanager
+def when_free(*locks: AbstractContextManager[Any]) -> Iterator[None]:
+    """
+    Wait until nobody holds some locks, one after the other, and keep none of them.
+
+    Parameters
+    ----------
+    *locks
+        Of what this process shares, such as a network that somebody is reading.
+
+    Yields
+    ------
+    None
+        A connection may be taken now.
+    """
+    for lock in locks:
+        with lock:
+            pass
+    yield
 
 
 def _in_transaction(endpoint: Callable[..., Any], first: First | None) -> Callable[..., Any]:

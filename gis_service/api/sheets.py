@@ -2,13 +2,12 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import Query, Response
+from fastapi import APIRouter, Query, Response
 
-from gis_service.api.dependencies import ActorDep, At, ConnectionDep, IdPath, LanguageDep
-from gis_service.api.routing import Router
+from gis_service.api.dependencies import ActorDep, At, IdPath, LanguageDep, StoreDep
 from gis_service.maps import grid_sheet
 
-router = Router(prefix="/api", tags=["maps"])
+router = APIRouter(prefix="/api", tags=["maps"])
 
 _PRINTED: Final[dict[int | str, dict[str, Any]]] = {
     200: {
@@ -24,7 +23,7 @@ _STANDS_ALONE: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-anc
 
 @router.get("/grids/{grid_id}/sheet", response_class=Response, responses=_PRINTED)
 def print_sheet(
-    connection: ConnectionDep,
+    store: StoreDep,
     actor: ActorDep,
     language: LanguageDep,
     grid_id: IdPath,
@@ -37,7 +36,9 @@ def print_sheet(
 ) -> Response:
     """Print the sheet of one grid, with officers and figures as far as the actor sees them."""
     options = grid_sheet.SheetOptions(paper=paper, language=language, public=public, at=at)
-    printed = grid_sheet.print_grid(connection, actor, grid_id, form, options)
+    with store.transaction(actor) as connection:  # printed after it has ended: that takes seconds
+        document = grid_sheet.write_sheet(connection, actor, grid_id, form, options)
+    printed = grid_sheet.printed(document, form)
     headers = {
         "Content-Disposition": f'inline; filename="grid-{grid_id}-{paper}.{form}"',
         "Cache-Control": "private, no-store",

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
+from weakref import WeakValueDictionary
 
 import numpy as np
 import sqlalchemy as sa
@@ -63,7 +64,6 @@ class Held:
     draft: Draft
     loads: Loads
     context: Context
-    lock: threading.RLock = field(default_factory=threading.RLock)
     marks: list[str] = field(default_factory=list)
     edits: list[dict[str, Any]] = field(default_factory=list)
     before: dict[str, Load] = field(default_factory=dict)
@@ -179,6 +179,7 @@ class PlanDesk:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._turns: WeakValueDictionary[int, Any] = WeakValueDictionary()
         self._grounds: OrderedDict[int, _Ground] = OrderedDict()
         self._held: OrderedDict[tuple[int, int], Held] = OrderedDict()
         self._stage: Stage = "waiting"
@@ -213,6 +214,29 @@ class PlanDesk:
             ground.loads = loads
 
     @contextmanager
+    def turn(self, plan_id: int) -> Iterator[None]:
+        """
+        Wait until nobody else works on a plan, and until the land of the first one is read.
+
+        Taken before a connection, so that whoever waits holds none; the thread that has a turn may
+        take it again.
+
+        Parameters
+        ----------
+        plan_id
+            Which plan.
+
+        Yields
+        ------
+        None
+            The turn.
+        """
+        with self._lock:
+            turn = self._turns.setdefault(plan_id, threading.RLock())
+        with turn:
+            yield
+
+    @contextmanager
     def open(
         self,
         connection: sa.Connection,
@@ -239,8 +263,8 @@ class PlanDesk:
         Held
             The draft.
         """
-        held = self._draft(connection, plan_id, version)
-        with held.lock:
+        with self.turn(plan_id):
+            held = self._draft(connection, plan_id, version)
             try:
                 held.bring_to(edits)
                 yield held

@@ -109,14 +109,14 @@ class AreaDesk:
     def __init__(self, folder: Path | None = None, book: StandardBook | None = None) -> None:
         self._kept = KeptAreas(folder)
         self._book = book
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._roads: _Roads | None = None
         self._grounds: OrderedDict[str, _Ground] = OrderedDict()
         self._trees: OrderedDict[str, BandTree] = OrderedDict()
 
     def _roads_now(self, connection: sa.Connection) -> _Roads:
         changes = {**counts(connection, _HANGS_ON), "day": str(today(connection))}
-        with self._lock:
+        with self.lock:
             if self._roads is None or self._roads.changes != changes:
                 network = read_network(connection)[1]
                 digest = fingerprints.of_network(network)
@@ -128,7 +128,7 @@ class AreaDesk:
         roads = self._roads_now(connection)
         book = self._book or standard_book()
         settings = fingerprints.of_settings(parameters_of(book, standard, scenario))
-        with self._lock:
+        with self.lock:
             if settings not in self._grounds:
                 self._grounds[settings] = self._grounded(roads, book, standard, scenario)
             self._grounds.move_to_end(settings)
@@ -262,7 +262,7 @@ class AreaDesk:
         """
         packed = self.answer_areas(connection, standard, scenario, limits)
         key = hashlib.sha256(packed).hexdigest()
-        with self._lock:
+        with self.lock:
             if key not in self._trees:
                 self._trees[key] = BandTree(gzip.decompress(packed))
             self._trees.move_to_end(key)

@@ -81,7 +81,7 @@ class Digests:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._roads: tuple[object, str] | None = None
         self._county: tuple[object, Mapping[str, str], Facilities] | None = None
 
@@ -109,7 +109,7 @@ class Digests:
         then: dict[str, Any] = run.inputs.get("counts", {})
         now = {**before, "software": __version__, "settings": _settings(run, book)}
         changes = changes_now(connection)
-        with self._lock:
+        with self.lock:
             if any(then.get(name) != changes[name] for name in _ROADS):
                 now["network"] = self._of_roads(connection, changes)
             if any(then.get(name) != changes[name] for name in (*_COUNTY, DAY)):

@@ -73,7 +73,7 @@ class WhatIfDesk:
 
     def __init__(self, book: StandardBook | None = None) -> None:
         self._book = book
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._held: _Held | None = None
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
 
@@ -147,7 +147,7 @@ class WhatIfDesk:
         """
         book = self._book or standard_book()
         key = repr(parameters_of(book, standard, scenario)) + standard
-        with self._lock:
+        with self.lock:
             changes = changes_now(connection)
             if self._held is None or self._held.changes != changes:
                 network_id, network = read_network(connection)
@@ -186,7 +186,7 @@ class WhatIfDesk:
             nothing was prepared yet.
         """
         book = self._book or standard_book()
-        with self._lock:
+        with self.lock:
             held = self._held
         if held is None:
             return {}

@@ -81,7 +81,7 @@ class Desk:
         self._store = store
         self._locators = locators
         self._rolls = RollCache(store)
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._codes: dict[str, str] = {}
         self._roads: dict[str, tuple[tuple[int, int | None], BorderRoads]] = {}
         self._fresh: dict[tuple[Any, ...], tuple[float, Ready]] = {}
@@ -131,7 +131,7 @@ class Desk:
         NotFoundError
             There is no such scheme, or nothing is published.
         """
-        with self._lock:
+        with self.lock:
             found = None if anew else self.fresh(actor, scheme)
             if found is not None:
                 return found
@@ -218,7 +218,7 @@ class Desk:
         return Ready(version, locator, roll, roads), findings
 
     def _index_of(self, connection: sa.Connection, version: Version) -> tuple[Locator, BorderRoads]:
-        with self._lock:
+        with self.lock:
             held = self._past.pop(version.version_id, None)
             if held is None:
                 shapes = polygons(connection, version.scheme_id, version.effective_day)

@@ -39,7 +39,7 @@ class RoadsDesk:
 
     def __init__(self, book: StandardBook | None = None) -> None:
         self._book = book
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._held: _Held | None = None
 
     @property
@@ -76,7 +76,7 @@ class RoadsDesk:
         active = connection.scalar(
             sa.select(t.road_network.c.network_id).where(t.road_network.c.active)
         )
-        with self._lock:
+        with self.lock:
             if self._held is None or self._held.network_id != active:
                 self._held = _Held(*read_network(connection), {})
             held = self._held

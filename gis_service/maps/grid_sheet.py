@@ -284,15 +284,57 @@ def print_grid(
     Printed
         The same bytes for the same data, day and options.
     """
+    return printed(write_sheet(connection, actor, grid_id, form, options), form)
+
+
+def write_sheet(
+    connection: sa.Connection,
+    actor: Actor,
+    grid_id: int,
+    form: Format,
+    options: SheetOptions | None = None,
+) -> str:
+    """
+    Write the sheet of one grid as an HTML document, which needs no connection to be printed.
+
+    Parameters
+    ----------
+    connection, actor, grid_id, form, options
+        As for :func:`print_grid`; the form is what the record says.
+
+    Returns
+    -------
+    str
+        It stands for itself: styles and map inside, nothing linked.
+    """
     book = _Book(connection, actor, options or SheetOptions())
     document = book.document([book.sheet(grid_id)])
     book.record(grid_id, form)
+    return document
+
+
+def printed(document: str, form: Format) -> Printed:
+    """
+    Print a sheet that was written.
+
+    Parameters
+    ----------
+    document
+        Of :func:`write_sheet`.
+    form
+        ``html`` is the document as it is.
+
+    Returns
+    -------
+    Printed
+        The same bytes for the same document.
+    """
     if form == "html":
         return Printed(document.encode(), "text/html; charset=utf-8")
-    printed = printing.pdf(document)
+    paper = printing.pdf(document)
     if form == "pdf":
-        return Printed(printed, "application/pdf")
-    return Printed(printing.png(printed), "image/png")
+        return Printed(paper, "application/pdf")
+    return Printed(printing.png(paper), "image/png")
 
 
 def print_town(

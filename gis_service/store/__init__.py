@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from gis_service.settings import store_settings
+from gis_service.settings import server_settings, store_settings
 from gis_service.store.cluster import DATABASE, Cluster
 from gis_service.store.engine import Store, store_url
 from gis_service.store.migrate import MigrationState, upgrade
@@ -68,6 +68,6 @@ def open_store(
                 stack.enter_context(cluster.watch())
         if migrate:
             upgrade(admin)
-        store = Store(service)
+        store = Store(service, connections=server_settings().connections)
         stack.callback(store.close)
         yield store

@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from psycopg.conninfo import make_conninfo
 from sqlalchemy.pool import NullPool
 
-from gis_service.errors import StoreError
+from gis_service.errors import BusyError, StoreError
 
 MINIMUM_POSTGRESQL = 140000
 MINIMUM_POSTGIS = (3, 1)
+_POOL_WAIT_S = 5.0
 _LOADING = 4_906_113  # an arbitrary number, next to the migrations'
 
 
@@ -41,12 +42,19 @@ class Store:
         SQLAlchemy URL (psycopg2).
     pooled
         False opens a connection for each transaction, for short commands and tests.
+    connections
+        How many a pool holds at the most.
     """
 
-    def __init__(self, url: sa.URL | str, *, pooled: bool = True) -> None:
-        options: dict[str, Any] = {"pool_pre_ping": True, "pool_size": 8} if pooled else {}
-        if not pooled:
-            options["poolclass"] = NullPool
+    def __init__(self, url: sa.URL | str, *, pooled: bool = True, connections: int = 20) -> None:
+        options: dict[str, Any] = {"poolclass": NullPool}
+        if pooled:
+            options = {
+                "pool_pre_ping": True,
+                "pool_size": connections,
+                "max_overflow": 0,
+                "pool_timeout": _POOL_WAIT_S,
+            }
         self.url = sa.make_url(url)
         self.engine = sa.create_engine(
             self.url,
@@ -74,9 +82,13 @@ class Store:
         ------
         StoreError
             The database cannot be reached.
+        BusyError
+            Every connection of the pool is taken.
         """
         try:
             connection = self.engine.connect()
+        except sa.exc.TimeoutError as error:
+            raise BusyError("api.busy") from error
         except sa.exc.OperationalError as error:
             raise StoreError("store.unreachable", reason=str(error.orig).strip()) from error
         with connection, connection.begin():
@@ -87,6 +99,22 @@ class Store:
                 )
             )
             yield connection
+
+    def apart(self, connections: int = 1) -> "Store":
+        """
+        Open the same database with a pool of its own, for what must go on when this one is empty.
+
+        Parameters
+        ----------
+        connections
+            How many it holds at the most.
+
+        Returns
+        -------
+        Store
+            The caller closes it.
+        """
+        return Store(self.url, connections=connections)
 
     def close(self) -> None:
         """Give every connection back."""

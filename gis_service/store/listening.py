@@ -16,8 +16,8 @@ from gis_service.store.engine import conninfo
 from gis_service.store.incident_functions import LISTEN
 
 CHANNELS: Final = ("gis_incident", "gis_version", "gis_plan")
-LOST: Final = (psycopg.OperationalError, sa.exc.OperationalError, sa.exc.InterfaceError)
-"""Errors of a database that is gone for a while, whichever driver says so."""
+LOST: Final = (TimeoutError, psycopg.Error, sa.exc.SQLAlchemyError)
+"""Errors of a database that does not answer for a while, whichever driver says so."""
 
 
 @dataclass(frozen=True)

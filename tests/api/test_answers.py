@@ -337,7 +337,10 @@ def test_health_is_good_and_names_what_is_in_force(client: TestClient) -> None:
     assert told["jobs"] == {"stuck": 0}
 
 
-def test_a_stuck_job_is_not_healthy(store: Store, client: TestClient) -> None:
+def test_a_stuck_job_is_not_healthy(
+    store: Store, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gis_service.api.health._LOOK_EVERY_S", 0)
     with store.transaction(SYSTEM) as connection:
         job_id = connection.scalar(
             sa.insert(t.job)

@@ -1,0 +1,120 @@
+"""How many requests are worked on at once: the others wait their turn, in order, and not for ever.
+
+Pure ASGI, before any router. Fewer are let in than the pool has connections, so whoever is let in
+finds one. Who cannot be taken within the time is told when to come again. Nobody waits for what
+needs no connection: files, the stream of events, and whether the service is well.
+"""
+
+import asyncio
+import re
+from typing import Final
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gis_service.api.problems import gis_problem
+from gis_service.errors import BusyError
+from gis_service.settings import ServerSettings, server_settings
+
+_FREE: Final = re.compile(
+    r"/(?!api/|open311/|$)|/api/(live|plans/stage|examples.*|imports/uploads|incidents/.*photos)$"
+)
+"""What needs no connection, or only behind a body that may come slowly."""
+_WHOLE_FILES: Final = re.compile(r"/api/assign$")
+_SLOW: Final = re.compile(
+    r"/api/(plans/.|versions/.|reports/|grids/\d+/sheet|coverage/(areas|districts|enclaves|what-if))"
+)
+"""What may take seconds: drafts, comparisons, reports, printed sheets, drawings."""
+
+
+class Lane:
+    """
+    Turns of one kind of work.
+
+    Parameters
+    ----------
+    at_once
+        How many have a turn at the same time.
+    most_waiting
+        How many may wait for one; more are refused at once.
+    until_start
+        Whether a turn ends when the answer begins, so that a slow reader holds none.
+    """
+
+    def __init__(self, at_once: int, most_waiting: int, *, until_start: bool = True) -> None:
+        self._turns = asyncio.Semaphore(at_once)
+        self._waiting = 0
+        self._most_waiting = most_waiting
+        self.until_start = until_start
+
+    async def take(self, wait_s: float) -> bool:
+        """Wait for a turn; tell whether it came in time."""
+        if not self._turns.locked():
+            return await self._turns.acquire()
+        if self._waiting >= self._most_waiting:
+            return False
+        self._waiting += 1
+        try:
+            return await asyncio.wait_for(self._turns.acquire(), wait_s)
+        except TimeoutError:
+            return False
+        finally:
+            self._waiting -= 1
+
+    def give_back(self) -> None:
+        """End a turn."""
+        self._turns.release()
+
+
+class Admission:
+    """
+    Give each request its turn.
+
+    Parameters
+    ----------
+    app
+        What lies behind.
+    settings
+        How many at once, and how long others wait; without it those of the environment.
+    """
+
+    def __init__(self, app: ASGIApp, settings: ServerSettings | None = None) -> None:
+        self.app = app
+        said = settings or server_settings()
+        self._wait_s = said.request_wait_s
+        most = said.requests_waiting
+        self._quick = Lane(said.requests_at_once, most)
+        self._slow = Lane(said.slow_requests_at_once, most)
+        self._files = Lane(said.files_at_once, most, until_start=False)
+
+    def _lane(self, path: str) -> Lane | None:
+        if _FREE.match(path):
+            return None
+        if _WHOLE_FILES.match(path):
+            return self._files
+        return self._slow if _SLOW.match(path) else self._quick
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on when its turn has come."""
+        lane = self._lane(scope["path"]) if scope["type"] == "http" else None
+        if lane is None:
+            await self.app(scope, receive, send)
+            return
+        if not await lane.take(self._wait_s):
+            busy = await gis_problem(Request(scope), BusyError("api.busy"))
+            await busy(scope, receive, send)
+            return
+        is_held = True
+
+        async def send_and_give_back(message: Message) -> None:
+            nonlocal is_held
+            if is_held and lane.until_start and message["type"] == "http.response.start":
+                is_held = False
+                lane.give_back()
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_and_give_back)
+        finally:
+            if is_held:
+                lane.give_back()
