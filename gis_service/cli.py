@@ -12,12 +12,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gis_service import __version__, jobs, main_job
-from gis_service.access import SYSTEM
+from gis_service import __version__
 from gis_service.commands import coverage_sites as _coverage_sites  # noqa: F401 (adds commands)
 from gis_service.commands import importing, locating
 from gis_service.commands.coverage import coverage_app
@@ -27,20 +26,17 @@ from gis_service.commands.plans import plan_app
 from gis_service.commands.report import report_app
 from gis_service.commands.roads import roads_app
 from gis_service.commands.terminal import errors_said, language, say
-from gis_service.coverage import sites_job as _sites_job  # noqa: F401 (adds work)
 from gis_service.errors import NotFoundError
-from gis_service.ingest.osm import read_osm
-from gis_service.ingest.region import RegionResult, describe, import_region
 from gis_service.regions import region_database
-from gis_service.reports import report_job as _report_job  # noqa: F401 (adds work)
-from gis_service.settings import server_settings, store_settings
-from gis_service.store import Store, database_exists, open_store
+
+if TYPE_CHECKING:
+    from gis_service.ingest.region import RegionResult
+    from gis_service.store import Store
 
 app = typer.Typer(
     name="gis-service",
     help="A map service for 网格化管理: whose grid, who gets there first, who is left out.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 import_app = typer.Typer(help="Take files in.", no_args_is_help=True)
@@ -82,6 +78,8 @@ def version() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database to the tables of this release."""
+    from gis_service.store import open_store
+
     with open_store():
         say("the database is up to date")
 
@@ -93,6 +91,10 @@ def run(
     port: Port = None,
 ) -> None:
     """Do the main job for the county in the store, or for a region from a file, and serve it."""
+    from gis_service import main_job
+    from gis_service.settings import server_settings
+    from gis_service.store import open_store
+
     where = port or server_settings().port  # a bad setting is told before any work is done
     database = _take_region(region) if region else None
     with open_store(watch=not once, database=database) as store:
@@ -104,12 +106,19 @@ def run(
 
 
 def _map_file(region: Path | None) -> Path:
+    from gis_service.settings import store_settings
+
     name = "map" if region is None else f"map-{region.name.partition('.')[0]}"
     return store_settings().data_dir / "maps" / f"{name}.html"
 
 
 def _take_region(path: Path) -> str:
     """Import a file into the database that belongs to it; the county's stays as it is."""
+    from gis_service.access import SYSTEM
+    from gis_service.ingest.osm import read_osm
+    from gis_service.ingest.region import import_region
+    from gis_service.store import database_exists, open_store
+
     database = region_database(path)
     region = None if database_exists(database) else read_osm(path)  # a bad file makes nothing
     with open_store(database=database) as store:
@@ -117,7 +126,9 @@ def _take_region(path: Path) -> str:
     return database
 
 
-def _told(result: RegionResult | None, path: Path) -> None:
+def _told(result: "RegionResult | None", path: Path) -> None:
+    from gis_service.ingest.region import describe
+
     if result is None:
         say(f"{path.name} is in the store already; nothing changed")
         return
@@ -135,13 +146,17 @@ def _told(result: RegionResult | None, path: Path) -> None:
 @app.command()
 def serve(port: Port = None) -> None:
     """Serve what is in the store, without doing the main job first."""
+    from gis_service.settings import server_settings
+    from gis_service.store import open_store
+
     where = port or server_settings().port
     with open_store(watch=True) as store:
         _serve(store, None, where)
 
 
-def _serve(store: Store, database: str | None, port: int) -> None:
-    from gis_service.api.serve import serve_forever  # noqa: PLC0415 (uvicorn is slow to import)
+def _serve(store: "Store", database: str | None, port: int) -> None:
+    from gis_service.api.serve import serve_forever
+    from gis_service.settings import server_settings
 
     with _workers_beside(database):
         serve_forever(store, server_settings().host, port, say)
@@ -150,6 +165,8 @@ def _serve(store: Store, database: str | None, port: int) -> None:
 @contextmanager
 def _workers_beside(database: str | None) -> Iterator[None]:
     """Keep worker processes beside the server; one that dies is started again."""
+    from gis_service.settings import server_settings
+
     command = [sys.executable, "-m", "gis_service", "worker", "--with-parent"]
     command += ["--database", database] if database else []
     workers = [subprocess.Popen(command) for _ in range(server_settings().workers)]
@@ -184,9 +201,12 @@ def worker(
     ] = False,
 ) -> None:
     """Work on the jobs in the queue."""
+    from gis_service import jobs, main_job
+    from gis_service.store import database_exists, open_store
+
     parent = os.getppid() if with_parent else None
 
-    def tick(store: Store) -> None:
+    def tick(store: "Store") -> None:
         if parent is not None and os.getppid() != parent:
             os.kill(os.getpid(), signal.SIGTERM)
         main_job.apply_what_is_due(store)
@@ -200,5 +220,9 @@ def worker(
 @import_app.command("osm")
 def import_osm(file: Annotated[Path, typer.Argument(help=".pbf, .osm or .osm.gz")]) -> None:
     """Take a region from an OpenStreetMap file into a store that holds none yet."""
+    from gis_service.access import SYSTEM
+    from gis_service.ingest.region import import_region
+    from gis_service.store import open_store
+
     with open_store() as store:
         _told(import_region(store, SYSTEM, file), file)

@@ -1,16 +1,17 @@
-"""The front of the command ``gis-service``: what is asked in seconds does not wait for the rest.
+"""The front of the command ``gis-service``: it starts quickly, whatever a command reads later.
 
-``locate`` and ``assign`` need neither jobs nor maps; reading all of the program to run them would
-take longer than they do. Every other command is found in :mod:`gis_service.cli`.
+No command imports at its head what only its work needs: the help, a completed word and a wrong
+option are answered before pandas, numba or the store are read.
 """
 
-import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-LIGHT: Final = frozenset({"locate", "assign"})
+from gis_service import cli
+
+WITHOUT_MATRICES: Final = frozenset({"locate", "assign"})
 
 
 @contextmanager
@@ -33,15 +34,8 @@ def _without(module: str) -> Iterator[None]:
 
 def main() -> None:
     """Run a command; an error that we can name is said in one line with its own exit code."""
-    if len(sys.argv) > 1 and sys.argv[1] in LIGHT:
-        gc.disable()  # while modules are read nothing becomes garbage, and looking takes time
-        from gis_service.commands import locating  # noqa: PLC0415 (only what is needed)
-
-        gc.freeze()
-        gc.enable()
+    if len(sys.argv) > 1 and sys.argv[1] in WITHOUT_MATRICES:
         with _without("scipy.linalg"):
-            locating.main()
+            cli.main()
         return
-    from gis_service import cli  # noqa: PLC0415 (reads all of the program)
-
     cli.main()

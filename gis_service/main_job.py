@@ -16,13 +16,16 @@ from gis_service import __version__, jobs
 from gis_service.access import SYSTEM
 from gis_service.access.actor import ensure_demo_actors
 from gis_service.coverage import runs
+from gis_service.coverage import sites_job as _sites_job  # noqa: F401 (adds work to the queue)
 from gis_service.coverage.standards import standard_book
 from gis_service.errors import GisError, NotFoundError
 from gis_service.grids import assignment
 from gis_service.grids.versions import in_force, lowest_rank
+from gis_service.ingest import importing as _importing  # noqa: F401 (adds work to the queue)
 from gis_service.maps import tiles
 from gis_service.maps.one_file import write_map
 from gis_service.messages import Language, text
+from gis_service.reports import report_job as _report_job  # noqa: F401 (adds work to the queue)
 from gis_service.search.entries import refresh as refresh_search
 from gis_service.store import tables as t
 from gis_service.store.engine import Store

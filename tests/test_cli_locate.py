@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from gis_service import front
 from gis_service.access import SYSTEM
 from gis_service.boundaries.plans import publish
-from gis_service.commands import locating
+from gis_service.cli import app
 from gis_service.coordinate_systems import CoordinateSystem, from_cgcs2000
 from gis_service.errors import InputError, NotFoundError
 from gis_service.store import Store
@@ -49,7 +49,7 @@ def _this_store(two_versions: Store, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(*arguments: str) -> Any:
-    return CliRunner().invoke(locating.light(), list(arguments), catch_exceptions=True)
+    return CliRunner().invoke(app, list(arguments), catch_exceptions=True)
 
 
 PLACE = (WEST + 1.5 * SIDE, SOUTH + 1.5 * SIDE)

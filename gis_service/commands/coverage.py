@@ -10,13 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
-from gis_service.access import SYSTEM
 from gis_service.commands.region_option import Region, database_of
 from gis_service.commands.terminal import language, say
 from gis_service.errors import InputError, Place
 from gis_service.messages import text
-from gis_service.store import open_store
-from gis_service.store.tables import FACILITY_KINDS, ROAD_CLASSES
 
 coverage_app = typer.Typer(help="Measure who is reached in time.", no_args_is_help=True)
 
@@ -33,7 +30,9 @@ def coverage_run(
     region: Region = None,
 ) -> None:
     """Measure one standard for every household, now, and store the run."""
-    from gis_service.coverage import run_notes, runs  # noqa: PLC0415 (slow to import)
+    from gis_service.access import SYSTEM
+    from gis_service.coverage import run_notes, runs
+    from gis_service.store import open_store
 
     began = time.monotonic()
     with open_store(database=database_of(region)) as store:
@@ -54,7 +53,7 @@ def coverage_run(
 @coverage_app.command("standards")
 def coverage_standards(as_json: AsJson = False) -> None:
     """List standards and scenarios in force, each number with its source."""
-    from gis_service.coverage.standards import source_in, standard_book  # noqa: PLC0415 (slow to import)
+    from gis_service.coverage.standards import source_in, standard_book
 
     book = standard_book()
     if as_json:
@@ -86,7 +85,9 @@ def coverage_compare(
     region: Region = None,
 ) -> None:
     """Compare two runs: the county, the grids, households gained and lost."""
-    from gis_service.coverage.comparing import compare  # noqa: PLC0415 (slow to import)
+    from gis_service.access import SYSTEM
+    from gis_service.coverage.comparing import compare
+    from gis_service.store import open_store
 
     with open_store(database=database_of(region)) as store, store.transaction(SYSTEM) as connection:
         found = compare(connection, SYSTEM, before, after)
@@ -131,8 +132,11 @@ def coverage_what_if(
     region: Region = None,
 ) -> None:
     """Say what the figures would be with stations or roads changed; nothing is stored."""
-    from gis_service.coverage import what_if as room  # noqa: PLC0415 (slow to import)
-    from gis_service.coverage.what_if_desk import WhatIfDesk  # noqa: PLC0415
+    from gis_service.access import SYSTEM
+    from gis_service.coverage import what_if as room
+    from gis_service.coverage.what_if_desk import WhatIfDesk
+    from gis_service.store import open_store
+    from gis_service.store.tables import FACILITY_KINDS, ROAD_CLASSES
 
     changes: list[room.Change] = []
     for one in move or ():

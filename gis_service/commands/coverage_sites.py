@@ -8,11 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from gis_service.access import SYSTEM
 from gis_service.commands.coverage import coverage_app
 from gis_service.commands.region_option import Region, database_of
 from gis_service.errors import InputError, Place
-from gis_service.store import open_store
 
 
 @coverage_app.command("sites")
@@ -35,8 +33,10 @@ def coverage_sites(
     region: Region = None,
 ) -> None:
     """Choose the best next sites, with the proven gap and the measured gain of each."""
-    from gis_service.coverage.sites import SiteWish, best_sites  # noqa: PLC0415 (slow to import)
-    from gis_service.coverage.what_if_desk import WhatIfDesk  # noqa: PLC0415
+    from gis_service.access import SYSTEM
+    from gis_service.coverage.sites import SiteWish, best_sites
+    from gis_service.coverage.what_if_desk import WhatIfDesk
+    from gis_service.store import open_store
 
     with open_store(database=database_of(region)) as store, store.transaction(SYSTEM) as connection:
         prepared, _ = WhatIfDesk().prepared(connection, SYSTEM, standard, scenario)
@@ -64,7 +64,9 @@ def coverage_areas(
     region: Region = None,
 ) -> None:
     """Write bands of minutes that follow the streets."""
-    from gis_service.coverage.area_desk import AreaDesk, area_folder  # noqa: PLC0415 (slow)
+    from gis_service.access import SYSTEM
+    from gis_service.coverage.area_desk import AreaDesk, area_folder
+    from gis_service.store import open_store
 
     try:
         limits = [float(part) for part in minutes.split(",")]

@@ -4,20 +4,19 @@ People read standard error; ``--json`` prints the outcome for programs to standa
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gis_service.access import SYSTEM
 from gis_service.commands.terminal import language, say
-from gis_service.coordinate_systems import KNOWN, parse_crs
 from gis_service.errors import InputError
-from gis_service.ingest.importing import KINDS, import_file
-from gis_service.ingest.kinds import ImportKind, ImportOptions, ImportOutcome
+from gis_service.ingest.kind_options import OPTIONS
 from gis_service.messages import Language, text
-from gis_service.store import open_store
+
+if TYPE_CHECKING:
+    from gis_service.ingest.kinds import ImportOutcome
 
 _SHOWN = 20
 
@@ -31,19 +30,22 @@ def add_commands(app: typer.Typer) -> None:
     app
         The group ``import``.
     """
-    for kind in KINDS.values():
-        app.command(kind.name, help=text(f"ingest.kind_{kind.name}", "en"))(_command(kind))
+    for kind, own in OPTIONS.items():
+        app.command(kind, help=text(f"ingest.kind_{kind}", "en"))(_command(kind, own))
 
 
-def _command(kind: ImportKind) -> Callable[..., None]:
-    known = "; ".join(f"{name}: {text(key, 'en')}" for name, key in kind.extra.items())
+def _command(kind: str, own: Mapping[str, str]) -> Callable[..., None]:
+    known = "; ".join(f"{name}: {text(key, 'en')}" for name, key in own.items())
 
     def command(
         file: Annotated[
             Path, typer.Argument(help=".gpkg .geojson .shp .zip .csv .xlsx", show_default=False)
         ],
         crs: Annotated[
-            str | None, typer.Option(help=f"Its coordinate system: {KNOWN}.", show_default=False)
+            str | None,
+            typer.Option(
+                help="Its system: cgcs2000, wgs84, gcj02, bd09, EPSG:n.", show_default=False
+            ),
         ] = None,
         layer: Annotated[str | None, typer.Option(help="Layer or sheet.")] = None,
         encoding: Annotated[
@@ -79,6 +81,12 @@ def _command(kind: ImportKind) -> Callable[..., None]:
         ] = None,
         as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
     ) -> None:
+        from gis_service.access import SYSTEM
+        from gis_service.coordinate_systems import parse_crs
+        from gis_service.ingest.importing import import_file
+        from gis_service.ingest.kinds import ImportOptions
+        from gis_service.store import open_store
+
         options = ImportOptions(
             crs=None if crs is None else parse_crs(crs),
             layer=layer,
@@ -91,7 +99,7 @@ def _command(kind: ImportKind) -> Callable[..., None]:
             extra=_pairs(extra or ()),
         )
         with open_store() as store:
-            outcome = import_file(store, SYSTEM, kind.name, file, options, refusals_to=refusals)
+            outcome = import_file(store, SYSTEM, kind, file, options, refusals_to=refusals)
         tell(outcome, language())
         if refusals is not None:
             say(text("ingest.said_refusals_file", language(), file=refusals))
@@ -111,7 +119,7 @@ def _pairs(given: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
-def tell(outcome: ImportOutcome, speech: Language) -> None:
+def tell(outcome: "ImportOutcome", speech: Language) -> None:
     """
     Show people what became of a file.
 

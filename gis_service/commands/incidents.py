@@ -8,11 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from gis_service.access import SYSTEM
 from gis_service.commands.terminal import language, say
 from gis_service.errors import InputError
 from gis_service.messages import text
-from gis_service.store import open_store
 
 incidents_app = typer.Typer(help="Incidents: overdue, import, working days.", no_args_is_help=True)
 calendar_app = typer.Typer(help="The working days deadlines count by.", no_args_is_help=True)
@@ -31,7 +29,9 @@ def overdue(
     as_json: Json = False,
 ) -> None:
     """List incidents past their last day, the oldest deadline first."""
-    from gis_service.incidents.reading import Wanted, list_incidents  # noqa: PLC0415
+    from gis_service.access import SYSTEM
+    from gis_service.incidents.reading import Wanted, list_incidents
+    from gis_service.store import open_store
 
     due = "soon" if soon else "pass_up" if pass_up else "overdue"
     with open_store() as store, store.transaction(SYSTEM) as connection:
@@ -69,14 +69,16 @@ def import_list(
     as_json: Json = False,
 ) -> None:
     """Make incidents of a list of reports; a number that is known already is left alone."""
-    import numpy as np  # noqa: PLC0415
-    import shapely  # noqa: PLC0415
+    import numpy as np
+    import shapely
 
-    from gis_service.coordinate_systems import parse_crs  # noqa: PLC0415
-    from gis_service.incidents.life_cycle import report_many  # noqa: PLC0415
-    from gis_service.incidents.lists import read_rows  # noqa: PLC0415
-    from gis_service.incidents.rules import rule_book  # noqa: PLC0415
-    from gis_service.ingest.files import read_table  # noqa: PLC0415
+    from gis_service.access import SYSTEM
+    from gis_service.coordinate_systems import parse_crs
+    from gis_service.incidents.life_cycle import report_many
+    from gis_service.incidents.lists import read_rows
+    from gis_service.incidents.rules import rule_book
+    from gis_service.ingest.files import read_table
+    from gis_service.store import open_store
 
     table = read_table(file, crs=parse_crs(crs) if crs else None)
     if table.geometry is None:
@@ -125,7 +127,9 @@ def show(
     as_json: Json = False,
 ) -> None:
     """List days: worked or not, and who says so."""
-    from gis_service.incidents.working_days import list_days  # noqa: PLC0415
+    from gis_service.access import SYSTEM
+    from gis_service.incidents.working_days import list_days
+    from gis_service.store import open_store
 
     start = _day(first)
     with open_store() as store, store.transaction(SYSTEM) as connection:
@@ -148,7 +152,9 @@ def set_day(
     reason: Annotated[str, typer.Option(help="Why, such as the number of a notice.")] = "",
 ) -> None:
     """Count a day otherwise than the published calendar does."""
-    from gis_service.incidents import working_days  # noqa: PLC0415
+    from gis_service.access import SYSTEM
+    from gis_service.incidents import working_days
+    from gis_service.store import open_store
 
     with open_store() as store, store.transaction(SYSTEM) as connection:
         working_days.set_day(connection, SYSTEM, _day(day), is_working=working, reason=reason)
@@ -158,7 +164,9 @@ def set_day(
 @calendar_app.command()
 def clear(day: Day) -> None:
     """Let a day count as published again."""
-    from gis_service.incidents import working_days  # noqa: PLC0415
+    from gis_service.access import SYSTEM
+    from gis_service.incidents import working_days
+    from gis_service.store import open_store
 
     with open_store() as store, store.transaction(SYSTEM) as connection:
         working_days.clear_day(connection, SYSTEM, _day(day))
@@ -174,7 +182,9 @@ def year(
     reason: Annotated[str, typer.Option(help="Such as the number of the notice.")] = "",
 ) -> None:
     """Say that a year's holidays are entered whole: its deadlines are no longer provisional."""
-    from gis_service.incidents import working_days  # noqa: PLC0415
+    from gis_service.access import SYSTEM
+    from gis_service.incidents import working_days
+    from gis_service.store import open_store
 
     with open_store() as store, store.transaction(SYSTEM) as connection:
         working_days.set_year(connection, SYSTEM, number, complete=complete, reason=reason)

@@ -1,8 +1,6 @@
 """The commands ``locate`` and ``assign``: one place for a person, a file of places for programs."""
 
 import json
-import signal
-import sys
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gis_service.commands.terminal import errors_said, language, say
+from gis_service.commands.terminal import language, say
 from gis_service.errors import InputError, Place
 from gis_service.messages import text
 
@@ -43,9 +41,9 @@ def locate(
     as_json: AsJson = False,
 ) -> None:
     """Tell whose grid a place is, whom to call, and how near the border it lies."""
-    from gis_service.access import SYSTEM  # noqa: PLC0415 (a command imports what it needs)
-    from gis_service.grids import locating  # noqa: PLC0415
-    from gis_service.store import open_store  # noqa: PLC0415
+    from gis_service.access import SYSTEM
+    from gis_service.grids import locating
+    from gis_service.store import open_store
 
     x, y, system, notes = _read(place, crs)
     with open_store() as store, store.transaction(SYSTEM) as connection:
@@ -68,8 +66,8 @@ def locate(
 def _read(
     place: list[str], crs: str | None
 ) -> tuple[float, float, "CoordinateSystem", tuple[str, ...]]:
-    from gis_service.coordinate_systems import parse_crs  # noqa: PLC0415
-    from gis_service.pasted_coordinates import read_pasted  # noqa: PLC0415
+    from gis_service.coordinate_systems import parse_crs
+    from gis_service.pasted_coordinates import read_pasted
 
     if len(place) == 2:
         try:
@@ -91,7 +89,7 @@ def _tell(found: "Located") -> None:
     for answer in (found.schemes or {found.scheme: found}).values():
         for line in _lines(answer):
             print(line)
-    from gis_service.grids.locating import say_suggestion  # noqa: PLC0415
+    from gis_service.grids.locating import say_suggestion
 
     for one in found.suggestions:
         say(say_suggestion(one, chosen))
@@ -164,12 +162,12 @@ def assign(
     as_json: AsJson = False,
 ) -> None:
     """Put its grid behind every row of a file."""
-    from gis_service.access import SYSTEM  # noqa: PLC0415 (a command imports what it needs)
-    from gis_service.coordinate_systems import parse_crs  # noqa: PLC0415
-    from gis_service.grids import bulk  # noqa: PLC0415
-    from gis_service.grids.sources import assign_file, sources_for  # noqa: PLC0415
-    from gis_service.ingest.columns import find_coordinates  # noqa: PLC0415
-    from gis_service.store import open_store  # noqa: PLC0415
+    from gis_service.access import SYSTEM
+    from gis_service.coordinate_systems import parse_crs
+    from gis_service.grids import bulk
+    from gis_service.grids.sources import assign_file, sources_for
+    from gis_service.ingest.columns import find_coordinates
+    from gis_service.store import open_store
 
     if not out.parent.is_dir():
         raise InputError("locate.no_folder", place=Place(field="out"), folder=out.parent)
@@ -196,26 +194,3 @@ def assign(
         return
     for name, value in result.items():
         print(f"{name}: {value}")
-
-
-def light() -> typer.Typer:
-    """
-    Put the two commands together without reading the rest of the program.
-
-    Returns
-    -------
-    typer.Typer
-        They are the same as in ``cli``.
-    """
-    app = typer.Typer(name="gis-service", add_completion=False, pretty_exceptions_enable=False)
-    app.command(context_settings=NEGATIVE)(locate)
-    app.command()(assign)
-    return app
-
-
-def main() -> None:
-    """Run one of the two."""
-    # A plain SIGTERM would end the process without leaving the private cluster.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with errors_said():
-        light()()

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from gis_service.access import SYSTEM
 from gis_service.commands.terminal import language, say
 from gis_service.errors import InputError
 from gis_service.messages import Language, choose_language, text
-from gis_service.store import Store, open_store
 
 if TYPE_CHECKING:
     from gis_service.maps.grid_sheet import Format, SheetOptions
+    from gis_service.store import Store
 
 _FORMATS = ("html", "pdf", "png")
 
@@ -41,7 +40,8 @@ def print_map(
     wish: Annotated[str, typer.Option("--language", help="zh-CN or en.")] = "zh-CN",
 ) -> None:
     """Write the map: of the county as one HTML file, or the sheet of a grid, or of a whole town."""
-    from gis_service.maps import grid_sheet  # noqa: PLC0415
+    from gis_service.maps import grid_sheet
+    from gis_service.store import open_store
 
     if grid and town:
         raise InputError("sheet.grid_or_town")
@@ -81,16 +81,18 @@ def _only(needed: str, kind: str) -> None:
         raise InputError("sheet.one_format", format=kind)
 
 
-def _grid(store: Store, grid: str, kind: "Format", options: "SheetOptions") -> bytes:
-    from gis_service.maps.grid_sheet import find_grid, print_grid  # noqa: PLC0415
+def _grid(store: "Store", grid: str, kind: "Format", options: "SheetOptions") -> bytes:
+    from gis_service.access import SYSTEM
+    from gis_service.maps.grid_sheet import find_grid, print_grid
 
     with store.transaction(SYSTEM) as connection:
         grid_id = find_grid(connection, grid, options.at)
         return print_grid(connection, SYSTEM, grid_id, kind, options).body
 
 
-def _town(store: Store, town: str, options: "SheetOptions") -> bytes:
-    from gis_service.maps.grid_sheet import find_town, print_town  # noqa: PLC0415
+def _town(store: "Store", town: str, options: "SheetOptions") -> bytes:
+    from gis_service.access import SYSTEM
+    from gis_service.maps.grid_sheet import find_town, print_town
 
     def progress(done: int, total: int, name: str) -> None:
         say(text("sheet.progress", language(), done=done, total=total, name=name))
@@ -100,8 +102,9 @@ def _town(store: Store, town: str, options: "SheetOptions") -> bytes:
         return print_town(connection, SYSTEM, grid_id, options, progress).body
 
 
-def _county(store: Store, out: Path, chosen: Language) -> None:
-    from gis_service.maps.one_file import write_map  # noqa: PLC0415
+def _county(store: "Store", out: Path, chosen: Language) -> None:
+    from gis_service.access import SYSTEM
+    from gis_service.maps.one_file import write_map
 
     _written(out, write_map(store, SYSTEM, out, chosen))
 

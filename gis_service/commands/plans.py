@@ -7,9 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gis_service.access import SYSTEM
 from gis_service.commands.terminal import errors_said, language, say
-from gis_service.store import open_store
 
 plan_app = typer.Typer(help="Boundaries before they are published.", no_args_is_help=True)
 
@@ -39,7 +37,7 @@ def check(
     ] = False,
 ) -> None:
     """Tell where a file of grids leaves gaps or overlaps; nothing is written anywhere."""
-    from gis_service.ingest.grid_check import check_file  # noqa: PLC0415 (geopandas is slow)
+    from gis_service.ingest.grid_check import check_file
 
     stated = dict(pair.partition("=")[::2] for pair in column or [])
     with errors_said():
@@ -61,7 +59,9 @@ def list_plans(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List plans of new boundaries and the versions in force."""
-    from gis_service.boundaries import history, plan_life  # noqa: PLC0415 (pandas is slow)
+    from gis_service.access import SYSTEM
+    from gis_service.boundaries import history, plan_life
+    from gis_service.store import open_store
 
     with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
         found = {
@@ -82,8 +82,10 @@ def show_plan(
     plan_id: Annotated[int, typer.Argument(help="Which plan.")],
 ) -> None:
     """Print a plan with its edits, checks and what it would move, as JSON."""
-    from gis_service.boundaries import plan_publication, plan_work  # noqa: PLC0415
-    from gis_service.boundaries.plan_desk import PlanDesk  # noqa: PLC0415
+    from gis_service.access import SYSTEM
+    from gis_service.boundaries import plan_publication, plan_work
+    from gis_service.boundaries.plan_desk import PlanDesk
+    from gis_service.store import open_store
 
     desk = PlanDesk()
     with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
@@ -100,8 +102,10 @@ def publish_plan(
     day: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="Its first day.")],
 ) -> None:
     """Make an approved plan the next version; prints what was moved as JSON."""
-    from gis_service.boundaries import plan_publication  # noqa: PLC0415
-    from gis_service.boundaries.plan_desk import PlanDesk  # noqa: PLC0415
+    from gis_service.access import SYSTEM
+    from gis_service.boundaries import plan_publication
+    from gis_service.boundaries.plan_desk import PlanDesk
+    from gis_service.store import open_store
 
     with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
         told = plan_publication.publish_plan(
@@ -117,8 +121,10 @@ def withdraw_version(
     reason: Annotated[str, typer.Option(help="Why.")],
 ) -> None:
     """Take a version back: a new one equal to what was before; prints it as JSON."""
-    from gis_service.boundaries.history import withdraw  # noqa: PLC0415
-    from gis_service.boundaries.plan_publication import moved_by  # noqa: PLC0415
+    from gis_service.access import SYSTEM
+    from gis_service.boundaries.history import withdraw
+    from gis_service.boundaries.plan_publication import moved_by
+    from gis_service.store import open_store
 
     with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
         done = withdraw(connection, SYSTEM, version_id, day.date(), reason)

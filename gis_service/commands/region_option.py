@@ -7,7 +7,6 @@ import typer
 
 from gis_service.errors import NotFoundError
 from gis_service.regions import region_database
-from gis_service.store import database_exists
 
 Region = Annotated[
     Path | None,
@@ -34,6 +33,8 @@ def database_of(region: Path | None) -> str | None:
     NotFoundError
         Nobody has loaded that file yet.
     """
+    from gis_service.store import database_exists
+
     if region is None:
         return None
     database = region_database(region)

@@ -5,11 +5,9 @@ from typing import Annotated
 
 import typer
 
-from gis_service.access import SYSTEM
 from gis_service.commands.region_option import Region, database_of
 from gis_service.commands.terminal import language, say
 from gis_service.messages import choose_language, text
-from gis_service.store import open_store
 
 report_app = typer.Typer(help="Write reports: PDF, Excel, page, GeoPackage.", no_args_is_help=True)
 
@@ -40,7 +38,9 @@ def coverage_report(
     region: Region = None,
 ) -> None:
     """Write the coverage report of a stored run; prints the files' names."""
-    from gis_service.reports import coverage  # noqa: PLC0415 (drawing libraries are slow to import)
+    from gis_service.access import SYSTEM
+    from gis_service.reports import coverage
+    from gis_service.store import open_store
 
     forms = coverage.parse_formats(form)
     database = database_of(region)

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gis_service.access import SYSTEM
 from gis_service.commands.region_option import Region, database_of
 from gis_service.commands.terminal import language
 from gis_service.errors import NotFoundError, Place
 from gis_service.messages import Language, text
-from gis_service.store import open_store
 
 if TYPE_CHECKING:
     from gis_service.coverage.network_report import NetworkReport, Spot
@@ -38,9 +36,11 @@ def roads_report(
     region: Region = None,
 ) -> None:
     """List pieces cut off, dead ends at the border, missing bridges, houses far from a road."""
-    from gis_service.coverage.network_report import ReportRules  # noqa: PLC0415 (slow to import)
-    from gis_service.coverage.network_report_desk import read_report  # noqa: PLC0415
-    from gis_service.coverage.standards import standard_book  # noqa: PLC0415
+    from gis_service.access import SYSTEM
+    from gis_service.coverage.network_report import ReportRules
+    from gis_service.coverage.network_report_desk import read_report
+    from gis_service.coverage.standards import standard_book
+    from gis_service.store import open_store
 
     known = standard_book().profiles
     if profile not in known:

@@ -25,6 +25,7 @@ from gis_service.grids.assignment import assign_new
 from gis_service.grids.versions import today
 from gis_service.ingest.columns import Field, plain
 from gis_service.ingest.frames import Note
+from gis_service.ingest.kind_options import OPTIONS
 from gis_service.ingest.kinds import Applied, ImportKind, ImportOptions, MatchedTable, Progress
 from gis_service.ingest.off_lines import hold_back_beside
 from gis_service.ingest.shifted import hold_back_shifted
@@ -57,15 +58,6 @@ FIELDS: Final = (
     Field("urban_rural_class", ("城乡分类", "城乡分类代码", "城乡代码", "cxfldm")),
     Field("admin_code", ("行政区划代码", "行政区划", "区划代码", "xzqdm")),
 )  # fmt: skip
-EXTRA: Final = {
-    "tolerance_m": "grids_file.option_tolerance_m",
-    "scheme": "grids_file.option_scheme",
-    "effective": "grids_file.option_effective",
-    "level": "grids_file.option_level",
-    "levels": "grids_file.option_levels",
-    "title": "grids_file.option_title",
-    "allow_holes": "grids_file.option_allow_holes",
-}
 
 _TIERS: Final = {
     "county": 1, "district": 1, "县": 1, "区县": 1, "县区": 1, "县级": 1,
@@ -624,7 +616,7 @@ def take_grids(
     table
         The file.
     options
-        With the extra ones of :data:`EXTRA`.
+        With the extra ones of :data:`OPTIONS`.
     progress
         Told how far it is.
 
@@ -766,5 +758,5 @@ def _details(report: NodingReport) -> dict[str, Any]:
 
 
 KIND: Final = ImportKind(
-    name="grids", fields=FIELDS, handle=take_grids, geometry="required", extra=EXTRA
+    name="grids", fields=FIELDS, handle=take_grids, geometry="required", extra=OPTIONS["grids"]
 )

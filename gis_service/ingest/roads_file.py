@@ -24,6 +24,7 @@ from gis_service.ingest.columns import Field
 from gis_service.ingest.frames import COLUMNS, Note, Refusal
 from gis_service.ingest.graphml import SUFFIXES, read_graphml
 from gis_service.ingest.grids_file import read_fields
+from gis_service.ingest.kind_options import OPTIONS
 from gis_service.ingest.kinds import Applied, ImportKind, ImportOptions, MatchedTable, Progress
 from gis_service.ingest.off_lines import hold_back_beside
 from gis_service.ingest.road_noding import NodedRoads, node_roads
@@ -54,13 +55,6 @@ FIELDS: Final = (
     Field("from"),
     Field("to"),
 )  # fmt: skip
-EXTRA: Final = {
-    "snap_m": "roads_file.option_snap_m",
-    "node_crossings": "roads_file.option_node_crossings",
-    "clipped": "roads_file.option_clipped",
-    "data_day": "roads_file.option_data_day",
-    "name": "roads_file.option_name",
-}
 
 CLASS_WORDS: Final = {
     "高速公路": "motorway", "高速": "motorway", "国道": "trunk", "快速路": "trunk",
@@ -336,7 +330,7 @@ def take_roads(
     table
         The file.
     options
-        With the extra ones of :data:`EXTRA`.
+        With the extra ones of :data:`OPTIONS`.
     progress
         Told how far it is.
 
@@ -487,7 +481,7 @@ KIND: Final = ImportKind(
     handle=take_roads,
     default_key=None,
     geometry="required",
-    extra=EXTRA,
+    extra=OPTIONS["roads"],
     read=read_graphml,
     suffixes=SUFFIXES,
 )

@@ -23,6 +23,7 @@ from gis_service.grids.versions import today
 from gis_service.ingest.columns import Field
 from gis_service.ingest.frames import Note, Refusal
 from gis_service.ingest.grids_file import read_fields
+from gis_service.ingest.kind_options import OPTIONS
 from gis_service.ingest.kinds import Applied, ImportKind, ImportOptions, MatchedTable, Progress
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
@@ -41,11 +42,6 @@ FIELDS: Final = (
     Field("source_list", ("来源", "名录", "source")),
     Field("valid_from", ("生效日期", "起始日期", "开始日期"), form="day"),
 )  # fmt: skip
-EXTRA: Final = {
-    "source_list": "units_file.option_source_list",
-    "within": "units_file.option_within",
-    "valid_from": "units_file.option_valid_from",
-}
 
 LEVELS: Final = ("county", "town", "village")
 _PARENT_DIGITS: Final = {"county": 0, "town": 6, "village": 9}
@@ -170,7 +166,7 @@ def read_units(table: MatchedTable, options: ImportOptions) -> _Read:
         The file. One without a column of codes but with several ``…_code`` columns compares
         lists side by side: each of these columns is a list of its own.
     options
-        With the extra ones of :data:`EXTRA`.
+        With the extra ones of :data:`OPTIONS`.
 
     Returns
     -------
@@ -405,7 +401,7 @@ def take_units(
     table
         The file.
     options
-        With the extra ones of :data:`EXTRA`.
+        With the extra ones of :data:`OPTIONS`.
     progress
         Told how far it is.
 
@@ -594,5 +590,9 @@ def _notes(read: _Read, conflicts: list[Conflict]) -> list[Note]:
 
 
 KIND: Final = ImportKind(
-    name="admin_units", fields=FIELDS, handle=take_units, geometry="optional", extra=EXTRA
+    name="admin_units",
+    fields=FIELDS,
+    handle=take_units,
+    geometry="optional",
+    extra=OPTIONS["admin_units"],
 )
