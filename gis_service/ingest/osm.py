@@ -5,7 +5,7 @@ left out is refused with its reason or counted in a note. Nothing is written any
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,7 @@ import shapely
 from gis_service.errors import InputError, Place
 from gis_service.ingest import osm_roads, osm_tags, osm_units
 from gis_service.ingest.frames import COLUMNS, CountyFrames, Note, Refusal
+from gis_service.ingest.osm_extent import check_extent
 from gis_service.ingest.osm_scan import Node, Scan, Way, scan, ways_present
 
 _DECIMALS: Final = 9
@@ -64,11 +65,21 @@ class OsmRegion:
 
 @dataclass(frozen=True)
 class _Shape:
-    """A polygon with its tags; ``members`` are the outer ways of a relation."""
+    """
+    A polygon with its tags.
+
+    Attributes
+    ----------
+    kinds
+        What it is, by share of :data:`_KIND`; without what a relation says of it already.
+    members
+        The outer ways of a relation.
+    """
 
     key: str
     tags: dict[str, str]
     area: Any
+    kinds: dict[str, str]
     members: frozenset[int] = frozenset()
 
 
@@ -89,14 +100,17 @@ class _Remarks:
             self.notes.append(Note(key, {"n": n, **values}))
 
 
-def read_osm(path: Path | str) -> OsmRegion:
+def read_osm(path: Path | str, *, whole_file: bool = False) -> OsmRegion:
     """
     Read a region.
 
     Parameters
     ----------
     path
-        A ``.pbf``, ``.osm`` or ``.osm.gz`` of at most a few counties: it is held in memory.
+        A ``.pbf``, ``.osm``, ``.osm.gz`` or ``.osm.bz2`` of at most a few counties: it is held in
+        memory.
+    whole_file
+        Where homes lie in no whole unit, a grid of its own is made of the rest of the file.
 
     Returns
     -------
@@ -106,8 +120,8 @@ def read_osm(path: Path | str) -> OsmRegion:
     Raises
     ------
     InputError
-        There is no such file, it is empty, cut, not OpenStreetMap, or holds neither an
-        administrative area nor a road nor a building.
+        There is no such file, it is empty, cut, not OpenStreetMap, holds neither an administrative
+        area nor a road nor a building, or is not one region.
     """
     path = Path(path)
     found = scan(path)
@@ -115,12 +129,15 @@ def read_osm(path: Path | str) -> OsmRegion:
     shapes = _shapes(found, remarks)
     roads = osm_roads.build(found.ways, found.turns, _stops(found.nodes))
     buildings = _buildings(shapes)
-    tiers = _tiers(path, found, roads.edges, buildings, remarks)
+    tiers = _tiers(path, found, roads.edges, buildings, remarks, whole_file=whole_file)
     remarks.refusals += roads.refusals + tiers.refusals
     remarks.notes += roads.notes + tiers.notes
+    if found.sorted_first:
+        remarks.notes.append(Note("ingest.osm_sorted", {"file": path.name}))
     if not found.any_relation:
         remarks.notes.append(Note("ingest.osm_no_relations", {"file": path.name}))
     remarks.note("ingest.osm_households_assumed", len(buildings))
+    remarks.note("ingest.osm_kindergartens", _kindergartens(found))
     frames = CountyFrames(
         admin_units=tiers.admin_units,
         road_nodes=roads.nodes,
@@ -131,8 +148,7 @@ def read_osm(path: Path | str) -> OsmRegion:
         facilities=_facilities(found.nodes, shapes, remarks),
         land_cover=_land_cover(shapes),
     )
-    top = tiers.grid_polygons.query("rank == 1")["name"]
-    name = str(top.iloc[0]) if len(top) == 1 and top.iloc[0] else _stem(path)
+    name = _name(tiers.grid_polygons, _homes(buildings)) or _stem(path)
     return OsmRegion(
         name, frames, tiers.grid_polygons, tiers.levels, remarks.refusals, remarks.notes,
         found.data_day,
@@ -143,6 +159,25 @@ def _stops(nodes: list[Node]) -> set[int]:
     return {node.id for node in nodes if osm_tags.stops_motors(node.tags)}
 
 
+def _name(grids: pd.DataFrame, homes: osm_units.FloatArray) -> str:
+    """Name a region after its one top grid, unless most of the homes lie elsewhere."""
+    top = grids[grids["rank"] == 1]
+    if len(top) != 1:
+        return ""
+    share = osm_units.within(top["geometry"].iloc[0], homes).mean() if len(homes) else 1
+    return str(top["name"].iloc[0]) if share > 0.5 else ""
+
+
+def _homes(buildings: pd.DataFrame) -> osm_units.FloatArray:
+    return buildings[["lon", "lat"]].to_numpy(dtype=float)
+
+
+def _kindergartens(found: Scan) -> int:
+    """Count what is drawn as a kindergarten: no school, and no kind of facility here."""
+    drawn = (*found.nodes, *found.ways, *found.relations.values())
+    return sum(one.tags.get("amenity") == "kindergarten" for one in drawn)
+
+
 def _stem(path: Path) -> str:
     return path.name.partition(".")[0]
 
@@ -151,7 +186,13 @@ def _stem(path: Path) -> str:
 
 
 def _tiers(
-    path: Path, found: Scan, edges: pd.DataFrame, buildings: pd.DataFrame, remarks: _Remarks
+    path: Path,
+    found: Scan,
+    edges: pd.DataFrame,
+    buildings: pd.DataFrame,
+    remarks: _Remarks,
+    *,
+    whole_file: bool,
 ) -> osm_units.Tiers:
     relations = [relation for relation in found.relations.values() if osm_units.is_unit(relation)]
     without = [relation for relation in relations if relation.id not in found.areas]
@@ -168,12 +209,26 @@ def _tiers(
         for relation in relations
         if relation.id in found.areas
     ]
-    if units:
-        return osm_units.build(units, found.data_day or _today())
-    outlines = [*edges["geometry"], *buildings["footprint"]]
-    if not outlines:
-        raise InputError("ingest.osm_nothing", file=path.name)
-    return osm_units.from_hull(_stem(path), shapely.get_coordinates(outlines))
+    homes = _homes(buildings)
+    roads = edges.loc[edges["road_class"] != "ferry", "geometry"]
+    outlines = shapely.get_coordinates([*roads, *buildings["footprint"]])
+    if not units:
+        if not len(outlines):
+            raise InputError("ingest.osm_nothing", file=path.name)
+        check_extent(path.name, outlines)
+        return osm_units.from_hull(_stem(path), outlines)
+    tiers = osm_units.build(units, found.data_day or _today(), homes)
+    grids = tiers.grid_polygons
+    land = shapely.union_all(grids.loc[grids["rank"] == 1, "geometry"].to_numpy())
+    check_extent(path.name, np.concatenate([homes, shapely.get_coordinates(land)]))
+    outside = int((~osm_units.within(land, homes)).sum())
+    if not outside:
+        return tiers
+    share = osm_units.percent(outside / len(homes))
+    key = "ingest.osm_rest_grid" if whole_file else "ingest.osm_homes_outside"
+    told = {"n": outside, "homes": len(homes), "percent": share, "units": len(without)}
+    remarks.notes.append(Note(key, told | {"name": osm_units.REST_NAME}))
+    return osm_units.with_rest(tiers, outlines) if whole_file else tiers
 
 
 def _today() -> date:
@@ -191,17 +246,19 @@ def _kinds(tags: osm_tags.Tags) -> dict[str, str]:
 def _shapes(found: Scan, remarks: _Remarks) -> list[_Shape]:
     """Make polygons of closed ways and of relations, each thing once."""
     related = _related(found, remarks)
-    doubled = {
-        (way, share) for shape in related for way in shape.members for share in _kinds(shape.tags)
-    }
-    rings: list[Way] = []
+    doubled = {(way, share) for shape in related for way in shape.members for share in shape.kinds}
+    rings: list[tuple[Way, dict[str, str]]] = []
     land_left_out = 0
     for way in found.ways:
-        kinds = _kinds(way.tags)
-        if not kinds or all((way.id, share) in doubled for share in kinds):
+        kinds = {
+            share: kind
+            for share, kind in _kinds(way.tags).items()
+            if (way.id, share) not in doubled
+        }
+        if not kinds:
             continue
         if way.closed and None not in way.lonlat:
-            rings.append(way)
+            rings.append((way, kinds))
         elif kinds.keys() & {"building", "facility"}:
             missing = way.lonlat.count(None)
             key = "ingest.osm_nodes_missing" if missing else "ingest.osm_outline_open"
@@ -224,7 +281,7 @@ def _related(found: Scan, remarks: _Remarks) -> list[_Shape]:
                 ref for kind, ref, role in relation.members if kind == "w" and role != "inner"
             )
             area = shapely.from_wkb(found.areas[relation.id])
-            shapes.append(_Shape(f"r{relation.id}", relation.tags, area, outer))
+            shapes.append(_Shape(f"r{relation.id}", relation.tags, area, kinds, outer))
         elif kinds.keys() & {"building", "facility"}:
             remarks.refuse("ingest.osm_area_open", f"r{relation.id}")
         else:
@@ -233,13 +290,17 @@ def _related(found: Scan, remarks: _Remarks) -> list[_Shape]:
     return shapes
 
 
-def _from_rings(ways: list[Way]) -> list[_Shape]:
-    if not ways:
+def _from_rings(rings: list[tuple[Way, dict[str, str]]]) -> list[_Shape]:
+    if not rings:
         return []
+    ways = [way for way, _ in rings]
     owner = np.repeat(np.arange(len(ways)), [len(way.refs) for way in ways])
     xy = np.array([place for way in ways for place in way.lonlat], dtype=np.float64)
     polygons: Any = shapely.polygons(shapely.linearrings(xy, indices=owner))
-    return [_Shape(f"w{way.id}", way.tags, area) for way, area in zip(ways, polygons, strict=True)]
+    return [
+        _Shape(f"w{way.id}", way.tags, area, kinds)
+        for (way, kinds), area in zip(rings, polygons, strict=True)
+    ]
 
 
 def _repaired(shapes: list[_Shape], remarks: _Remarks) -> list[_Shape]:
@@ -258,7 +319,7 @@ def _repaired(shapes: list[_Shape], remarks: _Remarks) -> list[_Shape]:
             continue
         repaired += 1
         area = faces[0] if len(faces) == 1 else shapely.multipolygons(faces)
-        kept.append(_Shape(shape.key, shape.tags, area, shape.members))
+        kept.append(replace(shape, area=area))
     remarks.note("ingest.osm_repaired", repaired)
     return kept
 
@@ -273,7 +334,6 @@ def _surface_points(areas: Any) -> tuple[Any, Any]:
 
 def _buildings(shapes: list[_Shape]) -> pd.DataFrame:
     """Make the frame ``buildings`` and keep the tags beside it."""
-    chosen = [(shape, osm_tags.building_kind(shape.tags)) for shape in shapes]
     rows = [
         (
             shape.key,
@@ -286,8 +346,8 @@ def _buildings(shapes: list[_Shape]) -> pd.DataFrame:
             shape.area,
             shape.tags,
         )
-        for shape, kind in chosen
-        if kind is not None
+        for shape in shapes
+        if (kind := shape.kinds.get("building")) is not None
     ]
     frame = pd.DataFrame(rows, columns=[*COLUMNS["buildings"], "tags"])
     frame["lon"], frame["lat"] = _surface_points(frame["footprint"])
@@ -318,8 +378,7 @@ def _households(buildings: pd.DataFrame) -> pd.DataFrame:
 
 def _facilities(nodes: list[Node], shapes: list[_Shape], remarks: _Remarks) -> pd.DataFrame:
     """Take points and areas, but what lies in an area of its own kind and name only once."""
-    area_kinds = [(shape, osm_tags.facility_kind(shape.tags)) for shape in shapes]
-    grounds = [(shape, kind) for shape, kind in area_kinds if kind is not None]
+    grounds = [(shape, kind) for shape in shapes if (kind := shape.kinds.get("facility"))]
     lons, lats = _surface_points([shape.area for shape, _ in grounds])
     rows = [
         _facility(shape.key, kind, shape.tags, lon, lat)
@@ -372,6 +431,6 @@ def _land_cover(shapes: list[_Shape]) -> pd.DataFrame:
     rows = [
         (shape.key, kind, shape.tags.get("name", ""), shape.area)
         for shape in shapes
-        if (kind := osm_tags.land_kind(shape.tags)) is not None
+        if (kind := shape.kinds.get("land")) is not None
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS["land_cover"]))

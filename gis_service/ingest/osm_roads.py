@@ -21,6 +21,8 @@ WAY_STRIDE: Final = 10_000
 """``edge_id`` = way id × this + place of the edge's first node in the way: the same in every
 extract, and far within 64 bits. A way has at most 2,000 nodes by OpenStreetMap's own rule."""
 
+_BIGGEST_WAY: Final = 2**63 // WAY_STRIDE
+
 LonLat = tuple[float, float]
 Edge = tuple[tuple[object, ...], list[LonLat]]
 """The columns of an edge up to its geometry, and its line."""
@@ -86,6 +88,9 @@ def build(
         elif len(way.refs) > WAY_STRIDE:
             place = Place(feature=f"w{way.id}")
             refusals.append(Refusal.because("ingest.osm_way_too_long", place, nodes=len(way.refs)))
+        elif abs(way.id) >= _BIGGEST_WAY:
+            place = Place(feature=f"w{way.id}")
+            refusals.append(Refusal.because("ingest.osm_id_too_big", place, most=_BIGGEST_WAY))
         else:
             broken += None in way.lonlat
             pieces.extend(_pieces(way, class_))

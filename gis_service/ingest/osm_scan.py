@@ -7,9 +7,13 @@ A cut file is found wherever the cut leaves something unfinished: inside a block
 1 to 3 bytes after one, anywhere in a .gz, before ``</osm>``. A .pbf cut exactly between two blocks
 is a valid shorter file: found when no way is left, noted when no relation is left, and cannot be
 found when only the last relations are missing.
+
+A file that is not in order (nodes, ways, relations, each by its number and once, none below nought)
+is sorted into another one, and that is read.
 """
 
 import struct
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -25,7 +29,7 @@ import osmium.osm
 
 from gis_service.errors import InputError
 
-SUFFIXES: Final = (".pbf", ".osm", ".osm.gz")
+SUFFIXES: Final = (".pbf", ".osm", ".osm.gz", ".osm.bz2")
 KEYS: Final = (
     "highway", "route", "building", "amenity", "shop", "emergency", "boundary", "natural",
     "waterway", "landuse", "leisure", "restriction", "restriction:conditional",
@@ -34,9 +38,12 @@ KEYS: Final = (
 AREA_TYPES: Final = frozenset({"multipolygon", "boundary"})
 
 _UNKNOWN: Final = 2**31 - 1
+_OUT_OF_ORDER: Final = "out of order"
+_ABOVE_ALL: Final = 2**40
+"""Above every number that OpenStreetMap has given so far (2^34)."""
 _CUT: Final = (
     "unexpected EOF", "truncated", "no element found", "unclosed token", "read close failed",
-    "blob contains no data",
+    "blob contains no data", "bzip2 error: read failed: -7",
 )  # fmt: skip
 
 
@@ -104,7 +111,16 @@ class Relation:
 
 @dataclass
 class Scan:
-    """What a file holds; ``areas`` is WKB (hex) by relation id, lon lat in degrees."""
+    """
+    What a file holds.
+
+    Attributes
+    ----------
+    areas
+        WKB (hex) by relation id; lon, lat in degrees.
+    sorted_first
+        Whether the file was not in order and had to be sorted.
+    """
 
     nodes: list[Node] = field(default_factory=list)
     ways: list[Way] = field(default_factory=list)
@@ -113,6 +129,7 @@ class Scan:
     turns: list[Relation] = field(default_factory=list)
     any_relation: bool = False
     data_day: date | None = None
+    sorted_first: bool = False
 
 
 def scan(path: Path) -> Scan:
@@ -122,23 +139,23 @@ def scan(path: Path) -> Scan:
     Parameters
     ----------
     path
-        A ``.pbf``, ``.osm`` or ``.osm.gz``.
+        A file with one of :data:`SUFFIXES`.
 
     Returns
     -------
     Scan
-        Every object with one of :data:`KEYS`. ``data_day`` (UTC) is what the header says, else the
-        newest change among the ways.
+        Every object with one of :data:`KEYS`, in its newest version. ``data_day`` (UTC) is what the
+        header says, else the newest change among the ways.
 
     Raises
     ------
     InputError
-        There is no such file, it is empty, cut, not OpenStreetMap, without any way, or lists its
-        ways before their nodes.
+        There is no such file, it is empty, cut, not OpenStreetMap, without any way, or without the
+        nodes of all its ways.
     """
     check_file(path)
     try:
-        found = _read(path)
+        found = _read_in_any_order(path)
         if not found.ways and not _has(path, osmium.osm.WAY):
             raise InputError("ingest.osm_no_ways", file=path.name)
         found.any_relation = bool(found.relations) or _has(path, osmium.osm.RELATION)
@@ -187,6 +204,8 @@ def check_file(path: Path) -> None:
     """
     if not path.is_file():
         raise InputError("ingest.osm_missing", file=path.name)
+    if path.name.lower().endswith(".graphml"):
+        raise InputError("ingest.osm_roads_only", file=path.name, known=", ".join(SUFFIXES))
     if not path.name.lower().endswith(SUFFIXES):
         raise InputError("ingest.osm_suffix", file=path.name, known=", ".join(SUFFIXES))
     if path.stat().st_size == 0:
@@ -282,6 +301,75 @@ def _read(path: Path) -> Scan:
             found.areas[thing.orig_id()] = to_wkb.create_multipolygon(thing)
     found.data_day = _header_day(header) or _known_day(newest)
     return found
+
+
+def _read_in_any_order(path: Path) -> Scan:
+    try:
+        found = _read(path)
+        if not _out_of_order(path, found):
+            return found
+    except RuntimeError as error:
+        if _OUT_OF_ORDER not in str(error):
+            raise
+    with tempfile.TemporaryDirectory(prefix="gis-osm-") as folder:
+        ordered = Path(folder) / "sorted.osm.pbf"
+        _sort(path, ordered)
+        found = _read(ordered)
+    found.sorted_first = True
+    found.data_day = _header_day(osmium.FileProcessor(str(path)).header) or found.data_day
+    return found
+
+
+def _out_of_order(path: Path, found: Scan) -> bool:
+    """See whether nodes that a way lacks stand behind it, or below nought, where none is found."""
+    missing = {
+        ref
+        for way in found.ways
+        for ref, place in zip(way.refs, way.lonlat, strict=True)
+        if place is None
+    }
+    if not missing or min(missing) < 0:
+        return bool(missing)
+    nodes = osmium.FileProcessor(str(path), osmium.osm.NODE)
+    return next(iter(nodes.with_filter(osmium.filter.IdFilter(missing))), None) is not None
+
+
+def _sort(path: Path, ordered: Path) -> None:
+    """Write a file in order: of each object the newest version alone, none below nought."""
+    reader = osmium.MergeInputReader()
+    reader.add_file(str(path))
+    with osmium.SimpleWriter(str(ordered)) as writer:
+        reader.apply(_Numbered(writer), simplify=True)
+
+
+class _Numbered(osmium.SimpleHandler):
+    """
+    Write objects on, those numbered below nought under numbers that nobody else has.
+
+    An editor gives such numbers to what it has not sent yet; libosmium finds no node by them.
+    """
+
+    def __init__(self, writer: osmium.SimpleWriter) -> None:
+        super().__init__()
+        self._writer = writer
+
+    def node(self, node: Any) -> None:
+        """Write a node."""
+        self._writer.add_node(node.replace(id=_positive(node.id)))
+
+    def way(self, way: Any) -> None:
+        """Write a way."""
+        refs = [_positive(one.ref) for one in way.nodes]
+        self._writer.add_way(way.replace(id=_positive(way.id), nodes=refs))
+
+    def relation(self, relation: Any) -> None:
+        """Write a relation."""
+        members = [(one.type, _positive(one.ref), one.role) for one in relation.members]
+        self._writer.add_relation(relation.replace(id=_positive(relation.id), members=members))
+
+
+def _positive(number: int) -> int:
+    return number if number >= 0 else _ABOVE_ALL - number
 
 
 def _objects(processor: osmium.FileProcessor) -> Iterator[Any]:

@@ -64,7 +64,6 @@ _FACILITY: Final[dict[tuple[str, str], str]] = {
     ("amenity", "doctors"): "clinic",
     ("amenity", "hospital"): "clinic",
     ("amenity", "school"): "school",
-    ("amenity", "kindergarten"): "school",
     ("amenity", "bank"): "bank",
     ("amenity", "townhall"): "service_centre",
     ("amenity", "community_centre"): "service_centre",

@@ -5,7 +5,7 @@ in, frames out.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
@@ -24,6 +24,11 @@ WHOLE_SHARE: Final = 0.999
 another when this share of it does."""
 OVERLAP_M2: Final = 1.0
 HULL_BUFFER_M: Final = 100.0
+REST: Final = "rest"
+"""Key of the grid of what lies in no whole unit; above it ``rest-1``, ``rest-2`` by rank."""
+REST_NAME: Final = "其余 · Rest"
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 _LABELS: Final = {1: (2,), 2: (0, 2), 3: (0, 1, 2)}
 _LABEL: Final = (("大网格", "Top grid"), ("中网格", "Middle grid"), ("基础网格", "Base grid"))
@@ -99,7 +104,7 @@ def refuse(relation: Relation, present: set[int]) -> Refusal:
     return Refusal.because(key, place, name=name, level=level, missing=missing, ways=len(ways))
 
 
-def build(units: Iterable[Unit], valid_from: date) -> Tiers:
+def build(units: Iterable[Unit], valid_from: date, homes: FloatArray) -> Tiers:
     """
     Choose the grids.
 
@@ -109,18 +114,21 @@ def build(units: Iterable[Unit], valid_from: date) -> Tiers:
         At least one, of any levels.
     valid_from
         First day of the administrative units.
+    homes
+        (n, 2) degrees.
 
     Returns
     -------
     Tiers
         Base grids are the units of the deepest level that covers all the land any level covers (if
-        none does, of the level that covers most). Above it stand at most two more tiers, each
-        holding every unit below in exactly one of its own and joining some of them; a grid above
-        is the union of its children, so that no gap can open between tiers.
+        none does, of the level that holds most homes, or most land without any). Above it stand at
+        most two more tiers, each holding every unit below in exactly one of its own and joining
+        some of them; a grid above is the union of its children, so that no gap can open between
+        tiers.
     """
     by_level, refusals = _without_overlaps(units)
     covered = {level: shapely.union_all([u.area for u in us]) for level, us in by_level.items()}
-    base_level, notes = _base_level(covered)
+    base_level, notes = _base_level(covered, homes)
     tiers = [by_level[base_level]]
     parents: list[dict[str, str]] = []
     for level in sorted((level for level in by_level if level < base_level), reverse=True):
@@ -172,17 +180,61 @@ def _polygons(geometry: Any) -> Any:
     return shapely.multipolygons(faces)
 
 
-def _base_level(covered: Mapping[int, Any]) -> tuple[int, list[Note]]:
+def _base_level(covered: Mapping[int, Any], homes: FloatArray) -> tuple[int, list[Note]]:
     total = float(area_m2(shapely.union_all(list(covered.values())))[0])
-    share = {level: float(area_m2(area)[0]) / total for level, area in covered.items()}
-    whole = [level for level, part in share.items() if part >= WHOLE_SHARE]
-    base = max(whole) if whole else max(share, key=lambda level: (share[level], level))
+    land = {level: float(area_m2(area)[0]) / total for level, area in covered.items()}
+    held = (
+        {level: float(within(area, homes).mean()) for level, area in covered.items()}
+        if len(homes)
+        else land
+    )
+    whole = [level for level, part in land.items() if part >= WHOLE_SHARE]
+    base = max(whole) if whole else max(held, key=lambda level: (held[level], level))
+    key = "ingest.osm_level_partial_homes" if len(homes) else "ingest.osm_level_partial"
     notes = [
-        Note("ingest.osm_level_partial", {"level": level, "percent": round(100 * part, 1)})
-        for level, part in sorted(share.items())
+        Note(key, {"level": level, "percent": percent(land[level]), "homes": percent(held[level])})
+        for level in sorted(land)
         if level > base or (level == base and not whole)
     ]
     return base, notes
+
+
+def within(area: Any, lonlat: FloatArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """
+    Tell which places lie in an area.
+
+    Parameters
+    ----------
+    area
+        Of one or several parts, whose border belongs to it.
+    lonlat
+        (n, 2) degrees.
+
+    Returns
+    -------
+    array of bool
+        One a place.
+    """
+    shapely.prepare(area)
+    return np.asarray(shapely.intersects_xy(area, lonlat[:, 0], lonlat[:, 1]), dtype=bool)
+
+
+def percent(share: float) -> float:
+    """
+    Write a share so that a few are never none and not quite all never all.
+
+    Parameters
+    ----------
+    share
+        0 to 1.
+
+    Returns
+    -------
+    float
+        Per cent with one decimal; 0.1 and 99.9 next to the ends.
+    """
+    rounded = round(100 * share, 1)
+    return min(max(rounded, 0.1), 99.9) if 0 < share < 1 else rounded
 
 
 def _parents(children: list[Unit], above: list[Unit]) -> dict[str, str] | None:
@@ -241,7 +293,7 @@ def _admin_frame(
     return _objects(rows, COLUMNS["admin_units"])
 
 
-def from_hull(name: str, lonlat: np.ndarray[Any, np.dtype[np.float64]]) -> Tiers:
+def from_hull(name: str, lonlat: FloatArray) -> Tiers:
     """
     Make the one grid of a file without any administrative area.
 
@@ -257,12 +309,7 @@ def from_hull(name: str, lonlat: np.ndarray[Any, np.dtype[np.float64]]) -> Tiers
     Tiers
         One grid: the convex hull, :data:`HULL_BUFFER_M` wider, and a note that says so.
     """
-    to_xy, to_lonlat = local_metres(*(float(value) for value in lonlat.mean(axis=0).round(3)))
-    hull = shapely.convex_hull(shapely.multipoints(np.column_stack(to_xy(*lonlat.T))))
-    wider = shapely.buffer(hull, HULL_BUFFER_M, quad_segs=4)
-    area = on_lattice(
-        shapely.transform(wider, lambda xy: np.column_stack(to_lonlat(xy[:, 0], xy[:, 1])))
-    )
+    area = _hull(lonlat)
     label, label_en = _LABEL[2]
     return Tiers(
         _objects([("extent", name, 1, None, area, "extent")], _GRID_COLUMNS),
@@ -271,3 +318,44 @@ def from_hull(name: str, lonlat: np.ndarray[Any, np.dtype[np.float64]]) -> Tiers
         [Note("ingest.osm_no_units", {"name": name, "metres": round(HULL_BUFFER_M)})],
         [],
     )
+
+
+def _hull(lonlat: FloatArray) -> Any:
+    """Draw the convex hull of places, wider by :data:`HULL_BUFFER_M`."""
+    to_xy, to_lonlat = local_metres(*(float(value) for value in lonlat.mean(axis=0).round(3)))
+    hull = shapely.convex_hull(shapely.multipoints(np.column_stack(to_xy(*lonlat.T))))
+    wider = shapely.buffer(hull, HULL_BUFFER_M, quad_segs=4)
+    return on_lattice(
+        shapely.transform(wider, lambda xy: np.column_stack(to_lonlat(xy[:, 0], xy[:, 1])))
+    )
+
+
+def with_rest(tiers: Tiers, lonlat: FloatArray) -> Tiers:
+    """
+    Make one more grid, on each tier, of what lies in no whole unit.
+
+    Parameters
+    ----------
+    tiers
+        Of :func:`build`.
+    lonlat
+        (n, 2) degrees: the corners of all buildings and roads of the file.
+
+    Returns
+    -------
+    Tiers
+        With a grid named :data:`REST_NAME` that reaches :data:`HULL_BUFFER_M` beyond all that the
+        file holds; it is no administrative unit.
+    """
+    grids = tiers.grid_polygons
+    deepest = int(grids["rank"].max())
+    units = shapely.union_all(grids.loc[grids["rank"] == deepest, "geometry"].to_numpy())
+    around = _hull(np.concatenate([lonlat, shapely.get_coordinates(units)]))
+    rest = _polygons(shapely.difference(around, units))
+    keys = [REST if rank == deepest else f"{REST}-{rank}" for rank in range(1, deepest + 1)]
+    rows = [
+        (key, REST_NAME, rank, keys[rank - 2] if rank > 1 else None, rest, key)
+        for rank, key in enumerate(keys, start=1)
+    ]
+    both = pd.concat([grids, _objects(rows, _GRID_COLUMNS)], ignore_index=True)
+    return replace(tiers, grid_polygons=both)

@@ -1,5 +1,6 @@
 """Small OpenStreetMap files for tests, drawn by hand in units of 0.001° around 112.9, 28.7."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
@@ -29,7 +30,7 @@ class Drawing:
         """Refer to these nodes, but do not write them: the extract was cut there."""
         self._left_out |= set(letters)
 
-    def way(self, way_id: int, letters: str, **tags: str) -> None:
+    def way(self, way_id: int, letters: Sequence[str], **tags: str) -> None:
         """Draw a way along nodes."""
         refs = "".join(f'<nd ref="{self._nodes[letter][0]}"/>' for letter in letters)
         self._ways.append(f'<way id="{way_id}" version="1">{refs}{_tags(tags)}</way>')

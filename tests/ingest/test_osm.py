@@ -1,9 +1,12 @@
 """Regions drawn by hand, with what goes wrong in real extracts; and files that are no files."""
 
+import bz2
 import gzip
+import re
 from pathlib import Path
 
 import numpy as np
+import osmium
 import pytest
 import shapely
 
@@ -23,6 +26,23 @@ def read(drawing: Drawing, folder: Path) -> OsmRegion:
 
 def keys(notes: list[Note]) -> list[str]:
     return [note.key for note in notes]
+
+
+def noted(region: OsmRegion, key: str) -> dict[str, object]:
+    """Values of the one note with this key."""
+    (note,) = [note for note in region.notes if note.key == key]
+    assert "{" not in note.say("en") + note.say("zh-CN")
+    return dict(note.values)
+
+
+def with_homes(drawing: Drawing, *corners: tuple[float, float]) -> Drawing:
+    """Add a house of 10 m at each place."""
+    for number, (x, y) in enumerate(corners):
+        names = [f"{number}{letter}" for letter in "abc"]
+        for name, (dx, dy) in zip(names, ((0, 0), (0.1, 0), (0, 0.1)), strict=True):
+            drawing.node(name, x + dx, y + dy)
+        drawing.way(100 + number, [*names, names[0]], building="house")
+    return drawing
 
 
 def a_cross() -> Drawing:
@@ -250,6 +270,27 @@ def test_a_building_drawn_as_way_and_as_relation_is_one(tmp_path: Path) -> None:
     assert list(read(drawing, tmp_path).frames.buildings["key"]) == ["r9"]
 
 
+def test_a_school_that_a_relation_has_as_a_building_only_is_one_building(tmp_path: Path) -> None:
+    drawing = squares()
+    drawing.way(7, "abcda", building="yes", amenity="school", name="小学")
+    drawing.way(8, "efghe")
+    drawing.relation(9, {7: "outer", 8: "inner"}, type="multipolygon", building="yes")
+    frames = read(drawing, tmp_path).frames
+    assert list(frames.buildings["key"]) == ["r9"]
+    assert list(frames.facilities["key"]) == ["w7"]
+
+
+def test_a_kindergarten_is_no_school(tmp_path: Path) -> None:
+    drawing = squares()
+    drawing.node("p", 2, 2, amenity="kindergarten")
+    drawing.node("q", 3, 2, amenity="school")
+    drawing.way(7, "abcda", amenity="kindergarten", building="yes")
+    region = read(drawing, tmp_path)
+    assert list(region.frames.facilities["key"]) == ["n10"]
+    assert len(region.frames.buildings) == 1, "a kindergarten stays a building"
+    assert noted(region, "ingest.osm_kindergartens") == {"n": 2}
+
+
 def test_outlines_are_repaired_or_refused_with_the_reason(tmp_path: Path) -> None:
     drawing = squares()
     drawing.node("x", 9, 9)
@@ -393,6 +434,59 @@ def test_two_units_of_one_level_never_share_land(tmp_path: Path) -> None:
     assert (refusal.feature, refusal.key) == ("r13", "ingest.osm_unit_overlaps")
 
 
+def a_town_and_a_cut_one() -> Drawing:
+    """A whole town with one home, and three homes in a neighbour that is cut off."""
+    drawing = two_towns()
+    drawing.leave_out("cd")
+    return with_homes(drawing, (2, 2), (12, 2), (13, 2), (14, 2))
+
+
+def test_homes_outside_the_units_that_are_whole_are_told(tmp_path: Path) -> None:
+    region = read(a_town_and_a_cut_one(), tmp_path)
+    assert list(region.grid_polygons["name"]) == ["西镇"]
+    told = noted(region, "ingest.osm_homes_outside")
+    assert (told["n"], told["homes"], told["percent"], told["units"]) == (3, 4, 75.0, 2)
+    assert region.name == "drawn", "a town with a quarter of the homes does not name the region"
+
+
+def test_with_the_whole_file_the_rest_is_a_grid_of_its_own(tmp_path: Path) -> None:
+    path = a_town_and_a_cut_one().save(tmp_path)
+    region = read_osm(path, whole_file=True)
+    assert list(region.grid_polygons["key"]) == ["r11", "rest"]
+    town, rest = region.grid_polygons["geometry"]
+    assert shapely.intersection(town, rest).area == 0
+    homes = shapely.points(region.frames.buildings["lon"], region.frames.buildings["lat"])
+    assert shapely.intersects(town, homes).tolist() == [True, False, False, False]
+    assert shapely.intersects(rest, homes).tolist() == [False, True, True, True]
+    union = shapely.union(town, rest)
+    assert (union.geom_type, len(union.interiors)) == ("Polygon", 0), "no gap between the two"
+    assert noted(region, "ingest.osm_rest_grid")["n"] == 3
+    assert list(region.frames.admin_units["code"]) == ["r11"], "the rest is no unit"
+
+
+def test_the_rest_stands_on_every_tier(tmp_path: Path) -> None:
+    path = with_homes(two_towns(), (2, 2), (30, 2)).save(tmp_path)
+    grids = read_osm(path, whole_file=True).grid_polygons
+    rows = [tuple(row) for row in grids[["key", "rank", "parent_key"]].to_numpy()]
+    assert rows[-2:] == [("rest-1", 1, None), ("rest", 2, "rest-1")]
+    assert "rest" not in set(read_osm(path).grid_polygons["key"])
+
+
+def test_a_level_that_holds_most_homes_is_taken_where_none_is_whole(tmp_path: Path) -> None:
+    drawing = Drawing()
+    drawing.nodes(a=(0, 0), b=(90, 0), c=(90, 90), d=(0, 90))
+    drawing.nodes(e=(100, 0), f=(110, 0), g=(110, 10), h=(100, 10))
+    drawing.way(1, "abcda")
+    drawing.way(2, "efghe")
+    common = {"type": "boundary", "boundary": "administrative"}
+    drawing.relation(11, {1: "outer"}, admin_level="8", name="山", **common)
+    drawing.relation(12, {2: "outer"}, admin_level="9", name="城", **common)
+    region = read(with_homes(drawing, (1, 1), (101, 1), (102, 1)), tmp_path)
+    assert list(region.grid_polygons["name"]) == ["城"]
+    told = noted(region, "ingest.osm_level_partial_homes")
+    assert told == {"level": 9, "percent": 1.2, "homes": 66.7}
+
+
 def test_a_level_that_covers_only_a_part_makes_no_grids(tmp_path: Path) -> None:
     drawing = two_towns()
     drawing.nodes(w=(2, 2), x=(4, 2), y=(4, 4), z=(2, 4))
@@ -402,7 +496,7 @@ def test_a_level_that_covers_only_a_part_makes_no_grids(tmp_path: Path) -> None:
     region = read(drawing, tmp_path)
     assert list(region.grid_polygons["key"]) == ["r10", "r11", "r12"]
     (note,) = [note for note in region.notes if note.key == "ingest.osm_level_partial"]
-    assert note.values == {"level": 10, "percent": 2.0}
+    assert note.values == {"level": 10, "percent": 2.0, "homes": 2.0}
 
 
 def test_a_file_without_administrative_area_is_one_grid(tmp_path: Path) -> None:
@@ -479,6 +573,96 @@ def test_ways_without_their_nodes_are_said(tmp_path: Path) -> None:
     drawing.leave_out("ambcd")
     drawing.way(7, "amb", highway="residential")
     assert refused(drawing.save(tmp_path)) == "ingest.osm_no_locations"
+
+
+def test_a_file_of_roads_only_says_where_it_belongs(tmp_path: Path) -> None:
+    path = tmp_path / "roads.graphml"
+    path.write_text("<graphml/>", "utf-8")
+    assert refused(path) == "ingest.osm_roads_only"
+
+
+def test_a_bzip2_is_read_and_a_cut_one_found(tmp_path: Path) -> None:
+    packed = bz2.compress(two_towns().text().encode())
+    whole = tmp_path / "whole.osm.bz2"
+    whole.write_bytes(packed)
+    assert len(read_osm(whole).grid_polygons) == 3
+    for cut in (12, len(packed) // 2, len(packed) - 1):
+        path = tmp_path / "cut.osm.bz2"
+        path.write_bytes(packed[:cut])
+        assert refused(path) == "ingest.osm_cut", cut
+
+
+def written(path: Path, lines: list[str]) -> None:
+    """Write the text of a file as the format that its name says, in this very order."""
+    plain = path.with_name("plain.osm")
+    plain.write_text("\n".join(lines), "utf-8")
+    if path.suffix == ".osm":
+        plain.rename(path)
+        return
+    with osmium.SimpleWriter(str(path)) as writer:
+        for thing in osmium.FileProcessor(str(plain)):
+            writer.add(thing)
+
+
+@pytest.mark.parametrize("suffix", [".osm", ".osm.pbf"])
+def test_a_file_with_its_nodes_last_is_sorted_and_that_is_said(tmp_path: Path, suffix: str) -> None:
+    lines = with_homes(two_towns(), (2, 2)).text().splitlines()
+    nodes = [line for line in lines if line.startswith("<node")]
+    others = [line for line in lines[2:-1] if not line.startswith("<node")]
+    path = tmp_path / f"unsorted{suffix}"
+    written(path, [*lines[:2], *others, *nodes, lines[-1]])
+    region = read_osm(path)
+    assert list(region.grid_polygons["key"]) == ["r10", "r11", "r12"]
+    assert len(region.frames.buildings) == 1
+    assert noted(region, "ingest.osm_sorted") == {"file": path.name}
+
+
+def test_of_several_versions_the_newest_counts(tmp_path: Path) -> None:
+    lines = with_homes(two_towns(), (2, 2), (4, 2)).text().splitlines()
+    first = next(line for line in lines if line.startswith('<way id="100"'))
+    second = next(line for line in lines if line.startswith('<way id="101"'))
+    newer = first.replace('version="1"', 'version="2"').replace("house", "school")
+    gone = '<way id="101" version="2" visible="false"/>'
+    at = lines.index(second) + 1
+    path = tmp_path / "history.osm.pbf"
+    written(path, [*lines[:at], newer, gone, *lines[at:]])
+    region = read_osm(path)
+    assert list(region.frames.buildings["kind"]) == ["school"]
+    assert "ingest.osm_sorted" in keys(region.notes)
+
+
+def test_a_way_with_a_number_too_big_to_keep_is_refused(tmp_path: Path) -> None:
+    drawing = a_cross()
+    drawing.way(7, "amb", highway="residential")
+    drawing.way(2**60, "cmd", highway="residential")
+    region = read(drawing, tmp_path)
+    (refusal,) = region.refusals
+    assert (refusal.feature, refusal.key) == (f"w{2**60}", "ingest.osm_id_too_big")
+    assert len(region.frames.road_edges) == 1
+
+
+def test_numbers_below_nought_are_numbers(tmp_path: Path) -> None:
+    text = with_homes(two_towns(), (2, 2)).text()
+    path = tmp_path / "josm.osm"
+    path.write_text(re.sub(r'\b(id|ref)="(?=\d)', r'\1="-', text), "utf-8")
+    region = read_osm(path)
+    assert set(region.grid_polygons["name"]) == {"县", "西镇", "东镇"}
+    assert len(region.frames.buildings) == 1
+    assert "ingest.osm_sorted" in keys(region.notes)
+
+
+def test_two_places_far_apart_are_no_region(tmp_path: Path) -> None:
+    path = with_homes(Drawing(), (0, 0), (1, 1), (30_000, 0)).save(tmp_path)
+    assert refused(path) == "ingest.osm_far_apart"
+    with pytest.raises(InputError) as caught:
+        read_osm(path)
+    assert "112.90, 28.70 – 112.90, 28.70" in str(caught.value)
+    assert "142.90, 28.70" in str(caught.value)
+
+
+def test_a_file_across_180_degrees_is_no_region(tmp_path: Path) -> None:
+    path = with_homes(Drawing(), (180_000 - 112_910, 0), (-179_990 - 112_900, 0)).save(tmp_path)
+    assert refused(path) == "ingest.osm_across_180"
 
 
 def test_a_file_with_nothing_to_make_a_region_of_is_said(tmp_path: Path) -> None:

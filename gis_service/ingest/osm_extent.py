@@ -1,0 +1,73 @@
+"""Whether what a file holds is one region: not thousands of kilometres apart, not across 180°.
+
+Grids are cut and measured on one plane around the middle of the region. Pure: degrees in, an error
+out.
+"""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from gis_service.errors import InputError
+from gis_service.geodesy import distance_m
+
+MOST_KM: Final = 1000
+"""From corner to corner; the largest counties span 600 km, and a plane is 0.3 % wrong by then."""
+_GAP_KM: Final = 100
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def check_extent(file: str, lonlat: FloatArray) -> None:
+    """
+    Refuse what is no one region.
+
+    Parameters
+    ----------
+    file
+        Name of the file.
+    lonlat
+        (n, 2) degrees: homes and corners of grids.
+
+    Raises
+    ------
+    InputError
+        It lies on both sides of 180°, in parts far from each other, or is wider than
+        :data:`MOST_KM`; the message says which parts.
+    """
+    if not len(lonlat):
+        return
+    lon = lonlat[:, 0]
+    east = lon % 360
+    if np.ptp(lon) > 180 > np.ptp(east):
+        raise InputError("ingest.osm_across_180", file=file)
+    low, high = lonlat.min(axis=0), lonlat.max(axis=0)
+    km = float(distance_m(low[0], low[1], high[0], high[1])) / 1000
+    if km <= MOST_KM:
+        return
+    gap, first = _widest_gap(lonlat)
+    if gap < _GAP_KM:
+        raise InputError("ingest.osm_too_wide", file=file, km=f"{km:,.0f}", most=f"{MOST_KM:,}")
+    raise InputError(
+        "ingest.osm_far_apart", file=file, gap=f"{gap:,.0f}",
+        first=_extent(lonlat[first]), second=_extent(lonlat[~first]),
+    )  # fmt: skip
+
+
+def _widest_gap(lonlat: FloatArray) -> tuple[float, npt.NDArray[np.bool_]]:
+    """Find the widest empty strip from north to south or east to west, km, and who is before it."""
+    best, before = 0.0, np.zeros(len(lonlat), dtype=bool)
+    stretch = np.cos(np.radians(lonlat[:, 1].mean()))
+    for axis, km_a_degree in ((0, 111.3 * stretch), (1, 111.3)):
+        values = np.unique(lonlat[:, axis])
+        steps = np.diff(values)
+        if len(steps) and steps.max() * km_a_degree > best:
+            best = float(steps.max() * km_a_degree)
+            before = lonlat[:, axis] <= values[steps.argmax()]
+    return best, before
+
+
+def _extent(lonlat: FloatArray) -> str:
+    (west, south), (east, north) = lonlat.min(axis=0), lonlat.max(axis=0)
+    return f"{west:.2f}, {south:.2f} – {east:.2f}, {north:.2f}"
