@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -51,6 +51,9 @@ app.command(context_settings=locating.NEGATIVE)(locating.locate)
 app.command()(locating.assign)
 app.command("map")(print_map)
 
+COUNTY_LANGUAGE: Final = "zh-CN"
+"""Of the county's map; that of a region is in the language of who loads it."""
+
 Region = Annotated[
     Path | None,
     typer.Option(
@@ -58,6 +61,10 @@ Region = Annotated[
     ),
 ]
 
+WholeFile = Annotated[
+    bool,
+    typer.Option("--whole-file", help="Homes in no whole unit make a grid of their own."),
+]
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Where to serve.")]
 
 
@@ -88,6 +95,7 @@ def migrate() -> None:
 def run(
     once: Annotated[bool, typer.Option("--once", help="Do everything but serve.")] = False,
     region: Region = None,
+    whole_file: WholeFile = False,
     port: Port = None,
 ) -> None:
     """Do the main job for the county in the store, or for a region from a file, and serve it."""
@@ -96,41 +104,52 @@ def run(
     from gis_service.store import open_store
 
     where = port or server_settings().port  # a bad setting is told before any work is done
-    database = _take_region(region) if region else None
+    database = _take_region(region, whole_file) if region else None
+    speech = language() if region else COUNTY_LANGUAGE
     with open_store(watch=not once, database=database) as store:
-        result = main_job.main_job(store, _map_file(region), say)
+        result = main_job.main_job(store, _map_file(database, region), say, speech)
         if once:
             print(json.dumps(result, ensure_ascii=False, default=str))
             return
         _serve(store, database, where)
 
 
-def _map_file(region: Path | None) -> Path:
+def _map_file(database: str | None, region: Path | None) -> Path:
     from gis_service.settings import store_settings
 
     name = "map" if region is None else f"map-{region.name.partition('.')[0]}"
+    if database is not None and database.endswith("_whole"):
+        name += "-whole"
     return store_settings().data_dir / "maps" / f"{name}.html"
 
 
-def _take_region(path: Path) -> str:
+def _take_region(path: Path, whole_file: bool) -> str:
     """Import a file into the database that belongs to it; the county's stays as it is."""
     from gis_service.access import SYSTEM
     from gis_service.ingest.osm import read_osm
     from gis_service.ingest.region import import_region
     from gis_service.store import database_exists, open_store
 
-    database = region_database(path)
-    region = None if database_exists(database) else read_osm(path)  # a bad file makes nothing
+    database = region_database(path, whole_file=whole_file)
+    region = None
+    if not database_exists(database):  # a bad file makes nothing
+        region = read_osm(path, whole_file=whole_file)
     with open_store(database=database) as store:
-        _told(import_region(store, SYSTEM, path, region), path)
+        _told(store, import_region(store, SYSTEM, path, region, whole_file=whole_file), path)
     return database
 
 
-def _told(result: "RegionResult | None", path: Path) -> None:
+def _told(store: "Store", result: "RegionResult | None", path: Path) -> None:
+    from gis_service.access import SYSTEM
+    from gis_service.ingest.records import region_notes
     from gis_service.ingest.region import describe
 
     if result is None:
         say(f"{path.name} is in the store already; nothing changed")
+        with store.transaction(SYSTEM) as connection:
+            notes = region_notes(connection)
+        for note in notes:
+            say(note.say(language()))
         return
     for table, count in result.written.taken.items():
         if count:
@@ -218,11 +237,14 @@ def worker(
 
 
 @import_app.command("osm")
-def import_osm(file: Annotated[Path, typer.Argument(help=".pbf, .osm or .osm.gz")]) -> None:
+def import_osm(
+    file: Annotated[Path, typer.Argument(help=".pbf, .osm, .osm.gz or .osm.bz2")],
+    whole_file: WholeFile = False,
+) -> None:
     """Take a region from an OpenStreetMap file into a store that holds none yet."""
     from gis_service.access import SYSTEM
     from gis_service.ingest.region import import_region
     from gis_service.store import open_store
 
     with open_store() as store:
-        _told(import_region(store, SYSTEM, file), file)
+        _told(store, import_region(store, SYSTEM, file, whole_file=whole_file), file)

@@ -22,6 +22,7 @@ from gis_service.errors import GisError, NotFoundError
 from gis_service.grids import assignment
 from gis_service.grids.versions import in_force, lowest_rank
 from gis_service.ingest import importing as _importing  # noqa: F401 (adds work to the queue)
+from gis_service.ingest.records import region_notes
 from gis_service.maps import tiles
 from gis_service.maps.one_file import write_map
 from gis_service.messages import Language, text
@@ -187,9 +188,9 @@ def _is_fresh(store: Store, standard: str) -> bool:
         )
 
 
-def _map_is_fresh(store: Store, file: Path) -> bool:
+def _map_is_fresh(store: Store, file: Path, language: Language) -> bool:
     """Tell whether the map was written today, by this release, after everything it shows."""
-    if not file.exists():
+    if not file.exists() or f'lang="{language}"' not in _head(file):
         return False
     written = datetime.fromtimestamp(file.stat().st_mtime, UTC)
     with store.transaction(SYSTEM) as connection:
@@ -207,7 +208,12 @@ def _map_is_fresh(store: Store, file: Path) -> bool:
     return bool(is_todays) and written > newest and written > release
 
 
-def summary(store: Store) -> dict[str, Any]:
+def _head(file: Path) -> str:
+    with file.open(encoding="utf-8") as text_file:
+        return text_file.read(200)
+
+
+def summary(store: Store, language: Language) -> dict[str, Any]:
     """
     Say in figures what the store holds.
 
@@ -215,12 +221,14 @@ def summary(store: Store) -> dict[str, Any]:
     ----------
     store
         After the main job.
+    language
+        Of the notes.
 
     Returns
     -------
     dict
         ``grids`` by top, middle and base where there are three levels, ``levels``,
-        ``households``, ``assigned_share``, ``coverage``.
+        ``households``, ``assigned_share``, ``coverage``, and ``notes`` on the region's file.
     """
     with store.transaction(SYSTEM) as connection:
         levels = _levels(connection)
@@ -230,6 +238,7 @@ def summary(store: Store) -> dict[str, Any]:
             )
         ).one()
         coverage = runs.county_figures(connection)
+        notes = region_notes(connection)
     counts = [level["count"] for level in levels]
     names = _LEVEL_NAMES.get(len(counts)) or [f"rank_{i + 1}" for i in range(len(counts))]
     return {
@@ -238,6 +247,10 @@ def summary(store: Store) -> dict[str, Any]:
         "households": households,
         "assigned_share": housed / households if households else None,
         "coverage": coverage,
+        "notes": [
+            {"note": note.key, "values": dict(note.values), "text": note.say(language)}
+            for note in notes
+        ],
     }
 
 
@@ -262,7 +275,9 @@ def _levels(connection: sa.Connection) -> list[dict[str, Any]]:
     ]
 
 
-def main_job(store: Store, map_file: Path, say: Say) -> Mapping[str, Any]:
+def main_job(
+    store: Store, map_file: Path, say: Say, language: Language = "zh-CN"
+) -> Mapping[str, Any]:
     """
     Do all of it.
 
@@ -274,6 +289,8 @@ def main_job(store: Store, map_file: Path, say: Say) -> Mapping[str, Any]:
         Where the map is written.
     say
         Told what happens.
+    language
+        Of the map and of the notes.
 
     Returns
     -------
@@ -297,10 +314,10 @@ def main_job(store: Store, map_file: Path, say: Say) -> Mapping[str, Any]:
     with store.transaction(SYSTEM) as connection:
         tiles.prepare(connection)
     measure(store, say)
-    if _map_is_fresh(store, map_file):
+    if _map_is_fresh(store, map_file, language):
         say(f"the map at {map_file} shows today's state; it is kept")
     else:
-        write_map(store, SYSTEM, map_file)
+        write_map(store, SYSTEM, map_file, language)
         say(f"map written to {map_file}")
-    result = summary(store)
+    result = summary(store, language)
     return {**result, "map": str(map_file), "seconds": round(time.monotonic() - began, 1)}

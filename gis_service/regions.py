@@ -9,7 +9,7 @@ from pathlib import Path
 from gis_service.errors import InputError
 
 
-def region_database(path: Path) -> str:
+def region_database(path: Path, *, whole_file: bool = False) -> str:
     """
     Name the database of a region's file.
 
@@ -17,11 +17,13 @@ def region_database(path: Path) -> str:
     ----------
     path
         The file.
+    whole_file
+        With a grid of the rest of the file, which is another region.
 
     Returns
     -------
     str
-        ``gis_region_`` and the beginning of the content's SHA-256.
+        ``gis_region_`` and the beginning of the content's SHA-256, and ``_whole``.
 
     Raises
     ------
@@ -34,4 +36,4 @@ def region_database(path: Path) -> str:
         raise InputError("ingest.osm_empty", file=path.name)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return f"gis_region_{digest[:12]}"
+    return f"gis_region_{digest[:12]}" + ("_whole" if whole_file else "")

@@ -37,6 +37,7 @@ from gis_service.coverage.standards import (
 from gis_service.coverage.what_if_desk import WhatIfDesk
 from gis_service.errors import NotAllowedError
 from gis_service.grids.reading import find_scheme
+from gis_service.ingest.records import region_notes
 from gis_service.maps.measured import figures_seen
 from gis_service.messages import Language, text
 from gis_service.store.tables import FACILITY_KINDS, ROAD_CLASSES
@@ -90,7 +91,7 @@ class RunListed(BaseModel):
 
 
 class RunNote(BaseModel):
-    """What is wrong with the input of a run, such as a station that no road leads to."""
+    """What to know of a run's input, such as a station that no road leads to."""
 
     note: str
     text: str
@@ -103,6 +104,7 @@ class RunAnswer(RunListed):
     stale_because: tuple[str, ...] = ()
     stale_texts: tuple[str, ...] = ()
     notes: tuple[RunNote, ...] = ()
+    region_notes: tuple[RunNote, ...] = ()
 
 
 class RunRequest(BaseModel):
@@ -357,6 +359,10 @@ def read_run(
         stale_because=because,
         stale_texts=tuple(_stale_text(part, language) for part in because),
         notes=_run_notes(run, language) if _sees_all(actor) else (),
+        region_notes=tuple(
+            RunNote(note=note.key.partition(".")[2], text=note.say(language))
+            for note in (region_notes(connection) if _sees_all(actor) else ())
+        ),
     )
 
 

@@ -26,7 +26,7 @@ def database_of(region: Path | None) -> str | None:
     Returns
     -------
     str or None
-        The database's name; None for the county's.
+        The database's name, of the whole file where that is loaded; None for the county's.
 
     Raises
     ------
@@ -37,7 +37,8 @@ def database_of(region: Path | None) -> str | None:
 
     if region is None:
         return None
-    database = region_database(region)
-    if not database_exists(database):
-        raise NotFoundError("cli.no_database", database=region.name)
-    return database
+    for whole_file in (True, False):
+        database = region_database(region, whole_file=whole_file)
+        if database_exists(database):
+            return database
+    raise NotFoundError("cli.no_database", database=region.name)

@@ -212,6 +212,37 @@ def _outside(
     ]
 
 
+def note_on_outside(summary: Mapping[str, Any]) -> list[Note]:
+    """
+    Tell how many households lie in no grid, and the figures of the others.
+
+    Parameters
+    ----------
+    summary
+        Of :func:`gis_service.coverage.summary.summary_of`.
+
+    Returns
+    -------
+    list of dict
+        One note, or none where everybody lies in some grid.
+    """
+    inside = summary.get("inside")
+    if inside is None:
+        return []
+    outside = summary["n"] - inside["n"]
+    return [
+        {
+            "note": "in_no_grid",
+            "n": outside,
+            "of": summary["n"],
+            "percent": max(round(100 * outside / summary["n"], 1), 0.1),
+            "inside": inside["n"],
+            "covered": inside["covered"],
+            "covered_percent": round(100 * (inside["share"] or 0), 1),
+        }
+    ]
+
+
 def said(notes: Sequence[Note], language: Language) -> Iterator[str]:
     """
     Put notes into words.

@@ -26,7 +26,7 @@ from gis_service.coverage.run_households import (
     stations_of_grid,
     unreached,
 )
-from gis_service.coverage.run_notes import check_same_region, notes_on
+from gis_service.coverage.run_notes import check_same_region, note_on_outside, notes_on
 from gis_service.coverage.run_reading import (
     GridFigures,
     Run,
@@ -151,7 +151,8 @@ def measure(
         stations = read_stations(connection, standard.kinds)
         households = places.weights[HOUSEHOLDS]
         notes = notes_on(ground, measured, county.facilities, stations, households, book.place)
-        summary = {**summary_of(table, measured), "notes": notes}
+        summary = summary_of(table, measured)
+        summary["notes"] = [*notes, *note_on_outside(summary)]
         digests = fingerprints.of_inputs(
             __version__, parameters, network, county.facilities, standard.kinds, county.inputs
         )

@@ -11,7 +11,13 @@ import numpy as np
 import pandas as pd
 
 from gis_service.coverage.measurement import NO_HOUSEHOLDS, Measured
-from gis_service.coverage.statistics import COUNTY_RANK, HOUSEHOLDS, POPULATIONS, RULE
+from gis_service.coverage.statistics import (
+    COUNTY_RANK,
+    HOUSEHOLDS,
+    POPULATIONS,
+    RULE,
+)
+from gis_service.coverage.travel_time import STATUS_NAMES
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,8 @@ def summary_of(table: pd.DataFrame, measured: Measured) -> dict[str, Any]:
     -------
     dict
         JSON: the figures of households, the same for each kind under ``kinds``, the number of
-        facilities by kind, and under ``others`` by population its figures and ``kinds``.
+        facilities by kind, and under ``others`` by population its figures and ``kinds``. Where
+        households lie in no grid, ``inside`` counts the others.
     """
     of_county = table[table["rank"] == COUNTY_RANK].to_dict("records")
     entry = {
@@ -114,4 +121,18 @@ def summary_of(table: pd.DataFrame, measured: Measured) -> dict[str, Any]:
         "facilities": measured.facility_count,
         "facilities_off_network": measured.facility_off_network,
         "others": {of: told(of) for of in POPULATIONS[1:] if (of, RULE) in entry},
+        **_inside(table, entry[HOUSEHOLDS, RULE]),
     }
+
+
+def _inside(table: pd.DataFrame, county: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Count those who lie in some grid; nothing where that is everybody."""
+    of_grids = table[
+        (table["of"] == HOUSEHOLDS) & (table["kind"] == RULE) & (table["rank"] > COUNTY_RANK)
+    ]
+    top = of_grids[of_grids["rank"] == of_grids["rank"].min()]
+    counts = {name: int(top[name].sum()) for name in ("n", *STATUS_NAMES)}
+    if counts["n"] == county["n"]:
+        return {}
+    share = counts["covered"] / counts["n"] if counts["n"] else None
+    return {"inside": {**counts, "share": share}}

@@ -19,7 +19,7 @@ from gis_service.errors import InputError, Place
 from gis_service.ingest import osm_roads, osm_tags, osm_units
 from gis_service.ingest.frames import COLUMNS, CountyFrames, Note, Refusal
 from gis_service.ingest.osm_extent import check_extent
-from gis_service.ingest.osm_scan import Node, Scan, Way, scan, ways_present
+from gis_service.ingest.osm_scan import Node, Relation, Scan, Way, scan, ways_present
 
 _DECIMALS: Final = 9
 _KIND: Final[dict[str, Callable[[osm_tags.Tags], str | None]]] = {
@@ -169,12 +169,12 @@ def _name(grids: pd.DataFrame, homes: osm_units.FloatArray) -> str:
 
 
 def _homes(buildings: pd.DataFrame) -> osm_units.FloatArray:
-    return buildings[["lon", "lat"]].to_numpy(dtype=float)
+    return np.asarray(buildings[["lon", "lat"]], dtype=float)
 
 
 def _kindergartens(found: Scan) -> int:
     """Count what is drawn as a kindergarten: no school, and no kind of facility here."""
-    drawn = (*found.nodes, *found.ways, *found.relations.values())
+    drawn: list[Node | Way | Relation] = [*found.nodes, *found.ways, *found.relations.values()]
     return sum(one.tags.get("amenity") == "kindergarten" for one in drawn)
 
 

@@ -38,7 +38,7 @@ KEYS: Final = (
 AREA_TYPES: Final = frozenset({"multipolygon", "boundary"})
 
 _UNKNOWN: Final = 2**31 - 1
-_OUT_OF_ORDER: Final = "out of order"
+_OUT_OF_ORDER: Final = ("out of order", "twice in input")
 _ABOVE_ALL: Final = 2**40
 """Above every number that OpenStreetMap has given so far (2^34)."""
 _CUT: Final = (
@@ -309,7 +309,7 @@ def _read_in_any_order(path: Path) -> Scan:
         if not _out_of_order(path, found):
             return found
     except RuntimeError as error:
-        if _OUT_OF_ORDER not in str(error):
+        if not any(sign in str(error) for sign in _OUT_OF_ORDER):
             raise
     with tempfile.TemporaryDirectory(prefix="gis-osm-") as folder:
         ordered = Path(folder) / "sorted.osm.pbf"

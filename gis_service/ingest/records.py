@@ -15,10 +15,13 @@ import sqlalchemy as sa
 from gis_service.access import Actor
 from gis_service.access.permissions import require_importing
 from gis_service.errors import NotFoundError
+from gis_service.ingest.frames import Note
 from gis_service.messages import Language, text
 from gis_service.store import tables as t
 
 _COLUMNS: Final = ("row", "feature", "field", "reason")
+REGIONS: Final = ("osm", "demo")
+"""Kinds of import that bring a whole region."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,30 @@ def past_imports(
         .offset(offset)
     )
     return [PastImport(*tuple(row)) for row in rows], total
+
+
+def region_notes(connection: sa.Connection) -> list[Note]:
+    """
+    Read what the reader of the region's file noted, such as homes in no whole unit.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+
+    Returns
+    -------
+    list of Note
+        None where the county did not come as one file.
+    """
+    past = t.import_record.c
+    kept = connection.scalar(
+        sa.select(past.details["notes"])
+        .where(past.kind.in_(REGIONS))
+        .order_by(past.import_id.desc())
+        .limit(1)
+    )
+    return [Note(one["key"], one["values"]) for one in kept or ()]
 
 
 def refusals_table(

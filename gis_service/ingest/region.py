@@ -4,6 +4,7 @@ Boundaries go through the same publication as everything later. All of it is one
 file that fails leaves the store as it was.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from gis_service.grids.versions import today
 from gis_service.ingest.frames import Note, empty
 from gis_service.ingest.osm import OsmRegion, read_osm
 from gis_service.ingest.osm_scan import check_file
+from gis_service.ingest.records import REGIONS
 from gis_service.ingest.write import ImportResult, ImportSource, write_admin_units, write_frames
 from gis_service.store import tables as t
 from gis_service.store.engine import Store, lock_for_loading
@@ -50,7 +52,12 @@ class RegionResult:
 
 
 def import_region(
-    store: Store, actor: Actor, path: Path, region: OsmRegion | None = None
+    store: Store,
+    actor: Actor,
+    path: Path,
+    region: OsmRegion | None = None,
+    *,
+    whole_file: bool = False,
 ) -> RegionResult | None:
     """
     Take a region into a store that holds none yet.
@@ -62,14 +69,16 @@ def import_region(
     actor
         Who imports.
     path
-        A ``.pbf``, ``.osm`` or ``.osm.gz``.
+        A ``.pbf``, ``.osm``, ``.osm.gz`` or ``.osm.bz2``.
     region
         The same file as :func:`~gis_service.ingest.osm.read_osm` read it, if that is done already.
+    whole_file
+        As for :func:`~gis_service.ingest.osm.read_osm`.
 
     Returns
     -------
     RegionResult or None
-        None where this very file is what the store holds: nothing changes.
+        None where this very file, read in this way, is what the store holds: nothing changes.
 
     Raises
     ------
@@ -81,25 +90,29 @@ def import_region(
     check_file(path)
     source = ImportSource.of_file(path, "osm")
     with store.transaction(actor) as connection:
-        if _holds(connection, source):
+        if _holds(connection, source, whole_file=whole_file):
             return None
-    region = region or read_osm(path)
+    region = region or read_osm(path, whole_file=whole_file)
     with store.transaction(actor) as connection:
         lock_for_loading(connection)
-        if _holds(connection, source):  # somebody may have been faster
+        if _holds(connection, source, whole_file=whole_file):  # somebody may have been faster
             return None
         tessellation, flaws = _tessellate(region)
-        written = _write(connection, actor, region, tessellation, source)
+        written = _write(
+            connection, actor, region, tessellation, source, details={"whole_file": whole_file}
+        )
         return RegionResult(region.name, written, flaws, assign_new(connection))
 
 
-def _holds(connection: sa.Connection, source: ImportSource) -> bool:
+def _holds(connection: sa.Connection, source: ImportSource, *, whole_file: bool) -> bool:
+    past = t.import_record.c
     held = connection.execute(
-        sa.select(t.import_record.c.source_name, t.import_record.c.sha256).where(
-            t.import_record.c.kind.in_(("osm", "demo"))
-        )
+        sa.select(past.source_name, past.sha256, past.details).where(past.kind.in_(REGIONS))
     ).all()
-    if any(row.sha256 == source.sha256 for row in held):
+    if any(
+        row.sha256 == source.sha256 and row.details.get("whole_file", False) == whole_file
+        for row in held
+    ):
         return True
     if held:
         raise ConflictError("ingest.store_taken", held=held[-1].source_name, file=source.name)
@@ -118,6 +131,7 @@ def _write(
     region: OsmRegion,
     tessellation: Tessellation,
     source: ImportSource,
+    details: Mapping[str, Any],
 ) -> ImportResult:
     write_admin_units(connection, region.frames.admin_units)
     ensure_scheme(
@@ -149,6 +163,8 @@ def _write(
         data_day=region.data_day,
         clipped=region.clipped,
         refused_before=region.refusals,
+        notes=region.notes,
+        details=details,
         replace=False,
     )
 

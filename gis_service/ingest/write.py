@@ -7,7 +7,7 @@ assignment's. Grids are not written here but published.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -145,6 +145,8 @@ def write_frames(
     data_day: date | None = None,
     clipped: bool = False,
     refused_before: Sequence[Refusal] = (),
+    notes: Sequence[Note] = (),
+    details: Mapping[str, Any] | None = None,
     replace: bool = True,
 ) -> ImportResult:
     """
@@ -168,6 +170,10 @@ def write_frames(
         Whether roads beyond the region may be missing.
     refused_before
         What the reader of the file already refused, for the record.
+    notes
+        What the reader of the file noted, for the record.
+    details
+        What else is written into the record.
     replace
         Take away the region that is there; False if :func:`clear_region` has run.
 
@@ -199,12 +205,13 @@ def write_frames(
     taken |= {name: one.rows for name, one in written.items()}
     refusals = [*refused_before, *roads.refusals]
     refusals += [refusal for one in written.values() for refusal in one.refusals]
-    import_id = _record_import(connection, actor, source, taken, replaced, refusals)
-    notes = []
+    said = [*notes]
     if replaced:
         counts = ", ".join(f"{name} {count}" for name, count in replaced.items())
-        notes.append(Note("ingest.replaced", {"counts": counts}))
-    return ImportResult(import_id, taken, replaced, roads.network_id, refusals, notes)
+        said.append(Note("ingest.replaced", {"counts": counts}))
+    kept = {**(details or {}), "notes": [asdict(one) for one in said]}
+    import_id = _record_import(connection, actor, source, taken, replaced, refusals, kept)
+    return ImportResult(import_id, taken, replaced, roads.network_id, refusals, said)
 
 
 def clear_region(connection: sa.Connection) -> dict[str, int]:
@@ -253,6 +260,7 @@ def _record_import(
     taken: Mapping[str, int],
     replaced: Mapping[str, int],
     refusals: Sequence[Refusal],
+    details: Mapping[str, Any],
 ) -> int:
     listed = [
         {
@@ -274,6 +282,7 @@ def _record_import(
         taken=dict(taken),
         refused=len(refusals),
         refusals=listed,
+        details=dict(details),
     )
     import_id = connection.execute(insert.returning(t.import_record.c.import_id)).scalar_one()
     after = {"source": source.name, "sha256": source.sha256, "taken": dict(taken)}

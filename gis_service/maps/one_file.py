@@ -180,7 +180,8 @@ def render_map(connection: sa.Connection, actor: Actor, language: Language, desk
     level = _level_label(connection, scheme, ranks[-1], language)
     _note(connection, document, chosen, said, level, areas, language)
     _scripts(connection, document, grids, houses, chosen)
-    return str(document.get_root().render())
+    rendered = str(document.get_root().render())
+    return rendered.replace("<html>", f'<html lang="{language}">', 1)
 
 
 def with_library(document: FileMap) -> None:

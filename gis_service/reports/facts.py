@@ -42,6 +42,8 @@ from gis_service.coverage.travel_time import COVERED, STATUS_NAMES, TOO_FAR
 from gis_service.errors import InputError, NotAllowedError, NotFoundError, Place
 from gis_service.geodesy import GeometryArray
 from gis_service.grids.reading import Version, find_scheme, on_day
+from gis_service.ingest.frames import Note
+from gis_service.ingest.records import region_notes
 from gis_service.maps.classes import PERCENT_BREAKS, class_of
 from gis_service.maps.sheet import county
 from gis_service.store import tables as t
@@ -240,6 +242,8 @@ class Facts:
     districts
         The ground that each station serves, where stations drive out; under the same condition.
         That of nobody comes last and has no facility.
+    region_notes
+        What the reader of the region's file noted, where the county came as one file.
     """
 
     county: str
@@ -260,6 +264,7 @@ class Facts:
     bands: tuple[AreaBand, ...]
     districts: tuple[NamedDistrict, ...]
     shapes: Mapping[int, tuple[tuple[int, ...], GeometryArray]]
+    region_notes: tuple[Note, ...] = ()
 
     def of_rank(self, rank: int, kind: str = RULE) -> list[Line]:
         """
@@ -413,6 +418,7 @@ def read_facts(
             lines[RULE][0],
         ),
         shapes=_shapes(connection, version.effective_day),
+        region_notes=tuple(region_notes(connection)),
     )
 
 

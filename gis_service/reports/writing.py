@@ -469,6 +469,7 @@ class Writer:
         if outside is not None:
             key = "left_outside_hidden" if outside.n is None else "left_outside"
             said.append(self.say(key, n=self.count(outside.n)))
+        said += [note.say(self.language) for note in facts.region_notes]
         said.append(self.say("left_waiting"))
         said.append(self.say("left_personal"))
         lines = [one for one in facts.lines[""] if one.n != 0]

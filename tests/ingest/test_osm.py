@@ -617,17 +617,18 @@ def test_a_file_with_its_nodes_last_is_sorted_and_that_is_said(tmp_path: Path, s
     assert noted(region, "ingest.osm_sorted") == {"file": path.name}
 
 
-def test_of_several_versions_the_newest_counts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("both", [True, False])
+def test_of_several_versions_the_newest_counts(tmp_path: Path, both: bool) -> None:
     lines = with_homes(two_towns(), (2, 2), (4, 2)).text().splitlines()
     first = next(line for line in lines if line.startswith('<way id="100"'))
     second = next(line for line in lines if line.startswith('<way id="101"'))
     newer = first.replace('version="1"', 'version="2"').replace("house", "school")
-    gone = '<way id="101" version="2" visible="false"/>'
-    at = lines.index(second) + 1
+    gone = '<way id="101" version="2" visible="false"/>' if both else second
+    at = lines.index(second if both else first) + 1
     path = tmp_path / "history.osm.pbf"
     written(path, [*lines[:at], newer, gone, *lines[at:]])
     region = read_osm(path)
-    assert list(region.frames.buildings["kind"]) == ["school"]
+    assert list(region.frames.buildings["kind"]) == ["school", "residential"][: 2 - both]
     assert "ingest.osm_sorted" in keys(region.notes)
 
 

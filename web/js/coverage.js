@@ -200,9 +200,10 @@ export class CoverageMode {
     if (["no_roads", "no_households"].includes(summary.status)) return this.missing(summary.status);
     const kinds = Object.entries(summary.kinds ?? {});
     const others = COUNTED.slice(1).filter((of) => summary.others?.[of]).map((of) => [of, summary.others[of]]);
+    const notes = [...(run.notes ?? []), ...(run.region_notes ?? [])];
     return [
       summary.status === "no_facility" && this.missing("no_facility"),
-      run.notes?.length > 0 && h("ul", { class: "run-notes" }, run.notes.map(({ text }) => h("li", {}, text))),
+      notes.length > 0 && h("ul", { class: "run-notes" }, notes.map(({ text }) => h("li", {}, text))),
       countyBlock(summary, { limit: this.limit, target: this.target }),
       kinds.length > 1 && [heading(c("by_kind"), this.ruleText()), kindRows(kinds, state.kind, (kind) => show({ kind: state.kind === kind ? "" : kind }))],
       others.length > 0 && [heading(c("others")), othersTable(others)],
