@@ -212,6 +212,7 @@ HOUSEHOLD: Final = {
     "grid_name": "东街三格",
     "lon": 112.906,
     "lat": 28.705,
+    "exact": True,
 }
 HAZARD: Final = {
     "hazard_id": 17,
@@ -397,6 +398,7 @@ UNREACHED: Final = {
     "grid_code": "990101102003005",
     "lon": 112.906,
     "lat": 28.705,
+    "exact": True,
 }
 JOB: Final[dict[str, Any]] = {
     "job_id": 5,

@@ -30,9 +30,11 @@ class WithdrawWish(BaseModel):
 
 
 @router.get("", responses=examples.ok(shown.VERSIONS))
-def list_versions(connection: ConnectionDep, scheme: SchemeCode = "base") -> JSONResponse:
-    """List the versions of a scheme, the newest first: who decided and why."""
-    return JSONResponse(history.list_versions(connection, scheme))
+def list_versions(
+    connection: ConnectionDep, actor: ActorDep, scheme: SchemeCode = "base"
+) -> JSONResponse:
+    """List the versions of a scheme, the newest first; who decided and why for readers of plans."""
+    return JSONResponse(history.list_versions(connection, actor, scheme))
 
 
 @router.post("/{version_id}/withdraw", responses=examples.problems())

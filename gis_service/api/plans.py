@@ -93,8 +93,11 @@ class ProposeWish(_Wish):
 
 
 @router.get("", responses=examples.ok(shown.PLANS))
-def list_plans(connection: ConnectionDep, scheme: SchemeCode = "base") -> JSONResponse:
+def list_plans(
+    connection: ConnectionDep, actor: ActorDep, scheme: SchemeCode = "base"
+) -> JSONResponse:
     """List the plans of a scheme, the newest first."""
+    plan_life.require_reader(actor)
     return JSONResponse(plan_life.listed(connection, scheme))
 
 

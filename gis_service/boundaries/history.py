@@ -91,7 +91,7 @@ def find_version(connection: sa.Connection, version_id: int) -> Version:
     return Version(row.version_id, row.scheme_id, row.code, row.effective_day, row.title)
 
 
-def list_versions(connection: sa.Connection, scheme: str) -> list[dict[str, Any]]:
+def list_versions(connection: sa.Connection, actor: Actor, scheme: str) -> list[dict[str, Any]]:
     """
     List the versions of a scheme, the newest first, with who decided and why.
 
@@ -99,6 +99,8 @@ def list_versions(connection: sa.Connection, scheme: str) -> list[dict[str, Any]
     ----------
     connection
         An open transaction.
+    actor
+        Who asks: reasons, plans and reviews are for those who may read plans.
     scheme
         Its code.
 
@@ -107,6 +109,7 @@ def list_versions(connection: sa.Connection, scheme: str) -> list[dict[str, Any]
     list of dict
         With the plan that it came from, its reviews, and which version took it back.
     """
+    reads = plan_life.may_read(actor)
     row, who, plan, back = t.grid_version.c, t.actor.c, t.plan.c, t.version_withdrawal
     taken_back = back.alias("taken_back")
     rows = connection.execute(
@@ -136,10 +139,12 @@ def list_versions(connection: sa.Connection, scheme: str) -> list[dict[str, Any]
                 "actor_id": one.published_by, "name": one.name, "name_en": one.name_en,
             },
             "title": one.title,
-            "reason": one.reason,
+            "reason": one.reason if reads else "",
             "counts": one.counts,
-            "plan_id": one.plan_id,
-            "reviews": plan_life.discussion(connection, one.plan_id)[0] if one.plan_id else [],
+            "plan_id": one.plan_id if reads else None,
+            "reviews": (
+                plan_life.discussion(connection, one.plan_id)[0] if reads and one.plan_id else []
+            ),
             "withdraws": one.withdraws_id,
             "withdrawn_by": one.withdrawn_by,
             "earliest_day": first.isoformat(),
@@ -229,7 +234,7 @@ def _households_moved(
     second: Version,
     grids: Mapping[str, BaseGrid],
 ) -> list[dict[str, Any]]:
-    if actor.role not in plan_life.READERS or actor.areas is not None:
+    if not plan_life.may_read(actor):
         return []
     old, new = t.assignment.alias("old"), t.assignment.alias("new")
 

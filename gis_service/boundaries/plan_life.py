@@ -128,6 +128,23 @@ def require_planner(actor: Actor) -> None:
         raise NotAllowedError("boundaries.may_not_plan")
 
 
+def may_read(actor: Actor) -> bool:
+    """
+    Tell whether an actor may see what plans hold: figures of the county, reasons, reviews.
+
+    Parameters
+    ----------
+    actor
+        Who asks.
+
+    Returns
+    -------
+    bool
+        By role, and only for the whole county.
+    """
+    return actor.role in READERS and actor.areas is None
+
+
 def require_reader(actor: Actor) -> None:
     """
     Refuse whoever may not see what a plan holds: figures of the whole county.
@@ -142,7 +159,7 @@ def require_reader(actor: Actor) -> None:
     NotAllowedError
         The role may not, or it answers for a part of the county only.
     """
-    if actor.role not in READERS or actor.areas is not None:
+    if not may_read(actor):
         raise NotAllowedError("boundaries.may_not_see_plans")
 
 
@@ -592,7 +609,7 @@ def decide(
     ClosedPlanError
         From its state no such step leads on.
     NotAllowedError
-        The author may not approve.
+        The author may not judge the plan, and nobody approves what they have edited.
     InputError
         A rejection without words.
     """
@@ -602,6 +619,8 @@ def decide(
         raise ClosedPlanError("boundaries.step_not_now", plan.status, plan.version_id)
     if decision in ("approved", "rejected") and actor.actor_id == plan.author_id:
         raise NotAllowedError("boundaries.own_plan")
+    if decision == "approved" and actor.actor_id in _edited_by(connection, plan.plan_id):
+        raise NotAllowedError("boundaries.edited_by_you")
     if decision == "rejected" and not words.strip():
         raise InputError("boundaries.text_missing", place=Place(field="text"))
     values: dict[str, Any] = {"status": after}
@@ -627,6 +646,22 @@ def decide(
         plan.plan_id,
         before={"status": plan.status},
         after={"status": after, "rev": plan.rev},
+    )
+
+
+def _edited_by(connection: sa.Connection, plan_id: int) -> set[int]:
+    """Tell who has had a hand in a plan: drawn in it, taken an edit back or done it again."""
+    happened = t.event.c
+    return set(
+        connection.execute(
+            sa.select(happened.actor_id)
+            .distinct()
+            .where(
+                happened.object_kind == "plan",
+                happened.object_id == str(plan_id),
+                happened.action.in_(("edit", "undo", "redo")),
+            )
+        ).scalars()
     )
 
 

@@ -66,7 +66,7 @@ def list_plans(
     with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
         found = {
             "plans": plan_life.listed(connection, scheme),
-            "versions": history.list_versions(connection, scheme),
+            "versions": history.list_versions(connection, SYSTEM, scheme),
         }
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False))

@@ -6,7 +6,7 @@ places out; nothing here reads the store.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -90,7 +90,12 @@ class BlindSpot:
     geometry: dict[str, Any]
 
 
-def blind_spots(missed: Missed, names: Mapping[int, str]) -> list[BlindSpot]:
+def blind_spots(
+    missed: Missed,
+    names: Mapping[int, str],
+    *,
+    drawn: tuple[FloatArray, FloatArray] | None = None,
+) -> list[BlindSpot]:
     """
     Put households that are not covered together by nearness and village.
 
@@ -100,6 +105,10 @@ def blind_spots(missed: Missed, names: Mapping[int, str]) -> list[BlindSpot]:
         The households.
     names
         Of grids and villages.
+    drawn
+        Lon and lat from which middles and outlines are made, rounded for a reader who may not
+        know where a household lives; which are near each other the exact places say. None draws
+        these.
 
     Returns
     -------
@@ -115,11 +124,17 @@ def blind_spots(missed: Missed, names: Mapping[int, str]) -> list[BlindSpot]:
     spot = _near(np.asarray(x), np.asarray(y), missed.village)
     order = np.argsort(spot, kind="stable")
     parts = np.split(order, np.cumsum(np.bincount(spot))[:-1])
+    lon, lat = (missed.lon, missed.lat) if drawn is None else drawn
+    drawn_x, drawn_y = (np.asarray(one) for one in to_xy(lon, lat))
+    shown = replace(missed, lon=lon, lat=lat)
     in_village = np.bincount(np.unique(np.stack((missed.village, spot)), axis=1)[0] + 1)
     found = [
-        _spot(missed, part, names, to_lonlat, np.column_stack((x[part], y[part])), in_village)
+        _spot(
+            shown, part, names, to_lonlat, np.column_stack((drawn_x[part], drawn_y[part])),
+            in_village,
+        )
         for part in parts
-    ]
+    ]  # fmt: skip
     return sorted(found, key=lambda one: (-one.households, one.name, one.lon, one.lat))
 
 

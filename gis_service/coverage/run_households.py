@@ -10,6 +10,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from gis_service.access import Actor, visible
+from gis_service.access.households import ROUGH_DECIMALS, home_of, knows_address
 from gis_service.coverage.blind_spots import BlindSpot, Missed
 from gis_service.coverage.blind_spots import blind_spots as put_together
 from gis_service.coverage.county_reading import whole_county_only
@@ -17,7 +18,6 @@ from gis_service.coverage.run_reading import find_run
 from gis_service.coverage.statistics import NO_GRID
 from gis_service.coverage.travel_time import COVERED, STATUS_NAMES
 from gis_service.errors import InputError, NotFoundError, Place
-from gis_service.grids.people import address_of
 from gis_service.grids.reading import on_day
 from gis_service.store import tables as t
 from gis_service.store.bulk import read_arrays
@@ -36,6 +36,8 @@ class Unreached:
         By the rule over kinds; None where none arrives.
     kinds
         By kind: ``status``, ``minutes`` and ``facility_id``.
+    exact
+        False: the address ends with the street, and the place is right to about 100 m.
     """
 
     household_id: int
@@ -48,6 +50,7 @@ class Unreached:
     grid_code: str | None
     lon: float
     lat: float
+    exact: bool
 
 
 def unreached(
@@ -107,7 +110,7 @@ def unreached(
         .limit(limit)
         .offset(offset)
     )
-    return [_unreached_of(row, run.kinds) for row in rows], total or 0
+    return [_unreached_of(actor, row, run.kinds) for row in rows], total or 0
 
 
 def _households_of(actor: Actor, run_id: int) -> sa.Select[Any]:
@@ -164,7 +167,8 @@ def _grids_within(connection: sa.Connection, grid_id: int) -> list[int]:
     return list(connection.execute(sa.select(tree.c.id)).scalars())
 
 
-def _unreached_of(row: sa.Row[Any], kinds: tuple[str, ...]) -> Unreached:
+def _unreached_of(actor: Actor, row: sa.Row[Any], kinds: tuple[str, ...]) -> Unreached:
+    home = home_of(actor, row)
     by_kind = {
         kind: {"status": STATUS_NAMES[status], "minutes": minutes, "facility_id": facility_id}
         for kind, status, minutes, facility_id in zip(
@@ -173,15 +177,16 @@ def _unreached_of(row: sa.Row[Any], kinds: tuple[str, ...]) -> Unreached:
     }
     return Unreached(
         row.household_id,
-        address_of(row),
+        home.address,
         STATUS_NAMES[row.status],
         row.minutes,
         by_kind,
         row.base_grid_id,
         row.grid_name,
         row.grid_code,
-        row.lon,
-        row.lat,
+        home.lon,
+        home.lat,
+        home.exact,
     )
 
 
@@ -194,7 +199,8 @@ def blind_spots(connection: sa.Connection, actor: Actor, run_id: int) -> list[Bl
     connection
         An open transaction.
     actor
-        Who asks; the households of its areas count.
+        Who asks; the households of its areas count. Outlines are drawn around rough places for
+        those who are not told where a household lives.
     run_id
         Which run.
 
@@ -245,7 +251,10 @@ def blind_spots(connection: sa.Connection, actor: Actor, run_id: int) -> list[Bl
         grid=rows["grid"],
         village=above[which] if len(ids) else rows["grid"],
     )
-    return put_together(missed, names)
+    if knows_address(actor):
+        return put_together(missed, names)
+    rough = missed.lon.round(ROUGH_DECIMALS), missed.lat.round(ROUGH_DECIMALS)
+    return put_together(missed, names, drawn=rough)
 
 
 @dataclass(frozen=True)
@@ -378,7 +387,7 @@ def answer_of_household(
     ).first()
     if row is None:
         raise NotFoundError("coverage.no_household", household=household_id, run=run_id)
-    return _unreached_of(row, run.kinds)
+    return _unreached_of(actor, row, run.kinds)
 
 
 @dataclass(frozen=True)

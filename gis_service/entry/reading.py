@@ -12,6 +12,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from gis_service.access import Actor, record
+from gis_service.access.households import HIDDEN, mask_name, mask_phone
 from gis_service.access.permissions import (
     REASONS,
     REVEALS,
@@ -30,12 +31,10 @@ from gis_service.entry.rows import (
     values_of,
 )
 from gis_service.errors import InputError, NotFoundError, Place
-from gis_service.grids.people import mask_name, mask_phone
 from gis_service.grids.reading import like, on_day
 from gis_service.store import tables as t
 
 CRS: Final = "cgcs2000"
-HIDDEN: Final = "***"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from geoalchemy2 import Geometry
 from sqlalchemy.dialects.postgresql import DATERANGE
 
 from gis_service.access import Actor, sees_grid, visible
+from gis_service.access.visibility import grids_below
 from gis_service.entry.fields import Kind, Values
 from gis_service.store import tables as t
 from gis_service.store.tables import SRID
@@ -63,7 +64,8 @@ def seen(actor: Actor, kind: str) -> Condition:
     Returns
     -------
     sqlalchemy condition
-        By the areas of the actor; officers and their leaves are seen with the grids they serve.
+        By the areas of the actor; officers and their leaves are seen with the grids they serve,
+        facilities by the grid in which they stand.
     """
     table = TABLES[kind]
     if kind in ("officer", "household", "hazard"):
@@ -74,7 +76,10 @@ def seen(actor: Actor, kind: str) -> Condition:
     if kind == "duty":
         return sees_grid(actor, t.officer, t.grid_duty.c.grid_id)
     if kind == "facility":
-        return sa.true()
+        if actor.areas is None:
+            return sa.true()
+        grid_id: Condition = sa.func.gis_grid_at(t.facility.c.point, "base")
+        return grid_id.in_(grids_below(actor.areas))
     return sees_grid(actor, t.hazard, table.c.base_grid_id)
 
 

@@ -115,6 +115,7 @@ def add(
     query = sa.insert(TABLES[kind_name]).values(columns).returning(identity(kind_name))
     record_id = int(_write(connection, kind, query, values).scalar_one())
     _place(connection, actor, kind, record_id)
+    _check_own(connection, actor, kind, record_id)
     after = _recorded(kind, values)
     record(connection, actor, "add", kind_name, record_id, after=after)
     return _saved(connection, actor, kind, record_id, "add", request_key, None)
@@ -169,7 +170,11 @@ def change(
         raise StaleError(asdict(read(connection, actor, kind_name, record_id)), given)
     before = values_of(kind, row)
     values = check(kind, given, before)
-    values = {name: value for name, value in values.items() if value != before[name]}
+    # What its sender cannot see is written in any case: an answer must not tell that it is equal.
+    hidden = {one.name for one in kind.fields if one.masked}
+    values = {
+        name: value for name, value in values.items() if name in hidden or value != before[name]
+    }
     if not values:
         return Saved(read(connection, actor, kind_name, record_id), None)
     _check_references(connection, actor, kind, values)
@@ -181,6 +186,7 @@ def change(
     query = sa.update(TABLES[kind_name]).where(identity(kind_name) == record_id).values(columns)
     _write(connection, kind, query, {**before, **values}, record_id)
     _after_move(connection, actor, kind, record_id, before, values)
+    _check_own(connection, actor, kind, record_id)
     record(
         connection,
         actor,
@@ -336,12 +342,14 @@ def _undo_change(connection: sa.Connection, actor: Actor, kind: Kind, done: Any)
     before = values_of(kind, find_row(connection, actor, kind, done.object_id))
     changed = {name: value for name, value in before.items() if value != now[name]}
     _after_move(connection, actor, kind, done.object_id, now, changed)
+    _check_own(connection, actor, kind, done.object_id)
 
 
 def _undo_remove(connection: sa.Connection, actor: Actor, kind: Kind, done: Any) -> None:
     columns = columns_of_texts(kind.name, done.before)
     _write(connection, kind, sa.insert(TABLES[kind.name]).values(columns), {}, done.object_id)
     _place(connection, actor, kind, done.object_id)
+    _check_own(connection, actor, kind, done.object_id)
 
 
 _UNDOING: Final = {"add": _undo_add, "change": _undo_change, "remove": _undo_remove}
@@ -550,7 +558,7 @@ def _move_households(
 
 
 def _place(connection: sa.Connection, actor: Actor, kind: Kind, record_id: int) -> None:
-    """Write the grid of a record, and refuse a place that is too far or somebody else's."""
+    """Write the grid of a record, and refuse a place that is too far from every grid."""
     if not kind.placed:
         return
     place_again(connection, kind.name, [record_id])
@@ -568,9 +576,16 @@ def _place(connection: sa.Connection, actor: Actor, kind: Kind, record_id: int) 
     if far is not None and far > FARTHEST_M:
         values = {"km": f"{far / 1000:.0f}"}
         raise FieldsError([Fault("point", "entry.far_from_every_grid", values)])
+
+
+def _check_own(connection: sa.Connection, actor: Actor, kind: Kind, record_id: int) -> None:
+    """Refuse a record that now lies in somebody else's grid."""
+    if actor.areas is None:
+        return
     mine = (identity(kind.name) == record_id) & seen(actor, kind.name)
     if not connection.scalar(sa.select(sa.exists().where(mine))):
-        raise NotAllowedError("entry.not_your_grid", place=Place(field="point"))
+        field = "grid" if kind.name == "duty" else "point"
+        raise NotAllowedError("entry.not_your_grid", place=Place(field=field))
 
 
 # --- what the store refuses --------------------------------------------------------------------

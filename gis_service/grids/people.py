@@ -1,15 +1,16 @@
 """The households of a grid: a ledger with names and phones masked, for those who may see it.
 
-Reads only, always through :func:`gis_service.access.visible`. What makes a household one to care
-for (health, age) is never part of the list.
+Reads only, always through :func:`gis_service.access.visible`; addresses are told by the one rule
+of :mod:`gis_service.access.households`. What makes a household one to care for (health, age) is
+never part of the list.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
 from gis_service.access import Actor, visible
+from gis_service.access.households import home_of, mask_name, mask_phone
 from gis_service.access.visibility import grids_below
 from gis_service.grids.reading import on_day
 from gis_service.store import tables as t
@@ -17,7 +18,14 @@ from gis_service.store import tables as t
 
 @dataclass(frozen=True)
 class HouseholdRow:
-    """A household in a list; head and phone are masked."""
+    """
+    A household in a list; head and phone are masked.
+
+    Attributes
+    ----------
+    exact
+        False: the address ends with the street, and the place is right to about 100 m.
+    """
 
     household_id: int
     address: str
@@ -28,61 +36,7 @@ class HouseholdRow:
     grid_name: str | None
     lon: float
     lat: float
-
-
-def mask_name(name: str) -> str:
-    """
-    Leave the family name.
-
-    Parameters
-    ----------
-    name
-        As written.
-
-    Returns
-    -------
-    str
-        The first sign, and a star for every other: ``王**``.
-    """
-    return name[:1] + "*" * (len(name) - 1)
-
-
-def mask_phone(phone: str) -> str:
-    """
-    Leave what does not reach anybody.
-
-    Parameters
-    ----------
-    phone
-        As written.
-
-    Returns
-    -------
-    str
-        The first three and the last two signs of a number of at least eight; else stars only.
-    """
-    if len(phone) < 8:
-        return "*" * len(phone)
-    return phone[:3] + "*" * (len(phone) - 5) + phone[-2:]
-
-
-def address_of(row: Any) -> str:
-    """
-    Write a household's address in one line.
-
-    Parameters
-    ----------
-    row
-        With ``street``, ``house_number``, ``group_number`` and ``room``.
-
-    Returns
-    -------
-    str
-        Such as ``东街12号 3组 502``.
-    """
-    group = f"{row.group_number}组" if row.group_number else ""
-    parts = (f"{row.street}{row.house_number}", group, row.room)
-    return " ".join(part for part in parts if part)
+    exact: bool
 
 
 def _in_grid(household_id: sa.ColumnElement[int], grid_id: int) -> sa.ColumnElement[bool]:
@@ -123,15 +77,15 @@ def households(
     rows, total
         The page, and how many the actor may see in all.
     """
-    home, state = t.household.c, t.grid_state.c
+    household, state = t.household.c, t.grid_state.c
     wanted = [visible(actor, t.household)]
     if grid_id is not None:
-        wanted.append(_in_grid(home.household_id, grid_id))
+        wanted.append(_in_grid(household.household_id, grid_id))
     total = connection.scalar(sa.select(sa.func.count()).select_from(t.household).where(*wanted))
     page = (
         sa.select(t.household)
         .where(*wanted)
-        .order_by(home.household_id)
+        .order_by(household.household_id)
         .limit(limit)
         .offset(offset)
         .subquery()
@@ -149,14 +103,16 @@ def households(
     return [
         HouseholdRow(
             row.household_id,
-            address_of(row),
+            home.address,
             mask_name(row.head_name),
             mask_phone(row.phone),
             row.people,
             row.base_grid_id,
             row.grid_name,
-            row.lon,
-            row.lat,
+            home.lon,
+            home.lat,
+            home.exact,
         )
         for row in rows
+        for home in (home_of(actor, row),)
     ], total or 0

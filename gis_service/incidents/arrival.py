@@ -14,11 +14,11 @@ import numpy as np
 import sqlalchemy as sa
 
 from gis_service.access import Actor, record, visible
+from gis_service.access.households import address_of, knows_address
 from gis_service.coverage.network import FloatArray, Snapped
 from gis_service.coverage.routes import Router, Ways
 from gis_service.coverage.standards import Standard, StandardBook
 from gis_service.geodesy import distance_m
-from gis_service.grids.people import address_of
 from gis_service.grids.reading import on_day
 from gis_service.incidents.roads_desk import WALKED_METRES, RoadsDesk
 from gis_service.store import tables as t
@@ -27,8 +27,6 @@ from gis_service.store.tables import SRID
 OFFICER: Final = "officer"
 MOST_NEAR: Final = 200
 """So many things of a kind are listed; the count is of all."""
-_SEES_HOMES: Final = frozenset({"county_office", "dispatcher", "grid_officer"})
-"""Roles to whom households that need help are named; others who may see households get a count."""
 _DIGITS: Final = 7
 
 
@@ -442,7 +440,7 @@ def _near(
     homes: list[NearThing] | None = None
     if not visible(actor, t.household).compare(sa.false()):
         homes, counts["households"] = reach.within(_households(actor, tags))
-        if actor.role not in _SEES_HOMES:
+        if not knows_address(actor, "help"):
             homes = None
         elif homes:
             seen = {"households": len(homes), "for": "arrivals"}

@@ -12,8 +12,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from gis_service.access import Actor, record, visible
+from gis_service.access.households import mask_name, mask_phone
 from gis_service.errors import InputError, NotAllowedError, NotFoundError, Place
-from gis_service.grids.people import mask_name, mask_phone
 from gis_service.incidents import duplicates
 from gis_service.incidents.reading import IncidentRow, Wanted, list_incidents
 from gis_service.incidents.rules import Move, rule_book

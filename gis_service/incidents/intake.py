@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from gis_service.access import Actor, record
+from gis_service.access.households import mask_name, mask_phone
 from gis_service.errors import ConflictError, InputError, NotAllowedError, NotFoundError, Place
-from gis_service.grids.people import mask_name, mask_phone
 from gis_service.incidents.life_cycle import Draft, check_draft, report
 from gis_service.incidents.rules import rule_book
 from gis_service.store import tables as t

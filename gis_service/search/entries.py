@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from gis_service.access import SYSTEM, visible
+from gis_service.access.households import ROUGH_DECIMALS
 from gis_service.search.wording import in_parts, initials, normal, pinyin
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
@@ -34,6 +35,10 @@ _WEIGHTS: Final[Mapping[str, float]] = {
     "street": 0.5,
 }
 """Which of two equally good answers stands first."""
+
+
+_Houses = dict[tuple[str, int | None, int], tuple[str, int | None, bytes]]
+"""By street, group and number: the address as written, the building and the place."""
 
 
 @dataclass(frozen=True)
@@ -296,12 +301,13 @@ def _houses(connection: sa.Connection) -> None:
             building.address, building.building_id, _wkb(building.point).label("point")
         ).where(building.address != "")
     )
-    houses: dict[tuple[str, int | None, int], tuple[str, int | None, bytes]] = {}
+    houses: _Houses = {}
     for row in of_buildings:
         at = in_parts(normal(row.address))
         if at.street and at.number is not None:
             key = (at.street, at.group, at.number)
             houses.setdefault(key, (row.address, row.building_id, row.point))
+    without = household.building_id.is_(None)
     of_households = connection.execute(
         sa.select(
             household.street,
@@ -311,7 +317,8 @@ def _houses(connection: sa.Connection) -> None:
             _wkb(sa.func.min(household.point)).label("point"),
         )
         .where(household.street != "", visible(SYSTEM, t.household))
-        .group_by(household.street, household.house_number, household.group_number)
+        .group_by(household.street, household.house_number, household.group_number, without)
+        .order_by(without)
     )
     for row in of_households:
         group = "" if row.group_number is None else f"{row.group_number}组"
@@ -337,15 +344,14 @@ def _houses(connection: sa.Connection) -> None:
     _replace(connection, _groups(houses), "group", "street")
 
 
-def _groups(
-    houses: Mapping[tuple[str, int | None, int], tuple[str, int | None, bytes]],
-) -> list[_Row]:
+def _groups(houses: _Houses) -> list[_Row]:
     """Streets and villages by which house numbers are found, and villagers' groups in them."""
     members: dict[tuple[str, int | None], list[tuple[int, str, bytes]]] = {}
-    for (street, group, number), (address, _, point) in houses.items():
-        members.setdefault((street, None), []).append((number, address, point))
+    for (street, group, number), (address, building_id, point) in houses.items():
+        shown = _rough(point) if building_id is None else point
+        members.setdefault((street, None), []).append((number, address, shown))
         if group is not None:
-            members.setdefault((street, group), []).append((number, address, point))
+            members.setdefault((street, group), []).append((number, address, shown))
     rows = []
     for (street, group), found in members.items():
         _, address, point = sorted(found)[len(found) // 2]  # the number in the middle
@@ -353,6 +359,13 @@ def _groups(
         kind = "street" if group is None else "group"
         rows.append(_Row(kind, group, _as_written(address, kept), "", point))
     return rows
+
+
+def _rough(point: bytes) -> bytes:
+    """Move a household's place so far that the street, which all find, does not tell its house."""
+    exact = shapely.from_wkb(point)
+    place = shapely.Point(round(exact.x, ROUGH_DECIMALS), round(exact.y, ROUGH_DECIMALS))
+    return bytes(shapely.to_wkb(place))
 
 
 def _as_written(address: str, kept: str) -> str:

@@ -2,7 +2,8 @@
 
 An answer is as good as the best way in which it meets the text: the same name, its beginning, a
 part of name and surroundings, its pinyin or initials, or three-letter pieces of the pinyin in
-common, which forgives a wrong character. Officers are found by those who may see them.
+common, which forgives a wrong character. Officers are found by those who may see them, and a house
+number that no building has by those who are told where a household lives.
 """
 
 import re
@@ -14,6 +15,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from gis_service.access import Actor, visible
+from gis_service.access.households import knows_address
+from gis_service.access.visibility import grids_below
 from gis_service.coordinate_systems import parse_crs, to_cgcs2000
 from gis_service.errors import InputError
 from gis_service.grids.reading import Found, SchemeKey, grid_at
@@ -58,7 +61,8 @@ def search(
     connection
         An open transaction.
     actor
-        Who asks: officers are found by those who may see them.
+        Who asks: officers, and house numbers that only a household has, are found by those who
+        may see them.
     scheme
         Whose grids are looked for.
     q
@@ -160,7 +164,7 @@ def by_name(
     for forgiving in (False, True):  # forgiving costs ten times as much, and is seldom needed
         scored = _named(connection, actor, scheme, wish, limit, forgiving=forgiving)
         if address.street and address.number is not None:
-            scored += _houses(connection, address, limit, forgiving=forgiving)
+            scored += _houses(connection, actor, address, limit, forgiving=forgiving)
         if scored:
             break
     scored.sort(key=lambda pair: -pair[0])
@@ -252,8 +256,20 @@ def _named(
     ]
 
 
+def _told(actor: Actor) -> sa.ColumnElement[bool]:
+    """Say which house numbers are told: those of buildings to all, of a household by the rule."""
+    house = t.search_house.c
+    of_building = house.building_id.is_not(None)
+    if not knows_address(actor, "help"):
+        return of_building
+    if actor.areas is None:
+        return sa.true()
+    grid_id = sa.func.gis_grid_at(house.point, "base")
+    return sa.or_(of_building, grid_id.in_(grids_below(actor.areas)))
+
+
 def _houses(
-    connection: sa.Connection, address: Address, limit: int, *, forgiving: bool
+    connection: sa.Connection, actor: Actor, address: Address, limit: int, *, forgiving: bool
 ) -> list[tuple[float, Found]]:
     """Find the street as a name, then the number in it, the nearest ones, and the street."""
     streets = _streets(connection, address.street, forgiving=forgiving)
@@ -279,7 +295,9 @@ def _houses(
             score.label("score"),
         )
         .outerjoin(t.building, building.building_id == house.building_id)
-        .where(house.street.in_([street.words for street in streets]), apart <= 10)
+        .where(
+            house.street.in_([street.words for street in streets]), apart <= 10, _told(actor)
+        )
         .order_by(sa.desc("score"), house.address)
         .limit(limit)
     )

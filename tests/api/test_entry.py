@@ -637,3 +637,73 @@ def test_a_list_can_be_of_one_grid(client: TestClient, small_county: SmallCounty
     )
     rows = client.get(f"/api/entry/premises?grid_id={small_county.grid_ids['g22']}").json()["items"]
     assert {row["grid_name"] for row in rows} == {"格g22"}
+
+
+@pytest.mark.parametrize(
+    ("field", "right", "wrong"),
+    [
+        ("head_name", "李四", "李五"),
+        ("phone", "13911112222", "13911113333"),
+        ("care_tags", ["lives_alone"], ["disabled"]),
+    ],
+)
+def test_an_answer_does_not_tell_whether_a_hidden_value_was_guessed(
+    client: TestClient, store: Store, field: str, right: object, wrong: object
+) -> None:
+    def answered(guess: object) -> tuple[Any, ...]:
+        home = {**HOME, "head_name": "李四", "phone": "13911112222", "care_tags": ["lives_alone"]}
+        record = added(client, "household", {**home, "point": place("g00")})["record"]
+        answer = changed(client, record, {field: guess})
+        told = answer.json()
+        return (
+            answer.status_code,
+            told["change_id"] is None,
+            told["repeated"],
+            told["record"]["version"] == record["version"],
+            answer.headers["etag"] == f'"{record["version"]}"',
+            events(store, "household", record["id"])[-1].after,
+        )
+
+    assert answered(right) == answered(wrong)
+
+
+@pytest.mark.parametrize("kind", ["facility", "duty"])
+def test_a_planner_of_some_grids_enters_nothing_beside_them(
+    client: TestClient, store: Store, small_county: SmallCounty, kind: str
+) -> None:
+    own = added(client, kind, sample(kind, store, client, small_county))["record"]
+    other = "g21" if kind == "facility" else "g22"
+    with store.transaction(SYSTEM) as connection:
+        actor_id = connection.scalar(
+            sa.insert(t.actor)
+            .values(
+                name="镇规划员",
+                name_en="Planner",
+                role="planner",
+                is_demo=True,
+                areas=[small_county.grid_ids[other]],
+            )
+            .returning(t.actor.c.actor_id)
+        )
+    headers = {"X-Gis-Actor": str(actor_id)}
+    # Somebody else's is not there, neither to be read nor to be changed nor taken out.
+    assert client.get(f"/api/entry/{kind}/{own['id']}", headers=headers).status_code == 404
+    assert changed(client, own, CHANGES[kind], headers=headers).status_code == 404
+    path = f"{kind}/{own['id']}"
+    gone = send(client, "DELETE", path, version=own["version"], headers=headers)
+    assert gone.status_code == 404
+    listed = client.get(f"/api/entry/{kind}?limit=100", headers=headers).json()["items"]
+    assert own["id"] not in {row["id"] for row in listed}
+    # A new one is placed in the own grids only, and none moves out of them.
+    beside = sample(kind, store, client, small_county)
+    if kind == "duty":  # of an officer whom the planner sees, in a grid beside
+        served = {**beside, "grid": small_county.grid_ids[other], "first_day": str(today(store))}
+        added(client, kind, {**served, "last_day": None, "post": "B"})
+    refused = send(client, "POST", kind, beside, headers=headers)
+    assert refused.status_code == 403, refused.text
+    if kind == "facility":
+        mine = {"kind": "clinic", "name": "南街卫生室", "point": place(other)}
+        record = added(client, kind, mine, headers=headers)["record"]
+        moved = changed(client, record, {"point": place("g01")}, headers=headers)
+        assert moved.status_code == 403
+        assert client.get(f"/api/entry/{kind}/{record['id']}").json() == record

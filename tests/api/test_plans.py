@@ -211,8 +211,63 @@ def test_a_plan_is_published_compared_and_taken_back(
     author.post(f"/api/versions/{second}/withdraw", 409, effective_day=tomorrow, reason="又")
 
 
-def test_visitors_see_the_list_only(client: TestClient, small_county: SmallCounty) -> None:
-    visitor = Planner(client, small_county.actors["visitor"])
-    plans = visitor.get("/api/plans")
-    visitor.get(f"/api/plans/{plans[0]['plan_id']}/faces", 403)
-    visitor.post("/api/plans", 403, title="不行")
+@pytest.mark.parametrize("role", ["visitor", "grid_officer"])
+def test_plans_reasons_and_reviews_are_for_their_readers(
+    client: TestClient,
+    author: Planner,
+    other: Planner,
+    small_county: SmallCounty,
+    today: date,
+    role: str,
+) -> None:
+    edit = cut(
+        small_county.grid_ids["g22"], X + (2.3 if role == "visitor" else 2.6) * SIDE, Y + 2 * SIDE
+    )
+    plan_id = approved(author, other, [edit], f"再划{role}")
+    newest = author.get("/api/versions")[0]["earliest_day"]
+    day = max(today + timedelta(days=400), date.fromisoformat(newest))
+    author.post(f"/api/plans/{plan_id}/publish", effective_day=day.isoformat(), reasons={})
+    told = author.get("/api/versions")[0]
+    assert told["plan_id"] == plan_id
+    assert told["reviews"]
+    outsider = Planner(client, small_county.actors[role])
+    outsider.get("/api/plans", 403)
+    outsider.get(f"/api/plans/{plan_id}", 403)
+    outsider.get(f"/api/plans/{plan_id}/faces", 403)
+    outsider.post("/api/plans", 403, title="不行")
+    for version, shown in zip(
+        author.get("/api/versions"), outsider.get("/api/versions"), strict=True
+    ):
+        hidden = {"reason": "", "plan_id": None, "reviews": []}
+        assert shown == {**version, **hidden}
+
+
+def test_nobody_approves_what_they_have_edited(
+    client: TestClient, author: Planner, other: Planner, store: Store, small_county: SmallCounty
+) -> None:
+    with store.transaction(SYSTEM) as connection:
+        actor_id = connection.scalar(
+            sa.insert(t.actor)
+            .values(name="规划员二", name_en="Planner", role="planner", is_demo=True)
+            .returning(t.actor.c.actor_id)
+        )
+    third = Planner(client, actor_id or 0)
+    plan = author.post("/api/plans", 201, title="两人划")
+    path = f"/api/plans/{plan['plan_id']}"
+    edit = cut(small_county.grid_ids["g02"], X + 0.3 * SIDE, Y + 2 * SIDE)
+    rev = other.post(f"{path}/edits", rev=plan["rev"], edit=edit)["rev"]
+    rev = third.post(f"{path}/undo", rev=rev)["rev"]
+    author.post(f"{path}/redo", rev=rev)
+    reasons = {one["id"]: "因为" for one in author.get(f"{path}/checks")["findings"]}
+    author.post(f"{path}/submit", warnings=reasons)
+    for hand in (author, other, third):
+        hand.post(f"{path}/approve", 403)
+    other.post(f"{path}/reject", text="改名无据")
+    author.post(f"{path}/submit", warnings=reasons)
+    with store.transaction(SYSTEM) as connection:
+        fresh = connection.scalar(
+            sa.insert(t.actor)
+            .values(name="规划员三", name_en="Planner", role="planner", is_demo=True)
+            .returning(t.actor.c.actor_id)
+        )
+    Planner(client, fresh or 0).post(f"{path}/approve")

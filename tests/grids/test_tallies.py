@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gis_service.grids.people import address_of, mask_name, mask_phone
+from gis_service.access.households import address_of, mask_name, mask_phone
 from gis_service.grids.reading import like
 from gis_service.grids.tallies import roll_up
 

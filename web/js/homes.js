@@ -19,7 +19,7 @@ export class Homes {
     map.on("zoomend", () => this.draw());
   }
 
-  /** Show the households of a grid, of any level; none while none is chosen. */
+  /** Show the households of a grid, of any level; none while none is chosen. Rough places are counted and not drawn. */
   show(grid) {
     this.grid = grid;
     this.draw();
@@ -50,7 +50,7 @@ export class Homes {
     try {
       const { items, total } = await get("/api/households", { grid_id: grid, limit: MOST }, this.abort.signal);
       if (grid !== this.drawnOf) return;
-      for (const home of items) this.add(home);
+      for (const home of items.filter(({ exact }) => exact)) this.add(home);
       at("homes").textContent = total > items.length
         ? t("homes_some", { shown: number(items.length), total: number(total) })
         : t("homes_all", { total: number(total) });

@@ -48,7 +48,8 @@ function planRow(plan) {
 
 /** Show every plan, and how to begin one. */
 export async function showPlans(mode, signal) {
-  const [plans, versions] = await Promise.all([get("/api/plans", { scheme: state.scheme }, signal), get("/api/versions", { scheme: state.scheme }, signal)]);
+  const refused = (error) => (error.status === 403 ? [] : Promise.reject(error));
+  const [plans, versions] = await Promise.all([get("/api/plans", { scheme: state.scheme }, signal).catch(refused), get("/api/versions", { scheme: state.scheme }, signal)]);
   signal.throwIfAborted();
   const all = listOf(plans, "plans");
   const open = all.filter(({ status }) => ["draft", "in_review", "approved"].includes(status));

@@ -37,6 +37,7 @@ export async function showPath(mode, signal) {
   const reasons = { ...kept(draft.id), ...Object.fromEntries(Object.entries(plan.reasons ?? {})) };
   const fault = h("p", { class: "fault", role: "alert", hidden: true });
   const isMine = plan.author && (plan.author.actor_id ?? plan.author) === config.actor.actor_id;
+  const edited = (plan.edits ?? []).some(({ actor }) => actor?.actor_id === config.actor.actor_id);
   const idOf = (one) => String(one.id);
   const missing = () => warnings.filter((one) => !(reasons[idOf(one)] ?? "").trim());
 
@@ -87,7 +88,7 @@ export async function showPath(mode, signal) {
     plan.status === "draft" && [h("p", { class: "quiet" }, p("agree_how")), mayPlan() && submit],
     plan.status === "in_review" && (isMine || !mayPlan()
       ? h("p", { class: "quiet" }, p("agree_other"))
-      : [h("div", { class: "buttons" }, button("plan-approve", p("approve"), act("/approve"), "filled")), rejection, h("div", { class: "buttons" }, button("plan-reject", p("reject"), act("/reject", () => ({ text: rejection.value.trim() }))))]));
+      : [edited ? h("p", { class: "quiet" }, p("agree_unedited")) : h("div", { class: "buttons" }, button("plan-approve", p("approve"), act("/approve"), "filled")), rejection, h("div", { class: "buttons" }, button("plan-reject", p("reject"), act("/reject", () => ({ text: rejection.value.trim() }))))]));
 
   const from = h("input", { id: "publish-day", type: "date", min: earliest, value: earliest, required: true, onchange: () => weigh() });
   const impactSlot = h("div", { id: "impact", "aria-busy": "true" });

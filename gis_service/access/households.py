@@ -1,0 +1,140 @@
+"""Who is told where a household lives: one rule for every door, and the masks of the others.
+
+A list, a search, a card and an export ask here before an address or a point of a household leaves.
+Which households an actor sees at all says ``access.visible``; the reasons stand in
+docs/decisions/0013-who-is-told-an-address.md. Nothing here reads the store.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from gis_service.access.actor import Actor
+
+Need = Literal["records", "help"]
+"""What an address is asked for: to keep the records and visit, or to send help to one place."""
+
+ADDRESSES: Final[Mapping[Need, frozenset[str]]] = {
+    "records": frozenset({"county_office", "grid_officer"}),
+    "help": frozenset({"county_office", "grid_officer", "dispatcher"}),
+}
+"""Roles that are told addresses and points of the households that they see, by need."""
+
+HIDDEN: Final = "***"
+ROUGH_DECIMALS: Final = 3
+"""Of degrees, about 100 m: a place for a map, from which no house can be told."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """
+    Where a household lives, as far as its reader may know.
+
+    Attributes
+    ----------
+    exact
+        False: the address ends with the street, and the place is right to about 100 m.
+    """
+
+    address: str
+    lon: float
+    lat: float
+    exact: bool
+
+
+def knows_address(actor: Actor, need: Need = "records") -> bool:
+    """
+    Tell whether an actor is told addresses and points of the households in sight.
+
+    Parameters
+    ----------
+    actor
+        Who asks.
+    need
+        What for.
+
+    Returns
+    -------
+    bool
+        By role.
+    """
+    return actor.role in ADDRESSES[need]
+
+
+def home_of(actor: Actor, row: Any, need: Need = "records") -> Home:
+    """
+    Say where a household lives.
+
+    Parameters
+    ----------
+    actor
+        Who asks; must see the household.
+    row
+        With ``street``, ``house_number``, ``group_number``, ``room``, ``lon`` and ``lat``.
+    need
+        What for.
+
+    Returns
+    -------
+    Home
+        In clear or masked, by the role.
+    """
+    if knows_address(actor, need):
+        return Home(address_of(row), row.lon, row.lat, exact=True)
+    lon, lat = (round(degrees, ROUGH_DECIMALS) for degrees in (row.lon, row.lat))
+    return Home(f"{row.street}{HIDDEN}", lon, lat, exact=False)
+
+
+def address_of(row: Any) -> str:
+    """
+    Write a household's address in one line.
+
+    Parameters
+    ----------
+    row
+        With ``street``, ``house_number``, ``group_number`` and ``room``.
+
+    Returns
+    -------
+    str
+        Such as ``东街12号 3组 502``.
+    """
+    group = f"{row.group_number}组" if row.group_number else ""
+    parts = (f"{row.street}{row.house_number}", group, row.room)
+    return " ".join(part for part in parts if part)
+
+
+def mask_name(name: str) -> str:
+    """
+    Leave the family name.
+
+    Parameters
+    ----------
+    name
+        As written.
+
+    Returns
+    -------
+    str
+        The first sign, and a star for every other: ``王**``.
+    """
+    return name[:1] + "*" * (len(name) - 1)
+
+
+def mask_phone(phone: str) -> str:
+    """
+    Leave what does not reach anybody.
+
+    Parameters
+    ----------
+    phone
+        As written.
+
+    Returns
+    -------
+    str
+        The first three and the last two signs of a number of at least eight; else stars only.
+    """
+    if len(phone) < 8:
+        return "*" * len(phone)
+    return phone[:3] + "*" * (len(phone) - 5) + phone[-2:]
