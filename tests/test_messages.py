@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from gis_service.errors import InputError
-from gis_service.messages import LANGUAGES, all_texts, choose_language, text
+from gis_service.incidents.rules import rule_book
+from gis_service.messages import LANGUAGES, Language, all_texts, choose_language, text
 
 PACKAGE = Path(__file__).resolve().parents[1] / "gis_service"
 SAYING = {
@@ -68,3 +69,10 @@ def test_a_missing_text_is_seen_and_not_swallowed() -> None:
 )
 def test_the_language_is_chosen_by_the_first_one_known(wish: str | None, language: str) -> None:
     assert choose_language(wish) == language
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_has_words_for_every_step_of_an_incident(language: Language) -> None:
+    # A report and an import are written by the service; all others are moves of the rules.
+    moves = {"report", "import", *(one.move for one in rule_book().moves)}
+    assert {f"page.move_{move}" for move in moves} <= set(all_texts(language))

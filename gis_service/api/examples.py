@@ -95,8 +95,10 @@ SHEET: Final = {
             "phone": "13800000000",
             "on_leave": False,
             "full_time": True,
+            "officer_id": 31,
         }
     ],
+    "stand_in": None,
     "counts": {
         "households": 214,
         "people": 655,
@@ -117,6 +119,7 @@ _OFFICER: Final = {
     "phone": "13800000000",
     "on_leave": False,
     "full_time": True,
+    "officer_id": 31,
 }
 _DATES: Final = {**_VERSION, "until": None}
 _CARD: Final = {

@@ -19,7 +19,7 @@ router = Router(prefix="/api/households", tags=["households"])
 def list_households(
     connection: ConnectionDep, actor: ActorDep, paging: PagingDep, grid_id: IdQuery = None
 ) -> Page[people.HouseholdRow]:
-    """List the households that the actor may see; names and phones are masked, addresses by role."""
+    """List the households in sight; names and phones are masked, addresses by the role."""
     found = people.households(
         connection, actor, grid_id=grid_id, limit=paging.limit, offset=paging.offset
     )

@@ -114,7 +114,7 @@ def add(
         columns.setdefault("key", f"hand-{uuid.uuid4().hex[:12]}")
     query = sa.insert(TABLES[kind_name]).values(columns).returning(identity(kind_name))
     record_id = int(_write(connection, kind, query, values).scalar_one())
-    _place(connection, actor, kind, record_id)
+    _place(connection, kind, record_id)
     _check_own(connection, actor, kind, record_id)
     after = _recorded(kind, values)
     record(connection, actor, "add", kind_name, record_id, after=after)
@@ -185,7 +185,7 @@ def change(
         columns |= _shift_footprint(before["point"], values["point"])
     query = sa.update(TABLES[kind_name]).where(identity(kind_name) == record_id).values(columns)
     _write(connection, kind, query, {**before, **values}, record_id)
-    _after_move(connection, actor, kind, record_id, before, values)
+    _after_move(connection, kind, record_id, before, values)
     _check_own(connection, actor, kind, record_id)
     record(
         connection,
@@ -341,14 +341,14 @@ def _undo_change(connection: sa.Connection, actor: Actor, kind: Kind, done: Any)
     _write(connection, kind, query.values(columns), {}, done.object_id)
     before = values_of(kind, find_row(connection, actor, kind, done.object_id))
     changed = {name: value for name, value in before.items() if value != now[name]}
-    _after_move(connection, actor, kind, done.object_id, now, changed)
+    _after_move(connection, kind, done.object_id, now, changed)
     _check_own(connection, actor, kind, done.object_id)
 
 
 def _undo_remove(connection: sa.Connection, actor: Actor, kind: Kind, done: Any) -> None:
     columns = columns_of_texts(kind.name, done.before)
     _write(connection, kind, sa.insert(TABLES[kind.name]).values(columns), {}, done.object_id)
-    _place(connection, actor, kind, done.object_id)
+    _place(connection, kind, done.object_id)
     _check_own(connection, actor, kind, done.object_id)
 
 
@@ -522,7 +522,6 @@ def _check_removable(connection: sa.Connection, kind: Kind, before: Mapping[str,
 
 def _after_move(
     connection: sa.Connection,
-    actor: Actor,
     kind: Kind,
     record_id: int,
     before: Mapping[str, Any],
@@ -533,7 +532,7 @@ def _after_move(
         return
     if kind.name == "building":
         _move_households(connection, record_id, before["point"], changed["point"])
-    _place(connection, actor, kind, record_id)
+    _place(connection, kind, record_id)
 
 
 def _shift_footprint(
@@ -557,7 +556,7 @@ def _move_households(
     )
 
 
-def _place(connection: sa.Connection, actor: Actor, kind: Kind, record_id: int) -> None:
+def _place(connection: sa.Connection, kind: Kind, record_id: int) -> None:
     """Write the grid of a record, and refuse a place that is too far from every grid."""
     if not kind.placed:
         return

@@ -16,6 +16,7 @@ from gis_service.coordinate_systems import CoordinateSystem, best_fit, to_cgcs20
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.grids.border_roads import BorderRoad, BorderRoads, border_roads
 from gis_service.grids.locator import NO_GRID
+from gis_service.grids.on_post import Because, first_at_work
 from gis_service.grids.placing import Findings, FloatArray, find_in_store
 from gis_service.grids.reading import GridName, OfficerOnDuty, SchemeKey, find_scheme
 from gis_service.grids.rolls import GridCard, Roll, VersionDates, load_roll, version_dates
@@ -58,7 +59,7 @@ class Call:
     """
 
     grid_id: int
-    because: Literal["post_a", "post_b", "a_on_leave", "head"]
+    because: Because
     officer: OfficerOnDuty
 
 
@@ -401,24 +402,16 @@ def whom_to_call(card: GridCard | None) -> Call | None:
     Returns
     -------
     Call or None
-        The officer of post A; on leave, the one of post B; then the nearest head upward who is at
-        work.
+        As :func:`gis_service.grids.on_post.first_at_work` says.
     """
     if card is None:
         return None
-    own = [one for one in card.officers if one.role == "officer"]
-    away = any(one.post == "A" and one.on_leave for one in own)
-    for one in own:
-        if one.on_leave:
-            continue
-        if one.post == "A":
-            return Call(card.grid_id, "post_a", one)
-        return Call(card.grid_id, "a_on_leave" if away else "post_b", one)
-    for step in reversed(card.chain):
-        for one in step.officers:
-            if one.role == "head" and not one.on_leave:
-                return Call(step.grid_id, "head", one)
-    return None
+    upward = card.chain[::-1]
+    found = first_at_work(step.officers for step in upward)
+    if found is None:
+        return None
+    number, because, officer = found
+    return Call(upward[number].grid_id, because, officer)
 
 
 # --- from the store ----------------------------------------------------------------------------

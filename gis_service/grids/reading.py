@@ -120,6 +120,7 @@ class OfficerOnDuty:
     phone: str
     on_leave: bool
     full_time: bool
+    officer_id: int
 
 
 @dataclass(frozen=True)
@@ -510,13 +511,30 @@ def grid_head(connection: sa.Connection, grid_id: int, at: date | None = None) -
         rank=row.rank,
         level=LevelName(row.label, row.label_en),
         area_km2=round(row.area_m2 / 1e6, KM2_DECIMALS),
-        chain=_chain(connection, grid_id, at),
+        chain=chain_of(connection, grid_id, at),
         version=found[0] if found else None,
         bbox=(west, south, east, north),
     )
 
 
-def _chain(connection: sa.Connection, grid_id: int, at: date | None) -> list[GridName]:
+def chain_of(connection: sa.Connection, grid_id: int, at: date | None) -> list[GridName]:
+    """
+    Name a grid and the grids above it.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    grid_id
+        Which grid.
+    at
+        The day; None is today.
+
+    Returns
+    -------
+    list of GridName
+        From the top level down to the grid itself; empty where it is not there that day.
+    """
     state = t.grid_state.c
     start = sa.select(state.grid_id, state.parent_grid_id, state.name, state.code, state.rank)
     walk = start.where(state.grid_id == grid_id, on_day(state.valid, at)).cte(
@@ -560,6 +578,7 @@ def officers_of(
             officer.phone,
             away.label("on_leave"),
             officer.full_time,
+            officer.officer_id,
         )
         .join(t.officer, officer.officer_id == duty.officer_id)
         .where(
@@ -570,10 +589,7 @@ def officers_of(
         )
         .order_by(duty.role, duty.post)
     )
-    return [
-        OfficerOnDuty(row.role, row.post, row.name, row.phone, row.on_leave, row.full_time)
-        for row in rows
-    ]
+    return [OfficerOnDuty(*row) for row in rows]
 
 
 def grid_at(connection: sa.Connection, lon: float, lat: float, scheme: str = "base") -> int | None:

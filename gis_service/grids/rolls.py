@@ -341,6 +341,7 @@ def _officers(
             officer.phone,
             away.label("on_leave"),
             officer.full_time,
+            officer.officer_id,
         )
         .join(t.officer, officer.officer_id == duty.officer_id)
         .join(t.grid, t.grid.c.grid_id == duty.grid_id)
@@ -356,8 +357,7 @@ def _officers(
         query = query.where(duty.grid_id.in_(sorted(rows)))
     found: dict[int, list[OfficerOnDuty]] = {}
     for row in connection.execute(query):
-        one = OfficerOnDuty(row.role, row.post, row.name, row.phone, row.on_leave, row.full_time)
-        found.setdefault(row.grid_id, []).append(one)
+        found.setdefault(row.grid_id, []).append(OfficerOnDuty(*row[1:]))
     return found
 
 

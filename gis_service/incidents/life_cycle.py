@@ -24,7 +24,8 @@ from gis_service.errors import (
     Place,
 )
 from gis_service.grids import assignment
-from gis_service.grids.reading import on_day
+from gis_service.grids.on_post import first_at_work
+from gis_service.grids.reading import chain_of, officers_of
 from gis_service.grids.versions import today
 from gis_service.incidents.deadlines import Deadline, WorkingCalendar, china_day
 from gis_service.incidents.photos import CleanPhoto
@@ -107,7 +108,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Responsible:
-    """The officer who answers for a place on a day: A, or B while A is on leave."""
+    """The officer who answers for a place on a day: A, B while A is away, else the next head."""
 
     officer_id: int
     post: str
@@ -490,32 +491,24 @@ def responsible(
     day
         The day.
     post
-        ``A`` or ``B`` to ask for one of them; None is A, or B while A is on leave.
+        ``A`` or ``B`` to ask for one of them; None is whoever is rung first.
 
     Returns
     -------
     Responsible or None
-        A where both are on leave: somebody has to be named. None where nobody is on duty.
+        As :func:`gis_service.grids.on_post.first_at_work` says; a post that is asked for by name
+        is taken even on leave. None where nobody is at work.
     """
     if grid_id is None:
         return None
-    duty, officer, leave = t.grid_duty.c, t.officer.c, t.leave.c
-    away = sa.exists().where(leave.officer_id == officer.officer_id, on_day(leave.valid, day))
-    rows = connection.execute(
-        sa.select(officer.officer_id, duty.post, away.label("away"))
-        .join(t.officer, officer.officer_id == duty.officer_id)
-        .where(
-            duty.grid_id == grid_id,
-            duty.role == "officer",
-            on_day(duty.valid, day),
-            on_day(officer.valid, day),
-            visible(SYSTEM, t.officer),
-        )
-        .order_by(duty.post)
-    ).all()
-    wanted = [row for row in rows if row.post == post] if post else rows
-    there = [row for row in wanted if not row.away] or wanted
-    return Responsible(there[0].officer_id, there[0].post) if there else None
+    if post is not None:
+        for one in officers_of(connection, SYSTEM, grid_id, day):
+            if (one.role, one.post) == ("officer", post):
+                return Responsible(one.officer_id, one.post)
+        return None
+    upward = [one.grid_id for one in reversed(chain_of(connection, grid_id, day))]
+    found = first_at_work(officers_of(connection, SYSTEM, one, day) for one in upward)
+    return None if found is None else Responsible(found[2].officer_id, found[2].post)
 
 
 # --- a move --------------------------------------------------------------------------------------

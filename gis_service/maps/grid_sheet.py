@@ -560,6 +560,7 @@ class _Book:
         return self.say("metres", n=f"{metres:g}")
 
     def _officers(self, facts: GridSheet) -> list[OfficerLine]:
+        instead = [] if facts.stand_in is None or self.options.public else [facts.stand_in]
         return [
             OfficerLine(
                 self.say(f"role_{one.role}"),
@@ -568,7 +569,7 @@ class _Book:
                 _phone(one.phone),
                 one.on_leave and not self.options.public,
             )
-            for one in facts.officers
+            for one in (*facts.officers, *instead)
         ]
 
     def _no_officers(self, facts: GridSheet) -> str:

@@ -5,10 +5,12 @@ Nothing here counts by itself; it puts together what the rooms answer to this ac
 
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 
 import sqlalchemy as sa
 
 from gis_service.access import Actor
+from gis_service.grids.on_post import first_at_work
 from gis_service.grids.reading import (
     GridHead,
     OfficerOnDuty,
@@ -35,9 +37,17 @@ from gis_service.store import tables as t
 
 @dataclass(frozen=True)
 class GridSheet(GridHead):
-    """The 公示牌 of a grid: what it is, who answers for it, what it carries, how it is covered."""
+    """
+    The 公示牌 of a grid: what it is, who answers for it, what it carries, how it is covered.
+
+    Attributes
+    ----------
+    stand_in
+        The head who is rung where nobody of the grid's own is at work that day.
+    """
 
     officers: list[OfficerOnDuty]
+    stand_in: OfficerOnDuty | None
     counts: GridCounts
     coverage: dict[str, CoverageFigures]
 
@@ -86,9 +96,13 @@ def grid_sheet(
     """
     head = grid_head(connection, grid_id, at)
     scheme = find_scheme(connection, head.scheme)
+    officers = officers_of(connection, actor, grid_id, at)
+    above = (officers_of(connection, actor, one.grid_id, at) for one in head.chain[-2::-1])
+    call = first_at_work(chain((officers,), above))
     return GridSheet(
         **vars(head),
-        officers=officers_of(connection, actor, grid_id, at),
+        officers=officers,
+        stand_in=call[2] if call and call[1] == "head" and call[2] not in officers else None,
         counts=counts_of(connection, actor, scheme, grid_id, at),
         coverage=coverage_of_grid(connection, actor, scheme, head.rank, grid_id),
     )

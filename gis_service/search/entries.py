@@ -363,9 +363,8 @@ def _groups(houses: _Houses) -> list[_Row]:
 
 def _rough(point: bytes) -> bytes:
     """Move a household's place so far that the street, which all find, does not tell its house."""
-    exact = shapely.from_wkb(point)
-    place = shapely.Point(round(exact.x, ROUGH_DECIMALS), round(exact.y, ROUGH_DECIMALS))
-    return bytes(shapely.to_wkb(place))
+    exact = shapely.get_coordinates(shapely.from_wkb(point))
+    return bytes(shapely.to_wkb(shapely.Point(exact[0].round(ROUGH_DECIMALS))))
 
 
 def _as_written(address: str, kept: str) -> str:

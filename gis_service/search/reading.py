@@ -295,9 +295,7 @@ def _houses(
             score.label("score"),
         )
         .outerjoin(t.building, building.building_id == house.building_id)
-        .where(
-            house.street.in_([street.words for street in streets]), apart <= 10, _told(actor)
-        )
+        .where(house.street.in_([street.words for street in streets]), apart <= 10, _told(actor))
         .order_by(sa.desc("score"), house.address)
         .limit(limit)
     )

@@ -238,7 +238,7 @@ def test_plans_reasons_and_reviews_are_for_their_readers(
     for version, shown in zip(
         author.get("/api/versions"), outsider.get("/api/versions"), strict=True
     ):
-        hidden = {"reason": "", "plan_id": None, "reviews": []}
+        hidden: dict[str, Any] = {"reason": "", "plan_id": None, "reviews": []}
         assert shown == {**version, **hidden}
 
 

@@ -122,7 +122,7 @@ export class Panel {
     this.fill("grid",
       [h("p", { class: "eyebrow" }, levelLine(sheet)), h("h2", {}, sheet.name), codeLine(sheet)],
       sheet.chain.length > 1 && chainLine(sheet, pick),
-      officers.length ? h("div", { class: "officers" }, officers.map(officerCard)) : h("p", { class: "quiet" }, t(SEES_NO_OFFICERS.includes(config.actor.role) ? "officers_hidden" : "no_officer")),
+      officers.length || sheet.stand_in ? [h("div", { class: "officers" }, officers.map(officerCard)), sheet.stand_in && h("p", { class: "first-call" }, h("small", {}, t("stand_in")), h("b", {}, sheet.stand_in.name), phone(sheet.stand_in.phone))] : h("p", { class: "quiet" }, t(SEES_NO_OFFICERS.includes(config.actor.role) ? "officers_hidden" : "no_officer")),
       counts && [tiles([[t("households"), number(counts.households)], [t("people"), number(counts.people)],
         [t("area"), [number(sheet.area_km2, sheet.area_km2 < 10 ? 2 : 1), h("small", {}, " km²")]]]),
         h("div", { class: "lines" },
