@@ -1,7 +1,8 @@
 """What has happened since somebody last looked: steps behind a mark, as far as an actor may see.
 
 Identities and states only. A mark holds the last step and the oldest transaction that was still
-running, so that a step that is committed late is never passed over; one may be told twice.
+running, so that a step that is committed late is never passed over; one may be told twice. Steps
+that came from a backup carry transaction numbers of another server: they are not taken for late.
 """
 
 import re
@@ -93,6 +94,43 @@ _XMIN: Final = sa.cast(
 )
 
 
+class _Xid(sa.types.UserDefinedType[str]):
+    """PostgreSQL's own number of a transaction, which comes round after four thousand million."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """Name the type in SQL."""
+        return "xid"
+
+
+_ROUND: Final = 2**32
+_NEXT: Final = sa.cast(
+    sa.cast(sa.func.pg_snapshot_xmax(sa.func.pg_current_snapshot()), sa.Text), sa.BigInteger
+)
+_WRITTEN: Final = sa.column("xmin", _Xid(), _selectable=t.incident_step)
+
+
+def _committed_late(mark: Mark) -> sa.ColumnElement[bool]:
+    """
+    Find steps before a mark that were committed after it was made.
+
+    A step keeps the number of the transaction that made it. After a restore into a new cluster
+    those numbers are another server's: there a row must also have been written (``xmin``) no
+    earlier than the mark. A mark from before the restore is ahead of every number here, and is
+    compared with the old numbers, which it belongs to.
+    """
+    number = t.incident_step.c.xid
+    of_another = sa.literal(mark.xmin, sa.BigInteger) > _NEXT
+    known = sa.case((of_another, sa.literal(2**63 - 1, sa.BigInteger)), else_=_NEXT)
+    marked = sa.cast(str(mark.xmin % _ROUND), _Xid())
+    return sa.and_(
+        number >= mark.xmin,
+        number < known,
+        sa.or_(of_another, sa.func.age(_WRITTEN) <= sa.func.age(marked)),
+    )
+
+
 def changes_since(connection: sa.Connection, mark: Mark) -> tuple[list[Change], Mark, bool]:
     """
     Read the steps behind a mark.
@@ -115,7 +153,7 @@ def changes_since(connection: sa.Connection, mark: Mark) -> tuple[list[Change], 
         sa.select(
             step.step_id, step.incident_id, step.seq, step.move, step.to_state, _XMIN.label("xmin")
         )
-        .where(sa.or_(step.step_id > mark.step_id, step.xid >= mark.xmin))
+        .where(sa.or_(step.step_id > mark.step_id, _committed_late(mark)))
         .order_by(step.step_id)
         .limit(MOST_STEPS + 1)
     ).all()
