@@ -221,6 +221,7 @@ def worker(
 ) -> None:
     """Work on the jobs in the queue."""
     from gis_service import jobs, main_job
+    from gis_service import pruning as _pruning  # noqa: F401 (adds what is done regularly)
     from gis_service.store import database_exists, open_store
 
     parent = os.getppid() if with_parent else None

@@ -25,12 +25,15 @@ from gis_service.access import SYSTEM, Actor
 from gis_service.access.actor import find_actor
 from gis_service.errors import GisError, NotFoundError, StoreError
 from gis_service.messages import Language, text
+from gis_service.settings import keeping_settings
 from gis_service.store import tables as t
 from gis_service.store.engine import Store, conninfo
 
 Progress = Callable[[float, str], None]
 """Takes the share that is done (0 to 1) and the message key of the step."""
 Work = Callable[[Store, Actor, Mapping[str, Any], Progress], Mapping[str, Any]]
+Regular = Callable[[Store], None]
+"""Takes the store; done again and again."""
 
 ATTEMPTS: Final = 3
 _NO_STORE: Final = (StoreError, sa.exc.OperationalError, sa.exc.InterfaceError)
@@ -39,6 +42,7 @@ STUCK_S: Final = 60.0
 _BEAT_S: Final = 5.0
 _LOOK_AGAIN_S: Final = 0.5
 _WORKS: dict[str, Work] = {}
+_REGULAR: list[Regular] = []
 _QUEUE: Final = sa.table(  # the queue library's own
     "procrastinate_jobs", sa.column("id", sa.BigInteger), sa.column("status")
 )
@@ -69,6 +73,24 @@ def work(kind: str) -> Callable[[Work], Work]:
         return function
 
     return register
+
+
+def regularly(function: Regular) -> Regular:
+    """
+    Register what a worker does every ten minutes, however many workers there are.
+
+    Parameters
+    ----------
+    function
+        Takes the store.
+
+    Returns
+    -------
+    callable
+        As it was given.
+    """
+    _REGULAR.append(function)
+    return function
 
 
 @dataclass(frozen=True)
@@ -187,7 +209,37 @@ def _app(store: Store, connector: Any) -> App:
             await manager.retry_job(job)
         await asyncio.to_thread(_enqueue_lost, store)
 
+    @app.periodic(cron="*/10 * * * *")
+    @app.task(name="gis_service.prune", queueing_lock="prune", pass_context=True)
+    async def prune(context: JobContext, timestamp: int) -> None:
+        del timestamp
+        await _prune(context.app, store)
+
     return app
+
+
+async def _prune(app: App, store: Store) -> None:
+    """Take out rows of the queue whose work has ended, then what the rooms have registered."""
+    hours = round(24 * keeping_settings().queue_days)
+    await app.job_manager.delete_old_jobs(
+        hours, include_failed=True, include_cancelled=True, include_aborted=True
+    )
+    for function in _REGULAR:
+        await asyncio.to_thread(function, store)
+
+
+async def prune_now(store: Store) -> None:
+    """
+    Do at once what a worker does every ten minutes.
+
+    Parameters
+    ----------
+    store
+        The store.
+    """
+    app = _app(store, PsycopgConnector(conninfo=conninfo(store.url)))
+    async with app.open_async():
+        await _prune(app, store)
 
 
 def perform(store: Store, job_id: int) -> None:

@@ -140,8 +140,43 @@ class IncidentSettings(BaseSettings):
     live_clients: int = Field(
         default=200, ge=1, le=10_000, description="Streams of events open at once, a process."
     )
+    live_clients_each: int = Field(
+        default=20,
+        ge=1,
+        le=10_000,
+        description="The same of an actor, or a visitor's address.",
+    )
     live_heartbeat_s: float = Field(
         default=15.0, gt=0, le=300, description="A sign of life on a quiet stream."
+    )
+
+
+class KeepingSettings(BaseSettings):
+    """How long or how much is kept of what can be made again or is no longer needed."""
+
+    model_config = SettingsConfigDict(env_prefix="GIS_KEEP_")
+
+    tiles_mb: float = Field(
+        default=1024.0, ge=0, description="Vector tiles in the store; beyond it they go."
+    )
+    areas_mb: float = Field(
+        default=512.0, ge=1, description="Bands and districts in the data folder."
+    )
+    job_days: float = Field(default=90.0, ge=1, description="Jobs that have ended.")
+    queue_days: float = Field(
+        default=2.0, ge=1, description="Rows of the queue whose work has ended, and their events."
+    )
+    change_days: float = Field(
+        default=7.0, ge=1, description="Single changes of the data; after it their number only."
+    )
+    run_days: float = Field(
+        default=90.0,
+        ge=1,
+        description="Minutes of each household in a coverage run; the newest run of each standard"
+        " and scenario keeps them, and figures stay.",
+    )
+    request_days: float = Field(
+        default=30.0, ge=1, description="Keys by which a report that comes twice is known."
     )
 
 
@@ -230,6 +265,19 @@ def incident_settings() -> IncidentSettings:
         As the environment was at the first call.
     """
     return IncidentSettings()
+
+
+@cache
+def keeping_settings() -> KeepingSettings:
+    """
+    Read once how long what is kept.
+
+    Returns
+    -------
+    KeepingSettings
+        As the environment was at the first call.
+    """
+    return KeepingSettings()
 
 
 @cache

@@ -59,8 +59,9 @@ class LiveFullError(GisError):
 class _Reader:
     """One open stream."""
 
-    def __init__(self, actor: Actor) -> None:
+    def __init__(self, actor: Actor, caller: str) -> None:
         self.actor = actor
+        self.caller = caller
         self.queue: asyncio.Queue[bytes | None] = asyncio.Queue(MOST_WAITING)
 
     def tell(self, event: bytes) -> None:
@@ -102,7 +103,13 @@ class LiveHub:
         """How many streams are open."""
         return len(self._readers)
 
-    async def stream(self, actor: Actor, since: Mark | None) -> AsyncIterator[bytes]:
+    def streams_of(self, caller: str) -> int:
+        """How many streams one caller has open."""
+        return sum(reader.caller == caller for reader in self._readers)
+
+    async def stream(
+        self, actor: Actor, since: Mark | None, caller: str = ""
+    ) -> AsyncIterator[bytes]:
         """
         Tell one reader what happens, until it goes away or the service ends.
 
@@ -112,6 +119,8 @@ class LiveHub:
             Who reads.
         since
             How far it has read before; None is from now on.
+        caller
+            Who is counted: an actor, or the address of a visitor.
 
         Yields
         ------
@@ -124,7 +133,7 @@ class LiveHub:
             Every stream is taken.
         """
         heartbeat_s = incident_settings().live_heartbeat_s
-        reader = _Reader(actor)
+        reader = _Reader(actor, caller)
         self._readers.add(reader)
         ends = time.monotonic() + _LONGEST_S
         try:
@@ -308,10 +317,15 @@ async def live(
 ) -> StreamingResponse:
     """Tell what happens from now on, or from where the reader was."""
     hub: LiveHub = request.app.state.live
-    if hub.streams >= incident_settings().live_clients:
-        raise LiveFullError("incidents.live_full", most=incident_settings().live_clients)
+    limits = incident_settings()
+    address = request.client.host if request.client else ""
+    caller = address if actor.role == "visitor" else f"actor {actor.actor_id}"
+    if hub.streams >= limits.live_clients:
+        raise LiveFullError("incidents.live_full", most=limits.live_clients)
+    if hub.streams_of(caller) >= limits.live_clients_each:
+        raise LiveFullError("incidents.live_full_each", most=limits.live_clients_each)
     return StreamingResponse(
-        hub.stream(actor, read_mark(last_event_id or since)),
+        hub.stream(actor, read_mark(last_event_id or since), caller),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

@@ -108,7 +108,8 @@ def figures(
         return _figures.dump_json(found)
 
     question = question_of("figures", actor, key.scheme_id, rank, theme, at, language)
-    return figures_answer(request, answer(connection, request.app.state.answers, question, make))
+    cache = request.app.state.answers
+    return figures_answer(request, answer(connection, cache, question, make, in_store=at is None))
 
 
 def figures_answer(request: Request, found: Answer) -> Response:

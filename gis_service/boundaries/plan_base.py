@@ -24,6 +24,7 @@ from gis_service.geodesy import GeometryArray
 from gis_service.grids.versions import Version, versions
 from gis_service.store import tables as t
 from gis_service.store.bulk import read_arrays
+from gis_service.store.tiles import counts
 
 READ: Final = (
     "household", "building", "premises", "hazard", "incident", "road_network", "land_cover",
@@ -165,9 +166,7 @@ def state_of_data(connection: sa.Connection) -> tuple[Any, ...]:
     tuple
         Another one after any change.
     """
-    change = t.data_change.c
-    query = sa.select(sa.func.count(), sa.func.max(change.at)).where(change.name.in_(READ))
-    return tuple(connection.execute(query).one())
+    return tuple(counts(connection, READ).values())
 
 
 def read_base(connection: sa.Connection, version: Version) -> Base:

@@ -183,9 +183,20 @@ class AreaDesk:
             There is no such standard, scenario or facility.
         """
         wanted = limits_of(limits)
+        book = self._book or standard_book()
+        usual = usual_limits(book.standard(standard).limit_minutes.value)
+        # Only what a page asks for is written: of other minutes there is no end.
+        is_usual = facility_id is None and wanted == usual
         return self._answer(
             connection,
-            ("areas", FORM, standard, scenario, tuple(wanted), facility_id),
+            (
+                "areas" if is_usual else "other areas",
+                FORM,
+                standard,
+                scenario,
+                tuple(wanted),
+                facility_id,
+            ),
             standard,
             scenario,
             lambda: area_answers.of_bands(
@@ -210,12 +221,13 @@ class AreaDesk:
             fingerprints.of_settings(parameters_of(book, standard, scenario)),
         )
         # Names of stations and villages, outlines and waters are told apart by their changes.
-        local = () if asked[0] == "areas" else (id(self), tuple(roads.changes.items()))
+        of_roads = asked[0] in ("areas", "other areas")
+        local = () if of_roads else (id(self), tuple(roads.changes.items()))
         name = name_of(*asked, digest, *local)
         found = self._kept.answer(name)
         if found is None:
             found = gzip.compress(make().encode(), 5, mtime=0)
-            self._kept.keep_answer(name, found, on_disk=not local)
+            self._kept.keep_answer(name, found, on_disk=asked[0] == "areas")
         return found
 
     def prepare(self, connection: sa.Connection, standard: str, scenario: str) -> None:

@@ -1,7 +1,7 @@
 """What was drawn once and is kept on disk: cells around streets, and answers as they are sent.
 
 A file is named by the digest of all that its content hangs on, so an old one is never wrong, only
-unused; the oldest go when there are too many. Losing the folder costs time and nothing else.
+unused; the oldest go when there are too many bytes. Losing the folder costs time and nothing else.
 """
 
 import hashlib
@@ -16,9 +16,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from gis_service.settings import keeping_settings
+
 MOST_ANSWERS: Final = 64
 """In memory, the largest about half a megabyte, compressed."""
-MOST_FILES: Final = 48
+_MB: Final = 1_000_000
 _log = logging.getLogger(__name__)
 
 
@@ -160,9 +162,10 @@ class KeptAreas:
 
     @staticmethod
     def _thin(folder: Path) -> None:
-        aged = sorted(
-            ((path.stat().st_mtime, path) for path in folder.iterdir() if path.is_file()),
-            reverse=True,
-        )
-        for _, path in aged[MOST_FILES:]:
-            path.unlink(missing_ok=True)
+        """Take the oldest files out until the others are no more than the setting allows."""
+        most = keeping_settings().areas_mb * _MB
+        seen = [(path, path.stat()) for path in folder.iterdir() if path.is_file()]
+        for path, about in sorted(seen, key=lambda one: one[1].st_mtime, reverse=True):
+            most -= about.st_size
+            if most < 0:
+                path.unlink(missing_ok=True)

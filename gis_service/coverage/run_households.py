@@ -14,7 +14,7 @@ from gis_service.access.households import ROUGH_DECIMALS, home_of, knows_address
 from gis_service.coverage.blind_spots import BlindSpot, Missed
 from gis_service.coverage.blind_spots import blind_spots as put_together
 from gis_service.coverage.county_reading import whole_county_only
-from gis_service.coverage.run_reading import find_run
+from gis_service.coverage.run_reading import find_whole_run
 from gis_service.coverage.statistics import NO_GRID
 from gis_service.coverage.travel_time import COVERED, STATUS_NAMES
 from gis_service.errors import InputError, NotFoundError, Place
@@ -94,7 +94,7 @@ def unreached(
     InputError
         The reason is none of the three.
     """
-    run = find_run(connection, run_id)
+    run = find_whole_run(connection, run_id)
     result, home = t.coverage_household.c, t.household.c
     wanted = [result.run_id == run_id, result.status != COVERED, visible(actor, t.household)]
     if reason is not None:
@@ -214,7 +214,7 @@ def blind_spots(connection: sa.Connection, actor: Actor, run_id: int) -> list[Bl
     NotFoundError
         There is no such run.
     """
-    run = find_run(connection, run_id)
+    run = find_whole_run(connection, run_id)
     result, home, state = t.coverage_household.c, t.household.c, t.grid_state.c
     rows = read_arrays(
         connection,
@@ -307,7 +307,7 @@ def stations_of_grid(
     NotFoundError
         There is no such run.
     """
-    run = find_run(connection, run_id)
+    run = find_whole_run(connection, run_id)
     result, home, facility = t.coverage_household.c, t.household.c, t.facility.c
     each = sa.func.unnest(result.kind_facility, result.kind_minutes)
     served = each.table_valued(
@@ -381,7 +381,7 @@ def answer_of_household(
     NotFoundError
         There is no such run, or no such household that the actor may see in it.
     """
-    run = find_run(connection, run_id)
+    run = find_whole_run(connection, run_id)
     row = connection.execute(
         _households_of(actor, run_id).where(t.household.c.household_id == household_id)
     ).first()
@@ -433,8 +433,12 @@ def households_moved(
     ------
     NotAllowedError
         The actor sees a part of the county only.
+    ConflictError
+        Of one of them only the figures are kept.
     """
     whole_county_only(actor)
+    for run_id in (first_run, second_run):
+        find_whole_run(connection, run_id)
     home = t.household.c
     a, b = t.coverage_household.alias("a"), t.coverage_household.alias("b")
     first = sa.select(a.c.household_id, a.c.status).where(a.c.run_id == first_run).subquery()

@@ -15,7 +15,7 @@ from gis_service.coverage.standards import standard_book
 from gis_service.coverage.statistics import HOUSEHOLDS, POPULATIONS, RULE
 from gis_service.coverage.summary import Figures, figures_from
 from gis_service.coverage.travel_time import STATUS_NAMES
-from gis_service.errors import InputError, NotFoundError, Place
+from gis_service.errors import ConflictError, InputError, NotFoundError, Place
 from gis_service.grids.reading import on_day
 from gis_service.store import tables as t
 
@@ -101,6 +101,40 @@ def find_run(connection: sa.Connection, run_id: int) -> Run:
     if row is None:
         raise NotFoundError("coverage.no_run", run=run_id)
     return _run_of(row)
+
+
+def find_whole_run(connection: sa.Connection, run_id: int) -> Run:
+    """
+    Read one run whose households are kept, each with its minutes.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    run_id
+        Which.
+
+    Returns
+    -------
+    Run
+        With its summary.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such run.
+    ConflictError
+        It is an old one, of which only the figures are kept.
+    """
+    run = find_run(connection, run_id)
+    figure, result = t.coverage_figure.c, t.coverage_household.c
+    counted = sa.exists().where(
+        figure.run_id == run_id, figure.rank == 0, figure.of == "households", figure.n > 0
+    )
+    kept = sa.exists().where(result.run_id == run_id)
+    if connection.scalar(sa.select(sa.and_(counted, ~kept))):
+        raise ConflictError("coverage.households_not_kept", run=run_id)
+    return run
 
 
 def list_runs(

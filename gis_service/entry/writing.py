@@ -395,7 +395,7 @@ def _saved(
     request_key: str,
     snapshot: Mapping[str, str | None] | None,
 ) -> Saved:
-    _forget_old(connection)
+    forget_old(connection)
     there = None if action == "remove" else read(connection, actor, kind.name, record_id)
     change_id: int = connection.execute(
         sa.insert(t.entry_change)
@@ -417,8 +417,15 @@ def _seconds(number: int) -> sa.ColumnElement[Any]:
     return sa.func.make_interval(0, 0, 0, 0, 0, 0, number)
 
 
-def _forget_old(connection: sa.Connection) -> None:
-    """Forget rows as they were, and later that there was a request at all."""
+def forget_old(connection: sa.Connection) -> None:
+    """
+    Forget rows as they were when they can no longer be taken back, and a day later the request.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    """
     past = t.entry_change.c
     connection.execute(sa.delete(t.entry_change).where(past.at < sa.func.now() - _seconds(_KEEP_S)))
     connection.execute(

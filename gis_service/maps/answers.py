@@ -71,7 +71,7 @@ class AnswerCache:
     Parameters
     ----------
     most
-        How many are kept in memory; the store keeps all of the present state.
+        How many are kept in memory; the store keeps those of the present state and day.
     """
 
     def __init__(self, most: int = 200) -> None:
@@ -154,7 +154,12 @@ def question_of(kind: str, actor: Actor, *parts: object) -> str:
 
 
 def answer(
-    connection: sa.Connection, cache: AnswerCache, question: str, make: Callable[[], bytes]
+    connection: sa.Connection,
+    cache: AnswerCache,
+    question: str,
+    make: Callable[[], bytes],
+    *,
+    in_store: bool = True,
 ) -> Answer:
     """
     Give an answer: held, kept in the store, or made now.
@@ -169,6 +174,8 @@ def answer(
         As :func:`question_of` names it.
     make
         Writes the JSON.
+    in_store
+        Also for other processes; only where there are not more questions than a page can ask.
 
     Returns
     -------
@@ -179,8 +186,10 @@ def answer(
     tag = hashlib.sha256(f"{question} {state}".encode()).hexdigest()[:24]
     held = cache.find(tag)
     if held is None:
-        held = Answer(_kept(connection, question, state) or gzip.compress(make(), 6, mtime=0), tag)
-        _keep(connection, question, state, held.packed)
+        packed = _kept(connection, question, state) if in_store else None
+        held = Answer(packed or gzip.compress(make(), 6, mtime=0), tag)
+        if in_store and packed is None:
+            _keep(connection, question, state, held.packed)
         cache.keep(held)
     return held
 

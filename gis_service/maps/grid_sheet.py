@@ -451,7 +451,9 @@ class _Book:
     _hidden: dict[tuple[str, int], set[int]] = field(default_factory=dict)
 
     def record(self, grid_id: int, form: str) -> None:
-        """Write down who took officers' names and phones out of the house."""
+        """Write down who took officers' names and phones out of the house; a visitor sees none."""
+        if self.actor.role == "visitor":
+            return
         options = self.options
         what = {"format": form, "paper": options.paper, "public": options.public}
         record(self.connection, self.actor, "print", "grid", grid_id, after=what)

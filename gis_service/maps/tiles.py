@@ -331,7 +331,8 @@ def tile(
             packed = gzip.compress(plain, 6, mtime=0) if plain else b""
             if tiles.layer in GROUND and cache.is_news(tiles.key, tiles.content):
                 _forget_others(connection, tiles)
-            _keep(connection, key, packed)
+            if packed:  # of what is empty there is no end
+                _keep(connection, key, packed)
         held = TileBody(packed, hashlib.sha256(packed).hexdigest()[:24])
         cache.keep(key, held)
     return held
@@ -353,6 +354,30 @@ def _forget_others(connection: sa.Connection, tiles: TileSet) -> None:
     connection.execute(
         sa.delete(t.tile).where(kept.layer == tiles.key, kept.content != tiles.content)
     )
+
+
+def forget_tiles(connection: sa.Connection, most_bytes: int) -> None:
+    """
+    Keep the tiles in the store within a size: those of other days go first, then all.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    most_bytes
+        How much may be kept.
+    """
+    kept, shape, state = t.tile.c, t.tile_shape.c, t.grid_scheme.c
+    size = sa.select(sa.func.coalesce(sa.func.sum(sa.func.octet_length(kept.body)), 0))
+    if (connection.scalar(size) or 0) <= most_bytes:
+        return
+    codes = connection.scalars(sa.select(state.code)).all()
+    present = [tile_set(connection, "grids", scheme=code).content for code in codes]
+    of_scheme = kept.layer.regexp_match(f"^({'|'.join(SCHEME)})([.]|$)")
+    connection.execute(sa.delete(t.tile).where(of_scheme, kept.content.not_in(present)))
+    connection.execute(sa.delete(t.tile_shape).where(shape.content.not_in(present)))
+    if (connection.scalar(size) or 0) > most_bytes:
+        connection.execute(sa.delete(t.tile))
 
 
 def _keep(connection: sa.Connection, key: tuple[Any, ...], packed: bytes) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 _WATCHED: Final = (
     ("building", "houses", "OF name, address, point"),
     ("building", "building", "OF name, address, point"),
-    ("household", "houses", "OF street, house_number, group_number, point"),
+    ("household", "houses", "OF street, house_number, group_number, building_id, point"),
     ("premises", "premises", "OF name, kind, point"),
     ("facility", "facility", "OF name, kind, address, point"),
     ("officer", "officer", "OF name, valid"),

@@ -599,6 +599,7 @@ incident_request = sa.Table(
     sa.Column("body_sha256", sa.Text, nullable=False),
     sa.Column("incident_id", sa.BigInteger),
     sa.Column("at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Index("ix_incident_request_at", "at"),
     comment="Idempotency keys: the same request sent twice makes one incident.",
 )
 
@@ -915,6 +916,14 @@ data_change = sa.Table(
     " data. Triggers write it, and no two transactions wait for each other.",
 )
 
+data_count = sa.Table(
+    "data_count",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True, comment="of the table that changed"),
+    sa.Column("n", sa.BigInteger, nullable=False),
+    comment="How many rows of data_change were taken out; they are counted still.",
+)
+
 tile_shape = sa.Table(
     "tile_shape",
     metadata,
@@ -936,8 +945,8 @@ tile = sa.Table(
     sa.Column("z", sa.SmallInteger, primary_key=True, autoincrement=False),
     sa.Column("x", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("y", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("body", sa.LargeBinary, nullable=False, comment="MVT by gzip; empty: nothing there"),
-    comment="Vector tiles that were cut before. Never a household.",
+    sa.Column("body", sa.LargeBinary, nullable=False, comment="MVT by gzip"),
+    comment="Vector tiles that were cut before and hold something. Never a household.",
 )
 
 answer = sa.Table(
@@ -1166,6 +1175,7 @@ coverage_run = sa.Table(
         "finished_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()
     ),
     sa.Index("ix_coverage_run_standard", "standard", "finished_at"),
+    sa.Index("ix_coverage_run_job", "job_id"),
     comment="A measured coverage; written whole in one transaction, so a half run never shows.",
 )
 

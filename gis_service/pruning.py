@@ -1,0 +1,79 @@
+"""What is no longer needed goes: old jobs, counts, minutes of old runs, keys, tiles beyond a size.
+
+A worker does it every ten minutes, one of several at a time; how much stays say the settings
+``GIS_KEEP_…`` (docs/operator.md). What history needs is never touched: versions, assignments,
+incidents with their steps, figures of runs, and the record of events.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from gis_service.access import SYSTEM
+from gis_service.entry.writing import forget_old
+from gis_service.ingest import uploads
+from gis_service.jobs import regularly
+from gis_service.maps.tiles import forget_tiles
+from gis_service.settings import keeping_settings
+from gis_service.store import Store
+from gis_service.store import tables as t
+from gis_service.store.tiles import fold_counts
+
+_MB = 1_000_000
+
+
+@regularly
+def prune(store: Store) -> None:
+    """
+    Take out what is no longer needed, each kind in a transaction of its own.
+
+    Parameters
+    ----------
+    store
+        The store.
+    """
+    keep = keeping_settings()
+    steps: tuple[Callable[[sa.Connection], object], ...] = (
+        forget_old,
+        lambda connection: fold_counts(connection, keep.change_days),
+        lambda connection: _jobs(connection, keep.job_days),
+        lambda connection: _minutes_of_old_runs(connection, keep.run_days),
+        lambda connection: _request_keys(connection, keep.request_days),
+        lambda connection: forget_tiles(connection, round(keep.tiles_mb * _MB)),
+    )
+    for step in steps:
+        with store.transaction(SYSTEM) as connection:
+            step(connection)
+    uploads.forget_old()
+
+
+def _before(days: float) -> sa.ColumnElement[datetime]:
+    return sa.func.now() - timedelta(days=days)
+
+
+def _jobs(connection: sa.Connection, days: float) -> None:
+    """Take out jobs that have ended; those that a run names stay with it."""
+    job = t.job.c
+    named = sa.exists().where(t.coverage_run.c.job_id == job.job_id)
+    connection.execute(sa.delete(t.job).where(job.finished_at < _before(days), ~named))
+
+
+def _minutes_of_old_runs(connection: sa.Connection, days: float) -> None:
+    """Take out each household's minutes of runs that are not the newest of their kind."""
+    run = t.coverage_run.c
+    newer = t.coverage_run.alias("newer")
+    surpassed = sa.exists().where(
+        newer.c.standard == run.standard,
+        newer.c.scenario == run.scenario,
+        newer.c.run_id > run.run_id,
+    )
+    old = sa.select(run.run_id).where(run.finished_at < _before(days), surpassed)
+    connection.execute(
+        sa.delete(t.coverage_household).where(t.coverage_household.c.run_id.in_(old))
+    )
+
+
+def _request_keys(connection: sa.Connection, days: float) -> None:
+    request = t.incident_request.c
+    connection.execute(sa.delete(t.incident_request).where(request.at < _before(days)))
