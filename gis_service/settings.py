@@ -144,7 +144,7 @@ class IncidentSettings(BaseSettings):
         default=20,
         ge=1,
         le=10_000,
-        description="The same of an actor, or a visitor's address.",
+        description="The same of one actor at one address.",
     )
     live_heartbeat_s: float = Field(
         default=15.0, gt=0, le=300, description="A sign of life on a quiet stream."

@@ -120,7 +120,7 @@ class LiveHub:
         since
             How far it has read before; None is from now on.
         caller
-            Who is counted: an actor, or the address of a visitor.
+            Who is counted: an actor at an address.
 
         Yields
         ------
@@ -318,8 +318,7 @@ async def live(
     """Tell what happens from now on, or from where the reader was."""
     hub: LiveHub = request.app.state.live
     limits = incident_settings()
-    address = request.client.host if request.client else ""
-    caller = address if actor.role == "visitor" else f"actor {actor.actor_id}"
+    caller = f"{actor.actor_id} {request.client.host if request.client else ''}"
     if hub.streams >= limits.live_clients:
         raise LiveFullError("incidents.live_full", most=limits.live_clients)
     if hub.streams_of(caller) >= limits.live_clients_each:
