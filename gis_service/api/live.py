@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from gis_service.access import SYSTEM, Actor
 from gis_service.api.dependencies import ActorDep
@@ -56,7 +57,7 @@ class LiveFullError(GisError):
     status = 429
 
 
-class _Reader:
+class Reader:
     """One open stream."""
 
     def __init__(self, actor: Actor, caller: str) -> None:
@@ -65,6 +66,7 @@ class _Reader:
         self.queue: asyncio.Queue[bytes | None] = asyncio.Queue(MOST_WAITING)
 
     def tell(self, event: bytes) -> None:
+        """Put an event behind those that wait."""
         try:
             self.queue.put_nowait(event)
         except asyncio.QueueFull:
@@ -90,7 +92,7 @@ class LiveHub:
     def __init__(self, store: Store) -> None:
         self._store = store.apart(_READS_AT_ONCE)
         self._threads = ThreadPoolExecutor(_READS_AT_ONCE, thread_name_prefix="live")
-        self._readers: set[_Reader] = set()
+        self._readers: set[Reader] = set()
         self._task: asyncio.Task[None] | None = None
         self._mark: Mark | None = None
         self._told: deque[int] = deque(maxlen=_REMEMBERED)
@@ -103,38 +105,58 @@ class LiveHub:
         """How many streams are open."""
         return len(self._readers)
 
-    def streams_of(self, caller: str) -> int:
-        """How many streams one caller has open."""
-        return sum(reader.caller == caller for reader in self._readers)
-
-    async def stream(
-        self, actor: Actor, since: Mark | None, caller: str = ""
-    ) -> AsyncIterator[bytes]:
+    def enter(self, actor: Actor, caller: str) -> Reader:
         """
-        Tell one reader what happens, until it goes away or the service ends.
+        Take a stream, before anything is sent: of many who come at once no more get one.
 
         Parameters
         ----------
         actor
             Who reads.
-        since
-            How far it has read before; None is from now on.
         caller
             Who is counted: an actor at an address.
+
+        Returns
+        -------
+        Reader
+            To be given back by :meth:`leave`.
+
+        Raises
+        ------
+        LiveFullError
+            Every stream is taken, or every one that a caller may have.
+        """
+        limits = incident_settings()
+        if self.streams >= limits.live_clients:
+            raise LiveFullError("incidents.live_full", most=limits.live_clients)
+        if sum(one.caller == caller for one in self._readers) >= limits.live_clients_each:
+            raise LiveFullError("incidents.live_full_each", most=limits.live_clients_each)
+        reader = Reader(actor, caller)
+        self._readers.add(reader)
+        return reader
+
+    def leave(self, reader: Reader) -> None:
+        """Give a stream back."""
+        self._readers.discard(reader)
+
+    async def stream(self, reader: Reader, since: Mark | None) -> AsyncIterator[bytes]:
+        """
+        Tell one reader what happens, until it goes away or the service ends.
+
+        Parameters
+        ----------
+        reader
+            Who has entered.
+        since
+            How far it has read before; None is from now on.
 
         Yields
         ------
         bytes
             Events, and a sign of life on a quiet stream.
-
-        Raises
-        ------
-        LiveFullError
-            Every stream is taken.
         """
         heartbeat_s = incident_settings().live_heartbeat_s
-        reader = _Reader(actor, caller)
-        self._readers.add(reader)
+        actor = reader.actor
         ends = time.monotonic() + _LONGEST_S
         try:
             if self._task is None or self._task.done():
@@ -158,8 +180,6 @@ class LiveHub:
                 yield event_or_end
         except (*LOST, GisError) as error:
             _log.warning("a stream could not be told what it missed: %s", type(error).__name__)
-        finally:
-            self._readers.discard(reader)
 
     async def close(self) -> None:
         """End every stream and stop listening."""
@@ -235,7 +255,7 @@ class LiveHub:
         self._told.extend(one.step_id for one in fresh)
         if not fresh:
             return
-        groups: dict[tuple[str, tuple[int, ...] | None], list[_Reader]] = defaultdict(list)
+        groups: dict[tuple[str, tuple[int, ...] | None], list[Reader]] = defaultdict(list)
         for reader in self._readers:
             groups[reader.actor.role, reader.actor.areas].append(reader)
         for readers in list(groups.values()):
@@ -244,7 +264,7 @@ class LiveHub:
 
     def _tell(
         self,
-        readers: Iterable[_Reader],
+        readers: Iterable[Reader],
         changes: list[Change],
         seen: frozenset[int],
         before: Mark,
@@ -307,6 +327,25 @@ def _event(name: str, data: dict[str, Any], mark: Mark | None = None) -> bytes:
     return f"event: {name}\n{number}data: {said}\n\n".encode()
 
 
+class _Stream(StreamingResponse):
+    """A stream that gives its place back however it ends, also before its first event."""
+
+    def __init__(self, hub: LiveHub, reader: Reader, since: Mark | None) -> None:
+        super().__init__(
+            hub.stream(reader, since),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+        self._hub, self._reader = hub, reader
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send events until either end is gone."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._hub.leave(self._reader)
+
+
 # A description of the API has no word for a stream that never ends: docs/incidents.md has.
 @router.get("/api/live", include_in_schema=False)
 async def live(
@@ -317,14 +356,5 @@ async def live(
 ) -> StreamingResponse:
     """Tell what happens from now on, or from where the reader was."""
     hub: LiveHub = request.app.state.live
-    limits = incident_settings()
-    caller = f"{actor.actor_id} {request.client.host if request.client else ''}"
-    if hub.streams >= limits.live_clients:
-        raise LiveFullError("incidents.live_full", most=limits.live_clients)
-    if hub.streams_of(caller) >= limits.live_clients_each:
-        raise LiveFullError("incidents.live_full_each", most=limits.live_clients_each)
-    return StreamingResponse(
-        hub.stream(actor, read_mark(last_event_id or since), caller),
-        media_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-    )
+    reader = hub.enter(actor, f"{actor.actor_id} {request.client.host if request.client else ''}")
+    return _Stream(hub, reader, read_mark(last_event_id or since))

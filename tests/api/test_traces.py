@@ -1,11 +1,13 @@
 """What visitors ask for leaves nothing that grows with what they can think of."""
 
+import asyncio
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import httpx
 import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
@@ -186,8 +188,6 @@ def served(store: Store, small_county: SmallCounty, two_each: None) -> Iterator[
 
 
 def test_one_visitor_cannot_take_every_stream(served: Running, as_actor: As) -> None:
-    import httpx
-
     visitor = as_actor("visitor")
     with listening(served, visitor) as one, listening(served, visitor) as two:
         for stream in (one, two):
@@ -197,3 +197,28 @@ def test_one_visitor_cannot_take_every_stream(served: Running, as_actor: As) -> 
         assert refused.headers["content-type"] == "application/problem+json"
         with listening(served, as_actor("analyst")) as other:
             until(other, "ready")
+
+
+def test_of_many_streams_asked_for_at_once_no_more_are_opened(
+    served: Running, as_actor: As
+) -> None:
+    visitor = as_actor("visitor")
+    answered: list[int] = []
+
+    async def one(client: httpx.AsyncClient, over: asyncio.Event) -> None:
+        async with client.stream("GET", f"{served.url}/api/live", headers=visitor) as answer:
+            answered.append(answer.status_code)
+            if len(answered) == 30:
+                over.set()
+            await over.wait()
+
+    async def many() -> None:
+        over = asyncio.Event()
+        limits = httpx.Limits(max_connections=40)
+        async with httpx.AsyncClient(limits=limits, trust_env=False, timeout=20) as client:
+            await asyncio.gather(*(one(client, over) for _ in range(30)))
+
+    asyncio.run(many())
+    assert sorted(answered) == [200] * 2 + [429] * 28
+    with listening(served, visitor) as stream:  # places that were given back are free
+        until(stream, "ready")
