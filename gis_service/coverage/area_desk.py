@@ -186,7 +186,7 @@ class AreaDesk:
         book = self._book or standard_book()
         usual = usual_limits(book.standard(standard).limit_minutes.value)
         # Only what a page asks for is written: of other minutes there is no end.
-        is_usual = facility_id is None and wanted == usual
+        is_usual = wanted == usual
         return self._answer(
             connection,
             (
