@@ -38,7 +38,7 @@ def _this_store(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def opened() -> Iterator[Store]:
         yield store
 
-    monkeypatch.setattr(commands, "open_store", opened)
+    monkeypatch.setattr("gis_service.store.open_store", opened)
 
 
 def run(*arguments: str) -> Any:
