@@ -26,7 +26,7 @@ from gis_service.commands.plans import plan_app
 from gis_service.commands.report import report_app
 from gis_service.commands.roads import roads_app
 from gis_service.commands.terminal import errors_said, language, say
-from gis_service.errors import NotFoundError
+from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.regions import region_database
 
 if TYPE_CHECKING:
@@ -104,22 +104,23 @@ def run(
     from gis_service.store import open_store
 
     where = port or server_settings().port  # a bad setting is told before any work is done
+    if whole_file and region is None:
+        raise InputError("cli.whole_file_alone", place=Place(field="--whole-file"))
     database = _take_region(region, whole_file) if region else None
     speech = language() if region else COUNTY_LANGUAGE
     with open_store(watch=not once, database=database) as store:
-        result = main_job.main_job(store, _map_file(database, region), say, speech)
+        result = main_job.main_job(store, _map_file(region, whole_file), say, speech)
         if once:
             print(json.dumps(result, ensure_ascii=False, default=str))
             return
         _serve(store, database, where)
 
 
-def _map_file(database: str | None, region: Path | None) -> Path:
+def _map_file(region: Path | None, whole_file: bool) -> Path:
     from gis_service.settings import store_settings
 
     name = "map" if region is None else f"map-{region.name.partition('.')[0]}"
-    if database is not None and database.endswith("_whole"):
-        name += "-whole"
+    name += "-whole" if whole_file else ""
     return store_settings().data_dir / "maps" / f"{name}.html"
 
 
@@ -128,11 +129,11 @@ def _take_region(path: Path, whole_file: bool) -> str:
     from gis_service.access import SYSTEM
     from gis_service.ingest.osm import read_osm
     from gis_service.ingest.region import import_region
-    from gis_service.store import database_exists, open_store
+    from gis_service.store import find_database, open_store
 
     database = region_database(path, whole_file=whole_file)
     region = None
-    if not database_exists(database):  # a bad file makes nothing
+    if find_database(database) is None:  # a bad file makes nothing
         region = read_osm(path, whole_file=whole_file)
     with open_store(database=database) as store:
         _told(store, import_region(store, SYSTEM, path, region, whole_file=whole_file), path)
@@ -222,7 +223,7 @@ def worker(
     """Work on the jobs in the queue."""
     from gis_service import jobs, main_job
     from gis_service import pruning as _pruning  # noqa: F401 (adds what is done regularly)
-    from gis_service.store import database_exists, open_store
+    from gis_service.store import find_database, open_store
 
     parent = os.getppid() if with_parent else None
 
@@ -231,7 +232,7 @@ def worker(
             os.kill(os.getpid(), signal.SIGTERM)
         main_job.apply_what_is_due(store)
 
-    if database is not None and not database_exists(database):
+    if database is not None and find_database(database) is None:
         raise NotFoundError("cli.no_database", database=database)
     with open_store(migrate=False, database=database) as store:
         jobs.run_worker(store, wait=not once, tick=None if once else tick)

@@ -65,6 +65,13 @@ def test_what_is_not_there_is_said(
     assert said in told.stderr.splitlines()[-1]
 
 
+def test_the_whole_file_of_nothing_is_said(tmp_path: Path) -> None:
+    told = run("run", "--whole-file", GIS_DATA_DIR=str(tmp_path / "var"))
+    assert told.returncode == 2
+    assert "--region" in told.stderr
+    assert not (tmp_path / "var").exists()
+
+
 def test_a_file_that_is_not_there_is_said(store: Store, tmp_path: Path) -> None:
     told = run("import", "osm", str(tmp_path / "nothing.pbf"), **_at(store))
     assert told.returncode == 2

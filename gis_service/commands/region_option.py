@@ -33,12 +33,12 @@ def database_of(region: Path | None) -> str | None:
     NotFoundError
         Nobody has loaded that file yet.
     """
-    from gis_service.store import database_exists
+    from gis_service.store import find_database
 
     if region is None:
         return None
-    for whole_file in (True, False):
-        database = region_database(region, whole_file=whole_file)
-        if database_exists(database):
-            return database
-    raise NotFoundError("cli.no_database", database=region.name)
+    whole, plain = (region_database(region, whole_file=whole) for whole in (True, False))
+    database = find_database(whole, plain)
+    if database is None:
+        raise NotFoundError("cli.no_database", database=region.name)
+    return database

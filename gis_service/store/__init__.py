@@ -8,27 +8,27 @@ from gis_service.store.cluster import DATABASE, Cluster
 from gis_service.store.engine import Store, store_url
 from gis_service.store.migrate import MigrationState, upgrade
 
-__all__ = ["MigrationState", "Store", "database_exists", "open_store", "upgrade"]
+__all__ = ["MigrationState", "Store", "find_database", "open_store", "upgrade"]
 
 
-def database_exists(database: str) -> bool:
+def find_database(*names: str) -> str | None:
     """
-    Tell whether the private cluster holds a database.
+    Find the first of some databases that the private cluster holds.
 
     Parameters
     ----------
-    database
-        Its name.
+    *names
+        The one that is wanted most first.
 
     Returns
     -------
-    bool
-        False with a server of one's own, whose URL says which database to use.
+    str or None
+        Always None with a server of one's own, whose URL says which database to use.
     """
     if store_settings().database_url:
-        return False
+        return None
     with Cluster.for_settings() as cluster:
-        return cluster.has_database(database)
+        return next((name for name in names if cluster.has_database(name)), None)
 
 
 @contextmanager
