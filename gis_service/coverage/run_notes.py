@@ -212,35 +212,32 @@ def _outside(
     ]
 
 
-def note_on_outside(summary: Mapping[str, Any]) -> list[Note]:
+def note_on_outside(n: int, inside: Mapping[str, Any]) -> Note:
     """
     Tell how many households lie in no grid, and the figures of the others.
 
     Parameters
     ----------
-    summary
-        Of :func:`gis_service.coverage.summary.summary_of`.
+    n
+        All households.
+    inside
+        Of :func:`gis_service.coverage.summary.inside_of`.
 
     Returns
     -------
-    list of dict
-        One note, or none where everybody lies in some grid.
+    dict
+        JSON.
     """
-    inside = summary.get("inside")
-    if inside is None:
-        return []
-    outside = summary["n"] - inside["n"]
-    return [
-        {
-            "note": "in_no_grid",
-            "n": outside,
-            "of": summary["n"],
-            "percent": max(round(100 * outside / summary["n"], 1), 0.1),
-            "inside": inside["n"],
-            "covered": inside["covered"],
-            "covered_percent": round(100 * (inside["share"] or 0), 1),
-        }
-    ]
+    outside = n - inside["n"]
+    return {
+        "note": "in_no_grid",
+        "n": outside,
+        "of": n,
+        "percent": max(round(100 * outside / n, 1), 0.1),
+        "inside": inside["n"],
+        "covered": inside["covered"],
+        "covered_percent": round(100 * (inside["share"] or 0), 1),
+    }
 
 
 def said(notes: Sequence[Note], language: Language) -> Iterator[str]:

@@ -42,7 +42,7 @@ from gis_service.coverage.run_reading import (
 from gis_service.coverage.run_writing import write_run
 from gis_service.coverage.standards import StandardBook, parameters_of, standard_book
 from gis_service.coverage.statistics import HOUSEHOLDS, figures
-from gis_service.coverage.summary import Figures, summary_of
+from gis_service.coverage.summary import Figures, inside_of, summary_of
 from gis_service.coverage.travel_time import STATUS_NAMES
 from gis_service.errors import InputError, Place
 from gis_service.jobs import Progress, complete, work
@@ -151,8 +151,10 @@ def measure(
         stations = read_stations(connection, standard.kinds)
         households = places.weights[HOUSEHOLDS]
         notes = notes_on(ground, measured, county.facilities, stations, households, book.place)
-        summary = summary_of(table, measured)
-        summary["notes"] = [*notes, *note_on_outside(summary)]
+        summary = {**summary_of(table, measured), "notes": notes}
+        inside = inside_of(table)
+        if inside is not None:
+            summary |= {"inside": inside, "notes": [*notes, note_on_outside(summary["n"], inside)]}
         digests = fingerprints.of_inputs(
             __version__, parameters, network, county.facilities, standard.kinds, county.inputs
         )

@@ -104,8 +104,7 @@ def summary_of(table: pd.DataFrame, measured: Measured) -> dict[str, Any]:
     -------
     dict
         JSON: the figures of households, the same for each kind under ``kinds``, the number of
-        facilities by kind, and under ``others`` by population its figures and ``kinds``. Where
-        households lie in no grid, ``inside`` counts the others.
+        facilities by kind, and under ``others`` by population its figures and ``kinds``.
     """
     of_county = table[table["rank"] == COUNTY_RANK].to_dict("records")
     entry = {
@@ -121,18 +120,28 @@ def summary_of(table: pd.DataFrame, measured: Measured) -> dict[str, Any]:
         "facilities": measured.facility_count,
         "facilities_off_network": measured.facility_off_network,
         "others": {of: told(of) for of in POPULATIONS[1:] if (of, RULE) in entry},
-        **_inside(table, entry[HOUSEHOLDS, RULE]),
     }
 
 
-def _inside(table: pd.DataFrame, county: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Count those who lie in some grid; nothing where that is everybody."""
-    of_grids = table[
-        (table["of"] == HOUSEHOLDS) & (table["kind"] == RULE) & (table["rank"] > COUNTY_RANK)
-    ]
-    top = of_grids[of_grids["rank"] == of_grids["rank"].min()]
+def inside_of(table: pd.DataFrame) -> dict[str, Any] | None:
+    """
+    Count the households that lie in some grid, by the rule over kinds.
+
+    Parameters
+    ----------
+    table
+        Of :func:`gis_service.coverage.statistics.figures`.
+
+    Returns
+    -------
+    dict or None
+        ``n``, its parts and ``share``; None where everybody lies in some grid.
+    """
+    households = table[(table["of"] == HOUSEHOLDS) & (table["kind"] == RULE)]
+    county = households[households["rank"] == COUNTY_RANK]
+    grids = households[households["rank"] > COUNTY_RANK]
+    top = grids[grids["rank"] == grids["rank"].min()]
     counts = {name: int(top[name].sum()) for name in ("n", *STATUS_NAMES)}
-    if counts["n"] == county["n"]:
-        return {}
-    share = counts["covered"] / counts["n"] if counts["n"] else None
-    return {"inside": {**counts, "share": share}}
+    if counts["n"] == int(county["n"].sum()):
+        return None
+    return {**counts, "share": counts["covered"] / counts["n"] if counts["n"] else None}
