@@ -127,6 +127,14 @@ class TooLargeError(GisError):
     exit_code = 2
 
 
+class TooSlowError(GisError):
+    """What was handed in did not come in its time."""
+
+    kind = "too-slow"
+    status = 408
+    exit_code = 2
+
+
 class StoreError(GisError):
     """The database is absent, too old, or not ours."""
 

@@ -50,6 +50,18 @@ class ServerSettings(BaseSettings):
     requests_waiting: int = Field(
         default=500, ge=0, description="More than so many in one line are refused at once."
     )
+    max_body_kb: int = Field(
+        default=1024,
+        ge=16,
+        le=16384,
+        description="The largest body of a request; who may send more is listed in api/bodies.py.",
+    )
+    body_timeout_s: float = Field(
+        default=20.0, gt=0, le=600, description="So long a body may take, however small it is."
+    )
+    body_min_kb_s: float = Field(
+        default=4.0, gt=0, description="And one second more for so many kB, as Apache's MinRate."
+    )
 
     @property
     def connections(self) -> int:

@@ -11,10 +11,12 @@ from gis_service.api.dependencies import (
     ACTOR_COOKIE,
     VISITOR,
     ActorDep,
+    RequestBody,
     StoreDep,
     choose_actor,
     may_choose_actor,
 )
+from gis_service.api.wellformed import BIGGEST
 from gis_service.errors import NotAllowedError
 
 router = APIRouter(prefix="/api/actors", tags=["access"])
@@ -31,12 +33,12 @@ class ActorAnswer(BaseModel):
     role: str
 
 
-class ActorChoice(BaseModel):
+class ActorChoice(RequestBody):
     """Whose eyes to look through."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"actor_id": 2}}, extra="forbid")
+    model_config = ConfigDict(json_schema_extra={"example": {"actor_id": 2}})
 
-    actor_id: Annotated[int, Field(ge=1, le=2**63 - 1, strict=True)]
+    actor_id: Annotated[int, Field(ge=1, le=BIGGEST)]
 
 
 @router.get("", response_model=list[ActorAnswer], responses=examples.ok([examples.ACTOR]))

@@ -16,6 +16,7 @@ from gis_service.api import (
     base_maps,
     coverage,
     entry,
+    examples,
     grids,
     guides,
     health,
@@ -27,6 +28,7 @@ from gis_service.api import (
     live,
     locate,
     maps,
+    methods,
     open311,
     page,
     plans,
@@ -38,6 +40,7 @@ from gis_service.api import (
 )
 from gis_service.api.admission import Admission
 from gis_service.api.ahead import Ahead
+from gis_service.api.bodies import BodyLimit
 from gis_service.api.guard import Guard, is_loopback
 from gis_service.boundaries.plan_desk import PlanDesk
 from gis_service.coverage.area_desk import AreaDesk, area_folder
@@ -137,13 +140,15 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
     app.state.checkup = health.Checkup(store)
     problems.install(app)
     for room in ROUTERS:
-        app.include_router(room.router)
+        app.include_router(room.router, responses=examples.problems())
     page.mount_files(app)
     # Asked most and in the greatest hurry: found before any other route is looked at. The router
     # keeps the same one for the description of the API.
     quick = Route("/api/locate", locate.locate_points, methods=["POST"], include_in_schema=False)
-    app.router.routes.insert(0, quick)
+    described = [route for room in ROUTERS for route in room.router.routes]
+    app.router.routes[:0] = [quick, *methods.refusals(described)]
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(Admission)
+    app.add_middleware(BodyLimit)
     app.add_middleware(Guard, loopback_only=bound)
     return app

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gis_service import jobs
 from gis_service.api import examples
-from gis_service.api.coverage import MEASURERS, JobAccepted, LatValue, LonValue
+from gis_service.api.coverage import MEASURERS, JobAccepted, Position
 from gis_service.api.dependencies import (
     ActorDep,
     ConnectionDep,
@@ -17,7 +17,9 @@ from gis_service.api.dependencies import (
     IdQuery,
     LanguageDep,
     Name,
+    RequestBody,
     StoreDep,
+    TilePart,
 )
 from gis_service.api.routing import Router, when_free
 from gis_service.coverage import sites_job
@@ -143,9 +145,9 @@ def read_area_tile(
     request: Request,
     connection: ConnectionDep,
     _actor: ActorDep,
-    z: int,
-    x: int,
-    y: int,
+    z: TilePart,
+    x: TilePart,
+    y: TilePart,
     standard: StandardQuery,
     scenario: ScenarioQuery = "normal",
     minutes: MinutesQuery = "5,10,20",
@@ -208,11 +210,10 @@ def read_enclaves(
     )
 
 
-class SitesRequest(BaseModel):
+class SitesRequest(RequestBody):
     """Where stations should be looked for, and what the best is."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"example": {"standard": "fire-20", "problem": "max_cover", "add": 3}},
     )
 
@@ -223,7 +224,7 @@ class SitesRequest(BaseModel):
     target_share: Annotated[float | None, Field(ge=0, le=1)] = None
     candidates: Literal["facilities", "road_nodes", "places"] = "road_nodes"
     kind: Annotated[str | None, Field(max_length=100)] = None
-    places: Annotated[tuple[tuple[LonValue, LatValue], ...], Field(max_length=1000)] = ()
+    places: Annotated[tuple[Position, ...], Field(max_length=1000, strict=False)] = ()
 
 
 class SiteAnswer(BaseModel):
@@ -259,7 +260,7 @@ class SitesAnswer(BaseModel):
     stale_texts: tuple[str, ...] = ()
 
 
-@router.post("/sites", status_code=202, responses=examples.problems())
+@router.post("/sites", status_code=202)
 def find_sites(wish: SitesRequest, store: StoreDep, actor: ActorDep) -> JobAccepted:
     """Choose where the next stations should stand; the job tells how far it is."""
     if actor.role not in MEASURERS or actor.areas is not None:

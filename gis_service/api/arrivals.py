@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 from fastapi import Query, Request
 
 from gis_service.api import examples
-from gis_service.api.dependencies import ActorDep, ConnectionDep
+from gis_service.api.dependencies import FLAG, NUMBER, WHOLE, ActorDep, ConnectionDep
 from gis_service.api.locate import Number, System, Text, place_of
 from gis_service.api.routing import Router, when_free
 from gis_service.grids import locating
@@ -18,9 +18,9 @@ router = Router(
     first=lambda request, _: when_free(request.app.state.roads.lock),
 )
 
-Metres = Annotated[float, Query(ge=0, le=20_000, allow_inf_nan=False)]
-MetresOrNone = Annotated[float | None, Query(ge=0, le=20_000, allow_inf_nan=False)]
-First = Annotated[int, Query(ge=1, le=20, description="How many of each kind.")]
+Metres = Annotated[float, Query(ge=0, le=20_000, allow_inf_nan=False), NUMBER]
+MetresOrNone = Annotated[float | None, Query(ge=0, le=20_000, allow_inf_nan=False), NUMBER]
+First = Annotated[int, Query(ge=1, le=20, description="How many of each kind."), WHOLE]
 Scenario = Annotated[
     str, Query(max_length=60, description="normal, or such as emergency_privilege.")
 ]
@@ -92,7 +92,7 @@ def read_arrivals(
     scenario: Scenario = "normal",
     radius_m: Metres = 500.0,
     network_m: MetresOrNone = None,
-    routes: bool = True,
+    routes: Annotated[bool, Query(), FLAG] = True,
 ) -> arrival.Arrivals:
     """Tell who gets to a place first, by which way, whether in time, and what is near it."""
     x, y, system, _ = place_of(lon, lat, text, crs)

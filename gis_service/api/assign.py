@@ -18,12 +18,11 @@ from starlette.exceptions import HTTPException
 from gis_service.access import Actor
 from gis_service.api.dependencies import ActorDep, At, LanguageDep, Name, SchemeCode
 from gis_service.api.locate import System, system_of
-from gis_service.errors import InputError, Place, TooLargeError
+from gis_service.errors import InputError, Place
 from gis_service.grids import bulk
 from gis_service.grids.feature_files import assign_geopackage
 from gis_service.grids.sources import sources_for
 from gis_service.ingest.columns import find_coordinates
-from gis_service.settings import import_settings
 from gis_service.store import Store
 
 router = APIRouter(prefix="/api", tags=["locate"])
@@ -173,24 +172,14 @@ def _pieces(file: Path) -> Iterator[bytes]:
 
 async def _spooled(request: Request, folder: Path) -> tuple[str, str]:
     """Put what is uploaded into a file; give the name it goes back by, and its format."""
-    limit = import_settings().max_file_mb * 1_000_000
-    stated = request.headers.get("content-length", "")
-    if stated.isdecimal() and int(stated) > limit:
-        raise TooLargeError("locate.too_large", limit=limit // 1_000_000)
     media = request.headers.get("content-type", "").partition(";")[0].strip().casefold()
     if media == "multipart/form-data":
-        if not stated.isdecimal():
-            raise InputError("locate.no_length")
         return await _spooled_form(request, folder)
     kind = _KIND_OF_MEDIA.get(media)
     if kind is None:
         raise InputError("locate.no_media", media=media[:60] or "—", known=" ".join(MEDIA.values()))
-    size = 0
     with (folder / f"in{_SUFFIX[kind]}").open("wb") as out:
         async for part in request.stream():
-            size += len(part)
-            if size > limit:
-                raise TooLargeError("locate.too_large", limit=limit // 1_000_000)
             await run_sync(out.write, part)
     return f"assigned{_SUFFIX[kind]}", kind
 

@@ -11,13 +11,13 @@ from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import FileResponse
 
 from gis_service.api import examples
+from gis_service.api.dependencies import TilePart
 from gis_service.errors import NotFoundError
 from gis_service.maps import base_maps
 from gis_service.settings import base_map_settings
 
 A_DAY: Final = "private, max-age=86400"
 router = APIRouter(prefix="/api/base", tags=["maps"])
-Part = Annotated[int, Path(description="Of the Web Mercator pyramid; y counts from the north.")]
 _EXAMPLE: Final = {
     "key": "tianditu_vec",
     "name": "",
@@ -44,14 +44,18 @@ def offered(request: Request) -> list[dict[str, Any]]:
 
 @router.get("/tianditu/{layer}/{z}/{x}/{y}", responses=_picture, response_class=Response)
 async def tianditu(
-    request: Request, layer: Annotated[str, Path(max_length=10)], z: Part, x: Part, y: Part
+    request: Request,
+    layer: Annotated[str, Path(max_length=10)],
+    z: TilePart,
+    x: TilePart,
+    y: TilePart,
 ) -> Response:
     """Give a tile of 天地图; the key stays on this server."""
     return await _fetched(request, base_maps.TIANDITU, layer, z, x, y)
 
 
 @router.get("/county/{z}/{x}/{y}", responses=_picture, response_class=Response)
-async def county(request: Request, z: Part, x: Part, y: Part) -> Response:
+async def county(request: Request, z: TilePart, x: TilePart, y: TilePart) -> Response:
     """Give a tile of the county's own base map."""
     return await _fetched(request, base_maps.COUNTY, "", z, x, y)
 

@@ -11,6 +11,7 @@ from gis_service import jobs
 from gis_service.access import Actor
 from gis_service.api import examples
 from gis_service.api.dependencies import (
+    WHOLE,
     ActorDep,
     ConnectionDep,
     IdPath,
@@ -19,10 +20,12 @@ from gis_service.api.dependencies import (
     Name,
     Page,
     PagingDep,
+    RequestBody,
     StoreDep,
     page_of,
 )
 from gis_service.api.routing import Router, when_free
+from gis_service.api.wellformed import BIGGEST
 from gis_service.coverage import run_notes, runs, what_if
 from gis_service.coverage.blind_spots import BlindSpot
 from gis_service.coverage.comparing import compare
@@ -107,11 +110,11 @@ class RunAnswer(RunListed):
     region_notes: tuple[RunNote, ...] = ()
 
 
-class RunRequest(BaseModel):
+class RunRequest(RequestBody):
     """What is to be measured."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"example": {"standard": "fire-20", "scenario": "normal"}}
+        json_schema_extra={"example": {"standard": "fire-20", "scenario": "normal"}}
     )
 
     standard: Annotated[str, Field(max_length=100)]
@@ -173,11 +176,10 @@ LonValue = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 LatValue = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 
 
-class _Wish(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+Position = Annotated[tuple[LonValue, LatValue], Field(strict=False)]
 
 
-class MoveStationWish(_Wish):
+class MoveStationWish(RequestBody):
     """A facility stands elsewhere."""
 
     kind: Literal["move_station"]
@@ -190,7 +192,7 @@ class MoveStationWish(_Wish):
         return what_if.MoveStation(self.facility_id, self.lon, self.lat)
 
 
-class AddStationWish(_Wish):
+class AddStationWish(RequestBody):
     """A facility more."""
 
     kind: Literal["add_station"]
@@ -204,7 +206,7 @@ class AddStationWish(_Wish):
         return what_if.AddStation(self.facility_kind, self.lon, self.lat)
 
 
-class RemoveStationWish(_Wish):
+class RemoveStationWish(RequestBody):
     """A facility less."""
 
     kind: Literal["remove_station"]
@@ -215,11 +217,11 @@ class RemoveStationWish(_Wish):
         return what_if.RemoveStation(self.facility_id)
 
 
-class CloseRoadWish(_Wish):
+class CloseRoadWish(RequestBody):
     """Roads that nobody may use, by id or by a point on one."""
 
     kind: Literal["close_road"]
-    edge_ids: Annotated[tuple[int, ...], Field(max_length=1000)] = ()
+    edge_ids: Annotated[tuple[int, ...], Field(max_length=1000, strict=False)] = ()
     lon: LonValue | None = None
     lat: LatValue | None = None
 
@@ -228,11 +230,11 @@ class CloseRoadWish(_Wish):
         return what_if.CloseRoad(self.edge_ids, self.lon, self.lat)
 
 
-class AddRoadWish(_Wish):
+class AddRoadWish(RequestBody):
     """A road more."""
 
     kind: Literal["add_road"]
-    line: Annotated[tuple[tuple[LonValue, LatValue], ...], Field(min_length=2, max_length=500)]
+    line: Annotated[tuple[Position, ...], Field(min_length=2, max_length=500, strict=False)]
     road_class: Literal[ROAD_CLASSES] = "tertiary"  # type: ignore[valid-type]
 
     def as_change(self) -> what_if.Change:
@@ -246,11 +248,10 @@ ChangeWish = Annotated[
 ]
 
 
-class WhatIfRequest(_Wish):
+class WhatIfRequest(RequestBody):
     """What is to be otherwise; no change at all makes the county ready."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "example": {
                 "standard": "fire-20",
@@ -263,7 +264,7 @@ class WhatIfRequest(_Wish):
 
     standard: Annotated[str, Field(max_length=100)]
     scenario: Annotated[str, Field(max_length=100)] = "normal"
-    changes: Annotated[tuple[ChangeWish, ...], Field(max_length=50)] = ()
+    changes: Annotated[tuple[ChangeWish, ...], Field(max_length=50, strict=False)] = ()
 
 
 class NoteAnswer(BaseModel):
@@ -378,7 +379,7 @@ def _stale_text(part: str, language: Language) -> str:
     return text(f"coverage.stale_{part}", language)
 
 
-@router.post("/runs", status_code=202, responses=examples.problems())
+@router.post("/runs", status_code=202)
 def start_run(wish: RunRequest, store: StoreDep, actor: ActorDep) -> JobAccepted:
     """Measure a standard anew; the job tells how far it is."""
     _measurers_only(actor)
@@ -398,7 +399,7 @@ def read_figures(
     connection: ConnectionDep,
     actor: ActorDep,
     run_id: IdPath,
-    rank: Annotated[int, Query(ge=0, le=20, description="Level; 0 is the county.")] = 1,
+    rank: Annotated[int, Query(ge=0, le=20, description="Level; 0 is the county."), WHOLE] = 1,
     of: Annotated[str, Query(max_length=100, description="What is counted.")] = "households",
     kind: Annotated[
         str, Query(max_length=100, description="A kind of facility; empty is the rule.")
@@ -416,7 +417,7 @@ def list_blind_spots(
     connection: ConnectionDep,
     actor: ActorDep,
     run_id: IdPath,
-    limit: Annotated[int, Query(ge=1, le=5000, description="The largest so many.")] = 200,
+    limit: Annotated[int, Query(ge=1, le=5000, description="The largest so many."), WHOLE] = 200,
 ) -> list[BlindSpot]:
     """List the places whose households are not reached in time, the largest first."""
     return runs.blind_spots(connection, actor, run_id)[:limit]
@@ -451,9 +452,9 @@ def read_household(
 def compare_runs(
     connection: ConnectionDep,
     actor: ActorDep,
-    a: Annotated[int, Query(ge=1, description="The run before.")],
-    b: Annotated[int, Query(ge=1, description="The run after.")],
-    limit: Annotated[int, Query(ge=1, le=100_000, description="So many grids.")] = 5000,
+    a: Annotated[int, Query(ge=1, le=BIGGEST, description="The run before."), WHOLE],
+    b: Annotated[int, Query(ge=1, le=BIGGEST, description="The run after."), WHOLE],
+    limit: Annotated[int, Query(ge=1, le=100_000, description="So many grids."), WHOLE] = 5000,
 ) -> ComparisonAnswer:
     """Compare two runs: county, grids, households gained and lost."""
     found = compare(connection, actor, a, b)
@@ -467,7 +468,7 @@ def compare_runs(
     )
 
 
-@router.post("/what-if", responses=examples.problems())
+@router.post("/what-if")
 def ask_what_if(
     request: Request,
     wish: WhatIfRequest,

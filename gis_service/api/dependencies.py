@@ -4,18 +4,21 @@ Parsers live here so that routers stay thin; every bound on a parameter is one o
 """
 
 import math
+import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Final, Generic, Literal, TypeVar
 
 import sqlalchemy as sa
 from fastapi import Depends, Path, Query, Request
-from pydantic import AfterValidator, BaseModel
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticKnownError
 
 from gis_service.access import Actor
 from gis_service.access.actor import demo_actors, find_actor
 from gis_service.api.guard import from_this_machine
 from gis_service.api.problems import language_of
+from gis_service.api.wellformed import BIGGEST
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.messages import Language
 from gis_service.store import Store
@@ -26,29 +29,43 @@ VISITOR: Final = Actor(0, "访客", "Visitor", "visitor")
 """Anyone without a name: sees the map, no person and no trouble."""
 
 MOST_ROWS: Final = 500
-_BIGGEST_ID: Final = 2**63 - 1
 
+_Unwritten = Literal[
+    "int_parsing", "float_parsing", "bool_parsing", "date_parsing", "datetime_parsing"
+]
 Item = TypeVar("Item")
 
 
-def without_nul(value: str) -> str:
-    """
-    Refuse the one sign that PostgreSQL cannot hold.
+def _written(form: str, otherwise: _Unwritten) -> BeforeValidator:
+    """Take a text of one form only: pydantic by itself also takes 1_0, yes, and 0 for 1970."""
+    known = re.compile(form, re.ASCII)
 
-    Parameters
-    ----------
-    value
-        A text.
+    def check(value: object) -> object:
+        if not isinstance(value, str) or not known.fullmatch(value):
+            context = {"error": "another form"} if otherwise.startswith("date") else None
+            raise PydanticKnownError(otherwise, context)
+        return value
 
-    Returns
-    -------
-    str
-        The same.
-    """
-    if "\x00" in value:
-        message = "a text cannot hold the sign NUL"
-        raise ValueError(message)
-    return value
+    return BeforeValidator(check)
+
+
+WHOLE: Final = _written(r"-?\d{1,19}", "int_parsing")
+NUMBER: Final = _written(r"-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", "float_parsing")
+FLAG: Final = _written("true|false", "bool_parsing")
+"""Behind ``Query`` or ``Path``: the parameter is written as JSON writes it."""
+
+Day = Annotated[date, Field(strict=False), _written(r"\d{4}-\d\d-\d\d", "date_parsing")]
+Moment = Annotated[
+    datetime,
+    Field(strict=False),
+    _written(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[-+]\d\d:\d\d)?", "datetime_parsing"),
+]
+
+
+class RequestBody(BaseModel):
+    """What is sent to us as JSON: of the types that its schema names, and no member more."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 async def get_store(request: Request) -> Store:
@@ -176,8 +193,8 @@ class Paging:
 
 
 async def get_paging(
-    limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Rows of the page.")] = 50,
-    offset: Annotated[int, Query(ge=0, le=10_000_000, description="Rows before it.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Rows of the page."), WHOLE] = 50,
+    offset: Annotated[int, Query(ge=0, le=10_000_000, description="Rows before it."), WHOLE] = 0,
 ) -> Paging:
     """Read the page asked for."""
     return Paging(limit, offset)
@@ -242,23 +259,24 @@ async def get_bbox(
 BboxDep = Annotated[tuple[float, float, float, float] | None, Depends(get_bbox)]
 
 At = Annotated[
-    date | None,
+    Day | None,
     Query(description="As of this day; today in Asia/Shanghai where it is left out."),
 ]
 SchemeCode = Annotated[
-    str,
-    Query(max_length=100, description="Code of the scheme; base is the base scheme."),
-    AfterValidator(without_nul),
+    str, Query(max_length=100, description="Code of the scheme; base is the base scheme.")
 ]
-Words = Annotated[
-    str, Query(max_length=200, description="What is looked for."), AfterValidator(without_nul)
+Words = Annotated[str, Query(max_length=200, description="What is looked for.")]
+Name = Annotated[str | None, Query(max_length=100)]
+IdPath = Annotated[int, Path(ge=1, le=BIGGEST), WHOLE]
+IdQuery = Annotated[int | None, Query(ge=1, le=BIGGEST), WHOLE]
+Rank = Annotated[int, Query(ge=1, le=20, description="Level; 1 is the top."), WHOLE]
+RankOrNone = Annotated[
+    int | None, Query(ge=1, le=20, description="Only this level; 1 is the top."), WHOLE
 ]
-Name = Annotated[str | None, Query(max_length=100), AfterValidator(lambda v: v and without_nul(v))]
-IdPath = Annotated[int, Path(ge=1, le=_BIGGEST_ID)]
-IdQuery = Annotated[int | None, Query(ge=1, le=_BIGGEST_ID)]
-Rank = Annotated[int, Query(ge=1, le=20, description="Level; 1 is the top.")]
-RankOrNone = Annotated[int | None, Query(ge=1, le=20, description="Only this level; 1 is the top.")]
-Zoom = Annotated[int, Query(ge=0, le=22, description="Zoom of the map.")]
-Days = Annotated[int | None, Query(ge=1, le=36_500, description="Within so many days.")]
-Lon = Annotated[float, Query(ge=-180, le=180, allow_inf_nan=False, examples=[112.9])]
-Lat = Annotated[float, Query(ge=-90, le=90, allow_inf_nan=False, examples=[28.7])]
+Zoom = Annotated[int, Query(ge=0, le=22, description="Zoom of the map."), WHOLE]
+TilePart = Annotated[
+    int,
+    Path(le=BIGGEST, description="Of the Web Mercator pyramid; y counts from the north."),
+    WHOLE,
+]
+Days = Annotated[int | None, Query(ge=1, le=36_500, description="Within so many days."), WHOLE]

@@ -13,10 +13,13 @@ from pydantic import BaseModel, ConfigDict
 from gis_service.access.permissions import REASONS
 from gis_service.api import examples
 from gis_service.api.dependencies import (
+    NUMBER,
+    WHOLE,
     ActorDep,
     ConnectionDep,
     IdPath,
     IdQuery,
+    RequestBody,
     Words,
 )
 from gis_service.api.routing import Router
@@ -64,23 +67,21 @@ RequestKey = Annotated[
 Version = Annotated[
     str, Header(alias="If-Match", max_length=60, description="The version that was read.")
 ]
-Degrees = Annotated[float | None, Query(ge=-180, le=180, allow_inf_nan=False)]
+Degrees = Annotated[float | None, Query(ge=-180, le=180, allow_inf_nan=False), NUMBER]
 
 
-class Sent(BaseModel):
+class Sent(RequestBody):
     """Values by field; a field that is left out stays as it is."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"example": {"values": {"storeys": 4}}}
-    )
+    model_config = ConfigDict(json_schema_extra={"example": {"values": {"storeys": 4}}})
 
     values: dict[str, Any]
 
 
-class Reason(BaseModel):
+class Reason(RequestBody):
     """Why somebody must see who lives in a household."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"reason": "visit"}})
+    model_config = ConfigDict(json_schema_extra={"example": {"reason": "visit"}})
 
     reason: str
 
@@ -136,8 +137,8 @@ def list_kinds(actor: ActorDep) -> Kinds:
 
 @router.get("/place", responses=examples.ok({"lon": 112.8964, "lat": 28.7069}))
 def read_place(
-    lon: Annotated[float, Query(allow_inf_nan=False)],
-    lat: Annotated[float, Query(allow_inf_nan=False)],
+    lon: Annotated[float, Query(allow_inf_nan=False), NUMBER],
+    lat: Annotated[float, Query(allow_inf_nan=False), NUMBER],
     crs: Annotated[str, Query(max_length=60)],
 ) -> PlaceAnswer:
     """Bring a typed place to CGCS2000, so that the map can show it before it is saved."""
@@ -153,9 +154,9 @@ def list_records(
     q: Words = "",
     grid_id: IdQuery = None,
     near_lon: Degrees = None,
-    near_lat: Annotated[float | None, Query(ge=-90, le=90, allow_inf_nan=False)] = None,
+    near_lat: Annotated[float | None, Query(ge=-90, le=90, allow_inf_nan=False), NUMBER] = None,
     after: IdQuery = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 30,
+    limit: Annotated[int, Query(ge=1, le=100), WHOLE] = 30,
 ) -> Rows:
     """List records, the newest first; near a place, the nearest first."""
     near = None if near_lon is None or near_lat is None else (near_lon, near_lat)

@@ -46,6 +46,18 @@ PROBLEM: Final = {
     "instance": "/api/grids",
     "field": "limit",
 }
+_PROBLEM: Final = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "instance"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "field": {"type": "string"},
+    },
+}
 ACTOR: Final = {
     "actor_id": 2,
     "name": "县网格办",
@@ -441,7 +453,7 @@ def page(item: dict[str, Any]) -> dict[str, Any]:
 
 def ok(example: Any, media_type: str = "application/json") -> dict[int | str, dict[str, Any]]:
     """
-    Describe the good answer and the problem for a route's ``responses``.
+    Describe the good answer for a route's ``responses``.
 
     Parameters
     ----------
@@ -455,12 +467,12 @@ def ok(example: Any, media_type: str = "application/json") -> dict[int | str, di
     dict
         For FastAPI.
     """
-    return {200: {"content": {media_type: {"example": example}}}, **problems()}
+    return {200: {"content": {media_type: {"example": example}}}}
 
 
 def problems() -> dict[int | str, dict[str, Any]]:
     """
-    Describe the problem alone.
+    Describe what any route may answer instead; the app adds it to all of them.
 
     Returns
     -------
@@ -470,6 +482,10 @@ def problems() -> dict[int | str, dict[str, Any]]:
     return {
         "4XX": {
             "description": "A problem (RFC 9457).",
-            "content": {"application/problem+json": {"example": PROBLEM}},
-        }
+            "content": {"application/problem+json": {"schema": _PROBLEM, "example": PROBLEM}},
+        },
+        "503": {
+            "description": "Too busy, or the database is away; try again.",
+            "content": {"application/problem+json": {"schema": _PROBLEM}},
+        },
     }

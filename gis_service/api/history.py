@@ -1,16 +1,23 @@
 """The history of the boundaries over HTTP: versions, comparing two, taking one back."""
 
-from datetime import date
 from typing import Annotated, Any
 
 import shapely
 from fastapi import Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from gis_service.api import examples
 from gis_service.api import plan_examples as shown
-from gis_service.api.dependencies import ActorDep, ConnectionDep, IdPath, SchemeCode, StoreDep
+from gis_service.api.dependencies import (
+    ActorDep,
+    ConnectionDep,
+    Day,
+    IdPath,
+    RequestBody,
+    SchemeCode,
+    StoreDep,
+)
 from gis_service.api.routing import Router
 from gis_service.boundaries import history
 from gis_service.boundaries.history_file import comparison_file
@@ -20,12 +27,10 @@ from gis_service.boundaries.plan_work import collection
 router = Router(prefix="/api/versions", tags=["plans"])
 
 
-class WithdrawWish(BaseModel):
+class WithdrawWish(RequestBody):
     """From when on a version no longer holds, and why."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    effective_day: date
+    effective_day: Day
     reason: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
@@ -37,7 +42,7 @@ def list_versions(
     return JSONResponse(history.list_versions(connection, actor, scheme))
 
 
-@router.post("/{version_id}/withdraw", responses=examples.problems())
+@router.post("/{version_id}/withdraw")
 def withdraw(
     wish: WithdrawWish, connection: ConnectionDep, actor: ActorDep, version_id: IdPath
 ) -> JSONResponse:

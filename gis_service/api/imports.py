@@ -12,7 +12,6 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
-from starlette.types import Message, Receive
 
 from gis_service import jobs
 from gis_service.access.permissions import require_importing
@@ -24,13 +23,14 @@ from gis_service.api.dependencies import (
     LanguageDep,
     Page,
     PagingDep,
+    RequestBody,
     StoreDep,
     page_of,
 )
 from gis_service.api.jobs import JobAnswer
 from gis_service.api.routing import Router
 from gis_service.coordinate_systems import CoordinateSystem, parse_crs
-from gis_service.errors import InputError, NotFoundError, Place, TooLargeError
+from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.ingest import importing, records, uploads
 from gis_service.ingest.files import SUFFIXES
 from gis_service.ingest.kinds import ImportKind, ImportOptions
@@ -39,9 +39,7 @@ from gis_service.settings import import_settings
 
 router = Router(prefix="/api/imports", tags=["imports"])
 
-_MB: Final = 1024 * 1024
 _PIECE: Final = 1024 * 1024
-_AROUND: Final = 64 * 1024  # what a form adds to its file
 _CSV: Final = "text/csv; charset=utf-8"
 _UPLOAD: Final = {"token": "9f1c6b0de2a84f7c8f1d2a3b4c5d6e7f", "name": "房屋.csv", "size": 48213}
 
@@ -76,11 +74,10 @@ class UploadAnswer(BaseModel):
     size: int
 
 
-class Asked(BaseModel):
+class Asked(RequestBody):
     """How a file that was handed in is to be read."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "example": {
                 "upload": "9f1c6b0de2a84f7c8f1d2a3b4c5d6e7f",
@@ -143,21 +140,6 @@ def _kind(kind: ImportKind, language: Language) -> KindAnswer:
 # --- the file itself ---------------------------------------------------------------------------
 
 
-def _limited(receive: Receive, most: int) -> Receive:
-    """Stop reading a body that is longer than it may be."""
-    size = 0
-
-    async def read() -> Message:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        if size > most:
-            raise TooLargeError("imports.too_large", most_mb=import_settings().max_file_mb)
-        return message
-
-    return read
-
-
 def _pieces(file: UploadFile) -> Iterator[bytes]:
     while piece := file.file.read(_PIECE):
         yield piece
@@ -166,7 +148,7 @@ def _pieces(file: UploadFile) -> Iterator[bytes]:
 @router.post(
     "/uploads",
     status_code=201,
-    responses={201: examples.ok(_UPLOAD)[200], **examples.problems()},
+    responses={201: examples.ok(_UPLOAD)[200]},
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -185,12 +167,7 @@ def _pieces(file: UploadFile) -> Iterator[bytes]:
 async def hand_in(request: Request, actor: ActorDep) -> UploadAnswer:
     """Hand a file in; it is kept some days and read by nobody else."""
     require_importing(actor)
-    most = import_settings().max_file_mb * _MB + _AROUND
-    said = request.headers.get("content-length", "")
-    if said.isdecimal() and int(said) > most:
-        raise TooLargeError("imports.too_large", most_mb=import_settings().max_file_mb)
-    body = Request(request.scope, _limited(request.receive, most))
-    async with body.form(max_files=1, max_fields=4) as form:
+    async with request.form(max_files=1, max_fields=4) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise InputError("imports.no_file", place=Place(field="file"))
@@ -205,7 +182,7 @@ def read_upload(actor: ActorDep, token: str) -> UploadAnswer:
     return UploadAnswer(token=kept.token, name=kept.name, size=kept.size)
 
 
-@router.delete("/uploads/{token}", status_code=204, responses=examples.problems())
+@router.delete("/uploads/{token}", status_code=204)
 def throw_away(actor: ActorDep, token: str) -> Response:
     """Throw a file away that was handed in."""
     uploads.forget(uploads.find(actor, token))

@@ -1,7 +1,6 @@
 """Incidents and hazards over HTTP: report, look, move on, photos, duplicates, the working days."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import Body, Header, Query, Request, Response
@@ -10,18 +9,22 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from gis_service.access import Actor
-from gis_service.api import examples
-from gis_service.api.bodies import read_limited
+from gis_service.api import examples, wellformed
 from gis_service.api.dependencies import (
+    FLAG,
+    NUMBER,
     ActorDep,
     ConnectionDep,
+    Day,
     Days,
     IdPath,
     IdQuery,
     LanguageDep,
+    Moment,
     Name,
     Page,
     PagingDep,
+    RequestBody,
     StoreDep,
     Words,
     page_of,
@@ -45,27 +48,21 @@ from gis_service.store import Store
 router = Router(prefix="/api", tags=["incidents"])
 
 MOST_AT_ONCE: Final = 2000
-MOST_LIST_BYTES: Final = 10_000_000
 _SHA256: Final = "^[0-9a-f]{64}$"
 _IMAGES: Final = ("image/jpeg", "image/png", "image/webp")
-_BIGGEST: Final = 2**63 - 1
 
 Crs = Annotated[str, Field(max_length=40, description="cgcs2000, wgs84, gcj02, bd09 or EPSG:n.")]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Text = Annotated[str, Field(max_length=life_cycle.MOST_TEXT)]
 Short = Annotated[str, Field(max_length=life_cycle.MOST_SHORT)]
-Id = Annotated[int, Field(ge=1, le=_BIGGEST)]
+Id = Annotated[int, Field(ge=1, le=wellformed.BIGGEST)]
 Sha256 = Annotated[str, Field(pattern=_SHA256)]
 RequestKey = Annotated[
     str | None, Header(alias="Idempotency-Key", description="The same key makes one incident.")
 ]
 
 
-class _Sent(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Where(_Sent):
+class Where(RequestBody):
     """From where something is done, as the device says; in the system that ``crs`` names."""
 
     lon: Number
@@ -73,11 +70,10 @@ class Where(_Sent):
     crs: Crs = "cgcs2000"
 
 
-class Report(_Sent):
+class Report(RequestBody):
     """A report; what is left out is not known. ``on_spot`` closes it in the same step."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "example": {
                 "kind": "dispute",
@@ -96,24 +92,23 @@ class Report(_Sent):
     crs: Crs = "cgcs2000"
     text: Text = ""
     address: Short = ""
-    reported_at: datetime | None = None
+    reported_at: Moment | None = None
     reporter_name: Short = ""
     reporter_phone: Short = ""
     reporter_email: Short = ""
     key: Annotated[str | None, Field(min_length=1, max_length=life_cycle.MOST_SHORT)] = None
     media_url: Annotated[str, Field(max_length=life_cycle.MOST_URL)] = ""
-    details: dict[str, Any] = {}
+    details: dict[str, Any] = Field(default_factory=dict)
     note: Text = ""
     where: Where | None = None
     on_spot: bool = False
     channel: Literal["page", "api"] = "api"
 
 
-class Step(_Sent):
+class Step(RequestBody):
     """One thing to do with an incident; ``version`` is the one that was seen."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "example": {"move": "return", "note": "照片看不清，请重拍", "version": 4, "photos": []}
         },
@@ -124,13 +119,13 @@ class Step(_Sent):
     department: Short = ""
     duplicate_of: Id | None = None
     officer_post: Literal["A", "B"] | None = None
-    photos: Annotated[list[Sha256], Field(max_length=50)] = []
+    photos: Annotated[list[Sha256], Field(default_factory=list, max_length=50)]
     where: Where | None = None
     version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     state: Annotated[str, Field(max_length=20)] | None = None
 
 
-class Reports(_Sent):
+class Reports(RequestBody):
     """A list of reports."""
 
     items: Annotated[list[Report], Field(min_length=1, max_length=MOST_AT_ONCE)]
@@ -144,20 +139,20 @@ class Taken(BaseModel):
     refused: list[dict[str, Any]]
 
 
-class Reason(_Sent):
+class Reason(RequestBody):
     """Why somebody must know who reported."""
 
     reason: Literal["call_back", "visit", "emergency", "correction"]
 
 
-class OwnDay(_Sent):
+class OwnDay(RequestBody):
     """What a day is in this county."""
 
     is_working: bool
     reason: Short = ""
 
 
-class OwnYear(_Sent):
+class OwnYear(RequestBody):
     """Whether the county has entered a year's holidays whole."""
 
     complete: bool
@@ -241,8 +236,8 @@ def list_incidents(
         Literal["overdue", "soon", "pass_up"] | None,
         Query(description="Past the last day, near it, or not passed upward in time."),
     ] = None,
-    flagged: Annotated[bool, Query(description="Returned too often.")] = False,
-    mine: Annotated[bool, Query(description="The actor had a hand in it.")] = False,
+    flagged: Annotated[bool, Query(description="Returned too often."), FLAG] = False,
+    mine: Annotated[bool, Query(description="The actor had a hand in it."), FLAG] = False,
     q: Words = "",
 ) -> Page[reading.IncidentRow]:
     """List the incidents that the actor may see: the newest first, by their last day with due."""
@@ -283,9 +278,9 @@ def list_duplicates(
     connection: ConnectionDep,
     actor: ActorDep,
     kind: Annotated[str, Query(max_length=100)],
-    lon: Annotated[float, Query(allow_inf_nan=False)],
-    lat: Annotated[float, Query(allow_inf_nan=False)],
-    at: Annotated[datetime | None, Query(description="Now where it is left out.")] = None,
+    lon: Annotated[float, Query(allow_inf_nan=False), NUMBER],
+    lat: Annotated[float, Query(allow_inf_nan=False), NUMBER],
+    at: Annotated[Moment | None, Query(description="Now where it is left out.")] = None,
     besides: IdQuery = None,
     crs: Annotated[str, Query(max_length=40)] = "cgcs2000",
 ) -> list[following.LikelyDuplicate]:
@@ -294,13 +289,7 @@ def list_duplicates(
         raise InputError("incidents.no_offset")
     x, y = _degrees(crs, lon, lat)
     life_cycle.check_place(x, y)
-    _without_nul(kind)
     return following.find_duplicates(connection, actor, kind, x, y, at, besides=besides)
-
-
-def _without_nul(value: str) -> None:
-    if "\x00" in value:
-        raise InputError("incidents.bad_signs", field="kind")
 
 
 @router.get("/incidents/waiting", responses=examples.ok([_WAITING]))
@@ -318,7 +307,6 @@ def list_waiting(connection: ConnectionDep, actor: ActorDep, paging: PagingDep) 
     response_model=following.Incident,
     responses={
         201: {"content": {"application/json": {"example": examples.INCIDENT_WHOLE}}},
-        **examples.problems(),
     },
 )
 def report_incident(
@@ -381,9 +369,8 @@ async def report_list(
     request: Request, store: StoreDep, actor: ActorDep, language: LanguageDep
 ) -> Taken:
     """Make incidents of a list; what is wrong is listed by row, the others go in."""
-    raw = await read_limited(request, MOST_LIST_BYTES)
     try:
-        reports = Reports.model_validate_json(raw)
+        reports = Reports.model_validate(wellformed.read_json(await request.body()))
     except ValidationError as error:
         wrong = [{**one, "loc": ("body", *one["loc"])} for one in error.errors(include_url=False)]
         raise RequestValidationError(wrong) from error
@@ -424,7 +411,7 @@ def place_waiting(
     """Put a waiting report on the map: it becomes an incident."""
     lon, lat = _degrees(where.crs, where.lon, where.lat)
     life_cycle.check_place(lon, lat)
-    incident_id = intake.place(connection, actor, token[:100].replace("\x00", ""), lon, lat)
+    incident_id = intake.place(connection, actor, token[:100], lon, lat)
     return following.find_incident(connection, actor, incident_id)
 
 
@@ -501,7 +488,6 @@ def reveal_reporter(
                 "application/json": {"example": {"photo": "9f…", "width": 1536, "height": 2048}}
             }
         },
-        **examples.problems(),
     },
     openapi_extra={
         "requestBody": {
@@ -518,10 +504,8 @@ async def add_photo(
     """Take a photo as the body; a step may name it then. Only the picture itself is kept."""
     if request.headers.get("content-type", "").partition(";")[0].strip() not in _IMAGES:
         raise InputError("incidents.body_not_image")
-    rules = rule_book().photos
     await run_in_threadpool(_check_sight, store, actor, incident_id)
-    raw = await read_limited(request, rules.most_bytes.value)
-    return await run_in_threadpool(_take_photo, store, actor, incident_id, raw)
+    return await run_in_threadpool(_take_photo, store, actor, incident_id, await request.body())
 
 
 def _check_sight(store: Store, actor: Actor, incident_id: int) -> None:
@@ -570,8 +554,8 @@ def read_photo(
 @router.get("/working-days", responses=examples.ok([_DAY]))
 def list_working_days(
     connection: ConnectionDep,
-    first: Annotated[date, Query(alias="from")],
-    last: Annotated[date, Query(alias="to")],
+    first: Annotated[Day, Query(alias="from")],
+    last: Annotated[Day, Query(alias="to")],
 ) -> list[working_days.CalendarDay]:
     """List days: worked or not, and who says so; at most 400."""
     return working_days.list_days(connection, first, last)
@@ -579,7 +563,7 @@ def list_working_days(
 
 @router.put("/working-days/{day}", responses=examples.ok([_DAY]))
 def set_working_day(
-    connection: ConnectionDep, actor: ActorDep, day: date, own: OwnDay
+    connection: ConnectionDep, actor: ActorDep, day: Day, own: OwnDay
 ) -> list[working_days.CalendarDay]:
     """Count a day otherwise than published; every deadline counts by it at once."""
     working_days.set_day(connection, actor, day, is_working=own.is_working, reason=own.reason)
@@ -588,7 +572,7 @@ def set_working_day(
 
 @router.delete("/working-days/{day}", responses=examples.ok([_DAY]))
 def clear_working_day(
-    connection: ConnectionDep, actor: ActorDep, day: date
+    connection: ConnectionDep, actor: ActorDep, day: Day
 ) -> list[working_days.CalendarDay]:
     """Let a day count as published again."""
     working_days.clear_day(connection, actor, day)

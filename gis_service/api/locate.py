@@ -14,13 +14,13 @@ import numpy as np
 from anyio.to_thread import run_sync
 from fastapi import Query, Request, Response
 from fastapi.routing import APIRoute
-from pydantic import AfterValidator
 
 from gis_service.access import Actor
 from gis_service.access.actor import demo_actors
-from gis_service.api import examples
+from gis_service.api import examples, wellformed
 from gis_service.api.ahead import Ahead
 from gis_service.api.dependencies import (
+    NUMBER,
     VISITOR,
     ActorDep,
     At,
@@ -28,7 +28,6 @@ from gis_service.api.dependencies import (
     SchemeCode,
     may_choose_actor,
     picked_actor,
-    without_nul,
 )
 from gis_service.api.routing import Router, when_free
 from gis_service.coordinate_systems import CoordinateSystem, best_fit, parse_crs, to_cgcs2000
@@ -53,7 +52,6 @@ router = Router(
 )
 
 MOST_POINTS: Final = 10_000
-MOST_BYTES: Final = 10_000_000
 _LONG: Final = 2_000
 """So many places are answered beside the event loop, so that others need not wait."""
 
@@ -64,11 +62,10 @@ System = Annotated[
         description="The system of the coordinates: cgcs2000, wgs84, gcj02, bd09 or EPSG:n.",
     ),
 ]
-Number = Annotated[float | None, Query(allow_inf_nan=False, examples=[112.9])]
+Number = Annotated[float | None, Query(allow_inf_nan=False, examples=[112.9]), NUMBER]
 Text = Annotated[
     str | None,
     Query(max_length=4000, description="Coordinates as people paste them, instead of lon, lat."),
-    AfterValidator(lambda value: value and without_nul(value)),
 ]
 
 
@@ -223,21 +220,21 @@ def read_asked(body: bytes) -> Asked:
     InputError
         It is not what the API takes; the first thing that is wrong is named.
     """
-    try:
-        asked = _DECODER.decode(body.decode("utf-8-sig"))
-    except ValueError as error:
-        raise InputError("locate.no_json", problem=str(error)[:100]) from error
+    asked = wellformed.read_json(body)
     if not isinstance(asked, dict):
         raise InputError("locate.no_points", place=Place(field="points"))
     unknown = asked.keys() - {"points", "crs", "scheme", "at", "detail"}
     if unknown:
         raise InputError("locate.unknown_member", place=Place(field=min(unknown)[:60]))
+    points = asked.pop("points", None)
+    wellformed.check_values(asked)
     crs = _text_of(asked, "crs", None)
     scheme = _text_of(asked, "scheme", "base")
     detail = _text_of(asked, "detail", "full")
     if detail not in ("codes", "full"):
         raise InputError("locate.bad_detail", place=Place(field="detail"))
-    x, y, ids = _points(asked.get("points"))
+    x, y, ids = _points(points)
+    wellformed.check_values(ids, "points")
     system = locating.CGCS2000 if crs is None else system_of(crs)
     lon, lat = (x, y) if system == locating.CGCS2000 else to_cgcs2000(system, x, y)
     return Asked(
@@ -245,19 +242,11 @@ def read_asked(body: bytes) -> Asked:
     )
 
 
-def _refuse_constant(name: str) -> float:
-    message = f"{name} is not JSON"
-    raise ValueError(message)
-
-
-_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
-
-
 def _text_of(asked: dict[str, Any], name: str, default: str | None) -> str | None:
     value = asked.get(name)
     if value is None:
         return default
-    if not isinstance(value, str) or len(value) > 100 or "\x00" in value:
+    if not isinstance(value, str) or len(value) > 100:
         raise InputError("locate.no_text", place=Place(field=name), field=name)
     return value
 
@@ -381,39 +370,6 @@ class LeanRoute(APIRoute):
         return handler
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """
-    Read a request's body up to a limit.
-
-    Parameters
-    ----------
-    request
-        Whose.
-    limit
-        Bytes; what is longer is not read to its end.
-
-    Returns
-    -------
-    bytes
-        All of it.
-
-    Raises
-    ------
-    TooLargeError
-        It is longer.
-    """
-    stated = request.headers.get("content-length", "")
-    if stated.isdecimal() and int(stated) > limit:
-        raise TooLargeError("locate.too_large", limit=limit // 1_000_000)
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise TooLargeError("locate.too_large", limit=limit // 1_000_000)
-        parts.append(part)
-    return b"".join(parts)
-
-
 async def _actor(request: Request) -> Actor:
     """Find who asks; the demo actors are read from the store once a second."""
     if not may_choose_actor(request):
@@ -533,7 +489,7 @@ async def locate_points(request: Request) -> Response:
     The answers stand in the order of the places; every grid they name stands once under `grids`.
     With the scheme `all` there is one such answer a scheme under `schemes`.
     """
-    asked = read_asked(await read_body(request, MOST_BYTES))
+    asked = read_asked(await request.body())
     actor = await _actor(request)
     if asked.at is not None or asked.scheme == locating.ALL:
         said = await run_sync(_asked_of_store, request, actor, asked)

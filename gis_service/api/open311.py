@@ -19,7 +19,6 @@ from starlette.exceptions import HTTPException
 
 from gis_service.access import Actor
 from gis_service.access.actor import find_actor
-from gis_service.api.bodies import read_limited
 from gis_service.api.dependencies import VISITOR, LanguageDep, StoreDep
 from gis_service.api.problems import language_of
 from gis_service.errors import GisError, InputError, NotAllowedError, NotFoundError, Place
@@ -29,7 +28,6 @@ from gis_service.messages import Language, text
 from gis_service.settings import incident_settings
 from gis_service.store import Store
 
-MOST_BYTES: Final = 65_536
 _FORM: Final = "application/x-www-form-urlencoded"
 _NOT_FULFILLED: Final = 400
 Format = Literal["json", "xml"]
@@ -175,7 +173,7 @@ async def new_request(
     """Take a service request: its id, or a token where the place is still to be found."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != _FORM:
         raise InputError("incidents.open311_bad_form")
-    body = open311.read_form(await read_limited(request, MOST_BYTES))
+    body = open311.read_form(await request.body())
     made = await run_in_threadpool(_make, store, body, language)
     return _answer(form, "service_requests", [made], 201)
 
@@ -210,7 +208,7 @@ def follow_token(request: Request, store: StoreDep, token: str, form: Format) ->
     """Follow a token to its service request; without an id as long as it waits."""
     _check_jurisdiction(request.query_params)
     with store.transaction(VISITOR) as connection:
-        found = intake.incident_of(connection, token[:100].replace("\x00", ""))
+        found = intake.incident_of(connection, token[:100])
     number = None if found is None else str(found)
     value = [{"service_request_id": number, "token": token}]
     return _answer(form, "service_requests", value)

@@ -1,12 +1,11 @@
 """Plans over HTTP: begin, try, edit, undo, look, check, discuss, decide, publish."""
 
 from contextlib import AbstractContextManager, nullcontext
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import Query, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from gis_service.api import examples
 from gis_service.api import plan_examples as shown
@@ -14,9 +13,11 @@ from gis_service.api.dependencies import (
     ActorDep,
     BboxDep,
     ConnectionDep,
+    Day,
     IdPath,
     LanguageDep,
     Name,
+    RequestBody,
     SchemeCode,
 )
 from gis_service.api.routing import Router
@@ -40,11 +41,7 @@ router = Router(prefix="/api/plans", tags=["plans"], first=_turn)
 Words = Annotated[str, Field(max_length=2000)]
 
 
-class _Wish(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class NewPlan(_Wish):
+class NewPlan(RequestBody):
     """What a plan is called and why it is made."""
 
     scheme: Annotated[str, Field(max_length=100)] = "base"
@@ -52,43 +49,43 @@ class NewPlan(_Wish):
     reason: Words = ""
 
 
-class EditWish(_Wish):
+class EditWish(RequestBody):
     """An edit on the revision that the planner saw."""
 
-    rev: Annotated[int, Field(ge=1)]
+    rev: Annotated[int, Field(ge=1, le=2**31 - 1)]
     edit: dict[str, Any]
 
 
-class RevWish(_Wish):
+class RevWish(RequestBody):
     """The revision that the planner saw."""
 
-    rev: Annotated[int, Field(ge=1)]
+    rev: Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
-class WordsWish(_Wish):
+class WordsWish(RequestBody):
     """What is said."""
 
     text: Words = ""
 
 
-class SubmitWish(_Wish):
+class SubmitWish(RequestBody):
     """Why each warning is accepted, by its id."""
 
-    warnings: dict[str, Annotated[str, Field(max_length=1000)]] = {}
+    warnings: dict[str, Annotated[str, Field(max_length=1000)]] = Field(default_factory=dict)
 
 
-class PublishWish(_Wish):
+class PublishWish(RequestBody):
     """From when on it holds, and why warnings are accepted."""
 
-    effective_day: date
-    reasons: dict[str, Annotated[str, Field(max_length=1000)]] = {}
+    effective_day: Day
+    reasons: dict[str, Annotated[str, Field(max_length=1000)]] = Field(default_factory=dict)
 
 
-class ProposeWish(_Wish):
+class ProposeWish(RequestBody):
     """Which grids are to be drawn anew, and into how many."""
 
     parent: Annotated[str | None, Field(max_length=40)] = None
-    grids: Annotated[tuple[str, ...], Field(max_length=200)] = ()
+    grids: Annotated[tuple[str, ...], Field(max_length=200, strict=False)] = ()
     pieces: Annotated[int | None, Field(ge=1, le=200)] = None
 
 
@@ -101,7 +98,7 @@ def list_plans(
     return JSONResponse(plan_life.listed(connection, scheme))
 
 
-@router.post("", status_code=201, responses=examples.problems())
+@router.post("", status_code=201)
 def create_plan(
     request: Request,
     wish: NewPlan,
@@ -134,7 +131,7 @@ def read_plan(
     return JSONResponse(plan_work.read_plan(connection, _desk(request), plan_id, language))
 
 
-@router.post("/{plan_id}/preview", responses=examples.problems())
+@router.post("/{plan_id}/preview")
 def preview(
     request: Request,
     wish: EditWish,
@@ -150,7 +147,7 @@ def preview(
     return JSONResponse(told)
 
 
-@router.post("/{plan_id}/edits", responses=examples.problems())
+@router.post("/{plan_id}/edits")
 def edit(
     request: Request,
     wish: EditWish,
@@ -164,7 +161,7 @@ def edit(
     return JSONResponse(plan_work.do(connection, _desk(request), actor, plan, wish.edit, language))
 
 
-@router.post("/{plan_id}/undo", responses=examples.problems())
+@router.post("/{plan_id}/undo")
 def undo(
     request: Request,
     wish: RevWish,
@@ -178,7 +175,7 @@ def undo(
     return JSONResponse(plan_work.step(connection, _desk(request), actor, plan, "undo", language))
 
 
-@router.post("/{plan_id}/redo", responses=examples.problems())
+@router.post("/{plan_id}/redo")
 def redo(
     request: Request,
     wish: RevWish,
@@ -268,7 +265,7 @@ def read_impact(
     connection: ConnectionDep,
     actor: ActorDep,
     plan_id: IdPath,
-    on: Annotated[date | None, Query(description="From this day on; today if not told.")] = None,
+    on: Annotated[Day | None, Query(description="From this day on; today if not told.")] = None,
 ) -> JSONResponse:
     """Tell what publication would move, and which grids need an officer."""
     plan_life.require_reader(actor)
@@ -276,7 +273,7 @@ def read_impact(
         return JSONResponse(plan_publication.impact(connection, plan, held, on))
 
 
-@router.post("/{plan_id}/propose", responses=examples.problems())
+@router.post("/{plan_id}/propose")
 def propose(
     request: Request,
     wish: ProposeWish,
@@ -293,7 +290,7 @@ def propose(
         )
 
 
-@router.post("/{plan_id}/comments", responses=examples.problems())
+@router.post("/{plan_id}/comments")
 def comment(
     request: Request,
     wish: WordsWish,
@@ -307,7 +304,7 @@ def comment(
     return JSONResponse(plan_work.read_plan(connection, _desk(request), plan_id, language))
 
 
-@router.post("/{plan_id}/submit", responses=examples.problems())
+@router.post("/{plan_id}/submit")
 def submit(
     request: Request,
     wish: SubmitWish,
@@ -321,7 +318,7 @@ def submit(
     return JSONResponse(plan_work.read_plan(connection, _desk(request), plan_id, language))
 
 
-@router.post("/{plan_id}/publish", responses=examples.problems())
+@router.post("/{plan_id}/publish")
 def publish(
     request: Request,
     wish: PublishWish,
@@ -337,7 +334,7 @@ def publish(
     )
 
 
-@router.post("/{plan_id}/{decision}", responses=examples.problems())
+@router.post("/{plan_id}/{decision}")
 def decide(
     request: Request,
     wish: WordsWish,

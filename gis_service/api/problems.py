@@ -28,6 +28,7 @@ _KIND_OF_STATUS: Final = {
     403: "not-allowed",
     404: "not-found",
     405: "method-not-allowed",
+    408: "too-slow",
     409: "conflict",
     413: "too-large",
     421: "wrong-host",

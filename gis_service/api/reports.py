@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Query, Response
 from fastapi.responses import FileResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from gis_service import jobs
 from gis_service.api.coverage import JobAccepted
@@ -15,10 +15,9 @@ from gis_service.api.dependencies import (
     IdPath,
     IdQuery,
     LanguageDep,
+    RequestBody,
     StoreDep,
-    without_nul,
 )
-from gis_service.api.examples import problems
 from gis_service.api.routing import Router
 from gis_service.messages import Language
 from gis_service.reports import coverage, report_job
@@ -32,10 +31,6 @@ _FILES: Final[dict[int | str, dict[str, Any]]] = {
             for form, media_type in coverage.MEDIA_TYPES.items()
         }
     }
-}
-_KEPT_FILE: Final[dict[int | str, dict[str, Any]]] = {
-    200: _FILES[200],
-    404: {"description": "The job wrote no report, or its file is gone."},
 }
 _MOST_PAGES: Final = 12
 _SCREEN_DPI: Final = 96
@@ -69,9 +64,7 @@ def coverage_report(
     ] = None,
 ) -> Response:
     """Write the coverage report of the newest run, or of a certain one; small cells are hidden."""
-    asked = coverage.Wish(
-        without_nul(standard), without_nul(scenario), run_id, wish or language, compare=compare
-    )
+    asked = coverage.Wish(standard, scenario, run_id, wish or language, compare=compare)
     with store.transaction(actor) as connection:  # drawn after it has ended: that takes seconds
         report = coverage.read_report(connection, actor, asked, with_bands=form != "xlsx")
     headers = {
@@ -84,11 +77,10 @@ def coverage_report(
     return Response(report.body(form), media_type=media_type, headers=headers)
 
 
-class ReportRequest(BaseModel):
+class ReportRequest(RequestBody):
     """Which report, and in which format."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"example": {"standard": "fire-20", "run_id": 2, "format": "pdf"}},
     )
 
@@ -100,7 +92,7 @@ class ReportRequest(BaseModel):
     language: Language | None = None
 
 
-@router.post("/coverage", status_code=202, responses=problems())
+@router.post("/coverage", status_code=202)
 def start_report(
     asked: ReportRequest, store: StoreDep, actor: ActorDep, language: LanguageDep
 ) -> JobAccepted:
@@ -111,7 +103,7 @@ def start_report(
     return JobAccepted(job_id=jobs.submit(store, actor, report_job.KIND, wish))
 
 
-@router.get("/coverage/files/{job_id}", response_class=Response, responses=_KEPT_FILE)
+@router.get("/coverage/files/{job_id}", response_class=Response, responses=_FILES)
 def read_report_file(connection: ConnectionDep, actor: ActorDep, job_id: IdPath) -> Response:
     """Hand out the report that a job has written."""
     state = jobs.find_seen(connection, actor, job_id)
@@ -143,9 +135,7 @@ def coverage_report_pages(
     ] = None,
 ) -> dict[str, Any]:
     """Show the first pages of the printed report as pictures, with the number of all pages."""
-    asked = coverage.Wish(
-        without_nul(standard), without_nul(scenario), run_id, wish or language, compare=compare
-    )
+    asked = coverage.Wish(standard, scenario, run_id, wish or language, compare=compare)
     with store.transaction(actor) as connection:
         report = coverage.read_report(connection, actor, asked)
     pages, pictures = report.pictures(_MOST_PAGES, _SCREEN_DPI)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query
 
 from gis_service.api import examples
-from gis_service.api.dependencies import ActorDep, ConnectionDep, SchemeCode, Words
+from gis_service.api.dependencies import WHOLE, ActorDep, ConnectionDep, SchemeCode, Words
 from gis_service.api.routing import Router
 from gis_service.grids import reading
 from gis_service.search.reading import search
@@ -19,7 +19,7 @@ def find(
     actor: ActorDep,
     q: Words = "",
     scheme: SchemeCode = "base",
-    limit: Annotated[int, Query(ge=1, le=50)] = 20,
+    limit: Annotated[int, Query(ge=1, le=50), WHOLE] = 20,
 ) -> list[reading.Found]:
     """Find coordinates, grids, villages, roads, house numbers, premises, facilities, officers."""
     return search(connection, actor, reading.find_scheme(connection, scheme), q, limit)

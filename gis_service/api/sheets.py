@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Response
 
-from gis_service.api.dependencies import ActorDep, At, IdPath, LanguageDep, StoreDep
+from gis_service.api.dependencies import FLAG, ActorDep, At, IdPath, LanguageDep, StoreDep
 from gis_service.maps import grid_sheet
 
 router = APIRouter(prefix="/api", tags=["maps"])
@@ -31,7 +31,7 @@ def print_sheet(
     form: Annotated[grid_sheet.Format, Query(alias="format")] = "pdf",
     paper: grid_sheet.Paper = "A4",
     public: Annotated[
-        bool, Query(description="For a board in the street: without the line 内部使用.")
+        bool, Query(description="For a board in the street: without the line 内部使用."), FLAG
     ] = False,
 ) -> Response:
     """Print the sheet of one grid, with officers and figures as far as the actor sees them."""

@@ -15,6 +15,7 @@ from gis_service.api.dependencies import (
     RankOrNone,
     SchemeCode,
     StoreDep,
+    TilePart,
 )
 from gis_service.api.routing import Router
 from gis_service.maps import sheet, tiles
@@ -28,7 +29,6 @@ router = Router(prefix="/api/tiles", tags=["tiles"])
 Layer = Annotated[
     str, Path(max_length=40, examples=["ground"], description=", ".join(tiles.LAYERS))
 ]
-Part = Annotated[int, Path(description="Of the Web Mercator pyramid; y counts from the north.")]
 Content = Annotated[
     str | None,
     Query(alias="v", max_length=100, description="The state of the data, as TileJSON names it."),
@@ -79,9 +79,9 @@ def tile(
     request: Request,
     store: StoreDep,
     layer: Layer,
-    z: Part,
-    x: Part,
-    y: Part,
+    z: TilePart,
+    x: TilePart,
+    y: TilePart,
     scheme: SchemeCode = "base",
     rank: RankOrNone = None,
     at: At = None,

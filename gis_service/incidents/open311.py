@@ -302,7 +302,7 @@ def _wanted(query: Query) -> list[sa.ColumnElement[bool]]:
         return [incident.incident_id.in_(query.ids)]
     found: list[sa.ColumnElement[bool]] = [incident.reported_at.between(query.start, query.end)]
     if query.codes is not None:
-        found.append(incident.kind.in_([code.replace("\x00", "") for code in query.codes]))
+        found.append(incident.kind.in_(query.codes))
     if query.statuses is not None and len(set(query.statuses)) == 1:
         is_closed = incident.status == "closed"
         found.append(is_closed if query.statuses[0] == "closed" else ~is_closed)
@@ -406,7 +406,7 @@ def read_form(body: bytes) -> dict[str, list[str]]:
     Raises
     ------
     InputError
-        It is not UTF-8, or has too many fields.
+        It is not UTF-8, holds NUL, or has too many fields.
     """
     try:
         pairs = parse_qsl(body.decode("utf-8"), max_num_fields=_MOST_FIELDS, errors="strict")
@@ -414,6 +414,8 @@ def read_form(body: bytes) -> dict[str, list[str]]:
         raise InputError("incidents.open311_bad_form") from error
     form: dict[str, list[str]] = {}
     for name, value in pairs:
+        if "\0" in name + value:
+            raise InputError("incidents.open311_bad_form", place=Place(field=name[:60]))
         form.setdefault(name, []).append(value)
     return form
 
@@ -513,7 +515,7 @@ def place_of_address(connection: sa.Connection, address_id: str) -> tuple[float,
     building = t.building.c
     row = connection.execute(
         sa.select(sa.func.ST_X(building.point), sa.func.ST_Y(building.point)).where(
-            building.key == address_id.replace("\x00", "")
+            building.key == address_id
         )
     ).first()
     return None if row is None else (row[0], row[1])

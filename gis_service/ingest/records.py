@@ -77,7 +77,7 @@ def past_imports(
             t.actor.c.name,
             t.actor.c.name_en,
             past.finished_at,
-            sa.func.coalesce(past.details["counts"], sa.cast("{}", past.details.type)),
+            sa.func.coalesce(past.details["counts"], sa.literal({}, past.details.type)),
             past.taken,
             past.refused,
         )

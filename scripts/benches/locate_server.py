@@ -96,7 +96,7 @@ def _peer(url: str, scheme_id: int, rank: int) -> Any:
     async def answer(request: Request) -> Response:
         if pool.closed:
             await pool.open()
-        asked = locate.read_asked(await locate.read_body(request, locate.MOST_BYTES))
+        asked = locate.read_asked(await request.body())
         actor = await locate._actor(request)  # noqa: SLF001 (the very same steps)
         ready = await locate.ready_for(request, actor, asked.scheme)
         day = ready.version.effective_day

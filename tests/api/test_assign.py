@@ -88,7 +88,7 @@ def test_a_file_that_is_too_large_is_refused(
     class Small:
         max_file_mb = 1
 
-    monkeypatch.setattr("gis_service.api.assign.import_settings", Small)
+    monkeypatch.setattr("gis_service.api.bodies.import_settings", Small)
 
     def parts() -> Any:
         for _ in range(3):

@@ -302,7 +302,7 @@ FOUND = {**hazard_on(date(2026, 3, 9)), "point": place("g00")}
         ("household", {**AT_HOME, "phone": "call me"}, "phone"),
         ("household", {**AT_HOME, "care_tags": ["rich"]}, "care_tags"),
         ("household", {**AT_HOME, "building": 999999}, "building"),
-        ("household", {**AT_HOME, "street": "a\x00b"}, "street"),
+        ("household", {**AT_HOME, "street": "a\x01b"}, "street"),
         ("officer", {"name": "x" * 61, "first_day": "2026-02-30"}, "name phone first_day"),
         ("officer", {**MAN, "first_day": "2026-02-02", "last_day": "2026-02-01"}, "last_day"),
         ("hazard", {**FOUND, "due_on": "2026-03-08", "status": "closed"}, "due_on closed_on"),

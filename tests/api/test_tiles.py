@@ -90,7 +90,7 @@ def test_nothing_there_is_204(client: TestClient) -> None:
         "ground/17/0/0.pbf",
         "ground/-1/0/0.pbf",
         "ground/3/8/0.pbf",
-        "ground/3/0/99999999999999999999.pbf",
+        "ground/3/0/999999999999999999.pbf",
         "households/3/0/0.pbf",
         "households.json",
         "county/3/0/0.pbf?scheme=none",

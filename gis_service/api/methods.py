@@ -1,0 +1,54 @@
+"""Wrong methods: 405 with what is allowed, also where a parameter of another path would match.
+
+``GET /api/incidents/import`` is not the incident called import: that path only takes POST.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, compile_path
+
+_METHODS: Final = frozenset({"DELETE", "GET", "PATCH", "POST", "PUT"})
+
+
+def refusals(routes: Iterable[object]) -> list[Route]:
+    """
+    Make routes that refuse methods in the name of the path that is meant.
+
+    Parameters
+    ----------
+    routes
+        Of all routers; those that the description does not hold are left out.
+
+    Returns
+    -------
+    list of Route
+        To be looked at before the others: for each path that has other methods than a path whose
+        parameters match it too.
+    """
+    allowed: dict[str, set[str]] = {}
+    for route in routes:
+        if isinstance(route, APIRoute) and route.include_in_schema:
+            allowed.setdefault(route.path, set()).update(route.methods or ())
+    found = []
+    for path, methods in allowed.items():
+        shadowed = {
+            method
+            for other, theirs in allowed.items()
+            if other != path and compile_path(other)[0].match(path)
+            for method in theirs - methods
+        }
+        if shadowed & _METHODS:
+            found.append(_refusal(path, sorted(shadowed), ", ".join(sorted(methods))))
+    return found
+
+
+def _refusal(path: str, shadowed: list[str], allowed: str) -> Route:
+    async def refuse(_: Request) -> Response:
+        raise HTTPException(405, headers={"Allow": allowed})
+
+    return Route(path, refuse, methods=shadowed, include_in_schema=False)

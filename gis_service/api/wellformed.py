@@ -1,0 +1,218 @@
+"""What a request may hold: UTF-8 without NUL, JSON of bounded depth, numbers that fit 64 bits.
+
+Looked at once for every request, before any endpoint: PostgreSQL cannot hold NUL, nothing can write
+half a surrogate pair, and what recurses over JSON must not be made to recurse without end.
+"""
+
+import math
+from collections.abc import Mapping
+from email.message import Message
+from typing import Any, Final
+from urllib.parse import unquote_plus, unquote_to_bytes
+
+from pydantic_core import from_json
+from starlette.datastructures import Headers
+
+from gis_service.errors import InputError, Place
+
+BIGGEST: Final = 2**63 - 1
+"""The largest whole number that is taken anywhere."""
+
+_FORM: Final = "application/x-www-form-urlencoded"
+_IN_UTF_8: Final = frozenset({_FORM, "multipart/form-data"})
+
+
+def check_address(raw_path: bytes, query: bytes) -> None:
+    """
+    Refuse an address whose percent-encoding is not UTF-8, or that holds NUL.
+
+    Parameters
+    ----------
+    raw_path, query
+        As they came.
+
+    Raises
+    ------
+    InputError
+        ``field`` names the parameter, or ``path``.
+    """
+    _decoded(raw_path, "path")
+    if b"%" not in query and query.isascii():
+        return
+    for pair in query.split(b"&"):
+        name, _, value = pair.partition(b"=")
+        field = unquote_plus(name.decode("latin-1"), errors="replace").replace("\0", "")[:60]
+        _decoded(name, field)
+        _decoded(value, field)
+
+
+def _decoded(data: bytes, field: str) -> None:
+    try:
+        told = unquote_to_bytes(data).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError("api.not_utf8", place=Place(field=field), field=field) from error
+    check_text(told, field)
+
+
+def check_headers(headers: Headers) -> None:
+    """
+    Refuse NUL in a header or cookie, and a form in another encoding than UTF-8.
+
+    Parameters
+    ----------
+    headers
+        Of the request.
+
+    Raises
+    ------
+    InputError
+        ``field`` names the header.
+    """
+    for name, value in headers.raw:
+        if b"\0" in value:
+            field = name.decode("latin-1")
+            raise InputError("api.bad_text", place=Place(field=field), field=field)
+    stated = headers.get("content-type", "")
+    if "charset" not in stated.casefold():
+        return
+    media, charset = media_type(stated), _charset(stated)
+    if (media in _IN_UTF_8 or is_json(media)) and charset not in {"utf-8", "utf8", "us-ascii"}:
+        raise InputError("api.not_utf8", place=Place(field="content-type"), field="content-type")
+
+
+def media_type(content_type: str) -> str:
+    """
+    Take the kind of content out of a header.
+
+    Parameters
+    ----------
+    content_type
+        ``application/json; charset=utf-8`` …
+
+    Returns
+    -------
+    str
+        In lower case, without parameters.
+    """
+    return content_type.partition(";")[0].strip().casefold()
+
+
+def is_json(media: str) -> bool:
+    """
+    Tell whether a kind of content is JSON.
+
+    Parameters
+    ----------
+    media
+        As :func:`media_type` gives it.
+
+    Returns
+    -------
+    bool
+        True for ``application/json`` and ``application/…+json``.
+    """
+    main, _, sub = media.partition("/")
+    return main == "application" and (sub == "json" or sub.endswith("+json"))
+
+
+def _charset(content_type: str) -> str:
+    header = Message()
+    header["content-type"] = content_type
+    return str(header.get_param("charset", "utf-8")).casefold()
+
+
+def check_text(text: str, field: str) -> None:
+    """
+    Refuse a text that cannot be stored.
+
+    Parameters
+    ----------
+    text
+        Any.
+    field
+        What it is called.
+
+    Raises
+    ------
+    InputError
+        It holds NUL or half a surrogate pair.
+    """
+    if "\0" in text or not (text.isascii() or _is_unicode(text)):
+        raise InputError("api.bad_text", place=Place(field=field), field=field)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def read_json(body: bytes) -> Any:
+    """
+    Read JSON strictly.
+
+    Parameters
+    ----------
+    body
+        UTF-8, with or without a byte order mark.
+
+    Returns
+    -------
+    object
+        Nested at most 200 deep, without NaN, Infinity and half surrogate pairs; see
+        :func:`check_values` for the rest.
+
+    Raises
+    ------
+    InputError
+        It is anything else; the detail says where.
+    """
+    try:
+        return from_json(body.removeprefix(b"\xef\xbb\xbf"), allow_inf_nan=False)
+    except ValueError as error:
+        problem = str(error)[:100]
+        raise InputError("api.bad_json", place=Place(field="body"), problem=problem) from error
+
+
+def check_values(value: Any, field: str = "body") -> None:
+    """
+    Refuse texts with NUL, and numbers that no column holds, at any depth.
+
+    Parameters
+    ----------
+    value
+        As :func:`read_json` gives it.
+    field
+        What it is called.
+
+    Raises
+    ------
+    InputError
+        ``field`` names the member, such as ``edit.line.3``.
+    """
+    waiting: list[tuple[str, Any]] = [(field, value)]
+    while waiting:
+        where, one = waiting.pop()
+        inside = "" if where == field else f"{where[:200]}."
+        if isinstance(one, Mapping):
+            for name, member in one.items():
+                check_text(name, where)
+                if not _is_plain(member):
+                    waiting.append((f"{inside}{name}", member))
+        elif isinstance(one, list):
+            waiting += [(f"{inside}{i}", each) for i, each in enumerate(one) if not _is_plain(each)]
+        elif isinstance(one, str):
+            check_text(one, where)
+        elif not _is_plain(one):
+            raise InputError("api.bad_number", place=Place(field=where), field=where)
+
+
+def _is_plain(one: Any) -> bool:
+    """Tell at once what most values are: ASCII, or a number that fits."""
+    if isinstance(one, str):
+        return one.isascii() and "\0" not in one
+    if isinstance(one, float):
+        return math.isfinite(one)
+    return one is None or (isinstance(one, int) and -BIGGEST <= one <= BIGGEST)
