@@ -47,7 +47,8 @@ def text(key: str, language: Language = "en", **values: object) -> str:
     language
         ``zh-CN`` or ``en``.
     **values
-        What stands in for the ``{placeholders}`` of the text.
+        What stands in for the ``{placeholders}`` of the text; a message itself, as
+        ``{"message": key, "values": {…}}``, is said in the same language.
 
     Returns
     -------
@@ -55,7 +56,13 @@ def text(key: str, language: Language = "en", **values: object) -> str:
         The finished sentence; the key itself where no text exists, so that the gap is seen.
     """
     template = all_texts(language).get(key)
-    return key if template is None else template.format(**values)
+    said = {
+        name: text(value["message"], language, **value["values"])
+        if isinstance(value, dict) and value.keys() == {"message", "values"}
+        else value
+        for name, value in values.items()
+    }
+    return key if template is None else template.format(**said)
 
 
 def choose_language(wish: str | None) -> Language:

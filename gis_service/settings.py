@@ -83,6 +83,9 @@ class NumberSettings(BaseSettings):
     boundary_tolerance_m: float = Field(
         default=0.5, ge=0, le=5, description="Slits and overlaps so narrow are repaired on import."
     )
+    boundary_most_crossings: int = Field(
+        default=20_000, ge=100, description="Borders of a file that cross more often are a tangle."
+    )
     border_road_m: float = Field(
         default=10.0,
         ge=0,

@@ -6,7 +6,7 @@ changes. Nothing here knows the store.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -20,22 +20,56 @@ from gis_service.geodesy import LATTICE, Geometries, GeometryArray, area_m2, on_
 OPEN_SLIT_M: Final = 10.0
 """A slit between two grids that runs out into the open is looked for up to this width; what is
 wider lies outside, like the land beyond a river."""
-ERRORS: Final = ("gap", "overlap", "invalid", "empty", "no_land", "key_twice")
+ERRORS: Final = ("gap", "overlap", "invalid", "empty", "no_land", "key_twice", "tangled")
 WARNINGS: Final = ("several_parts", "hole", "left_out")
-REPAIRS: Final = ("gap", "overlap", "self_crossing", "spike", "duplicate_vertex")
+REPAIRS: Final = (
+    "gap", "overlap", "self_crossing", "spike", "duplicate_vertex", "shared_edge",
+)  # fmt: skip
+MOST_CROSSINGS: Final = 20_000
+"""Borders that cross more often, and more often than every fourth segment, are a tangle."""
 
 _POLYGONAL: Final = ("Polygon", "MultiPolygon")
-_SLIT_LENGTH_M: Final = 2 * OPEN_SLIT_M
-"""An open slit touches two grids on so much of their borders; less is a notch of the outline."""
+_SLIT_LENGTH: Final = 20.0
+"""An open slit touches two grids on so many times its width; less is a notch of the outline."""
+_BAY_WIDENS: Final = 0.9 * OPEN_SLIT_M, 0.35
+"""What is so wide at its mouth, and on average by this share of it, is the tip of a wide bay."""
 _FLATTENING: Final = 1 / 298.257222101
 _SEMI_MAJOR_M: Final = 6378137.0
+_ROUNDING: Final = 1e-12
 _HAIR: Final = 1e-7  # metres: less than this is no width
 _MOST_PASSES: Final = 50
 _EXACT_FROM_M2: Final = 100.0
+_EXACT_WIDTHS: Final = 1000
+_OWN_SHARE: Final = 10  # a border may cross itself a tenth as often: each loop is looked into
+_SEGMENTS_A_CROSSING: Final = 4
+_BLOCK: Final = 32
+_PAIRS: Final = 100_000
+_PAIRS_A_SEGMENT: Final = 64
+_PAIRS_A_CROSSING: Final = 500
+_FEWEST_CORNERS: Final = 4  # of a ring with land, the last one being the first
+_NOTHING: Final[GeometryArray] = np.empty(0, dtype=object)
 _HALVINGS: Final = 14  # a width is known to 1 part in 1,000
 
 FloatArray = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+
+
+class _TangledError(Exception):
+    """
+    Lines cross more often than anybody draws them.
+
+    Parameters
+    ----------
+    place
+        One of them.
+    count
+        Crossings found until then.
+    """
+
+    def __init__(self, place: shapely.Geometry, count: int) -> None:
+        self.place = place
+        self.count = count
+        super().__init__()
 
 
 @dataclass(frozen=True)
@@ -150,6 +184,7 @@ def check_polygons(
     *,
     cut_out: Sequence[bool] | Mask | None = None,
     allow_holes: bool = False,
+    most_crossings: int = MOST_CROSSINGS,
 ) -> NodingReport:
     """
     Node polygons against each other and tell what is wrong with them.
@@ -167,6 +202,9 @@ def check_polygons(
         Grids that lie on top of others by intent (a school, a mall): the others lose that land.
     allow_holes
         Enclosed land that nobody owns, wider than :data:`OPEN_SLIT_M`, is a warning (a lake).
+    most_crossings
+        Borders that cross each other more often, and more often than every fourth segment of
+        them, are an error of their own, with its place: nothing else is looked for.
 
     Returns
     -------
@@ -174,10 +212,20 @@ def check_polygons(
         With a tessellation where there is no error.
     """
     names = tuple(str(key) for key in keys)
-    shapes, errors, repairs = _cleaned(names, np.asarray(polygons, dtype=object), tolerance_m)
-    on_top = np.zeros(len(names), dtype=bool) if cut_out is None else np.asarray(cut_out, bool)
+    given = np.asarray(polygons, dtype=object)
+    shapes, errors, repairs = _cleaned(names, given, tolerance_m, most_crossings)
     there = np.flatnonzero(~shapely.is_empty(shapes))
-    arrangement = _Arrangement.of(shapes, there, on_top, tolerance_m)
+    nothing_to_node = NodingReport(names, tolerance_m, None, shapes, repairs, errors, [])
+    if not len(there) or any(one.kind == "tangled" for one in errors):
+        return nothing_to_node
+    on_top = np.zeros(len(names), dtype=bool) if cut_out is None else np.asarray(cut_out, bool)
+    try:
+        arrangement = _Arrangement.of(shapes, there, on_top, tolerance_m, most_crossings)
+    except _TangledError as tangle:
+        meeting = shapely.dwithin(shapely.boundary(shapes[there]), tangle.place, 2 * LATTICE)
+        keys_there = tuple(names[index] for index in there[meeting])
+        errors.append(Finding("tangled", keys_there, 0.0, 0.0, tangle.place, tangle.count))
+        return nothing_to_node
     decided = _decide(names, arrangement, tolerance_m, allow_holes=allow_holes)
     repairs += decided.repairs
     errors += decided.errors
@@ -196,7 +244,7 @@ def check_polygons(
 
 
 def _cleaned(
-    names: tuple[str, ...], polygons: GeometryArray, tolerance_m: float
+    names: tuple[str, ...], polygons: GeometryArray, tolerance_m: float, most_crossings: int
 ) -> tuple[GeometryArray, list[Finding], list[Finding]]:
     errors = [
         Finding("key_twice", (name,), 0.0, 0.0, None, count)
@@ -204,29 +252,87 @@ def _cleaned(
         if count > 1
     ]
     repairs: list[Finding] = []
-    shapes = np.empty(len(names), dtype=object)
-    for index, (name, polygon) in enumerate(zip(names, polygons, strict=True)):
-        shapes[index] = shapely.MultiPolygon()
-        if polygon is None or polygon.is_empty or polygon.geom_type not in _POLYGONAL:
+    shapes = np.full(len(names), shapely.MultiPolygon(), dtype=object)
+    left = most_crossings
+    for index, (name, given) in enumerate(zip(names, polygons, strict=True)):
+        polygon, beside = _land_of(given)
+        if polygon is None:
             errors.append(Finding("empty", (name,), 0.0, 0.0, None))
             continue
-        flat = shapely.force_2d(polygon)
-        bare = on_lattice(shapely.remove_repeated_points(flat))
-        repeated = shapely.get_num_coordinates(flat) - shapely.get_num_coordinates(bare)
-        if repeated > 0:
-            places = shapely.get_point(shapely.get_rings(flat)[0], 0)
-            repairs.append(Finding("duplicate_vertex", (name,), 0.0, 0.0, places, int(repeated)))
+        if beside is not None:
+            repairs.append(Finding("spike", (name,), 0.0, 0.0, beside))
+        bare, repeated, without_land = _bare(polygon)
+        if len(repeated):
+            places: Any = shapely.multipoints(repeated)
+            repairs.append(Finding("duplicate_vertex", (name,), 0.0, 0.0, places, len(repeated)))
+        if len(without_land):
+            places = shapely.multilinestrings(without_land)
+            repairs.append(Finding("spike", (name,), 0.0, 0.0, places, len(without_land)))
         if not shapely.is_valid(bare):
+            try:
+                left -= _own_crossings(bare, min(left, most_crossings // _OWN_SHARE))
+            except _TangledError as tangle:
+                errors.append(Finding("tangled", (name,), 0.0, 0.0, tangle.place, tangle.count))
+                break
             bare, wrong, mended = _untangled(name, bare, tolerance_m)
             errors += wrong
             repairs += mended
+        if bare.is_empty:
+            errors.append(Finding("empty", (name,), 0.0, 0.0, None))
         shapes[index] = bare
     return shapes, errors, repairs
 
 
+def _land_of(given: Any) -> tuple[Any, Any]:
+    """Give the polygons of a shape, None where it has none, and what else a collection holds."""
+    if given is None or given.is_empty:
+        return None, None
+    if given.geom_type in _POLYGONAL:
+        return given, None
+    if given.geom_type != "GeometryCollection":
+        return None, None
+    parts = shapely.get_parts(shapely.get_parts(given))
+    parts = parts[~shapely.is_empty(parts)]
+    is_land = shapely.get_type_id(parts) == shapely.GeometryType.POLYGON
+    land = shapely.MultiPolygon(list(parts[is_land])) if is_land.any() else None
+    rest = shapely.GeometryCollection(list(parts[~is_land])) if not is_land.all() else None
+    return land, rest
+
+
+def _bare(polygon: shapely.Geometry) -> tuple[Any, Any, Any]:
+    """Put a polygon on the lattice; give the vertices that repeat and the rings without land."""
+    flat = on_lattice(shapely.force_2d(polygon))
+    parts = shapely.get_parts(flat)
+    rings, part = shapely.get_rings(parts, return_index=True)
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    again = np.zeros(len(xy), dtype=bool)
+    again[1:] = (ring[1:] == ring[:-1]) & (xy[1:] == xy[:-1]).all(axis=1)
+    corners = np.bincount(ring[~again], minlength=len(rings))
+    if not again.any() and (corners >= _FEWEST_CORNERS).all():
+        return flat, _NOTHING, _NOTHING
+    lines: Any = shapely.linestrings(xy, indices=ring)
+    kept = [
+        shapely.Polygon(*_shell_and_holes([xy[~again & (ring == n)] for n in mine]))
+        for mine in (np.flatnonzero(part == n) for n in range(len(parts)))
+        if len(mine) and corners[mine[0]] >= _FEWEST_CORNERS
+    ]
+    without_land = lines[corners < _FEWEST_CORNERS]
+    return shapely.MultiPolygon(kept), shapely.points(xy[again]), without_land
+
+
+def _own_crossings(polygon: shapely.Geometry, most: int) -> int:
+    """Count how often the border of a polygon crosses itself; a tangle is not looked into."""
+    segments = _unique_segments(shapely.get_rings(shapely.get_parts(polygon)))
+    return sum(len(one) for one, _ in _crossing(segments, np.arange(len(segments)), most))
+
+
+def _shell_and_holes(rings: list[FloatArray]) -> tuple[FloatArray, list[FloatArray]]:
+    return rings[0], [ring for ring in rings[1:] if len(ring) >= _FEWEST_CORNERS]
+
+
 def _untangled(
     name: str, polygon: shapely.Geometry, tolerance_m: float
-) -> tuple[shapely.Geometry, list[Finding], list[Finding]]:
+) -> tuple[Any, list[Finding], list[Finding]]:
     """Make a valid polygon; what is wider than the tolerance and in doubt is an error."""
     doubtful: list[Any] = []
     parts = []
@@ -247,11 +353,13 @@ def _untangled(
         doubtful += list(_surfaces(shapely.intersection(part, others)))
     places = np.asarray(doubtful, dtype=object)
     wide = ~_within(places, tolerance_m)
-    wrong = [_finding("invalid", (name,), place) for place in places[wide]]
-    mended = [_finding("self_crossing", (name,), place) for place in places[~wide]]
+    wrong = _findings("invalid", [(name,)] * int(wide.sum()), places[wide])
+    mended = _findings("self_crossing", [(name,)] * int((~wide).sum()), places[~wide])
     if not len(places):
-        where = shapely.get_point(shapely.get_rings(polygon)[0], 0)
-        mended = [Finding("spike", (name,), 0.0, 0.0, where)]
+        rings = shapely.union_all(shapely.get_rings(shapely.get_parts(polygon)))
+        where = shapely.difference(rings, shapely.boundary(whole))
+        parts_alone = shapely.is_valid(shapely.get_parts(polygon)).all()
+        mended = [Finding("shared_edge" if parts_alone else "spike", (name,), 0.0, 0.0, where)]
     return whole, wrong, mended
 
 
@@ -268,7 +376,7 @@ def _ring_surface(ring: shapely.LinearRing) -> tuple[shapely.Geometry, list[Any]
     inside = shapely.get_coordinates(shapely.point_on_surface(pieces))
     times = np.array([turn * _winding(xy, point) for point in inside])
     odd = (times < 0) | (times > 1)
-    return shapely.union_all(pieces[times > 0]), list(pieces[odd])
+    return shapely.coverage_union_all(pieces[times > 0]), list(pieces[odd])
 
 
 def _signed_area(xy: FloatArray) -> float:
@@ -321,15 +429,20 @@ class _Arrangement:
 
     @classmethod
     def of(
-        cls, shapes: GeometryArray, there: IndexArray, on_top: Mask, tolerance_m: float
+        cls,
+        shapes: GeometryArray,
+        there: IndexArray,
+        on_top: Mask,
+        tolerance_m: float,
+        most_crossings: int,
     ) -> "_Arrangement":
         lines = shapely.boundary(shapes[there])
-        segments = noded_segments(lines)
+        segments = noded_segments(lines, most_crossings)
         first = cls._noded(segments, shapes, there, on_top)
         bridges = _bridges(first, tolerance_m)
         if not len(bridges):
             return first
-        segments = noded_segments(np.concatenate([segments, bridges]))
+        segments = noded_segments(np.concatenate([segments, bridges]), most_crossings)
         return cls._noded(segments, shapes, there, on_top)
 
     @classmethod
@@ -357,7 +470,7 @@ class _Arrangement:
         return owner
 
 
-def noded_segments(lines: Geometries) -> GeometryArray:
+def noded_segments(lines: Geometries, most_crossings: int = MOST_CROSSINGS) -> GeometryArray:
     """
     Cut lines where they meet.
 
@@ -365,17 +478,24 @@ def noded_segments(lines: Geometries) -> GeometryArray:
     ----------
     lines
         LineStrings or MultiLineStrings in lon, lat on the lattice.
+    most_crossings
+        As for :func:`check_polygons`.
 
     Returns
     -------
     array of LineString
         Segments of two points on the lattice, each once, meeting at their ends only. Those that
         met nothing are as they were.
+
+    Raises
+    ------
+    _TangledError
+        They cross more often than that.
     """
     segments = _unique_segments(np.asarray(lines, dtype=object))
     fresh = np.arange(len(segments))
     for _ in range(_MOST_PASSES):
-        meeting = _meeting(segments, fresh)
+        meeting = _meeting(segments, fresh, most_crossings)
         if not meeting.any():
             return segments
         cut = shapely.union_all(segments[meeting], grid_size=LATTICE)
@@ -400,17 +520,71 @@ def _unique_segments(lines: GeometryArray) -> GeometryArray:
     return np.asarray(shapely.linestrings(ends.reshape(-1, 2, 2)), dtype=object)
 
 
-def _meeting(segments: GeometryArray, fresh: IndexArray) -> Mask:
+def _meeting(segments: GeometryArray, fresh: IndexArray, most: int) -> Mask:
     """Tell which segments meet a fresh one elsewhere than end to end."""
-    one, other = shapely.STRtree(segments).query(segments[fresh], predicate="intersects")
-    one = fresh[one]
-    once = (one < other) | ((one > other) & (other < fresh[0]))
-    one, other = one[once], other[once]
+    meeting = np.zeros(len(segments), dtype=bool)
+    most = max(most, len(segments) // _SEGMENTS_A_CROSSING)
+    for one, other in _crossing(segments, fresh, most):
+        meeting[one] = True
+        meeting[other] = True
+    return meeting
+
+
+def _crossing(
+    segments: GeometryArray, fresh: IndexArray, most: int
+) -> Iterator[tuple[IndexArray, IndexArray]]:
+    """
+    Find pairs of a fresh segment and any that meet elsewhere than end to end, block by block.
+
+    Raises :class:`_TangledError` beyond the most, and where the boxes of so many meet that looking
+    would take as long.
+    """
     ends = shapely.get_coordinates(segments).reshape(-1, 2, 2)
+    tree = shapely.STRtree(segments)
+    found = looked = 0
+    pairs: list[npt.NDArray[np.int64]] = []
+    held = 0
+    for start in range(0, len(fresh), _BLOCK):
+        block = fresh[start : start + _BLOCK]
+        one, other = tree.query(segments[block])
+        one = block[one]
+        once = (one < other) | ((one > other) & (other < fresh[0]))
+        pairs.append(np.stack([one[once], other[once]]))
+        held += pairs[-1].shape[1]
+        if held < _PAIRS and start + _BLOCK < len(fresh):
+            continue
+        looked += held
+        for part in np.array_split(np.concatenate(pairs, axis=1), held // _PAIRS + 1, axis=1):
+            one, other = _met(segments, ends, *part)
+            found += len(one)
+            if found > most or looked > _PAIRS_A_SEGMENT * len(fresh) + _PAIRS_A_CROSSING * most:
+                raise _TangledError(_busiest(segments, one, other, part), found)
+            yield one, other
+        pairs, held = [], 0
+
+
+def _busiest(
+    segments: GeometryArray, one: IndexArray, other: IndexArray, looked: IndexArray
+) -> shapely.Point:
+    """Give a place on the segment that meets most others, where it meets one if it does."""
+    pairs = looked if not len(one) else np.stack([one, other])
+    busiest = np.bincount(pairs.ravel()).argmax()
+    first = np.flatnonzero((pairs == busiest).any(axis=0))[0]
+    meeting = shapely.intersection(*segments[pairs[:, first]])
+    return shapely.point_on_surface(segments[busiest] if meeting.is_empty else meeting)
+
+
+def _met(
+    segments: GeometryArray, ends: FloatArray, one: IndexArray, other: IndexArray
+) -> tuple[IndexArray, IndexArray]:
+    """Keep the pairs that meet elsewhere than end to end, of those whose boxes meet."""
+    near = ~(_beside_line(ends[one], ends[other]) | _beside_line(ends[other], ends[one]))
+    one, other = one[near], other[near]
     points = ends[:, :, 0] + 1j * ends[:, :, 1]
     equal = points[one][:, :, None] == points[other][:, None, :]
     shared = equal.any(axis=(1, 2))
     bad = ~shared
+    bad[bad] = shapely.intersects(segments[one[bad]], segments[other[bad]])
     # two that share an end meet elsewhere only where one lies on the other
     pair = np.flatnonzero(shared)
     free_one = np.where(equal[pair, 0].any(axis=1), 1, 0)
@@ -420,10 +594,16 @@ def _meeting(segments: GeometryArray, fresh: IndexArray) -> Mask:
     bad[pair] = shapely.intersects(tip_one, segments[other[pair]]) | shapely.intersects(
         tip_other, segments[one[pair]]
     )
-    meeting = np.zeros(len(segments), dtype=bool)
-    meeting[one[bad]] = True
-    meeting[other[bad]] = True
-    return meeting
+    return one[bad], other[bad]
+
+
+def _beside_line(line: FloatArray, ends: FloatArray) -> Mask:
+    """Tell which segments lie clearly on one side of a line."""
+    along = line[:, 1] - line[:, 0]
+    off = ends - line[:, :1]
+    side = along[:, None, 0] * off[:, :, 1] - along[:, None, 1] * off[:, :, 0]
+    hair = _ROUNDING * np.abs(along).max(axis=1) * np.abs(off).max(axis=(1, 2))
+    return np.asarray((side.min(axis=1) > hair) | (side.max(axis=1) < -hair))
 
 
 def _bridges(arrangement: _Arrangement, tolerance_m: float) -> GeometryArray:
@@ -700,13 +880,19 @@ def _open_slits(
         near = shapely.buffer(piece, 0.05, quad_segs=1)
         beside = np.flatnonzero(shapely.intersects(grids, near))
         contact = shapely.length(shapely.intersection(shapely.boundary(grids[beside]), near))
-        touched = beside[contact >= _SLIT_LENGTH_M]
-        if len(touched) < 2:
+        touched = beside[contact >= _SLIT_LENGTH * max(width, 1.0)]
+        if len(touched) < 2 or _is_bay(piece, width, contact.max()):
             continue
         place = shapely.transform(piece, lambda xy: xy / scale)
         keys = tuple(names[there[index]] for index in touched)
         found.append(Finding("gap", keys, float(area_m2(place)[0]), float(width), place))
     return found
+
+
+def _is_bay(piece: shapely.Geometry, width: float, length: float) -> bool:
+    """Tell the tip of a bay, which goes on widening in the open, from a slit that might flare."""
+    widest, share = _BAY_WIDENS
+    return bool(width >= widest and shapely.area(piece) >= share * width * length)
 
 
 def _oddities(names: tuple[str, ...], polygons: GeometryArray) -> list[Finding]:
@@ -807,7 +993,10 @@ def _finding(kind: str, keys: tuple[str, ...], place: Any, count: int = 1) -> Fi
 
 def _findings(kind: str, keys: Sequence[tuple[str, ...]], places: GeometryArray) -> list[Finding]:
     metric = _scaled(places)
-    widths, areas = _widths(metric), shapely.area(metric)
+    areas = shapely.area(metric)
+    widths = 2 * areas / np.maximum(shapely.length(metric), _HAIR)  # at least so wide
+    widest = np.argsort(-widths, kind="stable")[:_EXACT_WIDTHS]
+    widths[widest] = _widths(metric[widest])
     big = np.flatnonzero(areas > _EXACT_FROM_M2)  # for slivers the stretched plane is exact enough
     areas[big] = area_m2(places[big])
     return [

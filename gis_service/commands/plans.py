@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from gis_service.commands.terminal import errors_said, language, say
+from gis_service.messages import text
 
 plan_app = typer.Typer(help="Boundaries before they are published.", no_args_is_help=True)
 
@@ -139,11 +140,14 @@ def withdraw_version(
 
 
 def _tell(result: dict[str, Any]) -> None:
+    for one in result["notes"]:
+        say(text(one["note"], language(), **one))
     for name in ("errors", "warnings", "repairs"):
         typer.echo(f"{name}: " + ", ".join(f"{kind} {n}" for kind, n in result[name].items()))
     for place in result["places"]:
         lon, lat = place["lonlat"] or ("—", "—")
         say(
             f"{place['list']} {place['kind']}: {' / '.join(place['grids'])}"
+            f" (row {', '.join(str(row) for row in place['rows'])})"
             f" ({place['width_m']} m, {place['area_m2']} m²) {lon}, {lat}"
         )

@@ -229,6 +229,17 @@ class Refusal:
         """
         return text(self.key, language, **self.values) if self.key else self.reason
 
+    def message(self) -> dict[str, object] | str:
+        """
+        Give the reason as a value of another message, which says it in its own language.
+
+        Returns
+        -------
+        dict or str
+            As :func:`gis_service.messages.text` takes it.
+        """
+        return {"message": self.key, "values": dict(self.values)} if self.key else self.reason
+
 
 @dataclass(frozen=True)
 class Note:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from gis_service.boundaries.apart import refuse_apart
 from gis_service.boundaries.noding import Finding
 from gis_service.coordinate_systems import parse_crs
 from gis_service.ingest.files import read_table
@@ -44,12 +45,13 @@ def check_file(
     -------
     dict
         ``errors``, ``warnings`` and ``repairs`` count by kind; ``places`` lists each with its
-        grids, width, area, point and GeoJSON. Each level of the file is noded by itself.
+        grids and their rows, width, area, point and GeoJSON. Each level of the file is noded by
+        itself. ``notes`` are messages by their key ``note``, about how the file was read.
 
     Raises
     ------
     InputError
-        The file cannot be read.
+        The file cannot be read, or its land lies across an ocean.
     """
     system = None if crs is None else parse_crs(crs)
     width_m = number_settings().boundary_tolerance_m if tolerance_m is None else tolerance_m
@@ -64,16 +66,23 @@ def check_file(
         "warnings": {},
         "repairs": {},
         "places": [],
+        "notes": [{"note": one.key, **one.values} for one in file.notes],
     }
     for level, group in rows.groupby("level", dropna=False, sort=False):
         if group["geometry"].isna().all() and len(group) < len(rows):
             continue  # an upper level that is only named
+        refuse_apart(group["key"].tolist(), group["geometry"].to_numpy())
         report = check_rows(group, width_m, allow_holes=allow_holes)
         said = level if isinstance(level, str) else None
         for name, counts in report.counts().items():
             total = result[name]
             result[name] = {kind: total.get(kind, 0) + n for kind, n in counts.items()}
+        row_of = dict(zip(group["key"], group["row"].tolist(), strict=True))
         for name in ("errors", "warnings", "repairs"):
             found: list[Finding] = getattr(report, name)
-            result["places"] += [{"list": name, "level": said, **one.as_dict()} for one in found]
+            result["places"] += [
+                {"list": name, "level": said, "rows": [row_of[key] for key in one.keys]}
+                | one.as_dict()
+                for one in found
+            ]
     return result

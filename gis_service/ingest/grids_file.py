@@ -16,6 +16,7 @@ import shapely
 import sqlalchemy as sa
 
 from gis_service.access import Actor
+from gis_service.boundaries.apart import refuse_apart
 from gis_service.boundaries.noding import Finding, NodingReport, check_polygons
 from gis_service.boundaries.plans import DRAFT_COLUMNS, Level, ensure_scheme, publish
 from gis_service.boundaries.tessellation import Tessellation
@@ -25,6 +26,7 @@ from gis_service.grids.assignment import assign_new
 from gis_service.grids.versions import today
 from gis_service.ingest.columns import Field, plain
 from gis_service.ingest.frames import Note
+from gis_service.ingest.geojson_text import code_of, nested
 from gis_service.ingest.kind_options import OPTIONS
 from gis_service.ingest.kinds import Applied, ImportKind, ImportOptions, MatchedTable, Progress
 from gis_service.ingest.off_lines import hold_back_beside
@@ -69,6 +71,7 @@ _TIERS: Final = {
 _LABELS: Final = (("大网格", "Top grid"), ("中网格", "Middle grid"), ("基础网格", "Base grid"))
 _CODE_LAYOUT: Final = (6, 3, 3, 3)
 _SIZE_RULE: Final = {"urban": (200, 300), "rural": (80, 300)}
+_CODES: Final = ("key", "parent", "admin_code")
 _SAID: Final = 50
 _BY_NAME: Final = "name:"
 _ON_BORDER_M: Final = 5.0
@@ -86,12 +89,16 @@ class FlawedGridsError(InputError):
         The message about the first place.
     report
         What was found.
+    place
+        Row and grid of the first place.
     **values
         What fills the message.
     """
 
-    def __init__(self, key: str, /, report: NodingReport, **values: str | float | None) -> None:
-        super().__init__(key, place=None, **values)
+    def __init__(
+        self, key: str, /, report: NodingReport, place: Place, **values: str | float | None
+    ) -> None:
+        super().__init__(key, place=place, **values)
         self.report = report
 
     def details(self, language: Language) -> dict[str, object]:
@@ -153,7 +160,7 @@ def read_rows(table: MatchedTable) -> pd.DataFrame:
         first = table.file.refusals[0]
         raise InputError(
             "grids_file.rows_unread", place=Place(first.row, first.feature, first.field),
-            n=len(table.file.refusals), reason=first.reason,
+            n=len(table.file.refusals), reason=first.message(),
         )  # fmt: skip
     rows = read_fields(FIELDS, table)
     nothing = np.full(len(rows), None, dtype=object)
@@ -199,6 +206,7 @@ def check_rows(
         tolerance_m,
         cut_out=(rows["kind"] == "dedicated").to_numpy(),
         allow_holes=allow_holes,
+        most_crossings=number_settings().boundary_most_crossings,
     )
 
 
@@ -216,16 +224,36 @@ def read_fields(fields: Sequence[Field], table: MatchedTable) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A column for each field, None where there is nothing.
+        A column for each field, None where there is nothing. Of an object in a column of codes,
+        such as ``{"adcode": 430600}``, the code is read; any other object or list is left out. The
+        file's notes tell both.
     """
     nothing = np.full(len(table.rows), None, dtype=object)
     columns = {
-        one.name: read_values(one, table.frame[one.name].to_numpy(dtype=object))
+        one.name: read_values(one, _plain_values(one.name, table))
         if one.name in table.frame
         else nothing
         for one in fields
     }
     return pd.DataFrame(columns, dtype=object)
+
+
+def _plain_values(field: str, table: MatchedTable) -> Any:
+    values = table.frame[field].to_numpy(dtype=object).copy()
+    found = {at: inner for at, value in enumerate(values) if (inner := nested(value)) is not None}
+    codes = {at: code_of(inner) if field in _CODES else None for at, inner in found.items()}
+    for at, code in codes.items():
+        values[at] = code
+    read = [code for code in codes.values() if code is not None]
+    said = {"field": table.said(field)}
+    if read:
+        note = Note("ingest.nested_read", {**said, "n": len(read), "code": read[0]})
+        table.file.notes.append(note)
+    if len(read) < len(codes):
+        table.file.notes.append(
+            Note("ingest.nested_ignored", {**said, "n": len(codes) - len(read)})
+        )
+    return values
 
 
 # --- levels ------------------------------------------------------------------------------------
@@ -469,17 +497,19 @@ def _all_have_parents(given: pd.DataFrame) -> bool:
     return bool((given["parent"].notna() | given["parent_name"].notna()).all())
 
 
-def _refuse_flaws(report: NodingReport, file: str) -> None:
+def _refuse_flaws(report: NodingReport, file: str, rows: pd.DataFrame) -> None:
     if not report.errors:
         return
-    order = ("empty", "invalid", "key_twice", "overlap", "gap", "no_land")
+    order = ("tangled", "empty", "invalid", "key_twice", "overlap", "gap", "no_land")
     first = min(report.errors, key=lambda one: (order.index(one.kind), -one.width_m))
     counts = {kind: n for kind, n in report.counts()["errors"].items() if n}
     lon, lat = first.lonlat or (None, None)
+    row = rows["row"][rows["key"] == first.keys[0]].iloc[0] if first.keys else None
+    place = Place(None if row is None else int(row), " / ".join(first.keys) or None, "geometry")
     raise FlawedGridsError(
-        f"grids_file.{first.kind}", report, file=file, grids=" / ".join(first.keys),
+        f"grids_file.{first.kind}", report, place=place, file=file, grids=" / ".join(first.keys),
         width_m=f"{first.width_m:.2f}", area_m2=f"{first.area_m2:,.1f}", lon=lon, lat=lat,
-        tolerance_m=f"{report.tolerance_m:g}",
+        tolerance_m=f"{report.tolerance_m:g}", n=first.count,
         counts=", ".join(f"{kind} {n}" for kind, n in counts.items()),
     )  # fmt: skip
 
@@ -651,9 +681,10 @@ def take_grids(
     rows = _with_the_rest(given.copy(), held, replace=options.replace)
     rows = _with_parents(rows, lowest)
     base = rows[rows["rank"] == lowest].reset_index(drop=True)
+    refuse_apart(base["key"].tolist(), base["geometry"].to_numpy())
     progress(0.1, "grids_file.step_noding")
     report = check_rows(base, tolerance_m, allow_holes=extra.get("allow_holes") in _YES)
-    _refuse_flaws(report, table.file.name)
+    _refuse_flaws(report, table.file.name, base)
     assert report.tessellation is not None
     mesh = _with_kinds(connection, held, report.tessellation)
     progress(0.5, "grids_file.step_publishing")

@@ -13,6 +13,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from gis_service.access import Actor
+from gis_service.boundaries.apart import refuse_apart
 from gis_service.boundaries.plans import Level, ensure_scheme, publish
 from gis_service.boundaries.tessellation import Flaw, Tessellation, from_polygons
 from gis_service.errors import ConflictError
@@ -122,6 +123,7 @@ def _holds(connection: sa.Connection, source: ImportSource, *, whole_file: bool)
 def _tessellate(region: OsmRegion) -> tuple[Tessellation, list[Flaw]]:
     base = region.grid_polygons
     base = base[base["rank"] == base["rank"].max()]
+    refuse_apart(base["name"].tolist(), base["geometry"].to_numpy())
     return from_polygons(base["key"].tolist(), base["geometry"].to_numpy())
 
 

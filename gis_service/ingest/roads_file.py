@@ -352,7 +352,7 @@ def take_roads(
     day = _day(extra.get("data_day"))
     lines = _read(table)
     if not lines.line:
-        first = lines.refusals[0].reason if lines.refusals else "—"
+        first = lines.refusals[0].message() if lines.refusals else "—"
         raise InputError("roads_file.no_roads", file=table.file.name, reason=first)
     if not options.accept_shift:
         _hold_back(connection, table, lines)

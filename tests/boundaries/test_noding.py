@@ -212,3 +212,104 @@ def test_borders_drawn_twice_within_the_tolerance_always_become_one(seed: int, s
     assert is_whole(report)
     before = area_m2(list(grids.values()))
     np.testing.assert_allclose(area_m2(report.polygons), before, rtol=1e-6 + 4e3 * size)
+
+
+# --- outlines that nobody draws on purpose --------------------------------------------------------
+
+APART = (box(0, 0, 100, 100), box(300, 0, 400, 100))
+SPIKED = shape((0, 0), (100, 0), (100, 50), (130, 50), (100, 50), (100, 100), (0, 100))
+REPEATED = shape((0, 0), (100, 0), (100, 0), (100, 100), (0, 100))
+TWO_POINTS = shape((20, 20), (40, 40), (20, 20))
+
+
+@pytest.mark.parametrize(
+    ("parts", "repair"),
+    [
+        ([REPEATED, APART[1]], "duplicate_vertex"),
+        ([SPIKED, APART[1]], "spike"),
+        ([APART[1], SPIKED], "spike"),
+        ([APART[0], box(100, 0, 200, 100)], "shared_edge"),
+        ([*APART, shape((320, 320), (340, 340), (320, 320))], "spike"),
+        ([shapely.Polygon(APART[0].exterior, [TWO_POINTS.exterior]), APART[1]], "spike"),
+    ],
+    ids=["repeated", "spike", "spike in the second", "shared edge", "two points", "hole of two"],
+)
+def test_several_parts_with_a_flaw_keep_all_their_land(
+    parts: list[shapely.Polygon], repair: str
+) -> None:
+    report = check({"parts": shapely.MultiPolygon(parts), "south": box(0, -100, 400, 0)})
+    assert report.errors == []
+    assert repair in {one.kind for one in report.repairs if one.lonlat is not None}
+    assert report.tessellation is not None
+    want = sum(area_m2(np.array([part for part in parts if part.area > 0])))
+    assert area_m2(report.polygons)[0] == pytest.approx(want, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [TWO_POINTS, shape((20, 20), (40, 20), (30, 20)), shapely.Polygon(), None],
+    ids=["two points", "a line there and back", "empty", "none"],
+)
+def test_a_grid_without_land_is_an_error_and_never_left_out(nothing: shapely.Geometry) -> None:
+    for others in ({}, {"south": box(0, -100, 400, 0)}):
+        report = check({"nothing": nothing, **others})
+        assert [(one.kind, one.keys) for one in report.errors] == [("empty", ("nothing",))]
+        assert report.tessellation is None
+
+
+def test_a_notch_of_the_outline_where_two_grids_meet_is_no_gap() -> None:
+    west = shape((0, 0), (200, 0), (200, 440), (196, 440), (196, 500), (0, 500))
+    east = shape((200, 0), (400, 0), (400, 500), (204, 500), (204, 440), (200, 440))
+    assert check({"west": west, "east": east}).errors == []
+    narrowing = 60.0  # the tip of a bay that opens to 100 m
+    west = shape((0, 0), (200, 0), (200, 500 - narrowing), (150, 1500), (0, 1500))
+    east = shape((200, 0), (400, 0), (400, 1500), (250, 1500), (200, 500 - narrowing))
+    assert check({"west": west, "east": east}).errors == []
+
+
+def test_a_slit_that_flares_at_its_mouth_is_still_a_gap() -> None:
+    west = shape((0, 0), (199, 0), (199, 490), (196, 500), (0, 500))
+    east = shape((200, 0), (400, 0), (400, 500), (203, 500), (200, 490))
+    report = check({"west": west, "east": east})
+    assert [one.kind for one in report.errors] == ["gap"]
+
+
+# --- tangles --------------------------------------------------------------------------------------
+
+
+def comb(teeth: int, *, standing: bool) -> shapely.Polygon:
+    along = np.repeat(np.arange(teeth) * 10.0, 2)
+    across = np.tile([0.0, teeth * 10.0, teeth * 10.0, 0.0], teeth // 2)
+    ends = [(teeth * 10.0, -50.0), (-50.0, -50.0)]
+    points = list(zip(along.tolist(), across.tolist(), strict=True)) + ends
+    return shape(*(points if standing else [(y, x) for x, y in points]))
+
+
+def test_a_border_that_crosses_itself_without_end_is_said_with_its_place() -> None:
+    rng = np.random.default_rng(3)
+    tangle = shape(*rng.uniform(0, 1000, (400, 2)).tolist())
+    report = check({"good": box(2000, 0, 2100, 100), "tangle": tangle})
+    assert [(one.kind, one.keys) for one in report.errors] == [("tangled", ("tangle",))]
+    (found,) = report.errors
+    assert found.lonlat is not None
+    assert shapely.dwithin(tangle.exterior, shapely.Point(found.lonlat), 1e-7)
+    assert report.tessellation is None
+
+
+def test_two_borders_that_cross_each_other_without_end_name_both_grids() -> None:
+    combs = {"a": comb(150, standing=True), "b": comb(150, standing=False)}
+    (found,) = check(combs).errors
+    assert (found.kind, set(found.keys)) == ("tangled", {"a", "b"})
+    assert found.lonlat is not None
+    place = shapely.Point(found.lonlat)
+    assert all(shapely.dwithin(one.exterior, place, 1e-7) for one in combs.values())
+    few = {"a": comb(10, standing=True), "b": comb(10, standing=False)}
+    assert "tangled" not in {one.kind for one in check(few).errors}
+
+
+def test_what_counts_as_a_tangle_is_a_setting() -> None:
+    combs = [comb(20, standing=True), comb(20, standing=False)]
+    report = check_polygons(["a", "b"], combs, 0.5, most_crossings=100)
+    assert [one.kind for one in report.errors] == ["tangled"]
+    report = check_polygons(["a", "b"], combs, 0.5, most_crossings=1000)
+    assert "tangled" not in {one.kind for one in report.errors}

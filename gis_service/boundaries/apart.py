@@ -1,0 +1,118 @@
+"""Is the land of a county one country? What lies across oceans is not measured in one plane."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import shapely
+from scipy.sparse.csgraph import connected_components
+
+from gis_service.errors import InputError, Place
+from gis_service.geodesy import Geometries
+
+MOST_APART_KM: Final = 1000.0
+"""So much of nothing between two parts is more than one plane in metres can bear."""
+_DEGREE_KM: Final = 111.32
+_SQUARE_DEGREES: Final = 5
+"""Land in one such square is taken as one piece, so that there are few to compare."""
+_HALF_ROUND: Final = 180.0
+_SHOWN: Final = 6
+
+
+@dataclass(frozen=True)
+class Part:
+    """
+    Land that hangs together, islands counted in.
+
+    Attributes
+    ----------
+    places
+        Which of the polygons have land in it.
+    lon, lat
+        Its middle, degrees.
+    """
+
+    places: tuple[int, ...]
+    lon: float
+    lat: float
+
+
+def parts_apart(polygons: Geometries) -> list[Part]:
+    """
+    Divide land where there is nothing for a thousand kilometres.
+
+    Parameters
+    ----------
+    polygons
+        (Multi)Polygons, lon, lat, degrees. The land on both sides of 180° is far apart: lines are
+        straight in these coordinates.
+
+    Returns
+    -------
+    list of Part
+        The one with the most polygons first; one alone is how it should be.
+    """
+    pieces, owner = shapely.get_parts(np.asarray(polygons, dtype=object), return_index=True)
+    there = ~shapely.is_empty(pieces)
+    pieces, owner = pieces[there], owner[there]
+    boxes = shapely.bounds(pieces)
+    _, square = np.unique(np.floor(boxes[:, :2] / _SQUARE_DEGREES), axis=0, return_inverse=True)
+    square = square.ravel()
+    west, south = (np.full(square.max(initial=-1) + 1, np.inf) for _ in range(2))
+    east, north = -west, -south
+    for low, high, column in ((west, east, 0), (south, north, 1)):
+        np.minimum.at(low, square, boxes[:, column])
+        np.maximum.at(high, square, boxes[:, column + 2])
+    shrink = np.cos(np.radians((south + north) / 2))
+    across = np.maximum(west[:, None] - east, west - east[:, None]).clip(0)
+    along = np.maximum(south[:, None] - north, south - north[:, None]).clip(0)
+    gap_km = _DEGREE_KM * np.hypot(across * np.minimum(shrink[:, None], shrink), along)
+    count, of_square = connected_components(gap_km <= MOST_APART_KM, directed=False)
+    found = []
+    for number in range(count):
+        mine = of_square == number
+        lon = (west[mine].min() + east[mine].max()) / 2
+        lat = (south[mine].min() + north[mine].max()) / 2
+        places = np.unique(owner[mine[square]])
+        found.append(Part(tuple(places.tolist()), float(lon), float(lat)))
+    return sorted(found, key=lambda part: -len(part.places))
+
+
+def refuse_apart(names: Sequence[str], polygons: Any) -> None:
+    """
+    Refuse grids that lie so far apart that nothing could be measured between them.
+
+    Parameters
+    ----------
+    names
+        Of the grids.
+    polygons
+        Their land, lon, lat.
+
+    Raises
+    ------
+    InputError
+        It says which parts, how many grids each has, and where; or which grid lies across 180°.
+    """
+    bounds = shapely.bounds(np.asarray(polygons, dtype=object))
+    round_the_globe = np.flatnonzero(bounds[:, 2] - bounds[:, 0] > _HALF_ROUND)
+    if len(round_the_globe):
+        first = int(round_the_globe[0])
+        raise InputError(
+            "boundaries.land_across_180", place=Place(feature=str(names[first])), grid=names[first],
+            west=f"{bounds[first, 0]:.4f}", east=f"{bounds[first, 2]:.4f}",
+        )  # fmt: skip
+    parts = parts_apart(polygons)
+    if len(parts) < 2:
+        return
+    told = "; ".join(
+        f"{names[part.places[0]]}{f' +{len(part.places) - 1}' if len(part.places) > 1 else ''}"
+        f" ({part.lon:.2f}, {part.lat:.2f})"
+        for part in parts[:_SHOWN]
+    )
+    lost = parts[1].places[0]
+    raise InputError(
+        "boundaries.land_apart", place=Place(feature=str(names[lost])), n=len(parts),
+        km=f"{MOST_APART_KM:,.0f}", parts=told,
+    )  # fmt: skip

@@ -1,0 +1,131 @@
+"""How the text of a GeoJSON file is laid out: one document, or a feature on each line.
+
+A reader that takes the first document of several leaves the others out without a word; so what
+follows the first is looked for before anything is read.
+"""
+
+import ast
+import json
+import mmap
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from gis_service.errors import InputError, Place
+
+RECORD_SEPARATOR: Final = b"\x1e"
+_NEXT_DOCUMENT: Final = re.compile(rb"\}[\s\x1e]*\n[\s\x1e]*\{|\}[ \t\x1e]*\{")
+_CODES: Final = ("adcode", "code", "id", "key", "代码", "编码")
+
+
+def gdal_source(path: Path, file: str) -> tuple[str, int | None]:
+    """
+    Say how GDAL is to read a GeoJSON file whole.
+
+    Parameters
+    ----------
+    path
+        The file, UTF-8.
+    file
+        Its name, for errors.
+
+    Returns
+    -------
+    source, features
+        GDAL's name of it; how many features must come out, None where it is one document.
+
+    Raises
+    ------
+    InputError
+        There are several documents and not one on each line, or a line is none.
+    """
+    with path.open("rb") as source, mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if not _NEXT_DOCUMENT.search(data):
+            return f"GeoJSON:{path}", None
+        lines = _lines(data)
+        if not all(line.startswith(b"{") and line.endswith(b"}") for _, line in lines):
+            if _is_json(bytes(data)):  # the signs stood inside a text
+                return f"GeoJSON:{path}", None
+            raise InputError("ingest.geojson_several", file=file)
+        features = [_features(line, number, file) for number, line in _lines(data)]
+    single = len(features) == 1
+    return (f"GeoJSON:{path}", None) if single else (f"GeoJSONSeq:{path}", sum(features))
+
+
+def _lines(data: mmap.mmap) -> Iterator[tuple[int, bytes]]:
+    data.seek(0)
+    for number, line in enumerate(iter(data.readline, b""), start=1):
+        bare = line.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n\x1e")
+        if bare:
+            yield number, bare
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        json.loads(data.decode("utf-8-sig"))
+    except ValueError:
+        return False
+    return True
+
+
+def _features(line: bytes, number: int, file: str) -> int:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        place = Place(row=number)
+        raise InputError("ingest.geojson_bad_line", place=place, file=file, line=number) from error
+    if found.get("type") == "FeatureCollection" and isinstance(found.get("features"), list):
+        return len(found["features"])
+    return 1
+
+
+def nested(value: object) -> Any:
+    """
+    Read a value that holds more than one: an object or a list of a property.
+
+    Parameters
+    ----------
+    value
+        Of a cell.
+
+    Returns
+    -------
+    dict, list or None
+        None where it is one plain value.
+    """
+    if isinstance(value, dict | list):
+        return value
+    if not isinstance(value, str) or value.strip()[:1] + value.strip()[-1:] not in ("{}", "[]"):
+        return None
+    for read in (json.loads, ast.literal_eval):  # as written, and as Python writes it
+        try:
+            found = read(value.strip())
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(found, dict | list):
+            return found
+    return None
+
+
+def code_of(inner: object) -> str | None:
+    """
+    Find the code in a nested property such as ``{"adcode": 430600}``.
+
+    Parameters
+    ----------
+    inner
+        Of :func:`nested`.
+
+    Returns
+    -------
+    str or None
+        None where it names none.
+    """
+    if not isinstance(inner, dict):
+        return None
+    for name in _CODES:
+        code = inner.get(name)
+        if isinstance(code, str | int) and not isinstance(code, bool) and str(code).strip():
+            return str(code).strip()
+    return None
