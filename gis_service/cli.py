@@ -112,7 +112,7 @@ def run(
         result = main_job.main_job(store, _map_file(region, whole_file), say, speech)
         if once:
             print(json.dumps(result, ensure_ascii=False, default=str))
-            return
+            sys.exit(1 if result["map"] is None else 0)
         _serve(store, database, where)
 
 

@@ -286,10 +286,14 @@ def perform(store: Store, job_id: int) -> None:
         return
     except Exception as error:
         with store.transaction(actor) as connection:
-            _end(
+            failed = _end(
                 connection, job_id, "failed", error=_error("jobs.broke", error=type(error).__name__)
             )
-        raise
+        if failed:
+            raise
+        # The work itself was written down as done; what was to follow is not a failure of it.
+        _log.warning("job %s is done, but not what follows it: %r", job_id, error)
+        return
     with store.transaction(actor) as connection:
         _end(connection, job_id, "done", result=dict(result))
 

@@ -4,6 +4,7 @@ Each step keeps what is there and fresh, so that a second run takes seconds; the
 in the queue like any other.
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -32,6 +33,7 @@ from gis_service.store import tables as t
 from gis_service.store.engine import Store
 
 Say = Callable[[str], None]
+_log = logging.getLogger(__name__)
 _LEVEL_NAMES: Final = {1: ["base"], 2: ["top", "base"], 3: ["top", "middle", "base"]}
 
 
@@ -295,7 +297,8 @@ def main_job(
     Returns
     -------
     mapping
-        :func:`summary`, and ``map`` and ``seconds``.
+        :func:`summary`, ``map`` and ``seconds``; where the map could not be drawn ``map`` is None
+        and ``map_error`` says why.
 
     Raises
     ------
@@ -314,10 +317,24 @@ def main_job(
     with store.transaction(SYSTEM) as connection:
         tiles.prepare(connection)
     measure(store, say)
+    map_error = _keep_map(store, map_file, language, say)
+    result = {**summary(store, language), "map": None if map_error else str(map_file)}
+    if map_error:
+        result["map_error"] = map_error
+    return {**result, "seconds": round(time.monotonic() - began, 1)}
+
+
+def _keep_map(store: Store, map_file: Path, language: Language, say: Say) -> str | None:
+    """Write the map where it is not fresh; one that cannot be drawn stops nothing else."""
     if _map_is_fresh(store, map_file, language):
         say(f"the map at {map_file} shows today's state; it is kept")
-    else:
+        return None
+    try:
         write_map(store, SYSTEM, map_file, language)
-        say(f"map written to {map_file}")
-    result = summary(store, language)
-    return {**result, "map": str(map_file), "seconds": round(time.monotonic() - began, 1)}
+    except Exception as error:  # noqa: BLE001 (figures and page need no map; whatever it was is told)
+        _log.debug("the map could not be drawn", exc_info=error)
+        told = error.say(language) if isinstance(error, GisError) else repr(error)
+        say(f"the map could not be drawn: {told}")
+        return told
+    say(f"map written to {map_file}")
+    return None

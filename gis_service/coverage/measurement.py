@@ -79,7 +79,7 @@ class Measured:
     facility_count, facility_off_network
         By kind: how many there are, and how many of them no road leads to.
     has_roads
-        Whether there is any road at all.
+        Whether there is any road on which somebody could set out.
     kinds_needed
         How many kinds the rule asks for.
     """
@@ -268,7 +268,7 @@ def measure_on(
             kind: int(((facilities.kind == kind) & (sites.edge < 0)).sum())
             for kind in standard.kinds
         },
-        has_roads=profiled.network.edge_count > 0,
+        has_roads=bool(profiled.door.any()),
         kinds_needed=standard.kinds_needed,
     )
 

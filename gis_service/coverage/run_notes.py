@@ -114,7 +114,9 @@ def notes_on(
     """
     cap_m = rules.snap_cap_m.value
     if not measured.has_roads:
-        return [{"note": "no_roads"}]
+        if not ground.profiled.network.edge_count:
+            return [{"note": "no_roads"}]
+        return [{"note": "no_usable_road", "metres": rules.smallest_piece_m.value}]
     found: list[Note] = []
     if households.sum() and not (ground.places.edge[households > 0] >= 0).any():
         found.append({"note": "none_near", "metres": cap_m})

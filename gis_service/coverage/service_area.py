@@ -132,7 +132,8 @@ class StreetCells:
                 setattr(self, name, kept[name])
         begins = np.flatnonzero(np.diff(self.edge, prepend=-1))
         self._street = self.edge[begins]
-        self._bounds = np.column_stack((begins, np.append(begins[1:], len(self.edge))))
+        ends = np.append(begins, len(self.edge))
+        self._bounds = np.column_stack((ends[:-1], ends[1:]))
         self._number = np.full(network.edge_count, -1)
         self._number[self._street] = np.arange(len(begins))
         self._most_corners = int(np.diff(self._start).max(initial=0))
@@ -477,7 +478,7 @@ class StreetCells:
         whole = np.full(len(self._all_x), -1, np.int8)
         cells = np.flatnonzero(owner == station)
         radius[cells], whole[cells] = 1e12, 0
-        return self._drawn(cells, radius, whole)[0]
+        return valid_ground(self._drawn(cells, radius, whole)[0])
 
     def to_lonlat(self, geometries: Any) -> Any:
         """
@@ -834,7 +835,7 @@ def generalised(shapes: Sequence[Any], finest_m: float) -> tuple[list[Any], floa
         the farthest that any border moved.
     """
     drawn = np.empty(len(shapes), dtype=object)
-    drawn[:] = list(shapes)
+    drawn[:] = [valid_ground(shape) for shape in shapes]
     if shapely.is_empty(drawn).all():
         return list(drawn), 0.0
     light = shapely.coverage_simplify(drawn, finest_m)
@@ -931,10 +932,30 @@ def _untangled(
         shapely.Polygon(lines[shell], list(lines[holes[of_shell == place]]))
         for place, shell in enumerate(shells)
     ]
-    if not shapely.is_valid(found).all():
-        found = shapely.get_parts(shapely.get_parts(shapely.make_valid(found)))
-        found = found[shapely.get_type_id(found) == shapely.GeometryType.POLYGON]
-    return cast("shapely.MultiPolygon", shapely.multipolygons(shapely.orient_polygons(found)))
+    return shapely.orient_polygons(valid_ground(shapely.multipolygons(found)))
+
+
+def valid_ground(drawn: Any) -> shapely.MultiPolygon:
+    """
+    Make sure that what a kernel drew is valid, before anything else is done with it.
+
+    Parameters
+    ----------
+    drawn
+        MultiPolygon.
+
+    Returns
+    -------
+    MultiPolygon
+        As it is, or the same ground without what has no width.
+    """
+    if shapely.is_valid(drawn):
+        return cast("shapely.MultiPolygon", drawn)
+    # Each polygon by itself: together what lies twice in them would become a hole.
+    parts = shapely.get_parts(shapely.make_valid(shapely.get_parts(drawn)))
+    parts = shapely.get_parts(parts)
+    whole = shapely.union_all(parts[shapely.get_dimensions(parts) == 2])
+    return shapely.MultiPolygon(list(shapely.get_parts(whole)))
 
 
 def _shells_of(

@@ -203,7 +203,7 @@ def band_layer(
             "fillOpacity": 0.85,
             "stroke": False,
         },
-        tooltip=folium.GeoJsonTooltip(["said"], labels=False),
+        tooltip=_tooltip(features, ["said"]),
     )
 
 
@@ -241,8 +241,13 @@ def district_layer(name: str, found: Sequence[NamedDistrict], language: Language
             "fillOpacity": 0.05,
             "fillColor": feature["properties"]["colour"],
         },
-        tooltip=folium.GeoJsonTooltip(["name", "area", "more"], labels=False),
+        tooltip=_tooltip(features, ["name", "area", "more"]),
     )
+
+
+def _tooltip(features: Sequence[Any], fields: list[str]) -> folium.GeoJsonTooltip | None:
+    """Show fields of what is pointed at; Folium takes none of a layer without features."""
+    return folium.GeoJsonTooltip(fields, labels=False) if features else None
 
 
 def _district_words(one: NamedDistrict, language: Language) -> dict[str, str]:
