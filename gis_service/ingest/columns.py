@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from gis_service.errors import InputError
+from gis_service.errors import InputError, Place
 
 _BRACKETS: Final = re.compile(r"[(\[{【（].*?[)\]}】）]")
 _FILLERS: Final = re.compile(r"[\s_\-·.:*/]+")
@@ -103,6 +103,8 @@ def match_columns(
     names: Sequence[str],
     fields: Sequence[Field],
     stated: Mapping[str, str],
+    *,
+    also_key: str | None = None,
 ) -> list[MatchedColumn]:
     """
     Find our field of each column.
@@ -115,11 +117,14 @@ def match_columns(
         What the kind of file may have.
     stated
         The file's column by our field, as the sender says it: these go first.
+    also_key
+        Of the stated fields the one whose column only names the rows: it stays what it is besides.
 
     Returns
     -------
     list of MatchedColumn
-        Every column of the file in its order; then the fields without a column.
+        Every column of the file in its order, one for each field that it is; then the fields
+        without a column.
 
     Raises
     ------
@@ -128,7 +133,7 @@ def match_columns(
         none.
     """
     found = {ours: _stated_column(names, fields, ours, said) for ours, said in stated.items()}
-    taken = set(found.values())
+    taken = {column for ours, column in found.items() if ours != also_key}
     for one in fields:
         if one.name in found:
             continue
@@ -146,15 +151,35 @@ def match_columns(
             taken.add(fitting[0])
     missing = [one for one in fields if one.needed and one.name not in found]
     if missing:
-        raise InputError(
-            "ingest.column_needed",
-            field=missing[0].name,
-            known=" / ".join((missing[0].name, *missing[0].names)[:_SHOWN]),
-            columns=" / ".join(names) or "—",
-        )
-    of_column = {column: ours for ours, column in found.items()}
-    matched = [MatchedColumn(name, of_column.get(name)) for name in names]
+        raise column_needed(missing[0], " / ".join(names) or "—")
+    matched = []
+    for name in names:
+        ours: list[str | None] = [one.name for one in fields if found.get(one.name) == name]
+        matched += [MatchedColumn(name, one) for one in ours or [None]]
     return matched + [MatchedColumn(None, one.name) for one in fields if one.name not in found]
+
+
+def column_needed(one: Field, columns: str) -> InputError:
+    """
+    Say that a file lacks a column without which none of its rows can be taken.
+
+    Parameters
+    ----------
+    one
+        Our field.
+    columns
+        What the file has.
+
+    Returns
+    -------
+    InputError
+        To be raised.
+    """
+    known = " / ".join((one.name, *one.names)[:_SHOWN])
+    place = Place(field=one.name)
+    return InputError(
+        "ingest.column_needed", place=place, field=one.name, known=known, columns=columns
+    )
 
 
 def _stated_column(names: Sequence[str], fields: Sequence[Field], ours: str, said: str) -> str:

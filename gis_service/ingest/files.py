@@ -43,6 +43,8 @@ SUFFIXES: Final = (
 )  # fmt: skip
 _SHIFTED: Final = ("gcj02", "bd09")
 _GEOGRAPHIC: Final = ("cgcs2000", "wgs84", *_SHIFTED)
+_ENDS: Final = np.array([180.0, 90.0, 180.0, 90.0])
+_HAIR_DEGREES: Final = 1e-9
 _SAMPLE: Final = 3000
 _MB: Final = 1024 * 1024
 
@@ -128,7 +130,7 @@ def read_table(
     _check_file(path, name)
     with tempfile.TemporaryDirectory(prefix="gis-import-") as folder:
         raw = _read(path, name, layer, encoding, Path(folder))
-    _check_texts(raw.frame, name)
+    _check_texts(raw.frame, name, stated=encoding is not None)
     coordinates: Mapping[str, str] = {}
     if raw.geometry is None:
         coordinates = find_coordinates(list(raw.frame.columns), columns or {})
@@ -191,12 +193,12 @@ def _read(
     return read_geojson(path, name, encoding, scratch)
 
 
-def _check_texts(frame: pd.DataFrame, name: str) -> None:
-    """Refuse texts that were spoilt before the file was saved."""
+def _check_texts(frame: pd.DataFrame, name: str, *, stated: bool) -> None:
+    """Refuse texts that were spoilt before the file was saved; who states the encoding knows."""
     for column in frame.columns:
         values = [one for one in frame[column].head(_SAMPLE) if isinstance(one, str)]
         spoilt = garbled([str(column)]) or garbled(values)
-        if spoilt:
+        if spoilt == "lost" or (spoilt and not stated):
             place = Place(field=str(column)[:60])
             raise InputError(f"ingest.garbled_{spoilt}", place=place, file=name)
 
@@ -294,6 +296,8 @@ def _finished(
     xy = nothing, nothing
     if geometry is not None and system is not None:
         _drop(raw, ~_finite(geometry), "ingest.row_not_finite")
+        if system.code in _GEOGRAPHIC:
+            raw.geometry = _onto_the_globe(raw.geometry)
         bounds = shapely.bounds(raw.geometry)
         xy = (bounds[:, 0] + bounds[:, 2]) / 2, (bounds[:, 1] + bounds[:, 3]) / 2
         _check_degrees(raw, bounds, system, name)
@@ -314,6 +318,19 @@ def _finished(
         notes=raw.notes,
         refusals=sorted(raw.refusals, key=lambda one: one.row or 0),
     )
+
+
+def _onto_the_globe(geometries: Any) -> Any:
+    """Take 180.00000000000006° for 180°: what some programs write for it."""
+    outermost = np.abs(shapely.total_bounds(geometries))
+    if not ((outermost > _ENDS) & (outermost <= _ENDS + _HAIR_DEGREES)).any():
+        return geometries
+
+    def clipped(xy: Floats) -> Floats:
+        ends = _ENDS[:2]
+        return np.where(np.abs(xy) <= ends + _HAIR_DEGREES, np.clip(xy, -ends, ends), xy)
+
+    return shapely.transform(geometries, clipped)
 
 
 def _drop(raw: RawTable, bad: Mask, key: str, **values: object) -> None:

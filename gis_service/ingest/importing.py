@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 import sqlalchemy as sa
 
 from gis_service.access import Actor, record
 from gis_service.access.permissions import require_importing
-from gis_service.errors import InputError, NotFoundError
+from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.ingest import grids_file, objects, postings, roads_file, units_file
 from gis_service.ingest.columns import COORDINATES, MatchedColumn, match_columns
 from gis_service.ingest.files import FileTable, read_table
@@ -53,6 +54,9 @@ KINDS: Final[dict[str, ImportKind]] = {
     )
 }
 """Every kind of file by its name."""
+
+
+_EXACT_BELOW: Final = 2.0**53
 
 
 class _TakenBackError(Exception):
@@ -227,7 +231,8 @@ def match_table(spec: ImportKind, file: FileTable, options: ImportOptions) -> Ma
         stated[spec.default_key] = options.key
     used = set(file.coordinates.values())
     names = [str(name) for name in file.frame.columns if name not in used]
-    matched = match_columns(names, spec.fields, stated)
+    also_key = spec.default_key if options.key is not None else None
+    matched = match_columns(names, spec.fields, stated, also_key=also_key)
     if spec.geometry == "required" and file.geometry is None:
         raise InputError("ingest.no_geometry", file=file.name, kind=spec.name)
     refused = {one.row for one in file.refusals}
@@ -236,6 +241,7 @@ def match_table(spec: ImportKind, file: FileTable, options: ImportOptions) -> Ma
     fields = {one.field: one.file for one in matched if one.field and one.file}
     frame = file.frame.loc[keep, list(fields.values())].reset_index(drop=True)
     frame.columns = list(fields)
+    _refuse_inexact(spec, frame, file.rows[keep], fields)
     of_place = {column: ours for ours, column in file.coordinates.items()}
     columns = [
         *(MatchedColumn(column, ours) for column, ours in of_place.items()),
@@ -245,6 +251,17 @@ def match_table(spec: ImportKind, file: FileTable, options: ImportOptions) -> Ma
     geometry = None if file.geometry is None else file.geometry[keep]
     x, y = file.raw_xy
     return MatchedTable(frame, geometry, file.rows[keep], (x[keep], y[keep]), columns, key, file)
+
+
+def _refuse_inexact(
+    spec: ImportKind, frame: pd.DataFrame, rows: Any, columns: Mapping[str, str]
+) -> None:
+    """Refuse codes that were read as numbers too long to be exact: two might have become one."""
+    for name in (one.name for one in spec.fields if one.form == "text" and one.name in frame):
+        for row, value in zip(rows.tolist(), frame[name].tolist(), strict=True):
+            if isinstance(value, float) and abs(value) >= _EXACT_BELOW:
+                place = Place(row=row, field=columns[name])
+                raise InputError("ingest.number_inexact", place=place, column=columns[name])
 
 
 def _outcome(

@@ -18,7 +18,7 @@ from gis_service.errors import InputError, Place
 from gis_service.grids import assignment
 from gis_service.grids.versions import keep_boundaries
 from gis_service.ingest import checks, fields
-from gis_service.ingest.columns import Field
+from gis_service.ingest.columns import COORDINATES, Field, column_needed
 from gis_service.ingest.door import Door
 from gis_service.ingest.frames import COLUMNS, Note, Refusal
 from gis_service.ingest.kinds import (
@@ -184,6 +184,7 @@ def take(
     ids = _ids_by_key(connection, objects.refers[1]) if objects.refers else {}
     door = objects.check(frame, ids)
     _keep_reference(objects, table, door, known)
+    _refuse_without_column(objects, table, [*refusals, *door.refusals])
     refusals += [table.back(_moved_to(one, at)) for one in door.refusals]
     rows = at[door.good]
     if not options.accept_shift:
@@ -201,6 +202,22 @@ def take(
         _remove(connection, objects, table, known, named, applied)
     progress(1.0, "ingest.step_placing")
     return applied
+
+
+def _refuse_without_column(
+    objects: Objects, table: MatchedTable, refused: Sequence[Refusal]
+) -> None:
+    """Say a column that every row would need once, for the file."""
+    if not refused or len(refused) < len(table.frame):
+        return
+    fields_refused = {one.field for one in refused}
+    lacking = [one for one in objects.fields if one.name not in table.frame]
+    if table.geometry is None and (objects.refers is None or objects.refers[0] not in table.frame):
+        lacking += COORDINATES
+    for one in lacking:
+        if fields_refused == {one.name}:
+            columns = " / ".join(str(name) for name in table.file.frame.columns) or "—"
+            raise column_needed(one, columns)
 
 
 def _moved_to(refusal: Refusal, at: Any) -> Refusal:

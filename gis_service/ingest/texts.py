@@ -5,6 +5,7 @@ names the place and what would fit.
 """
 
 import codecs
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -23,6 +24,7 @@ _SAME: Final = {
     "utf8bom": UTF_8,
 }  # fmt: skip
 _LOST: Final = ("\ufffd", "锟斤拷", "烫烫")
+_HIGH: Final = re.compile(rb"[\x80-\xff]+")
 _GARBLED_SHARE: Final = 0.2
 
 
@@ -227,8 +229,11 @@ def _was_utf8(text: str) -> bool:
 
 
 def _was_chinese(text: str) -> bool:
+    """Look for pairs of high bytes, as common signs are; a letter with an accent stands alone."""
     try:
-        back = text.encode("cp1252").decode(CHINESE)
+        high = _HIGH.findall(text.encode("cp1252"))
+        back = b"".join(high).decode(CHINESE)
     except (UnicodeEncodeError, UnicodeDecodeError):
         return False
-    return sum("\u4e00" <= sign <= "\u9fff" for sign in back) >= 2
+    signs = sum("\u4e00" <= sign <= "\u9fff" for sign in back)
+    return signs >= 2 and all(len(run) % 2 == 0 for run in high)

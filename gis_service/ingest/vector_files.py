@@ -24,6 +24,7 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldE
 
 from gis_service.errors import InputError
 from gis_service.ingest.frames import Note
+from gis_service.ingest.geojson_text import RECORD_SEPARATOR, gdal_source
 from gis_service.ingest.raw import RawTable, check_rows, check_vertices, unique_names
 from gis_service.ingest.texts import (
     CHINESE,
@@ -72,9 +73,9 @@ def _frame(meta: dict[str, Any], values: list[Any], file: str) -> pd.DataFrame:
 def _shapes(wkb: Any) -> Any:
     if wkb is None:
         return None
-    # an unreadable geometry becomes None, one with NaN is seen later: their rows are refused
+    # an open ring is closed, an unreadable geometry becomes None, one with NaN is seen later
     with np.errstate(invalid="ignore"):
-        return np.asarray(shapely.from_wkb(wkb, on_invalid="ignore"), dtype=object)
+        return np.asarray(shapely.from_wkb(wkb, on_invalid="fix"), dtype=object)
 
 
 # --- GeoPackage --------------------------------------------------------------------------------
@@ -203,7 +204,7 @@ def read_geojson(path: Path, file: str, encoding: str | None, scratch: Path) -> 
     if path.stat().st_size == 0:
         raise InputError("ingest.file_empty", file=file)
     with path.open("rb") as source, mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        head = bytes(data[:_HEAD]).removeprefix(b"\xef\xbb\xbf").lstrip()
+        head = bytes(data[:_HEAD]).removeprefix(b"\xef\xbb\xbf").lstrip().lstrip(RECORD_SEPARATOR)
         tail = bytes(data[-_HEAD:])
         if not head.startswith(b"{"):
             raise InputError("ingest.not_geojson", file=file)
@@ -212,11 +213,12 @@ def read_geojson(path: Path, file: str, encoding: str | None, scratch: Path) -> 
         check_vertices(_count_positions(data), file)
     path, found = _as_utf_8(path, file, encoding, scratch)
     own = _crs_member(head.decode(UTF_8, "ignore"), tail.decode(UTF_8, "ignore"))
+    gdal_name, features = gdal_source(path, file)
     with _gdal("ingest.geojson_broken", file):
-        meta, _, wkb, values = pyogrio.raw.read(
-            f"GeoJSON:{path}", force_2d=True, datetime_as_string=True
-        )
+        meta, _, wkb, values = pyogrio.raw.read(gdal_name, force_2d=True, datetime_as_string=True)
     rows = len(wkb) if wkb is not None else 0
+    if features is not None and rows != features:
+        raise InputError("ingest.geojson_partly", file=file, n=rows, features=features)
     check_rows(rows, file)
     table = RawTable(_frame(meta, values, file), np.arange(1, rows + 1), _shapes(wkb))
     table.own_crs, table.encoding = own, found
