@@ -259,9 +259,8 @@ def test_a_column_or_a_key_that_is_there_twice(store: Store, tmp_path: Path) -> 
 def test_a_table_without_places_where_places_are_needed(store: Store, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("编号,名称\n1,a\n", "utf-8")
-    outcome = import_file(store, SYSTEM, "buildings", path, ImportOptions(dry_run=True))
-    assert outcome.new == 0
-    assert [one.key for one in outcome.refusals] == ["ingest.row_no_place"]
+    error = refused(store, path)
+    assert (error.key, error.values["field"]) == ("ingest.column_needed", "lon")
 
 
 def test_a_workbook_with_formulas_names_the_cell(store: Store, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Small towns drawn at random, taken the whole way: files, figures, map, report."""
