@@ -2,14 +2,20 @@
 
 import json
 
+import folium
 import pytest
 import shapely
 
 from gis_service.access import SYSTEM
 from gis_service.coverage import runs
-from gis_service.coverage.area_answers import NamedDistrict, NamedPiece
+from gis_service.coverage.area_answers import AreaBand, NamedDistrict, NamedPiece
 from gis_service.coverage.area_desk import AreaDesk, usual_limits
-from gis_service.maps.area_layers import band_colours, district_layer, measured_areas
+from gis_service.maps.area_layers import (
+    band_colours,
+    band_layer,
+    district_layer,
+    measured_areas,
+)
 from gis_service.messages import LANGUAGES, Language
 from gis_service.store import Store
 from tests.coverage.drawn_county import BOOK
@@ -51,3 +57,14 @@ def test_words_of_the_data_are_never_a_part_of_the_document() -> None:
     assert not any("<" in words for words in feature["properties"].values())
     assert "&lt;i&gt;village" in feature["properties"]["more"]
     assert "7 km²" in feature["properties"]["more"]
+
+
+def test_bands_and_districts_without_ground_are_layers_without_words() -> None:
+    nowhere = AreaBand(0.0, 5.0, shapely.MultiPolygon())
+    bands = band_layer("bands", [nowhere], ["0–5"], band_colours(1))
+    districts = district_layer("districts", [], "en")
+    leaflet = folium.Map()
+    for layer in (bands, districts):
+        layer.add_to(leaflet)
+        assert layer.data["features"] == []
+    leaflet.get_root().render()

@@ -11,7 +11,14 @@ from scipy.sparse.csgraph import dijkstra
 from gis_service.coverage import service_area
 from gis_service.coverage.districts import Barrier, districts
 from gis_service.coverage.network import ProfileNetwork, Snapped, for_profile, snap
-from gis_service.coverage.service_area import NOBODY, Reacher, StreetCells, bands
+from gis_service.coverage.service_area import (
+    NOBODY,
+    Reacher,
+    StreetCells,
+    bands,
+    generalised,
+    valid_ground,
+)
 from gis_service.coverage.standards import read_standards
 from gis_service.coverage.travel_time import nearest_facility
 from tests.coverage.drawn_roads import at_m, drawn
@@ -322,3 +329,23 @@ def _united(cells: StreetCells, minutes: np.ndarray, limit: float) -> shapely.Ge
     )
     circles = shapely.buffer(shapely.points(cells.x[within], cells.y[within]), radius, quad_segs=24)
     return shapely.union_all(shapely.intersection(ground, circles))
+
+
+@pytest.mark.parametrize(
+    ("drawn", "area"),
+    [
+        ([shapely.box(0, 0, 2, 2), shapely.box(1, 1, 3, 3)], 7.0),
+        ([shapely.Polygon([(0, 0), (2, 2), (2, 0), (0, 2)])], 2.0),
+        ([shapely.Polygon([(0, 0), (2, 0), (2, 2), (2, 3), (2, 2), (0, 2)])], 4.0),
+    ],
+    ids=["cells that cross", "a ring that crosses itself", "a spike"],
+)
+def test_ground_is_valid_before_anything_is_done_with_it(
+    drawn: list[shapely.Polygon], area: float
+) -> None:
+    ground = valid_ground(shapely.MultiPolygon(drawn))
+    assert ground.is_valid
+    assert ground.area == pytest.approx(area)
+    light, _ = generalised([shapely.MultiPolygon(drawn)], 0.01)
+    assert light[0].is_valid
+    assert light[0].area == pytest.approx(area, rel=0.01)

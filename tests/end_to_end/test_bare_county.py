@@ -131,7 +131,7 @@ def test_a_map_that_fails_stops_nothing_and_is_no_success(
 
 def test_run_once_ends_with_an_error_where_the_map_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = {"map": None, "map_error": "why"}
-    monkeypatch.setattr("gis_service.cli.main_job.main_job", lambda *_: answer)
-    monkeypatch.setattr("gis_service.cli.open_store", lambda **_: nullcontext())
+    monkeypatch.setattr(main_job, "main_job", lambda *_: answer)
+    monkeypatch.setattr("gis_service.store.open_store", lambda **_: nullcontext())
     ended = CliRunner().invoke(app, ["run", "--once"])
     assert (ended.exit_code, json.loads(ended.stdout)) == (1, answer)
