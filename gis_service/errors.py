@@ -152,6 +152,70 @@ class BusyError(GisError):
     retry_after_s: ClassVar[int] = 2
 
 
+class OutageError(StoreError):
+    """
+    The database or the disk could not do it now.
+
+    What is said to the reader names nothing of ours; the cause is for the log.
+
+    Parameters
+    ----------
+    cause
+        With its SQLSTATE; never a value of a row.
+    """
+
+    message: ClassVar[str]
+    retry_after_s: ClassVar[int | None] = None
+
+    def __init__(self, cause: str) -> None:
+        self.cause = cause
+        super().__init__(self.message)
+
+
+class QueryCancelledError(OutageError):
+    """A question took longer than its kind of work may."""
+
+    kind = "query-cancelled"
+    status = 504
+    exit_code = 9
+    message = "store.query_cancelled"
+
+
+class LockTimeoutError(OutageError):
+    """Somebody else held for too long what was to be changed."""
+
+    kind = "lock-timeout"
+    exit_code = 10
+    message = "store.lock_timeout"
+    retry_after_s = 5
+
+
+class DeadlockError(OutageError):
+    """Two changes stood in each other's way; this one was taken back and may be tried again."""
+
+    kind = "deadlock"
+    exit_code = 11
+    message = "store.deadlock"
+    retry_after_s = 1
+
+
+class DiskFullError(OutageError):
+    """There is no room left, on the database's disk or on ours."""
+
+    kind = "disk-full"
+    status = 507
+    exit_code = 12
+    message = "store.disk_full"
+
+
+class ServerLostError(OutageError):
+    """The database does not answer, or went away in the middle."""
+
+    kind = "server-lost"
+    message = "store.server_lost"
+    retry_after_s = 5
+
+
 class SetupError(GisError):
     """Something this machine lacks."""
 

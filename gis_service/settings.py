@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,6 +25,44 @@ class StoreSettings(BaseSettings):
         default=None, description="The same database as the role that may migrate it."
     )
     data_dir: Path = Field(default=ROOT / "var", description="The folder of the private cluster.")
+    disk_free_mb: int = Field(
+        default=500, ge=0, description="With less room on a disk of ours the service is failing."
+    )
+
+
+class Limits(BaseModel):
+    """How long one kind of work may hold the database, in seconds; 0 sets no limit."""
+
+    statement_s: float = Field(ge=0, le=1_000_000, description="One statement.")
+    lock_s: float = Field(ge=0, le=1_000_000, description="Waiting for one lock.")
+    idle_s: float = Field(ge=0, le=1_000_000, description="A transaction that asks nothing.")
+
+
+class LimitSettings(BaseSettings):
+    """Limits by kind of work, such as ``GIS_PAGE_STATEMENT_S``; docs/settings.md."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GIS_",
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        nested_model_default_partial_update=True,
+    )
+
+    page: Limits = Field(
+        default=Limits(statement_s=30, lock_s=10, idle_s=60), description="A request."
+    )
+    report: Limits = Field(
+        default=Limits(statement_s=300, lock_s=10, idle_s=300),
+        description="A report or a map that is written while somebody waits.",
+    )
+    job: Limits = Field(
+        default=Limits(statement_s=3600, lock_s=1800, idle_s=3600),
+        description="Work from the queue.",
+    )
+    command: Limits = Field(
+        default=Limits(statement_s=0, lock_s=0, idle_s=0),
+        description="A command at a terminal, which whoever started it can end.",
+    )
 
 
 class ServerSettings(BaseSettings):
@@ -35,6 +73,12 @@ class ServerSettings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     workers: int = Field(default=1, ge=1, le=64, description="Processes that work on jobs.")
+    shutdown_s: float = Field(
+        default=10,
+        ge=0,
+        le=3600,
+        description="So long requests and jobs may take to end by themselves at a shutdown.",
+    )
     requests_at_once: int = Field(
         default=8, ge=1, le=100, description="Requests that are worked on at once; others wait."
     )
@@ -228,6 +272,19 @@ def store_settings() -> StoreSettings:
         As the environment was at the first call.
     """
     return StoreSettings()
+
+
+@cache
+def limit_settings() -> LimitSettings:
+    """
+    Read the limits by kind of work once.
+
+    Returns
+    -------
+    LimitSettings
+        As the environment was at the first call.
+    """
+    return LimitSettings()
 
 
 @cache

@@ -121,6 +121,7 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
         redoc_url=None,
         lifespan=_lifespan,
     )
+    store = store.under("page")
     app.state.store = store
     app.state.loopback_only = bound
     app.state.locators = LocatorCache(store)

@@ -431,6 +431,7 @@ HEALTH: Final[dict[str, Any]] = {
     "migration": {"current": "0001", "head": "0001"},
     "boundaries": [{"scheme": "base", "version": 2, "effective_day": "2026-01-01"}],
     "jobs": {"stuck": 0},
+    "disk": {"status": "ok"},
 }
 
 

@@ -1,4 +1,4 @@
-"""Whether the service can do its work: database, migration, boundaries in force, stuck jobs.
+"""Whether the service can do its work: database, migration, boundaries, stuck jobs, disks.
 
 Says versions and counts only: no address, no path, no name of a role. It is looked at once a second
 at most, on a connection and a thread of its own, so that it answers however many others ask.
@@ -19,7 +19,7 @@ from gis_service.api import examples
 from gis_service.api.dependencies import VISITOR
 from gis_service.errors import GisError
 from gis_service.grids.reading import versions_in_force
-from gis_service.store import migrate
+from gis_service.store import disk, migrate
 from gis_service.store.engine import Store, check_server
 
 router = APIRouter(tags=["health"])
@@ -60,6 +60,12 @@ class Jobs(BaseModel):
     stuck: int = 0
 
 
+class Disk(BaseModel):
+    """``full`` where a disk of ours has less room than ``GIS_DISK_FREE_MB`` asks for."""
+
+    status: Literal["ok", "full"] = "ok"
+
+
 class Health(BaseModel):
     """``failing`` where the service cannot do its work now."""
 
@@ -70,6 +76,7 @@ class Health(BaseModel):
     migration: Migration
     boundaries: list[Boundaries]
     jobs: Jobs
+    disk: Disk
 
 
 class Checkup:
@@ -110,6 +117,8 @@ class Checkup:
 
     def _look(self) -> Health:
         answer = _failing()
+        has_room = disk.has_room(self._store.url)
+        answer.disk = Disk(status="ok" if has_room else "full")
         try:
             with self._store.transaction(VISITOR) as connection:
                 postgresql, postgis = check_server(connection)
@@ -120,7 +129,7 @@ class Checkup:
                         Boundaries.model_validate(one) for one in versions_in_force(connection)
                     ]
                     answer.jobs = Jobs(stuck=len(jobs.stuck(connection)))
-                    answer.status = "failing" if answer.jobs.stuck else "ok"
+                    answer.status = "ok" if has_room and not answer.jobs.stuck else "failing"
         except (GisError, sa.exc.OperationalError, sa.exc.InterfaceError):
             answer.status = "failing"
         self._found, self._at = answer, time.monotonic()
@@ -134,7 +143,12 @@ class Checkup:
 
 def _failing() -> Health:
     return Health(
-        status="failing", database=Database(), migration=Migration(), boundaries=[], jobs=Jobs()
+        status="failing",
+        database=Database(),
+        migration=Migration(),
+        boundaries=[],
+        jobs=Jobs(),
+        disk=Disk(),
     )
 
 

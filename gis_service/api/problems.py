@@ -9,15 +9,15 @@ import logging
 from http import HTTPStatus
 from typing import Any, Final
 
-import sqlalchemy as sa
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from gis_service.errors import BusyError, GisError
+from gis_service.errors import BusyError, GisError, OutageError
 from gis_service.messages import LANGUAGES, Language, choose_language, text
+from gis_service.store.failures import described, outage_of
 
 MEDIA_TYPE: Final = "application/problem+json"
 LANGUAGE_COOKIE: Final = "gis_lang"
@@ -116,7 +116,7 @@ async def gis_problem(request: Request, error: Exception) -> Response:
     request
         What failed.
     error
-        A :class:`GisError`; its own words are told below 500 only.
+        A :class:`GisError`; its own words are told below 500 and where they name nothing of ours.
 
     Returns
     -------
@@ -125,12 +125,14 @@ async def gis_problem(request: Request, error: Exception) -> Response:
     """
     assert isinstance(error, GisError)
     language = language_of(request)
+    if isinstance(error, OutageError):
+        _log.error("%s", described(error))
     if error.status == HTTPStatus.BAD_GATEWAY:
         # Another server failed, and its words here name nothing of ours.
         _log.warning("%s: %s", type(error).__name__, error.key)
         return problem(request, error.status, error.kind, error.say(language))
-    if isinstance(error, BusyError):
-        again = {"Retry-After": str(error.retry_after_s)}
+    if isinstance(error, BusyError | OutageError):
+        again = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
         return problem(request, error.status, error.kind, error.say(language), headers=again)
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("%s: %s", type(error).__name__, error.key)
@@ -138,26 +140,6 @@ async def gis_problem(request: Request, error: Exception) -> Response:
         return problem(request, error.status, error.kind, text(said, language))
     place = {**error.place.as_dict(), **error.details(language)}
     return problem(request, error.status, error.kind, error.say(language), place=place)
-
-
-async def store_problem(request: Request, error: Exception) -> Response:
-    """
-    Answer that the database cannot be reached, without saying where it is.
-
-    Parameters
-    ----------
-    request
-        What failed.
-    error
-        Of the driver.
-
-    Returns
-    -------
-    Response
-        503.
-    """
-    _log.error("the store failed: %s", type(error).__name__)
-    return problem(request, 503, "store", text("api.unavailable", language_of(request)))
 
 
 async def invalid_request(request: Request, error: Exception) -> Response:
@@ -229,7 +211,7 @@ async def http_problem(request: Request, error: Exception) -> Response:
 
 async def unknown_problem(request: Request, error: Exception) -> Response:
     """
-    Answer what nobody foresaw, without a word of its insides.
+    Answer what nobody foresaw, without a word of its insides; the server logs where it broke.
 
     Parameters
     ----------
@@ -241,9 +223,12 @@ async def unknown_problem(request: Request, error: Exception) -> Response:
     Returns
     -------
     Response
-        500.
+        500, or that of the outage it comes from, such as a full disk.
     """
-    _log.error("unforeseen: %s", type(error).__name__)
+    outage = outage_of(error)
+    if outage is not None:
+        return await gis_problem(request, outage)
+    _log.error("unforeseen: %s", described(error))
     return problem(request, 500, "internal", text("api.internal", language_of(request)))
 
 
@@ -259,6 +244,4 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(GisError, gis_problem)
     app.add_exception_handler(RequestValidationError, invalid_request)
     app.add_exception_handler(HTTPException, http_problem)
-    app.add_exception_handler(sa.exc.OperationalError, store_problem)
-    app.add_exception_handler(sa.exc.InterfaceError, store_problem)
     app.add_exception_handler(Exception, unknown_problem)

@@ -65,7 +65,7 @@ def coverage_report(
 ) -> Response:
     """Write the coverage report of the newest run, or of a certain one; small cells are hidden."""
     asked = coverage.Wish(standard, scenario, run_id, wish or language, compare=compare)
-    with store.transaction(actor) as connection:  # drawn after it has ended: that takes seconds
+    with store.under("report").transaction(actor) as connection:  # ends before it is drawn
         report = coverage.read_report(connection, actor, asked, with_bands=form != "xlsx")
     headers = {
         "Content-Disposition": f'attachment; filename="{report.name}.{form}"',
@@ -97,7 +97,7 @@ def start_report(
     asked: ReportRequest, store: StoreDep, actor: ActorDep, language: LanguageDep
 ) -> JobAccepted:
     """Write the coverage report as a job, which tells how far it is; the file is kept."""
-    with store.transaction(actor) as connection:  # what cannot be is said at once
+    with store.under("report").transaction(actor) as connection:  # what cannot be is said at once
         coverage.check(connection, actor, asked.standard, asked.scenario, asked.run_id)
     wish = {**asked.model_dump(), "language": asked.language or language}
     return JobAccepted(job_id=jobs.submit(store, actor, report_job.KIND, wish))
@@ -136,7 +136,7 @@ def coverage_report_pages(
 ) -> dict[str, Any]:
     """Show the first pages of the printed report as pictures, with the number of all pages."""
     asked = coverage.Wish(standard, scenario, run_id, wish or language, compare=compare)
-    with store.transaction(actor) as connection:
+    with store.under("report").transaction(actor) as connection:
         report = coverage.read_report(connection, actor, asked)
     pages, pictures = report.pictures(_MOST_PAGES, _SCREEN_DPI)
     told = [f"data:image/png;base64,{base64.b64encode(one).decode()}" for one in pictures]

@@ -83,8 +83,8 @@ def _in_transaction(endpoint: Callable[..., Any], first: First | None) -> Callab
         store, actor, request = (arguments[name] for name in ("store", "actor", "request"))
         passed = {name: arguments[name] for name in asked if name != "connection"}
         before = first(request, arguments) if first else nullcontext()
-        with before, store.transaction(actor) as connection:
-            return endpoint(**passed, connection=connection)
+        with before:  # the endpoint is the whole transaction: after a deadlock it is called again
+            return store.run(actor, lambda connection: endpoint(**passed, connection=connection))
 
     ours = [one for name, one in given.items() if name not in asked]
     run.__signature__ = signature.replace(parameters=[*wanted, *ours])  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import typer
 from pydantic import ValidationError
 
-from gis_service.errors import GisError, InputError
+from gis_service.errors import GisError, InputError, OutageError
 from gis_service.messages import Language, choose_language, text
 
 
@@ -53,7 +53,17 @@ def errors_said() -> Iterator[None]:
                 f"gis-service: {text('cli.bad_setting', language(), name=name, problem=one['msg'])}"
             )
         sys.exit(InputError.exit_code)
-    except GisError as error:
-        place = ", ".join(f"{name} {value}" for name, value in error.place.as_dict().items())
-        say(f"gis-service: {error.say(language())}" + (f" ({place})" if place else ""))
-        sys.exit(error.exit_code)
+    except Exception as broken:
+        named = broken if isinstance(broken, GisError) else _outage_of(broken)
+        if named is None:
+            raise
+        place = ", ".join(f"{name} {value}" for name, value in named.place.as_dict().items())
+        more = named.cause if isinstance(named, OutageError) else place
+        say(f"gis-service: {named.say(language())}" + (f" ({more})" if more else ""))
+        sys.exit(named.exit_code)
+
+
+def _outage_of(error: Exception) -> OutageError | None:
+    from gis_service.store.failures import outage_of
+
+    return outage_of(error)

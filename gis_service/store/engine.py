@@ -1,23 +1,47 @@
-"""The engine and the one way to open a transaction: under the name of an actor.
+"""The engine and the one way to open a transaction: under the name of an actor, within limits.
 
 Every transaction sets ``gis.actor_id`` and ``gis.actor_role`` for itself, so that triggers and,
-later, row-level security know who asks.
+later, row-level security know who asks, and how long its kind of work may take. What the database
+cannot do now leaves it as an error of ours.
 """
 
-from collections.abc import Iterator
+import copy
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Final, Literal, Protocol, Self, TypeVar
 
+import psycopg2
 import sqlalchemy as sa
 from psycopg.conninfo import make_conninfo
 from sqlalchemy.pool import NullPool
 
-from gis_service.errors import BusyError, StoreError
+from gis_service.errors import BusyError, DeadlockError, StoreError
+from gis_service.settings import Limits, limit_settings
+from gis_service.store.failures import clean_errors, outage_of, without_values
+
+Workload = Literal["page", "report", "job", "command"]
+"""Kinds of work, each with limits of its own."""
+Answer = TypeVar("Answer")
 
 MINIMUM_POSTGRESQL = 140000
 MINIMUM_POSTGIS = (3, 1)
 _POOL_WAIT_S = 5.0
 _LOADING = 4_906_113  # an arbitrary number, next to the migrations'
+_TRIES: Final = 3
+_SET: Final = sa.select(
+    *(
+        sa.func.set_config(name, sa.bindparam(name), True)  # noqa: FBT003
+        for name in (
+            "gis.actor_id",
+            "gis.actor_role",
+            "statement_timeout",
+            "lock_timeout",
+            "idle_in_transaction_session_timeout",
+        )
+    )
+)
+_log = logging.getLogger(__name__)
 
 
 class ActorLike(Protocol):
@@ -44,9 +68,21 @@ class Store:
         False opens a connection for each transaction, for short commands and tests.
     connections
         How many a pool holds at the most.
+    workload
+        Whose limits hold; :meth:`under` gives the same store under others.
+    name
+        By which the server lists our connections.
     """
 
-    def __init__(self, url: sa.URL | str, *, pooled: bool = True, connections: int = 20) -> None:
+    def __init__(
+        self,
+        url: sa.URL | str,
+        *,
+        pooled: bool = True,
+        connections: int = 20,
+        workload: Workload = "command",
+        name: str = "gis_service",
+    ) -> None:
         options: dict[str, Any] = {"poolclass": NullPool}
         if pooled:
             options = {
@@ -58,10 +94,32 @@ class Store:
         self.url = sa.make_url(url)
         self.engine = sa.create_engine(
             self.url,
-            connect_args={"application_name": "gis_service"},
+            connect_args={"application_name": name},
             hide_parameters=True,  # what people typed or are called never reaches a log line
             **options,
         )
+        clean_errors(self.engine)
+        self._workload = workload
+        self._limits = _milliseconds(workload)
+
+    def under(self, workload: Workload) -> Self:
+        """
+        Give this store under the limits of another kind of work.
+
+        Parameters
+        ----------
+        workload
+            Whose limits.
+
+        Returns
+        -------
+        Store
+            On the same pool.
+        """
+        other = copy.copy(self)
+        other._workload = workload  # noqa: SLF001 (one of us)
+        other._limits = _milliseconds(workload)  # noqa: SLF001
+        return other
 
     @contextmanager
     def transaction(self, actor: ActorLike) -> Iterator[sa.Connection]:
@@ -80,25 +138,48 @@ class Store:
 
         Raises
         ------
-        StoreError
-            The database cannot be reached.
+        OutageError
+            The database cannot do it now: it is gone or full, or took too long.
         BusyError
             Every connection of the pool is taken.
         """
         try:
-            connection = self.engine.connect()
+            with self.engine.begin() as connection:
+                who = {"gis.actor_id": str(actor.actor_id), "gis.actor_role": actor.role}
+                connection.execute(_SET, {**who, **self._limits})
+                yield connection
         except sa.exc.TimeoutError as error:
             raise BusyError("api.busy") from error
-        except sa.exc.OperationalError as error:
-            raise StoreError("store.unreachable", reason=str(error.orig).strip()) from error
-        with connection, connection.begin():
-            connection.execute(
-                sa.select(
-                    sa.func.set_config("gis.actor_id", str(actor.actor_id), True),  # noqa: FBT003
-                    sa.func.set_config("gis.actor_role", actor.role, True),  # noqa: FBT003
-                )
-            )
-            yield connection
+        except (sa.exc.DBAPIError, psycopg2.Error, OSError) as error:
+            if isinstance(error, psycopg2.Error):  # of a COPY, which goes past the engine
+                without_values(error)
+            outage = outage_of(error)
+            if outage is None:
+                raise
+            raise outage from error
+
+    def run(self, actor: ActorLike, function: Callable[[sa.Connection], Answer]) -> Answer:
+        """
+        Do a whole transaction, again where a deadlock took it back.
+
+        Parameters
+        ----------
+        actor
+            Who asks.
+        function
+            All that the transaction does; it may be called several times.
+
+        Returns
+        -------
+        Answer
+            Of the function.
+        """
+
+        def whole() -> Answer:
+            with self.transaction(actor) as connection:
+                return function(connection)
+
+        return again_after_deadlock(whole)
 
     def apart(self, connections: int = 1) -> "Store":
         """
@@ -114,11 +195,49 @@ class Store:
         Store
             The caller closes it.
         """
-        return Store(self.url, connections=connections)
+        return Store(self.url, connections=connections, workload=self._workload)
 
     def close(self) -> None:
         """Give every connection back."""
         self.engine.dispose()
+
+
+def _milliseconds(workload: Workload) -> dict[str, str]:
+    limits: Limits = getattr(limit_settings(), workload)
+    return {
+        "statement_timeout": f"{1000 * limits.statement_s:.0f}",
+        "lock_timeout": f"{1000 * limits.lock_s:.0f}",
+        "idle_in_transaction_session_timeout": f"{1000 * limits.idle_s:.0f}",
+    }
+
+
+def again_after_deadlock(function: Callable[[], Answer]) -> Answer:
+    """
+    Call what begins and ends its own transaction, again where a deadlock took it back.
+
+    Parameters
+    ----------
+    function
+        May be called several times.
+
+    Returns
+    -------
+    Answer
+        Of the function.
+
+    Raises
+    ------
+    DeadlockError
+        It was taken back every time.
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            return function()
+        except DeadlockError as error:
+            if not left:
+                raise
+            _log.warning("tried again after a deadlock: %s", error.cause)
+    raise AssertionError
 
 
 def store_url(address: str) -> sa.URL:
@@ -160,6 +279,29 @@ def lock_for_loading(connection: sa.Connection) -> None:
         The transaction that loads.
     """
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOADING)))
+
+
+def end_connections(connection: sa.Connection, name: str) -> None:
+    """
+    End the connections of a process of ours that is gone, with what they still do.
+
+    Parameters
+    ----------
+    connection
+        An open transaction of the same login.
+    name
+        Under which that process opened its store.
+    """
+    activity = sa.table(
+        "pg_stat_activity", *map(sa.column, ("pid", "application_name", "datname", "usename"))
+    )
+    connection.execute(
+        sa.select(sa.func.pg_terminate_backend(activity.c.pid)).where(
+            activity.c.application_name == name,
+            activity.c.datname == sa.func.current_database(),
+            activity.c.usename == sa.func.current_user(),
+        )
+    )
 
 
 def check_server(connection: sa.Connection) -> tuple[str, str]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
-from gis_service.errors import StoreError
+from gis_service.errors import ServerLostError, StoreError
 from gis_service.store.engine import check_server
+from gis_service.store.failures import described
 
 if TYPE_CHECKING:  # a quarter of a second to read, and most starts find nothing to migrate
     from alembic.config import Config
@@ -92,7 +93,7 @@ def upgrade(admin_url: sa.URL | str) -> MigrationState:
             _migrate(connection)
             return state(connection)
     except sa.exc.OperationalError as error:
-        raise StoreError("store.unreachable", reason=str(error.orig).strip()) from error
+        raise ServerLostError(described(error)) from error
     finally:
         engine.dispose()
 
