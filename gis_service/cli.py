@@ -27,6 +27,7 @@ from gis_service.commands.report import report_app
 from gis_service.commands.roads import roads_app
 from gis_service.commands.terminal import errors_said, language, say
 from gis_service.errors import InputError, NotFoundError, Place
+from gis_service.logs import keep_values_out_of_logs
 from gis_service.regions import region_database
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ WholeFile = Annotated[
     bool,
     typer.Option("--whole-file", help="Homes in no whole unit make a grid of their own."),
 ]
+_WORKER_ENDS_S: Final = 20
+"""After the time of a shutdown a worker has so many seconds to end its job and give it back."""
+
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Where to serve.")]
 
 
@@ -72,6 +76,7 @@ def main() -> None:
     """Run a command; an error that we can name is said in one line with its own exit code."""
     # A plain SIGTERM would end the process without leaving the cluster and stopping the workers.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    keep_values_out_of_logs()
     with errors_said():
         app()
 
@@ -208,8 +213,12 @@ def _workers_beside(database: str | None) -> Iterator[None]:
         watcher.join()
         for process in workers:
             process.terminate()
-        for process in workers:
-            process.wait()
+        for process in workers:  # each gives its job back after that time
+            try:
+                process.wait(server_settings().shutdown_s + _WORKER_ENDS_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 @app.command()

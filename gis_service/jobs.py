@@ -1,19 +1,20 @@
 """Long work: submitted as a row, done by a worker from the queue in PostgreSQL, seen while it runs.
 
 A room registers what it can do with :func:`work`; the queue itself is procrastinate's. A worker
-that is killed leaves a stalled job behind, which the next one takes up again; after three attempts
-the job says that it failed. Work must therefore write its result in one transaction, and end its
-job in that same one (:func:`complete`): then it is there once, and never for a job that is over.
+does each job in a process of its own, which is ended when the job is cancelled or the worker has to
+stop. A worker that is killed leaves a stalled job behind, which the next one takes up again; after
+three attempts the job says that it failed. Work must therefore write its result in one
+transaction, and end its job in that same one (:func:`complete`): then it is there once, and never
+for a job that is over.
 """
 
 import asyncio
 import json
 import logging
-import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 import procrastinate
@@ -23,11 +24,13 @@ from procrastinate import App, JobContext, PsycopgConnector, SyncPsycopgConnecto
 from gis_service import access
 from gis_service.access import SYSTEM, Actor
 from gis_service.access.actor import find_actor
-from gis_service.errors import GisError, NotFoundError, StoreError
+from gis_service.errors import GisError, NotFoundError, ServerLostError, StoreError
+from gis_service.fork_server import ForkServer
 from gis_service.messages import Language, text
-from gis_service.settings import keeping_settings
+from gis_service.settings import keeping_settings, server_settings
 from gis_service.store import tables as t
-from gis_service.store.engine import Store, conninfo
+from gis_service.store.engine import Store, again_after_deadlock, conninfo, end_connections
+from gis_service.store.failures import described, outage_of
 
 Progress = Callable[[float, str], None]
 """Takes the share that is done (0 to 1) and the message key of the step."""
@@ -36,16 +39,18 @@ Regular = Callable[[Store], None]
 """Takes the store; done again and again."""
 
 ATTEMPTS: Final = 3
-_NO_STORE: Final = (StoreError, sa.exc.OperationalError, sa.exc.InterfaceError)
 STUCK_S: Final = 60.0
 """A running job whose heart has not beaten for so long is stuck."""
 _BEAT_S: Final = 5.0
 _LOOK_AGAIN_S: Final = 0.5
+"""So often a worker looks whether its job was cancelled."""
+_NOT_ENDED: Final = ("waiting", "running")
 _WORKS: dict[str, Work] = {}
 _REGULAR: list[Regular] = []
 _QUEUE: Final = sa.table(  # the queue library's own
     "procrastinate_jobs", sa.column("id", sa.BigInteger), sa.column("status")
 )
+_PROCESSES: Final = ForkServer("gis_service.job_process")
 _log = logging.getLogger(__name__)
 
 
@@ -193,12 +198,15 @@ def _enqueue(store: Store, job_id: int) -> None:
 _TASK: Final = "gis_service.run_job"
 
 
-def _app(store: Store, connector: Any) -> App:
+def _app(store: Store, connector: Any, *, apart: bool = True) -> App:
     app = App(connector=connector)
 
-    @app.task(name=_TASK)
-    def run_job(job_id: int) -> None:
-        perform(store, job_id)
+    @app.task(name=_TASK, pass_context=True)
+    def run_job(context: JobContext, job_id: int) -> None:
+        if apart:
+            _perform_apart(store, job_id, context.should_abort)
+        else:
+            perform(store, job_id)
 
     @app.periodic(cron="* * * * * */15")
     @app.task(name="gis_service.retry_stalled", queueing_lock="retry_stalled", pass_context=True)
@@ -225,7 +233,7 @@ async def _prune(app: App, store: Store) -> None:
         hours, include_failed=True, include_cancelled=True, include_aborted=True
     )
     for function in _REGULAR:
-        await asyncio.to_thread(function, store)
+        await asyncio.to_thread(function, store.under("job"))
 
 
 async def prune_now(store: Store) -> None:
@@ -242,6 +250,84 @@ async def prune_now(store: Store) -> None:
         await _prune(app, store)
 
 
+@dataclass(frozen=True)
+class Task:
+    """What a process has to know to do a job: where, which, and what registers its work."""
+
+    url: str
+    job_id: int
+    modules: tuple[str, ...]
+
+
+def connection_name(job_id: int) -> str:
+    """
+    Name the connections of the process that does a job.
+
+    Parameters
+    ----------
+    job_id
+        Which.
+
+    Returns
+    -------
+    str
+        As the server lists them.
+    """
+    return f"gis_service job {job_id}"
+
+
+def _perform_apart(store: Store, job_id: int, is_stopping: Callable[[], bool]) -> None:
+    """Do one job in a process of its own, and end that when the job is over or the worker stops."""
+    url = store.url.render_as_string(hide_password=False)
+    modules = sorted({function.__module__ for function in _WORKS.values()})
+    child = _PROCESSES.fork(Task(url, job_id, tuple(modules)))
+    beaten_at = time.monotonic()
+    while not child.ended(_LOOK_AGAIN_S):
+        beats = time.monotonic() - beaten_at >= _BEAT_S
+        beaten_at = time.monotonic() if beats else beaten_at
+        stopping = is_stopping()
+        if stopping or not _goes_on(store, job_id, beats=beats):
+            child.end()
+            _end_connections(store, job_id)
+            if stopping:
+                _give_back(store, job_id, "jobs.handed_back", attempts=t.job.c.attempts - 1)
+            return
+    if child.exit_code:
+        _log.error("job %s: its process ended with %s", job_id, child.exit_code)
+        _end_connections(store, job_id)
+        _give_back(store, job_id, "jobs.interrupted", attempts=t.job.c.attempts)
+
+
+def _end_connections(store: Store, job_id: int) -> None:
+    """Let the server stop at once what it still does for a process that is gone."""
+    with store.transaction(SYSTEM) as connection:
+        end_connections(connection, connection_name(job_id))
+
+
+def _goes_on(store: Store, job_id: int, *, beats: bool) -> bool:
+    """Look whether a job is wanted still, and let its heart beat."""
+    status, mine = t.job.c.status, t.job.c.job_id == job_id
+    beat = sa.update(t.job).where(mine).values(heartbeat_at=sa.func.now()).returning(status)
+    try:
+        with store.transaction(SYSTEM) as connection:
+            found = connection.scalar(beat if beats else sa.select(status).where(mine))
+    except StoreError as error:  # it may be back for the next look
+        _log.warning("job %s: cannot look after it: %s", job_id, described(error))
+        return True
+    return found not in (None, "cancelled")  # one that is done may tidy up for a while
+
+
+def _give_back(store: Store, job_id: int, step: str, *, attempts: sa.ColumnElement[int]) -> None:
+    """Let a running job wait for the next worker."""
+    query = (
+        sa.update(t.job)
+        .where(t.job.c.job_id == job_id, t.job.c.status == "running")
+        .values(status="waiting", attempts=attempts, step=step, progress=0)
+    )
+    if store.run(SYSTEM, lambda connection: connection.execute(query).rowcount):
+        _enqueue(store, job_id)
+
+
 def perform(store: Store, job_id: int) -> None:
     """
     Do one job here and now, and write down how it ended.
@@ -252,12 +338,17 @@ def perform(store: Store, job_id: int) -> None:
         The store.
     job_id
         A waiting job, or a running one whose worker died. One that has ended is left alone.
+
+    Raises
+    ------
+    ServerLostError
+        The store is away; the job is left as one whose worker died.
     """
     with store.transaction(SYSTEM) as connection:
         row = connection.execute(
             sa.select(t.job).where(t.job.c.job_id == job_id).with_for_update()
         ).one()
-        if row.status not in ("waiting", "running"):
+        if row.status not in _NOT_ENDED:
             return
         actor = find_actor(connection, row.actor_id)
         if row.attempts >= ATTEMPTS:
@@ -274,54 +365,32 @@ def perform(store: Store, job_id: int) -> None:
                 heartbeat_at=sa.func.now(),
             )
         )
+    given = {**row.arguments, "job_id": job_id}
     try:
-        with _beating(store, job_id):
-            given = {**row.arguments, "job_id": job_id}
-            result = _WORKS[row.kind](store, actor, given, _progress(store, job_id))
+        result = again_after_deadlock(
+            lambda: _WORKS[row.kind](store, actor, given, _progress(store, job_id))
+        )
     except JobOverError:
         return
-    except GisError as error:
-        with store.transaction(actor) as connection:
-            _end(connection, job_id, "failed", error=_error(error.key, **error.values))
-        return
     except Exception as error:
-        with store.transaction(actor) as connection:
-            failed = _end(
-                connection, job_id, "failed", error=_error("jobs.broke", error=type(error).__name__)
-            )
-        if failed:
+        named = error if isinstance(error, GisError) else outage_of(error)
+        if isinstance(named, ServerLostError):
             raise
-        # The work itself was written down as done; what was to follow is not a failure of it.
-        _log.warning("job %s is done, but not what follows it: %r", job_id, error)
+        refused = named is not None and named.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        level = logging.INFO if refused else logging.ERROR
+        _log.log(level, "job %s (%s) failed: %s", job_id, row.kind, described(named or error))
+        broke = _error("jobs.broke", error=type(error).__name__)
+        said = broke if named is None else _error(named.key, **named.values)
+        with store.transaction(actor) as connection:
+            failed = _end(connection, job_id, "failed", error=said)
+        if not failed:
+            # The work itself was written down as done; what was to follow is not a failure of it.
+            _log.warning("job %s is done, but not what follows it: %s", job_id, described(error))
+        elif named is None:
+            raise
         return
     with store.transaction(actor) as connection:
         _end(connection, job_id, "done", result=dict(result))
-
-
-@contextmanager
-def _beating(store: Store, job_id: int) -> Iterator[None]:
-    """Let the job's heart beat while a step takes long."""
-    stop = threading.Event()
-
-    def beat() -> None:
-        while not stop.wait(_BEAT_S):
-            try:
-                with store.transaction(SYSTEM) as connection:
-                    connection.execute(
-                        sa.update(t.job)
-                        .where(t.job.c.job_id == job_id)
-                        .values(heartbeat_at=sa.func.now())
-                    )
-            except _NO_STORE as error:  # it may be back for the next beat
-                _log.warning("job %s: no heartbeat: %s", job_id, type(error).__name__)
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def _progress(store: Store, job_id: int) -> Progress:
@@ -381,7 +450,7 @@ def _end(
     values: dict[str, Any] = {"status": status, "finished_at": sa.func.now(), "error": error}
     if status == "done":
         values |= {"result": result, "progress": 1}
-    running = t.job.c.status.in_(("waiting", "running"))
+    running = t.job.c.status.in_(_NOT_ENDED)
     ended = connection.execute(
         sa.update(t.job).where(t.job.c.job_id == job_id, running).values(**values)
     )
@@ -390,7 +459,7 @@ def _end(
 
 def cancel(store: Store, actor: Actor, job_id: int) -> None:
     """
-    Stop a job: a waiting one does not begin, a running one ends at its next step.
+    Stop a job: a waiting one does not begin, the process of a running one is ended.
 
     Parameters
     ----------
@@ -569,7 +638,13 @@ def _enqueue_lost(store: Store, *, young_too: bool = False) -> None:
         _enqueue(store, job_id)
 
 
-def run_worker(store: Store, *, wait: bool, tick: Callable[[Store], None] | None = None) -> None:
+def run_worker(
+    store: Store,
+    *,
+    wait: bool,
+    tick: Callable[[Store], None] | None = None,
+    apart: bool = True,
+) -> None:
     """
     Work on the queue.
 
@@ -578,12 +653,17 @@ def run_worker(store: Store, *, wait: bool, tick: Callable[[Store], None] | None
     store
         The store.
     wait
-        True goes on until a signal ends it; False returns when the queue is empty.
+        True goes on until a signal ends it; False returns when the queue is empty. A signal lets
+        the running job end within the setting ``shutdown_s``; otherwise it is given back.
     tick
         Called once a second while the worker waits, for what is due by the clock.
+    apart
+        False does the jobs in this process, where nothing ends them: for tests that hold a step.
     """
+    if apart:
+        _PROCESSES.start()
     _enqueue_lost(store, young_too=True)
-    asyncio.run(_run_worker(store, wait=wait, tick=tick))
+    asyncio.run(_run_worker(store.under("page"), wait=wait, tick=tick, apart=apart))
 
 
 def wait_for(store: Store, job_id: int) -> JobState:
@@ -606,19 +686,23 @@ def wait_for(store: Store, job_id: int) -> JobState:
         run_worker(store, wait=False)
         with store.transaction(SYSTEM) as connection:
             state = find(connection, job_id)
-        if state.status not in ("waiting", "running"):
+        if state.status not in _NOT_ENDED:
             return state
         time.sleep(_LOOK_AGAIN_S)
 
 
-async def _run_worker(store: Store, *, wait: bool, tick: Callable[[Store], None] | None) -> None:
-    app = _app(store, PsycopgConnector(conninfo=conninfo(store.url)))
+async def _run_worker(
+    store: Store, *, wait: bool, tick: Callable[[Store], None] | None, apart: bool
+) -> None:
+    app = _app(store, PsycopgConnector(conninfo=conninfo(store.url)), apart=apart)
     async with app.open_async():
-        worker: Awaitable[None] = app.run_worker_async(wait=wait, concurrency=1)
+        worker: Awaitable[None] = app.run_worker_async(
+            wait=wait, concurrency=1, shutdown_graceful_timeout=server_settings().shutdown_s
+        )
         if tick is None:
             await worker
             return
-        clock = asyncio.create_task(_tick(store, tick))
+        clock = asyncio.create_task(_tick(store.under("job"), tick))
         try:
             await worker
         finally:
@@ -629,6 +713,6 @@ async def _tick(store: Store, tick: Callable[[Store], None]) -> None:
     while True:
         try:
             await asyncio.to_thread(tick, store)
-        except _NO_STORE as error:  # the clock goes on; what is due is still due afterwards
-            _log.warning("the clock could not look into the store: %s", type(error).__name__)
+        except StoreError as error:  # the clock goes on; what is due is still due afterwards
+            _log.warning("the clock could not look into the store: %s", described(error))
         await asyncio.sleep(1)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from gis_service import jobs
 from gis_service.access import SYSTEM, record
 from gis_service.access.actor import Actor
-from gis_service.errors import InputError, NotFoundError, StoreError
+from gis_service.errors import InputError, NotFoundError, ServerLostError
 from gis_service.store import tables as t
 from gis_service.store.engine import Store
 
@@ -172,7 +172,7 @@ def test_the_clock_goes_on_when_the_store_was_away_for_a_moment(store: Store) ->
     def tick(_store: Store) -> None:
         looked.append(time.monotonic())
         if len(looked) == 1:
-            raise StoreError("store.unreachable", reason="restarting")
+            raise ServerLostError("restarting")
         raise SystemExit
 
     with pytest.raises(SystemExit):

@@ -1,10 +1,10 @@
 """Serving the app over HTTP until somebody stops it; a port that is taken is said plainly."""
 
+import math
 import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
 
 import sqlalchemy as sa
 import uvicorn
@@ -15,9 +15,8 @@ from gis_service.api.app import create_app
 from gis_service.api.guard import is_loopback
 from gis_service.errors import GisError, SetupError
 from gis_service.grids.compiling import compile_all
+from gis_service.settings import server_settings
 from gis_service.store.engine import Store
-
-_GRACE_S: Final = 10
 
 
 class Server(uvicorn.Server):
@@ -94,7 +93,7 @@ def serve_forever(store: Store, host: str, port: int, say: Callable[[str], None]
             log_level="warning",
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=_GRACE_S,
+            timeout_graceful_shutdown=math.ceil(server_settings().shutdown_s),
         )
         shown = "localhost" if host in ("127.0.0.1", "::1") else host
         say(f"the map is at http://{shown}:{port} — stop with Ctrl-C")
