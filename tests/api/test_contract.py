@@ -87,7 +87,7 @@ def test_the_contract_holds(
     told = ", ".join(f"{number} × {status}" for status, number in sorted(answers.items()))
     print(f"{role}: {answers.total()} cases ({told}), {breaches.total()} breaches")
     assert answers.total() > EXAMPLES * 100
-    assert answers[200] > EXAMPLES * 20
+    assert answers[200] > EXAMPLES * 5
     assert not breaches
 
 
