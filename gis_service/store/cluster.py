@@ -6,7 +6,6 @@ back by itself. Nothing here knows a table, and no other PostgreSQL of this mach
 """
 
 import fcntl
-import hashlib
 import logging
 import os
 import pwd
@@ -21,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Final, Literal, Self, get_args
 
 import psycopg2
 import sqlalchemy as sa
@@ -32,6 +31,15 @@ from psycopg2.extensions import connection as Psycopg2Connection  # noqa: N812
 from gis_service.errors import SetupError, StoreError
 from gis_service.messages import Language, choose_language, text
 from gis_service.settings import store_settings
+from gis_service.store.account import (
+    FALLBACK_ROOT,
+    Account,
+    free_place,
+    may_enter,
+    run_as,
+    server_account,
+    settle,
+)
 
 Role = Literal["gis_admin", "gis_owner", "gis_service"]
 
@@ -39,8 +47,6 @@ DATABASE: Final = "gis"
 OLDEST_MAJOR: Final = 14
 PORT: Final = "5432"
 SOCKET_PATH_BYTES: Final = 100  # Linux takes 107
-FALLBACK_ROOT: Final = Path("/var/lib/gis_service")
-SERVER_ACCOUNT: Final = "postgres"  # initdb and postgres refuse to run as root
 ORPHAN_SECONDS: Final = 30.0
 READY_SECONDS: Final = 300.0  # crash recovery after a large import takes its time
 LOG_BYTES: Final = 10_000_000
@@ -48,7 +54,7 @@ LOG_BYTES: Final = 10_000_000
 TUNED: Final[Mapping[str, str]] = {
     "listen_addresses": "",
     "port": PORT,
-    "unix_socket_permissions": "0777",  # the folder (0700) is the door
+    "unix_socket_permissions": "0777",  # the folder (0700) and pg_hba.conf are the door
     "max_connections": "100",
     "shared_buffers": "256MB",
     "work_mem": "32MB",
@@ -95,15 +101,6 @@ class Binaries:
             Its full path.
         """
         return str(self.folder / name)
-
-
-@dataclass(frozen=True)
-class Account:
-    """The system user that runs the server, where it is not the caller."""
-
-    name: str
-    uid: int
-    gid: int
 
 
 def installed(system: Path = Path("/"), pg_config: str | None = "pg_config") -> list[Binaries]:
@@ -190,74 +187,6 @@ def find_binaries(data: Path | None = None, found: Iterable[Binaries] | None = N
     return choice[0]
 
 
-def server_account() -> Account | None:
-    """
-    Tell which account the server must run as.
-
-    Returns
-    -------
-    Account or None
-        ``postgres`` for root; None where the caller may run it himself.
-
-    Raises
-    ------
-    SetupError
-        Root, on a machine without that account.
-    """
-    if os.geteuid() != 0:
-        return None
-    try:
-        entry = pwd.getpwnam(SERVER_ACCOUNT)
-    except KeyError as error:
-        raise SetupError("store.no_server_account", account=SERVER_ACCOUNT) from error
-    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
-
-
-def _run(
-    command: list[str], account: Account | None, cwd: Path | str = "/"
-) -> subprocess.CompletedProcess[str]:
-    """Run a program as the server's account, in a session of its own (Ctrl-C passes it by)."""
-    environment = {
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "LC_ALL": "C.UTF-8",
-    }
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        cwd=cwd,
-        env=environment,
-        start_new_session=True,
-        user=account.uid if account else None,
-        group=account.gid if account else None,
-        extra_groups=[] if account else None,
-    ) as process:
-        output, _ = process.communicate()
-    return subprocess.CompletedProcess(command, process.returncode, output)
-
-
-def may_enter(folder: Path, account: Account | None) -> bool:
-    """
-    Try, as the server's account, whether it reaches a folder through all that lie above.
-
-    Parameters
-    ----------
-    folder
-        An existing folder.
-    account
-        The server's account; None is the caller.
-
-    Returns
-    -------
-    bool
-        True where it gets in.
-    """
-    return _run(["/bin/sh", "-c", 'cd -- "$1"', "sh", str(folder)], account).returncode == 0
-
-
 def socket_fits(home: Path) -> bool:
     """
     Tell whether the server's socket can be named there.
@@ -319,32 +248,29 @@ def choose_home(data_dir: Path, account: Account | None, fallback_root: Path) ->
     SetupError
         Neither place can be used.
     """
-    note = data_dir / "elsewhere"
-    if note.exists():
-        made_for, apart = note.read_text("utf-8").splitlines()
-        if made_for == str(data_dir):
-            if _claim(Path(apart), account):
-                return Path(apart)
-            raise SetupError("store.no_place", data_dir=data_dir, fallback=apart)
+    apart = _apart(data_dir)
+    if apart is not None:
+        if _claim(apart, account):
+            return apart
+        raise SetupError("store.no_place", data_dir=data_dir, fallback=apart)
     inside = data_dir / "cluster"
-    if socket_fits(inside) and may_enter(data_dir, account) and _claim(inside, account):
+    if socket_fits(inside) and _claim(inside, account):
         return inside
-    name = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:8]
-    home = fallback_root / name
-    number = 1
-    while home.exists():  # of a data folder that was deleted: not ours to use or to remove
-        number += 1
-        home = fallback_root / f"{name}-{number}"
-    try:
-        fallback_root.mkdir(mode=0o755, parents=True, exist_ok=True)
-        fallback_root.chmod(0o755)
-    except OSError as error:
-        raise SetupError("store.no_place", data_dir=data_dir, fallback=home) from error
+    home = free_place(fallback_root, data_dir)
     if not (socket_fits(home) and may_enter(fallback_root, account) and _claim(home, account)):
         raise SetupError("store.no_place", data_dir=data_dir, fallback=home)
-    note.write_text(f"{data_dir}\n{home}\n", "utf-8")
+    (data_dir / "elsewhere").write_text(f"{data_dir}\n{home}\n", "utf-8")
     _log.warning(text("store.elsewhere", _language(), data_dir=data_dir, fallback=home))
     return home
+
+
+def _apart(data_dir: Path) -> Path | None:
+    """Read where the cluster of a data folder stands if not inside; a copy's does not count."""
+    note = data_dir / "elsewhere"
+    if not note.exists():
+        return None
+    made_for, apart = note.read_text("utf-8").splitlines()
+    return Path(apart) if made_for == str(data_dir) else None
 
 
 class Cluster:
@@ -358,7 +284,7 @@ class Cluster:
     durable
         False gives up safety against power cuts, for throwaway clusters of tests.
     fallback_root
-        Where the cluster stands if it cannot stand in ``data_dir``.
+        Where the data folder or the cluster goes if it cannot stay where it is.
     """
 
     def __init__(
@@ -467,8 +393,9 @@ class Cluster:
         """
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
+            self.account = server_account((_apart(self.data_dir) or self.data_dir / "cluster") / "pg")
+            self.data_dir = settle(self.data_dir, self.account, self.fallback_root)
             with self._start_lock():
-                self.account = server_account()
                 find_binaries()
                 self._home = choose_home(self.data_dir, self.account, self.fallback_root)
                 self._binaries = find_binaries(self.data)
@@ -572,11 +499,8 @@ class Cluster:
     def _pg_ctl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         if self._binaries is None:
             raise StoreError("store.cluster_closed")
-        return _run(
-            [self._binaries.program("pg_ctl"), "-D", str(self.data), *arguments],
-            self.account,
-            self.home,
-        )
+        command = [self._binaries.program("pg_ctl"), "-D", str(self.data), *arguments]
+        return run_as(self.account, command, self.home)
 
     def _stop(self) -> None:
         if self.postmaster() is None:
@@ -612,12 +536,13 @@ class Cluster:
             self._binaries.program("initdb"),
             f"--pgdata={new}",
             "--username=gis_admin",
-            "--auth=trust",
+            "--auth-local=peer",
+            "--auth-host=reject",
             "--encoding=UTF8",
             "--locale=C.UTF-8",
             "--data-checksums",
         ]
-        answer = _run(command + ([] if self.durable else ["--no-sync"]), self.account, self.home)
+        answer = run_as(self.account, command + ([] if self.durable else ["--no-sync"]), self.home)
         if answer.returncode != 0:
             raise StoreError("store.cluster_not_made", reason=_tail(answer.stdout))
         with (new / "postgresql.conf").open("a", encoding="utf-8") as configuration:
@@ -632,14 +557,47 @@ class Cluster:
         values = {**TUNED, **({} if self.durable else THROWAWAY)}
         values["unix_socket_directories"] = f'"{folder}"'
         lines = [f"{name} = {_quoted(value)}" for name, value in values.items()]
-        file = self.data / "gis_service.conf"
-        file.write_text("\n".join(lines) + "\n", "utf-8")
+        self._write("gis_service.conf", lines)
+
+    def _write(self, name: str, lines: Iterable[str]) -> bool:
+        """Write a file of the data folder; False where it says the same already."""
+        file, content = self.data / name, "\n".join(lines) + "\n"
+        if file.exists() and file.read_text("utf-8") == content:
+            return False
+        file.write_text(content, "utf-8")
+        file.chmod(0o600)
         if self.account:
             os.chown(file, self.account.uid, self.account.gid)
+        return True
+
+    def _write_access(self) -> bool:
+        """
+        Let in whoever the system says it is, and nobody on his word; True where that is new.
+
+        The server's account and root may take each of our roles; a role that the operator makes
+        for another program signs in by its password.
+        """
+        users = {pwd.getpwuid(os.geteuid()).pw_name, "root"}
+        users |= {self.account.name} if self.account else set()
+        roles = get_args(Role)
+        access = [
+            f"local all {','.join(roles)} peer map=gis_service",
+            "local all all scram-sha-256",
+        ]
+        names = [f'gis_service "{user}" {role}' for user in sorted(users) for role in roles]
+        note = "# Written by gis_service at each start."
+        written = [
+            self._write("pg_ident.conf", [note, *names]),
+            self._write("pg_hba.conf", [note, *access]),
+        ]
+        return any(written)
 
     def _ensure_running(self) -> None:
+        access_is_new = self._write_access()
         if self.postmaster() is None:
             self._start()
+        elif access_is_new:
+            self._pg_ctl("reload")
         self._wait_until_ready()
 
     def _start(self) -> None:

@@ -1,6 +1,7 @@
 """The private cluster: shared by several processes, and unharmed when any of them is killed."""
 
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 from gis_service.errors import SetupError, StoreError
 from gis_service.store import cluster as module
+from gis_service.store.account import Account, run_as, server_account
 from gis_service.store.cluster import Binaries, Cluster, choose_home, find_binaries, installed
 
 HOLD = """
@@ -92,8 +94,80 @@ def test_it_listens_on_no_network_and_its_socket_is_behind_a_closed_folder(
         assert ask(cluster, "SHOW listen_addresses") == ""
         status = cluster.socket.stat()
         assert status.st_mode & 0o777 == 0o700
-        account = module.server_account()
+        account = server_account()
         assert status.st_uid == (account.uid if account else os.geteuid())
+
+
+def test_who_connects_is_whom_the_system_names_and_nobody_on_his_word(cluster: Cluster) -> None:
+    with cluster:
+        rules = "SELECT string_agg(DISTINCT auth_method, ',' ORDER BY auth_method) FROM pg_hba_file_rules"
+        assert ask(cluster, rules) == "peer,scram-sha-256"
+        assert ask(cluster, "SELECT count(*) FROM pg_hba_file_rules WHERE error IS NOT NULL") == 0
+        ask(cluster, "CREATE ROLE reader LOGIN PASSWORD 'of-the-test'")
+        reader = cluster.url("gis_service").set(username="reader", drivername="postgresql")
+        try:
+            with pytest.raises(psycopg2.OperationalError, match="password"):
+                psycopg2.connect(reader.render_as_string(hide_password=False))
+            known = reader.set(password="of-the-test")
+            psycopg2.connect(known.render_as_string(hide_password=False)).close()
+        finally:
+            ask(cluster, "DROP ROLE reader")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
+def test_another_account_of_the_machine_is_not_let_in(cluster: Cluster) -> None:
+    stranger = Account("nobody", pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("nobody").pw_gid)
+    psql = ["psql", cluster_of(cluster), "--no-psqlrc", "--command=SELECT 1"]
+    with cluster:
+        folders = (cluster.home, cluster.socket)
+        try:
+            for folder in folders:  # even where the closed folder is not closed any more
+                folder.chmod(0o755)
+            refused = run_as(stranger, psql)
+            assert run_as(cluster.account, psql).returncode == 0
+        finally:
+            for folder in folders:
+                folder.chmod(0o700)
+    assert refused.returncode != 0
+    assert "eer authentication failed" in refused.stdout
+
+
+def cluster_of(cluster: Cluster) -> str:
+    """Say how psql finds a cluster that is open or was."""
+    with cluster:
+        return cluster.conninfo("gis_admin")
+
+
+TRUSTING = "local all all trust\n"
+
+
+def test_a_cluster_that_trusted_everybody_is_closed_at_the_next_start(cluster: Cluster) -> None:
+    with cluster:
+        file = cluster.data / "pg_hba.conf"
+    file.write_text(TRUSTING)
+    with cluster:
+        methods = "SELECT count(*) FROM pg_hba_file_rules WHERE auth_method = 'trust'"
+        assert ask(cluster, methods) == 0
+        assert "trust" not in file.read_text()
+
+
+def test_a_running_server_that_trusts_everybody_is_closed_by_who_joins(
+    cluster: Cluster, module_dir: Path
+) -> None:
+    nobody = {"user": "nobody_there"}
+    with cluster:
+        (cluster.data / "pg_hba.conf").write_text(TRUSTING)
+        cluster._pg_ctl("reload")
+        reason = 'role "nobody_there" does not exist'  # let in, and unknown only then
+        wait_for(lambda: reason in refusal(cluster.conninfo("gis_service"), **nobody))
+        with Cluster(module_dir, durable=False):
+            wait_for(lambda: reason not in refusal(cluster.conninfo("gis_service"), **nobody))
+
+
+def refusal(conninfo: str, **other: str) -> str:
+    with pytest.raises(psycopg2.OperationalError) as caught:
+        psycopg2.connect(conninfo, **other)
+    return str(caught.value)
 
 
 def test_the_last_to_leave_stops_the_server_and_the_data_stays(cluster: Cluster) -> None:
@@ -194,7 +268,7 @@ def test_a_number_that_now_belongs_to_a_stranger_does_not_keep_the_server_out(
 
 
 def test_half_a_cluster_is_made_anew(short_dir: Path) -> None:
-    home = choose_home(short_dir, module.server_account(), short_dir / "apart")
+    home = choose_home(short_dir, server_account(), short_dir / "apart")
     (home / "pg.new-0000").mkdir()
     (home / "pg.new-0000/PG_VERSION").write_text("15\n")
     (home / "pg").mkdir()
@@ -230,7 +304,7 @@ def test_a_server_that_will_not_start_says_why(cluster: Cluster) -> None:
 def test_a_socket_path_that_is_too_long_moves_the_cluster_and_stays_moved(
     short_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    account = module.server_account()
+    account = server_account()
     data_dir = short_dir / ("long" * 25)
     data_dir.mkdir()
     apart = short_dir / "apart"
@@ -243,23 +317,11 @@ def test_a_socket_path_that_is_too_long_moves_the_cluster_and_stays_moved(
     assert choose_home(data_dir, account, apart) == home.with_name(f"{home.name}-2")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as somebody else")
-def test_a_folder_that_the_servers_account_cannot_enter_moves_the_cluster(short_dir: Path) -> None:
-    closed = short_dir / "closed"
-    (closed / "var").mkdir(parents=True)
-    closed.chmod(0o700)
-    account = module.server_account()
-    assert choose_home(closed / "var", account, short_dir / "apart").parent == short_dir / "apart"
-    open_dir = short_dir / "var"
-    open_dir.mkdir()
-    assert choose_home(open_dir, account, short_dir / "apart") == open_dir / "cluster"
-
-
 def test_no_place_at_all_is_said(short_dir: Path) -> None:
     data_dir = short_dir / ("long" * 25)
     data_dir.mkdir()
     with pytest.raises(SetupError, match="GIS_DATA_DIR"):
-        choose_home(data_dir, module.server_account(), short_dir / ("far" * 33))
+        choose_home(data_dir, server_account(), short_dir / ("far" * 33))
 
 
 def test_without_postgis_the_package_and_docker_are_named(tmp_path: Path) -> None:

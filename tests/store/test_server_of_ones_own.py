@@ -31,8 +31,7 @@ def migrator(database_server: DatabaseServer) -> Iterator[sa.URL]:
                 sql.Identifier(login), sql.Literal(PASSWORD)
             )
         )
-    url = database_server.url(login, name)
-    yield url.set(password=PASSWORD) if database_server.password else url
+    yield database_server.url(login, name).set(password=PASSWORD)
     database_server.drop(name)
     with closing(database_server.connect()) as connection, connection.cursor() as cursor:
         cursor.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(login)))
