@@ -6,13 +6,14 @@ What is printed for programs goes to standard output, everything said to people 
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
@@ -28,6 +29,7 @@ from gis_service.commands.roads import roads_app
 from gis_service.commands.terminal import errors_said, language, say
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.logs import keep_values_out_of_logs
+from gis_service.messages import text
 from gis_service.regions import region_database
 
 if TYPE_CHECKING:
@@ -105,6 +107,7 @@ def run(
 ) -> None:
     """Do the main job for the county in the store, or for a region from a file, and serve it."""
     from gis_service import main_job
+    from gis_service.commands.telling import told_lines
     from gis_service.settings import server_settings
     from gis_service.store import open_store
 
@@ -113,12 +116,17 @@ def run(
         raise InputError("cli.whole_file_alone", place=Place(field="--whole-file"))
     database = _take_region(region, whole_file) if region else None
     speech = language() if region else COUNTY_LANGUAGE
-    with open_store(watch=not once, database=database) as store:
-        result = main_job.main_job(store, _map_file(region, whole_file), say, speech)
-        if once:
-            print(json.dumps(result, ensure_ascii=False, default=str))
-            sys.exit(1 if result["map"] is None else 0)
-        _serve(store, database, where)
+    with open_store(database=database) as store:
+        file = _map_file(region, whole_file)
+        result = main_job.main_job(store, file, say, speech, language())
+        address = f"http://localhost:{where}"
+        again = f" --region {region}" + (" --whole-file" if whole_file else "") if region else ""
+        for line in told_lines(store, result, language(), address, f"scripts/run{again}"):
+            say(line)
+        if not once:
+            _become_server(store, where, database)
+        print(json.dumps(result, ensure_ascii=False, default=str))
+        sys.exit(1 if result["map"] is None else 0)
 
 
 def _map_file(region: Path | None, whole_file: bool) -> Path:
@@ -169,22 +177,43 @@ def _told(store: "Store", result: "RegionResult | None", path: Path) -> None:
 
 
 @app.command()
-def serve(port: Port = None) -> None:
+def serve(
+    port: Port = None,
+    listener: Annotated[int | None, typer.Option(hidden=True)] = None,
+    database: Annotated[str | None, typer.Option(hidden=True)] = None,
+) -> None:
     """Serve what is in the store, without doing the main job first."""
+    from gis_service.commands.handing_over import must_hand_over
     from gis_service.settings import server_settings
     from gis_service.store import open_store
 
     where = port or server_settings().port
-    with open_store(watch=True) as store:
-        _serve(store, None, where)
+    if listener is None or must_hand_over():
+        with open_store(database=database) as store:
+            _become_server(store, where, database)
+    with (
+        socket.socket(fileno=listener) as bound,
+        open_store(migrate=False, watch=True, database=database) as store,
+    ):
+        store.require_powerless()
+        from gis_service.api.serve import serve_forever
+
+        with _workers_beside(database):
+            serve_forever(store, bound, say, language())
 
 
-def _serve(store: "Store", database: str | None, port: int) -> None:
-    from gis_service.api.serve import serve_forever
+def _become_server(store: "Store", port: int, database: str | None) -> NoReturn:
+    """Go on as the server, which is not root and knows no owner; the cluster runs on meanwhile."""
+    from gis_service.commands.handing_over import bind, hand_over
     from gis_service.settings import server_settings
+    from gis_service.store import service_account
 
-    with _workers_beside(database):
-        serve_forever(store, server_settings().host, port, say)
+    store.require_powerless()
+    store.close()
+    listener = bind(server_settings().host, port)
+    arguments = ["serve", "--listener", str(listener.fileno())]
+    arguments += ["--database", database] if database else []
+    hand_over(arguments, service_account(), keep=[listener.fileno()])
 
 
 @contextmanager
@@ -192,7 +221,7 @@ def _workers_beside(database: str | None) -> Iterator[None]:
     """Keep worker processes beside the server; one that dies is started again."""
     from gis_service.settings import server_settings
 
-    command = [sys.executable, "-m", "gis_service", "worker", "--with-parent"]
+    command = [sys.executable, "-P", "-m", "gis_service", "worker", "--with-parent"]
     command += ["--database", database] if database else []
     workers = [subprocess.Popen(command) for _ in range(server_settings().workers)]
     stop = threading.Event()
@@ -201,7 +230,7 @@ def _workers_beside(database: str | None) -> Iterator[None]:
         while not stop.wait(1):
             for index, process in enumerate(workers):
                 if process.poll() is not None:
-                    say(f"a worker ended ({process.returncode}); it is started again")
+                    say(text("cli.worker_ended", language(), code=process.returncode))
                     workers[index] = subprocess.Popen(command)
 
     watcher = threading.Thread(target=watch, daemon=True)
@@ -230,9 +259,18 @@ def worker(
     ] = False,
 ) -> None:
     """Work on the jobs in the queue."""
+    from gis_service.commands.handing_over import hand_over, must_hand_over
+    from gis_service.store import find_database, open_store, service_account
+
+    if database is not None and find_database(database) is None:
+        raise NotFoundError("cli.no_database", database=database)
+    if must_hand_over():
+        with open_store(migrate=False, database=database) as store:
+            store.require_powerless()
+            store.close()
+            hand_over(sys.argv[1:], service_account())
     from gis_service import jobs, main_job
     from gis_service import pruning as _pruning  # noqa: F401 (adds what is done regularly)
-    from gis_service.store import find_database, open_store
 
     parent = os.getppid() if with_parent else None
 
@@ -241,9 +279,8 @@ def worker(
             os.kill(os.getpid(), signal.SIGTERM)
         main_job.apply_what_is_due(store)
 
-    if database is not None and find_database(database) is None:
-        raise NotFoundError("cli.no_database", database=database)
     with open_store(migrate=False, database=database) as store:
+        store.require_powerless()
         jobs.run_worker(store, wait=not once, tick=None if once else tick)
 
 

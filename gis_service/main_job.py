@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from gis_service import __version__, jobs
 from gis_service.access import SYSTEM
-from gis_service.access.actor import ensure_demo_actors
+from gis_service.access.actor import ensure_demo_actors, is_made_up
 from gis_service.coverage import runs
 from gis_service.coverage import sites_job as _sites_job  # noqa: F401 (adds work to the queue)
 from gis_service.coverage.standards import standard_book
@@ -81,7 +81,8 @@ def prepare(store: Store) -> dict[str, dict[str, int]]:
         reports = {scheme: assignment.assign_new(connection, scheme) for scheme in schemes}
         if assignment.is_due(connection):
             assignment.apply_due(connection)
-        ensure_demo_actors(connection, _some_grid(connection, version.scheme_id))
+        if is_made_up(connection):
+            ensure_demo_actors(connection, _some_grid(connection, version.scheme_id))
     return reports["base"].counts
 
 
@@ -110,7 +111,7 @@ def _some_grid(connection: sa.Connection, scheme_id: int) -> int | None:
     return found
 
 
-def measure(store: Store, say: Say) -> None:
+def measure(store: Store, say: Say, language: Language = "en") -> None:
     """
     Measure the standards that are not measured yet, or whose boundaries, data or numbers are newer.
 
@@ -120,6 +121,8 @@ def measure(store: Store, say: Say) -> None:
         With everything assigned.
     say
         Told what happens.
+    language
+        In which it is told.
 
     Raises
     ------
@@ -130,7 +133,7 @@ def measure(store: Store, say: Say) -> None:
         state = jobs.wait_for(store, job_id)
         if state.status != "done":
             raise JobFailedError(code, state)
-        say(f"measured {code}")
+        say(text("cli.measured", language, standard=code))
 
 
 def submit_stale(store: Store) -> dict[str, int]:
@@ -278,7 +281,11 @@ def _levels(connection: sa.Connection) -> list[dict[str, Any]]:
 
 
 def main_job(
-    store: Store, map_file: Path, say: Say, language: Language = "zh-CN"
+    store: Store,
+    map_file: Path,
+    say: Say,
+    language: Language = "zh-CN",
+    told_in: Language = "en",
 ) -> Mapping[str, Any]:
     """
     Do all of it.
@@ -290,9 +297,11 @@ def main_job(
     map_file
         Where the map is written.
     say
-        Told what happens.
+        Told what takes its time.
     language
         Of the map and of the notes.
+    told_in
+        The language of what is told.
 
     Returns
     -------
@@ -307,34 +316,32 @@ def main_job(
     """
     began = time.monotonic()
     try:
-        assigned = prepare(store)
+        prepare(store)
     except NotFoundError as error:
         raise NotFoundError("grids.no_county") from error
-    for kind, counts in assigned.items():
-        outside = f", {counts['outside']} outside" if counts["outside"] else ""
-        say(f"assigned {counts['assigned']:,} of {counts['n']:,} {kind}{outside}")
     refresh_search(store)
     with store.transaction(SYSTEM) as connection:
         tiles.prepare(connection)
-    measure(store, say)
-    map_error = _keep_map(store, map_file, language, say)
+    measure(store, say, told_in)
+    map_error = _keep_map(store, map_file, language, say, told_in)
     result = {**summary(store, language), "map": None if map_error else str(map_file)}
     if map_error:
         result["map_error"] = map_error
     return {**result, "seconds": round(time.monotonic() - began, 1)}
 
 
-def _keep_map(store: Store, map_file: Path, language: Language, say: Say) -> str | None:
+def _keep_map(
+    store: Store, map_file: Path, language: Language, say: Say, told_in: Language
+) -> str | None:
     """Write the map where it is not fresh; one that cannot be drawn stops nothing else."""
     if _map_is_fresh(store, map_file, language):
-        say(f"the map at {map_file} shows today's state; it is kept")
         return None
     try:
         write_map(store, SYSTEM, map_file, language)
     except Exception as error:  # noqa: BLE001 (figures and page need no map; whatever it was is told)
         _log.debug("the map could not be drawn", exc_info=error)
-        told = error.say(language) if isinstance(error, GisError) else repr(error)
-        say(f"the map could not be drawn: {told}")
-        return told
-    say(f"map written to {map_file}")
+        reason = error.say(told_in) if isinstance(error, GisError) else repr(error)
+        say(text("cli.told_no_map", told_in, reason=reason))
+        return reason
+    say(text("cli.map_written", told_in))
     return None

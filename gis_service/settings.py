@@ -3,14 +3,25 @@
 Nothing here opens a file or a connection.
 """
 
+import ipaddress
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parents[1]
+
+ServiceFolder = Literal["areas", "compiled", "home", "photos", "reports", "uploads"]
+SERVICE_FOLDERS: tuple[ServiceFolder, ...] = get_args(ServiceFolder)
+"""What the running service writes in the data folder; the rest may belong to another account."""
+
+
+def _addresses(value: str) -> str:
+    for one in filter(None, value.split(",")):
+        ipaddress.ip_network(one.strip())
+    return value
 
 
 class StoreSettings(BaseSettings):
@@ -72,6 +83,17 @@ class ServerSettings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
+    trusted_proxy: Annotated[str, AfterValidator(_addresses)] = Field(
+        default="",
+        description="Addresses of the reverse proxy, with commas; what it says of the scheme and"
+        " of who asks is taken, and nobody else's word.",
+    )
+    session_hours: float = Field(
+        default=12.0, gt=0, le=720, description="So long one stays signed in."
+    )
+    sessions: int = Field(
+        default=100, ge=1, le=10_000, description="Who may be signed in at once; the oldest goes."
+    )
     workers: int = Field(default=1, ge=1, le=64, description="Processes that work on jobs.")
     shutdown_s: float = Field(
         default=10,
@@ -272,6 +294,23 @@ def store_settings() -> StoreSettings:
         As the environment was at the first call.
     """
     return StoreSettings()
+
+
+def service_folder(name: ServiceFolder) -> Path:
+    """
+    Say where the running service keeps something.
+
+    Parameters
+    ----------
+    name
+        Of the folder.
+
+    Returns
+    -------
+    Path
+        In the data folder; made when it is needed.
+    """
+    return store_settings().data_dir / name
 
 
 @cache

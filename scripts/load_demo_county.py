@@ -19,9 +19,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from gis_service import access
 from gis_service.access import SYSTEM
+from gis_service.access.actor import mark_made_up
 from gis_service.boundaries.plans import Level, Published, ensure_scheme, publish
 from gis_service.boundaries.tessellation import Tessellation
-from gis_service.commands.terminal import errors_said
+from gis_service.commands.terminal import errors_said, language, say
 from gis_service.ingest.frames import CountyFrames, empty
 from gis_service.ingest.write import ImportSource, write_admin_units, write_frames
 from gis_service.messages import text
@@ -35,11 +36,6 @@ DATA = Path(__file__).resolve().parents[1] / "data" / "boundaries"
 BASE_FILE = DATA / "demo_county.geojson.gz"
 FIRE_FILE = DATA / "demo_fire.geojson.gz"
 VERSION_DAYS = (date(2024, 7, 1), date(2025, 7, 1))
-
-
-def say(line: str) -> None:
-    """Tell a person something, on standard error."""
-    print(line, file=sys.stderr, flush=True)
 
 
 def load(store: Store, make: Callable[[Boundaries], CountyFrames] = make_county) -> bool:
@@ -62,22 +58,21 @@ def load(store: Store, make: Callable[[Boundaries], CountyFrames] = make_county)
         if _holds_a_county(connection):
             return False
     began = time.monotonic()
+    say(text("demo.loading", language()))
     boundaries = load_boundaries(BASE_FILE)
     frames = make(boundaries)
-    say(f"made the demo county in {time.monotonic() - began:.1f} s")
-    began = time.monotonic()
     digest = hashlib.sha256(BASE_FILE.read_bytes()).hexdigest()
     source = ImportSource(BASE_FILE.name, digest, "EPSG:4490", "demo")
     with store.transaction(SYSTEM) as connection:
         lock_for_loading(connection)
         if _holds_a_county(connection):  # somebody was faster
             return False
+        mark_made_up(connection)
         _replay(connection, VERSION_DAYS[0])
         write_admin_units(connection, frames.admin_units)
         published = _publish_base(connection, boundaries)
         _publish_fire(connection, load_boundaries(FIRE_FILE))
         _replay(connection, None)
-        say(f"published two versions and the fire scheme after {time.monotonic() - began:.1f} s")
         written = write_frames(
             connection,
             SYSTEM,
@@ -87,10 +82,9 @@ def load(store: Store, make: Callable[[Boundaries], CountyFrames] = make_county)
             replace=False,
         )
         for refusal in written.refusals[:10]:
-            say(f"refused: {refusal}")
-        say(f"wrote {sum(written.taken.values()):,} rows after {time.monotonic() - began:.1f} s")
+            say(text("demo.refused", language(), refusal=refusal))
         access.record(connection, SYSTEM, "load", "county", boundaries.county["code"])
-    say(f"loaded the demo county in {time.monotonic() - began:.1f} s")
+    say(text("demo.loaded", language(), seconds=round(time.monotonic() - began)))
     return True
 
 
@@ -187,8 +181,7 @@ def in_version(boundaries: Boundaries, number: int) -> tuple[Tessellation, pd.Da
 def main() -> None:
     """Load it into the store that the settings name."""
     with errors_said(), open_store() as store:
-        if not load(store):
-            say("the store holds a county already; it is kept")
+        load(store)
 
 
 if __name__ == "__main__":

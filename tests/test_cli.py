@@ -60,7 +60,7 @@ def test_an_address_that_is_none_is_said_without_its_password(command: list[str]
 def test_what_is_not_there_is_said(
     store: Store, arguments: tuple[str, ...], code: int, said: str
 ) -> None:
-    told = run(*arguments, **_at(store))
+    told = run(*arguments, **at(store))
     assert (told.returncode, told.stdout) == (code, "")
     assert said in told.stderr.splitlines()[-1]
 
@@ -73,14 +73,14 @@ def test_the_whole_file_of_nothing_is_said(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_said(store: Store, tmp_path: Path) -> None:
-    told = run("import", "osm", str(tmp_path / "nothing.pbf"), **_at(store))
+    told = run("import", "osm", str(tmp_path / "nothing.pbf"), **at(store))
     assert told.returncode == 2
     assert told.stderr.splitlines()[-1] == (
         "gis-service: There is no file nothing.pbf. Check the path."
     )
 
 
-def _at(store: Store) -> dict[str, str]:
+def at(store: Store) -> dict[str, str]:
     """Settings of a server of one's own, with the owner's login for the migrations."""
     owner: sa.URL = store.url.set(username="gis_owner")
     return {

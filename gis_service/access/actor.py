@@ -1,6 +1,7 @@
 """The actor under whose name every request, command and job runs.
 
-Until sign-in exists the demo actors are rows of the ``actor`` table, offered on loopback only.
+Until there are accounts, a store whose people are made up offers a few demo actors to everybody;
+in any other store there is the administrator, by the token printed at the start, and the visitor.
 """
 
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from gis_service.errors import NotFoundError
+from gis_service.errors import NotAllowedError, NotFoundError
 from gis_service.store import tables as t
 
 
@@ -36,6 +37,9 @@ class Actor:
 
 SYSTEM: Final = Actor(1, "系统", "System", "county_office")
 """Commands run on the machine itself; row 1 of the table, written by the first migration."""
+
+ADMINISTRATOR: Final = Actor(-1, "管理员", "Administrator", "county_office")
+"""Who signed in by the token of the start; a row of the table, below those the store numbers."""
 
 
 def find_actor(connection: sa.Connection, actor_id: int) -> Actor:
@@ -65,9 +69,38 @@ def find_actor(connection: sa.Connection, actor_id: int) -> Actor:
     return _from_row(row)
 
 
+def is_made_up(connection: sa.Connection) -> bool:
+    """
+    Tell whether all people of the store are made up.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+
+    Returns
+    -------
+    bool
+        True where the loader of the demo county has marked it.
+    """
+    return bool(connection.execute(sa.select(sa.exists(sa.select(t.made_up)))).scalar_one())
+
+
+def mark_made_up(connection: sa.Connection) -> None:
+    """
+    Mark the store as one of made-up people; only for loaders that make all of them up.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    """
+    connection.execute(sa.insert(t.made_up))
+
+
 def demo_actors(connection: sa.Connection) -> list[Actor]:
     """
-    List the actors the page's menu offers until sign-in exists.
+    List the actors the page's menu offers in a store of made-up people.
 
     Parameters
     ----------
@@ -77,9 +110,10 @@ def demo_actors(connection: sa.Connection) -> list[Actor]:
     Returns
     -------
     list of Actor
-        In the order they were made.
+        In the order they were made; none where the people are real.
     """
-    query = sa.select(t.actor).where(t.actor.c.is_demo).order_by(t.actor.c.actor_id)
+    made_up = sa.exists(sa.select(t.made_up))
+    query = sa.select(t.actor).where(t.actor.c.is_demo, made_up).order_by(t.actor.c.actor_id)
     return [_from_row(row) for row in connection.execute(query)]
 
 
@@ -95,7 +129,7 @@ _DEMO: Final = (
 
 def ensure_demo_actors(connection: sa.Connection, officers_grid: int | None) -> None:
     """
-    Write the few actors that stand in for people until sign-in exists.
+    Write the few actors that stand in for people in a store of made-up ones.
 
     Parameters
     ----------
@@ -103,7 +137,14 @@ def ensure_demo_actors(connection: sa.Connection, officers_grid: int | None) -> 
         An open transaction.
     officers_grid
         The one grid that the grid officer answers for; None leaves that actor out.
+
+    Raises
+    ------
+    NotAllowedError
+        The store is not marked as made up.
     """
+    if not is_made_up(connection):
+        raise NotAllowedError("access.not_made_up")
     if demo_actors(connection):
         return
     rows = [

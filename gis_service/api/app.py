@@ -8,6 +8,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
 
 from gis_service import __version__
+from gis_service.access.sessions import Sessions
 from gis_service.api import (
     access,
     areas,
@@ -101,8 +102,8 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
     store
         Open as long as the app runs; the caller closes it.
     loopback_only
-        Whether the server is bound to loopback: only then may a demo actor be picked. By default
-        as the settings' ``host`` says.
+        Whether the server is bound to loopback: then it answers to this machine's own names only,
+        unless a setting names a reverse proxy. By default as the settings' ``host`` says.
 
     Returns
     -------
@@ -110,7 +111,8 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
         For uvicorn. Without the framework's own documentation pages, which load scripts from
         elsewhere; the description is at ``/api/openapi.json``.
     """
-    bound = is_loopback(server_settings().host) if loopback_only is None else loopback_only
+    settings = server_settings()
+    bound = is_loopback(settings.host) if loopback_only is None else loopback_only
     app = FastAPI(
         title="gis_service 网格地图",
         version=__version__,
@@ -123,7 +125,7 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
     )
     store = store.under("page")
     app.state.store = store
-    app.state.loopback_only = bound
+    app.state.sessions = Sessions(settings.session_hours * 3600, settings.sessions)
     app.state.locators = LocatorCache(store)
     app.state.ahead = Ahead()
     app.state.desk = Desk(store, app.state.locators)
@@ -142,6 +144,7 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
     problems.install(app)
     for room in ROUTERS:
         app.include_router(room.router, responses=examples.problems())
+    app.include_router(access.pages)
     page.mount_files(app)
     # Asked most and in the greatest hurry: found before any other route is looked at. The router
     # keeps the same one for the description of the API.
@@ -151,5 +154,5 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(Admission)
     app.add_middleware(BodyLimit)
-    app.add_middleware(Guard, loopback_only=bound)
+    app.add_middleware(Guard, loopback_only=bound and not settings.trusted_proxy)
     return app

@@ -15,8 +15,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticKnownError
 
 from gis_service.access import Actor
-from gis_service.access.actor import demo_actors, find_actor
-from gis_service.api.guard import from_this_machine
+from gis_service.access.actor import ADMINISTRATOR, demo_actors, find_actor
+from gis_service.access.sessions import Sessions
 from gis_service.api.problems import language_of
 from gis_service.api.wellformed import BIGGEST
 from gis_service.errors import InputError, NotFoundError, Place
@@ -25,6 +25,7 @@ from gis_service.store import Store
 
 ACTOR_COOKIE: Final = "gis_actor"
 ACTOR_HEADER: Final = "x-gis-actor"
+SESSION_COOKIE: Final = "gis_session"
 VISITOR: Final = Actor(0, "访客", "Visitor", "visitor")
 """Anyone without a name: sees the map, no person and no trouble."""
 
@@ -77,27 +78,8 @@ async def get_store(request: Request) -> Store:
 StoreDep = Annotated[Store, Depends(get_store)]
 
 
-def may_choose_actor(request: Request) -> bool:
-    """
-    Tell whether a demo actor may be picked: bound to loopback, and asked from loopback.
-
-    Parameters
-    ----------
-    request
-        Who asks.
-
-    Returns
-    -------
-    bool
-        False wherever somebody else could reach the server.
-    """
-    return bool(request.app.state.loopback_only) and from_this_machine(request)
-
-
 def get_actor(request: Request, store: StoreDep) -> Actor:
-    """Find who asks: the demo actor picked, the first one, or a visitor."""
-    if not may_choose_actor(request):
-        return VISITOR
+    """Find who asks: the demo actor picked, the administrator who signed in, or a visitor."""
     with store.transaction(VISITOR) as connection:
         offered = demo_actors(connection)
     return picked_actor(request, offered)
@@ -105,32 +87,53 @@ def get_actor(request: Request, store: StoreDep) -> Actor:
 
 def picked_actor(request: Request, offered: list[Actor]) -> Actor:
     """
-    Find the demo actor that a request names.
+    Find who asks among those whom a request may be.
 
     Parameters
     ----------
     request
         Whose header or cookie says who asks.
     offered
-        The demo actors there are.
+        The demo actors, in a store of made-up people; none in any other.
 
     Returns
     -------
     Actor
-        The one named, else the first one, else a visitor.
+        Of made-up people the one named, else the first one; of real ones the administrator in a
+        session, else a visitor. No address and no other header has a say.
 
     Raises
     ------
     NotFoundError
         The header names somebody who is not offered.
     """
+    if not offered:
+        return ADMINISTRATOR if is_signed_in(request) else VISITOR
     wish = request.headers.get(ACTOR_HEADER) or request.cookies.get(ACTOR_COOKIE)
     for actor in offered:
         if wish == str(actor.actor_id):
             return actor
     if request.headers.get(ACTOR_HEADER):
         raise NotFoundError("access.no_actor", actor=_shown(wish))
-    return offered[0] if offered else VISITOR
+    return offered[0]
+
+
+def is_signed_in(request: Request) -> bool:
+    """
+    Tell whether a request comes in an open session.
+
+    Parameters
+    ----------
+    request
+        Whose cookie names it.
+
+    Returns
+    -------
+    bool
+        False without a cookie, and after the session's end.
+    """
+    sessions: Sessions = request.app.state.sessions
+    return sessions.holds(request.cookies.get(SESSION_COOKIE))
 
 
 def _shown(wish: str | None) -> str:

@@ -18,7 +18,6 @@ from gis_service.api.problems import http_problem
 
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 _HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
@@ -72,25 +71,6 @@ def host_name(header: str) -> str:
         return ""
 
 
-def from_this_machine(request: Request) -> bool:
-    """
-    Tell whether a request comes from this machine and from nobody behind it.
-
-    Parameters
-    ----------
-    request
-        Any.
-
-    Returns
-    -------
-    bool
-        False behind a proxy too: it speaks for someone we do not know.
-    """
-    if request.client is None or not is_loopback(request.client.host):
-        return False
-    return not any(name in request.headers for name in _FORWARDED)
-
-
 def same_origin(headers: Headers, scheme: str) -> bool:
     """
     Tell whether a request that changes something comes from a page of ours.
@@ -123,7 +103,8 @@ class Guard:
     app
         What lies behind.
     loopback_only
-        Whether the server is bound to loopback.
+        Whether the server is bound to loopback and no reverse proxy speaks for others: then every
+        name but this machine's own is a stranger's.
     """
 
     def __init__(self, app: ASGIApp, *, loopback_only: bool) -> None:

@@ -42,7 +42,7 @@ from gis_service.incidents import (
 )
 from gis_service.incidents.rules import RuleBook, rule_book
 from gis_service.messages import Language
-from gis_service.settings import store_settings
+from gis_service.settings import service_folder
 from gis_service.store import Store
 
 router = Router(prefix="/api", tags=["incidents"])
@@ -527,7 +527,7 @@ def _take_photo(store: Store, actor: Actor, incident_id: int, raw: bytes) -> dic
 
 def photos_folder() -> Any:
     """Say where photos lie."""
-    return store_settings().data_dir / "photos"
+    return service_folder("photos")
 
 
 @router.get(

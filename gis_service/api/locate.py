@@ -26,7 +26,6 @@ from gis_service.api.dependencies import (
     At,
     ConnectionDep,
     SchemeCode,
-    may_choose_actor,
     picked_actor,
 )
 from gis_service.api.routing import Router, when_free
@@ -372,8 +371,6 @@ class LeanRoute(APIRoute):
 
 async def _actor(request: Request) -> Actor:
     """Find who asks; the demo actors are read from the store once a second."""
-    if not may_choose_actor(request):
-        return VISITOR
     store: Store = request.app.state.store
     offered = await _ahead(request).get("actors", lambda: _offered(store))
     return picked_actor(request, offered)

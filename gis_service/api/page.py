@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from gis_service.access.actor import ADMINISTRATOR, is_made_up
 from gis_service.access.permissions import ENTERS, may_enter, may_import
 from gis_service.api.dependencies import ActorDep, ConnectionDep, LanguageDep
 from gis_service.api.routing import Router
@@ -61,6 +62,8 @@ def page(
             "role": actor.role,
             "enters": any(may_enter(actor, kind) for kind in ENTERS),
             "imports": may_import(actor),
+            "signed_in": actor == ADMINISTRATOR,
+            "made_up": is_made_up(connection),
         },
         county=None if county is None else {**asdict(county), "name_en": county.name},
         schemes=[jsonable_encoder(scheme) for scheme in schemes],

@@ -1,6 +1,8 @@
-"""Serving the app over HTTP until somebody stops it; a port that is taken is said plainly."""
+"""Serving the app over HTTP until somebody stops it, and saying where, as whom and for whom."""
 
 import math
+import os
+import pwd
 import socket
 import threading
 from collections.abc import Callable
@@ -11,10 +13,12 @@ import uvicorn
 from fastapi import FastAPI
 
 from gis_service.access import SYSTEM
+from gis_service.access.actor import is_made_up
 from gis_service.api.app import create_app
 from gis_service.api.guard import is_loopback
-from gis_service.errors import GisError, SetupError
+from gis_service.errors import GisError
 from gis_service.grids.compiling import compile_all
+from gis_service.messages import Language, text
 from gis_service.settings import server_settings
 from gis_service.store.engine import Store
 
@@ -61,7 +65,37 @@ def warm_up(app: FastAPI) -> threading.Thread:
     return thread
 
 
-def serve_forever(store: Store, host: str, port: int, say: Callable[[str], None]) -> None:
+def server_of(app: FastAPI) -> Server:
+    """
+    Make the HTTP server of an app; forwarded headers count from the proxy that a setting names.
+
+    Parameters
+    ----------
+    app
+        Of :func:`~gis_service.api.app.create_app`.
+
+    Returns
+    -------
+    Server
+        Not yet running.
+    """
+    proxy = server_settings().trusted_proxy
+    return Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(proxy),
+            forwarded_allow_ips=proxy,
+            timeout_graceful_shutdown=math.ceil(server_settings().shutdown_s),
+        )
+    )
+
+
+def serve_forever(
+    store: Store, listener: socket.socket, say: Callable[[str], None], language: Language
+) -> None:
     """
     Serve until a signal ends it.
 
@@ -69,32 +103,28 @@ def serve_forever(store: Store, host: str, port: int, say: Callable[[str], None]
     ----------
     store
         The store.
-    host, port
-        Where to listen.
+    listener
+        Bound to where the page will be.
     say
-        Told the address once it answers.
-
-    Raises
-    ------
-    SetupError
-        Something else listens there.
+        Told where the page is, who may sign in and as whom it runs, line by line.
+    language
+        In which it is told.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError as error:
-            raise SetupError("api.port_taken", host=host, port=port) from error
-        app = create_app(store, loopback_only=is_loopback(host))
-        warm_up(app)
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=math.ceil(server_settings().shutdown_s),
-        )
-        shown = "localhost" if host in ("127.0.0.1", "::1") else host
-        say(f"the map is at http://{shown}:{port} — stop with Ctrl-C")
-        Server(config).run(sockets=[listener])
+    host, port = listener.getsockname()[:2]
+    app = create_app(store, loopback_only=is_loopback(host))
+    shown = "localhost" if is_loopback(host) or host in ("0.0.0.0", "::") else host  # noqa: S104
+    address = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+    try:
+        account = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a container may run as a number without a name
+        account = str(os.geteuid())
+    say(text("cli.serving", language, address=address, account=account))
+    with store.transaction(SYSTEM) as connection:
+        made_up = is_made_up(connection)
+    if made_up:
+        say(text("cli.anybody_picks", language))
+    else:
+        link = f"{address}/sign-in#{app.state.sessions.token}"
+        say(text("cli.sign_in_link", language, link=link))
+    warm_up(app)
+    server_of(app).run(sockets=[listener])

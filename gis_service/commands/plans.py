@@ -97,6 +97,23 @@ def show_plan(
     typer.echo(json.dumps(told, ensure_ascii=False))
 
 
+@plan_app.command("approve")
+def approve_plan(
+    plan_id: Annotated[int, typer.Argument(help="A plan that is submitted.")],
+    words: Annotated[str, typer.Option(help="What is said about it.")] = "",
+) -> None:
+    """Agree to a plan that somebody else has drawn on the page; prints its state as JSON."""
+    from gis_service.access import SYSTEM
+    from gis_service.boundaries import plan_life
+    from gis_service.store import open_store
+
+    with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
+        plan = plan_life.find(connection, plan_id, lock=True)
+        plan_life.decide(connection, SYSTEM, plan, "approved", words=words)
+        told = {"plan_id": plan_id, "status": plan_life.find(connection, plan_id).status}
+    typer.echo(json.dumps(told))
+
+
 @plan_app.command("publish")
 def publish_plan(
     plan_id: Annotated[int, typer.Argument(help="An approved plan.")],

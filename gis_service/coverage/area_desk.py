@@ -49,7 +49,7 @@ from gis_service.coverage.travel_time import by_rule
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.grids.reading import find_scheme, on_day
 from gis_service.grids.versions import today
-from gis_service.settings import store_settings
+from gis_service.settings import service_folder
 from gis_service.store import tables as t
 from gis_service.store.bulk import read_arrays
 from gis_service.store.tiles import counts, cut_bands
@@ -468,7 +468,7 @@ def area_folder() -> Path:
     Path
         Beside its other data; made when it is needed.
     """
-    return store_settings().data_dir / "areas"
+    return service_folder("areas")
 
 
 def usual_limits(limit: float) -> list[float]:

@@ -16,7 +16,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from gis_service.settings import store_settings
+from gis_service.settings import service_folder
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,7 +44,7 @@ _HUGE: Final = 1e120
 _folder = Path(__file__).resolve().parent
 if "NUMBA_CACHE_DIR" not in os.environ and not os.access(_folder, os.W_OK):
     numba.config.CACHE_DIR = str(  # type: ignore[attr-defined]
-        store_settings().data_dir / "compiled"
+        service_folder("compiled")
     )
 
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from gis_service.access import Actor
 from gis_service.errors import InputError, NotFoundError, Place, TooLargeError
-from gis_service.settings import import_settings, store_settings
+from gis_service.settings import import_settings, service_folder
 
 _TOKEN: Final = re.compile(r"[0-9a-f]{32}")
 _SUFFIX: Final = re.compile(r"(\.(geo)?json)?\.[a-z0-9]{1,8}", re.IGNORECASE)
@@ -52,7 +52,7 @@ class Upload:
 
 
 def _folder() -> Path:
-    return store_settings().data_dir / "uploads"
+    return service_folder("uploads")
 
 
 def plain_name(name: str) -> str:

@@ -32,10 +32,10 @@ from gis_service.maps.cartography import (
     centre,
 )
 from gis_service.maps.vendor import import_map, static_address, vendor_address
-from gis_service.messages import LANGUAGES, WEB_DIR, Language, all_texts
+from gis_service.messages import LANGUAGES, WEB_DIR, Language, all_texts, text
 
 TEXT_ROOMS: Final = ("page.", "entry.", "imports.", "plan.", "cover.")
-LATE_MODULES: Final = frozenset({"leaflet.js", "vector.js"})
+LATE_MODULES: Final = frozenset({"leaflet.js", "sign_in.js", "vector.js"})
 """Modules that are fetched when they are needed, not before."""
 
 LATE_MODES: Final = ("plan", "coverage")
@@ -296,6 +296,28 @@ def render_page(context: PageContext) -> str:
         HTML; the same for the same context.
     """
     return str(grid_map(context).get_root().render())
+
+
+def render_sign_in(language: Language) -> str:
+    """
+    Make the page on which the administrator signs in.
+
+    Parameters
+    ----------
+    language
+        The reader's.
+
+    Returns
+    -------
+    str
+        The HTML document.
+    """
+    return templates.get_template("sign_in.html").render(
+        language=language,
+        say=lambda name: text(f"page.{name}", language),
+        style=static_address("css", "page.css"),
+        script=static_address("js", "sign_in.js"),
+    )
 
 
 def content_policy(document: str) -> str:

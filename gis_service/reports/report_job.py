@@ -14,7 +14,7 @@ from typing import Any, Final
 from gis_service.access import Actor
 from gis_service.errors import NotFoundError
 from gis_service.jobs import JobState, Progress, work
-from gis_service.settings import store_settings
+from gis_service.settings import service_folder
 from gis_service.store import Store
 
 KIND: Final = "coverage_report"
@@ -31,7 +31,7 @@ def report_folder() -> Path:
     Path
         Beside its other data; made when it is needed.
     """
-    return store_settings().data_dir / "reports"
+    return service_folder("reports")
 
 
 @work(KIND)

@@ -4,11 +4,33 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from gis_service.settings import server_settings, store_settings
+from gis_service.store.account import Account, server_account
 from gis_service.store.cluster import DATABASE, Cluster
 from gis_service.store.engine import Store, store_url
-from gis_service.store.migrate import MigrationState, upgrade
+from gis_service.store.migrate import MigrationState, require_newest, upgrade
 
-__all__ = ["MigrationState", "Store", "find_database", "open_store", "upgrade"]
+__all__ = [
+    "MigrationState",
+    "Store",
+    "find_database",
+    "open_store",
+    "service_account",
+    "upgrade",
+]
+
+
+def service_account() -> Account | None:
+    """
+    Tell which account the service runs as when root starts it: the private database's.
+
+    Returns
+    -------
+    Account or None
+        None for everybody but root.
+    """
+    if store_settings().database_url:
+        return server_account()
+    return Cluster.for_settings().whose()
 
 
 def find_database(*names: str) -> str | None:
@@ -41,7 +63,7 @@ def open_store(
     Parameters
     ----------
     migrate
-        Bring the database to this release first.
+        Bring the database to this release first; without the owner's login, refuse one that is not.
     watch
         Start the private cluster again if its process dies while the store is open.
     database
@@ -56,18 +78,22 @@ def open_store(
     settings = store_settings()
     with ExitStack() as stack:
         if settings.database_url:
-            admin = store_url(settings.database_owner_url or settings.database_url)
             service = store_url(settings.database_url)
+            owners = settings.database_owner_url
+            if migrate and owners:
+                upgrade(store_url(owners))
         else:
             cluster = stack.enter_context(Cluster.for_settings())
             name = database or DATABASE
-            if database is not None:
-                cluster.ensure_database(database)
-            admin, service = cluster.url("gis_admin", name), cluster.url("gis_service", name)
+            service = cluster.url("gis_service", name)
+            if migrate:
+                if database is not None:
+                    cluster.ensure_database(database)
+                upgrade(cluster.url("gis_admin", name))
             if watch:
                 stack.enter_context(cluster.watch())
-        if migrate:
-            upgrade(admin)
         store = Store(service, connections=server_settings().connections)
         stack.callback(store.close)
+        if migrate:
+            require_newest(store)
         yield store

@@ -270,7 +270,7 @@ def _apart(data_dir: Path) -> Path | None:
     if not note.exists():
         return None
     made_for, apart = note.read_text("utf-8").splitlines()
-    return Path(apart) if made_for == str(data_dir) else None
+    return Path(apart) if made_for in (str(data_dir), str(data_dir.resolve())) else None
 
 
 class Cluster:
@@ -373,6 +373,18 @@ class Cluster:
         """
         return make_conninfo(host=str(self.socket), port=PORT, user=role, dbname=database)
 
+    def whose(self) -> Account | None:
+        """
+        Tell which account it runs as, or would if it were made now.
+
+        Returns
+        -------
+        Account or None
+            None is the caller.
+        """
+        home = _apart(self.data_dir) or self.data_dir / "cluster"
+        return server_account(home / "pg")
+
     def __enter__(self) -> Self:
         self.open()
         return self
@@ -393,7 +405,7 @@ class Cluster:
         """
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
-            self.account = server_account((_apart(self.data_dir) or self.data_dir / "cluster") / "pg")
+            self.account = self.whose()
             self.data_dir = settle(self.data_dir, self.account, self.fallback_root)
             with self._start_lock():
                 find_binaries()
@@ -638,16 +650,22 @@ class Cluster:
             return ""
         return _tail(self.log_file.read_text("utf-8", "replace"))
 
-    def _connect(self, database: str) -> Psycopg2Connection:
+    def _connect(self, database: str, role: Role = "gis_admin") -> Psycopg2Connection:
         return psycopg2.connect(
-            host=str(self.socket), port=PORT, user="gis_admin", dbname=database, connect_timeout=10
+            host=str(self.socket), port=PORT, user=role, dbname=database, connect_timeout=10
         )
+
+    @property
+    def _is_made(self) -> bool:
+        return (self.data / "gis_service.ready").exists()
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
+        # What serves opens the cluster too, and is the superuser at no time.
+        role: Role = "gis_service" if self._is_made else "gis_admin"
         while True:
             try:
-                self._connect("postgres").close()
+                self._connect("postgres", role).close()
             except psycopg2.OperationalError as error:
                 if self.postmaster() is None or time.monotonic() > deadline:
                     raise StoreError(
@@ -686,21 +704,23 @@ class Cluster:
         bool
             True where it is there.
         """
-        with closing(self._connect("postgres")) as connection, connection.cursor() as cursor:
+        with (
+            closing(self._connect("postgres", "gis_service")) as connection,
+            connection.cursor() as cursor,
+        ):
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
             return cursor.fetchone() is not None
 
     def _make_database(self) -> None:
         """Make roles, database and extensions; each step may be repeated after a kill."""
-        mark = self.data / "gis_service.ready"
-        if mark.exists():
+        if self._is_made:
             return
         with closing(self._connect("postgres")) as connection:
             prepare_server(connection)
             create_database(connection, DATABASE)
         with closing(self._connect(DATABASE)) as connection:
             prepare_database(connection)
-        mark.touch()
+        (self.data / "gis_service.ready").touch()
 
 
 def prepare_server(connection: Psycopg2Connection, password: str | None = None) -> None:

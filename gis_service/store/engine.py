@@ -9,6 +9,7 @@ import copy
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, Self, TypeVar
 
 import psycopg2
@@ -54,6 +55,16 @@ class ActorLike(Protocol):
     @property
     def role(self) -> str:
         """One of ``tables.ROLES``."""
+
+
+@dataclass(frozen=True)
+class _Nobody:
+    actor_id: int = 0
+    role: str = "visitor"
+
+
+NOBODY: Final = _Nobody()
+"""In whose name the store looks after itself."""
 
 
 class Store:
@@ -196,6 +207,33 @@ class Store:
             The caller closes it.
         """
         return Store(self.url, connections=connections, workload=self._workload)
+
+    def require_powerless(self) -> None:
+        """
+        Refuse to serve or to work on jobs as a role that the rules of the database do not bind.
+
+        Raises
+        ------
+        StoreError
+            A superuser, a role with BYPASSRLS, or the owner of a table or a member of him.
+        """
+        with self.transaction(NOBODY) as connection:
+            role, superuser, bypasses, owns = connection.execute(
+                sa.text(
+                    "SELECT current_user, rolsuper, rolbypassrls, EXISTS ("
+                    "  SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+                    "  AND relkind IN ('r', 'p', 'v', 'm')"
+                    "  AND pg_has_role(current_user, relowner, 'MEMBER'))"
+                    " FROM pg_roles WHERE rolname = current_user"
+                )
+            ).one()
+        for is_so, key in (
+            (superuser, "store.is_superuser"),
+            (bypasses, "store.bypasses_rules"),
+            (owns, "store.is_owner"),
+        ):
+            if is_so:
+                raise StoreError(key, role=role)
 
     def close(self) -> None:
         """Give every connection back."""

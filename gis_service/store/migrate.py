@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 
 from gis_service.errors import ServerLostError, StoreError
-from gis_service.store.engine import check_server
+from gis_service.store.engine import NOBODY, Store, check_server
 from gis_service.store.failures import described
 
 if TYPE_CHECKING:  # a quarter of a second to read, and most starts find nothing to migrate
@@ -59,6 +59,26 @@ def state(connection: sa.Connection) -> MigrationState:
     query = sa.text("SELECT version_num FROM alembic_version")
     current = None if there is None else connection.scalar(query)
     return MigrationState(current, _newest())
+
+
+def require_newest(store: Store) -> None:
+    """
+    Refuse a database whose tables are not those of this release.
+
+    Parameters
+    ----------
+    store
+        As the service's role, which may not migrate.
+
+    Raises
+    ------
+    StoreError
+        It must be migrated by the owner first.
+    """
+    with store.transaction(NOBODY) as connection:
+        found = state(connection)
+    if found.current != found.head:
+        raise StoreError("store.not_migrated", current=found.current or "–", head=found.head)
 
 
 def _newest() -> str | None:

@@ -118,6 +118,15 @@ actor = sa.Table(
     comment="Who may ask: a person or a service account, with a role and the areas it answers for.",
 )
 
+made_up = sa.Table(
+    "made_up",
+    metadata,
+    sa.Column("one", sa.Boolean, primary_key=True, server_default=sa.true()),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.CheckConstraint("one", name="one_row"),
+    comment="Its one row says that all people here are made up: anybody may pick who to be.",
+)
+
 event = sa.Table(
     "event",
     metadata,

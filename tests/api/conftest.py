@@ -11,6 +11,7 @@ import shapely
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
+from gis_service.access.actor import mark_made_up
 from gis_service.api import create_app
 from gis_service.grids.assignment import assign_new
 from gis_service.search.entries import refresh
@@ -206,6 +207,7 @@ def _roads(connection: sa.Connection) -> None:
 
 
 def _actors(connection: sa.Connection, grid_ids: dict[str, int]) -> dict[str, int]:
+    mark_made_up(connection)
     rows = [
         ("county_office", None),
         ("grid_officer", [grid_ids["g00"]]),

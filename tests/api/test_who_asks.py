@@ -1,14 +1,25 @@
 """Who sees what: an actor of one grid sees one grid, a visitor no person; strangers stay out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
+from gis_service.access import SYSTEM
+from gis_service.access.actor import (
+    ADMINISTRATOR,
+    ensure_demo_actors,
+    find_actor,
+    mark_made_up,
+)
 from gis_service.api import create_app
+from gis_service.api.dependencies import choose_actor
 from gis_service.api.guard import host_name, is_loopback
+from gis_service.errors import NotAllowedError, NotFoundError
 from gis_service.store import Store
+from gis_service.store import tables as t
 from tests.api.conftest import HOUSEHOLDS_PER_GRID, SmallCounty
 
 As = Callable[[str], dict[str, str]]
@@ -159,17 +170,57 @@ def test_only_demo_actors_are_offered(client: TestClient) -> None:
     assert client.get("/api/households", headers={"X-Gis-Actor": "1"}).status_code == 404
 
 
-@pytest.mark.parametrize(
-    ("address", "loopback_only", "headers"),
-    [
-        ("192.168.1.7", True, {}),
-        ("127.0.0.1", False, {}),
-        ("127.0.0.1", True, {"X-Forwarded-For": "127.0.0.1"}),
-    ],
-)
-def test_whoever_might_be_a_stranger_is_a_visitor(
+ANYWHERE: list[tuple[str, bool, dict[str, str]]] = [
+    ("127.0.0.1", True, {}),
+    ("192.168.1.7", False, {}),
+    ("127.0.0.1", True, {"X-Forwarded-For": "127.0.0.1", "X-Real-IP": "127.0.0.1"}),
+    ("127.0.0.1", False, {"Forwarded": "for=127.0.0.1"}),
+]
+
+
+@pytest.mark.parametrize(("address", "loopback_only", "headers"), ANYWHERE)
+def test_made_up_people_may_be_picked_from_everywhere(
     store: Store,
     small_county: SmallCounty,
+    address: str,
+    loopback_only: bool,
+    headers: dict[str, str],
+) -> None:
+    with other_client(store, address, loopback_only=loopback_only) as anybody:
+        body = {"actor_id": small_county.actors["grid_officer"]}
+        assert anybody.post("/api/actors/current", json=body, headers=headers).status_code == 200
+        assert anybody.get("/api/households", headers=headers).json()["total"] == 1
+
+
+# --- real people: a visitor, or the administrator -------------------------------------------------
+
+
+@pytest.fixture
+def real_people(store: Store, small_county: SmallCounty) -> Iterator[SmallCounty]:
+    """The same county without the mark that its people are made up."""
+    with store.transaction(SYSTEM) as connection:
+        connection.execute(sa.delete(t.made_up))
+    yield small_county
+    with store.transaction(SYSTEM) as connection:
+        mark_made_up(connection)
+
+
+@pytest.fixture
+def own(store: Store, real_people: SmallCounty) -> Iterator[TestClient]:
+    """A browser on the machine itself."""
+    with other_client(store, "127.0.0.1", loopback_only=True) as client:
+        yield client
+
+
+def token_of(client: TestClient) -> str:
+    token: str = client.app.state.sessions.token  # type: ignore[attr-defined]
+    return token
+
+
+@pytest.mark.parametrize(("address", "loopback_only", "headers"), ANYWHERE)
+def test_real_people_are_seen_by_nobody_for_an_address_or_a_header(
+    store: Store,
+    real_people: SmallCounty,
     as_actor: As,
     address: str,
     loopback_only: bool,
@@ -177,16 +228,85 @@ def test_whoever_might_be_a_stranger_is_a_visitor(
 ) -> None:
     asked = {**headers, **as_actor("county_office")}
     with other_client(store, address, loopback_only=loopback_only) as stranger:
+        stranger.cookies.set("gis_actor", str(real_people.actors["county_office"]))
         assert stranger.get("/api/households", headers=asked).json()["total"] == 0
-        assert [one["role"] for one in stranger.get("/api/actors", headers=headers).json()] == [
+        assert [one["role"] for one in stranger.get("/api/actors", headers=asked).json()] == [
             "visitor"
         ]
-        refused = stranger.post(
-            "/api/actors/current",
-            json={"actor_id": small_county.actors["county_office"]},
-            headers=headers,
-        )
+        body = {"actor_id": real_people.actors["county_office"]}
+        refused = stranger.post("/api/actors/current", json=body, headers=headers)
         assert refused.status_code == 403
+        place = {"point": [112.5, 28.5], "crs": "cgcs2000"}
+        answer = stranger.post("/api/locate", json=place, headers=asked).text
+        assert "赵一" not in answer
+
+
+def test_the_printed_token_makes_a_browser_the_administrator(own: TestClient) -> None:
+    assert own.get("/api/actors/current").json()["role"] == "visitor"
+    told = own.post("/api/session", json={"token": token_of(own)})
+    assert told.status_code == 200
+    cookie = told.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert "secure" not in cookie  # over plain http a browser would not send it back
+    assert "max-age=43200" in cookie
+    assert token_of(own) not in cookie
+    assert own.get("/api/actors/current").json() == {
+        "actor_id": -1, "name": "管理员", "name_en": "Administrator", "role": "county_office",
+    }  # fmt: skip
+    assert own.get("/api/households").json()["total"] == TOTAL
+    assert own.delete("/api/session").status_code == 204
+    assert own.get("/api/households").json()["total"] == 0
+
+
+def test_a_copied_cookie_is_worth_nothing_after_signing_out(own: TestClient) -> None:
+    own.post("/api/session", json={"token": token_of(own)})
+    copied = own.cookies["gis_session"]
+    own.delete("/api/session")
+    own.cookies.set("gis_session", copied)
+    assert own.get("/api/actors/current").json()["role"] == "visitor"
+
+
+@pytest.mark.parametrize("token", ["x", "令牌", "a" * 200])
+def test_a_wrong_token_is_refused_with_what_to_do(own: TestClient, token: str) -> None:
+    refused = own.post("/api/session?lang=en", json={"token": token})
+    assert refused.status_code == 403
+    assert "set-cookie" not in refused.headers
+    assert "last start" in refused.json()["detail"]
+
+
+def test_a_foreign_page_cannot_sign_in(own: TestClient) -> None:
+    foreign = {"Origin": "http://evil.example"}
+    body = {"token": token_of(own)}
+    assert own.post("/api/session", json=body, headers=foreign).status_code == 403
+
+
+def test_what_the_administrator_does_is_written_down_as_his(store: Store, own: TestClient) -> None:
+    with store.transaction(ADMINISTRATOR) as connection:
+        assert find_actor(connection, ADMINISTRATOR.actor_id) == ADMINISTRATOR
+
+
+def test_demo_actors_are_made_in_a_store_of_made_up_people_only(
+    store: Store, real_people: SmallCounty
+) -> None:
+    with store.transaction(SYSTEM) as connection:
+        with pytest.raises(NotAllowedError) as caught:
+            ensure_demo_actors(connection, None)
+        assert caught.value.key == "access.not_made_up"
+        with pytest.raises(NotFoundError):
+            choose_actor(connection, real_people.actors["county_office"])
+
+
+def test_the_sign_in_page_holds_no_secret_and_leaves_no_trace(own: TestClient) -> None:
+    for language, word in (("zh-CN", "管理员登录"), ("en", "Sign in as the administrator")):
+        page = own.get(f"/sign-in?lang={language}")
+        assert word in page.text
+        assert token_of(own) not in page.text
+        assert page.headers["cache-control"] == "no-store"
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+# --- names and origins ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

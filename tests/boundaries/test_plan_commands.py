@@ -11,11 +11,12 @@ import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from gis_service.access import SYSTEM, Actor
+from gis_service.access.actor import ADMINISTRATOR
 from gis_service.boundaries import plan_life, plan_work
 from gis_service.boundaries.plan_desk import PlanDesk
 from gis_service.boundaries.plan_publication import drafted, publish_plan, submit
 from gis_service.commands import plans as commands
-from gis_service.errors import ConflictError
+from gis_service.errors import ConflictError, NotAllowedError
 from gis_service.grids.assignment import assign_new
 from gis_service.grids.versions import today
 from gis_service.store import Store
@@ -107,3 +108,20 @@ def test_a_day_that_is_past_is_told(store: Store, grid_ids: dict[str, int]) -> N
     assert told.exit_code != 0
     with store.transaction(SYSTEM) as connection:
         assert plan_life.find(connection, plan_id).status == "approved"
+
+
+def test_the_administrators_plan_is_approved_by_a_second_person_with_a_shell(
+    store: Store, grid_ids: dict[str, int]
+) -> None:
+    desk = PlanDesk()
+    with store.transaction(ADMINISTRATOR) as connection:
+        plan_id = plan_life.create(connection, ADMINISTRATOR, "base", "管理员的规划", "")
+        plan = plan_life.open_for_edit(connection, ADMINISTRATOR, plan_id, 1)
+        plan_work.do(connection, desk, ADMINISTRATOR, plan, cut(grid_ids["g00"], 0.5, 0), "en")
+        with drafted(connection, desk, plan_id) as (_, held):
+            reasons = {plan_work.finding_id(one): "because" for one in plan_work.all_findings(held)}
+        submit(connection, desk, ADMINISTRATOR, plan_id, reasons)
+        found = plan_life.find(connection, plan_id)
+        with pytest.raises(NotAllowedError):
+            plan_life.decide(connection, ADMINISTRATOR, found, "approved")
+    assert run("approve", str(plan_id)) == {"plan_id": plan_id, "status": "approved"}

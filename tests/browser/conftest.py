@@ -82,8 +82,9 @@ class Running:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", self.port))
         self.port = listener.getsockname()[1]
+        self.app = create_app(self.store, loopback_only=True)
         config = uvicorn.Config(
-            create_app(self.store, loopback_only=True),
+            self.app,
             log_level="error",
             access_log=False,
             lifespan="off",

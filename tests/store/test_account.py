@@ -12,6 +12,13 @@ from gis_service.errors import SetupError
 from gis_service.store.account import ACCOUNT, may_enter, server_account, settle
 from gis_service.store.cluster import Cluster
 
+NUMBER = """
+import sys
+from pathlib import Path
+from gis_service.store.cluster import Cluster
+with Cluster(Path(sys.argv[1]), durable=False) as cluster:
+    print(cluster.postmaster())
+"""
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs it as somebody else")
 
 
@@ -81,9 +88,7 @@ def test_a_cluster_of_a_closed_data_folder_is_found_by_both_names(closed: Path) 
     with Cluster(closed, durable=False, fallback_root=closed.parents[1] / "apart") as cluster:
         with Cluster(cluster.data_dir, durable=False) as again:
             assert again.postmaster() == cluster.postmaster()
-        number = "import sys; from pathlib import Path; from gis_service.store.cluster import Cluster"
-        number += "\nwith Cluster(Path(sys.argv[1]), durable=False) as one: print(one.postmaster())"
         for name in (closed, cluster.data_dir):
-            command = [sys.executable, "-c", number, str(name)]
+            command = [sys.executable, "-c", NUMBER, str(name)]
             told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             assert int(told) == cluster.postmaster()

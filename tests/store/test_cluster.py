@@ -13,9 +13,12 @@ from pathlib import Path
 import psycopg2
 import psycopg2.extras
 import pytest
+import sqlalchemy as sa
 
 from gis_service.errors import SetupError, StoreError
+from gis_service.settings import store_settings
 from gis_service.store import cluster as module
+from gis_service.store import find_database, open_store
 from gis_service.store.account import Account, run_as, server_account
 from gis_service.store.cluster import Binaries, Cluster, choose_home, find_binaries, installed
 
@@ -100,7 +103,7 @@ def test_it_listens_on_no_network_and_its_socket_is_behind_a_closed_folder(
 
 def test_who_connects_is_whom_the_system_names_and_nobody_on_his_word(cluster: Cluster) -> None:
     with cluster:
-        rules = "SELECT string_agg(DISTINCT auth_method, ',' ORDER BY auth_method) FROM pg_hba_file_rules"
+        rules = "SELECT string_agg(auth_method, ',' ORDER BY line_number) FROM pg_hba_file_rules"
         assert ask(cluster, rules) == "peer,scram-sha-256"
         assert ask(cluster, "SELECT count(*) FROM pg_hba_file_rules WHERE error IS NOT NULL") == 0
         ask(cluster, "CREATE ROLE reader LOGIN PASSWORD 'of-the-test'")
@@ -154,20 +157,44 @@ def test_a_cluster_that_trusted_everybody_is_closed_at_the_next_start(cluster: C
 def test_a_running_server_that_trusts_everybody_is_closed_by_who_joins(
     cluster: Cluster, module_dir: Path
 ) -> None:
-    nobody = {"user": "nobody_there"}
     with cluster:
         (cluster.data / "pg_hba.conf").write_text(TRUSTING)
         cluster._pg_ctl("reload")
         reason = 'role "nobody_there" does not exist'  # let in, and unknown only then
-        wait_for(lambda: reason in refusal(cluster.conninfo("gis_service"), **nobody))
+        wait_for(lambda: reason in refusal(cluster))
         with Cluster(module_dir, durable=False):
-            wait_for(lambda: reason not in refusal(cluster.conninfo("gis_service"), **nobody))
+            wait_for(lambda: reason not in refusal(cluster))
 
 
-def refusal(conninfo: str, **other: str) -> str:
+def refusal(cluster: Cluster) -> str:
     with pytest.raises(psycopg2.OperationalError) as caught:
-        psycopg2.connect(conninfo, **other)
+        psycopg2.connect(cluster.conninfo("gis_service"), user="nobody_there")
     return str(caught.value)
+
+
+def test_what_serves_is_the_superuser_at_no_time(
+    cluster: Cluster, module_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    connect = psycopg2.connect
+
+    def seeing(*arguments: str, **options: object) -> object:
+        seen.append(f"{arguments} {options}")
+        return connect(*arguments, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setenv("GIS_DATA_DIR", str(module_dir))
+    monkeypatch.delenv("GIS_DATABASE_URL", raising=False)
+    store_settings.cache_clear()
+    try:
+        with cluster:
+            monkeypatch.setattr(psycopg2, "connect", seeing)
+            assert find_database("gis") == "gis"
+            with open_store(migrate=False, watch=True) as store, store.engine.connect() as found:
+                assert found.scalar(sa.text("SELECT current_user")) == "gis_service"
+    finally:
+        store_settings.cache_clear()
+    assert seen
+    assert not [one for one in seen if "gis_admin" in one or "gis_owner" in one]
 
 
 def test_the_last_to_leave_stops_the_server_and_the_data_stays(cluster: Cluster) -> None:

@@ -1,6 +1,6 @@
 // The choices at the top right: scheme, day, language, who asks.
 
-import { get, post } from "./api.js";
+import { get, post, send } from "./api.js";
 import { at, h, keepingFocus } from "./dom.js";
 import { addressIn, onChange, show, state } from "./state.js";
 import { config, day, isEnglish, nameOf, t } from "./texts.js";
@@ -34,7 +34,8 @@ function languageChoice() {
     h("span", { class: isEnglish ? "" : "now" }, "中"), " / ", h("span", { class: isEnglish ? "now" : "" }, "EN"));
 }
 
-async function actorChoice(onError) {
+/** Made-up people: whoever opens the page picks one, and the page says so. */
+async function demoChoice(onError) {
   const actors = await get("/api/actors");
   return h("select", { id: "actor", "aria-label": t("who"), title: t("who"), onchange: async (event) => {
     try {
@@ -46,11 +47,35 @@ async function actorChoice(onError) {
   } }, actors.map((actor) => h("option", { value: actor.actor_id, selected: actor.actor_id === config.actor.actor_id }, nameOf(actor))));
 }
 
+/** Real people: the administrator, who may sign out, or the visitor, who may sign in. */
+function session(onError) {
+  const signOut = async () => {
+    try {
+      await send("DELETE", "/api/session");
+      location.reload();
+    } catch (error) {
+      onError(error);
+    }
+  };
+  const { actor } = config;
+  return h("details", { class: "choice", id: "session" },
+    h("summary", { title: t("who") }, nameOf(actor)),
+    h("div", { class: "popover" },
+      h("p", {}, t(actor.signed_in ? "signed_in" : "not_signed_in")),
+      actor.signed_in
+        ? h("button", { type: "button", class: "button", id: "sign-out", onclick: signOut }, t("sign_out"))
+        : h("a", { class: "button", id: "sign-in", href: `/sign-in?lang=${config.language}` }, t("sign_in"))));
+}
+
+/** Says for good that nobody here is real. */
+const madeUpNote = () =>
+  h("details", { class: "choice", id: "made-up" }, h("summary", { title: t("made_up_note") }, t("made_up")), h("div", { class: "popover" }, h("p", {}, t("made_up_note"))));
+
 /** Draw the choices, and again when what they say has changed. */
 export async function wireChoices(scheme, onError) {
   const draw = () => {
-    const kept = at("actor");
-    at("choices").replaceChildren(...(config.schemes.length > 1 ? [schemeChoice()] : []), ...(config.schemes.length ? [dayChoice(scheme)] : []), languageChoice(), ...(kept ? [kept] : []));
+    const kept = ["made-up", "actor", "session"].map(at).filter(Boolean);
+    at("choices").replaceChildren(...(config.schemes.length > 1 ? [schemeChoice()] : []), ...(config.schemes.length ? [dayChoice(scheme)] : []), languageChoice(), ...kept);
   };
   draw();
   onChange((changed) => {
@@ -58,11 +83,10 @@ export async function wireChoices(scheme, onError) {
     else at("language").href = addressIn(isEnglish ? "zh-CN" : "en");
   });
   document.addEventListener("click", (event) => {
-    const box = at("day-choice");
-    if (box?.open && !box.contains(event.target)) box.open = false;
+    for (const box of at("choices").querySelectorAll("details[open]")) if (!box.contains(event.target)) box.open = false;
   });
   try {
-    at("choices").append(await actorChoice(onError));
+    at("choices").append(...(config.actor.made_up ? [madeUpNote(), await demoChoice(onError)] : [session(onError)]));
   } catch (error) {
     onError(error);
   }
