@@ -92,6 +92,23 @@ def test_a_completion_script_calls_this_command(shell: str) -> None:
     assert "gis-service" in script
 
 
+def test_a_file_is_checked_without_reading_the_store_or_the_compiler() -> None:
+    code = "import sys, gis_service.ingest.grid_check; print(*sys.modules, sep='\\n')"
+    modules = child("-c", code).stdout.splitlines()
+    assert "gis_service.ingest.grid_rows" in modules
+    needed = {
+        "geopandas",
+        "numpy",
+        "pandas",
+        "pydantic_settings",
+        "pyogrio",
+        "pyproj",
+        "scipy",
+        "shapely",
+    }
+    assert heavy_of(modules) <= needed
+
+
 def test_the_light_list_of_kinds_is_the_list_of_kinds() -> None:
     assert list(OPTIONS) == list(KINDS)
     assert {name: kind.extra for name, kind in KINDS.items()} == OPTIONS

@@ -7,9 +7,9 @@ from gis_service.boundaries.apart import refuse_apart
 from gis_service.boundaries.noding import Finding
 from gis_service.coordinate_systems import parse_crs
 from gis_service.ingest.files import read_table
-from gis_service.ingest.grids_file import KIND, check_rows, read_rows
-from gis_service.ingest.importing import match_table
+from gis_service.ingest.grid_rows import FORM, check_rows, read_rows
 from gis_service.ingest.kinds import ImportOptions
+from gis_service.ingest.matching import match_table
 from gis_service.settings import number_settings
 
 
@@ -56,7 +56,7 @@ def check_file(
     system = None if crs is None else parse_crs(crs)
     width_m = number_settings().boundary_tolerance_m if tolerance_m is None else tolerance_m
     file = read_table(path, crs=system, layer=layer, encoding=encoding, columns=columns)
-    rows = read_rows(match_table(KIND, file, ImportOptions(columns=columns or {})))
+    rows = read_rows(match_table(FORM, file, ImportOptions(columns=columns or {})))
     result: dict[str, Any] = {
         "file": file.name,
         "crs": None if file.crs is None else file.crs.code,

@@ -11,15 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-import pandas as pd
 import sqlalchemy as sa
 
 from gis_service.access import Actor, record
 from gis_service.access.permissions import require_importing
-from gis_service.errors import InputError, NotFoundError, Place
+from gis_service.errors import InputError, NotFoundError
 from gis_service.ingest import grids_file, objects, postings, roads_file, units_file
-from gis_service.ingest.columns import COORDINATES, MatchedColumn, match_columns
 from gis_service.ingest.files import FileTable, read_table
 from gis_service.ingest.frames import Refusal
 from gis_service.ingest.kinds import (
@@ -30,6 +27,7 @@ from gis_service.ingest.kinds import (
     MatchedTable,
     Progress,
 )
+from gis_service.ingest.matching import match_table
 from gis_service.ingest.write import LISTED_REFUSALS
 from gis_service.jobs import complete, submit, work
 from gis_service.messages import Language, text
@@ -54,9 +52,6 @@ KINDS: Final[dict[str, ImportKind]] = {
     )
 }
 """Every kind of file by its name."""
-
-
-_EXACT_BELOW: Final = 2.0**53
 
 
 class _TakenBackError(Exception):
@@ -160,7 +155,7 @@ def import_file(
         raise InputError("ingest.extra_unknown", name=unknown[0], kind=kind, known=known)
     progress(0.02, "ingest.step_reading")
     file = _read(spec, path, wanted)
-    table = match_table(spec, file, wanted)
+    table = match_table(spec.form, file, wanted)
     with path.open("rb") as source:
         sha256 = hashlib.file_digest(source, "sha256").hexdigest()
     progress(0.3, "ingest.step_checking")
@@ -197,71 +192,6 @@ def _read(spec: ImportKind, path: Path, options: ImportOptions) -> FileTable:
         original_name=options.original_name,
         columns=options.columns,
     )
-
-
-def match_table(spec: ImportKind, file: FileTable, options: ImportOptions) -> MatchedTable:
-    """
-    Bring a file's columns to our names.
-
-    Parameters
-    ----------
-    spec
-        The kind of file.
-    file
-        As it was read.
-    options
-        The sender's: stated columns and the key.
-
-    Returns
-    -------
-    MatchedTable
-        Without the rows that could not be read.
-
-    Raises
-    ------
-    InputError
-        A column is missing, unknown or ambiguous, or there are no coordinates where some are
-        needed.
-    """
-    places = {one.name for one in COORDINATES}
-    stated = {ours: said for ours, said in options.columns.items() if ours not in places}
-    if options.key is not None:
-        if spec.default_key is None:
-            raise InputError("ingest.kind_without_key", kind=spec.name)
-        stated[spec.default_key] = options.key
-    used = set(file.coordinates.values())
-    names = [str(name) for name in file.frame.columns if name not in used]
-    also_key = spec.default_key if options.key is not None else None
-    matched = match_columns(names, spec.fields, stated, also_key=also_key)
-    if spec.geometry == "required" and file.geometry is None:
-        raise InputError("ingest.no_geometry", file=file.name, kind=spec.name)
-    refused = {one.row for one in file.refusals}
-    keep = np.array([row not in refused for row in file.rows.tolist()], dtype=bool)
-    keep = keep if len(keep) else np.zeros(0, dtype=bool)
-    fields = {one.field: one.file for one in matched if one.field and one.file}
-    frame = file.frame.loc[keep, list(fields.values())].reset_index(drop=True)
-    frame.columns = list(fields)
-    _refuse_inexact(spec, frame, file.rows[keep], fields)
-    of_place = {column: ours for ours, column in file.coordinates.items()}
-    columns = [
-        *(MatchedColumn(column, ours) for column, ours in of_place.items()),
-        *matched,
-    ]
-    key = fields.get(spec.default_key) if spec.default_key else None
-    geometry = None if file.geometry is None else file.geometry[keep]
-    x, y = file.raw_xy
-    return MatchedTable(frame, geometry, file.rows[keep], (x[keep], y[keep]), columns, key, file)
-
-
-def _refuse_inexact(
-    spec: ImportKind, frame: pd.DataFrame, rows: Any, columns: Mapping[str, str]
-) -> None:
-    """Refuse codes that were read as numbers too long to be exact: two might have become one."""
-    for name in (one.name for one in spec.fields if one.form == "text" and one.name in frame):
-        for row, value in zip(rows.tolist(), frame[name].tolist(), strict=True):
-            if isinstance(value, float) and abs(value) >= _EXACT_BELOW:
-                place = Place(row=row, field=columns[name])
-                raise InputError("ingest.number_inexact", place=place, column=columns[name])
 
 
 def _outcome(

@@ -7,18 +7,21 @@ does everything that is the same for all of them. Nothing here touches a file or
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import sqlalchemy as sa
 
-from gis_service.access import Actor
 from gis_service.coordinate_systems import CoordinateSystem, parse_crs
 from gis_service.errors import Place
 from gis_service.ingest.columns import Field, MatchedColumn
 from gis_service.ingest.files import FileTable
 from gis_service.ingest.frames import Note, Refusal
 from gis_service.messages import Language
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from gis_service.access import Actor
 
 Progress = Callable[[float, str], None]
 """Takes the share that is done (0 to 1) and the message key of the step."""
@@ -226,7 +229,7 @@ class Applied:
     record: bool = False
 
 
-Handler = Callable[[sa.Connection, Actor, MatchedTable, ImportOptions, Progress], Applied]
+Handler = Callable[["sa.Connection", "Actor", MatchedTable, ImportOptions, Progress], Applied]
 """
 Checks the rows of a file and writes them, inside the transaction of the whole file.
 
@@ -234,6 +237,25 @@ It raises a :class:`~gis_service.errors.GisError` where the file as a whole cann
 that cannot are returned as refusals. ``dry_run`` is not its business: the transaction is rolled
 back by the caller. It must not commit, and tells progress from 0 to 1 of its own part.
 """
+
+
+@dataclass(frozen=True)
+class FileForm:
+    """
+    What the columns of a kind of file are matched to; as :class:`ImportKind` has it.
+
+    Attributes
+    ----------
+    default_key
+        Our field that names a row; None where several fields do together.
+    geometry
+        ``none``, ``optional`` or ``required``: what becomes of a file without any coordinate.
+    """
+
+    name: str
+    fields: tuple[Field, ...]
+    default_key: str | None = "key"
+    geometry: str = "optional"
 
 
 @dataclass(frozen=True)
@@ -272,6 +294,18 @@ class ImportKind:
     extra: Mapping[str, str] = field(default_factory=dict)
     read: Callable[[Path, ImportOptions], FileTable] | None = None
     suffixes: tuple[str, ...] = ()
+
+    @property
+    def form(self) -> FileForm:
+        """
+        Say what its files are matched to.
+
+        Returns
+        -------
+        FileForm
+            Without what works on the rows.
+        """
+        return FileForm(self.name, self.fields, self.default_key, self.geometry)
 
 
 @dataclass(frozen=True)

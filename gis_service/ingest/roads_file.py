@@ -23,7 +23,7 @@ from gis_service.ingest import osm_tags
 from gis_service.ingest.columns import Field
 from gis_service.ingest.frames import COLUMNS, Note, Refusal
 from gis_service.ingest.graphml import SUFFIXES, read_graphml
-from gis_service.ingest.grids_file import read_fields
+from gis_service.ingest.grid_rows import read_fields
 from gis_service.ingest.kind_options import OPTIONS
 from gis_service.ingest.kinds import Applied, ImportKind, ImportOptions, MatchedTable, Progress
 from gis_service.ingest.off_lines import hold_back_beside

@@ -22,7 +22,7 @@ from gis_service.errors import InputError, Place
 from gis_service.grids.versions import today
 from gis_service.ingest.columns import Field
 from gis_service.ingest.frames import Note, Refusal
-from gis_service.ingest.grids_file import read_fields
+from gis_service.ingest.grid_rows import read_fields
 from gis_service.ingest.kind_options import OPTIONS
 from gis_service.ingest.kinds import Applied, ImportKind, ImportOptions, MatchedTable, Progress
 from gis_service.store import tables as t
