@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from gis_service.coverage.area_answers import AreaBand, NamedDistrict
 from gis_service.coverage.area_desk import AreaDesk, usual_limits
 from gis_service.coverage.run_reading import Run, latest_run
-from gis_service.coverage.service_area import without_specks
+from gis_service.coverage.service_area import valid_ground, without_specks
 from gis_service.coverage.standards import Standard, standard_book
 from gis_service.maps.classes import SEQUENTIAL
 from gis_service.messages import Language, text
@@ -290,8 +290,12 @@ def _district_colour(one: NamedDistrict) -> str:
 
 
 def _simple(shapes: Sequence[Any]) -> list[Any]:
-    """Leave out what shows nowhere, of all together: neighbours keep the border they share."""
-    light = shapely.coverage_simplify(list(shapes), _SIMPLE_DEGREES)
+    """
+    Leave out what shows nowhere, of all together: neighbours keep the border they share.
+
+    Where the ground is a metre wide, rounding has made a spike of it, which is no polygon.
+    """
+    light = shapely.coverage_simplify([valid_ground(one) for one in shapes], _SIMPLE_DEGREES)
     return [without_specks(one, _SIMPLE_DEGREES * _SIMPLE_DEGREES) for one in light]
 
 

@@ -68,3 +68,13 @@ def test_bands_and_districts_without_ground_are_layers_without_words() -> None:
         layer.add_to(leaflet)
         assert layer.data["features"] == []
     leaflet.get_root().render()
+
+
+def test_ground_that_rounding_made_a_spike_of_is_drawn_without_it() -> None:
+    corners = [(0, 0), (4, 0), (4, 4), (2, 4), (2, 6), (2, 4), (0, 4)]
+    spiked = shapely.Polygon([(x / 1000, y / 1000) for x, y in corners])
+    band = AreaBand(0.0, 5.0, shapely.MultiPolygon([spiked]))
+    (feature,) = band_layer("bands", [band], ["0–5"], band_colours(1)).data["features"]
+    drawn = shapely.geometry.shape(feature["geometry"])
+    assert drawn.is_valid
+    assert drawn.bounds == (0.0, 0.0, 0.004, 0.004)
