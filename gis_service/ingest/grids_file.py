@@ -241,7 +241,8 @@ def _hold_back(
     drawn = shapes[shapely.get_dimensions(shapes) == 2]
     if not len(old) or not len(drawn) or table.file.crs is None:
         return
-    xy, ring = shapely.get_coordinates(shapely.get_rings(drawn), return_index=True)
+    rings = shapely.get_rings(shapely.get_parts(shapely.get_parts(drawn)))
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
     same = ring[1:] == ring[:-1]
     ends = np.stack([xy[:-1][same], xy[1:][same]], axis=1)
     sides = np.asarray(shapely.linestrings(ends), dtype=object)

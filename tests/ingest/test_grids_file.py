@@ -6,14 +6,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import shapely
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
 from gis_service.boundaries.noding import metres_per_degree
-from gis_service.coordinate_systems import parse_crs
-from gis_service.errors import ConflictError, InputError
+from gis_service.coordinate_systems import from_cgcs2000, parse_crs
+from gis_service.errors import ConflictError, HeldBackError, InputError
 from gis_service.grids.versions import today, versions
 from gis_service.ingest.grids_file import FlawedGridsError, take_grids
 from gis_service.ingest.importing import import_file
@@ -24,6 +25,7 @@ from tests.ingest.matched import matched
 from tests.support import SOUTH, add_households, cell
 
 EAST_M, _ = metres_per_degree(SOUTH)
+GCJ02 = parse_crs("gcj02")
 
 
 def nine(**changed: shapely.Geometry) -> list[dict[str, Any]]:
@@ -331,3 +333,22 @@ def test_a_bad_file_says_what_is_wrong_and_leaves_the_store_as_it_was(
         import_file(store, SYSTEM, "grids", file, options)
     assert caught.value.key == key
     assert counts(store) == before
+
+
+def test_grids_of_several_parts_in_another_system_are_held_back_too(
+    connection: sa.Connection,
+) -> None:
+    take(connection, nine())
+    moved = nine()
+    for row in moved:
+        if row["geometry"] is not None:
+            row["geometry"] = shapely.MultiPolygon(
+                [
+                    shapely.transform(part, lambda xy: np.column_stack(from_cgcs2000(GCJ02, *xy.T)))
+                    for part in shapely.get_parts(row["geometry"])
+                ]
+            )
+    with pytest.raises(HeldBackError) as caught:
+        take(connection, moved)
+    assert caught.value.key == "grids_file.off_the_borders"
+    assert caught.value.values["fits"] == "gcj02"
