@@ -64,6 +64,7 @@ def _count(server: DatabaseServer, asked: argparse.Namespace) -> dict[str, int]:
             print(f"{number} towns: {dict(found)}", file=sys.stderr)
     for town in drawn[: asked.commands]:
         found[f"{_by_command(server, template, town)} by command"] += 1
+        print(f"by command: {dict(found)}", file=sys.stderr)
     server.drop(template)
     names = ("worked", "refused", "broke")
     counts = {name: found[name] for name in names}
