@@ -5,7 +5,8 @@ become the ids of base grids first: an id filter keeps its index under row-level
 spatial filter does not.
 """
 
-from typing import Final
+from datetime import date
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -78,26 +79,31 @@ def sees_grid(
     return grid_id.in_(grids_below(actor.areas))
 
 
-def grids_below(areas: tuple[int, ...]) -> sa.Select[tuple[int]]:
+def grids_below(
+    areas: tuple[int, ...] | sa.ColumnElement[Any], day: sa.ColumnElement[date] | None = None
+) -> sa.Select[tuple[int]]:
     """
-    Walk today's hierarchy down from some grids.
+    Walk the hierarchy of a day down from some grids.
 
     Parameters
     ----------
     areas
-        Grid ids of any level.
+        Grid ids of any level, or an array of them that the query is given later.
+    day
+        The day; None is today.
 
     Returns
     -------
     sqlalchemy select
         Their own ids and those of every grid below them.
     """
-    today = sa.func.gis_today()
-    start = sa.select(sa.func.unnest(sa.literal(list(areas), sa.ARRAY(sa.BigInteger))).label("id"))
+    if isinstance(areas, tuple):
+        areas = sa.literal(list(areas), sa.ARRAY(sa.BigInteger))
+    start = sa.select(sa.func.unnest(areas).label("id"))
     below = start.cte(recursive=True)  # without a name: a query may hold two
     child = sa.select(t.grid_state.c.grid_id).where(
         t.grid_state.c.parent_grid_id == below.c.id,
-        t.grid_state.c.valid.op("@>")(today),
+        t.grid_state.c.valid.op("@>")(sa.func.gis_today() if day is None else day),
     )
     tree = below.union_all(child)
     return sa.select(tree.c.id)

@@ -49,6 +49,7 @@ from gis_service.coverage.staleness import Digests
 from gis_service.coverage.what_if_desk import WhatIfDesk
 from gis_service.grids.answering import Desk
 from gis_service.grids.serving import LocatorCache
+from gis_service.grids.tallies import TallyCache
 from gis_service.incidents.roads_desk import RoadsDesk
 from gis_service.maps.answers import AnswerCache
 from gis_service.maps.base_maps import BaseMaps
@@ -137,6 +138,7 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
     app.state.grid_layers = GridLayerCache()
     app.state.tiles = TileCache()
     app.state.answers = AnswerCache()
+    app.state.tallies = TallyCache()
     app.state.base_maps = BaseMaps(base_map_settings())
     app.state.base_map_client = None
     app.state.live = live.LiveHub(store)

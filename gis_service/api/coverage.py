@@ -4,8 +4,8 @@ import time
 from contextlib import AbstractContextManager
 from typing import Annotated, Any, Literal
 
-from fastapi import Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from gis_service import jobs
 from gis_service.access import Actor
@@ -24,6 +24,7 @@ from gis_service.api.dependencies import (
     StoreDep,
     page_of,
 )
+from gis_service.api.maps import figures_answer
 from gis_service.api.routing import Router, when_free
 from gis_service.api.wellformed import BIGGEST
 from gis_service.coverage import run_notes, runs, what_if
@@ -41,6 +42,7 @@ from gis_service.coverage.what_if_desk import WhatIfDesk
 from gis_service.errors import NotAllowedError
 from gis_service.grids.reading import find_scheme
 from gis_service.ingest.records import region_notes
+from gis_service.maps.answers import answer, question_of
 from gis_service.maps.measured import figures_seen
 from gis_service.messages import Language, text
 from gis_service.store.tables import FACILITY_KINDS, ROAD_CLASSES
@@ -149,6 +151,9 @@ class GridFiguresAnswer(BaseModel):
     median_minutes: float | None
     p90_minutes: float | None
     worst_minutes: float | None
+
+
+_run_figures = TypeAdapter(list[GridFiguresAnswer])
 
 
 class GridAnswer(GridFiguresAnswer):
@@ -394,8 +399,13 @@ def _measurers_only(actor: Actor) -> None:
         raise NotAllowedError("coverage.whole_county_only", actor=actor.name)
 
 
-@router.get("/runs/{run_id}/figures", responses=examples.ok([examples.GRID_FIGURES]))
+@router.get(
+    "/runs/{run_id}/figures",
+    responses=examples.ok([examples.GRID_FIGURES]),
+    response_model=list[GridFiguresAnswer],
+)
 def read_figures(
+    request: Request,
     connection: ConnectionDep,
     actor: ActorDep,
     run_id: IdPath,
@@ -404,12 +414,17 @@ def read_figures(
     kind: Annotated[
         str, Query(max_length=100, description="A kind of facility; empty is the rule.")
     ] = "",
-) -> list[GridFiguresAnswer]:
+) -> Response:
     """Read the figures of every grid of a level; they add up to n."""
-    run = runs.find_run(connection, run_id)
-    scheme = find_scheme(connection, "base")
-    rows = figures_seen(connection, actor, scheme, run, rank, of, kind)
-    return [GridFiguresAnswer(**row) for row in rows]
+
+    def make() -> bytes:
+        run = runs.find_run(connection, run_id)
+        scheme = find_scheme(connection, "base")
+        rows = figures_seen(connection, actor, scheme, run, rank, of, kind)
+        return _run_figures.dump_json([GridFiguresAnswer(**row) for row in rows])
+
+    question = question_of("run", actor, run_id, rank, of, kind)
+    return figures_answer(request, answer(connection, request.app.state.answers, question, make))
 
 
 @router.get("/runs/{run_id}/blind-spots", responses=examples.ok([examples.BLIND_SPOT]))

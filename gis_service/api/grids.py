@@ -71,7 +71,7 @@ def list_grids(
 
 @router.get("/grids/{grid_id}", responses=examples.ok(examples.SHEET))
 def read_sheet(
-    connection: ConnectionDep, actor: ActorDep, grid_id: IdPath, at: At = None
+    request: Request, connection: ConnectionDep, actor: ActorDep, grid_id: IdPath, at: At = None
 ) -> sheet.GridSheet:
     """Give the sheet of one grid."""
-    return sheet.grid_sheet(connection, actor, grid_id, at)
+    return sheet.grid_sheet(connection, actor, grid_id, at, request.app.state.tallies)

@@ -29,6 +29,7 @@ from gis_service.boundaries.publishing import Redraw, land_moved, publish_redraw
 from gis_service.boundaries.tessellation import OUTSIDE, Tessellation
 from gis_service.errors import ConflictError, NotFoundError
 from gis_service.geodesy import area_m2
+from gis_service.grids.members import assigned
 from gis_service.grids.versions import Version, today, versions
 from gis_service.store import tables as t
 
@@ -236,16 +237,12 @@ def _households_moved(
 ) -> list[dict[str, Any]]:
     if not plan_life.may_read(actor):
         return []
-    old, new = t.assignment.alias("old"), t.assignment.alias("new")
-
-    def of(table: Any, version: Version) -> sa.ColumnElement[bool]:
-        day = sa.literal(version.effective_day, sa.Date)
-        return sa.and_(
-            table.c.scheme_id == version.scheme_id,
-            table.c.object_kind == "household",
-            table.c.valid.op("@>", is_comparison=True)(day),
-        )
-
+    old, new = (
+        assigned(
+            "household", version.scheme_id, sa.literal(version.effective_day, sa.Date)
+        ).subquery()
+        for version in (first, second)
+    )
     n, people = sa.func.count(), sa.func.sum(t.household.c.people)
     rows = connection.execute(
         sa.select(old.c.grid_id, new.c.grid_id, n, people)
@@ -253,9 +250,6 @@ def _households_moved(
         .join(t.household, t.household.c.household_id == old.c.object_id)
         .where(
             visible(actor, t.household),
-            of(old, first),
-            of(new, second),
-            old.c.valid != new.c.valid,
             old.c.grid_id.is_distinct_from(new.c.grid_id),
         )
         .group_by(old.c.grid_id, new.c.grid_id)

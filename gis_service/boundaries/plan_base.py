@@ -293,6 +293,33 @@ def read_grids(connection: sa.Connection, scheme_id: int, day: date) -> dict[str
     }
 
 
+def read_names(connection: sa.Connection, scheme_id: int, day: date) -> dict[str, str]:
+    """
+    Read what the grids of every level are called on a day, without their land.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    scheme_id
+        The scheme.
+    day
+        Any day.
+
+    Returns
+    -------
+    dict
+        By key.
+    """
+    state = t.grid_state.c
+    rows = connection.execute(
+        sa.select(state.grid_id, state.name).where(
+            state.scheme_id == scheme_id, state.valid.op("@>")(sa.literal(day, sa.Date))
+        )
+    )
+    return {str(row.grid_id): row.name for row in rows}
+
+
 def read_linework(
     connection: sa.Connection, version: Version, keys: Sequence[str]
 ) -> tuple[Tessellation, npt.NDArray[np.int64]]:

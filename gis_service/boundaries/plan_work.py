@@ -20,7 +20,7 @@ from gis_service.boundaries.balance import Load
 from gis_service.boundaries.checks import Finding, check, check_levels, levels_of
 from gis_service.boundaries.edits import Change
 from gis_service.boundaries.handing_over import region_of
-from gis_service.boundaries.plan_base import newest_version, read_grids
+from gis_service.boundaries.plan_base import newest_version, read_grids, read_names
 from gis_service.boundaries.plan_desk import Held, PlanDesk, StoredEdit
 from gis_service.boundaries.plan_life import OPEN, Plan
 from gis_service.boundaries.plans import polygonal
@@ -65,8 +65,10 @@ def read_plan(
     rows = plan_life.edit_rows(connection, plan_id)
     done = [one for one in rows if one["state"] == "done"]
     reviews, comments = plan_life.discussion(connection, plan_id)
-    grids = read_grids(connection, plan.scheme_id, plan.base.effective_day)
-    names = {key: one.name for key, one in grids.items()} | _new_names(one["edit"] for one in done)
+    names: dict[str, str] = {}
+    if done or conflicts:
+        names = read_names(connection, plan.scheme_id, plan.base.effective_day)
+        names |= _new_names(one["edit"] for one in done)
     author = connection.execute(
         sa.select(t.actor).where(t.actor.c.actor_id == plan.author_id)
     ).one()

@@ -451,10 +451,6 @@ class Snapper:
             Vertices x (lon, lat), from the start to the end.
         """
         line = self.profiled.network.geometry[edge]
-        if (start, end) == (0.0, 1.0):
-            return shapely.get_coordinates(line)
-        if (start, end) == (1.0, 0.0):
-            return shapely.get_coordinates(line)[::-1]
         plane = self._in_plane(np.array([line], dtype=object))[0]
         piece = shapely.get_coordinates(substring(plane, start, end, normalized=True))
         return np.column_stack(self._to_lonlat(piece[:, 0], piece[:, 1]))

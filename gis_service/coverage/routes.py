@@ -7,11 +7,11 @@ off the road, turnout.
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 
 from gis_service.coverage import route_kernels, search_kernels
 from gis_service.coverage.network import (
@@ -325,8 +325,7 @@ class Router:
         ends = profiled.arriving_source if by == _BY_SOURCE else profiled.arriving_target
         nodes = ways.search.way_back(int(ends[edge]))
         legs = [Leg(edge, fraction, 0.0 if by == _BY_SOURCE else 1.0)]
-        for start, following in pairwise(nodes):
-            legs += self._leg(start, following)
+        legs += self._whole_legs(np.asarray(nodes, dtype=np.int64))
         node = nodes[-1]
         along = _part(end, self.profiled.minutes_along[goal])
         against = _part(1.0 - end, self.profiled.minutes_against[goal])
@@ -335,15 +334,14 @@ class Router:
         from_source = at_source and (not at_target or along <= against)
         return [*legs, Leg(goal, 0.0 if from_source else 1.0, end)]
 
-    def _leg(self, node: int, following: int) -> list[Leg]:
-        """Go on by one arc; a turn at a split junction is no leg."""
-        key = node * self._turned.node_count + following
+    def _whole_legs(self, nodes: IntArray) -> list[Leg]:
+        """Go from node to node; a turn at a split junction is no leg."""
+        keys = nodes[:-1] * self._turned.node_count + nodes[1:]
         edge, is_along = self._quickest
-        at = int(np.searchsorted(self._keys, key))
-        if at == len(self._keys) or self._keys[at] != key:
-            return []
-        start = 0.0 if is_along[at] else 1.0
-        return [Leg(int(edge[at]), start, 1.0 - start)]
+        at = np.searchsorted(self._keys, keys).clip(max=len(self._keys) - 1)
+        at = at[self._keys[at] == keys]
+        ways = zip(edge[at].tolist(), is_along[at].tolist(), strict=True)
+        return [Leg(one, 0.0, 1.0) if along else Leg(one, 1.0, 0.0) for one, along in ways]
 
     @cached_property
     def _sorted_arcs(self) -> tuple[IntArray, IntArray, npt.NDArray[np.bool_]]:
@@ -424,7 +422,16 @@ class Router:
         array of float
             Vertices x (lon, lat) along the roads, none twice in a row.
         """
-        parts = [self._snapper.part_of(leg.edge, leg.start, leg.end) for leg in legs]
+        geometry = self.profiled.network.geometry
+        vertices, which = shapely.get_coordinates(
+            geometry[[leg.edge for leg in legs]], return_index=True
+        )
+        parts = np.split(vertices, np.flatnonzero(np.diff(which)) + 1)
+        for number, leg in enumerate(legs):
+            if leg.start == 1.0 and leg.end == 0.0:
+                parts[number] = parts[number][::-1]
+            elif leg.start != 0.0 or leg.end != 1.0:
+                parts[number] = self._snapper.part_of(leg.edge, leg.start, leg.end)
         xy = np.vstack(parts)
         fresh = np.ones(len(xy), dtype=bool)
         fresh[1:] = np.abs(np.diff(xy, axis=0)).max(axis=1) > 1e-10

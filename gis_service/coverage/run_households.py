@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from gis_service.access import Actor, visible
 from gis_service.access.households import ROUGH_DECIMALS, home_of, knows_address
+from gis_service.access.visibility import grids_below
 from gis_service.coverage.blind_spots import BlindSpot, Missed
 from gis_service.coverage.blind_spots import blind_spots as put_together
 from gis_service.coverage.county_reading import whole_county_only
@@ -18,6 +19,7 @@ from gis_service.coverage.run_reading import find_whole_run
 from gis_service.coverage.statistics import NO_GRID
 from gis_service.coverage.travel_time import COVERED, STATUS_NAMES
 from gis_service.errors import InputError, NotFoundError, Place
+from gis_service.grids.members import objects_in
 from gis_service.grids.reading import on_day
 from gis_service.store import tables as t
 from gis_service.store.bulk import read_arrays
@@ -100,7 +102,7 @@ def unreached(
     if reason is not None:
         wanted.append(result.status == _status_code(reason))
     if grid_id is not None:
-        wanted.append(home.base_grid_id.in_(_grids_within(connection, grid_id)))
+        wanted.append(home.household_id.in_(_within(grid_id)))
     joined = t.coverage_household.join(t.household, home.household_id == result.household_id)
     total = connection.scalar(sa.select(sa.func.count()).select_from(joined).where(*wanted))
     rows = connection.execute(
@@ -152,19 +154,9 @@ def _status_code(reason: str) -> int:
     return STATUS_NAMES.index(reason)
 
 
-def _grids_within(connection: sa.Connection, grid_id: int) -> list[int]:
-    """Walk today's hierarchy down from a grid; the grid itself is in the answer.
-
-    Read before the households: a plan that knows how few grids there are reads only theirs.
-    """
-    start = sa.select(sa.cast(grid_id, sa.BigInteger).label("id"))
-    within = start.cte("within", recursive=True)
-    state = t.grid_state.c
-    child = sa.select(state.grid_id).where(
-        state.parent_grid_id == within.c.id, on_day(state.valid, None)
-    )
-    tree = within.union_all(child)
-    return list(connection.execute(sa.select(tree.c.id)).scalars())
+def _within(grid_id: int) -> sa.Select[tuple[int]]:
+    """Select the households of a grid and of every grid below it."""
+    return objects_in("household", grids_below((grid_id,)))
 
 
 def _unreached_of(actor: Actor, row: sa.Row[Any], kinds: tuple[str, ...]) -> Unreached:
@@ -335,7 +327,7 @@ def stations_of_grid(
         )
         .where(
             result.run_id == run_id,
-            home.base_grid_id.in_(_grids_within(connection, grid_id)),
+            home.household_id.in_(_within(grid_id)),
             visible(actor, t.household),
         )
         .group_by(served.c.place, facility.facility_id)

@@ -3,9 +3,11 @@
 Nothing here measures or writes, and no household is read.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -18,6 +20,8 @@ from gis_service.coverage.travel_time import STATUS_NAMES
 from gis_service.errors import ConflictError, InputError, NotFoundError, Place
 from gis_service.grids.reading import on_day
 from gis_service.store import tables as t
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
@@ -208,15 +212,22 @@ def county_figures(connection: sa.Connection) -> dict[str, dict[str, Any]]:
 
 def _latest_runs(connection: sa.Connection) -> dict[str, Run]:
     run = t.coverage_run.c
-    newest = (
-        sa.select(sa.func.max(run.run_id)).where(run.scenario == "normal").group_by(run.standard)
-    )
     rows = connection.execute(
-        sa.select(t.coverage_run).where(run.run_id.in_(newest)).order_by(run.standard)
+        sa.select(t.coverage_run).where(run.run_id.in_(_newest_runs())).order_by(run.standard)
     )
-    found = {row.standard: _run_of(row) for row in rows}
-    order = [code for code in standard_book().standards if code in found]
-    return {code: found[code] for code in (*order, *sorted(set(found) - set(order)))}
+    return _in_order({row.standard: _run_of(row) for row in rows})
+
+
+def _newest_runs() -> sa.Select[tuple[int]]:
+    run = t.coverage_run.c
+    newest = sa.select(sa.func.max(run.run_id)).where(run.scenario == "normal")
+    return newest.group_by(run.standard)
+
+
+def _in_order(by_standard: Mapping[str, _Value]) -> dict[str, _Value]:
+    """Put standards into the order of the book; those that it no longer knows come last."""
+    order = [code for code in standard_book().standards if code in by_standard]
+    return {code: by_standard[code] for code in dict.fromkeys((*order, *sorted(by_standard)))}
 
 
 def figures_by_grid(
@@ -273,14 +284,13 @@ def figures_by_grid(
         *wanted, figure.kind == RULE, figure.of == HOUSEHOLDS
     )
     status = _state_in(run, kind)
-    found = {
-        grid_id: figures_from(dict.fromkeys(_COUNTS, 0), status, of)
-        for grid_id in connection.execute(every_grid.order_by(figure.grid_id)).scalars()
-    }
     rows = connection.execute(
         sa.select(t.coverage_figure).where(*wanted, figure.kind == kind, figure.of == of)
     ).mappings()
-    return found | {row["grid_id"]: figures_from(row, status) for row in rows}
+    counted = {row["grid_id"]: figures_from(row, status) for row in rows}
+    nothing = figures_from(dict.fromkeys(_COUNTS, 0), status, of)
+    grids = connection.scalars(every_grid.order_by(figure.grid_id))
+    return {grid_id: counted.get(grid_id, nothing) for grid_id in grids}
 
 
 _COUNTS: Final = ("n", *STATUS_NAMES)
@@ -359,7 +369,9 @@ def figures_of(
     return sorted(rows, key=lambda row: (row.code, row.grid_id))
 
 
-def figures_of_grid(connection: sa.Connection, grid_id: int) -> dict[str, dict[str, Any]]:
+def figures_of_grid(
+    connection: sa.Connection, rank: int, grid_id: int
+) -> dict[str, dict[str, Any]]:
     """
     Read all figures of one grid from the newest normal run of every standard.
 
@@ -367,6 +379,8 @@ def figures_of_grid(connection: sa.Connection, grid_id: int) -> dict[str, dict[s
     ----------
     connection
         An open transaction.
+    rank
+        The grid's level, without which every figure of a run would be looked at.
     grid_id
         Of any level; :data:`gis_service.coverage.statistics.COUNTY_GRID` is the county.
 
@@ -376,23 +390,50 @@ def figures_of_grid(connection: sa.Connection, grid_id: int) -> dict[str, dict[s
         By standard in the shape of :func:`county_figures`; a standard whose run does not know the
         grid (it was published later) is left out.
     """
-    figure = t.coverage_figure.c
-    answer: dict[str, dict[str, Any]] = {}
-    for code, run in _latest_runs(connection).items():
-        rows = connection.execute(
-            sa.select(t.coverage_figure).where(
-                figure.run_id == run.run_id,
-                figure.grid_id == grid_id,
-                figure.of == HOUSEHOLDS,
-            )
-        ).mappings()
-        found = {
-            row["kind"]: asdict(figures_from(row, _state_in(run, row["kind"]))) for row in rows
+    rows = connection.execute(_grid_query(), {"rank": rank, "grid_id": grid_id}).mappings()
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        known = {"run_id": row["run_id"], "of_run": row["kinds"], "by_kind": {}}
+        by_kind = found.setdefault(row["standard"], known)["by_kind"]
+        by_kind[row["kind"]] = asdict(figures_from(row, row["status"] or NO_FACILITY))
+    return {
+        code: {
+            **one["by_kind"][RULE],
+            "kinds": {kind: one["by_kind"][kind] for kind in one["of_run"]},
+            "run_id": one["run_id"],
         }
-        if RULE in found:
-            kinds = {kind: found[kind] for kind in run.kinds}
-            answer[code] = {**found[RULE], "kinds": kinds, "run_id": run.run_id}
-    return answer
+        for code, one in _in_order(found).items()
+        if RULE in one["by_kind"]
+    }
+
+
+@cache
+def _grid_query() -> sa.Select[Any]:
+    run, figure = t.coverage_run.c, t.coverage_figure.c
+    of_kind = run.summary["kinds"][figure.kind]["status"].astext
+    status = sa.case((figure.kind == RULE, run.summary["status"].astext), else_=of_kind)
+    return (
+        sa.select(
+            run.standard,
+            run.run_id,
+            run.kinds,
+            status.label("status"),
+            *(figure[name] for name in _FIGURES),
+        )
+        .join(t.coverage_figure, figure.run_id == run.run_id)
+        .where(
+            run.run_id.in_(_newest_runs()),
+            figure.rank == sa.bindparam("rank"),
+            figure.grid_id == sa.bindparam("grid_id"),
+            figure.of == HOUSEHOLDS,
+        )
+        .order_by(run.standard)
+    )
+
+
+_FIGURES: Final = (
+    "kind", "of", *_COUNTS, "median_minutes", "p90_minutes", "worst_minutes",
+)  # fmt: skip
 
 
 def _state_in(run: Run, kind: str) -> str:
@@ -425,6 +466,7 @@ def rank_of_grid(connection: sa.Connection, run_id: int, grid_id: int) -> int:
     rank = connection.scalar(
         sa.select(sa.func.max(figure.rank)).where(
             figure.run_id == run_id,
+            figure.rank.in_(sa.select(t.grid.c.rank).where(t.grid.c.grid_id == grid_id)),
             figure.grid_id == grid_id,
             figure.kind == RULE,
             figure.of == HOUSEHOLDS,

@@ -3,11 +3,11 @@
 Nothing here reads the store.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from gis_service.coverage.measurement import NO_HOUSEHOLDS, Measured
@@ -86,7 +86,7 @@ def figures_from(row: Mapping[Any, Any], status: str, of: str | None = None) -> 
 
 
 def _known(minutes: float | None) -> float | None:
-    return None if minutes is None or np.isnan(minutes) else round(float(minutes), 3)
+    return None if minutes is None or math.isnan(minutes) else round(float(minutes), 3)
 
 
 def summary_of(table: pd.DataFrame, measured: Measured) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from gis_service.entry.rows import (
     values_of,
 )
 from gis_service.errors import InputError, NotFoundError, Place
+from gis_service.grids.members import NO_INDEX, objects_in
 from gis_service.grids.reading import like, on_day
 from gis_service.store import tables as t
 
@@ -258,7 +259,7 @@ def listing(
     for word in q.split():
         query = query.where(sa.or_(*(one.ilike(like(word)) for one in shown.searched)))
     if grid_id is not None and grid is not None:
-        query = query.where(grid == grid_id)
+        query = query.where(_in_grid(kind.name, key, grid, grid_id))
     if near is not None and place is not None:
         by_distance = query.order_by(place.op("<->")(point(*near)), key).limit(limit)
         return [_listed(kind_name, row) for row in connection.execute(by_distance)], None
@@ -277,6 +278,14 @@ def _grid_of(kind: Kind) -> sa.Column[Any] | None:
     if kind.name == "duty":
         return t.grid_duty.c.grid_id
     return TABLES[kind.name].c.base_grid_id if kind.placed else None
+
+
+def _in_grid(
+    kind: str, key: sa.ColumnElement[Any], grid: sa.Column[Any], grid_id: int
+) -> sa.ColumnElement[bool]:
+    if TABLES[kind] not in NO_INDEX:
+        return grid == grid_id
+    return key.in_(objects_in(kind, sa.literal([grid_id], sa.ARRAY(sa.BigInteger))))
 
 
 def _listed(kind: str, row: Any) -> Listed:

@@ -6,14 +6,23 @@ never part of the list.
 """
 
 from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from gis_service.access import Actor, visible
 from gis_service.access.households import home_of, mask_name, mask_phone
 from gis_service.access.visibility import grids_below
+from gis_service.grids.members import objects_in
 from gis_service.grids.reading import on_day
 from gis_service.store import tables as t
+
+_SHOWN: Final = (
+    "household_id", "street", "house_number", "group_number", "room", "head_name", "phone",
+    "people", "base_grid_id",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,17 +46,6 @@ class HouseholdRow:
     lon: float
     lat: float
     exact: bool
-
-
-def _in_grid(household_id: sa.ColumnElement[int], grid_id: int) -> sa.ColumnElement[bool]:
-    """Say that a household lies in a grid of any scheme: by its assignment, which has the index."""
-    given = t.assignment.c
-    assigned = sa.select(given.object_id).where(
-        given.object_kind == "household",
-        given.grid_id.in_(grids_below((grid_id,))),
-        on_day(given.valid, None),
-    )
-    return household_id.in_(assigned)
 
 
 def households(
@@ -77,29 +75,8 @@ def households(
     rows, total
         The page, and how many the actor may see in all.
     """
-    household, state = t.household.c, t.grid_state.c
-    wanted = [visible(actor, t.household)]
-    if grid_id is not None:
-        wanted.append(_in_grid(household.household_id, grid_id))
-    total = connection.scalar(sa.select(sa.func.count()).select_from(t.household).where(*wanted))
-    page = (
-        sa.select(t.household)
-        .where(*wanted)
-        .order_by(household.household_id)
-        .limit(limit)
-        .offset(offset)
-        .subquery()
-    )
-    rows = connection.execute(
-        sa.select(
-            page,
-            state.name.label("grid_name"),
-            sa.func.ST_X(page.c.point).label("lon"),
-            sa.func.ST_Y(page.c.point).label("lat"),
-        )
-        .outerjoin(t.grid_state, (state.grid_id == page.c.base_grid_id) & on_day(state.valid, None))
-        .order_by(page.c.household_id)
-    )
+    ids, total = _ids(connection, actor, grid_id, limit=limit, offset=offset)
+    rows = connection.execute(_page_query(), {"ids": ids})
     return [
         HouseholdRow(
             row.household_id,
@@ -115,4 +92,51 @@ def households(
         )
         for row in rows
         for home in (home_of(actor, row),)
-    ], total or 0
+    ], total
+
+
+@cache
+def _page_query() -> sa.Select[Any]:
+    home, state = t.household.c, t.grid_state.c
+    ids = sa.bindparam("ids", type_=sa.ARRAY(sa.BigInteger))
+    return (
+        sa.select(
+            *(home[name] for name in _SHOWN),
+            state.name.label("grid_name"),
+            sa.func.ST_X(home.point).label("lon"),
+            sa.func.ST_Y(home.point).label("lat"),
+        )
+        .outerjoin(t.grid_state, (state.grid_id == home.base_grid_id) & on_day(state.valid, None))
+        .where(home.household_id == sa.any_(ids))
+        .order_by(home.household_id)
+    )
+
+
+def _ids(
+    connection: sa.Connection, actor: Actor, grid_id: int | None, *, limit: int, offset: int
+) -> tuple[list[int], int]:
+    """Find the households of a page, and how many there are, without reading the others' rows."""
+    areas = actor.areas if grid_id is None else (grid_id,)
+    if areas is None:
+        seen, key = visible(actor, t.household), t.household.c.household_id
+        total = connection.scalar(sa.select(sa.func.count()).select_from(t.household).where(seen))
+        page = sa.select(key).where(seen).order_by(key).limit(limit).offset(offset)
+        return list(connection.scalars(page)), total or 0
+    values = {"areas": list(areas), "first": offset + 1, "last": offset + limit}
+    total, ids = connection.execute(_inside_query(actor), values).one()
+    return ids or [], total or 0
+
+
+@lru_cache(maxsize=64)
+def _inside_query(actor: Actor) -> sa.Select[Any]:
+    areas = sa.bindparam("areas", type_=sa.ARRAY(sa.BigInteger))
+    first, last = (sa.bindparam(name, type_=sa.Integer) for name in ("first", "last"))
+    inside = objects_in("household", grids_below(areas)).subquery()
+    each = inside.c.object_id
+    ordered = sa.func.array_agg(aggregate_order_by(each, each), type_=sa.ARRAY(sa.BigInteger))
+    found = sa.select(ordered.label("ids"))
+    seen = visible(actor, t.household)
+    if not isinstance(seen, sa.True_):  # a town's are 16,000, so they are looked at only if needed
+        found = found.join(t.household, t.household.c.household_id == each).where(seen)
+    ids = found.subquery().c.ids
+    return sa.select(sa.func.cardinality(ids), ids[first:last])

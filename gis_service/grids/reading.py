@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -195,6 +196,29 @@ def on_day(column: sa.ColumnElement[Any], at: date | None) -> Condition:
     return condition
 
 
+def on_asked_day(column: sa.ColumnElement[Any], *, is_today: bool) -> Condition:
+    """
+    Say the same in a query that is made once and kept.
+
+    Making a query takes as long as asking it, so those that are asked all day are kept.
+
+    Parameters
+    ----------
+    column
+        A ``valid`` column.
+    is_today
+        Today in Asia/Shanghai; else the value that is given for ``at``.
+
+    Returns
+    -------
+    sqlalchemy condition
+        For the query.
+    """
+    day = sa.func.gis_today() if is_today else sa.bindparam("at", type_=sa.Date)
+    condition: Condition = column.op("@>", is_comparison=True)(day)
+    return condition
+
+
 def like(text: str) -> str:
     """
     Make a pattern that finds a text anywhere, whatever signs it holds.
@@ -234,16 +258,7 @@ def find_scheme(connection: sa.Connection, code: str) -> SchemeKey:
     NotFoundError
         There is no such scheme, or it has no level.
     """
-    scheme, level = t.grid_scheme.c, t.grid_level.c
-    lowest = (
-        sa.select(sa.func.max(level.rank))
-        .where(level.scheme_id == scheme.scheme_id, level.tessellates)
-        .scalar_subquery()
-    )
-    wanted = sa.or_(scheme.code == code, scheme.is_base & sa.literal(code == "base"))
-    row = connection.execute(
-        sa.select(t.grid_scheme, lowest.label("base_rank")).where(wanted).order_by(scheme.is_base)
-    ).first()
+    row = connection.execute(_scheme_query(), {"code": code}).first()
     if row is None or row.base_rank is None:
         raise NotFoundError("grids.no_scheme", scheme=code)
     return SchemeKey(
@@ -255,6 +270,20 @@ def find_scheme(connection: sa.Connection, code: str) -> SchemeKey:
         row.size_rule,
         row.base_rank,
     )
+
+
+@cache
+def _scheme_query() -> sa.Select[Any]:
+    scheme, level = t.grid_scheme.c, t.grid_level.c
+    code = sa.bindparam("code", type_=sa.Text)
+    lowest = (
+        sa.select(sa.func.max(level.rank))
+        .where(level.scheme_id == scheme.scheme_id, level.tessellates)
+        .scalar_subquery()
+    )
+    wanted = sa.or_(scheme.code == code, scheme.is_base & (code == "base"))
+    query = sa.select(t.grid_scheme, lowest.label("base_rank"))
+    return query.where(wanted).order_by(scheme.is_base)
 
 
 def schemes(connection: sa.Connection) -> list[Scheme]:
@@ -331,17 +360,23 @@ def version_on(
     (Version, published at) or None
         None before the first version.
     """
-    version = t.grid_version.c
-    day = sa.func.gis_today() if at is None else sa.literal(at, sa.Date)
-    row = connection.execute(
-        sa.select(t.grid_version)
-        .where(version.scheme_id == scheme_id, version.effective_day <= day)
-        .order_by(version.effective_day.desc())
-        .limit(1)
-    ).first()
+    values = {"scheme_id": scheme_id, "at": at}
+    row = connection.execute(_version_query(is_today=at is None), values).first()
     if row is None:
         return None
     return Version(row.version_id, row.effective_day, row.title), row.published_at
+
+
+@cache
+def _version_query(*, is_today: bool) -> sa.Select[Any]:
+    version = t.grid_version.c
+    day = sa.func.gis_today() if is_today else sa.bindparam("at", type_=sa.Date)
+    return (
+        sa.select(version.version_id, version.effective_day, version.title, version.published_at)
+        .where(version.scheme_id == sa.bindparam("scheme_id"), version.effective_day <= day)
+        .order_by(version.effective_day.desc())
+        .limit(1)
+    )
 
 
 def versions_in_force(connection: sa.Connection) -> list[VersionInForce]:
@@ -472,31 +507,8 @@ def grid_head(connection: sa.Connection, grid_id: int, at: date | None = None) -
     NotFoundError
         There is no such grid on that day.
     """
-    state, level, scheme = t.grid_state.c, t.grid_level.c, t.grid_scheme.c
-    of_level = (level.scheme_id == state.scheme_id) & (level.rank == state.rank)
-    row = connection.execute(
-        sa.select(
-            t.grid_state,
-            t.grid.c.kind,
-            level.label,
-            level.label_en,
-            scheme.code.label("scheme"),
-            scheme.code_layout,
-            *(
-                bound(state.geom)
-                for bound in (
-                    sa.func.ST_XMin,
-                    sa.func.ST_YMin,
-                    sa.func.ST_XMax,
-                    sa.func.ST_YMax,
-                )
-            ),
-        )
-        .join(t.grid, t.grid.c.grid_id == state.grid_id)
-        .join(t.grid_level, of_level)
-        .join(t.grid_scheme, scheme.scheme_id == state.scheme_id)
-        .where(state.grid_id == grid_id, on_day(state.valid, at))
-    ).first()
+    values = {"grid_id": grid_id, "at": at}
+    row = connection.execute(_head_query(is_today=at is None), values).first()
     if row is None:
         raise NotFoundError("grids.no_grid", grid=grid_id)
     found = version_on(connection, row.scheme_id, at)
@@ -514,6 +526,31 @@ def grid_head(connection: sa.Connection, grid_id: int, at: date | None = None) -
         chain=chain_of(connection, grid_id, at),
         version=found[0] if found else None,
         bbox=(west, south, east, north),
+    )
+
+
+@cache
+def _head_query(*, is_today: bool) -> sa.Select[Any]:
+    state, level, scheme = t.grid_state.c, t.grid_level.c, t.grid_scheme.c
+    of_level = (level.scheme_id == state.scheme_id) & (level.rank == state.rank)
+    bounds = (sa.func.ST_XMin, sa.func.ST_YMin, sa.func.ST_XMax, sa.func.ST_YMax)
+    return (
+        sa.select(
+            *(state[name] for name in ("grid_id", "scheme_id", "rank", "code", "name", "area_m2")),
+            t.grid.c.kind,
+            level.label,
+            level.label_en,
+            scheme.code.label("scheme"),
+            scheme.code_layout,
+            *(bound(state.geom) for bound in bounds),
+        )
+        .join(t.grid, t.grid.c.grid_id == state.grid_id)
+        .join(t.grid_level, of_level)
+        .join(t.grid_scheme, scheme.scheme_id == state.scheme_id)
+        .where(
+            state.grid_id == sa.bindparam("grid_id"),
+            on_asked_day(state.valid, is_today=is_today),
+        )
     )
 
 
@@ -535,15 +572,20 @@ def chain_of(connection: sa.Connection, grid_id: int, at: date | None) -> list[G
     list of GridName
         From the top level down to the grid itself; empty where it is not there that day.
     """
+    values = {"grid_id": grid_id, "at": at}
+    rows = connection.execute(_chain_query(is_today=at is None), values)
+    return [GridName(row.grid_id, row.name, row.code, row.rank) for row in rows]
+
+
+@cache
+def _chain_query(*, is_today: bool) -> sa.Select[Any]:
     state = t.grid_state.c
     start = sa.select(state.grid_id, state.parent_grid_id, state.name, state.code, state.rank)
-    walk = start.where(state.grid_id == grid_id, on_day(state.valid, at)).cte(
-        "walk", recursive=True
-    )
-    above = start.where(state.grid_id == walk.c.parent_grid_id, on_day(state.valid, at))
-    tree = walk.union_all(above)
-    rows = connection.execute(sa.select(tree).order_by(tree.c.rank))
-    return [GridName(row.grid_id, row.name, row.code, row.rank) for row in rows]
+    held = on_asked_day(state.valid, is_today=is_today)
+    own = start.where(state.grid_id == sa.bindparam("grid_id"), held)
+    walk = own.cte("walk", recursive=True)
+    tree = walk.union_all(start.where(state.grid_id == walk.c.parent_grid_id, held))
+    return sa.select(tree).order_by(tree.c.rank)
 
 
 def officers_of(
@@ -568,9 +610,18 @@ def officers_of(
     list of OfficerOnDuty
         Heads first, post A before B; empty where the actor sees none.
     """
+    values = {"grid_id": grid_id, "at": at}
+    rows = connection.execute(_officers_query(actor, is_today=at is None), values)
+    return [OfficerOnDuty(*row) for row in rows]
+
+
+@lru_cache(maxsize=64)
+def _officers_query(actor: Actor, *, is_today: bool) -> sa.Select[Any]:
     duty, officer, leave = t.grid_duty.c, t.officer.c, t.leave.c
-    away = sa.exists().where(leave.officer_id == officer.officer_id, on_day(leave.valid, at))
-    rows = connection.execute(
+    away = sa.exists().where(
+        leave.officer_id == officer.officer_id, on_asked_day(leave.valid, is_today=is_today)
+    )
+    return (
         sa.select(
             duty.role,
             duty.post,
@@ -582,14 +633,13 @@ def officers_of(
         )
         .join(t.officer, officer.officer_id == duty.officer_id)
         .where(
-            duty.grid_id == grid_id,
-            on_day(duty.valid, at),
-            on_day(officer.valid, at),
+            duty.grid_id == sa.bindparam("grid_id"),
+            on_asked_day(duty.valid, is_today=is_today),
+            on_asked_day(officer.valid, is_today=is_today),
             visible(actor, t.officer),
         )
         .order_by(duty.role, duty.post)
     )
-    return [OfficerOnDuty(*row) for row in rows]
 
 
 def grid_at(connection: sa.Connection, lon: float, lat: float, scheme: str = "base") -> int | None:

@@ -4,16 +4,22 @@ Every count of people and of trouble passes :func:`gis_service.access.visible`; 
 actor does not see everything has no figure (None), never a part of one.
 """
 
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from gis_service.access import Actor, sees_grid, visible
+from gis_service.access.visibility import grids_below
+from gis_service.grids.members import NO_INDEX, assigned, objects_in
 from gis_service.grids.reading import SchemeKey, on_day
+from gis_service.grids.versions import today
 from gis_service.store import tables as t
+from gis_service.store.tiles import counts
 
 Tally = dict[str, int]
 SENSITIVE: Final = frozenset({"household", "officer", "incident", "hazard"})
@@ -55,7 +61,9 @@ class CountyCounts:
     outside: int | None
 
 
-def measures(what: str, at: date | None = None) -> dict[str, sa.ColumnElement[int]]:
+def measures(
+    what: str, day: sa.ColumnElement[date] | None = None
+) -> dict[str, sa.ColumnElement[int]]:
     """
     Name what is counted of a table.
 
@@ -63,8 +71,8 @@ def measures(what: str, at: date | None = None) -> dict[str, sa.ColumnElement[in
     ----------
     what
         ``household``, ``building``, ``premises``, ``hazard`` or ``incident``.
-    at
-        The day that "open" and "lately" refer to; None is today.
+    day
+        That "open" and "lately" refer to; None is today.
 
     Returns
     -------
@@ -72,7 +80,8 @@ def measures(what: str, at: date | None = None) -> dict[str, sa.ColumnElement[in
         An aggregate for each figure.
     """
     count = sa.func.count()
-    day = sa.func.gis_today() if at is None else sa.literal(at, sa.Date)
+    if day is None:
+        day = sa.func.gis_today()
     if what == "household":
         people, tags = t.household.c.people, t.household.c.care_tags
         return {
@@ -110,7 +119,6 @@ def tally(
     scheme: SchemeKey,
     *,
     at: date | None = None,
-    grids: Iterable[int] | None = None,
 ) -> dict[int | None, Tally]:
     """
     Count one table by the lowest grids of a scheme.
@@ -128,8 +136,6 @@ def tally(
         history of assignments.
     at
         The grid of that day; None is today.
-    grids
-        Only these grids.
 
     Returns
     -------
@@ -140,16 +146,12 @@ def tally(
     source: sa.FromClause = table
     grid_id: sa.ColumnElement[Any] = table.c.base_grid_id
     wanted = [visible(actor, table)] if table.name in SENSITIVE else []
+    day = None if at is None else sa.literal(at, sa.Date)
     if not (scheme.is_base and at is None):
-        assigned = t.assignment.c
-        source = table.join(
-            t.assignment, (assigned.object_id == key) & (assigned.object_kind == table.name)
-        )
-        grid_id = assigned.grid_id
-        wanted += [assigned.scheme_id == scheme.scheme_id, on_day(assigned.valid, at)]
-    if grids is not None:
-        wanted.append(grid_id.in_(list(grids)))
-    figures = measures(table.name, at)
+        of_each = assigned(table.name, scheme.scheme_id, day).subquery()
+        source = table.join(of_each, of_each.c.object_id == key)
+        grid_id = of_each.c.grid_id
+    figures = measures(table.name, day)
     rows = connection.execute(
         sa.select(grid_id.label("of_grid"), *(f.label(name) for name, f in figures.items()))
         .select_from(source)
@@ -239,12 +241,57 @@ def grids_seen(connection: sa.Connection, actor: Actor, table: sa.Table) -> froz
     return frozenset(connection.scalars(sa.select(t.grid.c.grid_id).where(condition)))
 
 
+class TallyCache:
+    """
+    Households and buildings by lowest grid, kept until what they stand on changes.
+
+    For a town the sum of what is kept costs nothing, where counting its rows takes as long as
+    everything else on its sheet together. One for the threads of a process.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: dict[int, tuple[object, dict[str, dict[int | None, Tally]]]] = {}
+
+    def of(
+        self, connection: sa.Connection, actor: Actor, scheme: SchemeKey
+    ) -> dict[str, dict[int | None, Tally]]:
+        """
+        Give what :func:`tally` says of today.
+
+        Parameters
+        ----------
+        connection
+            An open transaction.
+        actor
+            One who sees all of the tables.
+        scheme
+            Of which scheme.
+
+        Returns
+        -------
+        dict
+            By name of the table; shared, so to be read only.
+        """
+        state = (today(connection), counts(connection, _KEPT_STAND_ON))
+        with self._lock:
+            held = self._held.get(scheme.scheme_id)
+            if held is None or held[0] != state:
+                counted = {one.name: tally(connection, actor, one, scheme) for one in NO_INDEX}
+                held = self._held[scheme.scheme_id] = (state, counted)
+            return held[1]
+
+
+_KEPT_STAND_ON: Final = (*(table.name for table in NO_INDEX), "assignment", "grid_version")
+
+
 def counts_of(
     connection: sa.Connection,
     actor: Actor,
     scheme: SchemeKey,
     grid_id: int,
     at: date | None = None,
+    kept: TallyCache | None = None,
 ) -> GridCounts:
     """
     Count what one grid carries.
@@ -261,22 +308,33 @@ def counts_of(
         A grid of any level.
     at
         The day; None is today.
+    kept
+        For today, and for those who see the whole county.
 
     Returns
     -------
     GridCounts
         Over every lowest grid below it.
     """
-    inside = _lowest_below(grid_id, parents(connection, scheme, at))
     figures: dict[str, int | None] = {}
+    shown = []
     for table in (t.household, t.hazard, t.incident, t.building, t.premises):
-        names = measures(table.name, at)
         seen = grids_seen(connection, actor, table) if table.name in SENSITIVE else None
-        if seen is not None and grid_id not in seen:
-            figures |= dict.fromkeys(names)
-            continue
-        found = tally(connection, actor, table, scheme, at=at, grids=inside)
-        figures |= {name: sum(each[name] for each in found.values()) for name in names}
+        if seen is None or grid_id in seen:
+            shown.append(table)
+        else:
+            figures |= dict.fromkeys(measures(table.name))
+    values = {"inside": [grid_id], "at": at}
+    inside: list[int] = [*connection.scalars(_inside_query(is_today=at is None), values)]
+    if kept is not None and at is None and actor.areas is None and t.household in shown:
+        for name, by_grid in kept.of(connection, actor, scheme).items():
+            found = [by_grid[one] for one in inside if one in by_grid]
+            figures |= {each: sum(one[each] for one in found) for each in measures(name)}
+        shown = [table for table in shown if table not in NO_INDEX]
+    by_copy = scheme.is_base and at is None
+    query = _counting_query(tuple(shown), by_copy=by_copy, is_today=at is None)
+    row = connection.execute(query, {"inside": inside, "at": at}).one()
+    figures |= {name: int(value) for name, value in row._mapping.items()}  # noqa: SLF001 (public)
     del figures["incidents_year"]
     return GridCounts(
         **{name: value for name, value in figures.items() if name not in {"buildings", "premises"}},
@@ -285,15 +343,33 @@ def counts_of(
     )
 
 
-def _lowest_below(grid_id: int, parent_of: Mapping[int, int | None]) -> list[int]:
-    children: dict[int | None, list[int]] = {}
-    for child, parent in parent_of.items():
-        children.setdefault(parent, []).append(child)
-    layer, lowest = [grid_id], []
-    while layer:
-        lowest += [grid for grid in layer if grid not in children]
-        layer = [child for grid in layer for child in children.get(grid, [])]
-    return lowest
+@cache
+def _inside_query(*, is_today: bool) -> sa.Select[Any]:
+    return grids_below(_INSIDE, None if is_today else _AT)
+
+
+@cache
+def _counting_query(
+    tables: tuple[sa.Table, ...], *, by_copy: bool, is_today: bool
+) -> sa.Select[Any]:
+    """Count several tables in some grids, side by side; every row of them is seen."""
+    day = None if is_today else _AT
+    parts = []
+    for table in tables:
+        if by_copy and table not in NO_INDEX:
+            within = table.c.base_grid_id == sa.any_(_INSIDE)
+        else:
+            within = table.c[f"{table.name}_id"].in_(objects_in(table.name, _INSIDE, day))
+        figures = (figure.label(name) for name, figure in measures(table.name, day).items())
+        parts.append(sa.select(*figures).select_from(table).where(within).subquery())
+    together: sa.FromClause = parts[0]
+    for part in parts[1:]:
+        together = together.join(part, sa.true())
+    return sa.select(*(column for part in parts for column in part.c)).select_from(together)
+
+
+_INSIDE: Final = sa.bindparam("inside", type_=sa.ARRAY(sa.BigInteger))
+_AT: Final = sa.bindparam("at", type_=sa.Date)
 
 
 def county_counts(connection: sa.Connection, actor: Actor, scheme: SchemeKey) -> CountyCounts:

@@ -5,7 +5,7 @@ A version of a scheme is an effective day; its state is the rows whose range hol
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,8 @@ import sqlalchemy as sa
 from gis_service.errors import NotFoundError
 from gis_service.geodesy import GeometryArray
 from gis_service.store import tables as t
+
+_TODAY: Final = sa.select(sa.func.gis_today())
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def today(connection: sa.Connection) -> date:
     date
         Today, or the day that ``gis.today`` replays.
     """
-    day: date = connection.execute(sa.select(sa.func.gis_today())).scalar_one()
+    day: date = connection.execute(_TODAY).scalar_one()
     return day
 
 

@@ -315,8 +315,7 @@ def _comer(
     line = None
     if routes:
         xy = np.vstack(([[site.lon, site.lat]], router.line(legs), [place]))
-        pairs = [(round(x, _DIGITS), round(y, _DIGITS)) for x, y in xy.tolist()]
-        line = Line("LineString", pairs)
+        line = Line("LineString", [(x, y) for x, y in np.round(xy, _DIGITS).tolist()])
     return Comer(
         kind=site.kind,
         id=site.id,

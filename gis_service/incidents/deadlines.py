@@ -8,6 +8,7 @@ provisional. Pure: nothing here reads the store or the clock.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -64,7 +65,7 @@ class WorkingCalendar:
         if own is not None:
             return own
         if FIRST_PUBLISHED <= day.year <= LAST_PUBLISHED:
-            return bool(chinese_calendar.is_workday(day))
+            return _published(day)
         return day.weekday() <= _FRIDAY
 
     def is_provisional(self, day: date) -> bool:
@@ -107,6 +108,12 @@ class WorkingCalendar:
             provisional |= self.is_provisional(day)
             left -= self.is_working(day)
         return Deadline(day, provisional)
+
+
+@lru_cache(maxsize=40_000)
+def _published(day: date) -> bool:
+    """Look a day up once: the library goes through its whole calendar each time."""
+    return bool(chinese_calendar.is_workday(day))
 
 
 def china_day(moment: datetime) -> date:

@@ -383,6 +383,7 @@ class Clocks:
         return waits and upward is not None and upward.on < self.day
 
 
+_SHOWN: Final = tuple(column for column in t.incident.c if column.name != "point")
 _CLOCK_COLUMNS: Final = (
     t.incident.c.incident_id,
     t.incident.c.kind,
@@ -432,7 +433,7 @@ def _rows(
     incident, state = t.incident.c, t.grid_state.c
     rows = connection.execute(
         sa.select(
-            t.incident,
+            *_SHOWN,
             state.name.label("grid_name"),
             sa.func.ST_X(incident.point).label("lon"),
             sa.func.ST_Y(incident.point).label("lat"),

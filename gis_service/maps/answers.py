@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -127,8 +128,13 @@ def state_of(connection: sa.Connection) -> str:
     """
     found = counts(connection, STANDS_ON)
     numbers = "-".join(str(found[name]) for name in STANDS_ON)
-    words = f"{__version__}/{today(connection)}/{numbers}/{standard_book()!r}"
+    words = f"{__version__}/{today(connection)}/{numbers}/{_standards()}"
     return hashlib.sha256(words.encode()).hexdigest()[:24]
+
+
+@cache
+def _standards() -> str:
+    return repr(standard_book())
 
 
 def question_of(kind: str, actor: Actor, *parts: object) -> str:

@@ -227,7 +227,7 @@ def coverage_of_grid(
     seen = grids_seen(connection, actor, t.household)
     in_sight = seen is None or grid_id in seen
     answer: dict[str, CoverageFigures] = {}
-    for standard, figures in figures_of_grid(connection, grid_id).items():
+    for standard, figures in figures_of_grid(connection, rank, grid_id).items():
         shape = _exact
         if not in_sight:
             siblings = figures_by_grid(connection, figures["run_id"], rank)

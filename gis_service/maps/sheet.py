@@ -24,6 +24,7 @@ from gis_service.grids.reading import (
 from gis_service.grids.tallies import (
     CountyCounts,
     GridCounts,
+    TallyCache,
     counts_of,
     county_counts,
 )
@@ -73,7 +74,11 @@ class Overview:
 
 
 def grid_sheet(
-    connection: sa.Connection, actor: Actor, grid_id: int, at: date | None = None
+    connection: sa.Connection,
+    actor: Actor,
+    grid_id: int,
+    at: date | None = None,
+    cache: TallyCache | None = None,
 ) -> GridSheet:
     """
     Put the sheet of a grid together.
@@ -88,6 +93,8 @@ def grid_sheet(
         A grid of any level and scheme.
     at
         The day; None is today. Coverage is as of its newest run.
+    cache
+        Of counts that are kept.
 
     Returns
     -------
@@ -103,7 +110,7 @@ def grid_sheet(
         **vars(head),
         officers=officers,
         stand_in=call[2] if call and call[1] == "head" and call[2] not in officers else None,
-        counts=counts_of(connection, actor, scheme, grid_id, at),
+        counts=counts_of(connection, actor, scheme, grid_id, at, cache),
         coverage=coverage_of_grid(connection, actor, scheme, head.rank, grid_id),
     )
 

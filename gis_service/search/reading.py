@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -27,6 +28,10 @@ from gis_service.store import tables as t
 ALIKE: Final = 0.45
 """Share of common pinyin pieces from which a name is offered; below it the noise begins."""
 
+_FORGIVE: Final = sa.text(
+    f"SELECT set_config('pg_trgm.word_similarity_threshold', '{ALIKE}', true)"
+)
+_COUNTIES: Final = sa.select(t.admin_unit.c.name).where(t.admin_unit.c.level == "county").distinct()
 _SYSTEMS: Final = ("cgcs2000", "gcj02", "bd09")
 _NO_PLACE: Final = ("coordinates.pasted_nothing", "coordinates.pasted_count")
 _COORDINATES: Final = re.compile(
@@ -155,9 +160,7 @@ def by_name(
         coded = _grids_coded(connection, scheme, wish, limit)
         if coded:
             return coded
-    connection.execute(
-        sa.select(sa.func.set_config("pg_trgm.word_similarity_threshold", str(ALIKE), sa.true()))
-    )
+    connection.execute(_FORGIVE)
     wish = _without_county(connection, wish)
     address = in_parts(wish)
     scored: list[tuple[float, Found]] = []
@@ -173,42 +176,52 @@ def by_name(
 
 def _without_county(connection: sa.Connection, wish: str) -> str:
     """Leave out the county before a place in it: all places are."""
-    unit = t.admin_unit.c
-    for name in connection.scalars(sa.select(unit.name).where(unit.level == "county").distinct()):
+    for name in connection.scalars(_COUNTIES):
         before = normal(name)
         if wish.startswith(before) and wish != before:
             return wish.removeprefix(before)
     return wish
 
 
-def _score(wish: str, *, forgiving: bool) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[float]]:
+def _words(wish: str, limit: int) -> dict[str, Any]:
+    """Give what the queries about a text are asked with."""
+    sound = pinyin(wish)
+    typed = wish if is_spelt(wish) else sound
+    return {"wish": wish, "sound": sound.replace(" ", ""), "typed": typed, "most": limit}
+
+
+_WISH, _SOUND, _TYPED = (sa.bindparam(name, type_=sa.Text) for name in ("wish", "sound", "typed"))
+_MOST: Final = sa.bindparam("most", type_=sa.Integer)
+
+
+def _score(
+    *, spelt: bool, forgiving: bool
+) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[float]]:
     """Say which entries meet the text, and how well, from 0 to 1."""
     entry = t.search_entry.c
     steps: list[tuple[Any, Any]] = [
-        (entry.named == wish, 1.0),
-        (entry.words == wish, 0.99),
-        (entry.named.startswith(wish), 0.92),
-        (entry.words.contains(wish), 0.84),
+        (entry.named == _WISH, 1.0),
+        (entry.words == _WISH, 0.99),
+        (entry.named.startswith(_WISH), 0.92),
+        (entry.words.contains(_WISH), 0.84),
     ]
-    if is_spelt(wish):
+    if spelt:
         steps += [
-            (entry.spelt == wish, 0.97),
-            (entry.initials == wish, 0.9),
-            (entry.spelt.startswith(wish), 0.88),
-            (entry.initials.startswith(wish), 0.8),
-            (entry.joined.contains(wish), 0.78),
+            (entry.spelt == _WISH, 0.97),
+            (entry.initials == _WISH, 0.9),
+            (entry.spelt.startswith(_WISH), 0.88),
+            (entry.initials.startswith(_WISH), 0.8),
+            (entry.joined.contains(_WISH), 0.78),
         ]
-        typed, spelt = wish, entry.joined
     else:
         # A wrong character with the right sound is the commonest slip.
-        sound = pinyin(wish).replace(" ", "")
-        steps.append((entry.spelt == sound, 0.9))
-        typed, spelt = pinyin(wish), entry.syllables
+        steps.append((entry.spelt == _SOUND, 0.9))
+    sounding = entry.joined if spelt else entry.syllables
     conditions = [when for when, _ in steps]
     if forgiving:
-        conditions.append(sa.literal(typed).op("<%")(spelt))
-    sounds = sa.func.word_similarity(typed, spelt)
-    looks = sa.func.similarity(wish, entry.named)
+        conditions.append(_TYPED.op("<%")(sounding))
+    sounds = sa.func.word_similarity(_TYPED, sounding)
+    looks = sa.func.similarity(_WISH, entry.named)
     # A shorter name is the more exact answer among those that only contain the text.
     brevity = 1.0 / (1.0 + sa.func.length(entry.words))
     score = sa.case(*steps, else_=0.45 * sounds + 0.35 * looks)
@@ -224,10 +237,23 @@ def _named(
     *,
     forgiving: bool,
 ) -> list[tuple[float, Found]]:
+    query = _named_query(actor, spelt=is_spelt(wish), forgiving=forgiving)
+    rows = connection.execute(query, _words(wish, limit) | {"scheme_id": scheme.scheme_id})
+    return [
+        (
+            row.score,
+            Found(row.kind, row.object_id, row.name, row.detail, row.lon, row.lat, row.grid_id),
+        )
+        for row in rows
+    ]
+
+
+@lru_cache(maxsize=64)
+def _named_query(actor: Actor, *, spelt: bool, forgiving: bool) -> sa.Select[Any]:
     entry = t.search_entry.c
-    condition, score = _score(wish, forgiving=forgiving)
+    condition, score = _score(spelt=spelt, forgiving=forgiving)
     seen = sa.select(t.officer.c.officer_id).where(visible(actor, t.officer))
-    rows = connection.execute(
+    return (
         sa.select(
             entry.kind,
             entry.object_id,
@@ -241,19 +267,12 @@ def _named(
         .where(
             condition,
             entry.kind != "street",
-            sa.or_(entry.scheme_id.is_(None), entry.scheme_id == scheme.scheme_id),
+            sa.or_(entry.scheme_id.is_(None), entry.scheme_id == sa.bindparam("scheme_id")),
             sa.or_(entry.kind != "officer", entry.object_id.in_(seen)),
         )
         .order_by(sa.desc("score"), entry.name, entry.detail)
-        .limit(limit)
+        .limit(_MOST)
     )
-    return [
-        (
-            row.score,
-            Found(row.kind, row.object_id, row.name, row.detail, row.lon, row.lat, row.grid_id),
-        )
-        for row in rows
-    ]
 
 
 def _told(actor: Actor) -> sa.ColumnElement[bool]:
@@ -315,9 +334,18 @@ def _houses(
 
 def _streets(connection: sa.Connection, wish: str, *, forgiving: bool) -> Sequence[_Street]:
     """Streets and villages that have house numbers, the best first."""
+    query = _streets_query(spelt=is_spelt(wish), forgiving=forgiving)
+    return [
+        _Street(row.words, row.score, row.name, row.lon, row.lat)
+        for row in connection.execute(query, _words(wish, _STREETS))
+    ]
+
+
+@cache
+def _streets_query(*, spelt: bool, forgiving: bool) -> sa.Select[Any]:
     entry = t.search_entry.c
-    condition, score = _score(wish, forgiving=forgiving)
-    best = (
+    condition, score = _score(spelt=spelt, forgiving=forgiving)
+    return (
         sa.select(
             entry.words,
             entry.name,
@@ -327,12 +355,8 @@ def _streets(connection: sa.Connection, wish: str, *, forgiving: bool) -> Sequen
         )
         .where(condition, entry.kind == "street")
         .order_by(sa.desc("score"), entry.words)
-        .limit(_STREETS)
+        .limit(_MOST)
     )
-    return [
-        _Street(row.words, row.score, row.name, row.lon, row.lat)
-        for row in connection.execute(best)
-    ]
 
 
 def _grids_coded(

@@ -328,13 +328,13 @@ def settle(connection: sa.Connection) -> None:
     connection.execute(_FOR_TILES)
 
 
-_COUNTED_SO_FAR: Final = """
+_COUNTED_SO_FAR: Final = sa.text("""
 SELECT name, sum(n) FROM (
     SELECT name, count(*) AS n FROM data_change WHERE name = ANY(:names) GROUP BY name
     UNION ALL
     SELECT name, n FROM data_count WHERE name = ANY(:names)
 ) AS counted GROUP BY name
-"""
+""")
 _FOLD: Final = """
 WITH gone AS (
     DELETE FROM data_change WHERE at < now() - make_interval(secs => :seconds) RETURNING name
@@ -374,10 +374,7 @@ def counts(connection: sa.Connection, names: Sequence[str]) -> dict[str, int]:
     dict
         Transactions that changed it so far, by name.
     """
-    rows = connection.execute(
-        sa.text(_COUNTED_SO_FAR),
-        {"names": list(names)},
-    )
+    rows = connection.execute(_COUNTED_SO_FAR, {"names": list(names)})
     found: dict[str, int] = {name: int(number) for name, number in rows}
     return {name: found.get(name, 0) for name in names}
 

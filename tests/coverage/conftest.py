@@ -94,6 +94,30 @@ def boundaries(store: Store) -> int:
     return int(version_id)
 
 
+def _assign(connection: sa.Connection) -> None:
+    """Write the history that today's grids of the households are copied from."""
+    scheme_id = connection.scalar(sa.select(t.grid_scheme.c.scheme_id))
+    day = connection.scalar(sa.select(sa.func.gis_today()))
+    for grid_id in (WEST, EAST):
+        lot_id = connection.scalar(
+            sa.insert(t.lot).values(scheme_id=scheme_id).returning(t.lot.c.lot_id)
+        )
+        one = {"scheme_id": [scheme_id], "lot_id": [lot_id]}
+        copy_rows(connection, t.lot_grid, {**one, "grid_id": [grid_id], "valid": [(day, None)]})
+        homes = [number for number, (_, own) in HOUSEHOLDS.items() if own == grid_id]
+        copy_rows(
+            connection,
+            t.membership,
+            {
+                **{name: ids * len(homes) for name, ids in one.items()},
+                "object_kind": ["household"] * len(homes),
+                "object_id": homes,
+                "valid": [(day, None)] * len(homes),
+                "method": ["within"] * len(homes),
+            },
+        )
+
+
 @pytest.fixture
 def county(store: Store, boundaries: int) -> Iterator[Store]:
     """The county with roads, houses and one fire station."""
@@ -144,11 +168,12 @@ def county(store: Store, boundaries: int) -> Iterator[Store]:
                 ),
             },
         )
+        _assign(connection)
         open_facility(connection, "fire_station", 0)
     yield store
     with store.transaction(SYSTEM) as connection:
         for table in (
-            *(t.coverage_run, t.road_network, t.household, t.facility),
+            *(t.membership, t.coverage_run, t.road_network, t.household, t.facility),
             *(t.hazard, t.premises, t.building),
         ):
             connection.execute(sa.delete(table))

@@ -87,7 +87,7 @@ def test_figures_by_level_add_up_and_the_outside_counts_in_the_county(county: St
     run = runs.measure(county, SYSTEM, "fire-20", book=BOOK)
     with county.transaction(SYSTEM) as connection:
         by_rank = [runs.figures_by_grid(connection, run["run_id"], rank) for rank in range(4)]
-        of_town = runs.figures_of_grid(connection, TOWN)
+        of_town = runs.figures_of_grid(connection, 1, TOWN)
         of_county = runs.county_figures(connection)
     assert {grid_id: counts(one) for grid_id, one in by_rank[3].items()} == {
         WEST: [3, 2, 0, 1, 0],

@@ -1,6 +1,7 @@
 """The demo county from its files to its figures: loaded as scripts/run loads it, then measured."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,14 @@ import pytest
 import sqlalchemy as sa
 
 from gis_service import main_job
-from gis_service.access import SYSTEM
+from gis_service.access import SYSTEM, Actor
+from gis_service.coverage import runs
+from gis_service.entry.reading import listing
+from gis_service.grids import people, tallies
+from gis_service.grids.reading import find_scheme
 from gis_service.grids.versions import versions
 from gis_service.ingest.frames import CountyFrames
+from gis_service.maps import sheet
 from gis_service.store import tables as t
 from gis_service.store.engine import Store
 from scripts.load_demo_county import load
@@ -136,3 +142,150 @@ def test_the_map_is_one_file_that_links_nothing(result: Mapping[str, Any]) -> No
     assert len(document) < 15_000_000
     assert "<script src=" not in document
     assert "<link" not in document
+
+
+# --- what is asked all day ---------------------------------------------------------------------
+
+GREAT = {"household", "building", "membership", "coverage_household", "coverage_figure"}
+"""Tables that no question about one grid may go through whole."""
+
+
+def _grids(connection: sa.Connection, scheme: str = "base") -> dict[int, int]:
+    """One grid of each level, by rank; not the first, which may be a special one."""
+    state, of = t.grid_state.c, t.grid_scheme.c
+    rows = connection.execute(
+        sa.select(state.rank, sa.func.array_agg(state.grid_id, type_=sa.ARRAY(sa.BigInteger)))
+        .join(t.grid_scheme, of.scheme_id == state.scheme_id)
+        .where(of.code == scheme, state.valid.op("@>")(sa.func.gis_today()))
+        .group_by(state.rank)
+    )
+    return {rank: sorted(ids)[len(ids) // 2] for rank, ids in rows}
+
+
+def _plainly_in(connection: sa.Connection, kind: str, grid_id: int) -> list[int]:
+    """The objects of a grid by the plain words: those whose assignment of today is below it."""
+    statement = """
+        WITH RECURSIVE below (id) AS (
+            SELECT CAST(:grid AS bigint) UNION ALL
+            SELECT state.grid_id FROM grid_state AS state JOIN below ON parent_grid_id = id
+            WHERE valid @> gis_today()
+        ), today AS MATERIALIZED (
+            SELECT object_id, grid_id FROM assignment
+            WHERE object_kind = :kind AND valid @> gis_today()
+        )
+        SELECT object_id FROM today WHERE grid_id IN (SELECT id FROM below) ORDER BY object_id
+    """
+    return list(connection.scalars(sa.text(statement), {"kind": kind, "grid": grid_id}))
+
+
+@pytest.fixture(scope="module")
+def analysed(loaded: Store, result: Mapping[str, Any]) -> Store:
+    with loaded.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text("ANALYZE"))
+    return loaded
+
+
+@pytest.mark.parametrize("scheme", ["base", "fire"])
+def test_homes_of_a_grid_are_those_assigned_to_it(analysed: Store, scheme: str) -> None:
+    with analysed.transaction(SYSTEM) as connection:
+        for grid_id in _grids(connection, scheme).values():
+            expected = _plainly_in(connection, "household", grid_id)
+            rows, total = people.households(
+                connection, SYSTEM, grid_id=grid_id, limit=500, offset=20
+            )
+            assert total == len(expected) > 20
+            assert [row.household_id for row in rows] == expected[20:520]
+
+
+def test_an_officer_sees_the_homes_of_its_areas_only(analysed: Store) -> None:
+    with analysed.transaction(SYSTEM) as connection:
+        grids = _grids(connection)
+        officer = Actor(9, "网格员", "Officer", "grid_officer", (grids[3],))
+        own = _plainly_in(connection, "household", grids[3])
+        everything = people.households(connection, officer, limit=500)
+        assert [row.household_id for row in everything[0]] == own[:500]
+        assert everything[1] == len(own)
+        other = _plainly_in(connection, "household", grids[1])
+        found = people.households(connection, officer, grid_id=grids[1], limit=500)
+        assert [row.household_id for row in found[0]] == sorted(set(own) & set(other))[:500]
+
+
+def test_the_counts_of_a_grid_are_those_of_what_is_assigned_to_it(analysed: Store) -> None:
+    kept = tallies.TallyCache()
+    with analysed.transaction(SYSTEM) as connection:
+        scheme = find_scheme(connection, "base")
+        for grid_id in _grids(connection).values():
+            homes = _plainly_in(connection, "household", grid_id)
+            people_in = sa.select(sa.func.sum(t.household.c.people)).where(
+                t.household.c.household_id.in_(homes)
+            )
+            counted = tallies.counts_of(connection, SYSTEM, scheme, grid_id)
+            assert counted.households == len(homes)
+            assert counted.people == connection.scalar(people_in)
+            assert counted.buildings == len(_plainly_in(connection, "building", grid_id))
+            assert counted.premises == len(_plainly_in(connection, "premises", grid_id))
+            assert tallies.counts_of(connection, SYSTEM, scheme, grid_id, None, kept) == counted
+
+
+def test_kept_counts_follow_the_data(analysed: Store) -> None:
+    kept = tallies.TallyCache()
+    with analysed.transaction(SYSTEM) as connection:
+        scheme, grid_id = find_scheme(connection, "base"), _grids(connection)[3]
+        before = tallies.counts_of(connection, SYSTEM, scheme, grid_id, None, kept)
+        home = _plainly_in(connection, "household", grid_id)[0]
+        more = sa.update(t.household).values(people=t.household.c.people + 1)
+        connection.execute(more.where(t.household.c.household_id == home))
+        after = tallies.counts_of(connection, SYSTEM, scheme, grid_id, None, kept)
+        connection.rollback()
+    assert before.people is not None
+    assert (after.people, after.households) == (before.people + 1, before.households)
+
+
+def test_no_question_about_a_grid_goes_through_a_table_whole(analysed: Store) -> None:
+    kept = tallies.TallyCache()
+    with analysed.transaction(SYSTEM) as connection:
+        grids = _grids(connection)
+        run = runs.latest_run(connection, "fire-20")
+        assert run is not None
+        scheme = find_scheme(connection, "base")
+        tallies.counts_of(connection, SYSTEM, scheme, grids[1], None, kept)  # kept from here on
+        officer = Actor(9, "网格员", "Officer", "grid_officer", (grids[3],))
+        questions: dict[str, Callable[[], object]] = {
+            "homes": lambda: people.households(connection, SYSTEM, grid_id=grids[3], limit=500),
+            "a town's": lambda: people.households(connection, SYSTEM, grid_id=grids[1], limit=500),
+            "an officer's": lambda: people.households(connection, officer, limit=500),
+            "card": lambda: sheet.grid_sheet(connection, SYSTEM, grids[3]),
+            "a town's card": lambda: sheet.grid_sheet(connection, SYSTEM, grids[1], None, kept),
+            "a past card": lambda: sheet.grid_sheet(connection, SYSTEM, grids[3], date(2025, 8, 1)),
+            "entry": lambda: listing(connection, SYSTEM, "household", grid_id=grids[3]),
+            "houses": lambda: listing(connection, SYSTEM, "building", grid_id=grids[3]),
+            "unreached": lambda: runs.unreached(
+                connection, SYSTEM, run.run_id, grid_id=grids[3], limit=50
+            ),
+            "stations": lambda: runs.stations_of_grid(connection, SYSTEM, run.run_id, grids[3]),
+            "rank": lambda: runs.rank_of_grid(connection, run.run_id, grids[3]),
+        }
+        whole = {name: _read_whole(connection, ask) & GREAT for name, ask in questions.items()}
+    assert not {name: tables for name, tables in whole.items() if tables}
+
+
+def _read_whole(connection: sa.Connection, ask: Callable[[], object]) -> set[str]:
+    """Name the tables that PostgreSQL would go through for any of the statements."""
+    ran: list[tuple[str, Any]] = []
+
+    def note(_: object, __: object, statement: str, values: Any, *___: object) -> None:
+        ran.append((statement, values))
+
+    sa.event.listen(connection, "before_cursor_execute", note)
+    ask()
+    sa.event.remove(connection, "before_cursor_execute", note)
+    assert ran
+    found: set[str] = set()
+    for statement, values in ran:
+        explained = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", values)
+        steps = [explained.scalar_one()[0]["Plan"]]
+        for step in steps:  # the list grows as it is read
+            steps += step.get("Plans", [])
+            if step["Node Type"] == "Seq Scan":
+                found.add(step["Relation Name"])
+    return found

@@ -1,0 +1,104 @@
+"""Which objects lie in some grids, asked the way the indexes go: grids, their lots, what lots hold.
+
+The view ``assignment`` says the same row by row, but for its join PostgreSQL expects one row, and
+then compares everything with everything.
+"""
+
+from datetime import date
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from gis_service.store import tables as t
+
+Day = sa.ColumnElement[date] | None
+
+NO_INDEX: Final = (t.household, t.building)
+"""Today's grid stands on their rows without an index, so that it is written in place (ADR 0011)."""
+
+
+def objects_in(
+    kind: str, grid_ids: sa.Select[tuple[int]] | sa.ColumnElement[Any], day: Day = None
+) -> sa.Select[tuple[int]]:
+    """
+    Select the objects of a kind in some grids, of any scheme.
+
+    Parameters
+    ----------
+    kind
+        One of ``tables.OBJECT_KINDS``.
+    grid_ids
+        A query or an array; of whole trees too: only lowest grids hold anything.
+    day
+        On that day; None is today.
+
+    Returns
+    -------
+    sqlalchemy select
+        Their ids. Without an index or a key on today's copies (ADR 0011), and without going
+        through a table.
+    """
+    member = t.membership.c
+    return sa.select(member.object_id).where(
+        member.lot_id == sa.any_(_lots_in(grid_ids, day)),
+        member.object_kind == kind,
+        member.valid.op("@>")(_once(day)),
+    )
+
+
+def assigned(kind: str, scheme_id: int, day: Day = None) -> sa.Select[tuple[int, int | None]]:
+    """
+    Select every object of a kind with its grid.
+
+    Parameters
+    ----------
+    kind
+        One of ``tables.OBJECT_KINDS``.
+    scheme_id
+        Whose grids.
+    day
+        On that day; None is today.
+
+    Returns
+    -------
+    sqlalchemy select
+        ``object_id``, ``grid_id``; no grid for what lies outside. PostgreSQL knows how many rows
+        hold on a day, so that it joins them by hashing.
+    """
+    member, lot = t.membership.c, t.lot_grid.c
+    if day is None:
+        day = sa.func.gis_today()
+    holds = (lot.lot_id == member.lot_id) & lot.valid.op("@>")(day)
+    return (
+        sa.select(member.object_id, lot.grid_id)
+        .select_from(t.membership.outerjoin(t.lot_grid, holds))
+        .where(
+            member.object_kind == kind,
+            member.scheme_id == scheme_id,
+            member.valid.op("@>", is_comparison=True)(day),
+        )
+    )
+
+
+def _lots_in(
+    grid_ids: sa.Select[tuple[int]] | sa.ColumnElement[Any], day: Day
+) -> sa.ColumnElement[Any]:
+    """Say the lots as an array: a plan for "any of these" uses the index, however many they are."""
+    lot = t.lot_grid.c
+    within: sa.ColumnElement[bool]
+    if isinstance(grid_ids, sa.Select):
+        within = lot.grid_id.in_(grid_ids)
+    else:
+        within = lot.grid_id == sa.any_(grid_ids)
+    lots = sa.select(lot.lot_id).where(within, lot.valid.op("@>")(_once(day)))
+    return sa.func.array(lots.scalar_subquery(), type_=sa.ARRAY(sa.BigInteger))
+
+
+def _once(day: Day) -> sa.ColumnElement[date]:
+    """
+    Say the day by a subquery: worked out once, where the function would be for each row.
+
+    It also keeps PostgreSQL from expecting ten grids' worth of rows, for which it would rather go
+    through the table.
+    """
+    return sa.select(sa.func.gis_today() if day is None else day).scalar_subquery()
