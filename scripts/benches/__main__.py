@@ -18,7 +18,18 @@ from gis_service.commands.terminal import errors_said
 from scripts.benches.context import Context, say
 from scripts.benches.framework import table
 
-_SHARED = frozenset({"__main__", "context", "framework", "locate_server", "processes"})
+_SHARED = frozenset(
+    {
+        "__main__",
+        "context",
+        "everyday_load",
+        "everyday_server",
+        "everyday_sql",
+        "framework",
+        "locate_server",
+        "processes",
+    }
+)
 
 
 def names() -> list[str]:
