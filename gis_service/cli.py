@@ -140,7 +140,7 @@ def _map_file(region: Path | None, whole_file: bool) -> Path:
 def _take_region(path: Path, whole_file: bool) -> str:
     """Import a file into the database that belongs to it; the county's stays as it is."""
     from gis_service.access import SYSTEM
-    from gis_service.ingest.osm import read_osm
+    from gis_service.ingest.apart import read_osm
     from gis_service.ingest.region import import_region
     from gis_service.store import find_database, open_store
 

@@ -173,6 +173,9 @@ class ImportSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="GIS_IMPORT_")
 
     max_file_mb: int = Field(default=2048, ge=1, description="The largest file.")
+    assign_mb: int = Field(
+        default=512, ge=1, description="The largest file that gets its grids by /api/assign."
+    )
     max_unpacked_mb: int = Field(
         default=1024, ge=1, description="The most that a packed file (.zip, .xlsx, .gz) may hold."
     )
@@ -180,7 +183,38 @@ class ImportSettings(BaseSettings):
         default=200, ge=2, description="How many times its size a packed file may hold."
     )
     max_rows: int = Field(default=2_000_000, ge=1, description="The most rows of one file.")
+    max_columns: int = Field(default=2000, ge=1, description="The most columns of one file.")
     max_vertices: int = Field(default=5_000_000, ge=1, description="The most vertices of one file.")
+    reader_memory_mb: int = Field(
+        default=4096, ge=64, description="The most memory that reading one file may take."
+    )
+    reader_small_memory_mb: int = Field(
+        default=256, ge=64, description="So much of it a file of a few bytes may take,"
+    )
+    reader_memory_per_mb: float = Field(
+        default=64.0, ge=1, description="and so many MB more for each MB of the file."
+    )
+    reader_cpu_s: int = Field(
+        default=1800, ge=1, description="The most processor time that reading one file may take."
+    )
+    reader_small_cpu_s: int = Field(
+        default=10, ge=1, description="So much of it a file of a few bytes may take,"
+    )
+    reader_cpu_s_per_mb: float = Field(
+        default=10.0, ge=0, description="and so many seconds more for each MB of the file."
+    )
+    reader_wall_s: float = Field(
+        default=3600.0, gt=0, description="So long reading one file may last by the clock."
+    )
+    reader_open_files: int = Field(
+        default=64, ge=16, description="So many files a process that reads one may have open."
+    )
+    gpkg_s: float = Field(
+        default=60.0, gt=0, description="So long the queries into one GeoPackage may take."
+    )
+    max_cells: int = Field(
+        default=50_000_000, ge=1, description="The most cells between the ends of an XLSX sheet."
+    )
     inside_share: float = Field(
         default=0.5, ge=0, le=1, description="Fewer points inside the county look shifted."
     )

@@ -25,6 +25,11 @@ ENTERS: Final[Mapping[str, frozenset[str]]] = {
 IMPORTS: Final = frozenset({"county_office", "planner"})
 """Roles that may hand in files: a file reaches over the whole county."""
 
+LOCATES_FILES: Final = frozenset(
+    {"county_office", "planner", "analyst", "dispatcher", "grid_officer"}
+)
+"""Roles that may have a whole file of places located; it goes back to whoever sent it."""
+
 REVEALS: Final = frozenset({"county_office", "grid_officer"})
 """Roles that may see who lives in a household, after giving a reason that is written down."""
 
@@ -104,6 +109,24 @@ def require_importing(actor: Actor) -> None:
     """
     if not may_import(actor):
         raise NotAllowedError("access.may_not_import")
+
+
+def require_locating_files(actor: Actor) -> None:
+    """
+    Refuse an actor who may not have whole files located.
+
+    Parameters
+    ----------
+    actor
+        Who asks.
+
+    Raises
+    ------
+    NotAllowedError
+        The role may not.
+    """
+    if actor.role not in LOCATES_FILES:
+        raise NotAllowedError("access.may_not_locate_files")
 
 
 def require_revealing(actor: Actor) -> None:

@@ -1,6 +1,7 @@
 """A file of places in, the same file with its grids out: row by row, in order, as a stream."""
 
 import json
+import logging
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,16 +15,20 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
+from starlette.types import Send
 
 from gis_service.access import Actor
+from gis_service.access.permissions import require_locating_files
 from gis_service.api.dependencies import ActorDep, At, LanguageDep, Name, SchemeCode
 from gis_service.api.locate import System, system_of
-from gis_service.errors import InputError, Place
+from gis_service.errors import GisError, InputError, Place
 from gis_service.grids import bulk
-from gis_service.grids.feature_files import assign_geopackage
 from gis_service.grids.sources import sources_for
 from gis_service.ingest.columns import find_coordinates
+from gis_service.ingest.gpkg_assign import assign_geopackage
 from gis_service.store import Store
+
+_log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/api", tags=["locate"])
 
@@ -91,6 +96,7 @@ async def assign(
     versions; `X-Gis-Suggestion` another reading of the coordinates where most of the first rows
     lie outside as stated.
     """
+    require_locating_files(actor)
     options = bulk.Options(
         None if crs is None else system_of(crs),
         lon_column,
@@ -122,7 +128,18 @@ async def assign(
     }
     if begun.suggestion is not None:
         headers["X-Gis-Suggestion"] = json.dumps(begun.suggestion)
-    return StreamingResponse(stream(), media_type=MEDIA[kind], headers=headers)
+    return _Answer(stream(), media_type=MEDIA[kind], headers=headers)
+
+
+class _Answer(StreamingResponse):
+    """Rows as they are made; where a later one cannot be read, the connection is cut."""
+
+    async def stream_response(self, send: Send) -> None:
+        """Send them; a body that does not end is how a client knows that it is not whole."""
+        try:
+            await super().stream_response(send)
+        except GisError as error:
+            _log.warning("a located file was cut off: %s", error)
 
 
 @dataclass(frozen=True)

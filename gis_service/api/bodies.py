@@ -38,6 +38,10 @@ def _file_bytes() -> int:
     return import_settings().max_file_mb * MB + _FORM_AROUND
 
 
+def _assign_bytes() -> int:
+    return import_settings().assign_mb * MB + _FORM_AROUND
+
+
 class Larger(NamedTuple):
     """A path that may send more than the setting says."""
 
@@ -49,7 +53,7 @@ class Larger(NamedTuple):
 LARGER: Final = (
     Larger(re.compile(r"/api/locate"), lambda: LIST_BYTES, streams=False),
     Larger(re.compile(r"/api/incidents/import"), lambda: LIST_BYTES, streams=False),
-    Larger(re.compile(r"/api/assign"), _file_bytes, streams=True),
+    Larger(re.compile(r"/api/assign"), _assign_bytes, streams=True),
     Larger(re.compile(r"/api/imports/uploads"), _file_bytes, streams=True),
     Larger(
         re.compile(r"/api/incidents/\d+/photos"),

@@ -32,7 +32,7 @@ from gis_service.api.routing import Router
 from gis_service.coordinate_systems import CoordinateSystem, parse_crs
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.ingest import importing, records, uploads
-from gis_service.ingest.files import SUFFIXES
+from gis_service.ingest.file_table import SUFFIXES
 from gis_service.ingest.kinds import ImportKind, ImportOptions
 from gis_service.messages import Language, text
 from gis_service.settings import import_settings

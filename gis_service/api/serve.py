@@ -18,6 +18,7 @@ from gis_service.api.app import create_app
 from gis_service.api.guard import is_loopback
 from gis_service.errors import GisError
 from gis_service.grids.compiling import compile_all
+from gis_service.ingest import apart
 from gis_service.messages import Language, text
 from gis_service.settings import server_settings
 from gis_service.store.engine import Store
@@ -36,7 +37,7 @@ class Server(uvicorn.Server):
 
 def warm_up(app: FastAPI) -> threading.Thread:
     """
-    Make what the first question needs while nobody has asked yet: the grids, plans, the roads.
+    Make what the first question needs while nobody has asked yet: readers, grids, plans, roads.
 
     Parameters
     ----------
@@ -50,6 +51,7 @@ def warm_up(app: FastAPI) -> threading.Thread:
     """
 
     def make() -> None:
+        apart.start()
         compile_all()
         # An empty store has no grids; a store that is gone is told to whoever asks first.
         with suppress(GisError, sa.exc.SQLAlchemyError):

@@ -167,6 +167,7 @@ def assign(
     from gis_service.grids import bulk
     from gis_service.grids.sources import assign_file, sources_for
     from gis_service.ingest.columns import find_coordinates
+    from gis_service.ingest.gpkg_assign import assign_geopackage
     from gis_service.store import open_store
 
     if not out.parent.is_dir():
@@ -183,7 +184,7 @@ def assign(
     with open_store() as store, store.transaction(SYSTEM) as connection:
         sources = sources_for(connection, scheme, at.date() if at else None)
     listed = rejects or out.with_name(f"{out.name}.rejects.csv")
-    result = assign_file(file, out, sources, options, listed, layer)
+    result = assign_file(file, out, sources, options, listed, layer, assign_geopackage)
     suggestion = result["suggestion"]
     if suggestion is not None:
         key = "locate.file_swapped" if suggestion["swapped"] else "locate.file_system"

@@ -17,6 +17,7 @@ from gis_service.errors import InputError, Place
 from gis_service.geodesy import FloatArray
 from gis_service.grids.locator import NO_GRID, Locator
 from gis_service.messages import Language, text
+from gis_service.sheet_cells import safe_cell
 
 IntArray = npt.NDArray[np.int64]
 
@@ -499,7 +500,8 @@ class RejectList:
         reject
             Which row, and why.
         """
-        line = f"{reject.row},{quoted(reject.field)},{quoted(reject.reason)}\r\n"
+        given, reason = (quoted(safe_cell(one)) for one in (reject.field, reject.reason))
+        line = f"{reject.row},{given},{reason}\r\n"
         self._file.write(line.encode())
 
 

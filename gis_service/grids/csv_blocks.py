@@ -24,6 +24,10 @@ _LF: Final = 10
 _CR: Final = 13
 _SPACE: Final = 32
 _TAB: Final = 9
+_PLUS: Final = 43
+_MINUS: Final = 45
+_EQUALS: Final = 61
+_AT: Final = 64
 _POWERS: Final = np.array([10.0**k for k in range(23)])  # all of them are exact
 
 NUMBER: Final = 0
@@ -171,6 +175,93 @@ def scan(data: Bytes, delimiter: int, wanted: IntArray, *, is_last: bool) -> tup
     """
     *parts, used = _scan(data, delimiter, wanted, is_last=is_last)
     return Rows(*parts), used
+
+
+@compiled
+def _is_plain_number(data: Bytes, at: int, delimiter: int) -> bool:
+    """Tell whether a field is a sign, digits with at most one point, and an exponent of digits."""
+    size = len(data)
+    at += 1
+    digits = 0
+    points = 0
+    while at < size and (48 <= data[at] <= 57 or (data[at] == 46 and points == 0)):
+        if data[at] == 46:
+            points += 1
+        else:
+            digits += 1
+        at += 1
+    if digits > 0 and at < size and data[at] in (69, 101):
+        at += 1
+        if at < size and data[at] in (_PLUS, _MINUS):
+            at += 1
+        digits = 0
+        while at < size and 48 <= data[at] <= 57:
+            digits += 1
+            at += 1
+    is_end = at >= size or data[at] == delimiter or data[at] in (_LF, _CR, _QUOTE)
+    return digits > 0 and is_end
+
+
+@compiled
+def _formula_cells(data: Bytes, delimiter: int) -> tuple[IntArray, int]:
+    size = len(data)
+    found = np.empty(16, np.int64)
+    count = 0
+    at = 0
+    while at < size:
+        # at the start of a field
+        is_quoted = data[at] == _QUOTE
+        if is_quoted:
+            at += 1
+        if at < size:
+            byte = data[at]
+            is_start = byte in (_EQUALS, _AT)
+            if byte in (_PLUS, _MINUS):
+                is_start = not _is_plain_number(data, at, delimiter)
+            if byte == _TAB and (is_quoted or delimiter != _TAB):
+                is_start = True
+            if byte == _CR and is_quoted:
+                is_start = True
+            if is_start:
+                if count == len(found):
+                    more = np.empty(2 * count, np.int64)
+                    more[:count] = found
+                    found = more
+                found[count] = at
+                count += 1
+        if is_quoted:
+            while at < size:
+                if data[at] == _QUOTE:
+                    if at + 1 < size and data[at + 1] == _QUOTE:
+                        at += 2
+                        continue
+                    at += 1
+                    break
+                at += 1
+        while at < size and data[at] != delimiter and data[at] != _LF and data[at] != _CR:
+            at += 1
+        at += 1
+    return found, count
+
+
+def formula_cells(data: Bytes, delimiter: int) -> IntArray:
+    """
+    Find the cells that a spreadsheet would take for formulas, as ``sheet_cells`` has it.
+
+    Parameters
+    ----------
+    data
+        Whole rows.
+    delimiter
+        The byte between fields.
+
+    Returns
+    -------
+    array of int
+        Where their texts begin, behind a quote; rarely any.
+    """
+    found, count = _formula_cells(data, delimiter)
+    return found[:count]
 
 
 @compiled

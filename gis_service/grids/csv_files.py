@@ -1,4 +1,9 @@
-"""A CSV of places, answered block by block without touching a byte of what the sender wrote."""
+"""
+A CSV of places, answered block by block without touching a byte of what the sender wrote.
+
+One thing is touched: a cell that would begin a formula where the answer is opened gets an
+apostrophe before it. The reasons stand in docs/decisions/0015-files-are-parsed-apart.md.
+"""
 
 import codecs
 import csv
@@ -36,11 +41,14 @@ from gis_service.grids.csv_blocks import (
     Parts,
     Rows,
     extended,
+    formula_cells,
     numbers,
     scan,
 )
 from gis_service.grids.locator import NO_GRID
 from gis_service.pasted_coordinates import read_pasted
+from gis_service.settings import import_settings
+from gis_service.sheet_cells import safe_cell
 
 BLOCK: Final = 512 * 1024
 _LONGEST_ROW: Final = 16 * 1024 * 1024
@@ -182,7 +190,13 @@ def _layout(stream: _Plain, file: Path, options: Options, encoding: str | None =
     except (UnicodeDecodeError, LookupError) as error:
         raise InputError("locate.encoding", file=file.name) from error
     delimiter = max(_DELIMITERS, key=lambda one: (line.count(one), one == ","))
-    names = next(csv.reader(io.StringIO(line), delimiter=delimiter), [])
+    try:
+        names = next(csv.reader(io.StringIO(line), delimiter=delimiter), [])
+    except csv.Error as error:
+        raise InputError("locate.no_header", file=file.name) from error
+    most = import_settings().max_columns
+    if len(names) > most:
+        raise InputError("ingest.too_many_columns", file=file.name, n=len(names), limit=most)
     if not any(name.strip() for name in names):
         raise InputError("locate.no_header", file=file.name)
     wanted = _wanted(names, options)
@@ -254,7 +268,7 @@ def _blocks(
     new = layout.delimiter.join(
         quoted(name, layout.delimiter) for name in fields_of(sources, layout.names)
     )
-    head = layout.header.rstrip(b"\r\n")
+    head = _harmless(layout.header, layout.delimiter).rstrip(b"\r\n")
     added = f"{layout.delimiter}{new}".encode(layout.encoding)
     yield layout.mark + head + added + layout.line_end
     rest, is_last = b"", False
@@ -304,7 +318,19 @@ def _block(
         spread = np.full((which.shape[0], len(rows)), -1, dtype=np.int64)
         spread[:, kept] = which
         which = spread
+    whole = data[: int(rows.after[-1])]
+    safe = _harmless(whole, layout.delimiter)
+    if safe is not whole:
+        block = np.frombuffer(safe, dtype=np.uint8)
+        rows, _ = scan(block, ord(layout.delimiter), layout.wanted, is_last=True)
     return extended(block, rows, which, parts).tobytes()
+
+
+def _harmless(data: bytes, delimiter: str) -> bytes:
+    """Put an apostrophe before what would begin a formula; give the same where nothing would."""
+    block = np.frombuffer(data, dtype=np.uint8)
+    cells = formula_cells(block, ord(delimiter))
+    return np.insert(block, cells, ord("'")).tobytes() if len(cells) else data
 
 
 def _coordinates(
@@ -400,7 +426,7 @@ class _Pieces:
 
     def _write(self, values: Sequence[str]) -> bytes:
         sign = self._layout.delimiter
-        return "".join(f"{sign}{quoted(value, sign)}" for value in values).encode(
+        return "".join(f"{sign}{quoted(safe_cell(value), sign)}" for value in values).encode(
             self._layout.encoding, "replace"
         )
 

@@ -1,4 +1,4 @@
-"""GeoJSON, lines of JSON and GeoPackages of places, answered feature by feature in their order.
+"""GeoJSON and lines of JSON of places, answered feature by feature in their order.
 
 Only some thousand features are held at a time. Members and columns of the sender stay; the answers
 are added to the properties.
@@ -6,20 +6,15 @@ are added to the properties.
 
 import codecs
 import json
-import shutil
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import numpy as np
-import shapely
 
 from gis_service.coordinate_systems import parse_crs
 from gis_service.errors import InputError, Place
-from gis_service.geodesy import FloatArray
 from gis_service.grids.bulk import (
     Options,
     Reason,
@@ -96,7 +91,7 @@ class _Broken:
 def _one(line: bytes) -> Any:
     try:
         found = json.loads(line, parse_constant=_refuse)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _Broken(line.decode(errors="replace")[:200])
     return found if isinstance(found, dict) else _Broken(line.decode(errors="replace")[:200])
 
@@ -113,7 +108,10 @@ def _written_lines(
 
 
 def _dumped(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # half a sign, which only its escape can say
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _batch(
@@ -268,6 +266,8 @@ class _Reader:
                 if self._more():
                     continue
                 raise InputError("locate.no_geojson", file=self._file) from error
+            except RecursionError as error:
+                raise InputError("ingest.reader_nested", file=self._file) from error
             if end == len(self._text) and self._more():
                 continue  # a number may go on
             self._at = end
@@ -352,164 +352,3 @@ def _features(
             comma, batch = b",\n", []
         if ended:
             return
-
-
-# --- GeoPackage --------------------------------------------------------------------------------
-
-_ENVELOPE: Final = {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}
-_HEADER: Final = 8
-
-
-@dataclass(frozen=True)
-class _Layer:
-    table: str
-    column: str
-    key: str
-    system: str | None
-    names: list[str]
-
-
-def assign_geopackage(
-    file: Path,
-    out: Path,
-    sources: Sequence[Source],
-    options: Options,
-    tally: Tally,
-    layer: str | None = None,
-) -> None:
-    """
-    Answer for every row of a GeoPackage, in a copy of it.
-
-    Parameters
-    ----------
-    file
-        What was handed in.
-    out
-        Where the copy goes; the answers are new columns of the same layer.
-    sources, options, tally
-        As for ``bulk.assigned``; the layer's own system counts where none is stated.
-    layer
-        Which one; it may be left out where there is only one.
-
-    Raises
-    ------
-    InputError
-        It is no GeoPackage, or has several layers and none is named.
-    """
-    shutil.copyfile(file, out)
-    try:
-        with closing(sqlite3.connect(out)) as database:
-            _stand_in_for_triggers(database)
-            _assign_layer(database, _layer_of(database, layer), sources, options, tally)
-            database.commit()
-    except sqlite3.DatabaseError as error:
-        raise InputError("locate.no_geopackage", file=file.name) from error
-
-
-def _stand_in_for_triggers(database: sqlite3.Connection) -> None:
-    """SQLite wants to know the functions of the index's triggers, though none of them will fire."""
-    for name in ("ST_IsEmpty", "ST_MinX", "ST_MinY", "ST_MaxX", "ST_MaxY"):
-        database.create_function(name, 1, _never)
-
-
-def _never(_blob: object) -> None:
-    message = "no geometry changes here"
-    raise AssertionError(message)
-
-
-def _layer_of(database: sqlite3.Connection, wanted: str | None) -> _Layer:
-    rows = database.execute(
-        "SELECT table_name, column_name, organization, organization_coordsys_id"
-        " FROM gpkg_geometry_columns LEFT JOIN gpkg_spatial_ref_sys USING (srs_id)"
-        " ORDER BY table_name"
-    ).fetchall()
-    fitting = [row for row in rows if wanted is None or row[0] == wanted]
-    if len(fitting) != 1:
-        known = " / ".join(row[0] for row in rows)
-        raise InputError("locate.which_layer", place=Place(field="layer"), layers=known or "—")
-    table, column, organization, number = fitting[0]
-    columns = database.execute(f"PRAGMA table_info({_name(table)})").fetchall()
-    key = next((row[1] for row in columns if row[5]), "rowid")
-    system = f"{organization}:{number}" if str(organization).upper() == "EPSG" else None
-    return _Layer(table, column, key, system, [row[1] for row in columns])
-
-
-def _name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _assign_layer(
-    database: sqlite3.Connection,
-    layer: _Layer,
-    sources: Sequence[Source],
-    options: Options,
-    tally: Tally,
-) -> None:
-    if options.crs is None and options.crs_column is None and layer.system is not None:
-        options = replace(options, crs=parse_crs(layer.system))
-    need_crs(options)
-    if options.crs_column is not None and options.crs_column not in layer.names:
-        raise InputError(
-            "locate.no_column",
-            place=Place(field=options.crs_column),
-            columns=" / ".join(layer.names),
-        )
-    names = fields_of(sources, layer.names)
-    for name in names:
-        kind = "REAL" if "nearest_m" in name else "TEXT"
-        database.execute(f"ALTER TABLE {_name(layer.table)} ADD COLUMN {_name(name)} {kind}")
-    table, key = _name(layer.table), _name(layer.key)
-    told = "''" if options.crs_column is None else _name(options.crs_column)
-    query = (
-        f"SELECT {key}, {_name(layer.column)}, {told} FROM {table}"  # noqa: S608 (quoted names)
-        f" WHERE {key} > ? ORDER BY {key} LIMIT {_AT_ONCE}"
-    )
-    put = ", ".join(f"{_name(name)} = ?" for name in names)
-    change = f"UPDATE {table} SET {put} WHERE {key} = ?"  # noqa: S608 (quoted names)
-    last = -(2**62)
-    while rows := database.execute(query, (last,)).fetchall():
-        values = _answers_of(rows, sources, options, tally)
-        database.executemany(
-            change, [(*value, row[0]) for value, row in zip(values, rows, strict=True)]
-        )
-        last = rows[-1][0]
-
-
-def _answers_of(
-    rows: list[Any], sources: Sequence[Source], options: Options, tally: Tally
-) -> list[list[Any]]:
-    refused: dict[int, tuple[str, Reason]] = {}
-    x, y = _points([row[1] for row in rows], refused)
-    systems = None
-    if options.crs_column is not None:
-        systems = [str(row[2] or "") for row in rows]
-    before = tally.rows
-    answers = place_block(sources, options, x, y, refused, tally, systems)
-    values = []
-    for index in range(len(rows)):
-        reason = None
-        if index in refused:
-            reason = say_refusal(options, *refused[index])
-            tally.rejected(Reject(before + index + 1, refused[index][0], reason))
-        values.append([*values_of(sources, answers, index), reason])
-    return values
-
-
-def _points(
-    blobs: list[bytes | None], refused: dict[int, tuple[str, Reason]]
-) -> tuple[FloatArray, FloatArray]:
-    shapes = shapely.from_wkb(
-        np.array([_wkb(blob) for blob in blobs], dtype=object), on_invalid="ignore"
-    )
-    kinds = shapely.get_type_id(shapes)
-    for index in np.flatnonzero((kinds != 0) | shapely.is_empty(shapes)).tolist():
-        shape = shapes[index]
-        refused[index] = ("" if shape is None else shape.geom_type, "row_no_point")
-        shapes[index] = None
-    return shapely.get_x(shapes), shapely.get_y(shapes)
-
-
-def _wkb(blob: bytes | None) -> bytes | None:
-    if blob is None or len(blob) < _HEADER or blob[:2] != b"GP":
-        return None
-    return blob[_HEADER + _ENVELOPE.get((blob[3] >> 1) & 7, 0) :]

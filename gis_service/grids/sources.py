@@ -1,5 +1,6 @@
 """The indexes that a whole file is asked of: one a scheme, for one day, with codes and names."""
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,7 @@ def assign_file(
     options: bulk.Options,
     rejects: Path,
     layer: str | None = None,
+    geopackage: Callable[..., None] | None = None,
 ) -> dict[str, Any]:
     """
     Answer for every row of a file into another one.
@@ -97,6 +99,8 @@ def assign_file(
         Where refused rows are listed; not written where there are none.
     layer
         Of a GeoPackage.
+    geopackage
+        Answers for a GeoPackage, which is read elsewhere; none is taken without it.
 
     Returns
     -------
@@ -108,8 +112,6 @@ def assign_file(
     InputError
         The file cannot be read, or the two formats differ.
     """
-    from gis_service.grids.feature_files import assign_geopackage  # noqa: PLC0415 (slow, rare)
-
     kind = bulk.format_of(file.name)
     if bulk.format_of(out.name) != kind:
         raise InputError("locate.other_format", file=file.name, out=out.name)
@@ -121,8 +123,8 @@ def assign_file(
     try:
         with listed.open("wb") as reject_file:
             tally.rejected = bulk.RejectList(reject_file).add
-            if kind == "gpkg":
-                assign_geopackage(file, part, sources, options, tally, layer)
+            if kind == "gpkg" and geopackage is not None:
+                geopackage(file, part, sources, options, tally, layer)
             else:
                 with part.open("wb") as stream:
                     for block in bulk.assigned(file, kind, sources, options, tally):

@@ -6,7 +6,6 @@ that names none is refused. Only this module decides that. Nothing here touches 
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +25,7 @@ from gis_service.coordinate_systems import (
 from gis_service.errors import InputError, Place
 from gis_service.ingest.columns import find_coordinates
 from gis_service.ingest.coordinate_texts import degrees_of
+from gis_service.ingest.file_table import SUFFIXES, FileTable
 from gis_service.ingest.frames import Note, Refusal
 from gis_service.ingest.packed import unpack_gzip, unpack_shapefile
 from gis_service.ingest.raw import RawTable, check_vertices
@@ -37,56 +37,12 @@ from gis_service.settings import import_settings
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
-SUFFIXES: Final = (
-    ".gpkg", ".geojson", ".json", ".geojson.gz", ".json.gz", ".shp", ".zip", ".csv", ".txt",
-    ".tsv", ".xlsx",
-)  # fmt: skip
 _SHIFTED: Final = ("gcj02", "bd09")
 _GEOGRAPHIC: Final = ("cgcs2000", "wgs84", *_SHIFTED)
 _ENDS: Final = np.array([180.0, 90.0, 180.0, 90.0])
 _HAIR_DEGREES: Final = 1e-9
 _SAMPLE: Final = 3000
 _MB: Final = 1024 * 1024
-
-
-@dataclass(frozen=True)
-class FileTable:
-    """
-    A file as a table.
-
-    Attributes
-    ----------
-    name
-        As the sender calls it.
-    frame
-        Every column of the file, values as they were read; index 0 … n-1.
-    geometry
-        Shapely geometries in CGCS2000, one a row, None where a row has none that can be read;
-        None where the file has no coordinates at all.
-    rows
-        The number of each row as the sender sees it: in a table the header is row 1, elsewhere
-        features count from 1.
-    crs
-        What the coordinates were; None where there are none.
-    raw_xy
-        One point for each geometry in the file's own system, NaN where there is none.
-    coordinates
-        The columns of a table in which the place stands, by our field.
-    refusals
-        Rows whose place cannot be read, or that are no rows; their geometry is None.
-    """
-
-    name: str
-    frame: pd.DataFrame
-    geometry: Any
-    rows: npt.NDArray[np.int64]
-    crs: CoordinateSystem | None
-    encoding: str | None
-    layer: str | None
-    raw_xy: tuple[Floats, Floats]
-    coordinates: Mapping[str, str] = field(default_factory=dict)
-    notes: list[Note] = field(default_factory=list)
-    refusals: list[Refusal] = field(default_factory=list)
 
 
 def read_table(
@@ -178,10 +134,11 @@ def _read(
     path: Path, name: str, layer: str | None, encoding: str | None, scratch: Path
 ) -> RawTable:
     suffix = suffix_of(name)
-    if suffix == ".gpkg":
-        return read_gpkg(path, name, layer)
-    if suffix == ".xlsx":
-        return read_xlsx(path, name, layer)
+    if suffix in (".gpkg", ".xlsx"):
+        named = scratch / f"data{suffix}"  # libraries go by the end of the name, uploads have none
+        named.symlink_to(path.absolute())
+        read = read_gpkg if suffix == ".gpkg" else read_xlsx
+        return read(named, name, layer)
     if suffix in (".csv", ".tsv", ".txt"):
         return read_csv(path, name, encoding)
     if suffix == ".shp":
@@ -296,6 +253,7 @@ def _finished(
     xy = nothing, nothing
     if geometry is not None and system is not None:
         _drop(raw, ~_finite(geometry), "ingest.row_not_finite")
+        _drop(raw, shapely.is_empty(geometry), "ingest.row_outside_globe")
         if system.code in _GEOGRAPHIC:
             raw.geometry = _onto_the_globe(raw.geometry)
         bounds = shapely.bounds(raw.geometry)

@@ -16,14 +16,12 @@ import shapely
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
-from gis_service.coordinate_systems import geometries_to_cgcs2000, parse_crs
+from gis_service.coordinate_systems import CoordinateSystem, geometries_to_cgcs2000, parse_crs
 from gis_service.errors import InputError
-from gis_service.ingest.files import FileTable
+from gis_service.ingest.file_table import FileTable
 from gis_service.ingest.frames import Note
-from gis_service.ingest.kinds import ImportOptions
 from gis_service.ingest.raw import check_rows, check_vertices
 
-SUFFIXES: Final = (".graphml",)
 _SPACE: Final = "{http://graphml.graphdrawing.org/xmlns}"
 _TAGS: Final = (
     "highway", "name", "ref", "maxspeed", "bridge", "tunnel", "layer", "junction", "access",
@@ -44,7 +42,9 @@ class _Graph:
     edges: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
 
 
-def read_graphml(path: Path, options: ImportOptions) -> FileTable:
+def read_graphml(
+    path: Path, *, crs: CoordinateSystem | None, original_name: str | None = None
+) -> FileTable:
     """
     Read a network.
 
@@ -53,8 +53,10 @@ def read_graphml(path: Path, options: ImportOptions) -> FileTable:
     path
         GraphML as OSMnx writes it: nodes with ``x`` and ``y``, edges with ``osmid``, ``highway``,
         ``oneway`` and, where they bend, ``geometry``.
-    options
-        The sender's; the coordinate system is the graph's own where none is stated.
+    crs
+        The system that the sender states; None takes the graph's own.
+    original_name
+        The sender's name of the file.
 
     Returns
     -------
@@ -68,16 +70,16 @@ def read_graphml(path: Path, options: ImportOptions) -> FileTable:
     InputError
         The file is no such network, is cut, or names no coordinate system.
     """
-    name = options.original_name or path.name
+    name = original_name or path.name
     if not path.is_file():
         raise InputError("ingest.file_missing", file=name)
     if path.stat().st_size == 0:
         raise InputError("ingest.file_empty", file=name)
     graph = _read(path, name)
     own = graph.about.get("crs", "")
-    if not own and options.crs is None:
+    if not own and crs is None:
         raise InputError("roads_file.graph_without_crs", file=name)
-    system = options.crs or parse_crs(own)
+    system = crs or parse_crs(own)
     roads = _roads(graph, name)
     lines = np.empty(len(roads), dtype=object)
     lines[:] = [line for *_, line in roads]

@@ -6,7 +6,7 @@ from typing import Any
 from gis_service.boundaries.apart import refuse_apart
 from gis_service.boundaries.noding import Finding
 from gis_service.coordinate_systems import parse_crs
-from gis_service.ingest.files import read_table
+from gis_service.ingest.apart import read_table
 from gis_service.ingest.grid_rows import FORM, check_rows, read_rows
 from gis_service.ingest.kinds import ImportOptions
 from gis_service.ingest.matching import match_table

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from gis_service.access import Actor, record
 from gis_service.access.permissions import require_importing
 from gis_service.errors import InputError, NotFoundError
-from gis_service.ingest import grids_file, objects, postings, roads_file, units_file
-from gis_service.ingest.files import FileTable, read_table
+from gis_service.ingest import apart, grids_file, objects, postings, roads_file, units_file
+from gis_service.ingest.file_table import FileTable
 from gis_service.ingest.frames import Refusal
 from gis_service.ingest.kinds import (
     Applied,
@@ -31,6 +31,7 @@ from gis_service.ingest.matching import match_table
 from gis_service.ingest.write import LISTED_REFUSALS
 from gis_service.jobs import complete, submit, work
 from gis_service.messages import Language, text
+from gis_service.sheet_cells import safe_cell
 from gis_service.store import tables as t
 from gis_service.store.engine import Store, lock_for_loading
 
@@ -184,7 +185,7 @@ def _read(spec: ImportKind, path: Path, options: ImportOptions) -> FileTable:
     name = options.original_name or path.name
     if spec.read is not None and name.casefold().endswith(spec.suffixes):
         return spec.read(path, options)
-    return read_table(
+    return apart.read_table(
         path,
         crs=options.crs,
         layer=options.layer,
@@ -406,7 +407,7 @@ def write_refusals(
     added = [text(f"ingest.column_{name}", language) for name in ("row", "field", "reason")]
     with path.open("w", encoding="utf-8-sig", newline="") as target:
         out = csv.writer(target)
-        out.writerow([added[0], *names, *added[1:]])
+        out.writerow([added[0], *map(safe_cell, names), *added[1:]])
         for one in refusals:
             index = None if one.row is None else position.get(one.row)
             cells: list[Any] = [None] * len(names)
@@ -415,4 +416,6 @@ def write_refusals(
             elif names and one.feature is not None:
                 cells[0] = one.feature
             shown = ["" if cell is None or cell != cell else cell for cell in cells]  # noqa: PLR0124
-            out.writerow([one.row, *shown, one.field or "", one.say(language)])
+            out.writerow(
+                [safe_cell(cell) for cell in (one.row, *shown, one.field or "", one.say(language))]
+            )

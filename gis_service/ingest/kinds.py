@@ -14,7 +14,7 @@ import pandas as pd
 from gis_service.coordinate_systems import CoordinateSystem, parse_crs
 from gis_service.errors import Place
 from gis_service.ingest.columns import Field, MatchedColumn
-from gis_service.ingest.files import FileTable
+from gis_service.ingest.file_table import FileTable
 from gis_service.ingest.frames import Note, Refusal
 from gis_service.messages import Language
 
@@ -280,7 +280,7 @@ class ImportKind:
     extra
         Options that only this kind knows: message key of the explanation by name.
     read
-        Reads files of suffixes that :func:`~gis_service.ingest.files.read_table` does not know.
+        Reads files of suffixes that :func:`~gis_service.ingest.apart.read_table` does not know.
     suffixes
         Of :attr:`read`, in small letters with the dot.
     """

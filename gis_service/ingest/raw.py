@@ -1,5 +1,6 @@
 """A file as it lies there, before anybody asks in which coordinates: the readers' common form."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,13 +58,35 @@ def unique_names(names: list[str], file: str) -> list[str]:
     Raises
     ------
     InputError
-        Two columns have one name.
+        Two columns have one name, or there are more than the settings allow.
     """
+    check_columns(len(names), file)
     trimmed = [name.strip() or f"#{index + 1}" for index, name in enumerate(names)]
-    twice = sorted({name for name in trimmed if trimmed.count(name) > 1})
+    twice = sorted(name for name, count in Counter(trimmed).items() if count > 1)
     if twice:
         raise InputError("ingest.column_twice", file=file, columns=", ".join(twice))
     return trimmed
+
+
+def check_columns(count: int, file: str) -> None:
+    """
+    Refuse a file with more columns than the settings allow.
+
+    Parameters
+    ----------
+    count
+        Columns.
+    file
+        The file's name.
+
+    Raises
+    ------
+    InputError
+        Too many.
+    """
+    limit = import_settings().max_columns
+    if count > limit:
+        raise InputError("ingest.too_many_columns", file=file, n=count, limit=limit)
 
 
 def check_rows(count: int, file: str) -> None:

@@ -17,6 +17,7 @@ from gis_service.access.permissions import require_importing
 from gis_service.errors import NotFoundError
 from gis_service.ingest.frames import Note
 from gis_service.messages import Language, text
+from gis_service.sheet_cells import safe_cell
 from gis_service.store import tables as t
 
 _COLUMNS: Final = ("row", "feature", "field", "reason")
@@ -150,16 +151,10 @@ def refusals_table(
     out.writerow([text(f"imports.column_{name}", language) for name in _COLUMNS])
     for one in refusals:
         cells = [one.get(name) for name in _COLUMNS[:-1]]
-        out.writerow([_cell(value) for value in (*cells, _said(one, language))])
+        out.writerow([safe_cell(value) for value in (*cells, _said(one, language))])
     return target.getvalue()
 
 
 def _said(refusal: Mapping[str, Any], language: Language) -> str:
     key = refusal.get("key")
     return text(key, language, **refusal.get("values", {})) if key else str(refusal["reason"])
-
-
-def _cell(value: object) -> str:
-    """Keep a spreadsheet from taking a text for a formula."""
-    said = "" if value is None else str(value)
-    return f"'{said}" if said[:1] in "=+-@\t\r" and said[:1] else said

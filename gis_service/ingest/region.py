@@ -19,8 +19,9 @@ from gis_service.boundaries.tessellation import Flaw, Tessellation, from_polygon
 from gis_service.errors import ConflictError
 from gis_service.grids.assignment import AssignmentReport, assign_new
 from gis_service.grids.versions import today
+from gis_service.ingest.apart import read_osm
 from gis_service.ingest.frames import Note, empty
-from gis_service.ingest.osm import OsmRegion, read_osm
+from gis_service.ingest.osm import OsmRegion
 from gis_service.ingest.osm_scan import check_file
 from gis_service.ingest.records import REGIONS
 from gis_service.ingest.write import ImportResult, ImportSource, write_admin_units, write_frames

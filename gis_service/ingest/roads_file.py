@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -19,10 +20,10 @@ import sqlalchemy as sa
 from gis_service.access import Actor
 from gis_service.errors import InputError, Place
 from gis_service.geodesy import GeometryArray, length_m
-from gis_service.ingest import osm_tags
+from gis_service.ingest import apart, osm_tags
 from gis_service.ingest.columns import Field
+from gis_service.ingest.file_table import FileTable
 from gis_service.ingest.frames import COLUMNS, Note, Refusal
-from gis_service.ingest.graphml import SUFFIXES, read_graphml
 from gis_service.ingest.grid_rows import read_fields
 from gis_service.ingest.kind_options import OPTIONS
 from gis_service.ingest.kinds import Applied, ImportKind, ImportOptions, MatchedTable, Progress
@@ -33,6 +34,7 @@ from gis_service.ingest.write import write_roads
 from gis_service.settings import number_settings
 from gis_service.store import tables as t
 
+GRAPHML: Final = (".graphml",)
 FIELDS: Final = (
     Field(
         "highway",
@@ -357,7 +359,7 @@ def take_roads(
     if not options.accept_shift:
         _hold_back(connection, table, lines)
     progress(0.2, "roads_file.step_noding")
-    if table.file.name.casefold().endswith(SUFFIXES):
+    if table.file.name.casefold().endswith(GRAPHML):
         roads = _of_graph(table, lines)
     else:
         layers = [values["layer"] for values in lines.said]
@@ -475,6 +477,10 @@ def _day(said: str | None) -> date | None:
         raise InputError("grids_file.bad_day", place=Place(field="data_day"), day=said) from error
 
 
+def _read_graphml(path: Path, options: ImportOptions) -> FileTable:
+    return apart.read_graphml(path, crs=options.crs, original_name=options.original_name)
+
+
 KIND: Final = ImportKind(
     name="roads",
     fields=FIELDS,
@@ -482,6 +488,6 @@ KIND: Final = ImportKind(
     default_key=None,
     geometry="required",
     extra=OPTIONS["roads"],
-    read=read_graphml,
-    suffixes=SUFFIXES,
+    read=_read_graphml,
+    suffixes=GRAPHML,
 )

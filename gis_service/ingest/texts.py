@@ -6,8 +6,11 @@ names the place and what would fit.
 
 import codecs
 import re
-from collections.abc import Iterable, Sequence
-from typing import Final
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TextIO
 
 from gis_service.errors import InputError, Place
 
@@ -26,6 +29,7 @@ _SAME: Final = {
 _LOST: Final = ("\ufffd", "锟斤拷", "烫烫")
 _HIGH: Final = re.compile(rb"[\x80-\xff]+")
 _GARBLED_SHARE: Final = 0.2
+_CHUNK: Final = 1024 * 1024
 
 
 def known_encoding(name: str) -> str | None:
@@ -50,7 +54,8 @@ def known_encoding(name: str) -> str | None:
         codec = codecs.lookup(name.strip())
     except LookupError:
         return None
-    return codec.name if codec._is_text_encoding else None  # noqa: SLF001
+    is_text = codec._is_text_encoding and codec.incrementaldecoder is not None  # noqa: SLF001
+    return codec.name if is_text else None
 
 
 def stated_encoding(name: str | None) -> str | None:
@@ -80,14 +85,65 @@ def stated_encoding(name: str | None) -> str | None:
     return known
 
 
-def decode(data: bytes, stated: str | None, file: str) -> tuple[str, str]:
+@dataclass(frozen=True)
+class TextEncoding:
     """
-    Read a whole text.
+    How the bytes of a file are read as text.
+
+    Attributes
+    ----------
+    name
+        For people.
+    codec
+        Python's, which leaves a byte order mark out.
+    """
+
+    name: str
+    codec: str
+
+    def open(self, path: Path) -> TextIO:
+        """
+        Open a text that is known to be in this encoding.
+
+        Parameters
+        ----------
+        path
+            The file.
+
+        Returns
+        -------
+        file object
+            Line ends as they are.
+        """
+        return path.open(encoding=self.codec, newline="")
+
+    def copy_as_utf_8(self, path: Path, to: Path) -> Path:
+        """
+        Write a text anew, piece by piece.
+
+        Parameters
+        ----------
+        path, to
+            The file, and a new one.
+
+        Returns
+        -------
+        Path
+            The new one.
+        """
+        with self.open(path) as source, to.open("w", encoding="utf-8", newline="") as target:
+            shutil.copyfileobj(source, target, _CHUNK)
+        return to
+
+
+def encoding_of(path: Path, stated: str | None, file: str) -> TextEncoding:
+    """
+    Find out the encoding of a whole text, reading it piece by piece.
 
     Parameters
     ----------
-    data
-        The file's bytes.
+    path
+        The file.
     stated
         What the sender states; None finds it out.
     file
@@ -95,8 +151,8 @@ def decode(data: bytes, stated: str | None, file: str) -> tuple[str, str]:
 
     Returns
     -------
-    text, encoding
-        Without the byte order mark.
+    TextEncoding
+        Every byte of the file fits it.
 
     Raises
     ------
@@ -104,48 +160,68 @@ def decode(data: bytes, stated: str | None, file: str) -> tuple[str, str]:
         The bytes are no text, or not in the stated encoding.
     """
     wanted = stated_encoding(stated)
+    with path.open("rb") as source:
+        head = source.read(4)
     for mark, codec, name in _BOMS:
-        if data.startswith(mark):
+        if head.startswith(mark):
             if wanted not in (None, UTF_8, "utf-16"):
                 raise InputError("ingest.encoding_wrong", file=file, stated=stated, fits=name)
-            return _strict(data, codec, file), name
-    if b"\x00" in data:
-        raise InputError("ingest.not_text", file=file)
+            return _strict(path, codec, name, file)
+    first_sign = _first_sign(path, file)
     if wanted is None:
-        if _fits(data, UTF_8):
-            return data.decode(UTF_8), UTF_8
-        return _strict(data, CHINESE, file), CHINESE
-    fits = next((one for one in (UTF_8, CHINESE) if _fits(data, one)), "?")
-    if not _fits(data, wanted) or (wanted == CHINESE and fits == UTF_8 and not data.isascii()):
-        line = data[: _first_bad(data, wanted)].count(b"\n") + 1
+        if _bad_line(path, UTF_8) is None:
+            return TextEncoding(UTF_8, UTF_8)
+        return _strict(path, CHINESE, CHINESE, file)
+    fits = next((one for one in (UTF_8, CHINESE) if _bad_line(path, one) is None), "?")
+    line = _bad_line(path, wanted)
+    if line is None and wanted == CHINESE and fits == UTF_8:
+        line = first_sign
+    if line is not None:
         raise InputError(
             "ingest.encoding_wrong", place=Place(row=line), file=file, stated=stated, fits=fits
         )
-    return data.decode(wanted), wanted
+    return TextEncoding(wanted, wanted)
 
 
-def _fits(data: bytes, encoding: str) -> bool:
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as source:
+        while piece := source.read(_CHUNK):
+            yield piece
+
+
+def _first_sign(path: Path, file: str) -> int | None:
+    """Find the line of the first byte that is not ASCII; refuse what holds a NUL."""
+    line, found = 1, None
+    for piece in _pieces(path):
+        if b"\x00" in piece:
+            raise InputError("ingest.not_text", file=file)
+        if found is None:
+            if not piece.isascii():
+                at = next(at for at, byte in enumerate(piece) if byte > 127)
+                found = line + piece[:at].count(b"\n")
+            line += piece.count(b"\n")
+    return found
+
+
+def _bad_line(path: Path, codec: str) -> int | None:
+    """Find the line of the first bytes that do not fit."""
+    decoder = codecs.getincrementaldecoder(codec)()
+    line = 1
     try:
-        data.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _first_bad(data: bytes, encoding: str) -> int:
-    try:
-        data.decode(encoding)
+        for piece in _pieces(path):
+            decoder.decode(piece)
+            line += piece.count(b"\n")
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
-        return error.start
-    return next((at for at, byte in enumerate(data) if byte > 127), 0)
+        return line + error.object[: error.start].count(b"\n")
+    return None
 
 
-def _strict(data: bytes, codec: str, file: str) -> str:
-    try:
-        return data.decode(codec)
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise InputError("ingest.encoding_unreadable", place=Place(row=line), file=file) from error
+def _strict(path: Path, codec: str, name: str, file: str) -> TextEncoding:
+    line = _bad_line(path, codec)
+    if line is not None:
+        raise InputError("ingest.encoding_unreadable", place=Place(row=line), file=file)
+    return TextEncoding(name, codec)
 
 
 def decode_cell(cell: bytes, encoding: str) -> str | None:

@@ -11,7 +11,7 @@ import sqlite3
 import struct
 import warnings
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,27 +23,28 @@ import shapely
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
 
 from gis_service.errors import InputError
+from gis_service.ingest import gpkg
 from gis_service.ingest.frames import Note
 from gis_service.ingest.geojson_text import RECORD_SEPARATOR, gdal_source
-from gis_service.ingest.raw import RawTable, check_rows, check_vertices, unique_names
+from gis_service.ingest.raw import RawTable, check_columns, check_rows, check_vertices, unique_names
 from gis_service.ingest.texts import (
     CHINESE,
     UTF_8,
-    decode,
     decode_cell,
+    encoding_of,
     encoding_of_cells,
     known_encoding,
     stated_encoding,
 )
 
 _UNREADABLE: Final = (DataSourceError, DataLayerError, FeatureError, FieldError, GeometryError)
-_SQLITE: Final = b"SQLite format 3\x00"
 _SHP: Final = b"\x00\x00\x27\x0a"
 _CRS: Final = re.compile(
     r'"crs"\s*:\s*(\{(?:[^{}]|\{[^{}]*\})*\})',
 )
 _CHUNK: Final = 4 * 1024 * 1024
 _HEAD: Final = 64 * 1024
+_SMALL: Final = 16 * 1024 * 1024
 _UNDEFINED_SRS: Final = (-1, 0, 99999)
 _TEXT_FIELD: Final = ord("C")
 
@@ -88,7 +89,7 @@ def read_gpkg(path: Path, file: str, layer: str | None) -> RawTable:
     Parameters
     ----------
     path
-        The file; it is never written to.
+        The file, its name ending in ``.gpkg``; it is never written to.
     file
         Its name, for errors.
     layer
@@ -102,17 +103,11 @@ def read_gpkg(path: Path, file: str, layer: str | None) -> RawTable:
     Raises
     ------
     InputError
-        It is no GeoPackage, is cut off, has too many vertices, or several layers and none named.
+        It is no GeoPackage, is cut off, holds views or the like, has too many vertices, or
+        several layers and none named.
     """
-    with path.open("rb") as source:
-        if source.read(16) != _SQLITE:
-            raise InputError("ingest.not_a_gpkg", file=file)
-    address = f"file:{_quoted(path)}?mode=ro&immutable=1"
-    try:
-        with closing(sqlite3.connect(address, uri=True)) as database:
-            chosen, srs_id, vertices = _look_into_gpkg(database, path, file, layer)
-    except sqlite3.DatabaseError as error:
-        raise InputError("ingest.gpkg_broken", file=file) from error
+    with gpkg.opened(path, file) as database:
+        chosen, srs_id, vertices = _look_into_gpkg(database, file, layer)
     check_vertices(vertices, file)
     with _gdal("ingest.gpkg_broken", file):
         meta, _, wkb, values = pyogrio.raw.read(
@@ -126,18 +121,10 @@ def read_gpkg(path: Path, file: str, layer: str | None) -> RawTable:
     return table
 
 
-def _quoted(path: Path) -> str:
-    return str(path.resolve()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-
-
 def _look_into_gpkg(
-    database: sqlite3.Connection, path: Path, file: str, layer: str | None
+    database: sqlite3.Connection, file: str, layer: str | None
 ) -> tuple[str, int | None, int]:
     """Choose the layer, and count its vertices by the size of its geometries."""
-    size = database.execute("PRAGMA page_size").fetchone()[0]
-    pages = int.from_bytes(_page_count(path), "big")
-    if size * pages > path.stat().st_size:
-        raise InputError("ingest.gpkg_broken", file=file)
     layers = [
         row[0]
         for row in database.execute(
@@ -156,20 +143,14 @@ def _look_into_gpkg(
         "SELECT column_name, srs_id, z, m FROM gpkg_geometry_columns WHERE table_name = ?",
         (chosen,),
     ).fetchone()
-    table = '"' + chosen.replace('"', '""') + '"'
+    table = gpkg.quoted_name(chosen)
     check_rows(database.execute(f"SELECT count(*) FROM {table}").fetchone()[0], file)  # noqa: S608
     if found is None:
         return chosen, None, 0
-    column = '"' + found[0].replace('"', '""') + '"'
+    column = gpkg.quoted_name(found[0])
     query = f"SELECT coalesce(sum(length({column})), 0) FROM {table}"  # noqa: S608
     numbers = 2 + (found[2] == 1) + (found[3] == 1)
     return chosen, found[1], database.execute(query).fetchone()[0] // (8 * numbers)
-
-
-def _page_count(path: Path) -> bytes:
-    with path.open("rb") as source:
-        source.seek(28)
-        return source.read(4)
 
 
 # --- GeoJSON -----------------------------------------------------------------------------------
@@ -211,9 +192,14 @@ def read_geojson(path: Path, file: str, encoding: str | None, scratch: Path) -> 
         if not tail.rstrip().endswith(b"}"):
             raise InputError("ingest.geojson_cut", file=file)
         check_vertices(_count_positions(data), file)
-    path, found = _as_utf_8(path, file, encoding, scratch)
+    found = encoding_of(path, encoding, file)
+    if found.codec != UTF_8:  # GDAL reads nothing else
+        path = found.copy_as_utf_8(path, scratch / "utf8.geojson")
     own = _crs_member(head.decode(UTF_8, "ignore"), tail.decode(UTF_8, "ignore"))
     gdal_name, features = gdal_source(path, file)
+    if path.stat().st_size < _SMALL:  # a larger one has memory for what it may ask
+        with _gdal("ingest.geojson_broken", file):
+            check_columns(len(pyogrio.read_info(gdal_name)["fields"]), file)
     with _gdal("ingest.geojson_broken", file):
         meta, _, wkb, values = pyogrio.raw.read(gdal_name, force_2d=True, datetime_as_string=True)
     rows = len(wkb) if wkb is not None else 0
@@ -221,7 +207,7 @@ def read_geojson(path: Path, file: str, encoding: str | None, scratch: Path) -> 
         raise InputError("ingest.geojson_partly", file=file, n=rows, features=features)
     check_rows(rows, file)
     table = RawTable(_frame(meta, values, file), np.arange(1, rows + 1), _shapes(wkb))
-    table.own_crs, table.encoding = own, found
+    table.own_crs, table.encoding = own, found.name
     return table
 
 
@@ -229,16 +215,6 @@ def _count_positions(data: mmap.mmap) -> int:
     """Count brackets that open: one a position, and a few for rings and features."""
     parts = range(0, len(data), _CHUNK)
     return sum(data[start : start + _CHUNK].count(b"[") for start in parts)
-
-
-def _as_utf_8(path: Path, file: str, encoding: str | None, scratch: Path) -> tuple[Path, str]:
-    """Leave UTF-8 as it is; write anything else anew, since GDAL reads nothing else."""
-    text, found = decode(path.read_bytes(), encoding, file)
-    if found == UTF_8:
-        return path, found
-    copy = scratch / "utf8.geojson"
-    copy.write_text(text, UTF_8)
-    return copy, found
 
 
 def _crs_member(head: str, tail: str) -> str | None:

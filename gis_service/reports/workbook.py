@@ -19,6 +19,7 @@ from gis_service.coverage.statistics import RULE
 from gis_service.coverage.travel_time import STATUS_NAMES
 from gis_service.reports.facts import OUTSIDE, Facts, Line
 from gis_service.reports.writing import Writer, compared, worst_first
+from gis_service.sheet_cells import safe_cell
 
 Value = str | float | int | bool | None
 Row = Sequence[Value]
@@ -123,7 +124,7 @@ def _sheet(book: Workbook, title: str, widths: Sequence[float], *, frozen: bool 
 def _head(sheet: Any, words: Iterable[str]) -> list[Cell]:
     cells = []
     for one in words:
-        cell = WriteOnlyCell(sheet, value=one)
+        cell = WriteOnlyCell(sheet, value=safe_cell(one))
         cell.font = Font(bold=True)
         cell.fill = _HEAD_FILL
         cell.alignment = Alignment(wrap_text=True, vertical="top")
@@ -137,18 +138,11 @@ def _cells(sheet: Any, values: Row, formats: Sequence[str]) -> list[Cell | None]
         if value is None:
             cells.append(None)
             continue
-        cell = WriteOnlyCell(sheet, value=_plain(value))
+        cell = WriteOnlyCell(sheet, value=safe_cell(value))
         if form and not isinstance(value, str):
             cell.number_format = form
         cells.append(cell)
     return cells
-
-
-def _plain(value: str | float) -> str | float:
-    """Keep a text a text: a name that begins with = is no formula."""
-    if isinstance(value, str) and value[:1] in {"=", "+", "-", "@"}:
-        return f"'{value}"
-    return value
 
 
 def _table(
@@ -204,7 +198,7 @@ def _summary(book: Workbook, facts: Facts, writer: Writer) -> None:
     sheet = _sheet(book, writer.say("sheet_summary"), (30, 90), frozen=False)
     sheet.append(_head(sheet, [f"{writer.title()} — {facts.county}", ""]))
     for sentence in writer.sentences():
-        sheet.append([sentence])
+        sheet.append([safe_cell(sentence)])
     sheet.append([])
     formats = [form for _, form, _ in _figure_heads(writer)]
     heads = [words for words, _, _ in _figure_heads(writer)]

@@ -86,7 +86,7 @@ def test_a_file_that_is_too_large_is_refused(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Small:
-        max_file_mb = 1
+        assign_mb = 1
 
     monkeypatch.setattr("gis_service.api.bodies.import_settings", Small)
 
@@ -116,3 +116,46 @@ def test_who_comes_is_told_with_the_way(
 @pytest.mark.parametrize("query", ["", "lon=112.9", "lon=1&lat=91", "lon=1&lat=1&scenario=war"])
 def test_a_wrong_question_for_arrivals_is_refused(client: TestClient, query: str) -> None:
     assert client.get(f"/api/arrivals?{query}").status_code in {404, 422}
+
+
+@pytest.mark.parametrize("role", ["analyst", "grid_officer"])
+def test_staff_may_have_a_file_located(client: TestClient, as_actor: AsActor, role: str) -> None:
+    answer = client.post(
+        "/api/assign?crs=cgcs2000",
+        content=b"lon,lat\n112.9,28.7\n",
+        headers={"content-type": "text/csv", **as_actor(role)},
+    )
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_visitor_may_not_have_a_file_located(client: TestClient, as_actor: AsActor) -> None:
+    answer = client.post(
+        "/api/assign?crs=cgcs2000",
+        content=b"lon,lat\n112.9,28.7\n",
+        headers={"content-type": "text/csv", **as_actor("visitor")},
+    )
+    assert answer.status_code == 403
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_form_with_a_file_that_is_too_large_is_refused(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Small:
+        assign_mb = 1
+
+    monkeypatch.setattr("gis_service.api.bodies.import_settings", Small)
+    answer = client.post("/api/assign?crs=wgs84", files={"file": ("a.csv", b"x" * 1_300_000)})
+    assert answer.status_code == 413
+
+
+def test_a_located_file_is_as_sent_but_for_formulas(client: TestClient) -> None:
+    given = '名,lon,lat\r\n"=1+1, 2",112.9,28.7\r\n 甲 ,112.9 , -12.5\r\n-1+1,112.9,28.7\r\n'
+    answer = client.post(
+        "/api/assign?crs=cgcs2000", content=given.encode(), headers={"content-type": "text/csv"}
+    )
+    head, first, second, third = answer.content.decode().splitlines()
+    assert head.startswith("名,lon,lat,")
+    assert first.startswith('"\'=1+1, 2",112.9,28.7,')
+    assert second.startswith(" 甲 ,112.9 , -12.5,")
+    assert third.startswith("'-1+1,112.9,28.7,")

@@ -25,10 +25,10 @@ from gis_service.geodesy import distance_m
 from gis_service.grids import csv_files
 from gis_service.grids.bulk import Options, Reject, Source, Tally, assigned
 from gis_service.grids.csv_blocks import NUMBER, numbers, scan
-from gis_service.grids.feature_files import assign_geopackage
 from gis_service.grids.locator import Locator
 from gis_service.grids.sources import assign_file
 from gis_service.ingest.columns import find_coordinates
+from gis_service.ingest.gpkg_assign import assign_geopackage
 
 CGCS = CoordinateSystem("cgcs2000")
 ADDED = "grid_code,grid_name,grid_method,nearest_code,nearest_m,refused"
@@ -350,7 +350,7 @@ def test_what_is_no_geopackage_is_refused(tmp_path: Path, source: Source) -> Non
     bad.write_bytes(b"no database" * 100)
     with pytest.raises(InputError) as caught:
         assign_geopackage(bad, tmp_path / "out.gpkg", [source], options(), Tally())
-    assert caught.value.key == "locate.no_geopackage"
+    assert caught.value.key == "ingest.not_a_gpkg"
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, source: Source) -> None:

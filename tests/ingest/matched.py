@@ -9,7 +9,7 @@ import shapely
 
 from gis_service.coordinate_systems import parse_crs
 from gis_service.ingest.columns import MatchedColumn
-from gis_service.ingest.files import FileTable
+from gis_service.ingest.file_table import FileTable
 from gis_service.ingest.kinds import MatchedTable
 
 

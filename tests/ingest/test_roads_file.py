@@ -270,7 +270,7 @@ GRAPH = """<?xml version='1.0' encoding='utf-8'?>
 def test_two_directed_edges_of_one_road_are_one(tmp_path: Path) -> None:
     file = tmp_path / "net.graphml"
     file.write_text(GRAPH, encoding="utf-8")
-    table = read_graphml(file, ImportOptions())
+    table = read_graphml(file, crs=None)
     rows = table.frame.to_dict("records")
     assert [(row["from"], row["to"], row["oneway"], row["highway"]) for row in rows] == [
         ("1", "2", "no", "residential"), ("2", "1", "yes", "service"),
@@ -294,7 +294,7 @@ def test_a_bad_graph_says_what_is_wrong(tmp_path: Path, text: str, key: str) -> 
     file = tmp_path / "net.graphml"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(InputError) as caught:
-        read_graphml(file, ImportOptions())
+        read_graphml(file, crs=None)
     assert caught.value.key == key
 
 
