@@ -25,7 +25,6 @@ from gis_service.boundaries.tessellation import from_polygons
 from gis_service.settings import ROOT
 from scripts.hostile_files.valid import SIDE, SOUTH, WEST
 
-_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _FIRST_DAY: Final = date(2024, 7, 1)
 _LOOK_S: Final = 0.02
 _HEALTH_EVERY_S: Final = 0.2
@@ -158,28 +157,30 @@ def _tree(root: int) -> list[int]:
 
 def resident_mb(*roots: int) -> float:
     """
-    Add up the memory of process trees.
+    Add up the memory of process trees, each page once.
 
     Parameters
     ----------
     *roots
-        The processes at their tops; a database server is left out, being no descendant that reads
-        files.
+        The processes at their tops; a database server among them is left out.
 
     Returns
     -------
     float
-        MB; pages that a fork shares with its parent count twice.
+        MB: what each holds alone, and its share of what a fork shares with its parent.
     """
-    total = 0
-    for pid in {one for root in roots for one in _tree(root)}:
-        try:
-            if "postgres" in Path(f"/proc/{pid}/comm").read_text("latin-1"):
-                continue
-            total += int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
-        except (OSError, IndexError):
-            continue
-    return total * _PAGE / 2**20
+    return sum(_share_mb(pid) for pid in {one for root in roots for one in _tree(root)})
+
+
+def _share_mb(pid: int) -> float:
+    try:
+        if "postgres" in Path(f"/proc/{pid}/comm").read_text("latin-1"):
+            return 0.0
+        said = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
+    except OSError:  # it has ended meanwhile
+        return 0.0
+    lines = (line.split() for line in said.splitlines())
+    return sum(int(line[1]) for line in lines if line[0] == "Pss:") / 1024
 
 
 class Watch:
@@ -216,7 +217,7 @@ class Watch:
 
     def _readers_mb(self) -> float:
         """Measure the instance, and the readers that this process started, but not itself."""
-        mine = resident_mb(os.getpid()) - _alone_mb(os.getpid())
+        mine = resident_mb(os.getpid()) - _share_mb(os.getpid())
         is_child = self._instance.pid in _tree(os.getpid())
         return mine if is_child else mine + resident_mb(self._instance.pid)
 
@@ -235,7 +236,3 @@ class Watch:
                     self.unwell += 1
                 self.slowest_health_s = max(self.slowest_health_s, time.monotonic() - began)
                 self._stop.wait(_HEALTH_EVERY_S)
-
-
-def _alone_mb(pid: int) -> float:
-    return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * _PAGE / 2**20
