@@ -2,7 +2,7 @@
 A CSV of places, answered block by block without touching a byte of what the sender wrote.
 
 One thing is touched: a cell that would begin a formula where the answer is opened gets an
-apostrophe before it. The reasons stand in docs/decisions/0015-files-are-parsed-apart.md.
+apostrophe before it. The reasons stand in docs/decisions/0016-files-are-parsed-apart.md.
 """
 
 import codecs

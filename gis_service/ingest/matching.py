@@ -8,7 +8,7 @@ import pandas as pd
 
 from gis_service.errors import InputError, Place
 from gis_service.ingest.columns import COORDINATES, MatchedColumn, match_columns
-from gis_service.ingest.files import FileTable
+from gis_service.ingest.file_table import FileTable
 from gis_service.ingest.kinds import FileForm, ImportOptions, MatchedTable
 
 _EXACT_BELOW: Final = 2.0**53

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from gis_service.api.serve import serve_forever
+from gis_service.commands.handing_over import bind
 from gis_service.store import Store
 
 _PATIENCE_S: Final = 300.0
@@ -105,4 +106,4 @@ def serving(url: str, data: Path) -> Iterator[Served]:
 def _serve(url: str, port: int, data: Path) -> None:
     os.environ["GIS_DATA_DIR"] = str(data)
     store = Store(url)
-    serve_forever(store, "127.0.0.1", port, lambda _: None)
+    serve_forever(store, bind("127.0.0.1", port), lambda _: None, "en")
