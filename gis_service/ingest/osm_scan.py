@@ -14,9 +14,11 @@ is sorted into another one, and that is read.
 
 import struct
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +29,7 @@ import osmium.geom
 import osmium.io
 import osmium.osm
 
-from gis_service.errors import InputError
+from gis_service.errors import InputError, Place
 
 SUFFIXES: Final = (".pbf", ".osm", ".osm.gz", ".osm.bz2")
 KEYS: Final = (
@@ -36,6 +38,7 @@ KEYS: Final = (
     "barrier",
 )  # fmt: skip
 AREA_TYPES: Final = frozenset({"multipolygon", "boundary"})
+_MOST_TIMES: Final = 100
 
 _UNKNOWN: Final = 2**31 - 1
 _OUT_OF_ORDER: Final = ("out of order", "twice in input")
@@ -150,11 +153,12 @@ def scan(path: Path) -> Scan:
     Raises
     ------
     InputError
-        There is no such file, it is empty, cut, not OpenStreetMap, without any way, or without the
-        nodes of all its ways.
+        There is no such file, it is empty, cut, not OpenStreetMap, without any way, without the
+        nodes of all its ways, or an outline names one way again and again.
     """
     check_file(path)
     try:
+        _check_members(path)
         found = _read_in_any_order(path)
         if not found.ways and not _has(path, osmium.osm.WAY):
             raise InputError("ingest.osm_no_ways", file=path.name)
@@ -270,6 +274,24 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 def _has(path: Path, kind: Any) -> bool:
     return next(iter(osmium.FileProcessor(str(path), kind)), None) is not None
+
+
+def _check_members(path: Path) -> None:
+    """Refuse an outline that names one way again and again: putting it together takes minutes."""
+    for relation in osmium.FileProcessor(str(path), osmium.osm.RELATION):
+        if relation.tags.get("type") not in AREA_TYPES:
+            continue
+        times = Counter(member.ref for member in relation.members if member.type == "w")
+        way, most = max(times.items(), key=itemgetter(1), default=(0, 0))
+        if most > _MOST_TIMES:
+            raise InputError(
+                "ingest.osm_way_repeated",
+                place=Place(feature=f"relation/{relation.id}"),
+                file=path.name,
+                relation=relation.id,
+                way=way,
+                times=most,
+            )
 
 
 def _read(path: Path) -> Scan:

@@ -17,6 +17,7 @@ from gis_service.errors import InputError
 from gis_service.ingest.frames import Note
 from gis_service.ingest.osm import OsmRegion, read_osm
 from gis_service.ingest.osm_roads import WAY_STRIDE
+from gis_service.ingest.osm_scan import scan
 from tests.ingest.osm_drawing import Drawing
 
 
@@ -670,3 +671,20 @@ def test_a_file_with_nothing_to_make_a_region_of_is_said(tmp_path: Path) -> None
     drawing = squares()
     drawing.way(7, "abcda", natural="water")
     assert refused(drawing.save(tmp_path)) == "ingest.osm_nothing"
+
+
+def test_an_outline_that_names_a_way_again_and_again_is_refused(tmp_path: Path) -> None:
+    """Libosmium takes minutes to put such a one together."""
+    file = tmp_path / "again.osm"
+    member = '<member type="way" ref="1" role="outer"/>'
+    file.write_text(
+        '<osm version="0.6"><node id="1" version="1" lon="112.9" lat="28.7"/>'
+        '<node id="2" version="1" lon="112.91" lat="28.7"/>'
+        '<way id="1" version="1"><nd ref="1"/><nd ref="2"/></way>'
+        f'<relation id="9" version="1">{member * 100_000}'
+        '<tag k="type" v="boundary"/><tag k="boundary" v="administrative"/></relation></osm>'
+    )
+    with pytest.raises(InputError) as refused:
+        scan(file)
+    assert refused.value.key == "ingest.osm_way_repeated"
+    assert refused.value.place.feature == "relation/9"
