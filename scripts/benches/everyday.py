@@ -643,7 +643,7 @@ def _of_load(load: Load, most_p95_ms: float | None = None) -> list[Limit]:
         Limit(f"p50 with {CALLERS}, ms", percentile(taken, 0.5) * 1000),
         Limit(f"p95 with {CALLERS}, ms", percentile(taken, 0.95) * 1000, most_p95_ms),
         Limit(f"requests a second with {CALLERS}", len(taken) / load.seconds),
-        Limit("not taken", load.count(500, 599) + load.count(0, 0)),
+        Limit("not taken", load.count(400, 599) + load.count(0, 0)),
     ]
 
 

@@ -136,7 +136,8 @@ STATEMENTS: Final[Mapping[str, str]] = {
     "plan_words": "SELECT text FROM plan_comment WHERE plan_id = $1::bigint",
     "handed_over": """
         SELECT base_grid_id, count(*), sum(people) FROM household
-        WHERE ST_Intersects(point, ST_GeomFromGeoJSON($1::text)) AND base_grid_id <> $2::bigint
+        WHERE ST_Intersects(point, ST_SetSRID(ST_GeomFromGeoJSON($1::text), 4490))
+          AND base_grid_id <> $2::bigint
         GROUP BY base_grid_id ORDER BY base_grid_id
     """,
 }
