@@ -15,7 +15,7 @@ is sorted into another one, and that is read.
 import struct
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from operator import itemgetter
@@ -278,7 +278,8 @@ def _has(path: Path, kind: Any) -> bool:
 
 def _check_members(path: Path) -> None:
     """Refuse an outline that names one way again and again: putting it together takes minutes."""
-    for relation in osmium.FileProcessor(str(path), osmium.osm.RELATION):
+    relations: Iterable[Any] = osmium.FileProcessor(str(path), osmium.osm.RELATION)
+    for relation in relations:
         if relation.tags.get("type") not in AREA_TYPES:
             continue
         times = Counter(member.ref for member in relation.members if member.type == "w")
