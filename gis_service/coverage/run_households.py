@@ -102,7 +102,7 @@ def unreached(
     if reason is not None:
         wanted.append(result.status == _status_code(reason))
     if grid_id is not None:
-        wanted.append(home.household_id.in_(_within(grid_id)))
+        wanted.append(_within(grid_id))
     joined = t.coverage_household.join(t.household, home.household_id == result.household_id)
     total = connection.scalar(sa.select(sa.func.count()).select_from(joined).where(*wanted))
     rows = connection.execute(
@@ -154,9 +154,11 @@ def _status_code(reason: str) -> int:
     return STATUS_NAMES.index(reason)
 
 
-def _within(grid_id: int) -> sa.Select[tuple[int]]:
-    """Select the households of a grid and of every grid below it."""
-    return objects_in("household", grids_below((grid_id,)))
+def _within(grid_id: int) -> sa.ColumnElement[bool]:
+    """Keep a run's households in a grid and every grid below it; an array goes by the run's key."""
+    inside = objects_in("household", grids_below((grid_id,))).scalar_subquery()
+    ids = sa.func.array(inside, type_=sa.ARRAY(sa.BigInteger))
+    return t.coverage_household.c.household_id == sa.any_(ids)
 
 
 def _unreached_of(actor: Actor, row: sa.Row[Any], kinds: tuple[str, ...]) -> Unreached:
@@ -327,7 +329,7 @@ def stations_of_grid(
         )
         .where(
             result.run_id == run_id,
-            home.household_id.in_(_within(grid_id)),
+            _within(grid_id),
             visible(actor, t.household),
         )
         .group_by(served.c.place, facility.facility_id)

@@ -28,8 +28,8 @@ from gis_service.store import tables as t
 ALIKE: Final = 0.45
 """Share of common pinyin pieces from which a name is offered; below it the noise begins."""
 
-_FORGIVE: Final = sa.text(
-    f"SELECT set_config('pg_trgm.word_similarity_threshold', '{ALIKE}', true)"
+_FORGIVE: Final = sa.select(
+    sa.func.set_config("pg_trgm.word_similarity_threshold", str(ALIKE), True)  # noqa: FBT003
 )
 _COUNTIES: Final = sa.select(t.admin_unit.c.name).where(t.admin_unit.c.level == "county").distinct()
 _SYSTEMS: Final = ("cgcs2000", "gcj02", "bd09")

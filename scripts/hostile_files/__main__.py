@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from gis_service.access import SYSTEM
-from gis_service.ingest import apart
 from gis_service.settings import store_settings
 from gis_service.store import open_store
 from scripts.hostile_files.case import CASES, Case
 from scripts.hostile_files.instance import Instance, draw_county
-from scripts.hostile_files.sending import Answer, send
+from scripts.hostile_files.sending import Answer, send, warm_up
 
 _MAKERS: Final = ("cuts", "packed", "workbooks", "geopackages", "texts", "networks", "bodies")
 
@@ -50,9 +49,7 @@ def main() -> None:
             with store.transaction(SYSTEM) as connection:
                 draw_county(connection)
             with Instance({"GIS_DATA_DIR": folder}) as instance:
-                apart.start()
-                for warm in (one for one in cases if one.valid):
-                    send(warm, instance, given.seed)
+                warm_up(all_cases(), instance, given.seed)
                 answers = []
                 for case in cases:
                     answers.append(send(case, instance, given.seed))

@@ -3,6 +3,7 @@
 import socket
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
@@ -55,6 +56,24 @@ class Answer:
     def as_dict(self) -> dict[str, Any]:
         """Put it into JSON."""
         return asdict(self)
+
+
+def warm_up(cases: Iterable[Case], instance: Instance, seed: int) -> None:
+    """
+    Send a right file by each route, so that what is started once is there before memory counts.
+
+    Parameters
+    ----------
+    cases
+        Those that there are.
+    instance
+        To whom.
+    seed
+        As for :func:`send`.
+    """
+    apart.start()
+    for case in {case.route: case for case in cases if case.valid}.values():
+        send(case, instance, seed)
 
 
 def send(case: Case, instance: Instance, seed: int) -> Answer:

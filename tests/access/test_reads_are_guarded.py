@@ -22,6 +22,7 @@ MODULES = sorted(
 
 ALLOWED = {
     ("access/visibility.py", "visible"): "is the guard itself",
+    ("grids/people.py", "_page_query"): "reads the rows of ids that `_ids` has found in sight",
     ("grids/assignment.py", "place_again"): "moves the households of a building that moved",
     ("grids/assignment.py", "place_moved"): "moves the households of buildings that moved",
     ("grids/assignment.py", "_question"): "writes the grid of every object, in the system's name",

@@ -249,7 +249,7 @@ def test_the_main_job_measures_again_when_a_number_was_changed(
     monkeypatch.setattr(main_job, "standard_book", lambda: BOOK)
     main_job.measure(county, said.append)
     wanted = [code for code, one in BOOK.standards.items() if one.in_main_job]
-    assert said == [f"measured {code}" for code in wanted]
+    assert said == [f"Measured {code}." for code in wanted]
     main_job.measure(county, said.append)
     assert len(said) == len(wanted)
     slower = BOOK.profiles["fire_engine"].model_copy(
@@ -259,7 +259,7 @@ def test_the_main_job_measures_again_when_a_number_was_changed(
     for module in (main_job, runs):
         monkeypatch.setattr(module, "standard_book", lambda: other)
     main_job.measure(county, said.append)
-    assert said[len(wanted) :] == ["measured fire-20"]
+    assert said[len(wanted) :] == ["Measured fire-20."]
 
 
 def test_what_is_not_there_is_said(county: Store) -> None:

@@ -22,7 +22,7 @@ def opened(store: Store, grid_ids: dict[str, int], monkeypatch: pytest.MonkeyPat
     def open_store() -> Iterator[Store]:
         yield store
 
-    monkeypatch.setattr(commands, "open_store", open_store)
+    monkeypatch.setattr("gis_service.store.open_store", open_store)
 
 
 def run(*words: str, code: int = 0) -> str:

@@ -40,8 +40,9 @@ def restored(
         write(connection, 1, range(1, MOST_STEPS + 500))
     with store.transaction(SYSTEM) as connection:
         now = mark_now(connection)
-        mark = Mark(now.step_id, now.xmin + AHEAD)
         rows = connection.execute(sa.select(t.incident_step)).mappings().all()
+        # behind these rows, also where somebody else's transaction on this server is older
+        mark = Mark(now.step_id, rows[-1]["xid"] + 1 + AHEAD)
     name = database_server.create(template_database)
     other = Store(database_server.url("gis_service", name))
     with other.transaction(SYSTEM) as connection:

@@ -302,7 +302,7 @@ def bow(i: int, j: int) -> shapely.Polygon:
         ({"g11": bow(1, 1)}, "cgcs2000", "grids_file.invalid"),
         ({"all": swapped}, "cgcs2000", "ingest.swapped"),
         ({"g11": cell(1, 1)}, "EPSG:4526", "ingest.degrees_not_metres"),
-        ({"g11": shapely.Polygon()}, "cgcs2000", "grids_file.empty"),
+        ({"g11": shapely.Polygon()}, "cgcs2000", "grids_file.rows_unread"),
     ],
 )
 def test_a_bad_file_says_what_is_wrong_and_leaves_the_store_as_it_was(

@@ -48,7 +48,7 @@ TAKEN = {
 REFUSED = {
     "only_two_points": ("grids_file.empty", 1),
     "no_geometry": ("grids_file.empty", 1),
-    "empty_geometry": ("grids_file.empty", 1),
+    "empty_geometry": ("grids_file.rows_unread", 1),
     "across_an_ocean": ("boundaries.land_apart", None),
     "both_sides_of_180": ("boundaries.land_apart", None),
     "by_lines_broken": ("ingest.geojson_bad_line", 2),

@@ -8,7 +8,7 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gis_service.errors import Place
@@ -49,6 +49,7 @@ cells = st.lists(
 )
 
 
+@settings(deadline=None)  # the first one waits for the compiler
 @given(cells, st.sampled_from([",", ";"]))
 def test_the_rule_for_blocks_is_the_rule_for_cells(rows: list[list[str]], delimiter: str) -> None:
     given_file = io.StringIO(newline="")

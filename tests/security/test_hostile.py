@@ -6,12 +6,11 @@ from random import Random
 import pytest
 
 from gis_service.access import SYSTEM
-from gis_service.ingest import apart
 from gis_service.store import Store
 from scripts.hostile_files.__main__ import all_cases
 from scripts.hostile_files.case import Case
 from scripts.hostile_files.instance import Instance, draw_county
-from scripts.hostile_files.sending import MOST_MB, send
+from scripts.hostile_files.sending import MOST_MB, send, warm_up
 from tests.conftest import DatabaseServer
 
 SEED = 20260101
@@ -35,7 +34,7 @@ def instance(store: Store, database_server: DatabaseServer, database: str) -> It
         draw_county(connection)
     address = database_server.url("gis_service", database).render_as_string(hide_password=False)
     with Instance({"GIS_DATABASE_URL": address}) as served:
-        apart.start()
+        warm_up(CASES, served, SEED)
         yield served
 
 
