@@ -30,6 +30,8 @@ _FIELD_LIMIT: Final = 256 * 1024 * 1024
 _FORMULA: Final = re.compile(rb'<c r="([A-Z]{1,3}[0-9]{1,7})"[^>]*?>\s*<f[\s>/]')
 _ADDRESS: Final = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{0,3})([0-9]{1,7})["']""")
 """Of a cell or, without letters, of a row, by whatever prefix the sender's program calls it."""
+_SHEET: Final = re.compile(rb"<(?:\w+:)?sheet\s")
+_MOST_SHEETS: Final = 255
 _LAST_COLUMN: Final = 16_384
 _BLOCK: Final = 5000
 _LONGEST_HEADER: Final = 1024 * 1024
@@ -156,8 +158,8 @@ def read_xlsx(path: Path, file: str, layer: str | None) -> RawTable:
         It is damaged or a zip bomb, holds formulas, or has several filled sheets and none is
         named.
     """
-    with open_zip(path, file):
-        pass  # a bomb is refused here
+    with open_zip(path, file) as archive:  # a bomb is refused here
+        _count_sheets(archive, file)
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except _BROKEN as error:
@@ -199,6 +201,19 @@ _BROKEN: Final = (
     InvalidFileException,
     DefusedXmlException,
 )
+
+
+def _count_sheets(archive: zipfile.ZipFile, file: str) -> None:
+    """Refuse a workbook of thousands of sheets: each would be opened to see whether it is empty."""
+    for member in archive.infolist():
+        if not member.filename.endswith("workbook.xml"):
+            continue
+        try:
+            sheets = len(_SHEET.findall(archive.read(member)))
+        except _BROKEN as error:
+            raise InputError("ingest.xlsx_broken", file=file) from error
+        if sheets > _MOST_SHEETS:
+            raise InputError("ingest.xlsx_sheets", file=file, sheets=sheets, most=_MOST_SHEETS)
 
 
 def _sheet(book: Any, file: str, layer: str | None) -> Any:

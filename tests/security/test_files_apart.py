@@ -388,6 +388,12 @@ def test_a_sheet_that_reaches_far_is_refused_before_cells_are_made(
     assert error.place.field == "XFD1048576"
 
 
+def test_a_workbook_of_thousands_of_sheets_is_refused_before_one_is_opened(tmp_path: Path) -> None:
+    file = tmp_path / "a.xlsx"
+    file.write_bytes(workbooks._many_sheets(Random(1)))
+    assert refused(file).key == "ingest.xlsx_sheets"
+
+
 def test_a_workbook_is_read_whatever_its_path_is_called(tmp_path: Path) -> None:
     file = tmp_path / "upload-without-suffix"
     file.write_bytes(valid.workbook())
