@@ -17,6 +17,7 @@ from pydantic_core import PydanticKnownError
 from gis_service.access import Actor
 from gis_service.access.actor import ADMINISTRATOR, demo_actors, find_actor
 from gis_service.access.sessions import Sessions
+from gis_service.api.ahead import Ahead
 from gis_service.api.problems import language_of
 from gis_service.api.wellformed import BIGGEST
 from gis_service.errors import InputError, NotFoundError, Place
@@ -78,23 +79,14 @@ async def get_store(request: Request) -> Store:
 StoreDep = Annotated[Store, Depends(get_store)]
 
 
-def get_actor(request: Request, store: StoreDep) -> Actor:
-    """Find who asks: the demo actor picked, the administrator who signed in, or a visitor."""
-    with store.transaction(VISITOR) as connection:
-        offered = demo_actors(connection)
-    return picked_actor(request, offered)
-
-
-def picked_actor(request: Request, offered: list[Actor]) -> Actor:
+async def get_actor(request: Request) -> Actor:
     """
-    Find who asks among those whom a request may be.
+    Find who asks; the demo actors of a store of made-up people are read once a second.
 
     Parameters
     ----------
     request
         Whose header or cookie says who asks.
-    offered
-        The demo actors, in a store of made-up people; none in any other.
 
     Returns
     -------
@@ -107,6 +99,9 @@ def picked_actor(request: Request, offered: list[Actor]) -> Actor:
     NotFoundError
         The header names somebody who is not offered.
     """
+    ahead: Ahead = request.app.state.ahead
+    store: Store = request.app.state.store
+    offered = await ahead.get("actors", lambda: _offered(store))
     if not offered:
         return ADMINISTRATOR if is_signed_in(request) else VISITOR
     wish = request.headers.get(ACTOR_HEADER) or request.cookies.get(ACTOR_COOKIE)
@@ -116,6 +111,11 @@ def picked_actor(request: Request, offered: list[Actor]) -> Actor:
     if request.headers.get(ACTOR_HEADER):
         raise NotFoundError("access.no_actor", actor=_shown(wish))
     return offered[0]
+
+
+def _offered(store: Store) -> list[Actor]:
+    with store.transaction(VISITOR) as connection:
+        return demo_actors(connection)
 
 
 def is_signed_in(request: Request) -> bool:

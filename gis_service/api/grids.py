@@ -17,12 +17,16 @@ from gis_service.api.dependencies import (
     page_of,
 )
 from gis_service.api.maps import figures_answer
-from gis_service.api.routing import Router
+from gis_service.api.routing import Router, when_free
 from gis_service.grids import reading
 from gis_service.maps import sheet
 from gis_service.maps.answers import answer, question_of
 
-router = Router(prefix="/api", tags=["grids"])
+router = Router(
+    prefix="/api",
+    tags=["grids"],
+    first=lambda request, _: when_free(request.app.state.tallies.lock),
+)
 _overview = TypeAdapter(sheet.Overview)
 
 

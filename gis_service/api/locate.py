@@ -16,17 +16,15 @@ from fastapi import Query, Request, Response
 from fastapi.routing import APIRoute
 
 from gis_service.access import Actor
-from gis_service.access.actor import demo_actors
 from gis_service.api import examples, wellformed
 from gis_service.api.ahead import Ahead
 from gis_service.api.dependencies import (
     NUMBER,
-    VISITOR,
     ActorDep,
     At,
     ConnectionDep,
     SchemeCode,
-    picked_actor,
+    get_actor,
 )
 from gis_service.api.routing import Router, when_free
 from gis_service.coordinate_systems import CoordinateSystem, best_fit, parse_crs, to_cgcs2000
@@ -42,7 +40,6 @@ from gis_service.grids.locator import NO_GRID
 from gis_service.grids.placing import Findings, FloatArray
 from gis_service.grids.versions import today
 from gis_service.pasted_coordinates import read_pasted
-from gis_service.store import Store
 
 router = Router(
     prefix="/api",
@@ -369,18 +366,6 @@ class LeanRoute(APIRoute):
         return handler
 
 
-async def _actor(request: Request) -> Actor:
-    """Find who asks; the demo actors are read from the store once a second."""
-    store: Store = request.app.state.store
-    offered = await _ahead(request).get("actors", lambda: _offered(store))
-    return picked_actor(request, offered)
-
-
-def _offered(store: Store) -> list[Actor]:
-    with store.transaction(VISITOR) as connection:
-        return demo_actors(connection)
-
-
 def _ahead(request: Request) -> Ahead:
     ahead: Ahead = request.app.state.ahead
     return ahead
@@ -487,7 +472,7 @@ async def locate_points(request: Request) -> Response:
     With the scheme `all` there is one such answer a scheme under `schemes`.
     """
     asked = read_asked(await request.body())
-    actor = await _actor(request)
+    actor = await get_actor(request)
     if asked.at is not None or asked.scheme == locating.ALL:
         said = await run_sync(_asked_of_store, request, actor, asked)
     else:

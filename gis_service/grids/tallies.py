@@ -250,7 +250,7 @@ class TallyCache:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._held: dict[int, tuple[object, dict[str, dict[int | None, Tally]]]] = {}
 
     def of(
@@ -274,7 +274,7 @@ class TallyCache:
             By name of the table; shared, so to be read only.
         """
         state = (today(connection), counts(connection, _KEPT_STAND_ON))
-        with self._lock:
+        with self.lock:
             held = self._held.get(scheme.scheme_id)
             if held is None or held[0] != state:
                 counted = {one.name: tally(connection, actor, one, scheme) for one in NO_INDEX}

@@ -25,6 +25,7 @@ from starlette.routing import Route
 
 from gis_service.api import locate
 from gis_service.api.app import create_app
+from gis_service.api.dependencies import get_actor
 from gis_service.grids.locator import NO_GRID
 from gis_service.grids.placing import Findings
 from gis_service.store import Store
@@ -97,7 +98,7 @@ def _peer(url: str, scheme_id: int, rank: int) -> Any:
         if pool.closed:
             await pool.open()
         asked = locate.read_asked(await request.body())
-        actor = await locate._actor(request)  # noqa: SLF001 (the very same steps)
+        actor = await get_actor(request)
         ready = await locate.ready_for(request, actor, asked.scheme)
         day = ready.version.effective_day
         values = (asked.lon.tolist(), asked.lat.tolist(), scheme_id, rank, day, scheme_id, day)

@@ -207,6 +207,7 @@ def test_slow_work_leaves_room_for_quick_questions_and_slow_readers_for_others()
         ("/api/coverage/districts", "areas"),
         ("/api/arrivals?lon=112.9&lat=28.7", "roads"),
         ("/api/locate?lon=112.9&lat=28.7", "desk"),
+        ("/api/overview", "tallies"),
     ],
 )
 def test_a_lock_is_waited_for_without_a_connection(
