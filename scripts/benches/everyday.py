@@ -374,7 +374,8 @@ def _figures(county: County, sql: Sql) -> Iterator[Work]:
 
     def shares() -> Rows:
         found = sql.rows("shares_by_grid", county.runs["fire-20"], 3)
-        return sorted((grid, covered / n) for grid, n, covered in found if n and covered)
+        told = ((grid, round(100 * covered / n, 1)) for grid, n, covered in found if n)
+        return sorted(one for one in told if one[1])
 
     ask = _get("/api/layers/figures", scheme="base", rank=3, theme="fire-20")
     asked = [Asked(ask, shares, values)] * 5
