@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import shapely
-from scipy.sparse.csgraph import connected_components
 
 from gis_service.errors import InputError, Place
 from gis_service.geodesy import Geometries
@@ -68,15 +68,25 @@ def parts_apart(polygons: Geometries) -> list[Part]:
     across = np.maximum(west[:, None] - east, west - east[:, None]).clip(0)
     along = np.maximum(south[:, None] - north, south - north[:, None]).clip(0)
     gap_km = _DEGREE_KM * np.hypot(across * np.minimum(shrink[:, None], shrink), along)
-    count, of_square = connected_components(gap_km <= MOST_APART_KM, directed=False)
+    of_square = _joined(gap_km <= MOST_APART_KM)
     found = []
-    for number in range(count):
+    for number in np.unique(of_square):
         mine = of_square == number
         lon = (west[mine].min() + east[mine].max()) / 2
         lat = (south[mine].min() + north[mine].max()) / 2
         places = np.unique(owner[mine[square]])
         found.append(Part(tuple(places.tolist()), float(lon), float(lat)))
     return sorted(found, key=lambda part: -len(part.places))
+
+
+def _joined(near: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Give what is near in steps the number of its first square; without reading scipy."""
+    number = np.arange(len(near))
+    while True:
+        spread = np.where(near, number, len(near)).min(axis=1, initial=len(near))
+        if np.array_equal(spread, number):
+            return number
+        number = spread
 
 
 def refuse_apart(names: Sequence[str], polygons: Any) -> None:
