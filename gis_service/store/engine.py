@@ -97,7 +97,6 @@ class Store:
         options: dict[str, Any] = {"poolclass": NullPool}
         if pooled:
             options = {
-                "pool_pre_ping": True,
                 "pool_size": connections,
                 "max_overflow": 0,
                 "pool_timeout": _POOL_WAIT_S,
@@ -155,10 +154,9 @@ class Store:
             Every connection of the pool is taken.
         """
         try:
-            with self.engine.begin() as connection:
-                who = {"gis.actor_id": str(actor.actor_id), "gis.actor_role": actor.role}
-                connection.execute(_SET, {**who, **self._limits})
+            with self._begun(actor) as connection:
                 yield connection
+                connection.commit()
         except sa.exc.TimeoutError as error:
             raise BusyError("api.busy") from error
         except (sa.exc.DBAPIError, psycopg2.Error, OSError) as error:
@@ -168,6 +166,27 @@ class Store:
             if outage is None:
                 raise
             raise outage from error
+
+    def _begun(self, actor: ActorLike) -> sa.Connection:
+        """
+        Begin a transaction by saying whose it is and how long it may take.
+
+        That statement also finds a connection that died in the pool, in place of a ping before it:
+        the whole pool is then made anew, once.
+        """
+        who = {"gis.actor_id": str(actor.actor_id), "gis.actor_role": actor.role}
+        for is_again in (False, True):
+            connection = self.engine.connect()
+            try:
+                connection.execute(_SET, {**who, **self._limits})
+            except BaseException as error:
+                connection.close()
+                died = isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
+                if is_again or not died:
+                    raise
+            else:
+                return connection
+        raise AssertionError
 
     def run(self, actor: ActorLike, function: Callable[[sa.Connection], Answer]) -> Answer:
         """

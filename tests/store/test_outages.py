@@ -265,6 +265,16 @@ def test_a_server_that_goes_away_says_so(store: Store) -> None:
     assert one(store, "page", "SELECT 1") == 1
 
 
+def test_connections_that_died_in_the_pool_are_made_anew(
+    store: Store, database_server: DatabaseServer
+) -> None:
+    pids = {one(store, "page", "SELECT pg_backend_pid()") for _ in range(3)}
+    with psycopg.connect(conninfo(database_server.url(None, "postgres"))) as operator:
+        for pid in pids:
+            operator.execute("SELECT pg_terminate_backend(%s)", (pid,))
+    assert one(store, "page", "SELECT pg_backend_pid()") not in pids
+
+
 def test_the_queue_s_driver_tells_who_ended_it(database_server: DatabaseServer) -> None:
     address = conninfo(database_server.url(None, "postgres"))
     with psycopg.connect(address) as connection, psycopg.connect(address) as other:
