@@ -7,6 +7,7 @@ import random
 import re
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -340,7 +341,7 @@ def test_a_geopackage_gains_columns(geopackage: Path, tmp_path: Path, source: So
     assert table["name"] == ["a", "b", "c"]
     assert table["grid_code"] == ["001", None, "002"]
     assert rejects[0].row == 2
-    with sqlite3.connect(geopackage) as untouched:
+    with closing(sqlite3.connect(geopackage)) as untouched, untouched:
         names = [row[1] for row in untouched.execute('PRAGMA table_info("places")')]
     assert "grid_code" not in names
 

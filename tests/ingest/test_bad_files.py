@@ -6,6 +6,7 @@ import struct
 import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def test_a_truncated_geopackage(store: Store, tmp_path: Path, kept: float) -> No
 def test_a_geopackage_that_is_something_else(store: Store, tmp_path: Path) -> None:
     (tmp_path / "a.gpkg").write_bytes(b"<OGRVRTDataSource></OGRVRTDataSource>")
     assert refused(store, tmp_path / "a.gpkg").key == "ingest.not_a_gpkg"
-    with sqlite3.connect(tmp_path / "b.gpkg") as database:
+    with closing(sqlite3.connect(tmp_path / "b.gpkg")) as database, database:
         database.execute("CREATE TABLE x (y)")
     database.close()
     assert refused(store, tmp_path / "b.gpkg").key == "ingest.gpkg_broken"
@@ -361,7 +362,7 @@ def test_ten_million_vertices_are_refused_before_they_are_read(
         out.write(",".join([f"{feature}{ring}]]}}}}"] * 100))
         out.write("]}")
     make_gpkg(tmp_path / "big.gpkg", 1)
-    with sqlite3.connect(tmp_path / "big.gpkg") as database:
+    with closing(sqlite3.connect(tmp_path / "big.gpkg")) as database, database:
         triggers = database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
         for (name,) in triggers.fetchall():
             database.execute(f'DROP TRIGGER "{name}"')

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,7 @@ def everything(bodies: dict[Format, bytes], folder: Path) -> dict[str, str]:
              for cell in row)  # fmt: skip
     file = folder / "report.gpkg"
     file.write_bytes(bodies["gpkg"])
-    with sqlite3.connect(file) as database:
+    with closing(sqlite3.connect(file)) as database:
         rows = "\n".join(database.iterdump())
     return {"pdf": words(bodies["pdf"]), "html": bodies["html"].decode(), "xlsx": " ".join(cells),
             "gpkg": rows}  # fmt: skip
@@ -188,7 +189,10 @@ def test_what_is_hidden_is_in_no_file(
     file.write_bytes(bodies["gpkg"])
     grids = gpd.read_file(file, layer="grids_3").set_index("grid_id")
     assert grids.crs.to_epsg() == 4490
-    with sqlite3.connect(file) as database:  # a newer GeoPackage makes QGIS 3.22 warn
+    with (
+        closing(sqlite3.connect(file)) as database,
+        database,
+    ):  # a newer GeoPackage makes QGIS 3.22 warn
         assert database.execute("PRAGMA user_version").fetchone() == (10300,)
     hidden = grids.loc[small_county.grid_ids["g00"]]
     for column in ("n", "share", "median_minutes", "people_n"):
