@@ -97,7 +97,7 @@ class Opened:
         InputError
             The lines do not come to rest on the lattice.
         """
-        origin = np.min([arc.xy.min(axis=0) for arc in arcs], axis=0)
+        origin = np.array([arc.xy.min(axis=0) for arc in arcs]).min(axis=0)
         segments, arc_of = segments_of(arc.xy - origin for arc in arcs)
         cutters, _ = segments_of(line - origin for line in lines)
         made = cut(segments, _near(cutters, segments))

@@ -311,7 +311,11 @@ def test_several_nearest_with_turns_and_many_stations_are_those_of_the_matrix() 
     roads = profiled(replace(network, turns=TurnRules.from_frame(frame)))
     assert roads.turns is not None
     places, stations = (
-        Snapped(dice.integers(-1, count, many), dice.choice([0.0, 0.5, 1.0], many), np.zeros(many))
+        Snapped(
+            dice.integers(-1, count, many),
+            dice.choice(np.array([0.0, 0.5, 1.0]), many),
+            np.zeros(many),
+        )
         for many in (200, 40)
     )
     turnout = dice.choice([0.0, 1.0], 40)
