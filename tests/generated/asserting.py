@@ -36,7 +36,8 @@ def assert_all_holds(store: Store, town: Town, done: WholeWay) -> None:
     assert done.result is not None
     assert done.result["map"] is not None, done.result.get("map_error")
     for name, document in done.documents.items():
-        assert b"<script>alert(1)" not in document, name
+        if not name.endswith("gpkg"):  # a table holds names as they are; nothing runs in it
+            assert b"<script>alert(1)" not in document, name
 
 
 def _assert_tiles(connection: sa.Connection, town: Town) -> None:
