@@ -293,6 +293,15 @@ class KeepingSettings(BaseSettings):
     request_days: float = Field(
         default=30.0, ge=1, description="Keys by which a report that comes twice is known."
     )
+    undo_s: int = Field(
+        default=60,
+        ge=1,
+        le=86_400,
+        description="A row as it was before a change by hand, which can be taken back so long.",
+    )
+    entry_days: float = Field(
+        default=1.0, ge=1, description="Keys by which a change that is sent twice is known."
+    )
 
 
 class BaseMapSettings(BaseSettings):

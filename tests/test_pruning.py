@@ -161,7 +161,12 @@ def test_the_counts_of_changes_stay_when_the_changes_go(county: Store) -> None:
         assert counts(connection, ("facility", "household")) == before
 
 
-def test_a_row_before_a_change_is_emptied_though_nobody_changes_anything(county: Store) -> None:
+@pytest.mark.parametrize("undo_s", [60, 600])
+def test_a_row_before_a_change_is_emptied_though_nobody_changes_anything(
+    county: Store, settings: pytest.MonkeyPatch, undo_s: int
+) -> None:
+    settings.setenv("GIS_KEEP_UNDO_S", str(undo_s))
+
     def made(connection: sa.Connection, seconds: float) -> int:
         change_id = connection.scalar(
             sa.insert(t.entry_change)
@@ -180,7 +185,7 @@ def test_a_row_before_a_change_is_emptied_though_nobody_changes_anything(county:
         return int(change_id)
 
     with county.transaction(SYSTEM) as connection:
-        fresh, over, forgotten = (made(connection, seconds) for seconds in (1, 90, 90_000))
+        fresh, over, forgotten = (made(connection, seconds) for seconds in (1, undo_s + 30, 90_000))
     prune(county)
     with county.transaction(SYSTEM) as connection:
         c = t.entry_change.c

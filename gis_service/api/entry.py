@@ -25,6 +25,7 @@ from gis_service.api.dependencies import (
 from gis_service.api.routing import Router
 from gis_service.entry import fields, reading, writing
 from gis_service.errors import InputError, Place
+from gis_service.settings import keeping_settings
 
 router = Router(prefix="/api/entry", tags=["entry"])
 
@@ -45,7 +46,7 @@ _RECORD: Final[dict[str, Any]] = {
     "grid": {"grid_id": 412, "name": "东街三格", "code": "990101102003005"},
     "may": {"change": True, "remove": True, "reveal": False},
 }
-_SAVED: Final = {"record": _RECORD, "change_id": 77, "undo_s": writing.UNDO_S, "repeated": False}
+_SAVED: Final = {"record": _RECORD, "change_id": 77, "undo_s": 60, "repeated": False}
 _LISTED: Final = {
     "id": 318,
     "title": "东街12号",
@@ -112,14 +113,15 @@ class SavedAnswer(BaseModel):
 
     record: reading.Record | None
     change_id: int | None
-    undo_s: int = writing.UNDO_S
+    undo_s: int
     repeated: bool = False
 
 
 def _answer(saved: writing.Saved, response: Response) -> SavedAnswer:
     if saved.record is not None:
         response.headers["ETag"] = f'"{saved.record.version}"'
-    return SavedAnswer(**{name: getattr(saved, name) for name in asdict(saved)})
+    undo_s = keeping_settings().undo_s
+    return SavedAnswer(**{name: getattr(saved, name) for name in asdict(saved)}, undo_s=undo_s)
 
 
 def _version(header: str) -> str:
@@ -170,7 +172,7 @@ def list_records(
 def undo(
     connection: ConnectionDep, actor: ActorDep, change_id: IdPath, response: Response
 ) -> SavedAnswer:
-    """Take back a change of one's own, within a minute."""
+    """Take back a change of one's own, as long as that may be."""
     return _answer(writing.undo(connection, actor, change_id), response)
 
 

@@ -33,15 +33,12 @@ from gis_service.entry.rows import (
 from gis_service.errors import ConflictError, InputError, NotAllowedError, NotFoundError, Place
 from gis_service.grids.assignment import end_history, place_again
 from gis_service.grids.versions import keep_boundaries, today
+from gis_service.settings import keeping_settings
 from gis_service.store import tables as t
-
-UNDO_S: Final = 60
-"""So long a change can be taken back; then the row as it was is forgotten."""
 
 FARTHEST_M: Final = 20_000.0
 """A place farther from every grid is a slip of the hand: swapped or shortened coordinates."""
 
-_KEEP_S: Final = 86_400  # a request that comes again a day later is a new one
 _PERSONAL: Final = "***"
 
 
@@ -289,7 +286,7 @@ def undo(connection: sa.Connection, actor: Actor, change_id: int) -> Saved:
     if done is None:
         raise NotFoundError("entry.no_change")
     kind = _asked_for(connection, actor, done.object_kind)
-    fresh = connection.scalar(sa.select(sa.func.now() - sa.literal(done.at) <= _seconds(UNDO_S)))
+    fresh = connection.scalar(sa.select(sa.func.now() - sa.literal(done.at) <= _undo_time()))
     if done.undone or not fresh:
         raise ConflictError("entry.too_late_to_undo")
     if done.action != "remove":
@@ -413,8 +410,9 @@ def _saved(
     return Saved(there, change_id)
 
 
-def _seconds(number: int) -> sa.ColumnElement[Any]:
-    return sa.func.make_interval(0, 0, 0, 0, 0, 0, number)
+def _undo_time() -> timedelta:
+    """So long a change can be taken back; then the row as it was is forgotten."""
+    return timedelta(seconds=keeping_settings().undo_s)
 
 
 def forget_old(connection: sa.Connection) -> None:
@@ -427,11 +425,12 @@ def forget_old(connection: sa.Connection) -> None:
         An open transaction.
     """
     past = t.entry_change.c
-    connection.execute(sa.delete(t.entry_change).where(past.at < sa.func.now() - _seconds(_KEEP_S)))
+    days = timedelta(days=keeping_settings().entry_days)
+    connection.execute(sa.delete(t.entry_change).where(past.at < sa.func.now() - days))
     connection.execute(
         sa.update(t.entry_change)
         .values(before=sa.null())
-        .where(past.before.is_not(None), past.at < sa.func.now() - _seconds(UNDO_S))
+        .where(past.before.is_not(None), past.at < sa.func.now() - _undo_time())
     )
 
 

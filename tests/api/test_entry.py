@@ -13,7 +13,6 @@ from fastapi.testclient import TestClient
 
 from gis_service.access import SYSTEM
 from gis_service.entry.fields import KINDS
-from gis_service.entry.writing import UNDO_S
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.api.conftest import SmallCounty, middle
@@ -415,7 +414,7 @@ def test_a_change_is_not_taken_back_by_another_nor_late_nor_over_a_later_one(
         connection.execute(
             sa.update(t.entry_change)
             .where(t.entry_change.c.change_id == second["change_id"])
-            .values(at=sa.func.now() - sa.func.make_interval(0, 0, 0, 0, 0, 0, UNDO_S + 1))
+            .values(at=sa.func.now() - timedelta(seconds=61))
         )
     assert client.post(f"/api/entry/undo/{second['change_id']}").status_code == 409
 
@@ -432,7 +431,7 @@ def test_the_row_as_it_was_is_forgotten_when_the_time_is_over(
         connection.execute(
             sa.update(t.entry_change)
             .where(of.change_id == change_id)
-            .values(at=sa.func.now() - sa.func.make_interval(0, 0, 0, 0, 0, 0, UNDO_S + 1))
+            .values(at=sa.func.now() - timedelta(seconds=61))
         )
     added(client, "building", {**HOUSE, "point": place("g00")})
     with store.transaction(SYSTEM) as connection:
