@@ -24,6 +24,7 @@ from procrastinate import App, JobContext, PsycopgConnector, SyncPsycopgConnecto
 from gis_service import access
 from gis_service.access import SYSTEM, Actor
 from gis_service.access.actor import find_actor
+from gis_service.access.permissions import SEE_ALL_JOBS
 from gis_service.errors import GisError, NotFoundError, ServerLostError, StoreError
 from gis_service.fork_server import ForkServer
 from gis_service.messages import Language, text
@@ -534,7 +535,7 @@ def find_result(connection: sa.Connection, kind: str, fingerprint: str) -> Mappi
 
 def _seen_by(actor: Actor) -> sa.ColumnElement[bool]:
     """Let the county office see every job, others their own."""
-    return sa.true() if actor.role == "county_office" else t.job.c.actor_id == actor.actor_id
+    return sa.true() if SEE_ALL_JOBS.allows(actor) else t.job.c.actor_id == actor.actor_id
 
 
 def find_seen(connection: sa.Connection, actor: Actor, job_id: int) -> JobState:

@@ -326,17 +326,15 @@ class BaseMapSettings(BaseSettings):
     base_map_max_kb: int = Field(default=1024, ge=16, description="The largest tile, in kB.")
 
 
-@cache
-def store_settings() -> StoreSettings:
-    """
-    Read the store's settings once.
-
-    Returns
-    -------
-    StoreSettings
-        As the environment was at the first call.
-    """
-    return StoreSettings()
+# Each is read once, as the environment is at the first call.
+store_settings = cache(StoreSettings)
+limit_settings = cache(LimitSettings)
+server_settings = cache(ServerSettings)
+number_settings = cache(NumberSettings)
+import_settings = cache(ImportSettings)
+incident_settings = cache(IncidentSettings)
+keeping_settings = cache(KeepingSettings)
+base_map_settings = cache(BaseMapSettings)
 
 
 def service_folder(name: ServiceFolder) -> Path:
@@ -354,94 +352,3 @@ def service_folder(name: ServiceFolder) -> Path:
         In the data folder; made when it is needed.
     """
     return store_settings().data_dir / name
-
-
-@cache
-def limit_settings() -> LimitSettings:
-    """
-    Read the limits by kind of work once.
-
-    Returns
-    -------
-    LimitSettings
-        As the environment was at the first call.
-    """
-    return LimitSettings()
-
-
-@cache
-def server_settings() -> ServerSettings:
-    """
-    Read the server's settings once.
-
-    Returns
-    -------
-    ServerSettings
-        As the environment was at the first call.
-    """
-    return ServerSettings()
-
-
-@cache
-def number_settings() -> NumberSettings:
-    """
-    Read the county's numbers once.
-
-    Returns
-    -------
-    NumberSettings
-        As the environment was at the first call.
-    """
-    return NumberSettings()
-
-
-@cache
-def import_settings() -> ImportSettings:
-    """
-    Read the limits of imports once.
-
-    Returns
-    -------
-    ImportSettings
-        As the environment was at the first call.
-    """
-    return ImportSettings()
-
-
-@cache
-def incident_settings() -> IncidentSettings:
-    """
-    Read the settings of incidents once.
-
-    Returns
-    -------
-    IncidentSettings
-        As the environment was at the first call.
-    """
-    return IncidentSettings()
-
-
-@cache
-def keeping_settings() -> KeepingSettings:
-    """
-    Read once how long what is kept.
-
-    Returns
-    -------
-    KeepingSettings
-        As the environment was at the first call.
-    """
-    return KeepingSettings()
-
-
-@cache
-def base_map_settings() -> BaseMapSettings:
-    """
-    Read the settings of base maps once.
-
-    Returns
-    -------
-    BaseMapSettings
-        As the environment was at the first call.
-    """
-    return BaseMapSettings()

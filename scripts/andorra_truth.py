@@ -15,9 +15,10 @@ import shapely
 
 from gis_service.coverage.network import ProfileNetwork, RoadNetwork, for_profile, snap
 from gis_service.coverage.service_area import Reach, Reacher, StreetCells
-from gis_service.coverage.standards import PlaceRules, Profile, Sourced, read_standards
+from gis_service.coverage.standards import PlaceRules, Profile, read_standards
 from gis_service.coverage.travel_time import nearest_facility
 from gis_service.ingest.osm import read_osm
+from gis_service.rule_files import Sourced
 
 KILOMETRE_A_MINUTE: Final = 60.0
 STATED: Final = (

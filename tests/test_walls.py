@@ -1,7 +1,9 @@
-"""Walls that an import cannot show: SQL as text lives in the store only."""
+"""Walls that an import cannot show: where SQL as text lives, sets of roles, and rules in TOML."""
 
 import ast
 from pathlib import Path
+
+from gis_service.roles import ROLES
 
 PACKAGE = Path(__file__).resolve().parents[1] / "gis_service"
 
@@ -18,3 +20,44 @@ def test_sql_as_text_lives_in_the_store_only() -> None:
                 if owner in ("sa", "sqlalchemy", "connection"):
                     found.append(f"{file.name}:{node.lineno}")  # type: ignore[attr-defined]
     assert found == []
+
+
+def test_sets_of_roles_stand_in_one_module_only() -> None:
+    one_place = {Path("access/permissions.py"), Path("roles.py")}
+    found = [
+        f"{path}:{line}"
+        for path in sorted(file.relative_to(PACKAGE) for file in PACKAGE.rglob("*.py"))
+        if path not in one_place and path.parts[:2] != ("store", "migrations")
+        for line in _role_sets(ast.parse((PACKAGE / path).read_text("utf-8")))
+    ]
+    assert found == []
+
+
+def _role_sets(tree: ast.AST) -> list[int]:
+    """Find collections of roles' names, and roles of an actor that are compared with a name."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Set | ast.List | ast.Tuple):
+            names = node.elts
+        elif isinstance(node, ast.Compare) and getattr(node.left, "attr", "") == "role":
+            names = node.comparators
+        else:
+            continue
+        if names and all(isinstance(one, ast.Constant) and one.value in ROLES for one in names):
+            found.append(node.lineno)
+    return found
+
+
+def test_a_set_of_roles_elsewhere_is_found() -> None:
+    for code in ('{"planner", "analyst"}', '("visitor",)', 'actor.role == "visitor"'):
+        assert _role_sets(ast.parse(code)) == [1]
+    assert _role_sets(ast.parse('(("规划员", "planner"), duty.role == "officer")')) == []
+
+
+def test_rules_in_toml_are_read_by_one_module_only() -> None:
+    readers = {
+        str(file.relative_to(PACKAGE))
+        for file in PACKAGE.rglob("*.py")
+        if "import tomllib" in file.read_text("utf-8")
+    }
+    assert readers == {"rule_files.py"}

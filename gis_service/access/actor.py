@@ -23,7 +23,7 @@ class Actor:
     actor_id
         Row of the ``actor`` table.
     role
-        One of ``tables.ROLES``.
+        One of ``roles.ROLES``.
     areas
         Grid ids of any level; None is the whole county.
     """

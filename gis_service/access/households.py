@@ -5,20 +5,11 @@ Which households an actor sees at all says ``access.visible``; the reasons stand
 docs/decisions/0013-who-is-told-an-address.md. Nothing here reads the store.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from gis_service.access.actor import Actor
-
-Need = Literal["records", "help"]
-"""What an address is asked for: to keep the records and visit, or to send help to one place."""
-
-ADDRESSES: Final[Mapping[Need, frozenset[str]]] = {
-    "records": frozenset({"county_office", "grid_officer"}),
-    "help": frozenset({"county_office", "grid_officer", "dispatcher"}),
-}
-"""Roles that are told addresses and points of the households that they see, by need."""
+from gis_service.access.permissions import KNOW_ADDRESSES, Need
 
 HIDDEN: Final = "***"
 ROUGH_DECIMALS: Final = 3
@@ -58,7 +49,7 @@ def knows_address(actor: Actor, need: Need = "records") -> bool:
     bool
         By role.
     """
-    return actor.role in ADDRESSES[need]
+    return KNOW_ADDRESSES[need].allows(actor)
 
 
 def home_of(actor: Actor, row: Any, need: Need = "records") -> Home:

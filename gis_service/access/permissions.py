@@ -1,147 +1,152 @@
-"""Who may enter, change and import what: one table, read by every door.
+"""Who may do and see what: every set of roles of the service stands here, and nowhere else.
 
-Areas come on top: whoever answers for some grids only may enter what lies in these. The reasons
-stand in docs/decisions/0006-who-enters-what.md.
+Areas come on top: whoever answers for some grids only may enter what lies in these, and is refused
+where a permission reaches over the whole county. Which role takes which step of an incident is a
+rule that a county changes in its own file (``incidents/rules.toml``). The reasons stand in
+docs/decisions: 0006 (who enters what), 0013 (who is told an address), 0020 (rules in one place).
 """
 
 from collections.abc import Mapping
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Literal
 
 from gis_service.access.actor import Actor
 from gis_service.errors import NotAllowedError
+from gis_service.roles import ROLES, Role
 
-ENTERS: Final[Mapping[str, frozenset[str]]] = {
-    "officer": frozenset({"county_office"}),
-    "leave": frozenset({"county_office", "dispatcher"}),
-    "duty": frozenset({"county_office", "planner"}),
-    "facility": frozenset({"county_office", "planner"}),
-    "household": frozenset({"county_office", "grid_officer"}),
-    "building": frozenset({"county_office", "planner", "grid_officer"}),
-    "premises": frozenset({"county_office", "planner", "grid_officer"}),
-    "hazard": frozenset({"county_office", "dispatcher", "grid_officer"}),
+Need = Literal["records", "help"]
+"""What an address is asked for: to keep the records and visit, or to send help to one place."""
+
+
+@dataclass(frozen=True)
+class Permission:
+    """
+    Roles that may do one thing.
+
+    Attributes
+    ----------
+    refusal
+        Message key for those who may not; empty where nothing is refused but left out.
+    whole_county
+        Whether areas of one's own are not enough.
+    """
+
+    roles: frozenset[Role]
+    refusal: str = ""
+    whole_county: bool = False
+
+    def allows(self, actor: Actor) -> bool:
+        """
+        Tell whether an actor may.
+
+        Parameters
+        ----------
+        actor
+            Who asks.
+
+        Returns
+        -------
+        bool
+            By role, and by areas where the whole county is needed.
+        """
+        return actor.role in self.roles and not (self.whole_county and actor.areas is not None)
+
+    def require(self, actor: Actor) -> None:
+        """
+        Refuse an actor who may not.
+
+        Parameters
+        ----------
+        actor
+            Who asks.
+
+        Raises
+        ------
+        NotAllowedError
+            The role may not, or it answers for a part of the county only.
+        """
+        if not self.allows(actor):
+            raise NotAllowedError(self.refusal, actor=actor.name)
+
+
+def _roles(*names: Role) -> frozenset[Role]:
+    return frozenset(names)
+
+
+STAFF: Final = frozenset(ROLES) - {"visitor"}
+
+_NOT_ENTERED: Final = "access.may_not_enter"
+ENTER: Final[Mapping[str, Permission]] = {
+    "officer": Permission(_roles("county_office"), _NOT_ENTERED),
+    "leave": Permission(_roles("county_office", "dispatcher"), _NOT_ENTERED),
+    "duty": Permission(_roles("county_office", "planner"), _NOT_ENTERED),
+    "facility": Permission(_roles("county_office", "planner"), _NOT_ENTERED),
+    "household": Permission(_roles("county_office", "grid_officer"), _NOT_ENTERED),
+    "building": Permission(_roles("county_office", "planner", "grid_officer"), _NOT_ENTERED),
+    "premises": Permission(_roles("county_office", "planner", "grid_officer"), _NOT_ENTERED),
+    "hazard": Permission(_roles("county_office", "dispatcher", "grid_officer"), _NOT_ENTERED),
 }
-"""Roles by kind of record; an analyst reads figures and a visitor the map, neither writes."""
+"""By kind of record; an analyst reads figures and a visitor the map, neither writes."""
 
-IMPORTS: Final = frozenset({"county_office", "planner"})
-"""Roles that may hand in files: a file reaches over the whole county."""
+SEE: Final[Mapping[str, Permission]] = {
+    "household": Permission(STAFF),
+    "hazard": Permission(STAFF),
+    "incident": Permission(STAFF),
+    "officer": Permission(STAFF),
+}
+"""By table that holds people or trouble; ``access.visible`` adds the areas."""
 
-LOCATES_FILES: Final = frozenset(
-    {"county_office", "planner", "analyst", "dispatcher", "grid_officer"}
+KNOW_ADDRESSES: Final[Mapping[Need, Permission]] = {
+    "records": Permission(_roles("county_office", "grid_officer")),
+    "help": Permission(_roles("county_office", "grid_officer", "dispatcher")),
+}
+"""By need: of the households in sight."""
+
+REVEAL_HOUSEHOLD: Final = Permission(
+    _roles("county_office", "grid_officer"), "access.may_not_reveal"
 )
-"""Roles that may have a whole file of places located; it goes back to whoever sent it."""
+"""Who lives in a household, after giving a reason that is written down."""
 
-REVEALS: Final = frozenset({"county_office", "grid_officer"})
-"""Roles that may see who lives in a household, after giving a reason that is written down."""
+REVEAL_REPORTER: Final = Permission(
+    _roles("county_office", "dispatcher", "grid_officer"), "incidents.may_not_reveal"
+)
+"""Who reported an incident, to call back; a reason is written down."""
+
+IMPORT: Final = Permission(
+    _roles("county_office", "planner"), "access.may_not_import", whole_county=True
+)
+"""A file reaches over the whole county."""
+
+LOCATE_FILES: Final = Permission(STAFF, "access.may_not_locate_files")
+"""A whole file of places; it goes back to whoever sent it."""
+
+PLACE_REPORTS: Final = Permission(
+    _roles("county_office", "dispatcher"), "incidents.may_not_place", whole_county=True
+)
+"""Reports that came without a place."""
+
+EDIT_CALENDAR: Final = Permission(_roles("county_office"), "incidents.may_not_edit_calendar")
+
+PLAN: Final = Permission(
+    _roles("county_office", "planner"), "boundaries.may_not_plan", whole_county=True
+)
+"""Redraw boundaries, review and publish."""
+
+READ_PLANS: Final = Permission(
+    PLAN.roles | _roles("analyst", "dispatcher"), "boundaries.may_not_see_plans", whole_county=True
+)
+"""Figures of the county, reasons, reviews."""
+
+MEASURE: Final = Permission(
+    _roles("county_office", "planner", "analyst"), "coverage.whole_county_only", whole_county=True
+)
+"""Start a coverage run or a search for sites."""
+
+READ_COUNTS: Final = Permission(STAFF, whole_county=True)
+"""Exact counts of a coverage run; others are told its share."""
+
+SEE_ALL_JOBS: Final = Permission(_roles("county_office"))
+"""Others see their own."""
 
 REASONS: Final = ("visit", "emergency", "correction", "request")
 """Why somebody looks; chosen, never typed, so that no personal data gets into the record."""
-
-
-def may_enter(actor: Actor, kind: str) -> bool:
-    """
-    Tell whether an actor may add and change records of a kind.
-
-    Parameters
-    ----------
-    actor
-        Who asks.
-    kind
-        One of :data:`ENTERS`.
-
-    Returns
-    -------
-    bool
-        By role; the areas are looked at where the place is known.
-    """
-    return actor.role in ENTERS[kind]
-
-
-def require_entering(actor: Actor, kind: str) -> None:
-    """
-    Refuse an actor who may not enter a kind of record.
-
-    Parameters
-    ----------
-    actor
-        Who asks.
-    kind
-        One of :data:`ENTERS`.
-
-    Raises
-    ------
-    NotAllowedError
-        The role may not.
-    """
-    if not may_enter(actor, kind):
-        raise NotAllowedError("access.may_not_enter")
-
-
-def may_import(actor: Actor) -> bool:
-    """
-    Tell whether an actor may hand in files.
-
-    Parameters
-    ----------
-    actor
-        Who asks.
-
-    Returns
-    -------
-    bool
-        By role, and only for the whole county.
-    """
-    return actor.role in IMPORTS and actor.areas is None
-
-
-def require_importing(actor: Actor) -> None:
-    """
-    Refuse an actor who may not hand in files.
-
-    Parameters
-    ----------
-    actor
-        Who asks.
-
-    Raises
-    ------
-    NotAllowedError
-        The role may not, or it answers for a part of the county only.
-    """
-    if not may_import(actor):
-        raise NotAllowedError("access.may_not_import")
-
-
-def require_locating_files(actor: Actor) -> None:
-    """
-    Refuse an actor who may not have whole files located.
-
-    Parameters
-    ----------
-    actor
-        Who asks.
-
-    Raises
-    ------
-    NotAllowedError
-        The role may not.
-    """
-    if actor.role not in LOCATES_FILES:
-        raise NotAllowedError("access.may_not_locate_files")
-
-
-def require_revealing(actor: Actor) -> None:
-    """
-    Refuse an actor who may not see who lives in a household.
-
-    Parameters
-    ----------
-    actor
-        Who asks.
-
-    Raises
-    ------
-    NotAllowedError
-        The role may not.
-    """
-    if actor.role not in REVEALS:
-        raise NotAllowedError("access.may_not_reveal")

@@ -6,19 +6,13 @@ spatial filter does not.
 """
 
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
 from gis_service.access.actor import Actor
+from gis_service.access.permissions import SEE
 from gis_service.store import tables as t
-
-_SEEN_BY: Final[dict[str, frozenset[str]]] = {
-    "household": frozenset({"county_office", "planner", "dispatcher", "analyst", "grid_officer"}),
-    "hazard": frozenset({"county_office", "planner", "dispatcher", "analyst", "grid_officer"}),
-    "incident": frozenset({"county_office", "planner", "dispatcher", "analyst", "grid_officer"}),
-    "officer": frozenset({"county_office", "planner", "dispatcher", "analyst", "grid_officer"}),
-}
 
 
 def visible(actor: Actor, table: sa.Table) -> sa.ColumnElement[bool]:
@@ -38,7 +32,7 @@ def visible(actor: Actor, table: sa.Table) -> sa.ColumnElement[bool]:
         True for those who answer for the whole county; for others the base grids of their areas;
         false where the role sees none of it. Officers are seen with the grids they serve.
     """
-    if actor.role not in _SEEN_BY[table.name]:
+    if not SEE[table.name].allows(actor):
         return sa.false()
     if actor.areas is None:
         return sa.true()
@@ -72,7 +66,7 @@ def sees_grid(
     sqlalchemy condition
         True for the areas of the actor and every grid below them.
     """
-    if actor.role not in _SEEN_BY[table.name]:
+    if not SEE[table.name].allows(actor):
         return sa.false()
     if actor.areas is None:
         return sa.true()

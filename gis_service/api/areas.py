@@ -8,8 +8,9 @@ from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from gis_service import jobs
+from gis_service.access.permissions import MEASURE
 from gis_service.api import examples
-from gis_service.api.coverage import MEASURERS, JobAccepted, Position
+from gis_service.api.coverage import JobAccepted, Position
 from gis_service.api.dependencies import (
     ActorDep,
     ConnectionDep,
@@ -26,7 +27,7 @@ from gis_service.coverage import sites_job
 from gis_service.coverage.area_desk import AreaDesk
 from gis_service.coverage.staleness import Digests
 from gis_service.coverage.standards import standard_book
-from gis_service.errors import InputError, NotAllowedError, NotFoundError, Place
+from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.maps import tiles
 from gis_service.maps.answers import holds
 from gis_service.messages import text
@@ -263,8 +264,7 @@ class SitesAnswer(BaseModel):
 @router.post("/sites", status_code=202)
 def find_sites(wish: SitesRequest, store: StoreDep, actor: ActorDep) -> JobAccepted:
     """Choose where the next stations should stand; the job tells how far it is."""
-    if actor.role not in MEASURERS or actor.areas is not None:
-        raise NotAllowedError("coverage.whole_county_only", actor=actor.name)
+    MEASURE.require(actor)
     asked = wish.model_dump(mode="json")
     sites_job.wish_of(asked)  # what cannot be is said at once
     return JobAccepted(job_id=jobs.submit(store, actor, sites_job.KIND, asked))

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Send
 
 from gis_service.access import Actor
-from gis_service.access.permissions import require_locating_files
+from gis_service.access.permissions import LOCATE_FILES
 from gis_service.api.dependencies import ActorDep, At, LanguageDep, Name, SchemeCode
 from gis_service.api.locate import System, system_of
 from gis_service.errors import GisError, InputError, Place
@@ -96,7 +96,7 @@ async def assign(
     versions; `X-Gis-Suggestion` another reading of the coordinates where most of the first rows
     lie outside as stated.
     """
-    require_locating_files(actor)
+    LOCATE_FILES.require(actor)
     options = bulk.Options(
         None if crs is None else system_of(crs),
         lon_column,

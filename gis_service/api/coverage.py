@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from gis_service import jobs
 from gis_service.access import Actor
+from gis_service.access.permissions import MEASURE, READ_COUNTS
 from gis_service.api import examples
 from gis_service.api.dependencies import (
     WHOLE,
@@ -39,7 +40,6 @@ from gis_service.coverage.standards import (
     standard_book,
 )
 from gis_service.coverage.what_if_desk import WhatIfDesk
-from gis_service.errors import NotAllowedError
 from gis_service.grids.reading import find_scheme
 from gis_service.ingest.records import region_notes
 from gis_service.maps.answers import answer, question_of
@@ -56,7 +56,6 @@ def _free(request: Request, _: dict[str, Any]) -> AbstractContextManager[None]:
 
 
 router = Router(prefix="/api/coverage", tags=["coverage"], first=_free)
-MEASURERS = frozenset({"county_office", "planner", "analyst"})
 
 
 class StandardAnswer(Standard):
@@ -335,16 +334,12 @@ def list_runs(
 def _told(run: runs.Run, actor: Actor) -> RunListed:
     """Keep counts from whoever sees shares only."""
     told = RunListed.model_validate(run)
-    if _sees_all(actor):
+    if READ_COUNTS.allows(actor):
         return told
     share = run.summary.get("share")
     rounded = None if share is None else round(share, 2)
     kept = {name: run.summary.get(name) for name in ("of", "status")}
     return told.model_copy(update={"summary": {**kept, "share": rounded}})
-
-
-def _sees_all(actor: Actor) -> bool:
-    return actor.areas is None and actor.role != "visitor"
 
 
 @router.get("/runs/{run_id}", responses=examples.ok(examples.RUN))
@@ -364,10 +359,10 @@ def read_run(
         is_stale=bool(because),
         stale_because=because,
         stale_texts=tuple(_stale_text(part, language) for part in because),
-        notes=_run_notes(run, language) if _sees_all(actor) else (),
+        notes=_run_notes(run, language) if READ_COUNTS.allows(actor) else (),
         region_notes=tuple(
             RunNote(note=note.key.partition(".")[2], text=note.say(language))
-            for note in (region_notes(connection) if _sees_all(actor) else ())
+            for note in (region_notes(connection) if READ_COUNTS.allows(actor) else ())
         ),
     )
 
@@ -387,16 +382,11 @@ def _stale_text(part: str, language: Language) -> str:
 @router.post("/runs", status_code=202)
 def start_run(wish: RunRequest, store: StoreDep, actor: ActorDep) -> JobAccepted:
     """Measure a standard anew; the job tells how far it is."""
-    _measurers_only(actor)
+    MEASURE.require(actor)
     book = standard_book()
     book.standard(wish.standard)
     book.scenario(wish.scenario)
     return JobAccepted(job_id=jobs.submit(store, actor, "coverage_run", wish.model_dump()))
-
-
-def _measurers_only(actor: Actor) -> None:
-    if actor.role not in MEASURERS or actor.areas is not None:
-        raise NotAllowedError("coverage.whole_county_only", actor=actor.name)
 
 
 @router.get(
@@ -492,7 +482,7 @@ def ask_what_if(
     language: LanguageDep,
 ) -> WhatIfAnswer:
     """Say what the figures would be with stations or roads changed; nothing is stored."""
-    _measurers_only(actor)
+    MEASURE.require(actor)
     desk: WhatIfDesk = request.app.state.what_if
     began = time.perf_counter()
     answer = desk.ask(

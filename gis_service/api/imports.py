@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from gis_service import jobs
-from gis_service.access.permissions import require_importing
+from gis_service.access.permissions import IMPORT
 from gis_service.api import examples
 from gis_service.api.dependencies import (
     ActorDep,
@@ -117,7 +117,7 @@ class ImportJob(JobAnswer):
 @router.get("/kinds", responses=examples.ok({"kinds": [], "max_file_mb": 2048}))
 def list_kinds(actor: ActorDep, language: LanguageDep) -> KindsAnswer:
     """List the kinds of file, with the columns that are known."""
-    require_importing(actor)
+    IMPORT.require(actor)
     return KindsAnswer(
         kinds=[_kind(kind, language) for kind in importing.KINDS.values()],
         max_file_mb=import_settings().max_file_mb,
@@ -166,7 +166,7 @@ def _pieces(file: UploadFile) -> Iterator[bytes]:
 )
 async def hand_in(request: Request, actor: ActorDep) -> UploadAnswer:
     """Hand a file in; it is kept some days and read by nobody else."""
-    require_importing(actor)
+    IMPORT.require(actor)
     async with request.form(max_files=1, max_fields=4) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
@@ -205,7 +205,7 @@ def refused_rows(actor: ActorDep, token: str) -> FileResponse:
 @router.post("", status_code=202, responses={202: examples.ok({"job_id": 12})[200]})
 def begin(store: StoreDep, actor: ActorDep, asked: Asked) -> Begun:
     """Try a file without writing, or take it in; both are jobs."""
-    require_importing(actor)
+    IMPORT.require(actor)
     kept = uploads.find(actor, asked.upload)
     options = ImportOptions(
         crs=_system(asked.crs),

@@ -20,6 +20,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gis_service.access import SYSTEM, Actor
+from gis_service.access.permissions import READ_PLANS
 from gis_service.api.dependencies import ActorDep
 from gis_service.errors import GisError
 from gis_service.grids.reading import VersionInForce, versions_in_force
@@ -43,7 +44,6 @@ MOST_WAITING: Final = 500
 _LONGEST_S: Final = 3600.0  # then who reads is asked for anew
 _AGAIN_S: Final = 1.0
 _REMEMBERED: Final = 10_000
-_PLAN_READERS: Final = frozenset({"county_office", "planner", "analyst", "dispatcher"})
 _READS_AT_ONCE: Final = 2
 _log = logging.getLogger(__name__)
 
@@ -304,7 +304,7 @@ class LiveHub:
         plan_id, _, rev = payload.partition(":")
         told = _event("plan", {"plan_id": int(plan_id), "rev": int(rev)})
         for reader in self._readers:
-            if reader.actor.role in _PLAN_READERS:
+            if READ_PLANS.allows(reader.actor):
                 reader.tell(told)
 
     def _read_versions(self) -> list[VersionInForce]:

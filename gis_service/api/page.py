@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from gis_service.access.actor import ADMINISTRATOR, is_made_up
-from gis_service.access.permissions import ENTERS, may_enter, may_import
+from gis_service.access.permissions import ENTER, IMPORT
 from gis_service.api.dependencies import ActorDep, ConnectionDep, LanguageDep
 from gis_service.api.routing import Router
 from gis_service.grids import reading, versions
@@ -60,8 +60,8 @@ def page(
             "name": actor.name,
             "name_en": actor.name_en,
             "role": actor.role,
-            "enters": any(may_enter(actor, kind) for kind in ENTERS),
-            "imports": may_import(actor),
+            "enters": any(one.allows(actor) for one in ENTER.values()),
+            "imports": IMPORT.allows(actor),
             "signed_in": actor == ADMINISTRATOR,
             "made_up": is_made_up(connection),
         },

@@ -7,6 +7,7 @@ from fastapi import Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
+from gis_service.access.permissions import PLAN, READ_PLANS
 from gis_service.api import examples
 from gis_service.api import plan_examples as shown
 from gis_service.api.dependencies import (
@@ -94,7 +95,7 @@ def list_plans(
     connection: ConnectionDep, actor: ActorDep, scheme: SchemeCode = "base"
 ) -> JSONResponse:
     """List the plans of a scheme, the newest first."""
-    plan_life.require_reader(actor)
+    READ_PLANS.require(actor)
     return JSONResponse(plan_life.listed(connection, scheme))
 
 
@@ -127,7 +128,7 @@ def read_plan(
     plan_id: IdPath,
 ) -> JSONResponse:
     """Tell a plan's state, its edits, and what was said and decided."""
-    plan_life.require_reader(actor)
+    READ_PLANS.require(actor)
     return JSONResponse(plan_work.read_plan(connection, _desk(request), plan_id, language))
 
 
@@ -141,7 +142,7 @@ def preview(
     plan_id: IdPath,
 ) -> JSONResponse:
     """Tell what an edit would do; nothing is stored."""
-    plan_life.require_planner(actor)
+    PLAN.require(actor)
     plan = plan_life.find(connection, plan_id)
     told = plan_work.preview(connection, _desk(request), plan, wish.rev, wish.edit, language)
     return JSONResponse(told)
@@ -199,7 +200,7 @@ def read_faces(
     village: Name = None,
 ) -> JSONResponse:
     """Give base grids as drafted: of a village, or in a box."""
-    plan_life.require_reader(actor)
+    READ_PLANS.require(actor)
     with plan_publication.drafted(connection, _desk(request), plan_id) as (_, held):
         return JSONResponse(plan_work.faces(held, village, bbox))
 
@@ -214,7 +215,7 @@ def read_edges(
     parent: Name = None,
 ) -> JSONResponse:
     """Give the runs of border around a grid, or around all of a village."""
-    plan_life.require_reader(actor)
+    READ_PLANS.require(actor)
     if grid is None and parent is None:
         raise InputError("boundaries.grid_or_parent", place=Place(field="grid"))
     with plan_publication.drafted(connection, _desk(request), plan_id) as (_, held):
@@ -226,7 +227,7 @@ def read_snap_lines(
     request: Request, connection: ConnectionDep, actor: ActorDep, plan_id: IdPath, bbox: BboxDep
 ) -> JSONResponse:
     """Give streets, water and borders in a box, for a drawn line to follow."""
-    plan_life.require_planner(actor)
+    PLAN.require(actor)
     if bbox is None:
         raise InputError("api.bad_bbox", place=Place(field="bbox"))
     with plan_publication.drafted(connection, _desk(request), plan_id) as (_, held):
@@ -238,7 +239,7 @@ def read_buildings(
     request: Request, connection: ConnectionDep, actor: ActorDep, plan_id: IdPath, bbox: BboxDep
 ) -> JSONResponse:
     """Give the buildings in a box with the number of their households."""
-    plan_life.require_planner(actor)
+    PLAN.require(actor)
     if bbox is None:
         raise InputError("api.bad_bbox", place=Place(field="bbox"))
     with plan_publication.drafted(connection, _desk(request), plan_id) as (_, held):
@@ -254,7 +255,7 @@ def read_checks(
     plan_id: IdPath,
 ) -> JSONResponse:
     """Check the whole draft: errors stop publication, warnings need a reason."""
-    plan_life.require_reader(actor)
+    READ_PLANS.require(actor)
     with plan_publication.drafted(connection, _desk(request), plan_id) as (_, held):
         return JSONResponse(plan_publication.checks(held, language))
 
@@ -268,7 +269,7 @@ def read_impact(
     on: Annotated[Day | None, Query(description="From this day on; today if not told.")] = None,
 ) -> JSONResponse:
     """Tell what publication would move, and which grids need an officer."""
-    plan_life.require_reader(actor)
+    READ_PLANS.require(actor)
     with plan_publication.drafted(connection, _desk(request), plan_id) as (plan, held):
         return JSONResponse(plan_publication.impact(connection, plan, held, on))
 
@@ -283,7 +284,7 @@ def propose(
     plan_id: IdPath,
 ) -> JSONResponse:
     """Propose three ways to draw some grids anew; nothing is stored."""
-    plan_life.require_planner(actor)
+    PLAN.require(actor)
     with plan_publication.drafted(connection, _desk(request), plan_id) as (_, held):
         return JSONResponse(
             plan_publication.proposals(held, wish.parent, wish.grids, wish.pieces, language)

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from gis_service import access
 from gis_service.access import Actor, visible
+from gis_service.access.permissions import PLAN, READ_PLANS
 from gis_service.boundaries import plan_life
 from gis_service.boundaries.plan_base import (
     Base,
@@ -110,7 +111,7 @@ def list_versions(connection: sa.Connection, actor: Actor, scheme: str) -> list[
     list of dict
         With the plan that it came from, its reviews, and which version took it back.
     """
-    reads = plan_life.may_read(actor)
+    reads = READ_PLANS.allows(actor)
     row, who, plan, back = t.grid_version.c, t.actor.c, t.plan.c, t.version_withdrawal
     taken_back = back.alias("taken_back")
     rows = connection.execute(
@@ -235,7 +236,7 @@ def _households_moved(
     second: Version,
     grids: Mapping[str, BaseGrid],
 ) -> list[dict[str, Any]]:
-    if not plan_life.may_read(actor):
+    if not READ_PLANS.allows(actor):
         return []
     old, new = (
         assigned(
@@ -302,7 +303,7 @@ def withdraw(
     ConflictError
         It is the first version, it was taken back already, or later versions touch its grids.
     """
-    plan_life.require_planner(actor)
+    PLAN.require(actor)
     target = find_version(connection, version_id)
     lock_scheme(connection, target.scheme)
     known = versions(connection, target.scheme)

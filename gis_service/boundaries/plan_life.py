@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from gis_service import access
 from gis_service.access import Actor
+from gis_service.access.permissions import PLAN, READ_PLANS
 from gis_service.boundaries.plan_base import newest_version
 from gis_service.boundaries.plan_desk import StoredEdit
 from gis_service.errors import ConflictError, InputError, NotAllowedError, NotFoundError, Place
@@ -19,8 +20,6 @@ from gis_service.grids.versions import Version
 from gis_service.messages import Language
 from gis_service.store import tables as t
 
-PLANNERS: Final = frozenset({"county_office", "planner"})
-READERS: Final = PLANNERS | {"analyst", "dispatcher"}
 OPEN: Final = ("draft", "in_review", "approved")
 
 
@@ -110,59 +109,6 @@ class Plan:
     base: Version
 
 
-def require_planner(actor: Actor) -> None:
-    """
-    Refuse whoever may not redraw.
-
-    Parameters
-    ----------
-    actor
-        Who asks.
-
-    Raises
-    ------
-    NotAllowedError
-        The role may not, or it answers for a part of the county only.
-    """
-    if actor.role not in PLANNERS or actor.areas is not None:
-        raise NotAllowedError("boundaries.may_not_plan")
-
-
-def may_read(actor: Actor) -> bool:
-    """
-    Tell whether an actor may see what plans hold: figures of the county, reasons, reviews.
-
-    Parameters
-    ----------
-    actor
-        Who asks.
-
-    Returns
-    -------
-    bool
-        By role, and only for the whole county.
-    """
-    return actor.role in READERS and actor.areas is None
-
-
-def require_reader(actor: Actor) -> None:
-    """
-    Refuse whoever may not see what a plan holds: figures of the whole county.
-
-    Parameters
-    ----------
-    actor
-        Who asks.
-
-    Raises
-    ------
-    NotAllowedError
-        The role may not, or it answers for a part of the county only.
-    """
-    if not may_read(actor):
-        raise NotAllowedError("boundaries.may_not_see_plans")
-
-
 def create(connection: sa.Connection, actor: Actor, scheme: str, title: str, reason: str) -> int:
     """
     Begin a plan on the newest version.
@@ -188,7 +134,7 @@ def create(connection: sa.Connection, actor: Actor, scheme: str, title: str, rea
     InputError
         It has no title.
     """
-    require_planner(actor)
+    PLAN.require(actor)
     if not title.strip():
         raise InputError("boundaries.plan_without_title", place=Place(field="title"))
     version = newest_version(connection, scheme)
@@ -345,7 +291,7 @@ def open_for_edit(connection: sa.Connection, actor: Actor, plan_id: int, rev: in
     ClosedPlanError
         It is not a draft any more.
     """
-    require_planner(actor)
+    PLAN.require(actor)
     plan = find(connection, plan_id, lock=True)
     check_open(connection, plan, rev)
     return plan
@@ -544,7 +490,7 @@ def comment(connection: sa.Connection, actor: Actor, plan_id: int, words: str) -
     InputError
         Nothing was said.
     """
-    require_reader(actor)
+    READ_PLANS.require(actor)
     plan = find(connection, plan_id, lock=True)
     if not words.strip():
         raise InputError("boundaries.text_missing", place=Place(field="text"))
@@ -613,7 +559,7 @@ def decide(
     InputError
         A rejection without words.
     """
-    require_planner(actor)
+    PLAN.require(actor)
     before, after = _NEXT[decision]
     if plan.status not in before:
         raise ClosedPlanError("boundaries.step_not_now", plan.status, plan.version_id)

@@ -13,6 +13,7 @@ import shapely
 import sqlalchemy as sa
 
 from gis_service.access import Actor
+from gis_service.access.permissions import PLAN
 from gis_service.boundaries import plan_life, plan_work
 from gis_service.boundaries.checks import Finding
 from gis_service.boundaries.history import earliest_day
@@ -293,7 +294,7 @@ def submit(
     InputError
         Nothing was drawn, a rule is broken, or a reason is missing.
     """
-    plan_life.require_planner(actor)
+    PLAN.require(actor)
     plan_life.find(connection, plan_id, lock=True)
     with drafted(connection, desk, plan_id) as (plan, held):
         if not held.edits:
@@ -360,7 +361,7 @@ def publish_plan(
     ConflictError
         A later version touches the same grids.
     """
-    plan_life.require_planner(actor)
+    PLAN.require(actor)
     plan = plan_life.find(connection, plan_id, lock=True)
     if plan.status != "approved":
         raise plan_life.ClosedPlanError("boundaries.step_not_now", plan.status, plan.version_id)

@@ -4,36 +4,24 @@ The numbers come from ``rules.toml`` beside this module and from the county's ow
 (``GIS_REDRAW_FILE``) over it. Nothing here weighs or judges.
 """
 
-import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Final, Generic, Literal, TypeVar
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from gis_service.errors import InputError, Place
+from gis_service import rule_files
+from gis_service.rule_files import Sourced, Table
 from gis_service.settings import number_settings
 
 DEFAULTS: Final = Path(__file__).with_name("rules.toml")
 
-T = TypeVar("T")
 Severity = Literal["error", "warning", "off"]
 Weight = Annotated[float, Field(ge=0, le=10_000, allow_inf_nan=False)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Sourced(_Table, Generic[T]):
-    """A number and where it comes from."""
-
-    value: T
-    source: Annotated[str, Field(min_length=1)]
-
-
-class LoadRules(_Table):
+class LoadRules(Table):
     """What each thing weighs, in households: ``load = Σ weight × count``."""
 
     households: Sourced[Weight]
@@ -45,7 +33,7 @@ class LoadRules(_Table):
     patrol_km: Sourced[Weight]
 
 
-class CheckLimits(_Table):
+class CheckLimits(Table):
     """From where on a check speaks."""
 
     thin_compactness: Sourced[Annotated[float, Field(ge=0, le=1)]]
@@ -57,7 +45,7 @@ class CheckLimits(_Table):
     outline_m: Sourced[Amount]
 
 
-class RedrawRules(_Table):
+class RedrawRules(Table):
     """All that is set for redrawing."""
 
     load: LoadRules
@@ -100,21 +88,7 @@ def read_rules(county_file: Path | None = None) -> RedrawRules:
     InputError
         The file is not there, is not TOML, or says something that cannot be.
     """
-    tables = _read_toml(DEFAULTS)
-    if county_file is not None:
-        tables = _laid_over(tables, _read_toml(county_file), county_file.name)
-    try:
-        return RedrawRules.model_validate(tables)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            "boundaries.rules_wrong",
-            place=Place(field=field or None),
-            file=(county_file or DEFAULTS).name,
-            field=field or "-",
-            problem=first["msg"],
-        ) from error
+    return rule_files.read_rules(RedrawRules, DEFAULTS, county_file, "GIS_REDRAW_FILE")
 
 
 @cache
@@ -128,27 +102,3 @@ def redraw_rules() -> RedrawRules:
         As the settings stood at the first call.
     """
     return read_rules(number_settings().redraw_file)
-
-
-def _read_toml(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(
-            "boundaries.rules_unreadable", file=file.name, problem=str(error)
-        ) from error
-
-
-def _laid_over(below: dict[str, Any], above: dict[str, Any], source: str) -> dict[str, Any]:
-    merged = dict(below)
-    for name, table in above.items():
-        held = merged.get(name)
-        if not isinstance(held, dict) or not isinstance(table, dict):
-            merged[name] = table
-            continue
-        given = {
-            key: new if isinstance(new, dict) else {"value": new, "source": source}
-            for key, new in table.items()
-        }
-        merged[name] = {**held, **given}
-    return merged

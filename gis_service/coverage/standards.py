@@ -4,15 +4,16 @@ The numbers come from ``standards.toml`` beside this module and from the county'
 (``GIS_STANDARDS_FILE``) over it. Nothing here computes a time.
 """
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Final, Generic, Literal, Self, TypeVar
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from gis_service.errors import InputError, NotFoundError, Place
+from gis_service import rule_files
+from gis_service.errors import NotFoundError
+from gis_service.rule_files import Sourced, Table
 from gis_service.settings import number_settings
 
 DEFAULTS: Final = Path(__file__).with_name("standards.toml")
@@ -21,27 +22,15 @@ NO_LIMIT: Final = "none"
 
 _IN_CHINESE: Final = Path(__file__).with_name("sources.zh-CN.toml")
 
-T = TypeVar("T")
 Direction = Literal["to_facility", "from_facility"]
 Means = Literal["foot", "cycle", "motor"]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Sourced(_Table, Generic[T]):
-    """A number and where it comes from."""
-
-    value: T
-    source: Annotated[str, Field(min_length=1)]
 
 
 Speed = Annotated[float, Field(gt=0, le=300, allow_inf_nan=False)]
 Minutes = Annotated[float, Field(ge=0, le=1440, allow_inf_nan=False)]
 
 
-class PlaceRules(_Table):
+class PlaceRules(Table):
     """How a house or a facility meets the road."""
 
     snap_cap_m: Sourced[Annotated[float, Field(gt=0, allow_inf_nan=False)]]
@@ -55,7 +44,7 @@ class PlaceRules(_Table):
         return 0.06 / self.off_road_speed_kmh.value if self.off_road_counts.value else 0.0
 
 
-class Profile(_Table):
+class Profile(Table):
     """How something moves: speed by road class in km/h; a class without a speed is closed."""
 
     name: str
@@ -69,7 +58,7 @@ class Profile(_Table):
     speed_kmh: dict[str, Sourced[Speed]]
 
 
-class Scenario(_Table):
+class Scenario(Table):
     """What is otherwise than normal."""
 
     name: str
@@ -101,7 +90,7 @@ class Scenario(_Table):
         return self.speed_factor.value
 
 
-class Standard(_Table):
+class Standard(Table):
     """
     Who must be within how many minutes of what.
 
@@ -144,14 +133,14 @@ class Standard(_Table):
         return 1 if self.rule.value == "any" else self.rule.value
 
 
-class Comer(_Table):
+class Comer(Table):
     """How somebody who is called comes, and how long until the wheels turn."""
 
     profile: Sourced[str]
     turnout_minutes: Sourced[Minutes]
 
 
-class Arrival(_Table):
+class Arrival(Table):
     """Who comes when something happens: kinds of facility, and officers from their duty posts."""
 
     standard: Sourced[str]
@@ -159,7 +148,7 @@ class Arrival(_Table):
     comers: dict[str, Comer]
 
 
-class DistrictRules(_Table):
+class DistrictRules(Table):
     """How large the district of a station may be, and which pieces and waters count."""
 
     default_class: Sourced[str]
@@ -213,7 +202,7 @@ class DistrictRules(_Table):
         return self
 
 
-class StandardBook(_Table):
+class StandardBook(Table):
     """All that is set: places, profiles, scenarios, standards, who comes, districts."""
 
     place: PlaceRules
@@ -345,26 +334,12 @@ def read_standards(county_file: Path | None = None) -> StandardBook:
     InputError
         The file is not there, is not TOML, or says something that cannot be.
     """
-    tables = _read_toml(DEFAULTS)
-    if county_file is not None:
-        tables = _laid_over(tables, _read_toml(county_file), county_file.name)
-    try:
-        return StandardBook.model_validate(tables)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            "coverage.standards_wrong",
-            place=Place(field=field or None),
-            file=(county_file or DEFAULTS).name,
-            field=field or "-",
-            problem=first["msg"],
-        ) from error
+    return rule_files.read_rules(StandardBook, DEFAULTS, county_file, "GIS_STANDARDS_FILE")
 
 
 @cache
 def _chinese_sources() -> dict[str, str]:
-    return tomllib.loads(_IN_CHINESE.read_text("utf-8"))
+    return rule_files.read_toml(_IN_CHINESE, "GIS_STANDARDS_FILE")
 
 
 def source_in(source: str, language: str) -> str:
@@ -423,33 +398,3 @@ def standard_book() -> StandardBook:
         As the settings stood at the first call.
     """
     return read_standards(number_settings().standards_file)
-
-
-def _read_toml(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(
-            "coverage.standards_unreadable", file=file.name, problem=str(error)
-        ) from error
-
-
-def _laid_over(below: dict[str, Any], above: dict[str, Any], source: str) -> dict[str, Any]:
-    merged = dict(below)
-    for key, new in above.items():
-        old = below.get(key)
-        if _is_sourced(old) or (old is None and _holds_sourced(below)):
-            merged[key] = new if isinstance(new, dict) else {"value": new, "source": source}
-        elif isinstance(old, dict) and isinstance(new, dict):
-            merged[key] = _laid_over(old, new, source)
-        else:
-            merged[key] = new
-    return merged
-
-
-def _holds_sourced(table: dict[str, Any]) -> bool:
-    return bool(table) and all(_is_sourced(entry) for entry in table.values())
-
-
-def _is_sourced(table: object) -> bool:
-    return isinstance(table, dict) and set(table) == {"value", "source"}

@@ -13,13 +13,7 @@ import sqlalchemy as sa
 
 from gis_service.access import Actor, record
 from gis_service.access.households import HIDDEN, mask_name, mask_phone
-from gis_service.access.permissions import (
-    REASONS,
-    REVEALS,
-    may_enter,
-    require_entering,
-    require_revealing,
-)
+from gis_service.access.permissions import ENTER, REASONS, REVEAL_HOUSEHOLD
 from gis_service.entry.fields import KINDS, REFERENCES, Kind, Values
 from gis_service.entry.rows import (
     TABLES,
@@ -136,7 +130,7 @@ def kinds_for(actor: Actor) -> list[Kind]:
     list of Kind
         None for those who only read.
     """
-    return [kind for kind in KINDS.values() if may_enter(actor, kind.name)]
+    return [kind for kind in KINDS.values() if ENTER[kind.name].allows(actor)]
 
 
 # --- lists -------------------------------------------------------------------------------------
@@ -231,7 +225,7 @@ def listing(
     """
     kind = kind_of(kind_name)
     if kind_name not in REFERENCES or not kinds_for(actor):
-        require_entering(actor, kind_name)
+        ENTER[kind_name].require(actor)
     shown, table = _shown(kind_name), TABLES[kind_name]
     key, place = identity(kind_name), _place_of(kind)
     grid = _grid_of(kind)
@@ -336,7 +330,7 @@ def read(
         It is not there, or lies where the actor sees nothing.
     """
     kind = kind_of(kind_name)
-    require_entering(actor, kind_name)
+    ENTER[kind_name].require(actor)
     row = find_row(connection, actor, kind, record_id)
     values = values_of(kind, row)
     masked = [] if clear else [one.name for one in kind.fields if one.masked]
@@ -351,7 +345,7 @@ def read(
         may={
             "change": True,
             "remove": kind.removable,
-            "reveal": bool(masked) and actor.role in REVEALS,
+            "reveal": bool(masked) and REVEAL_HOUSEHOLD.allows(actor),
         },
     )
 
@@ -423,7 +417,7 @@ def reveal(
     InputError
         Without a known reason.
     """
-    require_revealing(actor)
+    REVEAL_HOUSEHOLD.require(actor)
     if reason not in REASONS:
         raise InputError("entry.no_reason", place=Place(field="reason"), known=", ".join(REASONS))
     found = read(connection, actor, kind_name, record_id, clear=True)

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from psycopg2.errors import ExclusionViolation, ForeignKeyViolation, UniqueViolation
 
 from gis_service.access import Actor, record
-from gis_service.access.permissions import require_entering
+from gis_service.access.permissions import ENTER
 from gis_service.entry.faults import Fault, FieldsError, InTheWayError, StaleError
 from gis_service.entry.fields import REFERENCES, Kind, Values, check
 from gis_service.entry.reading import Record, find_row, kind_of, read
@@ -312,7 +312,7 @@ def undo(connection: sa.Connection, actor: Actor, change_id: int) -> Saved:
 def _asked_for(connection: sa.Connection, actor: Actor, kind_name: str) -> Kind:
     """Tell what is to be written and that the role may; the boundaries stay as they are."""
     kind = kind_of(kind_name)
-    require_entering(actor, kind_name)
+    ENTER[kind_name].require(actor)
     if kind.placed:
         keep_boundaries(connection)
     return kind

@@ -13,15 +13,13 @@ import sqlalchemy as sa
 
 from gis_service.access import Actor, record, visible
 from gis_service.access.households import mask_name, mask_phone
-from gis_service.errors import InputError, NotAllowedError, NotFoundError, Place
+from gis_service.access.permissions import REVEAL_REPORTER
+from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.incidents import duplicates
 from gis_service.incidents.reading import IncidentRow, Wanted, list_incidents
 from gis_service.incidents.rules import Move, rule_book
 from gis_service.store import tables as t
 from gis_service.store.tables import SRID
-
-REVEALS: Final = frozenset({"county_office", "dispatcher", "grid_officer"})
-"""Roles that may call back whoever reported."""
 
 REASONS: Final = ("call_back", "visit", "emergency", "correction")
 """Why somebody looks; chosen, never typed, so that nothing personal gets into the record."""
@@ -319,8 +317,7 @@ def reveal_reporter(
     InputError
         There is no such reason.
     """
-    if actor.role not in REVEALS:
-        raise NotAllowedError("incidents.may_not_reveal")
+    REVEAL_REPORTER.require(actor)
     if reason not in REASONS:
         raise InputError(
             "incidents.no_reason", place=Place(field="reason"), known=", ".join(REASONS)

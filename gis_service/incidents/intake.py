@@ -17,12 +17,12 @@ from sqlalchemy.dialects.postgresql import insert
 
 from gis_service.access import Actor, record
 from gis_service.access.households import mask_name, mask_phone
-from gis_service.errors import ConflictError, InputError, NotAllowedError, NotFoundError, Place
+from gis_service.access.permissions import PLACE_REPORTS
+from gis_service.errors import ConflictError, InputError, NotFoundError, Place
 from gis_service.incidents.life_cycle import Draft, check_draft, report
 from gis_service.incidents.rules import rule_book
 from gis_service.store import tables as t
 
-PLACERS: Final = frozenset({"county_office", "dispatcher"})
 _MOST_KEY: Final = 200
 _NOWHERE: Final = 0.0
 
@@ -153,7 +153,7 @@ def waiting(connection: sa.Connection, actor: Actor, limit: int) -> list[Waiting
     list of Waiting
         Empty for roles that do not place reports.
     """
-    if actor.role not in PLACERS or actor.areas is not None:
+    if not PLACE_REPORTS.allows(actor):
         return []
     table = t.incident_intake.c
     rows = connection.execute(
@@ -203,8 +203,7 @@ def place(connection: sa.Connection, actor: Actor, token: str, lon: float, lat: 
     NotFoundError
         There is no such token.
     """
-    if actor.role not in PLACERS or actor.areas is not None:
-        raise NotAllowedError("incidents.may_not_place")
+    PLACE_REPORTS.require(actor)
     table = t.incident_intake
     row = connection.execute(
         sa.select(table).where(table.c.token == token).with_for_update()

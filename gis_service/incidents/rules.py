@@ -4,15 +4,15 @@ All of it comes from ``rules.toml`` beside this module and from the county's own
 (``GIS_INCIDENT_RULES_FILE``) over it. Nothing here reads or writes the store.
 """
 
-import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, cast
+from typing import Annotated, Final, Literal, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from gis_service.coverage.standards import Sourced
-from gis_service.errors import InputError, Place
+from gis_service import rule_files
+from gis_service.roles import Role
+from gis_service.rule_files import Sourced, Table
 from gis_service.settings import incident_settings
 
 DEFAULTS: Final = Path(__file__).with_name("rules.toml")
@@ -20,18 +20,13 @@ TIERS: Final = ("village", "town", "county")
 
 State = Literal["reported", "accepted", "dispatched", "handled", "verified", "closed", "returned"]
 Tier = Literal["village", "town", "county"]
-Role = Literal["county_office", "planner", "dispatcher", "analyst", "grid_officer", "visitor"]
 Days = Annotated[int, Field(ge=0, le=250)]
 
 CLOCK_RUNS: Final = frozenset({"reported", "accepted", "dispatched", "returned"})
 """States in which the deadline counts: what is handled waits for somebody else to verify it."""
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Deadlines(_Table):
+class Deadlines(Table):
     """Working days by tier, and when to warn."""
 
     working_days: dict[Tier, Sourced[Days]]
@@ -47,21 +42,21 @@ class Deadlines(_Table):
         return self
 
 
-class Reports(_Table):
+class Reports(Table):
     """Who may report; anyone who may talk to us by Open311 reports there."""
 
     roles: tuple[Role, ...]
     open311_roles: tuple[Role, ...]
 
 
-class Duplicates(_Table):
+class Duplicates(Table):
     """How near two reports of one thing are."""
 
     radius_m: Sourced[Annotated[float, Field(gt=0, le=50_000, allow_inf_nan=False)]]
     hours: Sourced[Annotated[float, Field(gt=0, le=24 * 366, allow_inf_nan=False)]]
 
 
-class Photos(_Table):
+class Photos(Table):
     """What a photo may be."""
 
     most_bytes: Sourced[Annotated[int, Field(gt=0, le=100_000_000)]]
@@ -70,7 +65,7 @@ class Photos(_Table):
     most_per_step: Sourced[Annotated[int, Field(ge=1, le=50)]]
 
 
-class Move(_Table):
+class Move(Table):
     """One thing that may be done; several entries of one name add up."""
 
     move: Annotated[str, Field(pattern="^[a-z_]{1,30}$")]
@@ -87,7 +82,7 @@ class Move(_Table):
     on_spot: bool = False
 
 
-class AttributeValue(_Table):
+class AttributeValue(Table):
     """One answer of a list."""
 
     key: Annotated[str, Field(min_length=1)]
@@ -95,7 +90,7 @@ class AttributeValue(_Table):
     name_en: str
 
 
-class Attribute(_Table):
+class Attribute(Table):
     """A question that belongs to a kind, as Open311 asks it."""
 
     code: Annotated[str, Field(pattern="^[A-Za-z0-9_]{1,40}$")]
@@ -113,7 +108,7 @@ class Attribute(_Table):
         return self
 
 
-class Kind(_Table):
+class Kind(Table):
     """A kind of incident."""
 
     name: str
@@ -122,11 +117,11 @@ class Kind(_Table):
     group_en: str
     keywords: tuple[str, ...] = ()
     on_spot: Sourced[bool]
-    working_days: dict[Tier, Sourced[Days]] = {}
+    working_days: dict[Tier, Sourced[Days]] = Field(default_factory=dict)
     attributes: tuple[Attribute, ...] = ()
 
 
-class RuleBook(_Table):
+class RuleBook(Table):
     """All that is set about incidents."""
 
     deadlines: Deadlines
@@ -222,21 +217,7 @@ def read_rules(county_file: Path | None = None) -> RuleBook:
     InputError
         The file is not there, is not TOML, or says something that cannot be.
     """
-    tables = _read_toml(DEFAULTS)
-    if county_file is not None:
-        tables = _laid_over(tables, _read_toml(county_file), county_file.name)
-    try:
-        return RuleBook.model_validate(tables)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            "incidents.rules_wrong",
-            place=Place(field=field or None),
-            file=(county_file or DEFAULTS).name,
-            field=field or "-",
-            problem=first["msg"],
-        ) from error
+    return rule_files.read_rules(RuleBook, DEFAULTS, county_file, "GIS_INCIDENT_RULES_FILE")
 
 
 @cache
@@ -250,30 +231,3 @@ def rule_book() -> RuleBook:
         As the settings stood at the first call.
     """
     return read_rules(incident_settings().incident_rules_file)
-
-
-def _read_toml(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(
-            "incidents.rules_unreadable", file=file.name, problem=str(error)
-        ) from error
-
-
-def _laid_over(below: dict[str, Any], above_it: dict[str, Any], source: str) -> dict[str, Any]:
-    """Lay one table over another; a number that stands alone gets its file as the source."""
-    merged = dict(below)
-    for key, new in above_it.items():
-        old = below.get(key)
-        if isinstance(new, dict) and not _is_sourced(new):
-            merged[key] = _laid_over(old if isinstance(old, dict) else {}, new, source)
-        elif isinstance(new, int | float):
-            merged[key] = {"value": new, "source": source}
-        else:
-            merged[key] = new
-    return merged
-
-
-def _is_sourced(table: dict[str, Any]) -> bool:
-    return set(table) == {"value", "source"}

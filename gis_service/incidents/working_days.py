@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from gis_service.access import Actor, record
-from gis_service.errors import InputError, NotAllowedError, NotFoundError, Place
+from gis_service.access.permissions import EDIT_CALENDAR
+from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.incidents.deadlines import WorkingCalendar
 from gis_service.store import tables as t
 
-EDITORS: Final = frozenset({"county_office"})
 MOST_DAYS: Final = 400
 _YEARS: Final = (2000, 2200)
 
@@ -129,7 +129,7 @@ def set_day(
     InputError
         The day is out of any calendar.
     """
-    _may_edit(actor)
+    EDIT_CALENDAR.require(actor)
     _sane(day.year, "day")
     table = t.working_day_override
     before = connection.execute(sa.select(table.c.is_working).where(table.c.day == day)).scalar()
@@ -166,7 +166,7 @@ def clear_day(connection: sa.Connection, actor: Actor, day: date) -> None:
     NotFoundError
         The county has said nothing about it.
     """
-    _may_edit(actor)
+    EDIT_CALENDAR.require(actor)
     table = t.working_day_override
     gone = connection.execute(
         sa.delete(table).where(table.c.day == day).returning(table.c.is_working)
@@ -202,7 +202,7 @@ def set_year(
     InputError
         The year is out of any calendar.
     """
-    _may_edit(actor)
+    EDIT_CALENDAR.require(actor)
     _sane(year, "year")
     table = t.working_year
     if complete:
@@ -210,11 +210,6 @@ def set_year(
     else:
         connection.execute(sa.delete(table).where(table.c.year == year))
     record(connection, actor, "set", "working_year", year, after={"complete": complete})
-
-
-def _may_edit(actor: Actor) -> None:
-    if actor.role not in EDITORS:
-        raise NotAllowedError("incidents.may_not_edit_calendar")
 
 
 def _sane(year: int, field: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from gis_service.access import Actor, record
-from gis_service.access.permissions import require_importing
+from gis_service.access.permissions import IMPORT
 from gis_service.errors import InputError, NotFoundError
 from gis_service.ingest import apart, grids_file, objects, postings, roads_file, units_file
 from gis_service.ingest.file_table import FileTable
@@ -147,7 +147,7 @@ def import_file(
     GisError
         The file as a whole cannot be taken; the store is as it was.
     """
-    require_importing(actor)
+    IMPORT.require(actor)
     wanted = options or ImportOptions()
     spec = find_kind(kind)
     unknown = sorted(set(wanted.extra) - set(spec.extra))
@@ -304,7 +304,7 @@ def submit_import(store: Store, actor: Actor, kind: str, path: Path, options: Im
     NotFoundError
         There is no such kind, or no such file.
     """
-    require_importing(actor)
+    IMPORT.require(actor)
     find_kind(kind)
     if not path.is_file():
         raise NotFoundError("ingest.file_missing", file=options.original_name or path.name)

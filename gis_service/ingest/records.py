@@ -13,7 +13,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from gis_service.access import Actor
-from gis_service.access.permissions import require_importing
+from gis_service.access.permissions import IMPORT
 from gis_service.errors import NotFoundError
 from gis_service.ingest.frames import Note
 from gis_service.messages import Language, text
@@ -66,7 +66,7 @@ def past_imports(
     NotAllowedError
         The actor may not import.
     """
-    require_importing(actor)
+    IMPORT.require(actor)
     total = connection.scalar(sa.select(sa.func.count()).select_from(t.import_record)) or 0
     past = t.import_record.c
     rows = connection.execute(
@@ -141,7 +141,7 @@ def refusals_table(
     NotFoundError
         There is no such import.
     """
-    require_importing(actor)
+    IMPORT.require(actor)
     past = t.import_record.c
     refusals = connection.scalar(sa.select(past.refusals).where(past.import_id == import_id))
     if refusals is None:

@@ -20,6 +20,7 @@ from sqlalchemy.dialects import postgresql
 
 from gis_service import __version__
 from gis_service.access import Actor, record
+from gis_service.access.permissions import SEE
 from gis_service.errors import NotFoundError
 from gis_service.geodesy import GeometryArray
 from gis_service.grids.reading import SchemeKey, find_scheme, on_day
@@ -452,7 +453,7 @@ class _Book:
 
     def record(self, grid_id: int, form: str) -> None:
         """Write down who took officers' names and phones out of the house; a visitor sees none."""
-        if self.actor.role == "visitor":
+        if not SEE["officer"].allows(self.actor):
             return
         options = self.options
         what = {"format": form, "paper": options.paper, "public": options.public}
@@ -577,7 +578,7 @@ class _Book:
     def _no_officers(self, facts: GridSheet) -> str:
         if facts.officers:
             return ""
-        return self.say("officers_hidden" if self.actor.role == "visitor" else "no_officer")
+        return self.say("no_officer" if SEE["officer"].allows(self.actor) else "officers_hidden")
 
     def _is_small(self, facts: GridSheet) -> bool:
         key = (facts.scheme, facts.rank)

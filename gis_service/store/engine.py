@@ -54,7 +54,7 @@ class ActorLike(Protocol):
 
     @property
     def role(self) -> str:
-        """One of ``tables.ROLES``."""
+        """One of ``roles.ROLES``."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from sqlalchemy.dialects.postgresql import (
     ExcludeConstraint,
 )
 
+from gis_service.roles import ROLES
+
 SRID = 4490
 
 metadata = sa.MetaData(
@@ -71,7 +73,6 @@ ROAD_CLASSES = (
 )
 OBJECT_KINDS = ("household", "building", "premises", "hazard", "incident")
 COVERAGE_OF = ("households", "people", "care_households", "buildings", "premises", "hazards")
-ROLES = ("county_office", "planner", "dispatcher", "analyst", "grid_officer", "visitor")
 PLAN_STATES = ("draft", "in_review", "approved", "published", "withdrawn", "discarded")
 PLAN_DECISIONS = ("submitted", "approved", "rejected", "published", "withdrawn", "discarded")
 JOB_STATES = ("waiting", "running", "done", "failed", "cancelled")

@@ -11,15 +11,16 @@ import sqlalchemy as sa
 
 from gis_service import jobs
 from gis_service.access import SYSTEM
-from gis_service.access.households import ADDRESSES, ROUGH_DECIMALS, Need
+from gis_service.access.households import ROUGH_DECIMALS
+from gis_service.access.permissions import KNOW_ADDRESSES, Need
 from gis_service.api import create_app
 from gis_service.grids.assignment import assign_new
 from gis_service.reports.coverage import Wish, read_report
+from gis_service.roles import ROLES
 from gis_service.search.entries import refresh
 from gis_service.store import Store
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
-from gis_service.store.tables import ROLES
 from tests.api.conftest import SmallCounty, TestClient, middle
 
 LON, LAT = middle("g00")[0] + 0.00037, middle("g00")[1] + 0.00041
@@ -159,7 +160,7 @@ def test_each_door_tells_a_role_where_a_household_lives_by_the_one_rule(
 ) -> None:
     ask, need = DOORS[door]
     told = ask(county, role)
-    if role in ADDRESSES[need]:
+    if role in KNOW_ADDRESSES[need].roles:
         assert told is not None
         address, lon, lat = told
         assert address == (ADDRESS.removesuffix(" 502") if door == "search" else ADDRESS)

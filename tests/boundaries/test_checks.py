@@ -284,9 +284,9 @@ def test_a_county_s_file_overrides_numbers_and_severities(
 @pytest.mark.parametrize(
     ("text", "key"),
     [
-        ("[load]\nhazards = -1\n", "rules_wrong"),
-        ('[severity]\nhole = "loud"\n', "rules_wrong"),
-        ("[load\n", "rules_unreadable"),
+        ("[load]\nhazards = -1\n", "rules.wrong"),
+        ('[severity]\nhole = "loud"\n', "rules.wrong"),
+        ("[load\n", "rules.unreadable"),
     ],
 )
 def test_a_county_s_file_that_cannot_be_is_refused(tmp_path: Any, text: str, key: str) -> None:
@@ -294,7 +294,7 @@ def test_a_county_s_file_that_cannot_be_is_refused(tmp_path: Any, text: str, key
     file.write_text(text)
     with pytest.raises(InputError) as caught:
         read_rules(file)
-    assert caught.value.key == f"boundaries.{key}"
+    assert caught.value.key == key
 
 
 def every_grid(looked: checks.Looked) -> list[checks.Broken]:

@@ -9,8 +9,9 @@ import shapely
 
 from gis_service.coverage.network import RoadNetwork, for_profile, snap
 from gis_service.coverage.service_area import Reacher, StreetCells
-from gis_service.coverage.standards import Profile, Sourced, read_standards
+from gis_service.coverage.standards import Profile, read_standards
 from gis_service.ingest.osm import read_osm
+from gis_service.rule_files import Sourced
 
 BOOK = read_standards()
 

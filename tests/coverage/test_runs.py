@@ -14,11 +14,11 @@ import sqlalchemy as sa
 from gis_service import jobs, main_job
 from gis_service.access import SYSTEM, Actor
 from gis_service.coverage import runs
-from gis_service.coverage.standards import Sourced
 from gis_service.coverage.statistics import figures
 from gis_service.coverage.travel_time import STATUS_NAMES
 from gis_service.errors import InputError, NotAllowedError, NotFoundError
 from gis_service.geodesy import distance_m
+from gis_service.rule_files import Sourced
 from gis_service.store import Store
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from gis_service.access import SYSTEM
 from gis_service.coverage import runs, staleness
 from gis_service.coverage.staleness import Digests
-from gis_service.coverage.standards import Sourced
+from gis_service.rule_files import Sourced
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.coverage.drawn_county import BOOK, EAST, open_facility, point

@@ -7,7 +7,8 @@ import pytest
 from gis_service.errors import InputError
 from gis_service.incidents.rules import CLOCK_RUNS, above, read_rules
 from gis_service.messages import all_texts
-from gis_service.store.tables import INCIDENT_STATES, INCIDENT_TIERS, ROLES
+from gis_service.roles import ROLES
+from gis_service.store.tables import INCIDENT_STATES, INCIDENT_TIERS
 
 BOOK = read_rules()
 
