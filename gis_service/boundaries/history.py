@@ -25,16 +25,13 @@ from gis_service.boundaries.plan_base import (
     read_grids,
     read_linework,
 )
-from gis_service.boundaries.plans import Published, lock_scheme, polygonal, publish
+from gis_service.boundaries.plans import Published, lock_scheme, publish
 from gis_service.boundaries.publishing import Redraw, land_moved, publish_redraw, reopen_duties
-from gis_service.boundaries.tessellation import OUTSIDE, Tessellation
+from gis_service.boundaries.tessellation import OUTSIDE, Tessellation, land_changed
 from gis_service.errors import ConflictError, NotFoundError
-from gis_service.geodesy import area_m2
 from gis_service.grids.members import assigned
 from gis_service.grids.versions import Version, today, versions
 from gis_service.store import tables as t
-
-_CRUMB_M2 = 1e-3
 
 
 @dataclass(frozen=True)
@@ -215,18 +212,13 @@ def _changed(before: dict[str, BaseGrid], after: dict[str, BaseGrid]) -> list[Ch
             if old.state_id == new.state_id:
                 continue
             words = (old.name, old.code, old.parent) != (new.name, new.code, new.parent)
-            land = old.wkb != new.wkb and _land_differs(old.wkb, new.wkb)
+            land = land_changed(old.wkb, new.wkb)
             if not words and not land:
                 continue
             found.append(ChangedGrid(key, "land" if land else "words", old, new))
         else:
             found.append(ChangedGrid(key, "new" if old is None else "ended", old, new))
     return found
-
-
-def _land_differs(one: bytes, other: bytes) -> bool:
-    difference = shapely.symmetric_difference(shapely.from_wkb(one), shapely.from_wkb(other))
-    return bool(area_m2(polygonal(difference)).sum() > _CRUMB_M2)
 
 
 def _households_moved(

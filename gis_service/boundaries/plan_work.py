@@ -23,16 +23,14 @@ from gis_service.boundaries.handing_over import region_of
 from gis_service.boundaries.plan_base import newest_version, read_grids, read_names
 from gis_service.boundaries.plan_desk import Held, PlanDesk, StoredEdit
 from gis_service.boundaries.plan_life import OPEN, Plan
-from gis_service.boundaries.plans import polygonal
+from gis_service.boundaries.tessellation import land_changed
 from gis_service.errors import GisError, InputError, Place
-from gis_service.geodesy import area_m2
 from gis_service.grids.versions import Version
 from gis_service.messages import Language, text
 from gis_service.store import tables as t
 
 MOST_BUILDINGS: Final = 5000
 _NUMBERED: Final = re.compile(r"^(.*?)(\d+)(\D*)$")
-_CRUMB_M2: Final = 1e-3
 Box = tuple[float, float, float, float]
 
 
@@ -206,11 +204,9 @@ def _both_changed(
         if key not in after:
             found.append({"key": key, "error": None, "theirs": None, "ours": None})
             continue
-        if before[key].wkb == after[key].wkb:
-            continue
-        old, new = shapely.from_wkb(before[key].wkb), shapely.from_wkb(after[key].wkb)
-        if area_m2(polygonal(shapely.symmetric_difference(old, new))).sum() > _CRUMB_M2:
-            found.append({"key": key, "error": None, "theirs": new, "ours": None})
+        if land_changed(before[key].wkb, after[key].wkb):
+            theirs = shapely.from_wkb(after[key].wkb)
+            found.append({"key": key, "error": None, "theirs": theirs, "ours": None})
     return found
 
 

@@ -11,7 +11,6 @@ from datetime import date
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import shapely
 import sqlalchemy as sa
@@ -19,7 +18,7 @@ from sqlalchemy.dialects.postgresql import DATERANGE
 
 from gis_service import access, grid_code
 from gis_service.access import Actor
-from gis_service.boundaries.tessellation import Tessellation
+from gis_service.boundaries.tessellation import Tessellation, land_changed
 from gis_service.errors import ConflictError, InputError, NotFoundError, Place
 from gis_service.geodesy import GeometryArray, area_m2
 from gis_service.grids import assignment
@@ -509,9 +508,8 @@ def _write_states(
             before.code, before.name, before.parent_grid_id, before.urban_rural_class,
             before.admin_unit_id,
         )  # fmt: skip
-        same_land = bytes(before.wkb) == binary
-        keep.append(same_words and same_land)
-        if not same_words or (not same_land and _land_differs(before.wkb, row.geometry)):
+        keep.append(same_words and bytes(before.wkb) == binary)
+        if not same_words or land_changed(bytes(before.wkb), binary):
             changed += 1
         if not keep[-1]:
             ended.append(before.state_id)
@@ -521,29 +519,6 @@ def _write_states(
     if len(new):
         open_states(connection, scheme_id, new, effective_day)
     return changed, retired
-
-
-def _land_differs(before: bytes, after: shapely.Geometry) -> bool:
-    difference = shapely.symmetric_difference(shapely.from_wkb(bytes(before)), after)
-    return bool(area_m2(polygonal(difference)).sum() > 1e-3)
-
-
-def polygonal(geometry: shapely.Geometry) -> npt.NDArray[Any]:
-    """
-    Keep the parts of a geometry that have land.
-
-    Parameters
-    ----------
-    geometry
-        Of any kind.
-
-    Returns
-    -------
-    array of Polygon
-        Without points and lines.
-    """
-    parts = shapely.get_parts(geometry)
-    return np.asarray(parts[shapely.get_dimensions(parts) == 2], dtype=object)
 
 
 def close_rows(

@@ -28,18 +28,21 @@ from gis_service.boundaries.plans import (
     digits_after,
     lock_scheme,
     open_states,
-    polygonal,
     refuse_day,
 )
-from gis_service.boundaries.tessellation import OUTSIDE, Tessellation, build_faces
+from gis_service.boundaries.tessellation import (
+    CRUMB_M2,
+    OUTSIDE,
+    Tessellation,
+    build_faces,
+    land_m2,
+)
 from gis_service.errors import ConflictError
-from gis_service.geodesy import area_m2
 from gis_service.grids import assignment
 from gis_service.grids.versions import Version, versions
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
 
-_CRUMB_M2 = 1e-3
 ENDED: Final = "end_duties"
 """The event that says which posts a version closed."""
 
@@ -181,8 +184,8 @@ def land_moved(
             if old_keys[index] == key:
                 continue
             common = shapely.intersection(old[index], face)
-            area = float(area_m2(polygonal(common)).sum()) if common.area > 0 else 0.0
-            if area > _CRUMB_M2:
+            area = land_m2(common) if common.area > 0 else 0.0
+            if area > CRUMB_M2:
                 found.append((old_keys[index], key, area))
     return found
 

@@ -17,6 +17,8 @@ from gis_service.errors import InputError, Place
 from gis_service.geodesy import LATTICE, Geometries, GeometryArray, area_m2, on_lattice
 
 OUTSIDE: Final = -1
+CRUMB_M2: Final = 1e-3
+"""Land up to this size comes of rounding: nobody gained or lost it."""
 IndexArray = npt.NDArray[np.int64]
 
 
@@ -168,6 +170,44 @@ def faces_beside(arcs: GeometryArray, faces: GeometryArray) -> tuple[IndexArray,
     on_left = [by_segment.get(segment, outside) for segment in zip(a, b, strict=True)]
     on_right = [by_segment.get(segment, outside) for segment in zip(b, a, strict=True)]
     return np.array(on_left, dtype=np.int64), np.array(on_right, dtype=np.int64)
+
+
+def land_changed(before: bytes, after: bytes) -> bool:
+    """
+    Tell whether a grid has other land; one that only gained or lost a vertex has not.
+
+    Parameters
+    ----------
+    before, after
+        Its polygon as WKB, lon, lat.
+
+    Returns
+    -------
+    bool
+        True where more than a thousandth of a square metre is in one and not in the other.
+    """
+    if before == after:
+        return False
+    odd = shapely.symmetric_difference(shapely.from_wkb(before), shapely.from_wkb(after))
+    return land_m2(odd) > CRUMB_M2
+
+
+def land_m2(geometry: shapely.Geometry) -> float:
+    """
+    Measure the land of a geometry, whose points and lines have none.
+
+    Parameters
+    ----------
+    geometry
+        Of any kind, lon, lat.
+
+    Returns
+    -------
+    float
+        Square metres on the ellipsoid.
+    """
+    parts = shapely.get_parts(geometry)
+    return float(area_m2(parts[shapely.get_dimensions(parts) == 2]).sum())
 
 
 def _points(xy: npt.NDArray[np.float64]) -> list[complex]:

@@ -19,7 +19,7 @@ from gis_service.access import Actor
 from gis_service.boundaries.apart import refuse_apart
 from gis_service.boundaries.noding import Finding, NodingReport
 from gis_service.boundaries.plans import DRAFT_COLUMNS, Level, ensure_scheme, publish
-from gis_service.boundaries.tessellation import Tessellation
+from gis_service.boundaries.tessellation import Tessellation, land_changed
 from gis_service.errors import InputError, Place
 from gis_service.geodesy import area_m2
 from gis_service.grids.assignment import assign_new
@@ -48,7 +48,6 @@ _SIZE_RULE: Final = {"urban": (200, 300), "rural": (80, 300)}
 _SAID: Final = 50
 _BY_NAME: Final = "name:"
 _ON_BORDER_M: Final = 5.0
-_SAME_LAND_M2: Final = 1e-3
 _SAME_ARC_DEGREES: Final = 2e-9
 
 
@@ -406,21 +405,14 @@ def _differences(
             continue
         old = before.loc[row.key]
         said = [getattr(row, word) for word in words] + [parent_of.get(row.key)]
-        moved = row.key in shapes and _land_differs(bytes(wkb[row.key]), shapes[row.key])
+        moved = row.key in shapes and land_changed(
+            bytes(wkb[row.key]), shapely.to_wkb(shapes[row.key])
+        )
         unit = old["admin_code"]
         other_unit = unit is not None and row.admin_code != unit
         if moved or other_unit or said != [*(old[word] for word in words), old["parent"]]:
             changed.add(row.key)
     return new, changed, set(before.index) - set(rows["key"])
-
-
-def _land_differs(before: bytes, after: shapely.Geometry) -> bool:
-    """Tell whether a grid has other land; one that only gained a vertex has not."""
-    if before == shapely.to_wkb(after):
-        return False
-    difference = shapely.symmetric_difference(shapely.from_wkb(before), after)
-    parts = shapely.get_parts(difference)
-    return bool(area_m2(parts[shapely.get_dimensions(parts) == 2]).sum() > _SAME_LAND_M2)
 
 
 # --- notes -------------------------------------------------------------------------------------
