@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from gis_service.store.engine import conninfo
-from gis_service.store.incident_functions import LISTEN
 
 CHANNELS: Final = ("gis_incident", "gis_version", "gis_plan")
 LOST: Final = (TimeoutError, psycopg.Error, sa.exc.SQLAlchemyError)
@@ -52,7 +51,7 @@ async def notices(url: sa.URL, wait_s: float) -> AsyncIterator[Notice]:
     connection = await psycopg.AsyncConnection.connect(conninfo(url), autocommit=True)
     async with connection:
         for channel in CHANNELS:
-            await connection.execute(sql.SQL(LISTEN).format(channel=sql.Identifier(channel)))
+            await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
         yield Notice(None)
         while True:
             came = False

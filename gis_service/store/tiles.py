@@ -1,86 +1,36 @@
-"""Vector tiles as SQL text: what PostGIS cuts, and the triggers that count what changed.
+"""Vector tiles as SQL text: what PostGIS cuts, and the counts of what changed.
 
 Values are always bound. Geometry is stored in lon, lat; a tile is cut in Web Mercator, which every
 client of tiles can read. No statement here reads a household.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-COUNT_CHANGES: Final = """
-CREATE FUNCTION gis_count_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    INSERT INTO data_change (name, at, xid)
-    VALUES (TG_ARGV[0], transaction_timestamp(), pg_current_xact_id()::text::bigint)
-    ON CONFLICT DO NOTHING;
-    RETURN NULL;
-END $$;
-COMMENT ON FUNCTION gis_count_change() IS
-    'Notes that a transaction changed a table; the number of notes names the state of its data.';
-"""
-
-COUNTED: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = MappingProxyType(
-    {
-        "admin_unit": ("admin_unit", ()),
-        "assignment": ("assignment", ()),
-        "building": ("building", ()),
-        "building_shape": ("building", ("footprint", "name", "kind", "storeys")),
-        "coverage_run": ("coverage_run", ()),
-        "facility": ("facility", ()),
-        "grid_level": ("grid_level", ()),
-        "grid_scheme": ("grid_scheme", ()),
-        "grid_state": ("grid_state", ()),
-        "grid_version": ("grid_version", ()),
-        "hazard": ("hazard", ()),
-        "household": ("household", ()),
-        "import_record": ("import_record", ()),
-        "incident": ("incident", ()),
-        "land_cover": ("land_cover", ()),
-        "premises": ("premises", ()),
-        "road_edge": ("road_edge", ()),
-        "road_network": ("road_network", ()),
-    }
+COUNTED: Final = (
+    "admin_unit",
+    "assignment",
+    "building",
+    "building_shape",
+    "coverage_run",
+    "facility",
+    "grid_level",
+    "grid_scheme",
+    "grid_state",
+    "grid_version",
+    "hazard",
+    "household",
+    "import_record",
+    "incident",
+    "land_cover",
+    "premises",
+    "road_edge",
+    "road_network",
 )
-"""Name of a count to the table and the columns whose update counts; no columns is every one."""
-
-
-def counting() -> Iterator[str]:
-    """
-    Write the triggers.
-
-    Yields
-    ------
-    str
-        One statement each.
-    """
-    for name, (table, columns) in COUNTED.items():
-        update = f"UPDATE OF {', '.join(columns)}" if columns else "UPDATE"
-        yield (
-            f"CREATE TRIGGER {name}_counted AFTER INSERT OR DELETE OR {update} ON {table}"
-            f" FOR EACH STATEMENT EXECUTE FUNCTION gis_count_change('{name}')"
-        )
-        yield (
-            f"CREATE TRIGGER {name}_emptied AFTER TRUNCATE ON {table}"
-            f" FOR EACH STATEMENT EXECUTE FUNCTION gis_count_change('{name}')"
-        )
-
-
-def no_counting() -> Iterator[str]:
-    """
-    Write how the triggers go.
-
-    Yields
-    ------
-    str
-        One statement each.
-    """
-    for name, (table, _) in COUNTED.items():
-        yield f"DROP TRIGGER {name}_counted ON {table}"
-        yield f"DROP TRIGGER {name}_emptied ON {table}"
-    yield "DROP FUNCTION gis_count_change()"
+"""Names of counts; migrations make a trigger for each, and a test finds one without."""
 
 
 _FRAME: Final = """

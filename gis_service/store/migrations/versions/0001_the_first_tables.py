@@ -11,12 +11,93 @@ from geoalchemy2 import Geometry
 from procrastinate.schema import SchemaManager
 from sqlalchemy.dialects import postgresql
 
-from gis_service.store import functions
-
 revision = '0001'
 down_revision = None
 branch_labels = None
 depends_on = None
+
+TODAY = """
+CREATE FUNCTION gis_today() RETURNS date LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT coalesce(nullif(current_setting('gis.today', true), '')::date,
+                    (now() AT TIME ZONE 'Asia/Shanghai')::date)
+$$;
+COMMENT ON FUNCTION gis_today() IS
+    'The day in Asia/Shanghai; the setting gis.today replays another day.';
+"""
+
+GRID_AT = """
+CREATE FUNCTION gis_grid_at(place geometry, scheme text DEFAULT 'base', on_day date DEFAULT NULL)
+RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT min(state.grid_id)
+    FROM grid_state AS state
+    JOIN grid_scheme USING (scheme_id)
+    WHERE grid_scheme.code = scheme
+      AND state.rank = (SELECT max(rank) FROM grid_level
+                        WHERE grid_level.scheme_id = grid_scheme.scheme_id AND tessellates)
+      AND state.valid @> coalesce(on_day, gis_today())
+      AND ST_Intersects(state.geom, place)
+$$;
+COMMENT ON FUNCTION gis_grid_at(geometry, text, date) IS
+    'The grid that answers for a place on a day: the one that holds it, on a border the lowest id.';
+"""
+
+APPEND_ONLY = """
+CREATE FUNCTION gis_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'table % is append-only', TG_TABLE_NAME
+        USING ERRCODE = 'insufficient_privilege';
+END $$;
+CREATE TRIGGER event_append_only BEFORE UPDATE OR DELETE ON event
+    FOR EACH ROW EXECUTE FUNCTION gis_refuse_change();
+CREATE TRIGGER event_not_truncated BEFORE TRUNCATE ON event
+    FOR EACH STATEMENT EXECUTE FUNCTION gis_refuse_change();
+CREATE TRIGGER grid_code_kept BEFORE UPDATE OR DELETE ON grid_code
+    FOR EACH ROW EXECUTE FUNCTION gis_refuse_change();
+"""
+
+VERSION_NOTICE = """
+CREATE FUNCTION gis_tell_version() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('gis_version', NEW.scheme_id::text);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER grid_version_told AFTER INSERT ON grid_version
+    FOR EACH ROW EXECUTE FUNCTION gis_tell_version();
+"""
+
+ANALYZE = """
+CREATE FUNCTION gis_analyze() RETURNS void LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    name text;
+BEGIN
+    FOR name IN SELECT tablename FROM pg_tables
+                WHERE schemaname = 'public' AND tableowner = current_user
+                ORDER BY tablename LOOP
+        EXECUTE format('ANALYZE public.%I', name);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION gis_analyze() IS
+    'Renews the statistics after a large import; the service''s role owns no table and may not.';
+"""
+
+SYSTEM_ACTOR = """
+INSERT INTO actor (actor_id, name, name_en, role) VALUES (1, '系统', 'System', 'county_office');
+SELECT setval(pg_get_serial_sequence('actor', 'actor_id'), 1);
+"""
+
+GRANTS = """
+GRANT USAGE ON SCHEMA public TO gis_service;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO gis_service;
+GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO gis_service;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO gis_service;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public
+    GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO gis_service;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO gis_service;
+REVOKE UPDATE, DELETE, TRUNCATE ON event FROM gis_service;
+REVOKE UPDATE, DELETE, TRUNCATE ON grid_code FROM gis_service;
+REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM gis_service;
+"""
 
 
 def upgrade() -> None:
@@ -546,14 +627,14 @@ def upgrade() -> None:
     op.create_table_comment('officer', '网格长 and 网格员.')
     op.create_table_comment('premises', '监管对象: shops, factories, key fire units, nine-small places.')
     for text in (
-        functions.TODAY,
-        functions.GRID_AT,
-        functions.APPEND_ONLY,
-        functions.VERSION_NOTICE,
-        functions.ANALYZE,
+        TODAY,
+        GRID_AT,
+        APPEND_ONLY,
+        VERSION_NOTICE,
+        ANALYZE,
         SchemaManager.get_schema(),
-        functions.SYSTEM_ACTOR,
-        functions.GRANTS,
+        SYSTEM_ACTOR,
+        GRANTS,
     ):
         run(text)
 

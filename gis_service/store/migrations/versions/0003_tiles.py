@@ -9,12 +9,44 @@ import sqlalchemy as sa
 from alembic import op
 from geoalchemy2 import Geometry
 
-from gis_service.store import tiles
-
 revision = '0003'
 down_revision = '0002'
 branch_labels = None
 depends_on = None
+
+COUNT_CHANGES = """
+CREATE FUNCTION gis_count_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO data_change (name, at, xid)
+    VALUES (TG_ARGV[0], transaction_timestamp(), pg_current_xact_id()::text::bigint)
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION gis_count_change() IS
+    'Notes that a transaction changed a table; the number of notes names the state of its data.';
+"""
+
+COUNTED = {
+    "admin_unit": ("admin_unit", ()),
+    "assignment": ("assignment", ()),
+    "building": ("building", ()),
+    "building_shape": ("building", ("footprint", "name", "kind", "storeys")),
+    "coverage_run": ("coverage_run", ()),
+    "facility": ("facility", ()),
+    "grid_level": ("grid_level", ()),
+    "grid_scheme": ("grid_scheme", ()),
+    "grid_state": ("grid_state", ()),
+    "grid_version": ("grid_version", ()),
+    "hazard": ("hazard", ()),
+    "household": ("household", ()),
+    "import_record": ("import_record", ()),
+    "incident": ("incident", ()),
+    "land_cover": ("land_cover", ()),
+    "premises": ("premises", ()),
+    "road_edge": ("road_edge", ()),
+    "road_network": ("road_network", ()),
+}
+"""Name of a count to the table and the columns whose update counts; no columns is every one."""
 
 
 def upgrade() -> None:
@@ -53,7 +85,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('question', name=op.f('pk_answer')),
     comment='Figures that were counted before, by who asked for what.'
     )
-    for text in (tiles.COUNT_CHANGES, *tiles.counting()):
+    for text in (COUNT_CHANGES, *counting()):
         run(text)
 
 
@@ -66,8 +98,28 @@ def run(text: str) -> None:
         cursor.close()
 
 
+def counting():
+    for name, (table, columns) in COUNTED.items():
+        update = f"UPDATE OF {', '.join(columns)}" if columns else "UPDATE"
+        yield (
+            f"CREATE TRIGGER {name}_counted AFTER INSERT OR DELETE OR {update} ON {table}"
+            f" FOR EACH STATEMENT EXECUTE FUNCTION gis_count_change('{name}')"
+        )
+        yield (
+            f"CREATE TRIGGER {name}_emptied AFTER TRUNCATE ON {table}"
+            f" FOR EACH STATEMENT EXECUTE FUNCTION gis_count_change('{name}')"
+        )
+
+
+def no_counting():
+    for name, (table, _) in COUNTED.items():
+        yield f"DROP TRIGGER {name}_counted ON {table}"
+        yield f"DROP TRIGGER {name}_emptied ON {table}"
+    yield "DROP FUNCTION gis_count_change()"
+
+
 def downgrade() -> None:
-    for text in tiles.no_counting():
+    for text in no_counting():
         run(text)
     for name in ('answer', 'tile', 'tile_shape', 'data_change'):
         op.drop_table(name)

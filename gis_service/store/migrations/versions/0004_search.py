@@ -10,12 +10,45 @@ from alembic import op
 from geoalchemy2 import Geometry
 from sqlalchemy.dialects import postgresql
 
-from gis_service.store import search
-
 revision = '0004'
 down_revision = '0003'
 branch_labels = None
 depends_on = None
+
+_WATCHED = (
+    ("building", "houses", "OF name, address, point"),
+    ("building", "building", "OF name, address, point"),
+    ("household", "houses", "OF street, house_number, group_number, building_id, point"),
+    ("premises", "premises", "OF name, kind, point"),
+    ("facility", "facility", "OF name, kind, address, point"),
+    ("officer", "officer", "OF name, valid"),
+    ("grid_duty", "officer", ""),
+    ("grid_state", "grid", ""),
+    ("grid_state", "officer", ""),
+    ("admin_unit", "unit", ""),
+    ("road_network", "road", ""),
+)
+"""Table, the kind of entries made from it, and which of its columns matter in an update."""
+
+_FUNCTION = """
+CREATE FUNCTION gis_note_search_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO search_change (kind) VALUES (TG_ARGV[0]);
+    RETURN NULL;
+END $$;
+INSERT INTO search_change (kind)
+VALUES ('houses'), ('building'), ('premises'), ('facility'), ('officer'), ('grid'), ('unit'),
+       ('road');
+"""
+
+_TRIGGER = """
+CREATE TRIGGER search_{kind} AFTER INSERT OR DELETE OR UPDATE {columns} ON {table}
+    FOR EACH STATEMENT EXECUTE FUNCTION gis_note_search_change('{kind}');
+"""
+
+CHANGES = _FUNCTION + "".join(
+    _TRIGGER.format(table=table, kind=kind, columns=columns) for table, kind, columns in _WATCHED
+)
 
 
 def upgrade() -> None:
@@ -60,7 +93,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('change_id', name=op.f('pk_search_change')),
     comment='Which kinds of entries are out of date: triggers write, the worker makes them anew.'
     )
-    run(search.CHANGES)
+    run(CHANGES)
 
 
 def run(text: str) -> None:

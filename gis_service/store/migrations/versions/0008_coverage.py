@@ -54,7 +54,7 @@ def downgrade() -> None:
         " n > 0 only.",
     )
     op.execute("DELETE FROM coverage_figure WHERE of <> 'households'")
-    op.drop_constraint("ck_coverage_figure_of_known", "coverage_figure", type_="check")
+    op.drop_constraint(op.f("ck_coverage_figure_of_known"), "coverage_figure", type_="check")
     op.drop_constraint("pk_coverage_figure", "coverage_figure", type_="primary")
     op.drop_column("coverage_figure", "of")
     op.create_primary_key(

@@ -9,12 +9,20 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from gis_service.store import functions
-
 revision = "0010"
 down_revision = "0009"
 branch_labels = None
 depends_on = None
+
+PLAN_NOTICE = """
+CREATE FUNCTION gis_tell_plan() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('gis_plan', NEW.plan_id || ':' || NEW.rev);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER plan_told AFTER INSERT OR UPDATE ON plan
+    FOR EACH ROW EXECUTE FUNCTION gis_tell_plan();
+"""
 
 
 def upgrade() -> None:
@@ -172,7 +180,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("withdraws_id", name=op.f("uq_version_withdrawal_withdraws_id")),
         comment="Which version takes back which.",
     )
-    op.execute(functions.PLAN_NOTICE)
+    op.execute(PLAN_NOTICE)
 
 
 def downgrade() -> None:

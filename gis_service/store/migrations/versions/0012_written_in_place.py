@@ -8,12 +8,61 @@ Revises: 0011
 import sqlalchemy as sa
 from alembic import op
 
-from gis_service.store import functions
-
 revision = "0012"
 down_revision = "0011"
 branch_labels = None
 depends_on = None
+
+ASSIGNMENT_KEPT = """
+CREATE FUNCTION gis_check_assignment() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    wrong text;
+BEGIN
+    -- planned anew each time: one row and half a million want different ways
+    EXECUTE $sql$
+        SELECT format('grid %s of scheme %s', named.grid_id, named.scheme_id)
+        FROM (SELECT grid_id, scheme_id FROM fresh GROUP BY grid_id, scheme_id
+              UNION
+              SELECT nearest_grid_id, scheme_id FROM fresh
+              GROUP BY nearest_grid_id, scheme_id) AS named
+        LEFT JOIN grid USING (grid_id, scheme_id)
+        WHERE named.grid_id IS NOT NULL AND grid.grid_id IS NULL
+        LIMIT 1
+    $sql$ INTO wrong;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'an assignment names %, which is not there', wrong
+            USING ERRCODE = 'foreign_key_violation', TABLE = 'assignment',
+                  CONSTRAINT = 'assignment_names_a_grid';
+    END IF;
+    EXECUTE $sql$
+        SELECT format('%s %s of scheme %s', object_kind, object_id, scheme_id)
+        FROM fresh JOIN assignment AS other USING (scheme_id, object_kind, object_id)
+        WHERE other.since <> fresh.since AND other.valid && fresh.valid
+        LIMIT 1
+    $sql$ INTO wrong;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'two assignments of % on one day', wrong
+            USING ERRCODE = 'exclusion_violation', TABLE = 'assignment',
+                  CONSTRAINT = 'assignment_once_a_day';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER assignment_kept AFTER INSERT ON assignment
+    REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION gis_check_assignment();
+
+CREATE FUNCTION gis_keep_grids() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM gone JOIN assignment ON assignment.grid_id = gone.grid_id
+                                                OR assignment.nearest_grid_id = gone.grid_id) THEN
+        RAISE EXCEPTION 'objects are assigned to a grid that is deleted'
+            USING ERRCODE = 'foreign_key_violation', TABLE = 'assignment',
+                  CONSTRAINT = 'assignment_names_a_grid';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER grid_kept AFTER DELETE ON grid
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION gis_keep_grids();
+"""
 
 _COPIED = "copied from the assignment of today, which names only grids that are there"
 
@@ -42,7 +91,7 @@ def upgrade() -> None:
         op.drop_constraint(op.f(f"fk_{table}_base_grid_id"), table)
         op.drop_index(f"ix_{table}_base_grid", table)
         op.alter_column(table, "base_grid_id", comment=_COPIED)
-    op.execute(functions.ASSIGNMENT_KEPT)
+    op.execute(ASSIGNMENT_KEPT)
 
 
 def downgrade() -> None:

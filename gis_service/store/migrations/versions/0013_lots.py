@@ -6,15 +6,73 @@ Revises: 0012
 """
 
 import sqlalchemy as sa
-from alembic import op
+from alembic import context, op
 from sqlalchemy.dialects.postgresql import DATERANGE, ExcludeConstraint
-
-from gis_service.store import functions
 
 revision = "0013"
 down_revision = "0012"
 branch_labels = None
 depends_on = None
+
+LOTS = """
+CREATE VIEW assignment AS
+SELECT member.scheme_id, member.object_kind, member.object_id, span.valid, lot_grid.grid_id,
+       member.method, member.nearest_grid_id, member.distance_m
+FROM membership AS member
+LEFT JOIN lot_grid ON lot_grid.lot_id = member.lot_id AND lot_grid.valid && member.valid
+CROSS JOIN LATERAL (SELECT member.valid * coalesce(lot_grid.valid, member.valid)) AS span (valid);
+COMMENT ON VIEW assignment IS
+    'Which grid an object belonged to, from when to when: its lots, with their grids.';
+
+CREATE OR REPLACE FUNCTION gis_check_assignment() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    wrong text;
+BEGIN
+    -- planned anew each time: one row and half a million want different ways
+    EXECUTE $sql$
+        SELECT format('lot %s of scheme %s', named.lot_id, named.scheme_id)
+        FROM (SELECT lot_id, scheme_id FROM fresh GROUP BY lot_id, scheme_id) AS named
+        LEFT JOIN lot USING (lot_id, scheme_id)
+        WHERE named.lot_id IS NOT NULL AND lot.lot_id IS NULL
+        UNION ALL
+        SELECT format('grid %s of scheme %s', named.nearest_grid_id, named.scheme_id)
+        FROM (SELECT nearest_grid_id, scheme_id FROM fresh
+              GROUP BY nearest_grid_id, scheme_id) AS named
+        LEFT JOIN grid ON grid.grid_id = named.nearest_grid_id
+                      AND grid.scheme_id = named.scheme_id
+        WHERE named.nearest_grid_id IS NOT NULL AND grid.grid_id IS NULL
+        LIMIT 1
+    $sql$ INTO wrong;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'an assignment names %, which is not there', wrong
+            USING ERRCODE = 'foreign_key_violation', TABLE = 'membership',
+                  CONSTRAINT = 'membership_names_a_lot';
+    END IF;
+    EXECUTE $sql$
+        SELECT format('%s %s of scheme %s', object_kind, object_id, scheme_id)
+        FROM fresh JOIN membership AS other USING (scheme_id, object_kind, object_id)
+        WHERE other.since <> fresh.since AND other.valid && fresh.valid
+        LIMIT 1
+    $sql$ INTO wrong;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'two assignments of % on one day', wrong
+            USING ERRCODE = 'exclusion_violation', TABLE = 'membership',
+                  CONSTRAINT = 'membership_once_a_day';
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION gis_keep_grids() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    -- where a lot belongs to a grid its foreign key speaks
+    IF EXISTS (SELECT FROM gone JOIN membership ON membership.nearest_grid_id = gone.grid_id) THEN
+        RAISE EXCEPTION 'objects are assigned to a grid that is deleted'
+            USING ERRCODE = 'foreign_key_violation', TABLE = 'membership',
+                  CONSTRAINT = 'membership_names_a_grid';
+    END IF;
+    RETURN NULL;
+END $$;
+"""
 
 _RENAMED = ("object_kind_known", "method_known", "outside_names_nearest", "valid_not_empty")
 
@@ -85,7 +143,7 @@ def upgrade() -> None:
         "Which lot an object belonged to, from when to when; an object's rows never overlap.",
     )
     op.execute("ALTER TRIGGER assignment_kept ON membership RENAME TO membership_kept")
-    op.execute(functions.LOTS)
+    op.execute(LOTS)
     op.execute(
         "CREATE TRIGGER assignment_counted AFTER INSERT OR DELETE OR UPDATE ON lot_grid"
         " FOR EACH STATEMENT EXECUTE FUNCTION gis_count_change('assignment')"
@@ -118,7 +176,7 @@ def downgrade() -> None:
     op.execute(f"INSERT INTO assignment ({names}) SELECT {names} FROM was")
     op.drop_table("lot_grid")
     op.drop_table("lot")
-    op.execute(functions.ASSIGNMENT_KEPT)
+    op.execute(context.script.get_revision("0012").module.ASSIGNMENT_KEPT)
 
 
 def _rename_check(table: str, old: str, new: str) -> None:
