@@ -77,13 +77,12 @@ def prepare(store: Store) -> dict[str, dict[str, int]]:
     """
     with store.transaction(SYSTEM) as connection:
         version = in_force(connection)
-        schemes = connection.execute(sa.select(t.grid_scheme.c.code)).scalars().all()
-        reports = {scheme: assignment.assign_new(connection, scheme) for scheme in schemes}
+        report = assignment.assign_new(connection)
         if assignment.is_due(connection):
             assignment.apply_due(connection)
         if is_made_up(connection):
             ensure_demo_actors(connection, _some_grid(connection, version.scheme_id))
-    return reports["base"].counts
+    return report.counts
 
 
 def _some_grid(connection: sa.Connection, scheme_id: int) -> int | None:

@@ -218,21 +218,24 @@ def publish(
     table["code"] = _codes(connection, scheme_row, table)
     changed, retired = _write_states(connection, scheme_row.scheme_id, table, effective_day)
     _write_arcs(connection, scheme_row.scheme_id, tessellation, grid_ids, effective_day)
-    version_id = connection.execute(
-        sa.insert(t.grid_version)
-        .values(
-            scheme_id=scheme_row.scheme_id,
-            effective_day=effective_day,
-            published_by=actor.actor_id,
-            title=title,
-            reason=reason,
-        )
-        .returning(t.grid_version.c.version_id)
-    ).scalar_one()
-    version = Version(version_id, scheme_row.scheme_id, scheme, effective_day, title)
+    version = open_version(
+        connection, actor, scheme_row.scheme_id, scheme, effective_day, title, reason
+    )
+    version_id = version.version_id
     _write_successors(connection, version_id, successors, {**dict(known or {}), **grid_ids})
-    moved = {} if first else assignment.reassign(connection, version)
-    assignment.apply_due(connection)
+    moved: dict[str, int] = {}
+    if not first:
+        grid = t.grid.c
+        before = connection.execute(
+            sa.select(grid.grid_id).where(grid.scheme_id == version.scheme_id)
+        ).scalars()
+        base = table[table["rank"] == table["rank"].max()]
+        moves = assignment.moves_near(
+            connection, version.scheme_id, list(before), base["grid_id"].tolist(),
+            base["geometry"].to_numpy(), effective_day,
+        )  # fmt: skip
+        assignment.write(connection, version.scheme_id, moves, effective_day.toordinal())
+        moved = {one.kind: len(one.object_ids) for one in moves}
     published = Published(version, grid_ids, changed, retired, moved)
     counts = {"grids": len(table), "changed": changed, "retired": retired, "moved": moved}
     connection.execute(
@@ -243,6 +246,54 @@ def publish(
     after = {"scheme": scheme, "effective_day": effective_day.isoformat(), **counts}
     access.record(connection, actor, "publish", "grid_version", version_id, after=after)
     return published
+
+
+def open_version(
+    connection: sa.Connection,
+    actor: Actor,
+    scheme_id: int,
+    scheme: str,
+    effective_day: date,
+    title: str,
+    reason: str,
+) -> Version:
+    """
+    Write the row of a new version; older ones whose day has come are taken over before.
+
+    Parameters
+    ----------
+    connection
+        The transaction that publishes.
+    actor
+        Who publishes.
+    scheme_id, scheme
+        The scheme and its code.
+    effective_day
+        From when on it holds.
+    title, reason
+        What it is called and why it is made.
+
+    Returns
+    -------
+    Version
+        The newest one of its scheme.
+    """
+    if assignment.is_due(connection):
+        assignment.apply_due(connection)
+    in_force = effective_day <= today(connection)
+    version_id = connection.execute(
+        sa.insert(t.grid_version)
+        .values(
+            scheme_id=scheme_id,
+            effective_day=effective_day,
+            published_by=actor.actor_id,
+            title=title,
+            reason=reason,
+            applied_at=sa.func.now() if in_force else None,
+        )
+        .returning(t.grid_version.c.version_id)
+    ).scalar_one()
+    return Version(version_id, scheme_id, scheme, effective_day, title)
 
 
 def lock_scheme(connection: sa.Connection, scheme: str) -> Any:

@@ -28,6 +28,7 @@ from gis_service.boundaries.plans import (
     digits_after,
     lock_scheme,
     open_states,
+    open_version,
     refuse_day,
 )
 from gis_service.boundaries.tessellation import (
@@ -39,7 +40,7 @@ from gis_service.boundaries.tessellation import (
 )
 from gis_service.errors import ConflictError
 from gis_service.grids import assignment
-from gis_service.grids.versions import Version, versions
+from gis_service.grids.versions import versions
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
 
@@ -254,7 +255,7 @@ def provisional_ids(redraw: Redraw) -> dict[str, int]:
 
 
 def _moves(
-    connection: sa.Connection, redraw: Redraw, made: Mapping[str, int]
+    connection: sa.Connection, redraw: Redraw, made: Mapping[str, int], day: date | None = None
 ) -> list[assignment.Moves]:
     around = sorted(redraw.around)
     ids = [made[key] if key in made else int(key) for key in around]
@@ -268,6 +269,7 @@ def _moves(
         changed,
         ids,
         faces,
+        day,
     )
 
 
@@ -318,26 +320,18 @@ def publish_redraw(
     _write_arcs(connection, redraw, made, effective_day)
     upper = _upper_faces(redraw)
     _write_states(connection, redraw, made, codes, upper, effective_day)
-    version_id = connection.execute(
-        sa.insert(t.grid_version)
-        .values(
-            scheme_id=scheme_id,
-            effective_day=effective_day,
-            published_by=actor.actor_id,
-            title=title,
-            reason=reason,
-        )
-        .returning(t.grid_version.c.version_id)
-    ).scalar_one()
-    version = Version(version_id, scheme_id, base.version.scheme, effective_day, title)
+    version = open_version(
+        connection, actor, scheme_id, base.version.scheme, effective_day, title, reason
+    )
+    version_id = version.version_id
     _write_successors(connection, redraw, made, version_id)
     ended = _end_duties(connection, [int(key) for key in redraw.retired], effective_day)
     if ended:
         access.record(
             connection, actor, ENDED, "grid_version", version_id, before={"duties": ended}
         )
-    moves = _moves(connection, redraw, made)
-    assignment.write_moves(connection, version, moves)
+    moves = _moves(connection, redraw, made, effective_day)
+    assignment.write(connection, scheme_id, moves, effective_day.toordinal())
     moved = {one.kind: len(one.object_ids) for one in moves}
     still_open = open_incidents(connection, moves)
     begun = {*redraw.created, *redraw.reopened}

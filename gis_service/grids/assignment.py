@@ -1,17 +1,20 @@
 """Which grid every object belongs to: written as history, and as today's copy on the row.
 
 A building is placed by its point, a household follows its building, everything else by its own
-point. The history names lots: objects that went from grid to grid together so far. Where all of a
-lot go on together its one row is written, where they part their own are. Only this module writes
+point. Whatever happens, objects that are new or have moved, land that another grid has taken over,
+comes down to objects, where they lie, and from which day on; :func:`write` writes that.
+
+The history names lots: objects that went from grid to grid together so far. Where all of a lot go
+on together its one row is written, where they part their own are. Only this module writes
 ``membership``, ``lot``, ``lot_grid`` and ``base_grid_id``; the view ``assignment`` joins them.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +34,11 @@ from gis_service.grids.versions import (
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_numbers, read_arrays
 
+IntArray = npt.NDArray[np.int64]
+
 _KINDS: Final = ("building", "household", "premises", "hazard", "incident")  # buildings first
+_METHODS: Final = ("border_tie", "by_building", "by_hand", "outside", "within")
+_TIE, _BY_BUILDING, _, _OUTSIDE, _WITHIN = range(len(_METHODS))
 
 
 @dataclass(frozen=True)
@@ -69,146 +76,217 @@ class _Objects:
     """One kind of object, as arrays."""
 
     kind: str
-    ids: npt.NDArray[np.int64]
+    ids: IntArray
     lon: npt.NDArray[np.float64]
     lat: npt.NDArray[np.float64]
-    since: npt.NDArray[np.int64]  # ordinal of the day from which it is known; 0: from the start
-    building_id: npt.NDArray[np.int64]  # NO_GRID: none
+    since: IntArray  # ordinal of the day from which it is known; 0: from the start
+    building_id: IntArray  # NO_GRID: none
 
 
 @dataclass(frozen=True)
 class _Answers:
     """Where each object lies under one version."""
 
-    grid_id: npt.NDArray[np.int64]
-    method: npt.NDArray[np.str_]
-    nearest_grid_id: npt.NDArray[np.int64]
+    grid_id: IntArray
+    method: IntArray  # its place among the methods
+    nearest_grid_id: IntArray
     distance_m: npt.NDArray[np.float64]
 
 
-def assign_new(
-    connection: sa.Connection,
-    scheme: str = "base",
-    kinds: Sequence[str] = _KINDS,
-    *,
-    settle: bool = True,
-) -> AssignmentReport:
+@dataclass(frozen=True)
+class _Held:
+    """What the open rows of objects say."""
+
+    grid_id: IntArray
+    lot_id: IntArray
+    method: IntArray  # its place among the methods
+
+
+_Rows = TypeVar("_Rows", _Objects, _Answers, _Held)
+
+
+def _take(arrays: _Rows, rows: IntArray) -> _Rows:
+    """Take some rows of several arrays."""
+    given = vars(arrays).items()
+    return replace(arrays, **{name: one[rows] for name, one in given if name != "kind"})
+
+
+def assign_new(connection: sa.Connection, kinds: Sequence[str] = _KINDS) -> AssignmentReport:
     """
-    Write the history of every object that has none yet, through all versions of a scheme.
+    Write the history of every object that has none yet, through all versions of every scheme.
 
     Parameters
     ----------
     connection
         An open transaction.
-    scheme
-        Its code; today's copy on the rows is written for the base scheme only.
     kinds
         Of objects, where only some can be new; buildings go before households.
-    settle
-        Brings today's copies up to date and renews the statistics; False leaves both to the caller,
-        who does several schemes.
 
     Returns
     -------
     AssignmentReport
-        What was written.
+        What was written for the base scheme.
     """
     keep_boundaries(connection)
-    known = versions(connection, scheme)
     report = AssignmentReport()
-    if not known:
-        return report
-    scheme_id = known[0].scheme_id
-    days = [version.effective_day for version in known]
-    now = max(bisect_right(days, today(connection)) - 1, 0)  # all to come: the first of them
-    locators: list[Locator] = []
-    for kind in kinds:
-        objects = _read(connection, kind, scheme_id, new=True)
-        if len(objects.ids) == 0:
-            continue
-        locators = locators or [_locator(connection, version) for version in known]
-        buildings = _read(connection, "building", None, new=False) if kind == "household" else None
-        answers = []
-        for index, locator in enumerate(locators):
-            placed = None if buildings is None else _placed(buildings, locator)
-            answer, faults = _answer(objects, locator, placed)
-            answers.append(answer)
-            if index == now:
-                report.faults += faults
-        _write_history(connection, scheme_id, objects, days, answers)
-        _count(report, objects, answers[now])
-    if report.counts and settle:
-        settle_today(connection)
+    written = 0
+
+    @cache
+    def locator(version: Version) -> Locator:
+        return _locator(connection, version.scheme_id, version.effective_day)
+
+    for known, is_base in _schemes(connection):
+        for kind in kinds:
+            objects = _read(connection, kind, without_history_in=known[0].scheme_id)
+            if len(objects.ids):
+                buildings = _buildings_of(connection, objects)
+                fresh = np.ones(len(objects.ids), dtype=bool)
+                told = report if is_base else None
+                written += _write_through(
+                    connection, known, objects, fresh, buildings, locator, told
+                )
+    if written:
+        connection.execute(sa.select(sa.func.gis_analyze()))
     return report
 
 
-def settle_today(connection: sa.Connection) -> None:
+def place_again(connection: sa.Connection, kind: str, object_ids: Sequence[int]) -> dict[str, int]:
     """
-    Bring today's copies up to date after many rows were assigned, and renew the statistics.
+    Write where objects lie from today on: new ones, or such as have moved.
+
+    What was is kept: an open row is closed today, an object that returns the same day has its old
+    row again. Only what lies elsewhere than its history says is written, under every version that
+    is in force or to come; an object without a history gets one from the beginning, as in
+    :func:`assign_new`. Households follow a building that moves.
 
     Parameters
     ----------
     connection
-        An open transaction.
-    """
-    apply_due(connection)
-    connection.execute(sa.select(sa.func.gis_analyze()))
-
-
-def reassign(connection: sa.Connection, version: Version) -> dict[str, int]:
-    """
-    Write what a new version moves: objects whose grid is another one from its day on.
-
-    Parameters
-    ----------
-    connection
-        The transaction that publishes the version.
-    version
-        The newest version of its scheme, its grids already stored.
+        The transaction that wrote the objects.
+    kind
+        Of object.
+    object_ids
+        Whose, anywhere in the county.
 
     Returns
     -------
     dict
-        Objects moved, by kind.
+        Objects that changed their grid of the base scheme, by kind.
     """
-    locator = _locator(connection, version)
+    if not len(object_ids):
+        return {}
+    keep_boundaries(connection)
     moved: dict[str, int] = {}
-    placed: _Placed | None = None
-    for kind in _KINDS:
-        objects = _read(connection, kind, version.scheme_id, new=False)
-        answer, _ = _answer(objects, locator, placed if kind == "household" else None)
-        if kind == "building":
-            placed = _Placed(objects.ids, answer.grid_id)
-        moved[kind] = _write_moves(connection, version, objects, answer)
+    objects = _read(connection, kind, only=object_ids)
+    buildings = _buildings_of(connection, objects)
+    places = _places(objects, buildings)
+
+    def locator(version: Version) -> Locator:
+        return _locator(connection, version.scheme_id, version.effective_day, places)
+
+    for known, is_base in _schemes(connection):
+        new = _read(connection, kind, without_history_in=known[0].scheme_id, only=object_ids)
+        fresh = np.isin(objects.ids, new.ids)
+        now = today(connection).toordinal()
+        dated = replace(objects, since=np.where(fresh, objects.since, now))
+        count = _write_through(connection, known, dated, fresh, buildings, locator)
+        moved |= {kind: count} if is_base else {}
+    if kind == "building":
+        home = t.household.c
+        inside = sa.select(home.household_id).where(_among(home.building_id, objects.ids))
+        moved |= place_again(connection, "household", connection.execute(inside).scalars().all())
     return moved
+
+
+def _schemes(connection: sa.Connection) -> list[tuple[list[Version], bool]]:
+    """Read the versions of every scheme that has any, and whether it is the base scheme."""
+    scheme = t.grid_scheme.c
+    rows = connection.execute(sa.select(scheme.code, scheme.is_base).order_by(scheme.scheme_id))
+    found = [(versions(connection, code), is_base) for code, is_base in rows.all()]
+    return [(known, is_base) for known, is_base in found if known]
+
+
+def _write_through(
+    connection: sa.Connection,
+    known: list[Version],
+    objects: _Objects,
+    fresh: npt.NDArray[np.bool_],
+    buildings: _Objects | None,
+    locator: Callable[[Version], Locator],
+    report: AssignmentReport | None = None,
+) -> int:
+    """
+    Write where objects lie under each version, as far as that is not what their history says.
+
+    Fresh ones have no history; that of all others is left as it is before today.
+    """
+    now = today(connection)
+    days = [version.effective_day.toordinal() for version in known]
+    in_force = max(bisect_right(days, now.toordinal()) - 1, 0)  # all to come: the first of them
+    since = np.maximum(objects.since, days[0])
+    written = np.zeros(len(objects.ids), dtype=bool)
+    before: _Answers | None = None
+    for index, (version, until) in enumerate(zip(known, [*days[1:], _EVER], strict=True)):
+        begun = since < until
+        if not begun.any():
+            continue
+        here = locator(version)
+        placed = None if buildings is None else _placed(buildings, here)
+        answer, faults = _answer(objects, here, placed)
+        other = begun & ~written
+        asked = np.flatnonzero(other & ~fresh)
+        if len(asked):
+            day = max(now, version.effective_day)
+            other[asked] = _differs(
+                connection, version.scheme_id, _take(objects, asked), _take(answer, asked), day
+            )
+        if before is not None:
+            other |= written & (answer.grid_id != before.grid_id)
+        rows = np.flatnonzero(other)
+        low = np.maximum(since, days[index])[rows]
+        moves = Moves(_take(objects, rows), _take(answer, rows))
+        all_fresh = bool((fresh & ~written)[rows].all())
+        write(connection, version.scheme_id, [moves], low, fresh=all_fresh)
+        written |= other
+        before = answer
+        if report is not None and index == in_force:
+            report.faults += faults
+            _count(report, objects, answer)
+    return int(written.sum())
 
 
 @dataclass(frozen=True)
 class Moves:
     """
-    Objects of one kind that lie in another grid.
+    Objects of one kind, ascending by id, that lie in another grid from a day on.
 
-    Attributes
-    ----------
-    object_ids
-        Whose, ascending.
-    before
-        Ids of the grids, in the same order.
-    lot_id
-        The lot of each.
-    together
-        Whether all of its lot move to the same grid, and itself by the same rule as before.
+    ``together`` says of each whether all of its lot go to the same grid, and itself by the same
+    rule as before; None: each has a row of its own.
     """
 
-    kind: str
-    object_ids: npt.NDArray[np.int64]
-    before: npt.NDArray[np.int64]
-    lot_id: npt.NDArray[np.int64]
-    together: npt.NDArray[np.bool_]
-    answer: "_Answers" = field(repr=False)
+    objects: _Objects = field(repr=False)
+    answer: _Answers = field(repr=False)
+    held: _Held | None = field(default=None, repr=False)
+    together: npt.NDArray[np.bool_] | None = field(default=None, repr=False)
 
     @property
-    def after(self) -> npt.NDArray[np.int64]:
+    def kind(self) -> str:
+        """Of object."""
+        return self.objects.kind
+
+    @property
+    def object_ids(self) -> IntArray:
+        """Whose."""
+        return self.objects.ids
+
+    @property
+    def before(self) -> IntArray:
+        """Ids of the grids where they lay, of what :func:`moves_near` finds."""
+        assert self.held is not None
+        return self.held.grid_id
+
+    @property
+    def after(self) -> IntArray:
         """Ids of the grids where they lie from now on."""
         return self.answer.grid_id
 
@@ -219,9 +297,10 @@ def moves_near(
     changed: Sequence[int],
     grid_ids: Sequence[int],
     faces: npt.NDArray[np.object_],
+    day: date | None = None,
 ) -> list[Moves]:
     """
-    Find what a redraw of some grids moves; nothing is written.
+    Find what other land of some grids moves; nothing is written.
 
     Parameters
     ----------
@@ -231,9 +310,11 @@ def moves_near(
         The scheme.
     changed
         Grids whose land is another one, those that end included, and their neighbours: whatever
-        lies in them is placed anew.
+        lies in them is placed anew, and whatever lies in no grid.
     grid_ids, faces
         The same grids as they will be, without those that end; MultiPolygons in lon, lat.
+    day
+        From which day on the store holds them; None where they are only looked at.
 
     Returns
     -------
@@ -241,115 +322,59 @@ def moves_near(
         One of each kind of object.
     """
     locator = Locator(list(grid_ids), faces)
-    found: list[tuple[_Objects, _Held, _Answers]] = []
-    lots: list[npt.NDArray[np.int64]] = []
-    goals: list[npt.NDArray[np.int64]] = []
+
+    @cache
+    def everywhere() -> Locator:
+        return locator if day is None else _locator(connection, scheme_id, day)
+
+    found: list[Moves] = []
+    lots: list[IntArray] = []
+    goals: list[IntArray] = []
     placed: _Placed | None = None
     known = _lots_in(connection, scheme_id, changed)
     for kind in _KINDS:
         objects, held = _held_in(connection, kind, scheme_id, known)
         goal = np.full(len(objects.ids), NO_GRID, dtype=np.int64)  # what stays holds its lot back
         goals.append(goal)
+        lots.append(held.lot_id)
         rows = np.arange(len(objects.ids))
         if kind == "household" and placed is not None:
             rows = _with_known_building(objects, placed)
-        anew = _some_objects(objects, rows)
-        answer, _ = _answer(anew, locator, placed if kind == "household" else None)
+        anew = _take(objects, rows)
+        answer, _ = _answer(anew, locator, placed if kind == "household" else None, everywhere)
         if kind == "building":
             placed = _Placed(objects.ids, answer.grid_id)
         moved = np.flatnonzero(held.grid_id[rows] != answer.grid_id)
         rows = rows[moved]
         goal[rows] = answer.grid_id[moved]
-        found.append((_some_objects(objects, rows), _some_held(held, rows), _some(answer, moved)))
-        lots.append(held.lot_id)
+        found.append(Moves(_take(objects, rows), _take(answer, moved), _take(held, rows)))
     whole = _going_together(np.concatenate(lots), np.concatenate(goals))
-    return [
-        Moves(
-            objects.kind, objects.ids, held.grid_id, held.lot_id,
-            np.isin(held.lot_id, whole) & (held.method == _place_of(answer.method)), answer,
-        )
-        for objects, held, answer in found
-    ]  # fmt: skip
+    return [replace(one, together=_goes_along(one, whole)) for one in found]
 
 
-def _going_together(
-    lot_id: npt.NDArray[np.int64], goal: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
+def _goes_along(one: Moves, whole: IntArray) -> npt.NDArray[np.bool_]:
+    assert one.held is not None
+    found: npt.NDArray[np.bool_] = np.isin(one.held.lot_id, whole) & (
+        one.held.method == one.answer.method
+    )
+    return found
+
+
+def _going_together(lot_id: IntArray, goal: IntArray) -> IntArray:
     """Name the lots of which each object has the same goal, that is one."""
     lots, which = np.unique(lot_id, return_inverse=True)
     first = np.full(len(lots), np.iinfo(np.int64).max)
     last = np.full(len(lots), np.iinfo(np.int64).min)
     np.minimum.at(first, which, goal)
     np.maximum.at(last, which, goal)
-    found: npt.NDArray[np.int64] = lots[(first == last) & (first != NO_GRID)]
+    found: IntArray = lots[(first == last) & (first != NO_GRID)]
     return found
-
-
-def write_moves(connection: sa.Connection, version: Version, moves: Sequence[Moves]) -> None:
-    """
-    Write what a new version moves, and today's copy where it is in force already.
-
-    Parameters
-    ----------
-    connection
-        The transaction that publishes the version.
-    version
-        The newest version of its scheme.
-    moves
-        By :func:`moves_near`.
-    """
-    row = t.grid_version.c
-    others = bool(
-        connection.scalar(
-            sa.select(
-                sa.exists().where(
-                    row.applied_at.is_(None),
-                    row.effective_day <= sa.func.gis_today(),
-                    row.version_id != version.version_id,
-                )
-            )
-        )
-    )
-    in_force = version.effective_day <= today(connection)
-    is_base = connection.scalar(
-        sa.select(t.grid_scheme.c.is_base).where(t.grid_scheme.c.scheme_id == version.scheme_id)
-    )
-    _move_lots(connection, version, moves)
-    copied = in_force and is_base and not others
-    emptied = _emptied(connection, moves) if copied else {}
-    for one in moves:
-        parted = np.flatnonzero(~one.together)
-        if len(parted):
-            ids, answer = one.object_ids[parted], _some(one.answer, parted)
-            day = version.effective_day.toordinal()
-            with _laid_out(connection, version.scheme_id, ids, answer, day):
-                _close_and_open(connection, version, one.kind)
-        if copied:
-            _copy_moves(connection, one, emptied)
-    if others:
-        apply_due(connection)
-    elif in_force:
-        marked = sa.update(t.grid_version).values(applied_at=sa.func.now())
-        connection.execute(marked.where(row.version_id == version.version_id))
-
-
-@dataclass(frozen=True)
-class _Held:
-    """What the open rows of objects say."""
-
-    grid_id: npt.NDArray[np.int64]
-    lot_id: npt.NDArray[np.int64]
-    method: npt.NDArray[np.int64]  # its place among the methods
-
-
-def _some_held(held: _Held, rows: npt.NDArray[np.int64]) -> _Held:
-    return _Held(held.grid_id[rows], held.lot_id[rows], held.method[rows])
 
 
 def _lots_in(
     connection: sa.Connection, scheme_id: int, grid_ids: Sequence[int]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Read the lots that are in grids from now on, ascending, and the grid of each."""
+) -> tuple[IntArray, IntArray]:
+    """Read the lots that are in grids from now on, ascending, and the grid of each; first, none."""
     of = t.lot_grid.c
     rows = connection.execute(
         sa.select(of.lot_id, of.grid_id)
@@ -360,26 +385,26 @@ def _lots_in(
         )
         .order_by(of.lot_id)
     ).all()
-    found = np.array([tuple(row) for row in rows], dtype=np.int64).reshape(-1, 2)
+    found = np.array([(NO_GRID, NO_GRID), *map(tuple, rows)], dtype=np.int64)
     return found[:, 0], found[:, 1]
 
 
 def _held_in(
-    connection: sa.Connection,
-    kind: str,
-    scheme_id: int,
-    lots: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
-) -> tuple["_Objects", _Held]:
-    """Read what belongs to lots by its open rows, and to which of them."""
+    connection: sa.Connection, kind: str, scheme_id: int, lots: tuple[IntArray, IntArray]
+) -> tuple[_Objects, _Held]:
+    """Read what belongs to lots or lies outside by its open rows, and to which of them."""
     m = t.membership.c
-    method = sa.case({one: place for place, one in enumerate(_METHODS)}, value=m.method)
     # Found first, by the index over lots: the planner would rather merge whole tables by id.
     held = (
-        sa.select(m.object_id, m.lot_id, sa.type_coerce(method, sa.Integer).label("method"))
+        sa.select(
+            m.object_id,
+            sa.func.coalesce(m.lot_id, NO_GRID).label("lot_id"),
+            _method_number(m.method).label("method"),
+        )
         .where(
             m.scheme_id == scheme_id,
             m.object_kind == kind,
-            _among(m.lot_id, lots[0]),
+            sa.or_(_among(m.lot_id, lots[0][1:]), m.lot_id.is_(None)),
             sa.func.upper_inf(m.valid),
         )
         .cte("held")
@@ -398,20 +423,13 @@ def _held_in(
     return objects, _Held(grid_id, lot_id, arrays["method"][order])
 
 
-def _with_known_building(objects: "_Objects", placed: "_Placed") -> npt.NDArray[np.int64]:
+def _with_known_building(objects: _Objects, placed: "_Placed") -> IntArray:
     """Leave out who follows a building that is not placed anew: it stays where it is."""
     if len(placed.ids) == 0:
         return np.flatnonzero(objects.building_id == NO_GRID)
     at = np.searchsorted(placed.ids, objects.building_id).clip(max=len(placed.ids) - 1)
     known = placed.ids[at] == objects.building_id
     return np.flatnonzero(known | (objects.building_id == NO_GRID))
-
-
-def _some_objects(objects: "_Objects", rows: npt.NDArray[np.int64]) -> "_Objects":
-    return _Objects(
-        objects.kind, objects.ids[rows], objects.lon[rows], objects.lat[rows],
-        objects.since[rows], objects.building_id[rows],
-    )  # fmt: skip
 
 
 def apply_due(connection: sa.Connection) -> dict[str, int]:
@@ -429,17 +447,16 @@ def apply_due(connection: sa.Connection) -> dict[str, int]:
         Rows changed, by kind; under ``grid_version`` the versions that are marked as applied now.
     """
     changed: dict[str, int] = {}
-    due = sa.select(t.grid_scheme.c.scheme_id).where(t.grid_scheme.c.is_base).scalar_subquery()
+    base = sa.select(t.grid_scheme.c.scheme_id).where(t.grid_scheme.c.is_base).scalar_subquery()
     for kind in _KINDS:
         table = t.metadata.tables[kind]
-        identity = table.c[f"{kind}_id"]
         result = connection.execute(
             sa.update(table)
             .values(base_grid_id=t.assignment.c.grid_id)
             .where(
-                t.assignment.c.scheme_id == due,
+                t.assignment.c.scheme_id == base,
                 t.assignment.c.object_kind == kind,
-                t.assignment.c.object_id == identity,
+                t.assignment.c.object_id == table.c[f"{kind}_id"],
                 t.assignment.c.valid.op("@>")(sa.func.gis_today()),
                 table.c.base_grid_id.is_distinct_from(t.assignment.c.grid_id),
             )
@@ -457,78 +474,6 @@ def apply_due(connection: sa.Connection) -> dict[str, int]:
     return changed
 
 
-def place_again(connection: sa.Connection, kind: str, object_ids: Sequence[int]) -> None:
-    """
-    Write where single objects lie from today on: new ones, or such as have moved.
-
-    What was is kept: an open row is closed today, an object that returns the same day has its old
-    row again. An object without a history gets one from the beginning, as in :func:`assign_new`.
-    Households follow a building that moves.
-
-    Parameters
-    ----------
-    connection
-        The transaction that wrote the objects.
-    kind
-        ``building``, ``household``, ``premises`` or ``hazard``.
-    object_ids
-        Whose; near one another, since only the grids around them are looked at.
-    """
-    ids = sorted(object_ids)
-    if not ids:
-        return
-    keep_boundaries(connection)
-    for code in connection.execute(sa.select(t.grid_scheme.c.code)).scalars().all():
-        known = versions(connection, code)
-        if known:
-            _place_in(connection, kind, ids, known)
-    _copy_today(connection, kind, ids)
-    if kind == "building":
-        home = t.household.c
-        inside = sa.select(home.household_id).where(home.building_id.in_(ids))
-        place_again(connection, "household", list(connection.execute(inside).scalars()))
-
-
-def place_moved(connection: sa.Connection, kind: str, object_ids: Sequence[int]) -> dict[str, int]:
-    """
-    Write where many objects lie from today on, whose place or building is another one now.
-
-    What was is kept: an open row is closed today. Only what lies elsewhere gets a new row, under
-    every version that is in force or to come. Households follow a building that moves.
-
-    Parameters
-    ----------
-    connection
-        The transaction that wrote the objects; each has a history already.
-    kind
-        Of object.
-    object_ids
-        Whose, anywhere in the county.
-
-    Returns
-    -------
-    dict
-        Objects that changed their grid of the base scheme, by kind.
-    """
-    ids = np.unique(np.array(object_ids, dtype=np.int64))
-    if len(ids) == 0:
-        return {}
-    keep_boundaries(connection)
-    moved: dict[str, int] = {}
-    schemes = sa.select(t.grid_scheme.c.code, t.grid_scheme.c.is_base)
-    for code, is_base in connection.execute(schemes).all():
-        known = versions(connection, code)
-        if known:
-            count = _move_in(connection, kind, ids, known)
-            moved |= {kind: count} if is_base else {}
-    _copy_today(connection, kind, ids.tolist())
-    if kind == "building":
-        home = t.household.c
-        inside = sa.select(home.household_id).where(_among(home.building_id, ids))
-        moved |= place_moved(connection, "household", connection.execute(inside).scalars().all())
-    return moved
-
-
 def end_history(connection: sa.Connection, kind: str, object_ids: Sequence[int]) -> None:
     """
     Close the history of objects that are taken out today; what was is kept.
@@ -542,12 +487,9 @@ def end_history(connection: sa.Connection, kind: str, object_ids: Sequence[int])
     object_ids
         Whose.
     """
-    a = t.membership
-    mine = (a.c.object_kind == kind) & _among(a.c.object_id, object_ids)
-    connection.execute(sa.delete(a).where(mine, sa.func.lower(a.c.valid) >= sa.func.gis_today()))
-    until = sa.cast(sa.func.daterange(sa.func.lower(a.c.valid), sa.func.gis_today()), DATERANGE)
-    still = a.c.valid.op("@>", is_comparison=True)(sa.func.gis_today())
-    connection.execute(sa.update(a).values(valid=until).where(mine, still))
+    a = t.membership.c
+    mine = (a.object_kind == kind) & _among(a.object_id, object_ids)
+    _end(connection, mine, sa.func.gis_today())
 
 
 def is_due(connection: sa.Connection) -> bool:
@@ -588,7 +530,10 @@ class Placement:
     def __init__(self, connection: sa.Connection) -> None:
         day = today(connection)
         fitting = [one for one in versions(connection) if one.effective_day <= day]
-        self._locator = _locator(connection, fitting[-1]) if fitting else None
+        newest = fitting[-1] if fitting else None
+        self._locator = (
+            None if newest is None else _locator(connection, newest.scheme_id, newest.effective_day)
+        )
         self._of_building: dict[int, int] = {}
 
     def grids(
@@ -645,15 +590,65 @@ class Placement:
 class _Placed:
     """Grids of buildings, sorted by building id."""
 
-    ids: npt.NDArray[np.int64]
-    grid_id: npt.NDArray[np.int64]
+    ids: IntArray
+    grid_id: IntArray
 
-    def of(self, building_id: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def of(self, building_id: IntArray) -> IntArray:
         return self.grid_id[np.searchsorted(self.ids, building_id)]
 
 
-def _locator(connection: sa.Connection, version: Version) -> Locator:
-    return Locator(*polygons(connection, version.scheme_id, version.effective_day))
+_FEW_PLACES: Final = 8
+_AROUND: Final = 16  # grids that are looked at for one place: more never meet in a point
+
+
+def _locator(
+    connection: sa.Connection,
+    scheme_id: int,
+    day: date,
+    places: npt.NDArray[np.float64] | None = None,
+) -> Locator:
+    """Index the grids of a day; for a few places those nearest to them: one holds each, if any."""
+    if places is None or len(places) > _FEW_PLACES:
+        return Locator(*polygons(connection, scheme_id, day))
+    state = t.grid_state.c
+    place = (
+        sa.func.unnest(*(sa.literal(one, sa.ARRAY(sa.Double)) for one in places.T.tolist()))
+        .table_valued(sa.column("lon", sa.Double), sa.column("lat", sa.Double), name="place")
+        .render_derived()
+    )
+    point = sa.func.ST_SetSRID(sa.func.ST_MakePoint(place.c.lon, place.c.lat), t.SRID)
+    near = (
+        sa.select(state.state_id)
+        .where(
+            state.scheme_id == scheme_id,
+            state.rank == lowest_rank(connection, scheme_id),
+            state.valid.op("@>")(sa.literal(day, sa.Date)),
+        )
+        .order_by(state.geom.op("<->")(point))
+        .limit(_AROUND)
+        .lateral("near")
+    )
+    rows = connection.execute(
+        sa.select(state.grid_id, sa.func.ST_AsBinary(state.geom))
+        .where(
+            state.state_id.in_(sa.select(near.c.state_id).select_from(place.join(near, sa.true())))
+        )
+        .order_by(state.grid_id)
+    ).all()
+    shapes = shapely.from_wkb(np.array([bytes(row[1]) for row in rows], dtype=object))
+    return Locator([row[0] for row in rows], np.asarray(shapes, dtype=object))
+
+
+def _buildings_of(connection: sa.Connection, objects: _Objects) -> _Objects | None:
+    """Read the buildings that objects follow; None where they follow none."""
+    housed = np.unique(objects.building_id[objects.building_id != NO_GRID])
+    return _read(connection, "building", only=housed) if len(housed) else None
+
+
+def _places(objects: _Objects, buildings: _Objects | None) -> npt.NDArray[np.float64]:
+    """Name each place of objects and of the buildings that they follow once."""
+    both = [objects] if buildings is None else [objects, buildings]
+    return np.unique(np.vstack([np.column_stack([one.lon, one.lat]) for one in both]), axis=0)
 
 
 def _placed(buildings: _Objects, locator: Locator) -> _Placed:
@@ -663,17 +658,16 @@ def _placed(buildings: _Objects, locator: Locator) -> _Placed:
 def _read(
     connection: sa.Connection,
     kind: str,
-    scheme_id: int | None,
     *,
-    new: bool,
-    only: Sequence[int] | None = None,
+    without_history_in: int | None = None,
+    only: Any = None,
 ) -> _Objects:
-    """Read all objects of a kind, or only those named, or those without a history in the scheme."""
+    """Read all objects of a kind, or only those named, or those without a history in a scheme."""
     query = _question(kind)
     identity = t.metadata.tables[kind].c[f"{kind}_id"]
-    if new:
+    if without_history_in is not None:
         has_history = sa.exists().where(
-            t.membership.c.scheme_id == scheme_id,
+            t.membership.c.scheme_id == without_history_in,
             t.membership.c.object_kind == kind,
             t.membership.c.object_id == identity,
         )
@@ -706,9 +700,7 @@ def _question(kind: str) -> sa.Select[Any]:
     )
 
 
-def _as_objects(
-    kind: str, arrays: Mapping[str, npt.NDArray[Any]]
-) -> tuple["_Objects", npt.NDArray[np.int64]]:
+def _as_objects(kind: str, arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[_Objects, IntArray]:
     """Put objects in the order of their ids; which order that is comes second."""
     order = np.argsort(arrays["object_id"])
     names = ("object_id", "lon", "lat", "since", "building_id")
@@ -716,24 +708,32 @@ def _as_objects(
 
 
 def _answer(
-    objects: _Objects, locator: Locator, placed: _Placed | None
+    objects: _Objects,
+    locator: Locator,
+    placed: _Placed | None,
+    everywhere: Callable[[], Locator] | None = None,
 ) -> tuple[_Answers, list[int]]:
+    """Place objects; tell who lies elsewhere than the building that it follows.
+
+    Where the index has some grids only, the nearest one is looked for everywhere.
+    """
     located = locator.locate(objects.lon, objects.lat)
     grid_id = located.grid_id.copy()
-    method = np.where(located.tie, "border_tie", "within").astype("<U12")
+    method = np.where(located.tie, _TIE, _WITHIN)
     faults: list[int] = []
     housed = objects.building_id != NO_GRID
     if placed is not None and housed.any():
         of_building = placed.of(objects.building_id[housed])
         faults = objects.ids[housed][of_building != grid_id[housed]].tolist()
         grid_id[housed] = of_building
-        method[housed] = "by_building"
+        method[housed] = _BY_BUILDING
     outside = grid_id == NO_GRID
-    method[outside] = "outside"
+    method[outside] = _OUTSIDE
     nearest_grid_id = np.full(len(grid_id), NO_GRID, dtype=np.int64)
     distance_m = np.full(len(grid_id), np.nan)
     if outside.any():
-        nearest = locator.nearest(objects.lon[outside], objects.lat[outside])
+        whole = locator if everywhere is None else everywhere()
+        nearest = whole.nearest(objects.lon[outside], objects.lat[outside])
         nearest_grid_id[outside] = nearest.grid_id
         distance_m[outside] = nearest.distance_m
     return _Answers(grid_id, method, nearest_grid_id, distance_m), faults
@@ -745,7 +745,7 @@ def _count(report: AssignmentReport, objects: _Objects, answer: _Answers) -> Non
         "n": len(objects.ids),
         "assigned": len(objects.ids) - len(outside),
         "outside": len(outside),
-        "tie": int((answer.method == "border_tie").sum()),
+        "tie": int((answer.method == _TIE).sum()),
     }
     report.outside += [
         Outside(
@@ -758,110 +758,10 @@ def _count(report: AssignmentReport, objects: _Objects, answer: _Answers) -> Non
     ]
 
 
-_AROUND: Final = 16  # grids that are looked at for one place: more never meet in a point
-
-
-def _around(connection: sa.Connection, version: Version, lon: float, lat: float) -> Locator:
-    """Index the grids nearest to a place: they hold it, or one of them is the nearest."""
-    state = t.grid_state.c
-    place = sa.func.ST_SetSRID(sa.func.ST_MakePoint(lon, lat), t.SRID)
-    rows = connection.execute(
-        sa.select(state.grid_id, sa.func.ST_AsBinary(state.geom))
-        .where(
-            state.scheme_id == version.scheme_id,
-            state.rank == lowest_rank(connection, version.scheme_id),
-            state.valid.op("@>")(sa.literal(version.effective_day, sa.Date)),
-        )
-        .order_by(state.geom.op("<->")(place))
-        .limit(_AROUND)
-    ).all()
-    shapes = shapely.from_wkb(np.array([bytes(row[1]) for row in rows], dtype=object))
-    return Locator([row[0] for row in rows], np.asarray(shapes, dtype=object))
-
-
-# --- single objects ----------------------------------------------------------------------------
-
-
-def _place_in(connection: sa.Connection, kind: str, ids: list[int], known: list[Version]) -> None:
-    """Write the history of single objects in one scheme, as far as today and what is to come."""
-    scheme_id = known[0].scheme_id
-    fresh = set(_read(connection, kind, scheme_id, new=True, only=ids).ids.tolist())
-    objects = _read(connection, kind, None, new=False, only=ids)
-    if len(objects.ids) == 0:
-        return
-    end_history(connection, kind, [one for one in ids if one not in fresh])
-    now = today(connection).toordinal()
-    since = [
-        own if one in fresh else now
-        for one, own in zip(objects.ids.tolist(), objects.since.tolist(), strict=True)
-    ]
-    objects = replace(objects, since=np.array(since, dtype=np.int64))
-    housed = objects.building_id[objects.building_id != NO_GRID]
-    buildings = (
-        _read(connection, "building", None, new=False, only=np.unique(housed).tolist())
-        if len(housed)
-        else None
-    )
-    centre = float(objects.lon.mean()), float(objects.lat.mean())
-    answers = []
-    for version in known:
-        locator = _around(connection, version, *centre)
-        placed = None if buildings is None else _placed(buildings, locator)
-        answers.append(_answer(objects, locator, placed)[0])
-    _write_history(connection, scheme_id, objects, [one.effective_day for one in known], answers)
-    _join_unbroken(connection, scheme_id, kind, ids)
-
-
 def _among(column: sa.ColumnElement[int], ids: Any) -> sa.ColumnElement[bool]:
     """Compare with one array instead of a list of thousands of values."""
     numbers = sa.literal(np.asarray(ids).tolist(), sa.ARRAY(sa.BigInteger))
     return column == sa.any_(numbers)
-
-
-def _move_in(
-    connection: sa.Connection,
-    kind: str,
-    ids: npt.NDArray[np.int64],
-    known: list[Version],
-) -> int:
-    """Rewrite the history from today on, of those that lie elsewhere than it says."""
-    scheme_id = known[0].scheme_id
-    day = today(connection)
-    days = [version.effective_day for version in known]
-    now = max(bisect_right(days, day) - 1, 0)
-    objects = _read(connection, kind, None, new=False, only=ids.tolist())
-    buildings = _read(connection, "building", None, new=False) if kind == "household" else None
-    answers = []
-    elsewhere = np.zeros(len(objects.ids), dtype=bool)
-    for version in known[now:]:
-        locator = _locator(connection, version)
-        placed = None if buildings is None else _placed(buildings, locator)
-        answer, _ = _answer(objects, locator, placed)
-        answers.append(answer)
-        on = max(day, version.effective_day)
-        elsewhere |= _differs(connection, scheme_id, objects, answer, on)
-    if not elsewhere.any():
-        return 0
-    rows = np.flatnonzero(elsewhere)
-    end_history(connection, kind, objects.ids[rows].tolist())
-    since = np.maximum(objects.since[rows], day.toordinal())
-    chosen = _Objects(
-        kind, objects.ids[rows], objects.lon[rows], objects.lat[rows], since,
-        objects.building_id[rows],
-    )  # fmt: skip
-    _write_history(
-        connection, scheme_id, chosen, days[now:], [_some(answer, rows) for answer in answers]
-    )
-    return len(rows)
-
-
-def _some(answer: _Answers, rows: npt.NDArray[np.int64]) -> _Answers:
-    return _Answers(
-        answer.grid_id[rows],
-        answer.method[rows],
-        answer.nearest_grid_id[rows],
-        answer.distance_m[rows],
-    )
 
 
 def _differs(
@@ -870,7 +770,9 @@ def _differs(
     """Tell of each object whether its row of a day says something else; one without a row is."""
     a = t.assignment.c
     held = connection.execute(
-        sa.select(a.object_id, a.grid_id, a.method, a.nearest_grid_id).where(
+        sa.select(
+            a.object_id, a.grid_id, _method_number(a.method), a.nearest_grid_id, a.distance_m
+        ).where(
             a.scheme_id == scheme_id,
             a.object_kind == objects.kind,
             _among(a.object_id, objects.ids),
@@ -878,138 +780,81 @@ def _differs(
         )
     )
     said = {object_id: tuple(row) for object_id, *row in held}
-    finds = zip(
-        _or_none(answer.grid_id), answer.method.tolist(), _or_none(answer.nearest_grid_id),
+    found = zip(
+        _or_none(answer.grid_id),
+        answer.method.tolist(),
+        _or_none(answer.nearest_grid_id),
+        [None if np.isnan(metres) else metres for metres in answer.distance_m.tolist()],
         strict=True,
-    )  # fmt: skip
+    )
     return np.array(
-        [said.get(one) != find for one, find in zip(objects.ids.tolist(), finds, strict=True)],
+        [said.get(one) != find for one, find in zip(objects.ids.tolist(), found, strict=True)],
         dtype=bool,
     )
 
 
-def _join_unbroken(connection: sa.Connection, scheme_id: int, kind: str, ids: list[int]) -> None:
-    """Make one row of two that meet today and say the same."""
-    a, later = t.membership, t.membership.alias("later")
-    of, other = t.lot_grid, t.lot_grid.alias("other")
-    stays = (
-        sa.select(sa.literal(1))
-        .select_from(of)
-        .join(other, other.c.grid_id == of.c.grid_id)
-        .where(
-            of.c.lot_id == a.c.lot_id,
-            other.c.lot_id == later.c.lot_id,
-            of.c.valid.op("@>", is_comparison=True)(later.c.valid),
-            other.c.valid.op("@>", is_comparison=True)(later.c.valid),
-        )
-        .correlate(a, later)
-        .exists()
-    )
-    same = (
-        (later.c.scheme_id == a.c.scheme_id)
-        & (later.c.object_kind == a.c.object_kind)
-        & (later.c.object_id == a.c.object_id)
-        & sa.or_(later.c.lot_id.is_not_distinct_from(a.c.lot_id), stays)
-        & later.c.nearest_grid_id.is_not_distinct_from(a.c.nearest_grid_id)
-        & (later.c.method == a.c.method)
-    )
-    day = sa.func.gis_today()
-    pairs = connection.execute(
-        sa.select(a.c.object_id, sa.func.upper(later.c.valid))
-        .select_from(a)
-        .join(later, same)
-        .where(
-            a.c.scheme_id == scheme_id,
-            a.c.object_kind == kind,
-            a.c.object_id.in_(ids),
-            sa.func.upper(a.c.valid) == day,
-            sa.func.lower(later.c.valid) == day,
-        )
-    ).all()
-    mine = (a.c.scheme_id == scheme_id) & (a.c.object_kind == kind)
-    for object_id, until in pairs:
-        own = mine & (a.c.object_id == object_id)
-        connection.execute(sa.delete(a).where(own, sa.func.lower(a.c.valid) == day))
-        joined = sa.func.daterange(sa.func.lower(a.c.valid), sa.literal(until, sa.Date))
-        connection.execute(
-            sa.update(a)
-            .values(valid=sa.cast(joined, DATERANGE))
-            .where(own, sa.func.upper(a.c.valid) == day)
-        )
+def _or_none(ids: IntArray) -> list[int | None]:
+    return [None if value == NO_GRID else value for value in ids.tolist()]
 
 
-def _copy_today(connection: sa.Connection, kind: str, ids: list[int]) -> None:
-    """Bring today's copy on single rows to what the history of the base scheme says."""
-    table = t.metadata.tables[kind]
-    identity = table.c[f"{kind}_id"]
-    base = sa.select(t.grid_scheme.c.scheme_id).where(t.grid_scheme.c.is_base).scalar_subquery()
-    connection.execute(
-        sa.update(table)
-        .values(base_grid_id=t.assignment.c.grid_id)
-        .where(
-            _among(identity, ids),
-            t.assignment.c.scheme_id == base,
-            t.assignment.c.object_kind == kind,
-            t.assignment.c.object_id == identity,
-            t.assignment.c.valid.op("@>")(sa.func.gis_today()),
-            table.c.base_grid_id.is_distinct_from(t.assignment.c.grid_id),
-        )
-    )
+def _method_number(method: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
+    places = {one: place for place, one in enumerate(_METHODS)}
+    return sa.type_coerce(sa.case(places, value=method), sa.Integer)
 
 
 # --- what is written ---------------------------------------------------------------------------
 
 
-def _write_history(
+def write(
     connection: sa.Connection,
     scheme_id: int,
-    objects: _Objects,
-    days: list[date],
-    answers: list[_Answers],
+    moves: Sequence[Moves],
+    since: IntArray | int,
+    *,
+    fresh: bool = False,
 ) -> None:
-    """Append one row for each stretch of days in which an object stays in one grid."""
-    ordinals = np.array([day.toordinal() for day in days], dtype=np.int64)
-    start = np.maximum(objects.since, ordinals[0])
-    first = np.searchsorted(ordinals, start, side="right") - 1
-    until = np.zeros(len(objects.ids), dtype=np.int64)  # 0: open
-    for index in range(len(days) - 1, -1, -1):
-        begins = first == index
-        if index > 0:
-            changed = answers[index].grid_id != answers[index - 1].grid_id
-            begins |= (first < index) & changed
-        low = np.where(first == index, start, ordinals[index])
-        rows = np.flatnonzero(begins)
-        if len(rows):
-            _copy(connection, scheme_id, objects, rows, answers[index], low[rows], until[rows])
-        until[rows] = low[rows]
+    """
+    Write that objects lie elsewhere from a day on: the history, and today's copy on the rows.
+
+    Whatever the history said of them from that day on falls away.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    scheme_id
+        The scheme; rows have copies of the base scheme only.
+    moves
+        What lies where.
+    since
+        Number of the first day (``date.toordinal``): one for all, or one for each object of the
+        only moves.
+    fresh
+        None of them has a history in the scheme.
+    """
+    moves = [one for one in moves if len(one.object_ids)]
+    if not moves:
+        return
+    is_base = connection.scalar(
+        sa.select(t.grid_scheme.c.is_base).where(t.grid_scheme.c.scheme_id == scheme_id)
+    )
+    now = today(connection).toordinal()
+    copied = bool(is_base) and bool((np.asarray(since) <= now).any())
+    _move_lots(connection, scheme_id, moves, since)
+    emptied = _emptied(connection, moves) if copied else {}
+    for one in moves:
+        if one.together is None:
+            _write_rows(connection, scheme_id, one, since, fresh=fresh)
+        else:
+            parted = np.flatnonzero(~one.together)
+            alone = Moves(_take(one.objects, parted), _take(one.answer, parted))
+            _write_rows(connection, scheme_id, alone, since)
+        if copied:
+            begun = np.flatnonzero(np.broadcast_to(since, len(one.object_ids)) <= now)
+            _copy(connection, one, begun, emptied)
 
 
-def _copy(
-    connection: sa.Connection,
-    scheme_id: int,
-    objects: _Objects,
-    rows: npt.NDArray[np.int64],
-    answer: _Answers,
-    low: npt.NDArray[np.int64],
-    high: npt.NDArray[np.int64],
-) -> None:
-    chosen = _some(answer, rows)
-    with _laid_out(connection, scheme_id, objects.ids[rows], chosen, low, high):
-        day_0 = sa.literal(date.min, sa.Date) - 1
-        _append(connection, scheme_id, objects.kind, day_0 + _laid.c.low, day_0 + _laid.c.high)
-
-
-def _or_none(ids: npt.NDArray[np.int64]) -> list[int | None]:
-    return [None if value == NO_GRID else value for value in ids.tolist()]
-
-
-_METHODS: Final = ("border_tie", "by_building", "by_hand", "outside", "within")  # sorted
-
-
-def _place_of(method: npt.NDArray[np.str_]) -> npt.NDArray[np.int64]:
-    return np.searchsorted(np.array(_METHODS), method)
-
-
+_EVER: Final = date.max.toordinal() + 1
 _MANY: Final = 20_000
 """Rows from which on a transaction may use more memory to join them than a common query."""
 
@@ -1023,117 +868,54 @@ _laid = sa.Table(
     sa.Column("nearest_grid_id", sa.BigInteger),
     sa.Column("distance_m", sa.Double),
     sa.Column("low", sa.Integer, comment="first day, by its number"),
-    sa.Column("high", sa.Integer, comment="the day after the last; NULL: open"),
     prefixes=["TEMPORARY"],
     postgresql_on_commit="DROP",
 )
 
 
-@contextmanager
-def _laid_out(
+def _write_rows(
     connection: sa.Connection,
     scheme_id: int,
-    ids: npt.NDArray[np.int64],
-    answer: _Answers,
-    low: npt.NDArray[np.int64] | int,
-    high: npt.NDArray[np.int64] | int = 0,
-) -> Iterator[None]:
-    """Hold objects and where they lie as rows, from which the statements within write."""
-    low, high = (np.broadcast_to(np.asarray(days, np.int64), len(ids)) for days in (low, high))
-    lot_id = _lots(connection, scheme_id, answer.grid_id, low, high)
+    one: Moves,
+    since: IntArray | int,
+    *,
+    fresh: bool = False,
+) -> None:
+    """Write a row for each object from its day on, in place of what its history said of then."""
+    if not len(one.object_ids):
+        return
+    answer, a = one.answer, t.membership.c
     columns = {
-        "object_id": ids,
+        "object_id": one.object_ids,
         "grid_id": np.ma.masked_equal(answer.grid_id, NO_GRID),
-        "lot_id": np.ma.masked_equal(lot_id, NO_GRID),
-        "method": _place_of(answer.method),
+        "lot_id": np.ma.masked_equal(_lots(connection, scheme_id, answer.grid_id), NO_GRID),
+        "method": answer.method,
         "nearest_grid_id": np.ma.masked_equal(answer.nearest_grid_id, NO_GRID),
         "distance_m": answer.distance_m,
-        "low": low,
-        "high": np.ma.masked_equal(high, 0),
+        "low": np.broadcast_to(np.asarray(since, np.int64), len(one.object_ids)),
     }
-    if len(ids) > _MANY:
+    if len(one.object_ids) > _MANY:
         connection.execute(sa.select(sa.func.set_config("work_mem", "256MB", sa.true())))
     _laid.create(connection)
     copy_numbers(connection, _laid, columns)
-    yield
-    _laid.drop(connection)
-
-
-def _lots(
-    connection: sa.Connection,
-    scheme_id: int,
-    grid_id: npt.NDArray[np.int64],
-    low: npt.NDArray[np.int64],
-    high: npt.NDArray[np.int64],
-) -> npt.NDArray[np.int64]:
-    """Find for each object a lot that is in its grid from a day to another, or make one."""
-    order = np.lexsort((high, low, grid_id))
-    sorted_ = np.column_stack([grid_id, low, high])[order]
-    begins_anew = np.ones(len(order), dtype=bool)
-    begins_anew[1:] = (sorted_[1:] != sorted_[:-1]).any(axis=1)
-    stretches = sorted_[begins_anew]
-    of = t.lot_grid.c
-    rows = connection.execute(
-        sa.select(of.grid_id, of.lot_id, sa.func.lower(of.valid), sa.func.upper(of.valid))
-        .where(of.scheme_id == scheme_id, _among(of.grid_id, np.unique(stretches[:, 0])))
-        .order_by(of.lot_id)
-    )
-    spans: dict[int, list[tuple[int, int, int]]] = {}
-    for grid, lot, begins, ends in rows:
-        first = 0 if begins is None else begins.toordinal()
-        spans.setdefault(grid, []).append((lot, first, _ever(ends and ends.toordinal())))
-    found = np.full(len(stretches), NO_GRID, dtype=np.int64)
-    for place, (grid, begins, ends) in enumerate(stretches.tolist()):
-        if grid == NO_GRID:
-            continue
-        fitting = (
-            lot
-            for lot, first, last in spans.get(grid, ())
-            if first <= begins and last >= _ever(ends)
+    day = sa.literal(date.min, sa.Date) - 1 + _laid.c.low
+    if not fresh:
+        mine = (
+            (a.scheme_id == scheme_id)
+            & (a.object_kind == one.kind)
+            & (a.object_id == _laid.c.object_id)
         )
-        lot = next(fitting, None)
-        if lot is None:
-            lot = _new_lot(connection, scheme_id, grid)
-            spans.setdefault(grid, []).append((lot, 0, _ever(0)))
-        found[place] = lot
-    lots = np.empty(len(order), dtype=np.int64)
-    lots[order] = found[np.cumsum(begins_anew) - 1]
-    return lots
-
-
-def _ever(ordinal: int | None) -> int:
-    return ordinal or date.max.toordinal() + 1
-
-
-def _new_lot(connection: sa.Connection, scheme_id: int, grid_id: int) -> int:
-    """Make a lot that belongs to a grid from ever to ever."""
-    lot: int = connection.execute(
-        sa.insert(t.lot).values(scheme_id=scheme_id).returning(t.lot.c.lot_id)
-    ).scalar_one()
-    ever = sa.cast(sa.func.daterange(sa.null(), sa.null()), DATERANGE)
-    connection.execute(
-        sa.insert(t.lot_grid).values(lot_id=lot, scheme_id=scheme_id, grid_id=grid_id, valid=ever)
-    )
-    return lot
-
-
-def _append(
-    connection: sa.Connection,
-    scheme_id: int,
-    kind: str,
-    low: sa.ColumnElement[Any],
-    high: sa.ColumnElement[Any],
-) -> None:
-    """Write a row for each object that is laid out."""
+        _end(connection, mine, day)
+        _go_on(connection, mine, day)
     method = sa.case(
         {place: sa.literal(one, sa.Text) for place, one in enumerate(_METHODS)},
         value=_laid.c.method,
     )
     rows = sa.select(
         sa.literal(scheme_id, sa.BigInteger),
-        sa.literal(kind, sa.Text),
+        sa.literal(one.kind, sa.Text),
         _laid.c.object_id,
-        sa.cast(sa.func.daterange(low, high), DATERANGE),
+        sa.cast(sa.func.daterange(day, sa.null()), DATERANGE),
         _laid.c.lot_id,
         method,
         _laid.c.nearest_grid_id,
@@ -1142,44 +924,87 @@ def _append(
     names = ["scheme_id", "object_kind", "object_id", "valid"]
     names += ["lot_id", "method", "nearest_grid_id", "distance_m"]
     connection.execute(sa.insert(t.membership).from_select(names, rows))
+    _laid.drop(connection)
 
 
-def _write_moves(
-    connection: sa.Connection, version: Version, objects: _Objects, answer: _Answers
-) -> int:
-    """Close the open rows of objects that move and open new ones, from the version's day on."""
-    rows = _moving(connection, version.scheme_id, objects, answer)
-    chosen, day = _some(answer, rows), version.effective_day.toordinal()
-    with _laid_out(connection, version.scheme_id, objects.ids[rows], chosen, day):
-        _close_and_open(connection, version, objects.kind)
-    return len(rows)
-
-
-def _close_and_open(connection: sa.Connection, version: Version, kind: str) -> None:
-    """End the open rows of what is laid out, and append others from the version's day on."""
+def _end(
+    connection: sa.Connection, mine: sa.ColumnElement[bool], day: sa.ColumnElement[Any]
+) -> None:
+    """Let rows of the history hold until a day only; those that begin later have not been."""
     a = t.membership
-    mine = (
-        (a.c.scheme_id == version.scheme_id)
-        & (a.c.object_kind == kind)
-        & (a.c.object_id == _laid.c.object_id)
-        & sa.func.upper_inf(a.c.valid)
-    )
-    day = sa.literal(version.effective_day, sa.Date)
     connection.execute(sa.delete(a).where(mine, a.c.since >= day))
     until = sa.cast(sa.func.daterange(a.c.since, day), DATERANGE)
-    connection.execute(sa.update(a).values(valid=until).where(mine))
-    _append(connection, version.scheme_id, kind, day, sa.null())
+    still = a.c.valid.op("@>", is_comparison=True)(day)
+    connection.execute(sa.update(a).values(valid=until).where(mine, still))
 
 
-def _move_lots(connection: sa.Connection, version: Version, moves: Sequence[Moves]) -> None:
-    """Bring lots of which all move together to their other grids, from the version's day on."""
+def _go_on(
+    connection: sa.Connection, mine: sa.ColumnElement[bool], day: sa.ColumnElement[Any]
+) -> None:
+    """Open the row again that ended just then and says the same, instead of writing another one."""
+    a, of = t.membership, t.lot_grid.c
+    stays = sa.exists().where(
+        of.lot_id == a.c.lot_id,
+        of.grid_id == _laid.c.grid_id,
+        of.valid.op("@>", is_comparison=True)(day),
+        sa.func.upper_inf(of.valid),
+    )
+    again = connection.execute(
+        sa.update(a)
+        .values(valid=sa.cast(sa.func.daterange(a.c.since, sa.null()), DATERANGE))
+        .where(
+            mine,
+            sa.func.upper(a.c.valid) == day,
+            _method_number(a.c.method) == _laid.c.method,
+            a.c.nearest_grid_id.is_not_distinct_from(_laid.c.nearest_grid_id),
+            a.c.distance_m.is_not_distinct_from(_laid.c.distance_m),
+            sa.or_(stays, a.c.lot_id.is_(None)),
+        )
+        .returning(a.c.object_id)
+    ).scalars()
+    connection.execute(sa.delete(_laid).where(_among(_laid.c.object_id, list(again))))
+
+
+def _lots(connection: sa.Connection, scheme_id: int, grid_id: IntArray) -> IntArray:
+    """Find for each object the lot that belongs to its grid from ever to ever, or make one."""
+    of = t.lot_grid.c
+    grids = np.unique(grid_id[grid_id != NO_GRID])
+    ever = sa.cast(sa.func.daterange(sa.null(), sa.null()), DATERANGE)
+    known = dict(
+        connection.execute(
+            sa.select(of.grid_id, sa.func.min(of.lot_id))
+            .where(of.scheme_id == scheme_id, _among(of.grid_id, grids), of.valid == ever)
+            .group_by(of.grid_id)
+        ).all()
+    )
+    missing = [grid for grid in grids.tolist() if grid not in known]
+    if missing:
+        row = {"scheme_id": scheme_id}
+        made = connection.execute(
+            sa.insert(t.lot).returning(t.lot.c.lot_id), [row for _ in missing]
+        ).scalars()
+        known |= dict(zip(missing, made, strict=True))
+        connection.execute(
+            sa.insert(t.lot_grid).values(valid=ever),
+            [row | {"grid_id": grid, "lot_id": known[grid]} for grid in missing],
+        )
+    of_grid = np.array([known[grid] for grid in grids.tolist()] + [NO_GRID], dtype=np.int64)
+    at = np.where(grid_id == NO_GRID, len(grids), np.searchsorted(grids, grid_id))
+    return of_grid[at]
+
+
+def _move_lots(
+    connection: sa.Connection, scheme_id: int, moves: Sequence[Moves], since: IntArray | int
+) -> None:
+    """Bring lots of which all move together to their other grids, from a day on."""
     goals: dict[int, int] = {}
     for one in moves:
-        goals |= _pairs(one.lot_id[one.together], one.after[one.together])
+        if one.held is not None and one.together is not None:
+            goals |= _pairs(one.held.lot_id[one.together], one.after[one.together])
     if not goals:
         return
     of = t.lot_grid.c
-    day = sa.literal(version.effective_day, sa.Date)
+    day = sa.literal(date.fromordinal(int(since)), sa.Date)
     lots = sa.literal(list(goals), sa.ARRAY(sa.BigInteger))
     grids = sa.literal(list(goals.values()), sa.ARRAY(sa.BigInteger))
     until = sa.cast(sa.func.daterange(sa.func.lower(of.valid), day), DATERANGE)
@@ -1193,7 +1018,7 @@ def _move_lots(connection: sa.Connection, version: Version, moves: Sequence[Move
             ["lot_id", "scheme_id", "grid_id", "valid"],
             sa.select(
                 sa.func.unnest(lots),
-                sa.literal(version.scheme_id, sa.BigInteger),
+                sa.literal(scheme_id, sa.BigInteger),
                 sa.func.unnest(grids),
                 sa.cast(sa.func.daterange(day, sa.null()), DATERANGE),
             ),
@@ -1201,7 +1026,7 @@ def _move_lots(connection: sa.Connection, version: Version, moves: Sequence[Move
     )
 
 
-def _pairs(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
+def _pairs(first: IntArray, second: IntArray) -> list[tuple[int, int]]:
     """Name each pair of numbers once."""
     order = np.lexsort((second, first))
     first, second = first[order], second[order]
@@ -1215,32 +1040,34 @@ def _emptied(connection: sa.Connection, moves: Sequence[Moves]) -> dict[int, int
     of = t.lot_grid.c
     goals: dict[int, set[int]] = {}
     for one in moves:
-        for before, after in _pairs(one.before, one.after):
-            goals.setdefault(before, set()).add(after)
+        if one.held is not None:
+            for before, after in _pairs(one.before, one.after):
+                goals.setdefault(before, set()).add(after)
     still = sa.select(of.grid_id).where(
         _among(of.grid_id, list(goals)), sa.func.upper_inf(of.valid)
     )
-    for grid in connection.execute(still).scalars():
+    for grid in [NO_GRID, *connection.execute(still).scalars()]:
         goals.pop(grid, None)
-    return {before: after.pop() for before, after in goals.items() if len(after) == 1}
+    single = {before: after.pop() for before, after in goals.items() if len(after) == 1}
+    return {before: after for before, after in single.items() if after != NO_GRID}
 
 
-def _copy_moves(connection: sa.Connection, moves: Moves, emptied: Mapping[int, int]) -> None:
+def _copy(
+    connection: sa.Connection, moves: Moves, rows: IntArray, emptied: Mapping[int, int]
+) -> None:
     """Bring today's copy on the rows of what moves to the grid that it has now."""
     table = t.metadata.tables[moves.kind]
-    by_grid = np.isin(moves.before, list(emptied))
-    for found, before, after in (
+    if emptied:
+        rows = rows[~np.isin(moves.before[rows], list(emptied))]
+    ids, after = moves.object_ids[rows].tolist(), _or_none(moves.after[rows])
+    for found, before, goals in (
         (table.c.base_grid_id, list(emptied), list(emptied.values())),
-        (
-            table.c[f"{moves.kind}_id"],
-            moves.object_ids[~by_grid].tolist(),
-            moves.after[~by_grid].tolist(),
-        ),
+        (table.c[f"{moves.kind}_id"], ids, after),
     ):
         goal = (
             sa.func.unnest(
                 sa.literal(before, sa.ARRAY(sa.BigInteger)),
-                sa.literal(after, sa.ARRAY(sa.BigInteger)),
+                sa.literal(goals, sa.ARRAY(sa.BigInteger)),
             )
             .table_valued("before", "after", name="goal")
             .render_derived()
@@ -1251,27 +1078,3 @@ def _copy_moves(connection: sa.Connection, moves: Moves, emptied: Mapping[int, i
                 .values(base_grid_id=goal.c.after)
                 .where(found == goal.c.before, table.c.base_grid_id.is_distinct_from(goal.c.after))
             )
-
-
-def _moving(
-    connection: sa.Connection, scheme_id: int, objects: _Objects, answer: _Answers
-) -> npt.NDArray[np.int64]:
-    """Positions of the objects whose open row names another grid; those without one are left."""
-    a = t.assignment
-    query = (
-        sa.select(a.c.object_id, a.c.grid_id)
-        .where(
-            a.c.scheme_id == scheme_id,
-            a.c.object_kind == objects.kind,
-            sa.func.upper_inf(a.c.valid),
-        )
-        .order_by(a.c.object_id)
-    )
-    held = connection.execute(query).all()
-    if not held:
-        return np.zeros(0, dtype=np.int64)
-    held_ids = np.array([row[0] for row in held], dtype=np.int64)
-    held_grid = np.array([NO_GRID if row[1] is None else row[1] for row in held], dtype=np.int64)
-    at = np.searchsorted(held_ids, objects.ids).clip(max=len(held_ids) - 1)
-    has_row = held_ids[at] == objects.ids
-    return np.flatnonzero(has_row & (held_grid[at] != answer.grid_id))

@@ -279,11 +279,9 @@ def report_many(connection: sa.Connection, actor: Actor, drafts: Sequence[Draft]
         except (InputError, ConflictError) as error:
             refused.append(Refused(row, error))
     if len(taken) > _FEW:
-        for scheme in connection.execute(sa.select(t.grid_scheme.c.code)).scalars().all():
-            assignment.assign_new(connection, scheme)
+        assignment.assign_new(connection)
     else:
-        for incident_id in taken:
-            assignment.place_again(connection, "incident", [incident_id])
+        assignment.place_again(connection, "incident", list(taken))
     for incident_id, draft in taken.items():
         _begin(connection, actor, incident_id, draft)
     repeated = sum(draft.key in known for draft in drafts)

@@ -561,7 +561,7 @@ def take_grids(
         known={code: one for code, one in held.identities.items() if code in codes},
     )  # fmt: skip
     if not len(held.states):
-        assign_new(connection, scheme)
+        assign_new(connection)
     applied.taken = {"grid_state": len(new) + len(changed)}
     applied.details |= {
         "version_id": published.version.version_id,

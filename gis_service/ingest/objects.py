@@ -538,16 +538,11 @@ def _place(
 ) -> None:
     """Write the history of what is new and of what has moved, in every scheme."""
     kind = objects.table.name
-    outside = faults = assigned = 0
+    outside = faults = 0
     if applied.new or moved:  # what moves may have no history yet either
-        for code in connection.execute(sa.select(t.grid_scheme.c.code)).scalars().all():
-            report = assignment.assign_new(connection, code, (kind,), settle=False)
-            assigned += sum(count["n"] for count in report.counts.values())
-            if code == "base":
-                outside, faults = len(report.outside), len(report.faults)
-    if assigned:
-        assignment.settle_today(connection)
-    rehomed = assignment.place_moved(connection, kind, moved)
+        report = assignment.assign_new(connection, (kind,))
+        outside, faults = len(report.outside), len(report.faults)
+    rehomed = assignment.place_again(connection, kind, moved)
     for table, count in rehomed.items():
         if count:
             applied.notes.append(Note(f"ingest.rehomed_{table}", {"n": count}))

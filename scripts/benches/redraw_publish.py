@@ -9,6 +9,7 @@ it object by object is compared.
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 from unittest import mock
 
@@ -273,7 +274,7 @@ def _thrown_away(connection: sa.Connection) -> None:
 def _publish(
     work: Work,
     connection: sa.Connection,
-    instead: Callable[[sa.Connection, Version, Any], None] | None,
+    instead: Callable[[sa.Connection, int, Any, int], None] | None,
 ) -> None:
     newest = newest_version(connection, work.version.scheme)
     day = earliest_day(connection, newest.effective_day)
@@ -282,7 +283,7 @@ def _publish(
         return
     with (
         mock.patch.object(assignment, "moves_near", return_value=[]),
-        mock.patch.object(assignment, "write_moves", side_effect=instead),
+        mock.patch.object(assignment, "write", side_effect=instead),
     ):
         publish_redraw(connection, SYSTEM, work.redraw, day, "bench", "")
 
@@ -296,10 +297,11 @@ def _stored(connection: sa.Connection, scheme_id: int) -> list[Any]:
     return found
 
 
-def _placed_by_sql(connection: sa.Connection, version: Version, moves: Any) -> None:
+def _placed_by_sql(connection: sa.Connection, scheme_id: int, moves: Any, since: int) -> None:
     """Store as the peer what a version moves."""
     del moves
-    values = {"scheme": version.scheme_id, "day": version.effective_day, "rank": 3}
+    day = date.fromordinal(since)
+    values = {"scheme": scheme_id, "day": day, "rank": 3}
     own = " UNION ALL ".join(_OWN.format(kind=kind) for kind in _KINDS)
     making = (_NOW, f"CREATE TEMPORARY TABLE own ON COMMIT DROP AS {own}", _PLACED, _BEFORE)
     for statement, made in zip(making, ("now_grid", "own", "placed", "moved"), strict=True):
@@ -308,6 +310,6 @@ def _placed_by_sql(connection: sa.Connection, version: Version, moves: Any) -> N
     connection.execute(sa.text(_LOTS), values)
     connection.execute(sa.text(_CLOSE), values)
     connection.execute(sa.text(_OPEN), values)
-    if version.effective_day <= connection.execute(sa.select(sa.func.gis_today())).scalar_one():
+    if day <= connection.execute(sa.select(sa.func.gis_today())).scalar_one():
         for kind in _KINDS:
             connection.execute(sa.text(_COPY.format(kind=kind)))

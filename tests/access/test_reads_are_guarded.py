@@ -23,8 +23,7 @@ MODULES = sorted(
 ALLOWED = {
     ("access/visibility.py", "visible"): "is the guard itself",
     ("grids/people.py", "_page_query"): "reads the rows of ids that `_ids` has found in sight",
-    ("grids/assignment.py", "place_again"): "moves the households of a building that moved",
-    ("grids/assignment.py", "place_moved"): "moves the households of buildings that moved",
+    ("grids/assignment.py", "place_again"): "moves the households of buildings that moved",
     ("grids/assignment.py", "_question"): "writes the grid of every object, in the system's name",
     ("ingest/objects.py", "_ids_by_key"): "reads keys of buildings and premises only",
     ("ingest/objects.py", "_base_grids"): "reads buildings; of households only what they follow",

@@ -141,7 +141,7 @@ def move_many(connection: sa.Connection, chance: random.Random, _day: date) -> N
     chosen = _some_building(connection, chance, 5)
     for number in chosen:
         _put(connection, number, anywhere(chance))
-    assignment.place_moved(connection, "building", chosen)
+    assignment.place_again(connection, "building", chosen)
 
 
 def take_out(connection: sa.Connection, _chance: random.Random, _day: date) -> None:
