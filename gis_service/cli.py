@@ -29,6 +29,7 @@ from gis_service.commands.roads import roads_app
 from gis_service.commands.terminal import errors_said, language, say
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.logs import keep_values_out_of_logs
+from gis_service.memory import keep_few_arenas
 from gis_service.messages import text
 from gis_service.regions import region_database
 
@@ -269,7 +270,7 @@ def worker(
             store.require_powerless()
             store.close()
             hand_over(sys.argv[1:], service_account())
-    from gis_service import jobs, main_job
+    from gis_service import due, jobs
     from gis_service import pruning as _pruning  # noqa: F401 (adds what is done regularly)
 
     parent = os.getppid() if with_parent else None
@@ -277,10 +278,11 @@ def worker(
     def tick(store: "Store") -> None:
         if parent is not None and os.getppid() != parent:
             os.kill(os.getpid(), signal.SIGTERM)
-        main_job.apply_what_is_due(store)
+        due.apply_what_is_due(store)
 
     with open_store(migrate=False, database=database) as store:
         store.require_powerless()
+        keep_few_arenas()
         jobs.run_worker(store, wait=not once, tick=None if once else tick)
 
 

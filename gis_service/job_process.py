@@ -10,6 +10,7 @@ from contextlib import suppress
 from gis_service import fork_server, jobs, main_job  # noqa: F401 (adds every work)
 from gis_service.ingest import apart
 from gis_service.logs import keep_values_out_of_logs
+from gis_service.memory import keep_few_arenas
 from gis_service.reports import coverage  # noqa: F401 (slow to read)
 from gis_service.store.engine import Store
 
@@ -35,6 +36,7 @@ def perform(task: jobs.Task) -> None:
 
 if __name__ == "__main__":
     keep_values_out_of_logs()
+    keep_few_arenas()
     apart.start()  # each job asks the same readers
     gc.freeze()  # what is shared with the children stays so
     fork_server.serve(perform)

@@ -21,7 +21,7 @@ from gis_service.coverage import sites_job as _sites_job  # noqa: F401 (adds wor
 from gis_service.coverage.standards import standard_book
 from gis_service.errors import GisError, NotFoundError
 from gis_service.grids import assignment
-from gis_service.grids.versions import in_force, lowest_rank
+from gis_service.grids.versions import in_force, is_due, lowest_rank
 from gis_service.ingest import importing as _importing  # noqa: F401 (adds work to the queue)
 from gis_service.ingest.records import region_notes
 from gis_service.maps import tiles
@@ -78,7 +78,7 @@ def prepare(store: Store) -> dict[str, dict[str, int]]:
     with store.transaction(SYSTEM) as connection:
         version = in_force(connection)
         report = assignment.assign_new(connection)
-        if assignment.is_due(connection):
+        if is_due(connection):
             assignment.apply_due(connection)
         if is_made_up(connection):
             ensure_demo_actors(connection, _some_grid(connection, version.scheme_id))
@@ -155,26 +155,6 @@ def submit_stale(store: Store) -> dict[str, int]:
         if standard.in_main_job and not _is_fresh(store, code)
     ]
     return {code: jobs.submit(store, SYSTEM, "coverage_run", {"standard": code}) for code in wanted}
-
-
-def apply_what_is_due(store: Store) -> None:
-    """
-    Take over boundaries whose day has come and have the coverage measured; renew the search.
-
-    Of several workers that try at once only the one that marks the version submits.
-
-    Parameters
-    ----------
-    store
-        The store.
-    """
-    refresh_search(store)
-    with store.transaction(SYSTEM) as connection:
-        if not assignment.is_due(connection):
-            return
-        changed = assignment.apply_due(connection)
-    if changed["grid_version"]:
-        submit_stale(store)
 
 
 def _is_fresh(store: Store, standard: str) -> bool:

@@ -11,10 +11,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
-from gis_service.entry.writing import forget_old
-from gis_service.ingest import uploads
 from gis_service.jobs import regularly
-from gis_service.maps.tiles import forget_tiles
 from gis_service.settings import keeping_settings
 from gis_service.store import Store
 from gis_service.store import tables as t
@@ -33,6 +30,11 @@ def prune(store: Store) -> None:
     store
         The store.
     """
+    # A worker that has nothing to do holds little: this is read when it is used.
+    from gis_service.entry.writing import forget_old  # noqa: PLC0415
+    from gis_service.ingest import uploads  # noqa: PLC0415
+    from gis_service.maps.tiles import forget_tiles  # noqa: PLC0415
+
     keep = keeping_settings()
     steps: tuple[Callable[[sa.Connection], object], ...] = (
         forget_old,

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from gis_service import main_job
+from gis_service import due
 from gis_service.access import SYSTEM
 from gis_service.coverage.standards import standard_book
 from gis_service.store import tables as t
@@ -24,8 +24,8 @@ def test_boundaries_that_take_over_are_measured_once(store: Store) -> None:
     with store.transaction(SYSTEM) as connection:
         publish_nine(connection)
         connection.execute(sa.update(t.grid_version).values(applied_at=None))
-    main_job.apply_what_is_due(store)
+    due.apply_what_is_due(store)
     assert len(in_main_job()) >= 2
     assert submitted(store) == in_main_job()
-    main_job.apply_what_is_due(store)
+    due.apply_what_is_due(store)
     assert submitted(store) == in_main_job()

@@ -17,8 +17,9 @@ from gis_service.access.actor import is_made_up
 from gis_service.api.app import create_app
 from gis_service.api.guard import is_loopback
 from gis_service.errors import GisError
-from gis_service.grids.compiling import compile_all
+from gis_service.grids.compiling import compile_all, compile_apart
 from gis_service.ingest import apart
+from gis_service.memory import give_back, keep_few_arenas
 from gis_service.messages import Language, text
 from gis_service.settings import server_settings
 from gis_service.store.engine import Store
@@ -52,6 +53,7 @@ def warm_up(app: FastAPI) -> threading.Thread:
 
     def make() -> None:
         apart.start()
+        compile_apart()
         compile_all()
         # An empty store has no grids; a store that is gone is told to whoever asks first.
         with suppress(GisError, sa.exc.SQLAlchemyError):
@@ -61,6 +63,7 @@ def warm_up(app: FastAPI) -> threading.Thread:
             with app.state.store.transaction(SYSTEM) as connection:
                 for profile in app.state.roads.book.profiles:
                     app.state.roads.router(connection, profile)
+        give_back()
 
     thread = threading.Thread(target=make, name="warm-up", daemon=True)
     thread.start()
@@ -112,6 +115,7 @@ def serve_forever(
     language
         In which it is told.
     """
+    keep_few_arenas()
     host, port = listener.getsockname()[:2]
     app = create_app(store, loopback_only=is_loopback(host))
     shown = "localhost" if is_loopback(host) or host in ("0.0.0.0", "::") else host  # noqa: S104

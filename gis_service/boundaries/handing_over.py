@@ -8,7 +8,6 @@ strip between the others' land. Nothing here knows the store.
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import networkx as nx
 import numpy as np
 import numpy.typing as npt
 import shapely
@@ -116,6 +115,8 @@ def _cells(places: FloatArray, land: Any) -> GeometryArray:
 
 def _with_strip(part: Any, cells: GeometryArray, land: Any, target: Any) -> Any:
     """Join a piece to the grid that takes it along the lines between cells, where one leads."""
+    import networkx as nx  # noqa: PLC0415 (for a part that touches nobody only)
+
     lines = shapely.get_parts(
         shapely.intersection(shapely.union_all(shapely.boundary(cells)), land)
     )

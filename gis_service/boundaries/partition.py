@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import scipy  # whose optimize is read when it is used: 30 MB
 import shapely
-from scipy.optimize import linear_sum_assignment
 
 from gis_service.boundaries.balance import Loads
 from gis_service.boundaries.checks import compactness
@@ -483,7 +483,7 @@ def _done(draft: Draft, faces: Mapping[str, Any], regions: list[Any]) -> list[tu
     """Say pieces as edits: known grids keep the land that is most theirs, the rest is drawn."""
     keys = list(faces)
     overlap = np.array([[shapely.intersection(faces[k], r).area for r in regions] for k in keys])
-    rows, columns = linear_sum_assignment(overlap, maximize=True)
+    rows, columns = scipy.optimize.linear_sum_assignment(overlap, maximize=True)
     piece_of = {keys[row]: int(column) for row, column in zip(rows, columns, strict=True)}
     edits: list[dict[str, Any]] = []
     for key in keys:

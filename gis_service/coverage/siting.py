@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import scipy  # whose optimize is read when it is used: 30 MB
 import scipy.sparse as sp
-from scipy.optimize import Bounds, LinearConstraint, milp
 
 from gis_service.errors import InputError
 
@@ -133,7 +133,7 @@ def _choose(
     problem: _Problem,
     cost_of_a_site: float,
     cost_of_the_rest: FloatArray,
-    constraints: list[LinearConstraint],
+    constraints: list[Any],
     time_limit_s: float,
     number: int | None = None,
 ) -> tuple[npt.NDArray[np.bool_], Any]:
@@ -141,15 +141,15 @@ def _choose(
     sites, rest = problem.candidates, len(cost_of_the_rest)
     of_sites = np.concatenate((np.ones(sites), np.zeros(rest)))
     if number is not None:
-        exactly = LinearConstraint(sp.csr_array(of_sites[None, :]), number, number)
+        exactly = scipy.optimize.LinearConstraint(sp.csr_array(of_sites[None, :]), number, number)
         constraints = [*constraints, exactly]
     least = np.zeros(sites + rest)
     least[problem.existing] = 1.0  # what stands stays
-    solved = milp(
+    solved = scipy.optimize.milp(
         np.concatenate((np.full(sites, cost_of_a_site), cost_of_the_rest)),
         constraints=constraints,
         integrality=of_sites.astype(np.int64),
-        bounds=Bounds(least, 1.0),
+        bounds=scipy.optimize.Bounds(least, 1.0),
         options={"time_limit": time_limit_s, "mip_rel_gap": 0.0},
     )
     if solved.x is None:
@@ -157,9 +157,7 @@ def _choose(
     return solved.x[:sites] > 0.5, solved
 
 
-def _patterns(
-    reaches: npt.NDArray[np.bool_], weights: FloatArray
-) -> tuple[LinearConstraint, FloatArray]:
+def _patterns(reaches: npt.NDArray[np.bool_], weights: FloatArray) -> tuple[Any, FloatArray]:
     """
     Merge demand that the same candidates reach: many households are few patterns.
 
@@ -172,7 +170,8 @@ def _patterns(
     cover = sp.csr_array(reaches[first][kept].astype(np.float64))
     covered = sp.eye_array(cover.shape[0])
     only_if_reached = sp.hstack([-cover, covered], format="csr")
-    return LinearConstraint(only_if_reached, -np.inf, 0.0), merged[kept].astype(np.float64)
+    covering = scipy.optimize.LinearConstraint(only_if_reached, -np.inf, 0.0)
+    return covering, merged[kept].astype(np.float64)
 
 
 def set_cover(
@@ -226,7 +225,7 @@ def set_cover(
         raise InputError("coverage.sites_too_much", share=share, possible=possible / total)
     only_if_reached, weight_of = _patterns(reaches, problem.weights)
     of_demand = np.concatenate((np.zeros(problem.candidates), weight_of))
-    enough = LinearConstraint(sp.csr_array(of_demand[None, :]), wanted, np.inf)
+    enough = scipy.optimize.LinearConstraint(sp.csr_array(of_demand[None, :]), wanted, np.inf)
     chosen, solved = _choose(
         problem, 1.0, np.zeros(len(weight_of)), [only_if_reached, enough], time_limit_s
     )
@@ -340,7 +339,10 @@ def p_median(
         problem,
         0.0,
         cost,
-        [LinearConstraint(one_each, 1.0, 1.0), LinearConstraint(only_open, -np.inf, 0.0)],
+        [
+            scipy.optimize.LinearConstraint(one_each, 1.0, 1.0),
+            scipy.optimize.LinearConstraint(only_open, -np.inf, 0.0),
+        ],
         time_limit_s,
         number,
     )

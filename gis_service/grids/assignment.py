@@ -492,29 +492,6 @@ def end_history(connection: sa.Connection, kind: str, object_ids: Sequence[int])
     _end(connection, mine, sa.func.gis_today())
 
 
-def is_due(connection: sa.Connection) -> bool:
-    """
-    Tell whether a version's day has come and its copy is not on the rows yet.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-
-    Returns
-    -------
-    bool
-        True: call :func:`apply_due`.
-    """
-    query = sa.select(
-        sa.exists().where(
-            t.grid_version.c.applied_at.is_(None),
-            t.grid_version.c.effective_day <= sa.func.gis_today(),
-        )
-    )
-    return bool(connection.execute(query).scalar_one())
-
-
 class Placement:
     """
     Today's base grid of rows on their way into the store, so that they are written once.

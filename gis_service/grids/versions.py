@@ -184,3 +184,26 @@ def polygons(
     ids = np.array([row[0] for row in rows], dtype=np.int64)
     shapes = shapely.from_wkb(np.array([bytes(row[1]) for row in rows], dtype=object))
     return ids, np.asarray(shapes, dtype=object)
+
+
+def is_due(connection: sa.Connection) -> bool:
+    """
+    Tell whether a version's day has come and its copy is not on the rows yet.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+
+    Returns
+    -------
+    bool
+        True: call :func:`gis_service.grids.assignment.apply_due`.
+    """
+    query = sa.select(
+        sa.exists().where(
+            t.grid_version.c.applied_at.is_(None),
+            t.grid_version.c.effective_day <= sa.func.gis_today(),
+        )
+    )
+    return bool(connection.execute(query).scalar_one())

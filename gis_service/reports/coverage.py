@@ -19,9 +19,7 @@ from gis_service.maps import printing
 from gis_service.messages import Language
 from gis_service.reports.document import Document
 from gis_service.reports.facts import choose_run, read_facts, read_ground
-from gis_service.reports.geopackage import geopackage
 from gis_service.reports.page_file import page
-from gis_service.reports.workbook import workbook
 from gis_service.reports.writing import Writer
 from gis_service.store import tables as t
 
@@ -129,10 +127,14 @@ class Report:
             case "pdf":
                 return self._paper
             case "xlsx":
+                from gis_service.reports.workbook import workbook  # noqa: PLC0415 (openpyxl)
+
                 return workbook(facts, writer)
             case "html":
                 return page(self.document).encode()
             case "gpkg":
+                from gis_service.reports.geopackage import geopackage  # noqa: PLC0415 (GDAL)
+
                 return geopackage(facts, writer)
 
 

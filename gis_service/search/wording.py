@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from pypinyin import Style, lazy_pinyin
-
 _DIGITS: Final = {digit: value for value, digit in enumerate("零一二三四五六七八九")} | {
     "〇": 0,
     "两": 2,
@@ -98,6 +96,8 @@ def pinyin(text: str) -> str:
     str
         Syllables without tones, a blank between them; letters and digits as they are.
     """
+    from pypinyin import lazy_pinyin  # noqa: PLC0415 (60 MB of dictionary)
+
     return " ".join(lazy_pinyin(text))
 
 
@@ -116,6 +116,8 @@ def initials(text: str) -> str:
     str
         ``dj2g`` for 东街2格; digits and letters as they are.
     """
+    from pypinyin import Style, lazy_pinyin  # noqa: PLC0415 (as above)
+
     return "".join(lazy_pinyin(text, style=Style.FIRST_LETTER))
 
 

@@ -14,7 +14,7 @@ from gis_service.boundaries.plans import Published, publish
 from gis_service.boundaries.tessellation import Tessellation, from_polygons
 from gis_service.errors import ConflictError, InputError, NotFoundError
 from gis_service.grids import assignment
-from gis_service.grids.versions import in_force, polygons, today
+from gis_service.grids.versions import in_force, is_due, polygons, today
 from gis_service.store import tables as t
 from gis_service.store.engine import Store
 from tests.support import (
@@ -134,9 +134,9 @@ def test_a_coming_version_does_not_rehome_anyone_today(
     publish(connection, SYSTEM, "base", tessellation, drafts, coming, "下月", known=first.grid_ids)
     row = sa.select(t.building.c.base_grid_id)
     assert connection.execute(row).scalar_one() == first.grid_ids["g00"]
-    assert not assignment.is_due(connection)
+    assert not is_due(connection)
     connection.execute(sa.select(sa.func.set_config("gis.today", coming.isoformat(), True)))
-    assert assignment.is_due(connection)
+    assert is_due(connection)
     assignment.apply_due(connection)
     assert connection.execute(row).scalar_one() == first.grid_ids["g10"]
 
