@@ -22,7 +22,7 @@ from gis_service.boundaries.tessellation import Tessellation, land_changed
 from gis_service.errors import ConflictError, InputError, NotFoundError, Place
 from gis_service.geodesy import GeometryArray, area_m2
 from gis_service.grids import assignment
-from gis_service.grids.versions import Version, today
+from gis_service.grids.versions import Version, is_due, today
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
 
@@ -278,7 +278,7 @@ def open_version(
     Version
         The newest one of its scheme.
     """
-    if assignment.is_due(connection):
+    if is_due(connection):
         assignment.apply_due(connection)
     in_force = effective_day <= today(connection)
     version_id = connection.execute(
