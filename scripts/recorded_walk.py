@@ -37,7 +37,7 @@ _TILES: Final = ((12, 3332, 1706), (14, 13330, 6827), (15, 26660, 13654))
 _NOW: Final = re.compile(r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?")
 _CHANGING: Final = (
     (re.compile(r'("(?:version|token|uptime_s|seconds|took_ms|etag)": ?)("[^"]*"|[\d.]+)'), r"\1…"),
-    (re.compile(r"\b[0-9a-f]{32}\b"), "…"),
+    (re.compile(r"\b[0-9a-f]{32}\b|\bhand-[0-9a-f]{12}\b"), "…"),
 )
 _HEADERS: Final = ("content-type", "content-disposition", "location", "cache-control", "allow")
 
@@ -151,7 +151,8 @@ class Walk:
             self._ask("/api/locate", lon=lon, lat=lat)
             self._ask("/api/locate", lon=lon, lat=lat, at="2025-03-01", crs="gcj02")
             self._ask("/api/arrivals", lon=lon, lat=lat)
-            self._ask("/api/incidents/duplicates", kind="dispute", lon=lon, lat=lat)
+            day = "2026-11-29T12:00:00+08:00"
+            self._ask("/api/incidents/duplicates", kind="dispute", lon=lon, lat=lat, at=day)
         self._ask("/api/locate", text="112.906, 28.705")
         self._ask("/api/locate", lon="east", lat=1)
 
