@@ -5,11 +5,13 @@ Which households an actor sees at all says ``access.visible``; the reasons stand
 docs/decisions/0013-who-is-told-an-address.md. Nothing here reads the store.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from gis_service.access.actor import Actor
 from gis_service.access.permissions import KNOW_ADDRESSES, Need
+from gis_service.records import RECORDS
 
 HIDDEN: Final = "***"
 ROUGH_DECIMALS: Final = 3
@@ -95,6 +97,27 @@ def address_of(row: Any) -> str:
     return " ".join(part for part in parts if part)
 
 
+def masked(kind: str, field: str, value: Any) -> str:
+    """
+    Hide a value as its kind of record says.
+
+    Parameters
+    ----------
+    kind
+        One of ``records.RECORDS``.
+    field
+        One of its fields that has a mask.
+    value
+        In clear.
+
+    Returns
+    -------
+    str
+        What may be told.
+    """
+    return _MASKS[RECORDS[kind].field(field).mask](value)
+
+
 def mask_name(name: str) -> str:
     """
     Leave the family name.
@@ -129,3 +152,10 @@ def mask_phone(phone: str) -> str:
     if len(phone) < 8:
         return "*" * len(phone)
     return phone[:3] + "*" * (len(phone) - 5) + phone[-2:]
+
+
+_MASKS: Final[Mapping[str, Callable[[Any], str]]] = {
+    "name": mask_name,
+    "phone": mask_phone,
+    "whole": lambda _: HIDDEN,
+}

@@ -1,4 +1,4 @@
-"""Who may do and see what: every set of roles of the service stands here, and nowhere else.
+"""Who may do and see what: every set of roles stands here or with a kind of record.
 
 Areas come on top: whoever answers for some grids only may enter what lies in these, and is refused
 where a permission reaches over the whole county. Which role takes which step of an incident is a
@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from gis_service.access.actor import Actor
 from gis_service.errors import NotAllowedError
+from gis_service.records import RECORDS
 from gis_service.roles import ROLES, Role
 
 Need = Literal["records", "help"]
@@ -75,19 +76,6 @@ def _roles(*names: Role) -> frozenset[Role]:
 
 STAFF: Final = frozenset(ROLES) - {"visitor"}
 
-_NOT_ENTERED: Final = "access.may_not_enter"
-ENTER: Final[Mapping[str, Permission]] = {
-    "officer": Permission(_roles("county_office"), _NOT_ENTERED),
-    "leave": Permission(_roles("county_office", "dispatcher"), _NOT_ENTERED),
-    "duty": Permission(_roles("county_office", "planner"), _NOT_ENTERED),
-    "facility": Permission(_roles("county_office", "planner"), _NOT_ENTERED),
-    "household": Permission(_roles("county_office", "grid_officer"), _NOT_ENTERED),
-    "building": Permission(_roles("county_office", "planner", "grid_officer"), _NOT_ENTERED),
-    "premises": Permission(_roles("county_office", "planner", "grid_officer"), _NOT_ENTERED),
-    "hazard": Permission(_roles("county_office", "dispatcher", "grid_officer"), _NOT_ENTERED),
-}
-"""By kind of record; an analyst reads figures and a visitor the map, neither writes."""
-
 SEE: Final[Mapping[str, Permission]] = {
     "household": Permission(STAFF),
     "hazard": Permission(STAFF),
@@ -150,3 +138,20 @@ SEE_ALL_JOBS: Final = Permission(_roles("county_office"))
 
 REASONS: Final = ("visit", "emergency", "correction", "request")
 """Why somebody looks; chosen, never typed, so that no personal data gets into the record."""
+
+
+def entering(kind: str) -> Permission:
+    """
+    Tell who adds and changes records of a kind by hand.
+
+    Parameters
+    ----------
+    kind
+        One of ``records.RECORDS``, which names the roles.
+
+    Returns
+    -------
+    Permission
+        By role; the areas are looked at where the place is known.
+    """
+    return Permission(RECORDS[kind].writers, "access.may_not_enter")

@@ -19,6 +19,7 @@ from gis_service.api.dependencies import (
     ConnectionDep,
     IdPath,
     IdQuery,
+    LanguageDep,
     RequestBody,
     Words,
 )
@@ -111,7 +112,7 @@ class PlaceAnswer(BaseModel):
 class SavedAnswer(BaseModel):
     """The record as it is now; ``change_id`` can be undone for ``undo_s`` seconds."""
 
-    record: reading.Record | None
+    record: reading.RecordShown | None
     change_id: int | None
     undo_s: int
     repeated: bool = False
@@ -132,9 +133,10 @@ def _version(header: str) -> str:
 
 
 @router.get("", responses=examples.ok({"kinds": [], "reasons": list(REASONS)}))
-def list_kinds(actor: ActorDep) -> Kinds:
+def list_kinds(actor: ActorDep, language: LanguageDep) -> Kinds:
     """List the kinds of record that the actor may enter, with their fields."""
-    return Kinds(kinds=[kind.as_dict() for kind in reading.kinds_for(actor)], reasons=list(REASONS))
+    kinds = [fields.described(kind, language) for kind in reading.kinds_for(actor)]
+    return Kinds(kinds=kinds, reasons=list(REASONS))
 
 
 @router.get("/place", responses=examples.ok({"lon": 112.8964, "lat": 28.7069}))
@@ -195,7 +197,7 @@ def add(
 @router.get("/{kind}/{record_id}", responses=examples.ok(_RECORD))
 def read(
     connection: ConnectionDep, actor: ActorDep, kind: str, record_id: IdPath, response: Response
-) -> reading.Record:
+) -> reading.RecordShown:
     """Read a record with the values of its form; who lives in a household is masked."""
     found = reading.read(connection, actor, kind, record_id)
     response.headers["ETag"] = f'"{found.version}"'
@@ -246,6 +248,6 @@ def remove(
 @router.post("/{kind}/{record_id}/reveal", responses=examples.ok(_RECORD))
 def reveal(
     connection: ConnectionDep, actor: ActorDep, kind: str, record_id: IdPath, reason: Reason
-) -> reading.Record:
+) -> reading.RecordShown:
     """Show who lives in a household; who looked and why is written down."""
     return reading.reveal(connection, actor, kind, record_id, reason.reason)

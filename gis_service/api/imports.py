@@ -35,6 +35,7 @@ from gis_service.ingest import importing, records, uploads
 from gis_service.ingest.file_table import SUFFIXES
 from gis_service.ingest.kinds import ImportKind, ImportOptions
 from gis_service.messages import Language, text
+from gis_service.records.wording import said
 from gis_service.settings import import_settings
 
 router = Router(prefix="/api/imports", tags=["imports"])
@@ -119,7 +120,7 @@ def list_kinds(actor: ActorDep, language: LanguageDep) -> KindsAnswer:
     """List the kinds of file, with the columns that are known."""
     IMPORT.require(actor)
     return KindsAnswer(
-        kinds=[_kind(kind, language) for kind in importing.KINDS.values()],
+        kinds=[_kind(kind, language) for kind in importing.kinds().values()],
         max_file_mb=import_settings().max_file_mb,
     )
 
@@ -127,8 +128,8 @@ def list_kinds(actor: ActorDep, language: LanguageDep) -> KindsAnswer:
 def _kind(kind: ImportKind, language: Language) -> KindAnswer:
     return KindAnswer(
         name=kind.name,
-        title=text(f"imports.kind_{kind.name}", language),
-        about=text(f"ingest.kind_{kind.name}", language),
+        title=said(f"imports.kind_{kind.name}", kind.called, language),
+        about=said(f"ingest.kind_{kind.name}", kind.about, language),
         geometry=kind.geometry,
         has_key=kind.default_key is not None,
         fields=[{"name": one.name, "needed": one.needed} for one in kind.fields],

@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from gis_service.access.actor import ADMINISTRATOR, is_made_up
-from gis_service.access.permissions import ENTER, IMPORT
+from gis_service.access.permissions import IMPORT, entering
 from gis_service.api.dependencies import ActorDep, ConnectionDep, LanguageDep
 from gis_service.api.routing import Router
 from gis_service.grids import reading, versions
@@ -22,6 +22,7 @@ from gis_service.maps import sheet
 from gis_service.maps.grid_map import PageContext, content_policy, render_page
 from gis_service.maps.vendor import packed, vendor_file
 from gis_service.messages import WEB_DIR
+from gis_service.records import entered
 
 FOLDERS: Final = ("js", "css", "messages", "img")
 FOR_EVER: Final = "public, max-age=31536000, immutable"
@@ -60,7 +61,7 @@ def page(
             "name": actor.name,
             "name_en": actor.name_en,
             "role": actor.role,
-            "enters": any(one.allows(actor) for one in ENTER.values()),
+            "enters": any(entering(kind).allows(actor) for kind in entered()),
             "imports": IMPORT.allows(actor),
             "signed_in": actor == ADMINISTRATOR,
             "made_up": is_made_up(connection),

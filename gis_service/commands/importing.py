@@ -14,6 +14,7 @@ from gis_service.commands.terminal import language, say
 from gis_service.errors import InputError
 from gis_service.ingest.kind_options import OPTIONS
 from gis_service.messages import Language, text
+from gis_service.records.wording import said
 
 if TYPE_CHECKING:
     from gis_service.ingest.kinds import ImportOutcome
@@ -31,7 +32,7 @@ def add_commands(app: typer.Typer) -> None:
         The group ``import``.
     """
     for kind, own in OPTIONS.items():
-        app.command(kind, help=text(f"ingest.kind_{kind}", "en"))(_command(kind, own))
+        app.command(kind, help=said(f"ingest.kind_{kind}", (kind, kind), "en"))(_command(kind, own))
 
 
 def _command(kind: str, own: Mapping[str, str]) -> Callable[..., None]:

@@ -1,40 +1,24 @@
-"""Which fields each kind of record has, and whether what was typed fits them.
+"""Whether what was typed fits the fields of a kind of record, and how a form is told of them.
 
-One definition for the API, its checks and the forms of the page. Nothing here reads the store:
-references are only checked for their form. Days are whole days in Asia/Shanghai, the last one
-counted in; places name their coordinate system.
+Nothing here reads the store: references are only checked for their form. Days are whole days in
+Asia/Shanghai, the last one counted in; places name their coordinate system.
 """
 
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from gis_service.coordinate_systems import parse_crs, to_cgcs2000
 from gis_service.entry.faults import Fault, FieldsError
 from gis_service.errors import InputError
-from gis_service.store.tables import FACILITY_KINDS, HAZARD_STATES
+from gis_service.messages import Language
+from gis_service.records import Field, Record
+from gis_service.records.wording import field_name, said
 
-FieldType = Literal[
-    "text", "long", "phone", "choice", "choices", "whole", "number", "day", "flag", "point",
-    "officer", "grid", "building", "premises",
-]  # fmt: skip
 Values = dict[str, Any]
 
-BUILDING_KINDS: Final = ("residential", "apartment", "shop", "shed", "school", "factory", "office")
-PREMISES_KINDS: Final = (
-    "shop", "restaurant", "nine_small", "factory", "warehouse", "school", "gas_station",
-    "key_fire_unit",
-)  # fmt: skip
-HAZARD_KINDS: Final = (
-    "blocked_exit", "wiring", "extinguisher", "gas", "charging", "structure", "storage", "other",
-)  # fmt: skip
-CARE_TAGS: Final = (
-    "lives_alone", "disabled", "left_behind_child", "elderly", "high_mountain", "low_income",
-)  # fmt: skip
-REFERENCES: Final = ("officer", "grid", "building", "premises")
 EARLIEST: Final = date(1900, 1, 1)
 LATEST: Final = date(2199, 12, 31)
 _BIGGEST_ID: Final = 2**63 - 1
@@ -42,203 +26,66 @@ _PHONE: Final = re.compile(r"\+?[0-9][0-9 ()\-]{3,23}")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
-@dataclass(frozen=True)
-class Field:
+def begins_with(field: Field) -> Any:
     """
-    One field of a record.
+    Say what the form begins with.
 
-    Attributes
+    Parameters
     ----------
-    most, least
-        Signs of a text, or bounds of a number.
-    choices
-        Words to choose from. A word that a record already has may stay.
-    fixed
-        May be given when the record is added and not changed afterwards.
-    personal
-        Never in the record of events in clear.
-    masked
-        Hidden from the reader until revealed with a reason.
+    field
+        The field.
+
+    Returns
+    -------
+    object
+        Its value before anything is typed.
     """
-
-    name: str
-    type: FieldType
-    required: bool = False
-    most: float | None = None
-    least: float | None = None
-    choices: tuple[str, ...] = ()
-    fixed: bool = False
-    personal: bool = False
-    masked: bool = False
-    default: Any = None
+    return field.default if field.form_default is None else field.form_default
 
 
-@dataclass(frozen=True)
-class Kind:
+def described(kind: Record, language: Language) -> dict[str, Any]:
     """
-    A kind of record.
+    Describe the form of a kind of record.
 
-    Attributes
+    Parameters
     ----------
-    placed
-        Whether the record belongs to the grid in which its place lies.
-    removable
-        Whether it can be taken out; what has days is ended instead, what has states is closed.
+    kind
+        The kind.
+    language
+        Of its names.
+
+    Returns
+    -------
+    dict
+        JSON for the page and whoever else sends records.
     """
-
-    name: str
-    fields: tuple[Field, ...]
-    placed: bool = False
-    removable: bool = False
-
-    def field(self, name: str) -> Field:
-        """Give one field by its name."""
-        return next(one for one in self.fields if one.name == name)
-
-    def as_dict(self) -> dict[str, object]:
-        """Tell all of it to a page."""
-        return {**asdict(self), "kind": self.name}
-
-
-_KEY: Final = Field("key", "text", most=60, fixed=True)
-_DAYS: Final = (Field("first_day", "day", required=True), Field("last_day", "day"))
-_PLACE: Final = Field("point", "point", required=True)
-
-KINDS: Final[Mapping[str, Kind]] = {
-    kind.name: kind
-    for kind in (
-        Kind(
-            "officer",
-            (
-                Field("name", "text", required=True, most=60, personal=True),
-                Field("phone", "phone", required=True, personal=True),
-                Field("full_time", "flag", default=True),
-                Field("point", "point"),
-                *_DAYS,
-                _KEY,
-            ),
-        ),
-        Kind(
-            "leave",
-            (
-                Field("officer", "officer", required=True, fixed=True),
-                Field("first_day", "day", required=True),
-                Field("last_day", "day", required=True),
-            ),
-            removable=True,
-        ),
-        Kind(
-            "duty",
-            (
-                Field("officer", "officer", required=True, fixed=True),
-                Field("grid", "grid", required=True, fixed=True),
-                Field(
-                    "role",
-                    "choice",
-                    required=True,
-                    choices=("officer", "head"),
-                    fixed=True,
-                    default="officer",
-                ),
-                Field("post", "choice", required=True, choices=("A", "B"), fixed=True, default="A"),
-                *_DAYS,
-            ),
-            removable=True,
-        ),
-        Kind(
-            "facility",
-            (
-                Field("kind", "choice", required=True, choices=FACILITY_KINDS),
-                Field("name", "text", required=True, most=120),
-                _PLACE,
-                Field("address", "text", most=200),
-                Field("phone", "phone"),
-                Field("grade", "text", most=40),
-                Field("turnout_minutes", "number", least=0, most=120),
-                _KEY,
-            ),
-            removable=True,
-        ),
-        Kind(
-            "building",
-            (
-                _PLACE,
-                Field(
-                    "kind",
-                    "choice",
-                    required=True,
-                    choices=BUILDING_KINDS,
-                    default="residential",
-                ),
-                Field("name", "text", most=120),
-                Field("address", "text", most=200),
-                Field("storeys", "whole", required=True, least=1, most=200, default=1),
-                _KEY,
-            ),
-            placed=True,
-            removable=True,
-        ),
-        Kind(
-            "household",
-            (
-                Field("building", "building", personal=True),
-                Field("point", "point", required=True, personal=True),
-                Field("street", "text", most=120, personal=True),
-                Field("house_number", "text", most=40, personal=True),
-                Field("group_number", "whole", least=0, most=999, personal=True),
-                Field("room", "text", most=40, personal=True),
-                Field("people", "whole", required=True, least=0, most=99, default=1),
-                Field("head_name", "text", most=60, personal=True, masked=True),
-                Field("phone", "phone", personal=True, masked=True),
-                Field("care_tags", "choices", choices=CARE_TAGS, personal=True, masked=True),
-                _KEY,
-            ),
-            placed=True,
-            removable=True,
-        ),
-        Kind(
-            "premises",
-            (
-                Field("kind", "choice", required=True, choices=PREMISES_KINDS),
-                Field("name", "text", required=True, most=120),
-                Field("grade", "choice", required=True, choices=("A", "B", "C", "D"), default="C"),
-                _PLACE,
-                Field("building", "building"),
-                Field("responsible_name", "text", most=60, personal=True),
-                Field("phone", "phone", personal=True),
-                _KEY,
-            ),
-            placed=True,
-            removable=True,
-        ),
-        Kind(
-            "hazard",
-            (
-                Field("kind", "choice", required=True, choices=HAZARD_KINDS),
-                Field(
-                    "grade",
-                    "choice",
-                    required=True,
-                    choices=("ordinary", "major"),
-                    default="ordinary",
-                ),
-                Field("status", "choice", required=True, choices=HAZARD_STATES, default="found"),
-                _PLACE,
-                Field("premises", "premises"),
-                Field("note", "long", most=1000, personal=True),
-                Field("found_on", "day", required=True, fixed=True),
-                Field("due_on", "day", required=True),
-                Field("rectified_on", "day"),
-                Field("closed_on", "day"),
-                _KEY,
-            ),
-            placed=True,
-        ),
-    )
-}
+    return {
+        "kind": kind.name,
+        "name": kind.name,
+        "title": said(f"entry.kind_{kind.name}", kind.called, language),
+        "placed": kind.placed,
+        "removable": kind.removable,
+        "fields": [
+            {
+                "name": one.name,
+                "title": field_name(kind, one, language),
+                "type": one.type,
+                "refers": one.refers,
+                "required": one.required or one.asked,
+                "least": one.least,
+                "most": one.most,
+                "choices": one.choices,
+                "fixed": one.fixed,
+                "personal": one.personal,
+                "masked": bool(one.mask),
+                "default": begins_with(one),
+            }
+            for one in kind.form_fields
+        ],
+    }
 
 
-def check(kind: Kind, given: Mapping[str, object], before: Mapping[str, object] | None) -> Values:
+def check(kind: Record, given: Mapping[str, object], before: Mapping[str, object] | None) -> Values:
     """
     Read what was typed, and refuse all that does not fit at once.
 
@@ -264,13 +111,15 @@ def check(kind: Kind, given: Mapping[str, object], before: Mapping[str, object] 
         With each field that is unknown, missing or does not fit.
     """
     faults = [
-        Fault(name, "entry.no_field") for name in given if name not in {f.name for f in kind.fields}
+        Fault(name, "entry.no_field")
+        for name in given
+        if name not in {one.name for one in kind.form_fields}
     ]
     found: Values = {}
-    for field in kind.fields:
+    for field in kind.form_fields:
         if field.name not in given and before is not None:
             continue
-        raw = given.get(field.name, field.default)
+        raw = given.get(field.name, begins_with(field))
         if before is not None and field.fixed and not _same(raw, before[field.name]):
             faults.append(Fault(field.name, "entry.fixed"))
             continue
@@ -331,10 +180,10 @@ def _read(field: Field, raw: object, before: object) -> Any:
     if isinstance(raw, str):
         raw = raw.strip()
     if raw is None or raw in ("", []):
-        if field.required:
+        if field.required or field.asked:
             return Fault(field.name, "entry.empty")
         return _NOTHING.get(field.type)
-    return _READERS[field.type](field, raw, before)
+    return _READERS.get(field.type, _reference)(field, raw, before)
 
 
 _NOTHING: Final[Mapping[str, object]] = {
@@ -359,7 +208,8 @@ def _phone(field: Field, raw: object, _: object) -> Any:
 
 
 def _choice(field: Field, raw: object, before: object) -> Any:
-    if raw in field.choices or (raw == before and isinstance(raw, str)):
+    kept = field.open and raw == before and isinstance(raw, str)
+    if raw in field.choices or kept:
         return raw
     return Fault(field.name, "entry.no_choice")
 
@@ -441,32 +291,22 @@ _READERS: Final[Mapping[str, Callable[[Field, object, object], Any]]] = {
     "day": _day,
     "flag": _flag,
     "point": _point,
-    **dict.fromkeys(REFERENCES, _reference),
 }
 
 
 # --- fields against each other -----------------------------------------------------------------
 
 
-def _across(kind: Kind, whole: Values) -> list[Fault]:
-    if kind.name == "hazard":
-        return _hazard(whole)
-    first, last = whole.get("first_day"), whole.get("last_day")
-    if first and last and last < first:
-        return [Fault("last_day", "entry.ends_before_it_begins")]
-    return []
-
-
-def _hazard(whole: Values) -> list[Fault]:
+def _across(kind: Record, whole: Values) -> list[Fault]:
+    pairs = (("first_day", "last_day"), *kind.ordered) if kind.dated else kind.ordered
     faults = []
-    if whole["due_on"] < whole["found_on"]:
-        faults.append(Fault("due_on", "entry.due_before_found"))
-    if whole["rectified_on"] and whole["rectified_on"] < whole["found_on"]:
-        faults.append(Fault("rectified_on", "entry.rectified_before_found"))
-    if whole["status"] == "closed" and not whole["closed_on"]:
-        faults.append(Fault("closed_on", "entry.closed_needs_day"))
-    if whole["status"] != "closed" and whole["closed_on"]:
-        faults.append(Fault("closed_on", "entry.day_needs_closed"))
-    if whole["closed_on"] and whole["closed_on"] < whole["found_on"]:
-        faults.append(Fault("closed_on", "entry.closed_before_found"))
+    for first, second in pairs:
+        if whole[first] and whole[second] and whole[second] < whole[first]:
+            named = {"message": f"entry.field_{first}", "values": {}}
+            faults.append(Fault(second, "entry.out_of_order", {"first": named}))
+    for name, other, value in kind.only_when:
+        if whole[other] == value and not whole[name]:
+            faults.append(Fault(name, "entry.closed_needs_day"))
+        if whole[other] != value and whole[name]:
+            faults.append(Fault(name, "entry.day_needs_closed"))
     return faults

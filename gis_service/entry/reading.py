@@ -4,7 +4,6 @@ Reads only, always through ``access.visible`` or the areas. Who lives in a house
 :func:`reveal` shows it once, with a reason that is recorded.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
@@ -12,22 +11,16 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from gis_service.access import Actor, record
-from gis_service.access.households import HIDDEN, mask_name, mask_phone
-from gis_service.access.permissions import ENTER, REASONS, REVEAL_HOUSEHOLD
-from gis_service.entry.fields import KINDS, REFERENCES, Kind, Values
-from gis_service.entry.rows import (
-    TABLES,
-    identity,
-    point,
-    point_column,
-    read_columns,
-    seen,
-    values_of,
-)
+from gis_service.access.households import masked as hide
+from gis_service.access.permissions import REASONS, REVEAL_HOUSEHOLD, entering
+from gis_service.entry.fields import Values
+from gis_service.entry.rows import grid_of, identity, place_of, point, read_columns, seen, values_of
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.grids.members import NO_INDEX, objects_in
 from gis_service.grids.reading import like, on_day
+from gis_service.records import RECORDS, Record, entered, referred
 from gis_service.store import tables as t
+from gis_service.store.tables import table_of
 
 CRS: Final = "cgcs2000"
 
@@ -64,7 +57,7 @@ class GridShown:
 
 
 @dataclass(frozen=True)
-class Record:
+class RecordShown:
     """
     One record as its form shows it.
 
@@ -92,7 +85,7 @@ class Record:
     may: dict[str, bool] = field(default_factory=dict)
 
 
-def kind_of(name: str) -> Kind:
+def kind_of(name: str) -> Record:
     """
     Find a kind of record.
 
@@ -103,7 +96,7 @@ def kind_of(name: str) -> Kind:
 
     Returns
     -------
-    Kind
+    Record
         With its fields.
 
     Raises
@@ -111,12 +104,13 @@ def kind_of(name: str) -> Kind:
     NotFoundError
         There is no such kind.
     """
-    if name not in KINDS:
-        raise NotFoundError("entry.no_kind", kinds=", ".join(KINDS))
-    return KINDS[name]
+    known = entered()
+    if name not in known:
+        raise NotFoundError("entry.no_kind", kinds=", ".join(known))
+    return known[name]
 
 
-def kinds_for(actor: Actor) -> list[Kind]:
+def kinds_for(actor: Actor) -> list[Record]:
     """
     List the kinds that an actor may enter.
 
@@ -127,10 +121,10 @@ def kinds_for(actor: Actor) -> list[Kind]:
 
     Returns
     -------
-    list of Kind
+    list of Record
         None for those who only read.
     """
-    return [kind for kind in KINDS.values() if ENTER[kind.name].allows(actor)]
+    return [kind for kind in entered().values() if entering(kind.name).allows(actor)]
 
 
 # --- lists -------------------------------------------------------------------------------------
@@ -154,32 +148,27 @@ def _address() -> sa.ColumnElement[Any]:
     return sa.func.concat(home.street, home.house_number, group, room)
 
 
-def _shown(kind: str) -> _Shown:
-    nothing = sa.literal("")
-    b, f, p, z = t.building.c, t.facility.c, t.premises.c, t.hazard.c
-    o, d, home = t.officer.c, t.grid_duty.c, t.household.c
-    with_officer: tuple[sa.FromClause, sa.ColumnElement[bool]]
-    if kind == "officer":
-        return _Shown(o.name, o.phone, nothing, (o.name, o.phone, o.key))
-    if kind == "leave":
-        with_officer = (t.officer, o.officer_id == t.leave.c.officer_id)
-        return _Shown(o.name, o.phone, nothing, (o.name, o.phone), (with_officer,))
-    if kind == "duty":
-        with_officer = (t.officer, o.officer_id == d.officer_id)
-        name = sa.func.coalesce(_GRID.name, "")
-        word = sa.func.concat(d.role, "_", d.post)
-        return _Shown(o.name, name, word, (o.name, _GRID.name, _GRID.code), (with_officer,))
-    if kind == "facility":
-        return _Shown(f.name, f.address, f.kind, (f.name, f.address, f.key))
-    if kind == "building":
-        title = sa.func.coalesce(sa.func.nullif(b.name, ""), sa.func.nullif(b.address, ""), b.key)
-        return _Shown(title, b.address, b.kind, (b.name, b.address, b.key))
-    if kind == "household":
-        stars = sa.func.left(home.head_name, 1)
-        return _Shown(_address(), stars, nothing, (_address(), home.key))
-    if kind == "premises":
-        return _Shown(p.name, nothing, p.kind, (p.name, p.key))
-    return _Shown(z.note, z.status, z.kind, (z.note, z.key))
+def _shown(kind: Record) -> _Shown:
+    table, nothing = table_of(kind), sa.literal("")
+    if kind.name == "household":
+        stars = sa.func.left(table.c.head_name, 1)
+        return _Shown(_address(), stars, nothing, (_address(), table.c.key))
+    if not kind.has_key:  # what has no key of its own is named by its officer
+        o = t.officer.c
+        with_officer = ((t.officer, o.officer_id == table.c.officer_id),)
+        words = [table.c[one.stored] for one in kind.of_type("choice")]
+        if grid_of(kind) is None:
+            return _Shown(o.name, o.phone, nothing, (o.name, o.phone), with_officer)
+        searched = (o.name, _GRID.name, _GRID.code)
+        grid, word = sa.func.coalesce(_GRID.name, ""), sa.func.concat_ws("_", *words)
+        return _Shown(o.name, grid, word, searched, with_officer)
+    names = dict.fromkeys((*kind.title, *filter(None, (kind.detail,)), "key"))
+    return _Shown(
+        title=sa.func.coalesce(*(sa.func.nullif(table.c[one], "") for one in kind.title), ""),
+        detail=table.c[kind.detail] if kind.detail else nothing,
+        word=table.c[kind.word] if kind.word else nothing,
+        searched=tuple(table.c[one] for one in names if kind.field(one).type != "choice"),
+    )
 
 
 _GRID: Final = t.grid_state.c
@@ -224,12 +213,11 @@ def listing(
         The page, and where the next one begins; None at the end.
     """
     kind = kind_of(kind_name)
-    if kind_name not in REFERENCES or not kinds_for(actor):
-        ENTER[kind_name].require(actor)
-    shown, table = _shown(kind_name), TABLES[kind_name]
-    key, place = identity(kind_name), _place_of(kind)
-    grid = _grid_of(kind)
-    days = "valid" in table.c
+    if kind_name not in referred() or not kinds_for(actor):
+        entering(kind_name).require(actor)
+    shown, table = _shown(kind), table_of(kind)
+    key, place, grid = identity(kind), place_of(kind), grid_of(kind)
+    days = kind.dated
     source: Any = table
     for other, condition in shown.joined:
         source = source.join(other, condition)
@@ -248,12 +236,12 @@ def listing(
             (sa.func.upper(table.c.valid) - 1 if days else sa.null()).label("last_day"),
         )
         .select_from(source)
-        .where(seen(actor, kind_name))
+        .where(seen(actor, kind))
     )
     for word in q.split():
         query = query.where(sa.or_(*(one.ilike(like(word)) for one in shown.searched)))
     if grid_id is not None and grid is not None:
-        query = query.where(_in_grid(kind.name, key, grid, grid_id))
+        query = query.where(_in_grid(kind, key, grid, grid_id))
     if near is not None and place is not None:
         by_distance = query.order_by(place.op("<->")(point(*near)), key).limit(limit)
         return [_listed(kind_name, row) for row in connection.execute(by_distance)], None
@@ -264,22 +252,12 @@ def listing(
     return [_listed(kind_name, row) for row in rows[:limit]], more
 
 
-def _place_of(kind: Kind) -> sa.Column[Any] | None:
-    return point_column(kind.name) if any(one.type == "point" for one in kind.fields) else None
-
-
-def _grid_of(kind: Kind) -> sa.Column[Any] | None:
-    if kind.name == "duty":
-        return t.grid_duty.c.grid_id
-    return TABLES[kind.name].c.base_grid_id if kind.placed else None
-
-
 def _in_grid(
-    kind: str, key: sa.ColumnElement[Any], grid: sa.Column[Any], grid_id: int
+    kind: Record, key: sa.ColumnElement[Any], grid: sa.Column[Any], grid_id: int
 ) -> sa.ColumnElement[bool]:
-    if TABLES[kind] not in NO_INDEX:
+    if table_of(kind) not in NO_INDEX:
         return grid == grid_id
-    return key.in_(objects_in(kind, sa.literal([grid_id], sa.ARRAY(sa.BigInteger))))
+    return key.in_(objects_in(kind.name, sa.literal([grid_id], sa.ARRAY(sa.BigInteger))))
 
 
 def _listed(kind: str, row: Any) -> Listed:
@@ -302,7 +280,7 @@ def _listed(kind: str, row: Any) -> Listed:
 
 def read(
     connection: sa.Connection, actor: Actor, kind_name: str, record_id: int, *, clear: bool = False
-) -> Record:
+) -> RecordShown:
     """
     Read one record.
 
@@ -321,7 +299,7 @@ def read(
 
     Returns
     -------
-    Record
+    RecordShown
         Masked where personal values of a household stand in it.
 
     Raises
@@ -330,11 +308,11 @@ def read(
         It is not there, or lies where the actor sees nothing.
     """
     kind = kind_of(kind_name)
-    ENTER[kind_name].require(actor)
+    entering(kind_name).require(actor)
     row = find_row(connection, actor, kind, record_id)
     values = values_of(kind, row)
-    masked = [] if clear else [one.name for one in kind.fields if one.masked]
-    return Record(
+    masked = [] if clear else [one.name for one in kind.fields if one.mask]
+    return RecordShown(
         kind=kind.name,
         id=row.record_id,
         version=row.version,
@@ -351,7 +329,7 @@ def read(
 
 
 def find_row(
-    connection: sa.Connection, actor: Actor, kind: Kind, record_id: int, *, lock: bool = False
+    connection: sa.Connection, actor: Actor, kind: Record, record_id: int, *, lock: bool = False
 ) -> Any:
     """
     Find the row of a record that an actor may see.
@@ -379,9 +357,7 @@ def find_row(
     NotFoundError
         There is none, or not for this actor.
     """
-    query = sa.select(*read_columns(kind)).where(
-        identity(kind.name) == record_id, seen(actor, kind.name)
-    )
+    query = sa.select(*read_columns(kind)).where(identity(kind) == record_id, seen(actor, kind))
     row = connection.execute(query.with_for_update() if lock else query).first()
     if row is None:
         raise NotFoundError("entry.no_record")
@@ -390,7 +366,7 @@ def find_row(
 
 def reveal(
     connection: sa.Connection, actor: Actor, kind_name: str, record_id: int, reason: str
-) -> Record:
+) -> RecordShown:
     """
     Show what is hidden, and write down who looked and why.
 
@@ -409,7 +385,7 @@ def reveal(
 
     Returns
     -------
-    Record
+    RecordShown
         With its values in clear.
 
     Raises
@@ -421,7 +397,7 @@ def reveal(
     if reason not in REASONS:
         raise InputError("entry.no_reason", place=Place(field="reason"), known=", ".join(REASONS))
     found = read(connection, actor, kind_name, record_id, clear=True)
-    hidden = [one.name for one in kind_of(kind_name).fields if one.masked]
+    hidden = [one.name for one in kind_of(kind_name).fields if one.mask]
     record(
         connection,
         actor,
@@ -433,15 +409,12 @@ def reveal(
     return found
 
 
-_MASKS: Final[Mapping[str, Callable[[str], str]]] = {"head_name": mask_name, "phone": mask_phone}
-
-
-def _json(kind: Kind, values: Values, masked: list[str]) -> Values:
+def _json(kind: Record, values: Values, masked: list[str]) -> Values:
     told: Values = {}
-    for one in kind.fields:
+    for one in kind.form_fields:
         value = values[one.name]
         if one.name in masked:
-            value = _MASKS[one.name](value) if one.name in _MASKS else HIDDEN
+            value = hide(kind.name, one.name, value)
         elif one.type == "point" and value is not None:
             value = {"lon": value[0], "lat": value[1], "crs": CRS}
         elif isinstance(value, date):
@@ -450,10 +423,10 @@ def _json(kind: Kind, values: Values, masked: list[str]) -> Values:
     return told
 
 
-def _names(connection: sa.Connection, kind: Kind, values: Values) -> dict[str, str]:
+def _names(connection: sa.Connection, kind: Record, values: Values) -> dict[str, str]:
     found: dict[str, str] = {}
-    for one in kind.fields:
-        if one.type in REFERENCES and values[one.name] is not None:
+    for one in kind.references:
+        if values[one.name] is not None:
             found[one.name] = _name(connection, one.type, values[one.name])
     return found
 
@@ -463,7 +436,7 @@ def _name(connection: sa.Connection, kind: str, record_id: int) -> str:
     if kind == "grid":
         newest = sa.select(_GRID.name).where(_GRID.grid_id == record_id)
         return str(connection.scalar(newest.order_by(sa.func.lower(_GRID.valid).desc())) or "")
-    query = sa.select(_shown(kind).title).where(identity(kind) == record_id)
+    query = sa.select(_shown(RECORDS[kind]).title).where(identity(RECORDS[kind]) == record_id)
     return str(connection.scalar(query) or "")
 
 

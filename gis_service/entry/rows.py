@@ -13,44 +13,36 @@ from geoalchemy2 import Geometry
 from sqlalchemy.dialects.postgresql import DATERANGE
 
 from gis_service.access import Actor, sees_grid, visible
+from gis_service.access.permissions import SEE
 from gis_service.access.visibility import grids_below
-from gis_service.entry.fields import Kind, Values
+from gis_service.entry.fields import Values
+from gis_service.records import Record
 from gis_service.store import tables as t
-from gis_service.store.tables import SRID
+from gis_service.store.tables import SRID, table_of
 
 Condition = sa.ColumnElement[bool]
 
-TABLES: Final[Mapping[str, sa.Table]] = {
-    "officer": t.officer,
-    "leave": t.leave,
-    "duty": t.grid_duty,
-    "facility": t.facility,
-    "household": t.household,
-    "building": t.building,
-    "premises": t.premises,
-    "hazard": t.hazard,
-}
-_POINT: Final = {"officer": "duty_post"}
-_REFERENCE: Final = {
-    "officer": "officer_id",
-    "grid": "grid_id",
-    "building": "building_id",
-    "premises": "premises_id",
-}
 _VERSION: Final = "xmin"  # PostgreSQL's own: another one after every change of the row
 
 
-def identity(kind: str) -> sa.Column[Any]:
+def identity(kind: Record) -> sa.Column[Any]:
     """Give the column of a kind's ids."""
-    return TABLES[kind].c[f"{kind}_id"]
+    return next(iter(table_of(kind).primary_key))
 
 
-def point_column(kind: str) -> sa.Column[Any]:
-    """Give the column of a kind's place."""
-    return TABLES[kind].c[_POINT.get(kind, "point")]
+def place_of(kind: Record) -> sa.Column[Any] | None:
+    """Give the column of a kind's place, if it has one."""
+    return None if kind.place is None else table_of(kind).c[kind.place.stored]
 
 
-def seen(actor: Actor, kind: str) -> Condition:
+def grid_of(kind: Record) -> sa.Column[Any] | None:
+    """Give the column of the grid that a kind belongs to, if there is one."""
+    if kind.placed:
+        return table_of(kind).c.base_grid_id
+    return next((table_of(kind).c[one.stored] for one in kind.of_type("grid")), None)
+
+
+def seen(actor: Actor, kind: Record) -> Condition:
     """
     Say which rows of a kind an actor may see and change.
 
@@ -59,31 +51,32 @@ def seen(actor: Actor, kind: str) -> Condition:
     actor
         Who asks.
     kind
-        One of :data:`TABLES`.
+        Of the records.
 
     Returns
     -------
     sqlalchemy condition
         By the areas of the actor; officers and their leaves are seen with the grids they serve,
-        facilities by the grid in which they stand.
+        what belongs to no grid by the one in which it stands.
     """
-    table = TABLES[kind]
-    if kind in ("officer", "household", "hazard"):
+    table, grid = table_of(kind), grid_of(kind)
+    if table.name in SEE:
         return visible(actor, table)
-    if kind == "leave":
+    if grid is not None:
+        return sees_grid(actor, t.hazard if kind.placed else t.officer, grid)
+    for one in kind.of_type("officer"):
         served = sa.select(t.officer.c.officer_id).where(visible(actor, t.officer))
-        return t.leave.c.officer_id.in_(served)
-    if kind == "duty":
-        return sees_grid(actor, t.officer, t.grid_duty.c.grid_id)
-    if kind == "facility":
-        if actor.areas is None:
-            return sa.true()
-        grid_id: Condition = sa.func.gis_grid_at(t.facility.c.point, "base")
-        return grid_id.in_(grids_below(actor.areas))
-    return sees_grid(actor, t.hazard, table.c.base_grid_id)
+        return table.c[one.stored].in_(served)
+    if actor.areas is None:
+        return sa.true()
+    place = place_of(kind)
+    if place is None:
+        return sa.false()
+    grid_id: Condition = sa.func.gis_grid_at(place, "base")
+    return grid_id.in_(grids_below(actor.areas))
 
 
-def read_columns(kind: Kind) -> list[sa.ColumnElement[Any]]:
+def read_columns(kind: Record) -> list[sa.ColumnElement[Any]]:
     """
     List what a query must select for :func:`values_of`.
 
@@ -97,27 +90,27 @@ def read_columns(kind: Kind) -> list[sa.ColumnElement[Any]]:
     list of columns
         Id, version and one or two columns a field.
     """
-    table = TABLES[kind.name]
+    table = table_of(kind)
     columns: list[sa.ColumnElement[Any]] = [
-        identity(kind.name).label("record_id"),
+        identity(kind).label("record_id"),
         sa.cast(sa.column(_VERSION, _selectable=table), sa.Text).label("version"),
     ]
-    for field in kind.fields:
+    for field in kind.form_fields:
         if field.type == "point":
-            place = point_column(kind.name)
+            place = table.c[field.stored]
             columns += [sa.func.ST_X(place).label("lon"), sa.func.ST_Y(place).label("lat")]
         elif field.name == "first_day":
             columns.append(sa.func.lower(table.c.valid).label("first_day"))
         elif field.name == "last_day":
             columns.append((sa.func.upper(table.c.valid) - 1).label("last_day"))
         else:
-            columns.append(table.c[_REFERENCE.get(field.name, field.name)].label(field.name))
+            columns.append(table.c[field.stored].label(field.name))
     if kind.placed:
         columns.append(table.c.base_grid_id)
     return columns
 
 
-def values_of(kind: Kind, row: Any) -> Values:
+def values_of(kind: Record, row: Any) -> Values:
     """
     Read the fields out of a row.
 
@@ -134,7 +127,7 @@ def values_of(kind: Kind, row: Any) -> Values:
         Value by field, as :func:`gis_service.entry.fields.check` gives them.
     """
     values: Values = {}
-    for field in kind.fields:
+    for field in kind.form_fields:
         if field.type == "point":
             values[field.name] = None if row.lon is None else (row.lon, row.lat)
         elif field.type == "choices":
@@ -144,7 +137,7 @@ def values_of(kind: Kind, row: Any) -> Values:
     return values
 
 
-def columns_of(kind: Kind, values: Mapping[str, Any], before: Mapping[str, Any]) -> Values:
+def columns_of(kind: Record, values: Mapping[str, Any], before: Mapping[str, Any]) -> Values:
     """
     Turn fields that change into columns.
 
@@ -163,12 +156,12 @@ def columns_of(kind: Kind, values: Mapping[str, Any], before: Mapping[str, Any])
         Value or SQL expression by column.
     """
     columns: Values = {}
-    for field in kind.fields:
+    for field in kind.form_fields:
         if field.name not in values:
             continue
         value = values[field.name]
         if field.type == "point":
-            columns[point_column(kind.name).name] = None if value is None else point(*value)
+            columns[field.stored] = None if value is None else point(*value)
         elif field.name in ("first_day", "last_day"):
             days = {**before, **values}
             columns["valid"] = days_range(days["first_day"], days["last_day"])
@@ -176,7 +169,7 @@ def columns_of(kind: Kind, values: Mapping[str, Any], before: Mapping[str, Any])
             if value:
                 columns["key"] = value
         else:
-            columns[_REFERENCE.get(field.name, field.name)] = value
+            columns[field.stored] = value
     return columns
 
 
@@ -194,21 +187,21 @@ def days_range(first: date, last: date | None) -> sa.ColumnElement[Any]:
 # --- the whole row, to take a change back ------------------------------------------------------
 
 
-def text_columns(kind: str) -> list[sa.ColumnElement[Any]]:
+def text_columns(kind: Record) -> list[sa.ColumnElement[Any]]:
     """
     List every column of a table as text.
 
     Parameters
     ----------
     kind
-        One of :data:`TABLES`.
+        Of the record.
 
     Returns
     -------
     list of columns
         Geometries as their exact binary form in hexadecimal.
     """
-    return [sa.cast(_plain(column), sa.Text).label(column.name) for column in TABLES[kind].c]
+    return [sa.cast(_plain(column), sa.Text).label(column.name) for column in table_of(kind).c]
 
 
 def _plain(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
@@ -216,14 +209,14 @@ def _plain(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
     return sa.type_coerce(column, sa.Text) if isinstance(column.type, Geometry) else column
 
 
-def columns_of_texts(kind: str, texts: Mapping[str, str | None]) -> Values:
+def columns_of_texts(kind: Record, texts: Mapping[str, str | None]) -> Values:
     """
     Turn a row of texts back into columns.
 
     Parameters
     ----------
     kind
-        One of :data:`TABLES`.
+        Of the record.
     texts
         As a query with :func:`text_columns` gave them.
 
@@ -232,7 +225,7 @@ def columns_of_texts(kind: str, texts: Mapping[str, str | None]) -> Values:
     dict
         SQL expression by column.
     """
-    table = TABLES[kind]
+    table = table_of(kind)
     return {
         name: sa.cast(sa.literal(value, sa.Text), table.c[name].type)
         for name, value in texts.items()

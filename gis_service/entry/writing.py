@@ -15,12 +15,11 @@ import sqlalchemy as sa
 from psycopg2.errors import ExclusionViolation, ForeignKeyViolation, UniqueViolation
 
 from gis_service.access import Actor, record
-from gis_service.access.permissions import ENTER
+from gis_service.access.permissions import entering
 from gis_service.entry.faults import Fault, FieldsError, InTheWayError, StaleError
-from gis_service.entry.fields import REFERENCES, Kind, Values, check
-from gis_service.entry.reading import Record, find_row, kind_of, read
+from gis_service.entry.fields import Values, check
+from gis_service.entry.reading import RecordShown, find_row, kind_of, read
 from gis_service.entry.rows import (
-    TABLES,
     columns_of,
     columns_of_texts,
     days_range,
@@ -33,8 +32,10 @@ from gis_service.entry.rows import (
 from gis_service.errors import ConflictError, InputError, NotAllowedError, NotFoundError, Place
 from gis_service.grids.assignment import end_history, place_again
 from gis_service.grids.versions import keep_boundaries, today
+from gis_service.records import RECORDS, Record
 from gis_service.settings import keeping_settings
 from gis_service.store import tables as t
+from gis_service.store.tables import table_of
 
 FARTHEST_M: Final = 20_000.0
 """A place farther from every grid is a slip of the hand: swapped or shortened coordinates."""
@@ -57,7 +58,7 @@ class Saved:
         True where the same request was done before: nothing was written again.
     """
 
-    record: Record | None
+    record: RecordShown | None
     change_id: int | None
     repeated: bool = False
 
@@ -107,9 +108,9 @@ def add(
     _check_references(connection, actor, kind, values)
     _check_days(connection, kind, values, None, None)
     columns = columns_of(kind, values, {})
-    if any(one.name == "key" for one in kind.fields):
+    if kind.has_key:
         columns.setdefault("key", f"hand-{uuid.uuid4().hex[:12]}")
-    query = sa.insert(TABLES[kind_name]).values(columns).returning(identity(kind_name))
+    query = sa.insert(table_of(kind)).values(columns).returning(identity(kind))
     record_id = int(_write(connection, kind, query, values).scalar_one())
     _place(connection, kind, record_id)
     _check_own(connection, actor, kind, record_id)
@@ -168,7 +169,7 @@ def change(
     before = values_of(kind, row)
     values = check(kind, given, before)
     # What its sender cannot see is written in any case: an answer must not tell that it is equal.
-    hidden = {one.name for one in kind.fields if one.masked}
+    hidden = {one.name for one in kind.fields if one.mask}
     values = {
         name: value for name, value in values.items() if name in hidden or value != before[name]
     }
@@ -176,11 +177,11 @@ def change(
         return Saved(read(connection, actor, kind_name, record_id), None)
     _check_references(connection, actor, kind, values)
     _check_days(connection, kind, values, before, record_id)
-    snapshot = _snapshot(connection, kind_name, record_id)
+    snapshot = _snapshot(connection, kind, record_id)
     columns = columns_of(kind, values, before)
     if kind_name == "building" and "point" in values:
         columns |= _shift_footprint(before["point"], values["point"])
-    query = sa.update(TABLES[kind_name]).where(identity(kind_name) == record_id).values(columns)
+    query = sa.update(table_of(kind)).where(identity(kind) == record_id).values(columns)
     _write(connection, kind, query, {**before, **values}, record_id)
     _after_move(connection, kind, record_id, before, values)
     _check_own(connection, actor, kind, record_id)
@@ -244,10 +245,10 @@ def remove(
         raise StaleError(asdict(read(connection, actor, kind_name, record_id)), {})
     before = values_of(kind, row)
     _check_removable(connection, kind, before)
-    snapshot = _snapshot(connection, kind_name, record_id)
+    snapshot = _snapshot(connection, kind, record_id)
     if kind.placed:
         end_history(connection, kind_name, [record_id])
-    query = sa.delete(TABLES[kind_name]).where(identity(kind_name) == record_id)
+    query = sa.delete(table_of(kind)).where(identity(kind) == record_id)
     _write(connection, kind, query, before, record_id)
     record(connection, actor, "remove", kind_name, record_id, before=_recorded(kind, before))
     return _saved(connection, actor, kind, record_id, "remove", request_key, snapshot)
@@ -309,32 +310,32 @@ def undo(connection: sa.Connection, actor: Actor, change_id: int) -> Saved:
 # --- taking back -------------------------------------------------------------------------------
 
 
-def _asked_for(connection: sa.Connection, actor: Actor, kind_name: str) -> Kind:
+def _asked_for(connection: sa.Connection, actor: Actor, kind_name: str) -> Record:
     """Tell what is to be written and that the role may; the boundaries stay as they are."""
     kind = kind_of(kind_name)
-    ENTER[kind_name].require(actor)
+    entering(kind_name).require(actor)
     if kind.placed:
         keep_boundaries(connection)
     return kind
 
 
-def _undo_add(connection: sa.Connection, actor: Actor, kind: Kind, done: Any) -> None:
+def _undo_add(connection: sa.Connection, actor: Actor, kind: Record, done: Any) -> None:
     del actor
     if kind.placed:  # it never was: its history goes with it
         m = t.membership.c
         mine = (m.object_kind == kind.name) & (m.object_id == done.object_id)
         connection.execute(sa.delete(t.membership).where(mine))
-    query = sa.delete(TABLES[kind.name]).where(identity(kind.name) == done.object_id)
+    query = sa.delete(table_of(kind)).where(identity(kind) == done.object_id)
     _write(connection, kind, query, {}, done.object_id)
 
 
-def _undo_change(connection: sa.Connection, actor: Actor, kind: Kind, done: Any) -> None:
+def _undo_change(connection: sa.Connection, actor: Actor, kind: Record, done: Any) -> None:
     row = find_row(connection, actor, kind, done.object_id)
     now = values_of(kind, row)
-    columns = columns_of_texts(kind.name, done.before)
+    columns = columns_of_texts(kind, done.before)
     columns.pop("base_grid_id", None)
-    columns.pop(identity(kind.name).name)
-    query = sa.update(TABLES[kind.name]).where(identity(kind.name) == done.object_id)
+    columns.pop(identity(kind).name)
+    query = sa.update(table_of(kind)).where(identity(kind) == done.object_id)
     _write(connection, kind, query.values(columns), {}, done.object_id)
     before = values_of(kind, find_row(connection, actor, kind, done.object_id))
     changed = {name: value for name, value in before.items() if value != now[name]}
@@ -342,9 +343,9 @@ def _undo_change(connection: sa.Connection, actor: Actor, kind: Kind, done: Any)
     _check_own(connection, actor, kind, done.object_id)
 
 
-def _undo_remove(connection: sa.Connection, actor: Actor, kind: Kind, done: Any) -> None:
-    columns = columns_of_texts(kind.name, done.before)
-    _write(connection, kind, sa.insert(TABLES[kind.name]).values(columns), {}, done.object_id)
+def _undo_remove(connection: sa.Connection, actor: Actor, kind: Record, done: Any) -> None:
+    columns = columns_of_texts(kind, done.before)
+    _write(connection, kind, sa.insert(table_of(kind)).values(columns), {}, done.object_id)
     _place(connection, kind, done.object_id)
     _check_own(connection, actor, kind, done.object_id)
 
@@ -352,7 +353,7 @@ def _undo_remove(connection: sa.Connection, actor: Actor, kind: Kind, done: Any)
 _UNDOING: Final = {"add": _undo_add, "change": _undo_change, "remove": _undo_remove}
 
 
-def _snapshot(connection: sa.Connection, kind: str, record_id: int) -> dict[str, str | None]:
+def _snapshot(connection: sa.Connection, kind: Record, record_id: int) -> dict[str, str | None]:
     """Keep a row that was found through :func:`find_row`, exactly."""
     query = sa.select(*text_columns(kind)).where(identity(kind) == record_id)
     return dict(connection.execute(query).mappings().one())
@@ -386,7 +387,7 @@ def _again(connection: sa.Connection, actor: Actor, done: Any) -> Saved:
 def _saved(
     connection: sa.Connection,
     actor: Actor,
-    kind: Kind,
+    kind: Record,
     record_id: int,
     action: str,
     request_key: str,
@@ -438,14 +439,13 @@ def forget_old(connection: sa.Connection) -> None:
 
 
 def _check_references(
-    connection: sa.Connection, actor: Actor, kind: Kind, values: Mapping[str, Any]
+    connection: sa.Connection, actor: Actor, kind: Record, values: Mapping[str, Any]
 ) -> None:
     """Refuse what refers to nothing, or to nothing that the actor sees."""
     faults = [
         Fault(one.name, "entry.no_such_choice")
-        for one in kind.fields
-        if one.type in REFERENCES
-        and values.get(one.name) is not None
+        for one in kind.references
+        if values.get(one.name) is not None
         and not _is_there(connection, actor, one.type, values[one.name])
     ]
     if faults:
@@ -460,13 +460,13 @@ def _is_there(connection: sa.Connection, actor: Actor, kind: str, record_id: int
             > sa.func.gis_today()
         )
         return bool(connection.scalar(sa.select(sa.exists().where(wanted))))
-    wanted = (identity(kind) == record_id) & seen(actor, kind)
+    wanted = (identity(RECORDS[kind]) == record_id) & seen(actor, RECORDS[kind])
     return bool(connection.scalar(sa.select(sa.exists().where(wanted))))
 
 
 def _check_days(
     connection: sa.Connection,
-    kind: Kind,
+    kind: Record,
     values: Mapping[str, Any],
     before: Mapping[str, Any] | None,
     record_id: int | None,
@@ -516,7 +516,7 @@ def _check_duties_end(connection: sa.Connection, officer_id: int | None, last: d
         )
 
 
-def _check_removable(connection: sa.Connection, kind: Kind, before: Mapping[str, Any]) -> None:
+def _check_removable(connection: sa.Connection, kind: Record, before: Mapping[str, Any]) -> None:
     if not kind.removable:
         raise ConflictError(f"entry.not_removed_{kind.name}")
     if kind.name in ("leave", "duty") and before["first_day"] <= today(connection):
@@ -528,7 +528,7 @@ def _check_removable(connection: sa.Connection, kind: Kind, before: Mapping[str,
 
 def _after_move(
     connection: sa.Connection,
-    kind: Kind,
+    kind: Record,
     record_id: int,
     before: Mapping[str, Any],
     changed: Mapping[str, Any],
@@ -562,7 +562,7 @@ def _move_households(
     )
 
 
-def _place(connection: sa.Connection, kind: Kind, record_id: int) -> None:
+def _place(connection: sa.Connection, kind: Record, record_id: int) -> None:
     """Write the grid of a record, and refuse a place that is too far from every grid."""
     if not kind.placed:
         return
@@ -583,11 +583,11 @@ def _place(connection: sa.Connection, kind: Kind, record_id: int) -> None:
         raise FieldsError([Fault("point", "entry.far_from_every_grid", values)])
 
 
-def _check_own(connection: sa.Connection, actor: Actor, kind: Kind, record_id: int) -> None:
+def _check_own(connection: sa.Connection, actor: Actor, kind: Record, record_id: int) -> None:
     """Refuse a record that now lies in somebody else's grid."""
     if actor.areas is None:
         return
-    mine = (identity(kind.name) == record_id) & seen(actor, kind.name)
+    mine = (identity(kind) == record_id) & seen(actor, kind)
     if not connection.scalar(sa.select(sa.exists().where(mine))):
         field = "grid" if kind.name == "duty" else "point"
         raise NotAllowedError("entry.not_your_grid", place=Place(field=field))
@@ -598,7 +598,7 @@ def _check_own(connection: sa.Connection, actor: Actor, kind: Kind, record_id: i
 
 def _write(
     connection: sa.Connection,
-    kind: Kind,
+    kind: Record,
     query: Any,
     values: Mapping[str, Any],
     record_id: int | None = None,
@@ -616,7 +616,7 @@ def _write(
 
 def _refusal(
     connection: sa.Connection,
-    kind: Kind,
+    kind: Record,
     error: sa.exc.IntegrityError,
     values: Mapping[str, Any],
     record_id: int | None,
@@ -634,26 +634,25 @@ def _refusal(
 
 def _overlap(
     connection: sa.Connection,
-    kind: Kind,
+    kind: Record,
     name: str,
     values: Mapping[str, Any],
     record_id: int | None,
 ) -> Exception:
     """Find the row whose days meet the new ones."""
-    table = TABLES[kind.name]
+    table = table_of(kind)
     same = {
         "ex_leave_officer_valid": ("officer",),
         "ex_grid_duty_post_valid": ("grid", "role", "post"),
         "ex_grid_duty_officer_valid": ("grid", "role", "officer"),
     }[name]
-    columns = {"officer": "officer_id", "grid": "grid_id"}
-    mine = [table.c[columns.get(one, one)] == values[one] for one in same]
+    mine = [table.c[kind.field(one).stored] == values[one] for one in same]
     if record_id is not None:
-        mine.append(identity(kind.name) != record_id)
+        mine.append(identity(kind) != record_id)
     days = days_range(values["first_day"], values["last_day"])
     other = connection.execute(
         sa.select(
-            identity(kind.name).label("id"),
+            identity(kind).label("id"),
             sa.func.lower(table.c.valid).label("first_day"),
             (sa.func.upper(table.c.valid) - 1).label("last_day"),
             table.c.officer_id,
@@ -683,7 +682,7 @@ def _overlap(
     )
 
 
-def _recorded(kind: Kind, values: Mapping[str, Any]) -> Values:
+def _recorded(kind: Record, values: Mapping[str, Any]) -> Values:
     """Say what a record has for the record of events: personal values only as being there."""
     told: Values = {}
     for one in kind.fields:

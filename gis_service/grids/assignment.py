@@ -36,7 +36,7 @@ from gis_service.store.bulk import copy_numbers, read_arrays
 
 IntArray = npt.NDArray[np.int64]
 
-_KINDS: Final = ("building", "household", "premises", "hazard", "incident")  # buildings first
+_KINDS: Final = t.OBJECT_KINDS  # buildings first
 _METHODS: Final = ("border_tie", "by_building", "by_hand", "outside", "within")
 _TIE, _BY_BUILDING, _, _OUTSIDE, _WITHIN = range(len(_METHODS))
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from gis_service.access import Actor, visible
-from gis_service.access.households import home_of, mask_name, mask_phone
+from gis_service.access.households import home_of, masked
 from gis_service.access.visibility import grids_below
 from gis_service.grids.members import objects_in
 from gis_service.grids.reading import on_day
@@ -81,8 +81,8 @@ def households(
         HouseholdRow(
             row.household_id,
             home.address,
-            mask_name(row.head_name),
-            mask_phone(row.phone),
+            masked("household", "head_name", row.head_name),
+            masked("household", "phone", row.phone),
             row.people,
             row.base_grid_id,
             row.grid_name,

@@ -12,7 +12,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from gis_service.access import Actor, record, visible
-from gis_service.access.households import mask_name, mask_phone
+from gis_service.access.households import masked
 from gis_service.access.permissions import REVEAL_REPORTER
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.incidents import duplicates
@@ -174,8 +174,8 @@ def find_incident(connection: sa.Connection, actor: Actor, incident_id: int) -> 
     officers = _officers(connection, actor, ids)
     return Incident(
         **vars(row),
-        reporter_name=mask_name(said.reporter_name),
-        reporter_phone=mask_phone(said.reporter_phone),
+        reporter_name=masked("incident", "reporter_name", said.reporter_name),
+        reporter_phone=masked("incident", "reporter_phone", said.reporter_phone),
         media_url=said.media_url,
         details=said.details,
         officer=_named(officers, said),

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from gis_service.access import Actor, record
-from gis_service.access.households import mask_name, mask_phone
+from gis_service.access.households import masked
 from gis_service.access.permissions import PLACE_REPORTS
 from gis_service.errors import ConflictError, InputError, NotFoundError, Place
 from gis_service.incidents.life_cycle import Draft, check_draft, report
@@ -169,8 +169,8 @@ def waiting(connection: sa.Connection, actor: Actor, limit: int) -> list[Waiting
             row.draft["kind"],
             row.draft["text"],
             row.draft["address"],
-            mask_name(row.draft["reporter_name"]),
-            mask_phone(row.draft["reporter_phone"]),
+            masked("incident", "reporter_name", row.draft["reporter_name"]),
+            masked("incident", "reporter_phone", row.draft["reporter_phone"]),
         )
         for row in rows
     ]

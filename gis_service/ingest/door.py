@@ -27,11 +27,13 @@ class Door:
     Parameters
     ----------
     name
-        One of ``frames.COLUMNS``.
+        Of the frame.
     frame
         Its rows.
     id_column
         What names a row in a refusal.
+    columns
+        What it must have; that of ``frames.COLUMNS`` where None.
 
     Raises
     ------
@@ -39,17 +41,22 @@ class Door:
         A column is missing.
     """
 
-    def __init__(self, name: str, frame: pd.DataFrame, id_column: str | None = "key") -> None:
-        missing = [column for column in COLUMNS[name] if column not in frame.columns]
+    def __init__(
+        self,
+        name: str,
+        frame: pd.DataFrame,
+        id_column: str = "key",
+        columns: Sequence[str] | None = None,
+    ) -> None:
+        wanted = COLUMNS[name] if columns is None else columns
+        missing = [column for column in wanted if column not in frame.columns]
         if missing:
             raise InputError("ingest.columns_missing", table=name, columns=", ".join(missing))
         self.name = name
-        self.columns: dict[str, Any] = {
-            column: frame[column].to_numpy() for column in COLUMNS[name]
-        }
+        self.columns: dict[str, Any] = {column: frame[column].to_numpy() for column in wanted}
         self.good: Mask = np.ones(len(frame), dtype=bool)
         self.refusals: list[Refusal] = []
-        self._id = self.columns[id_column] if id_column else None
+        self._id = self.columns[id_column]
 
     def refuse(self, bad: npt.ArrayLike, key: str, field: str, **values: object) -> None:
         """
@@ -68,8 +75,7 @@ class Door:
         """
         new = np.asarray(bad, dtype=bool) & self.good
         for index in np.flatnonzero(new).tolist():
-            feature = None if self._id is None else str(self._id[index])
-            place = Place(row=index + 1, feature=feature, field=field)
+            place = Place(row=index + 1, feature=str(self._id[index]), field=field)
             self.refusals.append(Refusal.because(key, place, table=self.name, **values))
         self.good &= ~new
 
@@ -91,7 +97,7 @@ class Door:
 
     # --- what a column must be -----------------------------------------------------------------
 
-    def texts(self, *fields: str, required: bool = False) -> None:
+    def texts(self, *fields: str, required: bool = False, most: float | None = None) -> None:
         """
         Make texts of columns; nothing becomes an empty text.
 
@@ -101,6 +107,8 @@ class Door:
             Column names.
         required
             Empty texts are refused.
+        most
+            So many characters are allowed.
         """
         for field in fields:
             values = self.columns[field]
@@ -112,6 +120,9 @@ class Door:
             array[:] = texts
             self.columns[field] = array
             self.refuse(["\x00" in text for text in texts], "ingest.row_bad_text", field)
+            if most is not None:
+                long = [len(text) > most for text in texts]
+                self.refuse(long, "ingest.row_text_too_long", field, most=int(most))
             if required:
                 self.refuse([not text.strip() for text in texts], "ingest.row_empty", field)
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from gis_service.errors import Place
 from gis_service.messages import Language, text
+from gis_service.records import RECORDS
 
 COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     # geometry: shapely (Multi)Polygon or None
@@ -50,85 +51,10 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     ),
     # edges and node are None where why_not says why the restriction is not applied
     "road_turns": ("relation_id", "kind", "from_edge", "via_node", "to_edge", "why_not"),
-    # footprint: shapely (Multi)Polygon or None; lon, lat lie on its surface
-    "buildings": ("key", "name", "address", "kind", "storeys", "lon", "lat", "footprint"),
-    "households": (
-        "key",
-        "building_key",
-        "street",
-        "house_number",
-        "group_number",
-        "room",
-        "head_name",
-        "phone",
-        "people",
-        "care_tags",
-        "lon",
-        "lat",
-    ),
-    "premises": (
-        "key",
-        "name",
-        "kind",
-        "grade",
-        "responsible_name",
-        "phone",
-        "building_key",
-        "lon",
-        "lat",
-    ),
-    "facilities": (
-        "key",
-        "kind",
-        "name",
-        "address",
-        "phone",
-        "grade",
-        "turnout_minutes",
-        "lon",
-        "lat",
-    ),
-    "hazards": (
-        "key",
-        "kind",
-        "grade",
-        "status",
-        "note",
-        "premises_key",
-        "found_on",
-        "due_on",
-        "rectified_on",
-        "closed_on",
-        "lon",
-        "lat",
-    ),
-    "incidents": (
-        "key",
-        "kind",
-        "status",
-        "text",
-        "reported_at",
-        "closed_at",
-        "reporter_name",
-        "reporter_phone",
-        "lon",
-        "lat",
-    ),
-    "officers": (
-        "key",
-        "name",
-        "phone",
-        "full_time",
-        "valid_from",
-        "valid_to",
-        "lon",
-        "lat",
-    ),
-    # grid_key: the key of a grid of any level in the boundaries that are published with it
-    "duties": ("officer_key", "grid_key", "role", "post", "valid_from", "valid_to"),
-    "leaves": ("officer_key", "valid_from", "valid_to"),
     # geometry: shapely (Multi)Polygon
     "land_cover": ("key", "kind", "name", "geometry"),
+    # a grid's key in duties is that of any level in the boundaries that are published with them
+    **{record.plural: record.headings for record in RECORDS.values()},
 }
 
 

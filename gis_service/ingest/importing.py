@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -31,28 +31,27 @@ from gis_service.ingest.matching import match_table
 from gis_service.ingest.write import LISTED_REFUSALS
 from gis_service.jobs import complete, submit, work
 from gis_service.messages import Language, text
+from gis_service.records import RECORDS
 from gis_service.sheet_cells import safe_cell
 from gis_service.store import tables as t
 from gis_service.store.engine import Store, lock_for_loading
 
-KINDS: Final[dict[str, ImportKind]] = {
-    kind.name: kind
-    for kind in (
-        objects.kind_of(objects.BUILDINGS),
-        objects.kind_of(objects.HOUSEHOLDS),
-        objects.kind_of(objects.PREMISES),
-        objects.kind_of(objects.FACILITIES),
-        objects.kind_of(objects.HAZARDS),
-        objects.kind_of(objects.INCIDENTS),
-        objects.kind_of(objects.OFFICERS),
-        postings.DUTIES,
-        postings.LEAVES,
-        grids_file.KIND,
-        units_file.KIND,
-        roads_file.KIND,
-    )
-}
-"""Every kind of file by its name."""
+
+def kinds() -> dict[str, ImportKind]:
+    """
+    List every kind of file.
+
+    Returns
+    -------
+    dict
+        By name, in the order in which a county hands them in.
+    """
+    records = [
+        (objects if record.has_key else postings).kind_of(record) for record in RECORDS.values()
+    ]
+    return {
+        kind.name: kind for kind in (*records, grids_file.KIND, units_file.KIND, roads_file.KIND)
+    }
 
 
 class _TakenBackError(Exception):
@@ -99,9 +98,10 @@ def find_kind(name: str) -> ImportKind:
     NotFoundError
         There is no such kind.
     """
-    if name not in KINDS:
-        raise NotFoundError("ingest.no_kind", kind=name[:40], known=" / ".join(KINDS))
-    return KINDS[name]
+    known = kinds()
+    if name not in known:
+        raise NotFoundError("ingest.no_kind", kind=name[:40], known=" / ".join(known))
+    return known[name]
 
 
 def import_file(
@@ -125,7 +125,7 @@ def import_file(
     actor
         Who imports.
     kind
-        One of :data:`KINDS`.
+        One of :func:`kinds`.
     path
         The file.
     options
@@ -284,7 +284,7 @@ def submit_import(store: Store, actor: Actor, kind: str, path: Path, options: Im
     actor
         Who imports.
     kind
-        One of :data:`KINDS`.
+        One of :func:`kinds`.
     path
         The file, in a folder that every worker sees; it must stay there until the job has ended.
         ``options.original_name`` says what it is.

@@ -6,16 +6,10 @@ Apart from what works on them, so that a command can tell them without reading a
 from collections.abc import Mapping
 from typing import Final
 
+from gis_service.records import RECORDS
+
 OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
-    "buildings": {},
-    "households": {},
-    "premises": {},
-    "facilities": {},
-    "hazards": {},
-    "incidents": {},
-    "officers": {},
-    "duties": {},
-    "leaves": {},
+    **{record.plural: {} for record in RECORDS.values()},
     "grids": {
         "tolerance_m": "grids_file.option_tolerance_m",
         "scheme": "grids_file.option_scheme",

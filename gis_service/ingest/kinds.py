@@ -283,6 +283,8 @@ class ImportKind:
         Reads files of suffixes that :func:`~gis_service.ingest.apart.read_table` does not know.
     suffixes
         Of :attr:`read`, in small letters with the dot.
+    called, about
+        In Chinese and English, where the message files have no words for it.
     """
 
     name: str
@@ -294,6 +296,8 @@ class ImportKind:
     extra: Mapping[str, str] = field(default_factory=dict)
     read: Callable[[Path, ImportOptions], FileTable] | None = None
     suffixes: tuple[str, ...] = ()
+    called: tuple[str, str] = ("", "")
+    about: tuple[str, str] = ("", "")
 
     @property
     def form(self) -> FileForm:

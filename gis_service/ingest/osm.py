@@ -335,17 +335,15 @@ def _surface_points(areas: Any) -> tuple[Any, Any]:
 def _buildings(shapes: list[_Shape]) -> pd.DataFrame:
     """Make the frame ``buildings`` and keep the tags beside it."""
     rows = [
-        (
-            shape.key,
-            shape.tags.get("name") or shape.tags.get("addr:housename") or "",
-            osm_tags.address(shape.tags),
-            kind,
-            osm_tags.storeys(shape.tags),
-            0.0,
-            0.0,
-            shape.area,
-            shape.tags,
-        )
+        {
+            "key": shape.key,
+            "name": shape.tags.get("name") or shape.tags.get("addr:housename") or "",
+            "address": osm_tags.address(shape.tags),
+            "kind": kind,
+            "storeys": osm_tags.storeys(shape.tags),
+            "footprint": shape.area,
+            "tags": shape.tags,
+        }
         for shape in shapes
         if (kind := shape.kinds.get("building")) is not None
     ]
@@ -396,10 +394,17 @@ def _facilities(nodes: list[Node], shapes: list[_Shape], remarks: _Remarks) -> p
 
 def _facility(
     key: str, kind: str, tags: osm_tags.Tags, lon: float, lat: float
-) -> tuple[object, ...]:
-    phone = tags.get("phone") or tags.get("contact:phone") or ""
-    name = tags.get("name") or tags.get("operator") or ""
-    return key, kind, name, osm_tags.address(tags), phone, "", None, lon, lat
+) -> dict[str, object]:
+    return {
+        "key": key,
+        "kind": kind,
+        "name": tags.get("name") or tags.get("operator") or "",
+        "address": osm_tags.address(tags),
+        "phone": tags.get("phone") or tags.get("contact:phone") or "",
+        "grade": "",
+        "lon": lon,
+        "lat": lat,
+    }
 
 
 def _doubles(frame: pd.DataFrame, grounds: list[Any]) -> set[int]:

@@ -1,90 +1,69 @@
 """Files of duties and leaves: rows without a key of their own, known by whom, where and since when.
 
-An officer is named by key or, where only one bears it, by name; a grid by its code or, where only
-one bears it, by name. A row that meets another one in time is refused, never cut to fit.
+A row that meets another one in time is refused, never cut to fit.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from gis_service.access import Actor, visible
-from gis_service.ingest import fields
-from gis_service.ingest.columns import Field
+from gis_service.access import Actor
+from gis_service.ingest.checks import check, file_fields
 from gis_service.ingest.door import Door
-from gis_service.ingest.frames import COLUMNS
 from gis_service.ingest.kinds import Applied, ImportKind, ImportOptions, MatchedTable, Progress
+from gis_service.ingest.references import ids_by_key
 from gis_service.ingest.values import read_values
-from gis_service.store import tables as t
+from gis_service.records import Record
 from gis_service.store.bulk import copy_rows
+from gis_service.store.tables import table_of
 
 Range = tuple[date, date | None]
 Row = dict[str, Any]
 
 
-def _take_duties(
-    connection: sa.Connection,
-    actor: Actor,
-    table: MatchedTable,
-    options: ImportOptions,
-    progress: Progress,
-) -> Applied:
-    """Take who holds which post."""
-    frame = _frame(connection, table, "duties", fields.DUTIES)
-    progress(0.2, "ingest.step_checking")
-    door = Door("duties", frame, None)
-    door.refers("officer_key", _officers(connection, actor), "officer_id")
-    door.refers("grid_key", _grids(connection), "grid_id")
-    door.one_of("role", ("head", "officer"))
-    door.one_of("post", ("A", "B"))
-    door.ranges()
-    return _merge(
-        connection, table, door, options, progress,
-        target=t.grid_duty, identity=("officer_id", "grid_id", "role", "post"),
-        owners=(("grid_id", "role", "post"), ("grid_id", "role", "officer_id")),
+def kind_of(record: Record) -> ImportKind:
+    """
+    Make the kind of file that brings records without a key.
+
+    Parameters
+    ----------
+    record
+        The kind; it has days.
+
+    Returns
+    -------
+    ImportKind
+        For the list of kinds.
+    """
+
+    def handle(
+        connection: sa.Connection,
+        actor: Actor,
+        table: MatchedTable,
+        options: ImportOptions,
+        progress: Progress,
+    ) -> Applied:
+        frame = _frame(connection, table, record)
+        progress(0.2, "ingest.step_checking")
+        door = check(record, frame, ids_by_key(connection, actor, record))
+        return _merge(connection, record, table, door, options, progress)
+
+    return ImportKind(
+        record.plural, file_fields(record), handle,
+        default_key=None, geometry="none", personal=record.personal,
+        called=record.called, about=record.about,
     )  # fmt: skip
 
 
-def _take_leaves(
-    connection: sa.Connection,
-    actor: Actor,
-    table: MatchedTable,
-    options: ImportOptions,
-    progress: Progress,
-) -> Applied:
-    """Take who is away."""
-    frame = _frame(connection, table, "leaves", fields.LEAVES)
-    progress(0.2, "ingest.step_checking")
-    door = Door("leaves", frame, None)
-    door.refers("officer_key", _officers(connection, actor), "officer_id")
-    door.ranges()
-    return _merge(
-        connection, table, door, options, progress,
-        target=t.leave, identity=("officer_id",), owners=(("officer_id",),),
-    )  # fmt: skip
-
-
-DUTIES: Final = ImportKind(
-    "duties", fields.DUTIES, _take_duties, default_key=None, geometry="none", personal=True
-)
-LEAVES: Final = ImportKind(
-    "leaves", fields.LEAVES, _take_leaves, default_key=None, geometry="none", personal=True
-)
-
-
-# --- what the file says ------------------------------------------------------------------------
-
-
-def _frame(
-    connection: sa.Connection, table: MatchedTable, name: str, known: Sequence[Field]
-) -> pd.DataFrame:
+def _frame(connection: sa.Connection, table: MatchedTable, record: Record) -> pd.DataFrame:
+    """Read what the file says; a column that it lacks has the value of a new row."""
     count = len(table.frame)
     columns: dict[str, Any] = {}
-    for one in known:
+    for one in file_fields(record):
         if one.name in table.frame:
             columns[one.name] = read_values(one, table.frame[one.name].to_numpy(dtype=object))
         else:
@@ -92,43 +71,7 @@ def _frame(
     if "valid_from" not in table.frame:
         today = connection.execute(sa.select(sa.func.gis_today())).scalar_one()
         columns["valid_from"] = np.full(count, today, dtype=object)
-    return pd.DataFrame({column: columns[column] for column in COLUMNS[name]})
-
-
-def _officers(connection: sa.Connection, actor: Actor) -> dict[str, int]:
-    """Name officers by their key, and by their name where it is the only one."""
-    officer = t.officer.c
-    rows = connection.execute(
-        sa.select(officer.officer_id, officer.key, officer.name).where(visible(actor, t.officer))
-    ).all()
-    return _by_name((row.name, row.officer_id) for row in rows) | {
-        row.key: row.officer_id for row in rows
-    }
-
-
-def _grids(connection: sa.Connection) -> dict[str, int]:
-    """Name grids of every scheme by the codes they ever had, the base scheme's going first."""
-    state, scheme = t.grid_state.c, t.grid_scheme.c
-    named = connection.execute(
-        sa.select(state.name, state.grid_id)
-        .join(t.grid_scheme, scheme.scheme_id == state.scheme_id)
-        .where(scheme.is_base, state.valid.op("@>")(sa.func.gis_today()))
-    ).all()
-    codes = connection.execute(
-        sa.select(t.grid_code.c.code, t.grid_code.c.grid_id)
-        .join(t.grid_scheme, scheme.scheme_id == t.grid_code.c.scheme_id)
-        .order_by(scheme.is_base, scheme.scheme_id.desc())
-    ).all()
-    return _by_name((row.name, row.grid_id) for row in named) | {
-        row.code: row.grid_id for row in codes
-    }
-
-
-def _by_name(pairs: Any) -> dict[str, int]:
-    found: dict[str, int | None] = {}
-    for name, identity in pairs:
-        found[name] = None if name in found else identity
-    return {name: identity for name, identity in found.items() if identity is not None}
+    return pd.DataFrame(columns)
 
 
 # --- what is written ---------------------------------------------------------------------------
@@ -136,16 +79,16 @@ def _by_name(pairs: Any) -> dict[str, int]:
 
 def _merge(
     connection: sa.Connection,
+    record: Record,
     table: MatchedTable,
     door: Door,
     options: ImportOptions,
     progress: Progress,
-    *,
-    target: sa.Table,
-    identity: Sequence[str],
-    owners: Sequence[Sequence[str]],
 ) -> Applied:
     """Write what is new, end or extend what began on the same day, refuse what meets another."""
+    target = table_of(record)
+    identity = [name for name in record.columns if name != "valid"]
+    owners = [[record.field(one).stored for one in own] for own in record.apart]
     stored = _stored(connection, target, identity)
     names = (*identity, "valid")
     rows: list[Row] = [
@@ -154,7 +97,7 @@ def _merge(
     keys = [
         _key(row, identity) if good else None for row, good in zip(rows, door.good, strict=True)
     ]
-    door.refuse(_repeated(keys), "ingest.row_repeated", "officer_key")
+    door.refuse(_repeated(keys), "ingest.row_repeated", record.references[0].heading)
     named = {key for key, good in zip(keys, door.good, strict=True) if key and good}
     gone = [one for key, one in stored.items() if key not in named] if options.replace else []
     gone_ids = {one["id"] for one in gone}

@@ -20,12 +20,13 @@ import sqlalchemy as sa
 from gis_service import geodesy
 from gis_service.access import Actor, record
 from gis_service.grids.assignment import Placement
-from gis_service.ingest import checks
-from gis_service.ingest.checks import AREAS
+from gis_service.ingest.checks import AREAS, References, check
 from gis_service.ingest.door import Door
 from gis_service.ingest.frames import CountyFrames, Note, Refusal
+from gis_service.records import RECORDS, Record, referred
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
+from gis_service.store.tables import table_of
 
 LISTED_REFUSALS: Final = 1000
 """As many refusals stand in the import record; their number is always the whole."""
@@ -36,13 +37,6 @@ _FASTEST_KMH: Final = 300.0
 _END_DEGREES: Final = 1e-6
 _LEVELS: Final = ("county", "town", "village")
 _CLASSES: Final = tuple(f"{a}{b}{c}" for a in "12" for b in "12" for c in "0123")
-
-# Children before parents, so that no row is left without what it points to.
-_REGION: Final = (
-    t.coverage_run, t.membership, t.leave, t.grid_duty, t.officer, t.incident, t.hazard,
-    t.premises, t.household, t.building, t.facility, t.land_cover, t.road_turn, t.road_edge,
-    t.road_node, t.road_network,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -189,17 +183,12 @@ def write_frames(
     )  # fmt: skip
     written = {"admin_unit": write_admin_units(connection, frames.admin_units)}
     placement = Placement(connection)
-    buildings = written["building"] = write_buildings(connection, frames.buildings, placement)
-    written["household"] = write_households(connection, frames.households, buildings.ids, placement)
-    premises = written["premises"] = write_premises(
-        connection, frames.premises, buildings.ids, placement
-    )
-    written["facility"] = write_facilities(connection, frames.facilities)
-    written["hazard"] = write_hazards(connection, frames.hazards, premises.ids, placement)
-    written["incident"] = write_incidents(connection, frames.incidents, placement)
-    officers = written["officer"] = write_officers(connection, frames.officers)
-    written["grid_duty"] = write_duties(connection, frames.duties, officers.ids, grid_ids or {})
-    written["leave"] = write_leaves(connection, frames.leaves, officers.ids)
+    ids: dict[str, Mapping[str, int]] = {"grid": grid_ids or {}}
+    for kind in RECORDS.values():
+        frame = getattr(frames, kind.plural, None)
+        if frame is not None:
+            one = write_records(connection, kind, frame, ids, placement)
+            written[kind.table], ids[kind.name] = one, one.ids
     written["land_cover"] = write_land_cover(connection, frames.land_cover)
     taken = {"road_node": roads.nodes, "road_edge": roads.edges, "road_turn": roads.turns}
     taken |= {name: one.rows for name, one in written.items()}
@@ -231,7 +220,13 @@ def clear_region(connection: sa.Connection) -> dict[str, int]:
     dict
         Rows taken away by table, without the tables that had none.
     """
-    counts = {table.name: connection.execute(sa.delete(table)).rowcount for table in _REGION}
+    records = [table_of(record) for record in reversed(RECORDS.values())]
+    # children before parents, so that no row is left without what it points to
+    tables = (
+        t.coverage_run, t.membership, *records, t.land_cover, t.road_turn, t.road_edge,
+        t.road_node, t.road_network,
+    )  # fmt: skip
+    counts = {table.name: connection.execute(sa.delete(table)).rowcount for table in tables}
     counts["admin_unit"] = _clear_admin_units(connection)
     return {name: count for name, count in counts.items() if count}
 
@@ -521,299 +516,54 @@ def write_land_cover(connection: sa.Connection, frame: pd.DataFrame) -> Written:
     door.one_of("kind", ("water", "green", "built"))
     door.geometries("geometry", AREAS)
     door.unique("key")
-    return _copied(connection, door, t.land_cover, ("key", "kind", "name"), {"geom": "geometry"})
+    columns = {name: door.take(name) for name in ("key", "kind", "name")}
+    columns["geom"] = door.take("geometry")
+    return Written(copy_rows(connection, t.land_cover, columns), door.refusals)
 
 
-# --- what stands on the land -------------------------------------------------------------------
+# --- records -----------------------------------------------------------------------------------
 
 
-def write_buildings(
-    connection: sa.Connection, frame: pd.DataFrame, placement: Placement | None = None
-) -> Written:
-    """
-    Write buildings.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    frame
-        ``buildings``.
-
-    placement
-        Finds the base grid of each row on its way in; without it the assignment does later.
-
-    Returns
-    -------
-    Written
-        Ids by key.
-    """
-    door = checks.buildings(frame)
-    same = ("key", "name", "address", "kind", "storeys", "footprint", "point")
-    return _copied(connection, door, t.building, same, ids=True, placement=placement)
-
-
-def write_households(
+def write_records(
     connection: sa.Connection,
+    record: Record,
     frame: pd.DataFrame,
-    building_ids: Mapping[str, int],
+    ids: References,
     placement: Placement | None = None,
 ) -> Written:
     """
-    Write households.
+    Write records of one kind.
 
     Parameters
     ----------
     connection
         An open transaction.
+    record
+        The kind.
     frame
-        ``households``; a household without a building is allowed, one with an unknown one is not.
-    building_ids
-        From :func:`write_buildings`.
-
+        Its rows; of several that may not meet on one day the one that began earlier is taken.
+    ids
+        Id by key of what they refer to, by kind.
     placement
         Finds the base grid of each row on its way in; without it the assignment does later.
 
     Returns
     -------
     Written
-        Without ids: nothing in the frames refers to them.
+        Ids by key where others may refer to them.
     """
-    door = checks.households(frame, building_ids)
-    same = (
-        "key", "building_id", "street", "house_number", "group_number", "room", "head_name",
-        "phone", "people", "care_tags", "point",
-    )  # fmt: skip
-    return _copied(connection, door, t.household, same, placement=placement)
-
-
-def write_premises(
-    connection: sa.Connection,
-    frame: pd.DataFrame,
-    building_ids: Mapping[str, int],
-    placement: Placement | None = None,
-) -> Written:
-    """
-    Write premises.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    frame
-        ``premises``.
-    building_ids
-        From :func:`write_buildings`.
-
-    placement
-        Finds the base grid of each row on its way in; without it the assignment does later.
-
-    Returns
-    -------
-    Written
-        Ids by key.
-    """
-    door = checks.premises(frame, building_ids)
-    same = (
-        "key", "name", "kind", "grade", "responsible_name", "phone", "building_id", "point"
-    )  # fmt: skip
-    return _copied(connection, door, t.premises, same, ids=True, placement=placement)
-
-
-def write_facilities(connection: sa.Connection, frame: pd.DataFrame) -> Written:
-    """
-    Write service points, stations and water sources.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    frame
-        ``facilities``; a missing name becomes an empty one.
-
-    Returns
-    -------
-    Written
-        Without ids.
-    """
-    door = checks.facilities(frame)
-    same = ("key", "kind", "name", "address", "phone", "grade", "turnout_minutes", "point")
-    return _copied(connection, door, t.facility, same)
-
-
-# --- trouble -----------------------------------------------------------------------------------
-
-
-def write_hazards(
-    connection: sa.Connection,
-    frame: pd.DataFrame,
-    premises_ids: Mapping[str, int],
-    placement: Placement | None = None,
-) -> Written:
-    """
-    Write hazards.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    frame
-        ``hazards``.
-    premises_ids
-        From :func:`write_premises`.
-
-    placement
-        Finds the base grid of each row on its way in; without it the assignment does later.
-
-    Returns
-    -------
-    Written
-        Without ids.
-    """
-    door = checks.hazards(frame, premises_ids)
-    same = (
-        "key", "kind", "grade", "status", "note", "premises_id", "found_on", "due_on",
-        "rectified_on", "closed_on", "point",
-    )  # fmt: skip
-    return _copied(connection, door, t.hazard, same, placement=placement)
-
-
-def write_incidents(
-    connection: sa.Connection, frame: pd.DataFrame, placement: Placement | None = None
-) -> Written:
-    """
-    Write incidents.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    frame
-        ``incidents``; times tell their zone.
-
-    placement
-        Finds the base grid of each row on its way in; without it the assignment does later.
-
-    Returns
-    -------
-    Written
-        Without ids.
-    """
-    door = checks.incidents(frame)
-    same = (
-        "key", "kind", "status", "text", "reported_at", "closed_at", "reporter_name",
-        "reporter_phone", "point",
-    )  # fmt: skip
-    return _copied(connection, door, t.incident, same, placement=placement)
-
-
-# --- who answers -------------------------------------------------------------------------------
-
-
-def write_officers(connection: sa.Connection, frame: pd.DataFrame) -> Written:
-    """
-    Write officers.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    frame
-        ``officers``; lon, lat of the duty post may be missing.
-
-    Returns
-    -------
-    Written
-        Ids by key.
-    """
-    door = checks.officers(frame)
-    same = ("key", "name", "phone", "full_time", "valid")
-    return _copied(connection, door, t.officer, same, {"duty_post": "point"}, ids=True)
-
-
-def write_duties(
-    connection: sa.Connection,
-    frame: pd.DataFrame,
-    officer_ids: Mapping[str, int],
-    grid_ids: Mapping[str, int],
-) -> Written:
-    """
-    Write who holds which post in which grid.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    frame
-        ``duties``.
-    officer_ids
-        From :func:`write_officers`.
-    grid_ids
-        Id of each published grid by its key.
-
-    Returns
-    -------
-    Written
-        Without ids. Of two officers for one post on one day the one who began earlier is taken.
-    """
-    door = Door("duties", frame, "grid_key")
-    door.refers("officer_key", officer_ids, "officer_id")
-    door.refers("grid_key", grid_ids, "grid_id")
-    door.one_of("role", ("head", "officer"))
-    door.one_of("post", ("A", "B"))
-    door.ranges()
-    door.apart(("grid_id", "role", "post"), ("grid_id", "role", "officer_id"))
-    same = ("officer_id", "grid_id", "role", "post", "valid")
-    return _copied(connection, door, t.grid_duty, same)
-
-
-def write_leaves(
-    connection: sa.Connection, frame: pd.DataFrame, officer_ids: Mapping[str, int]
-) -> Written:
-    """
-    Write leave.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    frame
-        ``leaves``.
-    officer_ids
-        From :func:`write_officers`.
-
-    Returns
-    -------
-    Written
-        Without ids.
-    """
-    door = Door("leaves", frame, "officer_key")
-    door.refers("officer_key", officer_ids, "officer_id")
-    door.ranges()
-    door.apart(("officer_id",))
-    return _copied(connection, door, t.leave, ("officer_id", "valid"))
-
-
-def _copied(
-    connection: sa.Connection,
-    door: Door,
-    table: sa.Table,
-    same: Sequence[str],
-    renamed: Mapping[str, str] | None = None,
-    *,
-    ids: bool = False,
-    placement: Placement | None = None,
-) -> Written:
-    columns = {name: door.take(name) for name in same}
-    columns |= {into: door.take(name) for into, name in (renamed or {}).items()}
-    if placement is not None:
-        follows = columns["building_id"] if table is t.household else None
+    door = check(record, frame, ids)
+    if record.apart:
+        door.apart(*(tuple(record.field(one).stored for one in own) for own in record.apart))
+    table = table_of(record)
+    columns = {name: door.take(inside) for name, inside in record.columns.items()}
+    if placement is not None and record.placed:
+        follows = columns[record.field(record.follows).stored] if record.follows else None
         columns["base_grid_id"] = placement.grids(columns["point"], follows)
     rows = copy_rows(connection, table, columns)
-    if not ids:
+    if record.name not in referred():
         return Written(rows, door.refusals)
-    id_column = next(iter(table.primary_key))
-    found = dict(connection.execute(sa.select(table.c.key, id_column)).all())
+    found = dict(connection.execute(sa.select(table.c.key, next(iter(table.primary_key)))).all())
     if placement is not None and table is t.building:
         placement.remember([found[key] for key in columns["key"]], columns["base_grid_id"])
     return Written(rows, door.refusals, found)

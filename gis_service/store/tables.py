@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import (
     ExcludeConstraint,
 )
 
+from gis_service.records import RECORDS, Record
 from gis_service.roles import ROLES
 
 SRID = 4490
@@ -30,29 +31,11 @@ metadata = sa.MetaData(
     },
 )
 
-INCIDENT_STATES = (
-    "reported",
-    "accepted",
-    "dispatched",
-    "handled",
-    "verified",
-    "closed",
-    "returned",
-)
+INCIDENT_STATES = RECORDS["incident"].field("status").choices
 INCIDENT_CHANNELS = ("page", "api", "import", "open311")
 INCIDENT_TIERS = ("village", "town", "county")
-HAZARD_STATES = ("found", "rectifying", "rectified", "handed_over", "closed")
-FACILITY_KINDS = (
-    "service_centre",
-    "police_room",
-    "clinic",
-    "grocery",
-    "bank",
-    "school",
-    "fire_station",
-    "mini_fire_station",
-    "water_source",
-)
+HAZARD_STATES = RECORDS["hazard"].field("status").choices
+FACILITY_KINDS = RECORDS["facility"].field("kind").choices
 ROAD_CLASSES = (
     "motorway",
     "trunk",
@@ -71,11 +54,28 @@ ROAD_CLASSES = (
     "pedestrian",
     "ferry",
 )
-OBJECT_KINDS = ("household", "building", "premises", "hazard", "incident")
+OBJECT_KINDS = tuple(name for name, record in RECORDS.items() if record.placed)
 COVERAGE_OF = ("households", "people", "care_households", "buildings", "premises", "hazards")
 PLAN_STATES = ("draft", "in_review", "approved", "published", "withdrawn", "discarded")
 PLAN_DECISIONS = ("submitted", "approved", "rejected", "published", "withdrawn", "discarded")
 JOB_STATES = ("waiting", "running", "done", "failed", "cancelled")
+
+
+def table_of(record: Record) -> sa.Table:
+    """
+    Find the table of a kind of record.
+
+    Parameters
+    ----------
+    record
+        The kind.
+
+    Returns
+    -------
+    sqlalchemy.Table
+        Where its rows stand.
+    """
+    return metadata.tables[record.table]
 
 
 def _one_of(column: str, values: tuple[str, ...], name: str) -> sa.CheckConstraint:

@@ -13,8 +13,7 @@ from fastapi.testclient import TestClient
 from gis_service import jobs
 from gis_service.access import SYSTEM
 from gis_service.coordinate_systems import from_cgcs2000, parse_crs
-from gis_service.ingest import uploads
-from gis_service.ingest.importing import KINDS
+from gis_service.ingest import importing, uploads
 from gis_service.settings import ImportSettings
 from gis_service.store import Store
 from gis_service.store import tables as t
@@ -252,7 +251,7 @@ def test_somebody_elses_upload_is_not_found(client: TestClient, store: Store, as
 
 def test_every_kind_is_offered_with_its_fields(client: TestClient) -> None:
     kinds = client.get("/api/imports/kinds?lang=en").json()["kinds"]
-    assert {kind["name"] for kind in kinds} == set(KINDS)
+    assert {kind["name"] for kind in kinds} == set(importing.kinds())
     for kind in kinds:
         assert not kind["title"].startswith("imports.")
         assert not any(about.split(".")[0] == about.lower() for about in kind["extra"].values())

@@ -7,10 +7,15 @@ import numpy as np
 import pytest
 
 from gis_service.errors import InputError
-from gis_service.ingest import fields
+from gis_service.ingest.checks import file_fields
 from gis_service.ingest.columns import Field, find_coordinates, match_columns, plain
-from gis_service.ingest.importing import KINDS
+from gis_service.ingest.importing import kinds
 from gis_service.ingest.values import ZONE, read_values
+from gis_service.records import RECORDS
+
+BUILDINGS = file_fields(RECORDS["building"])
+HOUSEHOLDS = file_fields(RECORDS["household"])
+(CARE_WORDS,) = (one.words for one in HOUSEHOLDS if one.name == "care_tags")
 
 
 def matched(names: list[str], known: tuple[Field, ...], **stated: str) -> dict[str, str]:
@@ -27,18 +32,18 @@ def matched(names: list[str], known: tuple[Field, ...], **stated: str) -> dict[s
      "Head Name", "ｈｅａｄ＿ｎａｍｅ", "head-name"],
 )  # fmt: skip
 def test_writing_does_not_matter(name: str) -> None:
-    found = matched(["户编号", name], fields.HOUSEHOLDS)
+    found = matched(["户编号", name], HOUSEHOLDS)
     assert found == {"key": "户编号", "head_name": name}
 
 
 def test_every_field_knows_its_own_name() -> None:
-    for kind in KINDS.values():
+    for kind in kinds().values():
         names = [one.name for one in kind.fields]
         assert matched(names, kind.fields) == {name: name for name in names}, kind.name
 
 
 def test_no_name_stands_for_two_fields_of_a_kind() -> None:
-    for kind in KINDS.values():
+    for kind in kinds().values():
         names = [
             plain(n) for one in kind.fields for n in {plain(m) for m in (one.name, *one.names)}
         ]
@@ -46,26 +51,26 @@ def test_no_name_stands_for_two_fields_of_a_kind() -> None:
 
 
 def test_columns_of_nobody_are_kept_as_unused() -> None:
-    columns = match_columns(["编号", "备注一"], fields.BUILDINGS, {})
+    columns = match_columns(["编号", "备注一"], BUILDINGS, {})
     assert [(one.file, one.field) for one in columns[:2]] == [("编号", "key"), ("备注一", None)]
     assert (None, "storeys") in [(one.file, one.field) for one in columns]
 
 
 def test_two_columns_for_one_field_are_asked_about() -> None:
     with pytest.raises(InputError) as error:
-        matched(["户编号", "电话", "手机号"], fields.HOUSEHOLDS)
+        matched(["户编号", "电话", "手机号"], HOUSEHOLDS)
     assert error.value.key == "ingest.column_ambiguous"
     assert "--column phone=电话" in str(error.value)
-    found = matched(["户编号", "电话", "手机号"], fields.HOUSEHOLDS, phone="手机号")
+    found = matched(["户编号", "电话", "手机号"], HOUSEHOLDS, phone="手机号")
     assert found["phone"] == "手机号"
 
 
 def test_our_own_word_goes_before_any_other() -> None:
-    assert matched(["id", "key"], fields.BUILDINGS)["key"] == "key"
+    assert matched(["id", "key"], BUILDINGS)["key"] == "key"
 
 
 def test_a_stated_column_may_have_any_name() -> None:
-    found = matched(["代号", "电话"], fields.HOUSEHOLDS, key="代号")
+    found = matched(["代号", "电话"], HOUSEHOLDS, key="代号")
     assert found == {"key": "代号", "phone": "电话"}
 
 
@@ -81,7 +86,7 @@ def test_what_cannot_be_matched_is_an_error(
     names: list[str], stated: dict[str, str], key: str
 ) -> None:
     with pytest.raises(InputError) as error:
-        matched(names, fields.HOUSEHOLDS, **stated)
+        matched(names, HOUSEHOLDS, **stated)
     assert error.value.key == key
 
 
@@ -144,7 +149,7 @@ def test_half_a_coordinate_is_asked_about() -> None:
     ],
 )
 def test_values_are_read_and_never_made_up(form: str, said: Any, read: Any) -> None:
-    field = Field("x", (), form, words=fields.CARE_WORDS)
+    field = Field("x", (), form, words=CARE_WORDS)
     values = np.empty(1, dtype=object)
     values[0] = said
     assert read_values(field, values).tolist() == [read]

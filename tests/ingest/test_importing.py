@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from gis_service.access import SYSTEM, Actor
 from gis_service.coordinate_systems import CoordinateSystem, from_cgcs2000
 from gis_service.errors import GisError, HeldBackError, InputError, NotAllowedError, NotFoundError
-from gis_service.ingest.importing import KINDS, import_file
+from gis_service.ingest.importing import import_file, kinds
 from gis_service.ingest.kinds import ImportOptions, ImportOutcome
 from gis_service.store import Store
 from gis_service.store import tables as t
@@ -417,7 +417,7 @@ def test_who_may_not_import_is_refused_before_the_file_is_read(
 def test_an_unknown_kind_names_the_known_ones(store: Store, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError) as error:
         take(store, "houses", tmp_path / "none.csv")
-    assert all(kind in str(error.value) for kind in KINDS)
+    assert all(kind in str(error.value) for kind in kinds())
 
 
 def test_an_option_that_the_kind_does_not_know_is_an_error(

@@ -20,6 +20,7 @@ from gis_service.errors import InputError
 from gis_service.ingest import write
 from gis_service.ingest.frames import COLUMNS, CountyFrames, Refusal
 from gis_service.ingest.write import ImportResult, ImportSource, clear_region, write_frames
+from gis_service.records import RECORDS
 from gis_service.store import tables as t
 from gis_service.store.engine import Store
 from tests.support import publish_nine
@@ -519,7 +520,9 @@ def test_what_passes_the_door_passes_the_database(
     connection: sa.Connection, values: list[dict[str, Any]]
 ) -> None:
     with connection.begin_nested() as savepoint:
-        written = write.write_hazards(connection, rows("hazards", *values), {})
+        written = write.write_records(
+            connection, RECORDS["hazard"], rows("hazards", *values), {"premises": {}}
+        )
         assert written.rows + len(written.refusals) == len(values)
         assert count(connection, t.hazard) == written.rows
         savepoint.rollback()
@@ -538,9 +541,9 @@ def test_a_float_column_with_gaps_stays_whole(connection: sa.Connection) -> None
     frame = rows("households", household("h1"), household("h2"))
     frame["group_number"] = pd.Series([4, np.nan])
     frame["people"] = pd.Series([1.0, 2.0])
-    written = write.write_households(
-        connection, frame.assign(building_key=None), {}
-    )  # fmt: skip
+    written = write.write_records(
+        connection, RECORDS["household"], frame.assign(building_key=None), {"building": {}}
+    )
     assert written.refusals == []
     assert only(connection, t.household, "key", "group_number", "people") == [
         ("h1", 4, 1),

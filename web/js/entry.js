@@ -2,7 +2,7 @@
 
 import { get, newKey, send } from "./api.js";
 import { FormField } from "./entry_fields.js";
-import { e, fieldName, wordOf } from "./entry_texts.js";
+import { e, eOr, wordOf } from "./entry_texts.js";
 import { at, h, isNarrow, settled } from "./dom.js";
 import { trouble } from "./parts.js";
 import { show, state } from "./state.js";
@@ -68,8 +68,8 @@ export class Entry {
       return;
     }
     this.fill([h("h2", {}, e("title")), h("p", { class: "quiet" }, e("intro"))],
-      h("ul", { class: "rows kinds" }, kinds.map(({ kind }) => h("li", {}, h("button", { type: "button", onclick: () => this.go(kind) },
-        h("span", {}, e(`kind_${kind}`), h("small", {}, e(`about_${kind}`))), h("b", { "aria-hidden": "true" }, "›"))))),
+      h("ul", { class: "rows kinds" }, kinds.map(({ kind, title }) => h("li", {}, h("button", { type: "button", onclick: () => this.go(kind) },
+        h("span", {}, title, h("small", {}, eOr(`about_${kind}`, ""))), h("b", { "aria-hidden": "true" }, "›"))))),
       config.actor.imports && h("p", {}, h("button", { type: "button", class: "button", onclick: () => show({ view: "import", entry: "" }) }, e("import_instead"))));
   }
 
@@ -87,7 +87,7 @@ export class Entry {
     const said = h("p", { class: "quiet", role: "status" });
     const gridName = state.grid && this.grids.grid(state.grid)?.name;
     const inGrid = h("input", { type: "checkbox", checked: Boolean(this.inGrid) });
-    const search = h("input", { type: "search", id: "entry-search", value: this.q, placeholder: e(`search_${name}`), "aria-label": e("search"), autocomplete: "off", spellcheck: "false" });
+    const search = h("input", { type: "search", id: "entry-search", value: this.q, placeholder: eOr(`search_${name}`, ""), "aria-label": e("search"), autocomplete: "off", spellcheck: "false" });
     let after = null;
     const load = async (isMore) => {
       this.listing?.abort();
@@ -105,8 +105,8 @@ export class Entry {
     search.addEventListener("input", settled(PAUSE_MS, () => { this.q = search.value; again(false); }));
     inGrid.addEventListener("change", () => { this.inGrid = inGrid.checked; again(false); });
     more.addEventListener("click", () => again(true));
-    this.fill([this.backTo("", e("title")), h("h2", {}, e(`kind_${name}`))],
-      h("p", {}, h("button", { type: "button", class: "button filled", id: "entry-new", onclick: () => this.go(`${name}:new`) }, e(`new_${name}`))),
+    this.fill([this.backTo("", e("title")), h("h2", {}, kind.title)],
+      h("p", {}, h("button", { type: "button", class: "button filled", id: "entry-new", onclick: () => this.go(`${name}:new`) }, eOr(`new_${name}`, e("new")))),
       h("div", { class: "finder" }, search, hasGrids && gridName && h("label", { class: "check" }, inGrid, h("span", {}, e("only_in", { name: gridName })))),
       list, said, more);
     await load(false);
@@ -145,7 +145,7 @@ export class Entry {
       h("div", { class: "saving" }, this.saver,
         h("button", { type: "button", class: "button", onclick: () => this.leave(kind.kind) }, e("cancel")),
         !isNew && kind.removable && h("button", { type: "button", class: "button wrong", onclick: () => this.askRemoval() }, e("remove"))));
-    this.fill([this.backTo(kind.kind, e(`kind_${kind.kind}`)), h("h2", {}, e(isNew ? `new_${kind.kind}` : `change_${kind.kind}`))], this.form);
+    this.fill([this.backTo(kind.kind, kind.title), h("h2", {}, eOr(`${isNew ? "new" : "change"}_${kind.kind}`, kind.title))], this.form);
     this.load(record);
     await this.prefill(isNew);
     this.restoreDraft();
@@ -309,7 +309,7 @@ export class Entry {
     }
     sessionStorage.removeItem(draftName(kind.kind, this.id));
     this.forget(kind.kind);
-    this.offerUndo(saved, e(`saved_${this.record ? "change" : "new"}`, { what: e(`kind_${kind.kind}`) }));
+    this.offerUndo(saved, e(`saved_${this.record ? "change" : "new"}`, { what: kind.title }));
     this.end();
     this.q = "";
     this.go(kind.kind);
@@ -357,25 +357,25 @@ export class Entry {
       const { name } = field.spec;
       const draft = field.draft;
       const pick = (isMine) => (isMine ? field.restore(draft) : field.show(current.values[name], current.named[name] ?? ""));
-      return h("fieldset", {}, h("legend", {}, fieldName(this.kind.kind, name)),
+      return h("fieldset", {}, h("legend", {}, field.spec.title),
         [true, false].map((isMine) => h("label", { class: "check" },
           h("input", { type: "radio", name: `conflict-${name}`, checked: isMine, onchange: () => pick(isMine) }),
           h("span", {}, e(isMine ? "conflict_mine" : "conflict_theirs"), " ", h("b", {}, isMine ? text(field, draft.value, draft.title) : text(field, current.values[name], current.named[name]))))));
     };
     const others = theirs.filter((field) => !both.includes(field));
     this.notes.prepend(h("div", { class: "trouble", role: "alert" }, h("p", {}, detail), both.map(choice),
-      others.length > 0 && h("p", { class: "quiet" }, e("conflict_others", { fields: others.map((field) => fieldName(this.kind.kind, field.spec.name)).join("、") }))));
+      others.length > 0 && h("p", { class: "quiet" }, e("conflict_others", { fields: others.map((field) => field.spec.title).join("、") }))));
     this.notes.scrollIntoView({ block: "start" });
   }
 
   askRemoval() {
-    this.confirm(e(`remove_sure`, { what: e(`kind_${this.kind.kind}`) }), e("remove"), async () => {
+    this.confirm(e(`remove_sure`, { what: this.kind.title }), e("remove"), async () => {
       const { kind, record } = this;
       try {
         const saved = await send("DELETE", `/api/entry/${kind.kind}/${record.id}`, undefined, { "Idempotency-Key": this.requestKey, "If-Match": `"${record.version}"` });
         sessionStorage.removeItem(draftName(kind.kind, this.id));
         this.forget(kind.kind);
-        this.offerUndo(saved, e("removed", { what: e(`kind_${kind.kind}`) }));
+        this.offerUndo(saved, e("removed", { what: kind.title }));
         this.end();
         this.go(kind.kind);
       } catch (error) {

@@ -1,12 +1,10 @@
 // One field of a form: its label, its control, its value, what is wrong with it.
 
-import { fieldHint, fieldName, wordOf } from "./entry_texts.js";
+import { fieldHint, wordOf } from "./entry_texts.js";
 import { h } from "./dom.js";
 import { e } from "./entry_texts.js";
 import { Pick } from "./entry_pick.js";
 import { PlaceField } from "./entry_place.js";
-
-const REFERENCES = new Set(["officer", "grid", "building", "premises"]);
 
 const isSame = (one, two) => JSON.stringify(one ?? null) === JSON.stringify(two ?? null);
 
@@ -23,7 +21,7 @@ function controlOf(spec, id, kind, { map, sheet, near, onChange, describedBy }) 
     const place = new PlaceField(map, id, { onChange, sheet, describedBy });
     return { element: place.element, get: () => place.value, set: (value) => place.set(value), remove: () => place.remove(), focus: () => place.typed.focus(), place };
   }
-  if (REFERENCES.has(spec.type)) {
+  if (spec.refers) {
     const pick = new Pick(spec.type, id, { onChange: (answer) => onChange(answer), near, describedBy });
     return { element: pick.element, get: () => pick.value, set: (value, title) => pick.choose(value ? { id: value, title } : null), focus: () => pick.input.focus(), pick };
   }
@@ -85,7 +83,7 @@ export class FormField {
     const hint = fieldHint(kind, spec.name);
     this.control = controlOf(spec, id, kind, { ...context, onChange: (answer) => { this.say(""); this.isTouched = true; context.onChange(this, answer); }, describedBy: `${id}-hint ${id}-fault` });
     const isGroup = spec.type === "choices";
-    const label = h(isGroup ? "span" : "label", { for: isGroup ? null : id, class: "name" }, fieldName(kind, spec.name), spec.required && h("i", { "aria-hidden": "true", title: e("required") }, " *"));
+    const label = h(isGroup ? "span" : "label", { for: isGroup ? null : id, class: "name" }, spec.title, spec.required && h("i", { "aria-hidden": "true", title: e("required") }, " *"));
     this.element = h("div", { class: `field ${spec.type}`, data: { field: spec.name } },
       spec.type === "flag" ? h("div", { class: "flagged" }, this.control.element, label) : [label, this.control.element],
       h("p", { class: "hint", id: `${id}-hint`, hidden: !hint }, hint), this.fault);

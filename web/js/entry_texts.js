@@ -8,10 +8,8 @@ export function e(key, values = {}) {
   return template.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
-const eOr = (key, fallback) => config.texts[`entry.${key}`] ?? fallback;
-
-/** What a field of a kind is called. */
-export const fieldName = (kind, name) => eOr(`field_${kind}_${name}`, e(`field_${name}`));
+/** The same, with what to say where there is no such text. */
+export const eOr = (key, fallback) => config.texts[`entry.${key}`] ?? fallback;
 
 /** What helps to fill a field in, if there is something to say. */
 export const fieldHint = (kind, name) => eOr(`hint_${kind}_${name}`, eOr(`hint_${name}`, ""));
