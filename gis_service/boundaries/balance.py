@@ -257,22 +257,6 @@ class Loads:
         """
         return self._classes.get(key)
 
-    def grids_of(self, positions: IntArray) -> list[str | None]:
-        """
-        Tell in which grid units lie.
-
-        Parameters
-        ----------
-        positions
-            Of units.
-
-        Returns
-        -------
-        list
-            A key each, None outside.
-        """
-        return [None if c == _NOWHERE else self._keys[c] for c in self._owner[positions].tolist()]
-
     def after(self, change: Change) -> dict[str, Load]:
         """
         Tell what the touched grids will carry and change nothing, while a line is being dragged.

@@ -170,11 +170,6 @@ class Context:
         return dict(zip(self.base.keys, self.base.faces(), strict=True))
 
     @cached_property
-    def old_lines(self) -> shapely.STRtree:
-        """The base's arcs, to tell new borders from old ones."""
-        return shapely.STRtree(self.base.arcs)
-
-    @cached_property
     def buildings(self) -> shapely.STRtree:
         """Footprints by place."""
         return shapely.STRtree(self.footprints if self.footprints is not None else [])

@@ -196,7 +196,6 @@ class Draft:
         self._bounds = np.empty((0, 4))
         self._see(dict(zip(self._keys, self.tessellation().faces(), strict=True)))
         self._done: list[_Step] = []
-        self._undone: list[_Step] = []
 
     # --- what it holds -------------------------------------------------------------------------
 
@@ -219,11 +218,6 @@ class Draft:
     def can_undo(self) -> bool:
         """Whether something was done."""
         return bool(self._done)
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether something was undone since the last edit."""
-        return bool(self._undone)
 
     def faces(self, keys: Iterable[str] | None = None) -> dict[str, Any]:
         """
@@ -326,7 +320,7 @@ class Draft:
 
     def apply(self, edit: Edit) -> Change:
         """
-        Do an edit; what had been undone is forgotten.
+        Do an edit.
 
         Parameters
         ----------
@@ -351,7 +345,6 @@ class Draft:
         step = self._worked_out(edit)
         self._take(step)
         self._done.append(step)
-        self._undone.clear()
         return step.change
 
     def preview(self, edit: Edit) -> Change:
@@ -389,29 +382,7 @@ class Draft:
         step = self._done.pop()
         inverse = _Step(step.change.inverse(), step.added, step.removed)
         self._take(inverse)
-        self._undone.append(step)
         return inverse.change
-
-    def redo(self) -> Change:
-        """
-        Do again what was undone last.
-
-        Returns
-        -------
-        Change
-            What it did.
-
-        Raises
-        ------
-        InputError
-            There is nothing to redo.
-        """
-        if not self._undone:
-            raise InputError("boundaries.nothing_to_redo")
-        step = self._undone.pop()
-        self._take(step)
-        self._done.append(step)
-        return step.change
 
     def tried(self, edits: Iterable[Edit]) -> list[tuple[Edit, Change]]:
         """
@@ -432,7 +403,6 @@ class Draft:
         InputError
             One of them cannot be done.
         """
-        undone = list(self._undone)
         found: list[tuple[Edit, Change]] = []
         try:
             for edit in edits:
@@ -444,7 +414,6 @@ class Draft:
         finally:
             for _ in found:
                 self.undo()
-            self._undone = undone
         return found
 
     # --- the edits -----------------------------------------------------------------------------

@@ -383,31 +383,6 @@ class Router:
         lengths = self.profiled.network.length_m
         return float(sum(lengths[leg.edge] * abs(leg.end - leg.start) for leg in legs))
 
-    def minutes_of(self, legs: list[Leg]) -> float:
-        """
-        Add up a way.
-
-        Parameters
-        ----------
-        legs
-            Of the way.
-
-        Returns
-        -------
-        float
-            Minutes on the road.
-        """
-        total = 0.0
-        for leg in legs:
-            if leg.end == leg.start:  # already there, whichever way the street may be driven
-                continue
-            forward = leg.end > leg.start
-            whole = (self.profiled.minutes_along if forward else self.profiled.minutes_against)[
-                leg.edge
-            ]
-            total += _part(abs(leg.end - leg.start), whole)
-        return total
-
     def line(self, legs: list[Leg]) -> FloatArray:
         """
         Draw a way.

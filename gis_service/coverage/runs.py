@@ -68,13 +68,10 @@ __all__ = [
     "parameters_of",
     "rank_of_grid",
     "read_network",
-    "run_by_id",
     "stations_of_grid",
     "summary_of",
     "unreached",
 ]
-
-run_by_id = find_run
 
 
 def measure(

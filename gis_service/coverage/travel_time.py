@@ -12,9 +12,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
-from gis_service.coverage import label_kernels, search_kernels
+from gis_service.coverage import search_kernels
 from gis_service.coverage.network import (
     FloatArray,
     IntArray,
@@ -364,52 +363,6 @@ def _reach(
     )
 
 
-def each_facility(
-    profiled: ProfileNetwork,
-    places: Snapped,
-    facilities: Snapped,
-    direction: Direction,
-    limit_minutes: float = np.inf,
-    *,
-    turnout_minutes: npt.ArrayLike = 0.0,
-    off_road_minutes_per_m: float = 0.0,
-    graph: Graph | None = None,
-) -> csr_array:
-    """
-    Measure the time between each facility and each place that it reaches within a limit.
-
-    Parameters
-    ----------
-    profiled, places, facilities, direction, turnout_minutes, off_road_minutes_per_m, graph
-        As for :func:`nearest_facility`.
-    limit_minutes
-        Exactly the limit is in.
-
-    Returns
-    -------
-    scipy.sparse.csr_array
-        Facility x place; what is not stored is not reached in time, a stored 0 is no minutes.
-    """
-    column: list[IntArray] = []
-    minutes: list[FloatArray] = []
-    for row in each_row(
-        profiled, places, facilities, direction, limit_minutes, turnout_minutes=turnout_minutes,
-        off_road_minutes_per_m=off_road_minutes_per_m, graph=graph,
-    ):  # fmt: skip
-        within = np.flatnonzero(np.isfinite(row) & (row <= limit_minutes))
-        column.append(within)
-        minutes.append(row[within])
-    indptr = np.concatenate(([0], np.cumsum([len(one) for one in column]))).astype(np.int64)
-    return csr_array(
-        (
-            np.concatenate([np.zeros(0), *minutes]),
-            np.concatenate([np.zeros(0, np.int64), *column]),
-            indptr,
-        ),
-        shape=(len(facilities), len(places)),
-    )
-
-
 def matrix(
     profiled: ProfileNetwork,
     places: Snapped,
@@ -441,81 +394,6 @@ def matrix(
     for facility, row in enumerate(rows):
         minutes[facility] = row
     return minutes
-
-
-def k_nearest(
-    profiled: ProfileNetwork,
-    places: Snapped,
-    facilities: Snapped,
-    direction: Direction,
-    count: int,
-    *,
-    turnout_minutes: npt.ArrayLike = 0.0,
-    off_road_minutes_per_m: float = 0.0,
-    graph: Graph | None = None,
-) -> NearestTimes:
-    """
-    Find the facilities nearest to each place, the nearest first, by one search of all of them.
-
-    Parameters
-    ----------
-    profiled, places, facilities, direction, turnout_minutes, off_road_minutes_per_m, graph
-        As for :func:`nearest_facility`.
-    count
-        How many for each place.
-
-    Returns
-    -------
-    NearestTimes
-        Places x ``count``; inf and -1 where fewer arrive. Of equal times the lowest index first.
-
-    Raises
-    ------
-    ValueError
-        None is asked for.
-    """
-    if count < 1:
-        raise ValueError("at least one facility must be asked for")
-    if direction == "to_facility":
-        profiled = profiled.reversed()
-    if graph is None:
-        graph = graph_of(profiled)
-    sited = np.flatnonzero(facilities.edge >= 0)
-    at = facilities.take(sited)
-    begins = _begins(facilities, turnout_minutes, off_road_minutes_per_m)[sited]
-    node, start, by = _starts(profiled, at, begins)
-    times, whose = label_kernels.labels(
-        graph.indptr,
-        graph.head,
-        graph.minutes,
-        node,
-        start,
-        by,
-        max(min(count, len(sited)), 1),
-        *search_kernels.bucket_width(graph.minutes, start, BUCKET),
-    )
-    times, whose = label_kernels.labels_at_places(
-        places.edge,
-        places.fraction,
-        places.off_road_m,
-        float(off_road_minutes_per_m),
-        profiled.leaving_source,
-        profiled.leaving_target,
-        profiled.minutes_along,
-        profiled.minutes_against,
-        times,
-        whose,
-        at.edge,
-        at.fraction,
-        begins,
-    )
-    minutes = np.full((len(places), count), np.inf)
-    facility = np.full((len(places), count), -1, dtype=np.int64)
-    own = times.shape[1]
-    minutes[:, :own] = times
-    arrived = whose >= 0
-    facility[:, :own][arrived] = sited[whose[arrived]]
-    return NearestTimes(minutes, facility)
 
 
 def each_row(

@@ -49,7 +49,7 @@ def test_a_point_on_a_shared_border_belongs_to_the_lowest_id(straight: Tessellat
         str(int(key) + 1): face for key, face in zip(straight.keys, straight.faces(), strict=True)
     }
     loads = Loads(named, units_at((1, 0.5), (1, 1)), roads(), RULES)
-    assert loads.grids_of(np.array([0, 1])) == ["1", "1"]
+    assert loads.of()["1"].households == 20
 
 
 def test_units_beyond_the_county_are_told(straight: Tessellation) -> None:
@@ -125,13 +125,12 @@ def test_a_copy_and_its_original_go_their_own_ways(drawn: Tessellation) -> None:
     )
     one, other = Draft(drawn, parents_of(drawn)), Draft(drawn, parents_of(drawn))
     loads = loads_of(one, units, lines)
-    everything = np.arange(len(places))
-    before, homes = loads.of(), loads.grids_of(everything)
+    before = loads.of()
     copy = loads.copy()
     for change in redrawing.edited(other, random.Random(6), 12):
         copy.apply(change)
     assert loads.of() == before
-    assert loads.grids_of(everything) == homes != copy.grids_of(everything)
+    assert copy.of() != before
     assert_equal(loads, loads_of(one, units, lines))
     assert_equal(copy, loads_of(other, units, lines))
     after = copy.of()

@@ -14,6 +14,7 @@ import pandas as pd
 import shapely
 
 from gis_service.coverage.network import RoadNetwork, Snapped
+from gis_service.coverage.routes import Leg, Router
 
 LON, LAT = 112.9, 28.7
 DEGREES_PER_M = 1 / 100_000
@@ -116,3 +117,16 @@ def independent_minutes(
                 off_road_m = places.off_road_m[row] + facilities.off_road_m[column]
                 minutes[row, column] = turnout + reach[place] + off_road_m * off_road_minutes_per_m
     return minutes
+
+
+def minutes_of(router: Router, legs: list[Leg]) -> float:
+    """Add up a way leg by leg, by the profile's minutes of each road."""
+    roads = router.profiled
+    return float(
+        sum(
+            abs(leg.end - leg.start)
+            * (roads.minutes_along if leg.end > leg.start else roads.minutes_against)[leg.edge]
+            for leg in legs
+            if leg.end != leg.start
+        )
+    )

@@ -12,7 +12,7 @@ from gis_service.coverage.routes import Router, Search
 from gis_service.coverage.standards import StandardBook, standard_book
 from gis_service.coverage.travel_time import graph_of, nearest_of_nodes
 from gis_service.geodesy import length_m
-from tests.coverage.drawn_roads import at_m, drawn, independent_minutes
+from tests.coverage.drawn_roads import at_m, drawn, independent_minutes, minutes_of
 
 
 def small_pieces() -> StandardBook:
@@ -78,7 +78,7 @@ def test_minutes_are_those_of_networkx_and_each_way_adds_up(
     for index in np.flatnonzero(np.isfinite(found)).tolist():
         legs = router.way(ways, sites, index)
         off = (sites.off_road_m[index] + ways.place.off_road_m[0]) * 0.06 / 4.0
-        assert router.minutes_of(legs) + off + 1.5 == pytest.approx(found[index], abs=1e-9)
+        assert minutes_of(router, legs) + off + 1.5 == pytest.approx(found[index], abs=1e-9)
         line = router.line(legs)
         if len(line) > 1 and router.length_m(legs) > 1:
             drawn_m = float(length_m([shapely.LineString(line)])[0])

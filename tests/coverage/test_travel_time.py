@@ -1,13 +1,11 @@
 """Minutes to the nearest facility: exact at both ends, in the right direction, by one run."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import networkx as nx
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pytest
 import shapely
 from hypothesis import given, settings
@@ -22,16 +20,13 @@ from gis_service.coverage.travel_time import (
     UNREACHABLE,
     Graph,
     by_rule,
-    each_facility,
     graph_of,
-    k_nearest,
     matrix,
     nearest_facility,
     nearest_of_nodes,
     reach,
     status_of,
 )
-from gis_service.coverage.turns import TurnRules
 from tests.coverage.drawn_roads import drawn, independent_minutes
 from tests.coverage.real_roads import futian_network
 
@@ -248,11 +243,9 @@ def test_times_equal_networkx_on_any_network(
     assert np.abs(ours.minutes[arrived] - served).max(initial=0) < HUNDREDTH_OF_A_SECOND
 
 
-@given(case=cases(), direction=st.sampled_from(DIRECTIONS), count=st.integers(1, 5))
+@given(case=cases(), direction=st.sampled_from(DIRECTIONS))
 @settings(max_examples=100, deadline=None)
-def test_each_station_by_itself_equals_networkx(
-    case: Case, direction: Direction, count: int
-) -> None:
+def test_each_station_by_itself_equals_networkx(case: Case, direction: Direction) -> None:
     network, places, facilities, turnout = case
     ways: dict[str, Any] = {"turnout_minutes": turnout, "off_road_minutes_per_m": 0.015}
     theirs = independent_minutes(
@@ -267,71 +260,6 @@ def test_each_station_by_itself_equals_networkx(
     every = matrix(roads, places, facilities, direction, **ways)
     assert every.shape == (len(facilities), len(places))
     assert np.allclose(every, theirs, rtol=0, atol=HUNDREDTH_OF_A_SECOND)
-
-    within = each_facility(roads, places, facilities, direction, LIMIT_MINUTES, **ways)
-    assert within.nnz == (every <= LIMIT_MINUTES).sum()
-    row, column = within.tocoo().coords
-    assert (within.data == every[row, column]).all()
-
-    near = k_nearest(roads, places, facilities, direction, count, **ways)
-    more = _with_none(every, count)
-    order = np.argsort(more, axis=0, kind="stable")[:count]
-    assert (near.minutes == np.take_along_axis(more, order, axis=0).T).all()
-    independent = np.sort(_with_none(theirs, count), axis=0)[:count]
-    assert np.allclose(near.minutes, independent.T, rtol=0, atol=1e-9)
-    assert (np.isinf(near.minutes) == (near.facility < 0)).all()
-    for place, ranked in enumerate(near.facility):
-        named = ranked[ranked >= 0]
-        assert len(set(named.tolist())) == len(named)
-        assert (every[named, place] == near.minutes[place, : len(named)]).all()
-
-
-def _with_none(minutes: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
-    """As many facilities more that never arrive."""
-    return np.vstack((minutes, np.full((count, minutes.shape[1]), np.inf)))
-
-
-def test_several_nearest_with_turns_and_many_stations_are_those_of_the_matrix() -> None:
-    dice = np.random.default_rng(11)
-    size, count = 150, 330
-    edges = [
-        {
-            "source_node": int(a), "target_node": int(b), "length_m": float(dice.integers(1, 9)),
-            "oneway": int(dice.choice([0, 0, 1])),
-        }
-        for a, b in dice.integers(0, size, (count, 2))
-    ]  # fmt: skip
-    network = drawn({at: (at * 100.0, 0.0) for at in range(size)}, edges)
-    turns = [
-        ("no_left_turn", one, int(network.target[one]), int(other))
-        for one in range(count)
-        for other in np.flatnonzero(network.source == network.target[one])[:1]
-    ]
-    frame = pd.DataFrame(turns, columns=["kind", "from_edge", "via_node", "to_edge"])
-    roads = profiled(replace(network, turns=TurnRules.from_frame(frame)))
-    assert roads.turns is not None
-    places, stations = (
-        Snapped(
-            dice.integers(-1, count, many),
-            dice.choice(np.array([0.0, 0.5, 1.0]), many),
-            np.zeros(many),
-        )
-        for many in (200, 40)
-    )
-    turnout = dice.choice([0.0, 1.0], 40)
-    for direction in DIRECTIONS:
-        given = roads, places, stations, direction
-        every = matrix(*given, turnout_minutes=turnout)
-        near = k_nearest(*given, 6, turnout_minutes=turnout)
-        assert np.allclose(near.minutes.T, np.sort(every, axis=0)[:6], rtol=0, atol=1e-9)
-        arrived = near.facility >= 0
-        own = np.take_along_axis(every.T, np.where(arrived, near.facility, 0), axis=1)
-        assert (own[arrived] == near.minutes[arrived]).all()
-
-
-def test_none_of_the_nearest_is_no_question() -> None:
-    with pytest.raises(ValueError, match="at least one"):
-        k_nearest(street(), spots((0, 0.5)), spots((0, 0.1)), "from_facility", 0)
 
 
 def test_a_reach_ends_at_the_limit_and_holds_it() -> None:

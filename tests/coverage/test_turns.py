@@ -24,7 +24,7 @@ from gis_service.coverage.travel_time import (
     reach,
 )
 from gis_service.coverage.turns import TurnRules
-from tests.coverage.drawn_roads import LON, at_m, drawn
+from tests.coverage.drawn_roads import LON, at_m, drawn, minutes_of
 
 BOOK = read_standards()
 TOLERANCE = 0.01 / 60
@@ -111,7 +111,7 @@ def test_the_way_keeps_the_restriction_and_takes_its_minutes() -> None:
         [0, 2, 2, 1],
         [0, 3, 3, 1],
     )
-    assert router.minutes_of(legs) == pytest.approx(12)
+    assert minutes_of(router, legs) == pytest.approx(12)
     assert router.minutes_from(ways, site) == pytest.approx(12)
 
 
@@ -257,7 +257,7 @@ def test_ways_follow_allowed_turns_and_take_the_minutes_of_networkx(
             if np.isinf(found):
                 continue
             legs = router.way(ways, sites, index)
-            assert router.minutes_of(legs) == pytest.approx(found, abs=1e-9)
+            assert minutes_of(router, legs) == pytest.approx(found, abs=1e-9)
             assert (legs[0].edge, legs[0].start, legs[-1].edge, legs[-1].end) == (*start, *goal)
             driven = [
                 [(leg.edge, way) for way in (1, -1) if (leg.end - leg.start) * way >= 0]
