@@ -159,7 +159,7 @@ def serve(perform: Callable[[Any], None]) -> None:
     perform
         Does one task; called in the child.
     """
-    _die_with(os.getppid())
+    die_with(os.getppid())
     wire = Connection(int(sys.argv[1]))
     server = os.getpid()
     while True:
@@ -182,7 +182,7 @@ def _be_child(server: int, perform: Callable[[], None]) -> None:
     code = 1
     try:
         os.setsid()
-        _die_with(server)
+        die_with(server)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # files on the way are taken away
         perform()
         code = 0
@@ -194,8 +194,15 @@ def _be_child(server: int, perform: Callable[[], None]) -> None:
         os._exit(code)
 
 
-def _die_with(parent: int) -> None:
-    """Let the system kill this process when its parent ends, however that ends."""
+def die_with(parent: int) -> None:
+    """
+    Let the system kill this process when its parent ends, however that ends.
+
+    Parameters
+    ----------
+    parent
+        Its process id.
+    """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)

@@ -331,6 +331,46 @@ def say_refusal(options: Options, given: str, reason: Reason) -> str:
     return text(f"locate.{reason}", options.language, given=given)
 
 
+def answer_rows(
+    sources: Sequence[Source],
+    options: Options,
+    xy: FloatArray,
+    refused: dict[int, tuple[str, Reason]],
+    tally: Tally,
+    systems: Sequence[str] | None,
+) -> list[list[Any]]:
+    """
+    Place a block of rows and give what is added to each.
+
+    Parameters
+    ----------
+    sources, options, tally
+        As for :func:`assigned`.
+    xy
+        (n, 2): as the file has them, NaN where there is none.
+    refused
+        What was found and why there is no answer, by row; what cannot be placed is added.
+    systems
+        The coordinate system of each row, where the file names it row by row.
+
+    Returns
+    -------
+    list of list
+        Values in the order of :func:`fields_of`.
+    """
+    before = tally.rows
+    x, y = xy[:, 0].copy(), xy[:, 1].copy()
+    answers = place_block(sources, options, x, y, refused, tally, systems)
+    rows = []
+    for index in range(len(xy)):
+        reason = None
+        if index in refused:
+            reason = say_refusal(options, *refused[index])
+            tally.rejected(Reject(before + index + 1, refused[index][0], reason))
+        rows.append([*values_of(sources, answers, index), reason])
+    return rows
+
+
 def fields_of(sources: Sequence[Source], taken: Sequence[str]) -> list[str]:
     """
     Name the fields that are added, none of them one that the file has.

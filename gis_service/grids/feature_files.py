@@ -18,14 +18,11 @@ from gis_service.errors import InputError, Place
 from gis_service.grids.bulk import (
     Options,
     Reason,
-    Reject,
     Source,
     Tally,
+    answer_rows,
     fields_of,
     need_crs,
-    place_block,
-    say_refusal,
-    values_of,
 )
 from gis_service.grids.csv_files import read_pair
 
@@ -123,21 +120,13 @@ def _batch(
     systems = None
     if options.crs_column is not None:
         systems = [str(_properties(one).get(options.crs_column) or "") for one in batch]
-    before = tally.rows
-    answers = place_block(
-        sources, options, xy[:, 0].copy(), xy[:, 1].copy(), refused, tally, systems
-    )
     result = []
-    for index, one in enumerate(batch):
-        reason = None
-        if index in refused:
-            reason = say_refusal(options, *refused[index])
-            tally.rejected(Reject(before + index + 1, refused[index][0], reason))
+    answers = answer_rows(sources, options, xy, refused, tally, systems)
+    for one, values in zip(batch, answers, strict=True):
         if isinstance(one, _Broken):
-            result.append(dict[str, Any](line=one.line, refused=reason))
+            result.append(dict[str, Any](line=one.line, refused=values[-1]))
             continue
         properties = _properties(one)
-        values = [*values_of(sources, answers, index), reason]
         names = fields_of(sources, list(properties))
         new = {**properties, **dict(zip(names, values, strict=True))}
         result.append({**one, "properties": new} if _is_feature(one) else new)

@@ -93,21 +93,13 @@ class Limits:
 # --- the readers -------------------------------------------------------------------------------
 
 
-def read_table(
-    path: Path,
-    *,
-    crs: CoordinateSystem | None,
-    layer: str | None = None,
-    encoding: str | None = None,
-    original_name: str | None = None,
-    columns: Mapping[str, str] | None = None,
-) -> FileTable:
+def read_table(path: Path, original_name: str | None = None, **how: Any) -> FileTable:
     """
     Read a file of any known kind, apart.
 
     Parameters
     ----------
-    path, crs, layer, encoding, original_name, columns
+    path, original_name, **how
         As for :func:`gis_service.ingest.files.read_table`, which does it.
 
     Returns
@@ -120,11 +112,7 @@ def read_table(
     InputError
         The file cannot be read as a whole, or would take more than the limits allow.
     """
-    found = read(
-        "table", path, original_name,
-        crs=crs, layer=layer, encoding=encoding, columns=dict(columns or {}),
-    )  # fmt: skip
-    return cast("FileTable", found)
+    return cast("FileTable", read("table", path, original_name, **how))
 
 
 def read_graphml(

@@ -8,18 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+import numpy as np
+
 from gis_service.coordinate_systems import parse_crs
 from gis_service.grids.bulk import (
     Options,
     Reason,
-    Reject,
     Source,
     Tally,
+    answer_rows,
     fields_of,
     need_crs,
-    place_block,
-    say_refusal,
-    values_of,
 )
 from gis_service.ingest import apart
 from gis_service.ingest.gpkg_places import AT_ONCE, GpkgPlaces
@@ -80,15 +79,5 @@ def _answers(
     }
     part = slice(rows.start, rows.stop)
     systems = None if found.systems is None else found.systems[part]
-    before = tally.rows
-    answers = place_block(
-        sources, options, found.x[part].copy(), found.y[part].copy(), refused, tally, systems
-    )
-    values = []
-    for index in range(len(rows)):
-        reason = None
-        if index in refused:
-            reason = say_refusal(options, *refused[index])
-            tally.rejected(Reject(before + index + 1, refused[index][0], reason))
-        values.append([*values_of(sources, answers, index), reason])
-    return values
+    xy = np.column_stack((found.x[part], found.y[part]))
+    return answer_rows(sources, options, xy, refused, tally, systems)

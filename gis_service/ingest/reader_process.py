@@ -6,7 +6,6 @@ wrote. It is ended when it takes too long or too much, when whoever asked is gon
 server ends; the server ends with the process that started it. ``apart`` is the other side.
 """
 
-import ctypes
 import gc
 import json
 import os
@@ -24,12 +23,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from gis_service.errors import GisError, InputError
+from gis_service.fork_server import die_with
 from gis_service.ingest import files, gpkg_places, graphml, parcel
 from gis_service.ingest.apart import REQUEST, RESULT, Limits
 from gis_service.settings import import_settings
 
 _LOOK_S: Final = 0.05
-_DEATH_SIGNAL: Final = 1  # prctl's PR_SET_PDEATHSIG
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -102,7 +101,7 @@ def _begin(
             for one in (control, back, *(child.back for child in children.values())):
                 one.close()
             selector.close()
-            _die_with(server)
+            die_with(server)
             _run(Path(folder), request)
             code = 0
         finally:
@@ -147,12 +146,6 @@ def _resident(pid: int) -> int:
 
 
 # --- in the child ------------------------------------------------------------------------------
-
-
-def _die_with(parent: int) -> None:
-    ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def _limit(limits: Limits) -> None:

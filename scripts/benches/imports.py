@@ -147,7 +147,7 @@ def _imported(context: Context, file: Path) -> Row:
 @contextmanager
 def _in_this_process() -> Iterator[None]:
     kept = apart.read_table
-    apart.read_table = files.read_table
+    apart.read_table = files.read_table  # type: ignore[assignment]
     try:
         yield
     finally:
