@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 from fastapi import Query, Request
 
 from gis_service.api import examples
-from gis_service.api.dependencies import FLAG, NUMBER, WHOLE, ActorDep, ConnectionDep
+from gis_service.api.dependencies import FLAG, NUMBER, WHOLE, ActorDep, RecordingDep
 from gis_service.api.locate import Number, System, Text, place_of
 from gis_service.api.routing import Router, when_free
 from gis_service.grids import locating
@@ -82,7 +82,7 @@ ARRIVALS: Final[dict[str, Any]] = {
 @router.get("/arrivals", responses=examples.ok(ARRIVALS))
 def read_arrivals(
     request: Request,
-    connection: ConnectionDep,
+    connection: RecordingDep,
     actor: ActorDep,
     lon: Number = None,
     lat: Number = None,

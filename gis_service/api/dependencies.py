@@ -176,6 +176,8 @@ ActorDep = Annotated[Actor, Depends(get_actor)]
 ConnectionDep = Annotated[sa.Connection, "given by api.routing.Router"]
 """A transaction in the name of who asks, for the time of the endpoint and in its own thread."""
 
+RecordingDep = Annotated[sa.Connection, "the same, and a GET may record in it who looked"]
+
 
 async def get_language(
     request: Request,

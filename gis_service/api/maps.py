@@ -4,10 +4,12 @@ Layers change seldom: each carries a tag, and whoever holds it is answered 304 w
 """
 
 import hashlib
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from fastapi import Query, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import TypeAdapter
+from starlette.background import BackgroundTask
 
 from gis_service.api import examples
 from gis_service.api.dependencies import (
@@ -24,16 +26,31 @@ from gis_service.api.dependencies import (
     Words,
     Zoom,
 )
+from gis_service.api.geojson import Layer
 from gis_service.api.routing import Router
 from gis_service.grids.reading import find_scheme
 from gis_service.maps import figures as themes
 from gis_service.maps import layers
-from gis_service.maps.answers import Answer, answer, question_of
+from gis_service.maps.answers import Answer, answer, keep, question_of
 
-GEOJSON = "application/geo+json"
 router = Router(prefix="/api/layers", tags=["maps"])
 _figures = TypeAdapter(themes.Figures)
-_features = examples.ok(examples.FEATURES, GEOJSON)
+
+
+class _GeoJson(JSONResponse):
+    """Text that is GeoJSON already; a response of JSON, so that its model is described."""
+
+    media_type = "application/geo+json"
+
+    def render(self, content: bytes) -> bytes:
+        return content
+
+
+_LAYER: Final[dict[str, Any]] = {
+    "responses": examples.ok(examples.FEATURES, _GeoJson.media_type),
+    "response_class": _GeoJson,
+    "response_model": Layer,
+}
 
 
 def _holds(request: Request, tag: str) -> bool:
@@ -49,7 +66,7 @@ def _answer(request: Request, body: bytes, tag: str, *, packed: bool = False) ->
         return Response(status_code=304, headers=headers)
     if packed:
         headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-    return Response(body, headers=headers, media_type=GEOJSON)
+    return _GeoJson(body, headers=headers)
 
 
 def _layer(request: Request, text: str) -> Response:
@@ -57,7 +74,7 @@ def _layer(request: Request, text: str) -> Response:
     return _answer(request, body, hashlib.sha256(body).hexdigest()[:24])
 
 
-@router.get("/grids", responses=_features, response_class=Response)
+@router.get("/grids", **_LAYER)
 def grids(
     request: Request,
     connection: ConnectionDep,
@@ -81,7 +98,7 @@ def grids(
     return _answer(request, layer.text, layer.tag)
 
 
-@router.get("/grids/{grid_id}", responses=_features, response_class=Response)
+@router.get("/grids/{grid_id}", **_LAYER)
 def grid(request: Request, connection: ConnectionDep, grid_id: IdPath, at: At = None) -> Response:
     """Draw one grid with every vertex."""
     return _layer(request, layers.grid_outline(connection, grid_id, at))
@@ -129,28 +146,31 @@ def figures_answer(request: Request, found: Answer) -> Response:
         JSON; asked again each time, because figures follow the data.
     """
     headers = {"ETag": f'W/"{found.tag}"', "Cache-Control": "private, no-cache"}
+    # Kept in a transaction of its own, when the answer is sent and its connection given back.
+    then = BackgroundTask(keep, request.app.state.store, found) if found.unkept else None
     if _holds(request, found.tag):
-        return Response(status_code=304, headers=headers)
+        return Response(status_code=304, headers=headers, background=then)
     headers |= {"Vary": "Accept-Encoding"}
-    if "gzip" in request.headers.get("accept-encoding", ""):
+    packs = "gzip" in request.headers.get("accept-encoding", "")
+    if packs:
         headers["Content-Encoding"] = "gzip"
-        return Response(found.packed, headers=headers, media_type="application/json")
-    return Response(found.plain, headers=headers, media_type="application/json")
+    body = found.packed if packs else found.plain
+    return Response(body, headers=headers, media_type="application/json", background=then)
 
 
-@router.get("/roads", responses=_features, response_class=Response)
+@router.get("/roads", **_LAYER)
 def roads(request: Request, connection: ConnectionDep, bbox: BboxDep, zoom: Zoom = 11) -> Response:
     """Draw the roads that a map shows at this zoom; without a box the county's greater roads."""
     return _layer(request, layers.road_layer(connection, bbox, zoom))
 
 
-@router.get("/land", responses=_features, response_class=Response)
+@router.get("/land", **_LAYER)
 def land(request: Request, connection: ConnectionDep) -> Response:
     """Draw water, green and built-up land."""
     return _layer(request, layers.land_layer(connection))
 
 
-@router.get("/buildings", responses=_features, response_class=Response)
+@router.get("/buildings", **_LAYER)
 def buildings(
     request: Request, connection: ConnectionDep, bbox: BboxDep, zoom: Zoom = 15
 ) -> Response:
@@ -158,13 +178,13 @@ def buildings(
     return _layer(request, layers.building_layer(connection, bbox, zoom))
 
 
-@router.get("/facilities", responses=_features, response_class=Response)
+@router.get("/facilities", **_LAYER)
 def facilities(request: Request, connection: ConnectionDep) -> Response:
     """Draw service points, stations and water sources."""
     return _layer(request, layers.facility_layer(connection))
 
 
-@router.get("/hazards", responses=_features, response_class=Response)
+@router.get("/hazards", **_LAYER)
 def hazards(
     request: Request, connection: ConnectionDep, actor: ActorDep, status: Name = None
 ) -> Response:
@@ -172,7 +192,7 @@ def hazards(
     return _layer(request, layers.hazard_layer(connection, actor, status))
 
 
-@router.get("/incidents", responses=_features, response_class=Response)
+@router.get("/incidents", **_LAYER)
 def incidents(
     request: Request,
     connection: ConnectionDep,
@@ -184,7 +204,7 @@ def incidents(
     return _layer(request, layers.incident_layer(connection, actor, status, days))
 
 
-@router.get("/places", responses=_features, response_class=Response)
+@router.get("/places", **_LAYER)
 def places(request: Request, connection: ConnectionDep) -> Response:
     """Give the names of county, towns and villages to write on the map."""
     return _layer(request, layers.place_layer(connection))

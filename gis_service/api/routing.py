@@ -3,6 +3,8 @@
 A connection that is taken by a dependency is held while its endpoint waits for a thread; when all
 threads wait for connections, nobody is answered any more. So an endpoint that asks for a
 ``ConnectionDep`` is wrapped: its thread opens the transaction, calls it, and ends the transaction.
+Where the method is GET, the database refuses every change in it; whoever has to record that
+personal data was looked at asks for a ``RecordingDep``.
 """
 
 import functools
@@ -13,7 +15,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from gis_service.api.dependencies import ActorDep, ConnectionDep, StoreDep
+from gis_service.api.dependencies import ActorDep, ConnectionDep, RecordingDep, StoreDep
 
 First = Callable[[Request, dict[str, Any]], AbstractContextManager[Any]]
 """Takes the request and the endpoint's arguments; what it gives is held around the connection."""
@@ -37,8 +39,10 @@ class Router(APIRouter):
         super().__init__(**options)
 
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        """Add an endpoint; one that asks for a connection is wrapped."""
-        super().add_api_route(path, _in_transaction(endpoint, self._first), **options)
+        """Add an endpoint; one that asks for a connection is wrapped, one of GET only reads."""
+        reads = options.get("methods") == ["GET"]
+        wrapped = _in_transaction(endpoint, self._first, reads=reads)
+        super().add_api_route(path, wrapped, **options)
 
 
 @contextmanager
@@ -62,10 +66,13 @@ def when_free(*locks: AbstractContextManager[Any]) -> Iterator[None]:
     yield
 
 
-def _in_transaction(endpoint: Callable[..., Any], first: First | None) -> Callable[..., Any]:
+def _in_transaction(
+    endpoint: Callable[..., Any], first: First | None, *, reads: bool
+) -> Callable[..., Any]:
     signature = inspect.signature(endpoint)
     asked = signature.parameters
-    if "connection" not in asked or asked["connection"].annotation != ConnectionDep:
+    kind = asked["connection"].annotation if "connection" in asked else None
+    if kind not in (ConnectionDep, RecordingDep):
         return endpoint
     assert not inspect.iscoroutinefunction(endpoint), "a connection would be used in the event loop"
     given = {
@@ -84,7 +91,11 @@ def _in_transaction(endpoint: Callable[..., Any], first: First | None) -> Callab
         passed = {name: arguments[name] for name in asked if name != "connection"}
         before = first(request, arguments) if first else nullcontext()
         with before:  # the endpoint is the whole transaction: after a deadlock it is called again
-            return store.run(actor, lambda connection: endpoint(**passed, connection=connection))
+            return store.run(
+                actor,
+                lambda connection: endpoint(**passed, connection=connection),
+                read_only=reads and kind == ConnectionDep,
+            )
 
     ours = [one for name, one in given.items() if name not in asked]
     run.__signature__ = signature.replace(parameters=[*wanted, *ours])  # type: ignore[attr-defined]

@@ -295,7 +295,7 @@ def submit(
         Nothing was drawn, a rule is broken, or a reason is missing.
     """
     PLAN.require(actor)
-    plan_life.find(connection, plan_id, lock=True)
+    plan_work.put_on_newest(connection, desk, plan_life.find(connection, plan_id, lock=True))
     with drafted(connection, desk, plan_id) as (plan, held):
         if not held.edits:
             raise InputError("boundaries.plan_empty")
@@ -365,7 +365,7 @@ def publish_plan(
     plan = plan_life.find(connection, plan_id, lock=True)
     if plan.status != "approved":
         raise plan_life.ClosedPlanError("boundaries.step_not_now", plan.status, plan.version_id)
-    plan, conflicts = plan_work.rebased(connection, desk, plan)
+    plan, conflicts = plan_work.put_on_newest(connection, desk, plan)
     if conflicts:
         raise ConflictError("boundaries.plan_conflicts", n=len(conflicts))
     edits = plan_life.edits_done(connection, plan_id)

@@ -149,7 +149,7 @@ def rebased(
     connection: sa.Connection, desk: PlanDesk, plan: Plan
 ) -> tuple[Plan, list[dict[str, Any]]]:
     """
-    Put a plan on the newest version where both touch different grids.
+    Show a plan on the newest version where both touch different grids; nothing is stored.
 
     Parameters
     ----------
@@ -186,12 +186,37 @@ def rebased(
             conflicts = [{"key": None, "error": error, "theirs": None, "ours": None}]
     if conflicts:
         return plan, _with_ours(connection, desk, plan, edits, conflicts)
-    connection.execute(
-        sa.update(t.plan)
-        .where(t.plan.c.plan_id == plan.plan_id)
-        .values(base_version_id=newest.version_id)
-    )
     return replace(plan, base=newest), []
+
+
+def put_on_newest(
+    connection: sa.Connection, desk: PlanDesk, plan: Plan
+) -> tuple[Plan, list[dict[str, Any]]]:
+    """
+    Put a plan on the newest version for good, before anything else is changed in it.
+
+    Parameters
+    ----------
+    connection
+        A transaction that holds the plan's row.
+    desk
+        The drafts of this process.
+    plan
+        As it stands.
+
+    Returns
+    -------
+    plan, conflicts
+        As by :func:`rebased`.
+    """
+    moved, conflicts = rebased(connection, desk, plan)
+    if moved.base != plan.base:
+        connection.execute(
+            sa.update(t.plan)
+            .where(t.plan.c.plan_id == plan.plan_id)
+            .values(base_version_id=moved.base.version_id)
+        )
+    return moved, conflicts
 
 
 def _both_changed(
@@ -277,6 +302,7 @@ def preview(
         The change with figures, faces, edges and broken rules.
     """
     plan_life.check_open(connection, plan, rev)
+    plan, _ = rebased(connection, desk, plan)
     done = plan_life.edits_done(connection, plan.plan_id)
     with desk.open(connection, plan.plan_id, plan.base, done) as held:
         one = StoredEdit(0, completed(held, edit))
@@ -318,6 +344,7 @@ def do(
     dict
         The change, with the plan's new revision.
     """
+    plan, _ = put_on_newest(connection, desk, plan)
     done = plan_life.edits_done(connection, plan.plan_id)
     with desk.open(connection, plan.plan_id, plan.base, done) as held:
         one = StoredEdit(plan_life.next_seq(connection, plan.plan_id), completed(held, edit))
@@ -357,6 +384,7 @@ def step(
     dict
         The change, with the plan's new revision.
     """
+    plan, _ = put_on_newest(connection, desk, plan)
     done = plan_life.edits_done(connection, plan.plan_id)
     one = plan_life.last_edit(connection, plan.plan_id, way)
     with desk.open(connection, plan.plan_id, plan.base, done) as held:

@@ -24,6 +24,7 @@ from gis_service.errors import ConflictError, NotAllowedError
 from gis_service.grids.reading import find_scheme, on_day, version_on
 from gis_service.store import tables as t
 from gis_service.store.bulk import read_arrays
+from gis_service.store.engine import keep_roads
 
 Columns = Mapping[str, npt.NDArray[Any]]
 
@@ -273,10 +274,9 @@ def read_network(connection: sa.Connection) -> tuple[int | None, RoadNetwork]:
     network_id, network
         None and a network without roads where the region has none.
     """
+    keep_roads(connection)
     network_id = connection.scalar(
-        sa.select(t.road_network.c.network_id)
-        .where(t.road_network.c.active)
-        .with_for_update(read=True)
+        sa.select(t.road_network.c.network_id).where(t.road_network.c.active)
     )
     node, edge = t.road_node.c, t.road_edge.c
     nodes = read_arrays(

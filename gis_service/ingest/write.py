@@ -26,6 +26,7 @@ from gis_service.ingest.frames import CountyFrames, Note, Refusal
 from gis_service.records import RECORDS, Record, referred
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
+from gis_service.store.engine import lock_roads
 from gis_service.store.tables import table_of
 
 LISTED_REFUSALS: Final = 1000
@@ -220,6 +221,7 @@ def clear_region(connection: sa.Connection) -> dict[str, int]:
     dict
         Rows taken away by table, without the tables that had none.
     """
+    lock_roads(connection)
     records = [table_of(record) for record in reversed(RECORDS.values())]
     # children before parents, so that no row is left without what it points to
     tables = (
@@ -333,6 +335,7 @@ def write_roads(
     points = dict(zip(places.take("node_id").tolist(), places.take("point"), strict=True))
     lines = _checked_edges(edges, points)
     network = t.road_network
+    lock_roads(connection)
     connection.execute(sa.update(network).where(network.c.active).values(active=False))
     refusals = places.refusals + lines.refusals
     if not lines.good.any():

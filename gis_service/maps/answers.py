@@ -9,7 +9,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final
 
@@ -20,7 +20,9 @@ from gis_service import __version__
 from gis_service.access import Actor
 from gis_service.coverage.standards import standard_book
 from gis_service.grids.versions import today
+from gis_service.store import Store
 from gis_service.store import tables as t
+from gis_service.store.engine import NOBODY
 from gis_service.store.tiles import counts
 
 STANDS_ON: Final = (
@@ -54,10 +56,13 @@ class Answer:
         JSON by gzip.
     tag
         Names question and state; equal tags are equal answers.
+    unkept
+        Question and state of an answer that :func:`keep` has still to write into the store.
     """
 
     packed: bytes
     tag: str
+    unkept: tuple[str, str] | None = None
 
     @property
     def plain(self) -> bytes:
@@ -168,7 +173,7 @@ def answer(
     in_store: bool = True,
 ) -> Answer:
     """
-    Give an answer: held, kept in the store, or made now.
+    Give an answer: held, kept in the store, or made now; nothing is written.
 
     Parameters
     ----------
@@ -194,9 +199,9 @@ def answer(
     if held is None:
         packed = _kept(connection, question, state) if in_store else None
         held = Answer(packed or gzip.compress(make(), 6, mtime=0), tag)
-        if in_store and packed is None:
-            _keep(connection, question, state, held.packed)
         cache.keep(held)
+        if in_store and packed is None:
+            return replace(held, unkept=(question, state))
     return held
 
 
@@ -207,18 +212,31 @@ def _kept(connection: sa.Connection, question: str, state: str) -> bytes | None:
     return None if body is None else bytes(body)
 
 
-def _keep(connection: sa.Connection, question: str, state: str, packed: bytes) -> None:
-    """Write an answer down; the first of a new state takes all of the states before along."""
+def keep(store: Store, answer: Answer) -> None:
+    """
+    Write an answer down for other processes; the first of a new state takes the others along.
+
+    Parameters
+    ----------
+    store
+        The store.
+    answer
+        One with ``unkept``; anything else is kept already.
+    """
+    if answer.unkept is None:
+        return
+    question, state = answer.unkept
     kept = t.answer.c
     kind = question.partition("/")[0]
     gone = kept.question.startswith(f"{kind}/", autoescape=True) & (kept.content != state)
-    connection.execute(sa.delete(t.answer).where(gone, kept.question != question))
-    row: dict[str, Any] = {"content": state, "body": packed}
-    connection.execute(
-        insert(t.answer)
-        .values(question=question, **row)
-        .on_conflict_do_update(index_elements=[kept.question], set_=row)
-    )
+    row: dict[str, Any] = {"content": state, "body": answer.packed}
+    with store.transaction(NOBODY) as connection:
+        connection.execute(sa.delete(t.answer).where(gone, kept.question != question))
+        connection.execute(
+            insert(t.answer)
+            .values(question=question, **row)
+            .on_conflict_do_update(index_elements=[kept.question], set_=row)
+        )
 
 
 def holds(given: str | None, tag: str) -> bool:

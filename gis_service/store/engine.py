@@ -29,6 +29,7 @@ MINIMUM_POSTGRESQL = 140000
 MINIMUM_POSTGIS = (3, 1)
 _POOL_WAIT_S = 5.0
 _LOADING = 4_906_113  # an arbitrary number, next to the migrations'
+_ROADS = 4_906_115
 _TRIES: Final = 3
 _SET: Final = sa.select(
     *(
@@ -39,6 +40,7 @@ _SET: Final = sa.select(
             "statement_timeout",
             "lock_timeout",
             "idle_in_transaction_session_timeout",
+            "transaction_read_only",
         )
     )
 )
@@ -132,7 +134,7 @@ class Store:
         return other
 
     @contextmanager
-    def transaction(self, actor: ActorLike) -> Iterator[sa.Connection]:
+    def transaction(self, actor: ActorLike, *, read_only: bool = False) -> Iterator[sa.Connection]:
         """
         Open a transaction in an actor's name; commit at the end, roll back on an error.
 
@@ -140,6 +142,8 @@ class Store:
         ----------
         actor
             Who asks.
+        read_only
+            The database refuses every change.
 
         Yields
         ------
@@ -154,7 +158,7 @@ class Store:
             Every connection of the pool is taken.
         """
         try:
-            with self._begun(actor) as connection:
+            with self._begun(actor, read_only=read_only) as connection:
                 yield connection
                 connection.commit()
         except sa.exc.TimeoutError as error:
@@ -167,14 +171,18 @@ class Store:
                 raise
             raise outage from error
 
-    def _begun(self, actor: ActorLike) -> sa.Connection:
+    def _begun(self, actor: ActorLike, *, read_only: bool) -> sa.Connection:
         """
-        Begin a transaction by saying whose it is and how long it may take.
+        Begin a transaction by saying whose it is, how long it may take, and whether it only reads.
 
         That statement also finds a connection that died in the pool, in place of a ping before it:
         the whole pool is then made anew, once.
         """
-        who = {"gis.actor_id": str(actor.actor_id), "gis.actor_role": actor.role}
+        who = {
+            "gis.actor_id": str(actor.actor_id),
+            "gis.actor_role": actor.role,
+            "transaction_read_only": "on" if read_only else "off",
+        }
         for is_again in (False, True):
             connection = self.engine.connect()
             try:
@@ -188,7 +196,13 @@ class Store:
                 return connection
         raise AssertionError
 
-    def run(self, actor: ActorLike, function: Callable[[sa.Connection], Answer]) -> Answer:
+    def run(
+        self,
+        actor: ActorLike,
+        function: Callable[[sa.Connection], Answer],
+        *,
+        read_only: bool = False,
+    ) -> Answer:
         """
         Do a whole transaction, again where a deadlock took it back.
 
@@ -198,6 +212,8 @@ class Store:
             Who asks.
         function
             All that the transaction does; it may be called several times.
+        read_only
+            The database refuses every change.
 
         Returns
         -------
@@ -206,7 +222,7 @@ class Store:
         """
 
         def whole() -> Answer:
-            with self.transaction(actor) as connection:
+            with self.transaction(actor, read_only=read_only) as connection:
                 return function(connection)
 
         return again_after_deadlock(whole)
@@ -336,6 +352,30 @@ def lock_for_loading(connection: sa.Connection) -> None:
         The transaction that loads.
     """
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOADING)))
+
+
+def keep_roads(connection: sa.Connection) -> None:
+    """
+    Let nobody replace the road network until the end of a transaction, which may only read.
+
+    Parameters
+    ----------
+    connection
+        The transaction that reads the network; it waits for whoever replaces it.
+    """
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock_shared(_ROADS)))
+
+
+def lock_roads(connection: sa.Connection) -> None:
+    """
+    Wait until nobody reads or replaces the road network; held to the end of the transaction.
+
+    Parameters
+    ----------
+    connection
+        The transaction that replaces it.
+    """
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ROADS)))
 
 
 def end_connections(connection: sa.Connection, name: str) -> None:

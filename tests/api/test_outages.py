@@ -48,7 +48,7 @@ def full(connection: ConnectionDep) -> None:
     Path("/dev/full").write_text("x")
 
 
-@router.get("/api/test/twice")
+@router.post("/api/test/twice")
 def twice(connection: ConnectionDep) -> None:
     """Break a constraint with a row that holds a name."""
     new = sa.insert(t.officer).values(key=SECRET, name=SECRET, valid="[2024-07-01,)")
@@ -149,7 +149,7 @@ def test_a_broken_constraint_tells_the_log_no_row(
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         port = listener.getsockname()[1]
-        answer = httpx.get(f"http://127.0.0.1:{port}/api/test/twice")
+        answer = httpx.post(f"http://127.0.0.1:{port}/api/test/twice")
         server.should_exit = True
         thread.join()
     assert answer.status_code == 500

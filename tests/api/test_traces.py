@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,41 @@ def test_no_get_of_a_visitor_leaves_more_when_it_is_varied(
         for turn in range(2, 8 if free else 3):
             client.get(asked(path, parameters, turn, ids), headers=visitor)
     assert left(store) == before
+
+
+KEPT = {"answer", "tile", "tile_shape"}
+"""What can be made again: pieces of a map and figures, written down for other processes."""
+
+
+def test_no_get_changes_a_row_but_what_is_kept_and_who_looked(
+    client: TestClient, store: Store, small_county: SmallCounty, as_actor: As, run_id: int
+) -> None:
+    office = as_actor("county_office")
+    plan = client.post("/api/plans", json={"title": "东街"}, headers=office).json()
+    ids = {"grid_id": small_county.grid_ids["g11"], "run_id": run_id, "a": 1, "b": 1}
+    ids |= {"plan_id": plan["plan_id"], "parent": small_county.grid_ids["g11"], "incident_id": 1}
+    before = contents(store)
+    good = set()
+    for path, parameters in gets(client):
+        answer = client.get(asked(path, parameters, 0, ids), headers=office)
+        good |= {path} if answer.status_code == 200 else set()
+    assert len(good) > 55, sorted(good)
+    after = contents(store)
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed <= {*KEPT, "event"}
+    events = set(before["event"].splitlines())
+    assert events <= (now := set(after["event"].splitlines()))
+    assert all(re.search(",(print|see),", line) for line in now - events)
+
+
+def contents(store: Store) -> dict[str, str]:
+    """Every row of every table, as text."""
+    lines = "SELECT string_agg(row::text, chr(10) ORDER BY row::text) FROM {} AS row"
+    with store.transaction(SYSTEM) as connection:
+        return {
+            table.name: connection.scalar(sa.text(lines.format(table.name))) or ""
+            for table in t.metadata.sorted_tables
+        }
 
 
 def test_a_visitor_who_opens_sheets_writes_no_event(
