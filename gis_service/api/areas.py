@@ -22,6 +22,7 @@ from gis_service.api.dependencies import (
     StoreDep,
     TilePart,
 )
+from gis_service.api.geojson import FeatureCollection
 from gis_service.api.routing import Router, when_free
 from gis_service.coverage import sites_job
 from gis_service.coverage.area_desk import AreaDesk
@@ -110,20 +111,70 @@ SITES: Final = {
 }  # fmt: skip
 
 
-_TILE: Final[dict[int | str, dict[str, Any]]] = {
-    200: {
-        "content": {
-            tiles.CONTENT_TYPE: {
-                "schema": {"type": "string", "format": "binary"},
-                "example": "a Mapbox vector tile with the layer bands",
-            }
-        }
-    },
+_TILE: Final = {
+    **examples.files({tiles.CONTENT_TYPE: "a Mapbox vector tile with the layer bands"}),
     204: {"description": "Nothing is there."},
 }
 
 
-@router.get("/areas", responses=examples.ok(AREAS))
+class BandProperties(BaseModel):
+    """A band of minutes."""
+
+    from_minutes: float
+    to_minutes: float
+
+
+class AreasAnswer(FeatureCollection[BandProperties]):
+    """Bands, and how far a drawn border may be from the true one."""
+
+    tolerance_minutes: float
+
+
+class PieceAnswer(BaseModel):
+    """A piece of a district that lies apart from its station's own."""
+
+    name: str
+    area_km2: float
+    lon: float
+    lat: float
+
+
+class EnclaveProperties(PieceAnswer):
+    """The same, with its station."""
+
+    facility_id: int | None
+    facility_name: str
+
+
+class CrossedAnswer(BaseModel):
+    """What a district lies across, with its ground on the far side."""
+
+    kind: str
+    name: str
+    beyond_km2: float
+
+
+class DistrictProperties(BaseModel):
+    """A station's ground; without a station nobody's."""
+
+    facility_id: int | None
+    name: str
+    grade: str
+    area_km2: float
+    limit_km2: float | None
+    limit_sources: dict[str, list[str]]
+    too_large: bool
+    crosses: list[CrossedAnswer]
+    detached: list[PieceAnswer]
+
+
+class DistrictsAnswer(FeatureCollection[DistrictProperties]):
+    """Districts, and what may cross them but is not in the data."""
+
+    not_checked: list[str]
+
+
+@router.get("/areas", responses=examples.ok(AREAS), response_model=AreasAnswer)
 def read_areas(
     request: Request,
     connection: ConnectionDep,
@@ -181,7 +232,7 @@ def _sent(request: Request, packed: bytes) -> Response:
     return Response(content, headers=headers, media_type="application/json")
 
 
-@router.get("/districts", responses=examples.ok(DISTRICTS))
+@router.get("/districts", responses=examples.ok(DISTRICTS), response_model=DistrictsAnswer)
 def read_districts(
     request: Request,
     connection: ConnectionDep,
@@ -195,7 +246,11 @@ def read_districts(
     return _sent(request, desk.answer_districts(connection, standard, scenario, kind))
 
 
-@router.get("/enclaves", responses=examples.ok(ENCLAVES))
+@router.get(
+    "/enclaves",
+    responses=examples.ok(ENCLAVES),
+    response_model=FeatureCollection[EnclaveProperties],
+)
 def read_enclaves(
     request: Request,
     connection: ConnectionDep,

@@ -19,6 +19,7 @@ from starlette.types import Send
 
 from gis_service.access import Actor
 from gis_service.access.permissions import LOCATE_FILES
+from gis_service.api import examples
 from gis_service.api.dependencies import ActorDep, At, LanguageDep, Name, SchemeCode
 from gis_service.api.locate import System, system_of
 from gis_service.errors import GisError, InputError, Place
@@ -38,6 +39,7 @@ MEDIA: Final = {
     "ndjson": "application/x-ndjson",
     "gpkg": "application/geopackage+sqlite3",
 }
+_FILES: Final = examples.files(dict.fromkeys(MEDIA.values(), ""))
 _SUFFIX: Final = {"csv": ".csv", "geojson": ".geojson", "ndjson": ".ndjson", "gpkg": ".gpkg"}
 _KIND_OF_MEDIA: Final = {
     **{media: kind for kind, media in MEDIA.items()},
@@ -50,7 +52,6 @@ _KIND_OF_MEDIA: Final = {
     "application/geopackage+vnd.sqlite3": "gpkg",
 }
 _PIECE: Final = 1024 * 1024
-_FILE: Final = {"schema": {"type": "string", "format": "binary"}}
 _BODY: Final = {
     "requestBody": {
         "required": True,
@@ -59,10 +60,10 @@ _BODY: Final = {
                 "schema": {
                     "type": "object",
                     "required": ["file"],
-                    "properties": {"file": {"type": "string", "format": "binary"}},
+                    "properties": {"file": examples.FILE},
                 }
             },
-            **dict.fromkeys(MEDIA.values(), _FILE),
+            **_FILES[200]["content"],
         },
     }
 }
@@ -72,7 +73,7 @@ _BODY: Final = {
     "/assign",
     openapi_extra=_BODY,
     response_class=StreamingResponse,
-    responses={200: {"content": dict.fromkeys(MEDIA.values(), _FILE)}},
+    responses=_FILES,
 )
 async def assign(
     request: Request,

@@ -26,12 +26,8 @@ _EXAMPLE: Final = {
     "tiles": ["/api/base/tianditu/vec/{z}/{x}/{y}", "/api/base/tianditu/cva/{z}/{x}/{y}"],
     "archive": "",
 }
-_picture: Final[dict[int | str, dict[str, Any]]] = {
-    200: {
-        "content": {
-            "image/png": {"schema": {"type": "string", "format": "binary"}, "example": "a PNG"}
-        }
-    },
+_picture: Final = {
+    **examples.files({"image/png": "a PNG"}),
     502: {"description": "The other server did not answer as it should."},
 }
 
@@ -63,7 +59,7 @@ async def county(request: Request, z: TilePart, x: TilePart, y: TilePart) -> Res
 @router.get(
     "/county.pmtiles",
     response_class=Response,
-    responses=examples.ok("bytes of a PMTiles archive", "application/octet-stream"),
+    responses=examples.files({"application/vnd.pmtiles": "bytes of a PMTiles archive"}),
 )
 def archive(request: Request) -> Response:
     """Give a part (Range) of the county's own archive of tiles."""

@@ -178,7 +178,14 @@ def undo(
     return _answer(writing.undo(connection, actor, change_id), response)
 
 
-@router.post("/{kind}", status_code=201, responses={201: examples.ok(_SAVED)[200]})
+@router.post(
+    "/{kind}",
+    status_code=201,
+    responses={
+        **examples.ok(_SAVED, status=201),
+        200: {"model": SavedAnswer, "description": "The same request was sent before."},
+    },
+)
 def add(
     connection: ConnectionDep,
     actor: ActorDep,

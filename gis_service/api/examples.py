@@ -3,6 +3,7 @@
 Names and codes are made up; no county has them.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 _VERSION: Final = {"version_id": 2, "effective_day": "2026-01-01", "title": "2026 年版"}
@@ -46,6 +47,7 @@ PROBLEM: Final = {
     "instance": "/api/grids",
     "field": "limit",
 }
+FILE: Final = {"type": "string", "format": "binary"}
 _PROBLEM: Final = {
     "type": "object",
     "required": ["type", "title", "status", "detail", "instance"],
@@ -452,9 +454,11 @@ def page(item: dict[str, Any]) -> dict[str, Any]:
     return {"items": [item], "total": 1, "limit": 50, "offset": 0}
 
 
-def ok(example: Any, media_type: str = "application/json") -> dict[int | str, dict[str, Any]]:
+def ok(
+    example: Any, media_type: str = "application/json", status: int = 200
+) -> dict[int | str, dict[str, Any]]:
     """
-    Describe the good answer for a route's ``responses``.
+    Describe the good answer for a route's ``responses``; its schema is that of the route's model.
 
     Parameters
     ----------
@@ -462,13 +466,42 @@ def ok(example: Any, media_type: str = "application/json") -> dict[int | str, di
         What the route answers.
     media_type
         Of the answer.
+    status
+        Of the answer.
 
     Returns
     -------
     dict
         For FastAPI.
     """
-    return {200: {"content": {media_type: {"example": example}}}}
+    return {status: {"content": {media_type: {"example": example}}}}
+
+
+def files(shown: Mapping[str, Any]) -> dict[int | str, dict[str, Any]]:
+    """
+    Describe a route that answers with a file.
+
+    Parameters
+    ----------
+    shown
+        Media types of the file, each with an example or what stands for one.
+
+    Returns
+    -------
+    dict
+        For FastAPI.
+    """
+    return {
+        200: {
+            "content": {
+                media_type.partition(";")[0]: {
+                    "schema": {"type": "object"} if media_type.endswith("+json") else FILE,
+                    "example": example,
+                }
+                for media_type, example in shown.items()
+            }
+        }
+    }
 
 
 def problems() -> dict[int | str, dict[str, Any]]:

@@ -30,7 +30,9 @@ def list_examples() -> dict[str, str]:
 @router.get(
     "/{name}",
     response_class=FileResponse,
-    responses={200: {"content": {"text/csv": {"example": "楼栋编号,层数,经度,纬度"}}}},
+    responses=examples.files(
+        {"text/csv": "楼栋编号,层数,经度,纬度", "application/geo+json": examples.FEATURES}
+    ),
 )
 def read_example(
     name: Annotated[str, PathParameter(max_length=80, description="As households.csv.")],

@@ -18,6 +18,7 @@ from gis_service.api.dependencies import (
     SchemeCode,
     StoreDep,
 )
+from gis_service.api.plan_answers import ComparisonAnswer, VersionListed, WithdrawnAnswer
 from gis_service.api.routing import Router
 from gis_service.boundaries import history
 from gis_service.boundaries.history_file import comparison_file
@@ -34,7 +35,7 @@ class WithdrawWish(RequestBody):
     reason: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
-@router.get("", responses=examples.ok(shown.VERSIONS))
+@router.get("", responses=examples.ok(shown.VERSIONS), response_model=list[VersionListed])
 def list_versions(
     connection: ConnectionDep, actor: ActorDep, scheme: SchemeCode = "base"
 ) -> JSONResponse:
@@ -42,7 +43,7 @@ def list_versions(
     return JSONResponse(history.list_versions(connection, actor, scheme))
 
 
-@router.post("/{version_id}/withdraw")
+@router.post("/{version_id}/withdraw", response_model=WithdrawnAnswer)
 def withdraw(
     wish: WithdrawWish, connection: ConnectionDep, actor: ActorDep, version_id: IdPath
 ) -> JSONResponse:
@@ -64,7 +65,7 @@ def withdraw(
 
 @router.get(
     "/{a}/compare/{b}.gpkg",
-    responses=examples.ok("SQLite format 3", "application/geopackage+sqlite3"),
+    responses=examples.files({"application/geopackage+sqlite3": "SQLite format 3"}),
     response_class=Response,
 )
 def download_comparison(store: StoreDep, actor: ActorDep, a: IdPath, b: IdPath) -> Response:
@@ -79,7 +80,11 @@ def download_comparison(store: StoreDep, actor: ActorDep, a: IdPath, b: IdPath) 
     )
 
 
-@router.get("/{a}/compare/{b}", responses=examples.ok(shown.COMPARISON))
+@router.get(
+    "/{a}/compare/{b}",
+    responses=examples.ok(shown.COMPARISON),
+    response_model=ComparisonAnswer,
+)
 def compare(connection: ConnectionDep, actor: ActorDep, a: IdPath, b: IdPath) -> JSONResponse:
     """Tell what is different in the second version: grids, and households from grid to grid."""
     found = history.compare(connection, actor, a, b)

@@ -190,7 +190,9 @@ def throw_away(actor: ActorDep, token: str) -> Response:
     return Response(status_code=204)
 
 
-@router.get("/uploads/{token}/refusals.csv", responses=examples.ok("", _CSV))
+@router.get(
+    "/uploads/{token}/refusals.csv", responses=examples.files({_CSV: ""}), response_class=Response
+)
 def refused_rows(actor: ActorDep, token: str) -> FileResponse:
     """Give the rows of one's own file that were not taken, with the reasons, to send back."""
     kept = uploads.find(actor, token, taken_in=True)
@@ -260,7 +262,9 @@ def list_imports(
     return page_of(found, paging)
 
 
-@router.get("/{import_id}/refusals.csv", responses=examples.ok("", _CSV))
+@router.get(
+    "/{import_id}/refusals.csv", responses=examples.files({_CSV: ""}), response_class=Response
+)
 def past_refusals(
     connection: ConnectionDep, actor: ActorDep, language: LanguageDep, import_id: IdPath
 ) -> Response:

@@ -306,7 +306,8 @@ def list_waiting(connection: ConnectionDep, actor: ActorDep, paging: PagingDep) 
     status_code=201,
     response_model=following.Incident,
     responses={
-        201: {"content": {"application/json": {"example": examples.INCIDENT_WHOLE}}},
+        **examples.ok(examples.INCIDENT_WHOLE, status=201),
+        200: {"model": following.Incident, "description": "The same request was sent before."},
     },
 )
 def report_incident(
@@ -482,19 +483,11 @@ def reveal_reporter(
 @router.post(
     "/incidents/{incident_id}/photos",
     status_code=201,
-    responses={
-        201: {
-            "content": {
-                "application/json": {"example": {"photo": "9f…", "width": 1536, "height": 2048}}
-            }
-        },
-    },
+    responses=examples.ok({"photo": "9f…", "width": 1536, "height": 2048}, status=201),
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {
-                name: {"schema": {"type": "string", "format": "binary"}} for name in _IMAGES
-            },
+            "content": {name: {"schema": examples.FILE} for name in _IMAGES},
         }
     },
 )
@@ -533,7 +526,7 @@ def photos_folder() -> Any:
 @router.get(
     "/incidents/{incident_id}/photos/{sha256}",
     response_class=Response,
-    responses=examples.ok("a JPEG", photos.MEDIA_TYPE),
+    responses=examples.files({photos.MEDIA_TYPE: "a JPEG"}),
 )
 def read_photo(
     connection: ConnectionDep, actor: ActorDep, incident_id: IdPath, sha256: str

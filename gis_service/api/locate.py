@@ -14,6 +14,7 @@ import numpy as np
 from anyio.to_thread import run_sync
 from fastapi import Query, Request, Response
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
 from gis_service.access import Actor
 from gis_service.api import examples, wellformed
@@ -36,8 +37,10 @@ from gis_service.grids.answering import (
     find_what_is_asked,
     rendered_answers,
 )
+from gis_service.grids.border_roads import BorderRoad
 from gis_service.grids.locator import NO_GRID
 from gis_service.grids.placing import Findings, FloatArray
+from gis_service.grids.rolls import GridCard, VersionDates
 from gis_service.grids.versions import today
 from gis_service.pasted_coordinates import read_pasted
 
@@ -438,6 +441,51 @@ _BODY: Final = {
         },
     }
 }
+
+
+class PlaceAnswer(BaseModel):
+    """One place; what is asked for by ``detail`` only is left out where it was not."""
+
+    id: Any = None
+    lon: float
+    lat: float
+    method: locating.Method
+    outside: bool
+    grid_id: int | None
+    code: str | None
+    nearest: int | None = None
+    distance_m: float | None = None
+    on_border: bool = False
+    near_border: bool = False
+    border_road: BorderRoad | None = None
+
+
+class OtherReading(BaseModel):
+    """By which system most places would lie in grids, and the share that would."""
+
+    crs: str
+    swapped: bool
+    share: float
+
+
+class AnswersOfScheme(BaseModel):
+    """The places in their order; every grid they name once, by its id."""
+
+    scheme: str
+    scheme_name: str
+    day: date
+    version: VersionDates
+    answers: list[PlaceAnswer]
+    grids: dict[int, GridCard] = {}
+    suggestion: OtherReading | None = None
+
+
+class AnswersOfSchemes(BaseModel):
+    """The answer of every scheme."""
+
+    schemes: list[AnswersOfScheme]
+
+
 _ANSWERED: Final[dict[str, Any]] = {
     "scheme": "base",
     "scheme_name": "基础网格",
@@ -517,6 +565,6 @@ router.add_api_route(
     methods=["POST"],
     openapi_extra=_BODY,
     responses=examples.ok(_ANSWERED),
-    response_model=None,
+    response_model=AnswersOfScheme | AnswersOfSchemes,
     route_class_override=LeanRoute,
 )

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from gis_service.access.permissions import PLAN, READ_PLANS
 from gis_service.api import examples
+from gis_service.api import plan_answers as answers
 from gis_service.api import plan_examples as shown
 from gis_service.api.dependencies import (
     ActorDep,
@@ -90,7 +91,7 @@ class ProposeWish(RequestBody):
     pieces: Annotated[int | None, Field(ge=1, le=200)] = None
 
 
-@router.get("", responses=examples.ok(shown.PLANS))
+@router.get("", responses=examples.ok(shown.PLANS), response_model=list[answers.PlanListed])
 def list_plans(
     connection: ConnectionDep, actor: ActorDep, scheme: SchemeCode = "base"
 ) -> JSONResponse:
@@ -99,7 +100,7 @@ def list_plans(
     return JSONResponse(plan_life.listed(connection, scheme))
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, response_model=answers.PlanAnswer)
 def create_plan(
     request: Request,
     wish: NewPlan,
@@ -113,13 +114,13 @@ def create_plan(
     return JSONResponse(told, status_code=201)
 
 
-@router.get("/stage", responses=examples.ok(shown.STAGE))
+@router.get("/stage", responses=examples.ok(shown.STAGE), response_model=answers.StageAnswer)
 async def read_stage(request: Request) -> JSONResponse:
     """Tell how far the first opening of a plan is: waiting, reading, counting, ready."""
     return JSONResponse({"stage": _desk(request).stage})
 
 
-@router.get("/{plan_id}", responses=examples.ok(shown.PLAN))
+@router.get("/{plan_id}", responses=examples.ok(shown.PLAN), response_model=answers.PlanAnswer)
 def read_plan(
     request: Request,
     connection: ConnectionDep,
@@ -132,7 +133,7 @@ def read_plan(
     return JSONResponse(plan_work.read_plan(connection, _desk(request), plan_id, language))
 
 
-@router.post("/{plan_id}/preview")
+@router.post("/{plan_id}/preview", response_model=answers.ChangeAnswer)
 def preview(
     request: Request,
     wish: EditWish,
@@ -148,7 +149,7 @@ def preview(
     return JSONResponse(told)
 
 
-@router.post("/{plan_id}/edits")
+@router.post("/{plan_id}/edits", response_model=answers.ChangeAnswer)
 def edit(
     request: Request,
     wish: EditWish,
@@ -162,7 +163,7 @@ def edit(
     return JSONResponse(plan_work.do(connection, _desk(request), actor, plan, wish.edit, language))
 
 
-@router.post("/{plan_id}/undo")
+@router.post("/{plan_id}/undo", response_model=answers.ChangeAnswer)
 def undo(
     request: Request,
     wish: RevWish,
@@ -176,7 +177,7 @@ def undo(
     return JSONResponse(plan_work.step(connection, _desk(request), actor, plan, "undo", language))
 
 
-@router.post("/{plan_id}/redo")
+@router.post("/{plan_id}/redo", response_model=answers.ChangeAnswer)
 def redo(
     request: Request,
     wish: RevWish,
@@ -190,7 +191,7 @@ def redo(
     return JSONResponse(plan_work.step(connection, _desk(request), actor, plan, "redo", language))
 
 
-@router.get("/{plan_id}/faces", responses=examples.ok(shown.FACES))
+@router.get("/{plan_id}/faces", responses=examples.ok(shown.FACES), response_model=answers.Faces)
 def read_faces(
     request: Request,
     connection: ConnectionDep,
@@ -205,7 +206,7 @@ def read_faces(
         return JSONResponse(plan_work.faces(held, village, bbox))
 
 
-@router.get("/{plan_id}/edges", responses=examples.ok(shown.EDGES))
+@router.get("/{plan_id}/edges", responses=examples.ok(shown.EDGES), response_model=answers.Edges)
 def read_edges(
     request: Request,
     connection: ConnectionDep,
@@ -222,7 +223,7 @@ def read_edges(
         return JSONResponse(plan_work.edges(held, grid, parent))
 
 
-@router.get("/{plan_id}/snap", responses=examples.ok(shown.SNAP))
+@router.get("/{plan_id}/snap", responses=examples.ok(shown.SNAP), response_model=answers.SnapLines)
 def read_snap_lines(
     request: Request, connection: ConnectionDep, actor: ActorDep, plan_id: IdPath, bbox: BboxDep
 ) -> JSONResponse:
@@ -234,7 +235,9 @@ def read_snap_lines(
         return JSONResponse(plan_work.snap_lines(held, bbox))
 
 
-@router.get("/{plan_id}/buildings", responses=examples.ok(shown.BUILDINGS))
+@router.get(
+    "/{plan_id}/buildings", responses=examples.ok(shown.BUILDINGS), response_model=answers.Buildings
+)
 def read_buildings(
     request: Request, connection: ConnectionDep, actor: ActorDep, plan_id: IdPath, bbox: BboxDep
 ) -> JSONResponse:
@@ -246,7 +249,9 @@ def read_buildings(
         return JSONResponse(plan_work.buildings(held, bbox))
 
 
-@router.get("/{plan_id}/checks", responses=examples.ok(shown.CHECKS))
+@router.get(
+    "/{plan_id}/checks", responses=examples.ok(shown.CHECKS), response_model=answers.ChecksAnswer
+)
 def read_checks(
     request: Request,
     connection: ConnectionDep,
@@ -260,7 +265,9 @@ def read_checks(
         return JSONResponse(plan_publication.checks(held, language))
 
 
-@router.get("/{plan_id}/impact", responses=examples.ok(shown.IMPACT))
+@router.get(
+    "/{plan_id}/impact", responses=examples.ok(shown.IMPACT), response_model=answers.ImpactAnswer
+)
 def read_impact(
     request: Request,
     connection: ConnectionDep,
@@ -274,7 +281,7 @@ def read_impact(
         return JSONResponse(plan_publication.impact(connection, plan, held, on))
 
 
-@router.post("/{plan_id}/propose")
+@router.post("/{plan_id}/propose", response_model=list[answers.ProposalAnswer])
 def propose(
     request: Request,
     wish: ProposeWish,
@@ -291,7 +298,7 @@ def propose(
         )
 
 
-@router.post("/{plan_id}/comments")
+@router.post("/{plan_id}/comments", response_model=answers.PlanAnswer)
 def comment(
     request: Request,
     wish: WordsWish,
@@ -305,7 +312,7 @@ def comment(
     return JSONResponse(plan_work.read_plan(connection, _desk(request), plan_id, language))
 
 
-@router.post("/{plan_id}/submit")
+@router.post("/{plan_id}/submit", response_model=answers.PlanAnswer)
 def submit(
     request: Request,
     wish: SubmitWish,
@@ -319,7 +326,7 @@ def submit(
     return JSONResponse(plan_work.read_plan(connection, _desk(request), plan_id, language))
 
 
-@router.post("/{plan_id}/publish")
+@router.post("/{plan_id}/publish", response_model=answers.PublishedAnswer)
 def publish(
     request: Request,
     wish: PublishWish,
@@ -335,7 +342,7 @@ def publish(
     )
 
 
-@router.post("/{plan_id}/{decision}")
+@router.post("/{plan_id}/{decision}", response_model=answers.PlanAnswer)
 def decide(
     request: Request,
     wish: WordsWish,

@@ -1,13 +1,14 @@
 """Reports over HTTP: the coverage report of a run as a file to download, and its pages to see."""
 
 import base64
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import Query, Response
 from fastapi.responses import FileResponse
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from gis_service import jobs
+from gis_service.api import examples
 from gis_service.api.coverage import JobAccepted
 from gis_service.api.dependencies import (
     ActorDep,
@@ -24,25 +25,10 @@ from gis_service.reports import coverage, report_job
 
 router = Router(prefix="/api/reports", tags=["reports"])
 
-_FILES: Final[dict[int | str, dict[str, Any]]] = {
-    200: {
-        "content": {
-            media_type.partition(";")[0]: {"example": form}
-            for form, media_type in coverage.MEDIA_TYPES.items()
-        }
-    }
-}
+_FILES: Final = examples.files({kind: form for form, kind in coverage.MEDIA_TYPES.items()})
+_PAGES: Final = {"run_id": 3, "pages": 14, "pictures": ["data:image/png;base64,iVBORw0"]}
 _MOST_PAGES: Final = 12
 _SCREEN_DPI: Final = 96
-_PAGES: Final[dict[int | str, dict[str, Any]]] = {
-    200: {
-        "content": {
-            "application/json": {
-                "example": {"run_id": 3, "pages": 14, "pictures": ["data:image/png;base64,iVBORw0"]}
-            }
-        }
-    }
-}
 _STANDS_ALONE: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
     "sandbox allow-scripts"
@@ -121,7 +107,15 @@ def read_report_file(connection: ConnectionDep, actor: ActorDep, job_id: IdPath)
     )
 
 
-@router.get("/coverage/pages", responses=_PAGES)
+class PagesAnswer(BaseModel):
+    """The first pages as data URLs, and the number of all."""
+
+    run_id: int
+    pages: int
+    pictures: list[str]
+
+
+@router.get("/coverage/pages", responses=examples.ok(_PAGES))
 def coverage_report_pages(
     store: StoreDep,
     actor: ActorDep,
@@ -133,11 +127,11 @@ def coverage_report_pages(
     wish: Annotated[
         Language | None, Query(alias="language", description="Of the report; else the reader's.")
     ] = None,
-) -> dict[str, Any]:
+) -> PagesAnswer:
     """Show the first pages of the printed report as pictures, with the number of all pages."""
     asked = coverage.Wish(standard, scenario, run_id, wish or language, compare=compare)
     with store.under("report").transaction(actor) as connection:
         report = coverage.read_report(connection, actor, asked)
     pages, pictures = report.pictures(_MOST_PAGES, _SCREEN_DPI)
     told = [f"data:image/png;base64,{base64.b64encode(one).decode()}" for one in pictures]
-    return {"run_id": report.run.run_id, "pages": pages, "pictures": told}
+    return PagesAnswer(run_id=report.run.run_id, pages=pages, pictures=told)

@@ -1,23 +1,18 @@
 """Printed sheets over HTTP: one grid as PDF, picture or page that stands for itself."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Response
 
+from gis_service.api import examples
 from gis_service.api.dependencies import FLAG, ActorDep, At, IdPath, LanguageDep, StoreDep
 from gis_service.maps import grid_sheet
 
 router = APIRouter(prefix="/api", tags=["maps"])
 
-_PRINTED: Final[dict[int | str, dict[str, Any]]] = {
-    200: {
-        "content": {
-            "application/pdf": {"example": "%PDF-1.7"},
-            "image/png": {"example": "PNG"},
-            "text/html": {"example": "<!DOCTYPE html>"},
-        }
-    }
-}
+_PRINTED: Final = examples.files(
+    {"application/pdf": "%PDF-1.7", "image/png": "PNG", "text/html": "<!DOCTYPE html>"}
+)
 _STANDS_ALONE: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
 
 

@@ -46,15 +46,8 @@ _TILE_JSON: Final = {
         {"id": "borders", "fields": {"level": "Number"}, "minzoom": 0, "maxzoom": tiles.MAX_ZOOM}
     ],
 }
-_tile: Final[dict[int | str, dict[str, Any]]] = {
-    200: {
-        "content": {
-            tiles.CONTENT_TYPE: {
-                "schema": {"type": "string", "format": "binary"},
-                "example": "a Mapbox vector tile",
-            }
-        }
-    },
+_tile: Final = {
+    **examples.files({tiles.CONTENT_TYPE: "a Mapbox vector tile"}),
     204: {"description": "Nothing is there."},
     304: {"description": "The client holds it."},
 }

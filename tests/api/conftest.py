@@ -18,6 +18,7 @@ from gis_service.search.entries import refresh
 from gis_service.store import Store
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
+from tests.api.described import Described
 from tests.support import SIDE, SOUTH, WEST, publish_nine
 
 with warnings.catch_warnings():
@@ -247,6 +248,7 @@ def client(store: Store, small_county: SmallCounty) -> Iterator[TestClient]:
     with TestClient(
         app, "http://127.0.0.1:8000", raise_server_exceptions=False, client=("127.0.0.1", 50000)
     ) as client:
+        client.event_hooks = {"response": [Described(app)]}
         yield client
 
 

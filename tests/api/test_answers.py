@@ -425,6 +425,23 @@ def test_answers_about_people_are_not_kept(client: TestClient) -> None:
     assert figures.headers["cache-control"] == "private, no-cache"
 
 
+def test_every_good_answer_is_described_by_a_model(client: TestClient) -> None:
+    described = get(client, "/api/openapi.json")["paths"]
+    routes = [
+        (f"{method.upper()} {path}", route)
+        for path, methods in described.items()
+        for method, route in methods.items()
+    ]
+    assert len(routes) > 100
+    for name, route in routes:
+        good = {code: said for code, said in route["responses"].items() if code.startswith("2")}
+        assert good, name
+        for code, said in good.items():
+            if code != "204":
+                assert said.get("content"), name
+                assert all(media.get("schema") for media in said["content"].values()), name
+
+
 def test_the_description_has_examples_everywhere(client: TestClient) -> None:
     described = get(client, "/api/openapi.json")
     for path, methods in described["paths"].items():
