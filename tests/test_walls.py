@@ -1,4 +1,4 @@
-"""Walls that an import cannot show: where SQL as text lives, sets of roles, and rules in TOML."""
+"""Walls that an import cannot show: where SQL, roles, rules in TOML and who asks are read."""
 
 import ast
 from pathlib import Path
@@ -62,3 +62,15 @@ def test_rules_in_toml_are_read_by_one_module_only() -> None:
         if "import tomllib" in file.read_text("utf-8")
     }
     assert readers == {"rule_files.py"}
+
+
+def test_who_asks_is_told_by_one_module_only() -> None:
+    """Whatever names somebody (a header, a cookie, a key) is read by the authenticator."""
+    signs = ("ACTOR_HEADER", "open311_keys", "sessions.holds", "demo_actors(", "find_actor(")
+    api = PACKAGE / "api"
+    readers = {
+        file.name
+        for file in api.glob("*.py")
+        if any(sign in file.read_text("utf-8") for sign in signs)
+    }
+    assert readers == {"authentication.py"}

@@ -41,6 +41,9 @@ SYSTEM: Final = Actor(1, "系统", "System", "county_office")
 ADMINISTRATOR: Final = Actor(-1, "管理员", "Administrator", "county_office")
 """Who signed in by the token of the start; a row of the table, below those the store numbers."""
 
+VISITOR: Final = Actor(0, "访客", "Visitor", "visitor")
+"""Anyone without a name: sees the map, no person and no trouble."""
+
 
 def find_actor(connection: sa.Connection, actor_id: int) -> Actor:
     """

@@ -6,19 +6,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from gis_service.access.actor import ADMINISTRATOR, demo_actors
-from gis_service.access.sessions import Sessions
+from gis_service.access.actor import ADMINISTRATOR
 from gis_service.api import examples
-from gis_service.api.dependencies import (
-    ACTOR_COOKIE,
-    SESSION_COOKIE,
-    VISITOR,
-    ActorDep,
-    LanguageDep,
-    RequestBody,
-    StoreDep,
-    choose_actor,
-)
+from gis_service.api.authentication import ACTOR_COOKIE, SESSION_COOKIE, Authenticator
+from gis_service.api.dependencies import ActorDep, LanguageDep, RequestBody
 from gis_service.api.wellformed import BIGGEST
 from gis_service.errors import NotAllowedError
 from gis_service.maps.grid_map import content_policy, render_sign_in
@@ -56,10 +47,9 @@ class SignIn(RequestBody):
 
 
 @router.get("/actors", response_model=list[ActorAnswer], responses=examples.ok([examples.ACTOR]))
-def list_actors(actor: ActorDep, store: StoreDep) -> object:
+def list_actors(request: Request, actor: ActorDep) -> object:
     """List whom one may be: the demo actors of made-up people, else only who one is."""
-    with store.transaction(VISITOR) as connection:
-        return demo_actors(connection) or [actor]
+    return _authenticator(request).offered() or [actor]
 
 
 @router.get("/actors/current", response_model=ActorAnswer, responses=examples.ok(examples.ACTOR))
@@ -69,12 +59,9 @@ def current_actor(actor: ActorDep) -> object:
 
 
 @router.post("/actors/current", response_model=ActorAnswer, responses=examples.ok(examples.ACTOR))
-def choose(choice: ActorChoice, request: Request, response: Response, store: StoreDep) -> object:
+def choose(choice: ActorChoice, request: Request, response: Response) -> object:
     """Pick a demo actor; a cookie remembers it."""
-    with store.transaction(VISITOR) as connection:
-        if not demo_actors(connection):
-            raise NotAllowedError("api.no_choice_of_actor")
-        actor = choose_actor(connection, choice.actor_id)
+    actor = _authenticator(request).chosen(choice.actor_id)
     _remember(request, response, ACTOR_COOKIE, str(actor.actor_id), 30 * 86400)
     return actor
 
@@ -82,7 +69,7 @@ def choose(choice: ActorChoice, request: Request, response: Response, store: Sto
 @router.post("/session", response_model=ActorAnswer, responses=examples.ok(examples.ACTOR))
 def sign_in(asked: SignIn, request: Request, response: Response) -> object:
     """Sign in as the administrator by the token printed at the start; a cookie remembers it."""
-    name = _sessions(request).begin(asked.token)
+    name = _authenticator(request).sessions.begin(asked.token)
     if name is None:
         raise NotAllowedError("access.wrong_token")
     lasts = int(server_settings().session_hours * 3600)
@@ -93,7 +80,7 @@ def sign_in(asked: SignIn, request: Request, response: Response) -> object:
 @router.delete("/session", status_code=204)
 def sign_out(request: Request, response: Response) -> None:
     """End the session; without one nothing happens."""
-    _sessions(request).end(request.cookies.get(SESSION_COOKIE))
+    _authenticator(request).sign_out(request)
     response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
 
 
@@ -109,9 +96,9 @@ def sign_in_page(language: LanguageDep) -> HTMLResponse:
     return HTMLResponse(document, headers=headers)
 
 
-def _sessions(request: Request) -> Sessions:
-    sessions: Sessions = request.app.state.sessions
-    return sessions
+def _authenticator(request: Request) -> Authenticator:
+    authenticator: Authenticator = request.app.state.authenticator
+    return authenticator
 
 
 def _remember(request: Request, response: Response, name: str, value: str, lasts: int) -> None:

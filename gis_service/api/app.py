@@ -41,6 +41,7 @@ from gis_service.api import (
 )
 from gis_service.api.admission import Admission
 from gis_service.api.ahead import Ahead
+from gis_service.api.authentication import Authenticator
 from gis_service.api.bodies import BodyLimit
 from gis_service.api.guard import Guard, is_loopback
 from gis_service.boundaries.plan_desk import PlanDesk
@@ -126,9 +127,11 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
     )
     store = store.under("page")
     app.state.store = store
-    app.state.sessions = Sessions(settings.session_hours * 3600, settings.sessions)
     app.state.locators = LocatorCache(store)
     app.state.ahead = Ahead()
+    app.state.authenticator = Authenticator(
+        store, Sessions(settings.session_hours * 3600, settings.sessions), app.state.ahead
+    )
     app.state.desk = Desk(store, app.state.locators)
     app.state.roads = RoadsDesk()
     app.state.digests = Digests()

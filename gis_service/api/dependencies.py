@@ -10,26 +10,17 @@ from datetime import date, datetime
 from typing import Annotated, Final, Generic, Literal, TypeVar
 
 import sqlalchemy as sa
-from anyio.to_thread import run_sync
 from fastapi import Depends, Path, Query, Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticKnownError
 
 from gis_service.access import Actor
-from gis_service.access.actor import ADMINISTRATOR, demo_actors, find_actor
-from gis_service.access.sessions import Sessions
-from gis_service.api.ahead import Ahead
+from gis_service.api.authentication import Authenticator
 from gis_service.api.problems import language_of
 from gis_service.api.wellformed import BIGGEST
-from gis_service.errors import InputError, NotFoundError, Place
+from gis_service.errors import InputError, Place
 from gis_service.messages import Language
 from gis_service.store import Store
-
-ACTOR_COOKIE: Final = "gis_actor"
-ACTOR_HEADER: Final = "x-gis-actor"
-SESSION_COOKIE: Final = "gis_session"
-VISITOR: Final = Actor(0, "访客", "Visitor", "visitor")
-"""Anyone without a name: sees the map, no person and no trouble."""
 
 MOST_ROWS: Final = 500
 
@@ -81,93 +72,9 @@ StoreDep = Annotated[Store, Depends(get_store)]
 
 
 async def get_actor(request: Request) -> Actor:
-    """
-    Find who asks; the demo actors of a store of made-up people are read once a second.
-
-    Parameters
-    ----------
-    request
-        Whose header or cookie says who asks.
-
-    Returns
-    -------
-    Actor
-        Of made-up people the one named, else the first one; of real ones the administrator in a
-        session, else a visitor. No address and no other header has a say.
-
-    Raises
-    ------
-    NotFoundError
-        The header names somebody who is not offered.
-    """
-    ahead: Ahead = request.app.state.ahead
-    store: Store = request.app.state.store
-    offered = await ahead.get("actors", lambda: _offered(store))
-    wish = request.headers.get(ACTOR_HEADER) or request.cookies.get(ACTOR_COOKIE)
-    if wish and all(wish != str(actor.actor_id) for actor in offered):
-        offered = await run_sync(_offered, store)  # made within this second, or not there
-    if not offered:
-        return ADMINISTRATOR if is_signed_in(request) else VISITOR
-    for actor in offered:
-        if wish == str(actor.actor_id):
-            return actor
-    if request.headers.get(ACTOR_HEADER):
-        raise NotFoundError("access.no_actor", actor=_shown(wish))
-    return offered[0]
-
-
-def _offered(store: Store) -> list[Actor]:
-    with store.transaction(VISITOR) as connection:
-        return demo_actors(connection)
-
-
-def is_signed_in(request: Request) -> bool:
-    """
-    Tell whether a request comes in an open session.
-
-    Parameters
-    ----------
-    request
-        Whose cookie names it.
-
-    Returns
-    -------
-    bool
-        False without a cookie, and after the session's end.
-    """
-    sessions: Sessions = request.app.state.sessions
-    return sessions.holds(request.cookies.get(SESSION_COOKIE))
-
-
-def _shown(wish: str | None) -> str:
-    return (wish or "")[:20]
-
-
-def choose_actor(connection: sa.Connection, actor_id: int) -> Actor:
-    """
-    Find a demo actor by its id.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    actor_id
-        Whose.
-
-    Returns
-    -------
-    Actor
-        One that the menu offers.
-
-    Raises
-    ------
-    NotFoundError
-        It is not offered.
-    """
-    actor = find_actor(connection, actor_id)
-    if actor not in demo_actors(connection):
-        raise NotFoundError("access.no_actor", actor=actor_id)
-    return actor
+    """Find who asks."""
+    authenticator: Authenticator = request.app.state.authenticator
+    return await authenticator.actor_of(request)
 
 
 ActorDep = Annotated[Actor, Depends(get_actor)]

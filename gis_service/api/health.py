@@ -15,8 +15,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from gis_service import jobs
+from gis_service.access.actor import VISITOR
 from gis_service.api import examples
-from gis_service.api.dependencies import VISITOR
 from gis_service.errors import GisError
 from gis_service.grids.reading import versions_in_force
 from gis_service.store import disk, migrate

@@ -4,7 +4,6 @@ Errors are those of the specification, not problems as elsewhere. Cookies mean n
 asks is told by ``api_key`` alone.
 """
 
-import hmac
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,8 +17,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from gis_service.access import Actor
-from gis_service.access.actor import find_actor
-from gis_service.api.dependencies import VISITOR, LanguageDep, StoreDep
+from gis_service.access.actor import VISITOR
+from gis_service.api.authentication import Authenticator
+from gis_service.api.dependencies import LanguageDep, StoreDep
 from gis_service.api.problems import language_of
 from gis_service.errors import GisError, InputError, NotAllowedError, NotFoundError, Place
 from gis_service.incidents import intake, life_cycle, open311
@@ -84,19 +84,9 @@ def _check_jurisdiction(parameters: Mapping[str, str]) -> None:
         )
 
 
-def _actor_of_key(store: Store, key: str | None) -> Actor | None:
-    """Find whose key it is; a wrong one is an error, none is anyone."""
-    if not key:
-        return None
-    found = [
-        actor_id
-        for known, actor_id in incident_settings().open311_keys.items()
-        if hmac.compare_digest(known.encode(), key.encode())
-    ]
-    if not found:
-        raise NotAllowedError("incidents.open311_bad_key")
-    with store.transaction(VISITOR) as connection:
-        return find_actor(connection, found[0])
+def _actor_of_key(request: Request, key: str | None) -> Actor | None:
+    authenticator: Authenticator = request.app.state.authenticator
+    return authenticator.actor_of_key(key)
 
 
 @router.get("/discovery.{form}")
@@ -159,7 +149,7 @@ def one_request(
 def _requests(
     request: Request, store: Store, language: Language, query: open311.Query
 ) -> open311.Rows:
-    actor = _actor_of_key(store, request.query_params.get("api_key"))
+    actor = _actor_of_key(request, request.query_params.get("api_key"))
     with store.transaction(actor or VISITOR) as connection:
         return open311.requests(
             connection, actor, query, incident_settings().open311_public, language
@@ -174,14 +164,16 @@ async def new_request(
     if request.headers.get("content-type", "").partition(";")[0].strip() != _FORM:
         raise InputError("incidents.open311_bad_form")
     body = open311.read_form(await request.body())
-    made = await run_in_threadpool(_make, store, body, language)
+    made = await run_in_threadpool(_make, request, store, body, language)
     return _answer(form, "service_requests", [made], 201)
 
 
-def _make(store: Store, form: dict[str, list[str]], language: Language) -> dict[str, Any]:
+def _make(
+    request: Request, store: Store, form: dict[str, list[str]], language: Language
+) -> dict[str, Any]:
     said = {name: values[0] for name, values in form.items()}
     _check_jurisdiction(said)
-    actor = _actor_of_key(store, said.get("api_key"))
+    actor = _actor_of_key(request, said.get("api_key"))
     if actor is None and incident_settings().open311_key_required:
         raise NotAllowedError("incidents.open311_bad_key")
     wish = open311.read_request(form, rule_book())

@@ -130,7 +130,7 @@ def serve_forever(
     if made_up:
         say(text("cli.anybody_picks", language))
     else:
-        link = f"{address}/sign-in#{app.state.sessions.token}"
+        link = f"{address}/sign-in#{app.state.authenticator.sessions.token}"
         say(text("cli.sign_in_link", language, link=link))
     warm_up(app)
     server_of(app).run(sockets=[listener])

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Final
 
 from fastapi import Path, Query, Request, Response
 
+from gis_service.access.actor import VISITOR
 from gis_service.api import examples
 from gis_service.api.dependencies import (
-    VISITOR,
     At,
     ConnectionDep,
     RankOrNone,

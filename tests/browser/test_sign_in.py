@@ -42,7 +42,7 @@ def test_the_link_signs_in_and_is_not_left_in_the_address(
         page = watched.open(f"?lang={language}")
         expect(page.locator("#session > summary")).to_have_text(visitor)
         expect(page.locator("#made-up, #actor")).to_have_count(0)
-        token = real.app.state.sessions.token
+        token = real.app.state.authenticator.sessions.token
         page.goto(f"{real.home}/sign-in?lang={language}#{token}")
         expect(page.locator("#session > summary")).to_have_text(administrator)
         assert token not in page.url
@@ -65,7 +65,7 @@ def test_a_link_of_an_earlier_start_is_answered_with_what_to_do(
         page.goto(f"{real.home}/sign-in?lang={language}#of-yesterday")
         expect(page.locator("#said")).to_contain_text(stale)
         watched.forgive(403)
-        link = f"{real.home}/sign-in#{real.app.state.sessions.token}"
+        link = f"{real.home}/sign-in#{real.app.state.authenticator.sessions.token}"
         page.fill("#token", f"  {link}\n")
         page.click("button[type=submit]")
         expect(page.locator("#session > summary")).to_have_text(administrator)

@@ -66,7 +66,7 @@ def client(store: Store, result: dict[str, Any]) -> Iterator[TestClient]:
     app = create_app(store, loopback_only=True)
     with TestClient(app, "http://127.0.0.1:8000", client=("127.0.0.1", 50000)) as client:
         # A region is not made up: its notes are for who has signed in.
-        client.post("/api/session", json={"token": app.state.sessions.token})
+        client.post("/api/session", json={"token": app.state.authenticator.sessions.token})
         yield client
 
 

@@ -1,0 +1,160 @@
+"""Who asks: the one place where a name, a cookie or a key of a request becomes an actor.
+
+Every door asks here: the page and its API, places by the thousand, the stream of events, Open311.
+Until there are accounts that is a demo actor of made-up people, the administrator in a session,
+whoever the settings name for an Open311 key, and else a visitor. No address has a say.
+"""
+
+import hmac
+from typing import Final
+
+from anyio.to_thread import run_sync
+from fastapi import Request
+
+from gis_service.access.actor import ADMINISTRATOR, VISITOR, Actor, demo_actors, find_actor
+from gis_service.access.sessions import Sessions
+from gis_service.api.ahead import Ahead
+from gis_service.errors import NotAllowedError, NotFoundError
+from gis_service.settings import incident_settings
+from gis_service.store import Store
+
+ACTOR_COOKIE: Final = "gis_actor"
+ACTOR_HEADER: Final = "x-gis-actor"
+SESSION_COOKIE: Final = "gis_session"
+
+
+class Authenticator:
+    """
+    Tells who asks; one for an app.
+
+    Parameters
+    ----------
+    store
+        Where actors are.
+    sessions
+        Those of the administrator.
+    ahead
+        Holds the demo actors for a second.
+    """
+
+    def __init__(self, store: Store, sessions: Sessions, ahead: Ahead) -> None:
+        self.sessions: Final = sessions
+        self._store, self._ahead = store, ahead
+
+    async def actor_of(self, request: Request) -> Actor:
+        """
+        Find who asks by the header or the cookies of a request.
+
+        Parameters
+        ----------
+        request
+            Whose.
+
+        Returns
+        -------
+        Actor
+            Of made-up people the one named, else the first one; of real ones the administrator in
+            a session, else a visitor.
+
+        Raises
+        ------
+        NotFoundError
+            The header names somebody who is not offered.
+        """
+        offered = await self._ahead.get("actors", self.offered)
+        named = request.headers.get(ACTOR_HEADER)
+        wish = named or request.cookies.get(ACTOR_COOKIE)
+        if wish and all(wish != str(actor.actor_id) for actor in offered):
+            offered = await run_sync(self.offered)  # made within this second, or not there
+        if not offered:
+            signed_in = self.sessions.holds(request.cookies.get(SESSION_COOKIE))
+            return ADMINISTRATOR if signed_in else VISITOR
+        for actor in offered:
+            if wish == str(actor.actor_id):
+                return actor
+        if named:
+            raise NotFoundError("access.no_actor", actor=named[:20])
+        return offered[0]
+
+    def actor_of_key(self, key: str | None) -> Actor | None:
+        """
+        Find whose Open311 key it is; cookies and headers mean nothing there.
+
+        Parameters
+        ----------
+        key
+            As it was sent.
+
+        Returns
+        -------
+        Actor or None
+            None is anyone, who sends no key.
+
+        Raises
+        ------
+        NotAllowedError
+            Nobody has this key.
+        """
+        if not key:
+            return None
+        found = [
+            actor_id
+            for known, actor_id in incident_settings().open311_keys.items()
+            if hmac.compare_digest(known.encode(), key.encode())
+        ]
+        if not found:
+            raise NotAllowedError("incidents.open311_bad_key")
+        with self._store.transaction(VISITOR, read_only=True) as connection:
+            return find_actor(connection, found[0])
+
+    def offered(self) -> list[Actor]:
+        """
+        List whom anybody may choose to be.
+
+        Returns
+        -------
+        list of Actor
+            The demo actors of made-up people; none where people are real.
+        """
+        with self._store.transaction(VISITOR, read_only=True) as connection:
+            return demo_actors(connection)
+
+    def chosen(self, actor_id: int) -> Actor:
+        """
+        Find a demo actor by its id.
+
+        Parameters
+        ----------
+        actor_id
+            Whose.
+
+        Returns
+        -------
+        Actor
+            One that is offered.
+
+        Raises
+        ------
+        NotAllowedError
+            Nobody is.
+        NotFoundError
+            Others are.
+        """
+        offered = self.offered()
+        if not offered:
+            raise NotAllowedError("api.no_choice_of_actor")
+        for actor in offered:
+            if actor.actor_id == actor_id:
+                return actor
+        raise NotFoundError("access.no_actor", actor=actor_id)
+
+    def sign_out(self, request: Request) -> None:
+        """
+        End the session of a request; without one nothing happens.
+
+        Parameters
+        ----------
+        request
+            Whose cookie names it.
+        """
+        self.sessions.end(request.cookies.get(SESSION_COOKIE))
