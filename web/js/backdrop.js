@@ -100,7 +100,9 @@ export class Backdrop {
     this.vector = null;
     this.light = new Ground(this.map, this.onError);
     this.light.set(this.wishes);
-    at("drawn").replaceChildren(h("span", { title: t(why) }, t("light_map"), h("span", { class: "unseen" }, ` ${t(why)}`)));
+    at("drawn").replaceChildren(
+      h("span", { title: t(why) }, t("light_map"), h("span", { class: "unseen" }, ` ${t(why)}`)),
+    );
   }
 
   async loadLand() {

@@ -26,10 +26,13 @@ async function archiveLayer(one, options) {
     createTile({ x, y, z }, done) {
       const tile = document.createElement("canvas");
       tile.width = tile.height = 256;
-      archive.getZxy(z, x, y).then(async (found) => {
-        if (found) tile.getContext("2d").drawImage(await createImageBitmap(new Blob([found.data])), 0, 0, 256, 256);
-        done(null, tile);
-      }, (error) => done(error, tile));
+      archive.getZxy(z, x, y).then(
+        async (found) => {
+          if (found) tile.getContext("2d").drawImage(await createImageBitmap(new Blob([found.data])), 0, 0, 256, 256);
+          done(null, tile);
+        },
+        (error) => done(error, tile),
+      );
       return tile;
     },
   });
@@ -47,10 +50,30 @@ export class BaseMaps {
   }
 
   offer(control) {
-    const radio = (key, name) => h("label", {}, h("span", {},
-      h("input", { type: "radio", name: "base-map", value: key, checked: key === state.base, onchange: () => show({ base: key }) }), h("span", {}, name)));
-    this.choice = h("fieldset", { class: "base-maps" }, h("legend", {}, t("base_map")),
-      radio("", t("base_own")), config.base_maps.map((one) => radio(one.key, nameOf(one))));
+    const radio = (key, name) =>
+      h(
+        "label",
+        {},
+        h(
+          "span",
+          {},
+          h("input", {
+            type: "radio",
+            name: "base-map",
+            value: key,
+            checked: key === state.base,
+            onchange: () => show({ base: key }),
+          }),
+          h("span", {}, name),
+        ),
+      );
+    this.choice = h(
+      "fieldset",
+      { class: "base-maps" },
+      h("legend", {}, t("base_map")),
+      radio("", t("base_own")),
+      config.base_maps.map((one) => radio(one.key, nameOf(one))),
+    );
     control.append(this.choice);
   }
 
@@ -62,12 +85,15 @@ export class BaseMaps {
     this.layers.forEach((layer) => layer.remove());
     this.layers = [];
     at("source").textContent = wanted ? t("base_source", { name: wanted.attribution || nameOf(wanted) }) : "";
-    for (const input of this.choice?.querySelectorAll("input") ?? []) input.checked = input.value === (wanted?.key ?? "");
+    for (const input of this.choice?.querySelectorAll("input") ?? [])
+      input.checked = input.value === (wanted?.key ?? "");
     this.onChange(Boolean(wanted));
     if (!wanted) return;
     const options = { pane: "base", maxNativeZoom: wanted.max_zoom, maxZoom: 19, updateWhenZooming: false };
     try {
-      const layers = wanted.archive ? [await archiveLayer(wanted, options)] : wanted.tiles.map((address) => L.tileLayer(address, options));
+      const layers = wanted.archive
+        ? [await archiveLayer(wanted, options)]
+        : wanted.tiles.map((address) => L.tileLayer(address, options));
       if (this.shown !== wanted) return;
       this.layers = layers.map((layer) => this.watch(layer).addTo(this.map));
     } catch (error) {

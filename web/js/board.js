@@ -21,23 +21,48 @@ let tab = "open";
 let q = "";
 
 /** What stands beside an incident in a list: how pressing it is. */
-export const urgency = (row) => [
-  row.overdue && tag(t("overdue"), "wrong"),
-  !row.overdue && row.soon && tag(t("incident_soon"), "care"),
-  row.flagged && tag(t("incident_flagged", { n: number(row.returns) }), "wrong"),
-].filter(Boolean);
+export const urgency = (row) =>
+  [
+    row.overdue && tag(t("overdue"), "wrong"),
+    !row.overdue && row.soon && tag(t("incident_soon"), "care"),
+    row.flagged && tag(t("incident_flagged", { n: number(row.returns) }), "wrong"),
+  ].filter(Boolean);
 
-const rowOf = (row) => h("li", { "data-incident": row.incident_id }, h("button", { type: "button", onclick: () => show({ point: `incident:${row.incident_id}`, grid: "", view: "" }) },
-  h("span", {}, h("b", {}, kindName(row.kind)), " ", row.text || row.address,
-    h("small", {}, [row.grid_name, moment(row.reported_at), row.due_on && t("incident_due", { day: shortDay(row.due_on) })].filter(Boolean).join(" · "))),
-  h("span", { class: "tags" }, tag(tOr(`status_${row.status}`, row.status)), ...urgency(row))));
+const rowOf = (row) =>
+  h(
+    "li",
+    { "data-incident": row.incident_id },
+    h(
+      "button",
+      { type: "button", onclick: () => show({ point: `incident:${row.incident_id}`, grid: "", view: "" }) },
+      h(
+        "span",
+        {},
+        h("b", {}, kindName(row.kind)),
+        " ",
+        row.text || row.address,
+        h(
+          "small",
+          {},
+          [row.grid_name, moment(row.reported_at), row.due_on && t("incident_due", { day: shortDay(row.due_on) })]
+            .filter(Boolean)
+            .join(" · "),
+        ),
+      ),
+      h("span", { class: "tags" }, tag(tOr(`status_${row.status}`, row.status)), ...urgency(row)),
+    ),
+  );
 
 /** Draw the board into the panel and keep it up to date. */
 export async function showBoard(desk, signal) {
   const list = h("ul", { class: "rows board", id: "board" });
   const count = h("p", { class: "quiet", role: "status" });
   const live = h("span", { class: "live", title: t("live_waiting") });
-  const more = h("button", { type: "button", class: "button", hidden: true, onclick: () => load(list.children.length) }, t("more"));
+  const more = h(
+    "button",
+    { type: "button", class: "button", hidden: true, onclick: () => load(list.children.length) },
+    t("more"),
+  );
   let total = 0;
 
   async function load(offset = 0) {
@@ -47,30 +72,70 @@ export async function showBoard(desk, signal) {
     const rows = found.items.map(rowOf);
     if (offset) list.append(...rows);
     else list.replaceChildren(...rows);
-    count.textContent = t(total ? "board_count" : config.actor.role === "visitor" ? "board_hidden" : `board_none_${tab}`, { n: number(total) });
+    count.textContent = t(
+      total ? "board_count" : config.actor.role === "visitor" ? "board_hidden" : `board_none_${tab}`,
+      { n: number(total) },
+    );
     more.hidden = list.children.length >= total;
   }
 
   const again = (offset) => load(offset).catch((error) => error.name !== "AbortError" && desk.onError(error));
   const reload = settled(400, () => again(0));
-  const tabs = h("div", { class: "tabs", role: "group", "aria-label": t("board") }, Object.keys(TABS).map((name) =>
-    h("button", { type: "button", id: `board-${name}`, "aria-pressed": String(name === tab), onclick: (event) => {
-      tab = name;
-      for (const one of tabs.children) one.setAttribute("aria-pressed", String(one === event.currentTarget));
-      again(0);
-    } }, t(`board_${name}`))));
-  const filter = h("input", { id: "board-q", type: "search", value: q, "aria-label": t("board_filter"), placeholder: t("board_filter"), oninput: (event) => {
-    q = event.target.value.trim();
-    reload();
-  } });
+  const tabs = h(
+    "div",
+    { class: "tabs", role: "group", "aria-label": t("board") },
+    Object.keys(TABS).map((name) =>
+      h(
+        "button",
+        {
+          type: "button",
+          id: `board-${name}`,
+          "aria-pressed": String(name === tab),
+          onclick: (event) => {
+            tab = name;
+            for (const one of tabs.children) one.setAttribute("aria-pressed", String(one === event.currentTarget));
+            again(0);
+          },
+        },
+        t(`board_${name}`),
+      ),
+    ),
+  );
+  const filter = h("input", {
+    id: "board-q",
+    type: "search",
+    value: q,
+    "aria-label": t("board_filter"),
+    placeholder: t("board_filter"),
+    oninput: (event) => {
+      q = event.target.value.trim();
+      reload();
+    },
+  });
   await load();
   signal.throwIfAborted();
-  desk.panel.fill("board", [h("p", { class: "eyebrow" }, t("dispatch"), live), h("h2", {}, t("board")), h("p", { class: "quiet how" }, t("dispatch_how"))], tabs, filter, count, list, more, bulkForm(() => state.scheme));
+  desk.panel.fill(
+    "board",
+    [
+      h("p", { class: "eyebrow" }, t("dispatch"), live),
+      h("h2", {}, t("board")),
+      h("p", { class: "quiet how" }, t("dispatch_how")),
+    ],
+    tabs,
+    filter,
+    count,
+    list,
+    more,
+    bulkForm(() => state.scheme),
+  );
   desk.panel.focusIfAsked();
-  const stop = listenLive(({ type }) => type === "incident" && reload(), (isConnected) => {
-    live.classList.toggle("on", isConnected);
-    live.title = t(isConnected ? "live_on" : "live_waiting");
-  });
+  const stop = listenLive(
+    ({ type }) => type === "incident" && reload(),
+    (isConnected) => {
+      live.classList.toggle("on", isConnected);
+      live.title = t(isConnected ? "live_on" : "live_waiting");
+    },
+  );
   desk.stopBoard = () => {
     stop();
     desk.stopBoard = null;

@@ -8,13 +8,27 @@ const TAKEN = ".csv,.txt,.geojson,.json,.ndjson,.geojsonl,.gpkg";
 
 /** The form, folded away until it is needed. */
 export function bulkForm(scheme) {
-  const file = h("input", { type: "file", id: "bulk-file", accept: TAKEN, required: true, "aria-label": t("bulk_file") });
-  const crs = h("select", { id: "bulk-crs", required: true, "aria-label": t("bulk_crs") },
-    h("option", { value: "" }, t("bulk_crs_choose")), SYSTEMS.map((code) => h("option", { value: code }, t(`bulk_${code}`))));
+  const file = h("input", {
+    type: "file",
+    id: "bulk-file",
+    accept: TAKEN,
+    required: true,
+    "aria-label": t("bulk_file"),
+  });
+  const crs = h(
+    "select",
+    { id: "bulk-crs", required: true, "aria-label": t("bulk_crs") },
+    h("option", { value: "" }, t("bulk_crs_choose")),
+    SYSTEMS.map((code) => h("option", { value: code }, t(`bulk_${code}`))),
+  );
   const said = h("p", { class: "quiet", role: "status" });
   const fault = h("p", { class: "fault", role: "alert", hidden: true });
   const done = h("p", {});
-  const stop = h("button", { type: "button", class: "button", hidden: true, onclick: () => abort?.abort() }, t("bulk_stop"));
+  const stop = h(
+    "button",
+    { type: "button", class: "button", hidden: true, onclick: () => abort?.abort() },
+    t("bulk_stop"),
+  );
   const button = h("button", { type: "submit", class: "button primary", id: "bulk-send" }, t("bulk_send"));
   let abort = null;
   let address = null;
@@ -50,7 +64,13 @@ export function bulkForm(scheme) {
       address = URL.createObjectURL(new Blob(parts));
       const name = chosen.name.replace(/(\.[^.]+)$/, `-${t("bulk_suffix")}$1`);
       said.textContent = response.headers.get("X-Gis-Suggestion") ?? "";
-      done.append(h("a", { class: "button primary", href: address, download: name, id: "bulk-result" }, t("bulk_download", { name })));
+      done.append(
+        h(
+          "a",
+          { class: "button primary", href: address, download: name, id: "bulk-result" },
+          t("bulk_download", { name }),
+        ),
+      );
     } catch (error) {
       const isStopped = error.name === "AbortError";
       said.textContent = isStopped ? t("bulk_stopped") : "";
@@ -62,9 +82,20 @@ export function bulkForm(scheme) {
     }
   }
 
-  return h("details", { id: "bulk" }, h("summary", {}, t("bulk")),
-    h("form", { class: "report", onsubmit: ask },
+  return h(
+    "details",
+    { id: "bulk" },
+    h("summary", {}, t("bulk")),
+    h(
+      "form",
+      { class: "report", onsubmit: ask },
       h("p", { class: "quiet" }, t("bulk_how")),
-      h("label", {}, t("bulk_file"), file), h("label", {}, t("bulk_crs"), crs), fault, said, done,
-      h("div", { class: "buttons" }, button, stop)));
+      h("label", {}, t("bulk_file"), file),
+      h("label", {}, t("bulk_crs"), crs),
+      fault,
+      said,
+      done,
+      h("div", { class: "buttons" }, button, stop),
+    ),
+  );
 }

@@ -14,7 +14,7 @@ import { h, keepingFocus } from "./dom.js";
 import { colourFor } from "./figures.js";
 import { heading, tag, trouble } from "./parts.js";
 import { show, state } from "./state.js";
-import { config, moment, nameOf, number, t } from "./texts.js";
+import { config, moment, nameOf, t } from "./texts.js";
 
 const MEASURERS = ["county_office", "planner", "analyst"];
 const PARTS = ["", "what-if", "compare"];
@@ -51,8 +51,15 @@ export class CoverageMode {
     this.grids.hoverInstead = (id, latlng) => this.whatIf.hover(latlng) || (this.hoverBefore?.(id, latlng) ?? false);
     document.body.classList.add("covering");
     this.stopKeys = new AbortController();
-    document.addEventListener("keydown", (event) => this.whatIf.onKey(event), { signal: this.stopKeys.signal, capture: true });
-    if (mayMeasure()) this.work.resume().then((job) => this.measured(job)).catch(this.onError);
+    document.addEventListener("keydown", (event) => this.whatIf.onKey(event), {
+      signal: this.stopKeys.signal,
+      capture: true,
+    });
+    if (mayMeasure())
+      this.work
+        .resume()
+        .then((job) => this.measured(job))
+        .catch(this.onError);
   }
 
   leave() {
@@ -80,15 +87,24 @@ export class CoverageMode {
   }
 
   forget(...names) {
-    for (const key of [...this.kept.keys()]) if (names.some((name) => key.startsWith(`${name} `))) this.kept.delete(key);
+    for (const key of [...this.kept.keys()])
+      if (names.some((name) => key.startsWith(`${name} `))) this.kept.delete(key);
   }
 
   get standard() {
-    return this.standards.find(({ code }) => code === state.standard) ?? this.standards.find(({ code }) => code === "fire-20") ?? this.standards[0];
+    return (
+      this.standards.find(({ code }) => code === state.standard) ??
+      this.standards.find(({ code }) => code === "fire-20") ??
+      this.standards[0]
+    );
   }
 
   get scenario() {
-    return this.scenarios.find(({ code }) => code === state.scenario) ?? this.scenarios.find(({ code }) => code === "normal") ?? this.scenarios[0];
+    return (
+      this.scenarios.find(({ code }) => code === state.scenario) ??
+      this.scenarios.find(({ code }) => code === "normal") ??
+      this.scenarios[0]
+    );
   }
 
   get limit() {
@@ -119,15 +135,24 @@ export class CoverageMode {
 
   /** Everything known of the chosen standard and scenario. */
   async load(signal) {
-    [this.standards, this.scenarios] = await Promise.all([this.keep("book", "/api/coverage/standards"), this.keep("book", "/api/coverage/scenarios")]);
+    [this.standards, this.scenarios] = await Promise.all([
+      this.keep("book", "/api/coverage/standards"),
+      this.keep("book", "/api/coverage/scenarios"),
+    ]);
     const { items } = await this.keep("runs", "/api/coverage/runs", { standard: this.standard.code, limit: 100 });
     signal?.throwIfAborted();
     this.runs = items;
-    const listed = items.find((run) => String(run.run_id) === state.run) ?? items.find((run) => run.scenario === this.scenario.code);
+    const listed =
+      items.find((run) => String(run.run_id) === state.run) ?? items.find((run) => run.scenario === this.scenario.code);
     const facilities = await this.keep("facilities", "/api/layers/facilities");
     this.stations = facilities.features
       .filter(({ properties }) => this.standard.kinds.includes(properties.kind))
-      .map(({ geometry, properties }) => ({ ...properties, name: properties.name || t(`kind_${properties.kind}`), lon: geometry.coordinates[0], lat: geometry.coordinates[1] }));
+      .map(({ geometry, properties }) => ({
+        ...properties,
+        name: properties.name || t(`kind_${properties.kind}`),
+        lon: geometry.coordinates[0],
+        lat: geometry.coordinates[1],
+      }));
     if (!listed) {
       this.run = null;
       this.rows = [];
@@ -150,7 +175,9 @@ export class CoverageMode {
 
   spotsOf(run) {
     // Who may not see households is told so where the list would stand.
-    return this.keep("spots", `/api/coverage/runs/${run.run_id}/blind-spots`, { limit: MOST_SPOTS }).catch((error) => (error.status === 403 ? [] : Promise.reject(error)));
+    return this.keep("spots", `/api/coverage/runs/${run.run_id}/blind-spots`, { limit: MOST_SPOTS }).catch((error) =>
+      error.status === 403 ? [] : Promise.reject(error),
+    );
   }
 
   // --- the panel --------------------------------------------------------------------------------------
@@ -172,26 +199,62 @@ export class CoverageMode {
 
   /** Standard and scenario as menus, then the parts of the mode. */
   head(hasScenario = true) {
-    const menu = (id, items, chosen, field) => h("label", {}, h("span", {}, c(id)), h("select", { id: `cover-${id}`, onchange: (event) => {
-      this.work.problem = ""; // it was of what is now left
-      show({ [field]: event.target.value, run: "", kind: "", against: "", changes: "" });
-    } },
-      items.map((one) => h("option", { value: one.code, selected: one.code === chosen.code }, nameOf(one)))));
-    return h("div", { class: hasScenario ? "cover-choice" : "cover-choice one" }, menu("standard", this.standards, this.standard, "standard"), hasScenario && menu("scenario", this.scenarios, this.scenario, "scenario"));
+    const menu = (id, items, chosen, field) =>
+      h(
+        "label",
+        {},
+        h("span", {}, c(id)),
+        h(
+          "select",
+          {
+            id: `cover-${id}`,
+            onchange: (event) => {
+              this.work.problem = ""; // it was of what is now left
+              show({ [field]: event.target.value, run: "", kind: "", against: "", changes: "" });
+            },
+          },
+          items.map((one) => h("option", { value: one.code, selected: one.code === chosen.code }, nameOf(one))),
+        ),
+      );
+    return h(
+      "div",
+      { class: hasScenario ? "cover-choice" : "cover-choice one" },
+      menu("standard", this.standards, this.standard, "standard"),
+      hasScenario && menu("scenario", this.scenarios, this.scenario, "scenario"),
+    );
   }
 
   tabs() {
-    return h("div", { class: "tabs", role: "group", "aria-label": c("parts") }, PARTS.filter((part) => part === "" || mayMeasure()).map((part) =>
-      h("button", { type: "button", "aria-pressed": String(part === this.part), id: `part-${part || "figures"}`, onclick: () => show({ part, grid: "", point: "" }) }, c(`part_${part || "figures"}`))));
+    return h(
+      "div",
+      { class: "tabs", role: "group", "aria-label": c("parts") },
+      PARTS.filter((part) => part === "" || mayMeasure()).map((part) =>
+        h(
+          "button",
+          {
+            type: "button",
+            "aria-pressed": String(part === this.part),
+            id: `part-${part || "figures"}`,
+            onclick: () => show({ part, grid: "", point: "" }),
+          },
+          c(`part_${part || "figures"}`),
+        ),
+      ),
+    );
   }
 
   async showFigures(signal) {
     const { run } = this;
     const spots = run ? await this.spotsOf(run) : [];
     signal.throwIfAborted();
-    this.panel.fill("coverage", [h("p", { class: "eyebrow" }, c("mode")), h("h2", {}, this.title)],
-      this.head(), this.tabs(), h("div", { id: "cover-run" }, this.runLine()),
-      run ? this.found(run, spots) : this.firstStep());
+    this.panel.fill(
+      "coverage",
+      [h("p", { class: "eyebrow" }, c("mode")), h("h2", {}, this.title)],
+      this.head(),
+      this.tabs(),
+      h("div", { id: "cover-run" }, this.runLine()),
+      run ? this.found(run, spots) : this.firstStep(),
+    );
     this.panel.focusIfAsked();
   }
 
@@ -199,18 +262,41 @@ export class CoverageMode {
     const { summary } = run;
     if (["no_roads", "no_households"].includes(summary.status)) return this.missing(summary.status);
     const kinds = Object.entries(summary.kinds ?? {});
-    const others = COUNTED.slice(1).filter((of) => summary.others?.[of]).map((of) => [of, summary.others[of]]);
+    const others = COUNTED.slice(1)
+      .filter((of) => summary.others?.[of])
+      .map((of) => [of, summary.others[of]]);
     const notes = [...(run.notes ?? []), ...(run.region_notes ?? [])];
     return [
       summary.status === "no_facility" && this.missing("no_facility"),
-      notes.length > 0 && h("ul", { class: "run-notes" }, notes.map(({ text }) => h("li", {}, text))),
+      notes.length > 0 &&
+        h(
+          "ul",
+          { class: "run-notes" },
+          notes.map(({ text }) => h("li", {}, text)),
+        ),
       countyBlock(summary, { limit: this.limit, target: this.target }),
-      kinds.length > 1 && [heading(c("by_kind"), this.ruleText()), kindRows(kinds, state.kind, (kind) => show({ kind: state.kind === kind ? "" : kind }))],
+      kinds.length > 1 && [
+        heading(c("by_kind"), this.ruleText()),
+        kindRows(kinds, state.kind, (kind) => show({ kind: state.kind === kind ? "" : kind })),
+      ],
       others.length > 0 && [heading(c("others")), othersTable(others)],
-      this.towns.length > 1 && [heading(c("worst_first"), c("of_households")), townRows(this.towns, this.target, (id) => show({ grid: id, point: "" }))],
+      this.towns.length > 1 && [
+        heading(c("worst_first"), c("of_households")),
+        townRows(this.towns, this.target, (id) => show({ grid: id, point: "" })),
+      ],
       heading(c("spots"), spotsText(spots)),
-      spots.length ? spotRows(spots, (spot) => this.flyToSpot(spot)) : h("p", { class: "quiet" }, c(mayMeasure() ? "spots_none" : "spots_hidden")),
-      h("p", { class: "quiet foot" }, semicolons([c("state_network", { n: run.network_id ?? "–" }), c("state_run", { n: run.run_id }), c("state_software", { version: run.software_version })])),
+      spots.length
+        ? spotRows(spots, (spot) => this.flyToSpot(spot))
+        : h("p", { class: "quiet" }, c(mayMeasure() ? "spots_none" : "spots_hidden")),
+      h(
+        "p",
+        { class: "quiet foot" },
+        semicolons([
+          c("state_network", { n: run.network_id ?? "–" }),
+          c("state_run", { n: run.run_id }),
+          c("state_software", { version: run.software_version }),
+        ]),
+      ),
     ];
   }
 
@@ -222,17 +308,35 @@ export class CoverageMode {
   /** What is missing, and where to bring it. */
   missing(what) {
     const leads = { no_roads: "import", no_facility: "enter", no_households: "import" };
-    return h("div", { class: "first-step" }, h("p", {}, c(`empty_${what}`, { what: this.title })),
-      config.actor.enters || config.actor.imports ? h("button", { type: "button", class: "button", onclick: () => show({ view: leads[what] }) }, c(`empty_${what}_do`)) : null);
+    return h(
+      "div",
+      { class: "first-step" },
+      h("p", {}, c(`empty_${what}`, { what: this.title })),
+      config.actor.enters || config.actor.imports
+        ? h(
+            "button",
+            { type: "button", class: "button", onclick: () => show({ view: leads[what] }) },
+            c(`empty_${what}_do`),
+          )
+        : null,
+    );
   }
 
   /** No run yet: say what a run is, and start the first. */
   firstStep() {
     return [
       this.stations.length === 0 && this.missing("no_facility"),
-      h("div", { class: "first-step" }, h("p", {}, c("empty_no_run", { what: this.title, scenario: nameOf(this.scenario) })),
-        h("ol", {}, ["empty_step_1", "empty_step_2", "empty_step_3"].map((step) => h("li", {}, c(step)))),
-        !mayMeasure() && h("p", { class: "quiet" }, c("may_not"))),
+      h(
+        "div",
+        { class: "first-step" },
+        h("p", {}, c("empty_no_run", { what: this.title, scenario: nameOf(this.scenario) })),
+        h(
+          "ol",
+          {},
+          ["empty_step_1", "empty_step_2", "empty_step_3"].map((step) => h("li", {}, c(step))),
+        ),
+        !mayMeasure() && h("p", { class: "quiet" }, c("may_not")),
+      ),
     ];
   }
 
@@ -240,14 +344,38 @@ export class CoverageMode {
   runLine() {
     if (this.work.job) return this.work.line();
     const { run } = this;
-    const button = (text, isFirst) => mayMeasure() && h("button", { type: "button", class: isFirst ? "button primary" : "button", id: "cover-start", onclick: () => this.start() }, text);
+    const button = (text, isFirst) =>
+      mayMeasure() &&
+      h(
+        "button",
+        {
+          type: "button",
+          class: isFirst ? "button primary" : "button",
+          id: "cover-start",
+          onclick: () => this.start(),
+        },
+        text,
+      );
     if (!run) return h("div", { class: "run-line" }, button(c("start"), true), this.work.line());
     const because = run.stale_texts?.length ? semicolons(run.stale_texts) : "";
-    return h("div", { class: "run-line" },
-      h("div", { class: "run-when" }, h("p", { class: "quiet" }, c("run_of", { moment: moment(run.finished_at) })), !run.is_stale && mayMeasure() && h("button", { type: "button", class: "link", id: "cover-start", onclick: () => this.start() }, c("again"))),
+    return h(
+      "div",
+      { class: "run-line" },
+      h(
+        "div",
+        { class: "run-when" },
+        h("p", { class: "quiet" }, c("run_of", { moment: moment(run.finished_at) })),
+        !run.is_stale &&
+          mayMeasure() &&
+          h("button", { type: "button", class: "link", id: "cover-start", onclick: () => this.start() }, c("again")),
+      ),
       run.is_stale ? h("p", {}, tag(c("stale"), "care"), because && ` ${because}`) : null,
-      run.scenario !== this.scenario.code ? h("p", {}, tag(c("other_scenario", { name: this.scenarioName(run.scenario) }), "care")) : null,
-      run.is_stale && button(c("again"), true), this.work.line());
+      run.scenario !== this.scenario.code
+        ? h("p", {}, tag(c("other_scenario", { name: this.scenarioName(run.scenario) }), "care"))
+        : null,
+      run.is_stale && button(c("again"), true),
+      this.work.line(),
+    );
   }
 
   scenarioName(code) {
@@ -262,7 +390,9 @@ export class CoverageMode {
   }
 
   async start() {
-    this.measured(await this.work.start("/api/coverage/runs", { standard: this.standard.code, scenario: this.scenario.code }));
+    this.measured(
+      await this.work.start("/api/coverage/runs", { standard: this.standard.code, scenario: this.scenario.code }),
+    );
   }
 
   measured(job) {
@@ -280,7 +410,8 @@ export class CoverageMode {
     const { run, fill } = this;
     const isSwipe = this.part === "compare" && state.mode !== "report";
     const showsGrids = run && !["bands", "none"].includes(fill);
-    const rows = this.part === "what-if" && this.whatIf.answer ? withAfter(this.rows, this.whatIf.answer.grids) : this.rows;
+    const rows =
+      this.part === "what-if" && this.whatIf.answer ? withAfter(this.rows, this.whatIf.answer.grids) : this.rows;
     this.figures = showsGrids ? mapFigures(rows, this.about(run, fill)) : null;
     if (isSwipe && this.comparison.legend) this.figures = this.comparison.legend;
     this.grids.figures = isSwipe ? null : this.figures;
@@ -289,27 +420,55 @@ export class CoverageMode {
     this.drawLegend();
     this.onDrawn();
     const wished = new Set(state.areas.split(",").filter(Boolean));
-    if (this.part !== "what-if" || state.mode === "report") this.canvas.showStations(wished.has("stations") ? this.stations.map((one) => ({ ...one, id: one.facility_id })) : [], false);
+    if (this.part !== "what-if" || state.mode === "report")
+      this.canvas.showStations(
+        wished.has("stations") ? this.stations.map((one) => ({ ...one, id: one.facility_id })) : [],
+        false,
+      );
     await Promise.all([
       this.paintBands(fill === "bands" && !isSwipe),
       this.paintDistricts(wished.has("districts")),
-      run && wished.has("spots") && this.hasLayer("spots") ? this.spotsOf(run).then((spots) => this.canvas?.showSpots(spots, (spot) => this.flyToSpot(spot))) : this.canvas.showSpots([]),
+      run && wished.has("spots") && this.hasLayer("spots")
+        ? this.spotsOf(run).then((spots) => this.canvas?.showSpots(spots, (spot) => this.flyToSpot(spot)))
+        : this.canvas.showSpots([]),
     ]).catch((error) => isStale(error) || this.onError(error));
   }
 
   about(run, fill) {
     const name = this.kind ? `${this.title} · ${t(`kind_${this.kind}`)}` : this.title;
-    return { fill, name, limit: this.limit, status: run.summary.status, day: run.finished_at, of: dotted([name, c(fill === "share" ? "of_share" : "of_minutes", { scenario: this.scenarioName(run.scenario) })]) };
+    return {
+      fill,
+      name,
+      limit: this.limit,
+      status: run.summary.status,
+      day: run.finished_at,
+      of: dotted([
+        name,
+        c(fill === "share" ? "of_share" : "of_minutes", { scenario: this.scenarioName(run.scenario) }),
+      ]),
+    };
   }
 
   async paintBands(isShown) {
     const steps = bandMinutes(this.limit);
-    const bands = isShown ? await this.keep("areas", "/api/coverage/areas", { standard: this.standard.code, scenario: this.scenario.code, minutes: steps.join(",") }) : null;
+    const bands = isShown
+      ? await this.keep("areas", "/api/coverage/areas", {
+          standard: this.standard.code,
+          scenario: this.scenario.code,
+          minutes: steps.join(","),
+        })
+      : null;
     this.canvas?.showBands(bands, steps);
   }
 
   async paintDistricts(isShown) {
-    const districts = isShown ? await this.keep("districts", "/api/coverage/districts", { standard: this.standard.code, scenario: this.scenario.code, kind: this.kind }) : null;
+    const districts = isShown
+      ? await this.keep("districts", "/api/coverage/districts", {
+          standard: this.standard.code,
+          scenario: this.scenario.code,
+          kind: this.kind,
+        })
+      : null;
     this.canvas?.showDistricts(districts);
   }
 
@@ -318,8 +477,17 @@ export class CoverageMode {
   }
 
   fillMenu() {
-    return h("select", { id: "theme", "aria-label": t("theme"), onchange: (event) => show({ fill: event.target.value }) },
-      this.fills.map((fill) => h("option", { value: fill, selected: fill === this.fill }, fill === "none" ? t("theme_none") : c(`fill_${fill}`))));
+    return h(
+      "select",
+      { id: "theme", "aria-label": t("theme"), onchange: (event) => show({ fill: event.target.value }) },
+      this.fills.map((fill) =>
+        h(
+          "option",
+          { value: fill, selected: fill === this.fill },
+          fill === "none" ? t("theme_none") : c(`fill_${fill}`),
+        ),
+      ),
+    );
   }
 
   legendRows() {
@@ -332,11 +500,42 @@ export class CoverageMode {
     };
     return [
       !this.figures && this.fill !== "bands" && !this.run && h("p", { class: "quiet" }, c("legend_no_run")),
-      this.fill === "bands" && [h("p", { class: "quiet" }, c("bands_of", { name: this.title })),
-        h("ul", { class: "classes" }, steps.map((to, i) => h("li", {}, h("i", { style: { backgroundColor: colourFor(bandColour(i, steps.length)) } }), h("span", {}, c("band", { from: i ? steps[i - 1] : 0, to })))),
-          h("li", {}, h("i", { class: "empty" }), h("span", {}, c("band_beyond", { n: this.limit }))))],
-      h("div", { class: "cover-layers" }, ["spots", "stations", "districts"].filter((key) => this.hasLayer(key)).map((key) =>
-        h("label", {}, h("input", { type: "checkbox", id: `areas-${key}`, checked: wished.has(key), onchange: () => toggle(key) }), h("i", { class: `key-${key}` }), c(`layer_${key}`)))),
+      this.fill === "bands" && [
+        h("p", { class: "quiet" }, c("bands_of", { name: this.title })),
+        h(
+          "ul",
+          { class: "classes" },
+          steps.map((to, i) =>
+            h(
+              "li",
+              {},
+              h("i", { style: { backgroundColor: colourFor(bandColour(i, steps.length)) } }),
+              h("span", {}, c("band", { from: i ? steps[i - 1] : 0, to })),
+            ),
+          ),
+          h("li", {}, h("i", { class: "empty" }), h("span", {}, c("band_beyond", { n: this.limit }))),
+        ),
+      ],
+      h(
+        "div",
+        { class: "cover-layers" },
+        ["spots", "stations", "districts"]
+          .filter((key) => this.hasLayer(key))
+          .map((key) =>
+            h(
+              "label",
+              {},
+              h("input", {
+                type: "checkbox",
+                id: `areas-${key}`,
+                checked: wished.has(key),
+                onchange: () => toggle(key),
+              }),
+              h("i", { class: `key-${key}` }),
+              c(`layer_${key}`),
+            ),
+          ),
+      ),
       this.canvas?.isCrowded && h("p", { class: "quiet", id: "stations-crowded" }, c("stations_crowded")),
     ];
   }
@@ -351,7 +550,8 @@ export class CoverageMode {
   flyToSpot(spot) {
     const [west, south, east, north] = spot.bbox ?? [spot.lon, spot.lat, spot.lon, spot.lat];
     this.fly(L.latLngBounds([south, west], [north, east]).pad(0.4), 16);
-    if (!state.areas.split(",").includes("spots")) show({ areas: [...state.areas.split(",").filter(Boolean), "spots"].join(",") });
+    if (!state.areas.split(",").includes("spots"))
+      show({ areas: [...state.areas.split(",").filter(Boolean), "spots"].join(",") });
   }
 
   /** A click on the map; true where it was meant for a tool. */

@@ -21,34 +21,90 @@ export class Comparison {
   }
 
   menu(id, runs, chosen, field) {
-    return h("label", {}, c(id), h("select", { id, onchange: (event) => show({ [field]: event.target.value }) }, runs.map((run) => h("option", { value: run.run_id, selected: run.run_id === chosen.run_id }, `#${run.run_id} · ${this.label(run)}`))));
+    return h(
+      "label",
+      {},
+      c(id),
+      h(
+        "select",
+        { id, onchange: (event) => show({ [field]: event.target.value }) },
+        runs.map((run) =>
+          h(
+            "option",
+            { value: run.run_id, selected: run.run_id === chosen.run_id },
+            `#${run.run_id} · ${this.label(run)}`,
+          ),
+        ),
+      ),
+    );
   }
 
   async render(signal) {
     const { mode } = this;
     const { runs } = mode;
-    const top = [[h("p", { class: "eyebrow" }, c("part_compare")), h("h2", {}, mode.title)], mode.head(false), mode.tabs()];
+    const top = [
+      [h("p", { class: "eyebrow" }, c("part_compare")), h("h2", {}, mode.title)],
+      mode.head(false),
+      mode.tabs(),
+    ];
     if (runs.length < 2) {
       this.end();
-      mode.panel.fill("coverage", ...top, h("div", { class: "first-step" }, h("p", {}, c("empty_compare")), h("button", { type: "button", class: "button", onclick: () => show({ part: "" }) }, c("empty_compare_do"))));
+      mode.panel.fill(
+        "coverage",
+        ...top,
+        h(
+          "div",
+          { class: "first-step" },
+          h("p", {}, c("empty_compare")),
+          h("button", { type: "button", class: "button", onclick: () => show({ part: "" }) }, c("empty_compare_do")),
+        ),
+      );
       return;
     }
     // The newest against the one before it, unless others are named; the list has the newest first.
     const b = runs.find((run) => String(run.run_id) === state.run) ?? runs[0];
     const others = runs.filter((run) => run.run_id !== b.run_id);
-    const a = others.find((run) => String(run.run_id) === state.against) ?? others.find((run) => run.run_id < b.run_id) ?? others[0];
-    const chosen = h("div", { class: "cover-choice both" }, this.menu("run_a", runs.filter((run) => run.run_id !== b.run_id), a, "against"), this.menu("run_b", runs, b, "run"),
-      h("button", { type: "button", class: "button", id: "swap", onclick: () => show({ run: a.run_id, against: b.run_id }) }, c("swap")));
+    const a =
+      others.find((run) => String(run.run_id) === state.against) ??
+      others.find((run) => run.run_id < b.run_id) ??
+      others[0];
+    const chosen = h(
+      "div",
+      { class: "cover-choice both" },
+      this.menu(
+        "run_a",
+        runs.filter((run) => run.run_id !== b.run_id),
+        a,
+        "against",
+      ),
+      this.menu("run_b", runs, b, "run"),
+      h(
+        "button",
+        { type: "button", class: "button", id: "swap", onclick: () => show({ run: a.run_id, against: b.run_id }) },
+        c("swap"),
+      ),
+    );
     const rank = mode.grids.levels.at(-1).rank;
-    const rows = (run) => mode.keep("rows", `/api/coverage/runs/${run.run_id}/figures`, { rank, kind: mode.kind ?? "" });
+    const rows = (run) =>
+      mode.keep("rows", `/api/coverage/runs/${run.run_id}/figures`, { rank, kind: mode.kind ?? "" });
     const [found, ofA, ofB, shapes] = await Promise.all([
-      get("/api/coverage/compare", { a: a.run_id, b: b.run_id }, signal).catch((error) => (isStale(error) ? Promise.reject(error) : { problem: error.message })),
-      rows(a), rows(b), mode.keep("shapes", "/api/layers/grids", { scheme: state.scheme, rank, at: state.at, detail: "mid" }),
+      get("/api/coverage/compare", { a: a.run_id, b: b.run_id }, signal).catch((error) =>
+        isStale(error) ? Promise.reject(error) : { problem: error.message },
+      ),
+      rows(a),
+      rows(b),
+      mode.keep("shapes", "/api/layers/grids", { scheme: state.scheme, rank, at: state.at, detail: "mid" }),
     ]);
     signal.throwIfAborted();
     Object.assign(this, { a, b, ofA, ofB, shapes, isOn: true });
     this.repaint();
-    mode.panel.fill("coverage", ...top, chosen, h("p", { class: "quiet" }, c("swipe_how")), found.problem ? trouble(found.problem) : this.table(found));
+    mode.panel.fill(
+      "coverage",
+      ...top,
+      chosen,
+      h("p", { class: "quiet" }, c("swipe_how")),
+      found.problem ? trouble(found.problem) : this.table(found),
+    );
     mode.panel.focusIfAsked();
   }
 
@@ -59,7 +115,10 @@ export class Comparison {
       mode.canvas.endSwipe();
       return;
     }
-    const side = (run, rows, name) => ({ ...mapFigures(rows, mode.about(run, mode.fill)), short: `${name} · #${run.run_id} ${mode.scenarioName(run.scenario)}` });
+    const side = (run, rows, name) => ({
+      ...mapFigures(rows, mode.about(run, mode.fill)),
+      short: `${name} · #${run.run_id} ${mode.scenarioName(run.scenario)}`,
+    });
     const sides = [side(this.a, this.ofA, c("side_a")), side(this.b, this.ofB, c("side_b"))];
     this.legend = { ...sides[1], short: c(`fill_${mode.fill}`), of: c("legend_right", { of: sides[1].of }) };
     mode.paint().catch(mode.onError);
@@ -79,19 +138,63 @@ export class Comparison {
     const side = (one) => (one ? { share: one.share } : null);
     const grids = found.grids.filter((grid) => grid.gained || grid.lost || grid.covered);
     return [
-      found.differs.length ? h("p", { class: "differs" }, c("differs"), ...found.differs.map((part) => tag(c(`differs_${part}`), "care"))) : h("p", { class: "quiet" }, c("differs_nothing")),
+      found.differs.length
+        ? h("p", { class: "differs" }, c("differs"), ...found.differs.map((part) => tag(c(`differs_${part}`), "care")))
+        : h("p", { class: "quiet" }, c("differs_nothing")),
       gainedLost(found.gained, found.lost),
       found.only_in_one > 0 && h("p", { class: "quiet" }, c("only_in_one", { n: number(found.only_in_one) })),
-      changeTable(heads, OF.filter((of) => county[of]).flatMap((of) => {
-        const { a, b } = county[of];
-        const name = c(`of_${of}`);
-        return [shareRow(name, side(a), side(b))];
-      })),
-      county.households && changeTable([c("of_households"), c("side_a"), c("side_b"), c("col_change")], ["n", "covered"].map((key) =>
-        beforeAfter(c(key === "n" ? "col_all" : "col_reached"), number(county.households.a?.[key]), number(county.households.b?.[key]), signed((county.households.b?.[key] ?? 0) - (county.households.a?.[key] ?? 0)), key === "n" ? "" : toneOf((county.households.b?.[key] ?? 0) - (county.households.a?.[key] ?? 0))))),
-      grids.length > 0 && [heading(c("grids_changed"), number(grids.length)), more(grids.map((grid) => h("li", {}, h("button", { type: "button", onclick: () => this.look(grid) },
-        h("span", {}, grid.name || grid.code, h("small", {}, semicolons([grid.gained && c("gained", { n: number(grid.gained) }), grid.lost && c("lost", { n: number(grid.lost) })].filter(Boolean)))),
-        h("b", { class: toneOf(grid.covered) }, signed(grid.covered))))))],
+      changeTable(
+        heads,
+        OF.filter((of) => county[of]).flatMap((of) => {
+          const { a, b } = county[of];
+          const name = c(`of_${of}`);
+          return [shareRow(name, side(a), side(b))];
+        }),
+      ),
+      county.households &&
+        changeTable(
+          [c("of_households"), c("side_a"), c("side_b"), c("col_change")],
+          ["n", "covered"].map((key) =>
+            beforeAfter(
+              c(key === "n" ? "col_all" : "col_reached"),
+              number(county.households.a?.[key]),
+              number(county.households.b?.[key]),
+              signed((county.households.b?.[key] ?? 0) - (county.households.a?.[key] ?? 0)),
+              key === "n" ? "" : toneOf((county.households.b?.[key] ?? 0) - (county.households.a?.[key] ?? 0)),
+            ),
+          ),
+        ),
+      grids.length > 0 && [
+        heading(c("grids_changed"), number(grids.length)),
+        more(
+          grids.map((grid) =>
+            h(
+              "li",
+              {},
+              h(
+                "button",
+                { type: "button", onclick: () => this.look(grid) },
+                h(
+                  "span",
+                  {},
+                  grid.name || grid.code,
+                  h(
+                    "small",
+                    {},
+                    semicolons(
+                      [
+                        grid.gained && c("gained", { n: number(grid.gained) }),
+                        grid.lost && c("lost", { n: number(grid.lost) }),
+                      ].filter(Boolean),
+                    ),
+                  ),
+                ),
+                h("b", { class: toneOf(grid.covered) }, signed(grid.covered)),
+              ),
+            ),
+          ),
+        ),
+      ],
     ];
   }
 

@@ -3,6 +3,10 @@
 import { c } from "./coverage_texts.js";
 import { number } from "./texts.js";
 
+/** @import { Shape } from "../types/answers.js" */
+/** @import { Figures } from "../types/page.js" */
+/** @typedef {Shape<"GridFiguresAnswer">} Row */
+
 const SHARE_COLOURS = ["#ffffcc", "#a1dab4", "#41b6c4", "#2c7fb8", "#253494"];
 const SHARE_BREAKS = [20, 40, 60, 80];
 const AROUND_LIMIT = ["#5e93c4", "#b9d4e6", "#f2c48d", "#d9744a"];
@@ -11,9 +15,20 @@ const BAND_COLOURS = ["#08519c", "#3182bd", "#6baed6", "#bdd7e7"];
 /** What a colour of the map may stand for. */
 export const FILLS = ["share", "median", "worst", "bands", "none"];
 
+/**
+ * @param {number} value
+ * @param {number[]} breaks
+ */
 const classAt = (value, breaks) => breaks.filter((limit) => value >= limit).length;
 
+/**
+ * @param {Record<string, number | null>} values
+ * @param {number[]} breaks
+ * @param {string[]} colours
+ * @param {string[]} labels
+ */
 function classed(values, breaks, colours, labels) {
+  /** @type {Record<string, number>} */
   const class_of = {};
   const counts = colours.map(() => 0);
   for (const [id, value] of Object.entries(values)) {
@@ -24,47 +39,80 @@ function classed(values, breaks, colours, labels) {
   return { class_of, classes: colours.map((colour, i) => ({ colour, label: labels[i], count: counts[i] })) };
 }
 
-/** Breaks that belong to the time limit: half of it, all of it, twice. */
+/**
+ * Breaks that belong to the time limit: half of it, all of it, twice.
+ *
+ * @param {number} limit
+ */
 export const minuteBreaks = (limit) => [limit / 2, limit, limit * 2];
 
-/** The steps of the time bands: rising minutes that end with the limit. */
+/**
+ * The steps of the time bands: rising minutes that end with the limit.
+ *
+ * @param {number} limit
+ */
 export function bandMinutes(limit) {
   if (limit === 15) return [5, 10, 15];
   return [...new Set([limit / 4, limit / 2, limit].map((step) => Math.max(1, Math.round(step))))];
 }
 
-/** The colour of a time band: the nearer, the darker. */
-export const bandColour = (place, bands) => BAND_COLOURS[Math.min(place + (bands < 3 ? 1 : 0), BAND_COLOURS.length - 1)];
+/**
+ * The colour of a time band: the nearer, the darker.
+ *
+ * @param {number} place
+ * @param {number} bands how many
+ */
+export const bandColour = (place, bands) =>
+  BAND_COLOURS[Math.min(place + (bands < 3 ? 1 : 0), BAND_COLOURS.length - 1)];
 
-/** Which column of a run's rows a fill shows. */
+/**
+ * Which column of a run's rows a fill shows.
+ *
+ * @type {Record<string, "share" | "median_minutes" | "worst_minutes">}
+ */
 const COLUMN = { share: "share", median: "median_minutes", worst: "worst_minutes" };
 
 /**
  * Make of a run's rows what the map and its legend show.
  *
- * @param rows as GET …/figures answers
- * @param about {fill, name, limit, status, day, of}
+ * @param {Row[]} rows as GET …/figures answers
+ * @param {{fill: string, name: string, limit: number, status: string, day: string, of: string}} about
  */
 export function mapFigures(rows, { fill, name, limit, status, day, of }) {
   const isShare = fill === "share";
-  const values = Object.fromEntries(rows.map((row) => {
-    const value = row[COLUMN[fill]];
-    return [row.grid_id, value === null || value === undefined ? null : isShare ? value * 100 : value];
-  }));
+  const values = Object.fromEntries(
+    rows.map((row) => {
+      const value = row[COLUMN[fill]];
+      return [row.grid_id, value === null || value === undefined ? null : isShare ? value * 100 : value];
+    }),
+  );
   const breaks = isShare ? SHARE_BREAKS : minuteBreaks(limit);
   const said = breaks.map((value) => number(value, 1));
   const unit = isShare ? "%" : "";
-  const labels = [c(isShare ? "under_percent" : "under_minutes", { n: said[0] }),
+  const labels = [
+    c(isShare ? "under_percent" : "under_minutes", { n: said[0] }),
     ...said.slice(1).map((value, i) => `${said[i]}–${value}${unit && ` ${unit}`}`),
-    c(isShare ? "from_percent" : "from_minutes", { n: said.at(-1) })];
+    c(isShare ? "from_percent" : "from_minutes", { n: said.at(-1) }),
+  ];
   return {
-    theme: isShare ? "share" : "minutes", title: `${name} · ${c(`fill_${fill}`)}`, short: c(`fill_${fill}`),
-    status, unit: isShare ? "%" : c("unit_minutes"), day, of, values,
+    theme: isShare ? "share" : "minutes",
+    title: `${name} · ${c(`fill_${fill}`)}`,
+    short: c(`fill_${fill}`),
+    status,
+    unit: isShare ? "%" : c("unit_minutes"),
+    day,
+    of,
+    values,
     ...classed(values, breaks, isShare ? SHARE_COLOURS : AROUND_LIMIT, labels),
   };
 }
 
-/** Rows with those of a what-if in the places of the old ones. */
+/**
+ * Rows with those of a what-if in the places of the old ones.
+ *
+ * @param {Row[]} rows
+ * @param {{grid_id: number, after: Partial<Row>}[]} changed
+ */
 export function withAfter(rows, changed) {
   const after = new Map(changed.map((one) => [one.grid_id, one.after]));
   return rows.map((row) => (after.has(row.grid_id) ? { ...row, ...after.get(row.grid_id) } : row));

@@ -12,7 +12,12 @@ import { number, percent } from "./texts.js";
 
 const MOST_HOMES = 100;
 
-const back = () => h("p", {}, h("button", { type: "button", class: "link", onclick: () => show({ grid: "", point: "" }) }, `‹ ${c("back")}`));
+const back = () =>
+  h(
+    "p",
+    {},
+    h("button", { type: "button", class: "link", onclick: () => show({ grid: "", point: "" }) }, `‹ ${c("back")}`),
+  );
 
 /** Households of a grid that are not reached; nothing for who may not see them. */
 async function leftOut(mode, id, signal) {
@@ -26,21 +31,83 @@ async function leftOut(mode, id, signal) {
 
 /** The sheet of a grid in the run. */
 export async function showGrid(mode, id, signal) {
-  const [grid, homes] = await Promise.all([get(`/api/coverage/runs/${mode.run.run_id}/grids/${id}`, {}, signal), leftOut(mode, id, signal)]);
+  const [grid, homes] = await Promise.all([
+    get(`/api/coverage/runs/${mode.run.run_id}/grids/${id}`, {}, signal),
+    leftOut(mode, id, signal),
+  ]);
   signal.throwIfAborted();
   const kinds = Object.entries(grid.kinds);
-  mode.panel.fill("cover-grid", [h("p", { class: "eyebrow" }, mode.title), h("h2", {}, grid.name), h("p", { class: "code" }, grid.code)],
+  mode.panel.fill(
+    "cover-grid",
+    [h("p", { class: "eyebrow" }, mode.title), h("h2", {}, grid.name), h("p", { class: "code" }, grid.code)],
     back(),
-    h("p", { class: "big" }, h("b", {}, percent(grid.share)), h("span", {}, grid.n === null ? "" : c("reached_of", { covered: number(grid.covered), n: number(grid.n), limit: number(mode.limit) }))),
+    h(
+      "p",
+      { class: "big" },
+      h("b", {}, percent(grid.share)),
+      h(
+        "span",
+        {},
+        grid.n === null
+          ? ""
+          : c("reached_of", { covered: number(grid.covered), n: number(grid.n), limit: number(mode.limit) }),
+      ),
+    ),
     coverageBar(grid),
-    grid.median_minutes !== null && h("div", { class: "lines" }, ["median", "p90", "worst"].map((key) => line(c(`minutes_${key}`), minutes(grid[`${key}_minutes`]), grid[`${key}_minutes`] > mode.limit ? "wrong" : ""))),
+    grid.median_minutes !== null &&
+      h(
+        "div",
+        { class: "lines" },
+        ["median", "p90", "worst"].map((key) =>
+          line(
+            c(`minutes_${key}`),
+            minutes(grid[`${key}_minutes`]),
+            grid[`${key}_minutes`] > mode.limit ? "wrong" : "",
+          ),
+        ),
+      ),
     kinds.length > 1 && [heading(c("by_kind")), kindRows(kinds, "", (kind) => show({ kind }))],
-    grid.stations.length > 0 && [heading(c("served_by"), c("served_by_note")), more(grid.stations.map((station) =>
-      h("li", {}, h("button", { type: "button", onclick: () => mode.flyTo(station) }, symbol(station.kind, 20),
-        h("span", { class: "wide" }, station.name || kindName(station.kind), h("small", {}, c("households_n", { n: number(station.households) }))), h("b", {}, minutes(station.median_minutes))))))],
-    homes.total > 0 && [heading(c("homes_left_out"), number(homes.total)), more(homes.items.map((home) =>
-      h("li", {}, h("button", { type: "button", onclick: () => show({ point: `home:${home.household_id}` }) },
-        h("span", {}, home.address, h("small", {}, c(`reason_${home.status}`))), h("b", {}, minutes(home.minutes))))))]);
+    grid.stations.length > 0 && [
+      heading(c("served_by"), c("served_by_note")),
+      more(
+        grid.stations.map((station) =>
+          h(
+            "li",
+            {},
+            h(
+              "button",
+              { type: "button", onclick: () => mode.flyTo(station) },
+              symbol(station.kind, 20),
+              h(
+                "span",
+                { class: "wide" },
+                station.name || kindName(station.kind),
+                h("small", {}, c("households_n", { n: number(station.households) })),
+              ),
+              h("b", {}, minutes(station.median_minutes)),
+            ),
+          ),
+        ),
+      ),
+    ],
+    homes.total > 0 && [
+      heading(c("homes_left_out"), number(homes.total)),
+      more(
+        homes.items.map((home) =>
+          h(
+            "li",
+            {},
+            h(
+              "button",
+              { type: "button", onclick: () => show({ point: `home:${home.household_id}` }) },
+              h("span", {}, home.address, h("small", {}, c(`reason_${home.status}`))),
+              h("b", {}, minutes(home.minutes)),
+            ),
+          ),
+        ),
+      ),
+    ],
+  );
   mode.panel.focusIfAsked();
 }
 
@@ -50,15 +117,36 @@ export async function showHome(mode, id, signal) {
   signal.throwIfAborted();
   const nameOf = (one) => mode.stations.find(({ facility_id }) => facility_id === one.facility_id)?.name ?? "–";
   const kinds = Object.entries(home.kinds);
-  mode.panel.fill("cover-grid", [h("p", { class: "eyebrow" }, dotted([mode.title, home.grid_name])), h("h2", {}, home.address)],
+  mode.panel.fill(
+    "cover-grid",
+    [h("p", { class: "eyebrow" }, dotted([mode.title, home.grid_name])), h("h2", {}, home.address)],
     back(),
-    h("p", { class: "big" }, h("b", {}, minutes(home.minutes)), h("span", {}, tag(c(`status_${home.status}`), home.status === "covered" ? "good" : "care"))),
+    h(
+      "p",
+      { class: "big" },
+      h("b", {}, minutes(home.minutes)),
+      h("span", {}, tag(c(`status_${home.status}`), home.status === "covered" ? "good" : "care")),
+    ),
     heading(c("served_by")),
-    h("ul", { class: "rows" }, kinds.map(([kind, one]) => {
-      const station = mode.stations.find(({ facility_id }) => facility_id === one.facility_id);
-      return h("li", {}, h("button", { type: "button", disabled: !station, onclick: () => mode.flyTo(station) }, symbol(kind, 20),
-        h("span", { class: "wide" }, nameOf(one), h("small", {}, kindName(kind))), h("b", {}, minutes(one.minutes))));
-    })));
+    h(
+      "ul",
+      { class: "rows" },
+      kinds.map(([kind, one]) => {
+        const station = mode.stations.find(({ facility_id }) => facility_id === one.facility_id);
+        return h(
+          "li",
+          {},
+          h(
+            "button",
+            { type: "button", disabled: !station, onclick: () => mode.flyTo(station) },
+            symbol(kind, 20),
+            h("span", { class: "wide" }, nameOf(one), h("small", {}, kindName(kind))),
+            h("b", {}, minutes(one.minutes)),
+          ),
+        );
+      }),
+    ),
+  );
   mode.canvas?.showHome(home);
   if (!mode.map.getBounds().contains([home.lat, home.lon])) mode.flyTo(home);
   mode.panel.focusIfAsked();

@@ -65,7 +65,19 @@ export class CoverageMap {
     const bands = [...collection.features].sort((a, b) => b.properties.to_minutes - a.properties.to_minutes);
     for (const band of bands) {
       const colour = colourFor(bandColour(Math.max(steps.indexOf(band.properties.to_minutes), 0), steps.length));
-      L.geoJSON(band, { pane: "cover-areas", renderer: canvas, interactive: false, style: { stroke: true, weight: 0.6, color: colour, fillColor: colour, fillOpacity: this.areaOpacity, opacity: this.areaOpacity } }).addTo(this.areas);
+      L.geoJSON(band, {
+        pane: "cover-areas",
+        renderer: canvas,
+        interactive: false,
+        style: {
+          stroke: true,
+          weight: 0.6,
+          color: colour,
+          fillColor: colour,
+          fillOpacity: this.areaOpacity,
+          opacity: this.areaOpacity,
+        },
+      }).addTo(this.areas);
     }
   }
 
@@ -73,9 +85,52 @@ export class CoverageMap {
   showDistricts(collection) {
     this.lines.clearLayers();
     for (const district of collection?.features ?? []) {
-      const { facility_id, name, area_km2, limit_km2, limit_sources, too_large, detached, crosses } = district.properties;
-      const layer = L.geoJSON(district, { pane: "cover-lines", renderer: this.lineSvg, interactive: true, style: { fill: true, fillOpacity: 0.001, color: token(too_large ? "care-fill" : "accent"), weight: 2, dashArray: too_large ? "7 5" : null } });
-      layer.bindTooltip(h("div", {}, h("b", {}, name || c("district_nobody")), h("small", {}, dotted([c("district_area", { n: number(area_km2, 1) }), facility_id && (limit_km2 ? c(too_large ? "district_over" : "district_within", { n: number(limit_km2, 0) }) : c("district_no_limit")), crosses?.length && c("district_crosses", { barriers: crosses.map((one) => c("district_barrier", { name: one.name || c(`barrier_${one.kind}`), n: number(one.beyond_km2, 1) })).join(c("list_comma")) }), detached?.length && c("district_detached", { n: number(detached.length) })])), limit_sources?.[config.language].map((one) => h("small", {}, one))), { className: "tip wide", sticky: true });
+      const { facility_id, name, area_km2, limit_km2, limit_sources, too_large, detached, crosses } =
+        district.properties;
+      const layer = L.geoJSON(district, {
+        pane: "cover-lines",
+        renderer: this.lineSvg,
+        interactive: true,
+        style: {
+          fill: true,
+          fillOpacity: 0.001,
+          color: token(too_large ? "care-fill" : "accent"),
+          weight: 2,
+          dashArray: too_large ? "7 5" : null,
+        },
+      });
+      layer.bindTooltip(
+        h(
+          "div",
+          {},
+          h("b", {}, name || c("district_nobody")),
+          h(
+            "small",
+            {},
+            dotted([
+              c("district_area", { n: number(area_km2, 1) }),
+              facility_id &&
+                (limit_km2
+                  ? c(too_large ? "district_over" : "district_within", { n: number(limit_km2, 0) })
+                  : c("district_no_limit")),
+              crosses?.length &&
+                c("district_crosses", {
+                  barriers: crosses
+                    .map((one) =>
+                      c("district_barrier", {
+                        name: one.name || c(`barrier_${one.kind}`),
+                        n: number(one.beyond_km2, 1),
+                      }),
+                    )
+                    .join(c("list_comma")),
+                }),
+              detached?.length && c("district_detached", { n: number(detached.length) }),
+            ]),
+          ),
+          limit_sources?.[config.language].map((one) => h("small", {}, one)),
+        ),
+        { className: "tip wide", sticky: true },
+      );
       layer.addTo(this.lines);
     }
   }
@@ -101,11 +156,36 @@ export class CoverageMap {
     const onPick = this.onSpot;
     for (const spot of this.knownSpots ?? []) {
       if (spot.bbox && size(spot.bbox) < LEAST_PX) continue;
-      const said = h("div", {}, h("b", {}, spot.name), ` ${c("households_n", { n: number(spot.households) })}`, h("small", {}, c(`reason_${spot.reason}`)));
+      const said = h(
+        "div",
+        {},
+        h("b", {}, spot.name),
+        ` ${c("households_n", { n: number(spot.households) })}`,
+        h("small", {}, c(`reason_${spot.reason}`)),
+      );
       const interactive = zoom < REACHED_ZOOM && !(spot.bbox && size(spot.bbox) > REACHED_PX);
       const shape = spot.geometry
-        ? L.geoJSON(spot.geometry, { interactive, pane: "cover-lines", renderer: this.lineSvg, style: { color: token("wrong"), weight: zoom < 12 ? 1.2 : 2, fillColor: token("wrong"), fillOpacity: 0.12, dashArray: zoom < 12 ? null : "4 3" } })
-        : L.circleMarker([spot.lat, spot.lon], { interactive, pane: "cover-lines", renderer: this.lineSvg, radius: 9, color: token("wrong"), weight: 2, fillOpacity: 0.14 });
+        ? L.geoJSON(spot.geometry, {
+            interactive,
+            pane: "cover-lines",
+            renderer: this.lineSvg,
+            style: {
+              color: token("wrong"),
+              weight: zoom < 12 ? 1.2 : 2,
+              fillColor: token("wrong"),
+              fillOpacity: 0.12,
+              dashArray: zoom < 12 ? null : "4 3",
+            },
+          })
+        : L.circleMarker([spot.lat, spot.lon], {
+            interactive,
+            pane: "cover-lines",
+            renderer: this.lineSvg,
+            radius: 9,
+            color: token("wrong"),
+            weight: 2,
+            fillOpacity: 0.14,
+          });
       if (interactive) shape.bindTooltip(said, { className: "tip", direction: "top", sticky: true });
       shape.on("click", (event) => {
         if (this.map.getContainer().classList.contains("aiming")) return; // a tool takes the place under it
@@ -127,7 +207,10 @@ export class CoverageMap {
     if (this.isDragging) return;
     this.stations.clearLayers();
     const bounds = this.map.getBounds().pad(0.05);
-    const seen = this.known.length <= MOST_STATIONS ? this.known : this.known.filter(({ lon, lat }) => bounds.contains([lat, lon]));
+    const seen =
+      this.known.length <= MOST_STATIONS
+        ? this.known
+        : this.known.filter(({ lon, lat }) => bounds.contains([lat, lon]));
     const wasCrowded = this.isCrowded;
     this.isCrowded = seen.length > MOST_STATIONS; // too many to tell apart: nearer by they appear
     if (this.isCrowded !== wasCrowded) this.onCrowded();
@@ -166,12 +249,31 @@ export class CoverageMap {
     changes.forEach((change, i) => {
       if (change.kind === "move_station") {
         const from = stations.find((one) => one.facility_id === change.facility_id);
-        if (from) L.polyline([[from.lat, from.lon], [change.lat, change.lon]], { ...stroke, weight: 2, dashArray: "5 5" }).addTo(this.work);
+        if (from)
+          L.polyline(
+            [
+              [from.lat, from.lon],
+              [change.lat, change.lon],
+            ],
+            { ...stroke, weight: 2, dashArray: "5 5" },
+          ).addTo(this.work);
       } else if (change.kind === "remove_station") {
         const gone = stations.find((one) => one.facility_id === change.facility_id);
-        if (gone) L.marker([gone.lat, gone.lon], { icon: sign("×", "gone"), pane: "cover-work", interactive: false, keyboard: false }).addTo(this.work);
+        if (gone)
+          L.marker([gone.lat, gone.lon], {
+            icon: sign("×", "gone"),
+            pane: "cover-work",
+            interactive: false,
+            keyboard: false,
+          }).addTo(this.work);
       } else if (change.kind === "close_road" && change.lon !== undefined) {
-        L.marker([change.lat, change.lon], { icon: sign("×", "closed"), pane: "cover-work", interactive: false, keyboard: false, title: String(i + 1) }).addTo(this.work);
+        L.marker([change.lat, change.lon], {
+          icon: sign("×", "closed"),
+          pane: "cover-work",
+          interactive: false,
+          keyboard: false,
+          title: String(i + 1),
+        }).addTo(this.work);
       } else if (change.kind === "add_road") {
         this.road(change.line).forEach((line) => line.addTo(this.work));
       }
@@ -180,31 +282,75 @@ export class CoverageMap {
 
   /** A road that does not exist: casing and core. */
   road(line, isDraft = false) {
-    const base = { pane: "cover-work", renderer: this.workSvg, interactive: false, lineCap: "round", lineJoin: "round" };
-    return [L.polyline(latlngs(line), { ...base, color: token("surface"), weight: 9 }), L.polyline(latlngs(line), { ...base, color: token("accent"), weight: 5, dashArray: isDraft ? "2 9" : null })];
+    const base = {
+      pane: "cover-work",
+      renderer: this.workSvg,
+      interactive: false,
+      lineCap: "round",
+      lineJoin: "round",
+    };
+    return [
+      L.polyline(latlngs(line), { ...base, color: token("surface"), weight: 9 }),
+      L.polyline(latlngs(line), { ...base, color: token("accent"), weight: 5, dashArray: isDraft ? "2 9" : null }),
+    ];
   }
 
   /** The road under the hand. */
   showDraft(line) {
     this.draft?.remove();
-    this.draft = line.length ? L.layerGroup([...this.road(line, true), ...line.map(([lon, lat]) => L.circleMarker([lat, lon], { pane: "cover-work", renderer: this.workSvg, interactive: false, radius: 4, weight: 2, color: token("accent"), fillColor: token("surface"), fillOpacity: 1 }))]).addTo(this.map) : null;
+    this.draft = line.length
+      ? L.layerGroup([
+          ...this.road(line, true),
+          ...line.map(([lon, lat]) =>
+            L.circleMarker([lat, lon], {
+              pane: "cover-work",
+              renderer: this.workSvg,
+              interactive: false,
+              radius: 4,
+              weight: 2,
+              color: token("accent"),
+              fillColor: token("surface"),
+              fillOpacity: 1,
+            }),
+          ),
+        ]).addTo(this.map)
+      : null;
   }
 
   /** Numbered answers to "where next?". */
   showSites(sites, onPick) {
     this.signs.clearLayers();
     sites.forEach((site, i) =>
-      L.marker([site.lat, site.lon], { icon: sign(number(i + 1), "site"), pane: "cover-work", title: c("take_site", { n: i + 1 }), keyboard: false })
+      L.marker([site.lat, site.lon], {
+        icon: sign(number(i + 1), "site"),
+        pane: "cover-work",
+        title: c("take_site", { n: i + 1 }),
+        keyboard: false,
+      })
         .on("click", (event) => {
           L.DomEvent.stopPropagation(event);
           onPick(site, i);
-        }).addTo(this.signs));
+        })
+        .addTo(this.signs),
+    );
   }
 
   /** The household that is looked at, or none. */
   showHome(home) {
     this.home?.remove();
-    this.home = home ? L.circleMarker([home.lat, home.lon], { pane: "cover-work", renderer: this.workSvg, interactive: false, className: "cover-home", radius: 9, weight: 4, color: token("accent"), fillColor: token("surface"), fillOpacity: 1 }).addTo(this.map) : null;
+    this.home = home
+      ? L.circleMarker([home.lat, home.lon], {
+          pane: "cover-work",
+          renderer: this.workSvg,
+          interactive: false,
+          className: "cover-home",
+          radius: 9,
+          weight: 4,
+          color: token("accent"),
+          fillColor: token("surface"),
+          fillOpacity: 1,
+        }).addTo(this.map)
+      : null;
   }
 
   // --- two runs side by side ----------------------------------------------------------------------
@@ -224,16 +370,38 @@ export class CoverageMap {
       const shades = figures.classes.map((entry) => colourFor(entry.colour));
       const paper = token("paper");
       const layer = L.geoJSON(collection, {
-        pane: name, renderer: L.canvas({ pane: name, padding: 0.25 }), interactive: false,
+        pane: name,
+        renderer: L.canvas({ pane: name, padding: 0.25 }),
+        interactive: false,
         style: ({ properties }) => {
           const colour = shades[figures.class_of[properties.grid_id] ?? -1] ?? paper;
-          return { stroke: true, weight: 0.8, color: colour, fillColor: colour, fillOpacity: this.areaOpacity, opacity: this.areaOpacity };
+          return {
+            stroke: true,
+            weight: 0.8,
+            color: colour,
+            fillColor: colour,
+            fillOpacity: this.areaOpacity,
+            opacity: this.areaOpacity,
+          };
         },
       }).addTo(this.map);
       return { pane, layer };
     });
-    this.handle = h("div", { id: "swipe", role: "slider", tabindex: "0", "aria-label": c("swipe"), "aria-valuemin": "0", "aria-valuemax": "100", "aria-orientation": "horizontal" },
-      h("span", { class: "swipe-name left" }, sides[0].short), h("span", { class: "swipe-name right" }, sides[1].short), h("i", { "aria-hidden": "true" }, "⇆"));
+    this.handle = h(
+      "div",
+      {
+        id: "swipe",
+        role: "slider",
+        tabindex: "0",
+        "aria-label": c("swipe"),
+        "aria-valuemin": "0",
+        "aria-valuemax": "100",
+        "aria-orientation": "horizontal",
+      },
+      h("span", { class: "swipe-name left" }, sides[0].short),
+      h("span", { class: "swipe-name right" }, sides[1].short),
+      h("i", { "aria-hidden": "true" }, "⇆"),
+    );
     const follow = (event) => {
       const box = this.map.getContainer().getBoundingClientRect();
       this.setShare((event.clientX - box.left) / box.width);
@@ -247,7 +415,14 @@ export class CoverageMap {
     this.handle.addEventListener("pointerup", () => (this.handle.onpointermove = null));
     this.handle.addEventListener("pointercancel", () => (this.handle.onpointermove = null));
     this.handle.addEventListener("keydown", (event) => {
-      const to = { ArrowLeft: this.share - STEP, ArrowDown: this.share - STEP, ArrowRight: this.share + STEP, ArrowUp: this.share + STEP, Home: 0, End: 1 }[event.key];
+      const to = {
+        ArrowLeft: this.share - STEP,
+        ArrowDown: this.share - STEP,
+        ArrowRight: this.share + STEP,
+        ArrowUp: this.share + STEP,
+        Home: 0,
+        End: 1,
+      }[event.key];
       if (to === undefined) return;
       event.preventDefault();
       event.stopPropagation();
@@ -272,7 +447,8 @@ export class CoverageMap {
     const start = this.map.containerPointToLayerPoint([0, 0]);
     const end = this.map.containerPointToLayerPoint([size.x, size.y]);
     const middle = start.x + (end.x - start.x) * this.share;
-    const box = (left, right) => `polygon(${left}px ${start.y}px, ${right}px ${start.y}px, ${right}px ${end.y}px, ${left}px ${end.y}px)`;
+    const box = (left, right) =>
+      `polygon(${left}px ${start.y}px, ${right}px ${start.y}px, ${right}px ${end.y}px, ${left}px ${end.y}px)`;
     this.sides[0].pane.style.clipPath = box(start.x, middle);
     this.sides[1].pane.style.clipPath = box(middle, end.x);
   }

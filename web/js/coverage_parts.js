@@ -13,57 +13,192 @@ export const MOST_SPOTS = 300;
 /** The county's share in large, of how many, against the target. */
 export function countyBlock(summary, { limit, target }) {
   const isGood = summary.share !== null && summary.share >= target;
-  return h("section", { class: "county-share" },
-    h("p", { class: "big" }, h("b", {}, percent(summary.share)), h("span", {},
-      summary.n === undefined || summary.n === null ? "" : c("reached_of", { covered: number(summary.covered), n: number(summary.n), limit: number(limit) }))),
-    target !== undefined && target !== null && h("p", {}, tag(c(isGood ? "target_met" : "target_missed", { target: percent(target) }), isGood ? "good" : "care")),
+  return h(
+    "section",
+    { class: "county-share" },
+    h(
+      "p",
+      { class: "big" },
+      h("b", {}, percent(summary.share)),
+      h(
+        "span",
+        {},
+        summary.n === undefined || summary.n === null
+          ? ""
+          : c("reached_of", { covered: number(summary.covered), n: number(summary.n), limit: number(limit) }),
+      ),
+    ),
+    target !== undefined &&
+      target !== null &&
+      h(
+        "p",
+        {},
+        tag(c(isGood ? "target_met" : "target_missed", { target: percent(target) }), isGood ? "good" : "care"),
+      ),
     summary.n !== undefined && summary.n !== null && coverageBar(summary),
-    summary.median_minutes !== null && summary.median_minutes !== undefined && h("dl", { class: "tiles" }, ["median", "p90", "worst"].map((key) =>
-      h("div", {}, h("dt", {}, c(`minutes_${key}`)), h("dd", {}, number(summary[`${key}_minutes`], 1), h("small", {}, ` ${c("unit_minutes")}`))))));
+    summary.median_minutes !== null &&
+      summary.median_minutes !== undefined &&
+      h(
+        "dl",
+        { class: "tiles" },
+        ["median", "p90", "worst"].map((key) =>
+          h(
+            "div",
+            {},
+            h("dt", {}, c(`minutes_${key}`)),
+            h("dd", {}, number(summary[`${key}_minutes`], 1), h("small", {}, ` ${c("unit_minutes")}`)),
+          ),
+        ),
+      ),
+  );
 }
 
 /** Every kind of service by itself; a click colours the map by it. */
 export const kindRows = (kinds, chosen, onPick) =>
-  h("div", { class: "standard" }, kinds.map(([kind, of]) =>
-    h("button", { type: "button", class: "kind", "aria-pressed": String(kind === chosen), onclick: () => onPick(kind) },
-      symbol(kind, 18), h("span", {}, kindName(kind)),
-      of.status === "no_facility" ? tag(t("no_facility_short"), "care") : h("b", {}, percent(of.share)),
-      of.n > 0 && coverageBar(of, false))));
+  h(
+    "div",
+    { class: "standard" },
+    kinds.map(([kind, of]) =>
+      h(
+        "button",
+        { type: "button", class: "kind", "aria-pressed": String(kind === chosen), onclick: () => onPick(kind) },
+        symbol(kind, 18),
+        h("span", {}, kindName(kind)),
+        of.status === "no_facility" ? tag(t("no_facility_short"), "care") : h("b", {}, percent(of.share)),
+        of.n > 0 && coverageBar(of, false),
+      ),
+    ),
+  );
 
 /** People, care households, buildings, premises, hazards. */
 export const othersTable = (others) =>
-  h("table", { class: "figures" }, h("thead", {}, h("tr", {}, ["counted", "all", "reached", "share"].map((name) => h("th", { scope: "col" }, c(`col_${name}`))))),
-    h("tbody", {}, others.map(([of, one]) => h("tr", {}, h("th", { scope: "row" }, c(`of_${of}`)), h("td", {}, number(one.n)), h("td", {}, number(one.covered)), h("td", {}, h("b", {}, percent(one.share)))))));
+  h(
+    "table",
+    { class: "figures" },
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        ["counted", "all", "reached", "share"].map((name) => h("th", { scope: "col" }, c(`col_${name}`))),
+      ),
+    ),
+    h(
+      "tbody",
+      {},
+      others.map(([of, one]) =>
+        h(
+          "tr",
+          {},
+          h("th", { scope: "row" }, c(`of_${of}`)),
+          h("td", {}, number(one.n)),
+          h("td", {}, number(one.covered)),
+          h("td", {}, h("b", {}, percent(one.share))),
+        ),
+      ),
+    ),
+  );
 
 /** The first of a list, the others behind a word. */
 export function more(rows, first = FIRST) {
   const list = (some) => h("ul", { class: "rows" }, some);
   if (rows.length <= first + 1) return list(rows);
-  return [list(rows.slice(0, first)), h("details", { class: "more" }, h("summary", {}, c("more_n", { n: number(rows.length - first) })), list(rows.slice(first)))];
+  return [
+    list(rows.slice(0, first)),
+    h(
+      "details",
+      { class: "more" },
+      h("summary", {}, c("more_n", { n: number(rows.length - first) })),
+      list(rows.slice(first)),
+    ),
+  ];
 }
 
 /** Towns, the worst first, each with a bar against the target. */
 export function townRows(towns, target, onPick) {
   const known = towns.filter(({ share }) => share !== null).sort((a, b) => a.share - b.share);
-  return more(known.map((town) => h("li", {}, h("button", { type: "button", class: "town-row", title: t("fly_there"), onclick: () => onPick(town.grid_id) },
-    h("span", {}, town.name, town.n !== null && h("small", {}, c("left_out", { n: number(town.n - town.covered) }))),
-    h("i", { class: "meter", "aria-hidden": "true" }, h("i", { class: town.share >= target ? "good" : "care", style: { width: `${town.share * 100}%` } }), h("i", { class: "goal", style: { left: `${target * 100}%` } })),
-    h("b", {}, percent(town.share))))));
+  return more(
+    known.map((town) =>
+      h(
+        "li",
+        {},
+        h(
+          "button",
+          { type: "button", class: "town-row", title: t("fly_there"), onclick: () => onPick(town.grid_id) },
+          h(
+            "span",
+            {},
+            town.name,
+            town.n !== null && h("small", {}, c("left_out", { n: number(town.n - town.covered) })),
+          ),
+          h(
+            "i",
+            { class: "meter", "aria-hidden": "true" },
+            h("i", { class: town.share >= target ? "good" : "care", style: { width: `${town.share * 100}%` } }),
+            h("i", { class: "goal", style: { left: `${target * 100}%` } }),
+          ),
+          h("b", {}, percent(town.share)),
+        ),
+      ),
+    ),
+  );
 }
 
 /** How many blind spots are listed, and who lives there. */
 export const spotsText = (spots) =>
-  spots.length ? c(spots.length < MOST_SPOTS ? "spots_n" : "spots_largest", { n: number(spots.length), households: number(spots.reduce((sum, spot) => sum + spot.households, 0)) }) : "";
+  spots.length
+    ? c(spots.length < MOST_SPOTS ? "spots_n" : "spots_largest", {
+        n: number(spots.length),
+        households: number(spots.reduce((sum, spot) => sum + spot.households, 0)),
+      })
+    : "";
 
 /** Blind spots, the largest first; each flies there. */
 export const spotRows = (spots, onPick) =>
-  more(spots.map((spot) => h("li", {}, h("button", { type: "button", class: "spot", title: t("fly_there"), onclick: () => onPick(spot) },
-    h("span", {}, spot.name, h("small", {}, dotted([c(`reason_${spot.reason}`), spot.worst_minutes !== null && c("up_to", { minutes: minutes(spot.worst_minutes) })]))),
-    h("b", {}, c("households_n", { n: number(spot.households) }), h("small", {}, c("people_n", { n: number(spot.people) })))))), 8);
+  more(
+    spots.map((spot) =>
+      h(
+        "li",
+        {},
+        h(
+          "button",
+          { type: "button", class: "spot", title: t("fly_there"), onclick: () => onPick(spot) },
+          h(
+            "span",
+            {},
+            spot.name,
+            h(
+              "small",
+              {},
+              dotted([
+                c(`reason_${spot.reason}`),
+                spot.worst_minutes !== null && c("up_to", { minutes: minutes(spot.worst_minutes) }),
+              ]),
+            ),
+          ),
+          h(
+            "b",
+            {},
+            c("households_n", { n: number(spot.households) }),
+            h("small", {}, c("people_n", { n: number(spot.people) })),
+          ),
+        ),
+      ),
+    ),
+    8,
+  );
 
 /** A figure before and after, with what is between them. */
 export function beforeAfter(name, before, after, change, tone = "") {
-  return h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, before), h("td", {}, h("b", {}, after)), h("td", { class: tone }, change));
+  return h(
+    "tr",
+    {},
+    h("th", { scope: "row" }, name),
+    h("td", {}, before),
+    h("td", {}, h("b", {}, after)),
+    h("td", { class: tone }, change),
+  );
 }
 
 /** The tone of a difference: more is good here. */
@@ -71,12 +206,37 @@ export const toneOf = (difference) => (difference > 1e-9 ? "up" : difference < -
 
 /** A table of figures before and after. */
 export const changeTable = (heads, rows) =>
-  h("table", { class: "figures" }, h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))), h("tbody", {}, rows));
+  h(
+    "table",
+    { class: "figures" },
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        heads.map((head) => h("th", { scope: "col" }, head)),
+      ),
+    ),
+    h("tbody", {}, rows),
+  );
 
 /** One line of share and minutes of two states. */
 export const shareRow = (name, before, after) =>
-  beforeAfter(name, percent(before?.share), percent(after?.share), points(before?.share, after?.share), toneOf((after?.share ?? 0) - (before?.share ?? 0)));
+  beforeAfter(
+    name,
+    percent(before?.share),
+    percent(after?.share),
+    points(before?.share, after?.share),
+    toneOf((after?.share ?? 0) - (before?.share ?? 0)),
+  );
 
 /** Households gained and lost as one sentence. */
 export const gainedLost = (gained, lost) =>
-  h("p", { class: "gained" }, h("span", { class: "up" }, c("gained", { n: number(gained) })), h("span", { class: "down" }, c("lost", { n: number(lost) })), h("b", {}, c("net", { n: signed(gained - lost) })));
+  h(
+    "p",
+    { class: "gained" },
+    h("span", { class: "up" }, c("gained", { n: number(gained) })),
+    h("span", { class: "down" }, c("lost", { n: number(lost) })),
+    h("b", {}, c("net", { n: signed(gained - lost) })),
+  );

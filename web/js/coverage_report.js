@@ -19,8 +19,21 @@ let draw = () => {};
 function hand(job, takesIt) {
   const slot = at("report-said");
   if (!job || !slot) return;
-  const link = h("a", { href: `/api/reports/coverage/files/${job.job_id}`, download: job.result.name, id: "report-file" }, job.result.name);
-  slot.replaceChildren(h("p", {}, tag(c("report_done"), "good"), " ", link, ` ${c("report_size", { kb: number(job.result.size / 1000) })}`));
+  const link = h(
+    "a",
+    { href: `/api/reports/coverage/files/${job.job_id}`, download: job.result.name, id: "report-file" },
+    job.result.name,
+  );
+  slot.replaceChildren(
+    h(
+      "p",
+      {},
+      tag(c("report_done"), "good"),
+      " ",
+      link,
+      ` ${c("report_size", { kb: number(job.result.size / 1000) })}`,
+    ),
+  );
   if (takesIt) link.click();
 }
 
@@ -31,22 +44,52 @@ async function showPages(mode, slot, signal) {
     event.stopPropagation(); // it closes the picture, not the mode
     large.close();
   };
-  const large = h("dialog", { class: "report-large", "aria-label": c("report_page_large"), onclick: () => large.close(), onkeydown: closing });
+  const large = h("dialog", {
+    class: "report-large",
+    "aria-label": c("report_page_large"),
+    onclick: () => large.close(),
+    onkeydown: closing,
+  });
   slot.replaceChildren(h("progress", {}), h("p", { class: "quiet" }, c("report_pages_making")));
   try {
-    const asked = { standard: mode.standard.code, scenario: mode.run.scenario, run_id: mode.run.run_id, language: chosen.language };
+    const asked = {
+      standard: mode.standard.code,
+      scenario: mode.run.scenario,
+      run_id: mode.run.run_id,
+      language: chosen.language,
+    };
     const { pages, pictures } = await get("/api/reports/coverage/pages", asked, signal);
     if (signal.aborted) return;
     const enlarge = (picture, said) => {
-      large.replaceChildren(h("img", { src: picture, alt: said }), h("button", { type: "button", class: "button" }, c("report_page_close")));
+      large.replaceChildren(
+        h("img", { src: picture, alt: said }),
+        h("button", { type: "button", class: "button" }, c("report_page_close")),
+      );
       large.showModal();
     };
     slot.replaceChildren(
-      h("ol", { class: "report-pages" }, pictures.map((picture, place) => {
-        const said = c("report_page", { n: number(place + 1), all: number(pages) });
-        return h("li", {}, h("button", { type: "button", onclick: () => enlarge(picture, said) }, h("img", { src: picture, alt: said })), h("small", { class: "quiet" }, said));
-      })),
-      ...(pages > pictures.length ? [h("p", { class: "quiet" }, c("report_pages_more", { n: number(pages - pictures.length) }))] : []), large);
+      h(
+        "ol",
+        { class: "report-pages" },
+        pictures.map((picture, place) => {
+          const said = c("report_page", { n: number(place + 1), all: number(pages) });
+          return h(
+            "li",
+            {},
+            h(
+              "button",
+              { type: "button", onclick: () => enlarge(picture, said) },
+              h("img", { src: picture, alt: said }),
+            ),
+            h("small", { class: "quiet" }, said),
+          );
+        }),
+      ),
+      ...(pages > pictures.length
+        ? [h("p", { class: "quiet" }, c("report_pages_more", { n: number(pages - pictures.length) }))]
+        : []),
+      large,
+    );
   } catch (error) {
     if (!signal.aborted) slot.replaceChildren(h("p", { class: "fault", role: "alert" }, error.message));
   }
@@ -57,11 +100,42 @@ export async function showReport(mode, signal) {
   const { run } = mode;
   const head = [h("p", { class: "eyebrow" }, c("report_mode")), h("h2", {}, c("report_title", { what: mode.title }))];
   if (!run) {
-    mode.panel.fill("coverage", head, mode.head(), h("div", { class: "first-step" }, h("p", {}, c("empty_report", { what: mode.title })), h("button", { type: "button", class: "button primary", id: "report-first", onclick: () => show({ mode: "coverage", part: "" }) }, c("empty_report_do"))));
+    mode.panel.fill(
+      "coverage",
+      head,
+      mode.head(),
+      h(
+        "div",
+        { class: "first-step" },
+        h("p", {}, c("empty_report", { what: mode.title })),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "button primary",
+            id: "report-first",
+            onclick: () => show({ mode: "coverage", part: "" }),
+          },
+          c("empty_report_do"),
+        ),
+      ),
+    );
     return;
   }
-  const group = (name, items, text, isOn, onPick) => h("fieldset", { class: "choices-row" }, h("legend", {}, c(name)), items.map((item) =>
-    h("label", {}, h("input", { type: "radio", name, value: item, checked: isOn(item), onchange: () => onPick(item) }), h("span", {}, text(item)))));
+  const group = (name, items, text, isOn, onPick) =>
+    h(
+      "fieldset",
+      { class: "choices-row" },
+      h("legend", {}, c(name)),
+      items.map((item) =>
+        h(
+          "label",
+          {},
+          h("input", { type: "radio", name, value: item, checked: isOn(item), onchange: () => onPick(item) }),
+          h("span", {}, text(item)),
+        ),
+      ),
+    );
   const spots = await mode.spotsOf(run);
   signal.throwIfAborted();
   const pages = h("div", { id: "report-pages", "aria-live": "polite" });
@@ -77,30 +151,92 @@ export async function showReport(mode, signal) {
     askPages();
   };
   const said = h("div", { id: "report-said", role: "status" });
-  const ask = () => work.start("/api/reports/coverage", { standard: mode.standard.code, scenario: run.scenario, run_id: run.run_id, format: chosen.form, language: chosen.language });
-  const button = h("button", { type: "button", class: "button primary", id: "report-take", onclick: async () => hand(await ask(), true) }, c("report_take"));
+  const ask = () =>
+    work.start("/api/reports/coverage", {
+      standard: mode.standard.code,
+      scenario: run.scenario,
+      run_id: run.run_id,
+      format: chosen.form,
+      language: chosen.language,
+    });
+  const button = h(
+    "button",
+    { type: "button", class: "button primary", id: "report-take", onclick: async () => hand(await ask(), true) },
+    c("report_take"),
+  );
   draw = () => {
     button.disabled = Boolean(work.job);
     keepingFocus(() => said.replaceChildren(work.line() ?? ""));
   };
   const { summary } = run;
-  const worst = mode.towns.filter(({ share }) => share !== null).sort((a, b) => a.share - b.share).slice(0, 5);
-  mode.panel.fill("coverage", head, mode.head(),
-    group("report_format", FORMS, (form) => c(`format_${form}`), (form) => form === chosen.form, (form) => (chosen.form = form)),
-    group("report_language", config.languages, (language) => c(`language_${language}`), (language) => language === chosen.language, pickLanguage),
-    h("div", { class: "buttons" }, button), said,
+  const worst = mode.towns
+    .filter(({ share }) => share !== null)
+    .sort((a, b) => a.share - b.share)
+    .slice(0, 5);
+  mode.panel.fill(
+    "coverage",
+    head,
+    mode.head(),
+    group(
+      "report_format",
+      FORMS,
+      (form) => c(`format_${form}`),
+      (form) => form === chosen.form,
+      (form) => (chosen.form = form),
+    ),
+    group(
+      "report_language",
+      config.languages,
+      (language) => c(`language_${language}`),
+      (language) => language === chosen.language,
+      pickLanguage,
+    ),
+    h("div", { class: "buttons" }, button),
+    said,
     run.is_stale && h("p", {}, tag(c("stale"), "care"), " ", semicolons(run.stale_texts ?? [])),
     heading(c("report_contents"), c("report_contents_note")),
-    h("article", { class: "report-page" },
-      h("p", { class: "quiet" }, nameOf(config.county ?? {})), h("h4", {}, mode.title),
-      h("p", { class: "big" }, h("b", {}, percent(summary.share)), h("span", {}, summary.n ? c("reached_of", { covered: number(summary.covered), n: number(summary.n), limit: number(mode.limit) }) : "")),
-      h("ul", { class: "rows" }, worst.map((town) => h("li", { class: "line" }, h("span", {}, town.name), h("b", {}, percent(town.share))))),
+    h(
+      "article",
+      { class: "report-page" },
+      h("p", { class: "quiet" }, nameOf(config.county ?? {})),
+      h("h4", {}, mode.title),
+      h(
+        "p",
+        { class: "big" },
+        h("b", {}, percent(summary.share)),
+        h(
+          "span",
+          {},
+          summary.n
+            ? c("reached_of", { covered: number(summary.covered), n: number(summary.n), limit: number(mode.limit) })
+            : "",
+        ),
+      ),
+      h(
+        "ul",
+        { class: "rows" },
+        worst.map((town) => h("li", { class: "line" }, h("span", {}, town.name), h("b", {}, percent(town.share)))),
+      ),
       spots.length > 0 && h("p", {}, h("b", {}, c("spots")), ` ${spotsText(spots)}`),
-      h("p", { class: "quiet" }, semicolons([mode.scenarioName(run.scenario), c("run_of", { moment: moment(run.finished_at) }), c("state_network", { n: run.network_id ?? "–" }), c("state_run", { n: run.run_id })]))),
+      h(
+        "p",
+        { class: "quiet" },
+        semicolons([
+          mode.scenarioName(run.scenario),
+          c("run_of", { moment: moment(run.finished_at) }),
+          c("state_network", { n: run.network_id ?? "–" }),
+          c("state_run", { n: run.run_id }),
+        ]),
+      ),
+    ),
     pages,
-    h("p", { class: "quiet" }, c("report_hidden")));
+    h("p", { class: "quiet" }, c("report_hidden")),
+  );
   draw();
-  work.resume().then((job) => hand(job, false)).catch(mode.onError);
+  work
+    .resume()
+    .then((job) => hand(job, false))
+    .catch(mode.onError);
   askPages();
   mode.panel.focusIfAsked();
 }

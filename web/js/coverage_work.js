@@ -8,7 +8,10 @@ import { number, t } from "./texts.js";
 const ENDED = ["done", "failed", "cancelled"];
 const ASK_AGAIN_MS = 500;
 
-const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const pause = (milliseconds) =>
+  new Promise((resolve) => {
+    setTimeout(resolve, milliseconds);
+  });
 
 export class Work {
   constructor(kind, id, draw) {
@@ -33,7 +36,10 @@ export class Work {
   async resume(wantsDone = false) {
     if (this.job) return null;
     const { items } = await get("/api/jobs", { limit: 50 });
-    const last = items.find(({ kind, status }) => kind === this.kind && (wantsDone ? status === "done" || !ENDED.includes(status) : !ENDED.includes(status)));
+    const last = items.find(
+      ({ kind, status }) =>
+        kind === this.kind && (wantsDone ? status === "done" || !ENDED.includes(status) : !ENDED.includes(status)),
+    );
     if (!last || this.job) return null;
     return last.status === "done" ? last : this.told(() => this.watch(last.job_id));
   }
@@ -71,11 +77,21 @@ export class Work {
 
   /** Its progress and a button that stops it; or why it came to nothing. */
   line() {
-    if (!this.job) return this.problem ? h("p", this.isFault ? { class: "fault", role: "alert" } : { class: "quiet", role: "status" }, this.problem) : null;
+    if (!this.job)
+      return this.problem
+        ? h("p", this.isFault ? { class: "fault", role: "alert" } : { class: "quiet", role: "status" }, this.problem)
+        : null;
     const { progress, step_text } = this.job;
-    return h("div", { class: "run-line", id: `${this.id}-progress` },
+    return h(
+      "div",
+      { class: "run-line", id: `${this.id}-progress` },
       h("progress", { max: "1", value: String(progress), "aria-label": c("measuring") }),
       h("p", { role: "status" }, h("b", {}, `${number(progress * 100)}%`), ` ${step_text || c("waiting")}`),
-      h("button", { type: "button", class: "button", id: `${this.id}-stop`, onclick: () => this.told(() => this.stop()) }, c("stop")));
+      h(
+        "button",
+        { type: "button", class: "button", id: `${this.id}-stop`, onclick: () => this.told(() => this.stop()) },
+        c("stop"),
+      ),
+    );
   }
 }

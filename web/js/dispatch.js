@@ -7,10 +7,10 @@ import { showIncident } from "./incident.js";
 import { at, h } from "./dom.js";
 import { chainLine, codeLine, heading, officerCard, phone, tag, trouble } from "./parts.js";
 import { Routes } from "./route.js";
-import { show, state } from "./state.js";
+import { state } from "./state.js";
 import { symbol } from "./symbols.js";
 import { kindName } from "./figures.js";
-import { config, listed, number, t } from "./texts.js";
+import { config, coordinates, listed, number, t } from "./texts.js";
 
 const FIRST = 4;
 const NEAR_M = 5000;
@@ -36,13 +36,12 @@ export class Dispatch {
   async render(signal) {
     this.stopBoard?.();
     this.routes.clear();
-    const [of, id] = split(state.point);
-    if (of === "incident") return showIncident(this, id, signal);
+    if (state.point.startsWith("incident:")) return showIncident(this, state.point.slice(9), signal);
     if (!state.point) {
       this.place = null;
       return showBoard(this, signal);
     }
-    const point = of === "place" ? placeOf(id) : await this.panel.points.find(state.point);
+    const point = await this.panel.points.find(state.point);
     if (!point) {
       this.panel.fill("trouble", h("h2", {}, t("trouble")), trouble(t("no_such_point")));
       return undefined;
@@ -58,12 +57,22 @@ export class Dispatch {
     const named = located.grid ?? (isNear(located) ? located.nearest : null);
     this.grids.select(named?.grid_id ?? "");
     const form = h("div", { id: "report-slot" });
-    const arrivals = h("section", { id: "arrivals", "aria-busy": "true" }, heading(t("dispatch_first_there")), h("p", { class: "quiet" }, t("busy")));
-    this.panel.fill("dispatch",
-      [h("p", { class: "eyebrow" }, place.name || `${place.lon.toFixed(5)}, ${place.lat.toFixed(5)}`), h("h2", {}, located.grid?.name ?? t("dispatch_no_grid"))],
+    const arrivals = h(
+      "section",
+      { id: "arrivals", "aria-busy": "true" },
+      heading(t("dispatch_first_there")),
+      h("p", { class: "quiet" }, t("busy")),
+    );
+    this.panel.fill(
+      "dispatch",
+      [
+        h("p", { class: "eyebrow" }, place.name || coordinates(place)),
+        h("h2", {}, located.grid?.name ?? t("dispatch_no_grid")),
+      ],
       ...this.whose(located),
       form,
-      arrivals);
+      arrivals,
+    );
     this.panel.focusIfAsked();
     if (this.isReporting) this.startReport();
     await this.showArrivals(place, arrivals, signal);
@@ -76,16 +85,26 @@ export class Dispatch {
     const across = located.grid ? located.nearest : null;
     return [
       located.grid && codeLine(grid),
-      located.outside && h("p", {}, tag(t("dispatch_outside", { name: grid.name, far: distance(located.distance_m) }), "care")),
+      located.outside &&
+        h("p", {}, tag(t("dispatch_outside", { name: grid.name, far: distance(located.distance_m) }), "care")),
       located.on_border && h("p", {}, tag(t("on_border"), "care")),
-      !located.outside && !located.on_border && located.near_border && across &&
+      !located.outside &&
+        !located.on_border &&
+        located.near_border &&
+        across &&
         h("p", {}, tag(t("dispatch_near_border", { m: number(located.distance_m), name: across.name }), "care")),
-      located.border_road && h("p", {}, tag(t("dispatch_border_road", { name: located.border_road.name || t("road") }), "care")),
+      located.border_road &&
+        h("p", {}, tag(t("dispatch_border_road", { name: located.border_road.name || t("road") }), "care")),
       located.call && firstCall(located.call),
       (located.grid || isNear(located)) && officers(located),
       grid.chain?.length > 1 && chainLine(grid, this.pick),
-      mayReport(config.actor.role) && h("button", { type: "button", class: "button primary", id: "report-start", onclick: () => this.startReport() },
-        t("dispatch_report"), h("kbd", { "aria-hidden": "true" }, "N")),
+      mayReport(config.actor.role) &&
+        h(
+          "button",
+          { type: "button", class: "button primary", id: "report-start", onclick: () => this.startReport() },
+          t("dispatch_report"),
+          h("kbd", { "aria-hidden": "true" }, "N"),
+        ),
     ];
   }
 
@@ -116,7 +135,11 @@ export class Dispatch {
     try {
       answer = await get("/api/arrivals", { lon: place.lon, lat: place.lat }, signal);
     } catch (error) {
-      if (!isStale(error)) slot.replaceChildren(heading(t("dispatch_first_there")), trouble(error.message, () => this.showArrivals(place, slot, signal)));
+      if (!isStale(error))
+        slot.replaceChildren(
+          heading(t("dispatch_first_there")),
+          trouble(error.message, () => this.showArrivals(place, slot, signal)),
+        );
       slot.removeAttribute("aria-busy");
       return;
     }
@@ -135,16 +158,6 @@ export class Dispatch {
 
 // --- parts ---------------------------------------------------------------------------------------
 
-const split = (point) => {
-  const cut = point.indexOf(":");
-  return cut < 0 ? ["", ""] : [point.slice(0, cut), point.slice(cut + 1)];
-};
-
-function placeOf(text) {
-  const [lon, lat] = text.split(",").map(Number);
-  return { of: "place", lon, lat, name: "" };
-}
-
 const distance = (metres) => (metres < 10_000 ? `${number(metres)} m` : `${number(metres / 1000)} km`);
 
 /** A place outside every grid concerns the officers of the nearest one only where they could go. */
@@ -152,12 +165,14 @@ const isNear = (located) => located.outside && located.distance_m < NEAR_M;
 
 function officers(located) {
   const found = located.officers ?? (located.grid ?? located.nearest)?.officers ?? [];
-  if (!found.length) return h("p", { class: "quiet" }, t(SEES_FEW.includes(config.actor.role) ? "officers_hidden" : "no_officer"));
+  if (!found.length)
+    return h("p", { class: "quiet" }, t(SEES_FEW.includes(config.actor.role) ? "officers_hidden" : "no_officer"));
   return h("div", { class: "officers" }, found.map(officerCard));
 }
 
 /** Whom to ring first, in large. */
-const firstCall = ({ officer }) => h("p", { class: "first-call" }, h("small", {}, t("dispatch_call")), h("b", {}, officer.name), phone(officer.phone));
+const firstCall = ({ officer }) =>
+  h("p", { class: "first-call" }, h("small", {}, t("dispatch_call")), h("b", {}, officer.name), phone(officer.phone));
 
 /** The quickest first, but the first fire engine always on top: it is what cannot wait. */
 function arrivalsOf({ arrivals }) {
@@ -169,17 +184,58 @@ const firstWithRoute = (answer) => arrivalsOf(answer).find((one) => one.route);
 
 function arrivalParts(answer, onRoute) {
   const all = arrivalsOf(answer);
-  const row = (one) => h("li", {}, h("button", { type: "button", onclick: () => onRoute(one), title: t("dispatch_draw_route") },
-    symbol(one.kind, 20),
-    h("span", {}, one.name, h("small", {}, listed([kindName(one.kind), `${number(one.distance_m / 1000, 1)} km`, one.turnout_minutes > 0 && t("dispatch_turnout", { n: number(one.turnout_minutes, 1) })].filter(Boolean)))),
-    h("b", {}, t("minutes_n", { n: number(one.minutes, 1) }))), one.phone && phone(one.phone));
+  const row = (one) =>
+    h(
+      "li",
+      {},
+      h(
+        "button",
+        { type: "button", onclick: () => onRoute(one), title: t("dispatch_draw_route") },
+        symbol(one.kind, 20),
+        h(
+          "span",
+          {},
+          one.name,
+          h(
+            "small",
+            {},
+            listed(
+              [
+                kindName(one.kind),
+                `${number(one.distance_m / 1000, 1)} km`,
+                one.turnout_minutes > 0 && t("dispatch_turnout", { n: number(one.turnout_minutes, 1) }),
+              ].filter(Boolean),
+            ),
+          ),
+        ),
+        h("b", {}, t("minutes_n", { n: number(one.minutes, 1) })),
+      ),
+      one.phone && phone(one.phone),
+    );
   return [
     heading(t("dispatch_first_there")),
-    answer.fire_20.status !== "no_facility" && h("p", { title: answer.fire_20.source }, tag(t(answer.fire_20.kept ? "dispatch_fire_20_kept" : "dispatch_fire_20_missed", { n: number(answer.fire_20.limit_minutes) }), answer.fire_20.kept ? "good" : "wrong")),
+    answer.fire_20.status !== "no_facility" &&
+      h(
+        "p",
+        { title: answer.fire_20.source },
+        tag(
+          t(answer.fire_20.kept ? "dispatch_fire_20_kept" : "dispatch_fire_20_missed", {
+            n: number(answer.fire_20.limit_minutes),
+          }),
+          answer.fire_20.kept ? "good" : "wrong",
+        ),
+      ),
     answer.status !== "ok" && h("p", { class: "quiet" }, t(`dispatch_${answer.status}`)),
-    all.length ? h("ul", { class: "rows arrivals" }, all.slice(0, FIRST).map(row)) : h("p", { class: "quiet" }, t("dispatch_nobody")),
-    all.length > FIRST && h("details", {}, h("summary", {}, t("dispatch_more_helpers", { n: all.length - FIRST })),
-      h("ul", { class: "rows arrivals" }, all.slice(FIRST).map(row))),
+    all.length
+      ? h("ul", { class: "rows arrivals" }, all.slice(0, FIRST).map(row))
+      : h("p", { class: "quiet" }, t("dispatch_nobody")),
+    all.length > FIRST &&
+      h(
+        "details",
+        {},
+        h("summary", {}, t("dispatch_more_helpers", { n: all.length - FIRST })),
+        h("ul", { class: "rows arrivals" }, all.slice(FIRST).map(row)),
+      ),
     nearParts(answer.near),
   ];
 }
@@ -189,10 +245,32 @@ function nearParts(near) {
   const groups = ["hazards", "households", "premises", "water_sources"].map((name) => [name, near[name] ?? []]);
   return [
     heading(t("dispatch_near"), near.radius_m ? t("dispatch_within", { m: number(near.radius_m) }) : ""),
-    groups.map(([name, found]) => found.length > 0 && h("details", { class: "near", open: name === "hazards" },
-      h("summary", {}, h("span", {}, t(`dispatch_near_${name}`)), h("b", {}, number(near.counts[name] ?? found.length))),
-      h("ul", { class: "rows" }, found.map((one) => h("li", {},
-        h("span", {}, one.name || kindName(one.kind), one.grade === "major" && tag(t("grade_major"), "wrong")), h("small", {}, `${number(one.distance_m)} m`)))))),
+    groups.map(
+      ([name, found]) =>
+        found.length > 0 &&
+        h(
+          "details",
+          { class: "near", open: name === "hazards" },
+          h(
+            "summary",
+            {},
+            h("span", {}, t(`dispatch_near_${name}`)),
+            h("b", {}, number(near.counts[name] ?? found.length)),
+          ),
+          h(
+            "ul",
+            { class: "rows" },
+            found.map((one) =>
+              h(
+                "li",
+                {},
+                h("span", {}, one.name || kindName(one.kind), one.grade === "major" && tag(t("grade_major"), "wrong")),
+                h("small", {}, `${number(one.distance_m)} m`),
+              ),
+            ),
+          ),
+        ),
+    ),
     groups.every(([, found]) => !found.length) && h("p", { class: "quiet" }, t("dispatch_nothing_near")),
   ];
 }

@@ -1,7 +1,18 @@
 // Small helpers for building the page. Text always goes in as text, never as HTML.
 
+/** @import { Shell } from "../types/page.js" */
+/** @typedef {Record<string, any>} Attributes on… listeners, style, data, and what is written into the tag */
+/** @typedef {string | number | Node | false | null | undefined} Child */
+/** @typedef {Child | Child[] | Child[][] | Child[][][]} Children */
+
 const SVG = "http://www.w3.org/2000/svg";
 
+/**
+ * @template {HTMLElement | SVGElement} Made
+ * @param {Made} element
+ * @param {Attributes} attributes
+ * @param {Children[]} children
+ */
 function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === null || value === false) continue;
@@ -10,35 +21,60 @@ function fill(element, attributes, children) {
     else if (name === "data") Object.assign(element.dataset, value);
     else element.setAttribute(name, value === true ? "" : value);
   }
-  for (const child of children.flat(3)) {
+  for (const child of /** @type {Child[]} */ (children.flat(3))) {
     if (child === undefined || child === null || child === false) continue;
-    element.append(child);
+    element.append(child instanceof Node ? child : String(child));
   }
   return element;
 }
 
-/** Make an HTML element: tag, attributes (on… listeners, style, data), children. */
+/**
+ * Make an HTML element: tag, attributes (on… listeners, style, data), children.
+ *
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Attributes} [attributes]
+ * @param {...Children} children
+ */
 export function h(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
 
-/** Make an SVG element. */
+/**
+ * Make an SVG element.
+ *
+ * @template {keyof SVGElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Attributes} [attributes]
+ * @param {...Children} children
+ */
 export function s(tag, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), attributes, children);
 }
 
-/** Find an element of the shell by its id. */
-export const at = (id) => document.getElementById(id);
+/**
+ * Find an element by its id; those of the shell are always there.
+ *
+ * @template {string} Id
+ * @param {Id} id
+ * @returns {Id extends keyof Shell ? Shell[Id] : HTMLElement | null}
+ */
+export const at = (id) => /** @type {any} */ (document.getElementById(id));
 
-/** Draw a part anew, and give the focus back to the control that had it. */
+/**
+ * Draw a part anew, and give the focus back to the control that had it.
+ *
+ * @param {() => void} draw
+ */
 export function keepingFocus(draw) {
-  const { id } = document.activeElement ?? {};
+  const id = document.activeElement?.id;
   draw();
-  if (id && document.activeElement?.id !== id) at(id)?.focus({ preventScroll: true });
+  if (id && document.activeElement?.id !== id) document.getElementById(id)?.focus({ preventScroll: true });
 }
 
 /** Whether the page has the narrow layout, with the sheet at the bottom. */
-export const isNarrow = () => matchMedia("(max-width: 760px) and (min-height: 501px), (max-width: 760px) and (orientation: portrait)").matches;
+export const isNarrow = () =>
+  matchMedia("(max-width: 760px) and (min-height: 501px), (max-width: 760px) and (orientation: portrait)").matches;
 
 /** Whether a phone lies on its side: little height, so nothing opens by itself. */
 export const isFlat = () => matchMedia("(max-height: 500px) and (orientation: landscape)").matches;
@@ -46,11 +82,21 @@ export const isFlat = () => matchMedia("(max-height: 500px) and (orientation: la
 /** Whether the reader asked for less motion. */
 export const isCalm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-/** Read a design token of page.css. */
-export const token = (name) =>
-  getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+/**
+ * Read a design token of page.css.
+ *
+ * @param {string} name
+ */
+export const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-/** Call fn once the calls have stopped for some milliseconds. */
+/**
+ * Call fn once the calls have stopped for some milliseconds.
+ *
+ * @template {any[]} Values
+ * @param {number} milliseconds
+ * @param {(...values: Values) => void} fn
+ * @returns {(...values: Values) => void}
+ */
 export function settled(milliseconds, fn) {
   let timer = 0;
   return (...values) => {

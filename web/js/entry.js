@@ -5,8 +5,8 @@ import { FormField } from "./entry_fields.js";
 import { e, eOr, wordOf } from "./entry_texts.js";
 import { at, h, isNarrow, settled } from "./dom.js";
 import { trouble } from "./parts.js";
-import { show, state } from "./state.js";
-import { config, day } from "./texts.js";
+import { placeOfPoint, show, state } from "./state.js";
+import { config, coordinates, day } from "./texts.js";
 
 const PAUSE_MS = 200;
 const LAYER_OF = { facility: "facilities", hazard: "hazards" };
@@ -30,9 +30,24 @@ export class Entry {
   fill(title, ...children) {
     at("panel").dataset.kind = "entry";
     at("panel-body").replaceChildren(
-      h("header", { class: "panel-head" }, h("div", {}, title),
-        h("button", { type: "button", class: "close", "aria-label": e("close"), title: e("close"), onclick: () => this.leave("", true) }, "×")),
-      ...children.flat().filter(Boolean));
+      h(
+        "header",
+        { class: "panel-head" },
+        h("div", {}, title),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "close",
+            "aria-label": e("close"),
+            title: e("close"),
+            onclick: () => this.leave("", true),
+          },
+          "×",
+        ),
+      ),
+      ...children.flat().filter(Boolean),
+    );
     at("panel-body").scrollTop = 0;
     at("said").textContent = at("panel-body").querySelector("h2")?.textContent ?? "";
   }
@@ -67,10 +82,35 @@ export class Entry {
       this.fill(h("h2", {}, e("title")), h("p", {}, e("none_may")));
       return;
     }
-    this.fill([h("h2", {}, e("title")), h("p", { class: "quiet" }, e("intro"))],
-      h("ul", { class: "rows kinds" }, kinds.map(({ kind, title }) => h("li", {}, h("button", { type: "button", onclick: () => this.go(kind) },
-        h("span", {}, title, h("small", {}, eOr(`about_${kind}`, ""))), h("b", { "aria-hidden": "true" }, "›"))))),
-      config.actor.imports && h("p", {}, h("button", { type: "button", class: "button", onclick: () => show({ view: "import", entry: "" }) }, e("import_instead"))));
+    this.fill(
+      [h("h2", {}, e("title")), h("p", { class: "quiet" }, e("intro"))],
+      h(
+        "ul",
+        { class: "rows kinds" },
+        kinds.map(({ kind, title }) =>
+          h(
+            "li",
+            {},
+            h(
+              "button",
+              { type: "button", onclick: () => this.go(kind) },
+              h("span", {}, title, h("small", {}, eOr(`about_${kind}`, ""))),
+              h("b", { "aria-hidden": "true" }, "›"),
+            ),
+          ),
+        ),
+      ),
+      config.actor.imports &&
+        h(
+          "p",
+          {},
+          h(
+            "button",
+            { type: "button", class: "button", onclick: () => show({ view: "import", entry: "" }) },
+            e("import_instead"),
+          ),
+        ),
+    );
   }
 
   go(entry) {
@@ -87,13 +127,25 @@ export class Entry {
     const said = h("p", { class: "quiet", role: "status" });
     const gridName = state.grid && this.grids.grid(state.grid)?.name;
     const inGrid = h("input", { type: "checkbox", checked: Boolean(this.inGrid) });
-    const search = h("input", { type: "search", id: "entry-search", value: this.q, placeholder: eOr(`search_${name}`, ""), "aria-label": e("search"), autocomplete: "off", spellcheck: "false" });
+    const search = h("input", {
+      type: "search",
+      id: "entry-search",
+      value: this.q,
+      placeholder: eOr(`search_${name}`, ""),
+      "aria-label": e("search"),
+      autocomplete: "off",
+      spellcheck: "false",
+    });
     let after = null;
     const load = async (isMore) => {
       this.listing?.abort();
       this.listing = new AbortController();
       const { signal: mine } = this.listing;
-      const ask = { q: search.value.trim(), after: isMore ? after : null, grid_id: hasGrids && inGrid.checked && gridName ? state.grid : null };
+      const ask = {
+        q: search.value.trim(),
+        after: isMore ? after : null,
+        grid_id: hasGrids && inGrid.checked && gridName ? state.grid : null,
+      };
       const { items, next } = await get(`/api/entry/${name}`, ask, mine);
       after = next;
       if (!isMore) list.replaceChildren();
@@ -101,14 +153,41 @@ export class Entry {
       more.hidden = next === null;
       said.textContent = list.children.length ? "" : e(ask.q || ask.grid_id ? "nothing_found" : "nothing_yet");
     };
-    const again = (isMore) => load(isMore).catch((error) => error.name !== "AbortError" && (said.textContent = error.message));
-    search.addEventListener("input", settled(PAUSE_MS, () => { this.q = search.value; again(false); }));
-    inGrid.addEventListener("change", () => { this.inGrid = inGrid.checked; again(false); });
+    const again = (isMore) =>
+      load(isMore).catch((error) => error.name !== "AbortError" && (said.textContent = error.message));
+    search.addEventListener(
+      "input",
+      settled(PAUSE_MS, () => {
+        this.q = search.value;
+        again(false);
+      }),
+    );
+    inGrid.addEventListener("change", () => {
+      this.inGrid = inGrid.checked;
+      again(false);
+    });
     more.addEventListener("click", () => again(true));
-    this.fill([this.backTo("", e("title")), h("h2", {}, kind.title)],
-      h("p", {}, h("button", { type: "button", class: "button filled", id: "entry-new", onclick: () => this.go(`${name}:new`) }, eOr(`new_${name}`, e("new")))),
-      h("div", { class: "finder" }, search, hasGrids && gridName && h("label", { class: "check" }, inGrid, h("span", {}, e("only_in", { name: gridName })))),
-      list, said, more);
+    this.fill(
+      [this.backTo("", e("title")), h("h2", {}, kind.title)],
+      h(
+        "p",
+        {},
+        h(
+          "button",
+          { type: "button", class: "button filled", id: "entry-new", onclick: () => this.go(`${name}:new`) },
+          eOr(`new_${name}`, e("new")),
+        ),
+      ),
+      h(
+        "div",
+        { class: "finder" },
+        search,
+        hasGrids && gridName && h("label", { class: "check" }, inGrid, h("span", {}, e("only_in", { name: gridName }))),
+      ),
+      list,
+      said,
+      more,
+    );
     await load(false);
     signal.throwIfAborted();
     if (!isNarrow()) (this.wantsFocus ? at("entry-new") : search).focus({ preventScroll: true });
@@ -122,9 +201,19 @@ export class Entry {
     const days = row.first_day && `${day(row.first_day)} – ${row.last_day ? day(row.last_day) : e("open_end")}`;
     const word = row.word && (kind === "duty" ? e(`word_duty_${row.word}`) : wordOf("kind", row.word));
     const detail = kind === "hazard" ? wordOf("status", row.detail) : row.detail !== row.title && row.detail;
-    const small = [word && row.title ? word : "", detail, kind === "duty" ? "" : row.grid_name, days].filter(Boolean).join(" · ");
-    return h("li", {}, h("button", { type: "button", onclick: () => this.go(`${kind}:${row.id}`) },
-      h("span", {}, row.title || word || row.detail, small && h("small", {}, small)), h("b", { "aria-hidden": "true" }, "›")));
+    const small = [word && row.title ? word : "", detail, kind === "duty" ? "" : row.grid_name, days]
+      .filter(Boolean)
+      .join(" · ");
+    return h(
+      "li",
+      {},
+      h(
+        "button",
+        { type: "button", onclick: () => this.go(`${kind}:${row.id}`) },
+        h("span", {}, row.title || word || row.detail, small && h("small", {}, small)),
+        h("b", { "aria-hidden": "true" }, "›"),
+      ),
+    );
   }
 
   // --- the form ----------------------------------------------------------------------------------
@@ -138,14 +227,42 @@ export class Entry {
     this.requestKey = newKey();
     this.notes = h("div", { class: "notes" });
     const near = () => this.fields?.find((field) => field.control.place)?.value ?? null;
-    this.fields = kind.fields.map((spec) => new FormField(spec, kind.kind, { map: this.map, sheet: this.sheet, near, onChange: (field, answer) => this.changed(field, answer) }));
+    this.fields = kind.fields.map(
+      (spec) =>
+        new FormField(spec, kind.kind, {
+          map: this.map,
+          sheet: this.sheet,
+          near,
+          onChange: (field, answer) => this.changed(field, answer),
+        }),
+    );
     this.saver = h("button", { type: "submit", class: "button filled" }, e("save"));
-    this.form = h("form", { class: "entry-form", novalidate: true, onsubmit: (event) => { event.preventDefault(); this.save(); } },
-      this.notes, this.fields.map((field) => field.element),
-      h("div", { class: "saving" }, this.saver,
+    this.form = h(
+      "form",
+      {
+        class: "entry-form",
+        novalidate: true,
+        onsubmit: (event) => {
+          event.preventDefault();
+          this.save();
+        },
+      },
+      this.notes,
+      this.fields.map((field) => field.element),
+      h(
+        "div",
+        { class: "saving" },
+        this.saver,
         h("button", { type: "button", class: "button", onclick: () => this.leave(kind.kind) }, e("cancel")),
-        !isNew && kind.removable && h("button", { type: "button", class: "button wrong", onclick: () => this.askRemoval() }, e("remove"))));
-    this.fill([this.backTo(kind.kind, kind.title), h("h2", {}, eOr(`${isNew ? "new" : "change"}_${kind.kind}`, kind.title))], this.form);
+        !isNew &&
+          kind.removable &&
+          h("button", { type: "button", class: "button wrong", onclick: () => this.askRemoval() }, e("remove")),
+      ),
+    );
+    this.fill(
+      [this.backTo(kind.kind, kind.title), h("h2", {}, eOr(`${isNew ? "new" : "change"}_${kind.kind}`, kind.title))],
+      this.form,
+    );
     this.load(record);
     await this.prefill(isNew);
     this.restoreDraft();
@@ -176,13 +293,25 @@ export class Entry {
   showNotes() {
     const { record } = this;
     const reasons = this.kinds.reasons;
-    const reason = h("select", { "aria-label": e("reveal_why") }, h("option", { value: "" }, e("reveal_why")), reasons.map((one) => h("option", { value: one }, e(`reason_${one}`))));
-    const look = h("button", { type: "button", class: "button", disabled: true, onclick: () => this.reveal(reason.value) }, e("reveal"));
+    const reason = h(
+      "select",
+      { "aria-label": e("reveal_why") },
+      h("option", { value: "" }, e("reveal_why")),
+      reasons.map((one) => h("option", { value: one }, e(`reason_${one}`))),
+    );
+    const look = h(
+      "button",
+      { type: "button", class: "button", disabled: true, onclick: () => this.reveal(reason.value) },
+      e("reveal"),
+    );
     reason.addEventListener("change", () => (look.disabled = !reason.value));
-    this.notes.replaceChildren(...[
-      record?.grid && h("p", { class: "quiet" }, e("now_in", { name: record.grid.name })),
-      record?.may.reveal && h("div", { class: "reveal" }, h("p", {}, e("hidden")), h("div", { class: "place-typed" }, reason, look)),
-    ].filter(Boolean));
+    this.notes.replaceChildren(
+      ...[
+        record?.grid && h("p", { class: "quiet" }, e("now_in", { name: record.grid.name })),
+        record?.may.reveal &&
+          h("div", { class: "reveal" }, h("p", {}, e("hidden")), h("div", { class: "place-typed" }, reason, look)),
+      ].filter(Boolean),
+    );
   }
 
   /** What the map knows already: the selected grid, the point that was clicked. */
@@ -195,10 +324,8 @@ export class Entry {
       const grid = this.grids.grid(state.grid);
       if (grid) field("grid").restore({ value: Number(state.grid), title: grid.name });
     }
-    if (state.point.startsWith("place:") && field("point")) {
-      const [lon, lat] = state.point.slice(6).split(",").map(Number);
-      field("point").restore({ value: { lon, lat, crs: "cgcs2000" } });
-    }
+    const place = placeOfPoint(state.point);
+    if (place && field("point")) field("point").restore({ value: { ...place, crs: "cgcs2000" } });
     this.prefilled = JSON.stringify(this.fields.map((one) => one.value));
   }
 
@@ -208,7 +335,8 @@ export class Entry {
 
   get isDirty() {
     if (!this.form || !this.fields) return false;
-    if (!this.record) return this.prefilled !== undefined && JSON.stringify(this.fields.map((one) => one.value)) !== this.prefilled;
+    if (!this.record)
+      return this.prefilled !== undefined && JSON.stringify(this.fields.map((one) => one.value)) !== this.prefilled;
     return this.dirty.length > 0;
   }
 
@@ -227,8 +355,13 @@ export class Entry {
       sessionStorage.removeItem(name);
       return;
     }
-    const values = Object.fromEntries((this.record ? this.dirty : this.fields).map((field) => [field.spec.name, field.draft]));
-    sessionStorage.setItem(name, JSON.stringify({ values, version: this.record?.version, requestKey: this.requestKey }));
+    const values = Object.fromEntries(
+      (this.record ? this.dirty : this.fields).map((field) => [field.spec.name, field.draft]),
+    );
+    sessionStorage.setItem(
+      name,
+      JSON.stringify({ values, version: this.record?.version, requestKey: this.requestKey }),
+    );
   }
 
   restoreDraft() {
@@ -240,8 +373,14 @@ export class Entry {
       if (field.spec.name in draft.values && !this.isFixed(field)) field.restore(draft.values[field.spec.name]);
     }
     if (!this.isDirty) return;
-    this.notes.append(h("div", { class: "note" }, h("p", {}, e("draft_back")),
-      h("button", { type: "button", class: "link", onclick: () => this.discard() }, e("draft_drop"))));
+    this.notes.append(
+      h(
+        "div",
+        { class: "note" },
+        h("p", {}, e("draft_back")),
+        h("button", { type: "button", class: "link", onclick: () => this.discard() }, e("draft_drop")),
+      ),
+    );
   }
 
   /** Begin the same form anew, without what was typed. */
@@ -260,7 +399,10 @@ export class Entry {
   }
 
   fail(error) {
-    this.fill(h("h2", {}, e("title")), trouble(error.message, () => this.redraw(state.entry)));
+    this.fill(
+      h("h2", {}, e("title")),
+      trouble(error.message, () => this.redraw(state.entry)),
+    );
   }
 
   // --- saving ------------------------------------------------------------------------------------
@@ -301,7 +443,10 @@ export class Entry {
       // It had been saved although the answer was lost; what was typed since is not.
       sessionStorage.removeItem(draftName(kind.kind, this.id));
       this.id = String(saved.record.id);
-      this.load(saved.record, sent.filter((field) => !field.spec.fixed));
+      this.load(
+        saved.record,
+        sent.filter((field) => !field.spec.fixed),
+      );
       if (this.isDirty) {
         this.notes.append(h("div", { class: "note", role: "alert" }, e("saved_before")));
         return;
@@ -352,19 +497,63 @@ export class Entry {
     const both = mine.filter((field) => theirs.includes(field));
     this.load(current, mine);
     this.requestKey = newKey();
-    const text = (field, value, title) => title || (value === null || value === "" ? "–" : typeof value === "boolean" ? e(value ? "yes" : "no") : Array.isArray(value) ? value.map((word) => wordOf(field.spec.name, word)).join("、") : typeof value === "object" ? `${value.lon.toFixed(6)}, ${value.lat.toFixed(6)}` : field.spec.choices.length ? wordOf(field.spec.name, value) : String(value));
+    const text = (field, value, title) =>
+      title ||
+      (value === null || value === ""
+        ? "–"
+        : typeof value === "boolean"
+          ? e(value ? "yes" : "no")
+          : Array.isArray(value)
+            ? value.map((word) => wordOf(field.spec.name, word)).join("、")
+            : typeof value === "object"
+              ? coordinates(value, 6)
+              : field.spec.choices.length
+                ? wordOf(field.spec.name, value)
+                : String(value));
     const choice = (field) => {
       const { name } = field.spec;
       const draft = field.draft;
-      const pick = (isMine) => (isMine ? field.restore(draft) : field.show(current.values[name], current.named[name] ?? ""));
-      return h("fieldset", {}, h("legend", {}, field.spec.title),
-        [true, false].map((isMine) => h("label", { class: "check" },
-          h("input", { type: "radio", name: `conflict-${name}`, checked: isMine, onchange: () => pick(isMine) }),
-          h("span", {}, e(isMine ? "conflict_mine" : "conflict_theirs"), " ", h("b", {}, isMine ? text(field, draft.value, draft.title) : text(field, current.values[name], current.named[name]))))));
+      const pick = (isMine) =>
+        isMine ? field.restore(draft) : field.show(current.values[name], current.named[name] ?? "");
+      return h(
+        "fieldset",
+        {},
+        h("legend", {}, field.spec.title),
+        [true, false].map((isMine) =>
+          h(
+            "label",
+            { class: "check" },
+            h("input", { type: "radio", name: `conflict-${name}`, checked: isMine, onchange: () => pick(isMine) }),
+            h(
+              "span",
+              {},
+              e(isMine ? "conflict_mine" : "conflict_theirs"),
+              " ",
+              h(
+                "b",
+                {},
+                isMine ? text(field, draft.value, draft.title) : text(field, current.values[name], current.named[name]),
+              ),
+            ),
+          ),
+        ),
+      );
     };
     const others = theirs.filter((field) => !both.includes(field));
-    this.notes.prepend(h("div", { class: "trouble", role: "alert" }, h("p", {}, detail), both.map(choice),
-      others.length > 0 && h("p", { class: "quiet" }, e("conflict_others", { fields: others.map((field) => field.spec.title).join("、") }))));
+    this.notes.prepend(
+      h(
+        "div",
+        { class: "trouble", role: "alert" },
+        h("p", {}, detail),
+        both.map(choice),
+        others.length > 0 &&
+          h(
+            "p",
+            { class: "quiet" },
+            e("conflict_others", { fields: others.map((field) => field.spec.title).join("、") }),
+          ),
+      ),
+    );
     this.notes.scrollIntoView({ block: "start" });
   }
 
@@ -372,7 +561,10 @@ export class Entry {
     this.confirm(e(`remove_sure`, { what: this.kind.title }), e("remove"), async () => {
       const { kind, record } = this;
       try {
-        const saved = await send("DELETE", `/api/entry/${kind.kind}/${record.id}`, undefined, { "Idempotency-Key": this.requestKey, "If-Match": `"${record.version}"` });
+        const saved = await send("DELETE", `/api/entry/${kind.kind}/${record.id}`, undefined, {
+          "Idempotency-Key": this.requestKey,
+          "If-Match": `"${record.version}"`,
+        });
         sessionStorage.removeItem(draftName(kind.kind, this.id));
         this.forget(kind.kind);
         this.offerUndo(saved, e("removed", { what: kind.title }));
@@ -392,8 +584,28 @@ export class Entry {
     this.form.querySelector(".confirm")?.remove();
     const close = () => box.remove();
     const no = h("button", { type: "button", class: "button", onclick: close }, e("keep_on"));
-    const box = h("div", { class: "confirm", role: "alertdialog", "aria-label": question }, h("p", {}, question),
-      h("div", { class: "buttons" }, no, h("button", { type: "button", class: "button wrong", onclick: () => { close(); onYes(); } }, yes)));
+    const box = h(
+      "div",
+      { class: "confirm", role: "alertdialog", "aria-label": question },
+      h("p", {}, question),
+      h(
+        "div",
+        { class: "buttons" },
+        no,
+        h(
+          "button",
+          {
+            type: "button",
+            class: "button wrong",
+            onclick: () => {
+              close();
+              onYes();
+            },
+          },
+          yes,
+        ),
+      ),
+    );
     this.form.append(box);
     box.scrollIntoView({ block: "nearest" });
     no.focus();
@@ -415,20 +627,34 @@ export class Entry {
       clearInterval(this.ticking);
       this.toast.hidden = true;
     };
-    const button = h("button", { type: "button", class: "link", onclick: async () => {
-      close();
-      try {
-        await send("POST", `/api/entry/undo/${saved.change_id}`);
-        this.say(e("undone"));
-        for (const kind of ["facility", "hazard", "building"]) this.forget(kind);
-        if (state.view === "enter" && !this.form) this.redraw(state.entry);
-      } catch (error) {
-        this.say(error.message);
-      }
-    } }, e("undo"));
+    const button = h(
+      "button",
+      {
+        type: "button",
+        class: "link",
+        onclick: async () => {
+          close();
+          try {
+            await send("POST", `/api/entry/undo/${saved.change_id}`);
+            this.say(e("undone"));
+            for (const kind of ["facility", "hazard", "building"]) this.forget(kind);
+            if (state.view === "enter" && !this.form) this.redraw(state.entry);
+          } catch (error) {
+            this.say(error.message);
+          }
+        },
+      },
+      e("undo"),
+    );
     const rest = h("small", {}, e("undo_left", { s: left }));
     this.toast.replaceChildren(h("span", {}, text));
-    if (saved.change_id) this.toast.replaceChildren(h("span", {}, text), button, rest, h("button", { type: "button", class: "close", "aria-label": e("close"), onclick: close }, "×"));
+    if (saved.change_id)
+      this.toast.replaceChildren(
+        h("span", {}, text),
+        button,
+        rest,
+        h("button", { type: "button", class: "close", "aria-label": e("close"), onclick: close }, "×"),
+      );
     this.toast.hidden = false;
     this.ticking = setInterval(() => {
       left -= 1;

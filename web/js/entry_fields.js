@@ -19,21 +19,40 @@ function controlOf(spec, id, kind, { map, sheet, near, onChange, describedBy }) 
   const listen = { oninput: onChange };
   if (spec.type === "point") {
     const place = new PlaceField(map, id, { onChange, sheet, describedBy });
-    return { element: place.element, get: () => place.value, set: (value) => place.set(value), remove: () => place.remove(), focus: () => place.typed.focus(), place };
+    return {
+      element: place.element,
+      get: () => place.value,
+      set: (value) => place.set(value),
+      remove: () => place.remove(),
+      focus: () => place.typed.focus(),
+      place,
+    };
   }
   if (spec.refers) {
     const pick = new Pick(spec.type, id, { onChange: (answer) => onChange(answer), near, describedBy });
-    return { element: pick.element, get: () => pick.value, set: (value, title) => pick.choose(value ? { id: value, title } : null), focus: () => pick.input.focus(), pick };
+    return {
+      element: pick.element,
+      get: () => pick.value,
+      set: (value, title) => pick.choose(value ? { id: value, title } : null),
+      focus: () => pick.input.focus(),
+      pick,
+    };
   }
   if (spec.type === "choice") {
     const option = (word) => h("option", { value: word }, wordOf(spec.name === "kind" ? "kind" : `${spec.name}`, word));
-    const select = h("select", { ...common, onchange: onChange }, spec.required ? [] : h("option", { value: "" }, "–"), spec.choices.map(option));
+    const select = h(
+      "select",
+      { ...common, onchange: onChange },
+      spec.required ? [] : h("option", { value: "" }, "–"),
+      spec.choices.map(option),
+    );
     return {
       element: select,
       get: () => select.value,
       set: (value) => {
         // A word that came with a file may stay.
-        if (value && !spec.choices.includes(value) && ![...select.options].some((one) => one.value === value)) select.append(option(value));
+        if (value && !spec.choices.includes(value) && ![...select.options].some((one) => one.value === value))
+          select.append(option(value));
         select.value = value ?? "";
         if (select.selectedIndex < 0) select.selectedIndex = 0;
       },
@@ -46,7 +65,11 @@ function controlOf(spec, id, kind, { map, sheet, near, onChange, describedBy }) 
       boxes.set(word, input);
       return h("label", { class: "check" }, input, h("span", {}, wordOf(spec.name, word)));
     };
-    const element = h("div", { class: "checks", role: "group", id, tabindex: "-1", "aria-describedby": describedBy }, spec.choices.map(box));
+    const element = h(
+      "div",
+      { class: "checks", role: "group", id, tabindex: "-1", "aria-describedby": describedBy },
+      spec.choices.map(box),
+    );
     return {
       element,
       get: () => [...boxes].filter(([, input]) => input.checked).map(([word]) => word),
@@ -68,9 +91,17 @@ function controlOf(spec, id, kind, { map, sheet, near, onChange, describedBy }) 
     return plain(input, () => input.value || null);
   }
   if (spec.type === "whole" || spec.type === "number") {
-    const input = h("input", { ...common, type: "text", inputmode: spec.type === "whole" ? "numeric" : "decimal", autocomplete: "off", ...listen });
+    const input = h("input", {
+      ...common,
+      type: "text",
+      inputmode: spec.type === "whole" ? "numeric" : "decimal",
+      autocomplete: "off",
+      ...listen,
+    });
     // What is not a number is sent as it is: the server says what is wrong with it.
-    return plain(input, () => (input.value.trim() === "" ? null : Number.isFinite(Number(input.value)) ? Number(input.value) : input.value));
+    return plain(input, () =>
+      input.value.trim() === "" ? null : Number.isFinite(Number(input.value)) ? Number(input.value) : input.value,
+    );
   }
   return plain(h("input", { ...common, type: spec.type === "phone" ? "tel" : "text", autocomplete: "off", ...listen }));
 }
@@ -81,12 +112,31 @@ export class FormField {
     const id = `field-${spec.name}`;
     this.fault = h("p", { class: "fault", id: `${id}-fault`, hidden: true });
     const hint = fieldHint(kind, spec.name);
-    this.control = controlOf(spec, id, kind, { ...context, onChange: (answer) => { this.say(""); this.isTouched = true; context.onChange(this, answer); }, describedBy: `${id}-hint ${id}-fault` });
+    this.control = controlOf(spec, id, kind, {
+      ...context,
+      onChange: (answer) => {
+        this.say("");
+        this.isTouched = true;
+        context.onChange(this, answer);
+      },
+      describedBy: `${id}-hint ${id}-fault`,
+    });
     const isGroup = spec.type === "choices";
-    const label = h(isGroup ? "span" : "label", { for: isGroup ? null : id, class: "name" }, spec.title, spec.required && h("i", { "aria-hidden": "true", title: e("required") }, " *"));
-    this.element = h("div", { class: `field ${spec.type}`, data: { field: spec.name } },
-      spec.type === "flag" ? h("div", { class: "flagged" }, this.control.element, label) : [label, this.control.element],
-      h("p", { class: "hint", id: `${id}-hint`, hidden: !hint }, hint), this.fault);
+    const label = h(
+      isGroup ? "span" : "label",
+      { for: isGroup ? null : id, class: "name" },
+      spec.title,
+      spec.required && h("i", { "aria-hidden": "true", title: e("required") }, " *"),
+    );
+    this.element = h(
+      "div",
+      { class: `field ${spec.type}`, data: { field: spec.name } },
+      spec.type === "flag"
+        ? h("div", { class: "flagged" }, this.control.element, label)
+        : [label, this.control.element],
+      h("p", { class: "hint", id: `${id}-hint`, hidden: !hint }, hint),
+      this.fault,
+    );
   }
 
   /** Show the value of a record; base is what a change is told from. */

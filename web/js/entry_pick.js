@@ -19,7 +19,11 @@ async function ask(kind, q, near, signal) {
   const { items } = await get(`/api/entry/${kind}`, { q, limit: SHOWN, ...place }, signal);
   return items.map((one) => ({
     ...one,
-    detail: listed([...new Set([one.detail !== one.title && one.detail, one.word && wordOf("kind", one.word), one.grid_name])].filter(Boolean)),
+    detail: listed(
+      [
+        ...new Set([one.detail !== one.title && one.detail, one.word && wordOf("kind", one.word), one.grid_name]),
+      ].filter(Boolean),
+    ),
   }));
 }
 
@@ -31,9 +35,31 @@ export class Pick {
     this.answers = [];
     this.marked = -1;
     this.listId = `pick-${(number += 1)}`;
-    this.input = h("input", { type: "text", id, role: "combobox", autocomplete: "off", spellcheck: "false", "aria-expanded": "false", "aria-controls": this.listId, "aria-autocomplete": "list", "aria-describedby": describedBy, placeholder: e(`pick_${kind}`) });
+    this.input = h("input", {
+      type: "text",
+      id,
+      role: "combobox",
+      autocomplete: "off",
+      spellcheck: "false",
+      "aria-expanded": "false",
+      "aria-controls": this.listId,
+      "aria-autocomplete": "list",
+      "aria-describedby": describedBy,
+      placeholder: e(`pick_${kind}`),
+    });
     this.list = h("ul", { id: this.listId, role: "listbox", hidden: true });
-    this.clear = h("button", { type: "button", class: "pick-clear", "aria-label": e("pick_clear"), title: e("pick_clear"), hidden: true, onclick: () => this.choose(null, true) }, "×");
+    this.clear = h(
+      "button",
+      {
+        type: "button",
+        class: "pick-clear",
+        "aria-label": e("pick_clear"),
+        title: e("pick_clear"),
+        hidden: true,
+        onclick: () => this.choose(null, true),
+      },
+      "×",
+    );
     this.element = h("div", { class: "pick" }, this.input, this.clear, this.list);
     const search = settled(PAUSE_MS, () => this.search());
     this.input.addEventListener("input", () => search());
@@ -57,9 +83,21 @@ export class Pick {
       this.note(e(q ? "pick_nothing" : "pick_empty"));
       return;
     }
-    this.open(this.answers.map((answer, i) =>
-      h("li", { id: `${this.listId}-${i}`, role: "option", onmousedown: (event) => event.preventDefault(), onclick: () => this.choose(answer, true) },
-        h("b", {}, answer.title), answer.detail && h("small", {}, answer.detail))));
+    this.open(
+      this.answers.map((answer, i) =>
+        h(
+          "li",
+          {
+            id: `${this.listId}-${i}`,
+            role: "option",
+            onmousedown: (event) => event.preventDefault(),
+            onclick: () => this.choose(answer, true),
+          },
+          h("b", {}, answer.title),
+          answer.detail && h("small", {}, answer.detail),
+        ),
+      ),
+    );
     this.mark(0);
   }
 
@@ -94,7 +132,8 @@ export class Pick {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       if (this.list.hidden) this.search();
-      else if (this.answers.length) this.mark((this.marked + (event.key === "ArrowDown" ? 1 : -1) + this.answers.length) % this.answers.length);
+      else if (this.answers.length)
+        this.mark((this.marked + (event.key === "ArrowDown" ? 1 : -1) + this.answers.length) % this.answers.length);
     } else if (event.key === "Enter" && !this.list.hidden) {
       event.preventDefault();
       if (this.answers[this.marked]) this.choose(this.answers[this.marked], true);

@@ -4,7 +4,7 @@ import { get, isStale } from "./api.js";
 import { e } from "./entry_texts.js";
 import { h, isNarrow } from "./dom.js";
 import { tag } from "./parts.js";
-import { number, t } from "./texts.js";
+import { coordinates, number, t } from "./texts.js";
 
 const SYSTEMS = ["cgcs2000", "gcj02", "bd09"];
 const DIGITS = 7;
@@ -24,15 +24,43 @@ export class PlaceField {
   constructor(map, id, { onChange, sheet, describedBy }) {
     Object.assign(this, { map, onChange, sheet });
     this.value = null;
-    this.point = h("button", { type: "button", class: "button", "aria-pressed": "false", onclick: () => this.pointing(!this.isPointing) }, e("place_point"));
-    this.middle = h("button", { type: "button", class: "button", onclick: () => this.take(map.getCenter()) }, e("place_middle"));
-    this.done = h("button", { type: "button", class: "button filled", hidden: true, onclick: () => this.finish() }, e("place_done"));
-    this.typed = h("input", { type: "text", id, inputmode: "decimal", autocomplete: "off", spellcheck: "false", placeholder: "112.90000, 28.70000", "aria-describedby": describedBy });
-    this.system = h("select", { "aria-label": e("place_system"), title: e("place_system") }, SYSTEMS.map((one) => h("option", { value: one }, e(`system_${one}`))));
+    this.point = h(
+      "button",
+      { type: "button", class: "button", "aria-pressed": "false", onclick: () => this.pointing(!this.isPointing) },
+      e("place_point"),
+    );
+    this.middle = h(
+      "button",
+      { type: "button", class: "button", onclick: () => this.take(map.getCenter()) },
+      e("place_middle"),
+    );
+    this.done = h(
+      "button",
+      { type: "button", class: "button filled", hidden: true, onclick: () => this.finish() },
+      e("place_done"),
+    );
+    this.typed = h("input", {
+      type: "text",
+      id,
+      inputmode: "decimal",
+      autocomplete: "off",
+      spellcheck: "false",
+      placeholder: "112.90000, 28.70000",
+      "aria-describedby": describedBy,
+    });
+    this.system = h(
+      "select",
+      { "aria-label": e("place_system"), title: e("place_system") },
+      SYSTEMS.map((one) => h("option", { value: one }, e(`system_${one}`))),
+    );
     this.said = h("p", { class: "place-said", role: "status", "aria-live": "polite" });
-    this.element = h("div", { class: "place" },
+    this.element = h(
+      "div",
+      { class: "place" },
       h("div", { class: "buttons" }, this.point, this.middle, this.done),
-      h("div", { class: "place-typed" }, this.typed, this.system), this.said);
+      h("div", { class: "place-typed" }, this.typed, this.system),
+      this.said,
+    );
     this.typed.addEventListener("change", () => this.takeTyped());
     this.system.addEventListener("change", () => this.typed.value && this.takeTyped());
     this.typed.addEventListener("keydown", (event) => {
@@ -112,7 +140,7 @@ export class PlaceField {
   set(value) {
     this.value = value && { lon: value.lon, lat: value.lat, crs: value.crs };
     this.system.value = "cgcs2000";
-    this.typed.value = value ? `${value.lon.toFixed(6)}, ${value.lat.toFixed(6)}` : "";
+    this.typed.value = value ? coordinates(value, 6) : "";
     if (!value) {
       this.pin?.remove();
       this.pin = null;
@@ -126,7 +154,14 @@ export class PlaceField {
 
   drop({ lon, lat }) {
     const icon = L.divIcon({ className: "pin pin-new", iconSize: [26, 26] });
-    this.pin = L.marker([lat, lon], { icon, draggable: true, autoPan: true, title: e("place_drag"), alt: e("place_drag"), zIndexOffset: 1000 }).addTo(this.map);
+    this.pin = L.marker([lat, lon], {
+      icon,
+      draggable: true,
+      autoPan: true,
+      title: e("place_drag"),
+      alt: e("place_drag"),
+      zIndexOffset: 1000,
+    }).addTo(this.map);
     this.pin.on("dragend", () => this.take(this.pin.getLatLng()));
   }
 
@@ -143,11 +178,22 @@ export class PlaceField {
       const found = await get("/api/locate", { lon, lat, scheme: "base" }, this.abort.signal);
       this.located = found;
       if (found.outside) {
-        this.say(found.nearest ? e("place_outside", { name: found.nearest.name, m: number(found.distance_m) }) : e("place_no_grid"), "care");
+        this.say(
+          found.nearest
+            ? e("place_outside", { name: found.nearest.name, m: number(found.distance_m) })
+            : e("place_no_grid"),
+          "care",
+        );
         return;
       }
-      this.said.replaceChildren(h("span", {}, e("place_in"), " ", h("b", {}, found.grid.name), " ", h("small", {}, found.grid.code)),
-        found.on_border ? tag(t("on_border"), "care") : found.near_border && found.nearest ? tag(t("near_border", { m: number(found.distance_m), name: found.nearest.name }), "care") : "");
+      this.said.replaceChildren(
+        h("span", {}, e("place_in"), " ", h("b", {}, found.grid.name), " ", h("small", {}, found.grid.code)),
+        found.on_border
+          ? tag(t("on_border"), "care")
+          : found.near_border && found.nearest
+            ? tag(t("near_border", { m: number(found.distance_m), name: found.nearest.name }), "care")
+            : "",
+      );
     } catch (error) {
       if (!isStale(error)) this.say(error.message, "care");
     }

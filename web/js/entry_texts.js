@@ -1,19 +1,25 @@
 // The words of the forms: texts of the room "entry", names of fields and of what can be chosen.
 
-import { config, tOr } from "./texts.js";
+import { textsOf, tOr } from "./texts.js";
 
-/** Say one thing of the room; a missing text shows its key. */
-export function e(key, values = {}) {
-  const template = config.texts[`entry.${key}`] ?? key;
-  return template.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
-}
+export const { say: e, sayOr: eOr } = textsOf("entry");
 
-/** The same, with what to say where there is no such text. */
-export const eOr = (key, fallback) => config.texts[`entry.${key}`] ?? fallback;
-
-/** What helps to fill a field in, if there is something to say. */
+/**
+ * What helps to fill a field in, if there is something to say.
+ *
+ * @param {string} kind
+ * @param {string} name
+ */
 export const fieldHint = (kind, name) => eOr(`hint_${kind}_${name}`, eOr(`hint_${name}`, ""));
 
-/** A word that can be chosen, as its reader says it. */
+/**
+ * A word that can be chosen, as its reader says it.
+ *
+ * @param {string} field
+ * @param {string} word
+ */
 export const wordOf = (field, word) =>
-  eOr(`word_${field}_${word}`, tOr(field === "status" ? `status_${word}` : field === "grade" ? `grade_${word}` : `kind_${word}`, word));
+  eOr(
+    `word_${field}_${word}`,
+    tOr(field === "status" ? `status_${word}` : field === "grade" ? `grade_${word}` : `kind_${word}`, word),
+  );

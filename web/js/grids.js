@@ -8,7 +8,12 @@ import { classOf, colourFor, figureText, themeName } from "./figures.js";
 import { t } from "./texts.js";
 
 const MID_FROM = 12;
-const REST_OF_WORLD = [[-85, -179], [-85, 179], [85, 179], [85, -179]];
+const REST_OF_WORLD = [
+  [-85, -179],
+  [-85, 179],
+  [85, 179],
+  [85, -179],
+];
 
 /** Rings of a GeoJSON polygon as Leaflet wants them. */
 const outerRings = (geometry) =>
@@ -66,7 +71,8 @@ export class Grids {
   load(scheme, at) {
     const detail = this.wantedDetail();
     const wish = `${scheme.code}/${at}`;
-    if (this.wish === wish && (this.detail === detail || (this.detail === "mid" && detail === "low"))) return this.loading;
+    if (this.wish === wish && (this.detail === detail || (this.detail === "mid" && detail === "low")))
+      return this.loading;
     this.wish = wish;
     this.detail = detail;
     this.day = at;
@@ -84,9 +90,7 @@ export class Grids {
     const levels = [...scheme.levels].sort((a, b) => a.rank - b.rank);
     const drawing = detail === "index" ? this.backdrop.showGrids(scheme, at) : null;
     const fetched = await Promise.all(
-      levels.map(({ rank }) =>
-        get("/api/layers/grids", { scheme: scheme.code, rank, at, detail }, signal),
-      ),
+      levels.map(({ rank }) => get("/api/layers/grids", { scheme: scheme.code, rank, at, detail }, signal)),
     );
     await drawing;
     this.levels = levels;
@@ -163,10 +167,18 @@ export class Grids {
 
   styleOf(id) {
     const found = this.figures ? classOf(this.figures, id) : -1;
-    if (found < 0) return { stroke: false, fillColor: token("paper"), fillOpacity: this.figures ? this.fillOpacity : 0 };
+    if (found < 0)
+      return { stroke: false, fillColor: token("paper"), fillOpacity: this.figures ? this.fillOpacity : 0 };
     const colour = this.shades[found];
     // The stroke of the same colour closes the hairline that canvas leaves between neighbours.
-    return { stroke: true, weight: 0.8, color: colour, opacity: this.fillOpacity, fillColor: colour, fillOpacity: this.fillOpacity };
+    return {
+      stroke: true,
+      weight: 0.8,
+      color: colour,
+      opacity: this.fillOpacity,
+      fillColor: colour,
+      fillOpacity: this.fillOpacity,
+    };
   }
 
   restyle() {
@@ -231,6 +243,6 @@ export class Grids {
   }
 
   themeTitle() {
-    return this.figures ? this.figures.title ?? themeName(this.figures.theme) : t("theme_none");
+    return this.figures ? (this.figures.title ?? themeName(this.figures.theme)) : t("theme_none");
   }
 }

@@ -30,8 +30,7 @@ export const ROADS = {
 };
 const ROAD_ORDER = Object.keys(ROADS);
 
-const roadWidth = (roadClass, zoom) =>
-  Math.max(ROADS[roadClass][0] * 1.32 ** (zoom - 14), zoom < 12 ? 1.1 : 0.7);
+const roadWidth = (roadClass, zoom) => Math.max(ROADS[roadClass][0] * 1.32 ** (zoom - 14), zoom < 12 ? 1.1 : 0.7);
 
 // First zoom and width at zoom 12 of a border, by level: county, town, village, base.
 export const BORDER_FROM = [8, 8, 11, 13];
@@ -49,9 +48,10 @@ function trace(context, lines, scale, left, top) {
 /** Colours of the ground, read from page.css for light or dark surroundings. */
 export const colours = () =>
   Object.fromEntries(
-    ["water", "green", "built", "building", "road", "road-casing", "road-minor", "ink", "border"].map(
-      (name) => [name, token(name)],
-    ),
+    ["water", "green", "built", "building", "road", "road-casing", "road-minor", "ink", "border"].map((name) => [
+      name,
+      token(name),
+    ]),
   );
 
 /** A layer of canvas tiles, with what it draws kept in fixed cells. */

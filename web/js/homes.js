@@ -51,9 +51,10 @@ export class Homes {
       const { items, total } = await get("/api/households", { grid_id: grid, limit: MOST }, this.abort.signal);
       if (grid !== this.drawnOf) return;
       for (const home of items.filter(({ exact }) => exact)) this.add(home);
-      at("homes").textContent = total > items.length
-        ? t("homes_some", { shown: number(items.length), total: number(total) })
-        : t("homes_all", { total: number(total) });
+      at("homes").textContent =
+        total > items.length
+          ? t("homes_some", { shown: number(items.length), total: number(total) })
+          : t("homes_all", { total: number(total) });
       at("homes").hidden = total === 0;
     } catch (error) {
       this.drawnOf = "";
@@ -63,8 +64,20 @@ export class Homes {
 
   add(home) {
     const { lon, lat, address, people } = home;
-    const dot = L.circleMarker([lat, lon], { renderer: this.canvas, pane: "homes", radius: 3.5, weight: 1.2, color: token("surface"), fillColor: token("accent"), fillOpacity: 0.9, bubblingMouseEvents: true });
-    dot.bindTooltip(h("div", {}, h("b", {}, address), h("small", {}, t("homes_people", { count: number(people) }))), { className: "tip", direction: "top" });
+    const dot = L.circleMarker([lat, lon], {
+      renderer: this.canvas,
+      pane: "homes",
+      radius: 3.5,
+      weight: 1.2,
+      color: token("surface"),
+      fillColor: token("accent"),
+      fillOpacity: 0.9,
+      bubblingMouseEvents: true,
+    });
+    dot.bindTooltip(h("div", {}, h("b", {}, address), h("small", {}, t("homes_people", { count: number(people) }))), {
+      className: "tip",
+      direction: "top",
+    });
     dot.home = home;
     this.group.addLayer(dot);
   }

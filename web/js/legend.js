@@ -11,11 +11,20 @@ const PLAIN = ["households", "people", "hazards", "incidents"];
 function themeMenu(kinds) {
   const option = (theme, text = themeName(theme)) =>
     h("option", { value: theme, selected: theme === state.theme }, text);
-  return h("select", { id: "theme", "aria-label": t("theme"), onchange: (event) => show({ theme: event.target.value }) },
+  return h(
+    "select",
+    { id: "theme", "aria-label": t("theme"), onchange: (event) => show({ theme: event.target.value }) },
     PLAIN.map((theme) => option(theme)),
-    STANDARDS.map((standard) => h("optgroup", { label: themeName(standard) }, option(standard),
-      (kinds[standard] ?? []).map((kind) => option(`${standard}:${kind}`)))),
-    option("none", t("theme_none")));
+    STANDARDS.map((standard) =>
+      h(
+        "optgroup",
+        { label: themeName(standard) },
+        option(standard),
+        (kinds[standard] ?? []).map((kind) => option(`${standard}:${kind}`)),
+      ),
+    ),
+    option("none", t("theme_none")),
+  );
 }
 
 const WHY_EMPTY = ["no_facility", "no_run", "no_roads", "no_households"];
@@ -46,19 +55,63 @@ export class Legend {
       const without = unclassed.filter((id) => figures.values[id] === null).length;
       const hasClasses = unclassed.length < Object.keys(figures.values).length;
       const unruled = unclassed.length - without;
-      rows.push(h("ul", { class: "classes", "aria-label": t("classes") },
-        hasClasses && figures.classes.map((entry) => h("li", {},
-          h("i", { style: { backgroundColor: colourFor(entry.colour) } }), h("span", {}, entry.label), h("b", {}, number(entry.count)))),
-        unruled > 0 && h("li", {}, h("i", { class: "empty" }), h("span", {}, t("no_rule")), h("b", {}, number(unruled))),
-        without > 0 && h("li", {}, h("i", { class: "empty" }), h("span", {}, t("no_figure")), h("b", {}, number(without)))));
+      rows.push(
+        h(
+          "ul",
+          { class: "classes", "aria-label": t("classes") },
+          hasClasses &&
+            figures.classes.map((entry) =>
+              h(
+                "li",
+                {},
+                h("i", { style: { backgroundColor: colourFor(entry.colour) } }),
+                h("span", {}, entry.label),
+                h("b", {}, number(entry.count)),
+              ),
+            ),
+          unruled > 0 &&
+            h("li", {}, h("i", { class: "empty" }), h("span", {}, t("no_rule")), h("b", {}, number(unruled))),
+          without > 0 &&
+            h("li", {}, h("i", { class: "empty" }), h("span", {}, t("no_figure")), h("b", {}, number(without))),
+        ),
+      );
       rows.push(h("p", { class: "quiet" }, figures.of), h("p", { class: "quiet of-draft" }, t("counts_published")));
     }
-    const layers = h("details", { class: "layers", id: "layers-details", open: this.layersOpen, ontoggle: (event) => (this.layersOpen = event.target.open) },
-      h("summary", {}, t("layers")), this.control);
+    const layers = h(
+      "details",
+      {
+        class: "layers",
+        id: "layers-details",
+        open: this.layersOpen,
+        ontoggle: (event) => (this.layersOpen = event.target.open),
+      },
+      h("summary", {}, t("layers")),
+      this.control,
+    );
     const menu = this.menu?.() ?? themeMenu(this.kinds);
-    keepingFocus(() => at("legend").replaceChildren(
-      h("details", { id: "legend-details", open: this.isOpen, ontoggle: (event) => { if (event.target.id === "legend-details") this.isOpen = event.target.open; } },
-        h("summary", {}, h("span", { class: "theme-now" }, figures?.short ?? menu.selectedOptions[0].text), h("span", { class: "legend-word" }, t("legend"))),
-        h("label", { class: "theme-choice" }, menu), rows, this.extra?.() ?? [], layers)));
+    keepingFocus(() =>
+      at("legend").replaceChildren(
+        h(
+          "details",
+          {
+            id: "legend-details",
+            open: this.isOpen,
+            ontoggle: (event) => {
+              if (event.target.id === "legend-details") this.isOpen = event.target.open;
+            },
+          },
+          h(
+            "summary",
+            {},
+            h("span", { class: "theme-now" }, figures?.short ?? menu.selectedOptions[0].text),
+            h("span", { class: "legend-word" }, t("legend")),
+          ),
+          h("label", { class: "theme-choice" }, menu),
+          rows,
+          this.extra?.() ?? [],
+          layers,
+        ),
+      ),
+    );
   }
 }

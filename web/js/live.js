@@ -2,10 +2,17 @@
 
 const AGAIN_MS = 3000;
 
-/** Listen as long as the page is seen; onEvent({type, data}), onState(isConnected). */
+/**
+ * Listen as long as the page is seen; onEvent({type, data}), onState(isConnected).
+ *
+ * @param {(event: {type: string, data: any}) => void} onEvent
+ * @param {(isConnected: boolean) => void} onState
+ */
 export function listenLive(onEvent, onState) {
+  /** @type {EventSource | null} */
   let source = null;
-  let timer = 0;
+  /** @type {number | undefined} */
+  let timer;
 
   const close = () => {
     clearTimeout(timer);

@@ -18,8 +18,8 @@ import { Panel } from "./panel.js";
 import { Points } from "./points.js";
 import { wireSearch } from "./search.js";
 import { wireSheet } from "./sheet.js";
-import { onChange, placeOfUrl, show, shownLayers, state } from "./state.js";
-import { config, day, t } from "./texts.js";
+import { onChange, placeOfPoint, placeOfUrl, refused, show, shownLayers, state } from "./state.js";
+import { config, coordinates, day, t } from "./texts.js";
 
 const map = window.grid_map_page;
 const layers = map.pageLayers;
@@ -32,11 +32,21 @@ let hoverFrame = 0;
 
 /** Say for a while what went wrong and what to do. */
 function onError(error) {
-  if (isStale(error)) return;
-  at("notice").textContent = error.message;
+  if (!isStale(error)) notify(error.message);
+}
+
+function notify(text) {
+  at("notice").textContent = text;
   at("notice").hidden = false;
   clearTimeout(noticeTimer);
   noticeTimer = setTimeout(() => (at("notice").hidden = true), 9000);
+}
+
+/** Say which part of the address could not be shown. */
+function sayRefused() {
+  if (!refused.size) return;
+  const field = ["at", "place", "point"].find((name) => refused.has(name));
+  notify(t(field ? `link_wrong_${field}` : "link_wrong"));
 }
 
 // --- the place ---------------------------------------------------------------------------------
@@ -54,8 +64,7 @@ const countyBounds = () => {
 
 const showAll = () => config.county?.bbox && map.fitBounds(countyBounds(), { ...insets(), animate: !isCalm() });
 
-const fly = (bounds, maxZoom) =>
-  map.flyToBounds(bounds, { ...insets(), maxZoom, duration: isCalm() ? 0.001 : 0.6 });
+const fly = (bounds, maxZoom) => map.flyToBounds(bounds, { ...insets(), maxZoom, duration: isCalm() ? 0.001 : 0.6 });
 
 const flyTo = ({ lon, lat }) => fly(L.latLng(lat, lon).toBounds(600), 16);
 
@@ -83,7 +92,11 @@ const isCovering = () => state.mode === "coverage" || state.mode === "report";
 let pickedOnMap = false;
 const ground = new Backdrop(map, { onError, onLight: () => hasCounty && applyGeometry().then(() => grids.restyle()) });
 const names = new Names(map, layers.names);
-const points = new Points(map, { onPick: (point) => show({ point, grid: "", view: "" }), onError, onShown: () => names.refresh() });
+const points = new Points(map, {
+  onPick: (point) => show({ point, grid: "", view: "" }),
+  onError,
+  onShown: () => names.refresh(),
+});
 const grids = new Grids(map, {
   onPick: (grid, latlng) => {
     if (state.mode === "plan" && latlng) {
@@ -115,10 +128,14 @@ panel.coverage = { render: async (signal) => (await coverageMode()).render(signa
 panel.entry = new Entry({ map, sheet, points, grids, ground, flyTo });
 const control = document.querySelector(".leaflet-control-layers");
 const legend = new Legend(control);
-const baseMaps = new BaseMaps(map, control.querySelector("section") ?? control, { onChange: (hasBase) => showBase(hasBase), onError });
+const baseMaps = new BaseMaps(map, control.querySelector("section") ?? control, {
+  onChange: (hasBase) => showBase(hasBase),
+  onError,
+});
 const pin = L.layerGroup().addTo(map);
 
-names.grids = () => (state.mode === "plan" ? plan?.labels() : null) ?? (grids.levels.length ? grids.ofRank(grids.baseRank) : []);
+names.grids = () =>
+  (state.mode === "plan" ? plan?.labels() : null) ?? (grids.levels.length ? grids.ofRank(grids.baseRank) : []);
 names.figures = () => grids.figures;
 names.selected = () => grids.selected;
 names.obstacles = () => (state.mode === "plan" ? plan?.canvas?.signBoxes() : null) ?? [];
@@ -126,7 +143,15 @@ names.obstacles = () => (state.mode === "plan" ? plan?.canvas?.signBoxes() : nul
 /** The plan mode, fetched when somebody first wants it. */
 async function planMode() {
   const { PlanMode } = await import("./plan.js");
-  plan ??= new PlanMode(map, { panel, grids, ground, fly, onError, onDrawn: () => names.refresh(), onPublished: () => takePublished().catch(onError) });
+  plan ??= new PlanMode(map, {
+    panel,
+    grids,
+    ground,
+    fly,
+    onError,
+    onDrawn: () => names.refresh(),
+    onPublished: () => takePublished().catch(onError),
+  });
   grids.hoverInstead = (id, latlng) => {
     if (state.mode !== "plan") return false;
     plan.hover(id, latlng);
@@ -138,7 +163,19 @@ async function planMode() {
 /** The coverage and report modes, fetched when somebody first wants them. */
 async function coverageMode() {
   const { CoverageMode } = await import("./coverage.js");
-  coverage ??= new CoverageMode(map, { panel, grids, ground, legend, homes, fly, flyTo, baseLevel, onError, onDrawn: () => names.refresh(), onLeft: () => applyTheme() });
+  coverage ??= new CoverageMode(map, {
+    panel,
+    grids,
+    ground,
+    legend,
+    homes,
+    fly,
+    flyTo,
+    baseLevel,
+    onError,
+    onDrawn: () => names.refresh(),
+    onLeft: () => applyTheme(),
+  });
   return coverage;
 }
 
@@ -214,9 +251,14 @@ async function applySelection(isFirst) {
   homes.show(state.grid);
   names.refresh();
   pin.clearLayers();
-  if (state.point.startsWith("place:")) {
-    const [lon, lat] = state.point.slice(6).split(",").map(Number);
-    L.marker([lat, lon], { icon: L.divIcon({ className: "pin", iconSize: [22, 22] }), pane: "points", interactive: false, keyboard: false }).addTo(pin);
+  const place = placeOfPoint(state.point);
+  if (place) {
+    L.marker([place.lat, place.lon], {
+      icon: L.divIcon({ className: "pin", iconSize: [22, 22] }),
+      pane: "points",
+      interactive: false,
+      keyboard: false,
+    }).addTo(pin);
   }
   // A link that names a place is looked at there; one that names only a grid goes to the grid.
   if (!state.grid || (isFirst && openedAt) || pickedOnMap) return;
@@ -234,7 +276,13 @@ function applyVersion() {
 }
 
 function markRail() {
-  for (const [id, mode] of [["mode-map", ""], ["mode-dispatch", "dispatch"], ["mode-plan", "plan"], ["mode-coverage", "coverage"], ["mode-report", "report"]]) {
+  for (const [id, mode] of [
+    ["mode-map", ""],
+    ["mode-dispatch", "dispatch"],
+    ["mode-plan", "plan"],
+    ["mode-coverage", "coverage"],
+    ["mode-report", "report"],
+  ]) {
     const isOther = ["enter", "import", "list"].includes(state.view);
     if (state.mode === mode && !isOther) at(id).setAttribute("aria-current", "page");
     else at(id).removeAttribute("aria-current");
@@ -245,6 +293,7 @@ function markRail() {
 }
 
 onChange(async (changed) => {
+  sayRefused();
   const has = (...fields) => fields.some((field) => changed.has(field));
   if (changed.size === 1 && changed.has("place")) return;
   if (changed.has("layers")) applyLayers();
@@ -264,7 +313,28 @@ onChange(async (changed) => {
   }
   if (has("grid", "point")) applySelection(false);
   if (has("theme", "scheme", "at")) await applyTheme();
-  if (has("mode", "grid", "point", "view", "entry", "scheme", "at", "plan", "village", "step", "standard", "scenario", "part", "run", "against", "kind") || (has("theme") && !state.grid && !state.point)) panel.update();
+  if (
+    has(
+      "mode",
+      "grid",
+      "point",
+      "view",
+      "entry",
+      "scheme",
+      "at",
+      "plan",
+      "village",
+      "step",
+      "standard",
+      "scenario",
+      "part",
+      "run",
+      "against",
+      "kind",
+    ) ||
+    (has("theme") && !state.grid && !state.point)
+  )
+    panel.update();
 });
 
 addEventListener("popstate", () => {
@@ -284,10 +354,21 @@ function wireShell() {
   at("mode-map").addEventListener("click", () => show({ mode: "", view: "", grid: "", point: "" }));
   at("mode-dispatch").addEventListener("click", () => show({ mode: "dispatch", view: "", grid: "", point: "" }));
   at("mode-plan").hidden = !hasCounty;
-  at("mode-plan").addEventListener("click", () => show({ mode: "plan", view: "", grid: "", point: "", theme: "households", ...(state.mode === "plan" && { plan: "", village: "", step: "" }) }));
+  at("mode-plan").addEventListener("click", () =>
+    show({
+      mode: "plan",
+      view: "",
+      grid: "",
+      point: "",
+      theme: "households",
+      ...(state.mode === "plan" && { plan: "", village: "", step: "" }),
+    }),
+  );
   for (const mode of ["coverage", "report"]) {
     at(`mode-${mode}`).hidden = !hasCounty;
-    at(`mode-${mode}`).addEventListener("click", () => show({ mode, view: "", grid: "", point: "", ...(state.mode === mode && { part: "" }) }));
+    at(`mode-${mode}`).addEventListener("click", () =>
+      show({ mode, view: "", grid: "", point: "", ...(state.mode === mode && { part: "" }) }),
+    );
   }
   at("open-list").addEventListener("click", () => show({ view: state.view === "list" ? "" : "list" }));
   at("open-enter").hidden = !config.actor.enters && !config.actor.imports;
@@ -299,7 +380,10 @@ function wireShell() {
   map.getContainer().setAttribute("role", "region");
   map.getContainer().setAttribute("aria-label", t("map_label"));
   at("scale-slot").append(document.querySelector(".leaflet-control-scale"));
-  map.on("mousemove", ({ latlng }) => (at("coordinates").textContent = `${latlng.lng.toFixed(5)}, ${latlng.lat.toFixed(5)} CGCS2000`));
+  map.on(
+    "mousemove",
+    ({ latlng }) => (at("coordinates").textContent = `${coordinates({ lon: latlng.lng, lat: latlng.lat })} CGCS2000`),
+  );
   map.on("click", ({ latlng }) => {
     const id = state.mode === "dispatch" ? null : grids.under(latlng);
     if (state.mode === "dispatch") choosePlace(latlng);
@@ -338,11 +422,14 @@ async function loadBackground() {
 
 /** Learn from the overview which kinds of facility can be chosen as a theme. */
 function takeKinds(overview) {
-  legend.kinds = Object.fromEntries(STANDARDS.map((standard) => [standard, Object.keys(overview.coverage?.[standard]?.kinds ?? {})]));
+  legend.kinds = Object.fromEntries(
+    STANDARDS.map((standard) => [standard, Object.keys(overview.coverage?.[standard]?.kinds ?? {})]),
+  );
   legend.update(grids.figures, baseLevel());
 }
 
 async function start() {
+  sayRefused();
   wireShell();
   wireKeys(map, { showAll, focusPanel, report: () => state.mode === "dispatch" && dispatch.startReport() });
   wireSearch({ flyTo, onPicked: () => (panel.wantsFocus = true) });

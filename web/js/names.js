@@ -104,7 +104,12 @@ export class Names {
         context.font = `${weight} ${pixels}px ${FONT}`;
         width = Math.max(width, context.measureText(text).width);
       }
-      const box = [point.x - width / 2 - 5, point.y - height / 2 - 2, point.x + width / 2 + 5, point.y + height / 2 + 2];
+      const box = [
+        point.x - width / 2 - 5,
+        point.y - height / 2 - 2,
+        point.x + width / 2 + 5,
+        point.y + height / 2 + 2,
+      ];
       const hits = (other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3];
       if (taken.some(hits)) continue;
       if (name.order > 1 && symbols.some(hits)) continue;

@@ -4,16 +4,43 @@ import { get, isStale } from "./api.js";
 import { e } from "./entry_texts.js";
 import { at, h, isNarrow } from "./dom.js";
 import { STANDARDS, figureText, isMeasured, isShare, kindName, themeName } from "./figures.js";
-import { chainLine, codeLine, coverageBlock, heading, levelLine, line, officerCard, phone, tag, tiles, trouble } from "./parts.js";
+import {
+  chainLine,
+  codeLine,
+  coverageBlock,
+  heading,
+  levelLine,
+  line,
+  officerCard,
+  phone,
+  tag,
+  tiles,
+  trouble,
+} from "./parts.js";
 import { symbol } from "./symbols.js";
 import { show, shownLayers, state } from "./state.js";
-import { config, day, moment, nameOf, number, t, tOr } from "./texts.js";
+import { config, coordinates, day, moment, nameOf, number, t, tOr } from "./texts.js";
 
 const WORST = 5;
 const SEES_NO_OFFICERS = ["visitor"];
 const MOST_POINTS_LISTED = 200;
 const ENTERED = new Set(["place", "facility", "hazard"]);
-const KEYS = [["/", "key_search"], ["1", "key_map"], ["2", "key_dispatch"], ["3", "key_plan"], ["4", "key_coverage"], ["5", "key_reports"], ["N", "key_report"], ["L", "key_list"], ["E", "key_enter"], ["0", "key_all"], ["← ↑ → ↓", "key_pan"], ["+  −", "key_zoom"], ["Esc", "key_escape"], ["?", "key_keys"]];
+const KEYS = [
+  ["/", "key_search"],
+  ["1", "key_map"],
+  ["2", "key_dispatch"],
+  ["3", "key_plan"],
+  ["4", "key_coverage"],
+  ["5", "key_reports"],
+  ["N", "key_report"],
+  ["L", "key_list"],
+  ["E", "key_enter"],
+  ["0", "key_all"],
+  ["← ↑ → ↓", "key_pan"],
+  ["+  −", "key_zoom"],
+  ["Esc", "key_escape"],
+  ["?", "key_keys"],
+];
 
 const pick = (id) => show({ grid: id, point: "", view: "" });
 const choose = (theme) => show({ theme });
@@ -32,9 +59,26 @@ export class Panel {
     const closable = kind !== "overview";
     at("panel").dataset.kind = kind;
     this.body.replaceChildren(
-      h("header", { class: "panel-head" }, h("div", {}, title),
-        closable && h("button", { type: "button", class: "close", "aria-label": t("close"), title: t("close_hint"), onclick: () => (state.mode === "plan" && !state.view ? this.plan.back() : show({ grid: "", point: "", view: "" })) }, "×")),
-      ...children.flat(3).filter(Boolean));
+      h(
+        "header",
+        { class: "panel-head" },
+        h("div", {}, title),
+        closable &&
+          h(
+            "button",
+            {
+              type: "button",
+              class: "close",
+              "aria-label": t("close"),
+              title: t("close_hint"),
+              onclick: () =>
+                state.mode === "plan" && !state.view ? this.plan.back() : show({ grid: "", point: "", view: "" }),
+            },
+            "×",
+          ),
+      ),
+      ...children.flat(3).filter(Boolean),
+    );
     this.body.scrollTop = 0;
     // Those who do not see the panel hear what is in it now.
     at("said").textContent = this.body.querySelector("h2")?.textContent ?? "";
@@ -60,42 +104,83 @@ export class Panel {
     } catch (error) {
       if (isStale(error)) return;
       at("panel").classList.remove("waiting");
-      this.fill("trouble", h("h2", {}, t("trouble")), trouble(error.message, () => this.update()));
+      this.fill(
+        "trouble",
+        h("h2", {}, t("trouble")),
+        trouble(error.message, () => this.update()),
+      );
     }
   }
 
   showEmpty() {
-    this.fill("overview", h("h2", {}, t("empty_title")),
-      h("p", {}, t("empty_text")), h("pre", {}, "scripts/run"), h("p", { class: "quiet" }, t("empty_more")));
+    this.fill(
+      "overview",
+      h("h2", {}, t("empty_title")),
+      h("p", {}, t("empty_text")),
+      h("pre", {}, "scripts/run"),
+      h("p", { class: "quiet" }, t("empty_more")),
+    );
   }
 
   showKeys() {
-    this.fill("keys", h("h2", {}, t("keys")),
-      h("dl", { class: "keys" }, KEYS.map(([key, text]) => h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, t(text))))),
-      h("p", { class: "quiet" }, t("about", { version: config.version })));
+    this.fill(
+      "keys",
+      h("h2", {}, t("keys")),
+      h(
+        "dl",
+        { class: "keys" },
+        KEYS.map(([key, text]) => h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, t(text)))),
+      ),
+      h("p", { class: "quiet" }, t("about", { version: config.version })),
+    );
   }
 
   async showOverview(signal) {
     const scheme = this.scheme();
     const [overview, worst] = await Promise.all([
       get("/api/overview", { scheme: scheme.code }, signal),
-      get("/api/layers/figures", { scheme: scheme.code, rank: worstRank(scheme), theme: isShare(state.theme) ? state.theme : STANDARDS[0], at: state.at }, signal),
+      get(
+        "/api/layers/figures",
+        {
+          scheme: scheme.code,
+          rank: worstRank(scheme),
+          theme: isShare(state.theme) ? state.theme : STANDARDS[0],
+          at: state.at,
+        },
+        signal,
+      ),
       this.grids.newest(),
     ]);
     signal.throwIfAborted();
     this.onOverview(overview);
     const { counts, coverage } = overview;
-    this.fill("overview",
-      [h("p", { class: "eyebrow" }, t("overview")), h("h2", {}, overview.county.code ? nameOf(overview.county) : overview.boundaries?.title ?? nameOf(overview.county)),
-        h("p", { class: "quiet" }, t("data_of", { day: day(overview.data_day) }))],
-      tiles([[t("households"), number(counts.households)], [t("people"), number(counts.people)],
-        [t("buildings"), number(counts.buildings)], [t("hazards_open"), number(counts.hazards)],
-        [t("incidents_open"), number(counts.incidents)], [t("premises"), number(counts.premises)]]),
+    this.fill(
+      "overview",
+      [
+        h("p", { class: "eyebrow" }, t("overview")),
+        h(
+          "h2",
+          {},
+          overview.county.code ? nameOf(overview.county) : (overview.boundaries?.title ?? nameOf(overview.county)),
+        ),
+        h("p", { class: "quiet" }, t("data_of", { day: day(overview.data_day) })),
+      ],
+      tiles([
+        [t("households"), number(counts.households)],
+        [t("people"), number(counts.people)],
+        [t("buildings"), number(counts.buildings)],
+        [t("hazards_open"), number(counts.hazards)],
+        [t("incidents_open"), number(counts.incidents)],
+        [t("premises"), number(counts.premises)],
+      ]),
       counts.outside > 0 && h("p", {}, tag(t("outside_count", { n: number(counts.outside) }), "care")),
-      STANDARDS.map((standard) => coverage?.[standard]
-        ? coverageBlock(standard, coverage[standard], choose)
-        : h("section", { class: "standard" }, h("p", { class: "quiet" }, t("no_run", { what: themeName(standard) })))),
-      this.worstTowns(worst));
+      STANDARDS.map((standard) =>
+        coverage?.[standard]
+          ? coverageBlock(standard, coverage[standard], choose)
+          : h("section", { class: "standard" }, h("p", { class: "quiet" }, t("no_run", { what: themeName(standard) }))),
+      ),
+      this.worstTowns(worst),
+    );
   }
 
   worstTowns(figures) {
@@ -105,9 +190,25 @@ export class Panel {
       .sort((a, b) => a[1] - b[1])
       .slice(0, WORST);
     if (towns.length < 2) return null;
-    return [heading(t("worst_first"), themeName(figures.theme)), h("ul", { class: "rows" }, towns.map(([id, value]) =>
-      h("li", {}, h("button", { type: "button", onclick: () => pick(id), title: t("fly_there") },
-        h("span", {}, this.grids.grid(id).name), h("b", {}, figureText(figures.theme, value))))))];
+    return [
+      heading(t("worst_first"), themeName(figures.theme)),
+      h(
+        "ul",
+        { class: "rows" },
+        towns.map(([id, value]) =>
+          h(
+            "li",
+            {},
+            h(
+              "button",
+              { type: "button", onclick: () => pick(id), title: t("fly_there") },
+              h("span", {}, this.grids.grid(id).name),
+              h("b", {}, figureText(figures.theme, value)),
+            ),
+          ),
+        ),
+      ),
+    ];
   }
 
   async showGrid(id, signal) {
@@ -117,28 +218,89 @@ export class Panel {
     if (sheet.scheme && sheet.scheme !== state.scheme) show({ scheme: sheet.scheme });
     const { counts } = sheet;
     const post = { A: 0, B: 1 };
-    const officers = [...sheet.officers].sort((a, b) =>
-      (a.role === "head") - (b.role === "head") || post[a.post] - post[b.post]);
-    this.fill("grid",
+    const officers = [...sheet.officers].sort(
+      (a, b) => (a.role === "head") - (b.role === "head") || post[a.post] - post[b.post],
+    );
+    this.fill(
+      "grid",
       [h("p", { class: "eyebrow" }, levelLine(sheet)), h("h2", {}, sheet.name), codeLine(sheet)],
       sheet.chain.length > 1 && chainLine(sheet, pick),
-      officers.length || sheet.stand_in ? [h("div", { class: "officers" }, officers.map(officerCard)), sheet.stand_in && h("p", { class: "first-call" }, h("small", {}, t("stand_in")), h("b", {}, sheet.stand_in.name), phone(sheet.stand_in.phone))] : h("p", { class: "quiet" }, t(SEES_NO_OFFICERS.includes(config.actor.role) ? "officers_hidden" : "no_officer")),
-      counts && [tiles([[t("households"), number(counts.households)], [t("people"), number(counts.people)],
-        [t("area"), [number(sheet.area_km2, sheet.area_km2 < 10 ? 2 : 1), h("small", {}, " km²")]]]),
-        h("div", { class: "lines" },
-          line(t("buildings"), number(counts.buildings)), line(t("premises"), number(counts.premises)),
+      officers.length || sheet.stand_in
+        ? [
+            h("div", { class: "officers" }, officers.map(officerCard)),
+            sheet.stand_in &&
+              h(
+                "p",
+                { class: "first-call" },
+                h("small", {}, t("stand_in")),
+                h("b", {}, sheet.stand_in.name),
+                phone(sheet.stand_in.phone),
+              ),
+          ]
+        : h(
+            "p",
+            { class: "quiet" },
+            t(SEES_NO_OFFICERS.includes(config.actor.role) ? "officers_hidden" : "no_officer"),
+          ),
+      counts && [
+        tiles([
+          [t("households"), number(counts.households)],
+          [t("people"), number(counts.people)],
+          [t("area"), [number(sheet.area_km2, sheet.area_km2 < 10 ? 2 : 1), h("small", {}, " km²")]],
+        ]),
+        h(
+          "div",
+          { class: "lines" },
+          line(t("buildings"), number(counts.buildings)),
+          line(t("premises"), number(counts.premises)),
           line(t("care_households"), number(counts.care_households)),
-          line(t("hazards_open"), counts.hazards_major ? t("of_which_major", { n: number(counts.hazards_open), major: number(counts.hazards_major) }) : number(counts.hazards_open), counts.hazards_major ? "wrong" : ""),
-          line(t("incidents_open"), number(counts.incidents_open)), line(t("incidents_month"), number(counts.incidents_month)))],
-      STANDARDS.filter((standard) => sheet.coverage?.[standard]).map((standard) => coverageBlock(standard, sheet.coverage[standard], choose)),
-      config.actor.enters && h("p", {}, h("button", { type: "button", class: "button", onclick: () => show({ view: "enter", entry: "" }) }, e("add_here"))),
-      h("p", { class: "prints" }, ["A4", "A3"].map((paper) => h("a", { class: "button", href: sheetAddress(id, paper), target: "_blank", rel: "noopener" }, t("print_sheet", { paper })))),
-      sheet.version && h("p", { class: "quiet foot" }, t("boundary_of", { day: day(sheet.version.effective_day), title: sheet.version.title })));
+          line(
+            t("hazards_open"),
+            counts.hazards_major
+              ? t("of_which_major", { n: number(counts.hazards_open), major: number(counts.hazards_major) })
+              : number(counts.hazards_open),
+            counts.hazards_major ? "wrong" : "",
+          ),
+          line(t("incidents_open"), number(counts.incidents_open)),
+          line(t("incidents_month"), number(counts.incidents_month)),
+        ),
+      ],
+      STANDARDS.filter((standard) => sheet.coverage?.[standard]).map((standard) =>
+        coverageBlock(standard, sheet.coverage[standard], choose),
+      ),
+      config.actor.enters &&
+        h(
+          "p",
+          {},
+          h(
+            "button",
+            { type: "button", class: "button", onclick: () => show({ view: "enter", entry: "" }) },
+            e("add_here"),
+          ),
+        ),
+      h(
+        "p",
+        { class: "prints" },
+        ["A4", "A3"].map((paper) =>
+          h(
+            "a",
+            { class: "button", href: sheetAddress(id, paper), target: "_blank", rel: "noopener" },
+            t("print_sheet", { paper }),
+          ),
+        ),
+      ),
+      sheet.version &&
+        h(
+          "p",
+          { class: "quiet foot" },
+          t("boundary_of", { day: day(sheet.version.effective_day), title: sheet.version.title }),
+        ),
+    );
     this.focusIfAsked();
   }
 
   async showPoint(id, signal) {
-    const point = id.startsWith("place:") ? placeOf(id) : await this.points.find(id);
+    const point = await this.points.find(id);
     if (!point) {
       this.fill("trouble", h("h2", {}, t("trouble")), trouble(t("no_such_point")));
       return;
@@ -147,27 +309,71 @@ export class Panel {
     const located = await get("/api/locate", { lon: point.lon, lat: point.lat, scheme: state.scheme }, signal);
     signal.throwIfAborted();
     const responsible = located.grid ?? located.nearest;
-    const sign = point.of === "hazard" ? (point.grade === "major" ? "hazard_major" : "hazard") : point.of === "incident" ? "incident" : point.kind;
-    this.fill("point",
-      [h("p", { class: "eyebrow" }, tOr(`of_${point.of}`, "")), h("h2", {}, point.of !== "place" && symbol(sign, 24), point.name || kindName(point.kind)),
-        point.name && point.kind && h("p", { class: "quiet" }, kindName(point.kind))],
-      h("div", { class: "lines" },
+    const sign =
+      point.of === "hazard"
+        ? point.grade === "major"
+          ? "hazard_major"
+          : "hazard"
+        : point.of === "incident"
+          ? "incident"
+          : point.kind;
+    this.fill(
+      "point",
+      [
+        h("p", { class: "eyebrow" }, tOr(`of_${point.of}`, "")),
+        h("h2", {}, point.of !== "place" && symbol(sign, 24), point.name || kindName(point.kind)),
+        point.name && point.kind && h("p", { class: "quiet" }, kindName(point.kind)),
+      ],
+      h(
+        "div",
+        { class: "lines" },
         point.address && line(t("address"), point.address),
         point.grade && line(t("grade"), t(`grade_${point.grade}`), point.grade === "major" ? "wrong" : ""),
         point.status && line(t("status"), tOr(`status_${point.status}`, point.status)),
         point.due_on && line(t("due"), day(point.due_on), point.overdue ? "wrong" : ""),
         point.reported_at && line(t("reported"), moment(point.reported_at)),
-        point.of !== "place" && line(t("coordinates"), `${point.lon.toFixed(5)}, ${point.lat.toFixed(5)}`)),
+        point.of !== "place" && line(t("coordinates"), coordinates(point)),
+      ),
       point.overdue && tag(t("overdue"), "wrong"),
       point.phone && phone(point.phone),
-      config.actor.enters && ENTERED.has(point.of) && h("p", {}, h("button", { type: "button", class: "button", onclick: () => show({ view: "enter", entry: point.of === "place" ? "" : point.id }) }, e(point.of === "place" ? "add_at" : "change"))),
+      config.actor.enters &&
+        ENTERED.has(point.of) &&
+        h(
+          "p",
+          {},
+          h(
+            "button",
+            {
+              type: "button",
+              class: "button",
+              onclick: () => show({ view: "enter", entry: point.of === "place" ? "" : point.id }),
+            },
+            e(point.of === "place" ? "add_at" : "change"),
+          ),
+        ),
       heading(t(located.outside ? "nearest_grid" : "responsible_grid")),
       located.outside && h("p", {}, tag(t("outside", { m: number(located.distance_m) }), "care")),
       located.on_border && h("p", {}, tag(t("on_border"), "care")),
-      !located.on_border && located.near_border && located.nearest && h("p", {},
-        tag(t("near_border", { m: number(located.distance_m), name: located.nearest.name }), "care")),
-      responsible && h("ul", { class: "rows" }, h("li", {}, h("button", { type: "button", onclick: () => pick(responsible.grid_id) },
-        h("span", {}, responsible.name), h("b", {}, t("open"))))));
+      !located.on_border &&
+        located.near_border &&
+        located.nearest &&
+        h("p", {}, tag(t("near_border", { m: number(located.distance_m), name: located.nearest.name }), "care")),
+      responsible &&
+        h(
+          "ul",
+          { class: "rows" },
+          h(
+            "li",
+            {},
+            h(
+              "button",
+              { type: "button", onclick: () => pick(responsible.grid_id) },
+              h("span", {}, responsible.name),
+              h("b", {}, t("open")),
+            ),
+          ),
+        ),
+    );
   }
 
   async showList(signal) {
@@ -187,30 +393,79 @@ export class Panel {
       up: (a, b) => (value(a) ?? Infinity) - (value(b) ?? Infinity) || byName(a, b),
       down: (a, b) => (value(b) ?? -Infinity) - (value(a) ?? -Infinity) || byName(a, b),
     };
-    const row = (grid) => h("li", {}, h("button", { type: "button", "aria-pressed": String(grid.grid_id) === state.grid ? "true" : null, onclick: () => pick(grid.grid_id) },
-      h("span", {}, grid.name, h("small", {}, grid.code)), h("b", {}, figures ? figureText(figures.theme, value(grid)) : "")));
+    const row = (grid) =>
+      h(
+        "li",
+        {},
+        h(
+          "button",
+          {
+            type: "button",
+            "aria-pressed": String(grid.grid_id) === state.grid ? "true" : null,
+            onclick: () => pick(grid.grid_id),
+          },
+          h("span", {}, grid.name, h("small", {}, grid.code)),
+          h("b", {}, figures ? figureText(figures.theme, value(grid)) : ""),
+        ),
+      );
     const single = groups.size === this.grids.ofRank(this.grids.baseRank).length;
     const content = () => {
       if (single) return [h("ul", { class: "rows" }, [...groups.values()].flat().sort(orders[this.sort]).map(row))];
-      const tops = [...groups].map(([top, members]) => [this.grids.grid(top), members]).sort((a, b) => byName(a[0], b[0]));
+      const tops = [...groups]
+        .map(([top, members]) => [this.grids.grid(top), members])
+        .sort((a, b) => byName(a[0], b[0]));
       return tops.map(([top, members]) => {
-        const details = h("details", { class: "town" }, h("summary", {}, h("span", {}, top.name), h("small", {}, t("grids_n", { n: number(members.length) }))));
+        const details = h(
+          "details",
+          { class: "town" },
+          h("summary", {}, h("span", {}, top.name), h("small", {}, t("grids_n", { n: number(members.length) }))),
+        );
         // Rows are made when a town is opened: a thousand buttons would slow every update.
         details.addEventListener("toggle", () => {
           if (details.open && details.children.length === 1) {
-            details.append(h("ul", { class: "rows" },
-              h("li", {}, h("button", { type: "button", onclick: () => pick(top.grid_id) }, h("span", {}, t("whole_of", { name: top.name })), h("b", {}, t("open")))),
-              members.sort(orders[this.sort]).map(row)));
+            details.append(
+              h(
+                "ul",
+                { class: "rows" },
+                h(
+                  "li",
+                  {},
+                  h(
+                    "button",
+                    { type: "button", onclick: () => pick(top.grid_id) },
+                    h("span", {}, t("whole_of", { name: top.name })),
+                    h("b", {}, t("open")),
+                  ),
+                ),
+                members.sort(orders[this.sort]).map(row),
+              ),
+            );
           }
         });
         return details;
       });
     };
     const slot = h("div", {}, content());
-    const sorter = h("select", { id: "list-sort", onchange: (event) => { this.sort = event.target.value; slot.replaceChildren(...content()); } },
-      ["name", "up", "down"].map((order) => h("option", { value: order, selected: order === this.sort }, t(`sort_${order}`))));
-    this.fill("list", [h("h2", {}, t("list")), h("p", { class: "quiet" }, this.grids.themeTitle())],
-      h("label", { class: "sorter" }, t("sort"), sorter), slot, await this.pointLists(signal));
+    const sorter = h(
+      "select",
+      {
+        id: "list-sort",
+        onchange: (event) => {
+          this.sort = event.target.value;
+          slot.replaceChildren(...content());
+        },
+      },
+      ["name", "up", "down"].map((order) =>
+        h("option", { value: order, selected: order === this.sort }, t(`sort_${order}`)),
+      ),
+    );
+    this.fill(
+      "list",
+      [h("h2", {}, t("list")), h("p", { class: "quiet" }, this.grids.themeTitle())],
+      h("label", { class: "sorter" }, t("sort"), sorter),
+      slot,
+      await this.pointLists(signal),
+    );
     this.focusIfAsked();
   }
 
@@ -219,13 +474,38 @@ export class Panel {
     const shown = [...shownLayers()].filter((key) => this.points.isLayer(key));
     const lists = await Promise.all(shown.map((key) => this.points.pointsOf(key)));
     signal.throwIfAborted();
-    return lists.map((points, i) => h("details", { class: "town" },
-      h("summary", {}, h("span", {}, t(`layer_${shown[i]}`)), h("small", {}, number(points.length))),
-      h("ul", { class: "rows" }, points.slice(0, MOST_POINTS_LISTED).map((point) =>
-        h("li", {}, h("button", { type: "button", onclick: () => show({ point: point.id, grid: "", view: "" }) },
-          h("span", {}, point.name || kindName(point.kind), h("small", {}, point.name ? kindName(point.kind) : tOr(`status_${point.status}`, ""))),
-          point.overdue && tag(t("overdue"), "wrong"))))),
-      points.length > MOST_POINTS_LISTED && h("p", { class: "quiet" }, t("first_of", { n: number(MOST_POINTS_LISTED), total: number(points.length) }))));
+    return lists.map((points, i) =>
+      h(
+        "details",
+        { class: "town" },
+        h("summary", {}, h("span", {}, t(`layer_${shown[i]}`)), h("small", {}, number(points.length))),
+        h(
+          "ul",
+          { class: "rows" },
+          points
+            .slice(0, MOST_POINTS_LISTED)
+            .map((point) =>
+              h(
+                "li",
+                {},
+                h(
+                  "button",
+                  { type: "button", onclick: () => show({ point: point.id, grid: "", view: "" }) },
+                  h(
+                    "span",
+                    {},
+                    point.name || kindName(point.kind),
+                    h("small", {}, point.name ? kindName(point.kind) : tOr(`status_${point.status}`, "")),
+                  ),
+                  point.overdue && tag(t("overdue"), "wrong"),
+                ),
+              ),
+            ),
+        ),
+        points.length > MOST_POINTS_LISTED &&
+          h("p", { class: "quiet" }, t("first_of", { n: number(MOST_POINTS_LISTED), total: number(points.length) })),
+      ),
+    );
   }
 
   /** Move the focus into the panel when a key, not the pointer, opened it. */
@@ -241,9 +521,3 @@ function worstRank(scheme) {
   const levels = [...scheme.levels].sort((a, b) => a.rank - b.rank);
   return (levels.find((level) => level.count > 1) ?? levels[0]).rank;
 }
-
-function placeOf(id) {
-  const [lon, lat] = id.slice(6).split(",").map(Number);
-  return { of: "place", id, lon, lat, name: `${lon.toFixed(5)}, ${lat.toFixed(5)}` };
-}
-

@@ -16,8 +16,11 @@ export const line = (name, value, tone = "") =>
 
 /** Four or so figures in a row. */
 export const tiles = (entries) =>
-  h("dl", { class: "tiles" }, entries.map(([name, value, tone = ""]) =>
-    h("div", { class: tone }, h("dt", {}, name), h("dd", {}, value))));
+  h(
+    "dl",
+    { class: "tiles" },
+    entries.map(([name, value, tone = ""]) => h("div", { class: tone }, h("dt", {}, name), h("dd", {}, value))),
+  );
 
 /** The code in groups that can be read aloud. */
 export function codeLine(grid) {
@@ -27,12 +30,16 @@ export function codeLine(grid) {
 
 /** The chain from the county down, each a button. */
 export const chainLine = (grid, onPick) =>
-  h("nav", { class: "chain", "aria-label": t("chain") }, grid.chain.map((step, i) => [
-    i > 0 && h("span", { "aria-hidden": "true" }, "›"),
-    step.grid_id === grid.grid_id
-      ? h("span", { "aria-current": "true" }, step.name)
-      : h("button", { type: "button", class: "link", onclick: () => onPick(step.grid_id) }, step.name),
-  ]));
+  h(
+    "nav",
+    { class: "chain", "aria-label": t("chain") },
+    grid.chain.map((step, i) => [
+      i > 0 && h("span", { "aria-hidden": "true" }, "›"),
+      step.grid_id === grid.grid_id
+        ? h("span", { "aria-current": "true" }, step.name)
+        : h("button", { type: "button", class: "link", onclick: () => onPick(step.grid_id) }, step.name),
+    ]),
+  );
 
 /** A small word in a coloured field. */
 export const tag = (text, tone = "") => h("span", { class: `tag ${tone}` }, text);
@@ -42,16 +49,28 @@ const spoken = (text) => text.replace(/^(\d{3})(\d{4})(\d{4})$/, "$1 $2 $3");
 
 /** A telephone number that dials. */
 export const phone = (text) =>
-  h("a", { class: "phone", href: `tel:${text.replace(/[^\d+]/g, "")}`, "aria-label": t("dial", { phone: spoken(text) }) }, spoken(text));
+  h(
+    "a",
+    { class: "phone", href: `tel:${text.replace(/[^\d+]/g, "")}`, "aria-label": t("dial", { phone: spoken(text) }) },
+    spoken(text),
+  );
 
 /** One officer: post, name, telephone. */
 export function officerCard(officer) {
   const post = officer.role === "head" ? t("head") : t("post", { post: officer.post });
-  const kind = officer.role === "head" ? t("post", { post: officer.post }) : t(officer.full_time ? "full_time" : "part_time");
-  return h("div", { class: "officer" },
-    h("div", { class: "who" }, h("b", {}, `${post} ${officer.name}`),
-      h("small", {}, kind, officer.on_leave ? tag(t("on_leave"), "care") : h("span", {}, ` · ${t("on_duty")}`))),
-    officer.phone && phone(officer.phone));
+  const kind =
+    officer.role === "head" ? t("post", { post: officer.post }) : t(officer.full_time ? "full_time" : "part_time");
+  return h(
+    "div",
+    { class: "officer" },
+    h(
+      "div",
+      { class: "who" },
+      h("b", {}, `${post} ${officer.name}`),
+      h("small", {}, kind, officer.on_leave ? tag(t("on_leave"), "care") : h("span", {}, ` · ${t("on_duty")}`)),
+    ),
+    officer.phone && phone(officer.phone),
+  );
 }
 
 /** The four answers of coverage as one thin bar that adds up. */
@@ -60,30 +79,71 @@ export function coverageBar(figures, isLabelled = true) {
   if (figures.n === 0) return h("p", { class: "quiet" }, t("none_live_here"));
   const share = (name) => figures[name] / figures.n;
   const said = CATEGORIES.map((name) => `${t(`cover_${name}`)} ${number(figures[name])}`).join(isEnglish ? ", " : "，");
-  return h("div", { class: "cover" },
-    h("div", { class: "stack", role: "img", "aria-label": said },
-      CATEGORIES.map((name) => figures[name] > 0 &&
-        h("i", { class: name, style: { flexGrow: String(Math.max(share(name), 0.006)) } }))),
-    isLabelled && h("ul", { class: "adds-up" }, CATEGORIES.map((name) =>
-      h("li", {}, h("i", { class: name }), t(`cover_${name}`), h("b", {}, number(figures[name]))))));
+  return h(
+    "div",
+    { class: "cover" },
+    h(
+      "div",
+      { class: "stack", role: "img", "aria-label": said },
+      CATEGORIES.map(
+        (name) =>
+          figures[name] > 0 && h("i", { class: name, style: { flexGrow: String(Math.max(share(name), 0.006)) } }),
+      ),
+    ),
+    isLabelled &&
+      h(
+        "ul",
+        { class: "adds-up" },
+        CATEGORIES.map((name) =>
+          h("li", {}, h("i", { class: name }), t(`cover_${name}`), h("b", {}, number(figures[name]))),
+        ),
+      ),
+  );
 }
 
 /** One standard: its share, of how many, the bar, and each kind of service. */
 export function coverageBlock(standard, figures, onTheme) {
   const kinds = Object.entries(figures.kinds ?? {});
   const choose = (theme) => () => onTheme(theme);
-  return h("section", { class: "standard" },
-    h("button", { type: "button", class: "headline", onclick: choose(standard), title: t("show_theme") },
-      h("span", {}, tOr(`theme_${standard}`, standard), h("small", {}, figures.n === null ? t("of_households_plain") : t("of_households", { n: number(figures.n) }))),
-      h("b", {}, percent(figures.share))),
+  return h(
+    "section",
+    { class: "standard" },
+    h(
+      "button",
+      { type: "button", class: "headline", onclick: choose(standard), title: t("show_theme") },
+      h(
+        "span",
+        {},
+        tOr(`theme_${standard}`, standard),
+        h("small", {}, figures.n === null ? t("of_households_plain") : t("of_households", { n: number(figures.n) })),
+      ),
+      h("b", {}, percent(figures.share)),
+    ),
     coverageBar(figures),
-    figures.median_minutes !== null && figures.median_minutes !== undefined && h("p", { class: "quiet" },
-      t("minutes_line", { median: number(figures.median_minutes, 1), p90: number(figures.p90_minutes, 1) })),
-    kinds.length > 1 && h("details", {}, h("summary", {}, t("by_kind", { n: kinds.length })),
-      kinds.map(([kind, of]) => h("button", { type: "button", class: "kind", onclick: choose(`${standard}:${kind}`) },
-        symbol(kind, 18), h("span", {}, kindName(kind)),
-        of.status === "no_facility" ? tag(t("no_facility_short"), "care") : h("b", {}, percent(of.share)),
-        of.n > 0 && coverageBar(of, false)))));
+    figures.median_minutes !== null &&
+      figures.median_minutes !== undefined &&
+      h(
+        "p",
+        { class: "quiet" },
+        t("minutes_line", { median: number(figures.median_minutes, 1), p90: number(figures.p90_minutes, 1) }),
+      ),
+    kinds.length > 1 &&
+      h(
+        "details",
+        {},
+        h("summary", {}, t("by_kind", { n: kinds.length })),
+        kinds.map(([kind, of]) =>
+          h(
+            "button",
+            { type: "button", class: "kind", onclick: choose(`${standard}:${kind}`) },
+            symbol(kind, 18),
+            h("span", {}, kindName(kind)),
+            of.status === "no_facility" ? tag(t("no_facility_short"), "care") : h("b", {}, percent(of.share)),
+            of.n > 0 && coverageBar(of, false),
+          ),
+        ),
+      ),
+  );
 }
 
 /** The name of a level with its grids' kind. */
@@ -92,5 +152,9 @@ export const levelLine = (grid) =>
 
 /** What stands where something could not be shown, with what to do. */
 export const trouble = (message, onAgain) =>
-  h("div", { class: "trouble", role: "alert" }, h("p", {}, message),
-    onAgain && h("button", { type: "button", class: "button", onclick: onAgain }, t("try_again")));
+  h(
+    "div",
+    { class: "trouble", role: "alert" },
+    h("p", {}, message),
+    onAgain && h("button", { type: "button", class: "button", onclick: onAgain }, t("try_again")),
+  );

@@ -50,21 +50,35 @@ export class PlanMode {
   /** The draft's grids as the map writes their names; null while the published ones are shown. */
   labels() {
     if (!this.canvas || !this.draft || this.isFar || !this.canvas.faces.size) return null;
-    return [...this.canvas.faces.values()].filter(({ properties }) => !this.canvas.labelled.has(properties.key)).map((face) => ({
-      grid_id: Number(face.properties.key), rank: this.grids.baseRank, name: this.nameOf(face.properties.key), figure: face.properties.households,
-      ...(String(face.properties.parent) === this.village && { order: 0 }),
-      label: (face.properties.changed ? null : this.grids.grid(face.properties.key)?.label) ?? (face.label ??= labelPoint(face.geometry)),
-    }));
+    return [...this.canvas.faces.values()]
+      .filter(({ properties }) => !this.canvas.labelled.has(properties.key))
+      .map((face) => ({
+        grid_id: Number(face.properties.key),
+        rank: this.grids.baseRank,
+        name: this.nameOf(face.properties.key),
+        figure: face.properties.households,
+        ...(String(face.properties.parent) === this.village && { order: 0 }),
+        label:
+          (face.properties.changed ? null : this.grids.grid(face.properties.key)?.label) ??
+          (face.label ??= labelPoint(face.geometry)),
+      }));
   }
-
 
   householdsOf = (key) => this.canvas.faces.get(key)?.properties.households;
 
-  targetOf = (key) => this.canvas.faces.get(key)?.properties.target ?? this.canvas.targets.get(key) ?? [...this.canvas.targets.values()][0];
+  targetOf = (key) =>
+    this.canvas.faces.get(key)?.properties.target ??
+    this.canvas.targets.get(key) ??
+    [...this.canvas.targets.values()][0];
 
   get facesHere() {
-    return [...this.canvas.faces.values()].filter(({ properties }) => String(properties.parent) === this.village)
-      .sort((a, b) => String(a.properties.code ?? "~").localeCompare(String(b.properties.code ?? "~")) || a.properties.name.localeCompare(b.properties.name));
+    return [...this.canvas.faces.values()]
+      .filter(({ properties }) => String(properties.parent) === this.village)
+      .sort(
+        (a, b) =>
+          String(a.properties.code ?? "~").localeCompare(String(b.properties.code ?? "~")) ||
+          a.properties.name.localeCompare(b.properties.name),
+      );
   }
 
   /** Keys of the village's grids. */
@@ -74,8 +88,15 @@ export class PlanMode {
 
   /** Keys of the village's grids, then of those around it. */
   keysAround() {
-    const box = boxOf(this.facesHere.flatMap((face) => [[face.box[0], face.box[1]], [face.box[2], face.box[3]]]));
-    const near = [...this.canvas.faces.values()].filter(({ box: b }) => b[0] <= box[2] && b[2] >= box[0] && b[1] <= box[3] && b[3] >= box[1]);
+    const box = boxOf(
+      this.facesHere.flatMap((face) => [
+        [face.box[0], face.box[1]],
+        [face.box[2], face.box[3]],
+      ]),
+    );
+    const near = [...this.canvas.faces.values()].filter(
+      ({ box: b }) => b[0] <= box[2] && b[2] >= box[0] && b[1] <= box[3] && b[3] >= box[1],
+    );
     return [...new Set([...this.keys, ...near.map(({ properties }) => properties.key)])];
   }
 
@@ -88,8 +109,20 @@ export class PlanMode {
 
   villages() {
     const above = this.grids.baseRank - 1;
-    const changed = new Set([...this.canvas.faces.values()].filter(({ properties }) => properties.changed).map(({ properties }) => String(properties.parent)));
-    return this.grids.ofRank(above).map((grid) => ({ key: String(grid.grid_id), name: grid.name, code: grid.code, above: this.nameOf(String(grid.parent_grid_id ?? "")), isChanged: changed.has(String(grid.grid_id)) }))
+    const changed = new Set(
+      [...this.canvas.faces.values()]
+        .filter(({ properties }) => properties.changed)
+        .map(({ properties }) => String(properties.parent)),
+    );
+    return this.grids
+      .ofRank(above)
+      .map((grid) => ({
+        key: String(grid.grid_id),
+        name: grid.name,
+        code: grid.code,
+        above: this.nameOf(String(grid.parent_grid_id ?? "")),
+        isChanged: changed.has(String(grid.grid_id)),
+      }))
       .sort((a, b) => b.isChanged - a.isChanged || a.code.localeCompare(b.code));
   }
 
@@ -105,16 +138,31 @@ export class PlanMode {
       onDrawn: this.onDrawn,
     });
     this.snapper = new Snapper(map, "plan-work", this.onError);
-    this.lasso = L.polyline([], { pane: "plan-work", interactive: false, weight: 2, dashArray: "4 4", className: "plan-lasso-line" }).addTo(map);
+    this.lasso = L.polyline([], {
+      pane: "plan-work",
+      interactive: false,
+      weight: 2,
+      dashArray: "4 4",
+      className: "plan-lasso-line",
+    }).addTo(map);
     at("bar").after(this.bar);
     document.body.classList.add("planning");
     map.on("moveend", this.follow);
     map.doubleClickZoom.disable();
     this.stopKeys = new AbortController();
     document.addEventListener("keydown", (event) => this.onKey(event), { signal: this.stopKeys.signal, capture: true });
-    document.addEventListener("keyup", (event) => event.key === "Alt" && this.turnSnap(false), { signal: this.stopKeys.signal });
-    addEventListener("beforeunload", (event) => ["saving", "waiting"].includes(this.draft?.state) && event.preventDefault(), { signal: this.stopKeys.signal });
-    this.stopLive = listenLive(({ type, data }) => (type === "plan" ? this.heard(data) : type === "version" && this.publishedNew()), (isOn) => this.bar.classList.toggle("alive", isOn));
+    document.addEventListener("keyup", (event) => event.key === "Alt" && this.turnSnap(false), {
+      signal: this.stopKeys.signal,
+    });
+    addEventListener(
+      "beforeunload",
+      (event) => ["saving", "waiting"].includes(this.draft?.state) && event.preventDefault(),
+      { signal: this.stopKeys.signal },
+    );
+    this.stopLive = listenLive(
+      ({ type, data }) => (type === "plan" ? this.heard(data) : type === "version" && this.publishedNew()),
+      (isOn) => this.bar.classList.toggle("alive", isOn),
+    );
   }
 
   leave() {
@@ -173,8 +221,7 @@ export class PlanMode {
       const found = this.grids.chain(state.grid).find((id) => this.grids.grid(id)?.rank === above);
       if (found && state.plan) village = String(found);
     } else {
-      const [lon, lat] = state.point.startsWith("place:") ? state.point.slice(6).split(",").map(Number) : [];
-      const point = lon === undefined ? await this.panel.points.find(state.point) : { lon, lat };
+      const point = await this.panel.points.find(state.point);
       signal.throwIfAborted();
       if (point) this.panel.flyTo(point);
     }
@@ -219,7 +266,8 @@ export class PlanMode {
     const kept = keptStroke(this.draft.id);
     if (!kept || !this.draft.isOpen) return;
     this.resume = kept;
-    if (kept.context?.village && kept.context.village !== state.village) show({ village: kept.context.village, step: "" });
+    if (kept.context?.village && kept.context.village !== state.village)
+      show({ village: kept.context.village, step: "" });
   }
 
   async openVillage(signal) {
@@ -254,7 +302,9 @@ export class PlanMode {
       this.edgesOf.set(village, asked);
       asked.catch(() => this.edgesOf.delete(village));
     }
-    return joined((await this.edgesOf.get(village)).features.filter(({ properties }) => properties.left && properties.right));
+    return joined(
+      (await this.edgesOf.get(village)).features.filter(({ properties }) => properties.left && properties.right),
+    );
   }
 
   /** Fetch the faces in view; above them the published borders step back. */
@@ -278,7 +328,9 @@ export class PlanMode {
     this.facesAbort?.abort();
     this.facesAbort = new AbortController();
     const wide = view.pad(0.25);
-    const bbox = [wide.getWest(), wide.getSouth(), wide.getEast(), wide.getNorth()].map((one) => one.toFixed(6)).join(",");
+    const bbox = [wide.getWest(), wide.getSouth(), wide.getEast(), wide.getNorth()]
+      .map((one) => one.toFixed(6))
+      .join(",");
     const faces = await draft.ask("/faces", { bbox }, this.facesAbort.signal);
     if (this.draft !== draft) return;
     if (isForced) this.canvas.faces.clear();
@@ -311,7 +363,8 @@ export class PlanMode {
     }
     const village = this.villageAt(latlng, id);
     let said = "";
-    if (this.village && village === this.village && this.tool) said = this.tool.hover?.(latlng) ?? p(`hover_${this.toolName}`);
+    if (this.village && village === this.village && this.tool)
+      said = this.tool.hover?.(latlng) ?? p(`hover_${this.toolName}`);
     else if (village && village !== this.village && !this.tool?.stroke) {
       said = p("hover_village", { name: this.nameOf(village) });
       this.lightUp(village);
@@ -331,7 +384,14 @@ export class PlanMode {
     if (!this.draft || this.isPending) return;
     try {
       const edges = await this.edgesFor(village);
-      if (this.canvas && this.draft && this.village !== village && this.hoveredVillage === village && !this.tool?.stroke) this.canvas.showEdges(edges);
+      if (
+        this.canvas &&
+        this.draft &&
+        this.village !== village &&
+        this.hoveredVillage === village &&
+        !this.tool?.stroke
+      )
+        this.canvas.showEdges(edges);
     } catch (error) {
       if (!isStale(error)) this.onError(error);
     }
@@ -363,7 +423,8 @@ export class PlanMode {
     const bounds = L.latLngBounds([box[1], box[0]], [box[3], box[2]]);
     const [a, b] = [bounds.getSouthWest(), bounds.getNorthEast()].map((corner) => this.map.latLngToLayerPoint(corner));
     const isTiny = a.distanceTo(b) < least;
-    if (isTiny || !(isSeen || this.map.getBounds().pad(-0.1).contains(bounds))) this.fly(bounds.pad(isTiny ? 0.4 : 0), isTiny ? 18 : 17);
+    if (isTiny || !(isSeen || this.map.getBounds().pad(-0.1).contains(bounds)))
+      this.fly(bounds.pad(isTiny ? 0.4 : 0), isTiny ? 18 : 17);
   }
 
   showPlace({ place }) {
@@ -384,8 +445,14 @@ export class PlanMode {
     canvas.showComparison(features, []);
     const box = boxOf(features.flatMap(({ geometry }) => positionsOf(geometry)));
     if (Number.isFinite(box[0])) this.fly(L.latLngBounds([box[1], box[0]], [box[3], box[2]]), 16);
-    const changed = features.filter(({ properties }) => ["land", "ended"].includes(properties.what)).slice(0, MOST_OUTLINES);
-    const before = await Promise.all(changed.map(({ properties, geometry }) => (properties.what === "ended" ? geometry : outlineOf(properties.key, dayBefore))));
+    const changed = features
+      .filter(({ properties }) => ["land", "ended"].includes(properties.what))
+      .slice(0, MOST_OUTLINES);
+    const before = await Promise.all(
+      changed.map(({ properties, geometry }) =>
+        properties.what === "ended" ? geometry : outlineOf(properties.key, dayBefore),
+      ),
+    );
     if (this.canvas === canvas && state.step.startsWith("version:")) canvas.showComparison(features, before);
   }
 
@@ -464,7 +531,11 @@ export class PlanMode {
       await this.draft.refresh();
       this.drawBar();
       const fresh = (this.draft.plan.edits ?? []).filter(({ seq }) => !seen.has(seq)).at(-1);
-      this.note(fresh ? p("other_did", { who: actorName(fresh.actor), what: fresh.summary || p(`kind_${fresh.edit.kind}`) }) : p("other_changed"));
+      this.note(
+        fresh
+          ? p("other_did", { who: actorName(fresh.actor), what: fresh.summary || p(`kind_${fresh.edit.kind}`) })
+          : p("other_changed"),
+      );
     } catch (error) {
       if (!isStale(error)) this.onError(error);
     }
@@ -530,7 +601,11 @@ export class PlanMode {
       event.preventDefault();
       this.step("redo");
     } else if (event.key === "Alt") this.turnSnap(true);
-    else if (event.key === "Enter" && this.isPending && !event.target.closest?.("button, a, summary, input, select, textarea, .plan-handle.middle")) {
+    else if (
+      event.key === "Enter" &&
+      this.isPending &&
+      !event.target.closest?.("button, a, summary, input, select, textarea, .plan-handle.middle")
+    ) {
       event.preventDefault();
       event.stopPropagation();
       this.save();
@@ -577,26 +652,50 @@ export class PlanMode {
     const { plan } = this.draft;
     const isFree = !this.isPending;
     if (!this.village) {
-      this.panel.fill("plan", [h("p", { class: "eyebrow" }, plan.title), h("h2", {}, p("pick_village")), h("p", { class: "quiet" }, p("pick_village_how"))],
-        this.closedNote(), villageList(this), this.changesPart());
+      this.panel.fill(
+        "plan",
+        [
+          h("p", { class: "eyebrow" }, plan.title),
+          h("h2", {}, p("pick_village")),
+          h("p", { class: "quiet" }, p("pick_village_how")),
+        ],
+        this.closedNote(),
+        villageList(this),
+        this.changesPart(),
+      );
       return;
     }
-    const [eyebrow, title] = this.tool?.title?.() ?? [this.nameOf(String(this.grids.grid(this.village)?.parent_grid_id ?? "")), this.nameOf(this.village)];
+    const [eyebrow, title] = this.tool?.title?.() ?? [
+      this.nameOf(String(this.grids.grid(this.village)?.parent_grid_id ?? "")),
+      this.nameOf(this.village),
+    ];
     this.slot = h("div", { id: "plan-slot", "aria-live": "polite" });
     this.actions = h("div", { class: "plan-actions" });
-    this.panel.fill("plan",
+    this.panel.fill(
+      "plan",
       [h("p", { class: "eyebrow" }, eyebrow), h("h2", {}, title)],
       this.closedNote(),
       this.tool && !(this.isPending && isNarrow()) && this.toolTabs(),
       this.slot,
       this.tool?.controls(),
-      isFree && !this.tool?.edge && [
-        heading(p("grids_here"), p("grids_n", { n: number(this.keys.length) })),
-        gridRows(this.facesHere, this.targetOf, (key) => this.show(this.canvas.faces.get(key)?.geometry)),
-        this.tool && h("div", { class: "buttons" }, h("button", { type: "button", class: "button", id: "plan-propose", onclick: () => show({ step: "propose" }) }, p("propose"))),
-        this.changesPart(),
-      ],
-      this.actions);
+      isFree &&
+        !this.tool?.edge && [
+          heading(p("grids_here"), p("grids_n", { n: number(this.keys.length) })),
+          gridRows(this.facesHere, this.targetOf, (key) => this.show(this.canvas.faces.get(key)?.geometry)),
+          this.tool &&
+            h(
+              "div",
+              { class: "buttons" },
+              h(
+                "button",
+                { type: "button", class: "button", id: "plan-propose", onclick: () => show({ step: "propose" }) },
+                p("propose"),
+              ),
+            ),
+          this.changesPart(),
+        ],
+      this.actions,
+    );
     this.drawSlot();
     this.drawState();
   }
@@ -605,15 +704,33 @@ export class PlanMode {
   closedNote() {
     const { plan } = this.draft;
     if (!mayPlan()) return h("p", { class: "quiet" }, p("may_not"));
-    return plan.status !== "draft" && h("p", { class: "quiet" }, statusTag(plan.status), ` ${p("closed", { status: p(`status_${plan.status}`) })}`);
+    return (
+      plan.status !== "draft" &&
+      h("p", { class: "quiet" }, statusTag(plan.status), ` ${p("closed", { status: p(`status_${plan.status}`) })}`)
+    );
   }
 
   toolTabs() {
-    return h("div", { class: "tabs plan-tools", role: "group", "aria-label": p("tools") }, Object.keys(TOOLS).map((name) =>
-      h("button", { type: "button", id: `tool-${name}`, title: p(`tool_${name}_hint`), "aria-pressed": String(name === this.toolName), onclick: () => {
-        if (this.isPending) this.draft.drop();
-        this.pickTool(name);
-      } }, p(`tool_${name}`))));
+    return h(
+      "div",
+      { class: "tabs plan-tools", role: "group", "aria-label": p("tools") },
+      Object.keys(TOOLS).map((name) =>
+        h(
+          "button",
+          {
+            type: "button",
+            id: `tool-${name}`,
+            title: p(`tool_${name}_hint`),
+            "aria-pressed": String(name === this.toolName),
+            onclick: () => {
+              if (this.isPending) this.draft.drop();
+              this.pickTool(name);
+            },
+          },
+          p(`tool_${name}`),
+        ),
+      ),
+    );
   }
 
   changesPart() {
@@ -627,7 +744,12 @@ export class PlanMode {
     const { change, tryError } = this;
     const parts = [];
     if (tryError) parts.push(h("p", { class: "fault", role: "alert" }, tryError.message));
-    if (change && this.isPending) parts.push(loadBars(change.grids), heading(p("checks")), ruleRows(change.violations ?? [], (one) => this.showPlace(one), true));
+    if (change && this.isPending)
+      parts.push(
+        loadBars(change.grids),
+        heading(p("checks")),
+        ruleRows(change.violations ?? [], (one) => this.showPlace(one), true),
+      );
     else if (this.isPending && !tryError) parts.push(h("p", { class: "quiet" }, p("trying")));
     this.slot.replaceChildren(...parts);
     this.drawActions();
@@ -635,14 +757,55 @@ export class PlanMode {
 
   drawActions() {
     const { draft } = this;
-    const main = h("button", { type: "button", class: "button filled", id: "plan-save", disabled: Boolean(this.tryError) || draft.state === "saving", onclick: () => this.save() }, p(draft.state === "saving" ? "saving" : "save"), h("kbd", { "aria-hidden": "true" }, "Enter"));
+    const main = h(
+      "button",
+      {
+        type: "button",
+        class: "button filled",
+        id: "plan-save",
+        disabled: Boolean(this.tryError) || draft.state === "saving",
+        onclick: () => this.save(),
+      },
+      p(draft.state === "saving" ? "saving" : "save"),
+      h("kbd", { "aria-hidden": "true" }, "Enter"),
+    );
     const isHeld = this.isPending || this.tool?.stroke?.points.length > 0;
-    keepingFocus(() => this.actions?.replaceChildren(...[
-      draft.state === "conflict" ? this.conflictPart() : draft.state === "refused" || draft.state === "waiting" ? h("p", { class: "fault", role: "alert" }, draft.more?.message, draft.state === "waiting" && ` ${p("waiting")}`) : null,
-      this.isPending && main,
-      isHeld && h("button", { type: "button", class: "button", id: "plan-discard-stroke", onclick: () => this.discard() }, p("drop"), h("kbd", { "aria-hidden": "true" }, "Esc")),
-      !isHeld && draft.plan.edits?.length > 0 && h("button", { type: "button", class: "button filled wide", id: "plan-path", onclick: () => show({ step: "publish" }) }, p(draft.isOpen ? "to_path" : "to_path_closed")),
-    ].filter(Boolean)));
+    keepingFocus(() =>
+      this.actions?.replaceChildren(
+        ...[
+          draft.state === "conflict"
+            ? this.conflictPart()
+            : draft.state === "refused" || draft.state === "waiting"
+              ? h(
+                  "p",
+                  { class: "fault", role: "alert" },
+                  draft.more?.message,
+                  draft.state === "waiting" && ` ${p("waiting")}`,
+                )
+              : null,
+          this.isPending && main,
+          isHeld &&
+            h(
+              "button",
+              { type: "button", class: "button", id: "plan-discard-stroke", onclick: () => this.discard() },
+              p("drop"),
+              h("kbd", { "aria-hidden": "true" }, "Esc"),
+            ),
+          !isHeld &&
+            draft.plan.edits?.length > 0 &&
+            h(
+              "button",
+              {
+                type: "button",
+                class: "button filled wide",
+                id: "plan-path",
+                onclick: () => show({ step: "publish" }),
+              },
+              p(draft.isOpen ? "to_path" : "to_path_closed"),
+            ),
+        ].filter(Boolean),
+      ),
+    );
   }
 
   conflictPart() {
@@ -669,23 +832,84 @@ export class PlanMode {
   drawBar() {
     const { draft } = this;
     const { plan } = draft;
-    const saved = { saved: "state_saved", saving: "state_saving", waiting: "state_waiting", conflict: "state_conflict", refused: "state_refused" }[draft.state];
+    const saved = {
+      saved: "state_saved",
+      saving: "state_saving",
+      waiting: "state_waiting",
+      conflict: "state_conflict",
+      refused: "state_refused",
+    }[draft.state];
     const isHeld = this.isPending && draft.state === "saved";
     const button = (id, text, onclick, more = {}) => h("button", { type: "button", id, onclick, ...more }, text);
     const sign = { undo: "↶", redo: "↷" };
     const note = this.bar.querySelector(".plan-note");
     const canUndo = (plan.can_undo && draft.isOpen) || this.tool?.stroke?.past?.length > 0;
-    keepingFocus(() => this.bar.replaceChildren(...[
-      h("div", { class: "chip" }, button("plan-back", "‹", () => show({ plan: "", village: "", step: "" }), { "aria-label": p("back_plans"), title: p("back_plans") }), h("b", {}, plan.title),
-        plan.status === "draft" ? tag(`${p("status_draft")} · ${p(isHeld ? "state_held" : saved)}`, draft.state === "saved" && !isHeld ? "good" : "care") : statusTag(plan.status),
-        h("span", { class: "quiet", data: { changes: plan.edits.length } }, p("changes_n", { n: number(plan.edits.length) }))),
-      mayPlan() && draft.isOpen && h("div", { class: "group" },
-        button("plan-undo", [sign.undo, h("span", {}, p("undo"))], () => this.step("undo"), { disabled: !canUndo, title: `${p("undo")} · Ctrl+Z` }),
-        button("plan-redo", [sign.redo, h("span", {}, p("redo"))], () => this.step("redo"), { disabled: !plan.can_redo || this.isPending, title: `${p("redo")} · Ctrl+Shift+Z` })),
-      mayPlan() && draft.isOpen && h("div", { class: "group" }, button("plan-snap", p("snap"), () => { this.snapper.isOn = !this.snapper.isOn; this.drawBar(); }, { "aria-pressed": String(this.snapper.isOn), title: p("snap_hint") })),
-      h("div", { class: "group" }, button("plan-compare", `${p("compare")} ⇄`, () => this.compare(this.comparing ? "" : "swipe").catch(this.onError), { "aria-pressed": String(Boolean(this.comparing)), title: p("compare_hint") })),
-      note,
-    ].filter(Boolean)));
+    keepingFocus(() =>
+      this.bar.replaceChildren(
+        ...[
+          h(
+            "div",
+            { class: "chip" },
+            button("plan-back", "‹", () => show({ plan: "", village: "", step: "" }), {
+              "aria-label": p("back_plans"),
+              title: p("back_plans"),
+            }),
+            h("b", {}, plan.title),
+            plan.status === "draft"
+              ? tag(
+                  `${p("status_draft")} · ${p(isHeld ? "state_held" : saved)}`,
+                  draft.state === "saved" && !isHeld ? "good" : "care",
+                )
+              : statusTag(plan.status),
+            h(
+              "span",
+              { class: "quiet", data: { changes: plan.edits.length } },
+              p("changes_n", { n: number(plan.edits.length) }),
+            ),
+          ),
+          mayPlan() &&
+            draft.isOpen &&
+            h(
+              "div",
+              { class: "group" },
+              button("plan-undo", [sign.undo, h("span", {}, p("undo"))], () => this.step("undo"), {
+                disabled: !canUndo,
+                title: `${p("undo")} · Ctrl+Z`,
+              }),
+              button("plan-redo", [sign.redo, h("span", {}, p("redo"))], () => this.step("redo"), {
+                disabled: !plan.can_redo || this.isPending,
+                title: `${p("redo")} · Ctrl+Shift+Z`,
+              }),
+            ),
+          mayPlan() &&
+            draft.isOpen &&
+            h(
+              "div",
+              { class: "group" },
+              button(
+                "plan-snap",
+                p("snap"),
+                () => {
+                  this.snapper.isOn = !this.snapper.isOn;
+                  this.drawBar();
+                },
+                { "aria-pressed": String(this.snapper.isOn), title: p("snap_hint") },
+              ),
+            ),
+          h(
+            "div",
+            { class: "group" },
+            button(
+              "plan-compare",
+              `${p("compare")} ⇄`,
+              () => this.compare(this.comparing ? "" : "swipe").catch(this.onError),
+              { "aria-pressed": String(Boolean(this.comparing)), title: p("compare_hint") },
+            ),
+          ),
+          note,
+        ].filter(Boolean),
+      ),
+    );
   }
 
   // --- before and after -----------------------------------------------------------------------------------
@@ -709,7 +933,17 @@ export class PlanMode {
     this.canvas.showBefore(before);
     const line = h("i", { "aria-hidden": "true" });
     const words = [h("span", { class: "was" }, p("before")), h("span", { class: "is" }, p("after"))];
-    const range = h("input", { type: "range", id: "plan-swipe", min: 0, max: 100, value: Math.round(((this.map.getSize().x - (isNarrow() ? 0 : at("panel").offsetWidth)) / 2 / this.map.getSize().x) * 100), "aria-label": p("swipe"), oninput: () => put() });
+    const range = h("input", {
+      type: "range",
+      id: "plan-swipe",
+      min: 0,
+      max: 100,
+      value: Math.round(
+        ((this.map.getSize().x - (isNarrow() ? 0 : at("panel").offsetWidth)) / 2 / this.map.getSize().x) * 100,
+      ),
+      "aria-label": p("swipe"),
+      oninput: () => put(),
+    });
     const put = () => {
       const share = Number(range.value) / 100;
       this.canvas.swipe(share);
@@ -724,11 +958,28 @@ export class PlanMode {
   async facesBefore() {
     const now = [...this.canvas.faces.values()];
     const same = now.filter(({ properties }) => !properties.changed);
-    const villages = new Set(now.filter(({ properties }) => properties.changed).map(({ properties }) => String(properties.parent)));
+    const villages = new Set(
+      now.filter(({ properties }) => properties.changed).map(({ properties }) => String(properties.parent)),
+    );
     const known = new Set(same.map(({ properties }) => properties.key));
-    const wanted = this.grids.ofRank(this.grids.baseRank).filter((grid) => !known.has(String(grid.grid_id)) && (villages.has(String(grid.parent_grid_id)) || this.canvas.faces.has(String(grid.grid_id))));
+    const wanted = this.grids
+      .ofRank(this.grids.baseRank)
+      .filter(
+        (grid) =>
+          !known.has(String(grid.grid_id)) &&
+          (villages.has(String(grid.parent_grid_id)) || this.canvas.faces.has(String(grid.grid_id))),
+      );
     const outlines = await Promise.all(wanted.map((grid) => outlineOf(grid.grid_id, state.at)));
-    return same.concat(wanted.map((grid, i) => ({ geometry: outlines[i], properties: { key: String(grid.grid_id), parent: String(grid.parent_grid_id), name: grid.name, households: this.grids.figures?.values?.[grid.grid_id] } })));
+    return same.concat(
+      wanted.map((grid, i) => ({
+        geometry: outlines[i],
+        properties: {
+          key: String(grid.grid_id),
+          parent: String(grid.parent_grid_id),
+          name: grid.name,
+          households: this.grids.figures?.values?.[grid.grid_id],
+        },
+      })),
+    );
   }
 }
-

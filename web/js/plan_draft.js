@@ -3,19 +3,32 @@
 import { ApiError, get, isStale, send } from "./api.js";
 import { config } from "./texts.js";
 
+/** @typedef {{kind: string, [more: string]: any}} Edit */
+/** @typedef {{edit: Edit, context?: {village?: string, tool?: string}, rev: number, at: string}} KeptStroke */
+/** @typedef {"saved" | "saving" | "waiting" | "conflict" | "refused"} Saving */
+
 const KEPT = "gis-plan-stroke:";
 const TOO_LONG_MS = 400;
 const AGAIN_MS = 3000;
 
-/** The stroke that this browser has not been able to save; null without one. */
+/**
+ * The stroke that this browser has not been able to save; null without one.
+ *
+ * @param {string} id
+ * @returns {KeptStroke | null}
+ */
 export function keptStroke(id) {
   try {
-    return JSON.parse(localStorage.getItem(KEPT + id));
+    return JSON.parse(localStorage.getItem(KEPT + id) ?? "null");
   } catch {
     return null; // storage is switched off, or holds what is not ours
   }
 }
 
+/**
+ * @param {string} id
+ * @param {KeptStroke | null} stroke
+ */
 function keepStroke(id, stroke) {
   try {
     if (stroke) localStorage.setItem(KEPT + id, JSON.stringify(stroke));
@@ -25,19 +38,43 @@ function keepStroke(id, stroke) {
   }
 }
 
-/** Whether what is stored says all that was sent; the server may have added to it. */
+/**
+ * Whether what is stored says all that was sent; the server may have added to it.
+ *
+ * @type {(stored: any, sent: any) => boolean}
+ */
 const says = (stored, sent) =>
   sent !== null && typeof sent === "object"
     ? stored !== null && typeof stored === "object" && Object.keys(sent).every((key) => says(stored[key], sent[key]))
     : stored === sent;
 
 export class Draft {
-  /** onChange(change, why) after each saved edit; onTry(change | null, error) after each preview. */
+  /**
+   * onChange(change, why) after each saved edit; onTry(change | null, error) after each preview.
+   *
+   * @param {string} id
+   * @param {{onChange: (change: any, why: string) => void | Promise<void>, onTry: (change: any, error: Error | null) => void, onState: (state: Saving) => void}} told
+   */
   constructor(id, { onChange, onTry, onState }) {
-    Object.assign(this, { id, onChange, onTry, onState });
+    this.id = id;
+    this.onChange = onChange;
+    this.onTry = onTry;
+    this.onState = onState;
+    /** @type {any} as GET /api/plans/{plan_id} answers */
     this.plan = null;
-    this.saving = null;
+    /** @type {Saving} */
     this.state = "saved";
+    /** @type {Record<string, any> | null} what the state has to say */
+    this.more = null;
+    /** @type {Edit | null} what is being tried */
+    this.edit = null;
+    /** @type {Edit | null} what the next preview asks for */
+    this.wanted = null;
+    /** @type {AbortController | null} */
+    this.flying = null;
+    this.since = 0;
+    /** @type {number | undefined} */
+    this.again = undefined;
   }
 
   get rev() {
@@ -52,14 +89,25 @@ export class Draft {
     return `/api/plans/${this.id}${rest}`;
   }
 
+  /**
+   * @param {string} rest
+   * @param {import("./api.js").Parameters} [parameters]
+   * @param {AbortSignal} [signal]
+   */
   ask(rest, parameters, signal) {
     return get(this.path(rest), parameters, signal);
   }
 
+  /**
+   * @param {string} rest
+   * @param {object} [body]
+   * @param {AbortSignal} [signal]
+   */
   act(rest, body = {}, signal) {
     return send("POST", this.path(rest), body, {}, signal);
   }
 
+  /** @param {AbortSignal} [signal] */
   async load(signal) {
     this.plan = await get(this.path(), {}, signal);
     return this.plan;
@@ -67,6 +115,10 @@ export class Draft {
 
   // --- trying out: one question at a time, always the latest ------------------------------------
 
+  /**
+   * @param {Edit} edit
+   * @param {KeptStroke["context"]} [context]
+   */
   try(edit, context) {
     keepStroke(this.id, { edit, context, rev: this.rev, at: new Date().toISOString() });
     this.wanted = edit;
@@ -105,11 +157,14 @@ export class Draft {
     this.edit = null;
     this.still();
     clearTimeout(this.again);
-    this.again = 0;
     keepStroke(this.id, null);
     this.say("saved");
   }
 
+  /**
+   * @param {Saving} state
+   * @param {Record<string, any> | null} [more]
+   */
   say(state, more = null) {
     this.state = state;
     this.more = more;
@@ -118,7 +173,11 @@ export class Draft {
 
   // --- saving -------------------------------------------------------------------------------------
 
-  /** Save an edit; where the way to the server is lost it is kept and sent again by itself. */
+  /**
+   * Save an edit; where the way to the server is lost it is kept and sent again by itself.
+   *
+   * @param {Edit | null} [edit]
+   */
   async save(edit = this.edit) {
     if (!edit || this.state === "saving") return false;
     this.still();
@@ -132,6 +191,10 @@ export class Draft {
     }
   }
 
+  /**
+   * @param {Edit} edit
+   * @param {Error} error
+   */
   async notSaved(edit, error) {
     if (!(error instanceof ApiError)) throw error;
     if (error.status === 409 && !error.problem.edits) {
@@ -142,7 +205,12 @@ export class Draft {
     if (error.status === 409) {
       const since = error.problem.edits;
       // The answer to our own edit got lost on its way: it is there already.
-      if (since.some((one) => says(one.edit, edit) && one.state === "done" && one.actor.actor_id === config.actor.actor_id)) {
+      if (
+        since.some(
+          (/** @type {any} */ one) =>
+            says(one.edit, edit) && one.state === "done" && one.actor.actor_id === config.actor.actor_id,
+        )
+      ) {
         await this.refresh();
         this.drop();
         return true;
@@ -163,12 +231,20 @@ export class Draft {
     return false;
   }
 
-  /** Take over what the other did, then save ours on top of it. */
+  /**
+   * Take over what the other did, then save ours on top of it.
+   *
+   * @param {Edit} edit
+   */
   async saveOnTop(edit) {
     await this.refresh();
     return this.save(edit);
   }
 
+  /**
+   * @param {any} change
+   * @param {string} why
+   */
   async taken(change, why) {
     this.edit = null;
     clearTimeout(this.again);
@@ -185,6 +261,7 @@ export class Draft {
     await this.onChange(null, "other");
   }
 
+  /** @param {"undo" | "redo"} way */
   async step(way) {
     if (!this.plan[`can_${way}`]) return;
     this.still();

@@ -13,66 +13,160 @@ const MOST_MOVES = 40;
 const PLANNERS = ["county_office", "planner"];
 export const mayPlan = () => PLANNERS.includes(config.actor.role);
 
-const listOf = (answer, name) => (Array.isArray(answer) ? answer : answer[name] ?? answer.items ?? []);
+const listOf = (answer, name) => (Array.isArray(answer) ? answer : (answer[name] ?? answer.items ?? []));
 
 function newPlanForm(onError) {
   const kept = JSON.parse(sessionStorage.getItem(NEW_PLAN) ?? "{}");
-  const title = h("input", { id: "plan-title", name: "title", type: "text", required: true, maxlength: 120, value: kept.title ?? "", placeholder: p("new_title_hint"), autocomplete: "off" });
-  const reason = h("textarea", { id: "plan-reason", name: "reason", rows: 2, maxlength: 1000, placeholder: p("new_reason_hint") }, kept.reason ?? "");
+  const title = h("input", {
+    id: "plan-title",
+    name: "title",
+    type: "text",
+    required: true,
+    maxlength: 120,
+    value: kept.title ?? "",
+    placeholder: p("new_title_hint"),
+    autocomplete: "off",
+  });
+  const reason = h(
+    "textarea",
+    { id: "plan-reason", name: "reason", rows: 2, maxlength: 1000, placeholder: p("new_reason_hint") },
+    kept.reason ?? "",
+  );
   const fault = h("p", { class: "fault", role: "alert", hidden: true });
   const keep = () => sessionStorage.setItem(NEW_PLAN, JSON.stringify({ title: title.value, reason: reason.value }));
-  return h("form", { class: "entry-form", id: "plan-new", oninput: keep, onsubmit: async (event) => {
-    event.preventDefault();
-    fault.hidden = true;
-    try {
-      const plan = await send("POST", "/api/plans", { scheme: state.scheme, title: title.value.trim(), reason: reason.value.trim() });
-      sessionStorage.removeItem(NEW_PLAN);
-      show({ plan: plan.plan_id, village: "", step: "" });
-    } catch (error) {
-      fault.textContent = error.message;
-      fault.hidden = false;
-      if (error.status === 0) onError(error);
-    }
-  } },
-  h("label", { class: "field" }, h("span", { class: "name" }, p("new_title")), title),
-  h("label", { class: "field" }, h("span", { class: "name" }, p("new_reason")), reason), fault,
-  h("button", { type: "submit", class: "button filled", id: "plan-begin" }, p("new_begin")));
+  return h(
+    "form",
+    {
+      class: "entry-form",
+      id: "plan-new",
+      oninput: keep,
+      onsubmit: async (event) => {
+        event.preventDefault();
+        fault.hidden = true;
+        try {
+          const plan = await send("POST", "/api/plans", {
+            scheme: state.scheme,
+            title: title.value.trim(),
+            reason: reason.value.trim(),
+          });
+          sessionStorage.removeItem(NEW_PLAN);
+          show({ plan: plan.plan_id, village: "", step: "" });
+        } catch (error) {
+          fault.textContent = error.message;
+          fault.hidden = false;
+          if (error.status === 0) onError(error);
+        }
+      },
+    },
+    h("label", { class: "field" }, h("span", { class: "name" }, p("new_title")), title),
+    h("label", { class: "field" }, h("span", { class: "name" }, p("new_reason")), reason),
+    fault,
+    h("button", { type: "submit", class: "button filled", id: "plan-begin" }, p("new_begin")),
+  );
 }
 
 function planRow(plan) {
   const { edits } = plan;
   const changes = plan.edit_count ?? edits?.length ?? 0;
-  return h("li", {}, h("button", { type: "button", "data-plan": plan.plan_id, onclick: () => show({ plan: plan.plan_id, village: "", step: "" }) },
-    h("span", {}, plan.title, h("small", {}, [p("changes_n", { n: number(changes) }), actorName(plan.author)].filter(Boolean).join(" · "))), statusTag(plan.status)));
+  return h(
+    "li",
+    {},
+    h(
+      "button",
+      { type: "button", "data-plan": plan.plan_id, onclick: () => show({ plan: plan.plan_id, village: "", step: "" }) },
+      h(
+        "span",
+        {},
+        plan.title,
+        h("small", {}, [p("changes_n", { n: number(changes) }), actorName(plan.author)].filter(Boolean).join(" · ")),
+      ),
+      statusTag(plan.status),
+    ),
+  );
 }
 
 /** Show every plan, and how to begin one. */
 export async function showPlans(mode, signal) {
   const refused = (error) => (error.status === 403 ? [] : Promise.reject(error));
-  const [plans, versions] = await Promise.all([get("/api/plans", { scheme: state.scheme }, signal).catch(refused), get("/api/versions", { scheme: state.scheme }, signal)]);
+  const [plans, versions] = await Promise.all([
+    get("/api/plans", { scheme: state.scheme }, signal).catch(refused),
+    get("/api/versions", { scheme: state.scheme }, signal),
+  ]);
   signal.throwIfAborted();
   const all = listOf(plans, "plans");
   const open = all.filter(({ status }) => ["draft", "in_review", "approved"].includes(status));
   const done = all.filter((plan) => !open.includes(plan));
   const form = mayPlan() && newPlanForm(mode.onError);
-  mode.panel.fill("plans",
+  mode.panel.fill(
+    "plans",
     [h("p", { class: "eyebrow" }, p("mode")), h("h2", {}, p("plans"))],
-    !all.length && [h("p", {}, p("empty_first")), h("ol", { class: "how-steps" }, ["begin", "village", "edit", "publish"].map((step) => h("li", {}, p(`how_${step}`))))],
+    !all.length && [
+      h("p", {}, p("empty_first")),
+      h(
+        "ol",
+        { class: "how-steps" },
+        ["begin", "village", "edit", "publish"].map((step) => h("li", {}, p(`how_${step}`))),
+      ),
+    ],
     open.length > 0 && h("ul", { class: "rows", id: "plans" }, open.map(planRow)),
-    mayPlan() ? (all.length ? h("details", { class: "new-plan", open: !open.length }, h("summary", {}, p("new")), form) : form) : h("p", { class: "quiet" }, p("may_not")),
-    done.length > 0 && h("details", {}, h("summary", {}, p("plans_done", { n: number(done.length) })), h("ul", { class: "rows" }, done.map(planRow))),
+    mayPlan()
+      ? all.length
+        ? h("details", { class: "new-plan", open: !open.length }, h("summary", {}, p("new")), form)
+        : form
+      : h("p", { class: "quiet" }, p("may_not")),
+    done.length > 0 &&
+      h(
+        "details",
+        {},
+        h("summary", {}, p("plans_done", { n: number(done.length) })),
+        h("ul", { class: "rows" }, done.map(planRow)),
+      ),
     heading(p("history")),
     h("p", { class: "quiet" }, p("history_how")),
-    h("ul", { class: "rows", id: "versions" }, listOf(versions, "versions").sort((a, b) => b.effective_day.localeCompare(a.effective_day)).map((version) => h("li", {},
-      h("button", { type: "button", "data-version": version.version_id, onclick: () => show({ step: `version:${version.version_id}` }) },
-        h("span", {}, version.title || p("version_plain"), h("small", {}, [day(version.effective_day), actorName(version.published_by ?? version.actor)].filter(Boolean).join(" · "))),
-        version.withdrawn_by ? tag(p("status_withdrawn")) : version.effective_day > config.today && tag(p("from_later"), "care"))))));
+    h(
+      "ul",
+      { class: "rows", id: "versions" },
+      listOf(versions, "versions")
+        .sort((a, b) => b.effective_day.localeCompare(a.effective_day))
+        .map((version) =>
+          h(
+            "li",
+            {},
+            h(
+              "button",
+              {
+                type: "button",
+                "data-version": version.version_id,
+                onclick: () => show({ step: `version:${version.version_id}` }),
+              },
+              h(
+                "span",
+                {},
+                version.title || p("version_plain"),
+                h(
+                  "small",
+                  {},
+                  [day(version.effective_day), actorName(version.published_by ?? version.actor)]
+                    .filter(Boolean)
+                    .join(" · "),
+                ),
+              ),
+              version.withdrawn_by
+                ? tag(p("status_withdrawn"))
+                : version.effective_day > config.today && tag(p("from_later"), "care"),
+            ),
+          ),
+        ),
+    ),
+  );
   mode.panel.focusIfAsked();
 }
 
 /** What a version changed against another, and the way back. */
 export async function showVersion(mode, id, signal) {
-  const versions = listOf(await get("/api/versions", { scheme: state.scheme }, signal), "versions").sort((a, b) => b.effective_day.localeCompare(a.effective_day) || b.version_id - a.version_id);
+  const versions = listOf(await get("/api/versions", { scheme: state.scheme }, signal), "versions").sort(
+    (a, b) => b.effective_day.localeCompare(a.effective_day) || b.version_id - a.version_id,
+  );
   const version = versions.find((one) => String(one.version_id) === id);
   if (!version) {
     show({ step: "" });
@@ -80,7 +174,13 @@ export async function showVersion(mode, id, signal) {
   }
   const older = versions.filter((one) => one !== version);
   const slot = h("section", { id: "comparison", "aria-busy": "true" });
-  const choice = h("select", { id: "compare-with", onchange: () => compare() }, older.map((one) => h("option", { value: one.version_id }, `${shortDay(one.effective_day)} ${one.title || p("version_plain")}`)));
+  const choice = h(
+    "select",
+    { id: "compare-with", onchange: () => compare() },
+    older.map((one) =>
+      h("option", { value: one.version_id }, `${shortDay(one.effective_day)} ${one.title || p("version_plain")}`),
+    ),
+  );
   const before = versions[versions.indexOf(version) + 1];
   if (before) choice.value = before.version_id;
 
@@ -98,14 +198,19 @@ export async function showVersion(mode, id, signal) {
     slot.removeAttribute("aria-busy");
   }
 
-  mode.panel.fill("version",
-    [h("button", { type: "button", class: "link back", onclick: () => show({ step: "" }) }, p("back_plans")), h("h2", {}, version.title || p("version_plain")),
-      h("p", { class: "quiet" }, p("version_from", { day: day(version.effective_day) }))],
+  mode.panel.fill(
+    "version",
+    [
+      h("button", { type: "button", class: "link back", onclick: () => show({ step: "" }) }, p("back_plans")),
+      h("h2", {}, version.title || p("version_plain")),
+      h("p", { class: "quiet" }, p("version_from", { day: day(version.effective_day) })),
+    ],
     version.reason && h("p", {}, version.reason),
     (version.reviews ?? []).map(reviewLine),
     older.length > 0 && h("label", { class: "field" }, h("span", { class: "name" }, p("compare_with")), choice),
     slot,
-    mayPlan() && before && !version.withdrawn_by && withdrawForm(version, mode));
+    mayPlan() && before && !version.withdrawn_by && withdrawForm(version, mode),
+  );
   mode.panel.focusIfAsked();
   await compare();
 }
@@ -114,39 +219,86 @@ function comparison(mode, found, path) {
   const moved = found.moved ?? [];
   const total = moved.reduce((sum, one) => sum + (one.households ?? 0), 0);
   const changed = found.grids.filter(({ rank }) => rank === mode.grids.baseRank);
-  mode.showComparison(found.faces.features.filter(({ properties }) => properties.rank === mode.grids.baseRank), found.a.effective_day).catch(mode.onError);
-  const name = (grid) => (typeof grid === "object" && grid ? grid.name || grid.code : mode.nameOf(String(grid ?? "")) || p("outside"));
+  mode
+    .showComparison(
+      found.faces.features.filter(({ properties }) => properties.rank === mode.grids.baseRank),
+      found.a.effective_day,
+    )
+    .catch(mode.onError);
+  const name = (grid) =>
+    typeof grid === "object" && grid ? grid.name || grid.code : mode.nameOf(String(grid ?? "")) || p("outside");
   return [
-    tiles([[p("grids_changed"), number(changed.length)], [p("households_moved"), number(found.households_moved ?? total)]]),
-    moved.length > 0 && [heading(p("moved_table")), h("div", { class: "lines" }, moved.slice(0, MOST_MOVES).map((one) =>
-      line(`${name(one.from_name ?? one.from)} → ${name(one.to_name ?? one.to)}`, p("households_n", { n: number(one.households) })))),
-      moved.length > MOST_MOVES && h("p", { class: "quiet" }, p("moved_more", { n: number(moved.length - MOST_MOVES) }))],
-    h("p", { class: "prints" }, h("a", { class: "button", href: `${path}.gpkg?lang=${isEnglish ? "en" : "zh-CN"}`, download: "" }, "GeoPackage")),
+    tiles([
+      [p("grids_changed"), number(changed.length)],
+      [p("households_moved"), number(found.households_moved ?? total)],
+    ]),
+    moved.length > 0 && [
+      heading(p("moved_table")),
+      h(
+        "div",
+        { class: "lines" },
+        moved
+          .slice(0, MOST_MOVES)
+          .map((one) =>
+            line(
+              `${name(one.from_name ?? one.from)} → ${name(one.to_name ?? one.to)}`,
+              p("households_n", { n: number(one.households) }),
+            ),
+          ),
+      ),
+      moved.length > MOST_MOVES &&
+        h("p", { class: "quiet" }, p("moved_more", { n: number(moved.length - MOST_MOVES) })),
+    ],
+    h(
+      "p",
+      { class: "prints" },
+      h("a", { class: "button", href: `${path}.gpkg?lang=${isEnglish ? "en" : "zh-CN"}`, download: "" }, "GeoPackage"),
+    ),
   ];
 }
 
 function withdrawForm(version, mode) {
   const earliest = version.earliest_day ?? config.today;
   const from = h("input", { id: "withdraw-day", type: "date", min: earliest, value: earliest, required: true });
-  const reason = h("input", { id: "withdraw-reason", type: "text", maxlength: 500, required: true, autocomplete: "off" });
+  const reason = h("input", {
+    id: "withdraw-reason",
+    type: "text",
+    maxlength: 500,
+    required: true,
+    autocomplete: "off",
+  });
   const fault = h("p", { class: "fault", role: "alert", hidden: true });
-  return h("details", { id: "withdraw" }, h("summary", {}, p("withdraw")),
-    h("form", { class: "entry-form", onsubmit: async (event) => {
-      event.preventDefault();
-      fault.hidden = true;
-      try {
-        await send("POST", `/api/versions/${version.version_id}/withdraw`, { effective_day: from.value, reason: reason.value.trim() });
-        mode.publishedNew();
-        show({ step: "", plan: "" });
-      } catch (error) {
-        fault.textContent = error.message;
-        fault.hidden = false;
-      }
-    } },
-    h("p", { class: "quiet" }, p("withdraw_how")),
-    h("label", { class: "field" }, h("span", { class: "name" }, p("from_day")), from),
-    h("label", { class: "field" }, h("span", { class: "name" }, p("withdraw_reason")), reason), fault,
-    h("button", { type: "submit", class: "button wrong", id: "withdraw-send" }, p("withdraw_send"))));
+  return h(
+    "details",
+    { id: "withdraw" },
+    h("summary", {}, p("withdraw")),
+    h(
+      "form",
+      {
+        class: "entry-form",
+        onsubmit: async (event) => {
+          event.preventDefault();
+          fault.hidden = true;
+          try {
+            await send("POST", `/api/versions/${version.version_id}/withdraw`, {
+              effective_day: from.value,
+              reason: reason.value.trim(),
+            });
+            mode.publishedNew();
+            show({ step: "", plan: "" });
+          } catch (error) {
+            fault.textContent = error.message;
+            fault.hidden = false;
+          }
+        },
+      },
+      h("p", { class: "quiet" }, p("withdraw_how")),
+      h("label", { class: "field" }, h("span", { class: "name" }, p("from_day")), from),
+      h("label", { class: "field" }, h("span", { class: "name" }, p("withdraw_reason")), reason),
+      fault,
+      h("button", { type: "submit", class: "button wrong", id: "withdraw-send" }, p("withdraw_send")),
+    ),
+  );
 }
 
 /** Villages to choose from by name, those already changed first. */
@@ -155,10 +307,39 @@ export function villageList(mode) {
   const list = h("ul", { class: "rows", id: "plan-villages" });
   const fill = (text) => {
     const wanted = text.trim().toLowerCase();
-    const found = villages.filter(({ name, code }) => !wanted || name.toLowerCase().includes(wanted) || (code ?? "").includes(wanted));
-    list.replaceChildren(...found.slice(0, 60).map((village) => h("li", {}, h("button", { type: "button", onmouseenter: () => mode.lightUp(village.key), onfocus: () => mode.lightUp(village.key), onclick: () => show({ village: village.key }) },
-      h("span", {}, village.name, h("small", {}, village.above)), village.isChanged && tag(p("changed"), "care")))));
+    const found = villages.filter(
+      ({ name, code }) => !wanted || name.toLowerCase().includes(wanted) || (code ?? "").includes(wanted),
+    );
+    list.replaceChildren(
+      ...found.slice(0, 60).map((village) =>
+        h(
+          "li",
+          {},
+          h(
+            "button",
+            {
+              type: "button",
+              onmouseenter: () => mode.lightUp(village.key),
+              onfocus: () => mode.lightUp(village.key),
+              onclick: () => show({ village: village.key }),
+            },
+            h("span", {}, village.name, h("small", {}, village.above)),
+            village.isChanged && tag(p("changed"), "care"),
+          ),
+        ),
+      ),
+    );
   };
   fill("");
-  return [h("input", { id: "village-filter", class: "filter", type: "search", "aria-label": p("village_filter"), placeholder: p("village_filter"), oninput: settled(120, (event) => fill(event.target.value)) }), list];
+  return [
+    h("input", {
+      id: "village-filter",
+      class: "filter",
+      type: "search",
+      "aria-label": p("village_filter"),
+      placeholder: p("village_filter"),
+      oninput: settled(120, (event) => fill(event.target.value)),
+    }),
+    list,
+  ];
 }

@@ -11,13 +11,23 @@ import { number } from "./texts.js";
 const AROUND_TARGET = ["#5e93c4", "#b9d4e6", "#f3f1ea", "#f2c48d", "#d9744a"];
 const ANSWERS = ["#1b9e77", "#7570b3", "#d95f02", "#e7298a", "#66a61e", "#a6761d", "#1f78b4", "#b2df8a"];
 const WIDTH = [2.4, 2, 1.7, 0.9];
-const PANES = { "plan-before": 351, "plan-faces": 352, "plan-lines-before": 409, "plan-lines": 410, "plan-work": 425, "plan-signs": 615, "plan-handles": 640 };
+const PANES = {
+  "plan-before": 351,
+  "plan-faces": 352,
+  "plan-lines-before": 409,
+  "plan-lines": 410,
+  "plan-work": 425,
+  "plan-signs": 615,
+  "plan-handles": 640,
+};
 const CLICKABLE = new Set(["plan-signs", "plan-handles"]);
 
 const flip = (line) => line.map(([lon, lat]) => [lat, lon]);
 /** Rings of a polygon as Leaflet wants them: parts, each with its rings. */
-const shape = (geometry) => (geometry.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates).map((part) => part.map(flip));
-const lines = (geometry) => (geometry.type === "LineString" ? [flip(geometry.coordinates)] : geometry.coordinates.map(flip));
+const shape = (geometry) =>
+  (geometry.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates).map((part) => part.map(flip));
+const lines = (geometry) =>
+  geometry.type === "LineString" ? [flip(geometry.coordinates)] : geometry.coordinates.map(flip);
 
 /** Whether a rule speaks of a grid as a whole, and not of a stretch of border. */
 const isOfWhole = ({ rule, keys }) => ["size", "thin", "no_officer", "hole"].includes(rule) && keys?.length === 1;
@@ -46,7 +56,14 @@ export class PlanMap {
     this.targets = new Map();
     this.labelled = new Set();
     const group = () => L.layerGroup().addTo(map);
-    Object.assign(this, { before: group(), fills: group(), borders: group(), edges: group(), work: group(), signs: group() });
+    Object.assign(this, {
+      before: group(),
+      fills: group(),
+      borders: group(),
+      edges: group(),
+      work: group(),
+      signs: group(),
+    });
     this.canvas = L.canvas({ pane: "plan-faces", padding: 0.3 });
     this.canvasBefore = L.canvas({ pane: "plan-before", padding: 0.3 });
     this.clip = () => this.swipeAt !== null && this.applySwipe();
@@ -74,14 +91,20 @@ export class PlanMap {
     for (const { key, now, target, name, code } of grids ?? []) {
       if (target) this.targets.set(key, target);
       const face = this.faces.get(key);
-      if (face) Object.assign(face.properties, { households: now?.households ?? face.properties.households, ...(name && { name }), ...(code && { code }) });
+      if (face)
+        Object.assign(face.properties, {
+          households: now?.households ?? face.properties.households,
+          ...(name && { name }),
+          ...(code && { code }),
+        });
     }
   }
 
   /** The key of the face at a place, or null. */
   keyAt({ lat, lng }) {
     for (const [key, { geometry, box }] of this.faces) {
-      if (lng >= box[0] && lng <= box[2] && lat >= box[1] && lat <= box[3] && isInside([lng, lat], geometry)) return key;
+      if (lng >= box[0] && lng <= box[2] && lat >= box[1] && lat <= box[3] && isInside([lng, lat], geometry))
+        return key;
     }
     return null;
   }
@@ -97,7 +120,9 @@ export class PlanMap {
   draw(isBorders = true) {
     this.fills.clearLayers();
     for (const face of this.faces.values()) {
-      L.polygon(shape(face.geometry), { ...this.styleOf(face), renderer: this.canvas, pane: "plan-faces" }).addTo(this.fills);
+      L.polygon(shape(face.geometry), { ...this.styleOf(face), renderer: this.canvas, pane: "plan-faces" }).addTo(
+        this.fills,
+      );
     }
     this.onDrawn();
     if (isBorders) this.drawBorders([...this.faces.values()], this.borders, "plan-lines");
@@ -116,7 +141,13 @@ export class PlanMap {
     }
     const base = Math.max(0, ...byLevel.keys());
     for (const [level, paths] of byLevel) {
-      L.polyline(paths, { pane, interactive: false, color: token("border"), weight: WIDTH[level === base && level > 0 ? 3 : Math.min(level, 2)], opacity: 0.8 }).addTo(group);
+      L.polyline(paths, {
+        pane,
+        interactive: false,
+        color: token("border"),
+        weight: WIDTH[level === base && level > 0 ? 3 : Math.min(level, 2)],
+        opacity: 0.8,
+      }).addTo(group);
     }
   }
 
@@ -125,7 +156,13 @@ export class PlanMap {
     this.edges.clearLayers();
     for (const feature of features) {
       const isChosen = feature === chosen;
-      const style = { pane: "plan-work", interactive: false, color: token("accent"), weight: isChosen ? 5 : chosen ? 2 : 3, opacity: isChosen ? 1 : chosen ? 0.4 : 0.75 };
+      const style = {
+        pane: "plan-work",
+        interactive: false,
+        color: token("accent"),
+        weight: isChosen ? 5 : chosen ? 2 : 3,
+        opacity: isChosen ? 1 : chosen ? 0.4 : 0.75,
+      };
       L.polyline(lines(feature.geometry), style).addTo(this.edges);
     }
   }
@@ -134,25 +171,52 @@ export class PlanMap {
   outline(keys, tone = "ink") {
     for (const key of keys) {
       const face = this.faces.get(key);
-      if (face) L.polygon(shape(face.geometry), { pane: "plan-work", interactive: false, fill: false, color: token(tone), weight: 2.4 }).addTo(this.work);
+      if (face)
+        L.polygon(shape(face.geometry), {
+          pane: "plan-work",
+          interactive: false,
+          fill: false,
+          color: token(tone),
+          weight: 2.4,
+        }).addTo(this.work);
     }
   }
 
   /** Lay a region out softly, in the colour of the selection. */
   tint(geometry, tone = "accent", opacity = 0.16) {
-    L.polygon(shape(geometry), { pane: "plan-work", interactive: false, stroke: false, fillColor: token(tone), fillOpacity: opacity }).addTo(this.work);
+    L.polygon(shape(geometry), {
+      pane: "plan-work",
+      interactive: false,
+      stroke: false,
+      fillColor: token(tone),
+      fillOpacity: opacity,
+    }).addTo(this.work);
   }
 
   /** The line as it was, thin and dashed. */
   ghost(geometry) {
-    L.polyline(lines(geometry), { pane: "plan-work", interactive: false, color: token("muted"), weight: 1.6, dashArray: "3 4" }).addTo(this.work);
+    L.polyline(lines(geometry), {
+      pane: "plan-work",
+      interactive: false,
+      color: token("muted"),
+      weight: 1.6,
+      dashArray: "3 4",
+    }).addTo(this.work);
   }
 
   dots(features, chosen) {
     for (const { geometry, properties } of features) {
       const [lon, lat] = spotOf(geometry);
       const isIn = chosen.has(properties.building_id);
-      L.circleMarker([lat, lon], { pane: "plan-work", interactive: false, radius: isIn ? 5 : 3, weight: 1.2, color: token("surface"), fillColor: token(isIn ? "accent" : "muted"), fillOpacity: isIn ? 1 : 0.6 }).addTo(this.work);
+      L.circleMarker([lat, lon], {
+        pane: "plan-work",
+        interactive: false,
+        radius: isIn ? 5 : 3,
+        weight: 1.2,
+        color: token("surface"),
+        fillColor: token(isIn ? "accent" : "muted"),
+        fillOpacity: isIn ? 1 : 0.6,
+      }).addTo(this.work);
     }
   }
 
@@ -166,8 +230,19 @@ export class PlanMap {
       const grid = figures.get(properties.key);
       if (!grid) continue;
       const found = sizeClass(grid.now?.households, grid.target);
-      L.polygon(shape(geometry), { pane: "plan-work", interactive: false, color: token("ink"), weight: 1.6, fillColor: found < 0 ? token("paper") : colourFor(AROUND_TARGET[found]), fillOpacity: found === 2 ? 0.15 : 0.5 }).addTo(this.work);
-      this.label(geometry, grid, change.violations.filter((one) => isOfWhole(one) && one.keys[0] === grid.key));
+      L.polygon(shape(geometry), {
+        pane: "plan-work",
+        interactive: false,
+        color: token("ink"),
+        weight: 1.6,
+        fillColor: found < 0 ? token("paper") : colourFor(AROUND_TARGET[found]),
+        fillOpacity: found === 2 ? 0.15 : 0.5,
+      }).addTo(this.work);
+      this.label(
+        geometry,
+        grid,
+        change.violations.filter((one) => isOfWhole(one) && one.keys[0] === grid.key),
+      );
     }
     this.warn(change.violations.filter((one) => !(isOfWhole(one) && this.labelled.has(one.keys[0]))));
     this.onDrawn();
@@ -181,7 +256,9 @@ export class PlanMap {
       return [left - origin.left, top - origin.top, right - origin.left, bottom - origin.top];
     };
     const icons = [...this.map.getPane("plan-signs").children];
-    const signs = icons.filter((icon) => icon.classList.contains("plan-sign")).sort((a, b) => b.classList.contains("error") - a.classList.contains("error"));
+    const signs = icons
+      .filter((icon) => icon.classList.contains("plan-sign"))
+      .sort((a, b) => b.classList.contains("error") - a.classList.contains("error"));
     for (const icon of signs) icon.classList.remove("bare");
     const labels = [];
     for (const icon of icons.filter((one) => !signs.includes(one))) {
@@ -213,8 +290,15 @@ export class PlanMap {
     this.labelled.add(key);
     const title = /^new-\d+$/.test(name || key) ? p("new_named", { n: key.slice(4) }) : name;
     const was = before?.households;
-    const said = was === undefined || was === now?.households ? p("households_n", { n: number(now?.households ?? 0) }) : p("households_to", { was: number(was), now: number(now?.households ?? 0) });
-    this.sign(labelPoint(geometry).reverse(), "plan-label", [h("b", {}, title), now?.households !== undefined && h("span", {}, said), found.map((one) => h("small", { class: one.severity, title: one.text }, `! ${p(`rule_${one.rule}`)}`))]);
+    const said =
+      was === undefined || was === now?.households
+        ? p("households_n", { n: number(now?.households ?? 0) })
+        : p("households_to", { was: number(was), now: number(now?.households ?? 0) });
+    this.sign(labelPoint(geometry).reverse(), "plan-label", [
+      h("b", {}, title),
+      now?.households !== undefined && h("span", {}, said),
+      found.map((one) => h("small", { class: one.severity, title: one.text }, `! ${p(`rule_${one.rule}`)}`)),
+    ]);
   }
 
   /** All that is wrong: what is said of a grid as a whole stands with its name, the rest where it is. */
@@ -223,7 +307,8 @@ export class PlanMap {
     this.work.clearLayers();
     const ofGrid = new Map();
     for (const one of findings) {
-      if (isOfWhole(one) && this.faces.has(one.keys[0])) ofGrid.set(one.keys[0], [...(ofGrid.get(one.keys[0]) ?? []), one]);
+      if (isOfWhole(one) && this.faces.has(one.keys[0]))
+        ofGrid.set(one.keys[0], [...(ofGrid.get(one.keys[0]) ?? []), one]);
     }
     for (const [key, found] of ofGrid) {
       const { geometry, properties } = this.faces.get(key);
@@ -240,18 +325,35 @@ export class PlanMap {
       const tone = found.severity === "error" ? "wrong" : "care-fill";
       const positions = positionsOf(found.place);
       if (!positions.length) continue;
-      if (found.place.type.endsWith("LineString")) L.polyline(lines(found.place), { pane: "plan-work", interactive: false, color: token(tone), weight: 3 }).addTo(this.work);
-      if (found.place.type.endsWith("Polygon")) L.polygon(shape(found.place), { pane: "plan-work", interactive: false, color: token(tone), weight: 1.5, fillOpacity: 0.25 }).addTo(this.work);
+      if (found.place.type.endsWith("LineString"))
+        L.polyline(lines(found.place), { pane: "plan-work", interactive: false, color: token(tone), weight: 3 }).addTo(
+          this.work,
+        );
+      if (found.place.type.endsWith("Polygon"))
+        L.polygon(shape(found.place), {
+          pane: "plan-work",
+          interactive: false,
+          color: token(tone),
+          weight: 1.5,
+          fillOpacity: 0.25,
+        }).addTo(this.work);
       const box = boxOf(positions);
       const [lat, lon] = [(box[1] + box[3]) / 2, (box[0] + box[2]) / 2];
-      this.sign([lat, lon], `plan-sign ${found.severity}`, [h("i", { "aria-hidden": "true" }, "!"), h("span", {}, p(`rule_${found.rule}`))], found);
+      this.sign(
+        [lat, lon],
+        `plan-sign ${found.severity}`,
+        [h("i", { "aria-hidden": "true" }, "!"), h("span", {}, p(`rule_${found.rule}`))],
+        found,
+      );
     }
     this.onDrawn();
   }
 
   sign(at, className, children, found = null) {
     const icon = L.divIcon({ className, iconSize: null, html: h("div", {}, children) });
-    const marker = L.marker(at, { pane: "plan-signs", interactive: Boolean(found), keyboard: false, icon }).addTo(this.signs);
+    const marker = L.marker(at, { pane: "plan-signs", interactive: Boolean(found), keyboard: false, icon }).addTo(
+      this.signs,
+    );
     if (!found) return;
     marker.bindTooltip(h("div", {}, found.text), { className: "tip", direction: "top" });
     marker.on("click", (event) => {
@@ -268,7 +370,14 @@ export class PlanMap {
     this.isQuiet = true;
     this.draw(false);
     collection.features.forEach(({ geometry, properties }, i) => {
-      L.polygon(shape(geometry), { pane: "plan-work", interactive: false, color: token("ink"), weight: 2, fillColor: ANSWERS[i % ANSWERS.length], fillOpacity: 0.38 }).addTo(this.work);
+      L.polygon(shape(geometry), {
+        pane: "plan-work",
+        interactive: false,
+        color: token("ink"),
+        weight: 2,
+        fillColor: ANSWERS[i % ANSWERS.length],
+        fillOpacity: 0.38,
+      }).addTo(this.work);
       this.label(geometry, { ...properties, now: properties.now ?? { households: properties.households } });
     });
     this.onDrawn();
@@ -277,23 +386,48 @@ export class PlanMap {
   /** What a version changed: land as it is with its name, borders as they were as dashes, what ended by its old name. */
   showComparison(features, before) {
     this.clearWork();
-    for (const { geometry, properties: { what, name } } of features) {
+    for (const {
+      geometry,
+      properties: { what, name },
+    } of features) {
       const isEnded = what === "ended";
       if (!isEnded) {
         this.tint(geometry, "paper", 0.7);
         this.tint(geometry, what === "new" ? "good" : "accent", 0.22);
-        L.polygon(shape(geometry), { pane: "plan-work", interactive: false, fill: false, color: token("ink"), weight: 1.6 }).addTo(this.work);
+        L.polygon(shape(geometry), {
+          pane: "plan-work",
+          interactive: false,
+          fill: false,
+          color: token("ink"),
+          weight: 1.6,
+        }).addTo(this.work);
       }
-      this.sign(labelPoint(geometry).reverse(), `plan-label ${what}`, [h("b", {}, name), h("small", {}, p(`what_${what}`))]);
+      this.sign(labelPoint(geometry).reverse(), `plan-label ${what}`, [
+        h("b", {}, name),
+        h("small", {}, p(`what_${what}`)),
+      ]);
     }
-    for (const geometry of before) L.polygon(shape(geometry), { pane: "plan-work", interactive: false, fill: false, color: token("muted"), weight: 1.8, dashArray: "5 5" }).addTo(this.work);
+    for (const geometry of before)
+      L.polygon(shape(geometry), {
+        pane: "plan-work",
+        interactive: false,
+        fill: false,
+        color: token("muted"),
+        weight: 1.8,
+        dashArray: "5 5",
+      }).addTo(this.work);
     this.onDrawn();
   }
 
   /** Draw how the land was divided before: the same faces, with the changed ones as they were. */
   showBefore(faces) {
     this.before.clearLayers();
-    for (const face of faces) L.polygon(shape(face.geometry), { ...this.styleOf(face), renderer: this.canvasBefore, pane: "plan-before" }).addTo(this.before);
+    for (const face of faces)
+      L.polygon(shape(face.geometry), {
+        ...this.styleOf(face),
+        renderer: this.canvasBefore,
+        pane: "plan-before",
+      }).addTo(this.before);
     this.drawBorders(faces, (this.bordersBefore ??= L.layerGroup().addTo(this.map)), "plan-lines-before");
   }
 
@@ -307,7 +441,10 @@ export class PlanMap {
     const size = this.map.getSize();
     const at = this.swipeAt ?? 0;
     const cut = (from, to) => {
-      const [a, b] = [this.map.containerPointToLayerPoint([from, -size.y]), this.map.containerPointToLayerPoint([to, size.y * 2])];
+      const [a, b] = [
+        this.map.containerPointToLayerPoint([from, -size.y]),
+        this.map.containerPointToLayerPoint([to, size.y * 2]),
+      ];
       return `polygon(${a.x}px ${a.y}px, ${b.x}px ${a.y}px, ${b.x}px ${b.y}px, ${a.x}px ${b.y}px)`;
     };
     for (const name of ["plan-faces", "plan-lines", "plan-work", "plan-signs"]) {
@@ -331,7 +468,8 @@ export class PlanMap {
   clear() {
     this.swipe(null);
     this.map.off("move zoomend resize", this.clip);
-    for (const group of [this.before, this.bordersBefore, this.fills, this.borders, this.edges, this.work, this.signs]) group?.remove();
+    for (const group of [this.before, this.bordersBefore, this.fills, this.borders, this.edges, this.work, this.signs])
+      group?.remove();
     this.canvas.remove();
     this.canvasBefore.remove();
   }

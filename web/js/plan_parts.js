@@ -8,7 +8,15 @@ import { listed, moment, nameOf, number } from "./texts.js";
 const MOVED = ["households", "people", "buildings", "care_households", "premises", "hazards", "incidents_month"];
 const MOST_BARS = 8;
 const SHARES = ["spread", "along_streets"];
-const TONE = { draft: "good", in_review: "care", approved: "good", published: "", withdrawn: "", discarded: "", conflict: "wrong" };
+const TONE = {
+  draft: "good",
+  in_review: "care",
+  approved: "good",
+  published: "",
+  withdrawn: "",
+  discarded: "",
+  conflict: "wrong",
+};
 
 /** The state of a plan as a small word. */
 export const statusTag = (status) => tag(p(`status_${status}`), TONE[status] ?? "");
@@ -20,29 +28,67 @@ function bar({ name, key, before, now, target, is_new: isNew }, most) {
   const share = (value) => `${Math.min(100, (value / most) * 100).toFixed(2)}%`;
   const isRight = !target || (is >= target[0] && is <= target[1]);
   const figures = { name: name || key, now: number(is), was: number(was ?? is) };
-  const said = target ? p("bar_said", { ...figures, low: number(target[0]), high: number(target[1]) }) : p("bar_said_plain", figures);
-  return h("div", { class: "load", "data-key": key },
-    h("div", {}, h("b", {}, name || key, isNew && tag(p("new_mark"), "good")),
-      h("span", {}, was !== null && was !== is && `${number(was)} → `, h("b", {}, number(is)), ` ${p("unit_households")}`)),
-    h("div", { class: "gauge", role: "img", "aria-label": said },
-      target && h("i", { class: "target", style: { left: share(target[0]), width: `calc(${share(target[1])} - ${share(target[0])})` } }),
+  const said = target
+    ? p("bar_said", { ...figures, low: number(target[0]), high: number(target[1]) })
+    : p("bar_said_plain", figures);
+  return h(
+    "div",
+    { class: "load", "data-key": key },
+    h(
+      "div",
+      {},
+      h("b", {}, name || key, isNew && tag(p("new_mark"), "good")),
+      h(
+        "span",
+        {},
+        was !== null && was !== is && `${number(was)} → `,
+        h("b", {}, number(is)),
+        ` ${p("unit_households")}`,
+      ),
+    ),
+    h(
+      "div",
+      { class: "gauge", role: "img", "aria-label": said },
+      target &&
+        h("i", {
+          class: "target",
+          style: { left: share(target[0]), width: `calc(${share(target[1])} - ${share(target[0])})` },
+        }),
       h("i", { class: `now${isRight ? "" : " off"}`, style: { width: share(is) } }),
-      was !== null && h("i", { class: "was", style: { left: share(was) } })));
+      was !== null && h("i", { class: "was", style: { left: share(was) } }),
+    ),
+  );
 }
 
 /** Both sides of an edit as bars on one scale, the rule, and what moves with the line. */
 export function loadBars(grids) {
   const shown = grids.slice(0, MOST_BARS);
-  const most = Math.max(1, ...shown.flatMap(({ before, now, target }) => [before?.households ?? 0, now?.households ?? 0, (target?.[1] ?? 0) * 1.34]));
-  const rules = [...new Set(shown.flatMap(({ target }) => (target ? [target.map((one) => number(one)).join("–")] : [])))];
-  return h("div", { class: "loads" }, shown.map((grid) => bar(grid, most)),
-    h("p", { class: "quiet" }, rules.length > 0 && p("rule_note", { rule: listed(rules) }), movedText(grids)));
+  const most = Math.max(
+    1,
+    ...shown.flatMap(({ before, now, target }) => [
+      before?.households ?? 0,
+      now?.households ?? 0,
+      (target?.[1] ?? 0) * 1.34,
+    ]),
+  );
+  const rules = [
+    ...new Set(shown.flatMap(({ target }) => (target ? [target.map((one) => number(one)).join("–")] : []))),
+  ];
+  return h(
+    "div",
+    { class: "loads" },
+    shown.map((grid) => bar(grid, most)),
+    h("p", { class: "quiet" }, rules.length > 0 && p("rule_note", { rule: listed(rules) }), movedText(grids)),
+  );
 }
 
 /** What moves with the line, of all kinds that are counted. */
 function movedText(grids) {
   const parts = MOVED.flatMap((kind) => {
-    const gained = grids.reduce((sum, { before, now }) => sum + Math.max(0, (now?.[kind] ?? 0) - (before?.[kind] ?? 0)), 0);
+    const gained = grids.reduce(
+      (sum, { before, now }) => sum + Math.max(0, (now?.[kind] ?? 0) - (before?.[kind] ?? 0)),
+      0,
+    );
     return gained >= 0.5 ? [p(`moved_${kind}`, { n: number(Math.round(gained)) })] : [];
   });
   return parts.length ? ` ${p("moved", { what: parts.join(" · ") })}` : ` ${p("moved_nothing")}`;
@@ -50,9 +96,33 @@ function movedText(grids) {
 
 /** The grids of a village, each with a bar on one scale. */
 export function gridRows(faces, targetOf, onPick) {
-  const most = Math.max(1, ...faces.map(({ properties }) => Math.max(properties.households ?? 0, (targetOf(properties.key)?.[1] ?? 0) * 1.34)));
-  return h("ul", { class: "rows plan-grids" }, faces.map(({ properties }) => h("li", {}, h("button", { type: "button", onclick: () => onPick(properties.key) },
-    bar({ ...properties, now: { households: properties.households ?? 0 }, target: targetOf(properties.key), before: null }, most)))));
+  const most = Math.max(
+    1,
+    ...faces.map(({ properties }) => Math.max(properties.households ?? 0, (targetOf(properties.key)?.[1] ?? 0) * 1.34)),
+  );
+  return h(
+    "ul",
+    { class: "rows plan-grids" },
+    faces.map(({ properties }) =>
+      h(
+        "li",
+        {},
+        h(
+          "button",
+          { type: "button", onclick: () => onPick(properties.key) },
+          bar(
+            {
+              ...properties,
+              now: { households: properties.households ?? 0 },
+              target: targetOf(properties.key),
+              before: null,
+            },
+            most,
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 /** The rules that a planner knows: kept or not, and where not. */
@@ -60,40 +130,109 @@ export function ruleRows(findings, onPlace, isShort = false) {
   const rules = new Map();
   for (const one of findings) rules.set(one.rule, [...(rules.get(one.rule) ?? []), one]);
   if (!rules.size) return h("p", { class: "kept" }, h("i", { "aria-hidden": "true" }, "✓"), p("rules_kept"));
-  return h("ul", { class: "rules" }, [...rules].map(([rule, found]) => h("li", { class: found[0].severity, "data-rule": rule },
-    h("i", { "aria-label": p(found[0].severity) }, found[0].severity === "error" ? "×" : "!"),
-    h("div", {}, h("b", {}, pOr(`rule_${rule}`, rule), found.length > 1 && h("small", {}, ` ${number(found.length)}`)),
-      found.slice(0, isShort ? 2 : 20).map((one) => h("button", { type: "button", class: "link", onclick: () => onPlace(one) }, one.text))))));
+  return h(
+    "ul",
+    { class: "rules" },
+    [...rules].map(([rule, found]) =>
+      h(
+        "li",
+        { class: found[0].severity, "data-rule": rule },
+        h("i", { "aria-label": p(found[0].severity) }, found[0].severity === "error" ? "×" : "!"),
+        h(
+          "div",
+          {},
+          h("b", {}, pOr(`rule_${rule}`, rule), found.length > 1 && h("small", {}, ` ${number(found.length)}`)),
+          found
+            .slice(0, isShort ? 2 : 20)
+            .map((one) => h("button", { type: "button", class: "link", onclick: () => onPlace(one) }, one.text)),
+        ),
+      ),
+    ),
+  );
 }
 
 /** What was done, the newest first. */
 export function changeRows(edits) {
   if (!edits?.length) return h("p", { class: "quiet" }, p("no_changes"));
-  return h("ol", { class: "changes", reversed: true }, [...edits].reverse().map((one) => h("li", {},
-    h("span", {}, h("b", {}, one.seq), ` ${one.summary || p(`kind_${one.edit.kind}`)}`), h("small", {}, [actorName(one.actor), one.at && moment(one.at)].filter(Boolean).join(" · ")))));
+  return h(
+    "ol",
+    { class: "changes", reversed: true },
+    [...edits]
+      .reverse()
+      .map((one) =>
+        h(
+          "li",
+          {},
+          h("span", {}, h("b", {}, one.seq), ` ${one.summary || p(`kind_${one.edit.kind}`)}`),
+          h("small", {}, [actorName(one.actor), one.at && moment(one.at)].filter(Boolean).join(" · ")),
+        ),
+      ),
+  );
 }
 
 /** Who did something, however the server names an actor. */
 export const actorName = (actor) => (typeof actor === "string" ? actor : actor ? nameOf(actor) : "");
 
 /** Who decided what on a plan, when and why. */
-export const reviewLine = (one) => h("p", {}, h("b", {}, actorName(one.actor)), ` ${p(`review_${one.decision}`)}`, one.text && `：${one.text}`, h("small", { class: "quiet" }, ` ${one.at ? moment(one.at) : ""}`));
+export const reviewLine = (one) =>
+  h(
+    "p",
+    {},
+    h("b", {}, actorName(one.actor)),
+    ` ${p(`review_${one.decision}`)}`,
+    one.text && `：${one.text}`,
+    h("small", { class: "quiet" }, ` ${one.at ? moment(one.at) : ""}`),
+  );
 
 /** A section that says what the other planner did, and offers both ways out. */
 export function conflictParts({ since, message }, { onTop, drop }) {
-  return h("section", { class: "conflict", role: "alert" }, heading(p("conflict")), h("p", {}, message), changeRows(since),
+  return h(
+    "section",
+    { class: "conflict", role: "alert" },
+    heading(p("conflict")),
+    h("p", {}, message),
+    changeRows(since),
     h("p", { class: "quiet" }, p("conflict_how")),
-    h("div", { class: "buttons" }, h("button", { type: "button", class: "button primary", id: "plan-on-top", onclick: onTop }, p("conflict_on_top")),
-      h("button", { type: "button", class: "button", id: "plan-theirs", onclick: drop }, p("conflict_theirs"))));
+    h(
+      "div",
+      { class: "buttons" },
+      h("button", { type: "button", class: "button primary", id: "plan-on-top", onclick: onTop }, p("conflict_on_top")),
+      h("button", { type: "button", class: "button", id: "plan-theirs", onclick: drop }, p("conflict_theirs")),
+    ),
+  );
 }
 
 /** Figures of one of the answers, on a card. */
 export function answerCard(answer, i, { isChosen, onLook, onTake }) {
   // Of the pieces only their number stands on the card: the map shows each.
-  const figures = { ...answer.figures, ...(Array.isArray(answer.figures.pieces) && { pieces: answer.figures.pieces.length }) };
-  const rows = Object.entries(figures).filter(([name, value]) => typeof value === "number" && pOr(`figure_${name}`, ""));
-  return h("li", { class: isChosen ? "chosen" : "" }, h("button", { type: "button", class: "look", "aria-pressed": String(isChosen), onclick: onLook },
-    h("b", {}, answer.title || pOr(`answer_${answer.name}`, p("answer_n", { n: i + 1 }))), answer.text && h("small", {}, answer.text),
-    h("dl", {}, rows.map(([name, value]) => h("div", {}, h("dt", {}, p(`figure_${name}`)), h("dd", {}, SHARES.includes(name) ? `${number(value * 100, 1)}%` : number(value, value < 10 ? 2 : 0)))))),
-  h("button", { type: "button", class: "button", id: `answer-${i}`, onclick: onTake }, p("answer_take")));
+  const figures = {
+    ...answer.figures,
+    ...(Array.isArray(answer.figures.pieces) && { pieces: answer.figures.pieces.length }),
+  };
+  const rows = Object.entries(figures).filter(
+    ([name, value]) => typeof value === "number" && pOr(`figure_${name}`, ""),
+  );
+  return h(
+    "li",
+    { class: isChosen ? "chosen" : "" },
+    h(
+      "button",
+      { type: "button", class: "look", "aria-pressed": String(isChosen), onclick: onLook },
+      h("b", {}, answer.title || pOr(`answer_${answer.name}`, p("answer_n", { n: i + 1 }))),
+      answer.text && h("small", {}, answer.text),
+      h(
+        "dl",
+        {},
+        rows.map(([name, value]) =>
+          h(
+            "div",
+            {},
+            h("dt", {}, p(`figure_${name}`)),
+            h("dd", {}, SHARES.includes(name) ? `${number(value * 100, 1)}%` : number(value, value < 10 ? 2 : 0)),
+          ),
+        ),
+      ),
+    ),
+    h("button", { type: "button", class: "button", id: `answer-${i}`, onclick: onTake }, p("answer_take")),
+  );
 }

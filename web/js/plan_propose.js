@@ -8,7 +8,14 @@ import { show } from "./state.js";
 /** Ask for answers, show them as cards and on the map. */
 export async function showAnswers(mode, signal) {
   const { draft, village } = mode;
-  const pieces = h("input", { id: "propose-pieces", type: "number", min: 1, max: 60, inputmode: "numeric", placeholder: p("propose_auto") });
+  const pieces = h("input", {
+    id: "propose-pieces",
+    type: "number",
+    min: 1,
+    max: 60,
+    inputmode: "numeric",
+    placeholder: p("propose_auto"),
+  });
   const slot = h("section", { id: "answers", "aria-busy": "true" });
   const fault = h("p", { class: "fault", role: "alert", hidden: true });
   let chosen = 0;
@@ -19,7 +26,15 @@ export async function showAnswers(mode, signal) {
       mode.canvas.showAnswer(answers[i].faces);
       draw(answers);
     };
-    slot.replaceChildren(h("ol", { class: "answers" }, answers.map((answer, i) => answerCard(answer, i, { isChosen: i === chosen, onLook: () => look(i), onTake: () => take(answer) }))));
+    slot.replaceChildren(
+      h(
+        "ol",
+        { class: "answers" },
+        answers.map((answer, i) =>
+          answerCard(answer, i, { isChosen: i === chosen, onLook: () => look(i), onTake: () => take(answer) }),
+        ),
+      ),
+    );
   }
 
   async function take(answer) {
@@ -39,7 +54,11 @@ export async function showAnswers(mode, signal) {
     slot.replaceChildren(h("p", { class: "quiet" }, p("propose_busy")));
     fault.hidden = true;
     try {
-      const found = await draft.act("/propose", { parent: village, ...(pieces.value && { pieces: Number(pieces.value) }) }, signal);
+      const found = await draft.act(
+        "/propose",
+        { parent: village, ...(pieces.value && { pieces: Number(pieces.value) }) },
+        signal,
+      );
       const answers = Array.isArray(found) ? found : found.answers;
       chosen = 0;
       if (answers.length) mode.canvas.showAnswer(answers[0].faces);
@@ -53,10 +72,28 @@ export async function showAnswers(mode, signal) {
     slot.removeAttribute("aria-busy");
   }
 
-  mode.panel.fill("plan-propose",
-    [h("button", { type: "button", class: "link back", onclick: () => show({ step: "" }) }, p("back_plan")), h("h2", {}, p("propose_for", { name: mode.nameOf(village) })), h("p", { class: "quiet" }, p("propose_how"))],
-    h("form", { class: "propose-form", onsubmit: (event) => { event.preventDefault(); ask(); } }, h("label", { class: "field" }, h("span", { class: "name" }, p("propose_pieces")), pieces), h("button", { type: "submit", class: "button" }, p("propose_again"))),
-    fault, slot);
+  mode.panel.fill(
+    "plan-propose",
+    [
+      h("button", { type: "button", class: "link back", onclick: () => show({ step: "" }) }, p("back_plan")),
+      h("h2", {}, p("propose_for", { name: mode.nameOf(village) })),
+      h("p", { class: "quiet" }, p("propose_how")),
+    ],
+    h(
+      "form",
+      {
+        class: "propose-form",
+        onsubmit: (event) => {
+          event.preventDefault();
+          ask();
+        },
+      },
+      h("label", { class: "field" }, h("span", { class: "name" }, p("propose_pieces")), pieces),
+      h("button", { type: "submit", class: "button" }, p("propose_again")),
+    ),
+    fault,
+    slot,
+  );
   mode.panel.focusIfAsked();
   await ask();
 }

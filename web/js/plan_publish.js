@@ -21,13 +21,22 @@ function kept(id) {
 }
 
 /** A step of the path: its number or a tick, and what is to be done in it. */
-const step = (n, name, isDone, ...children) => h("li", { class: isDone ? "done" : "", "data-step": name },
-  h("h3", {}, h("i", { "aria-hidden": "true" }, isDone ? "✓" : n), p(`path_${name}`)), ...children);
+const step = (n, name, isDone, ...children) =>
+  h(
+    "li",
+    { class: isDone ? "done" : "", "data-step": name },
+    h("h3", {}, h("i", { "aria-hidden": "true" }, isDone ? "✓" : n), p(`path_${name}`)),
+    ...children,
+  );
 
 /** Show the whole path; what can be done now is open, the rest says what it waits for. */
 export async function showPath(mode, signal) {
   const { draft } = mode;
-  const [checks, versions] = await Promise.all([draft.ask("/checks", {}, signal), get("/api/versions", { scheme: state.scheme }, signal), draft.load(signal)]);
+  const [checks, versions] = await Promise.all([
+    draft.ask("/checks", {}, signal),
+    get("/api/versions", { scheme: state.scheme }, signal),
+    draft.load(signal),
+  ]);
   const earliest = versions[0]?.earliest_day ?? config.today;
   signal.throwIfAborted();
   const { plan } = draft;
@@ -57,45 +66,147 @@ export async function showPath(mode, signal) {
       fault.scrollIntoView({ block: "nearest" });
     }
   };
-  const button = (id, text, onclick, tone = "") => h("button", { type: "button", class: `button ${tone}`, id, onclick }, text);
+  const button = (id, text, onclick, tone = "") =>
+    h("button", { type: "button", class: `button ${tone}`, id, onclick }, text);
 
-  const wrong = step(1, "wrong", !errors.length && (plan.status !== "draft" || !missing().length),
-    (checks.information ?? []).map((one) => h("p", { class: "quiet" }, h("button", { type: "button", class: "link", onclick: () => mode.showPlace(one) }, one.text))),
+  const wrong = step(
+    1,
+    "wrong",
+    !errors.length && (plan.status !== "draft" || !missing().length),
+    (checks.information ?? []).map((one) =>
+      h(
+        "p",
+        { class: "quiet" },
+        h("button", { type: "button", class: "link", onclick: () => mode.showPlace(one) }, one.text),
+      ),
+    ),
     (errors.length > 0 || !warnings.length) && ruleRows(errors, (one) => mode.showPlace(one)),
     errors.length > 0 && h("p", { class: "quiet" }, p("errors_first")),
-    warnings.length > 0 && plan.status !== "draft" && h("ul", { class: "warnings" }, warnings.map((one) => h("li", {}, h("button", { type: "button", class: "link", onclick: () => mode.showPlace(one) }, h("b", {}, pOr(`rule_${one.rule}`, one.rule)), ` ${one.text}`), reasons[idOf(one)] && h("p", {}, reasons[idOf(one)])))),
-    warnings.length > 0 && plan.status === "draft" && [h("p", { class: "quiet" }, p("warnings_reason", { n: number(warnings.length) })),
-      h("ul", { class: "warnings" }, warnings.map((one) => h("li", {}, h("button", { type: "button", class: "link", onclick: () => mode.showPlace(one) }, h("b", {}, pOr(`rule_${one.rule}`, one.rule)), ` ${one.text}`),
-        h("input", { type: "text", "aria-label": p("reason_for", { rule: pOr(`rule_${one.rule}`, one.rule) }), placeholder: p("reason"), maxlength: 300, value: reasons[idOf(one)] ?? "", oninput: (event) => {
-          reasons[idOf(one)] = event.target.value;
-          sessionStorage.setItem(REASONS + draft.id, JSON.stringify(reasons));
-          allow();
-        } }))),
-      warnings.length > 1 && h("li", {}, button("reason-all", p("reason_same"), () => {
-        const first = reasons[idOf(warnings.find((one) => (reasons[idOf(one)] ?? "").trim()) ?? {})] ?? "";
-        for (const one of warnings) reasons[idOf(one)] ||= first;
-        for (const [i, input] of [...wrong.querySelectorAll(".warnings input")].entries()) input.value = reasons[idOf(warnings[i])];
-        allow();
-      })))]);
+    warnings.length > 0 &&
+      plan.status !== "draft" &&
+      h(
+        "ul",
+        { class: "warnings" },
+        warnings.map((one) =>
+          h(
+            "li",
+            {},
+            h(
+              "button",
+              { type: "button", class: "link", onclick: () => mode.showPlace(one) },
+              h("b", {}, pOr(`rule_${one.rule}`, one.rule)),
+              ` ${one.text}`,
+            ),
+            reasons[idOf(one)] && h("p", {}, reasons[idOf(one)]),
+          ),
+        ),
+      ),
+    warnings.length > 0 &&
+      plan.status === "draft" && [
+        h("p", { class: "quiet" }, p("warnings_reason", { n: number(warnings.length) })),
+        h(
+          "ul",
+          { class: "warnings" },
+          warnings.map((one) =>
+            h(
+              "li",
+              {},
+              h(
+                "button",
+                { type: "button", class: "link", onclick: () => mode.showPlace(one) },
+                h("b", {}, pOr(`rule_${one.rule}`, one.rule)),
+                ` ${one.text}`,
+              ),
+              h("input", {
+                type: "text",
+                "aria-label": p("reason_for", { rule: pOr(`rule_${one.rule}`, one.rule) }),
+                placeholder: p("reason"),
+                maxlength: 300,
+                value: reasons[idOf(one)] ?? "",
+                oninput: (event) => {
+                  reasons[idOf(one)] = event.target.value;
+                  sessionStorage.setItem(REASONS + draft.id, JSON.stringify(reasons));
+                  allow();
+                },
+              }),
+            ),
+          ),
+          warnings.length > 1 &&
+            h(
+              "li",
+              {},
+              button("reason-all", p("reason_same"), () => {
+                const first = reasons[idOf(warnings.find((one) => (reasons[idOf(one)] ?? "").trim()) ?? {})] ?? "";
+                for (const one of warnings) reasons[idOf(one)] ||= first;
+                for (const [i, input] of [...wrong.querySelectorAll(".warnings input")].entries())
+                  input.value = reasons[idOf(warnings[i])];
+                allow();
+              }),
+            ),
+        ),
+      ],
+  );
 
-  const submit = button("plan-submit", p("submit"), act("/submit", () => ({ warnings: Object.fromEntries(warnings.map((one) => [idOf(one), reasons[idOf(one)]])) })), "filled");
+  const submit = button(
+    "plan-submit",
+    p("submit"),
+    act("/submit", () => ({ warnings: Object.fromEntries(warnings.map((one) => [idOf(one), reasons[idOf(one)]])) })),
+    "filled",
+  );
   const allow = () => (submit.disabled = errors.length > 0 || missing().length > 0 || !plan.edits?.length);
   allow();
 
-  const rejection = h("input", { id: "reject-text", type: "text", maxlength: 500, placeholder: p("reject_hint"), "aria-label": p("reject_hint"), autocomplete: "off" });
-  const agree = step(2, "agree", ["approved", "published"].includes(plan.status),
+  const rejection = h("input", {
+    id: "reject-text",
+    type: "text",
+    maxlength: 500,
+    placeholder: p("reject_hint"),
+    "aria-label": p("reject_hint"),
+    autocomplete: "off",
+  });
+  const agree = step(
+    2,
+    "agree",
+    ["approved", "published"].includes(plan.status),
     (plan.reviews ?? []).map(reviewLine),
     plan.status === "draft" && [h("p", { class: "quiet" }, p("agree_how")), mayPlan() && submit],
-    plan.status === "in_review" && (isMine || !mayPlan()
-      ? h("p", { class: "quiet" }, p("agree_other"))
-      : [edited ? h("p", { class: "quiet" }, p("agree_unedited")) : h("div", { class: "buttons" }, button("plan-approve", p("approve"), act("/approve"), "filled")), rejection, h("div", { class: "buttons" }, button("plan-reject", p("reject"), act("/reject", () => ({ text: rejection.value.trim() }))))]));
+    plan.status === "in_review" &&
+      (isMine || !mayPlan()
+        ? h("p", { class: "quiet" }, p("agree_other"))
+        : [
+            edited
+              ? h("p", { class: "quiet" }, p("agree_unedited"))
+              : h("div", { class: "buttons" }, button("plan-approve", p("approve"), act("/approve"), "filled")),
+            rejection,
+            h(
+              "div",
+              { class: "buttons" },
+              button(
+                "plan-reject",
+                p("reject"),
+                act("/reject", () => ({ text: rejection.value.trim() })),
+              ),
+            ),
+          ]),
+  );
 
-  const from = h("input", { id: "publish-day", type: "date", min: earliest, value: earliest, required: true, onchange: () => weigh() });
+  const from = h("input", {
+    id: "publish-day",
+    type: "date",
+    min: earliest,
+    value: earliest,
+    required: true,
+    onchange: () => weigh(),
+  });
   const impactSlot = h("div", { id: "impact", "aria-busy": "true" });
   const weigh = settled(50, async () => {
     impactSlot.setAttribute("aria-busy", "true");
     try {
-      impactSlot.replaceChildren(...impactParts(await draft.ask("/impact", { on: from.value }, signal)).flat(2).filter(Boolean));
+      impactSlot.replaceChildren(
+        ...impactParts(await draft.ask("/impact", { on: from.value }, signal))
+          .flat(2)
+          .filter(Boolean),
+      );
     } catch (error) {
       if (error.name === "AbortError") return;
       impactSlot.replaceChildren(h("p", { class: "fault" }, error.message));
@@ -106,33 +217,109 @@ export async function showPath(mode, signal) {
   const isDone = ["published", "withdrawn", "discarded"].includes(plan.status);
 
   mode.canvas.showFindings(findings);
-  mode.panel.fill("plan-path",
-    [h("button", { type: "button", class: "link back", onclick: () => show({ step: "" }) }, p("back_plan")), h("h2", {}, plan.title), h("p", {}, statusTag(plan.status), h("span", { class: "quiet" }, ` ${p("changes_n", { n: number(plan.edits?.length ?? 0) })}`))],
-    (plan.conflicts ?? []).length > 0 && h("section", { class: "conflict", role: "alert" }, heading(p("base_conflict")), plan.conflicts.map((one) => h("p", {}, h("button", { type: "button", class: "link", onclick: () => mode.showPlace(one) }, one.text ?? (one.keys ?? []).map((key) => mode.nameOf(key)).join("、"))))),
-    h("ol", { class: "path" }, wrong, agree,
-      step(3, "when", plan.status === "published", !isDone && h("label", { class: "field" }, h("span", { class: "name" }, p("from_day")), from)),
+  mode.panel.fill(
+    "plan-path",
+    [
+      h("button", { type: "button", class: "link back", onclick: () => show({ step: "" }) }, p("back_plan")),
+      h("h2", {}, plan.title),
+      h(
+        "p",
+        {},
+        statusTag(plan.status),
+        h("span", { class: "quiet" }, ` ${p("changes_n", { n: number(plan.edits?.length ?? 0) })}`),
+      ),
+    ],
+    (plan.conflicts ?? []).length > 0 &&
+      h(
+        "section",
+        { class: "conflict", role: "alert" },
+        heading(p("base_conflict")),
+        plan.conflicts.map((one) =>
+          h(
+            "p",
+            {},
+            h(
+              "button",
+              { type: "button", class: "link", onclick: () => mode.showPlace(one) },
+              one.text ?? (one.keys ?? []).map((key) => mode.nameOf(key)).join("、"),
+            ),
+          ),
+        ),
+      ),
+    h(
+      "ol",
+      { class: "path" },
+      wrong,
+      agree,
+      step(
+        3,
+        "when",
+        plan.status === "published",
+        !isDone && h("label", { class: "field" }, h("span", { class: "name" }, p("from_day")), from),
+      ),
       step(4, "moves", plan.status === "published", !isDone && impactSlot),
-      step(5, "publish", plan.status === "published",
-        isReady && mayPlan() ? button("plan-publish", p("publish"), act("/publish", () => ({ effective_day: from.value, reasons })), "filled") : !isDone && h("p", { class: "quiet" }, p("publish_waits")))),
+      step(
+        5,
+        "publish",
+        plan.status === "published",
+        isReady && mayPlan()
+          ? button(
+              "plan-publish",
+              p("publish"),
+              act("/publish", () => ({ effective_day: from.value, reasons })),
+              "filled",
+            )
+          : !isDone && h("p", { class: "quiet" }, p("publish_waits")),
+      ),
+    ),
     fault,
     comments(mode, act),
-    ["draft", "in_review", "approved"].includes(plan.status) && mayPlan() && h("details", {}, h("summary", {}, p("discard")), h("p", { class: "quiet" }, p("discard_how")), button("plan-discard", p("discard_send"), async () => {
-      await act("/discard")();
-      show({ plan: "", step: "", village: "" });
-    }, "wrong")),
-    heading(p("changes")), changeRows(plan.edits));
+    ["draft", "in_review", "approved"].includes(plan.status) &&
+      mayPlan() &&
+      h(
+        "details",
+        {},
+        h("summary", {}, p("discard")),
+        h("p", { class: "quiet" }, p("discard_how")),
+        button(
+          "plan-discard",
+          p("discard_send"),
+          async () => {
+            await act("/discard")();
+            show({ plan: "", step: "", village: "" });
+          },
+          "wrong",
+        ),
+      ),
+    heading(p("changes")),
+    changeRows(plan.edits),
+  );
   mode.panel.focusIfAsked();
   if (!isDone) weigh();
 }
 
 function impactParts(impact) {
-  const count = (value) => (typeof value === "object" && value !== null ? value.count ?? value.total ?? value.length : value);
+  const count = (value) =>
+    typeof value === "object" && value !== null ? (value.count ?? value.total ?? value.length) : value;
   const counts = impact.moved ?? impact;
   const posts = impact.officers_to_appoint ?? impact.officers ?? impact.appoint ?? [];
-  const name = (one) => (typeof one === "object" ? one.name ?? one.grid ?? one.key : one);
+  const name = (one) => (typeof one === "object" ? (one.name ?? one.grid ?? one.key) : one);
   return [
-    tiles(MOVES.filter((kind) => counts[kind] !== undefined).map((kind) => [p(`impact_${kind}`), number(count(counts[kind]))])),
-    Array.isArray(posts) && posts.length > 0 && [h("p", {}, h("b", {}, p("officers_missing", { n: number(posts.length) }))), h("ul", { class: "plain" }, posts.map((one) => h("li", {}, one.role ? officerCard(one) : name(one))))],
+    tiles(
+      MOVES.filter((kind) => counts[kind] !== undefined).map((kind) => [
+        p(`impact_${kind}`),
+        number(count(counts[kind])),
+      ]),
+    ),
+    Array.isArray(posts) &&
+      posts.length > 0 && [
+        h("p", {}, h("b", {}, p("officers_missing", { n: number(posts.length) }))),
+        h(
+          "ul",
+          { class: "plain" },
+          posts.map((one) => h("li", {}, one.role ? officerCard(one) : name(one))),
+        ),
+      ],
     typeof posts === "number" && line(p("officers"), number(posts)),
   ];
 }
@@ -140,9 +327,31 @@ function impactParts(impact) {
 function comments(mode, act) {
   const { plan } = mode.draft;
   const text = h("textarea", { id: "comment-text", rows: 2, maxlength: 1000, "aria-label": p("comment") });
-  return h("details", { open: (plan.comments ?? []).length > 0 }, h("summary", {}, p("comments_n", { n: number(plan.comments?.length ?? 0) })),
-    (plan.comments ?? []).map((one) => h("p", {}, h("b", {}, actorName(one.actor)), ` ${one.text} `, h("small", { class: "quiet" }, one.at ? moment(one.at) : ""))),
-    h("div", { class: "field" }, text), h("button", { type: "button", class: "button", id: "comment-send", onclick: () => text.value.trim() && act("/comments", { text: text.value.trim() })() }, p("comment_send")));
+  return h(
+    "details",
+    { open: (plan.comments ?? []).length > 0 },
+    h("summary", {}, p("comments_n", { n: number(plan.comments?.length ?? 0) })),
+    (plan.comments ?? []).map((one) =>
+      h(
+        "p",
+        {},
+        h("b", {}, actorName(one.actor)),
+        ` ${one.text} `,
+        h("small", { class: "quiet" }, one.at ? moment(one.at) : ""),
+      ),
+    ),
+    h("div", { class: "field" }, text),
+    h(
+      "button",
+      {
+        type: "button",
+        class: "button",
+        id: "comment-send",
+        onclick: () => text.value.trim() && act("/comments", { text: text.value.trim() })(),
+      },
+      p("comment_send"),
+    ),
+  );
 }
 
 async function published(mode, answer) {
@@ -152,12 +361,32 @@ async function published(mode, answer) {
   const moved = answer.moved ?? answer;
   const versionId = answer.version_id ?? answer.version?.version_id;
   const effective = answer.effective_day ?? answer.version?.effective_day;
-  mode.panel.fill("plan-published",
+  mode.panel.fill(
+    "plan-published",
     [h("p", { class: "eyebrow" }, mode.draft.plan.title), h("h2", {}, p("published"))],
     h("p", {}, p("published_from", { day: effective ? day(effective) : "" })),
-    tiles(MOVES.filter((kind) => typeof moved[kind] === "number").map((kind) => [p(`impact_${kind}`), number(moved[kind])])),
+    tiles(
+      MOVES.filter((kind) => typeof moved[kind] === "number").map((kind) => [p(`impact_${kind}`), number(moved[kind])]),
+    ),
     h("p", { class: "quiet" }, p("published_back")),
-    h("div", { class: "buttons" },
-      h("button", { type: "button", class: "button filled", id: "see-version", onclick: () => show({ plan: "", village: "", step: versionId ? `version:${versionId}` : "" }) }, p("see_version")),
-      h("button", { type: "button", class: "button", onclick: () => show({ plan: "", village: "", step: "" }) }, p("plans"))));
+    h(
+      "div",
+      { class: "buttons" },
+      h(
+        "button",
+        {
+          type: "button",
+          class: "button filled",
+          id: "see-version",
+          onclick: () => show({ plan: "", village: "", step: versionId ? `version:${versionId}` : "" }),
+        },
+        p("see_version"),
+      ),
+      h(
+        "button",
+        { type: "button", class: "button", onclick: () => show({ plan: "", village: "", step: "" }) },
+        p("plans"),
+      ),
+    ),
+  );
 }

@@ -4,19 +4,44 @@ import { token } from "./dom.js";
 import { carriers, lengths } from "./plan_geometry.js";
 import { p } from "./plan_texts.js";
 
+/** @import { Snapped, Snapper } from "./plan_snap.js" */
+/** @typedef {{lon: number, lat: number, soft: boolean}} Vertex a soft one has no handle and follows those beside it */
+
 const STEP_PX = { plain: 2, far: 12 };
+/** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const CARRIER_PX = 5;
 const ROOM_PX = 44; // between two handles, so that a finger finds one
 
+/**
+ * @param {{lon: number, lat: number}} vertex
+ * @returns {[number, number]}
+ */
 const place = ({ lon, lat }) => [lat, lon];
 
 export class Stroke {
-  /** positions [[lon, lat]…]; isClosed makes a ring; isDetailed gives handles to what carries the form only. */
+  /**
+   * positions [[lon, lat]…]; isClosed makes a ring; isDetailed gives handles to what carries the form only.
+   *
+   * @param {L.Map} map
+   * @param {{pane: string, snapper: Snapper, isClosed?: boolean, isDetailed?: boolean, onChange: (stroke: Stroke) => void}} how
+   */
   constructor(map, { pane, snapper, isClosed = false, isDetailed = false, onChange }) {
-    Object.assign(this, { map, pane, snapper, isClosed, isDetailed, onChange });
+    this.map = map;
+    this.pane = pane;
+    this.snapper = snapper;
+    this.isClosed = isClosed;
+    this.isDetailed = isDetailed;
+    this.onChange = onChange;
+    /** @type {Vertex[]} */
     this.points = [];
+    /** @type {Vertex[][]} */
     this.past = [];
+    this.kind = "";
+    /** @type {Snapped | null} */
+    this.last = null;
+    /** @type {Map<number, HTMLElement>} */
+    this.icons = new Map();
     this.line = L.polyline([], { pane, interactive: false, lineJoin: "round" }).addTo(map);
     this.casing = L.polyline([], { pane, interactive: false, lineJoin: "round" }).addTo(map);
     this.casing.bringToBack();
@@ -32,6 +57,7 @@ export class Stroke {
     return this.points.map(({ lon, lat }) => [lon, lat]);
   }
 
+  /** @param {number[][]} positions */
   set(positions) {
     this.points = positions.map(([lon, lat]) => ({ lon, lat, soft: this.isDetailed }));
     this.redraw();
@@ -53,30 +79,41 @@ export class Stroke {
   }
 
   draw() {
-    const path = this.points.map(place);
-    if (this.isClosed && path.length > 2) path.push(path[0]);
+    const path = this.outline();
     this.casing.setLatLngs(path).setStyle({ color: token("surface"), weight: 8, opacity: 0.9 });
     this.line.setLatLngs(path).setStyle({ color: token("accent"), weight: 4, opacity: 1 });
-    const focused = [...this.map.getPane(this.pane).children].indexOf(document.activeElement);
+    const shown = /** @type {HTMLElement} */ (this.map.getPane(this.pane)).children;
+    const focused = [...shown].findIndex((icon) => icon === document.activeElement);
     this.handles.clearLayers();
     this.icons = new Map();
     const hard = this.points.flatMap((point, i) => (point.soft ? [] : [i]));
     hard.forEach((i, n) => this.addHandle(i, n + 1, hard.length));
-    hard.forEach((i, n) => this.addMiddle(i, hard[n + 1] ?? (this.isClosed && hard.length > 2 ? this.points.length + hard[0] : -1)));
-    if (focused >= 0) this.map.getPane(this.pane).children[focused]?.focus?.({ preventScroll: true });
+    hard.forEach((i, n) =>
+      this.addMiddle(i, hard[n + 1] ?? (this.isClosed && hard.length > 2 ? this.points.length + hard[0] : -1)),
+    );
+    if (focused >= 0) /** @type {HTMLElement | undefined} */ (shown[focused])?.focus?.({ preventScroll: true });
   }
 
-  /** The handle of one point. */
+  /**
+   * The handle of one point.
+   *
+   * @param {number} i
+   * @param {number} n counted from 1
+   * @param {number} of how many there are
+   */
   addHandle(i, n, of) {
     const isEnd = !this.isClosed && (i === 0 || i === this.points.length - 1);
     const handle = L.marker(place(this.points[i]), {
-      pane: this.pane, draggable: true, autoPan: true, keyboard: true,
+      pane: this.pane,
+      draggable: true,
+      autoPan: true,
+      keyboard: true,
       icon: L.divIcon({ className: `plan-handle${isEnd ? " end" : ""}`, iconSize: [28, 28] }),
     }).addTo(this.handles);
-    const icon = handle.getElement();
+    const icon = /** @type {HTMLElement} */ (handle.getElement());
     icon.setAttribute("aria-label", p("handle", { n, of }));
     icon.setAttribute("title", p("handle_hint"));
-    handle.on("click", (event) => L.DomEvent.stopPropagation(event));
+    handle.on("click", L.DomEvent.stopPropagation);
     this.wireDrag(handle, () => i);
     handle.on("contextmenu", (event) => {
       L.DomEvent.stop(event);
@@ -86,7 +123,12 @@ export class Stroke {
     this.icons.set(i, icon);
   }
 
-  /** A small handle half way to the next one: drawn away, it becomes a point. */
+  /**
+   * A small handle half way to the next one: drawn away, it becomes a point.
+   *
+   * @param {number} i
+   * @param {number} j
+   */
   addMiddle(i, j) {
     if (j < 0) return;
     const next = this.points[j % this.points.length];
@@ -94,8 +136,13 @@ export class Stroke {
     if (a.distanceTo(b) < ROOM_PX) return;
     const soft = j - i > 1 ? Math.floor((i + j) / 2) : -1;
     const at = soft >= 0 ? place(this.points[soft]) : this.map.layerPointToLatLng(a.add(b).divideBy(2));
-    const handle = L.marker(at, { pane: this.pane, draggable: true, keyboard: true, icon: L.divIcon({ className: "plan-handle middle", iconSize: [28, 28] }) }).addTo(this.handles);
-    const icon = handle.getElement();
+    const handle = L.marker(at, {
+      pane: this.pane,
+      draggable: true,
+      keyboard: true,
+      icon: L.divIcon({ className: "plan-handle middle", iconSize: [28, 28] }),
+    }).addTo(this.handles);
+    const icon = /** @type {HTMLElement} */ (handle.getElement());
     icon.setAttribute("aria-label", p("handle_middle"));
     icon.setAttribute("title", p("handle_middle"));
     let made = -1;
@@ -106,22 +153,27 @@ export class Stroke {
       this.points[made].soft = false;
       return made;
     };
-    handle.on("click", (event) => L.DomEvent.stopPropagation(event));
+    handle.on("click", L.DomEvent.stopPropagation);
     this.wireDrag(handle, () => (made < 0 ? make() : made));
     icon.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" && !(event.key in ARROWS)) return;
       L.DomEvent.stop(event);
       this.remember(`key ${soft < 0 ? i + 1 : soft}`);
-      const at = make();
+      const index = make();
       this.draw();
-      this.icons.get(at)?.focus();
-      if (event.key in ARROWS) this.onKey(event, at);
+      this.icons.get(index)?.focus();
+      if (event.key in ARROWS) this.onKey(event, index);
       else this.onChange(this);
     });
   }
 
+  /**
+   * @param {L.Marker} handle
+   * @param {() => number} index
+   */
   wireDrag(handle, index) {
-    let grabbed = null;
+    /** @type {{i: number, from: Vertex[]}} */
+    let grabbed = { i: 0, from: [] };
     handle.on("dragstart", () => {
       this.remember();
       const i = index();
@@ -149,7 +201,13 @@ export class Stroke {
     return path;
   }
 
-  /** Bring a point to a place; what lies between it and the next handles follows in proportion. */
+  /**
+   * Bring a point to a place; what lies between it and the next handles follows in proportion.
+   *
+   * @param {number} i
+   * @param {{lat: number, lng: number}} place
+   * @param {Vertex[]} [from]
+   */
   move(i, { lat, lng }, from = this.points.map((point) => ({ ...point }))) {
     const [dLat, dLon] = [lat - from[i].lat, lng - from[i].lon];
     const along = lengths(from.map(({ lon, lat: y }) => ({ x: lon, y })));
@@ -165,6 +223,10 @@ export class Stroke {
     Object.assign(this.points[i], { lat, lon: lng });
   }
 
+  /**
+   * @param {KeyboardEvent} event
+   * @param {number} i
+   */
   onKey(event, i) {
     if (event.ctrlKey || event.metaKey) return;
     if (event.key === "Delete" || event.key === "Backspace") {
@@ -182,7 +244,11 @@ export class Stroke {
     }
   }
 
-  /** Add a place at the end; where it and the last lie on one street, the street is followed. */
+  /**
+   * Add a place at the end; where it and the last lie on one street, the street is followed.
+   *
+   * @param {L.LatLng} latlng
+   */
   add(latlng) {
     this.remember();
     const found = this.snapper.snap(latlng, false);
@@ -193,6 +259,7 @@ export class Stroke {
     this.onChange(this);
   }
 
+  /** @param {number} i */
   remove(i) {
     if (this.points.filter(({ soft }) => !soft).length <= (this.isDetailed ? 2 : 1)) return;
     if (this.isDetailed && (i === 0 || i === this.points.length - 1)) return;
@@ -204,7 +271,11 @@ export class Stroke {
     this.onChange(this);
   }
 
-  /** Keep the present form for the way back; moves by the same key in a row are one. */
+  /**
+   * Keep the present form for the way back; moves by the same key in a row are one.
+   *
+   * @param {string} [kind]
+   */
   remember(kind = "") {
     if (kind && kind === this.kind) return;
     this.kind = kind;

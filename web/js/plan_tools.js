@@ -2,7 +2,16 @@
 
 import { isStale } from "./api.js";
 import { h } from "./dom.js";
-import { bearing, borderPoints, boxOf, isInside, isSameLine, nearestOnSegment, positionsOf, spotOf } from "./plan_geometry.js";
+import {
+  bearing,
+  borderPoints,
+  boxOf,
+  isInside,
+  isSameLine,
+  nearestOnSegment,
+  positionsOf,
+  spotOf,
+} from "./plan_geometry.js";
 import { Stroke } from "./plan_stroke.js";
 import { both, p } from "./plan_texts.js";
 import { number } from "./texts.js";
@@ -13,32 +22,67 @@ const START_POINTS = 16;
 const LASSO_STEP_PX = 4;
 const SAME_LINE_M = 0.2; // nearer to what was than this is no change
 
-const longest = ({ type, coordinates }) => (type === "LineString" ? coordinates : coordinates.reduce((a, b) => (a.length >= b.length ? a : b)));
+const longest = ({ type, coordinates }) =>
+  type === "LineString" ? coordinates : coordinates.reduce((a, b) => (a.length >= b.length ? a : b));
 const lineOf = (positions) => ({ type: "LineString", coordinates: positions });
 const ringOf = (positions) => ({ type: "Polygon", coordinates: [[...positions, positions[0]]] });
 const names = (mode, keys) => keys.map((key) => mode.nameOf(key));
 
 /** A choice of one grid. */
 function gridChoice(mode, id, label, keys, value, onchange) {
-  return h("label", { class: "field" }, h("span", { class: "name" }, label),
-    h("select", { id, onchange: (event) => onchange(event.target.value) },
+  return h(
+    "label",
+    { class: "field" },
+    h("span", { class: "name" }, label),
+    h(
+      "select",
+      { id, onchange: (event) => onchange(event.target.value) },
       h("option", { value: "" }, p("choose")),
-      keys.map((key) => h("option", { value: key, selected: key === value }, `${mode.nameOf(key)} · ${p("households_n", { n: number(mode.householdsOf(key) ?? 0) })}`))));
+      keys.map((key) =>
+        h(
+          "option",
+          { value: key, selected: key === value },
+          `${mode.nameOf(key)} · ${p("households_n", { n: number(mode.householdsOf(key) ?? 0) })}`,
+        ),
+      ),
+    ),
+  );
 }
 
 /** Positions typed by hand: one place a line, longitude and latitude. */
 function typed(mode, id, least, take) {
-  const box = h("textarea", { id, rows: 3, spellcheck: "false", placeholder: "112.90123, 28.70456\n112.90345, 28.70567" });
+  const box = h("textarea", {
+    id,
+    rows: 3,
+    spellcheck: "false",
+    placeholder: "112.90123, 28.70456\n112.90345, 28.70567",
+  });
   const fault = h("p", { class: "fault", role: "alert", hidden: true });
   const apply = () => {
-    const rows = box.value.trim().split(/\n+/).map((row) => row.trim().split(/[\s,，;；]+/).map(Number));
-    const isGood = rows.length >= least && rows.every(([lon, lat, more]) => more === undefined && Math.abs(lon) <= 180 && Math.abs(lat) <= 90);
+    const rows = box.value
+      .trim()
+      .split(/\n+/)
+      .map((row) =>
+        row
+          .trim()
+          .split(/[\s,，;；]+/)
+          .map(Number),
+      );
+    const isGood =
+      rows.length >= least &&
+      rows.every(([lon, lat, more]) => more === undefined && Math.abs(lon) <= 180 && Math.abs(lat) <= 90);
     fault.hidden = isGood;
     fault.textContent = p("typed_wrong", { least });
     if (isGood) take(rows);
   };
-  return h("details", { class: "typed" }, h("summary", {}, p("typed")), h("label", { class: "field" }, h("span", { class: "name" }, p("typed_hint")), box), fault,
-    h("button", { type: "button", class: "button", onclick: apply }, p("typed_apply")));
+  return h(
+    "details",
+    { class: "typed" },
+    h("summary", {}, p("typed")),
+    h("label", { class: "field" }, h("span", { class: "name" }, p("typed_hint")), box),
+    fault,
+    h("button", { type: "button", class: "button", onclick: apply }, p("typed_apply")),
+  );
 }
 
 /** What every drawing tool shares: a stroke that clicks lengthen and the mode puts away. */
@@ -46,7 +90,12 @@ class Drawing {
   constructor(mode, isClosed) {
     this.mode = mode;
     this.isClosed = isClosed;
-    this.stroke = new Stroke(mode.map, { pane: "plan-handles", snapper: mode.snapper, isClosed, onChange: () => this.changed() });
+    this.stroke = new Stroke(mode.map, {
+      pane: "plan-handles",
+      snapper: mode.snapper,
+      isClosed,
+      onChange: () => this.changed(),
+    });
     this.least = isClosed ? 3 : 2;
   }
 
@@ -98,10 +147,30 @@ export class MoveEdge {
   controls() {
     const { mode } = this;
     if (this.edge) return [];
-    const row = (edge) => h("li", {}, h("button", { type: "button", onclick: () => this.choose(edge, true), onmouseenter: () => mode.canvas.showEdges(mode.edges, edge), onfocus: () => mode.canvas.showEdges(mode.edges, edge) },
-      h("span", {}, both(...names(mode, [edge.properties.left, edge.properties.right])))));
-    return [h("p", { class: "quiet" }, p("edge_how")), h("details", { id: "edges-details", open: this.isListed, ontoggle: (event) => (this.isListed = event.target.open) },
-      h("summary", {}, p("edges_n", { n: number(mode.edges.length) })), h("ul", { class: "rows", id: "plan-edges" }, mode.edges.map(row)))];
+    const row = (edge) =>
+      h(
+        "li",
+        {},
+        h(
+          "button",
+          {
+            type: "button",
+            onclick: () => this.choose(edge, true),
+            onmouseenter: () => mode.canvas.showEdges(mode.edges, edge),
+            onfocus: () => mode.canvas.showEdges(mode.edges, edge),
+          },
+          h("span", {}, both(...names(mode, [edge.properties.left, edge.properties.right]))),
+        ),
+      );
+    return [
+      h("p", { class: "quiet" }, p("edge_how")),
+      h(
+        "details",
+        { id: "edges-details", open: this.isListed, ontoggle: (event) => (this.isListed = event.target.open) },
+        h("summary", {}, p("edges_n", { n: number(mode.edges.length) })),
+        h("ul", { class: "rows", id: "plan-edges" }, mode.edges.map(row)),
+      ),
+    ];
   }
 
   title() {
@@ -114,7 +183,9 @@ export class MoveEdge {
     const here = map.latLngToLayerPoint(latlng);
     let best = null;
     for (const edge of edges) {
-      for (const line of edge.geometry.type === "LineString" ? [edge.geometry.coordinates] : edge.geometry.coordinates) {
+      for (const line of edge.geometry.type === "LineString"
+        ? [edge.geometry.coordinates]
+        : edge.geometry.coordinates) {
         const pixels = line.map(([lon, lat]) => map.latLngToLayerPoint([lat, lon]));
         for (let i = 1; i < pixels.length; i++) {
           const on = nearestOnSegment(here, pixels[i - 1], pixels[i]);
@@ -130,7 +201,9 @@ export class MoveEdge {
     if (this.edge) return ""; // it is in the hand already
     const edge = this.nearest(latlng);
     this.mode.canvas.showEdges(this.mode.edges, edge);
-    return edge ? p("hover_edge", { names: both(...names(this.mode, [edge.properties.left, edge.properties.right])) }) : null;
+    return edge
+      ? p("hover_edge", { names: both(...names(this.mode, [edge.properties.left, edge.properties.right])) })
+      : null;
   }
 
   click(latlng) {
@@ -146,7 +219,12 @@ export class MoveEdge {
     this.stroke?.destroy();
     this.edge = edge;
     this.was = lineOf(longest(edge.geometry));
-    this.stroke = new Stroke(this.mode.map, { pane: "plan-handles", snapper: this.mode.snapper, isDetailed: true, onChange: () => this.changed() });
+    this.stroke = new Stroke(this.mode.map, {
+      pane: "plan-handles",
+      snapper: this.mode.snapper,
+      isDetailed: true,
+      onChange: () => this.changed(),
+    });
     this.stroke.set(this.was.coordinates);
     this.mode.show(this.was, { isSeen: !isByKey, least: HANDLES_PX });
     this.mode.redraw();
@@ -211,9 +289,24 @@ export class Cut extends Drawing {
   controls() {
     const { mode } = this;
     const starts = this.grid ? this.starts() : [];
-    const end = (name) => h("label", { class: "field" }, h("span", { class: "name" }, p(`cut_${name}`)),
-      h("select", { id: `cut-${name}`, onchange: (event) => { this[name] = event.target.value; this.join(); } },
-        h("option", { value: "" }, p("choose")), starts.map(({ text }, i) => h("option", { value: i, selected: this[name] === String(i) }, text))));
+    const end = (name) =>
+      h(
+        "label",
+        { class: "field" },
+        h("span", { class: "name" }, p(`cut_${name}`)),
+        h(
+          "select",
+          {
+            id: `cut-${name}`,
+            onchange: (event) => {
+              this[name] = event.target.value;
+              this.join();
+            },
+          },
+          h("option", { value: "" }, p("choose")),
+          starts.map(({ text }, i) => h("option", { value: i, selected: this[name] === String(i) }, text)),
+        ),
+      );
     return [
       h("p", { class: "quiet" }, p("cut_how")),
       gridChoice(mode, "cut-grid", p("cut_grid"), mode.keys, this.grid, (key) => {
@@ -221,7 +314,13 @@ export class Cut extends Drawing {
         mode.redraw();
         this.changed();
       }),
-      this.grid && h("details", { class: "typed", open: Boolean(this.from || this.to) }, h("summary", {}, p("cut_points")), h("div", { class: "two" }, end("from"), end("to"))),
+      this.grid &&
+        h(
+          "details",
+          { class: "typed", open: Boolean(this.from || this.to) },
+          h("summary", {}, p("cut_points")),
+          h("div", { class: "two" }, end("from"), end("to")),
+        ),
       typed(mode, "cut-typed", 2, (rows) => this.draw(rows)),
     ];
   }
@@ -285,11 +384,32 @@ export class Merge {
 
   controls() {
     const { mode } = this;
-    const box = (key) => h("label", { class: "check" }, h("input", { type: "checkbox", id: `merge-${key}`, checked: this.grids.includes(key), onchange: () => this.toggle(key) }), h("span", {}, mode.nameOf(key)), h("b", {}, p("households_n", { n: number(mode.householdsOf(key) ?? 0) })));
+    const box = (key) =>
+      h(
+        "label",
+        { class: "check" },
+        h("input", {
+          type: "checkbox",
+          id: `merge-${key}`,
+          checked: this.grids.includes(key),
+          onchange: () => this.toggle(key),
+        }),
+        h("span", {}, mode.nameOf(key)),
+        h("b", {}, p("households_n", { n: number(mode.householdsOf(key) ?? 0) })),
+      );
     return [
       h("p", { class: "quiet" }, p("merge_how")),
-      h("fieldset", { class: "checks plan-checks" }, h("legend", { class: "unseen" }, p("tool_merge")), mode.keys.concat(this.grids.filter((key) => !mode.keys.includes(key))).map(box)),
-      this.grids.length > 1 && gridChoice(mode, "merge-into", p("merge_into"), this.grids, this.into, (key) => { this.wish = key; this.changed(); }),
+      h(
+        "fieldset",
+        { class: "checks plan-checks" },
+        h("legend", { class: "unseen" }, p("tool_merge")),
+        mode.keys.concat(this.grids.filter((key) => !mode.keys.includes(key))).map(box),
+      ),
+      this.grids.length > 1 &&
+        gridChoice(mode, "merge-into", p("merge_into"), this.grids, this.into, (key) => {
+          this.wish = key;
+          this.changed();
+        }),
     ];
   }
 
@@ -333,7 +453,10 @@ export class Dissolve {
   }
 
   controls() {
-    return [h("p", { class: "quiet" }, p("dissolve_how")), gridChoice(this.mode, "dissolve-grid", p("dissolve_grid"), this.mode.keys, this.grid, (key) => this.take(key))];
+    return [
+      h("p", { class: "quiet" }, p("dissolve_how")),
+      gridChoice(this.mode, "dissolve-grid", p("dissolve_grid"), this.mode.keys, this.grid, (key) => this.take(key)),
+    ];
   }
 
   click(latlng) {
@@ -377,19 +500,28 @@ class Lasso {
     let trail = null;
     let pointer = 0;
     const at = (event) => mode.map.mouseEventToLatLng(event);
-    box.addEventListener("pointerdown", (event) => {
-      if (trail) trail = null; // a second finger: the map is being zoomed
-      else if (event.isPrimary && event.button === 0 && !event.target.closest(".plan-handle, .leaflet-control")) {
-        [trail, pointer] = [[event], event.pointerId];
-      }
-    }, { signal });
-    box.addEventListener("pointermove", (event) => {
-      if (!trail || event.pointerId !== pointer) return;
-      const last = trail.at(-1);
-      if (Math.hypot(event.clientX - last.clientX, event.clientY - last.clientY) < LASSO_STEP_PX) return;
-      trail.push(event);
-      mode.lassoLine(trail.map(at));
-    }, { signal });
+    box.addEventListener(
+      "pointerdown",
+      (event) => {
+        if (trail)
+          trail = null; // a second finger: the map is being zoomed
+        else if (event.isPrimary && event.button === 0 && !event.target.closest(".plan-handle, .leaflet-control")) {
+          [trail, pointer] = [[event], event.pointerId];
+        }
+      },
+      { signal },
+    );
+    box.addEventListener(
+      "pointermove",
+      (event) => {
+        if (!trail || event.pointerId !== pointer) return;
+        const last = trail.at(-1);
+        if (Math.hypot(event.clientX - last.clientX, event.clientY - last.clientY) < LASSO_STEP_PX) return;
+        trail.push(event);
+        mode.lassoLine(trail.map(at));
+      },
+      { signal },
+    );
     const done = (event) => {
       if (!trail || event.pointerId !== pointer) return;
       const ring = trail.map(at);
@@ -450,12 +582,31 @@ export class HandOver extends Ring {
 
   controls() {
     const { mode } = this;
-    const way = (by) => h("button", { type: "button", id: `give-${by}`, "aria-pressed": String(this.by === by), onclick: () => { this.by = by; mode.redraw(); this.changed(); } }, p(`give_${by}`));
+    const way = (by) =>
+      h(
+        "button",
+        {
+          type: "button",
+          id: `give-${by}`,
+          "aria-pressed": String(this.by === by),
+          onclick: () => {
+            this.by = by;
+            mode.redraw();
+            this.changed();
+          },
+        },
+        p(`give_${by}`),
+      );
     return [
       h("p", { class: "quiet" }, p("give_how")),
-      gridChoice(mode, "give-to", p("give_to"), mode.keysAround(), this.to, (key) => { this.to = key; this.changed(); }),
+      gridChoice(mode, "give-to", p("give_to"), mode.keysAround(), this.to, (key) => {
+        this.to = key;
+        this.changed();
+      }),
       h("div", { class: "tabs", role: "group", "aria-label": p("give_what") }, way("buildings"), way("land")),
-      this.by === "buildings" && this.chosen.size > 0 && h("p", {}, p("give_chosen", { n: number(this.chosen.size), households: number(this.households) })),
+      this.by === "buildings" &&
+        this.chosen.size > 0 &&
+        h("p", {}, p("give_chosen", { n: number(this.chosen.size), households: number(this.households) })),
       typed(mode, "give-typed", 3, (rows) => this.draw(rows)),
     ];
   }
@@ -484,7 +635,15 @@ export class HandOver extends Ring {
     this.abort?.abort();
     this.abort = new AbortController();
     try {
-      const { features } = await this.mode.draft.ask("/buildings", { bbox: boxOf(this.positions).map((one) => one.toFixed(6)).join(",") }, this.abort.signal);
+      const { features } = await this.mode.draft.ask(
+        "/buildings",
+        {
+          bbox: boxOf(this.positions)
+            .map((one) => one.toFixed(6))
+            .join(","),
+        },
+        this.abort.signal,
+      );
       this.found = features;
     } catch (error) {
       if (!isStale(error)) this.mode.onError(error);
@@ -524,8 +683,22 @@ export class DrawNew extends Ring {
   controls() {
     return [
       h("p", { class: "quiet" }, p("draw_how")),
-      h("label", { class: "field" }, h("span", { class: "name" }, p("draw_name")),
-        h("input", { id: "draw-name", type: "text", maxlength: 80, value: this.name, autocomplete: "off", oninput: (event) => { this.name = event.target.value.trim(); this.changed(); } })),
+      h(
+        "label",
+        { class: "field" },
+        h("span", { class: "name" }, p("draw_name")),
+        h("input", {
+          id: "draw-name",
+          type: "text",
+          maxlength: 80,
+          value: this.name,
+          autocomplete: "off",
+          oninput: (event) => {
+            this.name = event.target.value.trim();
+            this.changed();
+          },
+        }),
+      ),
       typed(this.mode, "draw-typed", 3, (rows) => this.draw(rows)),
     ];
   }
@@ -542,4 +715,12 @@ export class DrawNew extends Ring {
 
 /** Tool by its name; the kind of edit it makes tells which one takes a stroke up again. */
 export const TOOLS = { move: MoveEdge, cut: Cut, give: HandOver, merge: Merge, draw: DrawNew, dissolve: Dissolve };
-export const TOOL_OF = { move_edge: "move", split: "cut", give: "give", hand_over_buildings: "give", merge: "merge", draw: "draw", dissolve: "dissolve" };
+export const TOOL_OF = {
+  move_edge: "move",
+  split: "cut",
+  give: "give",
+  hand_over_buildings: "give",
+  merge: "merge",
+  draw: "draw",
+  dissolve: "dissolve",
+};

@@ -3,7 +3,8 @@
 import { get } from "./api.js";
 import { kindName } from "./figures.js";
 import { clusterIcon, marker } from "./symbols.js";
-import { t } from "./texts.js";
+import { coordinates, t } from "./texts.js";
+import { placeOfPoint } from "./state.js";
 
 const RESCUE = new Set(["fire_station", "mini_fire_station", "water_source"]);
 
@@ -101,8 +102,10 @@ export class Points {
     return [...this.known.values()].filter((point) => SOURCES[key].of === point.of && SOURCES[key].keep(point));
   }
 
-  /** A point by "kind:number", fetched if need be; null if there is no such one. */
+  /** A place, or a point by "kind:number", fetched if need be; null if there is no such one. */
   async find(id) {
+    const place = placeOfPoint(id);
+    if (place) return { ...place, of: "place", id, name: coordinates(place) };
     const of = id.split(":")[0];
     for (const [key, source] of Object.entries(SOURCES)) if (source.of === of) await this.markersOf(key);
     return this.known.get(id) ?? null;

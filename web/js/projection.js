@@ -1,16 +1,35 @@
 // Web Mercator on the unit square, and features held ready for drawing.
 
-/** lon, lat in degrees to x, y in 0…1 (y downwards). */
+/** @import { Box, Position } from "../types/page.js" */
+/** @typedef {{lines: Float64Array[], box: Box, properties: Record<string, any>}} Prepared */
+
+/**
+ * lon, lat in degrees to x, y in 0…1 (y downwards).
+ *
+ * @param {number} lon
+ * @param {number} lat
+ * @returns {[number, number]}
+ */
 export function project(lon, lat) {
   const sine = Math.sin((lat * Math.PI) / 180);
   return [lon / 360 + 0.5, 0.5 - Math.log((1 + sine) / (1 - sine)) / (4 * Math.PI)];
 }
 
-/** x, y in 0…1 to lon, lat in degrees. */
+/**
+ * x, y in 0…1 to lon, lat in degrees.
+ *
+ * @param {number} x
+ * @param {number} y
+ * @returns {Position}
+ */
 export function unproject(x, y) {
   return [(x - 0.5) * 360, (Math.atan(Math.sinh(Math.PI * (1 - 2 * y))) * 180) / Math.PI];
 }
 
+/**
+ * @param {number[][]} coordinates
+ * @param {Box} box grown by what the line covers
+ */
 function line(coordinates, box) {
   const flat = new Float64Array(coordinates.length * 2);
   coordinates.forEach(([lon, lat], i) => {
@@ -25,6 +44,10 @@ function line(coordinates, box) {
   return flat;
 }
 
+/**
+ * @param {GeoJSON.Geometry | null} geometry
+ * @returns {number[][][]}
+ */
 function lines(geometry) {
   if (!geometry) return [];
   if (geometry.type === "LineString") return [geometry.coordinates];
@@ -33,9 +56,15 @@ function lines(geometry) {
   return [];
 }
 
-/** GeoJSON features to {lines: [Float64Array], box, properties}. */
+/**
+ * GeoJSON features to {lines: [Float64Array], box, properties}.
+ *
+ * @param {{features: {geometry: GeoJSON.Geometry | null, properties: any}[]}} collection
+ * @returns {Prepared[]}
+ */
 export function prepare(collection) {
   return collection.features.map((feature) => {
+    /** @type {Box} */
     const box = [Infinity, Infinity, -Infinity, -Infinity];
     return {
       lines: lines(feature.geometry).map((coordinates) => line(coordinates, box)),
@@ -45,5 +74,10 @@ export function prepare(collection) {
   });
 }
 
-/** Whether two boxes [x0, y0, x1, y1] touch. */
+/**
+ * Whether two boxes [x0, y0, x1, y1] touch.
+ *
+ * @param {Box} a
+ * @param {Box} b
+ */
 export const touch = (a, b) => a[0] <= b[2] && b[0] <= a[2] && a[1] <= b[3] && b[1] <= a[3];

@@ -24,12 +24,40 @@ export async function incidentKinds() {
 export function incidentForm(desk, slot, place) {
   const kept = draft();
   const choice = h("select", { id: "report-kind", name: "kind" });
-  const words = h("input", { id: "report-text", name: "text", type: "text", maxlength: 500, required: true, value: kept.text ?? "", placeholder: t("report_text_hint"), autocomplete: "off" });
-  const name = h("input", { id: "report-name", name: "reporter_name", type: "text", maxlength: 80, value: kept.reporter_name ?? "", autocomplete: "off" });
-  const telephone = h("input", { id: "report-phone", name: "reporter_phone", type: "tel", maxlength: 40, value: kept.reporter_phone ?? "", autocomplete: "off" });
+  const words = h("input", {
+    id: "report-text",
+    name: "text",
+    type: "text",
+    maxlength: 500,
+    required: true,
+    value: kept.text ?? "",
+    placeholder: t("report_text_hint"),
+    autocomplete: "off",
+  });
+  const name = h("input", {
+    id: "report-name",
+    name: "reporter_name",
+    type: "text",
+    maxlength: 80,
+    value: kept.reporter_name ?? "",
+    autocomplete: "off",
+  });
+  const telephone = h("input", {
+    id: "report-phone",
+    name: "reporter_phone",
+    type: "tel",
+    maxlength: 40,
+    value: kept.reporter_phone ?? "",
+    autocomplete: "off",
+  });
   const fault = h("p", { class: "fault", role: "alert", hidden: true });
   const alike = h("div", { id: "report-alike" });
-  const values = () => ({ kind: choice.value, text: words.value, reporter_name: name.value, reporter_phone: telephone.value });
+  const values = () => ({
+    kind: choice.value,
+    text: words.value,
+    reporter_name: name.value,
+    reporter_phone: telephone.value,
+  });
   // One key for one report: sending it twice, by hand or by the network, makes one incident.
   const key = newKey();
 
@@ -46,7 +74,17 @@ export function incidentForm(desk, slot, place) {
     fault.hidden = true;
     try {
       await kindsKnown; // who types fast is not made to wait, only the report is
-      const made = await post("/api/incidents", { ...values(), channel: "page", lon: place.lon, lat: place.lat, address: place.name && place.of !== "place" ? place.name : "" }, { "Idempotency-Key": key });
+      const made = await post(
+        "/api/incidents",
+        {
+          ...values(),
+          channel: "page",
+          lon: place.lon,
+          lat: place.lat,
+          address: place.name && place.of !== "place" ? place.name : "",
+        },
+        { "Idempotency-Key": key },
+      );
       sessionStorage.removeItem(DRAFT);
       desk.isReporting = false;
       show({ point: `incident:${made.incident_id}`, grid: "", view: "" });
@@ -59,25 +97,68 @@ export function incidentForm(desk, slot, place) {
     if (!choice.value) return;
     try {
       const found = await get("/api/incidents/duplicates", { lon: place.lon, lat: place.lat, kind: choice.value });
-      alike.replaceChildren(...(found.length ? [
-        h("p", { class: "tag care" }, t("report_alike", { n: number(found.length) })),
-        h("ul", { class: "rows" }, found.map((one) => h("li", {}, h("button", { type: "button", onclick: () => show({ point: `incident:${one.incident.incident_id}`, grid: "", view: "" }) },
-          h("span", {}, one.incident.text, h("small", {}, moment(one.incident.reported_at))), h("b", {}, `${number(one.distance_m)} m`))))),
-      ] : []));
+      alike.replaceChildren(
+        ...(found.length
+          ? [
+              h("p", { class: "tag care" }, t("report_alike", { n: number(found.length) })),
+              h(
+                "ul",
+                { class: "rows" },
+                found.map((one) =>
+                  h(
+                    "li",
+                    {},
+                    h(
+                      "button",
+                      {
+                        type: "button",
+                        onclick: () => show({ point: `incident:${one.incident.incident_id}`, grid: "", view: "" }),
+                      },
+                      h("span", {}, one.incident.text, h("small", {}, moment(one.incident.reported_at))),
+                      h("b", {}, `${number(one.distance_m)} m`),
+                    ),
+                  ),
+                ),
+              ),
+            ]
+          : []),
+      );
     } catch {
       alike.replaceChildren(); // an offer: without it the report still goes
     }
   };
 
-  const form = h("form", { class: "report", id: "report", onsubmit: send, oninput: () => keep(choice.dataset.chosen ? values() : { ...values(), kind: undefined }) },
+  const form = h(
+    "form",
+    {
+      class: "report",
+      id: "report",
+      onsubmit: send,
+      oninput: () => keep(choice.dataset.chosen ? values() : { ...values(), kind: undefined }),
+    },
     h("label", {}, t("report_kind"), choice),
     h("label", {}, t("report_text"), words),
-    h("details", { open: Boolean(kept.reporter_name || kept.reporter_phone) }, h("summary", {}, t("report_who")),
-      h("label", {}, t("report_name"), name), h("label", {}, t("report_phone"), telephone)),
-    alike, fault,
-    h("div", { class: "buttons" },
-      h("button", { type: "submit", class: "button primary", id: "report-send" }, t("report_send"), h("kbd", { "aria-hidden": "true" }, "Enter")),
-      h("button", { type: "button", class: "button", onclick: () => desk.endReport() }, t("cancel"))));
+    h(
+      "details",
+      { open: Boolean(kept.reporter_name || kept.reporter_phone) },
+      h("summary", {}, t("report_who")),
+      h("label", {}, t("report_name"), name),
+      h("label", {}, t("report_phone"), telephone),
+    ),
+    alike,
+    fault,
+    h(
+      "div",
+      { class: "buttons" },
+      h(
+        "button",
+        { type: "submit", class: "button primary", id: "report-send" },
+        t("report_send"),
+        h("kbd", { "aria-hidden": "true" }, "Enter"),
+      ),
+      h("button", { type: "button", class: "button", onclick: () => desk.endReport() }, t("cancel")),
+    ),
+  );
   form.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     event.stopPropagation();
@@ -86,7 +167,8 @@ export function incidentForm(desk, slot, place) {
   slot.replaceChildren(form);
   words.focus();
   kindsKnown = incidentKinds().then((found) => {
-    const guess = () => found.find((kind) => [kind.name, ...kind.keywords].some((word) => words.value.includes(word)))?.kind;
+    const guess = () =>
+      found.find((kind) => [kind.name, ...kind.keywords].some((word) => words.value.includes(word)))?.kind;
     words.addEventListener("input", () => {
       // What is typed says the kind, until somebody chooses it.
       if (choice.dataset.chosen || !guess() || choice.value === guess()) return;
@@ -94,7 +176,11 @@ export function incidentForm(desk, slot, place) {
       offerAlike();
     });
     if (kept.kind) choice.dataset.chosen = "true";
-    choice.replaceChildren(...found.map((kind) => h("option", { value: kind.kind, selected: kind.kind === (kept.kind ?? guess() ?? "other") }, nameOf(kind))));
+    choice.replaceChildren(
+      ...found.map((kind) =>
+        h("option", { value: kind.kind, selected: kind.kind === (kept.kind ?? guess() ?? "other") }, nameOf(kind)),
+      ),
+    );
   });
   kindsKnown.then(offerAlike, complain);
   choice.addEventListener("change", () => {

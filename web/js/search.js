@@ -57,10 +57,26 @@ export function wireSearch({ flyTo, onPicked }) {
       return undefined;
     }
     if (!answers.length) return note(t("search_nothing", { text: wish }));
-    open(...answers.map((answer, i) =>
-      h("li", { id: `answer-${i}`, role: "option", onmousedown: (event) => event.preventDefault(), onclick: () => take(answer) },
-        h("span", {}, h("b", {}, answer.name || answer.detail), h("small", {}, answer.name ? tOr(`crs_${answer.detail}`, answer.detail) : "")),
-        h("em", {}, tOr(`of_${answer.kind}`, answer.kind)))));
+    open(
+      ...answers.map((answer, i) =>
+        h(
+          "li",
+          {
+            id: `answer-${i}`,
+            role: "option",
+            onmousedown: (event) => event.preventDefault(),
+            onclick: () => take(answer),
+          },
+          h(
+            "span",
+            {},
+            h("b", {}, answer.name || answer.detail),
+            h("small", {}, answer.name ? tOr(`crs_${answer.detail}`, answer.detail) : ""),
+          ),
+          h("em", {}, tOr(`of_${answer.kind}`, answer.kind)),
+        ),
+      ),
+    );
     mark(0);
     return undefined;
   });

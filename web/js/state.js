@@ -2,72 +2,134 @@
 
 import { config } from "./texts.js";
 
-const DEFAULT_LAYERS = "roads,buildings,names";
-const FIELDS = ["mode", "scheme", "at", "theme", "grid", "point", "view", "entry", "layers", "base", "plan", "village", "step", "standard", "scenario", "part", "run", "against", "kind", "fill", "areas", "changes"];
+/** @typedef {keyof typeof FIELDS} Field */
+/** @typedef {Record<Field, string>} State */
+
+const OVERLAYS = /^[a-z_-]*(,[a-z_-]+)*$/;
+const NUMBER = /^\d*$/;
+
+const usualScheme = (config.schemes.find((scheme) => scheme.is_base) ?? config.schemes[0])?.code ?? "base";
+
+/** @param {string} text as YYYY-MM-DD */
+function isDay(text) {
+  const day = new Date(`${text}T00:00:00Z`);
+  return /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(day.valueOf()) && day.toISOString().startsWith(text);
+}
+
+/** @param {number[]} place longitude, latitude */
+const isOnEarth = ([lon, lat]) => Math.abs(lon) <= 180 && Math.abs(lat) <= 90;
+
+/** @param {string} text as "zoom/lat/lon" */
+function numbersOf(text) {
+  const found = text.split("/").map(Number);
+  return found.length === 3 && found.every(Number.isFinite) && isOnEarth([found[2], found[1]]) ? found : null;
+}
+
+/** @param {string} point as "place:lon,lat" or "kind:number" */
+function isPoint(point) {
+  return point.startsWith("place:") ? placeOfPoint(point) !== null : /^[a-z_]+:[\w-]+$/.test(point);
+}
+
+/** @param {string[]} words */
+const oneOf =
+  (...words) =>
+  (/** @type {string} */ text) =>
+    words.includes(text);
+
+const anything = () => true;
+
+/**
+ * Every field of the address: what it holds where the address does not name it, and what it may hold.
+ *
+ * @satisfies {Record<string, {usual: string, allows: (text: string) => boolean}>}
+ */
+const FIELDS = {
+  mode: { usual: "", allows: oneOf("dispatch", "plan", "coverage", "report") },
+  scheme: { usual: usualScheme, allows: (code) => config.schemes.some((scheme) => scheme.code === code) },
+  at: { usual: "", allows: isDay },
+  theme: { usual: "households", allows: anything }, // the server says what is wrong with it
+  grid: { usual: "", allows: (id) => NUMBER.test(id) },
+  point: { usual: "", allows: isPoint },
+  view: { usual: "", allows: oneOf("keys", "list", "enter", "import") },
+  entry: { usual: "", allows: anything },
+  layers: { usual: "roads,buildings,names", allows: (keys) => OVERLAYS.test(keys) },
+  base: { usual: "", allows: anything },
+  plan: { usual: "", allows: (id) => NUMBER.test(id) },
+  village: { usual: "", allows: anything },
+  step: { usual: "", allows: anything },
+  standard: { usual: "", allows: anything },
+  scenario: { usual: "", allows: anything },
+  part: { usual: "", allows: oneOf("what-if", "compare") },
+  run: { usual: "", allows: (id) => NUMBER.test(id) },
+  against: { usual: "", allows: (id) => NUMBER.test(id) },
+  kind: { usual: "", allows: anything },
+  fill: { usual: "", allows: anything },
+  areas: { usual: "spots,stations", allows: (keys) => OVERLAYS.test(keys) },
+  changes: { usual: "", allows: anything },
+  place: { usual: "", allows: (text) => numbersOf(text) !== null },
+};
+
+const NAMES = /** @type {Field[]} */ (Object.keys(FIELDS));
+
+/** @type {Set<(changed: Set<Field>) => void>} */
 const listeners = new Set();
 
-function fresh() {
-  const base = config.schemes.find((scheme) => scheme.is_base) ?? config.schemes[0];
-  return {
-    mode: "",
-    scheme: base?.code ?? "base",
-    at: "",
-    theme: "households",
-    grid: "",
-    point: "",
-    view: "",
-    entry: "",
-    layers: DEFAULT_LAYERS,
-    base: "",
-    plan: "",
-    village: "",
-    step: "",
-    standard: "",
-    scenario: "",
-    part: "",
-    run: "",
-    against: "",
-    kind: "",
-    fill: "",
-    areas: "spots,stations",
-    changes: "",
-    place: "",
-  };
-}
-
+/** Read the address; what it may not hold is taken as not said, and named in `refused`. */
 function read() {
   const query = new URLSearchParams(location.search);
-  const found = fresh();
-  for (const field of FIELDS) if (query.has(field)) found[field] = query.get(field);
-  found.place = location.hash.slice(1);
+  const found = /** @type {State} */ ({});
+  refused.clear();
+  for (const name of NAMES) {
+    const said = name === "place" ? location.hash.slice(1) : query.get(name);
+    const isGood = said === null || said === "" || FIELDS[name].allows(said);
+    if (!isGood) refused.add(name);
+    found[name] = isGood && said !== null ? said : FIELDS[name].usual;
+  }
   return found;
 }
+
+/**
+ * Fields of the address that held what they may not.
+ *
+ * @type {Set<Field>}
+ */
+export const refused = new Set();
 
 export const state = read();
 
 function address() {
   const query = new URLSearchParams();
-  const usual = fresh();
-  for (const field of FIELDS) if (state[field] !== usual[field]) query.set(field, state[field]);
+  for (const name of NAMES) if (name !== "place" && state[name] !== FIELDS[name].usual) query.set(name, state[name]);
   query.set("lang", config.language);
   return `${location.pathname}?${query}${state.place ? `#${state.place}` : ""}`;
 }
 
+/** @param {Set<Field>} changed */
 function tell(changed) {
   for (const listener of listeners) listener(changed);
 }
 
-/** Call fn(set of changed fields) after each change. */
+/**
+ * Call fn(set of changed fields) after each change.
+ *
+ * @param {(changed: Set<Field>) => void} fn
+ */
 export const onChange = (fn) => listeners.add(fn);
 
-/** Change what is shown; a new entry in the history unless it is only about the place. */
+/**
+ * Change what is shown; a new entry in the history unless it is only about the place.
+ *
+ * @param {Partial<Record<Field, string | number | null>>} changes
+ */
 export function show(changes) {
+  /** @type {Set<Field>} */
   const changed = new Set();
   for (const [field, value] of Object.entries(changes)) {
+    const name = /** @type {Field} */ (field);
     const text = String(value ?? "");
-    if (state[field] !== text) {
-      state[field] = text;
-      changed.add(field);
+    if (state[name] !== text) {
+      state[name] = text;
+      changed.add(name);
     }
   }
   if (!changed.size) return;
@@ -76,7 +138,11 @@ export function show(changes) {
   tell(changed);
 }
 
-/** The address of the same view in another language. */
+/**
+ * The address of the same view in another language.
+ *
+ * @param {string} language
+ */
 export function addressIn(language) {
   const url = new URL(address(), location.href);
   url.searchParams.set("lang", language);
@@ -85,12 +151,9 @@ export function addressIn(language) {
 
 addEventListener("popstate", () => {
   const found = read();
-  const changed = new Set();
-  for (const field of [...FIELDS, "place"]) {
-    if (state[field] !== found[field]) changed.add(field);
-    state[field] = found[field];
-  }
-  if (changed.size) tell(changed);
+  const changed = new Set(NAMES.filter((name) => state[name] !== found[name]));
+  Object.assign(state, found);
+  if (changed.size || refused.size) tell(changed);
 });
 
 /** The keys of the layers that are on. */
@@ -98,6 +161,18 @@ export const shownLayers = () => new Set(state.layers.split(",").filter(Boolean)
 
 /** The place in the URL as {lat, lon, zoom}, or null. */
 export function placeOfUrl() {
-  const [zoom, lat, lon] = state.place.split("/").map(Number);
-  return [zoom, lat, lon].every(Number.isFinite) && state.place ? { zoom, lat, lon } : null;
+  const found = numbersOf(state.place);
+  return found && { zoom: found[0], lat: found[1], lon: found[2] };
+}
+
+/**
+ * The place that a point "place:lon,lat" is; null where it is another kind of point.
+ *
+ * @param {string} point
+ */
+export function placeOfPoint(point) {
+  const said = /^place:(-?[\d.]+),(-?[\d.]+)$/.exec(point);
+  const [lon, lat] = said ? [Number(said[1]), Number(said[2])] : [];
+  if (lon === undefined || lat === undefined || !isOnEarth([lon, lat])) return null;
+  return Number.isFinite(lon) && Number.isFinite(lat) ? { lon, lat } : null;
 }

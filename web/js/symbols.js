@@ -4,11 +4,23 @@ import { s } from "./dom.js";
 import { kindName } from "./figures.js";
 import { listed, number, t } from "./texts.js";
 
+/** @typedef {[tone: string, path: string]} Sign */
+
 // Strokes in a box of 24 × 24.
+/** @type {Record<string, Sign>} */
 const SYMBOLS = {
-  fire_station: ["fire", "M12 4c1 3.2 4.5 5 4.5 9a4.5 4.5 0 0 1-9 0c0-2 1-3 1.8-4.2.3 1.4 1 2 1.7 2.2C10.600 8 11 6 12 4z"],
-  mini_fire_station: ["mini", "M12 6c.8 2.500 3.300 3.800 3.300 6.700a3.300 3.300 0 0 1-6.600 0c0-1.500.8-2.300 1.400-3.100.2 1 .7 1.500 1.200 1.600C11 9 11.200 7.500 12 6z"],
-  water_source: ["water", "M12 4.500c2.500 3.200 4.300 5.500 4.300 8.200a4.300 4.300 0 0 1-8.600 0c0-2.700 1.800-5 4.300-8.200z"],
+  fire_station: [
+    "fire",
+    "M12 4c1 3.2 4.5 5 4.5 9a4.5 4.5 0 0 1-9 0c0-2 1-3 1.8-4.2.3 1.4 1 2 1.7 2.2C10.600 8 11 6 12 4z",
+  ],
+  mini_fire_station: [
+    "mini",
+    "M12 6c.8 2.500 3.300 3.800 3.300 6.700a3.300 3.300 0 0 1-6.600 0c0-1.500.8-2.300 1.400-3.100.2 1 .7 1.500 1.200 1.600C11 9 11.200 7.500 12 6z",
+  ],
+  water_source: [
+    "water",
+    "M12 4.500c2.500 3.200 4.300 5.500 4.300 8.200a4.300 4.300 0 0 1-8.600 0c0-2.700 1.800-5 4.300-8.200z",
+  ],
   service_centre: ["civic", "M5.500 11.500 12 6l6.500 5.500M7.500 10.500V18h9v-7.500M10.500 18v-4h3v4"],
   police_room: ["police", "M12 5l5.500 2v4.500c0 3.500-2.300 5.800-5.500 7-3.200-1.200-5.500-3.500-5.500-7V7z"],
   clinic: ["care", "M12 6.500v11M6.500 12h11"],
@@ -17,16 +29,28 @@ const SYMBOLS = {
   school: ["civic", "M4.500 10 12 6.500l7.500 3.500L12 13.500zM8 12v4c2.500 1.600 5.500 1.600 8 0v-4"],
   hazard: ["care-tone", "M12 6.500v7M12 17v.1"],
   hazard_major: ["wrong", "M12 6.500v7M12 17v.1"],
-  officer: ["care", "M12 6.2a2.600 2.600 0 1 1 0 5.200 2.600 2.600 0 0 1 0-5.200zM7 18c.4-3 2.300-4.600 5-4.600s4.600 1.600 5 4.600"],
+  officer: [
+    "care",
+    "M12 6.2a2.600 2.600 0 1 1 0 5.200 2.600 2.600 0 0 1 0-5.200zM7 18c.4-3 2.300-4.600 5-4.600s4.600 1.600 5 4.600",
+  ],
   incident: ["accent", "M8 19V6h8.500l-2 3.500 2 3.500H8"],
 };
 
 const solid = new Set(["fire_station", "mini_fire_station", "water_source"]);
 
-/** The tone of a kind, a class of page.css. */
+/**
+ * The tone of a kind, a class of page.css.
+ *
+ * @param {string} kind
+ */
 export const toneOf = (kind) => (SYMBOLS[kind] ?? SYMBOLS.incident)[0];
 
-/** The symbol of a kind as an SVG element, size in pixels. */
+/**
+ * The symbol of a kind as an SVG element, size in pixels.
+ *
+ * @param {string} kind
+ * @param {number} [size]
+ */
 export function symbol(kind, size = 22) {
   const [tone, path] = SYMBOLS[kind] ?? SYMBOLS.incident;
   return s(
@@ -39,14 +63,25 @@ export function symbol(kind, size = 22) {
   );
 }
 
-/** A marker for one point. */
+/**
+ * A marker for one point.
+ *
+ * @param {L.LatLngExpression} latlng
+ * @param {string} kind
+ * @param {string} [title]
+ */
 export function marker(latlng, kind, title) {
-  const icon = L.divIcon({ html: symbol(kind, 24), className: "point", iconSize: [24, 24] });
+  const icon = L.divIcon({ html: /** @type {any} */ (symbol(kind, 24)), className: "point", iconSize: [24, 24] });
   return L.marker(latlng, { icon, pane: "points", title, alt: title, keyboard: false, symbolKind: kind });
 }
 
-/** The icon of a cluster: how many, and a ring of the kinds inside. */
+/**
+ * The icon of a cluster: how many, and a ring of the kinds inside.
+ *
+ * @param {any} cluster as leaflet.markercluster makes it
+ */
 export function clusterIcon(cluster) {
+  /** @type {Map<string, number>} */
   const counts = new Map();
   for (const child of cluster.getAllChildMarkers()) {
     const { symbolKind } = child.options;
@@ -79,5 +114,5 @@ export function clusterIcon(cluster) {
     ring,
     s("text", { x: 20, y: 20, "text-anchor": "middle", "dominant-baseline": "central" }, number(total)),
   );
-  return L.divIcon({ html: drawing, className: "cluster", iconSize: [40, 40] });
+  return L.divIcon({ html: /** @type {any} */ (drawing), className: "cluster", iconSize: [40, 40] });
 }

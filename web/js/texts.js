@@ -1,32 +1,76 @@
 // The reader's language: texts, numbers, days, codes. What the server embedded is read here once.
 
-export const config = JSON.parse(document.getElementById("page-config").textContent);
+/** @import { Config, Named } from "../types/page.js" */
+
+/** @type {Config} */
+export const config = JSON.parse(document.getElementById("page-config")?.textContent ?? "");
 
 const locale = config.language;
 export const isEnglish = locale === "en";
 
-/** Say one thing; {placeholders} are filled from values. A missing text shows its key. */
-export function t(key, values = {}) {
-  const template = config.texts[`page.${key}`] ?? key;
-  return template.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+/** @typedef {Record<string, string | number | null | undefined>} Values */
+
+/**
+ * The texts of one room of the messages, such as "page" or "plan".
+ *
+ * @param {string} room
+ */
+export function textsOf(room) {
+  /**
+   * The text if there is one, else the fallback; {placeholders} are filled from values.
+   *
+   * @template Fallback
+   * @param {string} key
+   * @param {Fallback} fallback
+   * @param {Values} [values]
+   * @returns {string | Fallback}
+   */
+  const sayOr = (key, fallback, values = {}) => {
+    const template = config.texts[`${room}.${key}`];
+    if (template === undefined) return fallback;
+    return template.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
+  };
+  /**
+   * Say one thing; a missing text shows its key.
+   *
+   * @param {string} key
+   * @param {Values} [values]
+   */
+  const say = (key, values) => sayOr(key, key, values);
+  return { say, sayOr };
 }
 
-/** The text if there is one, else the fallback. */
-export const tOr = (key, fallback) => config.texts[`page.${key}`] ?? fallback;
+/** The words that every mode uses. */
+export const { say: t, sayOr: tOr } = textsOf("page");
 
-/** Pick the name in the reader's language. */
+/**
+ * Pick the name in the reader's language.
+ *
+ * @param {Named} thing
+ */
 export const nameOf = (thing) => (isEnglish && thing.name_en) || thing.name || "";
 
-/** Pick the label of a level in the reader's language. */
+/**
+ * Pick the label of a level in the reader's language.
+ *
+ * @param {{label?: string | null, label_en?: string | null}} level
+ */
 export const labelOf = (level) => (isEnglish && level.label_en) || level.label || "";
 
-/** A number with thousands separators. */
+/**
+ * A number with thousands separators.
+ *
+ * @param {number | null | undefined} value
+ * @param {number} [digits]
+ */
 export const number = (value, digits = 0) =>
-  value === null || value === undefined
-    ? "–"
-    : value.toLocaleString(locale, { maximumFractionDigits: digits });
+  value === null || value === undefined ? "–" : value.toLocaleString(locale, { maximumFractionDigits: digits });
 
-/** A share 0…1 as a percentage; never rounded up to 100 %. */
+/**
+ * A share 0…1 as a percentage; never rounded up to 100 %.
+ *
+ * @param {number | null | undefined} share
+ */
 export function percent(share) {
   if (share === null || share === undefined) return "–";
   let value = share * 100;
@@ -34,9 +78,14 @@ export function percent(share) {
   return `${value.toLocaleString(locale, { maximumFractionDigits: 1 })}%`;
 }
 
+/** @param {string} iso */
 const asDate = (iso) => new Date(iso.length === 10 ? `${iso}T12:00:00+08:00` : iso);
 
-/** A day as people of this language write it. */
+/**
+ * A day as people of this language write it.
+ *
+ * @param {string | null | undefined} iso
+ */
 export const day = (iso) =>
   iso
     ? asDate(iso).toLocaleDateString(locale === "en" ? "en-GB" : locale, {
@@ -47,11 +96,24 @@ export const day = (iso) =>
       })
     : "–";
 
-/** A day in few characters, for lists. */
+/**
+ * A day in few characters, for lists.
+ *
+ * @param {string} iso
+ */
 export const shortDay = (iso) =>
-  asDate(iso).toLocaleDateString(locale === "en" ? "en-GB" : locale, { year: "numeric", month: isEnglish ? "short" : "numeric", day: "numeric", timeZone: "Asia/Shanghai" });
+  asDate(iso).toLocaleDateString(locale === "en" ? "en-GB" : locale, {
+    year: "numeric",
+    month: isEnglish ? "short" : "numeric",
+    day: "numeric",
+    timeZone: "Asia/Shanghai",
+  });
 
-/** A moment, to the minute. */
+/**
+ * A moment, to the minute.
+ *
+ * @param {string} iso
+ */
 export const moment = (iso) =>
   asDate(iso).toLocaleString(locale === "en" ? "en-GB" : locale, {
     year: "numeric",
@@ -62,5 +124,17 @@ export const moment = (iso) =>
     timeZone: "Asia/Shanghai",
   });
 
-/** A list as a sentence would say it. */
+/**
+ * A place as longitude, latitude.
+ *
+ * @param {{lon: number, lat: number}} place
+ * @param {number} [digits]
+ */
+export const coordinates = ({ lon, lat }, digits = 5) => `${lon.toFixed(digits)}, ${lat.toFixed(digits)}`;
+
+/**
+ * A list as a sentence would say it.
+ *
+ * @param {string[]} items
+ */
 export const listed = (items) => items.join(isEnglish ? ", " : "、");

@@ -12,7 +12,8 @@ const START = { version: 8, sources: {}, layers: [] };
 /** Widths by class that grow by 1.32 a zoom, as the light layers draw them. */
 function roadWidth(extra = 0) {
   const byClass = (scale, least) => [
-    "match", ["get", "road_class"],
+    "match",
+    ["get", "road_class"],
     ...Object.entries(ROADS).flatMap(([name, [width]]) => [name, Math.max(width * scale, least) + extra]),
     least + extra,
   ];
@@ -34,13 +35,23 @@ const styleOf = (level, ranks) => (level > 0 && level === ranks ? 3 : Math.min(l
 /** One layer for all borders: which levels are drawn at a zoom, how wide and how strong. */
 function borderLayer(palette, ranks, isPlan) {
   const levels = Array.from({ length: ranks + 1 }, (_, level) => level);
-  const by = (values) => ["match", ["get", "level"], ...levels.flatMap((level) => [level, values[styleOf(level, ranks)]]), 0];
+  const by = (values) => [
+    "match",
+    ["get", "level"],
+    ...levels.flatMap((level) => [level, values[styleOf(level, ranks)]]),
+    0,
+  ];
   const from = levels.map((level) => (ranks > 1 ? BORDER_FROM[styleOf(level, ranks)] - ADAPTER_ZOOM : 0));
   const wide = (scale) => by(BORDER_WIDTH.map((width) => width * scale));
   return line("borders", "county", "borders", {
     filter: ["<=", ["match", ["get", "level"], ...levels.flatMap((level) => [level, from[level]]), 0], ["zoom"]],
     // A draft brings borders of its own.
-    layout: { "line-cap": "round", "line-join": "round", "line-sort-key": ["-", 0, ["get", "level"]], visibility: isPlan ? "none" : "visible" },
+    layout: {
+      "line-cap": "round",
+      "line-join": "round",
+      "line-sort-key": ["-", 0, ["get", "level"]],
+      visibility: isPlan ? "none" : "visible",
+    },
     paint: {
       "line-color": palette.border,
       "line-opacity": by([0.85, 0.8, 0.75, 0.65]),
@@ -55,18 +66,37 @@ function layersFor({ palette, shades, isThemed, isFast, hasFigures, hasBase, has
   const weak = isThemed ? 0.1 : 1;
   const byKind = (built, green, water) => ["match", ["get", "kind"], "built", built, "green", green, water];
   const classColour = shades.length
-    ? ["match", ["coalesce", ["feature-state", "class"], -1], ...shades.flatMap((shade, place) => [place, shade]), palette.paper]
+    ? [
+        "match",
+        ["coalesce", ["feature-state", "class"], -1],
+        ...shades.flatMap((shade, place) => [place, shade]),
+        palette.paper,
+      ]
     : palette.paper;
   return [
-    fill("fills", "county", "grids", { paint: { "fill-antialias": false, "fill-color": classColour, "fill-opacity": hasFigures && !isPlan ? (hasBase ? 0.55 : 1) : 0 } }),
+    fill("fills", "county", "grids", {
+      paint: {
+        "fill-antialias": false,
+        "fill-color": classColour,
+        "fill-opacity": hasFigures && !isPlan ? (hasBase ? 0.55 : 1) : 0,
+      },
+    }),
     fill("land", "ground", "land", {
       layout: { "fill-sort-key": byKind(0, 1, 2), ...shown(!hasBase) },
-      paint: { "fill-antialias": isFast, "fill-color": byKind(palette.built, palette.green, palette.water), "fill-opacity": byKind(weak, weak, 0.92) },
+      paint: {
+        "fill-antialias": isFast,
+        "fill-color": byKind(palette.built, palette.green, palette.water),
+        "fill-opacity": byKind(weak, weak, 0.92),
+      },
     }),
     fill("buildings", "ground", "buildings", {
       minzoom: BUILDINGS_FROM,
       layout: shown(hasBuildings && !hasBase),
-      paint: { "fill-antialias": isFast, "fill-color": palette.building, "fill-opacity": ["step", ["zoom"], 0.85, 15, 1] },
+      paint: {
+        "fill-antialias": isFast,
+        "fill-color": palette.building,
+        "fill-opacity": ["step", ["zoom"], 0.85, 15, 1],
+      },
     }),
     line("casing", "ground", "roads", {
       filter: ["all", isOpen, isCased],
@@ -80,7 +110,12 @@ function layersFor({ palette, shades, isThemed, isFast, hasFigures, hasBase, has
     }),
     line("roads", "ground", "roads", {
       filter: ["all", isOpen, isCased],
-      layout: { "line-cap": "round", "line-join": "round", "line-sort-key": ROAD_ORDER, ...shown(hasRoads && !hasBase) },
+      layout: {
+        "line-cap": "round",
+        "line-join": "round",
+        "line-sort-key": ROAD_ORDER,
+        ...shown(hasRoads && !hasBase),
+      },
       paint: { "line-color": palette.road, "line-width": roadWidth() },
     }),
     borderLayer(palette, ranks, isPlan),
@@ -135,7 +170,9 @@ export class Vector {
     canvas.addEventListener("webglcontextlost", () => onLost());
     this.gl.on("error", ({ error }) => onError(error));
     this.ground = ground;
-    this.loaded = new Promise((resolve) => this.gl.once("load", resolve));
+    this.loaded = new Promise((resolve) => {
+      this.gl.once("load", resolve);
+    });
   }
 
   /** Show the grids of a scheme on the day that its tiles describe. */
@@ -147,7 +184,13 @@ export class Vector {
       this.gl.removeFeatureState({ source: "county", sourceLayer: "grids" });
       county.setTiles(address(description));
     } else {
-      const source = (of) => ({ type: "vector", tiles: address(of), minzoom: of.minzoom, maxzoom: of.maxzoom, ...(of.bounds ? { bounds: of.bounds } : {}) });
+      const source = (of) => ({
+        type: "vector",
+        tiles: address(of),
+        minzoom: of.minzoom,
+        maxzoom: of.maxzoom,
+        ...(of.bounds ? { bounds: of.bounds } : {}),
+      });
       this.gl.addSource("ground", source(this.ground));
       this.gl.addSource("county", source(description));
     }
@@ -214,7 +257,10 @@ export class Vector {
   /** Resolve once everything in view is drawn. */
   drawn() {
     return new Promise((resolve) => {
-      const look = () => (this.gl.areTilesLoaded() ? resolve() : this.gl.once("render", look));
+      const look = () => {
+        if (this.gl.areTilesLoaded()) resolve();
+        else this.gl.once("render", look);
+      };
       this.gl.once("render", look);
       this.gl.triggerRepaint();
     });

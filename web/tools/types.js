@@ -1,0 +1,85 @@
+// Checks the types that the page's scripts state in JSDoc, as `tsc --noEmit --checkJs --strict` does.
+//
+//   node tools/types.js
+//
+// Modules of UNTYPED do not state theirs yet: of them only names, imports and what the oldest browser's
+// language has are checked. The list only shrinks: who has no fault any more must leave it.
+
+import path from "node:path";
+import ts from "typescript";
+
+const UNTYPED = [
+  "backdrop.js",
+  "basemaps.js",
+  "board.js",
+  "bulk.js",
+  "choices.js",
+  "coverage.js",
+  "coverage_compare.js",
+  "coverage_grid.js",
+  "coverage_map.js",
+  "coverage_parts.js",
+  "coverage_report.js",
+  "coverage_what_if.js",
+  "coverage_work.js",
+  "dispatch.js",
+  "entry.js",
+  "entry_fields.js",
+  "entry_pick.js",
+  "entry_place.js",
+  "grids.js",
+  "ground.js",
+  "homes.js",
+  "imports.js",
+  "incident.js",
+  "keys.js",
+  "legend.js",
+  "main.js",
+  "names.js",
+  "panel.js",
+  "parts.js",
+  "plan.js",
+  "plan_list.js",
+  "plan_map.js",
+  "plan_parts.js",
+  "plan_propose.js",
+  "plan_publish.js",
+  "plan_tools.js",
+  "points.js",
+  "report.js",
+  "route.js",
+  "search.js",
+  "sheet.js",
+  "sign_in.js",
+  "vector.js",
+];
+
+// Faults that say no more than that a type is not stated.
+const UNKNOWN = [2322, 2339, 2345, 2362, 2363, 2551, 2554, 2556];
+
+const root = path.resolve(import.meta.dirname, "..");
+const project = path.join(root, "tsconfig.json");
+const { config } = ts.readConfigFile(project, ts.sys.readFile);
+const { options, fileNames } = ts.parseJsonConfigFileContent(config, ts.sys, root, {}, project);
+
+const isUntyped = (fault) => UNTYPED.includes(path.basename(fault.file?.fileName ?? ""));
+const check = (more) => ts.getPreEmitDiagnostics(ts.createProgram(fileNames, { ...options, ...more }));
+
+const strict = check({});
+const loose = check({ strict: false });
+const faults = [
+  ...strict.filter((fault) => !isUntyped(fault)),
+  ...loose.filter((fault) => isUntyped(fault) && !UNKNOWN.includes(fault.code)),
+];
+const typed = UNTYPED.filter((name) => !strict.some((fault) => fault.file?.fileName.endsWith(`/${name}`)));
+
+console.error(
+  ts.formatDiagnostics(faults, {
+    getCanonicalFileName: (name) => name,
+    getCurrentDirectory: () => root,
+    getNewLine: () => "\n",
+  }),
+);
+for (const name of typed) console.error(`${name} states its types: take it off the list in tools/types.js`);
+console.error(`${fileNames.length - UNTYPED.length} files under strict, ${UNTYPED.length} not yet`);
+process.exitCode = faults.length || typed.length ? 1 : 0;
