@@ -20,7 +20,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from gis_service import access
 from gis_service.access import SYSTEM
 from gis_service.access.actor import mark_made_up
-from gis_service.boundaries.plans import Level, Published, ensure_scheme, publish
+from gis_service.boundaries.grid_table import publish_table
+from gis_service.boundaries.publication import Published
+from gis_service.boundaries.schemes import Level, ensure_scheme
 from gis_service.boundaries.tessellation import Tessellation
 from gis_service.commands.terminal import errors_said, language, say
 from gis_service.ingest.frames import CountyFrames, empty
@@ -149,7 +151,7 @@ def _publish(
     successors: Sequence[tuple[str, str]] = (),
 ) -> Published:
     tessellation, drafts = in_version(boundaries, number)
-    return publish(
+    return publish_table(
         connection, SYSTEM, scheme, tessellation, drafts, day, title,
         known=known, successors=successors,
     )  # fmt: skip
@@ -169,7 +171,7 @@ def in_version(boundaries: Boundaries, number: int) -> tuple[Tessellation, pd.Da
     Returns
     -------
     tessellation, drafts
-        As :func:`gis_service.boundaries.plans.publish` takes them.
+        As :func:`gis_service.boundaries.grid_table.publish_table` takes them.
     """
     version = boundaries.version(number)
     tessellation = Tessellation(

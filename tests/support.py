@@ -8,7 +8,9 @@ import shapely
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
-from gis_service.boundaries.plans import Level, Published, ensure_scheme, publish
+from gis_service.boundaries.grid_table import publish_table
+from gis_service.boundaries.publication import Published
+from gis_service.boundaries.schemes import Level, ensure_scheme
 from gis_service.boundaries.tessellation import Tessellation, from_polygons
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
@@ -61,7 +63,7 @@ def publish_nine(connection: sa.Connection) -> Published:
     """The first version of the drawn county, in force since 2024-07-01."""
     make_scheme(connection)
     tessellation, drafts = nine()
-    return publish(connection, SYSTEM, "base", tessellation, drafts, FIRST_DAY, "第一版")
+    return publish_table(connection, SYSTEM, "base", tessellation, drafts, FIRST_DAY, "第一版")
 
 
 def add_buildings(connection: sa.Connection, points: list[tuple[float, float]]) -> None:

@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import shapely
 import sqlalchemy as sa
 
@@ -18,16 +16,18 @@ from gis_service import access
 from gis_service.access import Actor, visible
 from gis_service.access.permissions import PLAN, READ_PLANS
 from gis_service.boundaries import plan_life
-from gis_service.boundaries.plan_base import (
-    Base,
-    BaseGrid,
-    read_bare_base,
-    read_grids,
-    read_linework,
+from gis_service.boundaries.duties import reopen_duties
+from gis_service.boundaries.publication import (
+    Published,
+    difference,
+    heirs,
+    land_moved,
+    publish,
+    words,
 )
-from gis_service.boundaries.plans import Published, lock_scheme, publish
-from gis_service.boundaries.publishing import Redraw, land_moved, publish_redraw, reopen_duties
-from gis_service.boundaries.tessellation import OUTSIDE, Tessellation, land_changed
+from gis_service.boundaries.reading import BaseGrid, Boundaries, read_boundaries, read_grids
+from gis_service.boundaries.schemes import lock_scheme
+from gis_service.boundaries.tessellation import Arc, Tessellation, land_changed
 from gis_service.errors import ConflictError, NotFoundError
 from gis_service.grids.members import assigned
 from gis_service.grids.versions import Version, today, versions
@@ -305,20 +305,31 @@ def withdraw(
     back = t.version_withdrawal.c
     if connection.scalar(sa.select(back.version_id).where(back.withdraws_id == version_id)):
         raise ConflictError("boundaries.withdrawn_already")
-    before, newest = known[place - 1], known[-1]
-    grids = _restored_grids(connection, before, target, newest)
-    linework = _restored_linework(connection, before, target, newest, grids)
+    before, made, now = (
+        read_boundaries(connection, one) for one in (known[place - 1], target, known[-1])
+    )
+    grids = _restored_grids(before, made, now)
+    linework = _restored_linework(before, made, now, grids)
+    faces = {
+        key: shapely.from_wkb(grids[key].wkb)
+        for key in linework.keys
+        if key not in now.grids or grids[key].wkb != now.grids[key].wkb
+    }
+    again = grids.keys() - now.grids.keys()
+    retired = [key for key in now.tessellation.keys if key not in grids]
+    successors = heirs(land_moved(now, faces, retired), again, retired)
     title = f"撤回：{target.title}" if target.title else "撤回"
-    base = read_bare_base(connection, newest)
-    if _same_words(base.grids, grids):
-        redraw = _taken_back(base, grids, linework)
-        published = publish_redraw(connection, actor, redraw, effective_day, title, reason)
-    else:
-        published = _published_whole(
-            connection, actor, target, grids, linework, effective_day, title, reason
-        )
-    again = [one.grid_id for key, one in grids.items() if key not in base.grids]
-    duties = reopen_duties(connection, version_id, again, effective_day)
+    published = publish(
+        connection,
+        actor,
+        difference(now, grids, linework, faces, successors),
+        effective_day,
+        title,
+        reason,
+    )
+    duties = reopen_duties(
+        connection, version_id, [grids[key].grid_id for key in again], effective_day
+    )
     connection.execute(
         sa.insert(t.version_withdrawal).values(
             version_id=published.version.version_id, withdraws_id=version_id
@@ -334,173 +345,53 @@ def withdraw(
     return replace(published, reopened_duties=duties)
 
 
-def _same_words(now: Mapping[str, BaseGrid], then: Mapping[str, BaseGrid]) -> bool:
-    """Tell whether only land and base grids differ: no upper grid, name, code or parent."""
-    lowest = max(one.rank for one in now.values())
-    either = {*now, *then}
-    upper = [key for key in either if (now.get(key) or then[key]).rank < lowest]
-    shared = now.keys() & then.keys()
-    return set(upper) <= shared and all(_words(now[key]) == _words(then[key]) for key in shared)
-
-
-def _taken_back(base: Base, then: Mapping[str, BaseGrid], linework: Tessellation) -> Redraw:
-    """Put the grids as they are to be beside those of the newest version."""
-    now = base.grids
-    lowest = base.lowest
-    parents = {key: str(one.parent) for key, one in then.items() if one.rank == lowest}
-    faces = {
-        key: shapely.from_wkb(then[key].wkb)
-        for key in parents
-        if key not in now or then[key].wkb != now[key].wkb
-    }
-    retired = tuple(key for key in base.tessellation.keys if key not in parents)
-    reopened = {key: then[key] for key in parents if key not in now}
-    pieces = land_moved(base, faces, retired)
-    moved = frozenset(key for old, new, _ in pieces for key in (old, new))
-    successors = tuple(
-        (old, new) for old, new, _ in pieces if old in retired or new in reopened
-    )  # fmt: skip
-    return Redraw(
-        base, linework, parents, faces, moved, {}, retired, {}, {}, {}, successors, reopened
-    )
-
-
-def _published_whole(
-    connection: sa.Connection,
-    actor: Actor,
-    target: Version,
-    grids: Mapping[str, BaseGrid],
-    linework: Tessellation,
-    effective_day: date,
-    title: str,
-    reason: str,
-) -> Published:
-    """Publish all grids of all levels, where a file had brought other villages or names."""
-    drafts = pd.DataFrame(
-        [
-            {
-                "key": one.key,
-                "rank": one.rank,
-                "name": one.name,
-                "parent": one.parent,
-                "code": one.code,
-                "urban_rural_class": one.urban_rural_class,
-                "admin_code": None,
-                "admin_unit_id": one.admin_unit_id,
-            }
-            for one in grids.values()
-        ]
-    ).astype(object)
-    return publish(
-        connection,
-        actor,
-        target.scheme,
-        linework,
-        drafts,
-        effective_day,
-        title,
-        reason=reason,
-        known={key: one.grid_id for key, one in grids.items()},
-    )
-
-
-def _words(one: BaseGrid) -> tuple[object, ...]:
-    words = (one.rank, one.parent, one.code, one.name)
-    return (*words, one.urban_rural_class, one.admin_unit_id)
-
-
 def _differs(one: BaseGrid | None, other: BaseGrid | None) -> bool:
     """Compare what is said of a grid, not its rows: one that was taken back is the same again."""
     if one is None or other is None:
         return one is not other
     if one.state_id == other.state_id:
         return False
-    return one.wkb != other.wkb or _words(one) != _words(other)
+    return one.wkb != other.wkb or words(one) != words(other)
 
 
 def _restored_grids(
-    connection: sa.Connection, before: Version, target: Version, newest: Version
+    before: Boundaries, target: Boundaries, newest: Boundaries
 ) -> dict[str, BaseGrid]:
     """Give the grids of the newest version with those of the target as they were before it."""
-    scheme_id = target.scheme_id
-    was = read_grids(connection, scheme_id, before.effective_day)
-    made = read_grids(connection, scheme_id, target.effective_day)
-    now = read_grids(connection, scheme_id, newest.effective_day)
-    lowest = max(one.rank for one in made.values())
-    touched = [key for key in {**was, **made} if _differs(was.get(key), made.get(key))]
+    was, made, now = before.grids, target.grids, newest.grids
     result = dict(now)
     later = []
-    for key in touched:
-        rank = (made.get(key) or was[key]).rank
-        if rank == lowest and _differs(made.get(key), now.get(key)):
-            later.append(key)
+    for key in {**was, **made}:
+        if not _differs(was.get(key), made.get(key)):
             continue
-        if key in was:
+        one = made.get(key) or was[key]
+        if one.rank == target.lowest and _differs(made.get(key), now.get(key)):
+            later.append(one.name)
+        elif key in was:
             result[key] = was[key]
         else:
             result.pop(key, None)
     if later:
-        names = [(made.get(key) or was[key]).name for key in later]
-        raise ConflictError("boundaries.touched_later", grids=", ".join(sorted(names)[:10]))
+        raise ConflictError("boundaries.touched_later", grids=", ".join(sorted(later)[:10]))
     return result
 
 
 def _restored_linework(
-    connection: sa.Connection,
-    before: Version,
-    target: Version,
-    newest: Version,
-    grids: Mapping[str, BaseGrid],
+    before: Boundaries, target: Boundaries, newest: Boundaries, grids: Mapping[str, BaseGrid]
 ) -> Tessellation:
     """Take the target's arcs out of the newest linework and put those before it back in."""
-    lowest = max(one.rank for one in grids.values())
-    keys = [one.key for one in grids.values() if one.rank == lowest]
-    rows: dict[_Arc, tuple[int, Any]] = {}
+    order: dict[Arc, int] = {}
     found = []
     for version in (before, target, newest):
-        every = [
-            one.key
-            for one in read_grids(connection, version.scheme_id, version.effective_day).values()
-            if one.rank == lowest
-        ]
-        linework, arc_ids = read_linework(connection, version, every)
-        arcs = _arcs(linework)
-        for arc, arc_id, line in zip(arcs, arc_ids.tolist(), linework.arcs, strict=True):
-            rows.setdefault(arc, (arc_id, line))
+        arcs = version.tessellation.named_arcs()
+        order = {**dict(zip(arcs, version.arc_ids.tolist(), strict=True)), **order}
         found.append(set(arcs))
     was, made, now = found
     if not (made - was) <= now:
         raise ConflictError("boundaries.touched_later", grids="-")
-    kept = sorted((now - (made - was)) | (was - made), key=lambda arc: rows[arc][0])
-    position: dict[str | None, int] = {key: index for index, key in enumerate(keys)}
-    position[None] = OUTSIDE
-    lines = np.empty(len(kept), dtype=object)
-    lines[:] = [rows[arc][1] for arc in kept]
-    return Tessellation(
-        tuple(keys),
-        lines,
-        np.array([arc[1] for arc in kept]),
-        np.array([position[arc[2]] for arc in kept], dtype=np.int64),
-        np.array([position[arc[3]] for arc in kept], dtype=np.int64),
-    )
-
-
-_Arc = tuple[bytes, str, str | None, str | None]
-"""An arc by what it is: line, kind, grids on both sides."""
-
-
-def _arcs(linework: Tessellation) -> list[_Arc]:
-    names = [*linework.keys, None]
-    return [
-        (wkb, kind, names[left], names[right])
-        for wkb, kind, left, right in zip(
-            shapely.to_wkb(linework.arcs).tolist(),
-            linework.kinds.tolist(),
-            linework.left.tolist(),
-            linework.right.tolist(),
-            strict=True,
-        )
-    ]
+    kept = sorted((now - (made - was)) | (was - made), key=order.__getitem__)
+    keys = [one.key for one in grids.values() if one.rank == target.lowest]
+    return Tessellation.of_arcs(keys, kept)
 
 
 def _plan_withdrawn(connection: sa.Connection, actor: Actor, version_id: int, reason: str) -> None:

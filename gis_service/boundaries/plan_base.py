@@ -5,8 +5,7 @@ here, never a person; so it is read in the system's name.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
@@ -18,10 +17,9 @@ from geoalchemy2 import Geometry
 
 from gis_service.access import SYSTEM, visible
 from gis_service.boundaries.balance import Units
-from gis_service.boundaries.tessellation import OUTSIDE, Tessellation
-from gis_service.errors import NotFoundError
+from gis_service.boundaries.reading import Boundaries, read_boundaries
 from gis_service.geodesy import GeometryArray
-from gis_service.grids.versions import Version, versions
+from gis_service.grids.versions import Version
 from gis_service.store import tables as t
 from gis_service.store.bulk import read_arrays
 from gis_service.store.tiles import counts
@@ -35,32 +33,12 @@ _MONTHS: Final = 12
 
 
 @dataclass(frozen=True)
-class BaseGrid:
-    """A grid of any level as it is in the base version."""
-
-    key: str
-    grid_id: int
-    state_id: int
-    rank: int
-    parent: str | None
-    code: str
-    name: str
-    urban_rural_class: str | None
-    admin_unit_id: int | None
-    wkb: bytes = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Base:
+class Base(Boundaries):
     """
     A version as plans are drawn on it.
 
     Attributes
     ----------
-    grids
-        Every grid of every level by key.
-    tessellation, arc_ids
-        The linework, and the row of each arc.
     units, roads
         What is counted, and what is walked.
     footprints, building_ids
@@ -71,13 +49,8 @@ class Base:
         Grids with an officer of post A.
     """
 
-    version: Version
     several_parts: bool
     size_rule: Mapping[str, Sequence[int]]
-    code_layout: Sequence[int]
-    grids: dict[str, BaseGrid]
-    tessellation: Tessellation
-    arc_ids: npt.NDArray[np.int64]
     units: Units
     roads: GeometryArray
     streets: GeometryArray
@@ -86,33 +59,6 @@ class Base:
     building_ids: npt.NDArray[np.int64]
     building_households: npt.NDArray[np.int64]
     officers: frozenset[str]
-
-    @property
-    def lowest(self) -> int:
-        """Rank of the base grids."""
-        return max(one.rank for one in self.grids.values())
-
-    @cached_property
-    def parents(self) -> dict[str, str]:
-        """Parent of each base grid."""
-        return {key: str(self.grids[key].parent) for key in self.tessellation.keys}
-
-    @cached_property
-    def upper(self) -> list[dict[str, str]]:
-        """From each village its town, and so on up."""
-        return [
-            {
-                key: str(one.parent)
-                for key, one in self.grids.items()
-                if one.rank == rank and one.parent is not None
-            }
-            for rank in range(self.lowest - 1, 1, -1)
-        ]
-
-    @cached_property
-    def faces(self) -> dict[str, Any]:
-        """Land of each base grid."""
-        return dict(zip(self.tessellation.keys, self.tessellation.faces(), strict=True))
 
     @cached_property
     def building_tree(self) -> shapely.STRtree:
@@ -123,33 +69,6 @@ class Base:
     def street_tree(self) -> shapely.STRtree:
         """Streets and water by place."""
         return shapely.STRtree(self.streets)
-
-
-def newest_version(connection: sa.Connection, scheme: str) -> Version:
-    """
-    Find the version that a new plan is drawn on.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    scheme
-        Its code.
-
-    Returns
-    -------
-    Version
-        The last one, coming ones too: what is published next follows it.
-
-    Raises
-    ------
-    NotFoundError
-        Nothing was published yet.
-    """
-    known = versions(connection, scheme)
-    if not known:
-        raise NotFoundError("grids.no_scheme", scheme=scheme)
-    return known[-1]
 
 
 def state_of_data(connection: sa.Connection) -> tuple[Any, ...]:
@@ -188,21 +107,17 @@ def read_base(connection: sa.Connection, version: Version) -> Base:
     scheme = connection.execute(
         sa.select(t.grid_scheme).where(t.grid_scheme.c.scheme_id == version.scheme_id)
     ).one()
-    grids = read_grids(connection, version.scheme_id, version.effective_day)
-    lowest = max(one.rank for one in grids.values())
-    keys = [one.key for one in grids.values() if one.rank == lowest]
-    tessellation, arc_ids = read_linework(connection, version, keys)
+    drawn = read_boundaries(connection, version)
     houses = _houses(connection)
     streets, kinds = _streets(connection)
     roads = [line for line, kind in zip(streets, kinds, strict=True) if kind == "street"]
     return Base(
         version,
+        drawn.grids,
+        drawn.tessellation,
+        drawn.arc_ids,
         scheme.several_parts,
         scheme.size_rule,
-        scheme.code_layout,
-        grids,
-        tessellation,
-        arc_ids,
         _units(connection, houses),
         _array(roads),
         streets,
@@ -211,159 +126,6 @@ def read_base(connection: sa.Connection, version: Version) -> Base:
         houses.ids,
         houses.counts[:, 0].astype(np.int64),
         _with_officer(connection),
-    )
-
-
-def read_bare_base(connection: sa.Connection, version: Version) -> Base:
-    """
-    Read a version's grids and linework, without anything that stands on the land.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    version
-        Which.
-
-    Returns
-    -------
-    Base
-        Enough to publish on, not to draw on.
-    """
-    scheme = connection.execute(
-        sa.select(t.grid_scheme).where(t.grid_scheme.c.scheme_id == version.scheme_id)
-    ).one()
-    grids = read_grids(connection, version.scheme_id, version.effective_day)
-    lowest = max(one.rank for one in grids.values())
-    keys = [one.key for one in grids.values() if one.rank == lowest]
-    tessellation, arc_ids = read_linework(connection, version, keys)
-    nothing, none = _array(()), np.zeros(0)
-    return Base(
-        version, scheme.several_parts, scheme.size_rule, scheme.code_layout, grids, tessellation,
-        arc_ids, Units(none, none, np.zeros((0, 6))), nothing, nothing, [], nothing,
-        none.astype(np.int64), none.astype(np.int64), frozenset(),
-    )  # fmt: skip
-
-
-def read_grids(connection: sa.Connection, scheme_id: int, day: date) -> dict[str, BaseGrid]:
-    """
-    Read the grids of every level as they are on a day.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    scheme_id
-        The scheme.
-    day
-        Any day.
-
-    Returns
-    -------
-    dict
-        By key, the base grids in the order of their ids.
-    """
-    state = t.grid_state.c
-    rows = connection.execute(
-        sa.select(
-            state.grid_id, state.state_id, state.rank, state.parent_grid_id, state.code,
-            state.name, state.urban_rural_class, state.admin_unit_id,
-            sa.func.ST_AsBinary(state.geom).label("wkb"),
-        )
-        .where(
-            state.scheme_id == scheme_id,
-            state.valid.op("@>")(sa.literal(day, sa.Date)),
-        )
-        .order_by(state.rank, state.grid_id)
-    )  # fmt: skip
-    return {
-        str(row.grid_id): BaseGrid(
-            str(row.grid_id),
-            row.grid_id,
-            row.state_id,
-            row.rank,
-            None if row.parent_grid_id is None else str(row.parent_grid_id),
-            row.code,
-            row.name,
-            row.urban_rural_class,
-            row.admin_unit_id,
-            bytes(row.wkb),
-        )
-        for row in rows
-    }
-
-
-def read_names(connection: sa.Connection, scheme_id: int, day: date) -> dict[str, str]:
-    """
-    Read what the grids of every level are called on a day, without their land.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    scheme_id
-        The scheme.
-    day
-        Any day.
-
-    Returns
-    -------
-    dict
-        By key.
-    """
-    state = t.grid_state.c
-    rows = connection.execute(
-        sa.select(state.grid_id, state.name).where(
-            state.scheme_id == scheme_id, state.valid.op("@>")(sa.literal(day, sa.Date))
-        )
-    )
-    return {str(row.grid_id): row.name for row in rows}
-
-
-def read_linework(
-    connection: sa.Connection, version: Version, keys: Sequence[str]
-) -> tuple[Tessellation, npt.NDArray[np.int64]]:
-    """
-    Read the arcs of a version.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    version
-        Which.
-    keys
-        Its base grids.
-
-    Returns
-    -------
-    tessellation, arc_ids
-        The arcs in the order of their rows.
-    """
-    arc = t.linework_arc.c
-    rows = connection.execute(
-        sa.select(
-            arc.arc_id, arc.kind, arc.left_grid_id, arc.right_grid_id,
-            sa.func.ST_AsBinary(arc.geom).label("wkb"),
-        )
-        .where(
-            arc.scheme_id == version.scheme_id,
-            arc.valid.op("@>")(sa.literal(version.effective_day, sa.Date)),
-        )
-        .order_by(arc.arc_id)
-    ).all()  # fmt: skip
-    position = {int(key): index for index, key in enumerate(keys)}
-    lines = np.empty(len(rows), dtype=object)
-    lines[:] = shapely.from_wkb([bytes(row.wkb) for row in rows])
-    return (
-        Tessellation(
-            tuple(keys),
-            lines,
-            np.array([row.kind for row in rows]),
-            np.array([position.get(row.left_grid_id, OUTSIDE) for row in rows], dtype=np.int64),
-            np.array([position.get(row.right_grid_id, OUTSIDE) for row in rows], dtype=np.int64),
-        ),
-        np.array([row.arc_id for row in rows], dtype=np.int64),
     )
 
 

@@ -21,7 +21,8 @@ import sqlalchemy as sa
 from gis_service.boundaries.balance import Load, Loads
 from gis_service.boundaries.checks import Context
 from gis_service.boundaries.edits import Change, Draft
-from gis_service.boundaries.plan_base import Base, newest_version, read_base, state_of_data
+from gis_service.boundaries.plan_base import Base, read_base, state_of_data
+from gis_service.boundaries.reading import newest_version
 from gis_service.boundaries.rules import redraw_rules
 from gis_service.grids.versions import Version
 

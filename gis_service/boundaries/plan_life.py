@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from gis_service import access
 from gis_service.access import Actor
 from gis_service.access.permissions import PLAN, READ_PLANS
-from gis_service.boundaries.plan_base import newest_version
 from gis_service.boundaries.plan_desk import StoredEdit
+from gis_service.boundaries.reading import newest_version
 from gis_service.errors import ConflictError, InputError, NotAllowedError, NotFoundError, Place
 from gis_service.grids.versions import Version
 from gis_service.messages import Language

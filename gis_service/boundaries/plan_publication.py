@@ -3,7 +3,7 @@
 Errors stop it; a warning needs a reason. What will move is counted by the same code that moves it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
@@ -18,18 +18,22 @@ from gis_service.boundaries import plan_life, plan_work
 from gis_service.boundaries.checks import Finding
 from gis_service.boundaries.history import earliest_day
 from gis_service.boundaries.partition import propose
-from gis_service.boundaries.plan_base import newest_version
 from gis_service.boundaries.plan_desk import Held, PlanDesk
 from gis_service.boundaries.plan_life import Plan
-from gis_service.boundaries.plans import Published
-from gis_service.boundaries.publishing import (
-    Redraw,
+from gis_service.boundaries.publication import (
+    Difference,
+    Grid,
+    Published,
+    WantedGrid,
+    difference,
+    heirs,
     impact_of,
+    land_moved,
     open_incidents,
     provisional_ids,
-    publish_redraw,
-    redraw_of,
+    publish,
 )
+from gis_service.boundaries.reading import newest_version
 from gis_service.errors import ConflictError, InputError, Place
 from gis_service.messages import Language, text
 
@@ -103,6 +107,42 @@ def checks(held: Held, language: Language) -> dict[str, Any]:
     }
 
 
+def redraw_of(held: Held) -> Difference:
+    """
+    Work out what a draft changes in all.
+
+    Parameters
+    ----------
+    held
+        The draft.
+
+    Returns
+    -------
+    Difference
+        A new grid has class and unit of the grid that most of its land comes from.
+    """
+    base, draft = held.base, held.draft
+    faces = draft.faces(sorted(held.touched | held.renoded))
+    there = set(draft.keys)
+    retired = [key for key in base.tessellation.keys if key not in there]
+    created = {key: above for key, above in draft.parents.items() if key not in base.grids}
+    pieces = land_moved(base, faces, retired)
+    sources = {new: base.grids[old] for old, new, _ in sorted(pieces, key=lambda one: one[2])}
+    grids: dict[str, Grid] = {
+        key: one for key, one in base.grids.items() if one.rank < base.lowest or key in there
+    }
+    for key, above in created.items():
+        source = sources.get(key)
+        grids[key] = WantedGrid(
+            base.lowest,
+            above,
+            held.names.get(key, key),
+            urban_rural_class=None if source is None else source.urban_rural_class,
+            admin_unit_id=None if source is None else source.admin_unit_id,
+        )
+    return difference(base, grids, draft.tessellation(), faces, heirs(pieces, created, retired))
+
+
 def impact(
     connection: sa.Connection, plan: Plan, held: Held, on: date | None = None
 ) -> dict[str, Any]:
@@ -128,7 +168,7 @@ def impact(
     newest = newest_version(connection, plan.scheme)
     first = earliest_day(connection, newest.effective_day)
     redraw = redraw_of(held)
-    moves = impact_of(connection, redraw) if redraw.faces or redraw.retired else []
+    moves = impact_of(connection, redraw)
     names = held.names
     made = {new_id: key for key, new_id in provisional_ids(redraw).items()}
     return {
@@ -141,12 +181,13 @@ def impact(
         },
         "households": _flows(moves, names, made),
         "grids": {
-            "changed": len(redraw.land_changed - set(redraw.retired)),
-            "created": [{"key": key, "name": names.get(key, key)} for key in redraw.created],
+            "changed": len(redraw.land_changed),
+            "created": [{"key": key, "name": names.get(key, key)} for key in redraw.begun],
             "retired": [{"key": key, "name": names.get(key, key)} for key in redraw.retired],
         },
         "officers_to_appoint": [
-            {"key": key, "name": names.get(key, key)} for key in _without_officer(redraw)
+            {"key": key, "name": names.get(key, key)}
+            for key in _without_officer(redraw, held.base.officers)
         ],
     }
 
@@ -163,18 +204,15 @@ def moved_by(published: Published) -> dict[str, int]:
     Returns
     -------
     dict
-        Numbers by kind; of the incidents those that somebody still works on, left out where that
-        was not counted.
+        Numbers by kind; of the incidents those that somebody still works on.
     """
     moved = {PLURAL[kind]: n for kind, n in published.moved.items() if kind != "incident"}
-    still_open = published.open_incidents
-    return moved if still_open is None else {**moved, "incidents": still_open}
+    return {**moved, "incidents": published.open_incidents}
 
 
-def _without_officer(redraw: Redraw) -> list[str]:
-    officers = redraw.base.officers
-    kept = sorted(redraw.land_changed - set(redraw.created) - set(redraw.retired))
-    return [*redraw.created, *(key for key in kept if key not in officers)]
+def _without_officer(redraw: Difference, officers: Collection[str]) -> list[str]:
+    kept = sorted(redraw.land_changed - set(redraw.begun))
+    return [*redraw.begun, *(key for key in kept if key not in officers)]
 
 
 def _flows(
@@ -374,10 +412,8 @@ def publish_plan(
         redraw = redraw_of(held)
         if not redraw.faces and not redraw.retired:
             raise InputError("boundaries.plan_empty")
-        published = publish_redraw(
-            connection, actor, redraw, effective_day, plan.title, plan.reason
-        )
-        names = held.names
+        published = publish(connection, actor, redraw, effective_day, plan.title, plan.reason)
+        names, officers = held.names, held.base.officers
     version_id = published.version.version_id
     plan_life.decide(
         connection, actor, plan, "published", version_id=version_id, reasons=_said(reasons)
@@ -391,6 +427,6 @@ def publish_plan(
         "retired": published.retired,
         "moved": moved_by(published),
         "officers_to_appoint": [
-            {"key": key, "name": names.get(key, key)} for key in _without_officer(redraw)
+            {"key": key, "name": names.get(key, key)} for key in _without_officer(redraw, officers)
         ],
     }

@@ -20,9 +20,9 @@ from gis_service.boundaries.balance import Load
 from gis_service.boundaries.checks import Finding, check, check_levels, levels_of
 from gis_service.boundaries.edits import Change
 from gis_service.boundaries.handing_over import region_of
-from gis_service.boundaries.plan_base import newest_version, read_grids, read_names
 from gis_service.boundaries.plan_desk import Held, PlanDesk, StoredEdit
 from gis_service.boundaries.plan_life import OPEN, Plan
+from gis_service.boundaries.reading import newest_version, read_grids, read_names
 from gis_service.boundaries.tessellation import land_changed
 from gis_service.errors import GisError, InputError, Place
 from gis_service.grids.versions import Version

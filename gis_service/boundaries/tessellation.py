@@ -20,6 +20,8 @@ OUTSIDE: Final = -1
 CRUMB_M2: Final = 1e-3
 """Land up to this size comes of rounding: nobody gained or lost it."""
 IndexArray = npt.NDArray[np.int64]
+Arc = tuple[bytes, str, str | None, str | None]
+"""A line as WKB, its kind, and the grids on its left and right; None is outside."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,55 @@ class Tessellation:
     kinds: npt.NDArray[np.str_]
     left: IndexArray
     right: IndexArray
+
+    @classmethod
+    def of_arcs(cls, keys: Sequence[str], arcs: Sequence[Arc]) -> "Tessellation":
+        """
+        Put arcs that name their grids together.
+
+        Parameters
+        ----------
+        keys
+            The names of the base grids.
+        arcs
+            As :meth:`named_arcs` gives them.
+
+        Returns
+        -------
+        Tessellation
+            With the arcs in that order.
+        """
+        position: dict[str | None, int] = {key: index for index, key in enumerate(keys)}
+        lines = np.empty(len(arcs), dtype=object)
+        lines[:] = shapely.from_wkb([arc[0] for arc in arcs])
+        return cls(
+            tuple(keys),
+            lines,
+            np.array([arc[1] for arc in arcs], dtype=np.str_),
+            np.array([position.get(arc[2], OUTSIDE) for arc in arcs], dtype=np.int64),
+            np.array([position.get(arc[3], OUTSIDE) for arc in arcs], dtype=np.int64),
+        )
+
+    def named_arcs(self) -> list[Arc]:
+        """
+        Tell every arc by what it is.
+
+        Returns
+        -------
+        list of Arc
+            In their order; two tessellations have an arc in common where it is equal.
+        """
+        names = [*self.keys, None]
+        return [
+            (wkb, kind, names[left], names[right])
+            for wkb, kind, left, right in zip(
+                shapely.to_wkb(self.arcs).tolist(),
+                self.kinds.tolist(),
+                self.left.tolist(),
+                self.right.tolist(),
+                strict=True,
+            )
+        ]
 
     def faces(self) -> GeometryArray:
         """

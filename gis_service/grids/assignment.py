@@ -233,6 +233,7 @@ def _write_through(
         here = locator(version)
         placed = None if buildings is None else _placed(buildings, here)
         answer, faults = _answer(objects, here, placed)
+        _add_nearest(answer, objects, here)
         other = begun & ~written
         asked = np.flatnonzero(other & ~fresh)
         if len(asked):
@@ -321,13 +322,8 @@ def moves_near(
     list of Moves
         One of each kind of object.
     """
-    locator = Locator(list(grid_ids), faces)
-
-    @cache
-    def everywhere() -> Locator:
-        return locator if day is None else _locator(connection, scheme_id, day)
-
-    found: list[Moves] = []
+    locator, everywhere = Locator(list(grid_ids), faces), None
+    found: list[tuple[_Objects, _Answers, _Held]] = []
     lots: list[IntArray] = []
     goals: list[IntArray] = []
     placed: _Placed | None = None
@@ -341,23 +337,21 @@ def moves_near(
         if kind == "household" and placed is not None:
             rows = _with_known_building(objects, placed)
         anew = _take(objects, rows)
-        answer, _ = _answer(anew, locator, placed if kind == "household" else None, everywhere)
+        answer, _ = _answer(anew, locator, placed if kind == "household" else None)
         if kind == "building":
             placed = _Placed(objects.ids, answer.grid_id)
         moved = np.flatnonzero(held.grid_id[rows] != answer.grid_id)
-        rows = rows[moved]
-        goal[rows] = answer.grid_id[moved]
-        found.append(Moves(_take(objects, rows), _take(answer, moved), _take(held, rows)))
+        rows, answer, anew = rows[moved], _take(answer, moved), _take(anew, moved)
+        goal[rows] = answer.grid_id
+        if day is not None and (answer.grid_id == NO_GRID).any():
+            everywhere = everywhere or _locator(connection, scheme_id, day)
+            _add_nearest(answer, anew, everywhere)
+        found.append((anew, answer, _take(held, rows)))
     whole = _going_together(np.concatenate(lots), np.concatenate(goals))
-    return [replace(one, together=_goes_along(one, whole)) for one in found]
-
-
-def _goes_along(one: Moves, whole: IntArray) -> npt.NDArray[np.bool_]:
-    assert one.held is not None
-    found: npt.NDArray[np.bool_] = np.isin(one.held.lot_id, whole) & (
-        one.held.method == one.answer.method
-    )
-    return found
+    return [
+        Moves(*one, np.isin(one[2].lot_id, whole) & (one[2].method == one[1].method))
+        for one in found
+    ]
 
 
 def _going_together(lot_id: IntArray, goal: IntArray) -> IntArray:
@@ -685,15 +679,9 @@ def _as_objects(kind: str, arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[_Obj
 
 
 def _answer(
-    objects: _Objects,
-    locator: Locator,
-    placed: _Placed | None,
-    everywhere: Callable[[], Locator] | None = None,
+    objects: _Objects, locator: Locator, placed: _Placed | None
 ) -> tuple[_Answers, list[int]]:
-    """Place objects; tell who lies elsewhere than the building that it follows.
-
-    Where the index has some grids only, the nearest one is looked for everywhere.
-    """
+    """Place objects, without what is nearest; tell who lies elsewhere than its building."""
     located = locator.locate(objects.lon, objects.lat)
     grid_id = located.grid_id.copy()
     method = np.where(located.tie, _TIE, _WITHIN)
@@ -704,16 +692,18 @@ def _answer(
         faults = objects.ids[housed][of_building != grid_id[housed]].tolist()
         grid_id[housed] = of_building
         method[housed] = _BY_BUILDING
-    outside = grid_id == NO_GRID
-    method[outside] = _OUTSIDE
-    nearest_grid_id = np.full(len(grid_id), NO_GRID, dtype=np.int64)
-    distance_m = np.full(len(grid_id), np.nan)
-    if outside.any():
-        whole = locator if everywhere is None else everywhere()
-        nearest = whole.nearest(objects.lon[outside], objects.lat[outside])
-        nearest_grid_id[outside] = nearest.grid_id
-        distance_m[outside] = nearest.distance_m
-    return _Answers(grid_id, method, nearest_grid_id, distance_m), faults
+    method[grid_id == NO_GRID] = _OUTSIDE
+    nearest, far = np.full(len(grid_id), NO_GRID, dtype=np.int64), np.full(len(grid_id), np.nan)
+    return _Answers(grid_id, method, nearest, far), faults
+
+
+def _add_nearest(answer: _Answers, objects: _Objects, locator: Locator) -> None:
+    """Write down which grid is nearest to what lies outside every one, and how far."""
+    outside = np.flatnonzero(answer.grid_id == NO_GRID)
+    if len(outside):
+        nearest = locator.nearest(objects.lon[outside], objects.lat[outside])
+        answer.nearest_grid_id[outside] = nearest.grid_id
+        answer.distance_m[outside] = nearest.distance_m
 
 
 def _count(report: AssignmentReport, objects: _Objects, answer: _Answers) -> None:

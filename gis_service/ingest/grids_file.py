@@ -17,9 +17,11 @@ import sqlalchemy as sa
 
 from gis_service.access import Actor
 from gis_service.boundaries.apart import refuse_apart
+from gis_service.boundaries.grid_table import DRAFT_COLUMNS, wanted_by_table
 from gis_service.boundaries.noding import Finding, NodingReport
-from gis_service.boundaries.plans import DRAFT_COLUMNS, Level, ensure_scheme, publish
-from gis_service.boundaries.tessellation import Tessellation, land_changed
+from gis_service.boundaries.publication import publish
+from gis_service.boundaries.schemes import Level, ensure_scheme
+from gis_service.boundaries.tessellation import Tessellation
 from gis_service.errors import InputError, Place
 from gis_service.geodesy import area_m2
 from gis_service.grids.assignment import assign_new
@@ -391,30 +393,6 @@ def _drafts(rows: pd.DataFrame) -> pd.DataFrame:
     return table.assign(parent=table["parent"].where(table["rank"] > 1, None))
 
 
-def _differences(
-    rows: pd.DataFrame, held: _Held, shapes: Mapping[str, Any], parent_of: Mapping[str, str]
-) -> tuple[set[str], set[str], set[str]]:
-    """Compare with the store: new grids, changed ones, and those that end."""
-    before = _as_rows(held.states).set_index("key")
-    wkb = dict(zip(held.states["key"], held.states["wkb"], strict=True))
-    words = ["name", "urban_rural_class"]
-    new, changed = set(), set()
-    for row in rows.itertuples():
-        if row.key not in before.index:
-            new.add(row.key)
-            continue
-        old = before.loc[row.key]
-        said = [getattr(row, word) for word in words] + [parent_of.get(row.key)]
-        moved = row.key in shapes and land_changed(
-            bytes(wkb[row.key]), shapely.to_wkb(shapes[row.key])
-        )
-        unit = old["admin_code"]
-        other_unit = unit is not None and row.admin_code != unit
-        if moved or other_unit or said != [*(old[word] for word in words), old["parent"]]:
-            changed.add(row.key)
-    return new, changed, set(before.index) - set(rows["key"])
-
-
 # --- notes -------------------------------------------------------------------------------------
 
 
@@ -535,9 +513,16 @@ def take_grids(
     mesh = _with_kinds(connection, held, report.tessellation)
     progress(0.5, "grids_file.step_publishing")
     parent_of = dict(zip(rows["key"], rows["parent"].where(rows["rank"] > 1, None), strict=True))
-    faces = np.asarray(shapely.normalize(mesh.faces()), dtype=object)
-    shapes = dict(zip(mesh.keys, faces, strict=True))
-    new, changed, gone = _differences(rows, held, shapes, parent_of)
+    shapes = dict(zip(mesh.keys, mesh.faces(), strict=True))
+    if held.scheme_id is None:
+        ensure_scheme(
+            connection, scheme, *_scheme_name(scheme), _new_levels(lowest, extra.get("levels")),
+            code_layout=_CODE_LAYOUT, size_rule=_SIZE_RULE,
+        )  # fmt: skip
+    codes = set(rows["key"])
+    known = {code: one for code, one in held.identities.items() if code in codes}
+    wanted = wanted_by_table(connection, scheme, mesh, _drafts(rows), day, known)
+    new, changed = set(wanted.begun), wanted.changed - set(wanted.begun)
     applied = Applied(notes=_told(report), details=_details(report))
     uppers = given[given["rank"] < lowest]
     dissolved = _dissolved(uppers["key"], parent_of, shapes)
@@ -546,23 +531,16 @@ def take_grids(
     ]
     mine = set(given["key"])
     applied.new, applied.changed = len(new & mine), len(changed & mine)
-    applied.same, applied.removed = len(mine - new - changed), len(gone)
-    if not (new or changed or gone):
+    applied.same, applied.removed = len(mine - wanted.changed), len(wanted.retired)
+    if not (wanted.changed or wanted.retired):
         return applied
-    if held.scheme_id is None:
-        ensure_scheme(
-            connection, scheme, *_scheme_name(scheme), _new_levels(lowest, extra.get("levels")),
-            code_layout=_CODE_LAYOUT, size_rule=_SIZE_RULE,
-        )  # fmt: skip
-    codes = set(rows["key"])
     published = publish(
-        connection, actor, scheme, mesh, _drafts(rows), day,
-        extra.get("title") or table.file.name, reason=table.file.name,
-        known={code: one for code, one in held.identities.items() if code in codes},
+        connection, actor, wanted, day, extra.get("title") or table.file.name, table.file.name,
+        count_upper=True,
     )  # fmt: skip
     if not len(held.states):
         assign_new(connection)
-    applied.taken = {"grid_state": len(new) + len(changed)}
+    applied.taken = {"grid_state": len(wanted.changed)}
     applied.details |= {
         "version_id": published.version.version_id,
         "effective": day.isoformat(),

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 
 from gis_service.access import Actor
 from gis_service.boundaries.apart import refuse_apart
-from gis_service.boundaries.plans import Level, ensure_scheme, publish
+from gis_service.boundaries.grid_table import publish_table
+from gis_service.boundaries.schemes import Level, ensure_scheme
 from gis_service.boundaries.tessellation import Flaw, Tessellation, from_polygons
 from gis_service.errors import ConflictError
 from gis_service.grids.assignment import AssignmentReport, assign_new
@@ -147,7 +148,7 @@ def _write(
         size_rule=_SIZE_RULE,
     )
     first_day = region.data_day or today(connection)
-    published = publish(
+    published = publish_table(
         connection,
         actor,
         "base",

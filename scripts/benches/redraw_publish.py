@@ -18,10 +18,12 @@ import sqlalchemy as sa
 from gis_service.access import SYSTEM
 from gis_service.boundaries.history import earliest_day
 from gis_service.boundaries.partition import propose
-from gis_service.boundaries.plan_base import Base, newest_version
+from gis_service.boundaries.plan_base import Base
 from gis_service.boundaries.plan_desk import Held, PlanDesk, StoredEdit
+from gis_service.boundaries.plan_publication import redraw_of
 from gis_service.boundaries.plan_work import completed
-from gis_service.boundaries.publishing import Redraw, publish_redraw, redraw_of
+from gis_service.boundaries.publication import Difference, Grid, WantedGrid, difference, publish
+from gis_service.boundaries.reading import newest_version
 from gis_service.boundaries.tessellation import Tessellation
 from gis_service.grids import assignment
 from gis_service.grids.versions import Version
@@ -117,7 +119,7 @@ class Work:
 
     context: Context
     store: Store
-    redraw: Redraw
+    redraw: Difference
     version: Version
 
 
@@ -158,7 +160,7 @@ def run(context: Context) -> list[Row]:
     ]
 
 
-def redrawn_village(held: Held) -> Redraw:
+def redrawn_village(held: Held) -> Difference:
     """
     Draw the village with the most grids anew, as the service itself proposes.
 
@@ -169,7 +171,7 @@ def redrawn_village(held: Held) -> Redraw:
 
     Returns
     -------
-    Redraw
+    Difference
         Of all of the village's grids.
     """
     parents = held.draft.parents
@@ -187,7 +189,7 @@ def redrawn_village(held: Held) -> Redraw:
     raise AssertionError
 
 
-def renamed(base: Base) -> Redraw:
+def renamed(base: Base) -> Difference:
     """
     Put a new grid in the place of every grid.
 
@@ -198,26 +200,24 @@ def renamed(base: Base) -> Redraw:
 
     Returns
     -------
-    Redraw
+    Difference
         The same land under other identities.
     """
     new = {key: f"new-{number}" for number, key in enumerate(base.tessellation.keys, 1)}
     old = base.tessellation
     linework = Tessellation(tuple(new.values()), old.arcs, old.kinds, old.left, old.right)
-    parents = {new[key]: base.parents[key] for key in old.keys}
-    return Redraw(
-        base,
-        linework,
-        parents,
-        {new[key]: face for key, face in base.faces.items()},
-        frozenset(new.values()),
-        parents,
-        old.keys,
-        {new[key]: base.grids[key].name for key in old.keys},
-        {new[key]: base.grids[key].urban_rural_class for key in old.keys},
-        {new[key]: base.grids[key].admin_unit_id for key in old.keys},
-        tuple(new.items()),
-    )
+    grids: dict[str, Grid] = {key: base.grids[key] for key in base.grids.keys() - new.keys()}
+    for key, other in new.items():
+        one = base.grids[key]
+        grids[other] = WantedGrid(
+            one.rank,
+            one.parent,
+            one.name,
+            urban_rural_class=one.urban_rural_class,
+            admin_unit_id=one.admin_unit_id,
+        )
+    faces = {new[key]: face for key, face in base.faces.items()}
+    return difference(base, grids, linework, faces, list(new.items()))
 
 
 def measured(name: str, work: Work, target: float, limit_s: float | None) -> Row:
@@ -279,13 +279,13 @@ def _publish(
     newest = newest_version(connection, work.version.scheme)
     day = earliest_day(connection, newest.effective_day)
     if instead is None:
-        publish_redraw(connection, SYSTEM, work.redraw, day, "bench", "")
+        publish(connection, SYSTEM, work.redraw, day, "bench", "")
         return
     with (
         mock.patch.object(assignment, "moves_near", return_value=[]),
         mock.patch.object(assignment, "write", side_effect=instead),
     ):
-        publish_redraw(connection, SYSTEM, work.redraw, day, "bench", "")
+        publish(connection, SYSTEM, work.redraw, day, "bench", "")
 
 
 def _stored(connection: sa.Connection, scheme_id: int) -> list[Any]:

@@ -20,7 +20,8 @@ import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
 from gis_service.access.actor import ensure_demo_actors, mark_made_up
-from gis_service.boundaries.plans import Level, ensure_scheme, publish
+from gis_service.boundaries.grid_table import publish_table
+from gis_service.boundaries.schemes import Level, ensure_scheme
 from gis_service.boundaries.tessellation import from_polygons
 from gis_service.settings import ROOT
 from scripts.hostile_files.valid import SIDE, SOUTH, WEST
@@ -63,7 +64,7 @@ def draw_county(connection: sa.Connection) -> None:
     ensure_scheme(
         connection, "base", "基础网格", "Base grids", levels, code_layout=[9, 3, 3], size_rule=rule
     )
-    publish(connection, SYSTEM, "base", tessellation, drafts, _FIRST_DAY, "第一版")
+    publish_table(connection, SYSTEM, "base", tessellation, drafts, _FIRST_DAY, "第一版")
     mark_made_up(connection)
     ensure_demo_actors(connection, None)
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
 from gis_service.boundaries import history
-from gis_service.boundaries.plan_base import newest_version
+from gis_service.boundaries.reading import newest_version
 from gis_service.grids import assignment
 from gis_service.grids.versions import today, versions
 from gis_service.store import Store

@@ -10,7 +10,8 @@ import shapely
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
-from gis_service.boundaries.plans import Published, publish
+from gis_service.boundaries.grid_table import publish_table as publish
+from gis_service.boundaries.publication import Published
 from gis_service.boundaries.tessellation import Tessellation, from_polygons
 from gis_service.errors import ConflictError, InputError, NotFoundError
 from gis_service.grids import assignment
@@ -160,6 +161,37 @@ def test_what_is_reported_outside_is_outside_today_not_under_a_coming_version(
     assert report.outside == []
     rows = sa.select(t.assignment.c.grid_id).order_by(sa.func.lower(t.assignment.c.valid))
     assert connection.execute(rows).scalars().all() == [first.grid_ids["g22"], None]
+
+
+def test_what_a_version_leaves_without_a_grid_lies_outside_until_another_takes_it_in(
+    connection: sa.Connection, first: Published
+) -> None:
+    add_buildings(connection, [(WEST + 2.5 * SIDE, SOUTH + 2.5 * SIDE), (WEST, SOUTH)])
+    assignment.assign_new(connection)
+    everywhere, drafts = nine()
+    fewer = [f"g{c}{r}" for r in range(3) for c in range(3) if (c, r) != (2, 2)]
+    tessellation, _ = from_polygons(fewer, [cell(int(key[1]), int(key[2])) for key in fewer])
+    without = drafts[drafts["key"] != "g22"]
+    a = t.assignment.c
+    found = []
+    for days, (linework, table) in enumerate([(tessellation, without), (everywhere, drafts)]):
+        day = today(connection) + timedelta(days=days)
+        done = publish(
+            connection, SYSTEM, "base", linework, table, day, "x", known=first.grid_ids
+        )  # fmt: skip
+        assert done.moved["building"] == 1
+        rows = connection.execute(
+            sa.select(a.grid_id, a.nearest_grid_id, a.distance_m)
+            .where(a.valid.op("@>")(sa.literal(day, sa.Date)))
+            .order_by(a.object_id)
+        )
+        found.append([tuple(row) for row in rows])
+    ids = first.grid_ids
+    half = SIDE / 2 * 97_700  # metres of a degree of longitude there
+    assert found[0] == [(None, ids["g12"], pytest.approx(half, rel=0.01)), (ids["g00"], None, None)]
+    assert found[1] == [(ids["g22"], None, None), (ids["g00"], None, None)]
+    copies = sa.select(t.building.c.base_grid_id).order_by(t.building.c.building_id)
+    assert connection.execute(copies).scalars().all() == [None, ids["g00"]]
 
 
 def test_a_neighbour_that_only_gained_a_vertex_is_not_reported_as_changed(

@@ -5,23 +5,27 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+import shapely
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import Range
 
 from gis_service.access import SYSTEM
 from gis_service.boundaries import history, plan_life
-from gis_service.boundaries.plan_base import newest_version
+from gis_service.boundaries.grid_table import publish_table
 from gis_service.boundaries.plan_desk import PlanDesk, StoredEdit
-from gis_service.boundaries.plan_publication import checks, impact, moved_by
+from gis_service.boundaries.plan_publication import checks, impact, moved_by, redraw_of
 from gis_service.boundaries.plan_work import completed
-from gis_service.boundaries.plans import Published, lock_scheme
-from gis_service.boundaries.publishing import publish_redraw, redraw_of
+from gis_service.boundaries.publication import Published
+from gis_service.boundaries.publication import publish as publish_redraw
+from gis_service.boundaries.reading import newest_version
+from gis_service.boundaries.schemes import lock_scheme
+from gis_service.boundaries.tessellation import from_polygons
 from gis_service.errors import ConflictError
 from gis_service.grids.assignment import assign_new
 from gis_service.grids.versions import today
 from gis_service.store import Store
 from gis_service.store import tables as t
-from tests.support import SIDE, SOUTH, WEST, add_buildings, add_households, publish_nine
+from tests.support import SIDE, SOUTH, WEST, add_buildings, add_households, cell, nine, publish_nine
 
 OFFICERS = ("A", "B")
 
@@ -132,25 +136,50 @@ def test_a_version_taken_back_leaves_everything_as_before_officers_too(
     assert connection.scalar(codes) is not None
 
 
-def test_taking_back_quickly_stores_what_publishing_all_of_it_stores(
-    connection: sa.Connection,
-    grid_ids: dict[str, int],
-    day: date,
-    monkeypatch: pytest.MonkeyPatch,
+def test_taking_back_stores_what_a_table_of_all_grids_as_they_were_stores(
+    connection: sa.Connection, grid_ids: dict[str, int], day: date
 ) -> None:
     published = publish(
         connection, [merge(grid_ids, "g11", "g12"), split(grid_ids, "g20")], day
     )  # fmt: skip
     version_id, later = published.version.version_id, day + timedelta(days=1)
     found = []
-    for quick in (True, False):
+    for by_table in (False, True):
         point = connection.begin_nested()
-        if not quick:
-            monkeypatch.setattr(history, "_same_words", lambda *_: False)
-        history.withdraw(connection, SYSTEM, version_id, later, "弄错")
+        if by_table:
+            tessellation, drafts = nine()
+            publish_table(
+                connection, SYSTEM, "base", tessellation, drafts, later, "撤回", known=grid_ids
+            )
+        else:
+            history.withdraw(connection, SYSTEM, version_id, later, "弄错")
         found.append(in_force(connection, later))
         point.rollback()
-    assert found[0] == found[1]
+    for what in ("states", "arcs", "homes"):
+        assert found[0][what] == found[1][what]
+
+
+def test_a_table_that_ends_a_grid_closes_its_posts_until_it_is_taken_back(
+    connection: sa.Connection, grid_ids: dict[str, int], day: date
+) -> None:
+    before = in_force(connection, day)
+    _, drafts = nine()
+    land = {f"g{column}{row}": cell(column, row) for column in range(3) for row in range(3)}
+    land["g21"] = shapely.box(WEST + 2 * SIDE, SOUTH + SIDE, WEST + 3 * SIDE, SOUTH + 3 * SIDE)
+    del land["g22"]
+    tessellation, _ = from_polygons(list(land), list(land.values()))
+    published = publish_table(
+        connection, SYSTEM, "base", tessellation, drafts[drafts["key"] != "g22"], day, "表",
+        known=grid_ids,
+    )  # fmt: skip
+    assert published.retired == 1
+    assert published.moved["household"] == 10
+    ended = str(grid_ids["g22"])
+    assert ended not in [row[0] for row in in_force(connection, day)["duties"]]
+    later = day + timedelta(days=1)
+    back = history.withdraw(connection, SYSTEM, published.version.version_id, later, "弄错")
+    assert back.reopened_duties == 2
+    assert in_force(connection, later) == before
 
 
 def test_posts_go_back_to_who_is_still_there_and_for_as_long_as_was_meant(

@@ -9,7 +9,7 @@ import shapely
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM, Actor
-from gis_service.boundaries.plans import publish
+from gis_service.boundaries.grid_table import publish_table as publish
 from gis_service.coordinate_systems import CoordinateSystem, from_cgcs2000
 from gis_service.errors import NotFoundError
 from gis_service.grids import locating

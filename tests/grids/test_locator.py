@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gis_service.access import SYSTEM
-from gis_service.boundaries.plans import publish
+from gis_service.boundaries.grid_table import publish_table as publish
 from gis_service.boundaries.tessellation import from_polygons
 from gis_service.geodesy import GeometryArray, distance_m, on_lattice
 from gis_service.grids import locator_kernels as kernels

@@ -5,7 +5,7 @@ import time
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
-from gis_service.boundaries.plans import publish
+from gis_service.boundaries.grid_table import publish_table as publish
 from gis_service.grids.serving import LocatorCache
 from gis_service.grids.versions import today
 from gis_service.store.engine import Store
