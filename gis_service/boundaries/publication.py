@@ -526,7 +526,8 @@ def _codes(
     codes = {key: one.code for key, one in changes.grids.items() if one.code is not None}
     given = t.grid_code.c
     query = sa.select(given.code).where(given.scheme_id == scheme.scheme_id)
-    stored = set(connection.execute(query).scalars()) if changes.changed else set()
+    spoken = {**dict.fromkeys(changes.begun), **dict.fromkeys(changes.reworded)}
+    stored = set(connection.execute(query).scalars()) if spoken else set()
     taken = {*stored, *codes.values()}
     faces = {**changes.faces, **changes.upper_faces}
     below: dict[tuple[int, str | None], list[str]] = {}
@@ -545,7 +546,7 @@ def _codes(
         taken |= mine
     rows = [
         {"scheme_id": scheme.scheme_id, "code": codes[key], "grid_id": ids[key]}
-        for key in {**dict.fromkeys(changes.begun), **dict.fromkeys(changes.reworded)}
+        for key in spoken
         if codes[key] not in stored
     ]
     if rows:
