@@ -872,8 +872,8 @@ def _write_rows(
             & (a.object_kind == one.kind)
             & (a.object_id == _laid.c.object_id)
         )
-        _end(connection, mine, day)
-        _go_on(connection, mine, day)
+        if _end(connection, mine, day):
+            _go_on(connection, mine, day)
     method = sa.case(
         {place: sa.literal(one, sa.Text) for place, one in enumerate(_METHODS)},
         value=_laid.c.method,
@@ -896,13 +896,14 @@ def _write_rows(
 
 def _end(
     connection: sa.Connection, mine: sa.ColumnElement[bool], day: sa.ColumnElement[Any]
-) -> None:
-    """Let rows of the history hold until a day only; those that begin later have not been."""
+) -> int:
+    """Let rows of the history hold until a day only; how many began then or later, and are gone."""
     a = t.membership
-    connection.execute(sa.delete(a).where(mine, a.c.since >= day))
+    gone = connection.execute(sa.delete(a).where(mine, a.c.since >= day)).rowcount
     until = sa.cast(sa.func.daterange(a.c.since, day), DATERANGE)
     still = a.c.valid.op("@>", is_comparison=True)(day)
     connection.execute(sa.update(a).values(valid=until).where(mine, still))
+    return gone
 
 
 def _go_on(
