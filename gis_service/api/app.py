@@ -45,18 +45,14 @@ from gis_service.api.authentication import Authenticator
 from gis_service.api.bodies import BodyLimit
 from gis_service.api.guard import Guard, is_loopback
 from gis_service.boundaries.plan_desk import PlanDesk
-from gis_service.coverage.area_desk import AreaDesk, area_folder
-from gis_service.coverage.staleness import Digests
-from gis_service.coverage.what_if_desk import WhatIfDesk
+from gis_service.coverage.areas import Areas, area_folder
 from gis_service.grids.answering import Desk
-from gis_service.grids.serving import LocatorCache
-from gis_service.grids.tallies import TallyCache
-from gis_service.incidents.roads_desk import RoadsDesk
 from gis_service.maps.answers import AnswerCache
 from gis_service.maps.base_maps import BaseMaps
 from gis_service.maps.layers import GridLayerCache
 from gis_service.maps.tiles import TileCache
 from gis_service.settings import base_map_settings, server_settings
+from gis_service.snapshot import Snapshot
 from gis_service.store import Store
 
 ROUTERS = (
@@ -127,21 +123,17 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
     )
     store = store.under("page")
     app.state.store = store
-    app.state.locators = LocatorCache(store)
+    app.state.snapshot = Snapshot()
     app.state.ahead = Ahead()
     app.state.authenticator = Authenticator(
         store, Sessions(settings.session_hours * 3600, settings.sessions), app.state.ahead
     )
-    app.state.desk = Desk(store, app.state.locators)
-    app.state.roads = RoadsDesk()
-    app.state.digests = Digests()
-    app.state.what_if = WhatIfDesk()
-    app.state.areas = AreaDesk(area_folder())
+    app.state.desk = Desk(store, app.state.snapshot)
+    app.state.areas = Areas(app.state.snapshot, area_folder())
     app.state.plans = PlanDesk()
     app.state.grid_layers = GridLayerCache()
     app.state.tiles = TileCache()
     app.state.answers = AnswerCache()
-    app.state.tallies = TallyCache()
     app.state.base_maps = BaseMaps(base_map_settings())
     app.state.base_map_client = None
     app.state.live = live.LiveHub(store)

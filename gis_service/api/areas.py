@@ -23,10 +23,11 @@ from gis_service.api.dependencies import (
     TilePart,
 )
 from gis_service.api.geojson import FeatureCollection
-from gis_service.api.routing import Router, when_free
+from gis_service.api.routing import Router, once_made
 from gis_service.coverage import sites_job
-from gis_service.coverage.area_desk import AreaDesk
-from gis_service.coverage.staleness import Digests
+from gis_service.coverage.areas import GROUNDS, Areas
+from gis_service.coverage.county import COUNTY, ROADS
+from gis_service.coverage.staleness import stale_because
 from gis_service.coverage.standards import standard_book
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.maps import tiles
@@ -34,16 +35,16 @@ from gis_service.maps.answers import holds
 from gis_service.messages import text
 
 
-def area_desk(request: Request) -> AreaDesk:
-    """Give the desk that the app was made with."""
-    desk: AreaDesk = request.app.state.areas
-    return desk
+def areas_of(request: Request) -> Areas:
+    """Give what the app was made with."""
+    areas: Areas = request.app.state.areas
+    return areas
 
 
 router = Router(
     prefix="/api/coverage",
     tags=["coverage"],
-    first=lambda request, _: when_free(area_desk(request).lock, request.app.state.digests.lock),
+    first=once_made(ROADS, COUNTY, GROUNDS),
 )
 
 StandardQuery = Annotated[str, Query(max_length=100, description="Its code, such as fire-20.")]
@@ -185,10 +186,10 @@ def read_areas(
     facility_id: IdQuery = None,
 ) -> Response:
     """Draw bands of minutes that follow the streets; for looking at, not for counting."""
-    desk = area_desk(request)
+    areas = areas_of(request)
     return _sent(
         request,
-        desk.answer_areas(connection, standard, scenario, _minutes(minutes), facility_id),
+        areas.answer_areas(connection, standard, scenario, _minutes(minutes), facility_id),
     )
 
 
@@ -206,7 +207,7 @@ def read_area_tile(
 ) -> Response:
     """Give one tile (MVT) of the bands of all stations, in the layer ``bands``."""
     tiles.check_place(z, x, y)
-    drawn = area_desk(request).tile(connection, standard, scenario, _minutes(minutes), (z, x, y))
+    drawn = areas_of(request).tile(connection, standard, scenario, _minutes(minutes), (z, x, y))
     if not drawn:
         return Response(status_code=204, headers=_ASK_FIRST)
     return Response(drawn, media_type=tiles.CONTENT_TYPE, headers=_ASK_FIRST)
@@ -242,8 +243,8 @@ def read_districts(
     kind: Name = None,
 ) -> Response:
     """Draw the ground of every station, with its size and what it crosses."""
-    desk = area_desk(request)
-    return _sent(request, desk.answer_districts(connection, standard, scenario, kind))
+    areas = areas_of(request)
+    return _sent(request, areas.answer_districts(connection, standard, scenario, kind))
 
 
 @router.get(
@@ -260,9 +261,9 @@ def read_enclaves(
     kind: Name = None,
 ) -> Response:
     """Draw the pieces of districts that lie apart from their station's own, the largest first."""
-    desk = area_desk(request)
+    areas = areas_of(request)
     return _sent(
-        request, desk.answer_districts(connection, standard, scenario, kind, enclaves=True)
+        request, areas.answer_districts(connection, standard, scenario, kind, enclaves=True)
     )
 
 
@@ -337,9 +338,8 @@ def read_sites(
     state = jobs.find_seen(connection, actor, job_id)
     if state.kind != sites_job.KIND or state.result is None:
         raise NotFoundError("coverage.no_sites", job=job_id)
-    digests: Digests = request.app.state.digests
     asked = sites_job.AnsweredSites.of(state)
-    because = digests.stale_because(connection, asked, standard_book())
+    because = stale_because(request.app.state.snapshot, connection, asked, standard_book())
     return SitesAnswer(
         **state.result,
         is_stale=bool(because),

@@ -7,15 +7,15 @@ from fastapi import Query, Request
 from gis_service.api import examples
 from gis_service.api.dependencies import FLAG, NUMBER, WHOLE, ActorDep, RecordingDep
 from gis_service.api.locate import Number, System, Text, place_of
-from gis_service.api.routing import Router, when_free
+from gis_service.api.routing import Router, once_made
+from gis_service.coverage.county import ROADS, ROUTERS
 from gis_service.grids import locating
 from gis_service.incidents import arrival
-from gis_service.incidents.roads_desk import RoadsDesk
 
 router = Router(
     prefix="/api",
     tags=["locate"],
-    first=lambda request, _: when_free(request.app.state.roads.lock),
+    first=once_made(ROADS, ROUTERS),
 )
 
 Metres = Annotated[float, Query(ge=0, le=20_000, allow_inf_nan=False), NUMBER]
@@ -97,11 +97,10 @@ def read_arrivals(
     """Tell who gets to a place first, by which way, whether in time, and what is near it."""
     x, y, system, _ = place_of(lon, lat, text, crs)
     place = locating.read_place(system, x, y, lambda _lon, _lat: 0.0)
-    desk: RoadsDesk = request.app.state.roads
     return arrival.arrivals(
         connection,
         actor,
-        desk,
+        request.app.state.snapshot,
         *place,
         first=first,
         scenario=scenario,

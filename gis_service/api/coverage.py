@@ -26,12 +26,13 @@ from gis_service.api.dependencies import (
     page_of,
 )
 from gis_service.api.maps import figures_answer
-from gis_service.api.routing import Router, when_free
+from gis_service.api.routing import Router
 from gis_service.api.wellformed import BIGGEST
 from gis_service.coverage import run_notes, runs, what_if
 from gis_service.coverage.blind_spots import BlindSpot
 from gis_service.coverage.comparing import compare
-from gis_service.coverage.staleness import Digests
+from gis_service.coverage.county import COUNTY, ROADS
+from gis_service.coverage.staleness import stale_because
 from gis_service.coverage.standards import (
     Profile,
     Scenario,
@@ -39,20 +40,21 @@ from gis_service.coverage.standards import (
     sources_in,
     standard_book,
 )
-from gis_service.coverage.what_if_desk import WhatIfDesk
+from gis_service.coverage.what_if_answers import MEASURED, ask
 from gis_service.grids.reading import find_scheme
 from gis_service.ingest.records import region_notes
 from gis_service.maps.answers import answer, question_of
 from gis_service.maps.measured import figures_seen
 from gis_service.messages import Language, text
+from gis_service.snapshot import Snapshot
 from gis_service.store.tables import FACILITY_KINDS, ROAD_CLASSES
 
 
 def _free(request: Request, _: dict[str, Any]) -> AbstractContextManager[None]:
     """Wait for what others read for the same question."""
     is_what_if = request.url.path.endswith("/what-if")
-    shared = request.app.state.what_if if is_what_if else request.app.state.digests
-    return when_free(shared.lock)
+    snapshot: Snapshot = request.app.state.snapshot
+    return snapshot.when_free(ROADS, COUNTY, *([MEASURED] if is_what_if else []))
 
 
 router = Router(prefix="/api/coverage", tags=["coverage"], first=_free)
@@ -352,8 +354,7 @@ def read_run(
 ) -> RunAnswer:
     """Read a run, and whether anything that it was measured on has changed since."""
     run = runs.find_run(connection, run_id)
-    digests: Digests = request.app.state.digests
-    because = digests.stale_because(connection, run, standard_book())
+    because = stale_because(request.app.state.snapshot, connection, run, standard_book())
     return RunAnswer(
         **dict(_told(run, actor)),
         is_stale=bool(because),
@@ -483,9 +484,9 @@ def ask_what_if(
 ) -> WhatIfAnswer:
     """Say what the figures would be with stations or roads changed; nothing is stored."""
     MEASURE.require(actor)
-    desk: WhatIfDesk = request.app.state.what_if
     began = time.perf_counter()
-    answer = desk.ask(
+    answer = ask(
+        request.app.state.snapshot,
         connection,
         actor,
         wish.standard,

@@ -17,15 +17,16 @@ from gis_service.api.dependencies import (
     page_of,
 )
 from gis_service.api.maps import figures_answer
-from gis_service.api.routing import Router, when_free
+from gis_service.api.routing import Router, once_made
 from gis_service.grids import reading
+from gis_service.grids.tallies import TALLIES
 from gis_service.maps import sheet
 from gis_service.maps.answers import answer, question_of
 
 router = Router(
     prefix="/api",
     tags=["grids"],
-    first=lambda request, _: when_free(request.app.state.tallies.lock),
+    first=once_made(TALLIES),
 )
 _overview = TypeAdapter(sheet.Overview)
 
@@ -78,4 +79,4 @@ def read_sheet(
     request: Request, connection: ConnectionDep, actor: ActorDep, grid_id: IdPath, at: At = None
 ) -> sheet.GridSheet:
     """Give the sheet of one grid."""
-    return sheet.grid_sheet(connection, actor, grid_id, at, request.app.state.tallies)
+    return sheet.grid_sheet(connection, actor, grid_id, at, request.app.state.snapshot)

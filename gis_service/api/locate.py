@@ -27,11 +27,12 @@ from gis_service.api.dependencies import (
     SchemeCode,
     get_actor,
 )
-from gis_service.api.routing import Router, when_free
+from gis_service.api.routing import Router, once_made
 from gis_service.coordinate_systems import CoordinateSystem, best_fit, parse_crs, to_cgcs2000
 from gis_service.errors import InputError, Place, TooLargeError
 from gis_service.grids import locating
 from gis_service.grids.answering import (
+    ROLLS,
     Desk,
     Ready,
     find_what_is_asked,
@@ -41,13 +42,14 @@ from gis_service.grids.border_roads import BorderRoad
 from gis_service.grids.locator import NO_GRID
 from gis_service.grids.placing import Findings, FloatArray
 from gis_service.grids.rolls import GridCard, VersionDates
+from gis_service.grids.serving import BORDER_ROADS, BOUNDARIES
 from gis_service.grids.versions import today
 from gis_service.pasted_coordinates import read_pasted
 
 router = Router(
     prefix="/api",
     tags=["locate"],
-    first=lambda request, _: when_free(request.app.state.desk.lock),
+    first=once_made(BOUNDARIES, BORDER_ROADS, ROLLS),
 )
 
 MOST_POINTS: Final = 10_000

@@ -3,12 +3,13 @@
 import base64
 from typing import Annotated, Final
 
-from fastapi import Query, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from gis_service import jobs
 from gis_service.api import examples
+from gis_service.api.areas import areas_of
 from gis_service.api.coverage import JobAccepted
 from gis_service.api.dependencies import (
     ActorDep,
@@ -37,6 +38,7 @@ _STANDS_ALONE: Final = (
 
 @router.get("/coverage", response_class=Response, responses=_FILES)
 def coverage_report(
+    request: Request,
     store: StoreDep,
     actor: ActorDep,
     language: LanguageDep,
@@ -52,7 +54,9 @@ def coverage_report(
     """Write the coverage report of the newest run, or of a certain one; small cells are hidden."""
     asked = coverage.Wish(standard, scenario, run_id, wish or language, compare=compare)
     with store.under("report").transaction(actor) as connection:  # ends before it is drawn
-        report = coverage.read_report(connection, actor, asked, with_bands=form != "xlsx")
+        report = coverage.read_report(
+            connection, actor, asked, areas_of(request), with_bands=form != "xlsx"
+        )
     headers = {
         "Content-Disposition": f'attachment; filename="{report.name}.{form}"',
         "Cache-Control": "private, no-store",
@@ -117,6 +121,7 @@ class PagesAnswer(BaseModel):
 
 @router.get("/coverage/pages", responses=examples.ok(_PAGES))
 def coverage_report_pages(
+    request: Request,
     store: StoreDep,
     actor: ActorDep,
     language: LanguageDep,
@@ -131,7 +136,7 @@ def coverage_report_pages(
     """Show the first pages of the printed report as pictures, with the number of all pages."""
     asked = coverage.Wish(standard, scenario, run_id, wish or language, compare=compare)
     with store.under("report").transaction(actor) as connection:
-        report = coverage.read_report(connection, actor, asked)
+        report = coverage.read_report(connection, actor, asked, areas_of(request))
     pages, pictures = report.pictures(_MOST_PAGES, _SCREEN_DPI)
     told = [f"data:image/png;base64,{base64.b64encode(one).decode()}" for one in pictures]
     return PagesAnswer(run_id=report.run.run_id, pages=pages, pictures=told)

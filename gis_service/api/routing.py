@@ -9,13 +9,14 @@ personal data was looked at asks for a ``RecordingDep``.
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from fastapi import APIRouter, Request
 
 from gis_service.api.dependencies import ActorDep, ConnectionDep, RecordingDep, StoreDep
+from gis_service.snapshot import Part, Snapshot
 
 First = Callable[[Request, dict[str, Any]], AbstractContextManager[Any]]
 """Takes the request and the endpoint's arguments; what it gives is held around the connection."""
@@ -45,25 +46,26 @@ class Router(APIRouter):
         super().add_api_route(path, wrapped, **options)
 
 
-@contextmanager
-def when_free(*locks: AbstractContextManager[Any]) -> Iterator[None]:
+def once_made(*parts: Part) -> First:
     """
-    Wait until nobody holds some locks, one after the other, and keep none of them.
+    Wait until nobody makes some parts of the snapshot, one after the other.
 
     Parameters
     ----------
-    *locks
-        Of what this process shares, such as a network that somebody is reading.
+    *parts
+        That the endpoints of a router need, such as a network that somebody is reading.
 
-    Yields
-    ------
-    None
-        A connection may be taken now.
+    Returns
+    -------
+    callable
+        For :class:`Router`.
     """
-    for lock in locks:
-        with lock:
-            pass
-    yield
+
+    def wait(request: Request, _: dict[str, Any]) -> AbstractContextManager[None]:
+        snapshot: Snapshot = request.app.state.snapshot
+        return snapshot.when_free(*parts)
+
+    return wait
 
 
 def _in_transaction(

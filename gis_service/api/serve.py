@@ -5,8 +5,10 @@ import os
 import pwd
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Final
 
 import sqlalchemy as sa
 import uvicorn
@@ -16,6 +18,8 @@ from gis_service.access import SYSTEM
 from gis_service.access.actor import is_made_up
 from gis_service.api.app import create_app
 from gis_service.api.guard import is_loopback
+from gis_service.coverage.county import router
+from gis_service.coverage.standards import standard_book
 from gis_service.errors import GisError
 from gis_service.grids.compiling import compile_all, compile_apart
 from gis_service.ingest import apart
@@ -23,6 +27,12 @@ from gis_service.memory import give_back, keep_few_arenas
 from gis_service.messages import Language, text
 from gis_service.settings import server_settings
 from gis_service.store.engine import Store
+
+_TIDY_EVERY_S: Final = 10.0
+_QUIET: Final = 0.5
+"""Seconds of processor time between two looks: less is quiet."""
+_WORK_S: Final = 1.0
+"""So much work leaves something to be given back."""
 
 
 class Server(uvicorn.Server):
@@ -61,11 +71,42 @@ def warm_up(app: FastAPI) -> threading.Thread:
             with app.state.store.transaction(SYSTEM) as connection:
                 app.state.plans.prepare(connection, "base")
             with app.state.store.transaction(SYSTEM) as connection:
-                for profile in app.state.roads.book.profiles:
-                    app.state.roads.router(connection, profile)
+                for profile in standard_book().profiles:
+                    router(app.state.snapshot, connection, profile)
         give_back()
 
     thread = threading.Thread(target=make, name="warm-up", daemon=True)
+    thread.start()
+    return thread
+
+
+def keep_tidy(app: FastAPI) -> threading.Thread:
+    """
+    Let go of what nobody has asked for lately, and give free memory back when it is quiet.
+
+    Parameters
+    ----------
+    app
+        Of :func:`~gis_service.api.app.create_app`.
+
+    Returns
+    -------
+    threading.Thread
+        Running; it ends with the process.
+    """
+
+    def tidy() -> None:
+        since = before = time.process_time()
+        while True:
+            time.sleep(_TIDY_EVERY_S)
+            app.state.snapshot.forget_unused()
+            now = time.process_time()
+            if now - before < _QUIET and now - since > _WORK_S:  # else somebody would wait for it
+                give_back()
+                since = now
+            before = now
+
+    thread = threading.Thread(target=tidy, name="tidy", daemon=True)
     thread.start()
     return thread
 
@@ -133,4 +174,5 @@ def serve_forever(
         link = f"{address}/sign-in#{app.state.authenticator.sessions.token}"
         say(text("cli.sign_in_link", language, link=link))
     warm_up(app)
+    keep_tidy(app)
     server_of(app).run(sockets=[listener])

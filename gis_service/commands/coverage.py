@@ -134,7 +134,8 @@ def coverage_what_if(
     """Say what the figures would be with stations or roads changed; nothing is stored."""
     from gis_service.access import SYSTEM
     from gis_service.coverage import what_if as room
-    from gis_service.coverage.what_if_desk import WhatIfDesk
+    from gis_service.coverage.what_if_answers import ask, measure_now
+    from gis_service.snapshot import Snapshot
     from gis_service.store import open_store
     from gis_service.store.tables import FACILITY_KINDS, ROAD_CLASSES
 
@@ -162,10 +163,10 @@ def coverage_what_if(
         line = tuple(zip(numbers[::2], numbers[1::2], strict=True))
         changes.append(room.AddRoad(line, road_class))
     with open_store(database=database_of(region)) as store, store.transaction(SYSTEM) as connection:
-        desk = WhatIfDesk()
-        desk.prepared(connection, SYSTEM, standard, scenario)
+        snapshot = Snapshot()
+        measure_now(snapshot, connection, SYSTEM, standard, scenario)
         began = time.perf_counter()
-        answer = desk.ask(connection, SYSTEM, standard, scenario, changes)
+        answer = ask(snapshot, connection, SYSTEM, standard, scenario, changes)
         seconds = round(time.perf_counter() - began, 4)
     found = answer.what_if
     notes = [text(f"coverage.note_{note}", language()) for _, note in found.notes]

@@ -35,13 +35,14 @@ def coverage_sites(
     """Choose the best next sites, with the proven gap and the measured gain of each."""
     from gis_service.access import SYSTEM
     from gis_service.coverage.sites import SiteWish, best_sites
-    from gis_service.coverage.what_if_desk import WhatIfDesk
+    from gis_service.coverage.what_if_answers import measure_now
+    from gis_service.snapshot import Snapshot
     from gis_service.store import open_store
 
     with open_store(database=database_of(region)) as store, store.transaction(SYSTEM) as connection:
-        prepared, _ = WhatIfDesk().prepared(connection, SYSTEM, standard, scenario)
+        measured = measure_now(Snapshot(), connection, SYSTEM, standard, scenario)
     wish = SiteWish(problem, add, target_share, candidates, kind)
-    found = best_sites(prepared, wish)
+    found = best_sites(measured.prepared, wish)
     if as_json:
         print(json.dumps(asdict(found), ensure_ascii=False))
         return
@@ -65,7 +66,8 @@ def coverage_areas(
 ) -> None:
     """Write bands of minutes that follow the streets."""
     from gis_service.access import SYSTEM
-    from gis_service.coverage.area_desk import AreaDesk, area_folder
+    from gis_service.coverage.areas import Areas, area_folder
+    from gis_service.snapshot import Snapshot
     from gis_service.store import open_store
 
     try:
@@ -73,7 +75,7 @@ def coverage_areas(
     except ValueError as error:
         raise InputError("coverage.area_limits", place=Place(field="--minutes"), most=12) from error
     with open_store(database=database_of(region)) as store, store.transaction(SYSTEM) as connection:
-        packed = AreaDesk(area_folder()).answer_areas(
+        packed = Areas(Snapshot(), area_folder()).answer_areas(
             connection, standard, scenario, limits, facility_id
         )
     output.write_bytes(gzip.decompress(packed))

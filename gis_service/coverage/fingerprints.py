@@ -145,7 +145,7 @@ def of_settings(parameters: Mapping[str, Any]) -> str:
 def of_inputs(
     software: str,
     parameters: Mapping[str, Any],
-    network: RoadNetwork,
+    network: str,
     facilities: Facilities,
     kinds: Iterable[str],
     county: Mapping[str, str],
@@ -159,7 +159,9 @@ def of_inputs(
         The release.
     parameters
         The numbers of the standard and the scenario.
-    network, facilities
+    network
+        The digest of the roads.
+    facilities
         Those that are measured on.
     kinds
         Of facilities that the standard names.
@@ -174,7 +176,7 @@ def of_inputs(
     return {
         "software": software,
         "settings": of_settings(parameters),
-        "network": of_network(network),
+        "network": network,
         "facilities": of_facilities(facilities, kinds),
         **county,
     }

@@ -9,11 +9,10 @@ from typing import Any
 
 from gis_service import __version__
 from gis_service.access import SYSTEM, Actor, record
+from gis_service.coverage import county as kept
 from gis_service.coverage import fingerprints, staleness
-from gis_service.coverage.area_desk import AreaDesk, area_folder
+from gis_service.coverage.areas import Areas, area_folder
 from gis_service.coverage.county_reading import (
-    read_county,
-    read_network,
     read_stations,
     whole_county_only,
 )
@@ -46,6 +45,7 @@ from gis_service.coverage.summary import Figures, inside_of, summary_of
 from gis_service.coverage.travel_time import STATUS_NAMES
 from gis_service.errors import InputError, Place
 from gis_service.jobs import Progress, complete, work
+from gis_service.snapshot import Snapshot
 from gis_service.store import Store
 
 __all__ = [
@@ -67,7 +67,6 @@ __all__ = [
     "measure_as_job",
     "parameters_of",
     "rank_of_grid",
-    "read_network",
     "stations_of_grid",
     "summary_of",
     "unreached",
@@ -83,6 +82,7 @@ def measure(
     *,
     book: StandardBook | None = None,
     job_id: int | None = None,
+    snapshot: Snapshot | None = None,
 ) -> dict[str, Any]:
     """
     Measure one standard for every household and store the run.
@@ -105,6 +105,8 @@ def measure(
         The standards; without it those in force.
     job_id
         The job that does it, if one does.
+    snapshot
+        Keeps what is read, for what follows; without it nothing stays.
 
     Returns
     -------
@@ -123,15 +125,16 @@ def measure(
     InputError
         The roads are those of another region, or read in another coordinate system.
     """
-    book = book or standard_book()
+    book, snapshot = book or standard_book(), snapshot or Snapshot()
     standard, circumstances = book.standard(standard_code), book.scenario(scenario)
     whole_county_only(actor)
     parameters = parameters_of(book, standard_code, scenario)
     with store.transaction(actor) as connection:
         progress(0.0, "coverage.step_reading")
         changes = staleness.changes_now(connection)
-        network_id, network = read_network(connection)
-        county = read_county(connection, actor)
+        roads = kept.roads(snapshot, connection)
+        network = roads.network
+        county = kept.county(snapshot, connection)
         places = county.places
         progress(0.2, "coverage.step_snapping")
         ground = ground_for(network, book, standard, circumstances, places.lon, places.lat)
@@ -153,13 +156,13 @@ def measure(
         if inside is not None:
             summary |= {"inside": inside, "notes": [*notes, note_on_outside(summary["n"], inside)]}
         digests = fingerprints.of_inputs(
-            __version__, parameters, network, county.facilities, standard.kinds, county.inputs
+            __version__, parameters, roads.digest, county.facilities, standard.kinds, county.inputs
         )
         progress(0.7, "coverage.step_writing")
         run = {
             "standard": standard_code,
             "scenario": scenario,
-            "network_id": network_id,
+            "network_id": roads.network_id,
             "version_id": county.version_id,
             "kinds": list(standard.kinds),
             "parameters": parameters,
@@ -221,8 +224,11 @@ def measure_as_job(
         if not isinstance(given.get(name), str):
             raise InputError("coverage.argument_missing", place=Place(field=name), argument=name)
     standard, scenario = given["standard"], given["scenario"]
-    result = measure(store, actor, standard, scenario, progress, job_id=given.get("job_id"))
+    snapshot = Snapshot()
+    result = measure(
+        store, actor, standard, scenario, progress, job_id=given.get("job_id"), snapshot=snapshot
+    )
     # The run is there already; its bands are drawn so that the first look need not wait.
     with store.transaction(SYSTEM) as connection:
-        AreaDesk(area_folder()).prepare(connection, standard, scenario)
+        Areas(snapshot, area_folder()).prepare(connection, standard, scenario)
     return result

@@ -10,12 +10,13 @@ from typing import Any, Final
 
 from gis_service.access import Actor
 from gis_service.coverage import fingerprints
-from gis_service.coverage.area_desk import AreaDesk
+from gis_service.coverage.areas import Areas
 from gis_service.coverage.county_reading import whole_county_only
 from gis_service.coverage.sites import SiteWish, best_sites, kind_of
 from gis_service.coverage.standards import standard_book
-from gis_service.coverage.what_if_desk import WhatIfDesk
+from gis_service.coverage.what_if_answers import measure_now
 from gis_service.jobs import JobState, Progress, find_result, work
+from gis_service.snapshot import Snapshot
 from gis_service.store import Store
 
 KIND: Final = "coverage_sites"
@@ -51,7 +52,7 @@ class AnsweredSites:
         Returns
         -------
         AnsweredSites
-            For :meth:`gis_service.coverage.staleness.Digests.stale_because`.
+            For :func:`gis_service.coverage.staleness.stale_because`.
         """
         told = state.result or {}
         return cls(told["standard"], told["scenario"], tuple(told["kinds"]), told["inputs"])
@@ -115,10 +116,10 @@ def sites_as_job(
     whole_county_only(actor)
     standard, scenario, wish = wish_of(arguments)
     progress(0.0, "coverage.step_reading")
-    desk = WhatIfDesk()
+    snapshot = Snapshot()
     with store.transaction(actor) as connection:
-        prepared, _ = desk.prepared(connection, actor, standard, scenario)
-        inputs = desk.inputs(standard, scenario)
+        measured = measure_now(snapshot, connection, actor, standard, scenario)
+        prepared, inputs = measured.prepared, measured.inputs
         asked = fingerprints.of_settings(asdict(wish))
         fingerprint = fingerprints.of_settings(
             {"county": fingerprints.together(inputs["digests"]), "wish": asked}
@@ -132,7 +133,7 @@ def sites_as_job(
     )
     places = [(one.lon, one.lat) for one in found.sites]
     with store.transaction(actor) as connection:
-        names = AreaDesk().names_at(connection, places)
+        names = Areas(snapshot).names_at(connection, places)
     answer = asdict(found)
     answer["sites"] = [
         {**site, "name": name} for site, name in zip(answer["sites"], names, strict=True)

@@ -5,7 +5,6 @@ a grid's part of the answer is written once and then only copied.
 """
 
 import json
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import sqlalchemy as sa
 
-from gis_service.access import SYSTEM, Actor
+from gis_service.access import Actor
 from gis_service.grids.border_roads import BorderRoads, border_roads
 from gis_service.grids.locating import (
     ON_BORDER_M,
@@ -34,18 +33,30 @@ from gis_service.grids.placing import (
     find_by_index,
     find_in_store,
 )
-from gis_service.grids.reading import SchemeKey, find_scheme
-from gis_service.grids.rolls import Roll, RollCache, load_roll, version_dates
-from gis_service.grids.serving import LocatorCache
+from gis_service.grids.reading import SchemeKey
+from gis_service.grids.rolls import Roll, load_roll, officers_on, version_dates
+from gis_service.grids.serving import BORDER_ROADS, BOUNDARIES, roads_of, serving
 from gis_service.grids.versions import Version, polygons, today
 from gis_service.settings import number_settings
+from gis_service.snapshot import Part, Snapshot
 from gis_service.store import Store
-from gis_service.store import tables as t
+from gis_service.store.tiles import DAY
 
 _CHECK_EVERY_S: Final = 1.0
 _FEW: Final = 200
 """So many places of another day are asked of the store; for more an index is built."""
-_DAYS_KEPT: Final = 3
+ROLLS: Final = Part(
+    "who answers for which grid, by sight",
+    ("grid_duty", "leave", "officer", DAY),
+    needs=(BOUNDARIES,),
+    most=100,
+)
+OTHER_DAYS: Final = Part(
+    "boundaries of other days",
+    ("grid_state", "grid_version", "road_edge", "road_network"),
+    most=3,
+    quiet_s=900.0,
+)
 
 
 @dataclass(frozen=True)
@@ -67,25 +78,20 @@ class Ready:
 
 class Desk:
     """
-    What a serving process holds to answer at once, for every scheme and every sight.
+    What a serving process answers from at once, for every scheme and every sight.
 
     Parameters
     ----------
     store
         The store.
-    locators
-        The indexes of today.
+    snapshot
+        Of the process.
     """
 
-    def __init__(self, store: Store, locators: LocatorCache) -> None:
+    def __init__(self, store: Store, snapshot: Snapshot) -> None:
         self._store = store
-        self._locators = locators
-        self._rolls = RollCache(store)
-        self.lock = threading.Lock()
-        self._codes: dict[str, str] = {}
-        self._roads: dict[str, tuple[tuple[int, int | None], BorderRoads]] = {}
+        self._snapshot = snapshot
         self._fresh: dict[tuple[Any, ...], tuple[float, Ready]] = {}
-        self._past: dict[int, tuple[Locator, BorderRoads]] = {}
 
     def fresh(self, actor: Actor, scheme: str) -> Ready | None:
         """
@@ -131,37 +137,32 @@ class Desk:
         NotFoundError
             There is no such scheme, or nothing is published.
         """
-        with self.lock:
-            found = None if anew else self.fresh(actor, scheme)
-            if found is not None:
-                return found
-            began = time.monotonic()
-            code = self._code(scheme)
-            serving = self._locators.current(code, anew=anew)
-            roll = self._rolls.current(actor, code, serving.version, anew=anew)
-            roads = self._roads_of(serving.version)
-            ready = Ready(serving.version, serving.locator, roll, roads)
-            self._fresh[scheme, actor.role, actor.areas] = (began, ready)
-            return ready
+        found = None if anew else self.fresh(actor, scheme)
+        if found is not None:
+            return found
+        with (
+            self._snapshot.when_free(BOUNDARIES, BORDER_ROADS, ROLLS),
+            self._store.transaction(actor) as connection,
+        ):
+            return self._compared(connection, actor, scheme)
 
-    def _code(self, scheme: str) -> str:
-        code = self._codes.get(scheme)
-        if code is None:
-            with self._store.transaction(SYSTEM) as connection:
-                code = find_scheme(connection, scheme).code
-            self._codes[scheme] = code
-        return code
+    def _compared(self, connection: sa.Connection, actor: Actor, scheme: str) -> Ready:
+        began = time.monotonic()
+        held = serving(self._snapshot, connection, scheme)
 
-    def _roads_of(self, version: Version) -> BorderRoads:
-        with self._store.transaction(SYSTEM) as connection:
-            network = connection.scalar(
-                sa.select(t.road_network.c.network_id).where(t.road_network.c.active)
-            )
-            key = (version.version_id, network)
-            held = self._roads.get(version.scheme)
-            if held is None or held[0] != key:
-                held = self._roads[version.scheme] = (key, border_roads(connection, version))
-        return held[1]
+        def make() -> Roll:
+            day = today(connection)
+            officers = officers_on(connection, actor, held.scheme, day)
+            return Roll(held.scheme, held.dates, day, held.rows, officers)
+
+        sight = (actor.role, actor.areas)
+        roll = self._snapshot.get(connection, ROLLS, make, (held.version, *sight))
+        roads = roads_of(self._snapshot, connection, held.version)
+        ready = Ready(held.version, held.locator, roll, roads)
+        # What is no longer fresh goes: it would keep an index alive that nobody asks.
+        young = {key: one for key, one in self._fresh.items() if began - one[0] < _CHECK_EVERY_S}
+        self._fresh = {**young, (scheme, *sight): (began, ready)}
+        return ready
 
     def on_day(
         self,
@@ -218,15 +219,11 @@ class Desk:
         return Ready(version, locator, roll, roads), findings
 
     def _index_of(self, connection: sa.Connection, version: Version) -> tuple[Locator, BorderRoads]:
-        with self.lock:
-            held = self._past.pop(version.version_id, None)
-            if held is None:
-                shapes = polygons(connection, version.scheme_id, version.effective_day)
-                held = (Locator(*shapes), border_roads(connection, version))
-            self._past[version.version_id] = held  # the one used last stands last
-            while len(self._past) > _DAYS_KEPT:
-                self._past.pop(next(iter(self._past)))
-        return held
+        def make() -> tuple[Locator, BorderRoads]:
+            shapes = polygons(connection, version.scheme_id, version.effective_day)
+            return Locator(*shapes), border_roads(connection, version)
+
+        return self._snapshot.get(connection, OTHER_DAYS, make, version)
 
     def answer(
         self,
@@ -265,7 +262,7 @@ class Desk:
         """
         if day != today(connection):
             return answer_from_store(connection, actor, scheme, lon, lat, day)
-        ready = self.fresh(actor, scheme.code) or self.current(actor, scheme.code)
+        ready = self.fresh(actor, scheme.code) or self._compared(connection, actor, scheme.code)
         assert ready.locator is not None
         findings = find_by_index(ready.locator, lon, lat)
         return answer(ready.roll, ready.roads, findings, 0, lon, lat)

@@ -1,17 +1,13 @@
 """The roll of a version: name, parents and officers of every grid, held in memory for answering.
 
-Read from the store once a version and whenever an officer, a duty or a leave changed, which is
-looked for every second. A roll is made for those who see the same officers, through
-:func:`gis_service.access.visible`.
+A roll is made for those who see the same officers, through :func:`gis_service.access.visible`.
 """
 
 import json
-import threading
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -24,14 +20,10 @@ from gis_service.grids.reading import (
     LevelName,
     OfficerOnDuty,
     SchemeKey,
-    find_scheme,
     on_day,
 )
 from gis_service.grids.versions import Version, today, versions
-from gis_service.store import Store
 from gis_service.store import tables as t
-
-_CHECK_EVERY_S: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -285,6 +277,34 @@ def load_roll(
     Roll
         Ready to answer.
     """
+    rows = grid_rows(connection, scheme, dates, only)
+    grids = None if only is None else sorted(rows)
+    return Roll(scheme, dates, day, rows, officers_on(connection, actor, scheme, day, grids))
+
+
+def grid_rows(
+    connection: sa.Connection,
+    scheme: SchemeKey,
+    dates: VersionDates,
+    only: Iterable[int] | None = None,
+) -> dict[int, Any]:
+    """
+    Read what is the same for all who ask: names, parents and extents of grids.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    scheme, dates
+        Which version of which scheme.
+    only
+        Just these grids and their parents; every grid where None.
+
+    Returns
+    -------
+    dict
+        Rows by id.
+    """
     rows: dict[int, Any] = {}
     wanted = None if only is None else {one for one in only if one > 0}
     while wanted is None or wanted:
@@ -294,7 +314,7 @@ def load_roll(
             break
         wanted = {row.parent_grid_id for row in found if row.parent_grid_id is not None}
         wanted -= rows.keys()
-    return Roll(scheme, dates, day, rows, _officers(connection, actor, scheme, day, rows, only))
+    return rows
 
 
 def _grids(scheme: SchemeKey, dates: VersionDates, wanted: set[int] | None) -> sa.Select[Any]:
@@ -322,14 +342,34 @@ def _grids(scheme: SchemeKey, dates: VersionDates, wanted: set[int] | None) -> s
     return query if wanted is None else query.where(state.grid_id.in_(sorted(wanted)))
 
 
-def _officers(
+def officers_on(
     connection: sa.Connection,
     actor: Actor,
     scheme: SchemeKey,
     day: date,
-    rows: dict[int, Any],
-    only: Iterable[int] | None,
+    grids: Iterable[int] | None = None,
 ) -> dict[int, list[OfficerOnDuty]]:
+    """
+    Read who answers for which grid, as far as an actor may see it.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks: sees the officers of its areas.
+    scheme
+        Of which scheme.
+    day
+        Whose duties and leaves.
+    grids
+        Just these; every grid where None.
+
+    Returns
+    -------
+    dict
+        Heads first, post A before B, by grid.
+    """
     duty, officer, leave = t.grid_duty.c, t.officer.c, t.leave.c
     away = sa.exists().where(leave.officer_id == officer.officer_id, on_day(leave.valid, day))
     query = (
@@ -353,107 +393,9 @@ def _officers(
         )
         .order_by(duty.grid_id, duty.role, duty.post)
     )
-    if only is not None:
-        query = query.where(duty.grid_id.in_(sorted(rows)))
+    if grids is not None:
+        query = query.where(duty.grid_id.in_(grids))
     found: dict[int, list[OfficerOnDuty]] = {}
     for row in connection.execute(query):
         found.setdefault(row.grid_id, []).append(OfficerOnDuty(*row[1:]))
     return found
-
-
-@dataclass(frozen=True)
-class _Held:
-    roll: Roll
-    fingerprint: tuple[Any, ...]
-    checked: float
-
-
-class RollCache:
-    """
-    Rolls of today by scheme and sight, shared by the threads of one process.
-
-    Parameters
-    ----------
-    store
-        The store.
-    """
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._lock = threading.Lock()
-        self._held: dict[tuple[Any, ...], _Held] = {}
-
-    def fresh(self, actor: Actor, scheme: str, version_id: int) -> Roll | None:
-        """
-        Give the roll of a version without asking the store, if that may be.
-
-        Parameters
-        ----------
-        actor
-            Who asks.
-        scheme
-            Code of the scheme.
-        version_id
-            The version that the index answers for.
-
-        Returns
-        -------
-        Roll or None
-            None where there is none, or where it was last compared with the store over a second
-            ago.
-        """
-        held = self._held.get((scheme, actor.role, actor.areas))
-        if held is None or held.roll.version.version_id != version_id:
-            return None
-        return held.roll if time.monotonic() - held.checked < _CHECK_EVERY_S else None
-
-    def current(self, actor: Actor, scheme: str, version: Version, *, anew: bool = False) -> Roll:
-        """
-        Give the roll of a version, at most a second behind the store.
-
-        Parameters
-        ----------
-        actor
-            Who asks.
-        scheme
-            Code of the scheme.
-        version
-            The version that the index answers for.
-        anew
-            Compare with the store in any case.
-
-        Returns
-        -------
-        Roll
-            With the officers of today.
-        """
-        found = None if anew else self.fresh(actor, scheme, version.version_id)
-        if found is not None:
-            return found
-        sight = (scheme, actor.role, actor.areas)
-        with self._lock, self._store.transaction(actor) as connection:
-            now = time.monotonic()
-            fingerprint = _fingerprint(connection, version)
-            held = self._held.get(sight)
-            if held is not None and held.fingerprint == fingerprint:
-                roll = held.roll
-            else:
-                key = find_scheme(connection, scheme)
-                _, dates = version_dates(connection, key, version.effective_day)
-                roll = load_roll(connection, actor, key, dates, today(connection))
-            self._held[sight] = _Held(roll, fingerprint, now)
-        return roll
-
-
-def _fingerprint(connection: sa.Connection, version: Version) -> tuple[Any, ...]:
-    """Say something that is another one after every change of officers, duties and leaves."""
-    changes: list[sa.ScalarSelect[Any]] = []
-    for name in ("officer", "grid_duty", "leave", "grid_version"):
-        written = sa.cast(sa.cast(sa.column("xmin"), sa.Text), sa.BigInteger)
-        table = t.metadata.tables[name]
-        changes += [
-            sa.select(measure).select_from(table).scalar_subquery()
-            for measure in (sa.func.count(), sa.func.max(written))
-        ]
-    row = connection.execute(sa.select(sa.func.gis_today(), *changes)).one()
-    return (version.version_id, *row)

@@ -1,76 +1,102 @@
-"""The locator that a serving process keeps: today's version of each scheme, checked every second.
+"""What a process keeps of the boundaries in force: the index of each scheme, and its grids' names.
 
-The store is asked which version is in force at least once a second, so that a publication and the
-turn of a day are noticed; other days are answered from the store.
+Made again when something is published or a day begins that brings others; other days are answered
+from the store.
 """
 
-import threading
-import time
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from gis_service.access import SYSTEM
+import sqlalchemy as sa
+
+from gis_service.grids.border_roads import BorderRoads, border_roads
 from gis_service.grids.locator import Locator
-from gis_service.grids.versions import Version, in_force, polygons
-from gis_service.store.engine import Store
+from gis_service.grids.reading import SchemeKey, find_scheme
+from gis_service.grids.rolls import VersionDates, grid_rows, version_dates
+from gis_service.grids.versions import Version, polygons
+from gis_service.snapshot import Part, Snapshot
+from gis_service.store.tiles import DAY
 
-_CHECK_EVERY_S: Final = 1.0
+BOUNDARIES: Final = Part(
+    "boundaries in force, by scheme",
+    ("grid", "grid_level", "grid_scheme", "grid_state", "grid_version", DAY),
+    most=8,
+)
+BORDER_ROADS: Final = Part(
+    "roads along them", ("road_edge", "road_network"), needs=(BOUNDARIES,), most=8
+)
 
 
 @dataclass(frozen=True)
 class Serving:
-    """A locator and the version it answers for."""
-
-    version: Version
-    locator: Locator
-
-
-class LocatorCache:
     """
-    Locators by scheme, shared by the threads of one process.
+    The version of a scheme that is in force, and a locator that answers for it.
+
+    Attributes
+    ----------
+    rows
+        Name, parent and extent of its grids, by id.
+    """
+
+    scheme: SchemeKey
+    version: Version
+    dates: VersionDates
+    locator: Locator
+    rows: dict[int, Any]
+
+
+def serving(snapshot: Snapshot, connection: sa.Connection, scheme: str = "base") -> Serving:
+    """
+    Give the boundaries that are in force now.
 
     Parameters
     ----------
-    store
-        The store.
+    snapshot
+        Of the process.
+    connection
+        An open transaction.
+    scheme
+        Code of the scheme; ``base`` always means the base scheme.
+
+    Returns
+    -------
+    Serving
+        Shared: to be read only.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such scheme, or nothing is published yet.
     """
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._lock = threading.Lock()
-        self._held: dict[str, tuple[float, Serving]] = {}
+    def make() -> Serving:
+        key = find_scheme(connection, scheme)
+        version, dates = version_dates(connection, key)
+        ids, shapes = polygons(connection, version.scheme_id, version.effective_day)
+        rows = grid_rows(connection, key, dates)
+        return Serving(key, version, dates, Locator(ids, shapes), rows)
 
-    def current(self, scheme: str = "base", *, anew: bool = False) -> Serving:
-        """
-        Give the locator of the version in force now.
+    return snapshot.get(connection, BOUNDARIES, make, scheme)
 
-        Parameters
-        ----------
-        scheme
-            Code of the scheme.
-        anew
-            Compare with the store in any case.
 
-        Returns
-        -------
-        Serving
-            At most a second behind the store.
+def roads_of(snapshot: Snapshot, connection: sa.Connection, version: Version) -> BorderRoads:
+    """
+    Give the roads that run along the borders of a version in force.
 
-        Raises
-        ------
-        NotFoundError
-            Nothing is published yet.
-        """
-        held = self._held.get(scheme)
-        if not anew and held is not None and time.monotonic() - held[0] < _CHECK_EVERY_S:
-            return held[1]
-        with self._lock, self._store.transaction(SYSTEM) as connection:
-            version = in_force(connection, scheme)
-            held = self._held.get(scheme)
-            if held is not None and held[1].version == version:
-                serving = held[1]
-            else:
-                ids, shapes = polygons(connection, version.scheme_id, version.effective_day)
-                serving = Serving(version, Locator(ids, shapes))
-            self._held[scheme] = (time.monotonic(), serving)
-        return serving
+    Parameters
+    ----------
+    snapshot
+        Of the process.
+    connection
+        An open transaction.
+    version
+        As :func:`serving` gives it.
+
+    Returns
+    -------
+    BorderRoads
+        Shared: to be read only.
+    """
+    return snapshot.get(
+        connection, BORDER_ROADS, lambda: border_roads(connection, version), version
+    )

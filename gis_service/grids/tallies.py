@@ -4,7 +4,6 @@ Every count of people and of trouble passes :func:`gis_service.access.visible`; 
 actor does not see everything has no figure (None), never a part of one.
 """
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -17,9 +16,9 @@ from gis_service.access import Actor, sees_grid, visible
 from gis_service.access.visibility import grids_below
 from gis_service.grids.members import NO_INDEX, assigned, objects_in
 from gis_service.grids.reading import SchemeKey, on_day
-from gis_service.grids.versions import today
+from gis_service.snapshot import Part, Snapshot
 from gis_service.store import tables as t
-from gis_service.store.tiles import counts
+from gis_service.store.tiles import DAY
 
 Tally = dict[str, int]
 SENSITIVE: Final = frozenset({"household", "officer", "incident", "hazard"})
@@ -241,48 +240,13 @@ def grids_seen(connection: sa.Connection, actor: Actor, table: sa.Table) -> froz
     return frozenset(connection.scalars(sa.select(t.grid.c.grid_id).where(condition)))
 
 
-class TallyCache:
-    """
-    Households and buildings by lowest grid, kept until what they stand on changes.
-
-    For a town the sum of what is kept costs nothing, where counting its rows takes as long as
-    everything else on its sheet together. One for the threads of a process.
-    """
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self._held: dict[int, tuple[object, dict[str, dict[int | None, Tally]]]] = {}
-
-    def of(
-        self, connection: sa.Connection, actor: Actor, scheme: SchemeKey
-    ) -> dict[str, dict[int | None, Tally]]:
-        """
-        Give what :func:`tally` says of today.
-
-        Parameters
-        ----------
-        connection
-            An open transaction.
-        actor
-            One who sees all of the tables.
-        scheme
-            Of which scheme.
-
-        Returns
-        -------
-        dict
-            By name of the table; shared, so to be read only.
-        """
-        state = (today(connection), counts(connection, _KEPT_STAND_ON))
-        with self.lock:
-            held = self._held.get(scheme.scheme_id)
-            if held is None or held[0] != state:
-                counted = {one.name: tally(connection, actor, one, scheme) for one in NO_INDEX}
-                held = self._held[scheme.scheme_id] = (state, counted)
-            return held[1]
-
-
-_KEPT_STAND_ON: Final = (*(table.name for table in NO_INDEX), "assignment", "grid_version")
+TALLIES: Final = Part(
+    "households and buildings by lowest grid",
+    (*(table.name for table in NO_INDEX), "assignment", "grid_version", DAY),
+    most=8,
+)
+"""For a town the sum of what is kept costs nothing, where counting its rows takes as long as
+everything else on its sheet together."""
 
 
 def counts_of(
@@ -291,7 +255,7 @@ def counts_of(
     scheme: SchemeKey,
     grid_id: int,
     at: date | None = None,
-    kept: TallyCache | None = None,
+    snapshot: Snapshot | None = None,
 ) -> GridCounts:
     """
     Count what one grid carries.
@@ -308,8 +272,8 @@ def counts_of(
         A grid of any level.
     at
         The day; None is today.
-    kept
-        For today, and for those who see the whole county.
+    snapshot
+        Keeps what is counted of today for those who see the whole county; None counts it again.
 
     Returns
     -------
@@ -326,8 +290,14 @@ def counts_of(
             figures |= dict.fromkeys(measures(table.name))
     values = {"inside": [grid_id], "at": at}
     inside: list[int] = [*connection.scalars(_inside_query(is_today=at is None), values)]
-    if kept is not None and at is None and actor.areas is None and t.household in shown:
-        for name, by_grid in kept.of(connection, actor, scheme).items():
+    if snapshot is not None and at is None and actor.areas is None and t.household in shown:
+        kept = snapshot.get(
+            connection,
+            TALLIES,
+            lambda: {one.name: tally(connection, actor, one, scheme) for one in NO_INDEX},
+            scheme.scheme_id,
+        )
+        for name, by_grid in kept.items():
             found = [by_grid[one] for one in inside if one in by_grid]
             figures |= {each: sum(one[each] for one in found) for each in measures(name)}
         shown = [table for table in shown if table not in NO_INDEX]

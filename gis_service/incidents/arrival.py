@@ -15,12 +15,13 @@ import sqlalchemy as sa
 
 from gis_service.access import Actor, record, visible
 from gis_service.access.households import address_of, knows_address
+from gis_service.coverage.county import WALKED_METRES, router
 from gis_service.coverage.network import FloatArray, Snapped
 from gis_service.coverage.routes import Router, Ways
-from gis_service.coverage.standards import Standard, StandardBook
+from gis_service.coverage.standards import Standard, StandardBook, standard_book
 from gis_service.geodesy import distance_m
 from gis_service.grids.reading import on_day
-from gis_service.incidents.roads_desk import WALKED_METRES, RoadsDesk
+from gis_service.snapshot import Snapshot
 from gis_service.store import tables as t
 from gis_service.store.tables import SRID
 
@@ -173,7 +174,7 @@ class _Site:
 def arrivals(
     connection: sa.Connection,
     actor: Actor,
-    desk: RoadsDesk,
+    snapshot: Snapshot,
     lon: float,
     lat: float,
     *,
@@ -192,8 +193,8 @@ def arrivals(
         An open transaction.
     actor
         Who asks.
-    desk
-        Holds the roads.
+    snapshot
+        Of the process: holds the roads.
     lon, lat
         CGCS2000 degrees.
     first
@@ -217,7 +218,7 @@ def arrivals(
     NotFoundError
         There is no such scenario.
     """
-    book = desk.book
+    book = standard_book()
     by_kind = _sites(connection, actor, book)
     found: list[Comer] = []
     kinds: dict[str, dict[str, int]] = {}
@@ -226,15 +227,17 @@ def arrivals(
     quickest: dict[str, float] = {}
     for kind, sites in by_kind.items():
         profile, turnout = _manner(book, kind)
-        router = desk.router(connection, profile, scenario)
-        if router is None:
+        ways_there = router(snapshot, connection, profile, scenario)
+        if ways_there is None:
             status = "no_roads"
             kinds[kind] = {"count": len(sites), "arrive": 0}
             continue
         if profile not in ways_by_profile:
-            ways_by_profile[profile] = (router, router.ways_to(lon, lat))
+            ways_by_profile[profile] = (ways_there, ways_there.ways_to(lon, lat))
         ways = ways_by_profile[profile][1]
-        comers, arrive = _first(router, ways, profile, sites, turnout, first, (lon, lat), routes)
+        comers, arrive = _first(
+            ways_there, ways, profile, sites, turnout, first, (lon, lat), routes
+        )
         kinds[kind] = {"count": len(sites), "arrive": arrive}
         quickest[kind] = comers[0].minutes if comers else math.inf
         found += comers
@@ -255,7 +258,7 @@ def arrivals(
         arrivals=found,
         kinds=kinds,
         fire_20=_in_time(book, standard, kinds, quickest, status),
-        near=_near(connection, actor, desk, lon, lat, radius_m, network_m),
+        near=_near(connection, actor, snapshot, lon, lat, radius_m, network_m),
     )
 
 
@@ -424,14 +427,14 @@ def _officers(connection: sa.Connection, actor: Actor) -> list[_Site]:
 def _near(
     connection: sa.Connection,
     actor: Actor,
-    desk: RoadsDesk,
+    snapshot: Snapshot,
     lon: float,
     lat: float,
     radius_m: float,
     network_m: float | None,
 ) -> Near:
-    reach = _Reach(connection, desk, lon, lat, radius_m, network_m)
-    tags = desk.book.arrival.care_tags.value
+    reach = _Reach(connection, snapshot, lon, lat, radius_m, network_m)
+    tags = standard_book().arrival.care_tags.value
     hazards, hazard_count = reach.within(_hazards(actor))
     water, water_count = reach.within(_water_sources())
     premises, premises_count = reach.within(_premises())
@@ -464,7 +467,7 @@ class _Reach:
     def __init__(
         self,
         connection: sa.Connection,
-        desk: RoadsDesk,
+        snapshot: Snapshot,
         lon: float,
         lat: float,
         radius_m: float,
@@ -477,7 +480,7 @@ class _Reach:
         self._ways: Ways | None = None
         self._by_network = network_m is not None
         if self._by_network:
-            self._router = desk.router(connection, WALKED_METRES)
+            self._router = router(snapshot, connection, WALKED_METRES)
             self._ways = self._router.ways_to(lon, lat) if self._router else None
 
     def within(self, query: Query) -> tuple[list[NearThing], int]:

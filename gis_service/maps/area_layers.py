@@ -16,7 +16,7 @@ import shapely.geometry
 import sqlalchemy as sa
 
 from gis_service.coverage.area_answers import AreaBand, NamedDistrict
-from gis_service.coverage.area_desk import AreaDesk, usual_limits
+from gis_service.coverage.areas import Areas, usual_limits
 from gis_service.coverage.run_reading import Run, latest_run
 from gis_service.coverage.service_area import valid_ground, without_specks
 from gis_service.coverage.standards import Standard, standard_book
@@ -51,9 +51,7 @@ class AreaLayer:
     legend: tuple[tuple[str, str], ...]
 
 
-def measured_areas(
-    connection: sa.Connection, desk: AreaDesk, language: Language
-) -> list[AreaLayer]:
+def measured_areas(connection: sa.Connection, areas: Areas, language: Language) -> list[AreaLayer]:
     """
     Draw the bands of every standard that is measured, and the districts of who drives out.
 
@@ -61,7 +59,7 @@ def measured_areas(
     ----------
     connection
         An open transaction.
-    desk
+    areas
         Which may have drawn them before.
     language
         Of the words.
@@ -77,22 +75,22 @@ def measured_areas(
         if run is None or run.network_id is None or not any(run.summary["facilities"].values()):
             continue
         name = standard.name if language == "zh-CN" else standard.name_en
-        found.append(_bands_of(connection, desk, standard, run, name, language))
+        found.append(_bands_of(connection, areas, standard, run, name, language))
         if standard.direction == "from_facility":
-            found.append(_districts_of(connection, desk, run, name, language))
+            found.append(_districts_of(connection, areas, run, name, language))
     return found
 
 
 def _bands_of(
     connection: sa.Connection,
-    desk: AreaDesk,
+    areas: Areas,
     standard: Standard,
     run: Run,
     name: str,
     language: Language,
 ) -> AreaLayer:
     limits = usual_limits(standard.limit_minutes.value)
-    packed = desk.answer_areas(connection, run.standard, run.scenario, limits)
+    packed = areas.answer_areas(connection, run.standard, run.scenario, limits)
     features = json.loads(gzip.decompress(packed))["features"]
     bands = [
         AreaBand(
@@ -110,9 +108,9 @@ def _bands_of(
 
 
 def _districts_of(
-    connection: sa.Connection, desk: AreaDesk, run: Run, name: str, language: Language
+    connection: sa.Connection, areas: Areas, run: Run, name: str, language: Language
 ) -> AreaLayer:
-    found = desk.districts(connection, run.standard, run.scenario, run.kinds[0])
+    found = areas.districts(connection, run.standard, run.scenario, run.kinds[0])
     title = f"{name} · {text('cover.layer_districts', language)}"
     lines = (
         (_FITS, "district_fits"),

@@ -21,7 +21,7 @@ from branca.element import Element
 
 from gis_service import __version__
 from gis_service.access import Actor
-from gis_service.coverage.area_desk import AreaDesk, area_folder
+from gis_service.coverage.areas import Areas, area_folder
 from gis_service.coverage.standards import standard_book
 from gis_service.geodesy import GeometryArray
 from gis_service.grids.reading import SchemeKey, find_scheme
@@ -33,6 +33,7 @@ from gis_service.maps.classes import hide_small
 from gis_service.maps.figures import Figures, figures
 from gis_service.maps.vendor import vendor_file
 from gis_service.messages import WEB_DIR, Language, text
+from gis_service.snapshot import Snapshot
 from gis_service.store import tables as t
 from gis_service.store.engine import Store
 
@@ -105,8 +106,8 @@ def write_map(store: Store, actor: Actor, file: Path, language: Language = "zh-C
         Bytes written.
     """
     with store.transaction(actor) as connection:
-        desk = AreaDesk(area_folder())
-        document = render_map(connection, actor, language, desk).encode()
+        areas = Areas(Snapshot(), area_folder())
+        document = render_map(connection, actor, language, areas).encode()
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_suffix(".part")
     draft.write_bytes(document)
@@ -114,7 +115,7 @@ def write_map(store: Store, actor: Actor, file: Path, language: Language = "zh-C
     return len(document)
 
 
-def render_map(connection: sa.Connection, actor: Actor, language: Language, desk: AreaDesk) -> str:
+def render_map(connection: sa.Connection, actor: Actor, language: Language, areas: Areas) -> str:
     """
     Render the document.
 
@@ -126,7 +127,7 @@ def render_map(connection: sa.Connection, actor: Actor, language: Language, desk
         Who asks.
     language
         Of titles and legends.
-    desk
+    areas
         Draws bands of minutes and districts, or has drawn them before.
 
     Returns
@@ -162,8 +163,8 @@ def render_map(connection: sa.Connection, actor: Actor, language: Language, desk
     _roads(connection, document, _extent(base), language)
     houses = folium.FeatureGroup(name=text("page.layer_buildings", language))
     houses.add_to(document)
-    areas = measured_areas(connection, desk, language)
-    for area in areas:
+    drawn = measured_areas(connection, areas, language)
+    for area in drawn:
         area.layer.add_to(document)
     for lines, weight in zip(
         _borders_above(connection, scheme, base, ranks), (1.4, 2.6), strict=False
@@ -178,7 +179,7 @@ def render_map(connection: sa.Connection, actor: Actor, language: Language, desk
     folium.LayerControl(collapsed=False).add_to(document)
     document.fit_bounds(_extent(base))
     level = _level_label(connection, scheme, ranks[-1], language)
-    _note(connection, document, chosen, said, level, areas, language)
+    _note(connection, document, chosen, said, level, drawn, language)
     _scripts(connection, document, grids, houses, chosen)
     rendered = str(document.get_root().render())
     return rendered.replace("<html>", f'<html lang="{language}">', 1)

@@ -24,7 +24,6 @@ from gis_service.grids.reading import (
 from gis_service.grids.tallies import (
     CountyCounts,
     GridCounts,
-    TallyCache,
     counts_of,
     county_counts,
 )
@@ -33,6 +32,7 @@ from gis_service.maps.measured import (
     coverage_of_county,
     coverage_of_grid,
 )
+from gis_service.snapshot import Snapshot
 from gis_service.store import tables as t
 
 
@@ -78,7 +78,7 @@ def grid_sheet(
     actor: Actor,
     grid_id: int,
     at: date | None = None,
-    cache: TallyCache | None = None,
+    snapshot: Snapshot | None = None,
 ) -> GridSheet:
     """
     Put the sheet of a grid together.
@@ -93,8 +93,8 @@ def grid_sheet(
         A grid of any level and scheme.
     at
         The day; None is today. Coverage is as of its newest run.
-    cache
-        Of counts that are kept.
+    snapshot
+        Keeps counts of today; None counts them.
 
     Returns
     -------
@@ -110,7 +110,7 @@ def grid_sheet(
         **vars(head),
         officers=officers,
         stand_in=call[2] if call and call[1] == "head" and call[2] not in officers else None,
-        counts=counts_of(connection, actor, scheme, grid_id, at, cache),
+        counts=counts_of(connection, actor, scheme, grid_id, at, snapshot),
         coverage=coverage_of_grid(connection, actor, scheme, head.rank, grid_id),
     )
 

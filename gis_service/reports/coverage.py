@@ -13,6 +13,7 @@ from typing import Final, Literal, get_args
 import sqlalchemy as sa
 
 from gis_service.access import Actor, record, visible
+from gis_service.coverage.areas import Areas
 from gis_service.coverage.runs import Run, find_run
 from gis_service.errors import InputError, NotAllowedError, Place
 from gis_service.maps import printing
@@ -139,7 +140,7 @@ class Report:
 
 
 def read_report(
-    connection: sa.Connection, actor: Actor, wish: Wish, *, with_bands: bool = True
+    connection: sa.Connection, actor: Actor, wish: Wish, areas: Areas, *, with_bands: bool = True
 ) -> Report:
     """
     Read all that a report needs; nothing is asked of the store after it.
@@ -152,6 +153,8 @@ def read_report(
         Who asks; must see every household of the county.
     wish
         Which report.
+    areas
+        Of the process: draws bands and districts, or has drawn them before.
     with_bands
         False where only a workbook is written, which has no maps.
 
@@ -162,7 +165,7 @@ def read_report(
     """
     run = choose_run(connection, wish.standard, wish.scenario, wish.run_id)
     before = None if wish.compare is None else find_run(connection, wish.compare)
-    facts = read_facts(connection, actor, run, before, with_bands=with_bands)
+    facts = read_facts(connection, actor, run, areas, before, with_bands=with_bands)
     report = Report(
         Document(
             facts,

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from gis_service.access import Actor, visible
 from gis_service.coverage.area_answers import AreaBand, NamedDistrict
-from gis_service.coverage.area_desk import AreaDesk, area_folder
+from gis_service.coverage.areas import Areas
 from gis_service.coverage.disclosure import NO_PARENT, SMALLEST, Counts, hide, hide_listed
 from gis_service.coverage.fingerprints import changed
 from gis_service.coverage.runs import (
@@ -29,7 +29,7 @@ from gis_service.coverage.runs import (
     find_run,
     latest_run,
 )
-from gis_service.coverage.staleness import Digests
+from gis_service.coverage.staleness import stale_because
 from gis_service.coverage.standards import standard_book
 from gis_service.coverage.statistics import (
     COUNTY_GRID,
@@ -353,6 +353,7 @@ def read_facts(
     connection: sa.Connection,
     actor: Actor,
     run: Run,
+    areas: Areas,
     before: Run | None = None,
     *,
     with_bands: bool = True,
@@ -368,6 +369,8 @@ def read_facts(
         Who asks; must see every household of the county, as for a run.
     run
         A finished run.
+    areas
+        Of the process: draws bands and districts, or has drawn them before.
     before
         Another one of the same standard, to compare with.
     with_bands
@@ -392,7 +395,7 @@ def read_facts(
     grids = _grids(connection, version.effective_day)
     place = county(connection)
     lines, others = _lines(connection, run, levels, grids, place.name)
-    stale = Digests().stale_because(connection, run, standard_book())
+    stale = stale_because(areas.snapshot, connection, run, standard_book())
     places, small_places = _blind_places(connection, actor, run)
     return Facts(
         county=place.name,
@@ -408,8 +411,8 @@ def read_facts(
         blind_places=places,
         small_places=small_places,
         stale=stale,
-        bands=_bands(connection, run, stale) if with_bands else (),
-        districts=_districts(connection, run, stale),
+        bands=_bands(connection, areas, run, stale) if with_bands else (),
+        districts=_districts(connection, areas, run, stale),
         stations=_stations(connection, run),
         minutes=_minutes(
             connection,
@@ -422,24 +425,24 @@ def read_facts(
     )
 
 
-def _bands(connection: sa.Connection, run: Run, stale: Sequence[str]) -> tuple[AreaBand, ...]:
+def _bands(
+    connection: sa.Connection, areas: Areas, run: Run, stale: Sequence[str]
+) -> tuple[AreaBand, ...]:
     if not _is_drawable(run, stale):
         return ()
     limit = float(run.parameters["standard"]["limit_minutes"]["value"])
-    desk = AreaDesk(area_folder())
-    drawn, _ = desk.areas(connection, run.standard, run.scenario, band_limits(limit))
+    drawn, _ = areas.areas(connection, run.standard, run.scenario, band_limits(limit))
     return tuple(one for one in drawn if not one.geometry.is_empty)
 
 
 def _districts(
-    connection: sa.Connection, run: Run, stale: Sequence[str]
+    connection: sa.Connection, areas: Areas, run: Run, stale: Sequence[str]
 ) -> tuple[NamedDistrict, ...]:
     drives_out = run.parameters["standard"]["direction"] == "from_facility"
     first = run.kinds[0]
     if not drives_out or not run.summary["facilities"].get(first) or not _is_drawable(run, stale):
         return ()
-    desk = AreaDesk(area_folder())
-    return tuple(desk.districts(connection, run.standard, run.scenario, first))
+    return tuple(areas.districts(connection, run.standard, run.scenario, first))
 
 
 def _is_drawable(run: Run, stale: Sequence[str]) -> bool:

@@ -12,9 +12,11 @@ from tempfile import NamedTemporaryFile
 from typing import Any, Final
 
 from gis_service.access import Actor
+from gis_service.coverage.areas import Areas, area_folder
 from gis_service.errors import NotFoundError
 from gis_service.jobs import JobState, Progress, work
 from gis_service.settings import service_folder
+from gis_service.snapshot import Snapshot
 from gis_service.store import Store
 
 KIND: Final = "coverage_report"
@@ -65,7 +67,11 @@ def report_as_job(
     progress(0.0, "reports.step_reading")
     with store.transaction(actor) as connection:
         report = coverage.read_report(
-            connection, actor, coverage.Wish(**given), with_bands=form != "xlsx"
+            connection,
+            actor,
+            coverage.Wish(**given),
+            Areas(Snapshot(), area_folder()),
+            with_bands=form != "xlsx",
         )
     progress(0.4, "reports.step_drawing")
     body = report.body(form)

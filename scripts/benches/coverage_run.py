@@ -25,7 +25,8 @@ from gis_service.coverage.network import RoadNetwork, for_profile
 from gis_service.coverage.standards import Standard, StandardBook, standard_book
 from gis_service.coverage.statistics import figures
 from gis_service.coverage.what_if import MoveStation
-from gis_service.coverage.what_if_desk import WhatIfDesk
+from gis_service.coverage.what_if_answers import ask, measure_now
+from gis_service.snapshot import Snapshot
 from gis_service.store import Store
 from scripts.benches.context import COUNTY, Context
 from scripts.benches.framework import Limit, Row, compare, percentile, plain, told
@@ -505,11 +506,12 @@ def what_if(given: Given) -> Row:
     """
     limits, equal = [], True
     for code in STANDARDS:
-        desk = WhatIfDesk(given.book)
+        snapshot = Snapshot()
         dice = np.random.default_rng(5)
         seconds = []
         with given.store.transaction(SYSTEM) as connection:
-            prepared, _ = desk.prepared(connection, SYSTEM, code, "normal")
+            asked = (snapshot, connection, SYSTEM, code, "normal")
+            prepared = measure_now(*asked, given.book).prepared
             stations = prepared.facilities
             named = np.flatnonzero(np.isin(stations.kind, prepared.standard.kinds))
             for _ in range(MOVES):
@@ -520,7 +522,7 @@ def what_if(given: Given) -> Row:
                     float(stations.lat[moved] + dice.uniform(-0.03, 0.03)),
                 )
                 began = time.perf_counter()
-                answer = desk.ask(connection, SYSTEM, code, "normal", [change])
+                answer = ask(*asked, [change], given.book)
                 seconds.append(time.perf_counter() - began)
         again = measure_places(
             given.network,

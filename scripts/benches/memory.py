@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
 from gis_service.coverage import runs
-from gis_service.coverage.area_desk import usual_limits
+from gis_service.coverage.areas import usual_limits
 from gis_service.coverage.standards import standard_book
 from gis_service.store import Store
 from scripts.benches.context import Context

@@ -14,10 +14,12 @@ from gis_service.access import SYSTEM
 from gis_service.access.households import ROUGH_DECIMALS
 from gis_service.access.permissions import KNOW_ADDRESSES, Need
 from gis_service.api import create_app
+from gis_service.coverage.areas import Areas
 from gis_service.grids.assignment import assign_new
 from gis_service.reports.coverage import Wish, read_report
 from gis_service.roles import ROLES
 from gis_service.search.entries import refresh
+from gis_service.snapshot import Snapshot
 from gis_service.store import Store
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
@@ -216,5 +218,5 @@ def test_another_officer_finds_no_house_in_this_grid(
 def test_no_address_leaves_with_a_report(county: County, store: Store, form: Any) -> None:
     with store.transaction(SYSTEM) as connection:
         wish = Wish(standard="service-15", run_id=county.run, language="zh-CN")
-        body = read_report(connection, SYSTEM, wish).body(form)
+        body = read_report(connection, SYSTEM, wish, Areas(Snapshot())).body(form)
     assert "西巷".encode() not in body

@@ -16,9 +16,14 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gis_service.api import create_app
 from gis_service.api.admission import Admission
+from gis_service.coverage.areas import GROUNDS
+from gis_service.coverage.county import ROADS, ROUTERS
+from gis_service.grids.serving import BOUNDARIES
+from gis_service.grids.tallies import TALLIES
 from gis_service.incidents.watching import Mark
 from gis_service.maps import printing
 from gis_service.settings import ServerSettings
+from gis_service.snapshot import Part
 from gis_service.store import Store
 from tests.api.conftest import SmallCounty
 from tests.api.test_live import Running, listening, reported, running, steps_of, until
@@ -201,13 +206,13 @@ def test_slow_work_leaves_room_for_quick_questions_and_slow_readers_for_others()
 
 
 @pytest.mark.parametrize(
-    ("path", "desk"),
+    ("path", "part"),
     [
-        ("/api/coverage/areas?standard=fire-20", "areas"),
-        ("/api/coverage/districts", "areas"),
-        ("/api/arrivals?lon=112.9&lat=28.7", "roads"),
-        ("/api/locate?lon=112.9&lat=28.7", "desk"),
-        ("/api/overview", "tallies"),
+        ("/api/coverage/areas?standard=fire-20", GROUNDS),
+        ("/api/coverage/districts", ROADS),
+        ("/api/arrivals?lon=112.9&lat=28.7", ROUTERS),
+        ("/api/locate?lon=112.9&lat=28.7", BOUNDARIES),
+        ("/api/overview", TALLIES),
     ],
 )
 def test_a_lock_is_waited_for_without_a_connection(
@@ -215,7 +220,7 @@ def test_a_lock_is_waited_for_without_a_connection(
     small_county: SmallCounty,
     monkeypatch: pytest.MonkeyPatch,
     path: str,
-    desk: str,
+    part: Part,
 ) -> None:
     app = create_app(narrow, loopback_only=True)
     office = {"X-Gis-Actor": str(small_county.actors["county_office"])}
@@ -233,7 +238,7 @@ def test_a_lock_is_waited_for_without_a_connection(
             held.release()
 
     held = threading.RLock()
-    monkeypatch.setattr(getattr(app.state, desk), "lock", Watched())
+    monkeypatch.setattr(app.state.snapshot._shelf(part), "lock", Watched())
     held.acquire()
     asking = threading.Thread(target=lambda: answered.extend(asked(app, path, headers=office)))
     asking.start()

@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 
 from gis_service import jobs
 from gis_service.access import SYSTEM
-from gis_service.coverage.area_desk import area_folder
+from gis_service.coverage.areas import area_folder
 from gis_service.coverage.kept_areas import KeptAreas
 from gis_service.maps.tiles import LAYERS
 from gis_service.settings import incident_settings, keeping_settings

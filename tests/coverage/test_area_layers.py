@@ -9,7 +9,7 @@ import shapely
 from gis_service.access import SYSTEM
 from gis_service.coverage import runs
 from gis_service.coverage.area_answers import AreaBand, NamedDistrict, NamedPiece
-from gis_service.coverage.area_desk import AreaDesk, usual_limits
+from gis_service.coverage.areas import Areas, usual_limits
 from gis_service.maps.area_layers import (
     band_colours,
     band_layer,
@@ -17,24 +17,25 @@ from gis_service.maps.area_layers import (
     measured_areas,
 )
 from gis_service.messages import LANGUAGES, Language
+from gis_service.snapshot import Snapshot
 from gis_service.store import Store
 from tests.coverage.drawn_county import BOOK
 
 
 def test_what_is_not_measured_has_no_layer(county: Store) -> None:
     with county.transaction(SYSTEM) as connection:
-        assert measured_areas(connection, AreaDesk(), "en") == []
+        assert measured_areas(connection, Areas(Snapshot()), "en") == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_bands_and_districts_are_those_of_the_page(county: Store, language: Language) -> None:
     """The same ground, to what the simpler borders leave out."""
-    desk = AreaDesk()
+    areas = Areas(Snapshot())
     runs.measure(county, SYSTEM, "fire-20", book=BOOK)
     with county.transaction(SYSTEM) as connection:
-        bands, districts = measured_areas(connection, desk, language)
-        drawn, _ = desk.areas(connection, "fire-20", "normal", usual_limits(20.0))
-        found = desk.districts(connection, "fire-20", "normal")
+        bands, districts = measured_areas(connection, areas, language)
+        drawn, _ = areas.areas(connection, "fire-20", "normal", usual_limits(20.0))
+        found = areas.districts(connection, "fire-20", "normal")
     assert bands.name != districts.name
     ground = shapely.from_geojson(json.dumps(bands.layer.data))
     assert ground.area == pytest.approx(sum(one.geometry.area for one in drawn), rel=0.05)

@@ -7,8 +7,9 @@ from gis_service.access import SYSTEM
 from gis_service.coverage import runs
 from gis_service.coverage.comparing import compare
 from gis_service.coverage.what_if import AddStation, CloseRoad, MoveStation
-from gis_service.coverage.what_if_desk import WhatIfDesk
+from gis_service.coverage.what_if_answers import ask
 from gis_service.errors import InputError, NotAllowedError
+from gis_service.snapshot import Snapshot
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.coverage.drawn_county import BOOK, EAST, EAST_OFFICER, VISITOR, WEST, open_facility
@@ -68,23 +69,23 @@ def test_who_sees_a_part_may_not_compare_the_whole(county: Store, actor: object)
 
 
 def test_a_what_if_foretells_the_run(county: Store) -> None:
-    desk = WhatIfDesk(BOOK)
+    snapshot = Snapshot()
     lon, lat = at_m(20000, 0)
     with county.transaction(SYSTEM) as connection:
         station = connection.scalar(sa.select(t.facility.c.facility_id))
         assert station is not None
-        told = desk.ask(
-            connection, SYSTEM, "fire-20", "normal", [MoveStation(station, lon, lat)]
-        ).what_if
+        move = MoveStation(station, lon, lat)
+        told = ask(snapshot, connection, SYSTEM, "fire-20", "normal", [move], BOOK).what_if
         connection.execute(
             sa.update(t.facility).values(point=sa.func.ST_SetSRID(sa.func.ST_Point(lon, lat), 4490))
         )
     assert told.before != told.after
     assert told.after == summary(runs.measure(county, SYSTEM, "fire-20", book=BOOK))
     with county.transaction(SYSTEM) as connection:
-        now = desk.ask(connection, SYSTEM, "fire-20", "normal", [])
-        assert now.what_if.before == told.after  # the desk saw that the store has changed
-        closed = desk.ask(connection, SYSTEM, "fire-20", "normal", [CloseRoad((2,))]).what_if
+        now = ask(snapshot, connection, SYSTEM, "fire-20", "normal", [], BOOK)
+        assert now.what_if.before == told.after  # it was seen that the store has changed
+        close = CloseRoad((2,))
+        closed = ask(snapshot, connection, SYSTEM, "fire-20", "normal", [close], BOOK).what_if
         connection.execute(sa.delete(t.road_edge).where(t.road_edge.c.edge_id == 2))
     assert closed.lost > 0
     assert closed.after == summary(runs.measure(county, SYSTEM, "fire-20", book=BOOK))
@@ -92,11 +93,10 @@ def test_a_what_if_foretells_the_run(county: Store) -> None:
 
 def test_a_what_if_names_the_grids(county: Store) -> None:
     with county.transaction(SYSTEM) as connection:
-        answer = WhatIfDesk(BOOK).ask(
-            connection, SYSTEM, "fire-20", "normal", [AddStation("fire_station", *at_m(20000, 0))]
-        )
+        add = AddStation("fire_station", *at_m(20000, 0))
+        answer = ask(Snapshot(), connection, SYSTEM, "fire-20", "normal", [add], BOOK)
         with pytest.raises(NotAllowedError):
-            WhatIfDesk(BOOK).ask(connection, EAST_OFFICER, "fire-20", "normal", [])
+            ask(Snapshot(), connection, EAST_OFFICER, "fire-20", "normal", [], BOOK)
     assert [(one.name, one.after.covered - one.before.covered) for one in answer.towns] == [
         ("镇", 1)
     ]

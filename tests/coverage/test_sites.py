@@ -9,8 +9,9 @@ import pytest
 from gis_service.access import SYSTEM
 from gis_service.coverage.sites import Sites, SiteWish, best_sites
 from gis_service.coverage.what_if import AddStation, Prepared, what_if
-from gis_service.coverage.what_if_desk import WhatIfDesk
+from gis_service.coverage.what_if_answers import measure_now
 from gis_service.errors import InputError
+from gis_service.snapshot import Snapshot
 from gis_service.store import Store
 from tests.coverage.drawn_county import BOOK, NODES
 from tests.coverage.drawn_roads import at_m
@@ -21,7 +22,7 @@ NODE_PLACES = [at_m(*place) for place in NODES.values()]
 @pytest.fixture
 def prepared(county: Store) -> Prepared:
     with county.transaction(SYSTEM) as connection:
-        return WhatIfDesk(BOOK).prepared(connection, SYSTEM, "fire-20", "normal")[0]
+        return measure_now(Snapshot(), connection, SYSTEM, "fire-20", "normal", BOOK).prepared
 
 
 def tried(prepared: Prepared, number: int, good: Callable[[dict[str, Any]], Any]) -> Any:

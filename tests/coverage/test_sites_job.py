@@ -9,9 +9,10 @@ from gis_service import jobs
 from gis_service.access import SYSTEM
 from gis_service.coverage import sites_job
 from gis_service.coverage.sites import best_sites
-from gis_service.coverage.staleness import Digests
+from gis_service.coverage.staleness import stale_because
 from gis_service.coverage.standards import standard_book
 from gis_service.messages import LANGUAGES, text
+from gis_service.snapshot import Snapshot
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.coverage.drawn_county import EAST_OFFICER
@@ -32,7 +33,7 @@ def state(store: Store, job_id: int) -> jobs.JobState:
 def because(store: Store, job: jobs.JobState) -> tuple[str, ...]:
     with store.transaction(SYSTEM) as connection:
         answered = sites_job.AnsweredSites.of(job)
-        return Digests().stale_because(connection, answered, standard_book())
+        return stale_because(Snapshot(), connection, answered, standard_book())
 
 
 def test_the_answer_is_kept_and_says_when_it_is_stale(county: Store) -> None:

@@ -6,17 +6,18 @@ import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
 from gis_service.coverage import runs, staleness
-from gis_service.coverage.staleness import Digests
+from gis_service.coverage.staleness import stale_because
 from gis_service.rule_files import Sourced
+from gis_service.snapshot import Snapshot
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.coverage.drawn_county import BOOK, EAST, open_facility, point
 
 
-def because(store: Store, run_id: int, digests: Digests | None = None) -> tuple[str, ...]:
+def because(store: Store, run_id: int, snapshot: Snapshot | None = None) -> tuple[str, ...]:
     with store.transaction(SYSTEM) as connection:
         run = runs.find_run(connection, run_id)
-        return (digests or Digests()).stale_because(connection, run, BOOK)
+        return stale_because(snapshot or Snapshot(), connection, run, BOOK)
 
 
 def test_a_fresh_run_is_not_stale(county: Store) -> None:
@@ -25,7 +26,7 @@ def test_a_fresh_run_is_not_stale(county: Store) -> None:
 
 
 def test_what_has_changed_is_named(county: Store) -> None:
-    digests = Digests()
+    snapshot = Snapshot()
     run_id = runs.measure(county, SYSTEM, "fire-20", book=BOOK)["run_id"]
     home, edge = t.household, t.road_edge
     changes = {
@@ -37,10 +38,10 @@ def test_what_has_changed_is_named(county: Store) -> None:
         with county.transaction(SYSTEM) as connection:
             connection.execute(change)
         told.add(part)
-        assert set(because(county, run_id, digests)) == told
+        assert set(because(county, run_id, snapshot)) == told
     with county.transaction(SYSTEM) as connection:
         open_facility(connection, "fire_station", 20000)
-    assert set(because(county, run_id, digests)) == told | {"facilities"}
+    assert set(because(county, run_id, snapshot)) == told | {"facilities"}
 
 
 def test_a_facility_that_the_standard_does_not_name_makes_nothing_stale(county: Store) -> None:
@@ -51,7 +52,7 @@ def test_a_facility_that_the_standard_does_not_name_makes_nothing_stale(county: 
 
 
 def test_a_change_taken_back_is_none(county: Store) -> None:
-    digests = Digests()
+    snapshot = Snapshot()
     run_id = runs.measure(county, SYSTEM, "fire-20", book=BOOK)["run_id"]
     home = t.household
     for place, expected in ((point(11900, 20), ("households",)), (point(12000, 20), ())):
@@ -62,7 +63,7 @@ def test_a_change_taken_back_is_none(county: Store) -> None:
                 .where(home.c.household_id == 3)
                 .values(point=sa.func.ST_GeomFromText(moved.wkt, 4490))
             )
-        assert because(county, run_id, digests) == expected
+        assert because(county, run_id, snapshot) == expected
 
 
 def test_other_boundaries_make_it_stale(county: Store) -> None:
@@ -85,7 +86,7 @@ def test_another_number_and_another_release_make_it_stale(
     none = BOOK.model_copy(update={"standards": without})
     with county.transaction(SYSTEM) as connection:
         run = runs.find_run(connection, run_id)
-        assert Digests().stale_because(connection, run, other) == ("settings",)
-        assert Digests().stale_because(connection, run, none) == ("settings",)
+        assert stale_because(Snapshot(), connection, run, other) == ("settings",)
+        assert stale_because(Snapshot(), connection, run, none) == ("settings",)
     monkeypatch.setattr(staleness, "__version__", "99.0")
     assert because(county, run_id) == ("software",)

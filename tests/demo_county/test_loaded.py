@@ -17,6 +17,7 @@ from gis_service.grids.reading import find_scheme
 from gis_service.grids.versions import versions
 from gis_service.ingest.frames import CountyFrames
 from gis_service.maps import sheet
+from gis_service.snapshot import Snapshot
 from gis_service.store import tables as t
 from gis_service.store.engine import Store
 from scripts.load_demo_county import load
@@ -211,7 +212,7 @@ def test_an_officer_sees_the_homes_of_its_areas_only(analysed: Store) -> None:
 
 
 def test_the_counts_of_a_grid_are_those_of_what_is_assigned_to_it(analysed: Store) -> None:
-    kept = tallies.TallyCache()
+    kept = Snapshot()
     with analysed.transaction(SYSTEM) as connection:
         scheme = find_scheme(connection, "base")
         for grid_id in _grids(connection).values():
@@ -228,7 +229,7 @@ def test_the_counts_of_a_grid_are_those_of_what_is_assigned_to_it(analysed: Stor
 
 
 def test_kept_counts_follow_the_data(analysed: Store) -> None:
-    kept = tallies.TallyCache()
+    kept = Snapshot()
     with analysed.transaction(SYSTEM) as connection:
         scheme, grid_id = find_scheme(connection, "base"), _grids(connection)[3]
         before = tallies.counts_of(connection, SYSTEM, scheme, grid_id, None, kept)
@@ -242,7 +243,7 @@ def test_kept_counts_follow_the_data(analysed: Store) -> None:
 
 
 def test_no_question_about_a_grid_goes_through_a_table_whole(analysed: Store) -> None:
-    kept = tallies.TallyCache()
+    kept = Snapshot()
     with analysed.transaction(SYSTEM) as connection:
         grids = _grids(connection)
         run = runs.latest_run(connection, "fire-20")

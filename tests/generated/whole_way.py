@@ -11,6 +11,7 @@ from typing import Any, Final
 from gis_service import main_job
 from gis_service.access import SYSTEM
 from gis_service.coordinate_systems import parse_crs
+from gis_service.coverage.areas import Areas
 from gis_service.coverage.standards import standard_book
 from gis_service.errors import GisError
 from gis_service.ingest.importing import import_file
@@ -18,6 +19,7 @@ from gis_service.ingest.kinds import ImportOptions, ImportOutcome
 from gis_service.maps.one_file import write_map
 from gis_service.messages import LANGUAGES
 from gis_service.reports.coverage import FORMATS, Format, Wish, read_report
+from gis_service.snapshot import Snapshot
 from gis_service.store.engine import Store
 
 ORDER: Final = (
@@ -76,7 +78,7 @@ def take_the_whole_way(
         done.documents[f"map {language}"] = file.read_bytes()
     for code in (code for code, one in standard_book().standards.items() if one.in_main_job):
         with store.transaction(SYSTEM) as connection:
-            report = read_report(connection, SYSTEM, Wish(code, language="en"))
+            report = read_report(connection, SYSTEM, Wish(code, language="en"), Areas(Snapshot()))
             for form in formats:
                 done.documents[f"report {code} {form}"] = report.body(form)
     return done

@@ -18,9 +18,8 @@ from gis_service.grids.border_roads import BorderRoads, run_along
 from gis_service.grids.locating import UnreadableError, locate
 from gis_service.grids.locator import NO_GRID, Locator
 from gis_service.grids.placing import find_by_index, find_in_store
-from gis_service.grids.rolls import RollCache
-from gis_service.grids.serving import LocatorCache
 from gis_service.grids.versions import in_force, polygons, today
+from gis_service.snapshot import Snapshot
 from gis_service.store import Store
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
@@ -344,7 +343,7 @@ def test_index_and_store_find_the_same(store: Store, grids: dict[str, int]) -> N
 
 
 def test_the_desk_answers_as_the_store_does(store: Store, grids: dict[str, int]) -> None:
-    desk = Desk(store, LocatorCache(store))
+    desk = Desk(store, Snapshot())
     ready = desk.current(SYSTEM, "base")
     assert desk.fresh(SYSTEM, "base") is ready
     place = WEST + 2 * SIDE - 3 * METRE, SOUTH + 1.5 * SIDE
@@ -358,12 +357,10 @@ def test_the_desk_answers_as_the_store_does(store: Store, grids: dict[str, int])
 def test_a_leave_is_noticed_by_the_roll_within_a_second(
     store: Store, grids: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gis_service.grids.rolls._CHECK_EVERY_S", 0.0)
-    rolls = RollCache(store)
-    with store.transaction(SYSTEM) as connection:
-        version = in_force(connection)
-    before = rolls.current(SYSTEM, "base", version)
-    assert rolls.current(SYSTEM, "base", version) is before
+    monkeypatch.setattr("gis_service.grids.answering._CHECK_EVERY_S", 0.0)
+    desk = Desk(store, Snapshot())
+    before = desk.current(SYSTEM, "base").roll
+    assert desk.current(SYSTEM, "base").roll is before
     assert not before.officers_of(grids["g21"])[0].on_leave
     with store.transaction(SYSTEM) as connection:
         officer = t.officer.c
@@ -371,8 +368,8 @@ def test_a_leave_is_noticed_by_the_roll_within_a_second(
         day = today(connection)
         leave = sa.insert(t.leave).values(officer_id=who, valid=f"[{day},)")
         connection.execute(leave)
-    after = rolls.current(SYSTEM, "base", version)
+    after = desk.current(SYSTEM, "base").roll
     assert after.officers_of(grids["g21"])[0].on_leave
     with store.transaction(SYSTEM) as connection:
         connection.execute(sa.delete(t.leave).where(t.leave.c.officer_id == who))
-    assert not rolls.current(SYSTEM, "base", version).officers_of(grids["g21"])[0].on_leave
+    assert not desk.current(SYSTEM, "base").roll.officers_of(grids["g21"])[0].on_leave

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from gis_service.access import SYSTEM
 from gis_service.boundaries.noding import metres_per_degree
 from gis_service.coordinate_systems import parse_crs
-from gis_service.coverage.runs import read_network
+from gis_service.coverage.county_reading import read_network
 from gis_service.errors import HeldBackError, InputError
 from gis_service.ingest.graphml import read_graphml
 from gis_service.ingest.importing import import_file

@@ -10,11 +10,12 @@ import pytest
 import shapely
 
 from gis_service.access import SYSTEM
-from gis_service.coverage.area_desk import AreaDesk
+from gis_service.coverage.areas import Areas
 from gis_service.coverage.standards import standard_book
 from gis_service.maps.cartography import LAYERS
 from gis_service.maps.one_file import packed_houses, render_map
 from gis_service.messages import LANGUAGES, Language, text
+from gis_service.snapshot import Snapshot
 from gis_service.store import Store
 from tests.api.conftest import SmallCounty, small_county
 
@@ -32,7 +33,7 @@ def language(request: pytest.FixtureRequest) -> Language:
 @pytest.fixture(scope="module")
 def document(store: Store, small_county: SmallCounty, language: Language) -> Iterator[str]:
     with store.transaction(SYSTEM) as connection:
-        yield render_map(connection, SYSTEM, language, AreaDesk())
+        yield render_map(connection, SYSTEM, language, Areas(Snapshot()))
 
 
 def test_it_asks_nobody_for_anything(document: str) -> None:

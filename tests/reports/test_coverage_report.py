@@ -27,6 +27,7 @@ from gis_service import jobs
 from gis_service.access import SYSTEM, Actor
 from gis_service.coverage import runs
 from gis_service.coverage.area_answers import AreaBand, NamedDistrict, NamedPiece
+from gis_service.coverage.areas import Areas
 from gis_service.coverage.standards import source_in
 from gis_service.coverage.statistics import COUNTY_GRID
 from gis_service.coverage.summary import Figures
@@ -41,23 +42,29 @@ from gis_service.reports.geopackage import geopackage
 from gis_service.reports.page_file import page
 from gis_service.reports.workbook import workbook
 from gis_service.reports.writing import Writer
+from gis_service.snapshot import Snapshot
 from gis_service.store import Store
 from tests.api.conftest import HOUSEHOLDS_PER_GRID, SmallCounty, TestClient, client, small_county
 
 __all__ = ["client", "small_county"]
 
+AREAS = Areas(Snapshot())
 VISITOR = Actor(0, "访客", "Visitor", "visitor")
 TOTAL = sum(HOUSEHOLDS_PER_GRID.values()) + 1
 AGAIN = """
 import hashlib, sys
 import sqlalchemy as sa
 from gis_service.access import SYSTEM
+from gis_service.coverage.areas import Areas
 from gis_service.reports.coverage import Wish, read_report
+from gis_service.snapshot import Snapshot
 from gis_service.store import Store
 
 store = Store(sa.make_url(sys.argv[1]))
 with store.transaction(SYSTEM) as connection:
-    report = read_report(connection, SYSTEM, Wish("service-15", run_id=int(sys.argv[2])))
+    report = read_report(
+        connection, SYSTEM, Wish("service-15", run_id=int(sys.argv[2])), Areas(Snapshot())
+    )
 for form in sys.argv[3:]:
     print(hashlib.sha256(report.body(form)).hexdigest())
 store.close()
@@ -89,7 +96,7 @@ def report(chinese: Report, request: pytest.FixtureRequest) -> Report:
 
 @pytest.fixture(scope="module")
 def chinese(connection: sa.Connection) -> Report:
-    return read_report(connection, SYSTEM, Wish("service-15"))
+    return read_report(connection, SYSTEM, Wish("service-15"), AREAS)
 
 
 @pytest.fixture(scope="module")
@@ -257,12 +264,17 @@ def test_every_page_but_the_cover_is_numbered(bodies: dict[Format, bytes]) -> No
 
 def test_the_report_is_for_those_who_see_the_whole_county(connection: sa.Connection) -> None:
     with pytest.raises(NotAllowedError):
-        read_report(connection, VISITOR, Wish("service-15"))
+        read_report(connection, VISITOR, Wish("service-15"), AREAS)
 
 
 def test_a_standard_that_was_never_measured_says_so(connection: sa.Connection) -> None:
     with pytest.raises(NotFoundError) as caught:
-        read_report(connection, SYSTEM, Wish("fire-20", scenario="emergency_privilege"))
+        read_report(
+            connection,
+            SYSTEM,
+            Wish("fire-20", scenario="emergency_privilege"),
+            AREAS,
+        )
     assert "emergency_privilege" in caught.value.say("zh-CN")
 
 
@@ -270,7 +282,7 @@ def test_two_runs_of_a_standard_are_compared(store: Store, run_id: int) -> None:
     later = int(runs.measure(store, SYSTEM, "service-15", "emergency_privilege")["run_id"])
     wish = Wish("service-15", run_id=later, language="en", compare=run_id)
     with store.transaction(SYSTEM) as connection:
-        report = read_report(connection, SYSTEM, wish, with_bands=False)
+        report = read_report(connection, SYSTEM, wish, AREAS, with_bands=False)
     before = report.document.facts.before
     assert before is not None
     assert before.differs[0] == "scenario"
@@ -372,7 +384,12 @@ def test_the_first_pages_are_shown_as_they_are_printed(
 def test_runs_of_two_standards_are_not_compared(store: Store, run_id: int) -> None:
     other = int(runs.measure(store, SYSTEM, "fire-20")["run_id"])
     with store.transaction(SYSTEM) as connection, pytest.raises(InputError) as caught:
-        read_report(connection, SYSTEM, Wish("service-15", run_id=run_id, compare=other))
+        read_report(
+            connection,
+            SYSTEM,
+            Wish("service-15", run_id=run_id, compare=other),
+            AREAS,
+        )
     assert "fire-20" in caught.value.say("en")
 
 

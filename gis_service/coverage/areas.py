@@ -6,8 +6,6 @@ kept; so is what was drawn, until roads, stations or settings change. No househo
 
 import gzip
 import hashlib
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,7 @@ import shapely
 import sqlalchemy as sa
 
 from gis_service import __version__
-from gis_service.coverage import area_answers, fingerprints
+from gis_service.coverage import area_answers, county, fingerprints
 from gis_service.coverage.area_answers import (
     AreaBand,
     BandTree,
@@ -26,7 +24,7 @@ from gis_service.coverage.area_answers import (
     NamedPiece,
     tile_bounds,
 )
-from gis_service.coverage.county_reading import read_facilities, read_network
+from gis_service.coverage.county import FACILITIES, ROADS
 from gis_service.coverage.districts import Barrier, District, districts
 from gis_service.coverage.kept_areas import KeptAreas, name_of
 from gis_service.coverage.measurement import (
@@ -48,13 +46,12 @@ from gis_service.coverage.standards import Standard, StandardBook, parameters_of
 from gis_service.coverage.travel_time import by_rule
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.grids.reading import find_scheme, on_day
-from gis_service.grids.versions import today
 from gis_service.settings import service_folder
+from gis_service.snapshot import Part, Snapshot, state_of
 from gis_service.store import tables as t
 from gis_service.store.bulk import read_arrays
-from gis_service.store.tiles import counts, cut_bands
+from gis_service.store.tiles import DAY, cut_bands
 
-_MOST: Final = 3
 _MOTORWAY_HALF_M: Final = 5.0
 MOST_LIMITS: Final = 12
 FORM: Final = 2
@@ -63,24 +60,14 @@ FINEST_M: Final = 8.0
 """What is left out of the borders of a whole county: triangles smaller than its square."""
 SENDING_M: Final = 3.0
 """The same of one station's bands, and of districts."""
-_HANGS_ON: Final = (
-    "facility",
-    "grid_state",
-    "grid_version",
-    "land_cover",
-    "road_edge",
-    "road_network",
+GROUNDS: Final = Part("grounds of bands", needs=(ROADS, FACILITIES), most=2, quiet_s=30.0)
+"""A hundred megabytes each, made again of what is kept on disk."""
+TREES: Final = Part("bands to be cut into tiles", most=3, quiet_s=120.0)
+DISTRICTS: Final = Part(
+    "what districts show",
+    ("grid_level", "grid_scheme", "grid_state", "grid_version", "land_cover", DAY),
+    needs=(ROADS, FACILITIES),
 )
-
-
-@dataclass(frozen=True)
-class _Roads:
-    """What the store holds now, as long as it counts no change."""
-
-    changes: dict[str, Any]
-    network: RoadNetwork
-    network_digest: str
-    facilities: Facilities
 
 
 @dataclass(frozen=True)
@@ -94,59 +81,52 @@ class _Ground:
     cells: StreetCells
 
 
-class AreaDesk:
+class Areas:
     """
     Cells by network and profile, and what was drawn on them; shared by threads and processes.
 
     Parameters
     ----------
+    snapshot
+        Of the process: roads, stations, and grounds to draw on.
     folder
         Where cells and answers are kept from one process to the next; None keeps them in memory.
     book
         The standards; without it those in force.
     """
 
-    def __init__(self, folder: Path | None = None, book: StandardBook | None = None) -> None:
+    def __init__(
+        self, snapshot: Snapshot, folder: Path | None = None, book: StandardBook | None = None
+    ) -> None:
+        self.snapshot = snapshot
         self._kept = KeptAreas(folder)
         self._book = book
-        self.lock = threading.RLock()
-        self._roads: _Roads | None = None
-        self._grounds: OrderedDict[str, _Ground] = OrderedDict()
-        self._trees: OrderedDict[str, BandTree] = OrderedDict()
-
-    def _roads_now(self, connection: sa.Connection) -> _Roads:
-        changes = {**counts(connection, _HANGS_ON), "day": str(today(connection))}
-        with self.lock:
-            if self._roads is None or self._roads.changes != changes:
-                network = read_network(connection)[1]
-                digest = fingerprints.of_network(network)
-                self._roads = _Roads(changes, network, digest, read_facilities(connection))
-                self._grounds.clear()
-            return self._roads
 
     def _prepared(self, connection: sa.Connection, standard: str, scenario: str) -> _Ground:
-        roads = self._roads_now(connection)
         book = self._book or standard_book()
         settings = fingerprints.of_settings(parameters_of(book, standard, scenario))
-        with self.lock:
-            if settings not in self._grounds:
-                self._grounds[settings] = self._grounded(roads, book, standard, scenario)
-            self._grounds.move_to_end(settings)
-            while len(self._grounds) > _MOST:
-                self._grounds.popitem(last=False)
-            return self._grounds[settings]
+        return self.snapshot.get(
+            connection,
+            GROUNDS,
+            lambda: self._grounded(connection, book, standard, scenario),
+            settings,
+        )
 
-    def _grounded(self, roads: _Roads, book: StandardBook, standard: str, scenario: str) -> _Ground:
+    def _grounded(
+        self, connection: sa.Connection, book: StandardBook, standard: str, scenario: str
+    ) -> _Ground:
         wanted = book.standard(standard)
         nowhere = np.empty(0)
+        roads = county.roads(self.snapshot, connection)
         ground = ground_for(roads.network, book, wanted, book.scenario(scenario), nowhere, nowhere)
         door = hashlib.sha256(ground.profiled.door.tobytes()).hexdigest()
-        name = name_of("cells", __version__, roads.network_digest, door, SPACING_M)
+        name = name_of("cells", __version__, roads.digest, door, SPACING_M)
         arrays = self._kept.arrays(name)
         cells = StreetCells(ground.profiled, book.place, kept=arrays)
         if arrays is None:
             self._kept.keep_arrays(name, cells.arrays())
-        return _Ground(book, wanted, ground, roads.facilities, cells)
+        facilities = county.facilities(self.snapshot, connection)
+        return _Ground(book, wanted, ground, facilities, cells)
 
     def answer_areas(
         self,
@@ -212,17 +192,17 @@ class AreaDesk:
         scenario: str,
         make: Callable[[], str],
     ) -> bytes:
-        roads = self._roads_now(connection)
         book = self._book or standard_book()
+        facilities = county.facilities(self.snapshot, connection)
         digest = name_of(
             __version__,
-            roads.network_digest,
-            fingerprints.of_facilities(roads.facilities, book.standard(standard).kinds),
+            county.roads(self.snapshot, connection).digest,
+            fingerprints.of_facilities(facilities, book.standard(standard).kinds),
             fingerprints.of_settings(parameters_of(book, standard, scenario)),
         )
         # Names of stations and villages, outlines and waters are told apart by their changes.
         of_roads = asked[0] in ("areas", "other areas")
-        local = () if of_roads else (id(self), tuple(roads.changes.items()))
+        local = () if of_roads else state_of(connection, DISTRICTS)
         name = name_of(*asked, digest, *local)
         found = self._kept.answer(name)
         if found is None:
@@ -274,13 +254,7 @@ class AreaDesk:
         """
         packed = self.answer_areas(connection, standard, scenario, limits)
         key = hashlib.sha256(packed).hexdigest()
-        with self.lock:
-            if key not in self._trees:
-                self._trees[key] = BandTree(gzip.decompress(packed))
-            self._trees.move_to_end(key)
-            while len(self._trees) > _MOST:
-                self._trees.popitem(last=False)
-            tree = self._trees[key]
+        tree = self.snapshot.get(connection, TREES, lambda: BandTree(gzip.decompress(packed)), key)
         pieces = tree.within(place[0], tile_bounds(*place))
         if not pieces:
             return b""
