@@ -1,5 +1,7 @@
 """What the first question needs is made before it comes."""
 
+import pytest
+
 from gis_service.access import SYSTEM
 from gis_service.api import create_app
 from gis_service.api.serve import warm_up
@@ -7,7 +9,10 @@ from gis_service.store import Store
 from tests.api.conftest import SmallCounty
 
 
-def test_the_index_stands_before_anybody_asks(store: Store, small_county: SmallCounty) -> None:
+def test_the_index_stands_before_anybody_asks(
+    store: Store, small_county: SmallCounty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gis_service.grids.answering._CHECK_EVERY_S", 60.0)  # of a busy machine
     app = create_app(store, loopback_only=True)
     warm_up(app).join(timeout=60)
     ready = app.state.desk.fresh(SYSTEM, "base")
