@@ -872,7 +872,7 @@ def _write_rows(
             & (a.object_kind == one.kind)
             & (a.object_id == _laid.c.object_id)
         )
-        if _end(connection, mine, day):
+        if _end(connection, mine, day) < len(one.object_ids):  # some had none, or none any more
             _go_on(connection, mine, day)
     method = sa.case(
         {place: sa.literal(one, sa.Text) for place, one in enumerate(_METHODS)},
@@ -897,13 +897,12 @@ def _write_rows(
 def _end(
     connection: sa.Connection, mine: sa.ColumnElement[bool], day: sa.ColumnElement[Any]
 ) -> int:
-    """Let rows of the history hold until a day only; how many began then or later, and are gone."""
+    """Let rows of the history hold until a day only; tell how many are closed by that."""
     a = t.membership
-    gone = connection.execute(sa.delete(a).where(mine, a.c.since >= day)).rowcount
+    connection.execute(sa.delete(a).where(mine, a.c.since >= day))
     until = sa.cast(sa.func.daterange(a.c.since, day), DATERANGE)
     still = a.c.valid.op("@>", is_comparison=True)(day)
-    connection.execute(sa.update(a).values(valid=until).where(mine, still))
-    return gone
+    return connection.execute(sa.update(a).values(valid=until).where(mine, still)).rowcount
 
 
 def _go_on(
