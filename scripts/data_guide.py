@@ -11,7 +11,7 @@ from typing import Final
 
 from gis_service.messages import Language
 from gis_service.records import RECORDS, Field, Record
-from gis_service.records.wording import field_name, said
+from gis_service.records.wording import column_name, field_name
 
 DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
 GUIDES: Final[dict[Language, Path]] = {
@@ -70,7 +70,7 @@ def _row(record: Record, one: Field, language: Language) -> str:
     needed = _NEEDED[at] if one.needed else ""
     meaning = field_name(record, one, language)
     if one.heading != one.name:
-        meaning = said(f"imports.field_{one.heading}", (meaning, meaning), language)
+        meaning = column_name(one.heading, one.names, language)
     names = ("、", ", ")[at].join(sorted(one.names, key=str.isascii))
     return f"| `{one.heading}`{needed} | {meaning} | {names} | {_content(one, at=at)} |"
 

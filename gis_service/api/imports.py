@@ -35,7 +35,7 @@ from gis_service.ingest import importing, records, uploads
 from gis_service.ingest.file_table import SUFFIXES
 from gis_service.ingest.kinds import ImportKind, ImportOptions
 from gis_service.messages import Language, text
-from gis_service.records.wording import said
+from gis_service.records.wording import column_name, said
 from gis_service.settings import import_settings
 
 router = Router(prefix="/api/imports", tags=["imports"])
@@ -132,7 +132,11 @@ def _kind(kind: ImportKind, language: Language) -> KindAnswer:
         about=said(f"ingest.kind_{kind.name}", kind.about, language),
         geometry=kind.geometry,
         has_key=kind.default_key is not None,
-        fields=[{"name": one.name, "needed": one.needed} for one in kind.fields],
+        fields=[
+            {"name": one.name, "title": column_name(one.name, one.names, language)}
+            | {"needed": one.needed}
+            for one in kind.fields
+        ],
         extra={name: text(key, language) for name, key in kind.extra.items()},
         suffixes=[*SUFFIXES, *kind.suffixes],
     )

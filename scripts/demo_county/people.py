@@ -12,6 +12,7 @@ import pandas as pd
 import shapely
 
 from gis_service.ingest.frames import COLUMNS, CountyFrames
+from gis_service.records import RECORDS
 from scripts.demo_county import geography as geo
 from scripts.demo_county import people_names as names
 from scripts.demo_county.buildings import APARTMENT, Built, in_metres, make_buildings
@@ -21,14 +22,7 @@ from scripts.demo_county.officers import make_officers
 from scripts.demo_county.trouble import make_hazards, make_incidents, make_premises
 
 SEED: Final = 990_101
-CARE_TAGS: Final = (
-    "lives_alone",
-    "disabled",
-    "left_behind_child",
-    "elderly",
-    "high_mountain",
-    "low_income",
-)
+CARE_TAGS: Final = RECORDS["household"].field("care_tags").choices
 _UNITS_FROM: Final = date(2020, 1, 1)
 _FLATS_A_FLOOR: Final = 2
 

@@ -112,6 +112,9 @@ def test_the_form_has_the_field(client: TestClient) -> None:
     assert fields["zh-CN"]["power_kw"]["title"] == "发电功率"
     assert fields["en"]["power_kw"]["title"] == "power kw"
     assert fields["en"]["power_kw"]["most"] == 5000
+    files = client.get("/api/imports/kinds?lang=zh-CN").json()["kinds"]
+    (columns,) = (one["fields"] for one in files if one["name"] == "facilities")
+    assert {"name": "power_kw", "title": "发电功率", "needed": False} in columns
 
 
 def test_the_field_is_taken_from_a_form_and_from_a_file(

@@ -499,7 +499,11 @@ export class Imports {
           : i("shifted_nothing"),
       ].join("");
     } else if (/column_(needed|ambiguous)$/.test(problem))
-      said = i("match_column", { field: iOr(`field_${values.field}`, values.field) });
+      said = i("match_column", {
+        field:
+          this.kind?.fields.find((one) => one.name === values.field)?.title ??
+          iOr(`field_${values.field}`, values.field),
+      });
     const names = values.columns?.split(" / ").filter(Boolean);
     this.result.replaceChildren(
       h(
@@ -598,9 +602,12 @@ export class Imports {
     const { kind, asked } = this;
     const files = columns.map((one) => one.file).filter(Boolean);
     const of = new Map(columns.filter((one) => one.field && one.file).map((one) => [one.field, one.file]));
-    const fields = [...kind.fields, ...(kind.geometry === "none" ? [] : [{ name: "lon" }, { name: "lat" }])];
+    const fields = [
+      ...kind.fields,
+      ...(kind.geometry === "none" ? [] : ["lon", "lat"].map((name) => ({ name, title: i(`field_${name}`) }))),
+    ];
     const unused = columns.filter((one) => one.file && !one.field).map((one) => one.file);
-    const row = ({ name, needed }) => {
+    const row = ({ name, title, needed }) => {
       const chosen = asked.columns[name] ?? of.get(name) ?? "";
       const select = h(
         "select",
@@ -619,12 +626,7 @@ export class Imports {
       return h(
         "div",
         { class: "match" },
-        h(
-          "label",
-          { for: `column-${name}` },
-          iOr(`field_${name}`, name),
-          needed && !chosen && tag(i("needed"), "care"),
-        ),
+        h("label", { for: `column-${name}` }, title, needed && !chosen && tag(i("needed"), "care")),
         select,
       );
     };
