@@ -7,17 +7,17 @@ in the queue like any other.
 import logging
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from gis_service import __version__, jobs
+from gis_service import jobs
 from gis_service.access import SYSTEM
 from gis_service.access.actor import ensure_demo_actors, is_made_up
 from gis_service.coverage import runs
 from gis_service.coverage import sites_job as _sites_job  # noqa: F401 (adds work to the queue)
+from gis_service.coverage.staleness import stale_because
 from gis_service.coverage.standards import standard_book
 from gis_service.errors import GisError, NotFoundError
 from gis_service.grids import assignment
@@ -25,10 +25,11 @@ from gis_service.grids.versions import in_force, is_due, lowest_rank
 from gis_service.ingest import importing as _importing  # noqa: F401 (adds work to the queue)
 from gis_service.ingest.records import region_notes
 from gis_service.maps import tiles
-from gis_service.maps.one_file import write_map
+from gis_service.maps.one_file import is_fresh, write_map
 from gis_service.messages import Language, text
 from gis_service.reports import report_job as _report_job  # noqa: F401 (adds work to the queue)
 from gis_service.search.entries import refresh as refresh_search
+from gis_service.snapshot import Snapshot
 from gis_service.store import tables as t
 from gis_service.store.engine import Store
 
@@ -149,52 +150,14 @@ def submit_stale(store: Store) -> dict[str, int]:
     dict
         The job's id by standard.
     """
-    wanted = [
-        code
-        for code, standard in standard_book().standards.items()
-        if standard.in_main_job and not _is_fresh(store, code)
-    ]
+    book, snapshot = standard_book(), Snapshot()
+    wanted = []
+    with store.transaction(SYSTEM) as connection:
+        for code in (code for code, one in book.standards.items() if one.in_main_job):
+            run = runs.latest_run(connection, code)
+            if run is None or stale_because(snapshot, connection, run, book):
+                wanted.append(code)
     return {code: jobs.submit(store, SYSTEM, "coverage_run", {"standard": code}) for code in wanted}
-
-
-def _is_fresh(store: Store, standard: str) -> bool:
-    with store.transaction(SYSTEM) as connection:
-        run = runs.latest_run(connection, standard)
-        newest = connection.execute(
-            sa.select(sa.func.max(t.import_record.c.finished_at))
-        ).scalar_one()
-        return (
-            run is not None
-            and run.version_id == in_force(connection).version_id
-            and run.software_version == __version__
-            and run.parameters == runs.parameters_of(standard_book(), standard)
-            and (newest is None or run.finished_at >= newest)
-        )
-
-
-def _map_is_fresh(store: Store, file: Path, language: Language) -> bool:
-    """Tell whether the map was written today, by this release, after everything it shows."""
-    if not file.exists() or f'lang="{language}"' not in _head(file):
-        return False
-    written = datetime.fromtimestamp(file.stat().st_mtime, UTC)
-    with store.transaction(SYSTEM) as connection:
-        changes = connection.execute(
-            sa.select(
-                sa.select(sa.func.max(t.import_record.c.finished_at)).scalar_subquery(),
-                sa.select(sa.func.max(t.coverage_run.c.finished_at)).scalar_subquery(),
-                sa.select(sa.func.max(t.grid_version.c.applied_at)).scalar_subquery(),
-                sa.cast(sa.func.timezone("Asia/Shanghai", written), sa.Date) == sa.func.gis_today(),
-            )
-        ).one()
-    *changed_at, is_todays = changes
-    newest = max((at for at in changed_at if at is not None), default=written)
-    release = datetime.fromtimestamp(Path(__file__).stat().st_mtime, UTC)
-    return bool(is_todays) and written > newest and written > release
-
-
-def _head(file: Path) -> str:
-    with file.open(encoding="utf-8") as text_file:
-        return text_file.read(200)
 
 
 def summary(store: Store, language: Language) -> dict[str, Any]:
@@ -313,7 +276,7 @@ def _keep_map(
     store: Store, map_file: Path, language: Language, say: Say, told_in: Language
 ) -> str | None:
     """Write the map where it is not fresh; one that cannot be drawn stops nothing else."""
-    if _map_is_fresh(store, map_file, language):
+    if is_fresh(store, SYSTEM, map_file, language):
         return None
     try:
         write_map(store, SYSTEM, map_file, language)

@@ -16,33 +16,37 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from gis_service import __version__
+from gis_service import __version__, snapshot
 from gis_service.access import Actor
 from gis_service.coverage.standards import standard_book
-from gis_service.grids.versions import today
+from gis_service.snapshot import Part
 from gis_service.store import Store
 from gis_service.store import tables as t
 from gis_service.store.engine import NOBODY
-from gis_service.store.tiles import counts
+from gis_service.store.tiles import DAY
 
-STANDS_ON: Final = (
-    "admin_unit",
-    "assignment",
-    "building",
-    "coverage_run",
-    "facility",
-    "grid_level",
-    "grid_scheme",
-    "grid_state",
-    "grid_version",
-    "hazard",
-    "household",
-    "import_record",
-    "incident",
-    "premises",
-    "road_network",
+FIGURES: Final = Part(
+    "figures",
+    (
+        "admin_unit",
+        "assignment",
+        "building",
+        "coverage_run",
+        "facility",
+        "grid_level",
+        "grid_scheme",
+        "grid_state",
+        "grid_version",
+        "hazard",
+        "household",
+        "import_record",
+        "incident",
+        "premises",
+        "road_network",
+        DAY,
+    ),
 )
-"""Counts of changes that a figure may depend on."""
+"""They are kept by question, in the store too; the part says what they depend on."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ class AnswerCache:
                 self._answers.popitem(last=False)
 
 
-def state_of(connection: sa.Connection) -> str:
+def state_of(connection: sa.Connection, part: Part = FIGURES) -> str:
     """
     Name the state of all that figures stand on: data, day, standards and release.
 
@@ -125,16 +129,16 @@ def state_of(connection: sa.Connection) -> str:
     ----------
     connection
         An open transaction.
+    part
+        What else than figures alone is made of them.
 
     Returns
     -------
     str
         Another one whenever a figure could be another one.
     """
-    found = counts(connection, STANDS_ON)
-    numbers = "-".join(str(found[name]) for name in STANDS_ON)
-    words = f"{__version__}/{today(connection)}/{numbers}/{_standards()}"
-    return hashlib.sha256(words.encode()).hexdigest()[:24]
+    counted = snapshot.state_of(connection, part)
+    return hashlib.sha256(f"{__version__}/{counted}/{_standards()}".encode()).hexdigest()[:24]
 
 
 @cache

@@ -28,15 +28,17 @@ from gis_service.grids.reading import SchemeKey, find_scheme
 from gis_service.grids.tallies import parents
 from gis_service.grids.versions import in_force, today
 from gis_service.maps import layers
+from gis_service.maps.answers import FIGURES, state_of
 from gis_service.maps.area_layers import AreaLayer, measured_areas
 from gis_service.maps.classes import hide_small
 from gis_service.maps.figures import Figures, figures
 from gis_service.maps.vendor import vendor_file
 from gis_service.messages import WEB_DIR, Language, text
-from gis_service.snapshot import Snapshot
+from gis_service.snapshot import Part, Snapshot
 from gis_service.store import tables as t
 from gis_service.store.engine import Store
 
+MAP: Final = Part("the map in one file", ("land_cover", "road_edge"), needs=(FIGURES,))
 _COUNTED: Final = ("households", "people", "hazards", "incidents")
 _OF_PLACES: Final = frozenset({"hazards", "incidents"})
 """Themes that count no households; all others say nothing of grids with few."""
@@ -115,6 +117,35 @@ def write_map(store: Store, actor: Actor, file: Path, language: Language = "zh-C
     return len(document)
 
 
+def is_fresh(store: Store, actor: Actor, file: Path, language: Language) -> bool:
+    """
+    Tell whether a map is what would be written now.
+
+    Parameters
+    ----------
+    store
+        The store.
+    actor
+        Who asks.
+    file
+        As :func:`write_map` left it, if it is there.
+    language
+        Of titles and legends.
+
+    Returns
+    -------
+    bool
+        False where anything that it shows has changed, for another release, and on another day.
+    """
+    if not file.exists():
+        return False
+    with file.open(encoding="utf-8") as text_file:
+        head = text_file.read(200)
+    with store.transaction(actor) as connection:
+        state = state_of(connection, MAP)
+    return f'lang="{language}" data-state="{state}"' in head
+
+
 def render_map(connection: sa.Connection, actor: Actor, language: Language, areas: Areas) -> str:
     """
     Render the document.
@@ -182,7 +213,8 @@ def render_map(connection: sa.Connection, actor: Actor, language: Language, area
     _note(connection, document, chosen, said, level, drawn, language)
     _scripts(connection, document, grids, houses, chosen)
     rendered = str(document.get_root().render())
-    return rendered.replace("<html>", f'<html lang="{language}">', 1)
+    state = state_of(connection, MAP)
+    return rendered.replace("<html>", f'<html lang="{language}" data-state="{state}">', 1)
 
 
 def with_library(document: FileMap) -> None:
