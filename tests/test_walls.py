@@ -1,8 +1,10 @@
 """Walls that an import cannot show: where SQL, roles, rules in TOML and who asks are read."""
 
 import ast
+import re
 from pathlib import Path
 
+from gis_service.messages import WEB_DIR
 from gis_service.roles import ROLES
 
 PACKAGE = Path(__file__).resolve().parents[1] / "gis_service"
@@ -47,6 +49,14 @@ def _role_sets(tree: ast.AST) -> list[int]:
         if names and all(isinstance(one, ast.Constant) and one.value in ROLES for one in names):
             found.append(node.lineno)
     return found
+
+
+def test_the_page_s_scripts_know_no_role() -> None:
+    """They ask ``may`` for what the server has told them; only an officer of a grid has a role."""
+    named = re.compile("[\"'](" + "|".join(ROLES) + ")[\"']")
+    scripts = sorted((WEB_DIR / "js").glob("*.js"))
+    found = [file.name for file in scripts if named.search(file.read_text("utf-8"))]
+    assert (len(scripts) > 20, found) == (True, [])
 
 
 def test_a_set_of_roles_elsewhere_is_found() -> None:

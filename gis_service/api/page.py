@@ -13,11 +13,20 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from gis_service.access import Actor
 from gis_service.access.actor import ADMINISTRATOR, is_made_up
-from gis_service.access.permissions import IMPORT, entering
+from gis_service.access.permissions import (
+    IMPORT,
+    MEASURE,
+    PLAN,
+    REVEAL_REPORTER,
+    SEE,
+    entering,
+)
 from gis_service.api.dependencies import ActorDep, ConnectionDep, LanguageDep
 from gis_service.api.routing import Router
 from gis_service.grids import reading, versions
+from gis_service.incidents.rules import rule_book
 from gis_service.maps import sheet
 from gis_service.maps.grid_map import PageContext, content_policy, render_page
 from gis_service.maps.vendor import packed, vendor_file
@@ -63,6 +72,7 @@ def page(
             "role": actor.role,
             "enters": any(entering(kind).allows(actor) for kind in entered()),
             "imports": IMPORT.allows(actor),
+            "may": _may(actor),
             "signed_in": actor == ADMINISTRATOR,
             "made_up": is_made_up(connection),
         },
@@ -78,6 +88,21 @@ def page(
         "Content-Language": language,
     }
     return HTMLResponse(document, headers=headers)
+
+
+def _may(actor: Actor) -> list[str]:
+    """Name what the page offers to this actor; the server asks again at every door."""
+    may = {
+        "measure": MEASURE.allows(actor),
+        "plan": PLAN.allows(actor),
+        "report": actor.role in rule_book().reports.roles,
+        "reveal_reporter": REVEAL_REPORTER.allows(actor),
+        "see_all_officers": SEE["officer"].allows(actor) and actor.areas is None,
+        **{
+            f"see_{name}s": SEE[name].allows(actor) for name in ("household", "incident", "officer")
+        },
+    }
+    return [name for name, allowed in may.items() if allowed]
 
 
 @router.get("/vendor/{name}")

@@ -63,7 +63,7 @@ class PageContext:
     language
         The reader's.
     actor
-        ``{actor_id, name, name_en, role}`` of who asks.
+        ``{actor_id, name, name_en, role, may}`` of who asks.
     county
         ``{name, name_en, code, bbox}`` (degrees: west, south, east, north); None while no county
         is loaded.

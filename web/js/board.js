@@ -7,7 +7,7 @@ import { listenLive } from "./live.js";
 import { tag } from "./parts.js";
 import { show, state } from "./state.js";
 import { kindName } from "./figures.js";
-import { config, moment, number, shortDay, t, tOr } from "./texts.js";
+import { may, moment, number, shortDay, t, tOr } from "./texts.js";
 
 const TABS = {
   open: { status: "open" },
@@ -72,10 +72,9 @@ export async function showBoard(desk, signal) {
     const rows = found.items.map(rowOf);
     if (offset) list.append(...rows);
     else list.replaceChildren(...rows);
-    count.textContent = t(
-      total ? "board_count" : config.actor.role === "visitor" ? "board_hidden" : `board_none_${tab}`,
-      { n: number(total) },
-    );
+    count.textContent = t(total ? "board_count" : may("see_incidents") ? `board_none_${tab}` : "board_hidden", {
+      n: number(total),
+    });
     more.hidden = list.children.length >= total;
   }
 

@@ -14,14 +14,13 @@ import { h, keepingFocus } from "./dom.js";
 import { colourFor } from "./figures.js";
 import { heading, tag, trouble } from "./parts.js";
 import { show, state } from "./state.js";
-import { config, moment, nameOf, t } from "./texts.js";
+import { config, may, moment, nameOf, t } from "./texts.js";
 
-const MEASURERS = ["county_office", "planner", "analyst"];
 const PARTS = ["", "what-if", "compare"];
 const COUNTED = ["households", "people", "care_households", "buildings", "premises", "hazards"];
 
 /** Whether this actor may start runs and ask "what if". */
-export const mayMeasure = () => MEASURERS.includes(config.actor.role);
+export const mayMeasure = () => may("measure");
 
 export class CoverageMode {
   constructor(map, parts) {

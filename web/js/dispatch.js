@@ -10,11 +10,10 @@ import { Routes } from "./route.js";
 import { state } from "./state.js";
 import { symbol } from "./symbols.js";
 import { kindName } from "./figures.js";
-import { config, coordinates, listed, number, t } from "./texts.js";
+import { coordinates, listed, may, number, t } from "./texts.js";
 
 const FIRST = 4;
 const NEAR_M = 5000;
-const SEES_FEW = ["visitor", "grid_officer"];
 
 export class Dispatch {
   constructor(map, { panel, grids, sheet, insets, pick, flyTo, onError }) {
@@ -98,7 +97,7 @@ export class Dispatch {
       located.call && firstCall(located.call),
       (located.grid || isNear(located)) && officers(located),
       grid.chain?.length > 1 && chainLine(grid, this.pick),
-      mayReport(config.actor.role) &&
+      mayReport() &&
         h(
           "button",
           { type: "button", class: "button primary", id: "report-start", onclick: () => this.startReport() },
@@ -110,7 +109,7 @@ export class Dispatch {
 
   /** Open the form of an incident at the place that is shown. */
   startReport() {
-    if (!mayReport(config.actor.role)) return;
+    if (!mayReport()) return;
     if (!this.place) {
       at("said").textContent = t("dispatch_place_first");
       this.onError(new Error(t("dispatch_place_first")));
@@ -165,8 +164,7 @@ const isNear = (located) => located.outside && located.distance_m < NEAR_M;
 
 function officers(located) {
   const found = located.officers ?? (located.grid ?? located.nearest)?.officers ?? [];
-  if (!found.length)
-    return h("p", { class: "quiet" }, t(SEES_FEW.includes(config.actor.role) ? "officers_hidden" : "no_officer"));
+  if (!found.length) return h("p", { class: "quiet" }, t(may("see_all_officers") ? "no_officer" : "officers_hidden"));
   return h("div", { class: "officers" }, found.map(officerCard));
 }
 

@@ -2,11 +2,10 @@
 
 import { get, isStale } from "./api.js";
 import { at, h, token } from "./dom.js";
-import { config, number, t } from "./texts.js";
+import { may, number, t } from "./texts.js";
 
 const FROM_ZOOM = 16;
 const MOST = 500;
-const SEES_NONE = ["visitor"];
 
 export class Homes {
   constructor(map, onError) {
@@ -26,7 +25,7 @@ export class Homes {
   }
 
   wanted() {
-    if (SEES_NONE.includes(config.actor.role)) return "";
+    if (!may("see_households")) return "";
     return this.map.getZoom() >= FROM_ZOOM ? this.grid : "";
   }
 

@@ -7,9 +7,8 @@ import { heading, line, phone, tag } from "./parts.js";
 import { show } from "./state.js";
 import { symbol } from "./symbols.js";
 import { kindName } from "./figures.js";
-import { config, day, isEnglish, moment, number, t, tOr } from "./texts.js";
+import { day, isEnglish, may, moment, number, t, tOr } from "./texts.js";
 
-const REVEALS = ["county_office", "dispatcher", "grid_officer"];
 const REASONS = ["call_back", "visit", "emergency", "correction"];
 const STATES = ["reported", "accepted", "dispatched", "handled", "verified", "closed"];
 
@@ -94,8 +93,7 @@ export async function showIncident(desk, id, signal) {
 /** Who reported, masked; in clear with a reason, which is written down. */
 function reporter(found, row) {
   const slot = h("b", {}, [found.reporter_name, found.reporter_phone].filter(Boolean).join(" "));
-  if (!REVEALS.includes(config.actor.role))
-    return h("div", { class: "line" }, h("span", {}, t("incident_reporter")), slot);
+  if (!may("reveal_reporter")) return h("div", { class: "line" }, h("span", {}, t("incident_reporter")), slot);
   const reveal = async (event) => {
     const reason = event.target.value;
     if (!reason) return;

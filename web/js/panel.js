@@ -19,10 +19,9 @@ import {
 } from "./parts.js";
 import { symbol } from "./symbols.js";
 import { show, shownLayers, state } from "./state.js";
-import { config, coordinates, day, moment, nameOf, number, t, tOr } from "./texts.js";
+import { config, coordinates, day, may, moment, nameOf, number, t, tOr } from "./texts.js";
 
 const WORST = 5;
-const SEES_NO_OFFICERS = ["visitor"];
 const MOST_POINTS_LISTED = 200;
 const ENTERED = new Set(["place", "facility", "hazard"]);
 const KEYS = [
@@ -237,11 +236,7 @@ export class Panel {
                 phone(sheet.stand_in.phone),
               ),
           ]
-        : h(
-            "p",
-            { class: "quiet" },
-            t(SEES_NO_OFFICERS.includes(config.actor.role) ? "officers_hidden" : "no_officer"),
-          ),
+        : h("p", { class: "quiet" }, t(may("see_officers") ? "no_officer" : "officers_hidden")),
       counts && [
         tiles([
           [t("households"), number(counts.households)],

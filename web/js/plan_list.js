@@ -6,12 +6,11 @@ import { heading, line, tag, tiles } from "./parts.js";
 import { actorName, reviewLine, statusTag } from "./plan_parts.js";
 import { p } from "./plan_texts.js";
 import { show, state } from "./state.js";
-import { config, day, isEnglish, number, shortDay } from "./texts.js";
+import { config, day, isEnglish, may, number, shortDay } from "./texts.js";
 
 const NEW_PLAN = "gis-plan-new";
 const MOST_MOVES = 40;
-const PLANNERS = ["county_office", "planner"];
-export const mayPlan = () => PLANNERS.includes(config.actor.role);
+export const mayPlan = () => may("plan");
 
 const listOf = (answer, name) => (Array.isArray(answer) ? answer : (answer[name] ?? answer.items ?? []));
 

@@ -3,7 +3,7 @@
 import { get, newKey, post } from "./api.js";
 import { h } from "./dom.js";
 import { show, state } from "./state.js";
-import { moment, nameOf, number, t } from "./texts.js";
+import { may, moment, nameOf, number, t } from "./texts.js";
 
 const DRAFT = "dispatch-draft";
 let kinds = null;
@@ -191,4 +191,4 @@ export function incidentForm(desk, slot, place) {
 }
 
 /** Whether this actor may report. */
-export const mayReport = (role) => ["county_office", "dispatcher", "grid_officer"].includes(role) && !state.at;
+export const mayReport = () => may("report") && !state.at;

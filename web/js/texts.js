@@ -5,6 +5,13 @@
 /** @type {Config} */
 export const config = JSON.parse(document.getElementById("page-config")?.textContent ?? "");
 
+/**
+ * Whether who asks may do or see something, as the server says.
+ *
+ * @param {string} what
+ */
+export const may = (what) => config.actor.may.includes(what);
+
 const locale = config.language;
 export const isEnglish = locale === "en";
 

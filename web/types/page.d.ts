@@ -48,6 +48,7 @@ export interface Actor extends Named {
   role: string;
   enters: boolean;
   imports: boolean;
+  may: string[];
   signed_in: boolean;
   made_up: boolean;
 }
