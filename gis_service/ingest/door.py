@@ -15,6 +15,7 @@ import shapely
 
 from gis_service.errors import InputError, Place
 from gis_service.ingest.frames import COLUMNS, Refusal
+from gis_service.ingest.values import objects
 
 Mask = npt.NDArray[np.bool_]
 Day = date | None
@@ -116,9 +117,7 @@ class Door:
                 value if isinstance(value, str) else "" if null else str(value)
                 for value, null in zip(values.tolist(), pd.isna(values).tolist(), strict=True)
             ]
-            array = np.empty(len(texts), dtype=object)
-            array[:] = texts
-            self.columns[field] = array
+            self.columns[field] = objects(texts)
             self.refuse(["\x00" in text for text in texts], "ingest.row_bad_text", field)
             if most is not None:
                 long = [len(text) > most for text in texts]
@@ -272,7 +271,7 @@ class Door:
         self.refuse(unread, "ingest.row_bad_day", field)
         if not optional:
             self.refuse(null, "ingest.row_empty", field)
-        self.columns[field] = _objects(values)
+        self.columns[field] = objects(values)
 
     def moments(self, field: str, *, optional: bool = False) -> None:
         """
@@ -291,7 +290,7 @@ class Door:
         self.refuse(~np.array(known, dtype=bool) & ~null, "ingest.row_bad_moment", field)
         if not optional:
             self.refuse(null, "ingest.row_empty", field)
-        self.columns[field] = _objects(
+        self.columns[field] = objects(
             [value if good else None for value, good in zip(given, known, strict=True)]
         )
 
@@ -318,7 +317,7 @@ class Door:
         self.days("valid_to", optional=True)
         self.ordered("valid_from", "valid_to", strictly=True)
         pairs = zip(self.columns["valid_from"], self.columns["valid_to"], strict=True)
-        self.columns["valid"] = _objects(list(pairs))
+        self.columns["valid"] = objects(list(pairs))
 
     def present_iff(self, field: str, wanted: npt.ArrayLike, because: str) -> None:
         """
@@ -356,7 +355,7 @@ class Door:
         """
         keys = self.columns[field]
         null = pd.isna(keys) | (keys == "")
-        found = _objects(
+        found = objects(
             [None if gone else ids.get(key) for key, gone in zip(keys, null.tolist(), strict=True)]
         )
         self.refuse(pd.isna(found) & ~null, "ingest.row_unknown_key", field)
@@ -401,7 +400,7 @@ class Door:
         """
         lists = [_words(value) for value in self.columns[field]]
         self.refuse([words is None for words in lists], "ingest.row_bad_list", field)
-        self.columns[field] = _objects(lists)
+        self.columns[field] = objects(lists)
 
 
 def _words(value: Any) -> list[str] | None:
@@ -418,10 +417,3 @@ def _day(value: Any) -> Day:
     if isinstance(value, datetime):
         return value.date()
     return value if isinstance(value, date) else None
-
-
-def _objects(values: Sequence[Any]) -> npt.NDArray[np.object_]:
-    array = np.empty(len(values), dtype=object)
-    for index, value in enumerate(values):
-        array[index] = value
-    return array

@@ -20,7 +20,6 @@ from gis_service.grids import assignment
 from gis_service.grids.versions import keep_boundaries
 from gis_service.ingest.checks import check, file_fields
 from gis_service.ingest.columns import COORDINATES, column_needed
-from gis_service.ingest.columns import Field as FileField
 from gis_service.ingest.door import Door
 from gis_service.ingest.frames import Note, Refusal
 from gis_service.ingest.kinds import (
@@ -32,7 +31,7 @@ from gis_service.ingest.kinds import (
 )
 from gis_service.ingest.references import ids_by_key
 from gis_service.ingest.shifted import hold_back_shifted
-from gis_service.ingest.values import read_values
+from gis_service.ingest.values import new_values, objects, read_values
 from gis_service.records import RECORDS, Field, Record
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
@@ -185,10 +184,7 @@ def _stored(
     rows = connection.execute(query).all()
     names = [column.name for column in columns]
     frame = pd.DataFrame(
-        {
-            name: _objects(values)
-            for name, values in zip(names, zip(*rows, strict=True), strict=True)
-        }
+        {name: objects(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
         if rows
         else {name: pd.Series(dtype=object) for name in names}
     )
@@ -197,12 +193,6 @@ def _stored(
 
 def _identity(table: sa.Table) -> sa.Column[Any]:
     return next(iter(table.primary_key))
-
-
-def _objects(values: Sequence[Any]) -> Any:
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array
 
 
 # --- what the file says ------------------------------------------------------------------------
@@ -228,7 +218,7 @@ def _frame(
         if one.name in read:
             frame[one.name] = read[one.name]
             continue
-        frame[one.name] = _default(one, count)
+        frame[one.name] = new_values(one, count)
         if one.name in stored:
             frame[one.name][there] = stored[one.name].to_numpy(dtype=object)[there]
     if record.name == "household" and "people" not in read and not there.all():
@@ -244,12 +234,6 @@ def _frame(
     at = np.flatnonzero(~bad)
     made = pd.DataFrame({name: frame[name][at] for name in record.headings})
     return made, refusals, notes, at
-
-
-def _default(one: FileField, count: int) -> Any:
-    array = np.empty(count, dtype=object)
-    array[:] = [[]] * count if one.form == "tags" else [one.default] * count
-    return array
 
 
 def _geometry(
@@ -440,7 +424,7 @@ def _base_grids(
             held = connection.execute(sa.select(building.building_id, building.base_grid_id)).all()
             placement.remember([row[0] for row in held], [row[1] for row in held])
             follows = values["building_id"][new].tolist()
-        grids[new] = _objects(placement.grids(values["point"][new], follows))
+        grids[new] = objects(placement.grids(values["point"][new], follows))
     return list(grids)
 
 

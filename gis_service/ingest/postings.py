@@ -16,7 +16,7 @@ from gis_service.ingest.checks import check, file_fields
 from gis_service.ingest.door import Door
 from gis_service.ingest.kinds import Applied, ImportKind, ImportOptions, MatchedTable, Progress
 from gis_service.ingest.references import ids_by_key
-from gis_service.ingest.values import read_values
+from gis_service.ingest.values import new_values, read_values
 from gis_service.records import Record
 from gis_service.store.bulk import copy_rows
 from gis_service.store.tables import table_of
@@ -67,7 +67,7 @@ def _frame(connection: sa.Connection, table: MatchedTable, record: Record) -> pd
         if one.name in table.frame:
             columns[one.name] = read_values(one, table.frame[one.name].to_numpy(dtype=object))
         else:
-            columns[one.name] = np.full(count, one.default, dtype=object)
+            columns[one.name] = new_values(one, count)
     if "valid_from" not in table.frame:
         today = connection.execute(sa.select(sa.func.gis_today())).scalar_one()
         columns["valid_from"] = np.full(count, today, dtype=object)

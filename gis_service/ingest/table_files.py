@@ -23,6 +23,7 @@ from gis_service.ingest.frames import Refusal
 from gis_service.ingest.packed import open_zip
 from gis_service.ingest.raw import RawTable, check_rows, unique_names
 from gis_service.ingest.texts import encoding_of
+from gis_service.ingest.values import objects
 from gis_service.settings import import_settings
 
 _DELIMITERS: Final = (",", ";", "\t", "，", "|")
@@ -115,7 +116,7 @@ def _table(lines: Iterable[Sequence[Any]], file: str, encoding: str | None) -> R
         for column, more in zip(columns, zip(*kept, strict=True), strict=bool(kept)):
             column.extend(more)
     check_rows(count, file)
-    frame = pd.DataFrame({name: _objects(columns.pop(0)) for name in names})
+    frame = pd.DataFrame({name: objects(columns.pop(0)) for name in names})
     table = RawTable(frame, np.array(rows, dtype=np.int64), encoding=encoding)
     table.refusals += refusals
     return table
@@ -126,12 +127,6 @@ def _names(top: Sequence[Any], file: str) -> list[str]:
     while named and not named[-1]:
         named.pop()
     return unique_names(named, file)
-
-
-def _objects(values: list[Any]) -> np.ndarray[Any, Any]:
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array
 
 
 def read_xlsx(path: Path, file: str, layer: str | None) -> RawTable:

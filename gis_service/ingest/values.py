@@ -6,7 +6,7 @@ without a zone is taken as China's, since the country has one.
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -49,9 +49,45 @@ def read_values(field: Field, values: npt.NDArray[np.object_]) -> npt.NDArray[np
     words = {_plain(said): ours for said, ours in field.words.items()}
     words |= {_plain(ours): ours for ours in field.words.values()}
     known: dict[Any, Any] = {}  # most columns say the same few things over and over
-    result = np.empty(len(values), dtype=object)
-    result[:] = [_memorised(known, read, words, value) for value in values.tolist()]
-    return result
+    return objects([_memorised(known, read, words, value) for value in values.tolist()])
+
+
+def new_values(field: Field, count: int) -> npt.NDArray[np.object_]:
+    """
+    Make a column of what new rows have where nothing is said.
+
+    Parameters
+    ----------
+    field
+        Ours.
+    count
+        Of the rows.
+
+    Returns
+    -------
+    array of object
+        The field's default in each row.
+    """
+    return objects([[] if field.form == "tags" else field.default for _ in range(count)])
+
+
+def objects(values: Sequence[Any]) -> npt.NDArray[np.object_]:
+    """
+    Make an array of whatever the values are, also lists of one length.
+
+    Parameters
+    ----------
+    values
+        One a row.
+
+    Returns
+    -------
+    array of object
+        As long as the values are many.
+    """
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
 
 
 def _memorised(
