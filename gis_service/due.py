@@ -5,6 +5,7 @@ A worker that has nothing to do holds little: what the work needs is read when t
 
 from gis_service.access import SYSTEM
 from gis_service.grids.versions import is_due
+from gis_service.memory import give_back
 from gis_service.search.entries import refresh
 from gis_service.store.engine import Store
 
@@ -20,7 +21,8 @@ def apply_what_is_due(store: Store) -> None:
     store
         The store.
     """
-    refresh(store)
+    if refresh(store):
+        give_back()
     with store.transaction(SYSTEM) as connection:
         if not is_due(connection):
             return

@@ -18,6 +18,7 @@ from gis_service.boundaries import chains
 from gis_service.boundaries.balance import Load, Loads
 from gis_service.boundaries.edits import Draft
 from gis_service.boundaries.noding import metres_per_degree
+from gis_service.boundaries.packed_shapes import PackedShapes
 from gis_service.boundaries.rules import RedrawRules, redraw_rules
 from gis_service.boundaries.tessellation import OUTSIDE, Tessellation
 from gis_service.geodesy import GeometryArray, area_m2
@@ -141,7 +142,7 @@ class Context:
     classes: Mapping[str, str | None] = field(default_factory=dict)
     loads: Loads | None = None
     out_before: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    footprints: GeometryArray | None = None
+    footprints: PackedShapes | None = None
     streets: GeometryArray | None = None
     officers: frozenset[str] | None = None
     codes: Mapping[str, str] = field(default_factory=dict)
@@ -168,11 +169,6 @@ class Context:
     def base_faces(self) -> dict[str, Any]:
         """Land of each grid of the base."""
         return dict(zip(self.base.keys, self.base.faces(), strict=True))
-
-    @cached_property
-    def buildings(self) -> shapely.STRtree:
-        """Footprints by place."""
-        return shapely.STRtree(self.footprints if self.footprints is not None else [])
 
     @cached_property
     def followed(self) -> shapely.STRtree:
@@ -486,7 +482,7 @@ def _building_cut(looked: Looked) -> Iterable[Broken]:
         return
     arcs = looked.draft.edges(looked.keys)
     lines = np.array([arc.line for arc in arcs], dtype=object)
-    arc, building = context.buildings.query(lines, predicate="crosses")
+    arc, building = context.footprints.query(lines, "crosses")
     cut: dict[tuple[str, ...], set[int]] = {}
     limit = context.rules.checks.building_cut_m2.value
     for one, other in zip(arc.tolist(), building.tolist(), strict=True):

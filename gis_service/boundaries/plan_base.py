@@ -17,6 +17,7 @@ from geoalchemy2 import Geometry
 
 from gis_service.access import SYSTEM, visible
 from gis_service.boundaries.balance import Units
+from gis_service.boundaries.packed_shapes import PackedShapes
 from gis_service.boundaries.reading import Boundaries, read_boundaries
 from gis_service.geodesy import GeometryArray
 from gis_service.grids.versions import Version
@@ -55,15 +56,10 @@ class Base(Boundaries):
     roads: GeometryArray
     streets: GeometryArray
     street_kinds: list[str]
-    footprints: GeometryArray
+    footprints: PackedShapes
     building_ids: npt.NDArray[np.int64]
     building_households: npt.NDArray[np.int64]
     officers: frozenset[str]
-
-    @cached_property
-    def building_tree(self) -> shapely.STRtree:
-        """Buildings by place."""
-        return shapely.STRtree(self.footprints)
 
     @cached_property
     def street_tree(self) -> shapely.STRtree:
@@ -122,7 +118,7 @@ def read_base(connection: sa.Connection, version: Version) -> Base:
         _array(roads),
         streets,
         kinds,
-        houses.shapes,
+        PackedShapes(houses.shapes),
         houses.ids,
         houses.counts[:, 0].astype(np.int64),
         _with_officer(connection),

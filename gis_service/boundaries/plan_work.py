@@ -464,7 +464,7 @@ def _land_of_buildings(held: Held, edit: Mapping[str, Any]) -> Any:
     around = {to, *losing, *(near for key in losing for near in held.draft.neighbours(key))}
     faces = held.draft.faces(sorted(around))
     box = shapely.box(*shapely.total_bounds(np.array(list(faces.values()), dtype=object)))
-    near = np.unique(np.concatenate([base.building_tree.query(box), known]))
+    near = np.unique(np.concatenate([base.footprints.query(np.array([box]))[1], known]))
     return region_of(np.isin(near, known), base.footprints[near], faces, to)
 
 
@@ -747,7 +747,7 @@ def buildings(held: Held, box: Box) -> dict[str, Any]:
         FeatureCollection of footprints, or points.
     """
     base = held.base
-    near = np.sort(base.building_tree.query(shapely.box(*box)))[:MOST_BUILDINGS]
+    near = np.sort(base.footprints.query(np.array([shapely.box(*box)]))[1])[:MOST_BUILDINGS]
     return collection(
         (
             base.footprints[i],

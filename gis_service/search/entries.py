@@ -78,7 +78,9 @@ def refresh(store: Store) -> int:
         }
         for kind in sorted(kinds):
             _MAKERS[kind](connection)
-        return len(kinds)
+    for kept in (normal, pinyin, initials):  # every name of the county
+        kept.cache_clear()
+    return len(kinds)
 
 
 _LOCK: Final = 0x6769735F73656172

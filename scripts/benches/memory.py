@@ -27,7 +27,7 @@ from gis_service.coverage.standards import standard_book
 from gis_service.store import Store
 from scripts.benches.context import Context
 from scripts.benches.everyday_load import Answer, Ask, Client
-from scripts.benches.framework import Limit, Row, told
+from scripts.benches.framework import Limit, Row, table, told
 
 SCRATCH: Final = "gis_bench_memory"
 STANDARDS: Final = ("fire-20", "service-15", "fire-5", "service-10")
@@ -37,6 +37,7 @@ START_MB: Final = {"server": 650.0, "worker": 400.0}
 WALK_MB: Final = {"server": 1000.0, "worker": 700.0}
 _QUIET_S: Final = 60.0
 _PATIENCE_S: Final = 300.0
+_TRIES: Final = 5
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ def run(context: Context) -> list[Row]:
     with serving(served, data) as (server, port):
         time.sleep(_QUIET_S)
         rows = [_row("a minute after the start", server, START_MB)]
+        context.say(table(rows))
         _walk(served, port, context)
         time.sleep(_QUIET_S)
         return [*rows, _row("after the walk and a minute of quiet", server, WALK_MB)]
@@ -226,7 +228,11 @@ def _walk(store: Store, port: int, context: Context) -> None:
 
 
 def _ask(client: Client, path: str, body: dict[str, Any] | None = None) -> Any:
-    (answer,) = client.each([Ask(path, json.dumps(body).encode() if body else None)])
+    asked = Ask(path, json.dumps(body).encode() if body else None)
+    for _ in range(_TRIES):
+        (answer,) = client.each([asked])
+        if answer.status not in (0, 503):  # on a busy machine bands take longer than a caller waits
+            break
     return json.loads(_said(answer))
 
 

@@ -24,6 +24,7 @@ import sqlalchemy as sa
 from gis_service.boundaries import checks
 from gis_service.boundaries.balance import Loads, Units
 from gis_service.boundaries.edits import Change, Draft
+from gis_service.boundaries.packed_shapes import PackedShapes
 from gis_service.boundaries.rules import redraw_rules
 from gis_service.boundaries.tessellation import Tessellation
 from gis_service.errors import InputError
@@ -138,10 +139,11 @@ class Opened:
         )  # fmt: skip
         self.context = checks.Context(
             self.base, self.parents, size_rule=self.size_rule, classes=self.classes,
-            loads=self.loads, footprints=self.footprints, streets=self.roads, upper=[self.upper],
+            loads=self.loads, footprints=PackedShapes(self.footprints), streets=self.roads,
+            upper=[self.upper],
         )  # fmt: skip
         self.context.outline, self.context.villages, self.context.base_faces  # noqa: B018
-        self.context.buildings, self.context.followed  # noqa: B018
+        self.context.followed  # noqa: B018
 
 
 def run(context: Context) -> list[Row]:

@@ -11,6 +11,7 @@ from gis_service.boundaries import checks
 from gis_service.boundaries.balance import Loads, Units
 from gis_service.boundaries.checks import Context, Finding, check, check_levels, levels_of
 from gis_service.boundaries.edits import Draft
+from gis_service.boundaries.packed_shapes import PackedShapes
 from gis_service.boundaries.rules import read_rules
 from gis_service.boundaries.tessellation import Tessellation
 from gis_service.errors import InputError
@@ -131,7 +132,7 @@ def test_a_grid_around_another_is_told(draft: Draft, context: Context) -> None:
 
 
 def test_a_building_that_a_new_border_cuts_is_told(draft: Draft, context: Context) -> None:
-    houses = np.array([box(2.48, 2.2, 0.1, 0.1), box(2.7, 2.7, 0.1, 0.1)], dtype=object)
+    houses = PackedShapes(np.array([box(2.48, 2.2, 0.1, 0.1), box(2.7, 2.7, 0.1, 0.1)]))
     draft.apply({"kind": "split", "grid": "22", "line": line((2.5, 1.9), (2.5, 3.1))})
     found = check(draft, replace(context, footprints=houses), ["22", "new-1"])
     assert [(one.rule, one.values["n"]) for one in found] == [("building_cut", 1)]
@@ -211,7 +212,7 @@ def full(draft: Draft, context: Context) -> Context:
     return replace(
         with_loads(draft, context, middles, 90),
         several_parts=False,
-        footprints=np.array(houses, dtype=object),
+        footprints=PackedShapes(np.array(houses)),
         streets=np.array(borders, dtype=object),
         officers=frozenset(draft.keys),
         codes={key: key for key in draft.keys},

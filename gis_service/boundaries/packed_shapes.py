@@ -1,0 +1,86 @@
+"""Many small shapes in little memory: packed, with an index of places, unpacked when asked for.
+
+A polygon of five vertices takes 700 bytes as a geometry and 200 packed; a county has a hundred
+thousand buildings, of which an edit looks at some dozens.
+"""
+
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from gis_service.geodesy import GeometryArray
+
+IntArray = npt.NDArray[np.int64]
+
+_BLOCK: Final = 64
+"""So many neighbours have one box in the index."""
+
+
+class PackedShapes:
+    """
+    Shapes by position, read only.
+
+    Parameters
+    ----------
+    shapes
+        Geometries, none missing or empty.
+    """
+
+    def __init__(self, shapes: GeometryArray) -> None:
+        self._packed = shapely.to_wkb(shapes)
+        self._bounds = shapely.bounds(shapes).reshape(-1, 4)
+        self._order = _neighbours_together(self._bounds)
+        begins = np.arange(0, len(shapes), _BLOCK)
+        ordered = self._bounds[self._order]
+        low, high = ordered[:, :2], ordered[:, 2:]
+        if len(begins):
+            low, high = np.minimum.reduceat(low, begins), np.maximum.reduceat(high, begins)
+        boxes: Any = shapely.box(*low.T, *high.T)
+        self._tree = shapely.STRtree(boxes)
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+    def __getitem__(self, index: Any) -> Any:
+        return shapely.from_wkb(self._packed[index])
+
+    def query(
+        self, geometries: GeometryArray, predicate: Literal["crosses"] | None = None
+    ) -> tuple[IntArray, IntArray]:
+        """
+        Find what lies at some geometries.
+
+        Parameters
+        ----------
+        geometries
+            Where.
+        predicate
+            What must hold between a geometry and a shape; None asks only for boxes that meet.
+
+        Returns
+        -------
+        geometry, shape
+            Positions, a pair for each meeting.
+        """
+        which, block = self._tree.query(geometries)
+        at = (block[:, None] * _BLOCK + np.arange(_BLOCK)).ravel()
+        which, at = np.repeat(which, _BLOCK)[at < len(self)], at[at < len(self)]
+        shape = self._order[at]
+        mine, theirs = shapely.bounds(geometries)[which], self._bounds[shape]
+        meets = (mine[:, :2] <= theirs[:, 2:]) & (mine[:, 2:] >= theirs[:, :2])
+        which, shape = which[meets.all(axis=1)], shape[meets.all(axis=1)]
+        if predicate is not None:
+            holds = shapely.crosses(geometries[which], self[shape])
+            which, shape = which[holds], shape[holds]
+        return which, shape
+
+
+def _neighbours_together(bounds: npt.NDArray[np.float64]) -> IntArray:
+    """Order by strips from west to east, and from south to north in each: sort-tile-recursive."""
+    count = len(bounds)
+    strips = max(1, round(np.sqrt(count / _BLOCK)))
+    strip = np.empty(count, dtype=np.int64)
+    strip[np.argsort(bounds[:, 0], kind="stable")] = np.arange(count) * strips // max(count, 1)
+    return np.lexsort((bounds[:, 1], strip))
