@@ -388,19 +388,15 @@ def _held_in(
 ) -> tuple[_Objects, _Held]:
     """Read what belongs to lots or lies outside by its open rows, and to which of them."""
     m = t.membership.c
+    rows = sa.select(
+        m.object_id,
+        sa.func.coalesce(m.lot_id, NO_GRID).label("lot_id"),
+        _method_number(m.method).label("method"),
+    ).where(m.scheme_id == scheme_id, m.object_kind == kind, sa.func.upper_inf(m.valid))
     # Found first, by the index over lots: the planner would rather merge whole tables by id.
     held = (
-        sa.select(
-            m.object_id,
-            sa.func.coalesce(m.lot_id, NO_GRID).label("lot_id"),
-            _method_number(m.method).label("method"),
-        )
-        .where(
-            m.scheme_id == scheme_id,
-            m.object_kind == kind,
-            sa.or_(_among(m.lot_id, lots[0][1:]), m.lot_id.is_(None)),
-            sa.func.upper_inf(m.valid),
-        )
+        rows.where(_among(m.lot_id, lots[0][1:]))
+        .union_all(rows.where(m.lot_id.is_(None)))
         .cte("held")
         .prefix_with("MATERIALIZED")
     )
