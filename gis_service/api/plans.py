@@ -1,13 +1,16 @@
 """Plans over HTTP: begin, try, edit, undo, look, check, discuss, decide, publish."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from fastapi import Query, Request
+from fastapi import Depends, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from gis_service.access.permissions import PLAN, READ_PLANS
+from gis_service.access import Actor
+from gis_service.access.permissions import PLAN, READ_PLANS, Permission
 from gis_service.api import examples
 from gis_service.api import plan_answers as answers
 from gis_service.api import plan_examples as shown
@@ -24,8 +27,10 @@ from gis_service.api.dependencies import (
 )
 from gis_service.api.routing import Router
 from gis_service.boundaries import plan_life, plan_publication, plan_work
-from gis_service.boundaries.plan_desk import PlanDesk
+from gis_service.boundaries.plan_desk import Held, PlanDesk
+from gis_service.boundaries.plan_work import Box
 from gis_service.errors import InputError, Place
+from gis_service.messages import Language
 
 
 def _desk(request: Request) -> PlanDesk:
@@ -33,13 +38,54 @@ def _desk(request: Request) -> PlanDesk:
     return desk
 
 
-def _turn(request: Request, given: dict[str, Any]) -> AbstractContextManager[None]:
+def _turn(request: Request, _: dict[str, Any]) -> AbstractContextManager[None]:
     """Wait for a plan that others work on before a connection is taken."""
-    return _desk(request).turn(given["plan_id"]) if "plan_id" in given else nullcontext()
+    plan_id = request.path_params.get("plan_id")
+    return nullcontext() if plan_id is None else _desk(request).turn(int(plan_id))
 
 
 router = Router(prefix="/api/plans", tags=["plans"], first=_turn)
 
+
+@dataclass(frozen=True)
+class _Asked:
+    """Which plan is asked about, by whom and in which language."""
+
+    desk: PlanDesk
+    actor: Actor
+    language: Language
+    plan_id: int
+
+    @contextmanager
+    def drafted(
+        self, connection: ConnectionDep, permission: Permission = READ_PLANS
+    ) -> Iterator[tuple[plan_life.Plan, Held]]:
+        """Give its row and its draft to whoever may see it."""
+        permission.require(self.actor)
+        with plan_publication.drafted(connection, self.desk, self.plan_id) as found:
+            yield found
+
+    def told(self, connection: ConnectionDep, status: int = 200) -> JSONResponse:
+        """Tell all about it."""
+        found = plan_work.read_plan(connection, self.desk, self.plan_id, self.language)
+        return JSONResponse(found, status)
+
+
+async def _asked(
+    request: Request, actor: ActorDep, language: LanguageDep, plan_id: IdPath
+) -> _Asked:
+    return _Asked(_desk(request), actor, language, plan_id)
+
+
+async def _box(bbox: BboxDep) -> Box:
+    """Refuse to look at the whole county at once."""
+    if bbox is None:
+        raise InputError("api.bad_bbox", place=Place(field="bbox"))
+    return bbox
+
+
+AskedDep = Annotated[_Asked, Depends(_asked)]
+BoxDep = Annotated[Box, Depends(_box)]
 Words = Annotated[str, Field(max_length=2000)]
 
 
@@ -110,8 +156,7 @@ def create_plan(
 ) -> JSONResponse:
     """Begin a plan on the newest version."""
     plan_id = plan_life.create(connection, actor, wish.scheme, wish.title, wish.reason)
-    told = plan_work.read_plan(connection, _desk(request), plan_id, language)
-    return JSONResponse(told, status_code=201)
+    return _Asked(_desk(request), actor, language, plan_id).told(connection, 201)
 
 
 @router.get("/stage", responses=examples.ok(shown.STAGE), response_model=answers.StageAnswer)
@@ -121,239 +166,157 @@ async def read_stage(request: Request) -> JSONResponse:
 
 
 @router.get("/{plan_id}", responses=examples.ok(shown.PLAN), response_model=answers.PlanAnswer)
-def read_plan(
-    request: Request,
-    connection: ConnectionDep,
-    actor: ActorDep,
-    language: LanguageDep,
-    plan_id: IdPath,
-) -> JSONResponse:
+def read_plan(connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
     """Tell a plan's state, its edits, and what was said and decided."""
-    READ_PLANS.require(actor)
-    return JSONResponse(plan_work.read_plan(connection, _desk(request), plan_id, language))
+    READ_PLANS.require(asked.actor)
+    return asked.told(connection)
 
 
 @router.post("/{plan_id}/preview", response_model=answers.ChangeAnswer)
-def preview(
-    request: Request,
-    wish: EditWish,
-    connection: ConnectionDep,
-    actor: ActorDep,
-    language: LanguageDep,
-    plan_id: IdPath,
-) -> JSONResponse:
+def preview(wish: EditWish, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
     """Tell what an edit would do; nothing is stored."""
-    PLAN.require(actor)
-    plan = plan_life.find(connection, plan_id)
-    told = plan_work.preview(connection, _desk(request), plan, wish.rev, wish.edit, language)
-    return JSONResponse(told)
+    PLAN.require(asked.actor)
+    plan = plan_life.find(connection, asked.plan_id)
+    return JSONResponse(
+        plan_work.preview(connection, asked.desk, plan, wish.rev, wish.edit, asked.language)
+    )
 
 
 @router.post("/{plan_id}/edits", response_model=answers.ChangeAnswer)
-def edit(
-    request: Request,
-    wish: EditWish,
-    connection: ConnectionDep,
-    actor: ActorDep,
-    language: LanguageDep,
-    plan_id: IdPath,
-) -> JSONResponse:
+def edit(wish: EditWish, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
     """Do an edit; 409 with what others did where the revision is not the last one."""
-    plan = plan_life.open_for_edit(connection, actor, plan_id, wish.rev)
-    return JSONResponse(plan_work.do(connection, _desk(request), actor, plan, wish.edit, language))
+    plan = plan_life.open_for_edit(connection, asked.actor, asked.plan_id, wish.rev)
+    return JSONResponse(
+        plan_work.do(connection, asked.desk, asked.actor, plan, wish.edit, asked.language)
+    )
 
 
 @router.post("/{plan_id}/undo", response_model=answers.ChangeAnswer)
-def undo(
-    request: Request,
-    wish: RevWish,
-    connection: ConnectionDep,
-    actor: ActorDep,
-    language: LanguageDep,
-    plan_id: IdPath,
-) -> JSONResponse:
+def undo(wish: RevWish, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
     """Take back the last edit."""
-    plan = plan_life.open_for_edit(connection, actor, plan_id, wish.rev)
-    return JSONResponse(plan_work.step(connection, _desk(request), actor, plan, "undo", language))
+    return _step(wish, connection, asked, "undo")
 
 
 @router.post("/{plan_id}/redo", response_model=answers.ChangeAnswer)
-def redo(
-    request: Request,
-    wish: RevWish,
-    connection: ConnectionDep,
-    actor: ActorDep,
-    language: LanguageDep,
-    plan_id: IdPath,
-) -> JSONResponse:
+def redo(wish: RevWish, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
     """Do again what was undone."""
-    plan = plan_life.open_for_edit(connection, actor, plan_id, wish.rev)
-    return JSONResponse(plan_work.step(connection, _desk(request), actor, plan, "redo", language))
+    return _step(wish, connection, asked, "redo")
+
+
+def _step(wish: RevWish, connection: ConnectionDep, asked: _Asked, way: str) -> JSONResponse:
+    plan = plan_life.open_for_edit(connection, asked.actor, asked.plan_id, wish.rev)
+    return JSONResponse(
+        plan_work.step(connection, asked.desk, asked.actor, plan, way, asked.language)
+    )
 
 
 @router.get("/{plan_id}/faces", responses=examples.ok(shown.FACES), response_model=answers.Faces)
 def read_faces(
-    request: Request,
-    connection: ConnectionDep,
-    actor: ActorDep,
-    plan_id: IdPath,
-    bbox: BboxDep,
-    village: Name = None,
+    connection: ConnectionDep, asked: AskedDep, bbox: BboxDep, village: Name = None
 ) -> JSONResponse:
     """Give base grids as drafted: of a village, or in a box."""
-    READ_PLANS.require(actor)
-    with plan_publication.drafted(connection, _desk(request), plan_id) as (_, held):
+    with asked.drafted(connection) as (_, held):
         return JSONResponse(plan_work.faces(held, village, bbox))
 
 
 @router.get("/{plan_id}/edges", responses=examples.ok(shown.EDGES), response_model=answers.Edges)
 def read_edges(
-    request: Request,
-    connection: ConnectionDep,
-    actor: ActorDep,
-    plan_id: IdPath,
-    grid: Name = None,
-    parent: Name = None,
+    connection: ConnectionDep, asked: AskedDep, grid: Name = None, parent: Name = None
 ) -> JSONResponse:
     """Give the runs of border around a grid, or around all of a village."""
-    READ_PLANS.require(actor)
+    READ_PLANS.require(asked.actor)
     if grid is None and parent is None:
         raise InputError("boundaries.grid_or_parent", place=Place(field="grid"))
-    with plan_publication.drafted(connection, _desk(request), plan_id) as (_, held):
+    with asked.drafted(connection) as (_, held):
         return JSONResponse(plan_work.edges(held, grid, parent))
 
 
 @router.get("/{plan_id}/snap", responses=examples.ok(shown.SNAP), response_model=answers.SnapLines)
-def read_snap_lines(
-    request: Request, connection: ConnectionDep, actor: ActorDep, plan_id: IdPath, bbox: BboxDep
-) -> JSONResponse:
+def read_snap_lines(connection: ConnectionDep, asked: AskedDep, bbox: BoxDep) -> JSONResponse:
     """Give streets, water and borders in a box, for a drawn line to follow."""
-    PLAN.require(actor)
-    if bbox is None:
-        raise InputError("api.bad_bbox", place=Place(field="bbox"))
-    with plan_publication.drafted(connection, _desk(request), plan_id) as (_, held):
+    with asked.drafted(connection, PLAN) as (_, held):
         return JSONResponse(plan_work.snap_lines(held, bbox))
 
 
 @router.get(
-    "/{plan_id}/buildings", responses=examples.ok(shown.BUILDINGS), response_model=answers.Buildings
+    "/{plan_id}/buildings",
+    responses=examples.ok(shown.BUILDINGS),
+    response_model=answers.Buildings,
 )
-def read_buildings(
-    request: Request, connection: ConnectionDep, actor: ActorDep, plan_id: IdPath, bbox: BboxDep
-) -> JSONResponse:
+def read_buildings(connection: ConnectionDep, asked: AskedDep, bbox: BoxDep) -> JSONResponse:
     """Give the buildings in a box with the number of their households."""
-    PLAN.require(actor)
-    if bbox is None:
-        raise InputError("api.bad_bbox", place=Place(field="bbox"))
-    with plan_publication.drafted(connection, _desk(request), plan_id) as (_, held):
+    with asked.drafted(connection, PLAN) as (_, held):
         return JSONResponse(plan_work.buildings(held, bbox))
 
 
 @router.get(
-    "/{plan_id}/checks", responses=examples.ok(shown.CHECKS), response_model=answers.ChecksAnswer
+    "/{plan_id}/checks",
+    responses=examples.ok(shown.CHECKS),
+    response_model=answers.ChecksAnswer,
 )
-def read_checks(
-    request: Request,
-    connection: ConnectionDep,
-    actor: ActorDep,
-    language: LanguageDep,
-    plan_id: IdPath,
-) -> JSONResponse:
+def read_checks(connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
     """Check the whole draft: errors stop publication, warnings need a reason."""
-    READ_PLANS.require(actor)
-    with plan_publication.drafted(connection, _desk(request), plan_id) as (_, held):
-        return JSONResponse(plan_publication.checks(held, language))
+    with asked.drafted(connection) as (_, held):
+        return JSONResponse(plan_publication.checks(held, asked.language))
 
 
 @router.get(
-    "/{plan_id}/impact", responses=examples.ok(shown.IMPACT), response_model=answers.ImpactAnswer
+    "/{plan_id}/impact",
+    responses=examples.ok(shown.IMPACT),
+    response_model=answers.ImpactAnswer,
 )
 def read_impact(
-    request: Request,
     connection: ConnectionDep,
-    actor: ActorDep,
-    plan_id: IdPath,
+    asked: AskedDep,
     on: Annotated[Day | None, Query(description="From this day on; today if not told.")] = None,
 ) -> JSONResponse:
     """Tell what publication would move, and which grids need an officer."""
-    READ_PLANS.require(actor)
-    with plan_publication.drafted(connection, _desk(request), plan_id) as (plan, held):
+    with asked.drafted(connection) as (plan, held):
         return JSONResponse(plan_publication.impact(connection, plan, held, on))
 
 
 @router.post("/{plan_id}/propose", response_model=list[answers.ProposalAnswer])
-def propose(
-    request: Request,
-    wish: ProposeWish,
-    connection: ConnectionDep,
-    actor: ActorDep,
-    language: LanguageDep,
-    plan_id: IdPath,
-) -> JSONResponse:
+def propose(wish: ProposeWish, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
     """Propose three ways to draw some grids anew; nothing is stored."""
-    PLAN.require(actor)
-    with plan_publication.drafted(connection, _desk(request), plan_id) as (_, held):
+    with asked.drafted(connection, PLAN) as (_, held):
         return JSONResponse(
-            plan_publication.proposals(held, wish.parent, wish.grids, wish.pieces, language)
+            plan_publication.proposals(held, wish.parent, wish.grids, wish.pieces, asked.language)
         )
 
 
 @router.post("/{plan_id}/comments", response_model=answers.PlanAnswer)
-def comment(
-    request: Request,
-    wish: WordsWish,
-    connection: ConnectionDep,
-    actor: ActorDep,
-    language: LanguageDep,
-    plan_id: IdPath,
-) -> JSONResponse:
+def comment(wish: WordsWish, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
     """Say something about a plan."""
-    plan_life.comment(connection, actor, plan_id, wish.text)
-    return JSONResponse(plan_work.read_plan(connection, _desk(request), plan_id, language))
+    plan_life.comment(connection, asked.actor, asked.plan_id, wish.text)
+    return asked.told(connection)
 
 
 @router.post("/{plan_id}/submit", response_model=answers.PlanAnswer)
-def submit(
-    request: Request,
-    wish: SubmitWish,
-    connection: ConnectionDep,
-    actor: ActorDep,
-    language: LanguageDep,
-    plan_id: IdPath,
-) -> JSONResponse:
+def submit(wish: SubmitWish, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
     """Hand a plan in for review; every warning needs a reason."""
-    plan_publication.submit(connection, _desk(request), actor, plan_id, wish.warnings)
-    return JSONResponse(plan_work.read_plan(connection, _desk(request), plan_id, language))
+    plan_publication.submit(connection, asked.desk, asked.actor, asked.plan_id, wish.warnings)
+    return asked.told(connection)
 
 
 @router.post("/{plan_id}/publish", response_model=answers.PublishedAnswer)
-def publish(
-    request: Request,
-    wish: PublishWish,
-    connection: ConnectionDep,
-    actor: ActorDep,
-    plan_id: IdPath,
-) -> JSONResponse:
+def publish(wish: PublishWish, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
     """Make an approved plan the next version, in one transaction."""
     return JSONResponse(
         plan_publication.publish_plan(
-            connection, _desk(request), actor, plan_id, wish.effective_day, wish.reasons
+            connection, asked.desk, asked.actor, asked.plan_id, wish.effective_day, wish.reasons
         )
     )
 
 
 @router.post("/{plan_id}/{decision}", response_model=answers.PlanAnswer)
 def decide(
-    request: Request,
     wish: WordsWish,
     connection: ConnectionDep,
-    actor: ActorDep,
-    language: LanguageDep,
-    plan_id: IdPath,
+    asked: AskedDep,
     decision: Literal["approve", "reject", "discard"],
 ) -> JSONResponse:
     """Approve a plan, send it back with a text, or discard it."""
-    plan = plan_life.find(connection, plan_id, lock=True)
+    plan = plan_life.find(connection, asked.plan_id, lock=True)
     name = {"approve": "approved", "reject": "rejected", "discard": "discarded"}[decision]
-    plan_life.decide(connection, actor, plan, name, words=wish.text)
-    return JSONResponse(plan_work.read_plan(connection, _desk(request), plan_id, language))
+    plan_life.decide(connection, asked.actor, plan, name, words=wish.text)
+    return asked.told(connection)
