@@ -1,9 +1,10 @@
 """The page itself and the files it loads: our own from ``web``, libraries from npm, all from here.
 
-Only named folders and named files are served. A file asked for by its version may be kept for
-ever; without one the browser asks whether it has changed.
+Only named folders and named files are served. A file asked for by the hash of its content may be
+kept for ever; else the browser asks whether it has changed.
 """
 
+import re
 from dataclasses import asdict
 from typing import Final
 
@@ -29,11 +30,12 @@ from gis_service.grids import reading, versions
 from gis_service.incidents.rules import rule_book
 from gis_service.maps import sheet
 from gis_service.maps.grid_map import PageContext, content_policy, render_page
-from gis_service.maps.vendor import packed, vendor_file
+from gis_service.maps.vendor import packed, scripts_hash, vendor_file
 from gis_service.messages import WEB_DIR
 from gis_service.records import entered
 
-FOLDERS: Final = ("js", "css", "messages", "img")
+FOLDERS: Final = ("css", "messages", "img")
+HASH: Final = re.compile("[0-9a-f]{12}")
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 ASK_FIRST: Final = "no-cache"
 
@@ -120,6 +122,18 @@ def vendor(name: str, request: Request) -> Response:
     return response
 
 
+class Scripts(StaticFiles):
+    """Our scripts, each also below the hash of them all: ``HASH/main.js``."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Serve a script; who asks by an earlier hash gets the present one, and asks again."""
+        folder, _, name = path.rpartition("/")
+        response = await super().get_response(name if HASH.fullmatch(folder) else path, scope)
+        if response.status_code in {200, 304}:
+            response.headers["Cache-Control"] = _keep(folder == scripts_hash())
+        return response
+
+
 def mount_files(app: FastAPI) -> None:
     """
     Serve the folders of ``web`` that a browser needs, and no other.
@@ -129,6 +143,8 @@ def mount_files(app: FastAPI) -> None:
     app
         The app.
     """
+    scripts = Scripts(directory=WEB_DIR / "js", check_dir=False)
+    app.mount("/static/js", scripts, name="static-js")
     for folder in FOLDERS:
         files = VersionedFiles(directory=WEB_DIR / folder, check_dir=False)
         app.mount(f"/static/{folder}", files, name=f"static-{folder}")

@@ -31,15 +31,19 @@ from gis_service.maps.cartography import (
     LayerSpec,
     centre,
 )
-from gis_service.maps.vendor import import_map, static_address, vendor_address
+from gis_service.maps.vendor import (
+    LATE_FILES,
+    import_map,
+    script_address,
+    static_address,
+    vendor_address,
+    with_imports,
+)
 from gis_service.messages import LANGUAGES, WEB_DIR, Language, all_texts, text
 
 TEXT_ROOMS: Final = ("page.", "entry.", "imports.", "plan.", "cover.")
-LATE_MODULES: Final = frozenset({"leaflet.js", "sign_in.js", "vector.js"})
-"""Modules that are fetched when they are needed, not before."""
-
-LATE_MODES: Final = ("plan", "coverage")
-"""Beginnings of the names of modules that belong to a mode, and come with it."""
+LATE_SCRIPTS: Final = ("dispatch", "plan", "coverage", "entry", "imports")
+"""The first script of each part that comes with its scripts when somebody first wants it."""
 
 INLINE_SCRIPT: Final = re.compile(r'<script(?: type="importmap")?>(.*?)</script>', re.DOTALL)
 
@@ -101,12 +105,9 @@ class PageFigure(Figure):
         self.language = context.language
         imports = import_map()
         self.import_map = imports
-        self.main = imports["imports"]["/static/js/main.js"]
-        self.modules = [
-            imports["imports"][f"/static/js/{name}"]
-            for name in sorted(file.name for file in (WEB_DIR / "js").glob("*.js"))
-            if name not in LATE_MODULES and not name.startswith(LATE_MODES)
-        ]
+        self.main = script_address("main.js")
+        first = with_imports("main.js")
+        self.modules = [script_address(name) for name in first]
         self.styles = [
             static_address("css", file.name) for file in sorted((WEB_DIR / "css").glob("*.css"))
         ]
@@ -120,6 +121,13 @@ class PageFigure(Figure):
             "today": context.today.isoformat(),
             "version": __version__,
             "base_maps": [dict(base_map) for base_map in context.base_maps],
+            "late_scripts": {
+                part: [
+                    script_address(name) for name in with_imports(f"{part}.js") if name not in first
+                ]
+                for part in LATE_SCRIPTS
+            },
+            "late_files": {name: vendor_address(name) for name in LATE_FILES},
             "texts": self.texts,
         }
 
@@ -316,7 +324,7 @@ def render_sign_in(language: Language) -> str:
         language=language,
         say=lambda name: text(f"page.{name}", language),
         style=static_address("css", "page.css"),
-        script=static_address("js", "sign_in.js"),
+        script=script_address("sign_in.js"),
     )
 
 

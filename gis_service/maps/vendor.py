@@ -1,11 +1,14 @@
 """The files that the page may load: our own, and those of npm packages under ``/vendor``.
 
 Everything a browser gets from a library is listed here; nothing else of ``web/node_modules`` is
-ever served. An address carries the hash of its file, so that a browser may keep it for ever.
+ever served. An address carries a hash of what is served, so that a browser may keep it for ever:
+a library's and a style's that of its own file, a script of ours that of all our scripts, because
+it names the others relative to itself.
 """
 
 import gzip
 import hashlib
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -35,11 +38,14 @@ LIBRARIES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "maplibre-gl": "maplibre-gl.mjs",
         "leaflet-maplibre-gl": "leaflet-maplibre-gl.mjs",
-        "maplibre-gl.css": "maplibre-gl.css",
-        "pmtiles.js": "pmtiles.js",
     }
 )
 """Name by which a script of ours imports a library, to its name under ``/vendor``."""
+
+LATE_FILES: Final = ("maplibre-gl.css", "pmtiles.js")
+"""What a script of ours adds to the document when it is needed, by name under ``/vendor``."""
+
+_STATIC_IMPORT: Final = re.compile(r'^(?:import|\} from)\b[^;]*?"\./([\w.]+)";$', re.MULTILINE)
 
 
 def file_hash(file: Path) -> str:
@@ -105,6 +111,61 @@ def static_address(folder: str, name: str) -> str:
     return f"/static/{folder}/{name}?v={file_hash(WEB_DIR / folder / name)}"
 
 
+def scripts_hash() -> str:
+    """
+    Name the present content of all our scripts.
+
+    Returns
+    -------
+    str
+        Twelve signs; when any script changes, others.
+    """
+    files = sorted((WEB_DIR / "js").glob("*.js"))
+    content = " ".join(f"{file.name} {file_hash(file)}" for file in files)
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def script_address(name: str) -> str:
+    """
+    Say where a script of ours is, in its present content.
+
+    Parameters
+    ----------
+    name
+        In ``web/js``.
+
+    Returns
+    -------
+    str
+        With the hash as a folder, so that what it imports from beside itself has it too.
+    """
+    return f"/static/js/{scripts_hash()}/{name}"
+
+
+def with_imports(name: str) -> list[str]:
+    """
+    List a script and all that it imports at once, not when it is needed.
+
+    Parameters
+    ----------
+    name
+        In ``web/js``.
+
+    Returns
+    -------
+    list of str
+        Names, sorted.
+    """
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        one = waiting.pop()
+        if one not in found:
+            found.add(one)
+            waiting += _STATIC_IMPORT.findall((WEB_DIR / "js" / one).read_text("utf-8"))
+    return sorted(found)
+
+
 def vendor_address(name: str) -> str:
     """
     Say where the file of a library is, in its present content.
@@ -130,14 +191,10 @@ def import_map() -> dict[str, dict[str, str]]:
     Returns
     -------
     dict
-        As an import map: our modules and the libraries, each with its hash.
+        As an import map: the libraries, each with its hash. Our own scripts need none.
     """
-    ours = {
-        f"/static/js/{file.name}": static_address("js", file.name)
-        for file in sorted((WEB_DIR / "js").glob("*.js"))
-    }
     libraries = {name: vendor_address(file) for name, file in LIBRARIES.items()}
-    return {"imports": {**ours, "leaflet": ours["/static/js/leaflet.js"], **libraries}}
+    return {"imports": {"leaflet": script_address("leaflet.js"), **libraries}}
 
 
 def vendor_file(name: str) -> Path:

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from gis_service.access import SYSTEM
 from gis_service.api import create_app
+from gis_service.maps.vendor import script_address
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.api.conftest import HOUSEHOLDS_PER_GRID, SmallCounty, middle
@@ -407,6 +408,18 @@ def test_a_versioned_file_is_kept_for_ever(client: TestClient) -> None:
     assert asked.status_code == 200
     assert asked.headers["cache-control"] == "no-cache"
     assert "immutable" in client.get(f"{path}?v=1").headers["cache-control"]
+
+
+def test_a_script_is_kept_for_ever_by_the_hash_of_all(client: TestClient) -> None:
+    for address, kept in (
+        (script_address("main.js"), "immutable"),
+        ("/static/js/main.js", "no-cache"),
+        ("/static/js/0123456789ab/main.js", "no-cache"),  # of a page opened before an update
+    ):
+        answer = client.get(address)
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/javascript")
+        assert kept in answer.headers["cache-control"]
 
 
 def test_a_library_the_browser_holds_is_not_sent_again(client: TestClient) -> None:

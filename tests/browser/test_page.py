@@ -169,7 +169,55 @@ def test_question_mark_lists_the_keys_and_escape_leaves(look: Look) -> None:
     page = look().open()
     page.keyboard.press("?")
     expect(page.locator("#panel h2")).to_have_text("按键")
+    expect(page.locator("#panel .keys kbd", has_text="Ctrl+Shift+Z")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.locator("#panel")).to_contain_text("全县概况")
+
+
+@pytest.mark.parametrize(
+    ("key", "button"), [("2", "mode-dispatch"), ("4", "mode-coverage"), ("l", "open-list")]
+)
+def test_a_key_does_what_its_button_does(look: Look, key: str, button: str) -> None:
+    by_key, by_button = look().open(), look().open()
+    by_key.keyboard.press(key)
+    by_button.locator(f"#{button}").click()
+    for page in (by_key, by_button):
+        page.wait_for_function("location.search.includes('=')")
+        expect(page.locator("#panel h2").first).to_be_visible()
+    assert by_key.url.partition("#")[0] == by_button.url.partition("#")[0]
+
+
+def test_scripts_of_a_mode_come_when_it_is_opened(look: Look) -> None:
+    watched = look()
+    page = watched.open()
+
+    def scripts() -> set[str]:
+        return {one.rpartition("/")[2] for one in watched.addresses if "/static/js/" in one}
+
+    assert "main.js" in scripts()
+    late = {"plan.js", "coverage.js", "dispatch.js", "entry.js", "imports.js"}
+    assert scripts() & late == set()
+    page.locator("#mode-coverage").hover()  # the hint
+    page.wait_for_selector("link[rel=modulepreload][href$='/coverage.js']", state="attached")
+    page.locator("#mode-coverage").click()
+    page.locator("#cover-run").wait_for()
+    assert scripts() & late == {"coverage.js"}
+
+
+@pytest.mark.parametrize(
+    ("link", "said"),
+    [
+        ("&at=2026-02-30", "日期不存在"),
+        ("#15/28.7/212.9", "位置不存在"),
+        ("&point=place:212.9,28.7", "地点不存在"),
+        ("&mode=dance", "无法识别"),
+    ],
+)
+def test_a_link_that_cannot_be_opens_on_the_usual_and_says_so(
+    look: Look, link: str, said: str
+) -> None:
+    page = look().open(f"?lang=zh-CN{link}")
+    expect(page.locator("#notice")).to_contain_text(said)
     expect(page.locator("#panel")).to_contain_text("全县概况")
 
 

@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,24 @@ import pytest
 from gis_service.errors import NotFoundError
 from gis_service.maps.cartography import LAYERS, NOWHERE, PANES, centre
 from gis_service.maps.grid_map import (
+    LATE_SCRIPTS,
     TEXT_ROOMS,
     PageContext,
     content_policy,
     grid_map,
     render_page,
 )
-from gis_service.maps.vendor import VENDOR_FILES, file_hash, import_map, packed, vendor_file
+from gis_service.maps.vendor import (
+    LATE_FILES,
+    VENDOR_FILES,
+    file_hash,
+    import_map,
+    packed,
+    script_address,
+    scripts_hash,
+    vendor_file,
+    with_imports,
+)
 from gis_service.messages import LANGUAGES, WEB_DIR, Language, all_texts
 
 LINKED = re.compile(r"""(?:src|href)=["']([^"']+)["']""")
@@ -86,6 +98,9 @@ def test_every_library_file_is_allowed_and_there() -> None:
     document = render_page(context())
     imports = import_map()["imports"]
     linked = {name for name in LINKED.findall(document) if name.startswith("/vendor/")}
+    late = config_of(document)["late_files"]
+    assert set(late) == set(LATE_FILES)
+    linked |= set(late.values())
     imported = {name for name in imports.values() if name.startswith("/vendor/")}
     # MapLibre finds its worker by itself, beside the file it was loaded from.
     worker = "maplibre-gl-worker.mjs"
@@ -159,9 +174,46 @@ def test_tiles_of_the_zoom_before_do_not_stay() -> None:
     assert '"fadeAnimation": false' in render_page(context("en"))
 
 
-def test_our_scripts_stay_light() -> None:
-    packed = sum(len(gzip.compress(file.read_bytes())) for file in (WEB_DIR / "js").glob("*.js"))
-    assert packed < 150_000
+def weight(names: Iterable[str]) -> int:
+    """What scripts weigh on the wire, in bytes."""
+    return sum(len(gzip.compress((WEB_DIR / "js" / name).read_bytes())) for name in names)
+
+
+def test_the_first_view_stays_light() -> None:
+    # The map by WebGL comes by itself where there is hardware for it.
+    assert weight({*with_imports("main.js"), *with_imports("vector.js")}) < 60_000
+    linked = LINKED.findall(render_page(context()))
+    scripts = {name for name in linked if name.startswith("/static/js/")}
+    assert scripts == {script_address(name) for name in with_imports("main.js")}
+
+
+@pytest.mark.parametrize("part", LATE_SCRIPTS)
+def test_a_part_comes_with_its_own_scripts_only(part: str) -> None:
+    first = with_imports("main.js")
+    own = set(with_imports(f"{part}.js")) - set(first)
+    assert f"{part}.js" in own
+    assert weight(own) < 50_000
+    late = config_of(render_page(context()))["late_scripts"]
+    assert set(late[part]) == {script_address(name) for name in own}
+
+
+def test_every_script_is_of_the_first_view_or_of_a_part() -> None:
+    roots = ["main", *LATE_SCRIPTS, "vector", "sign_in", "leaflet"]
+    reached = {name for root in roots for name in with_imports(f"{root}.js")}
+    assert reached == {file.name for file in (WEB_DIR / "js").glob("*.js")}
+
+
+def test_the_address_of_a_script_changes_with_any_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "js").mkdir()
+    monkeypatch.setattr("gis_service.maps.vendor.WEB_DIR", tmp_path)
+    seen = {scripts_hash()}
+    for name, text in (("one.js", "1"), ("two.js", "2"), ("one.js", "33")):
+        (tmp_path / "js" / name).write_text(text, "utf-8")
+        seen.add(scripts_hash())
+    assert len(seen) == 4
+    assert script_address("one.js") == f"/static/js/{scripts_hash()}/one.js"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

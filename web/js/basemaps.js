@@ -20,7 +20,7 @@ function script(address) {
 
 /** A layer of pictures out of a PMTiles archive, drawn on canvas. */
 async function archiveLayer(one, options) {
-  await script(import.meta.resolve("pmtiles.js"));
+  await script(config.late_files["pmtiles.js"]);
   const archive = new globalThis.pmtiles.PMTiles(new URL(one.archive, location.href).href);
   const Pictures = L.GridLayer.extend({
     createTile({ x, y, z }, done) {

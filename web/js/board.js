@@ -53,7 +53,7 @@ const rowOf = (row) =>
     ),
   );
 
-/** Draw the board into the panel and keep it up to date. */
+/** Draw the board into the panel and keep it up to date; returns what ends that. */
 export async function showBoard(desk, signal) {
   const list = h("ul", { class: "rows board", id: "board" });
   const count = h("p", { class: "quiet", role: "status" });
@@ -72,7 +72,7 @@ export async function showBoard(desk, signal) {
     const rows = found.items.map(rowOf);
     if (offset) list.append(...rows);
     else list.replaceChildren(...rows);
-    count.textContent = t(total ? "board_count" : may("see_incidents") ? `board_none_${tab}` : "board_hidden", {
+    count.textContent = t(total ? "board_count" : !may("see_incidents") ? "board_hidden" : `board_none_${tab}`, {
       n: number(total),
     });
     more.hidden = list.children.length >= total;
@@ -135,8 +135,5 @@ export async function showBoard(desk, signal) {
       live.title = t(isConnected ? "live_on" : "live_waiting");
     },
   );
-  desk.stopBoard = () => {
-    stop();
-    desk.stopBoard = null;
-  };
+  return stop;
 }

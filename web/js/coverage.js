@@ -44,10 +44,7 @@ export class CoverageMode {
         this.whatIf.drawTools();
       },
     });
-    this.legend.menu = () => this.fillMenu();
-    this.legend.extra = () => this.legendRows();
-    this.hoverBefore = this.grids.hoverInstead;
-    this.grids.hoverInstead = (id, latlng) => this.whatIf.hover(latlng) || (this.hoverBefore?.(id, latlng) ?? false);
+    this.legend.lend({ menu: () => this.fillMenu(), extra: () => this.legendRows() });
     document.body.classList.add("covering");
     this.stopKeys = new AbortController();
     document.addEventListener("keydown", (event) => this.whatIf.onKey(event), {
@@ -68,8 +65,7 @@ export class CoverageMode {
     this.canvas.remove();
     this.canvas = null;
     this.stopKeys.abort();
-    this.legend.menu = this.legend.extra = null;
-    this.grids.hoverInstead = this.hoverBefore;
+    this.legend.lend(null);
     document.body.classList.remove("covering");
     this.onLeft();
   }
@@ -208,7 +204,7 @@ export class CoverageMode {
           {
             id: `cover-${id}`,
             onchange: (event) => {
-              this.work.problem = ""; // it was of what is now left
+              this.work.forget(); // it was of what is now left
               show({ [field]: event.target.value, run: "", kind: "", against: "", changes: "" });
             },
           },
@@ -413,8 +409,7 @@ export class CoverageMode {
       this.part === "what-if" && this.whatIf.answer ? withAfter(this.rows, this.whatIf.answer.grids) : this.rows;
     this.figures = showsGrids ? mapFigures(rows, this.about(run, fill)) : null;
     if (isSwipe && this.comparison.legend) this.figures = this.comparison.legend;
-    this.grids.figures = isSwipe ? null : this.figures;
-    this.grids.restyle();
+    this.grids.showFigures(isSwipe ? null : this.figures);
     this.ground.set({ isThemed: Boolean(run) && fill !== "none" });
     this.drawLegend();
     this.onDrawn();
@@ -551,6 +546,11 @@ export class CoverageMode {
     this.fly(L.latLngBounds([south, west], [north, east]).pad(0.4), 16);
     if (!state.areas.split(",").includes("spots"))
       show({ areas: [...state.areas.split(",").filter(Boolean), "spots"].join(",") });
+  }
+
+  /** The mouse over the map; true where a tool says what a click would do. */
+  hover(latlng) {
+    return this.whatIf.hover(latlng);
   }
 
   /** A click on the map; true where it was meant for a tool. */

@@ -5,7 +5,7 @@ import { mapFigures } from "./coverage_figures.js";
 import { beforeAfter, changeTable, gainedLost, more, shareRow, toneOf } from "./coverage_parts.js";
 import { c, dotted, semicolons, signed } from "./coverage_texts.js";
 import { h } from "./dom.js";
-import { heading, tag, trouble } from "./parts.js";
+import { heading, row, tag, trouble } from "./parts.js";
 import { show, state } from "./state.js";
 import { moment, number, percent } from "./texts.js";
 
@@ -168,30 +168,15 @@ export class Comparison {
         heading(c("grids_changed"), number(grids.length)),
         more(
           grids.map((grid) =>
-            h(
-              "li",
-              {},
-              h(
-                "button",
-                { type: "button", onclick: () => this.look(grid) },
-                h(
-                  "span",
-                  {},
-                  grid.name || grid.code,
-                  h(
-                    "small",
-                    {},
-                    semicolons(
-                      [
-                        grid.gained && c("gained", { n: number(grid.gained) }),
-                        grid.lost && c("lost", { n: number(grid.lost) }),
-                      ].filter(Boolean),
-                    ),
-                  ),
-                ),
-                h("b", { class: toneOf(grid.covered) }, signed(grid.covered)),
+            row(() => this.look(grid), grid.name || grid.code, {
+              note: semicolons(
+                [
+                  grid.gained && c("gained", { n: number(grid.gained) }),
+                  grid.lost && c("lost", { n: number(grid.lost) }),
+                ].filter(Boolean),
               ),
-            ),
+              figure: h("b", { class: toneOf(grid.covered) }, signed(grid.covered)),
+            }),
           ),
         ),
       ],

@@ -5,8 +5,7 @@ import { kindRows, more } from "./coverage_parts.js";
 import { c, dotted, minutes } from "./coverage_texts.js";
 import { h } from "./dom.js";
 import { kindName } from "./figures.js";
-import { coverageBar, heading, line, tag } from "./parts.js";
-import { symbol } from "./symbols.js";
+import { coverageBar, heading, line, row, tag } from "./parts.js";
 import { show } from "./state.js";
 import { number, percent } from "./texts.js";
 
@@ -71,22 +70,11 @@ export async function showGrid(mode, id, signal) {
       heading(c("served_by"), c("served_by_note")),
       more(
         grid.stations.map((station) =>
-          h(
-            "li",
-            {},
-            h(
-              "button",
-              { type: "button", onclick: () => mode.flyTo(station) },
-              symbol(station.kind, 20),
-              h(
-                "span",
-                { class: "wide" },
-                station.name || kindName(station.kind),
-                h("small", {}, c("households_n", { n: number(station.households) })),
-              ),
-              h("b", {}, minutes(station.median_minutes)),
-            ),
-          ),
+          row(() => mode.flyTo(station), station.name || kindName(station.kind), {
+            sign: station.kind,
+            note: c("households_n", { n: number(station.households) }),
+            figure: minutes(station.median_minutes),
+          }),
         ),
       ),
     ],
@@ -94,16 +82,10 @@ export async function showGrid(mode, id, signal) {
       heading(c("homes_left_out"), number(homes.total)),
       more(
         homes.items.map((home) =>
-          h(
-            "li",
-            {},
-            h(
-              "button",
-              { type: "button", onclick: () => show({ point: `home:${home.household_id}` }) },
-              h("span", {}, home.address, h("small", {}, c(`reason_${home.status}`))),
-              h("b", {}, minutes(home.minutes)),
-            ),
-          ),
+          row(() => show({ point: `home:${home.household_id}` }), home.address, {
+            note: c(`reason_${home.status}`),
+            figure: minutes(home.minutes),
+          }),
         ),
       ),
     ],
@@ -133,17 +115,12 @@ export async function showHome(mode, id, signal) {
       { class: "rows" },
       kinds.map(([kind, one]) => {
         const station = mode.stations.find(({ facility_id }) => facility_id === one.facility_id);
-        return h(
-          "li",
-          {},
-          h(
-            "button",
-            { type: "button", disabled: !station, onclick: () => mode.flyTo(station) },
-            symbol(kind, 20),
-            h("span", { class: "wide" }, nameOf(one), h("small", {}, kindName(kind))),
-            h("b", {}, minutes(one.minutes)),
-          ),
-        );
+        return row(() => mode.flyTo(station), nameOf(one), {
+          sign: kind,
+          note: kindName(kind),
+          figure: minutes(one.minutes),
+          disabled: !station,
+        });
       }),
     ),
   );

@@ -3,7 +3,7 @@
 import { c, dotted, minutes, points, signed } from "./coverage_texts.js";
 import { h } from "./dom.js";
 import { kindName } from "./figures.js";
-import { coverageBar, tag } from "./parts.js";
+import { coverageBar, row, tag } from "./parts.js";
 import { symbol } from "./symbols.js";
 import { number, percent, t } from "./texts.js";
 
@@ -158,33 +158,20 @@ export const spotsText = (spots) =>
 export const spotRows = (spots, onPick) =>
   more(
     spots.map((spot) =>
-      h(
-        "li",
-        {},
-        h(
-          "button",
-          { type: "button", class: "spot", title: t("fly_there"), onclick: () => onPick(spot) },
-          h(
-            "span",
-            {},
-            spot.name,
-            h(
-              "small",
-              {},
-              dotted([
-                c(`reason_${spot.reason}`),
-                spot.worst_minutes !== null && c("up_to", { minutes: minutes(spot.worst_minutes) }),
-              ]),
-            ),
-          ),
-          h(
-            "b",
-            {},
-            c("households_n", { n: number(spot.households) }),
-            h("small", {}, c("people_n", { n: number(spot.people) })),
-          ),
+      row(() => onPick(spot), spot.name, {
+        class: "spot",
+        title: t("fly_there"),
+        note: dotted([
+          c(`reason_${spot.reason}`),
+          spot.worst_minutes !== null && c("up_to", { minutes: minutes(spot.worst_minutes) }),
+        ]),
+        figure: h(
+          "b",
+          {},
+          c("households_n", { n: number(spot.households) }),
+          h("small", {}, c("people_n", { n: number(spot.people) })),
         ),
-      ),
+      }),
     ),
     8,
   );

@@ -6,6 +6,7 @@ import { c, dotted, minutes, placeOf, points, semicolons, signed } from "./cover
 import { Work } from "./coverage_work.js";
 import { at, h, isNarrow, keepingFocus, settled } from "./dom.js";
 import { kindName } from "./figures.js";
+import { commandOf } from "./keys.js";
 import { heading, tag } from "./parts.js";
 import { show, state } from "./state.js";
 import { coordinates, nameOf, number, percent } from "./texts.js";
@@ -461,16 +462,13 @@ export class WhatIf {
 
   onKey(event) {
     if (!this.isOn || event.target.closest?.("input, select, textarea")) return;
-    const isUndo = event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey);
-    const does = isUndo
-      ? () => (this.line.length ? this.takeVertexBack() : this.undo())
-      : event.key === "Escape" && (this.line.length || this.tool !== "drag")
-        ? () => this.setTool("drag")
-        : event.key === "Enter" && this.line.length > 1 && !event.target.closest("button, a")
-          ? () => this.endRoad()
-          : event.key === "Backspace" && this.line.length
-            ? () => this.takeVertexBack()
-            : null;
+    const commands = {
+      undo: () => (this.line.length ? this.takeVertexBack() : this.undo()),
+      back: (this.line.length || this.tool !== "drag") && (() => this.setTool("drag")),
+      endRoad: this.line.length > 1 && !event.target.closest("button, a") && (() => this.endRoad()),
+      vertexBack: this.line.length > 0 && (() => this.takeVertexBack()),
+    };
+    const does = commands[commandOf(event, "cover")];
     if (!does) return;
     event.preventDefault();
     event.stopPropagation();

@@ -3,15 +3,8 @@
 import { get, send } from "./api.js";
 import { c } from "./coverage_texts.js";
 import { h } from "./dom.js";
-import { number, t } from "./texts.js";
-
-const ENDED = ["done", "failed", "cancelled"];
-const ASK_AGAIN_MS = 500;
-
-const pause = (milliseconds) =>
-  new Promise((resolve) => {
-    setTimeout(resolve, milliseconds);
-  });
+import { follow, hasEnded } from "./jobs.js";
+import { percent, t } from "./texts.js";
 
 export class Work {
   constructor(kind, id, draw) {
@@ -37,11 +30,15 @@ export class Work {
     if (this.job) return null;
     const { items } = await get("/api/jobs", { limit: 50 });
     const last = items.find(
-      ({ kind, status }) =>
-        kind === this.kind && (wantsDone ? status === "done" || !ENDED.includes(status) : !ENDED.includes(status)),
+      (job) => job.kind === this.kind && (!hasEnded(job) || (wantsDone && job.status === "done")),
     );
     if (!last || this.job) return null;
     return last.status === "done" ? last : this.told(() => this.watch(last.job_id));
+  }
+
+  /** Say no more why the last one came to nothing. */
+  forget() {
+    this.problem = "";
   }
 
   async told(does) {
@@ -57,17 +54,14 @@ export class Work {
   }
 
   async watch(jobId) {
-    for (;;) {
-      const job = await get(`/api/jobs/${jobId}`);
-      const isOver = ENDED.includes(job.status);
-      this.job = isOver ? null : job;
+    const ended = await follow(`/api/jobs/${jobId}`, (job) => {
+      this.job = hasEnded(job) ? null : job;
       if (job.status === "failed") this.problem = job.error ?? t("error_unknown");
       if (job.status === "cancelled") this.problem = c("stopped");
       this.isFault = job.status !== "cancelled"; // who stops it is told so, and nothing is wrong
       this.draw();
-      if (isOver) return job.status === "done" ? job : null;
-      await pause(ASK_AGAIN_MS);
-    }
+    });
+    return ended.status === "done" ? ended : null;
   }
 
   async stop() {
@@ -86,7 +80,7 @@ export class Work {
       "div",
       { class: "run-line", id: `${this.id}-progress` },
       h("progress", { max: "1", value: String(progress), "aria-label": c("measuring") }),
-      h("p", { role: "status" }, h("b", {}, `${number(progress * 100)}%`), ` ${step_text || c("waiting")}`),
+      h("p", { role: "status" }, h("b", {}, percent(progress, 0)), ` ${step_text || c("waiting")}`),
       h(
         "button",
         { type: "button", class: "button", id: `${this.id}-stop`, onclick: () => this.told(() => this.stop()) },

@@ -10,7 +10,7 @@ import { Routes } from "./route.js";
 import { state } from "./state.js";
 import { symbol } from "./symbols.js";
 import { kindName } from "./figures.js";
-import { coordinates, listed, may, number, t } from "./texts.js";
+import { coordinates, distance, listed, may, number, t } from "./texts.js";
 
 const FIRST = 4;
 const NEAR_M = 5000;
@@ -26,19 +26,31 @@ export class Dispatch {
   /** Leave the mode: nothing of it stays on the map. */
   leave() {
     this.routes.clear();
-    this.stopBoard?.();
+    this.stopBoard();
     this.place = null;
     this.isReporting = false;
   }
 
+  /** The board, where it stands, follows no more. */
+  stopBoard() {
+    this.endBoard?.();
+    this.endBoard = null;
+  }
+
+  /** Reports are of this place now. */
+  standAt(place) {
+    this.place = place;
+  }
+
   /** Show what the state asks for in the panel. */
   async render(signal) {
-    this.stopBoard?.();
+    this.stopBoard();
     this.routes.clear();
     if (state.point.startsWith("incident:")) return showIncident(this, state.point.slice(9), signal);
     if (!state.point) {
       this.place = null;
-      return showBoard(this, signal);
+      this.endBoard = await showBoard(this, signal);
+      return undefined;
     }
     const point = await this.panel.points.find(state.point);
     if (!point) {
@@ -122,8 +134,10 @@ export class Dispatch {
     incidentForm(this, at("report-slot"), this.place);
   }
 
-  endReport() {
+  /** The form goes; after a report was sent another page follows. */
+  endReport(isSent = false) {
     this.isReporting = false;
+    if (isSent) return;
     at("report-slot")?.replaceChildren();
     at("report-start")?.removeAttribute("hidden");
     at("report-start")?.focus();
@@ -156,8 +170,6 @@ export class Dispatch {
 }
 
 // --- parts ---------------------------------------------------------------------------------------
-
-const distance = (metres) => (metres < 10_000 ? `${number(metres)} m` : `${number(metres / 1000)} km`);
 
 /** A place outside every grid concerns the officers of the nearest one only where they could go. */
 const isNear = (located) => located.outside && located.distance_m < NEAR_M;
@@ -263,7 +275,7 @@ function nearParts(near) {
                 "li",
                 {},
                 h("span", {}, one.name || kindName(one.kind), one.grade === "major" && tag(t("grade_major"), "wrong")),
-                h("small", {}, `${number(one.distance_m)} m`),
+                h("small", {}, distance(one.distance_m)),
               ),
             ),
           ),

@@ -485,7 +485,8 @@ export class Entry {
     this.notes.querySelector(".trouble")?.remove();
     const said = trouble(text);
     this.notes.prepend(said);
-    if (!this.fields.some((field) => !field.fault.hidden)) said.scrollIntoView({ block: "nearest" });
+    if (!this.fields.some((field) => field.element.classList.contains("wrong")))
+      said.scrollIntoView({ block: "nearest" });
   }
 
   /** Somebody was quicker: show both, let the reader choose, overwrite nothing unseen. */

@@ -5,6 +5,7 @@ import { h } from "./dom.js";
 import { e } from "./entry_texts.js";
 import { Pick } from "./entry_pick.js";
 import { PlaceField } from "./entry_place.js";
+import { field, sayFault } from "./parts.js";
 
 const isSame = (one, two) => JSON.stringify(one ?? null) === JSON.stringify(two ?? null);
 
@@ -110,7 +111,6 @@ export class FormField {
   constructor(spec, kind, context) {
     this.spec = spec;
     const id = `field-${spec.name}`;
-    this.fault = h("p", { class: "fault", id: `${id}-fault`, hidden: true });
     const hint = fieldHint(kind, spec.name);
     this.control = controlOf(spec, id, kind, {
       ...context,
@@ -121,22 +121,14 @@ export class FormField {
       },
       describedBy: `${id}-hint ${id}-fault`,
     });
-    const isGroup = spec.type === "choices";
-    const label = h(
-      isGroup ? "span" : "label",
-      { for: isGroup ? null : id, class: "name" },
-      spec.title,
-      spec.required && h("i", { "aria-hidden": "true", title: e("required") }, " *"),
-    );
-    this.element = h(
-      "div",
-      { class: `field ${spec.type}`, data: { field: spec.name } },
-      spec.type === "flag"
-        ? h("div", { class: "flagged" }, this.control.element, label)
-        : [label, this.control.element],
-      h("p", { class: "hint", id: `${id}-hint`, hidden: !hint }, hint),
-      this.fault,
-    );
+    const title = [spec.title, spec.required && h("i", { "aria-hidden": "true", title: e("required") }, " *")];
+    this.element = field(title, this.control.element, {
+      id,
+      name: spec.name,
+      kind: spec.type,
+      hint,
+      isGroup: spec.type === "choices",
+    });
   }
 
   /** Show the value of a record; base is what a change is told from. */
@@ -181,9 +173,7 @@ export class FormField {
 
   /** Say what is wrong, beside the field. */
   say(text) {
-    this.fault.textContent = text;
-    this.fault.hidden = !text;
-    this.element.classList.toggle("wrong", Boolean(text));
+    sayFault(this.element, text);
     const control = this.control.pick?.input ?? this.control.place?.typed ?? this.control.element;
     if (text) control.setAttribute("aria-invalid", "true");
     else control.removeAttribute("aria-invalid");

@@ -22,10 +22,11 @@ const outerRings = (geometry) =>
   );
 
 export class Grids {
-  constructor(map, { onPick, onError, onGeometry, backdrop }) {
+  constructor(map, { onPick, onError, onGeometry, backdrop, hoverInstead }) {
     this.map = map;
     this.backdrop = backdrop;
     this.onPick = onPick;
+    this.hoverInstead = hoverInstead;
     this.onError = onError;
     this.onGeometry = onGeometry;
     this.byId = new Map();
@@ -69,6 +70,11 @@ export class Grids {
 
   /** Fetch every level for the present zoom, once for each detail. */
   load(scheme, at) {
+    this.ready = this.begin(scheme, at);
+    return this.ready;
+  }
+
+  begin(scheme, at) {
     const detail = this.wantedDetail();
     const wish = `${scheme.code}/${at}`;
     if (this.wish === wish && (this.detail === detail || (this.detail === "mid" && detail === "low")))
@@ -155,7 +161,7 @@ export class Grids {
 
   hover(id, latlng) {
     const grid = this.grid(id);
-    if (!grid || this.hoverInstead?.(id, latlng)) return;
+    if (!grid || this.hoverInstead(id, latlng)) return;
     const value = this.figures?.values[id];
     const said = this.figures ? figureText(this.figures.theme, value) : "";
     const action = this.selected === id ? t("hover_selected") : t("hover_open");
@@ -181,6 +187,23 @@ export class Grids {
     };
   }
 
+  /** Colour the map by figures of a mode; by none where there are none. */
+  showFigures(figures) {
+    this.figures = figures;
+    this.restyle();
+  }
+
+  /** Let what lies below shine through, or not. */
+  setOpacity(opacity) {
+    this.fillOpacity = opacity;
+    if (this.levels.length) this.restyle();
+  }
+
+  /** What was fetched may be old: the next load fetches anew. */
+  forget() {
+    this.wish = "";
+  }
+
   restyle() {
     this.shades = this.figures?.classes.map((entry) => colourFor(entry.colour)) ?? [];
     this.fills?.setStyle((feature) => this.styleOf(feature.properties.grid_id));
@@ -188,7 +211,12 @@ export class Grids {
   }
 
   /** Fetch the figures of a theme for the base grids and colour the map by them. */
-  async showTheme(scheme, theme, at) {
+  showTheme(scheme, theme, at) {
+    this.themed = this.fetchTheme(scheme, theme, at);
+    return this.themed;
+  }
+
+  async fetchTheme(scheme, theme, at) {
     this.themeAbort?.abort();
     this.themeAbort = new AbortController();
     if (theme === "none") {

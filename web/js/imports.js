@@ -2,13 +2,13 @@
 
 import { ApiError, get, send } from "./api.js";
 import { at, h, isNarrow } from "./dom.js";
-import { heading, tag, tiles, trouble } from "./parts.js";
+import { follow } from "./jobs.js";
+import { field, heading, sayFault, tag, tiles, trouble } from "./parts.js";
 import { show, state } from "./state.js";
-import { config, isEnglish, listed, moment, nameOf, number, t, textsOf } from "./texts.js";
+import { config, isEnglish, listed, moment, nameOf, number, percent, t, textsOf } from "./texts.js";
 
 const SYSTEMS = ["cgcs2000", "wgs84", "gcj02", "bd09"];
 const ENCODINGS = ["utf-8", "gb18030"];
-const POLL_MS = 400;
 const SHOWN = 50;
 const PAST = 8;
 const MB = 1024 * 1024;
@@ -151,15 +151,7 @@ export class Imports {
 
   drawForm() {
     const { asked, kind } = this;
-    const field = (id, label, control, hint) =>
-      h(
-        "div",
-        { class: "field", data: { field: id } },
-        h("label", { for: `import-${id}`, class: "name" }, label),
-        control,
-        hint && h("p", { class: "hint" }, hint),
-        h("p", { class: "fault", id: `import-${id}-fault`, hidden: true }),
-      );
+    const entry = (name, label, control, hint) => field(label, control, { id: `import-${name}`, name, hint });
     const select = (id, options, value, onchange) =>
       h(
         "select",
@@ -220,7 +212,7 @@ export class Imports {
     this.trier = h("button", { type: "submit", class: "button filled" }, i("try"));
     this.form.replaceChildren(
       ...[
-        field(
+        entry(
           "kind",
           i("kind"),
           select(
@@ -237,8 +229,8 @@ export class Imports {
           ),
           kind?.about,
         ),
-        field("file", i("file"), drop),
-        field("crs", i("crs"), h("div", { class: "place-typed" }, systems, epsg), i("crs_hint")),
+        entry("file", i("file"), drop),
+        entry("crs", i("crs"), h("div", { class: "place-typed" }, systems, epsg), i("crs_hint")),
         extras.length > 0 &&
           h(
             "fieldset",
@@ -247,7 +239,7 @@ export class Imports {
             extras.map(([name, about]) => {
               const label = iOr(`option_${name}`, name);
               const isDay = name === "effective" || name === "valid_from";
-              return field(
+              return entry(
                 `extra-${name}`,
                 label,
                 text(
@@ -264,12 +256,12 @@ export class Imports {
           "details",
           { class: "more" },
           h("summary", {}, i("more")),
-          field(
+          entry(
             "layer",
             i("layer"),
             text("layer", asked.layer, (event) => this.keep({ layer: event.target.value.trim() })),
           ),
-          field(
+          entry(
             "encoding",
             i("encoding"),
             select(
@@ -308,11 +300,9 @@ export class Imports {
   }
 
   fault(name, text) {
-    const place = at(`import-${name}-fault`);
+    const place = at(`import-${name}-fault`)?.closest(".field");
     if (!place) return false;
-    place.textContent = text;
-    place.hidden = !text;
-    place.closest(".field").classList.toggle("wrong", Boolean(text));
+    sayFault(place, text);
     if (text) at(`import-${name}`)?.focus();
     return true;
   }
@@ -393,8 +383,8 @@ export class Imports {
       this.keep({ job, dry: isDry });
       await this.follow(job);
     } catch (error) {
-      const { field, detail } = error.problem ?? {};
-      if (!(field && this.fault(field === "upload" ? "file" : field, detail)))
+      const { field: name, detail } = error.problem ?? {};
+      if (!(name && this.fault(name === "upload" ? "file" : name, detail)))
         this.result.replaceChildren(trouble(error.message));
       if (error.status === 404) this.keep({ upload: "" });
     } finally {
@@ -403,14 +393,13 @@ export class Imports {
   }
 
   stop() {
-    clearTimeout(this.timer);
-    this.following = 0;
+    this.following?.abort();
   }
 
   /** Look at the job until it has ended. */
   async follow(job) {
     this.stop();
-    this.following = job;
+    this.following = new AbortController();
     const bar = h("progress", { max: "1", value: "0", "aria-label": i("title") });
     const said = h("p", { class: "quiet", role: "status" }, i("waiting"));
     const stop = h(
@@ -424,28 +413,24 @@ export class Imports {
     );
     this.result.replaceChildren(h("div", { class: "running" }, said, bar, stop));
     this.result.scrollIntoView({ block: "nearest" });
-    const look = async () => {
-      if (this.following !== job) return;
-      let found;
-      try {
-        found = await get(`/api/imports/jobs/${job}`);
-      } catch (error) {
-        if (error.status === 404) this.keep({ job: 0 });
-        this.result.replaceChildren(trouble(error.message, () => this.follow(job)));
-        return;
-      }
-      if (this.following !== job) return;
-      if (found.status === "waiting" || found.status === "running") {
-        if (found.status === "running")
-          said.textContent = `${found.step_text || i("waiting")} ${number(found.progress * 100)}%`;
-        bar.value = found.progress;
-        this.timer = setTimeout(look, POLL_MS);
-        return;
-      }
-      this.stop();
-      this.ended(found);
-    };
-    await look();
+    const { signal } = this.following;
+    let found;
+    try {
+      found = await follow(
+        `/api/imports/jobs/${job}`,
+        ({ status, step_text, progress }) => {
+          if (status === "running") said.textContent = `${step_text || i("waiting")} ${percent(progress, 0)}`;
+          bar.value = progress;
+        },
+        signal,
+      );
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error.status === 404) this.keep({ job: 0 });
+      this.result.replaceChildren(trouble(error.message, () => this.follow(job)));
+      return;
+    }
+    if (!signal.aborted) this.ended(found);
   }
 
   ended(job) {

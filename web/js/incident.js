@@ -17,7 +17,7 @@ export async function showIncident(desk, id, signal) {
   const found = await get(`/api/incidents/${encodeURIComponent(id)}`, {}, signal);
   signal.throwIfAborted();
   const row = found;
-  desk.place = { of: "incident", lon: row.lon, lat: row.lat, name: row.address };
+  desk.standAt({ of: "incident", lon: row.lon, lat: row.lat, name: row.address });
   if (desk.panel.mayFly) desk.flyTo?.(row);
   desk.routes.mark(row, "incident", row.text || row.key);
   desk.grids.select(row.base_grid_id ?? "");

@@ -37,9 +37,18 @@ export class Legend {
   constructor(control) {
     this.control = control;
     this.kinds = {};
-    this.menu = null; // a mode may bring a menu and rows of its own
-    this.extra = null;
+    this.lent = null;
     this.isOpen = !isNarrow() && !isFlat();
+  }
+
+  /** A mode brings a menu and rows of its own: {menu, extra}, functions that make them; null takes them away. */
+  lend(parts) {
+    this.lent = parts;
+  }
+
+  /** Offer the kinds of facility by standard. */
+  offer(kinds) {
+    this.kinds = kinds;
   }
 
   /** Show the classes of the figures on the map; none while there are none. */
@@ -88,7 +97,7 @@ export class Legend {
       h("summary", {}, t("layers")),
       this.control,
     );
-    const menu = this.menu?.() ?? themeMenu(this.kinds);
+    const menu = this.lent?.menu() ?? themeMenu(this.kinds);
     keepingFocus(() =>
       at("legend").replaceChildren(
         h(
@@ -108,7 +117,7 @@ export class Legend {
           ),
           h("label", { class: "theme-choice" }, menu),
           rows,
-          this.extra?.() ?? [],
+          this.lent?.extra() ?? [],
           layers,
         ),
       ),

@@ -4,13 +4,10 @@ import { get, isStale } from "./api.js";
 import { Backdrop } from "./backdrop.js";
 import { BaseMaps } from "./basemaps.js";
 import { wireChoices } from "./choices.js";
-import { Dispatch } from "./dispatch.js";
-import { at, isCalm, isNarrow, settled } from "./dom.js";
+import { at, h, isCalm, isNarrow, settled } from "./dom.js";
 import { STANDARDS, isMeasured } from "./figures.js";
 import { Grids } from "./grids.js";
-import { Entry } from "./entry.js";
 import { Homes } from "./homes.js";
-import { Imports } from "./imports.js";
 import { wireKeys } from "./keys.js";
 import { Legend } from "./legend.js";
 import { Names } from "./names.js";
@@ -19,7 +16,7 @@ import { Points } from "./points.js";
 import { wireSearch } from "./search.js";
 import { wireSheet } from "./sheet.js";
 import { onChange, placeOfPoint, placeOfUrl, refused, show, shownLayers, state } from "./state.js";
-import { config, coordinates, day, t } from "./texts.js";
+import { config, coordinates, day, t, takeSchemes } from "./texts.js";
 
 const map = window.grid_map_page;
 const layers = map.pageLayers;
@@ -82,16 +79,89 @@ function lookFirst() {
   else if (config.county?.bbox) map.fitBounds(countyBounds(), { ...insets(), animate: false });
 }
 
+// --- what comes with its modules, when somebody first wants it ---------------------------------
+
+/** A part of the page: `now` once it is there; open() fetches and makes it, prepare() fetches it ahead. */
+function late(name, fetchModule, make) {
+  const part = { now: null, open, prepare };
+  let opening = null;
+  let isPrepared = false;
+  function prepare() {
+    if (isPrepared) return;
+    isPrepared = true;
+    for (const href of config.late_scripts[name]) document.head.append(h("link", { rel: "modulepreload", href }));
+  }
+  function open() {
+    prepare(); // what it imports comes at once, not one after the other
+    opening ??= fetchModule()
+      .catch(() => Promise.reject(new Error(t("error_server_gone"))))
+      .then((module) => (part.now = make(module)));
+    opening.catch(() => (opening = null));
+    return opening;
+  }
+  return part;
+}
+
+const rooms = {
+  dispatch: late(
+    "dispatch",
+    () => import("./dispatch.js"),
+    ({ Dispatch }) => {
+      const pick = (grid) => show({ mode: "", grid, point: "", view: "" });
+      return new Dispatch(map, { panel, grids, sheet, insets, pick, flyTo, onError });
+    },
+  ),
+  plan: late(
+    "plan",
+    () => import("./plan.js"),
+    ({ PlanMode }) =>
+      new PlanMode(map, {
+        panel,
+        grids,
+        ground,
+        fly,
+        onError,
+        onDrawn: () => names.refresh(),
+        onPublished: () => takePublished().catch(onError),
+      }),
+  ),
+  coverage: late(
+    "coverage",
+    () => import("./coverage.js"),
+    ({ CoverageMode }) =>
+      new CoverageMode(map, {
+        panel,
+        grids,
+        ground,
+        legend,
+        homes,
+        fly,
+        flyTo,
+        baseLevel,
+        onError,
+        onDrawn: () => names.refresh(),
+        onLeft: () => applyTheme(),
+      }),
+  ),
+  entry: late(
+    "entry",
+    () => import("./entry.js"),
+    ({ Entry }) => new Entry({ map, sheet, points, grids, ground, flyTo }),
+  ),
+  imports: late(
+    "imports",
+    () => import("./imports.js"),
+    ({ Imports }) => new Imports({ sheet, points }),
+  ),
+};
+
 // --- the parts ---------------------------------------------------------------------------------
 
 const sheet = wireSheet(); // before the first look: the map keeps clear of the sheet
 lookFirst();
-let plan = null; // comes with its mode
-let coverage = null; // this too
 const isCovering = () => state.mode === "coverage" || state.mode === "report";
 let pickedOnMap = false;
 const ground = new Backdrop(map, { onError, onLight: () => hasCounty && applyGeometry().then(() => grids.restyle()) });
-const names = new Names(map, layers.names);
 const points = new Points(map, {
   onPick: (point) => show({ point, grid: "", view: "" }),
   onError,
@@ -100,89 +170,49 @@ const points = new Points(map, {
 const grids = new Grids(map, {
   onPick: (grid, latlng) => {
     if (state.mode === "plan" && latlng) {
-      plan?.click(latlng, grid);
+      rooms.plan.now?.click(latlng, grid);
       return;
     }
     if (state.mode === "dispatch" && latlng) {
       choosePlace(latlng);
       return;
     }
-    if (isCovering() && latlng && coverage?.click(latlng)) return;
+    if (isCovering() && latlng && rooms.coverage.now?.click(latlng)) return;
     // Who clicks on the map sees the place already; only other ways of choosing move the map.
     pickedOnMap = true;
     show({ grid, point: "", view: "" });
     pickedOnMap = false;
   },
+  hoverInstead: (id, latlng) => {
+    if (state.mode === "plan") rooms.plan.now?.hover(id, latlng);
+    return state.mode === "plan" ? Boolean(rooms.plan.now) : isCovering() && rooms.coverage.now?.hover(latlng);
+  },
   onError,
   onGeometry: (edges, ranks) => ground.setEdges(edges, ranks),
   backdrop: ground,
 });
+const names = new Names(map, layers.names, {
+  grids: () =>
+    (state.mode === "plan" ? rooms.plan.now?.labels() : null) ??
+    (grids.levels.length ? grids.ofRank(grids.baseRank) : []),
+  figures: () => grids.figures,
+  selected: () => grids.selected,
+  obstacles: () => (state.mode === "plan" ? rooms.plan.now?.canvas?.signBoxes() : null) ?? [],
+});
 const homes = new Homes(map, onError);
-const panel = new Panel({ grids, points, flyTo, scheme, sheet, onOverview: (overview) => takeKinds(overview) });
-const pick = (grid) => show({ mode: "", grid, point: "", view: "" });
-const dispatch = new Dispatch(map, { panel, grids, sheet, insets, pick, flyTo, onError });
-panel.dispatch = dispatch;
-panel.imports = new Imports({ sheet, points });
-panel.plan = { render: async (signal) => (await planMode()).render(signal), back: () => plan.back() };
-panel.coverage = { render: async (signal) => (await coverageMode()).render(signal) };
-panel.entry = new Entry({ map, sheet, points, grids, ground, flyTo });
 const control = document.querySelector(".leaflet-control-layers");
 const legend = new Legend(control);
+const panel = new Panel({ grids, points, flyTo, scheme, sheet, rooms, onOverview: (overview) => takeKinds(overview) });
 const baseMaps = new BaseMaps(map, control.querySelector("section") ?? control, {
   onChange: (hasBase) => showBase(hasBase),
   onError,
 });
 const pin = L.layerGroup().addTo(map);
 
-names.grids = () =>
-  (state.mode === "plan" ? plan?.labels() : null) ?? (grids.levels.length ? grids.ofRank(grids.baseRank) : []);
-names.figures = () => grids.figures;
-names.selected = () => grids.selected;
-names.obstacles = () => (state.mode === "plan" ? plan?.canvas?.signBoxes() : null) ?? [];
-
-/** The plan mode, fetched when somebody first wants it. */
-async function planMode() {
-  const { PlanMode } = await import("./plan.js");
-  plan ??= new PlanMode(map, {
-    panel,
-    grids,
-    ground,
-    fly,
-    onError,
-    onDrawn: () => names.refresh(),
-    onPublished: () => takePublished().catch(onError),
-  });
-  grids.hoverInstead = (id, latlng) => {
-    if (state.mode !== "plan") return false;
-    plan.hover(id, latlng);
-    return true;
-  };
-  return plan;
-}
-
-/** The coverage and report modes, fetched when somebody first wants them. */
-async function coverageMode() {
-  const { CoverageMode } = await import("./coverage.js");
-  coverage ??= new CoverageMode(map, {
-    panel,
-    grids,
-    ground,
-    legend,
-    homes,
-    fly,
-    flyTo,
-    baseLevel,
-    onError,
-    onDrawn: () => names.refresh(),
-    onLeft: () => applyTheme(),
-  });
-  return coverage;
-}
-
 /** Boundaries were published: what is drawn and listed may be old. */
 async function takePublished() {
-  config.schemes = await get("/api/schemes");
-  grids.wish = "";
+  takeSchemes(await get("/api/schemes"));
+  grids.forget();
   applyVersion();
   await applyGeometry();
   await applyTheme();
@@ -215,14 +245,12 @@ function rememberLayers() {
 /** Above a map of others our own ground steps back, and the figures let it shine through. */
 function showBase(hasBase) {
   ground.set({ hasBase });
-  grids.fillOpacity = hasBase ? 0.55 : 1;
-  if (grids.levels.length) grids.restyle();
+  grids.setOpacity(hasBase ? 0.55 : 1);
 }
 
 async function applyGeometry() {
-  grids.ready = grids.load(scheme(), state.at);
   try {
-    await grids.ready;
+    await grids.load(scheme(), state.at);
     names.refresh();
   } catch (error) {
     onError(error);
@@ -232,12 +260,11 @@ async function applyGeometry() {
 async function applyTheme() {
   // There the figures of a run colour the map.
   if (isCovering()) {
-    await coverage?.paint();
+    await rooms.coverage.now?.paint();
     return;
   }
   try {
-    grids.themed = grids.showTheme(scheme(), state.theme, state.at);
-    if (!(await grids.themed)) return;
+    if (!(await grids.showTheme(scheme(), state.theme, state.at))) return;
     legend.update(grids.figures, baseLevel());
   } catch (error) {
     legend.update(null, baseLevel(), error.message);
@@ -299,10 +326,10 @@ onChange(async (changed) => {
   if (changed.has("layers")) applyLayers();
   if (changed.has("base")) baseMaps.apply();
   if (has("view", "mode")) markRail();
-  if (has("mode", "point") && !(state.mode === "dispatch" && state.point)) dispatch.leave();
-  if (has("mode") && state.mode !== "plan") plan?.leave();
-  if (has("mode") && !isCovering()) coverage?.leave();
-  if (has("changes", "areas", "fill")) coverage?.follow(changed);
+  if (has("mode", "point") && !(state.mode === "dispatch" && state.point)) rooms.dispatch.now?.leave();
+  if (has("mode") && state.mode !== "plan") rooms.plan.now?.leave();
+  if (has("mode") && !isCovering()) rooms.coverage.now?.leave();
+  if (has("changes", "areas", "fill")) rooms.coverage.now?.follow(changed);
   if (!hasCounty) {
     panel.update();
     return;
@@ -344,39 +371,70 @@ addEventListener("popstate", () => {
 
 // --- the shell ---------------------------------------------------------------------------------
 
-function focusPanel(view) {
-  panel.wantsFocus = true;
+/** Open a view of the panel and put the focus into it, or close the one that is open. */
+function toggleView(view) {
+  if (state.view === view) {
+    show({ view: "" });
+    return;
+  }
+  panel.askFocus();
   show({ view });
   at("panel").focus({ preventScroll: true });
 }
 
+/** Go to a mode of the county; `again` is what it forgets when it is chosen once more. */
+const goTo = (mode, again, more = {}) =>
+  hasCounty && show({ mode, view: "", grid: "", point: "", ...more, ...(state.mode === mode && again) });
+
+/** One step out of what is open. */
+function stepBack() {
+  const choice = document.querySelector("details.choice[open]");
+  if (choice) choice.open = false;
+  else if (state.view) show({ view: "" });
+  else show({ grid: "", point: "" });
+}
+
+const PAN_PX = 120;
+const PAN = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/** What keys and buttons do, by the names of keys.js. */
+const actions = {
+  search: () => {
+    at("search-text").focus();
+    at("search-text").select();
+  },
+  map: () => show({ mode: "", view: "", grid: "", point: "" }),
+  dispatch: () => show({ mode: "dispatch", view: "", grid: "", point: "" }),
+  plan: () => goTo("plan", { plan: "", village: "", step: "" }, { theme: "households" }),
+  coverage: () => goTo("coverage", { part: "" }),
+  report: () => goTo("report", { part: "" }),
+  incident: () => state.mode === "dispatch" && rooms.dispatch.now?.startReport(),
+  list: () => toggleView("list"),
+  enter: () => (config.actor.enters || config.actor.imports) && toggleView("enter"),
+  keys: () => toggleView("keys"),
+  all: showAll,
+  pan: ({ key }) => map.panBy(PAN[key].map((way) => way * PAN_PX)),
+  zoomIn: () => map.zoomIn(),
+  zoomOut: () => map.zoomOut(),
+  back: stepBack,
+};
+
+/** Which part a button of the rail opens. */
+const OPENS = {
+  "mode-dispatch": rooms.dispatch,
+  "mode-plan": rooms.plan,
+  "mode-coverage": rooms.coverage,
+  "mode-report": rooms.coverage,
+  "open-enter": rooms.entry,
+};
+
 function wireShell() {
-  at("mode-map").addEventListener("click", () => show({ mode: "", view: "", grid: "", point: "" }));
-  at("mode-dispatch").addEventListener("click", () => show({ mode: "dispatch", view: "", grid: "", point: "" }));
-  at("mode-plan").hidden = !hasCounty;
-  at("mode-plan").addEventListener("click", () =>
-    show({
-      mode: "plan",
-      view: "",
-      grid: "",
-      point: "",
-      theme: "households",
-      ...(state.mode === "plan" && { plan: "", village: "", step: "" }),
-    }),
-  );
-  for (const mode of ["coverage", "report"]) {
-    at(`mode-${mode}`).hidden = !hasCounty;
-    at(`mode-${mode}`).addEventListener("click", () =>
-      show({ mode, view: "", grid: "", point: "", ...(state.mode === mode && { part: "" }) }),
-    );
-  }
-  at("open-list").addEventListener("click", () => show({ view: state.view === "list" ? "" : "list" }));
+  for (const mode of ["plan", "coverage", "report"]) at(`mode-${mode}`).hidden = !hasCounty;
   at("open-enter").hidden = !config.actor.enters && !config.actor.imports;
-  at("open-enter").addEventListener("click", () => show({ view: state.view === "enter" ? "" : "enter" }));
-  at("open-keys").addEventListener("click", () => show({ view: state.view === "keys" ? "" : "keys" }));
-  at("zoom-in").addEventListener("click", () => map.zoomIn());
-  at("zoom-out").addEventListener("click", () => map.zoomOut());
-  at("zoom-all").addEventListener("click", showAll);
+  // Whoever points at a button will likely press it: its scripts are on their way by then.
+  for (const [button, part] of Object.entries(OPENS)) {
+    for (const sign of ["pointerenter", "focus"]) at(button).addEventListener(sign, part.prepare, { once: true });
+  }
   map.getContainer().setAttribute("role", "region");
   map.getContainer().setAttribute("aria-label", t("map_label"));
   at("scale-slot").append(document.querySelector(".leaflet-control-scale"));
@@ -387,8 +445,8 @@ function wireShell() {
   map.on("click", ({ latlng }) => {
     const id = state.mode === "dispatch" ? null : grids.under(latlng);
     if (state.mode === "dispatch") choosePlace(latlng);
-    else if (state.mode === "plan") plan?.click(latlng, id);
-    else if (isCovering() && coverage?.click(latlng)) return;
+    else if (state.mode === "plan") rooms.plan.now?.click(latlng, id);
+    else if (isCovering() && rooms.coverage.now?.click(latlng)) return;
     else if (id) grids.onPick(id);
     else show({ grid: "", point: "" });
   });
@@ -413,8 +471,7 @@ async function loadBackground() {
   try {
     const places = get("/api/layers/places");
     await ground.loadLand();
-    names.places = (await places).features;
-    names.refresh();
+    names.setPlaces((await places).features);
   } catch (error) {
     onError(error);
   }
@@ -422,8 +479,10 @@ async function loadBackground() {
 
 /** Learn from the overview which kinds of facility can be chosen as a theme. */
 function takeKinds(overview) {
-  legend.kinds = Object.fromEntries(
-    STANDARDS.map((standard) => [standard, Object.keys(overview.coverage?.[standard]?.kinds ?? {})]),
+  legend.offer(
+    Object.fromEntries(
+      STANDARDS.map((standard) => [standard, Object.keys(overview.coverage?.[standard]?.kinds ?? {})]),
+    ),
   );
   legend.update(grids.figures, baseLevel());
 }
@@ -431,8 +490,8 @@ function takeKinds(overview) {
 async function start() {
   sayRefused();
   wireShell();
-  wireKeys(map, { showAll, focusPanel, report: () => state.mode === "dispatch" && dispatch.startReport() });
-  wireSearch({ flyTo, onPicked: () => (panel.wantsFocus = true) });
+  wireKeys(actions);
+  wireSearch({ flyTo, onPicked: () => panel.askFocus() });
   markRail();
   wireChoices(scheme, onError);
   if (!hasCounty) {
@@ -450,7 +509,7 @@ async function start() {
   await Promise.all([geometry, theme]);
   grids.restyle();
   applySelection(true);
-  panel.mayFly = true;
+  panel.allowFlying();
   await ground.drawn();
   performance.mark("map-useful");
   document.documentElement.dataset.ready = "true";

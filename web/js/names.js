@@ -11,13 +11,10 @@ const SINGLE_LEVEL_FROM = 10;
 const SIZES = { county: [15, 600, 8, 9], town: [14, 600, 9, 16], village: [12, 500, 12, 17] };
 
 export class Names {
-  constructor(map, group) {
-    this.map = map;
+  /** What is written is asked for each time: grids, figures, selected, and boxes that stay free. */
+  constructor(map, group, { grids, figures, selected, obstacles }) {
+    Object.assign(this, { map, grids, figures, selected, obstacles });
     this.places = [];
-    this.grids = () => [];
-    this.figures = () => null;
-    this.selected = () => null;
-    this.obstacles = () => [];
     this.canvas = L.DomUtil.create("canvas", "leaflet-zoom-hide names");
     const names = this;
     const Canvas = L.Layer.extend({
@@ -31,6 +28,12 @@ export class Names {
       getEvents: () => ({ moveend: () => names.refresh(), zoomend: () => names.draw(), resize: () => names.draw() }),
     });
     group.addLayer(new Canvas({ pane: "names" }));
+  }
+
+  /** Write these places too: GeoJSON features. */
+  setPlaces(places) {
+    this.places = places;
+    this.refresh();
   }
 
   /** Lay the names out again soon. */

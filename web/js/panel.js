@@ -13,33 +13,19 @@ import {
   line,
   officerCard,
   phone,
+  row,
   tag,
   tiles,
   trouble,
 } from "./parts.js";
+import { COMMANDS } from "./keys.js";
 import { symbol } from "./symbols.js";
 import { show, shownLayers, state } from "./state.js";
-import { config, coordinates, day, may, moment, nameOf, number, t, tOr } from "./texts.js";
+import { config, coordinates, day, may, moment, nameOf, number, t, tOr, textsOf } from "./texts.js";
 
 const WORST = 5;
 const MOST_POINTS_LISTED = 200;
 const ENTERED = new Set(["place", "facility", "hazard"]);
-const KEYS = [
-  ["/", "key_search"],
-  ["1", "key_map"],
-  ["2", "key_dispatch"],
-  ["3", "key_plan"],
-  ["4", "key_coverage"],
-  ["5", "key_reports"],
-  ["N", "key_report"],
-  ["L", "key_list"],
-  ["E", "key_enter"],
-  ["0", "key_all"],
-  ["← ↑ → ↓", "key_pan"],
-  ["+  −", "key_zoom"],
-  ["Esc", "key_escape"],
-  ["?", "key_keys"],
-];
 
 const pick = (id) => show({ grid: id, point: "", view: "" });
 const choose = (theme) => show({ theme });
@@ -71,7 +57,9 @@ export class Panel {
               "aria-label": t("close"),
               title: t("close_hint"),
               onclick: () =>
-                state.mode === "plan" && !state.view ? this.plan.back() : show({ grid: "", point: "", view: "" }),
+                state.mode === "plan" && !state.view
+                  ? this.rooms.plan.now?.back()
+                  : show({ grid: "", point: "", view: "" }),
             },
             "×",
           ),
@@ -91,11 +79,11 @@ export class Panel {
       if (!config.county && !config.schemes.length) this.showEmpty();
       else if (state.view === "keys") this.showKeys();
       else if (state.view === "list") await this.showList(signal);
-      else if (state.view === "enter") await this.entry.show(signal);
-      else if (state.view === "import") await this.imports.show(signal);
-      else if (state.mode === "plan") await this.plan.render(signal);
-      else if (state.mode === "coverage" || state.mode === "report") await this.coverage.render(signal);
-      else if (state.mode === "dispatch" && !state.grid) await this.dispatch.render(signal);
+      else if (state.view === "enter") await (await this.room("entry", signal)).show(signal);
+      else if (state.view === "import") await (await this.room("imports", signal)).show(signal);
+      else if (state.mode === "plan") await (await this.room("plan", signal)).render(signal);
+      else if (["coverage", "report"].includes(state.mode)) await (await this.room("coverage", signal)).render(signal);
+      else if (state.mode === "dispatch" && !state.grid) await (await this.room("dispatch", signal)).render(signal);
       else if (state.grid) await this.showGrid(state.grid, signal);
       else if (state.point) await this.showPoint(state.point, signal);
       else await this.showOverview(signal);
@@ -111,6 +99,23 @@ export class Panel {
     }
   }
 
+  /** A part with modules of its own, once they are there. */
+  async room(name, signal) {
+    const room = await this.rooms[name].open();
+    signal.throwIfAborted();
+    return room;
+  }
+
+  /** Whoever opens it next by a key gets the focus into it. */
+  askFocus() {
+    this.wantsFocus = true;
+  }
+
+  /** From now on what is shown may also move the map. */
+  allowFlying() {
+    this.mayFly = true;
+  }
+
   showEmpty() {
     this.fill(
       "overview",
@@ -122,14 +127,30 @@ export class Panel {
   }
 
   showKeys() {
-    this.fill(
-      "keys",
-      h("h2", {}, t("keys")),
+    const rows = (room, say) =>
       h(
         "dl",
         { class: "keys" },
-        KEYS.map(([key, text]) => h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, t(text)))),
-      ),
+        COMMANDS.filter((one) => one.room === room).map(({ keys, text }) =>
+          h(
+            "div",
+            {},
+            h(
+              "dt",
+              {},
+              keys.map((key) => h("kbd", {}, key)),
+            ),
+            h("dd", {}, say(text)),
+          ),
+        ),
+      );
+    const ofMode = (room) => [heading(textsOf(room).say("mode")), rows(room, textsOf(room).say)];
+    this.fill(
+      "keys",
+      h("h2", {}, t("keys")),
+      rows(undefined, t),
+      ofMode("plan"),
+      ofMode("cover"),
       h("p", { class: "quiet" }, t("about", { version: config.version })),
     );
   }
@@ -195,16 +216,10 @@ export class Panel {
         "ul",
         { class: "rows" },
         towns.map(([id, value]) =>
-          h(
-            "li",
-            {},
-            h(
-              "button",
-              { type: "button", onclick: () => pick(id), title: t("fly_there") },
-              h("span", {}, this.grids.grid(id).name),
-              h("b", {}, figureText(figures.theme, value)),
-            ),
-          ),
+          row(() => pick(id), this.grids.grid(id).name, {
+            figure: figureText(figures.theme, value),
+            title: t("fly_there"),
+          }),
         ),
       ),
     ];
@@ -357,16 +372,7 @@ export class Panel {
         h(
           "ul",
           { class: "rows" },
-          h(
-            "li",
-            {},
-            h(
-              "button",
-              { type: "button", onclick: () => pick(responsible.grid_id) },
-              h("span", {}, responsible.name),
-              h("b", {}, t("open")),
-            ),
-          ),
+          row(() => pick(responsible.grid_id), responsible.name, { figure: t("open") }),
         ),
     );
   }
@@ -388,24 +394,15 @@ export class Panel {
       up: (a, b) => (value(a) ?? Infinity) - (value(b) ?? Infinity) || byName(a, b),
       down: (a, b) => (value(b) ?? -Infinity) - (value(a) ?? -Infinity) || byName(a, b),
     };
-    const row = (grid) =>
-      h(
-        "li",
-        {},
-        h(
-          "button",
-          {
-            type: "button",
-            "aria-pressed": String(grid.grid_id) === state.grid ? "true" : null,
-            onclick: () => pick(grid.grid_id),
-          },
-          h("span", {}, grid.name, h("small", {}, grid.code)),
-          h("b", {}, figures ? figureText(figures.theme, value(grid)) : ""),
-        ),
-      );
+    const rowOf = (grid) =>
+      row(() => pick(grid.grid_id), grid.name, {
+        note: grid.code,
+        figure: figures && figureText(figures.theme, value(grid)),
+        "aria-pressed": String(grid.grid_id) === state.grid ? "true" : null,
+      });
     const single = groups.size === this.grids.ofRank(this.grids.baseRank).length;
     const content = () => {
-      if (single) return [h("ul", { class: "rows" }, [...groups.values()].flat().sort(orders[this.sort]).map(row))];
+      if (single) return [h("ul", { class: "rows" }, [...groups.values()].flat().sort(orders[this.sort]).map(rowOf))];
       const tops = [...groups]
         .map(([top, members]) => [this.grids.grid(top), members])
         .sort((a, b) => byName(a[0], b[0]));
@@ -422,17 +419,8 @@ export class Panel {
               h(
                 "ul",
                 { class: "rows" },
-                h(
-                  "li",
-                  {},
-                  h(
-                    "button",
-                    { type: "button", onclick: () => pick(top.grid_id) },
-                    h("span", {}, t("whole_of", { name: top.name })),
-                    h("b", {}, t("open")),
-                  ),
-                ),
-                members.sort(orders[this.sort]).map(row),
+                row(() => pick(top.grid_id), t("whole_of", { name: top.name }), { figure: t("open") }),
+                members.sort(orders[this.sort]).map(rowOf),
               ),
             );
           }
@@ -477,25 +465,12 @@ export class Panel {
         h(
           "ul",
           { class: "rows" },
-          points
-            .slice(0, MOST_POINTS_LISTED)
-            .map((point) =>
-              h(
-                "li",
-                {},
-                h(
-                  "button",
-                  { type: "button", onclick: () => show({ point: point.id, grid: "", view: "" }) },
-                  h(
-                    "span",
-                    {},
-                    point.name || kindName(point.kind),
-                    h("small", {}, point.name ? kindName(point.kind) : tOr(`status_${point.status}`, "")),
-                  ),
-                  point.overdue && tag(t("overdue"), "wrong"),
-                ),
-              ),
-            ),
+          points.slice(0, MOST_POINTS_LISTED).map((point) =>
+            row(() => show({ point: point.id, grid: "", view: "" }), point.name || kindName(point.kind), {
+              note: point.name ? kindName(point.kind) : tOr(`status_${point.status}`, ""),
+              figure: point.overdue && tag(t("overdue"), "wrong"),
+            }),
+          ),
         ),
         points.length > MOST_POINTS_LISTED &&
           h("p", { class: "quiet" }, t("first_of", { n: number(MOST_POINTS_LISTED), total: number(points.length) })),

@@ -150,6 +150,62 @@ export function coverageBlock(standard, figures, onTheme) {
 export const levelLine = (grid) =>
   [labelOf(grid.level ?? {}), grid.kind === "dedicated" ? t("dedicated") : ""].filter(Boolean).join(" · ");
 
+/**
+ * A row of a list that leads to what it names: to its place on the map, to its sheet.
+ *
+ * Beside the name stand a note below it, a figure (text or an element) and the sign of a kind; what else is
+ * given goes into the button.
+ *
+ * @param {() => void} onPick
+ * @param {string} name
+ * @param {{note?: string, figure?: string | Node | false | null, sign?: string, [attribute: string]: any}} [more]
+ */
+export const row = (onPick, name, { note = "", figure = "", sign = "", ...attributes } = {}) =>
+  h(
+    "li",
+    {},
+    h(
+      "button",
+      { type: "button", onclick: onPick, ...attributes },
+      sign && symbol(sign, 20),
+      h("span", { class: sign && "wide" }, name, note && h("small", {}, note)),
+      figure && (figure instanceof Node ? figure : h("b", {}, figure)),
+    ),
+  );
+
+/**
+ * A field of a form: what it is called, its control, what helps to fill it in, and room for what is wrong.
+ *
+ * A group of controls has no one control that a label could name; a flag stands before its label.
+ *
+ * @param {import("./dom.js").Children} label
+ * @param {HTMLElement} control
+ * @param {{id?: string, name?: string, kind?: string, hint?: string, isGroup?: boolean}} [more]
+ */
+export function field(label, control, { id = control.id, name = id, kind = "", hint = "", isGroup = false } = {}) {
+  const title = h(isGroup ? "span" : "label", { for: !isGroup && id, class: "name" }, label);
+  return h(
+    "div",
+    { class: `field ${kind}`, data: { field: name } },
+    kind === "flag" ? h("div", { class: "flagged" }, control, title) : [title, control],
+    h("p", { class: "hint", id: `${id}-hint`, hidden: !hint }, hint),
+    h("p", { class: "fault", id: `${id}-fault`, hidden: true }),
+  );
+}
+
+/**
+ * Say beside a field what is wrong with it; nothing is wrong where there is no text.
+ *
+ * @param {Element} element
+ * @param {string} text
+ */
+export function sayFault(element, text) {
+  const fault = element.querySelector(".fault");
+  fault.textContent = text;
+  fault.hidden = !text;
+  element.classList.toggle("wrong", Boolean(text));
+}
+
 /** What stands where something could not be shown, with what to do. */
 export const trouble = (message, onAgain) =>
   h(

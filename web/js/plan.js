@@ -3,6 +3,7 @@
 import { isStale } from "./api.js";
 import { outlineOf } from "./backdrop.js";
 import { at, h, isNarrow, keepingFocus, settled, token } from "./dom.js";
+import { commandOf } from "./keys.js";
 import { listenLive } from "./live.js";
 import { heading, tag } from "./parts.js";
 import { Draft, keptStroke } from "./plan_draft.js";
@@ -21,6 +22,7 @@ import { moment, number } from "./texts.js";
 const FACES_FROM = 13;
 const OUTWARD = 1.02;
 const LISTED_EDITS = 6;
+const TYPED = "input:not([type=checkbox], [type=range]), select, textarea";
 const MOST_OUTLINES = 80;
 
 export class PlanMode {
@@ -570,7 +572,7 @@ export class PlanMode {
   dropTool() {
     this.tool?.end();
     this.tool = null;
-    if (this.draft?.edit) this.draft.edit = null; // the stroke is kept, only this page lets it go
+    this.draft?.letGo();
     this.change = null;
     this.tryError = null;
     this.canvas?.clearWork();
@@ -588,32 +590,25 @@ export class PlanMode {
   }
 
   turnSnap(isTurned) {
-    this.snapper.isTurned = isTurned;
+    this.snapper.turn(isTurned);
   }
 
   onKey(event) {
-    const isTyping = event.target.closest?.("input:not([type=checkbox], [type=range]), select, textarea");
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !isTyping) {
-      event.preventDefault();
-      event.stopPropagation();
-      this.step(event.shiftKey ? "redo" : "undo");
-    } else if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "y" && !isTyping) {
-      event.preventDefault();
-      this.step("redo");
-    } else if (event.key === "Alt") this.turnSnap(true);
-    else if (
-      event.key === "Enter" &&
-      this.isPending &&
-      !event.target.closest?.("button, a, summary, input, select, textarea, .plan-handle.middle")
-    ) {
-      event.preventDefault();
-      event.stopPropagation();
-      this.save();
-    } else if (event.key === "Escape" && !state.view && !document.querySelector("details.choice[open]")) {
-      this.back();
-      event.preventDefault();
-      event.stopPropagation();
-    }
+    const command = commandOf(event, "plan") ?? (commandOf(event) === "back" ? "back" : "");
+    const on = (places) => event.target.closest?.(places);
+    const isMeant = {
+      undo: () => !on(TYPED),
+      redo: () => !on(TYPED),
+      save: () => this.isPending && !on("button, a, summary, input, select, textarea, .plan-handle.middle"),
+      back: () => !state.view && !document.querySelector("details.choice[open]"),
+    };
+    if (command === "snap") this.turnSnap(true);
+    if (!isMeant[command]?.()) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (command === "save") this.save();
+    else if (command === "back") this.back();
+    else this.step(command);
   }
 
   /** One step out: of the stroke, the step, the village, the plan, the mode. */
@@ -890,7 +885,7 @@ export class PlanMode {
                 "plan-snap",
                 p("snap"),
                 () => {
-                  this.snapper.isOn = !this.snapper.isOn;
+                  this.snapper.toggle();
                   this.drawBar();
                 },
                 { "aria-pressed": String(this.snapper.isOn), title: p("snap_hint") },

@@ -146,6 +146,11 @@ export class Draft {
     this.flying = null;
   }
 
+  /** This page tries it no more; the browser keeps the stroke. */
+  letGo() {
+    this.edit = null;
+  }
+
   /** Ask no more: an answer for the revision before the next would come as a conflict. */
   still() {
     this.wanted = null;

@@ -2,7 +2,7 @@
 
 import { get, send } from "./api.js";
 import { h, settled } from "./dom.js";
-import { heading, line, tag, tiles } from "./parts.js";
+import { field, heading, line, tag, tiles } from "./parts.js";
 import { actorName, reviewLine, statusTag } from "./plan_parts.js";
 import { p } from "./plan_texts.js";
 import { show, state } from "./state.js";
@@ -57,8 +57,8 @@ function newPlanForm(onError) {
         }
       },
     },
-    h("label", { class: "field" }, h("span", { class: "name" }, p("new_title")), title),
-    h("label", { class: "field" }, h("span", { class: "name" }, p("new_reason")), reason),
+    field(p("new_title"), title),
+    field(p("new_reason"), reason),
     fault,
     h("button", { type: "submit", class: "button filled", id: "plan-begin" }, p("new_begin")),
   );
@@ -206,7 +206,7 @@ export async function showVersion(mode, id, signal) {
     ],
     version.reason && h("p", {}, version.reason),
     (version.reviews ?? []).map(reviewLine),
-    older.length > 0 && h("label", { class: "field" }, h("span", { class: "name" }, p("compare_with")), choice),
+    older.length > 0 && field(p("compare_with"), choice),
     slot,
     mayPlan() && before && !version.withdrawn_by && withdrawForm(version, mode),
   );
@@ -292,8 +292,8 @@ function withdrawForm(version, mode) {
         },
       },
       h("p", { class: "quiet" }, p("withdraw_how")),
-      h("label", { class: "field" }, h("span", { class: "name" }, p("from_day")), from),
-      h("label", { class: "field" }, h("span", { class: "name" }, p("withdraw_reason")), reason),
+      field(p("from_day"), from),
+      field(p("withdraw_reason"), reason),
       fault,
       h("button", { type: "submit", class: "button wrong", id: "withdraw-send" }, p("withdraw_send")),
     ),

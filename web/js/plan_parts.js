@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { heading, tag } from "./parts.js";
 import { p, pOr } from "./plan_texts.js";
-import { listed, moment, nameOf, number } from "./texts.js";
+import { listed, moment, nameOf, number, percent } from "./texts.js";
 
 const MOVED = ["households", "people", "buildings", "care_households", "premises", "hazards", "incidents_month"];
 const MOST_BARS = 8;
@@ -228,7 +228,7 @@ export function answerCard(answer, i, { isChosen, onLook, onTake }) {
             "div",
             {},
             h("dt", {}, p(`figure_${name}`)),
-            h("dd", {}, SHARES.includes(name) ? `${number(value * 100, 1)}%` : number(value, value < 10 ? 2 : 0)),
+            h("dd", {}, SHARES.includes(name) ? percent(value) : number(value, value < 10 ? 2 : 0)),
           ),
         ),
       ),

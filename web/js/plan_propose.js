@@ -1,6 +1,7 @@
 // Three answers for a village side by side, with their figures; one of them can be taken.
 
 import { h } from "./dom.js";
+import { field } from "./parts.js";
 import { answerCard } from "./plan_parts.js";
 import { p } from "./plan_texts.js";
 import { show } from "./state.js";
@@ -88,7 +89,7 @@ export async function showAnswers(mode, signal) {
           ask();
         },
       },
-      h("label", { class: "field" }, h("span", { class: "name" }, p("propose_pieces")), pieces),
+      field(p("propose_pieces"), pieces),
       h("button", { type: "submit", class: "button" }, p("propose_again")),
     ),
     fault,

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { h, settled } from "./dom.js";
-import { heading, line, officerCard, tiles } from "./parts.js";
+import { field, heading, line, officerCard, tiles } from "./parts.js";
 import { actorName, changeRows, reviewLine, ruleRows, statusTag } from "./plan_parts.js";
 import { p, pOr } from "./plan_texts.js";
 import { mayPlan } from "./plan_list.js";
@@ -251,12 +251,7 @@ export async function showPath(mode, signal) {
       { class: "path" },
       wrong,
       agree,
-      step(
-        3,
-        "when",
-        plan.status === "published",
-        !isDone && h("label", { class: "field" }, h("span", { class: "name" }, p("from_day")), from),
-      ),
+      step(3, "when", plan.status === "published", !isDone && field(p("from_day"), from)),
       step(4, "moves", plan.status === "published", !isDone && impactSlot),
       step(
         5,

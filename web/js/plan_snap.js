@@ -41,6 +41,19 @@ export class Snapper {
     map.on("moveend", this.follow);
   }
 
+  toggle() {
+    this.isOn = !this.isOn;
+  }
+
+  /**
+   * Turn it round, or back.
+   *
+   * @param {boolean} isTurned
+   */
+  turn(isTurned) {
+    this.isTurned = isTurned;
+  }
+
   get isActive() {
     return this.isOn !== this.isTurned;
   }

@@ -12,6 +12,7 @@ import {
   positionsOf,
   spotOf,
 } from "./plan_geometry.js";
+import { field } from "./parts.js";
 import { Stroke } from "./plan_stroke.js";
 import { both, p } from "./plan_texts.js";
 import { number } from "./texts.js";
@@ -30,10 +31,8 @@ const names = (mode, keys) => keys.map((key) => mode.nameOf(key));
 
 /** A choice of one grid. */
 function gridChoice(mode, id, label, keys, value, onchange) {
-  return h(
-    "label",
-    { class: "field" },
-    h("span", { class: "name" }, label),
+  return field(
+    label,
     h(
       "select",
       { id, onchange: (event) => onchange(event.target.value) },
@@ -79,7 +78,7 @@ function typed(mode, id, least, take) {
     "details",
     { class: "typed" },
     h("summary", {}, p("typed")),
-    h("label", { class: "field" }, h("span", { class: "name" }, p("typed_hint")), box),
+    field(p("typed_hint"), box),
     fault,
     h("button", { type: "button", class: "button", onclick: apply }, p("typed_apply")),
   );
@@ -290,10 +289,8 @@ export class Cut extends Drawing {
     const { mode } = this;
     const starts = this.grid ? this.starts() : [];
     const end = (name) =>
-      h(
-        "label",
-        { class: "field" },
-        h("span", { class: "name" }, p(`cut_${name}`)),
+      field(
+        p(`cut_${name}`),
         h(
           "select",
           {
@@ -683,10 +680,8 @@ export class DrawNew extends Ring {
   controls() {
     return [
       h("p", { class: "quiet" }, p("draw_how")),
-      h(
-        "label",
-        { class: "field" },
-        h("span", { class: "name" }, p("draw_name")),
+      field(
+        p("draw_name"),
         h("input", {
           id: "draw-name",
           type: "text",

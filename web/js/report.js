@@ -2,8 +2,9 @@
 
 import { get, newKey, post } from "./api.js";
 import { h } from "./dom.js";
+import { row } from "./parts.js";
 import { show, state } from "./state.js";
-import { may, moment, nameOf, number, t } from "./texts.js";
+import { distance, may, moment, nameOf, number, t } from "./texts.js";
 
 const DRAFT = "dispatch-draft";
 let kinds = null;
@@ -86,7 +87,7 @@ export function incidentForm(desk, slot, place) {
         { "Idempotency-Key": key },
       );
       sessionStorage.removeItem(DRAFT);
-      desk.isReporting = false;
+      desk.endReport(true);
       show({ point: `incident:${made.incident_id}`, grid: "", view: "" });
     } catch (error) {
       complain(error);
@@ -105,18 +106,10 @@ export function incidentForm(desk, slot, place) {
                 "ul",
                 { class: "rows" },
                 found.map((one) =>
-                  h(
-                    "li",
-                    {},
-                    h(
-                      "button",
-                      {
-                        type: "button",
-                        onclick: () => show({ point: `incident:${one.incident.incident_id}`, grid: "", view: "" }),
-                      },
-                      h("span", {}, one.incident.text, h("small", {}, moment(one.incident.reported_at))),
-                      h("b", {}, `${number(one.distance_m)} m`),
-                    ),
+                  row(
+                    () => show({ point: `incident:${one.incident.incident_id}`, grid: "", view: "" }),
+                    one.incident.text,
+                    { note: moment(one.incident.reported_at), figure: distance(one.distance_m) },
                   ),
                 ),
               ),

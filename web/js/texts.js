@@ -12,6 +12,15 @@ export const config = JSON.parse(document.getElementById("page-config")?.textCon
  */
 export const may = (what) => config.actor.may.includes(what);
 
+/**
+ * Boundaries were published: the schemes as they are now.
+ *
+ * @param {Config["schemes"]} schemes
+ */
+export function takeSchemes(schemes) {
+  config.schemes = schemes;
+}
+
 const locale = config.language;
 export const isEnglish = locale === "en";
 
@@ -77,12 +86,13 @@ export const number = (value, digits = 0) =>
  * A share 0…1 as a percentage; never rounded up to 100 %.
  *
  * @param {number | null | undefined} share
+ * @param {number} [digits]
  */
-export function percent(share) {
+export function percent(share, digits = 1) {
   if (share === null || share === undefined) return "–";
-  let value = share * 100;
-  if (value < 100 && value > 99.9) value = 99.9;
-  return `${value.toLocaleString(locale, { maximumFractionDigits: 1 })}%`;
+  const most = 100 - 10 ** -digits;
+  const value = share < 1 ? Math.min(share * 100, most) : share * 100;
+  return `${number(value, digits)}%`;
 }
 
 /** @param {string} iso */
@@ -130,6 +140,13 @@ export const moment = (iso) =>
     minute: "2-digit",
     timeZone: "Asia/Shanghai",
   });
+
+/**
+ * A distance: metres, from ten kilometres on kilometres.
+ *
+ * @param {number} metres
+ */
+export const distance = (metres) => (metres < 10_000 ? `${number(metres)} m` : `${number(metres / 1000)} km`);
 
 /**
  * A place as longitude, latitude.

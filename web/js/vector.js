@@ -4,6 +4,7 @@ import { maplibreGL } from "leaflet-maplibre-gl";
 import { get } from "./api.js";
 import { token } from "./dom.js";
 import { BORDER_FROM, BORDER_WIDTH, ROADS, colours } from "./ground.js";
+import { config } from "./texts.js";
 
 const ADAPTER_ZOOM = 1; // tiles of 512 pixels: MapLibre counts one less than Leaflet
 const BUILDINGS_FROM = 14;
@@ -127,7 +128,7 @@ const address = (description) => description.tiles.map((path) => location.origin
 function styleSheet() {
   const link = document.createElement("link");
   link.rel = "stylesheet";
-  link.href = import.meta.resolve("maplibre-gl.css");
+  link.href = config.late_files["maplibre-gl.css"];
   document.head.append(link);
 }
 

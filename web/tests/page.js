@@ -29,6 +29,8 @@ export function open({ language = "zh-CN", address = "/", may = [], tokens = {} 
     today: "2026-03-01",
     version: "test",
     base_maps: [],
+    late_scripts: {},
+    late_files: {},
     texts: textsIn(language),
   };
   const elements = { "page-config": { textContent: JSON.stringify(config) } };

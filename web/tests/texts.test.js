@@ -38,6 +38,8 @@ test("a percentage is never rounded up to all", () => {
   assert.equal(percent(0.99999), "99.9%");
   assert.equal(percent(1), "100%");
   assert.equal(percent(0.1234), "12.3%");
+  assert.equal(percent(0.999, 0), "99%");
+  assert.equal(percent(0.427, 0), "43%");
   assert.equal(percent(null), "–");
 });
 
@@ -46,6 +48,13 @@ test("days and moments are those of the county, wherever the browser is", () => 
   assert.equal(texts.shortDay("2026-03-01"), "2026/3/1");
   assert.equal(texts.moment("2026-02-28T17:30:00Z"), "2026/3/1 01:30");
   assert.equal(texts.day(null), "–");
+});
+
+test("distances are metres, far ones kilometres; a place is longitude first", () => {
+  assert.equal(texts.distance(1234.4), "1,234 m");
+  assert.equal(texts.distance(12_345), "12 km");
+  assert.equal(texts.coordinates({ lon: 112.9, lat: 28.7 }), "112.90000, 28.70000");
+  assert.equal(texts.coordinates({ lon: 112.9, lat: 28.7 }, 2), "112.90, 28.70");
 });
 
 test("names are those of the reader's language where there are some", () => {

@@ -32,7 +32,6 @@ const UNTYPED = [
   "homes.js",
   "imports.js",
   "incident.js",
-  "keys.js",
   "legend.js",
   "main.js",
   "names.js",

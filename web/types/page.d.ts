@@ -70,6 +70,10 @@ export interface Config {
     tiles: string[];
     max_zoom: number;
   }[];
+  /** Addresses of the scripts that come with a part, beyond those of the first view. */
+  late_scripts: Record<string, string[]>;
+  /** Addresses of files of libraries that a script adds when it needs them. */
+  late_files: Record<string, string>;
   texts: Record<string, string>;
 }
 
