@@ -84,3 +84,14 @@ def test_who_asks_is_told_by_one_module_only() -> None:
         if any(sign in file.read_text("utf-8") for sign in signs)
     }
     assert readers == {"authentication.py"}
+
+
+def test_who_is_rung_is_decided_by_one_module_only() -> None:
+    """Others may say that somebody is on leave, but choose nobody by it."""
+    tellers = {"maps/grid_sheet.py", "commands/locating.py"}
+    readers = {
+        str(file.relative_to(PACKAGE))
+        for file in PACKAGE.rglob("*.py")
+        if ".on_leave" in file.read_text("utf-8")
+    }
+    assert readers - tellers == {"grids/on_post.py"}

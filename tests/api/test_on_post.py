@@ -1,15 +1,20 @@
 """Who is rung for a grid is one answer everywhere, also while A and B are both away."""
 
+import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
+from typer.testing import CliRunner
 
 from gis_service.access import SYSTEM
+from gis_service.cli import app
 from gis_service.grids.on_post import first_at_work
+from gis_service.settings import incident_settings
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.api.conftest import SmallCounty, middle
@@ -45,7 +50,7 @@ def test_a_then_b_then_the_next_head_upward(steps: list[list[Post]], expected: A
     assert first_at_work(steps) == expected
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def all_away(store: Store, client: TestClient, small_county: SmallCounty) -> Iterator[str]:
     """Nobody of g00 is at work today; its village has a head."""
     del client
@@ -103,5 +108,29 @@ def test_both_away_is_one_answer_everywhere(
 
     report = {"kind": "dispute", "lon": lon, "lat": lat, "crs": "cgcs2000", "text": "楼道争吵"}
     made = client.post("/api/incidents", json=report).json()
-    incident = client.get(f"/api/incidents/{made['incident_id']}").json()
+    path = f"/api/incidents/{made['incident_id']}"
+    assert client.get(path).json()["officer"]["name"] == all_away
+    for move in ("accept", "dispatch"):  # chosen anew when it is sent out
+        assert client.post(f"{path}/steps", json={"move": move}).status_code == 200
+        assert client.get(path).json()["officer"]["name"] == all_away
+
+
+def test_a_hotline_and_a_terminal_have_the_same_answer(
+    client: TestClient,
+    store: Store,
+    small_county: SmallCounty,
+    all_away: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lon, lat = middle("g00")
+    keys = {"hotline": small_county.actors["county_office"]}
+    monkeypatch.setattr(incident_settings(), "open311_keys", keys)
+    form = {"api_key": "hotline", "service_code": "rubbish", "lat": lat, "long": lon}
+    told = client.post("/open311/v2/requests.json", data=form).json()
+    incident = client.get(f"/api/incidents/{told[0]['service_request_id']}").json()
     assert incident["officer"]["name"] == all_away
+
+    monkeypatch.setattr("gis_service.store.open_store", lambda **_: nullcontext(store))
+    said = CliRunner().invoke(app, ["locate", f"{lon},{lat}", "--crs", "cgcs2000", "--json"])
+    call = json.loads(said.stdout)["call"]
+    assert (call["officer"]["name"], call["because"]) == (all_away, "head")
