@@ -564,7 +564,7 @@ class _Placed:
         return self.grid_id[np.searchsorted(self.ids, building_id)]
 
 
-_FEW_PLACES: Final = 8
+_FEW_PLACES: Final = 50
 _AROUND: Final = 16  # grids that are looked at for one place: more never meet in a point
 
 
