@@ -18,10 +18,9 @@ from gis_service.access import SYSTEM
 from gis_service.access.actor import is_made_up
 from gis_service.api.app import create_app
 from gis_service.api.guard import is_loopback
-from gis_service.coverage.county import router
-from gis_service.coverage.standards import standard_book
 from gis_service.errors import GisError
 from gis_service.grids.compiling import compile_all, compile_apart
+from gis_service.incidents import arrival
 from gis_service.ingest import apart
 from gis_service.memory import give_back, keep_few_arenas
 from gis_service.messages import Language, text
@@ -71,8 +70,7 @@ def warm_up(app: FastAPI) -> threading.Thread:
             with app.state.store.transaction(SYSTEM) as connection:
                 app.state.plans.prepare(connection, "base")
             with app.state.store.transaction(SYSTEM) as connection:
-                for profile in standard_book().profiles:
-                    router(app.state.snapshot, connection, profile)
+                arrival.prepare(app.state.snapshot, connection)
         give_back()
 
     thread = threading.Thread(target=make, name="warm-up", daemon=True)

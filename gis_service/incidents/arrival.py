@@ -262,6 +262,23 @@ def arrivals(
     )
 
 
+def prepare(snapshot: Snapshot, connection: sa.Connection) -> None:
+    """
+    Make the roads ready for those who come to places, before anybody asks for them.
+
+    Parameters
+    ----------
+    snapshot
+        Of the process.
+    connection
+        An open transaction.
+    """
+    book = standard_book()
+    coming = {one.profile.value for one in book.arrival.comers.values()}
+    for profile in sorted(coming | {book.standard(book.arrival.standard.value).profile}):
+        router(snapshot, connection, profile)
+
+
 def _manner(book: StandardBook, kind: str) -> tuple[str, float]:
     """By which profile a kind comes, and its turnout where the site has none of its own."""
     standard = book.standard(book.arrival.standard.value)
