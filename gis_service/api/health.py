@@ -120,7 +120,7 @@ class Checkup:
         has_room = disk.has_room(self._store.url)
         answer.disk = Disk(status="ok" if has_room else "full")
         try:
-            with self._store.transaction(VISITOR) as connection:
+            with self._store.transaction(VISITOR, read_only=True) as connection:
                 postgresql, postgis = check_server(connection)
                 answer.database = Database(postgresql=postgresql, postgis=postgis)
                 answer.migration = Migration.model_validate(migrate.state(connection))

@@ -70,7 +70,7 @@ def withdraw(
 )
 def download_comparison(store: StoreDep, actor: ActorDep, a: IdPath, b: IdPath) -> Response:
     """Hand on what changed between two versions as a GeoPackage."""
-    with store.transaction(actor) as connection:
+    with store.transaction(actor, read_only=True) as connection:
         compared = history.compare(connection, actor, a, b)
     body = comparison_file(compared)
     return Response(

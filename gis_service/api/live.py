@@ -203,7 +203,7 @@ class LiveHub:
 
     def _missed(self, actor: Actor, since: Mark | None) -> list[bytes]:
         """Events behind a mark, and one that says how far they go."""
-        with self._store.transaction(actor) as connection:
+        with self._store.transaction(actor, read_only=True) as connection:
             if since is None:
                 return [_event("ready", {}, mark_now(connection))]
             changes, mark, too_many = changes_since(connection, since)
@@ -278,7 +278,7 @@ class LiveHub:
                     reader.tell(_event("incident", _said(one), mark))
 
     def _read_changes(self) -> tuple[Mark, list[Change], Mark, bool]:
-        with self._store.transaction(SYSTEM) as connection:
+        with self._store.transaction(SYSTEM, read_only=True) as connection:
             before = self._mark or mark_now(connection)
             if self._mark is None:
                 return before, [], before, False
@@ -286,7 +286,7 @@ class LiveHub:
             return before, changes, after, too_many
 
     def _seen(self, actor: Actor, changes: list[Change]) -> frozenset[int]:
-        with self._store.transaction(actor) as connection:
+        with self._store.transaction(actor, read_only=True) as connection:
             return in_sight(connection, actor, (one.incident_id for one in changes))
 
     async def _tell_versions(self, *, published: bool) -> None:
@@ -308,7 +308,7 @@ class LiveHub:
                 reader.tell(told)
 
     def _read_versions(self) -> list[VersionInForce]:
-        with self._store.transaction(SYSTEM) as connection:
+        with self._store.transaction(SYSTEM, read_only=True) as connection:
             return versions_in_force(connection)
 
 

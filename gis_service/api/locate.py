@@ -545,7 +545,7 @@ def _asked_of_store(request: Request, actor: Actor, asked: Asked) -> bytes:
     """Answer for another day, or for every scheme."""
     desk, store = _desk(request), request.app.state.store
     answers = []
-    with store.transaction(actor) as connection:
+    with store.transaction(actor, read_only=True) as connection:
         keys = locating.schemes_asked(connection, asked.scheme)
         check_on_earth(asked, desk.current(actor, keys[0].code))
         now = today(connection)

@@ -150,7 +150,7 @@ def _requests(
     request: Request, store: Store, language: Language, query: open311.Query
 ) -> open311.Rows:
     actor = _actor_of_key(request, request.query_params.get("api_key"))
-    with store.transaction(actor or VISITOR) as connection:
+    with store.transaction(actor or VISITOR, read_only=True) as connection:
         return open311.requests(
             connection, actor, query, incident_settings().open311_public, language
         )
@@ -199,7 +199,7 @@ def _make(
 def follow_token(request: Request, store: StoreDep, token: str, form: Format) -> Response:
     """Follow a token to its service request; without an id as long as it waits."""
     _check_jurisdiction(request.query_params)
-    with store.transaction(VISITOR) as connection:
+    with store.transaction(VISITOR, read_only=True) as connection:
         found = intake.incident_of(connection, token[:100])
     number = None if found is None else str(found)
     value = [{"service_request_id": number, "token": token}]
