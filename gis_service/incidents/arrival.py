@@ -227,14 +227,14 @@ def arrivals(
     quickest: dict[str, float] = {}
     for kind, sites in by_kind.items():
         profile, turnout = _manner(book, kind)
-        ways_there = router(snapshot, connection, profile, scenario)
-        if ways_there is None:
-            status = "no_roads"
-            kinds[kind] = {"count": len(sites), "arrive": 0}
-            continue
         if profile not in ways_by_profile:
-            ways_by_profile[profile] = (ways_there, ways_there.ways_to(lon, lat))
-        ways = ways_by_profile[profile][1]
+            made = router(snapshot, connection, profile, scenario)
+            if made is None:
+                status = "no_roads"
+                kinds[kind] = {"count": len(sites), "arrive": 0}
+                continue
+            ways_by_profile[profile] = (made, made.ways_to(lon, lat))
+        ways_there, ways = ways_by_profile[profile]
         comers, arrive = _first(
             ways_there, ways, profile, sites, turnout, first, (lon, lat), routes
         )
