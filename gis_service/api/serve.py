@@ -98,6 +98,7 @@ def keep_tidy(app: FastAPI) -> threading.Thread:
         while True:
             time.sleep(_TIDY_EVERY_S)
             app.state.snapshot.forget_unused()
+            app.state.plans.forget_unused()
             now = time.process_time()
             if now - before < _QUIET and now - since > _WORK_S:  # else somebody would wait for it
                 give_back()

@@ -30,6 +30,7 @@ _MOST_BASES: Final = 2
 _MOST_DRAFTS: Final = 12
 _KEPT_S: Final = 900.0
 """Figures may be so old while people go on entering; drawing goes on meanwhile."""
+_UNUSED_S: Final = 3600.0
 
 
 Stage = Literal["waiting", "reading", "counting", "ready"]
@@ -184,11 +185,20 @@ class PlanDesk:
         self._grounds: OrderedDict[int, _Ground] = OrderedDict()
         self._held: OrderedDict[tuple[int, int], Held] = OrderedDict()
         self._stage: Stage = "waiting"
+        self._used = time.monotonic()
 
     @property
     def stage(self) -> Stage:
         """How far the first opening of a plan is: asked without waiting for it."""
         return self._stage
+
+    def forget_unused(self) -> None:
+        """Let go of bases and drafts when nobody has worked on a plan for an hour."""
+        with self._lock:
+            if time.monotonic() - self._used > _UNUSED_S:
+                self._grounds.clear()
+                self._held.clear()
+                self._stage = "waiting"
 
     def prepare(self, connection: sa.Connection, scheme: str) -> None:
         """
@@ -320,6 +330,7 @@ class PlanDesk:
             return held
 
     def _ground(self, connection: sa.Connection, version: Version) -> _Ground:
+        self._used = time.monotonic()
         state = state_of_data(connection)
         ground = self._grounds.get(version.version_id)
         old = ground is not None and time.monotonic() - ground.at > _KEPT_S

@@ -377,3 +377,17 @@ def test_what_is_told_of_before_is_what_publication_and_withdrawal_move(
         "hazards": 1,
         "incidents": 1,
     }
+
+
+def test_a_base_goes_when_nobody_works_on_plans_and_comes_again(
+    connection: sa.Connection, grid_ids: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = PlanDesk()
+    version = newest_version(connection, "base")
+    base = desk.base(connection, version)
+    desk.forget_unused()
+    assert desk.base(connection, version) is base
+    monkeypatch.setattr("gis_service.boundaries.plan_desk._UNUSED_S", -1.0)
+    desk.forget_unused()
+    assert desk.base(connection, version) is not base
+    assert grid_ids
