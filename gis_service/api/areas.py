@@ -1,6 +1,5 @@
 """Service areas over HTTP: bands of minutes, station districts, and the best next sites."""
 
-import gzip
 import hashlib
 from typing import Annotated, Any, Final, Literal
 
@@ -24,6 +23,7 @@ from gis_service.api.dependencies import (
 )
 from gis_service.api.geojson import FeatureCollection
 from gis_service.api.routing import Router, once_made
+from gis_service.api.tagged import ASK_FIRST, send_tagged, strong_tag
 from gis_service.coverage import sites_job
 from gis_service.coverage.areas import GROUNDS, Areas
 from gis_service.coverage.county import COUNTY, ROADS
@@ -31,7 +31,6 @@ from gis_service.coverage.staleness import stale_because
 from gis_service.coverage.standards import standard_book
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.maps import tiles
-from gis_service.maps.answers import holds
 from gis_service.messages import text
 
 
@@ -51,7 +50,7 @@ StandardQuery = Annotated[str, Query(max_length=100, description="Its code, such
 MinutesQuery = Annotated[str, Query(max_length=200, description="Limits, separated by commas.")]
 ScenarioQuery = Annotated[str, Query(max_length=100, description="Its code.")]
 
-_ASK_FIRST: Final = {"Cache-Control": "private, no-cache"}
+_ASK_FIRST: Final = {"Cache-Control": ASK_FIRST}
 _SQUARE: Final = {
     "type": "MultiPolygon",
     "coordinates": [[[[112.9, 28.7], [112.91, 28.7], [112.91, 28.71], [112.9, 28.7]]]],
@@ -221,16 +220,8 @@ def _minutes(given: str) -> list[float]:
 
 
 def _sent(request: Request, packed: bytes) -> Response:
-    """Send what is kept compressed as it is, or nothing to whoever holds it."""
-    packs = "gzip" in request.headers.get("accept-encoding", "")
-    tag = f'"{hashlib.sha256(packed).hexdigest()[:20]}{"" if packs else "-plain"}"'
-    headers = {**_ASK_FIRST, "ETag": tag, "Vary": "Accept-Encoding"}
-    if holds(request.headers.get("if-none-match"), tag):
-        return Response(status_code=304, headers=headers)
-    if packs:
-        headers["Content-Encoding"] = "gzip"
-    content = packed if packs else gzip.decompress(packed)
-    return Response(content, headers=headers, media_type="application/json")
+    name = hashlib.sha256(packed).hexdigest()[:20]
+    return send_tagged(request, packed, strong_tag(request, name))
 
 
 @router.get("/districts", responses=examples.ok(DISTRICTS), response_model=DistrictsAnswer)

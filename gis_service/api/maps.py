@@ -28,10 +28,11 @@ from gis_service.api.dependencies import (
 )
 from gis_service.api.geojson import Layer
 from gis_service.api.routing import Router
+from gis_service.api.tagged import ASK_FIRST, send_tagged
 from gis_service.grids.reading import find_scheme
 from gis_service.maps import figures as themes
 from gis_service.maps import layers
-from gis_service.maps.answers import Answer, answer, keep, question_of
+from gis_service.maps.answers import Answer, answer, holds, keep, question_of
 
 router = Router(prefix="/api/layers", tags=["maps"])
 _figures = TypeAdapter(themes.Figures)
@@ -53,25 +54,13 @@ _LAYER: Final[dict[str, Any]] = {
 }
 
 
-def _holds(request: Request, tag: str) -> bool:
-    """Whether the client already has what the tag names."""
-    given = request.headers.get("if-none-match", "")
-    names = {one.strip().removeprefix("W/").strip('"') for one in given.split(",")}
-    return tag in names
-
-
-def _answer(request: Request, body: bytes, tag: str, *, packed: bool = False) -> Response:
-    headers = {"ETag": f'W/"{tag}"', "Cache-Control": "private, no-cache"}
-    if _holds(request, tag):
-        return Response(status_code=304, headers=headers)
-    if packed:
-        headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-    return _GeoJson(body, headers=headers)
-
-
 def _layer(request: Request, text: str) -> Response:
     body = text.encode()
-    return _answer(request, body, hashlib.sha256(body).hexdigest()[:24])
+    tag = f'W/"{hashlib.sha256(body).hexdigest()[:24]}"'
+    headers = {"ETag": tag, "Cache-Control": ASK_FIRST}
+    if holds(request.headers.get("if-none-match"), tag):
+        return Response(status_code=304, headers=headers)
+    return _GeoJson(body, headers=headers)
 
 
 @router.get("/grids", **_LAYER)
@@ -90,12 +79,11 @@ def grids(
     key = find_scheme(connection, scheme)
     cache: layers.GridLayerCache = request.app.state.grid_layers
     tag = layers.layer_tag(connection, key, rank, at, detail)
-    if _holds(request, tag):
-        return _answer(request, b"", tag)
-    layer = cache.get(connection, key, rank, at, detail)
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        return _answer(request, layer.body, layer.tag, packed=True)
-    return _answer(request, layer.text, layer.tag)
+    weak = f'W/"{tag}"'
+    body = b""
+    if not holds(request.headers.get("if-none-match"), weak):
+        body = cache.get(connection, key, rank, at, detail)
+    return send_tagged(request, body, weak, media_type=_GeoJson.media_type)
 
 
 @router.get("/grids/{grid_id}", **_LAYER)
@@ -145,17 +133,9 @@ def figures_answer(request: Request, found: Answer) -> Response:
     Response
         JSON; asked again each time, because figures follow the data.
     """
-    headers = {"ETag": f'W/"{found.tag}"', "Cache-Control": "private, no-cache"}
     # Kept in a transaction of its own, when the answer is sent and its connection given back.
     then = BackgroundTask(keep, request.app.state.store, found) if found.unkept else None
-    if _holds(request, found.tag):
-        return Response(status_code=304, headers=headers, background=then)
-    headers |= {"Vary": "Accept-Encoding"}
-    packs = "gzip" in request.headers.get("accept-encoding", "")
-    if packs:
-        headers["Content-Encoding"] = "gzip"
-    body = found.packed if packs else found.plain
-    return Response(body, headers=headers, media_type="application/json", background=then)
+    return send_tagged(request, found.packed, f'W/"{found.tag}"', then=then)
 
 
 @router.get("/roads", **_LAYER)

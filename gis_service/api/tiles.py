@@ -18,8 +18,8 @@ from gis_service.api.dependencies import (
     TilePart,
 )
 from gis_service.api.routing import Router
+from gis_service.api.tagged import send_tagged, strong_tag
 from gis_service.maps import sheet, tiles
-from gis_service.maps.answers import holds
 
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 ASK_FIRST: Final = "public, no-cache"
@@ -94,14 +94,5 @@ def tile(
 
 
 def _answer(request: Request, body: tiles.TileBody, keep: str) -> Response:
-    packs = "gzip" in request.headers.get("accept-encoding", "")
-    tag = f'"{body.tag}"' if packs else f'"{body.tag}-plain"'
-    headers = {"ETag": tag, "Cache-Control": keep, "Vary": "Accept-Encoding"}
-    if holds(request.headers.get("if-none-match"), tag):
-        return Response(status_code=304, headers=headers)
-    if not body.packed:
-        return Response(status_code=204, headers=headers)
-    if packs:
-        headers["Content-Encoding"] = "gzip"
-    content = body.packed if packs else body.plain
-    return Response(content, headers=headers, media_type=tiles.CONTENT_TYPE)
+    tag = strong_tag(request, body.tag)
+    return send_tagged(request, body.packed, tag, media_type=tiles.CONTENT_TYPE, keep=keep)

@@ -68,11 +68,6 @@ class Answer:
     tag: str
     unkept: tuple[str, str] | None = None
 
-    @property
-    def plain(self) -> bytes:
-        """The same, not compressed."""
-        return gzip.decompress(self.packed)
-
 
 class AnswerCache:
     """

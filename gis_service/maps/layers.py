@@ -9,7 +9,6 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, Literal
 
@@ -53,28 +52,6 @@ _ROADS_FROM_ZOOM: Final[tuple[tuple[int, tuple[str, ...]], ...]] = (
 _PLACE_RANK: Final = {"county": 1, "town": 2, "village": 3}
 
 
-@dataclass(frozen=True)
-class GridLayer:
-    """
-    A finished layer of grids.
-
-    Attributes
-    ----------
-    body
-        GeoJSON, compressed by gzip.
-    tag
-        Names the content: scheme, level, version and detail.
-    """
-
-    body: bytes
-    tag: str
-
-    @property
-    def text(self) -> bytes:
-        """The same, not compressed."""
-        return gzip.decompress(self.body)
-
-
 class GridLayerCache:
     """
     Finished layers of grids, the ones last asked for.
@@ -87,7 +64,7 @@ class GridLayerCache:
 
     def __init__(self, most: int = 24) -> None:
         self._most = most
-        self._layers: OrderedDict[str, GridLayer] = OrderedDict()
+        self._layers: OrderedDict[str, bytes] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(
@@ -97,7 +74,7 @@ class GridLayerCache:
         rank: int,
         at: date | None,
         detail: Detail,
-    ) -> GridLayer:
+    ) -> bytes:
         """
         Give the grids of one level on a day.
 
@@ -116,8 +93,8 @@ class GridLayerCache:
 
         Returns
         -------
-        GridLayer
-            Made anew only when the version, the level or the detail is new.
+        bytes
+            GeoJSON by gzip, made anew only when the version, the level or the detail is new.
         """
         tag = layer_tag(connection, scheme, rank, at, detail)
         with self._lock:
@@ -125,7 +102,7 @@ class GridLayerCache:
                 self._layers.move_to_end(tag)
                 return self._layers[tag]
         text = grid_layer(connection, scheme, rank, at, detail)
-        layer = GridLayer(gzip.compress(text.encode(), 6, mtime=0), tag)
+        layer = gzip.compress(text.encode(), 6, mtime=0)
         with self._lock:
             self._layers[tag] = layer
             while len(self._layers) > self._most:

@@ -138,11 +138,6 @@ class TileBody:
     packed: bytes
     tag: str
 
-    @property
-    def plain(self) -> bytes:
-        """The same, not compressed."""
-        return gzip.decompress(self.packed) if self.packed else b""
-
 
 class TileCache:
     """

@@ -1,0 +1,91 @@
+"""Answers kept compressed under a tag: sent as they are, and not at all to whoever holds them."""
+
+import gzip
+from typing import Final
+
+from fastapi import Request, Response
+from starlette.background import BackgroundTask
+
+from gis_service.maps.answers import holds
+
+ASK_FIRST: Final = "private, no-cache"
+
+
+def takes_gzip(request: Request) -> bool:
+    """
+    Tell whether a client reads what is compressed.
+
+    Parameters
+    ----------
+    request
+        The client's.
+
+    Returns
+    -------
+    bool
+        Practically every client does.
+    """
+    return "gzip" in request.headers.get("accept-encoding", "")
+
+
+def strong_tag(request: Request, name: str) -> str:
+    """
+    Name the very bytes that are sent.
+
+    Parameters
+    ----------
+    request
+        Whose client says whether they are compressed.
+    name
+        Of the content.
+
+    Returns
+    -------
+    str
+        With its quotes.
+    """
+    return f'"{name}{"" if takes_gzip(request) else "-plain"}"'
+
+
+def send_tagged(
+    request: Request,
+    packed: bytes,
+    tag: str,
+    *,
+    media_type: str = "application/json",
+    keep: str = ASK_FIRST,
+    then: BackgroundTask | None = None,
+) -> Response:
+    """
+    Send what is kept compressed.
+
+    Parameters
+    ----------
+    request
+        Who asks.
+    packed
+        The body by gzip; empty where nothing is there.
+    tag
+        With its quotes.
+    media_type
+        Of the body.
+    keep
+        How long the client may keep it.
+    then
+        What is done when it is sent.
+
+    Returns
+    -------
+    Response
+        304 for whoever holds it, 204 where nothing is there.
+    """
+    headers = {"ETag": tag, "Cache-Control": keep, "Vary": "Accept-Encoding"}
+    if holds(request.headers.get("if-none-match"), tag):
+        return Response(status_code=304, headers=headers, background=then)
+    if not packed:
+        return Response(status_code=204, headers=headers, background=then)
+    if takes_gzip(request):
+        headers["Content-Encoding"] = "gzip"
+    else:
+        packed = gzip.decompress(packed)
+    return Response(packed, headers=headers, media_type=media_type, background=then)
