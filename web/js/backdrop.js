@@ -5,6 +5,9 @@ import { at, h } from "./dom.js";
 import { Ground } from "./ground.js";
 import { t } from "./texts.js";
 
+/** @import { Shape } from "../types/answers.js" */
+/** @import { Figures } from "../types/page.js" */
+
 const REFUSED = "gis-no-webgl";
 const SOFTWARE = /swiftshader|llvmpipe|softpipe|basic render/i;
 
@@ -27,7 +30,11 @@ function wasRefused() {
   }
 }
 
-/** Keep for the next time whether it is missing. */
+/**
+ * Keep for the next time whether it is missing.
+ *
+ * @param {boolean} isMissing
+ */
 function keepRefused(isMissing) {
   try {
     if (isMissing) localStorage.setItem(REFUSED, "1");
@@ -39,6 +46,10 @@ function keepRefused(isMissing) {
 
 /** Draws by WebGL 2 as long as that works; the page need not know by which way. */
 export class Backdrop {
+  /**
+   * @param {L.Map} map
+   * @param {{onError: (error: Error) => void, onLight: () => void}} told
+   */
   constructor(map, { onError, onLight }) {
     this.map = map;
     this.onError = onError;
@@ -70,6 +81,10 @@ export class Backdrop {
     return Promise.resolve();
   }
 
+  /**
+   * @param {Promise<typeof import("./vector.js")>} library
+   * @param {string} kind
+   */
   async open(library, kind) {
     try {
       const { Vector } = await library;
@@ -96,6 +111,7 @@ export class Backdrop {
     });
   }
 
+  /** @param {string} why */
   goLight(why) {
     this.vector = null;
     this.light = new Ground(this.map, this.onError);
@@ -109,6 +125,7 @@ export class Backdrop {
     await this.light?.loadLand();
   }
 
+  /** @param {Record<string, boolean>} changes */
   set(changes) {
     Object.assign(this.wishes, changes);
     (this.vector ?? this.light)?.set(changes);
@@ -120,6 +137,10 @@ export class Backdrop {
     await this.vector?.readGround();
   }
 
+  /**
+   * @param {{level: number, line: Float64Array}[]} edges
+   * @param {number} ranks
+   */
   setEdges(edges, ranks) {
     this.light?.setEdges(edges, ranks);
   }
@@ -128,7 +149,12 @@ export class Backdrop {
     (this.vector ?? this.light)?.recolour();
   }
 
-  /** Draw the grids of a scheme; only where they come from vector tiles. */
+  /**
+   * Draw the grids of a scheme; only where they come from vector tiles.
+   *
+   * @param {Shape<"Scheme">} scheme
+   * @param {string} day
+   */
   async showGrids(scheme, day) {
     const rank = Math.max(...scheme.levels.map((level) => level.rank));
     const description = get("/api/tiles/county.json", { scheme: scheme.code, rank, at: day });
@@ -136,10 +162,18 @@ export class Backdrop {
     await this.vector?.showGrids(scheme, await description);
   }
 
+  /**
+   * @param {Figures | null} figures
+   * @param {string[]} shades
+   */
   showFigures(figures, shades) {
     this.opening.then(() => this.vector?.showFigures(figures, shades));
   }
 
+  /**
+   * @param {L.LatLng} place
+   * @returns {number | string | null} as the tiles have it
+   */
   gridAt(place) {
     return this.vector?.gridAt(place) ?? null;
   }
@@ -151,7 +185,13 @@ export class Backdrop {
   }
 }
 
-/** The outline of one grid with every vertex. */
+/**
+ * The outline of one grid with every vertex.
+ *
+ * @param {number | string} id
+ * @param {string} day
+ * @param {AbortSignal} [signal]
+ */
 export async function outlineOf(id, day, signal) {
   const { features } = await get(`/api/layers/grids/${id}`, { at: day }, signal);
   return features[0].geometry;

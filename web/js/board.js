@@ -9,6 +9,10 @@ import { show, state } from "./state.js";
 import { kindName } from "./figures.js";
 import { may, moment, number, shortDay, t, tOr } from "./texts.js";
 
+/** @import { Shape } from "../types/answers.js" */
+/** @typedef {Shape<"IncidentRow">} Row */
+
+/** @type {Record<string, import("./api.js").Parameters>} */
 const TABS = {
   open: { status: "open" },
   overdue: { status: "open", due: "overdue" },
@@ -20,7 +24,11 @@ const AT_ONCE = 50;
 let tab = "open";
 let q = "";
 
-/** What stands beside an incident in a list: how pressing it is. */
+/**
+ * What stands beside an incident in a list: how pressing it is.
+ *
+ * @param {Pick<Row, "overdue" | "soon" | "flagged" | "returns">} row
+ */
 export const urgency = (row) =>
   [
     row.overdue && tag(t("overdue"), "wrong"),
@@ -28,6 +36,7 @@ export const urgency = (row) =>
     row.flagged && tag(t("incident_flagged", { n: number(row.returns) }), "wrong"),
   ].filter(Boolean);
 
+/** @param {Row} row */
 const rowOf = (row) =>
   h(
     "li",
@@ -53,7 +62,12 @@ const rowOf = (row) =>
     ),
   );
 
-/** Draw the board into the panel and keep it up to date; returns what ends that. */
+/**
+ * Draw the board into the panel and keep it up to date; returns what ends that.
+ *
+ * @param {{panel: any, onError: (error: Error) => void}} desk
+ * @param {AbortSignal} signal
+ */
 export async function showBoard(desk, signal) {
   const list = h("ul", { class: "rows board", id: "board" });
   const count = h("p", { class: "quiet", role: "status" });
@@ -78,6 +92,7 @@ export async function showBoard(desk, signal) {
     more.hidden = list.children.length >= total;
   }
 
+  /** @param {number} offset */
   const again = (offset) => load(offset).catch((error) => error.name !== "AbortError" && desk.onError(error));
   const reload = settled(400, () => again(0));
   const tabs = h(

@@ -6,7 +6,11 @@ import { config, number, t } from "./texts.js";
 const SYSTEMS = ["cgcs2000", "wgs84", "gcj02", "bd09"];
 const TAKEN = ".csv,.txt,.geojson,.json,.ndjson,.geojsonl,.gpkg";
 
-/** The form, folded away until it is needed. */
+/**
+ * The form, folded away until it is needed.
+ *
+ * @param {() => string} scheme
+ */
 export function bulkForm(scheme) {
   const file = h("input", {
     type: "file",
@@ -30,9 +34,12 @@ export function bulkForm(scheme) {
     t("bulk_stop"),
   );
   const button = h("button", { type: "submit", class: "button primary", id: "bulk-send" }, t("bulk_send"));
+  /** @type {AbortController | null} */
   let abort = null;
+  /** @type {string | null} */
   let address = null;
 
+  /** @param {Event} event */
   async function ask(event) {
     event.preventDefault();
     fault.hidden = true;
@@ -43,7 +50,7 @@ export function bulkForm(scheme) {
     button.disabled = true;
     said.textContent = t("bulk_sending");
     try {
-      const [chosen] = file.files;
+      const [chosen] = file.files ?? [];
       const body = new FormData();
       body.append("file", chosen);
       const query = new URLSearchParams({ crs: crs.value, scheme: scheme(), lang: config.language });
@@ -54,7 +61,7 @@ export function bulkForm(scheme) {
       }
       const parts = [];
       let size = 0;
-      for (const reader = response.body.getReader(); ;) {
+      for (const reader = /** @type {ReadableStream} */ (response.body).getReader(); ;) {
         const { value, done: isOver } = await reader.read();
         if (isOver) break;
         parts.push(value);

@@ -5,6 +5,8 @@ import { at, h, keepingFocus } from "./dom.js";
 import { addressIn, onChange, show, state } from "./state.js";
 import { config, day, isEnglish, nameOf, t } from "./texts.js";
 
+/** @import { Shape } from "../types/answers.js" */
+
 function schemeChoice() {
   return h(
     "select",
@@ -20,7 +22,9 @@ function schemeChoice() {
   );
 }
 
+/** @param {() => Shape<"Scheme">} scheme */
 function dayChoice(scheme) {
+  /** @param {string} value */
   const choose = (value) => {
     show({ at: value === config.today ? "" : value });
     box.open = false;
@@ -82,7 +86,11 @@ function languageChoice() {
   );
 }
 
-/** Made-up people: whoever opens the page picks one, and the page says so. */
+/**
+ * Made-up people: whoever opens the page picks one, and the page says so.
+ *
+ * @param {(error: Error) => void} onError
+ */
 async function demoChoice(onError) {
   const actors = await get("/api/actors");
   return h(
@@ -106,7 +114,11 @@ async function demoChoice(onError) {
   );
 }
 
-/** Real people: the administrator, who may sign out, or the visitor, who may sign in. */
+/**
+ * Real people: the administrator, who may sign out, or the visitor, who may sign in.
+ *
+ * @param {(error: Error) => void} onError
+ */
 function session(onError) {
   const signOut = async () => {
     try {
@@ -141,10 +153,15 @@ const madeUpNote = () =>
     h("div", { class: "popover" }, h("p", {}, t("made_up_note"))),
   );
 
-/** Draw the choices, and again when what they say has changed. */
+/**
+ * Draw the choices, and again when what they say has changed.
+ *
+ * @param {() => Shape<"Scheme">} scheme
+ * @param {(error: Error) => void} onError
+ */
 export async function wireChoices(scheme, onError) {
   const draw = () => {
-    const kept = ["made-up", "actor", "session"].map(at).filter(Boolean);
+    const kept = ["made-up", "actor", "session"].flatMap((id) => at(id) ?? []);
     at("choices").replaceChildren(
       ...(config.schemes.length > 1 ? [schemeChoice()] : []),
       ...(config.schemes.length ? [dayChoice(scheme)] : []),
@@ -155,11 +172,12 @@ export async function wireChoices(scheme, onError) {
   draw();
   onChange((changed) => {
     if (changed.has("at") || changed.has("scheme")) keepingFocus(draw);
-    else at("language").href = addressIn(isEnglish ? "zh-CN" : "en");
+    else /** @type {HTMLAnchorElement} */ (at("language")).href = addressIn(isEnglish ? "zh-CN" : "en");
   });
   document.addEventListener("click", (event) => {
-    for (const box of at("choices").querySelectorAll("details[open]"))
-      if (!box.contains(event.target)) box.open = false;
+    for (const box of at("choices").querySelectorAll("details")) {
+      if (!box.contains(/** @type {Node} */ (event.target))) box.open = false;
+    }
   });
   try {
     at("choices").append(...(config.actor.made_up ? [madeUpNote(), await demoChoice(onError)] : [session(onError)]));

@@ -18,7 +18,13 @@ const back = () =>
     h("button", { type: "button", class: "link", onclick: () => show({ grid: "", point: "" }) }, `‹ ${c("back")}`),
   );
 
-/** Households of a grid that are not reached; nothing for who may not see them. */
+/**
+ * Households of a grid that are not reached; nothing for who may not see them.
+ *
+ * @param {any} mode
+ * @param {string} id
+ * @param {AbortSignal} signal
+ */
 async function leftOut(mode, id, signal) {
   try {
     return await get(`/api/coverage/runs/${mode.run.run_id}/unreached`, { grid_id: id, limit: MOST_HOMES }, signal);
@@ -28,7 +34,13 @@ async function leftOut(mode, id, signal) {
   }
 }
 
-/** The sheet of a grid in the run. */
+/**
+ * The sheet of a grid in the run.
+ *
+ * @param {any} mode
+ * @param {string} id
+ * @param {AbortSignal} signal
+ */
 export async function showGrid(mode, id, signal) {
   const [grid, homes] = await Promise.all([
     get(`/api/coverage/runs/${mode.run.run_id}/grids/${id}`, {}, signal),
@@ -57,15 +69,15 @@ export async function showGrid(mode, id, signal) {
       h(
         "div",
         { class: "lines" },
-        ["median", "p90", "worst"].map((key) =>
+        /** @type {("median" | "p90" | "worst")[]} */ (["median", "p90", "worst"]).map((key) =>
           line(
             c(`minutes_${key}`),
             minutes(grid[`${key}_minutes`]),
-            grid[`${key}_minutes`] > mode.limit ? "wrong" : "",
+            (grid[`${key}_minutes`] ?? 0) > mode.limit ? "wrong" : "",
           ),
         ),
       ),
-    kinds.length > 1 && [heading(c("by_kind")), kindRows(kinds, "", (kind) => show({ kind }))],
+    kinds.length > 1 && [heading(c("by_kind")), kindRows(kinds, "", (/** @type {string} */ kind) => show({ kind }))],
     grid.stations.length > 0 && [
       heading(c("served_by"), c("served_by_note")),
       more(
@@ -93,11 +105,19 @@ export async function showGrid(mode, id, signal) {
   mode.panel.focusIfAsked();
 }
 
-/** One household: by which station it is reached, and how soon. */
+/**
+ * One household: by which station it is reached, and how soon.
+ *
+ * @param {any} mode
+ * @param {string} id
+ * @param {AbortSignal} signal
+ */
 export async function showHome(mode, id, signal) {
   const home = await get(`/api/coverage/runs/${mode.run.run_id}/households/${id}`, {}, signal);
   signal.throwIfAborted();
-  const nameOf = (one) => mode.stations.find(({ facility_id }) => facility_id === one.facility_id)?.name ?? "–";
+  /** @param {Record<string, any>} one */
+  const stationOf = (one) =>
+    mode.stations.find((/** @type {any} */ { facility_id }) => facility_id === one.facility_id);
   const kinds = Object.entries(home.kinds);
   mode.panel.fill(
     "cover-grid",
@@ -114,8 +134,8 @@ export async function showHome(mode, id, signal) {
       "ul",
       { class: "rows" },
       kinds.map(([kind, one]) => {
-        const station = mode.stations.find(({ facility_id }) => facility_id === one.facility_id);
-        return row(() => mode.flyTo(station), nameOf(one), {
+        const station = stationOf(one);
+        return row(() => mode.flyTo(station), station?.name ?? "–", {
           sign: kind,
           note: kindName(kind),
           figure: minutes(one.minutes),

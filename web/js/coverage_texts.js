@@ -38,21 +38,6 @@ export const points = (before, after) =>
 export const dotted = (parts) => parts.filter(Boolean).join(" · ");
 
 /**
- * Two numbers as somebody typed them: lon, lat; or lat, lon where only that can be meant. Null if neither.
- *
- * @param {string} text
- */
-export function placeOf(text) {
-  const found = text
-    .trim()
-    .split(/[\s,，;；]+/)
-    .map(Number);
-  if (found.length !== 2 || !found.every(Number.isFinite)) return null;
-  const [lon, lat] = Math.abs(found[1]) > 90 ? [found[1], found[0]] : found;
-  return Math.abs(lon) <= 180 && Math.abs(lat) <= 90 ? { lon, lat } : null;
-}
-
-/**
  * Parts joined as a sentence joins conditions.
  *
  * @param {string[]} parts

@@ -2,14 +2,14 @@
 
 import { get, isStale, send } from "./api.js";
 import { beforeAfter, changeTable, gainedLost, shareRow, toneOf } from "./coverage_parts.js";
-import { c, dotted, minutes, placeOf, points, semicolons, signed } from "./coverage_texts.js";
+import { c, dotted, minutes, points, semicolons, signed } from "./coverage_texts.js";
 import { Work } from "./coverage_work.js";
 import { at, h, isNarrow, keepingFocus, settled } from "./dom.js";
 import { kindName } from "./figures.js";
 import { commandOf } from "./keys.js";
 import { heading, tag } from "./parts.js";
 import { show, state } from "./state.js";
-import { coordinates, nameOf, number, percent } from "./texts.js";
+import { coordinates, nameOf, number, percent, placeIn } from "./texts.js";
 
 const TOOLS = ["drag", "add", "remove", "close", "road"];
 const ROAD_CLASSES = ["primary", "secondary", "tertiary", "unclassified", "residential", "track", "path"];
@@ -546,7 +546,7 @@ export class WhatIf {
     const apply = (event) => {
       event.preventDefault();
       const chosen = this.stationsNow().find((one) => String(one.id) === station.value);
-      const found = what.value === "remove" ? {} : placeOf(place.value);
+      const found = what.value === "remove" ? {} : placeIn(place.value);
       fault.hidden = Boolean(found);
       if (!found) {
         fault.textContent = c("hand_no_place");

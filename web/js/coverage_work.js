@@ -6,12 +6,32 @@ import { h } from "./dom.js";
 import { follow, hasEnded } from "./jobs.js";
 import { percent, t } from "./texts.js";
 
+/** @import { Shape } from "../types/answers.js" */
+/** @typedef {Shape<"JobAnswer">} Job */
+
 export class Work {
+  /**
+   * @param {string} kind of its jobs
+   * @param {string} id how ids of what is drawn begin
+   * @param {() => void} draw
+   */
   constructor(kind, id, draw) {
-    Object.assign(this, { kind, id, draw, job: null, problem: "" });
+    this.kind = kind;
+    this.id = id;
+    this.draw = draw;
+    /** @type {Partial<Job> | null} */
+    this.job = null;
+    this.problem = "";
+    this.isFault = false;
+    this.wantsStop = false;
   }
 
-  /** Ask for it; its job when it is done, or null: then the problem says why. */
+  /**
+   * Ask for it; its job when it is done, or null: then the problem says why.
+   *
+   * @param {string} path
+   * @param {object} body
+   */
   async start(path, body) {
     this.problem = "";
     this.wantsStop = false;
@@ -25,7 +45,11 @@ export class Work {
     });
   }
 
-  /** What was started before the page was opened anew is watched on; else the last that was done, where that is asked for. */
+  /**
+   * What was started before the page was opened anew is watched on; else the last that was done, where that is asked for.
+   *
+   * @param {boolean} [wantsDone]
+   */
   async resume(wantsDone = false) {
     if (this.job) return null;
     const { items } = await get("/api/jobs", { limit: 50 });
@@ -41,6 +65,10 @@ export class Work {
     this.problem = "";
   }
 
+  /**
+   * @template Told
+   * @param {() => Promise<Told>} does
+   */
   async told(does) {
     try {
       return await does();
@@ -53,6 +81,7 @@ export class Work {
     }
   }
 
+  /** @param {number} jobId */
   async watch(jobId) {
     const ended = await follow(`/api/jobs/${jobId}`, (job) => {
       this.job = hasEnded(job) ? null : job;

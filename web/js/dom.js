@@ -1,7 +1,6 @@
 // Small helpers for building the page. Text always goes in as text, never as HTML.
 
-/** @import { Shell } from "../types/page.js" */
-/** @typedef {Record<string, any>} Attributes on… listeners, style, data, and what is written into the tag */
+/** @import { Attributes, Shell } from "../types/page.js" */
 /** @typedef {string | number | Node | false | null | undefined} Child */
 /** @typedef {Child | Child[] | Child[][] | Child[][][]} Children */
 

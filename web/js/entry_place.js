@@ -4,21 +4,12 @@ import { get, isStale } from "./api.js";
 import { e } from "./entry_texts.js";
 import { h, isNarrow } from "./dom.js";
 import { tag } from "./parts.js";
-import { coordinates, number, t } from "./texts.js";
+import { coordinates, number, placeIn, t } from "./texts.js";
 
 const SYSTEMS = ["cgcs2000", "gcj02", "bd09"];
 const DIGITS = 7;
 
 const rounded = (value) => Number(value.toFixed(DIGITS));
-
-/** Two numbers out of what was typed or pasted, longitude first; null if there are not two. */
-export function numbersIn(text) {
-  const found = text.match(/-?\d+(?:\.\d+)?/g)?.map(Number) ?? [];
-  if (found.length !== 2) return null;
-  const [first, second] = found;
-  // Latitude first is common; a latitude cannot be above 90.
-  return Math.abs(first) <= 90 && Math.abs(second) > 90 ? { lon: second, lat: first } : { lon: first, lat: second };
-}
 
 export class PlaceField {
   constructor(map, id, { onChange, sheet, describedBy }) {
@@ -119,7 +110,7 @@ export class PlaceField {
       this.onChange();
       return;
     }
-    const numbers = numbersIn(text);
+    const numbers = placeIn(text);
     if (!numbers) {
       this.say(e("place_unread"), "wrong");
       return;

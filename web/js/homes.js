@@ -4,13 +4,24 @@ import { get, isStale } from "./api.js";
 import { at, h, token } from "./dom.js";
 import { may, number, t } from "./texts.js";
 
+/** @import { Shape } from "../types/answers.js" */
+/** @typedef {Shape<"HouseholdRow">} Home */
+
 const FROM_ZOOM = 16;
 const MOST = 500;
 
 export class Homes {
+  /**
+   * @param {L.Map} map
+   * @param {(error: Error) => void} onError
+   */
   constructor(map, onError) {
     this.map = map;
     this.onError = onError;
+    /** @type {AbortController | null} */
+    this.abort = null;
+    /** @type {Map<L.CircleMarker, Home>} */
+    this.drawn = new Map();
     this.grid = "";
     this.drawnOf = "";
     this.canvas = L.canvas({ pane: "homes", padding: 0.3 });
@@ -18,7 +29,11 @@ export class Homes {
     map.on("zoomend", () => this.draw());
   }
 
-  /** Show the households of a grid, of any level; none while none is chosen. Rough places are counted and not drawn. */
+  /**
+   * Show the households of a grid, of any level; none while none is chosen. Rough places are counted and not drawn.
+   *
+   * @param {string} grid
+   */
   show(grid) {
     this.grid = grid;
     this.draw();
@@ -29,12 +44,22 @@ export class Homes {
     return this.map.getZoom() >= FROM_ZOOM ? this.grid : "";
   }
 
-  /** The household drawn within some pixels of a place, or null. */
+  /**
+   * The household drawn within some pixels of a place, or null.
+   *
+   * @param {L.LatLngExpression} latlng
+   * @param {number} [within] pixels
+   * @returns {Home | null}
+   */
   near(latlng, within = 9) {
     const here = this.map.latLngToContainerPoint(latlng);
-    const far = (dot) => this.map.latLngToContainerPoint(dot.getLatLng()).distanceTo(here);
-    const nearest = this.group.getLayers().reduce((best, dot) => (best && far(best) <= far(dot) ? best : dot), null);
-    return nearest && far(nearest) <= within ? nearest.home : null;
+    let nearest = null;
+    let least = within;
+    for (const [dot, home] of this.drawn) {
+      const far = this.map.latLngToContainerPoint(dot.getLatLng()).distanceTo(here);
+      if (far <= least) [nearest, least] = [home, far];
+    }
+    return nearest;
   }
 
   async draw() {
@@ -43,6 +68,7 @@ export class Homes {
     this.drawnOf = grid;
     this.abort?.abort();
     this.group.clearLayers();
+    this.drawn.clear();
     at("homes").hidden = true;
     if (!grid) return;
     this.abort = new AbortController();
@@ -61,6 +87,7 @@ export class Homes {
     }
   }
 
+  /** @param {Home} home */
   add(home) {
     const { lon, lat, address, people } = home;
     const dot = L.circleMarker([lat, lon], {
@@ -77,7 +104,7 @@ export class Homes {
       className: "tip",
       direction: "top",
     });
-    dot.home = home;
+    this.drawn.set(dot, home);
     this.group.addLayer(dot);
   }
 }

@@ -5,10 +5,22 @@ import { STANDARDS, classOf, colourFor, isMeasured, themeName } from "./figures.
 import { show, state } from "./state.js";
 import { day, labelOf, number, t } from "./texts.js";
 
+/** @import { Figures } from "../types/page.js" */
+/** @typedef {{label?: string, label_en?: string}} Level */
+/** @typedef {{menu: () => HTMLSelectElement, extra: () => import("./dom.js").Children}} Lent */
+
 const PLAIN = ["households", "people", "hazards", "incidents"];
 
-/** The menu that chooses the variable. */
+/**
+ * The menu that chooses the variable.
+ *
+ * @param {Record<string, string[]>} kinds of facility by standard
+ */
 function themeMenu(kinds) {
+  /**
+   * @param {string} theme
+   * @param {string} [text]
+   */
   const option = (theme, text = themeName(theme)) =>
     h("option", { value: theme, selected: theme === state.theme }, text);
   return h(
@@ -29,30 +41,54 @@ function themeMenu(kinds) {
 
 const WHY_EMPTY = ["no_facility", "no_run", "no_roads", "no_households"];
 
-/** Says where it stands: unit, level, date. */
+/**
+ * Says where it stands: unit, level, date.
+ *
+ * @param {Figures} figures
+ * @param {Level} level
+ */
 const subtitle = (figures, level) =>
   [figures.unit, t("by_level", { level: labelOf(level) }), day(figures.day)].join(" · ");
 
 export class Legend {
+  /** @param {Element} control that switches layers */
   constructor(control) {
     this.control = control;
+    /** @type {Record<string, string[]>} */
     this.kinds = {};
+    /** @type {Lent | null} */
     this.lent = null;
+    this.layersOpen = false;
     this.isOpen = !isNarrow() && !isFlat();
   }
 
-  /** A mode brings a menu and rows of its own: {menu, extra}, functions that make them; null takes them away. */
+  /**
+   * A mode brings a menu and rows of its own: {menu, extra}, functions that make them; null takes them away.
+   *
+   * @param {Lent | null} parts
+   */
   lend(parts) {
     this.lent = parts;
   }
 
-  /** Offer the kinds of facility by standard. */
+  /**
+   * Offer the kinds of facility by standard.
+   *
+   * @param {Record<string, string[]>} kinds
+   */
   offer(kinds) {
     this.kinds = kinds;
   }
 
-  /** Show the classes of the figures on the map; none while there are none. */
+  /**
+   * Show the classes of the figures on the map; none while there are none.
+   *
+   * @param {Figures | null} figures
+   * @param {Level} level
+   * @param {string} [message]
+   */
   update(figures, level, message = "") {
+    /** @type {import("./dom.js").Child[]} */
     const rows = [];
     if (message) rows.push(h("p", { class: "quiet" }, message));
     if (figures && WHY_EMPTY.includes(figures.status)) {

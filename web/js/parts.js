@@ -5,16 +5,36 @@ import { kindName } from "./figures.js";
 import { symbol } from "./symbols.js";
 import { isEnglish, labelOf, number, percent, t, tOr } from "./texts.js";
 
+/** @import { Children } from "./dom.js" */
+/** @import { Shape } from "../types/answers.js" */
+/** @import { Point } from "../types/page.js" */
+/** @typedef {Record<string, any>} Shares covered, too_far, unreachable, off_network of n households */
+
 const CATEGORIES = ["covered", "too_far", "unreachable", "off_network"];
 
-/** A heading of a section inside the panel. */
+/**
+ * A heading of a section inside the panel.
+ *
+ * @param {string} text
+ * @param {string | false} [note]
+ */
 export const heading = (text, note = "") => h("h3", {}, text, note && h("small", {}, note));
 
-/** A line of a name and a figure. */
+/**
+ * A line of a name and a figure.
+ *
+ * @param {string} name
+ * @param {Children} value
+ * @param {string} [tone]
+ */
 export const line = (name, value, tone = "") =>
   h("div", { class: `line ${tone}` }, h("span", {}, name), h("b", {}, value));
 
-/** Four or so figures in a row. */
+/**
+ * Four or so figures in a row.
+ *
+ * @param {(string | Children)[][]} entries name, figure and tone of each
+ */
 export const tiles = (entries) =>
   h(
     "dl",
@@ -22,13 +42,22 @@ export const tiles = (entries) =>
     entries.map(([name, value, tone = ""]) => h("div", { class: tone }, h("dt", {}, name), h("dd", {}, value))),
   );
 
-/** The code in groups that can be read aloud. */
+/**
+ * The code in groups that can be read aloud.
+ *
+ * @param {{code: string, code_groups?: string[] | null}} grid
+ */
 export function codeLine(grid) {
   const groups = grid.code_groups?.length ? grid.code_groups : [grid.code];
   return h("p", { class: "code", "aria-label": groups.join(" ") }, groups.join(" · "));
 }
 
-/** The chain from the county down, each a button. */
+/**
+ * The chain from the county down, each a button.
+ *
+ * @param {{grid_id: number, chain: {grid_id: number, name: string}[]}} grid
+ * @param {(id: number) => void} onPick
+ */
 export const chainLine = (grid, onPick) =>
   h(
     "nav",
@@ -41,13 +70,26 @@ export const chainLine = (grid, onPick) =>
     ]),
   );
 
-/** A small word in a coloured field. */
+/**
+ * A small word in a coloured field.
+ *
+ * @param {string} text
+ * @param {string} [tone]
+ */
 export const tag = (text, tone = "") => h("span", { class: `tag ${tone}` }, text);
 
-/** Eleven digits in the groups in which they are said; others as they are. */
+/**
+ * Eleven digits in the groups in which they are said; others as they are.
+ *
+ * @param {string} text
+ */
 const spoken = (text) => text.replace(/^(\d{3})(\d{4})(\d{4})$/, "$1 $2 $3");
 
-/** A telephone number that dials. */
+/**
+ * A telephone number that dials.
+ *
+ * @param {string} text
+ */
 export const phone = (text) =>
   h(
     "a",
@@ -55,7 +97,11 @@ export const phone = (text) =>
     spoken(text),
   );
 
-/** One officer: post, name, telephone. */
+/**
+ * One officer: post, name, telephone.
+ *
+ * @param {any} officer
+ */
 export function officerCard(officer) {
   const post = officer.role === "head" ? t("head") : t("post", { post: officer.post });
   const kind =
@@ -73,10 +119,16 @@ export function officerCard(officer) {
   );
 }
 
-/** The four answers of coverage as one thin bar that adds up. */
+/**
+ * The four answers of coverage as one thin bar that adds up.
+ *
+ * @param {Shares} figures
+ * @param {boolean} [isLabelled]
+ */
 export function coverageBar(figures, isLabelled = true) {
   if (figures.n === null) return h("p", { class: "quiet" }, t(figures.share === null ? "hidden_small" : "share_only"));
   if (figures.n === 0) return h("p", { class: "quiet" }, t("none_live_here"));
+  /** @param {string} name */
   const share = (name) => figures[name] / figures.n;
   const said = CATEGORIES.map((name) => `${t(`cover_${name}`)} ${number(figures[name])}`).join(isEnglish ? ", " : "，");
   return h(
@@ -101,9 +153,16 @@ export function coverageBar(figures, isLabelled = true) {
   );
 }
 
-/** One standard: its share, of how many, the bar, and each kind of service. */
+/**
+ * One standard: its share, of how many, the bar, and each kind of service.
+ *
+ * @param {string} standard
+ * @param {Shares} figures
+ * @param {(theme: string) => void} onTheme
+ */
 export function coverageBlock(standard, figures, onTheme) {
   const kinds = Object.entries(figures.kinds ?? {});
+  /** @param {string} theme */
   const choose = (theme) => () => onTheme(theme);
   return h(
     "section",
@@ -146,7 +205,11 @@ export function coverageBlock(standard, figures, onTheme) {
   );
 }
 
-/** The name of a level with its grids' kind. */
+/**
+ * The name of a level with its grids' kind.
+ *
+ * @param {{level?: object | null, kind?: string | null}} grid
+ */
 export const levelLine = (grid) =>
   [labelOf(grid.level ?? {}), grid.kind === "dedicated" ? t("dedicated") : ""].filter(Boolean).join(" · ");
 
@@ -200,13 +263,18 @@ export function field(label, control, { id = control.id, name = id, kind = "", h
  * @param {string} text
  */
 export function sayFault(element, text) {
-  const fault = element.querySelector(".fault");
+  const fault = /** @type {HTMLElement} */ (element.querySelector(".fault"));
   fault.textContent = text;
   fault.hidden = !text;
   element.classList.toggle("wrong", Boolean(text));
 }
 
-/** What stands where something could not be shown, with what to do. */
+/**
+ * What stands where something could not be shown, with what to do.
+ *
+ * @param {string} message
+ * @param {() => void} [onAgain]
+ */
 export const trouble = (message, onAgain) =>
   h(
     "div",

@@ -6,7 +6,14 @@ import { answerCard } from "./plan_parts.js";
 import { p } from "./plan_texts.js";
 import { show } from "./state.js";
 
-/** Ask for answers, show them as cards and on the map. */
+/** @typedef {any} Answer one way to part the village, as POST …/propose answers */
+
+/**
+ * Ask for answers, show them as cards and on the map.
+ *
+ * @param {any} mode
+ * @param {AbortSignal} signal
+ */
 export async function showAnswers(mode, signal) {
   const { draft, village } = mode;
   const pieces = h("input", {
@@ -21,7 +28,9 @@ export async function showAnswers(mode, signal) {
   const fault = h("p", { class: "fault", role: "alert", hidden: true });
   let chosen = 0;
 
+  /** @param {Answer[]} answers */
   function draw(answers) {
+    /** @param {number} i */
     const look = (i) => {
       chosen = i;
       mode.canvas.showAnswer(answers[i].faces);
@@ -38,6 +47,7 @@ export async function showAnswers(mode, signal) {
     );
   }
 
+  /** @param {Answer} answer */
   async function take(answer) {
     fault.hidden = true;
     for (const edit of answer.edits) {

@@ -6,8 +6,12 @@ import { clusterIcon, marker } from "./symbols.js";
 import { coordinates, t } from "./texts.js";
 import { placeOfPoint } from "./state.js";
 
+/** @import { Point } from "../types/page.js" */
+/** @typedef {{path: string, of: string, query?: import("./api.js").Parameters, keep: (point: Point) => boolean}} Source */
+
 const RESCUE = new Set(["fire_station", "mini_fire_station", "water_source"]);
 
+/** @type {Record<string, Source>} */
 const SOURCES = {
   rescue: { path: "facilities", of: "facility", keep: (point) => RESCUE.has(point.kind) },
   services: { path: "facilities", of: "facility", keep: (point) => !RESCUE.has(point.kind) },
@@ -15,12 +19,20 @@ const SOURCES = {
   incidents: { path: "incidents", of: "incident", query: { status: "open" }, keep: () => true },
 };
 
+/**
+ * @param {string} of
+ * @param {Point} point
+ */
 function symbolKind(of, point) {
   if (of === "hazard") return point.grade === "major" ? "hazard_major" : "hazard";
   return of === "incident" ? "incident" : point.kind;
 }
 
 export class Points {
+  /**
+   * @param {Window["grid_map_page"]} map
+   * @param {{onPick: (id: string) => void, onError: (error: Error) => void, onShown: () => void}} told
+   */
   constructor(map, { onPick, onError, onShown }) {
     this.onShown = onShown;
     this.cluster = map.pointCluster;
@@ -33,6 +45,10 @@ export class Points {
     map.clusterIcon = clusterIcon;
   }
 
+  /**
+   * @param {string} path
+   * @param {import("./api.js").Parameters} [query]
+   */
   fetch(path, query) {
     if (!this.fetched.has(path)) {
       const answer = get(`/api/layers/${path}`, query);
@@ -42,7 +58,12 @@ export class Points {
     return this.fetched.get(path);
   }
 
-  /** Show or hide the points of a layer, if it is a layer of points. */
+  /**
+   * Show or hide the points of a layer, if it is a layer of points.
+   *
+   * @param {string} key
+   * @param {boolean} isShown
+   */
   async toggle(key, isShown) {
     if (!(key in SOURCES) || this.shown.has(key) === isShown) return;
     if (!isShown) {
@@ -62,6 +83,7 @@ export class Points {
     }
   }
 
+  /** @param {string} key */
   async markersOf(key) {
     const source = SOURCES[key];
     const collection = await this.fetch(source.path, source.query);
@@ -81,7 +103,11 @@ export class Points {
     return markers;
   }
 
-  /** Fetch points of these anew: something was entered or taken out. */
+  /**
+   * Fetch points of these anew: something was entered or taken out.
+   *
+   * @param {...(string | undefined)} paths
+   */
   forget(...paths) {
     for (const [key, source] of Object.entries(SOURCES)) {
       if (!paths.includes(source.path)) continue;
@@ -93,19 +119,32 @@ export class Points {
     }
   }
 
-  /** Whether a layer is one of points. */
+  /**
+   * Whether a layer is one of points.
+   *
+   * @param {string} key
+   */
   isLayer = (key) => key in SOURCES;
 
-  /** The points of a layer. */
+  /**
+   * The points of a layer.
+   *
+   * @param {string} key
+   */
   async pointsOf(key) {
     await this.markersOf(key);
     return [...this.known.values()].filter((point) => SOURCES[key].of === point.of && SOURCES[key].keep(point));
   }
 
-  /** A place, or a point by "kind:number", fetched if need be; null if there is no such one. */
+  /**
+   * A place, or a point by "kind:number", fetched if need be; null if there is no such one.
+   *
+   * @param {string} id
+   * @returns {Promise<Point | null>}
+   */
   async find(id) {
     const place = placeOfPoint(id);
-    if (place) return { ...place, of: "place", id, name: coordinates(place) };
+    if (place) return { ...place, of: "place", kind: "", id, name: coordinates(place) };
     const of = id.split(":")[0];
     for (const [key, source] of Object.entries(SOURCES)) if (source.of === of) await this.markersOf(key);
     return this.known.get(id) ?? null;

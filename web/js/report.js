@@ -6,10 +6,15 @@ import { row } from "./parts.js";
 import { show, state } from "./state.js";
 import { distance, may, moment, nameOf, number, t } from "./texts.js";
 
+/** @import { Point } from "../types/page.js" */
+/** @typedef {{kind: string, name: string, name_en: string, keywords: string[]}} Kind */
+
 const DRAFT = "dispatch-draft";
+/** @type {Promise<Kind[]> | null} */
 let kinds = null;
 
 const draft = () => JSON.parse(sessionStorage.getItem(DRAFT) ?? "{}");
+/** @param {object} values */
 const keep = (values) => sessionStorage.setItem(DRAFT, JSON.stringify(values));
 
 /** The kinds of incident, fetched once. */
@@ -21,7 +26,13 @@ export async function incidentKinds() {
   return kinds;
 }
 
-/** Put the form into its slot; Enter sends it. */
+/**
+ * Put the form into its slot; Enter sends it.
+ *
+ * @param {{endReport: (isSent?: boolean) => void}} desk
+ * @param {HTMLElement} slot
+ * @param {Point} place
+ */
 export function incidentForm(desk, slot, place) {
   const kept = draft();
   const choice = h("select", { id: "report-kind", name: "kind" });
@@ -64,12 +75,14 @@ export function incidentForm(desk, slot, place) {
 
   let kindsKnown = Promise.resolve();
 
+  /** @param {any} error */
   function complain(error) {
     fault.textContent = error.message;
     fault.hidden = false;
-    form.querySelector(`[name="${error.problem?.field}"]`)?.focus();
+    /** @type {HTMLElement | null} */ (form.querySelector(`[name="${error.problem?.field}"]`))?.focus();
   }
 
+  /** @param {Event} event */
   async function send(event) {
     event.preventDefault();
     fault.hidden = true;
@@ -161,7 +174,7 @@ export function incidentForm(desk, slot, place) {
   words.focus();
   kindsKnown = incidentKinds().then((found) => {
     const guess = () =>
-      found.find((kind) => [kind.name, ...kind.keywords].some((word) => words.value.includes(word)))?.kind;
+      found.find((kind) => [kind.name, ...kind.keywords].some((word) => words.value.includes(word)))?.kind ?? "";
     words.addEventListener("input", () => {
       // What is typed says the kind, until somebody chooses it.
       if (choice.dataset.chosen || !guess() || choice.value === guess()) return;
@@ -171,7 +184,7 @@ export function incidentForm(desk, slot, place) {
     if (kept.kind) choice.dataset.chosen = "true";
     choice.replaceChildren(
       ...found.map((kind) =>
-        h("option", { value: kind.kind, selected: kind.kind === (kept.kind ?? guess() ?? "other") }, nameOf(kind)),
+        h("option", { value: kind.kind, selected: kind.kind === (kept.kind ?? (guess() || "other")) }, nameOf(kind)),
       ),
     );
   });

@@ -4,9 +4,14 @@
 import { isCalm, token } from "./dom.js";
 import { marker } from "./symbols.js";
 
-const latlngs = (line) => line.map(([lon, lat]) => [lat, lon]);
+/** @import { Position } from "../types/page.js" */
+/** @typedef {{geometry: GeoJSON.LineString | GeoJSON.MultiLineString | null, kind: string, name: string}} Way */
+
+/** @param {GeoJSON.Position[]} line */
+const latlngs = (line) => line.map(([lon, lat]) => L.latLng(lat, lon));
 
 export class Routes {
+  /** @param {L.Map} map */
   constructor(map) {
     this.map = map;
     this.group = L.layerGroup().addTo(map);
@@ -16,13 +21,18 @@ export class Routes {
     this.group.clearLayers();
   }
 
-  /** Draw one way: {geometry: GeoJSON, kind, name}. */
+  /**
+   * Draw one way: {geometry: GeoJSON, kind, name}.
+   *
+   * @param {Way} way
+   */
   draw({ geometry, kind, name }) {
     this.clear();
     if (!geometry) return;
     const parts = geometry.type === "MultiLineString" ? geometry.coordinates : [geometry.coordinates];
     for (const part of parts) {
       const line = latlngs(part);
+      /** @type {L.PolylineOptions} */
       const base = { pane: "route", interactive: false, lineCap: "round", lineJoin: "round" };
       L.polyline(line, { ...base, color: token("surface"), weight: 10, opacity: 1 }).addTo(this.group);
       L.polyline(line, { ...base, color: token("accent"), weight: 6, opacity: 1 }).addTo(this.group);
@@ -31,15 +41,25 @@ export class Routes {
     marker([lat, lon], kind, name).addTo(this.group);
   }
 
-  /** Mark a place without a way to it. */
+  /**
+   * Mark a place without a way to it.
+   *
+   * @param {{lon: number, lat: number}} place
+   * @param {string} kind
+   * @param {string} name
+   */
   mark({ lon, lat }, kind, name) {
     this.clear();
     marker([lat, lon], kind, name).addTo(this.group);
   }
 
-  /** Bring the whole way into view. */
+  /**
+   * Bring the whole way into view.
+   *
+   * @param {L.FitBoundsOptions} options
+   */
   look(options) {
-    const bounds = L.featureGroup(this.group.getLayers().filter((layer) => layer.getLatLngs)).getBounds();
+    const bounds = L.featureGroup(this.group.getLayers().filter((layer) => layer instanceof L.Polyline)).getBounds();
     if (bounds.isValid()) this.map.flyToBounds(bounds, { ...options, maxZoom: 16, duration: isCalm() ? 0.001 : 0.5 });
   }
 }

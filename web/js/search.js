@@ -5,14 +5,23 @@ import { at, h, settled } from "./dom.js";
 import { show, state } from "./state.js";
 import { t, tOr } from "./texts.js";
 
+/** @import { Shape } from "../types/answers.js" */
+/** @typedef {Shape<"Found">} Found */
+
 const PAUSE_MS = 160;
 
-/** Wire the box; flyTo({lon, lat}) shows a place. */
+/**
+ * Wire the box; flyTo({lon, lat}) shows a place.
+ *
+ * @param {{flyTo: (place: Found) => void, onPicked: () => void}} parts
+ */
 export function wireSearch({ flyTo, onPicked }) {
   const box = at("search-text");
   const list = at("search-answers");
+  /** @type {Found[]} */
   let answers = [];
   let marked = -1;
+  /** @type {AbortController | undefined} */
   let abort;
 
   const close = () => {
@@ -20,11 +29,13 @@ export function wireSearch({ flyTo, onPicked }) {
     box.setAttribute("aria-expanded", "false");
     box.removeAttribute("aria-activedescendant");
   };
+  /** @param {...Node} rows */
   const open = (...rows) => {
     list.replaceChildren(...rows);
     list.hidden = false;
     box.setAttribute("aria-expanded", "true");
   };
+  /** @param {number} index */
   const mark = (index) => {
     marked = index;
     [...list.children].forEach((row, i) => row.setAttribute("aria-selected", String(i === index)));
@@ -33,6 +44,7 @@ export function wireSearch({ flyTo, onPicked }) {
     box.setAttribute("aria-activedescendant", row.id);
     row.scrollIntoView({ block: "nearest" });
   };
+  /** @param {Found} answer */
   const take = (answer) => {
     close();
     box.value = answer.name || answer.detail;
@@ -43,6 +55,7 @@ export function wireSearch({ flyTo, onPicked }) {
     else show({ point: `place:${answer.lon},${answer.lat}`, grid: "", view: "" });
     if (!["grid", "officer", "facility"].includes(answer.kind)) flyTo(answer);
   };
+  /** @param {string} text */
   const note = (text) => open(h("li", { class: "note", role: "option", "aria-disabled": "true" }, text));
 
   const ask = settled(PAUSE_MS, async () => {
@@ -64,7 +77,7 @@ export function wireSearch({ flyTo, onPicked }) {
           {
             id: `answer-${i}`,
             role: "option",
-            onmousedown: (event) => event.preventDefault(),
+            onmousedown: (/** @type {Event} */ event) => event.preventDefault(),
             onclick: () => take(answer),
           },
           h(

@@ -2,22 +2,27 @@
 
 import { at, isNarrow } from "./dom.js";
 
+/** @type {("strip" | "peek" | "full")[]} */
 const ORDER = ["strip", "peek", "full"];
 
 /** Wire the sheet; returns {set, atLeast}. */
 export function wireSheet() {
   const panel = at("panel");
   const heights = () => ({ strip: 52, peek: Math.round(innerHeight / 3) - 56, full: innerHeight - 228 });
+  /** @type {"strip" | "peek" | "full"} */
   let stop = "peek";
+  /** @param {"strip" | "peek" | "full"} name */
   const set = (name) => {
     stop = name;
     panel.dataset.stop = name;
     panel.style.height = "";
   };
+  /** @type {{y: number, height: number, moved: boolean} | null} */
   let from = null;
   panel.addEventListener("pointerdown", (event) => {
-    if (!isNarrow() || event.target.closest("button, a, select, input")) return;
-    if (!event.target.closest("#grip, .panel-head")) return;
+    const on = /** @type {Element} */ (event.target);
+    if (!isNarrow() || on.closest("button, a, select, input")) return;
+    if (!on.closest("#grip, .panel-head")) return;
     from = { y: event.clientY, height: panel.offsetHeight, moved: false };
     panel.setPointerCapture(event.pointerId);
   });
@@ -42,5 +47,8 @@ export function wireSheet() {
   panel.addEventListener("pointerup", release);
   panel.addEventListener("pointercancel", release);
   set("peek");
-  return { set, atLeast: (name) => ORDER.indexOf(stop) < ORDER.indexOf(name) && set(name) };
+  return {
+    set,
+    atLeast: (/** @type {"strip" | "peek" | "full"} */ name) => ORDER.indexOf(stop) < ORDER.indexOf(name) && set(name),
+  };
 }

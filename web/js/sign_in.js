@@ -1,12 +1,13 @@
 // Signs in by the token behind the # of the printed link, which never travels in an address.
 
-const form = document.getElementById("sign-in");
-const input = document.getElementById("token");
-const said = document.getElementById("said");
+const form = /** @type {HTMLFormElement} */ (document.getElementById("sign-in"));
+const input = /** @type {HTMLInputElement} */ (document.getElementById("token"));
+const said = /** @type {HTMLElement} */ (document.getElementById("said"));
 const language = document.documentElement.lang;
 
+/** @param {string} token */
 async function signIn(token) {
-  said.textContent = form.dataset.wait;
+  said.textContent = form.dataset.wait ?? "";
   let response;
   try {
     response = await fetch(`/api/session?lang=${language}`, {
@@ -15,11 +16,11 @@ async function signIn(token) {
       body: JSON.stringify({ token }),
     });
   } catch {
-    said.textContent = form.dataset.gone;
+    said.textContent = form.dataset.gone ?? "";
     return;
   }
   if (response.ok) location.replace(`/?lang=${language}`);
-  else said.textContent = form.dataset.wrong;
+  else said.textContent = form.dataset.wrong ?? "";
 }
 
 form.addEventListener("submit", (event) => {

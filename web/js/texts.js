@@ -157,6 +157,18 @@ export const distance = (metres) => (metres < 10_000 ? `${number(metres)} m` : `
 export const coordinates = ({ lon, lat }, digits = 5) => `${lon.toFixed(digits)}, ${lat.toFixed(digits)}`;
 
 /**
+ * The place in what was typed or pasted: two numbers, longitude first unless only the other can be meant.
+ *
+ * @param {string} text
+ * @returns {{lon: number, lat: number} | null} null where there are not two, or they are no place
+ */
+export function placeIn(text) {
+  const found = text.match(/-?\d+(?:\.\d+)?/g)?.map(Number) ?? [];
+  const [lon, lat] = Math.abs(found[0]) <= 90 && Math.abs(found[1]) > 90 ? [found[1], found[0]] : found;
+  return found.length === 2 && Math.abs(lon) <= 180 && Math.abs(lat) <= 90 ? { lon, lat } : null;
+}
+
+/**
  * A list as a sentence would say it.
  *
  * @param {string[]} items

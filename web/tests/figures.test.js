@@ -80,9 +80,3 @@ test("differences have their sign, also nothing", () => {
   assert.equal(words.points(null, 0.5), "–");
   assert.equal(words.minutes(null), "–");
 });
-
-test("two typed numbers are a place, whichever comes first", () => {
-  assert.deepEqual(words.placeOf("112.9, 28.7"), { lon: 112.9, lat: 28.7 });
-  assert.deepEqual(words.placeOf(" 28.7；112.9 "), { lon: 112.9, lat: 28.7 });
-  for (const text of ["112.9", "a b", "200, 28", "112.9 28.7 3"]) assert.equal(words.placeOf(text), null);
-});

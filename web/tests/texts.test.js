@@ -57,6 +57,15 @@ test("distances are metres, far ones kilometres; a place is longitude first", ()
   assert.equal(texts.coordinates({ lon: 112.9, lat: 28.7 }, 2), "112.90, 28.70");
 });
 
+test("two typed numbers are a place, whichever comes first", () => {
+  assert.deepEqual(texts.placeIn("112.9, 28.7"), { lon: 112.9, lat: 28.7 });
+  assert.deepEqual(texts.placeIn(" 28.7；112.9 "), { lon: 112.9, lat: 28.7 });
+  assert.deepEqual(texts.placeIn("E112.9° N28.7°"), { lon: 112.9, lat: 28.7 });
+  assert.deepEqual(texts.placeIn("-70.5 -33.4"), { lon: -70.5, lat: -33.4 });
+  for (const text of ["", "112.9", "a b", "200, 28", "28, 200", "112.9 28.7 3"])
+    assert.equal(texts.placeIn(text), null);
+});
+
 test("names are those of the reader's language where there are some", () => {
   assert.equal(texts.nameOf({ name: "东街", name_en: "East Street" }), "东街");
   assert.equal(texts.nameOf({}), "");

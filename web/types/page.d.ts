@@ -37,6 +37,12 @@ export interface Shell {
   "open-keys": HTMLElement;
 }
 
+/** What an element is made with: listeners, style, data, and what is written into the tag. */
+export interface Attributes {
+  [on: `on${string}`]: ((event: any) => unknown) | false | null | undefined;
+  [name: string]: any;
+}
+
 /** A name in both languages. */
 export interface Named {
   name?: string | null;
