@@ -3,9 +3,6 @@
 Knows nothing of the store: two drawn squares go through every compiled function.
 """
 
-import subprocess
-import sys
-
 import numpy as np
 import shapely
 
@@ -27,18 +24,3 @@ def compile_all() -> None:
     numbers(block, rows.first[kept, 0], rows.last[kept, 0])
     formula_cells(block, ord(","))
     extended(block, rows, np.zeros((1, len(rows)), dtype=np.int64), Parts([b"x"]))
-
-
-def compile_apart() -> None:
-    """
-    Do it in a process that ends, and so leaves the results on disk and nothing in memory.
-
-    The compiler keeps 80 MB of a process that it has worked in. One that fails is no matter: then
-    whoever needs the functions compiles them.
-    """
-    command = [sys.executable, "-P", "-m", "gis_service.grids.compiling"]
-    subprocess.run(command, stdin=subprocess.DEVNULL, check=False)
-
-
-if __name__ == "__main__":
-    compile_all()
