@@ -91,7 +91,8 @@ class Walk:
         kept = {name: answer.headers[name] for name in _HEADERS if name in answer.headers}
         kind = kept.get("content-type", "")
         is_text = kind.startswith("text/") or "json" in kind or "csv" in kind
-        said = answer.text if is_text else base64.b64encode(answer.content).decode()
+        text = answer.text.replace(self._url, "") if is_text else ""
+        said = text if is_text else base64.b64encode(answer.content).decode()
         line = [self._count, self._role, method, path, answer.status_code, kept, said]
         self._lines.write(json.dumps(line, ensure_ascii=False) + "\n")
         self._count += 1

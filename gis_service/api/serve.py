@@ -71,6 +71,7 @@ def warm_up(app: FastAPI) -> threading.Thread:
             app.state.desk.current(SYSTEM, "base")
             with app.state.store.transaction(SYSTEM) as connection:
                 app.state.plans.prepare(connection, "base")
+            give_back()  # what comes next would lie on top of what is free now
             _do_apart("gis_service.coverage.compiling")
             with app.state.store.transaction(SYSTEM) as connection:
                 arrival.prepare(app.state.snapshot, connection)
