@@ -141,8 +141,8 @@ def _map_file(region: Path | None, whole_file: bool) -> Path:
 def _take_region(path: Path, whole_file: bool) -> str:
     """Import a file into the database that belongs to it; the county's stays as it is."""
     from gis_service.access import SYSTEM
-    from gis_service.ingest.apart import read_osm
     from gis_service.ingest.region import import_region
+    from gis_service.ingest.sandbox.client import read_osm
     from gis_service.store import find_database, open_store
 
     database = region_database(path, whole_file=whole_file)
@@ -156,8 +156,8 @@ def _take_region(path: Path, whole_file: bool) -> str:
 
 def _told(store: "Store", result: "RegionResult | None", path: Path) -> None:
     from gis_service.access import SYSTEM
-    from gis_service.ingest.records import region_notes
     from gis_service.ingest.region import describe
+    from gis_service.ingest.writing.past_imports import region_notes
 
     if result is None:
         say(f"{path.name} is in the store already; nothing changed")

@@ -4,12 +4,14 @@ No command imports at its head what only its work needs: the help, a completed w
 option are answered before pandas, numba or the store are read.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from gis_service import cli
+from gis_service.settings import ROOT, service_folder
 
 WITHOUT_MATRICES: Final = frozenset({"locate", "assign"})
 
@@ -34,6 +36,8 @@ def _without(module: str) -> Iterator[None]:
 
 def main() -> None:
     """Run a command; an error that we can name is said in one line with its own exit code."""
+    if not os.access(ROOT / "gis_service", os.W_OK):  # where compiled code would be kept
+        os.environ.setdefault("NUMBA_CACHE_DIR", str(service_folder("compiled")))
     if len(sys.argv) > 1 and sys.argv[1] in WITHOUT_MATRICES:
         with _without("scipy.linalg"):
             cli.main()

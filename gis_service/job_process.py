@@ -8,7 +8,7 @@ import importlib
 from contextlib import suppress
 
 from gis_service import fork_server, jobs, main_job  # noqa: F401 (adds every work)
-from gis_service.ingest import apart
+from gis_service.ingest.sandbox import client as apart
 from gis_service.logs import keep_values_out_of_logs
 from gis_service.memory import keep_few_arenas
 from gis_service.reports import coverage  # noqa: F401 (slow to read)

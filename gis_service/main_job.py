@@ -15,17 +15,17 @@ import sqlalchemy as sa
 from gis_service import jobs
 from gis_service.access import SYSTEM
 from gis_service.access.actor import ensure_demo_actors, is_made_up
-from gis_service.coverage import runs
-from gis_service.coverage import sites_job as _sites_job  # noqa: F401 (adds work to the queue)
-from gis_service.coverage.staleness import stale_because
-from gis_service.coverage.standards import standard_book
+from gis_service.coverage.runs import runs
+from gis_service.coverage.runs.staleness import stale_because
+from gis_service.coverage.siting import job as _sites_job  # noqa: F401 (adds work to the queue)
+from gis_service.coverage.standards.book import standard_book
 from gis_service.errors import GisError, NotFoundError
 from gis_service.grids import assignment
 from gis_service.grids.versions import in_force, is_due, lowest_rank
 from gis_service.ingest import importing as _importing  # noqa: F401 (adds work to the queue)
-from gis_service.ingest.records import region_notes
-from gis_service.maps import tiles
-from gis_service.maps.one_file import is_fresh, write_map
+from gis_service.ingest.writing.past_imports import region_notes
+from gis_service.maps.page.one_file import is_fresh, write_map
+from gis_service.maps.tiles import tiles
 from gis_service.messages import Language, text
 from gis_service.reports import report_job as _report_job  # noqa: F401 (adds work to the queue)
 from gis_service.search.entries import refresh as refresh_search

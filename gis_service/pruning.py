@@ -33,7 +33,7 @@ def prune(store: Store) -> None:
     # A worker that has nothing to do holds little: this is read when it is used.
     from gis_service.entry.writing import forget_old  # noqa: PLC0415
     from gis_service.ingest import uploads  # noqa: PLC0415
-    from gis_service.maps.tiles import forget_tiles  # noqa: PLC0415
+    from gis_service.maps.tiles.tiles import forget_tiles  # noqa: PLC0415
 
     keep = keeping_settings()
     steps: tuple[Callable[[sa.Connection], object], ...] = (

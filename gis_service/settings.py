@@ -163,7 +163,7 @@ class NumberSettings(BaseSettings):
     redraw_file: Path | None = Field(
         default=None,
         description="TOML file with the county's own weights and limits for redrawing; the "
-        "product's are in gis_service/boundaries/rules.toml.",
+        "product's are in gis_service/boundaries/editing/rules.toml.",
     )
 
 

@@ -13,11 +13,11 @@ from typing import Any, Final
 import numpy as np
 import shapely
 
-from gis_service.coverage.network import ProfileNetwork, RoadNetwork, for_profile, snap
-from gis_service.coverage.service_area import Reach, Reacher, StreetCells
-from gis_service.coverage.standards import PlaceRules, Profile, read_standards
-from gis_service.coverage.travel_time import nearest_facility
-from gis_service.ingest.osm import read_osm
+from gis_service.coverage.areas.service_area import Reach, Reacher, StreetCells
+from gis_service.coverage.network.graph import ProfileNetwork, RoadNetwork, for_profile, snap
+from gis_service.coverage.standards.book import PlaceRules, Profile, read_standards
+from gis_service.coverage.travel.travel_time import nearest_facility
+from gis_service.ingest.osm.reading import read_osm
 from gis_service.rule_files import Sourced
 
 KILOMETRE_A_MINUTE: Final = 60.0

@@ -20,13 +20,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from gis_service import access
 from gis_service.access import SYSTEM
 from gis_service.access.actor import mark_made_up
-from gis_service.boundaries.grid_table import publish_table
-from gis_service.boundaries.publication import Published
-from gis_service.boundaries.schemes import Level, ensure_scheme
-from gis_service.boundaries.tessellation import Tessellation
+from gis_service.boundaries.linework.tessellation import Tessellation
+from gis_service.boundaries.publication.grid_table import publish_table
+from gis_service.boundaries.publication.publishing import Published
+from gis_service.boundaries.publication.schemes import Level, ensure_scheme
 from gis_service.commands.terminal import errors_said, language, say
-from gis_service.ingest.frames import CountyFrames, empty
-from gis_service.ingest.write import ImportSource, write_admin_units, write_frames
+from gis_service.ingest.readers.frames import CountyFrames, empty
+from gis_service.ingest.writing.write import ImportSource, write_admin_units, write_frames
 from gis_service.messages import text
 from gis_service.store import Store, open_store
 from gis_service.store import tables as t
@@ -171,7 +171,7 @@ def in_version(boundaries: Boundaries, number: int) -> tuple[Tessellation, pd.Da
     Returns
     -------
     tessellation, drafts
-        As :func:`gis_service.boundaries.grid_table.publish_table` takes them.
+        As :func:`gis_service.boundaries.publication.grid_table.publish_table` takes them.
     """
     version = boundaries.version(number)
     tessellation = Tessellation(

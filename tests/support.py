@@ -8,10 +8,10 @@ import shapely
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
-from gis_service.boundaries.grid_table import publish_table
-from gis_service.boundaries.publication import Published
-from gis_service.boundaries.schemes import Level, ensure_scheme
-from gis_service.boundaries.tessellation import Tessellation, from_polygons
+from gis_service.boundaries.linework.tessellation import Tessellation, from_polygons
+from gis_service.boundaries.publication.grid_table import publish_table
+from gis_service.boundaries.publication.publishing import Published
+from gis_service.boundaries.publication.schemes import Level, ensure_scheme
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from gis_service import front
 from gis_service.access import SYSTEM
-from gis_service.boundaries.grid_table import publish_table as publish
+from gis_service.boundaries.publication.grid_table import publish_table as publish
 from gis_service.cli import app
 from gis_service.coordinate_systems import CoordinateSystem, from_cgcs2000
 from gis_service.errors import InputError, NotFoundError

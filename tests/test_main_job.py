@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from gis_service import due
 from gis_service.access import SYSTEM
-from gis_service.coverage.standards import standard_book
+from gis_service.coverage.standards.book import standard_book
 from gis_service.store import tables as t
 from gis_service.store.engine import Store
 from tests.support import publish_nine

@@ -11,12 +11,12 @@ import sqlalchemy as sa
 
 from gis_service import jobs
 from gis_service.access import SYSTEM
-from gis_service.boundaries.plan_base import state_of_data
-from gis_service.coverage.run_households import blind_spots, households_moved, unreached
-from gis_service.coverage.run_reading import figures_of, find_run
+from gis_service.boundaries.plans.base import state_of_data
+from gis_service.coverage.runs.households import blind_spots, households_moved, unreached
+from gis_service.coverage.runs.reading import figures_of, find_run
 from gis_service.errors import ConflictError
 from gis_service.ingest import uploads
-from gis_service.maps.tiles import tile_set
+from gis_service.maps.tiles.tiles import tile_set
 from gis_service.pruning import prune
 from gis_service.settings import import_settings, keeping_settings
 from gis_service.store import Store

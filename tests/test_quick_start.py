@@ -11,7 +11,7 @@ import typer
 
 from gis_service.cli import app
 from gis_service.ingest.importing import kinds
-from gis_service.ingest.kind_options import OPTIONS
+from gis_service.ingest.kinds.options import OPTIONS
 
 HEAVY = {
     "alembic", "fastapi", "folium", "geopandas", "numba", "numpy", "osmium", "pandas",
@@ -93,9 +93,9 @@ def test_a_completion_script_calls_this_command(shell: str) -> None:
 
 
 def test_a_file_is_checked_without_reading_the_store_or_the_compiler() -> None:
-    code = "import sys, gis_service.ingest.grid_check; print(*sys.modules, sep='\\n')"
+    code = "import sys, gis_service.ingest.kinds.grid_check; print(*sys.modules, sep='\\n')"
     modules = child("-c", code).stdout.splitlines()
-    assert "gis_service.ingest.grid_rows" in modules
+    assert "gis_service.ingest.kinds.grid_rows" in modules
     needed = {
         "geopandas",
         "numpy",

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from gis_service.boundaries import rules as redraw
-from gis_service.coverage import standards
+from gis_service.boundaries.editing import rules as redraw
+from gis_service.coverage.standards import book as standards
 from gis_service.errors import InputError
 from gis_service.incidents import rules as incidents
 from gis_service.rule_files import Sourced, Table, read_rules

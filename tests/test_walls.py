@@ -88,10 +88,10 @@ def test_who_asks_is_told_by_one_module_only() -> None:
 
 def test_who_is_rung_is_decided_by_one_module_only() -> None:
     """Others may say that somebody is on leave, but choose nobody by it."""
-    tellers = {"maps/grid_sheet.py", "commands/locating.py"}
+    tellers = {"maps/sheets/grid_sheet.py", "commands/locating.py"}
     readers = {
         str(file.relative_to(PACKAGE))
         for file in PACKAGE.rglob("*.py")
         if ".on_leave" in file.read_text("utf-8")
     }
-    assert readers - tellers == {"grids/on_post.py"}
+    assert readers - tellers == {"grids/answers/on_post.py"}

@@ -12,7 +12,7 @@ from gis_service.api.authentication import ACTOR_COOKIE, SESSION_COOKIE, Authent
 from gis_service.api.dependencies import ActorDep, LanguageDep, RequestBody
 from gis_service.api.wellformed import BIGGEST
 from gis_service.errors import NotAllowedError
-from gis_service.maps.grid_map import content_policy, render_sign_in
+from gis_service.maps.page.grid_map import content_policy, render_sign_in
 from gis_service.settings import server_settings
 
 router = APIRouter(prefix="/api", tags=["access"])

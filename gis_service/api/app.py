@@ -44,13 +44,13 @@ from gis_service.api.ahead import Ahead
 from gis_service.api.authentication import Authenticator
 from gis_service.api.bodies import BodyLimit
 from gis_service.api.guard import Guard, is_loopback
-from gis_service.boundaries.plan_desk import PlanDesk
-from gis_service.coverage.areas import Areas, area_folder
-from gis_service.grids.answering import Desk
-from gis_service.maps.answers import AnswerCache
-from gis_service.maps.base_maps import BaseMaps
-from gis_service.maps.layers import GridLayerCache
-from gis_service.maps.tiles import TileCache
+from gis_service.boundaries.plans.drafts import PlanDesk
+from gis_service.coverage.areas.service import Areas, area_folder
+from gis_service.grids.answers.answering import Desk
+from gis_service.maps.page.answer_cache import AnswerCache
+from gis_service.maps.page.base_maps import BaseMaps
+from gis_service.maps.page.layers import GridLayerCache
+from gis_service.maps.tiles.tiles import TileCache
 from gis_service.settings import base_map_settings, server_settings
 from gis_service.snapshot import Snapshot
 from gis_service.store import Store

@@ -24,13 +24,13 @@ from gis_service.api.dependencies import (
 from gis_service.api.geojson import FeatureCollection
 from gis_service.api.routing import Router, once_made
 from gis_service.api.tagged import ASK_FIRST, send_tagged, strong_tag
-from gis_service.coverage import sites_job
-from gis_service.coverage.areas import GROUNDS, Areas
-from gis_service.coverage.county import COUNTY, ROADS
-from gis_service.coverage.staleness import stale_because
-from gis_service.coverage.standards import standard_book
+from gis_service.coverage.areas.service import GROUNDS, Areas
+from gis_service.coverage.county.parts import COUNTY, ROADS
+from gis_service.coverage.runs.staleness import stale_because
+from gis_service.coverage.siting import job as sites_job
+from gis_service.coverage.standards.book import standard_book
 from gis_service.errors import InputError, NotFoundError, Place
-from gis_service.maps import tiles
+from gis_service.maps.tiles import tiles
 from gis_service.messages import text
 
 

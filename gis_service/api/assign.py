@@ -23,10 +23,11 @@ from gis_service.api import examples
 from gis_service.api.dependencies import ActorDep, At, LanguageDep, Name, SchemeCode
 from gis_service.api.locate import System, system_of
 from gis_service.errors import GisError, InputError, Place
-from gis_service.grids import bulk
-from gis_service.grids.sources import sources_for
-from gis_service.ingest.columns import find_coordinates
-from gis_service.ingest.gpkg_assign import assign_geopackage
+from gis_service.grids.answers.sources import sources_for
+from gis_service.grids.batch import files
+from gis_service.grids.batch.rows import Options, Tally
+from gis_service.ingest.kinds.gpkg_assign import assign_geopackage
+from gis_service.ingest.readers.columns import find_coordinates
 from gis_service.store import Store
 
 _log = logging.getLogger(__name__)
@@ -98,7 +99,7 @@ async def assign(
     lie outside as stated.
     """
     LOCATE_FILES.require(actor)
-    options = bulk.Options(
+    options = Options(
         None if crs is None else system_of(crs),
         lon_column,
         lat_column,
@@ -158,21 +159,21 @@ def _begin(
     actor: Actor,
     folder: Path,
     kind: str,
-    options: bulk.Options,
+    options: Options,
     scheme: str,
     at: date | None,
     layer: str | None,
 ) -> _Begun:
     with store.transaction(actor) as connection:
         sources = sources_for(connection, scheme, at)
-    tally = bulk.Tally()
+    tally = Tally()
     file = folder / f"in{_SUFFIX[kind]}"
     if kind == "gpkg":
         out = folder / "out.gpkg"
         assign_geopackage(file, out, sources, options, tally, layer)
         blocks = _pieces(out)
     else:
-        blocks = bulk.assigned(file, kind, sources, options, tally)
+        blocks = files.assigned(file, kind, sources, options, tally)
     first = b""
     for block in blocks:  # the header, and the block that shows whether the system fits
         first += block
@@ -212,7 +213,7 @@ async def _spooled_form(request: Request, folder: Path) -> tuple[str, str]:
         if not isinstance(upload, UploadFile) or not upload.filename:
             raise InputError("locate.no_file", place=Place(field="file"))
         name = Path(upload.filename.replace("\\", "/")).name[:100]
-        kind = bulk.format_of(name)
+        kind = files.format_of(name)
         with (folder / f"in{_SUFFIX[kind]}").open("wb") as out:
             while part := await upload.read(_PIECE):
                 await run_sync(out.write, part)

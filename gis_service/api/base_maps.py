@@ -13,7 +13,7 @@ from fastapi.responses import FileResponse
 from gis_service.api import examples
 from gis_service.api.dependencies import TilePart
 from gis_service.errors import NotFoundError
-from gis_service.maps import base_maps
+from gis_service.maps.page import base_maps
 from gis_service.settings import base_map_settings
 
 A_DAY: Final = "private, max-age=86400"

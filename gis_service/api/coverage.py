@@ -28,23 +28,25 @@ from gis_service.api.dependencies import (
 from gis_service.api.maps import figures_answer
 from gis_service.api.routing import Router
 from gis_service.api.wellformed import BIGGEST
-from gis_service.coverage import run_notes, runs, what_if
-from gis_service.coverage.blind_spots import BlindSpot
-from gis_service.coverage.comparing import compare
-from gis_service.coverage.county import COUNTY, ROADS
-from gis_service.coverage.staleness import stale_because
-from gis_service.coverage.standards import (
+from gis_service.coverage.county.parts import COUNTY, ROADS
+from gis_service.coverage.measuring import notes as run_notes
+from gis_service.coverage.measuring.blind_spots import BlindSpot
+from gis_service.coverage.runs import runs
+from gis_service.coverage.runs.comparing import compare
+from gis_service.coverage.runs.staleness import stale_because
+from gis_service.coverage.siting import what_if
+from gis_service.coverage.siting.what_if_answers import MEASURED, ask
+from gis_service.coverage.standards.book import (
     Profile,
     Scenario,
     Standard,
     sources_in,
     standard_book,
 )
-from gis_service.coverage.what_if_answers import MEASURED, ask
 from gis_service.grids.reading import find_scheme
-from gis_service.ingest.records import region_notes
-from gis_service.maps.answers import answer, question_of
-from gis_service.maps.measured import figures_seen
+from gis_service.ingest.writing.past_imports import region_notes
+from gis_service.maps.figures.measured import figures_seen
+from gis_service.maps.page.answer_cache import answer, question_of
 from gis_service.messages import Language, text
 from gis_service.snapshot import Snapshot
 from gis_service.store.tables import FACILITY_KINDS, ROAD_CLASSES

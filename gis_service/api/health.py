@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Final, Literal
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 
@@ -21,6 +20,7 @@ from gis_service.errors import GisError
 from gis_service.grids.reading import versions_in_force
 from gis_service.store import disk, migrate
 from gis_service.store.engine import Store, check_server
+from gis_service.store.failures import UNREACHABLE
 
 router = APIRouter(tags=["health"])
 
@@ -130,7 +130,7 @@ class Checkup:
                     ]
                     answer.jobs = Jobs(stuck=len(jobs.stuck(connection)))
                     answer.status = "ok" if has_room and not answer.jobs.stuck else "failing"
-        except (GisError, sa.exc.OperationalError, sa.exc.InterfaceError):
+        except (GisError, *UNREACHABLE):
             answer.status = "failing"
         self._found, self._at = answer, time.monotonic()
         return answer

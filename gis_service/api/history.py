@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any
 
-import shapely
 from fastapi import Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
@@ -20,10 +19,10 @@ from gis_service.api.dependencies import (
 )
 from gis_service.api.plan_answers import ComparisonAnswer, VersionListed, WithdrawnAnswer
 from gis_service.api.routing import Router
-from gis_service.boundaries import history
-from gis_service.boundaries.history_file import comparison_file
-from gis_service.boundaries.plan_publication import moved_by
-from gis_service.boundaries.plan_work import collection
+from gis_service.boundaries.history import changes as history
+from gis_service.boundaries.history.changes_file import comparison_file
+from gis_service.boundaries.plans.publication import moved_by
+from gis_service.boundaries.plans.work import collection
 
 router = Router(prefix="/api/versions", tags=["plans"])
 
@@ -96,9 +95,7 @@ def compare(connection: ConnectionDep, actor: ActorDep, a: IdPath, b: IdPath) ->
             "households_moved": found.households_moved,
             "moved": found.moved,
             "faces": collection(
-                (shapely.from_wkb(shown.wkb), _said(one))
-                for one in found.grids
-                if (shown := one.after or one.before) is not None
+                (one.face, _said(one)) for one in found.grids if one.face is not None
             ),
         }
     )

@@ -10,7 +10,7 @@ from gis_service.api.dependencies import (
     page_of,
 )
 from gis_service.api.routing import Router
-from gis_service.grids import people
+from gis_service.grids.answers import people
 
 router = Router(prefix="/api/households", tags=["households"])
 

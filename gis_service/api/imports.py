@@ -31,9 +31,10 @@ from gis_service.api.jobs import JobAnswer
 from gis_service.api.routing import Router
 from gis_service.coordinate_systems import CoordinateSystem, parse_crs
 from gis_service.errors import InputError, NotFoundError, Place
-from gis_service.ingest import importing, records, uploads
-from gis_service.ingest.file_table import SUFFIXES
-from gis_service.ingest.kinds import ImportKind, ImportOptions
+from gis_service.ingest import importing, uploads
+from gis_service.ingest.kinds.kind import ImportKind, ImportOptions
+from gis_service.ingest.readers.file_table import SUFFIXES
+from gis_service.ingest.writing import past_imports as records
 from gis_service.messages import Language, text
 from gis_service.records.wording import column_name, said
 from gis_service.settings import import_settings

@@ -30,19 +30,19 @@ from gis_service.api.dependencies import (
 from gis_service.api.routing import Router, once_made
 from gis_service.coordinate_systems import CoordinateSystem, best_fit, parse_crs, to_cgcs2000
 from gis_service.errors import InputError, Place, TooLargeError
-from gis_service.grids import locating
-from gis_service.grids.answering import (
+from gis_service.grids.answers import locating
+from gis_service.grids.answers.answering import (
     ROLLS,
     Desk,
     Ready,
     find_what_is_asked,
     rendered_answers,
 )
-from gis_service.grids.border_roads import BorderRoad
-from gis_service.grids.locator import NO_GRID
-from gis_service.grids.placing import Findings, FloatArray
-from gis_service.grids.rolls import GridCard, VersionDates
-from gis_service.grids.serving import BORDER_ROADS, BOUNDARIES
+from gis_service.grids.answers.border_roads import BorderRoad
+from gis_service.grids.answers.directory import GridCard, VersionDates
+from gis_service.grids.answers.placing import Findings, FloatArray
+from gis_service.grids.answers.serving import BORDER_ROADS, BOUNDARIES
+from gis_service.grids.locator.locator import NO_GRID
 from gis_service.grids.versions import today
 from gis_service.pasted_coordinates import read_pasted
 

@@ -30,9 +30,9 @@ from gis_service.api.geojson import Layer
 from gis_service.api.routing import Router
 from gis_service.api.tagged import ASK_FIRST, send_tagged
 from gis_service.grids.reading import find_scheme
-from gis_service.maps import figures as themes
-from gis_service.maps import layers
-from gis_service.maps.answers import Answer, answer, holds, keep, question_of
+from gis_service.maps.figures import figures as themes
+from gis_service.maps.page import layers
+from gis_service.maps.page.answer_cache import Answer, answer, holds, keep, question_of
 
 router = Router(prefix="/api/layers", tags=["maps"])
 _figures = TypeAdapter(themes.Figures)

@@ -28,9 +28,9 @@ from gis_service.api.dependencies import ActorDep, ConnectionDep, LanguageDep
 from gis_service.api.routing import Router
 from gis_service.grids import reading, versions
 from gis_service.incidents.rules import rule_book
-from gis_service.maps import sheet
-from gis_service.maps.grid_map import PageContext, content_policy, render_page
-from gis_service.maps.vendor import packed, scripts_hash, vendor_file
+from gis_service.maps.page.grid_map import PageContext, content_policy, render_page
+from gis_service.maps.page.vendor import packed, scripts_hash, vendor_file
+from gis_service.maps.sheets import sheet
 from gis_service.messages import WEB_DIR
 from gis_service.records import entered
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from gis_service.api.geojson import FeatureCollection, Geometry
-from gis_service.boundaries.plan_desk import Stage
+from gis_service.boundaries.plans.drafts import Stage
 
 State = Literal["draft", "in_review", "approved", "published", "withdrawn", "discarded"]
 

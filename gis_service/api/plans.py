@@ -26,9 +26,11 @@ from gis_service.api.dependencies import (
     SchemeCode,
 )
 from gis_service.api.routing import Router
-from gis_service.boundaries import plan_life, plan_publication, plan_work
-from gis_service.boundaries.plan_desk import Held, PlanDesk
-from gis_service.boundaries.plan_work import Box
+from gis_service.boundaries.plans import life as plan_life
+from gis_service.boundaries.plans import publication as plan_publication
+from gis_service.boundaries.plans import work as plan_work
+from gis_service.boundaries.plans.drafts import Held, PlanDesk
+from gis_service.boundaries.plans.work import Box
 from gis_service.errors import InputError, Place
 from gis_service.messages import Language
 

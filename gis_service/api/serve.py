@@ -23,7 +23,7 @@ from gis_service.api.guard import is_loopback
 from gis_service.errors import GisError
 from gis_service.grids.compiling import compile_all
 from gis_service.incidents import arrival
-from gis_service.ingest import apart
+from gis_service.ingest.sandbox import client as apart
 from gis_service.memory import give_back, keep_few_arenas
 from gis_service.messages import Language, text
 from gis_service.settings import server_settings

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from gis_service.api import examples
 from gis_service.api.dependencies import FLAG, ActorDep, At, IdPath, LanguageDep, StoreDep
-from gis_service.maps import grid_sheet
+from gis_service.maps.sheets import grid_sheet
 
 router = APIRouter(prefix="/api", tags=["maps"])
 

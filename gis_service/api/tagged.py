@@ -6,7 +6,7 @@ from typing import Final
 from fastapi import Request, Response
 from starlette.background import BackgroundTask
 
-from gis_service.maps.answers import holds
+from gis_service.maps.page.answer_cache import holds
 
 ASK_FIRST: Final = "private, no-cache"
 

@@ -19,7 +19,8 @@ from gis_service.api.dependencies import (
 )
 from gis_service.api.routing import Router
 from gis_service.api.tagged import send_tagged, strong_tag
-from gis_service.maps import sheet, tiles
+from gis_service.maps.sheets import sheet
+from gis_service.maps.tiles import tiles
 
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 ASK_FIRST: Final = "public, no-cache"

@@ -31,7 +31,8 @@ def coverage_run(
 ) -> None:
     """Measure one standard for every household, now, and store the run."""
     from gis_service.access import SYSTEM
-    from gis_service.coverage import run_notes, runs
+    from gis_service.coverage.measuring import notes as run_notes
+    from gis_service.coverage.runs import runs
     from gis_service.store import open_store
 
     began = time.monotonic()
@@ -53,7 +54,7 @@ def coverage_run(
 @coverage_app.command("standards")
 def coverage_standards(as_json: AsJson = False) -> None:
     """List standards and scenarios in force, each number with its source."""
-    from gis_service.coverage.standards import source_in, standard_book
+    from gis_service.coverage.standards.book import source_in, standard_book
 
     book = standard_book()
     if as_json:
@@ -86,7 +87,7 @@ def coverage_compare(
 ) -> None:
     """Compare two runs: the county, the grids, households gained and lost."""
     from gis_service.access import SYSTEM
-    from gis_service.coverage.comparing import compare
+    from gis_service.coverage.runs.comparing import compare
     from gis_service.store import open_store
 
     with open_store(database=database_of(region)) as store, store.transaction(SYSTEM) as connection:
@@ -133,8 +134,8 @@ def coverage_what_if(
 ) -> None:
     """Say what the figures would be with stations or roads changed; nothing is stored."""
     from gis_service.access import SYSTEM
-    from gis_service.coverage import what_if as room
-    from gis_service.coverage.what_if_answers import ask, measure_now
+    from gis_service.coverage.siting import what_if as room
+    from gis_service.coverage.siting.what_if_answers import ask, measure_now
     from gis_service.snapshot import Snapshot
     from gis_service.store import open_store
     from gis_service.store.tables import FACILITY_KINDS, ROAD_CLASSES

@@ -34,8 +34,8 @@ def coverage_sites(
 ) -> None:
     """Choose the best next sites, with the proven gap and the measured gain of each."""
     from gis_service.access import SYSTEM
-    from gis_service.coverage.sites import SiteWish, best_sites
-    from gis_service.coverage.what_if_answers import measure_now
+    from gis_service.coverage.siting.sites import SiteWish, best_sites
+    from gis_service.coverage.siting.what_if_answers import measure_now
     from gis_service.snapshot import Snapshot
     from gis_service.store import open_store
 
@@ -66,7 +66,7 @@ def coverage_areas(
 ) -> None:
     """Write bands of minutes that follow the streets."""
     from gis_service.access import SYSTEM
-    from gis_service.coverage.areas import Areas, area_folder
+    from gis_service.coverage.areas.service import Areas, area_folder
     from gis_service.snapshot import Snapshot
     from gis_service.store import open_store
 

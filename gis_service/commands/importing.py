@@ -12,12 +12,12 @@ import typer
 
 from gis_service.commands.terminal import language, say
 from gis_service.errors import InputError
-from gis_service.ingest.kind_options import OPTIONS
+from gis_service.ingest.kinds.options import OPTIONS
 from gis_service.messages import Language, text
 from gis_service.records.wording import said
 
 if TYPE_CHECKING:
-    from gis_service.ingest.kinds import ImportOutcome
+    from gis_service.ingest.kinds.kind import ImportOutcome
 
 _SHOWN = 20
 
@@ -85,7 +85,7 @@ def _command(kind: str, own: Mapping[str, str]) -> Callable[..., None]:
         from gis_service.access import SYSTEM
         from gis_service.coordinate_systems import parse_crs
         from gis_service.ingest.importing import import_file
-        from gis_service.ingest.kinds import ImportOptions
+        from gis_service.ingest.kinds.kind import ImportOptions
         from gis_service.store import open_store
 
         options = ImportOptions(

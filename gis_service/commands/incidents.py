@@ -77,7 +77,7 @@ def import_list(
     from gis_service.incidents.life_cycle import report_many
     from gis_service.incidents.lists import read_rows
     from gis_service.incidents.rules import rule_book
-    from gis_service.ingest.apart import read_table
+    from gis_service.ingest.sandbox.client import read_table
     from gis_service.store import open_store
 
     table = read_table(file, crs=parse_crs(crs) if crs else None)

@@ -14,7 +14,7 @@ from gis_service.messages import text
 
 if TYPE_CHECKING:
     from gis_service.coordinate_systems import CoordinateSystem
-    from gis_service.grids.locating import Located, SchemeAnswer
+    from gis_service.grids.answers.locating import Located, SchemeAnswer
 
 Place_ = Annotated[
     list[str], typer.Argument(metavar="LON LAT | TEXT", help="Two numbers, or a pasted text.")
@@ -42,7 +42,7 @@ def locate(
 ) -> None:
     """Tell whose grid a place is, whom to call, and how near the border it lies."""
     from gis_service.access import SYSTEM
-    from gis_service.grids import locating
+    from gis_service.grids.answers import locating
     from gis_service.store import open_store
 
     x, y, system, notes = _read(place, crs)
@@ -89,7 +89,7 @@ def _tell(found: "Located") -> None:
     for answer in (found.schemes or {found.scheme: found}).values():
         for line in _lines(answer):
             print(line)
-    from gis_service.grids.locating import say_suggestion
+    from gis_service.grids.answers.locating import say_suggestion
 
     for one in found.suggestions:
         say(say_suggestion(one, chosen))
@@ -164,15 +164,15 @@ def assign(
     """Put its grid behind every row of a file."""
     from gis_service.access import SYSTEM
     from gis_service.coordinate_systems import parse_crs
-    from gis_service.grids import bulk
-    from gis_service.grids.sources import assign_file, sources_for
-    from gis_service.ingest.columns import find_coordinates
-    from gis_service.ingest.gpkg_assign import assign_geopackage
+    from gis_service.grids.answers.sources import assign_file, sources_for
+    from gis_service.grids.batch.rows import Options
+    from gis_service.ingest.kinds.gpkg_assign import assign_geopackage
+    from gis_service.ingest.readers.columns import find_coordinates
     from gis_service.store import open_store
 
     if not out.parent.is_dir():
         raise InputError("locate.no_folder", place=Place(field="out"), folder=out.parent)
-    options = bulk.Options(
+    options = Options(
         parse_crs(crs) if crs else None,
         lon_column,
         lat_column,

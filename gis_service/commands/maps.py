@@ -11,7 +11,7 @@ from gis_service.errors import InputError
 from gis_service.messages import Language, choose_language, text
 
 if TYPE_CHECKING:
-    from gis_service.maps.grid_sheet import Format, SheetOptions
+    from gis_service.maps.sheets.grid_sheet import Format, SheetOptions
     from gis_service.store import Store
 
 _FORMATS = ("html", "pdf", "png")
@@ -40,7 +40,7 @@ def print_map(
     wish: Annotated[str, typer.Option("--language", help="zh-CN or en.")] = "zh-CN",
 ) -> None:
     """Write the map: of the county as one HTML file, or the sheet of a grid, or of a whole town."""
-    from gis_service.maps import grid_sheet
+    from gis_service.maps.sheets import grid_sheet
     from gis_service.store import open_store
 
     if grid and town:
@@ -83,7 +83,7 @@ def _only(needed: str, kind: str) -> None:
 
 def _grid(store: "Store", grid: str, kind: "Format", options: "SheetOptions") -> bytes:
     from gis_service.access import SYSTEM
-    from gis_service.maps.grid_sheet import find_grid, print_grid
+    from gis_service.maps.sheets.grid_sheet import find_grid, print_grid
 
     with store.transaction(SYSTEM) as connection:
         grid_id = find_grid(connection, grid, options.at)
@@ -92,7 +92,7 @@ def _grid(store: "Store", grid: str, kind: "Format", options: "SheetOptions") ->
 
 def _town(store: "Store", town: str, options: "SheetOptions") -> bytes:
     from gis_service.access import SYSTEM
-    from gis_service.maps.grid_sheet import find_town, print_town
+    from gis_service.maps.sheets.grid_sheet import find_town, print_town
 
     def progress(done: int, total: int, name: str) -> None:
         say(text("sheet.progress", language(), done=done, total=total, name=name))
@@ -104,7 +104,7 @@ def _town(store: "Store", town: str, options: "SheetOptions") -> bytes:
 
 def _county(store: "Store", out: Path, chosen: Language) -> None:
     from gis_service.access import SYSTEM
-    from gis_service.maps.one_file import write_map
+    from gis_service.maps.page.one_file import write_map
 
     _written(out, write_map(store, SYSTEM, out, chosen))
 

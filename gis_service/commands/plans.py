@@ -38,7 +38,7 @@ def check(
     ] = False,
 ) -> None:
     """Tell where a file of grids leaves gaps or overlaps; nothing is written anywhere."""
-    from gis_service.ingest.grid_check import check_file
+    from gis_service.ingest.kinds.grid_check import check_file
 
     stated = dict(pair.partition("=")[::2] for pair in column or [])
     with errors_said():
@@ -61,7 +61,8 @@ def list_plans(
 ) -> None:
     """List plans of new boundaries and the versions in force."""
     from gis_service.access import SYSTEM
-    from gis_service.boundaries import history, plan_life
+    from gis_service.boundaries.history import changes as history
+    from gis_service.boundaries.plans import life as plan_life
     from gis_service.store import open_store
 
     with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
@@ -84,8 +85,9 @@ def show_plan(
 ) -> None:
     """Print a plan with its edits, checks and what it would move, as JSON."""
     from gis_service.access import SYSTEM
-    from gis_service.boundaries import plan_publication, plan_work
-    from gis_service.boundaries.plan_desk import PlanDesk
+    from gis_service.boundaries.plans import publication as plan_publication
+    from gis_service.boundaries.plans import work as plan_work
+    from gis_service.boundaries.plans.drafts import PlanDesk
     from gis_service.store import open_store
 
     desk = PlanDesk()
@@ -104,7 +106,7 @@ def approve_plan(
 ) -> None:
     """Agree to a plan that somebody else has drawn on the page; prints its state as JSON."""
     from gis_service.access import SYSTEM
-    from gis_service.boundaries import plan_life
+    from gis_service.boundaries.plans import life as plan_life
     from gis_service.store import open_store
 
     with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
@@ -121,8 +123,8 @@ def publish_plan(
 ) -> None:
     """Make an approved plan the next version; prints what was moved as JSON."""
     from gis_service.access import SYSTEM
-    from gis_service.boundaries import plan_publication
-    from gis_service.boundaries.plan_desk import PlanDesk
+    from gis_service.boundaries.plans import publication as plan_publication
+    from gis_service.boundaries.plans.drafts import PlanDesk
     from gis_service.store import open_store
 
     with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
@@ -140,8 +142,8 @@ def withdraw_version(
 ) -> None:
     """Take a version back: a new one equal to what was before; prints it as JSON."""
     from gis_service.access import SYSTEM
-    from gis_service.boundaries.history import withdraw
-    from gis_service.boundaries.plan_publication import moved_by
+    from gis_service.boundaries.history.changes import withdraw
+    from gis_service.boundaries.plans.publication import moved_by
     from gis_service.store import open_store
 
     with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:

@@ -39,7 +39,7 @@ def coverage_report(
 ) -> None:
     """Write the coverage report of a stored run; prints the files' names."""
     from gis_service.access import SYSTEM
-    from gis_service.coverage.areas import Areas, area_folder
+    from gis_service.coverage.areas.service import Areas, area_folder
     from gis_service.reports import coverage
     from gis_service.snapshot import Snapshot
     from gis_service.store import open_store

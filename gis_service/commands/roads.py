@@ -15,7 +15,7 @@ from gis_service.errors import NotFoundError, Place
 from gis_service.messages import Language, text
 
 if TYPE_CHECKING:
-    from gis_service.coverage.network_report import NetworkReport, Spot
+    from gis_service.coverage.runs.network_report import NetworkReport, Spot
 
 roads_app = typer.Typer(help="Look at the road network.", no_args_is_help=True)
 _SHOWN = 10
@@ -37,9 +37,9 @@ def roads_report(
 ) -> None:
     """List pieces cut off, dead ends at the border, missing bridges, houses far from a road."""
     from gis_service.access import SYSTEM
-    from gis_service.coverage.network_report import ReportRules
-    from gis_service.coverage.network_report_desk import read_report
-    from gis_service.coverage.standards import standard_book
+    from gis_service.coverage.runs.network_report import ReportRules
+    from gis_service.coverage.runs.network_report_reading import read_report
+    from gis_service.coverage.standards.book import standard_book
     from gis_service.store import open_store
 
     known = standard_book().profiles

@@ -5,9 +5,9 @@ from typing import Any
 
 from gis_service.access import SYSTEM
 from gis_service.access.actor import is_made_up
-from gis_service.coverage.standards import standard_book
+from gis_service.coverage.standards.book import standard_book
 from gis_service.grids.versions import in_force
-from gis_service.maps import sheet
+from gis_service.maps.sheets import sheet
 from gis_service.messages import Language, text
 from gis_service.store import Store
 

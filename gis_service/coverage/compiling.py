@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from gis_service.coverage.measurement import ground_for
-from gis_service.coverage.network import RoadNetwork
-from gis_service.coverage.routes import Router
-from gis_service.coverage.service_area import Reacher, StreetCells
-from gis_service.coverage.standards import standard_book
+from gis_service.coverage.areas.service_area import Reacher, StreetCells
+from gis_service.coverage.measuring.measurement import ground_for
+from gis_service.coverage.network.graph import RoadNetwork
+from gis_service.coverage.standards.book import standard_book
+from gis_service.coverage.travel.routes import Router
 
 
 def compile_all() -> None:

@@ -22,7 +22,7 @@ import shapely
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import DATERANGE
 
-from gis_service.grids.locator import NO_GRID, Locator
+from gis_service.grids.locator.locator import NO_GRID, Locator
 from gis_service.grids.versions import (
     Version,
     keep_boundaries,

@@ -6,8 +6,8 @@ Knows nothing of the store: two drawn squares go through every compiled function
 import numpy as np
 import shapely
 
-from gis_service.grids.csv_blocks import Parts, extended, formula_cells, numbers, scan
-from gis_service.grids.locator import Locator
+from gis_service.grids.batch.csv_blocks import Parts, extended, formula_cells, numbers, scan
+from gis_service.grids.locator.locator import Locator
 
 
 def compile_all() -> None:

@@ -1,7 +1,7 @@
 """What is asked about grids: schemes, versions in force, the list, the chain, the officers, search.
 
 Reads only. What concerns officers passes :func:`gis_service.access.visible`; figures of households
-and of trouble stand in :mod:`gis_service.grids.tallies`.
+and of trouble stand in :mod:`gis_service.grids.answers.tallies`.
 """
 
 import re

@@ -15,10 +15,10 @@ import sqlalchemy as sa
 
 from gis_service.access import Actor, record, visible
 from gis_service.access.households import address_of, knows_address
-from gis_service.coverage.county import WALKED_METRES, router
-from gis_service.coverage.network import FloatArray, Snapped
-from gis_service.coverage.routes import Router, Ways
-from gis_service.coverage.standards import Standard, StandardBook, standard_book
+from gis_service.coverage.county.parts import WALKED_METRES, router
+from gis_service.coverage.network.graph import FloatArray, Snapped
+from gis_service.coverage.standards.book import Standard, StandardBook, standard_book
+from gis_service.coverage.travel.routes import Router, Ways
 from gis_service.geodesy import distance_m
 from gis_service.grids.reading import on_day
 from gis_service.snapshot import Snapshot

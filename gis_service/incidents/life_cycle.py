@@ -24,7 +24,7 @@ from gis_service.errors import (
     Place,
 )
 from gis_service.grids import assignment
-from gis_service.grids.on_post import first_at_work
+from gis_service.grids.answers.on_post import first_at_work
 from gis_service.grids.reading import chain_of, officers_of
 from gis_service.grids.versions import today
 from gis_service.incidents.deadlines import Deadline, WorkingCalendar, china_day
@@ -494,8 +494,8 @@ def responsible(
     Returns
     -------
     Responsible or None
-        As :func:`gis_service.grids.on_post.first_at_work` says; a post that is asked for by name
-        is taken even on leave. None where nobody is at work.
+        As :func:`gis_service.grids.answers.on_post.first_at_work` says; a post that is asked for
+        by name is taken even on leave. None where nobody is at work.
     """
     if grid_id is None:
         return None

@@ -16,10 +16,8 @@ import sqlalchemy as sa
 from gis_service.access import Actor, record
 from gis_service.access.permissions import IMPORT
 from gis_service.errors import InputError, NotFoundError
-from gis_service.ingest import apart, grids_file, objects, postings, roads_file, units_file
-from gis_service.ingest.file_table import FileTable
-from gis_service.ingest.frames import Refusal
-from gis_service.ingest.kinds import (
+from gis_service.ingest.kinds import grids_file, objects, postings, roads_file, units_file
+from gis_service.ingest.kinds.kind import (
     Applied,
     ImportKind,
     ImportOptions,
@@ -27,8 +25,11 @@ from gis_service.ingest.kinds import (
     MatchedTable,
     Progress,
 )
-from gis_service.ingest.matching import match_table
-from gis_service.ingest.write import LISTED_REFUSALS
+from gis_service.ingest.kinds.matching import match_table
+from gis_service.ingest.readers.file_table import FileTable
+from gis_service.ingest.readers.frames import Refusal
+from gis_service.ingest.sandbox import client as apart
+from gis_service.ingest.writing.write import LISTED_REFUSALS
 from gis_service.jobs import complete, submit, work
 from gis_service.messages import Language, text
 from gis_service.records import RECORDS

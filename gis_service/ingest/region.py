@@ -13,19 +13,24 @@ import pandas as pd
 import sqlalchemy as sa
 
 from gis_service.access import Actor
-from gis_service.boundaries.apart import refuse_apart
-from gis_service.boundaries.grid_table import publish_table
-from gis_service.boundaries.schemes import Level, ensure_scheme
-from gis_service.boundaries.tessellation import Flaw, Tessellation, from_polygons
+from gis_service.boundaries.linework.far_parts import refuse_apart
+from gis_service.boundaries.linework.tessellation import Flaw, Tessellation, from_polygons
+from gis_service.boundaries.publication.grid_table import publish_table
+from gis_service.boundaries.publication.schemes import Level, ensure_scheme
 from gis_service.errors import ConflictError
 from gis_service.grids.assignment import AssignmentReport, assign_new
 from gis_service.grids.versions import today
-from gis_service.ingest.apart import read_osm
-from gis_service.ingest.frames import Note, empty
-from gis_service.ingest.osm import OsmRegion
-from gis_service.ingest.osm_scan import check_file
-from gis_service.ingest.records import REGIONS
-from gis_service.ingest.write import ImportResult, ImportSource, write_admin_units, write_frames
+from gis_service.ingest.osm.reading import OsmRegion
+from gis_service.ingest.osm.scan import check_file
+from gis_service.ingest.readers.frames import Note, empty
+from gis_service.ingest.sandbox.client import read_osm
+from gis_service.ingest.writing.past_imports import REGIONS
+from gis_service.ingest.writing.write import (
+    ImportResult,
+    ImportSource,
+    write_admin_units,
+    write_frames,
+)
 from gis_service.store import tables as t
 from gis_service.store.engine import Store, lock_for_loading
 
@@ -74,9 +79,9 @@ def import_region(
     path
         A ``.pbf``, ``.osm``, ``.osm.gz`` or ``.osm.bz2``.
     region
-        The same file as :func:`~gis_service.ingest.osm.read_osm` read it, if that is done already.
+        The same file as :func:`~gis_service.ingest.osm.reading.read_osm` read it, if that is done.
     whole_file
-        As for :func:`~gis_service.ingest.osm.read_osm`.
+        As for :func:`~gis_service.ingest.osm.reading.read_osm`.
 
     Returns
     -------

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gis_service.maps.drawing import text_width
-from gis_service.maps.grid_drawing import SIGN_COLOURS
+from gis_service.maps.sheets.drawing import text_width
+from gis_service.maps.sheets.grid_drawing import SIGN_COLOURS
 
 INK, MUTED, HAIRLINE, ACCENT, LATE = "#1f2933", "#5b6770", "#d8dee3", "#2c7fb8", "#b3261e"
 PART_COLOURS: Final = ("#2c7fb8", "#f2c48d", "#9a6f1f", "#4b545c")

@@ -13,8 +13,8 @@ import numpy as np
 import shapely
 
 from gis_service.geodesy import GeometryArray
-from gis_service.maps.drawing import Bbox, Frame, Label, fit, path
-from gis_service.maps.grid_drawing import (
+from gis_service.maps.sheets.drawing import Bbox, Frame, Label, fit, path
+from gis_service.maps.sheets.grid_drawing import (
     ACCENT,
     BORDER,
     INK,

@@ -13,10 +13,10 @@ from typing import Final, Literal, get_args
 import sqlalchemy as sa
 
 from gis_service.access import Actor, record, visible
-from gis_service.coverage.areas import Areas
-from gis_service.coverage.runs import Run, find_run
+from gis_service.coverage.areas.service import Areas
+from gis_service.coverage.runs.runs import Run, find_run
 from gis_service.errors import InputError, NotAllowedError, Place
-from gis_service.maps import printing
+from gis_service.maps.sheets import printing
 from gis_service.messages import Language
 from gis_service.reports.document import Document
 from gis_service.reports.facts import choose_run, read_facts, read_ground

@@ -1,7 +1,7 @@
 """The report as one HTML document for paper: cover, contents, figures, maps, tables, assumptions.
 
-:mod:`gis_service.maps.printing` makes a PDF of it; the page that opens from disk shows the same
-parts below its map. Takes facts and words, reads nothing.
+:mod:`gis_service.maps.sheets.printing` makes a PDF of it; the page that opens from disk shows the
+same parts below its map. Takes facts and words, reads nothing.
 """
 
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ from typing import Any, Final
 
 import shapely
 
-from gis_service.coverage.area_answers import NamedDistrict
-from gis_service.coverage.statistics import RULE
-from gis_service.coverage.travel_time import STATUS_NAMES
+from gis_service.coverage.areas.answers import NamedDistrict
+from gis_service.coverage.measuring.statistics import RULE
+from gis_service.coverage.travel.travel_time import STATUS_NAMES
 from gis_service.geodesy import GeometryArray
-from gis_service.maps.classes import PERCENT_BREAKS, SEQUENTIAL
-from gis_service.maps.grid_drawing import PAPER, Words
-from gis_service.maps.grid_map import templates
+from gis_service.maps.figures.classes import PERCENT_BREAKS, SEQUENTIAL
+from gis_service.maps.page.grid_map import templates
+from gis_service.maps.sheets.grid_drawing import PAPER, Words
 from gis_service.messages import text
 from gis_service.reports import charts
 from gis_service.reports.county_map import (

@@ -1,7 +1,7 @@
 """What a coverage report says, as values: figures with the small cells hidden, and how they came.
 
 The one module of this room that meets the store. What leaves here may leave the house: no household
-and no address is in it, and what :mod:`gis_service.coverage.disclosure` hides is None.
+and no address is in it, and what :mod:`gis_service.coverage.measuring.disclosure` hides is None.
 """
 
 from collections import Counter
@@ -17,11 +17,18 @@ import shapely.geometry
 import sqlalchemy as sa
 
 from gis_service.access import Actor, visible
-from gis_service.coverage.area_answers import AreaBand, NamedDistrict
-from gis_service.coverage.areas import Areas
-from gis_service.coverage.disclosure import NO_PARENT, SMALLEST, Counts, hide, hide_listed
-from gis_service.coverage.fingerprints import changed
-from gis_service.coverage.runs import (
+from gis_service.coverage.areas.answers import AreaBand, NamedDistrict
+from gis_service.coverage.areas.service import Areas
+from gis_service.coverage.measuring.disclosure import NO_PARENT, SMALLEST, Counts, hide, hide_listed
+from gis_service.coverage.measuring.fingerprints import changed
+from gis_service.coverage.measuring.statistics import (
+    COUNTY_GRID,
+    COUNTY_RANK,
+    HOUSEHOLDS,
+    POPULATIONS,
+    RULE,
+)
+from gis_service.coverage.runs.runs import (
     Figures,
     Run,
     blind_spots,
@@ -29,23 +36,16 @@ from gis_service.coverage.runs import (
     find_run,
     latest_run,
 )
-from gis_service.coverage.staleness import stale_because
-from gis_service.coverage.standards import standard_book
-from gis_service.coverage.statistics import (
-    COUNTY_GRID,
-    COUNTY_RANK,
-    HOUSEHOLDS,
-    POPULATIONS,
-    RULE,
-)
-from gis_service.coverage.travel_time import COVERED, STATUS_NAMES, TOO_FAR
+from gis_service.coverage.runs.staleness import stale_because
+from gis_service.coverage.standards.book import standard_book
+from gis_service.coverage.travel.travel_time import COVERED, STATUS_NAMES, TOO_FAR
 from gis_service.errors import InputError, NotAllowedError, NotFoundError, Place
 from gis_service.geodesy import GeometryArray
 from gis_service.grids.reading import Version, find_scheme, on_day
-from gis_service.ingest.frames import Note
-from gis_service.ingest.records import region_notes
-from gis_service.maps.classes import PERCENT_BREAKS, class_of
-from gis_service.maps.sheet import county
+from gis_service.ingest.readers.frames import Note
+from gis_service.ingest.writing.past_imports import region_notes
+from gis_service.maps.figures.classes import PERCENT_BREAKS, class_of
+from gis_service.maps.sheets.sheet import county
 from gis_service.store import tables as t
 
 CHINA: Final = ZoneInfo("Asia/Shanghai")
@@ -83,8 +83,8 @@ class Line:
     share
         ``covered / n``; None also where nobody lives.
     share_class
-        Place of the share among :data:`gis_service.maps.classes.PERCENT_BREAKS`. Told also where
-        the share is hidden, if one household more or less would not change it.
+        Place of the share among :data:`gis_service.maps.figures.classes.PERCENT_BREAKS`. Told also
+        where the share is hidden, if one household more or less would not change it.
     hidden
         Whether anything of this line is hidden.
     median_minutes, p90_minutes, worst_minutes

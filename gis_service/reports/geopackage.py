@@ -15,8 +15,8 @@ import pandas as pd
 import pyogrio
 import shapely
 
-from gis_service.coverage.statistics import RULE
-from gis_service.coverage.travel_time import STATUS_NAMES
+from gis_service.coverage.measuring.statistics import RULE
+from gis_service.coverage.travel.travel_time import STATUS_NAMES
 from gis_service.reports.facts import Facts, Line
 from gis_service.reports.qgis_styles import layer_styles
 from gis_service.reports.writing import Writer

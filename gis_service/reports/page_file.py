@@ -12,9 +12,9 @@ import numpy as np
 import shapely
 from branca.element import Element
 
-from gis_service.maps.area_layers import band_layer, district_layer
-from gis_service.maps.grid_drawing import SIGN_COLOURS
-from gis_service.maps.one_file import FileMap, safe, with_library
+from gis_service.maps.page.area_layers import band_layer, district_layer
+from gis_service.maps.page.one_file import FileMap, safe, with_library
+from gis_service.maps.sheets.grid_drawing import SIGN_COLOURS
 from gis_service.messages import WEB_DIR
 from gis_service.reports.document import Document, colour_of, legend_of
 from gis_service.reports.facts import Ground

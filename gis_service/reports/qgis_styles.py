@@ -10,8 +10,8 @@ from xml.sax.saxutils import quoteattr
 
 import pandas as pd
 
-from gis_service.maps.classes import PERCENT_BREAKS
-from gis_service.maps.grid_drawing import SIGN_COLOURS
+from gis_service.maps.figures.classes import PERCENT_BREAKS
+from gis_service.maps.sheets.grid_drawing import SIGN_COLOURS
 from gis_service.reports.county_map import HIDDEN_FILL, LATE
 from gis_service.reports.document import BAND_COLOURS, COLOURS
 from gis_service.reports.facts import Facts

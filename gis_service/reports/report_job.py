@@ -12,7 +12,7 @@ from tempfile import NamedTemporaryFile
 from typing import Any, Final
 
 from gis_service.access import Actor
-from gis_service.coverage.areas import Areas, area_folder
+from gis_service.coverage.areas.service import Areas, area_folder
 from gis_service.errors import NotFoundError
 from gis_service.jobs import JobState, Progress, work
 from gis_service.settings import service_folder

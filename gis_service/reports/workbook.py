@@ -15,8 +15,8 @@ from openpyxl.cell import Cell, WriteOnlyCell
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 
-from gis_service.coverage.statistics import RULE
-from gis_service.coverage.travel_time import STATUS_NAMES
+from gis_service.coverage.measuring.statistics import RULE
+from gis_service.coverage.travel.travel_time import STATUS_NAMES
 from gis_service.reports.facts import OUTSIDE, Facts, Line
 from gis_service.reports.writing import Writer, compared, worst_first
 from gis_service.sheet_cells import safe_cell

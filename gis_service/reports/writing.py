@@ -12,8 +12,8 @@ from datetime import date
 from typing import Any, Final
 
 from gis_service import __version__
-from gis_service.coverage.area_answers import NamedDistrict
-from gis_service.coverage.standards import source_in
+from gis_service.coverage.areas.answers import NamedDistrict
+from gis_service.coverage.standards.book import source_in
 from gis_service.messages import Language, all_texts, text
 from gis_service.reports.facts import CHINA, Facts, Level, Line
 from gis_service.store.tables import ROAD_CLASSES

@@ -43,6 +43,8 @@ _GONE: Final = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
 )
+UNREACHABLE: Final = (sa.exc.OperationalError, sa.exc.InterfaceError)
+"""What SQLAlchemy raises where the database does not answer."""
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
 

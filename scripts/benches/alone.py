@@ -16,9 +16,9 @@ from typing import Final
 OURS: Final = (
     "gis_service.commands.locating",
     "gis_service.access",
-    "gis_service.grids.csv_files",
-    "gis_service.grids.sources",
-    "gis_service.ingest.columns",
+    "gis_service.grids.batch.csv_files",
+    "gis_service.grids.answers.sources",
+    "gis_service.ingest.readers.columns",
     "gis_service.store",
 )
 """What the command itself would read first."""

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from gis_service.access import SYSTEM
 from gis_service.geodesy import GeometryArray
 from gis_service.grids.assignment import assign_new
-from gis_service.grids.locator import NO_GRID, Locator
+from gis_service.grids.locator.locator import NO_GRID, Locator
 from gis_service.grids.versions import in_force, lowest_rank, polygons, versions
 from gis_service.store import Store
 from gis_service.store import tables as t

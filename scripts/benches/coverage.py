@@ -21,10 +21,16 @@ import rustworkx as rx
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
-from gis_service.coverage import network as networks
-from gis_service.coverage.network import FloatArray, IntArray, ProfileNetwork, RoadNetwork, Snapped
-from gis_service.coverage.standards import read_standards
-from gis_service.coverage.travel_time import (
+from gis_service.coverage.network import graph as networks
+from gis_service.coverage.network.graph import (
+    FloatArray,
+    IntArray,
+    ProfileNetwork,
+    RoadNetwork,
+    Snapped,
+)
+from gis_service.coverage.standards.book import read_standards
+from gis_service.coverage.travel.travel_time import (
     Graph,
     graph_of,
     nearest_facility,

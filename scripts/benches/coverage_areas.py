@@ -12,11 +12,11 @@ import numpy as np
 import shapely
 
 from gis_service.access import SYSTEM
-from gis_service.coverage.county_reading import read_county, read_network
-from gis_service.coverage.network import ProfileNetwork, Snapped, Snapper, for_profile
-from gis_service.coverage.service_area import Band, Reacher, StreetCells, bands
-from gis_service.coverage.standards import read_standards
-from gis_service.coverage.travel_time import nearest_facility
+from gis_service.coverage.areas.service_area import Band, Reacher, StreetCells, bands
+from gis_service.coverage.county.reading import read_county, read_network
+from gis_service.coverage.network.graph import ProfileNetwork, Snapped, Snapper, for_profile
+from gis_service.coverage.standards.book import read_standards
+from gis_service.coverage.travel.travel_time import nearest_facility
 from scripts.benches.context import Context
 from scripts.benches.framework import Limit, Row, compare, plain
 

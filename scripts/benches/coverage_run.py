@@ -18,14 +18,14 @@ import sqlalchemy as sa
 from psycopg2.extras import execute_values
 
 from gis_service.access import SYSTEM
-from gis_service.coverage import runs
-from gis_service.coverage.county_reading import read_county, read_network
-from gis_service.coverage.measurement import measure_places
-from gis_service.coverage.network import RoadNetwork, for_profile
-from gis_service.coverage.standards import Standard, StandardBook, standard_book
-from gis_service.coverage.statistics import figures
-from gis_service.coverage.what_if import MoveStation
-from gis_service.coverage.what_if_answers import ask, measure_now
+from gis_service.coverage.county.reading import read_county, read_network
+from gis_service.coverage.measuring.measurement import measure_places
+from gis_service.coverage.measuring.statistics import figures
+from gis_service.coverage.network.graph import RoadNetwork, for_profile
+from gis_service.coverage.runs import runs
+from gis_service.coverage.siting.what_if import MoveStation
+from gis_service.coverage.siting.what_if_answers import ask, measure_now
+from gis_service.coverage.standards.book import Standard, StandardBook, standard_book
 from gis_service.snapshot import Snapshot
 from gis_service.store import Store
 from scripts.benches.context import COUNTY, Context

@@ -21,10 +21,11 @@ from urllib.parse import quote, urlencode
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
-from gis_service.boundaries import plan_life
-from gis_service.coverage import runs
+from gis_service.boundaries.plans import life as plan_life
+from gis_service.coverage.runs import runs
 from gis_service.grids.reading import find_scheme
-from gis_service.maps import sheet, tiles
+from gis_service.maps.sheets import sheet
+from gis_service.maps.tiles import tiles
 from gis_service.search import reading as searching
 from gis_service.search.entries import refresh
 from gis_service.search.wording import normal

@@ -17,10 +17,11 @@ import shapely
 
 from gis_service.access import SYSTEM
 from gis_service.coordinate_systems import CoordinateSystem
-from gis_service.ingest import apart, files
-from gis_service.ingest.file_table import FileTable
 from gis_service.ingest.importing import import_file
-from gis_service.ingest.kinds import ImportOptions
+from gis_service.ingest.kinds.kind import ImportOptions
+from gis_service.ingest.readers import files
+from gis_service.ingest.readers.file_table import FileTable
+from gis_service.ingest.sandbox import client as apart
 from scripts.benches.context import Context
 from scripts.benches.framework import Row, compare, plain
 

@@ -23,7 +23,7 @@ import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
 from gis_service.geodesy import GeometryArray
-from gis_service.grids.locator import NO_GRID, Locator
+from gis_service.grids.locator.locator import NO_GRID, Locator
 from gis_service.grids.versions import Version, in_force, lowest_rank, polygons
 from gis_service.store import Store
 from scripts.benches import locate_server as server

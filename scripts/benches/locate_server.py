@@ -26,8 +26,8 @@ from starlette.routing import Route
 from gis_service.api import locate
 from gis_service.api.app import create_app
 from gis_service.api.dependencies import get_actor
-from gis_service.grids.locator import NO_GRID
-from gis_service.grids.placing import Findings
+from gis_service.grids.answers.placing import Findings
+from gis_service.grids.locator.locator import NO_GRID
 from gis_service.store import Store
 
 OURS: Final = "/api/locate"

@@ -21,9 +21,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
-from gis_service.coverage import runs
-from gis_service.coverage.areas import usual_limits
-from gis_service.coverage.standards import standard_book
+from gis_service.coverage.areas.service import usual_limits
+from gis_service.coverage.runs import runs
+from gis_service.coverage.standards.book import standard_book
 from gis_service.store import Store
 from scripts.benches.context import Context
 from scripts.benches.everyday_load import Answer, Ask, Client

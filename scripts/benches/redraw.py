@@ -21,12 +21,12 @@ import pandas as pd
 import shapely
 import sqlalchemy as sa
 
-from gis_service.boundaries import checks
-from gis_service.boundaries.balance import Loads, Units
-from gis_service.boundaries.edits import Change, Draft
-from gis_service.boundaries.packed_shapes import PackedShapes
-from gis_service.boundaries.rules import redraw_rules
-from gis_service.boundaries.tessellation import Tessellation
+from gis_service.boundaries.editing import checks
+from gis_service.boundaries.editing.balance import Loads, Units
+from gis_service.boundaries.editing.edits import Change, Draft
+from gis_service.boundaries.editing.rules import redraw_rules
+from gis_service.boundaries.linework.packed_shapes import PackedShapes
+from gis_service.boundaries.linework.tessellation import Tessellation
 from gis_service.errors import InputError
 from gis_service.geodesy import GeometryArray
 from gis_service.grids.versions import in_force, lowest_rank

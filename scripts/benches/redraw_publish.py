@@ -16,15 +16,21 @@ from unittest import mock
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
-from gis_service.boundaries.history import earliest_day
-from gis_service.boundaries.partition import propose
-from gis_service.boundaries.plan_base import Base
-from gis_service.boundaries.plan_desk import Held, PlanDesk, StoredEdit
-from gis_service.boundaries.plan_publication import redraw_of
-from gis_service.boundaries.plan_work import completed
-from gis_service.boundaries.publication import Difference, Grid, WantedGrid, difference, publish
-from gis_service.boundaries.reading import newest_version
-from gis_service.boundaries.tessellation import Tessellation
+from gis_service.boundaries.editing.partition import propose
+from gis_service.boundaries.linework.tessellation import Tessellation
+from gis_service.boundaries.plans.base import Base
+from gis_service.boundaries.plans.drafts import Held, PlanDesk, StoredEdit
+from gis_service.boundaries.plans.publication import redraw_of
+from gis_service.boundaries.plans.work import completed
+from gis_service.boundaries.publication.publishing import (
+    Difference,
+    Grid,
+    WantedGrid,
+    difference,
+    earliest_day,
+    publish,
+)
+from gis_service.boundaries.publication.reading import newest_version
 from gis_service.grids import assignment
 from gis_service.grids.versions import Version
 from gis_service.store import Store

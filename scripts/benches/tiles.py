@@ -30,8 +30,8 @@ import uvicorn
 
 from gis_service.access import SYSTEM
 from gis_service.api import create_app
-from gis_service.maps import tiles
-from gis_service.maps.sheet import county
+from gis_service.maps.sheets.sheet import county
+from gis_service.maps.tiles import tiles
 from gis_service.store import Store
 from scripts.benches.context import Context
 from scripts.benches.framework import Limit, Row, Side, compare, percentile, told

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from gis_service.boundaries.tessellation import Tessellation
-from gis_service.ingest.frames import CountyFrames
+from gis_service.boundaries.linework.tessellation import Tessellation
+from gis_service.ingest.readers.frames import CountyFrames
 from scripts.demo_county.boundaries import Boundaries
 from scripts.demo_county.people import make_people_side
 from scripts.demo_county.roads import make_land_cover, make_roads

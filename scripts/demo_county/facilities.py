@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from gis_service.ingest.frames import COLUMNS
+from gis_service.ingest.readers.frames import COLUMNS
 from scripts.demo_county import geography as geo
 from scripts.demo_county import people_names as names
 from scripts.demo_county.buildings import Built

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from gis_service.ingest.frames import COLUMNS
+from gis_service.ingest.readers.frames import COLUMNS
 from scripts.demo_county import people_names as names
 from scripts.demo_county.buildings import Built
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from gis_service.ingest.frames import COLUMNS, CountyFrames
+from gis_service.ingest.readers.frames import COLUMNS, CountyFrames
 from gis_service.records import RECORDS
 from scripts.demo_county import geography as geo
 from scripts.demo_county import people_names as names

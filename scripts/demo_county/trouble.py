@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from gis_service.ingest.frames import COLUMNS
+from gis_service.ingest.readers.frames import COLUMNS
 from scripts.demo_county import geography as geo
 from scripts.demo_county import people_names as names
 from scripts.demo_county.buildings import FACTORY, HOUSE, OFFICE, SCHOOL, SHOP, Built

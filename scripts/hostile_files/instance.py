@@ -20,9 +20,9 @@ import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
 from gis_service.access.actor import ensure_demo_actors, mark_made_up
-from gis_service.boundaries.grid_table import publish_table
-from gis_service.boundaries.schemes import Level, ensure_scheme
-from gis_service.boundaries.tessellation import from_polygons
+from gis_service.boundaries.linework.tessellation import from_polygons
+from gis_service.boundaries.publication.grid_table import publish_table
+from gis_service.boundaries.publication.schemes import Level, ensure_scheme
 from gis_service.settings import ROOT
 from scripts.hostile_files.valid import SIDE, SOUTH, WEST
 

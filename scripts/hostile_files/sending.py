@@ -12,7 +12,7 @@ from typing import Any, Final
 import httpx
 
 from gis_service.errors import GisError
-from gis_service.ingest import apart
+from gis_service.ingest.sandbox import client as apart
 from scripts.hostile_files.case import Case
 from scripts.hostile_files.instance import Instance, Watch
 

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from gis_service.access import SYSTEM
 from gis_service.api import create_app
-from gis_service.maps.vendor import script_address
+from gis_service.maps.page.vendor import script_address
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.api.conftest import HOUSEHOLDS_PER_GRID, SmallCounty, middle

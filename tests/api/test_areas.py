@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from gis_service import jobs
 from gis_service.access import SYSTEM
-from gis_service.coverage.areas import Areas
+from gis_service.coverage.areas.service import Areas
 from gis_service.snapshot import Snapshot
 from gis_service.store import Store
 from gis_service.store import tables as t

@@ -14,7 +14,7 @@ from gis_service.access import SYSTEM
 from gis_service.access.households import ROUGH_DECIMALS
 from gis_service.access.permissions import KNOW_ADDRESSES, Need
 from gis_service.api import create_app
-from gis_service.coverage.areas import Areas
+from gis_service.coverage.areas.service import Areas
 from gis_service.grids.assignment import assign_new
 from gis_service.reports.coverage import Wish, read_report
 from gis_service.roles import ROLES

@@ -16,12 +16,12 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gis_service.api import create_app
 from gis_service.api.admission import Admission
-from gis_service.coverage.areas import GROUNDS
-from gis_service.coverage.county import ROADS, ROUTERS
-from gis_service.grids.serving import BOUNDARIES
-from gis_service.grids.tallies import TALLIES
+from gis_service.coverage.areas.service import GROUNDS
+from gis_service.coverage.county.parts import ROADS, ROUTERS
+from gis_service.grids.answers.serving import BOUNDARIES
+from gis_service.grids.answers.tallies import TALLIES
 from gis_service.incidents.watching import Mark
-from gis_service.maps import printing
+from gis_service.maps.sheets import printing
 from gis_service.settings import ServerSettings
 from gis_service.snapshot import Part
 from gis_service.store import Store

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from gis_service.access import SYSTEM
 from gis_service.cli import app
-from gis_service.grids.on_post import first_at_work
+from gis_service.grids.answers.on_post import first_at_work
 from gis_service.settings import incident_settings
 from gis_service.store import Store
 from gis_service.store import tables as t

@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from gis_service.access import SYSTEM
 from gis_service.coordinate_systems import parse_crs
 from gis_service.ingest.importing import import_file
-from gis_service.ingest.kinds import ImportOptions, ImportOutcome
+from gis_service.ingest.kinds.kind import ImportOptions, ImportOutcome
 from gis_service.records import RECORDS, Field, Record
 from gis_service.records.shared import PLACE, key
 from gis_service.store import Store

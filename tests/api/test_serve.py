@@ -12,7 +12,9 @@ from tests.api.conftest import SmallCounty
 def test_the_index_stands_before_anybody_asks(
     store: Store, small_county: SmallCounty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gis_service.grids.answering._CHECK_EVERY_S", 60.0)  # of a busy machine
+    monkeypatch.setattr(
+        "gis_service.grids.answers.answering._CHECK_EVERY_S", 60.0
+    )  # of a busy machine
     app = create_app(store, loopback_only=True)
     warm_up(app).join(timeout=60)
     ready = app.state.desk.fresh(SYSTEM, "base")

@@ -15,9 +15,9 @@ from fastapi.testclient import TestClient
 
 from gis_service import jobs
 from gis_service.access import SYSTEM
-from gis_service.coverage.areas import area_folder
-from gis_service.coverage.kept_areas import KeptAreas
-from gis_service.maps.tiles import LAYERS
+from gis_service.coverage.areas.cache import KeptAreas
+from gis_service.coverage.areas.service import area_folder
+from gis_service.maps.tiles.tiles import LAYERS
 from gis_service.settings import incident_settings, keeping_settings
 from gis_service.store import Store
 from gis_service.store import tables as t

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import shapely
 
-from gis_service.boundaries import chains
-from gis_service.boundaries.checks import Context, check_levels, levels_of
-from gis_service.boundaries.edits import Change, Draft
+from gis_service.boundaries.editing.checks import Context, check_levels, levels_of
+from gis_service.boundaries.editing.edits import Change, Draft
+from gis_service.boundaries.linework import chains
 from gis_service.errors import InputError
 from gis_service.geodesy import area_m2
 

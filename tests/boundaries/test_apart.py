@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import shapely
 
-from gis_service.boundaries.apart import parts_apart, refuse_apart
+from gis_service.boundaries.linework.far_parts import parts_apart, refuse_apart
 from gis_service.errors import InputError
 
 

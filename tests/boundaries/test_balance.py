@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import shapely
 
-from gis_service.boundaries.balance import COUNTS, Loads, Units
-from gis_service.boundaries.edits import Draft
-from gis_service.boundaries.rules import read_rules
-from gis_service.boundaries.tessellation import Tessellation
+from gis_service.boundaries.editing.balance import COUNTS, Loads, Units
+from gis_service.boundaries.editing.edits import Draft
+from gis_service.boundaries.editing.rules import read_rules
+from gis_service.boundaries.linework.tessellation import Tessellation
 from tests.boundaries import redrawing
 from tests.boundaries.test_edits import STEP, at, box, drawn, line, parents_of, straight
 

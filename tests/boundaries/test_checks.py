@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import shapely
 
-from gis_service.boundaries import checks
-from gis_service.boundaries.balance import Loads, Units
-from gis_service.boundaries.checks import Context, Finding, check, check_levels, levels_of
-from gis_service.boundaries.edits import Draft
-from gis_service.boundaries.packed_shapes import PackedShapes
-from gis_service.boundaries.rules import read_rules
-from gis_service.boundaries.tessellation import Tessellation
+from gis_service.boundaries.editing import checks
+from gis_service.boundaries.editing.balance import Loads, Units
+from gis_service.boundaries.editing.checks import Context, Finding, check, check_levels, levels_of
+from gis_service.boundaries.editing.edits import Draft
+from gis_service.boundaries.editing.rules import read_rules
+from gis_service.boundaries.linework.packed_shapes import PackedShapes
+from gis_service.boundaries.linework.tessellation import Tessellation
 from gis_service.errors import InputError
 from gis_service.geodesy import LATTICE
 from tests.boundaries.test_edits import STEP, at, box, line, parents_of, straight

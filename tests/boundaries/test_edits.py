@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import shapely
 
-from gis_service.boundaries.atoms import SLIVER_M2
-from gis_service.boundaries.checks import Context
-from gis_service.boundaries.edits import Draft
-from gis_service.boundaries.tessellation import Tessellation, from_polygons
+from gis_service.boundaries.editing.checks import Context
+from gis_service.boundaries.editing.edits import Draft
+from gis_service.boundaries.linework.atoms import SLIVER_M2
+from gis_service.boundaries.linework.tessellation import Tessellation, from_polygons
 from gis_service.errors import InputError, NotFoundError
 from gis_service.geodesy import area_m2
 from tests.boundaries import redrawing

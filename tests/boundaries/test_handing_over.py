@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import shapely
 
-from gis_service.boundaries.checks import Context
-from gis_service.boundaries.edits import Draft
-from gis_service.boundaries.handing_over import region_of
-from gis_service.boundaries.tessellation import Tessellation
+from gis_service.boundaries.editing.checks import Context
+from gis_service.boundaries.editing.edits import Draft
+from gis_service.boundaries.editing.handing_over import region_of
+from gis_service.boundaries.linework.tessellation import Tessellation
 from gis_service.errors import InputError
 from tests.boundaries import redrawing
 from tests.boundaries.test_edits import STEP, at, parents_of, straight

@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
-from gis_service.boundaries import history
-from gis_service.boundaries.reading import newest_version
+from gis_service.boundaries.history import changes as history
+from gis_service.boundaries.publication.reading import newest_version
 from gis_service.grids import assignment
 from gis_service.grids.versions import today, versions
 from gis_service.store import Store

@@ -8,7 +8,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gis_service.boundaries.noding import NodingReport, check_polygons, metres_per_degree
+from gis_service.boundaries.linework.noding import NodingReport, check_polygons, metres_per_degree
 from gis_service.geodesy import area_m2
 from tests.support import SOUTH, WEST
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import shapely
 
-from gis_service.boundaries.packed_shapes import PackedShapes
+from gis_service.boundaries.linework.packed_shapes import PackedShapes
 
 
 @pytest.mark.parametrize("count", [0, 1, 63, 64, 65, 3000])

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import shapely
 
-from gis_service.boundaries.balance import Loads, Units
-from gis_service.boundaries.checks import Context
-from gis_service.boundaries.edits import Draft
-from gis_service.boundaries.partition import TASTES, propose
-from gis_service.boundaries.rules import read_rules
-from gis_service.boundaries.tessellation import Tessellation
+from gis_service.boundaries.editing.balance import Loads, Units
+from gis_service.boundaries.editing.checks import Context
+from gis_service.boundaries.editing.edits import Draft
+from gis_service.boundaries.editing.partition import TASTES, propose
+from gis_service.boundaries.editing.rules import read_rules
+from gis_service.boundaries.linework.tessellation import Tessellation
 from gis_service.errors import InputError
 from tests.boundaries import redrawing
 from tests.boundaries.test_edits import at, line, parents_of, straight

@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 
 from gis_service.access import SYSTEM, Actor
 from gis_service.access.actor import ADMINISTRATOR
-from gis_service.boundaries import plan_life, plan_work
-from gis_service.boundaries.plan_desk import PlanDesk
-from gis_service.boundaries.plan_publication import drafted, publish_plan, submit
+from gis_service.boundaries.plans import life as plan_life
+from gis_service.boundaries.plans import work as plan_work
+from gis_service.boundaries.plans.drafts import PlanDesk
+from gis_service.boundaries.plans.publication import drafted, publish_plan, submit
 from gis_service.commands import plans as commands
 from gis_service.errors import ConflictError, NotAllowedError
 from gis_service.grids.assignment import assign_new

@@ -10,9 +10,9 @@ import shapely
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
-from gis_service.boundaries.grid_table import publish_table as publish
-from gis_service.boundaries.publication import Published
-from gis_service.boundaries.tessellation import Tessellation, from_polygons
+from gis_service.boundaries.linework.tessellation import Tessellation, from_polygons
+from gis_service.boundaries.publication.grid_table import publish_table as publish
+from gis_service.boundaries.publication.publishing import Published
 from gis_service.errors import ConflictError, InputError, NotFoundError
 from gis_service.grids import assignment
 from gis_service.grids.versions import in_force, is_due, polygons, today

@@ -10,16 +10,17 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import Range
 
 from gis_service.access import SYSTEM
-from gis_service.boundaries import history, plan_life
-from gis_service.boundaries.grid_table import publish_table
-from gis_service.boundaries.plan_desk import PlanDesk, StoredEdit
-from gis_service.boundaries.plan_publication import checks, impact, moved_by, redraw_of
-from gis_service.boundaries.plan_work import completed
-from gis_service.boundaries.publication import Published
-from gis_service.boundaries.publication import publish as publish_redraw
-from gis_service.boundaries.reading import newest_version
-from gis_service.boundaries.schemes import lock_scheme
-from gis_service.boundaries.tessellation import from_polygons
+from gis_service.boundaries.history import changes as history
+from gis_service.boundaries.linework.tessellation import from_polygons
+from gis_service.boundaries.plans import life as plan_life
+from gis_service.boundaries.plans.drafts import PlanDesk, StoredEdit
+from gis_service.boundaries.plans.publication import checks, impact, moved_by, redraw_of
+from gis_service.boundaries.plans.work import completed
+from gis_service.boundaries.publication.grid_table import publish_table
+from gis_service.boundaries.publication.publishing import Published
+from gis_service.boundaries.publication.publishing import publish as publish_redraw
+from gis_service.boundaries.publication.reading import newest_version
+from gis_service.boundaries.publication.schemes import lock_scheme
 from gis_service.errors import ConflictError
 from gis_service.grids.assignment import assign_new
 from gis_service.grids.versions import today
@@ -387,7 +388,7 @@ def test_a_base_goes_when_nobody_works_on_plans_and_comes_again(
     base = desk.base(connection, version)
     desk.forget_unused()
     assert desk.base(connection, version) is base
-    monkeypatch.setattr("gis_service.boundaries.plan_desk._UNUSED_S", -1.0)
+    monkeypatch.setattr("gis_service.boundaries.plans.drafts._UNUSED_S", -1.0)
     desk.forget_unused()
     assert desk.base(connection, version) is not base
     assert grid_ids

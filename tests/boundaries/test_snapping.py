@@ -3,7 +3,7 @@
 import numpy as np
 import shapely
 
-from gis_service.boundaries.snapping import snap
+from gis_service.boundaries.linework.snapping import snap
 from gis_service.geodesy import on_lattice
 from tests.boundaries.test_edits import at, line
 

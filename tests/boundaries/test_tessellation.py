@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 import shapely
 
-from gis_service.boundaries.tessellation import OUTSIDE, Tessellation, build_faces, from_polygons
+from gis_service.boundaries.linework.tessellation import (
+    OUTSIDE,
+    Tessellation,
+    build_faces,
+    from_polygons,
+)
 from gis_service.errors import InputError
 from gis_service.geodesy import area_m2
 

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from gis_service.access import SYSTEM
 from gis_service.access.actor import find_actor
 from gis_service.api.authentication import ACTOR_COOKIE
-from gis_service.boundaries import plan_life
+from gis_service.boundaries.plans import life as plan_life
 from gis_service.grids.assignment import assign_new
 from gis_service.messages import WEB_DIR, all_texts
 from gis_service.store import Store

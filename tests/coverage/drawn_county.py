@@ -9,7 +9,7 @@ import shapely
 import sqlalchemy as sa
 
 from gis_service.access import Actor
-from gis_service.coverage.standards import read_standards
+from gis_service.coverage.standards.book import read_standards
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
 from tests.coverage.drawn_roads import at_m

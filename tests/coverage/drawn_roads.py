@@ -13,8 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from gis_service.coverage.network import RoadNetwork, Snapped
-from gis_service.coverage.routes import Leg, Router
+from gis_service.coverage.network.graph import RoadNetwork, Snapped
+from gis_service.coverage.travel.routes import Leg, Router
 
 LON, LAT = 112.9, 28.7
 DEGREES_PER_M = 1 / 100_000

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gis_service import jobs
-from gis_service.coverage import runs
+from gis_service.coverage.runs import runs
 from gis_service.store import Store
 
 

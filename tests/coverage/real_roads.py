@@ -7,7 +7,7 @@ import networkx as nx
 import pandas as pd
 import shapely
 
-from gis_service.coverage.network import RoadNetwork
+from gis_service.coverage.network.graph import RoadNetwork
 
 
 def futian_network(real_data: Path) -> RoadNetwork:

@@ -9,16 +9,16 @@ import pytest
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 (it is a class)
 from psycopg2.extras import execute_values
 
-from gis_service.coverage.network import (
+from gis_service.coverage.network.graph import (
     FloatArray,
     IntArray,
     ProfileNetwork,
     RoadNetwork,
     for_profile,
 )
-from gis_service.coverage.standards import Direction, read_standards
-from gis_service.coverage.travel_time import graph_of, nearest_of_nodes
-from gis_service.ingest.osm import read_osm
+from gis_service.coverage.standards.book import Direction, read_standards
+from gis_service.coverage.travel.travel_time import graph_of, nearest_of_nodes
+from gis_service.ingest.osm.reading import read_osm
 from tests.conftest import DatabaseServer
 from tests.coverage.real_roads import futian_network
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import shapely
 
-from gis_service.coverage.network import RoadNetwork, for_profile, snap
-from gis_service.coverage.service_area import Reacher, StreetCells
-from gis_service.coverage.standards import Profile, read_standards
-from gis_service.ingest.osm import read_osm
+from gis_service.coverage.areas.service_area import Reacher, StreetCells
+from gis_service.coverage.network.graph import RoadNetwork, for_profile, snap
+from gis_service.coverage.standards.book import Profile, read_standards
+from gis_service.ingest.osm.reading import read_osm
 from gis_service.rule_files import Sourced
 
 BOOK = read_standards()

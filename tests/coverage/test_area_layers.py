@@ -7,10 +7,10 @@ import pytest
 import shapely
 
 from gis_service.access import SYSTEM
-from gis_service.coverage import runs
-from gis_service.coverage.area_answers import AreaBand, NamedDistrict, NamedPiece
-from gis_service.coverage.areas import Areas, usual_limits
-from gis_service.maps.area_layers import (
+from gis_service.coverage.areas.answers import AreaBand, NamedDistrict, NamedPiece
+from gis_service.coverage.areas.service import Areas, usual_limits
+from gis_service.coverage.runs import runs
+from gis_service.maps.page.area_layers import (
     band_colours,
     band_layer,
     district_layer,

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from gis_service import jobs
 from gis_service.access import SYSTEM
-from gis_service.coverage import runs
-from gis_service.coverage.run_notes import MOST, said
-from gis_service.coverage.standards import read_standards
+from gis_service.coverage.measuring.notes import MOST, said
+from gis_service.coverage.runs import runs
+from gis_service.coverage.standards.book import read_standards
 from gis_service.errors import InputError
 from gis_service.geodesy import distance_m
 from gis_service.messages import LANGUAGES, Language

@@ -5,10 +5,10 @@ import pytest
 import shapely
 
 from gis_service.access import SYSTEM
-from gis_service.coverage import runs
-from gis_service.coverage.blind_spots import CELL_M, Missed, blind_spots
-from gis_service.coverage.places import Standing, gathered
-from gis_service.coverage.travel_time import OFF_NETWORK, TOO_FAR, UNREACHABLE
+from gis_service.coverage.measuring.blind_spots import CELL_M, Missed, blind_spots
+from gis_service.coverage.network.places import Standing, gathered
+from gis_service.coverage.runs import runs
+from gis_service.coverage.travel.travel_time import OFF_NETWORK, TOO_FAR, UNREACHABLE
 from gis_service.store import Store
 from tests.coverage.drawn_county import BOOK, EAST, EAST_OFFICER, VISITOR, WEST
 from tests.coverage.drawn_roads import DEGREES_PER_M, at_m

@@ -4,10 +4,10 @@ import pytest
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
-from gis_service.coverage import runs
-from gis_service.coverage.comparing import compare
-from gis_service.coverage.what_if import AddStation, CloseRoad, MoveStation
-from gis_service.coverage.what_if_answers import ask
+from gis_service.coverage.runs import runs
+from gis_service.coverage.runs.comparing import compare
+from gis_service.coverage.siting.what_if import AddStation, CloseRoad, MoveStation
+from gis_service.coverage.siting.what_if_answers import ask
 from gis_service.errors import InputError, NotAllowedError
 from gis_service.snapshot import Snapshot
 from gis_service.store import Store

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from gis_service.coverage.disclosure import NO_PARENT, Counts, Hidden, hide, hide_listed
+from gis_service.coverage.measuring.disclosure import NO_PARENT, Counts, Hidden, hide, hide_listed
 
 CATEGORIES = 4
 NOT_COVERED = -1

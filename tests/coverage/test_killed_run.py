@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from gis_service import jobs
 from gis_service.access import SYSTEM
-from gis_service.coverage import runs
+from gis_service.coverage.runs import runs
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.conftest import ROOT, DatabaseServer

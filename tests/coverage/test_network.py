@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gis_service import geodesy
-from gis_service.coverage.network import (
+from gis_service.coverage.network.graph import (
     FloatArray,
     ProfileNetwork,
     RoadNetwork,
@@ -18,7 +18,7 @@ from gis_service.coverage.network import (
     for_profile,
     snap,
 )
-from gis_service.coverage.standards import read_standards
+from gis_service.coverage.standards.book import read_standards
 from gis_service.errors import InputError
 from tests.coverage.drawn_roads import EDGE_DEFAULTS, at_m, drawn
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import shapely
 
-from gis_service.coverage.network import RoadNetwork, for_profile
-from gis_service.coverage.network_report import NetworkReport, ReportRules, report
-from gis_service.coverage.standards import read_standards
+from gis_service.coverage.network.graph import RoadNetwork, for_profile
+from gis_service.coverage.runs.network_report import NetworkReport, ReportRules, report
+from gis_service.coverage.standards.book import read_standards
 from tests.coverage.drawn_roads import at_m, drawn
 
 BOOK = read_standards()

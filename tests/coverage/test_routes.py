@@ -6,11 +6,11 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gis_service.coverage.measurement import Facilities, measure_places
-from gis_service.coverage.network import RoadNetwork, for_profile
-from gis_service.coverage.routes import Router, Search
-from gis_service.coverage.standards import StandardBook, standard_book
-from gis_service.coverage.travel_time import graph_of, nearest_of_nodes
+from gis_service.coverage.measuring.measurement import Facilities, measure_places
+from gis_service.coverage.network.graph import RoadNetwork, for_profile
+from gis_service.coverage.standards.book import StandardBook, standard_book
+from gis_service.coverage.travel.routes import Router, Search
+from gis_service.coverage.travel.travel_time import graph_of, nearest_of_nodes
 from gis_service.geodesy import length_m
 from tests.coverage.drawn_roads import at_m, drawn, independent_minutes, minutes_of
 

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 
 from gis_service import jobs, main_job
 from gis_service.access import SYSTEM, Actor
-from gis_service.coverage import runs
-from gis_service.coverage.statistics import figures
-from gis_service.coverage.travel_time import STATUS_NAMES
+from gis_service.coverage.measuring.statistics import figures
+from gis_service.coverage.runs import runs
+from gis_service.coverage.travel.travel_time import STATUS_NAMES
 from gis_service.errors import InputError, NotAllowedError, NotFoundError
 from gis_service.geodesy import distance_m
 from gis_service.rule_files import Sourced

@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
-from gis_service.coverage import service_area
-from gis_service.coverage.districts import Barrier, districts
-from gis_service.coverage.network import ProfileNetwork, Snapped, for_profile, snap
-from gis_service.coverage.service_area import (
+from gis_service.coverage.areas import service_area
+from gis_service.coverage.areas.districts import Barrier, districts
+from gis_service.coverage.areas.service_area import (
     NOBODY,
     Reacher,
     StreetCells,
@@ -19,8 +18,9 @@ from gis_service.coverage.service_area import (
     generalised,
     valid_ground,
 )
-from gis_service.coverage.standards import read_standards
-from gis_service.coverage.travel_time import nearest_facility
+from gis_service.coverage.network.graph import ProfileNetwork, Snapped, for_profile, snap
+from gis_service.coverage.standards.book import read_standards
+from gis_service.coverage.travel.travel_time import nearest_facility
 from tests.coverage.drawn_roads import at_m, drawn
 
 BOOK = read_standards()

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from gis_service.access import SYSTEM
-from gis_service.coverage.sites import Sites, SiteWish, best_sites
-from gis_service.coverage.what_if import AddStation, Prepared, what_if
-from gis_service.coverage.what_if_answers import measure_now
+from gis_service.coverage.siting.sites import Sites, SiteWish, best_sites
+from gis_service.coverage.siting.what_if import AddStation, Prepared, what_if
+from gis_service.coverage.siting.what_if_answers import measure_now
 from gis_service.errors import InputError
 from gis_service.snapshot import Snapshot
 from gis_service.store import Store

@@ -7,10 +7,10 @@ import sqlalchemy as sa
 
 from gis_service import jobs
 from gis_service.access import SYSTEM
-from gis_service.coverage import sites_job
-from gis_service.coverage.sites import best_sites
-from gis_service.coverage.staleness import stale_because
-from gis_service.coverage.standards import standard_book
+from gis_service.coverage.runs.staleness import stale_because
+from gis_service.coverage.siting import job as sites_job
+from gis_service.coverage.siting.sites import best_sites
+from gis_service.coverage.standards.book import standard_book
 from gis_service.messages import LANGUAGES, text
 from gis_service.snapshot import Snapshot
 from gis_service.store import Store

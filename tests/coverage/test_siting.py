@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gis_service.coverage import siting
+from gis_service.coverage.siting import maximal_cover as siting
 from gis_service.errors import InputError
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import shapely
 
-from gis_service.coverage.snapping import index_lines, nearest_lines
+from gis_service.coverage.network.snapping import index_lines, nearest_lines
 
 TIE_M = 1e-6
 

@@ -5,8 +5,8 @@ import pytest
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
-from gis_service.coverage import runs, staleness
-from gis_service.coverage.staleness import stale_because
+from gis_service.coverage.runs import runs, staleness
+from gis_service.coverage.runs.staleness import stale_because
 from gis_service.rule_files import Sourced
 from gis_service.snapshot import Snapshot
 from gis_service.store import Store

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gis_service.coverage.standards import DEFAULTS, StandardBook, read_standards, source_in
+from gis_service.coverage.standards.book import DEFAULTS, StandardBook, read_standards, source_in
 from gis_service.errors import InputError, NotFoundError
 from gis_service.store.tables import FACILITY_KINDS, ROAD_CLASSES
 

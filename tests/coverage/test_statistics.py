@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gis_service.coverage.statistics import NO_GRID, RULE, Hierarchy, Outcome, figures
-from gis_service.coverage.travel_time import (
+from gis_service.coverage.measuring.statistics import NO_GRID, RULE, Hierarchy, Outcome, figures
+from gis_service.coverage.travel.travel_time import (
     COVERED,
     OFF_NETWORK,
     STATUS_NAMES,

@@ -11,9 +11,15 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gis_service.coverage.network import ProfileNetwork, RoadNetwork, Snapped, for_profile, snap
-from gis_service.coverage.standards import Direction, read_standards
-from gis_service.coverage.travel_time import (
+from gis_service.coverage.network.graph import (
+    ProfileNetwork,
+    RoadNetwork,
+    Snapped,
+    for_profile,
+    snap,
+)
+from gis_service.coverage.standards.book import Direction, read_standards
+from gis_service.coverage.travel.travel_time import (
     COVERED,
     OFF_NETWORK,
     TOO_FAR,

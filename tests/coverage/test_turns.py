@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gis_service.coverage.changed_roads import with_road, without
-from gis_service.coverage.network import ProfileNetwork, RoadNetwork, Snapped, for_profile
-from gis_service.coverage.routes import Router
-from gis_service.coverage.service_area import Reacher
-from gis_service.coverage.standards import Direction, read_standards
-from gis_service.coverage.travel_time import (
+from gis_service.coverage.areas.service_area import Reacher
+from gis_service.coverage.network.changed_roads import with_road, without
+from gis_service.coverage.network.graph import ProfileNetwork, RoadNetwork, Snapped, for_profile
+from gis_service.coverage.network.turns import TurnRules
+from gis_service.coverage.standards.book import Direction, read_standards
+from gis_service.coverage.travel.routes import Router
+from gis_service.coverage.travel.travel_time import (
     Graph,
     graph_of,
     matrix,
@@ -23,7 +24,6 @@ from gis_service.coverage.travel_time import (
     nearest_of_nodes,
     reach,
 )
-from gis_service.coverage.turns import TurnRules
 from tests.coverage.drawn_roads import LON, at_m, drawn, minutes_of
 
 BOOK = read_standards()

@@ -11,15 +11,13 @@ import numpy as np
 import pytest
 import shapely
 
-from gis_service.coverage.changed_roads import road_at, with_road, without
-from gis_service.coverage.measurement import Facilities, measure_places
-from gis_service.coverage.network import RoadNetwork
-from gis_service.coverage.places import Places
-from gis_service.coverage.standards import read_standards
-from gis_service.coverage.statistics import POPULATIONS, Hierarchy, figures
-from gis_service.coverage.summary import summary_of
-from gis_service.coverage.travel_time import COVERED, TOO_FAR
-from gis_service.coverage.what_if import (
+from gis_service.coverage.measuring.measurement import Facilities, measure_places
+from gis_service.coverage.measuring.statistics import POPULATIONS, Hierarchy, figures
+from gis_service.coverage.measuring.summary import summary_of
+from gis_service.coverage.network.changed_roads import road_at, with_road, without
+from gis_service.coverage.network.graph import RoadNetwork
+from gis_service.coverage.network.places import Places
+from gis_service.coverage.siting.what_if import (
     AddRoad,
     AddStation,
     Change,
@@ -31,6 +29,8 @@ from gis_service.coverage.what_if import (
     prepare,
     what_if,
 )
+from gis_service.coverage.standards.book import read_standards
+from gis_service.coverage.travel.travel_time import COVERED, TOO_FAR
 from gis_service.errors import InputError
 from tests.coverage.drawn_roads import at_m, drawn, independent_minutes
 

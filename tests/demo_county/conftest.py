@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from gis_service.ingest.frames import CountyFrames
+from gis_service.ingest.readers.frames import CountyFrames
 from scripts.demo_county import geography as geo
 from scripts.demo_county.boundaries import Boundaries, load_boundaries
 from scripts.demo_county.buildings import in_metres

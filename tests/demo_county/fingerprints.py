@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import shapely
 
-from gis_service.ingest.frames import COLUMNS, CountyFrames
+from gis_service.ingest.readers.frames import COLUMNS, CountyFrames
 from scripts.demo_county.boundaries import load_boundaries
 from scripts.demo_county.county import make_county
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import shapely
 
-from gis_service.boundaries.tessellation import Tessellation
-from gis_service.ingest.frames import CountyFrames
+from gis_service.boundaries.linework.tessellation import Tessellation
+from gis_service.ingest.readers.frames import CountyFrames
 from scripts.demo_county.boundaries import Boundaries, Version
 from tests.demo_county.conftest import BASE_FILE
 

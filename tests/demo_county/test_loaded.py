@@ -10,13 +10,13 @@ import sqlalchemy as sa
 
 from gis_service import main_job
 from gis_service.access import SYSTEM, Actor
-from gis_service.coverage import runs
+from gis_service.coverage.runs import runs
 from gis_service.entry.reading import listing
-from gis_service.grids import people, tallies
+from gis_service.grids.answers import people, tallies
 from gis_service.grids.reading import find_scheme
 from gis_service.grids.versions import versions
-from gis_service.ingest.frames import CountyFrames
-from gis_service.maps import sheet
+from gis_service.ingest.readers.frames import CountyFrames
+from gis_service.maps.sheets import sheet
 from gis_service.snapshot import Snapshot
 from gis_service.store import tables as t
 from gis_service.store.engine import Store

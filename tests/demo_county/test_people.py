@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from gis_service.ingest.frames import COLUMNS, CountyFrames
+from gis_service.ingest.readers.frames import COLUMNS, CountyFrames
 from scripts.demo_county.boundaries import Boundaries
 from scripts.demo_county.buildings import face_of, in_metres
 from scripts.demo_county.geography import Floats

@@ -5,10 +5,10 @@ import random
 import pytest
 import shapely
 
-from gis_service.boundaries.atoms import SLIVER_M2
-from gis_service.boundaries.checks import Context, check
-from gis_service.boundaries.edits import Draft
-from gis_service.boundaries.tessellation import Tessellation
+from gis_service.boundaries.editing.checks import Context, check
+from gis_service.boundaries.editing.edits import Draft
+from gis_service.boundaries.linework.atoms import SLIVER_M2
+from gis_service.boundaries.linework.tessellation import Tessellation
 from scripts.demo_county.boundaries import Boundaries
 from tests.boundaries import redrawing
 

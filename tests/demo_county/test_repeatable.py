@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from gis_service.ingest.frames import CountyFrames
+from gis_service.ingest.readers.frames import CountyFrames
 from tests.demo_county.fingerprints import fingerprints
 
 

@@ -7,7 +7,7 @@ import pytest
 import shapely
 from scipy.spatial import cKDTree
 
-from gis_service.ingest.frames import CountyFrames
+from gis_service.ingest.readers.frames import CountyFrames
 from scripts.demo_county import geography as geo
 from scripts.demo_county.boundaries import Boundaries
 from scripts.demo_county.buildings import in_metres

@@ -5,8 +5,8 @@ import sys
 from datetime import date
 
 from gis_service.access import SYSTEM
-from gis_service.boundaries.plan_desk import PlanDesk
-from gis_service.boundaries.plan_publication import publish_plan
+from gis_service.boundaries.plans.drafts import PlanDesk
+from gis_service.boundaries.plans.publication import publish_plan
 from gis_service.store import Store
 
 

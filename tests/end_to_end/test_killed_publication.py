@@ -15,10 +15,11 @@ import pytest
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM, Actor
-from gis_service.boundaries import plan_life, plan_work
-from gis_service.boundaries.history import withdraw
-from gis_service.boundaries.plan_desk import PlanDesk
-from gis_service.boundaries.plan_publication import drafted, submit
+from gis_service.boundaries.history.changes import withdraw
+from gis_service.boundaries.plans import life as plan_life
+from gis_service.boundaries.plans import work as plan_work
+from gis_service.boundaries.plans.drafts import PlanDesk
+from gis_service.boundaries.plans.publication import drafted, submit
 from gis_service.grids.assignment import assign_new
 from gis_service.store import Store
 from gis_service.store import tables as t

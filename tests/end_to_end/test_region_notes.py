@@ -10,12 +10,12 @@ import pytest
 from gis_service import main_job
 from gis_service.access import SYSTEM
 from gis_service.api import create_app
-from gis_service.coverage.areas import Areas
-from gis_service.coverage.runs import find_run
+from gis_service.coverage.areas.service import Areas
+from gis_service.coverage.runs.runs import find_run
 from gis_service.errors import ConflictError
-from gis_service.ingest.osm import read_osm
-from gis_service.ingest.records import region_notes
+from gis_service.ingest.osm.reading import read_osm
 from gis_service.ingest.region import import_region
+from gis_service.ingest.writing.past_imports import region_notes
 from gis_service.messages import LANGUAGES
 from gis_service.regions import region_database
 from gis_service.reports.facts import read_facts

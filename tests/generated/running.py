@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from gis_service.coordinate_systems import parse_crs
-from gis_service.ingest.kinds import ImportOptions
+from gis_service.ingest.kinds.kind import ImportOptions
 from gis_service.reports.coverage import FORMATS
 from gis_service.store.engine import Store
 from tests.conftest import DatabaseServer

@@ -11,12 +11,12 @@ from typing import Any, Final
 from gis_service import main_job
 from gis_service.access import SYSTEM
 from gis_service.coordinate_systems import parse_crs
-from gis_service.coverage.areas import Areas
-from gis_service.coverage.standards import standard_book
+from gis_service.coverage.areas.service import Areas
+from gis_service.coverage.standards.book import standard_book
 from gis_service.errors import GisError
 from gis_service.ingest.importing import import_file
-from gis_service.ingest.kinds import ImportOptions, ImportOutcome
-from gis_service.maps.one_file import write_map
+from gis_service.ingest.kinds.kind import ImportOptions, ImportOutcome
+from gis_service.maps.page.one_file import write_map
 from gis_service.messages import LANGUAGES
 from gis_service.reports.coverage import FORMATS, Format, Wish, read_report
 from gis_service.snapshot import Snapshot

@@ -8,7 +8,7 @@ import pytest
 import shapely
 import sqlalchemy as sa
 
-from gis_service.boundaries.publication import Published
+from gis_service.boundaries.publication.publishing import Published
 from gis_service.grids import assignment
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows

@@ -23,13 +23,14 @@ from hypothesis import strategies as st
 from gis_service.coordinate_systems import CoordinateSystem, from_cgcs2000
 from gis_service.errors import InputError
 from gis_service.geodesy import distance_m
-from gis_service.grids import csv_files
-from gis_service.grids.bulk import Options, Reject, Source, Tally, assigned
-from gis_service.grids.csv_blocks import NUMBER, numbers, scan
-from gis_service.grids.locator import Locator
-from gis_service.grids.sources import assign_file
-from gis_service.ingest.columns import find_coordinates
-from gis_service.ingest.gpkg_assign import assign_geopackage
+from gis_service.grids.answers.sources import assign_file
+from gis_service.grids.batch import csv_files
+from gis_service.grids.batch.csv_blocks import NUMBER, numbers, scan
+from gis_service.grids.batch.files import assigned
+from gis_service.grids.batch.rows import Options, Reject, Source, Tally
+from gis_service.grids.locator.locator import Locator
+from gis_service.ingest.kinds.gpkg_assign import assign_geopackage
+from gis_service.ingest.readers.columns import find_coordinates
 
 CGCS = CoordinateSystem("cgcs2000")
 ADDED = "grid_code,grid_name,grid_method,nearest_code,nearest_m,refused"
@@ -287,7 +288,7 @@ def test_lines_of_json_keep_members_and_order(answer: Ask) -> None:
 def test_a_collection_keeps_what_stands_around_the_features(
     answer: Ask, monkeypatch: pytest.MonkeyPatch, piece: int
 ) -> None:
-    monkeypatch.setattr("gis_service.grids.feature_files._READ", piece)
+    monkeypatch.setattr("gis_service.grids.batch.feature_files._READ", piece)
     given = {
         "type": "FeatureCollection",
         "name": "点",

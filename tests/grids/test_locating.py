@@ -9,15 +9,15 @@ import shapely
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM, Actor
-from gis_service.boundaries.grid_table import publish_table as publish
+from gis_service.boundaries.publication.grid_table import publish_table as publish
 from gis_service.coordinate_systems import CoordinateSystem, from_cgcs2000
 from gis_service.errors import NotFoundError
-from gis_service.grids import locating
-from gis_service.grids.answering import Desk
-from gis_service.grids.border_roads import BorderRoads, run_along
-from gis_service.grids.locating import UnreadableError, locate
-from gis_service.grids.locator import NO_GRID, Locator
-from gis_service.grids.placing import find_by_index, find_in_store
+from gis_service.grids.answers import locating
+from gis_service.grids.answers.answering import Desk
+from gis_service.grids.answers.border_roads import BorderRoads, run_along
+from gis_service.grids.answers.locating import UnreadableError, locate
+from gis_service.grids.answers.placing import find_by_index, find_in_store
+from gis_service.grids.locator.locator import NO_GRID, Locator
 from gis_service.grids.versions import in_force, polygons, today
 from gis_service.snapshot import Snapshot
 from gis_service.store import Store
@@ -357,7 +357,7 @@ def test_the_desk_answers_as_the_store_does(store: Store, grids: dict[str, int])
 def test_a_leave_is_noticed_by_the_roll_within_a_second(
     store: Store, grids: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gis_service.grids.answering._CHECK_EVERY_S", 0.0)
+    monkeypatch.setattr("gis_service.grids.answers.answering._CHECK_EVERY_S", 0.0)
     desk = Desk(store, Snapshot())
     before = desk.current(SYSTEM, "base").roll
     assert desk.current(SYSTEM, "base").roll is before

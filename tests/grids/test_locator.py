@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gis_service.access import SYSTEM
-from gis_service.boundaries.grid_table import publish_table as publish
-from gis_service.boundaries.tessellation import from_polygons
+from gis_service.boundaries.linework.tessellation import from_polygons
+from gis_service.boundaries.publication.grid_table import publish_table as publish
 from gis_service.geodesy import GeometryArray, distance_m, on_lattice
-from gis_service.grids import locator_kernels as kernels
-from gis_service.grids.locator import NO_GRID, Located, Locator
+from gis_service.grids.locator import kernels
+from gis_service.grids.locator.locator import NO_GRID, Located, Locator
 from gis_service.grids.versions import in_force, polygons
 from gis_service.store.engine import Store
 from scripts.hard_points import all_hard_points, hard_points

@@ -5,8 +5,8 @@ import time
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
-from gis_service.boundaries.grid_table import publish_table as publish
-from gis_service.grids.answering import Desk
+from gis_service.boundaries.publication.grid_table import publish_table as publish
+from gis_service.grids.answers.answering import Desk
 from gis_service.grids.versions import today
 from gis_service.snapshot import Snapshot
 from gis_service.store.engine import Store

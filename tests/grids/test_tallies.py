@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gis_service.access.households import address_of, mask_name, mask_phone
+from gis_service.grids.answers.tallies import roll_up
 from gis_service.grids.reading import like
-from gis_service.grids.tallies import roll_up
 
 TREE = {1: None, 2: 1, 3: 1, 4: 2, 5: 2, 6: 3}
 LOWEST = (4, 5, 6)

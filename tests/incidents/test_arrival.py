@@ -8,7 +8,7 @@ import shapely
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM, Actor
-from gis_service.coverage.runs import measure
+from gis_service.coverage.runs.runs import measure
 from gis_service.grids.assignment import assign_new
 from gis_service.incidents.arrival import arrivals
 from gis_service.snapshot import Snapshot

@@ -8,9 +8,9 @@ import pandas as pd
 import shapely
 
 from gis_service.coordinate_systems import parse_crs
-from gis_service.ingest.columns import MatchedColumn
-from gis_service.ingest.file_table import FileTable
-from gis_service.ingest.kinds import MatchedTable
+from gis_service.ingest.kinds.kind import MatchedTable
+from gis_service.ingest.readers.columns import MatchedColumn
+from gis_service.ingest.readers.file_table import FileTable
 
 
 def matched(rows: Sequence[Mapping[str, Any]], name: str = "file.geojson") -> MatchedTable:

@@ -20,9 +20,9 @@ import sqlalchemy as sa
 from gis_service.access import SYSTEM
 from gis_service.coordinate_systems import CoordinateSystem, from_cgcs2000
 from gis_service.errors import GisError
-from gis_service.ingest.files import read_table
 from gis_service.ingest.importing import import_file
-from gis_service.ingest.kinds import ImportOptions
+from gis_service.ingest.kinds.kind import ImportOptions
+from gis_service.ingest.readers.files import read_table
 from gis_service.messages import LANGUAGES
 from gis_service.settings import ImportSettings, import_settings
 from gis_service.store import Store

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from gis_service.errors import InputError
-from gis_service.ingest.checks import file_fields
-from gis_service.ingest.columns import Field, find_coordinates, match_columns, plain
 from gis_service.ingest.importing import kinds
-from gis_service.ingest.values import ZONE, read_values
+from gis_service.ingest.readers.columns import Field, find_coordinates, match_columns, plain
+from gis_service.ingest.readers.values import ZONE, read_values
+from gis_service.ingest.writing.checks import file_fields
 from gis_service.records import RECORDS
 
 BUILDINGS = file_fields(RECORDS["building"])

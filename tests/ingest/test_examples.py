@@ -8,7 +8,7 @@ import pytest
 from gis_service.access import SYSTEM
 from gis_service.coordinate_systems import parse_crs
 from gis_service.ingest.importing import import_file, kinds
-from gis_service.ingest.kinds import ImportOptions, ImportOutcome
+from gis_service.ingest.kinds.kind import ImportOptions, ImportOutcome
 from gis_service.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,8 +15,8 @@ import shapely
 
 from gis_service.coordinate_systems import CoordinateSystem, from_cgcs2000, parse_crs
 from gis_service.errors import InputError
-from gis_service.ingest.file_table import FileTable
-from gis_service.ingest.files import read_table
+from gis_service.ingest.readers.file_table import FileTable
+from gis_service.ingest.readers.files import read_table
 
 WGS84 = CoordinateSystem("wgs84")
 NAMES = ["东风楼", "和平里二栋", "镇政府"]

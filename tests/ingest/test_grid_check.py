@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from gis_service.cli import app
 from gis_service.errors import InputError
-from gis_service.ingest.grid_check import check_file
+from gis_service.ingest.kinds.grid_check import check_file
 
 METRE = 1 / 97_500  # degrees of longitude at 29°
 

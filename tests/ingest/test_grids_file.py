@@ -12,13 +12,13 @@ import shapely
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
-from gis_service.boundaries.noding import metres_per_degree
+from gis_service.boundaries.linework.noding import metres_per_degree
 from gis_service.coordinate_systems import from_cgcs2000, parse_crs
 from gis_service.errors import ConflictError, HeldBackError, InputError
 from gis_service.grids.versions import today, versions
-from gis_service.ingest.grids_file import FlawedGridsError, take_grids
 from gis_service.ingest.importing import import_file
-from gis_service.ingest.kinds import Applied, ImportOptions
+from gis_service.ingest.kinds.grids_file import FlawedGridsError, take_grids
+from gis_service.ingest.kinds.kind import Applied, ImportOptions
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.ingest.matched import matched

@@ -12,7 +12,7 @@ from gis_service.access import SYSTEM, Actor
 from gis_service.coordinate_systems import CoordinateSystem
 from gis_service.errors import NotAllowedError, NotFoundError
 from gis_service.ingest.importing import refusals_file, submit_import
-from gis_service.ingest.kinds import ImportOptions
+from gis_service.ingest.kinds.kind import ImportOptions
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.support import SIDE, SOUTH, WEST, publish_nine

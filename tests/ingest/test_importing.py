@@ -11,7 +11,7 @@ from gis_service.access import SYSTEM, Actor
 from gis_service.coordinate_systems import CoordinateSystem, from_cgcs2000
 from gis_service.errors import GisError, HeldBackError, InputError, NotAllowedError, NotFoundError
 from gis_service.ingest.importing import import_file, kinds
-from gis_service.ingest.kinds import ImportOptions, ImportOutcome
+from gis_service.ingest.kinds.kind import ImportOptions, ImportOutcome
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.support import SIDE, SOUTH, WEST, publish_nine

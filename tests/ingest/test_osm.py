@@ -10,14 +10,14 @@ import osmium
 import pytest
 import shapely
 
-from gis_service.coverage.network import RoadNetwork, Snapped, for_profile
-from gis_service.coverage.standards import read_standards
-from gis_service.coverage.travel_time import matrix
+from gis_service.coverage.network.graph import RoadNetwork, Snapped, for_profile
+from gis_service.coverage.standards.book import read_standards
+from gis_service.coverage.travel.travel_time import matrix
 from gis_service.errors import InputError
-from gis_service.ingest.frames import Note
-from gis_service.ingest.osm import OsmRegion, read_osm
-from gis_service.ingest.osm_roads import WAY_STRIDE
-from gis_service.ingest.osm_scan import scan
+from gis_service.ingest.osm.reading import OsmRegion, read_osm
+from gis_service.ingest.osm.roads import WAY_STRIDE
+from gis_service.ingest.osm.scan import scan
+from gis_service.ingest.readers.frames import Note
 from tests.ingest.osm_drawing import Drawing
 
 

@@ -13,8 +13,8 @@ import shapely
 
 from gis_service.errors import InputError
 from gis_service.geodesy import area_m2
-from gis_service.ingest.frames import COLUMNS
-from gis_service.ingest.osm import OsmRegion, read_osm
+from gis_service.ingest.osm.reading import OsmRegion, read_osm
+from gis_service.ingest.readers.frames import COLUMNS
 from gis_service.store import tables
 
 pytestmark = pytest.mark.real_data

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gis_service.ingest import osm_tags
+from gis_service.ingest.osm import tags as osm_tags
 from gis_service.store import tables
 
 

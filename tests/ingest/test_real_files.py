@@ -10,7 +10,7 @@ from gis_service.access import SYSTEM
 from gis_service.coordinate_systems import parse_crs
 from gis_service.errors import HeldBackError, InputError
 from gis_service.ingest.importing import import_file
-from gis_service.ingest.kinds import ImportOptions, ImportOutcome
+from gis_service.ingest.kinds.kind import ImportOptions, ImportOutcome
 from gis_service.store import Store
 from gis_service.store import tables as t
 

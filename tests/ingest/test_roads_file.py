@@ -11,15 +11,15 @@ import shapely
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
-from gis_service.boundaries.noding import metres_per_degree
+from gis_service.boundaries.linework.noding import metres_per_degree
 from gis_service.coordinate_systems import parse_crs
-from gis_service.coverage.county_reading import read_network
+from gis_service.coverage.county.reading import read_network
 from gis_service.errors import HeldBackError, InputError
-from gis_service.ingest.graphml import read_graphml
 from gis_service.ingest.importing import import_file
-from gis_service.ingest.kinds import Applied, ImportOptions, ImportOutcome
-from gis_service.ingest.road_noding import NodedRoads, node_roads
-from gis_service.ingest.roads_file import attributes, road_class, take_roads
+from gis_service.ingest.kinds.kind import Applied, ImportOptions, ImportOutcome
+from gis_service.ingest.kinds.road_noding import NodedRoads, node_roads
+from gis_service.ingest.kinds.roads_file import attributes, road_class, take_roads
+from gis_service.ingest.readers.graphml import read_graphml
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.ingest.matched import matched

@@ -13,9 +13,9 @@ from gis_service.access import SYSTEM
 from gis_service.cli import app
 from gis_service.coordinate_systems import parse_crs
 from gis_service.errors import InputError
-from gis_service.ingest.grid_check import check_file
 from gis_service.ingest.importing import import_file
-from gis_service.ingest.kinds import ImportOptions, ImportOutcome
+from gis_service.ingest.kinds.grid_check import check_file
+from gis_service.ingest.kinds.kind import ImportOptions, ImportOutcome
 from gis_service.store import tables as t
 from gis_service.store.engine import Store
 from tests.conftest import DatabaseServer

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
 from gis_service.errors import InputError
-from gis_service.ingest.kinds import Applied, ImportOptions
-from gis_service.ingest.units_file import level_of, same_name, take_units
+from gis_service.ingest.kinds.kind import Applied, ImportOptions
+from gis_service.ingest.kinds.units_file import level_of, same_name, take_units
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.ingest.matched import matched

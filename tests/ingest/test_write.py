@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from gis_service.access import SYSTEM
 from gis_service.errors import InputError
-from gis_service.ingest import write
-from gis_service.ingest.frames import COLUMNS, CountyFrames, Refusal
-from gis_service.ingest.write import ImportResult, ImportSource, clear_region, write_frames
+from gis_service.ingest.readers.frames import COLUMNS, CountyFrames, Refusal
+from gis_service.ingest.writing import write
+from gis_service.ingest.writing.write import ImportResult, ImportSource, clear_region, write_frames
 from gis_service.records import RECORDS
 from gis_service.store import tables as t
 from gis_service.store.engine import Store

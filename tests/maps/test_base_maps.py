@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from gis_service.api import create_app
 from gis_service.errors import SetupError
-from gis_service.maps.base_maps import BaseMaps, check_archive, check_template, fill
+from gis_service.maps.page.base_maps import BaseMaps, check_archive, check_template, fill
 from gis_service.settings import BaseMapSettings
 from gis_service.store import Store
 from tests.api.conftest import TestClient

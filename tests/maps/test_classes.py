@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gis_service.maps.classes import (
+from gis_service.maps.figures.classes import (
     AROUND_TARGET,
     SEQUENTIAL,
     class_of,

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gis_service.geodesy import distance_m
-from gis_service.maps.drawing import (
+from gis_service.maps.sheets.drawing import (
     SCALES,
     Board,
     Frame,

@@ -5,7 +5,7 @@ import pytest
 import shapely
 
 from gis_service.geodesy import GeometryArray
-from gis_service.maps.generalise import borders, chains_of, dissolved, simplified
+from gis_service.maps.tiles.generalise import borders, chains_of, dissolved, simplified
 from tests.support import SIDE, SOUTH, WEST, cell
 
 LATTICE = 1e-9

@@ -14,8 +14,8 @@ import folium
 import pytest
 
 from gis_service.errors import NotFoundError
-from gis_service.maps.cartography import LAYERS, NOWHERE, PANES, centre
-from gis_service.maps.grid_map import (
+from gis_service.maps.page.cartography import LAYERS, NOWHERE, PANES, centre
+from gis_service.maps.page.grid_map import (
     LATE_SCRIPTS,
     TEXT_ROOMS,
     PageContext,
@@ -23,7 +23,7 @@ from gis_service.maps.grid_map import (
     grid_map,
     render_page,
 )
-from gis_service.maps.vendor import (
+from gis_service.maps.page.vendor import (
     LATE_FILES,
     VENDOR_FILES,
     file_hash,
@@ -207,7 +207,7 @@ def test_the_address_of_a_script_changes_with_any_script(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "js").mkdir()
-    monkeypatch.setattr("gis_service.maps.vendor.WEB_DIR", tmp_path)
+    monkeypatch.setattr("gis_service.maps.page.vendor.WEB_DIR", tmp_path)
     seen = {scripts_hash()}
     for name, text in (("one.js", "1"), ("two.js", "2"), ("one.js", "33")):
         (tmp_path / "js" / name).write_text(text, "utf-8")

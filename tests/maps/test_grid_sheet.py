@@ -15,9 +15,9 @@ from PIL import Image
 from gis_service.access import SYSTEM, Actor
 from gis_service.errors import NotFoundError
 from gis_service.geodesy import distance_m
-from gis_service.maps import printing
-from gis_service.maps.grid_drawing import wanted_roads
-from gis_service.maps.grid_sheet import (
+from gis_service.maps.sheets import printing
+from gis_service.maps.sheets.grid_drawing import wanted_roads
+from gis_service.maps.sheets.grid_sheet import (
     PAPERS,
     Box,
     Paper,

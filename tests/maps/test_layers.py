@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import shapely
 
-from gis_service.maps.layers import Detail, drawn_together, feature_collection, road_classes
+from gis_service.maps.page.layers import Detail, drawn_together, feature_collection, road_classes
 from gis_service.store import tables as t
 
 

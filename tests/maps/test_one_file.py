@@ -10,10 +10,10 @@ import pytest
 import shapely
 
 from gis_service.access import SYSTEM
-from gis_service.coverage.areas import Areas
-from gis_service.coverage.standards import standard_book
-from gis_service.maps.cartography import LAYERS
-from gis_service.maps.one_file import packed_houses, render_map
+from gis_service.coverage.areas.service import Areas
+from gis_service.coverage.standards.book import standard_book
+from gis_service.maps.page.cartography import LAYERS
+from gis_service.maps.page.one_file import packed_houses, render_map
 from gis_service.messages import LANGUAGES, Language, text
 from gis_service.snapshot import Snapshot
 from gis_service.store import Store

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
 from gis_service.errors import NotFoundError
-from gis_service.maps import tiles
-from gis_service.maps.tiles import TileCache, TileSet
+from gis_service.maps.tiles import tiles
+from gis_service.maps.tiles.tiles import TileCache, TileSet
 from gis_service.store import Store
 from gis_service.store import tables as t
 from gis_service.store import tiles as sql

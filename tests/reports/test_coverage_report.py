@@ -25,13 +25,13 @@ from defusedxml.ElementTree import fromstring
 
 from gis_service import jobs
 from gis_service.access import SYSTEM, Actor
-from gis_service.coverage import runs
-from gis_service.coverage.area_answers import AreaBand, NamedDistrict, NamedPiece
-from gis_service.coverage.areas import Areas
-from gis_service.coverage.standards import source_in
-from gis_service.coverage.statistics import COUNTY_GRID
-from gis_service.coverage.summary import Figures
-from gis_service.coverage.travel_time import STATUS_NAMES
+from gis_service.coverage.areas.answers import AreaBand, NamedDistrict, NamedPiece
+from gis_service.coverage.areas.service import Areas
+from gis_service.coverage.measuring.statistics import COUNTY_GRID
+from gis_service.coverage.measuring.summary import Figures
+from gis_service.coverage.runs import runs
+from gis_service.coverage.standards.book import source_in
+from gis_service.coverage.travel.travel_time import STATUS_NAMES
 from gis_service.errors import InputError, NotAllowedError, NotFoundError
 from gis_service.messages import LANGUAGES, Language, all_texts, text
 from gis_service.reports import report_job
@@ -55,7 +55,7 @@ AGAIN = """
 import hashlib, sys
 import sqlalchemy as sa
 from gis_service.access import SYSTEM
-from gis_service.coverage.areas import Areas
+from gis_service.coverage.areas.service import Areas
 from gis_service.reports.coverage import Wish, read_report
 from gis_service.snapshot import Snapshot
 from gis_service.store import Store

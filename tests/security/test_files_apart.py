@@ -25,9 +25,11 @@ from pandas.testing import assert_frame_equal
 
 from gis_service.coordinate_systems import CoordinateSystem
 from gis_service.errors import InputError
-from gis_service.ingest import apart, files, gpkg, parcel
-from gis_service.ingest.osm import read_osm
-from gis_service.ingest.table_files import read_csv
+from gis_service.ingest.osm.reading import read_osm
+from gis_service.ingest.readers import files, gpkg
+from gis_service.ingest.readers.table_files import read_csv
+from gis_service.ingest.sandbox import client as apart
+from gis_service.ingest.sandbox import transfer as parcel
 from gis_service.settings import import_settings
 from scripts.hostile_files import geopackages, valid, workbooks
 
@@ -317,7 +319,7 @@ def test_the_readers_know_no_secret_and_no_store(monkeypatch: pytest.MonkeyPatch
     said = Path(f"/proc/{server_pid()}/environ").read_bytes()
     assert b"secret" not in said
     code = (
-        "import sys, gis_service.ingest.reader_process;"
+        "import sys, gis_service.ingest.sandbox.process;"
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

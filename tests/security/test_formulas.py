@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gis_service.errors import Place
-from gis_service.grids.bulk import Reject, RejectList
-from gis_service.grids.csv_blocks import formula_cells
-from gis_service.ingest.file_table import FileTable
-from gis_service.ingest.frames import Refusal
+from gis_service.grids.batch.csv_blocks import formula_cells
+from gis_service.grids.batch.rows import Reject, RejectList
 from gis_service.ingest.importing import write_refusals
+from gis_service.ingest.readers.file_table import FileTable
+from gis_service.ingest.readers.frames import Refusal
 from gis_service.sheet_cells import safe_cell
 
 FORMULAS = ("=1+1", "+1+1", "-1+1", "-", "@SUM(A1)", "\t=1", "\r=1", "=cmd|' /C calc'!A0", "-1-cmd")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from gis_service.boundaries.publication import Published
+from gis_service.boundaries.publication.publishing import Published
 from gis_service.grids import assignment
 from gis_service.store import tables as t
 from gis_service.store.engine import Store

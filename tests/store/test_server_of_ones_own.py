@@ -9,7 +9,7 @@ from psycopg2 import sql
 
 from gis_service import jobs
 from gis_service.access import SYSTEM
-from gis_service.coverage import runs  # noqa: F401 (registers the work)
+from gis_service.coverage.runs import runs  # noqa: F401 (registers the work)
 from gis_service.errors import StoreError
 from gis_service.store.engine import Store, store_url
 from gis_service.store.migrate import upgrade

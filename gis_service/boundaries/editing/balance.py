@@ -1,0 +1,654 @@
+"""What each grid carries: households, people, care, premises, hazards, incidents, patrol.
+
+Counts are kept by unit: a building with all that is in it, or a thing that stands alone. After an
+edit only units and roads that it touched are placed anew; the figures are those of placing all of
+them. A point on a shared border belongs to the lowest grid id. Nothing here knows the store.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from gis_service.boundaries.editing.edits import Change
+from gis_service.boundaries.editing.rules import LoadRules
+from gis_service.boundaries.linework.noding import metres_per_degree
+from gis_service.geodesy import GeometryArray, length_m
+
+COUNTS: Final = (
+    "households", "people", "care_households", "premises", "hazards", "incidents_month",
+)  # fmt: skip
+ALONG_M: Final = 1.0
+ALONG_SHARE: Final = 0.9
+"""A road runs along a border where it stays within 1 m of it for 90 % of its length."""
+_FEW: Final = 5
+_PLACES: Final = 20
+"""A road is judged at so many places, evenly along it."""
+_NOWHERE: Final = -1
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Units:
+    """
+    What moves as one: a building with its households, or a thing that stands alone.
+
+    Attributes
+    ----------
+    lon, lat
+        A point on the building's surface, degrees.
+    counts
+        Columns :data:`COUNTS`, one row for each unit; incidents as a mean of a month.
+    """
+
+    lon: FloatArray
+    lat: FloatArray
+    counts: FloatArray
+
+
+@dataclass(frozen=True)
+class Load:
+    """
+    One grid's burden.
+
+    Attributes
+    ----------
+    patrol_km
+        Roads inside; of those along a border with another grid half.
+    load
+        All of it in households, by the county's weights.
+    target
+        Least and most households by the scheme's rule for this class of place; None without one.
+    deviation
+        By how much the load lies outside the target, as a share of the bound it passed: 0 within,
+        below 0 too little, above 0 too much.
+    """
+
+    households: int
+    people: int
+    care_households: int
+    premises: int
+    hazards: int
+    incidents_month: float
+    patrol_km: float
+    load: float
+    target: tuple[int, int] | None
+    deviation: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """
+        Write it down for a program.
+
+        Returns
+        -------
+        dict
+            Its attributes.
+        """
+        return asdict(self)
+
+
+class Loads:
+    """
+    The burden of every base grid, kept up to date edit by edit.
+
+    Parameters
+    ----------
+    faces
+        Land of every base grid in lon, lat; keys are grid ids, those of new grids ``new-1`` ….
+    units
+        What is counted.
+    roads
+        LineStrings that are walked, lon, lat.
+    rules
+        Weights.
+    size_rule
+        Households of a base grid by ``urban`` and ``rural``: least, most.
+    classes
+        Urban–rural class of each grid (``111`` … ``220``); a new grid has that of the land it got.
+    """
+
+    def __init__(
+        self,
+        faces: Mapping[str, Any],
+        units: Units,
+        roads: GeometryArray,
+        rules: LoadRules,
+        *,
+        size_rule: Mapping[str, Sequence[int]] | None = None,
+        classes: Mapping[str, str | None] | None = None,
+    ) -> None:
+        self._units = units
+        self._weights = np.array([getattr(rules, name).value for name in COUNTS])
+        self._per_km = rules.patrol_km.value
+        self._size_rule = {name: (int(a), int(b)) for name, (a, b) in (size_rule or {}).items()}
+        self._classes = dict(classes or {})
+        self._scale = _scale_of(faces)
+        self._keys: list[str] = []
+        self._code: dict[str, int] = {}
+        self._faces: dict[str, Any] = {}
+        self._owner = np.full(len(units.lon), _NOWHERE, dtype=np.int64)
+        self._held: dict[int, IntArray] = {}
+        self._sums: dict[int, FloatArray] = {}
+        self._roads = _Roads(roads, self._scale)
+        self._take_all(faces)
+
+    def copy(self) -> "Loads":
+        """
+        Begin a second draft on the same base without placing everything again.
+
+        Returns
+        -------
+        Loads
+            That goes its own way from here.
+        """
+        made = object.__new__(Loads)
+        made.__dict__.update(self.__dict__)
+        made._classes, made._code = dict(self._classes), dict(self._code)
+        made._keys, made._faces = list(self._keys), dict(self._faces)
+        made._owner, made._held = self._owner.copy(), dict(self._held)
+        made._sums, made._roads = dict(self._sums), self._roads.copy()
+        return made
+
+    # --- figures ---------------------------------------------------------------------------------
+
+    @property
+    def outside(self) -> IntArray:
+        """Units that lie in no grid, positions in ``units``."""
+        return np.flatnonzero(self._owner == _NOWHERE)
+
+    def households_outside(self, without: IntArray | None = None) -> tuple[int, Any]:
+        """
+        Find households that lie in no grid.
+
+        Parameters
+        ----------
+        without
+            Units that are not counted.
+
+        Returns
+        -------
+        n, places
+            How many, and a MultiPoint of where, lon, lat.
+        """
+        lost = self.outside
+        if without is not None:
+            lost = np.setdiff1d(lost, without)
+        lost = lost[self._units.counts[lost, 0] > 0]
+        points = shapely.points(self._units.lon[lost], self._units.lat[lost])
+        return round(float(self._units.counts[lost, 0].sum())), shapely.multipoints(points)
+
+    def of(self, keys: Iterable[str] | None = None) -> dict[str, Load]:
+        """
+        Tell what grids carry.
+
+        Parameters
+        ----------
+        keys
+            Which; all where None.
+
+        Returns
+        -------
+        dict
+            Load by key; unknown keys are left out.
+        """
+        wanted = [key for key in (self._faces if keys is None else keys) if key in self._faces]
+        self._walk(wanted)
+        found = {}
+        for key in wanted:
+            code = self._code[key]
+            metres = self._roads.metres_of(code)
+            found[key] = self._load(self._sum_of(code), metres, self._classes.get(key))
+        return found
+
+    def households_of(self, key: str) -> int:
+        """
+        Tell how many households a grid holds, without measuring its roads.
+
+        Parameters
+        ----------
+        key
+            Of a grid of this draft.
+
+        Returns
+        -------
+        int
+            As :meth:`of` tells it.
+        """
+        return round(float(self._sum_of(self._code[key])[0]))
+
+    def inside(self, keys: Iterable[str]) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """
+        Find what lies in grids.
+
+        Parameters
+        ----------
+        keys
+            Of the grids.
+
+        Returns
+        -------
+        xy, households, load
+            Place of each unit in lon, lat, shape (n, 2); its households; its load without patrol.
+        """
+        codes = [self._code[key] for key in keys if key in self._faces]
+        units = np.sort(np.concatenate([*(self._held.get(c, _NONE) for c in codes), _NONE]))
+        xy = np.column_stack([self._units.lon[units], self._units.lat[units]])
+        counts = self._units.counts[units]
+        return xy, counts[:, 0], counts @ self._weights
+
+    def class_of(self, key: str) -> str | None:
+        """
+        Tell what kind of place a grid is.
+
+        Parameters
+        ----------
+        key
+            Of the grid.
+
+        Returns
+        -------
+        str or None
+            Its urban–rural class.
+        """
+        return self._classes.get(key)
+
+    def after(self, change: Change) -> dict[str, Load]:
+        """
+        Tell what the touched grids will carry and change nothing, while a line is being dragged.
+
+        Parameters
+        ----------
+        change
+            Of the draft that these figures belong to, not yet applied here.
+
+        Returns
+        -------
+        dict
+            Load of each touched grid that goes on.
+        """
+        counted = self.counted(change)
+        walked = self._walked(change)
+        found = {}
+        for key, counts in counted.items():
+            code = self._code_of(key)
+            metres = self._roads.metres_of(code) + walked.gained.get(code, 0.0)
+            found[key] = self._load(counts, metres, self._class_after(key, change))
+        return found
+
+    def counted(self, change: Change) -> dict[str, FloatArray]:
+        """
+        Count what the touched grids will hold, without patrol, and change nothing.
+
+        Parameters
+        ----------
+        change
+            As for :meth:`after`.
+
+        Returns
+        -------
+        dict
+            :data:`COUNTS` of each touched grid that goes on.
+        """
+        counts = {key: self._sum_of(self._code_of(key)).copy() for key in change.touched}
+        for move in change.moves:
+            held = self._held.get(self._code_of(move.source), _NONE)
+            lon, lat = self._units.lon[held], self._units.lat[held]
+            west, south, east, north = move.geometry.bounds
+            near = (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)
+            units, lon, lat = held[near], lon[near], lat[near]
+            if not len(units):
+                continue
+            shapely.prepare(move.geometry)
+            within = shapely.contains_xy(move.geometry, lon, lat)
+            if (shapely.intersects_xy(move.geometry, lon, lat) != within).any():
+                return self._counted_anew(change)  # one lies on a border: its rule decides
+            moved = self._units.counts[units[within]].sum(axis=0)
+            counts[move.source] -= moved
+            counts[move.target] += moved
+        return {key: count for key, count in counts.items() if key in change.after}
+
+    def _counted_anew(self, change: Change) -> dict[str, FloatArray]:
+        placed = self._placed(change)
+        return {
+            key: self._units.counts[placed.get(self._code_of(key), _NONE)].sum(axis=0)
+            for key in change.touched
+            if key in change.after
+        }
+
+    def _sum_of(self, code: int) -> FloatArray:
+        if code not in self._sums:
+            self._sums[code] = self._units.counts[self._held.get(code, _NONE)].sum(axis=0)
+        return self._sums[code]
+
+    def apply(self, change: Change) -> None:
+        """
+        Take a change over.
+
+        Parameters
+        ----------
+        change
+            What :meth:`Draft.apply`, ``undo`` or ``redo`` gave.
+        """
+        placed = self._placed(change)
+        self._roads.take(self._walked(change))
+        for key in change.touched:
+            self._classes.setdefault(key, self._class_after(key, change))
+        before = [self._held.get(self._code_of(key), _NONE) for key in change.before]
+        self._owner[np.concatenate([*before, _NONE])] = _NOWHERE
+        for key in change.before:
+            self._held.pop(self._code_of(key), None)
+            self._sums.pop(self._code_of(key), None)
+        for key in change.retired:
+            self._faces.pop(key, None)
+        self._faces.update(change.after)
+        for code, units in placed.items():
+            self._held[code] = units
+            self._sums.pop(code, None)
+            self._owner[units] = code
+
+    # --- placing units ---------------------------------------------------------------------------
+
+    def _take_all(self, faces: Mapping[str, Any]) -> None:
+        codes = np.array([self._code_of(key) for key in faces], dtype=np.int64)
+        self._faces = dict(faces)
+        array = np.array(list(faces.values()), dtype=object)
+        shapely.prepare(array)
+        points = np.asarray(shapely.points(self._units.lon, self._units.lat), dtype=object)
+        face, unit = shapely.STRtree(points).query(array, predicate="intersects")
+        by_id = sorted(range(len(array)), key=[_rank(key) for key in faces].__getitem__)
+        rank = np.argsort(np.array(by_id, dtype=np.int64))
+        order = np.lexsort((rank[face], unit))
+        unit, face = unit[order], face[order]
+        first = np.ones(len(unit), dtype=bool)
+        first[1:] = unit[1:] != unit[:-1]
+        self._owner[unit[first]] = codes[face[first]]
+        self._held = _groups(self._owner)
+
+    def _walk(self, keys: Iterable[str]) -> None:
+        """Measure the roads of grids that nobody has asked for yet."""
+        land = {self._code_of(key): self._faces[key] for key in keys if key in self._faces}
+        self._roads.measure_in(land, self._faces, self._code_of)
+
+    def _walked(self, change: Change) -> "_Walked":
+        self._walk(change.before)
+        return self._roads.after(change, self._faces, self._bare(change), self._code_of)
+
+    def _placed(self, change: Change) -> dict[int, IntArray]:
+        """Place again what lay in the faces that are others now; by code."""
+        held = [self._held.get(self._code_of(key), _NONE) for key in change.before]
+        waiting = np.sort(np.concatenate([*held, self.outside]))
+        owner = np.full(len(waiting), _NOWHERE, dtype=np.int64)
+        lon, lat = self._units.lon[waiting], self._units.lat[waiting]
+        for key in sorted(change.after, key=_rank, reverse=True):  # the lowest id writes last
+            face = change.after[key]
+            west, south, east, north = face.bounds
+            near = np.flatnonzero((lon >= west) & (lon <= east) & (lat >= south) & (lat <= north))
+            shapely.prepare(face)
+            hit = near[shapely.intersects_xy(face, lon[near], lat[near])]
+            owner[hit] = self._code_of(key)
+        return {code: waiting[units] for code, units in _groups(owner).items()}
+
+    def _code_of(self, key: str) -> int:
+        if key not in self._code:
+            self._code[key] = len(self._keys)
+            self._keys.append(key)
+        return self._code[key]
+
+    def _bare(self, change: Change) -> dict[str, Any]:
+        """Give every face beside the changed land as it will be."""
+        return {
+            **{key: face for key, face in self._faces.items() if key not in change.before},
+            **change.after,
+        }
+
+    # --- weighing --------------------------------------------------------------------------------
+
+    def _class_after(self, key: str, change: Change) -> str | None:
+        if key in self._classes:
+            return self._classes[key]
+        got = [move for move in change.moves if move.target == key]
+        if not got:
+            return None
+        return self._classes.get(max(got, key=lambda move: move.area_m2).source)
+
+    def target(self, urban_rural_class: str | None) -> tuple[int, int] | None:
+        """
+        Find the size rule for a class of place.
+
+        Parameters
+        ----------
+        urban_rural_class
+            ``111`` to ``220``; those that begin with 1 are urban.
+
+        Returns
+        -------
+        least, most
+            Households; None where the scheme sets nothing for it.
+        """
+        if not urban_rural_class:
+            return None
+        return self._size_rule.get("urban" if urban_rural_class.startswith("1") else "rural")
+
+    def _load(self, counts: FloatArray, metres: float, urban_rural: str | None) -> Load:
+        patrol_km = metres / 1000
+        load = float(counts @ self._weights) + patrol_km * self._per_km
+        target = self.target(urban_rural)
+        whole = [round(float(value)) for value in counts[:5]]
+        return Load(
+            whole[0], whole[1], whole[2], whole[3], whole[4], round(float(counts[5]), 3),
+            round(patrol_km, 4), round(load, 2), target, round(_deviation(load, target), 4),
+        )  # fmt: skip
+
+
+_NONE: Final = np.empty(0, dtype=np.int64)
+
+
+def _deviation(load: float, target: tuple[int, int] | None) -> float:
+    if target is None:
+        return 0.0
+    least, most = target
+    if load < least:
+        return load / least - 1
+    return load / most - 1 if load > most else 0.0
+
+
+def _groups(owner: IntArray) -> dict[int, IntArray]:
+    order = np.argsort(owner, kind="stable")
+    order = order[owner[order] >= 0]
+    codes, first = np.unique(owner[order], return_index=True)
+    return dict(zip(codes.tolist(), np.split(order, first[1:]), strict=True)) if len(codes) else {}
+
+
+def _rank(key: str) -> tuple[int, int, str]:
+    """Order keys as ids: known grids by number, new ones after them, other names last."""
+    if key.isdigit():
+        return (0, int(key), key)
+    tail = key.rpartition("-")[2]
+    return (1, int(tail) if tail.isdigit() else 0, key)
+
+
+def _scale_of(faces: Mapping[str, Any]) -> FloatArray:
+    bounds = shapely.total_bounds(np.array(list(faces.values()), dtype=object))
+    return metres_per_degree(float(np.nan_to_num((bounds[1] + bounds[3]) / 2)))
+
+
+# --- patrol --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Walked:
+    """Roads shared anew, and the metres that each grid gains by it."""
+
+    shares: dict[int, dict[int, float]]
+    gained: dict[int, float]
+
+
+class _Roads:
+    """
+    Metres of road in each grid, kept road by road.
+
+    A road is measured on the ellipsoid; how much of it lies in which grid is decided in a local
+    plane, when a grid at the road is first asked for: until then no change has touched the road.
+    """
+
+    def __init__(self, lines: GeometryArray, scale: FloatArray) -> None:
+        self._scale = scale
+        self._plane = shapely.transform(lines, lambda xy: xy * scale) if len(lines) else lines
+        self._metres = length_m(lines) if len(lines) else np.empty(0)
+        self._tree = shapely.STRtree(self._plane)
+        self._shares: dict[int, dict[int, float]] = {}
+        self._sums: dict[int, float] = {}
+        self._known = np.zeros(len(self._plane), dtype=bool)
+        self._whole: set[int] = set()
+
+    def metres_of(self, code: int) -> float:
+        return self._sums.get(code, 0.0)
+
+    def measure_in(
+        self, land: Mapping[int, Any], faces: Mapping[str, Any], code_of: Callable[[str], int]
+    ) -> None:
+        """Measure every road in grids, given by code, among all faces as they are."""
+        wanted = [code for code in land if code not in self._whole]
+        if not wanted or not len(self._plane):
+            return
+        array = np.array([land[code] for code in wanted], dtype=object)
+        self._measure(self._roads_at(array), faces, code_of)
+        self._whole.update(wanted)
+
+    def _measure(
+        self, roads: IntArray, faces: Mapping[str, Any], code_of: Callable[[str], int]
+    ) -> None:
+        fresh = roads[~self._known[roads]]
+        if not len(fresh):
+            return
+        keys, near = self._beside(fresh, faces)
+        codes = np.array([code_of(key) for key in keys], dtype=np.int64)
+        shares = self._measured(fresh, codes, near)
+        self._known[fresh] = True
+        self._shares.update(shares)
+        for parts in shares.values():
+            _add(self._sums, parts, 1)
+
+    def after(
+        self,
+        change: Change,
+        before: Mapping[str, Any],
+        faces: Mapping[str, Any],
+        code_of: Callable[[str], int],
+    ) -> "_Walked":
+        """Tell how the roads at the changed land are shared after a change, among all faces."""
+        if not len(self._plane):
+            return _Walked({}, {})
+        touched = self._roads_at(np.array([move.geometry for move in change.moves], dtype=object))
+        self._measure(touched, before, code_of)
+        keys, near = self._beside(touched, faces)
+        codes = np.array([code_of(key) for key in keys], dtype=np.int64)
+        fresh = self._measured(touched, codes, near)
+        gained: dict[int, float] = {}
+        for road in touched.tolist():
+            _add(gained, self._shares.get(road, {}), -1)
+            _add(gained, fresh.get(road, {}), 1)
+        return _Walked({road: fresh.get(road, {}) for road in touched.tolist()}, gained)
+
+    def copy(self) -> "_Roads":
+        """Share the lines, but not what they add up to."""
+        made = object.__new__(_Roads)
+        made.__dict__.update(self.__dict__)
+        made._shares, made._sums = dict(self._shares), dict(self._sums)
+        made._known, made._whole = self._known.copy(), set(self._whole)
+        return made
+
+    def take(self, walked: "_Walked") -> None:
+        """Keep what :meth:`after` told."""
+        self._shares.update(walked.shares)
+        _add(self._sums, walked.gained, 1)
+
+    def _roads_at(self, land: GeometryArray) -> IntArray:
+        plane = shapely.transform(land, lambda xy: xy * self._scale)
+        _, road = self._tree.query(plane, predicate="dwithin", distance=2 * ALONG_M)
+        return np.unique(road)
+
+    def _beside(self, roads: IntArray, faces: Mapping[str, Any]) -> tuple[list[str], GeometryArray]:
+        array = np.array(list(faces.values()), dtype=object)
+        if not len(roads):
+            return [], array[:0]
+        west, south, east, north = shapely.total_bounds(self._plane[roads]) / np.tile(
+            self._scale, 2
+        )
+        bounds = shapely.bounds(array)
+        slack = 1e-4
+        near = np.flatnonzero(
+            (bounds[:, 0] <= east + slack) & (bounds[:, 2] >= west - slack)
+            & (bounds[:, 1] <= north + slack) & (bounds[:, 3] >= south - slack)
+        )  # fmt: skip
+        keys = list(faces)
+        return [keys[index] for index in near.tolist()], array[near]
+
+    def _measured(
+        self, roads: IntArray, codes: IntArray, faces: GeometryArray
+    ) -> dict[int, dict[int, float]]:
+        """Share roads among faces in lon, lat; metres by road and code."""
+        if not len(roads) or not len(faces):
+            return {}
+        land = shapely.transform(faces, lambda xy: xy * self._scale)
+        shapely.prepare(land)
+        lines = self._plane[roads]
+        along = self._along(lines, land)
+        road, face = shapely.STRtree(land).query(lines, predicate="intersects")
+        inner = ~np.isin(road, list(along))
+        road, face = road[inner], face[inner]
+        whole = shapely.contains_properly(land[face], lines[road])
+        inside = np.where(whole, shapely.length(lines[road]), 0.0)
+        rest = np.flatnonzero(~whole)
+        inside[rest] = shapely.length(shapely.intersection(lines[road[rest]], land[face[rest]]))
+        shares: dict[int, dict[int, float]] = {}
+        full = shapely.length(lines)
+        by_length = np.divide(self._metres[roads], full, out=np.zeros_like(full), where=full > 0)
+        for one, other, length in zip(road.tolist(), face.tolist(), inside, strict=True):
+            if length > 0:
+                parts = shares.setdefault(int(roads[one]), {})
+                parts[int(codes[other])] = float(length * by_length[one])
+        for one, parts in along.items():
+            total = sum(parts.values())
+            shares[int(roads[one])] = {
+                int(codes[other]): float(full[one] * by_length[one] * length / total)
+                for other, length in sorted(parts.items())
+            }
+        return shares
+
+    def _along(self, lines: GeometryArray, land: GeometryArray) -> dict[int, dict[int, float]]:
+        """Find the lines that run along a border, with the metres along each face's."""
+        borders = shapely.boundary(land)
+        shapely.prepare(borders)
+        line, face = shapely.STRtree(borders).query(lines, predicate="dwithin", distance=ALONG_M)
+        for count in (_FEW, _PLACES):  # a few places rule most roads out
+            used, place = np.unique(line, return_inverse=True)
+            places = _along(lines[used], count)[place]
+            close = shapely.dwithin(borders[face][:, None], places, ALONG_M)
+            times = close.sum(axis=1)
+            both = np.bincount(line, weights=times, minlength=len(lines))
+            share = 2 * count * (ALONG_SHARE if count == _PLACES else 0.5)
+            kept = (both >= share)[line] & (times > 0)
+            line, face, times = line[kept], face[kept], times[kept]
+        found: dict[int, dict[int, float]] = {}
+        for one, other, number in zip(line.tolist(), face.tolist(), times.tolist(), strict=True):
+            found.setdefault(one, {})[other] = float(number)
+        return found
+
+
+def _along(lines: GeometryArray, count: int) -> GeometryArray:
+    """Places evenly along lines, shape (lines, count)."""
+    at = (np.arange(count) + 0.5) / count
+    return np.asarray(
+        shapely.line_interpolate_point(lines[:, None], at[None, :], normalized=True), dtype=object
+    )
+
+
+def _add(sums: dict[int, float], shares: Mapping[int, float], sign: int) -> None:
+    for code, metres in shares.items():
+        sums[code] = sums.get(code, 0.0) + sign * metres

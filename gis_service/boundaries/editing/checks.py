@@ -1,0 +1,631 @@
+"""What is right and wrong about drawn boundaries: rules with the names that planners use.
+
+Each rule looks at a draft and says where it is broken; after an edit only at what the edit touched.
+That nothing overlaps and nothing is left out is proved by sums: if the borders of all grids, each
+with its direction, cancel but for the county's own, every place lies in exactly one grid.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from gis_service.boundaries.editing.balance import Load, Loads
+from gis_service.boundaries.editing.edits import Draft
+from gis_service.boundaries.editing.rules import RedrawRules, redraw_rules
+from gis_service.boundaries.linework import chains
+from gis_service.boundaries.linework.noding import metres_per_degree
+from gis_service.boundaries.linework.packed_shapes import PackedShapes
+from gis_service.boundaries.linework.tessellation import OUTSIDE, Tessellation
+from gis_service.geodesy import GeometryArray, area_m2
+from gis_service.messages import Language, text
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+MOST_PLACES: Final = 100
+"""So many places of one kind are told; more only make the list long."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """
+    A rule that is broken at a place.
+
+    Attributes
+    ----------
+    rule
+        One of the names in ``rules.toml``; the sentence is ``boundaries.rule_<rule>``.
+    severity
+        ``error`` stops publication, ``warning`` needs a reason.
+    keys
+        Grids it concerns.
+    place
+        Geometry in lon, lat; None where the rule has none (a code).
+    values
+        What fills the sentence.
+    """
+
+    rule: str
+    severity: Literal["error", "warning"]
+    keys: tuple[str, ...]
+    place: Any
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    def text(self, language: Language, names: Mapping[str, str] | None = None) -> str:
+        """
+        Say it.
+
+        Parameters
+        ----------
+        language
+            The reader's.
+        names
+            What grids are called; their keys where None.
+
+        Returns
+        -------
+        str
+            A sentence.
+        """
+        called = ", ".join((names or {}).get(key, key) for key in self.keys)
+        return text(f"boundaries.rule_{self.rule}", language, **{**self.values, "grids": called})
+
+    def as_dict(self, language: Language, names: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """
+        Write it down for a program.
+
+        Parameters
+        ----------
+        language, names
+            As for :meth:`text`.
+
+        Returns
+        -------
+        dict
+            Rule, severity, keys, text, and the place as GeoJSON.
+        """
+        place = None if self.place is None else shapely.geometry.mapping(self.place)
+        return {
+            "rule": self.rule,
+            "severity": self.severity,
+            "keys": list(self.keys),
+            "text": self.text(language, names),
+            "place": place,
+        }
+
+
+@dataclass(frozen=True)
+class Context:
+    """
+    What a draft is judged against; what is left empty is not looked at.
+
+    Attributes
+    ----------
+    base
+        The linework that the plan began with: its outline is the county's, its parents' land the
+        villages'.
+    parents
+        Parent of each grid of the base.
+    several_parts
+        Whether the scheme allows a grid in several parts.
+    size_rule, classes
+        As for :class:`Loads`.
+    loads
+        Figures of the draft, brought up to date by the caller.
+    out_before
+        Units that lay in no grid of the base: a fault of the data, not of the draft.
+    footprints
+        Footprints of buildings, lon, lat.
+    streets
+        Lines that a border may follow, lon, lat: streets and water.
+    officers
+        Grids with an officer of post A; None where nobody looks.
+    codes
+        Code of each grid that has one, draft keys.
+    retired_codes
+        Codes that belonged to a grid, with that grid's key.
+    upper
+        Above the parents: from each village its town, and so on.
+    rules
+        Severities and limits.
+    """
+
+    base: Tessellation
+    parents: Mapping[str, str]
+    several_parts: bool = True
+    size_rule: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    classes: Mapping[str, str | None] = field(default_factory=dict)
+    loads: Loads | None = None
+    out_before: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    footprints: PackedShapes | None = None
+    streets: GeometryArray | None = None
+    officers: frozenset[str] | None = None
+    codes: Mapping[str, str] = field(default_factory=dict)
+    retired_codes: Mapping[str, str] = field(default_factory=dict)
+    upper: Sequence[Mapping[str, str]] = ()
+    rules: RedrawRules = field(default_factory=redraw_rules)
+
+    @cached_property
+    def outline(self) -> GeometryArray:
+        """Arcs of the base between a grid and the outside."""
+        outer = (self.base.left == OUTSIDE) | (self.base.right == OUTSIDE)
+        return np.asarray(self.base.arcs[outer], dtype=object)
+
+    @cached_property
+    def villages(self) -> dict[str, Any]:
+        """Land of each parent in the base."""
+        names = sorted({self.parents[key] for key in self.base.keys})
+        position = {name: index for index, name in enumerate(names)}
+        of = np.array([position[self.parents[key]] for key in self.base.keys], dtype=np.int64)
+        faces, *_ = self.base.dissolved(of, names)
+        return dict(zip(names, faces, strict=True))
+
+    @cached_property
+    def base_faces(self) -> dict[str, Any]:
+        """Land of each grid of the base."""
+        return dict(zip(self.base.keys, self.base.faces(), strict=True))
+
+    @cached_property
+    def followed(self) -> shapely.STRtree:
+        """Streets and water by place."""
+        return shapely.STRtree(self.streets if self.streets is not None else [])
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a rule looks at: the draft, its surroundings, and the grids in question."""
+
+    draft: Draft
+    context: Context
+    keys: tuple[str, ...]
+    faces: dict[str, Any]
+    whole: bool
+
+    @cached_property
+    def land(self) -> GeometryArray:
+        """Faces in the order of ``keys``."""
+        return np.array([self.faces[key] for key in self.keys], dtype=object)
+
+    @cached_property
+    def cover(self) -> list[Any]:
+        """What is wrong with the tiling: of all levels where all is looked at."""
+        if not self.whole:
+            return _closed(self)
+        found = check_levels(*levels_of(self.draft, self.context), rules=self.context.rules)
+        return [(one.rule, one.keys, one.place, one.values) for one in found]
+
+    @cached_property
+    def loads(self) -> dict[str, Load]:
+        """Figures of the grids in question."""
+        return {} if self.context.loads is None else self.context.loads.of(self.keys)
+
+
+Rule = Callable[[Looked], Iterable[tuple[tuple[str, ...], Any, dict[str, object]]]]
+
+
+def check(draft: Draft, context: Context, touched: Iterable[str] | None = None) -> list[Finding]:
+    """
+    Look for broken rules.
+
+    Parameters
+    ----------
+    draft
+        The boundaries.
+    context
+        What they are judged against.
+    touched
+        Grids to look at, those of a change and their neighbours; every grid where None.
+
+    Returns
+    -------
+    list of Finding
+        Errors first, then by rule and grid.
+    """
+    faces = draft.faces(touched)
+    looked = Looked(draft, context, tuple(faces), faces, touched is None)
+    found = []
+    for name, rule in RULES.items():
+        severity = context.rules.severity_of(name)
+        if name == "several_parts" and context.several_parts and severity == "error":
+            severity = "warning"
+        if severity == "off":
+            continue
+        found += [
+            Finding(name, severity, keys, place, values) for keys, place, values in rule(looked)
+        ]
+    order = list(RULES)
+    return sorted(found, key=lambda f: (f.severity, order.index(f.rule), f.keys))
+
+
+def levels_of(
+    draft: Draft, context: Context
+) -> tuple[dict[str, Any], list[dict[str, str]], GeometryArray]:
+    """
+    Build every level of a draft from its arcs.
+
+    Parameters
+    ----------
+    draft
+        The boundaries.
+    context
+        Its levels above the parents, and the county's border.
+
+    Returns
+    -------
+    faces, parents, outline
+        As :func:`check_levels` takes them.
+    """
+    faces, linework = draft.faces(), draft.tessellation()
+    steps = [draft.parents, *(dict(level) for level in context.upper)]
+    ancestor = {key: key for key in linework.keys}
+    used: list[dict[str, str]] = []
+    for step in steps:
+        used.append({name: step[name] for name in dict.fromkeys(ancestor.values())})
+        ancestor = {key: step[above] for key, above in ancestor.items()}
+        names = list(dict.fromkeys(ancestor.values()))
+        position = {name: index for index, name in enumerate(names)}
+        of = np.array([position[ancestor[key]] for key in linework.keys], dtype=np.int64)
+        upper, *_ = linework.dissolved(of, names)
+        faces.update(zip(names, upper, strict=True))
+    return faces, used, context.outline
+
+
+def check_levels(
+    faces: Mapping[str, Any],
+    parents: Sequence[Mapping[str, str]],
+    outline: GeometryArray | None = None,
+    rules: RedrawRules | None = None,
+) -> list[Finding]:
+    """
+    Prove that the grids of every level tile the county and their parents.
+
+    Parameters
+    ----------
+    faces
+        Polygons of every grid of every level, lon, lat on the lattice.
+    parents
+        From the lowest level up: the parent of each grid.
+    outline
+        The county's border, LineStrings; None where only neighbours and parents are compared.
+    rules
+        Severities and limits; those in force where None.
+
+    Returns
+    -------
+    list of Finding
+        Rules ``invalid``, ``gap``, ``overlap``, ``outline`` and ``level``; empty where all is well.
+    """
+    rules = rules or redraw_rules()
+    lowest = list(parents[0]) if parents else list(faces)
+    land = np.array([faces[key] for key in lowest], dtype=object)
+    every = np.array(list(faces.values()), dtype=object)
+    valid = shapely.is_valid(every)
+    found: list[tuple[str, tuple[str, ...], Any, dict[str, object]]] = [
+        ("invalid", (key,), faces[key], {})
+        for key, good in zip(faces, valid.tolist(), strict=True)
+        if not good
+    ]
+    frame = chains.Frame.around(every, *([] if outline is None else [outline]))
+    own = chains.of_polygons(land, frame)
+    faults: list[int] = []
+    below, names = own, lowest
+    for step in parents:
+        above = list(dict.fromkeys(step[name] for name in names))
+        position = {name: index for index, name in enumerate(above)}
+        owner = np.array([position[step[name]] for name in names], dtype=np.int64)
+        upper = chains.of_polygons(np.array([faces[name] for name in above], dtype=object), frame)
+        differing = below.owned(owner).differing(upper)
+        faults += differing
+        found += [("level", (above[index],), faces[above[index]], {}) for index in differing]
+        below, names = upper, above
+    # where every level is the sum of the one below, the top one has the same rim as the lowest
+    rim = own if faults else below
+    found += _outline_faults(lowest, land, rim, outline, frame, rules.checks.outline_m.value)
+    return [
+        Finding(rule, severity, keys, place, values)
+        for rule, keys, place, values in found
+        if (severity := rules.severity_of(rule)) != "off"
+    ]
+
+
+Broken = tuple[tuple[str, ...], Any, dict[str, object]]
+
+
+def _outline_faults(
+    keys: Sequence[str],
+    land: GeometryArray,
+    rim: chains.Chain,
+    outline: GeometryArray | None,
+    frame: chains.Frame,
+    tolerance_m: float,
+) -> list[tuple[str, tuple[str, ...], Any, dict[str, object]]]:
+    """Compare what does not cancel with the county's border; look closer only where it differs."""
+    open_ends = rim.reduced(np.zeros(int(rim.owner.max(initial=-1)) + 1, dtype=np.int64))
+    drawn = open_ends.lines()
+    border = drawn if outline is None else outline
+    if outline is not None:
+        left_over = open_ends.undirected_difference(chains.of_lines(outline, frame))
+        if not len(left_over.lo):
+            return []
+        metres = _apart_m(left_over.lines(), outline, drawn)
+        if metres <= tolerance_m:
+            return []
+    places = shapely.get_parts(
+        shapely.polygonize(shapely.get_parts(shapely.union_all(np.concatenate([drawn, border]))))
+    )
+    inside = shapely.point_on_surface(places)
+    place, grid = shapely.STRtree(land).query(inside, predicate="intersects")
+    claims = np.bincount(place, minlength=len(places))
+    county = (
+        np.ones(len(places), dtype=bool)
+        if outline is None
+        else shapely.intersects(_surface(outline), inside)
+    )
+    faults: list[tuple[str, tuple[str, ...], Any, dict[str, object]]] = []
+    for index in np.flatnonzero((claims > 1) | ((claims == 0) & county)).tolist():
+        claimants = tuple(keys[g] for g in np.sort(grid[place == index]).tolist())
+        area = f"{float(area_m2(places[index])[0]):,.3f}"
+        rule = "overlap" if claimants else "gap"
+        faults.append((rule, claimants, places[index], {"area_m2": area}))
+    for index in np.flatnonzero((claims == 1) & ~county).tolist():
+        claimant = (keys[int(grid[place == index][0])],)
+        metres = _apart_m(shapely.boundary(places[[index]]), border, border)
+        if metres > tolerance_m:
+            faults.append(("outline", claimant, places[index], {"metres": f"{metres:.4f}"}))
+    return faults[:MOST_PLACES]
+
+
+def _surface(lines: GeometryArray) -> Any:
+    return shapely.union_all(shapely.get_parts(shapely.polygonize(lines)))
+
+
+def _apart_m(lines: GeometryArray, *others: GeometryArray) -> float:
+    """Measure how far lines are from the nearest of each of the others, at their vertices."""
+    lat = float(shapely.get_coordinates(lines)[:, 1].mean())
+    scale = metres_per_degree(lat)
+    points = shapely.points(shapely.get_coordinates(lines) * scale)
+    far = 0.0
+    for other in others:
+        flat = shapely.transform(other, lambda xy: xy * scale)
+        tree = shapely.STRtree(flat)
+        far = max(far, float(tree.query_nearest(points, return_distance=True)[1].max(initial=0)))
+    return far
+
+
+# --- the rules ---------------------------------------------------------------------------------
+
+
+def _closed(looked: Looked) -> list[tuple[str, tuple[str, ...], Any, dict[str, object]]]:
+    """Compare each face with its arcs, and the outer arcs with the county's border."""
+    arcs = looked.draft.edges(looked.keys)
+    position = {key: index for index, key in enumerate(looked.keys)}
+    lines = np.empty(len(arcs), dtype=object)
+    lines[:] = [arc.line for arc in arcs]
+    left = np.array([position.get(arc.left or "", -1) for arc in arcs], dtype=np.int64)
+    right = np.array([position.get(arc.right or "", -1) for arc in arcs], dtype=np.int64)
+    frame = chains.Frame.around(looked.land, lines)
+    own = chains.of_polygons(looked.land, frame)
+    wrong = own.differing(chains.of_arcs(lines, left, right, frame))
+    faults: list[tuple[str, tuple[str, ...], Any, dict[str, object]]] = [
+        ("gap", (looked.keys[i],), looked.land[i], {"area_m2": "?"}) for i in wrong
+    ]
+    faults += [
+        ("invalid", (key,), face, {})
+        for key, face, good in zip(
+            looked.keys, looked.land, shapely.is_valid(looked.land), strict=True
+        )
+        if not good
+    ]
+    outer = np.array([arc.left is None or arc.right is None for arc in arcs], dtype=bool)
+    if outer.any():
+        metres = _apart_m(lines[outer], looked.context.outline)
+        if metres > looked.context.rules.checks.outline_m.value:
+            keys = tuple(
+                sorted({arcs[i].left or arcs[i].right or "" for i in np.flatnonzero(outer)})
+            )
+            place = shapely.multilinestrings(lines[outer])
+            faults.append(("outline", keys, place, {"metres": f"{metres:.4f}"}))
+    return faults
+
+
+def _of_cover(rule: str) -> Rule:
+    def found(looked: Looked) -> Iterable[Broken]:
+        return [tuple(rest) for name, *rest in looked.cover if name == rule]
+
+    return found
+
+
+def _several_parts(looked: Looked) -> Iterable[Broken]:
+    for index in np.flatnonzero(shapely.get_num_geometries(looked.land) > 1).tolist():
+        parts = shapely.get_parts(looked.land[index])
+        rest = np.delete(parts, int(np.argmax(shapely.area(parts))))
+        yield (looked.keys[index],), shapely.multipolygons(rest), {"n": len(parts)}
+
+
+def _hole(looked: Looked) -> Iterable[Broken]:
+    parts, owner = shapely.get_parts(looked.land, return_index=True)
+    holes = shapely.get_num_interior_rings(parts)
+    for index in np.unique(owner[holes > 0]).tolist():
+        rings = [ring for part in parts[owner == index] for ring in part.interiors]
+        place = shapely.multipolygons([shapely.Polygon(ring) for ring in rings])
+        yield (looked.keys[index],), place, {"n": len(rings)}
+
+
+def _outside_village(looked: Looked) -> Iterable[Broken]:
+    context, above = looked.context, looked.draft.parents
+    if not any(change.crosses for change in looked.draft.changes):
+        return
+    for key, face in zip(looked.keys, looked.land, strict=True):
+        base = context.base_faces.get(key)
+        if base is not None and shapely.equals_identical(base, face):
+            continue
+        village = context.villages.get(above[key])
+        if village is None:
+            continue
+        beyond = shapely.difference(face, village)
+        area = float(area_m2(beyond)[0]) if beyond.area * 1.3e10 > _CRUMB_M2 else 0.0
+        if area > context.rules.checks.village_m2.value:
+            yield (key,), beyond, {"area_m2": f"{area:,.0f}"}
+
+
+_CRUMB_M2: Final = 0.01
+
+
+def _building_cut(looked: Looked) -> Iterable[Broken]:
+    context = looked.context
+    if context.footprints is None or not len(context.footprints):
+        return
+    arcs = looked.draft.edges(looked.keys)
+    lines = np.array([arc.line for arc in arcs], dtype=object)
+    arc, building = context.footprints.query(lines, "crosses")
+    cut: dict[tuple[str, ...], set[int]] = {}
+    limit = context.rules.checks.building_cut_m2.value
+    for one, other in zip(arc.tolist(), building.tolist(), strict=True):
+        sides = tuple(sorted(side for side in (arcs[one].left, arcs[one].right) if side))
+        footprint = context.footprints[other]
+        faces = looked.draft.faces(sides)
+        scale = float(np.prod(metres_per_degree(footprint.bounds[1])))
+        parts = sorted(
+            shapely.intersection(footprint, face).area * scale for face in faces.values()
+        )
+        rest = footprint.area * scale - parts[-1]
+        if rest > limit:
+            cut.setdefault(sides, set()).add(other)
+    for sides, buildings in sorted(cut.items()):
+        land = shapely.get_parts(context.footprints[sorted(buildings)])
+        yield sides, shapely.multipolygons(land[:MOST_PLACES]), {"n": len(buildings)}
+
+
+def _household_out(looked: Looked) -> Iterable[Broken]:
+    loads = looked.context.loads
+    if loads is None:
+        return
+    households, points = loads.households_outside(looked.context.out_before)
+    if households:
+        yield (), points, {"n": households}
+
+
+def _size(looked: Looked) -> Iterable[Broken]:
+    for key, load in looked.loads.items():
+        if load.target is not None and not load.target[0] <= load.households <= load.target[1]:
+            least, most = load.target
+            values: dict[str, object] = {
+                "households": load.households,
+                "least": least,
+                "most": most,
+            }
+            yield (key,), looked.faces[key], values
+
+
+def _thin(looked: Looked) -> Iterable[Broken]:
+    least = looked.context.rules.checks.thin_compactness.value
+    values = compactness(looked.land)
+    for index in np.flatnonzero(values < least).tolist():
+        told: dict[str, object] = {"value": f"{values[index]:.2f}", "least": f"{least:g}"}
+        yield (looked.keys[index],), looked.land[index], told
+
+
+def compactness(faces: GeometryArray) -> FloatArray:
+    """
+    Measure how round pieces of land are.
+
+    Parameters
+    ----------
+    faces
+        Polygons in lon, lat.
+
+    Returns
+    -------
+    array of float
+        4πA/U² (Polsby and Popper 1991): 1 for a disc, 0.79 for a square, near 0 for a strip.
+    """
+    middle = np.nan_to_num(shapely.bounds(faces)[:, [1, 3]].mean())
+    scale = metres_per_degree(float(middle))
+    flat = shapely.transform(faces, lambda xy: xy * scale)
+    around = np.maximum(shapely.length(flat), 1e-9)
+    return np.asarray(4 * np.pi * shapely.area(flat) / around**2)
+
+
+def _not_along_streets(looked: Looked) -> Iterable[Broken]:
+    context, limits = looked.context, looked.context.rules.checks
+    if context.streets is None or not len(context.streets):
+        return
+    runs: dict[tuple[str, ...], list[Any]] = {}
+    for arc in looked.draft.edges(looked.keys):
+        if arc.drawn and arc.left is not None and arc.right is not None:
+            runs.setdefault(tuple(sorted((arc.left, arc.right))), []).append(arc.line)
+    for sides, lines in sorted(runs.items()):
+        line = shapely.multilinestrings(lines)
+        scale = metres_per_degree(line.bounds[1])
+        flat = _times(line, scale)
+        length = float(flat.length)
+        if length < limits.street_from_m.value:
+            continue
+        reach = limits.street_within_m.value
+        box = shapely.box(*line.bounds).buffer(2 * reach / scale.min())
+        near = context.streets[context.followed.query(box)]
+        belt = shapely.buffer(_times(near, scale), reach, quad_segs=3)
+        free = shapely.difference(flat, shapely.union_all(belt))
+        share = float(free.length) / length
+        if share > 1 - limits.street_share.value:
+            place = _times(free, 1 / scale)
+            yield sides, place, {"percent": round(100 * share)}
+
+
+def _times(geometry: Any, scale: FloatArray) -> Any:
+    return shapely.transform(geometry, lambda xy: xy * scale)
+
+
+def _no_officer(looked: Looked) -> Iterable[Broken]:
+    officers = looked.context.officers
+    if officers is not None:
+        for key in looked.keys:
+            if key not in officers:
+                yield (key,), looked.faces[key], {}
+
+
+def _code_twice(looked: Looked) -> Iterable[Broken]:
+    holders: dict[str, list[str]] = {}
+    for key, code in looked.context.codes.items():
+        holders.setdefault(code, []).append(key)
+    there = set(looked.draft.keys)
+    mine = set(looked.keys)
+    for code, keys in sorted(holders.items()):
+        held = [key for key in keys if key in there]
+        if len(held) > 1 and mine.intersection(held):
+            faces = looked.draft.faces(held)
+            parts = np.concatenate([shapely.get_parts(faces[key]) for key in held])
+            yield tuple(held), shapely.multipolygons(parts), {"code": code}
+
+
+def _code_retired(looked: Looked) -> Iterable[Broken]:
+    for key in looked.keys:
+        code = looked.context.codes.get(key)
+        if code is not None and looked.context.retired_codes.get(code, key) != key:
+            yield (key,), looked.faces[key], {"code": code}
+
+
+RULES: Final[dict[str, Rule]] = {
+    "gap": _of_cover("gap"),
+    "overlap": _of_cover("overlap"),
+    "outline": _of_cover("outline"),
+    "invalid": _of_cover("invalid"),
+    "level": _of_cover("level"),
+    "outside_village": _outside_village,
+    "several_parts": _several_parts,
+    "hole": _hole,
+    "building_cut": _building_cut,
+    "household_out": _household_out,
+    "size": _size,
+    "thin": _thin,
+    "not_along_streets": _not_along_streets,
+    "no_officer": _no_officer,
+    "code_twice": _code_twice,
+    "code_retired": _code_retired,
+}
+"""What is looked at; a rule of a county's own is one more entry, with its sentence and severity."""

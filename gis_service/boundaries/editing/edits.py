@@ -1,0 +1,761 @@
+"""A planner's edits on a scheme's noded linework: what is given to one grid, everyone else loses.
+
+Each edit cuts the touched grids into atoms, hands atoms over, and joins what is left into arcs; so
+a gap or an overlap cannot arise. A :class:`Draft` keeps what every edit took out and put in: undo
+gives back the same bytes. Nothing here knows the store, the people on the land, or who may edit.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from gis_service.boundaries.linework import lines as linework
+from gis_service.boundaries.linework.atoms import Opened
+from gis_service.boundaries.linework.lines import PER_DEGREE, Arc
+from gis_service.boundaries.linework.snapping import snapped_rings
+from gis_service.boundaries.linework.tessellation import OUTSIDE, Tessellation, build_faces
+from gis_service.errors import InputError, NotFoundError, Place
+from gis_service.geodesy import area_m2
+
+SNAP_M: Final = 0.5
+"""A drawn line nearer than this to a border or a vertex is taken to mean it."""
+LEAVES_M: Final = 1.0
+"""A moved edge may run beyond its two grids by so much."""
+MOST_VERTICES: Final = 60_000
+KINDS: Final = (
+    "split", "merge", "move_edge", "give", "hand_over_buildings", "draw", "dissolve",
+)  # fmt: skip
+
+Edit = Mapping[str, Any]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Move:
+    """
+    Land that goes from one grid to another.
+
+    Attributes
+    ----------
+    source, target
+        Keys of the grids.
+    area_m2
+        On the ellipsoid.
+    geometry
+        MultiPolygon in lon, lat.
+    """
+
+    source: str
+    target: str
+    area_m2: float
+    geometry: Any
+
+
+@dataclass(frozen=True)
+class Change:
+    """
+    What an edit, or its undoing, did.
+
+    Attributes
+    ----------
+    kind
+        The edit's.
+    touched
+        Grids whose land is another one, new and retired ones included.
+    renoded
+        Neighbours that only gained or lost a vertex: not changed for anybody's eyes.
+    created, retired
+        Keys.
+    moves
+        Which land went where.
+    before, after
+        Faces of ``touched`` and ``renoded``; a created grid has none before, a retired none after.
+    parents
+        Parent of each touched grid.
+    crosses
+        Whether land went to a grid of another parent.
+    """
+
+    kind: str
+    touched: tuple[str, ...]
+    renoded: tuple[str, ...]
+    created: tuple[str, ...]
+    retired: tuple[str, ...]
+    moves: tuple[Move, ...]
+    before: Mapping[str, Any] = field(repr=False)
+    after: Mapping[str, Any] = field(repr=False)
+    parents: Mapping[str, str]
+    crosses: bool = False
+
+    @property
+    def moved_area(self) -> float:
+        """Square metres that changed hands."""
+        return sum(move.area_m2 for move in self.moves)
+
+    def inverse(self) -> "Change":
+        """
+        Look at it backwards.
+
+        Returns
+        -------
+        Change
+            What undoing does.
+        """
+        return Change(
+            self.kind,
+            self.touched,
+            self.renoded,
+            self.retired,
+            self.created,
+            tuple(Move(m.target, m.source, m.area_m2, m.geometry) for m in self.moves),
+            self.after,
+            self.before,
+            self.parents,
+            self.crosses,
+        )
+
+
+@dataclass(frozen=True)
+class Edge:
+    """
+    A run of border between two grids, or a grid and the outside.
+
+    Attributes
+    ----------
+    left, right
+        Keys along the line's direction; None for the outside.
+    kind
+        ``street``, ``water`` or ``other``.
+    line
+        LineString in lon, lat.
+    drawn
+        Whether it is new in this draft.
+    """
+
+    left: str | None
+    right: str | None
+    kind: str
+    line: Any
+    drawn: bool = False
+
+
+@dataclass(frozen=True)
+class _Step:
+    change: Change
+    removed: dict[int, Arc]
+    added: dict[int, Arc]
+
+
+class Draft:
+    """
+    A tessellation under a planner's hands.
+
+    Parameters
+    ----------
+    tessellation
+        The base version's linework.
+    parents
+        For each base grid the key of its parent.
+    editable
+        Grids that may gain or lose land; all where None. A new grid may.
+    snap_m
+        Metres within which a drawn line is taken to mean a border or a vertex.
+    """
+
+    def __init__(
+        self,
+        tessellation: Tessellation,
+        parents: Mapping[str, str],
+        *,
+        editable: Collection[str] | None = None,
+        snap_m: float = SNAP_M,
+    ) -> None:
+        self.snap_m = snap_m
+        self._editable = None if editable is None else set(editable)
+        self._keys = {str(key): None for key in tessellation.keys}
+        self._parents = {key: parents[key] for key in self._keys}
+        self._arcs: dict[int, Arc] = {}
+        self._arcs_of: dict[str, set[int]] = {key: set() for key in self._keys}
+        self._ends: Counter[tuple[int, int]] = Counter()
+        names = (*tessellation.keys, None)
+        for index, (line, kind, left, right) in enumerate(
+            zip(
+                tessellation.arcs, tessellation.kinds.tolist(), tessellation.left.tolist(),
+                tessellation.right.tolist(), strict=True,
+            )
+        ):  # fmt: skip
+            self._put(index, Arc(linework.to_lattice(line), kind, names[left], names[right]))
+        self._next = len(self._arcs)
+        self._faces: dict[str, Any] = {}
+        self._row: dict[str, int] = {}
+        self._bounds = np.empty((0, 4))
+        self._see(dict(zip(self._keys, self.tessellation().faces(), strict=True)))
+        self._done: list[_Step] = []
+
+    # --- what it holds -------------------------------------------------------------------------
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys of the base grids, new ones last."""
+        return tuple(self._keys)
+
+    @property
+    def parents(self) -> dict[str, str]:
+        """Parent of each base grid."""
+        return dict(self._parents)
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What was done and not undone, in order."""
+        return tuple(step.change for step in self._done)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether something was done."""
+        return bool(self._done)
+
+    def faces(self, keys: Iterable[str] | None = None) -> dict[str, Any]:
+        """
+        Give the land of base grids.
+
+        Parameters
+        ----------
+        keys
+            Which; all where None.
+
+        Returns
+        -------
+        dict
+            MultiPolygon in lon, lat by key; unknown keys are left out.
+        """
+        wanted = self._keys if keys is None else keys
+        return {key: self._faces[key] for key in wanted if key in self._keys}
+
+    def edges(self, keys: Iterable[str] | None = None) -> list[Edge]:
+        """
+        Give the runs of border around base grids.
+
+        Parameters
+        ----------
+        keys
+            Which; all where None.
+
+        Returns
+        -------
+        list of Edge
+            Each run once.
+        """
+        wanted = self._keys if keys is None else [key for key in keys if key in self._keys]
+        found = sorted({index for key in wanted for index in self._arcs_of[key]})
+        arcs = [self._arcs[index] for index in found]
+        return [Edge(arc.left, arc.right, arc.kind, arc.line, arc.drawn) for arc in arcs]
+
+    def within(self, west: float, south: float, east: float, north: float) -> list[str]:
+        """
+        Find the grids that a box may touch.
+
+        Parameters
+        ----------
+        west, south, east, north
+            Degrees.
+
+        Returns
+        -------
+        list of str
+            Keys, by their bounding boxes.
+        """
+        bounds = self._bounds
+        near = (
+            (bounds[:, 0] <= east) & (bounds[:, 2] >= west)
+            & (bounds[:, 1] <= north) & (bounds[:, 3] >= south)
+        )  # fmt: skip
+        return [key for key in self._keys if near[self._row[key]]]
+
+    def neighbours(self, key: str) -> list[str]:
+        """
+        Find the grids that share an edge with one.
+
+        Parameters
+        ----------
+        key
+            A base grid.
+
+        Returns
+        -------
+        list of str
+            Keys, sorted.
+        """
+        arcs = [self._arcs[index] for index in self._arcs_of[key]]
+        beside = {side for arc in arcs for side in (arc.left, arc.right)}
+        return sorted(side for side in beside if side is not None and side != key)
+
+    def tessellation(self) -> Tessellation:
+        """
+        Give the linework as it stands.
+
+        Returns
+        -------
+        Tessellation
+            The same edits on the same base give the same bytes.
+        """
+        position: dict[str | None, int] = {key: index for index, key in enumerate(self._keys)}
+        position[None] = OUTSIDE
+        arcs = [self._arcs[index] for index in sorted(self._arcs)]
+        lines = np.empty(len(arcs), dtype=object)
+        lines[:] = [arc.line for arc in arcs]
+        return Tessellation(
+            tuple(self._keys),
+            lines,
+            np.array([arc.kind for arc in arcs]),
+            np.array([position[arc.left] for arc in arcs], dtype=np.int64),
+            np.array([position[arc.right] for arc in arcs], dtype=np.int64),
+        )
+
+    # --- editing -------------------------------------------------------------------------------
+
+    def apply(self, edit: Edit) -> Change:
+        """
+        Do an edit.
+
+        Parameters
+        ----------
+        edit
+            ``kind`` is one of :data:`KINDS`; geometries are GeoJSON or shapely, lon, lat.
+            ``split`` and ``draw`` take a ``key`` for the new grid, otherwise it is ``new-1``,
+            ``new-2`` …; ``hand_over_buildings`` takes the ``region`` that
+            :func:`gis_service.boundaries.editing.handing_over.region_of` makes of the buildings.
+
+        Returns
+        -------
+        Change
+            What it did.
+
+        Raises
+        ------
+        InputError
+            The edit cannot be done; the draft stays as it was.
+        NotFoundError
+            It names a grid that the draft does not have.
+        """
+        step = self._worked_out(edit)
+        self._take(step)
+        self._done.append(step)
+        return step.change
+
+    def preview(self, edit: Edit) -> Change:
+        """
+        Work out an edit without doing it.
+
+        Parameters
+        ----------
+        edit
+            As for :meth:`apply`.
+
+        Returns
+        -------
+        Change
+            What it would do.
+        """
+        return self._worked_out(edit).change
+
+    def undo(self) -> Change:
+        """
+        Take back the last edit.
+
+        Returns
+        -------
+        Change
+            What taking it back did.
+
+        Raises
+        ------
+        InputError
+            There is nothing to undo.
+        """
+        if not self._done:
+            raise InputError("boundaries.nothing_to_undo")
+        step = self._done.pop()
+        inverse = _Step(step.change.inverse(), step.added, step.removed)
+        self._take(inverse)
+        return inverse.change
+
+    def tried(self, edits: Iterable[Edit]) -> list[tuple[Edit, Change]]:
+        """
+        Work out edits one upon the other without doing them.
+
+        Parameters
+        ----------
+        edits
+            As for :meth:`apply`, in order.
+
+        Returns
+        -------
+        list of (edit, change)
+            Without the edits that change nothing.
+
+        Raises
+        ------
+        InputError
+            One of them cannot be done.
+        """
+        found: list[tuple[Edit, Change]] = []
+        try:
+            for edit in edits:
+                try:
+                    found.append((edit, self.apply(edit)))
+                except InputError as error:
+                    if error.key != "boundaries.nothing_changes":
+                        raise
+        finally:
+            for _ in found:
+                self.undo()
+        return found
+
+    # --- the edits -----------------------------------------------------------------------------
+
+    def _worked_out(self, edit: Edit) -> _Step:
+        kind = edit.get("kind")
+        works: dict[Any, Callable[[Edit], _Step]] = {
+            "split": self._split,
+            "merge": self._merge,
+            "move_edge": self._move_edge,
+            "give": self._give,
+            "hand_over_buildings": self._give,
+            "draw": self._draw,
+            "dissolve": self._dissolve,
+        }
+        if kind not in works:
+            raise InputError(
+                "boundaries.unknown_edit", place=Place(field="kind"), known=", ".join(KINDS)
+            )
+        return works[kind](edit)
+
+    def _split(self, edit: Edit) -> _Step:
+        key, keeps = self._known(edit.get("grid")), edit.get("keeps", "larger")
+        if keeps not in ("larger", "left"):
+            raise InputError("boundaries.unknown_keeps", place=Place(field="keeps"))
+        line = _line(edit)
+        opened = self._open([self._snapped(line, [key])[0]], [key])
+        halves = opened.halves(0, line, keeps=keeps)
+        new = self._new_key(edit)
+        owner = opened.old.copy()
+        owner[halves] = opened.code(new)
+        return self._closed("split", opened, owner, {new: self._parents[key]})
+
+    def _merge(self, edit: Edit) -> _Step:
+        keys = [self._known(key) for key in edit.get("grids", ())]
+        into = self._known(edit.get("into"))
+        gone = [key for key in dict.fromkeys(keys) if key != into]
+        if not gone:
+            raise InputError("boundaries.merge_needs_two", place=Place(field="grids"))
+        opened = self._open([], [*gone, into])
+        owner = np.where(opened.old >= 0, opened.code(into), opened.old)
+        return self._closed("merge", opened, owner, {}, retiring=gone)
+
+    def _give(self, edit: Edit) -> _Step:
+        to = self._known(edit.get("to"))
+        opened = self._open_region(edit)
+        owner = np.where(opened.inside & (opened.old >= 0), opened.code(to), opened.old)
+        return self._closed(str(edit["kind"]), opened, owner, {})
+
+    def _draw(self, edit: Edit) -> _Step:
+        opened = self._open_region(edit)
+        given = opened.inside & (opened.old >= 0)
+        if not given.any():
+            raise InputError("boundaries.region_outside", place=Place(field="region"))
+        share = np.bincount(opened.old[given], weights=opened.area_m2[given])
+        new = self._new_key(edit)
+        parent = self._parents[str(opened.names[int(np.argmax(share))])]
+        owner = np.where(given, opened.code(new), opened.old)
+        return self._closed("draw", opened, owner, {new: parent})
+
+    def _dissolve(self, edit: Edit) -> _Step:
+        key = self._known(edit.get("grid"))
+        parent = self._parents[key]
+        siblings = [one for one, above in self._parents.items() if above == parent and one != key]
+        if not siblings:
+            raise InputError("boundaries.last_grid", place=Place(feature=key), parent=parent)
+        opened = self._open([], [key])
+        borders = opened.borders()
+        codes = {opened.code(one) for one in siblings}
+        owner = opened.old.copy()
+        for atom in np.flatnonzero(opened.old >= 0).tolist():
+            lengths = {
+                code: metres for code, metres in borders.get(atom, {}).items() if code in codes
+            }
+            if not lengths:
+                raise InputError("boundaries.no_sibling_beside", place=Place(feature=key))
+            owner[atom] = max(lengths, key=lambda code: (lengths[code], opened.names[code]))
+        return self._closed("dissolve", opened, owner, {}, retiring=[key])
+
+    def _move_edge(self, edit: Edit) -> _Step:
+        left, right = self._known(edit.get("left")), self._known(edit.get("right"))
+        if left == right:
+            raise InputError("boundaries.edge_needs_two", place=Place(field="right"))
+        if right not in self.neighbours(left):
+            raise InputError("boundaries.edge_not_shared", place=Place(feature=f"{left} / {right}"))
+        line = self._snapped(_line(edit), [left, right])[0]
+        opened = self._open([line], [left, right])
+        if opened.outside_m() > LEAVES_M:
+            raise InputError("boundaries.edge_leaves", place=_place_of(line))
+        owner = opened.moved_edge(line - opened.origin)
+        return self._closed("move_edge", opened, owner, {})
+
+    # --- opening and closing the linework --------------------------------------------------------
+
+    def _open_region(self, edit: Edit) -> Opened:
+        region = _region(edit)
+        zone = self._met_by(region)
+        if not zone:
+            raise InputError("boundaries.region_outside", place=Place(field="region"))
+        return self._open(self._snapped(region, zone), zone)
+
+    def _open(self, lines: Sequence[IntArray], zone: Sequence[str]) -> Opened:
+        indices = sorted({index for key in zone for index in self._arcs_of[key]})
+        return Opened.of([self._arcs[index] for index in indices], indices, lines, zone)
+
+    def _met_by(self, region: Any) -> list[str]:
+        near = self.within(*region.bounds)
+        shapely.prepare(region)
+        hit = shapely.intersects(region, np.array([self._faces[key] for key in near], dtype=object))
+        return [key for key, met in zip(near, np.atleast_1d(hit), strict=True) if met]
+
+    def _snapped(self, geometry: Any, keys: Sequence[str]) -> list[IntArray]:
+        arcs = {index for key in keys for index in self._arcs_of[key]}
+        lines = [self._arcs[index].xy for index in sorted(arcs)]
+        rings = [linework.to_lattice(ring) for ring in _paths(geometry)]
+        return snapped_rings(rings, lines, self.snap_m)
+
+    def _closed(
+        self,
+        kind: str,
+        opened: Opened,
+        owner: IntArray,
+        created: Mapping[str, str],
+        *,
+        retiring: Collection[str] = (),
+    ) -> _Step:
+        owner = opened.without_slivers(owner)
+        if np.array_equal(owner, opened.old):
+            raise InputError("boundaries.nothing_changes")
+        pairs = opened.moved_pairs(owner)
+        changed = {name for pair in pairs for name in pair}
+        self._check_allowed(changed - set(created))
+        left = {opened.names[code] for code in np.unique(owner[owner >= 0]).tolist()}
+        emptied = sorted(key for key in opened.zone if key not in left)
+        unexpected = [key for key in emptied if key not in retiring]
+        if unexpected:
+            raise InputError(
+                "boundaries.nothing_left", place=Place(feature=unexpected[0]),
+                grids=", ".join(unexpected),
+            )  # fmt: skip
+        if any(new not in left for new in created):
+            raise InputError("boundaries.piece_too_small")
+        self._check_parents(emptied, created)
+        gone, arcs = opened.new_arcs(owner, self._ends)
+        removed = {index: self._arcs[index] for index in gone}
+        added = {self._next + place: arc for place, arc in enumerate(arcs)}
+        all_keys = _renoded(removed.values(), arcs) | changed
+        after = self._built(sorted(all_keys - set(emptied)), removed, added)
+        order = [*self._keys, *created]
+        rank = {key: place for place, key in enumerate(order)}
+        touched = sorted(changed, key=rank.__getitem__)
+        renoded = sorted(all_keys - changed, key=rank.__getitem__)
+        parents = {key: created[key] if key in created else self._parents[key] for key in touched}
+        change = Change(
+            kind,
+            tuple(touched),
+            tuple(renoded),
+            tuple(created),
+            tuple(sorted(emptied, key=rank.__getitem__)),
+            tuple(
+                Move(source, target, float(area_m2(land)[0]), land)
+                for (source, target), land in pairs.items()
+            ),
+            {key: self._faces[key] for key in (*touched, *renoded) if key not in created},
+            after,
+            parents,
+            any(parents[source] != parents[target] for source, target in pairs),
+        )
+        return _Step(change, removed, added)
+
+    def _check_allowed(self, keys: Iterable[str]) -> None:
+        if self._editable is None:
+            return
+        made = {key for step in self._done for key in step.change.created}
+        barred = sorted(key for key in keys if key not in self._editable and key not in made)
+        if barred:
+            raise InputError(
+                "boundaries.not_editable", place=Place(feature=barred[0]), grids=", ".join(barred)
+            )
+
+    def _check_parents(self, emptied: Collection[str], created: Mapping[str, str]) -> None:
+        if not emptied:
+            return
+        left = {above for key, above in self._parents.items() if key not in emptied}
+        left |= set(created.values())
+        for key in emptied:
+            if self._parents[key] not in left:
+                parent = self._parents[key]
+                raise InputError("boundaries.last_grid", place=Place(feature=key), parent=parent)
+
+    def _built(
+        self, keys: list[str], removed: Mapping[int, Arc], added: Mapping[int, Arc]
+    ) -> dict[str, Any]:
+        held = {index for key in keys for index in self._arcs_of.get(key, ())}
+        wanted = set(keys)
+        arcs = [self._arcs[index] for index in sorted(held - removed.keys())]
+        arcs += [arc for arc in added.values() if arc.left in wanted or arc.right in wanted]
+        position = {key: index for index, key in enumerate(keys)}
+        lines = np.empty(len(arcs), dtype=object)
+        lines[:] = [arc.line for arc in arcs]
+        left = np.array([position.get(arc.left or "", OUTSIDE) for arc in arcs], dtype=np.int64)
+        right = np.array([position.get(arc.right or "", OUTSIDE) for arc in arcs], dtype=np.int64)
+        return dict(zip(keys, build_faces(lines, left, right, keys), strict=True))
+
+    # --- keeping the books -----------------------------------------------------------------------
+
+    def _take(self, step: _Step) -> None:
+        for index in step.removed:
+            self._drop(index)
+        change = step.change
+        for key in change.created:
+            self._keys[key] = None
+            self._parents[key] = change.parents[key]
+            self._arcs_of.setdefault(key, set())
+        for index, arc in step.added.items():
+            self._put(index, arc)
+        self._next = max(self._next, max(step.added, default=-1) + 1)
+        for key in change.retired:
+            del self._keys[key], self._parents[key], self._arcs_of[key]
+            self._bounds[self._row[key]] = np.nan
+        self._see(change.after)
+        if change.created:
+            self._in_order()
+
+    def _in_order(self) -> None:
+        """Keep old grids first, in the base version's order: an undone merge changes nothing."""
+        ordered = sorted(self._keys, key=self._row.__getitem__)
+        self._keys = dict.fromkeys(ordered)
+
+    def _put(self, index: int, arc: Arc) -> None:
+        self._arcs[index] = arc
+        for side in (arc.left, arc.right):
+            if side is not None:
+                self._arcs_of[side].add(index)
+        self._ends.update(_ends(arc))
+
+    def _drop(self, index: int) -> None:
+        arc = self._arcs.pop(index)
+        for side in (arc.left, arc.right):
+            if side is not None:
+                self._arcs_of[side].discard(index)
+        self._ends.subtract(_ends(arc))
+        for end in _ends(arc):
+            if not self._ends[end]:
+                del self._ends[end]
+
+    def _see(self, faces: Mapping[str, Any]) -> None:
+        self._faces.update(faces)
+        for key in faces:
+            self._row.setdefault(key, len(self._row))
+        grown = len(self._row) - len(self._bounds)
+        if grown:
+            self._bounds = np.concatenate([self._bounds, np.full((grown, 4), np.nan)])
+        if faces:
+            rows = [self._row[key] for key in faces]
+            self._bounds[rows] = shapely.bounds(np.array(list(faces.values()), dtype=object))
+
+    def _known(self, key: object) -> str:
+        name = str(key)
+        if name not in self._keys:
+            raise NotFoundError("boundaries.no_such_grid", place=Place(feature=name), grid=name)
+        return name
+
+    def _new_key(self, edit: Edit) -> str:
+        given = edit.get("key")
+        if given is None:
+            used = [key for step in self._done for key in step.change.created]
+            number = 1 + max((int(k[4:]) for k in used if k[4:].isdigit()), default=0)
+            return f"new-{number}"
+        if str(given) in self._row and str(given) in self._keys:
+            raise InputError("boundaries.key_taken", place=Place(field="key"), grid=str(given))
+        return str(given)
+
+
+def _renoded(removed: Iterable[Arc], added: Iterable[Arc]) -> set[str]:
+    """Find grids whose border has other vertices: no edit takes one away from a neighbour."""
+    segments: Counter[str | None] = Counter()
+    for sign, arcs in ((-1, removed), (1, added)):
+        for arc in arcs:
+            for side in (arc.left, arc.right):
+                segments[side] += sign * len(arc.xy) - sign
+    return {side for side, count in segments.items() if count and side is not None}
+
+
+def _ends(arc: Arc) -> list[tuple[int, int]]:
+    first, last = arc.xy[0].tolist(), arc.xy[-1].tolist()
+    return [(first[0], first[1]), (last[0], last[1])]
+
+
+def _geometry(edit: Edit, name: str) -> Any:
+    given = edit.get(name)
+    if isinstance(given, shapely.Geometry):
+        return shapely.force_2d(given)
+    try:
+        made = shapely.force_2d(shapely.geometry.shape(given or {}))
+    except (TypeError, ValueError, AttributeError, KeyError, IndexError, shapely.GEOSException):
+        raise InputError("boundaries.no_geometry", place=Place(field=name), field=name) from None
+    return made
+
+
+def _checked(geometry: Any, name: str, kinds: tuple[str, ...]) -> Any:
+    if geometry is None or geometry.geom_type not in kinds or geometry.is_empty:
+        raise InputError("boundaries.no_geometry", place=Place(field=name), field=name)
+    xy = shapely.get_coordinates(geometry)
+    if not np.isfinite(xy).all() or (np.abs(xy) > (180.0, 90.0)).any():
+        raise InputError("boundaries.not_in_degrees", place=Place(field=name), field=name)
+    if len(xy) > MOST_VERTICES:
+        raise InputError(
+            "boundaries.too_many_vertices", place=Place(field=name), n=len(xy), most=MOST_VERTICES
+        )
+    return geometry
+
+
+def _line(edit: Edit) -> Any:
+    line = _checked(_geometry(edit, "line"), "line", ("LineString",))
+    line = shapely.remove_repeated_points(line)
+    if len(line.coords) < 2 or line.length == 0:
+        raise InputError("boundaries.line_without_length", place=Place(field="line"))
+    if not line.is_simple:
+        raise InputError("boundaries.line_touches_itself", place=Place(field="line"))
+    return line
+
+
+def _region(edit: Edit) -> Any:
+    region = _checked(_geometry(edit, "region"), "region", ("Polygon", "MultiPolygon"))
+    if not region.is_valid:
+        reason = shapely.is_valid_reason(region)
+        raise InputError("boundaries.invalid_region", place=Place(field="region"), reason=reason)
+    return region
+
+
+def _paths(geometry: Any) -> list[Any]:
+    if geometry.geom_type == "LineString":
+        return [geometry]
+    return list(shapely.get_rings(shapely.get_parts(geometry)))
+
+
+def _place_of(xy: IntArray) -> Place:
+    lon, lat = (xy[0] / PER_DEGREE).tolist()
+    return Place(feature=f"{lon:.6f}, {lat:.6f}")
+
+
+__all__ = [
+    "Change", "Draft", "Edge", "Move",
+]  # fmt: skip

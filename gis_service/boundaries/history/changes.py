@@ -1,0 +1,398 @@
+"""The past of a scheme: every version, what changed between two of them, and taking one back.
+
+A withdrawal is a new version: the grids that the withdrawn one touched are again what they were
+before it, with the same codes. Nothing that was in force is ever rewritten.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import shapely
+import sqlalchemy as sa
+
+from gis_service import access
+from gis_service.access import Actor, visible
+from gis_service.access.permissions import PLAN, READ_PLANS
+from gis_service.boundaries.linework.tessellation import Arc, Tessellation, land_changed
+from gis_service.boundaries.plans import life as plan_life
+from gis_service.boundaries.publication.duties import reopen_duties
+from gis_service.boundaries.publication.publishing import (
+    Published,
+    difference,
+    earliest_day,
+    heirs,
+    land_moved,
+    publish,
+    words,
+)
+from gis_service.boundaries.publication.reading import (
+    BaseGrid,
+    Boundaries,
+    read_boundaries,
+    read_grids,
+)
+from gis_service.boundaries.publication.schemes import lock_scheme
+from gis_service.errors import ConflictError, NotFoundError
+from gis_service.grids.members import assigned
+from gis_service.grids.versions import Version, today, versions
+from gis_service.store import tables as t
+
+
+@dataclass(frozen=True)
+class ChangedGrid:
+    """A grid that is another one in the second version; None where it was not there."""
+
+    key: str
+    what: str
+    before: BaseGrid | None
+    after: BaseGrid | None
+
+    @property
+    def face(self) -> shapely.Geometry | None:
+        """Its land: the new one, or the old one of a grid that ended."""
+        shown = self.after or self.before
+        return shapely.from_wkb(shown.wkb) if shown is not None else None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two versions side by side."""
+
+    a: Version
+    b: Version
+    grids: list[ChangedGrid]
+    moved: list[dict[str, Any]]
+
+    @property
+    def households_moved(self) -> int:
+        """Households that lie in another grid."""
+        return sum(int(one["households"]) for one in self.moved)
+
+
+def find_version(connection: sa.Connection, version_id: int) -> Version:
+    """
+    Find a version.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    version_id
+        Which.
+
+    Returns
+    -------
+    Version
+        With its scheme.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such version.
+    """
+    row = connection.execute(
+        sa.select(t.grid_version, t.grid_scheme.c.code)
+        .join(t.grid_scheme, t.grid_scheme.c.scheme_id == t.grid_version.c.scheme_id)
+        .where(t.grid_version.c.version_id == version_id)
+    ).first()
+    if row is None:
+        raise NotFoundError("boundaries.no_version", version=version_id)
+    return Version(row.version_id, row.scheme_id, row.code, row.effective_day, row.title)
+
+
+def list_versions(connection: sa.Connection, actor: Actor, scheme: str) -> list[dict[str, Any]]:
+    """
+    List the versions of a scheme, the newest first, with who decided and why.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks: reasons, plans and reviews are for those who may read plans.
+    scheme
+        Its code.
+
+    Returns
+    -------
+    list of dict
+        With the plan that it came from, its reviews, and which version took it back.
+    """
+    reads = READ_PLANS.allows(actor)
+    row, who, plan, back = t.grid_version.c, t.actor.c, t.plan.c, t.version_withdrawal
+    taken_back = back.alias("taken_back")
+    rows = connection.execute(
+        sa.select(
+            t.grid_version,
+            who.name,
+            who.name_en,
+            plan.plan_id,
+            back.c.withdraws_id,
+            taken_back.c.version_id.label("withdrawn_by"),
+        )
+        .join(t.grid_scheme, t.grid_scheme.c.scheme_id == row.scheme_id)
+        .join(t.actor, who.actor_id == row.published_by)
+        .outerjoin(t.plan, plan.version_id == row.version_id)
+        .outerjoin(back, back.c.version_id == row.version_id)
+        .outerjoin(taken_back, taken_back.c.withdraws_id == row.version_id)
+        .where(t.grid_scheme.c.code == scheme)
+        .order_by(row.effective_day.desc())
+    ).all()
+    first = earliest_day(connection, rows[0].effective_day) if rows else today(connection)
+    return [
+        {
+            "version_id": one.version_id,
+            "effective_day": one.effective_day.isoformat(),
+            "published_at": one.published_at.isoformat(),
+            "published_by": {
+                "actor_id": one.published_by, "name": one.name, "name_en": one.name_en,
+            },
+            "title": one.title,
+            "reason": one.reason if reads else "",
+            "counts": one.counts,
+            "plan_id": one.plan_id if reads else None,
+            "reviews": (
+                plan_life.discussion(connection, one.plan_id)[0] if reads and one.plan_id else []
+            ),
+            "withdraws": one.withdraws_id,
+            "withdrawn_by": one.withdrawn_by,
+            "earliest_day": first.isoformat(),
+        }
+        for one in rows
+    ]  # fmt: skip
+
+
+def compare(connection: sa.Connection, actor: Actor, a: int, b: int) -> Comparison:
+    """
+    Tell what is different in a second version.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks; households are counted for those who see all of them.
+    a, b
+        The versions, of one scheme.
+
+    Returns
+    -------
+    Comparison
+        Grids with other land, name, code or parent, and households by old and new grid.
+
+    Raises
+    ------
+    ConflictError
+        They belong to different schemes.
+    """
+    first, second = find_version(connection, a), find_version(connection, b)
+    if first.scheme_id != second.scheme_id:
+        raise ConflictError("boundaries.other_scheme")
+    before = read_grids(connection, first.scheme_id, first.effective_day)
+    after = read_grids(connection, second.scheme_id, second.effective_day)
+    grids = _changed(before, after)
+    moved = _households_moved(connection, actor, first, second, before | after)
+    return Comparison(first, second, grids, moved)
+
+
+def _changed(before: dict[str, BaseGrid], after: dict[str, BaseGrid]) -> list[ChangedGrid]:
+    found = []
+    for key in {**before, **after}:
+        old, new = before.get(key), after.get(key)
+        if old is not None and new is not None:
+            if old.state_id == new.state_id:
+                continue
+            words = (old.name, old.code, old.parent) != (new.name, new.code, new.parent)
+            land = land_changed(old.wkb, new.wkb)
+            if not words and not land:
+                continue
+            found.append(ChangedGrid(key, "land" if land else "words", old, new))
+        else:
+            found.append(ChangedGrid(key, "new" if old is None else "ended", old, new))
+    return found
+
+
+def _households_moved(
+    connection: sa.Connection,
+    actor: Actor,
+    first: Version,
+    second: Version,
+    grids: Mapping[str, BaseGrid],
+) -> list[dict[str, Any]]:
+    if not READ_PLANS.allows(actor):
+        return []
+    old, new = (
+        assigned(
+            "household", version.scheme_id, sa.literal(version.effective_day, sa.Date)
+        ).subquery()
+        for version in (first, second)
+    )
+    n, people = sa.func.count(), sa.func.sum(t.household.c.people)
+    rows = connection.execute(
+        sa.select(old.c.grid_id, new.c.grid_id, n, people)
+        .join(new, new.c.object_id == old.c.object_id)
+        .join(t.household, t.household.c.household_id == old.c.object_id)
+        .where(
+            visible(actor, t.household),
+            old.c.grid_id.is_distinct_from(new.c.grid_id),
+        )
+        .group_by(old.c.grid_id, new.c.grid_id)
+        .order_by(n.desc(), old.c.grid_id, new.c.grid_id)
+    )
+
+    def named(grid_id: int | None) -> tuple[str | None, str, str]:
+        known = grids.get(str(grid_id))
+        return (None, "", "") if known is None else (known.key, known.name, known.code)
+
+    found = []
+    for from_id, to_id, households, persons in rows:
+        (a, a_name, a_code), (b, b_name, b_code) = named(from_id), named(to_id)
+        found.append(
+            {
+                "from": a, "from_name": a_name, "from_code": a_code,
+                "to": b, "to_name": b_name, "to_code": b_code,
+                "households": households, "people": int(persons),
+            }
+        )  # fmt: skip
+    return found
+
+
+def withdraw(
+    connection: sa.Connection, actor: Actor, version_id: int, effective_day: date, reason: str
+) -> Published:
+    """
+    Take a version back: from a day on everything is again as before it.
+
+    Parameters
+    ----------
+    connection
+        The transaction in which all of it stands or falls.
+    actor
+        Who takes it back.
+    version_id
+        Which version.
+    effective_day
+        Today or later, and after the newest version.
+    reason
+        Why.
+
+    Returns
+    -------
+    Published
+        The new version.
+
+    Raises
+    ------
+    ConflictError
+        It is the first version, it was taken back already, or later versions touch its grids.
+    """
+    PLAN.require(actor)
+    target = find_version(connection, version_id)
+    lock_scheme(connection, target.scheme)
+    known = versions(connection, target.scheme)
+    place = [one.version_id for one in known].index(version_id)
+    if place == 0:
+        raise ConflictError("boundaries.first_version")
+    back = t.version_withdrawal.c
+    if connection.scalar(sa.select(back.version_id).where(back.withdraws_id == version_id)):
+        raise ConflictError("boundaries.withdrawn_already")
+    before, made, now = (
+        read_boundaries(connection, one) for one in (known[place - 1], target, known[-1])
+    )
+    grids = _restored_grids(before, made, now)
+    linework = _restored_linework(before, made, now, grids)
+    faces = {
+        key: shapely.from_wkb(grids[key].wkb)
+        for key in linework.keys
+        if key not in now.grids or grids[key].wkb != now.grids[key].wkb
+    }
+    again = grids.keys() - now.grids.keys()
+    retired = [key for key in now.tessellation.keys if key not in grids]
+    successors = heirs(land_moved(now, faces, retired), again, retired)
+    title = f"撤回：{target.title}" if target.title else "撤回"
+    published = publish(
+        connection,
+        actor,
+        difference(now, grids, linework, faces, successors),
+        effective_day,
+        title,
+        reason,
+    )
+    duties = reopen_duties(
+        connection, version_id, [grids[key].grid_id for key in again], effective_day
+    )
+    connection.execute(
+        sa.insert(t.version_withdrawal).values(
+            version_id=published.version.version_id, withdraws_id=version_id
+        )
+    )
+    _plan_withdrawn(connection, actor, version_id, reason)
+    after = {
+        "by": published.version.version_id,
+        "effective_day": effective_day.isoformat(),
+        "reopened_duties": duties,
+    }
+    access.record(connection, actor, "withdraw", "grid_version", version_id, after=after)
+    return replace(published, reopened_duties=duties)
+
+
+def _differs(one: BaseGrid | None, other: BaseGrid | None) -> bool:
+    """Compare what is said of a grid, not its rows: one that was taken back is the same again."""
+    if one is None or other is None:
+        return one is not other
+    if one.state_id == other.state_id:
+        return False
+    return one.wkb != other.wkb or words(one) != words(other)
+
+
+def _restored_grids(
+    before: Boundaries, target: Boundaries, newest: Boundaries
+) -> dict[str, BaseGrid]:
+    """Give the grids of the newest version with those of the target as they were before it."""
+    was, made, now = before.grids, target.grids, newest.grids
+    result = dict(now)
+    later = []
+    for key in {**was, **made}:
+        if not _differs(was.get(key), made.get(key)):
+            continue
+        one = made.get(key) or was[key]
+        if one.rank == target.lowest and _differs(made.get(key), now.get(key)):
+            later.append(one.name)
+        elif key in was:
+            result[key] = was[key]
+        else:
+            result.pop(key, None)
+    if later:
+        raise ConflictError("boundaries.touched_later", grids=", ".join(sorted(later)[:10]))
+    return result
+
+
+def _restored_linework(
+    before: Boundaries, target: Boundaries, newest: Boundaries, grids: Mapping[str, BaseGrid]
+) -> Tessellation:
+    """Take the target's arcs out of the newest linework and put those before it back in."""
+    order: dict[Arc, int] = {}
+    found = []
+    for version in (before, target, newest):
+        arcs = version.tessellation.named_arcs()
+        order = {**dict(zip(arcs, version.arc_ids.tolist(), strict=True)), **order}
+        found.append(set(arcs))
+    was, made, now = found
+    if not (made - was) <= now:
+        raise ConflictError("boundaries.touched_later", grids="-")
+    kept = sorted((now - (made - was)) | (was - made), key=order.__getitem__)
+    keys = [one.key for one in grids.values() if one.rank == target.lowest]
+    return Tessellation.of_arcs(keys, kept)
+
+
+def _plan_withdrawn(connection: sa.Connection, actor: Actor, version_id: int, reason: str) -> None:
+    plan_id = connection.scalar(
+        sa.select(t.plan.c.plan_id).where(
+            t.plan.c.version_id == version_id, t.plan.c.status == "published"
+        )
+    )
+    if plan_id is not None:
+        plan = plan_life.find(connection, plan_id, lock=True)
+        plan_life.decide(connection, actor, plan, "withdrawn", words=reason)

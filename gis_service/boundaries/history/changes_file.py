@@ -1,0 +1,59 @@
+"""What changed between two versions, as a GeoPackage to hand on."""
+
+import tempfile
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from gis_service.boundaries.history.changes import Comparison
+from gis_service.store.tables import SRID
+
+
+def comparison_file(found: Comparison) -> bytes:
+    """
+    Write a comparison.
+
+    Parameters
+    ----------
+    found
+        Two versions side by side.
+
+    Returns
+    -------
+    bytes
+        A GeoPackage with the layers ``before`` and ``after`` (EPSG:4490) and the table
+        ``households_moved``.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "comparison.gpkg")
+        for layer in ("before", "after"):
+            _grids(found, layer).to_file(file, layer=layer, driver="GPKG")
+        columns = [
+            "from", "from_name", "from_code", "to", "to_name", "to_code", "households", "people",
+        ]  # fmt: skip
+        moved = pd.DataFrame(found.moved, columns=columns)
+        moved = moved.rename(columns={"from": "from_grid", "to": "to_grid"})
+        table = gpd.GeoDataFrame(moved, geometry=np.full(len(moved), None, dtype=object))
+        table.set_crs(SRID).to_file(file, layer="households_moved", driver="GPKG")
+        return file.read_bytes()
+
+
+def _grids(found: Comparison, side: str) -> gpd.GeoDataFrame:
+    rows = [(one, getattr(one, side)) for one in found.grids]
+    rows = [(one, grid) for one, grid in rows if grid is not None]
+    shapes = np.empty(len(rows), dtype=object)
+    shapes[:] = [shapely.from_wkb(grid.wkb) for _, grid in rows]
+    return gpd.GeoDataFrame(
+        {
+            "grid_id": [grid.grid_id for _, grid in rows],
+            "what": [one.what for one, _ in rows],
+            "rank": [grid.rank for _, grid in rows],
+            "code": [grid.code for _, grid in rows],
+            "name": [grid.name for _, grid in rows],
+        },
+        geometry=shapes,
+        crs=SRID,
+    )

@@ -1,0 +1,290 @@
+"""Sums of borders with their direction: what two neighbours share cancels, what is left is rim.
+
+Vertices are counted in steps of the lattice, so that equal means equal. The rim of a set of valid
+polygons is the county's border exactly where every place lies in one of them and none in two.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from gis_service.boundaries.linework.lines import PER_DEGREE
+from gis_service.geodesy import GeometryArray
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+Keys = npt.NDArray[np.uint64]
+_MIX = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], dtype=np.uint64)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """
+    How a place becomes one number.
+
+    Attributes
+    ----------
+    west, south
+        The corner, in steps of the lattice.
+    factor
+        What a step east counts. Up to some 3° by 3° every place has its own number; in wider land
+        two places share one with a chance of 1 in 10¹⁹.
+    """
+
+    west: int
+    south: int
+    factor: int
+
+    @classmethod
+    def around(cls, *geometries: GeometryArray) -> "Frame":
+        """
+        Make a frame that holds geometries.
+
+        Parameters
+        ----------
+        *geometries
+            Lon, lat in degrees.
+
+        Returns
+        -------
+        Frame
+            For chains that are to be compared.
+        """
+        bounds = np.array([shapely.total_bounds(one) for one in geometries])
+        bounds = np.nan_to_num(bounds)
+        west, south = (np.floor(bounds[:, :2].min(axis=0) * PER_DEGREE) - 1).astype(int).tolist()
+        east, north = (np.ceil(bounds[:, 2:].max(axis=0) * PER_DEGREE) + 1).astype(int).tolist()
+        height = north - south + 1
+        fits = (east - west + 1) * height < 2**64
+        return cls(west, south, height if fits else int(_MIX[0]))
+
+    def number(self, xy: FloatArray) -> Keys:
+        """
+        Give places numbers.
+
+        Parameters
+        ----------
+        xy
+            Lon, lat, shape (n, 2).
+
+        Returns
+        -------
+        array of uint64
+            Equal where the places are.
+        """
+        x = np.rint(xy[:, 0] * PER_DEGREE).astype(np.int64) - self.west
+        y = np.rint(xy[:, 1] * PER_DEGREE).astype(np.int64) - self.south
+        return x.astype(np.uint64) * np.uint64(self.factor) + y.astype(np.uint64)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """
+    Border segments with direction and owner.
+
+    Attributes
+    ----------
+    xy
+        Vertices, lon, lat.
+    at
+        Each segment's first vertex; its second one follows.
+    lo, hi
+        Numbers of the two ends, the lower one first.
+    sign
+        How often it is run through from the lower end to the higher one, less the other way.
+    owner
+        Whose border it is.
+    """
+
+    xy: FloatArray
+    at: IntArray
+    lo: Keys
+    hi: Keys
+    sign: IntArray
+    owner: IntArray
+
+    def reduced(self, owner: IntArray) -> "Chain":
+        """
+        Add up what belongs to one owner.
+
+        Parameters
+        ----------
+        owner
+            For each present owner the new one.
+
+        Returns
+        -------
+        Chain
+            Without the segments that cancel.
+        """
+        mine = owner[self.owner]
+        # sorted by a mixture, compared by the numbers: two that mix alike could only be told apart
+        # wrongly, never be taken for one
+        mixed = self.lo * _MIX[0] + self.hi * _MIX[1] + mine.astype(np.uint64) * _MIX[2]
+        order = np.argsort(mixed)
+        a, b, c = self.lo[order], self.hi[order], mine[order]
+        first = np.ones(len(order), dtype=bool)
+        first[1:] = (a[1:] != a[:-1]) | (b[1:] != b[:-1]) | (c[1:] != c[:-1])
+        start = np.flatnonzero(first)
+        total = np.add.reduceat(self.sign[order], start) if len(start) else self.sign[:0]
+        left = total != 0
+        kept = order[start[left]]
+        return Chain(
+            self.xy, self.at[kept], a[start[left]], b[start[left]], total[left], mine[kept]
+        )
+
+    def owned(self, owner: IntArray) -> "Chain":
+        """
+        Give borders to other owners without adding up.
+
+        Parameters
+        ----------
+        owner
+            For each present owner the new one.
+
+        Returns
+        -------
+        Chain
+            The same segments.
+        """
+        return Chain(self.xy, self.at, self.lo, self.hi, self.sign, owner[self.owner])
+
+    def differing(self, other: "Chain") -> list[int]:
+        """
+        Tell whose borders differ.
+
+        Parameters
+        ----------
+        other
+            The same owners, numbered in the same frame.
+
+        Returns
+        -------
+        list of int
+            Owners, sorted.
+        """
+        both = _joined(self, other)
+        every = np.arange(int(both.owner.max(initial=-1)) + 1)
+        owners: list[int] = np.unique(both.reduced(every).owner).tolist()
+        return owners
+
+    def undirected_difference(self, other: "Chain") -> "Chain":
+        """
+        Find segments that only one of two has.
+
+        Parameters
+        ----------
+        other
+            Whatever its owners and directions, numbered in the same frame.
+
+        Returns
+        -------
+        Chain
+            Of one owner.
+        """
+        return _joined(_plain(self), _plain(other)).reduced(np.zeros(1, dtype=np.int64))
+
+    def lines(self) -> GeometryArray:
+        """
+        Give the segments as lines.
+
+        Returns
+        -------
+        array of LineString
+            Lon, lat in degrees.
+        """
+        ends = np.stack([self.xy[self.at], self.xy[self.at + 1]], axis=1)
+        return np.asarray(shapely.linestrings(ends), dtype=object)
+
+
+def _plain(chain: Chain) -> Chain:
+    ones, none = np.ones(len(chain.lo), np.int64), np.zeros(len(chain.lo), np.int64)
+    return Chain(chain.xy, chain.at, chain.lo, chain.hi, ones, none)
+
+
+def _joined(one: Chain, less: Chain) -> Chain:
+    return Chain(
+        np.concatenate([one.xy, less.xy]),
+        np.concatenate([one.at, less.at + len(one.xy)]),
+        np.concatenate([one.lo, less.lo]),
+        np.concatenate([one.hi, less.hi]),
+        np.concatenate([one.sign, -less.sign]),
+        np.concatenate([one.owner, less.owner]),
+    )
+
+
+def of_polygons(polygons: GeometryArray, frame: Frame) -> Chain:
+    """
+    Take the borders of polygons with the land on the left.
+
+    Parameters
+    ----------
+    polygons
+        (Multi)Polygons in lon, lat; each is an owner.
+    frame
+        That holds them.
+
+    Returns
+    -------
+    Chain
+        Every segment, not added up.
+    """
+    parts, owner = shapely.get_parts(polygons, return_index=True)
+    rings, part = shapely.get_rings(shapely.orient_polygons(parts), return_index=True)
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    return _directed(xy, ring, owner[part], frame)
+
+
+def of_lines(lines: GeometryArray, frame: Frame) -> Chain:
+    """
+    Take lines as borders of one owner.
+
+    Parameters
+    ----------
+    lines
+        LineStrings in lon, lat.
+    frame
+        That holds them.
+
+    Returns
+    -------
+    Chain
+        Every segment.
+    """
+    xy, line = shapely.get_coordinates(lines, return_index=True)
+    return _directed(xy, line, np.zeros(len(lines), dtype=np.int64), frame)
+
+
+def of_arcs(arcs: GeometryArray, left: IntArray, right: IntArray, frame: Frame) -> Chain:
+    """
+    Take arcs as borders of the owners beside them.
+
+    Parameters
+    ----------
+    arcs
+        LineStrings in lon, lat.
+    left, right
+        Owners; below 0 for none that counts.
+    frame
+        That holds them.
+
+    Returns
+    -------
+    Chain
+        Every segment for each of its owners.
+    """
+    ours, theirs = np.flatnonzero(left >= 0), np.flatnonzero(right >= 0)
+    xy, line = shapely.get_coordinates(arcs[ours], return_index=True)
+    one = _directed(xy, line, left[ours], frame)
+    xy, line = shapely.get_coordinates(arcs[theirs], return_index=True)
+    return _joined(one, _directed(xy, line, right[theirs], frame))
+
+
+def _directed(xy: FloatArray, line: IntArray, owner: IntArray, frame: Frame) -> Chain:
+    number = frame.number(xy)
+    at = np.flatnonzero(line[1:] == line[:-1])
+    a, b = number[at], number[at + 1]
+    sign = np.where(a < b, 1, -1)
+    return Chain(xy, at, np.minimum(a, b), np.maximum(a, b), sign, owner[line[at]])

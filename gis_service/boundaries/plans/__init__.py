@@ -1,0 +1,7 @@
+"""Plans: drawn, reviewed, approved by another one, published.
+
+- ``life``: the steps of a plan
+- ``work``: edit, undo, check, weigh
+- ``drafts``, ``base``: drafts that a process keeps ready, and what they are made of
+- ``publication``: a plan comes into force
+"""

@@ -1,0 +1,295 @@
+"""What a plan begins with: the linework of a version, its grids, and what stands on the land.
+
+Read once for every version and state of the data, shared by all plans on it. Only numbers leave
+here, never a person; so it is read in the system's name.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+import sqlalchemy as sa
+from geoalchemy2 import Geometry
+
+from gis_service.access import SYSTEM, visible
+from gis_service.boundaries.editing.balance import Units
+from gis_service.boundaries.linework.packed_shapes import PackedShapes
+from gis_service.boundaries.publication.reading import Boundaries, read_boundaries
+from gis_service.geodesy import GeometryArray
+from gis_service.grids.versions import Version
+from gis_service.store import tables as t
+from gis_service.store.bulk import read_arrays
+from gis_service.store.tiles import counts
+
+READ: Final = (
+    "household", "building", "premises", "hazard", "incident", "road_network", "land_cover",
+    "grid_duty",
+)  # fmt: skip
+"""Tables whose change makes a base out of date."""
+_MONTHS: Final = 12
+
+
+@dataclass(frozen=True)
+class Base(Boundaries):
+    """
+    A version as plans are drawn on it.
+
+    Attributes
+    ----------
+    units, roads
+        What is counted, and what is walked.
+    footprints, building_ids
+        Buildings: outline, or point where there is none, and id.
+    streets, street_kinds
+        Lines that a border may follow.
+    officers
+        Grids with an officer of post A.
+    """
+
+    several_parts: bool
+    size_rule: Mapping[str, Sequence[int]]
+    units: Units
+    roads: GeometryArray
+    streets: GeometryArray
+    street_kinds: list[str]
+    footprints: PackedShapes
+    building_ids: npt.NDArray[np.int64]
+    building_households: npt.NDArray[np.int64]
+    officers: frozenset[str]
+
+    @cached_property
+    def street_tree(self) -> shapely.STRtree:
+        """Streets and water by place."""
+        return shapely.STRtree(self.streets)
+
+
+def state_of_data(connection: sa.Connection) -> tuple[Any, ...]:
+    """
+    Name the state of what a base is read from.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+
+    Returns
+    -------
+    tuple
+        Another one after any change.
+    """
+    return tuple(counts(connection, READ).values())
+
+
+def read_base(connection: sa.Connection, version: Version) -> Base:
+    """
+    Read a version with all that plans need to know of the land.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    version
+        Which.
+
+    Returns
+    -------
+    Base
+        Ready to draw on.
+    """
+    scheme = connection.execute(
+        sa.select(t.grid_scheme).where(t.grid_scheme.c.scheme_id == version.scheme_id)
+    ).one()
+    drawn = read_boundaries(connection, version)
+    houses = _houses(connection)
+    streets, kinds = _streets(connection)
+    roads = [line for line, kind in zip(streets, kinds, strict=True) if kind == "street"]
+    return Base(
+        version,
+        drawn.grids,
+        drawn.tessellation,
+        drawn.arc_ids,
+        scheme.several_parts,
+        scheme.size_rule,
+        _units(connection, houses),
+        _array(roads),
+        streets,
+        kinds,
+        PackedShapes(houses.shapes),
+        houses.ids,
+        houses.counts[:, 0].astype(np.int64),
+        _with_officer(connection),
+    )
+
+
+def _array(geometries: Iterable[Any]) -> GeometryArray:
+    given = list(geometries)
+    made = np.empty(len(given), dtype=object)
+    made[:] = given
+    return made
+
+
+def _units(connection: sa.Connection, houses: "_Houses") -> Units:
+    """Count by building what moves with it; everything else stands alone."""
+    parts = [
+        _homes(houses),
+        _homes_without_building(connection),
+        _premises(connection),
+        _hazards(connection),
+        _incidents(connection),
+    ]
+    xy = np.concatenate([part[0] for part in parts])
+    counts = np.concatenate([part[1] for part in parts])
+    return Units(xy[:, 0], xy[:, 1], counts)
+
+
+_Placed = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class _Houses:
+    """Buildings by id: place, outline, and how many households, people and care households."""
+
+    ids: npt.NDArray[np.int64]
+    xy: npt.NDArray[np.float64]
+    shapes: GeometryArray
+    counts: npt.NDArray[np.float64]
+
+
+def _houses(connection: sa.Connection) -> _Houses:
+    home, house = t.household.c, t.building.c
+    shape = sa.type_coerce(sa.func.coalesce(house.footprint, house.point), Geometry("GEOMETRY"))
+    rows = read_arrays(
+        connection,
+        sa.select(
+            house.building_id.label("id"),
+            sa.type_coerce(sa.func.ST_X(house.point), sa.Double).label("lon"),
+            sa.type_coerce(sa.func.ST_Y(house.point), sa.Double).label("lat"),
+            shape.label("shape"),
+        ),
+    )
+    order = np.argsort(rows["id"])
+    ids = rows["id"][order]
+    homes = read_arrays(
+        connection,
+        sa.select(home.building_id.label("id"), *_counted())
+        .where(visible(SYSTEM, t.household), home.building_id.is_not(None))
+        .group_by(home.building_id),
+    )
+    counts = np.zeros((len(ids), 3))
+    counts[np.searchsorted(ids, homes["id"])] = _three(homes)
+    xy = np.column_stack([rows["lon"], rows["lat"]])[order]
+    return _Houses(ids, xy, rows["shape"][order], counts)
+
+
+def _counted() -> list[sa.ColumnElement[Any]]:
+    home = t.household.c
+    care = sa.func.count().filter(sa.func.cardinality(home.care_tags) > 0)
+    return [
+        sa.type_coerce(sa.func.count(), sa.BigInteger).label("n"),
+        sa.type_coerce(sa.func.sum(home.people), sa.BigInteger).label("people"),
+        sa.type_coerce(care, sa.BigInteger).label("care"),
+    ]
+
+
+def _three(rows: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
+    return np.column_stack([rows["n"], rows["people"], rows["care"]]).astype(float)
+
+
+def _homes(houses: _Houses) -> _Placed:
+    """Take the buildings with households; those that share a place are one."""
+    lived = houses.counts[:, 0] > 0
+    return _by_place(houses.xy[lived], houses.counts[lived])
+
+
+def _homes_without_building(connection: sa.Connection) -> _Placed:
+    home = t.household.c
+    rows = read_arrays(
+        connection,
+        _places(home.household_id, home.point)
+        .add_columns(home.people, (sa.func.cardinality(home.care_tags) > 0).label("care"))
+        .where(visible(SYSTEM, t.household), home.building_id.is_(None)),
+    )
+    rows["n"] = np.ones(len(rows["id"]), dtype=np.int64)
+    return _by_place(np.column_stack([rows["lon"], rows["lat"]]), _three(rows))
+
+
+def _by_place(xy: npt.NDArray[np.float64], counts: npt.NDArray[np.float64]) -> _Placed:
+    order = np.lexsort((xy[:, 1], xy[:, 0]))
+    xy, counts = xy[order], counts[order]
+    first = np.ones(len(xy), dtype=bool)
+    first[1:] = (xy[1:] != xy[:-1]).any(axis=1)
+    begins = np.flatnonzero(first)
+    summed = np.add.reduceat(counts, begins) if len(begins) else counts
+    return xy[begins], np.hstack([summed, np.zeros((len(begins), 3))])
+
+
+def _places(identity: sa.ColumnElement[int], point: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    lon, lat = (
+        sa.type_coerce(measure(point), sa.Double) for measure in (sa.func.ST_X, sa.func.ST_Y)
+    )
+    return sa.select(identity.label("id"), lon.label("lon"), lat.label("lat"))
+
+
+def _alone(
+    connection: sa.Connection, query: sa.Select[Any], column: int, share: float = 1
+) -> _Placed:
+    """Take what stands alone, by id: its place, and a count in one column."""
+    rows = read_arrays(connection, query)
+    order = np.argsort(rows["id"])
+    counts = np.zeros((len(order), 6))
+    counts[:, column] = share
+    return np.column_stack([rows["lon"], rows["lat"]])[order], counts
+
+
+def _premises(connection: sa.Connection) -> _Placed:
+    return _alone(connection, _places(t.premises.c.premises_id, t.premises.c.point), 3)
+
+
+def _hazards(connection: sa.Connection) -> _Placed:
+    hazard = t.hazard.c
+    query = _places(hazard.hazard_id, hazard.point).where(
+        visible(SYSTEM, t.hazard), hazard.status != "closed"
+    )
+    return _alone(connection, query, 4)
+
+
+def _incidents(connection: sa.Connection) -> _Placed:
+    incident = t.incident.c
+    year = sa.func.now() - sa.func.make_interval(1)
+    query = _places(incident.incident_id, incident.point).where(
+        visible(SYSTEM, t.incident), incident.reported_at > year
+    )
+    return _alone(connection, query, 5, 1 / _MONTHS)
+
+
+def _streets(connection: sa.Connection) -> tuple[GeometryArray, list[str]]:
+    edge, network, cover = t.road_edge.c, t.road_network.c, t.land_cover.c
+    rows = read_arrays(
+        connection,
+        sa.select(edge.edge_id, edge.geom)
+        .join(t.road_network, network.network_id == edge.network_id)
+        .where(network.active),
+    )
+    roads = rows["geom"][np.argsort(rows["edge_id"])]
+    found = connection.execute(
+        sa.select(sa.func.ST_AsBinary(cover.geom)).where(cover.kind == "water").order_by(cover.key)
+    )
+    water = shapely.get_rings(shapely.get_parts(shapely.from_wkb([bytes(row[0]) for row in found])))
+    banks = [shapely.LineString(ring.coords) for ring in water]
+    return _array([*roads, *banks]), ["street"] * len(roads) + ["water"] * len(banks)
+
+
+def _with_officer(connection: sa.Connection) -> frozenset[str]:
+    duty = t.grid_duty.c
+    rows = connection.execute(
+        sa.select(duty.grid_id).where(
+            duty.role == "officer",
+            duty.post == "A",
+            duty.valid.op("@>")(sa.func.gis_today()),
+        )
+    )
+    return frozenset(str(row[0]) for row in rows)

@@ -1,0 +1,730 @@
+"""A publication: the difference between the newest version of a scheme and the wanted one.
+
+Whether the wanted version came from a file, from a plan, or is an earlier one that is put back, the
+same function writes what is different, in the caller's transaction: grids that begin, end, or are
+said or drawn otherwise, their codes and posts, the arcs between them, and where everything lies.
+Nothing else writes grids. Back-dating is refused, except that the first version of a scheme may
+take over boundaries that were in force before the service was.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import shapely
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import DATERANGE
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+
+from gis_service import access, grid_code
+from gis_service.access import SYSTEM, Actor, visible
+from gis_service.boundaries.linework.tessellation import (
+    CRUMB_M2,
+    OUTSIDE,
+    Tessellation,
+    build_faces,
+    land_changed,
+    land_m2,
+)
+from gis_service.boundaries.publication.duties import end_duties
+from gis_service.boundaries.publication.reading import BaseGrid, Boundaries
+from gis_service.boundaries.publication.schemes import lock_scheme
+from gis_service.errors import ConflictError
+from gis_service.geodesy import area_m2
+from gis_service.grids import assignment
+from gis_service.grids.versions import Version, is_due, today, versions
+from gis_service.store import tables as t
+from gis_service.store.bulk import copy_rows
+
+
+@dataclass(frozen=True)
+class WantedGrid:
+    """A grid as it is to be; without ``grid_id`` it is made, without ``code`` it is numbered."""
+
+    rank: int
+    parent: str | None
+    name: str
+    code: str | None = None
+    urban_rural_class: str | None = None
+    admin_unit_id: int | None = None
+    grid_id: int | None = None
+    kind: str = "ordinary"
+
+
+Grid = BaseGrid | WantedGrid
+
+
+@dataclass(frozen=True)
+class Difference:
+    """
+    What is different in the version that is wanted; see :func:`difference`.
+
+    Attributes
+    ----------
+    base
+        The newest version.
+    grids
+        Every grid of every level that is wanted, by key; the base goes by the same keys.
+    tessellation
+        The linework of the base grids.
+    faces
+        Land of every base grid with another polygon than before, new ones included.
+    successors
+        Old grid and the one that took land over from it, where one of both begins or ends.
+    """
+
+    base: Boundaries
+    grids: Mapping[str, Grid]
+    tessellation: Tessellation
+    faces: Mapping[str, Any]
+    successors: Sequence[tuple[str, str]]
+
+    @cached_property
+    def begun(self) -> list[str]:
+        """Grids that are not in the newest version."""
+        return [key for key in self.grids if key not in self.base.grids]
+
+    @cached_property
+    def retired(self) -> list[str]:
+        """Grids that end."""
+        return [key for key in self.base.grids if key not in self.grids]
+
+    @cached_property
+    def reworded(self) -> set[str]:
+        """Grids with another name, code, class, parent or unit."""
+        known, now = self.base.grids, self.grids
+        return {key for key in known.keys() & now.keys() if words(known[key]) != words(now[key])}
+
+    @cached_property
+    def land_changed(self) -> set[str]:
+        """Base grids that begin or have other land, by more than a vertex."""
+        return other_land(self.base, self.faces)
+
+    @cached_property
+    def changed(self) -> set[str]:
+        """Grids that begin, are said otherwise, or, of the base ones, have other land."""
+        return {*self.begun, *self.reworded, *self.land_changed}
+
+    @cached_property
+    def upper_faces(self) -> dict[str, Any]:
+        """Land of every grid above with another polygon than before, new ones included."""
+        linework = self.tessellation
+        found: dict[str, Any] = {}
+        touched = {*self.faces, *self.begun, *self.retired, *self.reworded}
+        ancestor: list[str | None] = list(linework.keys)
+        for rank in range(self.lowest - 1, 0, -1):
+            ancestor = [self.grids[key].parent if key else None for key in ancestor]
+            for grids in (self.base.grids, self.grids):
+                touched |= {grids[key].parent or "" for key in touched & grids.keys()}
+            names = sorted(k for k in touched & self.grids.keys() if self.grids[k].rank == rank)
+            position = {name: index for index, name in enumerate(names)}
+            owner = np.array(
+                [*(position.get(key or "", OUTSIDE) for key in ancestor), OUTSIDE], dtype=np.int64
+            )
+            left, right = owner[linework.left], owner[linework.right]
+            kept = left != right
+            if kept.any():
+                faces = build_faces(linework.arcs[kept], left[kept], right[kept], names)
+                found.update(zip(names, faces, strict=True))
+        return other_polygons(self.base, found)
+
+    @property
+    def lowest(self) -> int:
+        """Rank of the base grids."""
+        return max(one.rank for one in self.grids.values())
+
+    @property
+    def around(self) -> set[str]:
+        """Changed base grids and those that touch them before or after, be it in a corner."""
+        changed = {*self.faces, *self.retired}
+        before = _touching(self.base.tessellation, changed)
+        there = set(self.tessellation.keys)
+        return {*self.faces, *_touching(self.tessellation, changed), *(before & there)}
+
+
+def earliest_day(connection: sa.Connection, newest: date) -> date:
+    """
+    Say from when on the next version can hold.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    newest
+        Day of the newest version.
+
+    Returns
+    -------
+    date
+        Today, or the day after the newest version's.
+    """
+    return max(today(connection), newest + timedelta(days=1))
+
+
+def difference(
+    base: Boundaries,
+    grids: Mapping[str, Grid],
+    tessellation: Tessellation,
+    faces: Mapping[str, Any],
+    successors: Sequence[tuple[str, str]],
+) -> Difference:
+    """
+    Compare the version that is wanted with the newest one.
+
+    Parameters
+    ----------
+    base
+        The newest version.
+    grids
+        Every grid of every level that is wanted, by key; those that are there already go by the
+        key that they have in the base.
+    tessellation
+        The linework of the base grids.
+    faces
+        Land of base grids, lon, lat; those left out have the polygon that they had.
+    successors
+        Old grid and the one that took land over from it.
+
+    Returns
+    -------
+    Difference
+        What was changed and changed back is not in it.
+    """
+    return Difference(base, grids, tessellation, other_polygons(base, faces), successors)
+
+
+def other_polygons(base: Boundaries, faces: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Leave out polygons that are what they were.
+
+    Parameters
+    ----------
+    base
+        The version before.
+    faces
+        Land of grids by key.
+
+    Returns
+    -------
+    dict
+        The others, in the form in which they are compared and stored.
+    """
+    shapes = shapely.normalize(np.fromiter(faces.values(), dtype=object, count=len(faces)))
+    compared = zip(faces, shapes, shapely.to_wkb(shapes), strict=True)
+    known = base.grids
+    return {key: face for key, face, wkb in compared if key not in known or known[key].wkb != wkb}
+
+
+def other_land(base: Boundaries, faces: Mapping[str, Any]) -> set[str]:
+    """
+    Name the grids that have other land, by more than a vertex.
+
+    Parameters
+    ----------
+    base
+        The version before.
+    faces
+        By :func:`other_polygons`.
+
+    Returns
+    -------
+    set of str
+        Those that are not in the version before, too.
+    """
+    known = base.grids
+    return {
+        key
+        for key, face in faces.items()
+        if key not in known or land_changed(known[key].wkb, shapely.to_wkb(face))
+    }
+
+
+def words(one: Grid) -> tuple[object, ...]:
+    """
+    Tell what is said of a grid, without its land.
+
+    Parameters
+    ----------
+    one
+        The grid.
+
+    Returns
+    -------
+    tuple
+        The same for two rows that say the same.
+    """
+    said = (one.rank, one.parent, one.code, one.name)
+    return (*said, one.urban_rural_class, one.admin_unit_id)
+
+
+def _touching(linework: Tessellation, keys: AbstractSet[str]) -> set[str]:
+    """Name grids at an end of any border of some grids; where borders meet every grid has one."""
+    known = np.array([key in keys for key in linework.keys] + [False])
+    mine = known[linework.left] | known[linework.right]
+    ends = [shapely.get_coordinates(shapely.get_point(linework.arcs, place)) for place in (0, -1)]
+    nodes = [pair[:, 0] + 1j * pair[:, 1] for pair in ends]
+    meeting = np.unique(np.concatenate([node[mine] for node in nodes]))
+    beside = np.isin(nodes[0], meeting) | np.isin(nodes[1], meeting)
+    found = {*linework.left[beside].tolist(), *linework.right[beside].tolist()} - {OUTSIDE}
+    return {linework.keys[index] for index in found}
+
+
+def land_moved(
+    base: Boundaries, faces: Mapping[str, Any], retired: Collection[str]
+) -> list[tuple[str, str, float]]:
+    """
+    Compare before and after.
+
+    Parameters
+    ----------
+    base
+        The version before.
+    faces
+        Land of the grids with another polygon, perhaps of others too, lon, lat.
+    retired
+        Grids that end.
+
+    Returns
+    -------
+    list of tuple
+        Whose land it was, whose it is, and how much, m².
+    """
+    old_keys = [key for key in (*faces, *retired) if key in base.grids]
+    if not old_keys:
+        return []
+    old = shapely.from_wkb([base.grids[key].wkb for key in old_keys])
+    tree = shapely.STRtree(old)
+    found = []
+    for key, face in faces.items():
+        for index in np.sort(tree.query(face, predicate="intersects")).tolist():
+            if old_keys[index] == key:
+                continue
+            common = shapely.intersection(old[index], face)
+            area = land_m2(common) if common.area > 0 else 0.0
+            if area > CRUMB_M2:
+                found.append((old_keys[index], key, area))
+    return found
+
+
+def heirs(
+    pieces: Sequence[tuple[str, str, float]], begun: Collection[str], retired: Collection[str]
+) -> list[tuple[str, str]]:
+    """
+    Tell whose land went to whom, where one of both begins or ends.
+
+    Parameters
+    ----------
+    pieces
+        By :func:`land_moved`.
+    begun, retired
+        Grids that begin or end.
+
+    Returns
+    -------
+    list of tuple
+        Old grid and new one.
+    """
+    begun, retired = set(begun), set(retired)
+    return [(old, new) for old, new, _ in pieces if old in retired or new in begun]
+
+
+def impact_of(connection: sa.Connection, changes: Difference) -> list[assignment.Moves]:
+    """
+    Find what a publication would move; nothing is written.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    changes
+        What is different.
+
+    Returns
+    -------
+    list of Moves
+        By kind of object; new grids have the next ids after the base version's.
+    """
+    return _moves(connection, changes, provisional_ids(changes))
+
+
+def provisional_ids(changes: Difference) -> dict[str, int]:
+    """
+    Give new grids ids for a look ahead.
+
+    Parameters
+    ----------
+    changes
+        What is different.
+
+    Returns
+    -------
+    dict
+        Ids after the base version's, by key.
+    """
+    top = max((one.grid_id for one in changes.base.grids.values()), default=0) + 1
+    return {key: top + number for number, key in enumerate(_made(changes))}
+
+
+def open_incidents(connection: sa.Connection, moves: Sequence[assignment.Moves]) -> int:
+    """
+    Count the incidents that move and that somebody still works on.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    moves
+        What moves.
+
+    Returns
+    -------
+    int
+        How many are not closed.
+    """
+    ids = [one.object_ids.tolist() for one in moves if one.kind == "incident"]
+    if not ids or not ids[0]:
+        return 0
+    incident = t.incident.c
+    query = sa.select(sa.func.count()).where(
+        visible(SYSTEM, t.incident), incident.incident_id.in_(ids[0]), incident.status != "closed"
+    )
+    return int(connection.scalar(query) or 0)
+
+
+@dataclass(frozen=True)
+class Published:
+    """
+    What a publication did.
+
+    Attributes
+    ----------
+    grid_ids
+        The identity of every new grid, by key.
+    changed, retired
+        Grids that begin, whose land, name, code or parent is another one; grids that ended. A
+        neighbour that only gained a vertex is not counted.
+    moved
+        Objects that changed their grid, by kind; empty for the first version.
+    open_incidents
+        Of the incidents that moved, those somebody still works on.
+    reopened_duties
+        Posts that are held again, where a version is taken back.
+    """
+
+    version: Version
+    grid_ids: dict[str, int]
+    changed: int
+    retired: int
+    moved: dict[str, int]
+    open_incidents: int
+    reopened_duties: int = 0
+
+
+def publish(
+    connection: sa.Connection,
+    actor: Actor,
+    changes: Difference,
+    effective_day: date,
+    title: str,
+    reason: str = "",
+    *,
+    count_upper: bool = False,
+) -> Published:
+    """
+    Make the wanted version of a scheme its newest one, from a day on.
+
+    Parameters
+    ----------
+    connection
+        The transaction in which all of it stands or falls.
+    actor
+        Who publishes.
+    changes
+        What is different from the newest version.
+    effective_day
+        Today or later, and after the newest version; the first one of a scheme may be earlier.
+    title, reason
+        What it is called and why it is made.
+    count_upper
+        Grids above the base ones count as changed where only their land is another one.
+
+    Returns
+    -------
+    Published
+        Identities of the new grids, and counts.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such scheme.
+    ConflictError
+        The day is past or taken, or another version came in between.
+    """
+    base = changes.base
+    scheme = lock_scheme(connection, base.version.scheme)
+    _refuse(connection, base.version, effective_day, title)
+    new = _made(changes)
+    made = _identities(connection, scheme.scheme_id, [changes.grids[key] for key in new])
+    fresh = dict(zip(new, made, strict=True))
+    ids = _ids(changes, fresh)
+    codes = _codes(connection, scheme, changes, ids)
+    _write_arcs(connection, scheme.scheme_id, changes, ids, effective_day)
+    _write_states(connection, scheme.scheme_id, changes, ids, codes, effective_day)
+    version = _open_version(connection, actor, scheme, effective_day, title, reason)
+    _write_successors(connection, changes, ids, version.version_id)
+    ended = [base.grids[key].grid_id for key in changes.retired]
+    end_duties(connection, actor, version.version_id, ended, effective_day)
+    moves = _moves(connection, changes, fresh, effective_day) if base.grids else []
+    assignment.write(connection, scheme.scheme_id, moves, effective_day.toordinal())
+    moved = {one.kind: len(one.object_ids) for one in moves}
+    upper = other_land(base, changes.upper_faces) if count_upper else set()
+    changed, retired = len(changes.changed | upper), len(changes.retired)
+    still_open = open_incidents(connection, moves)
+    counts = {
+        "grids": len(changes.grids), "changed": changed, "retired": retired, "moved": moved,
+        "open_incidents": still_open,
+    }  # fmt: skip
+    row = t.grid_version.c
+    connection.execute(
+        sa.update(t.grid_version).values(counts=counts).where(row.version_id == version.version_id)
+    )
+    after = {"scheme": version.scheme, "effective_day": effective_day.isoformat(), **counts}
+    access.record(connection, actor, "publish", "grid_version", version.version_id, after=after)
+    return Published(version, fresh, changed, retired, moved, still_open)
+
+
+def _refuse(connection: sa.Connection, base: Version, day: date, title: str) -> None:
+    """Refuse a version that is not the next one, or that would rewrite history."""
+    known = versions(connection, base.scheme)
+    if not known:
+        return
+    newest = known[-1]
+    if newest.version_id != base.version_id:
+        raise ConflictError("boundaries.base_is_old", plan=title)
+    if day < today(connection):
+        raise ConflictError("boundaries.back_dated", day=day.isoformat())
+    if day <= newest.effective_day:
+        raise ConflictError(
+            "boundaries.later_version", day=day.isoformat(), newest=newest.effective_day.isoformat()
+        )
+
+
+def _made(changes: Difference) -> list[str]:
+    """Name the grids that have no identity yet."""
+    return [key for key in changes.begun if changes.grids[key].grid_id is None]
+
+
+def _ids(changes: Difference, made: Mapping[str, int]) -> dict[str, int]:
+    """Name the identity of every grid, those that end included."""
+    ids = {key: one.grid_id for key, one in changes.base.grids.items()}
+    ids |= {key: one.grid_id for key, one in changes.grids.items() if one.grid_id is not None}
+    return {**ids, **made}
+
+
+def _identities(connection: sa.Connection, scheme_id: int, grids: Sequence[Any]) -> list[int]:
+    if not grids:
+        return []
+    made = connection.execute(
+        sa.insert(t.grid).returning(t.grid.c.grid_id, sort_by_parameter_order=True),
+        [{"scheme_id": scheme_id, "rank": one.rank, "kind": one.kind} for one in grids],
+    )
+    return list(made.scalars())
+
+
+def _codes(
+    connection: sa.Connection, scheme: Any, changes: Difference, ids: Mapping[str, int]
+) -> dict[str, str]:
+    """Tell every grid's code; new ones are numbered below their parent, from west to east.
+
+    A code that a grid once had stays taken.
+    """
+    codes = {key: one.code for key, one in changes.grids.items() if one.code is not None}
+    given = t.grid_code.c
+    query = sa.select(given.code).where(given.scheme_id == scheme.scheme_id)
+    spoken = {**dict.fromkeys(changes.begun), **dict.fromkeys(changes.reworded)}
+    stored = set(connection.execute(query).scalars()) if spoken else set()
+    taken = {*stored, *codes.values()}
+    faces = {**changes.faces, **changes.upper_faces}
+    below: dict[tuple[int, str | None], list[str]] = {}
+    for key in changes.begun:
+        if key not in codes:
+            below.setdefault((changes.grids[key].rank, changes.grids[key].parent), []).append(key)
+    for (_, parent), keys in sorted(below.items(), key=lambda one: one[0][0]):
+        prefix = "" if parent is None else codes[parent]
+        digits = digits_after(prefix, scheme.code_layout)
+        mine = {code for code in taken if code.startswith(prefix)}
+        points = shapely.centroid(np.array([faces[key] for key in keys], dtype=object))
+        order = grid_code.first_numbering(shapely.get_x(points), shapely.get_y(points))
+        for _, key in sorted(zip(order.tolist(), keys, strict=True)):
+            codes[key] = grid_code.next_free(mine, prefix, digits)
+            mine.add(codes[key])
+        taken |= mine
+    rows = [
+        {"scheme_id": scheme.scheme_id, "code": codes[key], "grid_id": ids[key]}
+        for key in spoken
+        if codes[key] not in stored
+    ]
+    if rows:
+        connection.execute(sa.insert(t.grid_code), rows)
+    return codes
+
+
+def digits_after(prefix: str, layout: Sequence[int]) -> int:
+    """
+    Tell how many digits the next part of a code has.
+
+    Parameters
+    ----------
+    prefix
+        The parent's code.
+    layout
+        Digits of each part.
+
+    Returns
+    -------
+    int
+        Three where the layout says no more.
+    """
+    used = 0
+    for size in layout:
+        if used >= len(prefix):
+            return size
+        used += size
+    return 3
+
+
+def _write_arcs(
+    connection: sa.Connection,
+    scheme_id: int,
+    changes: Difference,
+    ids: Mapping[str, int],
+    day: date,
+) -> None:
+    new = {arc: index for index, arc in enumerate(changes.tessellation.named_arcs())}
+    old = zip(changes.base.tessellation.named_arcs(), changes.base.arc_ids.tolist(), strict=True)
+    ended = [arc_id for arc, arc_id in old if new.pop(arc, None) is None]
+    _close_rows(connection, t.linework_arc, t.linework_arc.c.arc_id, ended, day)
+    copy_rows(
+        connection,
+        t.linework_arc,
+        {
+            "scheme_id": [scheme_id] * len(new),
+            "kind": [arc[1] for arc in new],
+            "left_grid_id": [None if arc[2] is None else ids[arc[2]] for arc in new],
+            "right_grid_id": [None if arc[3] is None else ids[arc[3]] for arc in new],
+            "valid": [(day, None)] * len(new),
+            "geom": changes.tessellation.arcs[list(new.values())],
+        },
+    )
+
+
+def _write_states(
+    connection: sa.Connection,
+    scheme_id: int,
+    changes: Difference,
+    ids: Mapping[str, int],
+    codes: Mapping[str, str],
+    day: date,
+) -> None:
+    """Close the rows of grids that end or are other ones, and open new ones."""
+    known, faces = changes.base.grids, {**changes.faces, **changes.upper_faces}
+    other = {key: one for key, one in changes.grids.items() if key in {*faces, *changes.reworded}}
+    ended = [known[key].state_id for key in (*other, *changes.retired) if key in known]
+    _close_rows(connection, t.grid_state, t.grid_state.c.state_id, ended, day)
+    shapes = np.empty(len(other), dtype=object)
+    shapes[:] = [faces[key] if key in faces else shapely.from_wkb(known[key].wkb) for key in other]
+    inside = shapely.centroid(shapes)
+    off = ~shapely.contains_properly(shapes, inside)
+    inside[off] = shapely.point_on_surface(shapes[off])
+    grids = other.values()
+    copy_rows(
+        connection,
+        t.grid_state,
+        {
+            "grid_id": [ids[key] for key in other],
+            "scheme_id": [scheme_id] * len(other),
+            "rank": [one.rank for one in grids],
+            "parent_grid_id": [None if one.parent is None else ids[one.parent] for one in grids],
+            "admin_unit_id": [one.admin_unit_id for one in grids],
+            "code": [codes[key] for key in other],
+            "name": [one.name for one in grids],
+            "urban_rural_class": [one.urban_rural_class for one in grids],
+            "area_m2": area_m2(shapes),
+            "valid": [(day, None)] * len(other),
+            "geom": shapes,
+            "label_point": inside,
+        },
+    )
+
+
+def _close_rows(
+    connection: sa.Connection, table: sa.Table, identity: Any, ids: list[int], day: date
+) -> None:
+    """End dated rows on a day, which is the first one on which they do not hold."""
+    if ids:
+        until = sa.func.daterange(sa.func.lower(table.c.valid), sa.literal(day, sa.Date))
+        connection.execute(
+            sa.update(table).values(valid=sa.cast(until, DATERANGE)).where(identity.in_(ids))
+        )
+
+
+def _open_version(
+    connection: sa.Connection, actor: Actor, scheme: Any, day: date, title: str, reason: str
+) -> Version:
+    """Write the row of the new version; older ones whose day has come are taken over before."""
+    if is_due(connection):
+        assignment.apply_due(connection)
+    version_id = connection.execute(
+        sa.insert(t.grid_version)
+        .values(
+            scheme_id=scheme.scheme_id,
+            effective_day=day,
+            published_by=actor.actor_id,
+            title=title,
+            reason=reason,
+            applied_at=sa.func.now() if day <= today(connection) else None,
+        )
+        .returning(t.grid_version.c.version_id)
+    ).scalar_one()
+    return Version(version_id, scheme.scheme_id, scheme.code, day, title)
+
+
+def _write_successors(
+    connection: sa.Connection, changes: Difference, ids: Mapping[str, int], version_id: int
+) -> None:
+    rows = [
+        {"old_grid_id": ids[old], "new_grid_id": ids[new], "version_id": version_id}
+        for old, new in changes.successors
+    ]
+    if rows:
+        connection.execute(pg_insert(t.grid_successor).on_conflict_do_nothing(), rows)
+
+
+def _moves(
+    connection: sa.Connection,
+    changes: Difference,
+    made: Mapping[str, int],
+    day: date | None = None,
+) -> list[assignment.Moves]:
+    """Find what lies in another grid; without a day the store does not hold the grids yet."""
+    around = sorted(changes.around)
+    if not around:
+        return []
+    ids, known = _ids(changes, made), changes.base.grids
+    faces = np.empty(len(around), dtype=object)
+    faces[:] = [
+        changes.faces[key] if key in changes.faces else shapely.from_wkb(known[key].wkb)
+        for key in around
+    ]
+    return assignment.moves_near(
+        connection,
+        changes.base.version.scheme_id,
+        [known[key].grid_id for key in {*around, *changes.retired} if key in known],
+        [ids[key] for key in around],
+        faces,
+        day,
+    )

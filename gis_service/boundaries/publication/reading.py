@@ -1,0 +1,232 @@
+"""The boundaries of a version as the store holds them: grids of every level, and linework."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+
+from gis_service.boundaries.linework.tessellation import Arc, Tessellation
+from gis_service.errors import NotFoundError
+from gis_service.grids.versions import Version, versions
+from gis_service.store import tables as t
+
+
+@dataclass(frozen=True)
+class BaseGrid:
+    """A grid of any level as it is in a version."""
+
+    key: str
+    grid_id: int
+    state_id: int
+    rank: int
+    parent: str | None
+    code: str
+    name: str
+    urban_rural_class: str | None
+    admin_unit_id: int | None
+    wkb: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Boundaries:
+    """
+    The boundaries of a version.
+
+    Attributes
+    ----------
+    grids
+        Every grid of every level by key.
+    tessellation, arc_ids
+        The linework, and the row of each arc.
+    """
+
+    version: Version
+    grids: dict[str, BaseGrid]
+    tessellation: Tessellation
+    arc_ids: npt.NDArray[np.int64]
+
+    @cached_property
+    def lowest(self) -> int:
+        """Rank of the base grids."""
+        return max((one.rank for one in self.grids.values()), default=0)
+
+    @cached_property
+    def parents(self) -> dict[str, str]:
+        """Parent of each base grid."""
+        return {key: str(self.grids[key].parent) for key in self.tessellation.keys}
+
+    @cached_property
+    def upper(self) -> list[dict[str, str]]:
+        """From each village its town, and so on up."""
+        return [
+            {
+                key: str(one.parent)
+                for key, one in self.grids.items()
+                if one.rank == rank and one.parent is not None
+            }
+            for rank in range(self.lowest - 1, 1, -1)
+        ]
+
+    @cached_property
+    def faces(self) -> dict[str, Any]:
+        """Land of each base grid."""
+        return dict(zip(self.tessellation.keys, self.tessellation.faces(), strict=True))
+
+
+def newest_version(connection: sa.Connection, scheme: str) -> Version:
+    """
+    Find the version that a new plan is drawn on.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    scheme
+        Its code.
+
+    Returns
+    -------
+    Version
+        The last one, coming ones too: what is published next follows it.
+
+    Raises
+    ------
+    NotFoundError
+        Nothing was published yet.
+    """
+    known = versions(connection, scheme)
+    if not known:
+        raise NotFoundError("grids.no_scheme", scheme=scheme)
+    return known[-1]
+
+
+def read_boundaries(
+    connection: sa.Connection, version: Version, names: Mapping[int, str] | None = None
+) -> Boundaries:
+    """
+    Read the grids and the linework of a version.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    version
+        Which.
+    names
+        Keys of grids, as in :func:`read_grids`.
+
+    Returns
+    -------
+    Boundaries
+        The arcs in the order of their rows.
+    """
+    grids = read_grids(connection, version.scheme_id, version.effective_day, names)
+    lowest = max((one.rank for one in grids.values()), default=0)
+    key_of = {one.grid_id: one.key for one in grids.values() if one.rank == lowest}
+    arc = t.linework_arc.c
+    rows = connection.execute(
+        sa.select(
+            arc.arc_id, sa.func.ST_AsBinary(arc.geom).label("wkb"), arc.kind, arc.left_grid_id,
+            arc.right_grid_id,
+        )
+        .where(
+            arc.scheme_id == version.scheme_id,
+            arc.valid.op("@>")(sa.literal(version.effective_day, sa.Date)),
+        )
+        .order_by(arc.arc_id)
+    ).all()  # fmt: skip
+    arcs: list[Arc] = [
+        (bytes(wkb), kind, key_of.get(left), key_of.get(right))
+        for _, wkb, kind, left, right in rows
+    ]
+    tessellation = Tessellation.of_arcs(list(key_of.values()), arcs)
+    arc_ids = np.array([row.arc_id for row in rows], dtype=np.int64)
+    return Boundaries(version, grids, tessellation, arc_ids)
+
+
+def read_grids(
+    connection: sa.Connection, scheme_id: int, day: date, names: Mapping[int, str] | None = None
+) -> dict[str, BaseGrid]:
+    """
+    Read the grids of every level as they are on a day.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    scheme_id
+        The scheme.
+    day
+        Any day.
+    names
+        Keys by which grids go; None: their ids.
+
+    Returns
+    -------
+    dict
+        By key, the base grids in the order of their ids.
+    """
+
+    def key(grid_id: int) -> str:
+        return str(grid_id) if names is None else names.get(grid_id, f"grid {grid_id}")
+
+    state = t.grid_state.c
+    rows = connection.execute(
+        sa.select(
+            state.grid_id, state.state_id, state.rank, state.parent_grid_id, state.code,
+            state.name, state.urban_rural_class, state.admin_unit_id,
+            sa.func.ST_AsBinary(state.geom).label("wkb"),
+        )
+        .where(
+            state.scheme_id == scheme_id,
+            state.valid.op("@>")(sa.literal(day, sa.Date)),
+        )
+        .order_by(state.rank, state.grid_id)
+    )  # fmt: skip
+    return {
+        key(row.grid_id): BaseGrid(
+            key(row.grid_id),
+            row.grid_id,
+            row.state_id,
+            row.rank,
+            None if row.parent_grid_id is None else key(row.parent_grid_id),
+            row.code,
+            row.name,
+            row.urban_rural_class,
+            row.admin_unit_id,
+            bytes(row.wkb),
+        )
+        for row in rows
+    }
+
+
+def read_names(connection: sa.Connection, scheme_id: int, day: date) -> dict[str, str]:
+    """
+    Read what the grids of every level are called on a day, without their land.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    scheme_id
+        The scheme.
+    day
+        Any day.
+
+    Returns
+    -------
+    dict
+        By key.
+    """
+    state = t.grid_state.c
+    rows = connection.execute(
+        sa.select(state.grid_id, state.name).where(
+            state.scheme_id == scheme_id, state.valid.op("@>")(sa.literal(day, sa.Date))
+        )
+    )
+    return {str(row.grid_id): row.name for row in rows}

@@ -1,0 +1,284 @@
+"""Bands and districts as they are sent: GeoJSON as text, and the pieces of a tile.
+
+Shapes in, text out; degrees, rounded to about a metre where a border is no truer than that. Reads
+neither the store nor the network.
+"""
+
+import json
+import math
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import shapely
+
+from gis_service.coverage.areas.service_area import without_specks
+from gis_service.coverage.standards.book import source_in
+from gis_service.messages import LANGUAGES
+
+_DECIMALS: Final = 5
+"""Of a degree: about a metre, well within any tolerance of a drawn border."""
+_TILE_PIXELS: Final = 512
+_FINEST_ZOOM: Final = 14
+"""From there on a border is drawn with all the vertices that it is sent with."""
+_MARGIN: Final = 1 / 64
+"""Of a tile's width, drawn beyond its edge so that no seam is seen."""
+
+
+@dataclass(frozen=True)
+class AreaBand:
+    """A band of minutes; lon, lat."""
+
+    from_minutes: float
+    to_minutes: float
+    geometry: Any
+
+
+@dataclass(frozen=True)
+class NamedPiece:
+    """A detached piece with the name of where it lies; lon, lat of a point in it."""
+
+    name: str
+    area_km2: float
+    lon: float
+    lat: float
+    geometry: Any
+
+
+@dataclass(frozen=True)
+class NamedDistrict:
+    """A district with its station's name; nobody's ground has no facility."""
+
+    facility_id: int | None
+    name: str
+    grade: str
+    area_km2: float
+    limit_km2: float | None
+    too_large: bool
+    crosses: tuple[dict[str, Any], ...]
+    detached: tuple[NamedPiece, ...]
+    geometry: Any
+    limit_sources: tuple[str, ...] = ()
+    """Where the limit comes from and why it is this one; as they stand in the table."""
+
+
+def as_geojson(shape: Any) -> str:
+    """
+    Write a geometry for sending.
+
+    Parameters
+    ----------
+    shape
+        Lon, lat.
+
+    Returns
+    -------
+    str
+        GeoJSON, rounded to 5 decimals (1 m).
+    """
+    return str(shapely.to_geojson(shapely.transform(shape, lambda xy: np.round(xy, _DECIMALS))))
+
+
+def of_bands(bands: Sequence[AreaBand], tolerance_minutes: float) -> str:
+    """
+    Write bands.
+
+    Parameters
+    ----------
+    bands
+        Rising.
+    tolerance_minutes
+        How far a border may be from where the time is the limit.
+
+    Returns
+    -------
+    str
+        A FeatureCollection.
+    """
+    features = [
+        _feature({"from_minutes": one.from_minutes, "to_minutes": one.to_minutes}, one.geometry)
+        for one in bands
+    ]
+    return _collection(features, tolerance_minutes=round(tolerance_minutes, 3))
+
+
+def of_districts(found: Sequence[NamedDistrict]) -> str:
+    """
+    Write districts.
+
+    Parameters
+    ----------
+    found
+        By facility.
+
+    Returns
+    -------
+    str
+        A FeatureCollection.
+    """
+    features = [
+        _feature(
+            {
+                "facility_id": one.facility_id,
+                "name": one.name,
+                "grade": one.grade,
+                "area_km2": round(one.area_km2, 3),
+                "limit_km2": one.limit_km2,
+                "limit_sources": {
+                    language: [source_in(source, language) for source in one.limit_sources]
+                    for language in LANGUAGES
+                },
+                "too_large": one.too_large,
+                "crosses": [
+                    {**crossing, "beyond_km2": round(crossing["beyond_km2"], 3)}
+                    for crossing in one.crosses
+                ],
+                "detached": [_piece(piece) for piece in one.detached],
+            },
+            one.geometry,
+        )
+        for one in found
+    ]
+    return _collection(features, not_checked=["railway"])
+
+
+def of_enclaves(found: Sequence[NamedDistrict]) -> str:
+    """
+    Write the pieces of districts that lie apart from their station's own.
+
+    Parameters
+    ----------
+    found
+        The districts.
+
+    Returns
+    -------
+    str
+        A FeatureCollection, the largest piece first.
+    """
+    pieces = [(one, piece) for one in found for piece in one.detached]
+    pieces.sort(key=lambda pair: -pair[1].area_km2)
+    features = [
+        _feature(
+            {**_piece(piece), "facility_id": one.facility_id, "facility_name": one.name},
+            piece.geometry,
+        )
+        for one, piece in pieces
+    ]
+    return _collection(features)
+
+
+def _piece(piece: NamedPiece) -> dict[str, Any]:
+    return {
+        "name": piece.name,
+        "area_km2": round(piece.area_km2, 3),
+        "lon": round(piece.lon, 6),
+        "lat": round(piece.lat, 6),
+    }
+
+
+def _feature(properties: dict[str, Any], geometry: Any) -> str:
+    said = json.dumps(properties, ensure_ascii=False)
+    return f'{{"type":"Feature","properties":{said},"geometry":{as_geojson(geometry)}}}'
+
+
+def _collection(features: Sequence[str], **more: Any) -> str:
+    said = "".join(f",{json.dumps(key)}:{json.dumps(value)}" for key, value in more.items())
+    return f'{{"type":"FeatureCollection","features":[{",".join(features)}]{said}}}'
+
+
+@dataclass(frozen=True)
+class BandPiece:
+    """What a tile shows of one polygon of a band; lon, lat."""
+
+    from_minutes: float
+    to_minutes: float
+    geometry: Any
+
+
+class BandTree:
+    """
+    The polygons of bands, ready to be cut into tiles.
+
+    Parameters
+    ----------
+    collection
+        Of :func:`of_bands`.
+    """
+
+    def __init__(self, collection: bytes) -> None:
+        features = json.loads(collection)["features"]
+        self._shapes: Any = shapely.from_geojson([json.dumps(one["geometry"]) for one in features])
+        self._limits = [
+            (one["properties"]["from_minutes"], one["properties"]["to_minutes"]) for one in features
+        ]
+        self._lock = threading.Lock()
+        self._of_zoom: dict[int, tuple[Any, Any, shapely.STRtree]] = {}
+
+    def within(self, zoom: int, box: tuple[float, float, float, float]) -> list[BandPiece]:
+        """
+        Cut out a box.
+
+        Parameters
+        ----------
+        zoom
+            Of the tile; borders are no finer than can be seen there.
+        box
+            West, south, east, north in degrees.
+
+        Returns
+        -------
+        list of BandPiece
+            One a band that has ground there.
+        """
+        zoom = min(zoom, _FINEST_ZOOM)
+        with self._lock:
+            if zoom not in self._of_zoom:
+                self._of_zoom[zoom] = self._drawn_for(zoom)
+            parts, band, tree = self._of_zoom[zoom]
+        hit = np.sort(tree.query(shapely.box(*box)))
+        cut = shapely.clip_by_rect(parts[hit], *box)
+        bands = band[hit]
+        return [
+            BandPiece(
+                self._limits[one][0],
+                self._limits[one][1],
+                shapely.GeometryCollection(list(cut[bands == one])),
+            )
+            for one in np.unique(bands[~shapely.is_empty(cut)])
+        ]
+
+    def _drawn_for(self, zoom: int) -> tuple[Any, Any, shapely.STRtree]:
+        """Leave out what is smaller than half a pixel; parts, the band of each, and an index."""
+        pixel = 360 / 2**zoom / _TILE_PIXELS
+        shapes = np.array([without_specks(one, (pixel / 2) ** 2) for one in self._shapes])
+        if len(shapes):  # which also parts rings that touch themselves after rounding
+            shapes = shapely.coverage_simplify(shapes, pixel / 2)
+        parts, band = shapely.get_parts(shapes, return_index=True)
+        return parts, band, shapely.STRtree(parts)
+
+
+def tile_bounds(z: int, x: int, y: int) -> tuple[float, float, float, float]:
+    """
+    Find the box of a tile and a little more.
+
+    Parameters
+    ----------
+    z, x, y
+        Of the Web Mercator pyramid, y from the north.
+
+    Returns
+    -------
+    west, south, east, north
+        In degrees.
+    """
+
+    def lat(row: float) -> float:
+        return math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * row / 2**z))))
+
+    def lon(column: float) -> float:
+        return float(column / 2**z * 360 - 180)
+
+    return lon(x - _MARGIN), lat(y + 1 + _MARGIN), lon(x + 1 + _MARGIN), lat(y - _MARGIN)

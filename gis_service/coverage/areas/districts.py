@@ -1,0 +1,163 @@
+"""Districts of stations: the ground each of them serves, how large it is, and what it crosses.
+
+Every piece of ground belongs to the station that serves the street nearest to it; a district that
+falls into pieces keeps them. Pure: polygons and arrays in, polygons and figures out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+
+from gis_service.coverage.areas.service_area import NOBODY, StreetCells
+from gis_service.coverage.network.graph import IntArray
+from gis_service.coverage.standards.book import DistrictRules
+
+
+@dataclass(frozen=True)
+class Barrier:
+    """
+    What a district should not cross.
+
+    Attributes
+    ----------
+    kind
+        ``motorway``, ``railway`` or ``river``.
+    name
+        Empty where it has none.
+    body
+        Polygons in the plane of the cells; a line is given a width first.
+    """
+
+    kind: str
+    name: str
+    body: Any
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A barrier and how much of the district lies beyond it, square kilometres."""
+
+    kind: str
+    name: str
+    beyond_km2: float
+
+
+@dataclass(frozen=True)
+class District:
+    """
+    The ground of one station.
+
+    Attributes
+    ----------
+    station
+        Index of the station; ``NOBODY`` for ground that none reaches.
+    geometry
+        In the plane of the cells, the station's own piece first, then by size.
+    area_km2
+        Of all pieces.
+    detached
+        Pieces that do not touch the station's own, largest first; smaller ones than the rules say
+        are drawn and not listed.
+    crosses
+        Barriers with ground beyond them.
+    """
+
+    station: int
+    geometry: shapely.MultiPolygon
+    area_km2: float
+    detached: tuple[shapely.Polygon, ...]
+    crosses: tuple[Crossing, ...]
+
+
+def districts(
+    cells: StreetCells,
+    owner: IntArray,
+    stations: Sequence[shapely.Point],
+    outline: Any,
+    barriers: Sequence[Barrier],
+    rules: DistrictRules,
+) -> list[District]:
+    """
+    Divide the county among its stations.
+
+    Parameters
+    ----------
+    cells
+        The ground.
+    owner
+        Station by point of the streets, of ``StreetCells.owner``.
+    stations
+        Where they stand, in the plane of the cells.
+    outline
+        Of the county, in the same plane.
+    barriers
+        In the same plane.
+    rules
+        Which pieces are worth a line.
+
+    Returns
+    -------
+    list of District
+        One a station that serves anything, then the ground that nobody serves, if any; together
+        they tile the county.
+    """
+    shapely.prepare(outline)
+    found: list[District] = []
+    for station in [*range(len(stations)), NOBODY]:
+        ground = shapely.intersection(cells.ground_of(owner, station), outline)
+        parts = _polygon_parts(ground)
+        if len(parts) == 0:
+            continue
+        at = stations[station] if station != NOBODY else None
+        parts = _own_first(parts, at)
+        large = shapely.area(parts) / 1e6 >= rules.smallest_piece_km2.value
+        found.append(
+            District(
+                station=station,
+                geometry=shapely.MultiPolygon(list(parts)),
+                area_km2=float(shapely.area(parts).sum()) / 1e6,
+                detached=tuple(parts[1:][large[1:]]) if at is not None else (),
+                crosses=_crossings(parts, at, barriers, rules) if at is not None else (),
+            )
+        )
+    return found
+
+
+def _polygon_parts(ground: Any) -> Any:
+    parts = shapely.get_parts(ground)
+    return parts[
+        (shapely.get_type_id(parts) == shapely.GeometryType.POLYGON) & (shapely.area(parts) > 0)
+    ]
+
+
+def _own_first(parts: Any, at: shapely.Point | None) -> Any:
+    """Put the piece where the station stands first; beside its ground it owns the nearest."""
+    order = np.argsort(-shapely.area(parts), kind="stable")
+    if at is not None:
+        own = int(np.argmin(shapely.distance(parts, at)))
+        order = np.concatenate(([own], order[order != own]))
+    return parts[order]
+
+
+def _crossings(
+    parts: Any, at: shapely.Point, barriers: Sequence[Barrier], rules: DistrictRules
+) -> tuple[Crossing, ...]:
+    crossings = []
+    for barrier in barriers:
+        beyond_m2 = 0.0
+        for number, part in enumerate(parts):
+            if not shapely.intersects(part, barrier.body):
+                continue
+            pieces = _polygon_parts(shapely.difference(part, barrier.body))
+            if len(pieces) < 2:
+                continue
+            sizes = shapely.area(pieces)
+            own = int(np.argmin(shapely.distance(pieces, at))) if number == 0 else sizes.argmax()
+            sizes[own] = 0.0
+            beyond_m2 += float(sizes.sum())
+        if beyond_m2 / 1e6 >= rules.smallest_piece_km2.value and beyond_m2 > 0:
+            crossings.append(Crossing(barrier.kind, barrier.name, beyond_m2 / 1e6))
+    return tuple(crossings)

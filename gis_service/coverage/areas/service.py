@@ -1,0 +1,642 @@
+"""Bands, districts and enclaves of the county as it is: what is read, kept ready and named.
+
+The cells around the streets are made once for a network and the streets that a profile opens, and
+kept; so is what was drawn, until roads, stations or settings change. No household is read here.
+"""
+
+import gzip
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import shapely
+import sqlalchemy as sa
+
+from gis_service import __version__
+from gis_service.coverage.areas import answers as area_answers
+from gis_service.coverage.areas.answers import (
+    AreaBand,
+    BandTree,
+    NamedDistrict,
+    NamedPiece,
+    tile_bounds,
+)
+from gis_service.coverage.areas.cache import KeptAreas, name_of
+from gis_service.coverage.areas.districts import Barrier, District, districts
+from gis_service.coverage.areas.service_area import (
+    NOBODY,
+    SPACING_M,
+    Reach,
+    Reacher,
+    StreetCells,
+    generalised,
+)
+from gis_service.coverage.county import parts as county
+from gis_service.coverage.county.parts import FACILITIES, ROADS
+from gis_service.coverage.measuring import fingerprints
+from gis_service.coverage.measuring.measurement import (
+    Facilities,
+    Ground,
+    ground_for,
+    minutes_before_moving,
+)
+from gis_service.coverage.network.graph import FloatArray, IntArray, RoadNetwork
+from gis_service.coverage.standards.book import Standard, StandardBook, parameters_of, standard_book
+from gis_service.coverage.travel.travel_time import by_rule
+from gis_service.errors import InputError, NotFoundError, Place
+from gis_service.grids.reading import find_scheme, on_day
+from gis_service.settings import service_folder
+from gis_service.snapshot import Part, Snapshot, state_of
+from gis_service.store import tables as t
+from gis_service.store.bulk import read_arrays
+from gis_service.store.tiles import DAY, cut_bands
+
+_MOTORWAY_HALF_M: Final = 5.0
+MOST_LIMITS: Final = 12
+FORM: Final = 2
+"""Counted up whenever answers are shaped in another way, so that none of the old ones is used."""
+FINEST_M: Final = 8.0
+"""What is left out of the borders of a whole county: triangles smaller than its square."""
+SENDING_M: Final = 3.0
+"""The same of one station's bands, and of districts."""
+GROUNDS: Final = Part("grounds of bands", needs=(ROADS, FACILITIES), most=2, quiet_s=30.0)
+"""A hundred megabytes each, made again of what is kept on disk."""
+TREES: Final = Part("bands to be cut into tiles", most=3, quiet_s=120.0)
+DISTRICTS: Final = Part(
+    "what districts show",
+    ("grid_level", "grid_scheme", "grid_state", "grid_version", "land_cover", DAY),
+    needs=(ROADS, FACILITIES),
+)
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """A network as a standard runs on it; who lives there is not known."""
+
+    book: StandardBook
+    standard: Standard
+    ground: Ground
+    facilities: Facilities
+    cells: StreetCells
+
+
+class Areas:
+    """
+    Cells by network and profile, and what was drawn on them; shared by threads and processes.
+
+    Parameters
+    ----------
+    snapshot
+        Of the process: roads, stations, and grounds to draw on.
+    folder
+        Where cells and answers are kept from one process to the next; None keeps them in memory.
+    book
+        The standards; without it those in force.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, folder: Path | None = None, book: StandardBook | None = None
+    ) -> None:
+        self.snapshot = snapshot
+        self._kept = KeptAreas(folder)
+        self._book = book
+
+    def _prepared(self, connection: sa.Connection, standard: str, scenario: str) -> _Ground:
+        book = self._book or standard_book()
+        settings = fingerprints.of_settings(parameters_of(book, standard, scenario))
+        return self.snapshot.get(
+            connection,
+            GROUNDS,
+            lambda: self._grounded(connection, book, standard, scenario),
+            settings,
+        )
+
+    def _grounded(
+        self, connection: sa.Connection, book: StandardBook, standard: str, scenario: str
+    ) -> _Ground:
+        wanted = book.standard(standard)
+        nowhere = np.empty(0)
+        roads = county.roads(self.snapshot, connection)
+        ground = ground_for(roads.network, book, wanted, book.scenario(scenario), nowhere, nowhere)
+        door = hashlib.sha256(ground.profiled.door.tobytes()).hexdigest()
+        name = name_of("cells", __version__, roads.digest, door, SPACING_M)
+        arrays = self._kept.arrays(name)
+        cells = StreetCells(ground.profiled, book.place, kept=arrays)
+        if arrays is None:
+            self._kept.keep_arrays(name, cells.arrays())
+        facilities = county.facilities(self.snapshot, connection)
+        return _Ground(book, wanted, ground, facilities, cells)
+
+    def answer_areas(
+        self,
+        connection: sa.Connection,
+        standard: str,
+        scenario: str,
+        limits: Sequence[float],
+        facility_id: int | None = None,
+    ) -> bytes:
+        """
+        Give bands as they are sent, from what is kept where they were drawn before.
+
+        Parameters
+        ----------
+        connection
+            An open transaction.
+        standard, scenario
+            Their codes.
+        limits
+            Minutes.
+        facility_id
+            Only this station.
+
+        Returns
+        -------
+        bytes
+            A GeoJSON FeatureCollection, compressed by gzip.
+
+        Raises
+        ------
+        InputError
+            A limit cannot be, or there are too many.
+        NotFoundError
+            There is no such standard, scenario or facility.
+        """
+        wanted = limits_of(limits)
+        book = self._book or standard_book()
+        usual = usual_limits(book.standard(standard).limit_minutes.value)
+        # Only what a page asks for is written: of other minutes there is no end.
+        is_usual = wanted == usual
+        return self._answer(
+            connection,
+            (
+                "areas" if is_usual else "other areas",
+                FORM,
+                standard,
+                scenario,
+                tuple(wanted),
+                facility_id,
+            ),
+            standard,
+            scenario,
+            lambda: area_answers.of_bands(
+                *self.areas(connection, standard, scenario, wanted, facility_id)
+            ),
+        )
+
+    def _answer(
+        self,
+        connection: sa.Connection,
+        asked: tuple[object, ...],
+        standard: str,
+        scenario: str,
+        make: Callable[[], str],
+    ) -> bytes:
+        book = self._book or standard_book()
+        facilities = county.facilities(self.snapshot, connection)
+        digest = name_of(
+            __version__,
+            county.roads(self.snapshot, connection).digest,
+            fingerprints.of_facilities(facilities, book.standard(standard).kinds),
+            fingerprints.of_settings(parameters_of(book, standard, scenario)),
+        )
+        # Names of stations and villages, outlines and waters are told apart by their changes.
+        of_roads = asked[0] in ("areas", "other areas")
+        local = () if of_roads else state_of(connection, DISTRICTS)
+        name = name_of(*asked, digest, *local)
+        found = self._kept.answer(name)
+        if found is None:
+            found = gzip.compress(make().encode(), 5, mtime=0)
+            self._kept.keep_answer(name, found, on_disk=asked[0] == "areas")
+        return found
+
+    def prepare(self, connection: sa.Connection, standard: str, scenario: str) -> None:
+        """
+        Draw the bands that a page asks for first, so that it need not wait.
+
+        Parameters
+        ----------
+        connection
+            An open transaction.
+        standard, scenario
+            Their codes.
+        """
+        book = self._book or standard_book()
+        limits = usual_limits(book.standard(standard).limit_minutes.value)
+        self.answer_areas(connection, standard, scenario, limits)
+
+    def tile(
+        self,
+        connection: sa.Connection,
+        standard: str,
+        scenario: str,
+        limits: Sequence[float],
+        place: tuple[int, int, int],
+    ) -> bytes:
+        """
+        Cut a vector tile of the bands of all stations together.
+
+        Parameters
+        ----------
+        connection
+            An open transaction.
+        standard, scenario
+            Their codes.
+        limits
+            Minutes.
+        place
+            Zoom, x and y of the Web Mercator pyramid, y from the north.
+
+        Returns
+        -------
+        bytes
+            A Mapbox vector tile with the layer ``bands``; empty where there is none.
+        """
+        packed = self.answer_areas(connection, standard, scenario, limits)
+        key = hashlib.sha256(packed).hexdigest()
+        tree = self.snapshot.get(connection, TREES, lambda: BandTree(gzip.decompress(packed)), key)
+        pieces = tree.within(place[0], tile_bounds(*place))
+        if not pieces:
+            return b""
+        packed_pieces = [
+            (one.from_minutes, one.to_minutes, shapely.to_wkb(one.geometry)) for one in pieces
+        ]
+        return cut_bands(connection, place, packed_pieces)
+
+    def areas(
+        self,
+        connection: sa.Connection,
+        standard: str,
+        scenario: str,
+        limits: Sequence[float],
+        facility_id: int | None = None,
+    ) -> tuple[list[AreaBand], float]:
+        """
+        Draw the bands of all stations together, or of one.
+
+        Parameters
+        ----------
+        connection
+            An open transaction.
+        standard, scenario
+            Their codes.
+        limits
+            Minutes.
+        facility_id
+            Only this one.
+
+        Returns
+        -------
+        bands, tolerance_minutes
+            Rising; with several kinds, ground from where as many kinds as the rule asks for are
+            reached.
+
+        Raises
+        ------
+        InputError
+            A limit cannot be, or there are too many.
+        NotFoundError
+            There is no such standard, scenario or facility.
+        """
+        wanted = limits_of(limits)
+        prepared = self._prepared(connection, standard, scenario)
+        cells = prepared.cells
+        minutes = _rule_minutes(prepared, facility_id, max(wanted))
+        above = [None, *wanted[:-1]]
+        drawn = [cells.area(minutes, low, high) for low, high in zip(above, wanted, strict=True)]
+        light, moved_m = generalised(drawn, FINEST_M if facility_id is None else SENDING_M)
+        bands = [
+            AreaBand(low or 0.0, high, cells.to_lonlat(shape))
+            for low, high, shape in zip(above, wanted, light, strict=True)
+        ]
+        moved = moved_m * prepared.book.place.off_road_minutes_per_m
+        return bands, cells.tolerance_minutes + moved
+
+    def answer_districts(
+        self,
+        connection: sa.Connection,
+        standard: str,
+        scenario: str,
+        kind: str | None = None,
+        *,
+        enclaves: bool = False,
+    ) -> bytes:
+        """
+        Give districts as they are sent.
+
+        Parameters
+        ----------
+        connection
+            An open transaction.
+        standard, scenario
+            Their codes.
+        kind
+            Which kind of station; the standard's first where it is left out.
+        enclaves
+            Only the pieces that lie apart from their station's own.
+
+        Returns
+        -------
+        bytes
+            A GeoJSON FeatureCollection, compressed by gzip.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such standard or scenario.
+        InputError
+            The standard has no such kind.
+        """
+        shaped = area_answers.of_enclaves if enclaves else area_answers.of_districts
+        return self._answer(
+            connection,
+            ("enclaves" if enclaves else "districts", FORM, standard, scenario, kind),
+            standard,
+            scenario,
+            lambda: shaped(self.districts(connection, standard, scenario, kind)),
+        )
+
+    def districts(
+        self, connection: sa.Connection, standard: str, scenario: str, kind: str | None = None
+    ) -> list[NamedDistrict]:
+        """
+        Divide the county among the stations of a standard.
+
+        Parameters
+        ----------
+        connection
+            An open transaction.
+        standard, scenario
+            Their codes.
+        kind
+            Which kind of station; the standard's first where it is left out.
+
+        Returns
+        -------
+        list of NamedDistrict
+            By facility; ground that none reaches last.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such standard or scenario.
+        InputError
+            The standard has no such kind.
+        """
+        prepared = self._prepared(connection, standard, scenario)
+        cells = prepared.cells
+        if kind is not None and kind not in prepared.standard.kinds:
+            raise InputError(
+                "coverage.kind_not_in_standard",
+                place=Place(field="kind"),
+                kind=kind,
+                known=", ".join(prepared.standard.kinds),
+            )
+        of_kind = np.flatnonzero(prepared.facilities.kind == (kind or prepared.standard.kinds[0]))
+        reach = _reach(prepared, of_kind)
+        places = shapely.points(prepared.facilities.lon[of_kind], prepared.facilities.lat[of_kind])
+        rules = prepared.book.districts
+        found = districts(
+            cells,
+            cells.owner(reach),
+            list(cells.to_plane(places)),
+            _outline(connection, cells),
+            _barriers(connection, prepared.ground.profiled.network, cells, prepared.book),
+            rules,
+        )
+        names = _facility_names(connection)
+        villages = _Villages(connection)
+        return [
+            _named(one, prepared.facilities, of_kind, names, villages, cells, prepared.book)
+            for one in found
+        ]
+
+    def names_at(
+        self, connection: sa.Connection, places: Sequence[tuple[float, float]]
+    ) -> list[str]:
+        """
+        Name places by the ground they stand on.
+
+        Parameters
+        ----------
+        connection
+            An open transaction.
+        places
+            Lon, lat.
+
+        Returns
+        -------
+        list of str
+            The village or middle grid of each, or the nearest one.
+        """
+        villages = _Villages(connection)
+        return [villages.name(shapely.Point(place)) for place in places]
+
+
+def area_folder() -> Path:
+    """
+    Say where this service keeps what it has drawn.
+
+    Returns
+    -------
+    Path
+        Beside its other data; made when it is needed.
+    """
+    return service_folder("areas")
+
+
+def usual_limits(limit: float) -> list[float]:
+    """
+    Divide a standard's limit as the page does.
+
+    Parameters
+    ----------
+    limit
+        Minutes.
+
+    Returns
+    -------
+    list of float
+        Minutes, rising.
+    """
+    if limit == 15:
+        return [5.0, 10.0, 15.0]
+    return sorted({float(max(1, round(part + 1e-9))) for part in (limit / 4, limit / 2, limit)})
+
+
+def limits_of(limits: Sequence[float]) -> list[float]:
+    """
+    Put limits in order.
+
+    Parameters
+    ----------
+    limits
+        Minutes as they were asked for.
+
+    Returns
+    -------
+    list of float
+        Rising, none twice.
+
+    Raises
+    ------
+    InputError
+        There is none, one is not above 0 or more than a day, or there are too many.
+    """
+    wanted = sorted(set(limits))
+    if not wanted or len(wanted) > MOST_LIMITS or not (wanted[0] > 0 and wanted[-1] <= 1440):
+        raise InputError("coverage.area_limits", place=Place(field="minutes"), most=MOST_LIMITS)
+    return wanted
+
+
+def _rule_minutes(prepared: _Ground, facility_id: int | None, limit: float) -> FloatArray:
+    facilities, standard, cells = prepared.facilities, prepared.standard, prepared.cells
+    if facility_id is not None:
+        one = np.flatnonzero(facilities.facility_id == facility_id)
+        if len(one) == 0:
+            raise NotFoundError("coverage.no_facility_there", facility=facility_id)
+        return cells.minutes(_reach(prepared, one, limit))
+    by_kind = [
+        cells.minutes(_reach(prepared, np.flatnonzero(facilities.kind == kind), limit))
+        for kind in standard.kinds
+    ]
+    return by_rule(np.column_stack(by_kind), standard.kinds_needed)
+
+
+def _reach(prepared: _Ground, of_kind: IntArray, limit: float = np.inf) -> Reach:
+    facilities, ground = prepared.facilities, prepared.ground
+    standard = prepared.standard
+    stations = ground.snapper.snap(
+        facilities.lon[of_kind], facilities.lat[of_kind], prepared.book.place.snap_cap_m.value
+    )
+    reacher = Reacher(ground.profiled, standard.direction, prepared.book.place, ground.graph)
+    begins = minutes_before_moving(facilities, of_kind, standard)
+    return reacher.together(stations, begins, limit)
+
+
+def _lighter(shape: Any, cells: StreetCells) -> Any:
+    """Leave out vertices that show nowhere, for sending; lon, lat."""
+    return cells.to_lonlat(generalised([shape], SENDING_M)[0][0])
+
+
+def _outline(connection: sa.Connection, cells: StreetCells) -> Any:
+    scheme = find_scheme(connection, "base")
+    state = t.grid_state.c
+    top = (
+        sa.select(sa.func.min(state.rank))
+        .where(state.scheme_id == scheme.scheme_id, on_day(state.valid, None))
+        .scalar_subquery()
+    )
+    rows = read_arrays(
+        connection,
+        sa.select(state.grid_id, state.geom.label("geometry")).where(
+            state.scheme_id == scheme.scheme_id, state.rank == top, on_day(state.valid, None)
+        ),
+    )
+    return shapely.union_all(cells.to_plane(rows["geometry"]))
+
+
+def _barriers(
+    connection: sa.Connection, network: RoadNetwork, cells: StreetCells, book: StandardBook
+) -> list[Barrier]:
+    barriers = []
+    motorway = network.geometry[network.road_class == "motorway"]
+    if len(motorway):
+        body = shapely.union_all(shapely.buffer(cells.to_plane(motorway), _MOTORWAY_HALF_M))
+        barriers.append(Barrier("motorway", "", body))
+    cover = t.land_cover.c
+    water = read_arrays(
+        connection,
+        sa.select(cover.land_cover_id, cover.name, cover.geom.label("geometry")).where(
+            cover.kind == "water"
+        ),
+    )
+    if len(water["geometry"]):
+        bodies = cells.to_plane(water["geometry"])
+        large = shapely.area(bodies) / 1e6 >= book.districts.large_river_km2.value
+        barriers += [
+            Barrier("river", str(name), body)
+            for name, body in zip(water["name"][large], bodies[large], strict=True)
+        ]
+    return barriers
+
+
+def _facility_names(connection: sa.Connection) -> dict[int, tuple[str, str]]:
+    facility = t.facility.c
+    rows = connection.execute(sa.select(facility.facility_id, facility.name, facility.grade))
+    return {row.facility_id: (row.name, row.grade) for row in rows}
+
+
+class _Villages:
+    """Names of the ground: the grid of the second lowest level around a point."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        state = t.grid_state.c
+        scheme = find_scheme(connection, "base")
+        rows = read_arrays(
+            connection,
+            sa.select(state.grid_id, state.rank, state.name, state.geom.label("geometry")).where(
+                state.scheme_id == scheme.scheme_id, on_day(state.valid, None)
+            ),
+        )
+        ranks = np.unique(rows["rank"])
+        at = rows["rank"] == ranks[max(len(ranks) - 2, 0)]
+        self._names = rows["name"][at]
+        self._tree = shapely.STRtree(rows["geometry"][at])
+
+    def name(self, point: Any) -> str:
+        found = self._tree.query_nearest(point)
+        return str(self._names[found[0]]) if len(found) else ""
+
+
+def _named(
+    one: District,
+    facilities: Facilities,
+    of_kind: IntArray,
+    names: dict[int, tuple[str, str]],
+    villages: _Villages,
+    cells: StreetCells,
+    book: StandardBook,
+) -> NamedDistrict:
+    shape = _lighter(one.geometry, cells)
+    if one.station == NOBODY:
+        return NamedDistrict(
+            facility_id=None,
+            name="",
+            grade="",
+            area_km2=one.area_km2,
+            limit_km2=None,
+            too_large=False,
+            crosses=(),
+            detached=(),
+            geometry=shape,
+        )
+    facility_id = int(facilities.facility_id[of_kind[one.station]])
+    name, grade = names[facility_id]
+    limit_km2 = book.districts.limit_km2(grade)
+    pieces = []
+    for piece in one.detached:
+        inside = cells.to_lonlat(piece.point_on_surface())
+        pieces.append(
+            NamedPiece(
+                villages.name(inside),
+                piece.area / 1e6,
+                inside.x,
+                inside.y,
+                _lighter(piece, cells),
+            )
+        )
+    return NamedDistrict(
+        facility_id=facility_id,
+        name=name,
+        grade=grade,
+        area_km2=one.area_km2,
+        limit_km2=limit_km2,
+        too_large=limit_km2 is not None and one.area_km2 > limit_km2,
+        crosses=tuple(vars(crossing) for crossing in one.crosses),
+        detached=tuple(pieces),
+        geometry=shape,
+        limit_sources=book.districts.limit_sources(grade),
+    )

@@ -1,0 +1,179 @@
+"""The county as a process keeps it for coverage: roads, facilities, who stands where.
+
+Dispatch, bands, "what if", reports and the staleness of runs are all made of these parts.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import sqlalchemy as sa
+
+from gis_service.access import SYSTEM
+from gis_service.coverage.county.reading import (
+    County,
+    read_county,
+    read_facilities,
+    read_network,
+)
+from gis_service.coverage.measuring import fingerprints
+from gis_service.coverage.measuring.measurement import Facilities
+from gis_service.coverage.network.graph import ProfileNetwork, RoadNetwork, for_profile
+from gis_service.coverage.standards.book import standard_book
+from gis_service.coverage.travel.routes import Router
+from gis_service.snapshot import Part, Snapshot
+from gis_service.store.tiles import DAY
+
+ROADS: Final = Part("roads", ("road_edge", "road_network", "road_node", "road_turn"))
+ROUTERS: Final = Part("routers by profile and scenario", needs=(ROADS,), most=24)
+FACILITIES: Final = Part("facilities", ("facility",))
+COUNTY: Final = Part(
+    "grids, and who stands where",
+    (
+        "assignment",
+        "building",
+        "grid_level",
+        "grid_scheme",
+        "grid_state",
+        "grid_version",
+        "hazard",
+        "household",
+        "premises",
+        DAY,
+    ),
+    needs=(FACILITIES,),
+    quiet_s=900.0,
+)
+
+WALKED_METRES: Final = "walked_metres"
+"""Instead of a profile: what may be walked, measured in metres instead of minutes."""
+
+
+@dataclass(frozen=True)
+class Roads:
+    """The active network; None and a network without roads where there is none."""
+
+    network_id: int | None
+    network: RoadNetwork
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the network."""
+        return fingerprints.of_network(self.network)
+
+
+def roads(snapshot: Snapshot, connection: sa.Connection) -> Roads:
+    """
+    Give the road network that is active now.
+
+    Parameters
+    ----------
+    snapshot
+        Of the process.
+    connection
+        An open transaction.
+
+    Returns
+    -------
+    Roads
+        Shared by all who travel.
+    """
+    return snapshot.get(connection, ROADS, lambda: Roads(*read_network(connection)))
+
+
+def router(
+    snapshot: Snapshot, connection: sa.Connection, profile: str, scenario: str = "normal"
+) -> Router | None:
+    """
+    Give the router of a profile over the network that is active now.
+
+    Parameters
+    ----------
+    snapshot
+        Of the process.
+    connection
+        An open transaction.
+    profile
+        Its code, or :data:`WALKED_METRES`.
+    scenario
+        Its code.
+
+    Returns
+    -------
+    Router or None
+        None where the county has no roads.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such scenario.
+    """
+    book = standard_book()
+    circumstances = book.scenario(scenario)
+
+    def make() -> Router | None:
+        network = roads(snapshot, connection).network
+        if network.edge_count == 0:
+            return None
+        if profile == WALKED_METRES:
+            normal = book.scenario("normal")
+            walked = for_profile(network, book.profiles["walk"], normal, book.place)
+            return Router(_in_metres(walked), book.place)
+        profiled = for_profile(network, book.profiles[profile], circumstances, book.place)
+        return Router(profiled, book.place)
+
+    return snapshot.get(connection, ROUTERS, make, (profile, scenario))
+
+
+def _in_metres(profiled: ProfileNetwork) -> ProfileNetwork:
+    """Keep what may be used, and count metres where there were minutes."""
+    metres = profiled.network.length_m
+    return replace(
+        profiled,
+        minutes_along=np.where(np.isfinite(profiled.minutes_along), metres, np.inf),
+        minutes_against=np.where(np.isfinite(profiled.minutes_against), metres, np.inf),
+    )
+
+
+def facilities(snapshot: Snapshot, connection: sa.Connection) -> Facilities:
+    """
+    Give every facility of the county and around it.
+
+    Parameters
+    ----------
+    snapshot
+        Of the process.
+    connection
+        An open transaction.
+
+    Returns
+    -------
+    Facilities
+        By id.
+    """
+    return snapshot.get(connection, FACILITIES, lambda: read_facilities(connection))
+
+
+def county(snapshot: Snapshot, connection: sa.Connection) -> County:
+    """
+    Give grids, facilities and all that stands in the county.
+
+    Parameters
+    ----------
+    snapshot
+        Of the process.
+    connection
+        An open transaction of one who may count every household.
+
+    Returns
+    -------
+    County
+        Whole, whoever asks: the caller has looked whether the actor may know it.
+
+    Raises
+    ------
+    ConflictError
+        No boundaries are in force today.
+    """
+    return snapshot.get(connection, COUNTY, lambda: read_county(connection, SYSTEM))

@@ -1,0 +1,227 @@
+"""Digests of what a run stands on, part by part, so that a stale run says what has changed.
+
+Arrays in, digests out; nothing here reads the store.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from gis_service.coverage.measuring.measurement import Facilities
+from gis_service.coverage.measuring.statistics import Hierarchy
+from gis_service.coverage.network.graph import RoadNetwork
+
+PARTS: Final = (
+    "software",
+    "settings",
+    "network",
+    "facilities",
+    "boundaries",
+    "households",
+    "buildings",
+    "premises",
+    "hazards",
+)
+"""What may make a run stale, in the order in which it is told."""
+
+
+def of_network(network: RoadNetwork) -> str:
+    """
+    Digest the roads.
+
+    Parameters
+    ----------
+    network
+        All of its columns count, the lines to the last digit.
+
+    Returns
+    -------
+    str
+        Equal for equal roads only.
+    """
+    columns = [
+        value for name, value in vars(network).items() if name != "geometry" and _is_array(value)
+    ]
+    return _digest(
+        (
+            *columns,
+            shapely.get_num_coordinates(network.geometry),
+            shapely.get_coordinates(network.geometry),
+            *(vars(network.turns).values() if len(network.turns) else ()),
+        )
+    )
+
+
+def _is_array(value: object) -> bool:
+    return isinstance(value, np.ndarray)
+
+
+def of_facilities(facilities: Facilities, kinds: Iterable[str]) -> str:
+    """
+    Digest the facilities of some kinds.
+
+    Parameters
+    ----------
+    facilities
+        Sorted by id.
+    kinds
+        Those that the standard names: others change nothing.
+
+    Returns
+    -------
+    str
+        Equal for equal facilities only.
+    """
+    named = np.isin(facilities.kind, list(kinds))
+    return _digest(
+        column[named]
+        for column in (
+            facilities.facility_id,
+            facilities.kind.astype("U32"),
+            facilities.lon,
+            facilities.lat,
+            facilities.turnout_minutes,
+        )
+    )
+
+
+def of_boundaries(hierarchy: Hierarchy) -> str:
+    """
+    Digest the grids and their parents.
+
+    Parameters
+    ----------
+    hierarchy
+        Sorted by id.
+
+    Returns
+    -------
+    str
+        Equal for equal hierarchies only; a border that moved shows in what stands in which grid.
+    """
+    return _digest((hierarchy.grid_id, hierarchy.rank, hierarchy.parent))
+
+
+def of_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
+    """
+    Digest the columns of a table.
+
+    Parameters
+    ----------
+    arrays
+        By name, sorted by id.
+
+    Returns
+    -------
+    str
+        Equal for equal columns only.
+    """
+    return _digest(arrays[name] for name in sorted(arrays))
+
+
+def of_settings(parameters: Mapping[str, Any]) -> str:
+    """
+    Digest the numbers of a standard.
+
+    Parameters
+    ----------
+    parameters
+        JSON.
+
+    Returns
+    -------
+    str
+        Equal for equal numbers only.
+    """
+    words = json.dumps(parameters, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(words.encode()).hexdigest()
+
+
+def of_inputs(
+    software: str,
+    parameters: Mapping[str, Any],
+    network: str,
+    facilities: Facilities,
+    kinds: Iterable[str],
+    county: Mapping[str, str],
+) -> dict[str, str]:
+    """
+    Digest all that a measurement stands on.
+
+    Parameters
+    ----------
+    software
+        The release.
+    parameters
+        The numbers of the standard and the scenario.
+    network
+        The digest of the roads.
+    facilities
+        Those that are measured on.
+    kinds
+        Of facilities that the standard names.
+    county
+        Digests of boundaries and of all that stands in the county.
+
+    Returns
+    -------
+    dict
+        By part, for :func:`together`.
+    """
+    return {
+        "software": software,
+        "settings": of_settings(parameters),
+        "network": network,
+        "facilities": of_facilities(facilities, kinds),
+        **county,
+    }
+
+
+def together(inputs: Mapping[str, str]) -> str:
+    """
+    Digest the digests.
+
+    Parameters
+    ----------
+    inputs
+        By part.
+
+    Returns
+    -------
+    str
+        The run's fingerprint.
+    """
+    words = "\n".join(f"{part} {inputs.get(part, '')}" for part in PARTS)
+    return hashlib.sha256(words.encode()).hexdigest()
+
+
+def changed(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
+    """
+    Name the parts that are other ones now.
+
+    Parameters
+    ----------
+    before
+        As the run was measured; a run of an earlier release may lack a part.
+    now
+        As they are.
+
+    Returns
+    -------
+    tuple of str
+        Of :data:`PARTS`.
+    """
+    return tuple(part for part in PARTS if before.get(part) != now.get(part))
+
+
+def _digest(arrays: Iterable[npt.NDArray[Any]]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,349 @@
+"""One standard measured on one network: from roads, facilities and places to times and statuses.
+
+Puts network, travel time and rule together in memory, so that a stored run, a what-if and a
+partition of a province all compute the same. Nothing here reads or writes the store.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from gis_service.coverage.measuring.statistics import RULE, Outcome
+from gis_service.coverage.network.graph import (
+    FloatArray,
+    IntArray,
+    ProfileNetwork,
+    RoadNetwork,
+    Snapped,
+    Snapper,
+    for_profile,
+)
+from gis_service.coverage.standards.book import Scenario, Standard, StandardBook
+from gis_service.coverage.travel.travel_time import (
+    Graph,
+    StatusArray,
+    by_rule,
+    graph_of,
+    nearest_facility,
+    status_of,
+)
+
+OK: Final = "ok"
+NO_HOUSEHOLDS: Final = "no_households"
+NO_ROADS: Final = "no_roads"
+NO_FACILITY: Final = "no_facility"
+
+
+@dataclass(frozen=True)
+class Facilities:
+    """
+    What can be reached.
+
+    Attributes
+    ----------
+    facility_id
+        The store's ids.
+    kind
+        One of ``tables.FACILITY_KINDS``.
+    lon, lat
+        Degrees.
+    turnout_minutes
+        A station's own; NaN where the standard's counts.
+    """
+
+    facility_id: IntArray
+    kind: npt.NDArray[np.str_]
+    lon: FloatArray
+    lat: FloatArray
+    turnout_minutes: FloatArray
+
+
+@dataclass(frozen=True)
+class Measured:
+    """
+    A standard's answer for every place.
+
+    Attributes
+    ----------
+    kinds
+        In the order of the columns below.
+    snapped
+        Where the places meet the network.
+    status, minutes
+        By the standard's rule over kinds.
+    kind_status, kind_minutes, kind_facility
+        Places x kinds; the facility's id, -1 where none arrives.
+    facility_count, facility_off_network
+        By kind: how many there are, and how many of them no road leads to.
+    has_roads
+        Whether there is any road on which somebody could set out.
+    kinds_needed
+        How many kinds the rule asks for.
+    """
+
+    kinds: tuple[str, ...]
+    snapped: Snapped
+    status: StatusArray
+    minutes: FloatArray
+    kind_status: StatusArray
+    kind_minutes: FloatArray
+    kind_facility: IntArray
+    facility_count: dict[str, int]
+    facility_off_network: dict[str, int]
+    has_roads: bool
+    kinds_needed: int
+
+    def outcomes(self) -> list[Outcome]:
+        """
+        Hand over to the figures: the rule first, then kind by kind.
+
+        Returns
+        -------
+        list of Outcome
+            ``1 + len(kinds)`` of them.
+        """
+        by_kind = [
+            Outcome(kind, self.kind_status[:, column], self.kind_minutes[:, column])
+            for column, kind in enumerate(self.kinds)
+        ]
+        return [Outcome(RULE, self.status, self.minutes), *by_kind]
+
+    def state_of(self, kind: str) -> str:
+        """
+        Say whether the figures of a kind measure travel, or why they do not.
+
+        Parameters
+        ----------
+        kind
+            One of the kinds, or ``statistics.RULE``.
+
+        Returns
+        -------
+        str
+            ``ok``; ``no_households``; ``no_roads``; ``no_facility``: none of this kind, or for the
+            rule fewer kinds with a facility than it asks for, so that 0 % says nothing of roads.
+        """
+        if len(self.minutes) == 0:
+            return NO_HOUSEHOLDS
+        if not self.has_roads:
+            return NO_ROADS
+        if kind == RULE:
+            present = sum(count > 0 for count in self.facility_count.values())
+            return OK if present >= self.kinds_needed else NO_FACILITY
+        return OK if self.facility_count[kind] else NO_FACILITY
+
+
+@dataclass(frozen=True)
+class Ground:
+    """
+    What stays when a facility moves: the network as the profile sees it, and the places on it.
+
+    Attributes
+    ----------
+    profiled
+        The network as the standard's profile sees it.
+    graph
+        Its arcs in the direction in which the standard is run.
+    snapper
+        Its doors, ready to be asked for the facilities.
+    places
+        Where the places meet it.
+    """
+
+    profiled: ProfileNetwork
+    graph: Graph
+    snapper: Snapper
+    places: Snapped
+
+
+def ground_for(
+    network: RoadNetwork,
+    book: StandardBook,
+    standard: Standard,
+    scenario: Scenario,
+    lon: FloatArray,
+    lat: FloatArray,
+) -> Ground:
+    """
+    Make a network ready for a standard, and find where places meet it.
+
+    Parameters
+    ----------
+    network
+        The roads, also those outside the county within reach.
+    book
+        Holds the profile and the rules for places.
+    standard, scenario
+        What is measured, and under which circumstances.
+    lon, lat
+        Of the places, degrees.
+
+    Returns
+    -------
+    Ground
+        For :func:`measure_on`.
+    """
+    profiled = for_profile(network, book.profiles[standard.profile], scenario, book.place)
+    snapper = Snapper(profiled)
+    places = snapper.snap(lon, lat, book.place.snap_cap_m.value)
+    return Ground(profiled, graph_of(_run_on(profiled, standard)), snapper, places)
+
+
+def measure_on(
+    ground: Ground,
+    book: StandardBook,
+    standard: Standard,
+    facilities: Facilities,
+    *,
+    before: Measured | None = None,
+    kinds: Collection[str] | None = None,
+    progress: Callable[[float, str], None] = lambda _share, _step: None,
+) -> Measured:
+    """
+    Measure every place of a ground against one standard.
+
+    Parameters
+    ----------
+    ground
+        Of :func:`ground_for` for this standard.
+    book
+        Holds the rules for places.
+    standard
+        What is measured.
+    facilities
+        Of any kind; those the standard does not name are left aside.
+    before
+        An earlier measurement on the same ground.
+    kinds
+        With ``before``: the only kinds whose facilities are other ones now.
+    progress
+        Told the share done, 0 to 1, and the message key of the step.
+
+    Returns
+    -------
+    Measured
+        Minutes, facility and status by kind and by rule.
+    """
+    rules, profiled, places = book.place, ground.profiled, ground.places
+    sites = ground.snapper.snap(facilities.lon, facilities.lat, rules.snap_cap_m.value)
+    shape = (len(places), len(standard.kinds))
+    minutes = np.full(shape, np.inf) if before is None else before.kind_minutes.copy()
+    served_by = np.full(shape, -1, np.int64) if before is None else before.kind_facility.copy()
+    status = np.zeros(shape, np.int8) if before is None else before.kind_status.copy()
+    for column, kind in enumerate(standard.kinds):
+        progress(column / len(standard.kinds), "coverage.step_measuring")
+        if before is not None and kinds is not None and kind not in kinds:
+            continue
+        of_kind = np.flatnonzero(facilities.kind == kind)
+        times = nearest_facility(
+            profiled,
+            places,
+            sites.take(of_kind),
+            standard.direction,
+            turnout_minutes=minutes_before_moving(facilities, of_kind, standard),
+            off_road_minutes_per_m=rules.off_road_minutes_per_m,
+            graph=ground.graph,
+        )
+        minutes[:, column] = times.minutes
+        served_by[:, column] = np.where(
+            times.facility >= 0,
+            facilities.facility_id[of_kind[times.facility]] if len(of_kind) else -1,
+            -1,
+        )
+        status[:, column] = status_of(times.minutes, places, standard.limit_minutes.value)
+    rule_minutes = by_rule(minutes, standard.kinds_needed)
+    return Measured(
+        kinds=standard.kinds,
+        snapped=places,
+        status=status_of(rule_minutes, places, standard.limit_minutes.value),
+        minutes=rule_minutes,
+        kind_status=status,
+        kind_minutes=minutes,
+        kind_facility=served_by,
+        facility_count={kind: int((facilities.kind == kind).sum()) for kind in standard.kinds},
+        facility_off_network={
+            kind: int(((facilities.kind == kind) & (sites.edge < 0)).sum())
+            for kind in standard.kinds
+        },
+        has_roads=bool(profiled.door.any()),
+        kinds_needed=standard.kinds_needed,
+    )
+
+
+def measure_places(
+    network: RoadNetwork,
+    book: StandardBook,
+    standard: Standard,
+    scenario: Scenario,
+    facilities: Facilities,
+    lon: FloatArray,
+    lat: FloatArray,
+    *,
+    progress: Callable[[float, str], None] = lambda _share, _step: None,
+) -> Measured:
+    """
+    Measure every place against one standard, from the roads on.
+
+    Parameters
+    ----------
+    network
+        The roads, also those outside the county within reach.
+    book
+        Holds the profile and the rules for places.
+    standard, scenario
+        What is measured, and under which circumstances.
+    facilities
+        Of any kind; those the standard does not name are left aside.
+    lon, lat
+        Of the places, degrees.
+    progress
+        Told the share done, 0 to 1, and the message key of the step.
+
+    Returns
+    -------
+    Measured
+        Minutes, facility and status by kind and by rule.
+    """
+    progress(0.0, "coverage.step_snapping")
+    ground = ground_for(network, book, standard, scenario, lon, lat)
+    return measure_on(
+        ground,
+        book,
+        standard,
+        facilities,
+        progress=lambda share, step: progress(0.5 + 0.5 * share, step),
+    )
+
+
+def _run_on(profiled: ProfileNetwork, standard: Standard) -> ProfileNetwork:
+    return profiled.reversed() if standard.direction == "to_facility" else profiled
+
+
+def minutes_before_moving(
+    facilities: Facilities, of_kind: IntArray, standard: Standard
+) -> FloatArray:
+    """
+    Take a station's own turnout before the standard's; a resident has none.
+
+    Parameters
+    ----------
+    facilities
+        All of them.
+    of_kind
+        Indices of those that are asked for.
+    standard
+        What is measured.
+
+    Returns
+    -------
+    array of float
+        Turnout and what the standard counts beside turnout and way, minutes.
+    """
+    own = facilities.turnout_minutes[of_kind]
+    if standard.direction == "to_facility":
+        own = np.full(len(of_kind), np.nan)
+    turnout = np.where(np.isnan(own), standard.turnout_minutes.value, own)
+    return turnout + standard.fixed_minutes

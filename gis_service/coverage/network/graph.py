@@ -1,0 +1,456 @@
+"""The road network as arrays, what each profile may use of it, and where a place meets it.
+
+A place snaps to an edge, not to a node. Nothing here reads the store, and no time between places
+is computed here: that is :mod:`gis_service.coverage.travel.travel_time`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from shapely.ops import substring
+
+from gis_service import geodesy
+from gis_service.coverage.network.snapping import index_lines, nearest_lines
+from gis_service.coverage.network.turns import TurnRules, Turns, split_junctions
+from gis_service.coverage.standards.book import PlaceRules, Profile, Scenario
+from gis_service.errors import InputError, Place
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+NO_DOOR_CLASSES: Final = ("motorway", "ferry")
+"""Nobody lives at these; nor on a bridge or in a tunnel."""
+
+TIE_M: Final = 1e-6
+"""Edges whose distances differ by less than this are equally near: the same street drawn in both
+directions differs in the last bit only."""
+
+
+@dataclass(frozen=True)
+class RoadNetwork:
+    """
+    Nodes and edges, sorted by id, so that the lowest index is the lowest id.
+
+    Attributes
+    ----------
+    node_id
+        Ids of the nodes, rising.
+    lon, lat
+        Degrees, CGCS2000.
+    edge_id
+        Ids of the edges, rising.
+    source, target
+        Index (not id) of the node where the line begins and where it ends.
+    road_class
+        One of ``tables.ROAD_CLASSES``.
+    oneway
+        0 both ways, 1 along the line, -1 against it.
+    bridge, tunnel, dual_carriageway, foot, motor
+        What the edge is, and who is let onto it.
+    maxspeed_kmh
+        NaN where none is known.
+    length_m
+        Geodesic metres.
+    geometry
+        LineStrings in lon, lat.
+    turns
+        The turn restrictions, by ids of edges and nodes.
+    """
+
+    node_id: IntArray
+    lon: FloatArray
+    lat: FloatArray
+    edge_id: IntArray
+    source: IntArray
+    target: IntArray
+    road_class: npt.NDArray[np.str_]
+    oneway: IntArray
+    bridge: BoolArray
+    tunnel: BoolArray
+    dual_carriageway: BoolArray
+    foot: BoolArray
+    motor: BoolArray
+    maxspeed_kmh: FloatArray
+    length_m: FloatArray
+    geometry: npt.NDArray[np.object_]
+    turns: TurnRules = field(default_factory=TurnRules.none)
+
+    @property
+    def node_count(self) -> int:
+        """How many nodes."""
+        return len(self.node_id)
+
+    @property
+    def edge_count(self) -> int:
+        """How many edges."""
+        return len(self.edge_id)
+
+    @classmethod
+    def from_frames(
+        cls, nodes: pd.DataFrame, edges: pd.DataFrame, turns: pd.DataFrame | None = None
+    ) -> Self:
+        """
+        Build a network from the tables of ``ingest.frames``.
+
+        Parameters
+        ----------
+        nodes
+            ``node_id``, ``lon``, ``lat`` (degrees).
+        edges
+            The columns of ``frames.COLUMNS["road_edges"]``; ``name`` and ``roundabout`` are not
+            needed, ``length_m`` is taken where it is there and measured where it is not.
+        turns
+            ``from_edge``, ``via_node``, ``to_edge``, ``kind`` of ``frames.COLUMNS["road_turns"]``;
+            a row with ``why_not`` is left out.
+
+        Returns
+        -------
+        RoadNetwork
+            Both sorted by id; no edge at all is a valid network.
+
+        Raises
+        ------
+        InputError
+            An edge names a node that is not there.
+        """
+        nodes = nodes.sort_values("node_id")
+        edges = edges.sort_values("edge_id")
+        node_id = nodes["node_id"].to_numpy(np.int64)
+        geometry = edges["geometry"].to_numpy(object)
+        length_m = (
+            edges["length_m"].to_numpy(float)
+            if "length_m" in edges
+            else geodesy.length_m(geometry)
+            if len(edges)
+            else np.zeros(0)
+        )
+        flags = {
+            name: edges[name].to_numpy(bool)
+            for name in ("bridge", "tunnel", "dual_carriageway", "foot", "motor")
+        }
+        return cls(
+            node_id=node_id,
+            lon=nodes["lon"].to_numpy(float),
+            lat=nodes["lat"].to_numpy(float),
+            edge_id=edges["edge_id"].to_numpy(np.int64),
+            source=_index_of(node_id, edges["source_node"].to_numpy(np.int64), "source_node"),
+            target=_index_of(node_id, edges["target_node"].to_numpy(np.int64), "target_node"),
+            road_class=edges["road_class"].to_numpy(dtype=np.str_),
+            oneway=edges["oneway"].to_numpy(np.int64),
+            maxspeed_kmh=pd.to_numeric(edges["maxspeed_kmh"]).to_numpy(float, na_value=np.nan),
+            length_m=length_m,
+            geometry=geometry,
+            turns=TurnRules.none() if turns is None else TurnRules.from_frame(turns),
+            **flags,
+        )
+
+
+def _index_of(node_id: IntArray, wanted: IntArray, field: str) -> IntArray:
+    index = np.searchsorted(node_id, wanted).clip(0, max(len(node_id) - 1, 0))
+    missing = (node_id[index] != wanted) if len(node_id) else np.ones(len(wanted), bool)
+    if missing.any():
+        row = int(np.flatnonzero(missing)[0])
+        raise InputError(
+            "coverage.edge_without_node", place=Place(field=field), node=int(wanted[row])
+        )
+    return index.astype(np.int64)
+
+
+@dataclass(frozen=True)
+class ProfileNetwork:
+    """
+    What one profile may use of a network, in one scenario.
+
+    Attributes
+    ----------
+    network
+        The roads.
+    minutes_along, minutes_against
+        For the whole edge from source to target and back; inf where the profile may not.
+    door
+        Whether a house or a facility may meet the edge.
+    piece
+        By node, the piece of usable network it belongs to.
+    piece_m
+        Metres of usable road in each piece.
+    turns
+        The junctions that are split because of a turn restriction; None where none is kept.
+    """
+
+    network: RoadNetwork
+    minutes_along: FloatArray
+    minutes_against: FloatArray
+    door: BoolArray
+    piece: IntArray
+    piece_m: FloatArray
+    turns: Turns | None = None
+
+    @property
+    def leaving_source(self) -> IntArray:
+        """By edge, the node of the graph from which it is entered at its source."""
+        return self.network.source if self.turns is None else self.turns.leaving_source
+
+    @property
+    def leaving_target(self) -> IntArray:
+        """By edge, the node of the graph from which it is entered at its target."""
+        return self.network.target if self.turns is None else self.turns.leaving_target
+
+    @property
+    def arriving_source(self) -> IntArray:
+        """By edge, the node of the graph that it leads to at its source."""
+        return self.network.source if self.turns is None else self.turns.arriving_source
+
+    @property
+    def arriving_target(self) -> IntArray:
+        """By edge, the node of the graph that it leads to at its target."""
+        return self.network.target if self.turns is None else self.turns.arriving_target
+
+    def reversed(self) -> "ProfileNetwork":
+        """
+        Turn every direction of travel round, to run from the goal to the start.
+
+        Returns
+        -------
+        ProfileNetwork
+            The same edges and pieces; what was allowed along the line is allowed against it.
+        """
+        return ProfileNetwork(
+            self.network,
+            self.minutes_against,
+            self.minutes_along,
+            self.door,
+            self.piece,
+            self.piece_m,
+            None if self.turns is None else self.turns.reversed(),
+        )
+
+
+def for_profile(
+    network: RoadNetwork, profile: Profile, scenario: Scenario, rules: PlaceRules
+) -> ProfileNetwork:
+    """
+    Say what a profile may use, how long each edge takes, and where a door may be.
+
+    Pieces are weak: an edge joins its ends whichever way it may be used. A one-way street that
+    leaves the county is thus no piece of its own; a house on it is then ``unreachable``, which is
+    true, while a few metres of road drawn apart from all others are a fault of the data that a
+    house should not snap to.
+
+    Parameters
+    ----------
+    network
+        The roads.
+    profile
+        Speeds and manners.
+    scenario
+        What is otherwise: a factor on the speeds, one-way rules set aside (never on a motorway or
+        a dual carriageway).
+    rules
+        Holds the smallest piece a door may be on.
+
+    Returns
+    -------
+    ProfileNetwork
+        Minutes both ways, doors, pieces.
+    """
+    names, which = np.unique(network.road_class, return_inverse=True)
+    by_class = [
+        profile.speed_kmh[name].value if name in profile.speed_kmh else 0.0 for name in names
+    ]
+    speed_kmh = np.asarray(by_class, dtype=float)[which] if len(names) else np.zeros(0)
+    if profile.obeys_maxspeed.value:
+        speed_kmh = np.fmin(speed_kmh, network.maxspeed_kmh)
+    speed_kmh = speed_kmh * scenario.factor(profile.means)
+    let_in = {
+        "foot": network.foot,
+        "cycle": network.foot | network.motor,
+        "motor": network.motor,
+    }
+    usable = (speed_kmh > 0) & let_in[profile.means]
+
+    bound = np.full(network.edge_count, profile.obeys_oneway.value)
+    if scenario.ignores_oneway.value:
+        bound &= network.dual_carriageway | (network.road_class == "motorway")
+    minutes = np.full(network.edge_count, np.inf)
+    minutes[usable] = network.length_m[usable] * 0.06 / speed_kmh[usable]
+    along = np.where(bound & (network.oneway == -1), np.inf, minutes)
+    against = np.where(bound & (network.oneway == 1), np.inf, minutes)
+
+    piece, piece_m = _pieces(network, usable)
+    on_piece = piece_m[piece[network.source]] if network.edge_count else np.zeros(0)
+    door = (
+        usable
+        & ~np.isin(network.road_class, NO_DOOR_CLASSES)
+        & ~network.bridge
+        & ~network.tunnel
+        & (on_piece >= rules.smallest_piece_m.value)
+    )
+    kept = (
+        profile.means != "foot" and profile.obeys_turns.value and not scenario.ignores_turns.value
+    )
+    turns = (
+        split_junctions(network, network.turns, np.isfinite(along) | np.isfinite(against))
+        if kept
+        else None
+    )
+    return ProfileNetwork(network, along, against, door, piece, piece_m, turns)
+
+
+def _pieces(network: RoadNetwork, usable: BoolArray) -> tuple[IntArray, FloatArray]:
+    if network.node_count == 0:
+        return np.zeros(0, np.int64), np.zeros(0)
+    source, target = network.source[usable], network.target[usable]
+    size = network.node_count
+    links = coo_array((np.ones(len(source)), (source, target)), shape=(size, size))
+    count, piece = connected_components(links.tocsr(), directed=False)
+    piece_m = np.bincount(piece[source], weights=network.length_m[usable], minlength=count)
+    return piece.astype(np.int64), piece_m.astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Snapped:
+    """
+    Where places meet the network.
+
+    Attributes
+    ----------
+    edge
+        Index of the edge, -1 for a place that is off the network.
+    fraction
+        How far along it from its source, 0 to 1; 0 for a place that is off the network.
+    off_road_m
+        Metres between the place and the edge; inf for a place that is off the network.
+    """
+
+    edge: IntArray
+    fraction: FloatArray
+    off_road_m: FloatArray
+
+    def __len__(self) -> int:
+        """How many places."""
+        return len(self.edge)
+
+    def take(self, index: IntArray | BoolArray) -> "Snapped":
+        """
+        Pick some of the places.
+
+        Parameters
+        ----------
+        index
+            Positions or a mask.
+
+        Returns
+        -------
+        Snapped
+            Of these only.
+        """
+        return Snapped(self.edge[index], self.fraction[index], self.off_road_m[index])
+
+
+def snap(profiled: ProfileNetwork, lon: FloatArray, lat: FloatArray, cap_m: float) -> Snapped:
+    """
+    Find for each place the nearest edge that a door may be on.
+
+    Distances are taken on a local metric plane around the network. Of edges equally near (within
+    :data:`TIE_M`) the lowest edge id wins; a place farther than the cap from all of them is off
+    the network.
+
+    Parameters
+    ----------
+    profiled
+        The network as the profile sees it.
+    lon, lat
+        Of the places, degrees.
+    cap_m
+        The longest way off the road, metres.
+
+    Returns
+    -------
+    Snapped
+        One entry a place, in the order given.
+    """
+    return Snapper(profiled).snap(lon, lat, cap_m)
+
+
+class Snapper:
+    """
+    The edges of a profile on which a door may be, ready to be asked again and again.
+
+    Parameters
+    ----------
+    profiled
+        The network as the profile sees it.
+    """
+
+    def __init__(self, profiled: ProfileNetwork) -> None:
+        self.profiled = profiled
+        self._doors = np.flatnonzero(profiled.door)
+        network = profiled.network
+        if len(self._doors) == 0:
+            return
+        self._to_xy, self._to_lonlat = geodesy.local_metres(
+            round(float(np.median(network.lon)), 2), round(float(np.median(network.lat)), 2)
+        )
+        lines = network.geometry[self._doors]
+        x, y = self._to_xy(*shapely.get_coordinates(lines).T)
+        self._index = index_lines(x, y, shapely.get_num_coordinates(lines).astype(np.int64))
+
+    def _in_plane(self, lines: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
+        moved = shapely.transform(
+            lines,
+            lambda lonlat: np.column_stack(self._to_xy(lonlat[:, 0], lonlat[:, 1])),
+        )
+        return np.asarray(moved, dtype=object)
+
+    def snap(self, lon: FloatArray, lat: FloatArray, cap_m: float) -> Snapped:
+        """
+        Find for each place the nearest edge that a door may be on.
+
+        Parameters
+        ----------
+        lon, lat
+            Of the places, degrees.
+        cap_m
+            The longest way off the road, metres.
+
+        Returns
+        -------
+        Snapped
+            As :func:`snap` gives it.
+        """
+        doors = self._doors
+        if len(doors) == 0 or len(lon) == 0:
+            nowhere = np.full(len(lon), -1, dtype=np.int64)
+            return Snapped(nowhere, np.zeros(len(lon)), np.full(len(lon), np.inf))
+        x, y = self._to_xy(lon, lat)
+        nearest, off_road_m, fraction = nearest_lines(self._index, x, y, cap_m, TIE_M)
+        edge = np.where(nearest >= 0, doors[nearest], -1)
+        return Snapped(edge, fraction.clip(0.0, 1.0), off_road_m)
+
+    def part_of(self, edge: int, start: float, end: float) -> FloatArray:
+        """
+        Cut a piece out of an edge.
+
+        Parameters
+        ----------
+        edge
+            Its index.
+        start, end
+            Fractions as :class:`Snapped` has them; an end before the start turns the piece round.
+
+        Returns
+        -------
+        array of float
+            Vertices x (lon, lat), from the start to the end.
+        """
+        line = self.profiled.network.geometry[edge]
+        plane = self._in_plane(np.array([line], dtype=object))[0]
+        piece = shapely.get_coordinates(substring(plane, start, end, normalized=True))
+        return np.column_stack(self._to_lonlat(piece[:, 0], piece[:, 1]))

@@ -1,0 +1,211 @@
+"""Two runs of one kind side by side: before and after a road, a station, a redraw.
+
+Figures are compared as they were stored; households that only one of the runs knows are told
+apart. Nothing here measures or writes.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from gis_service.access import Actor
+from gis_service.coverage.measuring.fingerprints import changed
+from gis_service.coverage.measuring.statistics import COUNTY_RANK, HOUSEHOLDS, POPULATIONS
+from gis_service.coverage.runs.households import households_moved
+from gis_service.coverage.runs.reading import GridFigures, Run, figures_of, find_run
+from gis_service.errors import InputError, Place
+from gis_service.store import tables as t
+
+
+@dataclass(frozen=True)
+class Side:
+    """The figures of one run; None for what it does not know."""
+
+    n: int
+    covered: int
+    share: float | None
+    median_minutes: float | None
+    worst_minutes: float | None
+
+
+@dataclass(frozen=True)
+class Delta:
+    """The second run less the first."""
+
+    n: int
+    covered: int
+    share: float | None
+
+
+@dataclass(frozen=True)
+class ComparedGrid:
+    """One grid of the lowest level in both runs; None where a redraw made or retired it."""
+
+    grid_id: int
+    code: str
+    name: str
+    a: Side | None
+    b: Side | None
+    covered: int
+    gained: int
+    lost: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """
+    Two runs side by side.
+
+    Attributes
+    ----------
+    comparable
+        Whether both measured the same standard; another scenario, network or boundary version is
+        what a comparison is for.
+    differs
+        Of ``fingerprints.PARTS``, what the two were measured on differently, and ``scenario``.
+    county
+        By population the figures of both and the difference; the rule over kinds.
+    grids
+        Those that differ in anything, those that gained or lost most first.
+    gained, lost
+        Households covered by the second run only, and by the first only.
+    only_in_one
+        Households that came or went between the runs.
+    """
+
+    a: Run
+    b: Run
+    comparable: bool
+    differs: tuple[str, ...]
+    county: dict[str, dict[str, Any]]
+    grids: tuple[ComparedGrid, ...]
+    gained: int
+    lost: int
+    only_in_one: int
+
+
+def compare(connection: sa.Connection, actor: Actor, a: int, b: int) -> Comparison:
+    """
+    Compare two runs.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Must see every household of the county.
+    a, b
+        The runs' ids, the earlier state first.
+
+    Returns
+    -------
+    Comparison
+        The second against the first.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such run.
+    InputError
+        They measure two standards: whom one reaches and the other not says nothing.
+    NotAllowedError
+        The actor sees a part of the county only.
+    """
+    first, second = find_run(connection, a), find_run(connection, b)
+    if first.standard != second.standard:
+        raise InputError(
+            "coverage.compare_two_standards",
+            place=Place(field="b"),
+            a=a,
+            b=b,
+            first=first.standard,
+            second=second.standard,
+        )
+    moved, only_in_one = households_moved(connection, actor, a, b)
+    by_grid = {one.grid_id: one for one in moved}
+    ranks = connection.execute(
+        sa.select(t.coverage_figure.c.rank)
+        .where(t.coverage_figure.c.run_id.in_([a, b]))
+        .distinct()
+        .order_by(t.coverage_figure.c.rank)
+    ).scalars()
+    lowest = max((COUNTY_RANK, *ranks))
+    sides = [
+        {one.grid_id: one for one in figures_of(connection, run, lowest)} for run in (first, second)
+    ]
+    grids = []
+    for grid_id in sorted(set(sides[0]) | set(sides[1])):
+        was, now = sides[0].get(grid_id), sides[1].get(grid_id)
+        here = by_grid.get(grid_id)
+        named = now or was
+        if named is None or (_side(was) == _side(now) and here is None):
+            continue
+        grids.append(
+            ComparedGrid(
+                grid_id,
+                named.code,
+                named.name,
+                _side(was),
+                _side(now),
+                (now.covered if now else 0) - (was.covered if was else 0),
+                here.gained if here else 0,
+                here.lost if here else 0,
+            )
+        )
+    return Comparison(
+        a=first,
+        b=second,
+        comparable=first.standard == second.standard,
+        differs=_differs(first, second),
+        county={of: _of_county(first, second, of) for of in POPULATIONS},
+        grids=tuple(sorted(grids, key=lambda one: (-one.gained - one.lost, one.code))),
+        gained=sum(one.gained for one in moved),
+        lost=sum(one.lost for one in moved),
+        only_in_one=only_in_one,
+    )
+
+
+def _side(figures: GridFigures | None) -> Side | None:
+    if figures is None:
+        return None
+    return Side(
+        figures.n,
+        figures.covered,
+        figures.share,
+        figures.median_minutes,
+        figures.worst_minutes,
+    )
+
+
+def _differs(first: Run, second: Run) -> tuple[str, ...]:
+    one, other = (run.inputs.get("digests", {}) for run in (first, second))
+    parts = changed(one, other)
+    return ("scenario", *parts) if first.scenario != second.scenario else parts
+
+
+def _of_county(first: Run, second: Run, of: str) -> dict[str, Any]:
+    one, other = (
+        run.summary if of == HOUSEHOLDS else run.summary.get("others", {}).get(of)
+        for run in (first, second)
+    )
+    told = {"a": _plain(one), "b": _plain(other)}
+    if one is None or other is None:
+        return {**told, "delta": None}
+    shares = (one["share"], other["share"])
+    known = None not in shares
+    delta = Delta(
+        n=other["n"] - one["n"],
+        covered=other["covered"] - one["covered"],
+        share=shares[1] - shares[0] if known else None,
+    )
+    return {**told, "delta": vars(delta)}
+
+
+_LEFT_OUT = ("facilities", "facilities_off_network", "others")
+
+
+def _plain(summary: dict[str, Any] | None) -> dict[str, Any] | None:
+    if summary is None:
+        return None
+    return {name: value for name, value in summary.items() if name not in _LEFT_OUT}

@@ -1,0 +1,478 @@
+"""Stored coverage runs as they are read: the list, and the figures by grid and county.
+
+Nothing here measures or writes, and no household is read.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, Final, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
+
+from gis_service.coverage.measuring.measurement import NO_FACILITY
+from gis_service.coverage.measuring.statistics import HOUSEHOLDS, POPULATIONS, RULE
+from gis_service.coverage.measuring.summary import Figures, figures_from
+from gis_service.coverage.standards.book import standard_book
+from gis_service.coverage.travel.travel_time import STATUS_NAMES
+from gis_service.errors import ConflictError, InputError, NotFoundError, Place
+from gis_service.grids.reading import on_day
+from gis_service.store import tables as t
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True)
+class Run:
+    """
+    A finished run.
+
+    Attributes
+    ----------
+    inputs
+        ``digests`` of what it was measured on by part, and the ``counts`` of changes then.
+    summary
+        The county's figures, as :func:`county_figures` gives them, the counts of facilities, and
+        under ``others`` the figures of people, buildings and so on.
+    """
+
+    run_id: int
+    standard: str
+    scenario: str
+    network_id: int | None
+    version_id: int
+    kinds: tuple[str, ...]
+    parameters: dict[str, Any]
+    fingerprint: str
+    inputs: dict[str, Any]
+    software_version: str
+    summary: dict[str, Any]
+    finished_at: datetime
+
+
+def latest_run(connection: sa.Connection, standard: str, scenario: str = "normal") -> Run | None:
+    """
+    Find the newest run of a standard.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    standard, scenario
+        Their codes.
+
+    Returns
+    -------
+    Run or None
+        None where it was never measured.
+    """
+    run = t.coverage_run.c
+    row = connection.execute(
+        sa.select(t.coverage_run)
+        .where(run.standard == standard, run.scenario == scenario)
+        .order_by(run.run_id.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else _run_of(row)
+
+
+def find_run(connection: sa.Connection, run_id: int) -> Run:
+    """
+    Read one run.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    run_id
+        Which.
+
+    Returns
+    -------
+    Run
+        With its summary.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such run.
+    """
+    row = connection.execute(
+        sa.select(t.coverage_run).where(t.coverage_run.c.run_id == run_id)
+    ).first()
+    if row is None:
+        raise NotFoundError("coverage.no_run", run=run_id)
+    return _run_of(row)
+
+
+def find_whole_run(connection: sa.Connection, run_id: int) -> Run:
+    """
+    Read one run whose households are kept, each with its minutes.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    run_id
+        Which.
+
+    Returns
+    -------
+    Run
+        With its summary.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such run.
+    ConflictError
+        It is an old one, of which only the figures are kept.
+    """
+    run = find_run(connection, run_id)
+    figure, result = t.coverage_figure.c, t.coverage_household.c
+    counted = sa.exists().where(
+        figure.run_id == run_id, figure.rank == 0, figure.of == "households", figure.n > 0
+    )
+    # the lowest id by the run's key; "is there any" may go through the rows of other runs first
+    lowest = sa.select(sa.func.min(result.household_id)).where(result.run_id == run_id)
+    if connection.scalar(sa.select(sa.and_(counted, lowest.scalar_subquery().is_(None)))):
+        raise ConflictError("coverage.households_not_kept", run=run_id)
+    return run
+
+
+def list_runs(
+    connection: sa.Connection, standard: str | None = None, *, limit: int = 50, offset: int = 0
+) -> tuple[list[Run], int]:
+    """
+    List runs, the newest first.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    standard
+        Only of this one.
+    limit, offset
+        Which page.
+
+    Returns
+    -------
+    runs, total
+        The page, and how many there are in all.
+    """
+    run = t.coverage_run.c
+    wanted = sa.true() if standard is None else run.standard == standard
+    total = connection.scalar(sa.select(sa.func.count()).select_from(t.coverage_run).where(wanted))
+    rows = connection.execute(
+        sa.select(t.coverage_run)
+        .where(wanted)
+        .order_by(run.run_id.desc())
+        .limit(limit)
+        .offset(offset)
+    )
+    return [_run_of(row) for row in rows], total or 0
+
+
+def _run_of(row: sa.Row[Any]) -> Run:
+    return Run(
+        row.run_id,
+        row.standard,
+        row.scenario,
+        row.network_id,
+        row.version_id,
+        tuple(row.kinds),
+        row.parameters,
+        row.fingerprint,
+        row.inputs,
+        row.software_version,
+        row.summary,
+        row.finished_at,
+    )
+
+
+def county_figures(connection: sa.Connection) -> dict[str, dict[str, Any]]:
+    """
+    Tell for every standard that was measured what share of the county's households is reached.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+
+    Returns
+    -------
+    dict
+        By standard, from its newest normal run: the fields of :class:`Figures`, the same under
+        ``kinds`` for each kind, ``run_id``, and how many facilities there are by kind.
+    """
+    latest = _latest_runs(connection)
+    return {code: {**run.summary, "run_id": run.run_id} for code, run in latest.items()}
+
+
+def _latest_runs(connection: sa.Connection) -> dict[str, Run]:
+    run = t.coverage_run.c
+    rows = connection.execute(
+        sa.select(t.coverage_run).where(run.run_id.in_(_newest_runs())).order_by(run.standard)
+    )
+    return _in_order({row.standard: _run_of(row) for row in rows})
+
+
+def _newest_runs() -> sa.Select[tuple[int]]:
+    run = t.coverage_run.c
+    newest = sa.select(sa.func.max(run.run_id)).where(run.scenario == "normal")
+    return newest.group_by(run.standard)
+
+
+def _in_order(by_standard: Mapping[str, _Value]) -> dict[str, _Value]:
+    """Put standards into the order of the book; those that it no longer knows come last."""
+    order = [code for code in standard_book().standards if code in by_standard]
+    return {code: by_standard[code] for code in dict.fromkeys((*order, *sorted(by_standard)))}
+
+
+def figures_by_grid(
+    connection: sa.Connection,
+    run_id: int,
+    rank: int,
+    kind: str = RULE,
+    of: str = HOUSEHOLDS,
+    *,
+    only: int | None = None,
+) -> dict[int, Figures]:
+    """
+    Read the figures of every grid of one level.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    run_id
+        Which run.
+    rank
+        Which level; 0 is the county.
+    kind
+        A kind of facility; empty is the rule over kinds.
+    of
+        What is counted, of ``statistics.POPULATIONS``.
+    only
+        This grid, and no other.
+
+    Returns
+    -------
+    dict
+        By grid id; a grid with nothing to count has n = 0 and no share.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such run, or it has no such kind.
+    InputError
+        Nothing of that name is counted.
+    """
+    run = find_run(connection, run_id)
+    if of not in POPULATIONS:
+        raise InputError(
+            "coverage.unknown_of", place=Place(field="of"), of=of, known=", ".join(POPULATIONS)
+        )
+    if kind not in (RULE, *run.kinds):
+        raise NotFoundError("coverage.unknown_kind", kind=kind, known=", ".join(run.kinds))
+    figure = t.coverage_figure.c
+    wanted = [figure.run_id == run_id, figure.rank == rank]
+    if only is not None:
+        wanted.append(figure.grid_id == only)
+    every_grid = sa.select(figure.grid_id).where(
+        *wanted, figure.kind == RULE, figure.of == HOUSEHOLDS
+    )
+    status = _state_in(run, kind)
+    rows = connection.execute(
+        sa.select(t.coverage_figure).where(*wanted, figure.kind == kind, figure.of == of)
+    ).mappings()
+    counted = {row["grid_id"]: figures_from(row, status) for row in rows}
+    nothing = figures_from(dict.fromkeys(_COUNTS, 0), status, of)
+    grids = connection.scalars(every_grid.order_by(figure.grid_id))
+    return {grid_id: counted.get(grid_id, nothing) for grid_id in grids}
+
+
+_COUNTS: Final = ("n", *STATUS_NAMES)
+
+
+@dataclass(frozen=True)
+class GridFigures(Figures):
+    """The figures of one grid, with its name and code."""
+
+    grid_id: int
+    code: str
+    name: str
+    parent_grid_id: int | None
+
+
+def figures_of(
+    connection: sa.Connection,
+    run: Run,
+    rank: int,
+    of: str = HOUSEHOLDS,
+    kind: str = RULE,
+    *,
+    only: int | None = None,
+) -> list[GridFigures]:
+    """
+    Read the figures of every grid of one level with its name.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    run
+        Which.
+    rank
+        Which level; 0 is the county, whose code and name are empty.
+    of
+        What is counted, of ``statistics.POPULATIONS``.
+    kind
+        A kind of facility; empty is the rule over kinds.
+    only
+        This grid, and no other.
+
+    Returns
+    -------
+    list of GridFigures
+        By code. A grid that is no longer in force keeps the name that it had last.
+
+    Raises
+    ------
+    NotFoundError
+        The run has no such kind.
+    InputError
+        Nothing of that name is counted.
+    """
+    found = figures_by_grid(connection, run.run_id, rank, kind, of, only=only)
+    state = t.grid_state.c
+    names = connection.execute(
+        sa.select(state.grid_id, state.code, state.name, state.parent_grid_id)
+        .ext(distinct_on(state.grid_id))
+        .where(state.grid_id.in_(list(found)))
+        .order_by(
+            state.grid_id, on_day(state.valid, None).desc(), sa.func.upper(state.valid).desc()
+        )
+    )
+    named = {row.grid_id: row for row in names}
+    rows = [
+        GridFigures(
+            **vars(figures),
+            grid_id=grid_id,
+            code=named[grid_id].code if grid_id in named else "",
+            name=named[grid_id].name if grid_id in named else "",
+            parent_grid_id=named[grid_id].parent_grid_id if grid_id in named else None,
+        )
+        for grid_id, figures in found.items()
+    ]
+    return sorted(rows, key=lambda row: (row.code, row.grid_id))
+
+
+def figures_of_grid(
+    connection: sa.Connection, rank: int, grid_id: int
+) -> dict[str, dict[str, Any]]:
+    """
+    Read all figures of one grid from the newest normal run of every standard.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    rank
+        The grid's level, without which every figure of a run would be looked at.
+    grid_id
+        Of any level; :data:`gis_service.coverage.measuring.statistics.COUNTY_GRID` is the county.
+
+    Returns
+    -------
+    dict
+        By standard in the shape of :func:`county_figures`; a standard whose run does not know the
+        grid (it was published later) is left out.
+    """
+    rows = connection.execute(_grid_query(), {"rank": rank, "grid_id": grid_id}).mappings()
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        known = {"run_id": row["run_id"], "of_run": row["kinds"], "by_kind": {}}
+        by_kind = found.setdefault(row["standard"], known)["by_kind"]
+        by_kind[row["kind"]] = asdict(figures_from(row, row["status"] or NO_FACILITY))
+    return {
+        code: {
+            **one["by_kind"][RULE],
+            "kinds": {kind: one["by_kind"][kind] for kind in one["of_run"]},
+            "run_id": one["run_id"],
+        }
+        for code, one in _in_order(found).items()
+        if RULE in one["by_kind"]
+    }
+
+
+@cache
+def _grid_query() -> sa.Select[Any]:
+    run, figure = t.coverage_run.c, t.coverage_figure.c
+    of_kind = run.summary["kinds"][figure.kind]["status"].astext
+    status = sa.case((figure.kind == RULE, run.summary["status"].astext), else_=of_kind)
+    return (
+        sa.select(
+            run.standard,
+            run.run_id,
+            run.kinds,
+            status.label("status"),
+            *(figure[name] for name in _FIGURES),
+        )
+        .join(t.coverage_figure, figure.run_id == run.run_id)
+        .where(
+            run.run_id.in_(_newest_runs()),
+            figure.rank == sa.bindparam("rank"),
+            figure.grid_id == sa.bindparam("grid_id"),
+            figure.of == HOUSEHOLDS,
+        )
+        .order_by(run.standard)
+    )
+
+
+_FIGURES: Final = (
+    "kind", "of", *_COUNTS, "median_minutes", "p90_minutes", "worst_minutes",
+)  # fmt: skip
+
+
+def _state_in(run: Run, kind: str) -> str:
+    entry = run.summary if kind == RULE else run.summary["kinds"].get(kind, {})
+    return str(entry.get("status", NO_FACILITY))
+
+
+def rank_of_grid(connection: sa.Connection, run_id: int, grid_id: int) -> int:
+    """
+    Find the level of a grid in a run.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    run_id, grid_id
+        Which.
+
+    Returns
+    -------
+    int
+        From 1, the top.
+
+    Raises
+    ------
+    NotFoundError
+        The run does not know the grid.
+    """
+    figure = t.coverage_figure.c
+    rank = connection.scalar(
+        sa.select(sa.func.max(figure.rank)).where(
+            figure.run_id == run_id,
+            figure.rank.in_(sa.select(t.grid.c.rank).where(t.grid.c.grid_id == grid_id)),
+            figure.grid_id == grid_id,
+            figure.kind == RULE,
+            figure.of == HOUSEHOLDS,
+        )
+    )
+    if rank is None:
+        raise NotFoundError("coverage.no_grid_in_run", grid=grid_id, run=run_id)
+    return int(rank)

@@ -1,0 +1,149 @@
+"""The best next sites as a job: progress, cancel, and an answer that says when it is stale.
+
+The answer is kept with the job, under the fingerprint of all that it stands on; the same question
+on the same county is answered by the job that has answered it before.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from gis_service.access import Actor
+from gis_service.coverage.areas.service import Areas
+from gis_service.coverage.county.reading import whole_county_only
+from gis_service.coverage.measuring import fingerprints
+from gis_service.coverage.siting.sites import SiteWish, best_sites, kind_of
+from gis_service.coverage.siting.what_if_answers import measure_now
+from gis_service.coverage.standards.book import standard_book
+from gis_service.jobs import JobState, Progress, find_result, work
+from gis_service.snapshot import Snapshot
+from gis_service.store import Store
+
+KIND: Final = "coverage_sites"
+_READ: Final = 0.3
+
+
+@dataclass(frozen=True)
+class AnsweredSites:
+    """
+    What an answer stands on, as a run tells it.
+
+    Attributes
+    ----------
+    inputs
+        ``digests`` by part, and the ``counts`` of changes then.
+    """
+
+    standard: str
+    scenario: str
+    kinds: tuple[str, ...]
+    inputs: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, state: JobState) -> "AnsweredSites":
+        """
+        Read it from a job that is done.
+
+        Parameters
+        ----------
+        state
+            Of the kind :data:`KIND`.
+
+        Returns
+        -------
+        AnsweredSites
+            For :func:`gis_service.coverage.runs.staleness.stale_because`.
+        """
+        told = state.result or {}
+        return cls(told["standard"], told["scenario"], tuple(told["kinds"]), told["inputs"])
+
+
+def wish_of(arguments: Mapping[str, Any]) -> tuple[str, str, SiteWish]:
+    """
+    Read what a job was asked.
+
+    Parameters
+    ----------
+    arguments
+        ``standard``, and of ``scenario`` and the attributes of a wish what is not usual.
+
+    Returns
+    -------
+    standard, scenario, wish
+        The wish's kind is one of the standard's.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such standard or scenario.
+    InputError
+        The standard has no such kind.
+    """
+    book = standard_book()
+    standard, scenario = str(arguments["standard"]), str(arguments.get("scenario", "normal"))
+    book.scenario(scenario)
+    given = {name: arguments[name] for name in asdict(SiteWish()) if name in arguments}
+    given["places"] = tuple((float(lon), float(lat)) for lon, lat in given.get("places", ()))
+    wish = SiteWish(**given)
+    kind_of(book.standard(standard), wish)
+    return standard, scenario, wish
+
+
+@work(KIND)
+def sites_as_job(
+    store: Store, actor: Actor, arguments: Mapping[str, Any], progress: Progress
+) -> dict[str, Any]:
+    """
+    Do what a job of the kind ``coverage_sites`` asks for.
+
+    Parameters
+    ----------
+    store
+        Where the county is.
+    actor
+        Must see every household of the county.
+    arguments
+        As :func:`wish_of` reads them.
+    progress
+        Told the share done and the step.
+
+    Returns
+    -------
+    dict
+        JSON: the sites with their names, the figures before and after, the proven gap, and what
+        it stands on: ``fingerprint``, ``inputs``, ``standard``, ``scenario``, ``wish``.
+    """
+    whole_county_only(actor)
+    standard, scenario, wish = wish_of(arguments)
+    progress(0.0, "coverage.step_reading")
+    snapshot = Snapshot()
+    with store.transaction(actor) as connection:
+        measured = measure_now(snapshot, connection, actor, standard, scenario)
+        prepared, inputs = measured.prepared, measured.inputs
+        asked = fingerprints.of_settings(asdict(wish))
+        fingerprint = fingerprints.of_settings(
+            {"county": fingerprints.together(inputs["digests"]), "wish": asked}
+        )
+        before = find_result(connection, KIND, fingerprint)
+    if before is not None:
+        return dict(before)
+    progress(_READ, "coverage.step_candidates")
+    found = best_sites(
+        prepared, wish, lambda share, step: progress(_READ + (1 - _READ) * share, step)
+    )
+    places = [(one.lon, one.lat) for one in found.sites]
+    with store.transaction(actor) as connection:
+        names = Areas(snapshot).names_at(connection, places)
+    answer = asdict(found)
+    answer["sites"] = [
+        {**site, "name": name} for site, name in zip(answer["sites"], names, strict=True)
+    ]
+    return {
+        **answer,
+        "standard": standard,
+        "scenario": scenario,
+        "kinds": list(prepared.standard.kinds),
+        "wish": asdict(wish),
+        "fingerprint": fingerprint,
+        "inputs": inputs,
+    }

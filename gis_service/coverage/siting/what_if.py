@@ -1,0 +1,455 @@
+"""What the county's figures would be with a station moved, a road closed or a road added.
+
+The county stands ready in memory and is measured again by the same functions as a run, but only as
+far as a change reaches: a station that moves leaves every house on its road. Nothing here reads
+the store, and nothing is kept.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from gis_service.coverage.measuring.measurement import (
+    Facilities,
+    Ground,
+    Measured,
+    ground_for,
+    measure_on,
+)
+from gis_service.coverage.measuring.statistics import (
+    COUNTY_RANK,
+    HOUSEHOLDS,
+    RULE,
+    Hierarchy,
+    figures,
+)
+from gis_service.coverage.measuring.summary import Figures, figures_from, summary_of
+from gis_service.coverage.network.changed_roads import road_at, with_road, without
+from gis_service.coverage.network.graph import (
+    TIE_M,
+    IntArray,
+    ProfileNetwork,
+    RoadNetwork,
+    Snapped,
+    Snapper,
+    for_profile,
+)
+from gis_service.coverage.network.places import Places
+from gis_service.coverage.standards.book import Scenario, Standard, StandardBook
+from gis_service.coverage.travel.travel_time import COVERED, graph_of
+from gis_service.errors import InputError, Place
+
+
+@dataclass(frozen=True)
+class MoveStation:
+    """A facility stands elsewhere; degrees."""
+
+    facility_id: int
+    lon: float
+    lat: float
+
+
+@dataclass(frozen=True)
+class AddStation:
+    """A facility more; degrees. Its turnout is the standard's."""
+
+    facility_kind: str
+    lon: float
+    lat: float
+
+
+@dataclass(frozen=True)
+class RemoveStation:
+    """A facility less."""
+
+    facility_id: int
+
+
+@dataclass(frozen=True)
+class CloseRoad:
+    """Roads that nobody may use: by their ids, or the one at a point; degrees."""
+
+    edge_ids: tuple[int, ...] = ()
+    lon: float | None = None
+    lat: float | None = None
+
+
+@dataclass(frozen=True)
+class AddRoad:
+    """A road more, both ways; vertices (lon, lat) in degrees."""
+
+    line: tuple[tuple[float, float], ...]
+    road_class: str
+
+
+Change = MoveStation | AddStation | RemoveStation | CloseRoad | AddRoad
+Note = Literal["off_network", "not_in_standard"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """
+    A county measured against one standard, with all that another measurement needs.
+
+    Attributes
+    ----------
+    ground
+        The network as the profile sees it, and the places on it.
+    measured, table, summary
+        As they are without a change.
+    """
+
+    network: RoadNetwork
+    book: StandardBook
+    standard: Standard
+    scenario: Scenario
+    hierarchy: Hierarchy
+    facilities: Facilities
+    places: Places
+    ground: Ground
+    measured: Measured
+    table: pd.DataFrame
+    summary: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class GridChange:
+    """The figures of one grid without and with the changes, of households by the rule."""
+
+    grid_id: int
+    before: Figures
+    after: Figures
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """
+    What would be.
+
+    Attributes
+    ----------
+    before, after
+        The county's figures in the form of
+        :func:`gis_service.coverage.measuring.summary.summary_of`.
+    towns
+        All grids of the highest level.
+    grids
+        The grids of the lowest level whose figures are other ones.
+    gained, lost
+        Households that would be covered and are not, and the other way round.
+    closed
+        Ids of the roads that were closed.
+    notes
+        What a reader should know of a change, by its place in the list.
+    """
+
+    before: dict[str, Any]
+    after: dict[str, Any]
+    towns: tuple[GridChange, ...]
+    grids: tuple[GridChange, ...]
+    gained: int
+    lost: int
+    closed: tuple[int, ...]
+    notes: tuple[tuple[int, Note], ...]
+    measured: Measured
+    network: RoadNetwork
+    facilities: Facilities
+
+
+def prepare(
+    network: RoadNetwork,
+    book: StandardBook,
+    standard_code: str,
+    scenario_code: str,
+    facilities: Facilities,
+    places: Places,
+    hierarchy: Hierarchy,
+) -> Prepared:
+    """
+    Measure a county and keep all that another measurement needs.
+
+    Parameters
+    ----------
+    network
+        The roads.
+    book
+        The standards.
+    standard_code, scenario_code
+        Which of them.
+    facilities, places, hierarchy
+        Of the county.
+
+    Returns
+    -------
+    Prepared
+        For :func:`what_if`.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such standard or scenario.
+    """
+    standard, scenario = book.standard(standard_code), book.scenario(scenario_code)
+    ground = ground_for(network, book, standard, scenario, places.lon, places.lat)
+    measured = measure_on(ground, book, standard, facilities)
+    table = figures(hierarchy, places.base_grid, measured.outcomes(), places.weights)
+    return Prepared(
+        network=network,
+        book=book,
+        standard=standard,
+        scenario=scenario,
+        hierarchy=hierarchy,
+        facilities=facilities,
+        places=places,
+        ground=ground,
+        measured=measured,
+        table=table,
+        summary=summary_of(table, measured),
+    )
+
+
+def what_if(prepared: Prepared, changes: Sequence[Change]) -> WhatIf:
+    """
+    Measure a county again with some things changed.
+
+    Parameters
+    ----------
+    prepared
+        Of :func:`prepare`; it stays as it is.
+    changes
+        In this order; none gives the figures as they are.
+
+    Returns
+    -------
+    WhatIf
+        The same figures that a run would give after these changes.
+
+    Raises
+    ------
+    InputError
+        There is no such facility or road, or a new road touches none.
+    """
+    facilities, kinds = _facilities_after(prepared, changes)
+    network, closed = _roads_after(prepared, changes)
+    standard, book = prepared.standard, prepared.book
+    if network is prepared.network:
+        named = tuple(kind for kind in standard.kinds if kind in kinds)
+        measured = (
+            measure_on(
+                prepared.ground, book, standard, facilities, before=prepared.measured, kinds=named
+            )
+            if named
+            else prepared.measured
+        )
+    else:
+        named = standard.kinds
+        measured = measure_on(_ground_after(prepared, network), book, standard, facilities)
+    table = _table_after(prepared, measured, named)
+    was, now = prepared.measured.status == COVERED, measured.status == COVERED
+    households = prepared.places.weights[HOUSEHOLDS]
+    return WhatIf(
+        before=prepared.summary,
+        after=summary_of(_county_rows(prepared, table, named), measured),
+        towns=_grid_changes(prepared, table, measured, int(_ranks(prepared)[0]), every=True),
+        grids=_grid_changes(prepared, table, measured, int(_ranks(prepared)[-1]), every=False),
+        gained=int(households[now & ~was].sum()),
+        lost=int(households[was & ~now].sum()),
+        closed=closed,
+        notes=_notes(prepared, changes, facilities, measured),
+        measured=measured,
+        network=network,
+        facilities=facilities,
+    )
+
+
+# --- what changes ---------------------------------------------------------------------------------
+
+
+def _facilities_after(prepared: Prepared, changes: Sequence[Change]) -> tuple[Facilities, set[str]]:
+    """Apply what happens to facilities; the kinds that are other ones then."""
+    now, kinds = prepared.facilities, set[str]()
+    for change in changes:
+        if isinstance(change, AddStation):
+            kinds.add(change.facility_kind)
+            number = int(now.facility_id.max()) + 1 if len(now.facility_id) else 1
+            now = Facilities(
+                facility_id=np.append(now.facility_id, number),
+                kind=np.append(now.kind.astype("U32"), change.facility_kind),
+                lon=np.append(now.lon, change.lon),
+                lat=np.append(now.lat, change.lat),
+                turnout_minutes=np.append(now.turnout_minutes, np.nan),
+            )
+        elif isinstance(change, MoveStation | RemoveStation):
+            index = _index_of(now, change.facility_id)
+            kinds.add(str(now.kind[index]))
+            if isinstance(change, MoveStation):
+                lon, lat = now.lon.copy(), now.lat.copy()
+                lon[index], lat[index] = change.lon, change.lat
+                now = replace(now, lon=lon, lat=lat)
+            else:
+                now = Facilities(
+                    **{name: np.delete(column, index) for name, column in vars(now).items()}
+                )
+    return now, kinds
+
+
+def _index_of(facilities: Facilities, facility_id: int) -> int:
+    found = np.flatnonzero(facilities.facility_id == facility_id)
+    if len(found) == 0:
+        raise InputError(
+            "coverage.no_facility_there", place=Place(field="facility_id"), facility=facility_id
+        )
+    return int(found[0])
+
+
+def _roads_after(
+    prepared: Prepared, changes: Sequence[Change]
+) -> tuple[RoadNetwork, tuple[int, ...]]:
+    network, closed = prepared.network, list[int]()
+    for change in changes:
+        if isinstance(change, CloseRoad):
+            ids = change.edge_ids or (_pointed_at(prepared, network, change),)
+            network = without(network, ids)
+            closed += ids
+        elif isinstance(change, AddRoad):
+            network = with_road(network, np.array(change.line, dtype=float), change.road_class)
+    return network, tuple(closed)
+
+
+def _pointed_at(prepared: Prepared, network: RoadNetwork, change: CloseRoad) -> int:
+    if change.lon is None or change.lat is None:
+        raise InputError("coverage.close_what", place=Place(field="changes"))
+    profile = prepared.book.profiles[prepared.standard.profile]
+    classes = [name for name, speed in profile.speed_kmh.items() if speed.value > 0]
+    usable = np.isin(network.road_class, classes)
+    usable &= network.foot if profile.means == "foot" else network.motor
+    return road_at(network, usable, change.lon, change.lat)
+
+
+def _notes(
+    prepared: Prepared, changes: Sequence[Change], facilities: Facilities, measured: Measured
+) -> tuple[tuple[int, Note], ...]:
+    notes: list[tuple[int, Note]] = []
+    more_off = {
+        kind
+        for kind, count in measured.facility_off_network.items()
+        if count > prepared.measured.facility_off_network[kind]
+    }
+    for number, change in enumerate(changes):
+        if isinstance(change, AddStation):
+            kind = change.facility_kind
+        elif isinstance(change, MoveStation | RemoveStation):
+            known = (facilities, prepared.facilities)
+            kind = next(
+                str(one.kind[one.facility_id == change.facility_id][0])
+                for one in known
+                if change.facility_id in one.facility_id
+            )
+        else:
+            continue
+        if kind not in prepared.standard.kinds:
+            notes.append((number, "not_in_standard"))
+        elif kind in more_off and not isinstance(change, RemoveStation):
+            notes.append((number, "off_network"))
+    return tuple(notes)
+
+
+# --- only as far as a change reaches --------------------------------------------------------------
+
+
+def _ground_after(prepared: Prepared, network: RoadNetwork) -> Ground:
+    """Make other roads ready; only houses that may meet another road now are looked at again."""
+    profile = prepared.book.profiles[prepared.standard.profile]
+    profiled = for_profile(network, profile, prepared.scenario, prepared.book.place)
+    old, snapped = prepared.ground.profiled, prepared.ground.places
+    index, new_doors = _doors_by_old(old, profiled)
+    edge = np.where(snapped.edge >= 0, index[snapped.edge], -1) if len(index) else snapped.edge
+    again = (snapped.edge >= 0) & (edge < 0)
+    places = prepared.places
+    if len(new_doors):
+        again |= _nearer(profiled, new_doors, places, snapped, prepared)
+    snapper = Snapper(profiled)
+    fraction, off_road_m = snapped.fraction.copy(), snapped.off_road_m.copy()
+    if again.any():
+        cap_m = prepared.book.place.snap_cap_m.value
+        anew = snapper.snap(places.lon[again], places.lat[again], cap_m)
+        edge[again], fraction[again], off_road_m[again] = anew.edge, anew.fraction, anew.off_road_m
+    run_on = profiled.reversed() if prepared.standard.direction == "to_facility" else profiled
+    return Ground(profiled, graph_of(run_on), snapper, Snapped(edge, fraction, off_road_m))
+
+
+def _doors_by_old(old: ProfileNetwork, new: ProfileNetwork) -> tuple[IntArray, IntArray]:
+    """Give for each old edge the new index if it still is the same door; and the doors not old."""
+    before, after = np.flatnonzero(old.door), np.flatnonzero(new.door)
+    lines = {id(line): at for at, line in zip(after, new.network.geometry[after], strict=True)}
+    index = np.full(len(old.door), -1, np.int64)
+    index[before] = [lines.get(id(line), -1) for line in old.network.geometry[before]]
+    return index, np.setdiff1d(after, index[before])
+
+
+def _nearer(
+    profiled: ProfileNetwork,
+    new_doors: IntArray,
+    places: Places,
+    snapped: Snapped,
+    prepared: Prepared,
+) -> Any:
+    """Find the places to which a new door is at least as near as the one they have."""
+    only = replace(profiled, door=np.isin(np.arange(len(profiled.door)), new_doors))
+    cap_m = prepared.book.place.snap_cap_m.value
+    near = Snapper(only).snap(places.lon, places.lat, cap_m)
+    return near.off_road_m <= np.minimum(snapped.off_road_m + 2 * TIE_M, cap_m)
+
+
+def _table_after(prepared: Prepared, measured: Measured, kinds: tuple[str, ...]) -> pd.DataFrame:
+    outcomes = [one for one in measured.outcomes() if one.kind == RULE or one.kind in kinds]
+    places = prepared.places
+    return figures(prepared.hierarchy, places.base_grid, outcomes, places.weights)
+
+
+def _county_rows(prepared: Prepared, table: pd.DataFrame, kinds: tuple[str, ...]) -> pd.DataFrame:
+    """Put the county's rows of what was counted again and of what was not together."""
+    old = prepared.table[prepared.table["rank"] == COUNTY_RANK]
+    new = table[table["rank"] == COUNTY_RANK]
+    kept = old[~old["kind"].isin([RULE, *kinds])]
+    return pd.concat((new.astype({"kind": str}), kept.astype({"kind": str})), ignore_index=True)
+
+
+def _ranks(prepared: Prepared) -> IntArray:
+    return np.unique(prepared.hierarchy.rank)
+
+
+_COUNTED = ("n", "covered", "too_far", "unreachable", "off_network")
+_TIMED = ("median_minutes", "p90_minutes", "worst_minutes")
+
+
+def _grid_changes(
+    prepared: Prepared, table: pd.DataFrame, measured: Measured, rank: int, *, every: bool
+) -> tuple[GridChange, ...]:
+    before, after = (_of_rank(one, rank) for one in (prepared.table, table))
+    counts = (before["counts"] != after["counts"]).any(axis=1)
+    minutes = ~np.isclose(before["minutes"], after["minutes"], rtol=0, atol=0, equal_nan=True)
+    wanted = np.full(len(counts), fill_value=True) if every else counts | minutes.any(axis=1)
+    old, new = prepared.measured.state_of(RULE), measured.state_of(RULE)
+    return tuple(
+        GridChange(int(before["grid"][row]), _figures(before, row, old), _figures(after, row, new))
+        for row in np.flatnonzero(wanted).tolist()
+    )
+
+
+def _of_rank(table: pd.DataFrame, rank: int) -> dict[str, Any]:
+    rows = table[(table["rank"] == rank) & (table["of"] == HOUSEHOLDS) & (table["kind"] == RULE)]
+    return {
+        "grid": rows["grid_id"].to_numpy(),
+        "counts": rows[list(_COUNTED)].to_numpy(),
+        "minutes": rows[list(_TIMED)].to_numpy(),
+    }
+
+
+def _figures(rows: Mapping[str, Any], row: int, status: str) -> Figures:
+    counted = dict(zip(_COUNTED, rows["counts"][row].tolist(), strict=True))
+    timed = dict(zip(_TIMED, rows["minutes"][row].tolist(), strict=True))
+    return figures_from(counted | timed, status, HOUSEHOLDS)

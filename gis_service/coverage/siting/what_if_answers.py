@@ -1,0 +1,200 @@
+"""What the county's figures would be, asked of the county that a process keeps measured."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from gis_service import __version__
+from gis_service.access import Actor
+from gis_service.coverage.county import parts as county
+from gis_service.coverage.county.parts import COUNTY, ROADS
+from gis_service.coverage.county.reading import whole_county_only
+from gis_service.coverage.measuring import fingerprints
+from gis_service.coverage.measuring.summary import Figures
+from gis_service.coverage.runs.staleness import changes_now
+from gis_service.coverage.siting.what_if import (
+    Change,
+    GridChange,
+    Prepared,
+    WhatIf,
+    prepare,
+    what_if,
+)
+from gis_service.coverage.standards.book import StandardBook, parameters_of, standard_book
+from gis_service.grids.reading import on_day
+from gis_service.snapshot import Part, Snapshot
+from gis_service.store import tables as t
+
+MEASURED: Final = Part("county measured", needs=(ROADS, COUNTY), most=4, quiet_s=900.0)
+"""By standard and scenario; each holds some tens of megabytes."""
+
+
+@dataclass(frozen=True)
+class NamedChange:
+    """A grid's figures without and with the changes, with its name."""
+
+    grid_id: int
+    code: str
+    name: str
+    before: Figures
+    after: Figures
+
+
+@dataclass(frozen=True)
+class MeasuredCounty:
+    """
+    The county against one standard.
+
+    Attributes
+    ----------
+    names
+        Code and name of its grids by id.
+    inputs
+        What it stands on, as a run keeps it: ``digests`` by part, and the ``counts`` of changes.
+    """
+
+    prepared: Prepared
+    names: dict[int, tuple[str, str]]
+    inputs: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What would be, with the names of the grids."""
+
+    what_if: WhatIf
+    towns: tuple[NamedChange, ...]
+    grids: tuple[NamedChange, ...]
+
+
+def ask(
+    snapshot: Snapshot,
+    connection: sa.Connection,
+    actor: Actor,
+    standard: str,
+    scenario: str,
+    changes: Sequence[Change],
+    book: StandardBook | None = None,
+) -> Answer:
+    """
+    Say what would be.
+
+    Parameters
+    ----------
+    snapshot
+        Of the process.
+    connection
+        An open transaction.
+    actor
+        Must see every household of the county.
+    standard, scenario
+        Their codes.
+    changes
+        What is otherwise; none prepares the county for the questions to come.
+    book
+        The standards; without it those in force.
+
+    Returns
+    -------
+    Answer
+        As a run after these changes would say.
+
+    Raises
+    ------
+    NotAllowedError
+        The actor sees a part of the county only.
+    NotFoundError
+        There is no such standard or scenario.
+    InputError
+        A change names what is not there.
+    """
+    measured = measure_now(snapshot, connection, actor, standard, scenario, book)
+    found = what_if(measured.prepared, changes)
+    names = measured.names
+    return Answer(found, _named(found.towns, names), _named(found.grids, names))
+
+
+def measure_now(
+    snapshot: Snapshot,
+    connection: sa.Connection,
+    actor: Actor,
+    standard: str,
+    scenario: str,
+    book: StandardBook | None = None,
+) -> MeasuredCounty:
+    """
+    Give the county measured as it is now.
+
+    Parameters
+    ----------
+    snapshot
+        Of the process.
+    connection
+        An open transaction.
+    actor
+        Must see every household of the county.
+    standard, scenario
+        Their codes.
+    book
+        The standards; without it those in force.
+
+    Returns
+    -------
+    MeasuredCounty
+        Shared: to be read only.
+
+    Raises
+    ------
+    NotAllowedError
+        The actor sees a part of the county only.
+    NotFoundError
+        There is no such standard or scenario.
+    """
+    whole_county_only(actor)
+    book = book or standard_book()
+    parameters = parameters_of(book, standard, scenario)
+
+    def make() -> MeasuredCounty:
+        changes = changes_now(connection)
+        roads = county.roads(snapshot, connection)
+        whole = county.county(snapshot, connection)
+        prepared = prepare(
+            roads.network,
+            book,
+            standard,
+            scenario,
+            whole.facilities,
+            whole.places,
+            whole.hierarchy,
+        )
+        digests = fingerprints.of_inputs(
+            __version__,
+            parameters,
+            roads.digest,
+            whole.facilities,
+            prepared.standard.kinds,
+            whole.inputs,
+        )
+        inputs = {"digests": digests, "counts": changes}
+        return MeasuredCounty(prepared, _names(connection), inputs)
+
+    return snapshot.get(connection, MEASURED, make, repr(parameters) + standard)
+
+
+def _names(connection: sa.Connection) -> dict[int, tuple[str, str]]:
+    state = t.grid_state.c
+    rows = connection.execute(
+        sa.select(state.grid_id, state.code, state.name).where(on_day(state.valid, None))
+    )
+    return {row.grid_id: (row.code, row.name) for row in rows}
+
+
+def _named(
+    found: Sequence[GridChange], names: dict[int, tuple[str, str]]
+) -> tuple[NamedChange, ...]:
+    return tuple(
+        NamedChange(one.grid_id, *names.get(one.grid_id, ("", "")), one.before, one.after)
+        for one in found
+    )

@@ -1,0 +1,542 @@
+"""Minutes between every place and its nearest facility, from one shortest-path run a direction.
+
+Both ends lie on edges at exact fractions; arrays in, arrays out. Nothing here judges whether a
+time is good enough beyond comparing it with a limit, and nothing reads the store.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from gis_service.coverage.network.graph import (
+    FloatArray,
+    IntArray,
+    ProfileNetwork,
+    Snapped,
+)
+from gis_service.coverage.standards.book import Direction
+from gis_service.coverage.travel import search_kernels
+
+StatusArray = npt.NDArray[np.int8]
+
+COVERED: Final = 0
+TOO_FAR: Final = 1
+UNREACHABLE: Final = 2
+OFF_NETWORK: Final = 3
+BUCKET: Final = 1.5
+"""How wide the buckets of a search are, in mean arcs: it never changes an answer."""
+_AT_ONCE: Final = 64
+"""Facilities whose reaches are kept at one time."""
+STATUS_NAMES: Final = ("covered", "too_far", "unreachable", "off_network")
+
+
+@dataclass(frozen=True)
+class Graph:
+    """
+    The arcs of one direction, ready for the run.
+
+    Attributes
+    ----------
+    indptr, head, minutes
+        Rows of a sparse matrix by node: the arcs that leave it. Of parallel arcs only the quickest
+        is kept, and no arc leads back to where it began. An arc of 0 minutes is an arc.
+    gates
+        Pairs of a network's node and a node of the graph from which it is left, where a junction
+        is split because of turn restrictions; the network's own nodes come first.
+    """
+
+    indptr: npt.NDArray[np.int32]
+    head: npt.NDArray[np.int32]
+    minutes: FloatArray
+    gates: IntArray = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+
+    @property
+    def node_count(self) -> int:
+        """How many nodes."""
+        return len(self.indptr) - 1
+
+
+@dataclass(frozen=True)
+class NearestTimes:
+    """
+    The nearest facility of each place.
+
+    Attributes
+    ----------
+    minutes
+        Turnout, ways off the road and network; inf where none arrives.
+    facility
+        Index of the facility that this time belongs to, -1 where none arrives. Where several take
+        the same time to a node it is the lowest of them.
+    """
+
+    minutes: FloatArray
+    facility: IntArray
+
+
+def graph_of(profiled: ProfileNetwork) -> Graph:
+    """
+    Make the arcs of a profile's network.
+
+    Parameters
+    ----------
+    profiled
+        Turn it round first (``reversed``) to run from the facilities against the way of travel.
+
+    Returns
+    -------
+    Graph
+        Arcs out of each node.
+    """
+    network = profiled.network
+    turns = profiled.turns
+    tail = np.concatenate((profiled.leaving_source, profiled.leaving_target))
+    head = np.concatenate((profiled.arriving_target, profiled.arriving_source))
+    minutes = np.concatenate((profiled.minutes_along, profiled.minutes_against))
+    size, gates = network.node_count, np.zeros((0, 2), np.int64)
+    if turns is not None:
+        size, gates = turns.node_count, np.column_stack((turns.junction, turns.leaving))
+        tail = np.concatenate((tail, turns.tail, turns.arriving))
+        head = np.concatenate((head, turns.head, turns.junction))
+        minutes = np.concatenate((minutes, np.zeros(len(tail) - len(minutes))))
+    kept = np.isfinite(minutes) & (tail != head)
+    tail, head, minutes = tail[kept], head[kept], minutes[kept]
+    order = np.lexsort((minutes, head, tail))
+    tail, head, minutes = tail[order], head[order], minutes[order]
+    first = np.ones(len(tail), dtype=bool)
+    first[1:] = (tail[1:] != tail[:-1]) | (head[1:] != head[:-1])
+    leaving = np.bincount(tail[first], minlength=size)
+    indptr = np.concatenate(([0], np.cumsum(leaving))).astype(np.int32)
+    return Graph(indptr, head[first].astype(np.int32), minutes[first], gates)
+
+
+def nearest_facility(
+    profiled: ProfileNetwork,
+    places: Snapped,
+    facilities: Snapped,
+    direction: Direction,
+    *,
+    turnout_minutes: npt.ArrayLike = 0.0,
+    off_road_minutes_per_m: float = 0.0,
+    graph: Graph | None = None,
+) -> NearestTimes:
+    """
+    Measure the time between each place and the facility that is nearest to it.
+
+    Every facility sets out to the ends of its edge, and one run from all of them at once gives
+    the time and the facility. On an edge that may be used in one
+    direction only that end counts; a facility and a place on one edge are also joined along it.
+
+    Parameters
+    ----------
+    profiled
+        The network as the profile sees it.
+    places, facilities
+        Where they meet it. A facility off the network serves nobody.
+    direction
+        ``from_facility``: an engine drives to the place. ``to_facility``: a resident goes there;
+        the run is made on the network turned round.
+    turnout_minutes
+        For each facility or for all: before it moves.
+    off_road_minutes_per_m
+        For the ways between road and door, at both ends.
+    graph
+        That of :func:`graph_of` for this direction, where several runs share it.
+
+    Returns
+    -------
+    NearestTimes
+        One entry a place.
+    """
+    if direction == "to_facility":
+        profiled = profiled.reversed()
+    if graph is None:
+        graph = graph_of(profiled)
+    sited = np.flatnonzero(facilities.edge >= 0)
+    at = facilities.take(sited)
+    start = _begins(facilities, turnout_minutes, off_road_minutes_per_m)[sited]
+    state, _ = search_kernels.nearest(
+        graph.indptr, graph.head, graph.minutes, *_starts(profiled, at, start), BUCKET
+    )
+    minutes, by = _at_places(profiled, places, state, at, start, float(off_road_minutes_per_m))
+    if len(sited) < len(facilities):
+        by = np.append(sited, -1)[by]  # where none arrives by is -1: the last
+    return NearestTimes(minutes, by)
+
+
+def nearest_of_nodes(graph: Graph, starts: IntArray) -> NearestTimes:
+    """
+    Measure the time to every node from the nearest of some nodes.
+
+    Parameters
+    ----------
+    graph
+        The arcs in the direction of travel.
+    starts
+        Indices of nodes.
+
+    Returns
+    -------
+    NearestTimes
+        One entry a node of the graph; ``facility`` is the position in ``starts``.
+    """
+    by = np.arange(len(starts), dtype=np.int64)
+    if len(graph.gates):  # whoever stands on a split junction may leave it by every street
+        gate, start = np.nonzero(graph.gates[:, 0][:, None] == starts[None, :])
+        by = np.concatenate((by, start))
+        starts = np.concatenate((starts, graph.gates[gate, 1]))
+    count = len(starts)
+    state, _ = search_kernels.nearest(
+        graph.indptr,
+        graph.head,
+        graph.minutes,
+        starts.astype(np.int64),
+        np.zeros(count),
+        by,
+        BUCKET,
+    )
+    return NearestTimes(*search_kernels.told(state))
+
+
+@dataclass(frozen=True)
+class Reaches:
+    """
+    The nodes that each facility reaches by itself.
+
+    Attributes
+    ----------
+    first
+        First entry of each facility, and one more at the end.
+    node, minutes
+        Of the entries, facility by facility, in no order within one.
+    """
+
+    first: IntArray
+    node: npt.NDArray[np.int32]
+    minutes: FloatArray
+
+    def __len__(self) -> int:
+        """How many facilities."""
+        return len(self.first) - 1
+
+    def of(self, facility: int) -> tuple[npt.NDArray[np.int32], FloatArray]:
+        """
+        Pick one facility.
+
+        Parameters
+        ----------
+        facility
+            Its index.
+
+        Returns
+        -------
+        node, minutes
+            What it reaches.
+        """
+        part = slice(int(self.first[facility]), int(self.first[facility + 1]))
+        return self.node[part], self.minutes[part]
+
+
+def reach(
+    profiled: ProfileNetwork,
+    facilities: Snapped,
+    direction: Direction,
+    limit_minutes: float = np.inf,
+    *,
+    turnout_minutes: npt.ArrayLike = 0.0,
+    off_road_minutes_per_m: float = 0.0,
+    graph: Graph | None = None,
+) -> Reaches:
+    """
+    Find the nodes that each facility reaches within a limit, each facility by itself.
+
+    Parameters
+    ----------
+    profiled
+        The network as the profile sees it.
+    facilities
+        Where they meet it. One off the network reaches nothing.
+    direction
+        As for :func:`nearest_facility`.
+    limit_minutes
+        Exactly the limit is reached.
+    turnout_minutes, off_road_minutes_per_m
+        As for :func:`nearest_facility`; at the facility's end only.
+    graph
+        That of :func:`graph_of` for this direction.
+
+    Returns
+    -------
+    Reaches
+        One part a facility.
+    """
+    if direction == "to_facility":
+        profiled = profiled.reversed()
+    if graph is None:
+        graph = graph_of(profiled)
+    found = reach_in(
+        graph, profiled, facilities, turnout_minutes, off_road_minutes_per_m, limit_minutes
+    )
+    return found if profiled.turns is None else _of_network(found, profiled.network.node_count)
+
+
+def reach_in(
+    graph: Graph,
+    profiled: ProfileNetwork,
+    facilities: Snapped,
+    turnout_minutes: npt.ArrayLike,
+    off_road_minutes_per_m: float,
+    limit_minutes: float,
+) -> Reaches:
+    """
+    Find the nodes of a graph that each facility reaches, those of split junctions as well.
+
+    Parameters
+    ----------
+    graph
+        Of :func:`graph_of`.
+    profiled
+        From which it was made.
+    facilities, turnout_minutes, off_road_minutes_per_m, limit_minutes
+        As for :func:`reach`.
+
+    Returns
+    -------
+    Reaches
+        One part a facility.
+    """
+    begins = _begins(facilities, turnout_minutes, off_road_minutes_per_m)
+    return _reach(graph, profiled, facilities, begins, limit_minutes)
+
+
+def _of_network(reaches: Reaches, node_count: int) -> Reaches:
+    """Leave out the nodes that only stand for street ends at split junctions."""
+    own = reaches.node < node_count
+    before = np.concatenate(([0], np.cumsum(own)))
+    return Reaches(before[reaches.first], reaches.node[own], reaches.minutes[own])
+
+
+def _begins(
+    facilities: Snapped, turnout_minutes: npt.ArrayLike, off_road_minutes_per_m: float
+) -> FloatArray:
+    turnout = np.broadcast_to(np.asarray(turnout_minutes, dtype=float), len(facilities))
+    sited = facilities.edge >= 0
+    return turnout + np.where(sited, facilities.off_road_m, 0.0) * off_road_minutes_per_m
+
+
+def _reach(
+    graph: Graph, profiled: ProfileNetwork, at: Snapped, begins: FloatArray, limit: float
+) -> Reaches:
+    """Search from each, on all cores: the compiled search lets others run."""
+    sited = np.flatnonzero(at.edge >= 0)
+    node, minutes, by = _starts(profiled, at.take(sited), begins[sited])
+    first = np.searchsorted(sited[by], np.arange(len(at) + 1))
+    shares = max(min(len(os.sched_getaffinity(0)), len(at)), 1)
+    bounds = np.linspace(0, len(at), shares + 1).astype(int)
+
+    def one(share: int) -> tuple[IntArray, npt.NDArray[np.int32], FloatArray]:
+        own = first[bounds[share] : bounds[share + 1] + 1]
+        low, high = own[0], own[-1]
+        return search_kernels.reach_of_each(
+            graph.indptr,
+            graph.head,
+            graph.minutes,
+            own - low,
+            node[low:high],
+            minutes[low:high],
+            limit,
+            BUCKET,
+        )
+
+    with ThreadPoolExecutor(shares) as pool:
+        parts = list(pool.map(one, range(shares)))
+    counts = np.concatenate([np.diff(part[0]) for part in parts])
+    return Reaches(
+        np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
+        np.concatenate([part[1] for part in parts]),
+        np.concatenate([part[2] for part in parts]),
+    )
+
+
+def matrix(
+    profiled: ProfileNetwork,
+    places: Snapped,
+    facilities: Snapped,
+    direction: Direction,
+    *,
+    turnout_minutes: npt.ArrayLike = 0.0,
+    off_road_minutes_per_m: float = 0.0,
+    graph: Graph | None = None,
+) -> FloatArray:
+    """
+    Measure the time between every facility and every place.
+
+    Parameters
+    ----------
+    profiled, places, facilities, direction, turnout_minutes, off_road_minutes_per_m, graph
+        As for :func:`nearest_facility`.
+
+    Returns
+    -------
+    array of float
+        Facility x place, minutes; inf where none arrives.
+    """
+    minutes = np.full((len(facilities), len(places)), np.inf)
+    rows = each_row(
+        profiled, places, facilities, direction, turnout_minutes=turnout_minutes,
+        off_road_minutes_per_m=off_road_minutes_per_m, graph=graph,
+    )  # fmt: skip
+    for facility, row in enumerate(rows):
+        minutes[facility] = row
+    return minutes
+
+
+def each_row(
+    profiled: ProfileNetwork,
+    places: Snapped,
+    facilities: Snapped,
+    direction: Direction,
+    limit_minutes: float = np.inf,
+    *,
+    turnout_minutes: npt.ArrayLike = 0.0,
+    off_road_minutes_per_m: float = 0.0,
+    graph: Graph | None = None,
+) -> Iterator[FloatArray]:
+    """
+    Measure the time to all places, facility by facility.
+
+    Parameters
+    ----------
+    profiled, places, facilities, direction, turnout_minutes, off_road_minutes_per_m, graph
+        As for :func:`nearest_facility`.
+    limit_minutes
+        What is later may be told as inf.
+
+    Yields
+    ------
+    array of float
+        One entry a place; inf where the facility does not arrive.
+    """
+    if direction == "to_facility":
+        profiled = profiled.reversed()
+    if graph is None:
+        graph = graph_of(profiled)
+    begins = _begins(facilities, turnout_minutes, off_road_minutes_per_m)
+    snapped = np.flatnonzero(places.edge >= 0)
+    place = places.take(snapped)
+    walked = float(off_road_minutes_per_m)
+    state = search_kernels.nobody_yet(graph.node_count)
+    for low in range(0, len(facilities), _AT_ONCE):
+        some = np.arange(low, min(low + _AT_ONCE, len(facilities)))
+        reaches = _reach(graph, profiled, facilities.take(some), begins[some], limit_minutes)
+        for index, facility in enumerate(some):
+            row = np.full(len(places), np.inf)
+            if facilities.edge[facility] >= 0 and len(snapped):
+                node, minutes = reaches.of(index)
+                state[node, 0] = minutes
+                only = facilities.take(some[index : index + 1])
+                row[snapped], _ = _at_places(
+                    profiled, place, state, only, begins[facility : facility + 1], walked
+                )
+                state[node, 0] = np.inf
+            yield row
+
+
+def _starts(
+    profiled: ProfileNetwork, at: Snapped, start: FloatArray
+) -> tuple[IntArray, FloatArray, IntArray]:
+    """Let each facility set out to the ends of its edge that it may drive to, one by one."""
+    to_target = start + _part(1.0 - at.fraction, profiled.minutes_along[at.edge])
+    to_source = start + _part(at.fraction, profiled.minutes_against[at.edge])
+    node = np.column_stack(
+        (profiled.arriving_target[at.edge], profiled.arriving_source[at.edge])
+    ).ravel()
+    minutes = np.column_stack((to_target, to_source)).ravel()
+    by = np.repeat(np.arange(len(at), dtype=np.int64), 2)
+    open_ = np.isfinite(minutes)
+    return node[open_].astype(np.int64), minutes[open_], by[open_]
+
+
+def _at_places(
+    profiled: ProfileNetwork,
+    places: Snapped,
+    state: FloatArray,
+    at: Snapped,
+    start: FloatArray,
+    walked: float,
+) -> tuple[FloatArray, IntArray]:
+    """Walk from the ends of each place's edge, or along it from a facility there, to the door."""
+    minutes, by = np.empty(len(places)), np.empty(len(places), np.int64)
+    search_kernels.at_places(
+        places.edge,
+        places.fraction,
+        places.off_road_m,
+        walked,
+        profiled.leaving_source,
+        profiled.leaving_target,
+        profiled.minutes_along,
+        profiled.minutes_against,
+        state,
+        at.edge,
+        at.fraction,
+        start,
+        minutes,
+        by,
+    )
+    return minutes, by
+
+
+def _part(fraction: FloatArray, minutes: FloatArray) -> FloatArray:
+    """Take a part of an edge; a closed one stays closed, also for none of it."""
+    open_ = np.isfinite(minutes)
+    return np.where(open_, fraction * np.where(open_, minutes, 0.0), np.inf)
+
+
+def status_of(minutes: FloatArray, snapped: Snapped, limit_minutes: float) -> StatusArray:
+    """
+    Judge times against a limit.
+
+    Parameters
+    ----------
+    minutes
+        One a place, inf where none arrives.
+    snapped
+        Where the places meet the network.
+    limit_minutes
+        Exactly the limit is in time.
+
+    Returns
+    -------
+    array of int8
+        ``COVERED``, ``TOO_FAR``, ``UNREACHABLE`` or ``OFF_NETWORK``: one of them, always.
+    """
+    status = np.where(minutes <= limit_minutes, COVERED, TOO_FAR)
+    status[np.isinf(minutes)] = UNREACHABLE
+    status[snapped.edge < 0] = OFF_NETWORK
+    return status.astype(np.int8)
+
+
+def by_rule(minutes_by_kind: FloatArray, kinds_needed: int) -> FloatArray:
+    """
+    Put the times of several kinds of facility together.
+
+    Parameters
+    ----------
+    minutes_by_kind
+        Places x kinds.
+    kinds_needed
+        How many kinds must be in time.
+
+    Returns
+    -------
+    array of float
+        For each place the time within which that many kinds are reached: the ``kinds_needed``-th
+        smallest, inf where fewer arrive. It is within a limit exactly if so many kinds are.
+    """
+    sorted_minutes = np.sort(minutes_by_kind, axis=1)
+    return np.ascontiguousarray(sorted_minutes[:, kinds_needed - 1])

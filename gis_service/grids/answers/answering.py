@@ -1,0 +1,428 @@
+"""Answers for many places at once, from what a serving process holds in memory.
+
+Index, roll and border roads of a version are kept together, compared with the store every second;
+a grid's part of the answer is written once and then only copied.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+import sqlalchemy as sa
+
+from gis_service.access import Actor
+from gis_service.grids.answers.border_roads import BorderRoads, border_roads
+from gis_service.grids.answers.directory import Roll, load_roll, officers_on, version_dates
+from gis_service.grids.answers.locating import (
+    ON_BORDER_M,
+    SchemeAnswer,
+    answer,
+    answer_from_store,
+    on_border_road,
+    roads_around,
+    whom_to_call,
+)
+from gis_service.grids.answers.placing import (
+    Findings,
+    FloatArray,
+    borders_near,
+    find_by_index,
+    find_in_store,
+)
+from gis_service.grids.answers.serving import BORDER_ROADS, BOUNDARIES, roads_of, serving
+from gis_service.grids.locator.locator import NO_GRID, Locator
+from gis_service.grids.reading import SchemeKey
+from gis_service.grids.versions import Version, polygons, today
+from gis_service.settings import number_settings
+from gis_service.snapshot import Part, Snapshot
+from gis_service.store import Store
+from gis_service.store.tiles import DAY
+
+_CHECK_EVERY_S: Final = 1.0
+_FEW: Final = 200
+"""So many places of another day are asked of the store; for more an index is built."""
+ROLLS: Final = Part(
+    "who answers for which grid, by sight",
+    ("grid_duty", "leave", "officer", DAY),
+    needs=(BOUNDARIES,),
+    most=100,
+)
+OTHER_DAYS: Final = Part(
+    "boundaries of other days",
+    ("grid_state", "grid_version", "road_edge", "road_network"),
+    most=3,
+    quiet_s=900.0,
+)
+
+
+@dataclass(frozen=True)
+class Ready:
+    """
+    All that is needed to answer for one version of one scheme.
+
+    Attributes
+    ----------
+    locator
+        None where the store is asked instead.
+    """
+
+    version: Version
+    locator: Locator | None
+    roll: Roll
+    roads: BorderRoads | None
+
+
+class Desk:
+    """
+    What a serving process answers from at once, for every scheme and every sight.
+
+    Parameters
+    ----------
+    store
+        The store.
+    snapshot
+        Of the process.
+    """
+
+    def __init__(self, store: Store, snapshot: Snapshot) -> None:
+        self._store = store
+        self._snapshot = snapshot
+        self._fresh: dict[tuple[Any, ...], tuple[float, Ready]] = {}
+
+    def fresh(self, actor: Actor, scheme: str) -> Ready | None:
+        """
+        Give what is held for today without asking the store, if that may be.
+
+        Parameters
+        ----------
+        actor
+            Who asks.
+        scheme
+            A scheme's code.
+
+        Returns
+        -------
+        Ready or None
+            None where nothing is held, or where it was compared with the store a second ago.
+        """
+        held = self._fresh.get((scheme, actor.role, actor.areas))
+        if held is None or time.monotonic() - held[0] >= _CHECK_EVERY_S:
+            return None
+        return held[1]
+
+    def current(self, actor: Actor, scheme: str, *, anew: bool = False) -> Ready:
+        """
+        Give what answers for today, at most a second behind the store.
+
+        Parameters
+        ----------
+        actor
+            Who asks.
+        scheme
+            A scheme's code; ``base`` always means the base scheme.
+        anew
+            Compare with the store in any case.
+
+        Returns
+        -------
+        Ready
+            With the index.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such scheme, or nothing is published.
+        """
+        found = None if anew else self.fresh(actor, scheme)
+        if found is not None:
+            return found
+        with (
+            self._snapshot.when_free(BOUNDARIES, BORDER_ROADS, ROLLS),
+            self._store.transaction(actor) as connection,
+        ):
+            return self._compared(connection, actor, scheme)
+
+    def _compared(self, connection: sa.Connection, actor: Actor, scheme: str) -> Ready:
+        began = time.monotonic()
+        held = serving(self._snapshot, connection, scheme)
+
+        def make() -> Roll:
+            day = today(connection)
+            officers = officers_on(connection, actor, held.scheme, day)
+            return Roll(held.scheme, held.dates, day, held.rows, officers)
+
+        sight = (actor.role, actor.areas)
+        roll = self._snapshot.get(connection, ROLLS, make, (held.version, *sight))
+        roads = roads_of(self._snapshot, connection, held.version)
+        ready = Ready(held.version, held.locator, roll, roads)
+        # What is no longer fresh goes: it would keep an index alive that nobody asks.
+        young = {key: one for key, one in self._fresh.items() if began - one[0] < _CHECK_EVERY_S}
+        self._fresh = {**young, (scheme, *sight): (began, ready)}
+        return ready
+
+    def on_day(
+        self,
+        connection: sa.Connection,
+        actor: Actor,
+        scheme: SchemeKey,
+        day: date,
+        lon: FloatArray,
+        lat: FloatArray,
+    ) -> tuple[Ready, Findings]:
+        """
+        Ask about places on any day.
+
+        Parameters
+        ----------
+        connection
+            An open transaction.
+        actor
+            Who asks.
+        scheme
+            Which scheme.
+        day
+            Whose boundaries and officers.
+        lon, lat
+            CGCS2000 degrees.
+
+        Returns
+        -------
+        ready, findings
+            The version of that day, and what was found.
+
+        Raises
+        ------
+        NotFoundError
+            No version holds on that day.
+        """
+        version, dates = version_dates(connection, scheme, day)
+        locator: Locator | None = None
+        roads: BorderRoads | None = None
+        if len(lon) > _FEW:
+            locator, roads = self._index_of(connection, version)
+            findings = find_by_index(locator, lon, lat)
+        else:
+            findings = find_in_store(connection, version, lon, lat)
+            if len(lon):
+                at = int(np.argmin(findings.distance_m))
+                if len(lon) == 1:
+                    metres = float(findings.distance_m[0])
+                    roads = roads_around(connection, version, lon[at], lat[at], metres)
+                elif findings.distance_m[at] <= number_settings().border_road_m + 1.0:
+                    roads = self._index_of(connection, version)[1]
+        grids = np.unique(np.concatenate((findings.grid_id, findings.beyond))).tolist()
+        roll = load_roll(connection, actor, scheme, dates, day, only=grids)
+        return Ready(version, locator, roll, roads), findings
+
+    def _index_of(self, connection: sa.Connection, version: Version) -> tuple[Locator, BorderRoads]:
+        def make() -> tuple[Locator, BorderRoads]:
+            shapes = polygons(connection, version.scheme_id, version.effective_day)
+            return Locator(*shapes), border_roads(connection, version)
+
+        return self._snapshot.get(connection, OTHER_DAYS, make, version)
+
+    def answer(
+        self,
+        connection: sa.Connection,
+        actor: Actor,
+        scheme: SchemeKey,
+        lon: float,
+        lat: float,
+        day: date,
+    ) -> SchemeAnswer:
+        """
+        Answer for one place: today from memory, another day from the store.
+
+        Parameters
+        ----------
+        connection
+            An open transaction.
+        actor
+            Who asks.
+        scheme
+            Which scheme.
+        lon, lat
+            CGCS2000 degrees.
+        day
+            Whose boundaries and officers.
+
+        Returns
+        -------
+        SchemeAnswer
+            For a person.
+
+        Raises
+        ------
+        NotFoundError
+            No version holds on that day.
+        """
+        if day != today(connection):
+            return answer_from_store(connection, actor, scheme, lon, lat, day)
+        ready = self.fresh(actor, scheme.code) or self._compared(connection, actor, scheme.code)
+        assert ready.locator is not None
+        findings = find_by_index(ready.locator, lon, lat)
+        return answer(ready.roll, ready.roads, findings, 0, lon, lat)
+
+
+# --- many places, as JSON ----------------------------------------------------------------------
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def rendered_grid(roll: Roll, grid_id: int) -> bytes:
+    """
+    Write a grid's part of an answer: its card, and whom to ring first.
+
+    Parameters
+    ----------
+    roll
+        Of the version.
+    grid_id
+        Which grid.
+
+    Returns
+    -------
+    bytes
+        JSON, made once and kept with the roll.
+    """
+    found = roll.rendered.get(grid_id)
+    if found is None:
+        card = roll.card(grid_id)
+        call = whom_to_call(card)
+        parts = {**asdict(card), "call": None if call is None else asdict(call)}
+        found = roll.rendered[grid_id] = _json(parts).encode()
+    return found
+
+
+def rendered_answers(
+    ready: Ready,
+    findings: Findings,
+    lon: FloatArray,
+    lat: FloatArray,
+    ids: Sequence[object] | None,
+    *,
+    full: bool,
+) -> bytes:
+    """
+    Write the answers of one scheme for many places.
+
+    Parameters
+    ----------
+    ready
+        What answers.
+    findings
+        Of the places.
+    lon, lat
+        CGCS2000 degrees.
+    ids
+        What the sender calls each place; None where it has no names for them.
+    full
+        With distances, border roads and, once each, the grids that are named; otherwise codes.
+
+    Returns
+    -------
+    bytes
+        JSON: ``scheme``, ``day``, ``version``, ``answers`` in the order of the places, and
+        ``grids`` by id.
+    """
+    roll, roads = ready.roll, ready.roads
+    near_m, road_m = number_settings().near_border_m, number_settings().border_road_m + 1.0
+    columns = zip(
+        lon.tolist(),
+        lat.tolist(),
+        findings.grid_id.tolist(),
+        findings.tie.tolist(),
+        findings.beyond.tolist(),
+        findings.distance_m.tolist(),
+        strict=True,
+    )
+    named: dict[int, None] = {}
+    answers: list[str] = []
+    for index, (x, y, grid, tie, beyond, metres) in enumerate(columns):
+        name = "" if ids is None else f'"id":{_json(ids[index])},'
+        outside = grid == NO_GRID
+        if outside:
+            said = '"method":"outside","outside":true,"grid_id":null,"code":null'
+        else:
+            method = "border_tie" if tie else "within"
+            said = (
+                f'"method":"{method}","outside":false,"grid_id":{grid},'
+                f'"code":{roll.quoted_code(grid)}'
+            )
+            named[grid] = None
+        if full or outside:
+            across = "null" if beyond == NO_GRID else str(beyond)
+            distance = "null" if metres == float("inf") else f"{metres:.3f}"
+            said += f',"nearest":{across},"distance_m":{distance}'
+            if beyond != NO_GRID:
+                named[beyond] = None
+        if full:
+            road = None
+            if metres <= road_m and not outside and beyond != NO_GRID:
+                road = on_border_road(roads, metres, x, y)
+            on, near = metres <= ON_BORDER_M, metres <= near_m
+            said += (
+                f',"on_border":{"true" if on else "false"},'
+                f'"near_border":{"true" if near else "false"},'
+                f'"border_road":{"null" if road is None else _json(asdict(road))}'
+            )
+        answers.append(f'{{{name}"lon":{x!r},"lat":{y!r},{said}}}')
+    head = _head(roll)
+    grids = b""
+    if full:
+        grids = b',"grids":{%b}' % b",".join(
+            b'"%d":%b' % (grid, rendered_grid(roll, grid)) for grid in named
+        )
+    return b'{%b,"answers":[%b]%b}' % (head, ",".join(answers).encode(), grids)
+
+
+def _head(roll: Roll) -> bytes:
+    found = roll.rendered.get(NO_GRID)
+    if found is None:
+        parts = {
+            "scheme": roll.scheme.code,
+            "scheme_name": roll.scheme.name,
+            "day": roll.day,
+            "version": asdict(roll.version),
+        }
+        found = roll.rendered[NO_GRID] = _json(parts)[1:-1].encode()
+    return found
+
+
+def find_what_is_asked(
+    locator: Locator, lon: FloatArray, lat: FloatArray, *, full: bool
+) -> Findings:
+    """
+    Ask the index, and the borders only where the answer tells of them.
+
+    Parameters
+    ----------
+    locator
+        The index.
+    lon, lat
+        CGCS2000 degrees.
+    full
+        Whether every answer tells of its border; else only those outside do.
+
+    Returns
+    -------
+    Findings
+        For the answers.
+    """
+    if full:
+        return find_by_index(locator, lon, lat)
+    found = locator.locate(lon, lat)
+    beyond = np.full(len(lon), NO_GRID, dtype=np.int64)
+    metres = np.full(len(lon), np.inf)
+    outside = np.flatnonzero(found.grid_id == NO_GRID)
+    if len(outside):
+        beyond[outside], metres[outside] = borders_near(
+            locator, lon[outside], lat[outside], found.grid_id[outside]
+        )
+    return Findings(found.grid_id, found.tie, beyond, metres)

@@ -1,0 +1,667 @@
+"""One place, asked by a person: whose grid it is, whom to call, what lies across the border.
+
+The grid itself is exact; distances are for people. A place outside every grid is told so, with the
+nearest grid, and never given to it. Every answer names its version and the day it speaks of.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final, Literal
+
+import sqlalchemy as sa
+
+from gis_service.access import Actor
+from gis_service.coordinate_systems import CoordinateSystem, best_fit, to_cgcs2000
+from gis_service.errors import InputError, NotFoundError, Place
+from gis_service.grids.answers.border_roads import BorderRoad, BorderRoads, border_roads
+from gis_service.grids.answers.directory import (
+    GridCard,
+    Roll,
+    VersionDates,
+    load_roll,
+    version_dates,
+)
+from gis_service.grids.answers.on_post import Because, first_at_work
+from gis_service.grids.answers.placing import Findings, FloatArray, find_in_store
+from gis_service.grids.locator.locator import NO_GRID
+from gis_service.grids.reading import GridName, OfficerOnDuty, SchemeKey, find_scheme
+from gis_service.grids.versions import Version, today
+from gis_service.messages import Language, text
+from gis_service.settings import number_settings
+from gis_service.store import tables as t
+
+ON_BORDER_M: Final = 0.01
+ALL: Final = "all"
+"""Instead of a scheme's code: every scheme."""
+
+Method = Literal["within", "border_tie", "outside"]
+CGCS2000: Final = CoordinateSystem("cgcs2000")
+
+_DEGREE_M: Final = 111_000.0
+_METRE_DIGITS: Final = 3
+
+
+@dataclass(frozen=True)
+class Neighbour(GridName):
+    """The grid on the other side of the nearest border, how far it is, and who answers there."""
+
+    distance_m: float
+    officers: list[OfficerOnDuty]
+
+
+@dataclass(frozen=True)
+class Call:
+    """
+    Whom to ring first.
+
+    Attributes
+    ----------
+    grid_id
+        For which grid of the chain this officer answers.
+    because
+        ``post_a``; ``post_b`` where post A is held by nobody; ``a_on_leave`` where the officer of
+        post A is on leave; ``head`` where the grid itself has nobody at work.
+    """
+
+    grid_id: int
+    because: Because
+    officer: OfficerOnDuty
+
+
+@dataclass(frozen=True)
+class Given:
+    """A place as it was given."""
+
+    crs: str
+    x: float
+    y: float
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class SchemeAnswer:
+    """
+    The answer of one scheme for one place.
+
+    Attributes
+    ----------
+    day
+        Boundaries and officers are those of this day.
+    method
+        ``within``; ``border_tie``: a shared edge holds the place, the lowest id decided;
+        ``outside``.
+    grid
+        Who answers for it; None outside every grid.
+    call
+        Whom to ring first; None where nobody is known, or the actor sees no officers.
+    nearest
+        Outside: the nearest grid. Inside: the one across the nearest border, None where the county
+        ends there.
+    distance_m
+        To that border; None where there is no grid at all.
+    on_border
+        Within 0.01 m.
+    near_border
+        Within the setting ``GIS_NEAR_BORDER_M``.
+    border_road
+        The road along that border on which the place lies: then the officers of both grids are
+        concerned.
+    """
+
+    scheme: str
+    scheme_name: str
+    day: date
+    version: VersionDates
+    method: Method
+    grid: GridCard | None
+    outside: bool
+    call: Call | None
+    nearest: Neighbour | None
+    distance_m: float | None
+    on_border: bool
+    near_border: bool
+    border_road: BorderRoad | None
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """
+    Another way to read coordinates, by which the place lies in a grid.
+
+    Attributes
+    ----------
+    crs
+        The system they would have to be of.
+    swapped
+        True where latitude seems to have come first.
+    lon, lat
+        CGCS2000 degrees of the place they would mean.
+    """
+
+    crs: str
+    swapped: bool
+    lon: float
+    lat: float
+
+
+@dataclass(frozen=True)
+class Located(SchemeAnswer):
+    """
+    The answer for one place: of one scheme, and of every scheme where all are asked.
+
+    Attributes
+    ----------
+    lon, lat
+        CGCS2000 degrees.
+    given
+        As the place was given.
+    suggestions
+        Where the place is outside: other ways to read the coordinates that fall into a grid.
+    schemes
+        Every scheme's own answer where all are asked; the fields above are then the base scheme's.
+    """
+
+    lon: float
+    lat: float
+    given: Given
+    suggestions: list[Suggestion]
+    schemes: dict[str, SchemeAnswer] | None
+
+
+class UnreadableError(InputError):
+    """Coordinates that make no sense as stated, with the ways in which they would."""
+
+    def __init__(
+        self, key: str, suggestions: list[Suggestion], field: str = "lon", **values: object
+    ) -> None:
+        super().__init__(key, place=Place(field=field), **values)
+        self.suggestions = suggestions
+
+    def details(self, language: Language) -> dict[str, object]:
+        """
+        Offer the other readings.
+
+        Parameters
+        ----------
+        language
+            The reader's.
+
+        Returns
+        -------
+        dict
+            ``suggestions``, each with ``crs``, ``swapped``, ``lon``, ``lat`` and a sentence.
+        """
+        return {
+            "suggestions": [
+                {
+                    "crs": one.crs,
+                    "swapped": one.swapped,
+                    "lon": one.lon,
+                    "lat": one.lat,
+                    "detail": say_suggestion(one, language),
+                }
+                for one in self.suggestions
+            ]
+        }
+
+
+def say_suggestion(one: Suggestion, language: Language) -> str:
+    """
+    Put another reading into words.
+
+    Parameters
+    ----------
+    one
+        The reading.
+    language
+        The reader's.
+
+    Returns
+    -------
+    str
+        A question to the sender.
+    """
+    key = "locate.suggest_swapped" if one.swapped else "locate.suggest_system"
+    return text(key, language, crs=one.crs, lon=f"{one.lon:.6f}", lat=f"{one.lat:.6f}")
+
+
+# --- a place from what was given ---------------------------------------------------------------
+
+
+def read_place(
+    system: CoordinateSystem, x: float, y: float, fits: Callable[[FloatArray, FloatArray], float]
+) -> tuple[float, float]:
+    """
+    Bring the coordinates of one place to CGCS2000.
+
+    Parameters
+    ----------
+    system
+        That they are of.
+    x, y
+        As given.
+    fits
+        Which share of places lies in a grid; asked only where the coordinates make no sense.
+
+    Returns
+    -------
+    lon, lat
+        Degrees.
+
+    Raises
+    ------
+    UnreadableError
+        They are no place on Earth in that system.
+    """
+    lon, lat = (float(value) for value in to_cgcs2000(system, x, y))
+    if abs(lon) <= 180 and abs(lat) <= 90:
+        return lon, lat
+    found = suggest(system, x, y, fits)
+    key = "locate.other_reading" if found else "locate.no_place"
+    raise UnreadableError(key, found, x=x, y=y, crs=system.code)
+
+
+def suggest(
+    system: CoordinateSystem, x: float, y: float, fits: Callable[[FloatArray, FloatArray], float]
+) -> list[Suggestion]:
+    """
+    Look for another reading by which a place lies in a grid.
+
+    Parameters
+    ----------
+    system
+        The one that was stated.
+    x, y
+        As given.
+    fits
+        Which share of places (CGCS2000 degrees) lies in a grid.
+
+    Returns
+    -------
+    list of Suggestion
+        The best one, if there is any.
+    """
+    fit = best_fit([x], [y], fits, system)
+    if fit.share == 0 or (fit.system == system and not fit.swapped):
+        return []
+    pair = (y, x) if fit.swapped else (x, y)
+    lon, lat = (float(value) for value in to_cgcs2000(fit.system, *pair))
+    return [Suggestion(fit.system.code, fit.swapped, round(lon, 9), round(lat, 9))]
+
+
+# --- the answer --------------------------------------------------------------------------------
+
+
+def answer(
+    roll: Roll, roads: BorderRoads | None, findings: Findings, index: int, lon: float, lat: float
+) -> SchemeAnswer:
+    """
+    Say what was found of one place.
+
+    Parameters
+    ----------
+    roll
+        Of the version that was asked.
+    roads
+        Its border roads; None where none are known.
+    findings
+        Of an array of places.
+    index
+        Which of them.
+    lon, lat
+        CGCS2000 degrees of it.
+
+    Returns
+    -------
+    SchemeAnswer
+        For a person.
+    """
+    grid_id, beyond = int(findings.grid_id[index]), int(findings.beyond[index])
+    metres = float(findings.distance_m[index])
+    outside = grid_id == NO_GRID
+    known = metres < float("inf")
+    nearest = None
+    if beyond != NO_GRID:
+        name = roll.name(beyond)
+        nearest = Neighbour(
+            name.grid_id, name.name, name.code, name.rank, round(metres, _METRE_DIGITS),
+            roll.officers_of(beyond),
+        )  # fmt: skip
+    card = None if outside else roll.card(grid_id)
+    return SchemeAnswer(
+        scheme=roll.scheme.code,
+        scheme_name=roll.scheme.name,
+        day=roll.day,
+        version=roll.version,
+        method=method_of(findings, index),
+        grid=card,
+        outside=outside,
+        call=whom_to_call(card),
+        nearest=nearest,
+        distance_m=round(metres, _METRE_DIGITS) if known else None,
+        on_border=metres <= ON_BORDER_M,
+        near_border=metres <= number_settings().near_border_m,
+        border_road=None
+        if outside or beyond == NO_GRID
+        else on_border_road(roads, metres, lon, lat),
+    )
+
+
+def method_of(findings: Findings, index: int) -> Method:
+    """
+    Name how the grid of a place was found.
+
+    Parameters
+    ----------
+    findings
+        Of an array of places.
+    index
+        Which of them.
+
+    Returns
+    -------
+    str
+        ``within``, ``border_tie`` or ``outside``.
+    """
+    if findings.grid_id[index] == NO_GRID:
+        return "outside"
+    return "border_tie" if findings.tie[index] else "within"
+
+
+def on_border_road(
+    roads: BorderRoads | None, metres: float, lon: float, lat: float
+) -> BorderRoad | None:
+    """
+    Find the road along the border on which a place lies.
+
+    Parameters
+    ----------
+    roads
+        The border roads.
+    metres
+        From the place to the border; far from it nothing is looked up.
+    lon, lat
+        Degrees.
+
+    Returns
+    -------
+    BorderRoad or None
+        Within the setting ``GIS_BORDER_ROAD_M`` of its centre line.
+    """
+    reach = number_settings().border_road_m
+    if roads is None or metres > reach + 1.0:  # the road keeps within a metre of the border
+        return None
+    found = roads.at(lon, lat, reach)
+    return None if found is None else replace(found, distance_m=round(found.distance_m, 2))
+
+
+def whom_to_call(card: GridCard | None) -> Call | None:
+    """
+    Choose whom to ring first.
+
+    Parameters
+    ----------
+    card
+        Of the responsible grid.
+
+    Returns
+    -------
+    Call or None
+        As :func:`gis_service.grids.answers.on_post.first_at_work` says.
+    """
+    if card is None:
+        return None
+    upward = card.chain[::-1]
+    found = first_at_work(step.officers for step in upward)
+    if found is None:
+        return None
+    number, because, officer = found
+    return Call(upward[number].grid_id, because, officer)
+
+
+# --- from the store ----------------------------------------------------------------------------
+
+
+def schemes_asked(connection: sa.Connection, scheme: str) -> list[SchemeKey]:
+    """
+    Find the scheme that is asked, or all of them.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    scheme
+        A code, or :data:`ALL`.
+
+    Returns
+    -------
+    list of SchemeKey
+        The base scheme first.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such scheme.
+    """
+    if scheme != ALL:
+        return [find_scheme(connection, scheme)]
+    columns = t.grid_scheme.c
+    codes = connection.execute(
+        sa.select(columns.code).order_by(columns.is_base.desc(), columns.scheme_id)
+    ).scalars()
+    return [find_scheme(connection, code) for code in codes]
+
+
+def answer_from_store(
+    connection: sa.Connection, actor: Actor, scheme: SchemeKey, lon: float, lat: float, day: date
+) -> SchemeAnswer:
+    """
+    Ask the store about one place on any day.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks.
+    scheme
+        Which scheme.
+    lon, lat
+        CGCS2000 degrees.
+    day
+        Whose boundaries and officers; on a coming day what is published and entered for it.
+
+    Returns
+    -------
+    SchemeAnswer
+        By the boundaries and officers of that day.
+
+    Raises
+    ------
+    NotFoundError
+        No version holds on that day.
+    """
+    version, dates = version_dates(connection, scheme, day)
+    findings = find_in_store(connection, version, lon, lat)
+    grids = [int(findings.grid_id[0]), int(findings.beyond[0])]
+    roll = load_roll(connection, actor, scheme, dates, day, only=grids)
+    roads = roads_around(connection, version, lon, lat, float(findings.distance_m[0]))
+    return answer(roll, roads, findings, 0, lon, lat)
+
+
+def roads_around(
+    connection: sa.Connection, version: Version, lon: float, lat: float, metres: float
+) -> BorderRoads | None:
+    """
+    Read the border roads around one place, where it may lie on one.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    version
+        Whose borders.
+    lon, lat
+        CGCS2000 degrees.
+    metres
+        From the place to the nearest border.
+
+    Returns
+    -------
+    BorderRoads or None
+        None too far from any border.
+    """
+    reach = number_settings().border_road_m
+    if metres > reach + 1.0:
+        return None
+    # A degree of longitude is shorter than one of latitude: twice the reach is enough up to 60° N.
+    return border_roads(connection, version, (lon, lat, 2 * reach / _DEGREE_M))
+
+
+def locate(
+    connection: sa.Connection,
+    actor: Actor,
+    system: CoordinateSystem,
+    x: float,
+    y: float,
+    *,
+    scheme: str = "base",
+    at: date | None = None,
+    notes: tuple[str, ...] = (),
+) -> Located:
+    """
+    Answer for one place from the store.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks.
+    system
+        Of the coordinates.
+    x, y
+        As given.
+    scheme
+        A scheme's code, or :data:`ALL`.
+    at
+        The day; None is today.
+    notes
+        Message keys of what was decided when the place was read.
+
+    Returns
+    -------
+    Located
+        With every scheme's own answer where all are asked.
+
+    Raises
+    ------
+    UnreadableError
+        The coordinates are no place in that system.
+    NotFoundError
+        There is no such scheme, or nothing holds on that day.
+    """
+    keys = schemes_asked(connection, scheme)
+    day = at or today(connection)
+
+    def fits(lon: FloatArray, lat: FloatArray) -> float:
+        return share_in_grids(connection, keys[0], day, lon, lat)
+
+    lon, lat = read_place(system, x, y, fits)
+    return together(
+        keys,
+        lambda key: answer_from_store(connection, actor, key, lon, lat, day),
+        (lon, lat),
+        Given(system.code, x, y, list(notes)),
+        every=scheme == ALL,
+        suggestions=lambda: suggest(system, x, y, fits),
+    )
+
+
+def together(
+    keys: list[SchemeKey],
+    ask: Callable[[SchemeKey], SchemeAnswer],
+    place: tuple[float, float],
+    given: Given,
+    *,
+    every: bool,
+    suggestions: Callable[[], list[Suggestion]],
+) -> Located:
+    """
+    Ask scheme by scheme and put the answers together.
+
+    Parameters
+    ----------
+    keys
+        The schemes.
+    ask
+        Answers for one of them.
+    place
+        Lon, lat in CGCS2000 degrees.
+    given
+        The place as it was given.
+    every
+        Whether all schemes were asked: then one without boundaries on that day is left out.
+    suggestions
+        Asked where the place is outside.
+
+    Returns
+    -------
+    Located
+        The first scheme's answer, and all of them where all were asked.
+
+    Raises
+    ------
+    NotFoundError
+        No scheme has boundaries on that day.
+    """
+    answers: dict[str, SchemeAnswer] = {}
+    missing: NotFoundError | None = None
+    for key in keys:
+        try:
+            answers[key.code] = ask(key)
+        except NotFoundError as error:
+            missing = missing or error
+    if not answers:
+        raise missing or NotFoundError("grids.no_county")
+    first = next(iter(answers.values()))
+    return Located(
+        **vars(first),
+        lon=place[0],
+        lat=place[1],
+        given=given,
+        suggestions=suggestions() if first.outside else [],
+        schemes=answers if every else None,
+    )
+
+
+def share_in_grids(
+    connection: sa.Connection, scheme: SchemeKey, day: date, lon: FloatArray, lat: FloatArray
+) -> float:
+    """
+    Tell which share of places lies in a grid, by the store.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    scheme
+        Whose grids.
+    day
+        On which day.
+    lon, lat
+        CGCS2000 degrees, NaN where there is no place.
+
+    Returns
+    -------
+    float
+        0 to 1.
+    """
+    inside = 0
+    for x, y in zip(lon.tolist(), lat.tolist(), strict=True):
+        if abs(x) <= 180 and abs(y) <= 90:
+            point = sa.func.ST_SetSRID(sa.func.ST_MakePoint(x, y), t.SRID)
+            found = connection.scalar(sa.select(sa.func.gis_grid_at(point, scheme.code, day)))
+            inside += found is not None
+    return inside / len(lon) if len(lon) else 0.0

@@ -1,0 +1,102 @@
+"""What a process keeps of the boundaries in force: the index of each scheme, and its grids' names.
+
+Made again when something is published or a day begins that brings others; other days are answered
+from the store.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from gis_service.grids.answers.border_roads import BorderRoads, border_roads
+from gis_service.grids.answers.directory import VersionDates, grid_rows, version_dates
+from gis_service.grids.locator.locator import Locator
+from gis_service.grids.reading import SchemeKey, find_scheme
+from gis_service.grids.versions import Version, polygons
+from gis_service.snapshot import Part, Snapshot
+from gis_service.store.tiles import DAY
+
+BOUNDARIES: Final = Part(
+    "boundaries in force, by scheme",
+    ("grid", "grid_level", "grid_scheme", "grid_state", "grid_version", DAY),
+    most=8,
+)
+BORDER_ROADS: Final = Part(
+    "roads along them", ("road_edge", "road_network"), needs=(BOUNDARIES,), most=8
+)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """
+    The version of a scheme that is in force, and a locator that answers for it.
+
+    Attributes
+    ----------
+    rows
+        Name, parent and extent of its grids, by id.
+    """
+
+    scheme: SchemeKey
+    version: Version
+    dates: VersionDates
+    locator: Locator
+    rows: dict[int, Any]
+
+
+def serving(snapshot: Snapshot, connection: sa.Connection, scheme: str = "base") -> Serving:
+    """
+    Give the boundaries that are in force now.
+
+    Parameters
+    ----------
+    snapshot
+        Of the process.
+    connection
+        An open transaction.
+    scheme
+        Code of the scheme; ``base`` always means the base scheme.
+
+    Returns
+    -------
+    Serving
+        Shared: to be read only.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such scheme, or nothing is published yet.
+    """
+
+    def make() -> Serving:
+        key = find_scheme(connection, scheme)
+        version, dates = version_dates(connection, key)
+        ids, shapes = polygons(connection, version.scheme_id, version.effective_day)
+        rows = grid_rows(connection, key, dates)
+        return Serving(key, version, dates, Locator(ids, shapes), rows)
+
+    return snapshot.get(connection, BOUNDARIES, make, scheme)
+
+
+def roads_of(snapshot: Snapshot, connection: sa.Connection, version: Version) -> BorderRoads:
+    """
+    Give the roads that run along the borders of a version in force.
+
+    Parameters
+    ----------
+    snapshot
+        Of the process.
+    connection
+        An open transaction.
+    version
+        As :func:`serving` gives it.
+
+    Returns
+    -------
+    BorderRoads
+        Shared: to be read only.
+    """
+    return snapshot.get(
+        connection, BORDER_ROADS, lambda: border_roads(connection, version), version
+    )

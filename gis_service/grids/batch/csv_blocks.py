@@ -1,0 +1,464 @@
+"""CSV as bytes: rows and the numbers in some columns, found block by block by compiled code.
+
+A row's own bytes are never changed, so that its encoding, quotes and line ends stay as they were;
+what is added stands behind them. Knows nothing of grids.
+"""
+
+# ruff: noqa: C901, PLR0912, PLR0915
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from gis_service.compiled import compiled
+
+Bytes = npt.NDArray[np.uint8]
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+_QUOTE: Final = 34
+_LF: Final = 10
+_CR: Final = 13
+_SPACE: Final = 32
+_TAB: Final = 9
+_PLUS: Final = 43
+_MINUS: Final = 45
+_EQUALS: Final = 61
+_AT: Final = 64
+_POWERS: Final = np.array([10.0**k for k in range(23)])  # all of them are exact
+
+NUMBER: Final = 0
+ODD: Final = 1
+"""Not plain digits: Python's own reading decides."""
+EMPTY: Final = 2
+MISSING: Final = 3
+"""The row has no such field."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """
+    The rows of a block.
+
+    Attributes
+    ----------
+    start, end
+        Byte positions of a row without its line end.
+    after
+        Where the next row begins.
+    fields
+        How many a row has.
+    first, last
+        By row and wanted column, the byte positions of the field.
+    """
+
+    start: IntArray
+    end: IntArray
+    after: IntArray
+    fields: IntArray
+    first: IntArray
+    last: IntArray
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self.start)
+
+
+@compiled
+def _scan(
+    data: Bytes, delimiter: int, wanted: IntArray, *, is_last: bool
+) -> tuple[IntArray, IntArray, IntArray, IntArray, IntArray, IntArray, int]:
+    size = len(data)
+    most = 1
+    for at in range(size):
+        if data[at] == _LF or data[at] == _CR:
+            most += 1
+    start = np.empty(most, np.int64)
+    end = np.empty(most, np.int64)
+    after = np.empty(most, np.int64)
+    fields = np.empty(most, np.int64)
+    first = np.full((most, len(wanted)), -1, np.int64)
+    last = np.full((most, len(wanted)), -1, np.int64)
+    count = 0
+    at = 0
+    used = 0
+    while at < size:
+        row_start = at
+        field = 0
+        field_start = at
+        done = False
+        while not done:
+            # at the start of a field
+            field_start = at
+            if at < size and data[at] == _QUOTE:
+                at += 1
+                closed = False
+                while at < size:
+                    if data[at] == _QUOTE:
+                        if at + 1 < size and data[at + 1] == _QUOTE:
+                            at += 2
+                            continue
+                        at += 1
+                        closed = True
+                        break
+                    at += 1
+                if not closed:
+                    at = size
+            while at < size and data[at] != delimiter and data[at] != _LF and data[at] != _CR:
+                at += 1
+            for column in range(len(wanted)):
+                if wanted[column] == field:
+                    first[count, column] = field_start
+                    last[count, column] = at
+            field += 1
+            if at < size and data[at] == delimiter:
+                at += 1
+            else:
+                done = True
+        if at >= size and not is_last:
+            for column in range(len(wanted)):  # the row goes on in the next block
+                first[count, column] = -1
+                last[count, column] = -1
+            break
+        row_end = at
+        if at < size and data[at] == _CR:
+            if at + 1 >= size and not is_last:
+                for column in range(len(wanted)):
+                    first[count, column] = -1
+                    last[count, column] = -1
+                break
+            at += 1
+            if at < size and data[at] == _LF:
+                at += 1
+        elif at < size:
+            at += 1
+        start[count] = row_start
+        end[count] = row_end
+        after[count] = at
+        fields[count] = field
+        count += 1
+        used = at
+    return (
+        start[:count],
+        end[:count],
+        after[:count],
+        fields[:count],
+        first[:count],
+        last[:count],
+        used,
+    )
+
+
+def scan(data: Bytes, delimiter: int, wanted: IntArray, *, is_last: bool) -> tuple[Rows, int]:
+    """
+    Find the rows of a block and some of their fields.
+
+    Parameters
+    ----------
+    data
+        Bytes that begin with a row.
+    delimiter
+        The byte between fields.
+    wanted
+        Positions of the columns, from 0.
+    is_last
+        Whether the file ends with this block; else a row that may go on is left.
+
+    Returns
+    -------
+    rows, used
+        The whole rows, and how many bytes they are. A quote opens a field only where it begins,
+        and may hold delimiters and line ends, as Python's ``csv`` reads it.
+    """
+    *parts, used = _scan(data, delimiter, wanted, is_last=is_last)
+    return Rows(*parts), used
+
+
+@compiled
+def _is_plain_number(data: Bytes, at: int, delimiter: int) -> bool:
+    """Tell whether a field is a sign, digits with at most one point, and an exponent of digits."""
+    size = len(data)
+    at += 1
+    digits = 0
+    points = 0
+    while at < size and (48 <= data[at] <= 57 or (data[at] == 46 and points == 0)):
+        if data[at] == 46:
+            points += 1
+        else:
+            digits += 1
+        at += 1
+    if digits > 0 and at < size and data[at] in (69, 101):
+        at += 1
+        if at < size and data[at] in (_PLUS, _MINUS):
+            at += 1
+        digits = 0
+        while at < size and 48 <= data[at] <= 57:
+            digits += 1
+            at += 1
+    is_end = at >= size or data[at] == delimiter or data[at] in (_LF, _CR, _QUOTE)
+    return digits > 0 and is_end
+
+
+@compiled
+def _formula_cells(data: Bytes, delimiter: int) -> tuple[IntArray, int]:
+    size = len(data)
+    found = np.empty(16, np.int64)
+    count = 0
+    at = 0
+    while at < size:
+        # at the start of a field
+        is_quoted = data[at] == _QUOTE
+        if is_quoted:
+            at += 1
+        if at < size:
+            byte = data[at]
+            is_start = byte in (_EQUALS, _AT)
+            if byte in (_PLUS, _MINUS):
+                is_start = not _is_plain_number(data, at, delimiter)
+            if byte == _TAB and (is_quoted or delimiter != _TAB):
+                is_start = True
+            if byte == _CR and is_quoted:
+                is_start = True
+            if is_start:
+                if count == len(found):
+                    more = np.empty(2 * count, np.int64)
+                    more[:count] = found
+                    found = more
+                found[count] = at
+                count += 1
+        if is_quoted:
+            while at < size:
+                if data[at] == _QUOTE:
+                    if at + 1 < size and data[at + 1] == _QUOTE:
+                        at += 2
+                        continue
+                    at += 1
+                    break
+                at += 1
+        while at < size and data[at] != delimiter and data[at] != _LF and data[at] != _CR:
+            at += 1
+        at += 1
+    return found, count
+
+
+def formula_cells(data: Bytes, delimiter: int) -> IntArray:
+    """
+    Find the cells that a spreadsheet would take for formulas, as ``sheet_cells`` has it.
+
+    Parameters
+    ----------
+    data
+        Whole rows.
+    delimiter
+        The byte between fields.
+
+    Returns
+    -------
+    array of int
+        Where their texts begin, behind a quote; rarely any.
+    """
+    found, count = _formula_cells(data, delimiter)
+    return found[:count]
+
+
+@compiled
+def _number(data: Bytes, first: int, last: int) -> tuple[float, int]:
+    """Read one field; exactly what float() gives, or the word that it must be asked."""
+    while first < last and (data[first] == _SPACE or data[first] == _TAB):
+        first += 1
+    while last > first and (data[last - 1] == _SPACE or data[last - 1] == _TAB):
+        last -= 1
+    if last - first >= 2 and data[first] == _QUOTE and data[last - 1] == _QUOTE:
+        first += 1
+        last -= 1
+    if first == last:
+        return np.nan, EMPTY
+    negative = data[first] == 45
+    if negative or data[first] == 43:
+        first += 1
+    digits = 0
+    decimals = 0
+    seen = 0
+    whole = np.uint64(0)
+    point = False
+    for at in range(first, last):
+        byte = data[at]
+        if byte == 46 and not point:
+            point = True
+            continue
+        if byte < 48 or byte > 57:
+            return np.nan, ODD
+        seen += 1
+        if digits > 0 or byte != 48:
+            digits += 1
+        if digits > 19:
+            return np.nan, ODD
+        whole = whole * np.uint64(10) + np.uint64(byte - 48)
+        if point:
+            decimals += 1
+    if seen == 0 or decimals > 22:
+        return np.nan, ODD
+    high = float(whole)
+    power = _POWERS[decimals]
+    value = high / power
+    if whole > np.uint64(9007199254740992):  # 2**53: high was rounded, so value may be too
+        low = float(np.int64(whole - np.uint64(high)))
+        # The remainder of the division, exactly (Dekker's product), gives the digits behind value.
+        split = 134217729.0
+        a = split * value
+        a_high = a - (a - value)
+        a_low = value - a_high
+        b = split * power
+        b_high = b - (b - power)
+        b_low = power - b_high
+        product = value * power
+        error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+        rest = (((high - product) - error) + low) / power
+        doubt = abs(rest) * 3.6e-15
+        above = value + (rest + doubt)
+        below = value + (rest - doubt)
+        if above != below:
+            return np.nan, ODD
+        value = above
+    return (-value if negative else value), NUMBER
+
+
+@compiled
+def _numbers(data: Bytes, first: IntArray, last: IntArray) -> tuple[FloatArray, npt.NDArray[Any]]:
+    values = np.empty(len(first))
+    kinds = np.empty(len(first), np.uint8)
+    for index in range(len(first)):
+        if first[index] < 0:
+            values[index], kinds[index] = np.nan, MISSING
+        else:
+            values[index], kinds[index] = _number(data, first[index], last[index])
+    return values, kinds
+
+
+def numbers(
+    data: Bytes, first: IntArray, last: IntArray
+) -> tuple[FloatArray, npt.NDArray[np.uint8]]:
+    """
+    Read the numbers of one column.
+
+    Parameters
+    ----------
+    data
+        The block.
+    first, last
+        Byte positions of each field; -1 where a row has none.
+
+    Returns
+    -------
+    values, kinds
+        NaN but for those that are :data:`NUMBER`: these are the doubles that ``float`` gives.
+    """
+    values, kinds = _numbers(data, first, last)
+    return values, kinds
+
+
+@compiled
+def _extended(
+    data: Bytes,
+    start: IntArray,
+    end: IntArray,
+    after: IntArray,
+    which: IntArray,
+    parts: Bytes,
+    offsets: IntArray,
+) -> Bytes:
+    size = 0
+    for row in range(len(start)):
+        size += after[row] - start[row]
+        for column in range(which.shape[0]):
+            part = which[column, row]
+            if part >= 0:
+                size += offsets[part + 1] - offsets[part]
+    out = np.empty(size, np.uint8)
+    at = 0
+    for row in range(len(start)):
+        length = end[row] - start[row]
+        out[at : at + length] = data[start[row] : end[row]]
+        at += length
+        for column in range(which.shape[0]):
+            part = which[column, row]
+            if part >= 0:
+                length = offsets[part + 1] - offsets[part]
+                out[at : at + length] = parts[offsets[part] : offsets[part + 1]]
+                at += length
+        length = after[row] - end[row]
+        out[at : at + length] = data[end[row] : after[row]]
+        at += length
+    return out
+
+
+class Parts:
+    """
+    Pieces of bytes one after the other, known by their number.
+
+    Parameters
+    ----------
+    pieces
+        In order, from 0.
+    """
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        self.offsets = np.zeros(len(pieces) + 1, dtype=np.int64)
+        np.cumsum([len(piece) for piece in pieces], out=self.offsets[1:])
+        self.together: Bytes = np.frombuffer(b"".join(pieces) or b"\0", dtype=np.uint8)
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self.offsets) - 1
+
+    def followed_by(self, pieces: Sequence[bytes]) -> "Parts":
+        """
+        Put others behind.
+
+        Parameters
+        ----------
+        pieces
+            Numbered on from the last one here.
+
+        Returns
+        -------
+        Parts
+            This one where there is nothing to add.
+        """
+        if not pieces:
+            return self
+        more, both = Parts(pieces), Parts([])
+        size = self.offsets[-1]
+        both.offsets = np.concatenate([self.offsets, more.offsets[1:] + size])
+        both.together = np.concatenate([self.together[:size], more.together])
+        return both
+
+
+def extended(data: Bytes, rows: Rows, which: IntArray, parts: Parts) -> Bytes:
+    """
+    Put something behind every row.
+
+    Parameters
+    ----------
+    data
+        The block.
+    rows
+        Its rows.
+    which
+        What stands behind a row, one after the other: numbers of ``parts``, columns x rows; -1 is
+        nothing.
+    parts
+        The pieces.
+
+    Returns
+    -------
+    array of bytes
+        The rows with their own bytes and line ends, and the pieces between the two.
+    """
+    out: Bytes = _extended(
+        data, rows.start, rows.end, rows.after, which, parts.together, parts.offsets
+    )
+    return out

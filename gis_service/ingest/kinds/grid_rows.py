@@ -1,0 +1,166 @@
+"""The rows of a file of grids, in one form and noded; nothing here knows the store.
+
+Apart from what publishes them, so that a file is checked without reading all of the program.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from gis_service.boundaries.linework.noding import NodingReport, check_polygons
+from gis_service.errors import InputError, Place
+from gis_service.ingest.kinds.kind import FileForm, MatchedTable
+from gis_service.ingest.readers.columns import Field
+from gis_service.ingest.readers.frames import Note
+from gis_service.ingest.readers.geojson_text import code_of, nested
+from gis_service.ingest.readers.values import read_values
+from gis_service.settings import number_settings
+
+FIELDS: Final = (
+    Field(
+        "key",
+        ("code", "grid_code", "网格编码", "网格编号", "网格代码", "编码", "代码", "编号", "adcode",
+         "区域编码", "wgbm"),
+        needed=True,
+    ),
+    Field("name", ("网格名称", "名称", "mc", "wgmc", "xzqmc", "grid_name")),
+    Field("level", ("rank", "层级", "级别", "网格层级", "网格级别", "等级", "wgcj")),
+    Field(
+        "parent",
+        ("parent_code", "上级", "上级网格", "上级编码", "上级网格编码", "上级代码", "父级编码",
+         "所属网格编码", "pid"),
+    ),
+    Field("parent_name", ("上级名称", "上级网格名称", "所属网格", "父级名称")),
+    Field(
+        "kind", ("网格类型", "类型", "类别", "grid_kind"), form="word",
+        words={"专属": "dedicated", "专属网格": "dedicated", "普通": "ordinary",
+               "一般": "ordinary", "一般网格": "ordinary", "普通网格": "ordinary",
+               "基础网格": "ordinary", "综合网格": "ordinary"},
+    ),
+    Field("urban_rural_class", ("城乡分类", "城乡分类代码", "城乡代码", "cxfldm")),
+    Field("admin_code", ("行政区划代码", "行政区划", "区划代码", "xzqdm")),
+)  # fmt: skip
+FORM: Final = FileForm("grids", FIELDS, geometry="required")
+_CODES: Final = ("key", "parent", "admin_code")
+
+
+def read_rows(table: MatchedTable) -> pd.DataFrame:
+    """
+    Bring the rows of a file into one form.
+
+    Parameters
+    ----------
+    table
+        The file with our fields.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``key``, ``name``, ``level``, ``parent``, ``parent_name``, ``kind``,
+        ``urban_rural_class``, ``admin_code`` as texts or None, ``geometry`` and ``row``.
+
+    Raises
+    ------
+    InputError
+        A row has no code, or one that stands twice: a grid left out would be a gap.
+    """
+    if table.file.refusals:
+        first = table.file.refusals[0]
+        raise InputError(
+            "grids_file.rows_unread", place=Place(first.row, first.feature, first.field),
+            n=len(table.file.refusals), reason=first.message(),
+        )  # fmt: skip
+    rows = read_fields(FIELDS, table)
+    nothing = np.full(len(rows), None, dtype=object)
+    rows["geometry"] = nothing if table.geometry is None else table.geometry
+    rows["row"] = table.rows
+    for bad, message in (
+        (rows["key"].isna(), "grids_file.no_code"),
+        (rows["key"].duplicated() & rows["key"].notna(), "grids_file.code_twice"),
+        (~rows["kind"].isin(["ordinary", "dedicated"]) & rows["kind"].notna(),
+         "grids_file.bad_kind"),
+    ):  # fmt: skip
+        if bad.any():
+            index = int(np.flatnonzero(bad.to_numpy())[0])
+            field = "kind" if message.endswith("kind") else "key"
+            place = Place(int(rows["row"].iloc[index]), rows["key"].iloc[index], table.said(field))
+            raise InputError(message, place=place, n=int(bad.sum()))
+    return rows.reset_index(drop=True)
+
+
+def check_rows(
+    rows: pd.DataFrame, tolerance_m: float, *, allow_holes: bool = False
+) -> NodingReport:
+    """
+    Node the polygons of one level.
+
+    Parameters
+    ----------
+    rows
+        Of :func:`read_rows`, all of one level.
+    tolerance_m
+        Up to this width slits and overlaps are repaired.
+    allow_holes
+        Enclosed land may belong to nobody.
+
+    Returns
+    -------
+    NodingReport
+        Dedicated grids are cut out of those below them.
+    """
+    return check_polygons(
+        rows["key"].tolist(),
+        rows["geometry"].to_numpy(),
+        tolerance_m,
+        cut_out=(rows["kind"] == "dedicated").to_numpy(),
+        allow_holes=allow_holes,
+        most_crossings=number_settings().boundary_most_crossings,
+    )
+
+
+def read_fields(fields: Sequence[Field], table: MatchedTable) -> pd.DataFrame:
+    """
+    Read every field of a file, also those without a column.
+
+    Parameters
+    ----------
+    fields
+        Ours.
+    table
+        The file.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A column for each field, None where there is nothing. Of an object in a column of codes,
+        such as ``{"adcode": 430600}``, the code is read; any other object or list is left out. The
+        file's notes tell both.
+    """
+    nothing = np.full(len(table.rows), None, dtype=object)
+    columns = {
+        one.name: read_values(one, _plain_values(one.name, table))
+        if one.name in table.frame
+        else nothing
+        for one in fields
+    }
+    return pd.DataFrame(columns, dtype=object)
+
+
+def _plain_values(field: str, table: MatchedTable) -> Any:
+    values = table.frame[field].to_numpy(dtype=object).copy()
+    found = {at: inner for at, value in enumerate(values) if (inner := nested(value)) is not None}
+    codes = {at: code_of(inner) if field in _CODES else None for at, inner in found.items()}
+    for at, code in codes.items():
+        values[at] = code
+    read = [code for code in codes.values() if code is not None]
+    said = {"field": table.said(field)}
+    if read:
+        note = Note("ingest.nested_read", {**said, "n": len(read), "code": read[0]})
+        table.file.notes.append(note)
+    if len(read) < len(codes):
+        table.file.notes.append(
+            Note("ingest.nested_ignored", {**said, "n": len(codes) - len(read)})
+        )
+    return values

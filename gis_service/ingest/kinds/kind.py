@@ -1,0 +1,394 @@
+"""What an import is made of: the sender's options, a file matched to our fields, what became of it.
+
+Each kind of file brings a handler of this form; ``ingest.importing`` holds the list of kinds and
+does everything that is the same for all of them. Nothing here touches a file or the store.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from gis_service.coordinate_systems import CoordinateSystem, parse_crs
+from gis_service.errors import Place
+from gis_service.ingest.readers.columns import Field, MatchedColumn
+from gis_service.ingest.readers.file_table import FileTable
+from gis_service.ingest.readers.frames import Note, Refusal
+from gis_service.messages import Language
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from gis_service.access import Actor
+
+Progress = Callable[[float, str], None]
+"""Takes the share that is done (0 to 1) and the message key of the step."""
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """
+    What the sender says about a file.
+
+    Attributes
+    ----------
+    crs
+        The coordinate system, where the sender states one.
+    layer
+        Of a file with several.
+    encoding
+        Of the texts; found out where None.
+    key
+        The file's column that names a row.
+    columns
+        The file's column by our field, before any matching by name.
+    replace
+        What the file does not name is taken away.
+    dry_run
+        Everything is done and taken back again.
+    accept_shift
+        A file that looks shifted is taken all the same.
+    original_name
+        What the sender calls the file, where it lies under another name here.
+    extra
+        Options of one kind only, as :attr:`ImportKind.extra` lists them.
+    """
+
+    crs: CoordinateSystem | None = None
+    layer: str | None = None
+    encoding: str | None = None
+    key: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    replace: bool = False
+    dry_run: bool = False
+    accept_shift: bool = False
+    original_name: str | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """
+        Put the options into JSON, for a job.
+
+        Returns
+        -------
+        dict
+            What :meth:`from_json` reads.
+        """
+        said = asdict(self)
+        return said | {"crs": None if self.crs is None else self.crs.code}
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> "ImportOptions":
+        """
+        Read what :meth:`as_json` wrote.
+
+        Parameters
+        ----------
+        said
+            The options; what is missing has its default.
+
+        Returns
+        -------
+        ImportOptions
+            As they were.
+
+        Raises
+        ------
+        InputError
+            The coordinate system is not known.
+        """
+        crs = said.get("crs")
+        return cls(**{**said, "crs": None if crs is None else parse_crs(crs)})
+
+
+@dataclass(frozen=True)
+class MatchedTable:
+    """
+    A file whose columns are known by our names.
+
+    Attributes
+    ----------
+    frame
+        One column a matched field, values as they were read; one row a row of the file that
+        could be read. The index is 0 … n-1.
+    geometry
+        Shapely geometries in CGCS2000, one a row, None where a row has none; None where the file
+        has none at all.
+    rows
+        The number of each row as the sender sees it.
+    columns
+        Every column of the file, with our field where it has one.
+    key
+        The file's column that names a row; None where the kind needs none.
+    file
+        The file as it was read, with all its columns and rows.
+    raw_xy
+        One point a row as the file has it, before CGCS2000; NaN where there is none.
+    """
+
+    frame: pd.DataFrame
+    geometry: Any
+    rows: Any
+    raw_xy: Any
+    columns: Sequence[MatchedColumn]
+    key: str | None
+    file: FileTable
+
+    def refusal(self, index: int, key: str, field_name: str, **values: object) -> Refusal:
+        """
+        Refuse one row.
+
+        Parameters
+        ----------
+        index
+            Its position in :attr:`frame`.
+        key
+            The message.
+        field_name
+            Our field.
+        **values
+            What fills the message; never personal data.
+
+        Returns
+        -------
+        Refusal
+            With the row as the sender sees it, its key as the feature, and the file's own name
+            of the field.
+        """
+        feature = str(self.frame["key"].iloc[index]) if "key" in self.frame else None
+        place = Place(int(self.rows[index]), feature, self.said(field_name))
+        return Refusal.because(key, place, **values)
+
+    def said(self, field_name: str) -> str:
+        """
+        Name a field as the sender does.
+
+        Parameters
+        ----------
+        field_name
+            Our field.
+
+        Returns
+        -------
+        str
+            The file's column; our own name where the file has none.
+        """
+        named = [one.file for one in self.columns if one.field == field_name and one.file]
+        return named[0] if named else self.file.coordinates.get(field_name, field_name)
+
+    def back(self, refusal: Refusal) -> Refusal:
+        """
+        Say a refusal of the door in the sender's own rows and columns.
+
+        Parameters
+        ----------
+        refusal
+            Of a door that was given :attr:`frame`, whose rows count from 1.
+
+        Returns
+        -------
+        Refusal
+            With the file's row and column.
+        """
+        row = None if refusal.row is None else int(self.rows[refusal.row - 1])
+        field_name = None if refusal.field is None else self.said(refusal.field)
+        return replace(refusal, row=row, field=field_name)
+
+
+@dataclass
+class Applied:
+    """
+    What a handler wrote.
+
+    Attributes
+    ----------
+    new, changed, same, removed
+        Rows of the file (removed: of the store).
+    refusals
+        Rows that did not go in.
+    notes
+        What else the sender should know.
+    taken
+        Rows written by table, for the import record.
+    details
+        What this kind alone has to tell; JSON.
+    record
+        True writes the import down even where no row of the file is new or changed.
+    """
+
+    new: int = 0
+    changed: int = 0
+    same: int = 0
+    removed: int = 0
+    refusals: list[Refusal] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    taken: dict[str, int] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
+    record: bool = False
+
+
+Handler = Callable[["sa.Connection", "Actor", MatchedTable, ImportOptions, Progress], Applied]
+"""
+Checks the rows of a file and writes them, inside the transaction of the whole file.
+
+It raises a :class:`~gis_service.errors.GisError` where the file as a whole cannot be taken; rows
+that cannot are returned as refusals. ``dry_run`` is not its business: the transaction is rolled
+back by the caller. It must not commit, and tells progress from 0 to 1 of its own part.
+"""
+
+
+@dataclass(frozen=True)
+class FileForm:
+    """
+    What the columns of a kind of file are matched to; as :class:`ImportKind` has it.
+
+    Attributes
+    ----------
+    default_key
+        Our field that names a row; None where several fields do together.
+    geometry
+        ``none``, ``optional`` or ``required``: what becomes of a file without any coordinate.
+    """
+
+    name: str
+    fields: tuple[Field, ...]
+    default_key: str | None = "key"
+    geometry: str = "optional"
+
+
+@dataclass(frozen=True)
+class ImportKind:
+    """
+    One kind of file.
+
+    Attributes
+    ----------
+    name
+        As on the command line: ``buildings``, ``grids`` …
+    fields
+        The columns that are known.
+    handle
+        Writes the rows.
+    default_key
+        Our field that names a row; None where several fields do together.
+    geometry
+        ``none``, ``optional`` or ``required``: what becomes of a file without any coordinate.
+    personal
+        True keeps the keys of rows out of every record: they may name people.
+    extra
+        Options that only this kind knows: message key of the explanation by name.
+    read
+        Reads files of suffixes that :func:`~gis_service.ingest.sandbox.client.read_table` does not
+        know.
+    suffixes
+        Of :attr:`read`, in small letters with the dot.
+    called, about
+        In Chinese and English, where the message files have no words for it.
+    """
+
+    name: str
+    fields: tuple[Field, ...]
+    handle: Handler
+    default_key: str | None = "key"
+    geometry: str = "optional"
+    personal: bool = False
+    extra: Mapping[str, str] = field(default_factory=dict)
+    read: Callable[[Path, ImportOptions], FileTable] | None = None
+    suffixes: tuple[str, ...] = ()
+    called: tuple[str, str] = ("", "")
+    about: tuple[str, str] = ("", "")
+
+    @property
+    def form(self) -> FileForm:
+        """
+        Say what its files are matched to.
+
+        Returns
+        -------
+        FileForm
+            Without what works on the rows.
+        """
+        return FileForm(self.name, self.fields, self.default_key, self.geometry)
+
+
+@dataclass(frozen=True)
+class ImportOutcome:
+    """
+    What became of a file.
+
+    Attributes
+    ----------
+    import_id
+        Row of ``import_record``; None after a dry run, and where nothing changed.
+    rows
+        Rows of the file.
+    """
+
+    kind: str
+    file: str
+    sha256: str
+    crs: str | None
+    encoding: str | None
+    layer: str | None
+    columns: Sequence[MatchedColumn]
+    key: str | None
+    rows: int
+    new: int
+    changed: int
+    same: int
+    removed: int
+    refusals: Sequence[Refusal]
+    notes: Sequence[Note]
+    dry_run: bool
+    import_id: int | None
+    details: Mapping[str, Any]
+    personal: bool
+
+    def as_dict(self, language: Language = "zh-CN", *, most: int = 1000) -> dict[str, Any]:
+        """
+        Put it into JSON.
+
+        Parameters
+        ----------
+        language
+            Of reasons and notes.
+        most
+            As many refusals are listed; their number is always the whole.
+
+        Returns
+        -------
+        dict
+            ``refused`` lists row, feature, field and reason; the feature is left out where it may
+            name a person.
+        """
+        return {
+            "kind": self.kind,
+            "file": self.file,
+            "sha256": self.sha256,
+            "crs": self.crs,
+            "encoding": self.encoding,
+            "layer": self.layer,
+            "columns": [{"file": one.file, "field": one.field} for one in self.columns],
+            "key": self.key,
+            "rows": self.rows,
+            "new": self.new,
+            "changed": self.changed,
+            "same": self.same,
+            "removed": self.removed,
+            "refused_count": len(self.refusals),
+            "refused": [
+                {
+                    "row": one.row,
+                    "feature": None if self.personal else one.feature,
+                    "field": one.field,
+                    "reason": one.say(language),
+                }
+                for one in self.refusals[:most]
+            ],
+            "notes": [note.say(language) for note in self.notes],
+            "dry_run": self.dry_run,
+            "import_id": self.import_id,
+            **self.details,
+        }

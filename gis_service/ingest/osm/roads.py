@@ -1,0 +1,222 @@
+"""Ways become a network: edges between the nodes that ways share, and nowhere else.
+
+Two roads that cross without a common node (a bridge) stay apart. Pure: ways in, frames out.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from gis_service.errors import Place
+from gis_service.ingest.osm import tags as osm_tags
+from gis_service.ingest.osm import turns as osm_turns
+from gis_service.ingest.osm.scan import Relation, Way
+from gis_service.ingest.readers.frames import COLUMNS, Note, Refusal
+
+WAY_STRIDE: Final = 10_000
+"""``edge_id`` = way id × this + place of the edge's first node in the way: the same in every
+extract, and far within 64 bits. A way has at most 2,000 nodes by OpenStreetMap's own rule."""
+
+_BIGGEST_WAY: Final = 2**63 // WAY_STRIDE
+
+LonLat = tuple[float, float]
+Edge = tuple[tuple[object, ...], list[LonLat]]
+"""The columns of an edge up to its geometry, and its line."""
+
+
+@dataclass(frozen=True)
+class Roads:
+    """The frames of roads and turn restrictions, and what is to be said about them."""
+
+    nodes: pd.DataFrame
+    edges: pd.DataFrame
+    turns: pd.DataFrame
+    notes: list[Note]
+    refusals: list[Refusal]
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A stretch of a way whose nodes are all known; ``start`` is its first node's place in it."""
+
+    way: Way
+    class_: str
+    start: int
+    refs: list[int]
+    lonlat: list[LonLat]
+
+
+def build(
+    ways: Iterable[Way], restrictions: Iterable[Relation] = (), stops: Collection[int] = ()
+) -> Roads:
+    """
+    Cut ways into the edges of a network.
+
+    Parameters
+    ----------
+    ways
+        Any ways; those that nobody travels are left out and counted in a note.
+    restrictions
+        Relations that restrict turns.
+    stops
+        Nodes that no motor vehicle passes: the road is cut there, and a turn restriction in both
+        directions says so; who walks or pushes a cycle passes.
+
+    Returns
+    -------
+    Roads
+        Edges run in the direction of their way. Parallel edges and loops stay. Nodes at exactly
+        the same place that a way joins become one, the lower id.
+    """
+    left_out: Counter[str] = Counter()
+    refusals: list[Refusal] = []
+    pieces: list[_Piece] = []
+    broken = 0
+    for way in ways:
+        if not ({"highway", "route"} & way.tags.keys()):
+            continue
+        class_ = osm_tags.road_class(way.tags)
+        if class_ is None:
+            if "highway" in way.tags:
+                left_out[way.tags["highway"]] += 1
+        elif way.tags.get("area") == "yes":
+            left_out["area=yes"] += 1
+        elif len(way.refs) > WAY_STRIDE:
+            place = Place(feature=f"w{way.id}")
+            refusals.append(Refusal.because("ingest.osm_way_too_long", place, nodes=len(way.refs)))
+        elif abs(way.id) >= _BIGGEST_WAY:
+            place = Place(feature=f"w{way.id}")
+            refusals.append(Refusal.because("ingest.osm_id_too_big", place, most=_BIGGEST_WAY))
+        else:
+            broken += None in way.lonlat
+            pieces.extend(_pieces(way, class_))
+    same = _same_place(pieces)
+    uses = _uses(pieces, same)
+    closed = {same.get(node, node) for node in stops} & uses.keys()
+    uses.update(dict.fromkeys(closed, 2))
+    edges = [row for piece in pieces for row in _edges(piece, same, uses)]
+    frame = _edge_frame(edges)
+    turns, said = osm_turns.turns(restrictions, frame, same, WAY_STRIDE, closed)
+    notes = [*_notes(left_out, broken), *said]
+    return Roads(_node_frame(edges), frame, turns, notes, refusals)
+
+
+def _notes(left_out: Counter[str], broken: int) -> list[Note]:
+    notes = []
+    if left_out:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in left_out.most_common(12))
+        notes.append(Note("ingest.osm_roads_left_out", {"n": left_out.total(), "kinds": kinds}))
+    if broken:
+        notes.append(Note("ingest.osm_roads_clipped", {"n": broken}))
+    return notes
+
+
+def _pieces(way: Way, class_: str) -> Iterator[_Piece]:
+    """Split a way where the file lacks nodes; a node named twice in a row counts once."""
+    refs: list[int] = []
+    lonlat: list[LonLat] = []
+    start = 0
+    for index, (ref, place) in enumerate(zip(way.refs, way.lonlat, strict=True)):
+        if place is None:
+            if len(refs) > 1:
+                yield _Piece(way, class_, start, refs, lonlat)
+            refs, lonlat = [], []
+            continue
+        if not refs:
+            start = index
+        refs.append(ref)
+        lonlat.append(place)
+    if len(refs) > 1:
+        yield _Piece(way, class_, start, refs, lonlat)
+
+
+def _same_place(pieces: Iterable[_Piece]) -> dict[int, int]:
+    """Join neighbours of a way that lie at one place, so that no edge has length 0."""
+    root: dict[int, int] = {}
+
+    def find(ref: int) -> int:
+        while ref in root:
+            ref = root[ref]
+        return ref
+
+    for piece in pieces:
+        for index in range(1, len(piece.refs)):
+            if piece.lonlat[index] == piece.lonlat[index - 1]:
+                low, high = sorted((find(piece.refs[index - 1]), find(piece.refs[index])))
+                if low != high:
+                    root[high] = low
+    return {ref: find(ref) for ref in root}
+
+
+def _uses(pieces: Iterable[_Piece], same: Mapping[int, int]) -> Counter[int]:
+    uses: Counter[int] = Counter()
+    for piece in pieces:
+        before = None
+        for ref in piece.refs:
+            node = same.get(ref, ref)
+            if node != before:
+                uses[node] += 1
+            before = node
+    return uses
+
+
+def _edges(piece: _Piece, same: Mapping[int, int], uses: Mapping[int, int]) -> Iterator[Edge]:
+    tags, class_ = piece.way.tags, piece.class_
+    direction = osm_tags.oneway(tags, class_)
+    attributes = (
+        class_,
+        tags.get("name") or tags.get("ref") or "",
+        direction,
+        osm_tags.maxspeed_kmh(tags),
+        osm_tags.says_yes(tags, "bridge"),
+        osm_tags.says_yes(tags, "tunnel"),
+        osm_tags.is_dual_carriageway(tags, class_, direction),
+        osm_tags.is_roundabout(tags),
+        osm_tags.foot_allowed(tags, class_),
+        osm_tags.motor_allowed(tags, class_),
+    )
+    nodes = [same.get(ref, ref) for ref in piece.refs]
+    last = len(nodes) - 1
+    begin = 0
+    for index in range(1, last + 1):
+        if index < last and uses[nodes[index]] < 2:
+            continue
+        line = _without_repeats(piece.lonlat[begin : index + 1])
+        if len(line) > 1:
+            edge_id = piece.way.id * WAY_STRIDE + piece.start + begin
+            yield (edge_id, nodes[begin], nodes[index], *attributes), line
+        begin = index
+
+
+def _without_repeats(line: list[LonLat]) -> list[LonLat]:
+    return [place for index, place in enumerate(line) if index == 0 or place != line[index - 1]]
+
+
+def _node_frame(edges: list[Edge]) -> pd.DataFrame:
+    places: dict[object, LonLat] = {}
+    for (_, source, target, *_), line in edges:
+        places[source] = line[0]
+        places[target] = line[-1]
+    lonlat = np.array(list(places.values()), dtype=float).reshape(-1, 2)
+    return pd.DataFrame(
+        {
+            "node_id": np.array(list(places), dtype=np.int64),
+            "lon": lonlat[:, 0],
+            "lat": lonlat[:, 1],
+        }
+    )
+
+
+def _edge_frame(edges: list[Edge]) -> pd.DataFrame:
+    names = COLUMNS["road_edges"]
+    frame = pd.DataFrame([row for row, _ in edges], columns=list(names[:-1]))
+    owner = np.repeat(np.arange(len(edges)), [len(line) for _, line in edges])
+    xy = np.array([place for _, line in edges for place in line], dtype=np.float64)
+    lines = shapely.linestrings(xy.reshape(-1, 2), indices=owner)
+    frame["geometry"] = pd.Series(lines, dtype=object, index=frame.index)
+    return frame.astype({"maxspeed_kmh": float} | dict.fromkeys(names[:3], np.int64))

@@ -1,0 +1,218 @@
+"""The places of a GeoPackage's layer, and answers written beside them: the two halves of assigning.
+
+Both run in the process for foreign files; ``gpkg_assign`` asks for them.
+"""
+
+import pickle
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from gis_service.errors import InputError, Place
+from gis_service.ingest.readers import gpkg
+
+AT_ONCE: Final = 5000
+_ENVELOPE: Final = {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}
+_HEADER: Final = 8
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class GpkgPlaces:
+    """
+    What a layer holds.
+
+    Attributes
+    ----------
+    system
+        Its coordinate system as EPSG:n, where it names one.
+    names
+        Of its columns.
+    x, y
+        One point a row in the order of the key; NaN where there is none.
+    no_point
+        What stands instead of a point, by position; an empty text for nothing.
+    systems
+        What the column of systems says, where one was asked for.
+    """
+
+    system: str | None
+    names: list[str]
+    x: Floats
+    y: Floats
+    no_point: dict[int, str]
+    systems: list[str] | None
+
+
+@dataclass(frozen=True)
+class _Layer:
+    table: str
+    column: str
+    key: str
+    system: str | None
+    names: list[str]
+
+
+def read_places(
+    path: Path, original_name: str, *, layer: str | None, crs_column: str | None
+) -> GpkgPlaces:
+    """
+    Read the places of a layer.
+
+    Parameters
+    ----------
+    path
+        The file.
+    original_name
+        Its name, for errors.
+    layer
+        Which; it may be left out where there is only one.
+    crs_column
+        The column that names the system row by row, if one does.
+
+    Returns
+    -------
+    GpkgPlaces
+        In the order in which :func:`write_answers` writes.
+
+    Raises
+    ------
+    InputError
+        It is no GeoPackage, or has several layers and none is named, or no such column.
+    """
+    with gpkg.opened(path, original_name) as database:
+        found = _layer_of(database, layer)
+        if crs_column is not None and crs_column not in found.names:
+            raise InputError(
+                "locate.no_column", place=Place(field=crs_column), columns=" / ".join(found.names)
+            )
+        told = "''" if crs_column is None else gpkg.quoted_name(crs_column)
+        xs, ys, no_point, systems = [], [], dict[int, str](), list[str]()
+        count = 0
+        for rows in _blocks(database, found, f", {gpkg.quoted_name(found.column)}, {told}"):
+            x, y = _points([row[1] for row in rows], count, no_point)
+            xs.append(x)
+            ys.append(y)
+            systems += [str(row[2] or "") for row in rows]
+            count += len(rows)
+    nothing = np.zeros(0)
+    return GpkgPlaces(
+        found.system,
+        found.names,
+        np.concatenate([nothing, *xs]),
+        np.concatenate([nothing, *ys]),
+        no_point,
+        None if crs_column is None else systems,
+    )
+
+
+def write_answers(
+    path: Path, original_name: str, *, layer: str | None, columns: Sequence[str], answers: Path
+) -> int:
+    """
+    Put new columns beside the rows of a layer.
+
+    Parameters
+    ----------
+    path
+        A copy of the file, which is changed.
+    original_name
+        The file's name, for errors.
+    layer
+        As for :func:`read_places`.
+    columns
+        Names of the new columns; those of metres are numbers.
+    answers
+        Blocks of rows of values, as ``gpkg_assign`` pickled them.
+
+    Returns
+    -------
+    int
+        Rows written.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written to.
+    """
+    with gpkg.opened(path, original_name, write=True) as database, answers.open("rb") as source:
+        found = _layer_of(database, layer)
+        table, key = gpkg.quoted_name(found.table), gpkg.quoted_name(found.key)
+        triggers = database.execute(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?",
+            (found.table,),
+        ).fetchall()
+        for name, _ in triggers:  # they keep the index of geometries, and none changes here
+            database.execute(f"DROP TRIGGER {gpkg.quoted_name(name)}")
+        for name in columns:
+            kind = "REAL" if "nearest_m" in name else "TEXT"
+            database.execute(f"ALTER TABLE {table} ADD COLUMN {gpkg.quoted_name(name)} {kind}")
+        put = ", ".join(f"{gpkg.quoted_name(name)} = ?" for name in columns)
+        change = f"UPDATE {table} SET {put} WHERE {key} = ?"  # noqa: S608 (quoted names)
+        count = 0
+        for rows in _blocks(database, found, ""):
+            values = pickle.load(source)  # noqa: S301 (our own process wrote it)
+            database.executemany(
+                change, [(*value, row[0]) for value, row in zip(values, rows, strict=True)]
+            )
+            count += len(rows)
+        for _, sql in triggers:
+            database.execute(sql)
+        database.commit()
+    return count
+
+
+def _layer_of(database: sqlite3.Connection, wanted: str | None) -> _Layer:
+    rows = database.execute(
+        "SELECT table_name, column_name, organization, organization_coordsys_id"
+        " FROM gpkg_geometry_columns LEFT JOIN gpkg_spatial_ref_sys USING (srs_id)"
+        " ORDER BY table_name"
+    ).fetchall()
+    fitting = [row for row in rows if wanted is None or row[0] == wanted]
+    if len(fitting) != 1:
+        known = " / ".join(row[0] for row in rows)
+        raise InputError("locate.which_layer", place=Place(field="layer"), layers=known or "—")
+    table, column, organization, number = fitting[0]
+    columns = database.execute(f"PRAGMA table_info({gpkg.quoted_name(table)})").fetchall()
+    key = next((row[1] for row in columns if row[5]), "rowid")
+    system = f"{organization}:{number}" if str(organization).upper() == "EPSG" else None
+    return _Layer(table, column, key, system, [row[1] for row in columns])
+
+
+def _blocks(database: sqlite3.Connection, layer: _Layer, columns: str) -> Iterator[list[Any]]:
+    key = gpkg.quoted_name(layer.key)
+    query = (
+        f"SELECT {key}{columns} FROM {gpkg.quoted_name(layer.table)}"  # noqa: S608 (quoted names)
+        f" WHERE {key} > ? ORDER BY {key} LIMIT {AT_ONCE}"
+    )
+    last: Any = -(2**62)
+    while rows := database.execute(query, (last,)).fetchall():
+        last = rows[-1][0]
+        yield rows
+
+
+def _points(
+    blobs: list[bytes | None], before: int, no_point: dict[int, str]
+) -> tuple[Floats, Floats]:
+    shapes = shapely.from_wkb(
+        np.array([_wkb(blob) for blob in blobs], dtype=object), on_invalid="ignore"
+    )
+    kinds = shapely.get_type_id(shapes)
+    for index in np.flatnonzero((kinds != 0) | shapely.is_empty(shapes)).tolist():
+        shape = shapes[index]
+        no_point[before + index] = "" if shape is None else shape.geom_type
+        shapes[index] = None
+    return shapely.get_x(shapes), shapely.get_y(shapes)
+
+
+def _wkb(blob: bytes | None) -> bytes | None:
+    if not isinstance(blob, bytes) or len(blob) < _HEADER or blob[:2] != b"GP":
+        return None
+    return blob[_HEADER + _ENVELOPE.get((blob[3] >> 1) & 7, 0) :]

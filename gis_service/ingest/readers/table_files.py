@@ -1,0 +1,284 @@
+"""CSV and XLSX into rows of values; which of them are coordinates is somebody else's question."""
+
+import csv
+import re
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, TextIO
+from xml.etree.ElementTree import ParseError
+
+import numpy as np
+import openpyxl
+import pandas as pd
+from defusedxml import DefusedXmlException
+from openpyxl.utils import get_column_letter
+from openpyxl.utils.exceptions import InvalidFileException
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
+
+from gis_service.errors import InputError, Place
+from gis_service.ingest.readers.frames import Refusal
+from gis_service.ingest.readers.packed import open_zip
+from gis_service.ingest.readers.raw import RawTable, check_rows, unique_names
+from gis_service.ingest.readers.texts import encoding_of
+from gis_service.ingest.readers.values import objects
+from gis_service.settings import import_settings
+
+_DELIMITERS: Final = (",", ";", "\t", "，", "|")
+_FIELD_LIMIT: Final = 256 * 1024 * 1024
+_FORMULA: Final = re.compile(rb'<c r="([A-Z]{1,3}[0-9]{1,7})"[^>]*?>\s*<f[\s>/]')
+_ADDRESS: Final = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{0,3})([0-9]{1,7})["']""")
+"""Of a cell or, without letters, of a row, by whatever prefix the sender's program calls it."""
+_SHEET: Final = re.compile(rb"<(?:\w+:)?sheet\s")
+_MOST_SHEETS: Final = 255
+_LAST_COLUMN: Final = 16_384
+_BLOCK: Final = 5000
+_LONGEST_HEADER: Final = 1024 * 1024
+_CHUNK: Final = 1024 * 1024
+_OVERLAP: Final = 4096
+
+
+def read_csv(path: Path, file: str, encoding: str | None) -> RawTable:
+    """
+    Read a table of texts.
+
+    Parameters
+    ----------
+    path
+        The file; separated by comma, semicolon or tab, whichever its header has most of.
+    file
+        Its name, for errors.
+    encoding
+        As the sender states it; found out where None.
+
+    Returns
+    -------
+    RawTable
+        Every value a text; rows count as a spreadsheet shows them, the header being row 1.
+
+    Raises
+    ------
+    InputError
+        It is no text, has no row, or has a column twice.
+    """
+    found = encoding_of(path, encoding, file)
+    csv.field_size_limit(_FIELD_LIMIT)
+    with found.open(path) as text:
+        delimiter = max(_DELIMITERS, key=_outside_quotes(_header(text)).count)
+        text.seek(0)
+        try:
+            return _table(csv.reader(text, delimiter=delimiter), file, found.name)
+        except csv.Error as error:
+            raise InputError("ingest.csv_broken", file=file, detail=str(error)) from error
+
+
+def _header(text: TextIO) -> str:
+    while line := text.readline(_LONGEST_HEADER):
+        if line.strip("\r\n"):
+            return line
+    return ""
+
+
+def _outside_quotes(line: str) -> str:
+    return "".join(line.split('"')[::2])
+
+
+def _table(lines: Iterable[Sequence[Any]], file: str, encoding: str | None) -> RawTable:
+    """Take the first line that says something as the header, and the others as rows, by blocks."""
+    filled = (
+        (number, line)
+        for number, line in enumerate(lines, start=1)
+        if any(line) or any(value not in (None, "") for value in line)
+    )
+    _, top = next(filled, (0, ()))
+    if not top:
+        raise InputError("ingest.no_rows", file=file)
+    names = _names(top, file)
+    width, most, count = len(names), import_settings().max_rows, 0
+    columns: list[list[Any]] = [[] for _ in names]
+    rows: list[int] = []
+    refusals: list[Refusal] = []
+    while block := list(islice(filled, _BLOCK)):
+        count += len(block)
+        if count > most:
+            count += sum(1 for _ in filled)
+            break
+        kept = []
+        for number, line in block:
+            if len(line) > width and any(value not in (None, "") for value in line[width:]):
+                values = {"columns": width, "values": len(line)}
+                refusals.append(Refusal.because("ingest.row_too_long", Place(row=number), **values))
+                continue
+            rows.append(number)
+            kept.append([*line[:width], *[None] * (width - len(line))])
+        for column, more in zip(columns, zip(*kept, strict=True), strict=bool(kept)):
+            column.extend(more)
+    check_rows(count, file)
+    frame = pd.DataFrame({name: objects(columns.pop(0)) for name in names})
+    table = RawTable(frame, np.array(rows, dtype=np.int64), encoding=encoding)
+    table.refusals += refusals
+    return table
+
+
+def _names(top: Sequence[Any], file: str) -> list[str]:
+    named = ["" if value is None else str(value) for value in top]
+    while named and not named[-1]:
+        named.pop()
+    return unique_names(named, file)
+
+
+def read_xlsx(path: Path, file: str, layer: str | None) -> RawTable:
+    """
+    Read one sheet of a workbook.
+
+    Parameters
+    ----------
+    path
+        The file.
+    file
+        Its name, for errors.
+    layer
+        The sheet; where None the only one that holds anything.
+
+    Returns
+    -------
+    RawTable
+        Values as the workbook holds them; rows count as it shows them.
+
+    Raises
+    ------
+    InputError
+        It is damaged or a zip bomb, holds formulas, or has several filled sheets and none is
+        named.
+    """
+    with open_zip(path, file) as archive:  # a bomb is refused here
+        _count_sheets(archive, file)
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except _BROKEN as error:
+        raise InputError("ingest.xlsx_broken", file=file) from error
+    try:
+        sheet = _sheet(book, file, layer)
+        _look_through(path, sheet, file)
+        # Cell by cell in Python, 200,000 rows would take a minute.
+        found = CalamineWorkbook.from_path(path).get_sheet_by_name(sheet.title)
+        table = _table(_lines(found), file, None)
+    except (*_BROKEN, CalamineError) as error:
+        raise InputError("ingest.xlsx_broken", file=file) from error
+    finally:
+        book.close()
+    table.layer = sheet.title
+    return table
+
+
+def _lines(sheet: CalamineSheet) -> Iterator[list[Any]]:
+    """Give the lines of a sheet from its first, whatever stands in it."""
+    for line in sheet.iter_rows():
+        yield [_as_typed(value) for value in line]
+
+
+def _as_typed(value: Any) -> Any:
+    """Give nothing for an empty cell, and a whole number as one."""
+    if value == "":
+        return None
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_BROKEN: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    KeyError,
+    ValueError,
+    EOFError,
+    ParseError,
+    InvalidFileException,
+    DefusedXmlException,
+)
+
+
+def _count_sheets(archive: zipfile.ZipFile, file: str) -> None:
+    """Refuse a workbook of thousands of sheets: each would be opened to see whether it is empty."""
+    for member in archive.infolist():
+        if not member.filename.endswith("workbook.xml"):
+            continue
+        try:
+            sheets = len(_SHEET.findall(archive.read(member)))
+        except _BROKEN as error:
+            raise InputError("ingest.xlsx_broken", file=file) from error
+        if sheets > _MOST_SHEETS:
+            raise InputError("ingest.xlsx_sheets", file=file, sheets=sheets, most=_MOST_SHEETS)
+
+
+def _sheet(book: Any, file: str, layer: str | None) -> Any:
+    sheets = {sheet.title: sheet for sheet in book.worksheets}
+    if layer is not None:
+        if layer not in sheets:
+            raise InputError(
+                "ingest.no_layer", file=file, layer=layer, known=" / ".join(sheets) or "—"
+            )
+        return sheets[layer]
+    filled = {
+        title: sheet
+        for title, sheet in sheets.items()
+        if any(any(value is not None for value in line) for line in _first_lines(sheet))
+    }
+    if not filled:
+        raise InputError("ingest.no_rows", file=file)
+    if len(filled) > 1:
+        raise InputError("ingest.several_layers", file=file, known=" / ".join(filled))
+    return next(iter(filled.values()))
+
+
+def _first_lines(sheet: Any) -> list[Any]:
+    sheet.reset_dimensions()
+    return list(sheet.iter_rows(max_row=20, values_only=True))
+
+
+def _look_through(path: Path, sheet: Any, file: str) -> None:
+    """
+    Look at a sheet's own text before cells are made of it.
+
+    A formula is refused, and an extent of more cells than the settings allow: between the first
+    and the last cell a place is made for each, so that two cells may ask for 512 GiB.
+    """
+    columns: set[bytes] = set()
+    rows: set[int] = set()
+    with zipfile.ZipFile(path) as archive, archive.open(sheet._worksheet_path) as source:  # noqa: SLF001
+        before = b""
+        while part := source.read(_CHUNK):
+            text = before + part
+            formula = _FORMULA.search(text)
+            if formula:
+                cell = formula[1].decode()
+                row = int(re.sub(r"\D", "", cell))
+                place = Place(row=row, field=cell)
+                raise InputError(
+                    "ingest.xlsx_formula", place=place, file=file, sheet=sheet.title, cell=cell
+                )
+            found = _ADDRESS.findall(text)
+            if found:
+                letters, numbers = zip(*found, strict=True)
+                columns.update(letters)
+                ends = {int(number) for number in set(numbers)} | rows
+                rows = {min(ends), max(ends)}
+            before = part[-_OVERLAP:]
+    wide = sorted(_column(letters) for letters in columns if letters) or [1]
+    first, last = min(rows, default=1), max(rows, default=1)
+    high = last - first + 1
+    cells = high * (wide[-1] - wide[0] + 1)
+    limit = import_settings().max_cells
+    if cells > limit:
+        corner = f"{get_column_letter(wide[-1])}{last}"
+        raise InputError(
+            "ingest.xlsx_extent", place=Place(row=last, field=corner), file=file,
+            sheet=sheet.title, cell=corner, cells=cells, limit=limit,
+        )  # fmt: skip
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + letter - 64
+    return min(number, _LAST_COLUMN)

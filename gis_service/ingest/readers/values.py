@@ -1,0 +1,223 @@
+"""The values of a file's cells as our fields want them: texts, numbers, days, times, words.
+
+A value that cannot be read is left as it is and refused at the door; nothing is made up. A time
+without a zone is taken as China's, since the country has one.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+
+from gis_service.ingest.readers.columns import Field
+
+ZONE: Final = ZoneInfo("Asia/Shanghai")
+_DAY: Final = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?")
+_CLOCK: Final = re.compile(
+    r"[\sT]*(\d{1,2})[:时](\d{1,2})(?:分|:(\d{1,2})(?:\.\d+)?|分(\d{1,2})秒)?"
+    r"\s*(Z|[+-]\d{2}:?\d{2})?"
+)
+_COMPACT: Final = re.compile(r"(\d{4})(\d{2})(\d{2})")
+_SEPARATORS: Final = re.compile(r"[,，、;；|/\n]+")
+_YES: Final = frozenset({"是", "有", "√", "y", "yes", "true", "t", "1", "专职", "全职"})
+_NO: Final = frozenset({"否", "无", "×", "n", "no", "false", "f", "0", "兼职"})
+_NOTHING: Final = frozenset({"", "-", "—", "/", "无", "空", "null", "none", "nan", "n/a"})
+
+
+def read_values(field: Field, values: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
+    """
+    Read one column.
+
+    Parameters
+    ----------
+    field
+        Ours; its form and words say how.
+    values
+        As the file has them.
+
+    Returns
+    -------
+    array of object
+        None where a cell is empty; what cannot be read stays as it was.
+    """
+    read = _READERS[field.form]
+    words = {_plain(said): ours for said, ours in field.words.items()}
+    words |= {_plain(ours): ours for ours in field.words.values()}
+    known: dict[Any, Any] = {}  # most columns say the same few things over and over
+    return objects([_memorised(known, read, words, value) for value in values.tolist()])
+
+
+def new_values(field: Field, count: int) -> npt.NDArray[np.object_]:
+    """
+    Make a column of what new rows have where nothing is said.
+
+    Parameters
+    ----------
+    field
+        Ours.
+    count
+        Of the rows.
+
+    Returns
+    -------
+    array of object
+        The field's default in each row.
+    """
+    return objects([[] if field.form == "tags" else field.default for _ in range(count)])
+
+
+def objects(values: Sequence[Any]) -> npt.NDArray[np.object_]:
+    """
+    Make an array of whatever the values are, also lists of one length.
+
+    Parameters
+    ----------
+    values
+        One a row.
+
+    Returns
+    -------
+    array of object
+        As long as the values are many.
+    """
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def _memorised(
+    known: dict[Any, Any],
+    read: Callable[[Any, Mapping[str, str]], Any],
+    words: Mapping[str, str],
+    value: Any,
+) -> Any:
+    if type(value) is not str:
+        return read(_clean(value), words)
+    found = known.get(value, known)
+    if found is known:
+        found = known[value] = read(value.strip() or None, words)
+    return list(found) if type(found) is list else found
+
+
+def _clean(value: Any) -> Any:
+    if value is None or value != value:  # noqa: PLR0124 (NaN and NaT)
+        return None
+    if isinstance(value, str):
+        return value.strip() or None
+    return value
+
+
+def _text(value: Any, _words: Mapping[str, str]) -> Any:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, datetime) and (value.hour, value.minute, value.second) == (0, 0, 0):
+        return value.date().isoformat()
+    return str(value)
+
+
+def _number(value: Any, _words: Mapping[str, str]) -> Any:
+    if not isinstance(value, str):
+        return value
+    narrow = unicodedata.normalize("NFKC", value).replace(",", "").strip()
+    if _plain(narrow) in _NOTHING:
+        return None
+    try:
+        return float(narrow)
+    except ValueError:
+        return value
+
+
+def _flag(value: Any, _words: Mapping[str, str]) -> Any:
+    if value is None or isinstance(value, bool | np.bool_):
+        return value
+    said = _plain(str(int(value) if isinstance(value, float) and value.is_integer() else value))
+    return True if said in _YES else False if said in _NO else value
+
+
+def _day(value: Any, _words: Mapping[str, str]) -> Any:
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(int(value))
+    if not isinstance(value, str):
+        return value
+    text = unicodedata.normalize("NFKC", value).strip()
+    if _plain(text) in _NOTHING:
+        return None
+    found = _DAY.match(text) or _COMPACT.fullmatch(text)
+    if found is None:
+        return value
+    rest = text[found.end() :]
+    if rest and _CLOCK.fullmatch(rest) is None:
+        return value
+    try:
+        return date(*(int(part) for part in found.groups()))
+    except ValueError:
+        return value
+
+
+def _moment(value: Any, words: Mapping[str, str]) -> Any:
+    if isinstance(value, datetime):
+        return value if value.tzinfo is not None else value.replace(tzinfo=ZONE)
+    day = _day(value, words)
+    if not isinstance(day, date):
+        return day
+    clock = None
+    if isinstance(value, str):
+        text = unicodedata.normalize("NFKC", value).strip()
+        found = _DAY.match(text) or _COMPACT.fullmatch(text)
+        clock = None if found is None else _CLOCK.fullmatch(text[found.end() :])
+    if clock is None:
+        return datetime(day.year, day.month, day.day, tzinfo=ZONE)
+    hour, minute, second, spoken, offset = clock.groups()
+    try:
+        moment = datetime(
+            day.year, day.month, day.day, int(hour), int(minute), int(second or spoken or 0),
+            tzinfo=ZONE,
+        )  # fmt: skip
+    except ValueError:
+        return value
+    if offset is None:
+        return moment
+    zone = datetime.strptime(offset.replace("Z", "+0000"), "%z").tzinfo
+    return moment.replace(tzinfo=zone)
+
+
+def _tags(value: Any, words: Mapping[str, str]) -> Any:
+    if value is None:
+        return []
+    if not isinstance(value, str):
+        return value
+    parts = [part.strip(" []\"'{}") for part in _SEPARATORS.split(value)]
+    said = [part for part in parts if _plain(part) not in _NOTHING]
+    return list(dict.fromkeys(words.get(_plain(part), part) for part in said))
+
+
+def _word(value: Any, words: Mapping[str, str]) -> Any:
+    if value is None:
+        return None
+    said = str(value).strip()
+    return words.get(_plain(said), said)
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold().replace(" ", "").replace("_", "")
+
+
+_READERS: Final[Mapping[str, Callable[[Any, Mapping[str, str]], Any]]] = {
+    "text": _text,
+    "whole": _number,
+    "number": _number,
+    "flag": _flag,
+    "day": _day,
+    "moment": _moment,
+    "tags": _tags,
+    "word": _word,
+}

@@ -1,0 +1,325 @@
+"""Foreign files are parsed in a process of their own, with limits: the one way to any reader.
+
+``reader_process`` is the other side. Whatever happens to it there (too much memory, too much time,
+a crash inside a library) is an error here that names the file. A reading ends with the process
+that asked for it, however that ends.
+"""
+
+import atexit
+import json
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from gis_service import errors
+from gis_service.coordinate_systems import CoordinateSystem
+from gis_service.errors import InputError
+from gis_service.ingest.readers.file_table import FileTable
+from gis_service.ingest.sandbox import transfer as parcel
+from gis_service.settings import ROOT, import_settings
+
+if TYPE_CHECKING:
+    from gis_service.ingest.osm.reading import OsmRegion
+
+REQUEST: Final = "request"
+RESULT: Final = "result"
+"""Names of files in the folder of one reading."""
+
+_MB: Final = 1024 * 1024
+_LATE_S: Final = 30.0
+_ENVIRONMENT: Final = {
+    "PYTHONPATH": str(ROOT),
+    "MALLOC_ARENA_MAX": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "PROJ_NETWORK": "OFF",
+}
+_KEPT: Final = ("PATH", "LANG", "LC_ALL", "TZ", "GDAL_DATA", "PROJ_DATA", "LD_LIBRARY_PATH")
+_WHY: Final = {
+    signal.SIGXCPU: "time",
+    signal.SIGABRT: "memory",  # what a library does when it gets none
+    signal.SIGXFSZ: "size",
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one reading may take: bytes above the bare process, seconds, files."""
+
+    memory: int
+    cpu_s: int
+    wall_s: float
+    open_files: int
+    file_size: int
+
+    @classmethod
+    def of(cls, size: int) -> "Limits":
+        """
+        Allow a file as much as its size gives reason for.
+
+        Parameters
+        ----------
+        size
+            Bytes of the file as it came.
+
+        Returns
+        -------
+        Limits
+            By the settings ``GIS_IMPORT_READER_…``.
+        """
+        given = import_settings()
+        mb = size / _MB
+        memory = given.reader_small_memory_mb + mb * given.reader_memory_per_mb
+        seconds = given.reader_small_cpu_s + mb * given.reader_cpu_s_per_mb
+        return cls(
+            memory=int(min(memory, given.reader_memory_mb) * _MB),
+            cpu_s=int(min(seconds, given.reader_cpu_s)),
+            wall_s=given.reader_wall_s,
+            open_files=given.reader_open_files,
+            file_size=max(2 * size, given.max_unpacked_mb * _MB),
+        )
+
+
+# --- the readers -------------------------------------------------------------------------------
+
+
+def read_table(path: Path, original_name: str | None = None, **how: Any) -> FileTable:
+    """
+    Read a file of any known kind, apart.
+
+    Parameters
+    ----------
+    path, original_name, **how
+        As for :func:`gis_service.ingest.readers.files.read_table`, which does it.
+
+    Returns
+    -------
+    FileTable
+        With the coordinates in CGCS2000.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read as a whole, or would take more than the limits allow.
+    """
+    return cast("FileTable", read("table", path, original_name, **how))
+
+
+def read_graphml(
+    path: Path, *, crs: CoordinateSystem | None, original_name: str | None = None
+) -> FileTable:
+    """
+    Read a street network, apart.
+
+    Parameters
+    ----------
+    path, crs, original_name
+        As for :func:`gis_service.ingest.readers.graphml.read_graphml`, which does it.
+
+    Returns
+    -------
+    FileTable
+        A row for each road.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read as a whole, or would take more than the limits allow.
+    """
+    return cast("FileTable", read("graphml", path, original_name, crs=crs))
+
+
+def read_osm(path: Path, *, whole_file: bool = False) -> "OsmRegion":
+    """
+    Read a region, apart.
+
+    Parameters
+    ----------
+    path, whole_file
+        As for :func:`gis_service.ingest.osm.reading.read_osm`, which does it.
+
+    Returns
+    -------
+    OsmRegion
+        What the file gives.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read as a whole, or would take more than the limits allow.
+    """
+    return cast("OsmRegion", read("osm", path, None, whole_file=whole_file))
+
+
+def read(reader: str, path: Path, original_name: str | None, **arguments: Any) -> Any:
+    """
+    Have one file read by a process that can be ended.
+
+    Parameters
+    ----------
+    reader
+        One of ``reader_process.READERS``.
+    path
+        The file.
+    original_name
+        The sender's name of it; the path's where None.
+    **arguments
+        The reader's own.
+
+    Returns
+    -------
+    object
+        What the reader returned.
+
+    Raises
+    ------
+    GisError
+        What the reader raised.
+    InputError
+        The process that read it died, or would have taken more than the limits allow.
+    """
+    name = original_name or path.name
+    limits = Limits.of(path.stat().st_size if path.is_file() else 0)
+    environment = _settings()
+    request = {
+        "reader": reader,
+        "path": path.absolute(),
+        "arguments": {**arguments, "original_name": name},
+        "limits": limits,
+        "environment": environment,
+    }
+    with tempfile.TemporaryDirectory(prefix="gis-import-") as scratch:
+        folder = Path(scratch)
+        environment["TMPDIR"] = scratch
+        (folder / REQUEST).write_bytes(pickle.dumps(request))
+        ended = _asked(folder, limits)
+        if not (folder / RESULT).is_file():
+            raise _died(ended, limits, name)
+        found = parcel.unpack(folder / RESULT, name)
+    if isinstance(found, dict) and "error" in found:
+        kind = getattr(errors, str(found["error"]), InputError)
+        raise kind(found["key"], place=found["place"], **found["values"])
+    return found
+
+
+def _settings() -> dict[str, str]:
+    """Give the child our own limits of imports, whatever environment it was forked from."""
+    said = import_settings().model_dump()
+    return {f"GIS_IMPORT_{name.upper()}": str(value) for name, value in said.items()}
+
+
+def _died(ended: Mapping[str, Any], limits: Limits, name: str) -> InputError:
+    why = ended.get("why") or _WHY.get(ended.get("signal", 0), "died")
+    return InputError(
+        f"ingest.reader_{why}", file=name, mb=limits.memory // _MB, seconds=limits.cpu_s
+    )
+
+
+# --- the server --------------------------------------------------------------------------------
+
+
+class _Server:
+    """The warm process from which children are forked, for a process and what is forked from it."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "gis_service.ingest.sandbox.process", str(theirs.fileno())],
+                pass_fds=(theirs.fileno(),),
+                env=kept | _ENVIRONMENT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # it ends with us, not with the terminal's Ctrl-C
+            )
+        self._control = ours
+        self.owner = os.getpid()
+
+    def ask(self, folder: Path, back: socket.socket) -> None:
+        """Send a request; its end will be told on the other side of ``back``."""
+        socket.send_fds(self._control, [str(folder).encode()], [back.fileno()])
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is still there, as far as can be told; a fork of ours hears it when asking."""
+        return self.owner != os.getpid() or self._process.poll() is None
+
+    def leave(self) -> None:
+        """Close our side, which ends it."""
+        self._control.close()
+        if self.owner == os.getpid():
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(5)
+
+
+_lock = Lock()
+_server: _Server | None = None
+
+
+def start() -> None:
+    """Start the process that waits for files, so that the first file does not wait for it."""
+    _running()
+
+
+def _running() -> _Server:
+    global _server  # noqa: PLW0603 (one for each process)
+    with _lock:
+        if _server is None or not _server.runs:
+            stop()
+            _server = _Server()
+        return _server
+
+
+def stop() -> None:
+    """End the process that waits for files, and with it whatever it reads."""
+    global _server  # noqa: PLW0603 (one for each process)
+    if _server is not None:
+        _server.leave()
+        _server = None
+
+
+def _forked() -> None:
+    """Let a fork of ours ask the same server: each reading ends with whoever asked for it."""
+    global _lock  # noqa: PLW0603 (it may have been held while forking)
+    _lock = Lock()
+
+
+atexit.register(stop)
+os.register_at_fork(after_in_child=_forked)
+
+
+def _asked(folder: Path, limits: Limits) -> dict[str, Any]:
+    """Wait for the end of a reading; a server that has died is started again, once."""
+    for _ in range(2):
+        server = _running()
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs, suppress(OSError):  # whether it is there shows below
+                server.ask(folder, theirs)
+            ours.settimeout(limits.wall_s + _LATE_S)
+            try:
+                said = ours.recv(1024)
+            except TimeoutError:
+                return {"why": "time"}
+        if said:  # the end of a child is always told, by the server
+            return cast("dict[str, Any]", json.loads(said))
+        _replace(server)
+    return {}
+
+
+def _replace(dead: _Server) -> None:
+    with _lock:
+        if _server is dead:
+            stop()

@@ -1,0 +1,160 @@
+"""Past imports: which file went in when, by whom, with how many rows, and what was refused.
+
+Reads ``import_record`` only; what stood in the files is not there.
+"""
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from gis_service.access import Actor
+from gis_service.access.permissions import IMPORT
+from gis_service.errors import NotFoundError
+from gis_service.ingest.readers.frames import Note
+from gis_service.messages import Language, text
+from gis_service.sheet_cells import safe_cell
+from gis_service.store import tables as t
+
+_COLUMNS: Final = ("row", "feature", "field", "reason")
+REGIONS: Final = ("osm", "demo")
+"""Kinds of import that bring a whole region."""
+
+
+@dataclass(frozen=True)
+class PastImport:
+    """A file that went in; ``counts`` has rows, new, changed, same and removed where known."""
+
+    import_id: int
+    kind: str
+    source_name: str
+    crs: str
+    actor_name: str
+    actor_name_en: str
+    finished_at: datetime
+    counts: Mapping[str, int]
+    taken: Mapping[str, int]
+    refused: int
+
+
+def past_imports(
+    connection: sa.Connection, actor: Actor, *, limit: int, offset: int = 0
+) -> tuple[list[PastImport], int]:
+    """
+    List past imports, the newest first.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks.
+    limit, offset
+        Which page.
+
+    Returns
+    -------
+    imports, total
+        The page, and how many there are in all.
+
+    Raises
+    ------
+    NotAllowedError
+        The actor may not import.
+    """
+    IMPORT.require(actor)
+    total = connection.scalar(sa.select(sa.func.count()).select_from(t.import_record)) or 0
+    past = t.import_record.c
+    rows = connection.execute(
+        sa.select(
+            past.import_id,
+            past.kind,
+            past.source_name,
+            past.crs,
+            t.actor.c.name,
+            t.actor.c.name_en,
+            past.finished_at,
+            sa.func.coalesce(past.details["counts"], sa.literal({}, past.details.type)),
+            past.taken,
+            past.refused,
+        )
+        .join(t.actor, t.actor.c.actor_id == past.actor_id)
+        .order_by(past.import_id.desc())
+        .limit(limit)
+        .offset(offset)
+    )
+    return [PastImport(*tuple(row)) for row in rows], total
+
+
+def region_notes(connection: sa.Connection) -> list[Note]:
+    """
+    Read what the reader of the region's file noted, such as homes in no whole unit.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+
+    Returns
+    -------
+    list of Note
+        None where the county did not come as one file.
+    """
+    past = t.import_record.c
+    kept = connection.scalar(
+        sa.select(past.details["notes"])
+        .where(past.kind.in_(REGIONS))
+        .order_by(past.import_id.desc())
+        .limit(1)
+    )
+    return [Note(one["key"], one["values"]) for one in kept or ()]
+
+
+def refusals_table(
+    connection: sa.Connection, actor: Actor, import_id: int, language: Language
+) -> str:
+    """
+    Write what a past import refused as a table.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks.
+    import_id
+        Which.
+    language
+        Of the reasons.
+
+    Returns
+    -------
+    str
+        CSV with row, feature, field and reason; at most the first 1,000.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such import.
+    """
+    IMPORT.require(actor)
+    past = t.import_record.c
+    refusals = connection.scalar(sa.select(past.refusals).where(past.import_id == import_id))
+    if refusals is None:
+        raise NotFoundError("imports.no_import")
+    target = io.StringIO()
+    out = csv.writer(target)
+    out.writerow([text(f"imports.column_{name}", language) for name in _COLUMNS])
+    for one in refusals:
+        cells = [one.get(name) for name in _COLUMNS[:-1]]
+        out.writerow([safe_cell(value) for value in (*cells, _said(one, language))])
+    return target.getvalue()
+
+
+def _said(refusal: Mapping[str, Any], language: Language) -> str:
+    key = refusal.get("key")
+    return text(key, language, **refusal.get("values", {})) if key else str(refusal["reason"])

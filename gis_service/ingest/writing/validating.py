@@ -1,0 +1,419 @@
+"""The door of the store: each row is looked at before it goes in, and refused with its reason.
+
+Checks work on whole columns. The first thing that is wrong with a row is its reason; the others go
+in. A reason names the table, the row, its key and the field, never the value: it may be personal.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+
+from gis_service.errors import InputError, Place
+from gis_service.ingest.readers.frames import COLUMNS, Refusal
+from gis_service.ingest.readers.values import objects
+
+Mask = npt.NDArray[np.bool_]
+Day = date | None
+
+
+class Door:
+    """
+    One frame on its way into the store.
+
+    Parameters
+    ----------
+    name
+        Of the frame.
+    frame
+        Its rows.
+    id_column
+        What names a row in a refusal.
+    columns
+        What it must have; that of ``frames.COLUMNS`` where None.
+
+    Raises
+    ------
+    InputError
+        A column is missing.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        frame: pd.DataFrame,
+        id_column: str = "key",
+        columns: Sequence[str] | None = None,
+    ) -> None:
+        wanted = COLUMNS[name] if columns is None else columns
+        missing = [column for column in wanted if column not in frame.columns]
+        if missing:
+            raise InputError("ingest.columns_missing", table=name, columns=", ".join(missing))
+        self.name = name
+        self.columns: dict[str, Any] = {column: frame[column].to_numpy() for column in wanted}
+        self.good: Mask = np.ones(len(frame), dtype=bool)
+        self.refusals: list[Refusal] = []
+        self._id = self.columns[id_column]
+
+    def refuse(self, bad: npt.ArrayLike, key: str, field: str, **values: object) -> None:
+        """
+        Turn rows away.
+
+        Parameters
+        ----------
+        bad
+            One truth value a row.
+        key
+            Message key.
+        field
+            The column that is wrong.
+        **values
+            For the message, the same for each row; ``table`` is always there.
+        """
+        new = np.asarray(bad, dtype=bool) & self.good
+        for index in np.flatnonzero(new).tolist():
+            place = Place(row=index + 1, feature=str(self._id[index]), field=field)
+            self.refusals.append(Refusal.because(key, place, table=self.name, **values))
+        self.good &= ~new
+
+    def take(self, field: str) -> Any:
+        """
+        Give a column of the rows that may go in.
+
+        Parameters
+        ----------
+        field
+            Its name.
+
+        Returns
+        -------
+        numpy.ndarray
+            In the order of the frame.
+        """
+        return self.columns[field][self.good]
+
+    # --- what a column must be -----------------------------------------------------------------
+
+    def texts(self, *fields: str, required: bool = False, most: float | None = None) -> None:
+        """
+        Make texts of columns; nothing becomes an empty text.
+
+        Parameters
+        ----------
+        *fields
+            Column names.
+        required
+            Empty texts are refused.
+        most
+            So many characters are allowed.
+        """
+        for field in fields:
+            values = self.columns[field]
+            texts = [
+                value if isinstance(value, str) else "" if null else str(value)
+                for value, null in zip(values.tolist(), pd.isna(values).tolist(), strict=True)
+            ]
+            self.columns[field] = objects(texts)
+            self.refuse(["\x00" in text for text in texts], "ingest.row_bad_text", field)
+            if most is not None:
+                long = [len(text) > most for text in texts]
+                self.refuse(long, "ingest.row_text_too_long", field, most=int(most))
+            if required:
+                self.refuse([not text.strip() for text in texts], "ingest.row_empty", field)
+
+    def unique(self, field: str) -> None:
+        """
+        Refuse what was there before.
+
+        Parameters
+        ----------
+        field
+            Of a repeated value the first row goes in.
+        """
+        twice = pd.Series(self.columns[field]).where(self.good).dropna().duplicated()
+        bad = np.zeros(len(self.good), dtype=bool)
+        bad[twice.index[twice]] = True
+        self.refuse(bad, "ingest.row_repeated", field)
+
+    def one_of(self, field: str, allowed: Collection[str]) -> None:
+        """
+        Refuse unknown words.
+
+        Parameters
+        ----------
+        field
+            Column name.
+        allowed
+            The known ones.
+        """
+        known = pd.Series(self.columns[field]).isin(list(allowed)).to_numpy()
+        self.refuse(~known, "ingest.row_unknown_word", field, allowed=", ".join(allowed))
+
+    def numbers(
+        self, field: str, low: float, high: float, *, whole: bool = True, optional: bool = False
+    ) -> None:
+        """
+        Check numbers; whole ones become int64 where none is missing.
+
+        Parameters
+        ----------
+        field
+            Column name.
+        low, high
+            The ends, both allowed.
+        whole
+            Fractions are refused.
+        optional
+            Nothing is allowed and becomes None.
+        """
+        given = pd.Series(self.columns[field])
+        null = given.isna().to_numpy()
+        exact = pd.api.types.is_integer_dtype(given)
+        numbers = given if exact else pd.to_numeric(given, errors="coerce").astype(float)
+        bad = ~numbers.between(low, high).to_numpy() & ~null
+        if whole and not exact:
+            bad |= (numbers % 1 != 0).to_numpy() & ~null
+        self.refuse(bad, "ingest.row_bad_number", field, low=low, high=high)
+        if not optional:
+            self.refuse(null, "ingest.row_empty", field)
+        if whole and not exact:
+            filled = numbers.where(self.good & ~null, 0).astype(np.int64)
+            self.columns[field] = (
+                filled.astype(object).where(~null, None).to_numpy()
+                if optional
+                else filled.to_numpy()
+            )
+        else:
+            self.columns[field] = numbers.to_numpy()
+
+    def flags(self, *fields: str) -> None:
+        """
+        Check truth values.
+
+        Parameters
+        ----------
+        *fields
+            Column names.
+        """
+        for field in fields:
+            values = pd.Series(self.columns[field])
+            self.refuse(~values.isin([True, False]), "ingest.row_bad_flag", field)
+            self.columns[field] = (values == True).to_numpy()  # noqa: E712
+
+    def points(self, *, optional: bool = False) -> None:
+        """
+        Check ``lon`` and ``lat`` and make the column ``point``.
+
+        Parameters
+        ----------
+        optional
+            Both may be missing, then the point is None.
+        """
+        pair = []
+        for field, limit in (("lon", 180.0), ("lat", 90.0)):
+            degrees = pd.to_numeric(pd.Series(self.columns[field]), errors="coerce")
+            pair.append(degrees.to_numpy(dtype=float))
+            bad = ~(np.abs(pair[-1]) <= limit)
+            if optional:
+                bad &= ~pd.isna(self.columns[field])
+            self.refuse(bad, "ingest.row_bad_degrees", field, limit=int(limit))
+        lon, lat = pair
+        self.refuse(np.isnan(lon) != np.isnan(lat), "ingest.row_half_a_point", "lon")
+        whole = ~np.isnan(lon) & ~np.isnan(lat)
+        points = np.full(len(lon), None, dtype=object)
+        points[whole] = shapely.points(lon[whole], lat[whole])
+        self.columns["point"] = points
+
+    def geometries(self, field: str, kinds: Collection[int], *, optional: bool = False) -> None:
+        """
+        Check shapes: of the right type, valid, within the globe.
+
+        Parameters
+        ----------
+        field
+            Column of shapely geometries.
+        kinds
+            Shapely type ids.
+        optional
+            None is allowed.
+        """
+        values = np.array(self.columns[field], dtype=object)
+        null = pd.isna(values)
+        values[null] = None
+        self.columns[field] = values
+        bounds = shapely.bounds(values)
+        inside = (np.abs(bounds) <= np.array([180.0, 90.0, 180.0, 90.0])).all(axis=1)
+        kind = np.isin(shapely.get_type_id(values), list(kinds))
+        self.refuse(~kind & ~null, "ingest.row_wrong_shape", field)
+        self.refuse(~inside & ~null, "ingest.row_outside_globe", field)
+        self.refuse(~shapely.is_valid(values) & ~null, "ingest.row_invalid_shape", field)
+        if not optional:
+            self.refuse(null, "ingest.row_empty", field)
+
+    def days(self, field: str, *, optional: bool = False) -> None:
+        """
+        Check days; a moment becomes its day.
+
+        Parameters
+        ----------
+        field
+            Column name.
+        optional
+            Nothing is allowed and becomes None.
+        """
+        values = [_day(value) for value in pd.Series(self.columns[field]).astype(object)]
+        null = pd.isna(self.columns[field])
+        unread = np.array([value is None for value in values], dtype=bool) & ~null
+        self.refuse(unread, "ingest.row_bad_day", field)
+        if not optional:
+            self.refuse(null, "ingest.row_empty", field)
+        self.columns[field] = objects(values)
+
+    def moments(self, field: str, *, optional: bool = False) -> None:
+        """
+        Check points in time, which must tell their offset from UTC.
+
+        Parameters
+        ----------
+        field
+            Column name.
+        optional
+            Nothing is allowed and becomes None.
+        """
+        given = pd.Series(self.columns[field]).astype(object)
+        null = given.isna().to_numpy()
+        known = [isinstance(value, datetime) and value.tzinfo is not None for value in given]
+        self.refuse(~np.array(known, dtype=bool) & ~null, "ingest.row_bad_moment", field)
+        if not optional:
+            self.refuse(null, "ingest.row_empty", field)
+        self.columns[field] = objects(
+            [value if good else None for value, good in zip(given, known, strict=True)]
+        )
+
+    def ordered(self, first: str, second: str, *, strictly: bool = False) -> None:
+        """
+        Refuse what ends before it begins; what is missing is in order.
+
+        Parameters
+        ----------
+        first, second
+            Columns that went through :meth:`days` or :meth:`moments`.
+        strictly
+            Equal is refused too.
+        """
+        bad = [
+            one is not None and two is not None and (two < one or (strictly and two == one))
+            for one, two in zip(self.columns[first], self.columns[second], strict=True)
+        ]
+        self.refuse(bad, "ingest.row_out_of_order", second, first=first)
+
+    def ranges(self) -> None:
+        """Check ``valid_from`` and ``valid_to`` and make the column ``valid`` of pairs."""
+        self.days("valid_from")
+        self.days("valid_to", optional=True)
+        self.ordered("valid_from", "valid_to", strictly=True)
+        pairs = zip(self.columns["valid_from"], self.columns["valid_to"], strict=True)
+        self.columns["valid"] = objects(list(pairs))
+
+    def present_iff(self, field: str, wanted: npt.ArrayLike, because: str) -> None:
+        """
+        Refuse what has a value where it must not, or none where it must.
+
+        Parameters
+        ----------
+        field
+            Column name.
+        wanted
+            One truth value a row.
+        because
+            The column that decides.
+        """
+        there = ~pd.isna(self.columns[field])
+        bad = there != np.asarray(wanted, dtype=bool)
+        self.refuse(bad, "ingest.row_does_not_fit", field, other=because)
+
+    def refers(
+        self, field: str, ids: Mapping[Any, int], into: str, *, optional: bool = False
+    ) -> None:
+        """
+        Replace keys of other rows by their ids.
+
+        Parameters
+        ----------
+        field
+            Column of keys.
+        ids
+            Id by key.
+        into
+            The new column.
+        optional
+            Nothing and an empty text are allowed and become None.
+        """
+        keys = self.columns[field]
+        null = pd.isna(keys) | (keys == "")
+        found = objects(
+            [None if gone else ids.get(key) for key, gone in zip(keys, null.tolist(), strict=True)]
+        )
+        self.refuse(pd.isna(found) & ~null, "ingest.row_unknown_key", field)
+        if not optional:
+            self.refuse(null, "ingest.row_empty", field)
+        self.columns[into] = found
+
+    def apart(self, *owners: tuple[str, ...]) -> None:
+        """
+        Refuse a range of days that meets an earlier one of the same owner.
+
+        Parameters
+        ----------
+        *owners
+            Columns that together name an owner, several times where a row has several; ``valid``
+            must be there. A row that is refused stands in no other's way.
+        """
+        valid = self.columns["valid"]
+        names = [list(zip(*(self.columns[c] for c in own), strict=True)) for own in owners]
+        end: list[dict[Any, Day]] = [{} for _ in owners]
+        bad = np.zeros(len(self.good), dtype=bool)
+        for row in sorted(np.flatnonzero(self.good).tolist(), key=lambda row: valid[row][0]):
+            low, high = valid[row]
+            mine = [name[row] for name in names]
+            before = [known.get(name, date.min) for known, name in zip(end, mine, strict=True)]
+            if any(last is None or low < last for last in before):
+                bad[row] = True
+                continue
+            for known, name in zip(end, mine, strict=True):
+                known[name] = high
+        fields = " / ".join(", ".join(own) for own in owners)
+        self.refuse(bad, "ingest.row_overlaps", "valid_from", fields=fields)
+
+    def tags(self, field: str) -> None:
+        """
+        Check lists of words.
+
+        Parameters
+        ----------
+        field
+            Column of lists; nothing becomes an empty list.
+        """
+        lists = [_words(value) for value in self.columns[field]]
+        self.refuse([words is None for words in lists], "ingest.row_bad_list", field)
+        self.columns[field] = objects(lists)
+
+
+def _words(value: Any) -> list[str] | None:
+    if isinstance(value, list | tuple | np.ndarray):
+        words = list(value)
+        clean = all(isinstance(word, str) and word and "\x00" not in word for word in words)
+        return words if clean else None
+    return [] if value is None or value is pd.NA or value != value else None  # noqa: PLR0124
+
+
+def _day(value: Any) -> Day:
+    if value is None or value is pd.NaT:
+        return None
+    if isinstance(value, datetime):
+        return value.date()
+    return value if isinstance(value, date) else None

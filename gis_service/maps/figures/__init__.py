@@ -1,0 +1,4 @@
+"""Figures on the map.
+
+``figures`` counts, ``classes`` makes classes of it, ``measured`` tells coverage.
+"""

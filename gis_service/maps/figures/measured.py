@@ -1,0 +1,264 @@
+"""Figures of coverage as the map and the sheets show them, to the one who asks.
+
+Whoever answers for a grid sees its exact figures. Anybody else sees shares in whole percent, and
+none where a cell of 1–4 households could be told from it.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from gis_service.access import Actor
+from gis_service.coverage.measuring.statistics import COUNTY_GRID, COUNTY_RANK, HOUSEHOLDS, RULE
+from gis_service.coverage.runs.runs import (
+    Figures,
+    Run,
+    figures_by_grid,
+    figures_of,
+    figures_of_grid,
+)
+from gis_service.grids.answers.tallies import grids_seen, parents
+from gis_service.grids.reading import SchemeKey
+from gis_service.maps.figures.classes import hide_small
+from gis_service.store import tables as t
+
+
+@dataclass(frozen=True)
+class KindFigures:
+    """
+    Households of one grid against one standard, or one kind of facility.
+
+    Attributes
+    ----------
+    of
+        What ``n`` counts.
+    n
+        ``covered + too_far + unreachable + off_network = n``. The counts are None for one who
+        sees the share only.
+    share
+        ``covered / n``, from 0 to 1; None where there is no household or the cell is hidden.
+    status
+        ``ok``, or why the figure does not measure travel.
+    median_minutes, p90_minutes, worst_minutes
+        Of the households that some facility reaches at all.
+    """
+
+    of: str
+    n: int | None
+    covered: int | None
+    too_far: int | None
+    unreachable: int | None
+    off_network: int | None
+    share: float | None
+    status: str
+    median_minutes: float | None
+    p90_minutes: float | None
+    worst_minutes: float | None
+
+
+@dataclass(frozen=True)
+class CoverageFigures(KindFigures):
+    """The standard's rule over kinds, and each kind by itself; ``run_id`` names the run."""
+
+    run_id: int
+    kinds: dict[str, KindFigures] = field(default_factory=dict)
+
+
+_FIELDS: Final = tuple(KindFigures.__dataclass_fields__)
+
+
+def _exact(figures: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: figures[name] for name in _FIELDS}
+
+
+def _share_only(figures: Mapping[str, Any]) -> dict[str, Any]:
+    share = figures["share"]
+    told = {"of": figures["of"], "status": figures["status"]}
+    return {**dict.fromkeys(_FIELDS), **told, "share": None if share is None else round(share, 2)}
+
+
+def _hidden(figures: Mapping[str, Any]) -> dict[str, Any]:
+    return {**_share_only(figures), "share": None}
+
+
+def shares_by_grid(
+    connection: sa.Connection,
+    actor: Actor,
+    scheme: SchemeKey,
+    run_id: int,
+    rank: int,
+    kind: str,
+) -> dict[int, float | None]:
+    """
+    Give the share of covered households of every grid of a level.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks: exact for the grids of its areas, in whole percent for others.
+    scheme
+        The grids' scheme.
+    run_id
+        Which run.
+    rank
+        Which level.
+    kind
+        A kind of facility; empty is the rule over kinds.
+
+    Returns
+    -------
+    dict
+        Share by grid id; None where nobody lives or where small cells could be told.
+    """
+    found = figures_by_grid(connection, run_id, rank, kind)
+    seen = grids_seen(connection, actor, t.household)
+    if seen is None:
+        return {grid: figures.share for grid, figures in found.items()}
+    hidden = _hidden_grids(connection, scheme, found)
+    shares: dict[int, float | None] = {}
+    for grid, figures in found.items():
+        if grid in seen:
+            shares[grid] = figures.share
+        elif grid in hidden or figures.share is None:
+            shares[grid] = None
+        else:
+            shares[grid] = round(figures.share, 2)
+    return shares
+
+
+def _hidden_grids(
+    connection: sa.Connection, scheme: SchemeKey, found: Mapping[int, Figures]
+) -> Collection[int]:
+    sizes = {grid: figures.n for grid, figures in found.items()}
+    return hide_small(sizes, parents(connection, scheme, None))
+
+
+def figures_seen(
+    connection: sa.Connection,
+    actor: Actor,
+    scheme: SchemeKey,
+    run: Run,
+    rank: int,
+    of: str = HOUSEHOLDS,
+    kind: str = RULE,
+    *,
+    only: int | None = None,
+) -> list[dict[str, Any]]:
+    """
+    Give the figures of every grid of a level to the one who asks.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks: exact for the grids of its areas; for others the share in whole percent, and none
+        where a small cell could be told; of hazards nothing at all.
+    scheme
+        The grids' scheme.
+    run
+        Which run.
+    rank
+        Which level; 0 is the county.
+    of
+        What is counted, of ``statistics.POPULATIONS``.
+    kind
+        A kind of facility; empty is the rule over kinds.
+    only
+        This grid, and no other.
+
+    Returns
+    -------
+    list of dict
+        ``grid_id``, ``code``, ``name``, ``parent_grid_id`` and the fields of
+        :class:`KindFigures`, by code.
+
+    Raises
+    ------
+    NotFoundError
+        The run has no such kind.
+    InputError
+        Nothing of that name is counted.
+    """
+    found = figures_of(connection, run, rank, of, kind, only=only)
+    seen = grids_seen(connection, actor, t.household)
+    if seen is None:
+        return [vars(one) for one in found]
+    households = figures_by_grid(connection, run.run_id, rank, kind)
+    hidden = _hidden_grids(connection, scheme, households)
+    rows = []
+    for one in found:
+        row = vars(one)
+        if one.grid_id not in seen:
+            secret = one.grid_id in hidden or of == "hazards"
+            row = row | (_hidden(row) if secret else _share_only(row))
+        rows.append(row)
+    return rows
+
+
+def coverage_of_grid(
+    connection: sa.Connection, actor: Actor, scheme: SchemeKey, rank: int, grid_id: int
+) -> dict[str, CoverageFigures]:
+    """
+    Give the figures of one grid against every standard that was measured.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks.
+    scheme
+        The grid's scheme.
+    rank
+        The grid's level; 0 is the county, then ``grid_id`` is 0.
+    grid_id
+        Which grid.
+
+    Returns
+    -------
+    dict
+        By code of the standard; without those that have no figure for this grid.
+    """
+    seen = grids_seen(connection, actor, t.household)
+    in_sight = seen is None or grid_id in seen
+    answer: dict[str, CoverageFigures] = {}
+    for standard, figures in figures_of_grid(connection, rank, grid_id).items():
+        shape = _exact
+        if not in_sight:
+            siblings = figures_by_grid(connection, figures["run_id"], rank)
+            small = grid_id in _hidden_grids(connection, scheme, siblings)
+            shape = _hidden if small else _share_only
+        answer[standard] = CoverageFigures(
+            **shape(figures),
+            run_id=figures["run_id"],
+            kinds={kind: KindFigures(**shape(one)) for kind, one in figures["kinds"].items()},
+        )
+    return answer
+
+
+def coverage_of_county(
+    connection: sa.Connection, actor: Actor, scheme: SchemeKey
+) -> dict[str, CoverageFigures]:
+    """
+    Give the county's figures against every standard that was measured.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks.
+    scheme
+        The base scheme.
+
+    Returns
+    -------
+    dict
+        By code of the standard.
+    """
+    return coverage_of_grid(connection, actor, scheme, COUNTY_RANK, COUNTY_GRID)

@@ -1,0 +1,258 @@
+"""Figures that were counted before, kept until the data they stand on change.
+
+What is kept belongs to a question, and a question names who may see what: the role's kind and the
+areas stand in it. Nothing here counts anything.
+"""
+
+import gzip
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from gis_service import __version__, snapshot
+from gis_service.access import Actor
+from gis_service.coverage.standards.book import standard_book
+from gis_service.snapshot import Part
+from gis_service.store import Store
+from gis_service.store import tables as t
+from gis_service.store.engine import NOBODY
+from gis_service.store.tiles import DAY
+
+FIGURES: Final = Part(
+    "figures",
+    (
+        "admin_unit",
+        "assignment",
+        "building",
+        "coverage_run",
+        "facility",
+        "grid_level",
+        "grid_scheme",
+        "grid_state",
+        "grid_version",
+        "hazard",
+        "household",
+        "import_record",
+        "incident",
+        "premises",
+        "road_network",
+        DAY,
+    ),
+)
+"""They are kept by question, in the store too; the part says what they depend on."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """
+    What was counted.
+
+    Attributes
+    ----------
+    packed
+        JSON by gzip.
+    tag
+        Names question and state; equal tags are equal answers.
+    unkept
+        Question and state of an answer that :func:`keep` has still to write into the store.
+    """
+
+    packed: bytes
+    tag: str
+    unkept: tuple[str, str] | None = None
+
+
+class AnswerCache:
+    """
+    The answers last given.
+
+    Parameters
+    ----------
+    most
+        How many are kept in memory; the store keeps those of the present state and day.
+    """
+
+    def __init__(self, most: int = 200) -> None:
+        self._most = most
+        self._answers: OrderedDict[str, Answer] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, tag: str) -> Answer | None:
+        """
+        Look an answer up.
+
+        Parameters
+        ----------
+        tag
+            Its name.
+
+        Returns
+        -------
+        Answer or None
+            None where it is not held.
+        """
+        with self._lock:
+            return self._answers.get(tag)
+
+    def keep(self, answer: Answer) -> None:
+        """
+        Hold an answer.
+
+        Parameters
+        ----------
+        answer
+            The answer.
+        """
+        with self._lock:
+            self._answers[answer.tag] = answer
+            while len(self._answers) > self._most:
+                self._answers.popitem(last=False)
+
+
+def state_of(connection: sa.Connection, part: Part = FIGURES) -> str:
+    """
+    Name the state of all that figures stand on: data, day, standards and release.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    part
+        What else than figures alone is made of them.
+
+    Returns
+    -------
+    str
+        Another one whenever a figure could be another one.
+    """
+    counted = snapshot.state_of(connection, part)
+    return hashlib.sha256(f"{__version__}/{counted}/{_standards()}".encode()).hexdigest()[:24]
+
+
+@cache
+def _standards() -> str:
+    return repr(standard_book())
+
+
+def question_of(kind: str, actor: Actor, *parts: object) -> str:
+    """
+    Name a question by what is asked and by whom.
+
+    Parameters
+    ----------
+    kind
+        ``figures``, ``overview`` …
+    actor
+        Who asks; two actors of one role and the same areas see the same.
+    *parts
+        What is asked for.
+
+    Returns
+    -------
+    str
+        The name.
+    """
+    areas = "all" if actor.areas is None else ",".join(str(area) for area in sorted(actor.areas))
+    return "/".join([kind, actor.role, areas, *(str(part) for part in parts)])
+
+
+def answer(
+    connection: sa.Connection,
+    cache: AnswerCache,
+    question: str,
+    make: Callable[[], bytes],
+    *,
+    in_store: bool = True,
+) -> Answer:
+    """
+    Give an answer: held, kept in the store, or made now; nothing is written.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    cache
+        Of this process.
+    question
+        As :func:`question_of` names it.
+    make
+        Writes the JSON.
+    in_store
+        Also for other processes; only where there are not more questions than a page can ask.
+
+    Returns
+    -------
+    Answer
+        Of the state of the data as it is now.
+    """
+    state = state_of(connection)
+    tag = hashlib.sha256(f"{question} {state}".encode()).hexdigest()[:24]
+    held = cache.find(tag)
+    if held is None:
+        packed = _kept(connection, question, state) if in_store else None
+        held = Answer(packed or gzip.compress(make(), 6, mtime=0), tag)
+        cache.keep(held)
+        if in_store and packed is None:
+            return replace(held, unkept=(question, state))
+    return held
+
+
+def _kept(connection: sa.Connection, question: str, state: str) -> bytes | None:
+    kept = t.answer.c
+    query = sa.select(kept.body).where(kept.question == question, kept.content == state)
+    body = connection.scalar(query)
+    return None if body is None else bytes(body)
+
+
+def keep(store: Store, answer: Answer) -> None:
+    """
+    Write an answer down for other processes; the first of a new state takes the others along.
+
+    Parameters
+    ----------
+    store
+        The store.
+    answer
+        One with ``unkept``; anything else is kept already.
+    """
+    if answer.unkept is None:
+        return
+    question, state = answer.unkept
+    kept = t.answer.c
+    kind = question.partition("/")[0]
+    gone = kept.question.startswith(f"{kind}/", autoescape=True) & (kept.content != state)
+    row: dict[str, Any] = {"content": state, "body": answer.packed}
+    with store.transaction(NOBODY) as connection:
+        connection.execute(sa.delete(t.answer).where(gone, kept.question != question))
+        connection.execute(
+            insert(t.answer)
+            .values(question=question, **row)
+            .on_conflict_do_update(index_elements=[kept.question], set_=row)
+        )
+
+
+def holds(given: str | None, tag: str) -> bool:
+    """
+    Tell whether a client already has what a tag names.
+
+    Parameters
+    ----------
+    given
+        Its header ``If-None-Match``.
+    tag
+        With its quotes.
+
+    Returns
+    -------
+    bool
+        Weak or strong makes no difference here.
+    """
+    names = {one.strip().removeprefix("W/") for one in (given or "").split(",")}
+    return tag.removeprefix("W/") in names or "*" in names

@@ -1,0 +1,1 @@
+"""Vector tiles: ``tiles`` cuts and keeps them, ``generalise`` simplifies shared edges."""

@@ -1,0 +1,229 @@
+"""Counts of the package: lines by room, and what a rule of docs/architecture.md speaks of."""
+
+import argparse
+import ast
+import io
+import json
+import re
+import subprocess
+import sys
+import tokenize
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+PACKAGE: Final = Path(__file__).resolve().parents[1] / "gis_service"
+FROZEN: Final = PACKAGE / "store" / "migrations"
+"""What has been released is not changed any more."""
+MODULE_LINES: Final = 600
+FUNCTION_LINES: Final = 80
+ARGUMENTS: Final = 10
+LONG_KERNELS: Final = Path(__file__).with_name("house_exceptions.txt")
+"""One name a line: functions that may be longer, names that may stand twice, code used by nobody."""
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass
+class Room:
+    """Lines of one room."""
+
+    files: int = 0
+    code: int = 0
+    docstring: int = 0
+    comment: int = 0
+
+
+@dataclass
+class House:
+    """What was counted."""
+
+    rooms: dict[str, Room] = field(default_factory=lambda: defaultdict(Room))
+    long_modules: list[str] = field(default_factory=list)
+    long_functions: list[str] = field(default_factory=list)
+    many_arguments: list[str] = field(default_factory=list)
+    named_twice: list[str] = field(default_factory=list)
+    statement_modules: list[str] = field(default_factory=list)
+    unused: list[str] = field(default_factory=list)
+
+
+def modules() -> Iterator[Path]:
+    """Walk the package's modules, but for migrations."""
+    return (file for file in sorted(PACKAGE.rglob("*.py")) if FROZEN not in file.parents)
+
+
+def count() -> House:
+    """Read every module once."""
+    house = House()
+    homes: dict[str, set[str]] = defaultdict(set)
+    for file in modules():
+        path = str(file.relative_to(PACKAGE))
+        text = file.read_text("utf-8")
+        tree = ast.parse(text)
+        room = house.rooms[path.split("/")[0] if "/" in path else "(top)"]
+        docstring = _docstring_lines(tree)
+        comment, code = _comment_and_code_lines(text, docstring)
+        room.files += 1
+        room.docstring += len(docstring)
+        room.comment += comment
+        room.code += code
+        if code + comment + len(docstring) > MODULE_LINES:
+            house.long_modules.append(f"{path}: {code + comment + len(docstring)}")
+        for node in ast.walk(tree):
+            if isinstance(node, Function):
+                _look_at_function(house, path, node, docstring)
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef):
+                homes[node.name].add(path)
+        if _builds_statements(tree):
+            house.statement_modules.append(path)
+    house.named_twice = [
+        f"{name}: {', '.join(sorted(paths))}"
+        for name, paths in sorted(homes.items())
+        if len(paths) > 1
+    ]
+    house.unused = _unused()
+    return house
+
+
+def _look_at_function(house: House, path: str, node: Function, docstring: set[int]) -> None:
+    lines = set(range(node.lineno, (node.end_lineno or node.lineno) + 1)) - docstring
+    if len(lines) > FUNCTION_LINES:
+        house.long_functions.append(f"{path}:{node.name}: {len(lines)}")
+    arguments = node.args
+    many = len(arguments.posonlyargs) + len(arguments.args) + len(arguments.kwonlyargs)
+    if many > ARGUMENTS:
+        house.many_arguments.append(f"{path}:{node.name}: {many}")
+
+
+def _docstring_lines(tree: ast.Module) -> set[int]:
+    """Find the lines of docstrings, and of the texts under constants and attributes."""
+    return {
+        line
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+
+
+def _comment_and_code_lines(text: str, docstring: set[int]) -> tuple[int, int]:
+    comments: set[int] = set()
+    code: set[int] = set()
+    quiet = (tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        lines = range(token.start[0], token.end[0] + 1)
+        if token.type == tokenize.COMMENT:
+            comments.update(lines)
+        elif token.type not in quiet:
+            code.update(lines)
+    code -= docstring
+    return len(comments - code), len(code)
+
+
+_STATEMENTS: Final = frozenset({"select", "insert", "update", "delete", "exists", "values"})
+
+
+def _builds_statements(tree: ast.Module) -> bool:
+    """Tell whether a module speaks SQLAlchemy on the tables."""
+    return any(
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "sa"
+        and node.attr in _STATEMENTS
+        for node in ast.walk(tree)
+    )
+
+
+def _unused() -> list[str]:
+    """Ask vulture which names nobody uses, and which only tests and benches do."""
+    command = [sys.executable, "-m", "vulture", "gis_service", "--min-confidence", "60"]
+    run = subprocess.run(
+        [*command, "--exclude", "*/migrations/*"],
+        cwd=PACKAGE.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode not in (0, 3):
+        raise SystemExit(run.stderr)
+    found = re.findall(r"^gis_service/(\S+?):\d+: unused (\w+) '(\w+)'", run.stdout, re.MULTILINE)
+    return [f"{path}:{name}" for path, _kind, name in found]
+
+
+def exceptions() -> dict[str, set[str]]:
+    """Read what may break a rule: ``rule path:name  # why``."""
+    allowed: dict[str, set[str]] = defaultdict(set)
+    for line in LONG_KERNELS.read_text("utf-8").splitlines():
+        rule, _, rest = line.partition("#")[0].strip().partition(" ")
+        if rule:
+            allowed[rule].add(rest.strip())
+    return allowed
+
+
+def broken(house: House) -> list[str]:
+    """List what breaks a rule and is no exception."""
+    allowed = exceptions()
+    found = [
+        *(("long", entry.rpartition(":")[0]) for entry in house.long_functions),
+        *(("arguments", entry.rpartition(":")[0]) for entry in house.many_arguments),
+        *(("twice", entry.partition(":")[0]) for entry in house.named_twice),
+        *(("unused", entry) for entry in house.unused),
+    ]
+    wrong = [f"{rule}: {name}" for rule, name in found if name not in allowed[rule]]
+    stale = [
+        f"no exception is needed any more: {rule} {name}"
+        for rule, names in allowed.items()
+        for name in sorted(names - {name for other, name in found if other == rule})
+    ]
+    return wrong + stale
+
+
+def as_dict(house: House) -> dict[str, Any]:
+    """Give the counts as JSON takes them."""
+    rooms = {name: vars(room) for name, room in sorted(house.rooms.items())}
+    total = Counter[str]()
+    for room in rooms.values():
+        total.update(room)
+    return {**vars(house), "rooms": rooms, "total": dict(total)}
+
+
+def main() -> None:
+    """Print the counts, or fail where a rule is broken."""
+    parser = argparse.ArgumentParser(prog="scripts/house", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--check", action="store_true", help="fail where a rule is broken")
+    options = parser.parse_args()
+    house = count()
+    if options.check:
+        faults = broken(house)
+        print("\n".join(faults))
+        raise SystemExit(1 if faults else 0)
+    counts = as_dict(house)
+    if options.json:
+        print(json.dumps(counts, indent=2, ensure_ascii=False))
+        return
+    print(f"{'room':<14}{'files':>8}{'code':>8}{'docstring':>11}{'comment':>9}")
+    for name, room in [*counts["rooms"].items(), ("total", counts["total"])]:
+        print(
+            f"{name:<14}{room['files']:>8}{room['code']:>8}{room['docstring']:>11}"
+            f"{room['comment']:>9}"
+        )
+    for name in (
+        "long_modules",
+        "long_functions",
+        "many_arguments",
+        "named_twice",
+        "statement_modules",
+        "unused",
+    ):
+        entries = counts[name]
+        print(f"\n{name.replace('_', ' ')}: {len(entries)}")
+        print("\n".join(f"  {entry}" for entry in entries))
+
+
+if __name__ == "__main__":
+    main()
