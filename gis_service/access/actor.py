@@ -90,14 +90,7 @@ def is_made_up(connection: sa.Connection) -> bool:
 
 
 def mark_made_up(connection: sa.Connection) -> None:
-    """
-    Mark the store as one of made-up people; only for loaders that make all of them up.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    """
+    """Mark the store as one of made-up people; only for loaders that make all of them up."""
     connection.execute(sa.insert(t.made_up))
 
 

@@ -20,18 +20,12 @@ ROUGH_DECIMALS: Final = 3
 
 @dataclass(frozen=True)
 class Home:
-    """
-    Where a household lives, as far as its reader may know.
-
-    Attributes
-    ----------
-    exact
-        False: the address ends with the street, and the place is right to about 100 m.
-    """
+    """Where a household lives, as far as its reader may know."""
 
     address: str
     lon: float
     lat: float
+    # False: the address ends with the street, and the place is right to about 100 m.
     exact: bool
 
 
@@ -119,36 +113,12 @@ def masked(kind: str, field: str, value: Any) -> str:
 
 
 def mask_name(name: str) -> str:
-    """
-    Leave the family name.
-
-    Parameters
-    ----------
-    name
-        As written.
-
-    Returns
-    -------
-    str
-        The first sign, and a star for every other: ``王**``.
-    """
+    """Leave the family name."""
     return name[:1] + "*" * (len(name) - 1)
 
 
 def mask_phone(phone: str) -> str:
-    """
-    Leave what does not reach anybody.
-
-    Parameters
-    ----------
-    phone
-        As written.
-
-    Returns
-    -------
-    str
-        The first three and the last two signs of a number of at least eight; else stars only.
-    """
+    """Leave what does not reach anybody."""
     if len(phone) < 8:
         return "*" * len(phone)
     return phone[:3] + "*" * (len(phone) - 5) + phone[-2:]

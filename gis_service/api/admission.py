@@ -28,18 +28,7 @@ _SLOW: Final = re.compile(
 
 
 class Lane:
-    """
-    Turns of one kind of work.
-
-    Parameters
-    ----------
-    at_once
-        How many have a turn at the same time.
-    most_waiting
-        How many may wait for one; more are refused at once.
-    until_start
-        Whether a turn ends when the answer begins, so that a slow reader holds none.
-    """
+    """Turns of one kind of work."""
 
     def __init__(self, at_once: int, most_waiting: int, *, until_start: bool = True) -> None:
         self._turns = asyncio.Semaphore(at_once)
@@ -67,16 +56,7 @@ class Lane:
 
 
 class Admission:
-    """
-    Give each request its turn.
-
-    Parameters
-    ----------
-    app
-        What lies behind.
-    settings
-        How many at once, and how long others wait; without it those of the environment.
-    """
+    """Give each request its turn."""
 
     def __init__(self, app: ASGIApp, settings: ServerSettings | None = None) -> None:
         self.app = app

@@ -92,23 +92,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
-    """
-    Make the service around a store.
-
-    Parameters
-    ----------
-    store
-        Open as long as the app runs; the caller closes it.
-    loopback_only
-        Whether the server is bound to loopback: then it answers to this machine's own names only,
-        unless a setting names a reverse proxy. By default as the settings' ``host`` says.
-
-    Returns
-    -------
-    FastAPI
-        For uvicorn. Without the framework's own documentation pages, which load scripts from
-        elsewhere; the description is at ``/api/openapi.json``.
-    """
+    """Make the service around a store."""
     settings = server_settings()
     bound = is_loopback(settings.host) if loopback_only is None else loopback_only
     app = FastAPI(

@@ -24,43 +24,14 @@ SESSION_COOKIE: Final = "gis_session"
 
 
 class Authenticator:
-    """
-    Tells who asks; one for an app.
-
-    Parameters
-    ----------
-    store
-        Where actors are.
-    sessions
-        Those of the administrator.
-    ahead
-        Holds the demo actors for a second.
-    """
+    """Tells who asks; one for an app."""
 
     def __init__(self, store: Store, sessions: Sessions, ahead: Ahead) -> None:
         self.sessions: Final = sessions
         self._store, self._ahead = store, ahead
 
     async def actor_of(self, request: Request) -> Actor:
-        """
-        Find who asks by the header or the cookies of a request.
-
-        Parameters
-        ----------
-        request
-            Whose.
-
-        Returns
-        -------
-        Actor
-            Of made-up people the one named, else the first one; of real ones the administrator in
-            a session, else a visitor.
-
-        Raises
-        ------
-        NotFoundError
-            The header names somebody who is not offered.
-        """
+        """Find who asks by the header or the cookies of a request."""
         offered = await self._ahead.get("actors", self.offered)
         named = request.headers.get(ACTOR_HEADER)
         wish = named or request.cookies.get(ACTOR_COOKIE)
@@ -77,24 +48,7 @@ class Authenticator:
         return offered[0]
 
     def actor_of_key(self, key: str | None) -> Actor | None:
-        """
-        Find whose Open311 key it is; cookies and headers mean nothing there.
-
-        Parameters
-        ----------
-        key
-            As it was sent.
-
-        Returns
-        -------
-        Actor or None
-            None is anyone, who sends no key.
-
-        Raises
-        ------
-        NotAllowedError
-            Nobody has this key.
-        """
+        """Find whose Open311 key it is; cookies and headers mean nothing there."""
         if not key:
             return None
         found = [
@@ -108,38 +62,12 @@ class Authenticator:
             return find_actor(connection, found[0])
 
     def offered(self) -> list[Actor]:
-        """
-        List whom anybody may choose to be.
-
-        Returns
-        -------
-        list of Actor
-            The demo actors of made-up people; none where people are real.
-        """
+        """List whom anybody may choose to be."""
         with self._store.transaction(VISITOR, read_only=True) as connection:
             return demo_actors(connection)
 
     def chosen(self, actor_id: int) -> Actor:
-        """
-        Find a demo actor by its id.
-
-        Parameters
-        ----------
-        actor_id
-            Whose.
-
-        Returns
-        -------
-        Actor
-            One that is offered.
-
-        Raises
-        ------
-        NotAllowedError
-            Nobody is.
-        NotFoundError
-            Others are.
-        """
+        """Find a demo actor by its id."""
         offered = self.offered()
         if not offered:
             raise NotAllowedError("api.no_choice_of_actor")
@@ -149,12 +77,5 @@ class Authenticator:
         raise NotFoundError("access.no_actor", actor=actor_id)
 
     def sign_out(self, request: Request) -> None:
-        """
-        End the session of a request; without one nothing happens.
-
-        Parameters
-        ----------
-        request
-            Whose cookie names it.
-        """
+        """End the session of a request; without one nothing happens."""
         self.sessions.end(request.cookies.get(SESSION_COOKIE))

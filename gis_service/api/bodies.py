@@ -148,14 +148,7 @@ class _Body:
 
 
 class BodyLimit:
-    """
-    Let well-formed requests through whose bodies are small and come in time.
-
-    Parameters
-    ----------
-    app
-        What lies behind.
-    """
+    """Let well-formed requests through whose bodies are small and come in time."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -128,21 +128,7 @@ class Page(BaseModel, Generic[Item]):
 
 
 def page_of(found: tuple[list[Item], int], paging: Paging) -> Page[Item]:
-    """
-    Shape a page.
-
-    Parameters
-    ----------
-    found
-        The rows and the number of all.
-    paging
-        Which part was asked for.
-
-    Returns
-    -------
-    Page
-        Both together.
-    """
+    """Shape a page."""
     items, total = found
     return Page(items=items, total=total, limit=paging.limit, offset=paging.offset)
 

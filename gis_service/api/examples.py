@@ -505,14 +505,7 @@ def files(shown: Mapping[str, Any]) -> dict[int | str, dict[str, Any]]:
 
 
 def problems() -> dict[int | str, dict[str, Any]]:
-    """
-    Describe what any route may answer instead; the app adds it to all of them.
-
-    Returns
-    -------
-    dict
-        For FastAPI.
-    """
+    """Describe what any route may answer instead; the app adds it to all of them."""
     return {
         "4XX": {
             "description": "A problem (RFC 9457).",

@@ -29,19 +29,7 @@ _HEADERS: Final = (
 
 @lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
-    """
-    Tell whether an address or a name can only be this machine.
-
-    Parameters
-    ----------
-    host
-        ``127.0.0.1``, ``::1``, ``localhost``, ``0.0.0.0`` …
-
-    Returns
-    -------
-    bool
-        False for every address that others can reach.
-    """
+    """Tell whether an address or a name can only be this machine."""
     if host == "localhost":
         return True
     try:
@@ -52,19 +40,7 @@ def is_loopback(host: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def host_name(header: str) -> str:
-    """
-    Take the name out of a ``Host`` header.
-
-    Parameters
-    ----------
-    header
-        ``localhost:8000``, ``[::1]:8000`` …
-
-    Returns
-    -------
-    str
-        In lower case, without port and brackets; empty where it is not a host.
-    """
+    """Take the name out of a ``Host`` header."""
     try:
         return urlsplit(f"//{header}").hostname or ""
     except ValueError:
@@ -72,21 +48,7 @@ def host_name(header: str) -> str:
 
 
 def same_origin(headers: Headers, scheme: str) -> bool:
-    """
-    Tell whether a request that changes something comes from a page of ours.
-
-    Parameters
-    ----------
-    headers
-        Of the request.
-    scheme
-        ``http`` or ``https``.
-
-    Returns
-    -------
-    bool
-        True as well where no browser speaks (neither ``Sec-Fetch-Site`` nor ``Origin``).
-    """
+    """Tell whether a request that changes something comes from a page of ours."""
     site = headers.get("sec-fetch-site")
     if site is not None and site not in {"same-origin", "none"}:
         return False
@@ -95,17 +57,7 @@ def same_origin(headers: Headers, scheme: str) -> bool:
 
 
 class Guard:
-    """
-    Refuse wrong hosts and foreign changes; add the headers every answer carries.
-
-    Parameters
-    ----------
-    app
-        What lies behind.
-    loopback_only
-        Whether the server is bound to loopback and no reverse proxy speaks for others: then every
-        name but this machine's own is a stranger's.
-    """
+    """Refuse wrong hosts and foreign changes; add the headers every answer carries."""
 
     def __init__(self, app: ASGIApp, *, loopback_only: bool) -> None:
         self.app = app

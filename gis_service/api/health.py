@@ -80,14 +80,7 @@ class Health(BaseModel):
 
 
 class Checkup:
-    """
-    What was found out last, shared by all who ask.
-
-    Parameters
-    ----------
-    store
-        The store; it is asked through a connection of its own.
-    """
+    """What was found out last, shared by all who ask."""
 
     def __init__(self, store: Store) -> None:
         self._store = store.apart()

@@ -80,14 +80,7 @@ class Reader:
 
 
 class LiveHub:
-    """
-    The listener of one process, and the streams it tells.
-
-    Parameters
-    ----------
-    store
-        The store.
-    """
+    """The listener of one process, and the streams it tells."""
 
     def __init__(self, store: Store) -> None:
         self._store = store.apart(_READS_AT_ONCE)
@@ -106,26 +99,7 @@ class LiveHub:
         return len(self._readers)
 
     def enter(self, actor: Actor, caller: str) -> Reader:
-        """
-        Take a stream, before anything is sent: of many who come at once no more get one.
-
-        Parameters
-        ----------
-        actor
-            Who reads.
-        caller
-            Who is counted: an actor at an address.
-
-        Returns
-        -------
-        Reader
-            To be given back by :meth:`leave`.
-
-        Raises
-        ------
-        LiveFullError
-            Every stream is taken, or every one that a caller may have.
-        """
+        """Take a stream, before anything is sent: of many who come at once no more get one."""
         limits = incident_settings()
         if self.streams >= limits.live_clients:
             raise LiveFullError("incidents.live_full", most=limits.live_clients)

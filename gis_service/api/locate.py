@@ -76,24 +76,7 @@ def _desk(request: Request) -> Desk:
 
 
 def system_of(crs: str | None) -> CoordinateSystem:
-    """
-    Read the name of a coordinate system.
-
-    Parameters
-    ----------
-    crs
-        As stated; CGCS2000 where nothing is.
-
-    Returns
-    -------
-    CoordinateSystem
-        One that we can read.
-
-    Raises
-    ------
-    InputError
-        It is not known.
-    """
+    """Read the name of a coordinate system."""
     if crs is None:
         return locating.CGCS2000
     try:
@@ -175,52 +158,24 @@ def place_of(
 
 @dataclass(frozen=True)
 class Asked:
-    """
-    What a request asks about many places.
-
-    Attributes
-    ----------
-    x, y
-        As given.
-    lon, lat
-        CGCS2000 degrees.
-    ids
-        What the sender calls each place; None where places are pairs.
-    full
-        False: codes only.
-    """
+    """What a request asks about many places."""
 
     x: FloatArray
     y: FloatArray
+    # CGCS2000 degrees.
     lon: FloatArray
     lat: FloatArray
+    # What the sender calls each place; None where places are pairs.
     ids: list[object] | None
     system: CoordinateSystem
     scheme: str
     at: date | None
+    # False: codes only.
     full: bool
 
 
 def read_asked(body: bytes) -> Asked:
-    """
-    Read the body of a request about many places.
-
-    Parameters
-    ----------
-    body
-        JSON with ``points``; ``crs``, ``scheme``, ``at`` and ``detail`` where they are not the
-        defaults.
-
-    Returns
-    -------
-    Asked
-        With every place on Earth.
-
-    Raises
-    ------
-    InputError
-        It is not what the API takes; the first thing that is wrong is named.
-    """
+    """Read the body of a request about many places."""
     asked = wellformed.read_json(body)
     if not isinstance(asked, dict):
         raise InputError("locate.no_points", place=Place(field="points"))
@@ -294,21 +249,7 @@ def _bad_point(index: int) -> InputError:
 
 
 def check_on_earth(asked: Asked, ready: Ready) -> None:
-    """
-    Refuse coordinates that are no place on Earth, and offer the reading by which they are.
-
-    Parameters
-    ----------
-    asked
-        The request.
-    ready
-        Whose grids say which reading makes sense.
-
-    Raises
-    ------
-    UnreadableError
-        For the first such place.
-    """
+    """Refuse coordinates that are no place on Earth, and offer the reading by which they are."""
     if len(asked.lon) == 1 and abs(asked.lon[0]) <= 180 and abs(asked.lat[0]) <= 90:
         return
     good = (np.abs(asked.lon) <= 180) & (np.abs(asked.lat) <= 90)
@@ -377,23 +318,7 @@ def _ahead(request: Request) -> Ahead:
 
 
 async def ready_for(request: Request, actor: Actor, scheme: str) -> Ready:
-    """
-    Give what answers for today.
-
-    Parameters
-    ----------
-    request
-        Whose app holds it.
-    actor
-        Who asks.
-    scheme
-        A scheme's code.
-
-    Returns
-    -------
-    Ready
-        At most a second behind the store.
-    """
+    """Give what answers for today."""
     desk = _desk(request)
     key = (scheme, actor.role, actor.areas)
     return await _ahead(request).get(key, lambda: desk.current(actor, scheme, anew=True))

@@ -118,21 +118,7 @@ def figures(
 
 
 def figures_answer(request: Request, found: Answer) -> Response:
-    """
-    Send figures that were counted before, or nothing where the client holds them.
-
-    Parameters
-    ----------
-    request
-        What was asked.
-    found
-        The figures.
-
-    Returns
-    -------
-    Response
-        JSON; asked again each time, because figures follow the data.
-    """
+    """Send figures that were counted before, or nothing where the client holds them."""
     # Kept in a transaction of its own, when the answer is sent and its connection given back.
     then = BackgroundTask(keep, request.app.state.store, found) if found.unkept else None
     return send_tagged(request, found.packed, f'W/"{found.tag}"', then=then)

@@ -135,14 +135,7 @@ class Scripts(StaticFiles):
 
 
 def mount_files(app: FastAPI) -> None:
-    """
-    Serve the folders of ``web`` that a browser needs, and no other.
-
-    Parameters
-    ----------
-    app
-        The app.
-    """
+    """Serve the folders of ``web`` that a browser needs, and no other."""
     scripts = Scripts(directory=WEB_DIR / "js", check_dir=False)
     app.mount("/static/js", scripts, name="static-js")
     for folder in FOLDERS:

@@ -38,19 +38,7 @@ _KIND_OF_STATUS: Final = {
 
 
 def language_of(request: Request) -> Language:
-    """
-    Choose the language for a request.
-
-    Parameters
-    ----------
-    request
-        ``?lang``, the cookie ``gis_lang`` or ``Accept-Language``, the first that is given.
-
-    Returns
-    -------
-    Language
-        Chinese where nothing is asked for.
-    """
+    """Choose the language for a request."""
     for wish in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
         for language in LANGUAGES:
             if wish == language:
@@ -108,21 +96,7 @@ def problem(
 
 
 async def gis_problem(request: Request, error: Exception) -> Response:
-    """
-    Answer an error of ours.
-
-    Parameters
-    ----------
-    request
-        What failed.
-    error
-        A :class:`GisError`; its own words are told below 500 and where they name nothing of ours.
-
-    Returns
-    -------
-    Response
-        The problem.
-    """
+    """Answer an error of ours."""
     assert isinstance(error, GisError)
     language = language_of(request)
     if isinstance(error, OutageError):
@@ -143,21 +117,7 @@ async def gis_problem(request: Request, error: Exception) -> Response:
 
 
 async def invalid_request(request: Request, error: Exception) -> Response:
-    """
-    Answer that a parameter or the body is not what the API takes.
-
-    Parameters
-    ----------
-    request
-        What failed.
-    error
-        Of the validation.
-
-    Returns
-    -------
-    Response
-        422 naming the first field that is wrong; ``errors`` lists all.
-    """
+    """Answer that a parameter or the body is not what the API takes."""
     assert isinstance(error, RequestValidationError)
     language = language_of(request)
     found = [
@@ -185,21 +145,7 @@ def _said(one: dict[str, Any], language: Language) -> str:
 
 
 async def http_problem(request: Request, error: Exception) -> Response:
-    """
-    Answer what the framework itself refuses: an unknown path, a wrong method.
-
-    Parameters
-    ----------
-    request
-        What failed.
-    error
-        Of the framework.
-
-    Returns
-    -------
-    Response
-        With the status of the error.
-    """
+    """Answer what the framework itself refuses: an unknown path, a wrong method."""
     assert isinstance(error, HTTPException)
     kind = _KIND_OF_STATUS.get(error.status_code, "bad-request")
     key = f"api.http_{error.status_code}"
@@ -210,21 +156,7 @@ async def http_problem(request: Request, error: Exception) -> Response:
 
 
 async def unknown_problem(request: Request, error: Exception) -> Response:
-    """
-    Answer what nobody foresaw, without a word of its insides; the server logs where it broke.
-
-    Parameters
-    ----------
-    request
-        What failed.
-    error
-        Anything.
-
-    Returns
-    -------
-    Response
-        500, or that of the outage it comes from, such as a full disk.
-    """
+    """Answer what nobody foresaw, without a word of its insides; the server logs where it broke."""
     outage = outage_of(error)
     if outage is not None:
         return await gis_problem(request, outage)
@@ -233,14 +165,7 @@ async def unknown_problem(request: Request, error: Exception) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """
-    Put the table of errors into an app.
-
-    Parameters
-    ----------
-    app
-        Whose errors are to be problems.
-    """
+    """Put the table of errors into an app."""
     app.add_exception_handler(GisError, gis_problem)
     app.add_exception_handler(RequestValidationError, invalid_request)
     app.add_exception_handler(HTTPException, http_problem)

@@ -47,19 +47,7 @@ class Router(APIRouter):
 
 
 def once_made(*parts: Part) -> First:
-    """
-    Wait until nobody makes some parts of the snapshot, one after the other.
-
-    Parameters
-    ----------
-    *parts
-        That the endpoints of a router need, such as a network that somebody is reading.
-
-    Returns
-    -------
-    callable
-        For :class:`Router`.
-    """
+    """Wait until nobody makes some parts of the snapshot, one after the other."""
 
     def wait(request: Request, _: dict[str, Any]) -> AbstractContextManager[None]:
         snapshot: Snapshot = request.app.state.snapshot

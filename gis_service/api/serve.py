@@ -89,19 +89,7 @@ def _do_apart(module: str) -> None:
 
 
 def keep_tidy(app: FastAPI) -> threading.Thread:
-    """
-    Let go of what nobody has asked for lately, and give free memory back when it is quiet.
-
-    Parameters
-    ----------
-    app
-        Of :func:`~gis_service.api.app.create_app`.
-
-    Returns
-    -------
-    threading.Thread
-        Running; it ends with the process.
-    """
+    """Let go of what nobody has asked for lately, and give free memory back when it is quiet."""
 
     def tidy() -> None:
         since = before = time.process_time()

@@ -12,38 +12,12 @@ ASK_FIRST: Final = "private, no-cache"
 
 
 def takes_gzip(request: Request) -> bool:
-    """
-    Tell whether a client reads what is compressed.
-
-    Parameters
-    ----------
-    request
-        The client's.
-
-    Returns
-    -------
-    bool
-        Practically every client does.
-    """
+    """Tell whether a client reads what is compressed."""
     return "gzip" in request.headers.get("accept-encoding", "")
 
 
 def strong_tag(request: Request, name: str) -> str:
-    """
-    Name the very bytes that are sent.
-
-    Parameters
-    ----------
-    request
-        Whose client says whether they are compressed.
-    name
-        Of the content.
-
-    Returns
-    -------
-    str
-        With its quotes.
-    """
+    """Name the very bytes that are sent."""
     return f'"{name}{"" if takes_gzip(request) else "-plain"}"'
 
 
@@ -56,29 +30,7 @@ def send_tagged(
     keep: str = ASK_FIRST,
     then: BackgroundTask | None = None,
 ) -> Response:
-    """
-    Send what is kept compressed.
-
-    Parameters
-    ----------
-    request
-        Who asks.
-    packed
-        The body by gzip; empty where nothing is there.
-    tag
-        With its quotes.
-    media_type
-        Of the body.
-    keep
-        How long the client may keep it.
-    then
-        What is done when it is sent.
-
-    Returns
-    -------
-    Response
-        304 for whoever holds it, 204 where nothing is there.
-    """
+    """Send what is kept compressed."""
     headers = {"ETag": tag, "Cache-Control": keep, "Vary": "Accept-Encoding"}
     if holds(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=headers, background=then)

@@ -23,19 +23,7 @@ _IN_UTF_8: Final = frozenset({_FORM, "multipart/form-data"})
 
 
 def check_address(raw_path: bytes, query: bytes) -> None:
-    """
-    Refuse an address whose percent-encoding is not UTF-8, or that holds NUL.
-
-    Parameters
-    ----------
-    raw_path, query
-        As they came.
-
-    Raises
-    ------
-    InputError
-        ``field`` names the parameter, or ``path``.
-    """
+    """Refuse an address whose percent-encoding is not UTF-8, or that holds NUL."""
     _decoded(raw_path, "path")
     if b"%" not in query and query.isascii():
         return
@@ -55,19 +43,7 @@ def _decoded(data: bytes, field: str) -> None:
 
 
 def check_headers(headers: Headers) -> None:
-    """
-    Refuse NUL in a header or cookie, and a form in another encoding than UTF-8.
-
-    Parameters
-    ----------
-    headers
-        Of the request.
-
-    Raises
-    ------
-    InputError
-        ``field`` names the header.
-    """
+    """Refuse NUL in a header or cookie, and a form in another encoding than UTF-8."""
     for name, value in headers.raw:
         if b"\0" in value:
             field = name.decode("latin-1")
@@ -81,36 +57,12 @@ def check_headers(headers: Headers) -> None:
 
 
 def media_type(content_type: str) -> str:
-    """
-    Take the kind of content out of a header.
-
-    Parameters
-    ----------
-    content_type
-        ``application/json; charset=utf-8`` …
-
-    Returns
-    -------
-    str
-        In lower case, without parameters.
-    """
+    """Take the kind of content out of a header."""
     return content_type.partition(";")[0].strip().casefold()
 
 
 def is_json(media: str) -> bool:
-    """
-    Tell whether a kind of content is JSON.
-
-    Parameters
-    ----------
-    media
-        As :func:`media_type` gives it.
-
-    Returns
-    -------
-    bool
-        True for ``application/json`` and ``application/…+json``.
-    """
+    """Tell whether a kind of content is JSON."""
     main, _, sub = media.partition("/")
     return main == "application" and (sub == "json" or sub.endswith("+json"))
 
@@ -122,21 +74,7 @@ def _charset(content_type: str) -> str:
 
 
 def check_text(text: str, field: str) -> None:
-    """
-    Refuse a text that cannot be stored.
-
-    Parameters
-    ----------
-    text
-        Any.
-    field
-        What it is called.
-
-    Raises
-    ------
-    InputError
-        It holds NUL or half a surrogate pair.
-    """
+    """Refuse a text that cannot be stored."""
     if "\0" in text or not (text.isascii() or _is_unicode(text)):
         raise InputError("api.bad_text", place=Place(field=field), field=field)
 
@@ -150,25 +88,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def read_json(body: bytes) -> Any:
-    """
-    Read JSON strictly.
-
-    Parameters
-    ----------
-    body
-        UTF-8, with or without a byte order mark.
-
-    Returns
-    -------
-    object
-        Nested at most 200 deep, without NaN, Infinity and half surrogate pairs; see
-        :func:`check_values` for the rest.
-
-    Raises
-    ------
-    InputError
-        It is anything else; the detail says where.
-    """
+    """Read JSON strictly."""
     try:
         return from_json(body.removeprefix(b"\xef\xbb\xbf"), allow_inf_nan=False)
     except ValueError as error:
@@ -177,21 +97,7 @@ def read_json(body: bytes) -> Any:
 
 
 def check_values(value: Any, field: str = "body") -> None:
-    """
-    Refuse texts with NUL, and numbers that no column holds, at any depth.
-
-    Parameters
-    ----------
-    value
-        As :func:`read_json` gives it.
-    field
-        What it is called.
-
-    Raises
-    ------
-    InputError
-        ``field`` names the member, such as ``edit.line.3``.
-    """
+    """Refuse texts with NUL, and numbers that no column holds, at any depth."""
     waiting: list[tuple[str, Any]] = [(field, value)]
     while waiting:
         where, one = waiting.pop()

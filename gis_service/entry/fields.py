@@ -27,19 +27,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def begins_with(field: Field) -> Any:
-    """
-    Say what the form begins with.
-
-    Parameters
-    ----------
-    field
-        The field.
-
-    Returns
-    -------
-    object
-        Its value before anything is typed.
-    """
+    """Say what the form begins with."""
     return field.default if field.form_default is None else field.form_default
 
 

@@ -331,32 +331,7 @@ def read(
 def find_row(
     connection: sa.Connection, actor: Actor, kind: Record, record_id: int, *, lock: bool = False
 ) -> Any:
-    """
-    Find the row of a record that an actor may see.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    actor
-        Who asks.
-    kind
-        Of the record.
-    record_id
-        Which.
-    lock
-        Nobody else may change it until the transaction ends.
-
-    Returns
-    -------
-    row
-        With the columns of :func:`gis_service.entry.rows.read_columns`.
-
-    Raises
-    ------
-    NotFoundError
-        There is none, or not for this actor.
-    """
+    """Find the row of a record that an actor may see."""
     query = sa.select(*read_columns(kind)).where(identity(kind) == record_id, seen(actor, kind))
     row = connection.execute(query.with_for_update() if lock else query).first()
     if row is None:

@@ -43,22 +43,7 @@ def grid_of(kind: Record) -> sa.Column[Any] | None:
 
 
 def seen(actor: Actor, kind: Record) -> Condition:
-    """
-    Say which rows of a kind an actor may see and change.
-
-    Parameters
-    ----------
-    actor
-        Who asks.
-    kind
-        Of the records.
-
-    Returns
-    -------
-    sqlalchemy condition
-        By the areas of the actor; officers and their leaves are seen with the grids they serve,
-        what belongs to no grid by the one in which it stands.
-    """
+    """Say which rows of a kind an actor may see and change."""
     table, grid = table_of(kind), grid_of(kind)
     if table.name in SEE:
         return visible(actor, table)
@@ -77,19 +62,7 @@ def seen(actor: Actor, kind: Record) -> Condition:
 
 
 def read_columns(kind: Record) -> list[sa.ColumnElement[Any]]:
-    """
-    List what a query must select for :func:`values_of`.
-
-    Parameters
-    ----------
-    kind
-        Of the record.
-
-    Returns
-    -------
-    list of columns
-        Id, version and one or two columns a field.
-    """
+    """List what a query must select for :func:`values_of`."""
     table = table_of(kind)
     columns: list[sa.ColumnElement[Any]] = [
         identity(kind).label("record_id"),
@@ -111,21 +84,7 @@ def read_columns(kind: Record) -> list[sa.ColumnElement[Any]]:
 
 
 def values_of(kind: Record, row: Any) -> Values:
-    """
-    Read the fields out of a row.
-
-    Parameters
-    ----------
-    kind
-        Of the record.
-    row
-        Of a query with :func:`read_columns`.
-
-    Returns
-    -------
-    dict
-        Value by field, as :func:`gis_service.entry.fields.check` gives them.
-    """
+    """Read the fields out of a row."""
     values: Values = {}
     for field in kind.form_fields:
         if field.type == "point":
@@ -138,23 +97,7 @@ def values_of(kind: Record, row: Any) -> Values:
 
 
 def columns_of(kind: Record, values: Mapping[str, Any], before: Mapping[str, Any]) -> Values:
-    """
-    Turn fields that change into columns.
-
-    Parameters
-    ----------
-    kind
-        Of the record.
-    values
-        The fields that change.
-    before
-        The record as it was; empty for a new one.
-
-    Returns
-    -------
-    dict
-        Value or SQL expression by column.
-    """
+    """Turn fields that change into columns."""
     columns: Values = {}
     for field in kind.form_fields:
         if field.name not in values:
@@ -188,19 +131,7 @@ def days_range(first: date, last: date | None) -> sa.ColumnElement[Any]:
 
 
 def text_columns(kind: Record) -> list[sa.ColumnElement[Any]]:
-    """
-    List every column of a table as text.
-
-    Parameters
-    ----------
-    kind
-        Of the record.
-
-    Returns
-    -------
-    list of columns
-        Geometries as their exact binary form in hexadecimal.
-    """
+    """List every column of a table as text."""
     return [sa.cast(_plain(column), sa.Text).label(column.name) for column in table_of(kind).c]
 
 
@@ -210,21 +141,7 @@ def _plain(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
 
 
 def columns_of_texts(kind: Record, texts: Mapping[str, str | None]) -> Values:
-    """
-    Turn a row of texts back into columns.
-
-    Parameters
-    ----------
-    kind
-        Of the record.
-    texts
-        As a query with :func:`text_columns` gave them.
-
-    Returns
-    -------
-    dict
-        SQL expression by column.
-    """
+    """Turn a row of texts back into columns."""
     table = table_of(kind)
     return {
         name: sa.cast(sa.literal(value, sa.Text), table.c[name].type)

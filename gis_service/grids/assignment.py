@@ -215,11 +215,8 @@ def _write_through(
     locator: Callable[[Version], Locator],
     report: AssignmentReport | None = None,
 ) -> int:
-    """
-    Write where objects lie under each version, as far as that is not what their history says.
-
-    Fresh ones have no history; that of all others is left as it is before today.
-    """
+    """Write where objects lie under each version, as far as that is not what their history says."""
+    # Fresh ones have no history; that of all others is left as it is before today.
     now = today(connection)
     days = [version.effective_day.toordinal() for version in known]
     in_force = max(bisect_right(days, now.toordinal()) - 1, 0)  # all to come: the first of them

@@ -95,10 +95,7 @@ def _lots_in(
 
 
 def _once(day: Day) -> sa.ColumnElement[date]:
-    """
-    Say the day by a subquery: worked out once, where the function would be for each row.
-
-    It also keeps PostgreSQL from expecting ten grids' worth of rows, for which it would rather go
-    through the table.
-    """
+    """Say the day by a subquery: worked out once, where the function would be for each row."""
+    # It also keeps PostgreSQL from expecting ten grids' worth of rows, for which it would rather go
+    # through the table.
     return sa.select(sa.func.gis_today() if day is None else day).scalar_subquery()

@@ -197,23 +197,8 @@ def on_day(column: sa.ColumnElement[Any], at: date | None) -> Condition:
 
 
 def on_asked_day(column: sa.ColumnElement[Any], *, is_today: bool) -> Condition:
-    """
-    Say the same in a query that is made once and kept.
-
-    Making a query takes as long as asking it, so those that are asked all day are kept.
-
-    Parameters
-    ----------
-    column
-        A ``valid`` column.
-    is_today
-        Today in Asia/Shanghai; else the value that is given for ``at``.
-
-    Returns
-    -------
-    sqlalchemy condition
-        For the query.
-    """
+    """Say the same in a query that is made once and kept."""
+    # Making a query takes as long as asking it, so those that are asked all day are kept.
     day = sa.func.gis_today() if is_today else sa.bindparam("at", type_=sa.Date)
     condition: Condition = column.op("@>", is_comparison=True)(day)
     return condition

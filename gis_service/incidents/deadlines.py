@@ -33,18 +33,11 @@ class Deadline:
 
 @dataclass(frozen=True)
 class WorkingCalendar:
-    """
-    Which days are worked.
+    """Which days are worked."""
 
-    Attributes
-    ----------
-    overrides
-        Days that the county counts otherwise.
-    own_years
-        Years whose holidays the county has entered whole.
-    """
-
+    # Days that the county counts otherwise.
     overrides: Mapping[date, bool] = field(default_factory=dict)
+    # Years whose holidays the county has entered whole.
     own_years: frozenset[int] = frozenset()
 
     def is_working(self, day: date) -> bool:
@@ -69,19 +62,7 @@ class WorkingCalendar:
         return day.weekday() <= _FRIDAY
 
     def is_provisional(self, day: date) -> bool:
-        """
-        Tell whether nobody has published yet if a day is worked.
-
-        Parameters
-        ----------
-        day
-            In China.
-
-        Returns
-        -------
-        bool
-            False where the library or the county knows it.
-        """
+        """Tell whether nobody has published yet if a day is worked."""
         published = FIRST_PUBLISHED <= day.year <= LAST_PUBLISHED
         return not (published or day.year in self.own_years or day in self.overrides)
 
@@ -117,34 +98,10 @@ def _published(day: date) -> bool:
 
 
 def china_day(moment: datetime) -> date:
-    """
-    Say which day it is in China.
-
-    Parameters
-    ----------
-    moment
-        With its offset.
-
-    Returns
-    -------
-    date
-        In Asia/Shanghai.
-    """
+    """Say which day it is in China."""
     return moment.astimezone(SHANGHAI).date()
 
 
 def end_of_day(day: date) -> datetime:
-    """
-    Say when a day is over in China.
-
-    Parameters
-    ----------
-    day
-        The last day of a deadline.
-
-    Returns
-    -------
-    datetime
-        Its last second, with the offset.
-    """
+    """Say when a day is over in China."""
     return datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=SHANGHAI)

@@ -37,21 +37,7 @@ class Likely:
 
 
 def box_around(lon: float, lat: float, radius_m: float) -> tuple[float, float, float, float]:
-    """
-    Draw a box that holds every place within a radius.
-
-    Parameters
-    ----------
-    lon, lat
-        Its middle, degrees.
-    radius_m
-        The radius.
-
-    Returns
-    -------
-    tuple
-        West, south, east, north.
-    """
+    """Draw a box that holds every place within a radius."""
     high = radius_m / _METRES_PER_DEGREE
     widest = max(math.cos(math.radians(min(abs(lat) + high, 89.9))), 1e-3)
     wide = high / widest
@@ -66,25 +52,7 @@ def likely(
     radius_m: float,
     hours: float,
 ) -> list[Likely]:
-    """
-    Keep the candidates that are near in place and time.
-
-    Parameters
-    ----------
-    candidates
-        Of the same kind.
-    lon, lat
-        Where the new report is, CGCS2000 degrees.
-    at
-        When.
-    radius_m, hours
-        How near is near; both ends count.
-
-    Returns
-    -------
-    list of Likely
-        The nearest first, then the one nearest in time.
-    """
+    """Keep the candidates that are near in place and time."""
     if not candidates:
         return []
     metres = distance_m(

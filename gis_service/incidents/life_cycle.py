@@ -363,24 +363,7 @@ def _may_report(actor: Actor, channel: str, book: RuleBook) -> None:
 
 
 def check_draft(draft: Draft, book: RuleBook, moment: datetime) -> None:
-    """
-    Look at a report before it goes in.
-
-    Parameters
-    ----------
-    draft
-        The report.
-    book
-        The rules.
-    moment
-        Now.
-
-    Raises
-    ------
-    InputError
-        An unknown kind, a place that cannot be, a text that is too long, a time to come, a
-        question that is not answered. The message never repeats what a person wrote.
-    """
+    """Look at a report before it goes in."""
     if draft.kind not in book.kinds:
         raise InputError(
             "incidents.no_kind", place=Place(field="kind"), known=", ".join(book.kinds)
@@ -477,26 +460,7 @@ def _grid_in_sight(
 def responsible(
     connection: sa.Connection, grid_id: int | None, day: date, post: str | None = None
 ) -> Responsible | None:
-    """
-    Find the officer who answers for a base grid on a day.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    grid_id
-        The base grid; None is outside every grid.
-    day
-        The day.
-    post
-        ``A`` or ``B`` to ask for one of them; None is whoever is rung first.
-
-    Returns
-    -------
-    Responsible or None
-        As :func:`gis_service.grids.answers.on_post.first_at_work` says; a post that is asked for
-        by name is taken even on leave. None where nobody is at work.
-    """
+    """Find the officer who answers for a base grid on a day."""
     if grid_id is None:
         return None
     if post is not None:
@@ -714,23 +678,7 @@ def _is_late(
 def clock_of(
     book: RuleBook, calendar: WorkingCalendar, kind: str, tier: str, since: datetime
 ) -> Clock:
-    """
-    Say when a tier must have handled an incident, and when it must have passed it upward.
-
-    Parameters
-    ----------
-    book, calendar
-        The rules and the working days.
-    kind, tier
-        Of the incident.
-    since
-        When the tier got it.
-
-    Returns
-    -------
-    Clock
-        Without a day for passing upward at the county, above which there is nobody.
-    """
+    """Say when a tier must have handled an incident, and when it must have passed it upward."""
     start = china_day(since)
     upward = None
     if tier != "county":

@@ -224,19 +224,7 @@ def _moment(parameters: Mapping[str, str], field: str) -> datetime | None:
 
 
 def request_number(word: str) -> int:
-    """
-    Read a service_request_id.
-
-    Parameters
-    ----------
-    word
-        As sent.
-
-    Returns
-    -------
-    int
-        The incident's id; 0, which no incident has, for what is none of ours.
-    """
+    """Read a service_request_id."""
     number = int(word) if word.isascii() and word.isdigit() and len(word) <= 19 else 0
     return number if number <= _BIGGEST else 0
 
@@ -371,21 +359,13 @@ def notice(connection: sa.Connection, kind: str, at: datetime, language: Languag
 
 @dataclass(frozen=True)
 class NewRequest:
-    """
-    A request as it was sent.
+    """A request as it was sent."""
 
-    Attributes
-    ----------
-    draft
-        The report; without a place it lies at (0, 0).
-    has_place
-        Whether it told one.
-    address_id
-        A building's key instead of a place.
-    """
-
+    # The report; without a place it lies at (0, 0).
     draft: Draft
+    # Whether it told one.
     has_place: bool
+    # A building's key instead of a place.
     address_id: str | None
 
 

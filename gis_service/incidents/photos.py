@@ -85,21 +85,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def file_of(folder: Path, sha256: str) -> Path:
-    """
-    Say where a photo lies.
-
-    Parameters
-    ----------
-    folder
-        Of all photos.
-    sha256
-        64 digits, looked up in the store before.
-
-    Returns
-    -------
-    Path
-        In a folder by the first two digits.
-    """
+    """Say where a photo lies."""
     return folder / sha256[:2] / f"{sha256}.jpg"
 
 

@@ -310,18 +310,7 @@ def list_incidents(
 
 
 class Clocks:
-    """
-    Deadlines of many incidents by today's rules and working days.
-
-    Parameters
-    ----------
-    book
-        The rules.
-    calendar
-        The working days.
-    day
-        Today.
-    """
+    """Deadlines of many incidents by today's rules and working days."""
 
     def __init__(self, book: RuleBook, calendar: WorkingCalendar, day: date) -> None:
         self.book = book
@@ -359,21 +348,7 @@ class Clocks:
         return row.status in CLOCK_RUNS and self.day <= self.of(row).due.on <= self._soon
 
     def fits(self, row: Any, due: str) -> bool:
-        """
-        Tell whether a row belongs to a list of deadlines.
-
-        Parameters
-        ----------
-        row
-            Of an incident whose clock runs.
-        due
-            ``overdue``, ``soon`` or ``pass_up``.
-
-        Returns
-        -------
-        bool
-            For ``pass_up``: nobody has sent it out, and the day for passing it upward is over.
-        """
+        """Tell whether a row belongs to a list of deadlines."""
         if due == "overdue":
             return self.is_overdue(row)
         if due == "soon":

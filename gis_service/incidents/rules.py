@@ -154,21 +154,7 @@ class RuleBook(Table):
         return int(found.value)
 
     def allowed(self, state: str, tier: str, role: str, kind: str) -> list[Move]:
-        """
-        List what a role may do with an incident.
-
-        Parameters
-        ----------
-        state, tier, kind
-            Of the incident.
-        role
-            Of who asks.
-
-        Returns
-        -------
-        list of Move
-            In the order of the file.
-        """
+        """List what a role may do with an incident."""
         known = self.kinds.get(kind)
         small = known is None or known.on_spot.value
         return [

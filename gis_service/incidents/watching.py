@@ -112,14 +112,11 @@ _WRITTEN: Final = sa.column("xmin", _Xid(), _selectable=t.incident_step)
 
 
 def _committed_late(mark: Mark) -> sa.ColumnElement[bool]:
-    """
-    Find steps before a mark that were committed after it was made.
-
-    A step keeps the number of the transaction that made it. After a restore into a new cluster
-    those numbers are another server's: there a row must also have been written (``xmin``) no
-    earlier than the mark. A mark from before the restore is ahead of every number here, and is
-    compared with the old numbers, which it belongs to.
-    """
+    """Find steps before a mark that were committed after it was made."""
+    # A step keeps the number of the transaction that made it. After a restore into a new cluster
+    # those numbers are another server's: there a row must also have been written (``xmin``) no
+    # earlier than the mark. A mark from before the restore is ahead of every number here, and is
+    # compared with the old numbers, which it belongs to.
     number = t.incident_step.c.xid
     of_another = sa.literal(mark.xmin, sa.BigInteger) > _NEXT
     known = sa.case((of_another, sa.literal(2**63 - 1, sa.BigInteger)), else_=_NEXT)

@@ -40,19 +40,7 @@ class CalendarDay:
 
 
 def read_calendar(connection: sa.Connection) -> WorkingCalendar:
-    """
-    Read which days are worked.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-
-    Returns
-    -------
-    WorkingCalendar
-        The published calendar with the county's own days over it.
-    """
+    """Read which days are worked."""
     own = t.working_day_override.c
     days = connection.execute(sa.select(own.day, own.is_working))
     years = connection.execute(sa.select(t.working_year.c.year)).scalars()

@@ -69,36 +69,12 @@ def _take_back(outcome: ImportOutcome) -> None:
 
 
 def silent(share: float, step: str) -> None:
-    """
-    Hear of progress and tell nobody.
-
-    Parameters
-    ----------
-    share, step
-        As any progress is told.
-    """
+    """Hear of progress and tell nobody."""
     del share, step
 
 
 def find_kind(name: str) -> ImportKind:
-    """
-    Find a kind of file.
-
-    Parameters
-    ----------
-    name
-        As on the command line.
-
-    Returns
-    -------
-    ImportKind
-        The kind.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such kind.
-    """
+    """Find a kind of file."""
     known = kinds()
     if name not in known:
         raise NotFoundError("ingest.no_kind", kind=name[:40], known=" / ".join(known))
@@ -368,19 +344,7 @@ def import_as_job(
 
 
 def job_result(outcome: ImportOutcome) -> dict[str, Any]:
-    """
-    Say an outcome in both languages, for a job whose reader is not known yet.
-
-    Parameters
-    ----------
-    outcome
-        What became of the file.
-
-    Returns
-    -------
-    dict
-        The outcome in Chinese; under ``in_english`` what differs.
-    """
+    """Say an outcome in both languages, for a job whose reader is not known yet."""
     english = outcome.as_dict("en")
     in_english = {name: english[name] for name in ("refused", "notes")}
     return {**outcome.as_dict("zh-CN"), "in_english": in_english}
@@ -389,20 +353,7 @@ def job_result(outcome: ImportOutcome) -> dict[str, Any]:
 def write_refusals(
     path: Path, file: FileTable, refusals: Sequence[Refusal], language: Language = "zh-CN"
 ) -> None:
-    """
-    Write the rows that were not taken as a table to send back.
-
-    Parameters
-    ----------
-    path
-        A CSV in UTF-8 with the mark that spreadsheets look for.
-    file
-        The file, for the rows as they were.
-    refusals
-        What was refused.
-    language
-        Of the reasons and of the columns that are added.
-    """
+    """Write the rows that were not taken as a table to send back."""
     position = {row: index for index, row in enumerate(file.rows.tolist())}
     names = [str(name) for name in file.frame.columns]
     added = [text(f"ingest.column_{name}", language) for name in ("row", "field", "reason")]

@@ -25,24 +25,15 @@ _DAY_S: Final = 86_400
 
 @dataclass(frozen=True)
 class Upload:
-    """
-    A file that was handed in.
+    """A file that was handed in."""
 
-    Attributes
-    ----------
-    token
-        Names it; drawn by lot.
-    name
-        As its sender calls it, without folders.
-    size
-        Bytes.
-    actor_id
-        Who sent it.
-    """
-
+    # Names it; drawn by lot.
     token: str
+    # As its sender calls it, without folders.
     name: str
+    # Bytes.
     size: int
+    # Who sent it.
     actor_id: int
 
     @property
@@ -56,19 +47,7 @@ def _folder() -> Path:
 
 
 def plain_name(name: str) -> str:
-    """
-    Take the folders and what cannot be shown off a sender's file name.
-
-    Parameters
-    ----------
-    name
-        As a browser sent it.
-
-    Returns
-    -------
-    str
-        At most 120 signs, its suffix kept; ``file`` where nothing is left.
-    """
+    """Take the folders and what cannot be shown off a sender's file name."""
     last = PureWindowsPath(PurePosixPath(name).name).name
     shown = "".join(sign for sign in last if sign.isprintable()).strip(". ")
     suffix = "".join(PurePosixPath(shown).suffixes[-2:])

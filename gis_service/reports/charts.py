@@ -73,23 +73,7 @@ def _rect(x: float, y: float, width: float, height: float, colour: str) -> str:
 
 
 def whole_bar(parts: Sequence[Part], width: float, title: str) -> str:
-    """
-    Draw a whole as one bar of its parts, each named below it.
-
-    Parameters
-    ----------
-    parts
-        Shares from 0 to 1 that add up to 1.
-    width
-        Of the picture, millimetres.
-    title
-        What it shows, for those who do not see it.
-
-    Returns
-    -------
-    str
-        SVG.
-    """
+    """Draw a whole as one bar of its parts, each named below it."""
     body, x = [], 0.0
     for part, colour in zip(parts, PART_COLOURS, strict=False):
         body.append(_rect(x, 0, part.share * width, 8, colour))
@@ -106,27 +90,7 @@ def whole_bar(parts: Sequence[Part], width: float, title: str) -> str:
 
 
 def bars(rows: Sequence[Bar], width: float, target: float, target_said: str, title: str) -> str:
-    """
-    Draw shares as bars beside their names, with a line at the target.
-
-    Parameters
-    ----------
-    rows
-        From above to below.
-    width
-        Of the picture, millimetres.
-    target
-        From 0 to 1.
-    target_said
-        What stands at its line.
-    title
-        What the picture shows.
-
-    Returns
-    -------
-    str
-        SVG.
-    """
+    """Draw shares as bars beside their names, with a line at the target."""
     pitch, bar, top = 5.6, 3.5, 8.2
     left = min(60.0, max((text_width(one.name, 2.8) for one in rows), default=0) + 3)
     right = max((text_width(one.said, 2.6) for one in rows), default=0) + 3
@@ -237,21 +201,7 @@ def _tick(most: float) -> float:
 
 
 def sign_sample(kind: str, sign: str) -> str:
-    """
-    Draw the symbol of a kind of facility for a legend.
-
-    Parameters
-    ----------
-    kind
-        Of facility.
-    sign
-        What stands in it; empty draws the small symbol of a crowded map.
-
-    Returns
-    -------
-    str
-        SVG.
-    """
+    """Draw the symbol of a kind of facility for a legend."""
     colour = SIGN_COLOURS.get(kind, ACCENT)
     radius = 1.9 if sign else 0.75
     circle = f'<circle cx="2.2" cy="2.2" r="{radius:g}" fill="{colour}"/>'

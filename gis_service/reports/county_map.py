@@ -43,20 +43,13 @@ class Sign:
 
 @dataclass(frozen=True)
 class Bubble:
-    """
-    A number at a place, drawn as a circle of its size.
-
-    Attributes
-    ----------
-    value
-        Its area is in proportion.
-    label
-        What stands in it.
-    """
+    """A number at a place, drawn as a circle of its size."""
 
     lon: float
     lat: float
+    # Its area is in proportion.
     value: float
+    # What stands in it.
     label: str
 
 
@@ -70,24 +63,17 @@ class Fill:
 
 @dataclass(frozen=True)
 class MapContent:
-    """
-    What a map shows, lon and lat, from below to above.
-
-    Attributes
-    ----------
-    borders
-        Polygons by the width of their borders in millimetres.
-    names
-        Name, lon, lat.
-    """
+    """What a map shows, lon and lat, from below to above."""
 
     fills: Sequence[Fill] = ()
     water: Sequence[Any] = ()
     roads: Sequence[tuple[str, str, Any]] = ()
+    # Polygons by the width of their borders in millimetres.
     borders: Mapping[float, GeometryArray] = field(default_factory=dict)
     lines: Sequence[Fill] = ()
     bubbles: Sequence[Bubble] = ()
     signs: Sequence[Sign] = ()
+    # Name, lon, lat.
     names: Sequence[tuple[str, float, float]] = ()
 
 
@@ -100,19 +86,7 @@ class CountyMap:
 
 
 def extent(shapes: GeometryArray) -> Bbox:
-    """
-    Find the box around polygons.
-
-    Parameters
-    ----------
-    shapes
-        At least one, lon and lat.
-
-    Returns
-    -------
-    tuple of float
-        West, south, east, north in degrees.
-    """
+    """Find the box around polygons."""
     west, south, east, north = (float(edge) for edge in shapely.total_bounds(shapes))
     return west, south, east, north
 
@@ -174,23 +148,7 @@ def draw(
 
 
 def filling(bbox: Bbox, frame: Frame, border: float = 0.03) -> Frame:
-    """
-    Let a piece of ground fill a frame as far as it can, at whatever scale.
-
-    Parameters
-    ----------
-    bbox
-        West, south, east, north in degrees.
-    frame
-        In whose middle it lies.
-    border
-        Share of the paper that stays free on each side.
-
-    Returns
-    -------
-    Frame
-        The same paper at a larger scale.
-    """
+    """Let a piece of ground fill a frame as far as it can, at whatever scale."""
     corners = shapely.bounds(frame.to_paper(shapely.box(*bbox)))
     free = 1 - 2 * border
     grows = min(

@@ -59,15 +59,9 @@ class Wish:
 
 @dataclass(frozen=True)
 class Report:
-    """
-    One run in one language, ready to be written in any format.
+    """One run in one language, ready to be written in any format."""
 
-    Attributes
-    ----------
-    document
-        Its parts.
-    """
-
+    # Its parts.
     document: Document
 
     @property

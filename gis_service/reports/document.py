@@ -77,16 +77,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Document:
-    """
-    The parts of a report in one language.
-
-    Attributes
-    ----------
-    ground
-        Under the maps.
-    """
+    """The parts of a report in one language."""
 
     facts: Facts
+    # Under the maps.
     ground: Ground
     writer: Writer
 
@@ -145,14 +139,7 @@ class Document:
         return [(number, writer.say(f"tile_{name}")) for name, number in numbers.items()]
 
     def whole_chart(self) -> str:
-        """
-        Draw the county's households by category.
-
-        Returns
-        -------
-        str
-            SVG; empty where a part is hidden or nobody lives.
-        """
+        """Draw the county's households by category."""
         whole, writer = self.facts.whole, self.writer
         values = [getattr(whole, name) for name in STATUS_NAMES]
         if not whole.n or None in values:
@@ -167,14 +154,7 @@ class Document:
         return charts.whole_bar(parts, _WIDTH_MM, writer.say("chart_whole"))
 
     def minutes_chart(self) -> str:
-        """
-        Draw how many take how long.
-
-        Returns
-        -------
-        str
-            SVG; empty where nobody is reached.
-        """
+        """Draw how many take how long."""
         writer, limit = self.writer, self.facts.limit_minutes
         bins, n = self.facts.minutes, self.facts.whole.n
         if not n or not any(one.households for one in bins):
@@ -199,14 +179,7 @@ class Document:
         return charts.columns(columns, _WIDTH_MM, 50, limit, words)
 
     def kind_rows(self) -> list[list[str]]:
-        """
-        List what each kind of facility gives the county.
-
-        Returns
-        -------
-        list of list
-            Empty where the standard names one kind only: then it is the rule itself.
-        """
+        """List what each kind of facility gives the county."""
         facts, writer = self.facts, self.writer
         rows = []
         for kind, lines in facts.lines.items():
@@ -225,14 +198,7 @@ class Document:
         return rows
 
     def kind_chart(self) -> str:
-        """
-        Draw the county's share by kind of facility.
-
-        Returns
-        -------
-        str
-            SVG.
-        """
+        """Draw the county's share by kind of facility."""
         rows = [
             charts.Bar(self.writer.kind(kind), lines[0].share, self.writer.share(lines[0]))
             for kind, lines in self.facts.lines.items()
@@ -294,14 +260,7 @@ class Document:
         ]
 
     def other_rows(self) -> list[list[str]]:
-        """
-        List what else was counted by the same rule.
-
-        Returns
-        -------
-        list of list
-            What, number, covered, not covered, share; of the whole county.
-        """
+        """List what else was counted by the same rule."""
         writer = self.writer
         rows = []
         for of, lines in self.facts.others.items():
@@ -311,14 +270,7 @@ class Document:
         return rows
 
     def compared_rows(self) -> list[list[str]]:
-        """
-        Put this run beside another one.
-
-        Returns
-        -------
-        list of list
-            Name, covered in both and the difference, share in both and the difference.
-        """
+        """Put this run beside another one."""
         writer, rows = self.writer, []
         for one in compared(self.facts):
             covered = [writer.count(number) for number in one.covered]
@@ -333,14 +285,7 @@ class Document:
         return rows
 
     def blind_rows(self) -> list[list[str]]:
-        """
-        List the places that are not covered.
-
-        Returns
-        -------
-        list of list
-            Name, households, people, worst minutes, reason.
-        """
+        """List the places that are not covered."""
         writer = self.writer
         return [
             [
@@ -354,14 +299,7 @@ class Document:
         ]
 
     def district_rows(self) -> list[list[str]]:
-        """
-        List the districts of the stations, the largest first.
-
-        Returns
-        -------
-        list of list
-            Station, square kilometres, limit, how they compare, barriers crossed, pieces apart.
-        """
+        """List the districts of the stations, the largest first."""
         writer = self.writer
         return [
             [
@@ -381,14 +319,7 @@ class Document:
         return min(_MOST_BLIND, len(self.facts.blind_places))
 
     def station_rows(self) -> list[list[str]]:
-        """
-        List the facilities; of many only those that are nearest to most.
-
-        Returns
-        -------
-        list of list
-            Kind, name, turnout, households.
-        """
+        """List the facilities; of many only those that are nearest to most."""
         writer = self.writer
         return [
             [
@@ -445,14 +376,7 @@ class Document:
         return draw(content, extent(tops), _WIDTH_MM, height, self._words)
 
     def cover_map(self) -> str:
-        """
-        Draw the county by towns for the cover, without names.
-
-        Returns
-        -------
-        str
-            SVG; empty without boundaries.
-        """
+        """Draw the county by towns for the cover, without names."""
         if not self._shapes:
             return ""
         rank = self.facts.base_rank
@@ -463,14 +387,7 @@ class Document:
         return draw(content, extent(tops), *size, self._words, picture=True).svg
 
     def share_map(self) -> CountyMap | None:
-        """
-        Draw the share of every base grid.
-
-        Returns
-        -------
-        CountyMap or None
-            None without boundaries.
-        """
+        """Draw the share of every base grid."""
         if not self._shapes:
             return None
         content = MapContent(
@@ -484,14 +401,7 @@ class Document:
         return self._drawn(content, _MAP_MM)
 
     def band_map(self) -> CountyMap | None:
-        """
-        Draw the ground by minutes; what is not reached stays paper.
-
-        Returns
-        -------
-        CountyMap or None
-            None where there are no bands to draw.
-        """
+        """Draw the ground by minutes; what is not reached stays paper."""
         if not self.facts.bands or not self._shapes:
             return None
         colours = [one.colour for one in self.band_legend()]
@@ -509,14 +419,7 @@ class Document:
         return self._drawn(content, _MAP_MM)
 
     def band_legend(self) -> list[LegendLine]:
-        """
-        Explain the bands.
-
-        Returns
-        -------
-        list of LegendLine
-            The nearest first, and darkest.
-        """
+        """Explain the bands."""
         return [
             LegendLine(
                 colour,
@@ -527,14 +430,7 @@ class Document:
         ]
 
     def blind_map(self) -> CountyMap | None:
-        """
-        Draw where those not covered live, as circles by number.
-
-        Returns
-        -------
-        CountyMap or None
-            None where nobody is left out, or too few to tell.
-        """
+        """Draw where those not covered live, as circles by number."""
         places = self.facts.blind_places
         if not places or not self._shapes:
             return None
@@ -559,14 +455,7 @@ class Document:
         return [Sign(one.kind, one.name, one.lon, one.lat) for one in self.facts.stations]
 
     def sign_legend(self) -> list[tuple[str, str]]:
-        """
-        Explain the symbols of the maps.
-
-        Returns
-        -------
-        list of tuple
-            SVG and words.
-        """
+        """Explain the symbols of the maps."""
         many = len(self.facts.stations) > 60
         return [
             (
@@ -589,31 +478,12 @@ class Document:
         return legend_of(self.facts, self.writer)
 
     def map_title(self) -> str:
-        """
-        State the variable of the map, its unit and of what it is.
-
-        Returns
-        -------
-        str
-            One line.
-        """
+        """State the variable of the map, its unit and of what it is."""
         level = self.writer.level_of(self.facts.base_rank)
         return self.writer.say("map_title", level=level, minutes=self.writer.limit())
 
     def map_caption(self, drawn: CountyMap) -> str:
-        """
-        State day, version, datum and scale below a map.
-
-        Parameters
-        ----------
-        drawn
-            The map.
-
-        Returns
-        -------
-        str
-            One line.
-        """
+        """State day, version, datum and scale below a map."""
         writer = self.writer
         return writer.say(
             "map_caption",
@@ -637,38 +507,14 @@ def _difference(pair: tuple[float | None, float | None], form: str) -> str:
 
 
 def colour_of(line: Line | None) -> str:
-    """
-    Choose the fill of a grid.
-
-    Parameters
-    ----------
-    line
-        Its figures.
-
-    Returns
-    -------
-    str
-        Of its class; grey where it is hidden, paper where nobody lives.
-    """
+    """Choose the fill of a grid."""
     if line is None or line.n == 0:
         return PAPER
     return HIDDEN_FILL if line.share_class is None else COLOURS[line.share_class]
 
 
 def legend_of(facts: Facts, writer: Writer) -> list[LegendLine]:
-    """
-    Explain the classes of a map of shares by base grid.
-
-    Parameters
-    ----------
-    facts, writer
-        What is shown, and in which language.
-
-    Returns
-    -------
-    list of LegendLine
-        Without those that no grid is in, but for the five classes.
-    """
+    """Explain the classes of a map of shares by base grid."""
     lines = facts.of_rank(facts.base_rank)
     found = [colour_of(one) for one in lines]
     edges = [0.0, *PERCENT_BREAKS, 100.0]

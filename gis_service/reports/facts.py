@@ -71,40 +71,29 @@ class Level:
 
 @dataclass(frozen=True)
 class Line:
-    """
-    The figures of one grid, as far as they may be told; what is hidden is None.
-
-    Attributes
-    ----------
-    parent_name
-        Of the grid above.
-    n
-        Households; ``covered + too_far + unreachable + off_network = n``.
-    share
-        ``covered / n``; None also where nobody lives.
-    share_class
-        Place of the share among :data:`gis_service.maps.figures.classes.PERCENT_BREAKS`. Told also
-        where the share is hidden, if one household more or less would not change it.
-    hidden
-        Whether anything of this line is hidden.
-    median_minutes, p90_minutes, worst_minutes
-        Of those whom some facility reaches; None for fewer than five of them.
-    """
+    """The figures of one grid, as far as they may be told; what is hidden is None."""
 
     grid_id: int
     code: str
     name: str
+    # Of the grid above.
     parent_name: str
     rank: int
+    # Households; ``covered + too_far + unreachable + off_network = n``.
     n: int | None
     covered: int | None
     too_far: int | None
     unreachable: int | None
     off_network: int | None
+    # ``covered / n``; None also where nobody lives.
     share: float | None
+    # Place of the share among :data:`gis_service.maps.figures.classes.PERCENT_BREAKS`. Told also
+    # where the share is hidden, if one household more or less would not change it.
     share_class: int | None
+    # Whether anything of this line is hidden.
     hidden: bool
     status: str
+    # Of those whom some facility reaches; None for fewer than five of them.
     median_minutes: float | None
     p90_minutes: float | None
     worst_minutes: float | None
@@ -141,43 +130,29 @@ class Station:
 
 @dataclass(frozen=True)
 class Bin:
-    """
-    Households by minutes, ``from_minutes`` inclusive to ``to_minutes`` exclusive.
-
-    Attributes
-    ----------
-    to_minutes
-        None: all that take longer.
-    """
+    """Households by minutes, ``from_minutes`` inclusive to ``to_minutes`` exclusive."""
 
     from_minutes: float
+    # None: all that take longer.
     to_minutes: float | None
     households: int
 
 
 @dataclass(frozen=True)
 class BlindPlace:
-    """
-    A place of at least five households that are not covered.
-
-    Attributes
-    ----------
-    households, people
-        To the nearest five, so that no hidden cell can be told from a place that lies in one grid;
-        people are None where they are not known.
-    reason
-        The most frequent one: ``too_far``, ``unreachable`` or ``off_network``.
-    shape
-        Its outline, lon and lat.
-    """
+    """A place of at least five households that are not covered."""
 
     name: str
+    # To the nearest five, so that no hidden cell can be told from a place that lies in one grid;
+    # people are None where they are not known.
     households: int
     people: int | None
     worst_minutes: float | None
+    # The most frequent one: ``too_far``, ``unreachable`` or ``off_network``.
     reason: str
     lon: float
     lat: float
+    # Its outline, lon and lat.
     shape: Any
 
 
@@ -193,95 +168,58 @@ class Network:
 
 @dataclass(frozen=True)
 class Before:
-    """
-    Another run of the same standard, as far as its figures may be told.
-
-    Attributes
-    ----------
-    lines
-        By the rule, of the county and the highest level, by grid id.
-    differs
-        What the two were measured on differently, of ``coverage.fingerprints.PARTS``, and
-        ``scenario``.
-    """
+    """Another run of the same standard, as far as its figures may be told."""
 
     run: Run
     day: date
+    # By the rule, of the county and the highest level, by grid id.
     lines: Mapping[int, Line]
+    # What the two were measured on differently, of ``coverage.fingerprints.PARTS``, and
+    # ``scenario``.
     differs: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Facts:
-    """
-    Everything a report says, in no language yet.
-
-    Attributes
-    ----------
-    lines
-        By kind of facility, ``""`` for the rule over kinds: all grids, each after its parent.
-    levels
-        County first.
-    shapes
-        By rank: grid ids with their polygons, lon and lat.
-    data_day
-        The day of the run, in Asia/Shanghai.
-    others
-        Lines of what else was counted by the rule: people, care households, buildings, premises,
-        hazards; where there are any.
-    blind_places, small_places
-        Places that are not covered, the largest first; and how many more there are of 1–4
-        households, which are not told apart.
-    stale
-        What has changed since the run, of ``coverage.fingerprints.PARTS``.
-    before
-        Another run to compare with.
-    bands
-        Ground by minutes, to the limit; none where roads, facilities or settings are no longer
-        those of the run, because bands are drawn on what is there now.
-    districts
-        The ground that each station serves, where stations drive out; under the same condition.
-        That of nobody comes last and has no facility.
-    region_notes
-        What the reader of the region's file noted, where the county came as one file.
-    """
+    """Everything a report says, in no language yet."""
 
     county: str
     county_code: str
     run: Run
     network: Network | None
     version: Version
+    # The day of the run, in Asia/Shanghai.
     data_day: date
+    # County first.
     levels: tuple[Level, ...]
+    # By kind of facility, ``""`` for the rule over kinds: all grids, each after its parent.
     lines: Mapping[str, Sequence[Line]]
+    # Lines of what else was counted by the rule: people, care households, buildings, premises,
+    # hazards; where there are any.
     others: Mapping[str, Sequence[Line]]
     stations: tuple[Station, ...]
+    # Places that are not covered, the largest first; and how many more there are of 1–4 households,
+    # which are not told apart.
     blind_places: tuple[BlindPlace, ...]
     small_places: int
+    # What has changed since the run, of ``coverage.fingerprints.PARTS``.
     stale: tuple[str, ...]
     minutes: tuple[Bin, ...]
+    # Another run to compare with.
     before: "Before | None"
+    # Ground by minutes, to the limit; none where roads, facilities or settings are no longer those
+    # of the run, because bands are drawn on what is there now.
     bands: tuple[AreaBand, ...]
+    # The ground that each station serves, where stations drive out; under the same condition. That
+    # of nobody comes last and has no facility.
     districts: tuple[NamedDistrict, ...]
+    # By rank: grid ids with their polygons, lon and lat.
     shapes: Mapping[int, tuple[tuple[int, ...], GeometryArray]]
+    # What the reader of the region's file noted, where the county came as one file.
     region_notes: tuple[Note, ...] = ()
 
     def of_rank(self, rank: int, kind: str = RULE) -> list[Line]:
-        """
-        Take the lines of one level.
-
-        Parameters
-        ----------
-        rank
-            0 is the county.
-        kind
-            Of facility; empty is the rule.
-
-        Returns
-        -------
-        list of Line
-            Without the row of those outside every grid.
-        """
+        """Take the lines of one level."""
         return [one for one in self.lines[kind] if one.rank == rank and one.grid_id != OUTSIDE]
 
     @property
@@ -319,28 +257,7 @@ class Facts:
 def choose_run(
     connection: sa.Connection, standard: str, scenario: str = "normal", run_id: int | None = None
 ) -> Run:
-    """
-    Find the run that a report is about.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    standard, scenario
-        Their codes; the newest run of both is taken where no run is named.
-    run_id
-        A certain run, whatever its standard.
-
-    Returns
-    -------
-    Run
-        A finished one.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such run, or the standard was never measured.
-    """
+    """Find the run that a report is about."""
     if run_id is not None:
         return find_run(connection, run_id)
     found = latest_run(connection, standard, scenario)
@@ -358,36 +275,7 @@ def read_facts(
     *,
     with_bands: bool = True,
 ) -> Facts:
-    """
-    Read what a report on one run says.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    actor
-        Who asks; must see every household of the county, as for a run.
-    run
-        A finished run.
-    areas
-        Of the process: draws bands and districts, or has drawn them before.
-    before
-        Another one of the same standard, to compare with.
-    with_bands
-        Whether bands of minutes are drawn, which takes seconds.
-
-    Returns
-    -------
-    Facts
-        The same for the same run.
-
-    Raises
-    ------
-    InputError
-        The run to compare with is of another standard.
-    NotAllowedError
-        The actor sees a part of the county only.
-    """
+    """Read what a report on one run says."""
     if not visible(actor, t.household).compare(sa.true()):
         raise NotAllowedError("reports.whole_county_only", actor=actor.name)
     version = _version(connection, run.version_id)
@@ -605,19 +493,7 @@ def _once(name: str) -> str:
 
 
 def band_limits(limit: float) -> tuple[float, ...]:
-    """
-    Choose the minutes at which bands end, as the page does: whole ones, the limit last.
-
-    Parameters
-    ----------
-    limit
-        Of the standard, minutes.
-
-    Returns
-    -------
-    tuple of float
-        Rising.
-    """
+    """Choose the minutes at which bands end, as the page does: whole ones, the limit last."""
     if limit == _SERVICE_LIMIT:
         return (5.0, 10.0, limit)
     inner = {float(max(1, int(part + 0.5))) for part in (limit / 4, limit / 2)}
@@ -625,19 +501,7 @@ def band_limits(limit: float) -> tuple[float, ...]:
 
 
 def by_fives(number: int) -> int:
-    """
-    Round to the nearest five.
-
-    Parameters
-    ----------
-    number
-        At least 1.
-
-    Returns
-    -------
-    int
-        At least 5.
-    """
+    """Round to the nearest five."""
     return max(5, 5 * ((number + 2) // 5))
 
 
@@ -751,12 +615,9 @@ def _lines(
 
 
 def _masks(parent: list[int], tables: Mapping[tuple[str, str], Any]) -> dict[Any, Any]:
-    """
-    Hide small cells of households, and with them those of people.
-
-    Buildings are nobody's data, but where each has one household their number tells the other one:
-    they are hidden where households are, and nowhere else.
-    """
+    """Hide small cells of households, and with them those of people."""
+    # Buildings are nobody's data, but where each has one household their number tells the other
+    # one: they are hidden where households are, and nowhere else.
     above = np.array(parent)
     kinds = {kind: table for (kind, of), table in tables.items() if of == HOUSEHOLDS}
     households = hide(Counts(above, kinds), together=_LEFT_OUT)
@@ -784,12 +645,9 @@ def _categories(figure: Figures) -> tuple[int, ...]:
 def _complete(
     parent: list[int], tables: Mapping[tuple[str, str], Any]
 ) -> tuple[list[int], dict[tuple[str, str], Any], int | None]:
-    """
-    Add a row below every grid whose parts do not make it up: who lies in no grid below it.
-
-    A residue is no line of the report, but a reader could subtract it: it is hidden like one. That
-    of the county is one; its place is told.
-    """
+    """Add a row below every grid whose parts do not make it up: who lies in no grid below it."""
+    # A residue is no line of the report, but a reader could subtract it: it is hidden like one.
+    # That of the county is one; its place is told.
     full_parent = [*parent]
     rows = {key: [table] for key, table in tables.items()}
     outside = None
@@ -888,22 +746,7 @@ class Ground:
 
 
 def read_ground(connection: sa.Connection, day: date) -> Ground:
-    """
-    Read what the county's map shows beneath its figures.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    day
-        Whose grids' names are taken.
-
-    Returns
-    -------
-    Ground
-        Water, greater roads (class, name, line) and names of the lowest level that has few enough
-        grids to be named (name, lon, lat).
-    """
+    """Read what the county's map shows beneath its figures."""
     land, edge, unit = t.land_cover.c, t.road_edge.c, t.admin_unit.c
     water = connection.execute(
         sa.select(sa.func.ST_AsBinary(land.geom).label("wkb"))

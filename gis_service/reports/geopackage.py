@@ -30,22 +30,7 @@ _FIELDS: Final = ("n", *STATUS_NAMES, "share", *_MINUTES)
 
 
 def geopackage(facts: Facts, writer: Writer) -> bytes:
-    """
-    Write the GeoPackage.
-
-    Parameters
-    ----------
-    facts
-        What stands in it.
-    writer
-        In which language names of kinds and notes are.
-
-    Returns
-    -------
-    bytes
-        Layers ``grids_1`` … one a level, ``blind_places``, ``bands``, ``districts``, ``stations``;
-        the tables ``about`` and, for QGIS, ``layer_styles``.
-    """
+    """Write the GeoPackage."""
     layers = [(f"grids_{level.rank}", _grids(facts, level.rank)) for level in facts.levels[1:]]
     layers.append(("blind_places", _blind(facts, writer)))
     layers.append(("bands", _bands(facts)))

@@ -103,19 +103,7 @@ def page(document: Document) -> str:
 
 
 def without_random_names(page: str) -> str:
-    """
-    Give numbers for names that Folium draws by lot.
-
-    Parameters
-    ----------
-    page
-        As Folium renders it.
-
-    Returns
-    -------
-    str
-        With names by their order.
-    """
+    """Give numbers for names that Folium draws by lot."""
     numbers: dict[str, str] = {}
 
     def numbered(found: re.Match[str]) -> str:

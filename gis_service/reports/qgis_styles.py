@@ -23,44 +23,22 @@ _DISTRICT: Final = "#1b5e9b"
 
 @dataclass(frozen=True)
 class Rule:
-    """
-    A class of a layer.
-
-    Attributes
-    ----------
-    where
-        Expression of QGIS; empty is every feature.
-    fill
-        Colour; empty is an outline without fill.
-    opacity
-        Of the whole symbol, 0 to 1.
-    """
+    """A class of a layer."""
 
     label: str
+    # Expression of QGIS; empty is every feature.
     where: str
+    # Colour; empty is an outline without fill.
     fill: str
     line: str
     line_mm: float = 0.1
+    # Of the whole symbol, 0 to 1.
     opacity: float = 1.0
     is_point: bool = False
 
 
 def layer_styles(layers: Sequence[str], facts: Facts, writer: Writer) -> pd.DataFrame:
-    """
-    Write the styles of layers.
-
-    Parameters
-    ----------
-    layers
-        Names of those that are in the file.
-    facts, writer
-        What is shown, and in which language the legend is.
-
-    Returns
-    -------
-    DataFrame
-        Rows of the table ``layer_styles`` as QGIS reads it, one a layer.
-    """
+    """Write the styles of layers."""
     written = [(name, _qml(_rules(name, facts, writer))) for name in layers]
     return pd.DataFrame(
         {

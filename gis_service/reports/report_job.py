@@ -25,14 +25,7 @@ MOST_FILES: Final = 100
 
 
 def report_folder() -> Path:
-    """
-    Say where this service keeps the reports it has written.
-
-    Returns
-    -------
-    Path
-        Beside its other data; made when it is needed.
-    """
+    """Say where this service keeps the reports it has written."""
     return service_folder("reports")
 
 

@@ -31,21 +31,7 @@ _SHEET_NAME_SIGNS: Final = 31
 
 
 def workbook(facts: Facts, writer: Writer) -> bytes:
-    """
-    Write the workbook.
-
-    Parameters
-    ----------
-    facts
-        What stands in it; what is hidden is an empty cell, and the last sheet says why.
-    writer
-        In which language.
-
-    Returns
-    -------
-    bytes
-        An XLSX file.
-    """
+    """Write the workbook."""
     book = Workbook(write_only=True)
     _summary(book, facts, writer)
     for level in facts.levels[1:]:

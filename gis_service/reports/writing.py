@@ -26,18 +26,10 @@ _UNITS: Final = (("_minutes", "minutes_value"), ("_kmh", "kmh_value"), ("_m", "m
 
 @dataclass(frozen=True)
 class Setting:
-    """
-    A number that the figures depend on.
-
-    Attributes
-    ----------
-    value
-        As it is stored, for programs.
-    said
-        For people.
-    """
+    """A number that the figures depend on."""
 
     name: str
+    # As it is stored, for programs.
     value: float | str | bool
     said: str
     source: str
@@ -45,17 +37,11 @@ class Setting:
 
 @dataclass(frozen=True)
 class Writer:
-    """
-    Says what the facts are.
-
-    Attributes
-    ----------
-    maker
-        Who answers for the report; empty is the county.
-    """
+    """Says what the facts are."""
 
     facts: Facts
     language: Language
+    # Who answers for the report; empty is the county.
     maker: str = ""
 
     def say(self, key: str, **values: object) -> str:
@@ -154,14 +140,7 @@ class Writer:
         )
 
     def heads(self) -> list[tuple[str, str]]:
-        """
-        State what the report stands on, in short: name and value.
-
-        Returns
-        -------
-        list of tuple
-            Date, standard, scenario, profile, network, boundaries, rule, datum, software, run.
-        """
+        """State what the report stands on, in short: name and value."""
         facts, parameters = self.facts, self.facts.run.parameters
         code = self.say("code_value", name=self.named(facts.standard), code=facts.run.standard)
         scenario = self.say(
@@ -194,14 +173,7 @@ class Writer:
         return [(self.say(name), value) for name, value in said.items()]
 
     def settings(self) -> list[Setting]:
-        """
-        List every number that the figures depend on, each with its source.
-
-        Returns
-        -------
-        list of Setting
-            Speeds are told apart, by :meth:`speeds`.
-        """
+        """List every number that the figures depend on, each with its source."""
         found: list[Setting] = []
         for group in _SETTINGS:
             settings = self.facts.run.parameters[group]
@@ -244,14 +216,7 @@ class Writer:
         return str(value)
 
     def speeds(self) -> list[tuple[str, float, str]]:
-        """
-        List the speeds by class of road.
-
-        Returns
-        -------
-        list of tuple
-            Class, km/h, source; a class that is not among them is closed.
-        """
+        """List the speeds by class of road."""
         table = self.facts.run.parameters["profile"]["speed_kmh"]
         return [
             (
@@ -286,19 +251,7 @@ class Writer:
         return district.name or self.kind(self.facts.run.kinds[0])
 
     def verdict(self, district: NamedDistrict) -> str:
-        """
-        Say how the area of a district compares with its limit.
-
-        Parameters
-        ----------
-        district
-            Of a station, or nobody's.
-
-        Returns
-        -------
-        str
-            Empty for ground that nobody reaches.
-        """
+        """Say how the area of a district compares with its limit."""
         if district.facility_id is None:
             return ""
         if district.limit_km2 is None:
@@ -355,14 +308,7 @@ class Writer:
         return self.say("list_comma").join(said)
 
     def sentences(self) -> list[str]:
-        """
-        Say what came out.
-
-        Returns
-        -------
-        list of str
-            Two or three sentences.
-        """
+        """Say what came out."""
         whole, facts = self.facts.whole, self.facts
         said = []
         if whole.n == 0:
@@ -406,14 +352,7 @@ class Writer:
             )
 
     def compared_with(self) -> list[str]:
-        """
-        Say with which run this one is compared, and what both stand on.
-
-        Returns
-        -------
-        list of str
-            Two sentences; empty without such a run.
-        """
+        """Say with which run this one is compared, and what both stand on."""
         before = self.facts.before
         if before is None:
             return []
@@ -500,19 +439,7 @@ class Compared:
 
 
 def compared(facts: Facts) -> list[Compared]:
-    """
-    Put the county and its highest grids beside themselves in the run to compare with.
-
-    Parameters
-    ----------
-    facts
-        With a run to compare with.
-
-    Returns
-    -------
-    list of Compared
-        The county first; that run, then this one. Empty without such a run.
-    """
+    """Put the county and its highest grids beside themselves in the run to compare with."""
     if facts.before is None:
         return []
     found = []
@@ -524,17 +451,5 @@ def compared(facts: Facts) -> list[Compared]:
 
 
 def worst_first(lines: list[Line]) -> list[Line]:
-    """
-    Order grids by their share, the lowest first.
-
-    Parameters
-    ----------
-    lines
-        Of one level.
-
-    Returns
-    -------
-    list of Line
-        Those without a share that may be told come last, by code.
-    """
+    """Order grids by their share, the lowest first."""
     return sorted(lines, key=lambda one: (one.share is None, one.share or 0.0, one.code))

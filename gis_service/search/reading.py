@@ -132,27 +132,7 @@ def _in_each_system(connection: sa.Connection, scheme: SchemeKey, pasted: Pasted
 def by_name(
     connection: sa.Connection, actor: Actor, scheme: SchemeKey, q: str, limit: int = 20
 ) -> list[Found]:
-    """
-    Find places by name, address, grid code or officer.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    actor
-        Who asks.
-    scheme
-        Whose grids are looked for.
-    q
-        As typed: characters, pinyin or initials; a wrong character is forgiven.
-    limit
-        At most this many answers.
-
-    Returns
-    -------
-    list of Found
-        The best first; kind ``house`` for a house number.
-    """
+    """Find places by name, address, grid code or officer."""
     wish = normal(q)[:_LONGEST]
     if not wish:
         return []

@@ -28,21 +28,13 @@ _ADDRESS: Final = re.compile(
 
 @dataclass(frozen=True)
 class Address:
-    """
-    An address in parts, each as it is compared.
+    """An address in parts, each as it is compared."""
 
-    Attributes
-    ----------
-    street
-        The village, road or estate with what stands before it; may be empty.
-    group
-        Villagers' group (组).
-    number
-        Number of the house.
-    """
-
+    # The village, road or estate with what stands before it; may be empty.
     street: str
+    # Villagers' group (组).
     group: int | None = None
+    # Number of the house.
     number: int | None = None
 
 
@@ -63,19 +55,7 @@ def _counted(match: re.Match[str]) -> str:
 
 @lru_cache(maxsize=65536)
 def normal(text: str) -> str:
-    """
-    Write a name in the one way in which names are compared.
-
-    Parameters
-    ----------
-    text
-        As stored or typed; full-width characters, blanks, punctuation and capitals do not count.
-
-    Returns
-    -------
-    str
-        Letters, digits and characters only; numbers before 组, 号, 栋 … in digits.
-    """
+    """Write a name in the one way in which names are compared."""
     plain = _NOISE.sub("", unicodedata.normalize("NFKC", text).lower())
     plain = _COUNTED.sub(_counted, plain)
     return _TYPED_UNITS.sub(lambda match: match[1] + _UNITS[match[2]], plain)
@@ -83,19 +63,7 @@ def normal(text: str) -> str:
 
 @lru_cache(maxsize=65536)
 def pinyin(text: str) -> str:
-    """
-    Spell a name by its sound.
-
-    Parameters
-    ----------
-    text
-        From :func:`normal`.
-
-    Returns
-    -------
-    str
-        Syllables without tones, a blank between them; letters and digits as they are.
-    """
+    """Spell a name by its sound."""
     from pypinyin import lazy_pinyin  # noqa: PLC0415 (60 MB of dictionary)
 
     return " ".join(lazy_pinyin(text))
@@ -103,55 +71,19 @@ def pinyin(text: str) -> str:
 
 @lru_cache(maxsize=65536)
 def initials(text: str) -> str:
-    """
-    Give the first letter of each character.
-
-    Parameters
-    ----------
-    text
-        From :func:`normal`.
-
-    Returns
-    -------
-    str
-        ``dj2g`` for 东街2格; digits and letters as they are.
-    """
+    """Give the first letter of each character."""
     from pypinyin import Style, lazy_pinyin  # noqa: PLC0415 (as above)
 
     return "".join(lazy_pinyin(text, style=Style.FIRST_LETTER))
 
 
 def is_spelt(text: str) -> bool:
-    """
-    Tell whether somebody typed letters where the name has characters.
-
-    Parameters
-    ----------
-    text
-        From :func:`normal`.
-
-    Returns
-    -------
-    bool
-        True for letters and digits with at least one letter.
-    """
+    """Tell whether somebody typed letters where the name has characters."""
     return text.isascii() and any(character.isalpha() for character in text)
 
 
 def in_parts(text: str) -> Address:
-    """
-    Take an address apart.
-
-    Parameters
-    ----------
-    text
-        From :func:`normal`, such as 汀城街道河口村16组141号.
-
-    Returns
-    -------
-    Address
-        What follows the number of the house (unit, room) is left out.
-    """
+    """Take an address apart."""
     match = _ADDRESS.fullmatch(text)
     if match is None:
         return Address(text)

@@ -31,24 +31,7 @@ class Account:
 
 
 def server_account(data: Path | None = None) -> Account | None:
-    """
-    Tell which account root's database and service run as.
-
-    Parameters
-    ----------
-    data
-        PostgreSQL's data folder, where there may be one: whose it is stays whose it was.
-
-    Returns
-    -------
-    Account or None
-        None for everybody but root, who runs them himself.
-
-    Raises
-    ------
-    SetupError
-        The account is not there and cannot be made.
-    """
+    """Tell which account root's database and service run as."""
     if os.geteuid() != 0:
         return None
     owner = data.stat().st_uid if data and data.exists() else 0
@@ -109,45 +92,12 @@ def run_as(
 
 
 def may_enter(folder: Path, account: Account | None) -> bool:
-    """
-    Try, as an account, whether it reaches a folder through all that lie above.
-
-    Parameters
-    ----------
-    folder
-        An existing folder.
-    account
-        None is the caller.
-
-    Returns
-    -------
-    bool
-        True where it gets in.
-    """
+    """Try, as an account, whether it reaches a folder through all that lie above."""
     return run_as(account, ["/bin/sh", "-c", 'cd -- "$1"', "sh", str(folder)]).returncode == 0
 
 
 def free_place(root: Path, data_dir: Path) -> Path:
-    """
-    Name a folder that does not exist yet, after the data folder that it is for.
-
-    Parameters
-    ----------
-    root
-        Where it will stand; made, and open to be entered.
-    data_dir
-        The data folder.
-
-    Returns
-    -------
-    Path
-        Not made.
-
-    Raises
-    ------
-    SetupError
-        The root cannot be made.
-    """
+    """Name a folder that does not exist yet, after the data folder that it is for."""
     try:
         root.mkdir(mode=0o755, parents=True, exist_ok=True)
         root.chmod(0o755)

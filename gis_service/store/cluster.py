@@ -87,38 +87,12 @@ class Binaries:
     folder: Path
 
     def program(self, name: str) -> str:
-        """
-        Name a program of this installation.
-
-        Parameters
-        ----------
-        name
-            Such as ``initdb``.
-
-        Returns
-        -------
-        str
-            Its full path.
-        """
+        """Name a program of this installation."""
         return str(self.folder / name)
 
 
 def installed(system: Path = Path("/"), pg_config: str | None = "pg_config") -> list[Binaries]:
-    """
-    List what this machine has of PostgreSQL 14 and newer with PostGIS.
-
-    Parameters
-    ----------
-    system
-        The root folder to look in; Debian's and Red Hat's places below it are searched.
-    pg_config
-        A further installation, by the program that describes it; None asks for none.
-
-    Returns
-    -------
-    list of Binaries
-        Newest first, each major version once.
-    """
+    """List what this machine has of PostgreSQL 14 and newer with PostGIS."""
     places = [
         (folder, system / "usr/share/postgresql" / folder.parent.name)
         for folder in system.glob("usr/lib/postgresql/*/bin")
@@ -154,26 +128,7 @@ def _major(folder: Path) -> int:
 
 
 def find_binaries(data: Path | None = None, found: Iterable[Binaries] | None = None) -> Binaries:
-    """
-    Choose the PostgreSQL to run: the newest, or the one that made the data.
-
-    Parameters
-    ----------
-    data
-        A cluster's data folder, where one exists.
-    found
-        What is installed; by default looked up on this machine.
-
-    Returns
-    -------
-    Binaries
-        The installation.
-
-    Raises
-    ------
-    SetupError
-        PostGIS is not installed, or not for the version that made the data.
-    """
+    """Choose the PostgreSQL to run: the newest, or the one that made the data."""
     choice = list(installed() if found is None else found)
     mark = data / "PG_VERSION" if data else None
     if mark and mark.exists():
@@ -188,19 +143,7 @@ def find_binaries(data: Path | None = None, found: Iterable[Binaries] | None = N
 
 
 def socket_fits(home: Path) -> bool:
-    """
-    Tell whether the server's socket can be named there.
-
-    Parameters
-    ----------
-    home
-        The cluster's folder.
-
-    Returns
-    -------
-    bool
-        False where the path of the socket is longer than the system takes.
-    """
+    """Tell whether the server's socket can be named there."""
     return len(os.fsencode(home / "socket" / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_BYTES
 
 
@@ -223,31 +166,9 @@ def _claim(home: Path, account: Account | None) -> bool:
 
 
 def choose_home(data_dir: Path, account: Account | None, fallback_root: Path) -> Path:
-    """
-    Choose the cluster's folder: inside the data folder, or apart where that cannot be.
-
-    The choice is kept in ``elsewhere`` in the data folder, so that it stays the same; a copy of
-    the data folder at another path does not take it along.
-
-    Parameters
-    ----------
-    data_dir
-        The data folder; exists.
-    account
-        The server's account.
-    fallback_root
-        Where clusters stand that cannot stand in their data folder.
-
-    Returns
-    -------
-    Path
-        The folder, made and owned by the server's account.
-
-    Raises
-    ------
-    SetupError
-        Neither place can be used.
-    """
+    """Choose the cluster's folder: inside the data folder, or apart where that cannot be."""
+    # The choice is kept in ``elsewhere`` in the data folder, so that it stays the same; a copy of
+    # the data folder at another path does not take it along.
     apart = _apart(data_dir)
     if apart is not None:
         if _claim(apart, account):
@@ -274,18 +195,7 @@ def _apart(data_dir: Path) -> Path | None:
 
 
 class Cluster:
-    """
-    The private server, for as long as the ``with`` block lasts and somebody else uses it.
-
-    Parameters
-    ----------
-    data_dir
-        The folder that holds the data.
-    durable
-        False gives up safety against power cuts, for throwaway clusters of tests.
-    fallback_root
-        Where the data folder or the cluster goes if it cannot stay where it is.
-    """
+    """The private server, for as long as the ``with`` block lasts and somebody else uses it."""
 
     def __init__(
         self, data_dir: Path, *, durable: bool = True, fallback_root: Path = FALLBACK_ROOT
@@ -300,14 +210,7 @@ class Cluster:
 
     @classmethod
     def for_settings(cls) -> Self:
-        """
-        Take the data folder from ``GIS_DATA_DIR``.
-
-        Returns
-        -------
-        Cluster
-            Not yet open.
-        """
+        """Take the data folder from ``GIS_DATA_DIR``."""
         return cls(store_settings().data_dir)
 
     @property
@@ -374,14 +277,7 @@ class Cluster:
         return make_conninfo(host=str(self.socket), port=PORT, user=role, dbname=database)
 
     def whose(self) -> Account | None:
-        """
-        Tell which account it runs as, or would if it were made now.
-
-        Returns
-        -------
-        Account or None
-            None is the caller.
-        """
+        """Tell which account it runs as, or would if it were made now."""
         home = _apart(self.data_dir) or self.data_dir / "cluster"
         return server_account(home / "pg")
 
@@ -431,19 +327,7 @@ class Cluster:
 
     @contextmanager
     def watch(self, every_s: float = 1.0) -> Iterator[None]:
-        """
-        Start the server again should it die while the block lasts.
-
-        Parameters
-        ----------
-        every_s
-            Seconds between two looks.
-
-        Yields
-        ------
-        None
-            A thread looks after the server inside the block.
-        """
+        """Start the server again should it die while the block lasts."""
         stop = threading.Event()
         watcher = threading.Thread(
             target=self._watch, args=(stop, every_s), name="cluster-watch", daemon=True
@@ -456,14 +340,7 @@ class Cluster:
             watcher.join()
 
     def postmaster(self) -> int | None:
-        """
-        Find the running server.
-
-        Returns
-        -------
-        int or None
-            Its process id; None where none runs.
-        """
+        """Find the running server."""
         try:
             pid = int((self.data / "postmaster.pid").read_text("ascii").split("\n", 1)[0])
         except (OSError, ValueError):
@@ -583,12 +460,9 @@ class Cluster:
         return True
 
     def _write_access(self) -> bool:
-        """
-        Let in whoever the system says it is, and nobody on his word; True where that is new.
-
-        The server's account and root may take each of our roles; a role that the operator makes
-        for another program signs in by its password.
-        """
+        """Let in whoever the system says it is, and nobody on his word; True where that is new."""
+        # The server's account and root may take each of our roles; a role that the operator makes
+        # for another program signs in by its password.
         users = {pwd.getpwuid(os.geteuid()).pw_name, "root"}
         users |= {self.account.name} if self.account else set()
         roles = get_args(Role)
@@ -676,14 +550,7 @@ class Cluster:
                 return
 
     def ensure_database(self, name: str) -> None:
-        """
-        Make a further database of ours where it is missing: one for each region.
-
-        Parameters
-        ----------
-        name
-            Begins with ``gis_``.
-        """
+        """Make a further database of ours where it is missing: one for each region."""
         with self._start_lock():
             with closing(self._connect("postgres")) as connection:
                 create_database(connection, name)
@@ -691,19 +558,7 @@ class Cluster:
                 prepare_database(connection)
 
     def has_database(self, name: str) -> bool:
-        """
-        Tell whether there is a database of a name.
-
-        Parameters
-        ----------
-        name
-            The database.
-
-        Returns
-        -------
-        bool
-            True where it is there.
-        """
+        """Tell whether there is a database of a name."""
         with (
             closing(self._connect("postgres", "gis_service")) as connection,
             connection.cursor() as cursor,
@@ -724,16 +579,7 @@ class Cluster:
 
 
 def prepare_server(connection: Psycopg2Connection, password: str | None = None) -> None:
-    """
-    Make the two roles where they are missing: the owner of the tables, and the service.
-
-    Parameters
-    ----------
-    connection
-        A superuser's.
-    password
-        Set for both, on a server that asks for one.
-    """
+    """Make the two roles where they are missing: the owner of the tables, and the service."""
     connection.autocommit = True
     with connection.cursor() as cursor:
         for role in ("gis_owner", "gis_service"):
@@ -749,18 +595,7 @@ def prepare_server(connection: Psycopg2Connection, password: str | None = None) 
 
 
 def create_database(connection: Psycopg2Connection, name: str, template: str = "template0") -> None:
-    """
-    Make a database of the owner's where it is missing.
-
-    Parameters
-    ----------
-    connection
-        A superuser's.
-    name
-        The new database.
-    template
-        The database to copy.
-    """
+    """Make a database of the owner's where it is missing."""
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
@@ -773,14 +608,7 @@ def create_database(connection: Psycopg2Connection, name: str, template: str = "
 
 
 def prepare_database(connection: Psycopg2Connection) -> None:
-    """
-    Add the extensions, and leave the public schema to the owner alone.
-
-    Parameters
-    ----------
-    connection
-        A superuser's, to the database.
-    """
+    """Add the extensions, and leave the public schema to the owner alone."""
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute("CREATE EXTENSION IF NOT EXISTS postgis")

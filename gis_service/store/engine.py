@@ -314,25 +314,7 @@ def again_after_deadlock(function: Callable[[], Answer]) -> Answer:
 
 
 def store_url(address: str) -> sa.URL:
-    """
-    Read the address of a server of one's own, however its driver is written.
-
-    Parameters
-    ----------
-    address
-        ``postgresql://…``, ``postgres://…`` or with the name of a driver.
-
-    Returns
-    -------
-    sqlalchemy.URL
-        For psycopg2, which all our SQL runs on.
-
-    Raises
-    ------
-    StoreError
-        It is not the address of a PostgreSQL. The message does not repeat it: it may hold a
-        password.
-    """
+    """Read the address of a server of one's own, however its driver is written."""
     try:
         url = sa.make_url(address)
     except (sa.exc.ArgumentError, ValueError) as error:

@@ -79,19 +79,7 @@ def outage_of(error: BaseException) -> OutageError | None:
 
 
 def sqlstate(error: BaseException) -> str | None:
-    """
-    Read the five characters by which PostgreSQL names an error.
-
-    Parameters
-    ----------
-    error
-        Of psycopg2 or psycopg.
-
-    Returns
-    -------
-    str or None
-        None where the server did not say one: it was not reached, or not asked.
-    """
+    """Read the five characters by which PostgreSQL names an error."""
     code: str | None = getattr(error, "pgcode", None) or getattr(error, "sqlstate", None)
     return code
 
@@ -145,27 +133,13 @@ def _words(error: psycopg2.Error | psycopg.Error) -> str:
 
 
 def without_values(error: psycopg2.Error) -> None:
-    """
-    Take out of an error's own words what the server quoted from the rows.
-
-    Parameters
-    ----------
-    error
-        Changed; ``diag`` still holds all that the server said.
-    """
+    """Take out of an error's own words what the server quoted from the rows."""
     if sqlstate(error) is not None:
         error.args = (_words(error),)
 
 
 def clean_errors(engine: sa.Engine) -> None:
-    """
-    Let no error of an engine hold a value of a row in its words.
-
-    Parameters
-    ----------
-    engine
-        On psycopg2.
-    """
+    """Let no error of an engine hold a value of a row in its words."""
 
     @sa.event.listens_for(engine, "handle_error")
     def clean(context: sa.engine.ExceptionContext) -> None:

@@ -62,19 +62,7 @@ def state(connection: sa.Connection) -> MigrationState:
 
 
 def require_newest(store: Store) -> None:
-    """
-    Refuse a database whose tables are not those of this release.
-
-    Parameters
-    ----------
-    store
-        As the service's role, which may not migrate.
-
-    Raises
-    ------
-    StoreError
-        It must be migrated by the owner first.
-    """
+    """Refuse a database whose tables are not those of this release."""
     with store.transaction(NOBODY) as connection:
         found = state(connection)
     if found.current != found.head:
@@ -88,25 +76,7 @@ def _newest() -> str | None:
 
 
 def upgrade(admin_url: sa.URL | str) -> MigrationState:
-    """
-    Make extensions and roles where they lack, then run the missing migrations as the owner.
-
-    Parameters
-    ----------
-    admin_url
-        A login that may create extensions and roles, or one that is a member of ``gis_owner`` in a
-        database where an administrator has made both already.
-
-    Returns
-    -------
-    MigrationState
-        What the database stands at now.
-
-    Raises
-    ------
-    StoreError
-        The server is too old, or the login may not do what is missing (the message names it).
-    """
+    """Make extensions and roles where they lack, then run the missing migrations as the owner."""
     engine = sa.create_engine(admin_url, poolclass=sa.pool.NullPool)
     try:
         with engine.connect() as connection:

@@ -35,39 +35,18 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Units:
-    """
-    What moves as one: a building with its households, or a thing that stands alone.
+    """What moves as one: a building with its households, or a thing that stands alone."""
 
-    Attributes
-    ----------
-    lon, lat
-        A point on the building's surface, degrees.
-    counts
-        Columns :data:`COUNTS`, one row for each unit; incidents as a mean of a month.
-    """
-
+    # A point on the building's surface, degrees.
     lon: FloatArray
     lat: FloatArray
+    # Columns :data:`COUNTS`, one row for each unit; incidents as a mean of a month.
     counts: FloatArray
 
 
 @dataclass(frozen=True)
 class Load:
-    """
-    One grid's burden.
-
-    Attributes
-    ----------
-    patrol_km
-        Roads inside; of those along a border with another grid half.
-    load
-        All of it in households, by the county's weights.
-    target
-        Least and most households by the scheme's rule for this class of place; None without one.
-    deviation
-        By how much the load lies outside the target, as a share of the bound it passed: 0 within,
-        below 0 too little, above 0 too much.
-    """
+    """One grid's burden."""
 
     households: int
     people: int
@@ -75,9 +54,14 @@ class Load:
     premises: int
     hazards: int
     incidents_month: float
+    # Roads inside; of those along a border with another grid half.
     patrol_km: float
+    # All of it in households, by the county's weights.
     load: float
+    # Least and most households by the scheme's rule for this class of place; None without one.
     target: tuple[int, int] | None
+    # By how much the load lies outside the target, as a share of the bound it passed: 0 within,
+    # below 0 too little, above 0 too much.
     deviation: float
 
     def as_dict(self) -> dict[str, Any]:
@@ -93,24 +77,7 @@ class Load:
 
 
 class Loads:
-    """
-    The burden of every base grid, kept up to date edit by edit.
-
-    Parameters
-    ----------
-    faces
-        Land of every base grid in lon, lat; keys are grid ids, those of new grids ``new-1`` ….
-    units
-        What is counted.
-    roads
-        LineStrings that are walked, lon, lat.
-    rules
-        Weights.
-    size_rule
-        Households of a base grid by ``urban`` and ``rural``: least, most.
-    classes
-        Urban–rural class of each grid (``111`` … ``220``); a new grid has that of the land it got.
-    """
+    """The burden of every base grid, kept up to date edit by edit."""
 
     def __init__(
         self,
@@ -162,19 +129,7 @@ class Loads:
         return np.flatnonzero(self._owner == _NOWHERE)
 
     def households_outside(self, without: IntArray | None = None) -> tuple[int, Any]:
-        """
-        Find households that lie in no grid.
-
-        Parameters
-        ----------
-        without
-            Units that are not counted.
-
-        Returns
-        -------
-        n, places
-            How many, and a MultiPoint of where, lon, lat.
-        """
+        """Find households that lie in no grid."""
         lost = self.outside
         if without is not None:
             lost = np.setdiff1d(lost, without)
@@ -206,19 +161,7 @@ class Loads:
         return found
 
     def households_of(self, key: str) -> int:
-        """
-        Tell how many households a grid holds, without measuring its roads.
-
-        Parameters
-        ----------
-        key
-            Of a grid of this draft.
-
-        Returns
-        -------
-        int
-            As :meth:`of` tells it.
-        """
+        """Tell how many households a grid holds, without measuring its roads."""
         return round(float(self._sum_of(self._code[key])[0]))
 
     def inside(self, keys: Iterable[str]) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -281,19 +224,7 @@ class Loads:
         return found
 
     def counted(self, change: Change) -> dict[str, FloatArray]:
-        """
-        Count what the touched grids will hold, without patrol, and change nothing.
-
-        Parameters
-        ----------
-        change
-            As for :meth:`after`.
-
-        Returns
-        -------
-        dict
-            :data:`COUNTS` of each touched grid that goes on.
-        """
+        """Count what the touched grids will hold, without patrol, and change nothing."""
         counts = {key: self._sum_of(self._code_of(key)).copy() for key in change.touched}
         for move in change.moves:
             held = self._held.get(self._code_of(move.source), _NONE)
@@ -489,12 +420,10 @@ class _Walked:
 
 
 class _Roads:
-    """
-    Metres of road in each grid, kept road by road.
+    """Metres of road in each grid, kept road by road."""
 
-    A road is measured on the ellipsoid; how much of it lies in which grid is decided in a local
-    plane, when a grid at the road is first asked for: until then no change has touched the road.
-    """
+    # A road is measured on the ellipsoid; how much of it lies in which grid is decided in a local
+    # plane, when a grid at the road is first asked for: until then no change has touched the road.
 
     def __init__(self, lines: GeometryArray, scale: FloatArray) -> None:
         self._scale = scale

@@ -101,53 +101,35 @@ class Finding:
 
 @dataclass(frozen=True)
 class Context:
-    """
-    What a draft is judged against; what is left empty is not looked at.
+    """What a draft is judged against; what is left empty is not looked at."""
 
-    Attributes
-    ----------
-    base
-        The linework that the plan began with: its outline is the county's, its parents' land the
-        villages'.
-    parents
-        Parent of each grid of the base.
-    several_parts
-        Whether the scheme allows a grid in several parts.
-    size_rule, classes
-        As for :class:`Loads`.
-    loads
-        Figures of the draft, brought up to date by the caller.
-    out_before
-        Units that lay in no grid of the base: a fault of the data, not of the draft.
-    footprints
-        Footprints of buildings, lon, lat.
-    streets
-        Lines that a border may follow, lon, lat: streets and water.
-    officers
-        Grids with an officer of post A; None where nobody looks.
-    codes
-        Code of each grid that has one, draft keys.
-    retired_codes
-        Codes that belonged to a grid, with that grid's key.
-    upper
-        Above the parents: from each village its town, and so on.
-    rules
-        Severities and limits.
-    """
-
+    # The linework that the plan began with: its outline is the county's, its parents' land the
+    # villages'.
     base: Tessellation
+    # Parent of each grid of the base.
     parents: Mapping[str, str]
+    # Whether the scheme allows a grid in several parts.
     several_parts: bool = True
+    # As for :class:`Loads`.
     size_rule: Mapping[str, Sequence[int]] = field(default_factory=dict)
     classes: Mapping[str, str | None] = field(default_factory=dict)
+    # Figures of the draft, brought up to date by the caller.
     loads: Loads | None = None
+    # Units that lay in no grid of the base: a fault of the data, not of the draft.
     out_before: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    # Footprints of buildings, lon, lat.
     footprints: PackedShapes | None = None
+    # Lines that a border may follow, lon, lat: streets and water.
     streets: GeometryArray | None = None
+    # Grids with an officer of post A; None where nobody looks.
     officers: frozenset[str] | None = None
+    # Code of each grid that has one, draft keys.
     codes: Mapping[str, str] = field(default_factory=dict)
+    # Codes that belonged to a grid, with that grid's key.
     retired_codes: Mapping[str, str] = field(default_factory=dict)
+    # Above the parents: from each village its town, and so on.
     upper: Sequence[Mapping[str, str]] = ()
+    # Severities and limits.
     rules: RedrawRules = field(default_factory=redraw_rules)
 
     @cached_property
@@ -245,21 +227,7 @@ def check(draft: Draft, context: Context, touched: Iterable[str] | None = None) 
 def levels_of(
     draft: Draft, context: Context
 ) -> tuple[dict[str, Any], list[dict[str, str]], GeometryArray]:
-    """
-    Build every level of a draft from its arcs.
-
-    Parameters
-    ----------
-    draft
-        The boundaries.
-    context
-        Its levels above the parents, and the county's border.
-
-    Returns
-    -------
-    faces, parents, outline
-        As :func:`check_levels` takes them.
-    """
+    """Build every level of a draft from its arcs."""
     faces, linework = draft.faces(), draft.tessellation()
     steps = [draft.parents, *(dict(level) for level in context.upper)]
     ancestor = {key: key for key in linework.keys}
@@ -281,25 +249,7 @@ def check_levels(
     outline: GeometryArray | None = None,
     rules: RedrawRules | None = None,
 ) -> list[Finding]:
-    """
-    Prove that the grids of every level tile the county and their parents.
-
-    Parameters
-    ----------
-    faces
-        Polygons of every grid of every level, lon, lat on the lattice.
-    parents
-        From the lowest level up: the parent of each grid.
-    outline
-        The county's border, LineStrings; None where only neighbours and parents are compared.
-    rules
-        Severities and limits; those in force where None.
-
-    Returns
-    -------
-    list of Finding
-        Rules ``invalid``, ``gap``, ``overlap``, ``outline`` and ``level``; empty where all is well.
-    """
+    """Prove that the grids of every level tile the county and their parents."""
     rules = rules or redraw_rules()
     lowest = list(parents[0]) if parents else list(faces)
     land = np.array([faces[key] for key in lowest], dtype=object)
@@ -531,19 +481,7 @@ def _thin(looked: Looked) -> Iterable[Broken]:
 
 
 def compactness(faces: GeometryArray) -> FloatArray:
-    """
-    Measure how round pieces of land are.
-
-    Parameters
-    ----------
-    faces
-        Polygons in lon, lat.
-
-    Returns
-    -------
-    array of float
-        4πA/U² (Polsby and Popper 1991): 1 for a disc, 0.79 for a square, near 0 for a strip.
-    """
+    """Measure how round pieces of land are."""
     middle = np.nan_to_num(shapely.bounds(faces)[:, [1, 3]].mean())
     scale = metres_per_degree(float(middle))
     flat = shapely.transform(faces, lambda xy: xy * scale)

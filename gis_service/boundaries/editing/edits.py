@@ -98,14 +98,7 @@ class Change:
         return sum(move.area_m2 for move in self.moves)
 
     def inverse(self) -> "Change":
-        """
-        Look at it backwards.
-
-        Returns
-        -------
-        Change
-            What undoing does.
-        """
+        """Look at it backwards."""
         return Change(
             self.kind,
             self.touched,
@@ -122,25 +115,16 @@ class Change:
 
 @dataclass(frozen=True)
 class Edge:
-    """
-    A run of border between two grids, or a grid and the outside.
+    """A run of border between two grids, or a grid and the outside."""
 
-    Attributes
-    ----------
-    left, right
-        Keys along the line's direction; None for the outside.
-    kind
-        ``street``, ``water`` or ``other``.
-    line
-        LineString in lon, lat.
-    drawn
-        Whether it is new in this draft.
-    """
-
+    # Keys along the line's direction; None for the outside.
     left: str | None
     right: str | None
+    # ``street``, ``water`` or ``other``.
     kind: str
+    # LineString in lon, lat.
     line: Any
+    # Whether it is new in this draft.
     drawn: bool = False
 
 
@@ -385,24 +369,7 @@ class Draft:
         return inverse.change
 
     def tried(self, edits: Iterable[Edit]) -> list[tuple[Edit, Change]]:
-        """
-        Work out edits one upon the other without doing them.
-
-        Parameters
-        ----------
-        edits
-            As for :meth:`apply`, in order.
-
-        Returns
-        -------
-        list of (edit, change)
-            Without the edits that change nothing.
-
-        Raises
-        ------
-        InputError
-            One of them cannot be done.
-        """
+        """Work out edits one upon the other without doing them."""
         found: list[tuple[Edit, Change]] = []
         try:
             for edit in edits:

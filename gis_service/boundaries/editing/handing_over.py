@@ -27,32 +27,7 @@ FloatArray = npt.NDArray[np.float64]
 def region_of(
     chosen: npt.NDArray[np.bool_], footprints: GeometryArray, faces: Mapping[str, Any], to: str
 ) -> Any:
-    """
-    Find the land that goes with buildings.
-
-    Parameters
-    ----------
-    chosen
-        For each building whether it is handed over.
-    footprints
-        Polygons, or points where a building has no outline, lon, lat: all buildings of the grids
-        that lose some, and better of their neighbours too.
-    faces
-        Land of the grids around, the one that takes it included, by key.
-    to
-        Key of that grid.
-
-    Returns
-    -------
-    Polygon or MultiPolygon
-        A region for ``give`` or ``hand_over_buildings``: it holds the chosen buildings, no other
-        one's point, and touches the grid that takes it wherever a strip can get through.
-
-    Raises
-    ------
-    InputError
-        No building was chosen, or none of the chosen ones lies in another grid.
-    """
+    """Find the land that goes with buildings."""
     points = shapely.point_on_surface(footprints)
     losing = [
         key

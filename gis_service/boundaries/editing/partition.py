@@ -38,21 +38,13 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Taste:
-    """
-    What an answer puts first.
+    """What an answer puts first."""
 
-    Attributes
-    ----------
-    balance
-        Weight of the spread of the loads.
-    border
-        Weight of the length of new borders.
-    off_street
-        How many times a metre counts that follows no street.
-    """
-
+    # Weight of the spread of the loads.
     balance: float
+    # Weight of the length of new borders.
     border: float
+    # How many times a metre counts that follows no street.
     off_street: float
 
 
@@ -65,26 +57,17 @@ TASTES: Final[dict[str, Taste]] = {
 
 @dataclass(frozen=True)
 class Proposal:
-    """
-    One answer.
+    """One answer."""
 
-    Attributes
-    ----------
-    name
-        ``balanced``, ``compact`` or ``streets``.
-    edits
-        What :meth:`Draft.apply` takes, in this order, on the draft that was asked about.
-    faces
-        The land of each piece afterwards, lon, lat, by key.
-    figures
-        ``pieces``: households, load and compactness of each; ``spread``: the largest distance of a
-        load from their mean, as a share of it; ``compactness``: the least; ``along_streets``: share
-        of the new borders' length; ``within_size``: pieces inside the size rule.
-    """
-
+    # ``balanced``, ``compact`` or ``streets``.
     name: str
+    # What :meth:`Draft.apply` takes, in this order, on the draft that was asked about.
     edits: list[dict[str, Any]]
+    # The land of each piece afterwards, lon, lat, by key.
     faces: Mapping[str, Any]
+    # ``pieces``: households, load and compactness of each; ``spread``: the largest distance of a
+    # load from their mean, as a share of it; ``compactness``: the least; ``along_streets``: share
+    # of the new borders' length; ``within_size``: pieces inside the size rule.
     figures: dict[str, Any]
 
 
@@ -96,32 +79,7 @@ def propose(
     *,
     pieces: int | None = None,
 ) -> list[Proposal]:
-    """
-    Propose how to part the land of grids.
-
-    Parameters
-    ----------
-    draft
-        The boundaries; they stay as they are.
-    grids
-        Keys of one grid, or of several that form one area.
-    loads
-        Figures of that draft.
-    streets
-        Lines that borders may follow, lon, lat.
-    pieces
-        How many; where None as many as the size rule asks for, and at least 2.
-
-    Returns
-    -------
-    list of Proposal
-        One for each of :data:`TASTES`; fewer where two come out the same.
-
-    Raises
-    ------
-    InputError
-        The number is out of range, the grids lie apart, or there are not enough buildings.
-    """
+    """Propose how to part the land of grids."""
     faces = draft.faces(grids)
     land = _joined(faces)
     xy, households, weight = loads.inside(faces)
@@ -178,11 +136,9 @@ def _same(one: IntArray, other: IntArray) -> bool:
 
 @dataclass(frozen=True)
 class _Blocks:
-    """
-    Land in blocks, and which lie side by side.
+    """Land in blocks, and which lie side by side."""
 
-    ``beside[i]`` gives for each neighbour the metres of shared border on streets and off them.
-    """
+    # ``beside[i]`` gives for each neighbour the metres of shared border on streets and off them.
 
     faces: GeometryArray
     weight: FloatArray

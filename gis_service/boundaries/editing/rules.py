@@ -53,19 +53,7 @@ class RedrawRules(Table):
     checks: CheckLimits
 
     def severity_of(self, rule: str) -> Severity:
-        """
-        Tell how serious a rule is.
-
-        Parameters
-        ----------
-        rule
-            Its name, such as ``gap``.
-
-        Returns
-        -------
-        str
-            ``error``, ``warning`` or ``off``.
-        """
+        """Tell how serious a rule is."""
         return self.severity[rule].value
 
 
@@ -93,12 +81,5 @@ def read_rules(county_file: Path | None = None) -> RedrawRules:
 
 @cache
 def redraw_rules() -> RedrawRules:
-    """
-    Read the rules in force once a process.
-
-    Returns
-    -------
-    RedrawRules
-        As the settings stood at the first call.
-    """
+    """Read the rules in force once a process."""
     return read_rules(number_settings().redraw_file)

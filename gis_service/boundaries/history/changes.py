@@ -72,26 +72,7 @@ class Comparison:
 
 
 def find_version(connection: sa.Connection, version_id: int) -> Version:
-    """
-    Find a version.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    version_id
-        Which.
-
-    Returns
-    -------
-    Version
-        With its scheme.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such version.
-    """
+    """Find a version."""
     row = connection.execute(
         sa.select(t.grid_version, t.grid_scheme.c.code)
         .join(t.grid_scheme, t.grid_scheme.c.scheme_id == t.grid_version.c.scheme_id)

@@ -45,38 +45,25 @@ Lengths = defaultdict[int, float]
 
 @dataclass
 class Opened:
-    """
-    Grids whose arcs are cut by a new line.
+    """Grids whose arcs are cut by a new line."""
 
-    Attributes
-    ----------
-    arcs, indices
-        The arcs around the grids, and what the draft calls them.
-    zone
-        The grids; each is its own code.
-    names
-        Grid of each code; the zone's first.
-    origin
-        Corner from which the lattice is counted here.
-    made
-        Pieces and atoms.
-    arc
-        For each piece the position of its arc; -1 for the new line's own.
-    before
-        Codes left and right of each piece as they were, shape (k, 2); :data:`NOBODY` outside,
-        :data:`NOT_OURS` beside the new line's own pieces.
-    old
-        Owner of each atom; :data:`NOT_OURS` beyond the zone.
-    """
-
+    # The arcs around the grids, and what the draft calls them.
     arcs: list[Arc]
     indices: list[int]
+    # The grids; each is its own code.
     zone: tuple[str, ...]
+    # Grid of each code; the zone's first.
     names: list[str]
+    # Corner from which the lattice is counted here.
     origin: IntArray
+    # Pieces and atoms.
     made: Cut
+    # For each piece the position of its arc; -1 for the new line's own.
     arc: IntArray
+    # Codes left and right of each piece as they were, shape (k, 2); :data:`NOBODY` outside,
+    # :data:`NOT_OURS` beside the new line's own pieces.
     before: IntArray
+    # Owner of each atom; :data:`NOT_OURS` beyond the zone.
     old: IntArray
 
     @classmethod
@@ -186,28 +173,7 @@ class Opened:
     # --- a grid in two ---------------------------------------------------------------------------
 
     def halves(self, code: int, line: Any, *, keeps: str) -> IntArray:
-        """
-        Find the part of a grid that a line cuts off.
-
-        Parameters
-        ----------
-        code
-            The grid's.
-        line
-            As drawn, for the messages.
-        keeps
-            Which part stays: the ``larger`` one or the one ``left`` of the line.
-
-        Returns
-        -------
-        array of int
-            Atoms of the other part.
-
-        Raises
-        ------
-        InputError
-            The line does not cut the grid in exactly two.
-        """
+        """Find the part of a grid that a line cuts off."""
         mine = self.old == code
         part = self._components(self.old, joined=self.arc < 0)
         big = mine & (self.area_m2 >= SLIVER_M2)
@@ -238,24 +204,7 @@ class Opened:
     # --- an edge elsewhere -----------------------------------------------------------------------
 
     def moved_edge(self, line: IntArray) -> IntArray:
-        """
-        Give two grids new land by a new run of their shared edge.
-
-        Parameters
-        ----------
-        line
-            Vertices of the new run from ``origin``; the zone is the two grids.
-
-        Returns
-        -------
-        array of int
-            New owner of each atom.
-
-        Raises
-        ------
-        InputError
-            The line does not part the two.
-        """
+        """Give two grids new land by a new run of their shared edge."""
         shared = (self.before.min(axis=1) == 0) & (self.before.max(axis=1) == 1)
         pieces = self.made.pieces
         replaced = np.zeros(len(pieces), dtype=bool)
@@ -309,19 +258,7 @@ class Opened:
         return {atom: dict(lengths) for atom, lengths in found.items()}
 
     def without_slivers(self, owner: IntArray) -> IntArray:
-        """
-        Give crumbs that an edit made to the neighbour with the longest shared border.
-
-        Parameters
-        ----------
-        owner
-            New owner of each atom.
-
-        Returns
-        -------
-        array of int
-            The owners after that.
-        """
+        """Give crumbs that an edit made to the neighbour with the longest shared border."""
         if np.array_equal(owner, self.old):
             return owner
         whole = {
@@ -417,19 +354,7 @@ class Opened:
         return found[0], found[1]
 
     def moved_pairs(self, owner: IntArray) -> dict[tuple[str, str], Any]:
-        """
-        Collect the land that changes hands.
-
-        Parameters
-        ----------
-        owner
-            New owner of each atom.
-
-        Returns
-        -------
-        dict
-            MultiPolygon in lon, lat by (from, to).
-        """
+        """Collect the land that changes hands."""
         changed = np.flatnonzero(owner != self.old)
         groups: dict[tuple[int, int], list[int]] = {}
         for atom in changed.tolist():
@@ -448,21 +373,7 @@ class Opened:
     def new_arcs(
         self, owner: IntArray, ends: Mapping[tuple[int, int], int]
     ) -> tuple[list[int], list[Arc]]:
-        """
-        Join what is left into arcs.
-
-        Parameters
-        ----------
-        owner
-            New owner of each atom.
-        ends
-            How many arcs of the whole draft end at each vertex.
-
-        Returns
-        -------
-        gone, made
-            The draft's names of the arcs that go, and the arcs that come.
-        """
+        """Join what is left into arcs."""
         made = self.made
         left, right = self._sides(owner)
         kept = left != right

@@ -81,44 +81,22 @@ class Frame:
 
 @dataclass(frozen=True)
 class Chain:
-    """
-    Border segments with direction and owner.
+    """Border segments with direction and owner."""
 
-    Attributes
-    ----------
-    xy
-        Vertices, lon, lat.
-    at
-        Each segment's first vertex; its second one follows.
-    lo, hi
-        Numbers of the two ends, the lower one first.
-    sign
-        How often it is run through from the lower end to the higher one, less the other way.
-    owner
-        Whose border it is.
-    """
-
+    # Vertices, lon, lat.
     xy: FloatArray
+    # Each segment's first vertex; its second one follows.
     at: IntArray
+    # Numbers of the two ends, the lower one first.
     lo: Keys
     hi: Keys
+    # How often it is run through from the lower end to the higher one, less the other way.
     sign: IntArray
+    # Whose border it is.
     owner: IntArray
 
     def reduced(self, owner: IntArray) -> "Chain":
-        """
-        Add up what belongs to one owner.
-
-        Parameters
-        ----------
-        owner
-            For each present owner the new one.
-
-        Returns
-        -------
-        Chain
-            Without the segments that cancel.
-        """
+        """Add up what belongs to one owner."""
         mine = owner[self.owner]
         # sorted by a mixture, compared by the numbers: two that mix alike could only be told apart
         # wrongly, never be taken for one
@@ -136,54 +114,18 @@ class Chain:
         )
 
     def owned(self, owner: IntArray) -> "Chain":
-        """
-        Give borders to other owners without adding up.
-
-        Parameters
-        ----------
-        owner
-            For each present owner the new one.
-
-        Returns
-        -------
-        Chain
-            The same segments.
-        """
+        """Give borders to other owners without adding up."""
         return Chain(self.xy, self.at, self.lo, self.hi, self.sign, owner[self.owner])
 
     def differing(self, other: "Chain") -> list[int]:
-        """
-        Tell whose borders differ.
-
-        Parameters
-        ----------
-        other
-            The same owners, numbered in the same frame.
-
-        Returns
-        -------
-        list of int
-            Owners, sorted.
-        """
+        """Tell whose borders differ."""
         both = _joined(self, other)
         every = np.arange(int(both.owner.max(initial=-1)) + 1)
         owners: list[int] = np.unique(both.reduced(every).owner).tolist()
         return owners
 
     def undirected_difference(self, other: "Chain") -> "Chain":
-        """
-        Find segments that only one of two has.
-
-        Parameters
-        ----------
-        other
-            Whatever its owners and directions, numbered in the same frame.
-
-        Returns
-        -------
-        Chain
-            Of one owner.
-        """
+        """Find segments that only one of two has."""
         return _joined(_plain(self), _plain(other)).reduced(np.zeros(1, dtype=np.int64))
 
     def lines(self) -> GeometryArray:
@@ -216,21 +158,7 @@ def _joined(one: Chain, less: Chain) -> Chain:
 
 
 def of_polygons(polygons: GeometryArray, frame: Frame) -> Chain:
-    """
-    Take the borders of polygons with the land on the left.
-
-    Parameters
-    ----------
-    polygons
-        (Multi)Polygons in lon, lat; each is an owner.
-    frame
-        That holds them.
-
-    Returns
-    -------
-    Chain
-        Every segment, not added up.
-    """
+    """Take the borders of polygons with the land on the left."""
     parts, owner = shapely.get_parts(polygons, return_index=True)
     rings, part = shapely.get_rings(shapely.orient_polygons(parts), return_index=True)
     xy, ring = shapely.get_coordinates(rings, return_index=True)
@@ -238,43 +166,13 @@ def of_polygons(polygons: GeometryArray, frame: Frame) -> Chain:
 
 
 def of_lines(lines: GeometryArray, frame: Frame) -> Chain:
-    """
-    Take lines as borders of one owner.
-
-    Parameters
-    ----------
-    lines
-        LineStrings in lon, lat.
-    frame
-        That holds them.
-
-    Returns
-    -------
-    Chain
-        Every segment.
-    """
+    """Take lines as borders of one owner."""
     xy, line = shapely.get_coordinates(lines, return_index=True)
     return _directed(xy, line, np.zeros(len(lines), dtype=np.int64), frame)
 
 
 def of_arcs(arcs: GeometryArray, left: IntArray, right: IntArray, frame: Frame) -> Chain:
-    """
-    Take arcs as borders of the owners beside them.
-
-    Parameters
-    ----------
-    arcs
-        LineStrings in lon, lat.
-    left, right
-        Owners; below 0 for none that counts.
-    frame
-        That holds them.
-
-    Returns
-    -------
-    Chain
-        Every segment for each of its owners.
-    """
+    """Take arcs as borders of the owners beside them."""
     ours, theirs = np.flatnonzero(left >= 0), np.flatnonzero(right >= 0)
     xy, line = shapely.get_coordinates(arcs[ours], return_index=True)
     one = _directed(xy, line, left[ours], frame)

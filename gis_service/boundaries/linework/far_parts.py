@@ -39,20 +39,7 @@ class Part:
 
 
 def parts_apart(polygons: Geometries) -> list[Part]:
-    """
-    Divide land where there is nothing for a thousand kilometres.
-
-    Parameters
-    ----------
-    polygons
-        (Multi)Polygons, lon, lat, degrees. The land on both sides of 180° is far apart: lines are
-        straight in these coordinates.
-
-    Returns
-    -------
-    list of Part
-        The one with the most polygons first; one alone is how it should be.
-    """
+    """Divide land where there is nothing for a thousand kilometres."""
     pieces, owner = shapely.get_parts(np.asarray(polygons, dtype=object), return_index=True)
     there = ~shapely.is_empty(pieces)
     pieces, owner = pieces[there], owner[there]

@@ -34,25 +34,16 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Arc:
-    """
-    A line between two nodes, with the grids beside it.
+    """A line between two nodes, with the grids beside it."""
 
-    Attributes
-    ----------
-    xy
-        Vertices in steps of the lattice (1e-9°), shape (n, 2).
-    kind
-        ``street``, ``water`` or ``other``.
-    left, right
-        Names of the grids along its direction; None for the outside.
-    drawn
-        Whether a planner drew it: not part of the version that was edited.
-    """
-
+    # Vertices in steps of the lattice (1e-9°), shape (n, 2).
     xy: IntArray
+    # ``street``, ``water`` or ``other``.
     kind: str
+    # Names of the grids along its direction; None for the outside.
     left: str | None
     right: str | None
+    # Whether a planner drew it: not part of the version that was edited.
     drawn: bool = False
 
     @cached_property
@@ -62,36 +53,12 @@ class Arc:
 
 
 def to_lattice(geometry: Any) -> IntArray:
-    """
-    Count a geometry's vertices in steps of the lattice.
-
-    Parameters
-    ----------
-    geometry
-        Lon, lat in degrees.
-
-    Returns
-    -------
-    array of int, shape (n, 2)
-        Its vertices.
-    """
+    """Count a geometry's vertices in steps of the lattice."""
     return np.rint(shapely.get_coordinates(geometry) * PER_DEGREE).astype(np.int64)
 
 
 def segments_of(lines: Iterable[IntArray]) -> tuple[IntArray, IntArray]:
-    """
-    Take lines apart.
-
-    Parameters
-    ----------
-    lines
-        Vertices of each, shape (n, 2).
-
-    Returns
-    -------
-    segments, line
-        Shape (m, 4) from, to; the line each comes from. Those without length are left out.
-    """
+    """Take lines apart."""
     arrays = list(lines)
     if not arrays:
         return np.empty((0, 4), np.int64), np.empty(0, np.int64)
@@ -231,21 +198,7 @@ def _crossing(first: IntArray, second: IntArray, *, slide: bool) -> tuple[int, i
 
 
 def nearest_on(edge: IntArray, x: int, y: int) -> tuple[int, int]:
-    """
-    Find the lattice point near a place on an edge that lies on the edge most exactly.
-
-    Parameters
-    ----------
-    edge
-        From x, y to x, y, steps of the lattice.
-    x, y
-        A place on it, up to rounding.
-
-    Returns
-    -------
-    x, y
-        Within :data:`SLIDE` steps along the edge's longer direction.
-    """
+    """Find the lattice point near a place on an edge that lies on the edge most exactly."""
     x0, y0, x1, y1 = edge.tolist()
     flat = abs(x1 - x0) >= abs(y1 - y0)
     if not flat:
@@ -306,33 +259,21 @@ def _levelled(path: IntArray) -> IntArray:
 
 @dataclass(frozen=True)
 class Cut:
-    """
-    Linework with a new line in it.
+    """Linework with a new line in it."""
 
-    Attributes
-    ----------
-    pieces
-        Segments (k, 4) that meet at their ends only, each once.
-    source
-        Position of the existing segment a piece comes from; -1 for the new line's own.
-    parity
-        How often the new line runs along a piece, odd or even.
-    nodes
-        Node at the start and at the end of each piece, shape (k, 2).
-    points
-        Place of each node.
-    atoms
-        The faces between the pieces, in steps of the lattice.
-    left, right
-        Atom beside each piece; ``len(atoms)`` is the outside.
-    """
-
+    # Segments (k, 4) that meet at their ends only, each once.
     pieces: IntArray
+    # Position of the existing segment a piece comes from; -1 for the new line's own.
     source: IntArray
+    # How often the new line runs along a piece, odd or even.
     parity: Mask
+    # Node at the start and at the end of each piece, shape (k, 2).
     nodes: IntArray
+    # Place of each node.
     points: npt.NDArray[np.complex128]
+    # The faces between the pieces, in steps of the lattice.
     atoms: GeometryArray
+    # Atom beside each piece; ``len(atoms)`` is the outside.
     left: IntArray
     right: IntArray
 
@@ -467,14 +408,7 @@ class Link:
     drawn: bool = False
 
     def turned(self) -> "Link":
-        """
-        Look at it the other way round.
-
-        Returns
-        -------
-        Link
-            The same piece.
-        """
+        """Look at it the other way round."""
         return Link(self.end, self.start, self.kind, self.right, self.left, self.drawn)
 
 

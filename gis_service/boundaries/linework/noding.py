@@ -410,25 +410,16 @@ def _surfaces(geometry: Any) -> GeometryArray:
 
 @dataclass(frozen=True)
 class _Arrangement:
-    """
-    All lines noded, the faces between them, and who claims each.
+    """All lines noded, the faces between them, and who claims each."""
 
-    Attributes
-    ----------
-    arcs
-        Lines that meet at their ends only.
-    faces
-        What they enclose, oriented.
-    left, right
-        Face on either side of an arc; ``len(faces)`` is the outside.
-    face, grid
-        Pairs of claims, by face, then by grid.
-    """
-
+    # Lines that meet at their ends only.
     arcs: GeometryArray
+    # What they enclose, oriented.
     faces: GeometryArray
+    # Face on either side of an arc; ``len(faces)`` is the outside.
     left: IndexArray
     right: IndexArray
+    # Pairs of claims, by face, then by grid.
     face: IndexArray
     grid: IndexArray
 
@@ -476,27 +467,7 @@ class _Arrangement:
 
 
 def noded_segments(lines: Geometries, most_crossings: int = MOST_CROSSINGS) -> GeometryArray:
-    """
-    Cut lines where they meet.
-
-    Parameters
-    ----------
-    lines
-        LineStrings or MultiLineStrings in lon, lat on the lattice.
-    most_crossings
-        As for :func:`check_polygons`.
-
-    Returns
-    -------
-    array of LineString
-        Segments of two points on the lattice, each once, meeting at their ends only. Those that
-        met nothing are as they were.
-
-    Raises
-    ------
-    _TangledError
-        They cross more often than that.
-    """
+    """Cut lines where they meet."""
     segments = _unique_segments(np.asarray(lines, dtype=object))
     fresh = np.arange(len(segments))
     for _ in range(_MOST_PASSES):
@@ -538,12 +509,9 @@ def _meeting(segments: GeometryArray, fresh: IndexArray, most: int) -> Mask:
 def _crossing(
     segments: GeometryArray, fresh: IndexArray, most: int
 ) -> Iterator[tuple[IndexArray, IndexArray]]:
-    """
-    Find pairs of a fresh segment and any that meet elsewhere than end to end, block by block.
-
-    Raises :class:`_TangledError` beyond the most, and where the boxes of so many meet that looking
-    would take as long.
-    """
+    """Find pairs of a fresh segment and any that meet elsewhere than end to end, block by block."""
+    # Raises :class:`_TangledError` beyond the most, and where the boxes of so many meet that
+    # looking would take as long.
     ends = shapely.get_coordinates(segments).reshape(-1, 2, 2)
     tree = shapely.STRtree(segments)
     found = looked = 0

@@ -19,14 +19,7 @@ _BLOCK: Final = 64
 
 
 class PackedShapes:
-    """
-    Shapes by position, read only.
-
-    Parameters
-    ----------
-    shapes
-        Geometries, none missing or empty.
-    """
+    """Shapes by position, read only."""
 
     def __init__(self, shapes: GeometryArray) -> None:
         self._packed = shapely.to_wkb(shapes)

@@ -46,23 +46,7 @@ def snap(line: Any, targets: Sequence[Any], tolerance_m: float) -> Any:
 def snapped_rings(
     rings: Sequence[IntArray], lines: Sequence[IntArray], tolerance_m: float
 ) -> list[IntArray]:
-    """
-    Pull lines or rings to existing lines, in steps of the lattice.
-
-    Parameters
-    ----------
-    rings
-        Vertices of each, shape (n, 2); a ring ends where it begins.
-    lines
-        What is there.
-    tolerance_m
-        What is farther away is left alone.
-
-    Returns
-    -------
-    list of array
-        In the order of ``rings``.
-    """
+    """Pull lines or rings to existing lines, in steps of the lattice."""
     segments, _ = segments_of(lines)
     if tolerance_m <= 0 or not len(segments):
         return list(rings)

@@ -49,21 +49,7 @@ class Tessellation:
 
     @classmethod
     def of_arcs(cls, keys: Sequence[str], arcs: Sequence[Arc]) -> "Tessellation":
-        """
-        Put arcs that name their grids together.
-
-        Parameters
-        ----------
-        keys
-            The names of the base grids.
-        arcs
-            As :meth:`named_arcs` gives them.
-
-        Returns
-        -------
-        Tessellation
-            With the arcs in that order.
-        """
+        """Put arcs that name their grids together."""
         position: dict[str | None, int] = {key: index for index, key in enumerate(keys)}
         lines = np.empty(len(arcs), dtype=object)
         lines[:] = shapely.from_wkb([arc[0] for arc in arcs])
@@ -76,14 +62,7 @@ class Tessellation:
         )
 
     def named_arcs(self) -> list[Arc]:
-        """
-        Tell every arc by what it is.
-
-        Returns
-        -------
-        list of Arc
-            In their order; two tessellations have an arc in common where it is equal.
-        """
+        """Tell every arc by what it is."""
         names = [*self.keys, None]
         return [
             (wkb, kind, names[left], names[right])
@@ -140,29 +119,7 @@ class Tessellation:
 def build_faces(
     arcs: GeometryArray, left: IndexArray, right: IndexArray, keys: Sequence[str]
 ) -> GeometryArray:
-    """
-    Polygonise arcs and hand each face to the grid its arcs name.
-
-    Parameters
-    ----------
-    arcs
-        LineStrings meeting at their ends only.
-    left, right
-        Positions in ``keys``; :data:`OUTSIDE` for none.
-    keys
-        Names of the grids.
-
-    Returns
-    -------
-    array of MultiPolygon
-        One for each key, rings oriented (outer ones counter-clockwise), parts in a fixed order.
-
-    Raises
-    ------
-    InputError
-        An arc ends in the air, two arcs cross, the arcs around a face disagree, or a grid has no
-        face. The message names the grids and the place.
-    """
+    """Polygonise arcs and hand each face to the grid its arcs name."""
     polygons, *leftovers = shapely.polygonize_full(arcs)
     for leftover in shapely.get_parts(np.asarray(leftovers, dtype=object)):
         raise InputError("boundaries.arc_in_the_air", place=_place(leftover))
@@ -191,21 +148,7 @@ def build_faces(
 
 
 def faces_beside(arcs: GeometryArray, faces: GeometryArray) -> tuple[IndexArray, IndexArray]:
-    """
-    Find the face on each side of each arc.
-
-    Parameters
-    ----------
-    arcs
-        LineStrings; each runs along the border of the faces beside it.
-    faces
-        Polygons with outer rings counter-clockwise and holes clockwise.
-
-    Returns
-    -------
-    left, right
-        Positions in ``faces``; the position after the last one is the outside.
-    """
+    """Find the face on each side of each arc."""
     arc_xy, arc_of = shapely.get_coordinates(arcs, return_index=True)
     first = np.searchsorted(arc_of, np.arange(len(arcs)))
     a, b = _points(arc_xy[first]), _points(arc_xy[first + 1])
@@ -224,19 +167,7 @@ def faces_beside(arcs: GeometryArray, faces: GeometryArray) -> tuple[IndexArray,
 
 
 def land_changed(before: bytes, after: bytes) -> bool:
-    """
-    Tell whether a grid has other land; one that only gained or lost a vertex has not.
-
-    Parameters
-    ----------
-    before, after
-        Its polygon as WKB, lon, lat.
-
-    Returns
-    -------
-    bool
-        True where more than a thousandth of a square metre is in one and not in the other.
-    """
+    """Tell whether a grid has other land; one that only gained or lost a vertex has not."""
     if before == after:
         return False
     odd = shapely.symmetric_difference(shapely.from_wkb(before), shapely.from_wkb(after))
@@ -244,19 +175,7 @@ def land_changed(before: bytes, after: bytes) -> bool:
 
 
 def land_m2(geometry: shapely.Geometry) -> float:
-    """
-    Measure the land of a geometry, whose points and lines have none.
-
-    Parameters
-    ----------
-    geometry
-        Of any kind, lon, lat.
-
-    Returns
-    -------
-    float
-        Square metres on the ellipsoid.
-    """
+    """Measure the land of a geometry, whose points and lines have none."""
     parts = shapely.get_parts(geometry)
     return float(area_m2(parts[shapely.get_dimensions(parts) == 2]).sum())
 

@@ -35,30 +35,21 @@ _MONTHS: Final = 12
 
 @dataclass(frozen=True)
 class Base(Boundaries):
-    """
-    A version as plans are drawn on it.
-
-    Attributes
-    ----------
-    units, roads
-        What is counted, and what is walked.
-    footprints, building_ids
-        Buildings: outline, or point where there is none, and id.
-    streets, street_kinds
-        Lines that a border may follow.
-    officers
-        Grids with an officer of post A.
-    """
+    """A version as plans are drawn on it."""
 
     several_parts: bool
     size_rule: Mapping[str, Sequence[int]]
+    # What is counted, and what is walked.
     units: Units
     roads: GeometryArray
+    # Lines that a border may follow.
     streets: GeometryArray
     street_kinds: list[str]
+    # Buildings: outline, or point where there is none, and id.
     footprints: PackedShapes
     building_ids: npt.NDArray[np.int64]
     building_households: npt.NDArray[np.int64]
+    # Grids with an officer of post A.
     officers: frozenset[str]
 
     @cached_property
@@ -68,38 +59,12 @@ class Base(Boundaries):
 
 
 def state_of_data(connection: sa.Connection) -> tuple[Any, ...]:
-    """
-    Name the state of what a base is read from.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-
-    Returns
-    -------
-    tuple
-        Another one after any change.
-    """
+    """Name the state of what a base is read from."""
     return tuple(counts(connection, READ).values())
 
 
 def read_base(connection: sa.Connection, version: Version) -> Base:
-    """
-    Read a version with all that plans need to know of the land.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    version
-        Which.
-
-    Returns
-    -------
-    Base
-        Ready to draw on.
-    """
+    """Read a version with all that plans need to know of the land."""
     scheme = connection.execute(
         sa.select(t.grid_scheme).where(t.grid_scheme.c.scheme_id == version.scheme_id)
     ).one()

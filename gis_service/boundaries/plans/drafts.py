@@ -71,14 +71,7 @@ class Held:
     before: dict[str, Load] = field(default_factory=dict)
 
     def bring_to(self, wanted: Sequence[StoredEdit]) -> None:
-        """
-        Undo and do edits until the draft is what the store says.
-
-        Parameters
-        ----------
-        wanted
-            The edits that are done, in order.
-        """
+        """Undo and do edits until the draft is what the store says."""
         marks = [one.mark for one in wanted]
         common = 0
         while common < min(len(marks), len(self.marks)) and marks[common] == self.marks[common]:
@@ -284,21 +277,7 @@ class PlanDesk:
                 raise
 
     def base(self, connection: sa.Connection, version: Version) -> Base:
-        """
-        Give a version as plans are drawn on it.
-
-        Parameters
-        ----------
-        connection
-            An open transaction.
-        version
-            Which.
-
-        Returns
-        -------
-        Base
-            Shared: not to be changed.
-        """
+        """Give a version as plans are drawn on it."""
         with self._lock:
             return self._ground(connection, version).base
 

@@ -208,44 +208,14 @@ def find(connection: sa.Connection, plan_id: int, *, lock: bool = False) -> Plan
 
 
 def edits_done(connection: sa.Connection, plan_id: int) -> list[StoredEdit]:
-    """
-    Read the edits of which a draft is made.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    plan_id
-        Which plan.
-
-    Returns
-    -------
-    list of StoredEdit
-        In order.
-    """
+    """Read the edits of which a draft is made."""
     row = t.plan_edit.c
     query = sa.select(row.seq, row.edit).where(row.plan_id == plan_id, row.state == "done")
     return [StoredEdit(seq, edit) for seq, edit in connection.execute(query.order_by(row.seq))]
 
 
 def edit_rows(connection: sa.Connection, plan_id: int, since: int = 0) -> list[dict[str, Any]]:
-    """
-    List edits with who made them.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    plan_id
-        Which plan.
-    since
-        Only those made, undone or done again after this revision.
-
-    Returns
-    -------
-    list of dict
-        ``seq``, ``edit``, ``actor``, ``at``, ``state``; those dropped are left out.
-    """
+    """List edits with who made them."""
     row, who = t.plan_edit.c, t.actor.c
     query = (
         sa.select(t.plan_edit, who.name, who.name_en)
@@ -298,25 +268,7 @@ def open_for_edit(connection: sa.Connection, actor: Actor, plan_id: int, rev: in
 
 
 def check_open(connection: sa.Connection, plan: Plan, rev: int) -> None:
-    """
-    Refuse an edit on a plan that is closed, or of another revision.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    plan
-        As it stands.
-    rev
-        The revision that the editor saw.
-
-    Raises
-    ------
-    LostUpdateError
-        Somebody else went on.
-    ClosedPlanError
-        It is not a draft any more.
-    """
+    """Refuse an edit on a plan that is closed, or of another revision."""
     if plan.status != "draft":
         key = "boundaries.plan_published" if plan.version_id else "boundaries.plan_closed"
         raise ClosedPlanError(key, plan.status, plan.version_id)
@@ -325,21 +277,7 @@ def check_open(connection: sa.Connection, plan: Plan, rev: int) -> None:
 
 
 def next_seq(connection: sa.Connection, plan_id: int) -> int:
-    """
-    Give the number of the next edit.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    plan_id
-        Which plan; its row is held.
-
-    Returns
-    -------
-    int
-        One more than the last, dropped ones counted.
-    """
+    """Give the number of the next edit."""
     row = t.plan_edit.c
     last = connection.scalar(sa.select(sa.func.max(row.seq)).where(row.plan_id == plan_id))
     return int(last or 0) + 1
@@ -348,27 +286,7 @@ def next_seq(connection: sa.Connection, plan_id: int) -> int:
 def add_edit(
     connection: sa.Connection, actor: Actor, plan: Plan, one: StoredEdit, touched: Sequence[str]
 ) -> int:
-    """
-    Store an edit; what had been undone cannot be done again from now on.
-
-    Parameters
-    ----------
-    connection
-        A transaction that holds the plan's row.
-    actor
-        Who edits.
-    plan
-        The plan.
-    one
-        The edit with its number.
-    touched
-        Grids that it changes.
-
-    Returns
-    -------
-    int
-        The plan's new revision.
-    """
+    """Store an edit; what had been undone cannot be done again from now on."""
     row = t.plan_edit.c
     rev = plan.rev + 1
     connection.execute(
@@ -390,28 +308,7 @@ def add_edit(
 
 
 def last_edit(connection: sa.Connection, plan_id: int, way: str) -> StoredEdit:
-    """
-    Find the edit that is undone or done again next.
-
-    Parameters
-    ----------
-    connection
-        A transaction that holds the plan's row.
-    plan_id
-        Which plan.
-    way
-        ``undo`` or ``redo``.
-
-    Returns
-    -------
-    StoredEdit
-        The last one done, or the first one undone.
-
-    Raises
-    ------
-    InputError
-        There is none.
-    """
+    """Find the edit that is undone or done again next."""
     row = t.plan_edit.c
     state, order = ("done", row.seq.desc()) if way == "undo" else ("undone", row.seq)
     found = connection.execute(
@@ -428,27 +325,7 @@ def last_edit(connection: sa.Connection, plan_id: int, way: str) -> StoredEdit:
 def mark_edit(
     connection: sa.Connection, actor: Actor, plan: Plan, one: StoredEdit, way: str
 ) -> int:
-    """
-    Write that an edit is undone, or done again.
-
-    Parameters
-    ----------
-    connection
-        A transaction that holds the plan's row.
-    actor
-        Who does it.
-    plan
-        The plan.
-    one
-        The edit.
-    way
-        ``undo`` or ``redo``.
-
-    Returns
-    -------
-    int
-        The plan's new revision.
-    """
+    """Write that an edit is undone, or done again."""
     row = t.plan_edit.c
     connection.execute(
         sa.update(t.plan_edit)
@@ -614,21 +491,7 @@ def _edited_by(connection: sa.Connection, plan_id: int) -> set[int]:
 def discussion(
     connection: sa.Connection, plan_id: int
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """
-    Read who said and decided what.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    plan_id
-        About which plan.
-
-    Returns
-    -------
-    reviews, comments
-        In order.
-    """
+    """Read who said and decided what."""
     found: list[list[dict[str, Any]]] = []
     for table, names in ((t.plan_review, ("decision", "text", "rev")), (t.plan_comment, ("text",))):
         rows = connection.execute(

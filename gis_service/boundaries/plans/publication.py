@@ -109,19 +109,7 @@ def checks(held: Held, language: Language) -> dict[str, Any]:
 
 
 def redraw_of(held: Held) -> Difference:
-    """
-    Work out what a draft changes in all.
-
-    Parameters
-    ----------
-    held
-        The draft.
-
-    Returns
-    -------
-    Difference
-        A new grid has class and unit of the grid that most of its land comes from.
-    """
+    """Work out what a draft changes in all."""
     base, draft = held.base, held.draft
     faces = draft.faces(sorted(held.touched | held.renoded))
     there = set(draft.keys)

@@ -148,23 +148,7 @@ def summary(edit: Mapping[str, Any], names: Mapping[str, str], language: Languag
 def rebased(
     connection: sa.Connection, desk: PlanDesk, plan: Plan
 ) -> tuple[Plan, list[dict[str, Any]]]:
-    """
-    Show a plan on the newest version where both touch different grids; nothing is stored.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    desk
-        The drafts of this process.
-    plan
-        As it stands.
-
-    Returns
-    -------
-    plan, conflicts
-        On the newest version, or as it was with the grids that both have changed and their land.
-    """
+    """Show a plan on the newest version where both touch different grids; nothing is stored."""
     if plan.status not in OPEN:
         return plan, []
     newest = newest_version(connection, plan.scheme)
@@ -192,23 +176,7 @@ def rebased(
 def put_on_newest(
     connection: sa.Connection, desk: PlanDesk, plan: Plan
 ) -> tuple[Plan, list[dict[str, Any]]]:
-    """
-    Put a plan on the newest version for good, before anything else is changed in it.
-
-    Parameters
-    ----------
-    connection
-        A transaction that holds the plan's row.
-    desk
-        The drafts of this process.
-    plan
-        As it stands.
-
-    Returns
-    -------
-    plan, conflicts
-        As by :func:`rebased`.
-    """
+    """Put a plan on the newest version for good, before anything else is changed in it."""
     moved, conflicts = rebased(connection, desk, plan)
     if moved.base != plan.base:
         connection.execute(
@@ -394,21 +362,7 @@ def step(
 
 
 def completed(held: Held, edit: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    Write into an edit what is needed to do it again just so.
-
-    Parameters
-    ----------
-    held
-        The draft before it.
-    edit
-        As it was asked for.
-
-    Returns
-    -------
-    dict
-        With the key and the name of a new grid, and the land of buildings.
-    """
+    """Write into an edit what is needed to do it again just so."""
     made = dict(edit)
     kind = made.get("kind")
     if kind in ("split", "draw"):
@@ -521,23 +475,7 @@ def told(
 def findings(
     found: Iterable[Finding], language: Language, names: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """
-    Tell broken rules, each with an id by which a reason is given.
-
-    Parameters
-    ----------
-    found
-        By the checks.
-    language
-        The reader's.
-    names
-        What grids are called.
-
-    Returns
-    -------
-    list of dict
-        With ``id``, ``rule``, ``severity``, ``keys``, ``text`` and ``place``.
-    """
+    """Tell broken rules, each with an id by which a reason is given."""
     return [
         {"id": finding_id(one), **one.as_dict(language, names), "place": geojson(one.place)}
         for one in found
@@ -545,19 +483,7 @@ def findings(
 
 
 def finding_id(one: Finding) -> str:
-    """
-    Name a broken rule, so that a reason can be given for it.
-
-    Parameters
-    ----------
-    one
-        The finding.
-
-    Returns
-    -------
-    str
-        Rule and grids.
-    """
+    """Name a broken rule, so that a reason can be given for it."""
     return f"{one.rule}:{'+'.join(one.keys)}"
 
 
@@ -581,19 +507,7 @@ def _grid(
 
 
 def geojson(geometry: Any) -> Any:
-    """
-    Write a geometry as GeoJSON, every digit kept.
-
-    Parameters
-    ----------
-    geometry
-        In lon, lat; or None.
-
-    Returns
-    -------
-    dict or None
-        None for None.
-    """
+    """Write a geometry as GeoJSON, every digit kept."""
     return None if geometry is None else json.loads(shapely.to_geojson(geometry))
 
 
@@ -761,19 +675,7 @@ def buildings(held: Held, box: Box) -> dict[str, Any]:
 
 
 def all_findings(held: Held) -> list[Finding]:
-    """
-    Look at the whole tiling, and at every rule where the plan changes something.
-
-    Parameters
-    ----------
-    held
-        The draft.
-
-    Returns
-    -------
-    list of Finding
-        What is wrong elsewhere and was before is not the plan's.
-    """
+    """Look at the whole tiling, and at every rule where the plan changes something."""
     draft = held.draft
     there = set(draft.keys)
     mine = sorted(key for key in held.touched if key in there)

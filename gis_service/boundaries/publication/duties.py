@@ -19,22 +19,7 @@ ENDED: Final = "end_duties"
 def end_duties(
     connection: sa.Connection, actor: Actor, version_id: int, grid_ids: Sequence[int], day: date
 ) -> None:
-    """
-    Close the posts of grids that end; a post that would have begun later falls away.
-
-    Parameters
-    ----------
-    connection
-        The transaction that publishes.
-    actor
-        Who publishes.
-    version_id
-        Which version ends them; it is recorded what they were, ids and days only.
-    grid_ids
-        Grids that end.
-    day
-        The first day without them.
-    """
+    """Close the posts of grids that end; a post that would have begun later falls away."""
     if not grid_ids:
         return
     duty = t.grid_duty
@@ -69,25 +54,7 @@ def end_duties(
 def reopen_duties(
     connection: sa.Connection, version_id: int, grid_ids: Sequence[int], day: date
 ) -> int:
-    """
-    Give posts that a version closed back to those who held them.
-
-    Parameters
-    ----------
-    connection
-        The transaction that takes the version back.
-    version_id
-        Which version closed them.
-    grid_ids
-        Grids that are there again.
-    day
-        From this day on; a post that was to end is held as long as it was meant to be.
-
-    Returns
-    -------
-    int
-        How many. Left out are officers who have left meanwhile, and posts that are taken.
-    """
+    """Give posts that a version closed back to those who held them."""
     event, officer = t.event.c, t.officer.c
     told = connection.execute(
         sa.select(event.before).where(

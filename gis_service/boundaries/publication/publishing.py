@@ -60,27 +60,17 @@ Grid = BaseGrid | WantedGrid
 
 @dataclass(frozen=True)
 class Difference:
-    """
-    What is different in the version that is wanted; see :func:`difference`.
+    """What is different in the version that is wanted; see :func:`difference`."""
 
-    Attributes
-    ----------
-    base
-        The newest version.
-    grids
-        Every grid of every level that is wanted, by key; the base goes by the same keys.
-    tessellation
-        The linework of the base grids.
-    faces
-        Land of every base grid with another polygon than before, new ones included.
-    successors
-        Old grid and the one that took land over from it, where one of both begins or ends.
-    """
-
+    # The newest version.
     base: Boundaries
+    # Every grid of every level that is wanted, by key; the base goes by the same keys.
     grids: Mapping[str, Grid]
+    # The linework of the base grids.
     tessellation: Tessellation
+    # Land of every base grid with another polygon than before, new ones included.
     faces: Mapping[str, Any]
+    # Old grid and the one that took land over from it, where one of both begins or ends.
     successors: Sequence[tuple[str, str]]
 
     @cached_property
@@ -147,21 +137,7 @@ class Difference:
 
 
 def earliest_day(connection: sa.Connection, newest: date) -> date:
-    """
-    Say from when on the next version can hold.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    newest
-        Day of the newest version.
-
-    Returns
-    -------
-    date
-        Today, or the day after the newest version's.
-    """
+    """Say from when on the next version can hold."""
     return max(today(connection), newest + timedelta(days=1))
 
 
@@ -198,21 +174,7 @@ def difference(
 
 
 def other_polygons(base: Boundaries, faces: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    Leave out polygons that are what they were.
-
-    Parameters
-    ----------
-    base
-        The version before.
-    faces
-        Land of grids by key.
-
-    Returns
-    -------
-    dict
-        The others, in the form in which they are compared and stored.
-    """
+    """Leave out polygons that are what they were."""
     shapes = shapely.normalize(np.fromiter(faces.values(), dtype=object, count=len(faces)))
     compared = zip(faces, shapes, shapely.to_wkb(shapes), strict=True)
     known = base.grids
@@ -220,21 +182,7 @@ def other_polygons(base: Boundaries, faces: Mapping[str, Any]) -> dict[str, Any]
 
 
 def other_land(base: Boundaries, faces: Mapping[str, Any]) -> set[str]:
-    """
-    Name the grids that have other land, by more than a vertex.
-
-    Parameters
-    ----------
-    base
-        The version before.
-    faces
-        By :func:`other_polygons`.
-
-    Returns
-    -------
-    set of str
-        Those that are not in the version before, too.
-    """
+    """Name the grids that have other land, by more than a vertex."""
     known = base.grids
     return {
         key
@@ -276,23 +224,7 @@ def _touching(linework: Tessellation, keys: AbstractSet[str]) -> set[str]:
 def land_moved(
     base: Boundaries, faces: Mapping[str, Any], retired: Collection[str]
 ) -> list[tuple[str, str, float]]:
-    """
-    Compare before and after.
-
-    Parameters
-    ----------
-    base
-        The version before.
-    faces
-        Land of the grids with another polygon, perhaps of others too, lon, lat.
-    retired
-        Grids that end.
-
-    Returns
-    -------
-    list of tuple
-        Whose land it was, whose it is, and how much, m².
-    """
+    """Compare before and after."""
     old_keys = [key for key in (*faces, *retired) if key in base.grids]
     if not old_keys:
         return []
@@ -313,78 +245,24 @@ def land_moved(
 def heirs(
     pieces: Sequence[tuple[str, str, float]], begun: Collection[str], retired: Collection[str]
 ) -> list[tuple[str, str]]:
-    """
-    Tell whose land went to whom, where one of both begins or ends.
-
-    Parameters
-    ----------
-    pieces
-        By :func:`land_moved`.
-    begun, retired
-        Grids that begin or end.
-
-    Returns
-    -------
-    list of tuple
-        Old grid and new one.
-    """
+    """Tell whose land went to whom, where one of both begins or ends."""
     begun, retired = set(begun), set(retired)
     return [(old, new) for old, new, _ in pieces if old in retired or new in begun]
 
 
 def impact_of(connection: sa.Connection, changes: Difference) -> list[assignment.Moves]:
-    """
-    Find what a publication would move; nothing is written.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    changes
-        What is different.
-
-    Returns
-    -------
-    list of Moves
-        By kind of object; new grids have the next ids after the base version's.
-    """
+    """Find what a publication would move; nothing is written."""
     return _moves(connection, changes, provisional_ids(changes))
 
 
 def provisional_ids(changes: Difference) -> dict[str, int]:
-    """
-    Give new grids ids for a look ahead.
-
-    Parameters
-    ----------
-    changes
-        What is different.
-
-    Returns
-    -------
-    dict
-        Ids after the base version's, by key.
-    """
+    """Give new grids ids for a look ahead."""
     top = max((one.grid_id for one in changes.base.grids.values()), default=0) + 1
     return {key: top + number for number, key in enumerate(_made(changes))}
 
 
 def open_incidents(connection: sa.Connection, moves: Sequence[assignment.Moves]) -> int:
-    """
-    Count the incidents that move and that somebody still works on.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    moves
-        What moves.
-
-    Returns
-    -------
-    int
-        How many are not closed.
-    """
+    """Count the incidents that move and that somebody still works on."""
     ids = [one.object_ids.tolist() for one in moves if one.kind == "incident"]
     if not ids or not ids[0]:
         return 0
@@ -397,30 +275,20 @@ def open_incidents(connection: sa.Connection, moves: Sequence[assignment.Moves])
 
 @dataclass(frozen=True)
 class Published:
-    """
-    What a publication did.
-
-    Attributes
-    ----------
-    grid_ids
-        The identity of every new grid, by key.
-    changed, retired
-        Grids that begin, whose land, name, code or parent is another one; grids that ended. A
-        neighbour that only gained a vertex is not counted.
-    moved
-        Objects that changed their grid, by kind; empty for the first version.
-    open_incidents
-        Of the incidents that moved, those somebody still works on.
-    reopened_duties
-        Posts that are held again, where a version is taken back.
-    """
+    """What a publication did."""
 
     version: Version
+    # The identity of every new grid, by key.
     grid_ids: dict[str, int]
+    # Grids that begin, whose land, name, code or parent is another one; grids that ended. A
+    # neighbour that only gained a vertex is not counted.
     changed: int
     retired: int
+    # Objects that changed their grid, by kind; empty for the first version.
     moved: dict[str, int]
+    # Of the incidents that moved, those somebody still works on.
     open_incidents: int
+    # Posts that are held again, where a version is taken back.
     reopened_duties: int = 0
 
 
@@ -538,10 +406,8 @@ def _identities(connection: sa.Connection, scheme_id: int, grids: Sequence[Any])
 def _codes(
     connection: sa.Connection, scheme: Any, changes: Difference, ids: Mapping[str, int]
 ) -> dict[str, str]:
-    """Tell every grid's code; new ones are numbered below their parent, from west to east.
-
-    A code that a grid once had stays taken.
-    """
+    """Tell every grid's code; new ones are numbered below their parent, from west to east."""
+    # A code that a grid once had stays taken.
     codes = {key: one.code for key, one in changes.grids.items() if one.code is not None}
     given = t.grid_code.c
     query = sa.select(given.code).where(given.scheme_id == scheme.scheme_id)
@@ -574,21 +440,7 @@ def _codes(
 
 
 def digits_after(prefix: str, layout: Sequence[int]) -> int:
-    """
-    Tell how many digits the next part of a code has.
-
-    Parameters
-    ----------
-    prefix
-        The parent's code.
-    layout
-        Digits of each part.
-
-    Returns
-    -------
-    int
-        Three where the layout says no more.
-    """
+    """Tell how many digits the next part of a code has."""
     used = 0
     for size in layout:
         if used >= len(prefix):

@@ -34,19 +34,12 @@ class BaseGrid:
 
 @dataclass(frozen=True)
 class Boundaries:
-    """
-    The boundaries of a version.
-
-    Attributes
-    ----------
-    grids
-        Every grid of every level by key.
-    tessellation, arc_ids
-        The linework, and the row of each arc.
-    """
+    """The boundaries of a version."""
 
     version: Version
+    # Every grid of every level by key.
     grids: dict[str, BaseGrid]
+    # The linework, and the row of each arc.
     tessellation: Tessellation
     arc_ids: npt.NDArray[np.int64]
 
@@ -79,26 +72,7 @@ class Boundaries:
 
 
 def newest_version(connection: sa.Connection, scheme: str) -> Version:
-    """
-    Find the version that a new plan is drawn on.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    scheme
-        Its code.
-
-    Returns
-    -------
-    Version
-        The last one, coming ones too: what is published next follows it.
-
-    Raises
-    ------
-    NotFoundError
-        Nothing was published yet.
-    """
+    """Find the version that a new plan is drawn on."""
     known = versions(connection, scheme)
     if not known:
         raise NotFoundError("grids.no_scheme", scheme=scheme)
@@ -108,23 +82,7 @@ def newest_version(connection: sa.Connection, scheme: str) -> Version:
 def read_boundaries(
     connection: sa.Connection, version: Version, names: Mapping[int, str] | None = None
 ) -> Boundaries:
-    """
-    Read the grids and the linework of a version.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    version
-        Which.
-    names
-        Keys of grids, as in :func:`read_grids`.
-
-    Returns
-    -------
-    Boundaries
-        The arcs in the order of their rows.
-    """
+    """Read the grids and the linework of a version."""
     grids = read_grids(connection, version.scheme_id, version.effective_day, names)
     lowest = max((one.rank for one in grids.values()), default=0)
     key_of = {one.grid_id: one.key for one in grids.values() if one.rank == lowest}
@@ -152,25 +110,7 @@ def read_boundaries(
 def read_grids(
     connection: sa.Connection, scheme_id: int, day: date, names: Mapping[int, str] | None = None
 ) -> dict[str, BaseGrid]:
-    """
-    Read the grids of every level as they are on a day.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    scheme_id
-        The scheme.
-    day
-        Any day.
-    names
-        Keys by which grids go; None: their ids.
-
-    Returns
-    -------
-    dict
-        By key, the base grids in the order of their ids.
-    """
+    """Read the grids of every level as they are on a day."""
 
     def key(grid_id: int) -> str:
         return str(grid_id) if names is None else names.get(grid_id, f"grid {grid_id}")
@@ -206,23 +146,7 @@ def read_grids(
 
 
 def read_names(connection: sa.Connection, scheme_id: int, day: date) -> dict[str, str]:
-    """
-    Read what the grids of every level are called on a day, without their land.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    scheme_id
-        The scheme.
-    day
-        Any day.
-
-    Returns
-    -------
-    dict
-        By key.
-    """
+    """Read what the grids of every level are called on a day, without their land."""
     state = t.grid_state.c
     rows = connection.execute(
         sa.select(state.grid_id, state.name).where(

@@ -89,26 +89,7 @@ def ensure_scheme(
 
 
 def lock_scheme(connection: sa.Connection, scheme: str) -> Any:
-    """
-    Take a scheme for a publication; the next one waits.
-
-    Parameters
-    ----------
-    connection
-        The transaction that publishes.
-    scheme
-        Its code.
-
-    Returns
-    -------
-    row
-        Of the scheme.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such scheme.
-    """
+    """Take a scheme for a publication; the next one waits."""
     row = connection.execute(
         sa.select(t.grid_scheme).where(t.grid_scheme.c.code == scheme).with_for_update()
     ).first()

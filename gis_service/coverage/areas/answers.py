@@ -65,38 +65,12 @@ class NamedDistrict:
 
 
 def as_geojson(shape: Any) -> str:
-    """
-    Write a geometry for sending.
-
-    Parameters
-    ----------
-    shape
-        Lon, lat.
-
-    Returns
-    -------
-    str
-        GeoJSON, rounded to 5 decimals (1 m).
-    """
+    """Write a geometry for sending."""
     return str(shapely.to_geojson(shapely.transform(shape, lambda xy: np.round(xy, _DECIMALS))))
 
 
 def of_bands(bands: Sequence[AreaBand], tolerance_minutes: float) -> str:
-    """
-    Write bands.
-
-    Parameters
-    ----------
-    bands
-        Rising.
-    tolerance_minutes
-        How far a border may be from where the time is the limit.
-
-    Returns
-    -------
-    str
-        A FeatureCollection.
-    """
+    """Write bands."""
     features = [
         _feature({"from_minutes": one.from_minutes, "to_minutes": one.to_minutes}, one.geometry)
         for one in bands
@@ -105,19 +79,7 @@ def of_bands(bands: Sequence[AreaBand], tolerance_minutes: float) -> str:
 
 
 def of_districts(found: Sequence[NamedDistrict]) -> str:
-    """
-    Write districts.
-
-    Parameters
-    ----------
-    found
-        By facility.
-
-    Returns
-    -------
-    str
-        A FeatureCollection.
-    """
+    """Write districts."""
     features = [
         _feature(
             {
@@ -145,19 +107,7 @@ def of_districts(found: Sequence[NamedDistrict]) -> str:
 
 
 def of_enclaves(found: Sequence[NamedDistrict]) -> str:
-    """
-    Write the pieces of districts that lie apart from their station's own.
-
-    Parameters
-    ----------
-    found
-        The districts.
-
-    Returns
-    -------
-    str
-        A FeatureCollection, the largest piece first.
-    """
+    """Write the pieces of districts that lie apart from their station's own."""
     pieces = [(one, piece) for one in found for piece in one.detached]
     pieces.sort(key=lambda pair: -pair[1].area_km2)
     features = [
@@ -199,14 +149,7 @@ class BandPiece:
 
 
 class BandTree:
-    """
-    The polygons of bands, ready to be cut into tiles.
-
-    Parameters
-    ----------
-    collection
-        Of :func:`of_bands`.
-    """
+    """The polygons of bands, ready to be cut into tiles."""
 
     def __init__(self, collection: bytes) -> None:
         features = json.loads(collection)["features"]
@@ -261,19 +204,7 @@ class BandTree:
 
 
 def tile_bounds(z: int, x: int, y: int) -> tuple[float, float, float, float]:
-    """
-    Find the box of a tile and a little more.
-
-    Parameters
-    ----------
-    z, x, y
-        Of the Web Mercator pyramid, y from the north.
-
-    Returns
-    -------
-    west, south, east, north
-        In degrees.
-    """
+    """Find the box of a tile and a little more."""
 
     def lat(row: float) -> float:
         return math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * row / 2**z))))

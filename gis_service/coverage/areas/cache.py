@@ -42,14 +42,7 @@ def name_of(*parts: object) -> str:
 
 
 class KeptAreas:
-    """
-    Answers in memory and on disk, cells on disk; shared by threads and processes.
-
-    Parameters
-    ----------
-    folder
-        Made when it is needed; None keeps nothing on disk.
-    """
+    """Answers in memory and on disk, cells on disk; shared by threads and processes."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
@@ -84,36 +77,13 @@ class KeptAreas:
         return found
 
     def keep_answer(self, name: str, packed: bytes, *, on_disk: bool = True) -> None:
-        """
-        Keep an answer.
-
-        Parameters
-        ----------
-        name
-            Of :func:`name_of`.
-        packed
-            Compressed, as it is sent.
-        on_disk
-            Also for other processes.
-        """
+        """Keep an answer."""
         self._hold(name, packed)
         if on_disk:
             self._write(f"{name}.json.gz", packed)
 
     def arrays(self, name: str) -> dict[str, npt.NDArray[Any]] | None:
-        """
-        Find arrays.
-
-        Parameters
-        ----------
-        name
-            Of :func:`name_of`.
-
-        Returns
-        -------
-        dict or None
-            As they were kept.
-        """
+        """Find arrays."""
         path = self._path(f"{name}.npz")
         if path is None or not path.exists():
             return None
@@ -121,16 +91,7 @@ class KeptAreas:
             return {key: found[key] for key in found.files}
 
     def keep_arrays(self, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-        """
-        Keep arrays.
-
-        Parameters
-        ----------
-        name
-            Of :func:`name_of`.
-        arrays
-            Numbers, no objects.
-        """
+        """Keep arrays."""
         self._write(f"{name}.npz", arrays)
 
     def _hold(self, name: str, packed: bytes) -> None:

@@ -18,21 +18,13 @@ from gis_service.coverage.standards.book import DistrictRules
 
 @dataclass(frozen=True)
 class Barrier:
-    """
-    What a district should not cross.
+    """What a district should not cross."""
 
-    Attributes
-    ----------
-    kind
-        ``motorway``, ``railway`` or ``river``.
-    name
-        Empty where it has none.
-    body
-        Polygons in the plane of the cells; a line is given a width first.
-    """
-
+    # ``motorway``, ``railway`` or ``river``.
     kind: str
+    # Empty where it has none.
     name: str
+    # Polygons in the plane of the cells; a line is given a width first.
     body: Any
 
 
@@ -47,28 +39,18 @@ class Crossing:
 
 @dataclass(frozen=True)
 class District:
-    """
-    The ground of one station.
+    """The ground of one station."""
 
-    Attributes
-    ----------
-    station
-        Index of the station; ``NOBODY`` for ground that none reaches.
-    geometry
-        In the plane of the cells, the station's own piece first, then by size.
-    area_km2
-        Of all pieces.
-    detached
-        Pieces that do not touch the station's own, largest first; smaller ones than the rules say
-        are drawn and not listed.
-    crosses
-        Barriers with ground beyond them.
-    """
-
+    # Index of the station; ``NOBODY`` for ground that none reaches.
     station: int
+    # In the plane of the cells, the station's own piece first, then by size.
     geometry: shapely.MultiPolygon
+    # Of all pieces.
     area_km2: float
+    # Pieces that do not touch the station's own, largest first; smaller ones than the rules say are
+    # drawn and not listed.
     detached: tuple[shapely.Polygon, ...]
+    # Barriers with ground beyond them.
     crosses: tuple[Crossing, ...]
 
 

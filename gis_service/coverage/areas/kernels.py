@@ -297,11 +297,8 @@ def _crossings(
     event_of: Longs,
     inside: Bools,
 ) -> int:
-    """
-    Find where the circles of two points cross the ridge between them, from its low end on.
-
-    How often one crosses is decided by the ends of the ridge, so that both cells agree.
-    """
+    """Find where the circles of two points cross the ridge between them, from its low end on."""
+    # How often one crosses is decided by the ends of the ridge, so that both cells agree.
     circles = radius.shape[1]
     events = 0
     for which in range(2 * circles):

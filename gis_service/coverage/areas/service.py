@@ -416,21 +416,7 @@ class Areas:
     def names_at(
         self, connection: sa.Connection, places: Sequence[tuple[float, float]]
     ) -> list[str]:
-        """
-        Name places by the ground they stand on.
-
-        Parameters
-        ----------
-        connection
-            An open transaction.
-        places
-            Lon, lat.
-
-        Returns
-        -------
-        list of str
-            The village or middle grid of each, or the nearest one.
-        """
+        """Name places by the ground they stand on."""
         villages = _Villages(connection)
         return [villages.name(shapely.Point(place)) for place in places]
 
@@ -467,24 +453,7 @@ def usual_limits(limit: float) -> list[float]:
 
 
 def limits_of(limits: Sequence[float]) -> list[float]:
-    """
-    Put limits in order.
-
-    Parameters
-    ----------
-    limits
-        Minutes as they were asked for.
-
-    Returns
-    -------
-    list of float
-        Rising, none twice.
-
-    Raises
-    ------
-    InputError
-        There is none, one is not above 0 or more than a day, or there are too many.
-    """
+    """Put limits in order."""
     wanted = sorted(set(limits))
     if not wanted or len(wanted) > MOST_LIMITS or not (wanted[0] > 0 and wanted[-1] <= 1440):
         raise InputError("coverage.area_limits", place=Place(field="minutes"), most=MOST_LIMITS)

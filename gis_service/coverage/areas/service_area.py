@@ -69,43 +69,20 @@ NOBODY: Final = -1
 
 @dataclass(frozen=True)
 class Band:
-    """
-    Ground that is reached after more than ``from_minutes`` and within ``to_minutes``.
+    """Ground that is reached after more than ``from_minutes`` and within ``to_minutes``."""
 
-    Attributes
-    ----------
-    station
-        Index of the station; None for all of them together.
-    geometry
-        MultiPolygon, lon, lat; empty where there is no such ground.
-    """
-
+    # Index of the station; None for all of them together.
     station: int | None
     from_minutes: float
     to_minutes: float
+    # MultiPolygon, lon, lat; empty where there is no such ground.
     geometry: shapely.MultiPolygon
 
 
 class StreetCells:
-    """
-    The ground around the streets, divided by the nearest point of them.
+    """The ground around the streets, divided by the nearest point of them."""
 
-    Made once for a network and a profile; which stations there are does not matter.
-
-    Parameters
-    ----------
-    profiled
-        The network as the profile sees it.
-    rules
-        The walk off the road and how long it may be.
-    spacing_m
-        Between points of a street, metres.
-    sagitta_m
-        How far a chord of the drawing may be from its arc, metres.
-    kept
-        What :meth:`arrays` gave for the same network, profile, rules and spacing; made anew where
-        it is left out.
-    """
+    # Made once for a network and a profile; which stations there are does not matter.
 
     def __init__(
         self,
@@ -149,14 +126,7 @@ class StreetCells:
         )
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """
-        Give what took time to make, to be kept.
-
-        Returns
-        -------
-        dict
-            Arrays of numbers by name.
-        """
+        """Give what took time to make, to be kept."""
         return {name: getattr(self, name) for name in _KEPT}
 
     def _place(self) -> None:
@@ -228,12 +198,9 @@ class StreetCells:
 
     @property
     def tolerance_minutes(self) -> float:
-        """
-        How far a border may be from where the time is the limit.
-
-        Half the spacing along the slowest street; half of it, a chord's height, and what the
-        narrowest strip along a street is too wide or was left out, walked.
-        """
+        """How far a border may be from where the time is the limit."""
+        # Half the spacing along the slowest street; half of it, a chord's height, and what the
+        # narrowest strip along a street is too wide or was left out, walked.
         profiled = self.profiled
         length_m = profiled.network.length_m
         minutes = np.fmax(
@@ -460,21 +427,7 @@ class StreetCells:
         ]
 
     def ground_of(self, owner: IntArray, station: int) -> shapely.MultiPolygon:
-        """
-        Draw all ground whose nearest street a station serves, however far off the road.
-
-        Parameters
-        ----------
-        owner
-            Of :meth:`owner`.
-        station
-            Index of the station, or :data:`NOBODY`.
-
-        Returns
-        -------
-        MultiPolygon
-            In the plane of :meth:`to_lonlat`; the outermost ground reaches far beyond the county.
-        """
+        """Draw all ground whose nearest street a station serves, however far off the road."""
         radius = np.full((len(self._all_x), 1), -1.0, np.float32)
         whole = np.full(len(self._all_x), -1, np.int8)
         cells = np.flatnonzero(owner == station)
@@ -482,37 +435,13 @@ class StreetCells:
         return valid_ground(self._drawn(cells, radius, whole)[0])
 
     def to_lonlat(self, geometries: Any) -> Any:
-        """
-        Put drawn geometries onto the ground.
-
-        Parameters
-        ----------
-        geometries
-            One or an array, in metres.
-
-        Returns
-        -------
-        same shape
-            Lon, lat in degrees.
-        """
+        """Put drawn geometries onto the ground."""
         return shapely.transform(
             geometries, lambda xy: np.column_stack(self._to_lonlat(xy[:, 0], xy[:, 1]))
         )
 
     def to_plane(self, geometries: Any) -> Any:
-        """
-        Put geometries into the plane of the drawing.
-
-        Parameters
-        ----------
-        geometries
-            One or an array, lon, lat in degrees.
-
-        Returns
-        -------
-        same shape
-            In metres.
-        """
+        """Put geometries into the plane of the drawing."""
         return shapely.transform(geometries, self._xy)
 
 
@@ -588,28 +517,18 @@ class _Held:
 
 @dataclass(frozen=True)
 class Reach:
-    """
-    When some stations are at the nodes that they reach.
+    """When some stations are at the nodes that they reach."""
 
-    Attributes
-    ----------
-    profiled
-        In the direction of the run.
-    node_count
-        How many nodes there are.
-    node, minutes
-        Those reached, each once, and when.
-    by
-        The station that each of them belongs to.
-    gates
-        Station, edge, fraction and minutes until it is on the road there.
-    """
-
+    # In the direction of the run.
     profiled: ProfileNetwork
+    # How many nodes there are.
     node_count: int
+    # Those reached, each once, and when.
     node: npt.NDArray[np.int32]
     minutes: FloatArray
+    # The station that each of them belongs to.
     by: IntArray
+    # Station, edge, fraction and minutes until it is on the road there.
     gates: tuple[tuple[int, int, float, float], ...]
 
     @cached_property
@@ -628,20 +547,7 @@ class Reach:
 
 
 class Reacher:
-    """
-    A network ready to be run through from any stations.
-
-    Parameters
-    ----------
-    profiled
-        As the profile sees it.
-    direction
-        Who travels.
-    rules
-        The walk off the road.
-    graph
-        That of ``graph_of`` for this direction, where it is there already.
-    """
+    """A network ready to be run through from any stations."""
 
     def __init__(
         self,
@@ -680,23 +586,7 @@ class Reacher:
     def each(
         self, stations: Snapped, begins: npt.ArrayLike, limit_minutes: float
     ) -> Iterable[Reach]:
-        """
-        Run from every station for itself.
-
-        Parameters
-        ----------
-        stations
-            Where they meet the network.
-        begins
-            Minutes of each before it moves.
-        limit_minutes
-            Nothing later is looked at.
-
-        Yields
-        ------
-        Reach
-            In the order of the stations.
-        """
+        """Run from every station for itself."""
         started = np.broadcast_to(np.asarray(begins, dtype=float), len(stations))
         walked = self.rules.off_road_minutes_per_m
         found = reach_in(self.graph, self.profiled, stations, started, walked, limit_minutes)
@@ -757,11 +647,8 @@ class Reacher:
 
 
 def _along_a_curve(xy: FloatArray, street: IntArray, points: IntArray) -> IntArray:
-    """
-    Order streets so that those near each other lie together in memory.
-
-    The points of one street stay together, in their order.
-    """
+    """Order streets so that those near each other lie together in memory."""
+    # The points of one street stay together, in their order.
     if len(points) == 0:
         return points
     begins = np.flatnonzero(np.diff(street[points], prepend=-1))
@@ -819,22 +706,7 @@ def bands(
 
 
 def generalised(shapes: Sequence[Any], finest_m: float) -> tuple[list[Any], float]:
-    """
-    Leave out vertices that show nowhere, of all shapes together so that they still meet.
-
-    Parameters
-    ----------
-    shapes
-        Polygons in metres that do not overlap.
-    finest_m
-        A vertex goes if its triangle is smaller than the square of this.
-
-    Returns
-    -------
-    shapes, moved_m
-        MultiPolygons, each with its pieces and holes but for specks smaller than that square; and
-        the farthest that any border moved.
-    """
+    """Leave out vertices that show nowhere, of all shapes together so that they still meet."""
     drawn = np.empty(len(shapes), dtype=object)
     drawn[:] = [valid_ground(shape) for shape in shapes]
     if shapely.is_empty(drawn).all():

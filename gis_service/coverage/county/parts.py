@@ -137,21 +137,7 @@ def _in_metres(profiled: ProfileNetwork) -> ProfileNetwork:
 
 
 def facilities(snapshot: Snapshot, connection: sa.Connection) -> Facilities:
-    """
-    Give every facility of the county and around it.
-
-    Parameters
-    ----------
-    snapshot
-        Of the process.
-    connection
-        An open transaction.
-
-    Returns
-    -------
-    Facilities
-        By id.
-    """
+    """Give every facility of the county and around it."""
     return snapshot.get(connection, FACILITIES, lambda: read_facilities(connection))
 
 

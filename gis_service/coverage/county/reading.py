@@ -33,71 +33,29 @@ _OBJECTS: Final = ("household", "building", "premises", "hazard")
 
 @dataclass(frozen=True)
 class County:
-    """
-    What does not hang on the standard: grids, facilities, and who stands where.
+    """What does not hang on the standard: grids, facilities, and who stands where."""
 
-    Attributes
-    ----------
-    version_id
-        Of the boundaries in force today.
-    places
-        Every point once.
-    household_id, household_place
-        All households by id, and the index of each one's place.
-    inputs
-        Digests of ``boundaries``, ``households``, ``buildings``, ``premises`` and ``hazards``.
-    """
-
+    # Of the boundaries in force today.
     version_id: int
     hierarchy: Hierarchy
     facilities: Facilities
+    # Every point once.
     places: Places
+    # All households by id, and the index of each one's place.
     household_id: IntArray
     household_place: IntArray
+    # Digests of ``boundaries``, ``households``, ``buildings``, ``premises`` and ``hazards``.
     inputs: Mapping[str, str]
 
 
 def whole_county_only(actor: Actor) -> None:
-    """
-    Refuse whoever does not see every household.
-
-    Parameters
-    ----------
-    actor
-        Who asks.
-
-    Raises
-    ------
-    NotAllowedError
-        The actor sees a part of the county, or no household at all.
-    """
+    """Refuse whoever does not see every household."""
     if not visible(actor, t.household).compare(sa.true()):
         raise NotAllowedError("coverage.whole_county_only", actor=actor.name)
 
 
 def read_county(connection: sa.Connection, actor: Actor) -> County:
-    """
-    Read grids, facilities and all that stands in the county.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    actor
-        Must see every household of the county.
-
-    Returns
-    -------
-    County
-        Sorted by id throughout, so that the same county is read the same.
-
-    Raises
-    ------
-    NotAllowedError
-        The actor sees a part of the county only.
-    ConflictError
-        No boundaries are in force today.
-    """
+    """Read grids, facilities and all that stands in the county."""
     whole_county_only(actor)
     scheme = find_scheme(connection, "base")
     version = version_on(connection, scheme.scheme_id, None)
@@ -132,19 +90,7 @@ def read_county(connection: sa.Connection, actor: Actor) -> County:
 
 
 def read_facilities(connection: sa.Connection) -> Facilities:
-    """
-    Read every facility of the county and around it.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-
-    Returns
-    -------
-    Facilities
-        By id.
-    """
+    """Read every facility of the county and around it."""
     facility = t.facility.c
     return Facilities(
         **_by_id(
@@ -160,21 +106,7 @@ def read_facilities(connection: sa.Connection) -> Facilities:
 
 
 def read_stations(connection: sa.Connection, kinds: Sequence[str]) -> dict[int, Station]:
-    """
-    Read what is said of facilities: their names, and how far outside the county they stand.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    kinds
-        Of these kinds only.
-
-    Returns
-    -------
-    dict
-        By the facility's id.
-    """
+    """Read what is said of facilities: their names, and how far outside the county they stand."""
     facility, state = t.facility.c, t.grid_state.c
     scheme = find_scheme(connection, "base")
     top = sa.select(sa.func.min(t.grid_level.c.rank)).where(
@@ -261,19 +193,7 @@ def _by_id(connection: sa.Connection, query: sa.Select[Any]) -> dict[str, npt.ND
 
 
 def read_network(connection: sa.Connection) -> tuple[int | None, RoadNetwork]:
-    """
-    Read the active road network.
-
-    Parameters
-    ----------
-    connection
-        An open transaction; the network cannot be replaced until it ends.
-
-    Returns
-    -------
-    network_id, network
-        None and a network without roads where the region has none.
-    """
+    """Read the active road network."""
     keep_roads(connection)
     network_id = connection.scalar(
         sa.select(t.road_network.c.network_id).where(t.road_network.c.active)

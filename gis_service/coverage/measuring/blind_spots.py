@@ -27,28 +27,18 @@ _NEXT: Final = ((0, 1), (1, -1), (1, 0), (1, 1))
 
 @dataclass(frozen=True)
 class Missed:
-    """
-    Households that are not covered.
+    """Households that are not covered."""
 
-    Attributes
-    ----------
-    lon, lat
-        Degrees, CGCS2000.
-    status
-        ``travel_time.TOO_FAR`` and so on.
-    minutes
-        NaN or inf where none arrives.
-    people
-        Who lives there.
-    grid, village
-        Their grid, and the one above it whose name they go by; -1 outside every grid.
-    """
-
+    # Degrees, CGCS2000.
     lon: FloatArray
     lat: FloatArray
+    # ``travel_time.TOO_FAR`` and so on.
     status: StatusArray
+    # NaN or inf where none arrives.
     minutes: FloatArray
+    # Who lives there.
     people: IntArray
+    # Their grid, and the one above it whose name they go by; -1 outside every grid.
     grid: IntArray
     village: IntArray
 

@@ -88,18 +88,11 @@ class Counts:
 
 @dataclass(frozen=True)
 class Hidden:
-    """
-    What must not be shown.
+    """What must not be shown."""
 
-    Attributes
-    ----------
-    n
-        By grid: the number of households, and with it every share and time.
-    cells
-        By kind: grids x categories.
-    """
-
+    # By grid: the number of households, and with it every share and time.
     n: BoolArray
+    # By kind: grids x categories.
     cells: dict[str, BoolArray]
 
 
@@ -202,12 +195,9 @@ class _Work:
     # --- one household moves from one lowest grid to another ------------------------------------
 
     def move_household(self, grid: int) -> None:
-        """
-        Hide how many live in a grid: somebody of it might as well live in a sibling.
-
-        All grids on the way between both lose or gain the household; the first grid above both,
-        and whatever is above it, stays as it is.
-        """
+        """Hide how many live in a grid: somebody of it might as well live in a sibling."""
+        # All grids on the way between both lose or gain the household; the first grid above both,
+        # and whatever is above it, stays as it is.
         here = self._lowest(grid)
         up = [*here.grids]
         current = grid

@@ -31,19 +31,7 @@ PARTS: Final = (
 
 
 def of_network(network: RoadNetwork) -> str:
-    """
-    Digest the roads.
-
-    Parameters
-    ----------
-    network
-        All of its columns count, the lines to the last digit.
-
-    Returns
-    -------
-    str
-        Equal for equal roads only.
-    """
+    """Digest the roads."""
     columns = [
         value for name, value in vars(network).items() if name != "geometry" and _is_array(value)
     ]
@@ -62,21 +50,7 @@ def _is_array(value: object) -> bool:
 
 
 def of_facilities(facilities: Facilities, kinds: Iterable[str]) -> str:
-    """
-    Digest the facilities of some kinds.
-
-    Parameters
-    ----------
-    facilities
-        Sorted by id.
-    kinds
-        Those that the standard names: others change nothing.
-
-    Returns
-    -------
-    str
-        Equal for equal facilities only.
-    """
+    """Digest the facilities of some kinds."""
     named = np.isin(facilities.kind, list(kinds))
     return _digest(
         column[named]
@@ -91,53 +65,17 @@ def of_facilities(facilities: Facilities, kinds: Iterable[str]) -> str:
 
 
 def of_boundaries(hierarchy: Hierarchy) -> str:
-    """
-    Digest the grids and their parents.
-
-    Parameters
-    ----------
-    hierarchy
-        Sorted by id.
-
-    Returns
-    -------
-    str
-        Equal for equal hierarchies only; a border that moved shows in what stands in which grid.
-    """
+    """Digest the grids and their parents."""
     return _digest((hierarchy.grid_id, hierarchy.rank, hierarchy.parent))
 
 
 def of_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
-    """
-    Digest the columns of a table.
-
-    Parameters
-    ----------
-    arrays
-        By name, sorted by id.
-
-    Returns
-    -------
-    str
-        Equal for equal columns only.
-    """
+    """Digest the columns of a table."""
     return _digest(arrays[name] for name in sorted(arrays))
 
 
 def of_settings(parameters: Mapping[str, Any]) -> str:
-    """
-    Digest the numbers of a standard.
-
-    Parameters
-    ----------
-    parameters
-        JSON.
-
-    Returns
-    -------
-    str
-        Equal for equal numbers only.
-    """
+    """Digest the numbers of a standard."""
     words = json.dumps(parameters, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(words.encode()).hexdigest()
 
@@ -150,29 +88,7 @@ def of_inputs(
     kinds: Iterable[str],
     county: Mapping[str, str],
 ) -> dict[str, str]:
-    """
-    Digest all that a measurement stands on.
-
-    Parameters
-    ----------
-    software
-        The release.
-    parameters
-        The numbers of the standard and the scenario.
-    network
-        The digest of the roads.
-    facilities
-        Those that are measured on.
-    kinds
-        Of facilities that the standard names.
-    county
-        Digests of boundaries and of all that stands in the county.
-
-    Returns
-    -------
-    dict
-        By part, for :func:`together`.
-    """
+    """Digest all that a measurement stands on."""
     return {
         "software": software,
         "settings": of_settings(parameters),

@@ -39,72 +39,44 @@ NO_FACILITY: Final = "no_facility"
 
 @dataclass(frozen=True)
 class Facilities:
-    """
-    What can be reached.
+    """What can be reached."""
 
-    Attributes
-    ----------
-    facility_id
-        The store's ids.
-    kind
-        One of ``tables.FACILITY_KINDS``.
-    lon, lat
-        Degrees.
-    turnout_minutes
-        A station's own; NaN where the standard's counts.
-    """
-
+    # The store's ids.
     facility_id: IntArray
+    # One of ``tables.FACILITY_KINDS``.
     kind: npt.NDArray[np.str_]
+    # Degrees.
     lon: FloatArray
     lat: FloatArray
+    # A station's own; NaN where the standard's counts.
     turnout_minutes: FloatArray
 
 
 @dataclass(frozen=True)
 class Measured:
-    """
-    A standard's answer for every place.
+    """A standard's answer for every place."""
 
-    Attributes
-    ----------
-    kinds
-        In the order of the columns below.
-    snapped
-        Where the places meet the network.
-    status, minutes
-        By the standard's rule over kinds.
-    kind_status, kind_minutes, kind_facility
-        Places x kinds; the facility's id, -1 where none arrives.
-    facility_count, facility_off_network
-        By kind: how many there are, and how many of them no road leads to.
-    has_roads
-        Whether there is any road on which somebody could set out.
-    kinds_needed
-        How many kinds the rule asks for.
-    """
-
+    # In the order of the columns below.
     kinds: tuple[str, ...]
+    # Where the places meet the network.
     snapped: Snapped
+    # By the standard's rule over kinds.
     status: StatusArray
     minutes: FloatArray
+    # Places x kinds; the facility's id, -1 where none arrives.
     kind_status: StatusArray
     kind_minutes: FloatArray
     kind_facility: IntArray
+    # By kind: how many there are, and how many of them no road leads to.
     facility_count: dict[str, int]
     facility_off_network: dict[str, int]
+    # Whether there is any road on which somebody could set out.
     has_roads: bool
+    # How many kinds the rule asks for.
     kinds_needed: int
 
     def outcomes(self) -> list[Outcome]:
-        """
-        Hand over to the figures: the rule first, then kind by kind.
-
-        Returns
-        -------
-        list of Outcome
-            ``1 + len(kinds)`` of them.
-        """
+        """Hand over to the figures: the rule first, then kind by kind."""
         by_kind = [
             Outcome(kind, self.kind_status[:, column], self.kind_minutes[:, column])
             for column, kind in enumerate(self.kinds)
@@ -167,25 +139,7 @@ def ground_for(
     lon: FloatArray,
     lat: FloatArray,
 ) -> Ground:
-    """
-    Make a network ready for a standard, and find where places meet it.
-
-    Parameters
-    ----------
-    network
-        The roads, also those outside the county within reach.
-    book
-        Holds the profile and the rules for places.
-    standard, scenario
-        What is measured, and under which circumstances.
-    lon, lat
-        Of the places, degrees.
-
-    Returns
-    -------
-    Ground
-        For :func:`measure_on`.
-    """
+    """Make a network ready for a standard, and find where places meet it."""
     profiled = for_profile(network, book.profiles[standard.profile], scenario, book.place)
     snapper = Snapper(profiled)
     places = snapper.snap(lon, lat, book.place.snap_cap_m.value)
@@ -202,31 +156,7 @@ def measure_on(
     kinds: Collection[str] | None = None,
     progress: Callable[[float, str], None] = lambda _share, _step: None,
 ) -> Measured:
-    """
-    Measure every place of a ground against one standard.
-
-    Parameters
-    ----------
-    ground
-        Of :func:`ground_for` for this standard.
-    book
-        Holds the rules for places.
-    standard
-        What is measured.
-    facilities
-        Of any kind; those the standard does not name are left aside.
-    before
-        An earlier measurement on the same ground.
-    kinds
-        With ``before``: the only kinds whose facilities are other ones now.
-    progress
-        Told the share done, 0 to 1, and the message key of the step.
-
-    Returns
-    -------
-    Measured
-        Minutes, facility and status by kind and by rule.
-    """
+    """Measure every place of a ground against one standard."""
     rules, profiled, places = book.place, ground.profiled, ground.places
     sites = ground.snapper.snap(facilities.lon, facilities.lat, rules.snap_cap_m.value)
     shape = (len(places), len(standard.kinds))
@@ -284,29 +214,7 @@ def measure_places(
     *,
     progress: Callable[[float, str], None] = lambda _share, _step: None,
 ) -> Measured:
-    """
-    Measure every place against one standard, from the roads on.
-
-    Parameters
-    ----------
-    network
-        The roads, also those outside the county within reach.
-    book
-        Holds the profile and the rules for places.
-    standard, scenario
-        What is measured, and under which circumstances.
-    facilities
-        Of any kind; those the standard does not name are left aside.
-    lon, lat
-        Of the places, degrees.
-    progress
-        Told the share done, 0 to 1, and the message key of the step.
-
-    Returns
-    -------
-    Measured
-        Minutes, facility and status by kind and by rule.
-    """
+    """Measure every place against one standard, from the roads on."""
     progress(0.0, "coverage.step_snapping")
     ground = ground_for(network, book, standard, scenario, lon, lat)
     return measure_on(
@@ -325,23 +233,7 @@ def _run_on(profiled: ProfileNetwork, standard: Standard) -> ProfileNetwork:
 def minutes_before_moving(
     facilities: Facilities, of_kind: IntArray, standard: Standard
 ) -> FloatArray:
-    """
-    Take a station's own turnout before the standard's; a resident has none.
-
-    Parameters
-    ----------
-    facilities
-        All of them.
-    of_kind
-        Indices of those that are asked for.
-    standard
-        What is measured.
-
-    Returns
-    -------
-    array of float
-        Turnout and what the standard counts beside turnout and way, minutes.
-    """
+    """Take a station's own turnout before the standard's; a resident has none."""
     own = facilities.turnout_minutes[of_kind]
     if standard.direction == "to_facility":
         own = np.full(len(of_kind), np.nan)

@@ -29,35 +29,15 @@ _APART_M: Final = 10_000.0
 
 @dataclass(frozen=True)
 class Station:
-    """
-    What a note says of a facility.
-
-    Attributes
-    ----------
-    outside_m
-        Metres from the county's border, 0 inside it.
-    """
+    """What a note says of a facility."""
 
     name: str
+    # Metres from the county's border, 0 inside it.
     outside_m: float
 
 
 def check_same_region(ground: Ground, lon: FloatArray, lat: FloatArray) -> None:
-    """
-    Refuse roads that lie apart from all places: another region, or another coordinate system.
-
-    Parameters
-    ----------
-    ground
-        The network, and where the places meet it.
-    lon, lat
-        Of the places, degrees.
-
-    Raises
-    ------
-    InputError
-        No place meets a road, and the extent of the roads lies far from that of the places.
-    """
+    """Refuse roads that lie apart from all places: another region, or another coordinate system."""
     network = ground.profiled.network
     if not len(lon) or not network.edge_count or (ground.places.edge >= 0).any():
         return
@@ -89,29 +69,7 @@ def notes_on(
     households: IntArray,
     rules: PlaceRules,
 ) -> list[Note]:
-    """
-    Look for what makes the figures of a run say less than they seem to.
-
-    Parameters
-    ----------
-    ground
-        The network, and where the places meet it.
-    measured
-        The answer.
-    facilities
-        Of any kind; those the standard does not name are left aside.
-    stations
-        Name and place of each facility, by its id.
-    households
-        Of each place.
-    rules
-        Hold the longest way off the road.
-
-    Returns
-    -------
-    list of dict
-        JSON; the gravest first.
-    """
+    """Look for what makes the figures of a run say less than they seem to."""
     cap_m = rules.snap_cap_m.value
     if not measured.has_roads:
         if not ground.profiled.network.edge_count:
@@ -215,21 +173,7 @@ def _outside(
 
 
 def note_on_outside(n: int, inside: Mapping[str, Any]) -> Note:
-    """
-    Tell how many households lie in no grid, and the figures of the others.
-
-    Parameters
-    ----------
-    n
-        All households.
-    inside
-        Of :func:`gis_service.coverage.measuring.summary.inside_of`.
-
-    Returns
-    -------
-    dict
-        JSON.
-    """
+    """Tell how many households lie in no grid, and the figures of the others."""
     outside = n - inside["n"]
     return {
         "note": "in_no_grid",

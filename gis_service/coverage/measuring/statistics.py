@@ -34,41 +34,25 @@ POPULATIONS: Final = (
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """
-    The grids of one version of one scheme.
+    """The grids of one version of one scheme."""
 
-    Attributes
-    ----------
-    grid_id
-        All grids of all levels.
-    rank
-        Level of each, 1 is the top.
-    parent
-        Grid id of the parent, :data:`NO_GRID` at the top.
-    """
-
+    # All grids of all levels.
     grid_id: IntArray
+    # Level of each, 1 is the top.
     rank: IntArray
+    # Grid id of the parent, :data:`NO_GRID` at the top.
     parent: IntArray
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """
-    What one kind of facility, or the rule over kinds, gives each household.
+    """What one kind of facility, or the rule over kinds, gives each household."""
 
-    Attributes
-    ----------
-    kind
-        A facility kind, or :data:`RULE`.
-    status
-        ``travel_time.COVERED`` and so on.
-    minutes
-        inf where none arrives.
-    """
-
+    # A facility kind, or :data:`RULE`.
     kind: str
+    # ``travel_time.COVERED`` and so on.
     status: StatusArray
+    # inf where none arrives.
     minutes: FloatArray
 
 

@@ -52,23 +52,7 @@ class Figures:
 
 
 def figures_from(row: Mapping[Any, Any], status: str, of: str | None = None) -> Figures:
-    """
-    Make figures of a row of the table of figures.
-
-    Parameters
-    ----------
-    row
-        By column; minutes may be missing, None or NaN where none arrives.
-    status
-        What a share stands on where there is anything to count.
-    of
-        What is counted, where the row does not say it.
-
-    Returns
-    -------
-    Figures
-        With the share.
-    """
+    """Make figures of a row of the table of figures."""
     n, covered = int(row["n"]), int(row["covered"])
     return Figures(
         of=of or str(row["of"]),
@@ -90,22 +74,7 @@ def _known(minutes: float | None) -> float | None:
 
 
 def summary_of(table: pd.DataFrame, measured: Measured) -> dict[str, Any]:
-    """
-    Pick the county's figures out of the table of all.
-
-    Parameters
-    ----------
-    table
-        Of :func:`gis_service.coverage.measuring.statistics.figures`.
-    measured
-        What was measured.
-
-    Returns
-    -------
-    dict
-        JSON: the figures of households, the same for each kind under ``kinds``, the number of
-        facilities by kind, and under ``others`` by population its figures and ``kinds``.
-    """
+    """Pick the county's figures out of the table of all."""
     of_county = table[table["rank"] == COUNTY_RANK].to_dict("records")
     entry = {
         (row["of"], row["kind"]): asdict(figures_from(row, measured.state_of(row["kind"])))
@@ -124,19 +93,7 @@ def summary_of(table: pd.DataFrame, measured: Measured) -> dict[str, Any]:
 
 
 def inside_of(table: pd.DataFrame) -> dict[str, Any] | None:
-    """
-    Count the households that lie in some grid, by the rule over kinds.
-
-    Parameters
-    ----------
-    table
-        Of :func:`gis_service.coverage.measuring.statistics.figures`.
-
-    Returns
-    -------
-    dict or None
-        ``n``, its parts and ``share``; None where everybody lies in some grid.
-    """
+    """Count the households that lie in some grid, by the rule over kinds."""
     households = table[(table["of"] == HOUSEHOLDS) & (table["kind"] == RULE)]
     county = households[households["rank"] == COUNTY_RANK]
     grids = households[households["rank"] > COUNTY_RANK]

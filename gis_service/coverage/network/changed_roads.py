@@ -28,28 +28,7 @@ _NODE_FIELDS: Final = frozenset({"node_id", "lon", "lat"})
 
 
 def road_at(network: RoadNetwork, usable: BoolArray, lon: float, lat: float) -> int:
-    """
-    Find the road that somebody points at.
-
-    Parameters
-    ----------
-    network
-        The roads.
-    usable
-        By edge, whether it may be meant.
-    lon, lat
-        Degrees.
-
-    Returns
-    -------
-    int
-        The id of the nearest usable edge; of edges equally near the lowest.
-
-    Raises
-    ------
-    InputError
-        No usable road is within :data:`POINT_AT_M`.
-    """
+    """Find the road that somebody points at."""
     near = _near_edges(network, usable, lon, lat, POINT_AT_M)
     if len(near) == 0:
         raise InputError(
@@ -65,26 +44,7 @@ def road_at(network: RoadNetwork, usable: BoolArray, lon: float, lat: float) -> 
 
 
 def without(network: RoadNetwork, edge_ids: Collection[int]) -> RoadNetwork:
-    """
-    Close roads.
-
-    Parameters
-    ----------
-    network
-        The roads.
-    edge_ids
-        Which edges are no longer there.
-
-    Returns
-    -------
-    RoadNetwork
-        Without them; the nodes stay.
-
-    Raises
-    ------
-    InputError
-        The network has no such edge.
-    """
+    """Close roads."""
     closed = np.isin(network.edge_id, list(edge_ids))
     if closed.sum() != len(set(edge_ids)):
         missing = sorted(set(edge_ids) - set(network.edge_id[closed].tolist()))
@@ -93,29 +53,7 @@ def without(network: RoadNetwork, edge_ids: Collection[int]) -> RoadNetwork:
 
 
 def with_road(network: RoadNetwork, line: FloatArray, road_class: str) -> RoadNetwork:
-    """
-    Add a road.
-
-    Parameters
-    ----------
-    network
-        The roads.
-    line
-        Vertices x (lon, lat) in degrees, at least two.
-    road_class
-        One of ``tables.ROAD_CLASSES``.
-
-    Returns
-    -------
-    RoadNetwork
-        With the road, both ways; an edge that it joins away from its ends is cut in two, and the
-        pieces are new edges.
-
-    Raises
-    ------
-    InputError
-        It touches no road, or has no length.
-    """
+    """Add a road."""
     to_xy, to_lonlat = geodesy.local_metres(float(line[0, 0]), float(line[0, 1]))
     drawn = np.column_stack(to_xy(line[:, 0], line[:, 1]))
     joinable = ~(network.bridge | network.tunnel) & (network.road_class != "motorway")

@@ -35,51 +35,35 @@ directions differs in the last bit only."""
 
 @dataclass(frozen=True)
 class RoadNetwork:
-    """
-    Nodes and edges, sorted by id, so that the lowest index is the lowest id.
+    """Nodes and edges, sorted by id, so that the lowest index is the lowest id."""
 
-    Attributes
-    ----------
-    node_id
-        Ids of the nodes, rising.
-    lon, lat
-        Degrees, CGCS2000.
-    edge_id
-        Ids of the edges, rising.
-    source, target
-        Index (not id) of the node where the line begins and where it ends.
-    road_class
-        One of ``tables.ROAD_CLASSES``.
-    oneway
-        0 both ways, 1 along the line, -1 against it.
-    bridge, tunnel, dual_carriageway, foot, motor
-        What the edge is, and who is let onto it.
-    maxspeed_kmh
-        NaN where none is known.
-    length_m
-        Geodesic metres.
-    geometry
-        LineStrings in lon, lat.
-    turns
-        The turn restrictions, by ids of edges and nodes.
-    """
-
+    # Ids of the nodes, rising.
     node_id: IntArray
+    # Degrees, CGCS2000.
     lon: FloatArray
     lat: FloatArray
+    # Ids of the edges, rising.
     edge_id: IntArray
+    # Index (not id) of the node where the line begins and where it ends.
     source: IntArray
     target: IntArray
+    # One of ``tables.ROAD_CLASSES``.
     road_class: npt.NDArray[np.str_]
+    # 0 both ways, 1 along the line, -1 against it.
     oneway: IntArray
+    # What the edge is, and who is let onto it.
     bridge: BoolArray
     tunnel: BoolArray
     dual_carriageway: BoolArray
     foot: BoolArray
     motor: BoolArray
+    # NaN where none is known.
     maxspeed_kmh: FloatArray
+    # Geodesic metres.
     length_m: FloatArray
+    # LineStrings in lon, lat.
     geometry: npt.NDArray[np.object_]
+    # The turn restrictions, by ids of edges and nodes.
     turns: TurnRules = field(default_factory=TurnRules.none)
 
     @property
@@ -96,30 +80,7 @@ class RoadNetwork:
     def from_frames(
         cls, nodes: pd.DataFrame, edges: pd.DataFrame, turns: pd.DataFrame | None = None
     ) -> Self:
-        """
-        Build a network from the tables of ``ingest.frames``.
-
-        Parameters
-        ----------
-        nodes
-            ``node_id``, ``lon``, ``lat`` (degrees).
-        edges
-            The columns of ``frames.COLUMNS["road_edges"]``; ``name`` and ``roundabout`` are not
-            needed, ``length_m`` is taken where it is there and measured where it is not.
-        turns
-            ``from_edge``, ``via_node``, ``to_edge``, ``kind`` of ``frames.COLUMNS["road_turns"]``;
-            a row with ``why_not`` is left out.
-
-        Returns
-        -------
-        RoadNetwork
-            Both sorted by id; no edge at all is a valid network.
-
-        Raises
-        ------
-        InputError
-            An edge names a node that is not there.
-        """
+        """Build a network from the tables of ``ingest.frames``."""
         nodes = nodes.sort_values("node_id")
         edges = edges.sort_values("edge_id")
         node_id = nodes["node_id"].to_numpy(np.int64)
@@ -165,31 +126,20 @@ def _index_of(node_id: IntArray, wanted: IntArray, field: str) -> IntArray:
 
 @dataclass(frozen=True)
 class ProfileNetwork:
-    """
-    What one profile may use of a network, in one scenario.
+    """What one profile may use of a network, in one scenario."""
 
-    Attributes
-    ----------
-    network
-        The roads.
-    minutes_along, minutes_against
-        For the whole edge from source to target and back; inf where the profile may not.
-    door
-        Whether a house or a facility may meet the edge.
-    piece
-        By node, the piece of usable network it belongs to.
-    piece_m
-        Metres of usable road in each piece.
-    turns
-        The junctions that are split because of a turn restriction; None where none is kept.
-    """
-
+    # The roads.
     network: RoadNetwork
+    # For the whole edge from source to target and back; inf where the profile may not.
     minutes_along: FloatArray
     minutes_against: FloatArray
+    # Whether a house or a facility may meet the edge.
     door: BoolArray
+    # By node, the piece of usable network it belongs to.
     piece: IntArray
+    # Metres of usable road in each piece.
     piece_m: FloatArray
+    # The junctions that are split because of a turn restriction; None where none is kept.
     turns: Turns | None = None
 
     @property
@@ -213,14 +163,7 @@ class ProfileNetwork:
         return self.network.target if self.turns is None else self.turns.arriving_target
 
     def reversed(self) -> "ProfileNetwork":
-        """
-        Turn every direction of travel round, to run from the goal to the start.
-
-        Returns
-        -------
-        ProfileNetwork
-            The same edges and pieces; what was allowed along the line is allowed against it.
-        """
+        """Turn every direction of travel round, to run from the goal to the start."""
         return ProfileNetwork(
             self.network,
             self.minutes_against,
@@ -235,31 +178,11 @@ class ProfileNetwork:
 def for_profile(
     network: RoadNetwork, profile: Profile, scenario: Scenario, rules: PlaceRules
 ) -> ProfileNetwork:
-    """
-    Say what a profile may use, how long each edge takes, and where a door may be.
-
-    Pieces are weak: an edge joins its ends whichever way it may be used. A one-way street that
-    leaves the county is thus no piece of its own; a house on it is then ``unreachable``, which is
-    true, while a few metres of road drawn apart from all others are a fault of the data that a
-    house should not snap to.
-
-    Parameters
-    ----------
-    network
-        The roads.
-    profile
-        Speeds and manners.
-    scenario
-        What is otherwise: a factor on the speeds, one-way rules set aside (never on a motorway or
-        a dual carriageway).
-    rules
-        Holds the smallest piece a door may be on.
-
-    Returns
-    -------
-    ProfileNetwork
-        Minutes both ways, doors, pieces.
-    """
+    """Say what a profile may use, how long each edge takes, and where a door may be."""
+    # Pieces are weak: an edge joins its ends whichever way it may be used. A one-way street that
+    # leaves the county is thus no piece of its own; a house on it is then ``unreachable``, which is
+    # true, while a few metres of road drawn apart from all others are a fault of the data that a
+    # house should not snap to.
     names, which = np.unique(network.road_class, return_inverse=True)
     by_class = [
         profile.speed_kmh[name].value if name in profile.speed_kmh else 0.0 for name in names
@@ -380,14 +303,7 @@ def snap(profiled: ProfileNetwork, lon: FloatArray, lat: FloatArray, cap_m: floa
 
 
 class Snapper:
-    """
-    The edges of a profile on which a door may be, ready to be asked again and again.
-
-    Parameters
-    ----------
-    profiled
-        The network as the profile sees it.
-    """
+    """The edges of a profile on which a door may be, ready to be asked again and again."""
 
     def __init__(self, profiled: ProfileNetwork) -> None:
         self.profiled = profiled
@@ -435,21 +351,7 @@ class Snapper:
         return Snapped(edge, fraction.clip(0.0, 1.0), off_road_m)
 
     def part_of(self, edge: int, start: float, end: float) -> FloatArray:
-        """
-        Cut a piece out of an edge.
-
-        Parameters
-        ----------
-        edge
-            Its index.
-        start, end
-            Fractions as :class:`Snapped` has them; an end before the start turns the piece round.
-
-        Returns
-        -------
-        array of float
-            Vertices x (lon, lat), from the start to the end.
-        """
+        """Cut a piece out of an edge."""
         line = self.profiled.network.geometry[edge]
         plane = self._in_plane(np.array([line], dtype=object))[0]
         piece = shapely.get_coordinates(substring(plane, start, end, normalized=True))

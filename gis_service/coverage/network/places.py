@@ -15,43 +15,27 @@ from gis_service.coverage.network.graph import FloatArray, IntArray
 
 @dataclass(frozen=True)
 class Standing:
-    """
-    Objects of one kind.
+    """Objects of one kind."""
 
-    Attributes
-    ----------
-    lon, lat
-        Degrees, CGCS2000.
-    base_grid
-        Grid id of each, ``statistics.NO_GRID`` outside every grid.
-    counts
-        By population how many each stands for: a household is one household and some people.
-    """
-
+    # Degrees, CGCS2000.
     lon: FloatArray
     lat: FloatArray
+    # Grid id of each, ``statistics.NO_GRID`` outside every grid.
     base_grid: IntArray
+    # By population how many each stands for: a household is one household and some people.
     counts: Mapping[str, IntArray]
 
 
 @dataclass(frozen=True)
 class Places:
-    """
-    Points that differ in position or in grid.
+    """Points that differ in position or in grid."""
 
-    Attributes
-    ----------
-    lon, lat
-        Degrees, CGCS2000.
-    base_grid
-        Grid id of each.
-    weights
-        By population how many stand at each place.
-    """
-
+    # Degrees, CGCS2000.
     lon: FloatArray
     lat: FloatArray
+    # Grid id of each.
     base_grid: IntArray
+    # By population how many stand at each place.
     weights: Mapping[str, IntArray]
 
     def __len__(self) -> int:
@@ -62,23 +46,7 @@ class Places:
 def gathered(
     kinds: Mapping[str, Standing], populations: tuple[str, ...]
 ) -> tuple[Places, dict[str, IntArray]]:
-    """
-    Put all objects onto the places where they stand.
-
-    Parameters
-    ----------
-    kinds
-        Objects by kind, at least one kind.
-    populations
-        Which populations the places have weights of; one that no kind counts is zero everywhere.
-
-    Returns
-    -------
-    places
-        In the order in which they are first met.
-    where
-        By kind, the index of each object's place.
-    """
+    """Put all objects onto the places where they stand."""
     standing = list(kinds.values())
     lon = np.concatenate([one.lon for one in standing])
     lat = np.concatenate([one.lat for one in standing])

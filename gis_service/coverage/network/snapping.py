@@ -25,54 +25,29 @@ _MOST_CELLS: Final = 4_000_000
 
 @dataclass(frozen=True)
 class LineIndex:
-    """
-    Lines as straight pieces, and which pieces touch each cell.
+    """Lines as straight pieces, and which pieces touch each cell."""
 
-    Attributes
-    ----------
-    x, y
-        All vertices, line after line.
-    first
-        Index of each line's first vertex, and one more at the end.
-    piece_line
-        By vertex, the line whose piece begins there.
-    west, south, cell_m
-        Of the cells.
-    wide, high
-        How many cells there are each way.
-    cell_first, cell_piece
-        The pieces of each cell, by the vertex at which they begin.
-    """
-
+    # All vertices, line after line.
     x: Floats
     y: Floats
+    # Index of each line's first vertex, and one more at the end.
     first: Longs
+    # By vertex, the line whose piece begins there.
     piece_line: Longs
+    # Of the cells.
     west: float
     south: float
     cell_m: float
+    # How many cells there are each way.
     wide: int
     high: int
+    # The pieces of each cell, by the vertex at which they begin.
     cell_first: Longs
     cell_piece: Longs
 
 
 def index_lines(x: Floats, y: Floats, vertices: Longs) -> LineIndex:
-    """
-    Make the index.
-
-    Parameters
-    ----------
-    x, y
-        All vertices, line after line, metres.
-    vertices
-        How many each line has; at least two.
-
-    Returns
-    -------
-    LineIndex
-        For :func:`nearest_lines`.
-    """
+    """Make the index."""
     first = np.concatenate(([0], np.cumsum(vertices))).astype(np.int64)
     piece_line = np.repeat(np.arange(len(vertices)), vertices).astype(np.int64)
     west, south = float(x.min()), float(y.min())
@@ -228,26 +203,7 @@ def _look(
 def nearest_lines(
     index: LineIndex, x: Floats, y: Floats, cap_m: float, tie_m: float
 ) -> tuple[Longs, Floats, Floats]:
-    """
-    Find for each point the nearest line.
-
-    Parameters
-    ----------
-    index
-        The lines.
-    x, y
-        The points, metres.
-    cap_m
-        A line farther away than this is none.
-    tie_m
-        Lines whose distances differ by no more are equally near; the first of them wins.
-
-    Returns
-    -------
-    line, metres, fraction
-        Index of the line, -1 for none; the distance to the nearest, inf for none; and how far
-        along the line, 0 to 1.
-    """
+    """Find for each point the nearest line."""
     line, metres = np.empty(len(x), np.int64), np.empty(len(x))
     fraction = np.empty(len(x))
     _look(

@@ -38,20 +38,13 @@ class Roads(Protocol):
 
 @dataclass(frozen=True)
 class TurnRules:
-    """
-    Restrictions by id.
+    """Restrictions by id."""
 
-    Attributes
-    ----------
-    from_edge, via_node, to_edge
-        Whoever comes from this edge must not (or may only) turn into that one at the node.
-    only
-        True for "only this way", False for "not this way".
-    """
-
+    # Whoever comes from this edge must not (or may only) turn into that one at the node.
     from_edge: IntArray
     via_node: IntArray
     to_edge: IntArray
+    # True for "only this way", False for "not this way".
     only: BoolArray
 
     def __len__(self) -> int:
@@ -60,32 +53,13 @@ class TurnRules:
 
     @classmethod
     def none(cls) -> Self:
-        """
-        Restrict nothing.
-
-        Returns
-        -------
-        TurnRules
-            Empty.
-        """
+        """Restrict nothing."""
         nothing = np.zeros(0, np.int64)
         return cls(nothing, nothing, nothing, np.zeros(0, bool))
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame) -> Self:
-        """
-        Take what can be applied.
-
-        Parameters
-        ----------
-        frame
-            ``kind``, ``from_edge``, ``via_node``, ``to_edge`` and, if there, ``why_not``.
-
-        Returns
-        -------
-        TurnRules
-            In the order of the ids.
-        """
+        """Take what can be applied."""
         if "why_not" in frame:
             frame = frame[frame["why_not"].isna()]
         frame = frame.sort_values(["via_node", "from_edge", "to_edge", "kind"])
@@ -124,43 +98,26 @@ class TurnRules:
 
 @dataclass(frozen=True)
 class Turns:
-    """
-    The graph's nodes beside those of the network.
+    """The graph's nodes beside those of the network."""
 
-    Attributes
-    ----------
-    node_count
-        Of the graph; the network's own nodes come first.
-    leaving_source, leaving_target
-        By edge, the node from which it is entered at either end.
-    arriving_source, arriving_target
-        By edge, the node that it leads to at either end.
-    tail, head
-        The allowed turns, without time.
-    junction, arriving, leaving
-        Of each street end at a split junction: the network's node and its two nodes in the graph.
-    """
-
+    # Of the graph; the network's own nodes come first.
     node_count: int
+    # By edge, the node from which it is entered at either end.
     leaving_source: IntArray
     leaving_target: IntArray
+    # By edge, the node that it leads to at either end.
     arriving_source: IntArray
     arriving_target: IntArray
+    # The allowed turns, without time.
     tail: IntArray
     head: IntArray
+    # Of each street end at a split junction: the network's node and its two nodes in the graph.
     junction: IntArray
     arriving: IntArray
     leaving: IntArray
 
     def reversed(self) -> "Turns":
-        """
-        Turn every way round.
-
-        Returns
-        -------
-        Turns
-            What was arrived at is left.
-        """
+        """Turn every way round."""
         return Turns(
             self.node_count,
             self.arriving_source,
@@ -176,27 +133,10 @@ class Turns:
 
 
 def split_junctions(roads: Roads, rules: TurnRules, usable: BoolArray) -> Turns | None:
-    """
-    Split the junctions where a turn is restricted.
-
-    Turning round at a junction is allowed unless a restriction forbids it; "only" forbids
-    everything else, turning round as well. A restriction that names an edge or a node that is no
-    longer there, or that do not meet, says nothing; nor does an "only" whose way is closed.
-
-    Parameters
-    ----------
-    roads
-        The network.
-    rules
-        By id.
-    usable
-        By edge, whether it may be used at all.
-
-    Returns
-    -------
-    Turns or None
-        None where nothing is restricted.
-    """
+    """Split the junctions where a turn is restricted."""
+    # Turning round at a junction is allowed unless a restriction forbids it; "only" forbids
+    # everything else, turning round as well. A restriction that names an edge or a node that is no
+    # longer there, or that do not meet, says nothing; nor does an "only" whose way is closed.
     forbidden = _forbidden(roads, rules, usable)
     if not forbidden:
         return None

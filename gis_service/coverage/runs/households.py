@@ -386,19 +386,12 @@ def answer_of_household(
 
 @dataclass(frozen=True)
 class Moved:
-    """
-    How many households of a grid are covered in one of two runs only.
-
-    Attributes
-    ----------
-    gained
-        Covered by the second run and not by the first.
-    lost
-        Covered by the first run and not by the second.
-    """
+    """How many households of a grid are covered in one of two runs only."""
 
     grid_id: int | None
+    # Covered by the second run and not by the first.
     gained: int
+    # Covered by the first run and not by the second.
     lost: int
 
 

@@ -78,21 +78,13 @@ class Gap:
 
 @dataclass(frozen=True)
 class TurnCounts:
-    """
-    How many turn restrictions are applied, and how many are kept only.
+    """How many turn restrictions are applied, and how many are kept only."""
 
-    Attributes
-    ----------
-    applied
-        To whoever drives and keeps them.
-    not_applied
-        By reason.
-    barriers
-        Places on a road where a bollard or the like stops whoever keeps restrictions.
-    """
-
+    # To whoever drives and keeps them.
     applied: int = 0
+    # By reason.
     not_applied: dict[str, int] = field(default_factory=dict)
+    # Places on a road where a bollard or the like stops whoever keeps restrictions.
     barriers: int = 0
 
 

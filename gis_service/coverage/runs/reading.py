@@ -108,28 +108,7 @@ def find_run(connection: sa.Connection, run_id: int) -> Run:
 
 
 def find_whole_run(connection: sa.Connection, run_id: int) -> Run:
-    """
-    Read one run whose households are kept, each with its minutes.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    run_id
-        Which.
-
-    Returns
-    -------
-    Run
-        With its summary.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such run.
-    ConflictError
-        It is an old one, of which only the figures are kept.
-    """
+    """Read one run whose households are kept, each with its minutes."""
     run = find_run(connection, run_id)
     figure, result = t.coverage_figure.c, t.coverage_household.c
     counted = sa.exists().where(

@@ -41,19 +41,7 @@ class Stands(Protocol):
 
 
 def changes_now(connection: sa.Connection) -> dict[str, int]:
-    """
-    Tell how often what a run stands on has changed so far, and which day it is.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-
-    Returns
-    -------
-    dict
-        JSON; equal as long as nothing was touched.
-    """
+    """Tell how often what a run stands on has changed so far, and which day it is."""
     return dict(state_of(connection, RUN))
 
 

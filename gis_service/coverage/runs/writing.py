@@ -30,27 +30,7 @@ def write_run(
     measured: Measured,
     table: pd.DataFrame,
 ) -> int:
-    """
-    Write a run with every household's answer and all figures.
-
-    Parameters
-    ----------
-    connection
-        The transaction it belongs to.
-    run
-        The columns of ``coverage_run``.
-    county
-        Whose households.
-    measured
-        The answers for ``county.places``.
-    table
-        Of :func:`gis_service.coverage.measuring.statistics.figures`.
-
-    Returns
-    -------
-    int
-        The run's id.
-    """
+    """Write a run with every household's answer and all figures."""
     run_id: int = connection.execute(
         sa.insert(t.coverage_run).values(**run).returning(t.coverage_run.c.run_id)
     ).scalar_one()

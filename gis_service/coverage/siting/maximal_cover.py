@@ -30,38 +30,25 @@ _WHOLE: Final = 1e-6
 
 @dataclass(frozen=True)
 class Siting:
-    """
-    Chosen sites, and how good they are proven to be.
+    """Chosen sites, and how good they are proven to be."""
 
-    Attributes
-    ----------
-    sites
-        Indices of candidates, the kept ones included, in ascending order.
-    new_sites
-        Those that were not there before.
-    objective
-        Of the chosen sites: number of sites, weight covered, weighted sum of times, or the longest
-        time.
-    bound
-        No choice of sites can be better than this.
-    gap
-        ``|objective - bound| / |objective|``; 0 is proven best.
-    covered_weight, weight
-        Weight within the limit (where there is one) and the weight of all demand.
-    left_out
-        Rows of the demand that no candidate reaches at all.
-    is_optimal
-        Whether the solver proved it within its time.
-    """
-
+    # Indices of candidates, the kept ones included, in ascending order.
     sites: list[int]
+    # Those that were not there before.
     new_sites: list[int]
+    # Of the chosen sites: number of sites, weight covered, weighted sum of times, or the longest
+    # time.
     objective: float
+    # No choice of sites can be better than this.
     bound: float
+    # ``|objective - bound| / |objective|``; 0 is proven best.
     gap: float
+    # Weight within the limit (where there is one) and the weight of all demand.
     covered_weight: float
     weight: float
+    # Rows of the demand that no candidate reaches at all.
     left_out: IntArray
+    # Whether the solver proved it within its time.
     is_optimal: bool
 
 
@@ -158,11 +145,8 @@ def _choose(
 
 
 def _patterns(reaches: npt.NDArray[np.bool_], weights: FloatArray) -> tuple[Any, FloatArray]:
-    """
-    Merge demand that the same candidates reach: many households are few patterns.
-
-    Returned are that each is covered only if a site that reaches it is chosen, and the weights.
-    """
+    """Merge demand that the same candidates reach: many households are few patterns."""
+    # Returned are that each is covered only if a site that reaches it is chosen, and the weights.
     packed = np.packbits(reaches, axis=1)
     _, first, which = np.unique(packed, axis=0, return_index=True, return_inverse=True)
     merged = np.bincount(which.ravel(), weights=weights, minlength=len(first))
@@ -183,37 +167,9 @@ def set_cover(
     existing: Sequence[int] = (),
     time_limit_s: float = TIME_LIMIT_S,
 ) -> Siting:
-    """
-    Choose the fewest sites that bring a share of the demand within a limit.
-
-    Minimise Σ y_j so that z_i ≤ Σ_{j: t_ij ≤ limit} y_j and Σ w_i z_i ≥ share · Σ w_i, with y
-    binary and 0 ≤ z ≤ 1 (Toregas et al. 1971 for share = 1).
-
-    Parameters
-    ----------
-    times
-        Demand by candidates, in any unit; NaN or infinite is unreachable.
-    limit
-        In the unit of the times; exactly at the limit is covered.
-    weights
-        Of the demand, such as households; 1 each where left out.
-    share
-        Of the weight of all demand, from 0 to 1.
-    existing
-        Candidates that stand already and stay.
-    time_limit_s
-        After so many seconds the best found so far is given with its gap.
-
-    Returns
-    -------
-    Siting
-        ``objective`` is the number of sites.
-
-    Raises
-    ------
-    InputError
-        No choice covers so much: the message says how much can be covered.
-    """
+    """Choose the fewest sites that bring a share of the demand within a limit."""
+    # Minimise Σ y_j so that z_i ≤ Σ_{j: t_ij ≤ limit} y_j and Σ w_i z_i ≥ share · Σ w_i, with y
+    # binary and 0 ≤ z ≤ 1 (Toregas et al. 1971 for share = 1).
     problem = _problem(times, weights, existing)
     reaches = problem.times <= limit
     total = problem.weights.sum()
@@ -241,37 +197,9 @@ def max_cover(
     existing: Sequence[int] = (),
     time_limit_s: float = TIME_LIMIT_S,
 ) -> Siting:
-    """
-    Choose sites that bring the most weight within a limit.
-
-    Maximise Σ w_i z_i so that z_i ≤ Σ_{j: t_ij ≤ limit} y_j and Σ y_j = number of sites
-    (Church and ReVelle 1974).
-
-    Parameters
-    ----------
-    times
-        Demand by candidates; NaN or infinite is unreachable.
-    limit
-        In the unit of the times; exactly at the limit is covered.
-    add
-        How many sites to add to the existing ones.
-    weights
-        Of the demand; 1 each where left out.
-    existing
-        Candidates that stand already and stay.
-    time_limit_s
-        After so many seconds the best found so far is given with its gap.
-
-    Returns
-    -------
-    Siting
-        ``objective`` is the weight covered.
-
-    Raises
-    ------
-    InputError
-        More sites are asked for than there are candidates.
-    """
+    """Choose sites that bring the most weight within a limit."""
+    # Maximise Σ w_i z_i so that z_i ≤ Σ_{j: t_ij ≤ limit} y_j and Σ y_j = number of sites (Church
+    # and ReVelle 1974).
     problem = _problem(times, weights, existing)
     number = _number_of_sites(problem, add)
     only_if_reached, weight_of = _patterns(problem.times <= limit, problem.weights)
@@ -288,37 +216,9 @@ def p_median(
     existing: Sequence[int] = (),
     time_limit_s: float = TIME_LIMIT_S,
 ) -> Siting:
-    """
-    Choose sites with the least weighted sum of times to the nearest one.
-
-    Minimise Σ w_i t_ij x_ij so that Σ_j x_ij = 1, x_ij ≤ y_j and Σ y_j = number of sites
-    (ReVelle and Swain 1970).
-
-    Parameters
-    ----------
-    times
-        Demand by candidates; NaN or infinite is unreachable. Demand that no candidate reaches is
-        left out and listed.
-    add
-        How many sites to add to the existing ones.
-    weights
-        Of the demand; 1 each where left out.
-    existing
-        Candidates that stand already and stay.
-    time_limit_s
-        After so many seconds the best found so far is given with its gap.
-
-    Returns
-    -------
-    Siting
-        ``objective`` is the weighted sum of times.
-
-    Raises
-    ------
-    InputError
-        More sites are asked for than there are candidates, or with so few sites somebody that can
-        be reached would not be.
-    """
+    """Choose sites with the least weighted sum of times to the nearest one."""
+    # Minimise Σ w_i t_ij x_ij so that Σ_j x_ij = 1, x_ij ≤ y_j and Σ y_j = number of sites (ReVelle
+    # and Swain 1970).
     problem = _problem(times, weights, existing)
     number = _number_of_sites(problem, add)
     reachable = np.isfinite(problem.times).any(axis=1)
@@ -358,36 +258,10 @@ def p_centre(
     existing: Sequence[int] = (),
     time_limit_s: float = TIME_LIMIT_S,
 ) -> Siting:
-    """
-    Choose sites whose longest time to anybody is the shortest possible.
-
-    The answer is one of the times themselves, so they are halved: for each the fewest sites that
-    cover everybody are found exactly (Minieka 1970). A time is below the answer when more sites are
-    proven to be needed for it.
-
-    Parameters
-    ----------
-    times
-        Demand by candidates; NaN or infinite is unreachable. Demand that no candidate reaches is
-        left out and listed.
-    add
-        How many sites to add to the existing ones.
-    existing
-        Candidates that stand already and stay.
-    time_limit_s
-        For each set cover.
-
-    Returns
-    -------
-    Siting
-        ``objective`` is the longest time.
-
-    Raises
-    ------
-    InputError
-        More sites are asked for than there are candidates, or no so many sites reach everybody who
-        can be reached.
-    """
+    """Choose sites whose longest time to anybody is the shortest possible."""
+    # The answer is one of the times themselves, so they are halved: for each the fewest sites that
+    # cover everybody are found exactly (Minieka 1970). A time is below the answer when more sites
+    # are proven to be needed for it.
     problem = _problem(times, None, existing)
     number = _number_of_sites(problem, add)
     reachable = np.isfinite(problem.times).any(axis=1)

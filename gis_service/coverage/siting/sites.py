@@ -69,32 +69,23 @@ class Site:
 
 @dataclass(frozen=True)
 class Sites:
-    """
-    The answer.
-
-    Attributes
-    ----------
-    sites
-        The largest gain first, each on top of those before it.
-    before, after
-        The county's figures, measured.
-    objective, bound, gap, optimum_proved
-        Of the solved problem: share of the objective by which a better choice among these
-        candidates could still be better.
-    aggregated
-        Whether demand was put together by base grid for the solver; the figures never are.
-    """
+    """The answer."""
 
     problem: Problem
     kind: str
+    # The largest gain first, each on top of those before it.
     sites: tuple[Site, ...]
+    # The county's figures, measured.
     before: dict[str, Any]
     after: dict[str, Any]
+    # Of the solved problem: share of the objective by which a better choice among these candidates
+    # could still be better.
     objective: float
     bound: float
     gap: float
     optimum_proved: bool
     candidates: int
+    # Whether demand was put together by base grid for the solver; the figures never are.
     aggregated: bool
     seconds: float
 

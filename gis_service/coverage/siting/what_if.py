@@ -91,16 +91,7 @@ Note = Literal["off_network", "not_in_standard"]
 
 @dataclass(frozen=True)
 class Prepared:
-    """
-    A county measured against one standard, with all that another measurement needs.
-
-    Attributes
-    ----------
-    ground
-        The network as the profile sees it, and the places on it.
-    measured, table, summary
-        As they are without a change.
-    """
+    """A county measured against one standard, with all that another measurement needs."""
 
     network: RoadNetwork
     book: StandardBook
@@ -109,7 +100,9 @@ class Prepared:
     hierarchy: Hierarchy
     facilities: Facilities
     places: Places
+    # The network as the profile sees it, and the places on it.
     ground: Ground
+    # As they are without a change.
     measured: Measured
     table: pd.DataFrame
     summary: dict[str, Any]
@@ -126,33 +119,21 @@ class GridChange:
 
 @dataclass(frozen=True)
 class WhatIf:
-    """
-    What would be.
+    """What would be."""
 
-    Attributes
-    ----------
-    before, after
-        The county's figures in the form of
-        :func:`gis_service.coverage.measuring.summary.summary_of`.
-    towns
-        All grids of the highest level.
-    grids
-        The grids of the lowest level whose figures are other ones.
-    gained, lost
-        Households that would be covered and are not, and the other way round.
-    closed
-        Ids of the roads that were closed.
-    notes
-        What a reader should know of a change, by its place in the list.
-    """
-
+    # The county's figures in the form of :func:`gis_service.coverage.measuring.summary.summary_of`.
     before: dict[str, Any]
     after: dict[str, Any]
+    # All grids of the highest level.
     towns: tuple[GridChange, ...]
+    # The grids of the lowest level whose figures are other ones.
     grids: tuple[GridChange, ...]
+    # Households that would be covered and are not, and the other way round.
     gained: int
     lost: int
+    # Ids of the roads that were closed.
     closed: tuple[int, ...]
+    # What a reader should know of a change, by its place in the list.
     notes: tuple[tuple[int, Note], ...]
     measured: Measured
     network: RoadNetwork

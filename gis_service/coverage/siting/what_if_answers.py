@@ -44,19 +44,12 @@ class NamedChange:
 
 @dataclass(frozen=True)
 class MeasuredCounty:
-    """
-    The county against one standard.
-
-    Attributes
-    ----------
-    names
-        Code and name of its grids by id.
-    inputs
-        What it stands on, as a run keeps it: ``digests`` by part, and the ``counts`` of changes.
-    """
+    """The county against one standard."""
 
     prepared: Prepared
+    # Code and name of its grids by id.
     names: dict[int, tuple[str, str]]
+    # What it stands on, as a run keeps it: ``digests`` by part, and the ``counts`` of changes.
     inputs: dict[str, Any]
 
 

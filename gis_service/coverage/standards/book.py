@@ -284,26 +284,7 @@ class StandardBook(Table):
 def parameters_of(
     book: StandardBook, standard_code: str, scenario: str = "normal"
 ) -> dict[str, Any]:
-    """
-    Put together every number that a run depends on, as it is stored with it.
-
-    Parameters
-    ----------
-    book
-        The standards.
-    standard_code, scenario
-        Which of them.
-
-    Returns
-    -------
-    dict
-        JSON. A run whose ``parameters`` are other ones was measured by other settings.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such standard or scenario.
-    """
+    """Put together every number that a run depends on, as it is stored with it."""
     standard = book.standard(standard_code)
     return {
         "standard": standard.model_dump(mode="json"),
@@ -314,26 +295,7 @@ def parameters_of(
 
 
 def read_standards(county_file: Path | None = None) -> StandardBook:
-    """
-    Read the numbers of the product, and the county's own over them.
-
-    Parameters
-    ----------
-    county_file
-        A TOML file of the same shape that says only what differs. A number that stands alone
-        there (``limit_minutes = 25``) has that file as its source; the product's source is never
-        left beside a number it did not give.
-
-    Returns
-    -------
-    StandardBook
-        Every number with its source.
-
-    Raises
-    ------
-    InputError
-        The file is not there, is not TOML, or says something that cannot be.
-    """
+    """Read the numbers of the product, and the county's own over them."""
     return rule_files.read_rules(StandardBook, DEFAULTS, county_file, "GIS_STANDARDS_FILE")
 
 

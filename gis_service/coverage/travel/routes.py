@@ -39,23 +39,7 @@ class Leg:
 
 
 class Search:
-    """
-    A search from some nodes that stops at what is asked, and goes on when more is.
-
-    Parameters
-    ----------
-    graph
-        The arcs in the direction of the search.
-    starts
-        Nodes and their minutes; finite.
-    buckets
-        Width and number, of :func:`gis_service.coverage.travel.search_kernels.bucket_width`.
-
-    Attributes
-    ----------
-    at_node
-        By node its minutes, as far as the search has come; the last ones may still fall.
-    """
+    """A search from some nodes that stops at what is asked, and goes on when more is."""
 
     def __init__(self, graph: Graph, starts: dict[int, float], buckets: tuple[float, int]) -> None:
         self._graph = graph
@@ -76,19 +60,7 @@ class Search:
         )
 
     def minutes_at(self, nodes: IntArray) -> FloatArray:
-        """
-        Search until the minutes of some nodes are known.
-
-        Parameters
-        ----------
-        nodes
-            Indices of nodes.
-
-        Returns
-        -------
-        array of float
-            The least of each; inf where no way leads.
-        """
+        """Search until the minutes of some nodes are known."""
         route_kernels.go_on(
             self._graph.indptr,
             self._graph.head,
@@ -104,19 +76,7 @@ class Search:
         return self.at_node[nodes]
 
     def way_back(self, node: int) -> list[int]:
-        """
-        Go from a node to the start that it is reached from.
-
-        Parameters
-        ----------
-        node
-            One whose minutes have been asked for.
-
-        Returns
-        -------
-        list of int
-            Nodes, this one first and the start last.
-        """
+        """Go from a node to the start that it is reached from."""
         nodes = [node]
         while self._before[nodes[-1]] >= 0:
             nodes.append(int(self._before[nodes[-1]]))
@@ -207,19 +167,7 @@ class Router:
         return self.ways_at(self._snapper.snap(np.array([lon]), np.array([lat]), cap_m))
 
     def ways_at(self, place: Snapped) -> Ways:
-        """
-        Set out from where a place meets the network.
-
-        Parameters
-        ----------
-        place
-            One place.
-
-        Returns
-        -------
-        Ways
-            As of :meth:`ways_to`.
-        """
+        """Set out from where a place meets the network."""
         return Ways(place, Search(self._turned, self._last_nodes(place), self._buckets))
 
     def _last_nodes(self, place: Snapped) -> dict[int, float]:

@@ -212,20 +212,7 @@ def search(
 
 
 def nobody_yet(nodes: int) -> Floats:
-    """
-    Make what a search fills.
-
-    Parameters
-    ----------
-    nodes
-        How many.
-
-    Returns
-    -------
-    array
-        By node its minutes, inf; and, read as a whole number, twice whose they are, -2. What is
-        asked of a node together lies together. NumPy asks for large pages, compiled code does not.
-    """
+    """Make what a search fills."""
     state = np.empty((nodes, 2))
     state[:, 0] = np.inf
     state.view(np.int64)[:, 1] = -2

@@ -63,36 +63,17 @@ class Graph:
 
 @dataclass(frozen=True)
 class NearestTimes:
-    """
-    The nearest facility of each place.
+    """The nearest facility of each place."""
 
-    Attributes
-    ----------
-    minutes
-        Turnout, ways off the road and network; inf where none arrives.
-    facility
-        Index of the facility that this time belongs to, -1 where none arrives. Where several take
-        the same time to a node it is the lowest of them.
-    """
-
+    # Turnout, ways off the road and network; inf where none arrives.
     minutes: FloatArray
+    # Index of the facility that this time belongs to, -1 where none arrives. Where several take the
+    # same time to a node it is the lowest of them.
     facility: IntArray
 
 
 def graph_of(profiled: ProfileNetwork) -> Graph:
-    """
-    Make the arcs of a profile's network.
-
-    Parameters
-    ----------
-    profiled
-        Turn it round first (``reversed``) to run from the facilities against the way of travel.
-
-    Returns
-    -------
-    Graph
-        Arcs out of each node.
-    """
+    """Make the arcs of a profile's network."""
     network = profiled.network
     turns = profiled.turns
     tail = np.concatenate((profiled.leaving_source, profiled.leaving_target))
@@ -125,34 +106,10 @@ def nearest_facility(
     off_road_minutes_per_m: float = 0.0,
     graph: Graph | None = None,
 ) -> NearestTimes:
-    """
-    Measure the time between each place and the facility that is nearest to it.
-
-    Every facility sets out to the ends of its edge, and one run from all of them at once gives
-    the time and the facility. On an edge that may be used in one
-    direction only that end counts; a facility and a place on one edge are also joined along it.
-
-    Parameters
-    ----------
-    profiled
-        The network as the profile sees it.
-    places, facilities
-        Where they meet it. A facility off the network serves nobody.
-    direction
-        ``from_facility``: an engine drives to the place. ``to_facility``: a resident goes there;
-        the run is made on the network turned round.
-    turnout_minutes
-        For each facility or for all: before it moves.
-    off_road_minutes_per_m
-        For the ways between road and door, at both ends.
-    graph
-        That of :func:`graph_of` for this direction, where several runs share it.
-
-    Returns
-    -------
-    NearestTimes
-        One entry a place.
-    """
+    """Measure the time between each place and the facility that is nearest to it."""
+    # Every facility sets out to the ends of its edge, and one run from all of them at once gives
+    # the time and the facility. On an edge that may be used in one direction only that end counts;
+    # a facility and a place on one edge are also joined along it.
     if direction == "to_facility":
         profiled = profiled.reversed()
     if graph is None:
@@ -170,21 +127,7 @@ def nearest_facility(
 
 
 def nearest_of_nodes(graph: Graph, starts: IntArray) -> NearestTimes:
-    """
-    Measure the time to every node from the nearest of some nodes.
-
-    Parameters
-    ----------
-    graph
-        The arcs in the direction of travel.
-    starts
-        Indices of nodes.
-
-    Returns
-    -------
-    NearestTimes
-        One entry a node of the graph; ``facility`` is the position in ``starts``.
-    """
+    """Measure the time to every node from the nearest of some nodes."""
     by = np.arange(len(starts), dtype=np.int64)
     if len(graph.gates):  # whoever stands on a split junction may leave it by every street
         gate, start = np.nonzero(graph.gates[:, 0][:, None] == starts[None, :])
@@ -205,18 +148,11 @@ def nearest_of_nodes(graph: Graph, starts: IntArray) -> NearestTimes:
 
 @dataclass(frozen=True)
 class Reaches:
-    """
-    The nodes that each facility reaches by itself.
+    """The nodes that each facility reaches by itself."""
 
-    Attributes
-    ----------
-    first
-        First entry of each facility, and one more at the end.
-    node, minutes
-        Of the entries, facility by facility, in no order within one.
-    """
-
+    # First entry of each facility, and one more at the end.
     first: IntArray
+    # Of the entries, facility by facility, in no order within one.
     node: npt.NDArray[np.int32]
     minutes: FloatArray
 
@@ -252,29 +188,7 @@ def reach(
     off_road_minutes_per_m: float = 0.0,
     graph: Graph | None = None,
 ) -> Reaches:
-    """
-    Find the nodes that each facility reaches within a limit, each facility by itself.
-
-    Parameters
-    ----------
-    profiled
-        The network as the profile sees it.
-    facilities
-        Where they meet it. One off the network reaches nothing.
-    direction
-        As for :func:`nearest_facility`.
-    limit_minutes
-        Exactly the limit is reached.
-    turnout_minutes, off_road_minutes_per_m
-        As for :func:`nearest_facility`; at the facility's end only.
-    graph
-        That of :func:`graph_of` for this direction.
-
-    Returns
-    -------
-    Reaches
-        One part a facility.
-    """
+    """Find the nodes that each facility reaches within a limit, each facility by itself."""
     if direction == "to_facility":
         profiled = profiled.reversed()
     if graph is None:
@@ -293,23 +207,7 @@ def reach_in(
     off_road_minutes_per_m: float,
     limit_minutes: float,
 ) -> Reaches:
-    """
-    Find the nodes of a graph that each facility reaches, those of split junctions as well.
-
-    Parameters
-    ----------
-    graph
-        Of :func:`graph_of`.
-    profiled
-        From which it was made.
-    facilities, turnout_minutes, off_road_minutes_per_m, limit_minutes
-        As for :func:`reach`.
-
-    Returns
-    -------
-    Reaches
-        One part a facility.
-    """
+    """Find the nodes of a graph that each facility reaches, those of split junctions as well."""
     begins = _begins(facilities, turnout_minutes, off_road_minutes_per_m)
     return _reach(graph, profiled, facilities, begins, limit_minutes)
 
@@ -373,19 +271,7 @@ def matrix(
     off_road_minutes_per_m: float = 0.0,
     graph: Graph | None = None,
 ) -> FloatArray:
-    """
-    Measure the time between every facility and every place.
-
-    Parameters
-    ----------
-    profiled, places, facilities, direction, turnout_minutes, off_road_minutes_per_m, graph
-        As for :func:`nearest_facility`.
-
-    Returns
-    -------
-    array of float
-        Facility x place, minutes; inf where none arrives.
-    """
+    """Measure the time between every facility and every place."""
     minutes = np.full((len(facilities), len(places)), np.inf)
     rows = each_row(
         profiled, places, facilities, direction, turnout_minutes=turnout_minutes,
@@ -407,21 +293,7 @@ def each_row(
     off_road_minutes_per_m: float = 0.0,
     graph: Graph | None = None,
 ) -> Iterator[FloatArray]:
-    """
-    Measure the time to all places, facility by facility.
-
-    Parameters
-    ----------
-    profiled, places, facilities, direction, turnout_minutes, off_road_minutes_per_m, graph
-        As for :func:`nearest_facility`.
-    limit_minutes
-        What is later may be told as inf.
-
-    Yields
-    ------
-    array of float
-        One entry a place; inf where the facility does not arrive.
-    """
+    """Measure the time to all places, facility by facility."""
     if direction == "to_facility":
         profiled = profiled.reversed()
     if graph is None:
@@ -498,23 +370,7 @@ def _part(fraction: FloatArray, minutes: FloatArray) -> FloatArray:
 
 
 def status_of(minutes: FloatArray, snapped: Snapped, limit_minutes: float) -> StatusArray:
-    """
-    Judge times against a limit.
-
-    Parameters
-    ----------
-    minutes
-        One a place, inf where none arrives.
-    snapped
-        Where the places meet the network.
-    limit_minutes
-        Exactly the limit is in time.
-
-    Returns
-    -------
-    array of int8
-        ``COVERED``, ``TOO_FAR``, ``UNREACHABLE`` or ``OFF_NETWORK``: one of them, always.
-    """
+    """Judge times against a limit."""
     status = np.where(minutes <= limit_minutes, COVERED, TOO_FAR)
     status[np.isinf(minutes)] = UNREACHABLE
     status[snapped.edge < 0] = OFF_NETWORK
@@ -522,21 +378,6 @@ def status_of(minutes: FloatArray, snapped: Snapped, limit_minutes: float) -> St
 
 
 def by_rule(minutes_by_kind: FloatArray, kinds_needed: int) -> FloatArray:
-    """
-    Put the times of several kinds of facility together.
-
-    Parameters
-    ----------
-    minutes_by_kind
-        Places x kinds.
-    kinds_needed
-        How many kinds must be in time.
-
-    Returns
-    -------
-    array of float
-        For each place the time within which that many kinds are reached: the ``kinds_needed``-th
-        smallest, inf where fewer arrive. It is within a limit exactly if so many kinds are.
-    """
+    """Put the times of several kinds of facility together."""
     sorted_minutes = np.sort(minutes_by_kind, axis=1)
     return np.ascontiguousarray(sorted_minutes[:, kinds_needed - 1])

@@ -94,21 +94,7 @@ class Desk:
         self._fresh: dict[tuple[Any, ...], tuple[float, Ready]] = {}
 
     def fresh(self, actor: Actor, scheme: str) -> Ready | None:
-        """
-        Give what is held for today without asking the store, if that may be.
-
-        Parameters
-        ----------
-        actor
-            Who asks.
-        scheme
-            A scheme's code.
-
-        Returns
-        -------
-        Ready or None
-            None where nothing is held, or where it was compared with the store a second ago.
-        """
+        """Give what is held for today without asking the store, if that may be."""
         held = self._fresh.get((scheme, actor.role, actor.areas))
         if held is None or time.monotonic() - held[0] >= _CHECK_EVERY_S:
             return None
@@ -276,21 +262,7 @@ def _json(value: object) -> str:
 
 
 def rendered_grid(roll: Roll, grid_id: int) -> bytes:
-    """
-    Write a grid's part of an answer: its card, and whom to ring first.
-
-    Parameters
-    ----------
-    roll
-        Of the version.
-    grid_id
-        Which grid.
-
-    Returns
-    -------
-    bytes
-        JSON, made once and kept with the roll.
-    """
+    """Write a grid's part of an answer: its card, and whom to ring first."""
     found = roll.rendered.get(grid_id)
     if found is None:
         card = roll.card(grid_id)

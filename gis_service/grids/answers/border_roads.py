@@ -32,16 +32,7 @@ class BorderRoad:
 
 
 class BorderRoads:
-    """
-    The border roads of one version of one scheme.
-
-    Parameters
-    ----------
-    names
-        Of each road; empty where it has none.
-    lines
-        Its centre line, lon, lat.
-    """
+    """The border roads of one version of one scheme."""
 
     def __init__(self, names: list[str], lines: npt.NDArray[np.object_]) -> None:
         self._names = names
@@ -94,19 +85,7 @@ def _middle(lines: npt.NDArray[np.object_]) -> tuple[float, float]:
 def run_along(
     roads: npt.NDArray[np.object_], borders: npt.NDArray[np.object_]
 ) -> npt.NDArray[np.bool_]:
-    """
-    Tell which roads run along a border.
-
-    Parameters
-    ----------
-    roads, borders
-        LineStrings in lon, lat.
-
-    Returns
-    -------
-    array of bool
-        True where at least 90 % of a road's length lie within 1 m of the borders.
-    """
+    """Tell which roads run along a border."""
     along = np.zeros(len(roads), dtype=bool)
     if len(roads) == 0 or len(borders) == 0:
         return along
@@ -135,23 +114,7 @@ def border_roads(
     version: Version,
     around: tuple[float, float, float] | None = None,
 ) -> BorderRoads:
-    """
-    Read the border roads of a version.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    version
-        Whose borders; those of the county itself are left out, nobody of ours is beyond.
-    around
-        Only what is near a place: lon, lat and degrees; everything where None.
-
-    Returns
-    -------
-    BorderRoads
-        Of the active road network, and the streets of the linework.
-    """
+    """Read the border roads of a version."""
     arc, edge = t.linework_arc.c, t.road_edge.c
     shared = [
         arc.scheme_id == version.scheme_id,

@@ -87,17 +87,11 @@ class GridCard:
 
 @dataclass(frozen=True)
 class Roll:
-    """
-    Grids of a version and who answers for them on a day.
-
-    Attributes
-    ----------
-    day
-        Officers, duties and leaves are those of this day.
-    """
+    """Grids of a version and who answers for them on a day."""
 
     scheme: SchemeKey
     version: VersionDates
+    # Officers, duties and leaves are those of this day.
     day: date
     rows: dict[int, Any]
     officers: dict[int, list[OfficerOnDuty]]
@@ -123,19 +117,7 @@ class Roll:
         return GridName(grid_id, row.name, row.code, row.rank)
 
     def quoted_code(self, grid_id: int) -> str:
-        """
-        Write a grid's code as JSON does.
-
-        Parameters
-        ----------
-        grid_id
-            Of this version.
-
-        Returns
-        -------
-        str
-            With its quotes, made once and kept.
-        """
+        """Write a grid's code as JSON does."""
         quoted = self._quoted.get(grid_id)
         if quoted is None:
             quoted = self._quoted[grid_id] = json.dumps(self.rows[grid_id].code)
@@ -158,19 +140,7 @@ class Roll:
         return self.officers.get(grid_id, [])
 
     def card(self, grid_id: int) -> GridCard:
-        """
-        Put together what an answer says of a grid.
-
-        Parameters
-        ----------
-        grid_id
-            Of this version.
-
-        Returns
-        -------
-        GridCard
-            Made once and kept.
-        """
+        """Put together what an answer says of a grid."""
         card = self._cards.get(grid_id)
         if card is None:
             card = self._cards[grid_id] = self._card(grid_id)
@@ -209,28 +179,7 @@ class Roll:
 def version_dates(
     connection: sa.Connection, scheme: SchemeKey, day: date | None = None
 ) -> tuple[Version, VersionDates]:
-    """
-    Find the version that answers on a day, and how long it does.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    scheme
-        Of which scheme.
-    day
-        Today where None; on a coming day what is published for it counts.
-
-    Returns
-    -------
-    version, dates
-        The same version for the index and for people.
-
-    Raises
-    ------
-    NotFoundError
-        The day lies before the first version, or nothing is published at all.
-    """
+    """Find the version that answers on a day, and how long it does."""
     wanted = day or today(connection)
     known = versions(connection, scheme.code)
     until = [one.effective_day for one in known if one.effective_day > wanted]
@@ -256,27 +205,7 @@ def load_roll(
     day: date,
     only: Iterable[int] | None = None,
 ) -> Roll:
-    """
-    Read a roll from the store.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    actor
-        Who asks: sees the officers of its areas.
-    scheme, dates
-        Which version of which scheme.
-    day
-        Whose officers and leaves.
-    only
-        Just these grids and their parents; every grid where None.
-
-    Returns
-    -------
-    Roll
-        Ready to answer.
-    """
+    """Read a roll from the store."""
     rows = grid_rows(connection, scheme, dates, only)
     grids = None if only is None else sorted(rows)
     return Roll(scheme, dates, day, rows, officers_on(connection, actor, scheme, day, grids))
@@ -288,23 +217,7 @@ def grid_rows(
     dates: VersionDates,
     only: Iterable[int] | None = None,
 ) -> dict[int, Any]:
-    """
-    Read what is the same for all who ask: names, parents and extents of grids.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    scheme, dates
-        Which version of which scheme.
-    only
-        Just these grids and their parents; every grid where None.
-
-    Returns
-    -------
-    dict
-        Rows by id.
-    """
+    """Read what is the same for all who ask: names, parents and extents of grids."""
     rows: dict[int, Any] = {}
     wanted = None if only is None else {one for one in only if one > 0}
     while wanted is None or wanted:
@@ -349,27 +262,7 @@ def officers_on(
     day: date,
     grids: Iterable[int] | None = None,
 ) -> dict[int, list[OfficerOnDuty]]:
-    """
-    Read who answers for which grid, as far as an actor may see it.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    actor
-        Who asks: sees the officers of its areas.
-    scheme
-        Of which scheme.
-    day
-        Whose duties and leaves.
-    grids
-        Just these; every grid where None.
-
-    Returns
-    -------
-    dict
-        Heads first, post A before B, by grid.
-    """
+    """Read who answers for which grid, as far as an actor may see it."""
     duty, officer, leave = t.grid_duty.c, t.officer.c, t.leave.c
     away = sa.exists().where(leave.officer_id == officer.officer_id, on_day(leave.valid, day))
     query = (

@@ -349,21 +349,7 @@ def answer(
 
 
 def method_of(findings: Findings, index: int) -> Method:
-    """
-    Name how the grid of a place was found.
-
-    Parameters
-    ----------
-    findings
-        Of an array of places.
-    index
-        Which of them.
-
-    Returns
-    -------
-    str
-        ``within``, ``border_tie`` or ``outside``.
-    """
+    """Name how the grid of a place was found."""
     if findings.grid_id[index] == NO_GRID:
         return "outside"
     return "border_tie" if findings.tie[index] else "within"
@@ -372,23 +358,7 @@ def method_of(findings: Findings, index: int) -> Method:
 def on_border_road(
     roads: BorderRoads | None, metres: float, lon: float, lat: float
 ) -> BorderRoad | None:
-    """
-    Find the road along the border on which a place lies.
-
-    Parameters
-    ----------
-    roads
-        The border roads.
-    metres
-        From the place to the border; far from it nothing is looked up.
-    lon, lat
-        Degrees.
-
-    Returns
-    -------
-    BorderRoad or None
-        Within the setting ``GIS_BORDER_ROAD_M`` of its centre line.
-    """
+    """Find the road along the border on which a place lies."""
     reach = number_settings().border_road_m
     if roads is None or metres > reach + 1.0:  # the road keeps within a metre of the border
         return None
@@ -397,19 +367,7 @@ def on_border_road(
 
 
 def whom_to_call(card: GridCard | None) -> Call | None:
-    """
-    Choose whom to ring first.
-
-    Parameters
-    ----------
-    card
-        Of the responsible grid.
-
-    Returns
-    -------
-    Call or None
-        As :func:`gis_service.grids.answers.on_post.first_at_work` says.
-    """
+    """Choose whom to ring first."""
     if card is None:
         return None
     upward = card.chain[::-1]
@@ -456,32 +414,7 @@ def schemes_asked(connection: sa.Connection, scheme: str) -> list[SchemeKey]:
 def answer_from_store(
     connection: sa.Connection, actor: Actor, scheme: SchemeKey, lon: float, lat: float, day: date
 ) -> SchemeAnswer:
-    """
-    Ask the store about one place on any day.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    actor
-        Who asks.
-    scheme
-        Which scheme.
-    lon, lat
-        CGCS2000 degrees.
-    day
-        Whose boundaries and officers; on a coming day what is published and entered for it.
-
-    Returns
-    -------
-    SchemeAnswer
-        By the boundaries and officers of that day.
-
-    Raises
-    ------
-    NotFoundError
-        No version holds on that day.
-    """
+    """Ask the store about one place on any day."""
     version, dates = version_dates(connection, scheme, day)
     findings = find_in_store(connection, version, lon, lat)
     grids = [int(findings.grid_id[0]), int(findings.beyond[0])]
@@ -493,25 +426,7 @@ def answer_from_store(
 def roads_around(
     connection: sa.Connection, version: Version, lon: float, lat: float, metres: float
 ) -> BorderRoads | None:
-    """
-    Read the border roads around one place, where it may lie on one.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    version
-        Whose borders.
-    lon, lat
-        CGCS2000 degrees.
-    metres
-        From the place to the nearest border.
-
-    Returns
-    -------
-    BorderRoads or None
-        None too far from any border.
-    """
+    """Read the border roads around one place, where it may lie on one."""
     reach = number_settings().border_road_m
     if metres > reach + 1.0:
         return None

@@ -50,21 +50,7 @@ class Findings:
 
 
 def find_by_index(locator: Locator, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Findings:
-    """
-    Ask the index.
-
-    Parameters
-    ----------
-    locator
-        Of the version that holds on the day.
-    lon, lat
-        CGCS2000 degrees.
-
-    Returns
-    -------
-    Findings
-        In the order of the input.
-    """
+    """Ask the index."""
     x, y = np.atleast_1d(np.asarray(lon, float)), np.atleast_1d(np.asarray(lat, float))
     if len(x) == 1:  # what a dispatcher asks: arrays of one would cost more than the answer
         grid_id, tie, across, metres = locator.find_one(float(x[0]), float(y[0]))
@@ -78,23 +64,7 @@ def find_by_index(locator: Locator, lon: npt.ArrayLike, lat: npt.ArrayLike) -> F
 def borders_near(
     locator: Locator, lon: FloatArray, lat: FloatArray, grid_id: IntArray
 ) -> tuple[IntArray, FloatArray]:
-    """
-    Find the nearest border of every place by the index.
-
-    Parameters
-    ----------
-    locator
-        The index.
-    lon, lat
-        CGCS2000 degrees, finite.
-    grid_id
-        The grid of each place.
-
-    Returns
-    -------
-    beyond, distance_m
-        As in :class:`Findings`.
-    """
+    """Find the nearest border of every place by the index."""
     near = locator.borders_near(lon, lat, grid_id)
     return near.grid_id, near.distance_m
 
@@ -102,23 +72,7 @@ def borders_near(
 def find_in_store(
     connection: sa.Connection, version: Version, lon: npt.ArrayLike, lat: npt.ArrayLike
 ) -> Findings:
-    """
-    Ask the database, by its own rule.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    version
-        The one that holds on the day.
-    lon, lat
-        CGCS2000 degrees, finite.
-
-    Returns
-    -------
-    Findings
-        In the order of the input.
-    """
+    """Ask the database, by its own rule."""
     x = np.atleast_1d(np.asarray(lon, dtype=float))
     y = np.atleast_1d(np.asarray(lat, dtype=float))
     grid_id = np.full(len(x), NO_GRID, dtype=np.int64)
@@ -207,22 +161,7 @@ def _nearest_border(
 
 
 def metres_to(shapes: npt.NDArray[np.object_], lon: FloatArray, lat: FloatArray) -> FloatArray:
-    """
-    Measure from places to shapes, one to one.
-
-    Parameters
-    ----------
-    shapes
-        Lines or polygons in lon, lat; their edges are straight there.
-    lon, lat
-        Of the places, degrees.
-
-    Returns
-    -------
-    array of float
-        Metres on the ellipsoid to the nearest point of each shape. That point is looked for with
-        degrees of longitude shortened as at the latitude of the place.
-    """
+    """Measure from places to shapes, one to one."""
     shrink = lon_degree_in_lat_degrees(lat)
     narrow = shapely.from_wkb(shapely.to_wkb(shapes))  # coordinates are set in place
     xy, owner = shapely.get_coordinates(narrow, return_index=True)

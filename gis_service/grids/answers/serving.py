@@ -29,45 +29,18 @@ BORDER_ROADS: Final = Part(
 
 @dataclass(frozen=True)
 class Serving:
-    """
-    The version of a scheme that is in force, and a locator that answers for it.
-
-    Attributes
-    ----------
-    rows
-        Name, parent and extent of its grids, by id.
-    """
+    """The version of a scheme that is in force, and a locator that answers for it."""
 
     scheme: SchemeKey
     version: Version
     dates: VersionDates
     locator: Locator
+    # Name, parent and extent of its grids, by id.
     rows: dict[int, Any]
 
 
 def serving(snapshot: Snapshot, connection: sa.Connection, scheme: str = "base") -> Serving:
-    """
-    Give the boundaries that are in force now.
-
-    Parameters
-    ----------
-    snapshot
-        Of the process.
-    connection
-        An open transaction.
-    scheme
-        Code of the scheme; ``base`` always means the base scheme.
-
-    Returns
-    -------
-    Serving
-        Shared: to be read only.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such scheme, or nothing is published yet.
-    """
+    """Give the boundaries that are in force now."""
 
     def make() -> Serving:
         key = find_scheme(connection, scheme)
@@ -80,23 +53,7 @@ def serving(snapshot: Snapshot, connection: sa.Connection, scheme: str = "base")
 
 
 def roads_of(snapshot: Snapshot, connection: sa.Connection, version: Version) -> BorderRoads:
-    """
-    Give the roads that run along the borders of a version in force.
-
-    Parameters
-    ----------
-    snapshot
-        Of the process.
-    connection
-        An open transaction.
-    version
-        As :func:`serving` gives it.
-
-    Returns
-    -------
-    BorderRoads
-        Shared: to be read only.
-    """
+    """Give the roads that run along the borders of a version in force."""
     return snapshot.get(
         connection, BORDER_ROADS, lambda: border_roads(connection, version), version
     )

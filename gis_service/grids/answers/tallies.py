@@ -63,21 +63,7 @@ class CountyCounts:
 def measures(
     what: str, day: sa.ColumnElement[date] | None = None
 ) -> dict[str, sa.ColumnElement[int]]:
-    """
-    Name what is counted of a table.
-
-    Parameters
-    ----------
-    what
-        ``household``, ``building``, ``premises``, ``hazard`` or ``incident``.
-    day
-        That "open" and "lately" refer to; None is today.
-
-    Returns
-    -------
-    dict
-        An aggregate for each figure.
-    """
+    """Name what is counted of a table."""
     count = sa.func.count()
     if day is None:
         day = sa.func.gis_today()

@@ -245,21 +245,7 @@ def _formula_cells(data: Bytes, delimiter: int) -> tuple[IntArray, int]:
 
 
 def formula_cells(data: Bytes, delimiter: int) -> IntArray:
-    """
-    Find the cells that a spreadsheet would take for formulas, as ``sheet_cells`` has it.
-
-    Parameters
-    ----------
-    data
-        Whole rows.
-    delimiter
-        The byte between fields.
-
-    Returns
-    -------
-    array of int
-        Where their texts begin, behind a quote; rarely any.
-    """
+    """Find the cells that a spreadsheet would take for formulas, as ``sheet_cells`` has it."""
     found, count = _formula_cells(data, delimiter)
     return found[:count]
 
@@ -396,14 +382,7 @@ def _extended(
 
 
 class Parts:
-    """
-    Pieces of bytes one after the other, known by their number.
-
-    Parameters
-    ----------
-    pieces
-        In order, from 0.
-    """
+    """Pieces of bytes one after the other, known by their number."""
 
     def __init__(self, pieces: Sequence[bytes]) -> None:
         self.offsets = np.zeros(len(pieces) + 1, dtype=np.int64)
@@ -415,19 +394,7 @@ class Parts:
         return len(self.offsets) - 1
 
     def followed_by(self, pieces: Sequence[bytes]) -> "Parts":
-        """
-        Put others behind.
-
-        Parameters
-        ----------
-        pieces
-            Numbered on from the last one here.
-
-        Returns
-        -------
-        Parts
-            This one where there is nothing to add.
-        """
+        """Put others behind."""
         if not pieces:
             return self
         more, both = Parts(pieces), Parts([])
@@ -438,26 +405,7 @@ class Parts:
 
 
 def extended(data: Bytes, rows: Rows, which: IntArray, parts: Parts) -> Bytes:
-    """
-    Put something behind every row.
-
-    Parameters
-    ----------
-    data
-        The block.
-    rows
-        Its rows.
-    which
-        What stands behind a row, one after the other: numbers of ``parts``, columns x rows; -1 is
-        nothing.
-    parts
-        The pieces.
-
-    Returns
-    -------
-    array of bytes
-        The rows with their own bytes and line ends, and the pieces between the two.
-    """
+    """Put something behind every row."""
     out: Bytes = _extended(
         data, rows.start, rows.end, rows.after, which, parts.together, parts.offsets
     )

@@ -372,19 +372,7 @@ def _field(data: bytes, rows: Rows, row: int, column: int, encoding: str) -> str
 
 
 def read_pair(first: str, second: str) -> tuple[float, float] | None:
-    """
-    Read longitude and latitude that are not written in plain digits.
-
-    Parameters
-    ----------
-    first, second
-        Such as ``1.129e2``, ``１１２．９`` or ``112°53′24″``.
-
-    Returns
-    -------
-    (lon, lat) or None
-        None where they cannot be read as such.
-    """
+    """Read longitude and latitude that are not written in plain digits."""
     plain = [unicodedata.normalize("NFKC", one).strip() for one in (first, second)]
     if all(_DECIMAL.fullmatch(one) for one in plain):
         lon, lat = (float(one) for one in plain)
@@ -400,12 +388,10 @@ _DECIMAL: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9
 
 
 class _Pieces:
-    """
-    What stands behind rows: the same few texts for a million of them, written once.
+    """What stands behind rows: the same few texts for a million of them, written once."""
 
-    Of each scheme one piece says the grid and the method, or the nearest grid of a place outside,
-    and two more how far that is: whole kilometres, and metres.
-    """
+    # Of each scheme one piece says the grid and the method, or the nearest grid of a place outside,
+    # and two more how far that is: whole kilometres, and metres.
 
     def __init__(self, layout: _Layout, sources: Sequence[Source]) -> None:
         self.sources = sources
@@ -452,25 +438,7 @@ class _Pieces:
         options: Options,
         fields: npt.NDArray[np.int64],
     ) -> tuple[npt.NDArray[np.int64], Parts]:
-        """
-        Choose what stands behind each row of a block.
-
-        Parameters
-        ----------
-        answers
-            One a source.
-        refused
-            Field and reason by row.
-        options
-            Holds the language.
-        fields
-            How many each row has; a short one is filled up, so that the columns stay in line.
-
-        Returns
-        -------
-        which, parts
-            As ``csv_blocks.extended`` takes them.
-        """
+        """Choose what stands behind each row of a block."""
         which = np.full((3 * len(answers) + 2, len(fields)), -1, dtype=np.int64)
         for number, (of, answer) in enumerate(zip(self._of, answers, strict=True)):
             self._answered(of, answer, which[3 * number + 1 : 3 * number + 4])

@@ -35,26 +35,7 @@ _DECODER: Final = json.JSONDecoder()
 def assigned_lines(
     file: Path, sources: Sequence[Source], options: Options, tally: Tally
 ) -> Iterator[bytes]:
-    """
-    Answer for every line of JSON.
-
-    Parameters
-    ----------
-    file
-        In UTF-8; a line is a feature with a point, or an object with ``lon`` and ``lat``.
-    sources, options, tally
-        As for ``bulk.assigned``.
-
-    Yields
-    ------
-    bytes
-        Lines in the same order; one that is no JSON comes back as ``{"line": …, "refused": …}``.
-
-    Raises
-    ------
-    InputError
-        A line is far too long.
-    """
+    """Answer for every line of JSON."""
     need_crs(options)
     batch: list[Any] = []
     with file.open("rb") as stream:
@@ -266,26 +247,7 @@ class _Reader:
 def assigned_collection(
     file: Path, sources: Sequence[Source], options: Options, tally: Tally
 ) -> Iterator[bytes]:
-    """
-    Answer for every feature of a GeoJSON.
-
-    Parameters
-    ----------
-    file
-        A collection of features in UTF-8; other members stay where they are.
-    sources, options, tally
-        As for ``bulk.assigned``; a system that the file names counts where none is stated.
-
-    Yields
-    ------
-    bytes
-        The collection with the answers among the properties.
-
-    Raises
-    ------
-    InputError
-        It is no collection of features.
-    """
+    """Answer for every feature of a GeoJSON."""
     with file.open("rb") as stream:
         reader = _Reader(stream, file.name)
         reader.take("{")

@@ -87,14 +87,7 @@ class Options:
     language: Language = "zh-CN"
 
     def stated(self) -> dict[str, str]:
-        """
-        Name the columns that were stated.
-
-        Returns
-        -------
-        dict
-            Column by ``lon`` and ``lat``.
-        """
+        """Name the columns that were stated."""
         given = {"lon": self.lon_column, "lat": self.lat_column}
         return {ours: column for ours, column in given.items() if column is not None}
 
@@ -182,29 +175,7 @@ def place_block(
     tally: Tally,
     systems: Sequence[str] | None = None,
 ) -> list[Answer]:
-    """
-    Answer for the rows of a block.
-
-    Parameters
-    ----------
-    sources
-        The schemes that are asked.
-    options
-        Holds the system of the coordinates.
-    x, y
-        As given; NaN for a row that is refused already.
-    refused
-        Field and reason by row; what is found wrong here is added.
-    tally
-        Counts go up.
-    systems
-        The row's own word on its system, where there is such a column.
-
-    Returns
-    -------
-    list of Answer
-        One a source.
-    """
+    """Answer for the rows of a block."""
     lon, lat = _to_degrees(options, x, y, systems, refused)
     with np.errstate(invalid="ignore"):
         nowhere = ~((np.abs(lon) <= 180) & (np.abs(lat) <= 90))
@@ -296,23 +267,7 @@ def _count(tally: Tally, first: Answer, rows: int, refused: int) -> None:
 
 
 def say_refusal(options: Options, given: str, reason: Reason) -> str:
-    """
-    Tell why a row has no answer.
-
-    Parameters
-    ----------
-    options
-        Holds the language.
-    given
-        What was found there.
-    reason
-        A name in the room ``locate``.
-
-    Returns
-    -------
-    str
-        One sentence.
-    """
+    """Tell why a row has no answer."""
     return text(f"locate.{reason}", options.language, given=given)
 
 
@@ -437,14 +392,7 @@ def need_crs(options: Options) -> None:
 
 
 class RejectList:
-    """
-    The refused rows as a CSV of their own: row, field, reason.
-
-    Parameters
-    ----------
-    file
-        Written as UTF-8 with a byte order mark, which Excel needs.
-    """
+    """The refused rows as a CSV of their own: row, field, reason."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -465,21 +413,7 @@ class RejectList:
 
 
 def quoted(value: str, delimiter: str = ",") -> str:
-    """
-    Write a text as a field of a CSV.
-
-    Parameters
-    ----------
-    value
-        The text.
-    delimiter
-        Between fields.
-
-    Returns
-    -------
-    str
-        In quotes where it holds a sign that needs them.
-    """
+    """Write a text as a field of a CSV."""
     if any(sign in value for sign in (delimiter, '"', "\n", "\r")):
         return '"' + value.replace('"', '""') + '"'
     return value

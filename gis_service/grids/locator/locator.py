@@ -66,54 +66,35 @@ class Nearest:
 
 @dataclass(frozen=True)
 class BorderNear:
-    """
-    The nearest border of a place.
+    """The nearest border of a place."""
 
-    Attributes
-    ----------
-    distance_m
-        On the ellipsoid; infinite where there is no grid at all.
-    grid_across
-        The grid beyond the border, outside every grid the one that begins there; None where
-        nothing lies beyond.
-    kind
-        ``shared`` between two grids, ``outer`` around them all, ``none`` without any grid.
-    """
-
+    # On the ellipsoid; infinite where there is no grid at all.
     distance_m: float
+    # The grid beyond the border, outside every grid the one that begins there; None where nothing
+    # lies beyond.
     grid_across: int | None
+    # ``shared`` between two grids, ``outer`` around them all, ``none`` without any grid.
     kind: Literal["shared", "outer", "none"]
 
 
 @dataclass(frozen=True)
 class LocatorReport:
-    """
-    What an index is made of.
+    """What an index is made of."""
 
-    Attributes
-    ----------
-    grids, edges
-        How many; an edge that two grids share is one.
-    cells, border_cells
-        How many, and how many of them hold an edge.
-    border_share
-        Border cells among the cells that the grids touch at all: about the share of points that
-        look at geometry.
-    cell_m
-        Their height in metres.
-    index_bytes
-        Memory of the index.
-    build_s
-        Seconds that building took.
-    """
-
+    # How many; an edge that two grids share is one.
     grids: int
     edges: int
+    # How many, and how many of them hold an edge.
     cells: int
     border_cells: int
+    # Border cells among the cells that the grids touch at all: about the share of points that look
+    # at geometry.
     border_share: float
+    # Their height in metres.
     cell_m: float
+    # Memory of the index.
     index_bytes: int
+    # Seconds that building took.
     build_s: float
 
 
@@ -227,19 +208,7 @@ class Locator:
         return Located(grid_id, tie)
 
     def locate_one(self, lon: float, lat: float) -> tuple[int, bool]:
-        """
-        Find the grid of one point, in a few microseconds.
-
-        Parameters
-        ----------
-        lon, lat
-            Degrees.
-
-        Returns
-        -------
-        grid_id, tie
-            As :meth:`locate` gives them.
-        """
+        """Find the grid of one point, in a few microseconds."""
         position, tie = kernels.locate_one(
             float(lon), float(lat),
             self._frame, self._columns, self._rows, self._cells, self._words,
@@ -249,20 +218,7 @@ class Locator:
         return int(self._ids[position]), bool(tie)
 
     def border_near(self, lon: float, lat: float) -> BorderNear:
-        """
-        Find the border nearest to a place, and which grid lies across it.
-
-        Parameters
-        ----------
-        lon, lat
-            Degrees, finite.
-
-        Returns
-        -------
-        BorderNear
-            With degrees of longitude shortened as at this latitude the nearest point of the
-            border is looked for, and measured on the ellipsoid.
-        """
+        """Find the border nearest to a place, and which grid lies across it."""
         grid_id, _ = self.locate_one(lon, lat)
         near = self.borders_near([lon], [lat], [grid_id])
         metres, beyond = float(near.distance_m[0]), int(near.grid_id[0])
@@ -274,24 +230,7 @@ class Locator:
     def borders_near(
         self, lon: npt.ArrayLike, lat: npt.ArrayLike, own: npt.ArrayLike, *, exact: bool = True
     ) -> Nearest:
-        """
-        Find the nearest border of many places, and which grid lies across each.
-
-        Parameters
-        ----------
-        lon, lat
-            Degrees, finite.
-        own
-            The grid of each place, as :meth:`locate` gives it.
-        exact
-            Distances on the ellipsoid; else within 4 mm of that, in a fraction of the time.
-
-        Returns
-        -------
-        Nearest
-            The grid across, :data:`NO_GRID` where nothing lies beyond; the distance is infinite
-            where there is no border at all.
-        """
+        """Find the nearest border of many places, and which grid lies across each."""
         x, y = np.array(lon, dtype=float, ndmin=1), np.array(lat, dtype=float, ndmin=1)
         ids = np.array(own, dtype=np.int64, ndmin=1)
         position = np.where(ids == NO_GRID, 0, np.searchsorted(self.grid_ids, ids) + 1)
@@ -315,19 +254,7 @@ class Locator:
         return Nearest(self._ids[across], metres)
 
     def find_one(self, lon: float, lat: float) -> tuple[int, bool, int, float]:
-        """
-        Find the grid of one point and its nearest border, in some ten microseconds.
-
-        Parameters
-        ----------
-        lon, lat
-            Degrees, finite.
-
-        Returns
-        -------
-        grid_id, tie, across, distance_m
-            As :meth:`locate` and :meth:`borders_near` give them.
-        """
+        """Find the grid of one point and its nearest border, in some ten microseconds."""
         grid_id, tie = self.locate_one(lon, lat)
         own = 0 if grid_id == NO_GRID else int(np.searchsorted(self.grid_ids, grid_id)) + 1
         shrink = float(lon_degree_in_lat_degrees(lat))

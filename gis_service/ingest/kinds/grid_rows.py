@@ -93,23 +93,7 @@ def read_rows(table: MatchedTable) -> pd.DataFrame:
 def check_rows(
     rows: pd.DataFrame, tolerance_m: float, *, allow_holes: bool = False
 ) -> NodingReport:
-    """
-    Node the polygons of one level.
-
-    Parameters
-    ----------
-    rows
-        Of :func:`read_rows`, all of one level.
-    tolerance_m
-        Up to this width slits and overlaps are repaired.
-    allow_holes
-        Enclosed land may belong to nobody.
-
-    Returns
-    -------
-    NodingReport
-        Dedicated grids are cut out of those below them.
-    """
+    """Node the polygons of one level."""
     return check_polygons(
         rows["key"].tolist(),
         rows["geometry"].to_numpy(),
@@ -121,23 +105,7 @@ def check_rows(
 
 
 def read_fields(fields: Sequence[Field], table: MatchedTable) -> pd.DataFrame:
-    """
-    Read every field of a file, also those without a column.
-
-    Parameters
-    ----------
-    fields
-        Ours.
-    table
-        The file.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A column for each field, None where there is nothing. Of an object in a column of codes,
-        such as ``{"adcode": 430600}``, the code is read; any other object or list is left out. The
-        file's notes tell both.
-    """
+    """Read every field of a file, also those without a column."""
     nothing = np.full(len(table.rows), None, dtype=object)
     columns = {
         one.name: read_values(one, _plain_values(one.name, table))

@@ -116,30 +116,7 @@ class _Held:
 def ranks_of(
     said: Sequence[str | None], levels: Mapping[int, Any], stated: str | None = None
 ) -> list[int]:
-    """
-    Find the rank of each row.
-
-    Parameters
-    ----------
-    said
-        What the file says of each row's level.
-    levels
-        Levels of the scheme by rank, with ``label``, ``label_en`` and ``admin_level``; empty for
-        a new scheme.
-    stated
-        The level of every row, as the sender states it: a rank or a label.
-
-    Returns
-    -------
-    list of int
-        Rank 1 is the top. One level alone is the lowest; in a new scheme ranks are counted from
-        the levels that the file has.
-
-    Raises
-    ------
-    InputError
-        A level is not known.
-    """
+    """Find the rank of each row."""
     texts = [stated or one for one in said]
     distinct = list(dict.fromkeys(text for text in texts if text is not None))
     if levels:
@@ -417,23 +394,7 @@ def _note(how: str, finding: Finding) -> Note:
 def compare_uppers(
     uppers: pd.DataFrame, dissolved: Mapping[str, Any], tolerance_m: float
 ) -> list[Finding]:
-    """
-    Compare the upper grids that a file draws with those that its base grids make.
-
-    Parameters
-    ----------
-    uppers
-        Rows with ``key`` and ``geometry``.
-    dissolved
-        Polygon of each upper grid, made of its base grids.
-    tolerance_m
-        Narrower differences are not told.
-
-    Returns
-    -------
-    list of Finding
-        One for each upper grid that differs, kind ``upper``: the land in one and not the other.
-    """
+    """Compare the upper grids that a file draws with those that its base grids make."""
     found = []
     for row in uppers.itertuples():
         if row.geometry is None or row.key not in dissolved:
@@ -458,36 +419,7 @@ def take_grids(
     options: ImportOptions,
     progress: Progress,
 ) -> Applied:
-    """
-    Publish the grids of a file as a version of a scheme.
-
-    Parameters
-    ----------
-    connection
-        The transaction of the whole file.
-    actor
-        Who imports.
-    table
-        The file.
-    options
-        With the extra ones of :data:`OPTIONS`.
-    progress
-        Told how far it is.
-
-    Returns
-    -------
-    Applied
-        Nothing is published where the file says what the store holds.
-
-    Raises
-    ------
-    InputError
-        The grids leave a gap or overlap beyond the tolerance, or levels or parents are unknown.
-    HeldBackError
-        The borders would lie on the known ones in another coordinate system.
-    ConflictError
-        There is a version for that day or a later one already.
-    """
+    """Publish the grids of a file as a version of a scheme."""
     extra = options.extra
     scheme = extra.get("scheme") or "base"
     tolerance_m = _tolerance(extra.get("tolerance_m"))

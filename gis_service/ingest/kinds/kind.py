@@ -68,14 +68,7 @@ class ImportOptions:
     extra: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """
-        Put the options into JSON, for a job.
-
-        Returns
-        -------
-        dict
-            What :meth:`from_json` reads.
-        """
+        """Put the options into JSON, for a job."""
         said = asdict(self)
         return said | {"crs": None if self.crs is None else self.crs.code}
 
@@ -105,35 +98,23 @@ class ImportOptions:
 
 @dataclass(frozen=True)
 class MatchedTable:
-    """
-    A file whose columns are known by our names.
+    """A file whose columns are known by our names."""
 
-    Attributes
-    ----------
-    frame
-        One column a matched field, values as they were read; one row a row of the file that
-        could be read. The index is 0 … n-1.
-    geometry
-        Shapely geometries in CGCS2000, one a row, None where a row has none; None where the file
-        has none at all.
-    rows
-        The number of each row as the sender sees it.
-    columns
-        Every column of the file, with our field where it has one.
-    key
-        The file's column that names a row; None where the kind needs none.
-    file
-        The file as it was read, with all its columns and rows.
-    raw_xy
-        One point a row as the file has it, before CGCS2000; NaN where there is none.
-    """
-
+    # One column a matched field, values as they were read; one row a row of the file that could be
+    # read. The index is 0 … n-1.
     frame: pd.DataFrame
+    # Shapely geometries in CGCS2000, one a row, None where a row has none; None where the file has
+    # none at all.
     geometry: Any
+    # The number of each row as the sender sees it.
     rows: Any
+    # One point a row as the file has it, before CGCS2000; NaN where there is none.
     raw_xy: Any
+    # Every column of the file, with our field where it has one.
     columns: Sequence[MatchedColumn]
+    # The file's column that names a row; None where the kind needs none.
     key: str | None
+    # The file as it was read, with all its columns and rows.
     file: FileTable
 
     def refusal(self, index: int, key: str, field_name: str, **values: object) -> Refusal:
@@ -179,19 +160,7 @@ class MatchedTable:
         return named[0] if named else self.file.coordinates.get(field_name, field_name)
 
     def back(self, refusal: Refusal) -> Refusal:
-        """
-        Say a refusal of the door in the sender's own rows and columns.
-
-        Parameters
-        ----------
-        refusal
-            Of a door that was given :attr:`frame`, whose rows count from 1.
-
-        Returns
-        -------
-        Refusal
-            With the file's row and column.
-        """
+        """Say a refusal of the door in the sender's own rows and columns."""
         row = None if refusal.row is None else int(self.rows[refusal.row - 1])
         field_name = None if refusal.field is None else self.said(refusal.field)
         return replace(refusal, row=row, field=field_name)
@@ -199,33 +168,22 @@ class MatchedTable:
 
 @dataclass
 class Applied:
-    """
-    What a handler wrote.
+    """What a handler wrote."""
 
-    Attributes
-    ----------
-    new, changed, same, removed
-        Rows of the file (removed: of the store).
-    refusals
-        Rows that did not go in.
-    notes
-        What else the sender should know.
-    taken
-        Rows written by table, for the import record.
-    details
-        What this kind alone has to tell; JSON.
-    record
-        True writes the import down even where no row of the file is new or changed.
-    """
-
+    # Rows of the file (removed: of the store).
     new: int = 0
     changed: int = 0
     same: int = 0
     removed: int = 0
+    # Rows that did not go in.
     refusals: list[Refusal] = field(default_factory=list)
+    # What else the sender should know.
     notes: list[Note] = field(default_factory=list)
+    # Rows written by table, for the import record.
     taken: dict[str, int] = field(default_factory=dict)
+    # What this kind alone has to tell; JSON.
     details: dict[str, Any] = field(default_factory=dict)
+    # True writes the import down even where no row of the file is new or changed.
     record: bool = False
 
 
@@ -241,20 +199,13 @@ back by the caller. It must not commit, and tells progress from 0 to 1 of its ow
 
 @dataclass(frozen=True)
 class FileForm:
-    """
-    What the columns of a kind of file are matched to; as :class:`ImportKind` has it.
-
-    Attributes
-    ----------
-    default_key
-        Our field that names a row; None where several fields do together.
-    geometry
-        ``none``, ``optional`` or ``required``: what becomes of a file without any coordinate.
-    """
+    """What the columns of a kind of file are matched to; as :class:`ImportKind` has it."""
 
     name: str
     fields: tuple[Field, ...]
+    # Our field that names a row; None where several fields do together.
     default_key: str | None = "key"
+    # ``none``, ``optional`` or ``required``: what becomes of a file without any coordinate.
     geometry: str = "optional"
 
 

@@ -15,29 +15,7 @@ _EXACT_BELOW: Final = 2.0**53
 
 
 def match_table(form: FileForm, file: FileTable, options: ImportOptions) -> MatchedTable:
-    """
-    Bring a file's columns to our names.
-
-    Parameters
-    ----------
-    form
-        Of the kind of file.
-    file
-        As it was read.
-    options
-        The sender's: stated columns and the key.
-
-    Returns
-    -------
-    MatchedTable
-        Without the rows that could not be read.
-
-    Raises
-    ------
-    InputError
-        A column is missing, unknown or ambiguous, or there are no coordinates where some are
-        needed.
-    """
+    """Bring a file's columns to our names."""
     places = {one.name for one in COORDINATES}
     stated = {ours: said for ours, said in options.columns.items() if ours not in places}
     if options.key is not None:

@@ -33,29 +33,7 @@ def hold_back_beside(
     old: GeometryArray,
     near_m: float,
 ) -> None:
-    """
-    Refuse lines that would lie on the known ones in another system.
-
-    Parameters
-    ----------
-    key
-        The message; it says ``file``, ``crs``, ``percent``, ``fits`` and ``fits_percent``.
-    file
-        What the sender calls it.
-    system
-        In which it was read.
-    new
-        Its lines in CGCS2000.
-    old
-        Lines that are there, in CGCS2000.
-    near_m
-        So near to a known line a place counts as on it.
-
-    Raises
-    ------
-    HeldBackError
-        Less than half of the places lie on known lines, and clearly more would in another system.
-    """
+    """Refuse lines that would lie on the known ones in another system."""
     chosen = np.linspace(0, len(new) - 1, min(_SAMPLE, len(new))).astype(int)
     middle = shapely.line_interpolate_point(new[chosen], 0.5, normalized=True)
     x, y = from_cgcs2000(system, shapely.get_x(middle), shapely.get_y(middle))

@@ -26,40 +26,26 @@ _SAME_M: Final = 1e-3
 
 @dataclass(frozen=True)
 class NodedRoads:
-    """
-    A network.
+    """A network."""
 
-    Attributes
-    ----------
-    nodes
-        Lon, lat of each node.
-    line
-        Of each edge, the position of the line that it was cut from.
-    part
-        Which piece of that line, from 0.
-    source, target
-        Positions in ``nodes``.
-    geometry
-        LineStrings from source to target.
-    joined
-        Ends that were moved onto another one or onto a line, within the snapping distance.
-    crossings
-        Lon, lat of places where two lines of one layer cross without a common vertex.
-    crossing_lines
-        Their two lines, by position.
-    lost
-        Lines shorter than the snapping distance, of which nothing is left.
-    """
-
+    # Lon, lat of each node.
     nodes: FloatArray
+    # Of each edge, the position of the line that it was cut from.
     line: IndexArray
+    # Which piece of that line, from 0.
     part: IndexArray
+    # Positions in ``nodes``.
     source: IndexArray
     target: IndexArray
+    # LineStrings from source to target.
     geometry: GeometryArray
+    # Ends that were moved onto another one or onto a line, within the snapping distance.
     joined: int
+    # Lon, lat of places where two lines of one layer cross without a common vertex.
     crossings: FloatArray
+    # Their two lines, by position.
     crossing_lines: IndexArray
+    # Lines shorter than the snapping distance, of which nothing is left.
     lost: list[int]
 
 
@@ -106,25 +92,7 @@ def node_roads(
     *,
     cross: bool = False,
 ) -> NodedRoads:
-    """
-    Cut lines into the edges of a network.
-
-    Parameters
-    ----------
-    lines
-        LineStrings in lon, lat, degrees.
-    layers
-        Of each line: 0 on the ground, above or below it for bridges and tunnels.
-    snap_m
-        Ends so near to each other or to a line are joined, metres.
-    cross
-        Lines of one layer are joined too where they cross without a common vertex.
-
-    Returns
-    -------
-    NodedRoads
-        Edges in the order of their lines, in the lines' direction.
-    """
+    """Cut lines into the edges of a network."""
     work = _prepared(lines)
     layer = np.asarray(layers, dtype=np.int64)
     joined = _join_ends(work, snap_m)

@@ -247,23 +247,7 @@ def _of_graph(table: MatchedTable, lines: _Lines) -> NodedRoads:
 def frames_of(
     roads: NodedRoads, values: list[dict[str, Any]], index: list[int]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """
-    Bring a network into the form of the store's door.
-
-    Parameters
-    ----------
-    roads
-        The network.
-    values
-        Of each line, as :func:`attributes` says them.
-    index
-        Of each line, its row in the file from 0; ids of edges are made of it.
-
-    Returns
-    -------
-    nodes, edges
-        ``road_nodes`` and ``road_edges``.
-    """
+    """Bring a network into the form of the store's door."""
     nodes = pd.DataFrame(
         {
             "node_id": np.arange(1, len(roads.nodes) + 1),
@@ -321,34 +305,7 @@ def take_roads(
     options: ImportOptions,
     progress: Progress,
 ) -> Applied:
-    """
-    Write the roads of a file as the active network.
-
-    Parameters
-    ----------
-    connection
-        The transaction of the whole file.
-    actor
-        Who imports.
-    table
-        The file.
-    options
-        With the extra ones of :data:`OPTIONS`.
-    progress
-        Told how far it is.
-
-    Returns
-    -------
-    Applied
-        Nothing is written where the active network is the same. ``new`` counts edges.
-
-    Raises
-    ------
-    InputError
-        The file has no road.
-    HeldBackError
-        The roads lie elsewhere; the message names the system that fits.
-    """
+    """Write the roads of a file as the active network."""
     del actor
     extra = options.extra
     snap_m = _metres(extra.get("snap_m"))

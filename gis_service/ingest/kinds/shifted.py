@@ -37,28 +37,7 @@ def hold_back_shifted(
     on_buildings: bool,
     building_ids: npt.NDArray[np.object_] | None = None,
 ) -> None:
-    """
-    Refuse a file whose points do not lie among what is in the store.
-
-    Parameters
-    ----------
-    connection
-        The file's transaction.
-    table
-        The file.
-    rows
-        Positions of the rows that would go in.
-    on_buildings
-        Whether its points should lie on buildings.
-    building_ids
-        The building of each of these rows, where the file names it.
-
-    Raises
-    ------
-    HeldBackError
-        Too few points lie inside the county, or clearly more would lie on buildings in another
-        system; the message names the system that fits.
-    """
+    """Refuse a file whose points do not lie among what is in the store."""
     system = table.file.crs
     x, y = (axis[rows] for axis in table.raw_xy)
     there = np.flatnonzero(np.isfinite(x) & np.isfinite(y))

@@ -55,16 +55,10 @@ _SAID: Final = 200
 
 @dataclass(frozen=True)
 class Conflict:
-    """
-    Two lists that disagree about a unit.
+    """Two lists that disagree about a unit."""
 
-    Attributes
-    ----------
-    kind
-        ``other_code``: the same name has another code; ``other_name``: the same code has another
-        name.
-    """
-
+    # ``other_code``: the same name has another code; ``other_name``: the same code has another
+    # name.
     kind: str
     row: int
     level: str
@@ -123,19 +117,7 @@ def level_of(code: str) -> tuple[str, str] | None:
 
 
 def same_name(one: str, other: str) -> bool:
-    """
-    Tell whether two lists mean the same name.
-
-    Parameters
-    ----------
-    one, other
-        As the lists write them.
-
-    Returns
-    -------
-    bool
-        Equal, or one of them leaves out what kind of unit it is; 东塘镇 and 东塘乡 are two.
-    """
+    """Tell whether two lists mean the same name."""
     short, long = sorted((_narrow(one), _narrow(other)), key=len)
     return long == short or (long.startswith(short) and long[len(short) :] in _ENDINGS)
 
@@ -157,27 +139,7 @@ def _stem(name: str) -> str:
 
 
 def read_units(table: MatchedTable, options: ImportOptions) -> _Read:
-    """
-    Bring a list into one form.
-
-    Parameters
-    ----------
-    table
-        The file. One without a column of codes but with several ``…_code`` columns compares
-        lists side by side: each of these columns is a list of its own.
-    options
-        With the extra ones of :data:`OPTIONS`.
-
-    Returns
-    -------
-    _Read
-        Units of counties, towns and villages; those above are counted and left out.
-
-    Raises
-    ------
-    InputError
-        The file has no codes or no names.
-    """
+    """Bring a list into one form."""
     given = read_fields(FIELDS, table)
     given["row"] = np.asarray(table.rows, dtype=np.int64)
     given["geometry"] = pd.Series(_shapes(table), dtype=object)
@@ -287,22 +249,7 @@ def _repeated(unit: Any, code: str, seen: dict[tuple[str, str], str]) -> tuple[s
 
 
 def find_conflicts(units: pd.DataFrame, known: pd.DataFrame) -> list[Conflict]:
-    """
-    Compare units with those of other lists.
-
-    Parameters
-    ----------
-    units
-        ``code``, ``name``, ``level``, ``source_list`` and ``row``.
-    known
-        The same columns but for ``row``: what the store holds.
-
-    Returns
-    -------
-    list of Conflict
-        By row. Names are compared within the county (towns) or town (villages) only, since many
-        villages of a county bear one name. Lists within the file are compared in their order.
-    """
+    """Compare units with those of other lists."""
     found: list[Conflict] = []
     names = ["code", "name", "level", "source_list"]
     before = known[names]
@@ -389,33 +336,7 @@ def take_units(
     options: ImportOptions,
     progress: Progress,
 ) -> Applied:
-    """
-    Write the units of a file.
-
-    Parameters
-    ----------
-    connection
-        The transaction of the whole file.
-    actor
-        Who imports.
-    table
-        The file.
-    options
-        With the extra ones of :data:`OPTIONS`.
-    progress
-        Told how far it is.
-
-    Returns
-    -------
-    Applied
-        A unit of the same list, level and code is brought up to date; those that the file does
-        not name end with ``replace`` only.
-
-    Raises
-    ------
-    InputError
-        The file has no codes or no names.
-    """
+    """Write the units of a file."""
     del actor
     default_day = _day(options.extra.get("valid_from")) or today(connection)
     read = read_units(table, options)

@@ -20,22 +20,7 @@ FloatArray = npt.NDArray[np.float64]
 
 
 def check_extent(file: str, lonlat: FloatArray) -> None:
-    """
-    Refuse what is no one region.
-
-    Parameters
-    ----------
-    file
-        Name of the file.
-    lonlat
-        (n, 2) degrees: homes and corners of grids.
-
-    Raises
-    ------
-    InputError
-        It lies on both sides of 180°, in parts far from each other, or is wider than
-        :data:`MOST_KM`; the message says which parts.
-    """
+    """Refuse what is no one region."""
     if not len(lonlat):
         return
     lon = lonlat[:, 0]

@@ -33,55 +33,36 @@ _KIND: Final[dict[str, Callable[[osm_tags.Tags], str | None]]] = {
 
 @dataclass(frozen=True)
 class OsmRegion:
-    """
-    What a file gives.
+    """What a file gives."""
 
-    Attributes
-    ----------
-    name
-        Of the one top grid, else of the file.
-    frames
-        Admin units, roads, buildings, households, facilities, land cover; CGCS2000 lon, lat.
-    grid_polygons
-        key, name, rank (1 = top), parent_key (None at the top), geometry, code; the deepest rank
-        is the base.
-    levels
-        rank, label, label_en, admin_level (OpenStreetMap's number as text, or None).
-    refusals, notes
-        What could not be taken, and what else the sender should know.
-    data_day
-        State of the data (UTC day), where the file tells it.
-    clipped
-        Always True: an extract ends somewhere, and the roads beyond its edge are not in it.
-    """
-
+    # Of the one top grid, else of the file.
     name: str
+    # Admin units, roads, buildings, households, facilities, land cover; CGCS2000 lon, lat.
     frames: CountyFrames
+    # key, name, rank (1 = top), parent_key (None at the top), geometry, code; the deepest rank is
+    # the base.
     grid_polygons: pd.DataFrame
+    # rank, label, label_en, admin_level (OpenStreetMap's number as text, or None).
     levels: pd.DataFrame
+    # What could not be taken, and what else the sender should know.
     refusals: list[Refusal]
     notes: list[Note]
+    # State of the data (UTC day), where the file tells it.
     data_day: date | None
+    # Always True: an extract ends somewhere, and the roads beyond its edge are not in it.
     clipped: bool = True
 
 
 @dataclass(frozen=True)
 class _Shape:
-    """
-    A polygon with its tags.
-
-    Attributes
-    ----------
-    kinds
-        What it is, by share of :data:`_KIND`; without what a relation says of it already.
-    members
-        The outer ways of a relation.
-    """
+    """A polygon with its tags."""
 
     key: str
     tags: dict[str, str]
     area: Any
+    # What it is, by share of :data:`_KIND`; without what a relation says of it already.
     kinds: dict[str, str]
+    # The outer ways of a relation.
     members: frozenset[int] = frozenset()
 
 
@@ -410,13 +391,10 @@ def _facility(
 
 
 def _doubles(frame: pd.DataFrame, grounds: list[Any]) -> set[int]:
-    """
-    Find rows that repeat another.
-
-    ``grounds`` are the areas of the first rows. A row repeats the area that holds its point, if
-    both are of one kind and have one name or one of them has none; an area that lies in another
-    goes, of two that lie in each other the later.
-    """
+    """Find rows that repeat another."""
+    # ``grounds`` are the areas of the first rows. A row repeats the area that holds its point, if
+    # both are of one kind and have one name or one of them has none; an area that lies in another
+    # goes, of two that lie in each other the later.
     if not grounds:
         return set()
     points = shapely.points(frame["lon"].to_numpy(float), frame["lat"].to_numpy(float))

@@ -54,25 +54,7 @@ class _Piece:
 def build(
     ways: Iterable[Way], restrictions: Iterable[Relation] = (), stops: Collection[int] = ()
 ) -> Roads:
-    """
-    Cut ways into the edges of a network.
-
-    Parameters
-    ----------
-    ways
-        Any ways; those that nobody travels are left out and counted in a note.
-    restrictions
-        Relations that restrict turns.
-    stops
-        Nodes that no motor vehicle passes: the road is cut there, and a turn restriction in both
-        directions says so; who walks or pushes a cycle passes.
-
-    Returns
-    -------
-    Roads
-        Edges run in the direction of their way. Parallel edges and loops stay. Nodes at exactly
-        the same place that a way joins become one, the lower id.
-    """
+    """Cut ways into the edges of a network."""
     left_out: Counter[str] = Counter()
     refusals: list[Refusal] = []
     pieces: list[_Piece] = []

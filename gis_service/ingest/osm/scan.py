@@ -62,20 +62,13 @@ class Node:
 
 @dataclass(frozen=True)
 class Way:
-    """
-    A way with one of the keys.
-
-    Attributes
-    ----------
-    refs
-        Node ids in order.
-    lonlat
-        One pair of degrees a node; None where the file does not hold the node.
-    """
+    """A way with one of the keys."""
 
     id: int
     tags: dict[str, str]
+    # Node ids in order.
     refs: list[int]
+    # One pair of degrees a node; None where the file does not hold the node.
     lonlat: list[tuple[float, float] | None]
 
     @property
@@ -101,37 +94,23 @@ class Relation:
 
     @property
     def member_ways(self) -> list[int]:
-        """
-        List the ways among the members.
-
-        Returns
-        -------
-        list of int
-            Way ids.
-        """
+        """List the ways among the members."""
         return [ref for kind, ref, _ in self.members if kind == "w"]
 
 
 @dataclass
 class Scan:
-    """
-    What a file holds.
-
-    Attributes
-    ----------
-    areas
-        WKB (hex) by relation id; lon, lat in degrees.
-    sorted_first
-        Whether the file was not in order and had to be sorted.
-    """
+    """What a file holds."""
 
     nodes: list[Node] = field(default_factory=list)
     ways: list[Way] = field(default_factory=list)
     relations: dict[int, Relation] = field(default_factory=dict)
+    # WKB (hex) by relation id; lon, lat in degrees.
     areas: dict[int, str] = field(default_factory=dict)
     turns: list[Relation] = field(default_factory=list)
     any_relation: bool = False
     data_day: date | None = None
+    # Whether the file was not in order and had to be sorted.
     sorted_first: bool = False
 
 
@@ -171,21 +150,7 @@ def scan(path: Path) -> Scan:
 
 
 def ways_present(path: Path, wanted: set[int]) -> set[int]:
-    """
-    See which ways a file holds.
-
-    Parameters
-    ----------
-    path
-        A file that :func:`scan` has read.
-    wanted
-        Way ids.
-
-    Returns
-    -------
-    set of int
-        Those of them that are in the file, with or without tags.
-    """
+    """See which ways a file holds."""
     if not wanted:
         return set()
     ways = osmium.FileProcessor(str(path), osmium.osm.WAY)
@@ -226,13 +191,10 @@ def _explain(path: Path, detail: str) -> InputError:
 
 
 def _loose_end(path: Path) -> bool:
-    """
-    Find the 1 to 3 bytes of a half-written block length that libosmium takes for the end.
-
-    Walks from block to block: 4 bytes length of the BlobHeader, then the header, whose field 3 is
-    the length of the data (https://wiki.openstreetmap.org/wiki/PBF_Format). Anything else that is
-    wrong is left to libosmium.
-    """
+    """Find the 1 to 3 bytes of a half-written block length that libosmium takes for the end."""
+    # Walks from block to block: 4 bytes length of the BlobHeader, then the header, whose field 3 is
+    # the length of the data (https://wiki.openstreetmap.org/wiki/PBF_Format). Anything else that is
+    # wrong is left to libosmium.
     size = path.stat().st_size
     with path.open("rb") as file:
         while (at := file.tell()) < size:
@@ -366,11 +328,9 @@ def _sort(path: Path, ordered: Path) -> None:
 
 
 class _Numbered(osmium.SimpleHandler):
-    """
-    Write objects on, those numbered below nought under numbers that nobody else has.
+    """Write objects on, those numbered below nought under numbers that nobody else has."""
 
-    An editor gives such numbers to what it has not sent yet; libosmium finds no node by them.
-    """
+    # An editor gives such numbers to what it has not sent yet; libosmium finds no node by them.
 
     def __init__(self, writer: osmium.SimpleWriter) -> None:
         super().__init__()

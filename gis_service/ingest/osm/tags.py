@@ -158,40 +158,12 @@ def oneway(tags: Tags, class_: str) -> int:
 
 
 def is_roundabout(tags: Tags) -> bool:
-    """
-    Tell a roundabout.
-
-    Parameters
-    ----------
-    tags
-        Of a way: ``junction``.
-
-    Returns
-    -------
-    bool
-        True for ``roundabout`` and ``circular``.
-    """
+    """Tell a roundabout."""
     return tags.get("junction") in {"roundabout", "circular"}
 
 
 def is_dual_carriageway(tags: Tags, class_: str, direction: int) -> bool:
-    """
-    Tell a carriageway that no engine ever drives against.
-
-    Parameters
-    ----------
-    tags
-        Of a way: ``dual_carriageway``.
-    class_
-        From :func:`road_class`.
-    direction
-        From :func:`oneway`.
-
-    Returns
-    -------
-    bool
-        True for one-way motorways and trunk roads, their links, and what says so itself.
-    """
+    """Tell a carriageway that no engine ever drives against."""
     return direction != 0 and (
         class_ in {"motorway", "trunk"} or tags.get("dual_carriageway") == "yes"
     )
@@ -236,20 +208,7 @@ def _speed(text: str) -> float | None:
 
 
 def stops_motors(tags: Tags) -> bool:
-    """
-    Say whether no motor vehicle passes a point of a road.
-
-    Parameters
-    ----------
-    tags
-        Of a node: ``barrier``, and who may pass it all the same.
-
-    Returns
-    -------
-    bool
-        True for what stands fast, such as a bollard or a block, and for a gate that is closed to
-        motor vehicles, unless it is open to them or to an engine on duty.
-    """
+    """Say whether no motor vehicle passes a point of a road."""
     kind = tags.get("barrier")
     if kind is None or kind == "no":
         return False
@@ -263,23 +222,7 @@ def stops_motors(tags: Tags) -> bool:
 
 
 def motor_allowed(tags: Tags, class_: str) -> bool:
-    """
-    Say whether an engine may drive here.
-
-    Parameters
-    ----------
-    tags
-        Of a way: ``emergency``, ``motorcar``, ``motor_vehicle``, ``vehicle``, ``access``, the
-        first that is there.
-    class_
-        From :func:`road_class`.
-
-    Returns
-    -------
-    bool
-        Without a tag what the class says. Private, delivery and farm roads count as open: an
-        engine goes where the people behind them live.
-    """
+    """Say whether an engine may drive here."""
     if class_ == "steps":
         return False
     specific = _first(tags, ("emergency", "motorcar", "motor_vehicle", "vehicle"))
@@ -289,22 +232,7 @@ def motor_allowed(tags: Tags, class_: str) -> bool:
 
 
 def foot_allowed(tags: Tags, class_: str) -> bool:
-    """
-    Say whether one may walk here.
-
-    Parameters
-    ----------
-    tags
-        Of a way: ``foot``, ``access``, ``motorroad``.
-    class_
-        From :func:`road_class`.
-
-    Returns
-    -------
-    bool
-        ``foot`` decides; without it everything but motorways, motor roads and what is closed to
-        all.
-    """
+    """Say whether one may walk here."""
     foot = tags.get("foot")
     if foot is not None:
         return foot not in _NO
@@ -314,21 +242,7 @@ def foot_allowed(tags: Tags, class_: str) -> bool:
 
 
 def says_yes(tags: Tags, key: str) -> bool:
-    """
-    Read a flag that may also hold a kind (``bridge=viaduct``).
-
-    Parameters
-    ----------
-    tags
-        Of anything.
-    key
-        Of the flag.
-
-    Returns
-    -------
-    bool
-        True unless it is absent or ``no``.
-    """
+    """Read a flag that may also hold a kind (``bridge=viaduct``)."""
     return tags.get(key, "no") not in {"no", "false", "0", ""}
 
 
@@ -350,37 +264,12 @@ def facility_kind(tags: Tags) -> str | None:
 
 
 def land_kind(tags: Tags) -> str | None:
-    """
-    Name the kind of land for the map's background.
-
-    Parameters
-    ----------
-    tags
-        ``natural``, ``waterway``, ``landuse``, ``leisure``.
-
-    Returns
-    -------
-    str or None
-        ``water``, ``green`` or ``built``.
-    """
+    """Name the kind of land for the map's background."""
     return _look_up(tags, _LAND, ("natural", "waterway", "leisure", "landuse"))
 
 
 def building_kind(tags: Tags) -> str | None:
-    """
-    Name the kind of building.
-
-    Parameters
-    ----------
-    tags
-        ``building``.
-
-    Returns
-    -------
-    str or None
-        ``residential`` for every sort of home, ``unknown`` for a plain ``yes``, else the value
-        itself; None where it is no building.
-    """
+    """Name the kind of building."""
     value = tags.get("building", "no").strip()
     if value in {"", "no"}:
         return None

@@ -59,39 +59,13 @@ class Tiers:
 
 
 def is_unit(relation: Relation) -> bool:
-    """
-    Tell an administrative unit.
-
-    Parameters
-    ----------
-    relation
-        Of type multipolygon or boundary.
-
-    Returns
-    -------
-    bool
-        True for ``boundary=administrative`` with a whole number as ``admin_level``.
-    """
+    """Tell an administrative unit."""
     tags = relation.tags
     return tags.get("boundary") == "administrative" and tags.get("admin_level", "").isdigit()
 
 
 def refuse(relation: Relation, present: set[int]) -> Refusal:
-    """
-    Say why a unit has no area.
-
-    Parameters
-    ----------
-    relation
-        Which has none.
-    present
-        The ways that the file holds.
-
-    Returns
-    -------
-    Refusal
-        Cut off at the edge of the extract, or a line that does not close.
-    """
+    """Say why a unit has no area."""
     ways = relation.member_ways
     missing = sum(way not in present for way in ways)
     if not ways:
@@ -105,27 +79,7 @@ def refuse(relation: Relation, present: set[int]) -> Refusal:
 
 
 def build(units: Iterable[Unit], valid_from: date, homes: FloatArray) -> Tiers:
-    """
-    Choose the grids.
-
-    Parameters
-    ----------
-    units
-        At least one, of any levels.
-    valid_from
-        First day of the administrative units.
-    homes
-        (n, 2) degrees.
-
-    Returns
-    -------
-    Tiers
-        Base grids are the units of the deepest level that covers all the land any level covers (if
-        none does, of the level that holds most homes, or most land without any). Above it stand at
-        most two more tiers, each holding every unit below in exactly one of its own and joining
-        some of them; a grid above is the union of its children, so that no gap can open between
-        tiers.
-    """
+    """Choose the grids."""
     by_level, refusals = _without_overlaps(units)
     covered = {level: shapely.union_all([u.area for u in us]) for level, us in by_level.items()}
     base_level, notes = _base_level(covered, homes)
@@ -294,21 +248,7 @@ def _admin_frame(
 
 
 def from_hull(name: str, lonlat: FloatArray) -> Tiers:
-    """
-    Make the one grid of a file without any administrative area.
-
-    Parameters
-    ----------
-    name
-        Of the grid.
-    lonlat
-        (n, 2) degrees: the corners of its buildings and roads.
-
-    Returns
-    -------
-    Tiers
-        One grid: the convex hull, :data:`HULL_BUFFER_M` wider, and a note that says so.
-    """
+    """Make the one grid of a file without any administrative area."""
     area = _hull(lonlat)
     label, label_en = _LABEL[2]
     return Tiers(
@@ -331,22 +271,7 @@ def _hull(lonlat: FloatArray) -> Any:
 
 
 def with_rest(tiers: Tiers, lonlat: FloatArray) -> Tiers:
-    """
-    Make one more grid, on each tier, of what lies in no whole unit.
-
-    Parameters
-    ----------
-    tiers
-        Of :func:`build`.
-    lonlat
-        (n, 2) degrees: the corners of all buildings and roads of the file.
-
-    Returns
-    -------
-    Tiers
-        With a grid named :data:`REST_NAME` that reaches :data:`HULL_BUFFER_M` beyond all that the
-        file holds; it is no administrative unit.
-    """
+    """Make one more grid, on each tier, of what lies in no whole unit."""
     grids = tiers.grid_polygons
     deepest = int(grids["rank"].max())
     units = shapely.union_all(grids.loc[grids["rank"] == deepest, "geometry"].to_numpy())

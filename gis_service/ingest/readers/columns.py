@@ -49,18 +49,11 @@ class Field:
 
 @dataclass(frozen=True)
 class MatchedColumn:
-    """
-    A column of the file and our field.
+    """A column of the file and our field."""
 
-    Attributes
-    ----------
-    file
-        As the file names it; None where a field has no column.
-    field
-        Ours; None where the column is not used.
-    """
-
+    # As the file names it; None where a field has no column.
     file: str | None
+    # Ours; None where the column is not used.
     field: str | None
 
 
@@ -81,19 +74,7 @@ COORDINATES: Final = (
 
 
 def plain(name: str) -> str:
-    """
-    Bring a column's name to the form in which names are compared.
-
-    Parameters
-    ----------
-    name
-        As written by the sender.
-
-    Returns
-    -------
-    str
-        Narrow, in small letters, without spaces, marks and whatever stands in brackets.
-    """
+    """Bring a column's name to the form in which names are compared."""
     narrow = unicodedata.normalize("NFKC", name).casefold()
     bare = _FILLERS.sub("", _BRACKETS.sub("", narrow))
     return bare or _FILLERS.sub("", narrow)
@@ -106,32 +87,7 @@ def match_columns(
     *,
     also_key: str | None = None,
 ) -> list[MatchedColumn]:
-    """
-    Find our field of each column.
-
-    Parameters
-    ----------
-    names
-        The file's columns, each once.
-    fields
-        What the kind of file may have.
-    stated
-        The file's column by our field, as the sender says it: these go first.
-    also_key
-        Of the stated fields the one whose column only names the rows: it stays what it is besides.
-
-    Returns
-    -------
-    list of MatchedColumn
-        Every column of the file in its order, one for each field that it is; then the fields
-        without a column.
-
-    Raises
-    ------
-    InputError
-        A stated field or column does not exist, two columns fit one field, or a needed one has
-        none.
-    """
+    """Find our field of each column."""
     found = {ours: _stated_column(names, fields, ours, said) for ours, said in stated.items()}
     taken = {column for ours, column in found.items() if ours != also_key}
     for one in fields:
@@ -160,21 +116,7 @@ def match_columns(
 
 
 def column_needed(one: Field, columns: str) -> InputError:
-    """
-    Say that a file lacks a column without which none of its rows can be taken.
-
-    Parameters
-    ----------
-    one
-        Our field.
-    columns
-        What the file has.
-
-    Returns
-    -------
-    InputError
-        To be raised.
-    """
+    """Say that a file lacks a column without which none of its rows can be taken."""
     known = " / ".join((one.name, *one.names)[:_SHOWN])
     place = Place(field=one.name)
     return InputError(

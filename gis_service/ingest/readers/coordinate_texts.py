@@ -16,19 +16,7 @@ _SEXAGESIMAL: Final = re.compile(
 
 
 def degrees_of(values: Iterable[Any]) -> npt.NDArray[np.float64]:
-    """
-    Read coordinates.
-
-    Parameters
-    ----------
-    values
-        Numbers or texts: ``112.88``, ``１１２．８８``, ``112°52′48″``, ``东经112度52分48秒``.
-
-    Returns
-    -------
-    array of float
-        NaN where it is no number, or an infinite one.
-    """
+    """Read coordinates."""
     given = pd.Series(list(values), dtype=object)
     numbers: npt.NDArray[np.float64] = (
         pd.to_numeric(given, errors="coerce").to_numpy(dtype=float).copy()

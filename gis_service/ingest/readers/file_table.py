@@ -25,39 +25,26 @@ SUFFIXES: Final = (
 
 @dataclass(frozen=True)
 class FileTable:
-    """
-    A file as a table.
+    """A file as a table."""
 
-    Attributes
-    ----------
-    name
-        As the sender calls it.
-    frame
-        Every column of the file, values as they were read; index 0 … n-1.
-    geometry
-        Shapely geometries in CGCS2000, one a row, None where a row has none that can be read;
-        None where the file has no coordinates at all.
-    rows
-        The number of each row as the sender sees it: in a table the header is row 1, elsewhere
-        features count from 1.
-    crs
-        What the coordinates were; None where there are none.
-    raw_xy
-        One point for each geometry in the file's own system, NaN where there is none.
-    coordinates
-        The columns of a table in which the place stands, by our field.
-    refusals
-        Rows whose place cannot be read, or that are no rows; their geometry is None.
-    """
-
+    # As the sender calls it.
     name: str
+    # Every column of the file, values as they were read; index 0 … n-1.
     frame: pd.DataFrame
+    # Shapely geometries in CGCS2000, one a row, None where a row has none that can be read; None
+    # where the file has no coordinates at all.
     geometry: Any
+    # The number of each row as the sender sees it: in a table the header is row 1, elsewhere
+    # features count from 1.
     rows: npt.NDArray[np.int64]
+    # What the coordinates were; None where there are none.
     crs: CoordinateSystem | None
     encoding: str | None
     layer: str | None
+    # One point for each geometry in the file's own system, NaN where there is none.
     raw_xy: tuple[Floats, Floats]
+    # The columns of a table in which the place stands, by our field.
     coordinates: Mapping[str, str] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
+    # Rows whose place cannot be read, or that are no rows; their geometry is None.
     refusals: list[Refusal] = field(default_factory=list)

@@ -99,19 +99,7 @@ def read_table(
 
 
 def suffix_of(name: str) -> str:
-    """
-    Name the kind of a file by the end of its name.
-
-    Parameters
-    ----------
-    name
-        The sender's name.
-
-    Returns
-    -------
-    str
-        One of :data:`SUFFIXES` where it is known.
-    """
+    """Name the kind of a file by the end of its name."""
     plain = name.casefold()
     fitting = [suffix for suffix in SUFFIXES if plain.endswith(suffix)]
     return max(fitting, key=len, default=Path(plain).suffix)

@@ -97,23 +97,15 @@ class CountyFrames:
 
 @dataclass(frozen=True)
 class Refusal:
-    """
-    One row or feature that could not be taken, and why.
+    """One row or feature that could not be taken, and why."""
 
-    Attributes
-    ----------
-    reason
-        In words for the person who sent it; Chinese where a message key says it.
-    row, feature, field
-        Where; rows count from 1.
-    key, values
-        The message and what fills it, so that it can be said in the other language too.
-    """
-
+    # In words for the person who sent it; Chinese where a message key says it.
     reason: str
+    # Where; rows count from 1.
     row: int | None = None
     feature: str | None = None
     field: str | None = None
+    # The message and what fills it, so that it can be said in the other language too.
     key: str = ""
     values: Mapping[str, object] = dataclasses.field(default_factory=dict)
 

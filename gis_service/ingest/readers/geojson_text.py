@@ -20,26 +20,7 @@ _CODES: Final = ("adcode", "code", "id", "key", "代码", "编码")
 
 
 def gdal_source(path: Path, file: str) -> tuple[str, int | None]:
-    """
-    Say how GDAL is to read a GeoJSON file whole.
-
-    Parameters
-    ----------
-    path
-        The file, UTF-8.
-    file
-        Its name, for errors.
-
-    Returns
-    -------
-    source, features
-        GDAL's name of it; how many features must come out, None where it is one document.
-
-    Raises
-    ------
-    InputError
-        There are several documents and not one on each line, or a line is none.
-    """
+    """Say how GDAL is to read a GeoJSON file whole."""
     with path.open("rb") as source, mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as data:
         if not _NEXT_DOCUMENT.search(data):
             return f"GeoJSON:{path}", None
@@ -109,19 +90,7 @@ def nested(value: object) -> Any:
 
 
 def code_of(inner: object) -> str | None:
-    """
-    Find the code in a nested property such as ``{"adcode": 430600}``.
-
-    Parameters
-    ----------
-    inner
-        Of :func:`nested`.
-
-    Returns
-    -------
-    str or None
-        None where it names none.
-    """
+    """Find the code in a nested property such as ``{"adcode": 430600}``."""
     if not isinstance(inner, dict):
         return None
     for name in _CODES:

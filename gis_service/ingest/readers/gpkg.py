@@ -37,28 +37,7 @@ _COMPUTED: Final = -2
 
 @contextmanager
 def opened(path: Path, file: str, *, write: bool = False) -> Iterator[sqlite3.Connection]:
-    """
-    Open a GeoPackage whose schema runs nothing of the sender's.
-
-    Parameters
-    ----------
-    path
-        The file.
-    file
-        Its name, for errors.
-    write
-        The file is a copy of ours that may be written to; else it is never changed.
-
-    Yields
-    ------
-    sqlite3.Connection
-        Ends a query after the seconds of the setting ``GIS_IMPORT_GPKG_S``.
-
-    Raises
-    ------
-    InputError
-        It is no GeoPackage, is damaged, holds what is refused, or a query took too long.
-    """
+    """Open a GeoPackage whose schema runs nothing of the sender's."""
     with path.open("rb") as source:
         head = source.read(32)
     if not head.startswith(_MAGIC):
@@ -89,36 +68,12 @@ def _page_size(head: bytes) -> int:
 
 
 def quoted_path(path: Path) -> str:
-    """
-    Write a path as SQLite's addresses have it.
-
-    Parameters
-    ----------
-    path
-        Any.
-
-    Returns
-    -------
-    str
-        Absolute.
-    """
+    """Write a path as SQLite's addresses have it."""
     return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
 def quoted_name(name: str) -> str:
-    """
-    Write the name of a table or column as SQL has it.
-
-    Parameters
-    ----------
-    name
-        Any.
-
-    Returns
-    -------
-    str
-        In quotes.
-    """
+    """Write the name of a table or column as SQL has it."""
     return '"' + name.replace('"', '""') + '"'
 
 

@@ -26,28 +26,18 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class GpkgPlaces:
-    """
-    What a layer holds.
+    """What a layer holds."""
 
-    Attributes
-    ----------
-    system
-        Its coordinate system as EPSG:n, where it names one.
-    names
-        Of its columns.
-    x, y
-        One point a row in the order of the key; NaN where there is none.
-    no_point
-        What stands instead of a point, by position; an empty text for nothing.
-    systems
-        What the column of systems says, where one was asked for.
-    """
-
+    # Its coordinate system as EPSG:n, where it names one.
     system: str | None
+    # Of its columns.
     names: list[str]
+    # One point a row in the order of the key; NaN where there is none.
     x: Floats
     y: Floats
+    # What stands instead of a point, by position; an empty text for nothing.
     no_point: dict[int, str]
+    # What the column of systems says, where one was asked for.
     systems: list[str] | None
 
 
@@ -63,30 +53,7 @@ class _Layer:
 def read_places(
     path: Path, original_name: str, *, layer: str | None, crs_column: str | None
 ) -> GpkgPlaces:
-    """
-    Read the places of a layer.
-
-    Parameters
-    ----------
-    path
-        The file.
-    original_name
-        Its name, for errors.
-    layer
-        Which; it may be left out where there is only one.
-    crs_column
-        The column that names the system row by row, if one does.
-
-    Returns
-    -------
-    GpkgPlaces
-        In the order in which :func:`write_answers` writes.
-
-    Raises
-    ------
-    InputError
-        It is no GeoPackage, or has several layers and none is named, or no such column.
-    """
+    """Read the places of a layer."""
     with gpkg.opened(path, original_name) as database:
         found = _layer_of(database, layer)
         if crs_column is not None and crs_column not in found.names:
@@ -116,32 +83,7 @@ def read_places(
 def write_answers(
     path: Path, original_name: str, *, layer: str | None, columns: Sequence[str], answers: Path
 ) -> int:
-    """
-    Put new columns beside the rows of a layer.
-
-    Parameters
-    ----------
-    path
-        A copy of the file, which is changed.
-    original_name
-        The file's name, for errors.
-    layer
-        As for :func:`read_places`.
-    columns
-        Names of the new columns; those of metres are numbers.
-    answers
-        Blocks of rows of values, as ``gpkg_assign`` pickled them.
-
-    Returns
-    -------
-    int
-        Rows written.
-
-    Raises
-    ------
-    InputError
-        The file cannot be written to.
-    """
+    """Put new columns beside the rows of a layer."""
     with gpkg.opened(path, original_name, write=True) as database, answers.open("rb") as source:
         found = _layer_of(database, layer)
         table, key = gpkg.quoted_name(found.table), gpkg.quoted_name(found.key)

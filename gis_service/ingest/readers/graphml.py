@@ -45,31 +45,7 @@ class _Graph:
 def read_graphml(
     path: Path, *, crs: CoordinateSystem | None, original_name: str | None = None
 ) -> FileTable:
-    """
-    Read a network.
-
-    Parameters
-    ----------
-    path
-        GraphML as OSMnx writes it: nodes with ``x`` and ``y``, edges with ``osmid``, ``highway``,
-        ``oneway`` and, where they bend, ``geometry``.
-    crs
-        The system that the sender states; None takes the graph's own.
-    original_name
-        The sender's name of the file.
-
-    Returns
-    -------
-    FileTable
-        A row for each road: the two directed edges of a two-way road are one. ``from`` and ``to``
-        name its nodes, ``oneway`` is ``yes`` or ``no``. Of several values that OSMnx joined the
-        least important class, all names and the lowest speed are taken.
-
-    Raises
-    ------
-    InputError
-        The file is no such network, is cut, or names no coordinate system.
-    """
+    """Read a network."""
     name = original_name or path.name
     if not path.is_file():
         raise InputError("ingest.file_missing", file=name)

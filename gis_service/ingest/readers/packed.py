@@ -22,26 +22,7 @@ _CHUNK: Final = 1024 * 1024
 
 
 def open_zip(path: Path, file: str) -> zipfile.ZipFile:
-    """
-    Open a zip whose members together stay within the limits.
-
-    Parameters
-    ----------
-    path
-        The zip (an ``.xlsx`` is one).
-    file
-        Its name, for errors.
-
-    Returns
-    -------
-    zipfile.ZipFile
-        Open; no member gives more bytes than it declares.
-
-    Raises
-    ------
-    InputError
-        It is no zip, is cut off, is encrypted, or would unpack to too much.
-    """
+    """Open a zip whose members together stay within the limits."""
     try:
         archive = zipfile.ZipFile(path)
         members = archive.infolist()
@@ -63,28 +44,7 @@ def open_zip(path: Path, file: str) -> zipfile.ZipFile:
 
 
 def unpack_shapefile(path: Path, file: str, into: Path) -> Path:
-    """
-    Take the one shapefile out of a zip.
-
-    Parameters
-    ----------
-    path
-        The zip.
-    file
-        Its name, for errors.
-    into
-        An empty folder.
-
-    Returns
-    -------
-    Path
-        The ``.shp`` under a name of ours, its parts beside it.
-
-    Raises
-    ------
-    InputError
-        There is none or more than one, or a part is damaged.
-    """
+    """Take the one shapefile out of a zip."""
     with open_zip(path, file) as archive:
         files = [member for member in archive.infolist() if not member.is_dir()]
         named = {_name(member).casefold(): member for member in files}
@@ -119,28 +79,7 @@ def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, to: Path, file: str
 
 
 def unpack_gzip(path: Path, file: str, into: Path) -> Path:
-    """
-    Unpack a ``.gz`` as far as the limits allow.
-
-    Parameters
-    ----------
-    path
-        The packed file.
-    file
-        Its name, for errors.
-    into
-        A folder.
-
-    Returns
-    -------
-    Path
-        The unpacked file under a name of ours.
-
-    Raises
-    ------
-    InputError
-        It is damaged, or holds too much.
-    """
+    """Unpack a ``.gz`` as far as the limits allow."""
     limits = import_settings()
     most = limits.max_unpacked_mb * _MB
     packed = max(path.stat().st_size, 1)

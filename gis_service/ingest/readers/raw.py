@@ -13,25 +13,16 @@ from gis_service.settings import import_settings
 
 @dataclass
 class RawTable:
-    """
-    What a reader found.
+    """What a reader found."""
 
-    Attributes
-    ----------
-    frame
-        The attributes, one column each, index 0 … n-1.
-    rows
-        The number of each row as the sender sees it.
-    geometry
-        Shapely geometries in the file's own coordinates, None where a row has none; None where
-        the file has none at all.
-    own_crs
-        What the file itself says of its coordinates: anything pyproj reads; None: nothing.
-    """
-
+    # The attributes, one column each, index 0 … n-1.
     frame: pd.DataFrame
+    # The number of each row as the sender sees it.
     rows: Any
+    # Shapely geometries in the file's own coordinates, None where a row has none; None where the
+    # file has none at all.
     geometry: Any = None
+    # What the file itself says of its coordinates: anything pyproj reads; None: nothing.
     own_crs: str | None = None
     encoding: str | None = None
     layer: str | None = None
@@ -40,26 +31,7 @@ class RawTable:
 
 
 def unique_names(names: list[str], file: str) -> list[str]:
-    """
-    Refuse a file that has a column twice.
-
-    Parameters
-    ----------
-    names
-        The header; an empty name gets a number.
-    file
-        The file's name.
-
-    Returns
-    -------
-    list of str
-        Trimmed names.
-
-    Raises
-    ------
-    InputError
-        Two columns have one name, or there are more than the settings allow.
-    """
+    """Refuse a file that has a column twice."""
     check_columns(len(names), file)
     trimmed = [name.strip() or f"#{index + 1}" for index, name in enumerate(names)]
     twice = sorted(name for name, count in Counter(trimmed).items() if count > 1)
@@ -69,42 +41,14 @@ def unique_names(names: list[str], file: str) -> list[str]:
 
 
 def check_columns(count: int, file: str) -> None:
-    """
-    Refuse a file with more columns than the settings allow.
-
-    Parameters
-    ----------
-    count
-        Columns.
-    file
-        The file's name.
-
-    Raises
-    ------
-    InputError
-        Too many.
-    """
+    """Refuse a file with more columns than the settings allow."""
     limit = import_settings().max_columns
     if count > limit:
         raise InputError("ingest.too_many_columns", file=file, n=count, limit=limit)
 
 
 def check_rows(count: int, file: str) -> None:
-    """
-    Refuse a file with more rows than the settings allow, or none.
-
-    Parameters
-    ----------
-    count
-        Rows without the header.
-    file
-        The file's name.
-
-    Raises
-    ------
-    InputError
-        Too many, or none.
-    """
+    """Refuse a file with more rows than the settings allow, or none."""
     limit = import_settings().max_rows
     if count == 0:
         raise InputError("ingest.no_rows", file=file)
@@ -113,21 +57,7 @@ def check_rows(count: int, file: str) -> None:
 
 
 def check_vertices(count: int, file: str) -> None:
-    """
-    Refuse a file with more vertices than the settings allow, before they are read.
-
-    Parameters
-    ----------
-    count
-        Vertices, at least roughly.
-    file
-        The file's name.
-
-    Raises
-    ------
-    InputError
-        Too many.
-    """
+    """Refuse a file with more vertices than the settings allow, before they are read."""
     limit = import_settings().max_vertices
     if count > limit:
         raise InputError("ingest.too_many_vertices", file=file, n=count, limit=limit)

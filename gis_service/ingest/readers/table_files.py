@@ -41,28 +41,7 @@ _OVERLAP: Final = 4096
 
 
 def read_csv(path: Path, file: str, encoding: str | None) -> RawTable:
-    """
-    Read a table of texts.
-
-    Parameters
-    ----------
-    path
-        The file; separated by comma, semicolon or tab, whichever its header has most of.
-    file
-        Its name, for errors.
-    encoding
-        As the sender states it; found out where None.
-
-    Returns
-    -------
-    RawTable
-        Every value a text; rows count as a spreadsheet shows them, the header being row 1.
-
-    Raises
-    ------
-    InputError
-        It is no text, has no row, or has a column twice.
-    """
+    """Read a table of texts."""
     found = encoding_of(path, encoding, file)
     csv.field_size_limit(_FIELD_LIMIT)
     with found.open(path) as text:
@@ -130,29 +109,7 @@ def _names(top: Sequence[Any], file: str) -> list[str]:
 
 
 def read_xlsx(path: Path, file: str, layer: str | None) -> RawTable:
-    """
-    Read one sheet of a workbook.
-
-    Parameters
-    ----------
-    path
-        The file.
-    file
-        Its name, for errors.
-    layer
-        The sheet; where None the only one that holds anything.
-
-    Returns
-    -------
-    RawTable
-        Values as the workbook holds them; rows count as it shows them.
-
-    Raises
-    ------
-    InputError
-        It is damaged or a zip bomb, holds formulas, or has several filled sheets and none is
-        named.
-    """
+    """Read one sheet of a workbook."""
     with open_zip(path, file) as archive:  # a bomb is refused here
         _count_sheets(archive, file)
     try:
@@ -237,12 +194,9 @@ def _first_lines(sheet: Any) -> list[Any]:
 
 
 def _look_through(path: Path, sheet: Any, file: str) -> None:
-    """
-    Look at a sheet's own text before cells are made of it.
-
-    A formula is refused, and an extent of more cells than the settings allow: between the first
-    and the last cell a place is made for each, so that two cells may ask for 512 GiB.
-    """
+    """Look at a sheet's own text before cells are made of it."""
+    # A formula is refused, and an extent of more cells than the settings allow: between the first
+    # and the last cell a place is made for each, so that two cells may ask for 512 GiB.
     columns: set[bytes] = set()
     rows: set[int] = set()
     with zipfile.ZipFile(path) as archive, archive.open(sheet._worksheet_path) as source:  # noqa: SLF001

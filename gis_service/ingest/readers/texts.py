@@ -33,20 +33,7 @@ _CHUNK: Final = 1024 * 1024
 
 
 def known_encoding(name: str) -> str | None:
-    """
-    Bring the name of an encoding to ours.
-
-    Parameters
-    ----------
-    name
-        As stated by the sender or by a ``.cpg``.
-
-    Returns
-    -------
-    str or None
-        ``UTF-8``, ``GB18030`` for the whole family of GBK, another codec of Python; None where it
-        is unknown.
-    """
+    """Bring the name of an encoding to ours."""
     plain = "".join(sign for sign in name.casefold() if sign.isalnum())
     if plain in _SAME:
         return _SAME[plain]
@@ -59,24 +46,7 @@ def known_encoding(name: str) -> str | None:
 
 
 def stated_encoding(name: str | None) -> str | None:
-    """
-    Check what the sender states.
-
-    Parameters
-    ----------
-    name
-        The name, or nothing.
-
-    Returns
-    -------
-    str or None
-        As :func:`known_encoding`.
-
-    Raises
-    ------
-    InputError
-        There is no such encoding.
-    """
+    """Check what the sender states."""
     if name is None:
         return None
     known = known_encoding(name)
@@ -87,18 +57,10 @@ def stated_encoding(name: str | None) -> str | None:
 
 @dataclass(frozen=True)
 class TextEncoding:
-    """
-    How the bytes of a file are read as text.
-
-    Attributes
-    ----------
-    name
-        For people.
-    codec
-        Python's, which leaves a byte order mark out.
-    """
+    """How the bytes of a file are read as text."""
 
     name: str
+    # Python's, which leaves a byte order mark out.
     codec: str
 
     def open(self, path: Path) -> TextIO:
@@ -118,47 +80,14 @@ class TextEncoding:
         return path.open(encoding=self.codec, newline="")
 
     def copy_as_utf_8(self, path: Path, to: Path) -> Path:
-        """
-        Write a text anew, piece by piece.
-
-        Parameters
-        ----------
-        path, to
-            The file, and a new one.
-
-        Returns
-        -------
-        Path
-            The new one.
-        """
+        """Write a text anew, piece by piece."""
         with self.open(path) as source, to.open("w", encoding="utf-8", newline="") as target:
             shutil.copyfileobj(source, target, _CHUNK)
         return to
 
 
 def encoding_of(path: Path, stated: str | None, file: str) -> TextEncoding:
-    """
-    Find out the encoding of a whole text, reading it piece by piece.
-
-    Parameters
-    ----------
-    path
-        The file.
-    stated
-        What the sender states; None finds it out.
-    file
-        The file's name, for errors.
-
-    Returns
-    -------
-    TextEncoding
-        Every byte of the file fits it.
-
-    Raises
-    ------
-    InputError
-        The bytes are no text, or not in the stated encoding.
-    """
+    """Find out the encoding of a whole text, reading it piece by piece."""
     wanted = stated_encoding(stated)
     with path.open("rb") as source:
         head = source.read(4)
@@ -225,21 +154,7 @@ def _strict(path: Path, codec: str, name: str, file: str) -> TextEncoding:
 
 
 def decode_cell(cell: bytes, encoding: str) -> str | None:
-    """
-    Read a text of fixed width, whose last sign may be cut in half.
-
-    Parameters
-    ----------
-    cell
-        The bytes, padded by spaces or NUL.
-    encoding
-        A codec.
-
-    Returns
-    -------
-    str or None
-        Without the half sign; None where the bytes are not in that encoding.
-    """
+    """Read a text of fixed width, whose last sign may be cut in half."""
     bare = cell.rstrip(b" \x00")
     try:
         return bare.decode(encoding).strip()
@@ -251,19 +166,7 @@ def decode_cell(cell: bytes, encoding: str) -> str | None:
 
 
 def encoding_of_cells(cells: Sequence[bytes]) -> list[str]:
-    """
-    Tell which encodings fit all texts of fixed width.
-
-    Parameters
-    ----------
-    cells
-        Each different text once.
-
-    Returns
-    -------
-    list of str
-        Of UTF-8 and GB18030 those that fit, the likelier one first.
-    """
+    """Tell which encodings fit all texts of fixed width."""
     return [
         encoding
         for encoding in (UTF_8, CHINESE)
@@ -272,20 +175,7 @@ def encoding_of_cells(cells: Sequence[bytes]) -> list[str]:
 
 
 def garbled(texts: Iterable[str]) -> str | None:
-    """
-    Recognise texts that somebody read in the wrong encoding and saved again.
-
-    Parameters
-    ----------
-    texts
-        Values of a file; those of pure ASCII tell nothing.
-
-    Returns
-    -------
-    str or None
-        ``lost`` where signs were replaced, ``utf8`` where UTF-8 was read as GBK, ``gbk`` where GBK
-        was read as Latin; None where too few texts look so.
-    """
+    """Recognise texts that somebody read in the wrong encoding and saved again."""
     telling = [one for one in texts if not one.isascii()]
     for name, looks in (("lost", _is_lost), ("utf8", _was_utf8), ("gbk", _was_chinese)):
         if sum(looks(one) for one in telling) > _GARBLED_SHARE * len(telling):

@@ -30,21 +30,7 @@ _NOTHING: Final = frozenset({"", "-", "—", "/", "无", "空", "null", "none", 
 
 
 def read_values(field: Field, values: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
-    """
-    Read one column.
-
-    Parameters
-    ----------
-    field
-        Ours; its form and words say how.
-    values
-        As the file has them.
-
-    Returns
-    -------
-    array of object
-        None where a cell is empty; what cannot be read stays as it was.
-    """
+    """Read one column."""
     read = _READERS[field.form]
     words = {_plain(said): ours for said, ours in field.words.items()}
     words |= {_plain(ours): ours for ours in field.words.values()}
@@ -53,21 +39,7 @@ def read_values(field: Field, values: npt.NDArray[np.object_]) -> npt.NDArray[np
 
 
 def new_values(field: Field, count: int) -> npt.NDArray[np.object_]:
-    """
-    Make a column of what new rows have where nothing is said.
-
-    Parameters
-    ----------
-    field
-        Ours.
-    count
-        Of the rows.
-
-    Returns
-    -------
-    array of object
-        The field's default in each row.
-    """
+    """Make a column of what new rows have where nothing is said."""
     return objects([[] if field.form == "tags" else field.default for _ in range(count)])
 
 

@@ -89,29 +89,7 @@ def _shapes(wkb: Any) -> Any:
 
 
 def read_gpkg(path: Path, file: str, layer: str | None) -> RawTable:
-    """
-    Read one layer of a GeoPackage.
-
-    Parameters
-    ----------
-    path
-        The file, its name ending in ``.gpkg``; it is never written to.
-    file
-        Its name, for errors.
-    layer
-        Which; where None the only one.
-
-    Returns
-    -------
-    RawTable
-        Rows count from 1 in the order of the file.
-
-    Raises
-    ------
-    InputError
-        It is no GeoPackage, is cut off, holds views or the like, has too many vertices, or
-        several layers and none named.
-    """
+    """Read one layer of a GeoPackage."""
     with gpkg.opened(path, file) as database:
         chosen, srs_id, vertices = _look_into_gpkg(database, file, layer)
     check_vertices(vertices, file)
@@ -163,31 +141,7 @@ def _look_into_gpkg(
 
 
 def read_geojson(path: Path, file: str, encoding: str | None, scratch: Path) -> RawTable:
-    """
-    Read a GeoJSON collection.
-
-    Parameters
-    ----------
-    path
-        The file, unpacked.
-    file
-        Its name, for errors.
-    encoding
-        As the sender states it; GeoJSON is UTF-8, but GBK is handed in.
-    scratch
-        A folder for a copy in UTF-8.
-
-    Returns
-    -------
-    RawTable
-        Rows count from 1. ``own_crs`` is what the old ``crs`` member says; a file without one says
-        nothing, whatever the standard assumes.
-
-    Raises
-    ------
-    InputError
-        It is no GeoJSON, is cut off, or has too many vertices.
-    """
+    """Read a GeoJSON collection."""
     if path.stat().st_size == 0:
         raise InputError("ingest.file_empty", file=file)
     with path.open("rb") as source, mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -242,29 +196,7 @@ def _crs_member(head: str, tail: str) -> str | None:
 
 
 def read_shapefile(path: Path, file: str, encoding: str | None) -> RawTable:
-    """
-    Read a shapefile, its attributes by ourselves: only so is a wrong encoding seen.
-
-    Parameters
-    ----------
-    path
-        The ``.shp``, its parts beside it.
-    file
-        Its name, for errors.
-    encoding
-        As the sender states it; else the ``.cpg``, else what fits all texts.
-
-    Returns
-    -------
-    RawTable
-        Rows count from 1. ``own_crs`` is the ``.prj``.
-
-    Raises
-    ------
-    InputError
-        A part is missing or cut off, there are too many vertices, or the texts are not in the
-        stated encoding.
-    """
+    """Read a shapefile, its attributes by ourselves: only so is a wrong encoding seen."""
     parts = _parts(path, file)
     size = path.stat().st_size
     with path.open("rb") as source:

@@ -118,24 +118,7 @@ def read_table(path: Path, original_name: str | None = None, **how: Any) -> File
 def read_graphml(
     path: Path, *, crs: CoordinateSystem | None, original_name: str | None = None
 ) -> FileTable:
-    """
-    Read a street network, apart.
-
-    Parameters
-    ----------
-    path, crs, original_name
-        As for :func:`gis_service.ingest.readers.graphml.read_graphml`, which does it.
-
-    Returns
-    -------
-    FileTable
-        A row for each road.
-
-    Raises
-    ------
-    InputError
-        The file cannot be read as a whole, or would take more than the limits allow.
-    """
+    """Read a street network, apart."""
     return cast("FileTable", read("graphml", path, original_name, crs=crs))
 
 

@@ -92,16 +92,7 @@ class _Unpacker(pickle.Unpickler):
 
 
 def pack(found: object, path: Path) -> None:
-    """
-    Write what was found into a file.
-
-    Parameters
-    ----------
-    found
-        A table, a region, or an error's parts.
-    path
-        A new file.
-    """
+    """Write what was found into a file."""
     with path.open("xb") as target:
         packer = _Packer(target, protocol=5)
         packer.fast = True  # nothing in it is its own part, and remembering each cell takes long
@@ -109,26 +100,7 @@ def pack(found: object, path: Path) -> None:
 
 
 def unpack(path: Path, file: str) -> Any:
-    """
-    Read what :func:`pack` wrote.
-
-    Parameters
-    ----------
-    path
-        The file.
-    file
-        The name of what was read, for errors.
-
-    Returns
-    -------
-    object
-        As it was packed; a frame's index counts from 0.
-
-    Raises
-    ------
-    InputError
-        It is cut, or holds what no reader gives.
-    """
+    """Read what :func:`pack` wrote."""
     try:
         with path.open("rb") as source:
             return _Unpacker(source).load()

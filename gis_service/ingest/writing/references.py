@@ -14,23 +14,7 @@ from gis_service.store.tables import table_of
 def ids_by_key(
     connection: sa.Connection, actor: Actor, record: Record
 ) -> dict[str, dict[str, int]]:
-    """
-    Read the ids of what records refer to.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    actor
-        Who imports.
-    record
-        The kind that refers.
-
-    Returns
-    -------
-    dict
-        Id by key, by kind. A name counts where only one bears it.
-    """
+    """Read the ids of what records refer to."""
     return {one.type: _ids(connection, actor, one.type) for one in record.references}
 
 

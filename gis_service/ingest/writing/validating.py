@@ -22,25 +22,7 @@ Day = date | None
 
 
 class Door:
-    """
-    One frame on its way into the store.
-
-    Parameters
-    ----------
-    name
-        Of the frame.
-    frame
-        Its rows.
-    id_column
-        What names a row in a refusal.
-    columns
-        What it must have; that of ``frames.COLUMNS`` where None.
-
-    Raises
-    ------
-    InputError
-        A column is missing.
-    """
+    """One frame on its way into the store."""
 
     def __init__(
         self,
@@ -60,20 +42,7 @@ class Door:
         self._id = self.columns[id_column]
 
     def refuse(self, bad: npt.ArrayLike, key: str, field: str, **values: object) -> None:
-        """
-        Turn rows away.
-
-        Parameters
-        ----------
-        bad
-            One truth value a row.
-        key
-            Message key.
-        field
-            The column that is wrong.
-        **values
-            For the message, the same for each row; ``table`` is always there.
-        """
+        """Turn rows away."""
         new = np.asarray(bad, dtype=bool) & self.good
         for index in np.flatnonzero(new).tolist():
             place = Place(row=index + 1, feature=str(self._id[index]), field=field)
@@ -140,16 +109,7 @@ class Door:
         self.refuse(bad, "ingest.row_repeated", field)
 
     def one_of(self, field: str, allowed: Collection[str]) -> None:
-        """
-        Refuse unknown words.
-
-        Parameters
-        ----------
-        field
-            Column name.
-        allowed
-            The known ones.
-        """
+        """Refuse unknown words."""
         known = pd.Series(self.columns[field]).isin(list(allowed)).to_numpy()
         self.refuse(~known, "ingest.row_unknown_word", field, allowed=", ".join(allowed))
 
@@ -191,14 +151,7 @@ class Door:
             self.columns[field] = numbers.to_numpy()
 
     def flags(self, *fields: str) -> None:
-        """
-        Check truth values.
-
-        Parameters
-        ----------
-        *fields
-            Column names.
-        """
+        """Check truth values."""
         for field in fields:
             values = pd.Series(self.columns[field])
             self.refuse(~values.isin([True, False]), "ingest.row_bad_flag", field)
@@ -229,18 +182,7 @@ class Door:
         self.columns["point"] = points
 
     def geometries(self, field: str, kinds: Collection[int], *, optional: bool = False) -> None:
-        """
-        Check shapes: of the right type, valid, within the globe.
-
-        Parameters
-        ----------
-        field
-            Column of shapely geometries.
-        kinds
-            Shapely type ids.
-        optional
-            None is allowed.
-        """
+        """Check shapes: of the right type, valid, within the globe."""
         values = np.array(self.columns[field], dtype=object)
         null = pd.isna(values)
         values[null] = None
@@ -274,16 +216,7 @@ class Door:
         self.columns[field] = objects(values)
 
     def moments(self, field: str, *, optional: bool = False) -> None:
-        """
-        Check points in time, which must tell their offset from UTC.
-
-        Parameters
-        ----------
-        field
-            Column name.
-        optional
-            Nothing is allowed and becomes None.
-        """
+        """Check points in time, which must tell their offset from UTC."""
         given = pd.Series(self.columns[field]).astype(object)
         null = given.isna().to_numpy()
         known = [isinstance(value, datetime) and value.tzinfo is not None for value in given]
@@ -320,18 +253,7 @@ class Door:
         self.columns["valid"] = objects(list(pairs))
 
     def present_iff(self, field: str, wanted: npt.ArrayLike, because: str) -> None:
-        """
-        Refuse what has a value where it must not, or none where it must.
-
-        Parameters
-        ----------
-        field
-            Column name.
-        wanted
-            One truth value a row.
-        because
-            The column that decides.
-        """
+        """Refuse what has a value where it must not, or none where it must."""
         there = ~pd.isna(self.columns[field])
         bad = there != np.asarray(wanted, dtype=bool)
         self.refuse(bad, "ingest.row_does_not_fit", field, other=because)
@@ -390,14 +312,7 @@ class Door:
         self.refuse(bad, "ingest.row_overlaps", "valid_from", fields=fields)
 
     def tags(self, field: str) -> None:
-        """
-        Check lists of words.
-
-        Parameters
-        ----------
-        field
-            Column of lists; nothing becomes an empty list.
-        """
+        """Check lists of words."""
         lists = [_words(value) for value in self.columns[field]]
         self.refuse([words is None for words in lists], "ingest.row_bad_list", field)
         self.columns[field] = objects(lists)

@@ -42,45 +42,20 @@ _CLASSES: Final = tuple(f"{a}{b}{c}" for a in "12" for b in "12" for c in "0123"
 
 @dataclass(frozen=True)
 class ImportSource:
-    """
-    Where rows come from.
+    """Where rows come from."""
 
-    Attributes
-    ----------
-    name
-        File name without its folder, or what made the rows.
-    sha256
-        Of the file.
-    crs
-        What its coordinates were before they became CGCS2000.
-    kind
-        Kind of import: ``osm``, ``demo`` …
-    """
-
+    # File name without its folder, or what made the rows.
     name: str
+    # Of the file.
     sha256: str
+    # What its coordinates were before they became CGCS2000.
     crs: str
+    # Kind of import: ``osm``, ``demo`` …
     kind: str
 
     @classmethod
     def of_file(cls, path: Path, kind: str, crs: str = "EPSG:4326") -> "ImportSource":
-        """
-        Describe a file.
-
-        Parameters
-        ----------
-        path
-            The file, which is read once.
-        kind
-            Kind of import.
-        crs
-            Of its coordinates.
-
-        Returns
-        -------
-        ImportSource
-            With the file's checksum.
-        """
+        """Describe a file."""
         with path.open("rb") as file:
             return cls(path.name, hashlib.file_digest(file, "sha256").hexdigest(), crs, kind)
 
@@ -107,25 +82,16 @@ class RoadsWritten:
 
 @dataclass(frozen=True)
 class ImportResult:
-    """
-    What an import did.
+    """What an import did."""
 
-    Attributes
-    ----------
-    import_id
-        Row of ``import_record``.
-    taken, replaced
-        Rows by table: written now, and taken away for them.
-    network_id
-        The active network; None where the region has no road.
-    refusals, notes
-        What did not go in, and what else is to be said.
-    """
-
+    # Row of ``import_record``.
     import_id: int
+    # Rows by table: written now, and taken away for them.
     taken: dict[str, int]
     replaced: dict[str, int]
+    # The active network; None where the region has no road.
     network_id: int | None
+    # What did not go in, and what else is to be said.
     refusals: list[Refusal]
     notes: list[Note]
 
@@ -144,39 +110,7 @@ def write_frames(
     details: Mapping[str, Any] | None = None,
     replace: bool = True,
 ) -> ImportResult:
-    """
-    Write a region.
-
-    Parameters
-    ----------
-    connection
-        An open transaction in the actor's name; it decides whether all of it stays.
-    actor
-        Who imports.
-    frames
-        The rows.
-    grid_ids
-        Id of each published grid by its key, for the duties; None if none is published yet.
-    source
-        Where the rows come from.
-    data_day
-        State of the roads.
-    clipped
-        Whether roads beyond the region may be missing.
-    refused_before
-        What the reader of the file already refused, for the record.
-    notes
-        What the reader of the file noted, for the record.
-    details
-        What else is written into the record.
-    replace
-        Take away the region that is there; False if :func:`clear_region` has run.
-
-    Returns
-    -------
-    ImportResult
-        Rows taken, replaced and refused.
-    """
+    """Write a region."""
     replaced = clear_region(connection) if replace else {}
     roads = write_roads(
         connection, frames.road_nodes, frames.road_edges, source.name, source.kind, data_day,
@@ -205,22 +139,9 @@ def write_frames(
 
 
 def clear_region(connection: sa.Connection) -> dict[str, int]:
-    """
-    Take away everything of a region but its grids.
-
-    Grids, their codes and versions stay, since a code never means another grid; so do the admin
-    units that grids refer to, the events and the import records.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-
-    Returns
-    -------
-    dict
-        Rows taken away by table, without the tables that had none.
-    """
+    """Take away everything of a region but its grids."""
+    # Grids, their codes and versions stay, since a code never means another grid; so do the admin
+    # units that grids refer to, the events and the import records.
     lock_roads(connection)
     records = [table_of(record) for record in reversed(RECORDS.values())]
     # children before parents, so that no row is left without what it points to
@@ -304,30 +225,7 @@ def write_roads(
     clipped: bool = False,
     turns: pd.DataFrame | None = None,
 ) -> RoadsWritten:
-    """
-    Write a road network and make it the active one.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    nodes, edges
-        ``road_nodes`` and ``road_edges`` of the frames.
-    name, source
-        Of the network.
-    data_day
-        State of the data.
-    clipped
-        Whether roads beyond the region may be missing.
-    turns
-        ``road_turns`` of the frames; one that names an edge which was refused is kept as not here.
-
-    Returns
-    -------
-    RoadsWritten
-        Lengths are measured here, on the ellipsoid. No edge, no network: the one that was active is
-        no longer.
-    """
+    """Write a road network and make it the active one."""
     places = Door("road_nodes", nodes, "node_id")
     places.numbers("node_id", -_BIGGEST, _BIGGEST)
     places.points()
@@ -422,22 +320,7 @@ def _checked_edges(edges: pd.DataFrame, points: Mapping[int, Any]) -> Door:
 
 
 def write_admin_units(connection: sa.Connection, frame: pd.DataFrame) -> Written:
-    """
-    Write administrative units, parents first.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    frame
-        ``admin_units``. A unit that is there already (code, list and level, days that meet) is
-        brought up to date.
-
-    Returns
-    -------
-    Written
-        Ids by code; where a code has several units, of the last.
-    """
+    """Write administrative units, parents first."""
     door = Door("admin_units", frame, "code")
     door.texts("code", "name", "source_list", required=True)
     door.texts("parent_code", "urban_rural_class")
@@ -498,21 +381,7 @@ def _put_admin_unit(
 
 
 def write_land_cover(connection: sa.Connection, frame: pd.DataFrame) -> Written:
-    """
-    Write water, green and built-up land.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    frame
-        ``land_cover``.
-
-    Returns
-    -------
-    Written
-        Without ids: nothing refers to them.
-    """
+    """Write water, green and built-up land."""
     door = Door("land_cover", frame)
     door.texts("key", required=True)
     door.texts("name")

@@ -22,20 +22,7 @@ _ROUND: Final = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 
 def nice(value: float) -> float:
-    """
-    Round to a number that a person would choose.
-
-    Parameters
-    ----------
-    value
-        Positive.
-
-    Returns
-    -------
-    float
-        The nearest of 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8 times a power of ten, by ratio; a whole number
-        from 1 upwards.
-    """
+    """Round to a number that a person would choose."""
     power = 10.0 ** np.floor(np.log10(value))
     best = min(_ROUND, key=lambda step: abs(np.log(step * power / value)))
     rounded = float(best * power)
@@ -43,22 +30,7 @@ def nice(value: float) -> float:
 
 
 def round_breaks(values: Iterable[float], classes: int = 5) -> list[float]:
-    """
-    Choose breaks that part counts into groups of about one size.
-
-    Parameters
-    ----------
-    values
-        Whole numbers, not negative.
-    classes
-        At most so many groups.
-
-    Returns
-    -------
-    list of float
-        Rising round numbers, each the lower limit of the next class; empty where all are equal.
-        Where zeros are many they are a class by themselves.
-    """
+    """Choose breaks that part counts into groups of about one size."""
     array = np.asarray(list(values), dtype=float)
     if array.size == 0 or array.min() == array.max():
         return []
@@ -112,22 +84,7 @@ def spread(colours: Sequence[str], classes: int) -> list[str]:
 
 
 def size_class(households: int, low: float, high: float) -> int:
-    """
-    Place a grid's load against the size rule.
-
-    Parameters
-    ----------
-    households
-        What the grid carries.
-    low, high
-        The rule's limits, both still right.
-
-    Returns
-    -------
-    int
-        0 below half of the lower limit, 1 below it, 2 right, 3 above the upper limit, 4 more than
-        half above it.
-    """
+    """Place a grid's load against the size rule."""
     if households < low:
         return 0 if households < low / 2 else 1
     if households > high:
@@ -138,23 +95,7 @@ def size_class(households: int, low: float, high: float) -> int:
 def hide_small(
     sizes: Mapping[int, int], parent_of: Mapping[int, int | None], smallest: int = 5
 ) -> set[int]:
-    """
-    Choose the cells to hide so that no total gives a small one away.
-
-    Parameters
-    ----------
-    sizes
-        Households by grid, siblings complete.
-    parent_of
-        Parent by grid.
-    smallest
-        Cells of 1 to ``smallest - 1`` households are hidden.
-
-    Returns
-    -------
-    set of int
-        The small ones, and where one is alone among its siblings, the next smallest beside it.
-    """
+    """Choose the cells to hide so that no total gives a small one away."""
     families: dict[int | None, list[int]] = {}
     for grid_id in sizes:
         families.setdefault(parent_of.get(grid_id), []).append(grid_id)

@@ -91,29 +91,7 @@ def shares_by_grid(
     rank: int,
     kind: str,
 ) -> dict[int, float | None]:
-    """
-    Give the share of covered households of every grid of a level.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    actor
-        Who asks: exact for the grids of its areas, in whole percent for others.
-    scheme
-        The grids' scheme.
-    run_id
-        Which run.
-    rank
-        Which level.
-    kind
-        A kind of facility; empty is the rule over kinds.
-
-    Returns
-    -------
-    dict
-        Share by grid id; None where nobody lives or where small cells could be told.
-    """
+    """Give the share of covered households of every grid of a level."""
     found = figures_by_grid(connection, run_id, rank, kind)
     seen = grids_seen(connection, actor, t.household)
     if seen is None:
@@ -203,27 +181,7 @@ def figures_seen(
 def coverage_of_grid(
     connection: sa.Connection, actor: Actor, scheme: SchemeKey, rank: int, grid_id: int
 ) -> dict[str, CoverageFigures]:
-    """
-    Give the figures of one grid against every standard that was measured.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    actor
-        Who asks.
-    scheme
-        The grid's scheme.
-    rank
-        The grid's level; 0 is the county, then ``grid_id`` is 0.
-    grid_id
-        Which grid.
-
-    Returns
-    -------
-    dict
-        By code of the standard; without those that have no figure for this grid.
-    """
+    """Give the figures of one grid against every standard that was measured."""
     seen = grids_seen(connection, actor, t.household)
     in_sight = seen is None or grid_id in seen
     answer: dict[str, CoverageFigures] = {}
@@ -244,21 +202,5 @@ def coverage_of_grid(
 def coverage_of_county(
     connection: sa.Connection, actor: Actor, scheme: SchemeKey
 ) -> dict[str, CoverageFigures]:
-    """
-    Give the county's figures against every standard that was measured.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    actor
-        Who asks.
-    scheme
-        The base scheme.
-
-    Returns
-    -------
-    dict
-        By code of the standard.
-    """
+    """Give the county's figures against every standard that was measured."""
     return coverage_of_grid(connection, actor, scheme, COUNTY_RANK, COUNTY_GRID)

@@ -33,42 +33,18 @@ _DECIMALS: Final = 5
 
 @dataclass(frozen=True)
 class AreaLayer:
-    """
-    What a map shows of a measured standard besides its figures.
+    """What a map shows of a measured standard besides its figures."""
 
-    Attributes
-    ----------
-    name
-        For the control that switches the layer.
-    layer
-        Not shown at first.
-    legend
-        Colour and words of each line.
-    """
-
+    # For the control that switches the layer.
     name: str
+    # Not shown at first.
     layer: folium.GeoJson
+    # Colour and words of each line.
     legend: tuple[tuple[str, str], ...]
 
 
 def measured_areas(connection: sa.Connection, areas: Areas, language: Language) -> list[AreaLayer]:
-    """
-    Draw the bands of every standard that is measured, and the districts of who drives out.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    areas
-        Which may have drawn them before.
-    language
-        Of the words.
-
-    Returns
-    -------
-    list of AreaLayer
-        None for a standard without a run, a road or a station.
-    """
+    """Draw the bands of every standard that is measured, and the districts of who drives out."""
     found = []
     for code, standard in standard_book().standards.items():
         run = latest_run(connection, code)
@@ -125,39 +101,13 @@ def _districts_of(
 
 
 def band_colours(count: int) -> tuple[str, ...]:
-    """
-    Choose colours of bands.
-
-    Parameters
-    ----------
-    count
-        How many bands.
-
-    Returns
-    -------
-    tuple of str
-        As many, from the nearest on; those beyond four are as light as the fourth.
-    """
+    """Choose colours of bands."""
     shown = BAND_COLOURS[1:] if count < len(BAND_COLOURS) else BAND_COLOURS
     return tuple(shown[min(place, len(shown) - 1)] for place in range(count))
 
 
 def band_words(bands: Sequence[AreaBand], language: Language) -> list[str]:
-    """
-    Say which minutes each band holds.
-
-    Parameters
-    ----------
-    bands
-        Rising.
-    language
-        Of the words.
-
-    Returns
-    -------
-    list of str
-        One a band.
-    """
+    """Say which minutes each band holds."""
     return [
         text(
             "cover.band", language, **{"from": f"{one.from_minutes:g}", "to": f"{one.to_minutes:g}"}
@@ -288,11 +238,8 @@ def _district_colour(one: NamedDistrict) -> str:
 
 
 def _simple(shapes: Sequence[Any]) -> list[Any]:
-    """
-    Leave out what shows nowhere, of all together: neighbours keep the border they share.
-
-    Where the ground is a metre wide, rounding has made a spike of it, which is no polygon.
-    """
+    """Leave out what shows nowhere, of all together: neighbours keep the border they share."""
+    # Where the ground is a metre wide, rounding has made a spike of it, which is no polygon.
     light = shapely.coverage_simplify([valid_ground(one) for one in shapes], _SIMPLE_DEGREES)
     return [without_specks(one, _SIMPLE_DEGREES * _SIMPLE_DEGREES) for one in light]
 

@@ -40,30 +40,19 @@ _PMTILES_HEADER: Final = 127
 
 @dataclass(frozen=True)
 class BaseMap:
-    """
-    A base map as the page offers it.
+    """A base map as the page offers it."""
 
-    Attributes
-    ----------
-    key
-        Its name in the URL of the page.
-    name
-        What it is called; empty: the page says it in words.
-    attribution
-        Whose it is.
-    max_zoom
-        Its nearest zoom; above it tiles are drawn larger.
-    tiles
-        Addresses on this server with ``{z}``, ``{x}``, ``{y}``, the lowest first.
-    archive
-        Address of a PMTiles archive on this server instead.
-    """
-
+    # Its name in the URL of the page.
     key: str
+    # What it is called; empty: the page says it in words.
     name: str
+    # Whose it is.
     attribution: str
+    # Its nearest zoom; above it tiles are drawn larger.
     max_zoom: int
+    # Addresses on this server with ``{z}``, ``{x}``, ``{y}``, the lowest first.
     tiles: tuple[str, ...] = ()
+    # Address of a PMTiles archive on this server instead.
     archive: str = ""
 
 
@@ -76,25 +65,7 @@ class Picture:
 
 
 def check_template(template: str) -> str:
-    """
-    Read the address of a tile server.
-
-    Parameters
-    ----------
-    template
-        With ``{z}``, ``{x}``, ``{y}`` (``{-y}`` counts from the south), or a WMTS template with
-        ``{TileMatrix}``, ``{TileCol}``, ``{TileRow}``.
-
-    Returns
-    -------
-    str
-        The same.
-
-    Raises
-    ------
-    SetupError
-        It is not HTTP, names no host, or lacks a placeholder or has an unknown one.
-    """
+    """Read the address of a tile server."""
     parts = urlsplit(template)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise SetupError("map.base_not_http")
@@ -132,24 +103,7 @@ def fill(template: str, z: int, x: int, y: int) -> str:
 
 
 def check_archive(file: Path) -> Path:
-    """
-    Look at the first bytes of a PMTiles archive.
-
-    Parameters
-    ----------
-    file
-        Where it lies.
-
-    Returns
-    -------
-    pathlib.Path
-        The same.
-
-    Raises
-    ------
-    SetupError
-        It is not there, no PMTiles of version 3, or holds no pictures.
-    """
+    """Look at the first bytes of a PMTiles archive."""
     if not file.is_file():
         raise SetupError("map.base_no_file", file=file.name)
     with file.open("rb") as opened:

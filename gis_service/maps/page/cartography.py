@@ -31,21 +31,13 @@ Bbox = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class LayerSpec:
-    """
-    A layer the reader may switch on and off.
+    """A layer the reader may switch on and off."""
 
-    Attributes
-    ----------
-    key
-        Its name in the URL and in the scripts; the message ``page.layer_<key>`` says it in words.
-    pane
-        One of ``PANES``.
-    shown
-        Whether it is on when the page opens.
-    """
-
+    # Its name in the URL and in the scripts; the message ``page.layer_<key>`` says it in words.
     key: str
+    # One of ``PANES``.
     pane: str
+    # Whether it is on when the page opens.
     shown: bool = True
 
 

@@ -88,14 +88,7 @@ class PageContext:
 
 
 class PageFigure(Figure):
-    """
-    The document around the map: language, title, styles, modules, and the shell of the page.
-
-    Parameters
-    ----------
-    context
-        What the page opens with.
-    """
+    """The document around the map: language, title, styles, modules, and the shell of the page."""
 
     _template = templates.get_template("document.html")
 
@@ -133,14 +126,7 @@ class PageFigure(Figure):
 
 
 class GridMap(folium.Map):
-    """
-    A Folium map whose every script and style comes from this server.
-
-    Parameters
-    ----------
-    bbox
-        What it shows first: west, south, east, north in degrees.
-    """
+    """A Folium map whose every script and style comes from this server."""
 
     _template = templates.get_template("map.html")
 
@@ -168,16 +154,7 @@ class GridMap(folium.Map):
 
 
 class LayerGroup(Layer):
-    """
-    An empty group that a script of the page draws into.
-
-    Parameters
-    ----------
-    spec
-        Which layer.
-    title
-        Its name for the reader.
-    """
+    """An empty group that a script of the page draws into."""
 
     _template = templates.get_template("layer_group.html")
 
@@ -189,11 +166,9 @@ class LayerGroup(Layer):
 
 
 class PointCluster(MarkerCluster):
-    """
-    Where symbols gather when they would overlap; the plugin is served from here.
+    """Where symbols gather when they would overlap; the plugin is served from here."""
 
-    One cluster holds the points of every layer, so that what lies close is counted together.
-    """
+    # One cluster holds the points of every layer, so that what lies close is counted together.
 
     def __init__(self) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
@@ -213,14 +188,7 @@ class PointCluster(MarkerCluster):
 
 
 class Pane(CustomPane):
-    """
-    A pane of the map, under its own name.
-
-    Parameters
-    ----------
-    name
-        One of ``PANES``.
-    """
+    """A pane of the map, under its own name."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name, z_index=PANES[name], pointer_events=name in CLICKABLE_PANES)
@@ -236,16 +204,7 @@ class LayerSwitch(LayerControl):
 
 
 class LayerRegister(MacroElement):
-    """
-    Hands the layers to the page's scripts by their keys.
-
-    Parameters
-    ----------
-    layers
-        Key of a layer to its variable.
-    cluster
-        The variable of the cluster.
-    """
+    """Hands the layers to the page's scripts by their keys."""
 
     _template = templates.get_template("layer_register.html")
 
@@ -258,19 +217,7 @@ class LayerRegister(MacroElement):
 
 
 def grid_map(context: PageContext) -> GridMap:
-    """
-    Build the map with its panes, layers and the control that switches them.
-
-    Parameters
-    ----------
-    context
-        What the page opens with.
-
-    Returns
-    -------
-    GridMap
-        Inside a ``PageFigure``.
-    """
+    """Build the map with its panes, layers and the control that switches them."""
     texts = all_texts(context.language)
     bbox = None if context.county is None else context.county.get("bbox")
     page_map = GridMap(None if bbox is None else (bbox[0], bbox[1], bbox[2], bbox[3]))

@@ -136,33 +136,7 @@ def layer_tag(
 def grid_layer(
     connection: sa.Connection, scheme: SchemeKey, rank: int, at: date | None, detail: Detail
 ) -> str:
-    """
-    Draw the grids of one level on a day.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    scheme
-        Which scheme.
-    rank
-        Which level.
-    at
-        The day; None is today.
-    detail
-        ``full`` is every vertex; ``mid`` and ``low`` are simplified all together, so that
-        neighbours never part; ``index`` has no geometry but a ``bbox``.
-
-    Returns
-    -------
-    str
-        A GeoJSON FeatureCollection of MultiPolygons.
-
-    Raises
-    ------
-    NotFoundError
-        The scheme has no such level.
-    """
+    """Draw the grids of one level on a day."""
     level, state = t.grid_level.c, t.grid_state.c
     tessellates = connection.scalar(
         sa.select(level.tessellates).where(level.scheme_id == scheme.scheme_id, level.rank == rank)
@@ -246,23 +220,7 @@ def grid_outline(connection: sa.Connection, grid_id: int, at: date | None) -> st
 
 
 def drawn_together(shapes: GeometryArray, detail: Detail, *, tessellates: bool) -> GeometryArray:
-    """
-    Simplify polygons as one coverage and round them for drawing.
-
-    Parameters
-    ----------
-    shapes
-        (Multi)Polygons in lon, lat.
-    detail
-        How far.
-    tessellates
-        Whether they are a coverage; a level that is none is drawn in full.
-
-    Returns
-    -------
-    array of MultiPolygon
-        In the order of the input; an edge that two polygons shared they still share.
-    """
+    """Simplify polygons as one coverage and round them for drawing."""
     tolerance = TOLERANCE_DEGREES[detail]
     if tolerance and tessellates and len(shapes):
         shapes = shapely.coverage_simplify(shapes, tolerance)
@@ -279,25 +237,7 @@ def feature_collection(
     *,
     truncated: bool = False,
 ) -> str:
-    """
-    Put features together from finished geometries.
-
-    Parameters
-    ----------
-    geometries
-        GeoJSON texts.
-    properties
-        One dictionary a feature.
-    ids
-        The features' ids.
-    truncated
-        Whether there were more than may be sent.
-
-    Returns
-    -------
-    str
-        A GeoJSON FeatureCollection; ``truncated`` stands in it as a member of our own.
-    """
+    """Put features together from finished geometries."""
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode
     named = (f'"id":{one},' for one in ids) if ids is not None else iter(lambda: "", None)
     features = ",".join(
@@ -334,19 +274,7 @@ def _touching(column: Any, bbox: Bbox | None) -> list[sa.ColumnElement[bool]]:
 
 
 def road_classes(zoom: int) -> list[str]:
-    """
-    Say which roads are drawn at a zoom.
-
-    Parameters
-    ----------
-    zoom
-        Of a Web-Mercator map, 0 to 22.
-
-    Returns
-    -------
-    list of str
-        Of ``tables.ROAD_CLASSES``.
-    """
+    """Say which roads are drawn at a zoom."""
     return [
         name
         for name in t.ROAD_CLASSES

@@ -147,25 +147,7 @@ def is_fresh(store: Store, actor: Actor, file: Path, language: Language) -> bool
 
 
 def render_map(connection: sa.Connection, actor: Actor, language: Language, areas: Areas) -> str:
-    """
-    Render the document.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    actor
-        Who asks.
-    language
-        Of titles and legends.
-    areas
-        Draws bands of minutes and districts, or has drawn them before.
-
-    Returns
-    -------
-    str
-        HTML.
-    """
+    """Render the document."""
     scheme = find_scheme(connection, "base")
     ranks = list(
         connection.execute(

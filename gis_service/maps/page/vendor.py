@@ -49,19 +49,7 @@ _STATIC_IMPORT: Final = re.compile(r'^(?:import|\} from)\b[^;]*?"\./([\w.]+)";$'
 
 
 def file_hash(file: Path) -> str:
-    """
-    Name the content of a file.
-
-    Parameters
-    ----------
-    file
-        A file that exists.
-
-    Returns
-    -------
-    str
-        Twelve signs; another content has others.
-    """
+    """Name the content of a file."""
     about = file.stat()
     return _hash(file, about.st_mtime_ns, about.st_size)
 
@@ -95,19 +83,7 @@ def _packed(file: Path, _mtime_ns: int, _size: int) -> bytes:
 
 
 def static_address(folder: str, name: str) -> str:
-    """
-    Say where one of our own files is, in its present content.
-
-    Parameters
-    ----------
-    folder, name
-        Below ``web``.
-
-    Returns
-    -------
-    str
-        With ``?v=``.
-    """
+    """Say where one of our own files is, in its present content."""
     return f"/static/{folder}/{name}?v={file_hash(WEB_DIR / folder / name)}"
 
 
@@ -126,36 +102,12 @@ def scripts_hash() -> str:
 
 
 def script_address(name: str) -> str:
-    """
-    Say where a script of ours is, in its present content.
-
-    Parameters
-    ----------
-    name
-        In ``web/js``.
-
-    Returns
-    -------
-    str
-        With the hash as a folder, so that what it imports from beside itself has it too.
-    """
+    """Say where a script of ours is, in its present content."""
     return f"/static/js/{scripts_hash()}/{name}"
 
 
 def with_imports(name: str) -> list[str]:
-    """
-    List a script and all that it imports at once, not when it is needed.
-
-    Parameters
-    ----------
-    name
-        In ``web/js``.
-
-    Returns
-    -------
-    list of str
-        Names, sorted.
-    """
+    """List a script and all that it imports at once, not when it is needed."""
     found: set[str] = set()
     waiting = [name]
     while waiting:
@@ -167,32 +119,13 @@ def with_imports(name: str) -> list[str]:
 
 
 def vendor_address(name: str) -> str:
-    """
-    Say where the file of a library is, in its present content.
-
-    Parameters
-    ----------
-    name
-        One of ``VENDOR_FILES``.
-
-    Returns
-    -------
-    str
-        With ``?v=``; without, where the npm packages are not installed.
-    """
+    """Say where the file of a library is, in its present content."""
     file = WEB_DIR / "node_modules" / VENDOR_FILES[name]
     return f"/vendor/{name}?v={file_hash(file)}" if file.is_file() else f"/vendor/{name}"
 
 
 def import_map() -> dict[str, dict[str, str]]:
-    """
-    Tell a browser which file a script means when it imports one.
-
-    Returns
-    -------
-    dict
-        As an import map: the libraries, each with its hash. Our own scripts need none.
-    """
+    """Tell a browser which file a script means when it imports one."""
     libraries = {name: vendor_address(file) for name, file in LIBRARIES.items()}
     return {"imports": {"leaflet": script_address("leaflet.js"), **libraries}}
 

@@ -80,19 +80,7 @@ class Frame:
         return shapely.transform(geometries, project)
 
     def to_ground(self, x_mm: float, y_mm: float) -> Point:
-        """
-        Find the ground under a point of the paper.
-
-        Parameters
-        ----------
-        x_mm, y_mm
-            From the upper left corner.
-
-        Returns
-        -------
-        tuple of float
-            Lon, lat.
-        """
+        """Find the ground under a point of the paper."""
         _, to_lonlat = local_metres(self.lon0, self.lat0)
         metres = self.scale / 1000
         lon, lat = to_lonlat(
@@ -146,21 +134,7 @@ def fit(bbox: Bbox, width_mm: float, height_mm: float, border: float = 0.07) -> 
 
 
 def scale_bar_m(scale: float, most_mm: float) -> float:
-    """
-    Choose the length of a scale bar: 1, 2 or 5 times a power of ten.
-
-    Parameters
-    ----------
-    scale
-        As of :class:`Frame`.
-    most_mm
-        The longest it may be on paper.
-
-    Returns
-    -------
-    float
-        Metres on the ground.
-    """
+    """Choose the length of a scale bar: 1, 2 or 5 times a power of ten."""
     most_m = most_mm * scale / 1000
     power = 10 ** math.floor(math.log10(most_m))
     return max(float(step * power) for step in (1, 2, 5) if step * power <= most_m)
@@ -170,19 +144,7 @@ def scale_bar_m(scale: float, most_mm: float) -> float:
 
 
 def path_data(geometries: Iterable[Any]) -> str:
-    """
-    Write lines and polygons as one SVG path.
-
-    Parameters
-    ----------
-    geometries
-        In millimetres; points are left out.
-
-    Returns
-    -------
-    str
-        For the attribute ``d``; empty where nothing can be seen.
-    """
+    """Write lines and polygons as one SVG path."""
     parts: list[str] = []
     for geometry in geometries:
         for part in shapely.get_parts(geometry):
@@ -358,15 +320,9 @@ def text_width(text: str, size: float) -> float:
 
 @dataclass
 class Board:
-    """
-    Where texts and symbols stand already, so that none comes upon another.
+    """Where texts and symbols stand already, so that none comes upon another."""
 
-    Attributes
-    ----------
-    window
-        What lies beyond it has no place.
-    """
-
+    # What lies beyond it has no place.
     window: shapely.Polygon
     _taken: list[shapely.Polygon] = field(default_factory=list)
 
@@ -383,19 +339,7 @@ class Board:
         self._taken.append(shape)
 
     def is_free(self, shape: shapely.Polygon) -> bool:
-        """
-        Tell whether a place lies in the window and on nothing else.
-
-        Parameters
-        ----------
-        shape
-            In millimetres.
-
-        Returns
-        -------
-        bool
-            True: it may be taken.
-        """
+        """Tell whether a place lies in the window and on nothing else."""
         return bool(self.window.contains(shape)) and not any(
             taken.intersects(shape) for taken in self._taken
         )
@@ -442,23 +386,7 @@ class Board:
 
 
 def along(line: shapely.LineString, text: str, size: float) -> list[Label]:
-    """
-    Find stretches of a line straight enough to carry a text.
-
-    Parameters
-    ----------
-    line
-        In millimetres.
-    text
-        What is written.
-    size
-        Height of the type.
-
-    Returns
-    -------
-    list of Label
-        The straightest first; readable without turning the page upside down.
-    """
+    """Find stretches of a line straight enough to carry a text."""
     width = text_width(text, size) * 1.1
     found: list[tuple[float, float, Label]] = []
     steps = int((line.length - width) // (width / 2)) + 1 if line.length >= width else 0

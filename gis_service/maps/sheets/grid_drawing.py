@@ -37,24 +37,16 @@ BUILDINGS_TO: Final = 20_000
 
 @dataclass(frozen=True)
 class RoadStyle:
-    """
-    How a group of road classes is drawn.
-
-    Attributes
-    ----------
-    width
-        The least on paper, millimetres.
-    width_m
-        On the ground; drawn so wide where the scale allows.
-    to_scale
-        Beyond this scale it is left out.
-    """
+    """How a group of road classes is drawn."""
 
     group: str
     classes: frozenset[str]
+    # The least on paper, millimetres.
     width: float
+    # On the ground; drawn so wide where the scale allows.
     width_m: float
     fill: str
+    # Beyond this scale it is left out.
     to_scale: float
 
 
@@ -154,19 +146,12 @@ class Ground:
 
 @dataclass(frozen=True)
 class Drawn:
-    """
-    The finished picture.
-
-    Attributes
-    ----------
-    shown
-        What the legend has to explain: ``child``, ``building``, groups of roads, ``water`` …
-    kinds
-        Kinds of facilities drawn.
-    """
+    """The finished picture."""
 
     svg: str
+    # What the legend has to explain: ``child``, ``building``, groups of roads, ``water`` …
     shown: frozenset[str]
+    # Kinds of facilities drawn.
     kinds: tuple[str, ...]
 
 
@@ -180,19 +165,7 @@ class Words:
 
 
 def wanted_roads(scale: float) -> list[str]:
-    """
-    Say which roads are drawn at a scale.
-
-    Parameters
-    ----------
-    scale
-        As of :class:`~gis_service.maps.sheets.drawing.Frame`.
-
-    Returns
-    -------
-    list of str
-        Classes of roads.
-    """
+    """Say which roads are drawn at a scale."""
     return sorted(name for one in ROAD_STYLES if scale <= one.to_scale for name in one.classes)
 
 

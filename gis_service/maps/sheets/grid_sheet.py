@@ -119,19 +119,7 @@ class Printed:
 
 
 def layouts(paper: Paper) -> tuple[Layout, Layout]:
-    """
-    Lay a sheet out, upright and across.
-
-    Parameters
-    ----------
-    paper
-        Its size.
-
-    Returns
-    -------
-    tuple of Layout
-        Portrait, landscape.
-    """
+    """Lay a sheet out, upright and across."""
     short, long = PAPERS[paper]
     k = _TYPE[paper]
     margin, head, foot, gap = 10.0, 17 * k, 12.5 * k, 3 * k

@@ -19,23 +19,7 @@ from gis_service.maps.sheets.grid_drawing import (
 def legend_samples(
     drawn: Drawn, sign: Callable[[str], str], k: float
 ) -> Iterator[tuple[str, bool, str]]:
-    """
-    Show everything that stands on a map once.
-
-    Parameters
-    ----------
-    drawn
-        The map.
-    sign
-        The sign inside the symbol of a kind of facility.
-    k
-        Size of the type; 1 on A4.
-
-    Yields
-    ------
-    tuple
-        A name, whether it is a kind of facility, and its picture as SVG.
-    """
+    """Show everything that stands on a map once."""
     line = '<path d="M0 1.5H8" fill="none" stroke="{}" stroke-width="{:.2f}"{}/>'
     grid = line.format(ACCENT, 2.2, ' stroke-opacity="0.22"') + line.format(ACCENT, 0.75, "")
     yield "grid", False, _svg(grid, k)

@@ -135,23 +135,7 @@ def _levels(
 def chains_of(
     ids: Sequence[int], parent_of: Mapping[int, int | None], depth: int
 ) -> npt.NDArray[np.int64]:
-    """
-    Walk from grids up to the top.
-
-    Parameters
-    ----------
-    ids
-        Grids of one level.
-    parent_of
-        The tree.
-    depth
-        How many levels there are down to these grids.
-
-    Returns
-    -------
-    array of int64, shape (len(ids), depth)
-        From the top level down to the grid itself; where a chain is shorter, its top is repeated.
-    """
+    """Walk from grids up to the top."""
     rows = []
     for grid_id in ids:
         chain = [grid_id]

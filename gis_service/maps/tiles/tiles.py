@@ -78,21 +78,13 @@ LAYERS: Final = (*GROUND, *SCHEME)
 
 @dataclass(frozen=True)
 class TileSet:
-    """
-    The tiles of one layer in one state of the data.
+    """The tiles of one layer in one state of the data."""
 
-    Attributes
-    ----------
-    layer
-        One of ``LAYERS``.
-    content
-        Names the state: another one whenever a tile could look different.
-    scheme, rank, day
-        Of a layer of grids; day None is today.
-    """
-
+    # One of ``LAYERS``.
     layer: str
+    # Names the state: another one whenever a tile could look different.
     content: str
+    # Of a layer of grids; day None is today.
     scheme: SchemeKey | None = None
     rank: int = 0
     day: date | None = None
@@ -157,21 +149,7 @@ class TileCache:
         self._lock = threading.Lock()
 
     def is_news(self, layer: str, content: str) -> bool:
-        """
-        Tell once that a layer shows another state of the data.
-
-        Parameters
-        ----------
-        layer
-            The name under which its tiles are kept.
-        content
-            The state.
-
-        Returns
-        -------
-        bool
-            True at the first question for each state.
-        """
+        """Tell once that a layer shows another state of the data."""
         with self._lock:
             is_news = self._states.get(layer) != content
             self._states[layer] = content
@@ -385,24 +363,7 @@ def _keep(connection: sa.Connection, key: tuple[Any, ...], packed: bytes) -> Non
 
 
 def cut_tile(connection: sa.Connection, tiles: TileSet, z: int, x: int, y: int) -> bytes:
-    """
-    Cut a tile from the tables.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    tiles
-        Which layer.
-    z, x, y
-        Where.
-
-    Returns
-    -------
-    bytes
-        MVT, at most ``MOST_BYTES``: where it would be more, the least of its things are left out.
-        Layers of a tile are simply written one after the other.
-    """
+    """Cut a tile from the tables."""
     sql.settle(connection)
     if tiles.layer in GROUND:
         parts = GROUND[tiles.layer]
@@ -424,19 +385,7 @@ def cut_tile(connection: sa.Connection, tiles: TileSet, z: int, x: int, y: int) 
 
 
 def pixel_degrees(z: int) -> float:
-    """
-    Say how wide a pixel is.
-
-    Parameters
-    ----------
-    z
-        Zoom of a pyramid of tiles of 512 pixels.
-
-    Returns
-    -------
-    float
-        Degrees of longitude.
-    """
+    """Say how wide a pixel is."""
     return float(360 / TILE_PIXELS / 2**z)
 
 
@@ -529,23 +478,7 @@ def prepare(connection: sa.Connection) -> int:
 
 
 def ensure_shapes(connection: sa.Connection, tiles: TileSet, *zooms: int) -> bool:
-    """
-    Make the shapes of a version for some zooms, unless they are there.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    tiles
-        Of which scheme and day.
-    *zooms
-        For which zooms.
-
-    Returns
-    -------
-    bool
-        Whether any was made just now.
-    """
+    """Make the shapes of a version for some zooms, unless they are there."""
     if tiles.scheme is None or tiles.content == NO_CONTENT:
         return False
     missing = [zoom for zoom in zooms if not _has_shapes(connection, tiles, zoom)]
