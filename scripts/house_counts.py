@@ -47,6 +47,7 @@ class House:
     named_twice: list[str] = field(default_factory=list)
     statement_modules: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
+    docstrings: list[str] = field(default_factory=list)
 
 
 def modules() -> Iterator[Path]:
@@ -85,6 +86,7 @@ def count() -> House:
         if len(paths) > 1
     ]
     house.unused = _unused()
+    house.docstrings = list(_docstring_faults())
     return house
 
 
@@ -122,6 +124,63 @@ def _comment_and_code_lines(text: str, docstring: set[int]) -> tuple[int, int]:
             code.update(lines)
     code -= docstring
     return len(comments - code), len(code)
+
+
+def room_of(path: Path) -> str:
+    """Name the room of a module; one that stands alone is a room of its own."""
+    return path.relative_to(PACKAGE).parts[0]
+
+
+def _docstring_faults() -> Iterator[str]:
+    """Find short docstrings of what other rooms import, and long ones of what they never name."""
+    trees = {file: ast.parse(file.read_text("utf-8")) for file in modules()}
+    imported: dict[str, set[str]] = defaultdict(set)
+    named: dict[str, set[str]] = defaultdict(set)
+    for file, node in ((file, node) for file, tree in trees.items() for node in ast.walk(tree)):
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                imported[f"{node.module}.{alias.name}"].add(room_of(file))
+                named[alias.name].add(room_of(file))
+        elif isinstance(node, ast.Attribute):
+            named[node.attr].add(room_of(file))
+    for file, tree in trees.items():
+        module = ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts)
+        for node in filter(_is_documented, ast.walk(tree)):
+            assert isinstance(node, Function)
+            is_full = "\n----" in (ast.get_docstring(node) or "")
+            others = {room_of(file)}
+            if (
+                not is_full
+                and _takes_something(node)
+                and imported[f"{module}.{node.name}"] - others
+            ):
+                yield f"{file.relative_to(PACKAGE)}:{node.name}: say what it takes and gives"
+            elif is_full and not named[node.name] - others and file.parent != PACKAGE:
+                yield f"{file.relative_to(PACKAGE)}:{node.name}: one line is enough"
+
+
+def _is_documented(node: ast.AST) -> bool:
+    """Tell whether it is a function with a docstring that only who reads the code reads."""
+    if not isinstance(node, Function) or not ast.get_docstring(node):
+        return False  # of a route or a command its users read it; a kernel's arrays have no shape
+    decorators = {_name_of(one) for one in node.decorator_list}
+    return "compiled" not in decorators and not decorators - _PLAIN_DECORATORS
+
+
+_PLAIN_DECORATORS: Final = frozenset(
+    {"cache", "cached_property", "classmethod", "contextmanager", "lru_cache"}
+    | {"overload", "property", "staticmethod"}
+)
+
+
+def _name_of(decorator: ast.expr) -> str:
+    node = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def _takes_something(node: Function) -> bool:
+    arguments = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+    return any(one.arg not in ("self", "cls") for one in arguments)
 
 
 _STATEMENTS: Final = frozenset({"select", "insert", "update", "delete", "exists", "values"})
@@ -172,6 +231,7 @@ def broken(house: House) -> list[str]:
         *(("arguments", entry.rpartition(":")[0]) for entry in house.many_arguments),
         *(("twice", entry.partition(":")[0]) for entry in house.named_twice),
         *(("unused", entry) for entry in house.unused),
+        *(("docstring", entry.partition(": ")[0]) for entry in house.docstrings),
     ]
     wrong = [f"{rule}: {name}" for rule, name in found if name not in allowed[rule]]
     stale = [
@@ -219,6 +279,7 @@ def main() -> None:
         "named_twice",
         "statement_modules",
         "unused",
+        "docstrings",
     ):
         entries = counts[name]
         print(f"\n{name.replace('_', ' ')}: {len(entries)}")
