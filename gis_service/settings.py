@@ -41,7 +41,7 @@ class StoreSettings(BaseSettings):
     )
 
 
-class Limits(BaseModel):
+class WorkLimits(BaseModel):
     """How long one kind of work may hold the database, in seconds; 0 sets no limit."""
 
     statement_s: float = Field(ge=0, le=1_000_000, description="One statement.")
@@ -59,19 +59,19 @@ class LimitSettings(BaseSettings):
         nested_model_default_partial_update=True,
     )
 
-    page: Limits = Field(
-        default=Limits(statement_s=30, lock_s=10, idle_s=60), description="A request."
+    page: WorkLimits = Field(
+        default=WorkLimits(statement_s=30, lock_s=10, idle_s=60), description="A request."
     )
-    report: Limits = Field(
-        default=Limits(statement_s=300, lock_s=10, idle_s=300),
+    report: WorkLimits = Field(
+        default=WorkLimits(statement_s=300, lock_s=10, idle_s=300),
         description="A report or a map that is written while somebody waits.",
     )
-    job: Limits = Field(
-        default=Limits(statement_s=3600, lock_s=1800, idle_s=3600),
+    job: WorkLimits = Field(
+        default=WorkLimits(statement_s=3600, lock_s=1800, idle_s=3600),
         description="Work from the queue.",
     )
-    command: Limits = Field(
-        default=Limits(statement_s=0, lock_s=0, idle_s=0),
+    command: WorkLimits = Field(
+        default=WorkLimits(statement_s=0, lock_s=0, idle_s=0),
         description="A command at a terminal, which whoever started it can end.",
     )
 

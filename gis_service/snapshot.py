@@ -21,12 +21,12 @@ from gis_service.store.tiles import counts
 Made = TypeVar("Made")
 State = tuple[tuple[str, int], ...]
 
-PARTS: "list[Part]" = []
+PARTS: "list[SnapshotPart]" = []
 """All that are declared."""
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class SnapshotPart:
     """
     Something that is made of the store and kept.
 
@@ -47,7 +47,7 @@ class Part:
 
     name: str
     stands_on: tuple[str, ...] = ()
-    needs: tuple["Part", ...] = ()
+    needs: tuple["SnapshotPart", ...] = ()
     most: int = 1
     quiet_s: float | None = None
 
@@ -80,13 +80,13 @@ class Snapshot:
     """What one process keeps, shared by its threads."""
 
     def __init__(self) -> None:
-        self._shelves: dict[Part, _Shelf] = {}
+        self._shelves: dict[SnapshotPart, _Shelf] = {}
         self._guard = threading.Lock()
 
     def get(
         self,
         connection: sa.Connection,
-        part: Part,
+        part: SnapshotPart,
         make: Callable[[], Made],
         key: Hashable = None,
     ) -> Made:
@@ -124,7 +124,7 @@ class Snapshot:
             return cast("Made", found.value)
 
     @contextmanager
-    def when_free(self, *parts: Part) -> Iterator[None]:
+    def when_free(self, *parts: SnapshotPart) -> Iterator[None]:
         """
         Wait until nobody makes some parts, for whoever holds no connection yet.
 
@@ -167,12 +167,12 @@ class Snapshot:
                 shelf.lock.release()
         return forgotten
 
-    def _shelf(self, part: Part) -> _Shelf:
+    def _shelf(self, part: SnapshotPart) -> _Shelf:
         with self._guard:
             return self._shelves.setdefault(part, _Shelf())
 
 
-def state_of(connection: sa.Connection, part: Part) -> State:
+def state_of(connection: sa.Connection, part: SnapshotPart) -> State:
     """
     Name the state of all that a part stands on.
 

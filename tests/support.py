@@ -11,7 +11,7 @@ from gis_service.access import SYSTEM
 from gis_service.boundaries.linework.tessellation import Tessellation, from_polygons
 from gis_service.boundaries.publication.grid_table import publish_table
 from gis_service.boundaries.publication.publishing import Published
-from gis_service.boundaries.publication.schemes import Level, ensure_scheme
+from gis_service.boundaries.publication.schemes import SchemeLevel, ensure_scheme
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
 
@@ -19,9 +19,9 @@ SIDE = 0.01
 WEST, SOUTH = 112.9, 28.7
 FIRST_DAY = date(2024, 7, 1)
 LEVELS = (
-    Level(1, "大网格", "Top grid", "town"),
-    Level(2, "中网格", "Middle grid", "village"),
-    Level(3, "基础网格", "Base grid"),
+    SchemeLevel(1, "大网格", "Top grid", "town"),
+    SchemeLevel(2, "中网格", "Middle grid", "village"),
+    SchemeLevel(3, "基础网格", "Base grid"),
 )
 
 

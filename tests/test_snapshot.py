@@ -8,13 +8,13 @@ import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
 from gis_service.api import app  # noqa: F401 (declares every part)
-from gis_service.snapshot import PARTS, Part, Snapshot
+from gis_service.snapshot import PARTS, Snapshot, SnapshotPart
 from gis_service.store import Store
 from gis_service.store import tables as t
 from gis_service.store.tiles import COUNTED, DAY
 
-FACILITIES = Part("facilities of a test", ("facility",), most=2, quiet_s=60.0)
-NAMES = Part("made of them", ("officer",), needs=(FACILITIES,))
+FACILITIES = SnapshotPart("facilities of a test", ("facility",), most=2, quiet_s=60.0)
+NAMES = SnapshotPart("made of them", ("officer",), needs=(FACILITIES,))
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ _AHEAD_S: Final = 0.5
 Held = TypeVar("Held")
 
 
-class Ahead:
+class RevalidatingCache:
     """What one event loop holds, by key; made on the first request of an app."""
 
     def __init__(self) -> None:

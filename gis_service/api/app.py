@@ -40,13 +40,13 @@ from gis_service.api import (
     tiles,
 )
 from gis_service.api.admission import Admission
-from gis_service.api.ahead import Ahead
+from gis_service.api.ahead import RevalidatingCache
 from gis_service.api.authentication import Authenticator
 from gis_service.api.bodies import BodyLimit
 from gis_service.api.guard import Guard, is_loopback
-from gis_service.boundaries.plans.drafts import PlanDesk
-from gis_service.coverage.areas.service import Areas, area_folder
-from gis_service.grids.answers.answering import Desk
+from gis_service.boundaries.plans.drafts import DraftCache
+from gis_service.coverage.areas.service import AreaService, area_folder
+from gis_service.grids.answers.answering import AnswerService
 from gis_service.maps.page.answer_cache import AnswerCache
 from gis_service.maps.page.base_maps import BaseMaps
 from gis_service.maps.page.layers import GridLayerCache
@@ -108,13 +108,13 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
     store = store.under("page")
     app.state.store = store
     app.state.snapshot = Snapshot()
-    app.state.ahead = Ahead()
+    app.state.ahead = RevalidatingCache()
     app.state.authenticator = Authenticator(
         store, Sessions(settings.session_hours * 3600, settings.sessions), app.state.ahead
     )
-    app.state.desk = Desk(store, app.state.snapshot)
-    app.state.areas = Areas(app.state.snapshot, area_folder())
-    app.state.plans = PlanDesk()
+    app.state.desk = AnswerService(store, app.state.snapshot)
+    app.state.areas = AreaService(app.state.snapshot, area_folder())
+    app.state.plans = DraftCache()
     app.state.grid_layers = GridLayerCache()
     app.state.tiles = TileCache()
     app.state.answers = AnswerCache()

@@ -22,9 +22,9 @@ from gis_service.api.dependencies import (
     TilePart,
 )
 from gis_service.api.geojson import FeatureCollection
-from gis_service.api.routing import Router, once_made
+from gis_service.api.routing import ServiceRouter, once_made
 from gis_service.api.tagged import ASK_FIRST, send_tagged, strong_tag
-from gis_service.coverage.areas.service import GROUNDS, Areas
+from gis_service.coverage.areas.service import GROUNDS, AreaService
 from gis_service.coverage.county.parts import COUNTY, ROADS
 from gis_service.coverage.runs.staleness import stale_because
 from gis_service.coverage.siting import job as sites_job
@@ -34,13 +34,13 @@ from gis_service.maps.tiles import tiles
 from gis_service.messages import text
 
 
-def areas_of(request: Request) -> Areas:
+def areas_of(request: Request) -> AreaService:
     """Give what the app was made with."""
-    areas: Areas = request.app.state.areas
+    areas: AreaService = request.app.state.areas
     return areas
 
 
-router = Router(
+router = ServiceRouter(
     prefix="/api/coverage",
     tags=["coverage"],
     first=once_made(ROADS, COUNTY, GROUNDS),

@@ -7,12 +7,12 @@ from fastapi import Query, Request
 from gis_service.api import examples
 from gis_service.api.dependencies import FLAG, NUMBER, WHOLE, ActorDep, RecordingDep
 from gis_service.api.locate import Number, System, Text, place_of
-from gis_service.api.routing import Router, once_made
+from gis_service.api.routing import ServiceRouter, once_made
 from gis_service.coverage.county.parts import ROADS, ROUTERS
 from gis_service.grids.answers import locating
 from gis_service.incidents import arrival
 
-router = Router(
+router = ServiceRouter(
     prefix="/api",
     tags=["locate"],
     first=once_made(ROADS, ROUTERS),

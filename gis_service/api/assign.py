@@ -130,10 +130,10 @@ async def assign(
     }
     if begun.suggestion is not None:
         headers["X-Gis-Suggestion"] = json.dumps(begun.suggestion)
-    return _Answer(stream(), media_type=MEDIA[kind], headers=headers)
+    return _StreamedAnswer(stream(), media_type=MEDIA[kind], headers=headers)
 
 
-class _Answer(StreamingResponse):
+class _StreamedAnswer(StreamingResponse):
     """Rows as they are made; where a later one cannot be read, the connection is cut."""
 
     async def stream_response(self, send: Send) -> None:
@@ -145,7 +145,7 @@ class _Answer(StreamingResponse):
 
 
 @dataclass(frozen=True)
-class _Begun:
+class _FirstBlock:
     """An answer whose first block is made, so that a wrong file is still refused with a status."""
 
     first: bytes
@@ -163,7 +163,7 @@ def _begin(
     scheme: str,
     at: date | None,
     layer: str | None,
-) -> _Begun:
+) -> _FirstBlock:
     with store.transaction(actor) as connection:
         sources = sources_for(connection, scheme, at)
     tally = Tally()
@@ -180,7 +180,7 @@ def _begin(
         if tally.rows:
             break
     versions = [source.version for source in sources]
-    return _Begun(first, blocks, versions, tally.as_dict()["suggestion"])
+    return _FirstBlock(first, blocks, versions, tally.as_dict()["suggestion"])
 
 
 def _pieces(file: Path) -> Iterator[bytes]:

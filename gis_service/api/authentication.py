@@ -13,7 +13,7 @@ from fastapi import Request
 
 from gis_service.access.actor import ADMINISTRATOR, VISITOR, Actor, demo_actors, find_actor
 from gis_service.access.sessions import Sessions
-from gis_service.api.ahead import Ahead
+from gis_service.api.ahead import RevalidatingCache
 from gis_service.errors import NotAllowedError, NotFoundError
 from gis_service.settings import incident_settings
 from gis_service.store import Store
@@ -26,7 +26,7 @@ SESSION_COOKIE: Final = "gis_session"
 class Authenticator:
     """Tells who asks; one for an app."""
 
-    def __init__(self, store: Store, sessions: Sessions, ahead: Ahead) -> None:
+    def __init__(self, store: Store, sessions: Sessions, ahead: RevalidatingCache) -> None:
         self.sessions: Final = sessions
         self._store, self._ahead = store, ahead
 

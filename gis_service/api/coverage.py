@@ -26,7 +26,7 @@ from gis_service.api.dependencies import (
     page_of,
 )
 from gis_service.api.maps import figures_answer
-from gis_service.api.routing import Router
+from gis_service.api.routing import ServiceRouter
 from gis_service.api.wellformed import BIGGEST
 from gis_service.coverage.county.parts import COUNTY, ROADS
 from gis_service.coverage.measuring import notes as run_notes
@@ -59,7 +59,7 @@ def _free(request: Request, _: dict[str, Any]) -> AbstractContextManager[None]:
     return snapshot.when_free(ROADS, COUNTY, *([MEASURED] if is_what_if else []))
 
 
-router = Router(prefix="/api/coverage", tags=["coverage"], first=_free)
+router = ServiceRouter(prefix="/api/coverage", tags=["coverage"], first=_free)
 
 
 class StandardAnswer(Standard):
@@ -166,7 +166,7 @@ class GridAnswer(GridFiguresAnswer):
     stations: tuple[runs.ServingStation, ...]
 
 
-class ComparisonAnswer(BaseModel):
+class RunComparisonAnswer(BaseModel):
     """Two runs side by side."""
 
     a: RunListed
@@ -187,7 +187,7 @@ LatValue = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Position = Annotated[tuple[LonValue, LatValue], Field(strict=False)]
 
 
-class MoveStationWish(RequestBody):
+class MoveStationRequest(RequestBody):
     """A facility stands elsewhere."""
 
     kind: Literal["move_station"]
@@ -200,7 +200,7 @@ class MoveStationWish(RequestBody):
         return what_if.MoveStation(self.facility_id, self.lon, self.lat)
 
 
-class AddStationWish(RequestBody):
+class AddStationRequest(RequestBody):
     """A facility more."""
 
     kind: Literal["add_station"]
@@ -214,7 +214,7 @@ class AddStationWish(RequestBody):
         return what_if.AddStation(self.facility_kind, self.lon, self.lat)
 
 
-class RemoveStationWish(RequestBody):
+class RemoveStationRequest(RequestBody):
     """A facility less."""
 
     kind: Literal["remove_station"]
@@ -225,7 +225,7 @@ class RemoveStationWish(RequestBody):
         return what_if.RemoveStation(self.facility_id)
 
 
-class CloseRoadWish(RequestBody):
+class CloseRoadRequest(RequestBody):
     """Roads that nobody may use, by id or by a point on one."""
 
     kind: Literal["close_road"]
@@ -238,7 +238,7 @@ class CloseRoadWish(RequestBody):
         return what_if.CloseRoad(self.edge_ids, self.lon, self.lat)
 
 
-class AddRoadWish(RequestBody):
+class AddRoadRequest(RequestBody):
     """A road more."""
 
     kind: Literal["add_road"]
@@ -251,7 +251,11 @@ class AddRoadWish(RequestBody):
 
 
 ChangeWish = Annotated[
-    MoveStationWish | AddStationWish | RemoveStationWish | CloseRoadWish | AddRoadWish,
+    MoveStationRequest
+    | AddStationRequest
+    | RemoveStationRequest
+    | CloseRoadRequest
+    | AddRoadRequest,
     Field(discriminator="kind"),
 ]
 
@@ -463,10 +467,10 @@ def compare_runs(
     a: Annotated[int, Query(ge=1, le=BIGGEST, description="The run before."), WHOLE],
     b: Annotated[int, Query(ge=1, le=BIGGEST, description="The run after."), WHOLE],
     limit: Annotated[int, Query(ge=1, le=100_000, description="So many grids."), WHOLE] = 5000,
-) -> ComparisonAnswer:
+) -> RunComparisonAnswer:
     """Compare two runs: county, grids, households gained and lost."""
     found = compare(connection, actor, a, b)
-    return ComparisonAnswer(
+    return RunComparisonAnswer(
         **{
             **vars(found),
             "a": _told(found.a, actor),

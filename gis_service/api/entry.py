@@ -23,12 +23,12 @@ from gis_service.api.dependencies import (
     RequestBody,
     Words,
 )
-from gis_service.api.routing import Router
+from gis_service.api.routing import ServiceRouter
 from gis_service.entry import fields, reading, writing
 from gis_service.errors import InputError, Place
 from gis_service.settings import keeping_settings
 
-router = Router(prefix="/api/entry", tags=["entry"])
+router = ServiceRouter(prefix="/api/entry", tags=["entry"])
 
 _RECORD: Final[dict[str, Any]] = {
     "kind": "building",
@@ -72,7 +72,7 @@ Version = Annotated[
 Degrees = Annotated[float | None, Query(ge=-180, le=180, allow_inf_nan=False), NUMBER]
 
 
-class Sent(RequestBody):
+class RecordBody(RequestBody):
     """Values by field; a field that is left out stays as it is."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"values": {"storeys": 4}}})
@@ -80,7 +80,7 @@ class Sent(RequestBody):
     values: dict[str, Any]
 
 
-class Reason(RequestBody):
+class RevealReason(RequestBody):
     """Why somebody must see who lives in a household."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"reason": "visit"}})
@@ -95,14 +95,14 @@ class Kinds(BaseModel):
     reasons: list[str]
 
 
-class Rows(BaseModel):
+class RecordRows(BaseModel):
     """Part of a list; ``next`` begins the following part, null at the end."""
 
     items: list[reading.Listed]
     next: int | None
 
 
-class PlaceAnswer(BaseModel):
+class TypedPlaceAnswer(BaseModel):
     """A place in CGCS2000 degrees."""
 
     lon: float
@@ -144,10 +144,10 @@ def read_place(
     lon: Annotated[float, Query(allow_inf_nan=False), NUMBER],
     lat: Annotated[float, Query(allow_inf_nan=False), NUMBER],
     crs: Annotated[str, Query(max_length=60)],
-) -> PlaceAnswer:
+) -> TypedPlaceAnswer:
     """Bring a typed place to CGCS2000, so that the map can show it before it is saved."""
     x, y = fields.read_place(lon, lat, crs)
-    return PlaceAnswer(lon=x, lat=y)
+    return TypedPlaceAnswer(lon=x, lat=y)
 
 
 @router.get("/{kind}", responses=examples.ok({"items": [_LISTED], "next": 317}))
@@ -161,13 +161,13 @@ def list_records(
     near_lat: Annotated[float | None, Query(ge=-90, le=90, allow_inf_nan=False), NUMBER] = None,
     after: IdQuery = None,
     limit: Annotated[int, Query(ge=1, le=100), WHOLE] = 30,
-) -> Rows:
+) -> RecordRows:
     """List records, the newest first; near a place, the nearest first."""
     near = None if near_lon is None or near_lat is None else (near_lon, near_lat)
     items, following = reading.listing(
         connection, actor, kind, q=q, grid_id=grid_id, near=near, after=after, limit=limit
     )
-    return Rows(items=items, next=following)
+    return RecordRows(items=items, next=following)
 
 
 @router.post("/undo/{change_id}", responses=examples.ok({**_SAVED, "change_id": None}))
@@ -190,7 +190,7 @@ def add(
     connection: ConnectionDep,
     actor: ActorDep,
     kind: str,
-    sent: Sent,
+    sent: RecordBody,
     key: RequestKey,
     response: Response,
 ) -> SavedAnswer:
@@ -217,7 +217,7 @@ def change(
     actor: ActorDep,
     kind: str,
     record_id: IdPath,
-    sent: Sent,
+    sent: RecordBody,
     key: RequestKey,
     version: Version,
     response: Response,
@@ -254,7 +254,7 @@ def remove(
 
 @router.post("/{kind}/{record_id}/reveal", responses=examples.ok(_RECORD))
 def reveal(
-    connection: ConnectionDep, actor: ActorDep, kind: str, record_id: IdPath, reason: Reason
+    connection: ConnectionDep, actor: ActorDep, kind: str, record_id: IdPath, reason: RevealReason
 ) -> reading.RecordShown:
     """Show who lives in a household; who looked and why is written down."""
     return reading.reveal(connection, actor, kind, record_id, reason.reason)

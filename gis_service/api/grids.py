@@ -17,13 +17,13 @@ from gis_service.api.dependencies import (
     page_of,
 )
 from gis_service.api.maps import figures_answer
-from gis_service.api.routing import Router, once_made
+from gis_service.api.routing import ServiceRouter, once_made
 from gis_service.grids import reading
 from gis_service.grids.answers.tallies import TALLIES
 from gis_service.maps.page.answer_cache import answer, question_of
 from gis_service.maps.sheets import sheet
 
-router = Router(
+router = ServiceRouter(
     prefix="/api",
     tags=["grids"],
     first=once_made(TALLIES),

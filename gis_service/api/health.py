@@ -44,7 +44,7 @@ class Migration(BaseModel):
     head: str | None = None
 
 
-class Boundaries(BaseModel):
+class BoundariesInForce(BaseModel):
     """The version of a scheme in force today."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -74,7 +74,7 @@ class Health(BaseModel):
     status: Literal["ok", "failing"]
     database: Database
     migration: Migration
-    boundaries: list[Boundaries]
+    boundaries: list[BoundariesInForce]
     jobs: Jobs
     disk: Disk
 
@@ -119,7 +119,8 @@ class Checkup:
                 answer.migration = Migration.model_validate(migrate.state(connection))
                 if answer.migration.current == answer.migration.head:
                     answer.boundaries = [
-                        Boundaries.model_validate(one) for one in versions_in_force(connection)
+                        BoundariesInForce.model_validate(one)
+                        for one in versions_in_force(connection)
                     ]
                     answer.jobs = Jobs(stuck=len(jobs.stuck(connection)))
                     answer.status = "ok" if has_room and not answer.jobs.stuck else "failing"

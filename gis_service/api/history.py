@@ -17,17 +17,17 @@ from gis_service.api.dependencies import (
     SchemeCode,
     StoreDep,
 )
-from gis_service.api.plan_answers import ComparisonAnswer, VersionListed, WithdrawnAnswer
-from gis_service.api.routing import Router
+from gis_service.api.plan_answers import VersionComparisonAnswer, VersionListed, WithdrawnAnswer
+from gis_service.api.routing import ServiceRouter
 from gis_service.boundaries.history import changes as history
 from gis_service.boundaries.history.changes_file import comparison_file
 from gis_service.boundaries.plans.publication import moved_by
 from gis_service.boundaries.plans.work import collection
 
-router = Router(prefix="/api/versions", tags=["plans"])
+router = ServiceRouter(prefix="/api/versions", tags=["plans"])
 
 
-class WithdrawWish(RequestBody):
+class WithdrawRequest(RequestBody):
     """From when on a version no longer holds, and why."""
 
     effective_day: Day
@@ -44,7 +44,7 @@ def list_versions(
 
 @router.post("/{version_id}/withdraw", response_model=WithdrawnAnswer)
 def withdraw(
-    wish: WithdrawWish, connection: ConnectionDep, actor: ActorDep, version_id: IdPath
+    wish: WithdrawRequest, connection: ConnectionDep, actor: ActorDep, version_id: IdPath
 ) -> JSONResponse:
     """Take a version back: a new one equal to what was before, with the same codes."""
     published = history.withdraw(
@@ -82,7 +82,7 @@ def download_comparison(store: StoreDep, actor: ActorDep, a: IdPath, b: IdPath) 
 @router.get(
     "/{a}/compare/{b}",
     responses=examples.ok(shown.COMPARISON),
-    response_model=ComparisonAnswer,
+    response_model=VersionComparisonAnswer,
 )
 def compare(connection: ConnectionDep, actor: ActorDep, a: IdPath, b: IdPath) -> JSONResponse:
     """Tell what is different in the second version: grids, and households from grid to grid."""

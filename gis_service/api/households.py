@@ -9,10 +9,10 @@ from gis_service.api.dependencies import (
     PagingDep,
     page_of,
 )
-from gis_service.api.routing import Router
+from gis_service.api.routing import ServiceRouter
 from gis_service.grids.answers import people
 
-router = Router(prefix="/api/households", tags=["households"])
+router = ServiceRouter(prefix="/api/households", tags=["households"])
 
 
 @router.get("", responses=examples.ok(examples.page(examples.HOUSEHOLD)))

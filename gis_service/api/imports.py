@@ -28,7 +28,7 @@ from gis_service.api.dependencies import (
     page_of,
 )
 from gis_service.api.jobs import JobAnswer
-from gis_service.api.routing import Router
+from gis_service.api.routing import ServiceRouter
 from gis_service.coordinate_systems import CoordinateSystem, parse_crs
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.ingest import importing, uploads
@@ -39,7 +39,7 @@ from gis_service.messages import Language, text
 from gis_service.records.wording import column_name, said
 from gis_service.settings import import_settings
 
-router = Router(prefix="/api/imports", tags=["imports"])
+router = ServiceRouter(prefix="/api/imports", tags=["imports"])
 
 _PIECE: Final = 1024 * 1024
 _CSV: Final = "text/csv; charset=utf-8"
@@ -48,7 +48,7 @@ _UPLOAD: Final = {"token": "9f1c6b0de2a84f7c8f1d2a3b4c5d6e7f", "name": "房屋.c
 Text = Annotated[str, Field(max_length=200)]
 
 
-class KindAnswer(BaseModel):
+class ImportKindAnswer(BaseModel):
     """A kind of file: its fields, whether it needs places, and the options of its own."""
 
     name: str
@@ -64,7 +64,7 @@ class KindAnswer(BaseModel):
 class KindsAnswer(BaseModel):
     """What can be handed in, and how large it may be."""
 
-    kinds: list[KindAnswer]
+    kinds: list[ImportKindAnswer]
     max_file_mb: int
 
 
@@ -76,7 +76,7 @@ class UploadAnswer(BaseModel):
     size: int
 
 
-class Asked(RequestBody):
+class ImportRequest(RequestBody):
     """How a file that was handed in is to be read."""
 
     model_config = ConfigDict(
@@ -126,8 +126,8 @@ def list_kinds(actor: ActorDep, language: LanguageDep) -> KindsAnswer:
     )
 
 
-def _kind(kind: ImportKind, language: Language) -> KindAnswer:
-    return KindAnswer(
+def _kind(kind: ImportKind, language: Language) -> ImportKindAnswer:
+    return ImportKindAnswer(
         name=kind.name,
         title=said(f"imports.kind_{kind.name}", kind.called, language),
         about=said(f"ingest.kind_{kind.name}", kind.about, language),
@@ -211,7 +211,7 @@ def refused_rows(actor: ActorDep, token: str) -> FileResponse:
 
 
 @router.post("", status_code=202, responses={202: examples.ok({"job_id": 12})[200]})
-def begin(store: StoreDep, actor: ActorDep, asked: Asked) -> Begun:
+def begin(store: StoreDep, actor: ActorDep, asked: ImportRequest) -> Begun:
     """Try a file without writing, or take it in; both are jobs."""
     IMPORT.require(actor)
     kept = uploads.find(actor, asked.upload)

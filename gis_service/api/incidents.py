@@ -29,7 +29,7 @@ from gis_service.api.dependencies import (
     Words,
     page_of,
 )
-from gis_service.api.routing import Router
+from gis_service.api.routing import ServiceRouter
 from gis_service.coordinate_systems import parse_crs, to_cgcs2000
 from gis_service.errors import GisError, InputError, NotFoundError
 from gis_service.incidents import (
@@ -45,7 +45,7 @@ from gis_service.messages import Language
 from gis_service.settings import service_folder
 from gis_service.store import Store
 
-router = Router(prefix="/api", tags=["incidents"])
+router = ServiceRouter(prefix="/api", tags=["incidents"])
 
 MOST_AT_ONCE: Final = 2000
 _SHA256: Final = "^[0-9a-f]{64}$"
@@ -62,7 +62,7 @@ RequestKey = Annotated[
 ]
 
 
-class Where(RequestBody):
+class DevicePlace(RequestBody):
     """From where something is done, as the device says; in the system that ``crs`` names."""
 
     lon: Number
@@ -70,7 +70,7 @@ class Where(RequestBody):
     crs: Crs = "cgcs2000"
 
 
-class Report(RequestBody):
+class IncidentReport(RequestBody):
     """A report; what is left out is not known. ``on_spot`` closes it in the same step."""
 
     model_config = ConfigDict(
@@ -100,12 +100,12 @@ class Report(RequestBody):
     media_url: Annotated[str, Field(max_length=life_cycle.MOST_URL)] = ""
     details: dict[str, Any] = Field(default_factory=dict)
     note: Text = ""
-    where: Where | None = None
+    where: DevicePlace | None = None
     on_spot: bool = False
     channel: Literal["page", "api"] = "api"
 
 
-class Step(RequestBody):
+class StepBody(RequestBody):
     """One thing to do with an incident; ``version`` is the one that was seen."""
 
     model_config = ConfigDict(
@@ -120,18 +120,18 @@ class Step(RequestBody):
     duplicate_of: Id | None = None
     officer_post: Literal["A", "B"] | None = None
     photos: Annotated[list[Sha256], Field(default_factory=list, max_length=50)]
-    where: Where | None = None
+    where: DevicePlace | None = None
     version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     state: Annotated[str, Field(max_length=20)] | None = None
 
 
-class Reports(RequestBody):
+class IncidentReports(RequestBody):
     """A list of reports."""
 
-    items: Annotated[list[Report], Field(min_length=1, max_length=MOST_AT_ONCE)]
+    items: Annotated[list[IncidentReport], Field(min_length=1, max_length=MOST_AT_ONCE)]
 
 
-class Taken(BaseModel):
+class ListTaken(BaseModel):
     """What became of a list of reports."""
 
     new: list[int]
@@ -139,7 +139,7 @@ class Taken(BaseModel):
     refused: list[dict[str, Any]]
 
 
-class Reason(RequestBody):
+class ReporterReason(RequestBody):
     """Why somebody must know who reported."""
 
     reason: Literal["call_back", "visit", "emergency", "correction"]
@@ -159,7 +159,7 @@ class OwnYear(RequestBody):
     reason: Short = ""
 
 
-class Moved(BaseModel):
+class TransitionAnswer(BaseModel):
     """Which state an incident is in now, and what may follow."""
 
     incident_id: int
@@ -169,7 +169,7 @@ class Moved(BaseModel):
     allowed: list[following.AllowedMove]
 
 
-class KindAnswer(BaseModel):
+class IncidentKindAnswer(BaseModel):
     """A kind of incident, its deadlines in working days by tier, its questions."""
 
     kind: str
@@ -241,7 +241,7 @@ def list_incidents(
     q: Words = "",
 ) -> Page[reading.IncidentRow]:
     """List the incidents that the actor may see: the newest first, by their last day with due."""
-    wanted = reading.Wanted(
+    wanted = reading.IncidentFilter(
         status=status, kind=kind, tier=tier, days=days, grid_id=grid_id, due=due,
         flagged=flagged, mine=mine, q=q or None,
     )  # fmt: skip
@@ -252,15 +252,15 @@ def list_incidents(
 
 
 @router.get("/incidents/kinds", responses=examples.ok([_KIND]))
-def list_kinds() -> list[KindAnswer]:
+def list_kinds() -> list[IncidentKindAnswer]:
     """List the kinds of incident that can be reported."""
     book = rule_book()
     return [_kind_answer(book, code) for code in book.kinds]
 
 
-def _kind_answer(book: RuleBook, code: str) -> KindAnswer:
+def _kind_answer(book: RuleBook, code: str) -> IncidentKindAnswer:
     kind = book.kinds[code]
-    return KindAnswer(
+    return IncidentKindAnswer(
         kind=code,
         name=kind.name,
         name_en=kind.name_en,
@@ -314,7 +314,7 @@ def report_incident(
     connection: ConnectionDep,
     actor: ActorDep,
     response: Response,
-    report: Report,
+    report: IncidentReport,
     idempotency_key: RequestKey = None,
 ) -> object:
     """Make an incident; sent again with the same key it is the same incident (200)."""
@@ -325,7 +325,7 @@ def report_incident(
             connection, actor, _draft(report), note=report.note, lon=lon, lat=lat
         )
         if report.on_spot:
-            wish = life_cycle.Wish("close_on_spot", note=report.note, lon=lon, lat=lat)
+            wish = life_cycle.StepRequest("close_on_spot", note=report.note, lon=lon, lat=lat)
             life_cycle.move(connection, actor, incident_id, wish)
         return incident_id
 
@@ -337,10 +337,10 @@ def report_incident(
     return following.find_incident(connection, actor, incident_id)
 
 
-def _draft(report: Report) -> life_cycle.Draft:
+def _draft(report: IncidentReport) -> life_cycle.NewIncident:
     lon, lat = _degrees(report.crs, report.lon, report.lat)
     said = report.model_dump(exclude={"lon", "lat", "crs", "note", "where", "on_spot"})
-    return life_cycle.Draft(lon=lon, lat=lat, **said)
+    return life_cycle.NewIncident(lon=lon, lat=lat, **said)
 
 
 def _degrees(crs: str, lon: float, lat: float) -> tuple[float, float]:
@@ -348,7 +348,7 @@ def _degrees(crs: str, lon: float, lat: float) -> tuple[float, float]:
     return float(x[0]), float(y[0])
 
 
-def _where(where: Where | None) -> tuple[float | None, float | None]:
+def _where(where: DevicePlace | None) -> tuple[float | None, float | None]:
     if where is None:
         return None, None
     lon, lat = _degrees(where.crs, where.lon, where.lat)
@@ -356,7 +356,7 @@ def _where(where: Where | None) -> tuple[float | None, float | None]:
     return lon, lat
 
 
-_REPORTS = Reports.model_json_schema(ref_template="#/components/schemas/{model}")
+_REPORTS = IncidentReports.model_json_schema(ref_template="#/components/schemas/{model}")
 del _REPORTS["$defs"]  # among the components already, because POST /api/incidents takes one
 
 
@@ -372,18 +372,20 @@ del _REPORTS["$defs"]  # among the components already, because POST /api/inciden
 )
 async def report_list(
     request: Request, store: StoreDep, actor: ActorDep, language: LanguageDep
-) -> Taken:
+) -> ListTaken:
     """Make incidents of a list; what is wrong is listed by row, the others go in."""
     try:
-        reports = Reports.model_validate(wellformed.read_json(await request.body()))
+        reports = IncidentReports.model_validate(wellformed.read_json(await request.body()))
     except ValidationError as error:
         wrong = [{**one, "loc": ("body", *one["loc"])} for one in error.errors(include_url=False)]
         raise RequestValidationError(wrong) from error
     return await run_in_threadpool(_take_list, store, actor, language, reports)
 
 
-def _take_list(store: Store, actor: Actor, language: Language, reports: Reports) -> Taken:
-    drafts: dict[int, life_cycle.Draft] = {}
+def _take_list(
+    store: Store, actor: Actor, language: Language, reports: IncidentReports
+) -> ListTaken:
+    drafts: dict[int, life_cycle.NewIncident] = {}
     refused: list[dict[str, Any]] = []
     for row, one in enumerate(reports.items, start=1):
         try:
@@ -395,7 +397,7 @@ def _take_list(store: Store, actor: Actor, language: Language, reports: Reports)
     rows = list(drafts)
     refused += [_refusal(rows[one.row - 1], one.error, language) for one in done.refused]
     refused.sort(key=lambda one: one["row"])
-    return Taken(new=done.incident_ids, known=done.known, refused=refused)
+    return ListTaken(new=done.incident_ids, known=done.known, refused=refused)
 
 
 def _refusal(row: int, error: GisError, language: Language) -> dict[str, Any]:
@@ -411,7 +413,7 @@ def place_waiting(
     connection: ConnectionDep,
     actor: ActorDep,
     token: str,
-    where: Annotated[Where, Body(examples=[{"lon": 112.906, "lat": 28.705}])],
+    where: Annotated[DevicePlace, Body(examples=[{"lon": 112.906, "lat": 28.705}])],
 ) -> object:
     """Put a waiting report on the map: it becomes an incident."""
     lon, lat = _degrees(where.crs, where.lon, where.lat)
@@ -434,16 +436,20 @@ def read_incident(connection: ConnectionDep, actor: ActorDep, incident_id: IdPat
 
 
 @router.get("/incidents/{incident_id}/allowed", responses=examples.ok(_MOVED))
-def read_allowed(connection: ConnectionDep, actor: ActorDep, incident_id: IdPath) -> Moved:
+def read_allowed(
+    connection: ConnectionDep, actor: ActorDep, incident_id: IdPath
+) -> TransitionAnswer:
     """Tell what the actor may do with an incident now."""
     return _moved(*following.allowed_moves(connection, actor, incident_id))
 
 
 @router.post("/incidents/{incident_id}/steps", responses=examples.ok(_MOVED))
-def add_step(connection: ConnectionDep, actor: ActorDep, incident_id: IdPath, step: Step) -> Moved:
+def add_step(
+    connection: ConnectionDep, actor: ActorDep, incident_id: IdPath, step: StepBody
+) -> TransitionAnswer:
     """Do one thing with an incident; 409 names the state and what it allows."""
     lon, lat = _where(step.where)
-    wish = life_cycle.Wish(
+    wish = life_cycle.StepRequest(
         move=step.move,
         note=step.note,
         department=step.department,
@@ -459,8 +465,8 @@ def add_step(connection: ConnectionDep, actor: ActorDep, incident_id: IdPath, st
     return _moved(*following.allowed_moves(connection, actor, incident_id))
 
 
-def _moved(row: reading.IncidentRow, allowed: list[following.AllowedMove]) -> Moved:
-    return Moved(
+def _moved(row: reading.IncidentRow, allowed: list[following.AllowedMove]) -> TransitionAnswer:
+    return TransitionAnswer(
         incident_id=row.incident_id,
         status=row.status,
         tier=row.tier,
@@ -475,7 +481,7 @@ def _moved(row: reading.IncidentRow, allowed: list[following.AllowedMove]) -> Mo
     responses=examples.ok({"name": "张三", "phone": "13900000021", "email": ""}),
 )
 def reveal_reporter(
-    connection: ConnectionDep, actor: ActorDep, incident_id: IdPath, reason: Reason
+    connection: ConnectionDep, actor: ActorDep, incident_id: IdPath, reason: ReporterReason
 ) -> object:
     """Tell who reported; that somebody asked, and why, is written down."""
     return following.reveal_reporter(connection, actor, incident_id, reason.reason)

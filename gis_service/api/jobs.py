@@ -13,10 +13,10 @@ from gis_service.api.dependencies import (
     PagingDep,
     StoreDep,
 )
-from gis_service.api.routing import Router
+from gis_service.api.routing import ServiceRouter
 from gis_service.messages import Language, text
 
-router = Router(prefix="/api/jobs", tags=["jobs"])
+router = ServiceRouter(prefix="/api/jobs", tags=["jobs"])
 
 
 class JobAnswer(BaseModel):

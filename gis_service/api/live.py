@@ -25,7 +25,7 @@ from gis_service.api.dependencies import ActorDep
 from gis_service.errors import GisError
 from gis_service.grids.reading import VersionInForce, versions_in_force
 from gis_service.incidents.watching import (
-    Change,
+    IncidentChange,
     Mark,
     changes_since,
     in_sight,
@@ -239,7 +239,7 @@ class LiveHub:
     def _tell(
         self,
         readers: Iterable[Reader],
-        changes: list[Change],
+        changes: list[IncidentChange],
         seen: frozenset[int],
         before: Mark,
         after: Mark,
@@ -251,7 +251,7 @@ class LiveHub:
                 for reader in readers:
                     reader.tell(_event("incident", _said(one), mark))
 
-    def _read_changes(self) -> tuple[Mark, list[Change], Mark, bool]:
+    def _read_changes(self) -> tuple[Mark, list[IncidentChange], Mark, bool]:
         with self._store.transaction(SYSTEM, read_only=True) as connection:
             before = self._mark or mark_now(connection)
             if self._mark is None:
@@ -259,7 +259,7 @@ class LiveHub:
             changes, after, too_many = changes_since(connection, before)
             return before, changes, after, too_many
 
-    def _seen(self, actor: Actor, changes: list[Change]) -> frozenset[int]:
+    def _seen(self, actor: Actor, changes: list[IncidentChange]) -> frozenset[int]:
         with self._store.transaction(actor, read_only=True) as connection:
             return in_sight(connection, actor, (one.incident_id for one in changes))
 
@@ -286,7 +286,7 @@ class LiveHub:
             return versions_in_force(connection)
 
 
-def _said(change: Change) -> dict[str, Any]:
+def _said(change: IncidentChange) -> dict[str, Any]:
     return {
         "incident_id": change.incident_id,
         "version": change.seq,
@@ -301,7 +301,7 @@ def _event(name: str, data: dict[str, Any], mark: Mark | None = None) -> bytes:
     return f"event: {name}\n{number}data: {said}\n\n".encode()
 
 
-class _Stream(StreamingResponse):
+class _EventStream(StreamingResponse):
     """A stream that gives its place back however it ends, also before its first event."""
 
     def __init__(self, hub: LiveHub, reader: Reader, since: Mark | None) -> None:
@@ -331,4 +331,4 @@ async def live(
     """Tell what happens from now on, or from where the reader was."""
     hub: LiveHub = request.app.state.live
     reader = hub.enter(actor, f"{actor.actor_id} {request.client.host if request.client else ''}")
-    return _Stream(hub, reader, read_mark(last_event_id or since))
+    return _EventStream(hub, reader, read_mark(last_event_id or since))

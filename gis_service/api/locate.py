@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from gis_service.access import Actor
 from gis_service.api import examples, wellformed
-from gis_service.api.ahead import Ahead
+from gis_service.api.ahead import RevalidatingCache
 from gis_service.api.dependencies import (
     NUMBER,
     ActorDep,
@@ -27,26 +27,26 @@ from gis_service.api.dependencies import (
     SchemeCode,
     get_actor,
 )
-from gis_service.api.routing import Router, once_made
+from gis_service.api.routing import ServiceRouter, once_made
 from gis_service.coordinate_systems import CoordinateSystem, best_fit, parse_crs, to_cgcs2000
 from gis_service.errors import InputError, Place, TooLargeError
 from gis_service.grids.answers import locating
 from gis_service.grids.answers.answering import (
     ROLLS,
-    Desk,
-    Ready,
+    AnswerService,
+    SchemeAnswers,
     find_what_is_asked,
     rendered_answers,
 )
 from gis_service.grids.answers.border_roads import BorderRoad
 from gis_service.grids.answers.directory import GridCard, VersionDates
-from gis_service.grids.answers.placing import Findings, FloatArray
+from gis_service.grids.answers.placing import FloatArray, PlacesFound
 from gis_service.grids.answers.serving import BORDER_ROADS, BOUNDARIES
 from gis_service.grids.locator.locator import NO_GRID
 from gis_service.grids.versions import today
 from gis_service.pasted_coordinates import read_pasted
 
-router = Router(
+router = ServiceRouter(
     prefix="/api",
     tags=["locate"],
     first=once_made(BOUNDARIES, BORDER_ROADS, ROLLS),
@@ -70,8 +70,8 @@ Text = Annotated[
 ]
 
 
-def _desk(request: Request) -> Desk:
-    desk: Desk = request.app.state.desk
+def _desk(request: Request) -> AnswerService:
+    desk: AnswerService = request.app.state.desk
     return desk
 
 
@@ -96,7 +96,7 @@ def locate(
     crs: System = None,
     scheme: SchemeCode = "base",
     at: At = None,
-) -> locating.Located:
+) -> locating.LocatedPlace:
     """Tell whose grid a place is, whom to call, how near its border, and what lies beyond."""
     desk = _desk(request)
     x, y, system, notes = place_of(lon, lat, text, crs)
@@ -111,7 +111,7 @@ def locate(
         keys,
         lambda key: desk.answer(connection, actor, key, *place, day),
         place,
-        locating.Given(system.code, x, y, notes),
+        locating.GivenPlace(system.code, x, y, notes),
         every=scheme == locating.ALL,
         suggestions=lambda: locating.suggest(system, x, y, fits),
     )
@@ -157,7 +157,7 @@ def place_of(
 
 
 @dataclass(frozen=True)
-class Asked:
+class PlacesRequest:
     """What a request asks about many places."""
 
     x: FloatArray
@@ -174,7 +174,7 @@ class Asked:
     full: bool
 
 
-def read_asked(body: bytes) -> Asked:
+def read_asked(body: bytes) -> PlacesRequest:
     """Read the body of a request about many places."""
     asked = wellformed.read_json(body)
     if not isinstance(asked, dict):
@@ -193,7 +193,7 @@ def read_asked(body: bytes) -> Asked:
     wellformed.check_values(ids, "points")
     system = locating.CGCS2000 if crs is None else system_of(crs)
     lon, lat = (x, y) if system == locating.CGCS2000 else to_cgcs2000(system, x, y)
-    return Asked(
+    return PlacesRequest(
         x, y, lon, lat, ids, system, scheme or "base", _day(asked.get("at")), detail == "full"
     )
 
@@ -248,7 +248,7 @@ def _bad_point(index: int) -> InputError:
     return InputError("locate.bad_point", place=Place(field=f"points.{index}"), index=index)
 
 
-def check_on_earth(asked: Asked, ready: Ready) -> None:
+def check_on_earth(asked: PlacesRequest, ready: SchemeAnswers) -> None:
     """Refuse coordinates that are no place on Earth, and offer the reading by which they are."""
     if len(asked.lon) == 1 and abs(asked.lon[0]) <= 180 and abs(asked.lat[0]) <= 90:
         return
@@ -264,7 +264,7 @@ def check_on_earth(asked: Asked, ready: Ready) -> None:
     )
 
 
-def _fits(ready: Ready) -> Callable[[FloatArray, FloatArray], float]:
+def _fits(ready: SchemeAnswers) -> Callable[[FloatArray, FloatArray], float]:
     def fits(lon: FloatArray, lat: FloatArray) -> float:
         assert ready.locator is not None
         found = ready.locator.locate(lon, lat).grid_id
@@ -273,7 +273,7 @@ def _fits(ready: Ready) -> Callable[[FloatArray, FloatArray], float]:
     return fits
 
 
-def rendered(asked: Asked, ready: Ready, findings: Findings) -> bytes:
+def rendered(asked: PlacesRequest, ready: SchemeAnswers, findings: PlacesFound) -> bytes:
     """
     Write the answer of one scheme.
 
@@ -312,12 +312,12 @@ class LeanRoute(APIRoute):
         return handler
 
 
-def _ahead(request: Request) -> Ahead:
-    ahead: Ahead = request.app.state.ahead
+def _ahead(request: Request) -> RevalidatingCache:
+    ahead: RevalidatingCache = request.app.state.ahead
     return ahead
 
 
-async def ready_for(request: Request, actor: Actor, scheme: str) -> Ready:
+async def ready_for(request: Request, actor: Actor, scheme: str) -> SchemeAnswers:
     """Give what answers for today."""
     desk = _desk(request)
     key = (scheme, actor.role, actor.areas)
@@ -459,14 +459,14 @@ async def locate_points(request: Request) -> Response:
     return Response(said, media_type="application/json")
 
 
-def _said(asked: Asked, ready: Ready) -> bytes:
+def _said(asked: PlacesRequest, ready: SchemeAnswers) -> bytes:
     assert ready.locator is not None
     check_on_earth(asked, ready)
     findings = find_what_is_asked(ready.locator, asked.lon, asked.lat, full=asked.full)
     return rendered(asked, ready, findings)
 
 
-def _asked_of_store(request: Request, actor: Actor, asked: Asked) -> bytes:
+def _asked_of_store(request: Request, actor: Actor, asked: PlacesRequest) -> bytes:
     """Answer for another day, or for every scheme."""
     desk, store = _desk(request), request.app.state.store
     answers = []

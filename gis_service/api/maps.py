@@ -27,15 +27,15 @@ from gis_service.api.dependencies import (
     Zoom,
 )
 from gis_service.api.geojson import Layer
-from gis_service.api.routing import Router
+from gis_service.api.routing import ServiceRouter
 from gis_service.api.tagged import ASK_FIRST, send_tagged
 from gis_service.grids.reading import find_scheme
 from gis_service.maps.figures import figures as themes
 from gis_service.maps.page import layers
-from gis_service.maps.page.answer_cache import Answer, answer, holds, keep, question_of
+from gis_service.maps.page.answer_cache import CachedAnswer, answer, holds, keep, question_of
 
-router = Router(prefix="/api/layers", tags=["maps"])
-_figures = TypeAdapter(themes.Figures)
+router = ServiceRouter(prefix="/api/layers", tags=["maps"])
+_figures = TypeAdapter(themes.MapFigures)
 
 
 class _GeoJson(JSONResponse):
@@ -92,7 +92,7 @@ def grid(request: Request, connection: ConnectionDep, grid_id: IdPath, at: At = 
     return _layer(request, layers.grid_outline(connection, grid_id, at))
 
 
-@router.get("/figures", responses=examples.ok(examples.FIGURES), response_model=themes.Figures)
+@router.get("/figures", responses=examples.ok(examples.FIGURES), response_model=themes.MapFigures)
 def figures(
     request: Request,
     connection: ConnectionDep,
@@ -117,7 +117,7 @@ def figures(
     return figures_answer(request, answer(connection, cache, question, make, in_store=at is None))
 
 
-def figures_answer(request: Request, found: Answer) -> Response:
+def figures_answer(request: Request, found: CachedAnswer) -> Response:
     """Send figures that were counted before, or nothing where the client holds them."""
     # Kept in a transaction of its own, when the answer is sent and its connection given back.
     then = BackgroundTask(keep, request.app.state.store, found) if found.unkept else None

@@ -25,7 +25,7 @@ from gis_service.access.permissions import (
     entering,
 )
 from gis_service.api.dependencies import ActorDep, ConnectionDep, LanguageDep
-from gis_service.api.routing import Router
+from gis_service.api.routing import ServiceRouter
 from gis_service.grids import reading, versions
 from gis_service.incidents.rules import rule_book
 from gis_service.maps.page.grid_map import PageContext, content_policy, render_page
@@ -39,7 +39,7 @@ HASH: Final = re.compile("[0-9a-f]{12}")
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 ASK_FIRST: Final = "no-cache"
 
-router = Router(include_in_schema=False)
+router = ServiceRouter(include_in_schema=False)
 _libraries = StaticFiles(directory=WEB_DIR, check_dir=False)
 
 

@@ -15,11 +15,11 @@ from gis_service.boundaries.plans.drafts import Stage
 State = Literal["draft", "in_review", "approved", "published", "withdrawn", "discarded"]
 
 
-class _Answer(BaseModel):
+class _FromAttributes(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Person(_Answer):
+class Person(_FromAttributes):
     """Who did it."""
 
     actor_id: int
@@ -27,7 +27,7 @@ class Person(_Answer):
     name_en: str
 
 
-class _Plan(_Answer):
+class _Plan(_FromAttributes):
     plan_id: int
     title: str
     reason: str
@@ -45,7 +45,7 @@ class PlanListed(_Plan):
     edit_count: int
 
 
-class EditAnswer(_Answer):
+class EditAnswer(_FromAttributes):
     """An edit as it is stored, and in a few words."""
 
     seq: int
@@ -56,7 +56,7 @@ class EditAnswer(_Answer):
     summary: str
 
 
-class CommentAnswer(_Answer):
+class CommentAnswer(_FromAttributes):
     """What somebody said."""
 
     actor: Person
@@ -71,7 +71,7 @@ class ReviewAnswer(CommentAnswer):
     rev: int
 
 
-class ConflictAnswer(_Answer):
+class ConflictAnswer(_FromAttributes):
     """Land that a later version has changed too."""
 
     grids: list[str]
@@ -97,13 +97,13 @@ class PlanAnswer(_Plan):
     size_rule: dict[str, tuple[int, int]] | None
 
 
-class StageAnswer(_Answer):
+class StageAnswer(_FromAttributes):
     """How far the first opening of a plan is."""
 
     stage: Stage
 
 
-class FaceProperties(_Answer):
+class FaceProperties(_FromAttributes):
     """A base grid as drafted."""
 
     key: str
@@ -116,7 +116,7 @@ class FaceProperties(_Answer):
     is_new: bool
 
 
-class EdgeProperties(_Answer):
+class EdgeProperties(_FromAttributes):
     """A run of border."""
 
     left: str | None
@@ -125,13 +125,13 @@ class EdgeProperties(_Answer):
     drawn: bool
 
 
-class SnapProperties(_Answer):
+class SnapProperties(_FromAttributes):
     """A line that a drawn one may follow."""
 
     kind: str
 
 
-class BuildingProperties(_Answer):
+class BuildingProperties(_FromAttributes):
     """A building, without anybody who lives in it."""
 
     building_id: int
@@ -144,7 +144,7 @@ SnapLines = FeatureCollection[SnapProperties]
 Buildings = FeatureCollection[BuildingProperties]
 
 
-class LoadAnswer(_Answer):
+class LoadAnswer(_FromAttributes):
     """A grid's burden; load in households."""
 
     households: int
@@ -159,7 +159,7 @@ class LoadAnswer(_Answer):
     deviation: float
 
 
-class GridChange(_Answer):
+class GridChangeAnswer(_FromAttributes):
     """A grid before and after an edit."""
 
     key: str
@@ -174,7 +174,7 @@ class GridChange(_Answer):
     deviation: float
 
 
-class FindingAnswer(_Answer):
+class FindingAnswer(_FromAttributes):
     """A broken rule, with an id by which a reason is given."""
 
     id: str
@@ -185,12 +185,12 @@ class FindingAnswer(_Answer):
     place: Geometry | None
 
 
-class ChangeAnswer(_Answer):
+class ChangeAnswer(_FromAttributes):
     """What an edit does."""
 
     rev: int
     edit: dict[str, Any]
-    grids: list[GridChange]
+    grids: list[GridChangeAnswer]
     faces: Faces
     retired: list[str]
     edges: Edges
@@ -198,7 +198,7 @@ class ChangeAnswer(_Answer):
     violations: list[FindingAnswer]
 
 
-class BeforeAnswer(_Answer):
+class BeforeAnswer(_FromAttributes):
     """What was wrong before the plan and stays so."""
 
     rule: str
@@ -207,7 +207,7 @@ class BeforeAnswer(_Answer):
     place: Geometry | None
 
 
-class ChecksAnswer(_Answer):
+class ChecksAnswer(_FromAttributes):
     """What the checks say of a whole draft."""
 
     errors: int
@@ -216,14 +216,14 @@ class ChecksAnswer(_Answer):
     information: list[BeforeAnswer]
 
 
-class NamedGrid(_Answer):
+class NamedGrid(_FromAttributes):
     """A grid by its key."""
 
     key: str
     name: str
 
 
-class Flow(_Answer):
+class Flow(_FromAttributes):
     """Households that go from grid to grid."""
 
     from_: str = Field(alias="from")
@@ -233,7 +233,7 @@ class Flow(_Answer):
     households: int
 
 
-class GridsChanged(_Answer):
+class GridsChanged(_FromAttributes):
     """How many grids keep on with other land, which are new and which are gone."""
 
     changed: int
@@ -241,7 +241,7 @@ class GridsChanged(_Answer):
     retired: list[NamedGrid]
 
 
-class ImpactAnswer(_Answer):
+class ImpactAnswer(_FromAttributes):
     """What publication would move."""
 
     on: date
@@ -253,7 +253,7 @@ class ImpactAnswer(_Answer):
     officers_to_appoint: list[NamedGrid]
 
 
-class PieceFigures(_Answer):
+class PieceFigures(_FromAttributes):
     """One of the grids of a proposal."""
 
     households: int
@@ -261,7 +261,7 @@ class PieceFigures(_Answer):
     compactness: float
 
 
-class ProposalFigures(_Answer):
+class ProposalFigures(_FromAttributes):
     """How good a proposal is."""
 
     pieces: list[PieceFigures]
@@ -271,7 +271,7 @@ class ProposalFigures(_Answer):
     within_size: int
 
 
-class ProposedFace(_Answer):
+class ProposedFace(_FromAttributes):
     """A grid as it is proposed."""
 
     key: str
@@ -279,7 +279,7 @@ class ProposedFace(_Answer):
     households: int
 
 
-class ProposalAnswer(_Answer):
+class ProposalAnswer(_FromAttributes):
     """A way to draw some grids anew, with the edits that do it."""
 
     name: str
@@ -288,7 +288,7 @@ class ProposalAnswer(_Answer):
     edits: list[dict[str, Any]]
 
 
-class PublishedAnswer(_Answer):
+class PublishedAnswer(_FromAttributes):
     """The version that a plan has become, and what was moved."""
 
     plan_id: int
@@ -301,7 +301,7 @@ class PublishedAnswer(_Answer):
     officers_to_appoint: list[NamedGrid]
 
 
-class WithdrawnAnswer(_Answer):
+class WithdrawnAnswer(_FromAttributes):
     """The version that takes another one back."""
 
     version_id: int
@@ -312,7 +312,7 @@ class WithdrawnAnswer(_Answer):
     reopened_duties: int
 
 
-class VersionListed(_Answer):
+class VersionListed(_FromAttributes):
     """A version in a list; what was said and decided is for readers of plans."""
 
     version_id: int
@@ -329,14 +329,14 @@ class VersionListed(_Answer):
     earliest_day: date
 
 
-class VersionDay(_Answer):
+class VersionDay(_FromAttributes):
     """A version and when it began."""
 
     version_id: int
     effective_day: date
 
 
-class ChangedGrid(_Answer):
+class ChangedGridAnswer(_FromAttributes):
     """A grid that is another one in the second version."""
 
     key: str
@@ -349,7 +349,7 @@ class ChangedGrid(_Answer):
     code_before: str | None
 
 
-class Move(_Answer):
+class HouseholdsMovedAnswer(_FromAttributes):
     """Households and people that lie in another grid."""
 
     from_: str | None = Field(alias="from")
@@ -362,12 +362,12 @@ class Move(_Answer):
     people: int
 
 
-class ComparisonAnswer(_Answer):
+class VersionComparisonAnswer(_FromAttributes):
     """Two versions side by side."""
 
     a: VersionDay
     b: VersionDay
-    grids: list[ChangedGrid]
+    grids: list[ChangedGridAnswer]
     households_moved: int
-    moved: list[Move]
-    faces: FeatureCollection[ChangedGrid]
+    moved: list[HouseholdsMovedAnswer]
+    faces: FeatureCollection[ChangedGridAnswer]

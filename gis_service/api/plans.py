@@ -25,18 +25,18 @@ from gis_service.api.dependencies import (
     RequestBody,
     SchemeCode,
 )
-from gis_service.api.routing import Router
+from gis_service.api.routing import ServiceRouter
 from gis_service.boundaries.plans import life as plan_life
 from gis_service.boundaries.plans import publication as plan_publication
 from gis_service.boundaries.plans import work as plan_work
-from gis_service.boundaries.plans.drafts import Held, PlanDesk
+from gis_service.boundaries.plans.drafts import DraftCache, DraftState
 from gis_service.boundaries.plans.work import Box
 from gis_service.errors import InputError, Place
 from gis_service.messages import Language
 
 
-def _desk(request: Request) -> PlanDesk:
-    desk: PlanDesk = request.app.state.plans
+def _desk(request: Request) -> DraftCache:
+    desk: DraftCache = request.app.state.plans
     return desk
 
 
@@ -46,14 +46,14 @@ def _turn(request: Request, _: dict[str, Any]) -> AbstractContextManager[None]:
     return nullcontext() if plan_id is None else _desk(request).turn(int(plan_id))
 
 
-router = Router(prefix="/api/plans", tags=["plans"], first=_turn)
+router = ServiceRouter(prefix="/api/plans", tags=["plans"], first=_turn)
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _ProposalRequest:
     """Which plan is asked about, by whom and in which language."""
 
-    desk: PlanDesk
+    desk: DraftCache
     actor: Actor
     language: Language
     plan_id: int
@@ -61,7 +61,7 @@ class _Asked:
     @contextmanager
     def drafted(
         self, connection: ConnectionDep, permission: Permission = READ_PLANS
-    ) -> Iterator[tuple[plan_life.Plan, Held]]:
+    ) -> Iterator[tuple[plan_life.Plan, DraftState]]:
         """Give its row and its draft to whoever may see it."""
         permission.require(self.actor)
         with plan_publication.drafted(connection, self.desk, self.plan_id) as found:
@@ -75,8 +75,8 @@ class _Asked:
 
 async def _asked(
     request: Request, actor: ActorDep, language: LanguageDep, plan_id: IdPath
-) -> _Asked:
-    return _Asked(_desk(request), actor, language, plan_id)
+) -> _ProposalRequest:
+    return _ProposalRequest(_desk(request), actor, language, plan_id)
 
 
 async def _box(bbox: BboxDep) -> Box:
@@ -86,7 +86,7 @@ async def _box(bbox: BboxDep) -> Box:
     return bbox
 
 
-AskedDep = Annotated[_Asked, Depends(_asked)]
+AskedDep = Annotated[_ProposalRequest, Depends(_asked)]
 BoxDep = Annotated[Box, Depends(_box)]
 Words = Annotated[str, Field(max_length=2000)]
 
@@ -99,39 +99,39 @@ class NewPlan(RequestBody):
     reason: Words = ""
 
 
-class EditWish(RequestBody):
+class EditRequest(RequestBody):
     """An edit on the revision that the planner saw."""
 
     rev: Annotated[int, Field(ge=1, le=2**31 - 1)]
     edit: dict[str, Any]
 
 
-class RevWish(RequestBody):
+class RevisionRequest(RequestBody):
     """The revision that the planner saw."""
 
     rev: Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
-class WordsWish(RequestBody):
+class CommentRequest(RequestBody):
     """What is said."""
 
     text: Words = ""
 
 
-class SubmitWish(RequestBody):
+class SubmitRequest(RequestBody):
     """Why each warning is accepted, by its id."""
 
     warnings: dict[str, Annotated[str, Field(max_length=1000)]] = Field(default_factory=dict)
 
 
-class PublishWish(RequestBody):
+class PublishRequest(RequestBody):
     """From when on it holds, and why warnings are accepted."""
 
     effective_day: Day
     reasons: dict[str, Annotated[str, Field(max_length=1000)]] = Field(default_factory=dict)
 
 
-class ProposeWish(RequestBody):
+class ProposeRequest(RequestBody):
     """Which grids are to be drawn anew, and into how many."""
 
     parent: Annotated[str | None, Field(max_length=40)] = None
@@ -158,7 +158,7 @@ def create_plan(
 ) -> JSONResponse:
     """Begin a plan on the newest version."""
     plan_id = plan_life.create(connection, actor, wish.scheme, wish.title, wish.reason)
-    return _Asked(_desk(request), actor, language, plan_id).told(connection, 201)
+    return _ProposalRequest(_desk(request), actor, language, plan_id).told(connection, 201)
 
 
 @router.get("/stage", responses=examples.ok(shown.STAGE), response_model=answers.StageAnswer)
@@ -175,7 +175,7 @@ def read_plan(connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
 
 
 @router.post("/{plan_id}/preview", response_model=answers.ChangeAnswer)
-def preview(wish: EditWish, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
+def preview(wish: EditRequest, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
     """Tell what an edit would do; nothing is stored."""
     PLAN.require(asked.actor)
     plan = plan_life.find(connection, asked.plan_id)
@@ -185,7 +185,7 @@ def preview(wish: EditWish, connection: ConnectionDep, asked: AskedDep) -> JSONR
 
 
 @router.post("/{plan_id}/edits", response_model=answers.ChangeAnswer)
-def edit(wish: EditWish, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
+def edit(wish: EditRequest, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
     """Do an edit; 409 with what others did where the revision is not the last one."""
     plan = plan_life.open_for_edit(connection, asked.actor, asked.plan_id, wish.rev)
     return JSONResponse(
@@ -194,18 +194,20 @@ def edit(wish: EditWish, connection: ConnectionDep, asked: AskedDep) -> JSONResp
 
 
 @router.post("/{plan_id}/undo", response_model=answers.ChangeAnswer)
-def undo(wish: RevWish, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
+def undo(wish: RevisionRequest, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
     """Take back the last edit."""
     return _step(wish, connection, asked, "undo")
 
 
 @router.post("/{plan_id}/redo", response_model=answers.ChangeAnswer)
-def redo(wish: RevWish, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
+def redo(wish: RevisionRequest, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
     """Do again what was undone."""
     return _step(wish, connection, asked, "redo")
 
 
-def _step(wish: RevWish, connection: ConnectionDep, asked: _Asked, way: str) -> JSONResponse:
+def _step(
+    wish: RevisionRequest, connection: ConnectionDep, asked: _ProposalRequest, way: str
+) -> JSONResponse:
     plan = plan_life.open_for_edit(connection, asked.actor, asked.plan_id, wish.rev)
     return JSONResponse(
         plan_work.step(connection, asked.desk, asked.actor, plan, way, asked.language)
@@ -278,7 +280,7 @@ def read_impact(
 
 
 @router.post("/{plan_id}/propose", response_model=list[answers.ProposalAnswer])
-def propose(wish: ProposeWish, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
+def propose(wish: ProposeRequest, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
     """Propose three ways to draw some grids anew; nothing is stored."""
     with asked.drafted(connection, PLAN) as (_, held):
         return JSONResponse(
@@ -287,21 +289,21 @@ def propose(wish: ProposeWish, connection: ConnectionDep, asked: AskedDep) -> JS
 
 
 @router.post("/{plan_id}/comments", response_model=answers.PlanAnswer)
-def comment(wish: WordsWish, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
+def comment(wish: CommentRequest, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
     """Say something about a plan."""
     plan_life.comment(connection, asked.actor, asked.plan_id, wish.text)
     return asked.told(connection)
 
 
 @router.post("/{plan_id}/submit", response_model=answers.PlanAnswer)
-def submit(wish: SubmitWish, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
+def submit(wish: SubmitRequest, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
     """Hand a plan in for review; every warning needs a reason."""
     plan_publication.submit(connection, asked.desk, asked.actor, asked.plan_id, wish.warnings)
     return asked.told(connection)
 
 
 @router.post("/{plan_id}/publish", response_model=answers.PublishedAnswer)
-def publish(wish: PublishWish, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
+def publish(wish: PublishRequest, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
     """Make an approved plan the next version, in one transaction."""
     return JSONResponse(
         plan_publication.publish_plan(
@@ -312,7 +314,7 @@ def publish(wish: PublishWish, connection: ConnectionDep, asked: AskedDep) -> JS
 
 @router.post("/{plan_id}/{decision}", response_model=answers.PlanAnswer)
 def decide(
-    wish: WordsWish,
+    wish: CommentRequest,
     connection: ConnectionDep,
     asked: AskedDep,
     decision: Literal["approve", "reject", "discard"],

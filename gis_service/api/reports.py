@@ -20,11 +20,11 @@ from gis_service.api.dependencies import (
     RequestBody,
     StoreDep,
 )
-from gis_service.api.routing import Router
+from gis_service.api.routing import ServiceRouter
 from gis_service.messages import Language
 from gis_service.reports import coverage, report_job
 
-router = Router(prefix="/api/reports", tags=["reports"])
+router = ServiceRouter(prefix="/api/reports", tags=["reports"])
 
 _FILES: Final = examples.files({kind: form for form, kind in coverage.MEDIA_TYPES.items()})
 _PAGES: Final = {"run_id": 3, "pages": 14, "pictures": ["data:image/png;base64,iVBORw0"]}
@@ -52,7 +52,7 @@ def coverage_report(
     ] = None,
 ) -> Response:
     """Write the coverage report of the newest run, or of a certain one; small cells are hidden."""
-    asked = coverage.Wish(standard, scenario, run_id, wish or language, compare=compare)
+    asked = coverage.ReportOptions(standard, scenario, run_id, wish or language, compare=compare)
     with store.under("report").transaction(actor) as connection:  # ends before it is drawn
         report = coverage.read_report(
             connection, actor, asked, areas_of(request), with_bands=form != "xlsx"
@@ -134,7 +134,7 @@ def coverage_report_pages(
     ] = None,
 ) -> PagesAnswer:
     """Show the first pages of the printed report as pictures, with the number of all pages."""
-    asked = coverage.Wish(standard, scenario, run_id, wish or language, compare=compare)
+    asked = coverage.ReportOptions(standard, scenario, run_id, wish or language, compare=compare)
     with store.under("report").transaction(actor) as connection:
         report = coverage.read_report(connection, actor, asked, areas_of(request))
     pages, pictures = report.pictures(_MOST_PAGES, _SCREEN_DPI)

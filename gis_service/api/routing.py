@@ -16,13 +16,13 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from gis_service.api.dependencies import ActorDep, ConnectionDep, RecordingDep, StoreDep
-from gis_service.snapshot import Part, Snapshot
+from gis_service.snapshot import Snapshot, SnapshotPart
 
 First = Callable[[Request, dict[str, Any]], AbstractContextManager[Any]]
 """Takes the request and the endpoint's arguments; what it gives is held around the connection."""
 
 
-class Router(APIRouter):
+class ServiceRouter(APIRouter):
     """
     A router that opens a transaction in the endpoint's own thread, in the name of who asks.
 
@@ -46,7 +46,7 @@ class Router(APIRouter):
         super().add_api_route(path, wrapped, **options)
 
 
-def once_made(*parts: Part) -> First:
+def once_made(*parts: SnapshotPart) -> First:
     """Wait until nobody makes some parts of the snapshot, one after the other."""
 
     def wait(request: Request, _: dict[str, Any]) -> AbstractContextManager[None]:

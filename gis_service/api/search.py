@@ -6,11 +6,11 @@ from fastapi import Query
 
 from gis_service.api import examples
 from gis_service.api.dependencies import WHOLE, ActorDep, ConnectionDep, SchemeCode, Words
-from gis_service.api.routing import Router
+from gis_service.api.routing import ServiceRouter
 from gis_service.grids import reading
 from gis_service.search.reading import search
 
-router = Router(prefix="/api", tags=["search"])
+router = ServiceRouter(prefix="/api", tags=["search"])
 
 
 @router.get("/search", responses=examples.ok([examples.FOUND]))
@@ -20,6 +20,6 @@ def find(
     q: Words = "",
     scheme: SchemeCode = "base",
     limit: Annotated[int, Query(ge=1, le=50), WHOLE] = 20,
-) -> list[reading.Found]:
+) -> list[reading.SearchHit]:
     """Find coordinates, grids, villages, roads, house numbers, premises, facilities, officers."""
     return search(connection, actor, reading.find_scheme(connection, scheme), q, limit)

@@ -17,7 +17,7 @@ from gis_service.api.dependencies import (
     StoreDep,
     TilePart,
 )
-from gis_service.api.routing import Router
+from gis_service.api.routing import ServiceRouter
 from gis_service.api.tagged import send_tagged, strong_tag
 from gis_service.maps.sheets import sheet
 from gis_service.maps.tiles import tiles
@@ -25,7 +25,7 @@ from gis_service.maps.tiles import tiles
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 ASK_FIRST: Final = "public, no-cache"
 
-router = Router(prefix="/api/tiles", tags=["tiles"])
+router = ServiceRouter(prefix="/api/tiles", tags=["tiles"])
 
 Layer = Annotated[
     str, Path(max_length=40, examples=["ground"], description=", ".join(tiles.LAYERS))

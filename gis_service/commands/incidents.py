@@ -30,12 +30,12 @@ def overdue(
 ) -> None:
     """List incidents past their last day, the oldest deadline first."""
     from gis_service.access import SYSTEM
-    from gis_service.incidents.reading import Wanted, list_incidents
+    from gis_service.incidents.reading import IncidentFilter, list_incidents
     from gis_service.store import open_store
 
     due = "soon" if soon else "pass_up" if pass_up else "overdue"
     with open_store() as store, store.transaction(SYSTEM) as connection:
-        rows, total = list_incidents(connection, SYSTEM, Wanted(due=due), limit=1_000_000)
+        rows, total = list_incidents(connection, SYSTEM, IncidentFilter(due=due), limit=1_000_000)
     if as_json:
         items = [
             {name: value for name, value in vars(row).items() if name != "text"} for row in rows

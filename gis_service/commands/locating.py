@@ -14,7 +14,7 @@ from gis_service.messages import text
 
 if TYPE_CHECKING:
     from gis_service.coordinate_systems import CoordinateSystem
-    from gis_service.grids.answers.locating import Located, SchemeAnswer
+    from gis_service.grids.answers.locating import LocatedPlace, SchemeAnswer
 
 Place_ = Annotated[
     list[str], typer.Argument(metavar="LON LAT | TEXT", help="Two numbers, or a pasted text.")
@@ -81,7 +81,7 @@ def _read(
     return pasted.lon, pasted.lat, system, pasted.notes
 
 
-def _tell(found: "Located") -> None:
+def _tell(found: "LocatedPlace") -> None:
     """Say the answer to a person."""
     chosen = language()
     for note in found.given.notes:

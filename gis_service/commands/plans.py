@@ -87,10 +87,10 @@ def show_plan(
     from gis_service.access import SYSTEM
     from gis_service.boundaries.plans import publication as plan_publication
     from gis_service.boundaries.plans import work as plan_work
-    from gis_service.boundaries.plans.drafts import PlanDesk
+    from gis_service.boundaries.plans.drafts import DraftCache
     from gis_service.store import open_store
 
-    desk = PlanDesk()
+    desk = DraftCache()
     with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
         told = plan_work.read_plan(connection, desk, plan_id, language())
         with plan_publication.drafted(connection, desk, plan_id) as (one, held):
@@ -124,12 +124,12 @@ def publish_plan(
     """Make an approved plan the next version; prints what was moved as JSON."""
     from gis_service.access import SYSTEM
     from gis_service.boundaries.plans import publication as plan_publication
-    from gis_service.boundaries.plans.drafts import PlanDesk
+    from gis_service.boundaries.plans.drafts import DraftCache
     from gis_service.store import open_store
 
     with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
         told = plan_publication.publish_plan(
-            connection, PlanDesk(), SYSTEM, plan_id, day.date(), {}
+            connection, DraftCache(), SYSTEM, plan_id, day.date(), {}
         )
     typer.echo(json.dumps(told, ensure_ascii=False))
 

@@ -94,7 +94,7 @@ class _Answers:
 
 
 @dataclass(frozen=True)
-class _Held:
+class _OpenRows:
     """What the open rows of objects say."""
 
     grid_id: IntArray
@@ -102,7 +102,7 @@ class _Held:
     method: IntArray  # its place among the methods
 
 
-_Rows = TypeVar("_Rows", _Objects, _Answers, _Held)
+_Rows = TypeVar("_Rows", _Objects, _Answers, _OpenRows)
 
 
 def _take(arrays: _Rows, rows: IntArray) -> _Rows:
@@ -264,7 +264,7 @@ class Moves:
 
     objects: _Objects = field(repr=False)
     answer: _Answers = field(repr=False)
-    held: _Held | None = field(default=None, repr=False)
+    held: _OpenRows | None = field(default=None, repr=False)
     together: npt.NDArray[np.bool_] | None = field(default=None, repr=False)
 
     @property
@@ -320,7 +320,7 @@ def moves_near(
         One of each kind of object.
     """
     locator, everywhere = Locator(list(grid_ids), faces), None
-    found: list[tuple[_Objects, _Answers, _Held]] = []
+    found: list[tuple[_Objects, _Answers, _OpenRows]] = []
     lots: list[IntArray] = []
     goals: list[IntArray] = []
     placed: _Placed | None = None
@@ -382,7 +382,7 @@ def _lots_in(
 
 def _held_in(
     connection: sa.Connection, kind: str, scheme_id: int, lots: tuple[IntArray, IntArray]
-) -> tuple[_Objects, _Held]:
+) -> tuple[_Objects, _OpenRows]:
     """Read what belongs to lots or lies outside by its open rows, and to which of them."""
     m = t.membership.c
     rows = sa.select(
@@ -407,7 +407,7 @@ def _held_in(
     objects, order = _as_objects(kind, arrays)
     lot_id = arrays["lot_id"][order]
     grid_id = lots[1][np.searchsorted(lots[0], lot_id)]
-    return objects, _Held(grid_id, lot_id, arrays["method"][order])
+    return objects, _OpenRows(grid_id, lot_id, arrays["method"][order])
 
 
 def _with_known_building(objects: _Objects, placed: "_Placed") -> IntArray:

@@ -6,7 +6,7 @@ Knows nothing of the store: two drawn squares go through every compiled function
 import numpy as np
 import shapely
 
-from gis_service.grids.batch.csv_blocks import Parts, extended, formula_cells, numbers, scan
+from gis_service.grids.batch.csv_blocks import BytePieces, extended, formula_cells, numbers, scan
 from gis_service.grids.locator.locator import Locator
 
 
@@ -23,4 +23,4 @@ def compile_all() -> None:
     kept = np.flatnonzero(rows.end > rows.start)
     numbers(block, rows.first[kept, 0], rows.last[kept, 0])
     formula_cells(block, ord(","))
-    extended(block, rows, np.zeros((1, len(rows)), dtype=np.int64), Parts([b"x"]))
+    extended(block, rows, np.zeros((1, len(rows)), dtype=np.int64), BytePieces([b"x"]))

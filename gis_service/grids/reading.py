@@ -27,7 +27,7 @@ Condition = sa.ColumnElement[bool]
 
 
 @dataclass(frozen=True)
-class Level:
+class LevelRow:
     """One tier of a scheme, with how many grids it has today."""
 
     rank: int
@@ -37,7 +37,7 @@ class Level:
 
 
 @dataclass(frozen=True)
-class Version:
+class VersionRow:
     """A version of a scheme: what came into force on a day."""
 
     version_id: int
@@ -53,8 +53,8 @@ class Scheme:
     name: str
     name_en: str
     is_base: bool
-    levels: list[Level]
-    versions: list[Version]
+    levels: list[LevelRow]
+    versions: list[VersionRow]
 
 
 @dataclass(frozen=True)
@@ -149,12 +149,12 @@ class GridHead:
     level: LevelName
     area_km2: float
     chain: list[GridName]
-    version: Version | None
+    version: VersionRow | None
     bbox: tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchHit:
     """One answer of the search."""
 
     kind: str
@@ -293,21 +293,21 @@ def schemes(connection: sa.Connection) -> list[Scheme]:
         .subquery()
     )
     of_level = (level.scheme_id == counted.c.scheme_id) & (level.rank == counted.c.rank)
-    levels: dict[int, list[Level]] = {}
+    levels: dict[int, list[LevelRow]] = {}
     for row in connection.execute(
         sa.select(t.grid_level, sa.func.coalesce(counted.c["count"], 0).label("number"))
         .select_from(t.grid_level.outerjoin(counted, of_level))
         .order_by(level.scheme_id, level.rank)
     ):
         levels.setdefault(row.scheme_id, []).append(
-            Level(row.rank, row.label, row.label_en, row.number)
+            LevelRow(row.rank, row.label, row.label_en, row.number)
         )
-    versions: dict[int, list[Version]] = {}
+    versions: dict[int, list[VersionRow]] = {}
     for row in connection.execute(
         sa.select(t.grid_version).order_by(t.grid_version.c.effective_day.desc())
     ):
         versions.setdefault(row.scheme_id, []).append(
-            Version(row.version_id, row.effective_day, row.title)
+            VersionRow(row.version_id, row.effective_day, row.title)
         )
     rows = connection.execute(
         sa.select(t.grid_scheme).order_by(scheme.is_base.desc(), scheme.scheme_id)
@@ -327,7 +327,7 @@ def schemes(connection: sa.Connection) -> list[Scheme]:
 
 def version_on(
     connection: sa.Connection, scheme_id: int, at: date | None
-) -> tuple[Version, datetime] | None:
+) -> tuple[VersionRow, datetime] | None:
     """
     Find the version in force on a day.
 
@@ -349,7 +349,7 @@ def version_on(
     row = connection.execute(_version_query(is_today=at is None), values).first()
     if row is None:
         return None
-    return Version(row.version_id, row.effective_day, row.title), row.published_at
+    return VersionRow(row.version_id, row.effective_day, row.title), row.published_at
 
 
 @cache

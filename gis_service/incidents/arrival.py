@@ -32,7 +32,7 @@ _DIGITS: Final = 7
 
 
 @dataclass(frozen=True)
-class Line:
+class RouteLine:
     """A way as GeoJSON, from the site to the place with the ways off the road."""
 
     type: str
@@ -40,7 +40,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Comer:
+class Responder:
     """
     Somebody who can come.
 
@@ -69,7 +69,7 @@ class Comer:
     off_road_m: float
     lon: float
     lat: float
-    route: Line | None
+    route: RouteLine | None
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Arrivals:
     status: str
     scenario: str
     off_road_m: float | None
-    arrivals: list[Comer]
+    arrivals: list[Responder]
     kinds: dict[str, dict[str, int]]
     fire_20: InTime
     near: Near
@@ -220,7 +220,7 @@ def arrivals(
     """
     book = standard_book()
     by_kind = _sites(connection, actor, book)
-    found: list[Comer] = []
+    found: list[Responder] = []
     kinds: dict[str, dict[str, int]] = {}
     status, off_road_m = "ok", None
     ways_by_profile: dict[str, tuple[Router, Ways]] = {}
@@ -297,7 +297,7 @@ def _first(
     first: int,
     place: tuple[float, float],
     routes: bool,  # noqa: FBT001 (passed on as it came)
-) -> tuple[list[Comer], int]:
+) -> tuple[list[Responder], int]:
     """Choose the first of one kind; also how many arrive at all."""
     if not sites:
         return [], 0
@@ -328,15 +328,15 @@ def _comer(
     minutes: float,
     place: tuple[float, float],
     routes: bool,  # noqa: FBT001 (passed on as it came)
-) -> Comer:
+) -> Responder:
     legs = router.way(ways, snapped, index)
     off_road_m = float(snapped.off_road_m[index] + ways.place.off_road_m[0])
     off_road = off_road_m * router.rules.off_road_minutes_per_m
     line = None
     if routes:
         xy = np.vstack(([[site.lon, site.lat]], router.line(legs), [place]))
-        line = Line("LineString", [(x, y) for x, y in np.round(xy, _DIGITS).tolist()])
-    return Comer(
+        line = RouteLine("LineString", [(x, y) for x, y in np.round(xy, _DIGITS).tolist()])
+    return Responder(
         kind=site.kind,
         id=site.id,
         name=site.name,

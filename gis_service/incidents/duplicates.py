@@ -28,7 +28,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Likely:
+class LikelyCandidate:
     """A candidate that is near, and how near."""
 
     incident_id: int
@@ -51,7 +51,7 @@ def likely(
     at: datetime,
     radius_m: float,
     hours: float,
-) -> list[Likely]:
+) -> list[LikelyCandidate]:
     """Keep the candidates that are near in place and time."""
     if not candidates:
         return []
@@ -63,7 +63,7 @@ def likely(
     )
     apart = [abs(one.reported_at - at) / timedelta(hours=1) for one in candidates]
     near = [
-        Likely(one.incident_id, round(float(metre), 1), round(hour, 2))
+        LikelyCandidate(one.incident_id, round(float(metre), 1), round(hour, 2))
         for one, metre, hour in zip(candidates, np.atleast_1d(metres), apart, strict=True)
         if metre <= radius_m and hour <= hours
     ]

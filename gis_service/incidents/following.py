@@ -16,8 +16,8 @@ from gis_service.access.households import masked
 from gis_service.access.permissions import REVEAL_REPORTER
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.incidents import duplicates
-from gis_service.incidents.reading import IncidentRow, Wanted, list_incidents
-from gis_service.incidents.rules import Move, rule_book
+from gis_service.incidents.reading import IncidentFilter, IncidentRow, list_incidents
+from gis_service.incidents.rules import Transition, rule_book
 from gis_service.store import tables as t
 from gis_service.store.tables import SRID
 
@@ -155,7 +155,7 @@ def find_incident(connection: sa.Connection, actor: Actor, incident_id: int) -> 
     NotFoundError
         There is no such incident in the actor's sight.
     """
-    rows, _ = list_incidents(connection, actor, Wanted(incident_id=incident_id), limit=1)
+    rows, _ = list_incidents(connection, actor, IncidentFilter(incident_id=incident_id), limit=1)
     if not rows:
         raise NotFoundError("incidents.no_incident", incident=incident_id)
     row = rows[0]
@@ -266,14 +266,14 @@ def allowed_moves(
     NotFoundError
         There is no such incident in the actor's sight.
     """
-    rows, _ = list_incidents(connection, actor, Wanted(incident_id=incident_id), limit=1)
+    rows, _ = list_incidents(connection, actor, IncidentFilter(incident_id=incident_id), limit=1)
     if not rows:
         raise NotFoundError("incidents.no_incident", incident=incident_id)
     return rows[0], _allowed(rows[0], actor)
 
 
 def _allowed(row: IncidentRow, actor: Actor) -> list[AllowedMove]:
-    def described(move: Move) -> AllowedMove:
+    def described(move: Transition) -> AllowedMove:
         return AllowedMove(
             move=move.move,
             to=move.to or row.status,
@@ -394,9 +394,9 @@ def find_duplicates(
     return [
         LikelyDuplicate(row, one.distance_m, one.hours_apart)
         for one in near
-        for row in list_incidents(connection, actor, Wanted(incident_id=one.incident_id), limit=1)[
-            0
-        ]
+        for row in list_incidents(
+            connection, actor, IncidentFilter(incident_id=one.incident_id), limit=1
+        )[0]
     ]
 
 

@@ -19,7 +19,7 @@ from gis_service.access import Actor, record
 from gis_service.access.households import masked
 from gis_service.access.permissions import PLACE_REPORTS
 from gis_service.errors import ConflictError, InputError, NotFoundError, Place
-from gis_service.incidents.life_cycle import Draft, check_draft, report
+from gis_service.incidents.life_cycle import NewIncident, check_draft, report
 from gis_service.incidents.rules import rule_book
 from gis_service.store import tables as t
 
@@ -100,7 +100,7 @@ def once(
     return incident_id, True
 
 
-def leave(connection: sa.Connection, actor: Actor, draft: Draft) -> str:
+def leave(connection: sa.Connection, actor: Actor, draft: NewIncident) -> str:
     """
     Take a report that names an address but no place.
 
@@ -213,7 +213,7 @@ def place(connection: sa.Connection, actor: Actor, token: str, lon: float, lat: 
     if row.incident_id is not None:
         return int(row.incident_id)
     said = {**row.draft, "reported_at": datetime.fromisoformat(row.draft["reported_at"])}
-    draft = replace(Draft(**said), lon=lon, lat=lat)
+    draft = replace(NewIncident(**said), lon=lon, lat=lat)
     incident_id = report(connection, actor, draft)
     connection.execute(
         sa.update(table).where(table.c.token == token).values(incident_id=incident_id, draft={})

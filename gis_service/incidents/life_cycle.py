@@ -29,7 +29,7 @@ from gis_service.grids.reading import chain_of, officers_of
 from gis_service.grids.versions import today
 from gis_service.incidents.deadlines import Deadline, WorkingCalendar, china_day
 from gis_service.incidents.photos import CleanPhoto
-from gis_service.incidents.rules import CLOCK_RUNS, Move, RuleBook, above, rule_book
+from gis_service.incidents.rules import CLOCK_RUNS, RuleBook, Transition, above, rule_book
 from gis_service.incidents.working_days import read_calendar
 from gis_service.messages import Language, text
 from gis_service.store import tables as t
@@ -46,7 +46,7 @@ _BY_TRIGGER: Final = sa.select(sa.func.set_config("gis.step_follows", "", True))
 
 
 @dataclass(frozen=True)
-class Draft:
+class NewIncident:
     """
     A report before it is an incident.
 
@@ -78,7 +78,7 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Wish:
+class StepRequest:
     """
     What somebody wants to do with an incident.
 
@@ -183,7 +183,7 @@ class MoveRefusedError(ConflictError):
 def report(
     connection: sa.Connection,
     actor: Actor,
-    draft: Draft,
+    draft: NewIncident,
     *,
     note: str = "",
     lon: float | None = None,
@@ -242,7 +242,9 @@ class ReportedMany:
     refused: list[Refused]
 
 
-def report_many(connection: sa.Connection, actor: Actor, drafts: Sequence[Draft]) -> ReportedMany:
+def report_many(
+    connection: sa.Connection, actor: Actor, drafts: Sequence[NewIncident]
+) -> ReportedMany:
     """
     Make incidents of a list of reports; what is wrong is listed, the others go in.
 
@@ -268,7 +270,7 @@ def report_many(connection: sa.Connection, actor: Actor, drafts: Sequence[Draft]
     """
     if actor.areas is not None:
         raise NotAllowedError("incidents.may_not_import")
-    taken: dict[int, Draft] = {}
+    taken: dict[int, NewIncident] = {}
     refused: list[Refused] = []
     known = _known_keys(connection, [draft.key for draft in drafts if draft.key])
     for row, draft in enumerate(drafts, start=1):
@@ -295,7 +297,7 @@ def _known_keys(connection: sa.Connection, keys: list[str]) -> frozenset[str]:
     return frozenset(rows.scalars())
 
 
-def _insert(connection: sa.Connection, actor: Actor, draft: Draft) -> int:
+def _insert(connection: sa.Connection, actor: Actor, draft: NewIncident) -> int:
     """Write the row; its first step is to follow."""
     book = rule_book()
     _may_report(actor, draft.channel, book)
@@ -325,7 +327,7 @@ def _begin(
     connection: sa.Connection,
     actor: Actor,
     incident_id: int,
-    draft: Draft,
+    draft: NewIncident,
     note: str = "",
     place: sa.ColumnElement[Any] | None = None,
 ) -> None:
@@ -362,7 +364,7 @@ def _may_report(actor: Actor, channel: str, book: RuleBook) -> None:
         raise NotAllowedError("incidents.may_not_report")
 
 
-def check_draft(draft: Draft, book: RuleBook, moment: datetime) -> None:
+def check_draft(draft: NewIncident, book: RuleBook, moment: datetime) -> None:
     """Look at a report before it goes in."""
     if draft.kind not in book.kinds:
         raise InputError(
@@ -402,7 +404,7 @@ def check_place(lon: float, lat: float) -> None:
         raise InputError("incidents.not_a_place", place=Place(field="lat"))
 
 
-def _check_lengths(draft: Draft) -> None:
+def _check_lengths(draft: NewIncident) -> None:
     short = ("address", "reporter_name", "reporter_phone", "reporter_email", "key")
     limits = {"text": MOST_TEXT, "media_url": MOST_URL, **dict.fromkeys(short, MOST_SHORT)}
     for name, most in limits.items():
@@ -413,7 +415,7 @@ def _check_lengths(draft: Draft) -> None:
             raise InputError("incidents.bad_signs", place=Place(field=name), field=name)
 
 
-def _check_details(draft: Draft, book: RuleBook) -> None:
+def _check_details(draft: NewIncident, book: RuleBook) -> None:
     questions = {one.code: one for one in book.kinds[draft.kind].attributes}
     for code, answer in draft.details.items():
         place = Place(field=f"attribute[{code[:40]}]")
@@ -476,7 +478,7 @@ def responsible(
 # --- a move --------------------------------------------------------------------------------------
 
 
-def move(connection: sa.Connection, actor: Actor, incident_id: int, wish: Wish) -> int:
+def move(connection: sa.Connection, actor: Actor, incident_id: int, wish: StepRequest) -> int:
     """
     Do one thing with an incident: change its state, and append the step.
 
@@ -555,7 +557,7 @@ def _locked(connection: sa.Connection, actor: Actor, incident_id: int) -> Any:
     return row
 
 
-def _allowed_rule(book: RuleBook, actor: Actor, row: Any, wish: Wish) -> Move:
+def _allowed_rule(book: RuleBook, actor: Actor, row: Any, wish: StepRequest) -> Transition:
     allowed = book.allowed(row.status, row.tier, actor.role, row.kind)
     names = list(dict.fromkeys(one.move for one in allowed))
     known = {"state": row.status, "tier": row.tier, "version": row.version, "allowed": names}
@@ -569,7 +571,12 @@ def _allowed_rule(book: RuleBook, actor: Actor, row: Any, wish: Wish) -> Move:
 
 
 def _check_wish(
-    connection: sa.Connection, actor: Actor, row: Any, rule: Move, wish: Wish, book: RuleBook
+    connection: sa.Connection,
+    actor: Actor,
+    row: Any,
+    rule: Transition,
+    wish: StepRequest,
+    book: RuleBook,
 ) -> None:
     if len(wish.note) > MOST_TEXT or len(wish.department) > MOST_SHORT:
         name, most = (
@@ -624,7 +631,7 @@ def _check_photos(
         raise InputError("incidents.unknown_photo", place=Place(field="photos"))
 
 
-def _state_after(row: Any, rule: Move, wish: Wish, moment: datetime) -> dict[str, Any]:
+def _state_after(row: Any, rule: Transition, wish: StepRequest, moment: datetime) -> dict[str, Any]:
     """Say what the row will be; what a move does not touch stays."""
     tier = above(row.tier) if rule.hands_to == "above" else row.tier
     department = row.department
@@ -651,9 +658,9 @@ def _state_after(row: Any, rule: Move, wish: Wish, moment: datetime) -> dict[str
 def _who_after(
     connection: sa.Connection,
     row: Any,
-    rule: Move,
+    rule: Transition,
     after: Mapping[str, Any],
-    wish: Wish,
+    wish: StepRequest,
     day: date,
 ) -> Responsible | None:
     """Name who answers from now on: chosen anew when it is sent out, nobody above the village."""
@@ -665,7 +672,7 @@ def _who_after(
 
 
 def _is_late(
-    book: RuleBook, calendar: WorkingCalendar, row: Any, rule: Move, day: date
+    book: RuleBook, calendar: WorkingCalendar, row: Any, rule: Transition, day: date
 ) -> bool | None:
     """Tell whether a step that ends a deadline came after it; None where it ends none."""
     clock = clock_of(book, calendar, row.kind, row.tier, row.clock_from or row.reported_at)
@@ -712,7 +719,7 @@ def add_photo(connection: sa.Connection, actor: Actor, incident_id: int, photo: 
         The actor may not add to it.
     """
     row = _locked(connection, actor, incident_id)
-    _allowed_rule(rule_book(), actor, row, Wish("note"))
+    _allowed_rule(rule_book(), actor, row, StepRequest("note"))
     there = connection.scalar(
         sa.select(t.incident_photo.c.sha256).where(
             t.incident_photo.c.incident_id == incident_id,

@@ -12,7 +12,7 @@ import pandas as pd
 
 from gis_service.errors import GisError, InputError, Place
 from gis_service.incidents.deadlines import SHANGHAI
-from gis_service.incidents.life_cycle import Draft
+from gis_service.incidents.life_cycle import NewIncident
 from gis_service.incidents.rules import RuleBook
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -31,7 +31,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 class Reading:
     """What a table says: reports with the number of their row, and rows that are none."""
 
-    drafts: list[tuple[int, Draft]]
+    drafts: list[tuple[int, NewIncident]]
     refused: list[tuple[int, GisError]]
 
 
@@ -77,7 +77,7 @@ def read_rows(
         }
         moment = None if found["reported_at"] is None else found["reported_at"][index]
         try:
-            draft = Draft(
+            draft = NewIncident(
                 kind=codes.get(said["kind"].lower(), said["kind"]),
                 lon=float(lon[index]),
                 lat=float(lat[index]),

@@ -18,7 +18,7 @@ from gis_service.access import SYSTEM, Actor, visible
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.grids.versions import today
 from gis_service.incidents.deadlines import SHANGHAI, end_of_day
-from gis_service.incidents.life_cycle import Draft
+from gis_service.incidents.life_cycle import NewIncident
 from gis_service.incidents.reading import Clocks
 from gis_service.incidents.rules import CLOCK_RUNS, RuleBook, rule_book
 from gis_service.incidents.working_days import read_calendar
@@ -362,7 +362,7 @@ class NewRequest:
     """A request as it was sent."""
 
     # The report; without a place it lies at (0, 0).
-    draft: Draft
+    draft: NewIncident
     # Whether it told one.
     has_place: bool
     # A building's key instead of a place.
@@ -436,7 +436,7 @@ def read_request(form: Mapping[str, Sequence[str]], book: RuleBook) -> NewReques
         raise InputError("incidents.open311_bad_place", place=Place(field="lat"))
     if lat is None and not address and not address_id:
         raise InputError("incidents.open311_no_place", place=Place(field="lat"))
-    draft = Draft(
+    draft = NewIncident(
         kind=code,
         lon=_degrees(lon),
         lat=_degrees(lat),

@@ -89,7 +89,7 @@ class IncidentRow:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class IncidentFilter:
     """
     Which incidents a list is to hold; what is None does not matter.
 
@@ -256,12 +256,12 @@ def incidents(
     InputError
         There is no such status.
     """
-    wanted = Wanted(status=status, days=days, grid_id=grid_id)
+    wanted = IncidentFilter(status=status, days=days, grid_id=grid_id)
     return list_incidents(connection, actor, wanted, limit=limit, offset=offset)
 
 
 def list_incidents(
-    connection: sa.Connection, actor: Actor, wanted: Wanted, *, limit: int, offset: int = 0
+    connection: sa.Connection, actor: Actor, wanted: IncidentFilter, *, limit: int, offset: int = 0
 ) -> tuple[list[IncidentRow], int]:
     """
     List incidents: the newest first, or by their last day where deadlines are asked for.
@@ -369,7 +369,7 @@ _CLOCK_COLUMNS: Final = (
 )
 
 
-def _conditions(actor: Actor, wanted: Wanted) -> list[sa.ColumnElement[bool]]:
+def _conditions(actor: Actor, wanted: IncidentFilter) -> list[sa.ColumnElement[bool]]:
     incident = t.incident.c
     found = _of_status(t.incident, wanted.status, t.INCIDENT_STATES)
     if wanted.days is not None:

@@ -42,7 +42,7 @@ class Deadlines(Table):
         return self
 
 
-class Reports(Table):
+class ReportingRules(Table):
     """Who may report; anyone who may talk to us by Open311 reports there."""
 
     roles: tuple[Role, ...]
@@ -65,7 +65,7 @@ class Photos(Table):
     most_per_step: Sourced[Annotated[int, Field(ge=1, le=50)]]
 
 
-class Move(Table):
+class Transition(Table):
     """One thing that may be done; several entries of one name add up."""
 
     move: Annotated[str, Field(pattern="^[a-z_]{1,30}$")]
@@ -125,10 +125,10 @@ class RuleBook(Table):
     """All that is set about incidents."""
 
     deadlines: Deadlines
-    reports: Reports
+    reports: ReportingRules
     duplicates: Duplicates
     photos: Photos
-    moves: Annotated[tuple[Move, ...], Field(min_length=1)]
+    moves: Annotated[tuple[Transition, ...], Field(min_length=1)]
     kinds: Annotated[dict[str, Kind], Field(min_length=1)]
 
     def working_days(self, kind: str, tier: str) -> int:
@@ -153,7 +153,7 @@ class RuleBook(Table):
         found = own.get(wanted) or self.deadlines.working_days[wanted]
         return int(found.value)
 
-    def allowed(self, state: str, tier: str, role: str, kind: str) -> list[Move]:
+    def allowed(self, state: str, tier: str, role: str, kind: str) -> list[Transition]:
         """List what a role may do with an incident."""
         known = self.kinds.get(kind)
         small = known is None or known.on_spot.value

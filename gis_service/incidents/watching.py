@@ -41,7 +41,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Change:
+class IncidentChange:
     """One step as it is told to those who watch."""
 
     step_id: int
@@ -128,7 +128,7 @@ def _committed_late(mark: Mark) -> sa.ColumnElement[bool]:
     )
 
 
-def changes_since(connection: sa.Connection, mark: Mark) -> tuple[list[Change], Mark, bool]:
+def changes_since(connection: sa.Connection, mark: Mark) -> tuple[list[IncidentChange], Mark, bool]:
     """
     Read the steps behind a mark.
 
@@ -158,7 +158,7 @@ def changes_since(connection: sa.Connection, mark: Mark) -> tuple[list[Change], 
         return [], mark_now(connection), True
     if not rows:
         return [], mark, False
-    changes = [Change(*row[:5]) for row in rows]
+    changes = [IncidentChange(*row[:5]) for row in rows]
     last = max(mark.step_id, changes[-1].step_id)
     return changes, Mark(last, rows[-1].xmin), False
 

@@ -18,7 +18,7 @@ from gis_service.access.permissions import IMPORT
 from gis_service.errors import InputError, NotFoundError
 from gis_service.ingest.kinds import grids_file, objects, postings, roads_file, units_file
 from gis_service.ingest.kinds.kind import (
-    Applied,
+    HandlerResult,
     ImportKind,
     ImportOptions,
     ImportOutcome,
@@ -173,7 +173,11 @@ def _read(spec: ImportKind, path: Path, options: ImportOptions) -> FileTable:
 
 
 def _outcome(
-    spec: ImportKind, table: MatchedTable, applied: Applied, options: ImportOptions, sha256: str
+    spec: ImportKind,
+    table: MatchedTable,
+    applied: HandlerResult,
+    options: ImportOptions,
+    sha256: str,
 ) -> ImportOutcome:
     file = table.file
     read = set(file.rows.tolist())
@@ -206,7 +210,7 @@ def _recorded(
     actor: Actor,
     spec: ImportKind,
     outcome: ImportOutcome,
-    applied: Applied,
+    applied: HandlerResult,
 ) -> ImportOutcome:
     """Write down that a file went in: which one and how much of it, never what stood in it."""
     said = outcome.as_dict()

@@ -20,7 +20,7 @@ _FONT: Final = "font-family=\"'Noto Sans CJK SC','Microsoft YaHei','PingFang SC'
 
 
 @dataclass(frozen=True)
-class Part:
+class BarPart:
     """A part of a whole, with what is written of it."""
 
     name: str
@@ -72,7 +72,7 @@ def _rect(x: float, y: float, width: float, height: float, colour: str) -> str:
     )
 
 
-def whole_bar(parts: Sequence[Part], width: float, title: str) -> str:
+def whole_bar(parts: Sequence[BarPart], width: float, title: str) -> str:
     """Draw a whole as one bar of its parts, each named below it."""
     body, x = [], 0.0
     for part, colour in zip(parts, PART_COLOURS, strict=False):

@@ -13,15 +13,15 @@ import numpy as np
 import shapely
 
 from gis_service.geodesy import GeometryArray
-from gis_service.maps.sheets.drawing import Bbox, Frame, Label, fit, path
+from gis_service.maps.sheets.drawing import Bbox, Label, MapFrame, fit, path
 from gis_service.maps.sheets.grid_drawing import (
     ACCENT,
     BORDER,
     INK,
     SIGN_COLOURS,
+    DrawingTexts,
     Pen,
     Road,
-    Words,
 )
 
 HIDDEN_FILL: Final = "#d5d9dd"
@@ -96,7 +96,7 @@ def draw(
     bbox: Bbox,
     width_mm: float,
     height_mm: float,
-    words: Words,
+    words: DrawingTexts,
     *,
     picture: bool = False,
 ) -> CountyMap:
@@ -147,7 +147,7 @@ def draw(
     return CountyMap(pen.finished().svg, frame.scale)
 
 
-def filling(bbox: Bbox, frame: Frame, border: float = 0.03) -> Frame:
+def filling(bbox: Bbox, frame: MapFrame, border: float = 0.03) -> MapFrame:
     """Let a piece of ground fill a frame as far as it can, at whatever scale."""
     corners = shapely.bounds(frame.to_paper(shapely.box(*bbox)))
     free = 1 - 2 * border
@@ -175,12 +175,12 @@ def simplified(shapes: GeometryArray) -> GeometryArray:
     return np.asarray(shapely.coverage_simplify(shapes, _SIMPLE_DEGREES), dtype=object)
 
 
-def _on_paper(frame: Frame, shapes: Sequence[Any]) -> GeometryArray:
+def _on_paper(frame: MapFrame, shapes: Sequence[Any]) -> GeometryArray:
     array = np.array([*shapes, None], dtype=object)[:-1]  # None: never an array of arrays
     return np.asarray(frame.to_paper(array), dtype=object)
 
 
-def _borders(frame: Frame, shapes: GeometryArray, width: float) -> str:
+def _borders(frame: MapFrame, shapes: GeometryArray, width: float) -> str:
     lines = shapely.union_all(shapely.boundary(np.asarray(shapes, dtype=object)))
     drawn = frame.to_paper(shapely.line_merge(lines))
     return path(

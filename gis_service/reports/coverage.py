@@ -13,7 +13,7 @@ from typing import Final, Literal, get_args
 import sqlalchemy as sa
 
 from gis_service.access import Actor, record, visible
-from gis_service.coverage.areas.service import Areas
+from gis_service.coverage.areas.service import AreaService
 from gis_service.coverage.runs.runs import Run, find_run
 from gis_service.errors import InputError, NotAllowedError, Place
 from gis_service.maps.sheets import printing
@@ -35,7 +35,7 @@ MEDIA_TYPES: Final[dict[Format, str]] = {
 
 
 @dataclass(frozen=True)
-class Wish:
+class ReportOptions:
     """
     Which report.
 
@@ -58,7 +58,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Report:
+class CoverageReport:
     """One run in one language, ready to be written in any format."""
 
     # Its parts.
@@ -134,8 +134,13 @@ class Report:
 
 
 def read_report(
-    connection: sa.Connection, actor: Actor, wish: Wish, areas: Areas, *, with_bands: bool = True
-) -> Report:
+    connection: sa.Connection,
+    actor: Actor,
+    wish: ReportOptions,
+    areas: AreaService,
+    *,
+    with_bands: bool = True,
+) -> CoverageReport:
     """
     Read all that a report needs; nothing is asked of the store after it.
 
@@ -154,13 +159,13 @@ def read_report(
 
     Returns
     -------
-    Report
+    CoverageReport
         To be written.
     """
     run = choose_run(connection, wish.standard, wish.scenario, wish.run_id)
     before = None if wish.compare is None else find_run(connection, wish.compare)
     facts = read_facts(connection, actor, run, areas, before, with_bands=with_bands)
-    report = Report(
+    report = CoverageReport(
         Document(
             facts,
             read_ground(connection, facts.version.effective_day),

@@ -17,7 +17,7 @@ from gis_service.coverage.travel.travel_time import STATUS_NAMES
 from gis_service.geodesy import GeometryArray
 from gis_service.maps.figures.classes import PERCENT_BREAKS, SEQUENTIAL
 from gis_service.maps.page.grid_map import templates
-from gis_service.maps.sheets.grid_drawing import PAPER, Words
+from gis_service.maps.sheets.grid_drawing import PAPER, DrawingTexts
 from gis_service.messages import text
 from gis_service.reports import charts
 from gis_service.reports.county_map import (
@@ -32,7 +32,7 @@ from gis_service.reports.county_map import (
     extent,
     simplified,
 )
-from gis_service.reports.facts import Facts, Ground, Line
+from gis_service.reports.facts import Facts, FigureLine, MapGround
 from gis_service.reports.writing import Writer, compared, worst_first
 
 COLOURS: Final = SEQUENTIAL["YlGnBu"]
@@ -58,7 +58,7 @@ class LegendLine:
 
 
 @dataclass(frozen=True)
-class Table:
+class PrintedTable:
     """
     The lines of one level as words.
 
@@ -81,7 +81,7 @@ class Document:
 
     facts: Facts
     # Under the maps.
-    ground: Ground
+    ground: MapGround
     writer: Writer
 
     def html(self) -> str:
@@ -145,7 +145,7 @@ class Document:
         if not whole.n or None in values:
             return ""
         parts = [
-            charts.Part(
+            charts.BarPart(
                 writer.say(name), f"{value:,}  ({writer.percent(value / whole.n)})", value / whole.n
             )
             for name, value in zip(STATUS_NAMES, values, strict=True)
@@ -210,7 +210,7 @@ class Document:
         target = self.writer.say("chart_target", target=self.writer.target())
         return charts.bars(rows, _WIDTH_MM, self.facts.target_share, target, title)
 
-    def _times(self, line: Line) -> list[str]:
+    def _times(self, line: FigureLine) -> list[str]:
         if line.n == 0:
             return ["", "", ""]
         return [
@@ -219,7 +219,7 @@ class Document:
         ]
 
     @cached_property
-    def tables(self) -> list[Table]:
+    def tables(self) -> list[PrintedTable]:
         """The levels below the county: all of the upper ones, the worst of the lowest."""
         facts, writer = self.facts, self.writer
         tables = []
@@ -238,7 +238,7 @@ class Document:
             title = writer.say("section_levels", level=name)
             chart = writer.say("chart_levels", level=name)
             tables.append(
-                Table(
+                PrintedTable(
                     key=f"level-{level.rank}",
                     title=title,
                     with_parent=level.rank > facts.levels[1].rank,
@@ -248,7 +248,7 @@ class Document:
             )
         return tables
 
-    def _row(self, line: Line) -> list[str]:
+    def _row(self, line: FigureLine) -> list[str]:
         writer = self.writer
         return [
             line.name,
@@ -349,7 +349,7 @@ class Document:
         return {rank: (ids, simplified(found)) for rank, (ids, found) in self.facts.shapes.items()}
 
     @cached_property
-    def _words(self) -> Words:
+    def _words(self) -> DrawingTexts:
         def bar(metres: float) -> str:
             key, n = ("kilometres", metres / 1000) if metres >= 1000 else ("metres", metres)
             return "0" if metres == 0 else text(f"sheet.{key}", self.writer.language, n=f"{n:g}")
@@ -357,7 +357,7 @@ class Document:
         def sign(kind: str) -> str:
             return text(f"sheet.sign_{kind}", self.writer.language)
 
-        return Words(text("sheet.north", self.writer.language), bar, sign)
+        return DrawingTexts(text("sheet.north", self.writer.language), bar, sign)
 
     def _borders(self) -> dict[float, GeometryArray]:
         ranks = sorted(self._shapes)
@@ -506,7 +506,7 @@ def _difference(pair: tuple[float | None, float | None], form: str) -> str:
     return f"{found:+{form}}" if found else "0"
 
 
-def colour_of(line: Line | None) -> str:
+def colour_of(line: FigureLine | None) -> str:
     """Choose the fill of a grid."""
     if line is None or line.n == 0:
         return PAPER

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from gis_service.access import Actor, visible
 from gis_service.coverage.areas.answers import AreaBand, NamedDistrict
-from gis_service.coverage.areas.service import Areas
+from gis_service.coverage.areas.service import AreaService
 from gis_service.coverage.measuring.disclosure import NO_PARENT, SMALLEST, Counts, hide, hide_listed
 from gis_service.coverage.measuring.fingerprints import changed
 from gis_service.coverage.measuring.statistics import (
@@ -41,7 +41,7 @@ from gis_service.coverage.standards.book import standard_book
 from gis_service.coverage.travel.travel_time import COVERED, STATUS_NAMES, TOO_FAR
 from gis_service.errors import InputError, NotAllowedError, NotFoundError, Place
 from gis_service.geodesy import GeometryArray
-from gis_service.grids.reading import Version, find_scheme, on_day
+from gis_service.grids.reading import VersionRow, find_scheme, on_day
 from gis_service.ingest.readers.frames import Note
 from gis_service.ingest.writing.past_imports import region_notes
 from gis_service.maps.figures.classes import PERCENT_BREAKS, class_of
@@ -61,7 +61,7 @@ _ROAD_CLASSES: Final = ("motorway", "trunk", "primary", "secondary", "tertiary")
 
 
 @dataclass(frozen=True)
-class Level:
+class LevelFigures:
     """A tier of the base scheme; rank 0 is the county."""
 
     rank: int
@@ -70,7 +70,7 @@ class Level:
 
 
 @dataclass(frozen=True)
-class Line:
+class FigureLine:
     """The figures of one grid, as far as they may be told; what is hidden is None."""
 
     grid_id: int
@@ -107,7 +107,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Station:
+class StationFacts:
     """
     A facility of a kind that the standard names.
 
@@ -173,7 +173,7 @@ class Before:
     run: Run
     day: date
     # By the rule, of the county and the highest level, by grid id.
-    lines: Mapping[int, Line]
+    lines: Mapping[int, FigureLine]
     # What the two were measured on differently, of ``coverage.fingerprints.PARTS``, and
     # ``scenario``.
     differs: tuple[str, ...]
@@ -187,17 +187,17 @@ class Facts:
     county_code: str
     run: Run
     network: Network | None
-    version: Version
+    version: VersionRow
     # The day of the run, in Asia/Shanghai.
     data_day: date
     # County first.
-    levels: tuple[Level, ...]
+    levels: tuple[LevelFigures, ...]
     # By kind of facility, ``""`` for the rule over kinds: all grids, each after its parent.
-    lines: Mapping[str, Sequence[Line]]
+    lines: Mapping[str, Sequence[FigureLine]]
     # Lines of what else was counted by the rule: people, care households, buildings, premises,
     # hazards; where there are any.
-    others: Mapping[str, Sequence[Line]]
-    stations: tuple[Station, ...]
+    others: Mapping[str, Sequence[FigureLine]]
+    stations: tuple[StationFacts, ...]
     # Places that are not covered, the largest first; and how many more there are of 1–4 households,
     # which are not told apart.
     blind_places: tuple[BlindPlace, ...]
@@ -218,7 +218,7 @@ class Facts:
     # What the reader of the region's file noted, where the county came as one file.
     region_notes: tuple[Note, ...] = ()
 
-    def of_rank(self, rank: int, kind: str = RULE) -> list[Line]:
+    def of_rank(self, rank: int, kind: str = RULE) -> list[FigureLine]:
         """Take the lines of one level."""
         return [one for one in self.lines[kind] if one.rank == rank and one.grid_id != OUTSIDE]
 
@@ -239,12 +239,12 @@ class Facts:
         return float(self.standard["target_share"]["value"])
 
     @property
-    def whole(self) -> Line:
+    def whole(self) -> FigureLine:
         """The county's figures by the standard's rule."""
         return self.of_rank(COUNTY_RANK)[0]
 
     @property
-    def outside(self) -> Line | None:
+    def outside(self) -> FigureLine | None:
         """Households that lie in no grid, if there are any."""
         return next((one for one in self.lines[RULE] if one.grid_id == OUTSIDE), None)
 
@@ -270,7 +270,7 @@ def read_facts(
     connection: sa.Connection,
     actor: Actor,
     run: Run,
-    areas: Areas,
+    areas: AreaService,
     before: Run | None = None,
     *,
     with_bands: bool = True,
@@ -314,7 +314,7 @@ def read_facts(
 
 
 def _bands(
-    connection: sa.Connection, areas: Areas, run: Run, stale: Sequence[str]
+    connection: sa.Connection, areas: AreaService, run: Run, stale: Sequence[str]
 ) -> tuple[AreaBand, ...]:
     if not _is_drawable(run, stale):
         return ()
@@ -324,7 +324,7 @@ def _bands(
 
 
 def _districts(
-    connection: sa.Connection, areas: Areas, run: Run, stale: Sequence[str]
+    connection: sa.Connection, areas: AreaService, run: Run, stale: Sequence[str]
 ) -> tuple[NamedDistrict, ...]:
     drives_out = run.parameters["standard"]["direction"] == "from_facility"
     first = run.kinds[0]
@@ -374,24 +374,24 @@ class _Grid:
     parent: int
 
 
-def _version(connection: sa.Connection, version_id: int) -> Version:
+def _version(connection: sa.Connection, version_id: int) -> VersionRow:
     version = t.grid_version.c
     row = connection.execute(
         sa.select(version.version_id, version.effective_day, version.title).where(
             version.version_id == version_id
         )
     ).one()
-    return Version(*row)
+    return VersionRow(*row)
 
 
-def _levels(connection: sa.Connection) -> tuple[Level, ...]:
+def _levels(connection: sa.Connection) -> tuple[LevelFigures, ...]:
     scheme, level = find_scheme(connection, "base"), t.grid_level.c
     rows = connection.execute(
         sa.select(level.rank, level.label, level.label_en)
         .where(level.scheme_id == scheme.scheme_id)
         .order_by(level.rank)
     )
-    return (Level(COUNTY_RANK, "全县", "County"), *(Level(*row) for row in rows))
+    return (LevelFigures(COUNTY_RANK, "全县", "County"), *(LevelFigures(*row) for row in rows))
 
 
 def _grids(connection: sa.Connection, day: date) -> dict[int, _Grid]:
@@ -435,7 +435,7 @@ def _network(connection: sa.Connection, network_id: int | None) -> Network | Non
     return None if row is None else Network(*row)
 
 
-def _stations(connection: sa.Connection, run: Run) -> tuple[Station, ...]:
+def _stations(connection: sa.Connection, run: Run) -> tuple[StationFacts, ...]:
     served = _served(connection, run)
     facility = t.facility.c
     rows = connection.execute(
@@ -450,10 +450,10 @@ def _stations(connection: sa.Connection, run: Run) -> tuple[Station, ...]:
     )
     order = {kind: place for place, kind in enumerate(run.kinds)}
     stations = sorted(
-        (Station(*row, households=served.get(row.facility_id, 0)) for row in rows),
+        (StationFacts(*row, households=served.get(row.facility_id, 0)) for row in rows),
         key=lambda one: (order[one.kind], -(one.households or 0), one.facility_id),
     )
-    told: list[Station] = []
+    told: list[StationFacts] = []
     for kind in run.kinds:
         mine = [one for one in stations if one.kind == kind]
         masks = hide_listed([one.households or 0 for one in mine])
@@ -520,7 +520,9 @@ def _served(connection: sa.Connection, run: Run) -> dict[int, int]:
     return counts
 
 
-def _minutes(connection: sa.Connection, run: Run, limit: float, whole: Line) -> tuple[Bin, ...]:
+def _minutes(
+    connection: sa.Connection, run: Run, limit: float, whole: FigureLine
+) -> tuple[Bin, ...]:
     """Count households by minutes in tenths of the limit, up to twice the limit."""
     if whole.covered is None or whole.too_far is None:
         return ()
@@ -572,10 +574,10 @@ def _is_small(counts: Any, run: tuple[int, int]) -> bool:
 def _lines(
     connection: sa.Connection,
     run: Run,
-    levels: Sequence[Level],
+    levels: Sequence[LevelFigures],
     grids: Mapping[int, _Grid],
     county_name: str,
-) -> tuple[dict[str, list[Line]], dict[str, list[Line]]]:
+) -> tuple[dict[str, list[FigureLine]], dict[str, list[FigureLine]]]:
     """Give the lines by kind of facility, and those by the rule of what else was counted."""
     ranks = [level.rank for level in levels]
     kinds = (RULE, *run.kinds) if len(run.kinds) > 1 else (RULE,)
@@ -600,7 +602,7 @@ def _lines(
     full_parent, tables, outside = _complete(parent, tables)
     masks = _masks(full_parent, tables)
     named = {COUNTY_GRID: _Grid("", county_name, COUNTY_RANK, COUNTY_GRID), **grids}
-    lines: dict[tuple[str, str], list[Line]] = {}
+    lines: dict[tuple[str, str], list[FigureLine]] = {}
     for key, found in figures.items():
         lines[key] = [
             _line(one, named, found[one], masks[key][0][place], masks[key][1][place])
@@ -667,7 +669,7 @@ def _complete(
 
 def _line(
     grid_id: int, grids: Mapping[int, _Grid], figure: Figures, hide_n: Any, hide_cells: Any
-) -> Line:
+) -> FigureLine:
     grid = grids[grid_id]
     told = _told(_categories(figure), hide_cells)
     n = None if hide_n else figure.n
@@ -675,7 +677,7 @@ def _line(
     # worst time within the limit says that nobody is too far, which gives a sibling's number away.
     enough = figure.covered + figure.too_far >= SMALLEST
     timed = n is not None and enough and None not in (told["covered"], told["too_far"])
-    return Line(
+    return FigureLine(
         grid_id=grid_id,
         code=grid.code,
         name=grid.name,
@@ -711,11 +713,11 @@ def _share_class(figure: Figures, n: int | None) -> int | None:
     return around.pop() if len(around) == 1 else None
 
 
-def _outside(categories: Sequence[int], hide_n: bool, hide_cells: Any) -> Line:  # noqa: FBT001
+def _outside(categories: Sequence[int], hide_n: bool, hide_cells: Any) -> FigureLine:  # noqa: FBT001
     told = _told(categories, hide_cells)
     n = None if hide_n else sum(categories)
     covered = told["covered"]
-    return Line(
+    return FigureLine(
         grid_id=OUTSIDE,
         code="",
         name="",
@@ -737,7 +739,7 @@ def _outside(categories: Sequence[int], hide_n: bool, hide_cells: Any) -> Line: 
 
 
 @dataclass(frozen=True)
-class Ground:
+class MapGround:
     """What lies under a map of the county: shapes in lon and lat, and names."""
 
     water: list[Any]
@@ -745,7 +747,7 @@ class Ground:
     places: list[tuple[str, float, float]]
 
 
-def read_ground(connection: sa.Connection, day: date) -> Ground:
+def read_ground(connection: sa.Connection, day: date) -> MapGround:
     """Read what the county's map shows beneath its figures."""
     land, edge, unit = t.land_cover.c, t.road_edge.c, t.admin_unit.c
     water = connection.execute(
@@ -776,7 +778,7 @@ def read_ground(connection: sa.Connection, day: date) -> Ground:
     by_rank = Counter(row.rank for row in named)
     few = [rank for rank, count in by_rank.items() if count <= _MOST_NAMES]
     shown = max(few, key=lambda rank: (by_rank[rank], -rank), default=1)
-    return Ground(
+    return MapGround(
         water=[shapely.from_wkb(bytes(row.wkb)) for row in water],
         roads=[(row.road_class, row.name, shapely.from_wkb(bytes(row.wkb))) for row in roads],
         places=[(row.name, row.lon, row.lat) for row in named if row.rank == shown],

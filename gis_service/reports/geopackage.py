@@ -17,7 +17,7 @@ import shapely
 
 from gis_service.coverage.measuring.statistics import RULE
 from gis_service.coverage.travel.travel_time import STATUS_NAMES
-from gis_service.reports.facts import Facts, Line
+from gis_service.reports.facts import Facts, FigureLine
 from gis_service.reports.qgis_styles import layer_styles
 from gis_service.reports.writing import Writer
 
@@ -94,11 +94,13 @@ def _grids(facts: Facts, rank: int) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(columns, geometry=[shape for _, shape in kept], crs=CRS)
 
 
-def _columns(lines: Sequence[Line], names: Sequence[str], prefix: str) -> dict[str, pd.Series]:
+def _columns(
+    lines: Sequence[FigureLine], names: Sequence[str], prefix: str
+) -> dict[str, pd.Series]:
     return {f"{prefix}{name}": _numbers(lines, name) for name in names}
 
 
-def _numbers(lines: Sequence[Line], name: str) -> pd.Series:
+def _numbers(lines: Sequence[FigureLine], name: str) -> pd.Series:
     values = [getattr(one, name) for one in lines]
     whole = name in {"n", *STATUS_NAMES, "share_class"}
     if whole:

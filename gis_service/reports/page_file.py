@@ -17,7 +17,7 @@ from gis_service.maps.page.one_file import FileMap, safe, with_library
 from gis_service.maps.sheets.grid_drawing import SIGN_COLOURS
 from gis_service.messages import WEB_DIR
 from gis_service.reports.document import Document, colour_of, legend_of
-from gis_service.reports.facts import Ground
+from gis_service.reports.facts import MapGround
 
 _LATE: Final = "#b3261e"
 _DECIMALS: Final = 5
@@ -156,7 +156,7 @@ def _features(shapes: Any, properties: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _ground(leaflet: FileMap, ground: Ground) -> None:
+def _ground(leaflet: FileMap, ground: MapGround) -> None:
     if ground.water:
         water = shapely.simplify(np.array(ground.water, dtype=object), _SIMPLE_DEGREES)
         _quiet(leaflet, water, {"fillColor": "#c6dde9", "fillOpacity": 1, "stroke": False})

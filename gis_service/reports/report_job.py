@@ -12,7 +12,7 @@ from tempfile import NamedTemporaryFile
 from typing import Any, Final
 
 from gis_service.access import Actor
-from gis_service.coverage.areas.service import Areas, area_folder
+from gis_service.coverage.areas.service import AreaService, area_folder
 from gis_service.errors import NotFoundError
 from gis_service.jobs import JobState, Progress, work
 from gis_service.settings import service_folder
@@ -43,7 +43,7 @@ def report_as_job(
     actor
         Must see every household of the county.
     arguments
-        ``form`` and the attributes of :class:`gis_service.reports.coverage.Wish`.
+        ``form`` and the attributes of :class:`gis_service.reports.coverage.ReportOptions`.
     progress
         Told the share done and the step.
 
@@ -62,8 +62,8 @@ def report_as_job(
         report = coverage.read_report(
             connection,
             actor,
-            coverage.Wish(**given),
-            Areas(Snapshot(), area_folder()),
+            coverage.ReportOptions(**given),
+            AreaService(Snapshot(), area_folder()),
             with_bands=form != "xlsx",
         )
     progress(0.4, "reports.step_drawing")

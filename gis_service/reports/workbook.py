@@ -17,7 +17,7 @@ from openpyxl.utils import get_column_letter
 
 from gis_service.coverage.measuring.statistics import RULE
 from gis_service.coverage.travel.travel_time import STATUS_NAMES
-from gis_service.reports.facts import OUTSIDE, Facts, Line
+from gis_service.reports.facts import OUTSIDE, Facts, FigureLine
 from gis_service.reports.writing import Writer, compared, worst_first
 from gis_service.sheet_cells import safe_cell
 
@@ -156,7 +156,7 @@ def _figure_heads(writer: Writer) -> list[tuple[str, str, float]]:
     ]
 
 
-def _figures(line: Line) -> list[Value]:
+def _figures(line: FigureLine) -> list[Value]:
     minutes = (line.median_minutes, line.p90_minutes, line.worst_minutes)
     return [
         line.n,
@@ -175,7 +175,7 @@ def _line_heads(writer: Writer) -> list[tuple[str, str, float]]:
     ]
 
 
-def _line(writer: Writer, line: Line) -> list[Value]:
+def _line(writer: Writer, line: FigureLine) -> list[Value]:
     name = writer.say("outside") if line.grid_id == OUTSIDE else line.name
     return [line.code, name, line.parent_name, *_figures(line)]
 

@@ -15,7 +15,7 @@ from gis_service import __version__
 from gis_service.coverage.areas.answers import NamedDistrict
 from gis_service.coverage.standards.book import source_in
 from gis_service.messages import Language, all_texts, text
-from gis_service.reports.facts import CHINA, Facts, Level, Line
+from gis_service.reports.facts import CHINA, Facts, FigureLine, LevelFigures
 from gis_service.store.tables import ROAD_CLASSES
 
 _SETTINGS: Final = ("standard", "profile", "scenario", "place")
@@ -53,7 +53,7 @@ class Writer:
         name = settings["name" if self.language == "zh-CN" else "name_en"]
         return str(name or settings["name"])
 
-    def level(self, level: Level) -> str:
+    def level(self, level: LevelFigures) -> str:
         """Name a level of grids."""
         return level.label if self.language == "zh-CN" else level.label_en
 
@@ -74,7 +74,7 @@ class Writer:
         """Write a count, or that it is hidden."""
         return self.say("hidden_sign") if number is None else f"{number:,}"
 
-    def share(self, line: Line) -> str:
+    def share(self, line: FigureLine) -> str:
         """Write a share in percent; nothing where nobody lives."""
         if line.n == 0:
             return ""
@@ -450,6 +450,6 @@ def compared(facts: Facts) -> list[Compared]:
     return found
 
 
-def worst_first(lines: list[Line]) -> list[Line]:
+def worst_first(lines: list[FigureLine]) -> list[FigureLine]:
     """Order grids by their share, the lowest first."""
     return sorted(lines, key=lambda one: (one.share is None, one.share or 0.0, one.code))

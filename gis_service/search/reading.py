@@ -20,7 +20,7 @@ from gis_service.access.households import knows_address
 from gis_service.access.visibility import grids_below
 from gis_service.coordinate_systems import parse_crs, to_cgcs2000
 from gis_service.errors import InputError
-from gis_service.grids.reading import Found, SchemeKey, grid_at
+from gis_service.grids.reading import SchemeKey, SearchHit, grid_at
 from gis_service.pasted_coordinates import Bounds, Pasted, read_pasted
 from gis_service.search.wording import Address, in_parts, is_spelt, normal, pinyin
 from gis_service.store import tables as t
@@ -57,7 +57,7 @@ class _Street:
 
 def search(
     connection: sa.Connection, actor: Actor, scheme: SchemeKey, q: str, limit: int = 20
-) -> list[Found]:
+) -> list[SearchHit]:
     """
     Find a place by what a person would type.
 
@@ -77,7 +77,7 @@ def search(
 
     Returns
     -------
-    list of Found
+    list of SearchHit
         A place once for each coordinate system it may be in (``detail`` is the system), or
         names, the best first.
 
@@ -113,10 +113,12 @@ def _bounds(connection: sa.Connection, scheme: SchemeKey) -> Bounds | None:
     return None if west is None else (west, south, east, north)
 
 
-def _in_each_system(connection: sa.Connection, scheme: SchemeKey, pasted: Pasted) -> list[Found]:
+def _in_each_system(
+    connection: sa.Connection, scheme: SchemeKey, pasted: Pasted
+) -> list[SearchHit]:
     """Offer the place in every system in which numbers are passed round, never guessing one."""
     systems = sorted(_SYSTEMS, key=lambda code: code != (pasted.system or _SYSTEMS[0]))
-    found: list[Found] = []
+    found: list[SearchHit] = []
     for code in systems:
         lon, lat = (
             float(degrees) for degrees in to_cgcs2000(parse_crs(code), pasted.lon, pasted.lat)
@@ -125,13 +127,13 @@ def _in_each_system(connection: sa.Connection, scheme: SchemeKey, pasted: Pasted
             continue  # outside China the systems are one
         name = f"{pasted.lon:.6f}, {pasted.lat:.6f}"
         grid_id = grid_at(connection, lon, lat, scheme.code)
-        found.append(Found("coordinates", None, name, code, lon, lat, grid_id))
+        found.append(SearchHit("coordinates", None, name, code, lon, lat, grid_id))
     return found
 
 
 def by_name(
     connection: sa.Connection, actor: Actor, scheme: SchemeKey, q: str, limit: int = 20
-) -> list[Found]:
+) -> list[SearchHit]:
     """Find places by name, address, grid code or officer."""
     wish = normal(q)[:_LONGEST]
     if not wish:
@@ -143,7 +145,7 @@ def by_name(
     connection.execute(_FORGIVE)
     wish = _without_county(connection, wish)
     address = in_parts(wish)
-    scored: list[tuple[float, Found]] = []
+    scored: list[tuple[float, SearchHit]] = []
     for forgiving in (False, True):  # forgiving costs ten times as much, and is seldom needed
         scored = _named(connection, actor, scheme, wish, limit, forgiving=forgiving)
         if address.street and address.number is not None:
@@ -216,13 +218,13 @@ def _named(
     limit: int,
     *,
     forgiving: bool,
-) -> list[tuple[float, Found]]:
+) -> list[tuple[float, SearchHit]]:
     query = _named_query(actor, spelt=is_spelt(wish), forgiving=forgiving)
     rows = connection.execute(query, _words(wish, limit) | {"scheme_id": scheme.scheme_id})
     return [
         (
             row.score,
-            Found(row.kind, row.object_id, row.name, row.detail, row.lon, row.lat, row.grid_id),
+            SearchHit(row.kind, row.object_id, row.name, row.detail, row.lon, row.lat, row.grid_id),
         )
         for row in rows
     ]
@@ -269,7 +271,7 @@ def _told(actor: Actor) -> sa.ColumnElement[bool]:
 
 def _houses(
     connection: sa.Connection, actor: Actor, address: Address, limit: int, *, forgiving: bool
-) -> list[tuple[float, Found]]:
+) -> list[tuple[float, SearchHit]]:
     """Find the street as a name, then the number in it, the nearest ones, and the street."""
     streets = _streets(connection, address.street, forgiving=forgiving)
     if not streets:
@@ -301,13 +303,15 @@ def _houses(
     found = [
         (
             row.score,
-            Found("house", row.building_id, row.address, "", row.lon, row.lat, row.base_grid_id),
+            SearchHit(
+                "house", row.building_id, row.address, "", row.lon, row.lat, row.base_grid_id
+            ),
         )
         for row in rows
     ]
     # Without the very number the street itself is a better answer than a far house.
     return found + [
-        (street.score - 0.25, Found("street", None, street.name, "", street.lon, street.lat))
+        (street.score - 0.25, SearchHit("street", None, street.name, "", street.lon, street.lat))
         for street in streets[:3]
     ]
 
@@ -341,7 +345,7 @@ def _streets_query(*, spelt: bool, forgiving: bool) -> sa.Select[Any]:
 
 def _grids_coded(
     connection: sa.Connection, scheme: SchemeKey, digits: str, limit: int
-) -> list[Found]:
+) -> list[SearchHit]:
     state = t.grid_state.c
     rows = connection.execute(
         sa.select(
@@ -360,6 +364,6 @@ def _grids_coded(
         .limit(limit)
     )
     return [
-        Found("grid", row.grid_id, row.name, row.code, row.lon, row.lat, row.grid_id)
+        SearchHit("grid", row.grid_id, row.name, row.code, row.lon, row.lat, row.grid_id)
         for row in rows
     ]

@@ -62,14 +62,14 @@ def copy_rows(connection: sa.Connection, table: sa.Table, columns: Mapping[str, 
     try:
         cursor.copy_expert(
             f"COPY {quote(table.name)} ({listed}) FROM STDIN",
-            _Stream(_chunks(kinds, columns, count)),
+            _CopyStream(_chunks(kinds, columns, count)),
         )
     finally:
         cursor.close()
     return count
 
 
-class _Stream(io.TextIOBase):
+class _CopyStream(io.TextIOBase):
     """Text that is written while the server already reads the part before."""
 
     def __init__(self, chunks: Iterator[str]) -> None:

@@ -18,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy.pool import NullPool
 
 from gis_service.errors import BusyError, DeadlockError, StoreError
-from gis_service.settings import Limits, limit_settings
+from gis_service.settings import WorkLimits, limit_settings
 from gis_service.store.failures import clean_errors, outage_of, without_values
 
 Workload = Literal["page", "report", "job", "command"]
@@ -276,7 +276,7 @@ class Store:
 
 
 def _milliseconds(workload: Workload) -> dict[str, str]:
-    limits: Limits = getattr(limit_settings(), workload)
+    limits: WorkLimits = getattr(limit_settings(), workload)
     return {
         "statement_timeout": f"{1000 * limits.statement_s:.0f}",
         "lock_timeout": f"{1000 * limits.lock_s:.0f}",

@@ -26,7 +26,7 @@ from starlette.routing import Route
 from gis_service.api import locate
 from gis_service.api.app import create_app
 from gis_service.api.dependencies import get_actor
-from gis_service.grids.answers.placing import Findings
+from gis_service.grids.answers.placing import PlacesFound
 from gis_service.grids.locator.locator import NO_GRID
 from gis_service.store import Store
 
@@ -107,7 +107,7 @@ def _peer(url: str, scheme_id: int, rank: int) -> Any:
             rows = await cursor.fetchall()
         grid = [NO_GRID if row[0] is None else row[0] for row in rows]
         across = [row[3] if row[2] == own else row[2] for row, own in zip(rows, grid, strict=True)]
-        findings = Findings(
+        findings = PlacesFound(
             np.array(grid, dtype=np.int64),
             np.array([row[1] for row in rows], dtype=bool),
             np.array([NO_GRID if one is None else one for one in across], dtype=np.int64),

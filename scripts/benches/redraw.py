@@ -23,7 +23,7 @@ import sqlalchemy as sa
 
 from gis_service.boundaries.editing import checks
 from gis_service.boundaries.editing.balance import Loads, Units
-from gis_service.boundaries.editing.edits import Change, Draft
+from gis_service.boundaries.editing.edits import Draft, EditResult
 from gis_service.boundaries.editing.rules import redraw_rules
 from gis_service.boundaries.linework.packed_shapes import PackedShapes
 from gis_service.boundaries.linework.tessellation import Tessellation
@@ -274,7 +274,7 @@ def _bent(edge: Any, towards: tuple[float, float], share: float) -> tuple[float,
     return x + share * (towards[0] - x), y + share * (towards[1] - y)
 
 
-def _edits(opened: Opened, chance: random.Random, count: int) -> Iterator[Change]:
+def _edits(opened: Opened, chance: random.Random, count: int) -> Iterator[EditResult]:
     done = 0
     while done < count:
         try:
@@ -286,7 +286,7 @@ def _edits(opened: Opened, chance: random.Random, count: int) -> Iterator[Change
         yield change
 
 
-def _checked(opened: Opened, change: Change) -> tuple[list[checks.Finding], dict[str, Any]]:
+def _checked(opened: Opened, change: EditResult) -> tuple[list[checks.Finding], dict[str, Any]]:
     there = [key for key in (*change.touched, *change.renoded) if key in change.after]
     found = checks.check(opened.draft, opened.context, there)
     return found, opened.loads.of(there)

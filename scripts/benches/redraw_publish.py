@@ -19,7 +19,7 @@ from gis_service.access import SYSTEM
 from gis_service.boundaries.editing.partition import propose
 from gis_service.boundaries.linework.tessellation import Tessellation
 from gis_service.boundaries.plans.base import Base
-from gis_service.boundaries.plans.drafts import Held, PlanDesk, StoredEdit
+from gis_service.boundaries.plans.drafts import DraftCache, DraftState, StoredEdit
 from gis_service.boundaries.plans.publication import redraw_of
 from gis_service.boundaries.plans.work import completed
 from gis_service.boundaries.publication.publishing import (
@@ -144,7 +144,7 @@ def run(context: Context) -> list[Row]:
         One village, and the whole county.
     """
     store = context.county_store
-    desk = PlanDesk()
+    desk = DraftCache()
     with store.transaction(SYSTEM) as connection:
         version = newest_version(connection, "base")
         with desk.open(connection, 0, version, []) as held:
@@ -166,7 +166,7 @@ def run(context: Context) -> list[Row]:
     ]
 
 
-def redrawn_village(held: Held) -> Difference:
+def redrawn_village(held: DraftState) -> Difference:
     """
     Draw the village with the most grids anew, as the service itself proposes.
 

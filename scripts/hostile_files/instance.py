@@ -22,7 +22,7 @@ from gis_service.access import SYSTEM
 from gis_service.access.actor import ensure_demo_actors, mark_made_up
 from gis_service.boundaries.linework.tessellation import from_polygons
 from gis_service.boundaries.publication.grid_table import publish_table
-from gis_service.boundaries.publication.schemes import Level, ensure_scheme
+from gis_service.boundaries.publication.schemes import SchemeLevel, ensure_scheme
 from gis_service.settings import ROOT
 from scripts.hostile_files.valid import SIDE, SOUTH, WEST
 
@@ -56,9 +56,9 @@ def draw_county(connection: sa.Connection) -> None:
         ]
     ).assign(urban_rural_class="220")
     levels = (
-        Level(1, "大网格", "Top grid", "town"),
-        Level(2, "中网格", "Middle grid", "village"),
-        Level(3, "基础网格", "Base grid"),
+        SchemeLevel(1, "大网格", "Top grid", "town"),
+        SchemeLevel(2, "中网格", "Middle grid", "village"),
+        SchemeLevel(3, "基础网格", "Base grid"),
     )
     rule = {"urban": [200, 300], "rural": [80, 300]}
     ensure_scheme(

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from gis_service.api import ahead
-from gis_service.api.ahead import Ahead
+from gis_service.api.ahead import RevalidatingCache
 
 
 @pytest.fixture
@@ -31,13 +31,13 @@ class Source:
         return number
 
 
-async def settled(held: Ahead) -> None:
+async def settled(held: RevalidatingCache) -> None:
     await asyncio.gather(*held._asking.values(), return_exceptions=True)
     await asyncio.sleep(0)
 
 
 def test_many_at_once_ask_once_and_later_ones_are_not_kept_waiting(clock: list[float]) -> None:
-    source, held = Source(), Ahead()
+    source, held = Source(), RevalidatingCache()
 
     async def go() -> None:
         assert await asyncio.gather(*(held.get("x", source) for _ in range(5))) == [1] * 5
@@ -58,7 +58,7 @@ def test_many_at_once_ask_once_and_later_ones_are_not_kept_waiting(clock: list[f
 def test_what_fails_in_the_background_is_told_when_nothing_young_is_left(
     clock: list[float],
 ) -> None:
-    held = Ahead()
+    held = RevalidatingCache()
 
     def fails() -> int:
         raise LookupError("gone")
@@ -76,7 +76,7 @@ def test_what_fails_in_the_background_is_told_when_nothing_young_is_left(
 
 
 def test_another_event_loop_asks_for_itself(clock: list[float]) -> None:
-    source, held = Source(), Ahead()
+    source, held = Source(), RevalidatingCache()
     assert asyncio.run(held.get("x", source)) == 1
     clock[0] += 2
     assert asyncio.run(held.get("x", source)) == 2

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from gis_service import jobs
 from gis_service.access import SYSTEM
-from gis_service.coverage.areas.service import Areas
+from gis_service.coverage.areas.service import AreaService
 from gis_service.snapshot import Snapshot
 from gis_service.store import Store
 from gis_service.store import tables as t
@@ -26,7 +26,7 @@ CLINIC = "/api/coverage/areas?standard=service-15&minutes=5,10,15&facility_id={}
 @pytest.fixture(scope="module", autouse=True)
 def _kept_here(client: TestClient, tmp_path_factory: pytest.TempPathFactory) -> None:
     state = client.app.state  # type: ignore[attr-defined]
-    state.areas = Areas(state.snapshot, tmp_path_factory.mktemp("areas"))
+    state.areas = AreaService(state.snapshot, tmp_path_factory.mktemp("areas"))
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +75,8 @@ def test_another_process_draws_nothing_again(
 ) -> None:
     with store.transaction(SYSTEM) as connection:
         asked = (connection, "service-15", "normal", [5.0, 10.0, 15.0], clinic)
-        first = Areas(Snapshot(), tmp_path).answer_areas(*asked)
-        fresh = Areas(Snapshot(), tmp_path)
+        first = AreaService(Snapshot(), tmp_path).answer_areas(*asked)
+        fresh = AreaService(Snapshot(), tmp_path)
         monkeypatch.setattr(fresh, "areas", None)
         assert fresh.answer_areas(*asked) == first
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".gz", ".npz"]

@@ -14,9 +14,9 @@ from gis_service.access import SYSTEM
 from gis_service.access.households import ROUGH_DECIMALS
 from gis_service.access.permissions import KNOW_ADDRESSES, Need
 from gis_service.api import create_app
-from gis_service.coverage.areas.service import Areas
+from gis_service.coverage.areas.service import AreaService
 from gis_service.grids.assignment import assign_new
-from gis_service.reports.coverage import Wish, read_report
+from gis_service.reports.coverage import ReportOptions, read_report
 from gis_service.roles import ROLES
 from gis_service.search.entries import refresh
 from gis_service.snapshot import Snapshot
@@ -217,6 +217,6 @@ def test_another_officer_finds_no_house_in_this_grid(
 @pytest.mark.parametrize("form", ["html", "gpkg"])
 def test_no_address_leaves_with_a_report(county: County, store: Store, form: Any) -> None:
     with store.transaction(SYSTEM) as connection:
-        wish = Wish(standard="service-15", run_id=county.run, language="zh-CN")
-        body = read_report(connection, SYSTEM, wish, Areas(Snapshot())).body(form)
+        wish = ReportOptions(standard="service-15", run_id=county.run, language="zh-CN")
+        body = read_report(connection, SYSTEM, wish, AreaService(Snapshot())).body(form)
     assert "西巷".encode() not in body

@@ -23,7 +23,7 @@ from gis_service.grids.answers.tallies import TALLIES
 from gis_service.incidents.watching import Mark
 from gis_service.maps.sheets import printing
 from gis_service.settings import ServerSettings
-from gis_service.snapshot import Part
+from gis_service.snapshot import SnapshotPart
 from gis_service.store import Store
 from tests.api.conftest import SmallCounty
 from tests.api.test_live import Running, listening, reported, running, steps_of, until
@@ -220,7 +220,7 @@ def test_a_lock_is_waited_for_without_a_connection(
     small_county: SmallCounty,
     monkeypatch: pytest.MonkeyPatch,
     path: str,
-    part: Part,
+    part: SnapshotPart,
 ) -> None:
     app = create_app(narrow, loopback_only=True)
     office = {"X-Gis-Actor": str(small_county.actors["county_office"])}

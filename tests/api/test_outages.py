@@ -15,7 +15,7 @@ import uvicorn
 from gis_service.access import SYSTEM
 from gis_service.api import create_app
 from gis_service.api.dependencies import ConnectionDep
-from gis_service.api.routing import Router
+from gis_service.api.routing import ServiceRouter
 from gis_service.errors import (
     DeadlockError,
     DiskFullError,
@@ -31,7 +31,7 @@ from gis_service.store import tables as t
 from tests.api.conftest import TestClient
 
 SECRET = "王某某"
-router = Router()
+router = ServiceRouter()
 calls: list[str] = []
 
 

@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 
 from gis_service import jobs
 from gis_service.access import SYSTEM
-from gis_service.coverage.areas.cache import KeptAreas
+from gis_service.coverage.areas.cache import AreaCache
 from gis_service.coverage.areas.service import area_folder
 from gis_service.maps.tiles.tiles import LAYERS
 from gis_service.settings import incident_settings, keeping_settings
@@ -194,7 +194,7 @@ def test_kept_areas_hold_no_more_bytes_than_the_setting(
     monkeypatch.setenv("GIS_KEEP_AREAS_MB", "1")
     keeping_settings.cache_clear()
     try:
-        kept = KeptAreas(tmp_path)
+        kept = AreaCache(tmp_path)
         for n in range(12):
             kept.keep_answer(f"{n:02}", bytes(300_000))
         files = list(tmp_path.iterdir())

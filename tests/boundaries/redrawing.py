@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 
 from gis_service.boundaries.editing.checks import Context, check_levels, levels_of
-from gis_service.boundaries.editing.edits import Change, Draft
+from gis_service.boundaries.editing.edits import Draft, EditResult
 from gis_service.boundaries.linework import chains
 from gis_service.errors import InputError
 from gis_service.geodesy import area_m2
@@ -90,7 +90,7 @@ def random_edit(draft: Draft, chance: random.Random) -> dict[str, Any]:
     return {"kind": "give", "region": region, "to": chance.choice([key, other])}
 
 
-def edited(draft: Draft, chance: random.Random, count: int) -> Iterator[Change]:
+def edited(draft: Draft, chance: random.Random, count: int) -> Iterator[EditResult]:
     """Do so many edits; those that are refused leave everything as it was and do not count."""
     done = 0
     while done < count:
@@ -106,7 +106,7 @@ def edited(draft: Draft, chance: random.Random, count: int) -> Iterator[Change]:
             yield draft.changes[-1]
 
 
-def assert_touched_only(draft: Draft, change: Change, areas: dict[str, float]) -> None:
+def assert_touched_only(draft: Draft, change: EditResult, areas: dict[str, float]) -> None:
     """
     Compare the areas of all others to 1e-9, and what the touched ones won and lost.
 
@@ -130,7 +130,7 @@ def _same_area(one: float, other: float) -> bool:
     return abs(one - other) <= max(1e-9 * other, 1e-16)
 
 
-def assert_no_slivers(change: Change, smallest_m2: float) -> None:
+def assert_no_slivers(change: EditResult, smallest_m2: float) -> None:
     for key in change.touched:
         if key not in change.after:
             continue
@@ -149,7 +149,7 @@ def assert_faces_are_the_arcs(draft: Draft) -> None:
     """Build the faces again from the linework: they are those that were kept edit by edit."""
     linework = draft.tessellation()
     kept, built = list(draft.faces().values()), linework.faces()
-    frame = chains.Frame.around(built)
+    frame = chains.LocalFrame.around(built)
     one = chains.of_polygons(np.array(kept, dtype=object), frame)
     assert one.differing(chains.of_polygons(built, frame)) == []
     parts = shapely.get_parts(np.array(kept, dtype=object))

@@ -298,7 +298,7 @@ def test_a_county_s_file_that_cannot_be_is_refused(tmp_path: Any, text: str, key
     assert caught.value.key == key
 
 
-def every_grid(looked: checks.Looked) -> list[checks.Broken]:
+def every_grid(looked: checks.CheckScope) -> list[checks.Broken]:
     return [((key,), None, {}) for key in looked.keys]
 
 

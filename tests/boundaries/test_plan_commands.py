@@ -14,7 +14,7 @@ from gis_service.access import SYSTEM, Actor
 from gis_service.access.actor import ADMINISTRATOR
 from gis_service.boundaries.plans import life as plan_life
 from gis_service.boundaries.plans import work as plan_work
-from gis_service.boundaries.plans.drafts import PlanDesk
+from gis_service.boundaries.plans.drafts import DraftCache
 from gis_service.boundaries.plans.publication import drafted, publish_plan, submit
 from gis_service.commands import plans as commands
 from gis_service.errors import ConflictError, NotAllowedError
@@ -59,7 +59,7 @@ def cut(grid_id: int, column: float, row: int) -> dict[str, Any]:
 
 
 def approved(connection: sa.Connection, edit: dict[str, Any], title: str) -> int:
-    desk = PlanDesk()
+    desk = DraftCache()
     plan_id = plan_life.create(connection, SYSTEM, "base", title, "")
     plan = plan_life.open_for_edit(connection, SYSTEM, plan_id, 1)
     plan_work.do(connection, desk, SYSTEM, plan, edit, "en")
@@ -91,7 +91,7 @@ def test_a_plan_is_shown_published_and_taken_back(store: Store, grid_ids: dict[s
     assert [one["status"] for one in listed["plans"]] == ["approved", "approved", "published"]
     later = day + timedelta(days=1)
     with store.transaction(SYSTEM) as connection, pytest.raises(ConflictError) as caught:
-        publish_plan(connection, PlanDesk(), SYSTEM, clash, later, {})
+        publish_plan(connection, DraftCache(), SYSTEM, clash, later, {})
     assert caught.value.key == "boundaries.plan_conflicts"
     rebased = run("publish", str(beside), "--from", later.isoformat())
     assert rebased["changed"] == 2
@@ -114,7 +114,7 @@ def test_a_day_that_is_past_is_told(store: Store, grid_ids: dict[str, int]) -> N
 def test_the_administrators_plan_is_approved_by_a_second_person_with_a_shell(
     store: Store, grid_ids: dict[str, int]
 ) -> None:
-    desk = PlanDesk()
+    desk = DraftCache()
     with store.transaction(ADMINISTRATOR) as connection:
         plan_id = plan_life.create(connection, ADMINISTRATOR, "base", "管理员的规划", "")
         plan = plan_life.open_for_edit(connection, ADMINISTRATOR, plan_id, 1)

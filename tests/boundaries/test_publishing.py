@@ -13,7 +13,7 @@ from gis_service.access import SYSTEM
 from gis_service.boundaries.history import changes as history
 from gis_service.boundaries.linework.tessellation import from_polygons
 from gis_service.boundaries.plans import life as plan_life
-from gis_service.boundaries.plans.drafts import PlanDesk, StoredEdit
+from gis_service.boundaries.plans.drafts import DraftCache, StoredEdit
 from gis_service.boundaries.plans.publication import checks, impact, moved_by, redraw_of
 from gis_service.boundaries.plans.work import completed
 from gis_service.boundaries.publication.grid_table import publish_table
@@ -81,7 +81,7 @@ def publish(connection: sa.Connection, edits: list[dict[str, Any]], day: date) -
     """Publish edits on the newest version."""
     stored = [StoredEdit(number, edit) for number, edit in enumerate(edits, 1)]
     version = newest_version(connection, "base")
-    with PlanDesk().open(connection, 1, version, stored) as held:
+    with DraftCache().open(connection, 1, version, stored) as held:
         return publish_redraw(connection, SYSTEM, redraw_of(held), day, "改", "因为")
 
 
@@ -261,7 +261,7 @@ def test_publishing_on_a_version_that_is_no_longer_the_newest_is_refused(
     connection: sa.Connection, grid_ids: dict[str, int], day: date
 ) -> None:
     version = newest_version(connection, "base")
-    with PlanDesk().open(connection, 1, version, [StoredEdit(1, split(grid_ids, "g20"))]) as held:
+    with DraftCache().open(connection, 1, version, [StoredEdit(1, split(grid_ids, "g20"))]) as held:
         redraw = redraw_of(held)
     publish(connection, [merge(grid_ids, "g11", "g12")], day)
     lock_scheme(connection, "base")
@@ -274,7 +274,7 @@ def test_a_home_that_lay_outside_before_is_told_and_is_no_fault_of_the_plan(
     connection: sa.Connection, grid_ids: dict[str, int]
 ) -> None:
     edits = [StoredEdit(1, split(grid_ids, "g20"))]
-    with PlanDesk().open(connection, 1, newest_version(connection, "base"), edits) as held:
+    with DraftCache().open(connection, 1, newest_version(connection, "base"), edits) as held:
         told = checks(held, "en")
     assert told["errors"] == 0
     assert [(one["rule"], one["n"]) for one in told["information"]] == [("household_out", 1)]
@@ -355,7 +355,7 @@ def test_what_is_told_of_before_is_what_publication_and_withdrawal_move(
     building = t.building.c
     house = connection.scalar(sa.select(building.building_id).where(building.key == "b4"))
     assert house is not None
-    desk = PlanDesk()
+    desk = DraftCache()
     with desk.open(connection, plan.plan_id, plan.base, []) as held:
         edit = completed(held, redraw(kind, grid_ids, house))
     with desk.open(connection, plan.plan_id, plan.base, [StoredEdit(1, edit)]) as held:
@@ -383,7 +383,7 @@ def test_what_is_told_of_before_is_what_publication_and_withdrawal_move(
 def test_a_base_goes_when_nobody_works_on_plans_and_comes_again(
     connection: sa.Connection, grid_ids: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk = PlanDesk()
+    desk = DraftCache()
     version = newest_version(connection, "base")
     base = desk.base(connection, version)
     desk.forget_unused()

@@ -8,7 +8,7 @@ import shapely
 
 from gis_service.access import SYSTEM
 from gis_service.coverage.areas.answers import AreaBand, NamedDistrict, NamedPiece
-from gis_service.coverage.areas.service import Areas, usual_limits
+from gis_service.coverage.areas.service import AreaService, usual_limits
 from gis_service.coverage.runs import runs
 from gis_service.maps.page.area_layers import (
     band_colours,
@@ -24,13 +24,13 @@ from tests.coverage.drawn_county import BOOK
 
 def test_what_is_not_measured_has_no_layer(county: Store) -> None:
     with county.transaction(SYSTEM) as connection:
-        assert measured_areas(connection, Areas(Snapshot()), "en") == []
+        assert measured_areas(connection, AreaService(Snapshot()), "en") == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_bands_and_districts_are_those_of_the_page(county: Store, language: Language) -> None:
     """The same ground, to what the simpler borders leave out."""
-    areas = Areas(Snapshot())
+    areas = AreaService(Snapshot())
     runs.measure(county, SYSTEM, "fire-20", book=BOOK)
     with county.transaction(SYSTEM) as connection:
         bands, districts = measured_areas(connection, areas, language)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gis_service.access import SYSTEM
-from gis_service.coverage.siting.sites import Sites, SiteWish, best_sites
+from gis_service.coverage.siting.sites import SiteRequest, Sites, best_sites
 from gis_service.coverage.siting.what_if import AddStation, Prepared, what_if
 from gis_service.coverage.siting.what_if_answers import measure_now
 from gis_service.errors import InputError
@@ -40,7 +40,7 @@ def reached(figures: dict[str, Any]) -> tuple[int, float]:
 
 @pytest.mark.parametrize("add", [1, 2])
 def test_most_are_covered(prepared: Prepared, add: int) -> None:
-    found = best_sites(prepared, SiteWish("max_cover", add))
+    found = best_sites(prepared, SiteRequest("max_cover", add))
     assert found.optimum_proved
     assert found.gap == 0.0
     assert len(found.sites) == add
@@ -52,7 +52,7 @@ def test_most_are_covered(prepared: Prepared, add: int) -> None:
 
 
 def test_the_longest_time_is_the_shortest_possible(prepared: Prepared) -> None:
-    found = best_sites(prepared, SiteWish("p_centre", 1))
+    found = best_sites(prepared, SiteRequest("p_centre", 1))
     assert found.optimum_proved
     assert found.aggregated
     assert reached(found.after) == pytest.approx(tried(prepared, 1, reached), abs=1e-6)
@@ -70,11 +70,11 @@ def test_the_fewest_sites_reach_a_share(prepared: Prepared) -> None:
 
 
 def _set_cover(prepared: Prepared, share: float) -> Sites:
-    return best_sites(prepared, SiteWish("set_cover", target_share=share))
+    return best_sites(prepared, SiteRequest("set_cover", target_share=share))
 
 
 def test_the_sum_of_times_falls_most(prepared: Prepared) -> None:
-    found = best_sites(prepared, SiteWish("p_median", 1))
+    found = best_sites(prepared, SiteRequest("p_median", 1))
     assert found.optimum_proved
     assert found.bound == pytest.approx(found.objective)
     assert (found.sites[0].lon, found.sites[0].lat) in [pytest.approx(one) for one in NODE_PLACES]
@@ -82,7 +82,7 @@ def test_the_sum_of_times_falls_most(prepared: Prepared) -> None:
 
 def test_only_drawn_places_are_looked_at(prepared: Prepared) -> None:
     places = (at_m(12000, 10), at_m(300, 10))
-    found = best_sites(prepared, SiteWish("max_cover", 1, candidates="places", places=places))
+    found = best_sites(prepared, SiteRequest("max_cover", 1, candidates="places", places=places))
     assert found.candidates == 2
     assert (found.sites[0].lon, found.sites[0].lat) == pytest.approx(places[0])
 
@@ -90,17 +90,17 @@ def test_only_drawn_places_are_looked_at(prepared: Prepared) -> None:
 @pytest.mark.parametrize(
     ("wish", "key"),
     [
-        (SiteWish(kind="bank"), "coverage.kind_not_in_standard"),
-        (SiteWish(candidates="places"), "coverage.sites_no_candidates"),
+        (SiteRequest(kind="bank"), "coverage.kind_not_in_standard"),
+        (SiteRequest(candidates="places"), "coverage.sites_no_candidates"),
         (
-            SiteWish(candidates="places", places=(at_m(0, 90_000),)),
+            SiteRequest(candidates="places", places=(at_m(0, 90_000),)),
             "coverage.sites_no_candidates",
         ),
-        (SiteWish("set_cover", target_share=1.0), "coverage.sites_too_much"),
-        (SiteWish("max_cover", 50), "coverage.sites_number"),
+        (SiteRequest("set_cover", target_share=1.0), "coverage.sites_too_much"),
+        (SiteRequest("max_cover", 50), "coverage.sites_number"),
     ],
 )
-def test_what_cannot_be_is_said(prepared: Prepared, wish: SiteWish, key: str) -> None:
+def test_what_cannot_be_is_said(prepared: Prepared, wish: SiteRequest, key: str) -> None:
     with pytest.raises(InputError) as caught:
         best_sites(prepared, wish)
     assert caught.value.key == key

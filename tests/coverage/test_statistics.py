@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gis_service.coverage.measuring.statistics import NO_GRID, RULE, Hierarchy, Outcome, figures
+from gis_service.coverage.measuring.statistics import NO_GRID, RULE, Hierarchy, KindOutcome, figures
 from gis_service.coverage.travel.travel_time import (
     COVERED,
     OFF_NETWORK,
@@ -26,8 +26,8 @@ TOWN = Hierarchy(
 
 def outcome(
     status: list[int] | npt.NDArray[np.int8], minutes: list[float] | npt.NDArray[np.float64]
-) -> Outcome:
-    return Outcome(RULE, np.array(status, dtype=np.int8), np.array(minutes, dtype=float))
+) -> KindOutcome:
+    return KindOutcome(RULE, np.array(status, dtype=np.int8), np.array(minutes, dtype=float))
 
 
 def test_a_household_counts_in_its_grid_and_in_each_grid_above() -> None:
@@ -131,13 +131,13 @@ def test_a_weight_counts_as_so_many_in_a_line() -> None:
     table = figures(
         hierarchy,
         base,
-        [Outcome(RULE, status, minutes)],
+        [KindOutcome(RULE, status, minutes)],
         {"households": np.ones(n, np.int64), "people": weight},
     )
     line = np.repeat(np.arange(n), weight)
-    alone = figures(hierarchy, base[line], [Outcome(RULE, status[line], minutes[line])])
+    alone = figures(hierarchy, base[line], [KindOutcome(RULE, status[line], minutes[line])])
     of_people = table[table["of"] == "people"].drop(columns="of").reset_index(drop=True)
     pd.testing.assert_frame_equal(of_people, alone.drop(columns="of"), check_categorical=False)
     of_all = table[table["of"] == "households"].drop(columns="of").reset_index(drop=True)
-    plain = figures(hierarchy, base, [Outcome(RULE, status, minutes)]).drop(columns="of")
+    plain = figures(hierarchy, base, [KindOutcome(RULE, status, minutes)]).drop(columns="of")
     pd.testing.assert_frame_equal(of_all, plain, check_categorical=False)

@@ -5,7 +5,7 @@ import sys
 from datetime import date
 
 from gis_service.access import SYSTEM
-from gis_service.boundaries.plans.drafts import PlanDesk
+from gis_service.boundaries.plans.drafts import DraftCache
 from gis_service.boundaries.plans.publication import publish_plan
 from gis_service.store import Store
 
@@ -20,7 +20,7 @@ def main(url: str) -> None:
             store = Store(url, pooled=False)
             with store.transaction(SYSTEM) as connection:
                 publish_plan(
-                    connection, PlanDesk(), SYSTEM, int(plan_id), date.fromisoformat(day), {}
+                    connection, DraftCache(), SYSTEM, int(plan_id), date.fromisoformat(day), {}
                 )
             print("done", flush=True)
             os._exit(0)

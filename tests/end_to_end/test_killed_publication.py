@@ -18,7 +18,7 @@ from gis_service.access import SYSTEM, Actor
 from gis_service.boundaries.history.changes import withdraw
 from gis_service.boundaries.plans import life as plan_life
 from gis_service.boundaries.plans import work as plan_work
-from gis_service.boundaries.plans.drafts import PlanDesk
+from gis_service.boundaries.plans.drafts import DraftCache
 from gis_service.boundaries.plans.publication import drafted, submit
 from gis_service.grids.assignment import assign_new
 from gis_service.store import Store
@@ -53,7 +53,7 @@ def grid_ids(store: Store) -> dict[str, int]:
 
 def approved_plan(store: Store, edit: dict[str, Any], number: int) -> int:
     """A plan that only waits to be published."""
-    desk = PlanDesk()
+    desk = DraftCache()
     with store.transaction(SYSTEM) as connection:
         other = connection.scalar(
             sa.insert(t.actor)

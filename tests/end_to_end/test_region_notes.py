@@ -10,7 +10,7 @@ import pytest
 from gis_service import main_job
 from gis_service.access import SYSTEM
 from gis_service.api import create_app
-from gis_service.coverage.areas.service import Areas
+from gis_service.coverage.areas.service import AreaService
 from gis_service.coverage.runs.runs import find_run
 from gis_service.errors import ConflictError
 from gis_service.ingest.osm.reading import read_osm
@@ -123,7 +123,7 @@ def test_the_page_shows_them_with_the_figures(
 def test_the_report_tells_them(store: Store, result: dict[str, Any], language: Any) -> None:
     with store.transaction(SYSTEM) as connection:
         run = find_run(connection, result["coverage"]["fire-20"]["run_id"])
-        facts = read_facts(connection, SYSTEM, run, Areas(Snapshot()), with_bands=False)
+        facts = read_facts(connection, SYSTEM, run, AreaService(Snapshot()), with_bands=False)
         expected = [note.say(language) for note in region_notes(connection)]
     assert expected
     assert set(expected) <= set(Writer(facts, language).notes())

@@ -11,14 +11,14 @@ from typing import Any, Final
 from gis_service import main_job
 from gis_service.access import SYSTEM
 from gis_service.coordinate_systems import parse_crs
-from gis_service.coverage.areas.service import Areas
+from gis_service.coverage.areas.service import AreaService
 from gis_service.coverage.standards.book import standard_book
 from gis_service.errors import GisError
 from gis_service.ingest.importing import import_file
 from gis_service.ingest.kinds.kind import ImportOptions, ImportOutcome
 from gis_service.maps.page.one_file import write_map
 from gis_service.messages import LANGUAGES
-from gis_service.reports.coverage import FORMATS, Format, Wish, read_report
+from gis_service.reports.coverage import FORMATS, Format, ReportOptions, read_report
 from gis_service.snapshot import Snapshot
 from gis_service.store.engine import Store
 
@@ -78,7 +78,9 @@ def take_the_whole_way(
         done.documents[f"map {language}"] = file.read_bytes()
     for code in (code for code, one in standard_book().standards.items() if one.in_main_job):
         with store.transaction(SYSTEM) as connection:
-            report = read_report(connection, SYSTEM, Wish(code, language="en"), Areas(Snapshot()))
+            report = read_report(
+                connection, SYSTEM, ReportOptions(code, language="en"), AreaService(Snapshot())
+            )
             for form in formats:
                 done.documents[f"report {code} {form}"] = report.body(form)
     return done

@@ -13,7 +13,7 @@ from gis_service.boundaries.publication.grid_table import publish_table as publi
 from gis_service.coordinate_systems import CoordinateSystem, from_cgcs2000
 from gis_service.errors import NotFoundError
 from gis_service.grids.answers import locating
-from gis_service.grids.answers.answering import Desk
+from gis_service.grids.answers.answering import AnswerService
 from gis_service.grids.answers.border_roads import BorderRoads, run_along
 from gis_service.grids.answers.locating import UnreadableError, locate
 from gis_service.grids.answers.placing import find_by_index, find_in_store
@@ -343,7 +343,7 @@ def test_index_and_store_find_the_same(store: Store, grids: dict[str, int]) -> N
 
 
 def test_the_desk_answers_as_the_store_does(store: Store, grids: dict[str, int]) -> None:
-    desk = Desk(store, Snapshot())
+    desk = AnswerService(store, Snapshot())
     ready = desk.current(SYSTEM, "base")
     assert desk.fresh(SYSTEM, "base") is ready
     place = WEST + 2 * SIDE - 3 * METRE, SOUTH + 1.5 * SIDE
@@ -358,7 +358,7 @@ def test_a_leave_is_noticed_by_the_roll_within_a_second(
     store: Store, grids: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gis_service.grids.answers.answering._CHECK_EVERY_S", 0.0)
-    desk = Desk(store, Snapshot())
+    desk = AnswerService(store, Snapshot())
     before = desk.current(SYSTEM, "base").roll
     assert desk.current(SYSTEM, "base").roll is before
     assert not before.officers_of(grids["g21"])[0].on_leave

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
 from gis_service.boundaries.publication.grid_table import publish_table as publish
-from gis_service.grids.answers.answering import Desk
+from gis_service.grids.answers.answering import AnswerService
 from gis_service.grids.versions import today
 from gis_service.snapshot import Snapshot
 from gis_service.store.engine import Store
@@ -16,7 +16,7 @@ from tests.support import SIDE, SOUTH, WEST, nine, publish_nine
 def test_a_publication_is_noticed_within_a_second(store: Store) -> None:
     with store.transaction(SYSTEM) as connection:
         first = publish_nine(connection)
-    desk = Desk(store, Snapshot())
+    desk = AnswerService(store, Snapshot())
     before = desk.current(SYSTEM, "base")
     assert before.version.version_id == first.version.version_id
     assert desk.current(SYSTEM, "base") is before

@@ -19,8 +19,8 @@ from gis_service.incidents.following import (
     find_incident,
     reveal_reporter,
 )
-from gis_service.incidents.life_cycle import Draft, MoveRefusedError, Wish
-from gis_service.incidents.reading import Wanted, list_incidents
+from gis_service.incidents.life_cycle import MoveRefusedError, NewIncident, StepRequest
+from gis_service.incidents.reading import IncidentFilter, list_incidents
 from gis_service.incidents.rules import rule_book
 from gis_service.store import Store
 from gis_service.store import tables as t
@@ -38,9 +38,9 @@ def connection(store: Store, grid_ids: dict[str, int]) -> Iterator[sa.Connection
         yield connection
 
 
-def draft(grid: str = "g00", **other: Any) -> Draft:
+def draft(grid: str = "g00", **other: Any) -> NewIncident:
     lon, lat = middle(grid)
-    return Draft(**{"kind": "rubbish", "lon": lon, "lat": lat, "text": "垃圾桶满溢", **other})
+    return NewIncident(**{"kind": "rubbish", "lon": lon, "lat": lat, "text": "垃圾桶满溢", **other})
 
 
 def report(connection: sa.Connection, grid: str = "g00", **other: Any) -> int:
@@ -49,7 +49,7 @@ def report(connection: sa.Connection, grid: str = "g00", **other: Any) -> int:
 
 def go(connection: sa.Connection, incident_id: int, *moves: str, actor: Actor = DISPATCHER) -> None:
     for name in moves:
-        life_cycle.move(connection, actor, incident_id, Wish(name, **EVERYTHING))
+        life_cycle.move(connection, actor, incident_id, StepRequest(name, **EVERYTHING))
 
 
 def replay(connection: sa.Connection, day: date) -> None:
@@ -199,7 +199,7 @@ def test_from_where_and_with_which_words_is_kept(connection: sa.Connection) -> N
     incident_id = report(connection)
     lon, lat = middle("g10")
     life_cycle.move(
-        connection, DISPATCHER, incident_id, Wish("note", note="已到场", lon=lon, lat=lat)
+        connection, DISPATCHER, incident_id, StepRequest("note", note="已到场", lon=lon, lat=lat)
     )
     step = find_incident(connection, DISPATCHER, incident_id).steps[-1]
     assert (step.note, step.lon, step.lat, step.to_state) == ("已到场", lon, lat, "reported")
@@ -244,23 +244,23 @@ def test_an_incident_out_of_sight_is_not_there(
 @pytest.mark.parametrize(
     ("moves", "wish", "key"),
     [
-        ((), Wish("fly"), "incidents.no_move"),
-        (("accept", "dispatch"), Wish("handle"), "incidents.note_needed"),
-        (("accept",), Wish("hand_over", note="x"), "incidents.department_needed"),
-        ((), Wish("close_as_duplicate"), "incidents.duplicate_needed"),
-        ((), Wish("close_as_duplicate", duplicate_of=999_999), "incidents.no_duplicate"),
-        ((), Wish("accept", duplicate_of=1), "incidents.duplicate_needed"),
-        ((), Wish("note"), "incidents.note_needed"),
-        ((), Wish("note", note="长" * 4001), "incidents.too_long"),
-        ((), Wish("note", note="a\x00"), "incidents.bad_signs"),
-        ((), Wish("accept", lon=112.9), "incidents.half_a_place"),
-        ((), Wish("accept", lon=28.7, lat=112.9), "incidents.swapped"),
-        ((), Wish("accept", photos=("a" * 64,)), "incidents.unknown_photo"),
-        ((), Wish("accept", photos=("a" * 64,) * 10), "incidents.too_many_photos"),
+        ((), StepRequest("fly"), "incidents.no_move"),
+        (("accept", "dispatch"), StepRequest("handle"), "incidents.note_needed"),
+        (("accept",), StepRequest("hand_over", note="x"), "incidents.department_needed"),
+        ((), StepRequest("close_as_duplicate"), "incidents.duplicate_needed"),
+        ((), StepRequest("close_as_duplicate", duplicate_of=999_999), "incidents.no_duplicate"),
+        ((), StepRequest("accept", duplicate_of=1), "incidents.duplicate_needed"),
+        ((), StepRequest("note"), "incidents.note_needed"),
+        ((), StepRequest("note", note="长" * 4001), "incidents.too_long"),
+        ((), StepRequest("note", note="a\x00"), "incidents.bad_signs"),
+        ((), StepRequest("accept", lon=112.9), "incidents.half_a_place"),
+        ((), StepRequest("accept", lon=28.7, lat=112.9), "incidents.swapped"),
+        ((), StepRequest("accept", photos=("a" * 64,)), "incidents.unknown_photo"),
+        ((), StepRequest("accept", photos=("a" * 64,) * 10), "incidents.too_many_photos"),
     ],
 )
 def test_a_move_that_lacks_something_says_what(
-    connection: sa.Connection, moves: tuple[str, ...], wish: Wish, key: str
+    connection: sa.Connection, moves: tuple[str, ...], wish: StepRequest, key: str
 ) -> None:
     incident_id = report(connection)
     go(connection, incident_id, *moves)
@@ -315,9 +315,11 @@ def test_a_duplicate_names_the_other_one(connection: sa.Connection) -> None:
     assert likely.distance_m == 0
     with pytest.raises(InputError):
         life_cycle.move(
-            connection, DISPATCHER, second, Wish("close_as_duplicate", duplicate_of=second)
+            connection, DISPATCHER, second, StepRequest("close_as_duplicate", duplicate_of=second)
         )
-    life_cycle.move(connection, DISPATCHER, second, Wish("close_as_duplicate", duplicate_of=first))
+    life_cycle.move(
+        connection, DISPATCHER, second, StepRequest("close_as_duplicate", duplicate_of=first)
+    )
     assert steps(connection, second)[-1].duplicate_of == first
 
 
@@ -339,7 +341,7 @@ def test_another_kind_another_place_another_time_is_no_duplicate(
 
 
 def due_ids(connection: sa.Connection, due: str, actor: Actor = DISPATCHER) -> list[int]:
-    rows, total = list_incidents(connection, actor, Wanted(due=due), limit=500)
+    rows, total = list_incidents(connection, actor, IncidentFilter(due=due), limit=500)
     assert total == len(rows)
     return [one.incident_id for one in rows]
 
@@ -416,7 +418,7 @@ def test_more_than_three_returns_are_flagged(connection: sa.Connection) -> None:
         go(connection, incident_id, "return", "accept")
         flags.append(find_incident(connection, DISPATCHER, incident_id).flagged)
     assert flags == [False, False, False, True]
-    rows, _ = list_incidents(connection, DISPATCHER, Wanted(flagged=True), limit=10)
+    rows, _ = list_incidents(connection, DISPATCHER, IncidentFilter(flagged=True), limit=10)
     assert [one.incident_id for one in rows] == [incident_id]
 
 
@@ -474,7 +476,7 @@ def test_whoever_writes_a_row_writes_a_step(connection: sa.Connection) -> None:
 
 
 def outcome(
-    connection: sa.Connection, actor: Actor, incident_id: int, wish: Wish
+    connection: sa.Connection, actor: Actor, incident_id: int, wish: StepRequest
 ) -> str | set[str]:
     """What became of a wish: done, something lacking, or what is allowed instead."""
     try:
@@ -508,7 +510,7 @@ def test_a_walk_never_loses_a_step_and_ends_in_the_state_of_the_last(
         actor = officer_in if by_officer else DISPATCHER
         now = row(connection, incident_id)
         may = {one.move for one in book.allowed(now.status, now.tier, actor.role, kind)}
-        wish = Wish(name, **(EVERYTHING if says else {}))
+        wish = StepRequest(name, **(EVERYTHING if says else {}))
         assert outcome(connection, actor, incident_id, wish) in (
             ("done", "lacking") if name in may else (may,)
         )
@@ -539,14 +541,16 @@ def test_of_two_clerks_at_once_the_second_is_told_the_new_state(
     def second() -> None:
         try:
             with store.transaction(DISPATCHER) as connection:
-                life_cycle.move(connection, DISPATCHER, incident_id, Wish("accept"))
+                life_cycle.move(connection, DISPATCHER, incident_id, StepRequest("accept"))
             outcome.append("accepted twice")
         except MoveRefusedError as refused:
             outcome.append((refused.state, refused.version))
 
     thread = threading.Thread(target=second)
     with store.transaction(DISPATCHER) as connection:
-        life_cycle.move(connection, DISPATCHER, incident_id, Wish("accept", expected_version=1))
+        life_cycle.move(
+            connection, DISPATCHER, incident_id, StepRequest("accept", expected_version=1)
+        )
         thread.start()
         while not _waits(store):
             assert thread.is_alive()
@@ -568,7 +572,7 @@ def test_who_saw_an_older_state_is_told(connection: sa.Connection, seen: dict[st
     incident_id = report(connection)
     go(connection, incident_id, "accept")
     with pytest.raises(MoveRefusedError) as refused:
-        life_cycle.move(connection, DISPATCHER, incident_id, Wish("dispatch", **seen))
+        life_cycle.move(connection, DISPATCHER, incident_id, StepRequest("dispatch", **seen))
     assert refused.value.key == "incidents.changed_meanwhile"
     assert (refused.value.state, refused.value.version) == ("accepted", 2)
 
@@ -651,7 +655,7 @@ def test_a_list_is_narrowed_by_what_one_looks_for(
     go(connection, two, "accept")
 
     def found(actor: Actor = DISPATCHER, **wanted: Any) -> set[int]:
-        rows, _ = list_incidents(connection, actor, Wanted(**wanted), limit=500)
+        rows, _ = list_incidents(connection, actor, IncidentFilter(**wanted), limit=500)
         return {one, two} & {listed.incident_id for listed in rows}
 
     assert found() == {one, two}

@@ -8,7 +8,7 @@ import pytest
 
 from gis_service.errors import InputError
 from gis_service.ingest.importing import kinds
-from gis_service.ingest.readers.columns import Field, find_coordinates, match_columns, plain
+from gis_service.ingest.readers.columns import FileField, find_coordinates, match_columns, plain
 from gis_service.ingest.readers.values import ZONE, read_values
 from gis_service.ingest.writing.checks import file_fields
 from gis_service.records import RECORDS
@@ -18,7 +18,7 @@ HOUSEHOLDS = file_fields(RECORDS["household"])
 (CARE_WORDS,) = (one.words for one in HOUSEHOLDS if one.name == "care_tags")
 
 
-def matched(names: list[str], known: tuple[Field, ...], **stated: str) -> dict[str, str]:
+def matched(names: list[str], known: tuple[FileField, ...], **stated: str) -> dict[str, str]:
     return {
         one.field: one.file
         for one in match_columns(names, known, stated)
@@ -149,14 +149,14 @@ def test_half_a_coordinate_is_asked_about() -> None:
     ],
 )
 def test_values_are_read_and_never_made_up(form: str, said: Any, read: Any) -> None:
-    field = Field("x", (), form, words=CARE_WORDS)
+    field = FileField("x", (), form, words=CARE_WORDS)
     values = np.empty(1, dtype=object)
     values[0] = said
     assert read_values(field, values).tolist() == [read]
 
 
 def test_lists_of_equal_cells_are_not_one_list() -> None:
-    field = Field("x", (), "tags")
+    field = FileField("x", (), "tags")
     values = np.array(["a", "a"], dtype=object)
     first, second = read_values(field, values)
     first.append("b")

@@ -18,7 +18,7 @@ from gis_service.errors import ConflictError, HeldBackError, InputError
 from gis_service.grids.versions import today, versions
 from gis_service.ingest.importing import import_file
 from gis_service.ingest.kinds.grids_file import FlawedGridsError, take_grids
-from gis_service.ingest.kinds.kind import Applied, ImportOptions
+from gis_service.ingest.kinds.kind import HandlerResult, ImportOptions
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.ingest.matched import matched
@@ -51,7 +51,7 @@ def nine(**changed: shapely.Geometry) -> list[dict[str, Any]]:
 def take(
     connection: sa.Connection, rows: Sequence[Mapping[str, Any]], *, replace: bool = False,
     **extra: str,
-) -> Applied:  # fmt: skip
+) -> HandlerResult:  # fmt: skip
     options = ImportOptions(extra=extra, replace=replace)
     return take_grids(connection, SYSTEM, matched(rows), options, lambda _share, _step: None)
 

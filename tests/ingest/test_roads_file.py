@@ -16,7 +16,7 @@ from gis_service.coordinate_systems import parse_crs
 from gis_service.coverage.county.reading import read_network
 from gis_service.errors import HeldBackError, InputError
 from gis_service.ingest.importing import import_file
-from gis_service.ingest.kinds.kind import Applied, ImportOptions, ImportOutcome
+from gis_service.ingest.kinds.kind import HandlerResult, ImportOptions, ImportOutcome
 from gis_service.ingest.kinds.road_noding import NodedRoads, node_roads
 from gis_service.ingest.kinds.roads_file import attributes, road_class, take_roads
 from gis_service.ingest.readers.graphml import read_graphml
@@ -144,7 +144,7 @@ def connection(store: Store) -> Any:
 def take(
     connection: sa.Connection, rows: Sequence[Mapping[str, Any]], *, accept_shift: bool = False,
     **extra: str,
-) -> Applied:  # fmt: skip
+) -> HandlerResult:  # fmt: skip
     options = ImportOptions(extra=extra, accept_shift=accept_shift)
     return take_roads(connection, SYSTEM, matched(rows, "roads.gpkg"), options, lambda *_: None)
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
 from gis_service.errors import InputError
-from gis_service.ingest.kinds.kind import Applied, ImportOptions
+from gis_service.ingest.kinds.kind import HandlerResult, ImportOptions
 from gis_service.ingest.kinds.units_file import level_of, same_name, take_units
 from gis_service.store import Store
 from gis_service.store import tables as t
@@ -46,7 +46,7 @@ def take(
     *,
     replace: bool = False,
     **extra: str,
-) -> Applied:
+) -> HandlerResult:
     options = ImportOptions(extra=extra, replace=replace)
     return take_units(connection, SYSTEM, matched(rows, name), options, lambda *_: None)
 

@@ -10,8 +10,8 @@ from gis_service.geodesy import distance_m
 from gis_service.maps.sheets.drawing import (
     SCALES,
     Board,
-    Frame,
     Label,
+    MapFrame,
     along,
     fit,
     inside,
@@ -31,7 +31,7 @@ GRID = (112.90, 28.70, 112.91, 28.709)
 def test_a_distance_on_paper_times_the_scale_is_the_distance_on_the_ground(
     lon: float, lat: float, scale: float, x: float, y: float, dx: float, dy: float
 ) -> None:
-    frame = Frame(lon, lat, scale, 190, 190)
+    frame = MapFrame(lon, lat, scale, 190, 190)
     there = frame.to_ground(x, y)
     beyond = frame.to_ground(x + dx, y + dy)
     on_ground = float(distance_m(*there, *beyond))
@@ -62,7 +62,7 @@ def test_the_largest_round_scale_at_which_it_fits_is_taken(size: tuple[float, fl
     assert frame.scale in SCALES
     assert frame.paper.contains(outline)
     larger = SCALES[SCALES.index(frame.scale) - 1]
-    closer = Frame(frame.lon0, frame.lat0, larger, *size)
+    closer = MapFrame(frame.lon0, frame.lat0, larger, *size)
     west, south, east, north = closer.to_paper(shapely.box(*GRID)).bounds
     assert east - west > 0.86 * size[0] or north - south > 0.86 * size[1]
 

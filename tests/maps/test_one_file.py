@@ -10,7 +10,7 @@ import pytest
 import shapely
 
 from gis_service.access import SYSTEM
-from gis_service.coverage.areas.service import Areas
+from gis_service.coverage.areas.service import AreaService
 from gis_service.coverage.standards.book import standard_book
 from gis_service.maps.page.cartography import LAYERS
 from gis_service.maps.page.one_file import packed_houses, render_map
@@ -33,7 +33,7 @@ def language(request: pytest.FixtureRequest) -> Language:
 @pytest.fixture(scope="module")
 def document(store: Store, small_county: SmallCounty, language: Language) -> Iterator[str]:
     with store.transaction(SYSTEM) as connection:
-        yield render_map(connection, SYSTEM, language, Areas(Snapshot()))
+        yield render_map(connection, SYSTEM, language, AreaService(Snapshot()))
 
 
 def test_it_asks_nobody_for_anything(document: str) -> None:

@@ -26,7 +26,7 @@ from defusedxml.ElementTree import fromstring
 from gis_service import jobs
 from gis_service.access import SYSTEM, Actor
 from gis_service.coverage.areas.answers import AreaBand, NamedDistrict, NamedPiece
-from gis_service.coverage.areas.service import Areas
+from gis_service.coverage.areas.service import AreaService
 from gis_service.coverage.measuring.statistics import COUNTY_GRID
 from gis_service.coverage.measuring.summary import Figures
 from gis_service.coverage.runs import runs
@@ -35,7 +35,14 @@ from gis_service.coverage.travel.travel_time import STATUS_NAMES
 from gis_service.errors import InputError, NotAllowedError, NotFoundError
 from gis_service.messages import LANGUAGES, Language, all_texts, text
 from gis_service.reports import report_job
-from gis_service.reports.coverage import FORMATS, Format, Report, Wish, parse_formats, read_report
+from gis_service.reports.coverage import (
+    FORMATS,
+    CoverageReport,
+    Format,
+    ReportOptions,
+    parse_formats,
+    read_report,
+)
 from gis_service.reports.document import Document
 from gis_service.reports.facts import _Grid, _line, band_limits, by_fives
 from gis_service.reports.geopackage import geopackage
@@ -48,7 +55,7 @@ from tests.api.conftest import HOUSEHOLDS_PER_GRID, SmallCounty, TestClient, cli
 
 __all__ = ["client", "small_county"]
 
-AREAS = Areas(Snapshot())
+AREAS = AreaService(Snapshot())
 VISITOR = Actor(0, "访客", "Visitor", "visitor")
 TOTAL = sum(HOUSEHOLDS_PER_GRID.values()) + 1
 AGAIN = """
@@ -85,22 +92,22 @@ def connection(store: Store, run_id: int) -> Iterator[sa.Connection]:
 
 
 @pytest.fixture(scope="module", params=LANGUAGES)
-def report(chinese: Report, request: pytest.FixtureRequest) -> Report:
+def report(chinese: CoverageReport, request: pytest.FixtureRequest) -> CoverageReport:
     """The same facts in each language: read once."""
     language: Language = request.param
     facts, ground = chinese.document.facts, chinese.document.ground
     if language == chinese.document.writer.language:
         return chinese
-    return Report(Document(facts, ground, Writer(facts, language)))
+    return CoverageReport(Document(facts, ground, Writer(facts, language)))
 
 
 @pytest.fixture(scope="module")
-def chinese(connection: sa.Connection) -> Report:
-    return read_report(connection, SYSTEM, Wish("service-15"), AREAS)
+def chinese(connection: sa.Connection) -> CoverageReport:
+    return read_report(connection, SYSTEM, ReportOptions("service-15"), AREAS)
 
 
 @pytest.fixture(scope="module")
-def bodies(chinese: Report) -> dict[Format, bytes]:
+def bodies(chinese: CoverageReport) -> dict[Format, bytes]:
     return {form: chinese.body(form) for form in FORMATS}
 
 
@@ -140,7 +147,7 @@ def test_the_same_run_gives_the_same_bytes_in_another_process(
 
 
 def test_every_format_states_what_the_figures_stand_on(
-    chinese: Report, bodies: dict[Format, bytes], tmp_path: Path
+    chinese: CoverageReport, bodies: dict[Format, bytes], tmp_path: Path
 ) -> None:
     run = chinese.run
     for form, said in everything(bodies, tmp_path).items():
@@ -160,7 +167,7 @@ def test_nobody_stands_in_any_format(bodies: dict[Format, bytes], tmp_path: Path
 
 
 def test_a_grid_of_one_household_is_not_told_and_nothing_gives_it_away(
-    chinese: Report, small_county: SmallCounty
+    chinese: CoverageReport, small_county: SmallCounty
 ) -> None:
     facts = chinese.document.facts
     lines = {one.grid_id: one for rank in (1, 2, 3) for one in facts.of_rank(rank)}
@@ -234,14 +241,14 @@ def test_the_page_asks_nobody_for_anything(bodies: dict[Format, bytes]) -> None:
     assert not re.search(r"_[0-9a-f]{32}\b", re.sub(r"_0{20}\d{12}", "", written))
 
 
-def test_the_contents_of_the_page_leave_no_number_empty(chinese: Report) -> None:
+def test_the_contents_of_the_page_leave_no_number_empty(chinese: CoverageReport) -> None:
     written = page(chinese.document)
     # The map stands above them: hidden with its number, not only its words.
     assert written.count('<li hidden><a href="#coverage-map">') == 1
     assert '<li><a href="#coverage-map">' not in written
 
 
-def test_it_speaks_the_readers_language_throughout(report: Report) -> None:
+def test_it_speaks_the_readers_language_throughout(report: CoverageReport) -> None:
     language = report.document.writer.language
     page = report.document.html()
     assert f'<html lang="{language}">' in page
@@ -264,7 +271,7 @@ def test_every_page_but_the_cover_is_numbered(bodies: dict[Format, bytes]) -> No
 
 def test_the_report_is_for_those_who_see_the_whole_county(connection: sa.Connection) -> None:
     with pytest.raises(NotAllowedError):
-        read_report(connection, VISITOR, Wish("service-15"), AREAS)
+        read_report(connection, VISITOR, ReportOptions("service-15"), AREAS)
 
 
 def test_a_standard_that_was_never_measured_says_so(connection: sa.Connection) -> None:
@@ -272,7 +279,7 @@ def test_a_standard_that_was_never_measured_says_so(connection: sa.Connection) -
         read_report(
             connection,
             SYSTEM,
-            Wish("fire-20", scenario="emergency_privilege"),
+            ReportOptions("fire-20", scenario="emergency_privilege"),
             AREAS,
         )
     assert "emergency_privilege" in caught.value.say("zh-CN")
@@ -280,7 +287,7 @@ def test_a_standard_that_was_never_measured_says_so(connection: sa.Connection) -
 
 def test_two_runs_of_a_standard_are_compared(store: Store, run_id: int) -> None:
     later = int(runs.measure(store, SYSTEM, "service-15", "emergency_privilege")["run_id"])
-    wish = Wish("service-15", run_id=later, language="en", compare=run_id)
+    wish = ReportOptions("service-15", run_id=later, language="en", compare=run_id)
     with store.transaction(SYSTEM) as connection:
         report = read_report(connection, SYSTEM, wish, AREAS, with_bands=False)
     before = report.document.facts.before
@@ -322,7 +329,7 @@ def test_bands_end_at_whole_minutes(limit: float, ends: tuple[float, ...]) -> No
     assert band_limits(float(limit)) == ends
 
 
-def test_the_bands_can_be_switched_on_in_the_page(chinese: Report) -> None:
+def test_the_bands_can_be_switched_on_in_the_page(chinese: CoverageReport) -> None:
     near, far = shapely.box(112.9, 28.7, 112.91, 28.71), shapely.box(112.91, 28.7, 112.92, 28.71)
     facts = replace(
         chinese.document.facts, bands=(AreaBand(0.0, 7.5, near), AreaBand(7.5, 15.0, far))
@@ -333,7 +340,9 @@ def test_the_bands_can_be_switched_on_in_the_page(chinese: Report) -> None:
     assert written.count("112.91, 28.7]") > page(chinese.document).count("112.91, 28.7]")
 
 
-def test_districts_are_told_with_what_is_wrong_with_them(report: Report, tmp_path: Path) -> None:
+def test_districts_are_told_with_what_is_wrong_with_them(
+    report: CoverageReport, tmp_path: Path
+) -> None:
     square = shapely.MultiPolygon([shapely.box(112, 28, 112.1, 28.1)])
     piece = NamedPiece("东村", 1.25, 112.05, 28.05, square)
     crossing = {"kind": "river", "name": "", "beyond_km2": 3.04}
@@ -372,7 +381,7 @@ def test_districts_are_told_with_what_is_wrong_with_them(report: Report, tmp_pat
 
 
 def test_the_first_pages_are_shown_as_they_are_printed(
-    chinese: Report, bodies: dict[Format, bytes]
+    chinese: CoverageReport, bodies: dict[Format, bytes]
 ) -> None:
     pages, pictures = chinese.pictures(2, 40)
     document = pypdfium2.PdfDocument(bodies["pdf"])
@@ -387,7 +396,7 @@ def test_runs_of_two_standards_are_not_compared(store: Store, run_id: int) -> No
         read_report(
             connection,
             SYSTEM,
-            Wish("service-15", run_id=run_id, compare=other),
+            ReportOptions("service-15", run_id=run_id, compare=other),
             AREAS,
         )
     assert "fire-20" in caught.value.say("en")
@@ -480,20 +489,20 @@ def test_a_cancelled_report_leaves_no_file(
     wish = {"standard": "service-15", "run_id": run_id, "form": "xlsx", "language": "en"}
     monkeypatch.setattr(report_job, "report_folder", lambda: tmp_path / "reports")
     job_id = jobs.submit(store, SYSTEM, report_job.KIND, wish)
-    body = Report.body
+    body = CoverageReport.body
 
-    def write_and_be_cancelled(report: Report, form: Any) -> bytes:
+    def write_and_be_cancelled(report: CoverageReport, form: Any) -> bytes:
         jobs.cancel(store, SYSTEM, job_id)
         return body(report, form)
 
-    monkeypatch.setattr(Report, "body", write_and_be_cancelled)
+    monkeypatch.setattr(CoverageReport, "body", write_and_be_cancelled)
     jobs.perform(store, job_id)
     with store.transaction(SYSTEM) as connection:
         assert jobs.find(connection, job_id).status == "cancelled"
     assert not (tmp_path / "reports").exists()
 
 
-def test_a_share_is_never_rounded_to_all_or_none(chinese: Report) -> None:
+def test_a_share_is_never_rounded_to_all_or_none(chinese: CoverageReport) -> None:
     percent = chinese.document.writer.percent
     said = [percent(share) for share in (0, 17 / 200_011, 0.001, 0.99999, 1)]
     assert said == ["0.0%", "<0.1%", "0.1%", "99.9%", "100.0%"]

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from gis_service import geodesy
 from gis_service.access import SYSTEM, Actor
 from gis_service.errors import InputError
-from gis_service.grids.reading import Found, find_scheme
+from gis_service.grids.reading import SearchHit, find_scheme
 from gis_service.search.entries import refresh
 from gis_service.search.reading import search
 from gis_service.store import Store
@@ -105,7 +105,7 @@ def county(store: Store) -> Store:
     return store
 
 
-def find(store: Store, q: str, actor: Actor = SYSTEM) -> list[Found]:
+def find(store: Store, q: str, actor: Actor = SYSTEM) -> list[SearchHit]:
     with store.transaction(actor) as connection:
         return search(connection, actor, find_scheme(connection, "base"), q, 8)
 

@@ -211,7 +211,9 @@ def test_open_files_and_dumps_are_limited(tmp_path: Path) -> None:
 
 def test_more_is_allowed_to_a_larger_file(limits: Callable[..., None]) -> None:
     limits(reader_memory_mb=1000, reader_small_memory_mb=100, reader_memory_per_mb=10)
-    small, large, most = (apart.Limits.of(size * 2**20).memory >> 20 for size in (0, 20, 500))
+    small, large, most = (
+        apart.ReadingLimits.of(size * 2**20).memory >> 20 for size in (0, 20, 500)
+    )
     assert (small, large, most) == (100, 300, 1000)
 
 

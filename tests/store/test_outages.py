@@ -33,7 +33,7 @@ from gis_service.messages import LANGUAGES, text
 from gis_service.settings import limit_settings, store_settings
 from gis_service.store import Store, disk
 from gis_service.store import tables as t
-from gis_service.store.bulk import _Stream, copy_rows
+from gis_service.store.bulk import _CopyStream, copy_rows
 from gis_service.store.engine import Workload, conninfo
 from gis_service.store.failures import (
     outage_of,
@@ -357,7 +357,7 @@ def copied_wrong(connection: sa.Connection) -> None:
         yield str(int(SECRET))
 
     cursor = connection.connection.cursor()
-    cursor.copy_expert("COPY officer (key) FROM STDIN", _Stream(rows()))
+    cursor.copy_expert("COPY officer (key) FROM STDIN", _CopyStream(rows()))
 
 
 def chained(connection: sa.Connection) -> None:

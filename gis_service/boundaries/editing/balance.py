@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from gis_service.boundaries.editing.edits import Change
+from gis_service.boundaries.editing.edits import EditResult
 from gis_service.boundaries.editing.rules import LoadRules
 from gis_service.boundaries.linework.noding import metres_per_degree
 from gis_service.geodesy import GeometryArray, length_m
@@ -200,7 +200,7 @@ class Loads:
         """
         return self._classes.get(key)
 
-    def after(self, change: Change) -> dict[str, Load]:
+    def after(self, change: EditResult) -> dict[str, Load]:
         """
         Tell what the touched grids will carry and change nothing, while a line is being dragged.
 
@@ -223,7 +223,7 @@ class Loads:
             found[key] = self._load(counts, metres, self._class_after(key, change))
         return found
 
-    def counted(self, change: Change) -> dict[str, FloatArray]:
+    def counted(self, change: EditResult) -> dict[str, FloatArray]:
         """Count what the touched grids will hold, without patrol, and change nothing."""
         counts = {key: self._sum_of(self._code_of(key)).copy() for key in change.touched}
         for move in change.moves:
@@ -243,7 +243,7 @@ class Loads:
             counts[move.target] += moved
         return {key: count for key, count in counts.items() if key in change.after}
 
-    def _counted_anew(self, change: Change) -> dict[str, FloatArray]:
+    def _counted_anew(self, change: EditResult) -> dict[str, FloatArray]:
         placed = self._placed(change)
         return {
             key: self._units.counts[placed.get(self._code_of(key), _NONE)].sum(axis=0)
@@ -256,7 +256,7 @@ class Loads:
             self._sums[code] = self._units.counts[self._held.get(code, _NONE)].sum(axis=0)
         return self._sums[code]
 
-    def apply(self, change: Change) -> None:
+    def apply(self, change: EditResult) -> None:
         """
         Take a change over.
 
@@ -305,11 +305,11 @@ class Loads:
         land = {self._code_of(key): self._faces[key] for key in keys if key in self._faces}
         self._roads.measure_in(land, self._faces, self._code_of)
 
-    def _walked(self, change: Change) -> "_Walked":
+    def _walked(self, change: EditResult) -> "_Walked":
         self._walk(change.before)
         return self._roads.after(change, self._faces, self._bare(change), self._code_of)
 
-    def _placed(self, change: Change) -> dict[int, IntArray]:
+    def _placed(self, change: EditResult) -> dict[int, IntArray]:
         """Place again what lay in the faces that are others now; by code."""
         held = [self._held.get(self._code_of(key), _NONE) for key in change.before]
         waiting = np.sort(np.concatenate([*held, self.outside]))
@@ -330,7 +330,7 @@ class Loads:
             self._keys.append(key)
         return self._code[key]
 
-    def _bare(self, change: Change) -> dict[str, Any]:
+    def _bare(self, change: EditResult) -> dict[str, Any]:
         """Give every face beside the changed land as it will be."""
         return {
             **{key: face for key, face in self._faces.items() if key not in change.before},
@@ -339,7 +339,7 @@ class Loads:
 
     # --- weighing --------------------------------------------------------------------------------
 
-    def _class_after(self, key: str, change: Change) -> str | None:
+    def _class_after(self, key: str, change: EditResult) -> str | None:
         if key in self._classes:
             return self._classes[key]
         got = [move for move in change.moves if move.target == key]
@@ -465,7 +465,7 @@ class _Roads:
 
     def after(
         self,
-        change: Change,
+        change: EditResult,
         before: Mapping[str, Any],
         faces: Mapping[str, Any],
         code_of: Callable[[str], int],

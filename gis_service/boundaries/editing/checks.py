@@ -159,7 +159,7 @@ class Context:
 
 
 @dataclass(frozen=True)
-class Looked:
+class CheckScope:
     """What a rule looks at: the draft, its surroundings, and the grids in question."""
 
     draft: Draft
@@ -187,7 +187,7 @@ class Looked:
         return {} if self.context.loads is None else self.context.loads.of(self.keys)
 
 
-Rule = Callable[[Looked], Iterable[tuple[tuple[str, ...], Any, dict[str, object]]]]
+Rule = Callable[[CheckScope], Iterable[tuple[tuple[str, ...], Any, dict[str, object]]]]
 
 
 def check(draft: Draft, context: Context, touched: Iterable[str] | None = None) -> list[Finding]:
@@ -209,7 +209,7 @@ def check(draft: Draft, context: Context, touched: Iterable[str] | None = None) 
         Errors first, then by rule and grid.
     """
     faces = draft.faces(touched)
-    looked = Looked(draft, context, tuple(faces), faces, touched is None)
+    looked = CheckScope(draft, context, tuple(faces), faces, touched is None)
     found = []
     for name, rule in RULES.items():
         severity = context.rules.severity_of(name)
@@ -260,7 +260,7 @@ def check_levels(
         for key, good in zip(faces, valid.tolist(), strict=True)
         if not good
     ]
-    frame = chains.Frame.around(every, *([] if outline is None else [outline]))
+    frame = chains.LocalFrame.around(every, *([] if outline is None else [outline]))
     own = chains.of_polygons(land, frame)
     faults: list[int] = []
     below, names = own, lowest
@@ -291,7 +291,7 @@ def _outline_faults(
     land: GeometryArray,
     rim: chains.Chain,
     outline: GeometryArray | None,
-    frame: chains.Frame,
+    frame: chains.LocalFrame,
     tolerance_m: float,
 ) -> list[tuple[str, tuple[str, ...], Any, dict[str, object]]]:
     """Compare what does not cancel with the county's border; look closer only where it differs."""
@@ -350,7 +350,7 @@ def _apart_m(lines: GeometryArray, *others: GeometryArray) -> float:
 # --- the rules ---------------------------------------------------------------------------------
 
 
-def _closed(looked: Looked) -> list[tuple[str, tuple[str, ...], Any, dict[str, object]]]:
+def _closed(looked: CheckScope) -> list[tuple[str, tuple[str, ...], Any, dict[str, object]]]:
     """Compare each face with its arcs, and the outer arcs with the county's border."""
     arcs = looked.draft.edges(looked.keys)
     position = {key: index for index, key in enumerate(looked.keys)}
@@ -358,7 +358,7 @@ def _closed(looked: Looked) -> list[tuple[str, tuple[str, ...], Any, dict[str, o
     lines[:] = [arc.line for arc in arcs]
     left = np.array([position.get(arc.left or "", -1) for arc in arcs], dtype=np.int64)
     right = np.array([position.get(arc.right or "", -1) for arc in arcs], dtype=np.int64)
-    frame = chains.Frame.around(looked.land, lines)
+    frame = chains.LocalFrame.around(looked.land, lines)
     own = chains.of_polygons(looked.land, frame)
     wrong = own.differing(chains.of_arcs(lines, left, right, frame))
     faults: list[tuple[str, tuple[str, ...], Any, dict[str, object]]] = [
@@ -384,20 +384,20 @@ def _closed(looked: Looked) -> list[tuple[str, tuple[str, ...], Any, dict[str, o
 
 
 def _of_cover(rule: str) -> Rule:
-    def found(looked: Looked) -> Iterable[Broken]:
+    def found(looked: CheckScope) -> Iterable[Broken]:
         return [tuple(rest) for name, *rest in looked.cover if name == rule]
 
     return found
 
 
-def _several_parts(looked: Looked) -> Iterable[Broken]:
+def _several_parts(looked: CheckScope) -> Iterable[Broken]:
     for index in np.flatnonzero(shapely.get_num_geometries(looked.land) > 1).tolist():
         parts = shapely.get_parts(looked.land[index])
         rest = np.delete(parts, int(np.argmax(shapely.area(parts))))
         yield (looked.keys[index],), shapely.multipolygons(rest), {"n": len(parts)}
 
 
-def _hole(looked: Looked) -> Iterable[Broken]:
+def _hole(looked: CheckScope) -> Iterable[Broken]:
     parts, owner = shapely.get_parts(looked.land, return_index=True)
     holes = shapely.get_num_interior_rings(parts)
     for index in np.unique(owner[holes > 0]).tolist():
@@ -406,7 +406,7 @@ def _hole(looked: Looked) -> Iterable[Broken]:
         yield (looked.keys[index],), place, {"n": len(rings)}
 
 
-def _outside_village(looked: Looked) -> Iterable[Broken]:
+def _outside_village(looked: CheckScope) -> Iterable[Broken]:
     context, above = looked.context, looked.draft.parents
     if not any(change.crosses for change in looked.draft.changes):
         return
@@ -426,7 +426,7 @@ def _outside_village(looked: Looked) -> Iterable[Broken]:
 _CRUMB_M2: Final = 0.01
 
 
-def _building_cut(looked: Looked) -> Iterable[Broken]:
+def _building_cut(looked: CheckScope) -> Iterable[Broken]:
     context = looked.context
     if context.footprints is None or not len(context.footprints):
         return
@@ -451,7 +451,7 @@ def _building_cut(looked: Looked) -> Iterable[Broken]:
         yield sides, shapely.multipolygons(land[:MOST_PLACES]), {"n": len(buildings)}
 
 
-def _household_out(looked: Looked) -> Iterable[Broken]:
+def _household_out(looked: CheckScope) -> Iterable[Broken]:
     loads = looked.context.loads
     if loads is None:
         return
@@ -460,7 +460,7 @@ def _household_out(looked: Looked) -> Iterable[Broken]:
         yield (), points, {"n": households}
 
 
-def _size(looked: Looked) -> Iterable[Broken]:
+def _size(looked: CheckScope) -> Iterable[Broken]:
     for key, load in looked.loads.items():
         if load.target is not None and not load.target[0] <= load.households <= load.target[1]:
             least, most = load.target
@@ -472,7 +472,7 @@ def _size(looked: Looked) -> Iterable[Broken]:
             yield (key,), looked.faces[key], values
 
 
-def _thin(looked: Looked) -> Iterable[Broken]:
+def _thin(looked: CheckScope) -> Iterable[Broken]:
     least = looked.context.rules.checks.thin_compactness.value
     values = compactness(looked.land)
     for index in np.flatnonzero(values < least).tolist():
@@ -489,7 +489,7 @@ def compactness(faces: GeometryArray) -> FloatArray:
     return np.asarray(4 * np.pi * shapely.area(flat) / around**2)
 
 
-def _not_along_streets(looked: Looked) -> Iterable[Broken]:
+def _not_along_streets(looked: CheckScope) -> Iterable[Broken]:
     context, limits = looked.context, looked.context.rules.checks
     if context.streets is None or not len(context.streets):
         return
@@ -519,7 +519,7 @@ def _times(geometry: Any, scale: FloatArray) -> Any:
     return shapely.transform(geometry, lambda xy: xy * scale)
 
 
-def _no_officer(looked: Looked) -> Iterable[Broken]:
+def _no_officer(looked: CheckScope) -> Iterable[Broken]:
     officers = looked.context.officers
     if officers is not None:
         for key in looked.keys:
@@ -527,7 +527,7 @@ def _no_officer(looked: Looked) -> Iterable[Broken]:
                 yield (key,), looked.faces[key], {}
 
 
-def _code_twice(looked: Looked) -> Iterable[Broken]:
+def _code_twice(looked: CheckScope) -> Iterable[Broken]:
     holders: dict[str, list[str]] = {}
     for key, code in looked.context.codes.items():
         holders.setdefault(code, []).append(key)
@@ -541,7 +541,7 @@ def _code_twice(looked: Looked) -> Iterable[Broken]:
             yield tuple(held), shapely.multipolygons(parts), {"code": code}
 
 
-def _code_retired(looked: Looked) -> Iterable[Broken]:
+def _code_retired(looked: CheckScope) -> Iterable[Broken]:
     for key in looked.keys:
         code = looked.context.codes.get(key)
         if code is not None and looked.context.retired_codes.get(code, key) != key:

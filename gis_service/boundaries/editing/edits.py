@@ -15,7 +15,7 @@ import numpy.typing as npt
 import shapely
 
 from gis_service.boundaries.linework import lines as linework
-from gis_service.boundaries.linework.atoms import Opened
+from gis_service.boundaries.linework.atoms import CutGrids
 from gis_service.boundaries.linework.lines import PER_DEGREE, Arc
 from gis_service.boundaries.linework.snapping import snapped_rings
 from gis_service.boundaries.linework.tessellation import OUTSIDE, Tessellation, build_faces
@@ -36,7 +36,7 @@ IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Move:
+class LandTransfer:
     """
     Land that goes from one grid to another.
 
@@ -57,7 +57,7 @@ class Move:
 
 
 @dataclass(frozen=True)
-class Change:
+class EditResult:
     """
     What an edit, or its undoing, did.
 
@@ -86,7 +86,7 @@ class Change:
     renoded: tuple[str, ...]
     created: tuple[str, ...]
     retired: tuple[str, ...]
-    moves: tuple[Move, ...]
+    moves: tuple[LandTransfer, ...]
     before: Mapping[str, Any] = field(repr=False)
     after: Mapping[str, Any] = field(repr=False)
     parents: Mapping[str, str]
@@ -97,15 +97,15 @@ class Change:
         """Square metres that changed hands."""
         return sum(move.area_m2 for move in self.moves)
 
-    def inverse(self) -> "Change":
+    def inverse(self) -> "EditResult":
         """Look at it backwards."""
-        return Change(
+        return EditResult(
             self.kind,
             self.touched,
             self.renoded,
             self.retired,
             self.created,
-            tuple(Move(m.target, m.source, m.area_m2, m.geometry) for m in self.moves),
+            tuple(LandTransfer(m.target, m.source, m.area_m2, m.geometry) for m in self.moves),
             self.after,
             self.before,
             self.parents,
@@ -130,7 +130,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class _Step:
-    change: Change
+    change: EditResult
     removed: dict[int, Arc]
     added: dict[int, Arc]
 
@@ -194,7 +194,7 @@ class Draft:
         return dict(self._parents)
 
     @property
-    def changes(self) -> tuple[Change, ...]:
+    def changes(self) -> tuple[EditResult, ...]:
         """What was done and not undone, in order."""
         return tuple(step.change for step in self._done)
 
@@ -302,7 +302,7 @@ class Draft:
 
     # --- editing -------------------------------------------------------------------------------
 
-    def apply(self, edit: Edit) -> Change:
+    def apply(self, edit: Edit) -> EditResult:
         """
         Do an edit.
 
@@ -316,7 +316,7 @@ class Draft:
 
         Returns
         -------
-        Change
+        EditResult
             What it did.
 
         Raises
@@ -331,7 +331,7 @@ class Draft:
         self._done.append(step)
         return step.change
 
-    def preview(self, edit: Edit) -> Change:
+    def preview(self, edit: Edit) -> EditResult:
         """
         Work out an edit without doing it.
 
@@ -342,18 +342,18 @@ class Draft:
 
         Returns
         -------
-        Change
+        EditResult
             What it would do.
         """
         return self._worked_out(edit).change
 
-    def undo(self) -> Change:
+    def undo(self) -> EditResult:
         """
         Take back the last edit.
 
         Returns
         -------
-        Change
+        EditResult
             What taking it back did.
 
         Raises
@@ -368,9 +368,9 @@ class Draft:
         self._take(inverse)
         return inverse.change
 
-    def tried(self, edits: Iterable[Edit]) -> list[tuple[Edit, Change]]:
+    def tried(self, edits: Iterable[Edit]) -> list[tuple[Edit, EditResult]]:
         """Work out edits one upon the other without doing them."""
-        found: list[tuple[Edit, Change]] = []
+        found: list[tuple[Edit, EditResult]] = []
         try:
             for edit in edits:
                 try:
@@ -475,16 +475,16 @@ class Draft:
 
     # --- opening and closing the linework --------------------------------------------------------
 
-    def _open_region(self, edit: Edit) -> Opened:
+    def _open_region(self, edit: Edit) -> CutGrids:
         region = _region(edit)
         zone = self._met_by(region)
         if not zone:
             raise InputError("boundaries.region_outside", place=Place(field="region"))
         return self._open(self._snapped(region, zone), zone)
 
-    def _open(self, lines: Sequence[IntArray], zone: Sequence[str]) -> Opened:
+    def _open(self, lines: Sequence[IntArray], zone: Sequence[str]) -> CutGrids:
         indices = sorted({index for key in zone for index in self._arcs_of[key]})
-        return Opened.of([self._arcs[index] for index in indices], indices, lines, zone)
+        return CutGrids.of([self._arcs[index] for index in indices], indices, lines, zone)
 
     def _met_by(self, region: Any) -> list[str]:
         near = self.within(*region.bounds)
@@ -501,7 +501,7 @@ class Draft:
     def _closed(
         self,
         kind: str,
-        opened: Opened,
+        opened: CutGrids,
         owner: IntArray,
         created: Mapping[str, str],
         *,
@@ -534,14 +534,14 @@ class Draft:
         touched = sorted(changed, key=rank.__getitem__)
         renoded = sorted(all_keys - changed, key=rank.__getitem__)
         parents = {key: created[key] if key in created else self._parents[key] for key in touched}
-        change = Change(
+        change = EditResult(
             kind,
             tuple(touched),
             tuple(renoded),
             tuple(created),
             tuple(sorted(emptied, key=rank.__getitem__)),
             tuple(
-                Move(source, target, float(area_m2(land)[0]), land)
+                LandTransfer(source, target, float(area_m2(land)[0]), land)
                 for (source, target), land in pairs.items()
             ),
             {key: self._faces[key] for key in (*touched, *renoded) if key not in created},
@@ -724,5 +724,8 @@ def _place_of(xy: IntArray) -> Place:
 
 
 __all__ = [
-    "Change", "Draft", "Edge", "Move",
+    "Draft",
+    "Edge",
+    "EditResult",
+    "LandTransfer",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ import shapely
 
 from gis_service.boundaries.editing.balance import Loads
 from gis_service.boundaries.editing.checks import compactness
-from gis_service.boundaries.editing.edits import Change, Draft, Edit
+from gis_service.boundaries.editing.edits import Draft, Edit, EditResult
 from gis_service.boundaries.linework.noding import metres_per_degree
 from gis_service.boundaries.linework.tessellation import faces_beside
 from gis_service.errors import InputError
@@ -37,7 +37,7 @@ IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Taste:
+class Weights:
     """What an answer puts first."""
 
     # Weight of the spread of the loads.
@@ -48,10 +48,10 @@ class Taste:
     off_street: float
 
 
-TASTES: Final[dict[str, Taste]] = {
-    "balanced": Taste(balance=12.0, border=0.3, off_street=1.5),
-    "compact": Taste(balance=3.0, border=2.0, off_street=1.0),
-    "streets": Taste(balance=3.0, border=0.8, off_street=6.0),
+TASTES: Final[dict[str, Weights]] = {
+    "balanced": Weights(balance=12.0, border=0.3, off_street=1.5),
+    "compact": Weights(balance=3.0, border=2.0, off_street=1.0),
+    "streets": Weights(balance=3.0, border=0.8, off_street=6.0),
 }
 
 
@@ -249,7 +249,7 @@ class _Blocks:
             parts.append(sorted(part))
         return parts
 
-    def shared_out(self, share: IntArray, count: int, taste: Taste) -> IntArray:
+    def shared_out(self, share: IntArray, count: int, taste: Weights) -> IntArray:
         """Move blocks between neighbouring pieces as long as the answer gets better."""
         share = share.copy()
         held = np.bincount(share, weights=self.weight, minlength=count)
@@ -285,7 +285,7 @@ class _Blocks:
                 break
         return share
 
-    def price(self, share: IntArray, count: int, taste: Taste) -> float:
+    def price(self, share: IntArray, count: int, taste: Weights) -> float:
         """Weigh an answer by a taste: less is better."""
         held = np.bincount(share, weights=self.weight, minlength=count)
         metres = 0.0
@@ -435,7 +435,9 @@ def _neighbours(
 # --- edits ---------------------------------------------------------------------------------------
 
 
-def _done(draft: Draft, faces: Mapping[str, Any], regions: list[Any]) -> list[tuple[Edit, Change]]:
+def _done(
+    draft: Draft, faces: Mapping[str, Any], regions: list[Any]
+) -> list[tuple[Edit, EditResult]]:
     """Say pieces as edits: known grids keep the land that is most theirs, the rest is drawn."""
     keys = list(faces)
     overlap = np.array([[shapely.intersection(faces[k], r).area for r in regions] for k in keys])
@@ -474,7 +476,7 @@ def _geojson(geometry: Any) -> dict[str, Any]:
     return dict(shapely.geometry.mapping(geometry))
 
 
-def _after(done: Sequence[tuple[Edit, Change]], faces: Mapping[str, Any]) -> dict[str, Any]:
+def _after(done: Sequence[tuple[Edit, EditResult]], faces: Mapping[str, Any]) -> dict[str, Any]:
     land = dict(faces)
     for _, change in done:
         for key in change.retired:
@@ -483,4 +485,4 @@ def _after(done: Sequence[tuple[Edit, Change]], faces: Mapping[str, Any]) -> dic
     return land
 
 
-__all__ = ["TASTES", "Proposal", "Taste", "propose"]
+__all__ = ["TASTES", "Proposal", "Weights", "propose"]

@@ -57,7 +57,7 @@ class ChangedGrid:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class VersionComparison:
     """Two versions side by side."""
 
     a: Version
@@ -145,7 +145,7 @@ def list_versions(connection: sa.Connection, actor: Actor, scheme: str) -> list[
     ]  # fmt: skip
 
 
-def compare(connection: sa.Connection, actor: Actor, a: int, b: int) -> Comparison:
+def compare(connection: sa.Connection, actor: Actor, a: int, b: int) -> VersionComparison:
     """
     Tell what is different in a second version.
 
@@ -160,7 +160,7 @@ def compare(connection: sa.Connection, actor: Actor, a: int, b: int) -> Comparis
 
     Returns
     -------
-    Comparison
+    VersionComparison
         Grids with other land, name, code or parent, and households by old and new grid.
 
     Raises
@@ -175,7 +175,7 @@ def compare(connection: sa.Connection, actor: Actor, a: int, b: int) -> Comparis
     after = read_grids(connection, second.scheme_id, second.effective_day)
     grids = _changed(before, after)
     moved = _households_moved(connection, actor, first, second, before | after)
-    return Comparison(first, second, grids, moved)
+    return VersionComparison(first, second, grids, moved)
 
 
 def _changed(before: dict[str, BaseGrid], after: dict[str, BaseGrid]) -> list[ChangedGrid]:

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from gis_service.boundaries.history.changes import Comparison
+from gis_service.boundaries.history.changes import VersionComparison
 from gis_service.store.tables import SRID
 
 
-def comparison_file(found: Comparison) -> bytes:
+def comparison_file(found: VersionComparison) -> bytes:
     """
     Write a comparison.
 
@@ -41,7 +41,7 @@ def comparison_file(found: Comparison) -> bytes:
         return file.read_bytes()
 
 
-def _grids(found: Comparison, side: str) -> gpd.GeoDataFrame:
+def _grids(found: VersionComparison, side: str) -> gpd.GeoDataFrame:
     rows = [(one, getattr(one, side)) for one in found.grids]
     rows = [(one, grid) for one, grid in rows if grid is not None]
     shapes = np.empty(len(rows), dtype=object)

@@ -44,7 +44,7 @@ Lengths = defaultdict[int, float]
 
 
 @dataclass
-class Opened:
+class CutGrids:
     """Grids whose arcs are cut by a new line."""
 
     # The arcs around the grids, and what the draft calls them.
@@ -69,7 +69,7 @@ class Opened:
     @classmethod
     def of(
         cls, arcs: list[Arc], indices: list[int], lines: Sequence[IntArray], zone: Sequence[str]
-    ) -> "Opened":
+    ) -> "CutGrids":
         """
         Cut arcs by lines.
 
@@ -84,7 +84,7 @@ class Opened:
 
         Returns
         -------
-        Opened
+        CutGrids
             Ready for new owners.
 
         Raises

@@ -20,7 +20,7 @@ _MIX = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], dt
 
 
 @dataclass(frozen=True)
-class Frame:
+class LocalFrame:
     """
     How a place becomes one number.
 
@@ -38,7 +38,7 @@ class Frame:
     factor: int
 
     @classmethod
-    def around(cls, *geometries: GeometryArray) -> "Frame":
+    def around(cls, *geometries: GeometryArray) -> "LocalFrame":
         """
         Make a frame that holds geometries.
 
@@ -49,7 +49,7 @@ class Frame:
 
         Returns
         -------
-        Frame
+        LocalFrame
             For chains that are to be compared.
         """
         bounds = np.array([shapely.total_bounds(one) for one in geometries])
@@ -157,7 +157,7 @@ def _joined(one: Chain, less: Chain) -> Chain:
     )
 
 
-def of_polygons(polygons: GeometryArray, frame: Frame) -> Chain:
+def of_polygons(polygons: GeometryArray, frame: LocalFrame) -> Chain:
     """Take the borders of polygons with the land on the left."""
     parts, owner = shapely.get_parts(polygons, return_index=True)
     rings, part = shapely.get_rings(shapely.orient_polygons(parts), return_index=True)
@@ -165,13 +165,13 @@ def of_polygons(polygons: GeometryArray, frame: Frame) -> Chain:
     return _directed(xy, ring, owner[part], frame)
 
 
-def of_lines(lines: GeometryArray, frame: Frame) -> Chain:
+def of_lines(lines: GeometryArray, frame: LocalFrame) -> Chain:
     """Take lines as borders of one owner."""
     xy, line = shapely.get_coordinates(lines, return_index=True)
     return _directed(xy, line, np.zeros(len(lines), dtype=np.int64), frame)
 
 
-def of_arcs(arcs: GeometryArray, left: IntArray, right: IntArray, frame: Frame) -> Chain:
+def of_arcs(arcs: GeometryArray, left: IntArray, right: IntArray, frame: LocalFrame) -> Chain:
     """Take arcs as borders of the owners beside them."""
     ours, theirs = np.flatnonzero(left >= 0), np.flatnonzero(right >= 0)
     xy, line = shapely.get_coordinates(arcs[ours], return_index=True)
@@ -180,7 +180,7 @@ def of_arcs(arcs: GeometryArray, left: IntArray, right: IntArray, frame: Frame) 
     return _joined(one, _directed(xy, line, right[theirs], frame))
 
 
-def _directed(xy: FloatArray, line: IntArray, owner: IntArray, frame: Frame) -> Chain:
+def _directed(xy: FloatArray, line: IntArray, owner: IntArray, frame: LocalFrame) -> Chain:
     number = frame.number(xy)
     at = np.flatnonzero(line[1:] == line[:-1])
     a, b = number[at], number[at + 1]

@@ -21,7 +21,7 @@ _SHOWN: Final = 6
 
 
 @dataclass(frozen=True)
-class Part:
+class LandPart:
     """
     Land that hangs together, islands counted in.
 
@@ -38,7 +38,7 @@ class Part:
     lat: float
 
 
-def parts_apart(polygons: Geometries) -> list[Part]:
+def parts_apart(polygons: Geometries) -> list[LandPart]:
     """Divide land where there is nothing for a thousand kilometres."""
     pieces, owner = shapely.get_parts(np.asarray(polygons, dtype=object), return_index=True)
     there = ~shapely.is_empty(pieces)
@@ -62,7 +62,7 @@ def parts_apart(polygons: Geometries) -> list[Part]:
         lon = (west[mine].min() + east[mine].max()) / 2
         lat = (south[mine].min() + north[mine].max()) / 2
         places = np.unique(owner[mine[square]])
-        found.append(Part(tuple(places.tolist()), float(lon), float(lat)))
+        found.append(LandPart(tuple(places.tolist()), float(lon), float(lat)))
     return sorted(found, key=lambda part: -len(part.places))
 
 

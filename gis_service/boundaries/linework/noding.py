@@ -78,7 +78,7 @@ class _TangledError(Exception):
 
 
 @dataclass(frozen=True)
-class Finding:
+class NodingFinding:
     """
     Something at a place: an error, a repair, or a warning.
 
@@ -157,9 +157,9 @@ class NodingReport:
     tolerance_m: float
     tessellation: Tessellation | None
     polygons: GeometryArray
-    repairs: list[Finding]
-    errors: list[Finding]
-    warnings: list[Finding]
+    repairs: list[NodingFinding]
+    errors: list[NodingFinding]
+    warnings: list[NodingFinding]
 
     def counts(self) -> dict[str, dict[str, int]]:
         """
@@ -177,7 +177,7 @@ class NodingReport:
         }
 
 
-def _counted(kinds: Sequence[str], findings: Iterable[Finding]) -> dict[str, int]:
+def _counted(kinds: Sequence[str], findings: Iterable[NodingFinding]) -> dict[str, int]:
     found = Counter(finding.kind for finding in findings)
     return {kind: found[kind] for kind in kinds}
 
@@ -229,7 +229,7 @@ def check_polygons(
     except _TangledError as tangle:
         meeting = shapely.dwithin(shapely.boundary(shapes[there]), tangle.place, 2 * LATTICE)
         keys_there = tuple(names[index] for index in there[meeting])
-        errors.append(Finding("tangled", keys_there, 0.0, 0.0, tangle.place, tangle.count))
+        errors.append(NodingFinding("tangled", keys_there, 0.0, 0.0, tangle.place, tangle.count))
         return nothing_to_node
     decided = _decide(names, arrangement, tolerance_m, allow_holes=allow_holes)
     repairs += decided.repairs
@@ -239,7 +239,7 @@ def check_polygons(
         nobodys = arrangement.faces[decided.owner == OUTSIDE]  # said already
         errors += _open_slits(names, faces, nobodys, tolerance_m)
     empty = [i for i in there.tolist() if faces[i].is_empty]
-    errors += [Finding("no_land", (names[i],), 0.0, 0.0, shapes[i]) for i in empty]
+    errors += [NodingFinding("no_land", (names[i],), 0.0, 0.0, shapes[i]) for i in empty]
     warnings = decided.warnings + _oddities(names, faces)
     tessellation = None if errors else _linework(names, arrangement, decided.owner)
     return NodingReport(names, tolerance_m, tessellation, faces, repairs, errors, warnings)
@@ -250,40 +250,44 @@ def check_polygons(
 
 def _cleaned(
     names: tuple[str, ...], polygons: GeometryArray, tolerance_m: float, most_crossings: int
-) -> tuple[GeometryArray, list[Finding], list[Finding]]:
+) -> tuple[GeometryArray, list[NodingFinding], list[NodingFinding]]:
     errors = [
-        Finding("key_twice", (name,), 0.0, 0.0, None, count)
+        NodingFinding("key_twice", (name,), 0.0, 0.0, None, count)
         for name, count in Counter(names).items()
         if count > 1
     ]
-    repairs: list[Finding] = []
+    repairs: list[NodingFinding] = []
     shapes = np.full(len(names), shapely.MultiPolygon(), dtype=object)
     left = most_crossings
     for index, (name, given) in enumerate(zip(names, polygons, strict=True)):
         polygon, beside = _land_of(given)
         if polygon is None:
-            errors.append(Finding("empty", (name,), 0.0, 0.0, None))
+            errors.append(NodingFinding("empty", (name,), 0.0, 0.0, None))
             continue
         if beside is not None:
-            repairs.append(Finding("spike", (name,), 0.0, 0.0, beside))
+            repairs.append(NodingFinding("spike", (name,), 0.0, 0.0, beside))
         bare, repeated, without_land = _bare(polygon)
         if len(repeated):
             places: Any = shapely.multipoints(repeated)
-            repairs.append(Finding("duplicate_vertex", (name,), 0.0, 0.0, places, len(repeated)))
+            repairs.append(
+                NodingFinding("duplicate_vertex", (name,), 0.0, 0.0, places, len(repeated))
+            )
         if len(without_land):
             places = shapely.multilinestrings(without_land)
-            repairs.append(Finding("spike", (name,), 0.0, 0.0, places, len(without_land)))
+            repairs.append(NodingFinding("spike", (name,), 0.0, 0.0, places, len(without_land)))
         if not shapely.is_valid(bare):
             try:
                 left -= _own_crossings(bare, min(left, most_crossings // _OWN_SHARE))
             except _TangledError as tangle:
-                errors.append(Finding("tangled", (name,), 0.0, 0.0, tangle.place, tangle.count))
+                errors.append(
+                    NodingFinding("tangled", (name,), 0.0, 0.0, tangle.place, tangle.count)
+                )
                 break
             bare, wrong, mended = _untangled(name, bare, tolerance_m)
             errors += wrong
             repairs += mended
         if bare.is_empty:
-            errors.append(Finding("empty", (name,), 0.0, 0.0, None))
+            errors.append(NodingFinding("empty", (name,), 0.0, 0.0, None))
         shapes[index] = bare
     return shapes, errors, repairs
 
@@ -337,7 +341,7 @@ def _shell_and_holes(rings: list[FloatArray]) -> tuple[FloatArray, list[FloatArr
 
 def _untangled(
     name: str, polygon: shapely.Geometry, tolerance_m: float
-) -> tuple[Any, list[Finding], list[Finding]]:
+) -> tuple[Any, list[NodingFinding], list[NodingFinding]]:
     """Make a valid polygon; what is wider than the tolerance and in doubt is an error."""
     doubtful: list[Any] = []
     parts = []
@@ -364,7 +368,9 @@ def _untangled(
         rings = shapely.union_all(shapely.get_rings(shapely.get_parts(polygon)))
         where = shapely.difference(rings, shapely.boundary(whole))
         parts_alone = shapely.is_valid(shapely.get_parts(polygon)).all()
-        mended = [Finding("shared_edge" if parts_alone else "spike", (name,), 0.0, 0.0, where)]
+        mended = [
+            NodingFinding("shared_edge" if parts_alone else "spike", (name,), 0.0, 0.0, where)
+        ]
     return whole, wrong, mended
 
 
@@ -632,9 +638,9 @@ def _first_claim(arrangement: _Arrangement) -> IndexArray:
 @dataclass(frozen=True)
 class _Decided:
     owner: IndexArray
-    repairs: list[Finding]
-    errors: list[Finding]
-    warnings: list[Finding]
+    repairs: list[NodingFinding]
+    errors: list[NodingFinding]
+    warnings: list[NodingFinding]
 
 
 def _decide(
@@ -697,7 +703,7 @@ def _joined(faces: GeometryArray, groups: list[list[int]]) -> GeometryArray:
 
 def _by_grids(
     kind: str, keys: Sequence[tuple[str, ...]], places: GeometryArray, taken: Mask
-) -> list[Finding]:
+) -> list[NodingFinding]:
     """Make one of all repairs between the same grids: their number, their land, the widest one."""
     metric = _scaled(places)
     areas = shapely.area(metric)
@@ -832,7 +838,7 @@ def _open_slits(
     polygons: GeometryArray,
     nobodys: GeometryArray,
     tolerance_m: float,
-) -> list[Finding]:
+) -> list[NodingFinding]:
     """Find slits between two grids that end in the open and so enclose no face."""
     there = np.flatnonzero(~shapely.is_empty(polygons))
     if len(there) < 2 or tolerance_m >= OPEN_SLIT_M:
@@ -858,7 +864,7 @@ def _open_slits(
             continue
         place = shapely.transform(piece, lambda xy: xy / scale)
         keys = tuple(names[there[index]] for index in touched)
-        found.append(Finding("gap", keys, float(area_m2(place)[0]), float(width), place))
+        found.append(NodingFinding("gap", keys, float(area_m2(place)[0]), float(width), place))
     return found
 
 
@@ -868,7 +874,7 @@ def _is_bay(piece: shapely.Geometry, width: float, length: float) -> bool:
     return bool(width >= widest and shapely.area(piece) >= share * width * length)
 
 
-def _oddities(names: tuple[str, ...], polygons: GeometryArray) -> list[Finding]:
+def _oddities(names: tuple[str, ...], polygons: GeometryArray) -> list[NodingFinding]:
     found = []
     for name, polygon in zip(names, polygons, strict=True):
         parts = shapely.get_num_geometries(polygon)
@@ -960,11 +966,13 @@ def _widths(metric: GeometryArray) -> FloatArray:
     return np.asarray(np.sqrt(low * high), dtype=float)
 
 
-def _finding(kind: str, keys: tuple[str, ...], place: Any, count: int = 1) -> Finding:
+def _finding(kind: str, keys: tuple[str, ...], place: Any, count: int = 1) -> NodingFinding:
     return replace(_findings(kind, [keys], np.array([place], dtype=object))[0], count=count)
 
 
-def _findings(kind: str, keys: Sequence[tuple[str, ...]], places: GeometryArray) -> list[Finding]:
+def _findings(
+    kind: str, keys: Sequence[tuple[str, ...]], places: GeometryArray
+) -> list[NodingFinding]:
     metric = _scaled(places)
     areas = shapely.area(metric)
     widths = 2 * areas / np.maximum(shapely.length(metric), _HAIR)  # at least so wide
@@ -973,6 +981,6 @@ def _findings(kind: str, keys: Sequence[tuple[str, ...]], places: GeometryArray)
     big = np.flatnonzero(areas > _EXACT_FROM_M2)  # for slivers the stretched plane is exact enough
     areas[big] = area_m2(places[big])
     return [
-        Finding(kind, grids, float(area), float(width), place)
+        NodingFinding(kind, grids, float(area), float(width), place)
         for grids, area, width, place in zip(keys, areas, widths, places, strict=True)
     ]

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from gis_service.boundaries.editing.balance import Load, Loads
 from gis_service.boundaries.editing.checks import Context
-from gis_service.boundaries.editing.edits import Change, Draft
+from gis_service.boundaries.editing.edits import Draft, EditResult
 from gis_service.boundaries.editing.rules import redraw_rules
 from gis_service.boundaries.plans.base import Base, read_base, state_of_data
 from gis_service.boundaries.publication.reading import newest_version
@@ -52,7 +52,7 @@ class StoredEdit:
 
 
 @dataclass
-class Held:
+class DraftState:
     """
     A draft with its figures and what it is judged against.
 
@@ -81,7 +81,7 @@ class Held:
         for one in wanted[common:]:
             self.apply(one)
 
-    def apply(self, one: StoredEdit) -> Change:
+    def apply(self, one: StoredEdit) -> EditResult:
         """
         Do an edit here; the store is written by the caller.
 
@@ -92,7 +92,7 @@ class Held:
 
         Returns
         -------
-        Change
+        EditResult
             What it did.
         """
         change = self.draft.apply(one.edit)
@@ -102,13 +102,13 @@ class Held:
         self.edits.append(one.edit)
         return change
 
-    def undo(self) -> Change:
+    def undo(self) -> EditResult:
         """
         Take the last edit back here.
 
         Returns
         -------
-        Change
+        EditResult
             What that did.
         """
         change = self.draft.undo()
@@ -161,7 +161,7 @@ class Held:
 
 
 @dataclass
-class _Ground:
+class _BaseData:
     base: Base
     loads: Loads
     context: Context
@@ -169,14 +169,14 @@ class _Ground:
     at: float
 
 
-class PlanDesk:
+class DraftCache:
     """The drafts of one process, shared by its threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._turns: WeakValueDictionary[int, Any] = WeakValueDictionary()
-        self._grounds: OrderedDict[int, _Ground] = OrderedDict()
-        self._held: OrderedDict[tuple[int, int], Held] = OrderedDict()
+        self._grounds: OrderedDict[int, _BaseData] = OrderedDict()
+        self._held: OrderedDict[tuple[int, int], DraftState] = OrderedDict()
         self._stage: Stage = "waiting"
         self._used = time.monotonic()
 
@@ -247,7 +247,7 @@ class PlanDesk:
         plan_id: int,
         version: Version,
         edits: Sequence[StoredEdit],
-    ) -> Iterator[Held]:
+    ) -> Iterator[DraftState]:
         """
         Give a plan's draft as the store has it; nobody else works on it meanwhile.
 
@@ -264,7 +264,7 @@ class PlanDesk:
 
         Yields
         ------
-        Held
+        DraftState
             The draft.
         """
         with self.turn(plan_id):
@@ -281,7 +281,7 @@ class PlanDesk:
         with self._lock:
             return self._ground(connection, version).base
 
-    def _forget(self, plan_id: int, version: Version, held: Held) -> None:
+    def _forget(self, plan_id: int, version: Version, held: DraftState) -> None:
         """Drop a draft that an error may have left half way; it is made anew from the store."""
         with self._lock:
             if held.draft.changes and self._held.get((plan_id, version.version_id)) is held:
@@ -289,14 +289,14 @@ class PlanDesk:
                 if not consistent:
                     del self._held[plan_id, version.version_id]
 
-    def _draft(self, connection: sa.Connection, plan_id: int, version: Version) -> Held:
+    def _draft(self, connection: sa.Connection, plan_id: int, version: Version) -> DraftState:
         key = (plan_id, version.version_id)
         with self._lock:
             ground = self._ground(connection, version)
             held = self._held.get(key)
             if held is None or held.base is not ground.base:
                 loads = ground.loads.copy()
-                held = Held(
+                held = DraftState(
                     ground.base,
                     Draft(ground.base.tessellation, ground.base.parents),
                     loads,
@@ -308,7 +308,7 @@ class PlanDesk:
                 self._held.popitem(last=False)
             return held
 
-    def _ground(self, connection: sa.Connection, version: Version) -> _Ground:
+    def _ground(self, connection: sa.Connection, version: Version) -> _BaseData:
         self._used = time.monotonic()
         state = state_of_data(connection)
         ground = self._grounds.get(version.version_id)
@@ -321,13 +321,15 @@ class PlanDesk:
             self._grounds.popitem(last=False)
         return ground
 
-    def _made(self, connection: sa.Connection, version: Version, state: tuple[Any, ...]) -> _Ground:
+    def _made(
+        self, connection: sa.Connection, version: Version, state: tuple[Any, ...]
+    ) -> _BaseData:
         try:
             self._stage = "reading"
             base = read_base(connection, version)
             self._stage = "counting"
             loads = _loads(base)
-            made = _Ground(base, loads, _context(base, loads), state, time.monotonic())
+            made = _BaseData(base, loads, _context(base, loads), state, time.monotonic())
         except BaseException:
             self._stage = "waiting"
             raise

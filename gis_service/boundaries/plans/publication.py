@@ -18,7 +18,7 @@ from gis_service.boundaries.editing.checks import Finding
 from gis_service.boundaries.editing.partition import propose
 from gis_service.boundaries.plans import life as plan_life
 from gis_service.boundaries.plans import work as plan_work
-from gis_service.boundaries.plans.drafts import Held, PlanDesk
+from gis_service.boundaries.plans.drafts import DraftCache, DraftState
 from gis_service.boundaries.plans.life import Plan
 from gis_service.boundaries.publication.publishing import (
     Difference,
@@ -48,7 +48,9 @@ PLURAL = {
 
 
 @contextmanager
-def drafted(connection: sa.Connection, desk: PlanDesk, plan_id: int) -> Iterator[tuple[Plan, Held]]:
+def drafted(
+    connection: sa.Connection, desk: DraftCache, plan_id: int
+) -> Iterator[tuple[Plan, DraftState]]:
     """
     Give a plan with its draft, on the newest version where that is possible.
 
@@ -72,7 +74,7 @@ def drafted(connection: sa.Connection, desk: PlanDesk, plan_id: int) -> Iterator
         yield plan, held
 
 
-def checks(held: Held, language: Language) -> dict[str, Any]:
+def checks(held: DraftState, language: Language) -> dict[str, Any]:
     """
     Check a draft.
 
@@ -108,7 +110,7 @@ def checks(held: Held, language: Language) -> dict[str, Any]:
     }
 
 
-def redraw_of(held: Held) -> Difference:
+def redraw_of(held: DraftState) -> Difference:
     """Work out what a draft changes in all."""
     base, draft = held.base, held.draft
     faces = draft.faces(sorted(held.touched | held.renoded))
@@ -133,7 +135,7 @@ def redraw_of(held: Held) -> Difference:
 
 
 def impact(
-    connection: sa.Connection, plan: Plan, held: Held, on: date | None = None
+    connection: sa.Connection, plan: Plan, held: DraftState, on: date | None = None
 ) -> dict[str, Any]:
     """
     Tell what publication would move.
@@ -232,7 +234,7 @@ def _flows(
 
 
 def proposals(
-    held: Held,
+    held: DraftState,
     parent: str | None,
     grids: Sequence[str],
     pieces: int | None,
@@ -295,7 +297,7 @@ def proposals(
 
 def submit(
     connection: sa.Connection,
-    desk: PlanDesk,
+    desk: DraftCache,
     actor: Actor,
     plan_id: int,
     reasons: Mapping[str, str],
@@ -334,7 +336,7 @@ def _said(reasons: Mapping[str, str]) -> dict[str, str]:
     return {key: words.strip() for key, words in reasons.items() if words and words.strip()}
 
 
-def _require_right(held: Held, reasons: Mapping[str, str]) -> list[Finding]:
+def _require_right(held: DraftState, reasons: Mapping[str, str]) -> list[Finding]:
     found = plan_work.all_findings(held)
     errors = [one for one in found if one.severity == "error"]
     if errors:
@@ -354,7 +356,7 @@ def _require_right(held: Held, reasons: Mapping[str, str]) -> list[Finding]:
 
 def publish_plan(
     connection: sa.Connection,
-    desk: PlanDesk,
+    desk: DraftCache,
     actor: Actor,
     plan_id: int,
     effective_day: date,

@@ -17,11 +17,11 @@ import sqlalchemy as sa
 from gis_service.access import Actor
 from gis_service.boundaries.editing.balance import Load
 from gis_service.boundaries.editing.checks import Finding, check, check_levels, levels_of
-from gis_service.boundaries.editing.edits import Change
+from gis_service.boundaries.editing.edits import EditResult
 from gis_service.boundaries.editing.handing_over import region_of
 from gis_service.boundaries.linework.tessellation import land_changed
 from gis_service.boundaries.plans import life as plan_life
-from gis_service.boundaries.plans.drafts import Held, PlanDesk, StoredEdit
+from gis_service.boundaries.plans.drafts import DraftCache, DraftState, StoredEdit
 from gis_service.boundaries.plans.life import OPEN, Plan
 from gis_service.boundaries.publication.reading import newest_version, read_grids, read_names
 from gis_service.errors import GisError, InputError, Place
@@ -38,7 +38,7 @@ Box = tuple[float, float, float, float]
 
 
 def read_plan(
-    connection: sa.Connection, desk: PlanDesk, plan_id: int, language: Language
+    connection: sa.Connection, desk: DraftCache, plan_id: int, language: Language
 ) -> dict[str, Any]:
     """
     Tell all about a plan.
@@ -146,7 +146,7 @@ def summary(edit: Mapping[str, Any], names: Mapping[str, str], language: Languag
 
 
 def rebased(
-    connection: sa.Connection, desk: PlanDesk, plan: Plan
+    connection: sa.Connection, desk: DraftCache, plan: Plan
 ) -> tuple[Plan, list[dict[str, Any]]]:
     """Show a plan on the newest version where both touch different grids; nothing is stored."""
     if plan.status not in OPEN:
@@ -174,7 +174,7 @@ def rebased(
 
 
 def put_on_newest(
-    connection: sa.Connection, desk: PlanDesk, plan: Plan
+    connection: sa.Connection, desk: DraftCache, plan: Plan
 ) -> tuple[Plan, list[dict[str, Any]]]:
     """Put a plan on the newest version for good, before anything else is changed in it."""
     moved, conflicts = rebased(connection, desk, plan)
@@ -205,7 +205,7 @@ def _both_changed(
 
 def _with_ours(
     connection: sa.Connection,
-    desk: PlanDesk,
+    desk: DraftCache,
     plan: Plan,
     edits: Sequence[StoredEdit],
     conflicts: list[dict[str, Any]],
@@ -240,7 +240,7 @@ def _said_conflict(
 
 def preview(
     connection: sa.Connection,
-    desk: PlanDesk,
+    desk: DraftCache,
     plan: Plan,
     rev: int,
     edit: Mapping[str, Any],
@@ -283,7 +283,7 @@ def preview(
 
 def do(
     connection: sa.Connection,
-    desk: PlanDesk,
+    desk: DraftCache,
     actor: Actor,
     plan: Plan,
     edit: Mapping[str, Any],
@@ -323,7 +323,7 @@ def do(
 
 def step(
     connection: sa.Connection,
-    desk: PlanDesk,
+    desk: DraftCache,
     actor: Actor,
     plan: Plan,
     way: str,
@@ -361,7 +361,7 @@ def step(
         return told(held, change, held.before, rev, one.edit, language)
 
 
-def completed(held: Held, edit: Mapping[str, Any]) -> dict[str, Any]:
+def completed(held: DraftState, edit: Mapping[str, Any]) -> dict[str, Any]:
     """Write into an edit what is needed to do it again just so."""
     made = dict(edit)
     kind = made.get("kind")
@@ -373,7 +373,7 @@ def completed(held: Held, edit: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def _free_key(held: Held) -> str:
+def _free_key(held: DraftState) -> str:
     """Give new grids a number; one that was undone may come again, since its edit is gone."""
     used = {str(edit["key"]) for edit in held.edits if "key" in edit}
     number = 1
@@ -382,7 +382,7 @@ def _free_key(held: Held) -> str:
     return f"new-{number}"
 
 
-def _new_name(held: Held, edit: Mapping[str, Any]) -> str:
+def _new_name(held: DraftState, edit: Mapping[str, Any]) -> str:
     """Count on from the names of the village's grids."""
     source = str(edit.get("grid", ""))
     names = held.names
@@ -397,7 +397,7 @@ def _new_name(held: Held, edit: Mapping[str, Any]) -> str:
     return f"{begin}{max(numbers, default=0) + 1}{end}"
 
 
-def _land_of_buildings(held: Held, edit: Mapping[str, Any]) -> Any:
+def _land_of_buildings(held: DraftState, edit: Mapping[str, Any]) -> Any:
     base, to = held.base, str(edit.get("to"))
     wanted = np.unique(np.array([int(one) for one in edit.get("buildings", ())], dtype=np.int64))
     position = np.searchsorted(base.building_ids, wanted).clip(
@@ -426,8 +426,8 @@ def _land_of_buildings(held: Held, edit: Mapping[str, Any]) -> Any:
 
 
 def told(
-    held: Held,
-    change: Change,
+    held: DraftState,
+    change: EditResult,
     before: Mapping[str, Load],
     rev: int,
     edit: Mapping[str, Any],
@@ -488,7 +488,7 @@ def finding_id(one: Finding) -> str:
 
 
 def _grid(
-    held: Held, key: str, before: Load | None, now: Load, names: Mapping[str, str]
+    held: DraftState, key: str, before: Load | None, now: Load, names: Mapping[str, str]
 ) -> dict[str, Any]:
     known = held.base.grids.get(key)
     parent = held.draft.parents[key]
@@ -534,7 +534,7 @@ def collection(features: Iterable[tuple[Any, Mapping[str, Any]]]) -> dict[str, A
     }
 
 
-def _faces(held: Held, keys: Sequence[str], names: Mapping[str, str]) -> dict[str, Any]:
+def _faces(held: DraftState, keys: Sequence[str], names: Mapping[str, str]) -> dict[str, Any]:
     loads, parents = held.loads, held.draft.parents
     changed = held.touched
     return collection(
@@ -555,7 +555,7 @@ def _faces(held: Held, keys: Sequence[str], names: Mapping[str, str]) -> dict[st
     )
 
 
-def _edges(held: Held, keys: Sequence[str]) -> dict[str, Any]:
+def _edges(held: DraftState, keys: Sequence[str]) -> dict[str, Any]:
     return collection(
         (
             one.line,
@@ -565,7 +565,7 @@ def _edges(held: Held, keys: Sequence[str]) -> dict[str, Any]:
     )
 
 
-def faces(held: Held, village: str | None, box: Box | None) -> dict[str, Any]:
+def faces(held: DraftState, village: str | None, box: Box | None) -> dict[str, Any]:
     """
     Give base grids as drafted.
 
@@ -590,7 +590,7 @@ def faces(held: Held, village: str | None, box: Box | None) -> dict[str, Any]:
     return _faces(held, keys, held.names)
 
 
-def edges(held: Held, grid: str | None, parent: str | None) -> dict[str, Any]:
+def edges(held: DraftState, grid: str | None, parent: str | None) -> dict[str, Any]:
     """
     Give the runs of border around grids.
 
@@ -615,7 +615,7 @@ def edges(held: Held, grid: str | None, parent: str | None) -> dict[str, Any]:
     return _edges(held, keys)
 
 
-def snap_lines(held: Held, box: Box) -> dict[str, Any]:
+def snap_lines(held: DraftState, box: Box) -> dict[str, Any]:
     """
     Give the lines that a drawn line may follow.
 
@@ -644,7 +644,7 @@ def snap_lines(held: Held, box: Box) -> dict[str, Any]:
     return collection([*lines, *borders])
 
 
-def buildings(held: Held, box: Box) -> dict[str, Any]:
+def buildings(held: DraftState, box: Box) -> dict[str, Any]:
     """
     Give the buildings in a box: ids and numbers of households, no person.
 
@@ -674,7 +674,7 @@ def buildings(held: Held, box: Box) -> dict[str, Any]:
     )
 
 
-def all_findings(held: Held) -> list[Finding]:
+def all_findings(held: DraftState) -> list[Finding]:
     """Look at the whole tiling, and at every rule where the plan changes something."""
     draft = held.draft
     there = set(draft.keys)

@@ -11,7 +11,7 @@ from gis_service.store import tables as t
 
 
 @dataclass(frozen=True)
-class Level:
+class SchemeLevel:
     """A tier of a scheme."""
 
     rank: int
@@ -26,7 +26,7 @@ def ensure_scheme(
     code: str,
     name: str,
     name_en: str,
-    levels: Sequence[Level],
+    levels: Sequence[SchemeLevel],
     *,
     code_layout: Sequence[int],
     size_rule: Mapping[str, Sequence[int]],

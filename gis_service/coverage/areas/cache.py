@@ -41,7 +41,7 @@ def name_of(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-class KeptAreas:
+class AreaCache:
     """Answers in memory and on disk, cells on disk; shared by threads and processes."""
 
     def __init__(self, folder: Path | None = None) -> None:

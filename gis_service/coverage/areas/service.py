@@ -24,7 +24,7 @@ from gis_service.coverage.areas.answers import (
     NamedPiece,
     tile_bounds,
 )
-from gis_service.coverage.areas.cache import KeptAreas, name_of
+from gis_service.coverage.areas.cache import AreaCache, name_of
 from gis_service.coverage.areas.districts import Barrier, District, districts
 from gis_service.coverage.areas.service_area import (
     NOBODY,
@@ -39,7 +39,7 @@ from gis_service.coverage.county.parts import FACILITIES, ROADS
 from gis_service.coverage.measuring import fingerprints
 from gis_service.coverage.measuring.measurement import (
     Facilities,
-    Ground,
+    MeasuringSetup,
     ground_for,
     minutes_before_moving,
 )
@@ -49,7 +49,7 @@ from gis_service.coverage.travel.travel_time import by_rule
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.grids.reading import find_scheme, on_day
 from gis_service.settings import service_folder
-from gis_service.snapshot import Part, Snapshot, state_of
+from gis_service.snapshot import Snapshot, SnapshotPart, state_of
 from gis_service.store import tables as t
 from gis_service.store.bulk import read_arrays
 from gis_service.store.tiles import DAY, cut_bands
@@ -62,10 +62,10 @@ FINEST_M: Final = 8.0
 """What is left out of the borders of a whole county: triangles smaller than its square."""
 SENDING_M: Final = 3.0
 """The same of one station's bands, and of districts."""
-GROUNDS: Final = Part("grounds of bands", needs=(ROADS, FACILITIES), most=2, quiet_s=30.0)
+GROUNDS: Final = SnapshotPart("grounds of bands", needs=(ROADS, FACILITIES), most=2, quiet_s=30.0)
 """A hundred megabytes each, made again of what is kept on disk."""
-TREES: Final = Part("bands to be cut into tiles", most=3, quiet_s=120.0)
-DISTRICTS: Final = Part(
+TREES: Final = SnapshotPart("bands to be cut into tiles", most=3, quiet_s=120.0)
+DISTRICTS: Final = SnapshotPart(
     "what districts show",
     ("grid_level", "grid_scheme", "grid_state", "grid_version", "land_cover", DAY),
     needs=(ROADS, FACILITIES),
@@ -73,17 +73,17 @@ DISTRICTS: Final = Part(
 
 
 @dataclass(frozen=True)
-class _Ground:
+class _AreaInputs:
     """A network as a standard runs on it; who lives there is not known."""
 
     book: StandardBook
     standard: Standard
-    ground: Ground
+    ground: MeasuringSetup
     facilities: Facilities
     cells: StreetCells
 
 
-class Areas:
+class AreaService:
     """
     Cells by network and profile, and what was drawn on them; shared by threads and processes.
 
@@ -101,10 +101,10 @@ class Areas:
         self, snapshot: Snapshot, folder: Path | None = None, book: StandardBook | None = None
     ) -> None:
         self.snapshot = snapshot
-        self._kept = KeptAreas(folder)
+        self._kept = AreaCache(folder)
         self._book = book
 
-    def _prepared(self, connection: sa.Connection, standard: str, scenario: str) -> _Ground:
+    def _prepared(self, connection: sa.Connection, standard: str, scenario: str) -> _AreaInputs:
         book = self._book or standard_book()
         settings = fingerprints.of_settings(parameters_of(book, standard, scenario))
         return self.snapshot.get(
@@ -116,7 +116,7 @@ class Areas:
 
     def _grounded(
         self, connection: sa.Connection, book: StandardBook, standard: str, scenario: str
-    ) -> _Ground:
+    ) -> _AreaInputs:
         wanted = book.standard(standard)
         nowhere = np.empty(0)
         roads = county.roads(self.snapshot, connection)
@@ -128,7 +128,7 @@ class Areas:
         if arrays is None:
             self._kept.keep_arrays(name, cells.arrays())
         facilities = county.facilities(self.snapshot, connection)
-        return _Ground(book, wanted, ground, facilities, cells)
+        return _AreaInputs(book, wanted, ground, facilities, cells)
 
     def answer_areas(
         self,
@@ -460,7 +460,7 @@ def limits_of(limits: Sequence[float]) -> list[float]:
     return wanted
 
 
-def _rule_minutes(prepared: _Ground, facility_id: int | None, limit: float) -> FloatArray:
+def _rule_minutes(prepared: _AreaInputs, facility_id: int | None, limit: float) -> FloatArray:
     facilities, standard, cells = prepared.facilities, prepared.standard, prepared.cells
     if facility_id is not None:
         one = np.flatnonzero(facilities.facility_id == facility_id)
@@ -474,7 +474,7 @@ def _rule_minutes(prepared: _Ground, facility_id: int | None, limit: float) -> F
     return by_rule(np.column_stack(by_kind), standard.kinds_needed)
 
 
-def _reach(prepared: _Ground, of_kind: IntArray, limit: float = np.inf) -> Reach:
+def _reach(prepared: _AreaInputs, of_kind: IntArray, limit: float = np.inf) -> Reach:
     facilities, ground = prepared.facilities, prepared.ground
     standard = prepared.standard
     stations = ground.snapper.snap(

@@ -270,11 +270,11 @@ class StreetCells:
             self._ways_of[ahead] = _ways(profiled, self._street)
         return self._ways_of[ahead]
 
-    def _held(self) -> "_Held":
+    def _held(self) -> "_ThreadBuffers":
         """Lend the thread its own arrays; who fills them puts back what was there."""
-        lent = cast("dict[str, _Held]", self._lent.__dict__)
+        lent = cast("dict[str, _ThreadBuffers]", self._lent.__dict__)
         if "held" not in lent:
-            lent["held"] = _Held(len(self._all_x), len(self._street))
+            lent["held"] = _ThreadBuffers(len(self._all_x), len(self._street))
         return lent["held"]
 
     def owner(self, reach: "Reach") -> IntArray:
@@ -489,7 +489,7 @@ class _Border:
         return x[:vertices], y[:vertices], piece[: pieces + 1], band[:pieces]
 
 
-class _Held:
+class _ThreadBuffers:
     """What one thread works in, so that no station needs room of its own."""
 
     def __init__(self, points: int, streets: int) -> None:

@@ -22,13 +22,13 @@ from gis_service.coverage.measuring.measurement import Facilities
 from gis_service.coverage.network.graph import ProfileNetwork, RoadNetwork, for_profile
 from gis_service.coverage.standards.book import standard_book
 from gis_service.coverage.travel.routes import Router
-from gis_service.snapshot import Part, Snapshot
+from gis_service.snapshot import Snapshot, SnapshotPart
 from gis_service.store.tiles import DAY
 
-ROADS: Final = Part("roads", ("road_edge", "road_network", "road_node", "road_turn"))
-ROUTERS: Final = Part("routers by profile and scenario", needs=(ROADS,), most=24)
-FACILITIES: Final = Part("facilities", ("facility",))
-COUNTY: Final = Part(
+ROADS: Final = SnapshotPart("roads", ("road_edge", "road_network", "road_node", "road_turn"))
+ROUTERS: Final = SnapshotPart("routers by profile and scenario", needs=(ROADS,), most=24)
+FACILITIES: Final = SnapshotPart("facilities", ("facility",))
+COUNTY: Final = SnapshotPart(
     "grids, and who stands where",
     (
         "assignment",
@@ -51,7 +51,7 @@ WALKED_METRES: Final = "walked_metres"
 
 
 @dataclass(frozen=True)
-class Roads:
+class ActiveRoads:
     """The active network; None and a network without roads where there is none."""
 
     network_id: int | None
@@ -63,7 +63,7 @@ class Roads:
         return fingerprints.of_network(self.network)
 
 
-def roads(snapshot: Snapshot, connection: sa.Connection) -> Roads:
+def roads(snapshot: Snapshot, connection: sa.Connection) -> ActiveRoads:
     """
     Give the road network that is active now.
 
@@ -76,10 +76,10 @@ def roads(snapshot: Snapshot, connection: sa.Connection) -> Roads:
 
     Returns
     -------
-    Roads
+    ActiveRoads
         Shared by all who travel.
     """
-    return snapshot.get(connection, ROADS, lambda: Roads(*read_network(connection)))
+    return snapshot.get(connection, ROADS, lambda: ActiveRoads(*read_network(connection)))
 
 
 def router(

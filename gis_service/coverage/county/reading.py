@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from gis_service.access import Actor, visible
 from gis_service.coverage.measuring import fingerprints
 from gis_service.coverage.measuring.measurement import Facilities
-from gis_service.coverage.measuring.notes import Station
+from gis_service.coverage.measuring.notes import NotedStation
 from gis_service.coverage.measuring.statistics import NO_GRID, POPULATIONS, Hierarchy
 from gis_service.coverage.network.graph import IntArray, RoadNetwork
 from gis_service.coverage.network.places import Places, Standing, gathered
@@ -105,7 +105,7 @@ def read_facilities(connection: sa.Connection) -> Facilities:
     )
 
 
-def read_stations(connection: sa.Connection, kinds: Sequence[str]) -> dict[int, Station]:
+def read_stations(connection: sa.Connection, kinds: Sequence[str]) -> dict[int, NotedStation]:
     """Read what is said of facilities: their names, and how far outside the county they stand."""
     facility, state = t.facility.c, t.grid_state.c
     scheme = find_scheme(connection, "base")
@@ -132,7 +132,7 @@ def read_stations(connection: sa.Connection, kinds: Sequence[str]) -> dict[int, 
             sa.case((within, 0.0), else_=metres).label("metres"),
         ).where(facility.kind.in_(kinds))
     )
-    return {row.facility_id: Station(row.name, float(row.metres or 0.0)) for row in rows}
+    return {row.facility_id: NotedStation(row.name, float(row.metres or 0.0)) for row in rows}
 
 
 _PLURAL: Final[Mapping[str, str]] = {

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from gis_service.coverage.measuring.statistics import RULE, Outcome
+from gis_service.coverage.measuring.statistics import RULE, KindOutcome
 from gis_service.coverage.network.graph import (
     FloatArray,
     IntArray,
@@ -75,13 +75,13 @@ class Measured:
     # How many kinds the rule asks for.
     kinds_needed: int
 
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[KindOutcome]:
         """Hand over to the figures: the rule first, then kind by kind."""
         by_kind = [
-            Outcome(kind, self.kind_status[:, column], self.kind_minutes[:, column])
+            KindOutcome(kind, self.kind_status[:, column], self.kind_minutes[:, column])
             for column, kind in enumerate(self.kinds)
         ]
-        return [Outcome(RULE, self.status, self.minutes), *by_kind]
+        return [KindOutcome(RULE, self.status, self.minutes), *by_kind]
 
     def state_of(self, kind: str) -> str:
         """
@@ -109,7 +109,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Ground:
+class MeasuringSetup:
     """
     What stays when a facility moves: the network as the profile sees it, and the places on it.
 
@@ -138,16 +138,16 @@ def ground_for(
     scenario: Scenario,
     lon: FloatArray,
     lat: FloatArray,
-) -> Ground:
+) -> MeasuringSetup:
     """Make a network ready for a standard, and find where places meet it."""
     profiled = for_profile(network, book.profiles[standard.profile], scenario, book.place)
     snapper = Snapper(profiled)
     places = snapper.snap(lon, lat, book.place.snap_cap_m.value)
-    return Ground(profiled, graph_of(_run_on(profiled, standard)), snapper, places)
+    return MeasuringSetup(profiled, graph_of(_run_on(profiled, standard)), snapper, places)
 
 
 def measure_on(
-    ground: Ground,
+    ground: MeasuringSetup,
     book: StandardBook,
     standard: Standard,
     facilities: Facilities,

@@ -11,7 +11,12 @@ from typing import Any, Final
 import numpy as np
 
 from gis_service import geodesy
-from gis_service.coverage.measuring.measurement import NO_FACILITY, Facilities, Ground, Measured
+from gis_service.coverage.measuring.measurement import (
+    NO_FACILITY,
+    Facilities,
+    Measured,
+    MeasuringSetup,
+)
 from gis_service.coverage.network.graph import FloatArray, IntArray, Snapped
 from gis_service.coverage.standards.book import PlaceRules
 from gis_service.errors import InputError, Place
@@ -28,7 +33,7 @@ _APART_M: Final = 10_000.0
 
 
 @dataclass(frozen=True)
-class Station:
+class NotedStation:
     """What a note says of a facility."""
 
     name: str
@@ -36,7 +41,7 @@ class Station:
     outside_m: float
 
 
-def check_same_region(ground: Ground, lon: FloatArray, lat: FloatArray) -> None:
+def check_same_region(ground: MeasuringSetup, lon: FloatArray, lat: FloatArray) -> None:
     """Refuse roads that lie apart from all places: another region, or another coordinate system."""
     network = ground.profiled.network
     if not len(lon) or not network.edge_count or (ground.places.edge >= 0).any():
@@ -62,10 +67,10 @@ def _extent(lon: FloatArray, lat: FloatArray) -> str:
 
 
 def notes_on(
-    ground: Ground,
+    ground: MeasuringSetup,
     measured: Measured,
     facilities: Facilities,
-    stations: Mapping[int, Station],
+    stations: Mapping[int, NotedStation],
     households: IntArray,
     rules: PlaceRules,
 ) -> list[Note]:
@@ -114,7 +119,7 @@ def _in_one_place(facilities: Facilities, of_kind: IntArray) -> bool:
     )
 
 
-def _named(facilities: Facilities, at: int, stations: Mapping[int, Station]) -> Note:
+def _named(facilities: Facilities, at: int, stations: Mapping[int, NotedStation]) -> Note:
     station = stations[int(facilities.facility_id[at])]
     return {
         "facility_id": int(facilities.facility_id[at]),
@@ -124,11 +129,11 @@ def _named(facilities: Facilities, at: int, stations: Mapping[int, Station]) -> 
 
 
 def _on_islands(
-    ground: Ground,
+    ground: MeasuringSetup,
     facilities: Facilities,
     asked: IntArray,
     snapped: Snapped,
-    stations: Mapping[int, Station],
+    stations: Mapping[int, NotedStation],
     households: IntArray,
 ) -> list[Note]:
     """Stations on a piece of the network apart from the largest, the smallest piece first."""
@@ -157,7 +162,7 @@ def _on_islands(
 
 
 def _outside(
-    facilities: Facilities, asked: IntArray, stations: Mapping[int, Station]
+    facilities: Facilities, asked: IntArray, stations: Mapping[int, NotedStation]
 ) -> list[Note]:
     """Facilities that stand outside the county, the farthest first."""
     far = [(stations[int(facilities.facility_id[at])].outside_m, int(at)) for at in asked]

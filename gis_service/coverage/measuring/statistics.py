@@ -45,7 +45,7 @@ class Hierarchy:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class KindOutcome:
     """What one kind of facility, or the rule over kinds, gives each household."""
 
     # A facility kind, or :data:`RULE`.
@@ -88,7 +88,7 @@ def members(hierarchy: Hierarchy, base_grid: IntArray) -> dict[int, IntArray]:
 def figures(
     hierarchy: Hierarchy,
     base_grid: IntArray,
-    outcomes: list[Outcome],
+    outcomes: list[KindOutcome],
     weights: Mapping[str, IntArray] | None = None,
 ) -> pd.DataFrame:
     """
@@ -137,7 +137,7 @@ def figures(
     return _table_of(parts, tuple(weights))
 
 
-def _is_same(one: Outcome, other: Outcome) -> bool:
+def _is_same(one: KindOutcome, other: KindOutcome) -> bool:
     return np.array_equal(one.minutes, other.minutes) and np.array_equal(one.status, other.status)
 
 
@@ -154,7 +154,7 @@ class _Groups:
     member: IntArray
 
 
-_Part = tuple[_Groups, Outcome, IntArray, FloatArray]
+_Part = tuple[_Groups, KindOutcome, IntArray, FloatArray]
 
 
 def _groups_of(hierarchy: Hierarchy, base_grid: IntArray) -> list[_Groups]:
@@ -169,7 +169,7 @@ def _groups_of(hierarchy: Hierarchy, base_grid: IntArray) -> list[_Groups]:
 
 
 def _count(
-    groups: _Groups, outcome: Outcome, rising: IntArray, weight: IntArray
+    groups: _Groups, outcome: KindOutcome, rising: IntArray, weight: IntArray
 ) -> tuple[IntArray, FloatArray]:
     """Count by status, and pick the minutes between which each share lies."""
     size = (len(groups.grid_id), weight.shape[1])

@@ -16,7 +16,7 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 
-class Roads(Protocol):
+class TurnInputs(Protocol):
     """What is needed of a network."""
 
     @property
@@ -132,7 +132,7 @@ class Turns:
         )
 
 
-def split_junctions(roads: Roads, rules: TurnRules, usable: BoolArray) -> Turns | None:
+def split_junctions(roads: TurnInputs, rules: TurnRules, usable: BoolArray) -> Turns | None:
     """Split the junctions where a turn is restricted."""
     # Turning round at a junction is allowed unless a restriction forbids it; "only" forbids
     # everything else, turning round as well. A restriction that names an edge or a node that is no
@@ -173,7 +173,7 @@ def split_junctions(roads: Roads, rules: TurnRules, usable: BoolArray) -> Turns 
     )
 
 
-def _forbidden(roads: Roads, rules: TurnRules, usable: BoolArray) -> set[tuple[int, int, int]]:
+def _forbidden(roads: TurnInputs, rules: TurnRules, usable: BoolArray) -> set[tuple[int, int, int]]:
     """List node, edge from and edge to (by index) that must not follow each other."""
     if len(rules) == 0:
         return set()

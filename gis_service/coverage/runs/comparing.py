@@ -53,7 +53,7 @@ class ComparedGrid:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RunComparison:
     """
     Two runs side by side.
 
@@ -85,7 +85,7 @@ class Comparison:
     only_in_one: int
 
 
-def compare(connection: sa.Connection, actor: Actor, a: int, b: int) -> Comparison:
+def compare(connection: sa.Connection, actor: Actor, a: int, b: int) -> RunComparison:
     """
     Compare two runs.
 
@@ -100,7 +100,7 @@ def compare(connection: sa.Connection, actor: Actor, a: int, b: int) -> Comparis
 
     Returns
     -------
-    Comparison
+    RunComparison
         The second against the first.
 
     Raises
@@ -153,7 +153,7 @@ def compare(connection: sa.Connection, actor: Actor, a: int, b: int) -> Comparis
                 here.lost if here else 0,
             )
         )
-    return Comparison(
+    return RunComparison(
         a=first,
         b=second,
         comparable=first.standard == second.standard,

@@ -385,7 +385,7 @@ def answer_of_household(
 
 
 @dataclass(frozen=True)
-class Moved:
+class CoverageChange:
     """How many households of a grid are covered in one of two runs only."""
 
     grid_id: int | None
@@ -397,7 +397,7 @@ class Moved:
 
 def households_moved(
     connection: sa.Connection, actor: Actor, first_run: int, second_run: int
-) -> tuple[list[Moved], int]:
+) -> tuple[list[CoverageChange], int]:
     """
     Count by today's base grid who is covered in one of two runs only.
 
@@ -445,7 +445,7 @@ def households_moved(
         .group_by(home.base_grid_id)
         .order_by(home.base_grid_id)
     )
-    moved = [Moved(row.base_grid_id, row.gained, row.lost) for row in rows]
+    moved = [CoverageChange(row.base_grid_id, row.gained, row.lost) for row in rows]
     counted = [
         connection.scalar(sa.select(sa.func.count()).select_from(one)) or 0
         for one in (first, second, both)

@@ -9,7 +9,7 @@ from typing import Any
 
 from gis_service import __version__
 from gis_service.access import SYSTEM, Actor, record
-from gis_service.coverage.areas.service import Areas, area_folder
+from gis_service.coverage.areas.service import AreaService, area_folder
 from gis_service.coverage.county import parts as kept
 from gis_service.coverage.county.reading import (
     read_stations,
@@ -231,5 +231,5 @@ def measure_as_job(
     )
     # The run is there already; its bands are drawn so that the first look need not wait.
     with store.transaction(SYSTEM) as connection:
-        Areas(snapshot, area_folder()).prepare(connection, standard, scenario)
+        AreaService(snapshot, area_folder()).prepare(connection, standard, scenario)
     return result

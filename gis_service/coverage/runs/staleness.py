@@ -15,12 +15,12 @@ from gis_service.coverage.county.parts import COUNTY, ROADS
 from gis_service.coverage.measuring import fingerprints
 from gis_service.coverage.standards.book import StandardBook, parameters_of
 from gis_service.errors import ConflictError, NotFoundError
-from gis_service.snapshot import Part, Snapshot, state_of
+from gis_service.snapshot import Snapshot, SnapshotPart, state_of
 
-RUN: Final = Part("a run", needs=(ROADS, COUNTY))
+RUN: Final = SnapshotPart("a run", needs=(ROADS, COUNTY))
 
 
-class Stands(Protocol):
+class Measured(Protocol):
     """What was worked out on the county as it was: a run, or the choice of sites."""
 
     @property
@@ -46,7 +46,7 @@ def changes_now(connection: sa.Connection) -> dict[str, int]:
 
 
 def stale_because(
-    snapshot: Snapshot, connection: sa.Connection, run: Stands, book: StandardBook
+    snapshot: Snapshot, connection: sa.Connection, run: Measured, book: StandardBook
 ) -> tuple[str, ...]:
     """
     Name what has changed since a run was measured.
@@ -89,7 +89,7 @@ def _of_county(
     return {**found.inputs, "facilities": fingerprints.of_facilities(found.facilities, kinds)}
 
 
-def _settings(run: Stands, book: StandardBook) -> str:
+def _settings(run: Measured, book: StandardBook) -> str:
     try:
         parameters = parameters_of(book, run.standard, run.scenario)
     except NotFoundError:  # the county has taken the standard or the scenario out of its file

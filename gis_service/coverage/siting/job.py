@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from gis_service.access import Actor
-from gis_service.coverage.areas.service import Areas
+from gis_service.coverage.areas.service import AreaService
 from gis_service.coverage.county.reading import whole_county_only
 from gis_service.coverage.measuring import fingerprints
-from gis_service.coverage.siting.sites import SiteWish, best_sites, kind_of
+from gis_service.coverage.siting.sites import SiteRequest, best_sites, kind_of
 from gis_service.coverage.siting.what_if_answers import measure_now
 from gis_service.coverage.standards.book import standard_book
 from gis_service.jobs import JobState, Progress, find_result, work
@@ -58,7 +58,7 @@ class AnsweredSites:
         return cls(told["standard"], told["scenario"], tuple(told["kinds"]), told["inputs"])
 
 
-def wish_of(arguments: Mapping[str, Any]) -> tuple[str, str, SiteWish]:
+def wish_of(arguments: Mapping[str, Any]) -> tuple[str, str, SiteRequest]:
     """
     Read what a job was asked.
 
@@ -82,9 +82,9 @@ def wish_of(arguments: Mapping[str, Any]) -> tuple[str, str, SiteWish]:
     book = standard_book()
     standard, scenario = str(arguments["standard"]), str(arguments.get("scenario", "normal"))
     book.scenario(scenario)
-    given = {name: arguments[name] for name in asdict(SiteWish()) if name in arguments}
+    given = {name: arguments[name] for name in asdict(SiteRequest()) if name in arguments}
     given["places"] = tuple((float(lon), float(lat)) for lon, lat in given.get("places", ()))
-    wish = SiteWish(**given)
+    wish = SiteRequest(**given)
     kind_of(book.standard(standard), wish)
     return standard, scenario, wish
 
@@ -133,7 +133,7 @@ def sites_as_job(
     )
     places = [(one.lon, one.lat) for one in found.sites]
     with store.transaction(actor) as connection:
-        names = Areas(snapshot).names_at(connection, places)
+        names = AreaService(snapshot).names_at(connection, places)
     answer = asdict(found)
     answer["sites"] = [
         {**site, "name": name} for site, name in zip(answer["sites"], names, strict=True)

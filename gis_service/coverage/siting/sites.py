@@ -33,7 +33,7 @@ _SOLVED: Final = 0.9
 
 
 @dataclass(frozen=True)
-class SiteWish:
+class SiteRequest:
     """
     What is asked.
 
@@ -92,7 +92,7 @@ class Sites:
 
 def best_sites(
     prepared: Prepared,
-    wish: SiteWish,
+    wish: SiteRequest,
     progress: Callable[[float, str], None] = lambda _share, _step: None,
 ) -> Sites:
     """
@@ -164,7 +164,7 @@ def best_sites(
     )
 
 
-def kind_of(standard: Standard, wish: SiteWish) -> str:
+def kind_of(standard: Standard, wish: SiteRequest) -> str:
     """
     Tell what the new stations are.
 
@@ -198,7 +198,7 @@ def kind_of(standard: Standard, wish: SiteWish) -> str:
 
 
 def _candidates(
-    prepared: Prepared, wish: SiteWish, kind: str
+    prepared: Prepared, wish: SiteRequest, kind: str
 ) -> tuple[FloatArray, FloatArray, IntArray]:
     """Give lon, lat and facility (-1 where it is none) of what may become a station."""
     most = MOST_CANDIDATES[wish.problem]
@@ -267,7 +267,7 @@ def _times(
 
 
 def _cover(
-    wish: SiteWish,
+    wish: SiteRequest,
     times: FloatArray,
     weights: FloatArray,
     demand: IntArray,
@@ -297,7 +297,7 @@ def _cover(
 
 
 def _by_grid(
-    wish: SiteWish,
+    wish: SiteRequest,
     times: FloatArray,
     weights: FloatArray,
     demand: IntArray,

@@ -14,8 +14,8 @@ import pandas as pd
 
 from gis_service.coverage.measuring.measurement import (
     Facilities,
-    Ground,
     Measured,
+    MeasuringSetup,
     ground_for,
     measure_on,
 )
@@ -101,7 +101,7 @@ class Prepared:
     facilities: Facilities
     places: Places
     # The network as the profile sees it, and the places on it.
-    ground: Ground
+    ground: MeasuringSetup
     # As they are without a change.
     measured: Measured
     table: pd.DataFrame
@@ -109,7 +109,7 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class GridChange:
+class GridEffect:
     """The figures of one grid without and with the changes, of households by the rule."""
 
     grid_id: int
@@ -125,9 +125,9 @@ class WhatIf:
     before: dict[str, Any]
     after: dict[str, Any]
     # All grids of the highest level.
-    towns: tuple[GridChange, ...]
+    towns: tuple[GridEffect, ...]
     # The grids of the lowest level whose figures are other ones.
-    grids: tuple[GridChange, ...]
+    grids: tuple[GridEffect, ...]
     # Households that would be covered and are not, and the other way round.
     gained: int
     lost: int
@@ -341,7 +341,7 @@ def _notes(
 # --- only as far as a change reaches --------------------------------------------------------------
 
 
-def _ground_after(prepared: Prepared, network: RoadNetwork) -> Ground:
+def _ground_after(prepared: Prepared, network: RoadNetwork) -> MeasuringSetup:
     """Make other roads ready; only houses that may meet another road now are looked at again."""
     profile = prepared.book.profiles[prepared.standard.profile]
     profiled = for_profile(network, profile, prepared.scenario, prepared.book.place)
@@ -359,7 +359,7 @@ def _ground_after(prepared: Prepared, network: RoadNetwork) -> Ground:
         anew = snapper.snap(places.lon[again], places.lat[again], cap_m)
         edge[again], fraction[again], off_road_m[again] = anew.edge, anew.fraction, anew.off_road_m
     run_on = profiled.reversed() if prepared.standard.direction == "to_facility" else profiled
-    return Ground(profiled, graph_of(run_on), snapper, Snapped(edge, fraction, off_road_m))
+    return MeasuringSetup(profiled, graph_of(run_on), snapper, Snapped(edge, fraction, off_road_m))
 
 
 def _doors_by_old(old: ProfileNetwork, new: ProfileNetwork) -> tuple[IntArray, IntArray]:
@@ -409,14 +409,14 @@ _TIMED = ("median_minutes", "p90_minutes", "worst_minutes")
 
 def _grid_changes(
     prepared: Prepared, table: pd.DataFrame, measured: Measured, rank: int, *, every: bool
-) -> tuple[GridChange, ...]:
+) -> tuple[GridEffect, ...]:
     before, after = (_of_rank(one, rank) for one in (prepared.table, table))
     counts = (before["counts"] != after["counts"]).any(axis=1)
     minutes = ~np.isclose(before["minutes"], after["minutes"], rtol=0, atol=0, equal_nan=True)
     wanted = np.full(len(counts), fill_value=True) if every else counts | minutes.any(axis=1)
     old, new = prepared.measured.state_of(RULE), measured.state_of(RULE)
     return tuple(
-        GridChange(int(before["grid"][row]), _figures(before, row, old), _figures(after, row, new))
+        GridEffect(int(before["grid"][row]), _figures(before, row, old), _figures(after, row, new))
         for row in np.flatnonzero(wanted).tolist()
     )
 

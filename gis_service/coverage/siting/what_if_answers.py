@@ -16,7 +16,7 @@ from gis_service.coverage.measuring.summary import Figures
 from gis_service.coverage.runs.staleness import changes_now
 from gis_service.coverage.siting.what_if import (
     Change,
-    GridChange,
+    GridEffect,
     Prepared,
     WhatIf,
     prepare,
@@ -24,10 +24,10 @@ from gis_service.coverage.siting.what_if import (
 )
 from gis_service.coverage.standards.book import StandardBook, parameters_of, standard_book
 from gis_service.grids.reading import on_day
-from gis_service.snapshot import Part, Snapshot
+from gis_service.snapshot import Snapshot, SnapshotPart
 from gis_service.store import tables as t
 
-MEASURED: Final = Part("county measured", needs=(ROADS, COUNTY), most=4, quiet_s=900.0)
+MEASURED: Final = SnapshotPart("county measured", needs=(ROADS, COUNTY), most=4, quiet_s=900.0)
 """By standard and scenario; each holds some tens of megabytes."""
 
 
@@ -54,7 +54,7 @@ class MeasuredCounty:
 
 
 @dataclass(frozen=True)
-class Answer:
+class WhatIfResult:
     """What would be, with the names of the grids."""
 
     what_if: WhatIf
@@ -70,7 +70,7 @@ def ask(
     scenario: str,
     changes: Sequence[Change],
     book: StandardBook | None = None,
-) -> Answer:
+) -> WhatIfResult:
     """
     Say what would be.
 
@@ -91,7 +91,7 @@ def ask(
 
     Returns
     -------
-    Answer
+    WhatIfResult
         As a run after these changes would say.
 
     Raises
@@ -106,7 +106,7 @@ def ask(
     measured = measure_now(snapshot, connection, actor, standard, scenario, book)
     found = what_if(measured.prepared, changes)
     names = measured.names
-    return Answer(found, _named(found.towns, names), _named(found.grids, names))
+    return WhatIfResult(found, _named(found.towns, names), _named(found.grids, names))
 
 
 def measure_now(
@@ -185,7 +185,7 @@ def _names(connection: sa.Connection) -> dict[int, tuple[str, str]]:
 
 
 def _named(
-    found: Sequence[GridChange], names: dict[int, tuple[str, str]]
+    found: Sequence[GridEffect], names: dict[int, tuple[str, str]]
 ) -> tuple[NamedChange, ...]:
     return tuple(
         NamedChange(one.grid_id, *names.get(one.grid_id, ("", "")), one.before, one.after)

@@ -133,7 +133,7 @@ class Standard(Table):
         return 1 if self.rule.value == "any" else self.rule.value
 
 
-class Comer(Table):
+class ResponderRule(Table):
     """How somebody who is called comes, and how long until the wheels turn."""
 
     profile: Sourced[str]
@@ -145,7 +145,7 @@ class Arrival(Table):
 
     standard: Sourced[str]
     care_tags: Sourced[tuple[str, ...]]
-    comers: dict[str, Comer]
+    comers: dict[str, ResponderRule]
 
 
 class DistrictRules(Table):

@@ -16,7 +16,12 @@ import sqlalchemy as sa
 
 from gis_service.access import Actor
 from gis_service.grids.answers.border_roads import BorderRoads, border_roads
-from gis_service.grids.answers.directory import Roll, load_roll, officers_on, version_dates
+from gis_service.grids.answers.directory import (
+    Directory,
+    load_directory,
+    officers_on,
+    version_dates,
+)
 from gis_service.grids.answers.locating import (
     ON_BORDER_M,
     SchemeAnswer,
@@ -27,8 +32,8 @@ from gis_service.grids.answers.locating import (
     whom_to_call,
 )
 from gis_service.grids.answers.placing import (
-    Findings,
     FloatArray,
+    PlacesFound,
     borders_near,
     find_by_index,
     find_in_store,
@@ -38,20 +43,20 @@ from gis_service.grids.locator.locator import NO_GRID, Locator
 from gis_service.grids.reading import SchemeKey
 from gis_service.grids.versions import Version, polygons, today
 from gis_service.settings import number_settings
-from gis_service.snapshot import Part, Snapshot
+from gis_service.snapshot import Snapshot, SnapshotPart
 from gis_service.store import Store
 from gis_service.store.tiles import DAY
 
 _CHECK_EVERY_S: Final = 1.0
 _FEW: Final = 200
 """So many places of another day are asked of the store; for more an index is built."""
-ROLLS: Final = Part(
+ROLLS: Final = SnapshotPart(
     "who answers for which grid, by sight",
     ("grid_duty", "leave", "officer", DAY),
     needs=(BOUNDARIES,),
     most=100,
 )
-OTHER_DAYS: Final = Part(
+OTHER_DAYS: Final = SnapshotPart(
     "boundaries of other days",
     ("grid_state", "grid_version", "road_edge", "road_network"),
     most=3,
@@ -60,7 +65,7 @@ OTHER_DAYS: Final = Part(
 
 
 @dataclass(frozen=True)
-class Ready:
+class SchemeAnswers:
     """
     All that is needed to answer for one version of one scheme.
 
@@ -72,11 +77,11 @@ class Ready:
 
     version: Version
     locator: Locator | None
-    roll: Roll
+    roll: Directory
     roads: BorderRoads | None
 
 
-class Desk:
+class AnswerService:
     """
     What a serving process answers from at once, for every scheme and every sight.
 
@@ -91,16 +96,16 @@ class Desk:
     def __init__(self, store: Store, snapshot: Snapshot) -> None:
         self._store = store
         self._snapshot = snapshot
-        self._fresh: dict[tuple[Any, ...], tuple[float, Ready]] = {}
+        self._fresh: dict[tuple[Any, ...], tuple[float, SchemeAnswers]] = {}
 
-    def fresh(self, actor: Actor, scheme: str) -> Ready | None:
+    def fresh(self, actor: Actor, scheme: str) -> SchemeAnswers | None:
         """Give what is held for today without asking the store, if that may be."""
         held = self._fresh.get((scheme, actor.role, actor.areas))
         if held is None or time.monotonic() - held[0] >= _CHECK_EVERY_S:
             return None
         return held[1]
 
-    def current(self, actor: Actor, scheme: str, *, anew: bool = False) -> Ready:
+    def current(self, actor: Actor, scheme: str, *, anew: bool = False) -> SchemeAnswers:
         """
         Give what answers for today, at most a second behind the store.
 
@@ -115,7 +120,7 @@ class Desk:
 
         Returns
         -------
-        Ready
+        SchemeAnswers
             With the index.
 
         Raises
@@ -132,19 +137,19 @@ class Desk:
         ):
             return self._compared(connection, actor, scheme)
 
-    def _compared(self, connection: sa.Connection, actor: Actor, scheme: str) -> Ready:
+    def _compared(self, connection: sa.Connection, actor: Actor, scheme: str) -> SchemeAnswers:
         began = time.monotonic()
         held = serving(self._snapshot, connection, scheme)
 
-        def make() -> Roll:
+        def make() -> Directory:
             day = today(connection)
             officers = officers_on(connection, actor, held.scheme, day)
-            return Roll(held.scheme, held.dates, day, held.rows, officers)
+            return Directory(held.scheme, held.dates, day, held.rows, officers)
 
         sight = (actor.role, actor.areas)
         roll = self._snapshot.get(connection, ROLLS, make, (held.version, *sight))
         roads = roads_of(self._snapshot, connection, held.version)
-        ready = Ready(held.version, held.locator, roll, roads)
+        ready = SchemeAnswers(held.version, held.locator, roll, roads)
         # What is no longer fresh goes: it would keep an index alive that nobody asks.
         young = {key: one for key, one in self._fresh.items() if began - one[0] < _CHECK_EVERY_S}
         self._fresh = {**young, (scheme, *sight): (began, ready)}
@@ -158,7 +163,7 @@ class Desk:
         day: date,
         lon: FloatArray,
         lat: FloatArray,
-    ) -> tuple[Ready, Findings]:
+    ) -> tuple[SchemeAnswers, PlacesFound]:
         """
         Ask about places on any day.
 
@@ -201,8 +206,8 @@ class Desk:
                 elif findings.distance_m[at] <= number_settings().border_road_m + 1.0:
                     roads = self._index_of(connection, version)[1]
         grids = np.unique(np.concatenate((findings.grid_id, findings.beyond))).tolist()
-        roll = load_roll(connection, actor, scheme, dates, day, only=grids)
-        return Ready(version, locator, roll, roads), findings
+        roll = load_directory(connection, actor, scheme, dates, day, only=grids)
+        return SchemeAnswers(version, locator, roll, roads), findings
 
     def _index_of(self, connection: sa.Connection, version: Version) -> tuple[Locator, BorderRoads]:
         def make() -> tuple[Locator, BorderRoads]:
@@ -261,7 +266,7 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
-def rendered_grid(roll: Roll, grid_id: int) -> bytes:
+def rendered_grid(roll: Directory, grid_id: int) -> bytes:
     """Write a grid's part of an answer: its card, and whom to ring first."""
     found = roll.rendered.get(grid_id)
     if found is None:
@@ -273,8 +278,8 @@ def rendered_grid(roll: Roll, grid_id: int) -> bytes:
 
 
 def rendered_answers(
-    ready: Ready,
-    findings: Findings,
+    ready: SchemeAnswers,
+    findings: PlacesFound,
     lon: FloatArray,
     lat: FloatArray,
     ids: Sequence[object] | None,
@@ -354,7 +359,7 @@ def rendered_answers(
     return b'{%b,"answers":[%b]%b}' % (head, ",".join(answers).encode(), grids)
 
 
-def _head(roll: Roll) -> bytes:
+def _head(roll: Directory) -> bytes:
     found = roll.rendered.get(NO_GRID)
     if found is None:
         parts = {
@@ -369,7 +374,7 @@ def _head(roll: Roll) -> bytes:
 
 def find_what_is_asked(
     locator: Locator, lon: FloatArray, lat: FloatArray, *, full: bool
-) -> Findings:
+) -> PlacesFound:
     """
     Ask the index, and the borders only where the answer tells of them.
 
@@ -384,7 +389,7 @@ def find_what_is_asked(
 
     Returns
     -------
-    Findings
+    PlacesFound
         For the answers.
     """
     if full:
@@ -397,4 +402,4 @@ def find_what_is_asked(
         beyond[outside], metres[outside] = borders_near(
             locator, lon[outside], lat[outside], found.grid_id[outside]
         )
-    return Findings(found.grid_id, found.tie, beyond, metres)
+    return PlacesFound(found.grid_id, found.tie, beyond, metres)

@@ -44,7 +44,7 @@ class VersionDates:
 
 
 @dataclass(frozen=True)
-class Step(GridName):
+class ChainStep(GridName):
     """A grid in a chain, with its level and those who answer for it."""
 
     level: LevelName
@@ -79,14 +79,14 @@ class GridCard:
     rank: int
     level: LevelName
     area_km2: float
-    chain: list[Step]
+    chain: list[ChainStep]
     version: VersionDates
     bbox: tuple[float, float, float, float]
     officers: list[OfficerOnDuty]
 
 
 @dataclass(frozen=True)
-class Roll:
+class Directory:
     """Grids of a version and who answers for them on a day."""
 
     scheme: SchemeKey
@@ -164,13 +164,13 @@ class Roll:
             officers=self.officers_of(grid_id),
         )
 
-    def _chain(self, grid_id: int) -> list[Step]:
-        chain: list[Step] = []
+    def _chain(self, grid_id: int) -> list[ChainStep]:
+        chain: list[ChainStep] = []
         above: int | None = grid_id
         while above is not None:
             row = self.rows[above]
             level = LevelName(row.label, row.label_en)
-            step = Step(above, row.name, row.code, row.rank, level, self.officers_of(above))
+            step = ChainStep(above, row.name, row.code, row.rank, level, self.officers_of(above))
             chain.append(step)
             above = row.parent_grid_id
         return chain[::-1]
@@ -197,18 +197,18 @@ def version_dates(
     return found, dates
 
 
-def load_roll(
+def load_directory(
     connection: sa.Connection,
     actor: Actor,
     scheme: SchemeKey,
     dates: VersionDates,
     day: date,
     only: Iterable[int] | None = None,
-) -> Roll:
+) -> Directory:
     """Read a roll from the store."""
     rows = grid_rows(connection, scheme, dates, only)
     grids = None if only is None else sorted(rows)
-    return Roll(scheme, dates, day, rows, officers_on(connection, actor, scheme, day, grids))
+    return Directory(scheme, dates, day, rows, officers_on(connection, actor, scheme, day, grids))
 
 
 def grid_rows(

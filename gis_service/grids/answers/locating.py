@@ -16,14 +16,14 @@ from gis_service.coordinate_systems import CoordinateSystem, best_fit, to_cgcs20
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.grids.answers.border_roads import BorderRoad, BorderRoads, border_roads
 from gis_service.grids.answers.directory import (
+    Directory,
     GridCard,
-    Roll,
     VersionDates,
-    load_roll,
+    load_directory,
     version_dates,
 )
 from gis_service.grids.answers.on_post import Because, first_at_work
-from gis_service.grids.answers.placing import Findings, FloatArray, find_in_store
+from gis_service.grids.answers.placing import FloatArray, PlacesFound, find_in_store
 from gis_service.grids.locator.locator import NO_GRID
 from gis_service.grids.reading import GridName, OfficerOnDuty, SchemeKey, find_scheme
 from gis_service.grids.versions import Version, today
@@ -51,7 +51,7 @@ class Neighbour(GridName):
 
 
 @dataclass(frozen=True)
-class Call:
+class FirstCall:
     """
     Whom to ring first.
 
@@ -70,7 +70,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Given:
+class GivenPlace:
     """A place as it was given."""
 
     crs: str
@@ -116,7 +116,7 @@ class SchemeAnswer:
     method: Method
     grid: GridCard | None
     outside: bool
-    call: Call | None
+    call: FirstCall | None
     nearest: Neighbour | None
     distance_m: float | None
     on_border: bool
@@ -146,7 +146,7 @@ class Suggestion:
 
 
 @dataclass(frozen=True)
-class Located(SchemeAnswer):
+class LocatedPlace(SchemeAnswer):
     """
     The answer for one place: of one scheme, and of every scheme where all are asked.
 
@@ -164,7 +164,7 @@ class Located(SchemeAnswer):
 
     lon: float
     lat: float
-    given: Given
+    given: GivenPlace
     suggestions: list[Suggestion]
     schemes: dict[str, SchemeAnswer] | None
 
@@ -294,7 +294,12 @@ def suggest(
 
 
 def answer(
-    roll: Roll, roads: BorderRoads | None, findings: Findings, index: int, lon: float, lat: float
+    roll: Directory,
+    roads: BorderRoads | None,
+    findings: PlacesFound,
+    index: int,
+    lon: float,
+    lat: float,
 ) -> SchemeAnswer:
     """
     Say what was found of one place.
@@ -348,7 +353,7 @@ def answer(
     )
 
 
-def method_of(findings: Findings, index: int) -> Method:
+def method_of(findings: PlacesFound, index: int) -> Method:
     """Name how the grid of a place was found."""
     if findings.grid_id[index] == NO_GRID:
         return "outside"
@@ -366,7 +371,7 @@ def on_border_road(
     return None if found is None else replace(found, distance_m=round(found.distance_m, 2))
 
 
-def whom_to_call(card: GridCard | None) -> Call | None:
+def whom_to_call(card: GridCard | None) -> FirstCall | None:
     """Choose whom to ring first."""
     if card is None:
         return None
@@ -375,7 +380,7 @@ def whom_to_call(card: GridCard | None) -> Call | None:
     if found is None:
         return None
     number, because, officer = found
-    return Call(upward[number].grid_id, because, officer)
+    return FirstCall(upward[number].grid_id, because, officer)
 
 
 # --- from the store ----------------------------------------------------------------------------
@@ -418,7 +423,7 @@ def answer_from_store(
     version, dates = version_dates(connection, scheme, day)
     findings = find_in_store(connection, version, lon, lat)
     grids = [int(findings.grid_id[0]), int(findings.beyond[0])]
-    roll = load_roll(connection, actor, scheme, dates, day, only=grids)
+    roll = load_directory(connection, actor, scheme, dates, day, only=grids)
     roads = roads_around(connection, version, lon, lat, float(findings.distance_m[0]))
     return answer(roll, roads, findings, 0, lon, lat)
 
@@ -444,7 +449,7 @@ def locate(
     scheme: str = "base",
     at: date | None = None,
     notes: tuple[str, ...] = (),
-) -> Located:
+) -> LocatedPlace:
     """
     Answer for one place from the store.
 
@@ -467,7 +472,7 @@ def locate(
 
     Returns
     -------
-    Located
+    LocatedPlace
         With every scheme's own answer where all are asked.
 
     Raises
@@ -488,7 +493,7 @@ def locate(
         keys,
         lambda key: answer_from_store(connection, actor, key, lon, lat, day),
         (lon, lat),
-        Given(system.code, x, y, list(notes)),
+        GivenPlace(system.code, x, y, list(notes)),
         every=scheme == ALL,
         suggestions=lambda: suggest(system, x, y, fits),
     )
@@ -498,11 +503,11 @@ def together(
     keys: list[SchemeKey],
     ask: Callable[[SchemeKey], SchemeAnswer],
     place: tuple[float, float],
-    given: Given,
+    given: GivenPlace,
     *,
     every: bool,
     suggestions: Callable[[], list[Suggestion]],
-) -> Located:
+) -> LocatedPlace:
     """
     Ask scheme by scheme and put the answers together.
 
@@ -523,7 +528,7 @@ def together(
 
     Returns
     -------
-    Located
+    LocatedPlace
         The first scheme's answer, and all of them where all were asked.
 
     Raises
@@ -541,7 +546,7 @@ def together(
     if not answers:
         raise missing or NotFoundError("grids.no_county")
     first = next(iter(answers.values()))
-    return Located(
+    return LocatedPlace(
         **vars(first),
         lon=place[0],
         lat=place[1],

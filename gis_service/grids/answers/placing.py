@@ -26,7 +26,7 @@ _NEAREST_ARCS: Final = 12
 
 
 @dataclass(frozen=True)
-class Findings:
+class PlacesFound:
     """
     What is found of an array of places.
 
@@ -49,16 +49,16 @@ class Findings:
     distance_m: FloatArray
 
 
-def find_by_index(locator: Locator, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Findings:
+def find_by_index(locator: Locator, lon: npt.ArrayLike, lat: npt.ArrayLike) -> PlacesFound:
     """Ask the index."""
     x, y = np.atleast_1d(np.asarray(lon, float)), np.atleast_1d(np.asarray(lat, float))
     if len(x) == 1:  # what a dispatcher asks: arrays of one would cost more than the answer
         grid_id, tie, across, metres = locator.find_one(float(x[0]), float(y[0]))
-        return Findings(
+        return PlacesFound(
             np.array([grid_id]), np.array([tie]), np.array([across]), np.array([metres])
         )
     found = locator.locate(x, y)
-    return Findings(found.grid_id, found.tie, *borders_near(locator, x, y, found.grid_id))
+    return PlacesFound(found.grid_id, found.tie, *borders_near(locator, x, y, found.grid_id))
 
 
 def borders_near(
@@ -71,7 +71,7 @@ def borders_near(
 
 def find_in_store(
     connection: sa.Connection, version: Version, lon: npt.ArrayLike, lat: npt.ArrayLike
-) -> Findings:
+) -> PlacesFound:
     """Ask the database, by its own rule."""
     x = np.atleast_1d(np.asarray(lon, dtype=float))
     y = np.atleast_1d(np.asarray(lat, dtype=float))
@@ -96,7 +96,7 @@ def find_in_store(
     for n, lowest, count in connection.execute(within):
         grid_id[n - 1], tie[n - 1] = lowest, count > 1
     beyond, metres = _nearest_border(connection, version, x, y, grid_id)
-    return Findings(grid_id, tie, beyond, metres)
+    return PlacesFound(grid_id, tie, beyond, metres)
 
 
 def _places(x: FloatArray, y: FloatArray) -> sa.TableValuedAlias:

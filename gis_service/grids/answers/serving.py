@@ -14,15 +14,15 @@ from gis_service.grids.answers.directory import VersionDates, grid_rows, version
 from gis_service.grids.locator.locator import Locator
 from gis_service.grids.reading import SchemeKey, find_scheme
 from gis_service.grids.versions import Version, polygons
-from gis_service.snapshot import Part, Snapshot
+from gis_service.snapshot import Snapshot, SnapshotPart
 from gis_service.store.tiles import DAY
 
-BOUNDARIES: Final = Part(
+BOUNDARIES: Final = SnapshotPart(
     "boundaries in force, by scheme",
     ("grid", "grid_level", "grid_scheme", "grid_state", "grid_version", DAY),
     most=8,
 )
-BORDER_ROADS: Final = Part(
+BORDER_ROADS: Final = SnapshotPart(
     "roads along them", ("road_edge", "road_network"), needs=(BOUNDARIES,), most=8
 )
 

@@ -16,7 +16,7 @@ from gis_service.access import Actor, sees_grid, visible
 from gis_service.access.visibility import grids_below
 from gis_service.grids.members import NO_INDEX, assigned, objects_in
 from gis_service.grids.reading import SchemeKey, on_day
-from gis_service.snapshot import Part, Snapshot
+from gis_service.snapshot import Snapshot, SnapshotPart
 from gis_service.store import tables as t
 from gis_service.store.tiles import DAY
 
@@ -226,7 +226,7 @@ def grids_seen(connection: sa.Connection, actor: Actor, table: sa.Table) -> froz
     return frozenset(connection.scalars(sa.select(t.grid.c.grid_id).where(condition)))
 
 
-TALLIES: Final = Part(
+TALLIES: Final = SnapshotPart(
     "households and buildings by lowest grid",
     (*(table.name for table in NO_INDEX), "assignment", "grid_version", DAY),
     most=8,

@@ -39,7 +39,7 @@ MISSING: Final = 3
 
 
 @dataclass(frozen=True)
-class Rows:
+class CsvRows:
     """
     The rows of a block.
 
@@ -152,7 +152,7 @@ def _scan(
     )
 
 
-def scan(data: Bytes, delimiter: int, wanted: IntArray, *, is_last: bool) -> tuple[Rows, int]:
+def scan(data: Bytes, delimiter: int, wanted: IntArray, *, is_last: bool) -> tuple[CsvRows, int]:
     """
     Find the rows of a block and some of their fields.
 
@@ -174,7 +174,7 @@ def scan(data: Bytes, delimiter: int, wanted: IntArray, *, is_last: bool) -> tup
         and may hold delimiters and line ends, as Python's ``csv`` reads it.
     """
     *parts, used = _scan(data, delimiter, wanted, is_last=is_last)
-    return Rows(*parts), used
+    return CsvRows(*parts), used
 
 
 @compiled
@@ -381,7 +381,7 @@ def _extended(
     return out
 
 
-class Parts:
+class BytePieces:
     """Pieces of bytes one after the other, known by their number."""
 
     def __init__(self, pieces: Sequence[bytes]) -> None:
@@ -393,18 +393,18 @@ class Parts:
         """How many."""
         return len(self.offsets) - 1
 
-    def followed_by(self, pieces: Sequence[bytes]) -> "Parts":
+    def followed_by(self, pieces: Sequence[bytes]) -> "BytePieces":
         """Put others behind."""
         if not pieces:
             return self
-        more, both = Parts(pieces), Parts([])
+        more, both = BytePieces(pieces), BytePieces([])
         size = self.offsets[-1]
         both.offsets = np.concatenate([self.offsets, more.offsets[1:] + size])
         both.together = np.concatenate([self.together[:size], more.together])
         return both
 
 
-def extended(data: Bytes, rows: Rows, which: IntArray, parts: Parts) -> Bytes:
+def extended(data: Bytes, rows: CsvRows, which: IntArray, parts: BytePieces) -> Bytes:
     """Put something behind every row."""
     out: Bytes = _extended(
         data, rows.start, rows.end, rows.after, which, parts.together, parts.offsets

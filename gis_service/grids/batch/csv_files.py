@@ -24,16 +24,16 @@ from gis_service.grids.batch.csv_blocks import (
     EMPTY,
     MISSING,
     NUMBER,
+    BytePieces,
     Bytes,
-    Parts,
-    Rows,
+    CsvRows,
     extended,
     formula_cells,
     numbers,
     scan,
 )
 from gis_service.grids.batch.rows import (
-    Answer,
+    BlockAnswer,
     Options,
     Reason,
     Reject,
@@ -290,7 +290,7 @@ def _blocks(
 def _block(
     block: Bytes,
     data: bytes,
-    rows: Rows,
+    rows: CsvRows,
     layout: _Layout,
     pieces: "_Pieces",
     options: Options,
@@ -336,7 +336,7 @@ def _harmless(data: bytes, delimiter: str) -> bytes:
 def _coordinates(
     block: Bytes,
     data: bytes,
-    rows: Rows,
+    rows: CsvRows,
     kept: npt.NDArray[np.int64],
     layout: _Layout,
     refused: dict[int, tuple[str, Reason]],
@@ -361,7 +361,7 @@ def _coordinates(
     return x, y
 
 
-def _field(data: bytes, rows: Rows, row: int, column: int, encoding: str) -> str:
+def _field(data: bytes, rows: CsvRows, row: int, column: int, encoding: str) -> str:
     first, last = int(rows.first[row, column]), int(rows.last[row, column])
     if first < 0:
         return ""
@@ -402,7 +402,7 @@ class _Pieces:
         self._long = self._add(b"%03d.%d" % divmod(tenths, 10) for tenths in range(10_000))
         self._thousands = self._add(b"%d" % kilometres for kilometres in range(_FARTHEST_KM))
         self._of = [self._of_source(source) for source in sources]
-        self._parts = Parts(self._texts)
+        self._parts = BytePieces(self._texts)
 
     def _add(self, texts: Iterable[bytes]) -> int:
         """Keep texts, and tell the number of the first."""
@@ -433,11 +433,11 @@ class _Pieces:
 
     def behind(
         self,
-        answers: Sequence[Answer],
+        answers: Sequence[BlockAnswer],
         refused: dict[int, tuple[str, Reason]],
         options: Options,
         fields: npt.NDArray[np.int64],
-    ) -> tuple[npt.NDArray[np.int64], Parts]:
+    ) -> tuple[npt.NDArray[np.int64], BytePieces]:
         """Choose what stands behind each row of a block."""
         which = np.full((3 * len(answers) + 2, len(fields)), -1, dtype=np.int64)
         for number, (of, answer) in enumerate(zip(self._of, answers, strict=True)):
@@ -453,7 +453,7 @@ class _Pieces:
             more.append(self._write([say_refusal(options, given, reason)]))
         return which, self._parts.followed_by(more)
 
-    def _answered(self, of: "_OfSource", answer: Answer, which: npt.NDArray[np.int64]) -> None:
+    def _answered(self, of: "_OfSource", answer: BlockAnswer, which: npt.NDArray[np.int64]) -> None:
         """Fill in the three pieces of one scheme."""
         which[0] = of.within + 2 * _positions(of.ids, answer.grid_id) + answer.tie
         outside = np.flatnonzero(answer.grid_id == NO_GRID)

@@ -146,7 +146,7 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Answer:
+class BlockAnswer:
     """
     The answers of one scheme for a block.
 
@@ -174,7 +174,7 @@ def place_block(
     refused: dict[int, tuple[str, Reason]],
     tally: Tally,
     systems: Sequence[str] | None = None,
-) -> list[Answer]:
+) -> list[BlockAnswer]:
     """Answer for the rows of a block."""
     lon, lat = _to_degrees(options, x, y, systems, refused)
     with np.errstate(invalid="ignore"):
@@ -228,7 +228,7 @@ def _same(one: CoordinateSystem, other: CoordinateSystem) -> bool:
 
 def _answer_of(
     locator: Locator, lon: FloatArray, lat: FloatArray, placed: npt.NDArray[np.bool_]
-) -> Answer:
+) -> BlockAnswer:
     found = locator.locate(lon, lat)
     nearest_id = np.full(len(lon), NO_GRID, dtype=np.int64)
     nearest_m = np.full(len(lon), np.nan)
@@ -238,11 +238,11 @@ def _answer_of(
             lon[outside], lat[outside], found.grid_id[outside], exact=False
         )
         nearest_id[outside], nearest_m[outside] = nearest.grid_id, nearest.distance_m
-    return Answer(found.grid_id, found.tie, nearest_id, nearest_m)
+    return BlockAnswer(found.grid_id, found.tie, nearest_id, nearest_m)
 
 
 def _suggestion(
-    locator: Locator, stated: CoordinateSystem, x: FloatArray, y: FloatArray, first: Answer
+    locator: Locator, stated: CoordinateSystem, x: FloatArray, y: FloatArray, first: BlockAnswer
 ) -> Fit | None:
     """Ask for another reading where the first block falls mostly outside."""
     given = np.isfinite(x) & np.isfinite(y)
@@ -257,7 +257,7 @@ def _suggestion(
     return fit if fit.share >= 0.5 and (fit.swapped or fit.system != stated) else None
 
 
-def _count(tally: Tally, first: Answer, rows: int, refused: int) -> None:
+def _count(tally: Tally, first: BlockAnswer, rows: int, refused: int) -> None:
     within = int((first.grid_id != NO_GRID).sum())
     tally.rows += rows
     tally.within += within
@@ -339,7 +339,7 @@ def fields_of(sources: Sequence[Source], taken: Sequence[str]) -> list[str]:
     return named
 
 
-def values_of(sources: Sequence[Source], answers: Sequence[Answer], row: int) -> list[Any]:
+def values_of(sources: Sequence[Source], answers: Sequence[BlockAnswer], row: int) -> list[Any]:
     """
     Give the values that are added to one row, but for the reason.
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from gis_service.boundaries.linework.far_parts import refuse_apart
-from gis_service.boundaries.linework.noding import Finding
+from gis_service.boundaries.linework.noding import NodingFinding
 from gis_service.coordinate_systems import parse_crs
 from gis_service.ingest.kinds.grid_rows import FORM, check_rows, read_rows
 from gis_service.ingest.kinds.kind import ImportOptions
@@ -79,7 +79,7 @@ def check_file(
             result[name] = {kind: total.get(kind, 0) + n for kind, n in counts.items()}
         row_of = dict(zip(group["key"], group["row"].tolist(), strict=True))
         for name in ("errors", "warnings", "repairs"):
-            found: list[Finding] = getattr(report, name)
+            found: list[NodingFinding] = getattr(report, name)
             result["places"] += [
                 {"list": name, "level": said, "rows": [row_of[key] for key in one.keys]}
                 | one.as_dict()

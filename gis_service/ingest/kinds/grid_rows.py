@@ -12,35 +12,35 @@ import pandas as pd
 from gis_service.boundaries.linework.noding import NodingReport, check_polygons
 from gis_service.errors import InputError, Place
 from gis_service.ingest.kinds.kind import FileForm, MatchedTable
-from gis_service.ingest.readers.columns import Field
+from gis_service.ingest.readers.columns import FileField
 from gis_service.ingest.readers.frames import Note
 from gis_service.ingest.readers.geojson_text import code_of, nested
 from gis_service.ingest.readers.values import read_values
 from gis_service.settings import number_settings
 
 FIELDS: Final = (
-    Field(
+    FileField(
         "key",
         ("code", "grid_code", "网格编码", "网格编号", "网格代码", "编码", "代码", "编号", "adcode",
          "区域编码", "wgbm"),
         needed=True,
     ),
-    Field("name", ("网格名称", "名称", "mc", "wgmc", "xzqmc", "grid_name")),
-    Field("level", ("rank", "层级", "级别", "网格层级", "网格级别", "等级", "wgcj")),
-    Field(
+    FileField("name", ("网格名称", "名称", "mc", "wgmc", "xzqmc", "grid_name")),
+    FileField("level", ("rank", "层级", "级别", "网格层级", "网格级别", "等级", "wgcj")),
+    FileField(
         "parent",
         ("parent_code", "上级", "上级网格", "上级编码", "上级网格编码", "上级代码", "父级编码",
          "所属网格编码", "pid"),
     ),
-    Field("parent_name", ("上级名称", "上级网格名称", "所属网格", "父级名称")),
-    Field(
+    FileField("parent_name", ("上级名称", "上级网格名称", "所属网格", "父级名称")),
+    FileField(
         "kind", ("网格类型", "类型", "类别", "grid_kind"), form="word",
         words={"专属": "dedicated", "专属网格": "dedicated", "普通": "ordinary",
                "一般": "ordinary", "一般网格": "ordinary", "普通网格": "ordinary",
                "基础网格": "ordinary", "综合网格": "ordinary"},
     ),
-    Field("urban_rural_class", ("城乡分类", "城乡分类代码", "城乡代码", "cxfldm")),
-    Field("admin_code", ("行政区划代码", "行政区划", "区划代码", "xzqdm")),
+    FileField("urban_rural_class", ("城乡分类", "城乡分类代码", "城乡代码", "cxfldm")),
+    FileField("admin_code", ("行政区划代码", "行政区划", "区划代码", "xzqdm")),
 )  # fmt: skip
 FORM: Final = FileForm("grids", FIELDS, geometry="required")
 _CODES: Final = ("key", "parent", "admin_code")
@@ -104,7 +104,7 @@ def check_rows(
     )
 
 
-def read_fields(fields: Sequence[Field], table: MatchedTable) -> pd.DataFrame:
+def read_fields(fields: Sequence[FileField], table: MatchedTable) -> pd.DataFrame:
     """Read every field of a file, also those without a column."""
     nothing = np.full(len(table.rows), None, dtype=object)
     columns = {

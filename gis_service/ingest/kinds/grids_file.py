@@ -17,17 +17,23 @@ import sqlalchemy as sa
 
 from gis_service.access import Actor
 from gis_service.boundaries.linework.far_parts import refuse_apart
-from gis_service.boundaries.linework.noding import Finding, NodingReport
+from gis_service.boundaries.linework.noding import NodingFinding, NodingReport
 from gis_service.boundaries.linework.tessellation import Tessellation
 from gis_service.boundaries.publication.grid_table import DRAFT_COLUMNS, wanted_by_table
 from gis_service.boundaries.publication.publishing import publish
-from gis_service.boundaries.publication.schemes import Level, ensure_scheme
+from gis_service.boundaries.publication.schemes import SchemeLevel, ensure_scheme
 from gis_service.errors import InputError, Place
 from gis_service.geodesy import area_m2
 from gis_service.grids.assignment import assign_new
 from gis_service.grids.versions import today
 from gis_service.ingest.kinds.grid_rows import FIELDS, check_rows, read_rows
-from gis_service.ingest.kinds.kind import Applied, ImportKind, ImportOptions, MatchedTable, Progress
+from gis_service.ingest.kinds.kind import (
+    HandlerResult,
+    ImportKind,
+    ImportOptions,
+    MatchedTable,
+    Progress,
+)
 from gis_service.ingest.kinds.off_lines import hold_back_beside
 from gis_service.ingest.kinds.options import OPTIONS
 from gis_service.ingest.kinds.shifted import hold_back_shifted
@@ -94,7 +100,7 @@ class FlawedGridsError(InputError):
 
 
 @dataclass(frozen=True)
-class _Held:
+class _StoredScheme:
     """The scheme as the store holds it: its levels, its open states, and who has which code."""
 
     scheme_id: int | None
@@ -150,22 +156,22 @@ def ranks_of(
     return [order[rank] for rank in ranks]
 
 
-def _new_levels(count: int, stated: str | None) -> list[Level]:
+def _new_levels(count: int, stated: str | None) -> list[SchemeLevel]:
     labels = [text.strip() for text in (stated or "").replace("，", ",").split(",") if text.strip()]
     if labels and len(labels) != count:
         raise InputError("grids_file.levels_differ", stated=len(labels), found=count)
     if labels:
-        return [Level(rank, label, label) for rank, label in enumerate(labels, start=1)]
+        return [SchemeLevel(rank, label, label) for rank, label in enumerate(labels, start=1)]
     if count > len(_LABELS):
         raise InputError("grids_file.levels_needed", found=count)
     named = _LABELS[len(_LABELS) - count :]
-    return [Level(rank, *pair) for rank, pair in enumerate(named, start=1)]
+    return [SchemeLevel(rank, *pair) for rank, pair in enumerate(named, start=1)]
 
 
 # --- the store ---------------------------------------------------------------------------------
 
 
-def _held(connection: sa.Connection, scheme: str) -> _Held:
+def _held(connection: sa.Connection, scheme: str) -> _StoredScheme:
     row = connection.execute(
         sa.select(t.grid_scheme.c.scheme_id).where(t.grid_scheme.c.code == scheme)
     ).first()
@@ -174,7 +180,7 @@ def _held(connection: sa.Connection, scheme: str) -> _Held:
         "admin_code", "wkb",
     ]  # fmt: skip
     if row is None:
-        return _Held(None, {}, pd.DataFrame(columns=columns, dtype=object), {})
+        return _StoredScheme(None, {}, pd.DataFrame(columns=columns, dtype=object), {})
     scheme_id = int(row.scheme_id)
     level = t.grid_level
     levels = connection.execute(
@@ -198,11 +204,11 @@ def _held(connection: sa.Connection, scheme: str) -> _Held:
             t.grid_code.c.scheme_id == scheme_id
         )
     )
-    return _Held(scheme_id, {one.rank: one for one in levels}, states, dict(codes.all()))
+    return _StoredScheme(scheme_id, {one.rank: one for one in levels}, states, dict(codes.all()))
 
 
 def _hold_back(
-    connection: sa.Connection, held: _Held, table: MatchedTable, given: pd.DataFrame
+    connection: sa.Connection, held: _StoredScheme, table: MatchedTable, given: pd.DataFrame
 ) -> None:
     """Refuse another county's grids, and borders that in another system lie on the known ones."""
     if len(held.states) and not given["key"].isin(list(held.identities)).any():
@@ -246,7 +252,7 @@ def _as_rows(states: pd.DataFrame) -> pd.DataFrame:
 # --- what is to be published -------------------------------------------------------------------
 
 
-def _with_the_rest(rows: pd.DataFrame, held: _Held, *, replace: bool) -> pd.DataFrame:
+def _with_the_rest(rows: pd.DataFrame, held: _StoredScheme, *, replace: bool) -> pd.DataFrame:
     """Fill what the file does not say from the store; keep the grids that it does not name."""
     stored = _as_rows(held.states)
     known = stored.set_index("key")
@@ -346,7 +352,7 @@ def _refuse_flaws(report: NodingReport, file: str, rows: pd.DataFrame) -> None:
     )  # fmt: skip
 
 
-def _with_kinds(connection: sa.Connection, held: _Held, mesh: Tessellation) -> Tessellation:
+def _with_kinds(connection: sa.Connection, held: _StoredScheme, mesh: Tessellation) -> Tessellation:
     """Keep what the store knows of each arc: along a street, along water."""
     arc = t.linework_arc
     old = connection.execute(
@@ -380,7 +386,7 @@ def _told(report: NodingReport) -> list[Note]:
     return notes + [_note("warned", finding) for finding in report.warnings[:_SAID]]
 
 
-def _note(how: str, finding: Finding) -> Note:
+def _note(how: str, finding: NodingFinding) -> Note:
     lon, lat = finding.lonlat or (0.0, 0.0)
     return Note(
         f"grids_file.{how}_{finding.kind}",
@@ -393,7 +399,7 @@ def _note(how: str, finding: Finding) -> Note:
 
 def compare_uppers(
     uppers: pd.DataFrame, dissolved: Mapping[str, Any], tolerance_m: float
-) -> list[Finding]:
+) -> list[NodingFinding]:
     """Compare the upper grids that a file draws with those that its base grids make."""
     found = []
     for row in uppers.itertuples():
@@ -405,7 +411,9 @@ def compare_uppers(
         half = tolerance_m / 2 / (111_320 * float(np.cos(np.radians(lat))))
         wide = shapely.buffer(shapely.buffer(odd, -half), half)
         if not wide.is_empty:
-            found.append(Finding("upper", (row.key,), float(area_m2(wide)[0]), tolerance_m, wide))
+            found.append(
+                NodingFinding("upper", (row.key,), float(area_m2(wide)[0]), tolerance_m, wide)
+            )
     return found
 
 
@@ -418,7 +426,7 @@ def take_grids(
     table: MatchedTable,
     options: ImportOptions,
     progress: Progress,
-) -> Applied:
+) -> HandlerResult:
     """Publish the grids of a file as a version of a scheme."""
     extra = options.extra
     scheme = extra.get("scheme") or "base"
@@ -455,7 +463,7 @@ def take_grids(
     known = {code: one for code, one in held.identities.items() if code in codes}
     wanted = wanted_by_table(connection, scheme, mesh, _drafts(rows), day, known)
     new, changed = set(wanted.begun), wanted.changed - set(wanted.begun)
-    applied = Applied(notes=_told(report), details=_details(report))
+    applied = HandlerResult(notes=_told(report), details=_details(report))
     uppers = given[given["rank"] < lowest]
     dissolved = _dissolved(uppers["key"], parent_of, shapes)
     applied.notes += [
@@ -530,7 +538,7 @@ def _dissolved(
 
 
 def _details(report: NodingReport) -> dict[str, Any]:
-    def plainly(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    def plainly(findings: Iterable[NodingFinding]) -> list[dict[str, Any]]:
         return [
             {name: value for name, value in one.as_dict().items() if name != "geometry"}
             for one in findings

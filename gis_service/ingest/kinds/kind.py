@@ -13,7 +13,7 @@ import pandas as pd
 
 from gis_service.coordinate_systems import CoordinateSystem, parse_crs
 from gis_service.errors import Place
-from gis_service.ingest.readers.columns import Field, MatchedColumn
+from gis_service.ingest.readers.columns import FileField, MatchedColumn
 from gis_service.ingest.readers.file_table import FileTable
 from gis_service.ingest.readers.frames import Note, Refusal
 from gis_service.messages import Language
@@ -167,7 +167,7 @@ class MatchedTable:
 
 
 @dataclass
-class Applied:
+class HandlerResult:
     """What a handler wrote."""
 
     # Rows of the file (removed: of the store).
@@ -187,7 +187,7 @@ class Applied:
     record: bool = False
 
 
-Handler = Callable[["sa.Connection", "Actor", MatchedTable, ImportOptions, Progress], Applied]
+Handler = Callable[["sa.Connection", "Actor", MatchedTable, ImportOptions, Progress], HandlerResult]
 """
 Checks the rows of a file and writes them, inside the transaction of the whole file.
 
@@ -202,7 +202,7 @@ class FileForm:
     """What the columns of a kind of file are matched to; as :class:`ImportKind` has it."""
 
     name: str
-    fields: tuple[Field, ...]
+    fields: tuple[FileField, ...]
     # Our field that names a row; None where several fields do together.
     default_key: str | None = "key"
     # ``none``, ``optional`` or ``required``: what becomes of a file without any coordinate.
@@ -240,7 +240,7 @@ class ImportKind:
     """
 
     name: str
-    fields: tuple[Field, ...]
+    fields: tuple[FileField, ...]
     handle: Handler
     default_key: str | None = "key"
     geometry: str = "optional"

@@ -19,7 +19,7 @@ from gis_service.errors import InputError, Place
 from gis_service.grids import assignment
 from gis_service.grids.versions import keep_boundaries
 from gis_service.ingest.kinds.kind import (
-    Applied,
+    HandlerResult,
     ImportKind,
     ImportOptions,
     MatchedTable,
@@ -31,7 +31,7 @@ from gis_service.ingest.readers.frames import Note, Refusal
 from gis_service.ingest.readers.values import new_values, objects, read_values
 from gis_service.ingest.writing.checks import check, file_fields
 from gis_service.ingest.writing.references import ids_by_key
-from gis_service.ingest.writing.validating import Door
+from gis_service.ingest.writing.validating import Validator
 from gis_service.records import RECORDS, Field, Record
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
@@ -61,7 +61,7 @@ def kind_of(record: Record) -> ImportKind:
         table: MatchedTable,
         options: ImportOptions,
         progress: Progress,
-    ) -> Applied:
+    ) -> HandlerResult:
         return take(connection, actor, record, table, options, progress)
 
     return ImportKind(
@@ -77,7 +77,7 @@ def take(
     table: MatchedTable,
     options: ImportOptions,
     progress: Progress,
-) -> Applied:
+) -> HandlerResult:
     """
     Take the rows of a file into a table.
 
@@ -98,7 +98,7 @@ def take(
 
     Returns
     -------
-    Applied
+    HandlerResult
         What was written and what was refused.
 
     Raises
@@ -346,7 +346,9 @@ def _follow(
             _, lon[index], lat[index] = place
 
 
-def _keep_references(record: Record, table: MatchedTable, door: Door, known: pd.DataFrame) -> None:
+def _keep_references(
+    record: Record, table: MatchedTable, door: Validator, known: pd.DataFrame
+) -> None:
     """Where the file has no column for it, a row stays with its building."""
     for one in record.references:
         if one.heading not in table.frame:
@@ -370,12 +372,14 @@ def _beside(record: Record) -> sa.Table:
     )  # fmt: skip
 
 
-def _merge(connection: sa.Connection, record: Record, door: Door, known: pd.DataFrame) -> Applied:
+def _merge(
+    connection: sa.Connection, record: Record, door: Validator, known: pd.DataFrame
+) -> HandlerResult:
     """Insert what is new, update what is another now, leave the rest alone."""
     values = {name: door.take(inside) for name, inside in record.columns.items()}
     count = len(values["key"])
     if count == 0:
-        return Applied()
+        return HandlerResult()
     if record.placed:
         keep_boundaries(connection)
     incoming = _beside(record)
@@ -404,7 +408,7 @@ def _merge(connection: sa.Connection, record: Record, door: Door, known: pd.Data
     )
     inserted = connection.execute(sa.insert(table).from_select(names, fresh)).rowcount
     incoming.drop(connection)
-    applied = Applied(new=inserted, changed=changed, same=count - inserted - changed)
+    applied = HandlerResult(new=inserted, changed=changed, same=count - inserted - changed)
     applied.taken = {table.name: inserted + changed}
     if record.placed:
         _place(connection, record, applied, moved)
@@ -441,7 +445,7 @@ def _moved(connection: sa.Connection, record: Record, incoming: sa.Table) -> lis
 
 
 def _place(
-    connection: sa.Connection, record: Record, applied: Applied, moved: Sequence[int]
+    connection: sa.Connection, record: Record, applied: HandlerResult, moved: Sequence[int]
 ) -> None:
     """Write the history of what is new and of what has moved, in every scheme."""
     kind = record.table
@@ -468,7 +472,7 @@ def _remove(
     table: MatchedTable,
     known: pd.DataFrame,
     named: set[str],
-    applied: Applied,
+    applied: HandlerResult,
 ) -> None:
     """Take away what the file does not name; what others hold on to stays and is listed."""
     if not named:

@@ -12,11 +12,17 @@ import pandas as pd
 import sqlalchemy as sa
 
 from gis_service.access import Actor
-from gis_service.ingest.kinds.kind import Applied, ImportKind, ImportOptions, MatchedTable, Progress
+from gis_service.ingest.kinds.kind import (
+    HandlerResult,
+    ImportKind,
+    ImportOptions,
+    MatchedTable,
+    Progress,
+)
 from gis_service.ingest.readers.values import new_values, read_values
 from gis_service.ingest.writing.checks import check, file_fields
 from gis_service.ingest.writing.references import ids_by_key
-from gis_service.ingest.writing.validating import Door
+from gis_service.ingest.writing.validating import Validator
 from gis_service.records import Record
 from gis_service.store.bulk import copy_rows
 from gis_service.store.tables import table_of
@@ -46,7 +52,7 @@ def kind_of(record: Record) -> ImportKind:
         table: MatchedTable,
         options: ImportOptions,
         progress: Progress,
-    ) -> Applied:
+    ) -> HandlerResult:
         frame = _frame(connection, table, record)
         progress(0.2, "ingest.step_checking")
         door = check(record, frame, ids_by_key(connection, actor, record))
@@ -81,10 +87,10 @@ def _merge(
     connection: sa.Connection,
     record: Record,
     table: MatchedTable,
-    door: Door,
+    door: Validator,
     options: ImportOptions,
     progress: Progress,
-) -> Applied:
+) -> HandlerResult:
     """Write what is new, end or extend what began on the same day, refuse what meets another."""
     target = table_of(record)
     identity = [name for name in record.columns if name != "valid"]
@@ -103,7 +109,7 @@ def _merge(
     gone_ids = {one["id"] for one in gone}
     kept = [one for key, one in stored.items() if key not in named and one["id"] not in gone_ids]
     door.refuse(_meeting(rows, door.good, kept, owners), "ingest.row_meets_another", "valid_from")
-    applied = Applied(refusals=[table.back(one) for one in door.refusals])
+    applied = HandlerResult(refusals=[table.back(one) for one in door.refusals])
     progress(0.6, "ingest.step_writing")
     new: list[Row] = []
     identity_column = next(iter(target.primary_key))

@@ -50,7 +50,7 @@ class NodedRoads:
 
 
 @dataclass
-class _Lines:
+class _LineSet:
     """Lines being noded: their vertices in lon, lat, and what is to be put in between."""
 
     xy: list[FloatArray]
@@ -109,15 +109,15 @@ def node_roads(
     )  # fmt: skip
 
 
-def _prepared(lines: Sequence[Any] | GeometryArray) -> _Lines:
+def _prepared(lines: Sequence[Any] | GeometryArray) -> _LineSet:
     array = on_lattice(shapely.force_2d(np.asarray(lines, dtype=object)))
     bare = shapely.remove_repeated_points(array)
     xy = [shapely.get_coordinates(line) for line in bare]
     lat = float(np.mean([points[:, 1].mean() for points in xy])) if xy else 0.0
-    return _Lines(xy, metres_per_degree(lat))
+    return _LineSet(xy, metres_per_degree(lat))
 
 
-def _join_ends(work: _Lines, snap_m: float) -> int:
+def _join_ends(work: _LineSet, snap_m: float) -> int:
     """Move ends that lie together onto the first of them."""
     count = len(work.xy)
     if not count:
@@ -145,7 +145,7 @@ def _without_repeats(xy: FloatArray) -> FloatArray:
     return xy[keep]
 
 
-def _join_tees(work: _Lines, layer: IndexArray, snap_m: float) -> int:
+def _join_tees(work: _LineSet, layer: IndexArray, snap_m: float) -> int:
     """Give a line a vertex where another one ends on it."""
     metric = work.metric()
     there = [index for index, xy in enumerate(work.xy) if len(xy) > 1]
@@ -177,7 +177,7 @@ def _join_tees(work: _Lines, layer: IndexArray, snap_m: float) -> int:
 
 
 def _crossings(
-    work: _Lines, layer: IndexArray, snap_m: float, *, join: bool
+    work: _LineSet, layer: IndexArray, snap_m: float, *, join: bool
 ) -> tuple[FloatArray, IndexArray]:
     """Find where lines of one layer cross without a common vertex; join them there if asked to."""
     metric = work.metric()
@@ -210,7 +210,7 @@ def _crossings(
 _Edge = tuple[int, int, int, int, FloatArray]
 
 
-def _cut(work: _Lines, layer: IndexArray) -> tuple[FloatArray, list[_Edge]]:
+def _cut(work: _LineSet, layer: IndexArray) -> tuple[FloatArray, list[_Edge]]:
     """Cut each line where another one ends, and at vertices that one of its layer has too."""
     ends: set[complex] = set()
     uses: dict[tuple[complex, int], int] = {}

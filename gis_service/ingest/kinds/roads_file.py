@@ -21,13 +21,19 @@ from gis_service.access import Actor
 from gis_service.errors import InputError, Place
 from gis_service.geodesy import GeometryArray, length_m
 from gis_service.ingest.kinds.grid_rows import read_fields
-from gis_service.ingest.kinds.kind import Applied, ImportKind, ImportOptions, MatchedTable, Progress
+from gis_service.ingest.kinds.kind import (
+    HandlerResult,
+    ImportKind,
+    ImportOptions,
+    MatchedTable,
+    Progress,
+)
 from gis_service.ingest.kinds.off_lines import hold_back_beside
 from gis_service.ingest.kinds.options import OPTIONS
 from gis_service.ingest.kinds.road_noding import NodedRoads, node_roads
 from gis_service.ingest.kinds.shifted import hold_back_shifted
 from gis_service.ingest.osm import tags as osm_tags
-from gis_service.ingest.readers.columns import Field
+from gis_service.ingest.readers.columns import FileField
 from gis_service.ingest.readers.file_table import FileTable
 from gis_service.ingest.readers.frames import COLUMNS, Note, Refusal
 from gis_service.ingest.sandbox import client as apart
@@ -37,26 +43,26 @@ from gis_service.store import tables as t
 
 GRAPHML: Final = (".graphml",)
 FIELDS: Final = (
-    Field(
+    FileField(
         "highway",
         ("class", "fclass", "road_class", "道路等级", "等级", "道路类型", "类型", "道路类别",
          "技术等级", "行政等级", "公路等级", "type"),
     ),
-    Field("name", ("道路名称", "名称", "路名", "路线名称", "mc", "road_name")),
-    Field("ref", ("路线编号", "道路编号", "编号", "路线代码")),
-    Field("oneway", ("单行", "单行道", "单向", "通行方向", "方向")),
-    Field("maxspeed", ("限速", "最高限速", "限速值", "maxspeed_kmh", "speed_limit", "设计速度")),
-    Field("bridge", ("桥", "桥梁", "是否桥梁")),
-    Field("tunnel", ("隧道", "是否隧道")),
-    Field("layer", ("层", "高度层")),
-    Field("junction", ("环岛", "交叉口类型")),
-    Field("dual_carriageway", ("分隔", "双幅路")),
-    Field("access", ("通行权限",)),
-    Field("service", ()),
-    Field("foot", ("步行",)),
-    Field("motor_vehicle", ("机动车",)),
-    Field("from"),
-    Field("to"),
+    FileField("name", ("道路名称", "名称", "路名", "路线名称", "mc", "road_name")),
+    FileField("ref", ("路线编号", "道路编号", "编号", "路线代码")),
+    FileField("oneway", ("单行", "单行道", "单向", "通行方向", "方向")),
+    FileField("maxspeed", ("限速", "最高限速", "限速值", "maxspeed_kmh", "speed_limit", "设计速度")),  # noqa: E501 (a list of names)
+    FileField("bridge", ("桥", "桥梁", "是否桥梁")),
+    FileField("tunnel", ("隧道", "是否隧道")),
+    FileField("layer", ("层", "高度层")),
+    FileField("junction", ("环岛", "交叉口类型")),
+    FileField("dual_carriageway", ("分隔", "双幅路")),
+    FileField("access", ("通行权限",)),
+    FileField("service", ()),
+    FileField("foot", ("步行",)),
+    FileField("motor_vehicle", ("机动车",)),
+    FileField("from"),
+    FileField("to"),
 )  # fmt: skip
 
 CLASS_WORDS: Final = {
@@ -304,7 +310,7 @@ def take_roads(
     table: MatchedTable,
     options: ImportOptions,
     progress: Progress,
-) -> Applied:
+) -> HandlerResult:
     """Write the roads of a file as the active network."""
     del actor
     extra = options.extra
@@ -324,7 +330,7 @@ def take_roads(
         cross = extra.get("node_crossings") in _YES
         roads = node_roads(lines.line, layers, snap_m, cross=cross)
     nodes, edges = frames_of(roads, lines.said, lines.index)
-    applied = Applied(refusals=lines.refusals, notes=_notes(roads, lines, table, snap_m))
+    applied = HandlerResult(refusals=lines.refusals, notes=_notes(roads, lines, table, snap_m))
     applied.details = _details(roads, lines, table)
     progress(0.6, "roads_file.step_writing")
     if _is_active(connection, edges):

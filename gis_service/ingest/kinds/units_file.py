@@ -21,26 +21,32 @@ from gis_service.access import Actor
 from gis_service.errors import InputError, Place
 from gis_service.grids.versions import today
 from gis_service.ingest.kinds.grid_rows import read_fields
-from gis_service.ingest.kinds.kind import Applied, ImportKind, ImportOptions, MatchedTable, Progress
+from gis_service.ingest.kinds.kind import (
+    HandlerResult,
+    ImportKind,
+    ImportOptions,
+    MatchedTable,
+    Progress,
+)
 from gis_service.ingest.kinds.options import OPTIONS
-from gis_service.ingest.readers.columns import Field
+from gis_service.ingest.readers.columns import FileField
 from gis_service.ingest.readers.frames import Note, Refusal
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
 
 FIELDS: Final = (
-    Field(
+    FileField(
         "key",
         ("code", "代码", "区划代码", "行政区划代码", "统计用区划代码", "统计代码", "adcode",
          "xzqdm", "id"),
     ),
-    Field("full_code", ("ext_id", "完整代码")),
-    Field("name", ("名称", "mc", "xzqmc", "区划名称", "行政区划名称", "行政区名称")),
-    Field("full_name", ("ext_name", "全称")),
-    Field("parent", ("parent_code", "上级代码", "上级", "areacode", "pid", "county")),
-    Field("urban_rural_class", ("城乡分类", "城乡分类代码", "城乡代码")),
-    Field("source_list", ("来源", "名录", "source")),
-    Field("valid_from", ("生效日期", "起始日期", "开始日期"), form="day"),
+    FileField("full_code", ("ext_id", "完整代码")),
+    FileField("name", ("名称", "mc", "xzqmc", "区划名称", "行政区划名称", "行政区名称")),
+    FileField("full_name", ("ext_name", "全称")),
+    FileField("parent", ("parent_code", "上级代码", "上级", "areacode", "pid", "county")),
+    FileField("urban_rural_class", ("城乡分类", "城乡分类代码", "城乡代码")),
+    FileField("source_list", ("来源", "名录", "source")),
+    FileField("valid_from", ("生效日期", "起始日期", "开始日期"), form="day"),
 )  # fmt: skip
 
 LEVELS: Final = ("county", "town", "village")
@@ -335,13 +341,13 @@ def take_units(
     table: MatchedTable,
     options: ImportOptions,
     progress: Progress,
-) -> Applied:
+) -> HandlerResult:
     """Write the units of a file."""
     del actor
     default_day = _day(options.extra.get("valid_from")) or today(connection)
     read = read_units(table, options)
     held = _held(connection)
-    applied = Applied(refusals=read.refusals)
+    applied = HandlerResult(refusals=read.refusals)
     conflicts = find_conflicts(read.units, held)
     applied.notes = _notes(read, conflicts)
     applied.details = {"conflicts": [dict(vars(one)) for one in conflicts]}

@@ -30,7 +30,7 @@ Edge = tuple[tuple[object, ...], list[LonLat]]
 
 
 @dataclass(frozen=True)
-class Roads:
+class OsmRoads:
     """The frames of roads and turn restrictions, and what is to be said about them."""
 
     nodes: pd.DataFrame
@@ -53,7 +53,7 @@ class _Piece:
 
 def build(
     ways: Iterable[Way], restrictions: Iterable[Relation] = (), stops: Collection[int] = ()
-) -> Roads:
+) -> OsmRoads:
     """Cut ways into the edges of a network."""
     left_out: Counter[str] = Counter()
     refusals: list[Refusal] = []
@@ -85,7 +85,7 @@ def build(
     frame = _edge_frame(edges)
     turns, said = osm_turns.turns(restrictions, frame, same, WAY_STRIDE, closed)
     notes = [*_notes(left_out, broken), *said]
-    return Roads(_node_frame(edges), frame, turns, notes, refusals)
+    return OsmRoads(_node_frame(edges), frame, turns, notes, refusals)
 
 
 def _notes(left_out: Counter[str], broken: int) -> list[Note]:

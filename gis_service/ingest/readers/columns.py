@@ -18,7 +18,7 @@ _SHOWN: Final = 6
 
 
 @dataclass(frozen=True)
-class Field:
+class FileField:
     """
     One column that a kind of file may have.
 
@@ -58,17 +58,17 @@ class MatchedColumn:
 
 
 COORDINATES: Final = (
-    Field(
+    FileField(
         "lon",
         ("lng", "long", "longitude", "x", "经度", "东经", "x坐标", "坐标x", "point_x", "coord_x",
          "pointx", "经度坐标", "横坐标"),
     ),
-    Field(
+    FileField(
         "lat",
         ("latitude", "y", "纬度", "北纬", "y坐标", "坐标y", "point_y", "coord_y", "pointy",
          "纬度坐标", "纵坐标"),
     ),
-    Field("wkt", ("geometry", "geom", "the_geom", "几何", "图形", "坐标串")),
+    FileField("wkt", ("geometry", "geom", "the_geom", "几何", "图形", "坐标串")),
 )  # fmt: skip
 """Where a point or a shape stands in a table; every kind of file may have them."""
 
@@ -82,7 +82,7 @@ def plain(name: str) -> str:
 
 def match_columns(
     names: Sequence[str],
-    fields: Sequence[Field],
+    fields: Sequence[FileField],
     stated: Mapping[str, str],
     *,
     also_key: str | None = None,
@@ -115,7 +115,7 @@ def match_columns(
     return matched + [MatchedColumn(None, one.name) for one in fields if one.name not in found]
 
 
-def column_needed(one: Field, columns: str) -> InputError:
+def column_needed(one: FileField, columns: str) -> InputError:
     """Say that a file lacks a column without which none of its rows can be taken."""
     known = " / ".join((one.name, *one.names)[:_SHOWN])
     place = Place(field=one.name)
@@ -124,7 +124,7 @@ def column_needed(one: Field, columns: str) -> InputError:
     )
 
 
-def _stated_column(names: Sequence[str], fields: Sequence[Field], ours: str, said: str) -> str:
+def _stated_column(names: Sequence[str], fields: Sequence[FileField], ours: str, said: str) -> str:
     if ours not in {one.name for one in fields}:
         raise InputError(
             "ingest.field_unknown", field=ours, known=" / ".join(one.name for one in fields)

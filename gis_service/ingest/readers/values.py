@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-from gis_service.ingest.readers.columns import Field
+from gis_service.ingest.readers.columns import FileField
 
 ZONE: Final = ZoneInfo("Asia/Shanghai")
 _DAY: Final = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?")
@@ -29,7 +29,7 @@ _NO: Final = frozenset({"否", "无", "×", "n", "no", "false", "f", "0", "兼�
 _NOTHING: Final = frozenset({"", "-", "—", "/", "无", "空", "null", "none", "nan", "n/a"})
 
 
-def read_values(field: Field, values: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
+def read_values(field: FileField, values: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
     """Read one column."""
     read = _READERS[field.form]
     words = {_plain(said): ours for said, ours in field.words.items()}
@@ -38,7 +38,7 @@ def read_values(field: Field, values: npt.NDArray[np.object_]) -> npt.NDArray[np
     return objects([_memorised(known, read, words, value) for value in values.tolist()])
 
 
-def new_values(field: Field, count: int) -> npt.NDArray[np.object_]:
+def new_values(field: FileField, count: int) -> npt.NDArray[np.object_]:
     """Make a column of what new rows have where nothing is said."""
     return objects([[] if field.form == "tags" else field.default for _ in range(count)])
 

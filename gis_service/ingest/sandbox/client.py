@@ -53,7 +53,7 @@ _WHY: Final = {
 
 
 @dataclass(frozen=True)
-class Limits:
+class ReadingLimits:
     """What one reading may take: bytes above the bare process, seconds, files."""
 
     memory: int
@@ -63,7 +63,7 @@ class Limits:
     file_size: int
 
     @classmethod
-    def of(cls, size: int) -> "Limits":
+    def of(cls, size: int) -> "ReadingLimits":
         """
         Allow a file as much as its size gives reason for.
 
@@ -74,7 +74,7 @@ class Limits:
 
         Returns
         -------
-        Limits
+        ReadingLimits
             By the settings ``GIS_IMPORT_READER_…``.
         """
         given = import_settings()
@@ -172,7 +172,7 @@ def read(reader: str, path: Path, original_name: str | None, **arguments: Any) -
         The process that read it died, or would have taken more than the limits allow.
     """
     name = original_name or path.name
-    limits = Limits.of(path.stat().st_size if path.is_file() else 0)
+    limits = ReadingLimits.of(path.stat().st_size if path.is_file() else 0)
     environment = _settings()
     request = {
         "reader": reader,
@@ -201,7 +201,7 @@ def _settings() -> dict[str, str]:
     return {f"GIS_IMPORT_{name.upper()}": str(value) for name, value in said.items()}
 
 
-def _died(ended: Mapping[str, Any], limits: Limits, name: str) -> InputError:
+def _died(ended: Mapping[str, Any], limits: ReadingLimits, name: str) -> InputError:
     why = ended.get("why") or _WHY.get(ended.get("signal", 0), "died")
     return InputError(
         f"ingest.reader_{why}", file=name, mb=limits.memory // _MB, seconds=limits.cpu_s
@@ -283,7 +283,7 @@ atexit.register(stop)
 os.register_at_fork(after_in_child=_forked)
 
 
-def _asked(folder: Path, limits: Limits) -> dict[str, Any]:
+def _asked(folder: Path, limits: ReadingLimits) -> dict[str, Any]:
     """Wait for the end of a reading; a server that has died is started again, once."""
     for _ in range(2):
         server = _running()

@@ -26,7 +26,7 @@ from gis_service.errors import GisError, InputError
 from gis_service.fork_server import die_with
 from gis_service.ingest.readers import files, gpkg_places, graphml
 from gis_service.ingest.sandbox import transfer as parcel
-from gis_service.ingest.sandbox.client import REQUEST, RESULT, Limits
+from gis_service.ingest.sandbox.client import REQUEST, RESULT, ReadingLimits
 from gis_service.settings import import_settings
 
 _LOOK_S: Final = 0.05
@@ -37,7 +37,7 @@ _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 class _Child:
     pid: int
     back: socket.socket
-    limits: Limits
+    limits: ReadingLimits
     began: float
     resident: int
     why: str = ""
@@ -149,7 +149,7 @@ def _resident(pid: int) -> int:
 # --- in the child ------------------------------------------------------------------------------
 
 
-def _limit(limits: Limits) -> None:
+def _limit(limits: ReadingLimits) -> None:
     size = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * _PAGE
     for what, soft, hard in (
         (resource.RLIMIT_CORE, 0, 0),

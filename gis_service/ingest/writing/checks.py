@@ -6,8 +6,8 @@ from typing import Final
 import pandas as pd
 import shapely
 
-from gis_service.ingest.readers.columns import Field as FileField
-from gis_service.ingest.writing.validating import Door
+from gis_service.ingest.readers.columns import FileField
+from gis_service.ingest.writing.validating import Validator
 from gis_service.records import Field, Record
 
 AREAS: Final = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
@@ -30,7 +30,7 @@ def file_fields(record: Record) -> tuple[FileField, ...]:
 
     Returns
     -------
-    tuple of columns.Field
+    tuple of FileField
         The key first.
     """
     return tuple(
@@ -46,7 +46,7 @@ def file_fields(record: Record) -> tuple[FileField, ...]:
     )
 
 
-def check(record: Record, frame: pd.DataFrame, ids: References) -> Door:
+def check(record: Record, frame: pd.DataFrame, ids: References) -> Validator:
     """
     Check rows.
 
@@ -61,10 +61,10 @@ def check(record: Record, frame: pd.DataFrame, ids: References) -> Door:
 
     Returns
     -------
-    Door
+    Validator
         The rows and what was refused of them.
     """
-    door = Door(record.plural, frame, record.row_name, record.headings)
+    door = Validator(record.plural, frame, record.row_name, record.headings)
     for one in record.fields:
         if one.refers:
             door.refers(one.heading, ids[one.type], one.stored, optional=not one.required)
@@ -81,25 +81,25 @@ def check(record: Record, frame: pd.DataFrame, ids: References) -> Door:
     return door
 
 
-def _texts(door: Door, one: Field) -> None:
+def _texts(door: Validator, one: Field) -> None:
     door.texts(one.name, required=one.required or one.needed, most=one.most)
 
 
-def _choice(door: Door, one: Field) -> None:
+def _choice(door: Validator, one: Field) -> None:
     if one.open:
         _texts(door, one)
     else:
         door.one_of(one.name, one.choices)
 
 
-def _numbers(door: Door, one: Field) -> None:
+def _numbers(door: Validator, one: Field) -> None:
     assert one.least is not None
     assert one.most is not None
     whole = one.type == "whole"
     door.numbers(one.name, one.least, one.most, whole=whole, optional=not one.required)
 
 
-_CHECKS: Final[Mapping[str, Callable[[Door, Field], None]]] = {
+_CHECKS: Final[Mapping[str, Callable[[Validator, Field], None]]] = {
     **dict.fromkeys(_TEXTS, _texts),
     "choice": _choice,
     "choices": lambda door, one: door.tags(one.name),

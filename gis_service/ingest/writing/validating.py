@@ -21,7 +21,7 @@ Mask = npt.NDArray[np.bool_]
 Day = date | None
 
 
-class Door:
+class Validator:
     """One frame on its way into the store."""
 
     def __init__(

@@ -22,7 +22,7 @@ from gis_service.access import Actor, record
 from gis_service.grids.assignment import Placement
 from gis_service.ingest.readers.frames import CountyFrames, Note, Refusal
 from gis_service.ingest.writing.checks import AREAS, References, check
-from gis_service.ingest.writing.validating import Door
+from gis_service.ingest.writing.validating import Validator
 from gis_service.records import RECORDS, Record, referred
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
@@ -61,7 +61,7 @@ class ImportSource:
 
 
 @dataclass(frozen=True)
-class Written:
+class RowsWritten:
     """What one table took: the rows, what was refused, and the new ids by key."""
 
     rows: int
@@ -226,7 +226,7 @@ def write_roads(
     turns: pd.DataFrame | None = None,
 ) -> RoadsWritten:
     """Write a road network and make it the active one."""
-    places = Door("road_nodes", nodes, "node_id")
+    places = Validator("road_nodes", nodes, "node_id")
     places.numbers("node_id", -_BIGGEST, _BIGGEST)
     places.points()
     places.unique("node_id")
@@ -290,8 +290,8 @@ def _write_turns(
     )
 
 
-def _checked_edges(edges: pd.DataFrame, points: Mapping[int, Any]) -> Door:
-    door = Door("road_edges", edges, "edge_id")
+def _checked_edges(edges: pd.DataFrame, points: Mapping[int, Any]) -> Validator:
+    door = Validator("road_edges", edges, "edge_id")
     for column in ("edge_id", "source_node", "target_node"):
         door.numbers(column, -_BIGGEST, _BIGGEST)
     door.one_of("road_class", t.ROAD_CLASSES)
@@ -319,9 +319,9 @@ def _checked_edges(edges: pd.DataFrame, points: Mapping[int, Any]) -> Door:
 # --- land --------------------------------------------------------------------------------------
 
 
-def write_admin_units(connection: sa.Connection, frame: pd.DataFrame) -> Written:
+def write_admin_units(connection: sa.Connection, frame: pd.DataFrame) -> RowsWritten:
     """Write administrative units, parents first."""
-    door = Door("admin_units", frame, "code")
+    door = Validator("admin_units", frame, "code")
     door.texts("code", "name", "source_list", required=True)
     door.texts("parent_code", "urban_rural_class")
     door.one_of("level", _LEVELS)
@@ -345,7 +345,7 @@ def write_admin_units(connection: sa.Connection, frame: pd.DataFrame) -> Written
             row = {name: column[index] for name, column in door.columns.items()}
             ids[row["code"]] = _put_admin_unit(connection, row, parents.get(row["parent_code"]))
             rows += 1
-    return Written(rows, door.refusals, ids)
+    return RowsWritten(rows, door.refusals, ids)
 
 
 def _put_admin_unit(
@@ -380,9 +380,9 @@ def _put_admin_unit(
     return int(unit_id)
 
 
-def write_land_cover(connection: sa.Connection, frame: pd.DataFrame) -> Written:
+def write_land_cover(connection: sa.Connection, frame: pd.DataFrame) -> RowsWritten:
     """Write water, green and built-up land."""
-    door = Door("land_cover", frame)
+    door = Validator("land_cover", frame)
     door.texts("key", required=True)
     door.texts("name")
     door.one_of("kind", ("water", "green", "built"))
@@ -390,7 +390,7 @@ def write_land_cover(connection: sa.Connection, frame: pd.DataFrame) -> Written:
     door.unique("key")
     columns = {name: door.take(name) for name in ("key", "kind", "name")}
     columns["geom"] = door.take("geometry")
-    return Written(copy_rows(connection, t.land_cover, columns), door.refusals)
+    return RowsWritten(copy_rows(connection, t.land_cover, columns), door.refusals)
 
 
 # --- records -----------------------------------------------------------------------------------
@@ -402,7 +402,7 @@ def write_records(
     frame: pd.DataFrame,
     ids: References,
     placement: Placement | None = None,
-) -> Written:
+) -> RowsWritten:
     """
     Write records of one kind.
 
@@ -421,7 +421,7 @@ def write_records(
 
     Returns
     -------
-    Written
+    RowsWritten
         Ids by key where others may refer to them.
     """
     door = check(record, frame, ids)
@@ -434,8 +434,8 @@ def write_records(
         columns["base_grid_id"] = placement.grids(columns["point"], follows)
     rows = copy_rows(connection, table, columns)
     if record.name not in referred():
-        return Written(rows, door.refusals)
+        return RowsWritten(rows, door.refusals)
     found = dict(connection.execute(sa.select(table.c.key, next(iter(table.primary_key)))).all())
     if placement is not None and table is t.building:
         placement.remember([found[key] for key in columns["key"]], columns["base_grid_id"])
-    return Written(rows, door.refusals, found)
+    return RowsWritten(rows, door.refusals, found)

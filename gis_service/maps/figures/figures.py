@@ -78,7 +78,7 @@ class FigureClass:
 
 
 @dataclass(frozen=True)
-class Figures:
+class MapFigures:
     """
     A theme over the grids of a level.
 
@@ -118,7 +118,7 @@ def figures(
     theme: str,
     at: date | None,
     language: Language,
-) -> Figures:
+) -> MapFigures:
     """
     Compute a theme.
 
@@ -142,7 +142,7 @@ def figures(
 
     Returns
     -------
-    Figures
+    MapFigures
         A value for every grid of the level.
 
     Raises
@@ -185,7 +185,7 @@ def _counted(
     at: date | None,
     language: Language,
     grid_classes: Mapping[int, str | None],
-) -> Figures:
+) -> MapFigures:
     what = COUNTED[theme]
     seen = grids_seen(connection, actor, what.table)
     sums = roll_up(
@@ -214,7 +214,7 @@ def _counted(
         breaks = round_breaks(value for value in values.values() if value is not None)
         places = _places(values, breaks)
         lines = _legend(values, breaks, places, SEQUENTIAL[what.colours])
-    return Figures(
+    return MapFigures(
         theme=theme,
         scheme=scheme.code,
         rank=rank,
@@ -310,7 +310,7 @@ def _covered(
     theme: str,
     language: Language,
     grid_classes: Mapping[int, str | None],
-) -> Figures:
+) -> MapFigures:
     code, _, kind = theme.partition(":")
     book = standard_book()
     standard = book.standards.get(code)
@@ -330,7 +330,7 @@ def _covered(
         status = run.summary["kinds"][kind]["status"] if kind else run.summary["status"]
     breaks = list(PERCENT_BREAKS)
     places = _places(values, breaks)
-    return Figures(
+    return MapFigures(
         theme=theme,
         scheme=scheme.code,
         rank=rank,

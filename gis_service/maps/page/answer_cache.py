@@ -19,13 +19,13 @@ from sqlalchemy.dialects.postgresql import insert
 from gis_service import __version__, snapshot
 from gis_service.access import Actor
 from gis_service.coverage.standards.book import standard_book
-from gis_service.snapshot import Part
+from gis_service.snapshot import SnapshotPart
 from gis_service.store import Store
 from gis_service.store import tables as t
 from gis_service.store.engine import NOBODY
 from gis_service.store.tiles import DAY
 
-FIGURES: Final = Part(
+FIGURES: Final = SnapshotPart(
     "figures",
     (
         "admin_unit",
@@ -50,7 +50,7 @@ FIGURES: Final = Part(
 
 
 @dataclass(frozen=True)
-class Answer:
+class CachedAnswer:
     """
     What was counted.
 
@@ -81,10 +81,10 @@ class AnswerCache:
 
     def __init__(self, most: int = 200) -> None:
         self._most = most
-        self._answers: OrderedDict[str, Answer] = OrderedDict()
+        self._answers: OrderedDict[str, CachedAnswer] = OrderedDict()
         self._lock = threading.Lock()
 
-    def find(self, tag: str) -> Answer | None:
+    def find(self, tag: str) -> CachedAnswer | None:
         """
         Look an answer up.
 
@@ -95,13 +95,13 @@ class AnswerCache:
 
         Returns
         -------
-        Answer or None
+        CachedAnswer or None
             None where it is not held.
         """
         with self._lock:
             return self._answers.get(tag)
 
-    def keep(self, answer: Answer) -> None:
+    def keep(self, answer: CachedAnswer) -> None:
         """
         Hold an answer.
 
@@ -116,7 +116,7 @@ class AnswerCache:
                 self._answers.popitem(last=False)
 
 
-def state_of(connection: sa.Connection, part: Part = FIGURES) -> str:
+def state_of(connection: sa.Connection, part: SnapshotPart = FIGURES) -> str:
     """
     Name the state of all that figures stand on: data, day, standards and release.
 
@@ -170,7 +170,7 @@ def answer(
     make: Callable[[], bytes],
     *,
     in_store: bool = True,
-) -> Answer:
+) -> CachedAnswer:
     """
     Give an answer: held, kept in the store, or made now; nothing is written.
 
@@ -189,7 +189,7 @@ def answer(
 
     Returns
     -------
-    Answer
+    CachedAnswer
         Of the state of the data as it is now.
     """
     state = state_of(connection)
@@ -197,7 +197,7 @@ def answer(
     held = cache.find(tag)
     if held is None:
         packed = _kept(connection, question, state) if in_store else None
-        held = Answer(packed or gzip.compress(make(), 6, mtime=0), tag)
+        held = CachedAnswer(packed or gzip.compress(make(), 6, mtime=0), tag)
         cache.keep(held)
         if in_store and packed is None:
             return replace(held, unkept=(question, state))
@@ -211,7 +211,7 @@ def _kept(connection: sa.Connection, question: str, state: str) -> bytes | None:
     return None if body is None else bytes(body)
 
 
-def keep(store: Store, answer: Answer) -> None:
+def keep(store: Store, answer: CachedAnswer) -> None:
     """
     Write an answer down for other processes; the first of a new state takes the others along.
 

@@ -16,7 +16,7 @@ import shapely.geometry
 import sqlalchemy as sa
 
 from gis_service.coverage.areas.answers import AreaBand, NamedDistrict
-from gis_service.coverage.areas.service import Areas, usual_limits
+from gis_service.coverage.areas.service import AreaService, usual_limits
 from gis_service.coverage.areas.service_area import valid_ground, without_specks
 from gis_service.coverage.runs.reading import Run, latest_run
 from gis_service.coverage.standards.book import Standard, standard_book
@@ -43,7 +43,9 @@ class AreaLayer:
     legend: tuple[tuple[str, str], ...]
 
 
-def measured_areas(connection: sa.Connection, areas: Areas, language: Language) -> list[AreaLayer]:
+def measured_areas(
+    connection: sa.Connection, areas: AreaService, language: Language
+) -> list[AreaLayer]:
     """Draw the bands of every standard that is measured, and the districts of who drives out."""
     found = []
     for code, standard in standard_book().standards.items():
@@ -59,7 +61,7 @@ def measured_areas(connection: sa.Connection, areas: Areas, language: Language) 
 
 def _bands_of(
     connection: sa.Connection,
-    areas: Areas,
+    areas: AreaService,
     standard: Standard,
     run: Run,
     name: str,
@@ -84,7 +86,7 @@ def _bands_of(
 
 
 def _districts_of(
-    connection: sa.Connection, areas: Areas, run: Run, name: str, language: Language
+    connection: sa.Connection, areas: AreaService, run: Run, name: str, language: Language
 ) -> AreaLayer:
     found = areas.districts(connection, run.standard, run.scenario, run.kinds[0])
     title = f"{name} · {text('cover.layer_districts', language)}"

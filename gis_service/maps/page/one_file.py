@@ -21,24 +21,24 @@ from branca.element import Element
 
 from gis_service import __version__
 from gis_service.access import Actor
-from gis_service.coverage.areas.service import Areas, area_folder
+from gis_service.coverage.areas.service import AreaService, area_folder
 from gis_service.coverage.standards.book import standard_book
 from gis_service.geodesy import GeometryArray
 from gis_service.grids.answers.tallies import parents
 from gis_service.grids.reading import SchemeKey, find_scheme
 from gis_service.grids.versions import in_force, today
 from gis_service.maps.figures.classes import hide_small
-from gis_service.maps.figures.figures import Figures, figures
+from gis_service.maps.figures.figures import MapFigures, figures
 from gis_service.maps.page import layers
 from gis_service.maps.page.answer_cache import FIGURES, state_of
 from gis_service.maps.page.area_layers import AreaLayer, measured_areas
 from gis_service.maps.page.vendor import vendor_file
 from gis_service.messages import WEB_DIR, Language, text
-from gis_service.snapshot import Part, Snapshot
+from gis_service.snapshot import Snapshot, SnapshotPart
 from gis_service.store import tables as t
 from gis_service.store.engine import Store
 
-MAP: Final = Part("the map in one file", ("land_cover", "road_edge"), needs=(FIGURES,))
+MAP: Final = SnapshotPart("the map in one file", ("land_cover", "road_edge"), needs=(FIGURES,))
 _COUNTED: Final = ("households", "people", "hazards", "incidents")
 _OF_PLACES: Final = frozenset({"hazards", "incidents"})
 """Themes that count no households; all others say nothing of grids with few."""
@@ -108,7 +108,7 @@ def write_map(store: Store, actor: Actor, file: Path, language: Language = "zh-C
         Bytes written.
     """
     with store.transaction(actor) as connection:
-        areas = Areas(Snapshot(), area_folder())
+        areas = AreaService(Snapshot(), area_folder())
         document = render_map(connection, actor, language, areas).encode()
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_suffix(".part")
@@ -146,7 +146,9 @@ def is_fresh(store: Store, actor: Actor, file: Path, language: Language) -> bool
     return f'lang="{language}" data-state="{state}"' in head
 
 
-def render_map(connection: sa.Connection, actor: Actor, language: Language, areas: Areas) -> str:
+def render_map(
+    connection: sa.Connection, actor: Actor, language: Language, areas: AreaService
+) -> str:
     """Render the document."""
     scheme = find_scheme(connection, "base")
     ranks = list(
@@ -217,7 +219,7 @@ def with_library(document: FileMap) -> None:
 
 def _themes(
     connection: sa.Connection, actor: Actor, scheme: SchemeKey, rank: int, language: Language
-) -> dict[str, Figures]:
+) -> dict[str, MapFigures]:
     measured = standard_book().standards  # a county may have left one out of its own file
     found = {
         theme: figures(
@@ -239,7 +241,7 @@ def _theme_name(theme: str, language: Language) -> str:
     return standard.name if language == "zh-CN" else standard.name_en
 
 
-def _hidden(features: Sequence[Mapping[str, Any]], households: Figures) -> set[int]:
+def _hidden(features: Sequence[Mapping[str, Any]], households: MapFigures) -> set[int]:
     sizes = {grid: int(value) for grid, value in households.values.items() if value is not None}
     parent_of = {
         feature["properties"]["grid_id"]: feature["properties"]["parent_grid_id"]
@@ -249,7 +251,7 @@ def _hidden(features: Sequence[Mapping[str, Any]], households: Figures) -> set[i
 
 
 def _said(
-    features: Sequence[Mapping[str, Any]], shown: Figures, hidden: set[int], language: Language
+    features: Sequence[Mapping[str, Any]], shown: MapFigures, hidden: set[int], language: Language
 ) -> list[tuple[int, str]]:
     """Give class and figure of every grid; class -1 is paper: no figure, or no rule for it."""
     answers = []
@@ -269,7 +271,7 @@ def _figure(value: float, unit: str) -> str:
 def _fill(
     base: Mapping[str, Any],
     said: Mapping[str, list[tuple[int, str]]],
-    first: Figures,
+    first: MapFigures,
     language: Language,
 ) -> folium.GeoJson:
     """Draw the grids once, with what every theme says of them."""
@@ -439,7 +441,7 @@ def _level_label(
 def _note(
     connection: sa.Connection,
     document: FileMap,
-    chosen: Mapping[str, Figures],
+    chosen: Mapping[str, MapFigures],
     said: Mapping[str, list[tuple[int, str]]],
     level: str,
     areas: Sequence[AreaLayer],
@@ -483,7 +485,7 @@ def _note(
     root.html.add_child(Element(f'<div class="gis-note">{"".join(parts)}</div>'))
 
 
-def _classes(shown: Figures, said: Sequence[tuple[int, str]], language: Language) -> str:
+def _classes(shown: MapFigures, said: Sequence[tuple[int, str]], language: Language) -> str:
     """Write a line for each class, and for the grids that belong to none."""
     unknown = text("page.no_figure", language)
     counted = Counter(place for place, _ in said)
@@ -513,7 +515,7 @@ def _scripts(
     document: FileMap,
     grids: folium.GeoJson,
     houses: folium.FeatureGroup,
-    chosen: Mapping[str, Figures],
+    chosen: Mapping[str, MapFigures],
 ) -> None:
     """Let the grids and the legend follow the theme, and draw the houses from zoom 15."""
     colours = [[one.colour for one in shown.classes] for shown in chosen.values()]

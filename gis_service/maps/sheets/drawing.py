@@ -34,7 +34,7 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Frame:
+class MapFrame:
     """
     A window of paper onto the ground.
 
@@ -102,7 +102,7 @@ class Frame:
         return shapely.box(0, 0, self.width_mm, self.height_mm)
 
 
-def fit(bbox: Bbox, width_mm: float, height_mm: float, border: float = 0.07) -> Frame:
+def fit(bbox: Bbox, width_mm: float, height_mm: float, border: float = 0.07) -> MapFrame:
     """
     Choose the largest round scale at which a piece of ground fits the paper.
 
@@ -117,7 +117,7 @@ def fit(bbox: Bbox, width_mm: float, height_mm: float, border: float = 0.07) -> 
 
     Returns
     -------
-    Frame
+    MapFrame
         With the ground in its middle.
     """
     west, south, east, north = bbox
@@ -130,7 +130,7 @@ def fit(bbox: Bbox, width_mm: float, height_mm: float, border: float = 0.07) -> 
         2 * float(np.abs(y).max()) * 1000 / (height_mm * free),
     )
     scale = next((one for one in SCALES if one >= needed), needed)
-    return Frame(lon0, lat0, scale, width_mm, height_mm)
+    return MapFrame(lon0, lat0, scale, width_mm, height_mm)
 
 
 def scale_bar_m(scale: float, most_mm: float) -> float:

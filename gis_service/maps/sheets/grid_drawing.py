@@ -15,8 +15,8 @@ import shapely
 from gis_service.geodesy import GeometryArray
 from gis_service.maps.sheets.drawing import (
     Board,
-    Frame,
     Label,
+    MapFrame,
     along,
     clipped,
     inside,
@@ -94,7 +94,7 @@ KINDS_TO: Final = {
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedShape:
     """Something with a name and a shape, lon and lat."""
 
     name: str
@@ -111,7 +111,7 @@ class Road:
 
 
 @dataclass(frozen=True)
-class Place:
+class DrawnPlace:
     """A facility."""
 
     kind: str
@@ -120,7 +120,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Ground:
+class Surroundings:
     """
     What lies in the frame, in lon and lat.
 
@@ -135,17 +135,17 @@ class Ground:
     """
 
     grid: Any
-    neighbours: list[Named] = field(default_factory=list)
-    children: list[Named] = field(default_factory=list)
+    neighbours: list[NamedShape] = field(default_factory=list)
+    children: list[NamedShape] = field(default_factory=list)
     land: dict[str, list[Any]] = field(default_factory=dict)
-    waters: list[Named] = field(default_factory=list)
+    waters: list[NamedShape] = field(default_factory=list)
     roads: list[Road] = field(default_factory=list)
     buildings: list[Any] = field(default_factory=list)
-    places: list[Place] = field(default_factory=list)
+    places: list[DrawnPlace] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Drawing:
     """The finished picture."""
 
     svg: str
@@ -156,7 +156,7 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class Words:
+class DrawingTexts:
     """Texts inside the picture, in the reader's language."""
 
     north: str
@@ -169,7 +169,9 @@ def wanted_roads(scale: float) -> list[str]:
     return sorted(name for one in ROAD_STYLES if scale <= one.to_scale for name in one.classes)
 
 
-def draw(ground: Ground, frame: Frame, words: Words, type_mm: float = 2.2) -> Drawn:
+def draw(
+    ground: Surroundings, frame: MapFrame, words: DrawingTexts, type_mm: float = 2.2
+) -> Drawing:
     """
     Draw the map of one grid.
 
@@ -186,7 +188,7 @@ def draw(ground: Ground, frame: Frame, words: Words, type_mm: float = 2.2) -> Dr
 
     Returns
     -------
-    Drawn
+    Drawing
         The picture, and what its legend must say.
     """
     pen = Pen(frame, words, type_mm)
@@ -211,7 +213,7 @@ _LINE: Final[dict[str, float | str]] = {
 class Pen:
     """One picture in the making: layers from below, then symbols and names that keep apart."""
 
-    def __init__(self, frame: Frame, words: Words, type_mm: float) -> None:
+    def __init__(self, frame: MapFrame, words: DrawingTexts, type_mm: float) -> None:
         self.frame, self.words, self.type_mm = frame, words, type_mm
         self.layers: list[str] = []
         self.marks: list[str] = []  # symbols and names, over everything
@@ -283,7 +285,7 @@ class Pen:
                 lines += [(order, name, line) for line in shapely.get_parts(merged)]
         return lines
 
-    def borders(self, grid: Any, ground: Ground) -> None:
+    def borders(self, grid: Any, ground: Surroundings) -> None:
         """Let the neighbours step back, draw every border, the grid's own above all."""
         frame = shapely.box(-3, -3, self.frame.width_mm + 3, self.frame.height_mm + 3)
         around = path_data([frame, grid])
@@ -355,10 +357,10 @@ class Pen:
             f'text-anchor="middle" fill="{INK}">{self.words.north}</text>'
         )
 
-    def places(self, places: list[Place], grid: Any) -> None:
+    def places(self, places: list[DrawnPlace], grid: Any) -> None:
         """Draw facilities, those of the grid first, with their names where there is room."""
         radius = 1.75 * self.k
-        kept: list[tuple[Place, Any, bool]] = []
+        kept: list[tuple[DrawnPlace, Any, bool]] = []
         weight = {kind: number for number, kind in enumerate(SIGN_COLOURS)}
         spots = [
             (place, self.frame.to_paper(place.shape))
@@ -388,7 +390,7 @@ class Pen:
         self.kinds = [kind for kind in SIGN_COLOURS if any(p.kind == kind for p, _, _ in kept)]
         self._names_of([(p, s) for p, s, mine in kept if mine], radius, grid.boundary)
 
-    def _names_of(self, places: list[tuple[Place, Any]], radius: float, edge: Any) -> None:
+    def _names_of(self, places: list[tuple[DrawnPlace, Any]], radius: float, edge: Any) -> None:
         """Name facilities beside their symbols, off the grid's border where that can be."""
         size = 2.1 * self.k
         for place, spot in places:
@@ -401,7 +403,7 @@ class Pen:
             if label:
                 self.marks.append(label.svg(fill=SIGN_COLOURS[place.kind]))
 
-    def names(self, grid: Any, ground: Ground, lines: list[tuple[int, str, Any]]) -> None:
+    def names(self, grid: Any, ground: Surroundings, lines: list[tuple[int, str, Any]]) -> None:
         """Write names: grids below, streets of the grid, neighbours, other streets, waters."""
         k = self.k
         for child in ground.children:
@@ -417,7 +419,7 @@ class Pen:
             self._name(water, 2.2 * k, {"fill": WATER_INK, "font_style": "italic"})
 
     def _name(
-        self, one: Named, size: float, style: dict[str, float | str], outside: Any = None
+        self, one: NamedShape, size: float, style: dict[str, float | str], outside: Any = None
     ) -> None:
         window = shapely.box(2, 2, self.frame.width_mm - 2, self.frame.height_mm - 2)
         shape = shapely.make_valid(self.frame.to_paper(one.shape)).intersection(window)
@@ -451,7 +453,7 @@ class Pen:
                     self.marks.append(label.svg(fill=colour))
                     break
 
-    def finished(self) -> Drawn:
+    def finished(self) -> Drawing:
         """Put the picture together."""
         width, height = self.frame.width_mm, self.frame.height_mm
         body = "\n".join(layer for layer in (*self.layers, *self.marks) if layer)
@@ -463,7 +465,7 @@ class Pen:
             f'<rect x="0.2" y="0.2" width="{width - 0.4:g}" height="{height - 0.4:g}" fill="none" '
             f'stroke="{INK}" stroke-width="0.4"/>\n</svg>'
         )
-        return Drawn(svg, frozenset(self.shown), tuple(self.kinds))
+        return Drawing(svg, frozenset(self.shown), tuple(self.kinds))
 
 
 def _beside(labels: list[Label]) -> Iterable[Label]:

@@ -29,15 +29,15 @@ from gis_service.maps.figures.classes import hide_small
 from gis_service.maps.figures.figures import figures
 from gis_service.maps.page.grid_map import templates
 from gis_service.maps.sheets import printing
-from gis_service.maps.sheets.drawing import Bbox, Frame, fit
+from gis_service.maps.sheets.drawing import Bbox, MapFrame, fit
 from gis_service.maps.sheets.grid_drawing import (
     BUILDINGS_TO,
-    Drawn,
-    Ground,
-    Named,
-    Place,
+    Drawing,
+    DrawingTexts,
+    DrawnPlace,
+    NamedShape,
     Road,
-    Words,
+    Surroundings,
     draw,
     wanted_roads,
 )
@@ -111,7 +111,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Printed:
+class PrintedFile:
     """A finished file."""
 
     body: bytes
@@ -251,7 +251,7 @@ def print_grid(
     grid_id: int,
     form: Format,
     options: SheetOptions | None = None,
-) -> Printed:
+) -> PrintedFile:
     """
     Print the sheet of one grid.
 
@@ -270,7 +270,7 @@ def print_grid(
 
     Returns
     -------
-    Printed
+    PrintedFile
         The same bytes for the same data, day and options.
     """
     return printed(write_sheet(connection, actor, grid_id, form, options), form)
@@ -302,7 +302,7 @@ def write_sheet(
     return document
 
 
-def printed(document: str, form: Format) -> Printed:
+def printed(document: str, form: Format) -> PrintedFile:
     """
     Print a sheet that was written.
 
@@ -315,15 +315,15 @@ def printed(document: str, form: Format) -> Printed:
 
     Returns
     -------
-    Printed
+    PrintedFile
         The same bytes for the same document.
     """
     if form == "html":
-        return Printed(document.encode(), "text/html; charset=utf-8")
+        return PrintedFile(document.encode(), "text/html; charset=utf-8")
     paper = printing.pdf(document)
     if form == "pdf":
-        return Printed(paper, "application/pdf")
-    return Printed(printing.png(paper), "image/png")
+        return PrintedFile(paper, "application/pdf")
+    return PrintedFile(printing.png(paper), "image/png")
 
 
 def print_town(
@@ -332,7 +332,7 @@ def print_town(
     grid_id: int,
     options: SheetOptions | None = None,
     progress: Callable[[int, int, str], None] = lambda _done, _total, _name: None,
-) -> Printed:
+) -> PrintedFile:
     """
     Print the sheets of a grid and of every grid below it as one PDF with cover and contents.
 
@@ -351,7 +351,7 @@ def print_town(
 
     Returns
     -------
-    Printed
+    PrintedFile
         A PDF.
     """
     book = _Book(connection, actor, options or SheetOptions())
@@ -370,7 +370,7 @@ def print_town(
     index = [rows[at : at + _INDEX_ROWS] for at in range(0, len(rows), _INDEX_ROWS)]
     cover = Cover(len(rows), sheets[0].version, index)
     title = text("sheet.cover_title", book.options.language, name=tree[0].name)
-    return Printed(printing.pdf(book.document(sheets, cover, title)), "application/pdf")
+    return PrintedFile(printing.pdf(book.document(sheets, cover, title)), "application/pdf")
 
 
 # --- what stands on the paper ------------------------------------------------------------------
@@ -526,7 +526,7 @@ class _Book:
     def _county(self) -> str:
         return county(self.connection).name
 
-    def _placed(self, facts: GridSheet) -> tuple[Layout, Frame]:
+    def _placed(self, facts: GridSheet) -> tuple[Layout, MapFrame]:
         """Take the layout on which the grid is shown larger; upright where both show it alike."""
         fitted = [
             (layout, fit(facts.bbox, layout.map.width, layout.map.height))
@@ -534,9 +534,9 @@ class _Book:
         ]
         return min(fitted, key=lambda one: one[1].scale)
 
-    def _drawn(self, facts: GridSheet, frame: Frame) -> Drawn:
+    def _drawn(self, facts: GridSheet, frame: MapFrame) -> Drawing:
         ground = read_ground(self.connection, facts, frame, self.options.at)
-        words = Words(
+        words = DrawingTexts(
             north=self.say("north"),
             bar=self._bar,
             sign=lambda kind: self.say(f"sign_{kind}"),
@@ -634,7 +634,7 @@ class _Book:
             ).scalar_one()
         )
 
-    def _legend(self, drawn: Drawn) -> list[tuple[str, str]]:
+    def _legend(self, drawn: Drawing) -> list[tuple[str, str]]:
         language = self.options.language
         return [
             (
@@ -676,8 +676,8 @@ def _phone(number: str) -> str:
 
 
 def read_ground(
-    connection: sa.Connection, facts: GridSheet, frame: Frame, at: date | None = None
-) -> Ground:
+    connection: sa.Connection, facts: GridSheet, frame: MapFrame, at: date | None = None
+) -> Surroundings:
     """
     Read what the map of a grid shows.
 
@@ -694,7 +694,7 @@ def read_ground(
 
     Returns
     -------
-    Ground
+    Surroundings
         No person and no household is in it.
     """
     state = t.grid_state.c
@@ -705,12 +705,12 @@ def read_ground(
     ).one()
     level = (state.scheme_id == row.scheme_id, state.rank == facts.rank)
     land = _land(connection, frame.bbox)
-    return Ground(
+    return Surroundings(
         grid=shapely.from_wkb(bytes(row.wkb)),
         neighbours=_grids(connection, frame.bbox, at, *level, state.grid_id != facts.grid_id),
         children=_grids(connection, frame.bbox, at, state.parent_grid_id == facts.grid_id),
         land={kind: [shape for one, _, shape in land if one == kind] for kind, _, _ in land},
-        waters=[Named(name, shape) for kind, name, shape in land if kind == "water" and name],
+        waters=[NamedShape(name, shape) for kind, name, shape in land if kind == "water" and name],
         roads=_roads(connection, frame),
         buildings=_buildings(connection, frame.bbox) if frame.scale <= BUILDINGS_TO else [],
         places=_places(connection, frame.bbox),
@@ -729,14 +729,16 @@ def _shapes(rows: Iterable[Any]) -> GeometryArray:
     )
 
 
-def _grids(connection: sa.Connection, bbox: Bbox, at: date | None, *conditions: Any) -> list[Named]:
+def _grids(
+    connection: sa.Connection, bbox: Bbox, at: date | None, *conditions: Any
+) -> list[NamedShape]:
     state = t.grid_state.c
     rows = connection.execute(
         sa.select(state.name, sa.func.ST_AsBinary(state.geom).label("wkb"))
         .where(*conditions, on_day(state.valid, at), _in(bbox, state.geom))
         .order_by(state.code)
     ).all()
-    return [Named(row.name, shape) for row, shape in zip(rows, _shapes(rows), strict=True)]
+    return [NamedShape(row.name, shape) for row, shape in zip(rows, _shapes(rows), strict=True)]
 
 
 def _land(connection: sa.Connection, bbox: Bbox) -> list[tuple[str, str, Any]]:
@@ -749,7 +751,7 @@ def _land(connection: sa.Connection, bbox: Bbox) -> list[tuple[str, str, Any]]:
     return [(row.kind, row.name, shape) for row, shape in zip(rows, _shapes(rows), strict=True)]
 
 
-def _roads(connection: sa.Connection, frame: Frame) -> list[Road]:
+def _roads(connection: sa.Connection, frame: MapFrame) -> list[Road]:
     edge = t.road_edge.c
     rows = connection.execute(
         sa.select(edge.road_class, edge.name, sa.func.ST_AsBinary(edge.geom).label("wkb"))
@@ -777,7 +779,7 @@ def _buildings(connection: sa.Connection, bbox: Bbox) -> list[Any]:
     return list(_shapes(rows))
 
 
-def _places(connection: sa.Connection, bbox: Bbox) -> list[Place]:
+def _places(connection: sa.Connection, bbox: Bbox) -> list[DrawnPlace]:
     facility = t.facility.c
     rows = connection.execute(
         sa.select(facility.kind, facility.name, sa.func.ST_AsBinary(facility.point).label("wkb"))
@@ -785,5 +787,6 @@ def _places(connection: sa.Connection, bbox: Bbox) -> list[Place]:
         .order_by(facility.facility_id)
     ).all()
     return [
-        Place(row.kind, row.name, shape) for row, shape in zip(rows, _shapes(rows), strict=True)
+        DrawnPlace(row.kind, row.name, shape)
+        for row, shape in zip(rows, _shapes(rows), strict=True)
     ]

@@ -12,12 +12,12 @@ from gis_service.maps.sheets.grid_drawing import (
     ROAD_STYLES,
     SIGN_COLOURS,
     WATER,
-    Drawn,
+    Drawing,
 )
 
 
 def legend_samples(
-    drawn: Drawn, sign: Callable[[str], str], k: float
+    drawn: Drawing, sign: Callable[[str], str], k: float
 ) -> Iterator[tuple[str, bool, str]]:
     """Show everything that stands on a map once."""
     line = '<path d="M0 1.5H8" fill="none" stroke="{}" stroke-width="{:.2f}"{}/>'

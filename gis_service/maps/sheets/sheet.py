@@ -20,7 +20,7 @@ from gis_service.grids.answers.tallies import (
 from gis_service.grids.reading import (
     GridHead,
     OfficerOnDuty,
-    Version,
+    VersionRow,
     find_scheme,
     grid_head,
     officers_of,
@@ -54,7 +54,7 @@ class GridSheet(GridHead):
 
 
 @dataclass(frozen=True)
-class County:
+class CountyGlance:
     """The county as a whole; ``bbox`` is west, south, east, north."""
 
     name: str
@@ -66,10 +66,10 @@ class County:
 class Overview:
     """The county at a glance."""
 
-    county: County
+    county: CountyGlance
     counts: CountyCounts
     coverage: dict[str, CoverageFigures]
-    boundaries: Version | None
+    boundaries: VersionRow | None
     data_day: date | None
 
 
@@ -115,7 +115,7 @@ def grid_sheet(
     )
 
 
-def county(connection: sa.Connection, scheme_code: str = "base") -> County:
+def county(connection: sa.Connection, scheme_code: str = "base") -> CountyGlance:
     """
     Tell which county this is and where it lies.
 
@@ -128,7 +128,7 @@ def county(connection: sa.Connection, scheme_code: str = "base") -> County:
 
     Returns
     -------
-    County
+    CountyGlance
         Without a box where nothing is loaded.
     """
     unit, state = t.admin_unit.c, t.grid_state.c
@@ -147,7 +147,7 @@ def county(connection: sa.Connection, scheme_code: str = "base") -> County:
         )
     ).one()
     bbox = None if box[0] is None else (box[0], box[1], box[2], box[3])
-    return County(row.name if row else scheme.name, row.code if row else "", bbox)
+    return CountyGlance(row.name if row else scheme.name, row.code if row else "", bbox)
 
 
 def overview(connection: sa.Connection, actor: Actor, scheme_code: str) -> Overview:
