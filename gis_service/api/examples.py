@@ -457,23 +457,7 @@ def page(item: dict[str, Any]) -> dict[str, Any]:
 def ok(
     example: Any, media_type: str = "application/json", status: int = 200
 ) -> dict[int | str, dict[str, Any]]:
-    """
-    Describe the good answer for a route's ``responses``; its schema is that of the route's model.
-
-    Parameters
-    ----------
-    example
-        What the route answers.
-    media_type
-        Of the answer.
-    status
-        Of the answer.
-
-    Returns
-    -------
-    dict
-        For FastAPI.
-    """
+    """Describe the good answer for a route's ``responses``; its schema is the model's."""
     return {status: {"content": {media_type: {"example": example}}}}
 
 

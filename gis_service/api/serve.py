@@ -48,19 +48,7 @@ class Server(uvicorn.Server):
 
 
 def warm_up(app: FastAPI) -> threading.Thread:
-    """
-    Make what the first question needs while nobody has asked yet: readers, grids, plans, roads.
-
-    Parameters
-    ----------
-    app
-        Of :func:`~gis_service.api.app.create_app`.
-
-    Returns
-    -------
-    threading.Thread
-        Running; it ends by itself, also where there is no county.
-    """
+    """Make what the first question needs: readers, grids, plans, roads."""
 
     def make() -> None:
         apart.start()
@@ -109,19 +97,7 @@ def keep_tidy(app: FastAPI) -> threading.Thread:
 
 
 def server_of(app: FastAPI) -> Server:
-    """
-    Make the HTTP server of an app; forwarded headers count from the proxy that a setting names.
-
-    Parameters
-    ----------
-    app
-        Of :func:`~gis_service.api.app.create_app`.
-
-    Returns
-    -------
-    Server
-        Not yet running.
-    """
+    """Make the HTTP server; forwarded headers count from the proxy that a setting names."""
     proxy = server_settings().trusted_proxy
     return Server(
         uvicorn.Config(

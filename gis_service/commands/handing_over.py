@@ -120,21 +120,7 @@ def hand_over(
 
 
 def prepare_folders(data_dir: Path, account: Account) -> Path:
-    """
-    Give the account what the service writes in the data folder; the rest stays root's.
-
-    Parameters
-    ----------
-    data_dir
-        Can be entered by the account.
-    account
-        Who will write.
-
-    Returns
-    -------
-    Path
-        The data folder.
-    """
+    """Give the account what the service writes in the data folder; the rest stays root's."""
     for name in SERVICE_FOLDERS:
         (data_dir / name).mkdir(mode=0o700, exist_ok=True)
         for _, _, files, at in os.fwalk(data_dir / name):
@@ -159,31 +145,9 @@ def _can_run(code: Path, root: Path, account: Account) -> bool:
 
 
 def readable_code(root: Path, account: Account, fallback_root: Path) -> Path:
-    """
-    Find the program where the account can read it; a clone under ``/root`` is given a copy outside.
-
-    What is installed is linked, not copied, where both stand on one disk; both belong to root. The
-    copy is named after what is in it, and made anew when that has changed.
-
-    Parameters
-    ----------
-    root
-        The clone.
-    account
-        Who must read it.
-    fallback_root
-        Where the copy goes.
-
-    Returns
-    -------
-    Path
-        The clone itself where that can be read.
-
-    Raises
-    ------
-    SetupError
-        The copy cannot be read either: the clone's files are closed too, or its Python is.
-    """
+    """Find the program where the account can read it, or make a copy outside ``/root``."""
+    # What is installed is linked, not copied, where both stand on one disk; both belong to root. The
+    # copy is named after what is in it, and made anew when that has changed.
     if _can_run(root, root, account):
         return root
     ours = f"code-{hashlib.sha256(os.fsencode(root)).hexdigest()[:8]}-"

@@ -15,24 +15,7 @@ Region = Annotated[
 
 
 def database_of(region: Path | None) -> str | None:
-    """
-    Find the database of a region.
-
-    Parameters
-    ----------
-    region
-        The file it was loaded from; None for the county.
-
-    Returns
-    -------
-    str or None
-        The database's name, of the whole file where that is loaded; None for the county's.
-
-    Raises
-    ------
-    NotFoundError
-        Nobody has loaded that file yet.
-    """
+    """Find the database of a region."""
     from gis_service.store import find_database
 
     if region is None:

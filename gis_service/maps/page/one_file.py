@@ -551,19 +551,7 @@ def _footprints(connection: sa.Connection) -> GeometryArray:
 
 
 def packed_houses(footprints: GeometryArray) -> str:
-    """
-    Pack outlines: for each the number of corners, then steps of 2e-6 degrees as zigzag varints.
-
-    Parameters
-    ----------
-    footprints
-        (Multi)Polygons in lon, lat, neighbours near each other; holes are left out.
-
-    Returns
-    -------
-    str
-        Base64; about 30 signs a house.
-    """
+    """Pack outlines: of each the number of corners, then steps of 2e-6 degrees as varints."""
     packed = bytearray()
     last = np.zeros(2, dtype=np.int64)
     for polygon in shapely.get_parts(footprints):
