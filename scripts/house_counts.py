@@ -148,7 +148,7 @@ def _docstring_faults() -> Iterator[str]:
         for node in filter(_is_documented, ast.walk(tree)):
             assert isinstance(node, Function)
             is_full = "\n----" in (ast.get_docstring(node) or "")
-            others = {room_of(file), "cli.py"}  # a command's help is its docstring
+            others = {room_of(file)}
             if (
                 not is_full
                 and _takes_something(node)

@@ -146,8 +146,8 @@ def _can_run(code: Path, root: Path, account: Account) -> bool:
 
 def readable_code(root: Path, account: Account, fallback_root: Path) -> Path:
     """Find the program where the account can read it, or make a copy outside ``/root``."""
-    # What is installed is linked, not copied, where both stand on one disk; both belong to root. The
-    # copy is named after what is in it, and made anew when that has changed.
+    # What is installed is linked, not copied, where both stand on one disk; both belong to root.
+    # The copy is named after what is in it, and made anew when that has changed.
     if _can_run(root, root, account):
         return root
     ours = f"code-{hashlib.sha256(os.fsencode(root)).hexdigest()[:8]}-"
