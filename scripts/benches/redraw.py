@@ -134,16 +134,15 @@ class Opened:
     def __post_init__(self) -> None:
         self.draft = Draft(self.base, self.parents)
         self.loads = Loads(
-            self.draft.faces(), self.units, self.roads, redraw_rules().load,
+            self.draft.faces(), self.units, PackedShapes(self.roads), redraw_rules().load,
             size_rule=self.size_rule, classes=self.classes,
         )  # fmt: skip
         self.context = checks.Context(
             self.base, self.parents, size_rule=self.size_rule, classes=self.classes,
-            loads=self.loads, footprints=PackedShapes(self.footprints), streets=self.roads,
-            upper=[self.upper],
+            loads=self.loads, footprints=PackedShapes(self.footprints),
+            streets=PackedShapes(self.roads), upper=[self.upper],
         )  # fmt: skip
         self.context.outline, self.context.villages, self.context.base_faces  # noqa: B018
-        self.context.followed  # noqa: B018
 
 
 def run(context: Context) -> list[Row]:

@@ -184,7 +184,7 @@ def redrawn_village(held: DraftState) -> Difference:
     counts = {parent: list(parents.values()).count(parent) for parent in set(parents.values())}
     for village in sorted(counts, key=lambda key: (abs(counts[key] - 6), key)):
         keys = [key for key, above in parents.items() if above == village]
-        answer = propose(held.draft, keys, held.loads, held.base.streets, pieces=len(keys))[0]
+        answer = propose(held.draft, keys, held.loads, held.base.lines, pieces=len(keys))[0]
         for number, edit in enumerate(answer.edits):
             held.apply(StoredEdit(number, completed(held, edit)))
         redraw = redraw_of(held)

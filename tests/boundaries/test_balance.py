@@ -9,6 +9,7 @@ import shapely
 from gis_service.boundaries.editing.balance import COUNTS, Loads, Units
 from gis_service.boundaries.editing.edits import Draft
 from gis_service.boundaries.editing.rules import read_rules
+from gis_service.boundaries.linework.packed_shapes import PackedShapes
 from gis_service.boundaries.linework.tessellation import Tessellation
 from tests.boundaries import redrawing
 from tests.boundaries.test_edits import STEP, at, box, drawn, line, parents_of, straight
@@ -24,11 +25,11 @@ def units_at(*places: tuple[float, float], counts: list[list[float]] | None = No
     return Units(xy[:, 0], xy[:, 1], np.array(rows, dtype=float))
 
 
-def roads(*lines: shapely.LineString) -> np.ndarray:
-    return np.array(lines, dtype=object)
+def roads(*lines: shapely.LineString) -> PackedShapes:
+    return PackedShapes(np.array(lines, dtype=object))
 
 
-def loads_of(draft: Draft, units: Units, lines: np.ndarray) -> Loads:
+def loads_of(draft: Draft, units: Units, lines: PackedShapes) -> Loads:
     classes = dict.fromkeys(draft.keys, "220")
     return Loads(draft.faces(), units, lines, RULES, size_rule=SIZE, classes=classes)
 

@@ -149,7 +149,7 @@ def with_loads(
     units = Units(xy[:, 0], xy[:, 1], counts)
     size = {"rural": (80, 300)}
     loads = Loads(
-        draft.faces(), units, np.empty(0, dtype=object), context.rules.load,
+        draft.faces(), units, PackedShapes(np.empty(0, dtype=object)), context.rules.load,
         size_rule=size, classes=classes,
     )  # fmt: skip
     return replace(context, loads=loads, size_rule=size, classes=classes)
@@ -177,7 +177,9 @@ def test_a_strip_is_too_thin(draft: Draft, context: Context) -> None:
 def test_a_new_border_off_the_streets_is_told_and_one_along_them_is_not(
     draft: Draft, context: Context
 ) -> None:
-    judged = replace(context, streets=np.array([line((2.5, 1.5), (2.5, 3.5))], dtype=object))
+    judged = replace(
+        context, streets=PackedShapes(np.array([line((2.5, 1.5), (2.5, 3.5))], dtype=object))
+    )
     draft.apply({"kind": "split", "grid": "22", "line": line((2.501, 1.9), (2.501, 3.1))})
     assert check(draft, judged, ["22", "new-1"]) == []
     draft.undo()
@@ -213,7 +215,7 @@ def full(draft: Draft, context: Context) -> Context:
         with_loads(draft, context, middles, 90),
         several_parts=False,
         footprints=PackedShapes(np.array(houses)),
-        streets=np.array(borders, dtype=object),
+        streets=PackedShapes(np.array(borders, dtype=object)),
         officers=frozenset(draft.keys),
         codes={key: key for key in draft.keys},
         retired_codes={"99": "gone"},

@@ -9,6 +9,7 @@ from gis_service.boundaries.editing.checks import Context
 from gis_service.boundaries.editing.edits import Draft
 from gis_service.boundaries.editing.partition import TASTES, propose
 from gis_service.boundaries.editing.rules import read_rules
+from gis_service.boundaries.linework.packed_shapes import PackedShapes
 from gis_service.boundaries.linework.tessellation import Tessellation
 from gis_service.errors import InputError
 from tests.boundaries import redrawing
@@ -18,11 +19,12 @@ __all__ = ["straight"]  # fixture
 
 
 @pytest.fixture(scope="module")
-def streets() -> np.ndarray:
+def streets() -> PackedShapes:
     """Draw three streets each way through grid 22 and its neighbours, and one that bends."""
     made = [line((1 + 3 * t, 0.9), (1 + 3 * t, 4.1)) for t in (0.2, 0.45, 0.6, 0.8)]
     made += [line((0.9, 1 + 3 * t), (4.1, 1 + 3 * t)) for t in (0.25, 0.5, 0.55, 0.7)]
-    return np.array([*made, line((1, 1), (2.5, 2.1), (4, 2.4))], dtype=object)
+    made.append(line((1, 1), (2.5, 2.1), (4, 2.4)))
+    return PackedShapes(np.array(made, dtype=object))
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,7 @@ def loads(straight: Tessellation) -> Loads:
     units = Units(places[:, 0], places[:, 1], counts)
     faces = dict(zip(straight.keys, straight.faces(), strict=True))
     return Loads(
-        faces, units, np.empty(0, dtype=object), read_rules().load,
+        faces, units, PackedShapes(np.empty(0, dtype=object)), read_rules().load,
         size_rule={"rural": (80, 300)}, classes=dict.fromkeys(straight.keys, "220"),
     )  # fmt: skip
 
@@ -44,7 +46,7 @@ def loads(straight: Tessellation) -> Loads:
     ("grids", "pieces"), [(["11"], 3), (["11", "12", "21", "22"], 4), (["11", "12"], 5)]
 )
 def test_three_answers_can_each_be_applied_and_do_what_they_say(
-    straight: Tessellation, loads: Loads, streets: np.ndarray, grids: list[str], pieces: int
+    straight: Tessellation, loads: Loads, streets: PackedShapes, grids: list[str], pieces: int
 ) -> None:
     draft = Draft(straight, parents_of(straight))
     before = redrawing.wkb(draft)
@@ -68,7 +70,7 @@ def test_three_answers_can_each_be_applied_and_do_what_they_say(
 
 
 def test_each_answer_is_best_at_what_it_is_called(
-    straight: Tessellation, loads: Loads, streets: np.ndarray
+    straight: Tessellation, loads: Loads, streets: PackedShapes
 ) -> None:
     draft = Draft(straight, parents_of(straight))
     grids = ["11", "12", "21", "22"]
@@ -80,7 +82,7 @@ def test_each_answer_is_best_at_what_it_is_called(
 
 
 def test_the_same_question_gets_the_same_answers(
-    straight: Tessellation, loads: Loads, streets: np.ndarray
+    straight: Tessellation, loads: Loads, streets: PackedShapes
 ) -> None:
     draft = Draft(straight, parents_of(straight))
     one, other = (propose(draft, ["11", "12"], loads, streets) for _ in range(2))
@@ -99,7 +101,7 @@ def test_the_same_question_gets_the_same_answers(
     ],
 )
 def test_what_cannot_be_parted_is_said(
-    straight: Tessellation, loads: Loads, streets: np.ndarray,
+    straight: Tessellation, loads: Loads, streets: PackedShapes,
     grids: list[str], pieces: int, key: str,
 ) -> None:  # fmt: skip
     draft = Draft(straight, parents_of(straight))
@@ -110,5 +112,5 @@ def test_what_cannot_be_parted_is_said(
 
 def test_streets_are_optional(straight: Tessellation, loads: Loads) -> None:
     draft = Draft(straight, parents_of(straight))
-    answers = propose(draft, ["11"], loads, np.empty(0, dtype=object), pieces=2)
+    answers = propose(draft, ["11"], loads, PackedShapes(np.empty(0, dtype=object)), pieces=2)
     assert all(len(answer.faces) == 2 for answer in answers)

@@ -16,6 +16,7 @@ import shapely
 from gis_service.boundaries.editing.edits import EditResult
 from gis_service.boundaries.editing.rules import LoadRules
 from gis_service.boundaries.linework.noding import metres_per_degree
+from gis_service.boundaries.linework.packed_shapes import PackedShapes
 from gis_service.geodesy import GeometryArray, length_m
 
 COUNTS: Final = (
@@ -83,9 +84,10 @@ class Loads:
         self,
         faces: Mapping[str, Any],
         units: Units,
-        roads: GeometryArray,
+        lines: PackedShapes,
         rules: LoadRules,
         *,
+        street_count: int | None = None,
         size_rule: Mapping[str, Sequence[int]] | None = None,
         classes: Mapping[str, str | None] | None = None,
     ) -> None:
@@ -101,7 +103,9 @@ class Loads:
         self._owner = np.full(len(units.lon), _NOWHERE, dtype=np.int64)
         self._held: dict[int, IntArray] = {}
         self._sums: dict[int, FloatArray] = {}
-        self._roads = _Roads(roads, self._scale)
+        self._roads = _Roads(
+            lines, len(lines) if street_count is None else street_count, self._scale
+        )
         self._take_all(faces)
 
     def copy(self) -> "Loads":
@@ -425,14 +429,12 @@ class _Roads:
     # A road is measured on the ellipsoid; how much of it lies in which grid is decided in a local
     # plane, when a grid at the road is first asked for: until then no change has touched the road.
 
-    def __init__(self, lines: GeometryArray, scale: FloatArray) -> None:
-        self._scale = scale
-        self._plane = shapely.transform(lines, lambda xy: xy * scale) if len(lines) else lines
-        self._metres = length_m(lines) if len(lines) else np.empty(0)
-        self._tree = shapely.STRtree(self._plane)
+    def __init__(self, lines: PackedShapes, count: int, scale: FloatArray) -> None:
+        self._lines, self._count, self._scale = lines, count, scale
+        self._metres = length_m(lines[:count]) if count else np.empty(0)
         self._shares: dict[int, dict[int, float]] = {}
         self._sums: dict[int, float] = {}
-        self._known = np.zeros(len(self._plane), dtype=bool)
+        self._known = np.zeros(count, dtype=bool)
         self._whole: set[int] = set()
 
     def metres_of(self, code: int) -> float:
@@ -443,7 +445,7 @@ class _Roads:
     ) -> None:
         """Measure every road in grids, given by code, among all faces as they are."""
         wanted = [code for code in land if code not in self._whole]
-        if not wanted or not len(self._plane):
+        if not wanted or not self._count:
             return
         array = np.array([land[code] for code in wanted], dtype=object)
         self._measure(self._roads_at(array), faces, code_of)
@@ -471,7 +473,7 @@ class _Roads:
         code_of: Callable[[str], int],
     ) -> "_Walked":
         """Tell how the roads at the changed land are shared after a change, among all faces."""
-        if not len(self._plane):
+        if not self._count:
             return _Walked({}, {})
         touched = self._roads_at(np.array([move.geometry for move in change.moves], dtype=object))
         self._measure(touched, before, code_of)
@@ -499,14 +501,22 @@ class _Roads:
 
     def _roads_at(self, land: GeometryArray) -> IntArray:
         plane = shapely.transform(land, lambda xy: xy * self._scale)
-        _, road = self._tree.query(plane, predicate="dwithin", distance=2 * ALONG_M)
-        return np.unique(road)
+        west, south, east, north = shapely.bounds(land).T
+        dx, dy = 2 * ALONG_M / self._scale
+        boxes: Any = shapely.box(west - dx, south - dy, east + dx, north + dy)
+        at, road = self._lines.query(np.atleast_1d(boxes))
+        at, road = at[road < self._count], road[road < self._count]
+        shapely.prepare(plane)
+        return np.unique(road[shapely.dwithin(plane[at], self._plane(road), 2 * ALONG_M)])
+
+    def _plane(self, roads: IntArray) -> GeometryArray:
+        return np.asarray(shapely.transform(self._lines[roads], lambda xy: xy * self._scale))
 
     def _beside(self, roads: IntArray, faces: Mapping[str, Any]) -> tuple[list[str], GeometryArray]:
         array = np.array(list(faces.values()), dtype=object)
         if not len(roads):
             return [], array[:0]
-        west, south, east, north = shapely.total_bounds(self._plane[roads]) / np.tile(
+        west, south, east, north = shapely.total_bounds(self._plane(roads)) / np.tile(
             self._scale, 2
         )
         bounds = shapely.bounds(array)
@@ -526,7 +536,7 @@ class _Roads:
             return {}
         land = shapely.transform(faces, lambda xy: xy * self._scale)
         shapely.prepare(land)
-        lines = self._plane[roads]
+        lines = self._plane(roads)
         along = self._along(lines, land)
         road, face = shapely.STRtree(land).query(lines, predicate="intersects")
         inner = ~np.isin(road, list(along))

@@ -120,7 +120,7 @@ class Context:
     # Footprints of buildings, lon, lat.
     footprints: PackedShapes | None = None
     # Lines that a border may follow, lon, lat: streets and water.
-    streets: GeometryArray | None = None
+    streets: PackedShapes | None = None
     # Grids with an officer of post A; None where nobody looks.
     officers: frozenset[str] | None = None
     # Code of each grid that has one, draft keys.
@@ -151,11 +151,6 @@ class Context:
     def base_faces(self) -> dict[str, Any]:
         """Land of each grid of the base."""
         return dict(zip(self.base.keys, self.base.faces(), strict=True))
-
-    @cached_property
-    def followed(self) -> shapely.STRtree:
-        """Streets and water by place."""
-        return shapely.STRtree(self.streets if self.streets is not None else [])
 
 
 @dataclass(frozen=True)
@@ -506,7 +501,7 @@ def _not_along_streets(looked: CheckScope) -> Iterable[Broken]:
             continue
         reach = limits.street_within_m.value
         box = shapely.box(*line.bounds).buffer(2 * reach / scale.min())
-        near = context.streets[context.followed.query(box)]
+        near = context.streets[context.streets.query(np.array([box]))[1]]
         belt = shapely.buffer(_times(near, scale), reach, quad_segs=3)
         free = shapely.difference(flat, shapely.union_all(belt))
         share = float(free.length) / length

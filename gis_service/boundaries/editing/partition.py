@@ -19,6 +19,7 @@ from gis_service.boundaries.editing.balance import Loads
 from gis_service.boundaries.editing.checks import compactness
 from gis_service.boundaries.editing.edits import Draft, Edit, EditResult
 from gis_service.boundaries.linework.noding import metres_per_degree
+from gis_service.boundaries.linework.packed_shapes import PackedShapes
 from gis_service.boundaries.linework.tessellation import faces_beside
 from gis_service.errors import InputError
 from gis_service.geodesy import GeometryArray, on_lattice
@@ -75,7 +76,7 @@ def propose(
     draft: Draft,
     grids: Sequence[str],
     loads: Loads,
-    streets: GeometryArray,
+    streets: PackedShapes,
     *,
     pieces: int | None = None,
 ) -> list[Proposal]:
@@ -150,7 +151,7 @@ class _Blocks:
 
     @classmethod
     def of(
-        cls, land: Any, xy: FloatArray, weight: FloatArray, streets: GeometryArray, count: int
+        cls, land: Any, xy: FloatArray, weight: FloatArray, streets: PackedShapes, count: int
     ) -> "_Blocks":
         scale = metres_per_degree(float(land.centroid.y))
         inner = _streets_inside(land, streets)
@@ -335,11 +336,10 @@ class _Blocks:
         }
 
 
-def _streets_inside(land: Any, streets: GeometryArray) -> list[Any]:
+def _streets_inside(land: Any, streets: PackedShapes) -> list[Any]:
     if not len(streets):
         return []
-    shapely.prepare(land)
-    near = streets[shapely.STRtree(streets).query(land, predicate="intersects")]
+    near = streets[np.sort(streets.query(np.array([land]), "intersects")[1])]
     inside = shapely.get_parts(shapely.intersection(near, land))
     return list(inside[shapely.get_dimensions(inside) == 1])
 

@@ -1,7 +1,7 @@
 """Many small shapes in little memory: packed, with an index of places, unpacked when asked for.
 
 A polygon of five vertices takes 700 bytes as a geometry and 200 packed; a county has a hundred
-thousand buildings, of which an edit looks at some dozens.
+thousand buildings and streets, of which an edit looks at some dozens.
 """
 
 from typing import Any, Final, Literal
@@ -40,7 +40,7 @@ class PackedShapes:
         return shapely.from_wkb(self._packed[index])
 
     def query(
-        self, geometries: GeometryArray, predicate: Literal["crosses"] | None = None
+        self, geometries: GeometryArray, predicate: Literal["crosses", "intersects"] | None = None
     ) -> tuple[IntArray, IntArray]:
         """
         Find what lies at some geometries.
@@ -65,7 +65,8 @@ class PackedShapes:
         meets = (mine[:, :2] <= theirs[:, 2:]) & (mine[:, 2:] >= theirs[:, :2])
         which, shape = which[meets.all(axis=1)], shape[meets.all(axis=1)]
         if predicate is not None:
-            holds = shapely.crosses(geometries[which], self[shape])
+            shapely.prepare(geometries)
+            holds = getattr(shapely, predicate)(geometries[which], self[shape])
             which, shape = which[holds], shape[holds]
         return which, shape
 

@@ -4,9 +4,8 @@ Read once for every version and state of the data, shared by all plans on it. On
 here, never a person; so it is read in the system's name.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -39,23 +38,17 @@ class Base(Boundaries):
 
     several_parts: bool
     size_rule: Mapping[str, Sequence[int]]
-    # What is counted, and what is walked.
+    # What is counted.
     units: Units
-    roads: GeometryArray
-    # Lines that a border may follow.
-    streets: GeometryArray
-    street_kinds: list[str]
+    # Lines that a border may follow: streets, which are walked, and after them water.
+    lines: PackedShapes
+    street_count: int
     # Buildings: outline, or point where there is none, and id.
     footprints: PackedShapes
     building_ids: npt.NDArray[np.int64]
     building_households: npt.NDArray[np.int64]
     # Grids with an officer of post A.
     officers: frozenset[str]
-
-    @cached_property
-    def street_tree(self) -> shapely.STRtree:
-        """Streets and water by place."""
-        return shapely.STRtree(self.streets)
 
 
 def state_of_data(connection: sa.Connection) -> tuple[Any, ...]:
@@ -70,8 +63,7 @@ def read_base(connection: sa.Connection, version: Version) -> Base:
     ).one()
     drawn = read_boundaries(connection, version)
     houses = _houses(connection)
-    streets, kinds = _streets(connection)
-    roads = [line for line, kind in zip(streets, kinds, strict=True) if kind == "street"]
+    streets, water = _streets(connection), _water(connection)
     return Base(
         version,
         drawn.grids,
@@ -80,21 +72,13 @@ def read_base(connection: sa.Connection, version: Version) -> Base:
         scheme.several_parts,
         scheme.size_rule,
         _units(connection, houses),
-        _array(roads),
-        streets,
-        kinds,
+        PackedShapes(np.concatenate([streets, water])),
+        len(streets),
         PackedShapes(houses.shapes),
         houses.ids,
         houses.counts[:, 0].astype(np.int64),
         _with_officer(connection),
     )
-
-
-def _array(geometries: Iterable[Any]) -> GeometryArray:
-    given = list(geometries)
-    made = np.empty(len(given), dtype=object)
-    made[:] = given
-    return made
 
 
 def _units(connection: sa.Connection, houses: "_Houses") -> Units:
@@ -231,21 +215,27 @@ def _incidents(connection: sa.Connection) -> _Placed:
     return _alone(connection, query, 5, 1 / _MONTHS)
 
 
-def _streets(connection: sa.Connection) -> tuple[GeometryArray, list[str]]:
-    edge, network, cover = t.road_edge.c, t.road_network.c, t.land_cover.c
+def _streets(connection: sa.Connection) -> GeometryArray:
+    edge, network = t.road_edge.c, t.road_network.c
     rows = read_arrays(
         connection,
         sa.select(edge.edge_id, edge.geom)
         .join(t.road_network, network.network_id == edge.network_id)
         .where(network.active),
     )
-    roads = rows["geom"][np.argsort(rows["edge_id"])]
+    return np.asarray(rows["geom"][np.argsort(rows["edge_id"])], dtype=object)
+
+
+def _water(connection: sa.Connection) -> GeometryArray:
+    """Read the banks of all water, outlines as lines."""
+    cover = t.land_cover.c
     found = connection.execute(
         sa.select(sa.func.ST_AsBinary(cover.geom)).where(cover.kind == "water").order_by(cover.key)
     )
-    water = shapely.get_rings(shapely.get_parts(shapely.from_wkb([bytes(row[0]) for row in found])))
-    banks = [shapely.LineString(ring.coords) for ring in water]
-    return _array([*roads, *banks]), ["street"] * len(roads) + ["water"] * len(banks)
+    rings = shapely.get_rings(shapely.get_parts(shapely.from_wkb([bytes(row[0]) for row in found])))
+    banks = np.empty(len(rings), dtype=object)
+    banks[:] = [shapely.LineString(ring.coords) for ring in rings]
+    return banks
 
 
 def _with_officer(connection: sa.Connection) -> frozenset[str]:

@@ -341,8 +341,9 @@ def _loads(base: Base) -> Loads:
     return Loads(
         base.faces,
         base.units,
-        base.roads,
+        base.lines,
         redraw_rules().load,
+        street_count=base.street_count,
         size_rule=base.size_rule,
         classes={key: base.grids[key].urban_rural_class for key in base.tessellation.keys},
     )
@@ -358,7 +359,7 @@ def _context(base: Base, loads: Loads) -> Context:
         loads=loads,
         out_before=loads.outside,
         footprints=base.footprints,
-        streets=base.streets,
+        streets=base.lines,
         officers=base.officers,
         codes={key: base.grids[key].code for key in base.tessellation.keys},
         upper=base.upper,

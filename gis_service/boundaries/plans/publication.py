@@ -272,7 +272,7 @@ def proposals(
     unknown = [key for key in keys if key not in above]
     if not keys or unknown:
         raise InputError("boundaries.grid_or_parent", place=Place(field="grids"))
-    found = propose(held.draft, keys, held.loads, held.base.streets, pieces=pieces)
+    found = propose(held.draft, keys, held.loads, held.base.lines, pieces=pieces)
     xy, households, _ = held.loads.inside(keys)
     return [
         {

@@ -633,9 +633,9 @@ def snap_lines(held: DraftState, box: Box) -> dict[str, Any]:
     """
     base = held.base
     area = shapely.box(*box)
-    near = np.sort(base.street_tree.query(area, predicate="intersects")).tolist()
-    lines = [(base.streets[i], {"kind": base.street_kinds[i]}) for i in near]
-    shapely.prepare(area)
+    near = np.sort(base.lines.query(np.array([area]), "intersects")[1])
+    kinds = np.where(near < base.street_count, "street", "water").tolist()
+    lines = [(line, {"kind": kind}) for line, kind in zip(base.lines[near], kinds, strict=True)]
     borders = [
         (one.line, {"kind": "border"})
         for one in held.draft.edges(held.draft.within(*box))
