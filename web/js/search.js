@@ -6,19 +6,19 @@ import { show, state } from "./state.js";
 import { t, tOr } from "./texts.js";
 
 /** @import { Shape } from "../types/answers.js" */
-/** @typedef {Shape<"Found">} Found */
+/** @typedef {Shape<"SearchHit">} Hit */
 
 const PAUSE_MS = 160;
 
 /**
  * Wire the box; flyTo({lon, lat}) shows a place.
  *
- * @param {{flyTo: (place: Found) => void, onPicked: () => void}} parts
+ * @param {{flyTo: (place: Hit) => void, onPicked: () => void}} parts
  */
 export function wireSearch({ flyTo, onPicked }) {
   const box = at("search-text");
   const list = at("search-answers");
-  /** @type {Found[]} */
+  /** @type {Hit[]} */
   let answers = [];
   let marked = -1;
   /** @type {AbortController | undefined} */
@@ -44,7 +44,7 @@ export function wireSearch({ flyTo, onPicked }) {
     box.setAttribute("aria-activedescendant", row.id);
     row.scrollIntoView({ block: "nearest" });
   };
-  /** @param {Found} answer */
+  /** @param {Hit} answer */
   const take = (answer) => {
     close();
     box.value = answer.name || answer.detail;

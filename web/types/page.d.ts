@@ -96,7 +96,7 @@ export interface Pixel {
 export type Box = [number, number, number, number];
 
 /** Figures of a theme for the map, as the API gives them or as a mode makes them. */
-export type Figures = Omit<Shape<"Figures">, "status" | "theme" | "class_of" | "values"> & {
+export type Figures = Omit<Shape<"MapFigures">, "status" | "theme" | "class_of" | "values"> & {
   status: string;
   theme: string;
   title?: string;
