@@ -93,7 +93,9 @@ def _land(rows: list[str]) -> dict[str, shapely.MultiPolygon]:
             corners = (*at(column - 0.5, row + 0.5), *at(column + 0.5, row - 0.5))
             squares.setdefault(digit, []).append(shapely.box(*corners))
     return {
-        digit: shapely.MultiPolygon([shapely.union_all(parts, grid_size=1e-9)])
+        digit: shapely.multipolygons(
+            shapely.get_parts(shapely.union_all(parts, grid_size=1e-9)).tolist()
+        )
         for digit, parts in sorted(squares.items())
     }
 

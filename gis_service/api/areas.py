@@ -22,7 +22,7 @@ from gis_service.api.dependencies import (
     TilePart,
 )
 from gis_service.api.geojson import FeatureCollection
-from gis_service.api.routing import ServiceRouter, once_made
+from gis_service.api.routing import Afterwards, ServiceRouter, once_made
 from gis_service.api.tagged import ASK_FIRST, send_tagged, strong_tag
 from gis_service.coverage.areas.service import GROUNDS, AreaService
 from gis_service.coverage.county.parts import COUNTY, ROADS
@@ -183,20 +183,18 @@ def read_areas(
     scenario: ScenarioQuery = "normal",
     minutes: MinutesQuery = "5,10,20",
     facility_id: IdQuery = None,
-) -> Response:
+) -> Afterwards:
     """Draw bands of minutes that follow the streets; for looking at, not for counting."""
-    areas = areas_of(request)
-    return _sent(
-        request,
-        areas.answer_areas(connection, standard, scenario, _minutes(minutes), facility_id),
-    )
+    limits = _minutes(minutes)
+    answer = areas_of(request).answer_areas(connection, standard, scenario, limits, facility_id)
+    return Afterwards(lambda: _sent(request, answer()))
 
 
 @router.get("/areas/{z}/{x}/{y}.pbf", responses=_TILE, response_class=Response)
 def read_area_tile(
     request: Request,
-    connection: ConnectionDep,
-    _actor: ActorDep,
+    store: StoreDep,
+    actor: ActorDep,
     z: TilePart,
     x: TilePart,
     y: TilePart,
@@ -206,7 +204,12 @@ def read_area_tile(
 ) -> Response:
     """Give one tile (MVT) of the bands of all stations, in the layer ``bands``."""
     tiles.check_place(z, x, y)
-    drawn = areas_of(request).tile(connection, standard, scenario, _minutes(minutes), (z, x, y))
+    areas, limits = areas_of(request), _minutes(minutes)
+    with store.transaction(actor, read_only=True) as connection:
+        answer = areas.answer_areas(connection, standard, scenario, limits)
+    packed = answer()
+    with store.transaction(actor, read_only=True) as connection:
+        drawn = areas.cut_tile(connection, packed, (z, x, y))
     if not drawn:
         return Response(status_code=204, headers=_ASK_FIRST)
     return Response(drawn, media_type=tiles.CONTENT_TYPE, headers=_ASK_FIRST)
@@ -232,10 +235,10 @@ def read_districts(
     standard: StandardQuery = "fire-20",
     scenario: ScenarioQuery = "normal",
     kind: Name = None,
-) -> Response:
+) -> Afterwards:
     """Draw the ground of every station, with its size and what it crosses."""
-    areas = areas_of(request)
-    return _sent(request, areas.answer_districts(connection, standard, scenario, kind))
+    answer = areas_of(request).answer_districts(connection, standard, scenario, kind)
+    return Afterwards(lambda: _sent(request, answer()))
 
 
 @router.get(
@@ -250,12 +253,11 @@ def read_enclaves(
     standard: StandardQuery = "fire-20",
     scenario: ScenarioQuery = "normal",
     kind: Name = None,
-) -> Response:
+) -> Afterwards:
     """Draw the pieces of districts that lie apart from their station's own, the largest first."""
     areas = areas_of(request)
-    return _sent(
-        request, areas.answer_districts(connection, standard, scenario, kind, enclaves=True)
-    )
+    answer = areas.answer_districts(connection, standard, scenario, kind, enclaves=True)
+    return Afterwards(lambda: _sent(request, answer()))
 
 
 class SitesRequest(RequestBody):

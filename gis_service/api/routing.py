@@ -4,19 +4,29 @@ A connection that is taken by a dependency is held while its endpoint waits for 
 threads wait for connections, nobody is answered any more. So an endpoint that asks for a
 ``ConnectionDep`` is wrapped: its thread opens the transaction, calls it, and ends the transaction.
 Where the method is GET, the database refuses every change in it; whoever has to record that
-personal data was looked at asks for a ``RecordingDep``.
+personal data was looked at asks for a ``RecordingDep``. What takes long and needs no connection is
+returned as :class:`Afterwards`.
 """
 
 import functools
 import inspect
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request
 
 from gis_service.api.dependencies import ActorDep, ConnectionDep, RecordingDep, StoreDep
 from gis_service.snapshot import Snapshot, SnapshotPart
+
+
+@dataclass(frozen=True)
+class Afterwards:
+    """What is left to do for an answer once its connection has been returned, such as drawing."""
+
+    work: Callable[[], Any]
+
 
 First = Callable[[Request, dict[str, Any]], AbstractContextManager[Any]]
 """Takes the request and the endpoint's arguments; what it gives is held around the connection."""
@@ -81,11 +91,12 @@ def _in_transaction(
         passed = {name: arguments[name] for name in asked if name != "connection"}
         before = first(request, arguments) if first else nullcontext()
         with before:  # the endpoint is the whole transaction: after a deadlock it is called again
-            return store.run(
+            answer = store.run(
                 actor,
                 lambda connection: endpoint(**passed, connection=connection),
                 read_only=reads and kind == ConnectionDep,
             )
+        return answer.work() if isinstance(answer, Afterwards) else answer
 
     ours = [one for name, one in given.items() if name not in asked]
     run.__signature__ = signature.replace(parameters=[*wanted, *ours])  # type: ignore[attr-defined]

@@ -75,7 +75,7 @@ def coverage_areas(
     except ValueError as error:
         raise InputError("coverage.area_limits", place=Place(field="--minutes"), most=12) from error
     with open_store(database=database_of(region)) as store, store.transaction(SYSTEM) as connection:
-        packed = AreaService(Snapshot(), area_folder()).answer_areas(
+        answer = AreaService(Snapshot(), area_folder()).answer_areas(
             connection, standard, scenario, limits, facility_id
         )
-    output.write_bytes(gzip.decompress(packed))
+    output.write_bytes(gzip.decompress(answer()))

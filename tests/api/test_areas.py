@@ -76,9 +76,10 @@ def test_another_process_draws_nothing_again(
     with store.transaction(SYSTEM) as connection:
         asked = (connection, "service-15", "normal", [5.0, 10.0, 15.0], clinic)
         first = AreaService(Snapshot(), tmp_path).answer_areas(*asked)
-        fresh = AreaService(Snapshot(), tmp_path)
-        monkeypatch.setattr(fresh, "areas", None)
-        assert fresh.answer_areas(*asked) == first
+        again = AreaService(Snapshot(), tmp_path).answer_areas(*asked)
+    drawn = first()  # neither needs the connection any more
+    monkeypatch.setattr("gis_service.coverage.areas.service._draw_bands", None)
+    assert again() == drawn
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".gz", ".npz"]
 
 

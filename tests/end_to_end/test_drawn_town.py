@@ -87,7 +87,7 @@ def county(
     return store
 
 
-def rows(store: Store, query: sa.Select[Any]) -> dict[str, tuple[Any, ...]]:
+def rows(store: Store, query: sa.Select[Any]) -> dict[Any, tuple[Any, ...]]:
     with store.transaction(SYSTEM) as connection:
         return {row[0]: tuple(row[1:]) for row in connection.execute(query)}
 
@@ -168,8 +168,8 @@ def minutes_by_ours(store: Store, _: drawn_town.DrawnTown) -> dict[str, float | 
 def minutes_by_scipy(_: Store, town: drawn_town.DrawnTown) -> dict[str, float | None]:
     names, found = arcs(town)
     begin, end, minutes = zip(*found, strict=True)
-    graph = sp.csr_array((minutes, (begin, end)), shape=(len(names), len(names)))
-    reached = dijkstra(graph, indices=names.index("*"))
+    graph: Any = sp.csr_array((minutes, (begin, end)), shape=(len(names), len(names)))
+    reached = dijkstra(graph, indices=[names.index("*")])[0]
     return {
         home: 1 + reached[names.index(home)] if np.isfinite(reached[names.index(home)]) else None
         for home in town.homes
@@ -246,7 +246,7 @@ def test_a_redraw_takes_the_homes_on_its_land_along(
         ids = dict(
             connection.execute(
                 sa.select(state.code, state.grid_id).where(sa.func.length(state.code) == 15)
-            ).all()  # type: ignore[arg-type]
+            ).all()
         )
         one, three = (str(ids[drawn_town.code_of(digit)]) for digit in ("1", "3"))
         edit = {"kind": "merge", "grids": [one, three], "into": three}
@@ -264,7 +264,7 @@ def test_a_redraw_takes_the_homes_on_its_land_along(
                     & (member.object_id == t.household.c.household_id),
                 )
                 .where(member.valid.op("@>")(sa.bindparam("day", day, sa.Date)))
-            ).all()  # type: ignore[arg-type]
+            ).all()
         )
     expected = {
         home: ids[drawn_town.code_of("3" if digit == "1" else digit)]

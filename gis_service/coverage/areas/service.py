@@ -6,12 +6,15 @@ kept; so is what was drawn, until roads, stations or settings change. No househo
 
 import gzip
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import shapely
 import sqlalchemy as sa
 
@@ -35,7 +38,7 @@ from gis_service.coverage.areas.service_area import (
     generalised,
 )
 from gis_service.coverage.county import parts as county
-from gis_service.coverage.county.parts import FACILITIES, ROADS
+from gis_service.coverage.county.parts import FACILITIES, ROADS, ActiveRoads
 from gis_service.coverage.measuring import fingerprints
 from gis_service.coverage.measuring.measurement import (
     Facilities,
@@ -44,9 +47,16 @@ from gis_service.coverage.measuring.measurement import (
     minutes_before_moving,
 )
 from gis_service.coverage.network.graph import FloatArray, IntArray, RoadNetwork
-from gis_service.coverage.standards.book import Standard, StandardBook, parameters_of, standard_book
+from gis_service.coverage.standards.book import (
+    Scenario,
+    Standard,
+    StandardBook,
+    parameters_of,
+    standard_book,
+)
 from gis_service.coverage.travel.travel_time import by_rule
 from gis_service.errors import InputError, NotFoundError, Place
+from gis_service.geodesy import GeometryArray
 from gis_service.grids.reading import find_scheme, on_day
 from gis_service.settings import service_folder
 from gis_service.snapshot import Snapshot, SnapshotPart, state_of
@@ -74,13 +84,48 @@ DISTRICTS: Final = SnapshotPart(
 
 @dataclass(frozen=True)
 class _AreaInputs:
-    """A network as a standard runs on it; who lives there is not known."""
+    """What the store tells of a network as a standard runs on it; who lives there is not known."""
 
     book: StandardBook
     standard: Standard
-    ground: MeasuringSetup
+    scenario: Scenario
+    roads: ActiveRoads
     facilities: Facilities
-    cells: StreetCells
+    settings: str
+    cache: AreaCache
+    lock: Any = field(default_factory=threading.RLock)
+
+    # What follows takes seconds and no connection: one thread makes it, others wait.
+
+    @property
+    def setup(self) -> MeasuringSetup:
+        """The network as its profile sees it."""
+        with self.lock:
+            return self._setup
+
+    @property
+    def cells(self) -> StreetCells:
+        """The ground around its streets, from disk where it was made before."""
+        with self.lock:
+            return self._cells
+
+    @cached_property
+    def _setup(self) -> MeasuringSetup:
+        nowhere = np.empty(0)
+        return ground_for(
+            self.roads.network, self.book, self.standard, self.scenario, nowhere, nowhere
+        )
+
+    @cached_property
+    def _cells(self) -> StreetCells:
+        profiled = self.setup.profiled
+        door = hashlib.sha256(profiled.door.tobytes()).hexdigest()
+        name = name_of("cells", __version__, self.roads.digest, door, SPACING_M)
+        arrays = self.cache.arrays(name)
+        cells = StreetCells(profiled, self.book.place, kept=arrays)
+        if arrays is None:
+            self.cache.keep_arrays(name, cells.arrays())
+        return cells
 
 
 class AreaService:
@@ -110,25 +155,17 @@ class AreaService:
         return self.snapshot.get(
             connection,
             GROUNDS,
-            lambda: self._grounded(connection, book, standard, scenario),
+            lambda: _AreaInputs(
+                book,
+                book.standard(standard),
+                book.scenario(scenario),
+                county.roads(self.snapshot, connection),
+                county.facilities(self.snapshot, connection),
+                settings,
+                self._kept,
+            ),
             settings,
         )
-
-    def _grounded(
-        self, connection: sa.Connection, book: StandardBook, standard: str, scenario: str
-    ) -> _AreaInputs:
-        wanted = book.standard(standard)
-        nowhere = np.empty(0)
-        roads = county.roads(self.snapshot, connection)
-        ground = ground_for(roads.network, book, wanted, book.scenario(scenario), nowhere, nowhere)
-        door = hashlib.sha256(ground.profiled.door.tobytes()).hexdigest()
-        name = name_of("cells", __version__, roads.digest, door, SPACING_M)
-        arrays = self._kept.arrays(name)
-        cells = StreetCells(ground.profiled, book.place, kept=arrays)
-        if arrays is None:
-            self._kept.keep_arrays(name, cells.arrays())
-        facilities = county.facilities(self.snapshot, connection)
-        return _AreaInputs(book, wanted, ground, facilities, cells)
 
     def answer_areas(
         self,
@@ -137,9 +174,9 @@ class AreaService:
         scenario: str,
         limits: Sequence[float],
         facility_id: int | None = None,
-    ) -> bytes:
+    ) -> Callable[[], bytes]:
         """
-        Give bands as they are sent, from what is kept where they were drawn before.
+        Read what bands are drawn of; the drawing itself needs no connection.
 
         Parameters
         ----------
@@ -154,8 +191,9 @@ class AreaService:
 
         Returns
         -------
-        bytes
-            A GeoJSON FeatureCollection, compressed by gzip.
+        callable
+            Gives a GeoJSON FeatureCollection, compressed by gzip, from what is kept where it was
+            drawn before.
 
         Raises
         ------
@@ -168,49 +206,43 @@ class AreaService:
         book = self._book or standard_book()
         usual = usual_limits(book.standard(standard).limit_minutes.value)
         # Only what a page asks for is written: of other minutes there is no end.
-        is_usual = wanted == usual
+        what = "areas" if wanted == usual else "other areas"
+        question = (what, FORM, standard, scenario, tuple(wanted), facility_id)
+        prepared = self._prepared(connection, standard, scenario)
+        _check_facility(prepared, facility_id)
         return self._answer(
             connection,
-            (
-                "areas" if is_usual else "other areas",
-                FORM,
-                standard,
-                scenario,
-                tuple(wanted),
-                facility_id,
-            ),
-            standard,
-            scenario,
-            lambda: area_answers.of_bands(
-                *self.areas(connection, standard, scenario, wanted, facility_id)
-            ),
+            question,
+            prepared,
+            lambda: area_answers.of_bands(*_draw_bands(prepared, wanted, facility_id)),
         )
 
     def _answer(
         self,
         connection: sa.Connection,
-        asked: tuple[object, ...],
-        standard: str,
-        scenario: str,
+        question: tuple[object, ...],
+        prepared: _AreaInputs,
         make: Callable[[], str],
-    ) -> bytes:
-        book = self._book or standard_book()
-        facilities = county.facilities(self.snapshot, connection)
+    ) -> Callable[[], bytes]:
         digest = name_of(
             __version__,
-            county.roads(self.snapshot, connection).digest,
-            fingerprints.of_facilities(facilities, book.standard(standard).kinds),
-            fingerprints.of_settings(parameters_of(book, standard, scenario)),
+            prepared.roads.digest,
+            fingerprints.of_facilities(prepared.facilities, prepared.standard.kinds),
+            prepared.settings,
         )
         # Names of stations and villages, outlines and waters are told apart by their changes.
-        of_roads = asked[0] in ("areas", "other areas")
+        of_roads = question[0] in ("areas", "other areas")
         local = () if of_roads else state_of(connection, DISTRICTS)
-        name = name_of(*asked, digest, *local)
-        found = self._kept.answer(name)
-        if found is None:
-            found = gzip.compress(make().encode(), 5, mtime=0)
-            self._kept.keep_answer(name, found, on_disk=asked[0] == "areas")
-        return found
+        name = name_of(*question, digest, *local)
+
+        def answer() -> bytes:
+            kept = self._kept.answer(name)
+            if kept is None:
+                kept = gzip.compress(make().encode(), 5, mtime=0)
+                self._kept.keep_answer(name, kept, on_disk=question[0] == "areas")
+            return kept
+
+        return answer
 
     def prepare(self, connection: sa.Connection, standard: str, scenario: str) -> None:
         """
@@ -225,15 +257,10 @@ class AreaService:
         """
         book = self._book or standard_book()
         limits = usual_limits(book.standard(standard).limit_minutes.value)
-        self.answer_areas(connection, standard, scenario, limits)
+        self.answer_areas(connection, standard, scenario, limits)()
 
-    def tile(
-        self,
-        connection: sa.Connection,
-        standard: str,
-        scenario: str,
-        limits: Sequence[float],
-        place: tuple[int, int, int],
+    def cut_tile(
+        self, connection: sa.Connection, packed: bytes, place: tuple[int, int, int]
     ) -> bytes:
         """
         Cut a vector tile of the bands of all stations together.
@@ -242,10 +269,8 @@ class AreaService:
         ----------
         connection
             An open transaction.
-        standard, scenario
-            Their codes.
-        limits
-            Minutes.
+        packed
+            What :meth:`answer_areas` has drawn.
         place
             Zoom, x and y of the Web Mercator pyramid, y from the north.
 
@@ -254,7 +279,6 @@ class AreaService:
         bytes
             A Mapbox vector tile with the layer ``bands``; empty where there is none.
         """
-        packed = self.answer_areas(connection, standard, scenario, limits)
         key = hashlib.sha256(packed).hexdigest()
         tree = self.snapshot.get(connection, TREES, lambda: BandTree(gzip.decompress(packed)), key)
         pieces = tree.within(place[0], tile_bounds(*place))
@@ -302,17 +326,8 @@ class AreaService:
         """
         wanted = limits_of(limits)
         prepared = self._prepared(connection, standard, scenario)
-        cells = prepared.cells
-        minutes = _rule_minutes(prepared, facility_id, max(wanted))
-        above = [None, *wanted[:-1]]
-        drawn = [cells.area(minutes, low, high) for low, high in zip(above, wanted, strict=True)]
-        light, moved_m = generalised(drawn, FINEST_M if facility_id is None else SENDING_M)
-        bands = [
-            AreaBand(low or 0.0, high, cells.to_lonlat(shape))
-            for low, high, shape in zip(above, wanted, light, strict=True)
-        ]
-        moved = moved_m * prepared.book.place.off_road_minutes_per_m
-        return bands, cells.tolerance_minutes + moved
+        _check_facility(prepared, facility_id)
+        return _draw_bands(prepared, wanted, facility_id)
 
     def answer_districts(
         self,
@@ -322,9 +337,9 @@ class AreaService:
         kind: str | None = None,
         *,
         enclaves: bool = False,
-    ) -> bytes:
+    ) -> Callable[[], bytes]:
         """
-        Give districts as they are sent.
+        Read what districts are drawn of; the drawing itself needs no connection.
 
         Parameters
         ----------
@@ -339,8 +354,8 @@ class AreaService:
 
         Returns
         -------
-        bytes
-            A GeoJSON FeatureCollection, compressed by gzip.
+        callable
+            Gives a GeoJSON FeatureCollection, compressed by gzip.
 
         Raises
         ------
@@ -350,13 +365,10 @@ class AreaService:
             The standard has no such kind.
         """
         shaped = area_answers.of_enclaves if enclaves else area_answers.of_districts
-        return self._answer(
-            connection,
-            ("enclaves" if enclaves else "districts", FORM, standard, scenario, kind),
-            standard,
-            scenario,
-            lambda: shaped(self.districts(connection, standard, scenario, kind)),
-        )
+        prepared = self._prepared(connection, standard, scenario)
+        draw = self._district_drawing(connection, prepared, kind)
+        question = ("enclaves" if enclaves else "districts", FORM, standard, scenario, kind)
+        return self._answer(connection, question, prepared, lambda: shaped(draw()))
 
     def districts(
         self, connection: sa.Connection, standard: str, scenario: str, kind: str | None = None
@@ -386,32 +398,42 @@ class AreaService:
             The standard has no such kind.
         """
         prepared = self._prepared(connection, standard, scenario)
-        cells = prepared.cells
-        if kind is not None and kind not in prepared.standard.kinds:
+        return self._district_drawing(connection, prepared, kind)()
+
+    def _district_drawing(
+        self, connection: sa.Connection, prepared: _AreaInputs, kind: str | None
+    ) -> Callable[[], list[NamedDistrict]]:
+        """Read names, outlines and waters; what is given draws and needs no connection."""
+        kinds = prepared.standard.kinds
+        if kind is not None and kind not in kinds:
             raise InputError(
                 "coverage.kind_not_in_standard",
                 place=Place(field="kind"),
                 kind=kind,
-                known=", ".join(prepared.standard.kinds),
+                known=", ".join(kinds),
             )
-        of_kind = np.flatnonzero(prepared.facilities.kind == (kind or prepared.standard.kinds[0]))
-        reach = _reach(prepared, of_kind)
-        places = shapely.points(prepared.facilities.lon[of_kind], prepared.facilities.lat[of_kind])
-        rules = prepared.book.districts
-        found = districts(
-            cells,
-            cells.owner(reach),
-            list(cells.to_plane(places)),
-            _outline(connection, cells),
-            _barriers(connection, prepared.ground.profiled.network, cells, prepared.book),
-            rules,
-        )
-        names = _facility_names(connection)
-        villages = _Villages(connection)
-        return [
-            _named(one, prepared.facilities, of_kind, names, villages, cells, prepared.book)
-            for one in found
-        ]
+        outlines, waters = _read_outlines(connection), _read_waters(connection)
+        names, villages = _facility_names(connection), _Villages(connection)
+        facilities = prepared.facilities
+        of_kind = np.flatnonzero(facilities.kind == (kind or kinds[0]))
+
+        def draw() -> list[NamedDistrict]:
+            cells, book = prepared.cells, prepared.book
+            places = shapely.points(facilities.lon[of_kind], facilities.lat[of_kind])
+            drawn = districts(
+                cells,
+                cells.owner(_reach(prepared, of_kind)),
+                list(cells.to_plane(places)),
+                shapely.union_all(cells.to_plane(outlines)),
+                _barriers(waters, prepared.roads.network, cells, book),
+                book.districts,
+            )
+            return [
+                _named(district, facilities, of_kind, names, villages, cells, book)
+                for district in drawn
+            ]
+
+        return draw
 
     def names_at(
         self, connection: sa.Connection, places: Sequence[tuple[float, float]]
@@ -460,13 +482,33 @@ def limits_of(limits: Sequence[float]) -> list[float]:
     return wanted
 
 
+def _check_facility(prepared: _AreaInputs, facility_id: int | None) -> None:
+    if facility_id is not None and facility_id not in prepared.facilities.facility_id:
+        raise NotFoundError("coverage.no_facility_there", facility=facility_id)
+
+
+def _draw_bands(
+    prepared: _AreaInputs, wanted: Sequence[float], facility_id: int | None
+) -> tuple[list[AreaBand], float]:
+    """Draw bands, rising, and tell how many minutes their borders may be off."""
+    cells = prepared.cells
+    minutes = _rule_minutes(prepared, facility_id, max(wanted))
+    above = [None, *wanted[:-1]]
+    drawn = [cells.area(minutes, low, high) for low, high in zip(above, wanted, strict=True)]
+    light, moved_m = generalised(drawn, FINEST_M if facility_id is None else SENDING_M)
+    bands = [
+        AreaBand(low or 0.0, high, cells.to_lonlat(shape))
+        for low, high, shape in zip(above, wanted, light, strict=True)
+    ]
+    moved = moved_m * prepared.book.place.off_road_minutes_per_m
+    return bands, cells.tolerance_minutes + moved
+
+
 def _rule_minutes(prepared: _AreaInputs, facility_id: int | None, limit: float) -> FloatArray:
     facilities, standard, cells = prepared.facilities, prepared.standard, prepared.cells
     if facility_id is not None:
-        one = np.flatnonzero(facilities.facility_id == facility_id)
-        if len(one) == 0:
-            raise NotFoundError("coverage.no_facility_there", facility=facility_id)
-        return cells.minutes(_reach(prepared, one, limit))
+        station = np.flatnonzero(facilities.facility_id == facility_id)
+        return cells.minutes(_reach(prepared, station, limit))
     by_kind = [
         cells.minutes(_reach(prepared, np.flatnonzero(facilities.kind == kind), limit))
         for kind in standard.kinds
@@ -475,12 +517,12 @@ def _rule_minutes(prepared: _AreaInputs, facility_id: int | None, limit: float) 
 
 
 def _reach(prepared: _AreaInputs, of_kind: IntArray, limit: float = np.inf) -> Reach:
-    facilities, ground = prepared.facilities, prepared.ground
+    facilities, setup = prepared.facilities, prepared.setup
     standard = prepared.standard
-    stations = ground.snapper.snap(
+    stations = setup.snapper.snap(
         facilities.lon[of_kind], facilities.lat[of_kind], prepared.book.place.snap_cap_m.value
     )
-    reacher = Reacher(ground.profiled, standard.direction, prepared.book.place, ground.graph)
+    reacher = Reacher(setup.profiled, standard.direction, prepared.book.place, setup.graph)
     begins = minutes_before_moving(facilities, of_kind, standard)
     return reacher.together(stations, begins, limit)
 
@@ -490,7 +532,8 @@ def _lighter(shape: Any, cells: StreetCells) -> Any:
     return cells.to_lonlat(generalised([shape], SENDING_M)[0][0])
 
 
-def _outline(connection: sa.Connection, cells: StreetCells) -> Any:
+def _read_outlines(connection: sa.Connection) -> GeometryArray:
+    """Read the grids of the highest level: together they are the county."""
     scheme = find_scheme(connection, "base")
     state = t.grid_state.c
     top = (
@@ -504,24 +547,30 @@ def _outline(connection: sa.Connection, cells: StreetCells) -> Any:
             state.scheme_id == scheme.scheme_id, state.rank == top, on_day(state.valid, None)
         ),
     )
-    return shapely.union_all(cells.to_plane(rows["geometry"]))
+    return np.asarray(rows["geometry"], dtype=object)
+
+
+def _read_waters(connection: sa.Connection) -> Mapping[str, npt.NDArray[Any]]:
+    cover = t.land_cover.c
+    return read_arrays(
+        connection,
+        sa.select(cover.land_cover_id, cover.name, cover.geom.label("geometry")).where(
+            cover.kind == "water"
+        ),
+    )
 
 
 def _barriers(
-    connection: sa.Connection, network: RoadNetwork, cells: StreetCells, book: StandardBook
+    water: Mapping[str, npt.NDArray[Any]],
+    network: RoadNetwork,
+    cells: StreetCells,
+    book: StandardBook,
 ) -> list[Barrier]:
     barriers = []
     motorway = network.geometry[network.road_class == "motorway"]
     if len(motorway):
         body = shapely.union_all(shapely.buffer(cells.to_plane(motorway), _MOTORWAY_HALF_M))
         barriers.append(Barrier("motorway", "", body))
-    cover = t.land_cover.c
-    water = read_arrays(
-        connection,
-        sa.select(cover.land_cover_id, cover.name, cover.geom.label("geometry")).where(
-            cover.kind == "water"
-        ),
-    )
     if len(water["geometry"]):
         bodies = cells.to_plane(water["geometry"])
         large = shapely.area(bodies) / 1e6 >= book.districts.large_river_km2.value

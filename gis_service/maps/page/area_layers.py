@@ -68,7 +68,7 @@ def _bands_of(
     language: Language,
 ) -> AreaLayer:
     limits = usual_limits(standard.limit_minutes.value)
-    packed = areas.answer_areas(connection, run.standard, run.scenario, limits)
+    packed = areas.answer_areas(connection, run.standard, run.scenario, limits)()
     features = json.loads(gzip.decompress(packed))["features"]
     bands = [
         AreaBand(
