@@ -1,6 +1,7 @@
 """Reports over HTTP: the coverage report of a run as a file to download, and its pages to see."""
 
 import base64
+from contextlib import AbstractContextManager
 from typing import Annotated, Final
 
 from fastapi import Query, Request, Response
@@ -21,8 +22,11 @@ from gis_service.api.dependencies import (
     StoreDep,
 )
 from gis_service.api.routing import ServiceRouter
+from gis_service.coverage.areas.service import GROUNDS
+from gis_service.coverage.county.parts import COUNTY, ROADS
 from gis_service.messages import Language
 from gis_service.reports import coverage, report_job
+from gis_service.snapshot import Snapshot
 
 router = ServiceRouter(prefix="/api/reports", tags=["reports"])
 
@@ -34,6 +38,12 @@ _STANDS_ALONE: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
     "sandbox allow-scripts"
 )
+
+
+def _turn(request: Request) -> AbstractContextManager[None]:
+    """Wait without a connection while another request reads the roads or the county."""
+    snapshot: Snapshot = request.app.state.snapshot
+    return snapshot.when_free(ROADS, COUNTY, GROUNDS)
 
 
 @router.get("/coverage", response_class=Response, responses=_FILES)
@@ -53,7 +63,7 @@ def coverage_report(
 ) -> Response:
     """Write the coverage report of the newest run, or of a certain one; small cells are hidden."""
     asked = coverage.ReportOptions(standard, scenario, run_id, wish or language, compare=compare)
-    with store.under("report").transaction(actor) as connection:  # ends before it is drawn
+    with _turn(request), store.under("report").transaction(actor) as connection:
         report = coverage.read_report(
             connection, actor, asked, areas_of(request), with_bands=form != "xlsx"
         )
@@ -135,7 +145,7 @@ def coverage_report_pages(
 ) -> PagesAnswer:
     """Show the first pages of the printed report as pictures, with the number of all pages."""
     asked = coverage.ReportOptions(standard, scenario, run_id, wish or language, compare=compare)
-    with store.under("report").transaction(actor) as connection:
+    with _turn(request), store.under("report").transaction(actor) as connection:
         report = coverage.read_report(connection, actor, asked, areas_of(request))
     pages, pictures = report.pictures(_MOST_PAGES, _SCREEN_DPI)
     told = [f"data:image/png;base64,{base64.b64encode(one).decode()}" for one in pictures]
