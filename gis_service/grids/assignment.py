@@ -4,9 +4,10 @@ A building is placed by its point, a household follows its building, everything 
 point. Whatever happens, objects that are new or have moved, land that another grid has taken over,
 comes down to objects, where they lie, and from which day on; :func:`write` writes that.
 
-The history names lots: objects that went from grid to grid together so far. Where all of a lot go
-on together its one row is written, where they part their own are. Only this module writes
-``membership``, ``lot``, ``lot_grid`` and ``base_grid_id``; the view ``assignment`` joins them.
+The history names cohorts: objects that went from grid to grid together so far. Where all of a
+cohort go on together its one row is written, where they part their own are. Only this module
+writes ``membership``, ``cohort``, ``cohort_grid`` and ``base_grid_id``; the view ``assignment``
+joins them.
 """
 
 from bisect import bisect_right
@@ -98,7 +99,7 @@ class _OpenRows:
     """What the open rows of objects say."""
 
     grid_id: IntArray
-    lot_id: IntArray
+    cohort_id: IntArray
     method: IntArray  # its place among the methods
 
 
@@ -258,7 +259,7 @@ class Moves:
     """
     Objects of one kind, ascending by id, that lie in another grid from a day on.
 
-    ``together`` says of each whether all of its lot go to the same grid, and itself by the same
+    ``together`` says of each whether all of its cohort go to the same grid, and itself by the same
     rule as before; None: each has a row of its own.
     """
 
@@ -321,15 +322,16 @@ def moves_near(
     """
     locator, everywhere = Locator(list(grid_ids), faces), None
     found: list[tuple[_Objects, _Answers, _OpenRows]] = []
-    lots: list[IntArray] = []
+    cohorts: list[IntArray] = []
     goals: list[IntArray] = []
     placed: _Placed | None = None
-    known = _lots_in(connection, scheme_id, changed)
+    known = _cohorts_in(connection, scheme_id, changed)
     for kind in _KINDS:
         objects, held = _held_in(connection, kind, scheme_id, known)
-        goal = np.full(len(objects.ids), NO_GRID, dtype=np.int64)  # what stays holds its lot back
+        # What stays holds its cohort back.
+        goal = np.full(len(objects.ids), NO_GRID, dtype=np.int64)
         goals.append(goal)
-        lots.append(held.lot_id)
+        cohorts.append(held.cohort_id)
         rows = np.arange(len(objects.ids))
         if kind == "household" and placed is not None:
             rows = _with_known_building(objects, placed)
@@ -344,56 +346,56 @@ def moves_near(
             everywhere = everywhere or _locator(connection, scheme_id, day)
             _add_nearest(answer, anew, everywhere)
         found.append((anew, answer, _take(held, rows)))
-    whole = _going_together(np.concatenate(lots), np.concatenate(goals))
+    whole = _going_together(np.concatenate(cohorts), np.concatenate(goals))
     return [
-        Moves(*one, np.isin(one[2].lot_id, whole) & (one[2].method == one[1].method))
+        Moves(*one, np.isin(one[2].cohort_id, whole) & (one[2].method == one[1].method))
         for one in found
     ]
 
 
-def _going_together(lot_id: IntArray, goal: IntArray) -> IntArray:
-    """Name the lots of which each object has the same goal, that is one."""
-    lots, which = np.unique(lot_id, return_inverse=True)
-    first = np.full(len(lots), np.iinfo(np.int64).max)
-    last = np.full(len(lots), np.iinfo(np.int64).min)
+def _going_together(cohort_id: IntArray, goal: IntArray) -> IntArray:
+    """Name the cohorts of which each object has the same goal, that is one."""
+    cohorts, which = np.unique(cohort_id, return_inverse=True)
+    first = np.full(len(cohorts), np.iinfo(np.int64).max)
+    last = np.full(len(cohorts), np.iinfo(np.int64).min)
     np.minimum.at(first, which, goal)
     np.maximum.at(last, which, goal)
-    found: IntArray = lots[(first == last) & (first != NO_GRID)]
+    found: IntArray = cohorts[(first == last) & (first != NO_GRID)]
     return found
 
 
-def _lots_in(
+def _cohorts_in(
     connection: sa.Connection, scheme_id: int, grid_ids: Sequence[int]
 ) -> tuple[IntArray, IntArray]:
-    """Read the lots that are in grids from now on, ascending, and the grid of each; first, none."""
-    of = t.lot_grid.c
+    """Read the cohorts that are in grids from now on, ascending, and their grids; first, none."""
+    of = t.cohort_grid.c
     rows = connection.execute(
-        sa.select(of.lot_id, of.grid_id)
+        sa.select(of.cohort_id, of.grid_id)
         .where(
             of.scheme_id == scheme_id,
             _among(of.grid_id, list(grid_ids)),
             sa.func.upper_inf(of.valid),
         )
-        .order_by(of.lot_id)
+        .order_by(of.cohort_id)
     ).all()
     found = np.array([(NO_GRID, NO_GRID), *map(tuple, rows)], dtype=np.int64)
     return found[:, 0], found[:, 1]
 
 
 def _held_in(
-    connection: sa.Connection, kind: str, scheme_id: int, lots: tuple[IntArray, IntArray]
+    connection: sa.Connection, kind: str, scheme_id: int, cohorts: tuple[IntArray, IntArray]
 ) -> tuple[_Objects, _OpenRows]:
-    """Read what belongs to lots or lies outside by its open rows, and to which of them."""
+    """Read what belongs to cohorts or lies outside by its open rows, and to which of them."""
     m = t.membership.c
     rows = sa.select(
         m.object_id,
-        sa.func.coalesce(m.lot_id, NO_GRID).label("lot_id"),
+        sa.func.coalesce(m.cohort_id, NO_GRID).label("cohort_id"),
         _method_number(m.method).label("method"),
     ).where(m.scheme_id == scheme_id, m.object_kind == kind, sa.func.upper_inf(m.valid))
-    # Found first, by the index over lots: the planner would rather merge whole tables by id.
+    # Found first, by the index over cohorts: the planner would rather merge whole tables by id.
     held = (
-        rows.where(_among(m.lot_id, lots[0][1:]))
-        .union_all(rows.where(m.lot_id.is_(None)))
+        rows.where(_among(m.cohort_id, cohorts[0][1:]))
+        .union_all(rows.where(m.cohort_id.is_(None)))
         .cte("held")
         .prefix_with("MATERIALIZED")
     )
@@ -401,13 +403,13 @@ def _held_in(
     arrays = read_arrays(
         connection,
         _question(kind)
-        .add_columns(held.c.lot_id, held.c.method)
+        .add_columns(held.c.cohort_id, held.c.method)
         .where(held.c.object_id == identity),
     )
     objects, order = _as_objects(kind, arrays)
-    lot_id = arrays["lot_id"][order]
-    grid_id = lots[1][np.searchsorted(lots[0], lot_id)]
-    return objects, _OpenRows(grid_id, lot_id, arrays["method"][order])
+    cohort_id = arrays["cohort_id"][order]
+    grid_id = cohorts[1][np.searchsorted(cohorts[0], cohort_id)]
+    return objects, _OpenRows(grid_id, cohort_id, arrays["method"][order])
 
 
 def _with_known_building(objects: _Objects, placed: "_Placed") -> IntArray:
@@ -800,7 +802,7 @@ def write(
     )
     now = today(connection).toordinal()
     copied = bool(is_base) and bool((np.asarray(since) <= now).any())
-    _move_lots(connection, scheme_id, moves, since)
+    _move_cohorts(connection, scheme_id, moves, since)
     emptied = _emptied(connection, moves) if copied else {}
     for one in moves:
         if one.together is None:
@@ -823,7 +825,7 @@ _laid = sa.Table(
     sa.MetaData(),
     sa.Column("object_id", sa.BigInteger),
     sa.Column("grid_id", sa.BigInteger),
-    sa.Column("lot_id", sa.BigInteger),
+    sa.Column("cohort_id", sa.BigInteger),
     sa.Column("method", sa.SmallInteger, comment="its place among the methods"),
     sa.Column("nearest_grid_id", sa.BigInteger),
     sa.Column("distance_m", sa.Double),
@@ -848,7 +850,7 @@ def _write_rows(
     columns = {
         "object_id": one.object_ids,
         "grid_id": np.ma.masked_equal(answer.grid_id, NO_GRID),
-        "lot_id": np.ma.masked_equal(_lots(connection, scheme_id, answer.grid_id), NO_GRID),
+        "cohort_id": np.ma.masked_equal(_cohorts(connection, scheme_id, answer.grid_id), NO_GRID),
         "method": answer.method,
         "nearest_grid_id": np.ma.masked_equal(answer.nearest_grid_id, NO_GRID),
         "distance_m": answer.distance_m,
@@ -876,13 +878,13 @@ def _write_rows(
         sa.literal(one.kind, sa.Text),
         _laid.c.object_id,
         sa.cast(sa.func.daterange(day, sa.null()), DATERANGE),
-        _laid.c.lot_id,
+        _laid.c.cohort_id,
         method,
         _laid.c.nearest_grid_id,
         _laid.c.distance_m,
     )
     names = ["scheme_id", "object_kind", "object_id", "valid"]
-    names += ["lot_id", "method", "nearest_grid_id", "distance_m"]
+    names += ["cohort_id", "method", "nearest_grid_id", "distance_m"]
     connection.execute(sa.insert(t.membership).from_select(names, rows))
     _laid.drop(connection)
 
@@ -902,9 +904,9 @@ def _go_on(
     connection: sa.Connection, mine: sa.ColumnElement[bool], day: sa.ColumnElement[Any]
 ) -> None:
     """Open the row again that ended just then and says the same, instead of writing another one."""
-    a, of = t.membership, t.lot_grid.c
+    a, of = t.membership, t.cohort_grid.c
     stays = sa.exists().where(
-        of.lot_id == a.c.lot_id,
+        of.cohort_id == a.c.cohort_id,
         of.grid_id == _laid.c.grid_id,
         of.valid.op("@>", is_comparison=True)(day),
         sa.func.upper_inf(of.valid),
@@ -918,21 +920,21 @@ def _go_on(
             _method_number(a.c.method) == _laid.c.method,
             a.c.nearest_grid_id.is_not_distinct_from(_laid.c.nearest_grid_id),
             a.c.distance_m.is_not_distinct_from(_laid.c.distance_m),
-            sa.or_(stays, a.c.lot_id.is_(None)),
+            sa.or_(stays, a.c.cohort_id.is_(None)),
         )
         .returning(a.c.object_id)
     ).scalars()
     connection.execute(sa.delete(_laid).where(_among(_laid.c.object_id, list(again))))
 
 
-def _lots(connection: sa.Connection, scheme_id: int, grid_id: IntArray) -> IntArray:
-    """Find for each object the lot that belongs to its grid from ever to ever, or make one."""
-    of = t.lot_grid.c
+def _cohorts(connection: sa.Connection, scheme_id: int, grid_id: IntArray) -> IntArray:
+    """Find for each object the cohort that belongs to its grid from ever to ever, or make one."""
+    of = t.cohort_grid.c
     grids = np.unique(grid_id[grid_id != NO_GRID])
     ever = sa.cast(sa.func.daterange(sa.null(), sa.null()), DATERANGE)
     known = dict(
         connection.execute(
-            sa.select(of.grid_id, sa.func.min(of.lot_id))
+            sa.select(of.grid_id, sa.func.min(of.cohort_id))
             .where(of.scheme_id == scheme_id, _among(of.grid_id, grids), of.valid == ever)
             .group_by(of.grid_id)
         ).all()
@@ -941,43 +943,43 @@ def _lots(connection: sa.Connection, scheme_id: int, grid_id: IntArray) -> IntAr
     if missing:
         row = {"scheme_id": scheme_id}
         made = connection.execute(
-            sa.insert(t.lot).returning(t.lot.c.lot_id), [row for _ in missing]
+            sa.insert(t.cohort).returning(t.cohort.c.cohort_id), [row for _ in missing]
         ).scalars()
         known |= dict(zip(missing, made, strict=True))
         connection.execute(
-            sa.insert(t.lot_grid).values(valid=ever),
-            [row | {"grid_id": grid, "lot_id": known[grid]} for grid in missing],
+            sa.insert(t.cohort_grid).values(valid=ever),
+            [row | {"grid_id": grid, "cohort_id": known[grid]} for grid in missing],
         )
     of_grid = np.array([known[grid] for grid in grids.tolist()] + [NO_GRID], dtype=np.int64)
     at = np.where(grid_id == NO_GRID, len(grids), np.searchsorted(grids, grid_id))
     return of_grid[at]
 
 
-def _move_lots(
+def _move_cohorts(
     connection: sa.Connection, scheme_id: int, moves: Sequence[Moves], since: IntArray | int
 ) -> None:
-    """Bring lots of which all move together to their other grids, from a day on."""
+    """Bring cohorts of which all move together to their other grids, from a day on."""
     goals: dict[int, int] = {}
     for one in moves:
         if one.held is not None and one.together is not None:
-            goals |= _pairs(one.held.lot_id[one.together], one.after[one.together])
+            goals |= _pairs(one.held.cohort_id[one.together], one.after[one.together])
     if not goals:
         return
-    of = t.lot_grid.c
+    of = t.cohort_grid.c
     day = sa.literal(date.fromordinal(int(since)), sa.Date)
-    lots = sa.literal(list(goals), sa.ARRAY(sa.BigInteger))
+    cohorts = sa.literal(list(goals), sa.ARRAY(sa.BigInteger))
     grids = sa.literal(list(goals.values()), sa.ARRAY(sa.BigInteger))
     until = sa.cast(sa.func.daterange(sa.func.lower(of.valid), day), DATERANGE)
     connection.execute(
-        sa.update(t.lot_grid)
+        sa.update(t.cohort_grid)
         .values(valid=until)
-        .where(of.lot_id == sa.any_(lots), sa.func.upper_inf(of.valid))
+        .where(of.cohort_id == sa.any_(cohorts), sa.func.upper_inf(of.valid))
     )
     connection.execute(
-        sa.insert(t.lot_grid).from_select(
-            ["lot_id", "scheme_id", "grid_id", "valid"],
+        sa.insert(t.cohort_grid).from_select(
+            ["cohort_id", "scheme_id", "grid_id", "valid"],
             sa.select(
-                sa.func.unnest(lots),
+                sa.func.unnest(cohorts),
                 sa.literal(scheme_id, sa.BigInteger),
                 sa.func.unnest(grids),
                 sa.cast(sa.func.daterange(day, sa.null()), DATERANGE),
@@ -997,7 +999,7 @@ def _pairs(first: IntArray, second: IntArray) -> list[tuple[int, int]]:
 
 def _emptied(connection: sa.Connection, moves: Sequence[Moves]) -> dict[int, int]:
     """Name the grids that all their objects leave for one and the same other grid."""
-    of = t.lot_grid.c
+    of = t.cohort_grid.c
     goals: dict[int, set[int]] = {}
     for one in moves:
         if one.held is not None:

@@ -1,4 +1,4 @@
-"""Which objects lie in some grids, asked the way the indexes go: grids, their lots, what lots hold.
+"""Which objects lie in some grids, asked the way the indexes go: grids, their cohorts, members.
 
 The view ``assignment`` says the same row by row, but for its join PostgreSQL expects one row, and
 then compares everything with everything.
@@ -40,7 +40,7 @@ def objects_in(
     """
     member = t.membership.c
     return sa.select(member.object_id).where(
-        member.lot_id == sa.any_(_lots_in(grid_ids, day)),
+        member.cohort_id == sa.any_(_cohorts_in(grid_ids, day)),
         member.object_kind == kind,
         member.valid.op("@>")(_once(day)),
     )
@@ -65,13 +65,13 @@ def assigned(kind: str, scheme_id: int, day: Day = None) -> sa.Select[tuple[int,
         ``object_id``, ``grid_id``; no grid for what lies outside. PostgreSQL knows how many rows
         hold on a day, so that it joins them by hashing.
     """
-    member, lot = t.membership.c, t.lot_grid.c
+    member, cohort = t.membership.c, t.cohort_grid.c
     if day is None:
         day = sa.func.gis_today()
-    holds = (lot.lot_id == member.lot_id) & lot.valid.op("@>")(day)
+    holds = (cohort.cohort_id == member.cohort_id) & cohort.valid.op("@>")(day)
     return (
-        sa.select(member.object_id, lot.grid_id)
-        .select_from(t.membership.outerjoin(t.lot_grid, holds))
+        sa.select(member.object_id, cohort.grid_id)
+        .select_from(t.membership.outerjoin(t.cohort_grid, holds))
         .where(
             member.object_kind == kind,
             member.scheme_id == scheme_id,
@@ -80,18 +80,18 @@ def assigned(kind: str, scheme_id: int, day: Day = None) -> sa.Select[tuple[int,
     )
 
 
-def _lots_in(
+def _cohorts_in(
     grid_ids: sa.Select[tuple[int]] | sa.ColumnElement[Any], day: Day
 ) -> sa.ColumnElement[Any]:
-    """Say the lots as an array: a plan for "any of these" uses the index, however many they are."""
-    lot = t.lot_grid.c
+    """Select the cohorts as an array: a plan for "any of these" uses the index, however many."""
+    cohort = t.cohort_grid.c
     within: sa.ColumnElement[bool]
     if isinstance(grid_ids, sa.Select):
-        within = lot.grid_id.in_(grid_ids)
+        within = cohort.grid_id.in_(grid_ids)
     else:
-        within = lot.grid_id == sa.any_(grid_ids)
-    lots = sa.select(lot.lot_id).where(within, lot.valid.op("@>")(_once(day)))
-    return sa.func.array(lots.scalar_subquery(), type_=sa.ARRAY(sa.BigInteger))
+        within = cohort.grid_id == sa.any_(grid_ids)
+    cohorts = sa.select(cohort.cohort_id).where(within, cohort.valid.op("@>")(_once(day)))
+    return sa.func.array(cohorts.scalar_subquery(), type_=sa.ARRAY(sa.BigInteger))
 
 
 def _once(day: Day) -> sa.ColumnElement[date]:

@@ -641,29 +641,29 @@ working_year = sa.Table(
     comment="Years whose holidays the county has entered whole: no longer provisional.",
 )
 
-lot = sa.Table(
-    "lot",
+cohort = sa.Table(
+    "cohort",
     metadata,
-    _serial("lot_id"),
+    _serial("cohort_id"),
     sa.Column("scheme_id", sa.BigInteger, sa.ForeignKey("grid_scheme.scheme_id"), nullable=False),
-    sa.UniqueConstraint("lot_id", "scheme_id"),
+    sa.UniqueConstraint("cohort_id", "scheme_id"),
     comment="Objects that go from grid to grid together.",
 )
 
-lot_grid = sa.Table(
-    "lot_grid",
+cohort_grid = sa.Table(
+    "cohort_grid",
     metadata,
-    sa.Column("lot_id", sa.BigInteger, nullable=False),
+    sa.Column("cohort_id", sa.BigInteger, nullable=False),
     sa.Column("scheme_id", sa.BigInteger, nullable=False),
     sa.Column("grid_id", sa.BigInteger, nullable=False),
     _valid(),
-    sa.PrimaryKeyConstraint("lot_id", "valid"),
-    sa.ForeignKeyConstraint(["lot_id", "scheme_id"], ["lot.lot_id", "lot.scheme_id"]),
+    sa.PrimaryKeyConstraint("cohort_id", "valid"),
+    sa.ForeignKeyConstraint(["cohort_id", "scheme_id"], ["cohort.cohort_id", "cohort.scheme_id"]),
     sa.ForeignKeyConstraint(["grid_id", "scheme_id"], ["grid.grid_id", "grid.scheme_id"]),
     _not_empty(),
-    ExcludeConstraint(("lot_id", "="), ("valid", "&&"), name="ex_lot_grid_lot_valid"),
-    sa.Index("ix_lot_grid_grid", "grid_id"),
-    comment="Which grid a lot belonged to, from when to when: from ever to ever without a gap.",
+    ExcludeConstraint(("cohort_id", "="), ("valid", "&&"), name="ex_cohort_grid_cohort_valid"),
+    sa.Index("ix_cohort_grid_grid", "grid_id"),
+    comment="Which grid a cohort belonged to, from when to when: from ever to ever without a gap.",
 )
 
 membership = sa.Table(
@@ -674,7 +674,7 @@ membership = sa.Table(
     sa.Column("object_id", sa.BigInteger, nullable=False),
     sa.Column("since", sa.Date, sa.Computed("lower(valid)", persisted=True), nullable=False),
     sa.Column("valid", DATERANGE, nullable=False),
-    sa.Column("lot_id", sa.BigInteger),
+    sa.Column("cohort_id", sa.BigInteger),
     sa.Column("method", sa.Text, nullable=False),
     sa.Column("nearest_grid_id", sa.BigInteger),
     sa.Column("distance_m", sa.Double),
@@ -684,14 +684,15 @@ membership = sa.Table(
     _one_of(
         "method", ("within", "border_tie", "by_building", "by_hand", "outside"), "method_known"
     ),
-    sa.CheckConstraint("(method = 'outside') = (lot_id IS NULL)", name="outside_has_no_lot"),
+    sa.CheckConstraint("(method = 'outside') = (cohort_id IS NULL)", name="outside_has_no_cohort"),
     sa.CheckConstraint(
         "(method = 'outside') = (nearest_grid_id IS NOT NULL AND distance_m IS NOT NULL)",
         name="outside_names_nearest",
     ),
     _not_empty(),
-    sa.Index("ix_membership_lot", "lot_id"),
-    comment="Which lot an object belonged to, from when to when; an object's rows never overlap.",
+    sa.Index("ix_membership_cohort", "cohort_id"),
+    comment="Which cohort an object belonged to, from when to when;"
+    " an object's rows never overlap.",
     postgresql_with=_IN_PLACE,
 )
 
@@ -711,7 +712,7 @@ assignment = sa.Table(
             ("distance_m", sa.Double()),
         )
     ),
-    comment="Which grid an object belonged to, from when to when: its lots, with their grids.",
+    comment="Which grid an object belonged to, from when to when: its cohorts, with their grids.",
 )
 
 facility = sa.Table(

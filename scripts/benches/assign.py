@@ -80,27 +80,29 @@ _PLACED: Final = """
       ON house.scheme_id = :scheme AND house.object_kind = 'building'
      AND house.object_id = who.building_id AND house.valid @> days.day
 """
-_LOTS: Final = """
+_COHORTS: Final = """
     WITH named AS (
-        SELECT grid_id, nextval(pg_get_serial_sequence('lot', 'lot_id')) AS lot_id
+        SELECT grid_id, nextval(pg_get_serial_sequence('cohort', 'cohort_id')) AS cohort_id
         FROM (SELECT DISTINCT grid_id FROM placed WHERE grid_id IS NOT NULL) AS goal
     ), made AS (
-        INSERT INTO lot (lot_id, scheme_id) SELECT lot_id, :scheme FROM named RETURNING lot_id
+        INSERT INTO cohort (cohort_id, scheme_id)
+        SELECT cohort_id, :scheme FROM named RETURNING cohort_id
     )
-    INSERT INTO lot_grid (lot_id, scheme_id, grid_id, valid)
-    SELECT lot_id, :scheme, grid_id, daterange(NULL, NULL) FROM named JOIN made USING (lot_id)
+    INSERT INTO cohort_grid (cohort_id, scheme_id, grid_id, valid)
+    SELECT cohort_id, :scheme, grid_id, daterange(NULL, NULL) FROM named JOIN made USING (cohort_id)
 """
 _HISTORY: Final = """
-    INSERT INTO membership (scheme_id, object_kind, object_id, valid, lot_id, method)
+    INSERT INTO membership (scheme_id, object_kind, object_id, valid, cohort_id, method)
     SELECT :scheme, 'household', household_id,
-           daterange(day, lead(day) OVER (PARTITION BY household_id ORDER BY day)), lot.lot_id,
+           daterange(day, lead(day) OVER (PARTITION BY household_id ORDER BY day)),
+           cohort.cohort_id,
            CASE WHEN housed THEN 'by_building' WHEN tie THEN 'border_tie' ELSE 'within' END
     FROM (
         SELECT *, lag(grid_id) OVER (PARTITION BY household_id ORDER BY day) AS before
         FROM placed
     ) AS stretch
-    JOIN (SELECT grid_id, max(lot_id) AS lot_id FROM lot_grid WHERE valid = daterange(NULL, NULL)
-          GROUP BY grid_id) AS lot USING (grid_id)
+    JOIN (SELECT grid_id, max(cohort_id) AS cohort_id FROM cohort_grid
+          WHERE valid = daterange(NULL, NULL) GROUP BY grid_id) AS cohort USING (grid_id)
     WHERE before IS DISTINCT FROM grid_id
 """
 _COPY: Final = """
@@ -416,7 +418,7 @@ def all_written(scratch: Scratch, county: County) -> Row:
     values = {**county.values, "days": county.days}
 
     def in_sql(connection: sa.Connection) -> None:
-        for statement in (_PLACED, _LOTS, _HISTORY, _COPY):
+        for statement in (_PLACED, _COHORTS, _HISTORY, _COPY):
             connection.execute(sa.text(statement), values)
 
     return compare(

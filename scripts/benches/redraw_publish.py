@@ -70,15 +70,16 @@ _BEFORE: Final = """
      AND held.object_id = placed.id AND upper_inf(held.valid)
     WHERE held.grid_id IS DISTINCT FROM placed.grid_id
 """
-_LOTS: Final = """
+_COHORTS: Final = """
     WITH named AS (
-        SELECT DISTINCT grid_id, nextval(pg_get_serial_sequence('lot', 'lot_id')) AS lot_id
+        SELECT DISTINCT grid_id, nextval(pg_get_serial_sequence('cohort', 'cohort_id')) AS cohort_id
         FROM (SELECT DISTINCT grid_id FROM moved) AS goal
     ), made AS (
-        INSERT INTO lot (lot_id, scheme_id) SELECT lot_id, :scheme FROM named RETURNING lot_id
+        INSERT INTO cohort (cohort_id, scheme_id)
+        SELECT cohort_id, :scheme FROM named RETURNING cohort_id
     )
-    INSERT INTO lot_grid (lot_id, scheme_id, grid_id, valid)
-    SELECT lot_id, :scheme, grid_id, daterange(NULL, NULL) FROM named JOIN made USING (lot_id)
+    INSERT INTO cohort_grid (cohort_id, scheme_id, grid_id, valid)
+    SELECT cohort_id, :scheme, grid_id, daterange(NULL, NULL) FROM named JOIN made USING (cohort_id)
 """
 _CLOSE: Final = """
     UPDATE membership SET valid = daterange(lower(valid), CAST(:day AS date))
@@ -87,11 +88,11 @@ _CLOSE: Final = """
       AND membership.object_id = moved.id AND upper_inf(membership.valid)
 """
 _OPEN: Final = """
-    INSERT INTO membership (scheme_id, object_kind, object_id, valid, lot_id, method)
-    SELECT :scheme, kind, id, daterange(CAST(:day AS date), NULL), lot.lot_id, method
+    INSERT INTO membership (scheme_id, object_kind, object_id, valid, cohort_id, method)
+    SELECT :scheme, kind, id, daterange(CAST(:day AS date), NULL), cohort.cohort_id, method
     FROM moved
-    JOIN (SELECT grid_id, max(lot_id) AS lot_id FROM lot_grid WHERE valid = daterange(NULL, NULL)
-          GROUP BY grid_id) AS lot USING (grid_id)
+    JOIN (SELECT grid_id, max(cohort_id) AS cohort_id FROM cohort_grid
+          WHERE valid = daterange(NULL, NULL) GROUP BY grid_id) AS cohort USING (grid_id)
 """
 _COPY: Final = """
     UPDATE {kind} SET base_grid_id = placed.grid_id FROM placed
@@ -313,7 +314,7 @@ def _placed_by_sql(connection: sa.Connection, scheme_id: int, moves: Any, since:
     for statement, made in zip(making, ("now_grid", "own", "placed", "moved"), strict=True):
         connection.execute(sa.text(statement), values if ":" in statement else {})
         connection.execute(sa.text(f"ANALYZE {made}"))
-    connection.execute(sa.text(_LOTS), values)
+    connection.execute(sa.text(_COHORTS), values)
     connection.execute(sa.text(_CLOSE), values)
     connection.execute(sa.text(_OPEN), values)
     if day <= connection.execute(sa.select(sa.func.gis_today())).scalar_one():

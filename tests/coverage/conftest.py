@@ -99,11 +99,11 @@ def _assign(connection: sa.Connection) -> None:
     scheme_id = connection.scalar(sa.select(t.grid_scheme.c.scheme_id))
     day = connection.scalar(sa.select(sa.func.gis_today()))
     for grid_id in (WEST, EAST):
-        lot_id = connection.scalar(
-            sa.insert(t.lot).values(scheme_id=scheme_id).returning(t.lot.c.lot_id)
+        cohort_id = connection.scalar(
+            sa.insert(t.cohort).values(scheme_id=scheme_id).returning(t.cohort.c.cohort_id)
         )
-        one = {"scheme_id": [scheme_id], "lot_id": [lot_id]}
-        copy_rows(connection, t.lot_grid, {**one, "grid_id": [grid_id], "valid": [(day, None)]})
+        one = {"scheme_id": [scheme_id], "cohort_id": [cohort_id]}
+        copy_rows(connection, t.cohort_grid, {**one, "grid_id": [grid_id], "valid": [(day, None)]})
         homes = [number for number, (_, own) in HOUSEHOLDS.items() if own == grid_id]
         copy_rows(
             connection,

@@ -29,21 +29,21 @@ def county(connection: sa.Connection) -> Published:
     return published
 
 
-def insert(connection: sa.Connection, days: str, lot_id: int) -> None:
+def insert(connection: sa.Connection, days: str, cohort_id: int) -> None:
     row = connection.execute(sa.select(t.membership).limit(1)).mappings().one()
-    values = {**row, "valid": sa.cast(days, t.membership.c.valid.type), "lot_id": lot_id}
+    values = {**row, "valid": sa.cast(days, t.membership.c.valid.type), "cohort_id": cohort_id}
     del values["since"]
     connection.execute(sa.insert(t.membership).values(values))
 
 
-def test_an_assignment_to_a_lot_that_is_not_there_is_refused(
+def test_an_assignment_to_a_cohort_that_is_not_there_is_refused(
     connection: sa.Connection, county: Published
 ) -> None:
     with pytest.raises(sa.exc.IntegrityError, match="which is not there"):
         insert(connection, "[2001-01-01,2002-01-01)", NEVER)
 
 
-def test_an_assignment_to_a_lot_of_another_scheme_is_refused(
+def test_an_assignment_to_a_cohort_of_another_scheme_is_refused(
     connection: sa.Connection, county: Published
 ) -> None:
     scheme = connection.execute(
@@ -52,7 +52,7 @@ def test_an_assignment_to_a_lot_of_another_scheme_is_refused(
         .returning(t.grid_scheme.c.scheme_id)
     ).scalar_one()
     foreign = connection.execute(
-        sa.insert(t.lot).values(scheme_id=scheme).returning(t.lot.c.lot_id)
+        sa.insert(t.cohort).values(scheme_id=scheme).returning(t.cohort.c.cohort_id)
     ).scalar_one()
     with pytest.raises(sa.exc.IntegrityError, match="which is not there"):
         insert(connection, "[2001-01-01,2002-01-01)", foreign)
@@ -61,22 +61,22 @@ def test_an_assignment_to_a_lot_of_another_scheme_is_refused(
 def test_two_assignments_of_an_object_never_hold_on_one_day(
     connection: sa.Connection, county: Published
 ) -> None:
-    lot_id = connection.scalar(sa.select(t.lot.c.lot_id))
-    assert lot_id is not None
-    insert(connection, "[2001-01-01,2002-01-01)", lot_id)
+    cohort_id = connection.scalar(sa.select(t.cohort.c.cohort_id))
+    assert cohort_id is not None
+    insert(connection, "[2001-01-01,2002-01-01)", cohort_id)
     with pytest.raises(sa.exc.IntegrityError, match="on one day"):
-        insert(connection, "[2001-12-31,2002-06-01)", lot_id)
+        insert(connection, "[2001-12-31,2002-06-01)", cohort_id)
 
 
-def test_a_lot_is_never_in_two_grids_on_one_day(
+def test_a_cohort_is_never_in_two_grids_on_one_day(
     connection: sa.Connection, county: Published
 ) -> None:
-    of = connection.execute(sa.select(t.lot_grid)).mappings().first()
+    of = connection.execute(sa.select(t.cohort_grid)).mappings().first()
     assert of is not None
-    with pytest.raises(sa.exc.IntegrityError, match="ex_lot_grid_lot_valid"):
+    with pytest.raises(sa.exc.IntegrityError, match="ex_cohort_grid_cohort_valid"):
         connection.execute(
-            sa.insert(t.lot_grid).values(
-                {**of, "valid": sa.cast("[2001-01-01,2002-01-01)", t.lot_grid.c.valid.type)}
+            sa.insert(t.cohort_grid).values(
+                {**of, "valid": sa.cast("[2001-01-01,2002-01-01)", t.cohort_grid.c.valid.type)}
             )
         )
 
@@ -95,8 +95,8 @@ def test_a_grid_with_objects_cannot_be_deleted(
     connection: sa.Connection, county: Published
 ) -> None:
     held = _new_grid(connection, county)
-    connection.execute(sa.update(t.lot_grid).values(grid_id=held))
-    with pytest.raises(sa.exc.IntegrityError, match="lot_grid"):
+    connection.execute(sa.update(t.cohort_grid).values(grid_id=held))
+    with pytest.raises(sa.exc.IntegrityError, match="cohort_grid"):
         connection.execute(sa.delete(t.grid).where(t.grid.c.grid_id == held))
 
 
@@ -104,7 +104,7 @@ def test_a_grid_that_is_the_nearest_of_objects_cannot_be_deleted(
     connection: sa.Connection, county: Published
 ) -> None:
     near = _new_grid(connection, county)
-    outside = {"lot_id": None, "method": "outside", "nearest_grid_id": near, "distance_m": 1.0}
+    outside = {"cohort_id": None, "method": "outside", "nearest_grid_id": near, "distance_m": 1.0}
     connection.execute(sa.update(t.membership).values(outside))
     with pytest.raises(sa.exc.IntegrityError, match="assigned to a grid that is deleted"):
         connection.execute(sa.delete(t.grid).where(t.grid.c.grid_id == near))

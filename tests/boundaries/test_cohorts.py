@@ -221,9 +221,9 @@ def test_what_moves_as_a_whole_is_one_row(empty: sa.Connection) -> None:
     def counted(table: sa.Table) -> int:
         return empty.scalar(sa.select(sa.func.count()).select_from(table)) or 0
 
-    rows, read, lots = (counted(one) for one in (t.membership, t.assignment, t.lot_grid))
+    rows, read, cohorts = (counted(one) for one in (t.membership, t.assignment, t.cohort_grid))
     published = publish(empty, [merge(named, "g11", "g12")], today(empty))
     assert sum(published.moved.values()) == rows
     assert counted(t.membership) == rows
-    assert counted(t.lot_grid) == lots + 1
+    assert counted(t.cohort_grid) == cohorts + 1
     assert counted(t.assignment) == 2 * read
