@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from gis_service import jobs
 from gis_service.access import SYSTEM
-from gis_service.boundaries.plans.base import state_of_data
+from gis_service.boundaries.plans.base import read_data_state
 from gis_service.coverage.runs.households import blind_spots, households_moved, unreached
 from gis_service.coverage.runs.reading import figures_of, find_run
 from gis_service.errors import ConflictError
@@ -148,13 +148,13 @@ def test_the_counts_of_changes_stay_when_the_changes_go(county: Store) -> None:
                         name="facility", at=ago(days), xid=10_000_000 + days * 100 + n
                     )
                 )
-        before, state = counts(connection, ("facility", "household")), state_of_data(connection)
+        before, state = counts(connection, ("facility", "household")), read_data_state(connection)
         rows = sa.select(sa.func.count()).select_from(t.data_change)
         held = connection.scalar(rows)
     prune(county)
     with county.transaction(SYSTEM) as connection:
         assert counts(connection, ("facility", "household")) == before
-        assert state_of_data(connection) == state
+        assert read_data_state(connection) == state
         assert connection.scalar(rows) == (held or 0) - 12
     prune(county)
     with county.transaction(SYSTEM) as connection:

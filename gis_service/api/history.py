@@ -20,9 +20,9 @@ from gis_service.api.dependencies import (
 from gis_service.api.plan_answers import VersionComparisonAnswer, VersionListed, WithdrawnAnswer
 from gis_service.api.routing import ServiceRouter
 from gis_service.boundaries.history import changes as history
-from gis_service.boundaries.history.changes_file import comparison_file
-from gis_service.boundaries.plans.publication import moved_by
-from gis_service.boundaries.plans.work import collection
+from gis_service.boundaries.history.changes_file import write_comparison
+from gis_service.boundaries.plans.publication import count_moved
+from gis_service.boundaries.plans.work import as_collection
 
 router = ServiceRouter(prefix="/api/versions", tags=["plans"])
 
@@ -47,7 +47,7 @@ def withdraw(
     wish: WithdrawRequest, connection: ConnectionDep, actor: ActorDep, version_id: IdPath
 ) -> JSONResponse:
     """Take a version back: a new one equal to what was before, with the same codes."""
-    published = history.withdraw(
+    published = history.withdraw_version(
         connection, actor, version_id, wish.effective_day, wish.reason.strip()
     )
     return JSONResponse(
@@ -56,7 +56,7 @@ def withdraw(
             "effective_day": published.version.effective_day.isoformat(),
             "changed": published.changed,
             "retired": published.retired,
-            "moved": moved_by(published),
+            "moved": count_moved(published),
             "reopened_duties": published.reopened_duties,
         }
     )
@@ -70,8 +70,8 @@ def withdraw(
 def download_comparison(store: StoreDep, actor: ActorDep, a: IdPath, b: IdPath) -> Response:
     """Hand on what changed between two versions as a GeoPackage."""
     with store.transaction(actor, read_only=True) as connection:
-        compared = history.compare(connection, actor, a, b)
-    body = comparison_file(compared)
+        compared = history.compare_versions(connection, actor, a, b)
+    body = write_comparison(compared)
     return Response(
         body,
         media_type="application/geopackage+sqlite3",
@@ -86,7 +86,7 @@ def download_comparison(store: StoreDep, actor: ActorDep, a: IdPath, b: IdPath) 
 )
 def compare(connection: ConnectionDep, actor: ActorDep, a: IdPath, b: IdPath) -> JSONResponse:
     """Tell what is different in the second version: grids, and households from grid to grid."""
-    found = history.compare(connection, actor, a, b)
+    found = history.compare_versions(connection, actor, a, b)
     return JSONResponse(
         {
             "a": {"version_id": a, "effective_day": found.a.effective_day.isoformat()},
@@ -94,7 +94,7 @@ def compare(connection: ConnectionDep, actor: ActorDep, a: IdPath, b: IdPath) ->
             "grids": [_said(one) for one in found.grids],
             "households_moved": found.households_moved,
             "moved": found.moved,
-            "faces": collection(
+            "faces": as_collection(
                 (one.face, _said(one)) for one in found.grids if one.face is not None
             ),
         }

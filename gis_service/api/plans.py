@@ -64,7 +64,7 @@ class _ProposalRequest:
     ) -> Iterator[tuple[plan_life.Plan, DraftState]]:
         """Give its row and its draft to whoever may see it."""
         permission.require(self.actor)
-        with plan_publication.drafted(connection, self.desk, self.plan_id) as found:
+        with plan_publication.open_draft(connection, self.desk, self.plan_id) as found:
             yield found
 
     def told(self, connection: ConnectionDep, status: int = 200) -> JSONResponse:
@@ -145,7 +145,7 @@ def list_plans(
 ) -> JSONResponse:
     """List the plans of a scheme, the newest first."""
     READ_PLANS.require(actor)
-    return JSONResponse(plan_life.listed(connection, scheme))
+    return JSONResponse(plan_life.list_plans(connection, scheme))
 
 
 @router.post("", status_code=201, response_model=answers.PlanAnswer)
@@ -157,7 +157,7 @@ def create_plan(
     language: LanguageDep,
 ) -> JSONResponse:
     """Begin a plan on the newest version."""
-    plan_id = plan_life.create(connection, actor, wish.scheme, wish.title, wish.reason)
+    plan_id = plan_life.create_plan(connection, actor, wish.scheme, wish.title, wish.reason)
     return _ProposalRequest(_desk(request), actor, language, plan_id).told(connection, 201)
 
 
@@ -178,9 +178,9 @@ def read_plan(connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
 def preview(wish: EditRequest, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
     """Tell what an edit would do; nothing is stored."""
     PLAN.require(asked.actor)
-    plan = plan_life.find(connection, asked.plan_id)
+    plan = plan_life.find_plan(connection, asked.plan_id)
     return JSONResponse(
-        plan_work.preview(connection, asked.desk, plan, wish.rev, wish.edit, asked.language)
+        plan_work.preview_edit(connection, asked.desk, plan, wish.rev, wish.edit, asked.language)
     )
 
 
@@ -189,7 +189,7 @@ def edit(wish: EditRequest, connection: ConnectionDep, asked: AskedDep) -> JSONR
     """Do an edit; 409 with what others did where the revision is not the last one."""
     plan = plan_life.open_for_edit(connection, asked.actor, asked.plan_id, wish.rev)
     return JSONResponse(
-        plan_work.do(connection, asked.desk, asked.actor, plan, wish.edit, asked.language)
+        plan_work.do_edit(connection, asked.desk, asked.actor, plan, wish.edit, asked.language)
     )
 
 
@@ -210,7 +210,7 @@ def _step(
 ) -> JSONResponse:
     plan = plan_life.open_for_edit(connection, asked.actor, asked.plan_id, wish.rev)
     return JSONResponse(
-        plan_work.step(connection, asked.desk, asked.actor, plan, way, asked.language)
+        plan_work.undo_or_redo(connection, asked.desk, asked.actor, plan, way, asked.language)
     )
 
 
@@ -220,7 +220,7 @@ def read_faces(
 ) -> JSONResponse:
     """Give base grids as drafted: of a village, or in a box."""
     with asked.drafted(connection) as (_, held):
-        return JSONResponse(plan_work.faces(held, village, bbox))
+        return JSONResponse(plan_work.list_faces(held, village, bbox))
 
 
 @router.get("/{plan_id}/edges", responses=examples.ok(shown.EDGES), response_model=answers.Edges)
@@ -232,14 +232,14 @@ def read_edges(
     if grid is None and parent is None:
         raise InputError("boundaries.grid_or_parent", place=Place(field="grid"))
     with asked.drafted(connection) as (_, held):
-        return JSONResponse(plan_work.edges(held, grid, parent))
+        return JSONResponse(plan_work.list_edges(held, grid, parent))
 
 
 @router.get("/{plan_id}/snap", responses=examples.ok(shown.SNAP), response_model=answers.SnapLines)
 def read_snap_lines(connection: ConnectionDep, asked: AskedDep, bbox: BoxDep) -> JSONResponse:
     """Give streets, water and borders in a box, for a drawn line to follow."""
     with asked.drafted(connection, PLAN) as (_, held):
-        return JSONResponse(plan_work.snap_lines(held, bbox))
+        return JSONResponse(plan_work.list_snap_lines(held, bbox))
 
 
 @router.get(
@@ -250,7 +250,7 @@ def read_snap_lines(connection: ConnectionDep, asked: AskedDep, bbox: BoxDep) ->
 def read_buildings(connection: ConnectionDep, asked: AskedDep, bbox: BoxDep) -> JSONResponse:
     """Give the buildings in a box with the number of their households."""
     with asked.drafted(connection, PLAN) as (_, held):
-        return JSONResponse(plan_work.buildings(held, bbox))
+        return JSONResponse(plan_work.list_buildings(held, bbox))
 
 
 @router.get(
@@ -261,7 +261,7 @@ def read_buildings(connection: ConnectionDep, asked: AskedDep, bbox: BoxDep) -> 
 def read_checks(connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
     """Check the whole draft: errors stop publication, warnings need a reason."""
     with asked.drafted(connection) as (_, held):
-        return JSONResponse(plan_publication.checks(held, asked.language))
+        return JSONResponse(plan_publication.check_draft(held, asked.language))
 
 
 @router.get(
@@ -276,7 +276,7 @@ def read_impact(
 ) -> JSONResponse:
     """Tell what publication would move, and which grids need an officer."""
     with asked.drafted(connection) as (plan, held):
-        return JSONResponse(plan_publication.impact(connection, plan, held, on))
+        return JSONResponse(plan_publication.measure_impact(connection, plan, held, on))
 
 
 @router.post("/{plan_id}/propose", response_model=list[answers.ProposalAnswer])
@@ -284,21 +284,23 @@ def propose(wish: ProposeRequest, connection: ConnectionDep, asked: AskedDep) ->
     """Propose three ways to draw some grids anew; nothing is stored."""
     with asked.drafted(connection, PLAN) as (_, held):
         return JSONResponse(
-            plan_publication.proposals(held, wish.parent, wish.grids, wish.pieces, asked.language)
+            plan_publication.propose_redraws(
+                held, wish.parent, wish.grids, wish.pieces, asked.language
+            )
         )
 
 
 @router.post("/{plan_id}/comments", response_model=answers.PlanAnswer)
 def comment(wish: CommentRequest, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
     """Say something about a plan."""
-    plan_life.comment(connection, asked.actor, asked.plan_id, wish.text)
+    plan_life.add_comment(connection, asked.actor, asked.plan_id, wish.text)
     return asked.told(connection)
 
 
 @router.post("/{plan_id}/submit", response_model=answers.PlanAnswer)
 def submit(wish: SubmitRequest, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
     """Hand a plan in for review; every warning needs a reason."""
-    plan_publication.submit(connection, asked.desk, asked.actor, asked.plan_id, wish.warnings)
+    plan_publication.submit_plan(connection, asked.desk, asked.actor, asked.plan_id, wish.warnings)
     return asked.told(connection)
 
 
@@ -320,7 +322,7 @@ def decide(
     decision: Literal["approve", "reject", "discard"],
 ) -> JSONResponse:
     """Approve a plan, send it back with a text, or discard it."""
-    plan = plan_life.find(connection, asked.plan_id, lock=True)
+    plan = plan_life.find_plan(connection, asked.plan_id, lock=True)
     name = {"approve": "approved", "reject": "rejected", "discard": "discarded"}[decision]
     plan_life.decide(connection, asked.actor, plan, name, words=wish.text)
     return asked.told(connection)

@@ -67,7 +67,7 @@ def list_plans(
 
     with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
         found = {
-            "plans": plan_life.listed(connection, scheme),
+            "plans": plan_life.list_plans(connection, scheme),
             "versions": history.list_versions(connection, SYSTEM, scheme),
         }
     if as_json:
@@ -93,9 +93,9 @@ def show_plan(
     desk = DraftCache()
     with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
         told = plan_work.read_plan(connection, desk, plan_id, language())
-        with plan_publication.drafted(connection, desk, plan_id) as (one, held):
-            told["checks"] = plan_publication.checks(held, language())
-            told["impact"] = plan_publication.impact(connection, one, held)
+        with plan_publication.open_draft(connection, desk, plan_id) as (one, held):
+            told["checks"] = plan_publication.check_draft(held, language())
+            told["impact"] = plan_publication.measure_impact(connection, one, held)
     typer.echo(json.dumps(told, ensure_ascii=False))
 
 
@@ -110,9 +110,9 @@ def approve_plan(
     from gis_service.store import open_store
 
     with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
-        plan = plan_life.find(connection, plan_id, lock=True)
+        plan = plan_life.find_plan(connection, plan_id, lock=True)
         plan_life.decide(connection, SYSTEM, plan, "approved", words=words)
-        told = {"plan_id": plan_id, "status": plan_life.find(connection, plan_id).status}
+        told = {"plan_id": plan_id, "status": plan_life.find_plan(connection, plan_id).status}
     typer.echo(json.dumps(told))
 
 
@@ -142,17 +142,17 @@ def withdraw_version(
 ) -> None:
     """Take a version back: a new one equal to what was before; prints it as JSON."""
     from gis_service.access import SYSTEM
-    from gis_service.boundaries.history.changes import withdraw
-    from gis_service.boundaries.plans.publication import moved_by
+    from gis_service.boundaries.history.changes import withdraw_version
+    from gis_service.boundaries.plans.publication import count_moved
     from gis_service.store import open_store
 
     with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
-        done = withdraw(connection, SYSTEM, version_id, day.date(), reason)
+        done = withdraw_version(connection, SYSTEM, version_id, day.date(), reason)
     told = {
         "version_id": done.version.version_id,
         "changed": done.changed,
         "retired": done.retired,
-        "moved": moved_by(done),
+        "moved": count_moved(done),
         "reopened_duties": done.reopened_duties,
     }
     typer.echo(json.dumps(told, ensure_ascii=False))

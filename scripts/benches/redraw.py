@@ -133,16 +133,17 @@ class Opened:
 
     def __post_init__(self) -> None:
         self.draft = Draft(self.base, self.parents)
-        self.loads = Loads(
+        self.loads = Loads.place(
             self.draft.faces(), self.units, PackedShapes(self.roads), redraw_rules().load,
             size_rule=self.size_rule, classes=self.classes,
         )  # fmt: skip
         self.context = checks.Context(
-            self.base, self.parents, size_rule=self.size_rule, classes=self.classes,
-            loads=self.loads, footprints=PackedShapes(self.footprints),
-            streets=PackedShapes(self.roads), upper=[self.upper],
+            checks.BaseLand(self.base, self.parents), loads=self.loads,
+            footprints=PackedShapes(self.footprints), streets=PackedShapes(self.roads),
+            upper=[self.upper],
         )  # fmt: skip
-        self.context.outline, self.context.villages, self.context.base_faces  # noqa: B018
+        land = self.context.land
+        land.outline, land.villages, land.faces  # noqa: B018
 
 
 def run(context: Context) -> list[Row]:
@@ -428,7 +429,7 @@ def _validate_row(opened: Opened, connection: sa.Connection, context: Context) -
     given = {**opened.which, "county": shapely.to_wkb(county)}
 
     def ours() -> int:
-        faces, steps, outline = checks.levels_of(opened.draft, opened.context)
+        faces, steps, outline = checks.build_levels(opened.draft, opened.context)
         return len(checks.check_levels(faces, steps, outline))
 
     def theirs() -> int:

@@ -20,14 +20,14 @@ from gis_service.boundaries.editing.partition import propose
 from gis_service.boundaries.linework.tessellation import Tessellation
 from gis_service.boundaries.plans.base import Base
 from gis_service.boundaries.plans.drafts import DraftCache, DraftState, StoredEdit
-from gis_service.boundaries.plans.publication import redraw_of
-from gis_service.boundaries.plans.work import completed
+from gis_service.boundaries.plans.publication import compare_draft
+from gis_service.boundaries.plans.work import complete_edit
 from gis_service.boundaries.publication.publishing import (
     Difference,
     Grid,
     WantedGrid,
-    difference,
-    earliest_day,
+    find_difference,
+    find_earliest_day,
     publish,
 )
 from gis_service.boundaries.publication.reading import newest_version
@@ -187,8 +187,8 @@ def redrawn_village(held: DraftState) -> Difference:
         keys = [key for key, above in parents.items() if above == village]
         answer = propose(held.draft, keys, held.loads, held.base.lines, pieces=len(keys))[0]
         for number, edit in enumerate(answer.edits):
-            held.apply(StoredEdit(number, completed(held, edit)))
-        redraw = redraw_of(held)
+            held.apply(StoredEdit(number, complete_edit(held, edit)))
+        redraw = compare_draft(held)
         if len(redraw.land_changed) >= len(keys) // 2:
             return redraw
         while held.edits:
@@ -224,7 +224,7 @@ def renamed(base: Base) -> Difference:
             admin_unit_id=one.admin_unit_id,
         )
     faces = {new[key]: face for key, face in base.faces.items()}
-    return difference(base, grids, linework, faces, list(new.items()))
+    return find_difference(base, grids, linework, faces, list(new.items()))
 
 
 def measured(name: str, work: Work, target: float, limit_s: float | None) -> Row:
@@ -284,7 +284,7 @@ def _publish(
     instead: Callable[[sa.Connection, int, Any, int], None] | None,
 ) -> None:
     newest = newest_version(connection, work.version.scheme)
-    day = earliest_day(connection, newest.effective_day)
+    day = find_earliest_day(connection, newest.effective_day)
     if instead is None:
         publish(connection, SYSTEM, work.redraw, day, "bench", "")
         return

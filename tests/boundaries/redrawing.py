@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from gis_service.boundaries.editing.checks import Context, check_levels, levels_of
+from gis_service.boundaries.editing.checks import Context, build_levels, check_levels
 from gis_service.boundaries.editing.edits import Draft, EditResult
 from gis_service.boundaries.linework import chains
 from gis_service.errors import InputError
@@ -142,7 +142,7 @@ def assert_no_slivers(change: EditResult, smallest_m2: float) -> None:
 
 def assert_whole(draft: Draft, context: Context) -> None:
     """Prove the tiling of all levels by sums, without looking at how it was made."""
-    assert check_levels(*levels_of(draft, context)) == []
+    assert check_levels(*build_levels(draft, context)) == []
 
 
 def assert_faces_are_the_arcs(draft: Draft) -> None:

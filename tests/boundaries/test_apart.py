@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import shapely
 
-from gis_service.boundaries.linework.far_parts import parts_apart, refuse_apart
+from gis_service.boundaries.linework.far_parts import find_parts_apart, refuse_apart
 from gis_service.errors import InputError
 
 
@@ -14,11 +14,11 @@ def land(lon: float, lat: float, side: float = 0.1) -> shapely.Polygon:
 
 def test_a_county_with_islands_is_one_country() -> None:
     shapes = [land(110, 19), land(110.1, 19), land(112, 16), shapely.MultiPolygon([land(114, 10)])]
-    assert [part.places for part in parts_apart(shapes)] == [(0, 1, 2, 3)]
+    assert [part.places for part in find_parts_apart(shapes)] == [(0, 1, 2, 3)]
 
 
 def test_land_that_spans_a_continent_without_a_gap_is_one_country() -> None:
-    assert len(parts_apart([land(73 + 5 * n, 40, 5) for n in range(12)])) == 1
+    assert len(find_parts_apart([land(73 + 5 * n, 40, 5) for n in range(12)])) == 1
 
 
 @pytest.mark.parametrize(
@@ -52,5 +52,5 @@ def test_a_grid_drawn_across_180_is_refused_and_not_taken_round_the_globe() -> N
 
 
 def test_nothing_lies_apart_from_nothing() -> None:
-    assert parts_apart([]) == []
-    assert parts_apart([None, shapely.Polygon()]) == []
+    assert find_parts_apart([]) == []
+    assert find_parts_apart([None, shapely.Polygon()]) == []

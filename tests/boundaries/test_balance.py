@@ -31,7 +31,7 @@ def roads(*lines: shapely.LineString) -> PackedShapes:
 
 def loads_of(draft: Draft, units: Units, lines: PackedShapes) -> Loads:
     classes = dict.fromkeys(draft.keys, "220")
-    return Loads(draft.faces(), units, lines, RULES, size_rule=SIZE, classes=classes)
+    return Loads.place(draft.faces(), units, lines, RULES, size_rule=SIZE, classes=classes)
 
 
 def test_a_load_is_the_weighted_sum_of_what_lies_inside(straight: Tessellation) -> None:
@@ -49,7 +49,7 @@ def test_a_point_on_a_shared_border_belongs_to_the_lowest_id(straight: Tessellat
     named = {
         str(int(key) + 1): face for key, face in zip(straight.keys, straight.faces(), strict=True)
     }
-    loads = Loads(named, units_at((1, 0.5), (1, 1)), roads(), RULES)
+    loads = Loads.place(named, units_at((1, 0.5), (1, 1)), roads(), RULES)
     assert loads.of()["1"].households == 20
 
 

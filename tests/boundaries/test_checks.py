@@ -9,7 +9,14 @@ import shapely
 
 from gis_service.boundaries.editing import checks
 from gis_service.boundaries.editing.balance import Loads, Units
-from gis_service.boundaries.editing.checks import Context, Finding, check, check_levels, levels_of
+from gis_service.boundaries.editing.checks import (
+    BaseLand,
+    Context,
+    Finding,
+    build_levels,
+    check,
+    check_levels,
+)
 from gis_service.boundaries.editing.edits import Draft
 from gis_service.boundaries.editing.rules import read_rules
 from gis_service.boundaries.linework.packed_shapes import PackedShapes
@@ -25,7 +32,7 @@ Levels = tuple[dict[str, Any], list[dict[str, str]], np.ndarray]
 
 @pytest.fixture(scope="module")
 def context(straight: Tessellation) -> Context:
-    return Context(straight, parents_of(straight), upper=[UPPER], rules=read_rules())
+    return Context(BaseLand(straight, parents_of(straight)), upper=[UPPER], rules=read_rules())
 
 
 @pytest.fixture
@@ -35,7 +42,7 @@ def draft(straight: Tessellation) -> Draft:
 
 @pytest.fixture
 def levels(draft: Draft, context: Context) -> Levels:
-    faces, parents, outline = levels_of(draft, context)
+    faces, parents, outline = build_levels(draft, context)
     return faces, parents, outline
 
 
@@ -148,11 +155,11 @@ def with_loads(
     classes = dict.fromkeys(draft.keys, "220")
     units = Units(xy[:, 0], xy[:, 1], counts)
     size = {"rural": (80, 300)}
-    loads = Loads(
+    loads = Loads.place(
         draft.faces(), units, PackedShapes(np.empty(0, dtype=object)), context.rules.load,
         size_rule=size, classes=classes,
     )  # fmt: skip
-    return replace(context, loads=loads, size_rule=size, classes=classes)
+    return replace(context, loads=loads)
 
 
 def test_size_is_judged_by_the_class_of_the_place(draft: Draft, context: Context) -> None:

@@ -128,7 +128,7 @@ def cut_one(connection: sa.Connection, chance: random.Random, day: date) -> None
 def take_back(connection: sa.Connection, _chance: random.Random, day: date) -> None:
     if len(versions(connection, "base")) > 1:
         newest = newest_version(connection, "base")
-        history.withdraw(connection, SYSTEM, newest.version_id, day, "弄错")
+        history.withdraw_version(connection, SYSTEM, newest.version_id, day, "弄错")
 
 
 def move_one(connection: sa.Connection, chance: random.Random, _day: date) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import shapely
 
-from gis_service.boundaries.editing.checks import Context
+from gis_service.boundaries.editing.checks import BaseLand, Context
 from gis_service.boundaries.editing.edits import Draft
 from gis_service.boundaries.linework.atoms import SLIVER_M2
 from gis_service.boundaries.linework.tessellation import Tessellation, from_polygons
@@ -60,13 +60,13 @@ def parents_of(tessellation: Tessellation) -> dict[str, str]:
 def draft(straight: Tessellation) -> Iterator[Draft]:
     draft = Draft(straight, parents_of(straight))
     yield draft
-    redrawing.assert_whole(draft, Context(straight, parents_of(straight)))
+    redrawing.assert_whole(draft, Context(BaseLand(straight, parents_of(straight))))
     redrawing.assert_faces_are_the_arcs(draft)
 
 
 def test_two_hundred_edits_in_a_row_keep_every_promise(drawn: Tessellation) -> None:
     parents = parents_of(drawn)
-    draft, context = Draft(drawn, parents), Context(drawn, parents)
+    draft, context = Draft(drawn, parents), Context(BaseLand(drawn, parents))
     areas = dict(zip(drawn.keys, shapely.area(drawn.faces()).tolist(), strict=True))
     kinds = set()
     states = [redrawing.wkb(draft)]

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import shapely
 
-from gis_service.boundaries.editing.checks import Context
+from gis_service.boundaries.editing.checks import BaseLand, Context
 from gis_service.boundaries.editing.edits import Draft
-from gis_service.boundaries.editing.handing_over import region_of
+from gis_service.boundaries.editing.handing_over import find_region
 from gis_service.boundaries.linework.tessellation import Tessellation
 from gis_service.errors import InputError
 from tests.boundaries import redrawing
@@ -30,9 +30,9 @@ def handed_over(
     draft = Draft(straight, parents_of(straight))
     footprints = np.array(houses(2, 2), dtype=object)
     mask = np.isin(np.arange(16), chosen)
-    region = region_of(mask, footprints, draft.faces(["22", to]), to)
+    region = find_region(mask, footprints, draft.faces(["22", to]), to)
     draft.apply({"kind": "hand_over_buildings", "region": region, "to": to})
-    redrawing.assert_whole(draft, Context(straight, parents_of(straight)))
+    redrawing.assert_whole(draft, Context(BaseLand(straight, parents_of(straight))))
     return draft, footprints
 
 
@@ -63,7 +63,7 @@ def test_a_building_in_the_middle_is_joined_by_a_strip_between_the_others(
 def test_points_without_outline_are_handed_over_too(straight: Tessellation) -> None:
     draft = Draft(straight, parents_of(straight))
     points = shapely.centroid(np.array(houses(2, 2), dtype=object))
-    region = region_of(np.arange(16) < 1, points, draft.faces(["22", "21"]), "21")
+    region = find_region(np.arange(16) < 1, points, draft.faces(["22", "21"]), "21")
     draft.apply({"kind": "give", "region": region, "to": "21"})
     held = shapely.intersects(draft.faces(["21"])["21"], points)
     assert np.flatnonzero(held).tolist() == [0]

@@ -5,7 +5,7 @@ import pytest
 import shapely
 
 from gis_service.boundaries.editing.balance import Loads, Units
-from gis_service.boundaries.editing.checks import Context
+from gis_service.boundaries.editing.checks import BaseLand, Context
 from gis_service.boundaries.editing.edits import Draft
 from gis_service.boundaries.editing.partition import TASTES, propose
 from gis_service.boundaries.editing.rules import read_rules
@@ -36,7 +36,7 @@ def loads(straight: Tessellation) -> Loads:
     counts[:, 0] = chance.integers(1, 9, 400)
     units = Units(places[:, 0], places[:, 1], counts)
     faces = dict(zip(straight.keys, straight.faces(), strict=True))
-    return Loads(
+    return Loads.place(
         faces, units, PackedShapes(np.empty(0, dtype=object)), read_rules().load,
         size_rule={"rural": (80, 300)}, classes=dict.fromkeys(straight.keys, "220"),
     )  # fmt: skip
@@ -56,7 +56,7 @@ def test_three_answers_can_each_be_applied_and_do_what_they_say(
     for answer in answers:
         for edit in answer.edits:
             loads.apply(draft.apply(edit))
-        redrawing.assert_whole(draft, Context(straight, parents_of(straight)))
+        redrawing.assert_whole(draft, Context(BaseLand(straight, parents_of(straight))))
         assert len(answer.faces) == pieces
         now = draft.faces(answer.faces)
         assert all(shapely.equals(now[key], face) for key, face in answer.faces.items())

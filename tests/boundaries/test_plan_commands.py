@@ -15,7 +15,7 @@ from gis_service.access.actor import ADMINISTRATOR
 from gis_service.boundaries.plans import life as plan_life
 from gis_service.boundaries.plans import work as plan_work
 from gis_service.boundaries.plans.drafts import DraftCache
-from gis_service.boundaries.plans.publication import drafted, publish_plan, submit
+from gis_service.boundaries.plans.publication import open_draft, publish_plan, submit_plan
 from gis_service.commands import plans as commands
 from gis_service.errors import ConflictError, NotAllowedError
 from gis_service.grids.assignment import assign_new
@@ -60,19 +60,19 @@ def cut(grid_id: int, column: float, row: int) -> dict[str, Any]:
 
 def approved(connection: sa.Connection, edit: dict[str, Any], title: str) -> int:
     desk = DraftCache()
-    plan_id = plan_life.create(connection, SYSTEM, "base", title, "")
+    plan_id = plan_life.create_plan(connection, SYSTEM, "base", title, "")
     plan = plan_life.open_for_edit(connection, SYSTEM, plan_id, 1)
-    plan_work.do(connection, desk, SYSTEM, plan, edit, "en")
-    with drafted(connection, desk, plan_id) as (_, held):
-        reasons = {plan_work.finding_id(one): "because" for one in plan_work.all_findings(held)}
-    submit(connection, desk, SYSTEM, plan_id, reasons)
+    plan_work.do_edit(connection, desk, SYSTEM, plan, edit, "en")
+    with open_draft(connection, desk, plan_id) as (_, held):
+        reasons = {plan_work.finding_id(one): "because" for one in plan_work.check_whole(held)}
+    submit_plan(connection, desk, SYSTEM, plan_id, reasons)
     other = connection.execute(
         sa.insert(t.actor)
         .values(name=f"审批{plan_id}", name_en="Reviewer", role="planner")
         .returning(t.actor.c.actor_id)
     ).scalar_one()
     reviewer = Actor(other, "审批", "Reviewer", "planner")
-    plan_life.decide(connection, reviewer, plan_life.find(connection, plan_id), "approved")
+    plan_life.decide(connection, reviewer, plan_life.find_plan(connection, plan_id), "approved")
     return plan_id
 
 
@@ -108,7 +108,7 @@ def test_a_day_that_is_past_is_told(store: Store, grid_ids: dict[str, int]) -> N
     )
     assert told.exit_code != 0
     with store.transaction(SYSTEM) as connection:
-        assert plan_life.find(connection, plan_id).status == "approved"
+        assert plan_life.find_plan(connection, plan_id).status == "approved"
 
 
 def test_the_administrators_plan_is_approved_by_a_second_person_with_a_shell(
@@ -116,13 +116,13 @@ def test_the_administrators_plan_is_approved_by_a_second_person_with_a_shell(
 ) -> None:
     desk = DraftCache()
     with store.transaction(ADMINISTRATOR) as connection:
-        plan_id = plan_life.create(connection, ADMINISTRATOR, "base", "管理员的规划", "")
+        plan_id = plan_life.create_plan(connection, ADMINISTRATOR, "base", "管理员的规划", "")
         plan = plan_life.open_for_edit(connection, ADMINISTRATOR, plan_id, 1)
-        plan_work.do(connection, desk, ADMINISTRATOR, plan, cut(grid_ids["g00"], 0.5, 0), "en")
-        with drafted(connection, desk, plan_id) as (_, held):
-            reasons = {plan_work.finding_id(one): "because" for one in plan_work.all_findings(held)}
-        submit(connection, desk, ADMINISTRATOR, plan_id, reasons)
-        found = plan_life.find(connection, plan_id)
+        plan_work.do_edit(connection, desk, ADMINISTRATOR, plan, cut(grid_ids["g00"], 0.5, 0), "en")
+        with open_draft(connection, desk, plan_id) as (_, held):
+            reasons = {plan_work.finding_id(one): "because" for one in plan_work.check_whole(held)}
+        submit_plan(connection, desk, ADMINISTRATOR, plan_id, reasons)
+        found = plan_life.find_plan(connection, plan_id)
         with pytest.raises(NotAllowedError):
             plan_life.decide(connection, ADMINISTRATOR, found, "approved")
     assert run("approve", str(plan_id)) == {"plan_id": plan_id, "status": "approved"}

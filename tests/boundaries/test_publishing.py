@@ -14,8 +14,13 @@ from gis_service.boundaries.history import changes as history
 from gis_service.boundaries.linework.tessellation import from_polygons
 from gis_service.boundaries.plans import life as plan_life
 from gis_service.boundaries.plans.drafts import DraftCache, StoredEdit
-from gis_service.boundaries.plans.publication import checks, impact, moved_by, redraw_of
-from gis_service.boundaries.plans.work import completed
+from gis_service.boundaries.plans.publication import (
+    check_draft,
+    compare_draft,
+    count_moved,
+    measure_impact,
+)
+from gis_service.boundaries.plans.work import complete_edit
 from gis_service.boundaries.publication.grid_table import publish_table
 from gis_service.boundaries.publication.publishing import Published
 from gis_service.boundaries.publication.publishing import publish as publish_redraw
@@ -82,7 +87,7 @@ def publish(connection: sa.Connection, edits: list[dict[str, Any]], day: date) -
     stored = [StoredEdit(number, edit) for number, edit in enumerate(edits, 1)]
     version = newest_version(connection, "base")
     with DraftCache().open(connection, 1, version, stored) as held:
-        return publish_redraw(connection, SYSTEM, redraw_of(held), day, "改", "因为")
+        return publish_redraw(connection, SYSTEM, compare_draft(held), day, "改", "因为")
 
 
 def merge(ids: dict[str, int], gone: str, into: str) -> dict[str, Any]:
@@ -128,7 +133,7 @@ def test_a_version_taken_back_leaves_everything_as_before_officers_too(
     assert [row[0] for row in changed["duties"]].count(str(grid_ids["g11"])) == 0
     assert changed["homes"] != before["homes"]
     later = day + timedelta(days=1)
-    back = history.withdraw(connection, SYSTEM, published.version.version_id, later, "弄错")
+    back = history.withdraw_version(connection, SYSTEM, published.version.version_id, later, "弄错")
     assert (back.changed, back.retired, back.reopened_duties) == (3, 1, 2)
     assert back.moved["household"] == published.moved["household"]
     assert in_force(connection, later) == before
@@ -153,7 +158,7 @@ def test_taking_back_stores_what_a_table_of_all_grids_as_they_were_stores(
                 connection, SYSTEM, "base", tessellation, drafts, later, "撤回", known=grid_ids
             )
         else:
-            history.withdraw(connection, SYSTEM, version_id, later, "弄错")
+            history.withdraw_version(connection, SYSTEM, version_id, later, "弄错")
         found.append(in_force(connection, later))
         point.rollback()
     for what in ("states", "arcs", "homes"):
@@ -178,7 +183,7 @@ def test_a_table_that_ends_a_grid_closes_its_posts_until_it_is_taken_back(
     ended = str(grid_ids["g22"])
     assert ended not in [row[0] for row in in_force(connection, day)["duties"]]
     later = day + timedelta(days=1)
-    back = history.withdraw(connection, SYSTEM, published.version.version_id, later, "弄错")
+    back = history.withdraw_version(connection, SYSTEM, published.version.version_id, later, "弄错")
     assert back.reopened_duties == 2
     assert in_force(connection, later) == before
 
@@ -205,7 +210,7 @@ def test_posts_go_back_to_who_is_still_there_and_for_as_long_as_was_meant(
         .values(valid=Range(date(2024, 7, 1), day))
     )
     later = day + timedelta(days=2)
-    back = history.withdraw(connection, SYSTEM, published.version.version_id, later, "弄错")
+    back = history.withdraw_version(connection, SYSTEM, published.version.version_id, later, "弄错")
     assert back.reopened_duties == 1
     rows = connection.execute(
         sa.select(duty.c.officer_id, duty.c.valid).where(
@@ -226,10 +231,10 @@ def test_a_version_is_not_taken_back_over_later_ones_on_its_grids(
     cut["line"]["coordinates"][0][1] -= SIDE
     second = publish(connection, [cut], days[1]).version.version_id
     with pytest.raises(ConflictError) as caught:
-        history.withdraw(connection, SYSTEM, first, days[2], "弄错")
+        history.withdraw_version(connection, SYSTEM, first, days[2], "弄错")
     assert caught.value.key == "boundaries.touched_later"
-    history.withdraw(connection, SYSTEM, second, days[2], "先撤后一个")
-    history.withdraw(connection, SYSTEM, first, days[3], "再撤前一个")
+    history.withdraw_version(connection, SYSTEM, second, days[2], "先撤后一个")
+    history.withdraw_version(connection, SYSTEM, first, days[3], "再撤前一个")
     assert in_force(connection, days[3])["homes"] == in_force(connection, date(2025, 1, 1))["homes"]
 
 
@@ -240,7 +245,7 @@ def test_a_later_version_elsewhere_does_not_stand_in_the_way(
     first = publish(connection, [merge(grid_ids, "g00", "g01")], days[0]).version.version_id
     publish(connection, [split(grid_ids, "g22")], days[1])
     before = in_force(connection, days[0] - timedelta(days=1))["states"]
-    history.withdraw(connection, SYSTEM, first, days[2], "弄错")
+    history.withdraw_version(connection, SYSTEM, first, days[2], "弄错")
     now = {row[0]: row for row in in_force(connection, days[2])["states"]}
     mine = {str(grid_ids[key]) for key in ("g00", "g01", "m0")}
     assert [now[row[0]] for row in before if row[0] in mine] == [
@@ -262,7 +267,7 @@ def test_publishing_on_a_version_that_is_no_longer_the_newest_is_refused(
 ) -> None:
     version = newest_version(connection, "base")
     with DraftCache().open(connection, 1, version, [StoredEdit(1, split(grid_ids, "g20"))]) as held:
-        redraw = redraw_of(held)
+        redraw = compare_draft(held)
     publish(connection, [merge(grid_ids, "g11", "g12")], day)
     lock_scheme(connection, "base")
     with pytest.raises(ConflictError) as caught:
@@ -275,7 +280,7 @@ def test_a_home_that_lay_outside_before_is_told_and_is_no_fault_of_the_plan(
 ) -> None:
     edits = [StoredEdit(1, split(grid_ids, "g20"))]
     with DraftCache().open(connection, 1, newest_version(connection, "base"), edits) as held:
-        told = checks(held, "en")
+        told = check_draft(held, "en")
     assert told["errors"] == 0
     assert [(one["rule"], one["n"]) for one in told["information"]] == [("household_out", 1)]
     assert told["information"][0]["place"]["type"] == "MultiPoint"
@@ -351,25 +356,27 @@ def test_what_is_told_of_before_is_what_publication_and_withdrawal_move(
     connection: sa.Connection, grid_ids: dict[str, int], day: date, kind: str
 ) -> None:
     add_trouble(connection)
-    plan = plan_life.find(connection, plan_life.create(connection, SYSTEM, "base", "改", "因为"))
+    plan = plan_life.find_plan(
+        connection, plan_life.create_plan(connection, SYSTEM, "base", "改", "因为")
+    )
     building = t.building.c
     house = connection.scalar(sa.select(building.building_id).where(building.key == "b4"))
     assert house is not None
     desk = DraftCache()
     with desk.open(connection, plan.plan_id, plan.base, []) as held:
-        edit = completed(held, redraw(kind, grid_ids, house))
+        edit = complete_edit(held, redraw(kind, grid_ids, house))
     with desk.open(connection, plan.plan_id, plan.base, [StoredEdit(1, edit)]) as held:
-        told = impact(connection, plan, held)["moved"]
-        done = publish_redraw(connection, SYSTEM, redraw_of(held), day, "改", "因为")
+        told = measure_impact(connection, plan, held)["moved"]
+        done = publish_redraw(connection, SYSTEM, compare_draft(held), day, "改", "因为")
     assert done.moved["incident"] == 2 * told["incidents"]
-    assert moved_by(done) == told
+    assert count_moved(done) == told
     version = done.version.version_id
     row = t.grid_version.c
     counts = connection.scalar(sa.select(row.counts).where(row.version_id == version))
     assert counts is not None
     assert counts["open_incidents"] == told["incidents"]
-    back = history.withdraw(connection, SYSTEM, version, day + timedelta(days=1), "弄错")
-    assert moved_by(back) == told
+    back = history.withdraw_version(connection, SYSTEM, version, day + timedelta(days=1), "弄错")
+    assert count_moved(back) == told
     houses = 2 if kind in ("merge", "dissolve") else 1
     assert told == {
         "buildings": houses,

@@ -1,13 +1,21 @@
 """A drawn line is pulled to what it nearly follows, and left alone elsewhere."""
 
+from typing import Any
+
 import numpy as np
 import shapely
 
-from gis_service.boundaries.linework.snapping import snap
+from gis_service.boundaries.linework.lines import PER_DEGREE, to_lattice
+from gis_service.boundaries.linework.snapping import snap_rings
 from gis_service.geodesy import on_lattice
 from tests.boundaries.test_edits import at, line
 
 METRE = 1 / 390  # of a grid's width
+
+
+def snap(drawn: Any, targets: list[Any], tolerance_m: float) -> shapely.LineString:
+    lines = [to_lattice(target) for target in targets]
+    return shapely.LineString(snap_rings([to_lattice(drawn)], lines, tolerance_m)[0] / PER_DEGREE)
 
 
 def test_vertices_go_to_vertices_before_edges() -> None:

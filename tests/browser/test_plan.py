@@ -111,7 +111,7 @@ class Plans:
         """Begin a plan; the address of one of its villages."""
         with self.store.transaction(SYSTEM) as connection:
             author = find_actor(connection, self.county.actors["county_office"])
-            plan = plan_life.create(connection, author, "base", title, "")
+            plan = plan_life.create_plan(connection, author, "base", title, "")
         place = f"plan={plan}&village={self.county.grid_ids[village]}"
         return f"?mode=plan&{place}&layers=names&lang={language}"
 

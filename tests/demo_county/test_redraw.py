@@ -5,7 +5,7 @@ import random
 import pytest
 import shapely
 
-from gis_service.boundaries.editing.checks import Context, check
+from gis_service.boundaries.editing.checks import BaseLand, Context, check
 from gis_service.boundaries.editing.edits import Draft
 from gis_service.boundaries.linework.atoms import SLIVER_M2
 from gis_service.boundaries.linework.tessellation import Tessellation
@@ -23,14 +23,13 @@ def context(boundaries: Boundaries) -> Context:
     above = dict(zip(version.grids["key"], version.grids["parent"], strict=True))
     villages = {above[key] for key in version.keys}
     return Context(
-        base,
-        {key: above[key] for key in version.keys},
+        BaseLand(base, {key: above[key] for key in version.keys}),
         upper=[{one: above[one] for one in villages}],
     )
 
 
 def test_two_hundred_edits_in_a_row_and_all_undone(context: Context) -> None:
-    draft = Draft(context.base, context.parents)
+    draft = Draft(context.land.base, context.land.parents)
     first = redrawing.wkb(draft)
     faces = draft.faces()
     areas = {key: face.area for key, face in faces.items()}

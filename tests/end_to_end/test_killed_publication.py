@@ -15,11 +15,11 @@ import pytest
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM, Actor
-from gis_service.boundaries.history.changes import withdraw
+from gis_service.boundaries.history.changes import withdraw_version
 from gis_service.boundaries.plans import life as plan_life
 from gis_service.boundaries.plans import work as plan_work
 from gis_service.boundaries.plans.drafts import DraftCache
-from gis_service.boundaries.plans.publication import drafted, submit
+from gis_service.boundaries.plans.publication import open_draft, submit_plan
 from gis_service.grids.assignment import assign_new
 from gis_service.store import Store
 from gis_service.store import tables as t
@@ -60,15 +60,15 @@ def approved_plan(store: Store, edit: dict[str, Any], number: int) -> int:
             .values(name=f"审批{number}", name_en="Reviewer", role="planner")
             .returning(t.actor.c.actor_id)
         )
-        plan_id = plan_life.create(connection, SYSTEM, "base", f"方案{number}", "")
+        plan_id = plan_life.create_plan(connection, SYSTEM, "base", f"方案{number}", "")
         plan = plan_life.open_for_edit(connection, SYSTEM, plan_id, 1)
-        plan_work.do(connection, desk, SYSTEM, plan, edit, "en")
-        with drafted(connection, desk, plan_id) as (_, held):
-            reasons = {plan_work.finding_id(one): "because" for one in plan_work.all_findings(held)}
-        submit(connection, desk, SYSTEM, plan_id, reasons)
+        plan_work.do_edit(connection, desk, SYSTEM, plan, edit, "en")
+        with open_draft(connection, desk, plan_id) as (_, held):
+            reasons = {plan_work.finding_id(one): "because" for one in plan_work.check_whole(held)}
+        submit_plan(connection, desk, SYSTEM, plan_id, reasons)
         assert other is not None
         reviewer = Actor(other, "审批", "Reviewer", "planner")
-        plan_life.decide(connection, reviewer, plan_life.find(connection, plan_id), "approved")
+        plan_life.decide(connection, reviewer, plan_life.find_plan(connection, plan_id), "approved")
     return plan_id
 
 
@@ -81,7 +81,7 @@ def state(store: Store, plan_id: int) -> dict[str, Any]:
         }
         closed = sa.select(sa.func.count()).where(~sa.func.upper_inf(t.assignment.c.valid))
         found["closed"] = connection.scalar(closed)
-        found["plan"] = plan_life.find(connection, plan_id).status
+        found["plan"] = plan_life.find_plan(connection, plan_id).status
     return found
 
 
@@ -196,4 +196,4 @@ def _back(store: Store, day: date) -> None:
     with store.transaction(SYSTEM) as connection:
         newest = connection.scalar(sa.select(sa.func.max(t.grid_version.c.version_id)))
         assert newest is not None
-        withdraw(connection, SYSTEM, newest, day, "again")
+        withdraw_version(connection, SYSTEM, newest, day, "again")

@@ -6,7 +6,7 @@ them. A point on a shared border belongs to the lowest grid id. Nothing here kno
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -32,6 +32,7 @@ _NOWHERE: Final = -1
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -77,11 +78,28 @@ class Load:
         return asdict(self)
 
 
+@dataclass(eq=False)
 class Loads:
     """The burden of every base grid, kept up to date edit by edit."""
 
-    def __init__(
-        self,
+    _units: Units
+    # Of each column of counts, in households; and of a kilometre of patrol.
+    _weights: FloatArray
+    _per_km: float
+    _size_rule: Mapping[str, tuple[int, int]]
+    _roads: "_Roads"
+    # Number of each grid, by key: arrays name grids by it.
+    _number: dict[str, int]
+    _classes: dict[str, str | None]
+    _faces: dict[str, Any]
+    # The grid of each unit, and the units and their sums by grid.
+    _owner: IntArray
+    _units_in: dict[int, IntArray]
+    _sums: dict[int, FloatArray] = field(default_factory=dict)
+
+    @classmethod
+    def place(
+        cls,
         faces: Mapping[str, Any],
         units: Units,
         lines: PackedShapes,
@@ -90,23 +108,47 @@ class Loads:
         street_count: int | None = None,
         size_rule: Mapping[str, Sequence[int]] | None = None,
         classes: Mapping[str, str | None] | None = None,
-    ) -> None:
-        self._units = units
-        self._weights = np.array([getattr(rules, name).value for name in COUNTS])
-        self._per_km = rules.patrol_km.value
-        self._size_rule = {name: (int(a), int(b)) for name, (a, b) in (size_rule or {}).items()}
-        self._classes = dict(classes or {})
-        self._scale = _scale_of(faces)
-        self._keys: list[str] = []
-        self._code: dict[str, int] = {}
-        self._faces: dict[str, Any] = {}
-        self._owner = np.full(len(units.lon), _NOWHERE, dtype=np.int64)
-        self._held: dict[int, IntArray] = {}
-        self._sums: dict[int, FloatArray] = {}
-        self._roads = _Roads(
-            lines, len(lines) if street_count is None else street_count, self._scale
+    ) -> "Loads":
+        """
+        Place every unit in its grid.
+
+        Parameters
+        ----------
+        faces
+            Land of each base grid by key, lon, lat.
+        units
+            What is counted.
+        lines
+            Streets, which are patrolled, and after them water; lon, lat.
+        rules
+            What each thing weighs.
+        street_count
+            How many of the lines are streets; all where None.
+        size_rule
+            Least and most households of a grid by ``urban`` and ``rural``.
+        classes
+            Urban–rural class of each grid.
+
+        Returns
+        -------
+        Loads
+            Roads are measured when a grid is first asked for.
+        """
+        owner = _find_owners(faces, units)
+        return cls(
+            units,
+            np.array([getattr(rules, name).value for name in COUNTS]),
+            rules.patrol_km.value,
+            {name: (int(a), int(b)) for name, (a, b) in (size_rule or {}).items()},
+            _Roads.at_scale(
+                lines, len(lines) if street_count is None else street_count, _scale_of(faces)
+            ),
+            {key: number for number, key in enumerate(faces)},
+            dict(classes or {}),
+            dict(faces),
+            owner,
+            _group_by_owner(owner),
         )
-        self._take_all(faces)
 
     def copy(self) -> "Loads":
         """
@@ -117,13 +159,16 @@ class Loads:
         Loads
             That goes its own way from here.
         """
-        made = object.__new__(Loads)
-        made.__dict__.update(self.__dict__)
-        made._classes, made._code = dict(self._classes), dict(self._code)
-        made._keys, made._faces = list(self._keys), dict(self._faces)
-        made._owner, made._held = self._owner.copy(), dict(self._held)
-        made._sums, made._roads = dict(self._sums), self._roads.copy()
-        return made
+        return replace(
+            self,
+            _roads=self._roads.copy(),
+            _number=dict(self._number),
+            _classes=dict(self._classes),
+            _faces=dict(self._faces),
+            _owner=self._owner.copy(),
+            _units_in=dict(self._units_in),
+            _sums=dict(self._sums),
+        )
 
     # --- figures ---------------------------------------------------------------------------------
 
@@ -134,12 +179,12 @@ class Loads:
 
     def households_outside(self, without: IntArray | None = None) -> tuple[int, Any]:
         """Find households that lie in no grid."""
-        lost = self.outside
+        outside = self.outside
         if without is not None:
-            lost = np.setdiff1d(lost, without)
-        lost = lost[self._units.counts[lost, 0] > 0]
-        points = shapely.points(self._units.lon[lost], self._units.lat[lost])
-        return round(float(self._units.counts[lost, 0].sum())), shapely.multipoints(points)
+            outside = np.setdiff1d(outside, without)
+        outside = outside[self._units.counts[outside, 0] > 0]
+        points = shapely.points(self._units.lon[outside], self._units.lat[outside])
+        return round(float(self._units.counts[outside, 0].sum())), shapely.multipoints(points)
 
     def of(self, keys: Iterable[str] | None = None) -> dict[str, Load]:
         """
@@ -155,20 +200,20 @@ class Loads:
         dict
             Load by key; unknown keys are left out.
         """
-        wanted = [key for key in (self._faces if keys is None else keys) if key in self._faces]
-        self._walk(wanted)
-        found = {}
-        for key in wanted:
-            code = self._code[key]
-            metres = self._roads.metres_of(code)
-            found[key] = self._load(self._sum_of(code), metres, self._classes.get(key))
-        return found
+        known = [key for key in (self._faces if keys is None else keys) if key in self._faces]
+        self._measure_roads(known)
+        loads = {}
+        for key in known:
+            number = self._number[key]
+            metres = self._roads.metres_of(number)
+            loads[key] = self._load(self._sum_of(number), metres, self._classes.get(key))
+        return loads
 
     def households_of(self, key: str) -> int:
         """Tell how many households a grid holds, without measuring its roads."""
-        return round(float(self._sum_of(self._code[key])[0]))
+        return round(float(self._sum_of(self._number[key])[0]))
 
-    def inside(self, keys: Iterable[str]) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def units_inside(self, keys: Iterable[str]) -> tuple[FloatArray, FloatArray, FloatArray]:
         """
         Find what lies in grids.
 
@@ -182,8 +227,8 @@ class Loads:
         xy, households, load
             Place of each unit in lon, lat, shape (n, 2); its households; its load without patrol.
         """
-        codes = [self._code[key] for key in keys if key in self._faces]
-        units = np.sort(np.concatenate([*(self._held.get(c, _NONE) for c in codes), _NONE]))
+        numbers = [self._number[key] for key in keys if key in self._faces]
+        units = np.sort(np.concatenate([*(self._units_in.get(c, _NONE) for c in numbers), _NONE]))
         xy = np.column_stack([self._units.lon[units], self._units.lat[units]])
         counts = self._units.counts[units]
         return xy, counts[:, 0], counts @ self._weights
@@ -218,20 +263,20 @@ class Loads:
         dict
             Load of each touched grid that goes on.
         """
-        counted = self.counted(change)
-        walked = self._walked(change)
-        found = {}
-        for key, counts in counted.items():
-            code = self._code_of(key)
-            metres = self._roads.metres_of(code) + walked.gained.get(code, 0.0)
-            found[key] = self._load(counts, metres, self._class_after(key, change))
-        return found
+        counts_after = self.counted(change)
+        shares = self._share_roads_after(change)
+        loads = {}
+        for key, counted in counts_after.items():
+            number = self._number_of(key)
+            metres = self._roads.metres_of(number) + shares.gained.get(number, 0.0)
+            loads[key] = self._load(counted, metres, self._class_after(key, change))
+        return loads
 
     def counted(self, change: EditResult) -> dict[str, FloatArray]:
         """Count what the touched grids will hold, without patrol, and change nothing."""
-        counts = {key: self._sum_of(self._code_of(key)).copy() for key in change.touched}
+        counts = {key: self._sum_of(self._number_of(key)).copy() for key in change.touched}
         for move in change.moves:
-            held = self._held.get(self._code_of(move.source), _NONE)
+            held = self._units_in.get(self._number_of(move.source), _NONE)
             lon, lat = self._units.lon[held], self._units.lat[held]
             west, south, east, north = move.geometry.bounds
             near = (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)
@@ -241,24 +286,24 @@ class Loads:
             shapely.prepare(move.geometry)
             within = shapely.contains_xy(move.geometry, lon, lat)
             if (shapely.intersects_xy(move.geometry, lon, lat) != within).any():
-                return self._counted_anew(change)  # one lies on a border: its rule decides
+                return self._count_anew(change)  # one lies on a border: its rule decides
             moved = self._units.counts[units[within]].sum(axis=0)
             counts[move.source] -= moved
             counts[move.target] += moved
         return {key: count for key, count in counts.items() if key in change.after}
 
-    def _counted_anew(self, change: EditResult) -> dict[str, FloatArray]:
-        placed = self._placed(change)
+    def _count_anew(self, change: EditResult) -> dict[str, FloatArray]:
+        placed = self._place_again(change)
         return {
-            key: self._units.counts[placed.get(self._code_of(key), _NONE)].sum(axis=0)
+            key: self._units.counts[placed.get(self._number_of(key), _NONE)].sum(axis=0)
             for key in change.touched
             if key in change.after
         }
 
-    def _sum_of(self, code: int) -> FloatArray:
-        if code not in self._sums:
-            self._sums[code] = self._units.counts[self._held.get(code, _NONE)].sum(axis=0)
-        return self._sums[code]
+    def _sum_of(self, number: int) -> FloatArray:
+        if number not in self._sums:
+            self._sums[number] = self._units.counts[self._units_in.get(number, _NONE)].sum(axis=0)
+        return self._sums[number]
 
     def apply(self, change: EditResult) -> None:
         """
@@ -269,72 +314,57 @@ class Loads:
         change
             What :meth:`Draft.apply`, ``undo`` or ``redo`` gave.
         """
-        placed = self._placed(change)
-        self._roads.take(self._walked(change))
+        placed = self._place_again(change)
+        self._roads.apply(self._share_roads_after(change))
         for key in change.touched:
             self._classes.setdefault(key, self._class_after(key, change))
-        before = [self._held.get(self._code_of(key), _NONE) for key in change.before]
+        before = [self._units_in.get(self._number_of(key), _NONE) for key in change.before]
         self._owner[np.concatenate([*before, _NONE])] = _NOWHERE
         for key in change.before:
-            self._held.pop(self._code_of(key), None)
-            self._sums.pop(self._code_of(key), None)
+            self._units_in.pop(self._number_of(key), None)
+            self._sums.pop(self._number_of(key), None)
         for key in change.retired:
             self._faces.pop(key, None)
         self._faces.update(change.after)
-        for code, units in placed.items():
-            self._held[code] = units
-            self._sums.pop(code, None)
-            self._owner[units] = code
+        for number, units in placed.items():
+            self._units_in[number] = units
+            self._sums.pop(number, None)
+            self._owner[units] = number
 
     # --- placing units ---------------------------------------------------------------------------
 
-    def _take_all(self, faces: Mapping[str, Any]) -> None:
-        codes = np.array([self._code_of(key) for key in faces], dtype=np.int64)
-        self._faces = dict(faces)
-        array = np.array(list(faces.values()), dtype=object)
-        shapely.prepare(array)
-        points = np.asarray(shapely.points(self._units.lon, self._units.lat), dtype=object)
-        face, unit = shapely.STRtree(points).query(array, predicate="intersects")
-        by_id = sorted(range(len(array)), key=[_rank(key) for key in faces].__getitem__)
-        rank = np.argsort(np.array(by_id, dtype=np.int64))
-        order = np.lexsort((rank[face], unit))
-        unit, face = unit[order], face[order]
-        first = np.ones(len(unit), dtype=bool)
-        first[1:] = unit[1:] != unit[:-1]
-        self._owner[unit[first]] = codes[face[first]]
-        self._held = _groups(self._owner)
-
-    def _walk(self, keys: Iterable[str]) -> None:
+    def _measure_roads(self, keys: Iterable[str]) -> None:
         """Measure the roads of grids that nobody has asked for yet."""
-        land = {self._code_of(key): self._faces[key] for key in keys if key in self._faces}
-        self._roads.measure_in(land, self._faces, self._code_of)
+        land = {self._number_of(key): self._faces[key] for key in keys if key in self._faces}
+        self._roads.measure_in(land, self._faces, self._number_of)
 
-    def _walked(self, change: EditResult) -> "_Walked":
-        self._walk(change.before)
-        return self._roads.after(change, self._faces, self._bare(change), self._code_of)
+    def _share_roads_after(self, change: EditResult) -> "_RoadShares":
+        self._measure_roads(change.before)
+        return self._roads.shares_after(
+            change, self._faces, self._faces_after(change), self._number_of
+        )
 
-    def _placed(self, change: EditResult) -> dict[int, IntArray]:
-        """Place again what lay in the faces that are others now; by code."""
-        held = [self._held.get(self._code_of(key), _NONE) for key in change.before]
-        waiting = np.sort(np.concatenate([*held, self.outside]))
+    def _place_again(self, change: EditResult) -> dict[int, IntArray]:
+        """Place again what lay in the faces that are others now; by number."""
+        units_before = [self._units_in.get(self._number_of(key), _NONE) for key in change.before]
+        waiting = np.sort(np.concatenate([*units_before, self.outside]))
         owner = np.full(len(waiting), _NOWHERE, dtype=np.int64)
         lon, lat = self._units.lon[waiting], self._units.lat[waiting]
-        for key in sorted(change.after, key=_rank, reverse=True):  # the lowest id writes last
+        for key in sorted(change.after, key=_id_order, reverse=True):  # the lowest id writes last
             face = change.after[key]
             west, south, east, north = face.bounds
             near = np.flatnonzero((lon >= west) & (lon <= east) & (lat >= south) & (lat <= north))
             shapely.prepare(face)
             hit = near[shapely.intersects_xy(face, lon[near], lat[near])]
-            owner[hit] = self._code_of(key)
-        return {code: waiting[units] for code, units in _groups(owner).items()}
+            owner[hit] = self._number_of(key)
+        return {number: waiting[units] for number, units in _group_by_owner(owner).items()}
 
-    def _code_of(self, key: str) -> int:
-        if key not in self._code:
-            self._code[key] = len(self._keys)
-            self._keys.append(key)
-        return self._code[key]
+    def _number_of(self, key: str) -> int:
+        if key not in self._number:
+            self._number[key] = len(self._number)
+        return self._number[key]
 
-    def _bare(self, change: EditResult) -> dict[str, Any]:
+    def _faces_after(self, change: EditResult) -> dict[str, Any]:
         """Give every face beside the changed land as it will be."""
         return {
             **{key: face for key, face in self._faces.items() if key not in change.before},
@@ -346,10 +376,10 @@ class Loads:
     def _class_after(self, key: str, change: EditResult) -> str | None:
         if key in self._classes:
             return self._classes[key]
-        got = [move for move in change.moves if move.target == key]
-        if not got:
+        gained = [move for move in change.moves if move.target == key]
+        if not gained:
             return None
-        return self._classes.get(max(got, key=lambda move: move.area_m2).source)
+        return self._classes.get(max(gained, key=lambda move: move.area_m2).source)
 
     def target(self, urban_rural_class: str | None) -> tuple[int, int] | None:
         """
@@ -373,14 +403,31 @@ class Loads:
         patrol_km = metres / 1000
         load = float(counts @ self._weights) + patrol_km * self._per_km
         target = self.target(urban_rural)
-        whole = [round(float(value)) for value in counts[:5]]
+        rounded = [round(float(value)) for value in counts[:5]]
         return Load(
-            whole[0], whole[1], whole[2], whole[3], whole[4], round(float(counts[5]), 3),
+            rounded[0], rounded[1], rounded[2], rounded[3], rounded[4], round(float(counts[5]), 3),
             round(patrol_km, 4), round(load, 2), target, round(_deviation(load, target), 4),
         )  # fmt: skip
 
 
 _NONE: Final = np.empty(0, dtype=np.int64)
+
+
+def _find_owners(faces: Mapping[str, Any], units: Units) -> IntArray:
+    """Find the face of each unit by its place among the faces; on a border the lowest id's."""
+    land = np.array(list(faces.values()), dtype=object)
+    shapely.prepare(land)
+    points = np.asarray(shapely.points(units.lon, units.lat), dtype=object)
+    face, unit = shapely.STRtree(points).query(land, predicate="intersects")
+    by_id = sorted(range(len(land)), key=[_id_order(key) for key in faces].__getitem__)
+    rank = np.argsort(np.array(by_id, dtype=np.int64))
+    order = np.lexsort((rank[face], unit))
+    unit, face = unit[order], face[order]
+    first = np.ones(len(unit), dtype=bool)
+    first[1:] = unit[1:] != unit[:-1]
+    owner = np.full(len(units.lon), _NOWHERE, dtype=np.int64)
+    owner[unit[first]] = face[first]
+    return owner
 
 
 def _deviation(load: float, target: tuple[int, int] | None) -> float:
@@ -392,14 +439,16 @@ def _deviation(load: float, target: tuple[int, int] | None) -> float:
     return load / most - 1 if load > most else 0.0
 
 
-def _groups(owner: IntArray) -> dict[int, IntArray]:
+def _group_by_owner(owner: IntArray) -> dict[int, IntArray]:
     order = np.argsort(owner, kind="stable")
     order = order[owner[order] >= 0]
-    codes, first = np.unique(owner[order], return_index=True)
-    return dict(zip(codes.tolist(), np.split(order, first[1:]), strict=True)) if len(codes) else {}
+    numbers, first = np.unique(owner[order], return_index=True)
+    return (
+        dict(zip(numbers.tolist(), np.split(order, first[1:]), strict=True)) if len(numbers) else {}
+    )
 
 
-def _rank(key: str) -> tuple[int, int, str]:
+def _id_order(key: str) -> tuple[int, int, str]:
     """Order keys as ids: known grids by number, new ones after them, other names last."""
     if key.isdigit():
         return (0, int(key), key)
@@ -416,88 +465,100 @@ def _scale_of(faces: Mapping[str, Any]) -> FloatArray:
 
 
 @dataclass(frozen=True)
-class _Walked:
+class _RoadShares:
     """Roads shared anew, and the metres that each grid gains by it."""
 
     shares: dict[int, dict[int, float]]
     gained: dict[int, float]
 
 
+@dataclass(eq=False)
 class _Roads:
     """Metres of road in each grid, kept road by road."""
 
     # A road is measured on the ellipsoid; how much of it lies in which grid is decided in a local
     # plane, when a grid at the road is first asked for: until then no change has touched the road.
 
-    def __init__(self, lines: PackedShapes, count: int, scale: FloatArray) -> None:
-        self._lines, self._count, self._scale = lines, count, scale
-        self._metres = length_m(lines[:count]) if count else np.empty(0)
-        self._shares: dict[int, dict[int, float]] = {}
-        self._sums: dict[int, float] = {}
-        self._known = np.zeros(count, dtype=bool)
-        self._whole: set[int] = set()
+    _lines: PackedShapes
+    # So many of them, the first ones, are walked.
+    _count: int
+    _scale: FloatArray
+    _metres: FloatArray
+    # Which roads and which grids are measured, and what is known by that.
+    _known: Mask
+    _measured_grids: set[int] = field(default_factory=set)
+    _shares: dict[int, dict[int, float]] = field(default_factory=dict)
+    _sums: dict[int, float] = field(default_factory=dict)
 
-    def metres_of(self, code: int) -> float:
-        return self._sums.get(code, 0.0)
+    @classmethod
+    def at_scale(cls, lines: PackedShapes, count: int, scale: FloatArray) -> "_Roads":
+        """Take roads in lon, lat; none is measured yet."""
+        metres = length_m(lines[:count]) if count else np.empty(0)
+        return cls(lines, count, scale, metres, np.zeros(count, dtype=bool))
+
+    def metres_of(self, number: int) -> float:
+        return self._sums.get(number, 0.0)
 
     def measure_in(
-        self, land: Mapping[int, Any], faces: Mapping[str, Any], code_of: Callable[[str], int]
+        self, land: Mapping[int, Any], faces: Mapping[str, Any], number_of: Callable[[str], int]
     ) -> None:
-        """Measure every road in grids, given by code, among all faces as they are."""
-        wanted = [code for code in land if code not in self._whole]
-        if not wanted or not self._count:
+        """Measure every road in grids, given by number, among all faces as they are."""
+        fresh = [number for number in land if number not in self._measured_grids]
+        if not fresh or not self._count:
             return
-        array = np.array([land[code] for code in wanted], dtype=object)
-        self._measure(self._roads_at(array), faces, code_of)
-        self._whole.update(wanted)
+        array = np.array([land[number] for number in fresh], dtype=object)
+        self._measure(self._roads_at(array), faces, number_of)
+        self._measured_grids.update(fresh)
 
     def _measure(
-        self, roads: IntArray, faces: Mapping[str, Any], code_of: Callable[[str], int]
+        self, roads: IntArray, faces: Mapping[str, Any], number_of: Callable[[str], int]
     ) -> None:
         fresh = roads[~self._known[roads]]
         if not len(fresh):
             return
         keys, near = self._beside(fresh, faces)
-        codes = np.array([code_of(key) for key in keys], dtype=np.int64)
-        shares = self._measured(fresh, codes, near)
+        numbers = np.array([number_of(key) for key in keys], dtype=np.int64)
+        shares = self._share_among(fresh, numbers, near)
         self._known[fresh] = True
         self._shares.update(shares)
         for parts in shares.values():
-            _add(self._sums, parts, 1)
+            _add_shares(self._sums, parts, 1)
 
-    def after(
+    def shares_after(
         self,
         change: EditResult,
         before: Mapping[str, Any],
         faces: Mapping[str, Any],
-        code_of: Callable[[str], int],
-    ) -> "_Walked":
+        number_of: Callable[[str], int],
+    ) -> "_RoadShares":
         """Tell how the roads at the changed land are shared after a change, among all faces."""
         if not self._count:
-            return _Walked({}, {})
+            return _RoadShares({}, {})
         touched = self._roads_at(np.array([move.geometry for move in change.moves], dtype=object))
-        self._measure(touched, before, code_of)
+        self._measure(touched, before, number_of)
         keys, near = self._beside(touched, faces)
-        codes = np.array([code_of(key) for key in keys], dtype=np.int64)
-        fresh = self._measured(touched, codes, near)
+        numbers = np.array([number_of(key) for key in keys], dtype=np.int64)
+        fresh = self._share_among(touched, numbers, near)
         gained: dict[int, float] = {}
         for road in touched.tolist():
-            _add(gained, self._shares.get(road, {}), -1)
-            _add(gained, fresh.get(road, {}), 1)
-        return _Walked({road: fresh.get(road, {}) for road in touched.tolist()}, gained)
+            _add_shares(gained, self._shares.get(road, {}), -1)
+            _add_shares(gained, fresh.get(road, {}), 1)
+        return _RoadShares({road: fresh.get(road, {}) for road in touched.tolist()}, gained)
 
     def copy(self) -> "_Roads":
         """Share the lines, but not what they add up to."""
-        made = object.__new__(_Roads)
-        made.__dict__.update(self.__dict__)
-        made._shares, made._sums = dict(self._shares), dict(self._sums)
-        made._known, made._whole = self._known.copy(), set(self._whole)
-        return made
+        return replace(
+            self,
+            _shares=dict(self._shares),
+            _sums=dict(self._sums),
+            _known=self._known.copy(),
+            _measured_grids=set(self._measured_grids),
+        )
 
-    def take(self, walked: "_Walked") -> None:
-        """Keep what :meth:`after` told."""
+    def apply(self, walked: "_RoadShares") -> None:
+        """Keep what :meth:`shares_after` found."""
         self._shares.update(walked.shares)
-        _add(self._sums, walked.gained, 1)
+        _add_shares(self._sums, walked.gained, 1)
 
     def _roads_at(self, land: GeometryArray) -> IntArray:
         plane = shapely.transform(land, lambda xy: xy * self._scale)
@@ -528,10 +589,10 @@ class _Roads:
         keys = list(faces)
         return [keys[index] for index in near.tolist()], array[near]
 
-    def _measured(
-        self, roads: IntArray, codes: IntArray, faces: GeometryArray
+    def _share_among(
+        self, roads: IntArray, numbers: IntArray, faces: GeometryArray
     ) -> dict[int, dict[int, float]]:
-        """Share roads among faces in lon, lat; metres by road and code."""
+        """Share roads among faces in lon, lat; metres by road and number."""
         if not len(roads) or not len(faces):
             return {}
         land = shapely.transform(faces, lambda xy: xy * self._scale)
@@ -541,22 +602,23 @@ class _Roads:
         road, face = shapely.STRtree(land).query(lines, predicate="intersects")
         inner = ~np.isin(road, list(along))
         road, face = road[inner], face[inner]
-        whole = shapely.contains_properly(land[face], lines[road])
-        inside = np.where(whole, shapely.length(lines[road]), 0.0)
-        rest = np.flatnonzero(~whole)
-        inside[rest] = shapely.length(shapely.intersection(lines[road[rest]], land[face[rest]]))
+        is_inside = shapely.contains_properly(land[face], lines[road])
+        inside = np.where(is_inside, shapely.length(lines[road]), 0.0)
+        partly_inside = np.flatnonzero(~is_inside)
+        clipped = shapely.intersection(lines[road[partly_inside]], land[face[partly_inside]])
+        inside[partly_inside] = shapely.length(clipped)
         shares: dict[int, dict[int, float]] = {}
         full = shapely.length(lines)
         by_length = np.divide(self._metres[roads], full, out=np.zeros_like(full), where=full > 0)
-        for one, other, length in zip(road.tolist(), face.tolist(), inside, strict=True):
+        for i, j, length in zip(road.tolist(), face.tolist(), inside, strict=True):
             if length > 0:
-                parts = shares.setdefault(int(roads[one]), {})
-                parts[int(codes[other])] = float(length * by_length[one])
-        for one, parts in along.items():
+                parts = shares.setdefault(int(roads[i]), {})
+                parts[int(numbers[j])] = float(length * by_length[i])
+        for i, parts in along.items():
             total = sum(parts.values())
-            shares[int(roads[one])] = {
-                int(codes[other]): float(full[one] * by_length[one] * length / total)
-                for other, length in sorted(parts.items())
+            shares[int(roads[i])] = {
+                int(numbers[j]): float(full[i] * by_length[i] * length / total)
+                for j, length in sorted(parts.items())
             }
         return shares
 
@@ -567,27 +629,29 @@ class _Roads:
         line, face = shapely.STRtree(borders).query(lines, predicate="dwithin", distance=ALONG_M)
         for count in (_FEW, _PLACES):  # a few places rule most roads out
             used, place = np.unique(line, return_inverse=True)
-            places = _along(lines[used], count)[place]
+            places = _places_along(lines[used], count)[place]
             close = shapely.dwithin(borders[face][:, None], places, ALONG_M)
             times = close.sum(axis=1)
-            both = np.bincount(line, weights=times, minlength=len(lines))
+            border_places = np.bincount(line, weights=times, minlength=len(lines))
             share = 2 * count * (ALONG_SHARE if count == _PLACES else 0.5)
-            kept = (both >= share)[line] & (times > 0)
-            line, face, times = line[kept], face[kept], times[kept]
-        found: dict[int, dict[int, float]] = {}
-        for one, other, number in zip(line.tolist(), face.tolist(), times.tolist(), strict=True):
-            found.setdefault(one, {})[other] = float(number)
-        return found
+            is_kept = (border_places >= share)[line] & (times > 0)
+            line, face, times = line[is_kept], face[is_kept], times[is_kept]
+        lengths: dict[int, dict[int, float]] = {}
+        found = zip(line.tolist(), face.tolist(), times.tolist(), strict=True)
+        for line_index, face_index, places_beside in found:
+            lengths.setdefault(line_index, {})[face_index] = float(places_beside)
+        return lengths
 
 
-def _along(lines: GeometryArray, count: int) -> GeometryArray:
+def _places_along(lines: GeometryArray, count: int) -> GeometryArray:
     """Places evenly along lines, shape (lines, count)."""
-    at = (np.arange(count) + 0.5) / count
+    shares = (np.arange(count) + 0.5) / count
     return np.asarray(
-        shapely.line_interpolate_point(lines[:, None], at[None, :], normalized=True), dtype=object
+        shapely.line_interpolate_point(lines[:, None], shares[None, :], normalized=True),
+        dtype=object,
     )
 
 
-def _add(sums: dict[int, float], shares: Mapping[int, float], sign: int) -> None:
-    for code, metres in shares.items():
-        sums[code] = sums.get(code, 0.0) + sign * metres
+def _add_shares(sums: dict[int, float], shares: Mapping[int, float], sign: int) -> None:
+    for number, metres in shares.items():
+        sums[number] = sums.get(number, 0.0) + sign * metres

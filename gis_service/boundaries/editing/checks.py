@@ -100,19 +100,42 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class BaseLand:
+    """The land that a plan began with; what is worked out of it serves all plans on it."""
+
+    # The linework: its outline is the county's, its parents' land the villages'.
+    base: Tessellation
+    # Parent of each grid.
+    parents: Mapping[str, str]
+
+    @cached_property
+    def outline(self) -> GeometryArray:
+        """Arcs between a grid and the outside."""
+        outer = (self.base.left == OUTSIDE) | (self.base.right == OUTSIDE)
+        return np.asarray(self.base.arcs[outer], dtype=object)
+
+    @cached_property
+    def villages(self) -> dict[str, Any]:
+        """Land of each parent."""
+        names = sorted({self.parents[key] for key in self.base.keys})
+        position = {name: index for index, name in enumerate(names)}
+        owner = np.array([position[self.parents[key]] for key in self.base.keys], dtype=np.int64)
+        faces, *_ = self.base.dissolved(owner, names)
+        return dict(zip(names, faces, strict=True))
+
+    @cached_property
+    def faces(self) -> dict[str, Any]:
+        """Land of each grid."""
+        return dict(zip(self.base.keys, self.base.faces(), strict=True))
+
+
+@dataclass(frozen=True)
 class Context:
     """What a draft is judged against; what is left empty is not looked at."""
 
-    # The linework that the plan began with: its outline is the county's, its parents' land the
-    # villages'.
-    base: Tessellation
-    # Parent of each grid of the base.
-    parents: Mapping[str, str]
+    land: BaseLand
     # Whether the scheme allows a grid in several parts.
     several_parts: bool = True
-    # As for :class:`Loads`.
-    size_rule: Mapping[str, Sequence[int]] = field(default_factory=dict)
-    classes: Mapping[str, str | None] = field(default_factory=dict)
     # Figures of the draft, brought up to date by the caller.
     loads: Loads | None = None
     # Units that lay in no grid of the base: a fault of the data, not of the draft.
@@ -131,26 +154,6 @@ class Context:
     upper: Sequence[Mapping[str, str]] = ()
     # Severities and limits.
     rules: RedrawRules = field(default_factory=redraw_rules)
-
-    @cached_property
-    def outline(self) -> GeometryArray:
-        """Arcs of the base between a grid and the outside."""
-        outer = (self.base.left == OUTSIDE) | (self.base.right == OUTSIDE)
-        return np.asarray(self.base.arcs[outer], dtype=object)
-
-    @cached_property
-    def villages(self) -> dict[str, Any]:
-        """Land of each parent in the base."""
-        names = sorted({self.parents[key] for key in self.base.keys})
-        position = {name: index for index, name in enumerate(names)}
-        of = np.array([position[self.parents[key]] for key in self.base.keys], dtype=np.int64)
-        faces, *_ = self.base.dissolved(of, names)
-        return dict(zip(names, faces, strict=True))
-
-    @cached_property
-    def base_faces(self) -> dict[str, Any]:
-        """Land of each grid of the base."""
-        return dict(zip(self.base.keys, self.base.faces(), strict=True))
 
 
 @dataclass(frozen=True)
@@ -172,9 +175,9 @@ class CheckScope:
     def cover(self) -> list[Any]:
         """What is wrong with the tiling: of all levels where all is looked at."""
         if not self.whole:
-            return _closed(self)
-        found = check_levels(*levels_of(self.draft, self.context), rules=self.context.rules)
-        return [(one.rule, one.keys, one.place, one.values) for one in found]
+            return _check_cover(self)
+        broken = check_levels(*build_levels(self.draft, self.context), rules=self.context.rules)
+        return [(finding.rule, finding.keys, finding.place, finding.values) for finding in broken]
 
     @cached_property
     def loads(self) -> dict[str, Load]:
@@ -205,21 +208,23 @@ def check(draft: Draft, context: Context, touched: Iterable[str] | None = None) 
     """
     faces = draft.faces(touched)
     looked = CheckScope(draft, context, tuple(faces), faces, touched is None)
-    found = []
+    broken = []
     for name, rule in RULES.items():
         severity = context.rules.severity_of(name)
         if name == "several_parts" and context.several_parts and severity == "error":
             severity = "warning"
         if severity == "off":
             continue
-        found += [
+        broken += [
             Finding(name, severity, keys, place, values) for keys, place, values in rule(looked)
         ]
     order = list(RULES)
-    return sorted(found, key=lambda f: (f.severity, order.index(f.rule), f.keys))
+    return sorted(
+        broken, key=lambda finding: (finding.severity, order.index(finding.rule), finding.keys)
+    )
 
 
-def levels_of(
+def build_levels(
     draft: Draft, context: Context
 ) -> tuple[dict[str, Any], list[dict[str, str]], GeometryArray]:
     """Build every level of a draft from its arcs."""
@@ -232,10 +237,10 @@ def levels_of(
         ancestor = {key: step[above] for key, above in ancestor.items()}
         names = list(dict.fromkeys(ancestor.values()))
         position = {name: index for index, name in enumerate(names)}
-        of = np.array([position[ancestor[key]] for key in linework.keys], dtype=np.int64)
-        upper, *_ = linework.dissolved(of, names)
+        owner = np.array([position[ancestor[key]] for key in linework.keys], dtype=np.int64)
+        upper, *_ = linework.dissolved(owner, names)
         faces.update(zip(names, upper, strict=True))
-    return faces, used, context.outline
+    return faces, used, context.land.outline
 
 
 def check_levels(
@@ -250,15 +255,15 @@ def check_levels(
     land = np.array([faces[key] for key in lowest], dtype=object)
     every = np.array(list(faces.values()), dtype=object)
     valid = shapely.is_valid(every)
-    found: list[tuple[str, tuple[str, ...], Any, dict[str, object]]] = [
+    broken: list[tuple[str, tuple[str, ...], Any, dict[str, object]]] = [
         ("invalid", (key,), faces[key], {})
         for key, good in zip(faces, valid.tolist(), strict=True)
         if not good
     ]
     frame = chains.LocalFrame.around(every, *([] if outline is None else [outline]))
-    own = chains.of_polygons(land, frame)
+    lowest_chain = chains.of_polygons(land, frame)
     faults: list[int] = []
-    below, names = own, lowest
+    below, names = lowest_chain, lowest
     for step in parents:
         above = list(dict.fromkeys(step[name] for name in names))
         position = {name: index for index, name in enumerate(above)}
@@ -266,14 +271,14 @@ def check_levels(
         upper = chains.of_polygons(np.array([faces[name] for name in above], dtype=object), frame)
         differing = below.owned(owner).differing(upper)
         faults += differing
-        found += [("level", (above[index],), faces[above[index]], {}) for index in differing]
+        broken += [("level", (above[index],), faces[above[index]], {}) for index in differing]
         below, names = upper, above
     # where every level is the sum of the one below, the top one has the same rim as the lowest
-    rim = own if faults else below
-    found += _outline_faults(lowest, land, rim, outline, frame, rules.checks.outline_m.value)
+    rim = lowest_chain if faults else below
+    broken += _check_outline(lowest, land, rim, outline, frame, rules.checks.outline_m.value)
     return [
         Finding(rule, severity, keys, place, values)
-        for rule, keys, place, values in found
+        for rule, keys, place, values in broken
         if (severity := rules.severity_of(rule)) != "off"
     ]
 
@@ -281,7 +286,7 @@ def check_levels(
 Broken = tuple[tuple[str, ...], Any, dict[str, object]]
 
 
-def _outline_faults(
+def _check_outline(
     keys: Sequence[str],
     land: GeometryArray,
     rim: chains.Chain,
@@ -297,7 +302,7 @@ def _outline_faults(
         left_over = open_ends.undirected_difference(chains.of_lines(outline, frame))
         if not len(left_over.lo):
             return []
-        metres = _apart_m(left_over.lines(), outline, drawn)
+        metres = _measure_apart_m(left_over.lines(), outline, drawn)
         if metres <= tolerance_m:
             return []
     places = shapely.get_parts(
@@ -309,7 +314,7 @@ def _outline_faults(
     county = (
         np.ones(len(places), dtype=bool)
         if outline is None
-        else shapely.intersects(_surface(outline), inside)
+        else shapely.intersects(_polygonize(outline), inside)
     )
     faults: list[tuple[str, tuple[str, ...], Any, dict[str, object]]] = []
     for index in np.flatnonzero((claims > 1) | ((claims == 0) & county)).tolist():
@@ -319,33 +324,35 @@ def _outline_faults(
         faults.append((rule, claimants, places[index], {"area_m2": area}))
     for index in np.flatnonzero((claims == 1) & ~county).tolist():
         claimant = (keys[int(grid[place == index][0])],)
-        metres = _apart_m(shapely.boundary(places[[index]]), border, border)
+        metres = _measure_apart_m(shapely.boundary(places[[index]]), border, border)
         if metres > tolerance_m:
             faults.append(("outline", claimant, places[index], {"metres": f"{metres:.4f}"}))
     return faults[:MOST_PLACES]
 
 
-def _surface(lines: GeometryArray) -> Any:
+def _polygonize(lines: GeometryArray) -> Any:
     return shapely.union_all(shapely.get_parts(shapely.polygonize(lines)))
 
 
-def _apart_m(lines: GeometryArray, *others: GeometryArray) -> float:
+def _measure_apart_m(lines: GeometryArray, *others: GeometryArray) -> float:
     """Measure how far lines are from the nearest of each of the others, at their vertices."""
     lat = float(shapely.get_coordinates(lines)[:, 1].mean())
     scale = metres_per_degree(lat)
     points = shapely.points(shapely.get_coordinates(lines) * scale)
-    far = 0.0
-    for other in others:
-        flat = shapely.transform(other, lambda xy: xy * scale)
+    farthest_m = 0.0
+    for lines_apart in others:
+        flat = shapely.transform(lines_apart, lambda xy: xy * scale)
         tree = shapely.STRtree(flat)
-        far = max(far, float(tree.query_nearest(points, return_distance=True)[1].max(initial=0)))
-    return far
+        farthest_m = max(
+            farthest_m, float(tree.query_nearest(points, return_distance=True)[1].max(initial=0))
+        )
+    return farthest_m
 
 
 # --- the rules ---------------------------------------------------------------------------------
 
 
-def _closed(looked: CheckScope) -> list[tuple[str, tuple[str, ...], Any, dict[str, object]]]:
+def _check_cover(looked: CheckScope) -> list[tuple[str, tuple[str, ...], Any, dict[str, object]]]:
     """Compare each face with its arcs, and the outer arcs with the county's border."""
     arcs = looked.draft.edges(looked.keys)
     position = {key: index for index, key in enumerate(looked.keys)}
@@ -354,8 +361,8 @@ def _closed(looked: CheckScope) -> list[tuple[str, tuple[str, ...], Any, dict[st
     left = np.array([position.get(arc.left or "", -1) for arc in arcs], dtype=np.int64)
     right = np.array([position.get(arc.right or "", -1) for arc in arcs], dtype=np.int64)
     frame = chains.LocalFrame.around(looked.land, lines)
-    own = chains.of_polygons(looked.land, frame)
-    wrong = own.differing(chains.of_arcs(lines, left, right, frame))
+    chain = chains.of_polygons(looked.land, frame)
+    wrong = chain.differing(chains.of_arcs(lines, left, right, frame))
     faults: list[tuple[str, tuple[str, ...], Any, dict[str, object]]] = [
         ("gap", (looked.keys[i],), looked.land[i], {"area_m2": "?"}) for i in wrong
     ]
@@ -368,7 +375,7 @@ def _closed(looked: CheckScope) -> list[tuple[str, tuple[str, ...], Any, dict[st
     ]
     outer = np.array([arc.left is None or arc.right is None for arc in arcs], dtype=bool)
     if outer.any():
-        metres = _apart_m(lines[outer], looked.context.outline)
+        metres = _measure_apart_m(lines[outer], looked.context.land.outline)
         if metres > looked.context.rules.checks.outline_m.value:
             keys = tuple(
                 sorted({arcs[i].left or arcs[i].right or "" for i in np.flatnonzero(outer)})
@@ -378,18 +385,18 @@ def _closed(looked: CheckScope) -> list[tuple[str, tuple[str, ...], Any, dict[st
     return faults
 
 
-def _of_cover(rule: str) -> Rule:
-    def found(looked: CheckScope) -> Iterable[Broken]:
+def _from_cover(rule: str) -> Rule:
+    def find_broken(looked: CheckScope) -> Iterable[Broken]:
         return [tuple(rest) for name, *rest in looked.cover if name == rule]
 
-    return found
+    return find_broken
 
 
 def _several_parts(looked: CheckScope) -> Iterable[Broken]:
     for index in np.flatnonzero(shapely.get_num_geometries(looked.land) > 1).tolist():
         parts = shapely.get_parts(looked.land[index])
-        rest = np.delete(parts, int(np.argmax(shapely.area(parts))))
-        yield (looked.keys[index],), shapely.multipolygons(rest), {"n": len(parts)}
+        smaller_parts = np.delete(parts, int(np.argmax(shapely.area(parts))))
+        yield (looked.keys[index],), shapely.multipolygons(smaller_parts), {"n": len(parts)}
 
 
 def _hole(looked: CheckScope) -> Iterable[Broken]:
@@ -406,10 +413,10 @@ def _outside_village(looked: CheckScope) -> Iterable[Broken]:
     if not any(change.crosses for change in looked.draft.changes):
         return
     for key, face in zip(looked.keys, looked.land, strict=True):
-        base = context.base_faces.get(key)
+        base = context.land.faces.get(key)
         if base is not None and shapely.equals_identical(base, face):
             continue
-        village = context.villages.get(above[key])
+        village = context.land.villages.get(above[key])
         if village is None:
             continue
         beyond = shapely.difference(face, village)
@@ -430,17 +437,19 @@ def _building_cut(looked: CheckScope) -> Iterable[Broken]:
     arc, building = context.footprints.query(lines, "crosses")
     cut: dict[tuple[str, ...], set[int]] = {}
     limit = context.rules.checks.building_cut_m2.value
-    for one, other in zip(arc.tolist(), building.tolist(), strict=True):
-        sides = tuple(sorted(side for side in (arcs[one].left, arcs[one].right) if side))
-        footprint = context.footprints[other]
+    for arc_index, building_index in zip(arc.tolist(), building.tolist(), strict=True):
+        sides = tuple(
+            sorted(side for side in (arcs[arc_index].left, arcs[arc_index].right) if side)
+        )
+        footprint = context.footprints[building_index]
         faces = looked.draft.faces(sides)
         scale = float(np.prod(metres_per_degree(footprint.bounds[1])))
         parts = sorted(
             shapely.intersection(footprint, face).area * scale for face in faces.values()
         )
-        rest = footprint.area * scale - parts[-1]
-        if rest > limit:
-            cut.setdefault(sides, set()).add(other)
+        cut_off_m2 = footprint.area * scale - parts[-1]
+        if cut_off_m2 > limit:
+            cut.setdefault(sides, set()).add(building_index)
     for sides, buildings in sorted(cut.items()):
         land = shapely.get_parts(context.footprints[sorted(buildings)])
         yield sides, shapely.multipolygons(land[:MOST_PLACES]), {"n": len(buildings)}
@@ -469,13 +478,13 @@ def _size(looked: CheckScope) -> Iterable[Broken]:
 
 def _thin(looked: CheckScope) -> Iterable[Broken]:
     least = looked.context.rules.checks.thin_compactness.value
-    values = compactness(looked.land)
+    values = measure_compactness(looked.land)
     for index in np.flatnonzero(values < least).tolist():
-        told: dict[str, object] = {"value": f"{values[index]:.2f}", "least": f"{least:g}"}
-        yield (looked.keys[index],), looked.land[index], told
+        filling: dict[str, object] = {"value": f"{values[index]:.2f}", "least": f"{least:g}"}
+        yield (looked.keys[index],), looked.land[index], filling
 
 
-def compactness(faces: GeometryArray) -> FloatArray:
+def measure_compactness(faces: GeometryArray) -> FloatArray:
     """Measure how round pieces of land are."""
     middle = np.nan_to_num(shapely.bounds(faces)[:, [1, 3]].mean())
     scale = metres_per_degree(float(middle))
@@ -495,22 +504,22 @@ def _not_along_streets(looked: CheckScope) -> Iterable[Broken]:
     for sides, lines in sorted(runs.items()):
         line = shapely.multilinestrings(lines)
         scale = metres_per_degree(line.bounds[1])
-        flat = _times(line, scale)
+        flat = _scale(line, scale)
         length = float(flat.length)
         if length < limits.street_from_m.value:
             continue
         reach = limits.street_within_m.value
         box = shapely.box(*line.bounds).buffer(2 * reach / scale.min())
         near = context.streets[context.streets.query(np.array([box]))[1]]
-        belt = shapely.buffer(_times(near, scale), reach, quad_segs=3)
+        belt = shapely.buffer(_scale(near, scale), reach, quad_segs=3)
         free = shapely.difference(flat, shapely.union_all(belt))
         share = float(free.length) / length
         if share > 1 - limits.street_share.value:
-            place = _times(free, 1 / scale)
+            place = _scale(free, 1 / scale)
             yield sides, place, {"percent": round(100 * share)}
 
 
-def _times(geometry: Any, scale: FloatArray) -> Any:
+def _scale(geometry: Any, scale: FloatArray) -> Any:
     return shapely.transform(geometry, lambda xy: xy * scale)
 
 
@@ -526,14 +535,14 @@ def _code_twice(looked: CheckScope) -> Iterable[Broken]:
     holders: dict[str, list[str]] = {}
     for key, code in looked.context.codes.items():
         holders.setdefault(code, []).append(key)
-    there = set(looked.draft.keys)
-    mine = set(looked.keys)
+    drafted = set(looked.draft.keys)
+    in_question = set(looked.keys)
     for code, keys in sorted(holders.items()):
-        held = [key for key in keys if key in there]
-        if len(held) > 1 and mine.intersection(held):
-            faces = looked.draft.faces(held)
-            parts = np.concatenate([shapely.get_parts(faces[key]) for key in held])
-            yield tuple(held), shapely.multipolygons(parts), {"code": code}
+        present = [key for key in keys if key in drafted]
+        if len(present) > 1 and in_question.intersection(present):
+            faces = looked.draft.faces(present)
+            parts = np.concatenate([shapely.get_parts(faces[key]) for key in present])
+            yield tuple(present), shapely.multipolygons(parts), {"code": code}
 
 
 def _code_retired(looked: CheckScope) -> Iterable[Broken]:
@@ -544,11 +553,11 @@ def _code_retired(looked: CheckScope) -> Iterable[Broken]:
 
 
 RULES: Final[dict[str, Rule]] = {
-    "gap": _of_cover("gap"),
-    "overlap": _of_cover("overlap"),
-    "outline": _of_cover("outline"),
-    "invalid": _of_cover("invalid"),
-    "level": _of_cover("level"),
+    "gap": _from_cover("gap"),
+    "overlap": _from_cover("overlap"),
+    "outline": _from_cover("outline"),
+    "invalid": _from_cover("invalid"),
+    "level": _from_cover("level"),
     "outside_village": _outside_village,
     "several_parts": _several_parts,
     "hole": _hole,

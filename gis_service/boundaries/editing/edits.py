@@ -17,7 +17,7 @@ import shapely
 from gis_service.boundaries.linework import lines as linework
 from gis_service.boundaries.linework.atoms import CutGrids
 from gis_service.boundaries.linework.lines import PER_DEGREE, Arc
-from gis_service.boundaries.linework.snapping import snapped_rings
+from gis_service.boundaries.linework.snapping import snap_rings
 from gis_service.boundaries.linework.tessellation import OUTSIDE, Tessellation, build_faces
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.geodesy import area_m2
@@ -217,8 +217,8 @@ class Draft:
         dict
             MultiPolygon in lon, lat by key; unknown keys are left out.
         """
-        wanted = self._keys if keys is None else keys
-        return {key: self._faces[key] for key in wanted if key in self._keys}
+        chosen = self._keys if keys is None else keys
+        return {key: self._faces[key] for key in chosen if key in self._keys}
 
     def edges(self, keys: Iterable[str] | None = None) -> list[Edge]:
         """
@@ -234,9 +234,9 @@ class Draft:
         list of Edge
             Each run once.
         """
-        wanted = self._keys if keys is None else [key for key in keys if key in self._keys]
-        found = sorted({index for key in wanted for index in self._arcs_of[key]})
-        arcs = [self._arcs[index] for index in found]
+        chosen = self._keys if keys is None else [key for key in keys if key in self._keys]
+        indices = sorted({index for key in chosen for index in self._arcs_of[key]})
+        arcs = [self._arcs[index] for index in indices]
         return [Edge(arc.left, arc.right, arc.kind, arc.line, arc.drawn) for arc in arcs]
 
     def within(self, west: float, south: float, east: float, north: float) -> list[str]:
@@ -312,7 +312,7 @@ class Draft:
             ``kind`` is one of :data:`KINDS`; geometries are GeoJSON or shapely, lon, lat.
             ``split`` and ``draw`` take a ``key`` for the new grid, otherwise it is ``new-1``,
             ``new-2`` …; ``hand_over_buildings`` takes the ``region`` that
-            :func:`gis_service.boundaries.editing.handing_over.region_of` makes of the buildings.
+            :func:`gis_service.boundaries.editing.handing_over.find_region` makes of the buildings.
 
         Returns
         -------
@@ -370,18 +370,18 @@ class Draft:
 
     def tried(self, edits: Iterable[Edit]) -> list[tuple[Edit, EditResult]]:
         """Work out edits one upon the other without doing them."""
-        found: list[tuple[Edit, EditResult]] = []
+        changes: list[tuple[Edit, EditResult]] = []
         try:
             for edit in edits:
                 try:
-                    found.append((edit, self.apply(edit)))
+                    changes.append((edit, self.apply(edit)))
                 except InputError as error:
                     if error.key != "boundaries.nothing_changes":
                         raise
         finally:
-            for _ in found:
+            for _ in changes:
                 self.undo()
-        return found
+        return changes
 
     # --- the edits -----------------------------------------------------------------------------
 
@@ -406,7 +406,7 @@ class Draft:
         key, keeps = self._known(edit.get("grid")), edit.get("keeps", "larger")
         if keeps not in ("larger", "left"):
             raise InputError("boundaries.unknown_keeps", place=Place(field="keeps"))
-        line = _line(edit)
+        line = _read_line(edit)
         opened = self._open([self._snapped(line, [key])[0]], [key])
         halves = opened.halves(0, line, keeps=keeps)
         new = self._new_key(edit)
@@ -417,12 +417,12 @@ class Draft:
     def _merge(self, edit: Edit) -> _Step:
         keys = [self._known(key) for key in edit.get("grids", ())]
         into = self._known(edit.get("into"))
-        gone = [key for key in dict.fromkeys(keys) if key != into]
-        if not gone:
+        retiring = [key for key in dict.fromkeys(keys) if key != into]
+        if not retiring:
             raise InputError("boundaries.merge_needs_two", place=Place(field="grids"))
-        opened = self._open([], [*gone, into])
+        opened = self._open([], [*retiring, into])
         owner = np.where(opened.old >= 0, opened.code(into), opened.old)
-        return self._closed("merge", opened, owner, {}, retiring=gone)
+        return self._closed("merge", opened, owner, {}, retiring=retiring)
 
     def _give(self, edit: Edit) -> _Step:
         to = self._known(edit.get("to"))
@@ -432,24 +432,28 @@ class Draft:
 
     def _draw(self, edit: Edit) -> _Step:
         opened = self._open_region(edit)
-        given = opened.inside & (opened.old >= 0)
-        if not given.any():
+        is_given = opened.inside & (opened.old >= 0)
+        if not is_given.any():
             raise InputError("boundaries.region_outside", place=Place(field="region"))
-        share = np.bincount(opened.old[given], weights=opened.area_m2[given])
+        share = np.bincount(opened.old[is_given], weights=opened.area_m2[is_given])
         new = self._new_key(edit)
         parent = self._parents[str(opened.names[int(np.argmax(share))])]
-        owner = np.where(given, opened.code(new), opened.old)
+        owner = np.where(is_given, opened.code(new), opened.old)
         return self._closed("draw", opened, owner, {new: parent})
 
     def _dissolve(self, edit: Edit) -> _Step:
         key = self._known(edit.get("grid"))
         parent = self._parents[key]
-        siblings = [one for one, above in self._parents.items() if above == parent and one != key]
+        siblings = [
+            sibling
+            for sibling, above in self._parents.items()
+            if above == parent and sibling != key
+        ]
         if not siblings:
             raise InputError("boundaries.last_grid", place=Place(feature=key), parent=parent)
         opened = self._open([], [key])
         borders = opened.borders()
-        codes = {opened.code(one) for one in siblings}
+        codes = {opened.code(sibling) for sibling in siblings}
         owner = opened.old.copy()
         for atom in np.flatnonzero(opened.old >= 0).tolist():
             lengths = {
@@ -466,7 +470,7 @@ class Draft:
             raise InputError("boundaries.edge_needs_two", place=Place(field="right"))
         if right not in self.neighbours(left):
             raise InputError("boundaries.edge_not_shared", place=Place(feature=f"{left} / {right}"))
-        line = self._snapped(_line(edit), [left, right])[0]
+        line = self._snapped(_read_line(edit), [left, right])[0]
         opened = self._open([line], [left, right])
         if opened.outside_m() > LEAVES_M:
             raise InputError("boundaries.edge_leaves", place=_place_of(line))
@@ -476,7 +480,7 @@ class Draft:
     # --- opening and closing the linework --------------------------------------------------------
 
     def _open_region(self, edit: Edit) -> CutGrids:
-        region = _region(edit)
+        region = _read_region(edit)
         zone = self._met_by(region)
         if not zone:
             raise InputError("boundaries.region_outside", place=Place(field="region"))
@@ -495,8 +499,8 @@ class Draft:
     def _snapped(self, geometry: Any, keys: Sequence[str]) -> list[IntArray]:
         arcs = {index for key in keys for index in self._arcs_of[key]}
         lines = [self._arcs[index].xy for index in sorted(arcs)]
-        rings = [linework.to_lattice(ring) for ring in _paths(geometry)]
-        return snapped_rings(rings, lines, self.snap_m)
+        rings = [linework.to_lattice(ring) for ring in _lines_of(geometry)]
+        return snap_rings(rings, lines, self.snap_m)
 
     def _closed(
         self,
@@ -513,21 +517,21 @@ class Draft:
         pairs = opened.moved_pairs(owner)
         changed = {name for pair in pairs for name in pair}
         self._check_allowed(changed - set(created))
-        left = {opened.names[code] for code in np.unique(owner[owner >= 0]).tolist()}
-        emptied = sorted(key for key in opened.zone if key not in left)
+        remaining = {opened.names[code] for code in np.unique(owner[owner >= 0]).tolist()}
+        emptied = sorted(key for key in opened.zone if key not in remaining)
         unexpected = [key for key in emptied if key not in retiring]
         if unexpected:
             raise InputError(
                 "boundaries.nothing_left", place=Place(feature=unexpected[0]),
                 grids=", ".join(unexpected),
             )  # fmt: skip
-        if any(new not in left for new in created):
+        if any(new not in remaining for new in created):
             raise InputError("boundaries.piece_too_small")
         self._check_parents(emptied, created)
-        gone, arcs = opened.new_arcs(owner, self._ends)
-        removed = {index: self._arcs[index] for index in gone}
+        replaced, arcs = opened.new_arcs(owner, self._ends)
+        removed = {index: self._arcs[index] for index in replaced}
         added = {self._next + place: arc for place, arc in enumerate(arcs)}
-        all_keys = _renoded(removed.values(), arcs) | changed
+        all_keys = _find_renoded(removed.values(), arcs) | changed
         after = self._built(sorted(all_keys - set(emptied)), removed, added)
         order = [*self._keys, *created]
         rank = {key: place for place, key in enumerate(order)}
@@ -554,8 +558,8 @@ class Draft:
     def _check_allowed(self, keys: Iterable[str]) -> None:
         if self._editable is None:
             return
-        made = {key for step in self._done for key in step.change.created}
-        barred = sorted(key for key in keys if key not in self._editable and key not in made)
+        new_keys = {key for step in self._done for key in step.change.created}
+        barred = sorted(key for key in keys if key not in self._editable and key not in new_keys)
         if barred:
             raise InputError(
                 "boundaries.not_editable", place=Place(feature=barred[0]), grids=", ".join(barred)
@@ -564,20 +568,20 @@ class Draft:
     def _check_parents(self, emptied: Collection[str], created: Mapping[str, str]) -> None:
         if not emptied:
             return
-        left = {above for key, above in self._parents.items() if key not in emptied}
-        left |= set(created.values())
+        parents_left = {above for key, above in self._parents.items() if key not in emptied}
+        parents_left |= set(created.values())
         for key in emptied:
-            if self._parents[key] not in left:
+            if self._parents[key] not in parents_left:
                 parent = self._parents[key]
                 raise InputError("boundaries.last_grid", place=Place(feature=key), parent=parent)
 
     def _built(
         self, keys: list[str], removed: Mapping[int, Arc], added: Mapping[int, Arc]
     ) -> dict[str, Any]:
-        held = {index for key in keys for index in self._arcs_of.get(key, ())}
-        wanted = set(keys)
-        arcs = [self._arcs[index] for index in sorted(held - removed.keys())]
-        arcs += [arc for arc in added.values() if arc.left in wanted or arc.right in wanted]
+        around = {index for key in keys for index in self._arcs_of.get(key, ())}
+        key_set = set(keys)
+        arcs = [self._arcs[index] for index in sorted(around - removed.keys())]
+        arcs += [arc for arc in added.values() if arc.left in key_set or arc.right in key_set]
         position = {key: index for index, key in enumerate(keys)}
         lines = np.empty(len(arcs), dtype=object)
         lines[:] = [arc.line for arc in arcs]
@@ -615,15 +619,15 @@ class Draft:
         for side in (arc.left, arc.right):
             if side is not None:
                 self._arcs_of[side].add(index)
-        self._ends.update(_ends(arc))
+        self._ends.update(_ends_of(arc))
 
     def _drop(self, index: int) -> None:
         arc = self._arcs.pop(index)
         for side in (arc.left, arc.right):
             if side is not None:
                 self._arcs_of[side].discard(index)
-        self._ends.subtract(_ends(arc))
-        for end in _ends(arc):
+        self._ends.subtract(_ends_of(arc))
+        for end in _ends_of(arc):
             if not self._ends[end]:
                 del self._ends[end]
 
@@ -645,17 +649,17 @@ class Draft:
         return name
 
     def _new_key(self, edit: Edit) -> str:
-        given = edit.get("key")
-        if given is None:
+        key = edit.get("key")
+        if key is None:
             used = [key for step in self._done for key in step.change.created]
             number = 1 + max((int(k[4:]) for k in used if k[4:].isdigit()), default=0)
             return f"new-{number}"
-        if str(given) in self._row and str(given) in self._keys:
-            raise InputError("boundaries.key_taken", place=Place(field="key"), grid=str(given))
-        return str(given)
+        if str(key) in self._row and str(key) in self._keys:
+            raise InputError("boundaries.key_taken", place=Place(field="key"), grid=str(key))
+        return str(key)
 
 
-def _renoded(removed: Iterable[Arc], added: Iterable[Arc]) -> set[str]:
+def _find_renoded(removed: Iterable[Arc], added: Iterable[Arc]) -> set[str]:
     """Find grids whose border has other vertices: no edit takes one away from a neighbour."""
     segments: Counter[str | None] = Counter()
     for sign, arcs in ((-1, removed), (1, added)):
@@ -665,23 +669,23 @@ def _renoded(removed: Iterable[Arc], added: Iterable[Arc]) -> set[str]:
     return {side for side, count in segments.items() if count and side is not None}
 
 
-def _ends(arc: Arc) -> list[tuple[int, int]]:
+def _ends_of(arc: Arc) -> list[tuple[int, int]]:
     first, last = arc.xy[0].tolist(), arc.xy[-1].tolist()
     return [(first[0], first[1]), (last[0], last[1])]
 
 
-def _geometry(edit: Edit, name: str) -> Any:
-    given = edit.get(name)
-    if isinstance(given, shapely.Geometry):
-        return shapely.force_2d(given)
+def _read_geometry(edit: Edit, name: str) -> Any:
+    value = edit.get(name)
+    if isinstance(value, shapely.Geometry):
+        return shapely.force_2d(value)
     try:
-        made = shapely.force_2d(shapely.geometry.shape(given or {}))
+        geometry = shapely.force_2d(shapely.geometry.shape(value or {}))
     except (TypeError, ValueError, AttributeError, KeyError, IndexError, shapely.GEOSException):
         raise InputError("boundaries.no_geometry", place=Place(field=name), field=name) from None
-    return made
+    return geometry
 
 
-def _checked(geometry: Any, name: str, kinds: tuple[str, ...]) -> Any:
+def _check_geometry(geometry: Any, name: str, kinds: tuple[str, ...]) -> Any:
     if geometry is None or geometry.geom_type not in kinds or geometry.is_empty:
         raise InputError("boundaries.no_geometry", place=Place(field=name), field=name)
     xy = shapely.get_coordinates(geometry)
@@ -694,8 +698,8 @@ def _checked(geometry: Any, name: str, kinds: tuple[str, ...]) -> Any:
     return geometry
 
 
-def _line(edit: Edit) -> Any:
-    line = _checked(_geometry(edit, "line"), "line", ("LineString",))
+def _read_line(edit: Edit) -> Any:
+    line = _check_geometry(_read_geometry(edit, "line"), "line", ("LineString",))
     line = shapely.remove_repeated_points(line)
     if len(line.coords) < 2 or line.length == 0:
         raise InputError("boundaries.line_without_length", place=Place(field="line"))
@@ -704,15 +708,15 @@ def _line(edit: Edit) -> Any:
     return line
 
 
-def _region(edit: Edit) -> Any:
-    region = _checked(_geometry(edit, "region"), "region", ("Polygon", "MultiPolygon"))
+def _read_region(edit: Edit) -> Any:
+    region = _check_geometry(_read_geometry(edit, "region"), "region", ("Polygon", "MultiPolygon"))
     if not region.is_valid:
         reason = shapely.is_valid_reason(region)
         raise InputError("boundaries.invalid_region", place=Place(field="region"), reason=reason)
     return region
 
 
-def _paths(geometry: Any) -> list[Any]:
+def _lines_of(geometry: Any) -> list[Any]:
     if geometry.geom_type == "LineString":
         return [geometry]
     return list(shapely.get_rings(shapely.get_parts(geometry)))

@@ -16,11 +16,11 @@ import scipy  # whose optimize is read when it is used: 30 MB
 import shapely
 
 from gis_service.boundaries.editing.balance import Loads
-from gis_service.boundaries.editing.checks import compactness
+from gis_service.boundaries.editing.checks import measure_compactness
 from gis_service.boundaries.editing.edits import Draft, Edit, EditResult
 from gis_service.boundaries.linework.noding import metres_per_degree
 from gis_service.boundaries.linework.packed_shapes import PackedShapes
-from gis_service.boundaries.linework.tessellation import faces_beside
+from gis_service.boundaries.linework.tessellation import find_faces_beside
 from gis_service.errors import InputError
 from gis_service.geodesy import GeometryArray, on_lattice
 
@@ -82,34 +82,34 @@ def propose(
 ) -> list[Proposal]:
     """Propose how to part the land of grids."""
     faces = draft.faces(grids)
-    land = _joined(faces)
-    xy, households, weight = loads.inside(faces)
+    land = _join_land(faces)
+    xy, households, weight = loads.units_inside(faces)
     rule = loads.target(loads.class_of(next(iter(faces))))
-    count = _wanted(pieces, float(households.sum()), rule)
+    count = _count_pieces(pieces, float(households.sum()), rule)
     blocks = _Blocks.of(land, xy, weight, streets, count)
     if int((blocks.weight > 0).sum()) < count:
         raise InputError(
             "boundaries.too_few_blocks", pieces=count, blocks=int((blocks.weight > 0).sum())
         )
     starts = [blocks.seeded(count, turn) for turn in range(_TURNS)]
-    found: list[Proposal] = []
+    proposals: list[Proposal] = []
     shares: list[IntArray] = []
     for name, taste in TASTES.items():
         answers = [blocks.shared_out(start, count, taste) for start in starts]
         prices = [blocks.price(answer, count, taste) for answer in answers]
         ordered = [answers[index] for index in np.argsort(prices, kind="stable").tolist()]
-        share = next((a for a in ordered if not any(_same(a, b) for b in shares)), None)
+        share = next((a for a in ordered if not any(_is_same_share(a, b) for b in shares)), None)
         if share is None:
             continue
         shares.append(share)
         figures = blocks.figures(share, count, households, weight, rule)
-        done = _done(draft, faces, blocks.regions(share, count))
-        edits = [_plain(edit) for edit, _ in done]
-        found.append(Proposal(name, edits, _after(done, faces), figures))
-    return found
+        drawn = _as_edits(draft, faces, blocks.regions(share, count))
+        edits = [_edit_as_json(edit) for edit, _ in drawn]
+        proposals.append(Proposal(name, edits, _land_after(drawn, faces), figures))
+    return proposals
 
 
-def _joined(faces: Mapping[str, Any]) -> Any:
+def _join_land(faces: Mapping[str, Any]) -> Any:
     if not faces:
         raise InputError("boundaries.grids_apart")
     parts = shapely.get_parts(np.array(list(faces.values()), dtype=object))
@@ -119,7 +119,7 @@ def _joined(faces: Mapping[str, Any]) -> Any:
     return land
 
 
-def _wanted(pieces: int | None, households: float, rule: tuple[int, int] | None) -> int:
+def _count_pieces(pieces: int | None, households: float, rule: tuple[int, int] | None) -> int:
     if pieces is None:
         middle = sum(rule) / 2 if rule else 250.0
         pieces = max(2, min(MOST_PIECES, round(households / middle)))
@@ -128,8 +128,10 @@ def _wanted(pieces: int | None, households: float, rule: tuple[int, int] | None)
     return pieces
 
 
-def _same(one: IntArray, other: IntArray) -> bool:
-    return len(set(zip(one.tolist(), other.tolist(), strict=True))) == len(np.unique(one))
+def _is_same_share(share: IntArray, share_before: IntArray) -> bool:
+    return len(set(zip(share.tolist(), share_before.tolist(), strict=True))) == len(
+        np.unique(share)
+    )
 
 
 # --- blocks --------------------------------------------------------------------------------------
@@ -154,21 +156,21 @@ class _Blocks:
         cls, land: Any, xy: FloatArray, weight: FloatArray, streets: PackedShapes, count: int
     ) -> "_Blocks":
         scale = metres_per_degree(float(land.centroid.y))
-        inner = _streets_inside(land, streets)
+        inner = _clip_streets(land, streets)
         lines = [shapely.boundary(land), *inner]
-        faces = _polygonized(lines)
-        unit = _block_of(faces, xy)
+        faces = _polygonize(lines)
+        unit = _find_blocks(faces, xy)
         sums = np.bincount(unit, weights=weight, minlength=len(faces))
         heavy = float(weight.sum()) / (count * BLOCKS_PER_PIECE)
         for block in np.flatnonzero(sums > heavy).tolist():
-            mine = np.flatnonzero(unit == block)
-            lines += _cuts(faces[block], xy[mine], weight[mine], heavy)
-        faces = _polygonized(lines)
+            inside = np.flatnonzero(unit == block)
+            lines += _cut_block(faces[block], xy[inside], weight[inside], heavy)
+        faces = _polygonize(lines)
         faces = faces[shapely.intersects(land, shapely.point_on_surface(faces))]
-        unit = _block_of(faces, xy)
+        unit = _find_blocks(faces, xy)
         sums = np.bincount(unit, weights=weight, minlength=len(faces))
         centre = shapely.get_coordinates(shapely.centroid(faces)) * scale
-        beside, mean = _neighbours(faces, inner, scale)
+        beside, mean = _measure_borders(faces, inner, scale)
         return cls(faces, np.asarray(sums, dtype=float), centre, beside, unit, scale, mean)
 
     def seeded(self, count: int, turn: int = 0) -> IntArray:
@@ -187,13 +189,15 @@ class _Blocks:
         for _ in range(_ROUNDS):
             square = ((self.centre[:, None, :] - spots[None]) ** 2).sum(axis=2)
             share = np.argmin(square - shift, axis=1)
-            held = np.bincount(share, weights=weight, minlength=count)
+            loads = np.bincount(share, weights=weight, minlength=count)
             for piece in range(count):
-                mine = share == piece
-                if mine.any():
-                    spots[piece] = np.average(self.centre[mine], axis=0, weights=weight[mine])
+                in_piece = share == piece
+                if in_piece.any():
+                    spots[piece] = np.average(
+                        self.centre[in_piece], axis=0, weights=weight[in_piece]
+                    )
             reach = float(np.median(square.min(axis=1))) + 1.0
-            shift -= reach * 0.5 * (held / mean - 1)
+            shift -= reach * 0.5 * (loads / mean - 1)
         return self._hanging_together(share, count)
 
     def _hanging_together(self, share: IntArray, count: int) -> IntArray:
@@ -214,47 +218,47 @@ class _Blocks:
             for part in loose:
                 around: defaultdict[int, float] = defaultdict(float)
                 for block in part:
-                    for other, (on, off) in self.beside[block].items():
-                        if share[other] != share[block]:
-                            around[int(share[other])] += on + off
+                    for neighbour, (on, off) in self.beside[block].items():
+                        if share[neighbour] != share[block]:
+                            around[int(share[neighbour])] += on + off
                 if around:
                     share[part] = max(around, key=lambda piece: (around[piece], -piece))
         return share
 
     def _loose(self, share: IntArray, count: int) -> list[list[int]]:
-        found = []
+        loose = []
         for piece in range(count):
             parts = self._parts(set(np.flatnonzero(share == piece).tolist()))
             parts.sort(key=lambda part: (float(self.weight[part].sum()), len(part)))
-            found += parts[:-1]
-        return [part for part in found if self._has_way_out(part, share)]
+            loose += parts[:-1]
+        return [part for part in loose if self._has_way_out(part, share)]
 
     def _has_way_out(self, part: list[int], share: IntArray) -> bool:
-        mine = share[part[0]]
-        return any(share[other] != mine for block in part for other in self.beside[block])
+        piece = share[part[0]]
+        return any(share[neighbour] != piece for block in part for neighbour in self.beside[block])
 
     def _parts(self, blocks: set[int]) -> list[list[int]]:
         parts = []
-        left = set(blocks)
-        while left:
-            waiting = [min(left)]
-            left.discard(waiting[0])
+        unseen = set(blocks)
+        while unseen:
+            waiting = [min(unseen)]
+            unseen.discard(waiting[0])
             part = []
             while waiting:
                 block = waiting.pop()
                 part.append(block)
-                for other in self.beside[block]:
-                    if other in left:
-                        left.discard(other)
-                        waiting.append(other)
+                for neighbour in self.beside[block]:
+                    if neighbour in unseen:
+                        unseen.discard(neighbour)
+                        waiting.append(neighbour)
             parts.append(sorted(part))
         return parts
 
     def shared_out(self, share: IntArray, count: int, taste: Weights) -> IntArray:
         """Move blocks between neighbouring pieces as long as the answer gets better."""
         share = share.copy()
-        held = np.bincount(share, weights=self.weight, minlength=count)
-        mean = max(float(held.mean()), 1e-9)
+        loads = np.bincount(share, weights=self.weight, minlength=count)
+        mean = max(float(loads.mean()), 1e-9)
         around = self.mean_edge_m
 
         def cost(on: float, off: float) -> float:
@@ -263,24 +267,26 @@ class _Blocks:
         for _ in range(_SWEEPS):
             moved = False
             for block in range(len(share)):
-                mine = int(share[block])
+                piece_now = int(share[block])
                 metres: defaultdict[int, float] = defaultdict(float)
-                for other, (on, off) in self.beside[block].items():
-                    metres[int(share[other])] += cost(on, off)
-                best, gain = mine, 1e-9
+                for neighbour, (on, off) in self.beside[block].items():
+                    metres[int(share[neighbour])] += cost(on, off)
+                best, gain = piece_now, 1e-9
                 for piece in sorted(metres):
-                    if piece == mine:
+                    if piece == piece_now:
                         continue
                     w = float(self.weight[block])
-                    before = (held[mine] / mean - 1) ** 2 + (held[piece] / mean - 1) ** 2
-                    after = ((held[mine] - w) / mean - 1) ** 2 + ((held[piece] + w) / mean - 1) ** 2
-                    won = taste.balance * (before - after) + metres[piece] - metres[mine]
+                    before = (loads[piece_now] / mean - 1) ** 2 + (loads[piece] / mean - 1) ** 2
+                    after = ((loads[piece_now] - w) / mean - 1) ** 2 + (
+                        (loads[piece] + w) / mean - 1
+                    ) ** 2
+                    won = taste.balance * (before - after) + metres[piece] - metres[piece_now]
                     if won > gain:
                         best, gain = piece, won
-                if best != mine and self._may_leave(block, mine, share):
+                if best != piece_now and self._may_leave(block, piece_now, share):
                     share[block] = best
-                    held[mine] -= self.weight[block]
-                    held[best] += self.weight[block]
+                    loads[piece_now] -= self.weight[block]
+                    loads[best] += self.weight[block]
                     moved = True
             if not moved:
                 break
@@ -288,25 +294,25 @@ class _Blocks:
 
     def price(self, share: IntArray, count: int, taste: Weights) -> float:
         """Weigh an answer by a taste: less is better."""
-        held = np.bincount(share, weights=self.weight, minlength=count)
+        loads = np.bincount(share, weights=self.weight, minlength=count)
         metres = 0.0
         for block, beside in enumerate(self.beside):
-            for other, (on, off) in beside.items():
-                if other > block and share[other] != share[block]:
+            for neighbour, (on, off) in beside.items():
+                if neighbour > block and share[neighbour] != share[block]:
                     metres += on + taste.off_street * off
-        spread = float(((held / max(float(held.mean()), 1e-9) - 1) ** 2).sum())
+        spread = float(((loads / max(float(loads.mean()), 1e-9) - 1) ** 2).sum())
         return taste.balance * spread + taste.border * metres / self.mean_edge_m
 
     def _may_leave(self, block: int, piece: int, share: IntArray) -> bool:
-        rest = set(np.flatnonzero(share == piece).tolist()) - {block}
-        return bool(rest) and len(self._parts(rest)) <= len(self._parts(rest | {block}))
+        others = set(np.flatnonzero(share == piece).tolist()) - {block}
+        return bool(others) and len(self._parts(others)) <= len(self._parts(others | {block}))
 
     def regions(self, share: IntArray, count: int) -> list[Any]:
-        found = []
+        regions = []
         for piece in range(count):
-            whole = shapely.union_all(self.faces[share == piece])
-            found.append(shapely.make_valid(on_lattice(whole)))
-        return found
+            land = shapely.union_all(self.faces[share == piece])
+            regions.append(shapely.make_valid(on_lattice(land)))
+        return regions
 
     def figures(
         self, share: IntArray, count: int, households: FloatArray, weight: FloatArray,
@@ -314,29 +320,31 @@ class _Blocks:
     ) -> dict[str, Any]:  # fmt: skip
         piece = share[self.of_unit]
         homes = np.bincount(piece, weights=households, minlength=count)
-        held = np.bincount(piece, weights=weight, minlength=count)
+        loads = np.bincount(piece, weights=weight, minlength=count)
         regions = np.array(self.regions(share, count), dtype=object)
-        shape = compactness(regions)
+        shape = measure_compactness(regions)
         on = off = 0.0
         for block, beside in enumerate(self.beside):
-            for other, (street, free) in beside.items():
-                if other > block and share[other] != share[block]:
+            for neighbour, (street, free) in beside.items():
+                if neighbour > block and share[neighbour] != share[block]:
                     on, off = on + street, off + free
-        mean = max(float(held.mean()), 1e-9)
+        mean = max(float(loads.mean()), 1e-9)
         within = [rule is None or rule[0] <= n <= rule[1] for n in homes.tolist()]
         return {
             "pieces": [
                 {"households": round(n), "load": round(load, 1), "compactness": round(form, 3)}
-                for n, load, form in zip(homes.tolist(), held.tolist(), shape.tolist(), strict=True)
+                for n, load, form in zip(
+                    homes.tolist(), loads.tolist(), shape.tolist(), strict=True
+                )
             ],
-            "spread": round(float(np.abs(held / mean - 1).max()), 4),
+            "spread": round(float(np.abs(loads / mean - 1).max()), 4),
             "compactness": round(float(shape.min()), 3),
             "along_streets": round(on / max(on + off, 1e-9), 3),
             "within_size": int(sum(within)),
         }
 
 
-def _streets_inside(land: Any, streets: PackedShapes) -> list[Any]:
+def _clip_streets(land: Any, streets: PackedShapes) -> list[Any]:
     if not len(streets):
         return []
     near = streets[np.sort(streets.query(np.array([land]), "intersects")[1])]
@@ -344,56 +352,56 @@ def _streets_inside(land: Any, streets: PackedShapes) -> list[Any]:
     return list(inside[shapely.get_dimensions(inside) == 1])
 
 
-def _polygonized(lines: Sequence[Any]) -> GeometryArray:
+def _polygonize(lines: Sequence[Any]) -> GeometryArray:
     noded = shapely.union_all(np.array(lines, dtype=object), grid_size=1e-9)
     faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(noded)))
     return np.asarray(faces, dtype=object)
 
 
-def _block_of(faces: GeometryArray, xy: FloatArray) -> IntArray:
+def _find_blocks(faces: GeometryArray, xy: FloatArray) -> IntArray:
     """Find the block of each unit; on a street the first, outside by a hair the nearest."""
     tree = shapely.STRtree(faces)
     points = np.asarray(shapely.points(xy), dtype=object)
     place = np.full(len(xy), -1, dtype=np.int64)
     unit, face = tree.query(points, predicate="intersects")
     place[unit[::-1]] = face[::-1]
-    lost = np.flatnonzero(place < 0)
-    if len(lost):
-        place[lost] = tree.query_nearest(points[lost], all_matches=False)[1]
+    unplaced = np.flatnonzero(place < 0)
+    if len(unplaced):
+        place[unplaced] = tree.query_nearest(points[unplaced], all_matches=False)[1]
     return place
 
 
-def _cuts(face: Any, xy: FloatArray, weight: FloatArray, heavy: float) -> list[Any]:
+def _cut_block(face: Any, xy: FloatArray, weight: FloatArray, heavy: float) -> list[Any]:
     """Draw lines between the buildings of a block that is too heavy."""
     _, first = np.unique(np.round(xy, 7), axis=0, return_index=True)
     places = xy[np.sort(first)]
     if len(places) < 2:
         return []
-    groups = _halved(xy, weight, heavy)
+    groups = _halve(xy, weight, heavy)
     of_place = {tuple(p): g for p, g in zip(np.round(xy, 7).tolist(), groups.tolist(), strict=True)}
     cells = shapely.get_parts(
         shapely.voronoi_polygons(shapely.multipoints(places), extend_to=face.envelope, ordered=True)
     )
     group = np.array([of_place[tuple(p)] for p in np.round(places, 7).tolist()])
     borders = [
-        shapely.boundary(shapely.union_all(cells[group == one]))
-        for one in np.unique(group).tolist()
+        shapely.boundary(shapely.union_all(cells[group == number]))
+        for number in np.unique(group).tolist()
     ]
     inside = shapely.get_parts(shapely.intersection(np.array(borders, dtype=object), face))
     return list(inside[shapely.get_dimensions(inside) == 1])
 
 
-def _halved(xy: FloatArray, weight: FloatArray, heavy: float) -> IntArray:
+def _halve(xy: FloatArray, weight: FloatArray, heavy: float) -> IntArray:
     """Halve a crowd of units across its longer side until no part is too heavy."""
     group = np.zeros(len(xy), dtype=np.int64)
     waiting, count = [np.arange(len(xy))], 1
     while waiting:
-        mine = waiting.pop()
-        wide = np.ptp(xy[mine], axis=0)
-        if len(mine) < 2 or weight[mine].sum() <= heavy or not wide.any():
+        units = waiting.pop()
+        wide = np.ptp(xy[units], axis=0)
+        if len(units) < 2 or weight[units].sum() <= heavy or not wide.any():
             continue
-        order = mine[np.lexsort((mine, xy[mine, int(np.argmax(wide))]))]
-        half = int(np.searchsorted(np.cumsum(weight[order]), weight[mine].sum() / 2))
+        order = units[np.lexsort((units, xy[units, int(np.argmax(wide))]))]
+        half = int(np.searchsorted(np.cumsum(weight[order]), weight[units].sum() / 2))
         half = min(max(half, 1), len(order) - 1)
         group[order[half:]] = count
         count += 1
@@ -401,7 +409,7 @@ def _halved(xy: FloatArray, weight: FloatArray, heavy: float) -> IntArray:
     return group
 
 
-def _neighbours(
+def _measure_borders(
     faces: GeometryArray, streets: Sequence[Any], scale: FloatArray
 ) -> tuple[list[dict[int, tuple[float, float]]], float]:
     faces = shapely.orient_polygons(faces)
@@ -410,7 +418,7 @@ def _neighbours(
     same = line[1:] == line[:-1]
     ends = np.stack([xy[:-1][same], xy[1:][same]], axis=1)
     segments = np.asarray(shapely.linestrings(ends), dtype=object)
-    left, right = faces_beside(segments, faces)
+    left, right = find_faces_beside(segments, faces)
     inner = (left != right) & (left < len(faces)) & (right < len(faces))
     flat = ends * scale
     metres = np.hypot(*(flat[:, 1] - flat[:, 0]).T)
@@ -423,11 +431,11 @@ def _neighbours(
         on[np.unique(tree.query(middles, predicate="dwithin", distance=_ON_STREET_M)[0])] = True
     beside: list[dict[int, tuple[float, float]]] = [{} for _ in faces]
     for index in np.flatnonzero(inner).tolist():
-        for one, other in ((left[index], right[index]), (right[index], left[index])):
-            street, free = beside[int(one)].get(int(other), (0.0, 0.0))
+        for face_index, beside_index in ((left[index], right[index]), (right[index], left[index])):
+            street, free = beside[int(face_index)].get(int(beside_index), (0.0, 0.0))
             length = float(metres[index])
-            held = (street + length, free) if on[index] else (street, free + length)
-            beside[int(one)][int(other)] = held
+            lengths_on_and_off = (street + length, free) if on[index] else (street, free + length)
+            beside[int(face_index)][int(beside_index)] = lengths_on_and_off
     lengths = [sum(pair) for neighbours in beside for pair in neighbours.values()]
     return beside, max(float(np.mean(lengths)) if lengths else 1.0, 1.0)
 
@@ -435,7 +443,7 @@ def _neighbours(
 # --- edits ---------------------------------------------------------------------------------------
 
 
-def _done(
+def _as_edits(
     draft: Draft, faces: Mapping[str, Any], regions: list[Any]
 ) -> list[tuple[Edit, EditResult]]:
     """Say pieces as edits: known grids keep the land that is most theirs, the rest is drawn."""
@@ -459,26 +467,28 @@ def _done(
         return draft.tried(edits)
     except InputError:  # a grid would lose all its land on the way: begin with one grid
         merge = [{"kind": "merge", "grids": keys, "into": keys[0]}] if len(keys) > 1 else []
-        kept = int(np.argmax(overlap[0]))
-        rest = [r for piece, r in enumerate(regions) if piece != kept]
-        return draft.tried([*merge, *({"kind": "draw", "region": r} for r in rest)])
+        first_piece = int(np.argmax(overlap[0]))
+        others = [r for piece, r in enumerate(regions) if piece != first_piece]
+        return draft.tried([*merge, *({"kind": "draw", "region": r} for r in others)])
 
 
-def _plain(edit: Edit) -> dict[str, Any]:
+def _edit_as_json(edit: Edit) -> dict[str, Any]:
     """Write an edit as it goes through the door."""
     return {
-        name: _geojson(value) if isinstance(value, shapely.Geometry) else value
+        name: _as_geojson(value) if isinstance(value, shapely.Geometry) else value
         for name, value in edit.items()
     }
 
 
-def _geojson(geometry: Any) -> dict[str, Any]:
+def _as_geojson(geometry: Any) -> dict[str, Any]:
     return dict(shapely.geometry.mapping(geometry))
 
 
-def _after(done: Sequence[tuple[Edit, EditResult]], faces: Mapping[str, Any]) -> dict[str, Any]:
+def _land_after(
+    edits: Sequence[tuple[Edit, EditResult]], faces: Mapping[str, Any]
+) -> dict[str, Any]:
     land = dict(faces)
-    for _, change in done:
+    for _, change in edits:
         for key in change.retired:
             land.pop(key, None)
         land.update({key: face for key, face in change.after.items() if key in change.touched})

@@ -15,17 +15,17 @@ import sqlalchemy as sa
 from gis_service import access
 from gis_service.access import Actor, visible
 from gis_service.access.permissions import PLAN, READ_PLANS
-from gis_service.boundaries.linework.tessellation import Arc, Tessellation, land_changed
+from gis_service.boundaries.linework.tessellation import Arc, Tessellation, is_other_land
 from gis_service.boundaries.plans import life as plan_life
 from gis_service.boundaries.publication.duties import reopen_duties
 from gis_service.boundaries.publication.publishing import (
     Published,
-    difference,
-    earliest_day,
-    heirs,
-    land_moved,
+    find_difference,
+    find_earliest_day,
+    find_heirs,
+    find_land_moved,
     publish,
-    words,
+    words_of,
 )
 from gis_service.boundaries.publication.reading import (
     BaseGrid,
@@ -52,8 +52,8 @@ class ChangedGrid:
     @property
     def face(self) -> shapely.Geometry | None:
         """Its land: the new one, or the old one of a grid that ended."""
-        shown = self.after or self.before
-        return shapely.from_wkb(shown.wkb) if shown is not None else None
+        grid = self.after or self.before
+        return shapely.from_wkb(grid.wkb) if grid is not None else None
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class VersionComparison:
     @property
     def households_moved(self) -> int:
         """Households that lie in another grid."""
-        return sum(int(one["households"]) for one in self.moved)
+        return sum(int(flow["households"]) for flow in self.moved)
 
 
 def find_version(connection: sa.Connection, version_id: int) -> Version:
@@ -102,50 +102,52 @@ def list_versions(connection: sa.Connection, actor: Actor, scheme: str) -> list[
         With the plan that it came from, its reviews, and which version took it back.
     """
     reads = READ_PLANS.allows(actor)
-    row, who, plan, back = t.grid_version.c, t.actor.c, t.plan.c, t.version_withdrawal
+    version, actor_columns, plan, back = t.grid_version.c, t.actor.c, t.plan.c, t.version_withdrawal
     taken_back = back.alias("taken_back")
     rows = connection.execute(
         sa.select(
             t.grid_version,
-            who.name,
-            who.name_en,
+            actor_columns.name,
+            actor_columns.name_en,
             plan.plan_id,
             back.c.withdraws_id,
             taken_back.c.version_id.label("withdrawn_by"),
         )
-        .join(t.grid_scheme, t.grid_scheme.c.scheme_id == row.scheme_id)
-        .join(t.actor, who.actor_id == row.published_by)
-        .outerjoin(t.plan, plan.version_id == row.version_id)
-        .outerjoin(back, back.c.version_id == row.version_id)
-        .outerjoin(taken_back, taken_back.c.withdraws_id == row.version_id)
+        .join(t.grid_scheme, t.grid_scheme.c.scheme_id == version.scheme_id)
+        .join(t.actor, actor_columns.actor_id == version.published_by)
+        .outerjoin(t.plan, plan.version_id == version.version_id)
+        .outerjoin(back, back.c.version_id == version.version_id)
+        .outerjoin(taken_back, taken_back.c.withdraws_id == version.version_id)
         .where(t.grid_scheme.c.code == scheme)
-        .order_by(row.effective_day.desc())
+        .order_by(version.effective_day.desc())
     ).all()
-    first = earliest_day(connection, rows[0].effective_day) if rows else today(connection)
+    first = find_earliest_day(connection, rows[0].effective_day) if rows else today(connection)
     return [
         {
-            "version_id": one.version_id,
-            "effective_day": one.effective_day.isoformat(),
-            "published_at": one.published_at.isoformat(),
+            "version_id": row.version_id,
+            "effective_day": row.effective_day.isoformat(),
+            "published_at": row.published_at.isoformat(),
             "published_by": {
-                "actor_id": one.published_by, "name": one.name, "name_en": one.name_en,
+                "actor_id": row.published_by, "name": row.name, "name_en": row.name_en,
             },
-            "title": one.title,
-            "reason": one.reason if reads else "",
-            "counts": one.counts,
-            "plan_id": one.plan_id if reads else None,
+            "title": row.title,
+            "reason": row.reason if reads else "",
+            "counts": row.counts,
+            "plan_id": row.plan_id if reads else None,
             "reviews": (
-                plan_life.discussion(connection, one.plan_id)[0] if reads and one.plan_id else []
+                plan_life.read_discussion(connection, row.plan_id)[0]
+                if reads and row.plan_id
+                else []
             ),
-            "withdraws": one.withdraws_id,
-            "withdrawn_by": one.withdrawn_by,
+            "withdraws": row.withdraws_id,
+            "withdrawn_by": row.withdrawn_by,
             "earliest_day": first.isoformat(),
         }
-        for one in rows
+        for row in rows
     ]  # fmt: skip
 
 
-def compare(connection: sa.Connection, actor: Actor, a: int, b: int) -> VersionComparison:
+def compare_versions(connection: sa.Connection, actor: Actor, a: int, b: int) -> VersionComparison:
     """
     Tell what is different in a second version.
 
@@ -173,29 +175,29 @@ def compare(connection: sa.Connection, actor: Actor, a: int, b: int) -> VersionC
         raise ConflictError("boundaries.other_scheme")
     before = read_grids(connection, first.scheme_id, first.effective_day)
     after = read_grids(connection, second.scheme_id, second.effective_day)
-    grids = _changed(before, after)
-    moved = _households_moved(connection, actor, first, second, before | after)
+    grids = _find_changed(before, after)
+    moved = _count_households_moved(connection, actor, first, second, before | after)
     return VersionComparison(first, second, grids, moved)
 
 
-def _changed(before: dict[str, BaseGrid], after: dict[str, BaseGrid]) -> list[ChangedGrid]:
-    found = []
+def _find_changed(before: dict[str, BaseGrid], after: dict[str, BaseGrid]) -> list[ChangedGrid]:
+    changed = []
     for key in {**before, **after}:
         old, new = before.get(key), after.get(key)
         if old is not None and new is not None:
             if old.state_id == new.state_id:
                 continue
-            words = (old.name, old.code, old.parent) != (new.name, new.code, new.parent)
-            land = land_changed(old.wkb, new.wkb)
-            if not words and not land:
+            is_reworded = (old.name, old.code, old.parent) != (new.name, new.code, new.parent)
+            has_other_land = is_other_land(old.wkb, new.wkb)
+            if not is_reworded and not has_other_land:
                 continue
-            found.append(ChangedGrid(key, "land" if land else "words", old, new))
+            changed.append(ChangedGrid(key, "land" if has_other_land else "words", old, new))
         else:
-            found.append(ChangedGrid(key, "new" if old is None else "ended", old, new))
-    return found
+            changed.append(ChangedGrid(key, "new" if old is None else "ended", old, new))
+    return changed
 
 
-def _households_moved(
+def _count_households_moved(
     connection: sa.Connection,
     actor: Actor,
     first: Version,
@@ -223,24 +225,24 @@ def _households_moved(
         .order_by(n.desc(), old.c.grid_id, new.c.grid_id)
     )
 
-    def named(grid_id: int | None) -> tuple[str | None, str, str]:
-        known = grids.get(str(grid_id))
-        return (None, "", "") if known is None else (known.key, known.name, known.code)
+    def describe(grid_id: int | None) -> tuple[str | None, str, str]:
+        grid = grids.get(str(grid_id))
+        return (None, "", "") if grid is None else (grid.key, grid.name, grid.code)
 
-    found = []
+    flows = []
     for from_id, to_id, households, persons in rows:
-        (a, a_name, a_code), (b, b_name, b_code) = named(from_id), named(to_id)
-        found.append(
+        (a, a_name, a_code), (b, b_name, b_code) = describe(from_id), describe(to_id)
+        flows.append(
             {
                 "from": a, "from_name": a_name, "from_code": a_code,
                 "to": b, "to_name": b_name, "to_code": b_code,
                 "households": households, "people": int(persons),
             }
         )  # fmt: skip
-    return found
+    return flows
 
 
-def withdraw(
+def withdraw_version(
     connection: sa.Connection, actor: Actor, version_id: int, effective_day: date, reason: str
 ) -> Published:
     """
@@ -272,31 +274,34 @@ def withdraw(
     PLAN.require(actor)
     target = find_version(connection, version_id)
     lock_scheme(connection, target.scheme)
-    known = versions(connection, target.scheme)
-    place = [one.version_id for one in known].index(version_id)
-    if place == 0:
+    all_versions = versions(connection, target.scheme)
+    position = [version.version_id for version in all_versions].index(version_id)
+    if position == 0:
         raise ConflictError("boundaries.first_version")
-    back = t.version_withdrawal.c
-    if connection.scalar(sa.select(back.version_id).where(back.withdraws_id == version_id)):
+    withdrawal = t.version_withdrawal.c
+    if connection.scalar(
+        sa.select(withdrawal.version_id).where(withdrawal.withdraws_id == version_id)
+    ):
         raise ConflictError("boundaries.withdrawn_already")
-    before, made, now = (
-        read_boundaries(connection, one) for one in (known[place - 1], target, known[-1])
+    before, withdrawn, newest = (
+        read_boundaries(connection, version)
+        for version in (all_versions[position - 1], target, all_versions[-1])
     )
-    grids = _restored_grids(before, made, now)
-    linework = _restored_linework(before, made, now, grids)
+    grids = _restore_grids(before, withdrawn, newest)
+    linework = _restore_linework(before, withdrawn, newest, grids)
     faces = {
         key: shapely.from_wkb(grids[key].wkb)
         for key in linework.keys
-        if key not in now.grids or grids[key].wkb != now.grids[key].wkb
+        if key not in newest.grids or grids[key].wkb != newest.grids[key].wkb
     }
-    again = grids.keys() - now.grids.keys()
-    retired = [key for key in now.tessellation.keys if key not in grids]
-    successors = heirs(land_moved(now, faces, retired), again, retired)
+    again = grids.keys() - newest.grids.keys()
+    retired = [key for key in newest.tessellation.keys if key not in grids]
+    successors = find_heirs(find_land_moved(newest, faces, retired), again, retired)
     title = f"撤回：{target.title}" if target.title else "撤回"
     published = publish(
         connection,
         actor,
-        difference(now, grids, linework, faces, successors),
+        find_difference(newest, grids, linework, faces, successors),
         effective_day,
         title,
         reason,
@@ -309,7 +314,7 @@ def withdraw(
             version_id=published.version.version_id, withdraws_id=version_id
         )
     )
-    _plan_withdrawn(connection, actor, version_id, reason)
+    _withdraw_plan(connection, actor, version_id, reason)
     after = {
         "by": published.version.version_id,
         "effective_day": effective_day.isoformat(),
@@ -319,61 +324,63 @@ def withdraw(
     return replace(published, reopened_duties=duties)
 
 
-def _differs(one: BaseGrid | None, other: BaseGrid | None) -> bool:
+def _differs(grid: BaseGrid | None, other: BaseGrid | None) -> bool:
     """Compare what is said of a grid, not its rows: one that was taken back is the same again."""
-    if one is None or other is None:
-        return one is not other
-    if one.state_id == other.state_id:
+    if grid is None or other is None:
+        return grid is not other
+    if grid.state_id == other.state_id:
         return False
-    return one.wkb != other.wkb or words(one) != words(other)
+    return grid.wkb != other.wkb or words_of(grid) != words_of(other)
 
 
-def _restored_grids(
+def _restore_grids(
     before: Boundaries, target: Boundaries, newest: Boundaries
 ) -> dict[str, BaseGrid]:
     """Give the grids of the newest version with those of the target as they were before it."""
-    was, made, now = before.grids, target.grids, newest.grids
-    result = dict(now)
-    later = []
-    for key in {**was, **made}:
-        if not _differs(was.get(key), made.get(key)):
+    old_grids, target_grids, newest_grids = before.grids, target.grids, newest.grids
+    result = dict(newest_grids)
+    touched_later = []
+    for key in {**old_grids, **target_grids}:
+        if not _differs(old_grids.get(key), target_grids.get(key)):
             continue
-        one = made.get(key) or was[key]
-        if one.rank == target.lowest and _differs(made.get(key), now.get(key)):
-            later.append(one.name)
-        elif key in was:
-            result[key] = was[key]
+        grid = target_grids.get(key) or old_grids[key]
+        if grid.rank == target.lowest and _differs(target_grids.get(key), newest_grids.get(key)):
+            touched_later.append(grid.name)
+        elif key in old_grids:
+            result[key] = old_grids[key]
         else:
             result.pop(key, None)
-    if later:
-        raise ConflictError("boundaries.touched_later", grids=", ".join(sorted(later)[:10]))
+    if touched_later:
+        raise ConflictError("boundaries.touched_later", grids=", ".join(sorted(touched_later)[:10]))
     return result
 
 
-def _restored_linework(
+def _restore_linework(
     before: Boundaries, target: Boundaries, newest: Boundaries, grids: Mapping[str, BaseGrid]
 ) -> Tessellation:
     """Take the target's arcs out of the newest linework and put those before it back in."""
     order: dict[Arc, int] = {}
-    found = []
+    arc_sets = []
     for version in (before, target, newest):
         arcs = version.tessellation.named_arcs()
         order = {**dict(zip(arcs, version.arc_ids.tolist(), strict=True)), **order}
-        found.append(set(arcs))
-    was, made, now = found
-    if not (made - was) <= now:
+        arc_sets.append(set(arcs))
+    old_arcs, target_arcs, newest_arcs = arc_sets
+    if not (target_arcs - old_arcs) <= newest_arcs:
         raise ConflictError("boundaries.touched_later", grids="-")
-    kept = sorted((now - (made - was)) | (was - made), key=order.__getitem__)
-    keys = [one.key for one in grids.values() if one.rank == target.lowest]
-    return Tessellation.of_arcs(keys, kept)
+    restored = sorted(
+        (newest_arcs - (target_arcs - old_arcs)) | (old_arcs - target_arcs), key=order.__getitem__
+    )
+    keys = [grid.key for grid in grids.values() if grid.rank == target.lowest]
+    return Tessellation.of_arcs(keys, restored)
 
 
-def _plan_withdrawn(connection: sa.Connection, actor: Actor, version_id: int, reason: str) -> None:
+def _withdraw_plan(connection: sa.Connection, actor: Actor, version_id: int, reason: str) -> None:
     plan_id = connection.scalar(
         sa.select(t.plan.c.plan_id).where(
             t.plan.c.version_id == version_id, t.plan.c.status == "published"
         )
     )
     if plan_id is not None:
-        plan = plan_life.find(connection, plan_id, lock=True)
+        plan = plan_life.find_plan(connection, plan_id, lock=True)
         plan_life.decide(connection, actor, plan, "withdrawn", words=reason)

@@ -12,7 +12,7 @@ from gis_service.boundaries.history.changes import VersionComparison
 from gis_service.store.tables import SRID
 
 
-def comparison_file(found: VersionComparison) -> bytes:
+def write_comparison(comparison: VersionComparison) -> bytes:
     """
     Write a comparison.
 
@@ -30,26 +30,26 @@ def comparison_file(found: VersionComparison) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "comparison.gpkg")
         for layer in ("before", "after"):
-            _grids(found, layer).to_file(file, layer=layer, driver="GPKG")
+            _as_frame(comparison, layer).to_file(file, layer=layer, driver="GPKG")
         columns = [
             "from", "from_name", "from_code", "to", "to_name", "to_code", "households", "people",
         ]  # fmt: skip
-        moved = pd.DataFrame(found.moved, columns=columns)
+        moved = pd.DataFrame(comparison.moved, columns=columns)
         moved = moved.rename(columns={"from": "from_grid", "to": "to_grid"})
         table = gpd.GeoDataFrame(moved, geometry=np.full(len(moved), None, dtype=object))
         table.set_crs(SRID).to_file(file, layer="households_moved", driver="GPKG")
         return file.read_bytes()
 
 
-def _grids(found: VersionComparison, side: str) -> gpd.GeoDataFrame:
-    rows = [(one, getattr(one, side)) for one in found.grids]
-    rows = [(one, grid) for one, grid in rows if grid is not None]
+def _as_frame(comparison: VersionComparison, side: str) -> gpd.GeoDataFrame:
+    rows = [(change, getattr(change, side)) for change in comparison.grids]
+    rows = [(change, grid) for change, grid in rows if grid is not None]
     shapes = np.empty(len(rows), dtype=object)
     shapes[:] = [shapely.from_wkb(grid.wkb) for _, grid in rows]
     return gpd.GeoDataFrame(
         {
             "grid_id": [grid.grid_id for _, grid in rows],
-            "what": [one.what for one, _ in rows],
+            "what": [change.what for change, _ in rows],
             "rank": [grid.rank for _, grid in rows],
             "code": [grid.code for _, grid in rows],
             "name": [grid.name for _, grid in rows],

@@ -52,7 +52,7 @@ class LocalFrame:
         LocalFrame
             For chains that are to be compared.
         """
-        bounds = np.array([shapely.total_bounds(one) for one in geometries])
+        bounds = np.array([shapely.total_bounds(geometry) for geometry in geometries])
         bounds = np.nan_to_num(bounds)
         west, south = (np.floor(bounds[:, :2].min(axis=0) * PER_DEGREE) - 1).astype(int).tolist()
         east, north = (np.ceil(bounds[:, 2:].max(axis=0) * PER_DEGREE) + 1).astype(int).tolist()
@@ -97,20 +97,25 @@ class Chain:
 
     def reduced(self, owner: IntArray) -> "Chain":
         """Add up what belongs to one owner."""
-        mine = owner[self.owner]
+        owners = owner[self.owner]
         # sorted by a mixture, compared by the numbers: two that mix alike could only be told apart
         # wrongly, never be taken for one
-        mixed = self.lo * _MIX[0] + self.hi * _MIX[1] + mine.astype(np.uint64) * _MIX[2]
+        mixed = self.lo * _MIX[0] + self.hi * _MIX[1] + owners.astype(np.uint64) * _MIX[2]
         order = np.argsort(mixed)
-        a, b, c = self.lo[order], self.hi[order], mine[order]
+        a, b, c = self.lo[order], self.hi[order], owners[order]
         first = np.ones(len(order), dtype=bool)
         first[1:] = (a[1:] != a[:-1]) | (b[1:] != b[:-1]) | (c[1:] != c[:-1])
         start = np.flatnonzero(first)
         total = np.add.reduceat(self.sign[order], start) if len(start) else self.sign[:0]
-        left = total != 0
-        kept = order[start[left]]
+        is_left = total != 0
+        remaining = order[start[is_left]]
         return Chain(
-            self.xy, self.at[kept], a[start[left]], b[start[left]], total[left], mine[kept]
+            self.xy,
+            self.at[remaining],
+            a[start[is_left]],
+            b[start[is_left]],
+            total[is_left],
+            owners[remaining],
         )
 
     def owned(self, owner: IntArray) -> "Chain":
@@ -119,14 +124,16 @@ class Chain:
 
     def differing(self, other: "Chain") -> list[int]:
         """Tell whose borders differ."""
-        both = _joined(self, other)
-        every = np.arange(int(both.owner.max(initial=-1)) + 1)
-        owners: list[int] = np.unique(both.reduced(every).owner).tolist()
+        difference = _subtract(self, other)
+        every = np.arange(int(difference.owner.max(initial=-1)) + 1)
+        owners: list[int] = np.unique(difference.reduced(every).owner).tolist()
         return owners
 
     def undirected_difference(self, other: "Chain") -> "Chain":
         """Find segments that only one of two has."""
-        return _joined(_plain(self), _plain(other)).reduced(np.zeros(1, dtype=np.int64))
+        return _subtract(_without_direction(self), _without_direction(other)).reduced(
+            np.zeros(1, dtype=np.int64)
+        )
 
     def lines(self) -> GeometryArray:
         """
@@ -141,19 +148,19 @@ class Chain:
         return np.asarray(shapely.linestrings(ends), dtype=object)
 
 
-def _plain(chain: Chain) -> Chain:
+def _without_direction(chain: Chain) -> Chain:
     ones, none = np.ones(len(chain.lo), np.int64), np.zeros(len(chain.lo), np.int64)
     return Chain(chain.xy, chain.at, chain.lo, chain.hi, ones, none)
 
 
-def _joined(one: Chain, less: Chain) -> Chain:
+def _subtract(chain: Chain, less: Chain) -> Chain:
     return Chain(
-        np.concatenate([one.xy, less.xy]),
-        np.concatenate([one.at, less.at + len(one.xy)]),
-        np.concatenate([one.lo, less.lo]),
-        np.concatenate([one.hi, less.hi]),
-        np.concatenate([one.sign, -less.sign]),
-        np.concatenate([one.owner, less.owner]),
+        np.concatenate([chain.xy, less.xy]),
+        np.concatenate([chain.at, less.at + len(chain.xy)]),
+        np.concatenate([chain.lo, less.lo]),
+        np.concatenate([chain.hi, less.hi]),
+        np.concatenate([chain.sign, -less.sign]),
+        np.concatenate([chain.owner, less.owner]),
     )
 
 
@@ -162,25 +169,25 @@ def of_polygons(polygons: GeometryArray, frame: LocalFrame) -> Chain:
     parts, owner = shapely.get_parts(polygons, return_index=True)
     rings, part = shapely.get_rings(shapely.orient_polygons(parts), return_index=True)
     xy, ring = shapely.get_coordinates(rings, return_index=True)
-    return _directed(xy, ring, owner[part], frame)
+    return _make_chain(xy, ring, owner[part], frame)
 
 
 def of_lines(lines: GeometryArray, frame: LocalFrame) -> Chain:
     """Take lines as borders of one owner."""
     xy, line = shapely.get_coordinates(lines, return_index=True)
-    return _directed(xy, line, np.zeros(len(lines), dtype=np.int64), frame)
+    return _make_chain(xy, line, np.zeros(len(lines), dtype=np.int64), frame)
 
 
 def of_arcs(arcs: GeometryArray, left: IntArray, right: IntArray, frame: LocalFrame) -> Chain:
     """Take arcs as borders of the owners beside them."""
     ours, theirs = np.flatnonzero(left >= 0), np.flatnonzero(right >= 0)
     xy, line = shapely.get_coordinates(arcs[ours], return_index=True)
-    one = _directed(xy, line, left[ours], frame)
+    one = _make_chain(xy, line, left[ours], frame)
     xy, line = shapely.get_coordinates(arcs[theirs], return_index=True)
-    return _joined(one, _directed(xy, line, right[theirs], frame))
+    return _subtract(one, _make_chain(xy, line, right[theirs], frame))
 
 
-def _directed(xy: FloatArray, line: IntArray, owner: IntArray, frame: LocalFrame) -> Chain:
+def _make_chain(xy: FloatArray, line: IntArray, owner: IntArray, frame: LocalFrame) -> Chain:
     number = frame.number(xy)
     at = np.flatnonzero(line[1:] == line[:-1])
     a, b = number[at], number[at + 1]

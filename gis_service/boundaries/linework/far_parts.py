@@ -38,11 +38,11 @@ class LandPart:
     lat: float
 
 
-def parts_apart(polygons: Geometries) -> list[LandPart]:
+def find_parts_apart(polygons: Geometries) -> list[LandPart]:
     """Divide land where there is nothing for a thousand kilometres."""
     pieces, owner = shapely.get_parts(np.asarray(polygons, dtype=object), return_index=True)
-    there = ~shapely.is_empty(pieces)
-    pieces, owner = pieces[there], owner[there]
+    is_land = ~shapely.is_empty(pieces)
+    pieces, owner = pieces[is_land], owner[is_land]
     boxes = shapely.bounds(pieces)
     _, square = np.unique(np.floor(boxes[:, :2] / _SQUARE_DEGREES), axis=0, return_inverse=True)
     square = square.ravel()
@@ -55,18 +55,18 @@ def parts_apart(polygons: Geometries) -> list[LandPart]:
     across = np.maximum(west[:, None] - east, west - east[:, None]).clip(0)
     along = np.maximum(south[:, None] - north, south - north[:, None]).clip(0)
     gap_km = _DEGREE_KM * np.hypot(across * np.minimum(shrink[:, None], shrink), along)
-    of_square = _joined(gap_km <= MOST_APART_KM)
-    found = []
+    of_square = _number_connected(gap_km <= MOST_APART_KM)
+    land_parts = []
     for number in np.unique(of_square):
-        mine = of_square == number
-        lon = (west[mine].min() + east[mine].max()) / 2
-        lat = (south[mine].min() + north[mine].max()) / 2
-        places = np.unique(owner[mine[square]])
-        found.append(LandPart(tuple(places.tolist()), float(lon), float(lat)))
-    return sorted(found, key=lambda part: -len(part.places))
+        is_member = of_square == number
+        lon = (west[is_member].min() + east[is_member].max()) / 2
+        lat = (south[is_member].min() + north[is_member].max()) / 2
+        places = np.unique(owner[is_member[square]])
+        land_parts.append(LandPart(tuple(places.tolist()), float(lon), float(lat)))
+    return sorted(land_parts, key=lambda part: -len(part.places))
 
 
-def _joined(near: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+def _number_connected(near: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     """Give what is near in steps the number of its first square; without reading scipy."""
     number = np.arange(len(near))
     while True:
@@ -100,16 +100,16 @@ def refuse_apart(names: Sequence[str], polygons: Any) -> None:
             "boundaries.land_across_180", place=Place(feature=str(names[first])), grid=names[first],
             west=f"{bounds[first, 0]:.4f}", east=f"{bounds[first, 2]:.4f}",
         )  # fmt: skip
-    parts = parts_apart(polygons)
+    parts = find_parts_apart(polygons)
     if len(parts) < 2:
         return
-    told = "; ".join(
+    described = "; ".join(
         f"{names[part.places[0]]}{f' +{len(part.places) - 1}' if len(part.places) > 1 else ''}"
         f" ({part.lon:.2f}, {part.lat:.2f})"
         for part in parts[:_SHOWN]
     )
-    lost = parts[1].places[0]
+    second = parts[1].places[0]
     raise InputError(
-        "boundaries.land_apart", place=Place(feature=str(names[lost])), n=len(parts),
-        km=f"{MOST_APART_KM:,.0f}", parts=told,
+        "boundaries.land_apart", place=Place(feature=str(names[second])), n=len(parts),
+        km=f"{MOST_APART_KM:,.0f}", parts=described,
     )  # fmt: skip

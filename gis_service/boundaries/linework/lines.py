@@ -63,7 +63,7 @@ def segments_of(lines: Iterable[IntArray]) -> tuple[IntArray, IntArray]:
     if not arrays:
         return np.empty((0, 4), np.int64), np.empty(0, np.int64)
     xy = np.concatenate(arrays)
-    line = np.repeat(np.arange(len(arrays)), [len(one) for one in arrays])
+    line = np.repeat(np.arange(len(arrays)), [len(array) for array in arrays])
     same = line[1:] == line[:-1]
     segments = np.column_stack([xy[:-1], xy[1:]])[same]
     line = line[1:][same]
@@ -101,12 +101,12 @@ def node(segments: IntArray, cutters: IntArray) -> tuple[IntArray, IntArray]:
     existing = source < len(segments)
     fresh = ~existing
     for _ in range(_MOST_ROUNDS):
-        splits = _splits(pieces, existing, np.flatnonzero(fresh))
+        splits = _find_splits(pieces, existing, np.flatnonzero(fresh))
         if not splits:
             return pieces, source
         cut = np.array(sorted(splits), dtype=np.int64)
         parts = [
-            _split(pieces[index], splits[index], existing=bool(existing[index]))
+            _split_at(pieces[index], splits[index], existing=bool(existing[index]))
             for index in cut.tolist()
         ]
         counts = [len(part) for part in parts]
@@ -120,7 +120,9 @@ def node(segments: IntArray, cutters: IntArray) -> tuple[IntArray, IntArray]:
     raise InputError("boundaries.too_fine")
 
 
-def _splits(pieces: IntArray, existing: Mask, fresh: IntArray) -> dict[int, list[tuple[int, int]]]:
+def _find_splits(
+    pieces: IntArray, existing: Mask, fresh: IntArray
+) -> dict[int, list[tuple[int, int]]]:
     """Find where a fresh piece meets another one elsewhere than end to end."""
     if not len(fresh):
         return {}
@@ -128,40 +130,48 @@ def _splits(pieces: IntArray, existing: Mask, fresh: IntArray) -> dict[int, list
     box_low, box_high = low[fresh].min(axis=0), high[fresh].max(axis=0)
     near = np.flatnonzero(((low <= box_high) & (high >= box_low)).all(axis=1))
     boxes = shapely.box(low[near, 0], low[near, 1], high[near, 0], high[near, 1])
-    mine = shapely.box(low[fresh, 0], low[fresh, 1], high[fresh, 0], high[fresh, 1])
-    one, other = shapely.STRtree(boxes).query(mine)
-    one, other = fresh[one], near[other]
+    fresh_boxes = shapely.box(low[fresh, 0], low[fresh, 1], high[fresh, 0], high[fresh, 1])
+    first_index, second_index = shapely.STRtree(boxes).query(fresh_boxes)
+    first_index, second_index = fresh[first_index], near[second_index]
     is_fresh = np.zeros(len(pieces), dtype=bool)
     is_fresh[fresh] = True
-    once = (one != other) & (~is_fresh[other] | (one < other))
-    one, other = one[once], other[once]
+    once = (first_index != second_index) & (~is_fresh[second_index] | (first_index < second_index))
+    first_index, second_index = first_index[once], second_index[once]
     # the existing one comes first: it keeps its place
-    swap = existing[other] & ~existing[one]
-    one, other = np.where(swap, other, one), np.where(swap, one, other)
-    a, b, c, d = pieces[one, :2], pieces[one, 2:], pieces[other, :2], pieces[other, 2:]
-    sides = [_turn(a, b, c), _turn(a, b, d), _turn(c, d, a), _turn(c, d, b)]
-    mixed = existing[one] & ~existing[other]
-    found: dict[int, list[tuple[int, int]]] = {}
+    swap = existing[second_index] & ~existing[first_index]
+    first_index, second_index = (
+        np.where(swap, second_index, first_index),
+        np.where(swap, first_index, second_index),
+    )
+    a, b, c, d = (
+        pieces[first_index, :2],
+        pieces[first_index, 2:],
+        pieces[second_index, :2],
+        pieces[second_index, 2:],
+    )
+    sides = [_turn_of(a, b, c), _turn_of(a, b, d), _turn_of(c, d, a), _turn_of(c, d, b)]
+    mixed = existing[first_index] & ~existing[second_index]
+    splits: dict[int, list[tuple[int, int]]] = {}
     for side, point, (start, end), index in (
-        (sides[0], c, (a, b), one), (sides[1], d, (a, b), one),
-        (sides[2], a, (c, d), other), (sides[3], b, (c, d), other),
+        (sides[0], c, (a, b), first_index), (sides[1], d, (a, b), first_index),
+        (sides[2], a, (c, d), second_index), (sides[3], b, (c, d), second_index),
     ):  # fmt: skip
         near_line = (side == 0) | (mixed & _within_a_step(point, start, end))
-        on = np.flatnonzero(near_line & _strictly_between(point, start, end))
-        side[on] = 0
-        for row in on.tolist():
-            found.setdefault(int(index[row]), []).append((int(point[row, 0]), int(point[row, 1])))
+        on_line = np.flatnonzero(near_line & _strictly_between(point, start, end))
+        side[on_line] = 0
+        for row in on_line.tolist():
+            splits.setdefault(int(index[row]), []).append((int(point[row, 0]), int(point[row, 1])))
     crossing = np.flatnonzero((sides[0] * sides[1] < 0) & (sides[2] * sides[3] < 0))
     for row in crossing.tolist():
-        first, second = int(one[row]), int(other[row])
-        place = _crossing(pieces[first], pieces[second], slide=bool(existing[first]))
+        first, second = int(first_index[row]), int(second_index[row])
+        place = _choose_crossing(pieces[first], pieces[second], slide=bool(existing[first]))
         for index in (first, second):
             if place not in (tuple(pieces[index, :2].tolist()), tuple(pieces[index, 2:].tolist())):
-                found.setdefault(index, []).append(place)
-    return found
+                splits.setdefault(index, []).append(place)
+    return splits
 
 
-def _turn(a: IntArray, b: IntArray, c: IntArray) -> npt.NDArray[np.int8]:
+def _turn_of(a: IntArray, b: IntArray, c: IntArray) -> npt.NDArray[np.int8]:
     along, to = b - a, c - a
     turn = np.sign(along[:, 0] * to[:, 1] - along[:, 1] * to[:, 0])
     return np.asarray(turn, dtype=np.int8)
@@ -177,12 +187,12 @@ def _within_a_step(point: IntArray, start: IntArray, end: IntArray) -> Mask:
 def _strictly_between(point: IntArray, start: IntArray, end: IntArray) -> Mask:
     """Of points on the line through start and end, or a step beside it."""
     along = end - start
-    at = ((point - start) * along).sum(axis=1)
+    along_line = ((point - start) * along).sum(axis=1)
     tip = (point == start).all(axis=1) | (point == end).all(axis=1)
-    return np.asarray((at > 0) & (at < (along**2).sum(axis=1)) & ~tip, dtype=bool)
+    return np.asarray((along_line > 0) & (along_line < (along**2).sum(axis=1)) & ~tip, dtype=bool)
 
 
-def _crossing(first: IntArray, second: IntArray, *, slide: bool) -> tuple[int, int]:
+def _choose_crossing(first: IntArray, second: IntArray, *, slide: bool) -> tuple[int, int]:
     """Choose the lattice point for a crossing; on an existing edge the one that bends it least."""
     x0, y0, x1, y1 = first.tolist()
     u0, v0, u1, v1 = second.tolist()
@@ -194,10 +204,10 @@ def _crossing(first: IntArray, second: IntArray, *, slide: bool) -> tuple[int, i
     for end in ((x0, y0), (x1, y1)):
         if max(abs(x - end[0]), abs(y - end[1])) <= AT_END:
             return end
-    return nearest_on(first, round(x), round(y))
+    return find_nearest_on(first, round(x), round(y))
 
 
-def nearest_on(edge: IntArray, x: int, y: int) -> tuple[int, int]:
+def find_nearest_on(edge: IntArray, x: int, y: int) -> tuple[int, int]:
     """Find the lattice point near a place on an edge that lies on the edge most exactly."""
     x0, y0, x1, y1 = edge.tolist()
     flat = abs(x1 - x0) >= abs(y1 - y0)
@@ -216,39 +226,39 @@ def nearest_on(edge: IntArray, x: int, y: int) -> tuple[int, int]:
     return place if flat else (place[1], place[0])
 
 
-def _split(piece: IntArray, places: list[tuple[int, int]], *, existing: bool) -> IntArray:
+def _split_at(piece: IntArray, places: list[tuple[int, int]], *, existing: bool) -> IntArray:
     start, end = piece[:2], piece[2:]
     points = np.array(sorted(set(places)), dtype=np.int64)
     order = np.argsort(((points - start) * (end - start)).sum(axis=1), kind="stable")
     path = np.concatenate([[start], points[order], [end]])
     if existing:
-        path = _levelled(path)
+        path = _level(path)
     parts = np.column_stack([path[:-1], path[1:]])
-    kept: IntArray = parts[(parts[:, :2] != parts[:, 2:]).any(axis=1)]
-    return kept
+    segments: IntArray = parts[(parts[:, :2] != parts[:, 2:]).any(axis=1)]
+    return segments
 
 
-def _levelled(path: IntArray) -> IntArray:
+def _level(path: IntArray) -> IntArray:
     """Bend an edge back by one vertex more where its new vertices took land of one side."""
     local = path - path[0]
-    taken = int((local[:-1, 0] * local[1:, 1] - local[:-1, 1] * local[1:, 0]).sum())
+    area_taken = int((local[:-1, 0] * local[1:, 1] - local[:-1, 1] * local[1:, 0]).sum())
     steps = (path[1:] - path[:-1]).astype(float)
-    if abs(taken) <= max(_EXACT, int(BENT * float((local[-1] ** 2).sum()))):
+    if abs(area_taken) <= max(_EXACT, int(BENT * float((local[-1] ** 2).sum()))):
         return path
     longest = int(np.argmax(np.hypot(steps[:, 0], steps[:, 1])))
     (x0, y0), (x1, y1) = path[longest].tolist(), path[longest + 1].tolist()
     flat = abs(x1 - x0) >= abs(y1 - y0)
     if not flat:
-        x0, y0, x1, y1, taken = y0, x0, y1, x1, -taken
+        x0, y0, x1, y1, area_taken = y0, x0, y1, x1, -area_taken
     run, rise = x1 - x0, y1 - y0
     across = np.unique(np.linspace(x0, x1, _TRIES + 2)[1:-1].astype(np.int64))
     across = across[(across != x0) & (across != x1)]
     if not len(across):
         return path
     # the triangle start, new vertex, end has to give back what was taken: run·h - rise·a = taken
-    wanted = (across - x0) * rise + taken
-    upright = y0 + np.floor_divide(2 * wanted + run, 2 * run)
-    miss = np.abs((upright - y0) * run - wanted)
+    needed = (across - x0) * rise + area_taken
+    upright = y0 + np.floor_divide(2 * needed + run, 2 * run)
+    miss = np.abs((upright - y0) * run - needed)
     best = int(np.argmin(miss))
     place = (int(across[best]), int(upright[best]))
     return np.insert(path, longest + 1, place if flat else place[::-1], axis=0)
@@ -300,25 +310,25 @@ class Cut:
         pairs = np.unique(
             np.column_stack([self.left[across], self.right[across], turned[across]]), axis=0
         )
-        for one, other, turn in pairs.tolist():
-            beside.setdefault(one, []).append((other, bool(turn)))
-            beside.setdefault(other, []).append((one, bool(turn)))
+        for left_atom, neighbour, turn in pairs.tolist():
+            beside.setdefault(left_atom, []).append((neighbour, bool(turn)))
+            beside.setdefault(neighbour, []).append((left_atom, bool(turn)))
         values: list[Any] = [None] * (len(self.atoms) + 1)
-        seen = [False] * (len(self.atoms) + 1)
+        is_known = [False] * (len(self.atoms) + 1)
         waiting = sorted(known)
         for index in waiting:
-            values[index], seen[index] = known[index], True
+            values[index], is_known[index] = known[index], True
         while waiting:
             index = waiting.pop()
-            for other, turn in beside.get(index, ()):
-                if not seen[other]:
-                    values[other] = (not values[index]) if turn else values[index]
-                    seen[other] = True
-                    waiting.append(other)
+            for neighbour, turn in beside.get(index, ()):
+                if not is_known[neighbour]:
+                    values[neighbour] = (not values[index]) if turn else values[index]
+                    is_known[neighbour] = True
+                    waiting.append(neighbour)
         return values
 
 
-def cut(segments: IntArray, cutters: IntArray) -> Cut:
+def cut_linework(segments: IntArray, cutters: IntArray) -> Cut:
     """
     Put a new line into linework and find the faces.
 
@@ -350,15 +360,15 @@ def cut(segments: IntArray, cutters: IntArray) -> Cut:
     first[1:] = keys[order][1:] != keys[order][:-1]
     group = np.cumsum(first) - 1
     times = np.bincount(group, weights=is_new[order])
-    kept = order[first]
+    first_of_each = order[first]
     if np.bincount(group, weights=~is_new[order]).max(initial=0) > 1:
         raise InputError("boundaries.too_fine")
-    along = np.argsort(kept, kind="stable")
-    chosen = kept[along]
+    along = np.argsort(first_of_each, kind="stable")
+    chosen = first_of_each[along]
     parity = (times[along] % 2).astype(bool)
     pieces, nodes = pieces[chosen], nodes[chosen]
     source = np.where(is_new[chosen], -1, source[chosen])
-    atoms, left, right = _faces(pieces, nodes, points)
+    atoms, left, right = _find_atoms(pieces, nodes, points)
     return Cut(pieces, source, parity, nodes, points, atoms, left, right)
 
 
@@ -366,7 +376,7 @@ def _complex(xy: npt.NDArray[Any]) -> npt.NDArray[np.complex128]:
     return np.asarray(xy[:, 0] + 1j * xy[:, 1], dtype=np.complex128)
 
 
-def _faces(
+def _find_atoms(
     pieces: IntArray, nodes: IntArray, points: npt.NDArray[np.complex128]
 ) -> tuple[GeometryArray, IntArray, IntArray]:
     lines = np.asarray(shapely.linestrings(pieces.reshape(-1, 2, 2).astype(float)), dtype=object)
@@ -377,9 +387,9 @@ def _faces(
     if not len(xy):
         none = np.full(len(pieces), outside)
         return atoms, none, none.copy()
-    at = np.searchsorted(points, _complex(xy))
+    node_of_vertex = np.searchsorted(points, _complex(xy))
     same = ring[1:] == ring[:-1]
-    directed = at[:-1][same] * count + at[1:][same]
+    directed = node_of_vertex[:-1][same] * count + node_of_vertex[1:][same]
     atom = ring_atom[ring[1:][same]]
     order = np.argsort(directed)
     directed, atom = directed[order], atom[order]
@@ -412,7 +422,7 @@ class Link:
         return Link(self.end, self.start, self.kind, self.right, self.left, self.drawn)
 
 
-def chains(links: list[Link], is_junction: Mask) -> list[list[Link]]:
+def join_links(links: list[Link], is_junction: Mask) -> list[list[Link]]:
     """
     Join pieces into arcs.
 
@@ -428,30 +438,30 @@ def chains(links: list[Link], is_junction: Mask) -> list[list[Link]]:
     list of list of Link
         Each arc's pieces in order, along one direction; in a fixed order.
     """
-    at: dict[int, list[int]] = {}
+    links_at: dict[int, list[int]] = {}
     for index, link in enumerate(links):
-        at.setdefault(link.start, []).append(index)
-        at.setdefault(link.end, []).append(index)
+        links_at.setdefault(link.start, []).append(index)
+        links_at.setdefault(link.end, []).append(index)
     used = [False] * len(links)
 
     def follow(link: Link) -> list[Link]:
         path = [link]
         while True:
-            here = path[-1].end
-            if is_junction[here] or len(at[here]) != 2:
+            node = path[-1].end
+            if is_junction[node] or len(links_at[node]) != 2:
                 return path
-            ahead = next((index for index in at[here] if not used[index]), None)
+            ahead = next((index for index in links_at[node] if not used[index]), None)
             if ahead is None:
                 return path
             after = links[ahead]
-            after = after if after.start == here else after.turned()
+            after = after if after.start == node else after.turned()
             last = path[-1]
-            if _beside(after) != _beside(last):
+            if _marks_of(after) != _marks_of(last):
                 return path
             used[ahead] = True
             path.append(after)
 
-    found = []
+    arcs = []
     for index in sorted(range(len(links)), key=lambda i: (links[i].start, links[i].end)):
         if used[index]:
             continue
@@ -459,19 +469,19 @@ def chains(links: list[Link], is_junction: Mask) -> list[list[Link]]:
         forward = follow(links[index])
         back = follow(links[index].turned())[1:]
         path = [link.turned() for link in reversed(back)] + forward
-        found.append(_canonical(path, is_junction))
-    return found
+        arcs.append(_in_order(path, is_junction))
+    return arcs
 
 
-def _beside(link: Link) -> tuple[str, str | None, str | None, bool]:
+def _marks_of(link: Link) -> tuple[str, str | None, str | None, bool]:
     return link.kind, link.left, link.right, link.drawn
 
 
-def _canonical(path: list[Link], is_junction: Mask) -> list[Link]:
+def _in_order(path: list[Link], is_junction: Mask) -> list[Link]:
     """Give an arc the direction that begins at its lower end, a free ring its lowest node."""
     start = path[0].start
     if start == path[-1].end and is_junction[start]:
-        return path if path[0].end < path[-1].start else [one.turned() for one in reversed(path)]
+        return path if path[0].end < path[-1].start else [link.turned() for link in reversed(path)]
     if start == path[-1].end:
         lowest = min(range(len(path)), key=lambda i: path[i].start)
         path = path[lowest:] + path[:lowest]

@@ -57,18 +57,21 @@ class PackedShapes:
         geometry, shape
             Positions, a pair for each meeting.
         """
-        which, block = self._tree.query(geometries)
-        at = (block[:, None] * _BLOCK + np.arange(_BLOCK)).ravel()
-        which, at = np.repeat(which, _BLOCK)[at < len(self)], at[at < len(self)]
-        shape = self._order[at]
-        mine, theirs = shapely.bounds(geometries)[which], self._bounds[shape]
-        meets = (mine[:, :2] <= theirs[:, 2:]) & (mine[:, 2:] >= theirs[:, :2])
-        which, shape = which[meets.all(axis=1)], shape[meets.all(axis=1)]
+        geometry, block = self._tree.query(geometries)
+        position = (block[:, None] * _BLOCK + np.arange(_BLOCK)).ravel()
+        geometry, position = (
+            np.repeat(geometry, _BLOCK)[position < len(self)],
+            position[position < len(self)],
+        )
+        shape = self._order[position]
+        box, shape_box = shapely.bounds(geometries)[geometry], self._bounds[shape]
+        meets = (box[:, :2] <= shape_box[:, 2:]) & (box[:, 2:] >= shape_box[:, :2])
+        geometry, shape = geometry[meets.all(axis=1)], shape[meets.all(axis=1)]
         if predicate is not None:
             shapely.prepare(geometries)
-            holds = getattr(shapely, predicate)(geometries[which], self[shape])
-            which, shape = which[holds], shape[holds]
-        return which, shape
+            holds = getattr(shapely, predicate)(geometries[geometry], self[shape])
+            geometry, shape = geometry[holds], shape[holds]
+        return geometry, shape
 
 
 def _neighbours_together(bounds: npt.NDArray[np.float64]) -> IntArray:

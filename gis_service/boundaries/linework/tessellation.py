@@ -111,9 +111,9 @@ class Tessellation:
         """
         with_outside = np.append(parent, OUTSIDE)  # index -1 finds it
         left, right = with_outside[self.left], with_outside[self.right]
-        kept = np.flatnonzero(left != right)
-        faces = build_faces(self.arcs[kept], left[kept], right[kept], parent_keys)
-        return faces, kept, left[kept], right[kept]
+        borders = np.flatnonzero(left != right)
+        faces = build_faces(self.arcs[borders], left[borders], right[borders], parent_keys)
+        return faces, borders, left[borders], right[borders]
 
 
 def build_faces(
@@ -122,9 +122,9 @@ def build_faces(
     """Polygonise arcs and hand each face to the grid its arcs name."""
     polygons, *leftovers = shapely.polygonize_full(arcs)
     for leftover in shapely.get_parts(np.asarray(leftovers, dtype=object)):
-        raise InputError("boundaries.arc_in_the_air", place=_place(leftover))
+        raise InputError("boundaries.arc_in_the_air", place=_place_of(leftover))
     faces = shapely.orient_polygons(shapely.get_parts(polygons))
-    on_left, on_right = faces_beside(arcs, faces)
+    on_left, on_right = find_faces_beside(arcs, faces)
     owner = np.full(len(faces) + 1, OUTSIDE, dtype=np.int64)  # the last one is the outside
     owner[on_left] = left
     owner[on_right] = right
@@ -134,31 +134,33 @@ def build_faces(
         arc = int(wrong[0])
         names = [keys[side] for side in (left[arc], right[arc]) if side >= 0]
         raise InputError(
-            "boundaries.arcs_disagree", place=_place(arcs[arc]), grids=" / ".join(names)
+            "boundaries.arcs_disagree", place=_place_of(arcs[arc]), grids=" / ".join(names)
         )
-    mine = np.flatnonzero(owner[:-1] >= 0)
-    missing = np.setdiff1d(np.arange(len(keys)), owner[mine])
+    owned = np.flatnonzero(owner[:-1] >= 0)
+    missing = np.setdiff1d(np.arange(len(keys)), owner[owned])
     if len(missing):
         raise InputError(
             "boundaries.grid_without_land", place=Place(feature=keys[missing[0]]), n=len(missing)
         )
-    order = mine[np.argsort(owner[mine], kind="stable")]
+    order = owned[np.argsort(owner[owned], kind="stable")]
     result = shapely.multipolygons(faces[order], indices=owner[order])
     return np.asarray(result, dtype=object)
 
 
-def faces_beside(arcs: GeometryArray, faces: GeometryArray) -> tuple[IndexArray, IndexArray]:
+def find_faces_beside(arcs: GeometryArray, faces: GeometryArray) -> tuple[IndexArray, IndexArray]:
     """Find the face on each side of each arc."""
     arc_xy, arc_of = shapely.get_coordinates(arcs, return_index=True)
     first = np.searchsorted(arc_of, np.arange(len(arcs)))
-    a, b = _points(arc_xy[first]), _points(arc_xy[first + 1])
+    a, b = _as_complex(arc_xy[first]), _as_complex(arc_xy[first + 1])
     rings, ring_face = shapely.get_rings(faces, return_index=True)
     xy, ring = shapely.get_coordinates(rings, return_index=True)
-    begun = np.unique(np.concatenate([arc_xy[first, 0], arc_xy[first + 1, 0]]))
-    place = np.minimum(np.searchsorted(begun, xy[:-1, 0]), max(len(begun) - 1, 0))
-    asked = (ring[1:] == ring[:-1]) & (begun[place] == xy[:-1, 0]) if len(begun) else ring[1:] < 0
-    starts, ends = _points(xy[:-1][asked]), _points(xy[1:][asked])
-    face = ring_face[ring[1:][asked]]
+    wanted_x = np.unique(np.concatenate([arc_xy[first, 0], arc_xy[first + 1, 0]]))
+    place = np.minimum(np.searchsorted(wanted_x, xy[:-1, 0]), max(len(wanted_x) - 1, 0))
+    is_candidate = (
+        (ring[1:] == ring[:-1]) & (wanted_x[place] == xy[:-1, 0]) if len(wanted_x) else ring[1:] < 0
+    )
+    starts, ends = _as_complex(xy[:-1][is_candidate]), _as_complex(xy[1:][is_candidate])
+    face = ring_face[ring[1:][is_candidate]]
     by_segment = dict(zip(zip(starts, ends, strict=True), face.tolist(), strict=True))
     outside = len(faces)
     on_left = [by_segment.get(segment, outside) for segment in zip(a, b, strict=True)]
@@ -166,26 +168,26 @@ def faces_beside(arcs: GeometryArray, faces: GeometryArray) -> tuple[IndexArray,
     return np.array(on_left, dtype=np.int64), np.array(on_right, dtype=np.int64)
 
 
-def land_changed(before: bytes, after: bytes) -> bool:
+def is_other_land(before: bytes, after: bytes) -> bool:
     """Tell whether a grid has other land; one that only gained or lost a vertex has not."""
     if before == after:
         return False
-    odd = shapely.symmetric_difference(shapely.from_wkb(before), shapely.from_wkb(after))
-    return land_m2(odd) > CRUMB_M2
+    differing = shapely.symmetric_difference(shapely.from_wkb(before), shapely.from_wkb(after))
+    return measure_land_m2(differing) > CRUMB_M2
 
 
-def land_m2(geometry: shapely.Geometry) -> float:
+def measure_land_m2(geometry: shapely.Geometry) -> float:
     """Measure the land of a geometry, whose points and lines have none."""
     parts = shapely.get_parts(geometry)
     return float(area_m2(parts[shapely.get_dimensions(parts) == 2]).sum())
 
 
-def _points(xy: npt.NDArray[np.float64]) -> list[complex]:
+def _as_complex(xy: npt.NDArray[np.float64]) -> list[complex]:
     values: list[complex] = (xy[:, 0] + 1j * xy[:, 1]).tolist()
     return values
 
 
-def _place(geometry: shapely.Geometry) -> Place:
+def _place_of(geometry: shapely.Geometry) -> Place:
     lon, lat = shapely.get_coordinates(geometry)[0]
     return Place(feature=f"{lon:.6f}, {lat:.6f}")
 
@@ -244,19 +246,19 @@ def from_polygons(
     noded = shapely.union_all(shapely.boundary(array), grid_size=LATTICE)
     arcs = shapely.get_parts(shapely.line_merge(noded))
     faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(noded)))
-    owner, flaws = _owners(keys, array, faces, tolerance_m2)
+    owner, flaws = _find_owners(keys, array, faces, tolerance_m2)
     faces = shapely.orient_polygons(faces)
-    on_left, on_right = faces_beside(arcs, faces)
+    on_left, on_right = find_faces_beside(arcs, faces)
     sides = np.append(owner, OUTSIDE)
     left, right = sides[on_left], sides[on_right]
-    kept = left != right
+    is_border = left != right
     return (
         Tessellation(
             tuple(str(key) for key in keys),
-            np.asarray(arcs[kept], dtype=object),
-            np.full(int(kept.sum()), kinds),
-            left[kept],
-            right[kept],
+            np.asarray(arcs[is_border], dtype=object),
+            np.full(int(is_border.sum()), kinds),
+            left[is_border],
+            right[is_border],
         ),
         flaws,
     )
@@ -265,7 +267,7 @@ def from_polygons(
 _POLYGONAL: Final = ("Polygon", "MultiPolygon")
 
 
-def _owners(
+def _find_owners(
     keys: Sequence[str], polygons: GeometryArray, faces: GeometryArray, tolerance_m2: float
 ) -> tuple[IndexArray, list[Flaw]]:
     inside = shapely.point_on_surface(faces)
@@ -282,7 +284,7 @@ def _owners(
         if claimants and area > tolerance_m2:
             raise InputError(
                 "boundaries.overlap",
-                place=_place(inside[index]),
+                place=_place_of(inside[index]),
                 grids=" / ".join(claimants),
                 area_m2=f"{area:,.1f}",
             )

@@ -51,7 +51,7 @@ class Base(Boundaries):
     officers: frozenset[str]
 
 
-def state_of_data(connection: sa.Connection) -> tuple[Any, ...]:
+def read_data_state(connection: sa.Connection) -> tuple[Any, ...]:
     """Name the state of what a base is read from."""
     return tuple(counts(connection, READ).values())
 
@@ -62,8 +62,8 @@ def read_base(connection: sa.Connection, version: Version) -> Base:
         sa.select(t.grid_scheme).where(t.grid_scheme.c.scheme_id == version.scheme_id)
     ).one()
     drawn = read_boundaries(connection, version)
-    houses = _houses(connection)
-    streets, water = _streets(connection), _water(connection)
+    houses = _read_houses(connection)
+    streets, water = _read_streets(connection), _read_banks(connection)
     return Base(
         version,
         drawn.grids,
@@ -71,31 +71,31 @@ def read_base(connection: sa.Connection, version: Version) -> Base:
         drawn.arc_ids,
         scheme.several_parts,
         scheme.size_rule,
-        _units(connection, houses),
+        _count_units(connection, houses),
         PackedShapes(np.concatenate([streets, water])),
         len(streets),
         PackedShapes(houses.shapes),
         houses.ids,
         houses.counts[:, 0].astype(np.int64),
-        _with_officer(connection),
+        _read_grids_with_officer(connection),
     )
 
 
-def _units(connection: sa.Connection, houses: "_Houses") -> Units:
+def _count_units(connection: sa.Connection, houses: "_Houses") -> Units:
     """Count by building what moves with it; everything else stands alone."""
     parts = [
-        _homes(houses),
-        _homes_without_building(connection),
-        _premises(connection),
-        _hazards(connection),
-        _incidents(connection),
+        _homes_in_buildings(houses),
+        _read_homes_without_building(connection),
+        _read_premises(connection),
+        _read_hazards(connection),
+        _read_incidents(connection),
     ]
     xy = np.concatenate([part[0] for part in parts])
     counts = np.concatenate([part[1] for part in parts])
     return Units(xy[:, 0], xy[:, 1], counts)
 
 
-_Placed = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+_PlacedCounts = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class _Houses:
     counts: npt.NDArray[np.float64]
 
 
-def _houses(connection: sa.Connection) -> _Houses:
+def _read_houses(connection: sa.Connection) -> _Houses:
     home, house = t.household.c, t.building.c
     shape = sa.type_coerce(sa.func.coalesce(house.footprint, house.point), Geometry("GEOMETRY"))
     rows = read_arrays(
@@ -124,17 +124,17 @@ def _houses(connection: sa.Connection) -> _Houses:
     ids = rows["id"][order]
     homes = read_arrays(
         connection,
-        sa.select(home.building_id.label("id"), *_counted())
+        sa.select(home.building_id.label("id"), *_household_counts())
         .where(visible(SYSTEM, t.household), home.building_id.is_not(None))
         .group_by(home.building_id),
     )
     counts = np.zeros((len(ids), 3))
-    counts[np.searchsorted(ids, homes["id"])] = _three(homes)
+    counts[np.searchsorted(ids, homes["id"])] = _stack_counts(homes)
     xy = np.column_stack([rows["lon"], rows["lat"]])[order]
     return _Houses(ids, xy, rows["shape"][order], counts)
 
 
-def _counted() -> list[sa.ColumnElement[Any]]:
+def _household_counts() -> list[sa.ColumnElement[Any]]:
     home = t.household.c
     care = sa.func.count().filter(sa.func.cardinality(home.care_tags) > 0)
     return [
@@ -144,29 +144,29 @@ def _counted() -> list[sa.ColumnElement[Any]]:
     ]
 
 
-def _three(rows: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
+def _stack_counts(rows: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
     return np.column_stack([rows["n"], rows["people"], rows["care"]]).astype(float)
 
 
-def _homes(houses: _Houses) -> _Placed:
+def _homes_in_buildings(houses: _Houses) -> _PlacedCounts:
     """Take the buildings with households; those that share a place are one."""
     lived = houses.counts[:, 0] > 0
-    return _by_place(houses.xy[lived], houses.counts[lived])
+    return _sum_by_place(houses.xy[lived], houses.counts[lived])
 
 
-def _homes_without_building(connection: sa.Connection) -> _Placed:
+def _read_homes_without_building(connection: sa.Connection) -> _PlacedCounts:
     home = t.household.c
     rows = read_arrays(
         connection,
-        _places(home.household_id, home.point)
+        _select_places(home.household_id, home.point)
         .add_columns(home.people, (sa.func.cardinality(home.care_tags) > 0).label("care"))
         .where(visible(SYSTEM, t.household), home.building_id.is_(None)),
     )
     rows["n"] = np.ones(len(rows["id"]), dtype=np.int64)
-    return _by_place(np.column_stack([rows["lon"], rows["lat"]]), _three(rows))
+    return _sum_by_place(np.column_stack([rows["lon"], rows["lat"]]), _stack_counts(rows))
 
 
-def _by_place(xy: npt.NDArray[np.float64], counts: npt.NDArray[np.float64]) -> _Placed:
+def _sum_by_place(xy: npt.NDArray[np.float64], counts: npt.NDArray[np.float64]) -> _PlacedCounts:
     order = np.lexsort((xy[:, 1], xy[:, 0]))
     xy, counts = xy[order], counts[order]
     first = np.ones(len(xy), dtype=bool)
@@ -176,16 +176,16 @@ def _by_place(xy: npt.NDArray[np.float64], counts: npt.NDArray[np.float64]) -> _
     return xy[begins], np.hstack([summed, np.zeros((len(begins), 3))])
 
 
-def _places(identity: sa.ColumnElement[int], point: sa.ColumnElement[Any]) -> sa.Select[Any]:
+def _select_places(identity: sa.ColumnElement[int], point: sa.ColumnElement[Any]) -> sa.Select[Any]:
     lon, lat = (
         sa.type_coerce(measure(point), sa.Double) for measure in (sa.func.ST_X, sa.func.ST_Y)
     )
     return sa.select(identity.label("id"), lon.label("lon"), lat.label("lat"))
 
 
-def _alone(
+def _read_single_units(
     connection: sa.Connection, query: sa.Select[Any], column: int, share: float = 1
-) -> _Placed:
+) -> _PlacedCounts:
     """Take what stands alone, by id: its place, and a count in one column."""
     rows = read_arrays(connection, query)
     order = np.argsort(rows["id"])
@@ -194,28 +194,30 @@ def _alone(
     return np.column_stack([rows["lon"], rows["lat"]])[order], counts
 
 
-def _premises(connection: sa.Connection) -> _Placed:
-    return _alone(connection, _places(t.premises.c.premises_id, t.premises.c.point), 3)
+def _read_premises(connection: sa.Connection) -> _PlacedCounts:
+    return _read_single_units(
+        connection, _select_places(t.premises.c.premises_id, t.premises.c.point), 3
+    )
 
 
-def _hazards(connection: sa.Connection) -> _Placed:
+def _read_hazards(connection: sa.Connection) -> _PlacedCounts:
     hazard = t.hazard.c
-    query = _places(hazard.hazard_id, hazard.point).where(
+    query = _select_places(hazard.hazard_id, hazard.point).where(
         visible(SYSTEM, t.hazard), hazard.status != "closed"
     )
-    return _alone(connection, query, 4)
+    return _read_single_units(connection, query, 4)
 
 
-def _incidents(connection: sa.Connection) -> _Placed:
+def _read_incidents(connection: sa.Connection) -> _PlacedCounts:
     incident = t.incident.c
     year = sa.func.now() - sa.func.make_interval(1)
-    query = _places(incident.incident_id, incident.point).where(
+    query = _select_places(incident.incident_id, incident.point).where(
         visible(SYSTEM, t.incident), incident.reported_at > year
     )
-    return _alone(connection, query, 5, 1 / _MONTHS)
+    return _read_single_units(connection, query, 5, 1 / _MONTHS)
 
 
-def _streets(connection: sa.Connection) -> GeometryArray:
+def _read_streets(connection: sa.Connection) -> GeometryArray:
     edge, network = t.road_edge.c, t.road_network.c
     rows = read_arrays(
         connection,
@@ -226,19 +228,19 @@ def _streets(connection: sa.Connection) -> GeometryArray:
     return np.asarray(rows["geom"][np.argsort(rows["edge_id"])], dtype=object)
 
 
-def _water(connection: sa.Connection) -> GeometryArray:
+def _read_banks(connection: sa.Connection) -> GeometryArray:
     """Read the banks of all water, outlines as lines."""
     cover = t.land_cover.c
-    found = connection.execute(
+    rows = connection.execute(
         sa.select(sa.func.ST_AsBinary(cover.geom)).where(cover.kind == "water").order_by(cover.key)
     )
-    rings = shapely.get_rings(shapely.get_parts(shapely.from_wkb([bytes(row[0]) for row in found])))
+    rings = shapely.get_rings(shapely.get_parts(shapely.from_wkb([bytes(row[0]) for row in rows])))
     banks = np.empty(len(rings), dtype=object)
     banks[:] = [shapely.LineString(ring.coords) for ring in rings]
     return banks
 
 
-def _with_officer(connection: sa.Connection) -> frozenset[str]:
+def _read_grids_with_officer(connection: sa.Connection) -> frozenset[str]:
     duty = t.grid_duty.c
     rows = connection.execute(
         sa.select(duty.grid_id).where(

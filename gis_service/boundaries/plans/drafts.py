@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 from weakref import WeakValueDictionary
 
@@ -19,10 +19,10 @@ import numpy as np
 import sqlalchemy as sa
 
 from gis_service.boundaries.editing.balance import Load, Loads
-from gis_service.boundaries.editing.checks import Context
+from gis_service.boundaries.editing.checks import BaseLand, Context
 from gis_service.boundaries.editing.edits import Draft, EditResult
 from gis_service.boundaries.editing.rules import redraw_rules
-from gis_service.boundaries.plans.base import Base, read_base, state_of_data
+from gis_service.boundaries.plans.base import Base, read_base, read_data_state
 from gis_service.boundaries.publication.reading import newest_version
 from gis_service.grids.versions import Version
 
@@ -47,8 +47,8 @@ class StoredEdit:
     @property
     def mark(self) -> str:
         """Tell whether it is the same as another one."""
-        said = json.dumps([self.seq, self.edit], sort_keys=True)
-        return hashlib.sha256(said.encode()).hexdigest()
+        text = json.dumps([self.seq, self.edit], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass
@@ -70,18 +70,18 @@ class DraftState:
     edits: list[dict[str, Any]] = field(default_factory=list)
     before: dict[str, Load] = field(default_factory=dict)
 
-    def bring_to(self, wanted: Sequence[StoredEdit]) -> None:
+    def bring_to(self, stored_edits: Sequence[StoredEdit]) -> None:
         """Undo and do edits until the draft is what the store says."""
-        marks = [one.mark for one in wanted]
+        marks = [stored.mark for stored in stored_edits]
         common = 0
         while common < min(len(marks), len(self.marks)) and marks[common] == self.marks[common]:
             common += 1
         while len(self.marks) > common:
             self.undo()
-        for one in wanted[common:]:
-            self.apply(one)
+        for stored in stored_edits[common:]:
+            self.apply(stored)
 
-    def apply(self, one: StoredEdit) -> EditResult:
+    def apply(self, stored: StoredEdit) -> EditResult:
         """
         Do an edit here; the store is written by the caller.
 
@@ -95,11 +95,11 @@ class DraftState:
         EditResult
             What it did.
         """
-        change = self.draft.apply(one.edit)
+        change = self.draft.apply(stored.edit)
         self.before = self.loads.of(change.touched)
         self.loads.apply(change)
-        self.marks.append(one.mark)
-        self.edits.append(one.edit)
+        self.marks.append(stored.mark)
+        self.edits.append(stored.edit)
         return change
 
     def undo(self) -> EditResult:
@@ -121,8 +121,8 @@ class DraftState:
     @property
     def out_before(self) -> tuple[int, Any]:
         """Households that lie in no grid of the base version: how many, and where."""
-        every, mine = self.context.out_before, self.loads.outside
-        return self.loads.households_outside(np.setdiff1d(mine, every))
+        outside_base, outside = self.context.out_before, self.loads.outside
+        return self.loads.households_outside(np.setdiff1d(outside, outside_base))
 
     def name_of(self, key: str) -> str:
         """
@@ -140,14 +140,18 @@ class DraftState:
         """
         if key in self.base.grids:
             return self.base.grids[key].name
-        names = (one.get("name") for one in reversed(self.edits) if one.get("key") == key)
+        names = (edit.get("name") for edit in reversed(self.edits) if edit.get("key") == key)
         return str(next(names, None) or key)
 
     @property
     def names(self) -> dict[str, str]:
         """Names of new grids, and of all others."""
-        made = {str(e["key"]): str(e.get("name") or e["key"]) for e in self.edits if "key" in e}
-        return {key: one.name for key, one in self.base.grids.items()} | made
+        new_names = {
+            str(edit["key"]): str(edit.get("name") or edit["key"])
+            for edit in self.edits
+            if "key" in edit
+        }
+        return {key: grid.name for key, grid in self.base.grids.items()} | new_names
 
     @property
     def touched(self) -> set[str]:
@@ -175,8 +179,8 @@ class DraftCache:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._turns: WeakValueDictionary[int, Any] = WeakValueDictionary()
-        self._grounds: OrderedDict[int, _BaseData] = OrderedDict()
-        self._held: OrderedDict[tuple[int, int], DraftState] = OrderedDict()
+        self._bases: OrderedDict[int, _BaseData] = OrderedDict()
+        self._drafts: OrderedDict[tuple[int, int], DraftState] = OrderedDict()
         self._stage: Stage = "waiting"
         self._used = time.monotonic()
 
@@ -189,8 +193,8 @@ class DraftCache:
         """Let go of bases and drafts when nobody has worked on a plan for an hour."""
         with self._lock:
             if time.monotonic() - self._used > _UNUSED_S:
-                self._grounds.clear()
-                self._held.clear()
+                self._bases.clear()
+                self._drafts.clear()
                 self._stage = "waiting"
 
     def prepare(self, connection: sa.Connection, scheme: str) -> None:
@@ -211,11 +215,11 @@ class DraftCache:
         """
         version = newest_version(connection, scheme)
         with self._lock:
-            ground = self._ground(connection, version)
-        loads = ground.loads.copy()
+            base_data = self._base_data(connection, version)
+        loads = base_data.loads.copy()
         loads.of()  # measures every road; drafts are made of the figures as they were meanwhile
         with self._lock:
-            ground.loads = loads
+            base_data.loads = loads
 
     @contextmanager
     def turn(self, plan_id: int) -> Iterator[None]:
@@ -268,77 +272,79 @@ class DraftCache:
             The draft.
         """
         with self.turn(plan_id):
-            held = self._draft(connection, plan_id, version)
+            state = self._find_draft(connection, plan_id, version)
             try:
-                held.bring_to(edits)
-                yield held
+                state.bring_to(edits)
+                yield state
             except BaseException:
-                self._forget(plan_id, version, held)
+                self._forget(plan_id, version, state)
                 raise
 
     def base(self, connection: sa.Connection, version: Version) -> Base:
         """Give a version as plans are drawn on it."""
         with self._lock:
-            return self._ground(connection, version).base
+            return self._base_data(connection, version).base
 
-    def _forget(self, plan_id: int, version: Version, held: DraftState) -> None:
+    def _forget(self, plan_id: int, version: Version, state: DraftState) -> None:
         """Drop a draft that an error may have left half way; it is made anew from the store."""
         with self._lock:
-            if held.draft.changes and self._held.get((plan_id, version.version_id)) is held:
-                consistent = len(held.marks) == len(held.draft.changes)
+            if state.draft.changes and self._drafts.get((plan_id, version.version_id)) is state:
+                consistent = len(state.marks) == len(state.draft.changes)
                 if not consistent:
-                    del self._held[plan_id, version.version_id]
+                    del self._drafts[plan_id, version.version_id]
 
-    def _draft(self, connection: sa.Connection, plan_id: int, version: Version) -> DraftState:
+    def _find_draft(self, connection: sa.Connection, plan_id: int, version: Version) -> DraftState:
         key = (plan_id, version.version_id)
         with self._lock:
-            ground = self._ground(connection, version)
-            held = self._held.get(key)
-            if held is None or held.base is not ground.base:
-                loads = ground.loads.copy()
-                held = DraftState(
-                    ground.base,
-                    Draft(ground.base.tessellation, ground.base.parents),
+            base_data = self._base_data(connection, version)
+            state = self._drafts.get(key)
+            if state is None or state.base is not base_data.base:
+                loads = base_data.loads.copy()
+                state = DraftState(
+                    base_data.base,
+                    Draft(base_data.base.tessellation, base_data.base.parents),
                     loads,
-                    _judged(ground.context, loads),
+                    replace(base_data.context, loads=loads),
                 )
-                self._held[key] = held
-            self._held.move_to_end(key)
-            while len(self._held) > _MOST_DRAFTS:
-                self._held.popitem(last=False)
-            return held
+                self._drafts[key] = state
+            self._drafts.move_to_end(key)
+            while len(self._drafts) > _MOST_DRAFTS:
+                self._drafts.popitem(last=False)
+            return state
 
-    def _ground(self, connection: sa.Connection, version: Version) -> _BaseData:
+    def _base_data(self, connection: sa.Connection, version: Version) -> _BaseData:
         self._used = time.monotonic()
-        state = state_of_data(connection)
-        ground = self._grounds.get(version.version_id)
-        old = ground is not None and time.monotonic() - ground.at > _KEPT_S
-        if ground is None or (old and ground.state != state):
-            ground = self._made(connection, version, state)
-            self._grounds[version.version_id] = ground
-        self._grounds.move_to_end(version.version_id)
-        while len(self._grounds) > _MOST_BASES:
-            self._grounds.popitem(last=False)
-        return ground
+        data_state = read_data_state(connection)
+        base_data = self._bases.get(version.version_id)
+        is_old = base_data is not None and time.monotonic() - base_data.at > _KEPT_S
+        if base_data is None or (is_old and base_data.state != data_state):
+            base_data = self._make_base_data(connection, version, data_state)
+            self._bases[version.version_id] = base_data
+        self._bases.move_to_end(version.version_id)
+        while len(self._bases) > _MOST_BASES:
+            self._bases.popitem(last=False)
+        return base_data
 
-    def _made(
-        self, connection: sa.Connection, version: Version, state: tuple[Any, ...]
+    def _make_base_data(
+        self, connection: sa.Connection, version: Version, data_state: tuple[Any, ...]
     ) -> _BaseData:
         try:
             self._stage = "reading"
             base = read_base(connection, version)
             self._stage = "counting"
-            loads = _loads(base)
-            made = _BaseData(base, loads, _context(base, loads), state, time.monotonic())
+            loads = _weigh(base)
+            base_data = _BaseData(
+                base, loads, _make_context(base, loads), data_state, time.monotonic()
+            )
         except BaseException:
             self._stage = "waiting"
             raise
         self._stage = "ready"
-        return made
+        return base_data
 
 
-def _loads(base: Base) -> Loads:
-    return Loads(
+def _weigh(base: Base) -> Loads:
+    return Loads.place(
         base.faces,
         base.units,
         base.lines,
@@ -349,13 +355,10 @@ def _loads(base: Base) -> Loads:
     )
 
 
-def _context(base: Base, loads: Loads) -> Context:
+def _make_context(base: Base, loads: Loads) -> Context:
     return Context(
-        base.tessellation,
-        base.parents,
+        BaseLand(base.tessellation, base.parents),
         several_parts=base.several_parts,
-        size_rule=base.size_rule,
-        classes={key: base.grids[key].urban_rural_class for key in base.tessellation.keys},
         loads=loads,
         out_before=loads.outside,
         footprints=base.footprints,
@@ -364,11 +367,3 @@ def _context(base: Base, loads: Loads) -> Context:
         codes={key: base.grids[key].code for key in base.tessellation.keys},
         upper=base.upper,
     )
-
-
-def _judged(context: Context, loads: Loads) -> Context:
-    """Take over what was worked out for the base; only the figures are the draft's own."""
-    made = object.__new__(Context)
-    made.__dict__.update(context.__dict__)
-    made.__dict__["loads"] = loads
-    return made

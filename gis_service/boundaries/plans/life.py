@@ -109,7 +109,9 @@ class Plan:
     base: Version
 
 
-def create(connection: sa.Connection, actor: Actor, scheme: str, title: str, reason: str) -> int:
+def create_plan(
+    connection: sa.Connection, actor: Actor, scheme: str, title: str, reason: str
+) -> int:
     """
     Begin a plan on the newest version.
 
@@ -153,7 +155,7 @@ def create(connection: sa.Connection, actor: Actor, scheme: str, title: str, rea
     return plan_id
 
 
-def find(connection: sa.Connection, plan_id: int, *, lock: bool = False) -> Plan:
+def find_plan(connection: sa.Connection, plan_id: int, *, lock: bool = False) -> Plan:
     """
     Read a plan's row.
 
@@ -207,30 +209,32 @@ def find(connection: sa.Connection, plan_id: int, *, lock: bool = False) -> Plan
     )
 
 
-def edits_done(connection: sa.Connection, plan_id: int) -> list[StoredEdit]:
+def read_edits_done(connection: sa.Connection, plan_id: int) -> list[StoredEdit]:
     """Read the edits of which a draft is made."""
-    row = t.plan_edit.c
-    query = sa.select(row.seq, row.edit).where(row.plan_id == plan_id, row.state == "done")
-    return [StoredEdit(seq, edit) for seq, edit in connection.execute(query.order_by(row.seq))]
+    stored = t.plan_edit.c
+    query = sa.select(stored.seq, stored.edit).where(
+        stored.plan_id == plan_id, stored.state == "done"
+    )
+    return [StoredEdit(seq, edit) for seq, edit in connection.execute(query.order_by(stored.seq))]
 
 
-def edit_rows(connection: sa.Connection, plan_id: int, since: int = 0) -> list[dict[str, Any]]:
+def read_edit_rows(connection: sa.Connection, plan_id: int, since: int = 0) -> list[dict[str, Any]]:
     """List edits with who made them."""
-    row, who = t.plan_edit.c, t.actor.c
+    stored, actor = t.plan_edit.c, t.actor.c
     query = (
-        sa.select(t.plan_edit, who.name, who.name_en)
-        .join(t.actor, who.actor_id == row.actor_id)
-        .where(row.plan_id == plan_id, row.rev > since, row.state != "dropped")
+        sa.select(t.plan_edit, actor.name, actor.name_en)
+        .join(t.actor, actor.actor_id == stored.actor_id)
+        .where(stored.plan_id == plan_id, stored.rev > since, stored.state != "dropped")
     )
     return [
         {
-            "seq": one.seq,
-            "edit": one.edit,
-            "actor": {"actor_id": one.actor_id, "name": one.name, "name_en": one.name_en},
-            "at": one.at.isoformat(),
-            "state": one.state,
+            "seq": row.seq,
+            "edit": row.edit,
+            "actor": {"actor_id": row.actor_id, "name": row.name, "name_en": row.name_en},
+            "at": row.at.isoformat(),
+            "state": row.state,
         }
-        for one in connection.execute(query.order_by(row.seq))
+        for row in connection.execute(query.order_by(stored.seq))
     ]
 
 
@@ -262,7 +266,7 @@ def open_for_edit(connection: sa.Connection, actor: Actor, plan_id: int, rev: in
         It is not a draft any more.
     """
     PLAN.require(actor)
-    plan = find(connection, plan_id, lock=True)
+    plan = find_plan(connection, plan_id, lock=True)
     check_open(connection, plan, rev)
     return plan
 
@@ -273,69 +277,71 @@ def check_open(connection: sa.Connection, plan: Plan, rev: int) -> None:
         key = "boundaries.plan_published" if plan.version_id else "boundaries.plan_closed"
         raise ClosedPlanError(key, plan.status, plan.version_id)
     if rev != plan.rev:
-        raise LostUpdateError(plan.rev, edit_rows(connection, plan.plan_id, rev))
+        raise LostUpdateError(plan.rev, read_edit_rows(connection, plan.plan_id, rev))
 
 
-def next_seq(connection: sa.Connection, plan_id: int) -> int:
+def count_next_seq(connection: sa.Connection, plan_id: int) -> int:
     """Give the number of the next edit."""
-    row = t.plan_edit.c
-    last = connection.scalar(sa.select(sa.func.max(row.seq)).where(row.plan_id == plan_id))
+    stored = t.plan_edit.c
+    last = connection.scalar(sa.select(sa.func.max(stored.seq)).where(stored.plan_id == plan_id))
     return int(last or 0) + 1
 
 
 def add_edit(
-    connection: sa.Connection, actor: Actor, plan: Plan, one: StoredEdit, touched: Sequence[str]
+    connection: sa.Connection, actor: Actor, plan: Plan, stored: StoredEdit, touched: Sequence[str]
 ) -> int:
     """Store an edit; what had been undone cannot be done again from now on."""
-    row = t.plan_edit.c
+    columns = t.plan_edit.c
     rev = plan.rev + 1
     connection.execute(
         sa.update(t.plan_edit)
-        .where(row.plan_id == plan.plan_id, row.state == "undone")
+        .where(columns.plan_id == plan.plan_id, columns.state == "undone")
         .values(state="dropped", rev=rev)
     )
     connection.execute(
         sa.insert(t.plan_edit).values(
             plan_id=plan.plan_id,
-            seq=one.seq,
-            edit=one.edit,
+            seq=stored.seq,
+            edit=stored.edit,
             touched=list(touched),
             rev=rev,
             actor_id=actor.actor_id,
         )
     )
-    return _moved_on(connection, actor, plan, "edit", {"kind": one.edit["kind"], "seq": one.seq})
+    return _raise_revision(
+        connection, actor, plan, "edit", {"kind": stored.edit["kind"], "seq": stored.seq}
+    )
 
 
-def last_edit(connection: sa.Connection, plan_id: int, way: str) -> StoredEdit:
+def find_last_edit(connection: sa.Connection, plan_id: int, direction: str) -> StoredEdit:
     """Find the edit that is undone or done again next."""
-    row = t.plan_edit.c
-    state, order = ("done", row.seq.desc()) if way == "undo" else ("undone", row.seq)
-    found = connection.execute(
-        sa.select(row.seq, row.edit)
-        .where(row.plan_id == plan_id, row.state == state)
+    stored = t.plan_edit.c
+    state, order = ("done", stored.seq.desc()) if direction == "undo" else ("undone", stored.seq)
+    row = connection.execute(
+        sa.select(stored.seq, stored.edit)
+        .where(stored.plan_id == plan_id, stored.state == state)
         .order_by(order)
         .limit(1)
     ).first()
-    if found is None:
-        raise InputError(f"boundaries.nothing_to_{way}")
-    return StoredEdit(found.seq, found.edit)
+    if row is None:
+        raise InputError(f"boundaries.nothing_to_{direction}")
+    return StoredEdit(row.seq, row.edit)
 
 
 def mark_edit(
-    connection: sa.Connection, actor: Actor, plan: Plan, one: StoredEdit, way: str
+    connection: sa.Connection, actor: Actor, plan: Plan, stored: StoredEdit, direction: str
 ) -> int:
     """Write that an edit is undone, or done again."""
-    row = t.plan_edit.c
+    columns = t.plan_edit.c
     connection.execute(
         sa.update(t.plan_edit)
-        .where(row.plan_id == plan.plan_id, row.seq == one.seq)
-        .values(state="undone" if way == "undo" else "done", rev=plan.rev + 1)
+        .where(columns.plan_id == plan.plan_id, columns.seq == stored.seq)
+        .values(state="undone" if direction == "undo" else "done", rev=plan.rev + 1)
     )
-    return _moved_on(connection, actor, plan, way, {"seq": one.seq})
+    return _raise_revision(connection, actor, plan, direction, {"seq": stored.seq})
 
 
-def _moved_on(
+def _raise_revision(
     connection: sa.Connection, actor: Actor, plan: Plan, action: str, after: Mapping[str, object]
 ) -> int:
     connection.execute(
@@ -347,7 +353,7 @@ def _moved_on(
     return plan.rev + 1
 
 
-def comment(connection: sa.Connection, actor: Actor, plan_id: int, words: str) -> None:
+def add_comment(connection: sa.Connection, actor: Actor, plan_id: int, words: str) -> None:
     """
     Say something about a plan.
 
@@ -368,7 +374,7 @@ def comment(connection: sa.Connection, actor: Actor, plan_id: int, words: str) -
         Nothing was said.
     """
     READ_PLANS.require(actor)
-    plan = find(connection, plan_id, lock=True)
+    plan = find_plan(connection, plan_id, lock=True)
     if not words.strip():
         raise InputError("boundaries.text_missing", place=Place(field="text"))
     connection.execute(
@@ -376,11 +382,11 @@ def comment(connection: sa.Connection, actor: Actor, plan_id: int, words: str) -
             plan_id=plan.plan_id, actor_id=actor.actor_id, text=words.strip()
         )
     )
-    _touch(connection, plan.plan_id)
+    _notify_watchers(connection, plan.plan_id)
     access.record(connection, actor, "comment", "plan", plan.plan_id)
 
 
-def _touch(connection: sa.Connection, plan_id: int) -> None:
+def _notify_watchers(connection: sa.Connection, plan_id: int) -> None:
     """Tell whoever watches, without a new revision: no edit is out of date by this."""
     connection.execute(
         sa.update(t.plan).where(t.plan.c.plan_id == plan_id).values(rev=t.plan.c.rev)
@@ -442,7 +448,7 @@ def decide(
         raise ClosedPlanError("boundaries.step_not_now", plan.status, plan.version_id)
     if decision in ("approved", "rejected") and actor.actor_id == plan.author_id:
         raise NotAllowedError("boundaries.own_plan")
-    if decision == "approved" and actor.actor_id in _edited_by(connection, plan.plan_id):
+    if decision == "approved" and actor.actor_id in _read_editors(connection, plan.plan_id):
         raise NotAllowedError("boundaries.edited_by_you")
     if decision == "rejected" and not words.strip():
         raise InputError("boundaries.text_missing", place=Place(field="text"))
@@ -472,27 +478,27 @@ def decide(
     )
 
 
-def _edited_by(connection: sa.Connection, plan_id: int) -> set[int]:
+def _read_editors(connection: sa.Connection, plan_id: int) -> set[int]:
     """Tell who has had a hand in a plan: drawn in it, taken an edit back or done it again."""
-    happened = t.event.c
+    event = t.event.c
     return set(
         connection.execute(
-            sa.select(happened.actor_id)
+            sa.select(event.actor_id)
             .distinct()
             .where(
-                happened.object_kind == "plan",
-                happened.object_id == str(plan_id),
-                happened.action.in_(("edit", "undo", "redo")),
+                event.object_kind == "plan",
+                event.object_id == str(plan_id),
+                event.action.in_(("edit", "undo", "redo")),
             )
         ).scalars()
     )
 
 
-def discussion(
+def read_discussion(
     connection: sa.Connection, plan_id: int
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Read who said and decided what."""
-    found: list[list[dict[str, Any]]] = []
+    said: list[list[dict[str, Any]]] = []
     for table, names in ((t.plan_review, ("decision", "text", "rev")), (t.plan_comment, ("text",))):
         rows = connection.execute(
             sa.select(table, t.actor.c.name, t.actor.c.name_en)
@@ -500,7 +506,7 @@ def discussion(
             .where(table.c.plan_id == plan_id)
             .order_by(table.c.at, *table.primary_key)
         )
-        found.append(
+        said.append(
             [
                 {
                     "actor": {
@@ -512,10 +518,10 @@ def discussion(
                 for row in rows
             ]
         )  # fmt: skip
-    return found[0], found[1]
+    return said[0], said[1]
 
 
-def listed(connection: sa.Connection, scheme: str) -> list[dict[str, Any]]:
+def list_plans(connection: sa.Connection, scheme: str) -> list[dict[str, Any]]:
     """
     List the plans of a scheme, the newest first.
 
@@ -531,31 +537,31 @@ def listed(connection: sa.Connection, scheme: str) -> list[dict[str, Any]]:
     list of dict
         Without their edits.
     """
-    plan, row, who = t.plan.c, t.plan_edit.c, t.actor.c
+    plan, row, actor = t.plan.c, t.plan_edit.c, t.actor.c
     counted = (
         sa.select(sa.func.count())
         .where(row.plan_id == plan.plan_id, row.state == "done")
         .scalar_subquery()
     )
     rows = connection.execute(
-        sa.select(t.plan, counted.label("edit_count"), who.name, who.name_en)
-        .join(t.actor, who.actor_id == plan.author_id)
+        sa.select(t.plan, counted.label("edit_count"), actor.name, actor.name_en)
+        .join(t.actor, actor.actor_id == plan.author_id)
         .join(t.grid_scheme, t.grid_scheme.c.scheme_id == plan.scheme_id)
         .where(t.grid_scheme.c.code == scheme)
         .order_by(plan.plan_id.desc())
     )
     return [
         {
-            "plan_id": one.plan_id,
-            "title": one.title,
-            "reason": one.reason,
-            "status": one.status,
-            "rev": one.rev,
-            "edit_count": one.edit_count,
-            "author": {"actor_id": one.author_id, "name": one.name, "name_en": one.name_en},
-            "created_at": one.created_at.isoformat(),
-            "base_version": one.base_version_id,
-            "version_id": one.version_id,
+            "plan_id": line.plan_id,
+            "title": line.title,
+            "reason": line.reason,
+            "status": line.status,
+            "rev": line.rev,
+            "edit_count": line.edit_count,
+            "author": {"actor_id": line.author_id, "name": line.name, "name_en": line.name_en},
+            "created_at": line.created_at.isoformat(),
+            "base_version": line.base_version_id,
+            "version_id": line.version_id,
         }
-        for one in rows
+        for line in rows
     ]

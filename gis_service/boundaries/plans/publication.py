@@ -25,13 +25,13 @@ from gis_service.boundaries.publication.publishing import (
     Grid,
     Published,
     WantedGrid,
-    difference,
-    earliest_day,
-    heirs,
-    impact_of,
-    land_moved,
-    open_incidents,
-    provisional_ids,
+    count_open_incidents,
+    find_difference,
+    find_earliest_day,
+    find_heirs,
+    find_land_moved,
+    find_moves,
+    make_provisional_ids,
     publish,
 )
 from gis_service.boundaries.publication.reading import newest_version
@@ -48,8 +48,8 @@ PLURAL = {
 
 
 @contextmanager
-def drafted(
-    connection: sa.Connection, desk: DraftCache, plan_id: int
+def open_draft(
+    connection: sa.Connection, draft_cache: DraftCache, plan_id: int
 ) -> Iterator[tuple[Plan, DraftState]]:
     """
     Give a plan with its draft, on the newest version where that is possible.
@@ -68,13 +68,13 @@ def drafted(
     plan, held
         The row and the draft.
     """
-    plan, _ = plan_work.rebased(connection, desk, plan_life.find(connection, plan_id))
-    edits = plan_life.edits_done(connection, plan_id)
-    with desk.open(connection, plan_id, plan.base, edits) as held:
-        yield plan, held
+    plan, _ = plan_work.rebase(connection, draft_cache, plan_life.find_plan(connection, plan_id))
+    edits = plan_life.read_edits_done(connection, plan_id)
+    with draft_cache.open(connection, plan_id, plan.base, edits) as state:
+        yield plan, state
 
 
-def checks(held: DraftState, language: Language) -> dict[str, Any]:
+def check_draft(state: DraftState, language: Language) -> dict[str, Any]:
     """
     Check a draft.
 
@@ -91,18 +91,18 @@ def checks(held: DraftState, language: Language) -> dict[str, Any]:
         How many ``errors`` and ``warnings``, the ``findings``, and as ``information`` what was
         wrong before the plan and stays so.
     """
-    found = plan_work.all_findings(held)
-    before, places = held.out_before
+    broken = plan_work.check_whole(state)
+    before, places = state.out_before
     return {
-        "errors": sum(one.severity == "error" for one in found),
-        "warnings": sum(one.severity == "warning" for one in found),
-        "findings": plan_work.findings(found, language, held.names),
+        "errors": sum(finding.severity == "error" for finding in broken),
+        "warnings": sum(finding.severity == "warning" for finding in broken),
+        "findings": plan_work.describe_findings(broken, language, state.names),
         "information": [
             {
                 "rule": "household_out",
                 "n": before,
                 "text": text("boundaries.household_out_before", language, n=before),
-                "place": plan_work.geojson(places),
+                "place": plan_work.as_geojson(places),
             }
         ]
         if before
@@ -110,32 +110,34 @@ def checks(held: DraftState, language: Language) -> dict[str, Any]:
     }
 
 
-def redraw_of(held: DraftState) -> Difference:
+def compare_draft(state: DraftState) -> Difference:
     """Work out what a draft changes in all."""
-    base, draft = held.base, held.draft
-    faces = draft.faces(sorted(held.touched | held.renoded))
-    there = set(draft.keys)
-    retired = [key for key in base.tessellation.keys if key not in there]
-    created = {key: above for key, above in draft.parents.items() if key not in base.grids}
-    pieces = land_moved(base, faces, retired)
+    base, draft = state.base, state.draft
+    faces = draft.faces(sorted(state.touched | state.renoded))
+    remaining = set(draft.keys)
+    retired = [key for key in base.tessellation.keys if key not in remaining]
+    created = {key: parent for key, parent in draft.parents.items() if key not in base.grids}
+    pieces = find_land_moved(base, faces, retired)
     sources = {new: base.grids[old] for old, new, _ in sorted(pieces, key=lambda one: one[2])}
     grids: dict[str, Grid] = {
-        key: one for key, one in base.grids.items() if one.rank < base.lowest or key in there
+        key: one for key, one in base.grids.items() if one.rank < base.lowest or key in remaining
     }
-    for key, above in created.items():
+    for key, parent in created.items():
         source = sources.get(key)
         grids[key] = WantedGrid(
             base.lowest,
-            above,
-            held.names.get(key, key),
+            parent,
+            state.names.get(key, key),
             urban_rural_class=None if source is None else source.urban_rural_class,
             admin_unit_id=None if source is None else source.admin_unit_id,
         )
-    return difference(base, grids, draft.tessellation(), faces, heirs(pieces, created, retired))
+    return find_difference(
+        base, grids, draft.tessellation(), faces, find_heirs(pieces, created, retired)
+    )
 
 
-def impact(
-    connection: sa.Connection, plan: Plan, held: DraftState, on: date | None = None
+def measure_impact(
+    connection: sa.Connection, plan: Plan, state: DraftState, day: date | None = None
 ) -> dict[str, Any]:
     """
     Tell what publication would move.
@@ -157,20 +159,24 @@ def impact(
         Counts by kind, households from grid to grid, grids that need an officer.
     """
     newest = newest_version(connection, plan.scheme)
-    first = earliest_day(connection, newest.effective_day)
-    redraw = redraw_of(held)
-    moves = impact_of(connection, redraw)
-    names = held.names
-    made = {new_id: key for key, new_id in provisional_ids(redraw).items()}
+    first = find_earliest_day(connection, newest.effective_day)
+    redraw = compare_draft(state)
+    moves = find_moves(connection, redraw)
+    names = state.names
+    new_keys = {new_id: key for key, new_id in make_provisional_ids(redraw).items()}
     return {
-        "on": (on or first).isoformat(),
+        "on": (day or first).isoformat(),
         "earliest_day": first.isoformat(),
-        "possible": on is None or on >= first,
+        "possible": day is None or day >= first,
         "moved": {
-            **{PLURAL[one.kind]: len(one.object_ids) for one in moves if one.kind != "incident"},
-            "incidents": open_incidents(connection, moves),
+            **{
+                PLURAL[kind_moves.kind]: len(kind_moves.object_ids)
+                for kind_moves in moves
+                if kind_moves.kind != "incident"
+            },
+            "incidents": count_open_incidents(connection, moves),
         },
-        "households": _flows(moves, names, made),
+        "households": _count_flows(moves, names, new_keys),
         "grids": {
             "changed": len(redraw.land_changed),
             "created": [{"key": key, "name": names.get(key, key)} for key in redraw.begun],
@@ -178,14 +184,14 @@ def impact(
         },
         "officers_to_appoint": [
             {"key": key, "name": names.get(key, key)}
-            for key in _without_officer(redraw, held.base.officers)
+            for key in _grids_without_officer(redraw, state.base.officers)
         ],
     }
 
 
-def moved_by(published: Published) -> dict[str, int]:
+def count_moved(published: Published) -> dict[str, int]:
     """
-    Count what a publication moved, in the words and by the rule of :func:`impact`.
+    Count what a publication moved, in the words and by the rule of :func:`measure_impact`.
 
     Parameters
     ----------
@@ -201,24 +207,24 @@ def moved_by(published: Published) -> dict[str, int]:
     return {**moved, "incidents": published.open_incidents}
 
 
-def _without_officer(redraw: Difference, officers: Collection[str]) -> list[str]:
-    kept = sorted(redraw.land_changed - set(redraw.begun))
-    return [*redraw.begun, *(key for key in kept if key not in officers)]
+def _grids_without_officer(redraw: Difference, officers: Collection[str]) -> list[str]:
+    continuing = sorted(redraw.land_changed - set(redraw.begun))
+    return [*redraw.begun, *(key for key in continuing if key not in officers)]
 
 
-def _flows(
-    moves: Sequence[Any], names: Mapping[str, str], made: Mapping[int, str]
+def _count_flows(
+    moves: Sequence[Any], names: Mapping[str, str], new_keys: Mapping[int, str]
 ) -> list[dict[str, Any]]:
     """Count households from grid to grid, the most first."""
-    homes = next((one for one in moves if one.kind == "household"), None)
-    if homes is None or not len(homes.object_ids):
+    household_moves = next((row for row in moves if row.kind == "household"), None)
+    if household_moves is None or not len(household_moves.object_ids):
         return []
     pairs, counts = np.unique(
-        np.column_stack([homes.before, homes.after]), axis=0, return_counts=True
+        np.column_stack([household_moves.before, household_moves.after]), axis=0, return_counts=True
     )
 
     def key_of(grid_id: int) -> str:
-        return made.get(grid_id, str(grid_id))
+        return new_keys.get(grid_id, str(grid_id))
 
     rows = [
         {
@@ -230,11 +236,11 @@ def _flows(
         }
         for (a, b), n in zip(pairs.tolist(), counts.tolist(), strict=True)
     ]
-    return sorted(rows, key=lambda one: -int(one["households"]))
+    return sorted(rows, key=lambda row: -int(row["households"]))
 
 
-def proposals(
-    held: DraftState,
+def propose_redraws(
+    state: DraftState,
     parent: str | None,
     grids: Sequence[str],
     pieces: int | None,
@@ -267,37 +273,37 @@ def proposals(
         No grid was named.
     """
     del language
-    above = held.draft.parents
-    keys = [key for key in above if above[key] == parent] if parent else list(grids)
-    unknown = [key for key in keys if key not in above]
+    parents = state.draft.parents
+    keys = [key for key in parents if parents[key] == parent] if parent else list(grids)
+    unknown = [key for key in keys if key not in parents]
     if not keys or unknown:
         raise InputError("boundaries.grid_or_parent", place=Place(field="grids"))
-    found = propose(held.draft, keys, held.loads, held.base.lines, pieces=pieces)
-    xy, households, _ = held.loads.inside(keys)
+    answers = propose(state.draft, keys, state.loads, state.base.lines, pieces=pieces)
+    xy, households, _ = state.loads.units_inside(keys)
     return [
         {
-            "name": one.name,
-            "figures": one.figures,
-            "faces": plan_work.collection(
+            "name": proposal.name,
+            "figures": proposal.figures,
+            "faces": plan_work.as_collection(
                 (
                     face,
                     {
                         "key": key,
-                        "name": held.name_of(key),
+                        "name": state.name_of(key),
                         "households": int(households[shapely.contains_xy(face, xy)].sum()),
                     },
                 )
-                for key, face in one.faces.items()
+                for key, face in proposal.faces.items()
             ),
-            "edits": one.edits,
+            "edits": proposal.edits,
         }
-        for one in found
+        for proposal in answers
     ]
 
 
-def submit(
+def submit_plan(
     connection: sa.Connection,
-    desk: DraftCache,
+    draft_cache: DraftCache,
     actor: Actor,
     plan_id: int,
     reasons: Mapping[str, str],
@@ -324,39 +330,41 @@ def submit(
         Nothing was drawn, a rule is broken, or a reason is missing.
     """
     PLAN.require(actor)
-    plan_work.put_on_newest(connection, desk, plan_life.find(connection, plan_id, lock=True))
-    with drafted(connection, desk, plan_id) as (plan, held):
-        if not held.edits:
+    plan_work.put_on_newest(
+        connection, draft_cache, plan_life.find_plan(connection, plan_id, lock=True)
+    )
+    with open_draft(connection, draft_cache, plan_id) as (plan, state):
+        if not state.edits:
             raise InputError("boundaries.plan_empty")
-        _require_right(held, {**plan.reasons, **reasons})
-        plan_life.decide(connection, actor, plan, "submitted", reasons=_said(reasons))
+        _check_rules(state, {**plan.reasons, **reasons})
+        plan_life.decide(connection, actor, plan, "submitted", reasons=_strip_reasons(reasons))
 
 
-def _said(reasons: Mapping[str, str]) -> dict[str, str]:
+def _strip_reasons(reasons: Mapping[str, str]) -> dict[str, str]:
     return {key: words.strip() for key, words in reasons.items() if words and words.strip()}
 
 
-def _require_right(held: DraftState, reasons: Mapping[str, str]) -> list[Finding]:
-    found = plan_work.all_findings(held)
-    errors = [one for one in found if one.severity == "error"]
+def _check_rules(state: DraftState, reasons: Mapping[str, str]) -> list[Finding]:
+    broken = plan_work.check_whole(state)
+    errors = [finding for finding in broken if finding.severity == "error"]
     if errors:
         raise InputError(
-            "boundaries.plan_has_errors", n=len(errors), first=errors[0].text("zh-CN", held.names)
+            "boundaries.plan_has_errors", n=len(errors), first=errors[0].text("zh-CN", state.names)
         )
-    said = _said(reasons)
-    missing = [one for one in found if plan_work.finding_id(one) not in said]
+    given_reasons = _strip_reasons(reasons)
+    missing = [finding for finding in broken if plan_work.finding_id(finding) not in given_reasons]
     if missing:
         raise InputError(
             "boundaries.reason_missing",
             place=Place(field=plan_work.finding_id(missing[0])),
             n=len(missing),
         )
-    return found
+    return broken
 
 
 def publish_plan(
     connection: sa.Connection,
-    desk: DraftCache,
+    draft_cache: DraftCache,
     actor: Actor,
     plan_id: int,
     effective_day: date,
@@ -391,23 +399,23 @@ def publish_plan(
         A later version touches the same grids.
     """
     PLAN.require(actor)
-    plan = plan_life.find(connection, plan_id, lock=True)
+    plan = plan_life.find_plan(connection, plan_id, lock=True)
     if plan.status != "approved":
         raise plan_life.ClosedPlanError("boundaries.step_not_now", plan.status, plan.version_id)
-    plan, conflicts = plan_work.put_on_newest(connection, desk, plan)
+    plan, conflicts = plan_work.put_on_newest(connection, draft_cache, plan)
     if conflicts:
         raise ConflictError("boundaries.plan_conflicts", n=len(conflicts))
-    edits = plan_life.edits_done(connection, plan_id)
-    with desk.open(connection, plan_id, plan.base, edits) as held:
-        _require_right(held, {**plan.reasons, **reasons})
-        redraw = redraw_of(held)
+    edits = plan_life.read_edits_done(connection, plan_id)
+    with draft_cache.open(connection, plan_id, plan.base, edits) as state:
+        _check_rules(state, {**plan.reasons, **reasons})
+        redraw = compare_draft(state)
         if not redraw.faces and not redraw.retired:
             raise InputError("boundaries.plan_empty")
         published = publish(connection, actor, redraw, effective_day, plan.title, plan.reason)
-        names, officers = held.names, held.base.officers
+        names, officers = state.names, state.base.officers
     version_id = published.version.version_id
     plan_life.decide(
-        connection, actor, plan, "published", version_id=version_id, reasons=_said(reasons)
+        connection, actor, plan, "published", version_id=version_id, reasons=_strip_reasons(reasons)
     )
     return {
         "plan_id": plan_id,
@@ -416,8 +424,9 @@ def publish_plan(
         "grid_ids": published.grid_ids,
         "changed": published.changed,
         "retired": published.retired,
-        "moved": moved_by(published),
+        "moved": count_moved(published),
         "officers_to_appoint": [
-            {"key": key, "name": names.get(key, key)} for key in _without_officer(redraw, officers)
+            {"key": key, "name": names.get(key, key)}
+            for key in _grids_without_officer(redraw, officers)
         ],
     }

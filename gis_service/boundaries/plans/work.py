@@ -16,10 +16,10 @@ import sqlalchemy as sa
 
 from gis_service.access import Actor
 from gis_service.boundaries.editing.balance import Load
-from gis_service.boundaries.editing.checks import Finding, check, check_levels, levels_of
+from gis_service.boundaries.editing.checks import Finding, build_levels, check, check_levels
 from gis_service.boundaries.editing.edits import EditResult
-from gis_service.boundaries.editing.handing_over import region_of
-from gis_service.boundaries.linework.tessellation import land_changed
+from gis_service.boundaries.editing.handing_over import find_region
+from gis_service.boundaries.linework.tessellation import is_other_land
 from gis_service.boundaries.plans import life as plan_life
 from gis_service.boundaries.plans.drafts import DraftCache, DraftState, StoredEdit
 from gis_service.boundaries.plans.life import OPEN, Plan
@@ -38,7 +38,7 @@ Box = tuple[float, float, float, float]
 
 
 def read_plan(
-    connection: sa.Connection, desk: DraftCache, plan_id: int, language: Language
+    connection: sa.Connection, draft_cache: DraftCache, plan_id: int, language: Language
 ) -> dict[str, Any]:
     """
     Tell all about a plan.
@@ -59,14 +59,14 @@ def read_plan(
     dict
         Status, revision, edits in force, reviews, comments and conflicts with later versions.
     """
-    plan, conflicts = rebased(connection, desk, plan_life.find(connection, plan_id))
-    rows = plan_life.edit_rows(connection, plan_id)
-    done = [one for one in rows if one["state"] == "done"]
-    reviews, comments = plan_life.discussion(connection, plan_id)
+    plan, conflicts = rebase(connection, draft_cache, plan_life.find_plan(connection, plan_id))
+    rows = plan_life.read_edit_rows(connection, plan_id)
+    done = [row for row in rows if row["state"] == "done"]
+    reviews, comments = plan_life.read_discussion(connection, plan_id)
     names: dict[str, str] = {}
     if done or conflicts:
         names = read_names(connection, plan.scheme_id, plan.base.effective_day)
-        names |= _new_names(one["edit"] for one in done)
+        names |= _names_of_new_grids(row["edit"] for row in done)
     author = connection.execute(
         sa.select(t.actor).where(t.actor.c.actor_id == plan.author_id)
     ).one()
@@ -88,23 +88,23 @@ def read_plan(
             "actor_id": author.actor_id, "name": author.name, "name_en": author.name_en,
         },
         "edits": [
-            {**one, "summary": summary(one["edit"], names, language)} for one in done
+            {**row, "summary": summarize_edit(row["edit"], names, language)} for row in done
         ],
         "can_undo": plan.status == "draft" and bool(done),
         "can_redo": plan.status == "draft" and len(done) < len(rows),
         "reasons": plan.reasons,
         "reviews": reviews,
         "comments": comments,
-        "conflicts": [_said_conflict(one, names, language) for one in conflicts],
+        "conflicts": [_describe_conflict(row, names, language) for row in conflicts],
         "size_rule": size_rule,
     }  # fmt: skip
 
 
-def _new_names(edits: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def _names_of_new_grids(edits: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return {str(e["key"]): str(e.get("name") or e["key"]) for e in edits if "key" in e}
 
 
-def summary(edit: Mapping[str, Any], names: Mapping[str, str], language: Language) -> str:
+def summarize_edit(edit: Mapping[str, Any], names: Mapping[str, str], language: Language) -> str:
     """
     Say an edit in a few words.
 
@@ -123,21 +123,21 @@ def summary(edit: Mapping[str, Any], names: Mapping[str, str], language: Languag
         Such as “A split, B made”.
     """
 
-    def called(key: object) -> str:
+    def name_of(key: object) -> str:
         return names.get(str(key), str(key))
 
     kind = edit["kind"]
-    grids = [called(key) for key in edit.get("grids", ()) if str(key) != str(edit.get("into"))]
+    grids = [name_of(key) for key in edit.get("grids", ()) if str(key) != str(edit.get("into"))]
     return text(
         f"boundaries.did_{kind}",
         language,
-        grid=called(edit.get("grid", "")),
+        grid=name_of(edit.get("grid", "")),
         grids=", ".join(grids),
-        into=called(edit.get("into", "")),
-        left=called(edit.get("left", "")),
-        right=called(edit.get("right", "")),
-        to=called(edit.get("to", "")),
-        new=called(edit.get("key", "")),
+        into=name_of(edit.get("into", "")),
+        left=name_of(edit.get("left", "")),
+        right=name_of(edit.get("right", "")),
+        to=name_of(edit.get("to", "")),
+        new=name_of(edit.get("key", "")),
         n=len(edit.get("buildings", ())),
     )
 
@@ -145,8 +145,8 @@ def summary(edit: Mapping[str, Any], names: Mapping[str, str], language: Languag
 # --- following later versions ------------------------------------------------------------------
 
 
-def rebased(
-    connection: sa.Connection, desk: DraftCache, plan: Plan
+def rebase(
+    connection: sa.Connection, draft_cache: DraftCache, plan: Plan
 ) -> tuple[Plan, list[dict[str, Any]]]:
     """Show a plan on the newest version where both touch different grids; nothing is stored."""
     if plan.status not in OPEN:
@@ -160,24 +160,24 @@ def rebased(
         sa.select(row.touched).where(row.plan_id == plan.plan_id, row.state == "done")
     ).scalars():
         touched.update(keys)
-    conflicts = _both_changed(connection, plan, newest, touched)
-    edits = plan_life.edits_done(connection, plan.plan_id)
+    conflicts = _find_conflicts(connection, plan, newest, touched)
+    edits = plan_life.read_edits_done(connection, plan.plan_id)
     if not conflicts and edits:
         try:
-            with desk.open(connection, plan.plan_id, newest, edits):
+            with draft_cache.open(connection, plan.plan_id, newest, edits):
                 pass
         except GisError as error:
             conflicts = [{"key": None, "error": error, "theirs": None, "ours": None}]
     if conflicts:
-        return plan, _with_ours(connection, desk, plan, edits, conflicts)
+        return plan, _add_our_land(connection, draft_cache, plan, edits, conflicts)
     return replace(plan, base=newest), []
 
 
 def put_on_newest(
-    connection: sa.Connection, desk: DraftCache, plan: Plan
+    connection: sa.Connection, draft_cache: DraftCache, plan: Plan
 ) -> tuple[Plan, list[dict[str, Any]]]:
     """Put a plan on the newest version for good, before anything else is changed in it."""
-    moved, conflicts = rebased(connection, desk, plan)
+    moved, conflicts = rebase(connection, draft_cache, plan)
     if moved.base != plan.base:
         connection.execute(
             sa.update(t.plan)
@@ -187,39 +187,39 @@ def put_on_newest(
     return moved, conflicts
 
 
-def _both_changed(
+def _find_conflicts(
     connection: sa.Connection, plan: Plan, newest: Version, touched: set[str]
 ) -> list[dict[str, Any]]:
     before = read_grids(connection, plan.scheme_id, plan.base.effective_day)
     after = read_grids(connection, plan.scheme_id, newest.effective_day)
-    found: list[dict[str, Any]] = []
+    conflicts: list[dict[str, Any]] = []
     for key in sorted(touched & before.keys()):
         if key not in after:
-            found.append({"key": key, "error": None, "theirs": None, "ours": None})
+            conflicts.append({"key": key, "error": None, "theirs": None, "ours": None})
             continue
-        if land_changed(before[key].wkb, after[key].wkb):
+        if is_other_land(before[key].wkb, after[key].wkb):
             theirs = shapely.from_wkb(after[key].wkb)
-            found.append({"key": key, "error": None, "theirs": theirs, "ours": None})
-    return found
+            conflicts.append({"key": key, "error": None, "theirs": theirs, "ours": None})
+    return conflicts
 
 
-def _with_ours(
+def _add_our_land(
     connection: sa.Connection,
-    desk: DraftCache,
+    draft_cache: DraftCache,
     plan: Plan,
     edits: Sequence[StoredEdit],
     conflicts: list[dict[str, Any]],
 ) -> list[dict[str, Any]]:
-    with desk.open(connection, plan.plan_id, plan.base, edits) as held:
-        faces = held.draft.faces([one["key"] for one in conflicts if one["key"]])
-    return [{**one, "ours": faces.get(one["key"])} for one in conflicts]
+    with draft_cache.open(connection, plan.plan_id, plan.base, edits) as state:
+        faces = state.draft.faces([conflict["key"] for conflict in conflicts if conflict["key"]])
+    return [{**conflict, "ours": faces.get(conflict["key"])} for conflict in conflicts]
 
 
-def _said_conflict(
+def _describe_conflict(
     conflict: Mapping[str, Any], names: Mapping[str, str], language: Language
 ) -> dict[str, Any]:
     key, error = conflict["key"], conflict["error"]
-    said = (
+    sentence = (
         error.say(language)
         if error is not None
         else text("boundaries.plan_conflict", language, grid=names.get(key, key))
@@ -228,19 +228,19 @@ def _said_conflict(
     return {
         "grids": [] if key is None else [key],
         "keys": [] if key is None else [key],
-        "text": said,
-        "place": geojson(place),
-        "theirs": geojson(conflict["theirs"]),
-        "ours": geojson(conflict["ours"]),
+        "text": sentence,
+        "place": as_geojson(place),
+        "theirs": as_geojson(conflict["theirs"]),
+        "ours": as_geojson(conflict["ours"]),
     }
 
 
 # --- editing -----------------------------------------------------------------------------------
 
 
-def preview(
+def preview_edit(
     connection: sa.Connection,
-    desk: DraftCache,
+    draft_cache: DraftCache,
     plan: Plan,
     rev: int,
     edit: Mapping[str, Any],
@@ -270,20 +270,20 @@ def preview(
         The change with figures, faces, edges and broken rules.
     """
     plan_life.check_open(connection, plan, rev)
-    plan, _ = rebased(connection, desk, plan)
-    done = plan_life.edits_done(connection, plan.plan_id)
-    with desk.open(connection, plan.plan_id, plan.base, done) as held:
-        one = StoredEdit(0, completed(held, edit))
-        change = held.apply(one)
+    plan, _ = rebase(connection, draft_cache, plan)
+    done = plan_life.read_edits_done(connection, plan.plan_id)
+    with draft_cache.open(connection, plan.plan_id, plan.base, done) as state:
+        stored = StoredEdit(0, complete_edit(state, edit))
+        change = state.apply(stored)
         try:
-            return told(held, change, held.before, plan.rev, one.edit, language)
+            return describe_change(state, change, state.before, plan.rev, stored.edit, language)
         finally:
-            held.undo()
+            state.undo()
 
 
-def do(
+def do_edit(
     connection: sa.Connection,
-    desk: DraftCache,
+    draft_cache: DraftCache,
     actor: Actor,
     plan: Plan,
     edit: Mapping[str, Any],
@@ -312,21 +312,23 @@ def do(
     dict
         The change, with the plan's new revision.
     """
-    plan, _ = put_on_newest(connection, desk, plan)
-    done = plan_life.edits_done(connection, plan.plan_id)
-    with desk.open(connection, plan.plan_id, plan.base, done) as held:
-        one = StoredEdit(plan_life.next_seq(connection, plan.plan_id), completed(held, edit))
-        change = held.apply(one)
-        rev = plan_life.add_edit(connection, actor, plan, one, change.touched)
-        return told(held, change, held.before, rev, one.edit, language)
+    plan, _ = put_on_newest(connection, draft_cache, plan)
+    done = plan_life.read_edits_done(connection, plan.plan_id)
+    with draft_cache.open(connection, plan.plan_id, plan.base, done) as state:
+        stored = StoredEdit(
+            plan_life.count_next_seq(connection, plan.plan_id), complete_edit(state, edit)
+        )
+        change = state.apply(stored)
+        rev = plan_life.add_edit(connection, actor, plan, stored, change.touched)
+        return describe_change(state, change, state.before, rev, stored.edit, language)
 
 
-def step(
+def undo_or_redo(
     connection: sa.Connection,
-    desk: DraftCache,
+    draft_cache: DraftCache,
     actor: Actor,
     plan: Plan,
-    way: str,
+    direction: str,
     language: Language,
 ) -> dict[str, Any]:
     """
@@ -352,81 +354,89 @@ def step(
     dict
         The change, with the plan's new revision.
     """
-    plan, _ = put_on_newest(connection, desk, plan)
-    done = plan_life.edits_done(connection, plan.plan_id)
-    one = plan_life.last_edit(connection, plan.plan_id, way)
-    with desk.open(connection, plan.plan_id, plan.base, done) as held:
-        change = held.undo() if way == "undo" else held.apply(one)
-        rev = plan_life.mark_edit(connection, actor, plan, one, way)
-        return told(held, change, held.before, rev, one.edit, language)
+    plan, _ = put_on_newest(connection, draft_cache, plan)
+    done = plan_life.read_edits_done(connection, plan.plan_id)
+    stored = plan_life.find_last_edit(connection, plan.plan_id, direction)
+    with draft_cache.open(connection, plan.plan_id, plan.base, done) as state:
+        change = state.undo() if direction == "undo" else state.apply(stored)
+        rev = plan_life.mark_edit(connection, actor, plan, stored, direction)
+        return describe_change(state, change, state.before, rev, stored.edit, language)
 
 
-def completed(held: DraftState, edit: Mapping[str, Any]) -> dict[str, Any]:
+def complete_edit(state: DraftState, edit: Mapping[str, Any]) -> dict[str, Any]:
     """Write into an edit what is needed to do it again just so."""
-    made = dict(edit)
-    kind = made.get("kind")
+    completed = dict(edit)
+    kind = completed.get("kind")
     if kind in ("split", "draw"):
-        made["key"] = _free_key(held)
-        made["name"] = str(made.get("name") or "").strip()[:100] or _new_name(held, made)
+        completed["key"] = _free_key(state)
+        completed["name"] = str(completed.get("name") or "").strip()[:100] or _new_name(
+            state, completed
+        )
     if kind == "hand_over_buildings":
-        made["region"] = geojson(_land_of_buildings(held, made))
-    return made
+        completed["region"] = as_geojson(_land_of_buildings(state, completed))
+    return completed
 
 
-def _free_key(held: DraftState) -> str:
+def _free_key(state: DraftState) -> str:
     """Give new grids a number; one that was undone may come again, since its edit is gone."""
-    used = {str(edit["key"]) for edit in held.edits if "key" in edit}
+    used = {str(edit["key"]) for edit in state.edits if "key" in edit}
     number = 1
     while f"new-{number}" in used:
         number += 1
     return f"new-{number}"
 
 
-def _new_name(held: DraftState, edit: Mapping[str, Any]) -> str:
+def _new_name(state: DraftState, edit: Mapping[str, Any]) -> str:
     """Count on from the names of the village's grids."""
     source = str(edit.get("grid", ""))
-    names = held.names
-    found = _NUMBERED.match(names.get(source, ""))
-    if found is None:
-        return f"{names.get(source, '')}新{_free_key(held)[4:]}"
-    begin, _, end = found.groups()
-    parent = held.draft.parents.get(source)
-    siblings = [names.get(key, "") for key, above in held.draft.parents.items() if above == parent]
+    names = state.names
+    match = _NUMBERED.match(names.get(source, ""))
+    if match is None:
+        return f"{names.get(source, '')}新{_free_key(state)[4:]}"
+    prefix, _, suffix = match.groups()
+    parent = state.draft.parents.get(source)
+    siblings = [names.get(key, "") for key, above in state.draft.parents.items() if above == parent]
     matches = [_NUMBERED.match(name) for name in siblings]
-    numbers = [int(m[2]) for m in matches if m and m[1] == begin and m[3] == end]
-    return f"{begin}{max(numbers, default=0) + 1}{end}"
+    numbers = [int(m[2]) for m in matches if m and m[1] == prefix and m[3] == suffix]
+    return f"{prefix}{max(numbers, default=0) + 1}{suffix}"
 
 
-def _land_of_buildings(held: DraftState, edit: Mapping[str, Any]) -> Any:
-    base, to = held.base, str(edit.get("to"))
-    wanted = np.unique(np.array([int(one) for one in edit.get("buildings", ())], dtype=np.int64))
-    position = np.searchsorted(base.building_ids, wanted).clip(
+def _land_of_buildings(state: DraftState, edit: Mapping[str, Any]) -> Any:
+    base, target = state.base, str(edit.get("to"))
+    building_ids = np.unique(
+        np.array([int(building_id) for building_id in edit.get("buildings", ())], dtype=np.int64)
+    )
+    position = np.searchsorted(base.building_ids, building_ids).clip(
         max=max(len(base.building_ids) - 1, 0)
     )
-    known = position[base.building_ids[position] == wanted] if len(base.building_ids) else position
-    if not len(known) or len(wanted) > MOST_BUILDINGS:
+    chosen = (
+        position[base.building_ids[position] == building_ids]
+        if len(base.building_ids)
+        else position
+    )
+    if not len(chosen) or len(building_ids) > MOST_BUILDINGS:
         raise InputError("boundaries.no_buildings", place=Place(field="buildings"))
-    if to not in held.draft.faces([to]):
-        raise InputError("boundaries.no_such_grid", place=Place(field="to"), grid=to)
-    places = shapely.point_on_surface(base.footprints[known])
+    if target not in state.draft.faces([target]):
+        raise InputError("boundaries.no_such_grid", place=Place(field="to"), grid=target)
+    places = shapely.point_on_surface(base.footprints[chosen])
     losing = {
         key
         for place in places
-        for key, face in held.draft.faces(held.draft.within(*place.bounds)).items()
+        for key, face in state.draft.faces(state.draft.within(*place.bounds)).items()
         if shapely.intersects(face, place)
     }
-    around = {to, *losing, *(near for key in losing for near in held.draft.neighbours(key))}
-    faces = held.draft.faces(sorted(around))
+    around = {target, *losing, *(near for key in losing for near in state.draft.neighbours(key))}
+    faces = state.draft.faces(sorted(around))
     box = shapely.box(*shapely.total_bounds(np.array(list(faces.values()), dtype=object)))
-    near = np.unique(np.concatenate([base.footprints.query(np.array([box]))[1], known]))
-    return region_of(np.isin(near, known), base.footprints[near], faces, to)
+    near = np.unique(np.concatenate([base.footprints.query(np.array([box]))[1], chosen]))
+    return find_region(np.isin(near, chosen), base.footprints[near], faces, target)
 
 
 # --- telling -----------------------------------------------------------------------------------
 
 
-def told(
-    held: DraftState,
+def describe_change(
+    state: DraftState,
     change: EditResult,
     before: Mapping[str, Load],
     rev: int,
@@ -456,49 +466,55 @@ def told(
     dict
         For the page.
     """
-    there = [key for key in change.touched if key in change.after]
-    now = held.loads.of(there)
-    found = check(held.draft, held.context, there)
-    names = held.names
+    remaining = [key for key in change.touched if key in change.after]
+    now = state.loads.of(remaining)
+    broken = check(state.draft, state.context, remaining)
+    names = state.names
     return {
         "rev": rev,
         "edit": edit,
-        "grids": [_grid(held, key, before.get(key), now[key], names) for key in there],
-        "faces": _faces(held, [*there, *change.renoded], names),
+        "grids": [
+            _describe_grid(state, key, before.get(key), now[key], names) for key in remaining
+        ],
+        "faces": _describe_faces(state, [*remaining, *change.renoded], names),
         "retired": list(change.retired),
-        "edges": _edges(held, there),
+        "edges": _describe_edges(state, remaining),
         "moved_area_m2": round(change.moved_area, 1),
-        "violations": findings(found, language, names),
+        "violations": describe_findings(broken, language, names),
     }
 
 
-def findings(
-    found: Iterable[Finding], language: Language, names: Mapping[str, str]
+def describe_findings(
+    broken: Iterable[Finding], language: Language, names: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """Tell broken rules, each with an id by which a reason is given."""
     return [
-        {"id": finding_id(one), **one.as_dict(language, names), "place": geojson(one.place)}
-        for one in found
+        {
+            "id": finding_id(finding),
+            **finding.as_dict(language, names),
+            "place": as_geojson(finding.place),
+        }
+        for finding in broken
     ]
 
 
-def finding_id(one: Finding) -> str:
+def finding_id(finding: Finding) -> str:
     """Name a broken rule, so that a reason can be given for it."""
-    return f"{one.rule}:{'+'.join(one.keys)}"
+    return f"{finding.rule}:{'+'.join(finding.keys)}"
 
 
-def _grid(
-    held: DraftState, key: str, before: Load | None, now: Load, names: Mapping[str, str]
+def _describe_grid(
+    state: DraftState, key: str, before: Load | None, now: Load, names: Mapping[str, str]
 ) -> dict[str, Any]:
-    known = held.base.grids.get(key)
-    parent = held.draft.parents[key]
+    base_grid = state.base.grids.get(key)
+    parent = state.draft.parents[key]
     return {
         "key": key,
         "name": names.get(key, key),
-        "code": known.code if known else "",
+        "code": base_grid.code if base_grid else "",
         "village": names.get(parent, parent),
         "parent": parent,
-        "is_new": known is None,
+        "is_new": base_grid is None,
         "before": None if before is None else before.as_dict(),
         "now": now.as_dict(),
         "target": now.target,
@@ -506,12 +522,12 @@ def _grid(
     }
 
 
-def geojson(geometry: Any) -> Any:
+def as_geojson(geometry: Any) -> Any:
     """Write a geometry as GeoJSON, every digit kept."""
     return None if geometry is None else json.loads(shapely.to_geojson(geometry))
 
 
-def collection(features: Iterable[tuple[Any, Mapping[str, Any]]]) -> dict[str, Any]:
+def as_collection(features: Iterable[tuple[Any, Mapping[str, Any]]]) -> dict[str, Any]:
     """
     Write geometries with their properties as GeoJSON.
 
@@ -528,44 +544,46 @@ def collection(features: Iterable[tuple[Any, Mapping[str, Any]]]) -> dict[str, A
     return {
         "type": "FeatureCollection",
         "features": [
-            {"type": "Feature", "geometry": geojson(geometry), "properties": dict(properties)}
+            {"type": "Feature", "geometry": as_geojson(geometry), "properties": dict(properties)}
             for geometry, properties in features
         ],
     }
 
 
-def _faces(held: DraftState, keys: Sequence[str], names: Mapping[str, str]) -> dict[str, Any]:
-    loads, parents = held.loads, held.draft.parents
-    changed = held.touched
-    return collection(
+def _describe_faces(
+    state: DraftState, keys: Sequence[str], names: Mapping[str, str]
+) -> dict[str, Any]:
+    loads, parents = state.loads, state.draft.parents
+    changed = state.touched
+    return as_collection(
         (
             face,
             {
                 "key": key,
                 "name": names.get(key, key),
-                "code": held.base.grids[key].code if key in held.base.grids else "",
+                "code": state.base.grids[key].code if key in state.base.grids else "",
                 "parent": parents[key],
                 "households": loads.households_of(key),
                 "target": loads.target(loads.class_of(key)),
                 "changed": key in changed,
-                "is_new": key not in held.base.grids,
+                "is_new": key not in state.base.grids,
             },
         )
-        for key, face in held.draft.faces(keys).items()
+        for key, face in state.draft.faces(keys).items()
     )
 
 
-def _edges(held: DraftState, keys: Sequence[str]) -> dict[str, Any]:
-    return collection(
+def _describe_edges(state: DraftState, keys: Sequence[str]) -> dict[str, Any]:
+    return as_collection(
         (
-            one.line,
-            {"left": one.left, "right": one.right, "kind": one.kind, "drawn": one.drawn},
+            edge.line,
+            {"left": edge.left, "right": edge.right, "kind": edge.kind, "drawn": edge.drawn},
         )
-        for one in held.draft.edges(keys)
+        for edge in state.draft.edges(keys)
     )
 
 
-def faces(held: DraftState, village: str | None, box: Box | None) -> dict[str, Any]:
+def list_faces(state: DraftState, village: str | None, box: Box | None) -> dict[str, Any]:
     """
     Give base grids as drafted.
 
@@ -583,14 +601,14 @@ def faces(held: DraftState, village: str | None, box: Box | None) -> dict[str, A
     dict
         FeatureCollection; all grids where neither is given.
     """
-    keys = list(held.draft.within(*box)) if box else list(held.draft.keys)
+    keys = list(state.draft.within(*box)) if box else list(state.draft.keys)
     if village is not None:
-        parents = held.draft.parents
+        parents = state.draft.parents
         keys = [key for key in keys if parents[key] == village]
-    return _faces(held, keys, held.names)
+    return _describe_faces(state, keys, state.names)
 
 
-def edges(held: DraftState, grid: str | None, parent: str | None) -> dict[str, Any]:
+def list_edges(state: DraftState, grid: str | None, parent: str | None) -> dict[str, Any]:
     """
     Give the runs of border around grids.
 
@@ -608,14 +626,14 @@ def edges(held: DraftState, grid: str | None, parent: str | None) -> dict[str, A
     dict
         FeatureCollection with ``left``, ``right`` and ``kind``.
     """
-    parents = held.draft.parents
+    parents = state.draft.parents
     keys = [
         key for key in parents if key == grid or (parent is not None and parents[key] == parent)
     ]
-    return _edges(held, keys)
+    return _describe_edges(state, keys)
 
 
-def snap_lines(held: DraftState, box: Box) -> dict[str, Any]:
+def list_snap_lines(state: DraftState, box: Box) -> dict[str, Any]:
     """
     Give the lines that a drawn line may follow.
 
@@ -631,20 +649,20 @@ def snap_lines(held: DraftState, box: Box) -> dict[str, Any]:
     dict
         FeatureCollection of streets, water and borders.
     """
-    base = held.base
+    base = state.base
     area = shapely.box(*box)
     near = np.sort(base.lines.query(np.array([area]), "intersects")[1])
     kinds = np.where(near < base.street_count, "street", "water").tolist()
     lines = [(line, {"kind": kind}) for line, kind in zip(base.lines[near], kinds, strict=True)]
     borders = [
-        (one.line, {"kind": "border"})
-        for one in held.draft.edges(held.draft.within(*box))
-        if area.intersects(one.line)
+        (edge.line, {"kind": "border"})
+        for edge in state.draft.edges(state.draft.within(*box))
+        if area.intersects(edge.line)
     ]
-    return collection([*lines, *borders])
+    return as_collection([*lines, *borders])
 
 
-def buildings(held: DraftState, box: Box) -> dict[str, Any]:
+def list_buildings(state: DraftState, box: Box) -> dict[str, Any]:
     """
     Give the buildings in a box: ids and numbers of households, no person.
 
@@ -660,9 +678,9 @@ def buildings(held: DraftState, box: Box) -> dict[str, Any]:
     dict
         FeatureCollection of footprints, or points.
     """
-    base = held.base
+    base = state.base
     near = np.sort(base.footprints.query(np.array([shapely.box(*box)]))[1])[:MOST_BUILDINGS]
-    return collection(
+    return as_collection(
         (
             base.footprints[i],
             {
@@ -674,12 +692,14 @@ def buildings(held: DraftState, box: Box) -> dict[str, Any]:
     )
 
 
-def all_findings(held: DraftState) -> list[Finding]:
+def check_whole(state: DraftState) -> list[Finding]:
     """Look at the whole tiling, and at every rule where the plan changes something."""
-    draft = held.draft
-    there = set(draft.keys)
-    mine = sorted(key for key in held.touched if key in there)
-    found = check(draft, held.context, mine) if mine else []
-    known = {(one.rule, one.keys) for one in found}
-    whole = check_levels(*levels_of(draft, held.context), rules=held.context.rules)
-    return found + [one for one in whole if (one.rule, one.keys) not in known]
+    draft = state.draft
+    remaining = set(draft.keys)
+    touched = sorted(key for key in state.touched if key in remaining)
+    broken = check(draft, state.context, touched) if touched else []
+    already = {(finding.rule, finding.keys) for finding in broken}
+    of_levels = check_levels(*build_levels(draft, state.context), rules=state.context.rules)
+    return broken + [
+        finding for finding in of_levels if (finding.rule, finding.keys) not in already
+    ]

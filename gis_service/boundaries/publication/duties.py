@@ -23,17 +23,19 @@ def end_duties(
     if not grid_ids:
         return
     duty = t.grid_duty
-    mine = sa.and_(
+    is_ended = sa.and_(
         duty.c.grid_id.in_(grid_ids),
         sa.or_(sa.func.upper_inf(duty.c.valid), sa.func.upper(duty.c.valid) > day),
     )
     low, high = sa.func.lower(duty.c.valid), sa.func.upper(duty.c.valid)
     rows = connection.execute(
-        sa.select(duty, low.label("low"), high.label("high")).where(mine).order_by(duty.c.duty_id)
+        sa.select(duty, low.label("low"), high.label("high"))
+        .where(is_ended)
+        .order_by(duty.c.duty_id)
     ).all()
-    connection.execute(sa.delete(duty).where(mine, low >= day))
+    connection.execute(sa.delete(duty).where(is_ended, low >= day))
     until = sa.cast(sa.func.daterange(low, day), DATERANGE)
-    connection.execute(sa.update(duty).values(valid=until).where(mine))
+    connection.execute(sa.update(duty).values(valid=until).where(is_ended))
     ended = [
         {
             "officer_id": row.officer_id,
@@ -56,32 +58,37 @@ def reopen_duties(
 ) -> int:
     """Give posts that a version closed back to those who held them."""
     event, officer = t.event.c, t.officer.c
-    told = connection.execute(
+    noted = connection.execute(
         sa.select(event.before).where(
             event.object_kind == "grid_version",
             event.object_id == str(version_id),
             event.action == ENDED,
         )
     ).scalars()
-    ended = [one for before in told for one in before["duties"] if one["grid_id"] in set(grid_ids)]
+    ended = [
+        ended_duty
+        for before in noted
+        for ended_duty in before["duties"]
+        if ended_duty["grid_id"] in set(grid_ids)
+    ]
     if not ended:
         return 0
-    here = set(
+    in_office = set(
         connection.execute(
             sa.select(officer.officer_id).where(
                 visible(SYSTEM, t.officer),
-                officer.officer_id.in_({one["officer_id"] for one in ended}),
+                officer.officer_id.in_({ended_duty["officer_id"] for ended_duty in ended}),
                 officer.valid.op("@>", is_comparison=True)(sa.literal(day, sa.Date)),
             )
         ).scalars()
     )
     rows = []
-    for one in ended:
-        begin = max(day, date.fromisoformat(one["from"]))
-        end = None if one["until"] is None else date.fromisoformat(one["until"])
-        if one["officer_id"] in here and (end is None or begin < end):
+    for ended_duty in ended:
+        begin = max(day, date.fromisoformat(ended_duty["from"]))
+        end = None if ended_duty["until"] is None else date.fromisoformat(ended_duty["until"])
+        if ended_duty["officer_id"] in in_office and (end is None or begin < end):
             names = ("officer_id", "grid_id", "role", "post")
-            rows.append({name: one[name] for name in names} | {"valid": Range(begin, end)})
+            rows.append({name: ended_duty[name] for name in names} | {"valid": Range(begin, end)})
     if not rows:
         return 0
     written = connection.execute(

@@ -15,7 +15,7 @@ from gis_service.boundaries.publication.publishing import (
     Difference,
     Published,
     WantedGrid,
-    difference,
+    find_difference,
     publish,
 )
 from gis_service.boundaries.publication.reading import read_boundaries
@@ -82,7 +82,7 @@ def publish_table(
         The drafts and the tessellation do not belong together, or the faces are no coverage.
     """
     known = dict(known or {})
-    changes = wanted_by_table(
+    changes = compare_table(
         connection, scheme, tessellation, drafts, effective_day, known, successors
     )
     published = publish(connection, actor, changes, effective_day, title, reason, count_upper=True)
@@ -90,7 +90,7 @@ def publish_table(
     return replace(published, grid_ids={key: ids[key] for key in changes.grids})
 
 
-def wanted_by_table(
+def compare_table(
     connection: sa.Connection,
     scheme: str,
     tessellation: Tessellation,
@@ -122,11 +122,11 @@ def wanted_by_table(
         The drafts and the tessellation do not belong together, or the faces are no coverage.
     """
     scheme_id = lock_scheme(connection, scheme).scheme_id
-    table = _checked_drafts(drafts, tessellation)
-    _check_known(connection, scheme_id, table, known)
+    table = _check_table(drafts, tessellation)
+    _check_identities(connection, scheme_id, table, known)
     published = versions(connection, scheme)
     newest = published[-1] if published else Version(0, scheme_id, scheme, date.min, "")
-    base = read_boundaries(connection, newest, {one: key for key, one in known.items()})
+    base = read_boundaries(connection, newest, {grid_id: key for key, grid_id in known.items()})
     codes = dict(
         connection.execute(
             sa.select(t.grid_code.c.code, t.grid_code.c.grid_id)
@@ -134,17 +134,17 @@ def wanted_by_table(
             .order_by(t.grid_code.c.code)
         ).all()
     )
-    held = {grid_id: code for code, grid_id in codes.items()}
-    held |= {one.grid_id: one.code for one in base.grids.values()}
-    units = _admin_units(connection, effective_day)
+    code_of = {grid_id: code for code, grid_id in codes.items()}
+    code_of |= {grid.grid_id: grid.code for grid in base.grids.values()}
+    units = _read_admin_units(connection, effective_day)
     grids = {
         row.key: WantedGrid(
             int(row.rank),
             row.parent,
             row.name,
-            row.code or held.get(known.get(row.key, 0)),
+            row.code or code_of.get(known.get(row.key, 0)),
             row.urban_rural_class,
-            _unit_of(units.get(row.admin_code, {}), row.name),
+            _choose_unit(units.get(row.admin_code, {}), row.name),
             known.get(row.key),
             row.kind or "ordinary",
         )
@@ -160,12 +160,12 @@ def wanted_by_table(
         raise InputError(
             "boundaries.no_coverage", place=Place(feature=f"{lon:.6f}, {lat:.6f}"), n=len(bad)
         )
-    return difference(
+    return find_difference(
         base, grids, tessellation, dict(zip(tessellation.keys, faces, strict=True)), successors
     )
 
 
-def _checked_drafts(drafts: pd.DataFrame, tessellation: Tessellation) -> pd.DataFrame:
+def _check_table(drafts: pd.DataFrame, tessellation: Tessellation) -> pd.DataFrame:
     table = drafts.reindex(columns=list(DRAFT_COLUMNS)).astype(object)
     table = table.where(table.notna(), None).sort_values("rank", kind="stable")
     table = table.reset_index(drop=True)
@@ -175,48 +175,50 @@ def _checked_drafts(drafts: pd.DataFrame, tessellation: Tessellation) -> pd.Data
         raise InputError("boundaries.key_twice", place=Place(feature=str(twice.iloc[0])))
     rank_of = dict(zip(keys, table["rank"], strict=True))
     for row in table.itertuples():
-        top = row.rank == 1
-        if top != (row.parent is None) or (not top and rank_of.get(row.parent) != row.rank - 1):
+        is_top = row.rank == 1
+        if is_top != (row.parent is None) or (
+            not is_top and rank_of.get(row.parent) != row.rank - 1
+        ):
             raise InputError(
                 "boundaries.wrong_parent", place=Place(feature=str(row.key)), parent=row.parent
             )
     lowest = max(rank_of.values(), default=0)
     base = {key for key, rank in rank_of.items() if rank == lowest}
     if base != set(tessellation.keys):
-        odd = min(base ^ set(tessellation.keys))
-        raise InputError("boundaries.drafts_differ", place=Place(feature=str(odd)))
+        unmatched = min(base ^ set(tessellation.keys))
+        raise InputError("boundaries.drafts_differ", place=Place(feature=str(unmatched)))
     return table
 
 
-def _check_known(
+def _check_identities(
     connection: sa.Connection, scheme_id: int, table: pd.DataFrame, known: Mapping[str, int]
 ) -> None:
     """Refuse an identity that is not a grid of this scheme, level and kind."""
-    held = {
+    grids = {
         row.grid_id: (row.rank, row.kind)
         for row in connection.execute(sa.select(t.grid).where(t.grid.c.scheme_id == scheme_id))
     }
     for row in table.itertuples():
         if row.key not in known:
             continue
-        rank, kind = held.get(known[row.key], (None, None))
+        rank, kind = grids.get(known[row.key], (None, None))
         if rank != row.rank or (row.kind is not None and kind != row.kind):
             raise InputError("boundaries.wrong_identity", place=Place(feature=str(row.key)))
 
 
-def _check_codes(grids: Mapping[str, WantedGrid], taken: Mapping[str, int]) -> None:
+def _check_codes(grids: Mapping[str, WantedGrid], codes: Mapping[str, int]) -> None:
     """Refuse a code that another grid has, or once had."""
     key_of: dict[str, str] = {}
-    for key, one in grids.items():
-        if one.code is None:
+    for key, grid in grids.items():
+        if grid.code is None:
             continue
-        if key_of.setdefault(one.code, key) != key or (
-            one.code in taken and taken[one.code] != one.grid_id
+        if key_of.setdefault(grid.code, key) != key or (
+            grid.code in codes and codes[grid.code] != grid.grid_id
         ):
             raise InputError("boundaries.code_taken", place=Place(feature=key, field="code"))
 
 
-def _admin_units(connection: sa.Connection, day: date) -> dict[str, dict[str, int]]:
+def _read_admin_units(connection: sa.Connection, day: date) -> dict[str, dict[str, int]]:
     """Units in force by code, then by name: lists give one code to different units."""
     unit = t.admin_unit
     query = (
@@ -230,6 +232,6 @@ def _admin_units(connection: sa.Connection, day: date) -> dict[str, dict[str, in
     return units
 
 
-def _unit_of(named: Mapping[str, int], name: str) -> int | None:
+def _choose_unit(named: Mapping[str, int], name: str) -> int | None:
     """Take the unit of a code; where lists disagree whose it is, the one of the grid's name."""
     return next(iter(named.values())) if len(named) == 1 else named.get(name)

@@ -27,8 +27,8 @@ from gis_service.boundaries.linework.tessellation import (
     OUTSIDE,
     Tessellation,
     build_faces,
-    land_changed,
-    land_m2,
+    is_other_land,
+    measure_land_m2,
 )
 from gis_service.boundaries.publication.duties import end_duties
 from gis_service.boundaries.publication.reading import BaseGrid, Boundaries
@@ -60,7 +60,7 @@ Grid = BaseGrid | WantedGrid
 
 @dataclass(frozen=True)
 class Difference:
-    """What is different in the version that is wanted; see :func:`difference`."""
+    """What is different in the version that is wanted; see :func:`find_difference`."""
 
     # The newest version.
     base: Boundaries
@@ -86,13 +86,17 @@ class Difference:
     @cached_property
     def reworded(self) -> set[str]:
         """Grids with another name, code, class, parent or unit."""
-        known, now = self.base.grids, self.grids
-        return {key for key in known.keys() & now.keys() if words(known[key]) != words(now[key])}
+        before, after = self.base.grids, self.grids
+        return {
+            key
+            for key in before.keys() & after.keys()
+            if words_of(before[key]) != words_of(after[key])
+        }
 
     @cached_property
     def land_changed(self) -> set[str]:
         """Base grids that begin or have other land, by more than a vertex."""
-        return other_land(self.base, self.faces)
+        return find_other_land(self.base, self.faces)
 
     @cached_property
     def changed(self) -> set[str]:
@@ -103,7 +107,7 @@ class Difference:
     def upper_faces(self) -> dict[str, Any]:
         """Land of every grid above with another polygon than before, new ones included."""
         linework = self.tessellation
-        found: dict[str, Any] = {}
+        upper_faces: dict[str, Any] = {}
         touched = {*self.faces, *self.begun, *self.retired, *self.reworded}
         ancestor: list[str | None] = list(linework.keys)
         for rank in range(self.lowest - 1, 0, -1):
@@ -116,32 +120,34 @@ class Difference:
                 [*(position.get(key or "", OUTSIDE) for key in ancestor), OUTSIDE], dtype=np.int64
             )
             left, right = owner[linework.left], owner[linework.right]
-            kept = left != right
-            if kept.any():
-                faces = build_faces(linework.arcs[kept], left[kept], right[kept], names)
-                found.update(zip(names, faces, strict=True))
-        return other_polygons(self.base, found)
+            is_border = left != right
+            if is_border.any():
+                faces = build_faces(
+                    linework.arcs[is_border], left[is_border], right[is_border], names
+                )
+                upper_faces.update(zip(names, faces, strict=True))
+        return find_other_polygons(self.base, upper_faces)
 
     @property
     def lowest(self) -> int:
         """Rank of the base grids."""
-        return max(one.rank for one in self.grids.values())
+        return max(grid.rank for grid in self.grids.values())
 
     @property
     def around(self) -> set[str]:
         """Changed base grids and those that touch them before or after, be it in a corner."""
         changed = {*self.faces, *self.retired}
-        before = _touching(self.base.tessellation, changed)
-        there = set(self.tessellation.keys)
-        return {*self.faces, *_touching(self.tessellation, changed), *(before & there)}
+        before = _find_touching(self.base.tessellation, changed)
+        remaining = set(self.tessellation.keys)
+        return {*self.faces, *_find_touching(self.tessellation, changed), *(before & remaining)}
 
 
-def earliest_day(connection: sa.Connection, newest: date) -> date:
+def find_earliest_day(connection: sa.Connection, newest: date) -> date:
     """Say from when on the next version can hold."""
     return max(today(connection), newest + timedelta(days=1))
 
 
-def difference(
+def find_difference(
     base: Boundaries,
     grids: Mapping[str, Grid],
     tessellation: Tessellation,
@@ -170,28 +176,28 @@ def difference(
     Difference
         What was changed and changed back is not in it.
     """
-    return Difference(base, grids, tessellation, other_polygons(base, faces), successors)
+    return Difference(base, grids, tessellation, find_other_polygons(base, faces), successors)
 
 
-def other_polygons(base: Boundaries, faces: Mapping[str, Any]) -> dict[str, Any]:
+def find_other_polygons(base: Boundaries, faces: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out polygons that are what they were."""
     shapes = shapely.normalize(np.fromiter(faces.values(), dtype=object, count=len(faces)))
     compared = zip(faces, shapes, shapely.to_wkb(shapes), strict=True)
-    known = base.grids
-    return {key: face for key, face, wkb in compared if key not in known or known[key].wkb != wkb}
+    grids = base.grids
+    return {key: face for key, face, wkb in compared if key not in grids or grids[key].wkb != wkb}
 
 
-def other_land(base: Boundaries, faces: Mapping[str, Any]) -> set[str]:
+def find_other_land(base: Boundaries, faces: Mapping[str, Any]) -> set[str]:
     """Name the grids that have other land, by more than a vertex."""
-    known = base.grids
+    grids = base.grids
     return {
         key
         for key, face in faces.items()
-        if key not in known or land_changed(known[key].wkb, shapely.to_wkb(face))
+        if key not in grids or is_other_land(grids[key].wkb, shapely.to_wkb(face))
     }
 
 
-def words(one: Grid) -> tuple[object, ...]:
+def words_of(grid: Grid) -> tuple[object, ...]:
     """
     Tell what is said of a grid, without its land.
 
@@ -205,23 +211,23 @@ def words(one: Grid) -> tuple[object, ...]:
     tuple
         The same for two rows that say the same.
     """
-    said = (one.rank, one.parent, one.code, one.name)
-    return (*said, one.urban_rural_class, one.admin_unit_id)
+    words = (grid.rank, grid.parent, grid.code, grid.name)
+    return (*words, grid.urban_rural_class, grid.admin_unit_id)
 
 
-def _touching(linework: Tessellation, keys: AbstractSet[str]) -> set[str]:
+def _find_touching(linework: Tessellation, keys: AbstractSet[str]) -> set[str]:
     """Name grids at an end of any border of some grids; where borders meet every grid has one."""
-    known = np.array([key in keys for key in linework.keys] + [False])
-    mine = known[linework.left] | known[linework.right]
+    is_changed = np.array([key in keys for key in linework.keys] + [False])
+    is_border = is_changed[linework.left] | is_changed[linework.right]
     ends = [shapely.get_coordinates(shapely.get_point(linework.arcs, place)) for place in (0, -1)]
     nodes = [pair[:, 0] + 1j * pair[:, 1] for pair in ends]
-    meeting = np.unique(np.concatenate([node[mine] for node in nodes]))
+    meeting = np.unique(np.concatenate([node[is_border] for node in nodes]))
     beside = np.isin(nodes[0], meeting) | np.isin(nodes[1], meeting)
-    found = {*linework.left[beside].tolist(), *linework.right[beside].tolist()} - {OUTSIDE}
-    return {linework.keys[index] for index in found}
+    beside_grids = {*linework.left[beside].tolist(), *linework.right[beside].tolist()} - {OUTSIDE}
+    return {linework.keys[index] for index in beside_grids}
 
 
-def land_moved(
+def find_land_moved(
     base: Boundaries, faces: Mapping[str, Any], retired: Collection[str]
 ) -> list[tuple[str, str, float]]:
     """Compare before and after."""
@@ -230,19 +236,19 @@ def land_moved(
         return []
     old = shapely.from_wkb([base.grids[key].wkb for key in old_keys])
     tree = shapely.STRtree(old)
-    found = []
+    pieces = []
     for key, face in faces.items():
         for index in np.sort(tree.query(face, predicate="intersects")).tolist():
             if old_keys[index] == key:
                 continue
             common = shapely.intersection(old[index], face)
-            area = land_m2(common) if common.area > 0 else 0.0
+            area = measure_land_m2(common) if common.area > 0 else 0.0
             if area > CRUMB_M2:
-                found.append((old_keys[index], key, area))
-    return found
+                pieces.append((old_keys[index], key, area))
+    return pieces
 
 
-def heirs(
+def find_heirs(
     pieces: Sequence[tuple[str, str, float]], begun: Collection[str], retired: Collection[str]
 ) -> list[tuple[str, str]]:
     """Tell whose land went to whom, where one of both begins or ends."""
@@ -250,20 +256,20 @@ def heirs(
     return [(old, new) for old, new, _ in pieces if old in retired or new in begun]
 
 
-def impact_of(connection: sa.Connection, changes: Difference) -> list[assignment.Moves]:
+def find_moves(connection: sa.Connection, changes: Difference) -> list[assignment.Moves]:
     """Find what a publication would move; nothing is written."""
-    return _moves(connection, changes, provisional_ids(changes))
+    return _find_moves(connection, changes, make_provisional_ids(changes))
 
 
-def provisional_ids(changes: Difference) -> dict[str, int]:
+def make_provisional_ids(changes: Difference) -> dict[str, int]:
     """Give new grids ids for a look ahead."""
-    top = max((one.grid_id for one in changes.base.grids.values()), default=0) + 1
-    return {key: top + number for number, key in enumerate(_made(changes))}
+    top = max((grid.grid_id for grid in changes.base.grids.values()), default=0) + 1
+    return {key: top + number for number, key in enumerate(_keys_without_id(changes))}
 
 
-def open_incidents(connection: sa.Connection, moves: Sequence[assignment.Moves]) -> int:
+def count_open_incidents(connection: sa.Connection, moves: Sequence[assignment.Moves]) -> int:
     """Count the incidents that move and that somebody still works on."""
-    ids = [one.object_ids.tolist() for one in moves if one.kind == "incident"]
+    ids = [kind_moves.object_ids.tolist() for kind_moves in moves if kind_moves.kind == "incident"]
     if not ids or not ids[0]:
         return 0
     incident = t.incident.c
@@ -334,27 +340,27 @@ def publish(
     """
     base = changes.base
     scheme = lock_scheme(connection, base.version.scheme)
-    _refuse(connection, base.version, effective_day, title)
-    new = _made(changes)
-    made = _identities(connection, scheme.scheme_id, [changes.grids[key] for key in new])
-    fresh = dict(zip(new, made, strict=True))
-    ids = _ids(changes, fresh)
-    codes = _codes(connection, scheme, changes, ids)
+    _check_day(connection, base.version, effective_day, title)
+    new_keys = _keys_without_id(changes)
+    new_ids = _insert_grids(connection, scheme.scheme_id, [changes.grids[key] for key in new_keys])
+    ids_of_new = dict(zip(new_keys, new_ids, strict=True))
+    ids = _ids_by_key(changes, ids_of_new)
+    codes = _number_grids(connection, scheme, changes, ids)
     _write_arcs(connection, scheme.scheme_id, changes, ids, effective_day)
     _write_states(connection, scheme.scheme_id, changes, ids, codes, effective_day)
     version = _open_version(connection, actor, scheme, effective_day, title, reason)
     _write_successors(connection, changes, ids, version.version_id)
     ended = [base.grids[key].grid_id for key in changes.retired]
     end_duties(connection, actor, version.version_id, ended, effective_day)
-    moves = _moves(connection, changes, fresh, effective_day) if base.grids else []
+    moves = _find_moves(connection, changes, ids_of_new, effective_day) if base.grids else []
     assignment.write(connection, scheme.scheme_id, moves, effective_day.toordinal())
-    moved = {one.kind: len(one.object_ids) for one in moves}
-    upper = other_land(base, changes.upper_faces) if count_upper else set()
+    moved = {kind_moves.kind: len(kind_moves.object_ids) for kind_moves in moves}
+    upper = find_other_land(base, changes.upper_faces) if count_upper else set()
     changed, retired = len(changes.changed | upper), len(changes.retired)
-    still_open = open_incidents(connection, moves)
+    incidents = count_open_incidents(connection, moves)
     counts = {
         "grids": len(changes.grids), "changed": changed, "retired": retired, "moved": moved,
-        "open_incidents": still_open,
+        "open_incidents": incidents,
     }  # fmt: skip
     row = t.grid_version.c
     connection.execute(
@@ -362,15 +368,15 @@ def publish(
     )
     after = {"scheme": version.scheme, "effective_day": effective_day.isoformat(), **counts}
     access.record(connection, actor, "publish", "grid_version", version.version_id, after=after)
-    return Published(version, fresh, changed, retired, moved, still_open)
+    return Published(version, ids_of_new, changed, retired, moved, incidents)
 
 
-def _refuse(connection: sa.Connection, base: Version, day: date, title: str) -> None:
+def _check_day(connection: sa.Connection, base: Version, day: date, title: str) -> None:
     """Refuse a version that is not the next one, or that would rewrite history."""
-    known = versions(connection, base.scheme)
-    if not known:
+    published = versions(connection, base.scheme)
+    if not published:
         return
-    newest = known[-1]
+    newest = published[-1]
     if newest.version_id != base.version_id:
         raise ConflictError("boundaries.base_is_old", plan=title)
     if day < today(connection):
@@ -381,57 +387,57 @@ def _refuse(connection: sa.Connection, base: Version, day: date, title: str) -> 
         )
 
 
-def _made(changes: Difference) -> list[str]:
+def _keys_without_id(changes: Difference) -> list[str]:
     """Name the grids that have no identity yet."""
     return [key for key in changes.begun if changes.grids[key].grid_id is None]
 
 
-def _ids(changes: Difference, made: Mapping[str, int]) -> dict[str, int]:
+def _ids_by_key(changes: Difference, new_ids: Mapping[str, int]) -> dict[str, int]:
     """Name the identity of every grid, those that end included."""
-    ids = {key: one.grid_id for key, one in changes.base.grids.items()}
-    ids |= {key: one.grid_id for key, one in changes.grids.items() if one.grid_id is not None}
-    return {**ids, **made}
+    ids = {key: grid.grid_id for key, grid in changes.base.grids.items()}
+    ids |= {key: grid.grid_id for key, grid in changes.grids.items() if grid.grid_id is not None}
+    return {**ids, **new_ids}
 
 
-def _identities(connection: sa.Connection, scheme_id: int, grids: Sequence[Any]) -> list[int]:
+def _insert_grids(connection: sa.Connection, scheme_id: int, grids: Sequence[Any]) -> list[int]:
     if not grids:
         return []
-    made = connection.execute(
+    rows = connection.execute(
         sa.insert(t.grid).returning(t.grid.c.grid_id, sort_by_parameter_order=True),
-        [{"scheme_id": scheme_id, "rank": one.rank, "kind": one.kind} for one in grids],
+        [{"scheme_id": scheme_id, "rank": grid.rank, "kind": grid.kind} for grid in grids],
     )
-    return list(made.scalars())
+    return list(rows.scalars())
 
 
-def _codes(
+def _number_grids(
     connection: sa.Connection, scheme: Any, changes: Difference, ids: Mapping[str, int]
 ) -> dict[str, str]:
     """Tell every grid's code; new ones are numbered below their parent, from west to east."""
     # A code that a grid once had stays taken.
-    codes = {key: one.code for key, one in changes.grids.items() if one.code is not None}
-    given = t.grid_code.c
-    query = sa.select(given.code).where(given.scheme_id == scheme.scheme_id)
-    spoken = {**dict.fromkeys(changes.begun), **dict.fromkeys(changes.reworded)}
-    stored = set(connection.execute(query).scalars()) if spoken else set()
+    codes = {key: group.code for key, group in changes.grids.items() if group.code is not None}
+    columns = t.grid_code.c
+    query = sa.select(columns.code).where(columns.scheme_id == scheme.scheme_id)
+    reworded = {**dict.fromkeys(changes.begun), **dict.fromkeys(changes.reworded)}
+    stored = set(connection.execute(query).scalars()) if reworded else set()
     taken = {*stored, *codes.values()}
     faces = {**changes.faces, **changes.upper_faces}
     below: dict[tuple[int, str | None], list[str]] = {}
     for key in changes.begun:
         if key not in codes:
             below.setdefault((changes.grids[key].rank, changes.grids[key].parent), []).append(key)
-    for (_, parent), keys in sorted(below.items(), key=lambda one: one[0][0]):
+    for (_, parent), keys in sorted(below.items(), key=lambda group: group[0][0]):
         prefix = "" if parent is None else codes[parent]
-        digits = digits_after(prefix, scheme.code_layout)
-        mine = {code for code in taken if code.startswith(prefix)}
+        digits = count_digits(prefix, scheme.code_layout)
+        used = {code for code in taken if code.startswith(prefix)}
         points = shapely.centroid(np.array([faces[key] for key in keys], dtype=object))
         order = grid_code.first_numbering(shapely.get_x(points), shapely.get_y(points))
         for _, key in sorted(zip(order.tolist(), keys, strict=True)):
-            codes[key] = grid_code.next_free(mine, prefix, digits)
-            mine.add(codes[key])
-        taken |= mine
+            codes[key] = grid_code.next_free(used, prefix, digits)
+            used.add(codes[key])
+        taken |= used
     rows = [
         {"scheme_id": scheme.scheme_id, "code": codes[key], "grid_id": ids[key]}
-        for key in spoken
+        for key in reworded
         if codes[key] not in stored
     ]
     if rows:
@@ -439,7 +445,7 @@ def _codes(
     return codes
 
 
-def digits_after(prefix: str, layout: Sequence[int]) -> int:
+def count_digits(prefix: str, layout: Sequence[int]) -> int:
     """Tell how many digits the next part of a code has."""
     used = 0
     for size in layout:
@@ -483,30 +489,34 @@ def _write_states(
     day: date,
 ) -> None:
     """Close the rows of grids that end or are other ones, and open new ones."""
-    known, faces = changes.base.grids, {**changes.faces, **changes.upper_faces}
-    other = {key: one for key, one in changes.grids.items() if key in {*faces, *changes.reworded}}
-    ended = [known[key].state_id for key in (*other, *changes.retired) if key in known]
+    before, faces = changes.base.grids, {**changes.faces, **changes.upper_faces}
+    rewritten = {
+        key: grid for key, grid in changes.grids.items() if key in {*faces, *changes.reworded}
+    }
+    ended = [before[key].state_id for key in (*rewritten, *changes.retired) if key in before]
     _close_rows(connection, t.grid_state, t.grid_state.c.state_id, ended, day)
-    shapes = np.empty(len(other), dtype=object)
-    shapes[:] = [faces[key] if key in faces else shapely.from_wkb(known[key].wkb) for key in other]
+    shapes = np.empty(len(rewritten), dtype=object)
+    shapes[:] = [
+        faces[key] if key in faces else shapely.from_wkb(before[key].wkb) for key in rewritten
+    ]
     inside = shapely.centroid(shapes)
-    off = ~shapely.contains_properly(shapes, inside)
-    inside[off] = shapely.point_on_surface(shapes[off])
-    grids = other.values()
+    is_off = ~shapely.contains_properly(shapes, inside)
+    inside[is_off] = shapely.point_on_surface(shapes[is_off])
+    grids = rewritten.values()
     copy_rows(
         connection,
         t.grid_state,
         {
-            "grid_id": [ids[key] for key in other],
-            "scheme_id": [scheme_id] * len(other),
-            "rank": [one.rank for one in grids],
-            "parent_grid_id": [None if one.parent is None else ids[one.parent] for one in grids],
-            "admin_unit_id": [one.admin_unit_id for one in grids],
-            "code": [codes[key] for key in other],
-            "name": [one.name for one in grids],
-            "urban_rural_class": [one.urban_rural_class for one in grids],
+            "grid_id": [ids[key] for key in rewritten],
+            "scheme_id": [scheme_id] * len(rewritten),
+            "rank": [grid.rank for grid in grids],
+            "parent_grid_id": [None if grid.parent is None else ids[grid.parent] for grid in grids],
+            "admin_unit_id": [grid.admin_unit_id for grid in grids],
+            "code": [codes[key] for key in rewritten],
+            "name": [grid.name for grid in grids],
+            "urban_rural_class": [grid.urban_rural_class for grid in grids],
             "area_m2": area_m2(shapes),
-            "valid": [(day, None)] * len(other),
+            "valid": [(day, None)] * len(rewritten),
             "geom": shapes,
             "label_point": inside,
         },
@@ -556,26 +566,26 @@ def _write_successors(
         connection.execute(pg_insert(t.grid_successor).on_conflict_do_nothing(), rows)
 
 
-def _moves(
+def _find_moves(
     connection: sa.Connection,
     changes: Difference,
-    made: Mapping[str, int],
+    new_ids: Mapping[str, int],
     day: date | None = None,
 ) -> list[assignment.Moves]:
     """Find what lies in another grid; without a day the store does not hold the grids yet."""
     around = sorted(changes.around)
     if not around:
         return []
-    ids, known = _ids(changes, made), changes.base.grids
+    ids, before = _ids_by_key(changes, new_ids), changes.base.grids
     faces = np.empty(len(around), dtype=object)
     faces[:] = [
-        changes.faces[key] if key in changes.faces else shapely.from_wkb(known[key].wkb)
+        changes.faces[key] if key in changes.faces else shapely.from_wkb(before[key].wkb)
         for key in around
     ]
     return assignment.moves_near(
         connection,
         changes.base.version.scheme_id,
-        [known[key].grid_id for key in {*around, *changes.retired} if key in known],
+        [before[key].grid_id for key in {*around, *changes.retired} if key in before],
         [ids[key] for key in around],
         faces,
         day,

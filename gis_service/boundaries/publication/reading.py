@@ -46,7 +46,7 @@ class Boundaries:
     @cached_property
     def lowest(self) -> int:
         """Rank of the base grids."""
-        return max((one.rank for one in self.grids.values()), default=0)
+        return max((grid.rank for grid in self.grids.values()), default=0)
 
     @cached_property
     def parents(self) -> dict[str, str]:
@@ -58,9 +58,9 @@ class Boundaries:
         """From each village its town, and so on up."""
         return [
             {
-                key: str(one.parent)
-                for key, one in self.grids.items()
-                if one.rank == rank and one.parent is not None
+                key: str(grid.parent)
+                for key, grid in self.grids.items()
+                if grid.rank == rank and grid.parent is not None
             }
             for rank in range(self.lowest - 1, 1, -1)
         ]
@@ -73,10 +73,10 @@ class Boundaries:
 
 def newest_version(connection: sa.Connection, scheme: str) -> Version:
     """Find the version that a new plan is drawn on."""
-    known = versions(connection, scheme)
-    if not known:
+    published = versions(connection, scheme)
+    if not published:
         raise NotFoundError("grids.no_scheme", scheme=scheme)
-    return known[-1]
+    return published[-1]
 
 
 def read_boundaries(
@@ -84,8 +84,8 @@ def read_boundaries(
 ) -> Boundaries:
     """Read the grids and the linework of a version."""
     grids = read_grids(connection, version.scheme_id, version.effective_day, names)
-    lowest = max((one.rank for one in grids.values()), default=0)
-    key_of = {one.grid_id: one.key for one in grids.values() if one.rank == lowest}
+    lowest = max((grid.rank for grid in grids.values()), default=0)
+    key_of = {grid.grid_id: grid.key for grid in grids.values() if grid.rank == lowest}
     arc = t.linework_arc.c
     rows = connection.execute(
         sa.select(

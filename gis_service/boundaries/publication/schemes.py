@@ -54,11 +54,11 @@ def ensure_scheme(
     int
         The scheme's id.
     """
-    found = connection.execute(
+    known_id = connection.execute(
         sa.select(t.grid_scheme.c.scheme_id).where(t.grid_scheme.c.code == code)
     ).scalar_one_or_none()
-    if found is not None:
-        return int(found)
+    if known_id is not None:
+        return int(known_id)
     scheme_id = connection.execute(
         sa.insert(t.grid_scheme)
         .values(

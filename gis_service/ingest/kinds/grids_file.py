@@ -19,7 +19,7 @@ from gis_service.access import Actor
 from gis_service.boundaries.linework.far_parts import refuse_apart
 from gis_service.boundaries.linework.noding import NodingFinding, NodingReport
 from gis_service.boundaries.linework.tessellation import Tessellation
-from gis_service.boundaries.publication.grid_table import DRAFT_COLUMNS, wanted_by_table
+from gis_service.boundaries.publication.grid_table import DRAFT_COLUMNS, compare_table
 from gis_service.boundaries.publication.publishing import publish
 from gis_service.boundaries.publication.schemes import SchemeLevel, ensure_scheme
 from gis_service.errors import InputError, Place
@@ -461,7 +461,7 @@ def take_grids(
         )  # fmt: skip
     codes = set(rows["key"])
     known = {code: one for code, one in held.identities.items() if code in codes}
-    wanted = wanted_by_table(connection, scheme, mesh, _drafts(rows), day, known)
+    wanted = compare_table(connection, scheme, mesh, _drafts(rows), day, known)
     new, changed = set(wanted.begun), wanted.changed - set(wanted.begun)
     applied = HandlerResult(notes=_told(report), details=_details(report))
     uppers = given[given["rank"] < lowest]
