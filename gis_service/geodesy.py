@@ -160,8 +160,8 @@ def near_distance_m(
     east = across * np.sqrt(1.0 - sine * sine) * np.radians(lon_to - lon_from)
     metres = np.hypot(east, along * np.radians(lat_to - lat_from))
     is_near = (metres < _NEAR_M) & (np.abs(lat_from) < _NEAR_LAT) & (np.abs(lat_to) < _NEAR_LAT)
-    far = np.flatnonzero(~is_near)
-    metres[far] = distance_m(lon_from[far], lat_from[far], lon_to[far], lat_to[far])
+    is_far = np.flatnonzero(~is_near)
+    metres[is_far] = distance_m(lon_from[is_far], lat_from[is_far], lon_to[is_far], lat_to[is_far])
     return np.asarray(metres)
 
 

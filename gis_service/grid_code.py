@@ -12,7 +12,7 @@ import numpy.typing as npt
 from gis_service.errors import InputError
 
 
-def groups(code: str, layout: Sequence[int]) -> list[str]:
+def split_code(code: str, layout: Sequence[int]) -> list[str]:
     """
     Cut a code into the groups in which it is read aloud.
 
@@ -29,16 +29,16 @@ def groups(code: str, layout: Sequence[int]) -> list[str]:
         The parts that the code has; what the layout does not foresee stays one part.
     """
     parts: list[str] = []
-    rest = code
+    remaining = code
     for size in layout:
-        if not rest:
+        if not remaining:
             break
-        parts.append(rest[:size])
-        rest = rest[size:]
-    return [*parts, rest] if rest else parts
+        parts.append(remaining[:size])
+        remaining = remaining[size:]
+    return [*parts, remaining] if remaining else parts
 
 
-def first_numbering(lon: npt.ArrayLike, lat: npt.ArrayLike) -> npt.NDArray[np.int64]:
+def number_first(lon: npt.ArrayLike, lat: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """
     Give grids of one parent their first numbers, from west to east, then from north to south.
 
@@ -86,7 +86,7 @@ def child_code(parent: str, number: int, digits: int) -> str:
     return f"{parent}{number:0{digits}d}"
 
 
-def next_free(taken: Iterable[str], parent: str, digits: int) -> str:
+def find_next_free(given: Iterable[str], parent: str, digits: int) -> str:
     """
     Find the next code below a parent that was never given to anyone.
 
@@ -107,7 +107,7 @@ def next_free(taken: Iterable[str], parent: str, digits: int) -> str:
     length = len(parent) + digits
     used = [
         int(code[len(parent) :])
-        for code in taken
+        for code in given
         if len(code) == length and code.startswith(parent) and code[len(parent) :].isdigit()
     ]
     return child_code(parent, max(used, default=0) + 1, digits)

@@ -21,7 +21,7 @@ from gis_service.coverage.siting import job as _sites_job  # noqa: F401 (adds wo
 from gis_service.coverage.standards.book import standard_book
 from gis_service.errors import GisError, NotFoundError
 from gis_service.grids import assignment
-from gis_service.grids.versions import in_force, is_due, lowest_rank
+from gis_service.grids.versions import find_lowest_rank, find_version_in_force, is_due
 from gis_service.ingest import importing as _importing  # noqa: F401 (adds work to the queue)
 from gis_service.ingest.writing.past_imports import region_notes
 from gis_service.maps.page.one_file import is_fresh, write_map
@@ -77,7 +77,7 @@ def prepare(store: Store) -> dict[str, dict[str, int]]:
         What was assigned just now, by kind of object, for the base scheme.
     """
     with store.transaction(SYSTEM) as connection:
-        version = in_force(connection)
+        version = find_version_in_force(connection)
         report = assignment.assign_new(connection)
         if is_due(connection):
             assignment.apply_due(connection)
@@ -88,7 +88,7 @@ def prepare(store: Store) -> dict[str, dict[str, int]]:
 
 def _some_grid(connection: sa.Connection, scheme_id: int) -> int | None:
     """Pick the base grid with the most households, where the demo's grid officer works."""
-    rank = lowest_rank(connection, scheme_id)
+    rank = find_lowest_rank(connection, scheme_id)
     state = t.grid_state
     query = (
         sa.select(state.c.grid_id)

@@ -23,7 +23,7 @@ from gis_service.api import examples
 from gis_service.api.dependencies import ActorDep, At, LanguageDep, Name, SchemeCode
 from gis_service.api.locate import System, system_of
 from gis_service.errors import GisError, InputError, Place
-from gis_service.grids.answers.sources import sources_for
+from gis_service.grids.answers.sources import read_sources
 from gis_service.grids.batch import files
 from gis_service.grids.batch.rows import Options, Tally
 from gis_service.ingest.kinds.gpkg_assign import assign_geopackage
@@ -165,7 +165,7 @@ def _begin(
     layer: str | None,
 ) -> _FirstBlock:
     with store.transaction(actor) as connection:
-        sources = sources_for(connection, scheme, at)
+        sources = read_sources(connection, scheme, at)
     tally = Tally()
     file = folder / f"in{_SUFFIX[kind]}"
     if kind == "gpkg":
@@ -173,7 +173,7 @@ def _begin(
         assign_geopackage(file, out, sources, options, tally, layer)
         blocks = _pieces(out)
     else:
-        blocks = files.assigned(file, kind, sources, options, tally)
+        blocks = files.answer_file(file, kind, sources, options, tally)
     first = b""
     for block in blocks:  # the header, and the block that shows whether the system fits
         first += block

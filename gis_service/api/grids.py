@@ -34,7 +34,7 @@ _overview = TypeAdapter(sheet.Overview)
 @router.get("/schemes", responses=examples.ok([examples.SCHEME]))
 def list_schemes(connection: ConnectionDep) -> list[reading.Scheme]:
     """List the schemes with their levels and versions."""
-    return reading.schemes(connection)
+    return reading.list_schemes(connection)
 
 
 @router.get("/overview", responses=examples.ok(examples.OVERVIEW), response_model=sheet.Overview)

@@ -17,7 +17,7 @@ from gis_service import jobs
 from gis_service.access.actor import VISITOR
 from gis_service.api import examples
 from gis_service.errors import GisError
-from gis_service.grids.reading import versions_in_force
+from gis_service.grids.reading import list_versions_in_force
 from gis_service.store import disk, migrate
 from gis_service.store.engine import Store, check_server
 from gis_service.store.failures import UNREACHABLE
@@ -120,7 +120,7 @@ class Checkup:
                 if answer.migration.current == answer.migration.head:
                     answer.boundaries = [
                         BoundariesInForce.model_validate(one)
-                        for one in versions_in_force(connection)
+                        for one in list_versions_in_force(connection)
                     ]
                     answer.jobs = Jobs(stuck=len(jobs.stuck(connection)))
                     answer.status = "ok" if has_room and not answer.jobs.stuck else "failing"

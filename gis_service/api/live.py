@@ -23,7 +23,7 @@ from gis_service.access import SYSTEM, Actor
 from gis_service.access.permissions import READ_PLANS
 from gis_service.api.dependencies import ActorDep
 from gis_service.errors import GisError
-from gis_service.grids.reading import VersionInForce, versions_in_force
+from gis_service.grids.reading import VersionInForce, list_versions_in_force
 from gis_service.incidents.watching import (
     IncidentChange,
     Mark,
@@ -283,7 +283,7 @@ class LiveHub:
 
     def _read_versions(self) -> list[VersionInForce]:
         with self._store.transaction(SYSTEM, read_only=True) as connection:
-            return versions_in_force(connection)
+            return list_versions_in_force(connection)
 
 
 def _said(change: IncidentChange) -> dict[str, Any]:

@@ -32,11 +32,11 @@ from gis_service.coordinate_systems import CoordinateSystem, best_fit, parse_crs
 from gis_service.errors import InputError, Place, TooLargeError
 from gis_service.grids.answers import locating
 from gis_service.grids.answers.answering import (
-    ROLLS,
+    DIRECTORIES,
     AnswerService,
     SchemeAnswers,
-    find_what_is_asked,
-    rendered_answers,
+    find_places,
+    render_answers,
 )
 from gis_service.grids.answers.border_roads import BorderRoad
 from gis_service.grids.answers.directory import GridCard, VersionDates
@@ -49,7 +49,7 @@ from gis_service.pasted_coordinates import read_pasted
 router = ServiceRouter(
     prefix="/api",
     tags=["locate"],
-    first=once_made(BOUNDARIES, BORDER_ROADS, ROLLS),
+    first=once_made(BOUNDARIES, BORDER_ROADS, DIRECTORIES),
 )
 
 MOST_POINTS: Final = 10_000
@@ -100,20 +100,20 @@ def locate(
     """Tell whose grid a place is, whom to call, how near its border, and what lies beyond."""
     desk = _desk(request)
     x, y, system, notes = place_of(lon, lat, text, crs)
-    keys = locating.schemes_asked(connection, scheme)
+    keys = locating.find_schemes(connection, scheme)
     day = at or today(connection)
 
     def fits(lons: FloatArray, lats: FloatArray) -> float:
-        return locating.share_in_grids(connection, keys[0], day, lons, lats)
+        return locating.measure_share_in_grids(connection, keys[0], day, lons, lats)
 
     place = locating.read_place(system, x, y, fits)
-    return locating.together(
+    return locating.join_answers(
         keys,
         lambda key: desk.answer(connection, actor, key, *place, day),
         place,
         locating.GivenPlace(system.code, x, y, notes),
         every=scheme == locating.ALL,
-        suggestions=lambda: locating.suggest(system, x, y, fits),
+        suggestions=lambda: locating.suggest_readings(system, x, y, fits),
     )
 
 
@@ -257,7 +257,7 @@ def check_on_earth(asked: PlacesRequest, ready: SchemeAnswers) -> None:
         return
     index = int(np.flatnonzero(~good)[0])
     x, y = float(asked.x[index]), float(asked.y[index])
-    found = locating.suggest(asked.system, x, y, _fits(ready))
+    found = locating.suggest_readings(asked.system, x, y, _fits(ready))
     key = "locate.other_reading" if found else "locate.no_place"
     raise locating.UnreadableError(
         key, found, field=f"points.{index}", x=x, y=y, crs=asked.system.code
@@ -292,7 +292,7 @@ def rendered(asked: PlacesRequest, ready: SchemeAnswers, findings: PlacesFound) 
         JSON. Where most places are outside and another reading of the coordinates would put them
         into grids, ``suggestion`` names it.
     """
-    said = rendered_answers(ready, findings, asked.lon, asked.lat, asked.ids, full=asked.full)
+    said = render_answers(ready, findings, asked.lon, asked.lat, asked.ids, full=asked.full)
     outside = findings.grid_id == NO_GRID
     if ready.locator is None or 2 * np.count_nonzero(outside) <= len(outside):
         return said
@@ -462,7 +462,7 @@ async def locate_points(request: Request) -> Response:
 def _said(asked: PlacesRequest, ready: SchemeAnswers) -> bytes:
     assert ready.locator is not None
     check_on_earth(asked, ready)
-    findings = find_what_is_asked(ready.locator, asked.lon, asked.lat, full=asked.full)
+    findings = find_places(ready.locator, asked.lon, asked.lat, full=asked.full)
     return rendered(asked, ready, findings)
 
 
@@ -471,7 +471,7 @@ def _asked_of_store(request: Request, actor: Actor, asked: PlacesRequest) -> byt
     desk, store = _desk(request), request.app.state.store
     answers = []
     with store.transaction(actor, read_only=True) as connection:
-        keys = locating.schemes_asked(connection, asked.scheme)
+        keys = locating.find_schemes(connection, asked.scheme)
         check_on_earth(asked, desk.current(actor, keys[0].code))
         now = today(connection)
         day = asked.at or now

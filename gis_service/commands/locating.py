@@ -89,10 +89,10 @@ def _tell(found: "LocatedPlace") -> None:
     for answer in (found.schemes or {found.scheme: found}).values():
         for line in _lines(answer):
             print(line)
-    from gis_service.grids.answers.locating import say_suggestion
+    from gis_service.grids.answers.locating import describe_suggestion
 
     for one in found.suggestions:
-        say(say_suggestion(one, chosen))
+        say(describe_suggestion(one, chosen))
 
 
 def _lines(answer: "SchemeAnswer") -> list[str]:
@@ -164,7 +164,7 @@ def assign(
     """Put its grid behind every row of a file."""
     from gis_service.access import SYSTEM
     from gis_service.coordinate_systems import parse_crs
-    from gis_service.grids.answers.sources import assign_file, sources_for
+    from gis_service.grids.answers.sources import assign_file, read_sources
     from gis_service.grids.batch.rows import Options
     from gis_service.ingest.kinds.gpkg_assign import assign_geopackage
     from gis_service.ingest.readers.columns import find_coordinates
@@ -182,7 +182,7 @@ def assign(
         language(),
     )
     with open_store() as store, store.transaction(SYSTEM) as connection:
-        sources = sources_for(connection, scheme, at.date() if at else None)
+        sources = read_sources(connection, scheme, at.date() if at else None)
     listed = rejects or out.with_name(f"{out.name}.rejects.csv")
     result = assign_file(file, out, sources, options, listed, layer, assign_geopackage)
     suggestion = result["suggestion"]

@@ -6,7 +6,7 @@ from typing import Any
 from gis_service.access import SYSTEM
 from gis_service.access.actor import is_made_up
 from gis_service.coverage.standards.book import standard_book
-from gis_service.grids.versions import in_force
+from gis_service.grids.versions import find_version_in_force
 from gis_service.maps.sheets import sheet
 from gis_service.messages import Language, text
 from gis_service.store import Store
@@ -37,7 +37,7 @@ def told_lines(
         One line each.
     """
     with store.transaction(SYSTEM) as connection:
-        county, version = sheet.county(connection), in_force(connection)
+        county, version = sheet.county(connection), find_version_in_force(connection)
         made_up = is_made_up(connection)
     url = store.url
     host = url.host or str(url.query.get("host", ""))

@@ -16,8 +16,8 @@ from gis_service.access.permissions import REASONS, REVEAL_HOUSEHOLD, entering
 from gis_service.entry.fields import Values
 from gis_service.entry.rows import grid_of, identity, place_of, point, read_columns, seen, values_of
 from gis_service.errors import InputError, NotFoundError, Place
-from gis_service.grids.members import NO_INDEX, objects_in
-from gis_service.grids.reading import like, on_day
+from gis_service.grids.members import NO_INDEX, select_objects_in
+from gis_service.grids.reading import like_pattern, on_day
 from gis_service.records import RECORDS, Record, entered, referred
 from gis_service.store import tables as t
 from gis_service.store.tables import table_of
@@ -239,7 +239,7 @@ def listing(
         .where(seen(actor, kind))
     )
     for word in q.split():
-        query = query.where(sa.or_(*(one.ilike(like(word)) for one in shown.searched)))
+        query = query.where(sa.or_(*(one.ilike(like_pattern(word)) for one in shown.searched)))
     if grid_id is not None and grid is not None:
         query = query.where(_in_grid(kind, key, grid, grid_id))
     if near is not None and place is not None:
@@ -257,7 +257,7 @@ def _in_grid(
 ) -> sa.ColumnElement[bool]:
     if table_of(kind) not in NO_INDEX:
         return grid == grid_id
-    return key.in_(objects_in(kind.name, sa.literal([grid_id], sa.ARRAY(sa.BigInteger))))
+    return key.in_(select_objects_in(kind.name, sa.literal([grid_id], sa.ARRAY(sa.BigInteger))))
 
 
 def _listed(kind: str, row: Any) -> Listed:

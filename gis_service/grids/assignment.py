@@ -2,7 +2,7 @@
 
 A building is placed by its point, a household follows its building, everything else by its own
 point. Whatever happens, objects that are new or have moved, land that another grid has taken over,
-comes down to objects, where they lie, and from which day on; :func:`write` writes that.
+comes down to objects, where they lie, and from which day on; :func:`write_moves` writes that.
 
 The history names cohorts: objects that went from grid to grid together so far. Where all of a
 cohort go on together its one row is written, where they part their own are. Only this module
@@ -26,11 +26,11 @@ from sqlalchemy.dialects.postgresql import DATERANGE
 from gis_service.grids.locator.locator import NO_GRID, Locator
 from gis_service.grids.versions import (
     Version,
+    find_lowest_rank,
     keep_boundaries,
-    lowest_rank,
-    polygons,
+    read_polygons,
+    read_versions,
     today,
-    versions,
 )
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_numbers, read_arrays
@@ -106,10 +106,10 @@ class _OpenRows:
 _Rows = TypeVar("_Rows", _Objects, _Answers, _OpenRows)
 
 
-def _take(arrays: _Rows, rows: IntArray) -> _Rows:
+def _take_rows(arrays: _Rows, rows: IntArray) -> _Rows:
     """Take some rows of several arrays."""
-    given = vars(arrays).items()
-    return replace(arrays, **{name: one[rows] for name, one in given if name != "kind"})
+    columns = vars(arrays).items()
+    return replace(arrays, **{name: column[rows] for name, column in columns if name != "kind"})
 
 
 def assign_new(connection: sa.Connection, kinds: Sequence[str] = _KINDS) -> AssignmentReport:
@@ -134,17 +134,17 @@ def assign_new(connection: sa.Connection, kinds: Sequence[str] = _KINDS) -> Assi
 
     @cache
     def locator(version: Version) -> Locator:
-        return _locator(connection, version.scheme_id, version.effective_day)
+        return _make_locator(connection, version.scheme_id, version.effective_day)
 
-    for known, is_base in _schemes(connection):
+    for all_versions, is_base in _read_schemes(connection):
         for kind in kinds:
-            objects = _read(connection, kind, without_history_in=known[0].scheme_id)
+            objects = _read_objects(connection, kind, without_history_in=all_versions[0].scheme_id)
             if len(objects.ids):
-                buildings = _buildings_of(connection, objects)
+                buildings = _read_buildings_of(connection, objects)
                 fresh = np.ones(len(objects.ids), dtype=bool)
-                told = report if is_base else None
+                report_of_base = report if is_base else None
                 written += _write_through(
-                    connection, known, objects, fresh, buildings, locator, told
+                    connection, all_versions, objects, fresh, buildings, locator, report_of_base
                 )
     if written:
         connection.execute(sa.select(sa.func.gis_analyze()))
@@ -178,19 +178,21 @@ def place_again(connection: sa.Connection, kind: str, object_ids: Sequence[int])
         return {}
     keep_boundaries(connection)
     moved: dict[str, int] = {}
-    objects = _read(connection, kind, only=object_ids)
-    buildings = _buildings_of(connection, objects)
-    places = _places(objects, buildings)
+    objects = _read_objects(connection, kind, only=object_ids)
+    buildings = _read_buildings_of(connection, objects)
+    places = _unique_places(objects, buildings)
 
     def locator(version: Version) -> Locator:
-        return _locator(connection, version.scheme_id, version.effective_day, places)
+        return _make_locator(connection, version.scheme_id, version.effective_day, places)
 
-    for known, is_base in _schemes(connection):
-        new = _read(connection, kind, without_history_in=known[0].scheme_id, only=object_ids)
+    for all_versions, is_base in _read_schemes(connection):
+        new = _read_objects(
+            connection, kind, without_history_in=all_versions[0].scheme_id, only=object_ids
+        )
         fresh = np.isin(objects.ids, new.ids)
         now = today(connection).toordinal()
         dated = replace(objects, since=np.where(fresh, objects.since, now))
-        count = _write_through(connection, known, dated, fresh, buildings, locator)
+        count = _write_through(connection, all_versions, dated, fresh, buildings, locator)
         moved |= {kind: count} if is_base else {}
     if kind == "building":
         home = t.household.c
@@ -199,17 +201,17 @@ def place_again(connection: sa.Connection, kind: str, object_ids: Sequence[int])
     return moved
 
 
-def _schemes(connection: sa.Connection) -> list[tuple[list[Version], bool]]:
+def _read_schemes(connection: sa.Connection) -> list[tuple[list[Version], bool]]:
     """Read the versions of every scheme that has any, and whether it is the base scheme."""
     scheme = t.grid_scheme.c
     rows = connection.execute(sa.select(scheme.code, scheme.is_base).order_by(scheme.scheme_id))
-    found = [(versions(connection, code), is_base) for code, is_base in rows.all()]
-    return [(known, is_base) for known, is_base in found if known]
+    schemes = [(read_versions(connection, code), is_base) for code, is_base in rows.all()]
+    return [(all_versions, is_base) for all_versions, is_base in schemes if all_versions]
 
 
 def _write_through(
     connection: sa.Connection,
-    known: list[Version],
+    all_versions: list[Version],
     objects: _Objects,
     fresh: npt.NDArray[np.bool_],
     buildings: _Objects | None,
@@ -219,38 +221,42 @@ def _write_through(
     """Write where objects lie under each version, as far as that is not what their history says."""
     # Fresh ones have no history; that of all others is left as it is before today.
     now = today(connection)
-    days = [version.effective_day.toordinal() for version in known]
+    days = [version.effective_day.toordinal() for version in all_versions]
     in_force = max(bisect_right(days, now.toordinal()) - 1, 0)  # all to come: the first of them
     since = np.maximum(objects.since, days[0])
     written = np.zeros(len(objects.ids), dtype=bool)
     before: _Answers | None = None
-    for index, (version, until) in enumerate(zip(known, [*days[1:], _EVER], strict=True)):
+    for index, (version, until) in enumerate(zip(all_versions, [*days[1:], _EVER], strict=True)):
         begun = since < until
         if not begun.any():
             continue
-        here = locator(version)
-        placed = None if buildings is None else _placed(buildings, here)
-        answer, faults = _answer(objects, here, placed)
-        _add_nearest(answer, objects, here)
-        other = begun & ~written
-        asked = np.flatnonzero(other & ~fresh)
-        if len(asked):
+        version_locator = locator(version)
+        placed = None if buildings is None else _place_buildings(buildings, version_locator)
+        answer, faults = _place_objects(objects, version_locator, placed)
+        _add_nearest(answer, objects, version_locator)
+        is_written = begun & ~written
+        with_history = np.flatnonzero(is_written & ~fresh)
+        if len(with_history):
             day = max(now, version.effective_day)
-            other[asked] = _differs(
-                connection, version.scheme_id, _take(objects, asked), _take(answer, asked), day
+            is_written[with_history] = _find_differing(
+                connection,
+                version.scheme_id,
+                _take_rows(objects, with_history),
+                _take_rows(answer, with_history),
+                day,
             )
         if before is not None:
-            other |= written & (answer.grid_id != before.grid_id)
-        rows = np.flatnonzero(other)
+            is_written |= written & (answer.grid_id != before.grid_id)
+        rows = np.flatnonzero(is_written)
         low = np.maximum(since, days[index])[rows]
-        moves = Moves(_take(objects, rows), _take(answer, rows))
+        moves = Moves(_take_rows(objects, rows), _take_rows(answer, rows))
         all_fresh = bool((fresh & ~written)[rows].all())
-        write(connection, version.scheme_id, [moves], low, fresh=all_fresh)
-        written |= other
+        write_moves(connection, version.scheme_id, [moves], low, fresh=all_fresh)
+        written |= is_written
         before = answer
         if report is not None and index == in_force:
             report.faults += faults
-            _count(report, objects, answer)
+            _add_counts(report, objects, answer)
     return int(written.sum())
 
 
@@ -265,7 +271,7 @@ class Moves:
 
     objects: _Objects = field(repr=False)
     answer: _Answers = field(repr=False)
-    held: _OpenRows | None = field(default=None, repr=False)
+    open_rows: _OpenRows | None = field(default=None, repr=False)
     together: npt.NDArray[np.bool_] | None = field(default=None, repr=False)
 
     @property
@@ -280,9 +286,9 @@ class Moves:
 
     @property
     def before(self) -> IntArray:
-        """Ids of the grids where they lay, of what :func:`moves_near` finds."""
-        assert self.held is not None
-        return self.held.grid_id
+        """Ids of the grids where they lay, of what :func:`find_moves_near` finds."""
+        assert self.open_rows is not None
+        return self.open_rows.grid_id
 
     @property
     def after(self) -> IntArray:
@@ -290,7 +296,7 @@ class Moves:
         return self.answer.grid_id
 
 
-def moves_near(
+def find_moves_near(
     connection: sa.Connection,
     scheme_id: int,
     changed: Sequence[int],
@@ -321,90 +327,94 @@ def moves_near(
         One of each kind of object.
     """
     locator, everywhere = Locator(list(grid_ids), faces), None
-    found: list[tuple[_Objects, _Answers, _OpenRows]] = []
+    parts: list[tuple[_Objects, _Answers, _OpenRows]] = []
     cohorts: list[IntArray] = []
     goals: list[IntArray] = []
-    placed: _Placed | None = None
-    known = _cohorts_in(connection, scheme_id, changed)
+    placed: _BuildingGrids | None = None
+    cohorts_in_grids = _read_cohorts_in(connection, scheme_id, changed)
     for kind in _KINDS:
-        objects, held = _held_in(connection, kind, scheme_id, known)
+        objects, open_rows = _read_members(connection, kind, scheme_id, cohorts_in_grids)
         # What stays holds its cohort back.
         goal = np.full(len(objects.ids), NO_GRID, dtype=np.int64)
         goals.append(goal)
-        cohorts.append(held.cohort_id)
+        cohorts.append(open_rows.cohort_id)
         rows = np.arange(len(objects.ids))
         if kind == "household" and placed is not None:
-            rows = _with_known_building(objects, placed)
-        anew = _take(objects, rows)
-        answer, _ = _answer(anew, locator, placed if kind == "household" else None)
+            rows = _find_with_known_building(objects, placed)
+        anew = _take_rows(objects, rows)
+        answer, _ = _place_objects(anew, locator, placed if kind == "household" else None)
         if kind == "building":
-            placed = _Placed(objects.ids, answer.grid_id)
-        moved = np.flatnonzero(held.grid_id[rows] != answer.grid_id)
-        rows, answer, anew = rows[moved], _take(answer, moved), _take(anew, moved)
+            placed = _BuildingGrids(objects.ids, answer.grid_id)
+        moved = np.flatnonzero(open_rows.grid_id[rows] != answer.grid_id)
+        rows, answer, anew = rows[moved], _take_rows(answer, moved), _take_rows(anew, moved)
         goal[rows] = answer.grid_id
         if day is not None and (answer.grid_id == NO_GRID).any():
-            everywhere = everywhere or _locator(connection, scheme_id, day)
+            everywhere = everywhere or _make_locator(connection, scheme_id, day)
             _add_nearest(answer, anew, everywhere)
-        found.append((anew, answer, _take(held, rows)))
-    whole = _going_together(np.concatenate(cohorts), np.concatenate(goals))
+        parts.append((anew, answer, _take_rows(open_rows, rows)))
+    going_together = _find_going_together(np.concatenate(cohorts), np.concatenate(goals))
     return [
-        Moves(*one, np.isin(one[2].cohort_id, whole) & (one[2].method == one[1].method))
-        for one in found
+        Moves(
+            *part, np.isin(part[2].cohort_id, going_together) & (part[2].method == part[1].method)
+        )
+        for part in parts
     ]
 
 
-def _going_together(cohort_id: IntArray, goal: IntArray) -> IntArray:
+def _find_going_together(cohort_id: IntArray, goal: IntArray) -> IntArray:
     """Name the cohorts of which each object has the same goal, that is one."""
-    cohorts, which = np.unique(cohort_id, return_inverse=True)
+    cohorts, position = np.unique(cohort_id, return_inverse=True)
     first = np.full(len(cohorts), np.iinfo(np.int64).max)
     last = np.full(len(cohorts), np.iinfo(np.int64).min)
-    np.minimum.at(first, which, goal)
-    np.maximum.at(last, which, goal)
-    found: IntArray = cohorts[(first == last) & (first != NO_GRID)]
-    return found
+    np.minimum.at(first, position, goal)
+    np.maximum.at(last, position, goal)
+    single: IntArray = cohorts[(first == last) & (first != NO_GRID)]
+    return single
 
 
-def _cohorts_in(
+def _read_cohorts_in(
     connection: sa.Connection, scheme_id: int, grid_ids: Sequence[int]
 ) -> tuple[IntArray, IntArray]:
     """Read the cohorts that are in grids from now on, ascending, and their grids; first, none."""
-    of = t.cohort_grid.c
+    cohort = t.cohort_grid.c
     rows = connection.execute(
-        sa.select(of.cohort_id, of.grid_id)
+        sa.select(cohort.cohort_id, cohort.grid_id)
         .where(
-            of.scheme_id == scheme_id,
-            _among(of.grid_id, list(grid_ids)),
-            sa.func.upper_inf(of.valid),
+            cohort.scheme_id == scheme_id,
+            _among(cohort.grid_id, list(grid_ids)),
+            sa.func.upper_inf(cohort.valid),
         )
-        .order_by(of.cohort_id)
+        .order_by(cohort.cohort_id)
     ).all()
-    found = np.array([(NO_GRID, NO_GRID), *map(tuple, rows)], dtype=np.int64)
-    return found[:, 0], found[:, 1]
+    pairs = np.array([(NO_GRID, NO_GRID), *map(tuple, rows)], dtype=np.int64)
+    return pairs[:, 0], pairs[:, 1]
 
 
-def _held_in(
+def _read_members(
     connection: sa.Connection, kind: str, scheme_id: int, cohorts: tuple[IntArray, IntArray]
 ) -> tuple[_Objects, _OpenRows]:
     """Read what belongs to cohorts or lies outside by its open rows, and to which of them."""
-    m = t.membership.c
+    member = t.membership.c
     rows = sa.select(
-        m.object_id,
-        sa.func.coalesce(m.cohort_id, NO_GRID).label("cohort_id"),
-        _method_number(m.method).label("method"),
-    ).where(m.scheme_id == scheme_id, m.object_kind == kind, sa.func.upper_inf(m.valid))
+        member.object_id,
+        sa.func.coalesce(member.cohort_id, NO_GRID).label("cohort_id"),
+        _method_number(member.method).label("method"),
+    ).where(
+        member.scheme_id == scheme_id, member.object_kind == kind, sa.func.upper_inf(member.valid)
+    )
     # Found first, by the index over cohorts: the planner would rather merge whole tables by id.
-    held = (
-        rows.where(_among(m.cohort_id, cohorts[0][1:]))
-        .union_all(rows.where(m.cohort_id.is_(None)))
+    wanted = (
+        rows.where(_among(member.cohort_id, cohorts[0][1:]))
+        .union_all(rows.where(member.cohort_id.is_(None)))
         .cte("held")
         .prefix_with("MATERIALIZED")
     )
     identity = t.metadata.tables[kind].c[f"{kind}_id"]
     arrays = read_arrays(
         connection,
-        _question(kind)
-        .add_columns(held.c.cohort_id, held.c.method)
-        .where(held.c.object_id == identity),
+        _objects_query(kind)
+        .add_columns(wanted.c.cohort_id, wanted.c.method)
+        .where(wanted.c.object_id == identity),
     )
     objects, order = _as_objects(kind, arrays)
     cohort_id = arrays["cohort_id"][order]
@@ -412,13 +422,13 @@ def _held_in(
     return objects, _OpenRows(grid_id, cohort_id, arrays["method"][order])
 
 
-def _with_known_building(objects: _Objects, placed: "_Placed") -> IntArray:
+def _find_with_known_building(objects: _Objects, placed: "_BuildingGrids") -> IntArray:
     """Leave out who follows a building that is not placed anew: it stays where it is."""
     if len(placed.ids) == 0:
         return np.flatnonzero(objects.building_id == NO_GRID)
-    at = np.searchsorted(placed.ids, objects.building_id).clip(max=len(placed.ids) - 1)
-    known = placed.ids[at] == objects.building_id
-    return np.flatnonzero(known | (objects.building_id == NO_GRID))
+    position = np.searchsorted(placed.ids, objects.building_id).clip(max=len(placed.ids) - 1)
+    is_known = placed.ids[position] == objects.building_id
+    return np.flatnonzero(is_known | (objects.building_id == NO_GRID))
 
 
 def apply_due(connection: sa.Connection) -> dict[str, int]:
@@ -477,8 +487,8 @@ def end_history(connection: sa.Connection, kind: str, object_ids: Sequence[int])
         Whose.
     """
     a = t.membership.c
-    mine = (a.object_kind == kind) & _among(a.object_id, object_ids)
-    _end(connection, mine, sa.func.gis_today())
+    is_theirs = (a.object_kind == kind) & _among(a.object_id, object_ids)
+    _end_rows(connection, is_theirs, sa.func.gis_today())
 
 
 class Placement:
@@ -495,10 +505,12 @@ class Placement:
 
     def __init__(self, connection: sa.Connection) -> None:
         day = today(connection)
-        fitting = [one for one in versions(connection) if one.effective_day <= day]
-        newest = fitting[-1] if fitting else None
+        begun = [version for version in read_versions(connection) if version.effective_day <= day]
+        newest = begun[-1] if begun else None
         self._locator = (
-            None if newest is None else _locator(connection, newest.scheme_id, newest.effective_day)
+            None
+            if newest is None
+            else _make_locator(connection, newest.scheme_id, newest.effective_day)
         )
         self._of_building: dict[int, int] = {}
 
@@ -522,17 +534,17 @@ class Placement:
         """
         if self._locator is None:
             return [None] * len(points)
-        found = self._locator.locate(shapely.get_x(points), shapely.get_y(points)).grid_id
+        placed = self._locator.locate(shapely.get_x(points), shapely.get_y(points)).grid_id
         if building_id is not None:
-            of = self._of_building
-            found = np.array(
+            of_building = self._of_building
+            placed = np.array(
                 [
-                    own if building is None else of.get(building, own)
-                    for own, building in zip(found.tolist(), building_id, strict=True)
+                    own if building is None else of_building.get(building, own)
+                    for own, building in zip(placed.tolist(), building_id, strict=True)
                 ],
                 dtype=np.int64,
             )
-        return _or_none(found)
+        return _or_none(placed)
 
     def remember(self, building_id: Sequence[int], grid_id: Sequence[int | None]) -> None:
         """
@@ -553,7 +565,7 @@ class Placement:
 
 
 @dataclass(frozen=True)
-class _Placed:
+class _BuildingGrids:
     """Grids of buildings, sorted by building id."""
 
     ids: IntArray
@@ -567,7 +579,7 @@ _FEW_PLACES: Final = 50
 _AROUND: Final = 16  # grids that are looked at for one place: more never meet in a point
 
 
-def _locator(
+def _make_locator(
     connection: sa.Connection,
     scheme_id: int,
     day: date,
@@ -575,10 +587,10 @@ def _locator(
 ) -> Locator:
     """Index the grids of a day; for a few places those nearest to them: one holds each, if any."""
     if places is None or len(places) > _FEW_PLACES:
-        return Locator(*polygons(connection, scheme_id, day))
+        return Locator(*read_polygons(connection, scheme_id, day))
     state = t.grid_state.c
     place = (
-        sa.func.unnest(*(sa.literal(one, sa.ARRAY(sa.Double)) for one in places.T.tolist()))
+        sa.func.unnest(*(sa.literal(values, sa.ARRAY(sa.Double)) for values in places.T.tolist()))
         .table_valued(sa.column("lon", sa.Double), sa.column("lat", sa.Double), name="place")
         .render_derived()
     )
@@ -587,7 +599,7 @@ def _locator(
         sa.select(state.state_id)
         .where(
             state.scheme_id == scheme_id,
-            state.rank == lowest_rank(connection, scheme_id),
+            state.rank == find_lowest_rank(connection, scheme_id),
             state.valid.op("@>")(sa.literal(day, sa.Date)),
         )
         .order_by(state.geom.op("<->")(point))
@@ -605,23 +617,25 @@ def _locator(
     return Locator([row[0] for row in rows], np.asarray(shapes, dtype=object))
 
 
-def _buildings_of(connection: sa.Connection, objects: _Objects) -> _Objects | None:
+def _read_buildings_of(connection: sa.Connection, objects: _Objects) -> _Objects | None:
     """Read the buildings that objects follow; None where they follow none."""
     housed = np.unique(objects.building_id[objects.building_id != NO_GRID])
-    return _read(connection, "building", only=housed) if len(housed) else None
+    return _read_objects(connection, "building", only=housed) if len(housed) else None
 
 
-def _places(objects: _Objects, buildings: _Objects | None) -> npt.NDArray[np.float64]:
+def _unique_places(objects: _Objects, buildings: _Objects | None) -> npt.NDArray[np.float64]:
     """Name each place of objects and of the buildings that they follow once."""
-    both = [objects] if buildings is None else [objects, buildings]
-    return np.unique(np.vstack([np.column_stack([one.lon, one.lat]) for one in both]), axis=0)
+    places = [np.column_stack([objects.lon, objects.lat])]
+    if buildings is not None:
+        places.append(np.column_stack([buildings.lon, buildings.lat]))
+    return np.unique(np.vstack(places), axis=0)
 
 
-def _placed(buildings: _Objects, locator: Locator) -> _Placed:
-    return _Placed(buildings.ids, locator.locate(buildings.lon, buildings.lat).grid_id)
+def _place_buildings(buildings: _Objects, locator: Locator) -> _BuildingGrids:
+    return _BuildingGrids(buildings.ids, locator.locate(buildings.lon, buildings.lat).grid_id)
 
 
-def _read(
+def _read_objects(
     connection: sa.Connection,
     kind: str,
     *,
@@ -629,7 +643,7 @@ def _read(
     only: Any = None,
 ) -> _Objects:
     """Read all objects of a kind, or only those named, or those without a history in a scheme."""
-    query = _question(kind)
+    query = _objects_query(kind)
     identity = t.metadata.tables[kind].c[f"{kind}_id"]
     if without_history_in is not None:
         has_history = sa.exists().where(
@@ -643,7 +657,7 @@ def _read(
     return _as_objects(kind, read_arrays(connection, query))[0]
 
 
-def _question(kind: str) -> sa.Select[Any]:
+def _objects_query(kind: str) -> sa.Select[Any]:
     """Ask for the objects of a kind, with names as :func:`_as_objects` wants them."""
     table = t.metadata.tables[kind]
     known_since = {
@@ -673,8 +687,8 @@ def _as_objects(kind: str, arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[_Obj
     return _Objects(kind, *(arrays[name][order] for name in names)), order
 
 
-def _answer(
-    objects: _Objects, locator: Locator, placed: _Placed | None
+def _place_objects(
+    objects: _Objects, locator: Locator, placed: _BuildingGrids | None
 ) -> tuple[_Answers, list[int]]:
     """Place objects, without what is nearest; tell who lies elsewhere than its building."""
     located = locator.locate(objects.lon, objects.lat)
@@ -701,7 +715,7 @@ def _add_nearest(answer: _Answers, objects: _Objects, locator: Locator) -> None:
         answer.distance_m[outside] = nearest.distance_m
 
 
-def _count(report: AssignmentReport, objects: _Objects, answer: _Answers) -> None:
+def _add_counts(report: AssignmentReport, objects: _Objects, answer: _Answers) -> None:
     outside = np.flatnonzero(answer.grid_id == NO_GRID)
     report.counts[objects.kind] = {
         "n": len(objects.ids),
@@ -726,12 +740,12 @@ def _among(column: sa.ColumnElement[int], ids: Any) -> sa.ColumnElement[bool]:
     return column == sa.any_(numbers)
 
 
-def _differs(
+def _find_differing(
     connection: sa.Connection, scheme_id: int, objects: _Objects, answer: _Answers, day: date
 ) -> npt.NDArray[np.bool_]:
     """Tell of each object whether its row of a day says something else; one without a row is."""
     a = t.assignment.c
-    held = connection.execute(
+    rows = connection.execute(
         sa.select(
             a.object_id, a.grid_id, _method_number(a.method), a.nearest_grid_id, a.distance_m
         ).where(
@@ -741,8 +755,8 @@ def _differs(
             a.valid.op("@>", is_comparison=True)(sa.literal(day, sa.Date)),
         )
     )
-    said = {object_id: tuple(row) for object_id, *row in held}
-    found = zip(
+    stored = {object_id: tuple(row) for object_id, *row in rows}
+    placed = zip(
         _or_none(answer.grid_id),
         answer.method.tolist(),
         _or_none(answer.nearest_grid_id),
@@ -750,7 +764,10 @@ def _differs(
         strict=True,
     )
     return np.array(
-        [said.get(one) != find for one, find in zip(objects.ids.tolist(), found, strict=True)],
+        [
+            stored.get(object_id) != answer_of
+            for object_id, answer_of in zip(objects.ids.tolist(), placed, strict=True)
+        ],
         dtype=bool,
     )
 
@@ -760,14 +777,14 @@ def _or_none(ids: IntArray) -> list[int | None]:
 
 
 def _method_number(method: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
-    places = {one: place for place, one in enumerate(_METHODS)}
+    places = {method: place for place, method in enumerate(_METHODS)}
     return sa.type_coerce(sa.case(places, value=method), sa.Integer)
 
 
 # --- what is written ---------------------------------------------------------------------------
 
 
-def write(
+def write_moves(
     connection: sa.Connection,
     scheme_id: int,
     moves: Sequence[Moves],
@@ -794,7 +811,7 @@ def write(
     fresh
         None of them has a history in the scheme.
     """
-    moves = [one for one in moves if len(one.object_ids)]
+    moves = [kind_moves for kind_moves in moves if len(kind_moves.object_ids)]
     if not moves:
         return
     is_base = connection.scalar(
@@ -803,17 +820,19 @@ def write(
     now = today(connection).toordinal()
     copied = bool(is_base) and bool((np.asarray(since) <= now).any())
     _move_cohorts(connection, scheme_id, moves, since)
-    emptied = _emptied(connection, moves) if copied else {}
-    for one in moves:
-        if one.together is None:
-            _write_rows(connection, scheme_id, one, since, fresh=fresh)
+    emptied = _find_emptied(connection, moves) if copied else {}
+    for kind_moves in moves:
+        if kind_moves.together is None:
+            _write_rows(connection, scheme_id, kind_moves, since, fresh=fresh)
         else:
-            parted = np.flatnonzero(~one.together)
-            alone = Moves(_take(one.objects, parted), _take(one.answer, parted))
+            parted = np.flatnonzero(~kind_moves.together)
+            alone = Moves(
+                _take_rows(kind_moves.objects, parted), _take_rows(kind_moves.answer, parted)
+            )
             _write_rows(connection, scheme_id, alone, since)
         if copied:
-            begun = np.flatnonzero(np.broadcast_to(since, len(one.object_ids)) <= now)
-            _copy(connection, one, begun, emptied)
+            begun = np.flatnonzero(np.broadcast_to(since, len(kind_moves.object_ids)) <= now)
+            _copy_to_rows(connection, kind_moves, begun, emptied)
 
 
 _EVER: Final = date.max.toordinal() + 1
@@ -838,44 +857,47 @@ _laid = sa.Table(
 def _write_rows(
     connection: sa.Connection,
     scheme_id: int,
-    one: Moves,
+    moves: Moves,
     since: IntArray | int,
     *,
     fresh: bool = False,
 ) -> None:
     """Write a row for each object from its day on, in place of what its history said of then."""
-    if not len(one.object_ids):
+    if not len(moves.object_ids):
         return
-    answer, a = one.answer, t.membership.c
+    answer, a = moves.answer, t.membership.c
     columns = {
-        "object_id": one.object_ids,
+        "object_id": moves.object_ids,
         "grid_id": np.ma.masked_equal(answer.grid_id, NO_GRID),
-        "cohort_id": np.ma.masked_equal(_cohorts(connection, scheme_id, answer.grid_id), NO_GRID),
+        "cohort_id": np.ma.masked_equal(
+            _find_or_make_cohorts(connection, scheme_id, answer.grid_id), NO_GRID
+        ),
         "method": answer.method,
         "nearest_grid_id": np.ma.masked_equal(answer.nearest_grid_id, NO_GRID),
         "distance_m": answer.distance_m,
-        "low": np.broadcast_to(np.asarray(since, np.int64), len(one.object_ids)),
+        "low": np.broadcast_to(np.asarray(since, np.int64), len(moves.object_ids)),
     }
-    if len(one.object_ids) > _MANY:
+    if len(moves.object_ids) > _MANY:
         connection.execute(sa.select(sa.func.set_config("work_mem", "256MB", sa.true())))
     _laid.create(connection)
     copy_numbers(connection, _laid, columns)
     day = sa.literal(date.min, sa.Date) - 1 + _laid.c.low
     if not fresh:
-        mine = (
+        is_theirs = (
             (a.scheme_id == scheme_id)
-            & (a.object_kind == one.kind)
+            & (a.object_kind == moves.kind)
             & (a.object_id == _laid.c.object_id)
         )
-        if _end(connection, mine, day) < len(one.object_ids):  # some had none, or none any more
-            _go_on(connection, mine, day)
+        ended = _end_rows(connection, is_theirs, day)
+        if ended < len(moves.object_ids):  # some had none, or none any more
+            _reopen_rows(connection, is_theirs, day)
     method = sa.case(
-        {place: sa.literal(one, sa.Text) for place, one in enumerate(_METHODS)},
+        {place: sa.literal(name, sa.Text) for place, name in enumerate(_METHODS)},
         value=_laid.c.method,
     )
     rows = sa.select(
         sa.literal(scheme_id, sa.BigInteger),
-        sa.literal(one.kind, sa.Text),
+        sa.literal(moves.kind, sa.Text),
         _laid.c.object_id,
         sa.cast(sa.func.daterange(day, sa.null()), DATERANGE),
         _laid.c.cohort_id,
@@ -889,33 +911,33 @@ def _write_rows(
     _laid.drop(connection)
 
 
-def _end(
-    connection: sa.Connection, mine: sa.ColumnElement[bool], day: sa.ColumnElement[Any]
+def _end_rows(
+    connection: sa.Connection, is_theirs: sa.ColumnElement[bool], day: sa.ColumnElement[Any]
 ) -> int:
     """Let rows of the history hold until a day only; tell how many are closed by that."""
     a = t.membership
-    connection.execute(sa.delete(a).where(mine, a.c.since >= day))
+    connection.execute(sa.delete(a).where(is_theirs, a.c.since >= day))
     until = sa.cast(sa.func.daterange(a.c.since, day), DATERANGE)
-    still = a.c.valid.op("@>", is_comparison=True)(day)
-    return connection.execute(sa.update(a).values(valid=until).where(mine, still)).rowcount
+    holds = a.c.valid.op("@>", is_comparison=True)(day)
+    return connection.execute(sa.update(a).values(valid=until).where(is_theirs, holds)).rowcount
 
 
-def _go_on(
-    connection: sa.Connection, mine: sa.ColumnElement[bool], day: sa.ColumnElement[Any]
+def _reopen_rows(
+    connection: sa.Connection, is_theirs: sa.ColumnElement[bool], day: sa.ColumnElement[Any]
 ) -> None:
     """Open the row again that ended just then and says the same, instead of writing another one."""
-    a, of = t.membership, t.cohort_grid.c
+    a, cohort = t.membership, t.cohort_grid.c
     stays = sa.exists().where(
-        of.cohort_id == a.c.cohort_id,
-        of.grid_id == _laid.c.grid_id,
-        of.valid.op("@>", is_comparison=True)(day),
-        sa.func.upper_inf(of.valid),
+        cohort.cohort_id == a.c.cohort_id,
+        cohort.grid_id == _laid.c.grid_id,
+        cohort.valid.op("@>", is_comparison=True)(day),
+        sa.func.upper_inf(cohort.valid),
     )
-    again = connection.execute(
+    reopened = connection.execute(
         sa.update(a)
         .values(valid=sa.cast(sa.func.daterange(a.c.since, sa.null()), DATERANGE))
         .where(
-            mine,
+            is_theirs,
             sa.func.upper(a.c.valid) == day,
             _method_number(a.c.method) == _laid.c.method,
             a.c.nearest_grid_id.is_not_distinct_from(_laid.c.nearest_grid_id),
@@ -924,35 +946,37 @@ def _go_on(
         )
         .returning(a.c.object_id)
     ).scalars()
-    connection.execute(sa.delete(_laid).where(_among(_laid.c.object_id, list(again))))
+    connection.execute(sa.delete(_laid).where(_among(_laid.c.object_id, list(reopened))))
 
 
-def _cohorts(connection: sa.Connection, scheme_id: int, grid_id: IntArray) -> IntArray:
+def _find_or_make_cohorts(connection: sa.Connection, scheme_id: int, grid_id: IntArray) -> IntArray:
     """Find for each object the cohort that belongs to its grid from ever to ever, or make one."""
-    of = t.cohort_grid.c
+    cohort = t.cohort_grid.c
     grids = np.unique(grid_id[grid_id != NO_GRID])
     ever = sa.cast(sa.func.daterange(sa.null(), sa.null()), DATERANGE)
-    known = dict(
+    cohort_of = dict(
         connection.execute(
-            sa.select(of.grid_id, sa.func.min(of.cohort_id))
-            .where(of.scheme_id == scheme_id, _among(of.grid_id, grids), of.valid == ever)
-            .group_by(of.grid_id)
+            sa.select(cohort.grid_id, sa.func.min(cohort.cohort_id))
+            .where(
+                cohort.scheme_id == scheme_id, _among(cohort.grid_id, grids), cohort.valid == ever
+            )
+            .group_by(cohort.grid_id)
         ).all()
     )
-    missing = [grid for grid in grids.tolist() if grid not in known]
+    missing = [grid for grid in grids.tolist() if grid not in cohort_of]
     if missing:
         row = {"scheme_id": scheme_id}
-        made = connection.execute(
+        new_ids = connection.execute(
             sa.insert(t.cohort).returning(t.cohort.c.cohort_id), [row for _ in missing]
         ).scalars()
-        known |= dict(zip(missing, made, strict=True))
+        cohort_of |= dict(zip(missing, new_ids, strict=True))
         connection.execute(
             sa.insert(t.cohort_grid).values(valid=ever),
-            [row | {"grid_id": grid, "cohort_id": known[grid]} for grid in missing],
+            [row | {"grid_id": grid, "cohort_id": cohort_of[grid]} for grid in missing],
         )
-    of_grid = np.array([known[grid] for grid in grids.tolist()] + [NO_GRID], dtype=np.int64)
-    at = np.where(grid_id == NO_GRID, len(grids), np.searchsorted(grids, grid_id))
-    return of_grid[at]
+    of_grid = np.array([cohort_of[grid] for grid in grids.tolist()] + [NO_GRID], dtype=np.int64)
+    position = np.where(grid_id == NO_GRID, len(grids), np.searchsorted(grids, grid_id))
+    return of_grid[position]
 
 
 def _move_cohorts(
@@ -960,20 +984,23 @@ def _move_cohorts(
 ) -> None:
     """Bring cohorts of which all move together to their other grids, from a day on."""
     goals: dict[int, int] = {}
-    for one in moves:
-        if one.held is not None and one.together is not None:
-            goals |= _pairs(one.held.cohort_id[one.together], one.after[one.together])
+    for kind_moves in moves:
+        if kind_moves.open_rows is not None and kind_moves.together is not None:
+            goals |= _unique_pairs(
+                kind_moves.open_rows.cohort_id[kind_moves.together],
+                kind_moves.after[kind_moves.together],
+            )
     if not goals:
         return
-    of = t.cohort_grid.c
+    cohort = t.cohort_grid.c
     day = sa.literal(date.fromordinal(int(since)), sa.Date)
     cohorts = sa.literal(list(goals), sa.ARRAY(sa.BigInteger))
     grids = sa.literal(list(goals.values()), sa.ARRAY(sa.BigInteger))
-    until = sa.cast(sa.func.daterange(sa.func.lower(of.valid), day), DATERANGE)
+    until = sa.cast(sa.func.daterange(sa.func.lower(cohort.valid), day), DATERANGE)
     connection.execute(
         sa.update(t.cohort_grid)
         .values(valid=until)
-        .where(of.cohort_id == sa.any_(cohorts), sa.func.upper_inf(of.valid))
+        .where(cohort.cohort_id == sa.any_(cohorts), sa.func.upper_inf(cohort.valid))
     )
     connection.execute(
         sa.insert(t.cohort_grid).from_select(
@@ -988,7 +1015,7 @@ def _move_cohorts(
     )
 
 
-def _pairs(first: IntArray, second: IntArray) -> list[tuple[int, int]]:
+def _unique_pairs(first: IntArray, second: IntArray) -> list[tuple[int, int]]:
     """Name each pair of numbers once."""
     order = np.lexsort((second, first))
     first, second = first[order], second[order]
@@ -997,24 +1024,24 @@ def _pairs(first: IntArray, second: IntArray) -> list[tuple[int, int]]:
     return list(zip(first[new].tolist(), second[new].tolist(), strict=True))
 
 
-def _emptied(connection: sa.Connection, moves: Sequence[Moves]) -> dict[int, int]:
+def _find_emptied(connection: sa.Connection, moves: Sequence[Moves]) -> dict[int, int]:
     """Name the grids that all their objects leave for one and the same other grid."""
-    of = t.cohort_grid.c
+    cohort = t.cohort_grid.c
     goals: dict[int, set[int]] = {}
-    for one in moves:
-        if one.held is not None:
-            for before, after in _pairs(one.before, one.after):
+    for kind_moves in moves:
+        if kind_moves.open_rows is not None:
+            for before, after in _unique_pairs(kind_moves.before, kind_moves.after):
                 goals.setdefault(before, set()).add(after)
-    still = sa.select(of.grid_id).where(
-        _among(of.grid_id, list(goals)), sa.func.upper_inf(of.valid)
+    occupied = sa.select(cohort.grid_id).where(
+        _among(cohort.grid_id, list(goals)), sa.func.upper_inf(cohort.valid)
     )
-    for grid in [NO_GRID, *connection.execute(still).scalars()]:
+    for grid in [NO_GRID, *connection.execute(occupied).scalars()]:
         goals.pop(grid, None)
     single = {before: after.pop() for before, after in goals.items() if len(after) == 1}
     return {before: after for before, after in single.items() if after != NO_GRID}
 
 
-def _copy(
+def _copy_to_rows(
     connection: sa.Connection, moves: Moves, rows: IntArray, emptied: Mapping[int, int]
 ) -> None:
     """Bring today's copy on the rows of what moves to the grid that it has now."""
@@ -1022,21 +1049,21 @@ def _copy(
     if emptied:
         rows = rows[~np.isin(moves.before[rows], list(emptied))]
     ids, after = moves.object_ids[rows].tolist(), _or_none(moves.after[rows])
-    for found, before, goals in (
+    for column, keys, goals in (
         (table.c.base_grid_id, list(emptied), list(emptied.values())),
         (table.c[f"{moves.kind}_id"], ids, after),
     ):
         goal = (
             sa.func.unnest(
-                sa.literal(before, sa.ARRAY(sa.BigInteger)),
+                sa.literal(keys, sa.ARRAY(sa.BigInteger)),
                 sa.literal(goals, sa.ARRAY(sa.BigInteger)),
             )
             .table_valued("before", "after", name="goal")
             .render_derived()
         )
-        if before:
+        if keys:
             connection.execute(
                 sa.update(table)
                 .values(base_grid_id=goal.c.after)
-                .where(found == goal.c.before, table.c.base_grid_id.is_distinct_from(goal.c.after))
+                .where(column == goal.c.before, table.c.base_grid_id.is_distinct_from(goal.c.after))
             )

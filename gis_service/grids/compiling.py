@@ -6,7 +6,13 @@ Knows nothing of the store: two drawn squares go through every compiled function
 import numpy as np
 import shapely
 
-from gis_service.grids.batch.csv_blocks import BytePieces, extended, formula_cells, numbers, scan
+from gis_service.grids.batch.csv_blocks import (
+    BytePieces,
+    add_behind_rows,
+    find_formula_cells,
+    read_numbers,
+    scan_rows,
+)
 from gis_service.grids.locator.locator import Locator
 
 
@@ -15,12 +21,12 @@ def compile_all() -> None:
     squares = [shapely.box(0.0, 0.0, 1.0, 1.0), shapely.box(1.0, 0.0, 2.0, 1.0)]
     locator = Locator([1, 2], np.asarray(squares, dtype=object))
     lon, lat = np.array([0.5, 1.0, 3.0]), np.array([0.5, 0.5, 0.5])
-    found = locator.locate(lon, lat)
-    locator.borders_near(lon, lat, found.grid_id)
+    located = locator.locate(lon, lat)
+    locator.borders_near(lon, lat, located.grid_id)
     locator.find_one(0.5, 0.5)
     block = np.frombuffer(b"1,2\n", dtype=np.uint8)
-    rows, _ = scan(block, ord(","), np.array([0, 1], dtype=np.int64), is_last=True)
-    kept = np.flatnonzero(rows.end > rows.start)
-    numbers(block, rows.first[kept, 0], rows.last[kept, 0])
-    formula_cells(block, ord(","))
-    extended(block, rows, np.zeros((1, len(rows)), dtype=np.int64), BytePieces([b"x"]))
+    rows, _ = scan_rows(block, ord(","), np.array([0, 1], dtype=np.int64), is_last=True)
+    filled = np.flatnonzero(rows.end > rows.start)
+    read_numbers(block, rows.first[filled, 0], rows.last[filled, 0])
+    find_formula_cells(block, ord(","))
+    add_behind_rows(block, rows, np.zeros((1, len(rows)), dtype=np.int64), BytePieces([b"x"]))

@@ -17,7 +17,7 @@ NO_INDEX: Final = (t.household, t.building)
 """Today's grid stands on their rows without an index, so that it is written in place (ADR 0011)."""
 
 
-def objects_in(
+def select_objects_in(
     kind: str, grid_ids: sa.Select[tuple[int]] | sa.ColumnElement[Any], day: Day = None
 ) -> sa.Select[tuple[int]]:
     """
@@ -40,13 +40,15 @@ def objects_in(
     """
     member = t.membership.c
     return sa.select(member.object_id).where(
-        member.cohort_id == sa.any_(_cohorts_in(grid_ids, day)),
+        member.cohort_id == sa.any_(_select_cohorts_in(grid_ids, day)),
         member.object_kind == kind,
-        member.valid.op("@>")(_once(day)),
+        member.valid.op("@>")(_day_query(day)),
     )
 
 
-def assigned(kind: str, scheme_id: int, day: Day = None) -> sa.Select[tuple[int, int | None]]:
+def select_assigned(
+    kind: str, scheme_id: int, day: Day = None
+) -> sa.Select[tuple[int, int | None]]:
     """
     Select every object of a kind with its grid.
 
@@ -80,7 +82,7 @@ def assigned(kind: str, scheme_id: int, day: Day = None) -> sa.Select[tuple[int,
     )
 
 
-def _cohorts_in(
+def _select_cohorts_in(
     grid_ids: sa.Select[tuple[int]] | sa.ColumnElement[Any], day: Day
 ) -> sa.ColumnElement[Any]:
     """Select the cohorts as an array: a plan for "any of these" uses the index, however many."""
@@ -90,11 +92,11 @@ def _cohorts_in(
         within = cohort.grid_id.in_(grid_ids)
     else:
         within = cohort.grid_id == sa.any_(grid_ids)
-    cohorts = sa.select(cohort.cohort_id).where(within, cohort.valid.op("@>")(_once(day)))
+    cohorts = sa.select(cohort.cohort_id).where(within, cohort.valid.op("@>")(_day_query(day)))
     return sa.func.array(cohorts.scalar_subquery(), type_=sa.ARRAY(sa.BigInteger))
 
 
-def _once(day: Day) -> sa.ColumnElement[date]:
+def _day_query(day: Day) -> sa.ColumnElement[date]:
     """Say the day by a subquery: worked out once, where the function would be for each row."""
     # It also keeps PostgreSQL from expecting ten grids' worth of rows, for which it would rather go
     # through the table.

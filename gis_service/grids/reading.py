@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from gis_service.access import Actor, visible
 from gis_service.errors import NotFoundError
-from gis_service.grid_code import groups
+from gis_service.grid_code import split_code
 from gis_service.store import tables as t
 from gis_service.store.tables import SRID
 
@@ -196,7 +196,7 @@ def on_day(column: sa.ColumnElement[Any], at: date | None) -> Condition:
     return condition
 
 
-def on_asked_day(column: sa.ColumnElement[Any], *, is_today: bool) -> Condition:
+def on_bound_day(column: sa.ColumnElement[Any], *, is_today: bool) -> Condition:
     """Say the same in a query that is made once and kept."""
     # Making a query takes as long as asking it, so those that are asked all day are kept.
     day = sa.func.gis_today() if is_today else sa.bindparam("at", type_=sa.Date)
@@ -204,7 +204,7 @@ def on_asked_day(column: sa.ColumnElement[Any], *, is_today: bool) -> Condition:
     return condition
 
 
-def like(text: str) -> str:
+def like_pattern(text: str) -> str:
     """
     Make a pattern that finds a text anywhere, whatever signs it holds.
 
@@ -266,12 +266,12 @@ def _scheme_query() -> sa.Select[Any]:
         .where(level.scheme_id == scheme.scheme_id, level.tessellates)
         .scalar_subquery()
     )
-    wanted = sa.or_(scheme.code == code, scheme.is_base & (code == "base"))
+    is_asked = sa.or_(scheme.code == code, scheme.is_base & (code == "base"))
     query = sa.select(t.grid_scheme, lowest.label("base_rank"))
-    return query.where(wanted).order_by(scheme.is_base)
+    return query.where(is_asked).order_by(scheme.is_base)
 
 
-def schemes(connection: sa.Connection) -> list[Scheme]:
+def list_schemes(connection: sa.Connection) -> list[Scheme]:
     """
     List every scheme, the base scheme first.
 
@@ -325,7 +325,7 @@ def schemes(connection: sa.Connection) -> list[Scheme]:
     ]
 
 
-def version_on(
+def find_version_on(
     connection: sa.Connection, scheme_id: int, at: date | None
 ) -> tuple[VersionRow, datetime] | None:
     """
@@ -364,7 +364,7 @@ def _version_query(*, is_today: bool) -> sa.Select[Any]:
     )
 
 
-def versions_in_force(connection: sa.Connection) -> list[VersionInForce]:
+def list_versions_in_force(connection: sa.Connection) -> list[VersionInForce]:
     """
     Name the version in force today of every scheme.
 
@@ -383,8 +383,8 @@ def versions_in_force(connection: sa.Connection) -> list[VersionInForce]:
     for row in connection.execute(
         sa.select(scheme.scheme_id, scheme.code).order_by(scheme.is_base.desc(), scheme.scheme_id)
     ).all():
-        found = version_on(connection, row.scheme_id, None)
-        version = found[0] if found else None
+        holding = find_version_on(connection, row.scheme_id, None)
+        version = holding[0] if holding else None
         answer.append(
             VersionInForce(
                 row.code,
@@ -429,12 +429,12 @@ def list_grids(
         The page, and how many there are in all.
     """
     state = t.grid_state.c
-    wanted = [state.scheme_id == scheme.scheme_id, on_day(state.valid, at)]
+    conditions = [state.scheme_id == scheme.scheme_id, on_day(state.valid, at)]
     if rank is not None:
-        wanted.append(state.rank == rank)
+        conditions.append(state.rank == rank)
     if q.strip():
-        wanted.append(_named(state.name, state.code, q))
-    total = connection.scalar(sa.select(sa.func.count()).where(*wanted)) or 0
+        conditions.append(_name_condition(state.name, state.code, q))
+    total = connection.scalar(sa.select(sa.func.count()).where(*conditions)) or 0
     rows = connection.execute(
         sa.select(
             t.grid_state,
@@ -443,7 +443,7 @@ def list_grids(
             sa.func.ST_Y(state.label_point).label("lat"),
         )
         .join(t.grid, t.grid.c.grid_id == state.grid_id)
-        .where(*wanted)
+        .where(*conditions)
         .order_by(state.code)
         .limit(limit)
         .offset(offset)
@@ -463,13 +463,13 @@ def list_grids(
     ], total
 
 
-def _named(name: sa.ColumnElement[str], code: sa.ColumnElement[str], q: str) -> Condition:
+def _name_condition(name: sa.ColumnElement[str], code: sa.ColumnElement[str], q: str) -> Condition:
     digits = q.replace(" ", "").replace("-", "")
-    by_name = name.ilike(like(q), escape="\\")
+    by_name = name.ilike(like_pattern(q), escape="\\")
     return sa.or_(by_name, code.startswith(digits, autoescape=True)) if digits else by_name
 
 
-def grid_head(connection: sa.Connection, grid_id: int, at: date | None = None) -> GridHead:
+def read_grid_head(connection: sa.Connection, grid_id: int, at: date | None = None) -> GridHead:
     """
     Tell what a grid is on a day.
 
@@ -496,20 +496,20 @@ def grid_head(connection: sa.Connection, grid_id: int, at: date | None = None) -
     row = connection.execute(_head_query(is_today=at is None), values).first()
     if row is None:
         raise NotFoundError("grids.no_grid", grid=grid_id)
-    found = version_on(connection, row.scheme_id, at)
+    holding = find_version_on(connection, row.scheme_id, at)
     west, south, east, north = row[-4:]
     return GridHead(
         grid_id=row.grid_id,
         scheme=row.scheme,
         code=row.code,
-        code_groups=groups(row.code, row.code_layout),
+        code_groups=split_code(row.code, row.code_layout),
         name=row.name,
         kind=row.kind,
         rank=row.rank,
         level=LevelName(row.label, row.label_en),
         area_km2=round(row.area_m2 / 1e6, KM2_DECIMALS),
-        chain=chain_of(connection, grid_id, at),
-        version=found[0] if found else None,
+        chain=read_chain(connection, grid_id, at),
+        version=holding[0] if holding else None,
         bbox=(west, south, east, north),
     )
 
@@ -534,12 +534,12 @@ def _head_query(*, is_today: bool) -> sa.Select[Any]:
         .join(t.grid_scheme, scheme.scheme_id == state.scheme_id)
         .where(
             state.grid_id == sa.bindparam("grid_id"),
-            on_asked_day(state.valid, is_today=is_today),
+            on_bound_day(state.valid, is_today=is_today),
         )
     )
 
 
-def chain_of(connection: sa.Connection, grid_id: int, at: date | None) -> list[GridName]:
+def read_chain(connection: sa.Connection, grid_id: int, at: date | None) -> list[GridName]:
     """
     Name a grid and the grids above it.
 
@@ -566,14 +566,14 @@ def chain_of(connection: sa.Connection, grid_id: int, at: date | None) -> list[G
 def _chain_query(*, is_today: bool) -> sa.Select[Any]:
     state = t.grid_state.c
     start = sa.select(state.grid_id, state.parent_grid_id, state.name, state.code, state.rank)
-    held = on_asked_day(state.valid, is_today=is_today)
-    own = start.where(state.grid_id == sa.bindparam("grid_id"), held)
-    walk = own.cte("walk", recursive=True)
-    tree = walk.union_all(start.where(state.grid_id == walk.c.parent_grid_id, held))
+    holds = on_bound_day(state.valid, is_today=is_today)
+    asked = start.where(state.grid_id == sa.bindparam("grid_id"), holds)
+    walk = asked.cte("walk", recursive=True)
+    tree = walk.union_all(start.where(state.grid_id == walk.c.parent_grid_id, holds))
     return sa.select(tree).order_by(tree.c.rank)
 
 
-def officers_of(
+def read_officers_of(
     connection: sa.Connection, actor: Actor, grid_id: int, at: date | None = None
 ) -> list[OfficerOnDuty]:
     """
@@ -604,7 +604,7 @@ def officers_of(
 def _officers_query(actor: Actor, *, is_today: bool) -> sa.Select[Any]:
     duty, officer, leave = t.grid_duty.c, t.officer.c, t.leave.c
     away = sa.exists().where(
-        leave.officer_id == officer.officer_id, on_asked_day(leave.valid, is_today=is_today)
+        leave.officer_id == officer.officer_id, on_bound_day(leave.valid, is_today=is_today)
     )
     return (
         sa.select(
@@ -619,15 +619,17 @@ def _officers_query(actor: Actor, *, is_today: bool) -> sa.Select[Any]:
         .join(t.officer, officer.officer_id == duty.officer_id)
         .where(
             duty.grid_id == sa.bindparam("grid_id"),
-            on_asked_day(duty.valid, is_today=is_today),
-            on_asked_day(officer.valid, is_today=is_today),
+            on_bound_day(duty.valid, is_today=is_today),
+            on_bound_day(officer.valid, is_today=is_today),
             visible(actor, t.officer),
         )
         .order_by(duty.role, duty.post)
     )
 
 
-def grid_at(connection: sa.Connection, lon: float, lat: float, scheme: str = "base") -> int | None:
+def find_grid_at(
+    connection: sa.Connection, lon: float, lat: float, scheme: str = "base"
+) -> int | None:
     """
     Ask the database which grid answers for a place today.
 
@@ -645,9 +647,9 @@ def grid_at(connection: sa.Connection, lon: float, lat: float, scheme: str = "ba
     int or None
         On a border the lowest id; None outside every grid.
     """
-    found: int | None = connection.scalar(
+    grid_id: int | None = connection.scalar(
         sa.select(
             sa.func.gis_grid_at(sa.func.ST_SetSRID(sa.func.ST_MakePoint(lon, lat), SRID), scheme)
         )
     )
-    return found
+    return grid_id

@@ -63,7 +63,7 @@ def keep_boundaries(connection: sa.Connection) -> None:
     connection.execute(sa.select(t.grid_scheme.c.scheme_id).with_for_update(read=True))
 
 
-def versions(connection: sa.Connection, scheme: str = "base") -> list[Version]:
+def read_versions(connection: sa.Connection, scheme: str = "base") -> list[Version]:
     """
     List the versions of a scheme.
 
@@ -94,7 +94,9 @@ def versions(connection: sa.Connection, scheme: str = "base") -> list[Version]:
     return [Version(*row) for row in connection.execute(query)]
 
 
-def in_force(connection: sa.Connection, scheme: str = "base", day: date | None = None) -> Version:
+def find_version_in_force(
+    connection: sa.Connection, scheme: str = "base", day: date | None = None
+) -> Version:
     """
     Find the version that answers on a day.
 
@@ -117,14 +119,18 @@ def in_force(connection: sa.Connection, scheme: str = "base", day: date | None =
     NotFoundError
         Nothing is published for that day.
     """
-    wanted = day or today(connection)
-    fitting = [one for one in versions(connection, scheme) if one.effective_day <= wanted]
+    asked_day = day or today(connection)
+    fitting = [
+        version
+        for version in read_versions(connection, scheme)
+        if version.effective_day <= asked_day
+    ]
     if not fitting:
-        raise NotFoundError("grids.no_version", scheme=scheme, day=wanted.isoformat())
+        raise NotFoundError("grids.no_version", scheme=scheme, day=asked_day.isoformat())
     return fitting[-1]
 
 
-def lowest_rank(connection: sa.Connection, scheme_id: int) -> int:
+def find_lowest_rank(connection: sa.Connection, scheme_id: int) -> int:
     """
     Name the level whose polygons answer for a point.
 
@@ -147,7 +153,7 @@ def lowest_rank(connection: sa.Connection, scheme_id: int) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def polygons(
+def read_polygons(
     connection: sa.Connection, scheme_id: int, day: date, rank: int | None = None
 ) -> tuple[npt.NDArray[np.int64], GeometryArray]:
     """
@@ -170,12 +176,12 @@ def polygons(
         By id; MultiPolygons in lon, lat.
     """
     state = t.grid_state
-    wanted = lowest_rank(connection, scheme_id) if rank is None else rank
+    level = find_lowest_rank(connection, scheme_id) if rank is None else rank
     query = (
         sa.select(state.c.grid_id, sa.func.ST_AsBinary(state.c.geom))
         .where(
             state.c.scheme_id == scheme_id,
-            state.c.rank == wanted,
+            state.c.rank == level,
             state.c.valid.op("@>")(sa.literal(day, sa.Date)),
         )
         .order_by(state.c.grid_id)

@@ -24,8 +24,8 @@ from gis_service.errors import (
     Place,
 )
 from gis_service.grids import assignment
-from gis_service.grids.answers.on_post import first_at_work
-from gis_service.grids.reading import chain_of, officers_of
+from gis_service.grids.answers.on_post import find_first_at_work
+from gis_service.grids.reading import read_chain, read_officers_of
 from gis_service.grids.versions import today
 from gis_service.incidents.deadlines import Deadline, WorkingCalendar, china_day
 from gis_service.incidents.photos import CleanPhoto
@@ -466,12 +466,12 @@ def responsible(
     if grid_id is None:
         return None
     if post is not None:
-        for one in officers_of(connection, SYSTEM, grid_id, day):
+        for one in read_officers_of(connection, SYSTEM, grid_id, day):
             if (one.role, one.post) == ("officer", post):
                 return Responsible(one.officer_id, one.post)
         return None
-    upward = [one.grid_id for one in reversed(chain_of(connection, grid_id, day))]
-    found = first_at_work(officers_of(connection, SYSTEM, one, day) for one in upward)
+    upward = [one.grid_id for one in reversed(read_chain(connection, grid_id, day))]
+    found = find_first_at_work(read_officers_of(connection, SYSTEM, one, day) for one in upward)
     return None if found is None else Responsible(found[2].officer_id, found[2].post)
 
 

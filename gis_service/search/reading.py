@@ -20,7 +20,7 @@ from gis_service.access.households import knows_address
 from gis_service.access.visibility import grids_below
 from gis_service.coordinate_systems import parse_crs, to_cgcs2000
 from gis_service.errors import InputError
-from gis_service.grids.reading import SchemeKey, SearchHit, grid_at
+from gis_service.grids.reading import SchemeKey, SearchHit, find_grid_at
 from gis_service.pasted_coordinates import Bounds, Pasted, read_pasted
 from gis_service.search.wording import Address, in_parts, is_spelt, normal, pinyin
 from gis_service.store import tables as t
@@ -126,7 +126,7 @@ def _in_each_system(
         if any((one.lon, one.lat) == (lon, lat) for one in found):
             continue  # outside China the systems are one
         name = f"{pasted.lon:.6f}, {pasted.lat:.6f}"
-        grid_id = grid_at(connection, lon, lat, scheme.code)
+        grid_id = find_grid_at(connection, lon, lat, scheme.code)
         found.append(SearchHit("coordinates", None, name, code, lon, lat, grid_id))
     return found
 

@@ -21,7 +21,12 @@ from gis_service.access import SYSTEM
 from gis_service.geodesy import GeometryArray
 from gis_service.grids.assignment import assign_new
 from gis_service.grids.locator.locator import NO_GRID, Locator
-from gis_service.grids.versions import in_force, lowest_rank, polygons, versions
+from gis_service.grids.versions import (
+    find_lowest_rank,
+    find_version_in_force,
+    read_polygons,
+    read_versions,
+)
 from gis_service.store import Store
 from gis_service.store import tables as t
 from scripts.benches.context import Context
@@ -179,11 +184,11 @@ def run(context: Context) -> list[Row]:
 def read(store: Store) -> County:
     """Read households and grids, which is outside every clock but that of ``out_of_the_store``."""
     with store.transaction(SYSTEM) as connection:
-        version = in_force(connection)
-        rank = lowest_rank(connection, version.scheme_id)
+        version = find_version_in_force(connection)
+        rank = find_lowest_rank(connection, version.scheme_id)
         ids, lon, lat = _households(connection)
-        grid_ids, shapes = polygons(connection, version.scheme_id, version.effective_day)
-        days = [one.effective_day for one in versions(connection)]
+        grid_ids, shapes = read_polygons(connection, version.scheme_id, version.effective_day)
+        days = [one.effective_day for one in read_versions(connection)]
     values = {"scheme": version.scheme_id, "rank": rank, "day": version.effective_day}
     wkb = gpd.GeoSeries(shapes).to_wkb().to_numpy()
     return County(ids, lon, lat, grid_ids, wkb, values, days)
@@ -283,7 +288,7 @@ def out_of_the_store(store: Store, county: County) -> Row:
     def ours() -> tuple[Ids, Ids]:
         with store.transaction(SYSTEM) as connection:
             ids, lon, lat = _households(connection)
-            grids = polygons(connection, county.values["scheme"], county.values["day"])
+            grids = read_polygons(connection, county.values["scheme"], county.values["day"])
         found = Locator(*grids).locate(lon, lat).grid_id
         inside = found != NO_GRID
         return ids[inside], found[inside]

@@ -24,7 +24,12 @@ import sqlalchemy as sa
 from gis_service.access import SYSTEM
 from gis_service.geodesy import GeometryArray
 from gis_service.grids.locator.locator import NO_GRID, Locator
-from gis_service.grids.versions import Version, in_force, lowest_rank, polygons
+from gis_service.grids.versions import (
+    Version,
+    find_lowest_rank,
+    find_version_in_force,
+    read_polygons,
+)
 from gis_service.store import Store
 from scripts.benches import locate_server as server
 from scripts.benches.context import Context
@@ -150,8 +155,8 @@ def run(context: Context) -> list[Row]:
     context.print_versions("geopandas", "pandas", "sqlalchemy", "psycopg2-binary")
     context.print_server_version(store)
     with store.transaction(SYSTEM) as connection:
-        version = in_force(connection)
-        work = Work(store, *polygons(connection, version.scheme_id, version.effective_day))
+        version = find_version_in_force(connection)
+        work = Work(store, *read_polygons(connection, version.scheme_id, version.effective_day))
     context.say(f"{work.locator.report}")
     rows: dict[str, Callable[[], Row]] = {
         "shapely": lambda: beside_shapely(work),
@@ -663,7 +668,7 @@ def over_loopback(
     """
     url = context.url("gis_service", work.store.engine.url.database or "")
     with work.store.transaction(SYSTEM) as connection:
-        scheme = (version.scheme_id, lowest_rank(connection, version.scheme_id))
+        scheme = (version.scheme_id, find_lowest_rank(connection, version.scheme_id))
     lon, lat = work.uniform(per_request * requests, seed=8)
     bodies = server.bodies(list(zip(lon.tolist(), lat.tolist(), strict=True)), per_request)
     plain_url = url.set(drivername="postgresql").render_as_string(hide_password=False)

@@ -1,7 +1,7 @@
 """The page's server with a second endpoint that answers from PostGIS, and a client that loads both.
 
-Both endpoints run in one process with one worker, read the same body, use the same officers' roll
-and write the same answer; only where a place lies is found by our index in one and by a prepared
+Both endpoints run in one process with one worker, read the same body, use the same officers and
+write the same answer; only where a place lies is found by our index in one and by a prepared
 query in the other.
 """
 

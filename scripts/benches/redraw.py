@@ -29,7 +29,7 @@ from gis_service.boundaries.linework.packed_shapes import PackedShapes
 from gis_service.boundaries.linework.tessellation import Tessellation
 from gis_service.errors import InputError
 from gis_service.geodesy import GeometryArray
-from gis_service.grids.versions import in_force, lowest_rank
+from gis_service.grids.versions import find_lowest_rank, find_version_in_force
 from scripts.benches.context import Context
 from scripts.benches.framework import Limit, Row, compare, percentile, plain, row
 
@@ -180,8 +180,8 @@ def run(context: Context) -> list[Row]:
 
 
 def _opened(connection: sa.Connection) -> Opened:
-    version = in_force(connection)
-    rank = lowest_rank(connection, version.scheme_id)
+    version = find_version_in_force(connection)
+    rank = find_lowest_rank(connection, version.scheme_id)
     values = {"scheme": version.scheme_id, "day": version.effective_day, "rank": rank}
     grids = connection.execute(sa.text(_GRIDS), values).all()
     parent = {str(g): str(p) for g, p, _, _ in grids if p is not None}

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from gis_service.access import SYSTEM
 from gis_service.cli import app
-from gis_service.grids.answers.on_post import first_at_work
+from gis_service.grids.answers.on_post import find_first_at_work
 from gis_service.settings import incident_settings
 from gis_service.store import Store
 from gis_service.store import tables as t
@@ -47,7 +47,7 @@ HEAD, AWAY_HEAD = Post("head", "A"), Post("head", "A", on_leave=True)
     ],
 )
 def test_a_then_b_then_the_next_head_upward(steps: list[list[Post]], expected: Any) -> None:
-    assert first_at_work(steps) == expected
+    assert find_first_at_work(steps) == expected
 
 
 @pytest.fixture(scope="module")

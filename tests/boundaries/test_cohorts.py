@@ -11,7 +11,7 @@ from gis_service.access import SYSTEM
 from gis_service.boundaries.history import changes as history
 from gis_service.boundaries.publication.reading import newest_version
 from gis_service.grids import assignment
-from gis_service.grids.versions import today, versions
+from gis_service.grids.versions import read_versions, today
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.boundaries.test_publishing import merge, publish, split
@@ -126,7 +126,7 @@ def cut_one(connection: sa.Connection, chance: random.Random, day: date) -> None
 
 
 def take_back(connection: sa.Connection, _chance: random.Random, day: date) -> None:
-    if len(versions(connection, "base")) > 1:
+    if len(read_versions(connection, "base")) > 1:
         newest = newest_version(connection, "base")
         history.withdraw_version(connection, SYSTEM, newest.version_id, day, "弄错")
 
@@ -171,7 +171,7 @@ def test_after_any_publications_and_moves_the_history_is_the_rule_on_every_day(
         assert said(connection, now - timedelta(days=1)) == was
     after = points(connection)
     assert was == by_place(connection, FIRST_DAY, before)
-    for version in versions(connection, "base")[1:]:
+    for version in read_versions(connection, "base")[1:]:
         on = version.effective_day
         assert said(connection, on) == by_place(connection, on, after), (seed, on)
     for kind in ("building", "household"):

@@ -15,7 +15,7 @@ from gis_service.boundaries.publication.grid_table import publish_table as publi
 from gis_service.boundaries.publication.publishing import Published
 from gis_service.errors import ConflictError, InputError, NotFoundError
 from gis_service.grids import assignment
-from gis_service.grids.versions import in_force, is_due, polygons, today
+from gis_service.grids.versions import find_version_in_force, is_due, read_polygons, today
 from gis_service.store import tables as t
 from gis_service.store.engine import Store
 from tests.support import (
@@ -59,8 +59,8 @@ def redrawn() -> tuple[Tessellation, pd.DataFrame]:
 
 def test_levels_tile_each_other(connection: sa.Connection, first: Published) -> None:
     scheme_id = first.version.scheme_id
-    _, top = polygons(connection, scheme_id, FIRST_DAY, 1)
-    _, base = polygons(connection, scheme_id, FIRST_DAY, 3)
+    _, top = read_polygons(connection, scheme_id, FIRST_DAY, 1)
+    _, base = read_polygons(connection, scheme_id, FIRST_DAY, 3)
     assert len(base) == 9
     assert shapely.coverage_is_valid(shapely.get_parts(base))
     assert shapely.symmetric_difference(top[0], shapely.union_all(base)).area == 0
@@ -83,8 +83,8 @@ def test_before_the_first_day_nothing_is_in_force(
     connection: sa.Connection, first: Published
 ) -> None:
     with pytest.raises(NotFoundError):
-        in_force(connection, "base", FIRST_DAY - timedelta(days=1))
-    assert in_force(connection).version_id == first.version.version_id
+        find_version_in_force(connection, "base", FIRST_DAY - timedelta(days=1))
+    assert find_version_in_force(connection).version_id == first.version.version_id
 
 
 def test_a_redraw_moves_what_lies_on_the_land_and_keeps_the_history(
@@ -205,7 +205,7 @@ def test_a_neighbour_that_only_gained_a_vertex_is_not_reported_as_changed(
     # g00, g10, g21 and the two villages that g21 now leaves or enlarges
     assert second.changed == 5
     scheme_id = second.version.scheme_id
-    _, base = polygons(connection, scheme_id, today(connection), 3)
+    _, base = read_polygons(connection, scheme_id, today(connection), 3)
     assert shapely.coverage_is_valid(shapely.get_parts(base))
 
 

@@ -14,7 +14,7 @@ from gis_service.coverage.runs import runs
 from gis_service.entry.reading import listing
 from gis_service.grids.answers import people, tallies
 from gis_service.grids.reading import find_scheme
-from gis_service.grids.versions import versions
+from gis_service.grids.versions import read_versions
 from gis_service.ingest.readers.frames import CountyFrames
 from gis_service.maps.sheets import sheet
 from gis_service.snapshot import Snapshot
@@ -63,7 +63,7 @@ def test_every_row_equals_the_rule_in_the_database(
     """Polygon by polygon in PostGIS, the lowest id where several hold the point."""
     state, level = t.grid_state, t.grid_level
     with loaded.transaction(SYSTEM) as connection:
-        scheme_id = versions(connection)[0].scheme_id
+        scheme_id = read_versions(connection)[0].scheme_id
         lowest = sa.select(sa.func.max(level.c.rank)).where(level.c.scheme_id == scheme_id)
         for kind in ("building", "premises", "hazard", "incident"):
             table = t.metadata.tables[kind]
@@ -96,7 +96,7 @@ def test_every_row_equals_the_rule_in_the_database(
 
 def test_the_redrawn_village_has_a_history(loaded: Store, result: Mapping[str, Any]) -> None:
     with loaded.transaction(SYSTEM) as connection:
-        days = [version.effective_day for version in versions(connection)]
+        days = [version.effective_day for version in read_versions(connection)]
         assert [day.isoformat() for day in days] == ["2024-07-01", "2025-07-01"]
         moved = connection.execute(
             sa.select(sa.func.count())
@@ -192,7 +192,7 @@ def test_homes_of_a_grid_are_those_assigned_to_it(analysed: Store, scheme: str) 
     with analysed.transaction(SYSTEM) as connection:
         for grid_id in _grids(connection, scheme).values():
             expected = _plainly_in(connection, "household", grid_id)
-            rows, total = people.households(
+            rows, total = people.list_households(
                 connection, SYSTEM, grid_id=grid_id, limit=500, offset=20
             )
             assert total == len(expected) > 20
@@ -204,11 +204,11 @@ def test_an_officer_sees_the_homes_of_its_areas_only(analysed: Store) -> None:
         grids = _grids(connection)
         officer = Actor(9, "网格员", "Officer", "grid_officer", (grids[3],))
         own = _plainly_in(connection, "household", grids[3])
-        everything = people.households(connection, officer, limit=500)
+        everything = people.list_households(connection, officer, limit=500)
         assert [row.household_id for row in everything[0]] == own[:500]
         assert everything[1] == len(own)
         other = _plainly_in(connection, "household", grids[1])
-        found = people.households(connection, officer, grid_id=grids[1], limit=500)
+        found = people.list_households(connection, officer, grid_id=grids[1], limit=500)
         assert [row.household_id for row in found[0]] == sorted(set(own) & set(other))[:500]
 
 
@@ -221,23 +221,23 @@ def test_the_counts_of_a_grid_are_those_of_what_is_assigned_to_it(analysed: Stor
             people_in = sa.select(sa.func.sum(t.household.c.people)).where(
                 t.household.c.household_id.in_(homes)
             )
-            counted = tallies.counts_of(connection, SYSTEM, scheme, grid_id)
+            counted = tallies.count_grid(connection, SYSTEM, scheme, grid_id)
             assert counted.households == len(homes)
             assert counted.people == connection.scalar(people_in)
             assert counted.buildings == len(_plainly_in(connection, "building", grid_id))
             assert counted.premises == len(_plainly_in(connection, "premises", grid_id))
-            assert tallies.counts_of(connection, SYSTEM, scheme, grid_id, None, kept) == counted
+            assert tallies.count_grid(connection, SYSTEM, scheme, grid_id, None, kept) == counted
 
 
 def test_kept_counts_follow_the_data(analysed: Store) -> None:
     kept = Snapshot()
     with analysed.transaction(SYSTEM) as connection:
         scheme, grid_id = find_scheme(connection, "base"), _grids(connection)[3]
-        before = tallies.counts_of(connection, SYSTEM, scheme, grid_id, None, kept)
+        before = tallies.count_grid(connection, SYSTEM, scheme, grid_id, None, kept)
         home = _plainly_in(connection, "household", grid_id)[0]
         more = sa.update(t.household).values(people=t.household.c.people + 1)
         connection.execute(more.where(t.household.c.household_id == home))
-        after = tallies.counts_of(connection, SYSTEM, scheme, grid_id, None, kept)
+        after = tallies.count_grid(connection, SYSTEM, scheme, grid_id, None, kept)
         connection.rollback()
     assert before.people is not None
     assert (after.people, after.households) == (before.people + 1, before.households)
@@ -250,12 +250,16 @@ def test_no_question_about_a_grid_goes_through_a_table_whole(analysed: Store) ->
         run = runs.latest_run(connection, "fire-20")
         assert run is not None
         scheme = find_scheme(connection, "base")
-        tallies.counts_of(connection, SYSTEM, scheme, grids[1], None, kept)  # kept from here on
+        tallies.count_grid(connection, SYSTEM, scheme, grids[1], None, kept)  # kept from here on
         officer = Actor(9, "网格员", "Officer", "grid_officer", (grids[3],))
         questions: dict[str, Callable[[], object]] = {
-            "homes": lambda: people.households(connection, SYSTEM, grid_id=grids[3], limit=500),
-            "a town's": lambda: people.households(connection, SYSTEM, grid_id=grids[1], limit=500),
-            "an officer's": lambda: people.households(connection, officer, limit=500),
+            "homes": lambda: people.list_households(
+                connection, SYSTEM, grid_id=grids[3], limit=500
+            ),
+            "a town's": lambda: people.list_households(
+                connection, SYSTEM, grid_id=grids[1], limit=500
+            ),
+            "an officer's": lambda: people.list_households(connection, officer, limit=500),
             "card": lambda: sheet.grid_sheet(connection, SYSTEM, grids[3]),
             "a town's card": lambda: sheet.grid_sheet(connection, SYSTEM, grids[1], None, kept),
             "a past card": lambda: sheet.grid_sheet(connection, SYSTEM, grids[3], date(2025, 8, 1)),

@@ -13,7 +13,7 @@ from gis_service import main_job
 from gis_service.access import SYSTEM
 from gis_service.errors import ConflictError
 from gis_service.geodesy import area_m2
-from gis_service.grids.versions import in_force, polygons
+from gis_service.grids.versions import find_version_in_force, read_polygons
 from gis_service.ingest.region import import_region
 from gis_service.store import tables as t
 from gis_service.store.engine import Store
@@ -88,7 +88,7 @@ def test_municipalities_have_the_area_that_their_relations_have(
 ) -> None:
     expected = areas_by_relation(real_data / LIECHTENSTEIN)
     with region.transaction(SYSTEM) as connection:
-        version = in_force(connection)
+        version = find_version_in_force(connection)
         rank = connection.execute(sa.select(sa.func.max(t.grid_level.c.rank))).scalar_one()
         stored = {
             row.name: row.area_m2
@@ -98,7 +98,7 @@ def test_municipalities_have_the_area_that_their_relations_have(
                 )
             )
         }
-        _, shapes = polygons(connection, version.scheme_id, version.effective_day)
+        _, shapes = read_polygons(connection, version.scheme_id, version.effective_day)
     assert len(stored) == len(expected) == 11
     assert set(stored) == set(expected)
     for name, area in stored.items():

@@ -25,8 +25,8 @@ from gis_service.errors import InputError
 from gis_service.geodesy import distance_m
 from gis_service.grids.answers.sources import assign_file
 from gis_service.grids.batch import csv_files
-from gis_service.grids.batch.csv_blocks import NUMBER, numbers, scan
-from gis_service.grids.batch.files import assigned
+from gis_service.grids.batch.csv_blocks import NUMBER, read_numbers, scan_rows
+from gis_service.grids.batch.files import answer_file
 from gis_service.grids.batch.rows import Options, Reject, Source, Tally
 from gis_service.grids.locator.locator import Locator
 from gis_service.ingest.kinds.gpkg_assign import assign_geopackage
@@ -56,7 +56,7 @@ def answer(tmp_path: Path, source: Source) -> Callable[..., tuple[bytes, Tally, 
         file.write_bytes(data)
         rejects: list[Reject] = []
         tally = Tally(rejected=rejects.append)
-        out = b"".join(assigned(file, kind, [source], options(**given), tally))
+        out = b"".join(answer_file(file, kind, [source], options(**given), tally))
         return out, tally, rejects
 
     return ask
@@ -113,7 +113,7 @@ def test_blocks_of_any_size_give_the_same(
     first_block = csv_files.BLOCK
     reads = iter([first_block])  # the header is found in a block of the usual size
 
-    class Small(csv_files._Plain):
+    class Small(csv_files._PlainStream):
         def read(self, wanted: int) -> bytes:
             return super().read(next(reads, size))
 
@@ -208,9 +208,9 @@ def test_numbers_of_a_column_are_those_of_float() -> None:
         middle = (Decimal(one) + Decimal(float(np.nextafter(one, 300)))) / 2
         texts.append(str(middle)[:20])
     data = np.frombuffer("\n".join(texts).encode(), dtype=np.uint8)
-    rows, used = scan(data, ord(","), np.array([0]), is_last=True)
+    rows, used = scan_rows(data, ord(","), np.array([0]), is_last=True)
     assert used == len(data)
-    values, kinds = numbers(data, rows.first[:, 0], rows.last[:, 0])
+    values, kinds = read_numbers(data, rows.first[:, 0], rows.last[:, 0])
     read = kinds == NUMBER
     assert read.mean() > 0.9
     expected = np.array([float(text) for text in texts])
@@ -231,7 +231,7 @@ def test_rows_are_told_apart_as_the_csv_module_does(table: list[list[str]], line
     csv.writer(out, lineterminator=line_end).writerows(table)
     data = out.getvalue().encode()
     block = np.frombuffer(data, dtype=np.uint8)
-    rows, used = scan(block, ord(","), np.array([0, 1]), is_last=True)
+    rows, used = scan_rows(block, ord(","), np.array([0, 1]), is_last=True)
     assert used == len(data)
     assert rows.fields.tolist() == [2] * len(table)
     for row, fields in enumerate(table):

@@ -14,11 +14,11 @@ from gis_service.coordinate_systems import CoordinateSystem, from_cgcs2000
 from gis_service.errors import NotFoundError
 from gis_service.grids.answers import locating
 from gis_service.grids.answers.answering import AnswerService
-from gis_service.grids.answers.border_roads import BorderRoads, run_along
+from gis_service.grids.answers.border_roads import BorderRoads, find_along
 from gis_service.grids.answers.locating import UnreadableError, locate
 from gis_service.grids.answers.placing import find_by_index, find_in_store
 from gis_service.grids.locator.locator import NO_GRID, Locator
-from gis_service.grids.versions import in_force, polygons, today
+from gis_service.grids.versions import find_version_in_force, read_polygons, today
 from gis_service.snapshot import Snapshot
 from gis_service.store import Store
 from gis_service.store import tables as t
@@ -250,14 +250,14 @@ def test_a_road_runs_along_within_a_metre_for_nine_tenths(
         [(0, off), (0.01 * share, off)]
         + ([(0.01 * share, 0.01 * (1 - share))] if share < 1 else [])
     )
-    found = run_along(np.array([road], dtype=object), np.array([border], dtype=object))
+    found = find_along(np.array([road], dtype=object), np.array([border], dtype=object))
     assert found.tolist() == [along]
 
 
 def test_a_road_along_several_borders_is_covered_by_them_together() -> None:
     borders = [shapely.LineString([(x / 100, 0), ((x + 1) / 100, 0)]) for x in range(3)]
     road = shapely.LineString([(0, 0), (0.03, 0)])
-    found = run_along(np.array([road], dtype=object), np.array(borders, dtype=object))
+    found = find_along(np.array([road], dtype=object), np.array(borders, dtype=object))
     assert found.tolist() == [True]
 
 
@@ -330,8 +330,8 @@ def test_index_and_store_find_the_same(store: Store, grids: dict[str, int]) -> N
     lon[:4] = np.round(WEST + SIDE * np.arange(4), 9)  # vertices
     lat[:4] = np.round(SOUTH + SIDE * np.arange(4), 9)
     with store.transaction(SYSTEM) as connection:
-        version = in_force(connection)
-        locator = Locator(*polygons(connection, version.scheme_id, version.effective_day))
+        version = find_version_in_force(connection)
+        locator = Locator(*read_polygons(connection, version.scheme_id, version.effective_day))
         stored = find_in_store(connection, version, lon, lat)
     indexed = find_by_index(locator, lon, lat)
     assert indexed.grid_id.tolist() == stored.grid_id.tolist()
@@ -348,7 +348,7 @@ def test_the_desk_answers_as_the_store_does(store: Store, grids: dict[str, int])
     assert desk.fresh(SYSTEM, "base") is ready
     place = WEST + 2 * SIDE - 3 * METRE, SOUTH + 1.5 * SIDE
     with store.transaction(SYSTEM) as connection:
-        key = locating.schemes_asked(connection, "base")[0]
+        key = locating.find_schemes(connection, "base")[0]
         day = today(connection)
         now = desk.answer(connection, SYSTEM, key, *place, day)
         assert now == locating.answer_from_store(connection, SYSTEM, key, *place, day)
@@ -359,8 +359,8 @@ def test_a_leave_is_noticed_by_the_roll_within_a_second(
 ) -> None:
     monkeypatch.setattr("gis_service.grids.answers.answering._CHECK_EVERY_S", 0.0)
     desk = AnswerService(store, Snapshot())
-    before = desk.current(SYSTEM, "base").roll
-    assert desk.current(SYSTEM, "base").roll is before
+    before = desk.current(SYSTEM, "base").directory
+    assert desk.current(SYSTEM, "base").directory is before
     assert not before.officers_of(grids["g21"])[0].on_leave
     with store.transaction(SYSTEM) as connection:
         officer = t.officer.c
@@ -368,8 +368,8 @@ def test_a_leave_is_noticed_by_the_roll_within_a_second(
         day = today(connection)
         leave = sa.insert(t.leave).values(officer_id=who, valid=f"[{day},)")
         connection.execute(leave)
-    after = desk.current(SYSTEM, "base").roll
+    after = desk.current(SYSTEM, "base").directory
     assert after.officers_of(grids["g21"])[0].on_leave
     with store.transaction(SYSTEM) as connection:
         connection.execute(sa.delete(t.leave).where(t.leave.c.officer_id == who))
-    assert not desk.current(SYSTEM, "base").roll.officers_of(grids["g21"])[0].on_leave
+    assert not desk.current(SYSTEM, "base").directory.officers_of(grids["g21"])[0].on_leave

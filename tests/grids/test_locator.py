@@ -20,7 +20,7 @@ from gis_service.boundaries.publication.grid_table import publish_table as publi
 from gis_service.geodesy import GeometryArray, distance_m, on_lattice
 from gis_service.grids.locator import kernels
 from gis_service.grids.locator.locator import NO_GRID, Located, Locator
-from gis_service.grids.versions import in_force, polygons
+from gis_service.grids.versions import find_version_in_force, read_polygons
 from gis_service.store.engine import Store
 from scripts.hard_points import all_hard_points, hard_points
 from tests.support import FIRST_DAY, make_scheme
@@ -193,7 +193,7 @@ def test_naive_arithmetic_would_be_wrong_on_these_points(crooked: Crooked) -> No
                 if not min(y1, y2) < y < max(y1, y2) or abs(x - x1) > 0.02:
                     continue
                 naive = x1 + (y - y1) * (x2 - x1) / (y2 - y1)
-                wrong += np.sign(naive - x) * np.sign(y2 - y1) != kernels.exact_side(
+                wrong += np.sign(naive - x) * np.sign(y2 - y1) != kernels.find_exact_side(
                     x1, y1, x2, y2, x, y
                 )
     assert wrong > 20
@@ -270,7 +270,7 @@ def test_the_side_of_an_edge_is_exact(numbers: list[int], power: int, offset: fl
     u1, v1, u2, v2, u, v = (offset + number * 2.0**power for number in numbers)
     one, two, three = Fraction(u1), Fraction(v1), Fraction(u)
     exact = (Fraction(u2) - one) * (Fraction(v) - two) - (Fraction(v2) - two) * (three - one)
-    assert kernels.exact_side(u1, v1, u2, v2, u, v) == (exact > 0) - (exact < 0)
+    assert kernels.find_exact_side(u1, v1, u2, v2, u, v) == (exact > 0) - (exact < 0)
 
 
 # --- the border nearby --------------------------------------------------------------------------
@@ -351,8 +351,8 @@ def test_the_rule_in_the_database_says_the_same(store: Store) -> None:
         ).assign(urban_rural_class="220")
         publish(connection, SYSTEM, "base", tessellation, drafts, FIRST_DAY, "第一版")
     with store.transaction(SYSTEM) as connection:
-        version = in_force(connection)
-        locator = Locator(*polygons(connection, version.scheme_id, version.effective_day))
+        version = find_version_in_force(connection)
+        locator = Locator(*read_polygons(connection, version.scheme_id, version.effective_day))
         shapes = locator.polygons
         random = np.random.default_rng(13)
         west, south, east, north = shapely.total_bounds(shapes)

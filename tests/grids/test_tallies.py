@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gis_service.access.households import address_of, mask_name, mask_phone
-from gis_service.grids.answers.tallies import roll_up
-from gis_service.grids.reading import like
+from gis_service.grids.answers.tallies import add_up
+from gis_service.grids.reading import like_pattern
 
 TREE = {1: None, 2: 1, 3: 1, 4: 2, 5: 2, 6: 3}
 LOWEST = (4, 5, 6)
@@ -17,19 +17,19 @@ LOWEST = (4, 5, 6)
 @given(st.dictionaries(st.sampled_from(LOWEST), st.integers(0, 1000)))
 def test_every_level_adds_up_to_the_one_above(numbers: dict[int, int]) -> None:
     below: dict[int | None, dict[str, int]] = {grid: {"n": n} for grid, n in numbers.items()}
-    sums = roll_up(below, TREE)
+    sums = add_up(below, TREE)
     total = sum(numbers.values())
     for level in ((1,), (2, 3), LOWEST):
         assert sum(sums.get(grid, {"n": 0})["n"] for grid in level) == total
 
 
 def test_what_lies_outside_or_in_a_retired_grid_is_in_no_sum() -> None:
-    assert roll_up({None: {"n": 5}, 99: {"n": 7}, 4: {"n": 1}}, TREE)[1] == {"n": 1}
+    assert add_up({None: {"n": 5}, 99: {"n": 7}, 4: {"n": 1}}, TREE)[1] == {"n": 1}
 
 
 def test_rolling_up_leaves_the_input_alone() -> None:
     below: dict[int | None, dict[str, int]] = {4: {"n": 1}, 5: {"n": 2}}
-    roll_up(below, TREE)
+    add_up(below, TREE)
     assert below == {4: {"n": 1}, 5: {"n": 2}}
 
 
@@ -56,4 +56,4 @@ def test_an_address_names_what_is_known(group: int | None, room: str, expected: 
 
 
 def test_a_pattern_holds_no_wild_card_of_the_users() -> None:
-    assert like(r"100%_\ ") == r"%100\%\_\\%"
+    assert like_pattern(r"100%_\ ") == r"%100\%\_\\%"

@@ -15,7 +15,7 @@ from gis_service.access import SYSTEM
 from gis_service.boundaries.linework.noding import metres_per_degree
 from gis_service.coordinate_systems import from_cgcs2000, parse_crs
 from gis_service.errors import ConflictError, HeldBackError, InputError
-from gis_service.grids.versions import today, versions
+from gis_service.grids.versions import read_versions, today
 from gis_service.ingest.importing import import_file
 from gis_service.ingest.kinds.grids_file import FlawedGridsError, take_grids
 from gis_service.ingest.kinds.kind import HandlerResult, ImportOptions
@@ -86,7 +86,7 @@ def test_a_file_of_three_levels_becomes_the_first_version(connection: sa.Connect
     assert {row.rank for row in held.values()} == {1, 2, 3}
     assert held["990101101000000"].parent_grid_id == held["990101101000"].grid_id
     assert held["990101101000"].name == "村0"
-    (version,) = versions(connection)
+    (version,) = read_versions(connection)
     assert (version.title, version.effective_day.isoformat()) == ("第一版", "2024-07-01")
     home = connection.execute(sa.select(t.household.c.base_grid_id)).scalar_one()
     assert home == held["990101101000000"].grid_id
@@ -96,7 +96,7 @@ def test_the_same_file_twice_changes_nothing(connection: sa.Connection) -> None:
     take(connection, nine(), effective="2024-07-01")
     applied = take(connection, nine())
     assert (applied.new, applied.changed, applied.same) == (0, 0, 13)
-    assert len(versions(connection)) == 1
+    assert len(read_versions(connection)) == 1
 
 
 def test_a_redrawn_grid_keeps_its_identity_and_the_rest_stays(connection: sa.Connection) -> None:
@@ -165,7 +165,7 @@ def test_grids_of_one_level_alone_make_a_scheme_of_one_level(connection: sa.Conn
     applied = take(connection, rows)
     assert applied.new == 3
     assert {row.rank for row in states(connection).values()} == {1}
-    assert versions(connection)[0].effective_day == today(connection)
+    assert read_versions(connection)[0].effective_day == today(connection)
 
 
 def test_parents_that_only_their_children_name_are_made(connection: sa.Connection) -> None:

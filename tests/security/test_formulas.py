@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gis_service.errors import Place
-from gis_service.grids.batch.csv_blocks import formula_cells
+from gis_service.grids.batch.csv_blocks import find_formula_cells
 from gis_service.grids.batch.rows import Reject, RejectList
 from gis_service.ingest.importing import write_refusals
 from gis_service.ingest.readers.file_table import FileTable
@@ -35,7 +35,7 @@ def test_everything_else_stays(value: object) -> None:
 
 def harmless(data: bytes, delimiter: str) -> bytes:
     block = np.frombuffer(data, dtype=np.uint8)
-    return np.insert(block, formula_cells(block, ord(delimiter)), ord("'")).tobytes()
+    return np.insert(block, find_formula_cells(block, ord(delimiter)), ord("'")).tobytes()
 
 
 cells = st.lists(

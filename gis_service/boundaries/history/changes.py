@@ -35,8 +35,8 @@ from gis_service.boundaries.publication.reading import (
 )
 from gis_service.boundaries.publication.schemes import lock_scheme
 from gis_service.errors import ConflictError, NotFoundError
-from gis_service.grids.members import assigned
-from gis_service.grids.versions import Version, today, versions
+from gis_service.grids.members import select_assigned
+from gis_service.grids.versions import Version, read_versions, today
 from gis_service.store import tables as t
 
 
@@ -207,7 +207,7 @@ def _count_households_moved(
     if not READ_PLANS.allows(actor):
         return []
     old, new = (
-        assigned(
+        select_assigned(
             "household", version.scheme_id, sa.literal(version.effective_day, sa.Date)
         ).subquery()
         for version in (first, second)
@@ -274,7 +274,7 @@ def withdraw_version(
     PLAN.require(actor)
     target = find_version(connection, version_id)
     lock_scheme(connection, target.scheme)
-    all_versions = versions(connection, target.scheme)
+    all_versions = read_versions(connection, target.scheme)
     position = [version.version_id for version in all_versions].index(version_id)
     if position == 0:
         raise ConflictError("boundaries.first_version")

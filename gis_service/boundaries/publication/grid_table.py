@@ -21,7 +21,7 @@ from gis_service.boundaries.publication.publishing import (
 from gis_service.boundaries.publication.reading import read_boundaries
 from gis_service.boundaries.publication.schemes import lock_scheme
 from gis_service.errors import InputError, Place
-from gis_service.grids.versions import Version, versions
+from gis_service.grids.versions import Version, read_versions
 from gis_service.store import tables as t
 
 DRAFT_COLUMNS: Final = (
@@ -124,7 +124,7 @@ def compare_table(
     scheme_id = lock_scheme(connection, scheme).scheme_id
     table = _check_table(drafts, tessellation)
     _check_identities(connection, scheme_id, table, known)
-    published = versions(connection, scheme)
+    published = read_versions(connection, scheme)
     newest = published[-1] if published else Version(0, scheme_id, scheme, date.min, "")
     base = read_boundaries(connection, newest, {grid_id: key for key, grid_id in known.items()})
     codes = dict(

@@ -36,7 +36,7 @@ from gis_service.boundaries.publication.schemes import lock_scheme
 from gis_service.errors import ConflictError
 from gis_service.geodesy import area_m2
 from gis_service.grids import assignment
-from gis_service.grids.versions import Version, is_due, today, versions
+from gis_service.grids.versions import Version, is_due, read_versions, today
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
 
@@ -353,7 +353,7 @@ def publish(
     ended = [base.grids[key].grid_id for key in changes.retired]
     end_duties(connection, actor, version.version_id, ended, effective_day)
     moves = _find_moves(connection, changes, ids_of_new, effective_day) if base.grids else []
-    assignment.write(connection, scheme.scheme_id, moves, effective_day.toordinal())
+    assignment.write_moves(connection, scheme.scheme_id, moves, effective_day.toordinal())
     moved = {kind_moves.kind: len(kind_moves.object_ids) for kind_moves in moves}
     upper = find_other_land(base, changes.upper_faces) if count_upper else set()
     changed, retired = len(changes.changed | upper), len(changes.retired)
@@ -373,7 +373,7 @@ def publish(
 
 def _check_day(connection: sa.Connection, base: Version, day: date, title: str) -> None:
     """Refuse a version that is not the next one, or that would rewrite history."""
-    published = versions(connection, base.scheme)
+    published = read_versions(connection, base.scheme)
     if not published:
         return
     newest = published[-1]
@@ -430,9 +430,9 @@ def _number_grids(
         digits = count_digits(prefix, scheme.code_layout)
         used = {code for code in taken if code.startswith(prefix)}
         points = shapely.centroid(np.array([faces[key] for key in keys], dtype=object))
-        order = grid_code.first_numbering(shapely.get_x(points), shapely.get_y(points))
+        order = grid_code.number_first(shapely.get_x(points), shapely.get_y(points))
         for _, key in sorted(zip(order.tolist(), keys, strict=True)):
-            codes[key] = grid_code.next_free(used, prefix, digits)
+            codes[key] = grid_code.find_next_free(used, prefix, digits)
             used.add(codes[key])
         taken |= used
     rows = [
@@ -582,7 +582,7 @@ def _find_moves(
         changes.faces[key] if key in changes.faces else shapely.from_wkb(before[key].wkb)
         for key in around
     ]
-    return assignment.moves_near(
+    return assignment.find_moves_near(
         connection,
         changes.base.version.scheme_id,
         [before[key].grid_id for key in {*around, *changes.retired} if key in before],

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from gis_service.boundaries.linework.tessellation import Arc, Tessellation
 from gis_service.errors import NotFoundError
-from gis_service.grids.versions import Version, versions
+from gis_service.grids.versions import Version, read_versions
 from gis_service.store import tables as t
 
 
@@ -73,7 +73,7 @@ class Boundaries:
 
 def newest_version(connection: sa.Connection, scheme: str) -> Version:
     """Find the version that a new plan is drawn on."""
-    published = versions(connection, scheme)
+    published = read_versions(connection, scheme)
     if not published:
         raise NotFoundError("grids.no_scheme", scheme=scheme)
     return published[-1]

@@ -21,7 +21,7 @@ from gis_service.coverage.measuring.statistics import NO_GRID, POPULATIONS, Hier
 from gis_service.coverage.network.graph import IntArray, RoadNetwork
 from gis_service.coverage.network.places import Places, Standing, gathered
 from gis_service.errors import ConflictError, NotAllowedError
-from gis_service.grids.reading import find_scheme, on_day, version_on
+from gis_service.grids.reading import find_scheme, find_version_on, on_day
 from gis_service.store import tables as t
 from gis_service.store.bulk import read_arrays
 from gis_service.store.engine import keep_roads
@@ -58,7 +58,7 @@ def read_county(connection: sa.Connection, actor: Actor) -> County:
     """Read grids, facilities and all that stands in the county."""
     whole_county_only(actor)
     scheme = find_scheme(connection, "base")
-    version = version_on(connection, scheme.scheme_id, None)
+    version = find_version_on(connection, scheme.scheme_id, None)
     if version is None:
         raise ConflictError("coverage.no_boundaries")
     state = t.grid_state.c

@@ -19,7 +19,7 @@ from gis_service.coverage.measuring.statistics import NO_GRID
 from gis_service.coverage.runs.reading import find_whole_run
 from gis_service.coverage.travel.travel_time import COVERED, STATUS_NAMES
 from gis_service.errors import InputError, NotFoundError, Place
-from gis_service.grids.members import objects_in
+from gis_service.grids.members import select_objects_in
 from gis_service.grids.reading import on_day
 from gis_service.store import tables as t
 from gis_service.store.bulk import read_arrays
@@ -156,7 +156,7 @@ def _status_code(reason: str) -> int:
 
 def _within(grid_id: int) -> sa.ColumnElement[bool]:
     """Keep a run's households in a grid and every grid below it; an array goes by the run's key."""
-    inside = objects_in("household", grids_below((grid_id,))).scalar_subquery()
+    inside = select_objects_in("household", grids_below((grid_id,))).scalar_subquery()
     ids = sa.func.array(inside, type_=sa.ARRAY(sa.BigInteger))
     return t.coverage_household.c.household_id == sa.any_(ids)
 

@@ -1,7 +1,7 @@
 """Answers for many places at once, from what a serving process holds in memory.
 
-Index, roll and border roads of a version are kept together, compared with the store every second;
-a grid's part of the answer is written once and then only copied.
+Index, directory and border roads of a version are kept together, compared with the store every
+second; a grid's part of the answer is written once and then only copied.
 """
 
 import json
@@ -15,33 +15,38 @@ import numpy as np
 import sqlalchemy as sa
 
 from gis_service.access import Actor
-from gis_service.grids.answers.border_roads import BorderRoads, border_roads
+from gis_service.grids.answers.border_roads import BorderRoads, read_border_roads
 from gis_service.grids.answers.directory import (
     Directory,
-    load_directory,
-    officers_on,
-    version_dates,
+    find_version_dates,
+    read_directory,
+    read_officers_on,
 )
 from gis_service.grids.answers.locating import (
     ON_BORDER_M,
     SchemeAnswer,
-    answer,
     answer_from_store,
-    on_border_road,
-    roads_around,
-    whom_to_call,
+    choose_first_call,
+    find_border_road,
+    make_answer,
+    read_roads_around,
 )
 from gis_service.grids.answers.placing import (
     FloatArray,
     PlacesFound,
-    borders_near,
+    find_borders_near,
     find_by_index,
     find_in_store,
 )
-from gis_service.grids.answers.serving import BORDER_ROADS, BOUNDARIES, roads_of, serving
+from gis_service.grids.answers.serving import (
+    BORDER_ROADS,
+    BOUNDARIES,
+    get_border_roads,
+    get_serving,
+)
 from gis_service.grids.locator.locator import NO_GRID, Locator
 from gis_service.grids.reading import SchemeKey
-from gis_service.grids.versions import Version, polygons, today
+from gis_service.grids.versions import Version, read_polygons, today
 from gis_service.settings import number_settings
 from gis_service.snapshot import Snapshot, SnapshotPart
 from gis_service.store import Store
@@ -50,7 +55,7 @@ from gis_service.store.tiles import DAY
 _CHECK_EVERY_S: Final = 1.0
 _FEW: Final = 200
 """So many places of another day are asked of the store; for more an index is built."""
-ROLLS: Final = SnapshotPart(
+DIRECTORIES: Final = SnapshotPart(
     "who answers for which grid, by sight",
     ("grid_duty", "leave", "officer", DAY),
     needs=(BOUNDARIES,),
@@ -77,7 +82,7 @@ class SchemeAnswers:
 
     version: Version
     locator: Locator | None
-    roll: Directory
+    directory: Directory
     roads: BorderRoads | None
 
 
@@ -100,10 +105,10 @@ class AnswerService:
 
     def fresh(self, actor: Actor, scheme: str) -> SchemeAnswers | None:
         """Give what is held for today without asking the store, if that may be."""
-        held = self._fresh.get((scheme, actor.role, actor.areas))
-        if held is None or time.monotonic() - held[0] >= _CHECK_EVERY_S:
+        checked = self._fresh.get((scheme, actor.role, actor.areas))
+        if checked is None or time.monotonic() - checked[0] >= _CHECK_EVERY_S:
             return None
-        return held[1]
+        return checked[1]
 
     def current(self, actor: Actor, scheme: str, *, anew: bool = False) -> SchemeAnswers:
         """
@@ -128,31 +133,35 @@ class AnswerService:
         NotFoundError
             There is no such scheme, or nothing is published.
         """
-        found = None if anew else self.fresh(actor, scheme)
-        if found is not None:
-            return found
+        fresh = None if anew else self.fresh(actor, scheme)
+        if fresh is not None:
+            return fresh
         with (
-            self._snapshot.when_free(BOUNDARIES, BORDER_ROADS, ROLLS),
+            self._snapshot.when_free(BOUNDARIES, BORDER_ROADS, DIRECTORIES),
             self._store.transaction(actor) as connection,
         ):
             return self._compared(connection, actor, scheme)
 
     def _compared(self, connection: sa.Connection, actor: Actor, scheme: str) -> SchemeAnswers:
         began = time.monotonic()
-        held = serving(self._snapshot, connection, scheme)
+        in_force = get_serving(self._snapshot, connection, scheme)
 
         def make() -> Directory:
             day = today(connection)
-            officers = officers_on(connection, actor, held.scheme, day)
-            return Directory(held.scheme, held.dates, day, held.rows, officers)
+            officers = read_officers_on(connection, actor, in_force.scheme, day)
+            return Directory(in_force.scheme, in_force.dates, day, in_force.rows, officers)
 
         sight = (actor.role, actor.areas)
-        roll = self._snapshot.get(connection, ROLLS, make, (held.version, *sight))
-        roads = roads_of(self._snapshot, connection, held.version)
-        ready = SchemeAnswers(held.version, held.locator, roll, roads)
+        directory = self._snapshot.get(connection, DIRECTORIES, make, (in_force.version, *sight))
+        roads = get_border_roads(self._snapshot, connection, in_force.version)
+        ready = SchemeAnswers(in_force.version, in_force.locator, directory, roads)
         # What is no longer fresh goes: it would keep an index alive that nobody asks.
-        young = {key: one for key, one in self._fresh.items() if began - one[0] < _CHECK_EVERY_S}
-        self._fresh = {**young, (scheme, *sight): (began, ready)}
+        still_fresh = {
+            key: checked
+            for key, checked in self._fresh.items()
+            if began - checked[0] < _CHECK_EVERY_S
+        }
+        self._fresh = {**still_fresh, (scheme, *sight): (began, ready)}
         return ready
 
     def on_day(
@@ -190,7 +199,7 @@ class AnswerService:
         NotFoundError
             No version holds on that day.
         """
-        version, dates = version_dates(connection, scheme, day)
+        version, dates = find_version_dates(connection, scheme, day)
         locator: Locator | None = None
         roads: BorderRoads | None = None
         if len(lon) > _FEW:
@@ -199,20 +208,22 @@ class AnswerService:
         else:
             findings = find_in_store(connection, version, lon, lat)
             if len(lon):
-                at = int(np.argmin(findings.distance_m))
+                nearest = int(np.argmin(findings.distance_m))
                 if len(lon) == 1:
                     metres = float(findings.distance_m[0])
-                    roads = roads_around(connection, version, lon[at], lat[at], metres)
-                elif findings.distance_m[at] <= number_settings().border_road_m + 1.0:
+                    roads = read_roads_around(
+                        connection, version, lon[nearest], lat[nearest], metres
+                    )
+                elif findings.distance_m[nearest] <= number_settings().border_road_m + 1.0:
                     roads = self._index_of(connection, version)[1]
         grids = np.unique(np.concatenate((findings.grid_id, findings.beyond))).tolist()
-        roll = load_directory(connection, actor, scheme, dates, day, only=grids)
-        return SchemeAnswers(version, locator, roll, roads), findings
+        directory = read_directory(connection, actor, scheme, dates, day, only=grids)
+        return SchemeAnswers(version, locator, directory, roads), findings
 
     def _index_of(self, connection: sa.Connection, version: Version) -> tuple[Locator, BorderRoads]:
         def make() -> tuple[Locator, BorderRoads]:
-            shapes = polygons(connection, version.scheme_id, version.effective_day)
-            return Locator(*shapes), border_roads(connection, version)
+            shapes = read_polygons(connection, version.scheme_id, version.effective_day)
+            return Locator(*shapes), read_border_roads(connection, version)
 
         return self._snapshot.get(connection, OTHER_DAYS, make, version)
 
@@ -256,28 +267,28 @@ class AnswerService:
         ready = self.fresh(actor, scheme.code) or self._compared(connection, actor, scheme.code)
         assert ready.locator is not None
         findings = find_by_index(ready.locator, lon, lat)
-        return answer(ready.roll, ready.roads, findings, 0, lon, lat)
+        return make_answer(ready.directory, ready.roads, findings, 0, lon, lat)
 
 
 # --- many places, as JSON ----------------------------------------------------------------------
 
 
-def _json(value: object) -> str:
+def _to_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
-def rendered_grid(roll: Directory, grid_id: int) -> bytes:
+def render_grid(directory: Directory, grid_id: int) -> bytes:
     """Write a grid's part of an answer: its card, and whom to ring first."""
-    found = roll.rendered.get(grid_id)
-    if found is None:
-        card = roll.card(grid_id)
-        call = whom_to_call(card)
+    rendered = directory.rendered.get(grid_id)
+    if rendered is None:
+        card = directory.card(grid_id)
+        call = choose_first_call(card)
         parts = {**asdict(card), "call": None if call is None else asdict(call)}
-        found = roll.rendered[grid_id] = _json(parts).encode()
-    return found
+        rendered = directory.rendered[grid_id] = _to_json(parts).encode()
+    return rendered
 
 
-def rendered_answers(
+def render_answers(
     ready: SchemeAnswers,
     findings: PlacesFound,
     lon: FloatArray,
@@ -308,7 +319,7 @@ def rendered_answers(
         JSON: ``scheme``, ``day``, ``version``, ``answers`` in the order of the places, and
         ``grids`` by id.
     """
-    roll, roads = ready.roll, ready.roads
+    directory, roads = ready.directory, ready.roads
     near_m, road_m = number_settings().near_border_m, number_settings().border_road_m + 1.0
     columns = zip(
         lon.tolist(),
@@ -319,62 +330,60 @@ def rendered_answers(
         findings.distance_m.tolist(),
         strict=True,
     )
-    named: dict[int, None] = {}
+    named_grids: dict[int, None] = {}
     answers: list[str] = []
     for index, (x, y, grid, tie, beyond, metres) in enumerate(columns):
-        name = "" if ids is None else f'"id":{_json(ids[index])},'
+        name = "" if ids is None else f'"id":{_to_json(ids[index])},'
         outside = grid == NO_GRID
         if outside:
-            said = '"method":"outside","outside":true,"grid_id":null,"code":null'
+            members = '"method":"outside","outside":true,"grid_id":null,"code":null'
         else:
             method = "border_tie" if tie else "within"
-            said = (
+            members = (
                 f'"method":"{method}","outside":false,"grid_id":{grid},'
-                f'"code":{roll.quoted_code(grid)}'
+                f'"code":{directory.quoted_code(grid)}'
             )
-            named[grid] = None
+            named_grids[grid] = None
         if full or outside:
             across = "null" if beyond == NO_GRID else str(beyond)
             distance = "null" if metres == float("inf") else f"{metres:.3f}"
-            said += f',"nearest":{across},"distance_m":{distance}'
+            members += f',"nearest":{across},"distance_m":{distance}'
             if beyond != NO_GRID:
-                named[beyond] = None
+                named_grids[beyond] = None
         if full:
             road = None
             if metres <= road_m and not outside and beyond != NO_GRID:
-                road = on_border_road(roads, metres, x, y)
+                road = find_border_road(roads, metres, x, y)
             on, near = metres <= ON_BORDER_M, metres <= near_m
-            said += (
+            members += (
                 f',"on_border":{"true" if on else "false"},'
                 f'"near_border":{"true" if near else "false"},'
-                f'"border_road":{"null" if road is None else _json(asdict(road))}'
+                f'"border_road":{"null" if road is None else _to_json(asdict(road))}'
             )
-        answers.append(f'{{{name}"lon":{x!r},"lat":{y!r},{said}}}')
-    head = _head(roll)
+        answers.append(f'{{{name}"lon":{x!r},"lat":{y!r},{members}}}')
+    head = _render_head(directory)
     grids = b""
     if full:
         grids = b',"grids":{%b}' % b",".join(
-            b'"%d":%b' % (grid, rendered_grid(roll, grid)) for grid in named
+            b'"%d":%b' % (grid, render_grid(directory, grid)) for grid in named_grids
         )
     return b'{%b,"answers":[%b]%b}' % (head, ",".join(answers).encode(), grids)
 
 
-def _head(roll: Directory) -> bytes:
-    found = roll.rendered.get(NO_GRID)
-    if found is None:
+def _render_head(directory: Directory) -> bytes:
+    rendered = directory.rendered.get(NO_GRID)
+    if rendered is None:
         parts = {
-            "scheme": roll.scheme.code,
-            "scheme_name": roll.scheme.name,
-            "day": roll.day,
-            "version": asdict(roll.version),
+            "scheme": directory.scheme.code,
+            "scheme_name": directory.scheme.name,
+            "day": directory.day,
+            "version": asdict(directory.version),
         }
-        found = roll.rendered[NO_GRID] = _json(parts)[1:-1].encode()
-    return found
+        rendered = directory.rendered[NO_GRID] = _to_json(parts)[1:-1].encode()
+    return rendered
 
 
-def find_what_is_asked(
-    locator: Locator, lon: FloatArray, lat: FloatArray, *, full: bool
-) -> PlacesFound:
+def find_places(locator: Locator, lon: FloatArray, lat: FloatArray, *, full: bool) -> PlacesFound:
     """
     Ask the index, and the borders only where the answer tells of them.
 
@@ -394,12 +403,12 @@ def find_what_is_asked(
     """
     if full:
         return find_by_index(locator, lon, lat)
-    found = locator.locate(lon, lat)
+    located = locator.locate(lon, lat)
     beyond = np.full(len(lon), NO_GRID, dtype=np.int64)
     metres = np.full(len(lon), np.inf)
-    outside = np.flatnonzero(found.grid_id == NO_GRID)
+    outside = np.flatnonzero(located.grid_id == NO_GRID)
     if len(outside):
-        beyond[outside], metres[outside] = borders_near(
-            locator, lon[outside], lat[outside], found.grid_id[outside]
+        beyond[outside], metres[outside] = find_borders_near(
+            locator, lon[outside], lat[outside], located.grid_id[outside]
         )
-    return PlacesFound(found.grid_id, found.tie, beyond, metres)
+    return PlacesFound(located.grid_id, located.tie, beyond, metres)

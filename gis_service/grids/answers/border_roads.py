@@ -64,15 +64,15 @@ class BorderRoads:
             return None
         x, y = local_metres(self._lon0, self._lat0)[0](lon, lat)
         point = shapely.Point(float(x), float(y))
-        found = self._tree.query(point, predicate="dwithin", distance=within_m)
-        if len(found) == 0:
+        near = self._tree.query(point, predicate="dwithin", distance=within_m)
+        if len(near) == 0:
             return None
-        metres = shapely.distance(point, self._lines[found])
+        metres = shapely.distance(point, self._lines[near])
         order = sorted(
-            range(len(found)),
-            key=lambda i: (round(float(metres[i]), 2), not self._names[found[i]], found[i]),
+            range(len(near)),
+            key=lambda i: (round(float(metres[i]), 2), not self._names[near[i]], near[i]),
         )
-        return BorderRoad(self._names[found[order[0]]], float(metres[order[0]]))
+        return BorderRoad(self._names[near[order[0]]], float(metres[order[0]]))
 
 
 def _middle(lines: npt.NDArray[np.object_]) -> tuple[float, float]:
@@ -82,7 +82,7 @@ def _middle(lines: npt.NDArray[np.object_]) -> tuple[float, float]:
     return round((west + east) / 2, 1), round((south + north) / 2, 1)
 
 
-def run_along(
+def find_along(
     roads: npt.NDArray[np.object_], borders: npt.NDArray[np.object_]
 ) -> npt.NDArray[np.bool_]:
     """Tell which roads run along a border."""
@@ -109,7 +109,7 @@ def run_along(
     return along
 
 
-def border_roads(
+def read_border_roads(
     connection: sa.Connection,
     version: Version,
     around: tuple[float, float, float] | None = None,
@@ -147,17 +147,17 @@ def border_roads(
             )
         )
         arcs = arcs.where(sa.or_(sa.func.ST_DWithin(arc.geom, place, reach), beside))
-    return _made(connection.execute(roads).all(), connection.execute(arcs).all())
+    return _choose_border_roads(connection.execute(roads).all(), connection.execute(arcs).all())
 
 
-def _made(roads: list[Any] | Any, arcs: list[Any] | Any) -> BorderRoads:
-    lines, borders = _lines(roads), _lines(arcs)
-    along = run_along(lines, borders)
+def _choose_border_roads(roads: list[Any] | Any, arcs: list[Any] | Any) -> BorderRoads:
+    lines, borders = _lines_of(roads), _lines_of(arcs)
+    along = find_along(lines, borders)
     street = np.array([row.kind == "street" for row in arcs], dtype=bool)
-    names = [row.name for row, kept in zip(roads, along, strict=True) if kept]
+    names = [row.name for row, is_along in zip(roads, along, strict=True) if is_along]
     names += [""] * int(street.sum())
     return BorderRoads(names, np.concatenate((lines[along], borders[street])))
 
 
-def _lines(rows: Any) -> npt.NDArray[np.object_]:
+def _lines_of(rows: Any) -> npt.NDArray[np.object_]:
     return np.asarray(shapely.from_wkb([bytes(row.wkb) for row in rows]), dtype=object)

@@ -1,6 +1,6 @@
-"""The roll of a version: name, parents and officers of every grid, held in memory for answering.
+"""The directory of a version: name, parents and officers of every grid, kept for answering.
 
-A roll is made for those who see the same officers, through :func:`gis_service.access.visible`.
+A directory is made for those who see the same officers, through :func:`gis_service.access.visible`.
 """
 
 import json
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from gis_service.access import Actor, visible
 from gis_service.errors import NotFoundError
-from gis_service.grid_code import groups
+from gis_service.grid_code import split_code
 from gis_service.grids.reading import (
     KM2_DECIMALS,
     GridName,
@@ -22,7 +22,7 @@ from gis_service.grids.reading import (
     SchemeKey,
     on_day,
 )
-from gis_service.grids.versions import Version, today, versions
+from gis_service.grids.versions import Version, read_versions, today
 from gis_service.store import tables as t
 
 
@@ -152,7 +152,7 @@ class Directory:
             grid_id=grid_id,
             scheme=self.scheme.code,
             code=row.code,
-            code_groups=groups(row.code, self.scheme.code_layout),
+            code_groups=split_code(row.code, self.scheme.code_layout),
             name=row.name,
             kind=row.kind,
             rank=row.rank,
@@ -176,28 +176,28 @@ class Directory:
         return chain[::-1]
 
 
-def version_dates(
+def find_version_dates(
     connection: sa.Connection, scheme: SchemeKey, day: date | None = None
 ) -> tuple[Version, VersionDates]:
     """Find the version that answers on a day, and how long it does."""
-    wanted = day or today(connection)
-    known = versions(connection, scheme.code)
-    until = [one.effective_day for one in known if one.effective_day > wanted]
-    holding = [one for one in known if one.effective_day <= wanted]
+    asked_day = day or today(connection)
+    published = read_versions(connection, scheme.code)
+    until = [version.effective_day for version in published if version.effective_day > asked_day]
+    holding = [version for version in published if version.effective_day <= asked_day]
     if not holding:
-        said = wanted.isoformat()
+        day_text = asked_day.isoformat()
         if not until:
-            raise NotFoundError("grids.no_version", scheme=scheme.code, day=said)
+            raise NotFoundError("grids.no_version", scheme=scheme.code, day=day_text)
         first = until[0].isoformat()
-        raise NotFoundError("locate.before_first", scheme=scheme.code, day=said, first=first)
-    found = holding[-1]
+        raise NotFoundError("locate.before_first", scheme=scheme.code, day=day_text, first=first)
+    version = holding[-1]
     dates = VersionDates(
-        found.version_id, found.effective_day, found.title, until[0] if until else None
+        version.version_id, version.effective_day, version.title, until[0] if until else None
     )
-    return found, dates
+    return version, dates
 
 
-def load_directory(
+def read_directory(
     connection: sa.Connection,
     actor: Actor,
     scheme: SchemeKey,
@@ -205,13 +205,15 @@ def load_directory(
     day: date,
     only: Iterable[int] | None = None,
 ) -> Directory:
-    """Read a roll from the store."""
-    rows = grid_rows(connection, scheme, dates, only)
+    """Read a directory from the store."""
+    rows = read_grid_rows(connection, scheme, dates, only)
     grids = None if only is None else sorted(rows)
-    return Directory(scheme, dates, day, rows, officers_on(connection, actor, scheme, day, grids))
+    return Directory(
+        scheme, dates, day, rows, read_officers_on(connection, actor, scheme, day, grids)
+    )
 
 
-def grid_rows(
+def read_grid_rows(
     connection: sa.Connection,
     scheme: SchemeKey,
     dates: VersionDates,
@@ -219,18 +221,20 @@ def grid_rows(
 ) -> dict[int, Any]:
     """Read what is the same for all who ask: names, parents and extents of grids."""
     rows: dict[int, Any] = {}
-    wanted = None if only is None else {one for one in only if one > 0}
-    while wanted is None or wanted:
-        found = connection.execute(_grids(scheme, dates, wanted)).all()
-        rows |= {row.grid_id: row for row in found}
-        if wanted is None:
+    missing = None if only is None else {grid_id for grid_id in only if grid_id > 0}
+    while missing is None or missing:
+        rows_found = connection.execute(_grids_query(scheme, dates, missing)).all()
+        rows |= {row.grid_id: row for row in rows_found}
+        if missing is None:
             break
-        wanted = {row.parent_grid_id for row in found if row.parent_grid_id is not None}
-        wanted -= rows.keys()
+        missing = {row.parent_grid_id for row in rows_found if row.parent_grid_id is not None}
+        missing -= rows.keys()
     return rows
 
 
-def _grids(scheme: SchemeKey, dates: VersionDates, wanted: set[int] | None) -> sa.Select[Any]:
+def _grids_query(
+    scheme: SchemeKey, dates: VersionDates, grid_ids: set[int] | None
+) -> sa.Select[Any]:
     state, level = t.grid_state.c, t.grid_level.c
     query = (
         sa.select(
@@ -252,10 +256,10 @@ def _grids(scheme: SchemeKey, dates: VersionDates, wanted: set[int] | None) -> s
         .join(t.grid_level, (level.scheme_id == state.scheme_id) & (level.rank == state.rank))
         .where(state.scheme_id == scheme.scheme_id, on_day(state.valid, dates.effective_day))
     )
-    return query if wanted is None else query.where(state.grid_id.in_(sorted(wanted)))
+    return query if grid_ids is None else query.where(state.grid_id.in_(sorted(grid_ids)))
 
 
-def officers_on(
+def read_officers_on(
     connection: sa.Connection,
     actor: Actor,
     scheme: SchemeKey,
@@ -288,7 +292,7 @@ def officers_on(
     )
     if grids is not None:
         query = query.where(duty.grid_id.in_(grids))
-    found: dict[int, list[OfficerOnDuty]] = {}
+    officers: dict[int, list[OfficerOnDuty]] = {}
     for row in connection.execute(query):
-        found.setdefault(row.grid_id, []).append(OfficerOnDuty(*row[1:]))
-    return found
+        officers.setdefault(row.grid_id, []).append(OfficerOnDuty(*row[1:]))
+    return officers

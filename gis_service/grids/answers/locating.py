@@ -14,15 +14,15 @@ import sqlalchemy as sa
 from gis_service.access import Actor
 from gis_service.coordinate_systems import CoordinateSystem, best_fit, to_cgcs2000
 from gis_service.errors import InputError, NotFoundError, Place
-from gis_service.grids.answers.border_roads import BorderRoad, BorderRoads, border_roads
+from gis_service.grids.answers.border_roads import BorderRoad, BorderRoads, read_border_roads
 from gis_service.grids.answers.directory import (
     Directory,
     GridCard,
     VersionDates,
-    load_directory,
-    version_dates,
+    find_version_dates,
+    read_directory,
 )
-from gis_service.grids.answers.on_post import Because, first_at_work
+from gis_service.grids.answers.on_post import Because, find_first_at_work
 from gis_service.grids.answers.placing import FloatArray, PlacesFound, find_in_store
 from gis_service.grids.locator.locator import NO_GRID
 from gis_service.grids.reading import GridName, OfficerOnDuty, SchemeKey, find_scheme
@@ -195,18 +195,18 @@ class UnreadableError(InputError):
         return {
             "suggestions": [
                 {
-                    "crs": one.crs,
-                    "swapped": one.swapped,
-                    "lon": one.lon,
-                    "lat": one.lat,
-                    "detail": say_suggestion(one, language),
+                    "crs": suggestion.crs,
+                    "swapped": suggestion.swapped,
+                    "lon": suggestion.lon,
+                    "lat": suggestion.lat,
+                    "detail": describe_suggestion(suggestion, language),
                 }
-                for one in self.suggestions
+                for suggestion in self.suggestions
             ]
         }
 
 
-def say_suggestion(one: Suggestion, language: Language) -> str:
+def describe_suggestion(suggestion: Suggestion, language: Language) -> str:
     """
     Put another reading into words.
 
@@ -222,8 +222,10 @@ def say_suggestion(one: Suggestion, language: Language) -> str:
     str
         A question to the sender.
     """
-    key = "locate.suggest_swapped" if one.swapped else "locate.suggest_system"
-    return text(key, language, crs=one.crs, lon=f"{one.lon:.6f}", lat=f"{one.lat:.6f}")
+    key = "locate.suggest_swapped" if suggestion.swapped else "locate.suggest_system"
+    return text(
+        key, language, crs=suggestion.crs, lon=f"{suggestion.lon:.6f}", lat=f"{suggestion.lat:.6f}"
+    )
 
 
 # --- a place from what was given ---------------------------------------------------------------
@@ -257,12 +259,12 @@ def read_place(
     lon, lat = (float(value) for value in to_cgcs2000(system, x, y))
     if abs(lon) <= 180 and abs(lat) <= 90:
         return lon, lat
-    found = suggest(system, x, y, fits)
-    key = "locate.other_reading" if found else "locate.no_place"
-    raise UnreadableError(key, found, x=x, y=y, crs=system.code)
+    suggestions = suggest_readings(system, x, y, fits)
+    key = "locate.other_reading" if suggestions else "locate.no_place"
+    raise UnreadableError(key, suggestions, x=x, y=y, crs=system.code)
 
 
-def suggest(
+def suggest_readings(
     system: CoordinateSystem, x: float, y: float, fits: Callable[[FloatArray, FloatArray], float]
 ) -> list[Suggestion]:
     """
@@ -293,8 +295,8 @@ def suggest(
 # --- the answer --------------------------------------------------------------------------------
 
 
-def answer(
-    roll: Directory,
+def make_answer(
+    directory: Directory,
     roads: BorderRoads | None,
     findings: PlacesFound,
     index: int,
@@ -325,31 +327,31 @@ def answer(
     grid_id, beyond = int(findings.grid_id[index]), int(findings.beyond[index])
     metres = float(findings.distance_m[index])
     outside = grid_id == NO_GRID
-    known = metres < float("inf")
+    has_distance = metres < float("inf")
     nearest = None
     if beyond != NO_GRID:
-        name = roll.name(beyond)
+        name = directory.name(beyond)
         nearest = Neighbour(
             name.grid_id, name.name, name.code, name.rank, round(metres, _METRE_DIGITS),
-            roll.officers_of(beyond),
+            directory.officers_of(beyond),
         )  # fmt: skip
-    card = None if outside else roll.card(grid_id)
+    card = None if outside else directory.card(grid_id)
     return SchemeAnswer(
-        scheme=roll.scheme.code,
-        scheme_name=roll.scheme.name,
-        day=roll.day,
-        version=roll.version,
+        scheme=directory.scheme.code,
+        scheme_name=directory.scheme.name,
+        day=directory.day,
+        version=directory.version,
         method=method_of(findings, index),
         grid=card,
         outside=outside,
-        call=whom_to_call(card),
+        call=choose_first_call(card),
         nearest=nearest,
-        distance_m=round(metres, _METRE_DIGITS) if known else None,
+        distance_m=round(metres, _METRE_DIGITS) if has_distance else None,
         on_border=metres <= ON_BORDER_M,
         near_border=metres <= number_settings().near_border_m,
         border_road=None
         if outside or beyond == NO_GRID
-        else on_border_road(roads, metres, lon, lat),
+        else find_border_road(roads, metres, lon, lat),
     )
 
 
@@ -360,33 +362,33 @@ def method_of(findings: PlacesFound, index: int) -> Method:
     return "border_tie" if findings.tie[index] else "within"
 
 
-def on_border_road(
+def find_border_road(
     roads: BorderRoads | None, metres: float, lon: float, lat: float
 ) -> BorderRoad | None:
     """Find the road along the border on which a place lies."""
     reach = number_settings().border_road_m
     if roads is None or metres > reach + 1.0:  # the road keeps within a metre of the border
         return None
-    found = roads.at(lon, lat, reach)
-    return None if found is None else replace(found, distance_m=round(found.distance_m, 2))
+    road = roads.at(lon, lat, reach)
+    return None if road is None else replace(road, distance_m=round(road.distance_m, 2))
 
 
-def whom_to_call(card: GridCard | None) -> FirstCall | None:
+def choose_first_call(card: GridCard | None) -> FirstCall | None:
     """Choose whom to ring first."""
     if card is None:
         return None
     upward = card.chain[::-1]
-    found = first_at_work(step.officers for step in upward)
-    if found is None:
+    first = find_first_at_work(step.officers for step in upward)
+    if first is None:
         return None
-    number, because, officer = found
-    return FirstCall(upward[number].grid_id, because, officer)
+    step, because, officer = first
+    return FirstCall(upward[step].grid_id, because, officer)
 
 
 # --- from the store ----------------------------------------------------------------------------
 
 
-def schemes_asked(connection: sa.Connection, scheme: str) -> list[SchemeKey]:
+def find_schemes(connection: sa.Connection, scheme: str) -> list[SchemeKey]:
     """
     Find the scheme that is asked, or all of them.
 
@@ -420,15 +422,15 @@ def answer_from_store(
     connection: sa.Connection, actor: Actor, scheme: SchemeKey, lon: float, lat: float, day: date
 ) -> SchemeAnswer:
     """Ask the store about one place on any day."""
-    version, dates = version_dates(connection, scheme, day)
+    version, dates = find_version_dates(connection, scheme, day)
     findings = find_in_store(connection, version, lon, lat)
     grids = [int(findings.grid_id[0]), int(findings.beyond[0])]
-    roll = load_directory(connection, actor, scheme, dates, day, only=grids)
-    roads = roads_around(connection, version, lon, lat, float(findings.distance_m[0]))
-    return answer(roll, roads, findings, 0, lon, lat)
+    directory = read_directory(connection, actor, scheme, dates, day, only=grids)
+    roads = read_roads_around(connection, version, lon, lat, float(findings.distance_m[0]))
+    return make_answer(directory, roads, findings, 0, lon, lat)
 
 
-def roads_around(
+def read_roads_around(
     connection: sa.Connection, version: Version, lon: float, lat: float, metres: float
 ) -> BorderRoads | None:
     """Read the border roads around one place, where it may lie on one."""
@@ -436,7 +438,7 @@ def roads_around(
     if metres > reach + 1.0:
         return None
     # A degree of longitude is shorter than one of latitude: twice the reach is enough up to 60° N.
-    return border_roads(connection, version, (lon, lat, 2 * reach / _DEGREE_M))
+    return read_border_roads(connection, version, (lon, lat, 2 * reach / _DEGREE_M))
 
 
 def locate(
@@ -482,24 +484,24 @@ def locate(
     NotFoundError
         There is no such scheme, or nothing holds on that day.
     """
-    keys = schemes_asked(connection, scheme)
+    keys = find_schemes(connection, scheme)
     day = at or today(connection)
 
     def fits(lon: FloatArray, lat: FloatArray) -> float:
-        return share_in_grids(connection, keys[0], day, lon, lat)
+        return measure_share_in_grids(connection, keys[0], day, lon, lat)
 
     lon, lat = read_place(system, x, y, fits)
-    return together(
+    return join_answers(
         keys,
         lambda key: answer_from_store(connection, actor, key, lon, lat, day),
         (lon, lat),
         GivenPlace(system.code, x, y, list(notes)),
         every=scheme == ALL,
-        suggestions=lambda: suggest(system, x, y, fits),
+        suggestions=lambda: suggest_readings(system, x, y, fits),
     )
 
 
-def together(
+def join_answers(
     keys: list[SchemeKey],
     ask: Callable[[SchemeKey], SchemeAnswer],
     place: tuple[float, float],
@@ -556,7 +558,7 @@ def together(
     )
 
 
-def share_in_grids(
+def measure_share_in_grids(
     connection: sa.Connection, scheme: SchemeKey, day: date, lon: FloatArray, lat: FloatArray
 ) -> float:
     """
@@ -582,6 +584,6 @@ def share_in_grids(
     for x, y in zip(lon.tolist(), lat.tolist(), strict=True):
         if abs(x) <= 180 and abs(y) <= 90:
             point = sa.func.ST_SetSRID(sa.func.ST_MakePoint(x, y), t.SRID)
-            found = connection.scalar(sa.select(sa.func.gis_grid_at(point, scheme.code, day)))
-            inside += found is not None
+            grid_id = connection.scalar(sa.select(sa.func.gis_grid_at(point, scheme.code, day)))
+            inside += grid_id is not None
     return inside / len(lon) if len(lon) else 0.0

@@ -29,7 +29,7 @@ class OnPost(Protocol):
 Officer = TypeVar("Officer", bound=OnPost)
 
 
-def first_at_work(steps: Iterable[Sequence[Officer]]) -> tuple[int, Because, Officer] | None:
+def find_first_at_work(steps: Iterable[Sequence[Officer]]) -> tuple[int, Because, Officer] | None:
     """
     Choose whom to ring first.
 
@@ -47,14 +47,14 @@ def first_at_work(steps: Iterable[Sequence[Officer]]) -> tuple[int, Because, Off
     """
     for number, officers in enumerate(steps):
         if number == 0:
-            own = [one for one in officers if one.role == "officer"]
-            a_is_away = any(one.post == "A" and one.on_leave for one in own)
-            for one in own:
-                if not one.on_leave:
-                    if one.post == "A":
-                        return number, "post_a", one
-                    return number, "a_on_leave" if a_is_away else "post_b", one
-        for one in officers:
-            if one.role == "head" and not one.on_leave:
-                return number, "head", one
+            grid_officers = [officer for officer in officers if officer.role == "officer"]
+            a_is_away = any(officer.post == "A" and officer.on_leave for officer in grid_officers)
+            for officer in grid_officers:
+                if not officer.on_leave:
+                    if officer.post == "A":
+                        return number, "post_a", officer
+                    return number, "a_on_leave" if a_is_away else "post_b", officer
+        for officer in officers:
+            if officer.role == "head" and not officer.on_leave:
+                return number, "head", officer
     return None

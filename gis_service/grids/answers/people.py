@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from gis_service.access import Actor, visible
 from gis_service.access.households import home_of, masked
 from gis_service.access.visibility import grids_below
-from gis_service.grids.members import objects_in
+from gis_service.grids.members import select_objects_in
 from gis_service.grids.reading import on_day
 from gis_service.store import tables as t
 
@@ -48,7 +48,7 @@ class HouseholdRow:
     exact: bool
 
 
-def households(
+def list_households(
     connection: sa.Connection,
     actor: Actor,
     *,
@@ -75,7 +75,7 @@ def households(
     rows, total
         The page, and how many the actor may see in all.
     """
-    ids, total = _ids(connection, actor, grid_id, limit=limit, offset=offset)
+    ids, total = _find_ids(connection, actor, grid_id, limit=limit, offset=offset)
     rows = connection.execute(_page_query(), {"ids": ids})
     return [
         HouseholdRow(
@@ -112,15 +112,17 @@ def _page_query() -> sa.Select[Any]:
     )
 
 
-def _ids(
+def _find_ids(
     connection: sa.Connection, actor: Actor, grid_id: int | None, *, limit: int, offset: int
 ) -> tuple[list[int], int]:
     """Find the households of a page, and how many there are, without reading the others' rows."""
     areas = actor.areas if grid_id is None else (grid_id,)
     if areas is None:
-        seen, key = visible(actor, t.household), t.household.c.household_id
-        total = connection.scalar(sa.select(sa.func.count()).select_from(t.household).where(seen))
-        page = sa.select(key).where(seen).order_by(key).limit(limit).offset(offset)
+        condition, key = visible(actor, t.household), t.household.c.household_id
+        total = connection.scalar(
+            sa.select(sa.func.count()).select_from(t.household).where(condition)
+        )
+        page = sa.select(key).where(condition).order_by(key).limit(limit).offset(offset)
         return list(connection.scalars(page)), total or 0
     values = {"areas": list(areas), "first": offset + 1, "last": offset + limit}
     total, ids = connection.execute(_inside_query(actor), values).one()
@@ -131,12 +133,14 @@ def _ids(
 def _inside_query(actor: Actor) -> sa.Select[Any]:
     areas = sa.bindparam("areas", type_=sa.ARRAY(sa.BigInteger))
     first, last = (sa.bindparam(name, type_=sa.Integer) for name in ("first", "last"))
-    inside = objects_in("household", grids_below(areas)).subquery()
+    inside = select_objects_in("household", grids_below(areas)).subquery()
     each = inside.c.object_id
     ordered = sa.func.array_agg(aggregate_order_by(each, each), type_=sa.ARRAY(sa.BigInteger))
-    found = sa.select(ordered.label("ids"))
-    seen = visible(actor, t.household)
-    if not isinstance(seen, sa.True_):  # a town's are 16,000, so they are looked at only if needed
-        found = found.join(t.household, t.household.c.household_id == each).where(seen)
-    ids = found.subquery().c.ids
+    query = sa.select(ordered.label("ids"))
+    condition = visible(actor, t.household)
+    if not isinstance(
+        condition, sa.True_
+    ):  # a town's are 16,000, so they are looked at only if needed
+        query = query.join(t.household, t.household.c.household_id == each).where(condition)
+    ids = query.subquery().c.ids
     return sa.select(sa.func.cardinality(ids), ids[first:last])

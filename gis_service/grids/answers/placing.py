@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from gis_service.geodesy import distance_m, lon_degree_in_lat_degrees
 from gis_service.grids.locator.locator import NO_GRID, Locator
-from gis_service.grids.versions import Version, lowest_rank
+from gis_service.grids.versions import Version, find_lowest_rank
 from gis_service.store import tables as t
 from gis_service.store.tables import SRID
 
@@ -57,11 +57,13 @@ def find_by_index(locator: Locator, lon: npt.ArrayLike, lat: npt.ArrayLike) -> P
         return PlacesFound(
             np.array([grid_id]), np.array([tie]), np.array([across]), np.array([metres])
         )
-    found = locator.locate(x, y)
-    return PlacesFound(found.grid_id, found.tie, *borders_near(locator, x, y, found.grid_id))
+    located = locator.locate(x, y)
+    return PlacesFound(
+        located.grid_id, located.tie, *find_borders_near(locator, x, y, located.grid_id)
+    )
 
 
-def borders_near(
+def find_borders_near(
     locator: Locator, lon: FloatArray, lat: FloatArray, grid_id: IntArray
 ) -> tuple[IntArray, FloatArray]:
     """Find the nearest border of every place by the index."""
@@ -77,7 +79,7 @@ def find_in_store(
     y = np.atleast_1d(np.asarray(lat, dtype=float))
     grid_id = np.full(len(x), NO_GRID, dtype=np.int64)
     tie = np.zeros(len(x), dtype=bool)
-    places = _places(x, y)
+    places = _places_table(x, y)
     state, day = t.grid_state.c, sa.literal(version.effective_day, sa.Date)
     within = (
         sa.select(places.c.n, sa.func.min(state.grid_id), sa.func.count())
@@ -85,7 +87,7 @@ def find_in_store(
             t.grid_state,
             sa.and_(
                 state.scheme_id == version.scheme_id,
-                state.rank == lowest_rank(connection, version.scheme_id),
+                state.rank == find_lowest_rank(connection, version.scheme_id),
                 state.valid.op("@>")(day),
                 state.geom.op("&&")(_point(places)),
                 sa.func.gis_holds(state.geom, _point(places)),
@@ -95,11 +97,11 @@ def find_in_store(
     )
     for n, lowest, count in connection.execute(within):
         grid_id[n - 1], tie[n - 1] = lowest, count > 1
-    beyond, metres = _nearest_border(connection, version, x, y, grid_id)
+    beyond, metres = _find_nearest_border(connection, version, x, y, grid_id)
     return PlacesFound(grid_id, tie, beyond, metres)
 
 
-def _places(x: FloatArray, y: FloatArray) -> sa.TableValuedAlias:
+def _places_table(x: FloatArray, y: FloatArray) -> sa.TableValuedAlias:
     numbers = sa.ARRAY(sa.Double)
     return (
         sa.func.unnest(sa.literal(x.tolist(), numbers), sa.literal(y.tolist(), numbers))
@@ -120,11 +122,11 @@ def _point(places: sa.TableValuedAlias) -> sa.ColumnElement[Any]:
     return point
 
 
-def _nearest_border(
-    connection: sa.Connection, version: Version, x: FloatArray, y: FloatArray, own: IntArray
+def _find_nearest_border(
+    connection: sa.Connection, version: Version, x: FloatArray, y: FloatArray, own_grid: IntArray
 ) -> tuple[IntArray, FloatArray]:
     """Measure to the arcs that are nearest in degrees; of equal ones the lowest grid is told."""
-    places, arc = _places(x, y), t.linework_arc.c
+    places, arc = _places_table(x, y), t.linework_arc.c
     nearest = (
         sa.select(arc.left_grid_id, arc.right_grid_id, sa.func.ST_AsBinary(arc.geom).label("wkb"))
         .where(
@@ -143,24 +145,24 @@ def _nearest_border(
     best = np.full(len(x), np.inf)
     if not rows:
         return beyond, best
-    at = np.array([row[0] - 1 for row in rows], dtype=np.int64)
+    place = np.array([row[0] - 1 for row in rows], dtype=np.int64)
     sides = np.array(
         [[NO_GRID if side is None else side for side in row[1:3]] for row in rows], dtype=np.int64
     )
     arcs = np.asarray(shapely.from_wkb([bytes(row[3]) for row in rows]), dtype=object)
-    metres = metres_to(arcs, x[at], y[at])
-    np.minimum.at(best, at, metres)
-    across = np.where(sides[:, 0] == own[at], sides[:, 1], sides[:, 0])
+    metres = measure_metres(arcs, x[place], y[place])
+    np.minimum.at(best, place, metres)
+    across = np.where(sides[:, 0] == own_grid[place], sides[:, 1], sides[:, 0])
     # A place that a tie gave to one grid may lie at the end of an arc that is not its own.
-    known = (metres <= best[at] + 1e-6) & (across != NO_GRID)
+    is_nearest = (metres <= best[place] + 1e-6) & (across != NO_GRID)
     lowest = np.full(len(x), np.iinfo(np.int64).max)
-    np.minimum.at(lowest, at[known], across[known])
-    found = lowest < np.iinfo(np.int64).max
-    beyond[found] = lowest[found]
+    np.minimum.at(lowest, place[is_nearest], across[is_nearest])
+    has_neighbour = lowest < np.iinfo(np.int64).max
+    beyond[has_neighbour] = lowest[has_neighbour]
     return beyond, best
 
 
-def metres_to(shapes: npt.NDArray[np.object_], lon: FloatArray, lat: FloatArray) -> FloatArray:
+def measure_metres(shapes: npt.NDArray[np.object_], lon: FloatArray, lat: FloatArray) -> FloatArray:
     """Measure from places to shapes, one to one."""
     shrink = lon_degree_in_lat_degrees(lat)
     narrow = shapely.from_wkb(shapely.to_wkb(shapes))  # coordinates are set in place
@@ -168,5 +170,5 @@ def metres_to(shapes: npt.NDArray[np.object_], lon: FloatArray, lat: FloatArray)
     xy[:, 0] *= shrink[owner]
     narrow = shapely.set_coordinates(narrow, xy)
     lines = shapely.shortest_line(shapely.points(lon * shrink, lat), narrow)
-    there = shapely.get_coordinates(lines)[1::2]
-    return distance_m(lon, lat, there[:, 0] / shrink, there[:, 1])
+    feet = shapely.get_coordinates(lines)[1::2]
+    return distance_m(lon, lat, feet[:, 0] / shrink, feet[:, 1])

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from gis_service.grids.answers.border_roads import BorderRoads, border_roads
-from gis_service.grids.answers.directory import VersionDates, grid_rows, version_dates
+from gis_service.grids.answers.border_roads import BorderRoads, read_border_roads
+from gis_service.grids.answers.directory import VersionDates, find_version_dates, read_grid_rows
 from gis_service.grids.locator.locator import Locator
 from gis_service.grids.reading import SchemeKey, find_scheme
-from gis_service.grids.versions import Version, polygons
+from gis_service.grids.versions import Version, read_polygons
 from gis_service.snapshot import Snapshot, SnapshotPart
 from gis_service.store.tiles import DAY
 
@@ -39,21 +39,23 @@ class Serving:
     rows: dict[int, Any]
 
 
-def serving(snapshot: Snapshot, connection: sa.Connection, scheme: str = "base") -> Serving:
+def get_serving(snapshot: Snapshot, connection: sa.Connection, scheme: str = "base") -> Serving:
     """Give the boundaries that are in force now."""
 
     def make() -> Serving:
         key = find_scheme(connection, scheme)
-        version, dates = version_dates(connection, key)
-        ids, shapes = polygons(connection, version.scheme_id, version.effective_day)
-        rows = grid_rows(connection, key, dates)
+        version, dates = find_version_dates(connection, key)
+        ids, shapes = read_polygons(connection, version.scheme_id, version.effective_day)
+        rows = read_grid_rows(connection, key, dates)
         return Serving(key, version, dates, Locator(ids, shapes), rows)
 
     return snapshot.get(connection, BOUNDARIES, make, scheme)
 
 
-def roads_of(snapshot: Snapshot, connection: sa.Connection, version: Version) -> BorderRoads:
+def get_border_roads(
+    snapshot: Snapshot, connection: sa.Connection, version: Version
+) -> BorderRoads:
     """Give the roads that run along the borders of a version in force."""
     return snapshot.get(
-        connection, BORDER_ROADS, lambda: border_roads(connection, version), version
+        connection, BORDER_ROADS, lambda: read_border_roads(connection, version), version
     )

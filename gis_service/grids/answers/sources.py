@@ -8,17 +8,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from gis_service.errors import InputError, NotFoundError
-from gis_service.grids.answers.directory import version_dates
-from gis_service.grids.answers.locating import schemes_asked
+from gis_service.grids.answers.directory import find_version_dates
+from gis_service.grids.answers.locating import find_schemes
 from gis_service.grids.batch import files
 from gis_service.grids.batch.rows import Options, RejectList, Source, Tally
 from gis_service.grids.locator.locator import Locator
 from gis_service.grids.reading import on_day
-from gis_service.grids.versions import lowest_rank, polygons
+from gis_service.grids.versions import find_lowest_rank, read_polygons
 from gis_service.store import tables as t
 
 
-def sources_for(connection: sa.Connection, scheme: str, at: date | None) -> list[Source]:
+def read_sources(connection: sa.Connection, scheme: str, at: date | None) -> list[Source]:
     """
     Build what a file is asked of.
 
@@ -41,11 +41,11 @@ def sources_for(connection: sa.Connection, scheme: str, at: date | None) -> list
     NotFoundError
         There is no such scheme, or nothing holds on that day.
     """
-    found: list[Source] = []
+    sources: list[Source] = []
     missing: NotFoundError | None = None
-    for key in schemes_asked(connection, scheme):
+    for key in find_schemes(connection, scheme):
         try:
-            version, dates = version_dates(connection, key, at)
+            version, dates = find_version_dates(connection, key, at)
         except NotFoundError as error:
             missing = missing or error
             continue
@@ -53,15 +53,15 @@ def sources_for(connection: sa.Connection, scheme: str, at: date | None) -> list
         rows = connection.execute(
             sa.select(state.grid_id, state.code, state.name).where(
                 state.scheme_id == key.scheme_id,
-                state.rank == lowest_rank(connection, key.scheme_id),
+                state.rank == find_lowest_rank(connection, key.scheme_id),
                 on_day(state.valid, version.effective_day),
             )
         )
-        found.append(
+        sources.append(
             Source(
                 key.code,
-                f"{key.code}_" if found else "",
-                Locator(*polygons(connection, key.scheme_id, version.effective_day)),
+                f"{key.code}_" if sources else "",
+                Locator(*read_polygons(connection, key.scheme_id, version.effective_day)),
                 {row.grid_id: (row.code, row.name) for row in rows},
                 {
                     "scheme": key.code,
@@ -71,9 +71,9 @@ def sources_for(connection: sa.Connection, scheme: str, at: date | None) -> list
                 },
             )
         )
-    if not found:
+    if not sources:
         raise missing or NotFoundError("grids.no_county")
-    return found
+    return sources
 
 
 def assign_file(
@@ -128,7 +128,7 @@ def assign_file(
                 geopackage(file, part, sources, options, tally, layer)
             else:
                 with part.open("wb") as stream:
-                    for block in files.assigned(file, kind, sources, options, tally):
+                    for block in files.answer_file(file, kind, sources, options, tally):
                         stream.write(block)
         part.replace(out)
         if tally.refused:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from gis_service.access import Actor, sees_grid, visible
 from gis_service.access.visibility import grids_below
-from gis_service.grids.members import NO_INDEX, assigned, objects_in
+from gis_service.grids.members import NO_INDEX, select_assigned, select_objects_in
 from gis_service.grids.reading import SchemeKey, on_day
 from gis_service.snapshot import Snapshot, SnapshotPart
 from gis_service.store import tables as t
@@ -60,7 +60,7 @@ class CountyCounts:
     outside: int | None
 
 
-def measures(
+def columns_to_count(
     what: str, day: sa.ColumnElement[date] | None = None
 ) -> dict[str, sa.ColumnElement[int]]:
     """Name what is counted of a table."""
@@ -76,19 +76,19 @@ def measures(
         }
     if what == "hazard":
         hazard = t.hazard.c
-        still = (hazard.found_on <= day) & sa.func.coalesce(hazard.closed_on > day, sa.true())
+        is_open = (hazard.found_on <= day) & sa.func.coalesce(hazard.closed_on > day, sa.true())
         return {
-            "hazards_open": count.filter(still),
-            "hazards_major": count.filter(still & (hazard.grade == "major")),
+            "hazards_open": count.filter(is_open),
+            "hazards_major": count.filter(is_open & (hazard.grade == "major")),
         }
     if what == "incident":
         reported = _china_day(t.incident.c.reported_at)
         closed = _china_day(t.incident.c.closed_at)
-        known = reported <= day
+        is_reported = reported <= day
         return {
-            "incidents_open": count.filter(known & sa.func.coalesce(closed > day, sa.true())),
-            "incidents_month": count.filter(known & (reported > day - INCIDENT_DAYS)),
-            "incidents_year": count.filter(known & (reported > day - 365)),
+            "incidents_open": count.filter(is_reported & sa.func.coalesce(closed > day, sa.true())),
+            "incidents_month": count.filter(is_reported & (reported > day - INCIDENT_DAYS)),
+            "incidents_year": count.filter(is_reported & (reported > day - 365)),
         }
     return {{"building": "buildings", "premises": "premises"}[what]: count}
 
@@ -97,7 +97,7 @@ def _china_day(moment: sa.ColumnElement[Any]) -> sa.ColumnElement[date]:
     return sa.cast(sa.func.timezone("Asia/Shanghai", moment), sa.Date)
 
 
-def tally(
+def count_by_grid(
     connection: sa.Connection,
     actor: Actor,
     table: sa.Table,
@@ -130,23 +130,25 @@ def tally(
     key: sa.ColumnElement[Any] = table.c[f"{table.name}_id"]
     source: sa.FromClause = table
     grid_id: sa.ColumnElement[Any] = table.c.base_grid_id
-    wanted = [visible(actor, table)] if table.name in SENSITIVE else []
+    conditions = [visible(actor, table)] if table.name in SENSITIVE else []
     day = None if at is None else sa.literal(at, sa.Date)
     if not (scheme.is_base and at is None):
-        of_each = assigned(table.name, scheme.scheme_id, day).subquery()
-        source = table.join(of_each, of_each.c.object_id == key)
-        grid_id = of_each.c.grid_id
-    figures = measures(table.name, day)
+        grid_of_each = select_assigned(table.name, scheme.scheme_id, day).subquery()
+        source = table.join(grid_of_each, grid_of_each.c.object_id == key)
+        grid_id = grid_of_each.c.grid_id
+    figures = columns_to_count(table.name, day)
     rows = connection.execute(
         sa.select(grid_id.label("of_grid"), *(f.label(name) for name, f in figures.items()))
         .select_from(source)
-        .where(*wanted)
+        .where(*conditions)
         .group_by(grid_id)
     )
     return {row.of_grid: {name: int(getattr(row, name)) for name in figures} for row in rows}
 
 
-def parents(connection: sa.Connection, scheme: SchemeKey, at: date | None) -> dict[int, int | None]:
+def read_parents(
+    connection: sa.Connection, scheme: SchemeKey, at: date | None
+) -> dict[int, int | None]:
     """
     Read the tree of a scheme on a day.
 
@@ -173,7 +175,7 @@ def parents(connection: sa.Connection, scheme: SchemeKey, at: date | None) -> di
     return {row.grid_id: row.parent_grid_id for row in rows}
 
 
-def roll_up(
+def add_up(
     below: Mapping[int | None, Tally], parent_of: Mapping[int, int | None]
 ) -> dict[int, Tally]:
     """
@@ -202,7 +204,9 @@ def roll_up(
     return sums
 
 
-def grids_seen(connection: sa.Connection, actor: Actor, table: sa.Table) -> frozenset[int] | None:
+def find_grids_seen(
+    connection: sa.Connection, actor: Actor, table: sa.Table
+) -> frozenset[int] | None:
     """
     List the grids of which an actor sees everything that a table holds.
 
@@ -235,7 +239,7 @@ TALLIES: Final = SnapshotPart(
 everything else on its sheet together."""
 
 
-def counts_of(
+def count_grid(
     connection: sa.Connection,
     actor: Actor,
     scheme: SchemeKey,
@@ -269,23 +273,23 @@ def counts_of(
     figures: dict[str, int | None] = {}
     shown = []
     for table in (t.household, t.hazard, t.incident, t.building, t.premises):
-        seen = grids_seen(connection, actor, table) if table.name in SENSITIVE else None
+        seen = find_grids_seen(connection, actor, table) if table.name in SENSITIVE else None
         if seen is None or grid_id in seen:
             shown.append(table)
         else:
-            figures |= dict.fromkeys(measures(table.name))
+            figures |= dict.fromkeys(columns_to_count(table.name))
     values = {"inside": [grid_id], "at": at}
     inside: list[int] = [*connection.scalars(_inside_query(is_today=at is None), values)]
     if snapshot is not None and at is None and actor.areas is None and t.household in shown:
         kept = snapshot.get(
             connection,
             TALLIES,
-            lambda: {one.name: tally(connection, actor, one, scheme) for one in NO_INDEX},
+            lambda: {one.name: count_by_grid(connection, actor, one, scheme) for one in NO_INDEX},
             scheme.scheme_id,
         )
         for name, by_grid in kept.items():
             found = [by_grid[one] for one in inside if one in by_grid]
-            figures |= {each: sum(one[each] for one in found) for each in measures(name)}
+            figures |= {each: sum(one[each] for one in found) for each in columns_to_count(name)}
         shown = [table for table in shown if table not in NO_INDEX]
     by_copy = scheme.is_base and at is None
     query = _counting_query(tuple(shown), by_copy=by_copy, is_today=at is None)
@@ -315,8 +319,8 @@ def _counting_query(
         if by_copy and table not in NO_INDEX:
             within = table.c.base_grid_id == sa.any_(_INSIDE)
         else:
-            within = table.c[f"{table.name}_id"].in_(objects_in(table.name, _INSIDE, day))
-        figures = (figure.label(name) for name, figure in measures(table.name, day).items())
+            within = table.c[f"{table.name}_id"].in_(select_objects_in(table.name, _INSIDE, day))
+        figures = (figure.label(name) for name, figure in columns_to_count(table.name, day).items())
         parts.append(sa.select(*figures).select_from(table).where(within).subquery())
     together: sa.FromClause = parts[0]
     for part in parts[1:]:
@@ -328,7 +332,7 @@ _INSIDE: Final = sa.bindparam("inside", type_=sa.ARRAY(sa.BigInteger))
 _AT: Final = sa.bindparam("at", type_=sa.Date)
 
 
-def county_counts(connection: sa.Connection, actor: Actor, scheme: SchemeKey) -> CountyCounts:
+def count_county(connection: sa.Connection, actor: Actor, scheme: SchemeKey) -> CountyCounts:
     """
     Count the county, or the part of it that the actor answers for.
 
@@ -349,11 +353,11 @@ def county_counts(connection: sa.Connection, actor: Actor, scheme: SchemeKey) ->
     sums: dict[str, int | None] = {}
     outside: int | None = None
     for table in (t.household, t.hazard, t.incident, t.building, t.premises):
-        names = measures(table.name)
-        if table.name in SENSITIVE and grids_seen(connection, actor, table) == frozenset():
+        names = columns_to_count(table.name)
+        if table.name in SENSITIVE and find_grids_seen(connection, actor, table) == frozenset():
             sums |= dict.fromkeys(names)
             continue
-        found = tally(connection, actor, table, scheme)
+        found = count_by_grid(connection, actor, table, scheme)
         sums |= {name: sum(each[name] for each in found.values()) for name in names}
         if table is t.household:
             outside = found.get(None, {}).get("households", 0)

@@ -68,13 +68,13 @@ class CsvRows:
 
 
 @compiled
-def _scan(
+def _scan_rows(
     data: Bytes, delimiter: int, wanted: IntArray, *, is_last: bool
 ) -> tuple[IntArray, IntArray, IntArray, IntArray, IntArray, IntArray, int]:
     size = len(data)
     most = 1
-    for at in range(size):
-        if data[at] == _LF or data[at] == _CR:
+    for position in range(size):
+        if data[position] == _LF or data[position] == _CR:
             most += 1
     start = np.empty(most, np.int64)
     end = np.empty(most, np.int64)
@@ -83,64 +83,69 @@ def _scan(
     first = np.full((most, len(wanted)), -1, np.int64)
     last = np.full((most, len(wanted)), -1, np.int64)
     count = 0
-    at = 0
+    position = 0
     used = 0
-    while at < size:
-        row_start = at
+    while position < size:
+        row_start = position
         field = 0
-        field_start = at
+        field_start = position
         done = False
         while not done:
             # at the start of a field
-            field_start = at
-            if at < size and data[at] == _QUOTE:
-                at += 1
+            field_start = position
+            if position < size and data[position] == _QUOTE:
+                position += 1
                 closed = False
-                while at < size:
-                    if data[at] == _QUOTE:
-                        if at + 1 < size and data[at + 1] == _QUOTE:
-                            at += 2
+                while position < size:
+                    if data[position] == _QUOTE:
+                        if position + 1 < size and data[position + 1] == _QUOTE:
+                            position += 2
                             continue
-                        at += 1
+                        position += 1
                         closed = True
                         break
-                    at += 1
+                    position += 1
                 if not closed:
-                    at = size
-            while at < size and data[at] != delimiter and data[at] != _LF and data[at] != _CR:
-                at += 1
+                    position = size
+            while (
+                position < size
+                and data[position] != delimiter
+                and data[position] != _LF
+                and data[position] != _CR
+            ):
+                position += 1
             for column in range(len(wanted)):
                 if wanted[column] == field:
                     first[count, column] = field_start
-                    last[count, column] = at
+                    last[count, column] = position
             field += 1
-            if at < size and data[at] == delimiter:
-                at += 1
+            if position < size and data[position] == delimiter:
+                position += 1
             else:
                 done = True
-        if at >= size and not is_last:
+        if position >= size and not is_last:
             for column in range(len(wanted)):  # the row goes on in the next block
                 first[count, column] = -1
                 last[count, column] = -1
             break
-        row_end = at
-        if at < size and data[at] == _CR:
-            if at + 1 >= size and not is_last:
+        row_end = position
+        if position < size and data[position] == _CR:
+            if position + 1 >= size and not is_last:
                 for column in range(len(wanted)):
                     first[count, column] = -1
                     last[count, column] = -1
                 break
-            at += 1
-            if at < size and data[at] == _LF:
-                at += 1
-        elif at < size:
-            at += 1
+            position += 1
+            if position < size and data[position] == _LF:
+                position += 1
+        elif position < size:
+            position += 1
         start[count] = row_start
         end[count] = row_end
-        after[count] = at
+        after[count] = position
         fields[count] = field
         count += 1
-        used = at
+        used = position
     return (
         start[:count],
         end[:count],
@@ -152,7 +157,9 @@ def _scan(
     )
 
 
-def scan(data: Bytes, delimiter: int, wanted: IntArray, *, is_last: bool) -> tuple[CsvRows, int]:
+def scan_rows(
+    data: Bytes, delimiter: int, wanted: IntArray, *, is_last: bool
+) -> tuple[CsvRows, int]:
     """
     Find the rows of a block and some of their fields.
 
@@ -173,85 +180,92 @@ def scan(data: Bytes, delimiter: int, wanted: IntArray, *, is_last: bool) -> tup
         The whole rows, and how many bytes they are. A quote opens a field only where it begins,
         and may hold delimiters and line ends, as Python's ``csv`` reads it.
     """
-    *parts, used = _scan(data, delimiter, wanted, is_last=is_last)
+    *parts, used = _scan_rows(data, delimiter, wanted, is_last=is_last)
     return CsvRows(*parts), used
 
 
 @compiled
-def _is_plain_number(data: Bytes, at: int, delimiter: int) -> bool:
+def _is_plain_number(data: Bytes, position: int, delimiter: int) -> bool:
     """Tell whether a field is a sign, digits with at most one point, and an exponent of digits."""
     size = len(data)
-    at += 1
+    position += 1
     digits = 0
     points = 0
-    while at < size and (48 <= data[at] <= 57 or (data[at] == 46 and points == 0)):
-        if data[at] == 46:
+    while position < size and (
+        48 <= data[position] <= 57 or (data[position] == 46 and points == 0)
+    ):
+        if data[position] == 46:
             points += 1
         else:
             digits += 1
-        at += 1
-    if digits > 0 and at < size and data[at] in (69, 101):
-        at += 1
-        if at < size and data[at] in (_PLUS, _MINUS):
-            at += 1
+        position += 1
+    if digits > 0 and position < size and data[position] in (69, 101):
+        position += 1
+        if position < size and data[position] in (_PLUS, _MINUS):
+            position += 1
         digits = 0
-        while at < size and 48 <= data[at] <= 57:
+        while position < size and 48 <= data[position] <= 57:
             digits += 1
-            at += 1
-    is_end = at >= size or data[at] == delimiter or data[at] in (_LF, _CR, _QUOTE)
+            position += 1
+    is_end = position >= size or data[position] == delimiter or data[position] in (_LF, _CR, _QUOTE)
     return digits > 0 and is_end
 
 
 @compiled
-def _formula_cells(data: Bytes, delimiter: int) -> tuple[IntArray, int]:
+def _list_formula_cells(data: Bytes, delimiter: int) -> tuple[IntArray, int]:
     size = len(data)
-    found = np.empty(16, np.int64)
+    cells = np.empty(16, np.int64)
     count = 0
-    at = 0
-    while at < size:
+    position = 0
+    while position < size:
         # at the start of a field
-        is_quoted = data[at] == _QUOTE
+        is_quoted = data[position] == _QUOTE
         if is_quoted:
-            at += 1
-        if at < size:
-            byte = data[at]
+            position += 1
+        if position < size:
+            byte = data[position]
             is_start = byte in (_EQUALS, _AT)
             if byte in (_PLUS, _MINUS):
-                is_start = not _is_plain_number(data, at, delimiter)
+                is_start = not _is_plain_number(data, position, delimiter)
             if byte == _TAB and (is_quoted or delimiter != _TAB):
                 is_start = True
             if byte == _CR and is_quoted:
                 is_start = True
             if is_start:
-                if count == len(found):
+                if count == len(cells):
                     more = np.empty(2 * count, np.int64)
-                    more[:count] = found
-                    found = more
-                found[count] = at
+                    more[:count] = cells
+                    cells = more
+                cells[count] = position
                 count += 1
         if is_quoted:
-            while at < size:
-                if data[at] == _QUOTE:
-                    if at + 1 < size and data[at + 1] == _QUOTE:
-                        at += 2
+            while position < size:
+                if data[position] == _QUOTE:
+                    if position + 1 < size and data[position + 1] == _QUOTE:
+                        position += 2
                         continue
-                    at += 1
+                    position += 1
                     break
-                at += 1
-        while at < size and data[at] != delimiter and data[at] != _LF and data[at] != _CR:
-            at += 1
-        at += 1
-    return found, count
+                position += 1
+        while (
+            position < size
+            and data[position] != delimiter
+            and data[position] != _LF
+            and data[position] != _CR
+        ):
+            position += 1
+        position += 1
+    return cells, count
 
 
-def formula_cells(data: Bytes, delimiter: int) -> IntArray:
+def find_formula_cells(data: Bytes, delimiter: int) -> IntArray:
     """Find the cells that a spreadsheet would take for formulas, as ``sheet_cells`` has it."""
-    found, count = _formula_cells(data, delimiter)
-    return found[:count]
+    cells, count = _list_formula_cells(data, delimiter)
+    return cells[:count]
 
 
 @compiled
-def _number(data: Bytes, first: int, last: int) -> tuple[float, int]:
+def _read_number(data: Bytes, first: int, last: int) -> tuple[float, int]:
     """Read one field; exactly what float() gives, or the word that it must be asked."""
     while first < last and (data[first] == _SPACE or data[first] == _TAB):
         first += 1
@@ -267,31 +281,31 @@ def _number(data: Bytes, first: int, last: int) -> tuple[float, int]:
         first += 1
     digits = 0
     decimals = 0
-    seen = 0
-    whole = np.uint64(0)
+    signs = 0
+    mantissa = np.uint64(0)
     point = False
-    for at in range(first, last):
-        byte = data[at]
+    for position in range(first, last):
+        byte = data[position]
         if byte == 46 and not point:
             point = True
             continue
         if byte < 48 or byte > 57:
             return np.nan, ODD
-        seen += 1
+        signs += 1
         if digits > 0 or byte != 48:
             digits += 1
         if digits > 19:
             return np.nan, ODD
-        whole = whole * np.uint64(10) + np.uint64(byte - 48)
+        mantissa = mantissa * np.uint64(10) + np.uint64(byte - 48)
         if point:
             decimals += 1
-    if seen == 0 or decimals > 22:
+    if signs == 0 or decimals > 22:
         return np.nan, ODD
-    high = float(whole)
+    high = float(mantissa)
     power = _POWERS[decimals]
     value = high / power
-    if whole > np.uint64(9007199254740992):  # 2**53: high was rounded, so value may be too
-        low = float(np.int64(whole - np.uint64(high)))
+    if mantissa > np.uint64(9007199254740992):  # 2**53: high was rounded, so value may be too
+        low = float(np.int64(mantissa - np.uint64(high)))
         # The remainder of the division, exactly (Dekker's product), gives the digits behind value.
         split = 134217729.0
         a = split * value
@@ -302,10 +316,10 @@ def _number(data: Bytes, first: int, last: int) -> tuple[float, int]:
         b_low = power - b_high
         product = value * power
         error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
-        rest = (((high - product) - error) + low) / power
-        doubt = abs(rest) * 3.6e-15
-        above = value + (rest + doubt)
-        below = value + (rest - doubt)
+        remainder = (((high - product) - error) + low) / power
+        doubt = abs(remainder) * 3.6e-15
+        above = value + (remainder + doubt)
+        below = value + (remainder - doubt)
         if above != below:
             return np.nan, ODD
         value = above
@@ -313,18 +327,20 @@ def _number(data: Bytes, first: int, last: int) -> tuple[float, int]:
 
 
 @compiled
-def _numbers(data: Bytes, first: IntArray, last: IntArray) -> tuple[FloatArray, npt.NDArray[Any]]:
+def _read_numbers(
+    data: Bytes, first: IntArray, last: IntArray
+) -> tuple[FloatArray, npt.NDArray[Any]]:
     values = np.empty(len(first))
     kinds = np.empty(len(first), np.uint8)
     for index in range(len(first)):
         if first[index] < 0:
             values[index], kinds[index] = np.nan, MISSING
         else:
-            values[index], kinds[index] = _number(data, first[index], last[index])
+            values[index], kinds[index] = _read_number(data, first[index], last[index])
     return values, kinds
 
 
-def numbers(
+def read_numbers(
     data: Bytes, first: IntArray, last: IntArray
 ) -> tuple[FloatArray, npt.NDArray[np.uint8]]:
     """
@@ -342,12 +358,12 @@ def numbers(
     values, kinds
         NaN but for those that are :data:`NUMBER`: these are the doubles that ``float`` gives.
     """
-    values, kinds = _numbers(data, first, last)
+    values, kinds = _read_numbers(data, first, last)
     return values, kinds
 
 
 @compiled
-def _extended(
+def _add_behind_rows(
     data: Bytes,
     start: IntArray,
     end: IntArray,
@@ -364,20 +380,20 @@ def _extended(
             if part >= 0:
                 size += offsets[part + 1] - offsets[part]
     out = np.empty(size, np.uint8)
-    at = 0
+    position = 0
     for row in range(len(start)):
         length = end[row] - start[row]
-        out[at : at + length] = data[start[row] : end[row]]
-        at += length
+        out[position : position + length] = data[start[row] : end[row]]
+        position += length
         for column in range(which.shape[0]):
             part = which[column, row]
             if part >= 0:
                 length = offsets[part + 1] - offsets[part]
-                out[at : at + length] = parts[offsets[part] : offsets[part + 1]]
-                at += length
+                out[position : position + length] = parts[offsets[part] : offsets[part + 1]]
+                position += length
         length = after[row] - end[row]
-        out[at : at + length] = data[end[row] : after[row]]
-        at += length
+        out[position : position + length] = data[end[row] : after[row]]
+        position += length
     return out
 
 
@@ -404,9 +420,9 @@ class BytePieces:
         return both
 
 
-def extended(data: Bytes, rows: CsvRows, which: IntArray, parts: BytePieces) -> Bytes:
+def add_behind_rows(data: Bytes, rows: CsvRows, which: IntArray, parts: BytePieces) -> Bytes:
     """Put something behind every row."""
-    out: Bytes = _extended(
+    out: Bytes = _add_behind_rows(
         data, rows.start, rows.end, rows.after, which, parts.together, parts.offsets
     )
     return out

@@ -27,10 +27,10 @@ from gis_service.grids.batch.csv_blocks import (
     BytePieces,
     Bytes,
     CsvRows,
-    extended,
-    formula_cells,
-    numbers,
-    scan,
+    add_behind_rows,
+    find_formula_cells,
+    read_numbers,
+    scan_rows,
 )
 from gis_service.grids.batch.rows import (
     BlockAnswer,
@@ -39,11 +39,11 @@ from gis_service.grids.batch.rows import (
     Reject,
     Source,
     Tally,
-    fields_of,
-    need_crs,
+    describe_refusal,
+    name_fields,
     place_block,
-    quoted,
-    say_refusal,
+    quote,
+    require_crs,
 )
 from gis_service.grids.locator.locator import NO_GRID
 from gis_service.pasted_coordinates import read_pasted
@@ -69,7 +69,7 @@ class _Layout:
     line_end: bytes
 
 
-def assigned(
+def answer_csv(
     file: Path, sources: Sequence[Source], options: Options, tally: Tally
 ) -> Iterator[bytes]:
     """
@@ -96,26 +96,26 @@ def assigned(
     InputError
         There is no header, no column of coordinates, or a quote that is never closed.
     """
-    need_crs(options)
+    require_crs(options)
     with file.open("rb") as stream:
-        yield from _answered(stream, file, sources, options, tally)
+        yield from _answer_stream(stream, file, sources, options, tally)
 
 
-def _answered(
+def _answer_stream(
     stream: BinaryIO, file: Path, sources: Sequence[Source], options: Options, tally: Tally
 ) -> Iterator[bytes]:
     start = stream.read(4)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         stream.seek(0)
-        yield from _utf_16(stream, file, sources, options, tally)
+        yield from _answer_utf_16(stream, file, sources, options, tally)
         return
     stream.seek(0)
-    layout = _layout(_Plain(stream), file, options)
+    layout = _find_layout(_PlainStream(stream), file, options)
     stream.seek(len(layout.mark) + len(layout.header))
-    yield from _blocks(_Plain(stream), layout, file, sources, options, tally)
+    yield from _answer_blocks(_PlainStream(stream), layout, file, sources, options, tally)
 
 
-class _Plain:
+class _PlainStream:
     """A stream read as it is."""
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -125,7 +125,7 @@ class _Plain:
         return self._stream.read(size)
 
 
-class _Narrowed(_Plain):
+class _Utf8Stream(_PlainStream):
     """A stream of UTF-16 read as UTF-8."""
 
     def __init__(self, stream: BinaryIO, file: str) -> None:
@@ -137,30 +137,30 @@ class _Narrowed(_Plain):
         while True:
             data = self._stream.read(size)
             try:
-                said = self._decoder.decode(data, final=not data)
+                text = self._decoder.decode(data, final=not data)
             except UnicodeDecodeError as error:
                 raise InputError("locate.encoding", file=self._file) from error
-            if said or not data:
-                return said.encode()
+            if text or not data:
+                return text.encode()
 
 
-def _utf_16(
+def _answer_utf_16(
     stream: BinaryIO, file: Path, sources: Sequence[Source], options: Options, tally: Tally
 ) -> Iterator[bytes]:
     """Answer in UTF-16 as well; the rows pass through UTF-8."""
-    layout = _layout(_Narrowed(stream, file.name), file, options, "utf-8")
+    layout = _find_layout(_Utf8Stream(stream, file.name), file, options, "utf-8")
     stream.seek(0)
-    narrowed = _Narrowed(stream, file.name)
-    rest = _Skipped(narrowed, len(layout.header))
+    narrowed = _Utf8Stream(stream, file.name)
+    rows = _RestOfStream(narrowed, len(layout.header))
     encoder = codecs.getincrementalencoder("utf-16")()
-    for part in _blocks(rest, layout, file, sources, options, tally):
+    for part in _answer_blocks(rows, layout, file, sources, options, tally):
         yield encoder.encode(part.decode())
 
 
-class _Skipped:
+class _RestOfStream:
     """A stream without its first bytes."""
 
-    def __init__(self, stream: _Plain, count: int) -> None:
+    def __init__(self, stream: _PlainStream, count: int) -> None:
         self._stream, self._left = stream, count
 
     def read(self, size: int) -> bytes:
@@ -175,21 +175,23 @@ class _Skipped:
         return self._stream.read(size)
 
 
-def _layout(stream: _Plain, file: Path, options: Options, encoding: str | None = None) -> _Layout:
+def _find_layout(
+    stream: _PlainStream, file: Path, options: Options, encoding: str | None = None
+) -> _Layout:
     data = stream.read(BLOCK)
     mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
-    bare = data[len(mark) :]
-    if b"\x00" in bare[:4096]:
+    content = data[len(mark) :]
+    if b"\x00" in content[:4096]:
         raise InputError("locate.not_text", file=file.name)
-    first = re.search(rb"\r\n|\n|\r", _without_quoted(bare))
-    header = bare if first is None else bare[: first.end()]
+    first = re.search(rb"\r\n|\n|\r", _blot_out_quoted(content))
+    header = content if first is None else content[: first.end()]
     line_end = b"\r\n" if first is None else first[0]
-    known = encoding or ("utf-8" if mark else _encoding(file, options))
+    found_encoding = encoding or ("utf-8" if mark else _find_encoding(file, options))
     try:
-        line = header.decode(known).rstrip("\r\n")
+        line = header.decode(found_encoding).rstrip("\r\n")
     except (UnicodeDecodeError, LookupError) as error:
         raise InputError("locate.encoding", file=file.name) from error
-    delimiter = max(_DELIMITERS, key=lambda one: (line.count(one), one == ","))
+    delimiter = max(_DELIMITERS, key=lambda sign: (line.count(sign), sign == ","))
     try:
         names = next(csv.reader(io.StringIO(line), delimiter=delimiter), [])
     except csv.Error as error:
@@ -199,26 +201,26 @@ def _layout(stream: _Plain, file: Path, options: Options, encoding: str | None =
         raise InputError("ingest.too_many_columns", file=file.name, n=len(names), limit=most)
     if not any(name.strip() for name in names):
         raise InputError("locate.no_header", file=file.name)
-    wanted = _wanted(names, options)
+    columns = _find_columns(names, options)
     return _Layout(
-        known,
+        found_encoding,
         mark,
         delimiter,
         names,
-        np.array(wanted, dtype=np.int64),
+        np.array(columns, dtype=np.int64),
         options.crs_column is not None,
         header,
         line_end,
     )
 
 
-def _without_quoted(data: bytes) -> bytes:
+def _blot_out_quoted(data: bytes) -> bytes:
     """Blot out what stands in quotes, so that a line end in a name does not end the header."""
     head = data[:65536]
-    return re.sub(rb'"[^"]*"', lambda found: b"x" * len(found[0]), head)
+    return re.sub(rb'"[^"]*"', lambda match: b"x" * len(match[0]), head)
 
 
-def _encoding(file: Path, options: Options) -> str:
+def _find_encoding(file: Path, options: Options) -> str:
     """Tell UTF-8 and GB18030 apart by the first bytes that are not ASCII."""
     if options.encoding is not None:
         try:
@@ -239,7 +241,7 @@ def _encoding(file: Path, options: Options) -> str:
     return "utf-8"
 
 
-def _wanted(names: list[str], options: Options) -> list[int]:
+def _find_columns(names: list[str], options: Options) -> list[int]:
     """Find the columns of longitude, latitude and, where it is stated, the system."""
     stated = options.stated()
     for column in (*stated.values(), options.crs_column):
@@ -247,135 +249,135 @@ def _wanted(names: list[str], options: Options) -> list[int]:
             raise InputError(
                 "locate.no_column", place=Place(field=column), columns=" / ".join(names)
             )
-    found = stated
+    columns_of = stated
     if len(stated) < 2 and options.find_columns is not None:
-        found = options.find_columns(names, stated)
-    if not {"lon", "lat"} <= found.keys():
+        columns_of = options.find_columns(names, stated)
+    if not {"lon", "lat"} <= columns_of.keys():
         raise InputError("locate.no_coordinates", columns=" / ".join(names))
-    wanted = [names.index(found["lon"]), names.index(found["lat"])]
-    return wanted + ([] if options.crs_column is None else [names.index(options.crs_column)])
+    positions = [names.index(columns_of["lon"]), names.index(columns_of["lat"])]
+    return positions + ([] if options.crs_column is None else [names.index(options.crs_column)])
 
 
-def _blocks(
-    stream: _Plain | _Skipped,
+def _answer_blocks(
+    stream: _PlainStream | _RestOfStream,
     layout: _Layout,
     file: Path,
     sources: Sequence[Source],
     options: Options,
     tally: Tally,
 ) -> Iterator[bytes]:
-    pieces = _Pieces(layout, sources)
+    pieces = _AnswerPieces(layout, sources)
     new = layout.delimiter.join(
-        quoted(name, layout.delimiter) for name in fields_of(sources, layout.names)
+        quote(name, layout.delimiter) for name in name_fields(sources, layout.names)
     )
-    head = _harmless(layout.header, layout.delimiter).rstrip(b"\r\n")
+    head = _escape_formulas(layout.header, layout.delimiter).rstrip(b"\r\n")
     added = f"{layout.delimiter}{new}".encode(layout.encoding)
     yield layout.mark + head + added + layout.line_end
-    rest, is_last = b"", False
+    left_over, is_last = b"", False
     while not is_last:
-        more = stream.read(BLOCK)
-        is_last = not more
-        data = rest + more
+        data_read = stream.read(BLOCK)
+        is_last = not data_read
+        data = left_over + data_read
         if not data:
             return
         block = np.frombuffer(data, dtype=np.uint8)
-        rows, used = scan(block, ord(layout.delimiter), layout.wanted, is_last=is_last)
-        rest = data[used:]
-        if len(rest) > _LONGEST_ROW:
+        rows, used = scan_rows(block, ord(layout.delimiter), layout.wanted, is_last=is_last)
+        left_over = data[used:]
+        if len(left_over) > _LONGEST_ROW:
             raise InputError("locate.open_quote", place=Place(row=tally.rows + 1), file=file.name)
         if len(rows):
-            yield _block(block, data, rows, layout, pieces, options, tally)
+            yield _answer_block(block, data, rows, layout, pieces, options, tally)
 
 
-def _block(
+def _answer_block(
     block: Bytes,
     data: bytes,
     rows: CsvRows,
     layout: _Layout,
-    pieces: "_Pieces",
+    pieces: "_AnswerPieces",
     options: Options,
     tally: Tally,
 ) -> bytes:
     filled = rows.end > rows.start  # an empty line is no row, and stays one
-    kept = np.flatnonzero(filled)
+    filled_rows = np.flatnonzero(filled)
     refused: dict[int, tuple[str, Reason]] = {}
-    x, y = _coordinates(block, data, rows, kept, layout, refused)
+    x, y = _read_coordinates(block, data, rows, filled_rows, layout, refused)
     systems = None
     if layout.has_crs:
-        systems = [_field(data, rows, row, 2, layout.encoding) for row in kept.tolist()]
-    wrong = np.flatnonzero(rows.fields[kept] != len(layout.names))
+        systems = [_read_field(data, rows, row, 2, layout.encoding) for row in filled_rows.tolist()]
+    wrong = np.flatnonzero(rows.fields[filled_rows] != len(layout.names))
     for index in wrong.tolist():
-        count = int(rows.fields[kept[index]])
+        count = int(rows.fields[filled_rows[index]])
         refused[index] = (f"{count} / {len(layout.names)}", "row_fields")
         x[index] = y[index] = np.nan
     before = tally.rows
     answers = place_block(pieces.sources, options, x, y, refused, tally, systems)
     for index in sorted(refused):
-        reason = say_refusal(options, *refused[index])
+        reason = describe_refusal(options, *refused[index])
         tally.rejected(Reject(before + index + 1, refused[index][0], reason))
-    which, parts = pieces.behind(answers, refused, options, rows.fields[kept])
-    if len(kept) < len(rows):
+    which, parts = pieces.behind(answers, refused, options, rows.fields[filled_rows])
+    if len(filled_rows) < len(rows):
         spread = np.full((which.shape[0], len(rows)), -1, dtype=np.int64)
-        spread[:, kept] = which
+        spread[:, filled_rows] = which
         which = spread
-    whole = data[: int(rows.after[-1])]
-    safe = _harmless(whole, layout.delimiter)
-    if safe is not whole:
+    used_data = data[: int(rows.after[-1])]
+    safe = _escape_formulas(used_data, layout.delimiter)
+    if safe is not used_data:
         block = np.frombuffer(safe, dtype=np.uint8)
-        rows, _ = scan(block, ord(layout.delimiter), layout.wanted, is_last=True)
-    return extended(block, rows, which, parts).tobytes()
+        rows, _ = scan_rows(block, ord(layout.delimiter), layout.wanted, is_last=True)
+    return add_behind_rows(block, rows, which, parts).tobytes()
 
 
-def _harmless(data: bytes, delimiter: str) -> bytes:
+def _escape_formulas(data: bytes, delimiter: str) -> bytes:
     """Put an apostrophe before what would begin a formula; give the same where nothing would."""
     block = np.frombuffer(data, dtype=np.uint8)
-    cells = formula_cells(block, ord(delimiter))
+    cells = find_formula_cells(block, ord(delimiter))
     return np.insert(block, cells, ord("'")).tobytes() if len(cells) else data
 
 
-def _coordinates(
+def _read_coordinates(
     block: Bytes,
     data: bytes,
     rows: CsvRows,
-    kept: npt.NDArray[np.int64],
+    filled_rows: npt.NDArray[np.int64],
     layout: _Layout,
     refused: dict[int, tuple[str, Reason]],
 ) -> tuple[FloatArray, FloatArray]:
-    x, x_kind = numbers(block, rows.first[kept, 0], rows.last[kept, 0])
-    y, y_kind = numbers(block, rows.first[kept, 1], rows.last[kept, 1])
+    x, x_kind = read_numbers(block, rows.first[filled_rows, 0], rows.last[filled_rows, 0])
+    y, y_kind = read_numbers(block, rows.first[filled_rows, 1], rows.last[filled_rows, 1])
     for index in np.flatnonzero((x_kind != NUMBER) | (y_kind != NUMBER)).tolist():
-        row = int(kept[index])
+        row = int(filled_rows[index])
         if MISSING in (x_kind[index], y_kind[index]) or (
             x_kind[index] == EMPTY and y_kind[index] == EMPTY
         ):
             refused[index] = ("", "row_no_coordinates")
             x[index] = y[index] = np.nan
             continue
-        given = [_field(data, rows, row, column, layout.encoding) for column in (0, 1)]
-        place = read_pair(*given)
+        fields = [_read_field(data, rows, row, column, layout.encoding) for column in (0, 1)]
+        place = read_pair(*fields)
         if place is None:
-            refused[index] = (", ".join(given)[:80], "row_no_number")
+            refused[index] = (", ".join(fields)[:80], "row_no_number")
             x[index] = y[index] = np.nan
         else:
             x[index], y[index] = place
     return x, y
 
 
-def _field(data: bytes, rows: CsvRows, row: int, column: int, encoding: str) -> str:
+def _read_field(data: bytes, rows: CsvRows, row: int, column: int, encoding: str) -> str:
     first, last = int(rows.first[row, column]), int(rows.last[row, column])
     if first < 0:
         return ""
-    said = data[first:last].decode(encoding, "replace").strip()
-    if len(said) >= 2 and said[0] == said[-1] == '"':
-        said = said[1:-1].replace('""', '"')
-    return said.strip()
+    text = data[first:last].decode(encoding, "replace").strip()
+    if len(text) >= 2 and text[0] == text[-1] == '"':
+        text = text[1:-1].replace('""', '"')
+    return text.strip()
 
 
 def read_pair(first: str, second: str) -> tuple[float, float] | None:
     """Read longitude and latitude that are not written in plain digits."""
-    plain = [unicodedata.normalize("NFKC", one).strip() for one in (first, second)]
-    if all(_DECIMAL.fullmatch(one) for one in plain):
-        lon, lat = (float(one) for one in plain)
+    plain = [unicodedata.normalize("NFKC", value).strip() for value in (first, second)]
+    if all(_DECIMAL.fullmatch(value) for value in plain):
+        lon, lat = (float(value) for value in plain)
         return (lon, lat) if np.isfinite(lon) and np.isfinite(lat) else None
     try:
         pasted = read_pasted(f"{first} , {second}")
@@ -387,7 +389,7 @@ def read_pair(first: str, second: str) -> tuple[float, float] | None:
 _DECIMAL: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
 
 
-class _Pieces:
+class _AnswerPieces:
     """What stands behind rows: the same few texts for a million of them, written once."""
 
     # Of each scheme one piece says the grid and the method, or the nearest grid of a place outside,
@@ -412,15 +414,15 @@ class _Pieces:
 
     def _write(self, values: Sequence[str]) -> bytes:
         sign = self._layout.delimiter
-        return "".join(f"{sign}{quoted(safe_cell(value), sign)}" for value in values).encode(
+        return "".join(f"{sign}{quote(safe_cell(value), sign)}" for value in values).encode(
             self._layout.encoding, "replace"
         )
 
-    def _of_source(self, source: Source) -> "_OfSource":
+    def _of_source(self, source: Source) -> "_SourcePieces":
         ids = np.array(sorted(source.names), dtype=np.int64)
         codes = [source.names[grid][0] for grid in ids.tolist()]
         sign = self._layout.delimiter.encode()
-        return _OfSource(
+        return _SourcePieces(
             ids,
             self._add(
                 self._write((*source.names[grid], method, "", ""))
@@ -450,25 +452,27 @@ class _Pieces:
                 which[0, index] = len(self._parts) + len(more)
                 more.append(self._write([""] * lacking))
             which[-1, index] = len(self._parts) + len(more)
-            more.append(self._write([say_refusal(options, given, reason)]))
+            more.append(self._write([describe_refusal(options, given, reason)]))
         return which, self._parts.followed_by(more)
 
-    def _answered(self, of: "_OfSource", answer: BlockAnswer, which: npt.NDArray[np.int64]) -> None:
+    def _answered(
+        self, of: "_SourcePieces", answer: BlockAnswer, which: npt.NDArray[np.int64]
+    ) -> None:
         """Fill in the three pieces of one scheme."""
-        which[0] = of.within + 2 * _positions(of.ids, answer.grid_id) + answer.tie
+        which[0] = of.within + 2 * _find_positions(of.ids, answer.grid_id) + answer.tie
         outside = np.flatnonzero(answer.grid_id == NO_GRID)
         metres = answer.nearest_m[outside]
         which[0, outside] = np.where(np.isnan(metres), of.nothing, of.nothing + 1)
         known = np.isfinite(metres)
         outside, metres = outside[known], metres[known]
-        which[0, outside] = of.nearest + _positions(of.ids, answer.nearest_id[outside])
+        which[0, outside] = of.nearest + _find_positions(of.ids, answer.nearest_id[outside])
         kilometres, tenths = np.divmod(np.rint(metres * 10).astype(np.int64), 10_000)
         which[1, outside] = np.where(kilometres > 0, self._thousands + kilometres, -1)
         which[2, outside] = np.where(kilometres > 0, self._long, self._short) + tenths
 
 
 @dataclass(frozen=True)
-class _OfSource:
+class _SourcePieces:
     """Where the pieces of a scheme begin: two a grid by id; of nothing, outside; of the nearest."""
 
     ids: npt.NDArray[np.int64]
@@ -482,10 +486,12 @@ _FARTHEST_KM: Final = 20_100
 _DENSE: Final = 10_000_000
 
 
-def _positions(ids: npt.NDArray[np.int64], wanted: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _find_positions(
+    ids: npt.NDArray[np.int64], values: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
     """Find where ids stand in a sorted list; by a table where they are small numbers."""
     if len(ids) == 0 or ids[-1] > _DENSE or ids[0] < 0:
-        return np.searchsorted(ids, wanted)
+        return np.searchsorted(ids, values)
     table = np.zeros(int(ids[-1]) + 2, dtype=np.int64)
     table[ids] = np.arange(len(ids))
-    return table[wanted]  # NO_GRID takes the last entry, which is 0 and is not looked at
+    return table[values]  # NO_GRID takes the last entry, which is 0 and is not looked at

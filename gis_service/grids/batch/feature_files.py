@@ -22,8 +22,8 @@ from gis_service.grids.batch.rows import (
     Source,
     Tally,
     answer_rows,
-    fields_of,
-    need_crs,
+    name_fields,
+    require_crs,
 )
 
 _AT_ONCE: Final = 5000
@@ -32,23 +32,23 @@ _LONGEST: Final = 64 * 1024 * 1024
 _DECODER: Final = json.JSONDecoder()
 
 
-def assigned_lines(
+def answer_lines(
     file: Path, sources: Sequence[Source], options: Options, tally: Tally
 ) -> Iterator[bytes]:
     """Answer for every line of JSON."""
-    need_crs(options)
+    require_crs(options)
     batch: list[Any] = []
     with file.open("rb") as stream:
-        for line in _lines(stream, file.name):
-            batch.append(_one(line))
+        for line in _read_lines(stream, file.name):
+            batch.append(_read_line(line))
             if len(batch) == _AT_ONCE:
-                yield _written_lines(batch, sources, options, tally)
+                yield _answer_batch_of_lines(batch, sources, options, tally)
                 batch = []
     if batch:
-        yield _written_lines(batch, sources, options, tally)
+        yield _answer_batch_of_lines(batch, sources, options, tally)
 
 
-def _lines(stream: BinaryIO, file: str) -> Iterator[bytes]:
+def _read_lines(stream: BinaryIO, file: str) -> Iterator[bytes]:
     number = 0
     while line := stream.readline(_LONGEST):
         number += 1
@@ -60,86 +60,90 @@ def _lines(stream: BinaryIO, file: str) -> Iterator[bytes]:
 
 
 @dataclass(frozen=True)
-class _Broken:
+class _BrokenLine:
     """A line that is no object."""
 
     line: str
 
 
-def _one(line: bytes) -> Any:
+def _read_line(line: bytes) -> Any:
     try:
-        found = json.loads(line, parse_constant=_refuse)
+        value = json.loads(line, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        return _Broken(line.decode(errors="replace")[:200])
-    return found if isinstance(found, dict) else _Broken(line.decode(errors="replace")[:200])
+        return _BrokenLine(line.decode(errors="replace")[:200])
+    return value if isinstance(value, dict) else _BrokenLine(line.decode(errors="replace")[:200])
 
 
-def _refuse(name: str) -> float:
+def _refuse_constant(name: str) -> float:
     message = f"{name} is not JSON"
     raise ValueError(message)
 
 
-def _written_lines(
+def _answer_batch_of_lines(
     batch: list[Any], sources: Sequence[Source], options: Options, tally: Tally
 ) -> bytes:
-    return b"".join(_dumped(one) + b"\n" for one in _batch(batch, sources, options, tally))
+    return b"".join(
+        _to_json(feature) + b"\n" for feature in _answer_batch(batch, sources, options, tally)
+    )
 
 
-def _dumped(value: object) -> bytes:
+def _to_json(value: object) -> bytes:
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:  # half a sign, which only its escape can say
         return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _batch(
+def _answer_batch(
     batch: list[Any], sources: Sequence[Source], options: Options, tally: Tally
 ) -> list[Any]:
     """Answer for some features or objects and add what was found to them."""
     refused: dict[int, tuple[str, Reason]] = {}
-    xy = np.array([_place(one, index, refused, options) for index, one in enumerate(batch)])
+    xy = np.array(
+        [_read_place(feature, index, refused, options) for index, feature in enumerate(batch)]
+    )
     systems = None
     if options.crs_column is not None:
-        systems = [str(_properties(one).get(options.crs_column) or "") for one in batch]
+        systems = [str(_properties_of(feature).get(options.crs_column) or "") for feature in batch]
     result = []
     answers = answer_rows(sources, options, xy, refused, tally, systems)
-    for one, values in zip(batch, answers, strict=True):
-        if isinstance(one, _Broken):
-            result.append(dict[str, Any](line=one.line, refused=values[-1]))
+    for feature, values in zip(batch, answers, strict=True):
+        if isinstance(feature, _BrokenLine):
+            result.append(dict[str, Any](line=feature.line, refused=values[-1]))
             continue
-        properties = _properties(one)
-        names = fields_of(sources, list(properties))
+        properties = _properties_of(feature)
+        names = name_fields(sources, list(properties))
         new = {**properties, **dict(zip(names, values, strict=True))}
-        result.append({**one, "properties": new} if _is_feature(one) else new)
+        result.append({**feature, "properties": new} if _is_feature(feature) else new)
     return result
 
 
-def _is_feature(one: Any) -> bool:
-    return isinstance(one, dict) and one.get("type") == "Feature"
+def _is_feature(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("type") == "Feature"
 
 
-def _properties(one: Any) -> dict[str, Any]:
-    if isinstance(one, _Broken):
+def _properties_of(feature: Any) -> dict[str, Any]:
+    if isinstance(feature, _BrokenLine):
         return {}
-    if _is_feature(one):
-        properties = one.get("properties")
+    if _is_feature(feature):
+        properties = feature.get("properties")
         return properties if isinstance(properties, dict) else {}
-    return one if isinstance(one, dict) else {}
+    return feature if isinstance(feature, dict) else {}
 
 
-def _place(
-    one: Any, index: int, refused: dict[int, tuple[str, Reason]], options: Options
+def _read_place(
+    feature: Any, index: int, refused: dict[int, tuple[str, Reason]], options: Options
 ) -> tuple[float, float]:
     nowhere = (float("nan"), float("nan"))
-    if isinstance(one, _Broken):
-        refused[index] = (one.line[:60], "row_no_json")
+    if isinstance(feature, _BrokenLine):
+        refused[index] = (feature.line[:60], "row_no_json")
         return nowhere
-    geometry = one.get("geometry")
-    if geometry is None and not _is_feature(one):
-        return _place_of_members(one, index, refused, options)
+    geometry = feature.get("geometry")
+    if geometry is None and not _is_feature(feature):
+        return _read_place_of_members(feature, index, refused, options)
     if not isinstance(geometry, dict) or geometry.get("type") != "Point":
-        given = str(geometry.get("type")) if isinstance(geometry, dict) else ""
-        refused[index] = (given[:60], "row_no_point")
+        kind = str(geometry.get("type")) if isinstance(geometry, dict) else ""
+        refused[index] = (kind[:60], "row_no_point")
         return nowhere
     place = geometry.get("coordinates")
     if not isinstance(place, list) or len(place) < 2 or not all(map(_is_number, place[:2])):
@@ -148,23 +152,23 @@ def _place(
     return _as_float(place[0]), _as_float(place[1])
 
 
-def _place_of_members(
-    one: dict[str, Any], index: int, refused: dict[int, tuple[str, Reason]], options: Options
+def _read_place_of_members(
+    members: dict[str, Any], index: int, refused: dict[int, tuple[str, Reason]], options: Options
 ) -> tuple[float, float]:
     columns = options.stated()
     if len(columns) < 2 and options.find_columns is not None:
-        columns = options.find_columns(list(one), columns)
-    given = [one.get(columns.get(name, name)) for name in ("lon", "lat")]
-    if None in given:
+        columns = options.find_columns(list(members), columns)
+    values = [members.get(columns.get(name, name)) for name in ("lon", "lat")]
+    if None in values:
         refused[index] = ("", "row_no_coordinates")
         return float("nan"), float("nan")
-    if all(map(_is_number, given)):
-        return _as_float(given[0]), _as_float(given[1])
+    if all(map(_is_number, values)):
+        return _as_float(values[0]), _as_float(values[1])
     place = None
-    if all(isinstance(value, str) or _is_number(value) for value in given):
-        place = read_pair(str(given[0]), str(given[1]))
+    if all(isinstance(value, str) or _is_number(value) for value in values):
+        place = read_pair(str(values[0]), str(values[1]))
     if place is None:
-        refused[index] = (", ".join(map(str, given))[:80], "row_no_number")
+        refused[index] = (", ".join(map(str, values))[:80], "row_no_number")
         return float("nan"), float("nan")
     return place
 
@@ -183,7 +187,7 @@ def _as_float(value: Any) -> float:
 # --- GeoJSON -----------------------------------------------------------------------------------
 
 
-class _Reader:
+class _JsonReader:
     """Text of a file, decoded piece by piece, with values taken from its front."""
 
     def __init__(self, stream: BinaryIO, file: str) -> None:
@@ -202,10 +206,10 @@ class _Reader:
         data = self._stream.read(max(_READ, len(self._text) - self._at))
         self._ended = not data
         try:
-            said = self._decoder.decode(data, final=self._ended)
+            text = self._decoder.decode(data, final=self._ended)
         except UnicodeDecodeError as error:
             raise InputError("locate.encoding", file=self._file) from error
-        self._text, self._at = self._text[self._at :] + said, 0
+        self._text, self._at = self._text[self._at :] + text, 0
         return True
 
     def sign(self) -> str:
@@ -220,18 +224,18 @@ class _Reader:
 
     def take(self, signs: str) -> str:
         """Take the next sign, which must be one of these."""
-        found = self.sign()
-        if not found or found not in signs:
+        sign = self.sign()
+        if not sign or sign not in signs:
             raise InputError("locate.no_geojson", file=self._file)
         self._at += 1
-        return found
+        return sign
 
     def value(self) -> Any:
         """Take the next value."""
         self.sign()
         while True:
             try:
-                found, end = _DECODER.raw_decode(self._text, self._at)
+                value, end = _DECODER.raw_decode(self._text, self._at)
             except ValueError as error:
                 if self._more():
                     continue
@@ -241,42 +245,42 @@ class _Reader:
             if end == len(self._text) and self._more():
                 continue  # a number may go on
             self._at = end
-            return found
+            return value
 
 
-def assigned_collection(
+def answer_collection(
     file: Path, sources: Sequence[Source], options: Options, tally: Tally
 ) -> Iterator[bytes]:
     """Answer for every feature of a GeoJSON."""
     with file.open("rb") as stream:
-        reader = _Reader(stream, file.name)
+        reader = _JsonReader(stream, file.name)
         reader.take("{")
-        before, seen = b"{", False
+        before, has_features = b"{", False
         if reader.sign() == "}":
             raise InputError("locate.no_geojson", file=file.name)
         while True:
             name = reader.value()
             reader.take(":")
-            if name == "features" and not seen:
-                seen = True
-                need_crs(options)
+            if name == "features" and not has_features:
+                has_features = True
+                require_crs(options)
                 yield before + b'"features":['
-                yield from _features(reader, sources, options, tally)
+                yield from _answer_features(reader, sources, options, tally)
                 before = b"]"
             else:
                 value = reader.value()
                 if name == "crs" and options.crs is None:
-                    options = replace(options, crs=_named_system(value))
-                before += _dumped(str(name)) + b":" + _dumped(value)
+                    options = replace(options, crs=_read_named_system(value))
+                before += _to_json(str(name)) + b":" + _to_json(value)
             if reader.take(",}") == "}":
                 break
             before += b","
-        if not seen or reader.sign():
+        if not has_features or reader.sign():
             raise InputError("locate.no_geojson", file=file.name)
         yield before + b"}"
 
 
-def _named_system(value: Any) -> Any:
+def _read_named_system(value: Any) -> Any:
     try:
         name = str(value["properties"]["name"])
     except (KeyError, TypeError):
@@ -284,8 +288,8 @@ def _named_system(value: Any) -> Any:
     return parse_crs(name.replace("urn:ogc:def:crs:", "").replace("::", ":").replace("1.3:", ""))
 
 
-def _features(
-    reader: _Reader, sources: Sequence[Source], options: Options, tally: Tally
+def _answer_features(
+    reader: _JsonReader, sources: Sequence[Source], options: Options, tally: Tally
 ) -> Iterator[bytes]:
     reader.take("[")
     if reader.sign() == "]":
@@ -295,11 +299,11 @@ def _features(
     comma = b""
     while True:
         value = reader.value()
-        batch.append(value if isinstance(value, dict) else _Broken(str(value)[:200]))
+        batch.append(value if isinstance(value, dict) else _BrokenLine(str(value)[:200]))
         ended = reader.take(",]") == "]"
         if ended or len(batch) == _AT_ONCE:
-            done = _batch(batch, sources, options, tally)
-            yield comma + b",\n".join(map(_dumped, done))
+            done = _answer_batch(batch, sources, options, tally)
+            yield comma + b",\n".join(map(_to_json, done))
             comma, batch = b",\n", []
         if ended:
             return

@@ -48,7 +48,7 @@ def format_of(name: str) -> str:
     return FORMATS[suffix]
 
 
-def assigned(
+def answer_file(
     file: Path, kind: str, sources: Sequence[Source], options: Options, tally: Tally
 ) -> Iterator[bytes]:
     """
@@ -78,10 +78,10 @@ def assigned(
         The file cannot be read as what it says it is.
     """
     if kind == "csv":
-        yield from csv_files.assigned(file, sources, options, tally)
+        yield from csv_files.answer_csv(file, sources, options, tally)
     elif kind == "ndjson":
-        yield from feature_files.assigned_lines(file, sources, options, tally)
+        yield from feature_files.answer_lines(file, sources, options, tally)
     elif kind == "geojson":
-        yield from feature_files.assigned_collection(file, sources, options, tally)
+        yield from feature_files.answer_collection(file, sources, options, tally)
     else:
         raise InputError("locate.file_kind", file=file.name, known=" ".join(FORMATS))

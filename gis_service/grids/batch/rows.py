@@ -88,8 +88,8 @@ class Options:
 
     def stated(self) -> dict[str, str]:
         """Name the columns that were stated."""
-        given = {"lon": self.lon_column, "lat": self.lat_column}
-        return {ours: column for ours, column in given.items() if column is not None}
+        stated = {"lon": self.lon_column, "lat": self.lat_column}
+        return {ours: column for ours, column in stated.items() if column is not None}
 
 
 @dataclass(frozen=True)
@@ -182,11 +182,11 @@ def place_block(
     lon[nowhere] = lat[nowhere] = np.nan
     for row in np.flatnonzero(nowhere).tolist():
         refused.setdefault(row, ("", "row_not_on_earth"))
-    answers = [_answer_of(source.locator, lon, lat, ~nowhere) for source in sources]
+    answers = [_locate_block(source.locator, lon, lat, ~nowhere) for source in sources]
     first = answers[0]
     if tally.rows == 0 and options.crs is not None:
-        tally.suggestion = _suggestion(sources[0].locator, options.crs, x, y, first)
-    _count(tally, first, len(x), len(refused))
+        tally.suggestion = _suggest_reading(sources[0].locator, options.crs, x, y, first)
+    _add_counts(tally, first, len(x), len(refused))
     return answers
 
 
@@ -211,7 +211,7 @@ def _to_degrees(
             system = None
         if system is None:
             reason = "row_crs_unknown"
-        elif options.crs is not None and not _same(system, options.crs):
+        elif options.crs is not None and not _is_same_system(system, options.crs):
             reason = "row_crs_differs"
         if system is None or reason is not None:
             for row in rows.tolist():
@@ -221,34 +221,34 @@ def _to_degrees(
     return lon, lat
 
 
-def _same(one: CoordinateSystem, other: CoordinateSystem) -> bool:
+def _is_same_system(first: CoordinateSystem, second: CoordinateSystem) -> bool:
     alike = {"cgcs2000", "wgs84"}
-    return one == other or {one.code, other.code} <= alike
+    return first == second or {first.code, second.code} <= alike
 
 
-def _answer_of(
+def _locate_block(
     locator: Locator, lon: FloatArray, lat: FloatArray, placed: npt.NDArray[np.bool_]
 ) -> BlockAnswer:
-    found = locator.locate(lon, lat)
+    located = locator.locate(lon, lat)
     nearest_id = np.full(len(lon), NO_GRID, dtype=np.int64)
     nearest_m = np.full(len(lon), np.nan)
-    outside = np.flatnonzero((found.grid_id == NO_GRID) & placed)
+    outside = np.flatnonzero((located.grid_id == NO_GRID) & placed)
     if len(outside):
         nearest = locator.borders_near(
-            lon[outside], lat[outside], found.grid_id[outside], exact=False
+            lon[outside], lat[outside], located.grid_id[outside], exact=False
         )
         nearest_id[outside], nearest_m[outside] = nearest.grid_id, nearest.distance_m
-    return BlockAnswer(found.grid_id, found.tie, nearest_id, nearest_m)
+    return BlockAnswer(located.grid_id, located.tie, nearest_id, nearest_m)
 
 
-def _suggestion(
+def _suggest_reading(
     locator: Locator, stated: CoordinateSystem, x: FloatArray, y: FloatArray, first: BlockAnswer
 ) -> Fit | None:
     """Ask for another reading where the first block falls mostly outside."""
-    given = np.isfinite(x) & np.isfinite(y)
-    if not given.any() or (first.grid_id[given] != NO_GRID).mean() >= 0.5:
+    is_given = np.isfinite(x) & np.isfinite(y)
+    if not is_given.any() or (first.grid_id[is_given] != NO_GRID).mean() >= 0.5:
         return None
-    sample = np.flatnonzero(given)[:1000]
+    sample = np.flatnonzero(is_given)[:1000]
 
     def fits(lon: FloatArray, lat: FloatArray) -> float:
         return float((locator.locate(lon, lat).grid_id != NO_GRID).mean())
@@ -257,7 +257,7 @@ def _suggestion(
     return fit if fit.share >= 0.5 and (fit.swapped or fit.system != stated) else None
 
 
-def _count(tally: Tally, first: BlockAnswer, rows: int, refused: int) -> None:
+def _add_counts(tally: Tally, first: BlockAnswer, rows: int, refused: int) -> None:
     within = int((first.grid_id != NO_GRID).sum())
     tally.rows += rows
     tally.within += within
@@ -266,7 +266,7 @@ def _count(tally: Tally, first: BlockAnswer, rows: int, refused: int) -> None:
     tally.outside += rows - within - refused
 
 
-def say_refusal(options: Options, given: str, reason: Reason) -> str:
+def describe_refusal(options: Options, given: str, reason: Reason) -> str:
     """Tell why a row has no answer."""
     return text(f"locate.{reason}", options.language, given=given)
 
@@ -296,7 +296,7 @@ def answer_rows(
     Returns
     -------
     list of list
-        Values in the order of :func:`fields_of`.
+        Values in the order of :func:`name_fields`.
     """
     before = tally.rows
     x, y = xy[:, 0].copy(), xy[:, 1].copy()
@@ -305,13 +305,13 @@ def answer_rows(
     for index in range(len(xy)):
         reason = None
         if index in refused:
-            reason = say_refusal(options, *refused[index])
+            reason = describe_refusal(options, *refused[index])
             tally.rejected(Reject(before + index + 1, refused[index][0], reason))
-        rows.append([*values_of(sources, answers, index), reason])
+        rows.append([*list_values(sources, answers, index), reason])
     return rows
 
 
-def fields_of(sources: Sequence[Source], taken: Sequence[str]) -> list[str]:
+def name_fields(sources: Sequence[Source], file_names: Sequence[str]) -> list[str]:
     """
     Name the fields that are added, none of them one that the file has.
 
@@ -327,10 +327,10 @@ def fields_of(sources: Sequence[Source], taken: Sequence[str]) -> list[str]:
     list of str
         Five a scheme and the reason; with a number behind where the file has that name.
     """
-    wanted = [f"{source.prefix}{name}" for source in sources for name in FIELDS]
-    used = {name.strip().casefold() for name in taken}
+    names = [f"{source.prefix}{name}" for source in sources for name in FIELDS]
+    used = {name.strip().casefold() for name in file_names}
     named: list[str] = []
-    for name in [*wanted, REFUSED]:
+    for name in [*names, REFUSED]:
         new, number = name, 2
         while new.casefold() in used:
             new, number = f"{name}_{number}", number + 1
@@ -339,7 +339,7 @@ def fields_of(sources: Sequence[Source], taken: Sequence[str]) -> list[str]:
     return named
 
 
-def values_of(sources: Sequence[Source], answers: Sequence[BlockAnswer], row: int) -> list[Any]:
+def list_values(sources: Sequence[Source], answers: Sequence[BlockAnswer], row: int) -> list[Any]:
     """
     Give the values that are added to one row, but for the reason.
 
@@ -368,12 +368,12 @@ def values_of(sources: Sequence[Source], answers: Sequence[BlockAnswer], row: in
         else:
             code = source.names[nearest][0] if nearest != NO_GRID else None
             metres = float(answer.nearest_m[row])
-            known = round(metres, 1) if np.isfinite(metres) else None
-            values += [None, None, "outside", code, known]
+            rounded = round(metres, 1) if np.isfinite(metres) else None
+            values += [None, None, "outside", code, rounded]
     return values
 
 
-def need_crs(options: Options) -> None:
+def require_crs(options: Options) -> None:
     """
     Refuse a file whose coordinate system nobody states.
 
@@ -407,12 +407,12 @@ class RejectList:
         reject
             Which row, and why.
         """
-        given, reason = (quoted(safe_cell(one)) for one in (reject.field, reject.reason))
+        given, reason = (quote(safe_cell(value)) for value in (reject.field, reject.reason))
         line = f"{reject.row},{given},{reason}\r\n"
         self._file.write(line.encode())
 
 
-def quoted(value: str, delimiter: str = ",") -> str:
+def quote(value: str, delimiter: str = ",") -> str:
     """Write a text as a field of a CSV."""
     if any(sign in value for sign in (delimiter, '"', "\n", "\r")):
         return '"' + value.replace('"', '""') + '"'

@@ -54,12 +54,12 @@ def _two_product(a: float, b: float) -> tuple[float, float]:
 
 
 @compiled
-def _extreme(value: float) -> bool:
+def _is_extreme(value: float) -> bool:
     return value != 0.0 and not _TINY < abs(value) < _HUGE
 
 
 @compiled
-def exact_side(u1: float, v1: float, u2: float, v2: float, u: float, v: float) -> int:
+def find_exact_side(u1: float, v1: float, u2: float, v2: float, u: float, v: float) -> int:
     """
     Tell the side of an edge without any rounding.
 
@@ -76,7 +76,14 @@ def exact_side(u1: float, v1: float, u2: float, v2: float, u: float, v: float) -
         1 left of the edge, -1 right, 0 on its line, :data:`UNSURE` where a number is
         nearly zero or beyond all measure.
     """
-    if _extreme(u1) or _extreme(v1) or _extreme(u2) or _extreme(v2) or _extreme(u) or _extreme(v):
+    if (
+        _is_extreme(u1)
+        or _is_extreme(v1)
+        or _is_extreme(u2)
+        or _is_extreme(v2)
+        or _is_extreme(u)
+        or _is_extreme(v)
+    ):
         return UNSURE
     # u1 v2 - v1 u2 + u2 v - v2 u + u v1 - v u1, as a sum of doubles that loses nothing.
     terms = np.empty(12)
@@ -104,7 +111,7 @@ def exact_side(u1: float, v1: float, u2: float, v2: float, u: float, v: float) -
 
 
 @compiled
-def _side(u1: float, v1: float, u2: float, v2: float, u: float, v: float) -> int:
+def _find_side(u1: float, v1: float, u2: float, v2: float, u: float, v: float) -> int:
     left = (u2 - u1) * (v - v1)
     right = (v2 - v1) * (u - u1)
     difference = left - right
@@ -113,7 +120,7 @@ def _side(u1: float, v1: float, u2: float, v2: float, u: float, v: float) -> int
         return 1
     if difference < -bound:
         return -1
-    return exact_side(u1, v1, u2, v2, u, v)
+    return find_exact_side(u1, v1, u2, v2, u, v)
 
 
 # --- edges -------------------------------------------------------------------------------------
@@ -193,7 +200,9 @@ def match_edges(coordinates: Floats, ring: Longs, ring_polygon: Longs) -> tuple[
 
 
 @compiled
-def _row_span(edges: Floats, edge: int, frame: Floats, row: int, widen: float) -> tuple[int, int]:
+def _find_row_span(
+    edges: Floats, edge: int, frame: Floats, row: int, widen: float
+) -> tuple[int, int]:
     """First and last column that an edge touches in a row, a little more than less."""
     x1 = (edges[edge, 0] - frame[0]) * frame[2]
     y1 = (edges[edge, 1] - frame[1]) * frame[3]
@@ -212,7 +221,7 @@ def _row_span(edges: Floats, edge: int, frame: Floats, row: int, widen: float) -
 
 
 @compiled
-def edges_of_cells(
+def list_edges_of_cells(
     edges: Floats, frame: Floats, columns: int, rows: int, widen: float
 ) -> tuple[Ints, Ints]:
     """
@@ -239,7 +248,7 @@ def edges_of_cells(
         low = int(np.floor((edges[edge, 1] - frame[1]) * frame[3] - widen))
         high = int(np.floor((edges[edge, 3] - frame[1]) * frame[3] + widen))
         for row in range(low, high + 1):
-            west, east = _row_span(edges, edge, frame, row, widen)
+            west, east = _find_row_span(edges, edge, frame, row, widen)
             for column in range(west, east + 1):
                 start[row * columns + column + 1] += 1
     for cell in range(columns * rows):
@@ -249,7 +258,7 @@ def edges_of_cells(
         low = int(np.floor((edges[edge, 1] - frame[1]) * frame[3] - widen))
         high = int(np.floor((edges[edge, 3] - frame[1]) * frame[3] + widen))
         for row in range(low, high + 1):
-            west, east = _row_span(edges, edge, frame, row, widen)
+            west, east = _find_row_span(edges, edge, frame, row, widen)
             for column in range(west, east + 1):
                 cell = row * columns + column
                 listed[start[cell]] = edge
@@ -281,13 +290,13 @@ def fill_cells(
     Parameters
     ----------
     start, listed
-        As :func:`edges_of_cells` gives them.
+        As :func:`list_edges_of_cells` gives them.
     edges, polygons
         As :func:`match_edges` gives them.
     n_polygons
         How many polygons.
     frame, columns, rows
-        As for :func:`edges_of_cells`.
+        As for :func:`list_edges_of_cells`.
     cells
         Filled in, one number a cell: 0 outside, else the polygon's position + 1; -1 where an edge
         is; ``-2 - k`` where several polygons lie upon each other. It is the caller's, since numpy
@@ -365,7 +374,7 @@ def fill_cells(
 
 
 @compiled
-def _run(start: Ints, cell: int, step: int, most: int) -> tuple[int, int]:
+def _count_to_empty_cell(start: Ints, cell: int, step: int, most: int) -> tuple[int, int]:
     """Walk from a cell to one without an edge: how many cells, how many edges on the way."""
     steps = 0
     total = 0
@@ -427,7 +436,7 @@ def write_records(
             if touched:
                 best = 1 << 60
                 for direction in range(4):
-                    steps, total = _run(start, cell, steps_of[direction], best)
+                    steps, total = _count_to_empty_cell(start, cell, steps_of[direction], best)
                     if total < best:
                         kind, length, best = direction, steps, total
             far = cells[cell + steps_of[kind] * length]
@@ -439,7 +448,7 @@ def write_records(
             elif far < -1:
                 layer = -2 - far
                 for entry in range(layer_start[layer], layer_start[layer + 1]):
-                    n_local, crowded = _with(local, n_local, layers[entry], crowded)
+                    n_local, crowded = _add_polygon(local, n_local, layers[entry], crowded)
             n_edges = 0
             for step in range(length):
                 on_the_way = cell + steps_of[kind] * step
@@ -452,7 +461,9 @@ def write_records(
                     n_edges += 1
                     for which in range(2):
                         if polygons[edge, which] >= 0:
-                            n_local, crowded = _with(local, n_local, polygons[edge, which], crowded)
+                            n_local, crowded = _add_polygon(
+                                local, n_local, polygons[edge, which], crowded
+                            )
             if writing:
                 cells[cell] = -1 - place
             if crowded or n_edges >= _MOST_EDGES:
@@ -464,11 +475,11 @@ def write_records(
             if writing:
                 base = 0
                 if far > 0:
-                    base = _bit(local, n_local, far - 1)
+                    base = _bit_of(local, n_local, far - 1)
                 elif far < -1:
                     layer = -2 - far
                     for entry in range(layer_start[layer], layer_start[layer + 1]):
-                        base |= _bit(local, n_local, layers[entry])
+                        base |= _bit_of(local, n_local, layers[entry])
                 words[place] = n_edges | (kind << 16) | (n_local << 18) | (base << 24)
                 for index in range(n_local):
                     word = place + 1 + index // 2
@@ -480,9 +491,9 @@ def write_records(
                 for index in range(n_edges):
                     edge = chosen[index]
                     _write_edge(reals, at, edges, edge, kind >= 2)
-                    mask = _bit(local, n_local, polygons[edge, 0])
+                    mask = _bit_of(local, n_local, polygons[edge, 0])
                     if polygons[edge, 1] >= 0:
-                        mask |= _bit(local, n_local, polygons[edge, 1])
+                        mask |= _bit_of(local, n_local, polygons[edge, 1])
                     words[at + 4] = mask
                     at += _EDGE_WORDS
             place += head_words + _EDGE_WORDS * n_edges
@@ -490,23 +501,23 @@ def write_records(
 
 
 @compiled
-def _with(local: Ints, n: int, polygon: int, crowded: bool) -> tuple[int, bool]:
+def _add_polygon(local: Ints, n: int, polygon: int, crowded: bool) -> tuple[int, bool]:
     """Add a polygon to a short sorted list, once."""
-    at = n
-    while at > 0 and local[at - 1] >= polygon:
-        at -= 1
-    if at < n and local[at] == polygon:
+    place = n
+    while place > 0 and local[place - 1] >= polygon:
+        place -= 1
+    if place < n and local[place] == polygon:
         return n, crowded
     if n == MOST_POLYGONS:
         return n, True
-    for index in range(n, at, -1):
+    for index in range(n, place, -1):
         local[index] = local[index - 1]
-    local[at] = polygon
+    local[place] = polygon
     return n + 1, crowded
 
 
 @compiled
-def _bit(local: Ints, n: int, polygon: int) -> int:
+def _bit_of(local: Ints, n: int, polygon: int) -> int:
     for index in range(n):
         if local[index] == polygon:
             return 1 << index
@@ -528,7 +539,7 @@ def _write_edge(reals: Floats, at: int, edges: Floats, edge: int, swapped: bool)
 
 
 @compiled
-def _held_by(words: Longs, reals: Floats, place: int, x: float, y: float) -> int:
+def _find_holders(words: Longs, reals: Floats, place: int, x: float, y: float) -> int:
     """Tell which polygons of a record hold a point, a bit each; :data:`UNSURE` perhaps."""
     head = words[place]
     n_edges = head & 0xFFFF
@@ -552,7 +563,7 @@ def _held_by(words: Longs, reals: Floats, place: int, x: float, y: float) -> int
         elif u > u1 and u > u2:
             side = -1
         else:
-            side = _side(u1, v1, u2, v2, u, v)
+            side = _find_side(u1, v1, u2, v2, u, v)
             if side == UNSURE:
                 return UNSURE
         if side == 0:
@@ -563,7 +574,7 @@ def _held_by(words: Longs, reals: Floats, place: int, x: float, y: float) -> int
 
 
 @compiled
-def _lowest(words: Longs, place: int, held: int) -> int:
+def _find_lowest(words: Longs, place: int, held: int) -> int:
     """Give the position of the first polygon whose bit is set, plus 1."""
     if held == 0:
         return 0
@@ -575,7 +586,7 @@ def _lowest(words: Longs, place: int, held: int) -> int:
 
 
 @compiled
-def _cells_of(x: Floats, y: Floats, frame: Floats, at: Ints, columns: int, rows: int) -> None:
+def _find_cells(x: Floats, y: Floats, frame: Floats, at: Ints, columns: int, rows: int) -> None:
     """Find the cell of each point; the first, which is empty, for what lies beyond the cells."""
     west, south, east_cells, north_cells = frame[0], frame[1], frame[2], frame[3]
     width, height, in_a_row = float(columns), float(rows), np.int32(columns)
@@ -629,7 +640,7 @@ def locate_many(
         # Three short loops without branches: memory is asked for many points at a time.
         x, y = lon[begin : begin + _BLOCK], lat[begin : begin + _BLOCK]
         answers, ties = grid_id[begin : begin + _BLOCK], tie[begin : begin + _BLOCK]
-        _cells_of(x, y, frame, at, columns, rows)
+        _find_cells(x, y, frame, at, columns, rows)
         for index in range(len(x)):
             codes[index] = cells[at[index]]
         n_border = 0
@@ -642,12 +653,12 @@ def locate_many(
         for number in range(n_border):
             index = border[number]
             place = -1 - int(codes[index])
-            held = _held_by(words, reals, place, x[index], y[index])
+            held = _find_holders(words, reals, place, x[index], y[index])
             if held == UNSURE:
                 answers[index] = UNSURE
                 unsure += 1
             else:
-                answers[index] = ids[_lowest(words, place, held)]
+                answers[index] = ids[_find_lowest(words, place, held)]
                 ties[index] = (held & (held - 1)) != 0
     return unsure
 
@@ -679,10 +690,10 @@ def locate_one(
     if code >= 0:
         return code, False
     place = -1 - code
-    held = _held_by(words, words.view(np.float64), place, lon, lat)
+    held = _find_holders(words, words.view(np.float64), place, lon, lat)
     if held == UNSURE:
         return UNSURE, False
-    return _lowest(words, place, held), (held & (held - 1)) != 0
+    return _find_lowest(words, place, held), (held & (held - 1)) != 0
 
 
 @compiled
@@ -720,11 +731,11 @@ def list_borders(cells: Ints, columns: int, rows: int) -> tuple[Ints, Bytes, Int
                 block = (row // 16) * across + column // 16
                 within[free[block]] = (row % 16) * 16 + column % 16
                 free[block] += 1
-    return start, within, _empty_rings(start, across, (rows + 15) // 16)
+    return start, within, _count_empty_rings(start, across, (rows + 15) // 16)
 
 
 @compiled
-def _empty_rings(start: Ints, across: int, up: int) -> Ints:
+def _count_empty_rings(start: Ints, across: int, up: int) -> Ints:
     """Pass over the blocks twice: the number is one more than the least of the neighbours'."""
     empty = np.empty(across * up, dtype=np.int32)
     for turn in range(2):
@@ -745,24 +756,24 @@ def _empty_rings(start: Ints, across: int, up: int) -> Ints:
 
 
 @compiled
-def _away(place: float, low: int, high: int) -> float:
+def _distance_to_cells(place: float, low: int, high: int) -> float:
     """How far a place is from a stretch of cells, in cells; a little less."""
     return max(low - place, place - high, 0.0) * (1.0 - 1e-9) - 1e-6
 
 
 @compiled
-def _to_cell(
+def _square_distance_to_cell(
     x: float, y: float, block: int, block_row: int, cell: int, width: float, height: float
 ) -> float:
     """How far, squared, a place is from a listed cell; a little less."""
     column, row = 16 * block + (cell & 15), 16 * block_row + (cell >> 4)
-    dx = max(_away(x, column, column + 1), 0.0) * width
-    dy = max(_away(y, row, row + 1), 0.0) * height
+    dx = max(_distance_to_cells(x, column, column + 1), 0.0) * width
+    dy = max(_distance_to_cells(y, row, row + 1), 0.0) * height
     return dx * dx + dy * dy
 
 
 @compiled
-def nearest_edge(
+def find_nearest_edge(
     lon: float,
     lat: float,
     shrink: float,
@@ -819,14 +830,16 @@ def nearest_edge(
                 last = start[block_row * across_blocks + block + 1]
                 if first == last:
                     continue
-                dx = max(_away(x, 16 * block, 16 * block + 16), 0.0) * width
-                dy = max(_away(y, 16 * block_row, 16 * block_row + 16), 0.0) * height
+                dx = max(_distance_to_cells(x, 16 * block, 16 * block + 16), 0.0) * width
+                dy = max(_distance_to_cells(y, 16 * block_row, 16 * block_row + 16), 0.0) * height
                 if dx * dx + dy * dy > best:
                     continue
                 # The nearest cell first: what it holds leaves few others to be opened.
                 chosen, least = first, np.inf
                 for number in range(first, last):
-                    far = _to_cell(x, y, block, block_row, int(within[number]), width, height)
+                    far = _square_distance_to_cell(
+                        x, y, block, block_row, int(within[number]), width, height
+                    )
                     if far < least:
                         chosen, least = number, far
                 if least > best:
@@ -836,7 +849,7 @@ def nearest_edge(
                     if turn == chosen:
                         continue
                     cell = int(within[number])
-                    if _to_cell(x, y, block, block_row, cell, width, height) > best:
+                    if _square_distance_to_cell(x, y, block, block_row, cell, width, height) > best:
                         continue
                     row, column = 16 * block_row + (cell >> 4), 16 * block + (cell & 15)
                     place = -1 - int(cells[row * columns + column])
@@ -862,7 +875,7 @@ def nearest_edge(
                             continue
                         beyond = 0
                         while mask != 0 and beyond == 0:
-                            polygon = _lowest(words, place, mask)
+                            polygon = _find_lowest(words, place, mask)
                             mask &= mask - 1
                             if polygon != own:
                                 beyond = polygon
@@ -876,7 +889,7 @@ def nearest_edge(
 
 
 @compiled
-def nearest_edges(
+def find_nearest_edges(
     lon: Floats,
     lat: Floats,
     shrink: Floats,
@@ -894,7 +907,7 @@ def nearest_edges(
     across: Longs,
 ) -> None:
     """
-    Do for many places what :func:`nearest_edge` does for one.
+    Do for many places what :func:`find_nearest_edge` does for one.
 
     Parameters
     ----------
@@ -906,7 +919,7 @@ def nearest_edges(
         Filled in.
     """  # fmt: skip
     for index in range(len(lon)):
-        there_lon[index], there_lat[index], across[index] = nearest_edge(
+        there_lon[index], there_lat[index], across[index] = find_nearest_edge(
             lon[index], lat[index], shrink[index], own[index],
             frame, columns, rows, cells, words, start, within, empty,
         )  # fmt: skip

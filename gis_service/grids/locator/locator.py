@@ -130,8 +130,8 @@ class Locator:
         self.grid_ids = np.asarray(grid_ids, dtype=np.int64)[order]
         self.polygons: GeometryArray = np.asarray(polygons, dtype=object)[order]
         self._ids = np.concatenate([[NO_GRID], self.grid_ids])
-        edges = _edges(self.polygons)
-        self._frame, self._columns, self._rows = _frame(edges.ends)
+        edges = _take_edges(self.polygons)
+        self._frame, self._columns, self._rows = _lay_frame(edges.ends)
         border = self._index(edges)
         touched = int(np.count_nonzero(self._cells))
         self.report = LocatorReport(
@@ -160,7 +160,7 @@ class Locator:
     def _records(self, edges: _Edges) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """Fill the cells, and write what is known of those that a border crosses."""
         columns, rows = self._columns, self._rows
-        start, listed = kernels.edges_of_cells(edges.ends, self._frame, columns, rows, _WIDEN)
+        start, listed = kernels.list_edges_of_cells(edges.ends, self._frame, columns, rows, _WIDEN)
         cells = np.empty(columns * rows, dtype=np.int32)
         layer_start, layers = kernels.fill_cells(
             start, listed, edges.ends, edges.polygons, len(self.grid_ids),
@@ -237,7 +237,7 @@ class Locator:
         shrink = lon_degree_in_lat_degrees(y)
         there_lon, there_lat = np.empty(len(x)), np.empty(len(x))
         across = np.empty(len(x), dtype=np.int64)
-        kernels.nearest_edges(
+        kernels.find_nearest_edges(
             x, y, shrink, position,
             self._frame, self._columns, self._rows, self._cells, self._words,
             self._start, self._within, self._empty,
@@ -248,9 +248,11 @@ class Locator:
                 x[index], y[index], shrink[index], int(position[index])
             )
         metres = np.full(len(x), np.inf)
-        there = np.flatnonzero(~np.isnan(there_lon))
+        has_border = np.flatnonzero(~np.isnan(there_lon))
         measure = distance_m if exact else near_distance_m
-        metres[there] = measure(x[there], y[there], there_lon[there], there_lat[there])
+        metres[has_border] = measure(
+            x[has_border], y[has_border], there_lon[has_border], there_lat[has_border]
+        )
         return Nearest(self._ids[across], metres)
 
     def find_one(self, lon: float, lat: float) -> tuple[int, bool, int, float]:
@@ -258,7 +260,7 @@ class Locator:
         grid_id, tie = self.locate_one(lon, lat)
         own = 0 if grid_id == NO_GRID else int(np.searchsorted(self.grid_ids, grid_id)) + 1
         shrink = float(lon_degree_in_lat_degrees(lat))
-        there_lon, there_lat, across = kernels.nearest_edge(
+        there_lon, there_lat, across = kernels.find_nearest_edge(
             float(lon), float(lat), shrink, own,
             self._frame, self._columns, self._rows, self._cells, self._words,
             self._start, self._within, self._empty,
@@ -306,16 +308,18 @@ class Locator:
 
     @cached_property
     def _all_edges(self) -> _Edges:
-        return _edges(self.polygons)
+        return _take_edges(self.polygons)
 
     def _without_rounding(self, lon: float, lat: float) -> tuple[int, bool]:
         """Ask every edge at this latitude, in fractions."""
         ends, owners = self._all_edges.ends, self._all_edges.polygons
-        at = np.flatnonzero((ends[:, 1] <= lat) & (lat <= ends[:, 3]))
+        candidates = np.flatnonzero((ends[:, 1] <= lat) & (lat <= ends[:, 3]))
         crossed: set[int] = set()
         touched: set[int] = set()
         x, y = Fraction(float(lon)), Fraction(float(lat))
-        for (x1, y1, x2, y2), pair in zip(ends[at].tolist(), owners[at].tolist(), strict=True):
+        for (x1, y1, x2, y2), pair in zip(
+            ends[candidates].tolist(), owners[candidates].tolist(), strict=True
+        ):
             bounded = {polygon for polygon in pair if polygon >= 0}
             left, low, right, high = Fraction(x1), Fraction(y1), Fraction(x2), Fraction(y2)
             side = (right - left) * (y - low) - (high - low) * (x - left)
@@ -335,14 +339,14 @@ class Locator:
         first, last = ends[:, :2] * scale, ends[:, 2:] * scale
         along, to = last - first, np.array([lon * shrink, lat]) - first
         share = np.clip((to * along).sum(axis=1) / (along * along).sum(axis=1), 0, 1)
-        far = ((to - share[:, None] * along) ** 2).sum(axis=1)
-        nearest = np.flatnonzero(far <= far.min() * (1 + 1e-12))
-        others = sorted(set(owners[nearest].ravel().tolist()) - {-1, own - 1})
-        there = first[nearest[0]] + share[nearest[0]] * along[nearest[0]]
-        return float(there[0] / shrink), float(there[1]), others[0] + 1 if others else 0
+        square = ((to - share[:, None] * along) ** 2).sum(axis=1)
+        nearest = np.flatnonzero(square <= square.min() * (1 + 1e-12))
+        beyond = sorted(set(owners[nearest].ravel().tolist()) - {-1, own - 1})
+        foot = first[nearest[0]] + share[nearest[0]] * along[nearest[0]]
+        return float(foot[0] / shrink), float(foot[1]), beyond[0] + 1 if beyond else 0
 
 
-def _edges(polygons: GeometryArray) -> _Edges:
+def _take_edges(polygons: GeometryArray) -> _Edges:
     """Take polygons apart."""
     parts, part_polygon = shapely.get_parts(polygons, return_index=True)
     rings, ring_part = shapely.get_rings(parts, return_index=True)
@@ -353,17 +357,17 @@ def _edges(polygons: GeometryArray) -> _Edges:
     return _Edges(ends[:n].copy(), owners[:n].copy())
 
 
-def _frame(ends: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], int, int]:
+def _lay_frame(ends: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], int, int]:
     """Lay cells, about square on the ground, over the edges, with empty ones around."""
     if len(ends) == 0:
         return np.array([0.0, 0.0, 1.0, 1.0]), 1, 1
     west, east = ends[:, ::2].min(), ends[:, ::2].max()
     south, north = ends[:, 1::2].min(), ends[:, 1::2].max()
     shrink = max(math.cos(math.radians(min(abs(south + north) / 2, 89.0))), 0.01)
-    wanted = min(max(len(ends) * CELLS_PER_EDGE, 64), _MOST_CELLS)
+    cell_count = min(max(len(ends) * CELLS_PER_EDGE, 64), _MOST_CELLS)
     # No smaller than a million times what rounding does to a coordinate.
     finest = float(np.spacing(np.abs(ends).max())) * 2**20
-    height = max(math.sqrt((east - west) * shrink * (north - south) / wanted), finest)
+    height = max(math.sqrt((east - west) * shrink * (north - south) / cell_count), finest)
     width = max(height / shrink, finest)
     columns = int((east - west) / width) + 1 + 2 * _MARGIN
     rows = int((north - south) / height) + 1 + 2 * _MARGIN

@@ -17,8 +17,8 @@ from gis_service.grids.batch.rows import (
     Source,
     Tally,
     answer_rows,
-    fields_of,
-    need_crs,
+    name_fields,
+    require_crs,
 )
 from gis_service.ingest.readers.gpkg_places import AT_ONCE, GpkgPlaces
 from gis_service.ingest.sandbox import client as apart
@@ -58,7 +58,7 @@ def assign_geopackage(
     )
     if options.crs is None and options.crs_column is None and found.system is not None:
         options = replace(options, crs=parse_crs(found.system))
-    need_crs(options)
+    require_crs(options)
     shutil.copyfile(file, out)
     with tempfile.NamedTemporaryFile(prefix="gis-assign-") as answers:
         for start in range(0, len(found.x), AT_ONCE):
@@ -66,7 +66,7 @@ def assign_geopackage(
         answers.flush()
         apart.read(
             "gpkg_answers", out, file.name,
-            layer=layer, columns=fields_of(sources, found.names), answers=Path(answers.name),
+            layer=layer, columns=name_fields(sources, found.names), answers=Path(answers.name),
         )  # fmt: skip
 
 

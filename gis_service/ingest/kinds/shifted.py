@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from gis_service.coordinate_systems import CoordinateSystem, Fit, best_fit, to_cgcs2000
 from gis_service.errors import HeldBackError, NotFoundError
 from gis_service.grids.locator.locator import NO_GRID, Locator
-from gis_service.grids.versions import in_force, polygons
+from gis_service.grids.versions import find_version_in_force, read_polygons
 from gis_service.ingest.kinds.kind import MatchedTable
 from gis_service.settings import import_settings
 from gis_service.store import tables as t
@@ -113,10 +113,10 @@ def _held_back(
 
 def _county(connection: sa.Connection) -> Locator | None:
     try:
-        version = in_force(connection)
+        version = find_version_in_force(connection)
     except NotFoundError:  # a store without boundaries has no inside
         return None
-    return Locator(*polygons(connection, version.scheme_id, version.effective_day))
+    return Locator(*read_polygons(connection, version.scheme_id, version.effective_day))
 
 
 def _buildings(connection: sa.Connection) -> int:

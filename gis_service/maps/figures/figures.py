@@ -17,7 +17,7 @@ from gis_service.access import Actor
 from gis_service.coverage.runs.runs import latest_run
 from gis_service.coverage.standards.book import standard_book
 from gis_service.errors import InputError, NotFoundError, Place
-from gis_service.grids.answers.tallies import grids_seen, parents, roll_up, tally
+from gis_service.grids.answers.tallies import add_up, count_by_grid, find_grids_seen, read_parents
 from gis_service.grids.reading import SchemeKey, on_day
 from gis_service.grids.versions import today
 from gis_service.maps.figures.classes import (
@@ -187,9 +187,10 @@ def _counted(
     grid_classes: Mapping[int, str | None],
 ) -> MapFigures:
     what = COUNTED[theme]
-    seen = grids_seen(connection, actor, what.table)
-    sums = roll_up(
-        tally(connection, actor, what.table, scheme, at=at), parents(connection, scheme, at)
+    seen = find_grids_seen(connection, actor, what.table)
+    sums = add_up(
+        count_by_grid(connection, actor, what.table, scheme, at=at),
+        read_parents(connection, scheme, at),
     )
     values: Values = {
         grid: float(sums.get(grid, {}).get(what.figure, 0))

@@ -19,7 +19,7 @@ from gis_service.coverage.runs.runs import (
     figures_of,
     figures_of_grid,
 )
-from gis_service.grids.answers.tallies import grids_seen, parents
+from gis_service.grids.answers.tallies import find_grids_seen, read_parents
 from gis_service.grids.reading import SchemeKey
 from gis_service.maps.figures.classes import hide_small
 from gis_service.store import tables as t
@@ -93,7 +93,7 @@ def shares_by_grid(
 ) -> dict[int, float | None]:
     """Give the share of covered households of every grid of a level."""
     found = figures_by_grid(connection, run_id, rank, kind)
-    seen = grids_seen(connection, actor, t.household)
+    seen = find_grids_seen(connection, actor, t.household)
     if seen is None:
         return {grid: figures.share for grid, figures in found.items()}
     hidden = _hidden_grids(connection, scheme, found)
@@ -112,7 +112,7 @@ def _hidden_grids(
     connection: sa.Connection, scheme: SchemeKey, found: Mapping[int, Figures]
 ) -> Collection[int]:
     sizes = {grid: figures.n for grid, figures in found.items()}
-    return hide_small(sizes, parents(connection, scheme, None))
+    return hide_small(sizes, read_parents(connection, scheme, None))
 
 
 def figures_seen(
@@ -163,7 +163,7 @@ def figures_seen(
         Nothing of that name is counted.
     """
     found = figures_of(connection, run, rank, of, kind, only=only)
-    seen = grids_seen(connection, actor, t.household)
+    seen = find_grids_seen(connection, actor, t.household)
     if seen is None:
         return [vars(one) for one in found]
     households = figures_by_grid(connection, run.run_id, rank, kind)
@@ -182,7 +182,7 @@ def coverage_of_grid(
     connection: sa.Connection, actor: Actor, scheme: SchemeKey, rank: int, grid_id: int
 ) -> dict[str, CoverageFigures]:
     """Give the figures of one grid against every standard that was measured."""
-    seen = grids_seen(connection, actor, t.household)
+    seen = find_grids_seen(connection, actor, t.household)
     in_sight = seen is None or grid_id in seen
     answer: dict[str, CoverageFigures] = {}
     for standard, figures in figures_of_grid(connection, rank, grid_id).items():

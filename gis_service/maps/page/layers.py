@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from gis_service.access import Actor
 from gis_service.errors import NotFoundError
 from gis_service.geodesy import GeometryArray
-from gis_service.grids.reading import SchemeKey, on_day, version_on
+from gis_service.grids.reading import SchemeKey, find_version_on, on_day
 from gis_service.incidents import reading as trouble
 from gis_service.store import tables as t
 from gis_service.store.tables import SRID
@@ -128,7 +128,7 @@ def layer_tag(
     str
         Another one whenever the version in force is another one.
     """
-    found = version_on(connection, scheme.scheme_id, at)
+    found = find_version_on(connection, scheme.scheme_id, at)
     version = f"{found[0].version_id}@{found[1].timestamp():.0f}" if found else "none"
     return f"grids-{scheme.code}-{rank}-{version}-{detail}"
 

@@ -24,9 +24,9 @@ from gis_service.access import Actor
 from gis_service.coverage.areas.service import AreaService, area_folder
 from gis_service.coverage.standards.book import standard_book
 from gis_service.geodesy import GeometryArray
-from gis_service.grids.answers.tallies import parents
+from gis_service.grids.answers.tallies import read_parents
 from gis_service.grids.reading import SchemeKey, find_scheme
-from gis_service.grids.versions import in_force, today
+from gis_service.grids.versions import find_version_in_force, today
 from gis_service.maps.figures.classes import hide_small
 from gis_service.maps.figures.figures import MapFigures, figures
 from gis_service.maps.page import layers
@@ -315,7 +315,7 @@ def _borders_above(
 
     So they lie exactly on each other, however far they were simplified.
     """
-    above = parents(connection, scheme, None)
+    above = read_parents(connection, scheme, None)
     owner = [int(feature["properties"]["grid_id"]) for feature in base["features"]]
     shapes = np.array([shapely.geometry.shape(one["geometry"]) for one in base["features"]], object)
     found = []
@@ -448,7 +448,7 @@ def _note(
     language: Language,
 ) -> None:
     """Write the legend of every theme as the page does: unit, level, day, classes, of what."""
-    version = in_force(connection)
+    version = find_version_in_force(connection)
     parts = [
         f"<h1>{safe(text('map.file_title', language))}</h1>",
         "<p>"

@@ -10,22 +10,22 @@ from itertools import chain
 import sqlalchemy as sa
 
 from gis_service.access import Actor
-from gis_service.grids.answers.on_post import first_at_work
+from gis_service.grids.answers.on_post import find_first_at_work
 from gis_service.grids.answers.tallies import (
     CountyCounts,
     GridCounts,
-    counts_of,
-    county_counts,
+    count_county,
+    count_grid,
 )
 from gis_service.grids.reading import (
     GridHead,
     OfficerOnDuty,
     VersionRow,
     find_scheme,
-    grid_head,
-    officers_of,
+    find_version_on,
     on_day,
-    version_on,
+    read_grid_head,
+    read_officers_of,
 )
 from gis_service.maps.figures.measured import (
     CoverageFigures,
@@ -101,16 +101,16 @@ def grid_sheet(
     GridSheet
         With None where the actor does not see a figure.
     """
-    head = grid_head(connection, grid_id, at)
+    head = read_grid_head(connection, grid_id, at)
     scheme = find_scheme(connection, head.scheme)
-    officers = officers_of(connection, actor, grid_id, at)
-    above = (officers_of(connection, actor, one.grid_id, at) for one in head.chain[-2::-1])
-    call = first_at_work(chain((officers,), above))
+    officers = read_officers_of(connection, actor, grid_id, at)
+    above = (read_officers_of(connection, actor, one.grid_id, at) for one in head.chain[-2::-1])
+    call = find_first_at_work(chain((officers,), above))
     return GridSheet(
         **vars(head),
         officers=officers,
         stand_in=call[2] if call and call[1] == "head" and call[2] not in officers else None,
-        counts=counts_of(connection, actor, scheme, grid_id, at, snapshot),
+        counts=count_grid(connection, actor, scheme, grid_id, at, snapshot),
         coverage=coverage_of_grid(connection, actor, scheme, head.rank, grid_id),
     )
 
@@ -169,10 +169,10 @@ def overview(connection: sa.Connection, actor: Actor, scheme_code: str) -> Overv
         With None where the actor does not see a figure.
     """
     scheme = find_scheme(connection, scheme_code)
-    found = version_on(connection, scheme.scheme_id, None)
+    found = find_version_on(connection, scheme.scheme_id, None)
     return Overview(
         county=county(connection, scheme_code),
-        counts=county_counts(connection, actor, scheme),
+        counts=count_county(connection, actor, scheme),
         coverage=coverage_of_county(connection, actor, scheme),
         boundaries=found[0] if found else None,
         data_day=_data_day(connection),

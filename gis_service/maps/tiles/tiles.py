@@ -25,8 +25,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from gis_service.errors import NotFoundError
 from gis_service.geodesy import GeometryArray
-from gis_service.grids.answers.tallies import parents
-from gis_service.grids.reading import SchemeKey, find_scheme, on_day, version_on
+from gis_service.grids.answers.tallies import read_parents
+from gis_service.grids.reading import SchemeKey, find_scheme, find_version_on, on_day
 from gis_service.maps.page.layers import road_classes
 from gis_service.maps.tiles.generalise import borders, chains_of, dissolved, simplified
 from gis_service.store import tables as t
@@ -239,7 +239,7 @@ def tile_set(
     known = sa.select(level.rank).where(level.scheme_id == found.scheme_id, level.rank == wanted)
     if connection.scalar(known) is None:
         raise NotFoundError("grids.no_level", scheme=found.code, rank=wanted)
-    version = version_on(connection, found.scheme_id, at)
+    version = find_version_on(connection, found.scheme_id, at)
     content = NO_CONTENT
     if version is not None:
         published = f"{version[1].timestamp():.6f}".replace(".", "")
@@ -513,7 +513,7 @@ def _faces(connection: sa.Connection, scheme: SchemeKey, day: date | None) -> Fa
         .order_by(state.grid_id)
     ).all()
     lowest = [row for row in rows if row.rank == scheme.base_rank]
-    tree = parents(connection, scheme, day)
+    tree = read_parents(connection, scheme, day)
     chains = chains_of([row.grid_id for row in lowest], tree, scheme.base_rank)
     return Faces(_shapes_of(lowest), chains, [row for row in rows if not row.tessellates])
 
