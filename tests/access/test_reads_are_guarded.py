@@ -25,9 +25,12 @@ ALLOWED = {
     (
         "grids/answers/people.py",
         "_page_query",
-    ): "reads the rows of ids that `_ids` has found in sight",
+    ): "reads the rows of ids that `_find_ids` has found in sight",
     ("grids/assignment.py", "place_again"): "moves the households of buildings that moved",
-    ("grids/assignment.py", "_question"): "writes the grid of every object, in the system's name",
+    (
+        "grids/assignment.py",
+        "_objects_query",
+    ): "writes the grid of every object, in the system's name",
     ("entry/writing.py", "_overlap"): "reads the duty or leave in the way, officer and grid known",
     ("ingest/kinds/objects.py", "_follow"): "reads where buildings and premises stand",
     (
@@ -42,8 +45,11 @@ ALLOWED = {
         "write_records",
     ): "reads back the ids of the rows it has just written",
     ("incidents/life_cycle.py", "_known_keys"): "tells which keys of a list are known, of any grid",
-    ("boundaries/plans/base.py", "_houses"): "counts by building; only sums leave a plan",
-    ("boundaries/publication/publishing.py", "open_incidents"): "counts what moves with a grid",
+    ("boundaries/plans/base.py", "_read_houses"): "counts by building; only sums leave a plan",
+    (
+        "boundaries/publication/publishing.py",
+        "count_open_incidents",
+    ): "counts what moves with a grid",
     ("boundaries/publication/duties.py", "reopen_duties"): "opens duties again as they were",
     ("search/entries.py", "_officers"): "fills the search's table; who reads it is asked there",
     ("search/entries.py", "_houses"): "fills the search's table with addresses, without people",

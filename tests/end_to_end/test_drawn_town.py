@@ -20,7 +20,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from gis_service.access import SYSTEM
 from gis_service.boundaries.plans.drafts import DraftCache, StoredEdit
-from gis_service.boundaries.plans.publication import redraw_of
+from gis_service.boundaries.plans.publication import compare_draft
 from gis_service.boundaries.publication.publishing import publish
 from gis_service.boundaries.publication.reading import newest_version
 from gis_service.coordinate_systems import parse_crs
@@ -253,7 +253,7 @@ def test_a_redraw_takes_the_homes_on_its_land_along(
         version = newest_version(connection, "base")
         with DraftCache().open(connection, 1, version, [StoredEdit(1, edit)]) as draft:
             day = max(today(connection), version.effective_day + timedelta(days=1))
-            publish(connection, SYSTEM, redraw_of(draft), day, "合并", "并组")
+            publish(connection, SYSTEM, compare_draft(draft), day, "合并", "并组")
         member = t.assignment.c
         found = dict(
             connection.execute(

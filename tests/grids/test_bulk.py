@@ -117,7 +117,7 @@ def test_blocks_of_any_size_give_the_same(
         def read(self, wanted: int) -> bytes:
             return super().read(next(reads, size))
 
-    monkeypatch.setattr(csv_files, "_Plain", Small)
+    monkeypatch.setattr(csv_files, "_PlainStream", Small)
     small, again, _ = answer(data)
     assert small == whole
     assert again.as_dict() == tally.as_dict()

@@ -245,7 +245,7 @@ def test_dozens_of_grids_may_meet_in_one_place() -> None:
     ours = locator.locate(lon, lat)
     assert ours.grid_id.tolist() == theirs.grid_id.tolist()
     assert ours.tie.tolist() == theirs.tie.tolist()
-    assert locator.border_near(0.001, 0.0005).kind == "shared"
+    assert locator.find_one(0.001, 0.0005)[2] != NO_GRID  # the search gives up, and asks every edge
 
 
 def test_grids_that_lie_upon_each_other_answer_with_the_lowest_id() -> None:
@@ -280,8 +280,7 @@ def test_the_nearest_border_and_the_grid_across_it(crooked: Crooked) -> None:
     ids, shapes, locator = crooked
     random = np.random.default_rng(11)
     for x, y in random.uniform((112.9, 28.7), (112.95, 28.75), (200, 2)):
-        near = locator.border_near(x, y)
-        own, _ = locator.locate_one(x, y)
+        own, _, across, distance = locator.find_one(x, y)
         # A degree eastward beside one northward, measured on the ellipsoid.
         east, north = distance_m([x, x], [y, y - 5e-4], [x + 1e-3, x], [y, y + 5e-4])
         shrink = float(east / north)
@@ -298,40 +297,27 @@ def test_the_nearest_border_and_the_grid_across_it(crooked: Crooked) -> None:
             metres[grid] = float(distance_m(x, y, there[0] / shrink, there[1]))
         if own == NO_GRID:
             nearest = min(metres, key=lambda grid: (round(metres[grid], 6), grid))
-            assert near.grid_across == nearest
-            assert near.distance_m == pytest.approx(metres[nearest], abs=1e-4)
-            assert near.kind == "outer"
+            assert across == nearest
+            assert distance == pytest.approx(metres[nearest], abs=1e-4)
         else:
-            assert near.distance_m == pytest.approx(metres.pop(own), abs=1e-4)
-            if near.grid_across is None:
-                assert min(metres.values()) > near.distance_m - 1e-4
-                assert near.kind == "outer"
+            assert distance == pytest.approx(metres.pop(own), abs=1e-4)
+            if across == NO_GRID:
+                assert min(metres.values()) > distance - 1e-4
             else:
-                assert metres[near.grid_across] == pytest.approx(near.distance_m, abs=1e-4)
-                assert near.kind == "shared"
+                assert metres[across] == pytest.approx(distance, abs=1e-4)
 
 
 def test_on_a_border_the_distance_is_nothing_and_the_other_grid_is_across(four: Locator) -> None:
-    near = four.border_near(1.0, 0.5)
-    assert (near.distance_m, near.grid_across, near.kind) == (0.0, 40, "shared")
-    assert four.border_near(0.0, 0.5).grid_across is None
-    assert four.border_near(0.0, 0.5).kind == "outer"
+    _, _, across, metres = four.find_one(1.0, 0.5)
+    assert (metres, across) == (0.0, 40)
+    assert four.find_one(0.0, 0.5)[2] == NO_GRID
 
 
 def test_far_away_the_nearest_grid_is_found(four: Locator) -> None:
-    near = four.border_near(30.0, 0.5)
-    assert near.grid_across == 30
-    assert near.distance_m == pytest.approx(float(distance_m(30.0, 0.5, 2.0, 0.5)), rel=1e-6)
-    assert Locator([], []).border_near(1.0, 2.0).kind == "none"
-
-
-def test_the_index_says_what_it_is_made_of(crooked: Crooked) -> None:
-    report = crooked[2].report
-    assert report.grids == len(crooked[0])
-    assert 0 < report.border_cells < report.cells
-    assert 0 < report.border_share < 1
-    assert report.index_bytes > 4 * report.cells
-    assert report.build_s > 0
+    _, _, across, metres = four.find_one(30.0, 0.5)
+    assert across == 30
+    assert metres == pytest.approx(float(distance_m(30.0, 0.5, 2.0, 0.5)), rel=1e-6)
+    assert Locator([], []).find_one(1.0, 2.0) == (NO_GRID, False, NO_GRID, np.inf)
 
 
 # --- the database has the same rule -------------------------------------------------------------

@@ -4,7 +4,7 @@ A row's own bytes are never changed, so that its encoding, quotes and line ends 
 what is added stands behind them. Knows nothing of grids.
 """
 
-# ruff: noqa: C901, PLR0912, PLR0915
+# ruff: noqa: C901, PLR0912
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,6 +68,33 @@ class CsvRows:
 
 
 @compiled
+def _skip_quoted(data: Bytes, position: int) -> int:
+    """Go behind the quote that closes a field; two of them are one that belongs to it."""
+    size = len(data)
+    while position < size:
+        if data[position] == _QUOTE:
+            if position + 1 >= size or data[position + 1] != _QUOTE:
+                return position + 1
+            position += 1
+        position += 1
+    return size
+
+
+@compiled
+def _skip_field(data: Bytes, position: int, delimiter: int) -> int:
+    """Go to the delimiter or the line end behind a field."""
+    size = len(data)
+    while (
+        position < size
+        and data[position] != delimiter
+        and data[position] != _LF
+        and data[position] != _CR
+    ):
+        position += 1
+    return position
+
+
+@compiled
 def _scan_rows(
     data: Bytes, delimiter: int, wanted: IntArray, *, is_last: bool
 ) -> tuple[IntArray, IntArray, IntArray, IntArray, IntArray, IntArray, int]:
@@ -88,58 +115,26 @@ def _scan_rows(
     while position < size:
         row_start = position
         field = 0
-        field_start = position
-        done = False
-        while not done:
-            # at the start of a field
+        is_row_end = False
+        while not is_row_end:
             field_start = position
             if position < size and data[position] == _QUOTE:
-                position += 1
-                closed = False
-                while position < size:
-                    if data[position] == _QUOTE:
-                        if position + 1 < size and data[position + 1] == _QUOTE:
-                            position += 2
-                            continue
-                        position += 1
-                        closed = True
-                        break
-                    position += 1
-                if not closed:
-                    position = size
-            while (
-                position < size
-                and data[position] != delimiter
-                and data[position] != _LF
-                and data[position] != _CR
-            ):
-                position += 1
+                position = _skip_quoted(data, position + 1)
+            position = _skip_field(data, position, delimiter)
             for column in range(len(wanted)):
                 if wanted[column] == field:
                     first[count, column] = field_start
                     last[count, column] = position
             field += 1
-            if position < size and data[position] == delimiter:
+            is_row_end = position >= size or data[position] != delimiter
+            if not is_row_end:
                 position += 1
-            else:
-                done = True
-        if position >= size and not is_last:
-            for column in range(len(wanted)):  # the row goes on in the next block
-                first[count, column] = -1
-                last[count, column] = -1
-            break
         row_end = position
-        if position < size and data[position] == _CR:
-            if position + 1 >= size and not is_last:
-                for column in range(len(wanted)):
-                    first[count, column] = -1
-                    last[count, column] = -1
-                break
-            position += 1
-            if position < size and data[position] == _LF:
-                position += 1
-        elif position < size:
-            position += 1
+        has_two_ends = position + 1 < size and data[position] == _CR and data[position + 1] == _LF
+        may_go_on = position >= size or (data[position] == _CR and position + 1 >= size)
+        if may_go_on and not is_last:
+            break
+        position = min(position + (2 if has_two_ends else 1), size)
         start[count] = row_start
         end[count] = row_end
         after[count] = position
@@ -239,22 +234,8 @@ def _list_formula_cells(data: Bytes, delimiter: int) -> tuple[IntArray, int]:
                 cells[count] = position
                 count += 1
         if is_quoted:
-            while position < size:
-                if data[position] == _QUOTE:
-                    if position + 1 < size and data[position + 1] == _QUOTE:
-                        position += 2
-                        continue
-                    position += 1
-                    break
-                position += 1
-        while (
-            position < size
-            and data[position] != delimiter
-            and data[position] != _LF
-            and data[position] != _CR
-        ):
-            position += 1
-        position += 1
+            position = _skip_quoted(data, position)
+        position = _skip_field(data, position, delimiter) + 1
     return cells, count
 
 

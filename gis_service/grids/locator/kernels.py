@@ -7,7 +7,7 @@ only the first use on a machine waits for the compiler (some seconds).
 # ruff: noqa: C901, PLR0912, PLR0915, FBT001
 # Loops in flat arrays are what the compiler makes fast; a flag is a number like the others.
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -307,9 +307,9 @@ def fill_cells(
     layer_start, layers
         The polygons that lie upon each other: ``layers[layer_start[k]:layer_start[k + 1]]``.
     """  # fmt: skip
-    inside = np.zeros(max(n_polygons, 1), dtype=np.int32)  # 1 + place in ``held``
-    held = np.empty(max(n_polygons, 1), dtype=np.int32)
-    n_held = 0
+    inside = np.zeros(max(n_polygons, 1), dtype=np.int32)  # 1 + place in ``entered``
+    entered = np.empty(max(n_polygons, 1), dtype=np.int32)
+    n_entered = 0
     layer_start = np.zeros(16, dtype=np.int64)
     layers = np.empty(16, dtype=np.int32)
     n_layers = 0
@@ -333,24 +333,24 @@ def fill_cells(
                     if int(np.floor(crossing)) != column:
                         continue
                     fresh = True
-                    for which in range(2):
-                        polygon = polygons[edge, which]
+                    for side in range(2):
+                        polygon = polygons[edge, side]
                         if polygon < 0:
                             continue
                         if inside[polygon]:
-                            n_held -= 1
-                            last = held[n_held]
-                            held[inside[polygon] - 1] = last
+                            n_entered -= 1
+                            last = entered[n_entered]
+                            entered[inside[polygon] - 1] = last
                             inside[last] = inside[polygon]
                             inside[polygon] = 0
                         else:
-                            held[n_held] = polygon
-                            n_held += 1
-                            inside[polygon] = n_held
-            elif n_held == 0:
+                            entered[n_entered] = polygon
+                            n_entered += 1
+                            inside[polygon] = n_entered
+            elif n_entered == 0:
                 cells[cell] = 0
-            elif n_held == 1:
-                cells[cell] = held[0] + 1
+            elif n_entered == 1:
+                cells[cell] = entered[0] + 1
             else:
                 if fresh:
                     if n_layers + 2 > len(layer_start):
@@ -359,15 +359,15 @@ def fill_cells(
                             more_starts[index] = layer_start[index]
                         layer_start = more_starts
                     begin = layer_start[n_layers]
-                    if begin + n_held > len(layers):
-                        more_layers = np.empty(2 * (begin + n_held), dtype=np.int32)
+                    if begin + n_entered > len(layers):
+                        more_layers = np.empty(2 * (begin + n_entered), dtype=np.int32)
                         for index in range(begin):
                             more_layers[index] = layers[index]
                         layers = more_layers
-                    for index in range(n_held):
-                        layers[begin + index] = held[index]
+                    for index in range(n_entered):
+                        layers[begin + index] = entered[index]
                     n_layers += 1
-                    layer_start[n_layers] = begin + n_held
+                    layer_start[n_layers] = begin + n_entered
                     fresh = False
                 cells[cell] = -1 - n_layers
     return layer_start, layers
@@ -419,6 +419,7 @@ def write_records(
     int
         How many words the records take.
     """  # fmt: skip
+    # One long loop: handing the arrays to a function for each cell takes a half more.
     writing = len(words) > 0
     reals = words.view(np.float64)
     stamp = np.empty(max(len(edges), 1), dtype=np.int32)
@@ -459,10 +460,10 @@ def write_records(
                     stamp[edge] = cell
                     chosen[n_edges] = edge
                     n_edges += 1
-                    for which in range(2):
-                        if polygons[edge, which] >= 0:
+                    for side in range(2):
+                        if polygons[edge, side] >= 0:
                             n_local, crowded = _add_polygon(
-                                local, n_local, polygons[edge, which], crowded
+                                local, n_local, polygons[edge, side], crowded
                             )
             if writing:
                 cells[cell] = -1 - place
@@ -574,13 +575,13 @@ def _find_holders(words: Longs, reals: Floats, place: int, x: float, y: float) -
 
 
 @compiled
-def _find_lowest(words: Longs, place: int, held: int) -> int:
+def _find_lowest(words: Longs, place: int, holders: int) -> int:
     """Give the position of the first polygon whose bit is set, plus 1."""
-    if held == 0:
+    if holders == 0:
         return 0
     index = 0
-    while (held & 1) == 0:
-        held >>= 1
+    while (holders & 1) == 0:
+        holders >>= 1
         index += 1
     return int((words[place + 1 + (index >> 1)] >> (32 * (index & 1))) & 0xFFFFFFFF) + 1
 
@@ -653,13 +654,13 @@ def locate_many(
         for number in range(n_border):
             index = border[number]
             place = -1 - int(codes[index])
-            held = _find_holders(words, reals, place, x[index], y[index])
-            if held == UNSURE:
+            holders = _find_holders(words, reals, place, x[index], y[index])
+            if holders == UNSURE:
                 answers[index] = UNSURE
                 unsure += 1
             else:
-                answers[index] = ids[_find_lowest(words, place, held)]
-                ties[index] = (held & (held - 1)) != 0
+                answers[index] = ids[_find_lowest(words, place, holders)]
+                ties[index] = (holders & (holders - 1)) != 0
     return unsure
 
 
@@ -690,10 +691,10 @@ def locate_one(
     if code >= 0:
         return code, False
     place = -1 - code
-    held = _find_holders(words, words.view(np.float64), place, lon, lat)
-    if held == UNSURE:
+    holders = _find_holders(words, words.view(np.float64), place, lon, lat)
+    if holders == UNSURE:
         return UNSURE, False
-    return _find_lowest(words, place, held), (held & (held - 1)) != 0
+    return _find_lowest(words, place, holders), (holders & (holders - 1)) != 0
 
 
 @compiled
@@ -756,9 +757,9 @@ def _count_empty_rings(start: Ints, across: int, up: int) -> Ints:
 
 
 @compiled
-def _distance_to_cells(place: float, low: int, high: int) -> float:
+def _distance_to_cells(position: float, low: int, high: int) -> float:
     """How far a place is from a stretch of cells, in cells; a little less."""
-    return max(low - place, place - high, 0.0) * (1.0 - 1e-9) - 1e-6
+    return max(low - position, position - high, 0.0) * (1.0 - 1e-9) - 1e-6
 
 
 @compiled
@@ -772,20 +773,84 @@ def _square_distance_to_cell(
     return dx * dx + dy * dy
 
 
+class BorderIndex(NamedTuple):
+    """An index with its border cells listed, as the search for the nearest edge goes through it."""
+
+    # West and south of the cells, cells per degree to the east and to the north.
+    frame: Floats
+    columns: int
+    rows: int
+    # As :func:`write_records` leaves them.
+    cells: Ints
+    words: Longs
+    # As :func:`list_borders` gives them.
+    start: Ints
+    within: Bytes
+    empty: Ints
+
+
+Nearest = tuple[float, float, float, int]
+"""Square of the distance, lon, lat, and the position + 1 of the polygon beyond, 0 for none."""
+
+
+@compiled
+def _find_nearest_cell(
+    index: BorderIndex, x: float, y: float, block: int, block_row: int, width: float, height: float
+) -> tuple[int, float]:
+    """Find the listed cell of a block that is nearest to a place, and the square of how far."""
+    number = block_row * ((index.columns + 15) // 16) + block
+    chosen, least = index.start[number], np.inf
+    for entry in range(index.start[number], index.start[number + 1]):
+        cell = int(index.within[entry])
+        square = _square_distance_to_cell(x, y, block, block_row, cell, width, height)
+        if square < least:
+            chosen, least = entry, square
+    return chosen, least
+
+
+@compiled
+def _find_nearest_in_record(
+    words: Longs, place: int, lon: float, lat: float, shrink: float, own: int, nearest: Nearest
+) -> Nearest:
+    """Look at the edges of one cell: the nearest point so far, or a nearer one."""
+    reals = words.view(np.float64)
+    best, best_lon, best_lat, best_across = nearest
+    head = words[place]
+    swapped = ((head >> 16) & 3) >= 2
+    at = place + 1 + ((((head >> 18) & 0x3F) + 1) >> 1)
+    for _ in range(head & 0xFFFF):
+        x1, y1, x2, y2 = reals[at], reals[at + 1], reals[at + 2], reals[at + 3]
+        mask = words[at + 4]
+        at += _EDGE_WORDS
+        if swapped:
+            x1, y1, x2, y2 = y1, x1, y2, x2
+        along_x, along_y = (x2 - x1) * shrink, y2 - y1
+        to_x, to_y = (lon - x1) * shrink, lat - y1
+        share = to_x * along_x + to_y * along_y
+        share /= along_x * along_x + along_y * along_y
+        share = min(max(share, 0.0), 1.0)
+        off_x, off_y = to_x - share * along_x, to_y - share * along_y
+        square = off_x * off_x + off_y * off_y
+        if square > best * (1.0 + 1e-12):
+            continue
+        beyond = 0
+        while mask != 0 and beyond == 0:
+            polygon = _find_lowest(words, place, mask)
+            mask &= mask - 1
+            if polygon != own:
+                beyond = polygon
+        if square < best * (1.0 - 1e-12) or (
+            beyond > 0 and (best_across == 0 or beyond < best_across)
+        ):
+            best, best_across = square, beyond
+            best_lon = x1 + share * (x2 - x1)
+            best_lat = y1 + share * (y2 - y1)
+    return best, best_lon, best_lat, best_across
+
+
 @compiled
 def find_nearest_edge(
-    lon: float,
-    lat: float,
-    shrink: float,
-    own: int,
-    frame: Floats,
-    columns: int,
-    rows: int,
-    cells: Ints,
-    words: Longs,
-    start: Ints,
-    within: Bytes,
-    empty: Ints,
+    lon: float, lat: float, shrink: float, own: int, index: BorderIndex
 ) -> tuple[float, float, int]:
     """
     Find the point of any edge that is nearest to a place, looking ring by ring of blocks of cells.
@@ -798,31 +863,31 @@ def find_nearest_edge(
         How long a degree of longitude is, a degree of latitude being 1.
     own
         Position + 1 of the polygon that holds the place; 0 outside.
-    frame, columns, rows, cells, words
-        The index.
-    start, within, empty
-        As :func:`list_borders` gives them.
+    index
+        Cells, records and the lists of border cells.
 
     Returns
     -------
     lon, lat, across
         The nearest point (NaN where there is no edge), and the position + 1 of the polygon beyond,
         0 where there is none; of several the first.
-    """  # fmt: skip
-    reals = words.view(np.float64)
+    """
+    frame, columns, rows = index.frame, index.columns, index.rows
+    start, within, words = index.start, index.within, index.words
     across_blocks, up_blocks = (columns + 15) // 16, (rows + 15) // 16
     x, y = (lon - frame[0]) * frame[2], (lat - frame[1]) * frame[3]
     width, height = shrink / frame[2], 1.0 / frame[3]
     middle_x = int(min(max(x, 0.0), columns - 1.0)) // 16
     middle_y = int(min(max(y, 0.0), rows - 1.0)) // 16
-    best, best_lon, best_lat, best_across = np.inf, np.nan, np.nan, 0
-    for ring in range(empty[middle_y * across_blocks + middle_x], max(across_blocks, up_blocks)):
+    nearest = (np.inf, np.nan, np.nan, 0)
+    first_ring = index.empty[middle_y * across_blocks + middle_x]
+    for ring in range(first_ring, max(across_blocks, up_blocks)):
         near = (ring - 1) * 16 * min(width, height)
-        if ring > 1 and near * near > best:
+        if ring > 1 and near * near > nearest[0]:
             break
         for block_row in range(max(middle_y - ring, 0), min(middle_y + ring, up_blocks - 1) + 1):
-            whole = abs(block_row - middle_y) == ring
-            step = 1 if whole or ring == 0 else 2 * ring
+            is_whole_row = abs(block_row - middle_y) == ring
+            step = 1 if is_whole_row or ring == 0 else 2 * ring
             for block in range(middle_x - ring, middle_x + ring + 1, step):
                 if block < 0 or block >= across_blocks:
                     continue
@@ -832,60 +897,26 @@ def find_nearest_edge(
                     continue
                 dx = max(_distance_to_cells(x, 16 * block, 16 * block + 16), 0.0) * width
                 dy = max(_distance_to_cells(y, 16 * block_row, 16 * block_row + 16), 0.0) * height
-                if dx * dx + dy * dy > best:
+                if dx * dx + dy * dy > nearest[0]:
                     continue
                 # The nearest cell first: what it holds leaves few others to be opened.
-                chosen, least = first, np.inf
-                for number in range(first, last):
-                    far = _square_distance_to_cell(
-                        x, y, block, block_row, int(within[number]), width, height
-                    )
-                    if far < least:
-                        chosen, least = number, far
-                if least > best:
+                chosen, least = _find_nearest_cell(index, x, y, block, block_row, width, height)
+                if least > nearest[0]:
                     continue
                 for turn in range(first - 1, last):
                     number = chosen if turn < first else turn
                     if turn == chosen:
                         continue
                     cell = int(within[number])
-                    if _square_distance_to_cell(x, y, block, block_row, cell, width, height) > best:
+                    square = _square_distance_to_cell(x, y, block, block_row, cell, width, height)
+                    if square > nearest[0]:
                         continue
                     row, column = 16 * block_row + (cell >> 4), 16 * block + (cell & 15)
-                    place = -1 - int(cells[row * columns + column])
-                    head = words[place]
-                    if (head & 0xFFFF) == _CROWDED:
+                    place = -1 - int(index.cells[row * columns + column])
+                    if (words[place] & 0xFFFF) == _CROWDED:
                         return np.nan, np.nan, UNSURE
-                    swapped = ((head >> 16) & 3) >= 2
-                    at = place + 1 + ((((head >> 18) & 0x3F) + 1) >> 1)
-                    for _ in range(head & 0xFFFF):
-                        x1, y1, x2, y2 = reals[at], reals[at + 1], reals[at + 2], reals[at + 3]
-                        mask = words[at + 4]
-                        at += _EDGE_WORDS
-                        if swapped:
-                            x1, y1, x2, y2 = y1, x1, y2, x2
-                        along_x, along_y = (x2 - x1) * shrink, y2 - y1
-                        to_x, to_y = (lon - x1) * shrink, lat - y1
-                        share = to_x * along_x + to_y * along_y
-                        share /= along_x * along_x + along_y * along_y
-                        share = min(max(share, 0.0), 1.0)
-                        off_x, off_y = to_x - share * along_x, to_y - share * along_y
-                        far = off_x * off_x + off_y * off_y
-                        if far > best * (1.0 + 1e-12):
-                            continue
-                        beyond = 0
-                        while mask != 0 and beyond == 0:
-                            polygon = _find_lowest(words, place, mask)
-                            mask &= mask - 1
-                            if polygon != own:
-                                beyond = polygon
-                        if far < best * (1.0 - 1e-12) or (
-                            beyond > 0 and (best_across == 0 or beyond < best_across)
-                        ):
-                            best, best_across = far, beyond
-                            best_lon = x1 + share * (x2 - x1)
-                            best_lat = y1 + share * (y2 - y1)
-    return best_lon, best_lat, best_across
+                    nearest = _find_nearest_in_record(words, place, lon, lat, shrink, own, nearest)
+    return nearest[1], nearest[2], nearest[3]
 
 
 @compiled
@@ -894,16 +925,9 @@ def find_nearest_edges(
     lat: Floats,
     shrink: Floats,
     own: Longs,
-    frame: Floats,
-    columns: int,
-    rows: int,
-    cells: Ints,
-    words: Longs,
-    start: Ints,
-    within: Bytes,
-    empty: Ints,
-    there_lon: Floats,
-    there_lat: Floats,
+    index: BorderIndex,
+    foot_lon: Floats,
+    foot_lat: Floats,
     across: Longs,
 ) -> None:
     """
@@ -913,13 +937,12 @@ def find_nearest_edges(
     ----------
     lon, lat, shrink, own
         As there, of each place.
-    frame, columns, rows, cells, words, start, within, empty
-        The index.
-    there_lon, there_lat, across
+    index
+        As there.
+    foot_lon, foot_lat, across
         Filled in.
-    """  # fmt: skip
-    for index in range(len(lon)):
-        there_lon[index], there_lat[index], across[index] = find_nearest_edge(
-            lon[index], lat[index], shrink[index], own[index],
-            frame, columns, rows, cells, words, start, within, empty,
-        )  # fmt: skip
+    """
+    for number in range(len(lon)):
+        foot_lon[number], foot_lat[number], across[number] = find_nearest_edge(
+            lon[number], lat[number], shrink[number], own[number], index
+        )

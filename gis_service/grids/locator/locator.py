@@ -9,11 +9,10 @@ bound on the rounding error and arithmetic without rounding where the bound does
 """
 
 import math
-import time
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -65,40 +64,6 @@ class Nearest:
 
 
 @dataclass(frozen=True)
-class BorderNear:
-    """The nearest border of a place."""
-
-    # On the ellipsoid; infinite where there is no grid at all.
-    distance_m: float
-    # The grid beyond the border, outside every grid the one that begins there; None where nothing
-    # lies beyond.
-    grid_across: int | None
-    # ``shared`` between two grids, ``outer`` around them all, ``none`` without any grid.
-    kind: Literal["shared", "outer", "none"]
-
-
-@dataclass(frozen=True)
-class LocatorReport:
-    """What an index is made of."""
-
-    # How many; an edge that two grids share is one.
-    grids: int
-    edges: int
-    # How many, and how many of them hold an edge.
-    cells: int
-    border_cells: int
-    # Border cells among the cells that the grids touch at all: about the share of points that look
-    # at geometry.
-    border_share: float
-    # Their height in metres.
-    cell_m: float
-    # Memory of the index.
-    index_bytes: int
-    # Seconds that building took.
-    build_s: float
-
-
-@dataclass(frozen=True)
 class _Edges:
     """Every edge once, with the one or two polygons (-1) that it bounds."""
 
@@ -117,66 +82,20 @@ class Locator:
     polygons
         Its land, lon, lat; valid (Multi)Polygons. Where some lie upon each other the lowest id
         answers.
-
-    Attributes
-    ----------
-    report
-        What the index is made of.
     """
 
     def __init__(self, grid_ids: npt.ArrayLike, polygons: Geometries) -> None:
-        began = time.perf_counter()
         order = np.argsort(np.asarray(grid_ids, dtype=np.int64), kind="stable")
         self.grid_ids = np.asarray(grid_ids, dtype=np.int64)[order]
         self.polygons: GeometryArray = np.asarray(polygons, dtype=object)[order]
         self._ids = np.concatenate([[NO_GRID], self.grid_ids])
-        edges = _take_edges(self.polygons)
-        self._frame, self._columns, self._rows = _lay_frame(edges.ends)
-        border = self._index(edges)
-        touched = int(np.count_nonzero(self._cells))
-        self.report = LocatorReport(
-            grids=len(self.grid_ids),
-            edges=len(edges.ends),
-            cells=len(self._cells),
-            border_cells=border,
-            border_share=border / max(touched, 1),
-            cell_m=float(distance_m(0.0, 0.0, 0.0, 1.0) / self._frame[3]),
-            index_bytes=sum(
-                part.nbytes
-                for part in (self._cells, self._words, self._start, self._within, self._ids)
-            ),
-            build_s=time.perf_counter() - began,
-        )
+        self._index = _build_index(_take_edges(self.polygons), len(self.grid_ids))
+        self._cells = self._index[:5]  # what a single point needs, cut out once
 
-    def _index(self, edges: _Edges) -> int:
-        """Make the cells and their records; tell how many have one."""
-        self._cells, self._words = self._records(edges)
-        # By now the scratch, as large as the index itself, is free again.
-        self._start, self._within, self._empty = kernels.list_borders(
-            self._cells, self._columns, self._rows
-        )
-        return int(np.count_nonzero(self._cells < 0))
-
-    def _records(self, edges: _Edges) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-        """Fill the cells, and write what is known of those that a border crosses."""
-        columns, rows = self._columns, self._rows
-        start, listed = kernels.list_edges_of_cells(edges.ends, self._frame, columns, rows, _WIDEN)
-        cells = np.empty(columns * rows, dtype=np.int32)
-        layer_start, layers = kernels.fill_cells(
-            start, listed, edges.ends, edges.polygons, len(self.grid_ids),
-            self._frame, columns, rows, cells,
-        )  # fmt: skip
-
-        def write(words: npt.NDArray[np.int64]) -> int:
-            return kernels.write_records(
-                cells, layer_start, layers, start, listed, edges.ends, edges.polygons, columns,
-                words,
-            )  # fmt: skip
-
-        words = np.empty(write(np.empty(0, dtype=np.int64)), dtype=np.int64)
-        if len(words):
-            write(words)
-        return cells, words
+    @property
+    def nbytes(self) -> int:
+        """Memory of the index, without the polygons."""
+        return sum(part.nbytes for part in self._index if isinstance(part, np.ndarray))
 
     def locate(self, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Located:
         """
@@ -199,8 +118,7 @@ class Locator:
         grid_id = np.empty(len(x), dtype=np.int64)
         tie = np.empty(len(x), dtype=np.bool_)
         unsure = kernels.locate_many(
-            x, y, self._frame, self._columns, self._rows, self._cells, self._words, self._ids,
-            grid_id, tie,
+            x, y, *self._cells, self._ids, grid_id, tie
         )  # fmt: skip
         if unsure:
             for index in np.flatnonzero(grid_id == kernels.UNSURE).tolist():
@@ -209,23 +127,10 @@ class Locator:
 
     def locate_one(self, lon: float, lat: float) -> tuple[int, bool]:
         """Find the grid of one point, in a few microseconds."""
-        position, tie = kernels.locate_one(
-            float(lon), float(lat),
-            self._frame, self._columns, self._rows, self._cells, self._words,
-        )  # fmt: skip
+        position, tie = kernels.locate_one(float(lon), float(lat), *self._cells)
         if position == kernels.UNSURE:
             return self._without_rounding(lon, lat)
         return int(self._ids[position]), bool(tie)
-
-    def border_near(self, lon: float, lat: float) -> BorderNear:
-        """Find the border nearest to a place, and which grid lies across it."""
-        grid_id, _ = self.locate_one(lon, lat)
-        near = self.borders_near([lon], [lat], [grid_id])
-        metres, beyond = float(near.distance_m[0]), int(near.grid_id[0])
-        if math.isinf(metres):
-            return BorderNear(metres, None, "none")
-        kind: Literal["shared", "outer"] = "outer" if NO_GRID in (grid_id, beyond) else "shared"
-        return BorderNear(metres, None if beyond == NO_GRID else beyond, kind)
 
     def borders_near(
         self, lon: npt.ArrayLike, lat: npt.ArrayLike, own: npt.ArrayLike, *, exact: bool = True
@@ -235,23 +140,18 @@ class Locator:
         ids = np.array(own, dtype=np.int64, ndmin=1)
         position = np.where(ids == NO_GRID, 0, np.searchsorted(self.grid_ids, ids) + 1)
         shrink = lon_degree_in_lat_degrees(y)
-        there_lon, there_lat = np.empty(len(x)), np.empty(len(x))
+        foot_lon, foot_lat = np.empty(len(x)), np.empty(len(x))
         across = np.empty(len(x), dtype=np.int64)
-        kernels.find_nearest_edges(
-            x, y, shrink, position,
-            self._frame, self._columns, self._rows, self._cells, self._words,
-            self._start, self._within, self._empty,
-            there_lon, there_lat, across,
-        )  # fmt: skip
+        kernels.find_nearest_edges(x, y, shrink, position, self._index, foot_lon, foot_lat, across)
         for index in np.flatnonzero(across == kernels.UNSURE).tolist():
-            there_lon[index], there_lat[index], across[index] = self._nearest_of_all(
+            foot_lon[index], foot_lat[index], across[index] = self._nearest_of_all(
                 x[index], y[index], shrink[index], int(position[index])
             )
         metres = np.full(len(x), np.inf)
-        has_border = np.flatnonzero(~np.isnan(there_lon))
+        has_border = np.flatnonzero(~np.isnan(foot_lon))
         measure = distance_m if exact else near_distance_m
         metres[has_border] = measure(
-            x[has_border], y[has_border], there_lon[has_border], there_lat[has_border]
+            x[has_border], y[has_border], foot_lon[has_border], foot_lat[has_border]
         )
         return Nearest(self._ids[across], metres)
 
@@ -260,16 +160,14 @@ class Locator:
         grid_id, tie = self.locate_one(lon, lat)
         own = 0 if grid_id == NO_GRID else int(np.searchsorted(self.grid_ids, grid_id)) + 1
         shrink = float(lon_degree_in_lat_degrees(lat))
-        there_lon, there_lat, across = kernels.find_nearest_edge(
-            float(lon), float(lat), shrink, own,
-            self._frame, self._columns, self._rows, self._cells, self._words,
-            self._start, self._within, self._empty,
-        )  # fmt: skip
+        foot_lon, foot_lat, across = kernels.find_nearest_edge(
+            float(lon), float(lat), shrink, own, self._index
+        )
         if across == kernels.UNSURE:
-            there_lon, there_lat, across = self._nearest_of_all(lon, lat, shrink, own)
-        if math.isnan(there_lon):
+            foot_lon, foot_lat, across = self._nearest_of_all(lon, lat, shrink, own)
+        if math.isnan(foot_lon):
             return grid_id, tie, NO_GRID, math.inf
-        metres = CGCS2000.inv(lon, lat, there_lon, there_lat)[2]
+        metres = CGCS2000.inv(lon, lat, foot_lon, foot_lat)[2]
         return grid_id, tie, int(self._ids[across]), float(metres)
 
     def nearest(self, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Nearest:
@@ -373,3 +271,33 @@ def _lay_frame(ends: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], 
     rows = int((north - south) / height) + 1 + 2 * _MARGIN
     frame = np.array([west - _MARGIN * width, south - _MARGIN * height, 1 / width, 1 / height])
     return frame, columns, rows
+
+
+def _build_index(edges: _Edges, n_polygons: int) -> kernels.BorderIndex:
+    """Lay the cells, and list those that a border crosses."""
+    frame, columns, rows = _lay_frame(edges.ends)
+    cells, words = _write_cells(edges, n_polygons, frame, columns, rows)
+    # By now the scratch, as large as the index itself, is free again.
+    start, within, empty = kernels.list_borders(cells, columns, rows)
+    return kernels.BorderIndex(frame, columns, rows, cells, words, start, within, empty)
+
+
+def _write_cells(
+    edges: _Edges, n_polygons: int, frame: npt.NDArray[np.float64], columns: int, rows: int
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """Fill the cells, and write what is known of those that a border crosses."""
+    start, listed = kernels.list_edges_of_cells(edges.ends, frame, columns, rows, _WIDEN)
+    cells = np.empty(columns * rows, dtype=np.int32)
+    layer_start, layers = kernels.fill_cells(
+        start, listed, edges.ends, edges.polygons, n_polygons, frame, columns, rows, cells
+    )
+
+    def write(words: npt.NDArray[np.int64]) -> int:
+        return kernels.write_records(
+            cells, layer_start, layers, start, listed, edges.ends, edges.polygons, columns, words
+        )
+
+    words = np.empty(write(np.empty(0, dtype=np.int64)), dtype=np.int64)
+    if len(words):
+        write(words)
+    return cells, words
