@@ -5,7 +5,7 @@ A worker that has nothing to do holds little: what the work needs is read when t
 
 from gis_service.access import SYSTEM
 from gis_service.grids.versions import is_due
-from gis_service.memory import give_back
+from gis_service.memory import release_free
 from gis_service.search.entries import refresh
 from gis_service.store.engine import Store
 
@@ -22,7 +22,7 @@ def apply_what_is_due(store: Store) -> None:
         The store.
     """
     if refresh(store):
-        give_back()
+        release_free()
     with store.transaction(SYSTEM) as connection:
         if not is_due(connection):
             return

@@ -16,7 +16,7 @@ from gis_service import jobs
 from gis_service.access import SYSTEM
 from gis_service.access.actor import ensure_demo_actors, is_made_up
 from gis_service.coverage.runs import runs
-from gis_service.coverage.runs.staleness import stale_because
+from gis_service.coverage.runs.staleness import find_stale_parts
 from gis_service.coverage.siting import job as _sites_job  # noqa: F401 (adds work to the queue)
 from gis_service.coverage.standards.book import standard_book
 from gis_service.errors import GisError, NotFoundError
@@ -154,8 +154,8 @@ def submit_stale(store: Store) -> dict[str, int]:
     wanted = []
     with store.transaction(SYSTEM) as connection:
         for code in (code for code, one in book.standards.items() if one.in_main_job):
-            run = runs.latest_run(connection, code)
-            if run is None or stale_because(snapshot, connection, run, book):
+            run = runs.find_latest_run(connection, code)
+            if run is None or find_stale_parts(snapshot, connection, run, book):
                 wanted.append(code)
     return {code: jobs.submit(store, SYSTEM, "coverage_run", {"standard": code}) for code in wanted}
 
@@ -184,7 +184,7 @@ def summary(store: Store, language: Language) -> dict[str, Any]:
                 t.household
             )
         ).one()
-        coverage = runs.county_figures(connection)
+        coverage = runs.read_county_figures(connection)
         notes = region_notes(connection)
     counts = [level["count"] for level in levels]
     names = _LEVEL_NAMES.get(len(counts)) or [f"rank_{i + 1}" for i in range(len(counts))]

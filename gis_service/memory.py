@@ -19,7 +19,7 @@ def keep_few_arenas() -> None:
         ctypes.CDLL(None).mallopt(_ARENA_MAX, _ARENAS)
 
 
-def give_back() -> None:
+def release_free() -> None:
     """Return what is free to the system; takes some milliseconds, in which others go on."""
     with suppress(AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)

@@ -109,7 +109,7 @@ class Snapshot:
         object
             Shared: to be read only.
         """
-        state = state_of(connection, part)
+        state = read_state(connection, part)
         shelf = self._shelf(part)
         with shelf.lock:
             found = shelf.kept.get(key)
@@ -124,7 +124,7 @@ class Snapshot:
             return cast("Made", found.value)
 
     @contextmanager
-    def when_free(self, *parts: SnapshotPart) -> Iterator[None]:
+    def wait_until_free(self, *parts: SnapshotPart) -> Iterator[None]:
         """
         Wait until nobody makes some parts, for whoever holds no connection yet.
 
@@ -172,7 +172,7 @@ class Snapshot:
             return self._shelves.setdefault(part, _Shelf())
 
 
-def state_of(connection: sa.Connection, part: SnapshotPart) -> State:
+def read_state(connection: sa.Connection, part: SnapshotPart) -> State:
     """
     Name the state of all that a part stands on.
 

@@ -14,9 +14,9 @@ import numpy as np
 import shapely
 
 from gis_service.coverage.areas.service_area import Reach, Reacher, StreetCells
-from gis_service.coverage.network.graph import ProfileNetwork, RoadNetwork, for_profile, snap
+from gis_service.coverage.network.graph import ProfileNetwork, RoadNetwork, apply_profile, snap
 from gis_service.coverage.standards.book import PlaceRules, Profile, read_standards
-from gis_service.coverage.travel.travel_time import nearest_facility
+from gis_service.coverage.travel.travel_time import find_nearest_facility
 from gis_service.ingest.osm.reading import read_osm
 from gis_service.rule_files import Sourced
 
@@ -70,7 +70,7 @@ class Andorra:
             constant = {name: Sourced(value=kmh, source=speeds) for name in profile.speed_kmh}
             same = Sourced[bool](value=False, source=speeds)
             profile = Profile(**{**dict(profile), "speed_kmh": constant, "obeys_maxspeed": same})
-        return for_profile(self._network, profile, self._book.scenario("normal"), self.rules)
+        return apply_profile(self._network, profile, self._book.scenario("normal"), self.rules)
 
 
 def said_of(
@@ -105,7 +105,7 @@ def said_of(
     for side in ("inside", "outside"):
         for place in row[side]:
             is_inside = bool(shapely.covers(area, cells.to_plane(shapely.Point(place))))
-            way = nearest_facility(profiled, _snapped(profiled, place), start, "from_facility")
+            way = find_nearest_facility(profiled, _snapped(profiled, place), start, "from_facility")
             same = "yes" if is_inside == (side == "inside") else "no"
             ours = "inside" if is_inside else "outside"
             amount = (
@@ -143,7 +143,7 @@ def said_of_tree(andorra: Andorra, row: dict[str, Any]) -> list[str]:
         ("distance", "m", 1000.0, row["distance_m"]),
     ):
         profiled = andorra.under(speeds)
-        way = nearest_facility(
+        way = find_nearest_facility(
             profiled,
             _snapped(profiled, row["node_lonlat"]),
             _snapped(profiled, row["from"]),
@@ -163,7 +163,7 @@ def _pace(andorra: Andorra, row: dict[str, Any]) -> float:
     """How much longer than theirs our way to the node of the tree takes."""
     profiled = andorra.under("car")
     place, start = _snapped(profiled, row["node_lonlat"]), _snapped(profiled, row["from"])
-    way = nearest_facility(profiled, place, start, "from_facility")
+    way = find_nearest_facility(profiled, place, start, "from_facility")
     return float(way.minutes[0]) * 60 / float(row["time_s"])
 
 

@@ -12,8 +12,12 @@ import sqlalchemy as sa
 from gis_service import jobs
 from gis_service.access import SYSTEM
 from gis_service.boundaries.plans.base import read_data_state
-from gis_service.coverage.runs.households import blind_spots, households_moved, unreached
-from gis_service.coverage.runs.reading import figures_of, find_run
+from gis_service.coverage.runs.households import (
+    count_changed_households,
+    find_blind_spots,
+    list_unreached,
+)
+from gis_service.coverage.runs.reading import find_run, read_named_figures
 from gis_service.errors import ConflictError
 from gis_service.ingest import uploads
 from gis_service.maps.tiles.tiles import tile_set
@@ -127,16 +131,18 @@ def test_old_runs_keep_their_figures_and_the_newest_its_households(county: Store
     assert ids(county, t.coverage_household.c.run_id) >= {newest, other, *young}
     assert old not in ids(county, t.coverage_household.c.run_id)
     with county.transaction(SYSTEM) as connection:
-        assert figures_of(connection, find_run(connection, old), 0)
+        assert read_named_figures(connection, find_run(connection, old), 0)
         for asked in (
-            lambda: unreached(connection, SYSTEM, old),
-            lambda: blind_spots(connection, SYSTEM, old),
-            lambda: households_moved(connection, SYSTEM, old, newest),
+            lambda: list_unreached(connection, SYSTEM, old),
+            lambda: find_blind_spots(connection, SYSTEM, old),
+            lambda: count_changed_households(connection, SYSTEM, old, newest),
         ):
             with pytest.raises(ConflictError) as refused:
                 asked()
             assert refused.value.key == "coverage.households_not_kept"
-        assert unreached(connection, SYSTEM, newest)[1] == 0  # its household is not in the table
+        assert (
+            list_unreached(connection, SYSTEM, newest)[1] == 0
+        )  # its household is not in the table
 
 
 def test_the_counts_of_changes_stay_when_the_changes_go(county: Store) -> None:

@@ -45,7 +45,7 @@ from gis_service.api.authentication import Authenticator
 from gis_service.api.bodies import BodyLimit
 from gis_service.api.guard import Guard, is_loopback
 from gis_service.boundaries.plans.drafts import DraftCache
-from gis_service.coverage.areas.service import AreaService, area_folder
+from gis_service.coverage.areas.service import AreaService, find_area_folder
 from gis_service.grids.answers.answering import AnswerService
 from gis_service.maps.page.answer_cache import AnswerCache
 from gis_service.maps.page.base_maps import BaseMaps
@@ -113,7 +113,7 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
         store, Sessions(settings.session_hours * 3600, settings.sessions), app.state.ahead
     )
     app.state.desk = AnswerService(store, app.state.snapshot)
-    app.state.areas = AreaService(app.state.snapshot, area_folder())
+    app.state.areas = AreaService(app.state.snapshot, find_area_folder())
     app.state.plans = DraftCache()
     app.state.grid_layers = GridLayerCache()
     app.state.tiles = TileCache()

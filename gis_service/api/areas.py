@@ -24,9 +24,9 @@ from gis_service.api.dependencies import (
 from gis_service.api.geojson import FeatureCollection
 from gis_service.api.routing import Afterwards, ServiceRouter, once_made
 from gis_service.api.tagged import ASK_FIRST, send_tagged, strong_tag
-from gis_service.coverage.areas.service import GROUNDS, AreaService
+from gis_service.coverage.areas.service import AREA_INPUTS, AreaService
 from gis_service.coverage.county.parts import COUNTY, ROADS
-from gis_service.coverage.runs.staleness import stale_because
+from gis_service.coverage.runs.staleness import find_stale_parts
 from gis_service.coverage.siting import job as sites_job
 from gis_service.coverage.standards.book import standard_book
 from gis_service.errors import InputError, NotFoundError, Place
@@ -43,7 +43,7 @@ def areas_of(request: Request) -> AreaService:
 router = ServiceRouter(
     prefix="/api/coverage",
     tags=["coverage"],
-    first=once_made(ROADS, COUNTY, GROUNDS),
+    first=once_made(ROADS, COUNTY, AREA_INPUTS),
 )
 
 StandardQuery = Annotated[str, Query(max_length=100, description="Its code, such as fire-20.")]
@@ -186,7 +186,7 @@ def read_areas(
 ) -> Afterwards:
     """Draw bands of minutes that follow the streets; for looking at, not for counting."""
     limits = _minutes(minutes)
-    answer = areas_of(request).answer_areas(connection, standard, scenario, limits, facility_id)
+    answer = areas_of(request).answer_bands(connection, standard, scenario, limits, facility_id)
     return Afterwards(lambda: _sent(request, answer()))
 
 
@@ -206,7 +206,7 @@ def read_area_tile(
     tiles.check_place(z, x, y)
     areas, limits = areas_of(request), _minutes(minutes)
     with store.transaction(actor, read_only=True) as connection:
-        answer = areas.answer_areas(connection, standard, scenario, limits)
+        answer = areas.answer_bands(connection, standard, scenario, limits)
     packed = answer()
     with store.transaction(actor, read_only=True) as connection:
         drawn = areas.cut_tile(connection, packed, (z, x, y))
@@ -315,7 +315,7 @@ def find_sites(wish: SitesRequest, store: StoreDep, actor: ActorDep) -> JobAccep
     """Choose where the next stations should stand; the job tells how far it is."""
     MEASURE.require(actor)
     asked = wish.model_dump(mode="json")
-    sites_job.wish_of(asked)  # what cannot be is said at once
+    sites_job.read_request(asked)  # what cannot be is said at once
     return JobAccepted(job_id=jobs.submit(store, actor, sites_job.KIND, asked))
 
 
@@ -332,7 +332,7 @@ def read_sites(
     if state.kind != sites_job.KIND or state.result is None:
         raise NotFoundError("coverage.no_sites", job=job_id)
     asked = sites_job.AnsweredSites.of(state)
-    because = stale_because(request.app.state.snapshot, connection, asked, standard_book())
+    because = find_stale_parts(request.app.state.snapshot, connection, asked, standard_book())
     return SitesAnswer(
         **state.result,
         is_stale=bool(because),

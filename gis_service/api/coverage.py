@@ -32,16 +32,16 @@ from gis_service.coverage.county.parts import COUNTY, ROADS
 from gis_service.coverage.measuring import notes as run_notes
 from gis_service.coverage.measuring.blind_spots import BlindSpot
 from gis_service.coverage.runs import runs
-from gis_service.coverage.runs.comparing import compare
-from gis_service.coverage.runs.staleness import stale_because
+from gis_service.coverage.runs.comparing import make_comparison
+from gis_service.coverage.runs.staleness import find_stale_parts
 from gis_service.coverage.siting import what_if
-from gis_service.coverage.siting.what_if_answers import MEASURED, ask
+from gis_service.coverage.siting.what_if_answers import MEASURED, answer_what_if
 from gis_service.coverage.standards.book import (
     Profile,
     Scenario,
     Standard,
-    sources_in,
     standard_book,
+    translate_sources,
 )
 from gis_service.grids.reading import find_scheme
 from gis_service.ingest.writing.past_imports import region_notes
@@ -56,7 +56,7 @@ def _free(request: Request, _: dict[str, Any]) -> AbstractContextManager[None]:
     """Wait for what others read for the same question."""
     is_what_if = request.url.path.endswith("/what-if")
     snapshot: Snapshot = request.app.state.snapshot
-    return snapshot.when_free(ROADS, COUNTY, *([MEASURED] if is_what_if else []))
+    return snapshot.wait_until_free(ROADS, COUNTY, *([MEASURED] if is_what_if else []))
 
 
 router = ServiceRouter(prefix="/api/coverage", tags=["coverage"], first=_free)
@@ -305,7 +305,7 @@ class WhatIfAnswer(BaseModel):
 def list_standards(language: LanguageDep) -> list[StandardAnswer]:
     """List the standards in force, each number with its source."""
     return [
-        StandardAnswer(code=code, **sources_in(standard.model_dump(), language))
+        StandardAnswer(code=code, **translate_sources(standard.model_dump(), language))
         for code, standard in standard_book().standards.items()
     ]
 
@@ -314,7 +314,7 @@ def list_standards(language: LanguageDep) -> list[StandardAnswer]:
 def list_scenarios(language: LanguageDep) -> list[ScenarioAnswer]:
     """List the scenarios in force, each number with its source."""
     return [
-        ScenarioAnswer(code=code, **sources_in(scenario.model_dump(), language))
+        ScenarioAnswer(code=code, **translate_sources(scenario.model_dump(), language))
         for code, scenario in standard_book().scenarios.items()
     ]
 
@@ -323,7 +323,7 @@ def list_scenarios(language: LanguageDep) -> list[ScenarioAnswer]:
 def list_profiles(language: LanguageDep) -> list[ProfileAnswer]:
     """List the profiles in force: speeds by road class, each with its source."""
     return [
-        ProfileAnswer(code=code, **sources_in(profile.model_dump(), language))
+        ProfileAnswer(code=code, **translate_sources(profile.model_dump(), language))
         for code, profile in standard_book().profiles.items()
     ]
 
@@ -360,7 +360,7 @@ def read_run(
 ) -> RunAnswer:
     """Read a run, and whether anything that it was measured on has changed since."""
     run = runs.find_run(connection, run_id)
-    because = stale_because(request.app.state.snapshot, connection, run, standard_book())
+    because = find_stale_parts(request.app.state.snapshot, connection, run, standard_book())
     return RunAnswer(
         **dict(_told(run, actor)),
         is_stale=bool(because),
@@ -376,7 +376,7 @@ def read_run(
 
 def _run_notes(run: runs.Run, language: Language) -> tuple[RunNote, ...]:
     notes = run.summary.get("notes", ())  # an older run has none
-    texts = run_notes.said(notes, language)
+    texts = run_notes.notes_as_text(notes, language)
     return tuple(
         RunNote(note=note["note"], text=words) for note, words in zip(notes, texts, strict=True)
     )
@@ -432,7 +432,7 @@ def list_blind_spots(
     limit: Annotated[int, Query(ge=1, le=5000, description="The largest so many."), WHOLE] = 200,
 ) -> list[BlindSpot]:
     """List the places whose households are not reached in time, the largest first."""
-    return runs.blind_spots(connection, actor, run_id)[:limit]
+    return runs.find_blind_spots(connection, actor, run_id)[:limit]
 
 
 @router.get("/runs/{run_id}/grids/{grid_id}", responses=examples.ok(examples.GRID_MINUTES))
@@ -442,13 +442,13 @@ def read_grid(
     """Tell a grid's figures and from which stations its households are served."""
     run = runs.find_run(connection, run_id)
     scheme = find_scheme(connection, "base")
-    rank = runs.rank_of_grid(connection, run_id, grid_id)
+    rank = runs.find_grid_rank(connection, run_id, grid_id)
     by_kind = {}
     for kind in ("", *run.kinds):
         (row,) = figures_seen(connection, actor, scheme, run, rank, kind=kind, only=grid_id)
         by_kind[kind] = GridFiguresAnswer(**row)
     rule = by_kind.pop("")
-    stations = runs.stations_of_grid(connection, actor, run_id, grid_id)
+    stations = runs.list_serving_stations(connection, actor, run_id, grid_id)
     return GridAnswer(**dict(rule), kinds=by_kind, stations=tuple(stations))
 
 
@@ -457,7 +457,7 @@ def read_household(
     connection: ConnectionDep, actor: ActorDep, run_id: IdPath, household_id: IdPath
 ) -> runs.Unreached:
     """Tell what a run says of one household, for who may see it."""
-    return runs.answer_of_household(connection, actor, run_id, household_id)
+    return runs.read_household(connection, actor, run_id, household_id)
 
 
 @router.get("/compare", responses=examples.ok(examples.COMPARISON))
@@ -469,7 +469,7 @@ def compare_runs(
     limit: Annotated[int, Query(ge=1, le=100_000, description="So many grids."), WHOLE] = 5000,
 ) -> RunComparisonAnswer:
     """Compare two runs: county, grids, households gained and lost."""
-    found = compare(connection, actor, a, b)
+    found = make_comparison(connection, actor, a, b)
     return RunComparisonAnswer(
         **{
             **vars(found),
@@ -491,7 +491,7 @@ def ask_what_if(
     """Say what the figures would be with stations or roads changed; nothing is stored."""
     MEASURE.require(actor)
     began = time.perf_counter()
-    answer = ask(
+    answer = answer_what_if(
         request.app.state.snapshot,
         connection,
         actor,
@@ -526,7 +526,7 @@ def list_unreached(
     reason: Name = None,
 ) -> Page[runs.Unreached]:
     """List the households that are not covered, the longest way first."""
-    found = runs.unreached(
+    found = runs.list_unreached(
         connection,
         actor,
         run_id,

@@ -22,7 +22,7 @@ from gis_service.api.dependencies import (
     StoreDep,
 )
 from gis_service.api.routing import ServiceRouter
-from gis_service.coverage.areas.service import GROUNDS
+from gis_service.coverage.areas.service import AREA_INPUTS
 from gis_service.coverage.county.parts import COUNTY, ROADS
 from gis_service.messages import Language
 from gis_service.reports import coverage, report_job
@@ -43,7 +43,7 @@ _STANDS_ALONE: Final = (
 def _turn(request: Request) -> AbstractContextManager[None]:
     """Wait without a connection while another request reads the roads or the county."""
     snapshot: Snapshot = request.app.state.snapshot
-    return snapshot.when_free(ROADS, COUNTY, GROUNDS)
+    return snapshot.wait_until_free(ROADS, COUNTY, AREA_INPUTS)
 
 
 @router.get("/coverage", response_class=Response, responses=_FILES)

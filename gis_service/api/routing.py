@@ -61,7 +61,7 @@ def once_made(*parts: SnapshotPart) -> First:
 
     def wait(request: Request, _: dict[str, Any]) -> AbstractContextManager[None]:
         snapshot: Snapshot = request.app.state.snapshot
-        return snapshot.when_free(*parts)
+        return snapshot.wait_until_free(*parts)
 
     return wait
 

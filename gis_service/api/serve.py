@@ -24,7 +24,7 @@ from gis_service.errors import GisError
 from gis_service.grids.compiling import compile_all
 from gis_service.incidents import arrival
 from gis_service.ingest.sandbox import client as apart
-from gis_service.memory import give_back, keep_few_arenas
+from gis_service.memory import keep_few_arenas, release_free
 from gis_service.messages import Language, text
 from gis_service.settings import server_settings
 from gis_service.store.engine import Store
@@ -59,11 +59,11 @@ def warm_up(app: FastAPI) -> threading.Thread:
             app.state.desk.current(SYSTEM, "base")
             with app.state.store.transaction(SYSTEM) as connection:
                 app.state.plans.prepare(connection, "base")
-            give_back()  # what comes next would lie on top of what is free now
+            release_free()  # what comes next would lie on top of what is free now
             _do_apart("gis_service.coverage.compiling")
             with app.state.store.transaction(SYSTEM) as connection:
                 arrival.prepare(app.state.snapshot, connection)
-        give_back()
+        release_free()
 
     thread = threading.Thread(target=make, name="warm-up", daemon=True)
     thread.start()
@@ -87,7 +87,7 @@ def keep_tidy(app: FastAPI) -> threading.Thread:
             app.state.plans.forget_unused()
             now = time.process_time()
             if now - before < _QUIET and now - since > _WORK_S:  # else somebody would wait for it
-                give_back()
+                release_free()
                 since = now
             before = now
 

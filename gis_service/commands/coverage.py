@@ -40,7 +40,7 @@ def coverage_run(
         result: dict[str, Any] = runs.measure(store, SYSTEM, standard, scenario, _progress(as_json))
     result["seconds"] = round(time.monotonic() - began, 1)
     for note, words in zip(
-        result["notes"], run_notes.said(result["notes"], language()), strict=True
+        result["notes"], run_notes.notes_as_text(result["notes"], language()), strict=True
     ):
         note["text"] = words
         say(words)
@@ -54,7 +54,7 @@ def coverage_run(
 @coverage_app.command("standards")
 def coverage_standards(as_json: AsJson = False) -> None:
     """List standards and scenarios in force, each number with its source."""
-    from gis_service.coverage.standards.book import source_in, standard_book
+    from gis_service.coverage.standards.book import standard_book, translate_source
 
     book = standard_book()
     if as_json:
@@ -65,7 +65,7 @@ def coverage_standards(as_json: AsJson = False) -> None:
         name = standard.name if chinese else standard.name_en
         rule = standard.rule.value
         needed = rule if isinstance(rule, str) else f"{rule}/{len(standard.kinds)}"
-        source = source_in(standard.limit_minutes.source, language())
+        source = translate_source(standard.limit_minutes.source, language())
         print(
             f"{code}: {name}; {standard.limit_minutes.value:g} min, {standard.profile}, "
             f"{needed} {', '.join(standard.kinds)} ({source})"
@@ -74,7 +74,8 @@ def coverage_standards(as_json: AsJson = False) -> None:
         name = scenario.name if chinese else scenario.name_en
         print(
             f"{code}: {name}; x {scenario.factor('motor'):g}, on foot x "
-            f"{scenario.factor('foot'):g} ({source_in(scenario.speed_factor.source, language())})"
+            f"{scenario.factor('foot'):g} "
+            f"({translate_source(scenario.speed_factor.source, language())})"
         )
 
 
@@ -87,11 +88,11 @@ def coverage_compare(
 ) -> None:
     """Compare two runs: the county, the grids, households gained and lost."""
     from gis_service.access import SYSTEM
-    from gis_service.coverage.runs.comparing import compare
+    from gis_service.coverage.runs.comparing import make_comparison
     from gis_service.store import open_store
 
     with open_store(database=database_of(region)) as store, store.transaction(SYSTEM) as connection:
-        found = compare(connection, SYSTEM, before, after)
+        found = make_comparison(connection, SYSTEM, before, after)
     if as_json:
         _print(
             {
@@ -135,7 +136,7 @@ def coverage_what_if(
     """Say what the figures would be with stations or roads changed; nothing is stored."""
     from gis_service.access import SYSTEM
     from gis_service.coverage.siting import what_if as room
-    from gis_service.coverage.siting.what_if_answers import ask, measure_now
+    from gis_service.coverage.siting.what_if_answers import answer_what_if, measure_county
     from gis_service.snapshot import Snapshot
     from gis_service.store import open_store
     from gis_service.store.tables import FACILITY_KINDS, ROAD_CLASSES
@@ -165,9 +166,9 @@ def coverage_what_if(
         changes.append(room.AddRoad(line, road_class))
     with open_store(database=database_of(region)) as store, store.transaction(SYSTEM) as connection:
         snapshot = Snapshot()
-        measure_now(snapshot, connection, SYSTEM, standard, scenario)
+        measure_county(snapshot, connection, SYSTEM, standard, scenario)
         began = time.perf_counter()
-        answer = ask(snapshot, connection, SYSTEM, standard, scenario, changes)
+        answer = answer_what_if(snapshot, connection, SYSTEM, standard, scenario, changes)
         seconds = round(time.perf_counter() - began, 4)
     found = answer.what_if
     notes = [text(f"coverage.note_{note}", language()) for _, note in found.notes]

@@ -34,15 +34,15 @@ def coverage_sites(
 ) -> None:
     """Choose the best next sites, with the proven gap and the measured gain of each."""
     from gis_service.access import SYSTEM
-    from gis_service.coverage.siting.sites import SiteRequest, best_sites
-    from gis_service.coverage.siting.what_if_answers import measure_now
+    from gis_service.coverage.siting.sites import SiteRequest, choose_sites
+    from gis_service.coverage.siting.what_if_answers import measure_county
     from gis_service.snapshot import Snapshot
     from gis_service.store import open_store
 
     with open_store(database=database_of(region)) as store, store.transaction(SYSTEM) as connection:
-        measured = measure_now(Snapshot(), connection, SYSTEM, standard, scenario)
+        measured = measure_county(Snapshot(), connection, SYSTEM, standard, scenario)
     wish = SiteRequest(problem, add, target_share, candidates, kind)
-    found = best_sites(measured.prepared, wish)
+    found = choose_sites(measured.prepared, wish)
     if as_json:
         print(json.dumps(asdict(found), ensure_ascii=False))
         return
@@ -66,7 +66,7 @@ def coverage_areas(
 ) -> None:
     """Write bands of minutes that follow the streets."""
     from gis_service.access import SYSTEM
-    from gis_service.coverage.areas.service import AreaService, area_folder
+    from gis_service.coverage.areas.service import AreaService, find_area_folder
     from gis_service.snapshot import Snapshot
     from gis_service.store import open_store
 
@@ -75,7 +75,7 @@ def coverage_areas(
     except ValueError as error:
         raise InputError("coverage.area_limits", place=Place(field="--minutes"), most=12) from error
     with open_store(database=database_of(region)) as store, store.transaction(SYSTEM) as connection:
-        answer = AreaService(Snapshot(), area_folder()).answer_areas(
+        answer = AreaService(Snapshot(), find_area_folder()).answer_bands(
             connection, standard, scenario, limits, facility_id
         )
     output.write_bytes(gzip.decompress(answer()))

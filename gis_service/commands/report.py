@@ -39,7 +39,7 @@ def coverage_report(
 ) -> None:
     """Write the coverage report of a stored run; prints the files' names."""
     from gis_service.access import SYSTEM
-    from gis_service.coverage.areas.service import AreaService, area_folder
+    from gis_service.coverage.areas.service import AreaService, find_area_folder
     from gis_service.reports import coverage
     from gis_service.snapshot import Snapshot
     from gis_service.store import open_store
@@ -49,7 +49,7 @@ def coverage_report(
     chosen = choose_language(wish)
     asked = coverage.ReportOptions(standard, scenario, run, chosen, maker, compare)
     with open_store(database=database) as store, store.transaction(SYSTEM) as connection:
-        areas = AreaService(Snapshot(), area_folder())
+        areas = AreaService(Snapshot(), find_area_folder())
         drawn = any(one != "xlsx" for one in forms)
         report = coverage.read_report(connection, SYSTEM, asked, areas, with_bands=drawn)
     out.mkdir(parents=True, exist_ok=True)

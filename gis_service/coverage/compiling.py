@@ -8,7 +8,7 @@ import pandas as pd
 import shapely
 
 from gis_service.coverage.areas.service_area import Reacher, StreetCells
-from gis_service.coverage.measuring.measurement import ground_for
+from gis_service.coverage.measuring.measurement import prepare_setup
 from gis_service.coverage.network.graph import RoadNetwork
 from gis_service.coverage.standards.book import standard_book
 from gis_service.coverage.travel.routes import Router
@@ -18,7 +18,9 @@ def compile_all() -> None:
     """Route over the streets, and draw what is reached along them, once."""
     book = standard_book()
     standard, nowhere = book.standard("fire-20"), np.empty(0)
-    ground = ground_for(_square(), book, standard, book.scenario("normal"), nowhere, nowhere)
+    ground = prepare_setup(
+        _draw_square(), book, standard, book.scenario("normal"), nowhere, nowhere
+    )
     cells = StreetCells(ground.profiled, book.place)
     lon, lat = np.array([112.901]), np.array([28.7001])
     stations = ground.snapper.snap(lon, lat, book.place.snap_cap_m.value)
@@ -28,7 +30,7 @@ def compile_all() -> None:
     router.minutes_from(router.ways_to(112.905, 28.7001), router.snap(lon, lat), np.zeros(1))
 
 
-def _square() -> RoadNetwork:
+def _draw_square() -> RoadNetwork:
     corners = np.array([(112.90, 28.70), (112.91, 28.70), (112.91, 28.71), (112.90, 28.71)])
     begin, end = np.arange(4), np.roll(np.arange(4), -1)
     nodes = {"node_id": begin, "lon": corners[:, 0], "lat": corners[:, 1]}

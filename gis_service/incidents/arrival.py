@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from gis_service.access import Actor, record, visible
 from gis_service.access.households import address_of, knows_address
-from gis_service.coverage.county.parts import WALKED_METRES, router
+from gis_service.coverage.county.parts import WALKED_METRES, get_router
 from gis_service.coverage.network.graph import FloatArray, Snapped
 from gis_service.coverage.standards.book import Standard, StandardBook, standard_book
 from gis_service.coverage.travel.routes import Router, Ways
@@ -228,7 +228,7 @@ def arrivals(
     for kind, sites in by_kind.items():
         profile, turnout = _manner(book, kind)
         if profile not in ways_by_profile:
-            made = router(snapshot, connection, profile, scenario)
+            made = get_router(snapshot, connection, profile, scenario)
             if made is None:
                 status = "no_roads"
                 kinds[kind] = {"count": len(sites), "arrive": 0}
@@ -276,7 +276,7 @@ def prepare(snapshot: Snapshot, connection: sa.Connection) -> None:
     book = standard_book()
     coming = {one.profile.value for one in book.arrival.comers.values()}
     for profile in sorted(coming | {book.standard(book.arrival.standard.value).profile}):
-        router(snapshot, connection, profile)
+        get_router(snapshot, connection, profile)
 
 
 def _manner(book: StandardBook, kind: str) -> tuple[str, float]:
@@ -497,7 +497,7 @@ class _Reach:
         self._ways: Ways | None = None
         self._by_network = network_m is not None
         if self._by_network:
-            self._router = router(snapshot, connection, WALKED_METRES)
+            self._router = get_router(snapshot, connection, WALKED_METRES)
             self._ways = self._router.ways_to(lon, lat) if self._router else None
 
     def within(self, query: Query) -> tuple[list[NearThing], int]:

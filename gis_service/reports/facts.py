@@ -19,8 +19,14 @@ import sqlalchemy as sa
 from gis_service.access import Actor, visible
 from gis_service.coverage.areas.answers import AreaBand, NamedDistrict
 from gis_service.coverage.areas.service import AreaService
-from gis_service.coverage.measuring.disclosure import NO_PARENT, SMALLEST, Counts, hide, hide_listed
-from gis_service.coverage.measuring.fingerprints import changed
+from gis_service.coverage.measuring.disclosure import (
+    NO_PARENT,
+    SMALLEST,
+    Counts,
+    choose_hidden,
+    choose_hidden_entries,
+)
+from gis_service.coverage.measuring.fingerprints import find_changed_parts
 from gis_service.coverage.measuring.statistics import (
     COUNTY_GRID,
     COUNTY_RANK,
@@ -31,12 +37,12 @@ from gis_service.coverage.measuring.statistics import (
 from gis_service.coverage.runs.runs import (
     Figures,
     Run,
-    blind_spots,
-    figures_by_grid,
+    find_blind_spots,
+    find_latest_run,
     find_run,
-    latest_run,
+    read_figures_by_grid,
 )
-from gis_service.coverage.runs.staleness import stale_because
+from gis_service.coverage.runs.staleness import find_stale_parts
 from gis_service.coverage.standards.book import standard_book
 from gis_service.coverage.travel.travel_time import COVERED, STATUS_NAMES, TOO_FAR
 from gis_service.errors import InputError, NotAllowedError, NotFoundError, Place
@@ -260,7 +266,7 @@ def choose_run(
     """Find the run that a report is about."""
     if run_id is not None:
         return find_run(connection, run_id)
-    found = latest_run(connection, standard, scenario)
+    found = find_latest_run(connection, standard, scenario)
     if found is None:
         raise NotFoundError("reports.not_measured", standard=standard, scenario=scenario)
     return found
@@ -283,7 +289,7 @@ def read_facts(
     grids = _grids(connection, version.effective_day)
     place = county(connection)
     lines, others = _lines(connection, run, levels, grids, place.name)
-    stale = stale_because(areas.snapshot, connection, run, standard_book())
+    stale = find_stale_parts(areas.snapshot, connection, run, standard_book())
     places, small_places = _blind_places(connection, actor, run)
     return Facts(
         county=place.name,
@@ -319,7 +325,7 @@ def _bands(
     if not _is_drawable(run, stale):
         return ()
     limit = float(run.parameters["standard"]["limit_minutes"]["value"])
-    drawn, _ = areas.areas(connection, run.standard, run.scenario, band_limits(limit))
+    drawn, _ = areas.draw_bands(connection, run.standard, run.scenario, band_limits(limit))
     return tuple(one for one in drawn if not one.geometry.is_empty)
 
 
@@ -330,7 +336,7 @@ def _districts(
     first = run.kinds[0]
     if not drives_out or not run.summary["facilities"].get(first) or not _is_drawable(run, stale):
         return ()
-    return tuple(areas.districts(connection, run.standard, run.scenario, first))
+    return tuple(areas.draw_districts(connection, run.standard, run.scenario, first))
 
 
 def _is_drawable(run: Run, stale: Sequence[str]) -> bool:
@@ -359,7 +365,7 @@ def _before(connection: sa.Connection, run: Run, before: Run, county_name: str) 
             for one in lines[RULE]
             if one.rank <= levels[1].rank and one.grid_id != OUTSIDE
         },
-        differs=(*scenario, *changed(*digests)),
+        differs=(*scenario, *find_changed_parts(*digests)),
     )
 
 
@@ -456,7 +462,7 @@ def _stations(connection: sa.Connection, run: Run) -> tuple[StationFacts, ...]:
     told: list[StationFacts] = []
     for kind in run.kinds:
         mine = [one for one in stations if one.kind == kind]
-        masks = hide_listed([one.households or 0 for one in mine])
+        masks = choose_hidden_entries([one.households or 0 for one in mine])
         told += [
             replace(one, households=None) if mask else one
             for one, mask in zip(mine, masks, strict=True)
@@ -468,7 +474,7 @@ def _blind_places(
     connection: sa.Connection, actor: Actor, run: Run
 ) -> tuple[tuple[BlindPlace, ...], int]:
     """Leave out where a few households are alone: their place would be their address."""
-    found = blind_spots(connection, actor, run.run_id)
+    found = find_blind_spots(connection, actor, run.run_id)
     told = tuple(
         BlindPlace(
             name=_once(one.name),
@@ -585,7 +591,7 @@ def _lines(
     def read(kind: str, of: str) -> dict[int, Figures]:
         found: dict[int, Figures] = {}
         for rank in ranks:
-            found |= sorted(figures_by_grid(connection, run.run_id, rank, kind, of).items())
+            found |= sorted(read_figures_by_grid(connection, run.run_id, rank, kind, of).items())
         return found
 
     figures = {(kind, HOUSEHOLDS): read(kind, HOUSEHOLDS) for kind in kinds}
@@ -622,18 +628,20 @@ def _masks(parent: list[int], tables: Mapping[tuple[str, str], Any]) -> dict[Any
     # one: they are hidden where households are, and nowhere else.
     above = np.array(parent)
     kinds = {kind: table for (kind, of), table in tables.items() if of == HOUSEHOLDS}
-    households = hide(Counts(above, kinds), together=_LEFT_OUT)
+    households = choose_hidden(Counts(above, kinds), together=_LEFT_OUT)
     masks = {(kind, HOUSEHOLDS): (households.n, cells) for kind, cells in households.cells.items()}
     for (kind, of), table in tables.items():
         if of in _OF_PERSONS:
             counts = Counts(above, {RULE: table})
-            mask = hide(
+            mask = choose_hidden(
                 counts, with_n=households.n, with_cells=households.cells, together=_LEFT_OUT
             )
             masks[kind, of] = (mask.n, mask.cells[RULE])
         elif of in _BESIDE_HOUSEHOLDS:
             counts = Counts(above, {RULE: table})
-            mask = hide(counts, with_n=households.n, with_cells=households.cells, smallest=1)
+            mask = choose_hidden(
+                counts, with_n=households.n, with_cells=households.cells, smallest=1
+            )
             masks[kind, of] = (mask.n, mask.cells[RULE])
         elif of != HOUSEHOLDS:
             masks[kind, of] = (np.zeros(len(table), dtype=bool), np.zeros(table.shape, dtype=bool))

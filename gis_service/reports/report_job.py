@@ -12,7 +12,7 @@ from tempfile import NamedTemporaryFile
 from typing import Any, Final
 
 from gis_service.access import Actor
-from gis_service.coverage.areas.service import AreaService, area_folder
+from gis_service.coverage.areas.service import AreaService, find_area_folder
 from gis_service.errors import NotFoundError
 from gis_service.jobs import JobState, Progress, work
 from gis_service.settings import service_folder
@@ -63,7 +63,7 @@ def report_as_job(
             connection,
             actor,
             coverage.ReportOptions(**given),
-            AreaService(Snapshot(), area_folder()),
+            AreaService(Snapshot(), find_area_folder()),
             with_bands=form != "xlsx",
         )
     progress(0.4, "reports.step_drawing")

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from gis_service import __version__
 from gis_service.coverage.areas.answers import NamedDistrict
-from gis_service.coverage.standards.book import source_in
+from gis_service.coverage.standards.book import translate_source
 from gis_service.messages import Language, all_texts, text
 from gis_service.reports.facts import CHINA, Facts, FigureLine, LevelFigures
 from gis_service.store.tables import ROAD_CLASSES
@@ -191,7 +191,7 @@ class Writer:
                 for inner, one in value.items():
                     yield from self._setting(inner, one)
                 return
-            source = source_in(str(value.get("source", "")), self.language)
+            source = translate_source(str(value.get("source", "")), self.language)
             value = value["value"]
         label = all_texts(self.language).get(f"reports.set_{name}", name.replace("_", " "))
         plain = value if isinstance(value, (bool, int, float)) else self._said(name, value)
@@ -222,7 +222,7 @@ class Writer:
             (
                 self.road_class(name),
                 float(table[name]["value"]),
-                source_in(str(table[name]["source"]), self.language),
+                translate_source(str(table[name]["source"]), self.language),
             )
             for name in sorted(table, key=_class_of)
         ]
@@ -260,7 +260,7 @@ class Writer:
 
     def limit_source(self, district: NamedDistrict) -> str:
         """Say where the limit of a district comes from, or why none is held against it."""
-        said = [source_in(source, self.language) for source in district.limit_sources]
+        said = [translate_source(source, self.language) for source in district.limit_sources]
         return self.say("list_pause").join(said)
 
     def limits(self) -> list[str]:

@@ -32,8 +32,8 @@ from gis_service.coverage.network.graph import (
 from gis_service.coverage.standards.book import read_standards
 from gis_service.coverage.travel.travel_time import (
     Graph,
-    graph_of,
-    nearest_facility,
+    build_graph,
+    find_nearest_facility,
     nearest_of_nodes,
     reach,
 )
@@ -64,7 +64,7 @@ def run(context: Context) -> list[Row]:
     """
     context.print_versions("scipy", "pandana", "networkx", "igraph", "rustworkx")
     profiled = town(SIDE, np.random.default_rng(5))
-    graph = graph_of(profiled)
+    graph = build_graph(profiled)
     stations = np.random.default_rng(7).choice(graph.node_count, STATIONS, replace=False)
     wanted: list[tuple[str, Callable[[], Iterable[Row]]]] = [
         ("nearest", lambda: nearest_rows(context, profiled, graph, stations)),
@@ -119,7 +119,7 @@ def town(side: int, dice: np.random.Generator) -> ProfileNetwork:
         geometry=np.empty(count, dtype=object),
     )
     book = read_standards()
-    return networks.for_profile(
+    return networks.apply_profile(
         roads, book.profiles["fire_engine"], book.scenarios["normal"], book.place
     )
 
@@ -388,7 +388,7 @@ def growth_row() -> Row:
 def _given(side: int, times: int) -> Side[None, FloatArray]:
     dice = np.random.default_rng(9)
     profiled = town(side, dice)
-    graph = graph_of(profiled)
+    graph = build_graph(profiled)
     edges, households = profiled.network.edge_count, 200_000 * times
 
     def somewhere(count: int) -> Snapped:
@@ -397,7 +397,7 @@ def _given(side: int, times: int) -> Side[None, FloatArray]:
 
     places, stations = somewhere(households), somewhere(STATIONS * times)
     return plain(
-        lambda: nearest_facility(
+        lambda: find_nearest_facility(
             profiled, places, stations, "from_facility", turnout_minutes=1.0,
             off_road_minutes_per_m=0.015, graph=graph,
         ).minutes

@@ -12,11 +12,11 @@ import numpy as np
 import shapely
 
 from gis_service.access import SYSTEM
-from gis_service.coverage.areas.service_area import Band, Reacher, StreetCells, bands
+from gis_service.coverage.areas.service_area import Band, Reacher, StreetCells, draw_bands
 from gis_service.coverage.county.reading import read_county, read_network
-from gis_service.coverage.network.graph import ProfileNetwork, Snapped, Snapper, for_profile
+from gis_service.coverage.network.graph import ProfileNetwork, Snapped, Snapper, apply_profile
 from gis_service.coverage.standards.book import read_standards
-from gis_service.coverage.travel.travel_time import nearest_facility
+from gis_service.coverage.travel.travel_time import find_nearest_facility
 from scripts.benches.context import Context
 from scripts.benches.framework import Limit, Row, compare, plain
 
@@ -62,7 +62,7 @@ def run(context: Context) -> list[Row]:
     with store.transaction(SYSTEM) as connection:
         network = read_network(connection)[1]
         county = read_county(connection, SYSTEM)
-    profiled = for_profile(
+    profiled = apply_profile(
         network, book.profiles["fire_engine"], book.scenario("normal"), book.place
     )
     dice = np.random.default_rng(1)
@@ -76,7 +76,7 @@ def run(context: Context) -> list[Row]:
     reacher = Reacher(profiled, "from_facility", book.place)
 
     def ours() -> list[Band]:
-        return bands(cells, list(enumerate(reacher.each(stations, 1.0, max(LIMITS)))), LIMITS)
+        return draw_bands(cells, list(enumerate(reacher.each(stations, 1.0, max(LIMITS)))), LIMITS)
 
     picked = dice.choice(len(county.household_place), ADDRESSES, replace=False)
     place = county.household_place[picked]
@@ -149,7 +149,7 @@ def _late_or_early(
     points = cells.to_plane(shapely.points(lonlat))
     walked, wrong = cells.rules.off_road_minutes_per_m, 0
     for station in range(len(stations)):
-        minutes = nearest_facility(
+        minutes = find_nearest_facility(
             cells.profiled,
             placed,
             stations.take(np.array([station])),

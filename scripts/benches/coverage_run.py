@@ -20,11 +20,11 @@ from psycopg2.extras import execute_values
 from gis_service.access import SYSTEM
 from gis_service.coverage.county.reading import read_county, read_network
 from gis_service.coverage.measuring.measurement import measure_places
-from gis_service.coverage.measuring.statistics import figures
-from gis_service.coverage.network.graph import RoadNetwork, for_profile
+from gis_service.coverage.measuring.statistics import count_figures
+from gis_service.coverage.network.graph import RoadNetwork, apply_profile
 from gis_service.coverage.runs import runs
 from gis_service.coverage.siting.what_if import MoveStation
-from gis_service.coverage.siting.what_if_answers import ask, measure_now
+from gis_service.coverage.siting.what_if_answers import answer_what_if, measure_county
 from gis_service.coverage.standards.book import Standard, StandardBook, standard_book
 from gis_service.snapshot import Snapshot
 from gis_service.store import Store
@@ -258,7 +258,7 @@ def _load_network(
 ) -> None:
     """Write what the profile may use, in the direction in which the standard is run."""
     name = standard.profile
-    profiled = for_profile(network, book.profiles[name], book.scenario("normal"), book.place)
+    profiled = apply_profile(network, book.profiles[name], book.scenario("normal"), book.place)
     run_on = profiled.reversed() if standard.direction == "to_facility" else profiled
     roads = run_on.network
     cursor.execute(f"DROP TABLE IF EXISTS peer_edge_{name}, peer_door_{name}")
@@ -350,7 +350,7 @@ def ours(given: Given) -> dict[str, pd.DataFrame]:
             places.lon,
             places.lat,
         )
-        answer[code] = figures(
+        answer[code] = count_figures(
             county.hierarchy, places.base_grid, measured.outcomes(), places.weights
         )
     return answer
@@ -511,7 +511,7 @@ def what_if(given: Given) -> Row:
         seconds = []
         with given.store.transaction(SYSTEM) as connection:
             asked = (snapshot, connection, SYSTEM, code, "normal")
-            prepared = measure_now(*asked, given.book).prepared
+            prepared = measure_county(*asked, given.book).prepared
             stations = prepared.facilities
             named = np.flatnonzero(np.isin(stations.kind, prepared.standard.kinds))
             for _ in range(MOVES):
@@ -522,7 +522,7 @@ def what_if(given: Given) -> Row:
                     float(stations.lat[moved] + dice.uniform(-0.03, 0.03)),
                 )
                 began = time.perf_counter()
-                answer = ask(*asked, [change], given.book)
+                answer = answer_what_if(*asked, [change], given.book)
                 seconds.append(time.perf_counter() - began)
         again = measure_places(
             given.network,

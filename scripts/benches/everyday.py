@@ -181,7 +181,7 @@ def _prepared(store: Store) -> County:
         )
         county.grids = {rank: list(ids) for rank, ids in found}
         for standard in STANDARDS:
-            latest = runs.latest_run(connection, standard)
+            latest = runs.find_latest_run(connection, standard)
             assert latest is not None
             county.runs[standard] = latest.run_id
         places = sa.text(

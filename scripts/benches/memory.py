@@ -21,7 +21,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
-from gis_service.coverage.areas.service import usual_limits
+from gis_service.coverage.areas.service import choose_usual_limits
 from gis_service.coverage.runs import runs
 from gis_service.coverage.standards.book import standard_book
 from gis_service.store import Store
@@ -203,7 +203,7 @@ def _walk(store: Store, port: int, context: Context) -> None:
         _ask(client, f"/api/plans/{plan}/propose", {"parent": str(village)})
     context.say(f"bands of {len(STANDARDS)} standards …")
     for standard in STANDARDS:
-        limits = usual_limits(standard_book().standard(standard).limit_minutes.value)
+        limits = choose_usual_limits(standard_book().standard(standard).limit_minutes.value)
         minutes = ",".join(f"{one:g}" for one in limits)
         _ask(client, f"/api/coverage/areas?standard={standard}&minutes={minutes}")
     context.say(f"{WHAT_IFS} times what if …")

@@ -75,8 +75,8 @@ def test_another_process_draws_nothing_again(
 ) -> None:
     with store.transaction(SYSTEM) as connection:
         asked = (connection, "service-15", "normal", [5.0, 10.0, 15.0], clinic)
-        first = AreaService(Snapshot(), tmp_path).answer_areas(*asked)
-        again = AreaService(Snapshot(), tmp_path).answer_areas(*asked)
+        first = AreaService(Snapshot(), tmp_path).answer_bands(*asked)
+        again = AreaService(Snapshot(), tmp_path).answer_bands(*asked)
     drawn = first()  # neither needs the connection any more
     monkeypatch.setattr("gis_service.coverage.areas.service._draw_bands", None)
     assert again() == drawn

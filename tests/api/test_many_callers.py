@@ -16,7 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gis_service.api import create_app
 from gis_service.api.admission import Admission
-from gis_service.coverage.areas.service import GROUNDS
+from gis_service.coverage.areas.service import AREA_INPUTS
 from gis_service.coverage.county.parts import ROADS, ROUTERS
 from gis_service.grids.answers.serving import BOUNDARIES
 from gis_service.grids.answers.tallies import TALLIES
@@ -208,7 +208,7 @@ def test_slow_work_leaves_room_for_quick_questions_and_slow_readers_for_others()
 @pytest.mark.parametrize(
     ("path", "part"),
     [
-        ("/api/coverage/areas?standard=fire-20", GROUNDS),
+        ("/api/coverage/areas?standard=fire-20", AREA_INPUTS),
         ("/api/coverage/districts", ROADS),
         ("/api/arrivals?lon=112.9&lat=28.7", ROUTERS),
         ("/api/locate?lon=112.9&lat=28.7", BOUNDARIES),

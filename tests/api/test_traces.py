@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 from gis_service import jobs
 from gis_service.access import SYSTEM
 from gis_service.coverage.areas.cache import AreaCache
-from gis_service.coverage.areas.service import area_folder
+from gis_service.coverage.areas.service import find_area_folder
 from gis_service.maps.tiles.tiles import LAYERS
 from gis_service.settings import incident_settings, keeping_settings
 from gis_service.store import Store
@@ -88,7 +88,7 @@ def left(store: Store) -> dict[str, int]:
             table.name: connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
             for table in t.metadata.sorted_tables
         }
-    files = [file for file in area_folder().parent.rglob("*") if file.is_file()]
+    files = [file for file in find_area_folder().parent.rglob("*") if file.is_file()]
     return {**rows, "files": len(files)}
 
 
@@ -181,11 +181,11 @@ def test_bands_of_any_minutes_are_drawn_and_only_the_usual_ones_written(
     visitor = as_actor("visitor")
     usual = client.get(path.format("5,10,20"), headers=visitor)
     assert usual.status_code == 200
-    files = {file.name for file in area_folder().iterdir()}
+    files = {file.name for file in find_area_folder().iterdir()}
     assert any(name.endswith(".json.gz") for name in files)
     for minutes in (f"{n}.25,{n}.75" for n in range(3, 8)):
         assert client.get(path.format(minutes), headers=visitor).status_code == 200
-    assert {file.name for file in area_folder().iterdir()} == files
+    assert {file.name for file in find_area_folder().iterdir()} == files
 
 
 def test_kept_areas_hold_no_more_bytes_than_the_setting(

@@ -14,10 +14,10 @@ from gis_service.coverage.network.graph import (
     IntArray,
     ProfileNetwork,
     RoadNetwork,
-    for_profile,
+    apply_profile,
 )
 from gis_service.coverage.standards.book import Direction, read_standards
-from gis_service.coverage.travel.travel_time import graph_of, nearest_of_nodes
+from gis_service.coverage.travel.travel_time import build_graph, nearest_of_nodes
 from gis_service.ingest.osm.reading import read_osm
 from tests.conftest import DatabaseServer
 from tests.coverage.real_roads import futian_network
@@ -63,11 +63,11 @@ def test_every_node_takes_the_same_time(
     request: pytest.FixtureRequest,
 ) -> None:
     network: RoadNetwork = request.getfixturevalue(region)
-    roads = for_profile(network, BOOK.profiles[profile], BOOK.scenario("normal"), BOOK.place)
+    roads = apply_profile(network, BOOK.profiles[profile], BOOK.scenario("normal"), BOOK.place)
     if direction == "to_facility":
         roads = roads.reversed()
     stations = np.random.default_rng(3).choice(network.node_count, STATIONS, replace=False)
-    ours = 60 * nearest_of_nodes(graph_of(roads), stations).minutes
+    ours = 60 * nearest_of_nodes(build_graph(roads), stations).minutes
     theirs = _seconds_by_pgrouting(pgrouting, roads, stations)
     reached = np.isfinite(theirs)
     assert reached.sum() > 1000

@@ -8,7 +8,7 @@ import pytest
 import shapely
 
 from gis_service.coverage.areas.service_area import Reacher, StreetCells
-from gis_service.coverage.network.graph import RoadNetwork, for_profile, snap
+from gis_service.coverage.network.graph import RoadNetwork, apply_profile, snap
 from gis_service.coverage.standards.book import Profile, read_standards
 from gis_service.ingest.osm.reading import read_osm
 from gis_service.rule_files import Sourced
@@ -30,7 +30,7 @@ def test_places_within_and_beyond_a_distance(real_data: Path, row: int, limit_m:
     rules = BOOK.place.model_copy(
         update={"off_road_counts": Sourced[bool](value=False, source="test")}
     )
-    profiled = for_profile(network, profile, BOOK.scenario("normal"), rules)
+    profiled = apply_profile(network, profile, BOOK.scenario("normal"), rules)
     start = snap(profiled, np.array([stated["from"][0]]), np.array([stated["from"][1]]), 500.0)
     reach = Reacher(profiled, "from_facility", rules).together(start, 0.0)
     cells = StreetCells(profiled, rules)

@@ -8,7 +8,7 @@ import shapely
 
 from gis_service.access import SYSTEM
 from gis_service.coverage.areas.answers import AreaBand, NamedDistrict, NamedPiece
-from gis_service.coverage.areas.service import AreaService, usual_limits
+from gis_service.coverage.areas.service import AreaService, choose_usual_limits
 from gis_service.coverage.runs import runs
 from gis_service.maps.page.area_layers import (
     band_colours,
@@ -34,8 +34,8 @@ def test_bands_and_districts_are_those_of_the_page(county: Store, language: Lang
     runs.measure(county, SYSTEM, "fire-20", book=BOOK)
     with county.transaction(SYSTEM) as connection:
         bands, districts = measured_areas(connection, areas, language)
-        drawn, _ = areas.areas(connection, "fire-20", "normal", usual_limits(20.0))
-        found = areas.districts(connection, "fire-20", "normal")
+        drawn, _ = areas.draw_bands(connection, "fire-20", "normal", choose_usual_limits(20.0))
+        found = areas.draw_districts(connection, "fire-20", "normal")
     assert bands.name != districts.name
     ground = shapely.from_geojson(json.dumps(bands.layer.data))
     assert ground.area == pytest.approx(sum(one.geometry.area for one in drawn), rel=0.05)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from gis_service import jobs
 from gis_service.access import SYSTEM
-from gis_service.coverage.measuring.notes import MOST, said
+from gis_service.coverage.measuring.notes import MOST, notes_as_text
 from gis_service.coverage.runs import runs
 from gis_service.coverage.standards.book import read_standards
 from gis_service.errors import InputError
@@ -50,7 +50,7 @@ OUTSIDE = {"in_no_grid"}
 def said_of(run: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
     """The notes of a run in Chinese and English, by sort."""
     found: dict[str, list[tuple[str, str]]] = {}
-    chinese, english = (said(run["notes"], language) for language in LANGUAGES)
+    chinese, english = (notes_as_text(run["notes"], language) for language in LANGUAGES)
     for note, *words in zip(run["notes"], chinese, english, strict=True):
         found.setdefault(note["note"], []).append((words[0], words[1]))
     return found

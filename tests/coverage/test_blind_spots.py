@@ -5,8 +5,8 @@ import pytest
 import shapely
 
 from gis_service.access import SYSTEM
-from gis_service.coverage.measuring.blind_spots import CELL_M, Missed, blind_spots
-from gis_service.coverage.network.places import Standing, gathered
+from gis_service.coverage.measuring.blind_spots import CELL_M, Missed, group_blind_spots
+from gis_service.coverage.network.places import Standing, gather_places
 from gis_service.coverage.runs import runs
 from gis_service.coverage.travel.travel_time import OFF_NETWORK, TOO_FAR, UNREACHABLE
 from gis_service.store import Store
@@ -34,7 +34,7 @@ def missed(*houses: tuple[float, float, int, int, int, float]) -> Missed:
 
 
 def test_near_houses_of_one_village_are_one_place() -> None:
-    spots = blind_spots(
+    spots = group_blind_spots(
         missed(
             (0, 0, 1, 10, TOO_FAR, 25.0),
             (150, 0, 1, 10, TOO_FAR, 27.0),
@@ -59,7 +59,7 @@ def test_an_outline_holds_all_houses_and_shows_no_single_one() -> None:
     dice = np.random.default_rng(3)
     houses = [(*dice.uniform(0, 4000, 2), 1, 10, TOO_FAR, 25.0) for _ in range(400)]
     given = missed(*houses)
-    spots = blind_spots(given, NAMES)
+    spots = group_blind_spots(given, NAMES)
     assert sum(one.households for one in spots) == 400
     outlines = [shapely.geometry.shape(one.geometry) for one in spots]
     points = [shapely.Point(at) for at in zip(given.lon, given.lat, strict=True)]
@@ -71,7 +71,7 @@ def test_an_outline_holds_all_houses_and_shows_no_single_one() -> None:
 
 @pytest.mark.parametrize("gap_m", [CELL_M * 0.9, CELL_M * 3.1])
 def test_nearness_is_a_matter_of_metres(gap_m: float) -> None:
-    spots = blind_spots(
+    spots = group_blind_spots(
         missed((0, 0, 1, 10, TOO_FAR, 25.0), (gap_m, gap_m, 1, 10, TOO_FAR, 25.0)), NAMES
     )
     assert len(spots) == (1 if gap_m < CELL_M else 2)
@@ -81,31 +81,32 @@ def test_without_anybody_missed_there_is_no_place() -> None:
     none = np.zeros(0)
     whole = none.astype(np.int64)
     assert (
-        blind_spots(Missed(none, none, whole.astype(np.int8), none, whole, whole, whole), {}) == []
+        group_blind_spots(Missed(none, none, whole.astype(np.int8), none, whole, whole, whole), {})
+        == []
     )
 
 
 def test_a_runs_blind_spots_are_told_to_who_may_see_them(county: Store) -> None:
     run_id = runs.measure(county, SYSTEM, "fire-20", book=BOOK)["run_id"]
     with county.transaction(SYSTEM) as connection:
-        spots = runs.blind_spots(connection, SYSTEM, run_id)
+        spots = runs.find_blind_spots(connection, SYSTEM, run_id)
         assert {(one.name, one.reason, one.grid_ids) for one in spots} == {
             ("中 西", "unreachable", (WEST,)),
             ("中 东", "off_network", (EAST,)),
             ("中 东", "too_far", (EAST,)),
         }
-        assert len(runs.blind_spots(connection, EAST_OFFICER, run_id)) == 2
-        assert runs.blind_spots(connection, VISITOR, run_id) == []
+        assert len(runs.find_blind_spots(connection, EAST_OFFICER, run_id)) == 2
+        assert runs.find_blind_spots(connection, VISITOR, run_id) == []
 
 
 def test_stations_that_serve_a_grid(county: Store) -> None:
     run_id = runs.measure(county, SYSTEM, "fire-20", book=BOOK)["run_id"]
     with county.transaction(SYSTEM) as connection:
-        (station,) = runs.stations_of_grid(connection, SYSTEM, run_id, WEST)
+        (station,) = runs.list_serving_stations(connection, SYSTEM, run_id, WEST)
         assert (station.kind, station.households) == ("fire_station", 2)
         assert station.median_minutes <= station.worst_minutes
-        assert runs.stations_of_grid(connection, VISITOR, run_id, WEST) == []
-        one = runs.answer_of_household(connection, SYSTEM, run_id, 1)
+        assert runs.list_serving_stations(connection, VISITOR, run_id, WEST) == []
+        one = runs.read_household(connection, SYSTEM, run_id, 1)
         assert (one.status, one.kinds["fire_station"]["facility_id"]) == (
             "covered",
             station.facility_id,
@@ -116,7 +117,7 @@ def test_what_stands_on_one_point_is_one_place() -> None:
     at = np.array([1.0, 1.0, 2.0])
     houses = Standing(at, at, np.array([7, 7, 7]), {"households": np.ones(3, np.int64)})
     shops = Standing(at[1:], at[1:], np.array([8, 7]), {"premises": np.ones(2, np.int64)})
-    places, where = gathered({"a": houses, "b": shops}, ("households", "premises", "hazards"))
+    places, where = gather_places({"a": houses, "b": shops}, ("households", "premises", "hazards"))
     assert places.base_grid.tolist() == [7, 7, 8]
     assert where["a"].tolist() == [0, 0, 1]
     assert where["b"].tolist() == [2, 1]

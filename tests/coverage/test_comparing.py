@@ -5,9 +5,9 @@ import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
 from gis_service.coverage.runs import runs
-from gis_service.coverage.runs.comparing import compare
+from gis_service.coverage.runs.comparing import make_comparison
 from gis_service.coverage.siting.what_if import AddStation, CloseRoad, MoveStation
-from gis_service.coverage.siting.what_if_answers import ask
+from gis_service.coverage.siting.what_if_answers import answer_what_if
 from gis_service.errors import InputError, NotAllowedError
 from gis_service.snapshot import Snapshot
 from gis_service.store import Store
@@ -28,8 +28,8 @@ def test_a_station_in_the_east_gains_the_east(county: Store) -> None:
         open_facility(connection, "fire_station", 20000)
     b = runs.measure(county, SYSTEM, "fire-20", book=BOOK)["run_id"]
     with county.transaction(SYSTEM) as connection:
-        found = compare(connection, SYSTEM, a, b)
-        back = compare(connection, SYSTEM, b, a)
+        found = make_comparison(connection, SYSTEM, a, b)
+        back = make_comparison(connection, SYSTEM, b, a)
     assert (found.gained, found.lost, found.only_in_one) == (1, 0, 0)
     assert (found.comparable, found.differs) == (True, ("facilities",))
     share = pytest.approx(1 / 7)
@@ -46,7 +46,7 @@ def test_who_came_in_between_counts_as_neither(county: Store) -> None:
         connection.execute(sa.delete(t.household).where(t.household.c.household_id == 2))
     b = runs.measure(county, SYSTEM, "fire-20", "night", book=BOOK)["run_id"]
     with county.transaction(SYSTEM) as connection:
-        found = compare(connection, SYSTEM, a, b)
+        found = make_comparison(connection, SYSTEM, a, b)
     assert (found.gained, found.lost, found.only_in_one) == (0, 0, 1)
     assert found.differs == ("scenario", "settings", "households")
     west = next(one for one in found.grids if one.grid_id == WEST)
@@ -58,14 +58,14 @@ def test_two_standards_are_not_compared(county: Store) -> None:
     b = runs.measure(county, SYSTEM, "fire-5", book=BOOK)["run_id"]
     message = r"fire-20.*fire-5.*one standard"
     with county.transaction(SYSTEM) as connection, pytest.raises(InputError, match=message):
-        compare(connection, SYSTEM, a, b)
+        make_comparison(connection, SYSTEM, a, b)
 
 
 @pytest.mark.parametrize("actor", [EAST_OFFICER, VISITOR])
 def test_who_sees_a_part_may_not_compare_the_whole(county: Store, actor: object) -> None:
     run_id = runs.measure(county, SYSTEM, "fire-20", book=BOOK)["run_id"]
     with county.transaction(SYSTEM) as connection, pytest.raises(NotAllowedError):
-        compare(connection, actor, run_id, run_id)  # type: ignore[arg-type]
+        make_comparison(connection, actor, run_id, run_id)  # type: ignore[arg-type]
 
 
 def test_a_what_if_foretells_the_run(county: Store) -> None:
@@ -75,17 +75,21 @@ def test_a_what_if_foretells_the_run(county: Store) -> None:
         station = connection.scalar(sa.select(t.facility.c.facility_id))
         assert station is not None
         move = MoveStation(station, lon, lat)
-        told = ask(snapshot, connection, SYSTEM, "fire-20", "normal", [move], BOOK).what_if
+        told = answer_what_if(
+            snapshot, connection, SYSTEM, "fire-20", "normal", [move], BOOK
+        ).what_if
         connection.execute(
             sa.update(t.facility).values(point=sa.func.ST_SetSRID(sa.func.ST_Point(lon, lat), 4490))
         )
     assert told.before != told.after
     assert told.after == summary(runs.measure(county, SYSTEM, "fire-20", book=BOOK))
     with county.transaction(SYSTEM) as connection:
-        now = ask(snapshot, connection, SYSTEM, "fire-20", "normal", [], BOOK)
+        now = answer_what_if(snapshot, connection, SYSTEM, "fire-20", "normal", [], BOOK)
         assert now.what_if.before == told.after  # it was seen that the store has changed
         close = CloseRoad((2,))
-        closed = ask(snapshot, connection, SYSTEM, "fire-20", "normal", [close], BOOK).what_if
+        closed = answer_what_if(
+            snapshot, connection, SYSTEM, "fire-20", "normal", [close], BOOK
+        ).what_if
         connection.execute(sa.delete(t.road_edge).where(t.road_edge.c.edge_id == 2))
     assert closed.lost > 0
     assert closed.after == summary(runs.measure(county, SYSTEM, "fire-20", book=BOOK))
@@ -94,9 +98,9 @@ def test_a_what_if_foretells_the_run(county: Store) -> None:
 def test_a_what_if_names_the_grids(county: Store) -> None:
     with county.transaction(SYSTEM) as connection:
         add = AddStation("fire_station", *at_m(20000, 0))
-        answer = ask(Snapshot(), connection, SYSTEM, "fire-20", "normal", [add], BOOK)
+        answer = answer_what_if(Snapshot(), connection, SYSTEM, "fire-20", "normal", [add], BOOK)
         with pytest.raises(NotAllowedError):
-            ask(Snapshot(), connection, EAST_OFFICER, "fire-20", "normal", [], BOOK)
+            answer_what_if(Snapshot(), connection, EAST_OFFICER, "fire-20", "normal", [], BOOK)
     assert [(one.name, one.after.covered - one.before.covered) for one in answer.towns] == [
         ("镇", 1)
     ]

@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from gis_service.coverage.measuring.disclosure import NO_PARENT, Counts, Hidden, hide, hide_listed
+from gis_service.coverage.measuring.disclosure import (
+    NO_PARENT,
+    Counts,
+    Hidden,
+    choose_hidden,
+    choose_hidden_entries,
+)
 
 CATEGORIES = 4
 NOT_COVERED = -1
@@ -155,7 +161,7 @@ def small_cells(counts: Counts) -> list[tuple[str, int, int]]:
 @settings(max_examples=40, deadline=None)
 @given(drawn_counts())
 def test_no_hidden_number_can_be_told(counts: Counts) -> None:
-    hidden = hide(counts, together=TOGETHER)
+    hidden = choose_hidden(counts, together=TOGETHER)
     assert all(hidden.cells[key[0]][key[1:]] for key in small_cells(counts))
     assert hidden.n[(counts.n > 0) & (counts.n < 5)].all()
     told = {key: width for key, width in ranges(counts, hidden).items() if width < 1 - 1e-6}
@@ -165,7 +171,7 @@ def test_no_hidden_number_can_be_told(counts: Counts) -> None:
 @settings(max_examples=15, deadline=None)
 @given(drawn_counts(kinds=3))
 def test_kinds_that_share_their_households_do_not_tell_on_each_other(counts: Counts) -> None:
-    hidden = hide(counts, together=TOGETHER)
+    hidden = choose_hidden(counts, together=TOGETHER)
     assert all(hidden.cells[key[0]][key[1:]] for key in small_cells(counts))
     assert min(ranges(counts, hidden).values(), default=1.0) >= 1 - 1e-6
 
@@ -173,9 +179,11 @@ def test_kinds_that_share_their_households_do_not_tell_on_each_other(counts: Cou
 @settings(max_examples=15, deadline=None)
 @given(drawn_counts(), st.integers(2, 4))
 def test_people_are_hidden_where_their_households_are(counts: Counts, each: int) -> None:
-    households = hide(counts)
+    households = choose_hidden(counts)
     people = Counts(counts.parent, {"": counts.kinds[""] * each})
-    hidden = hide(people, with_n=households.n, with_cells=households.cells, together=TOGETHER)
+    hidden = choose_hidden(
+        people, with_n=households.n, with_cells=households.cells, together=TOGETHER
+    )
     wanted = households.cells[""] & (people.kinds[""] > 0)
     assert hidden.cells[""][wanted].all()
     assert min(ranges(people, hidden).values(), default=1.0) >= 1 - 1e-6
@@ -183,7 +191,7 @@ def test_people_are_hidden_where_their_households_are(counts: Counts, each: int)
 
 def test_nothing_is_hidden_where_nothing_is_small() -> None:
     counts = counts_of([[2, 2]], {"": [[80, 20, 0, 0], [90, 9, 0, 6], [50, 0, 0, 0], [7, 8, 0, 0]]})
-    hidden = hide(counts)
+    hidden = choose_hidden(counts)
     assert not hidden.n.any()
     assert not hidden.cells[""].any()
 
@@ -191,7 +199,7 @@ def test_nothing_is_hidden_where_nothing_is_small() -> None:
 def test_a_small_category_takes_two_categories_of_two_siblings_with_it() -> None:
     rows = [[80, 3, 0, 0], [60, 9, 0, 0], [70, 40, 0, 0], [90, 30, 0, 0]]
     counts = counts_of([[2, 2]], {"": rows})
-    hidden = hide(counts)
+    hidden = choose_hidden(counts)
     assert np.argwhere(hidden.cells[""]).tolist() == [[3, 0], [3, 1], [4, 0], [4, 1]]
     assert not hidden.n.any()
 
@@ -199,9 +207,9 @@ def test_a_small_category_takes_two_categories_of_two_siblings_with_it() -> None
 def test_few_that_are_not_covered_are_not_told_by_those_who_are() -> None:
     rows = [[80, 2, 1, 0], [60, 9, 6, 0], [70, 40, 0, 0], [90, 30, 0, 0]]
     counts = counts_of([[2, 2]], {"": rows})
-    apart = hide(counts)
+    apart = choose_hidden(counts)
     assert not apart.cells[""][3, 0]  # 83 less 80 are 3
-    hidden = hide(counts, together=TOGETHER)
+    hidden = choose_hidden(counts, together=TOGETHER)
     assert hidden.cells[""][3, 0]
     assert min(ranges(counts, hidden).values()) >= 1
 
@@ -209,21 +217,21 @@ def test_few_that_are_not_covered_are_not_told_by_those_who_are() -> None:
 def test_a_small_grid_takes_its_smallest_sibling_with_it() -> None:
     rows = [[3, 0, 0, 0], [60, 0, 0, 0], [50, 0, 0, 0], [90, 30, 0, 0]]
     counts = counts_of([[3, 1]], {"": rows})
-    hidden = hide(counts)
+    hidden = choose_hidden(counts)
     assert np.flatnonzero(hidden.n).tolist() == [3, 5]
     assert np.argwhere(hidden.cells[""]).tolist() == [[3, 0], [5, 0]]
 
 
 def test_the_county_hides_its_own_small_category() -> None:
     counts = counts_of([[1]], {"": [[500, 20, 2, 0]]})
-    hidden = hide(counts)
+    hidden = choose_hidden(counts)
     assert hidden.cells[""].all(axis=0).tolist() == [False, False, True, True]
     assert min(ranges(counts, hidden).values()) >= 1
 
 
 def test_a_county_of_three_households_is_hidden_whole() -> None:
     counts = counts_of([[1], [1]], {"": [[2, 0, 0, 0], [0, 1, 0, 0]]})
-    hidden = hide(counts)
+    hidden = choose_hidden(counts)
     assert hidden.n.all()
     assert min(ranges(counts, hidden).values()) >= 1
 
@@ -249,4 +257,4 @@ def test_a_table_that_does_not_add_up_is_refused() -> None:
 def test_a_list_hides_its_small_entries_never_one_alone(
     sizes: list[int], hidden: list[bool]
 ) -> None:
-    assert hide_listed(sizes) == hidden
+    assert choose_hidden_entries(sizes) == hidden

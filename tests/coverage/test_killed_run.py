@@ -132,7 +132,7 @@ def test_a_killed_run_leaves_nothing_and_the_next_worker_does_it(
     assert (number, answers) == (1, len(HOUSEHOLDS))
     assert figures > 0
     with county.transaction(SYSTEM) as connection:
-        run = runs.latest_run(connection, "fire-20")
+        run = runs.find_latest_run(connection, "fire-20")
     assert run is not None
     assert done.result is not None
     assert done.result["run_id"] == run.run_id

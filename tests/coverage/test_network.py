@@ -15,7 +15,7 @@ from gis_service.coverage.network.graph import (
     ProfileNetwork,
     RoadNetwork,
     Snapped,
-    for_profile,
+    apply_profile,
     snap,
 )
 from gis_service.coverage.standards.book import read_standards
@@ -29,7 +29,7 @@ CORNERS = {1: (0.0, 0.0), 2: (1000.0, 0.0), 3: (1000.0, 1000.0), 4: (0.0, 1000.0
 def profiled(
     network: RoadNetwork, profile: str = "fire_engine", scenario: str = "normal"
 ) -> ProfileNetwork:
-    return for_profile(network, BOOK.profiles[profile], BOOK.scenarios[scenario], BOOK.place)
+    return apply_profile(network, BOOK.profiles[profile], BOOK.scenarios[scenario], BOOK.place)
 
 
 def places(*at: tuple[float, float]) -> tuple[FloatArray, FloatArray]:

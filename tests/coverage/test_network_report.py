@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import shapely
 
-from gis_service.coverage.network.graph import RoadNetwork, for_profile
-from gis_service.coverage.runs.network_report import NetworkReport, ReportRules, report
+from gis_service.coverage.network.graph import RoadNetwork, apply_profile
+from gis_service.coverage.runs.network_report import NetworkReport, ReportRules, find_faults
 from gis_service.coverage.standards.book import read_standards
 from tests.coverage.drawn_roads import at_m, drawn
 
@@ -23,9 +23,11 @@ def found(
     water: shapely.Geometry | None = None,
     houses: list[tuple[float, float]] | None = None,
 ) -> NetworkReport:
-    roads = for_profile(network, BOOK.profiles["fire_engine"], BOOK.scenarios["normal"], BOOK.place)
+    roads = apply_profile(
+        network, BOOK.profiles["fire_engine"], BOOK.scenarios["normal"], BOOK.place
+    )
     lonlat = np.array([at_m(*house) for house in houses or []]).reshape(-1, 2)
-    return report(roads, border, water, lonlat[:, 0], lonlat[:, 1], ReportRules())
+    return find_faults(roads, border, water, lonlat[:, 0], lonlat[:, 1], ReportRules())
 
 
 def road(source: int, target: int, **how: Any) -> dict[str, Any]:

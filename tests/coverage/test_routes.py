@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gis_service.coverage.measuring.measurement import Facilities, measure_places
-from gis_service.coverage.network.graph import RoadNetwork, for_profile
+from gis_service.coverage.network.graph import RoadNetwork, apply_profile
 from gis_service.coverage.standards.book import StandardBook, standard_book
 from gis_service.coverage.travel.routes import Router, Search
-from gis_service.coverage.travel.travel_time import graph_of, nearest_of_nodes
+from gis_service.coverage.travel.travel_time import build_graph, nearest_of_nodes
 from gis_service.geodesy import length_m
 from tests.coverage.drawn_roads import at_m, drawn, independent_minutes, minutes_of
 
@@ -29,7 +29,7 @@ BOOK = small_pieces()
 
 def router_of(network: RoadNetwork) -> Router:
     profile, scenario = BOOK.profiles["fire_engine"], BOOK.scenario("normal")
-    return Router(for_profile(network, profile, scenario, BOOK.place), BOOK.place)
+    return Router(apply_profile(network, profile, scenario, BOOK.place), BOOK.place)
 
 
 @st.composite
@@ -134,7 +134,7 @@ def test_a_search_goes_no_farther_than_it_is_asked_and_then_on() -> None:
     length = 400
     street = [{"source_node": at, "target_node": at + 1} for at in range(length)]
     router = router_of(drawn({at: (at * 50.0, 0.0) for at in range(length + 1)}, street))
-    graph = graph_of(router.profiled)
+    graph = build_graph(router.profiled)
     search = Search(graph, {0: 0.0}, (float(graph.minutes.mean()), 8))
     whole = nearest_of_nodes(graph, np.array([0])).minutes
     assert search.minutes_at(np.array([3])) == whole[3]

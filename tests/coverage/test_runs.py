@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from gis_service import jobs, main_job
 from gis_service.access import SYSTEM, Actor
-from gis_service.coverage.measuring.statistics import figures
+from gis_service.coverage.measuring.statistics import count_figures
 from gis_service.coverage.runs import runs
 from gis_service.coverage.travel.travel_time import STATUS_NAMES
 from gis_service.errors import InputError, NotAllowedError, NotFoundError
@@ -86,9 +86,9 @@ def test_minutes_are_turnout_and_road_and_the_way_off_it(county: Store) -> None:
 def test_figures_by_level_add_up_and_the_outside_counts_in_the_county(county: Store) -> None:
     run = runs.measure(county, SYSTEM, "fire-20", book=BOOK)
     with county.transaction(SYSTEM) as connection:
-        by_rank = [runs.figures_by_grid(connection, run["run_id"], rank) for rank in range(4)]
-        of_town = runs.figures_of_grid(connection, 1, TOWN)
-        of_county = runs.county_figures(connection)
+        by_rank = [runs.read_figures_by_grid(connection, run["run_id"], rank) for rank in range(4)]
+        of_town = runs.read_grid_figures(connection, 1, TOWN)
+        of_county = runs.read_county_figures(connection)
     assert {grid_id: counts(one) for grid_id, one in by_rank[3].items()} == {
         WEST: [3, 2, 0, 1, 0],
         EAST: [3, 1, 1, 0, 1],
@@ -133,7 +133,7 @@ def test_without_roads_everybody_is_off_the_network_and_the_run_stands(county: S
     assert (run["share"], run["status"]) == (0.0, "no_roads")
     assert counts(run) == [7, 0, 0, 0, 7]
     with county.transaction(SYSTEM) as connection:
-        latest = runs.latest_run(connection, "fire-20")
+        latest = runs.find_latest_run(connection, "fire-20")
     assert latest is not None
     assert latest.network_id is None
 
@@ -159,7 +159,7 @@ def test_a_run_that_breaks_off_leaves_nothing(county: Store) -> None:
     with pytest.raises(KeyboardInterrupt):
         runs.measure(county, SYSTEM, "fire-20", progress=stop, book=BOOK)
     with county.transaction(SYSTEM) as connection:
-        assert runs.latest_run(connection, "fire-20") is None
+        assert runs.find_latest_run(connection, "fire-20") is None
         assert not connection.scalar(sa.select(sa.func.count()).select_from(t.coverage_household))
 
 
@@ -177,7 +177,7 @@ def test_a_run_is_work_for_the_queue(county: Store) -> None:
     jobs.perform(county, job_id)
     with county.transaction(SYSTEM) as connection:
         state = jobs.find(connection, job_id)
-        latest = runs.latest_run(connection, "fire-20")
+        latest = runs.find_latest_run(connection, "fire-20")
     assert latest is not None
     assert state.status == "done"
     assert state.result is not None
@@ -195,7 +195,7 @@ def test_work_without_its_arguments_is_refused(county: Store, arguments: dict[st
 def test_the_unreached_are_listed_with_the_reason(county: Store) -> None:
     run_id = runs.measure(county, SYSTEM, "fire-20", book=BOOK)["run_id"]
     with county.transaction(SYSTEM) as connection:
-        rows, total = runs.unreached(connection, SYSTEM, run_id)
+        rows, total = runs.list_unreached(connection, SYSTEM, run_id)
         assert total == 3
         assert [(row.household_id, row.status) for row in rows] == [
             (5, "unreachable"),
@@ -206,23 +206,23 @@ def test_the_unreached_are_listed_with_the_reason(county: Store) -> None:
         assert rows[2].kinds["fire_station"]["status"] == "too_far"
         assert rows[0].minutes is None
 
-        within, total = runs.unreached(connection, SYSTEM, run_id, grid_id=MIDDLE, limit=1)
+        within, total = runs.list_unreached(connection, SYSTEM, run_id, grid_id=MIDDLE, limit=1)
         assert (len(within), total) == (1, 3)
-        west, _ = runs.unreached(connection, SYSTEM, run_id, grid_id=WEST)
+        west, _ = runs.list_unreached(connection, SYSTEM, run_id, grid_id=WEST)
         assert [row.household_id for row in west] == [5]
-        late, _ = runs.unreached(connection, SYSTEM, run_id, reason="too_far")
+        late, _ = runs.list_unreached(connection, SYSTEM, run_id, reason="too_far")
         assert [row.household_id for row in late] == [4]
         with pytest.raises(InputError):
-            runs.unreached(connection, SYSTEM, run_id, reason="covered")
+            runs.list_unreached(connection, SYSTEM, run_id, reason="covered")
 
 
 def test_who_answers_for_the_east_sees_the_unreached_of_the_east(county: Store) -> None:
     run_id = runs.measure(county, SYSTEM, "fire-20", book=BOOK)["run_id"]
     with county.transaction(EAST_OFFICER) as connection:
-        rows, total = runs.unreached(connection, EAST_OFFICER, run_id)
+        rows, total = runs.list_unreached(connection, EAST_OFFICER, run_id)
         assert ([row.household_id for row in rows], total) == ([6, 4], 2)
     with county.transaction(VISITOR) as connection:
-        assert runs.unreached(connection, VISITOR, run_id) == ([], 0)
+        assert runs.list_unreached(connection, VISITOR, run_id) == ([], 0)
 
 
 def test_the_fingerprint_tells_what_the_figures_depend_on(county: Store) -> None:
@@ -235,7 +235,7 @@ def test_the_fingerprint_tells_what_the_figures_depend_on(county: Store) -> None
     assert moved["fingerprint"] != first["fingerprint"]
     assert moved["covered"] == first["covered"] + 1
     with county.transaction(SYSTEM) as connection:
-        latest = runs.latest_run(connection, "fire-20")
+        latest = runs.find_latest_run(connection, "fire-20")
         listed, total = runs.list_runs(connection, "fire-20", limit=2)
     assert latest is not None
     assert latest.run_id == moved["run_id"]
@@ -268,9 +268,9 @@ def test_what_is_not_there_is_said(county: Store) -> None:
     with pytest.raises(NotFoundError):
         runs.measure(county, SYSTEM, "fire-20", "monsoon", book=BOOK)
     with county.transaction(SYSTEM) as connection:
-        assert runs.county_figures(connection) == {}
+        assert runs.read_county_figures(connection) == {}
         with pytest.raises(NotFoundError):
-            runs.figures_by_grid(connection, 999, 1)
+            runs.read_figures_by_grid(connection, 999, 1)
 
 
 def test_the_run_is_written_into_the_record(county: Store) -> None:
@@ -303,11 +303,11 @@ def test_figures_of_everything_add_up_at_every_level(county: Store) -> None:
     with county.transaction(SYSTEM) as connection:
         run = runs.find_run(connection, run_id)
         for of, numbers in expected.items():
-            (whole,) = runs.figures_of(connection, run, 0, of)
+            (whole,) = runs.read_named_figures(connection, run, 0, of)
             assert counts(whole) == numbers, of
             assert (whole.of, whole.name) == (of, "")
             for rank in (1, 2, 3):
-                rows = runs.figures_of(connection, run, rank, of)
+                rows = runs.read_named_figures(connection, run, rank, of)
                 assert len(rows) == (2 if rank == 3 else 1)
                 for row in rows:
                     assert sum(counts(row)[1:]) == row.n
@@ -316,9 +316,9 @@ def test_figures_of_everything_add_up_at_every_level(county: Store) -> None:
         told = run.summary["others"]["people"]
         assert counts(told) == counts(told["kinds"]["fire_station"]) == expected["people"]
         with pytest.raises(InputError):
-            runs.figures_of(connection, run, 1, "dogs")
+            runs.read_named_figures(connection, run, 1, "dogs")
         with pytest.raises(NotFoundError):
-            runs.figures_of(connection, run, 1, "people", "clinic")
+            runs.read_named_figures(connection, run, 1, "people", "clinic")
 
 
 def furnish(connection: sa.Connection) -> None:
@@ -364,13 +364,13 @@ def test_a_cancelled_run_leaves_nothing(county: Store, monkeypatch: pytest.Monke
 
     def count_and_be_cancelled(*given: Any) -> Any:
         jobs.cancel(county, SYSTEM, job_id)
-        return figures(*given)
+        return count_figures(*given)
 
-    monkeypatch.setattr(runs, "figures", count_and_be_cancelled)
+    monkeypatch.setattr(runs, "count_figures", count_and_be_cancelled)
     jobs.perform(county, job_id)
     with county.transaction(SYSTEM) as connection:
         assert jobs.find(connection, job_id).status == "cancelled"
-        assert runs.latest_run(connection, "fire-20") is None
+        assert runs.find_latest_run(connection, "fire-20") is None
         for table in (t.coverage_household, t.coverage_figure):
             assert not connection.scalar(sa.select(sa.func.count()).select_from(table))
 
@@ -385,7 +385,7 @@ def test_a_run_whose_worker_died_is_done_by_the_next_one(
     monkeypatch.undo()
     with county.transaction(SYSTEM) as connection:
         assert jobs.find(connection, job_id).status == "running"
-        assert runs.latest_run(connection, "fire-20") is None
+        assert runs.find_latest_run(connection, "fire-20") is None
     jobs.perform(county, job_id)
     with county.transaction(SYSTEM) as connection:
         assert jobs.find(connection, job_id).status == "done"

@@ -9,18 +9,18 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
 from gis_service.coverage.areas import service_area
-from gis_service.coverage.areas.districts import Barrier, districts
+from gis_service.coverage.areas.districts import Barrier, divide_into_districts
 from gis_service.coverage.areas.service_area import (
     NOBODY,
     Reacher,
     StreetCells,
-    bands,
-    generalised,
-    valid_ground,
+    draw_bands,
+    generalise,
+    make_valid_area,
 )
-from gis_service.coverage.network.graph import ProfileNetwork, Snapped, for_profile, snap
+from gis_service.coverage.network.graph import ProfileNetwork, Snapped, apply_profile, snap
 from gis_service.coverage.standards.book import read_standards
-from gis_service.coverage.travel.travel_time import nearest_facility
+from gis_service.coverage.travel.travel_time import find_nearest_facility
 from tests.coverage.drawn_roads import at_m, drawn
 
 BOOK = read_standards()
@@ -53,7 +53,7 @@ def town() -> ProfileNetwork:
         if other in nodes and (other % SIDE or other - node > 1) and dice.random() < 0.85
     ]
     network = drawn(nodes, edges)
-    return for_profile(network, BOOK.profiles["fire_engine"], BOOK.scenario("normal"), RULES)
+    return apply_profile(network, BOOK.profiles["fire_engine"], BOOK.scenario("normal"), RULES)
 
 
 @pytest.fixture(scope="module")
@@ -80,10 +80,10 @@ def test_none_inside_is_late_and_none_outside_early(
     points = cells.to_plane(shapely.points(houses))
     reacher = Reacher(town, "from_facility", RULES)
     reaches = list(enumerate(reacher.each(stations, 1.0, max(LIMITS))))
-    drawn_bands = bands(cells, [*reaches], LIMITS)
+    drawn_bands = draw_bands(cells, [*reaches], LIMITS)
     wrong = judged = 0
     for station in range(len(stations)):
-        minutes = nearest_facility(
+        minutes = find_nearest_facility(
             town,
             placed,
             stations.take(np.array([station])),
@@ -107,7 +107,7 @@ def test_bands_of_one_station_do_not_overlap_and_holes_are_kept(
     town: ProfileNetwork, cells: StreetCells, stations: Snapped
 ) -> None:
     reach = Reacher(town, "from_facility", RULES).together(stations, 1.0)
-    first, second, third = (one.geometry for one in bands(cells, [(None, reach)], LIMITS))
+    first, second, third = (one.geometry for one in draw_bands(cells, [(None, reach)], LIMITS))
     minutes = cells.minutes(reach)
     whole = cells.area(minutes, None, LIMITS[-1])
     assert first.area + second.area + third.area == pytest.approx(whole.area, rel=1e-6)
@@ -120,7 +120,7 @@ def test_nothing_is_drawn_where_no_street_leads() -> None:
         {1: (0, 0), 2: (2000, 0), 3: (0, 300), 4: (2000, 300)},
         [{"source_node": 1, "target_node": 2}, {"source_node": 3, "target_node": 4}],
     )
-    profiled = for_profile(island, BOOK.profiles["fire_engine"], BOOK.scenario("normal"), RULES)
+    profiled = apply_profile(island, BOOK.profiles["fire_engine"], BOOK.scenario("normal"), RULES)
     cells = StreetCells(profiled, RULES)
     lon, lat = at_m(1000, 0)
     station = snap(profiled, np.array([lon]), np.array([lat]), 500.0)
@@ -141,7 +141,9 @@ def test_districts_tile_the_county_and_tell_what_they_cross(
         shapely.get_coordinates(cells.to_plane(shapely.points([at_m(-900, 1), at_m(5000, 1)])))
     )
     river = Barrier("river", "芷水", across.buffer(20))
-    found = districts(cells, cells.owner(reach), places, county, [river], BOOK.districts)
+    found = divide_into_districts(
+        cells, cells.owner(reach), places, county, [river], BOOK.districts
+    )
     assert sum(one.area_km2 for one in found) == pytest.approx(county.area / 1e6, rel=1e-9)
     crossed = {one.station: [c.name for c in one.crosses] for one in found if one.crosses}
     assert crossed == {1: ["芷水"]}
@@ -178,8 +180,8 @@ def drawn_from(rings: list[np.ndarray]) -> tuple[shapely.MultiPolygon, shapely.M
     area = np.array([shapely.Polygon(one).area * (1 if _turns_left(one) else -1) for one in rings])
     of_band = np.zeros(len(area), dtype=np.int64)
     return (
-        service_area._nested(x, y, ring, area, of_band, 0),
-        service_area._untangled(x, y, ring, area, of_band, 0),
+        service_area._nest_rings(x, y, ring, area, of_band, 0),
+        service_area._untangle_rings(x, y, ring, area, of_band, 0),
     )
 
 
@@ -212,9 +214,9 @@ def test_bands_are_nested_as_geos_nests_them(
     cells: StreetCells, town: ProfileNetwork, stations: Snapped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reaches = list(enumerate(Reacher(town, "from_facility", RULES).each(stations, 1.0, 9.0)))
-    quick = bands(cells, reaches, LIMITS)
-    monkeypatch.setattr(service_area, "_nested", service_area._untangled)
-    slow = bands(cells, reaches, LIMITS)
+    quick = draw_bands(cells, reaches, LIMITS)
+    monkeypatch.setattr(service_area, "_nest_rings", service_area._untangle_rings)
+    slow = draw_bands(cells, reaches, LIMITS)
     assert sum(len(part.interiors) for band in quick for part in band.geometry.geoms) > 3
     for one, other in zip(quick, slow, strict=True):
         assert shapely.is_valid(one.geometry)
@@ -343,9 +345,9 @@ def _united(cells: StreetCells, minutes: np.ndarray, limit: float) -> shapely.Ge
 def test_ground_is_valid_before_anything_is_done_with_it(
     drawn: list[shapely.Polygon], area: float
 ) -> None:
-    ground = valid_ground(shapely.MultiPolygon(drawn))
+    ground = make_valid_area(shapely.MultiPolygon(drawn))
     assert ground.is_valid
     assert ground.area == pytest.approx(area)
-    light, _ = generalised([shapely.MultiPolygon(drawn)], 0.01)
+    light, _ = generalise([shapely.MultiPolygon(drawn)], 0.01)
     assert light[0].is_valid
     assert light[0].area == pytest.approx(area, rel=0.01)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from gis_service.access import SYSTEM
-from gis_service.coverage.siting.sites import SiteRequest, Sites, best_sites
-from gis_service.coverage.siting.what_if import AddStation, Prepared, what_if
-from gis_service.coverage.siting.what_if_answers import measure_now
+from gis_service.coverage.siting.sites import SiteRequest, Sites, choose_sites
+from gis_service.coverage.siting.what_if import AddStation, Prepared, measure_changes
+from gis_service.coverage.siting.what_if_answers import measure_county
 from gis_service.errors import InputError
 from gis_service.snapshot import Snapshot
 from gis_service.store import Store
@@ -22,13 +22,17 @@ NODE_PLACES = [at_m(*place) for place in NODES.values()]
 @pytest.fixture
 def prepared(county: Store) -> Prepared:
     with county.transaction(SYSTEM) as connection:
-        return measure_now(Snapshot(), connection, SYSTEM, "fire-20", "normal", BOOK).prepared
+        return measure_county(Snapshot(), connection, SYSTEM, "fire-20", "normal", BOOK).prepared
 
 
 def tried(prepared: Prepared, number: int, good: Callable[[dict[str, Any]], Any]) -> Any:
     """The best figure of any choice of so many nodes, each choice measured."""
     return max(
-        good(what_if(prepared, [AddStation("fire_station", lon, lat) for lon, lat in chosen]).after)
+        good(
+            measure_changes(
+                prepared, [AddStation("fire_station", lon, lat) for lon, lat in chosen]
+            ).after
+        )
         for chosen in combinations(NODE_PLACES, number)
     )
 
@@ -40,7 +44,7 @@ def reached(figures: dict[str, Any]) -> tuple[int, float]:
 
 @pytest.mark.parametrize("add", [1, 2])
 def test_most_are_covered(prepared: Prepared, add: int) -> None:
-    found = best_sites(prepared, SiteRequest("max_cover", add))
+    found = choose_sites(prepared, SiteRequest("max_cover", add))
     assert found.optimum_proved
     assert found.gap == 0.0
     assert len(found.sites) == add
@@ -52,7 +56,7 @@ def test_most_are_covered(prepared: Prepared, add: int) -> None:
 
 
 def test_the_longest_time_is_the_shortest_possible(prepared: Prepared) -> None:
-    found = best_sites(prepared, SiteRequest("p_centre", 1))
+    found = choose_sites(prepared, SiteRequest("p_centre", 1))
     assert found.optimum_proved
     assert found.aggregated
     assert reached(found.after) == pytest.approx(tried(prepared, 1, reached), abs=1e-6)
@@ -70,11 +74,11 @@ def test_the_fewest_sites_reach_a_share(prepared: Prepared) -> None:
 
 
 def _set_cover(prepared: Prepared, share: float) -> Sites:
-    return best_sites(prepared, SiteRequest("set_cover", target_share=share))
+    return choose_sites(prepared, SiteRequest("set_cover", target_share=share))
 
 
 def test_the_sum_of_times_falls_most(prepared: Prepared) -> None:
-    found = best_sites(prepared, SiteRequest("p_median", 1))
+    found = choose_sites(prepared, SiteRequest("p_median", 1))
     assert found.optimum_proved
     assert found.bound == pytest.approx(found.objective)
     assert (found.sites[0].lon, found.sites[0].lat) in [pytest.approx(one) for one in NODE_PLACES]
@@ -82,7 +86,7 @@ def test_the_sum_of_times_falls_most(prepared: Prepared) -> None:
 
 def test_only_drawn_places_are_looked_at(prepared: Prepared) -> None:
     places = (at_m(12000, 10), at_m(300, 10))
-    found = best_sites(prepared, SiteRequest("max_cover", 1, candidates="places", places=places))
+    found = choose_sites(prepared, SiteRequest("max_cover", 1, candidates="places", places=places))
     assert found.candidates == 2
     assert (found.sites[0].lon, found.sites[0].lat) == pytest.approx(places[0])
 
@@ -102,5 +106,5 @@ def test_only_drawn_places_are_looked_at(prepared: Prepared) -> None:
 )
 def test_what_cannot_be_is_said(prepared: Prepared, wish: SiteRequest, key: str) -> None:
     with pytest.raises(InputError) as caught:
-        best_sites(prepared, wish)
+        choose_sites(prepared, wish)
     assert caught.value.key == key

@@ -7,9 +7,9 @@ import sqlalchemy as sa
 
 from gis_service import jobs
 from gis_service.access import SYSTEM
-from gis_service.coverage.runs.staleness import stale_because
+from gis_service.coverage.runs.staleness import find_stale_parts
 from gis_service.coverage.siting import job as sites_job
-from gis_service.coverage.siting.sites import best_sites
+from gis_service.coverage.siting.sites import choose_sites
 from gis_service.coverage.standards.book import standard_book
 from gis_service.messages import LANGUAGES, text
 from gis_service.snapshot import Snapshot
@@ -33,7 +33,7 @@ def state(store: Store, job_id: int) -> jobs.JobState:
 def because(store: Store, job: jobs.JobState) -> tuple[str, ...]:
     with store.transaction(SYSTEM) as connection:
         answered = sites_job.AnsweredSites.of(job)
-        return stale_because(Snapshot(), connection, answered, standard_book())
+        return find_stale_parts(Snapshot(), connection, answered, standard_book())
 
 
 def test_the_answer_is_kept_and_says_when_it_is_stale(county: Store) -> None:
@@ -55,7 +55,7 @@ def test_the_answer_is_kept_and_says_when_it_is_stale(county: Store) -> None:
 def test_the_same_question_is_answered_once(county: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     first = asked(county)
     jobs.perform(county, first)
-    monkeypatch.setattr(sites_job, "best_sites", _fail)
+    monkeypatch.setattr(sites_job, "choose_sites", _fail)
     again = asked(county)
     jobs.perform(county, again)
     assert state(county, again).result == state(county, first).result
@@ -84,11 +84,11 @@ def test_a_cancelled_search_leaves_nothing(county: Store, monkeypatch: pytest.Mo
     job_id = asked(county)
 
     def choose_and_be_cancelled(*given: Any) -> Any:
-        found = best_sites(*given)
+        found = choose_sites(*given)
         jobs.cancel(county, SYSTEM, job_id)
         return found
 
-    monkeypatch.setattr(sites_job, "best_sites", choose_and_be_cancelled)
+    monkeypatch.setattr(sites_job, "choose_sites", choose_and_be_cancelled)
     jobs.perform(county, job_id)
     assert (state(county, job_id).status, state(county, job_id).result) == ("cancelled", None)
 
@@ -97,7 +97,7 @@ def test_a_search_whose_worker_died_is_done_by_the_next_one(
     county: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = asked(county)
-    monkeypatch.setattr(sites_job, "best_sites", _die)
+    monkeypatch.setattr(sites_job, "choose_sites", _die)
     with pytest.raises(KeyboardInterrupt):
         jobs.perform(county, job_id)
     monkeypatch.undo()

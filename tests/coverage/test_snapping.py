@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import shapely
 
-from gis_service.coverage.network.snapping import index_lines, nearest_lines
+from gis_service.coverage.network.snapping import find_nearest_lines, index_lines
 
 TIE_M = 1e-6
 
@@ -31,7 +31,7 @@ def test_it_finds_what_shapely_finds(seed: int, cap_m: float) -> None:
     points[20:40] = [line.coords[0] for line in lines[:20]]
     x, y = shapely.get_coordinates(lines).T.copy()
     index = index_lines(x, y, np.array([len(line.coords) for line in lines], dtype=np.int64))
-    line, metres, fraction = nearest_lines(
+    line, metres, fraction = find_nearest_lines(
         index, points[:, 0].copy(), points[:, 1].copy(), cap_m, TIE_M
     )
     for at, point in enumerate([shapely.Point(one) for one in points]):
@@ -47,7 +47,7 @@ def test_it_finds_what_shapely_finds(seed: int, cap_m: float) -> None:
 
 def test_a_point_that_is_none_meets_nothing() -> None:
     index = index_lines(np.array([0.0, 10.0]), np.array([0.0, 0.0]), np.array([2]))
-    line, metres, _ = nearest_lines(
+    line, metres, _ = find_nearest_lines(
         index, np.array([np.nan, np.inf, 5.0]), np.array([0.0, 0.0, 3.0]), 50.0, TIE_M
     )
     assert line.tolist() == [-1, -1, 0]
@@ -56,5 +56,7 @@ def test_a_point_that_is_none_meets_nothing() -> None:
 
 def test_a_line_of_no_length_is_a_point() -> None:
     index = index_lines(np.array([1.0, 1.0]), np.array([2.0, 2.0]), np.array([2]))
-    line, metres, fraction = nearest_lines(index, np.array([1.0]), np.array([5.0]), 50.0, TIE_M)
+    line, metres, fraction = find_nearest_lines(
+        index, np.array([1.0]), np.array([5.0]), 50.0, TIE_M
+    )
     assert (line[0], metres[0], fraction[0]) == (0, 3.0, 0.0)

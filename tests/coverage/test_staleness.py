@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
 from gis_service.coverage.runs import runs, staleness
-from gis_service.coverage.runs.staleness import stale_because
+from gis_service.coverage.runs.staleness import find_stale_parts
 from gis_service.rule_files import Sourced
 from gis_service.snapshot import Snapshot
 from gis_service.store import Store
@@ -17,7 +17,7 @@ from tests.coverage.drawn_county import BOOK, EAST, open_facility, point
 def because(store: Store, run_id: int, snapshot: Snapshot | None = None) -> tuple[str, ...]:
     with store.transaction(SYSTEM) as connection:
         run = runs.find_run(connection, run_id)
-        return stale_because(snapshot or Snapshot(), connection, run, BOOK)
+        return find_stale_parts(snapshot or Snapshot(), connection, run, BOOK)
 
 
 def test_a_fresh_run_is_not_stale(county: Store) -> None:
@@ -86,7 +86,7 @@ def test_another_number_and_another_release_make_it_stale(
     none = BOOK.model_copy(update={"standards": without})
     with county.transaction(SYSTEM) as connection:
         run = runs.find_run(connection, run_id)
-        assert stale_because(Snapshot(), connection, run, other) == ("settings",)
-        assert stale_because(Snapshot(), connection, run, none) == ("settings",)
+        assert find_stale_parts(Snapshot(), connection, run, other) == ("settings",)
+        assert find_stale_parts(Snapshot(), connection, run, none) == ("settings",)
     monkeypatch.setattr(staleness, "__version__", "99.0")
     assert because(county, run_id) == ("software",)

@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 
-from gis_service.coverage.standards.book import DEFAULTS, StandardBook, read_standards, source_in
+from gis_service.coverage.standards.book import (
+    DEFAULTS,
+    StandardBook,
+    read_standards,
+    translate_source,
+)
 from gis_service.errors import InputError, NotFoundError
 from gis_service.store.tables import FACILITY_KINDS, ROAD_CLASSES
 
@@ -161,7 +166,10 @@ def test_every_source_of_the_product_is_said_in_chinese() -> None:
     look(tomllib.loads(DEFAULTS.read_text("utf-8")))
     assert len(said) > 50
     for source in said:
-        assert source_in(source, "en") == source
-        assert re.search("[一-鿿]", source_in(source, "zh-CN")), source
-        assert not re.search("[a-z]{4}", source_in(source, "zh-CN")), source
-    assert source_in("the county's decision of 2025", "zh-CN") == "the county's decision of 2025"
+        assert translate_source(source, "en") == source
+        assert re.search("[一-鿿]", translate_source(source, "zh-CN")), source
+        assert not re.search("[a-z]{4}", translate_source(source, "zh-CN")), source
+    assert (
+        translate_source("the county's decision of 2025", "zh-CN")
+        == "the county's decision of 2025"
+    )

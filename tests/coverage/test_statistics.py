@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gis_service.coverage.measuring.statistics import NO_GRID, RULE, Hierarchy, KindOutcome, figures
+from gis_service.coverage.measuring.statistics import (
+    NO_GRID,
+    RULE,
+    Hierarchy,
+    KindOutcome,
+    count_figures,
+)
 from gis_service.coverage.travel.travel_time import (
     COVERED,
     OFF_NETWORK,
@@ -31,7 +37,7 @@ def outcome(
 
 
 def test_a_household_counts_in_its_grid_and_in_each_grid_above() -> None:
-    table = figures(
+    table = count_figures(
         TOWN,
         np.array([100, 101, 101, 102, NO_GRID]),
         [
@@ -53,7 +59,7 @@ def test_a_household_counts_in_its_grid_and_in_each_grid_above() -> None:
 
 
 def test_minutes_are_of_those_who_are_reached_at_all() -> None:
-    table = figures(
+    table = count_figures(
         TOWN,
         np.array([101, 101, 101, 102]),
         [outcome([COVERED, COVERED, UNREACHABLE, UNREACHABLE], [2.0, 4.0, np.inf, np.inf])],
@@ -67,20 +73,20 @@ def test_minutes_are_of_those_who_are_reached_at_all() -> None:
 
 
 def test_a_grid_that_is_not_in_force_counts_in_the_county_only() -> None:
-    table = figures(TOWN, np.array([999]), [outcome([COVERED], [1.0])]).set_index("grid_id")
+    table = count_figures(TOWN, np.array([999]), [outcome([COVERED], [1.0])]).set_index("grid_id")
     assert table.loc[0, "n"] == 1
     assert table.drop(index=0)["n"].sum() == 0
 
 
 def test_without_households_every_figure_is_nought() -> None:
-    table = figures(TOWN, np.array([], dtype=np.int64), [outcome([], [])])
+    table = count_figures(TOWN, np.array([], dtype=np.int64), [outcome([], [])])
     assert len(table) == 7
     assert (table["n"] == 0).all()
 
 
 def test_a_region_of_one_level_has_that_level_and_the_county() -> None:
     flat = Hierarchy(np.array([7, 8]), np.array([1, 1]), np.array([NO_GRID, NO_GRID]))
-    table = figures(flat, np.array([7, 8, 8]), [outcome([COVERED] * 3, [1.0, 2.0, 3.0])])
+    table = count_figures(flat, np.array([7, 8, 8]), [outcome([COVERED] * 3, [1.0, 2.0, 3.0])])
     assert table[["rank", "n"]].to_numpy().tolist() == [[0, 3], [1, 1], [1, 2]]
 
 
@@ -100,7 +106,7 @@ def test_figures_add_up_at_every_level(households: list[tuple[int, int, float]])
     status = np.array([one[1] for one in households], dtype=np.int8)
     minutes = np.array([one[2] for one in households], dtype=float)
     minutes[status >= UNREACHABLE] = np.inf
-    table = figures(TOWN, grid, [outcome(status, minutes)])
+    table = count_figures(TOWN, grid, [outcome(status, minutes)])
     counts = table[["n", *STATUS_NAMES]].to_numpy(int)
     rank = table["rank"].to_numpy(int)
     assert (counts[:, 1:].sum(axis=1) == counts[:, 0]).all()
@@ -128,16 +134,16 @@ def test_a_weight_counts_as_so_many_in_a_line() -> None:
     minutes = np.where(dice.random(n) < 0.1, np.inf, dice.uniform(0, 40, n).round(1))
     status = np.where(np.isinf(minutes), 2, (minutes > 20).astype(int)).astype(np.int8)
     weight = dice.integers(0, 4, n)
-    table = figures(
+    table = count_figures(
         hierarchy,
         base,
         [KindOutcome(RULE, status, minutes)],
         {"households": np.ones(n, np.int64), "people": weight},
     )
     line = np.repeat(np.arange(n), weight)
-    alone = figures(hierarchy, base[line], [KindOutcome(RULE, status[line], minutes[line])])
+    alone = count_figures(hierarchy, base[line], [KindOutcome(RULE, status[line], minutes[line])])
     of_people = table[table["of"] == "people"].drop(columns="of").reset_index(drop=True)
     pd.testing.assert_frame_equal(of_people, alone.drop(columns="of"), check_categorical=False)
     of_all = table[table["of"] == "households"].drop(columns="of").reset_index(drop=True)
-    plain = figures(hierarchy, base, [KindOutcome(RULE, status, minutes)]).drop(columns="of")
+    plain = count_figures(hierarchy, base, [KindOutcome(RULE, status, minutes)]).drop(columns="of")
     pd.testing.assert_frame_equal(of_all, plain, check_categorical=False)

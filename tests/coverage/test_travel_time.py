@@ -15,7 +15,7 @@ from gis_service.coverage.network.graph import (
     ProfileNetwork,
     RoadNetwork,
     Snapped,
-    for_profile,
+    apply_profile,
     snap,
 )
 from gis_service.coverage.standards.book import Direction, read_standards
@@ -25,13 +25,13 @@ from gis_service.coverage.travel.travel_time import (
     TOO_FAR,
     UNREACHABLE,
     Graph,
-    by_rule,
-    graph_of,
+    apply_rule,
+    build_graph,
+    find_nearest_facility,
+    judge_status,
     matrix,
-    nearest_facility,
     nearest_of_nodes,
     reach,
-    status_of,
 )
 from tests.coverage.drawn_roads import drawn, independent_minutes
 from tests.coverage.real_roads import futian_network
@@ -43,7 +43,7 @@ BOOK = read_standards()
 
 
 def profiled(network: RoadNetwork, profile: str = "fire_engine") -> ProfileNetwork:
-    return for_profile(network, BOOK.profiles[profile], BOOK.scenarios["normal"], BOOK.place)
+    return apply_profile(network, BOOK.profiles[profile], BOOK.scenarios["normal"], BOOK.place)
 
 
 def spots(*on_edges: tuple[int, float], off_road_m: float = 0.0) -> Snapped:
@@ -62,7 +62,7 @@ def street(oneway: int = 0) -> ProfileNetwork:
 
 
 def test_two_places_on_one_edge_are_joined_along_it() -> None:
-    times = nearest_facility(street(), spots((0, 0.75)), spots((0, 0.25)), "from_facility")
+    times = find_nearest_facility(street(), spots((0, 0.75)), spots((0, 0.25)), "from_facility")
     assert times.minutes == pytest.approx([1.5])
     assert times.facility.tolist() == [0]
 
@@ -70,16 +70,18 @@ def test_two_places_on_one_edge_are_joined_along_it() -> None:
 def test_an_engine_may_not_turn_back_in_a_one_way_street() -> None:
     ahead, behind = spots((0, 0.75)), spots((0, 0.1))
     station = spots((0, 0.25))
-    assert nearest_facility(street(1), ahead, station, "from_facility").minutes[0] < np.inf
-    assert nearest_facility(street(1), behind, station, "from_facility").minutes[0] == np.inf
-    assert nearest_facility(street(-1), ahead, station, "from_facility").minutes[0] == np.inf
-    assert nearest_facility(street(-1), behind, station, "from_facility").minutes[0] < np.inf
+    assert find_nearest_facility(street(1), ahead, station, "from_facility").minutes[0] < np.inf
+    assert find_nearest_facility(street(1), behind, station, "from_facility").minutes[0] == np.inf
+    assert find_nearest_facility(street(-1), ahead, station, "from_facility").minutes[0] == np.inf
+    assert find_nearest_facility(street(-1), behind, station, "from_facility").minutes[0] < np.inf
 
 
 def test_direction_of_travel_matters() -> None:
     ahead, station = spots((0, 0.75)), spots((0, 0.25))
-    assert nearest_facility(street(1), ahead, station, "to_facility").minutes[0] == np.inf
-    assert nearest_facility(street(-1), ahead, station, "to_facility").minutes == pytest.approx(1.5)
+    assert find_nearest_facility(street(1), ahead, station, "to_facility").minutes[0] == np.inf
+    assert find_nearest_facility(
+        street(-1), ahead, station, "to_facility"
+    ).minutes == pytest.approx(1.5)
 
 
 def test_on_a_one_way_edge_only_the_permitted_end_counts() -> None:
@@ -91,12 +93,14 @@ def test_on_a_one_way_edge_only_the_permitted_end_counts() -> None:
             {"source_node": 2, "target_node": 1, "length_m": 2000.0, "oneway": 1},
         ],
     )
-    times = nearest_facility(profiled(network), spots((0, 0.2)), spots((0, 0.3)), "from_facility")
+    times = find_nearest_facility(
+        profiled(network), spots((0, 0.2)), spots((0, 0.3)), "from_facility"
+    )
     assert times.minutes == pytest.approx([3.0 * 0.7 + 6.0 + 3.0 * 0.2])
 
 
 def test_turnout_and_both_ways_off_the_road_count() -> None:
-    times = nearest_facility(
+    times = find_nearest_facility(
         street(),
         spots((0, 0.5), off_road_m=100.0),
         spots((0, 0.5), off_road_m=50.0),
@@ -108,7 +112,7 @@ def test_turnout_and_both_ways_off_the_road_count() -> None:
 
 
 def test_each_station_has_its_own_turnout() -> None:
-    times = nearest_facility(
+    times = find_nearest_facility(
         street(),
         spots((0, 0.4)),
         spots((0, 0.5), (0, 0.0)),
@@ -121,27 +125,29 @@ def test_each_station_has_its_own_turnout() -> None:
 
 def test_without_facilities_nobody_is_reached() -> None:
     places = spots((0, 0.5), (-1, 0.0))
-    times = nearest_facility(street(), places, spots(), "from_facility")
+    times = find_nearest_facility(street(), places, spots(), "from_facility")
     assert np.isinf(times.minutes).all()
     assert times.facility.tolist() == [-1, -1]
-    assert status_of(times.minutes, places, 20.0).tolist() == [UNREACHABLE, OFF_NETWORK]
+    assert judge_status(times.minutes, places, 20.0).tolist() == [UNREACHABLE, OFF_NETWORK]
 
 
 def test_a_facility_off_the_network_serves_nobody() -> None:
-    times = nearest_facility(street(), spots((0, 0.5)), spots((-1, 0.0)), "from_facility")
+    times = find_nearest_facility(street(), spots((0, 0.5)), spots((-1, 0.0)), "from_facility")
     assert np.isinf(times.minutes).all()
 
 
 def test_exactly_the_limit_is_in_time() -> None:
-    status = status_of(np.array([15.0, np.nextafter(15.0, 16), np.inf]), spots(*[(0, 0.0)] * 3), 15)
+    status = judge_status(
+        np.array([15.0, np.nextafter(15.0, 16), np.inf]), spots(*[(0, 0.0)] * 3), 15
+    )
     assert status.tolist() == [COVERED, TOO_FAR, UNREACHABLE]
 
 
 def test_the_rule_is_met_exactly_if_enough_kinds_are_in_time() -> None:
     minutes = np.array([[5.0, 20.0, 10.0], [np.inf, 1.0, np.inf]])
-    assert by_rule(minutes, 1).tolist() == [5.0, 1.0]
-    assert by_rule(minutes, 2).tolist() == [10.0, np.inf]
-    assert by_rule(minutes, 3).tolist() == [20.0, np.inf]
+    assert apply_rule(minutes, 1).tolist() == [5.0, 1.0]
+    assert apply_rule(minutes, 2).tolist() == [10.0, np.inf]
+    assert apply_rule(minutes, 3).tolist() == [20.0, np.inf]
 
 
 # --- any network, against networkx --------------------------------------------------------------
@@ -218,8 +224,8 @@ def test_times_equal_networkx_on_any_network(
     case: Case, profile: str, scenario: str, direction: Direction
 ) -> None:
     network, places, facilities, turnout = case
-    ours = nearest_facility(
-        for_profile(network, BOOK.profiles[profile], BOOK.scenarios[scenario], BOOK.place),
+    ours = find_nearest_facility(
+        apply_profile(network, BOOK.profiles[profile], BOOK.scenarios[scenario], BOOK.place),
         places,
         facilities,
         direction,
@@ -241,7 +247,7 @@ def test_times_equal_networkx_on_any_network(
     assert np.abs(ours.minutes[arrived] - nearest[arrived]).max(initial=0) < HUNDREDTH_OF_A_SECOND
     assert (ours.facility[~arrived] == -1).all()
 
-    status = status_of(ours.minutes, places, LIMIT_MINUTES)
+    status = judge_status(ours.minutes, places, LIMIT_MINUTES)
     assert (nearest[status == COVERED] <= LIMIT_MINUTES + HUNDREDTH_OF_A_SECOND).all()
     assert (nearest[status == TOO_FAR] >= LIMIT_MINUTES - HUNDREDTH_OF_A_SECOND).all()
     assert (status == OFF_NETWORK).tolist() == (places.edge < 0).tolist()
@@ -293,7 +299,7 @@ def test_every_node_has_its_nearest_node() -> None:
             for number in range(4)
         ],
     )
-    times = nearest_of_nodes(graph_of(profiled(network)), np.array([3, 1]))
+    times = nearest_of_nodes(build_graph(profiled(network)), np.array([3, 1]))
     assert times.minutes.tolist() == [np.inf, 0.0, 3.0, 0.0, 3.0]
     assert times.facility.tolist() == [-1, 1, 1, 0, 0]
 
@@ -331,7 +337,7 @@ def test_a_crowd_of_nodes_in_one_bucket_loses_nobody(minutes: str) -> None:
 
 
 def test_stations_in_one_place_share_it_by_the_lowest_index() -> None:
-    times = nearest_facility(
+    times = find_nearest_facility(
         street(), spots((0, 0.9), (0, 0.1)), spots((0, 0.5), (0, 0.5), (0, 0.5)), "from_facility"
     )
     assert times.minutes == pytest.approx([1.2, 1.2])
@@ -358,7 +364,7 @@ def test_times_and_coverage_equal_networkx_in_futian(
     west, south, east, north = shapely.total_bounds(futian.geometry)
     places = snap(roads, random.uniform(west, east, 300), random.uniform(south, north, 300), 500.0)
     stations = snap(roads, random.uniform(west, east, 8), random.uniform(south, north, 8), 500.0)
-    ours = nearest_facility(
+    ours = find_nearest_facility(
         roads,
         places,
         stations,
@@ -381,7 +387,7 @@ def test_times_and_coverage_equal_networkx_in_futian(
     assert np.abs(ours.minutes[arrived] - theirs[arrived]).max() < HUNDREDTH_OF_A_SECOND
 
     limit_minutes = float(np.median(theirs[arrived]))
-    status = status_of(ours.minutes, places, limit_minutes)
+    status = judge_status(ours.minutes, places, limit_minutes)
     assert (theirs[status == COVERED] <= limit_minutes + HUNDREDTH_OF_A_SECOND).all()
     assert (theirs[status == TOO_FAR] >= limit_minutes - HUNDREDTH_OF_A_SECOND).all()
     assert {COVERED, TOO_FAR} <= set(status.tolist())

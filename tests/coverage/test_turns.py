@@ -11,16 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gis_service.coverage.areas.service_area import Reacher
-from gis_service.coverage.network.changed_roads import with_road, without
-from gis_service.coverage.network.graph import ProfileNetwork, RoadNetwork, Snapped, for_profile
+from gis_service.coverage.network.changed_roads import add_road, close_roads
+from gis_service.coverage.network.graph import ProfileNetwork, RoadNetwork, Snapped, apply_profile
 from gis_service.coverage.network.turns import TurnRules
 from gis_service.coverage.standards.book import Direction, read_standards
 from gis_service.coverage.travel.routes import Router
 from gis_service.coverage.travel.travel_time import (
     Graph,
-    graph_of,
+    build_graph,
+    find_nearest_facility,
     matrix,
-    nearest_facility,
     nearest_of_nodes,
     reach,
 )
@@ -41,7 +41,7 @@ def restricted(network: RoadNetwork, *turns: Turn) -> RoadNetwork:
 def profiled(
     network: RoadNetwork, profile: str = "fire_engine", scenario: str = "normal"
 ) -> ProfileNetwork:
-    return for_profile(network, BOOK.profiles[profile], BOOK.scenario(scenario), BOOK.place)
+    return apply_profile(network, BOOK.profiles[profile], BOOK.scenario(scenario), BOOK.place)
 
 
 def spots(*on_edges: tuple[int, float]) -> Snapped:
@@ -57,7 +57,7 @@ def crossing() -> RoadNetwork:
 
 
 def minutes(network: RoadNetwork, start: int, goal: int, **who: str) -> float:
-    times = nearest_facility(
+    times = find_nearest_facility(
         profiled(network, **who), spots((goal, 1.0)), spots((start, 1.0)), "from_facility"
     )
     return float(times.minutes[0])
@@ -98,7 +98,7 @@ def test_who_walks_and_who_has_privilege_turn_as_they_like() -> None:
 def test_a_network_without_restrictions_is_not_made_larger() -> None:
     roads = profiled(crossing())
     assert roads.turns is None
-    assert graph_of(roads).node_count == roads.network.node_count
+    assert build_graph(roads).node_count == roads.network.node_count
 
 
 def test_the_way_keeps_the_restriction_and_takes_its_minutes() -> None:
@@ -117,9 +117,9 @@ def test_the_way_keeps_the_restriction_and_takes_its_minutes() -> None:
 
 def test_a_closed_road_and_a_cut_one_keep_the_restriction() -> None:
     roads = restricted(crossing(), ("no_left_turn", 0, 0, 1))
-    assert minutes(without(roads, [3]), 0, 1) == pytest.approx(12)
+    assert minutes(close_roads(roads, [3]), 0, 1) == pytest.approx(12)
     line = np.array([at_m(-500, 0), at_m(-500, -300)])
-    cut = with_road(roads, line, "residential")
+    cut = add_road(roads, line, "residential")
     west = int(
         np.flatnonzero(
             np.isin(cut.source, [0]) & (np.round(cut.lon[cut.target], 5) == round(LON - 0.005, 5))
@@ -229,7 +229,7 @@ def test_times_equal_networkx_on_a_graph_of_streets(
             ends = (station, place) if direction == "from_facility" else (place, station)
             theirs = independent(network, turns, *ends)
             assert ours[row, column] == pytest.approx(theirs, abs=TOLERANCE)
-    nearest = nearest_facility(profiled(network), places, stations, direction)
+    nearest = find_nearest_facility(profiled(network), places, stations, direction)
     assert nearest.minutes == pytest.approx(ours.min(axis=0), abs=TOLERANCE)
 
 
@@ -284,5 +284,5 @@ def test_nodes_are_reached_when_the_first_of_their_street_ends_is(
 
 
 def test_whoever_stands_on_a_split_junction_leaves_it_by_every_street() -> None:
-    graph: Graph = graph_of(profiled(restricted(crossing(), ("no_left_turn", 0, 0, 1))))
+    graph: Graph = build_graph(profiled(restricted(crossing(), ("no_left_turn", 0, 0, 1))))
     assert nearest_of_nodes(graph, np.array([0])).minutes[:5] == pytest.approx([0, 3, 3, 3, 3])

@@ -12,9 +12,9 @@ import pytest
 import shapely
 
 from gis_service.coverage.measuring.measurement import Facilities, measure_places
-from gis_service.coverage.measuring.statistics import POPULATIONS, Hierarchy, figures
-from gis_service.coverage.measuring.summary import summary_of
-from gis_service.coverage.network.changed_roads import road_at, with_road, without
+from gis_service.coverage.measuring.statistics import POPULATIONS, Hierarchy, count_figures
+from gis_service.coverage.measuring.summary import summarise
+from gis_service.coverage.network.changed_roads import add_road, close_roads, find_road_at
 from gis_service.coverage.network.graph import RoadNetwork
 from gis_service.coverage.network.places import Places
 from gis_service.coverage.siting.what_if import (
@@ -26,8 +26,8 @@ from gis_service.coverage.siting.what_if import (
     Prepared,
     RemoveStation,
     WhatIf,
-    prepare,
-    what_if,
+    measure_changes,
+    prepare_county,
 )
 from gis_service.coverage.standards.book import read_standards
 from gis_service.coverage.travel.travel_time import COVERED, TOO_FAR
@@ -88,7 +88,7 @@ def county(request: pytest.FixtureRequest) -> Prepared:
     ]
     sites = np.array([at_m(*dice.uniform(0, wide * 0.9, 2)) for _ in kinds])
     houses = np.array([at_m(*dice.uniform(-300, wide, 2)) for _ in range(PLACES)])
-    return prepare(
+    return prepare_county(
         random_roads(dice),
         book,
         standard,
@@ -128,8 +128,8 @@ def again(county: Prepared, found: WhatIf) -> None:
         found.network.edge_id[found.measured.snapped.edge],
         found.network.edge_id[whole.snapped.edge],
     )
-    table = figures(GRIDS, places.base_grid, whole.outcomes(), places.weights)
-    assert found.after == summary_of(table, whole)
+    table = count_figures(GRIDS, places.base_grid, whole.outcomes(), places.weights)
+    assert found.after == summarise(table, whole)
     was, now = county.measured.status == COVERED, whole.status == COVERED
     assert found.gained == places.weights["households"][now & ~was].sum()
     assert found.lost == places.weights["households"][was & ~now].sum()
@@ -145,7 +145,7 @@ def middle(county: Prepared) -> tuple[float, float]:
 
 
 def test_without_a_change_all_stays_as_it_is(county: Prepared) -> None:
-    found = what_if(county, [])
+    found = measure_changes(county, [])
     again(county, found)
     assert found.before == found.after
     assert (found.gained, found.lost, found.grids) == (0, 0, ())
@@ -164,7 +164,7 @@ def test_a_station_moved_added_or_removed(county: Prepared) -> None:
         [AddStation(kind, lon, lat), RemoveStation(station(county))],
     )
     for changes in several:
-        found = what_if(county, changes)
+        found = measure_changes(county, changes)
         again(county, found)
         assert found.notes == ()
     assert found.after["facilities"] == county.summary["facilities"]
@@ -172,7 +172,7 @@ def test_a_station_moved_added_or_removed(county: Prepared) -> None:
 
 def test_every_station_removed_says_that_there_is_none(county: Prepared) -> None:
     ids = county.facilities.facility_id[np.isin(county.facilities.kind, county.standard.kinds)]
-    found = what_if(county, [RemoveStation(int(one)) for one in ids])
+    found = measure_changes(county, [RemoveStation(int(one)) for one in ids])
     again(county, found)
     assert (found.after["covered"], found.after["status"]) == (0, "no_facility")
 
@@ -181,7 +181,7 @@ def test_every_station_removed_says_that_there_is_none(county: Prepared) -> None
 def test_roads_closed(county: Prepared, seed: int) -> None:
     dice = np.random.default_rng(seed)
     ids = dice.choice(county.network.edge_id, size=1 + 4 * seed, replace=False)
-    found = what_if(county, [CloseRoad(tuple(int(one) for one in ids))])
+    found = measure_changes(county, [CloseRoad(tuple(int(one) for one in ids))])
     again(county, found)
     assert set(found.closed) == set(ids.tolist())
 
@@ -198,7 +198,7 @@ def test_roads_added(county: Prepared, seed: int) -> None:
         ]
         lines.append(tuple((end.x, end.y) for end in ends))
     changes: list[Change] = [AddRoad(line, "secondary") for line in lines]
-    found = what_if(county, changes)
+    found = measure_changes(county, changes)
     again(county, found)
     assert found.network.edge_count > county.network.edge_count + 1
 
@@ -206,7 +206,7 @@ def test_roads_added(county: Prepared, seed: int) -> None:
 def test_roads_and_stations_together(county: Prepared) -> None:
     lon, lat = middle(county)
     line = (at_m(2300, 6200), at_m(2300, 5600), at_m(2400, 5000), (lon, lat))
-    found = what_if(
+    found = measure_changes(
         county,
         [
             AddRoad(line, "tertiary"),
@@ -226,7 +226,7 @@ def test_a_piece_drawn_apart_is_reached_by_a_new_road() -> None:
             {"source_node": 3, "target_node": 4},
         ],
     )
-    joined = with_road(network, np.array([at_m(1000, 300), at_m(1000, 0)]), "residential")
+    joined = add_road(network, np.array([at_m(1000, 300), at_m(1000, 0)]), "residential")
     assert joined.edge_count == 5  # both roads cut in two, and the new one
     assert joined.length_m[:4].sum() == pytest.approx(network.length_m.sum())
     assert len(set(joined.edge_id.tolist())) == 5
@@ -242,10 +242,10 @@ def test_a_new_road_that_only_crosses_one_is_a_bridge() -> None:
             {"source_node": 5, "target_node": 6},
         ],
     )
-    bridge = with_road(network, np.array([at_m(1000, 600), at_m(1000, 0)]), "residential")
+    bridge = add_road(network, np.array([at_m(1000, 600), at_m(1000, 0)]), "residential")
     assert 2 in bridge.edge_id  # the road in the middle is not cut
     assert bridge.edge_count == 6
-    joined = with_road(
+    joined = add_road(
         network, np.array([at_m(1000, 600), at_m(1000, 300), at_m(1000, 0)]), "residential"
     )
     assert joined.edge_count == 8
@@ -256,7 +256,7 @@ def test_a_road_that_ends_at_a_junction_cuts_nothing() -> None:
         {1: (0, 0), 2: (1000, 0), 3: (2000, 0)},
         [{"source_node": 1, "target_node": 2}, {"source_node": 2, "target_node": 3}],
     )
-    grown = with_road(network, np.array([at_m(1000, 0), at_m(1000, 900)]), "track")
+    grown = add_road(network, np.array([at_m(1000, 0), at_m(1000, 900)]), "track")
     assert grown.edge_count == 3
     assert grown.edge_id[:2].tolist() == [0, 1]
     assert (grown.source[2], grown.target[2]) == (1, 3)
@@ -271,7 +271,7 @@ def test_a_road_is_found_by_pointing_at_it(county: Prepared) -> None:
         if network.motor[one] and network.foot[one] and not network.bridge[one]
     )
     at = network.geometry[edge].interpolate(0.5, normalized=True)
-    found = what_if(county, [CloseRoad(lon=at.x, lat=at.y)])
+    found = measure_changes(county, [CloseRoad(lon=at.x, lat=at.y)])
     again(county, found)
     assert found.closed == (int(network.edge_id[edge]),)
 
@@ -287,20 +287,20 @@ def test_what_cannot_be_is_said(county: Prepared) -> None:
         AddRoad((far, at_m(-91_000, 0)), "tertiary"),
     ):
         with pytest.raises(InputError):
-            what_if(county, [change])
+            measure_changes(county, [change])
     end = county.network.geometry[0].coords[0]
     with pytest.raises(InputError):
-        with_road(county.network, np.array([end, end]), "tertiary")
+        add_road(county.network, np.array([end, end]), "tertiary")
     with pytest.raises(InputError):
-        without(county.network, [9_999])
+        close_roads(county.network, [9_999])
     with pytest.raises(InputError):
-        road_at(county.network, np.ones(county.network.edge_count, bool), *far)
+        find_road_at(county.network, np.ones(county.network.edge_count, bool), *far)
 
 
 def test_a_station_where_no_road_leads_is_told_of(county: Prepared) -> None:
     far = at_m(-90_000, 0)
     kind = county.standard.kinds[0]
-    found = what_if(county, [AddStation(kind, *far), AddStation("water_source", *far)])
+    found = measure_changes(county, [AddStation(kind, *far), AddStation("water_source", *far)])
     again(county, found)
     assert found.notes == ((0, "off_network"), (1, "not_in_standard"))
     assert found.gained == found.lost == 0
@@ -344,7 +344,7 @@ def test_nobody_covered_has_a_longer_way_and_nobody_too_far_a_shorter_one(
 def test_the_county_stands_as_it_was_after_a_question(county: Prepared) -> None:
     before = replace(county)
     minutes = county.measured.kind_minutes.copy()
-    what_if(county, [MoveStation(station(county), *middle(county))])
+    measure_changes(county, [MoveStation(station(county), *middle(county))])
     np.testing.assert_array_equal(county.measured.kind_minutes, minutes)
     assert county.facilities is before.facilities
-    again(county, what_if(county, []))
+    again(county, measure_changes(county, []))

@@ -247,7 +247,7 @@ def test_no_question_about_a_grid_goes_through_a_table_whole(analysed: Store) ->
     kept = Snapshot()
     with analysed.transaction(SYSTEM) as connection:
         grids = _grids(connection)
-        run = runs.latest_run(connection, "fire-20")
+        run = runs.find_latest_run(connection, "fire-20")
         assert run is not None
         scheme = find_scheme(connection, "base")
         tallies.count_grid(connection, SYSTEM, scheme, grids[1], None, kept)  # kept from here on
@@ -265,11 +265,13 @@ def test_no_question_about_a_grid_goes_through_a_table_whole(analysed: Store) ->
             "a past card": lambda: sheet.grid_sheet(connection, SYSTEM, grids[3], date(2025, 8, 1)),
             "entry": lambda: listing(connection, SYSTEM, "household", grid_id=grids[3]),
             "houses": lambda: listing(connection, SYSTEM, "building", grid_id=grids[3]),
-            "unreached": lambda: runs.unreached(
+            "unreached": lambda: runs.list_unreached(
                 connection, SYSTEM, run.run_id, grid_id=grids[3], limit=50
             ),
-            "stations": lambda: runs.stations_of_grid(connection, SYSTEM, run.run_id, grids[3]),
-            "rank": lambda: runs.rank_of_grid(connection, run.run_id, grids[3]),
+            "stations": lambda: runs.list_serving_stations(
+                connection, SYSTEM, run.run_id, grids[3]
+            ),
+            "rank": lambda: runs.find_grid_rank(connection, run.run_id, grids[3]),
         }
         whole = {name: _read_whole(connection, ask) & GREAT for name, ask in questions.items()}
     assert not {name: tables for name, tables in whole.items() if tables}

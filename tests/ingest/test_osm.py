@@ -10,7 +10,7 @@ import osmium
 import pytest
 import shapely
 
-from gis_service.coverage.network.graph import RoadNetwork, Snapped, for_profile
+from gis_service.coverage.network.graph import RoadNetwork, Snapped, apply_profile
 from gis_service.coverage.standards.book import read_standards
 from gis_service.coverage.travel.travel_time import matrix
 from gis_service.errors import InputError
@@ -142,7 +142,7 @@ def test_a_bollard_cuts_the_road_for_wheels_and_a_gate_does_not(tmp_path: Path) 
     both = Snapped(np.array([0, 1]), ends, np.zeros(2))
     reached = {}
     for profile in ("walk", "fire_engine"):
-        roads = for_profile(network, book.profiles[profile], book.scenario("normal"), book.place)
+        roads = apply_profile(network, book.profiles[profile], book.scenario("normal"), book.place)
         times = matrix(roads, both, both, "from_facility")
         reached[profile] = np.isfinite(times).tolist()
     assert reached["walk"] == [[True, True], [True, True]]

@@ -30,7 +30,7 @@ from gis_service.coverage.areas.service import AreaService
 from gis_service.coverage.measuring.statistics import COUNTY_GRID
 from gis_service.coverage.measuring.summary import Figures
 from gis_service.coverage.runs import runs
-from gis_service.coverage.standards.book import source_in
+from gis_service.coverage.standards.book import translate_source
 from gis_service.coverage.travel.travel_time import STATUS_NAMES
 from gis_service.errors import InputError, NotAllowedError, NotFoundError
 from gis_service.messages import LANGUAGES, Language, all_texts, text
@@ -367,7 +367,10 @@ def test_districts_are_told_with_what_is_wrong_with_them(
     ]
     assert writer.limits() == [
         writer.say(
-            "district_limit_of", limit="7", stations=2, source=source_in(*why, writer.language)
+            "district_limit_of",
+            limit="7",
+            stations=2,
+            source=translate_source(*why, writer.language),
         )
     ]
     assert f'<p class="muted">{writer.limits()[0]}</p>' in document.parts

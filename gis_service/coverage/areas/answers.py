@@ -14,8 +14,8 @@ from typing import Any, Final
 import numpy as np
 import shapely
 
-from gis_service.coverage.areas.service_area import without_specks
-from gis_service.coverage.standards.book import source_in
+from gis_service.coverage.areas.service_area import drop_specks
+from gis_service.coverage.standards.book import translate_source
 from gis_service.messages import LANGUAGES
 
 _DECIMALS: Final = 5
@@ -64,24 +64,24 @@ class NamedDistrict:
     """Where the limit comes from and why it is this one; as they stand in the table."""
 
 
-def as_geojson(shape: Any) -> str:
+def geometry_as_geojson(shape: Any) -> str:
     """Write a geometry for sending."""
     return str(shapely.to_geojson(shapely.transform(shape, lambda xy: np.round(xy, _DECIMALS))))
 
 
-def of_bands(bands: Sequence[AreaBand], tolerance_minutes: float) -> str:
+def bands_as_geojson(bands: Sequence[AreaBand], tolerance_minutes: float) -> str:
     """Write bands."""
     features = [
-        _feature({"from_minutes": one.from_minutes, "to_minutes": one.to_minutes}, one.geometry)
+        _as_feature({"from_minutes": one.from_minutes, "to_minutes": one.to_minutes}, one.geometry)
         for one in bands
     ]
-    return _collection(features, tolerance_minutes=round(tolerance_minutes, 3))
+    return _as_collection(features, tolerance_minutes=round(tolerance_minutes, 3))
 
 
-def of_districts(found: Sequence[NamedDistrict]) -> str:
+def districts_as_geojson(found: Sequence[NamedDistrict]) -> str:
     """Write districts."""
     features = [
-        _feature(
+        _as_feature(
             {
                 "facility_id": one.facility_id,
                 "name": one.name,
@@ -89,7 +89,7 @@ def of_districts(found: Sequence[NamedDistrict]) -> str:
                 "area_km2": round(one.area_km2, 3),
                 "limit_km2": one.limit_km2,
                 "limit_sources": {
-                    language: [source_in(source, language) for source in one.limit_sources]
+                    language: [translate_source(source, language) for source in one.limit_sources]
                     for language in LANGUAGES
                 },
                 "too_large": one.too_large,
@@ -97,30 +97,30 @@ def of_districts(found: Sequence[NamedDistrict]) -> str:
                     {**crossing, "beyond_km2": round(crossing["beyond_km2"], 3)}
                     for crossing in one.crosses
                 ],
-                "detached": [_piece(piece) for piece in one.detached],
+                "detached": [_piece_properties(piece) for piece in one.detached],
             },
             one.geometry,
         )
         for one in found
     ]
-    return _collection(features, not_checked=["railway"])
+    return _as_collection(features, not_checked=["railway"])
 
 
-def of_enclaves(found: Sequence[NamedDistrict]) -> str:
+def enclaves_as_geojson(found: Sequence[NamedDistrict]) -> str:
     """Write the pieces of districts that lie apart from their station's own."""
     pieces = [(one, piece) for one in found for piece in one.detached]
     pieces.sort(key=lambda pair: -pair[1].area_km2)
     features = [
-        _feature(
-            {**_piece(piece), "facility_id": one.facility_id, "facility_name": one.name},
+        _as_feature(
+            {**_piece_properties(piece), "facility_id": one.facility_id, "facility_name": one.name},
             piece.geometry,
         )
         for one, piece in pieces
     ]
-    return _collection(features)
+    return _as_collection(features)
 
 
-def _piece(piece: NamedPiece) -> dict[str, Any]:
+def _piece_properties(piece: NamedPiece) -> dict[str, Any]:
     return {
         "name": piece.name,
         "area_km2": round(piece.area_km2, 3),
@@ -129,12 +129,12 @@ def _piece(piece: NamedPiece) -> dict[str, Any]:
     }
 
 
-def _feature(properties: dict[str, Any], geometry: Any) -> str:
+def _as_feature(properties: dict[str, Any], geometry: Any) -> str:
     said = json.dumps(properties, ensure_ascii=False)
-    return f'{{"type":"Feature","properties":{said},"geometry":{as_geojson(geometry)}}}'
+    return f'{{"type":"Feature","properties":{said},"geometry":{geometry_as_geojson(geometry)}}}'
 
 
-def _collection(features: Sequence[str], **more: Any) -> str:
+def _as_collection(features: Sequence[str], **more: Any) -> str:
     said = "".join(f",{json.dumps(key)}:{json.dumps(value)}" for key, value in more.items())
     return f'{{"type":"FeatureCollection","features":[{",".join(features)}]{said}}}'
 
@@ -196,14 +196,14 @@ class BandTree:
     def _drawn_for(self, zoom: int) -> tuple[Any, Any, shapely.STRtree]:
         """Leave out what is smaller than half a pixel; parts, the band of each, and an index."""
         pixel = 360 / 2**zoom / _TILE_PIXELS
-        shapes = np.array([without_specks(one, (pixel / 2) ** 2) for one in self._shapes])
+        shapes = np.array([drop_specks(one, (pixel / 2) ** 2) for one in self._shapes])
         if len(shapes):  # which also parts rings that touch themselves after rounding
             shapes = shapely.coverage_simplify(shapes, pixel / 2)
         parts, band = shapely.get_parts(shapes, return_index=True)
         return parts, band, shapely.STRtree(parts)
 
 
-def tile_bounds(z: int, x: int, y: int) -> tuple[float, float, float, float]:
+def find_tile_bounds(z: int, x: int, y: int) -> tuple[float, float, float, float]:
     """Find the box of a tile and a little more."""
 
     def lat(row: float) -> float:

@@ -24,7 +24,7 @@ _MB: Final = 1_000_000
 _log = logging.getLogger(__name__)
 
 
-def name_of(*parts: object) -> str:
+def digest_parts(*parts: object) -> str:
     """
     Name what hangs on these parts.
 
@@ -56,7 +56,7 @@ class AreaCache:
         Parameters
         ----------
         name
-            Of :func:`name_of`.
+            Of :func:`digest_parts`.
 
         Returns
         -------

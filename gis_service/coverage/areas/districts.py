@@ -54,7 +54,7 @@ class District:
     crosses: tuple[Crossing, ...]
 
 
-def districts(
+def divide_into_districts(
     cells: StreetCells,
     owner: IntArray,
     stations: Sequence[shapely.Point],
@@ -90,11 +90,11 @@ def districts(
     found: list[District] = []
     for station in [*range(len(stations)), NOBODY]:
         ground = shapely.intersection(cells.ground_of(owner, station), outline)
-        parts = _polygon_parts(ground)
+        parts = _take_polygons(ground)
         if len(parts) == 0:
             continue
         at = stations[station] if station != NOBODY else None
-        parts = _own_first(parts, at)
+        parts = _put_own_first(parts, at)
         large = shapely.area(parts) / 1e6 >= rules.smallest_piece_km2.value
         found.append(
             District(
@@ -102,20 +102,22 @@ def districts(
                 geometry=shapely.MultiPolygon(list(parts)),
                 area_km2=float(shapely.area(parts).sum()) / 1e6,
                 detached=tuple(parts[1:][large[1:]]) if at is not None else (),
-                crosses=_crossings(parts, at, barriers, rules) if at is not None else (),
+                crosses=_find_crossed_barriers(parts, at, barriers, rules)
+                if at is not None
+                else (),
             )
         )
     return found
 
 
-def _polygon_parts(ground: Any) -> Any:
+def _take_polygons(ground: Any) -> Any:
     parts = shapely.get_parts(ground)
     return parts[
         (shapely.get_type_id(parts) == shapely.GeometryType.POLYGON) & (shapely.area(parts) > 0)
     ]
 
 
-def _own_first(parts: Any, at: shapely.Point | None) -> Any:
+def _put_own_first(parts: Any, at: shapely.Point | None) -> Any:
     """Put the piece where the station stands first; beside its ground it owns the nearest."""
     order = np.argsort(-shapely.area(parts), kind="stable")
     if at is not None:
@@ -124,7 +126,7 @@ def _own_first(parts: Any, at: shapely.Point | None) -> Any:
     return parts[order]
 
 
-def _crossings(
+def _find_crossed_barriers(
     parts: Any, at: shapely.Point, barriers: Sequence[Barrier], rules: DistrictRules
 ) -> tuple[Crossing, ...]:
     crossings = []
@@ -133,7 +135,7 @@ def _crossings(
         for number, part in enumerate(parts):
             if not shapely.intersects(part, barrier.body):
                 continue
-            pieces = _polygon_parts(shapely.difference(part, barrier.body))
+            pieces = _take_polygons(shapely.difference(part, barrier.body))
             if len(pieces) < 2:
                 continue
             sizes = shapely.area(pieces)

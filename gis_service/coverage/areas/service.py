@@ -25,17 +25,17 @@ from gis_service.coverage.areas.answers import (
     BandTree,
     NamedDistrict,
     NamedPiece,
-    tile_bounds,
+    find_tile_bounds,
 )
-from gis_service.coverage.areas.cache import AreaCache, name_of
-from gis_service.coverage.areas.districts import Barrier, District, districts
+from gis_service.coverage.areas.cache import AreaCache, digest_parts
+from gis_service.coverage.areas.districts import Barrier, District, divide_into_districts
 from gis_service.coverage.areas.service_area import (
     NOBODY,
     SPACING_M,
     Reach,
     Reacher,
     StreetCells,
-    generalised,
+    generalise,
 )
 from gis_service.coverage.county import parts as county
 from gis_service.coverage.county.parts import FACILITIES, ROADS, ActiveRoads
@@ -43,23 +43,23 @@ from gis_service.coverage.measuring import fingerprints
 from gis_service.coverage.measuring.measurement import (
     Facilities,
     MeasuringSetup,
-    ground_for,
     minutes_before_moving,
+    prepare_setup,
 )
 from gis_service.coverage.network.graph import FloatArray, IntArray, RoadNetwork
 from gis_service.coverage.standards.book import (
     Scenario,
     Standard,
     StandardBook,
-    parameters_of,
+    collect_parameters,
     standard_book,
 )
-from gis_service.coverage.travel.travel_time import by_rule
+from gis_service.coverage.travel.travel_time import apply_rule
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.geodesy import GeometryArray
 from gis_service.grids.reading import find_scheme, on_day
 from gis_service.settings import service_folder
-from gis_service.snapshot import Snapshot, SnapshotPart, state_of
+from gis_service.snapshot import Snapshot, SnapshotPart, read_state
 from gis_service.store import tables as t
 from gis_service.store.bulk import read_arrays
 from gis_service.store.tiles import DAY, cut_bands
@@ -72,9 +72,11 @@ FINEST_M: Final = 8.0
 """What is left out of the borders of a whole county: triangles smaller than its square."""
 SENDING_M: Final = 3.0
 """The same of one station's bands, and of districts."""
-GROUNDS: Final = SnapshotPart("grounds of bands", needs=(ROADS, FACILITIES), most=2, quiet_s=30.0)
+AREA_INPUTS: Final = SnapshotPart(
+    "grounds of bands", needs=(ROADS, FACILITIES), most=2, quiet_s=30.0
+)
 """A hundred megabytes each, made again of what is kept on disk."""
-TREES: Final = SnapshotPart("bands to be cut into tiles", most=3, quiet_s=120.0)
+BAND_TREES: Final = SnapshotPart("bands to be cut into tiles", most=3, quiet_s=120.0)
 DISTRICTS: Final = SnapshotPart(
     "what districts show",
     ("grid_level", "grid_scheme", "grid_state", "grid_version", "land_cover", DAY),
@@ -112,7 +114,7 @@ class _AreaInputs:
     @cached_property
     def _setup(self) -> MeasuringSetup:
         nowhere = np.empty(0)
-        return ground_for(
+        return prepare_setup(
             self.roads.network, self.book, self.standard, self.scenario, nowhere, nowhere
         )
 
@@ -120,7 +122,7 @@ class _AreaInputs:
     def _cells(self) -> StreetCells:
         profiled = self.setup.profiled
         door = hashlib.sha256(profiled.door.tobytes()).hexdigest()
-        name = name_of("cells", __version__, self.roads.digest, door, SPACING_M)
+        name = digest_parts("cells", __version__, self.roads.digest, door, SPACING_M)
         arrays = self.cache.arrays(name)
         cells = StreetCells(profiled, self.book.place, kept=arrays)
         if arrays is None:
@@ -151,23 +153,23 @@ class AreaService:
 
     def _prepared(self, connection: sa.Connection, standard: str, scenario: str) -> _AreaInputs:
         book = self._book or standard_book()
-        settings = fingerprints.of_settings(parameters_of(book, standard, scenario))
+        settings = fingerprints.digest_settings(collect_parameters(book, standard, scenario))
         return self.snapshot.get(
             connection,
-            GROUNDS,
+            AREA_INPUTS,
             lambda: _AreaInputs(
                 book,
                 book.standard(standard),
                 book.scenario(scenario),
-                county.roads(self.snapshot, connection),
-                county.facilities(self.snapshot, connection),
+                county.get_roads(self.snapshot, connection),
+                county.get_facilities(self.snapshot, connection),
                 settings,
                 self._kept,
             ),
             settings,
         )
 
-    def answer_areas(
+    def answer_bands(
         self,
         connection: sa.Connection,
         standard: str,
@@ -202,9 +204,9 @@ class AreaService:
         NotFoundError
             There is no such standard, scenario or facility.
         """
-        wanted = limits_of(limits)
+        wanted = check_limits(limits)
         book = self._book or standard_book()
-        usual = usual_limits(book.standard(standard).limit_minutes.value)
+        usual = choose_usual_limits(book.standard(standard).limit_minutes.value)
         # Only what a page asks for is written: of other minutes there is no end.
         what = "areas" if wanted == usual else "other areas"
         question = (what, FORM, standard, scenario, tuple(wanted), facility_id)
@@ -214,7 +216,7 @@ class AreaService:
             connection,
             question,
             prepared,
-            lambda: area_answers.of_bands(*_draw_bands(prepared, wanted, facility_id)),
+            lambda: area_answers.bands_as_geojson(*_draw_bands(prepared, wanted, facility_id)),
         )
 
     def _answer(
@@ -224,16 +226,16 @@ class AreaService:
         prepared: _AreaInputs,
         make: Callable[[], str],
     ) -> Callable[[], bytes]:
-        digest = name_of(
+        digest = digest_parts(
             __version__,
             prepared.roads.digest,
-            fingerprints.of_facilities(prepared.facilities, prepared.standard.kinds),
+            fingerprints.digest_facilities(prepared.facilities, prepared.standard.kinds),
             prepared.settings,
         )
         # Names of stations and villages, outlines and waters are told apart by their changes.
         of_roads = question[0] in ("areas", "other areas")
-        local = () if of_roads else state_of(connection, DISTRICTS)
-        name = name_of(*question, digest, *local)
+        local = () if of_roads else read_state(connection, DISTRICTS)
+        name = digest_parts(*question, digest, *local)
 
         def answer() -> bytes:
             kept = self._kept.answer(name)
@@ -256,8 +258,8 @@ class AreaService:
             Their codes.
         """
         book = self._book or standard_book()
-        limits = usual_limits(book.standard(standard).limit_minutes.value)
-        self.answer_areas(connection, standard, scenario, limits)()
+        limits = choose_usual_limits(book.standard(standard).limit_minutes.value)
+        self.answer_bands(connection, standard, scenario, limits)()
 
     def cut_tile(
         self, connection: sa.Connection, packed: bytes, place: tuple[int, int, int]
@@ -280,8 +282,10 @@ class AreaService:
             A Mapbox vector tile with the layer ``bands``; empty where there is none.
         """
         key = hashlib.sha256(packed).hexdigest()
-        tree = self.snapshot.get(connection, TREES, lambda: BandTree(gzip.decompress(packed)), key)
-        pieces = tree.within(place[0], tile_bounds(*place))
+        tree = self.snapshot.get(
+            connection, BAND_TREES, lambda: BandTree(gzip.decompress(packed)), key
+        )
+        pieces = tree.within(place[0], find_tile_bounds(*place))
         if not pieces:
             return b""
         packed_pieces = [
@@ -289,7 +293,7 @@ class AreaService:
         ]
         return cut_bands(connection, place, packed_pieces)
 
-    def areas(
+    def draw_bands(
         self,
         connection: sa.Connection,
         standard: str,
@@ -324,7 +328,7 @@ class AreaService:
         NotFoundError
             There is no such standard, scenario or facility.
         """
-        wanted = limits_of(limits)
+        wanted = check_limits(limits)
         prepared = self._prepared(connection, standard, scenario)
         _check_facility(prepared, facility_id)
         return _draw_bands(prepared, wanted, facility_id)
@@ -364,13 +368,13 @@ class AreaService:
         InputError
             The standard has no such kind.
         """
-        shaped = area_answers.of_enclaves if enclaves else area_answers.of_districts
+        shaped = area_answers.enclaves_as_geojson if enclaves else area_answers.districts_as_geojson
         prepared = self._prepared(connection, standard, scenario)
         draw = self._district_drawing(connection, prepared, kind)
         question = ("enclaves" if enclaves else "districts", FORM, standard, scenario, kind)
         return self._answer(connection, question, prepared, lambda: shaped(draw()))
 
-    def districts(
+    def draw_districts(
         self, connection: sa.Connection, standard: str, scenario: str, kind: str | None = None
     ) -> list[NamedDistrict]:
         """
@@ -413,37 +417,37 @@ class AreaService:
                 known=", ".join(kinds),
             )
         outlines, waters = _read_outlines(connection), _read_waters(connection)
-        names, villages = _facility_names(connection), _Villages(connection)
+        names, villages = _facility_names(connection), _VillageNames(connection)
         facilities = prepared.facilities
         of_kind = np.flatnonzero(facilities.kind == (kind or kinds[0]))
 
         def draw() -> list[NamedDistrict]:
             cells, book = prepared.cells, prepared.book
             places = shapely.points(facilities.lon[of_kind], facilities.lat[of_kind])
-            drawn = districts(
+            drawn = divide_into_districts(
                 cells,
-                cells.owner(_reach(prepared, of_kind)),
+                cells.owner(_run_from_kind(prepared, of_kind)),
                 list(cells.to_plane(places)),
                 shapely.union_all(cells.to_plane(outlines)),
-                _barriers(waters, prepared.roads.network, cells, book),
+                _find_barriers(waters, prepared.roads.network, cells, book),
                 book.districts,
             )
             return [
-                _named(district, facilities, of_kind, names, villages, cells, book)
+                _name_district(district, facilities, of_kind, names, villages, cells, book)
                 for district in drawn
             ]
 
         return draw
 
-    def names_at(
+    def read_names_at(
         self, connection: sa.Connection, places: Sequence[tuple[float, float]]
     ) -> list[str]:
         """Name places by the ground they stand on."""
-        villages = _Villages(connection)
+        villages = _VillageNames(connection)
         return [villages.name(shapely.Point(place)) for place in places]
 
 
-def area_folder() -> Path:
+def find_area_folder() -> Path:
     """
     Say where this service keeps what it has drawn.
 
@@ -455,7 +459,7 @@ def area_folder() -> Path:
     return service_folder("areas")
 
 
-def usual_limits(limit: float) -> list[float]:
+def choose_usual_limits(limit: float) -> list[float]:
     """
     Divide a standard's limit as the page does.
 
@@ -474,7 +478,7 @@ def usual_limits(limit: float) -> list[float]:
     return sorted({float(max(1, round(part + 1e-9))) for part in (limit / 4, limit / 2, limit)})
 
 
-def limits_of(limits: Sequence[float]) -> list[float]:
+def check_limits(limits: Sequence[float]) -> list[float]:
     """Put limits in order."""
     wanted = sorted(set(limits))
     if not wanted or len(wanted) > MOST_LIMITS or not (wanted[0] > 0 and wanted[-1] <= 1440):
@@ -492,10 +496,10 @@ def _draw_bands(
 ) -> tuple[list[AreaBand], float]:
     """Draw bands, rising, and tell how many minutes their borders may be off."""
     cells = prepared.cells
-    minutes = _rule_minutes(prepared, facility_id, max(wanted))
+    minutes = _minutes_by_rule(prepared, facility_id, max(wanted))
     above = [None, *wanted[:-1]]
     drawn = [cells.area(minutes, low, high) for low, high in zip(above, wanted, strict=True)]
-    light, moved_m = generalised(drawn, FINEST_M if facility_id is None else SENDING_M)
+    light, moved_m = generalise(drawn, FINEST_M if facility_id is None else SENDING_M)
     bands = [
         AreaBand(low or 0.0, high, cells.to_lonlat(shape))
         for low, high, shape in zip(above, wanted, light, strict=True)
@@ -504,19 +508,19 @@ def _draw_bands(
     return bands, cells.tolerance_minutes + moved
 
 
-def _rule_minutes(prepared: _AreaInputs, facility_id: int | None, limit: float) -> FloatArray:
+def _minutes_by_rule(prepared: _AreaInputs, facility_id: int | None, limit: float) -> FloatArray:
     facilities, standard, cells = prepared.facilities, prepared.standard, prepared.cells
     if facility_id is not None:
         station = np.flatnonzero(facilities.facility_id == facility_id)
-        return cells.minutes(_reach(prepared, station, limit))
+        return cells.minutes(_run_from_kind(prepared, station, limit))
     by_kind = [
-        cells.minutes(_reach(prepared, np.flatnonzero(facilities.kind == kind), limit))
+        cells.minutes(_run_from_kind(prepared, np.flatnonzero(facilities.kind == kind), limit))
         for kind in standard.kinds
     ]
-    return by_rule(np.column_stack(by_kind), standard.kinds_needed)
+    return apply_rule(np.column_stack(by_kind), standard.kinds_needed)
 
 
-def _reach(prepared: _AreaInputs, of_kind: IntArray, limit: float = np.inf) -> Reach:
+def _run_from_kind(prepared: _AreaInputs, of_kind: IntArray, limit: float = np.inf) -> Reach:
     facilities, setup = prepared.facilities, prepared.setup
     standard = prepared.standard
     stations = setup.snapper.snap(
@@ -527,9 +531,9 @@ def _reach(prepared: _AreaInputs, of_kind: IntArray, limit: float = np.inf) -> R
     return reacher.together(stations, begins, limit)
 
 
-def _lighter(shape: Any, cells: StreetCells) -> Any:
+def _generalise_for_sending(shape: Any, cells: StreetCells) -> Any:
     """Leave out vertices that show nowhere, for sending; lon, lat."""
-    return cells.to_lonlat(generalised([shape], SENDING_M)[0][0])
+    return cells.to_lonlat(generalise([shape], SENDING_M)[0][0])
 
 
 def _read_outlines(connection: sa.Connection) -> GeometryArray:
@@ -560,7 +564,7 @@ def _read_waters(connection: sa.Connection) -> Mapping[str, npt.NDArray[Any]]:
     )
 
 
-def _barriers(
+def _find_barriers(
     water: Mapping[str, npt.NDArray[Any]],
     network: RoadNetwork,
     cells: StreetCells,
@@ -587,7 +591,7 @@ def _facility_names(connection: sa.Connection) -> dict[int, tuple[str, str]]:
     return {row.facility_id: (row.name, row.grade) for row in rows}
 
 
-class _Villages:
+class _VillageNames:
     """Names of the ground: the grid of the second lowest level around a point."""
 
     def __init__(self, connection: sa.Connection) -> None:
@@ -609,16 +613,16 @@ class _Villages:
         return str(self._names[found[0]]) if len(found) else ""
 
 
-def _named(
+def _name_district(
     one: District,
     facilities: Facilities,
     of_kind: IntArray,
     names: dict[int, tuple[str, str]],
-    villages: _Villages,
+    villages: _VillageNames,
     cells: StreetCells,
     book: StandardBook,
 ) -> NamedDistrict:
-    shape = _lighter(one.geometry, cells)
+    shape = _generalise_for_sending(one.geometry, cells)
     if one.station == NOBODY:
         return NamedDistrict(
             facility_id=None,
@@ -643,7 +647,7 @@ def _named(
                 piece.area / 1e6,
                 inside.x,
                 inside.y,
-                _lighter(piece, cells),
+                _generalise_for_sending(piece, cells),
             )
         )
     return NamedDistrict(

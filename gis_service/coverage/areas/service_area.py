@@ -24,7 +24,7 @@ from gis_service.coverage.areas import kernels as area_kernels
 from gis_service.coverage.network.graph import FloatArray, IntArray, ProfileNetwork, Snapped
 from gis_service.coverage.standards.book import Direction, PlaceRules
 from gis_service.coverage.travel import search_kernels
-from gis_service.coverage.travel.travel_time import BUCKET, Graph, graph_of, reach_in
+from gis_service.coverage.travel.travel_time import BUCKET, Graph, build_graph, reach_each
 
 SPACING_M: Final = 20.0
 """Between the points by which a street is judged; half of it, walked, is the larger part of the
@@ -142,7 +142,7 @@ class StreetCells:
         xy = shapely.get_coordinates(points)
         # The same street drawn in both directions: the lowest edge id keeps the point.
         _, first = np.unique(np.round(xy, 6), axis=0, return_index=True)
-        first = _along_a_curve(xy, which, np.sort(first))
+        first = _order_along_curve(xy, which, np.sort(first))
         self.edge: IntArray = doors[which[first]].astype(np.int64)
         self.fraction: FloatArray = fraction[first]
         self.x, self.y = xy[first, 0].copy(), xy[first, 1].copy()
@@ -293,8 +293,10 @@ class StreetCells:
         """
         profiled = reach.profiled
         source, target = profiled.leaving_source[self.edge], profiled.leaving_target[self.edge]
-        ahead = reach.at_node[source] + _part(self.fraction, profiled.minutes_along[self.edge])
-        back = reach.at_node[target] + _part(
+        ahead = reach.at_node[source] + _part_minutes(
+            self.fraction, profiled.minutes_along[self.edge]
+        )
+        back = reach.at_node[target] + _part_minutes(
             1.0 - self.fraction, profiled.minutes_against[self.edge]
         )
         best = np.minimum(ahead, back)
@@ -304,8 +306,8 @@ class StreetCells:
                 continue
             own = slice(*self._bounds[self._number[edge]])
             off = self.fraction[own] - fraction
-            along = _part(off.clip(0.0), profiled.minutes_along[edge])
-            against = _part((-off).clip(0.0), profiled.minutes_against[edge])
+            along = _part_minutes(off.clip(0.0), profiled.minutes_along[edge])
+            against = _part_minutes((-off).clip(0.0), profiled.minutes_against[edge])
             direct = begins + np.where(off >= 0, along, against)
             better = direct < best[own]
             best[own][better] = direct[better]
@@ -420,9 +422,9 @@ class StreetCells:
         pieces = border.drawn(*filled.tolist())
         x, y, ring, area, of_band, touch = area_kernels.rings(*pieces, count)
         return [
-            _untangled(x, y, ring, area, of_band, band)  # rings may touch in a point
+            _untangle_rings(x, y, ring, area, of_band, band)  # rings may touch in a point
             if touch[band]
-            else _nested(x, y, ring, area, of_band, band)
+            else _nest_rings(x, y, ring, area, of_band, band)
             for band in range(count)
         ]
 
@@ -432,7 +434,7 @@ class StreetCells:
         whole = np.full(len(self._all_x), -1, np.int8)
         cells = np.flatnonzero(owner == station)
         radius[cells], whole[cells] = 1e12, 0
-        return valid_ground(self._drawn(cells, radius, whole)[0])
+        return make_valid_area(self._drawn(cells, radius, whole)[0])
 
     def to_lonlat(self, geometries: Any) -> Any:
         """Put drawn geometries onto the ground."""
@@ -558,7 +560,7 @@ class Reacher:
     ) -> None:
         self.profiled = profiled.reversed() if direction == "to_facility" else profiled
         self.rules = rules
-        self.graph = graph_of(self.profiled) if graph is None else graph
+        self.graph = build_graph(self.profiled) if graph is None else graph
 
     def together(
         self, stations: Snapped, begins: npt.ArrayLike, limit_minutes: float = np.inf
@@ -589,7 +591,7 @@ class Reacher:
         """Run from every station for itself."""
         started = np.broadcast_to(np.asarray(begins, dtype=float), len(stations))
         walked = self.rules.off_road_minutes_per_m
-        found = reach_in(self.graph, self.profiled, stations, started, walked, limit_minutes)
+        found = reach_each(self.graph, self.profiled, stations, started, walked, limit_minutes)
         for station in range(len(stations)):
             node, minutes = found.of(station)
             known = np.flatnonzero(stations.edge[station : station + 1] >= 0) + station
@@ -632,7 +634,7 @@ class Reacher:
                     heads.append(int(node))
                     minutes.append(begins + part * float(whole))
                     by.append(station)
-        state, reached = search_kernels.nearest(
+        state, reached = search_kernels.search_once(
             graph.indptr,
             graph.head,
             graph.minutes,
@@ -642,11 +644,11 @@ class Reacher:
             BUCKET,
             limit_minutes,
         )
-        found = search_kernels.told(state[reached])
+        found = search_kernels.read_state(state[reached])
         return Reach(profiled, graph.node_count, reached, *found, gates)
 
 
-def _along_a_curve(xy: FloatArray, street: IntArray, points: IntArray) -> IntArray:
+def _order_along_curve(xy: FloatArray, street: IntArray, points: IntArray) -> IntArray:
     """Order streets so that those near each other lie together in memory."""
     # The points of one street stay together, in their order.
     if len(points) == 0:
@@ -660,13 +662,13 @@ def _along_a_curve(xy: FloatArray, street: IntArray, points: IntArray) -> IntArr
     return points[np.argsort(np.repeat(rank, lengths), kind="stable")]
 
 
-def _part(fraction: FloatArray, minutes: npt.ArrayLike) -> FloatArray:
+def _part_minutes(fraction: FloatArray, minutes: npt.ArrayLike) -> FloatArray:
     whole = np.asarray(minutes, dtype=float)
     open_ = np.isfinite(whole)
     return np.where(open_, fraction * np.where(open_, whole, 0.0), np.inf)
 
 
-def bands(
+def draw_bands(
     cells: StreetCells, reaches: Sequence[tuple[int | None, Reach]], limits: Sequence[float]
 ) -> list[Band]:
     """
@@ -705,18 +707,20 @@ def bands(
         return [band for one in reaches for band in drawn[id(one)].result()]
 
 
-def generalised(shapes: Sequence[Any], finest_m: float) -> tuple[list[Any], float]:
+def generalise(shapes: Sequence[Any], finest_m: float) -> tuple[list[Any], float]:
     """Leave out vertices that show nowhere, of all shapes together so that they still meet."""
     drawn = np.empty(len(shapes), dtype=object)
-    drawn[:] = [valid_ground(shape) for shape in shapes]
+    drawn[:] = [make_valid_area(shape) for shape in shapes]
     if shapely.is_empty(drawn).all():
         return list(drawn), 0.0
     light = shapely.coverage_simplify(drawn, finest_m)
-    moved_m = max(_moved_m(before, after) for before, after in zip(drawn, light, strict=True))
-    return [without_specks(one, finest_m * finest_m) for one in light], moved_m
+    moved_m = max(
+        _measure_moved_m(before, after) for before, after in zip(drawn, light, strict=True)
+    )
+    return [drop_specks(one, finest_m * finest_m) for one in light], moved_m
 
 
-def without_specks(shape: Any, smallest: float) -> shapely.MultiPolygon:
+def drop_specks(shape: Any, smallest: float) -> shapely.MultiPolygon:
     """
     Leave out pieces and holes that are too small to be seen.
 
@@ -748,7 +752,7 @@ def without_specks(shape: Any, smallest: float) -> shapely.MultiPolygon:
     return shapely.MultiPolygon(list(left))
 
 
-def _moved_m(before: Any, after: Any) -> float:
+def _measure_moved_m(before: Any, after: Any) -> float:
     """How far vertices that went were from the line between those beside them that stayed."""
     rings = shapely.get_rings(shapely.get_parts(before))
     xy, ring = shapely.get_coordinates(rings, return_index=True)
@@ -775,7 +779,7 @@ def _moved_m(before: Any, after: Any) -> float:
     return float(np.abs(at[gone] - at[low] - along * chord).max(initial=0.0))
 
 
-def _nested(
+def _nest_rings(
     x: FloatArray, y: FloatArray, ring: IntArray, area: FloatArray, of_band: IntArray, band: int
 ) -> shapely.MultiPolygon:
     """Give every hole to the shell around it."""
@@ -783,7 +787,7 @@ def _nested(
     return cast("shapely.MultiPolygon", shapely.from_wkb(written.tobytes()))
 
 
-def _untangled(
+def _untangle_rings(
     x: FloatArray, y: FloatArray, ring: IntArray, area: FloatArray, of_band: IntArray, band: int
 ) -> shapely.MultiPolygon:
     """Give every hole to the smallest shell around it, and part rings that touch themselves."""
@@ -797,7 +801,7 @@ def _untangled(
     shells, holes = np.flatnonzero(area > 0), np.flatnonzero(area < 0)
     if len(shells) == 0:
         return shapely.MultiPolygon()
-    of_shell = _shells_of(
+    of_shell = _find_shells(
         np.atleast_1d(shapely.polygons(lines[shells])), area[shells], lines[holes]
     )
     found: Any = np.empty(len(shells), dtype=object)
@@ -805,10 +809,10 @@ def _untangled(
         shapely.Polygon(lines[shell], list(lines[holes[of_shell == place]]))
         for place, shell in enumerate(shells)
     ]
-    return shapely.orient_polygons(valid_ground(shapely.multipolygons(found)))
+    return shapely.orient_polygons(make_valid_area(shapely.multipolygons(found)))
 
 
-def valid_ground(drawn: Any) -> shapely.MultiPolygon:
+def make_valid_area(drawn: Any) -> shapely.MultiPolygon:
     """
     Make sure that what a kernel drew is valid, before anything else is done with it.
 
@@ -831,7 +835,7 @@ def valid_ground(drawn: Any) -> shapely.MultiPolygon:
     return shapely.MultiPolygon(list(shapely.get_parts(whole)))
 
 
-def _shells_of(
+def _find_shells(
     shells: npt.NDArray[np.object_], area: FloatArray, holes: npt.NDArray[np.object_]
 ) -> IntArray:
     """Find the smallest shell around each hole; shells are asked, since they are prepared once."""

@@ -19,7 +19,7 @@ from gis_service.coverage.county.reading import (
 )
 from gis_service.coverage.measuring import fingerprints
 from gis_service.coverage.measuring.measurement import Facilities
-from gis_service.coverage.network.graph import ProfileNetwork, RoadNetwork, for_profile
+from gis_service.coverage.network.graph import ProfileNetwork, RoadNetwork, apply_profile
 from gis_service.coverage.standards.book import standard_book
 from gis_service.coverage.travel.routes import Router
 from gis_service.snapshot import Snapshot, SnapshotPart
@@ -60,10 +60,10 @@ class ActiveRoads:
     @cached_property
     def digest(self) -> str:
         """Of the network."""
-        return fingerprints.of_network(self.network)
+        return fingerprints.digest_network(self.network)
 
 
-def roads(snapshot: Snapshot, connection: sa.Connection) -> ActiveRoads:
+def get_roads(snapshot: Snapshot, connection: sa.Connection) -> ActiveRoads:
     """
     Give the road network that is active now.
 
@@ -82,7 +82,7 @@ def roads(snapshot: Snapshot, connection: sa.Connection) -> ActiveRoads:
     return snapshot.get(connection, ROADS, lambda: ActiveRoads(*read_network(connection)))
 
 
-def router(
+def get_router(
     snapshot: Snapshot, connection: sa.Connection, profile: str, scenario: str = "normal"
 ) -> Router | None:
     """
@@ -113,20 +113,20 @@ def router(
     circumstances = book.scenario(scenario)
 
     def make() -> Router | None:
-        network = roads(snapshot, connection).network
+        network = get_roads(snapshot, connection).network
         if network.edge_count == 0:
             return None
         if profile == WALKED_METRES:
             normal = book.scenario("normal")
-            walked = for_profile(network, book.profiles["walk"], normal, book.place)
-            return Router(_in_metres(walked), book.place)
-        profiled = for_profile(network, book.profiles[profile], circumstances, book.place)
+            walked = apply_profile(network, book.profiles["walk"], normal, book.place)
+            return Router(_count_metres(walked), book.place)
+        profiled = apply_profile(network, book.profiles[profile], circumstances, book.place)
         return Router(profiled, book.place)
 
     return snapshot.get(connection, ROUTERS, make, (profile, scenario))
 
 
-def _in_metres(profiled: ProfileNetwork) -> ProfileNetwork:
+def _count_metres(profiled: ProfileNetwork) -> ProfileNetwork:
     """Keep what may be used, and count metres where there were minutes."""
     metres = profiled.network.length_m
     return replace(
@@ -136,12 +136,12 @@ def _in_metres(profiled: ProfileNetwork) -> ProfileNetwork:
     )
 
 
-def facilities(snapshot: Snapshot, connection: sa.Connection) -> Facilities:
+def get_facilities(snapshot: Snapshot, connection: sa.Connection) -> Facilities:
     """Give every facility of the county and around it."""
     return snapshot.get(connection, FACILITIES, lambda: read_facilities(connection))
 
 
-def county(snapshot: Snapshot, connection: sa.Connection) -> County:
+def get_county(snapshot: Snapshot, connection: sa.Connection) -> County:
     """
     Give grids, facilities and all that stands in the county.
 

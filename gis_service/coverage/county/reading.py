@@ -19,7 +19,7 @@ from gis_service.coverage.measuring.measurement import Facilities
 from gis_service.coverage.measuring.notes import NotedStation
 from gis_service.coverage.measuring.statistics import NO_GRID, POPULATIONS, Hierarchy
 from gis_service.coverage.network.graph import IntArray, RoadNetwork
-from gis_service.coverage.network.places import Places, Standing, gathered
+from gis_service.coverage.network.places import Places, Standing, gather_places
 from gis_service.errors import ConflictError, NotAllowedError
 from gis_service.grids.reading import find_scheme, find_version_on, on_day
 from gis_service.store import tables as t
@@ -48,7 +48,7 @@ class County:
     inputs: Mapping[str, str]
 
 
-def whole_county_only(actor: Actor) -> None:
+def check_whole_county(actor: Actor) -> None:
     """Refuse whoever does not see every household."""
     if not visible(actor, t.household).compare(sa.true()):
         raise NotAllowedError("coverage.whole_county_only", actor=actor.name)
@@ -56,13 +56,13 @@ def whole_county_only(actor: Actor) -> None:
 
 def read_county(connection: sa.Connection, actor: Actor) -> County:
     """Read grids, facilities and all that stands in the county."""
-    whole_county_only(actor)
+    check_whole_county(actor)
     scheme = find_scheme(connection, "base")
     version = find_version_on(connection, scheme.scheme_id, None)
     if version is None:
         raise ConflictError("coverage.no_boundaries")
     state = t.grid_state.c
-    grids = _by_id(
+    grids = _read_by_id(
         connection,
         sa.select(
             state.grid_id,
@@ -70,9 +70,9 @@ def read_county(connection: sa.Connection, actor: Actor) -> County:
             sa.func.coalesce(state.parent_grid_id, NO_GRID).label("parent"),
         ).where(state.scheme_id == scheme.scheme_id, on_day(state.valid, None)),
     )
-    rows = {name: _objects(connection, actor, name) for name in _OBJECTS}
-    places, where = gathered(
-        {name: _standing(name, columns) for name, columns in rows.items()}, POPULATIONS
+    rows = {name: _read_objects(connection, actor, name) for name in _OBJECTS}
+    places, where = gather_places(
+        {name: _as_standing(name, columns) for name, columns in rows.items()}, POPULATIONS
     )
     hierarchy = Hierarchy(**grids)
     return County(
@@ -83,8 +83,11 @@ def read_county(connection: sa.Connection, actor: Actor) -> County:
         household_id=rows["household"]["id"],
         household_place=where["household"],
         inputs={
-            "boundaries": fingerprints.of_boundaries(hierarchy),
-            **{_PLURAL[name]: fingerprints.of_arrays(columns) for name, columns in rows.items()},
+            "boundaries": fingerprints.digest_boundaries(hierarchy),
+            **{
+                _PLURAL[name]: fingerprints.digest_columns(columns)
+                for name, columns in rows.items()
+            },
         },
     )
 
@@ -93,7 +96,7 @@ def read_facilities(connection: sa.Connection) -> Facilities:
     """Read every facility of the county and around it."""
     facility = t.facility.c
     return Facilities(
-        **_by_id(
+        **_read_by_id(
             connection,
             sa.select(
                 facility.facility_id,
@@ -143,7 +146,7 @@ _PLURAL: Final[Mapping[str, str]] = {
 }
 
 
-def _objects(connection: sa.Connection, actor: Actor, name: str) -> Columns:
+def _read_objects(connection: sa.Connection, actor: Actor, name: str) -> Columns:
     """Read where the objects of a kind stand, and what of them is counted."""
     home, hazard = t.household.c, t.hazard.c
     table = t.metadata.tables[name]
@@ -155,7 +158,7 @@ def _objects(connection: sa.Connection, actor: Actor, name: str) -> Columns:
         "hazard": (visible(actor, t.hazard) & (hazard.status != "closed"), ()),
     }
     condition, counted = wanted.get(name, (sa.true(), ()))
-    return _by_id(
+    return _read_by_id(
         connection,
         sa.select(
             table.c[f"{name}_id"].label("id"),
@@ -166,7 +169,7 @@ def _objects(connection: sa.Connection, actor: Actor, name: str) -> Columns:
     )
 
 
-def _standing(name: str, rows: Columns) -> Standing:
+def _as_standing(name: str, rows: Columns) -> Standing:
     one = np.ones(len(rows["id"]), np.int64)
     counts = {_PLURAL[name]: one}
     if name == "household":
@@ -185,7 +188,7 @@ def _geography(geometry: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     return sa.func.geography(geometry)
 
 
-def _by_id(connection: sa.Connection, query: sa.Select[Any]) -> dict[str, npt.NDArray[Any]]:
+def _read_by_id(connection: sa.Connection, query: sa.Select[Any]) -> dict[str, npt.NDArray[Any]]:
     """Read rows in the order of the first column, so that the same county is read the same."""
     arrays = read_arrays(connection, query)
     order = np.argsort(next(iter(arrays.values())), kind="stable")

@@ -80,7 +80,7 @@ class BlindSpot:
     geometry: dict[str, Any]
 
 
-def blind_spots(
+def group_blind_spots(
     missed: Missed,
     names: Mapping[int, str],
     *,
@@ -111,7 +111,7 @@ def blind_spots(
         float(np.median(missed.lon)), float(np.median(missed.lat))
     )
     x, y = to_xy(missed.lon, missed.lat)
-    spot = _near(np.asarray(x), np.asarray(y), missed.village)
+    spot = _number_near(np.asarray(x), np.asarray(y), missed.village)
     order = np.argsort(spot, kind="stable")
     parts = np.split(order, np.cumsum(np.bincount(spot))[:-1])
     lon, lat = (missed.lon, missed.lat) if drawn is None else drawn
@@ -119,7 +119,7 @@ def blind_spots(
     shown = replace(missed, lon=lon, lat=lat)
     in_village = np.bincount(np.unique(np.stack((missed.village, spot)), axis=1)[0] + 1)
     found = [
-        _spot(
+        _describe_spot(
             shown, part, names, to_lonlat, np.column_stack((drawn_x[part], drawn_y[part])),
             in_village,
         )
@@ -128,7 +128,7 @@ def blind_spots(
     return sorted(found, key=lambda one: (-one.households, one.name, one.lon, one.lat))
 
 
-def _near(x: FloatArray, y: FloatArray, village: IntArray) -> IntArray:
+def _number_near(x: FloatArray, y: FloatArray, village: IntArray) -> IntArray:
     """Give squares of one village that touch, by side or corner, one number."""
     column = np.floor((x - x.min()) / CELL_M).astype(np.int64)
     row = np.floor((y - y.min()) / CELL_M).astype(np.int64)
@@ -148,7 +148,7 @@ def _near(x: FloatArray, y: FloatArray, village: IntArray) -> IntArray:
     return np.asarray(component[cell], dtype=np.int64)
 
 
-def _spot(
+def _describe_spot(
     missed: Missed,
     part: IntArray,
     names: Mapping[int, str],

@@ -96,7 +96,7 @@ class Hidden:
     cells: dict[str, BoolArray]
 
 
-def hide(
+def choose_hidden(
     counts: Counts,
     *,
     with_n: BoolArray | None = None,
@@ -143,7 +143,7 @@ def hide(
     return Hidden(work.n, work.cells)
 
 
-def hide_listed(sizes: Sequence[int], smallest: int = SMALLEST) -> list[bool]:
+def choose_hidden_entries(sizes: Sequence[int], smallest: int = SMALLEST) -> list[bool]:
     """
     Choose what to hide of a plain list whose sum is known.
 

@@ -30,12 +30,12 @@ PARTS: Final = (
 """What may make a run stale, in the order in which it is told."""
 
 
-def of_network(network: RoadNetwork) -> str:
+def digest_network(network: RoadNetwork) -> str:
     """Digest the roads."""
     columns = [
         value for name, value in vars(network).items() if name != "geometry" and _is_array(value)
     ]
-    return _digest(
+    return _digest_arrays(
         (
             *columns,
             shapely.get_num_coordinates(network.geometry),
@@ -49,10 +49,10 @@ def _is_array(value: object) -> bool:
     return isinstance(value, np.ndarray)
 
 
-def of_facilities(facilities: Facilities, kinds: Iterable[str]) -> str:
+def digest_facilities(facilities: Facilities, kinds: Iterable[str]) -> str:
     """Digest the facilities of some kinds."""
     named = np.isin(facilities.kind, list(kinds))
-    return _digest(
+    return _digest_arrays(
         column[named]
         for column in (
             facilities.facility_id,
@@ -64,23 +64,23 @@ def of_facilities(facilities: Facilities, kinds: Iterable[str]) -> str:
     )
 
 
-def of_boundaries(hierarchy: Hierarchy) -> str:
+def digest_boundaries(hierarchy: Hierarchy) -> str:
     """Digest the grids and their parents."""
-    return _digest((hierarchy.grid_id, hierarchy.rank, hierarchy.parent))
+    return _digest_arrays((hierarchy.grid_id, hierarchy.rank, hierarchy.parent))
 
 
-def of_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
+def digest_columns(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
     """Digest the columns of a table."""
-    return _digest(arrays[name] for name in sorted(arrays))
+    return _digest_arrays(arrays[name] for name in sorted(arrays))
 
 
-def of_settings(parameters: Mapping[str, Any]) -> str:
+def digest_settings(parameters: Mapping[str, Any]) -> str:
     """Digest the numbers of a standard."""
     words = json.dumps(parameters, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(words.encode()).hexdigest()
 
 
-def of_inputs(
+def digest_inputs(
     software: str,
     parameters: Mapping[str, Any],
     network: str,
@@ -91,14 +91,14 @@ def of_inputs(
     """Digest all that a measurement stands on."""
     return {
         "software": software,
-        "settings": of_settings(parameters),
+        "settings": digest_settings(parameters),
         "network": network,
-        "facilities": of_facilities(facilities, kinds),
+        "facilities": digest_facilities(facilities, kinds),
         **county,
     }
 
 
-def together(inputs: Mapping[str, str]) -> str:
+def combine_digests(inputs: Mapping[str, str]) -> str:
     """
     Digest the digests.
 
@@ -116,7 +116,7 @@ def together(inputs: Mapping[str, str]) -> str:
     return hashlib.sha256(words.encode()).hexdigest()
 
 
-def changed(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
+def find_changed_parts(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
     """
     Name the parts that are other ones now.
 
@@ -135,7 +135,7 @@ def changed(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...
     return tuple(part for part in PARTS if before.get(part) != now.get(part))
 
 
-def _digest(arrays: Iterable[npt.NDArray[Any]]) -> str:
+def _digest_arrays(arrays: Iterable[npt.NDArray[Any]]) -> str:
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype}{array.shape}".encode())

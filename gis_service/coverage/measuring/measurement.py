@@ -19,16 +19,16 @@ from gis_service.coverage.network.graph import (
     RoadNetwork,
     Snapped,
     Snapper,
-    for_profile,
+    apply_profile,
 )
 from gis_service.coverage.standards.book import Scenario, Standard, StandardBook
 from gis_service.coverage.travel.travel_time import (
     Graph,
     StatusArray,
-    by_rule,
-    graph_of,
-    nearest_facility,
-    status_of,
+    apply_rule,
+    build_graph,
+    find_nearest_facility,
+    judge_status,
 )
 
 OK: Final = "ok"
@@ -131,7 +131,7 @@ class MeasuringSetup:
     places: Snapped
 
 
-def ground_for(
+def prepare_setup(
     network: RoadNetwork,
     book: StandardBook,
     standard: Standard,
@@ -140,13 +140,15 @@ def ground_for(
     lat: FloatArray,
 ) -> MeasuringSetup:
     """Make a network ready for a standard, and find where places meet it."""
-    profiled = for_profile(network, book.profiles[standard.profile], scenario, book.place)
+    profiled = apply_profile(network, book.profiles[standard.profile], scenario, book.place)
     snapper = Snapper(profiled)
     places = snapper.snap(lon, lat, book.place.snap_cap_m.value)
-    return MeasuringSetup(profiled, graph_of(_run_on(profiled, standard)), snapper, places)
+    return MeasuringSetup(
+        profiled, build_graph(_in_direction_of(profiled, standard)), snapper, places
+    )
 
 
-def measure_on(
+def measure_standard(
     ground: MeasuringSetup,
     book: StandardBook,
     standard: Standard,
@@ -168,7 +170,7 @@ def measure_on(
         if before is not None and kinds is not None and kind not in kinds:
             continue
         of_kind = np.flatnonzero(facilities.kind == kind)
-        times = nearest_facility(
+        times = find_nearest_facility(
             profiled,
             places,
             sites.take(of_kind),
@@ -183,12 +185,12 @@ def measure_on(
             facilities.facility_id[of_kind[times.facility]] if len(of_kind) else -1,
             -1,
         )
-        status[:, column] = status_of(times.minutes, places, standard.limit_minutes.value)
-    rule_minutes = by_rule(minutes, standard.kinds_needed)
+        status[:, column] = judge_status(times.minutes, places, standard.limit_minutes.value)
+    rule_minutes = apply_rule(minutes, standard.kinds_needed)
     return Measured(
         kinds=standard.kinds,
         snapped=places,
-        status=status_of(rule_minutes, places, standard.limit_minutes.value),
+        status=judge_status(rule_minutes, places, standard.limit_minutes.value),
         minutes=rule_minutes,
         kind_status=status,
         kind_minutes=minutes,
@@ -216,8 +218,8 @@ def measure_places(
 ) -> Measured:
     """Measure every place against one standard, from the roads on."""
     progress(0.0, "coverage.step_snapping")
-    ground = ground_for(network, book, standard, scenario, lon, lat)
-    return measure_on(
+    ground = prepare_setup(network, book, standard, scenario, lon, lat)
+    return measure_standard(
         ground,
         book,
         standard,
@@ -226,7 +228,7 @@ def measure_places(
     )
 
 
-def _run_on(profiled: ProfileNetwork, standard: Standard) -> ProfileNetwork:
+def _in_direction_of(profiled: ProfileNetwork, standard: Standard) -> ProfileNetwork:
     return profiled.reversed() if standard.direction == "to_facility" else profiled
 
 

@@ -57,16 +57,16 @@ def check_same_region(ground: MeasuringSetup, lon: FloatArray, lat: FloatArray) 
         raise InputError(
             "coverage.nothing_snaps",
             place=Place(field="roads"),
-            roads=_extent(*roads),
-            places=_extent(lon, lat),
+            roads=_describe_extent(*roads),
+            places=_describe_extent(lon, lat),
         )
 
 
-def _extent(lon: FloatArray, lat: FloatArray) -> str:
+def _describe_extent(lon: FloatArray, lat: FloatArray) -> str:
     return f"{lon.min():.4f}, {lat.min():.4f} – {lon.max():.4f}, {lat.max():.4f}"
 
 
-def notes_on(
+def find_notes(
     ground: MeasuringSetup,
     measured: Measured,
     facilities: Facilities,
@@ -87,7 +87,7 @@ def notes_on(
         of_kind = np.flatnonzero(facilities.kind == kind)
         if measured.state_of(kind) == NO_FACILITY:
             found.append({"note": "no_facility", "kind": kind})
-        elif _in_one_place(facilities, of_kind):
+        elif _are_in_one_place(facilities, of_kind):
             place = {
                 "lon": float(facilities.lon[of_kind[0]]),
                 "lat": float(facilities.lat[of_kind[0]]),
@@ -96,30 +96,32 @@ def notes_on(
     asked = np.flatnonzero(np.isin(facilities.kind, measured.kinds))
     snapped = ground.snapper.snap(facilities.lon[asked], facilities.lat[asked], cap_m)
     off = asked[snapped.edge < 0]
-    found += _first(
+    found += _keep_first(
         [
-            {"note": "no_road", **_named(facilities, int(at), stations), "metres": cap_m}
+            {"note": "no_road", **_describe_station(facilities, int(at), stations), "metres": cap_m}
             for at in off
         ]
     )
-    found += _first(_on_islands(ground, facilities, asked, snapped, stations, households))
-    found += _first(_outside(facilities, asked, stations))
+    found += _keep_first(_find_on_islands(ground, facilities, asked, snapped, stations, households))
+    found += _keep_first(_find_outside(facilities, asked, stations))
     return found
 
 
-def _first(notes: Sequence[Note]) -> list[Note]:
+def _keep_first(notes: Sequence[Note]) -> list[Note]:
     more = len(notes) - MOST
     return [*notes[:MOST], *([{"note": "more", "n": more}] if more > 0 else [])]
 
 
-def _in_one_place(facilities: Facilities, of_kind: IntArray) -> bool:
+def _are_in_one_place(facilities: Facilities, of_kind: IntArray) -> bool:
     lon, lat = facilities.lon[of_kind], facilities.lat[of_kind]
     return len(of_kind) > 1 and bool(
         (geodesy.distance_m(lon, lat, lon[0], lat[0]) <= _ONE_PLACE_M).all()
     )
 
 
-def _named(facilities: Facilities, at: int, stations: Mapping[int, NotedStation]) -> Note:
+def _describe_station(
+    facilities: Facilities, at: int, stations: Mapping[int, NotedStation]
+) -> Note:
     station = stations[int(facilities.facility_id[at])]
     return {
         "facility_id": int(facilities.facility_id[at]),
@@ -128,7 +130,7 @@ def _named(facilities: Facilities, at: int, stations: Mapping[int, NotedStation]
     }
 
 
-def _on_islands(
+def _find_on_islands(
     ground: MeasuringSetup,
     facilities: Facilities,
     asked: IntArray,
@@ -153,7 +155,7 @@ def _on_islands(
     return [
         {
             "note": "island",
-            **_named(facilities, int(asked[one]), stations),
+            **_describe_station(facilities, int(asked[one]), stations),
             "road_km": round(float(profiled.piece_m[piece[one]]) / 1000, 1),
             "households": int(homes[piece[one]]),
         }
@@ -161,7 +163,7 @@ def _on_islands(
     ]
 
 
-def _outside(
+def _find_outside(
     facilities: Facilities, asked: IntArray, stations: Mapping[int, NotedStation]
 ) -> list[Note]:
     """Facilities that stand outside the county, the farthest first."""
@@ -169,7 +171,7 @@ def _outside(
     return [
         {
             "note": "outside",
-            **_named(facilities, at, stations),
+            **_describe_station(facilities, at, stations),
             "border_km": round(metres / 1000, 1),
         }
         for metres, at in sorted(far, key=lambda one: -one[0])
@@ -177,7 +179,7 @@ def _outside(
     ]
 
 
-def note_on_outside(n: int, inside: Mapping[str, Any]) -> Note:
+def make_outside_note(n: int, inside: Mapping[str, Any]) -> Note:
     """Tell how many households lie in no grid, and the figures of the others."""
     outside = n - inside["n"]
     return {
@@ -191,14 +193,14 @@ def note_on_outside(n: int, inside: Mapping[str, Any]) -> Note:
     }
 
 
-def said(notes: Sequence[Note], language: Language) -> Iterator[str]:
+def notes_as_text(notes: Sequence[Note], language: Language) -> Iterator[str]:
     """
     Put notes into words.
 
     Parameters
     ----------
     notes
-        Of :func:`notes_on`.
+        Of :func:`find_notes`.
     language
         The reader's.
 

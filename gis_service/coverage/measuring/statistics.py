@@ -56,7 +56,7 @@ class KindOutcome:
     minutes: FloatArray
 
 
-def members(hierarchy: Hierarchy, base_grid: IntArray) -> dict[int, IntArray]:
+def find_members(hierarchy: Hierarchy, base_grid: IntArray) -> dict[int, IntArray]:
     """
     Say for each level in which of its grids each household is.
 
@@ -85,7 +85,7 @@ def members(hierarchy: Hierarchy, base_grid: IntArray) -> dict[int, IntArray]:
     return levels
 
 
-def figures(
+def count_figures(
     hierarchy: Hierarchy,
     base_grid: IntArray,
     outcomes: list[KindOutcome],
@@ -120,10 +120,10 @@ def figures(
         weights = {HOUSEHOLDS: np.ones(len(base_grid), np.int64)}
     weight = np.column_stack(list(weights.values())) if weights else np.zeros((0, 0), np.int64)
     weight = np.ascontiguousarray(weight, dtype=np.int64)
-    groups = _groups_of(hierarchy, base_grid)
+    groups = _make_groups(hierarchy, base_grid)
     parts: list[_Part] = []
     for outcome in outcomes:
-        same = next((part for part in parts if _is_same(part[1], outcome)), None)
+        same = next((part for part in parts if _is_same_outcome(part[1], outcome)), None)
         if same is not None:  # of one kind the rule says nothing else
             parts += [
                 (group, outcome, counts, minutes)
@@ -133,11 +133,13 @@ def figures(
             continue
         # By minutes once; every level below keeps that order.
         rising = np.argsort(outcome.minutes)[: int(np.isfinite(outcome.minutes).sum())]
-        parts += [(group, outcome, *_count(group, outcome, rising, weight)) for group in groups]
-    return _table_of(parts, tuple(weights))
+        parts += [
+            (group, outcome, *_count_outcome(group, outcome, rising, weight)) for group in groups
+        ]
+    return _make_table(parts, tuple(weights))
 
 
-def _is_same(one: KindOutcome, other: KindOutcome) -> bool:
+def _is_same_outcome(one: KindOutcome, other: KindOutcome) -> bool:
     return np.array_equal(one.minutes, other.minutes) and np.array_equal(one.status, other.status)
 
 
@@ -157,10 +159,10 @@ class _Groups:
 _Part = tuple[_Groups, KindOutcome, IntArray, FloatArray]
 
 
-def _groups_of(hierarchy: Hierarchy, base_grid: IntArray) -> list[_Groups]:
+def _make_groups(hierarchy: Hierarchy, base_grid: IntArray) -> list[_Groups]:
     county = _Groups(COUNTY_RANK, np.array([COUNTY_GRID]), np.zeros(len(base_grid), np.int64))
     levels = [county]
-    for rank, position in sorted(members(hierarchy, base_grid).items()):
+    for rank, position in sorted(find_members(hierarchy, base_grid).items()):
         of_rank = np.flatnonzero(hierarchy.rank == rank)
         within = np.full(len(hierarchy.grid_id) + 1, -1, np.int64)
         within[of_rank] = np.arange(len(of_rank))
@@ -168,7 +170,7 @@ def _groups_of(hierarchy: Hierarchy, base_grid: IntArray) -> list[_Groups]:
     return levels
 
 
-def _count(
+def _count_outcome(
     groups: _Groups, outcome: KindOutcome, rising: IntArray, weight: IntArray
 ) -> tuple[IntArray, FloatArray]:
     """Count by status, and pick the minutes between which each share lies."""
@@ -186,13 +188,13 @@ def _count(
     return counts, low + (high - low) * (place - below)
 
 
-def _table_of(parts: list[_Part], populations: tuple[str, ...]) -> pd.DataFrame:
+def _make_table(parts: list[_Part], populations: tuple[str, ...]) -> pd.DataFrame:
     wide = len(populations)
     rows = [len(groups.grid_id) * wide for groups, *_ in parts]
     counts = np.concatenate([counts.reshape(-1, len(STATUS_NAMES)) for *_, counts, _ in parts])
     minutes = np.concatenate([minutes.reshape(-1, len(_MINUTES)) for *_, minutes in parts])
     kinds = pd.Categorical.from_codes(
-        np.repeat(np.arange(len(parts)) // _levels_in(parts), rows),
+        np.repeat(np.arange(len(parts)) // _count_levels(parts), rows),
         categories=list(dict.fromkeys(outcome.kind for _, outcome, *_ in parts)),
     )
     of = pd.Categorical.from_codes(
@@ -212,6 +214,6 @@ def _table_of(parts: list[_Part], populations: tuple[str, ...]) -> pd.DataFrame:
     )
 
 
-def _levels_in(parts: list[_Part]) -> int:
+def _count_levels(parts: list[_Part]) -> int:
     """Every outcome is counted at the same levels, the county's first."""
     return max(1, len({groups.rank for groups, *_ in parts}))

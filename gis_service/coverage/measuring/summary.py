@@ -51,7 +51,7 @@ class Figures:
     worst_minutes: float | None
 
 
-def figures_from(row: Mapping[Any, Any], status: str, of: str | None = None) -> Figures:
+def as_figures(row: Mapping[Any, Any], status: str, of: str | None = None) -> Figures:
     """Make figures of a row of the table of figures."""
     n, covered = int(row["n"]), int(row["covered"])
     return Figures(
@@ -63,21 +63,21 @@ def figures_from(row: Mapping[Any, Any], status: str, of: str | None = None) -> 
         off_network=int(row["off_network"]),
         share=covered / n if n else None,
         status=status if n else NO_HOUSEHOLDS,
-        median_minutes=_known(row.get("median_minutes")),
-        p90_minutes=_known(row.get("p90_minutes")),
-        worst_minutes=_known(row.get("worst_minutes")),
+        median_minutes=_round_known(row.get("median_minutes")),
+        p90_minutes=_round_known(row.get("p90_minutes")),
+        worst_minutes=_round_known(row.get("worst_minutes")),
     )
 
 
-def _known(minutes: float | None) -> float | None:
+def _round_known(minutes: float | None) -> float | None:
     return None if minutes is None or math.isnan(minutes) else round(float(minutes), 3)
 
 
-def summary_of(table: pd.DataFrame, measured: Measured) -> dict[str, Any]:
+def summarise(table: pd.DataFrame, measured: Measured) -> dict[str, Any]:
     """Pick the county's figures out of the table of all."""
     of_county = table[table["rank"] == COUNTY_RANK].to_dict("records")
     entry = {
-        (row["of"], row["kind"]): asdict(figures_from(row, measured.state_of(row["kind"])))
+        (row["of"], row["kind"]): asdict(as_figures(row, measured.state_of(row["kind"])))
         for row in of_county
     }
 
@@ -92,7 +92,7 @@ def summary_of(table: pd.DataFrame, measured: Measured) -> dict[str, Any]:
     }
 
 
-def inside_of(table: pd.DataFrame) -> dict[str, Any] | None:
+def count_inside(table: pd.DataFrame) -> dict[str, Any] | None:
     """Count the households that lie in some grid, by the rule over kinds."""
     households = table[(table["of"] == HOUSEHOLDS) & (table["kind"] == RULE)]
     county = households[households["rank"] == COUNTY_RANK]

@@ -27,9 +27,9 @@ _NO_FEET: Final = frozenset({"motorway"})
 _NODE_FIELDS: Final = frozenset({"node_id", "lon", "lat"})
 
 
-def road_at(network: RoadNetwork, usable: BoolArray, lon: float, lat: float) -> int:
+def find_road_at(network: RoadNetwork, usable: BoolArray, lon: float, lat: float) -> int:
     """Find the road that somebody points at."""
-    near = _near_edges(network, usable, lon, lat, POINT_AT_M)
+    near = _find_near_edges(network, usable, lon, lat, POINT_AT_M)
     if len(near) == 0:
         raise InputError(
             "coverage.no_road_there",
@@ -38,31 +38,31 @@ def road_at(network: RoadNetwork, usable: BoolArray, lon: float, lat: float) -> 
             lat=round(lat, 5),
             metres=POINT_AT_M,
         )
-    lines, point = _in_plane(network.geometry[near], lon, lat)
+    lines, point = _to_local_plane(network.geometry[near], lon, lat)
     metres = shapely.distance(lines, point)
     return int(network.edge_id[near[int(np.argmin(np.round(metres, 6)))]])
 
 
-def without(network: RoadNetwork, edge_ids: Collection[int]) -> RoadNetwork:
+def close_roads(network: RoadNetwork, edge_ids: Collection[int]) -> RoadNetwork:
     """Close roads."""
     closed = np.isin(network.edge_id, list(edge_ids))
     if closed.sum() != len(set(edge_ids)):
         missing = sorted(set(edge_ids) - set(network.edge_id[closed].tolist()))
         raise InputError("coverage.no_edge", place=Place(field="edge_ids"), edge=missing[0])
-    return _edges(network, np.flatnonzero(~closed))
+    return _take_edges(network, np.flatnonzero(~closed))
 
 
-def with_road(network: RoadNetwork, line: FloatArray, road_class: str) -> RoadNetwork:
+def add_road(network: RoadNetwork, line: FloatArray, road_class: str) -> RoadNetwork:
     """Add a road."""
     to_xy, to_lonlat = geodesy.local_metres(float(line[0, 0]), float(line[0, 1]))
     drawn = np.column_stack(to_xy(line[:, 0], line[:, 1]))
     joinable = ~(network.bridge | network.tunnel) & (network.road_class != "motorway")
     joints: list[tuple[int, int, float]] = []  # vertex, edge, fraction
     for vertex, (lon, lat) in enumerate(line):
-        near = _near_edges(network, joinable, lon, lat, JOIN_M)
+        near = _find_near_edges(network, joinable, lon, lat, JOIN_M)
         if len(near) == 0:
             continue
-        lines, point = _in_plane(network.geometry[near], lon, lat)
+        lines, point = _to_local_plane(network.geometry[near], lon, lat)
         metres = shapely.distance(lines, point)
         nearest = int(np.argmin(np.round(metres, 6)))
         if metres[nearest] <= JOIN_M:
@@ -70,13 +70,13 @@ def with_road(network: RoadNetwork, line: FloatArray, road_class: str) -> RoadNe
             joints.append((vertex, int(near[nearest]), share))
     if not joints:
         raise InputError("coverage.road_touches_none", place=Place(field="line"), metres=JOIN_M)
-    cut, node_of = _cut(network, joints)
+    cut, node_of = _cut_at_joints(network, joints)
     for vertex, node in node_of.items():
         drawn[vertex] = np.column_stack(to_xy(cut.lon[[node]], cut.lat[[node]]))[0]
     stops = sorted({0, len(line) - 1, *node_of})
     for vertex in stops:
         if vertex not in node_of:
-            cut, node_of[vertex] = _with_node(cut, *line[vertex])
+            cut, node_of[vertex] = _add_node(cut, *line[vertex])
     pieces = [
         (node_of[first], node_of[last], np.column_stack(to_lonlat(*drawn[first : last + 1].T)))
         for first, last in pairwise(stops)
@@ -86,13 +86,11 @@ def with_road(network: RoadNetwork, line: FloatArray, road_class: str) -> RoadNe
         raise InputError("coverage.road_no_length", place=Place(field="line"))
     for first, last, lonlat in pieces:
         ends = np.array([[cut.lon[node], cut.lat[node]] for node in (first, last)])
-        cut = _with_edge(
-            cut, first, last, np.vstack((ends[:1], lonlat[1:-1], ends[1:])), road_class
-        )
+        cut = _add_edge(cut, first, last, np.vstack((ends[:1], lonlat[1:-1], ends[1:])), road_class)
     return cut
 
 
-def _near_edges(
+def _find_near_edges(
     network: RoadNetwork, usable: BoolArray, lon: float, lat: float, metres: float
 ) -> IntArray:
     """Pick the edges whose box comes near; a degree of longitude shrinks towards the poles."""
@@ -104,17 +102,17 @@ def _near_edges(
     found = np.flatnonzero(near & usable)
     if len(found) == 0:
         return found
-    lines, point = _in_plane(network.geometry[found], lon, lat)
+    lines, point = _to_local_plane(network.geometry[found], lon, lat)
     return np.asarray(found[shapely.distance(lines, point) <= metres], dtype=np.int64)
 
 
-def _in_plane(lines: Any, lon: float, lat: float) -> tuple[Any, Any]:
+def _to_local_plane(lines: Any, lon: float, lat: float) -> tuple[Any, Any]:
     to_xy, _ = geodesy.local_metres(lon, lat)
     moved = shapely.transform(lines, lambda at: np.column_stack(to_xy(at[:, 0], at[:, 1])))
     return moved, shapely.Point(0.0, 0.0)
 
 
-def _cut(
+def _cut_at_joints(
     network: RoadNetwork, joints: list[tuple[int, int, float]]
 ) -> tuple[RoadNetwork, dict[int, int]]:
     """Cut edges where the road joins them; the nodes of the joints by vertex."""
@@ -128,7 +126,7 @@ def _cut(
             node_of[vertex] = int(network.target[edge])
         else:
             at = network.geometry[edge].interpolate(share, normalized=True)
-            network, node_of[vertex] = _with_node(network, at.x, at.y)
+            network, node_of[vertex] = _add_node(network, at.x, at.y)
             cuts.setdefault(edge, []).append((share, node_of[vertex]))
     whole = network
     turns = network.turns
@@ -142,7 +140,7 @@ def _cut(
         parts = zip(shares, shares[1:], nodes, nodes[1:], strict=False)
         for start, end, first, last in parts:
             line = substring(whole.geometry[edge], start, end, normalized=True)
-            network = _appended(
+            network = _append_edge_like(
                 network,
                 edge,
                 source=first,
@@ -158,10 +156,10 @@ def _cut(
                 )
     network = replace(network, turns=turns)
     kept = np.setdiff1d(np.arange(network.edge_count), np.array(list(cuts), dtype=np.int64))
-    return _edges(network, kept), node_of
+    return _take_edges(network, kept), node_of
 
 
-def _with_node(network: RoadNetwork, lon: float, lat: float) -> tuple[RoadNetwork, int]:
+def _add_node(network: RoadNetwork, lon: float, lat: float) -> tuple[RoadNetwork, int]:
     node_id = int(network.node_id.max()) + 1 if network.node_count else 0
     grown = replace(
         network,
@@ -172,11 +170,11 @@ def _with_node(network: RoadNetwork, lon: float, lat: float) -> tuple[RoadNetwor
     return grown, grown.node_count - 1
 
 
-def _with_edge(
+def _add_edge(
     network: RoadNetwork, source: int, target: int, lonlat: FloatArray, road_class: str
 ) -> RoadNetwork:
     line = shapely.LineString(lonlat)
-    return _appended(
+    return _append_edge_like(
         network,
         0,
         source=source,
@@ -194,30 +192,32 @@ def _with_edge(
     )
 
 
-def _edges(network: RoadNetwork, kept: IntArray) -> RoadNetwork:
+def _take_edges(network: RoadNetwork, kept: IntArray) -> RoadNetwork:
     """Take some edges; whatever is kept by edge is taken along."""
     return replace(
-        network, **{name: getattr(network, name)[kept] for name in _edge_fields(network)}
+        network, **{name: getattr(network, name)[kept] for name in _list_edge_fields(network)}
     )
 
 
-def _appended(network: RoadNetwork, like: int, **values: Any) -> RoadNetwork:
+def _append_edge_like(network: RoadNetwork, like: int, **values: Any) -> RoadNetwork:
     """Append an edge like another one but for some values; its id is a new one."""
     values["edge_id"] = int(network.edge_id.max()) + 1
     columns: dict[str, Any] = {}
-    for name in _edge_fields(network):
+    for name in _list_edge_fields(network):
         column = getattr(network, name)
         one = np.empty(1, dtype=object)
         one[0] = values.get(name, column[like])
-        columns[name] = np.concatenate((column, one if column.dtype == object else _plain(one)))
+        columns[name] = np.concatenate(
+            (column, one if column.dtype == object else _as_typed_array(one))
+        )
     return replace(network, **columns)
 
 
-def _plain(one: Any) -> Any:
+def _as_typed_array(one: Any) -> Any:
     return np.array(one.tolist())
 
 
-def _edge_fields(network: RoadNetwork) -> list[str]:
+def _list_edge_fields(network: RoadNetwork) -> list[str]:
     return [
         one.name
         for one in fields(network)

@@ -16,7 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from shapely.ops import substring
 
 from gis_service import geodesy
-from gis_service.coverage.network.snapping import index_lines, nearest_lines
+from gis_service.coverage.network.snapping import find_nearest_lines, index_lines
 from gis_service.coverage.network.turns import TurnRules, Turns, split_junctions
 from gis_service.coverage.standards.book import PlaceRules, Profile, Scenario
 from gis_service.errors import InputError, Place
@@ -25,7 +25,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
-NO_DOOR_CLASSES: Final = ("motorway", "ferry")
+NO_HOUSE_CLASSES: Final = ("motorway", "ferry")
 """Nobody lives at these; nor on a bridge or in a tunnel."""
 
 TIE_M: Final = 1e-6
@@ -101,8 +101,12 @@ class RoadNetwork:
             lon=nodes["lon"].to_numpy(float),
             lat=nodes["lat"].to_numpy(float),
             edge_id=edges["edge_id"].to_numpy(np.int64),
-            source=_index_of(node_id, edges["source_node"].to_numpy(np.int64), "source_node"),
-            target=_index_of(node_id, edges["target_node"].to_numpy(np.int64), "target_node"),
+            source=_find_node_index(
+                node_id, edges["source_node"].to_numpy(np.int64), "source_node"
+            ),
+            target=_find_node_index(
+                node_id, edges["target_node"].to_numpy(np.int64), "target_node"
+            ),
             road_class=edges["road_class"].to_numpy(dtype=np.str_),
             oneway=edges["oneway"].to_numpy(np.int64),
             maxspeed_kmh=pd.to_numeric(edges["maxspeed_kmh"]).to_numpy(float, na_value=np.nan),
@@ -113,7 +117,7 @@ class RoadNetwork:
         )
 
 
-def _index_of(node_id: IntArray, wanted: IntArray, field: str) -> IntArray:
+def _find_node_index(node_id: IntArray, wanted: IntArray, field: str) -> IntArray:
     index = np.searchsorted(node_id, wanted).clip(0, max(len(node_id) - 1, 0))
     missing = (node_id[index] != wanted) if len(node_id) else np.ones(len(wanted), bool)
     if missing.any():
@@ -175,7 +179,7 @@ class ProfileNetwork:
         )
 
 
-def for_profile(
+def apply_profile(
     network: RoadNetwork, profile: Profile, scenario: Scenario, rules: PlaceRules
 ) -> ProfileNetwork:
     """Say what a profile may use, how long each edge takes, and where a door may be."""
@@ -206,11 +210,11 @@ def for_profile(
     along = np.where(bound & (network.oneway == -1), np.inf, minutes)
     against = np.where(bound & (network.oneway == 1), np.inf, minutes)
 
-    piece, piece_m = _pieces(network, usable)
+    piece, piece_m = _find_pieces(network, usable)
     on_piece = piece_m[piece[network.source]] if network.edge_count else np.zeros(0)
     door = (
         usable
-        & ~np.isin(network.road_class, NO_DOOR_CLASSES)
+        & ~np.isin(network.road_class, NO_HOUSE_CLASSES)
         & ~network.bridge
         & ~network.tunnel
         & (on_piece >= rules.smallest_piece_m.value)
@@ -226,7 +230,7 @@ def for_profile(
     return ProfileNetwork(network, along, against, door, piece, piece_m, turns)
 
 
-def _pieces(network: RoadNetwork, usable: BoolArray) -> tuple[IntArray, FloatArray]:
+def _find_pieces(network: RoadNetwork, usable: BoolArray) -> tuple[IntArray, FloatArray]:
     if network.node_count == 0:
         return np.zeros(0, np.int64), np.zeros(0)
     source, target = network.source[usable], network.target[usable]
@@ -346,7 +350,7 @@ class Snapper:
             nowhere = np.full(len(lon), -1, dtype=np.int64)
             return Snapped(nowhere, np.zeros(len(lon)), np.full(len(lon), np.inf))
         x, y = self._to_xy(lon, lat)
-        nearest, off_road_m, fraction = nearest_lines(self._index, x, y, cap_m, TIE_M)
+        nearest, off_road_m, fraction = find_nearest_lines(self._index, x, y, cap_m, TIE_M)
         edge = np.where(nearest >= 0, doors[nearest], -1)
         return Snapped(edge, fraction.clip(0.0, 1.0), off_road_m)
 

@@ -43,7 +43,7 @@ class Places:
         return len(self.lon)
 
 
-def gathered(
+def gather_places(
     kinds: Mapping[str, Standing], populations: tuple[str, ...]
 ) -> tuple[Places, dict[str, IntArray]]:
     """Put all objects onto the places where they stand."""
@@ -51,7 +51,7 @@ def gathered(
     lon = np.concatenate([one.lon for one in standing])
     lat = np.concatenate([one.lat for one in standing])
     base_grid = np.concatenate([one.base_grid for one in standing])
-    place, first = _numbered(lon, lat, base_grid)
+    place, first = _number_rows(lon, lat, base_grid)
     ends = np.cumsum([len(one.lon) for one in standing])
     where = dict(zip(kinds, np.split(place, ends[:-1]), strict=True))
     weights = {name: np.zeros(len(first), np.int64) for name in populations}
@@ -62,7 +62,9 @@ def gathered(
     return Places(lon[first], lat[first], base_grid[first], weights), where
 
 
-def _numbered(lon: FloatArray, lat: FloatArray, base_grid: IntArray) -> tuple[IntArray, IntArray]:
+def _number_rows(
+    lon: FloatArray, lat: FloatArray, base_grid: IntArray
+) -> tuple[IntArray, IntArray]:
     """Give equal rows one number, in the order in which each is first met."""
     number = np.zeros(len(lon), np.int64)
     for values in (lon, lat, base_grid):

@@ -55,17 +55,19 @@ def index_lines(x: Floats, y: Floats, vertices: Longs) -> LineIndex:
     cell_m = max(CELL_M, float(np.sqrt(across * up / _MOST_CELLS)), (across + up) / _MOST_CELLS)
     wide, high = int(across / cell_m) + 1, int(up / cell_m) + 1
     size = np.zeros(wide * high + 1, np.int64)
-    _fill(x, y, piece_line, west, south, cell_m, wide, high, size, np.zeros(0, np.int64))
+    _fill_cells(x, y, piece_line, west, south, cell_m, wide, high, size, np.zeros(0, np.int64))
     cell_first = np.concatenate(([0], np.cumsum(size[:-1]))).astype(np.int64)
     cell_piece = np.empty(cell_first[-1], np.int64)
-    _fill(x, y, piece_line, west, south, cell_m, wide, high, cell_first[:-1].copy(), cell_piece)
+    _fill_cells(
+        x, y, piece_line, west, south, cell_m, wide, high, cell_first[:-1].copy(), cell_piece
+    )
     return LineIndex(
         x, y, first, piece_line, west, south, cell_m, wide, high, cell_first, cell_piece
     )
 
 
 @compiled
-def _fill(
+def _fill_cells(
     x: Floats,
     y: Floats,
     piece_line: Longs,
@@ -105,7 +107,7 @@ def _fill(
 
 
 @compiled
-def _distance(px: float, py: float, x1: float, y1: float, x2: float, y2: float) -> float:
+def _segment_distance(px: float, py: float, x1: float, y1: float, x2: float, y2: float) -> float:
     dx, dy = x2 - x1, y2 - y1
     square = dx * dx + dy * dy
     if square == 0.0:
@@ -168,7 +170,9 @@ def _look(
                         cell = r * wide + c
                         for k in range(cell_first[cell], cell_first[cell + 1]):
                             begin = cell_piece[k]
-                            away = _distance(qx, qy, x[begin], y[begin], x[begin + 1], y[begin + 1])
+                            away = _segment_distance(
+                                qx, qy, x[begin], y[begin], x[begin + 1], y[begin + 1]
+                            )
                             if again == 0:
                                 nearest = min(nearest, away)
                             elif away <= nearest + tie_m and (
@@ -188,7 +192,7 @@ def _look(
             x1, y1, x2, y2 = x[begin], y[begin], x[begin + 1], y[begin + 1]
             dx, dy = x2 - x1, y2 - y1
             length = np.sqrt(dx * dx + dy * dy)
-            away = _distance(qx, qy, x1, y1, x2, y2)
+            away = _segment_distance(qx, qy, x1, y1, x2, y2)
             if away < least:
                 least = away
                 share = 0.0
@@ -200,7 +204,7 @@ def _look(
         fraction[point] = place / passed if passed > 0.0 else 0.0
 
 
-def nearest_lines(
+def find_nearest_lines(
     index: LineIndex, x: Floats, y: Floats, cap_m: float, tie_m: float
 ) -> tuple[Longs, Floats, Floats]:
     """Find for each point the nearest line."""

@@ -137,7 +137,7 @@ def split_junctions(roads: TurnInputs, rules: TurnRules, usable: BoolArray) -> T
     # Turning round at a junction is allowed unless a restriction forbids it; "only" forbids
     # everything else, turning round as well. A restriction that names an edge or a node that is no
     # longer there, or that do not meet, says nothing; nor does an "only" whose way is closed.
-    forbidden = _forbidden(roads, rules, usable)
+    forbidden = _find_forbidden(roads, rules, usable)
     if not forbidden:
         return None
     count, nodes = len(roads.edge_id), len(roads.node_id)
@@ -173,7 +173,9 @@ def split_junctions(roads: TurnInputs, rules: TurnRules, usable: BoolArray) -> T
     )
 
 
-def _forbidden(roads: TurnInputs, rules: TurnRules, usable: BoolArray) -> set[tuple[int, int, int]]:
+def _find_forbidden(
+    roads: TurnInputs, rules: TurnRules, usable: BoolArray
+) -> set[tuple[int, int, int]]:
     """List node, edge from and edge to (by index) that must not follow each other."""
     if len(rules) == 0:
         return set()

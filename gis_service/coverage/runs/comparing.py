@@ -10,10 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from gis_service.access import Actor
-from gis_service.coverage.measuring.fingerprints import changed
+from gis_service.coverage.measuring.fingerprints import find_changed_parts
 from gis_service.coverage.measuring.statistics import COUNTY_RANK, HOUSEHOLDS, POPULATIONS
-from gis_service.coverage.runs.households import households_moved
-from gis_service.coverage.runs.reading import GridFigures, Run, figures_of, find_run
+from gis_service.coverage.runs.households import count_changed_households
+from gis_service.coverage.runs.reading import GridFigures, Run, find_run, read_named_figures
 from gis_service.errors import InputError, Place
 from gis_service.store import tables as t
 
@@ -85,7 +85,7 @@ class RunComparison:
     only_in_one: int
 
 
-def compare(connection: sa.Connection, actor: Actor, a: int, b: int) -> RunComparison:
+def make_comparison(connection: sa.Connection, actor: Actor, a: int, b: int) -> RunComparison:
     """
     Compare two runs.
 
@@ -122,7 +122,7 @@ def compare(connection: sa.Connection, actor: Actor, a: int, b: int) -> RunCompa
             first=first.standard,
             second=second.standard,
         )
-    moved, only_in_one = households_moved(connection, actor, a, b)
+    moved, only_in_one = count_changed_households(connection, actor, a, b)
     by_grid = {one.grid_id: one for one in moved}
     ranks = connection.execute(
         sa.select(t.coverage_figure.c.rank)
@@ -132,22 +132,23 @@ def compare(connection: sa.Connection, actor: Actor, a: int, b: int) -> RunCompa
     ).scalars()
     lowest = max((COUNTY_RANK, *ranks))
     sides = [
-        {one.grid_id: one for one in figures_of(connection, run, lowest)} for run in (first, second)
+        {one.grid_id: one for one in read_named_figures(connection, run, lowest)}
+        for run in (first, second)
     ]
     grids = []
     for grid_id in sorted(set(sides[0]) | set(sides[1])):
         was, now = sides[0].get(grid_id), sides[1].get(grid_id)
         here = by_grid.get(grid_id)
         named = now or was
-        if named is None or (_side(was) == _side(now) and here is None):
+        if named is None or (_as_side(was) == _as_side(now) and here is None):
             continue
         grids.append(
             ComparedGrid(
                 grid_id,
                 named.code,
                 named.name,
-                _side(was),
-                _side(now),
+                _as_side(was),
+                _as_side(now),
                 (now.covered if now else 0) - (was.covered if was else 0),
                 here.gained if here else 0,
                 here.lost if here else 0,
@@ -157,8 +158,8 @@ def compare(connection: sa.Connection, actor: Actor, a: int, b: int) -> RunCompa
         a=first,
         b=second,
         comparable=first.standard == second.standard,
-        differs=_differs(first, second),
-        county={of: _of_county(first, second, of) for of in POPULATIONS},
+        differs=_find_differences(first, second),
+        county={of: _compare_county(first, second, of) for of in POPULATIONS},
         grids=tuple(sorted(grids, key=lambda one: (-one.gained - one.lost, one.code))),
         gained=sum(one.gained for one in moved),
         lost=sum(one.lost for one in moved),
@@ -166,7 +167,7 @@ def compare(connection: sa.Connection, actor: Actor, a: int, b: int) -> RunCompa
     )
 
 
-def _side(figures: GridFigures | None) -> Side | None:
+def _as_side(figures: GridFigures | None) -> Side | None:
     if figures is None:
         return None
     return Side(
@@ -178,18 +179,18 @@ def _side(figures: GridFigures | None) -> Side | None:
     )
 
 
-def _differs(first: Run, second: Run) -> tuple[str, ...]:
+def _find_differences(first: Run, second: Run) -> tuple[str, ...]:
     one, other = (run.inputs.get("digests", {}) for run in (first, second))
-    parts = changed(one, other)
+    parts = find_changed_parts(one, other)
     return ("scenario", *parts) if first.scenario != second.scenario else parts
 
 
-def _of_county(first: Run, second: Run, of: str) -> dict[str, Any]:
+def _compare_county(first: Run, second: Run, of: str) -> dict[str, Any]:
     one, other = (
         run.summary if of == HOUSEHOLDS else run.summary.get("others", {}).get(of)
         for run in (first, second)
     )
-    told = {"a": _plain(one), "b": _plain(other)}
+    told = {"a": _drop_facility_counts(one), "b": _drop_facility_counts(other)}
     if one is None or other is None:
         return {**told, "delta": None}
     shares = (one["share"], other["share"])
@@ -205,7 +206,7 @@ def _of_county(first: Run, second: Run, of: str) -> dict[str, Any]:
 _LEFT_OUT = ("facilities", "facilities_off_network", "others")
 
 
-def _plain(summary: dict[str, Any] | None) -> dict[str, Any] | None:
+def _drop_facility_counts(summary: dict[str, Any] | None) -> dict[str, Any] | None:
     if summary is None:
         return None
     return {name: value for name, value in summary.items() if name not in _LEFT_OUT}

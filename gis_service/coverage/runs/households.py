@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from gis_service.access import Actor, visible
 from gis_service.access.households import ROUGH_DECIMALS, home_of, knows_address
 from gis_service.access.visibility import grids_below
-from gis_service.coverage.county.reading import whole_county_only
+from gis_service.coverage.county.reading import check_whole_county
 from gis_service.coverage.measuring.blind_spots import BlindSpot, Missed
-from gis_service.coverage.measuring.blind_spots import blind_spots as put_together
+from gis_service.coverage.measuring.blind_spots import group_blind_spots as put_together
 from gis_service.coverage.measuring.statistics import NO_GRID
 from gis_service.coverage.runs.reading import find_whole_run
 from gis_service.coverage.travel.travel_time import COVERED, STATUS_NAMES
@@ -55,7 +55,7 @@ class Unreached:
     exact: bool
 
 
-def unreached(
+def list_unreached(
     connection: sa.Connection,
     actor: Actor,
     run_id: int,
@@ -100,7 +100,7 @@ def unreached(
     result, home = t.coverage_household.c, t.household.c
     wanted = [result.run_id == run_id, result.status != COVERED, visible(actor, t.household)]
     if reason is not None:
-        wanted.append(result.status == _status_code(reason))
+        wanted.append(result.status == _find_status_code(reason))
     if grid_id is not None:
         wanted.append(_within(grid_id))
     joined = t.coverage_household.join(t.household, home.household_id == result.household_id)
@@ -112,7 +112,7 @@ def unreached(
         .limit(limit)
         .offset(offset)
     )
-    return [_unreached_of(actor, row, run.kinds) for row in rows], total or 0
+    return [_as_unreached(actor, row, run.kinds) for row in rows], total or 0
 
 
 def _households_of(actor: Actor, run_id: int) -> sa.Select[Any]:
@@ -142,7 +142,7 @@ def _households_of(actor: Actor, run_id: int) -> sa.Select[Any]:
     )
 
 
-def _status_code(reason: str) -> int:
+def _find_status_code(reason: str) -> int:
     reasons = STATUS_NAMES[COVERED + 1 :]
     if reason not in reasons:
         raise InputError(
@@ -161,7 +161,7 @@ def _within(grid_id: int) -> sa.ColumnElement[bool]:
     return t.coverage_household.c.household_id == sa.any_(ids)
 
 
-def _unreached_of(actor: Actor, row: sa.Row[Any], kinds: tuple[str, ...]) -> Unreached:
+def _as_unreached(actor: Actor, row: sa.Row[Any], kinds: tuple[str, ...]) -> Unreached:
     home = home_of(actor, row)
     by_kind = {
         kind: {"status": STATUS_NAMES[status], "minutes": minutes, "facility_id": facility_id}
@@ -184,7 +184,7 @@ def _unreached_of(actor: Actor, row: sa.Row[Any], kinds: tuple[str, ...]) -> Unr
     )
 
 
-def blind_spots(connection: sa.Connection, actor: Actor, run_id: int) -> list[BlindSpot]:
+def find_blind_spots(connection: sa.Connection, actor: Actor, run_id: int) -> list[BlindSpot]:
     """
     Put the households that a run does not cover together into named places.
 
@@ -274,7 +274,7 @@ class ServingStation:
     lat: float
 
 
-def stations_of_grid(
+def list_serving_stations(
     connection: sa.Connection, actor: Actor, run_id: int, grid_id: int
 ) -> list[ServingStation]:
     """
@@ -350,7 +350,7 @@ def stations_of_grid(
     ]
 
 
-def answer_of_household(
+def read_household(
     connection: sa.Connection, actor: Actor, run_id: int, household_id: int
 ) -> Unreached:
     """
@@ -381,7 +381,7 @@ def answer_of_household(
     ).first()
     if row is None:
         raise NotFoundError("coverage.no_household", household=household_id, run=run_id)
-    return _unreached_of(actor, row, run.kinds)
+    return _as_unreached(actor, row, run.kinds)
 
 
 @dataclass(frozen=True)
@@ -395,7 +395,7 @@ class CoverageChange:
     lost: int
 
 
-def households_moved(
+def count_changed_households(
     connection: sa.Connection, actor: Actor, first_run: int, second_run: int
 ) -> tuple[list[CoverageChange], int]:
     """
@@ -423,7 +423,7 @@ def households_moved(
     ConflictError
         Of one of them only the figures are kept.
     """
-    whole_county_only(actor)
+    check_whole_county(actor)
     for run_id in (first_run, second_run):
         find_whole_run(connection, run_id)
     home = t.household.c

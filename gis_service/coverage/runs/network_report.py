@@ -140,7 +140,7 @@ class NetworkReport:
         return answer
 
 
-def report(
+def find_faults(
     profiled: ProfileNetwork,
     border: shapely.Geometry | None,
     water: shapely.Geometry | None,
@@ -176,28 +176,28 @@ def report(
         round(float(np.median(network.lat)), 2) if network.node_count else 0.0,
     )
     xy = np.column_stack(to_xy(network.lon, network.lat))
-    ends = _dead_ends(profiled, usable)
-    far = _far_houses(profiled, house_lon, house_lat, rules.far_house_m)
+    ends = _find_dead_ends(profiled, usable)
+    far = _find_far_houses(profiled, house_lon, house_lat, rules.far_house_m)
     return NetworkReport(
         nodes=network.node_count,
         edges=network.edge_count,
         usable_edges=int(usable.sum()),
         length_m=float(network.length_m[usable].sum()),
-        cut_off=_cut_off(profiled, usable),
-        border_ends=_border_ends(profiled, ends, xy, border, to_xy, rules.border_m),
-        gaps=_gaps(profiled, usable, ends, xy, water, rules.gap_m),
+        cut_off=_find_cut_off(profiled, usable),
+        border_ends=_find_border_ends(profiled, ends, xy, border, to_xy, rules.border_m),
+        gaps=_find_gaps(profiled, usable, ends, xy, water, rules.gap_m),
         houses=len(house_lon),
         far_houses=far,
         rules=rules,
     )
 
 
-def _spot(profiled: ProfileNetwork, node: int) -> Spot:
+def _node_spot(profiled: ProfileNetwork, node: int) -> Spot:
     network = profiled.network
     return Spot(round(float(network.lon[node]), 7), round(float(network.lat[node]), 7))
 
 
-def _cut_off(profiled: ProfileNetwork, usable: BoolArray) -> list[CutOff]:
+def _find_cut_off(profiled: ProfileNetwork, usable: BoolArray) -> list[CutOff]:
     if not usable.any():
         return []
     network = profiled.network
@@ -207,18 +207,18 @@ def _cut_off(profiled: ProfileNetwork, usable: BoolArray) -> list[CutOff]:
     order = np.lexsort((names, -metres))
     begins = network.source[usable][first]
     return [
-        CutOff(int(edges[one]), float(metres[one]), _spot(profiled, int(begins[one])))
+        CutOff(int(edges[one]), float(metres[one]), _node_spot(profiled, int(begins[one])))
         for one in order[1:]
     ]
 
 
-def _dead_ends(profiled: ProfileNetwork, usable: BoolArray) -> IntArray:
+def _find_dead_ends(profiled: ProfileNetwork, usable: BoolArray) -> IntArray:
     network = profiled.network
     ends = np.concatenate((network.source[usable], network.target[usable]))
     return np.flatnonzero(np.bincount(ends, minlength=network.node_count) == 1)
 
 
-def _border_ends(
+def _find_border_ends(
     profiled: ProfileNetwork,
     ends: IntArray,
     xy: FloatArray,
@@ -234,10 +234,10 @@ def _border_ends(
     )
     shapely.prepare(plane)
     near = shapely.dwithin(plane, shapely.points(xy[ends]), border_m)
-    return [_spot(profiled, int(node)) for node in ends[near]]
+    return [_node_spot(profiled, int(node)) for node in ends[near]]
 
 
-def _gaps(
+def _find_gaps(
     profiled: ProfileNetwork,
     usable: BoolArray,
     ends: IntArray,
@@ -249,7 +249,7 @@ def _gaps(
     if len(ends) < 2:
         return []
     network = profiled.network
-    pointing = _pointing(profiled, usable, ends, xy)
+    pointing = _find_directions(profiled, usable, ends, xy)
     pairs = cKDTree(xy[ends]).query_pairs(gap_m, output_type="ndarray")
     across = xy[ends[pairs[:, 1]]] - xy[ends[pairs[:, 0]]]
     metres = np.hypot(across[:, 0], across[:, 1])
@@ -261,15 +261,15 @@ def _gaps(
     found = []
     for one in chosen[np.lexsort((pairs[chosen, 1], pairs[chosen, 0], metres[chosen]))]:
         a, b = (int(ends[end]) for end in pairs[one])
-        if _near_by_road(profiled, usable, a, b, float(metres[one]) * _DETOUR):
+        if _is_near_by_road(profiled, usable, a, b, float(metres[one]) * _DETOUR):
             continue
         line = shapely.LineString(
             [(network.lon[a], network.lat[a]), (network.lon[b], network.lat[b])]
         )
         found.append(
             Gap(
-                _spot(profiled, a),
-                _spot(profiled, b),
+                _node_spot(profiled, a),
+                _node_spot(profiled, b),
                 round(float(metres[one]), 1),
                 water is not None and bool(shapely.intersects(line, water)),
                 bool(profiled.piece[a] == profiled.piece[b]),
@@ -278,7 +278,7 @@ def _gaps(
     return sorted(found, key=lambda gap: (not gap.over_water, gap.connected, gap.gap_m))
 
 
-def _pointing(
+def _find_directions(
     profiled: ProfileNetwork, usable: BoolArray, ends: IntArray, xy: FloatArray
 ) -> FloatArray:
     """Where the road would go on at each end: from the other end of its last piece, one long."""
@@ -301,19 +301,19 @@ def _pointing(
     return directions
 
 
-def _near_by_road(
+def _is_near_by_road(
     profiled: ProfileNetwork, usable: BoolArray, one: int, other: int, limit_m: float
 ) -> bool:
     if profiled.piece[one] != profiled.piece[other]:
         return False
-    indptr, head, metres = _ways(profiled, usable)
-    _, node, _ = search_kernels.reach_of_each(
+    indptr, head, metres = _list_arcs_in_metres(profiled, usable)
+    _, node, _ = search_kernels.search_each(
         indptr, head, metres, np.array([0, 1]), np.array([one]), np.zeros(1), limit_m, BUCKET
     )
     return bool((node == other).any())
 
 
-def _ways(
+def _list_arcs_in_metres(
     profiled: ProfileNetwork, usable: BoolArray
 ) -> tuple[search_kernels.Ints, search_kernels.Ints, FloatArray]:
     """Both ways along every usable edge, in metres."""
@@ -327,7 +327,7 @@ def _ways(
     return indptr.astype(np.int32), head.astype(np.int32), metres
 
 
-def _far_houses(
+def _find_far_houses(
     profiled: ProfileNetwork, lon: FloatArray, lat: FloatArray, far_m: float
 ) -> list[tuple[Spot, float | None]]:
     lonlat = np.unique(np.column_stack((lon, lat)), axis=0)

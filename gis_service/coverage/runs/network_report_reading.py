@@ -9,8 +9,13 @@ import sqlalchemy as sa
 
 from gis_service.access import Actor
 from gis_service.coverage.county.reading import read_county, read_network
-from gis_service.coverage.network.graph import for_profile
-from gis_service.coverage.runs.network_report import NetworkReport, ReportRules, TurnCounts, report
+from gis_service.coverage.network.graph import apply_profile
+from gis_service.coverage.runs.network_report import (
+    NetworkReport,
+    ReportRules,
+    TurnCounts,
+    find_faults,
+)
 from gis_service.coverage.standards.book import Profile, standard_book
 from gis_service.grids.reading import find_scheme, on_day
 from gis_service.store import tables as t
@@ -47,8 +52,8 @@ def read_report(
     network_id, network = read_network(connection)
     book = standard_book()
     homes = np.unique(county.household_place)
-    found = report(
-        for_profile(network, profile, book.scenarios["normal"], book.place),
+    found = find_faults(
+        apply_profile(network, profile, book.scenarios["normal"], book.place),
         _border(connection),
         _water(connection),
         county.places.lon[homes],

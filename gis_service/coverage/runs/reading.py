@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from gis_service.coverage.measuring.measurement import NO_FACILITY
 from gis_service.coverage.measuring.statistics import HOUSEHOLDS, POPULATIONS, RULE
-from gis_service.coverage.measuring.summary import Figures, figures_from
+from gis_service.coverage.measuring.summary import Figures, as_figures
 from gis_service.coverage.standards.book import standard_book
 from gis_service.coverage.travel.travel_time import STATUS_NAMES
 from gis_service.errors import ConflictError, InputError, NotFoundError, Place
@@ -34,8 +34,8 @@ class Run:
     inputs
         ``digests`` of what it was measured on by part, and the ``counts`` of changes then.
     summary
-        The county's figures, as :func:`county_figures` gives them, the counts of facilities, and
-        under ``others`` the figures of people, buildings and so on.
+        The county's figures, as :func:`read_county_figures` gives them, the counts of facilities,
+        and under ``others`` the figures of people, buildings and so on.
     """
 
     run_id: int
@@ -52,7 +52,9 @@ class Run:
     finished_at: datetime
 
 
-def latest_run(connection: sa.Connection, standard: str, scenario: str = "normal") -> Run | None:
+def find_latest_run(
+    connection: sa.Connection, standard: str, scenario: str = "normal"
+) -> Run | None:
     """
     Find the newest run of a standard.
 
@@ -75,7 +77,7 @@ def latest_run(connection: sa.Connection, standard: str, scenario: str = "normal
         .order_by(run.run_id.desc())
         .limit(1)
     ).first()
-    return None if row is None else _run_of(row)
+    return None if row is None else _as_run(row)
 
 
 def find_run(connection: sa.Connection, run_id: int) -> Run:
@@ -104,7 +106,7 @@ def find_run(connection: sa.Connection, run_id: int) -> Run:
     ).first()
     if row is None:
         raise NotFoundError("coverage.no_run", run=run_id)
-    return _run_of(row)
+    return _as_run(row)
 
 
 def find_whole_run(connection: sa.Connection, run_id: int) -> Run:
@@ -151,10 +153,10 @@ def list_runs(
         .limit(limit)
         .offset(offset)
     )
-    return [_run_of(row) for row in rows], total or 0
+    return [_as_run(row) for row in rows], total or 0
 
 
-def _run_of(row: sa.Row[Any]) -> Run:
+def _as_run(row: sa.Row[Any]) -> Run:
     return Run(
         row.run_id,
         row.standard,
@@ -171,7 +173,7 @@ def _run_of(row: sa.Row[Any]) -> Run:
     )
 
 
-def county_figures(connection: sa.Connection) -> dict[str, dict[str, Any]]:
+def read_county_figures(connection: sa.Connection) -> dict[str, dict[str, Any]]:
     """
     Tell for every standard that was measured what share of the county's households is reached.
 
@@ -186,16 +188,16 @@ def county_figures(connection: sa.Connection) -> dict[str, dict[str, Any]]:
         By standard, from its newest normal run: the fields of :class:`Figures`, the same under
         ``kinds`` for each kind, ``run_id``, and how many facilities there are by kind.
     """
-    latest = _latest_runs(connection)
+    latest = _read_latest_runs(connection)
     return {code: {**run.summary, "run_id": run.run_id} for code, run in latest.items()}
 
 
-def _latest_runs(connection: sa.Connection) -> dict[str, Run]:
+def _read_latest_runs(connection: sa.Connection) -> dict[str, Run]:
     run = t.coverage_run.c
     rows = connection.execute(
         sa.select(t.coverage_run).where(run.run_id.in_(_newest_runs())).order_by(run.standard)
     )
-    return _in_order({row.standard: _run_of(row) for row in rows})
+    return _order_by_book({row.standard: _as_run(row) for row in rows})
 
 
 def _newest_runs() -> sa.Select[tuple[int]]:
@@ -204,13 +206,13 @@ def _newest_runs() -> sa.Select[tuple[int]]:
     return newest.group_by(run.standard)
 
 
-def _in_order(by_standard: Mapping[str, _Value]) -> dict[str, _Value]:
+def _order_by_book(by_standard: Mapping[str, _Value]) -> dict[str, _Value]:
     """Put standards into the order of the book; those that it no longer knows come last."""
     order = [code for code in standard_book().standards if code in by_standard]
     return {code: by_standard[code] for code in dict.fromkeys((*order, *sorted(by_standard)))}
 
 
-def figures_by_grid(
+def read_figures_by_grid(
     connection: sa.Connection,
     run_id: int,
     rank: int,
@@ -263,12 +265,12 @@ def figures_by_grid(
     every_grid = sa.select(figure.grid_id).where(
         *wanted, figure.kind == RULE, figure.of == HOUSEHOLDS
     )
-    status = _state_in(run, kind)
+    status = _find_status(run, kind)
     rows = connection.execute(
         sa.select(t.coverage_figure).where(*wanted, figure.kind == kind, figure.of == of)
     ).mappings()
-    counted = {row["grid_id"]: figures_from(row, status) for row in rows}
-    nothing = figures_from(dict.fromkeys(_COUNTS, 0), status, of)
+    counted = {row["grid_id"]: as_figures(row, status) for row in rows}
+    nothing = as_figures(dict.fromkeys(_COUNTS, 0), status, of)
     grids = connection.scalars(every_grid.order_by(figure.grid_id))
     return {grid_id: counted.get(grid_id, nothing) for grid_id in grids}
 
@@ -286,7 +288,7 @@ class GridFigures(Figures):
     parent_grid_id: int | None
 
 
-def figures_of(
+def read_named_figures(
     connection: sa.Connection,
     run: Run,
     rank: int,
@@ -325,7 +327,7 @@ def figures_of(
     InputError
         Nothing of that name is counted.
     """
-    found = figures_by_grid(connection, run.run_id, rank, kind, of, only=only)
+    found = read_figures_by_grid(connection, run.run_id, rank, kind, of, only=only)
     state = t.grid_state.c
     names = connection.execute(
         sa.select(state.grid_id, state.code, state.name, state.parent_grid_id)
@@ -349,7 +351,7 @@ def figures_of(
     return sorted(rows, key=lambda row: (row.code, row.grid_id))
 
 
-def figures_of_grid(
+def read_grid_figures(
     connection: sa.Connection, rank: int, grid_id: int
 ) -> dict[str, dict[str, Any]]:
     """
@@ -367,22 +369,22 @@ def figures_of_grid(
     Returns
     -------
     dict
-        By standard in the shape of :func:`county_figures`; a standard whose run does not know the
-        grid (it was published later) is left out.
+        By standard in the shape of :func:`read_county_figures`; a standard whose run does not know
+        the grid (it was published later) is left out.
     """
     rows = connection.execute(_grid_query(), {"rank": rank, "grid_id": grid_id}).mappings()
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
         known = {"run_id": row["run_id"], "of_run": row["kinds"], "by_kind": {}}
         by_kind = found.setdefault(row["standard"], known)["by_kind"]
-        by_kind[row["kind"]] = asdict(figures_from(row, row["status"] or NO_FACILITY))
+        by_kind[row["kind"]] = asdict(as_figures(row, row["status"] or NO_FACILITY))
     return {
         code: {
             **one["by_kind"][RULE],
             "kinds": {kind: one["by_kind"][kind] for kind in one["of_run"]},
             "run_id": one["run_id"],
         }
-        for code, one in _in_order(found).items()
+        for code, one in _order_by_book(found).items()
         if RULE in one["by_kind"]
     }
 
@@ -416,12 +418,12 @@ _FIGURES: Final = (
 )  # fmt: skip
 
 
-def _state_in(run: Run, kind: str) -> str:
+def _find_status(run: Run, kind: str) -> str:
     entry = run.summary if kind == RULE else run.summary["kinds"].get(kind, {})
     return str(entry.get("status", NO_FACILITY))
 
 
-def rank_of_grid(connection: sa.Connection, run_id: int, grid_id: int) -> int:
+def find_grid_rank(connection: sa.Connection, run_id: int, grid_id: int) -> int:
     """
     Find the level of a grid in a run.
 

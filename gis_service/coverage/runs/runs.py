@@ -9,40 +9,40 @@ from typing import Any
 
 from gis_service import __version__
 from gis_service.access import SYSTEM, Actor, record
-from gis_service.coverage.areas.service import AreaService, area_folder
+from gis_service.coverage.areas.service import AreaService, find_area_folder
 from gis_service.coverage.county import parts as kept
 from gis_service.coverage.county.reading import (
+    check_whole_county,
     read_stations,
-    whole_county_only,
 )
 from gis_service.coverage.measuring import fingerprints
-from gis_service.coverage.measuring.measurement import ground_for, measure_on
-from gis_service.coverage.measuring.notes import check_same_region, note_on_outside, notes_on
-from gis_service.coverage.measuring.statistics import HOUSEHOLDS, figures
-from gis_service.coverage.measuring.summary import Figures, inside_of, summary_of
+from gis_service.coverage.measuring.measurement import measure_standard, prepare_setup
+from gis_service.coverage.measuring.notes import check_same_region, find_notes, make_outside_note
+from gis_service.coverage.measuring.statistics import HOUSEHOLDS, count_figures
+from gis_service.coverage.measuring.summary import Figures, count_inside, summarise
 from gis_service.coverage.runs import staleness
 from gis_service.coverage.runs.households import (
     ServingStation,
     Unreached,
-    answer_of_household,
-    blind_spots,
-    stations_of_grid,
-    unreached,
+    find_blind_spots,
+    list_serving_stations,
+    list_unreached,
+    read_household,
 )
 from gis_service.coverage.runs.reading import (
     GridFigures,
     Run,
-    county_figures,
-    figures_by_grid,
-    figures_of,
-    figures_of_grid,
+    find_grid_rank,
+    find_latest_run,
     find_run,
-    latest_run,
     list_runs,
-    rank_of_grid,
+    read_county_figures,
+    read_figures_by_grid,
+    read_grid_figures,
+    read_named_figures,
 )
 from gis_service.coverage.runs.writing import write_run
-from gis_service.coverage.standards.book import StandardBook, parameters_of, standard_book
+from gis_service.coverage.standards.book import StandardBook, collect_parameters, standard_book
 from gis_service.coverage.travel.travel_time import STATUS_NAMES
 from gis_service.errors import InputError, Place
 from gis_service.jobs import Progress, complete, work
@@ -55,22 +55,22 @@ __all__ = [
     "Run",
     "ServingStation",
     "Unreached",
-    "answer_of_household",
-    "blind_spots",
-    "county_figures",
-    "figures_by_grid",
-    "figures_of",
-    "figures_of_grid",
+    "collect_parameters",
+    "find_blind_spots",
+    "find_grid_rank",
+    "find_latest_run",
     "find_run",
-    "latest_run",
     "list_runs",
+    "list_serving_stations",
+    "list_unreached",
     "measure",
     "measure_as_job",
-    "parameters_of",
-    "rank_of_grid",
-    "stations_of_grid",
-    "summary_of",
-    "unreached",
+    "read_county_figures",
+    "read_figures_by_grid",
+    "read_grid_figures",
+    "read_household",
+    "read_named_figures",
+    "summarise",
 ]
 
 
@@ -128,19 +128,19 @@ def measure(
     """
     book, snapshot = book or standard_book(), snapshot or Snapshot()
     standard, circumstances = book.standard(standard_code), book.scenario(scenario)
-    whole_county_only(actor)
-    parameters = parameters_of(book, standard_code, scenario)
+    check_whole_county(actor)
+    parameters = collect_parameters(book, standard_code, scenario)
     with store.transaction(actor) as connection:
         progress(0.0, "coverage.step_reading")
-        changes = staleness.changes_now(connection)
-        roads = kept.roads(snapshot, connection)
+        changes = staleness.read_change_counts(connection)
+        roads = kept.get_roads(snapshot, connection)
         network = roads.network
-        county = kept.county(snapshot, connection)
+        county = kept.get_county(snapshot, connection)
         places = county.places
         progress(0.2, "coverage.step_snapping")
-        ground = ground_for(network, book, standard, circumstances, places.lon, places.lat)
+        ground = prepare_setup(network, book, standard, circumstances, places.lon, places.lat)
         check_same_region(ground, places.lon, places.lat)
-        measured = measure_on(
+        measured = measure_standard(
             ground,
             book,
             standard,
@@ -148,15 +148,20 @@ def measure(
             progress=lambda share, step: progress(0.4 + 0.2 * share, step),
         )
         progress(0.6, "coverage.step_counting")
-        table = figures(county.hierarchy, places.base_grid, measured.outcomes(), places.weights)
+        table = count_figures(
+            county.hierarchy, places.base_grid, measured.outcomes(), places.weights
+        )
         stations = read_stations(connection, standard.kinds)
         households = places.weights[HOUSEHOLDS]
-        notes = notes_on(ground, measured, county.facilities, stations, households, book.place)
-        summary = {**summary_of(table, measured), "notes": notes}
-        inside = inside_of(table)
+        notes = find_notes(ground, measured, county.facilities, stations, households, book.place)
+        summary = {**summarise(table, measured), "notes": notes}
+        inside = count_inside(table)
         if inside is not None:
-            summary |= {"inside": inside, "notes": [*notes, note_on_outside(summary["n"], inside)]}
-        digests = fingerprints.of_inputs(
+            summary |= {
+                "inside": inside,
+                "notes": [*notes, make_outside_note(summary["n"], inside)],
+            }
+        digests = fingerprints.digest_inputs(
             __version__, parameters, roads.digest, county.facilities, standard.kinds, county.inputs
         )
         progress(0.7, "coverage.step_writing")
@@ -167,7 +172,7 @@ def measure(
             "version_id": county.version_id,
             "kinds": list(standard.kinds),
             "parameters": parameters,
-            "fingerprint": fingerprints.together(digests),
+            "fingerprint": fingerprints.combine_digests(digests),
             "inputs": {"digests": digests, "counts": changes},
             "software_version": __version__,
             "summary": summary,
@@ -231,5 +236,5 @@ def measure_as_job(
     )
     # The run is there already; its bands are drawn so that the first look need not wait.
     with store.transaction(SYSTEM) as connection:
-        AreaService(snapshot, area_folder()).prepare(connection, standard, scenario)
+        AreaService(snapshot, find_area_folder()).prepare(connection, standard, scenario)
     return result

@@ -13,14 +13,14 @@ from gis_service import __version__
 from gis_service.coverage.county import parts as county
 from gis_service.coverage.county.parts import COUNTY, ROADS
 from gis_service.coverage.measuring import fingerprints
-from gis_service.coverage.standards.book import StandardBook, parameters_of
+from gis_service.coverage.standards.book import StandardBook, collect_parameters
 from gis_service.errors import ConflictError, NotFoundError
-from gis_service.snapshot import Snapshot, SnapshotPart, state_of
+from gis_service.snapshot import Snapshot, SnapshotPart, read_state
 
 RUN: Final = SnapshotPart("a run", needs=(ROADS, COUNTY))
 
 
-class Measured(Protocol):
+class MeasuredResult(Protocol):
     """What was worked out on the county as it was: a run, or the choice of sites."""
 
     @property
@@ -40,13 +40,13 @@ class Measured(Protocol):
         """``digests`` by part, and the ``counts`` of changes then."""
 
 
-def changes_now(connection: sa.Connection) -> dict[str, int]:
+def read_change_counts(connection: sa.Connection) -> dict[str, int]:
     """Tell how often what a run stands on has changed so far, and which day it is."""
-    return dict(state_of(connection, RUN))
+    return dict(read_state(connection, RUN))
 
 
-def stale_because(
-    snapshot: Snapshot, connection: sa.Connection, run: Measured, book: StandardBook
+def find_stale_parts(
+    snapshot: Snapshot, connection: sa.Connection, run: MeasuredResult, book: StandardBook
 ) -> tuple[str, ...]:
     """
     Name what has changed since a run was measured.
@@ -69,29 +69,29 @@ def stale_because(
     """
     before: dict[str, str] = run.inputs.get("digests", {})
     then: dict[str, Any] = run.inputs.get("counts", {})
-    now = {**before, "software": __version__, "settings": _settings(run, book)}
-    changes = changes_now(connection)
+    now = {**before, "software": __version__, "settings": _digest_settings(run, book)}
+    changes = read_change_counts(connection)
     touched = {name for name, count in changes.items() if then.get(name) != count}
     if touched.intersection(ROADS.stands_on):
-        now["network"] = county.roads(snapshot, connection).digest
+        now["network"] = county.get_roads(snapshot, connection).digest
     if touched.difference(ROADS.stands_on):
-        now |= _of_county(snapshot, connection, run.kinds)
-    return fingerprints.changed(before, now)
+        now |= _digest_county(snapshot, connection, run.kinds)
+    return fingerprints.find_changed_parts(before, now)
 
 
-def _of_county(
+def _digest_county(
     snapshot: Snapshot, connection: sa.Connection, kinds: tuple[str, ...]
 ) -> dict[str, str]:
     try:
-        found = county.county(snapshot, connection)
+        found = county.get_county(snapshot, connection)
     except ConflictError:  # no boundaries in force any more: then they have changed
         return {"boundaries": ""}
-    return {**found.inputs, "facilities": fingerprints.of_facilities(found.facilities, kinds)}
+    return {**found.inputs, "facilities": fingerprints.digest_facilities(found.facilities, kinds)}
 
 
-def _settings(run: Measured, book: StandardBook) -> str:
+def _digest_settings(run: MeasuredResult, book: StandardBook) -> str:
     try:
-        parameters = parameters_of(book, run.standard, run.scenario)
+        parameters = collect_parameters(book, run.standard, run.scenario)
     except NotFoundError:  # the county has taken the standard or the scenario out of its file
         return ""
-    return fingerprints.of_settings(parameters)
+    return fingerprints.digest_settings(parameters)

@@ -42,9 +42,9 @@ def write_run(
             "run_id": np.full(len(at), run_id),
             "household_id": county.household_id,
             "status": measured.status[at],
-            "minutes": _stored(measured.minutes)[at],
+            "minutes": _round_for_store(measured.minutes)[at],
             "kind_status": measured.kind_status[at],
-            "kind_minutes": _stored(measured.kind_minutes)[at],
+            "kind_minutes": _round_for_store(measured.kind_minutes)[at],
             "kind_facility": np.ma.masked_less(measured.kind_facility[at], 0),
         },
     )
@@ -56,7 +56,7 @@ def write_run(
         {
             "run_id": np.full(len(kept), run_id),
             **{
-                name: _stored(kept[name].to_numpy(float))
+                name: _round_for_store(kept[name].to_numpy(float))
                 if name in _MINUTES
                 else kept[name].to_numpy()
                 for name in kept.columns
@@ -66,5 +66,5 @@ def write_run(
     return run_id
 
 
-def _stored(minutes: FloatArray) -> FloatArray:
+def _round_for_store(minutes: FloatArray) -> FloatArray:
     return np.where(np.isfinite(minutes), np.round(minutes, STORED_DIGITS), np.nan)

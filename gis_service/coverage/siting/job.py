@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from gis_service.access import Actor
 from gis_service.coverage.areas.service import AreaService
-from gis_service.coverage.county.reading import whole_county_only
+from gis_service.coverage.county.reading import check_whole_county
 from gis_service.coverage.measuring import fingerprints
-from gis_service.coverage.siting.sites import SiteRequest, best_sites, kind_of
-from gis_service.coverage.siting.what_if_answers import measure_now
+from gis_service.coverage.siting.sites import SiteRequest, choose_kind, choose_sites
+from gis_service.coverage.siting.what_if_answers import measure_county
 from gis_service.coverage.standards.book import standard_book
 from gis_service.jobs import JobState, Progress, find_result, work
 from gis_service.snapshot import Snapshot
@@ -52,13 +52,13 @@ class AnsweredSites:
         Returns
         -------
         AnsweredSites
-            For :func:`gis_service.coverage.runs.staleness.stale_because`.
+            For :func:`gis_service.coverage.runs.staleness.find_stale_parts`.
         """
         told = state.result or {}
         return cls(told["standard"], told["scenario"], tuple(told["kinds"]), told["inputs"])
 
 
-def wish_of(arguments: Mapping[str, Any]) -> tuple[str, str, SiteRequest]:
+def read_request(arguments: Mapping[str, Any]) -> tuple[str, str, SiteRequest]:
     """
     Read what a job was asked.
 
@@ -85,7 +85,7 @@ def wish_of(arguments: Mapping[str, Any]) -> tuple[str, str, SiteRequest]:
     given = {name: arguments[name] for name in asdict(SiteRequest()) if name in arguments}
     given["places"] = tuple((float(lon), float(lat)) for lon, lat in given.get("places", ()))
     wish = SiteRequest(**given)
-    kind_of(book.standard(standard), wish)
+    choose_kind(book.standard(standard), wish)
     return standard, scenario, wish
 
 
@@ -103,7 +103,7 @@ def sites_as_job(
     actor
         Must see every household of the county.
     arguments
-        As :func:`wish_of` reads them.
+        As :func:`read_request` reads them.
     progress
         Told the share done and the step.
 
@@ -113,27 +113,27 @@ def sites_as_job(
         JSON: the sites with their names, the figures before and after, the proven gap, and what
         it stands on: ``fingerprint``, ``inputs``, ``standard``, ``scenario``, ``wish``.
     """
-    whole_county_only(actor)
-    standard, scenario, wish = wish_of(arguments)
+    check_whole_county(actor)
+    standard, scenario, wish = read_request(arguments)
     progress(0.0, "coverage.step_reading")
     snapshot = Snapshot()
     with store.transaction(actor) as connection:
-        measured = measure_now(snapshot, connection, actor, standard, scenario)
+        measured = measure_county(snapshot, connection, actor, standard, scenario)
         prepared, inputs = measured.prepared, measured.inputs
-        asked = fingerprints.of_settings(asdict(wish))
-        fingerprint = fingerprints.of_settings(
-            {"county": fingerprints.together(inputs["digests"]), "wish": asked}
+        asked = fingerprints.digest_settings(asdict(wish))
+        fingerprint = fingerprints.digest_settings(
+            {"county": fingerprints.combine_digests(inputs["digests"]), "wish": asked}
         )
         before = find_result(connection, KIND, fingerprint)
     if before is not None:
         return dict(before)
     progress(_READ, "coverage.step_candidates")
-    found = best_sites(
+    found = choose_sites(
         prepared, wish, lambda share, step: progress(_READ + (1 - _READ) * share, step)
     )
     places = [(one.lon, one.lat) for one in found.sites]
     with store.transaction(actor) as connection:
-        names = AreaService(snapshot).names_at(connection, places)
+        names = AreaService(snapshot).read_names_at(connection, places)
     answer = asdict(found)
     answer["sites"] = [
         {**site, "name": name} for site, name in zip(answer["sites"], names, strict=True)

@@ -90,7 +90,7 @@ class _Problem:
         )
 
 
-def _problem(
+def _check_problem(
     times: npt.ArrayLike, weights: npt.ArrayLike | None, existing: Sequence[int]
 ) -> _Problem:
     matrix = np.array(times, dtype=np.float64)
@@ -108,7 +108,7 @@ def _problem(
     return _Problem(matrix, given, kept)
 
 
-def _number_of_sites(problem: _Problem, add: int) -> int:
+def _check_number(problem: _Problem, add: int) -> int:
     room = problem.candidates - len(problem.existing)
     number = len(problem.existing) + add
     if not 0 <= add <= room or number == 0:
@@ -116,7 +116,7 @@ def _number_of_sites(problem: _Problem, add: int) -> int:
     return number
 
 
-def _choose(
+def _solve(
     problem: _Problem,
     cost_of_a_site: float,
     cost_of_the_rest: FloatArray,
@@ -144,7 +144,7 @@ def _choose(
     return solved.x[:sites] > 0.5, solved
 
 
-def _patterns(reaches: npt.NDArray[np.bool_], weights: FloatArray) -> tuple[Any, FloatArray]:
+def _merge_demand(reaches: npt.NDArray[np.bool_], weights: FloatArray) -> tuple[Any, FloatArray]:
     """Merge demand that the same candidates reach: many households are few patterns."""
     # Returned are that each is covered only if a site that reaches it is chosen, and the weights.
     packed = np.packbits(reaches, axis=1)
@@ -170,7 +170,7 @@ def set_cover(
     """Choose the fewest sites that bring a share of the demand within a limit."""
     # Minimise Σ y_j so that z_i ≤ Σ_{j: t_ij ≤ limit} y_j and Σ w_i z_i ≥ share · Σ w_i, with y
     # binary and 0 ≤ z ≤ 1 (Toregas et al. 1971 for share = 1).
-    problem = _problem(times, weights, existing)
+    problem = _check_problem(times, weights, existing)
     reaches = problem.times <= limit
     total = problem.weights.sum()
     possible = problem.weights[reaches.any(axis=1)].sum()
@@ -179,10 +179,10 @@ def set_cover(
     wanted = share * total * (1 - _ROUNDING)
     if possible < wanted:
         raise InputError("coverage.sites_too_much", share=share, possible=possible / total)
-    only_if_reached, weight_of = _patterns(reaches, problem.weights)
+    only_if_reached, weight_of = _merge_demand(reaches, problem.weights)
     of_demand = np.concatenate((np.zeros(problem.candidates), weight_of))
     enough = scipy.optimize.LinearConstraint(sp.csr_array(of_demand[None, :]), wanted, np.inf)
-    chosen, solved = _choose(
+    chosen, solved = _solve(
         problem, 1.0, np.zeros(len(weight_of)), [only_if_reached, enough], time_limit_s
     )
     return problem.siting(chosen, solved, float(chosen.sum()), limit)
@@ -200,10 +200,10 @@ def max_cover(
     """Choose sites that bring the most weight within a limit."""
     # Maximise Σ w_i z_i so that z_i ≤ Σ_{j: t_ij ≤ limit} y_j and Σ y_j = number of sites (Church
     # and ReVelle 1974).
-    problem = _problem(times, weights, existing)
-    number = _number_of_sites(problem, add)
-    only_if_reached, weight_of = _patterns(problem.times <= limit, problem.weights)
-    chosen, solved = _choose(problem, 0.0, -weight_of, [only_if_reached], time_limit_s, number)
+    problem = _check_problem(times, weights, existing)
+    number = _check_number(problem, add)
+    only_if_reached, weight_of = _merge_demand(problem.times <= limit, problem.weights)
+    chosen, solved = _solve(problem, 0.0, -weight_of, [only_if_reached], time_limit_s, number)
     nearest = problem.times[:, chosen].min(axis=1)
     return problem.siting(chosen, solved, float(problem.weights[nearest <= limit].sum()), limit)
 
@@ -219,8 +219,8 @@ def p_median(
     """Choose sites with the least weighted sum of times to the nearest one."""
     # Minimise Σ w_i t_ij x_ij so that Σ_j x_ij = 1, x_ij ≤ y_j and Σ y_j = number of sites (ReVelle
     # and Swain 1970).
-    problem = _problem(times, weights, existing)
-    number = _number_of_sites(problem, add)
+    problem = _check_problem(times, weights, existing)
+    number = _check_number(problem, add)
     reachable = np.isfinite(problem.times).any(axis=1)
     matrix = problem.times[reachable]
     row, column = np.nonzero(np.isfinite(matrix))
@@ -235,7 +235,7 @@ def p_median(
         ),
         shape=(pairs, sites + pairs),
     )
-    chosen, solved = _choose(
+    chosen, solved = _solve(
         problem,
         0.0,
         cost,
@@ -262,8 +262,8 @@ def p_centre(
     # The answer is one of the times themselves, so they are halved: for each the fewest sites that
     # cover everybody are found exactly (Minieka 1970). A time is below the answer when more sites
     # are proven to be needed for it.
-    problem = _problem(times, None, existing)
-    number = _number_of_sites(problem, add)
+    problem = _check_problem(times, None, existing)
+    number = _check_number(problem, add)
     reachable = np.isfinite(problem.times).any(axis=1)
     matrix = problem.times[reachable]
     # Even with a station at every candidate it takes so long.

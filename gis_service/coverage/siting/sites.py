@@ -16,9 +16,9 @@ from gis_service import geodesy
 from gis_service.coverage.measuring.statistics import HOUSEHOLDS
 from gis_service.coverage.network.graph import FloatArray, IntArray, Snapped
 from gis_service.coverage.siting import maximal_cover as siting
-from gis_service.coverage.siting.what_if import AddStation, Prepared, what_if
+from gis_service.coverage.siting.what_if import AddStation, Prepared, measure_changes
 from gis_service.coverage.standards.book import Standard
-from gis_service.coverage.travel.travel_time import each_row
+from gis_service.coverage.travel.travel_time import measure_rows
 from gis_service.errors import InputError, Place
 
 Problem = Literal["max_cover", "set_cover", "p_median", "p_centre"]
@@ -90,7 +90,7 @@ class Sites:
     seconds: float
 
 
-def best_sites(
+def choose_sites(
     prepared: Prepared,
     wish: SiteRequest,
     progress: Callable[[float, str], None] = lambda _share, _step: None,
@@ -119,9 +119,9 @@ def best_sites(
         them can do what is asked.
     """
     began = time.perf_counter()
-    kind = kind_of(prepared.standard, wish)
+    kind = choose_kind(prepared.standard, wish)
     column = prepared.standard.kinds.index(kind)
-    lon, lat, facility_id = _candidates(prepared, wish, kind)
+    lon, lat, facility_id = _find_candidates(prepared, wish, kind)
     stations = prepared.ground.snapper.snap(lon, lat, prepared.book.place.snap_cap_m.value)
     on_road = stations.edge >= 0
     lon, lat, facility_id = lon[on_road], lat[on_road], facility_id[on_road]
@@ -135,18 +135,23 @@ def best_sites(
     if is_cover:
         demand, kept = demand[now > limit], weights[demand[now <= limit]].sum()
         now = prepared.measured.kind_minutes[demand, column]
-    times = _times(
+    times = _measure_times(
         prepared, stations.take(on_road), demand, limit if is_cover else np.inf, progress
     )
     progress(_TIMES_END, "coverage.step_solving")
     if is_cover:
-        found = _cover(wish, times, weights, demand, kept, prepared, limit)
+        found = _solve_cover(wish, times, weights, demand, kept, prepared, limit)
     else:
-        found = _by_grid(wish, times, weights, demand, now, prepared)
+        found = _solve_by_grid(wish, times, weights, demand, now, prepared)
     progress(_SOLVED, "coverage.step_measuring")
     chosen = [one - 1 for one in found.new_sites]
-    sites, after = _measured_one_by_one(
-        prepared, kind, _in_order(chosen, times, now, weights[demand], limit), lon, lat, facility_id
+    sites, after = _measure_one_by_one(
+        prepared,
+        kind,
+        _order_by_gain(chosen, times, now, weights[demand], limit),
+        lon,
+        lat,
+        facility_id,
     )
     return Sites(
         problem=wish.problem,
@@ -164,7 +169,7 @@ def best_sites(
     )
 
 
-def kind_of(standard: Standard, wish: SiteRequest) -> str:
+def choose_kind(standard: Standard, wish: SiteRequest) -> str:
     """
     Tell what the new stations are.
 
@@ -197,7 +202,7 @@ def kind_of(standard: Standard, wish: SiteRequest) -> str:
     return wish.kind
 
 
-def _candidates(
+def _find_candidates(
     prepared: Prepared, wish: SiteRequest, kind: str
 ) -> tuple[FloatArray, FloatArray, IntArray]:
     """Give lon, lat and facility (-1 where it is none) of what may become a station."""
@@ -208,17 +213,17 @@ def _candidates(
     if wish.candidates == "facilities":
         facilities = prepared.facilities
         other = np.flatnonzero(facilities.kind != kind)
-        other = other[_thinned(facilities.lon[other], facilities.lat[other], most)]
+        other = other[_thin_out(facilities.lon[other], facilities.lat[other], most)]
         return facilities.lon[other], facilities.lat[other], facilities.facility_id[other]
     network, profiled = prepared.network, prepared.ground.profiled
     slow = np.isin(network.road_class, ("track", "service", "footway", "path", "steps"))
     at = np.flatnonzero(profiled.door & ~slow)
     nodes = np.unique(np.concatenate((network.source[at], network.target[at])))
-    nodes = nodes[_thinned(network.lon[nodes], network.lat[nodes], most)]
+    nodes = nodes[_thin_out(network.lon[nodes], network.lat[nodes], most)]
     return network.lon[nodes], network.lat[nodes], np.full(len(nodes), -1, np.int64)
 
 
-def _thinned(lon: FloatArray, lat: FloatArray, most: int) -> IntArray:
+def _thin_out(lon: FloatArray, lat: FloatArray, most: int) -> IntArray:
     """Keep the one nearest to the middle of each square, the squares as small as ``most`` lets."""
     if len(lon) <= most:
         return np.arange(len(lon))
@@ -238,7 +243,7 @@ def _thinned(lon: FloatArray, lat: FloatArray, most: int) -> IntArray:
         side_m *= 1.1
 
 
-def _times(
+def _measure_times(
     prepared: Prepared,
     stations: Snapped,
     demand: IntArray,
@@ -249,7 +254,7 @@ def _times(
     ground, standard = prepared.ground, prepared.standard
     places = ground.places.take(demand)
     by_edge = np.argsort(places.edge, kind="stable")  # neighbours lie together in memory
-    rows = each_row(
+    rows = measure_rows(
         ground.profiled,
         places.take(by_edge),
         stations,
@@ -266,7 +271,7 @@ def _times(
     return times
 
 
-def _cover(
+def _solve_cover(
     wish: SiteRequest,
     times: FloatArray,
     weights: FloatArray,
@@ -296,7 +301,7 @@ def _cover(
     )
 
 
-def _by_grid(
+def _solve_by_grid(
     wish: SiteRequest,
     times: FloatArray,
     weights: FloatArray,
@@ -325,7 +330,7 @@ def _by_grid(
     return siting.p_median(matrix, wish.add, weights=total, existing=[0], time_limit_s=TIME_LIMIT_S)
 
 
-def _in_order(
+def _order_by_gain(
     chosen: list[int], times: FloatArray, now: FloatArray, weights: FloatArray, limit: float
 ) -> list[int]:
     """Put the site that covers most first, then the one that adds most to it, and so on."""
@@ -338,7 +343,7 @@ def _in_order(
     return order
 
 
-def _measured_one_by_one(
+def _measure_one_by_one(
     prepared: Prepared,
     kind: str,
     order: Sequence[int],
@@ -352,19 +357,19 @@ def _measured_one_by_one(
     figures = prepared.summary
     for one in order:
         changes.append(AddStation(kind, float(lon[one]), float(lat[one])))
-        after = what_if(prepared, changes).after
+        after = measure_changes(prepared, changes).after
         sites.append(
             Site(
                 lon=float(lon[one]),
                 lat=float(lat[one]),
                 facility_id=int(facility_id[one]) if facility_id[one] >= 0 else None,
-                gain_households=_covered(after, kind) - _covered(figures, kind),
+                gain_households=_count_covered(after, kind) - _count_covered(figures, kind),
             )
         )
         figures = after
     return tuple(sites), figures
 
 
-def _covered(figures: dict[str, Any], kind: str) -> int:
+def _count_covered(figures: dict[str, Any], kind: str) -> int:
     """Households that a kind covers; the rule over all kinds may ask for others as well."""
     return int(figures["kinds"][kind]["covered"])

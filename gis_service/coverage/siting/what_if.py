@@ -16,18 +16,18 @@ from gis_service.coverage.measuring.measurement import (
     Facilities,
     Measured,
     MeasuringSetup,
-    ground_for,
-    measure_on,
+    measure_standard,
+    prepare_setup,
 )
 from gis_service.coverage.measuring.statistics import (
     COUNTY_RANK,
     HOUSEHOLDS,
     RULE,
     Hierarchy,
-    figures,
+    count_figures,
 )
-from gis_service.coverage.measuring.summary import Figures, figures_from, summary_of
-from gis_service.coverage.network.changed_roads import road_at, with_road, without
+from gis_service.coverage.measuring.summary import Figures, as_figures, summarise
+from gis_service.coverage.network.changed_roads import add_road, close_roads, find_road_at
 from gis_service.coverage.network.graph import (
     TIE_M,
     IntArray,
@@ -35,11 +35,11 @@ from gis_service.coverage.network.graph import (
     RoadNetwork,
     Snapped,
     Snapper,
-    for_profile,
+    apply_profile,
 )
 from gis_service.coverage.network.places import Places
 from gis_service.coverage.standards.book import Scenario, Standard, StandardBook
-from gis_service.coverage.travel.travel_time import COVERED, graph_of
+from gis_service.coverage.travel.travel_time import COVERED, build_graph
 from gis_service.errors import InputError, Place
 
 
@@ -121,7 +121,7 @@ class GridEffect:
 class WhatIf:
     """What would be."""
 
-    # The county's figures in the form of :func:`gis_service.coverage.measuring.summary.summary_of`.
+    # The county's figures in the form of :func:`gis_service.coverage.measuring.summary.summarise`.
     before: dict[str, Any]
     after: dict[str, Any]
     # All grids of the highest level.
@@ -140,7 +140,7 @@ class WhatIf:
     facilities: Facilities
 
 
-def prepare(
+def prepare_county(
     network: RoadNetwork,
     book: StandardBook,
     standard_code: str,
@@ -166,7 +166,7 @@ def prepare(
     Returns
     -------
     Prepared
-        For :func:`what_if`.
+        For :func:`measure_changes`.
 
     Raises
     ------
@@ -174,9 +174,9 @@ def prepare(
         There is no such standard or scenario.
     """
     standard, scenario = book.standard(standard_code), book.scenario(scenario_code)
-    ground = ground_for(network, book, standard, scenario, places.lon, places.lat)
-    measured = measure_on(ground, book, standard, facilities)
-    table = figures(hierarchy, places.base_grid, measured.outcomes(), places.weights)
+    ground = prepare_setup(network, book, standard, scenario, places.lon, places.lat)
+    measured = measure_standard(ground, book, standard, facilities)
+    table = count_figures(hierarchy, places.base_grid, measured.outcomes(), places.weights)
     return Prepared(
         network=network,
         book=book,
@@ -188,18 +188,18 @@ def prepare(
         ground=ground,
         measured=measured,
         table=table,
-        summary=summary_of(table, measured),
+        summary=summarise(table, measured),
     )
 
 
-def what_if(prepared: Prepared, changes: Sequence[Change]) -> WhatIf:
+def measure_changes(prepared: Prepared, changes: Sequence[Change]) -> WhatIf:
     """
     Measure a county again with some things changed.
 
     Parameters
     ----------
     prepared
-        Of :func:`prepare`; it stays as it is.
+        Of :func:`prepare_county`; it stays as it is.
     changes
         In this order; none gives the figures as they are.
 
@@ -213,13 +213,13 @@ def what_if(prepared: Prepared, changes: Sequence[Change]) -> WhatIf:
     InputError
         There is no such facility or road, or a new road touches none.
     """
-    facilities, kinds = _facilities_after(prepared, changes)
-    network, closed = _roads_after(prepared, changes)
+    facilities, kinds = _change_facilities(prepared, changes)
+    network, closed = _change_roads(prepared, changes)
     standard, book = prepared.standard, prepared.book
     if network is prepared.network:
         named = tuple(kind for kind in standard.kinds if kind in kinds)
         measured = (
-            measure_on(
+            measure_standard(
                 prepared.ground, book, standard, facilities, before=prepared.measured, kinds=named
             )
             if named
@@ -227,19 +227,23 @@ def what_if(prepared: Prepared, changes: Sequence[Change]) -> WhatIf:
         )
     else:
         named = standard.kinds
-        measured = measure_on(_ground_after(prepared, network), book, standard, facilities)
-    table = _table_after(prepared, measured, named)
+        measured = measure_standard(_change_setup(prepared, network), book, standard, facilities)
+    table = _count_after(prepared, measured, named)
     was, now = prepared.measured.status == COVERED, measured.status == COVERED
     households = prepared.places.weights[HOUSEHOLDS]
     return WhatIf(
         before=prepared.summary,
-        after=summary_of(_county_rows(prepared, table, named), measured),
-        towns=_grid_changes(prepared, table, measured, int(_ranks(prepared)[0]), every=True),
-        grids=_grid_changes(prepared, table, measured, int(_ranks(prepared)[-1]), every=False),
+        after=summarise(_join_county_rows(prepared, table, named), measured),
+        towns=_find_grid_effects(
+            prepared, table, measured, int(_list_ranks(prepared)[0]), every=True
+        ),
+        grids=_find_grid_effects(
+            prepared, table, measured, int(_list_ranks(prepared)[-1]), every=False
+        ),
         gained=int(households[now & ~was].sum()),
         lost=int(households[was & ~now].sum()),
         closed=closed,
-        notes=_notes(prepared, changes, facilities, measured),
+        notes=_find_change_notes(prepared, changes, facilities, measured),
         measured=measured,
         network=network,
         facilities=facilities,
@@ -249,7 +253,9 @@ def what_if(prepared: Prepared, changes: Sequence[Change]) -> WhatIf:
 # --- what changes ---------------------------------------------------------------------------------
 
 
-def _facilities_after(prepared: Prepared, changes: Sequence[Change]) -> tuple[Facilities, set[str]]:
+def _change_facilities(
+    prepared: Prepared, changes: Sequence[Change]
+) -> tuple[Facilities, set[str]]:
     """Apply what happens to facilities; the kinds that are other ones then."""
     now, kinds = prepared.facilities, set[str]()
     for change in changes:
@@ -264,7 +270,7 @@ def _facilities_after(prepared: Prepared, changes: Sequence[Change]) -> tuple[Fa
                 turnout_minutes=np.append(now.turnout_minutes, np.nan),
             )
         elif isinstance(change, MoveStation | RemoveStation):
-            index = _index_of(now, change.facility_id)
+            index = _find_facility(now, change.facility_id)
             kinds.add(str(now.kind[index]))
             if isinstance(change, MoveStation):
                 lon, lat = now.lon.copy(), now.lat.copy()
@@ -277,7 +283,7 @@ def _facilities_after(prepared: Prepared, changes: Sequence[Change]) -> tuple[Fa
     return now, kinds
 
 
-def _index_of(facilities: Facilities, facility_id: int) -> int:
+def _find_facility(facilities: Facilities, facility_id: int) -> int:
     found = np.flatnonzero(facilities.facility_id == facility_id)
     if len(found) == 0:
         raise InputError(
@@ -286,31 +292,31 @@ def _index_of(facilities: Facilities, facility_id: int) -> int:
     return int(found[0])
 
 
-def _roads_after(
+def _change_roads(
     prepared: Prepared, changes: Sequence[Change]
 ) -> tuple[RoadNetwork, tuple[int, ...]]:
     network, closed = prepared.network, list[int]()
     for change in changes:
         if isinstance(change, CloseRoad):
-            ids = change.edge_ids or (_pointed_at(prepared, network, change),)
-            network = without(network, ids)
+            ids = change.edge_ids or (_find_pointed_road(prepared, network, change),)
+            network = close_roads(network, ids)
             closed += ids
         elif isinstance(change, AddRoad):
-            network = with_road(network, np.array(change.line, dtype=float), change.road_class)
+            network = add_road(network, np.array(change.line, dtype=float), change.road_class)
     return network, tuple(closed)
 
 
-def _pointed_at(prepared: Prepared, network: RoadNetwork, change: CloseRoad) -> int:
+def _find_pointed_road(prepared: Prepared, network: RoadNetwork, change: CloseRoad) -> int:
     if change.lon is None or change.lat is None:
         raise InputError("coverage.close_what", place=Place(field="changes"))
     profile = prepared.book.profiles[prepared.standard.profile]
     classes = [name for name, speed in profile.speed_kmh.items() if speed.value > 0]
     usable = np.isin(network.road_class, classes)
     usable &= network.foot if profile.means == "foot" else network.motor
-    return road_at(network, usable, change.lon, change.lat)
+    return find_road_at(network, usable, change.lon, change.lat)
 
 
-def _notes(
+def _find_change_notes(
     prepared: Prepared, changes: Sequence[Change], facilities: Facilities, measured: Measured
 ) -> tuple[tuple[int, Note], ...]:
     notes: list[tuple[int, Note]] = []
@@ -341,17 +347,17 @@ def _notes(
 # --- only as far as a change reaches --------------------------------------------------------------
 
 
-def _ground_after(prepared: Prepared, network: RoadNetwork) -> MeasuringSetup:
+def _change_setup(prepared: Prepared, network: RoadNetwork) -> MeasuringSetup:
     """Make other roads ready; only houses that may meet another road now are looked at again."""
     profile = prepared.book.profiles[prepared.standard.profile]
-    profiled = for_profile(network, profile, prepared.scenario, prepared.book.place)
+    profiled = apply_profile(network, profile, prepared.scenario, prepared.book.place)
     old, snapped = prepared.ground.profiled, prepared.ground.places
-    index, new_doors = _doors_by_old(old, profiled)
+    index, new_doors = _match_snappable(old, profiled)
     edge = np.where(snapped.edge >= 0, index[snapped.edge], -1) if len(index) else snapped.edge
     again = (snapped.edge >= 0) & (edge < 0)
     places = prepared.places
     if len(new_doors):
-        again |= _nearer(profiled, new_doors, places, snapped, prepared)
+        again |= _find_nearer(profiled, new_doors, places, snapped, prepared)
     snapper = Snapper(profiled)
     fraction, off_road_m = snapped.fraction.copy(), snapped.off_road_m.copy()
     if again.any():
@@ -359,10 +365,12 @@ def _ground_after(prepared: Prepared, network: RoadNetwork) -> MeasuringSetup:
         anew = snapper.snap(places.lon[again], places.lat[again], cap_m)
         edge[again], fraction[again], off_road_m[again] = anew.edge, anew.fraction, anew.off_road_m
     run_on = profiled.reversed() if prepared.standard.direction == "to_facility" else profiled
-    return MeasuringSetup(profiled, graph_of(run_on), snapper, Snapped(edge, fraction, off_road_m))
+    return MeasuringSetup(
+        profiled, build_graph(run_on), snapper, Snapped(edge, fraction, off_road_m)
+    )
 
 
-def _doors_by_old(old: ProfileNetwork, new: ProfileNetwork) -> tuple[IntArray, IntArray]:
+def _match_snappable(old: ProfileNetwork, new: ProfileNetwork) -> tuple[IntArray, IntArray]:
     """Give for each old edge the new index if it still is the same door; and the doors not old."""
     before, after = np.flatnonzero(old.door), np.flatnonzero(new.door)
     lines = {id(line): at for at, line in zip(after, new.network.geometry[after], strict=True)}
@@ -371,7 +379,7 @@ def _doors_by_old(old: ProfileNetwork, new: ProfileNetwork) -> tuple[IntArray, I
     return index, np.setdiff1d(after, index[before])
 
 
-def _nearer(
+def _find_nearer(
     profiled: ProfileNetwork,
     new_doors: IntArray,
     places: Places,
@@ -385,13 +393,15 @@ def _nearer(
     return near.off_road_m <= np.minimum(snapped.off_road_m + 2 * TIE_M, cap_m)
 
 
-def _table_after(prepared: Prepared, measured: Measured, kinds: tuple[str, ...]) -> pd.DataFrame:
+def _count_after(prepared: Prepared, measured: Measured, kinds: tuple[str, ...]) -> pd.DataFrame:
     outcomes = [one for one in measured.outcomes() if one.kind == RULE or one.kind in kinds]
     places = prepared.places
-    return figures(prepared.hierarchy, places.base_grid, outcomes, places.weights)
+    return count_figures(prepared.hierarchy, places.base_grid, outcomes, places.weights)
 
 
-def _county_rows(prepared: Prepared, table: pd.DataFrame, kinds: tuple[str, ...]) -> pd.DataFrame:
+def _join_county_rows(
+    prepared: Prepared, table: pd.DataFrame, kinds: tuple[str, ...]
+) -> pd.DataFrame:
     """Put the county's rows of what was counted again and of what was not together."""
     old = prepared.table[prepared.table["rank"] == COUNTY_RANK]
     new = table[table["rank"] == COUNTY_RANK]
@@ -399,7 +409,7 @@ def _county_rows(prepared: Prepared, table: pd.DataFrame, kinds: tuple[str, ...]
     return pd.concat((new.astype({"kind": str}), kept.astype({"kind": str})), ignore_index=True)
 
 
-def _ranks(prepared: Prepared) -> IntArray:
+def _list_ranks(prepared: Prepared) -> IntArray:
     return np.unique(prepared.hierarchy.rank)
 
 
@@ -407,21 +417,25 @@ _COUNTED = ("n", "covered", "too_far", "unreachable", "off_network")
 _TIMED = ("median_minutes", "p90_minutes", "worst_minutes")
 
 
-def _grid_changes(
+def _find_grid_effects(
     prepared: Prepared, table: pd.DataFrame, measured: Measured, rank: int, *, every: bool
 ) -> tuple[GridEffect, ...]:
-    before, after = (_of_rank(one, rank) for one in (prepared.table, table))
+    before, after = (_take_rank(one, rank) for one in (prepared.table, table))
     counts = (before["counts"] != after["counts"]).any(axis=1)
     minutes = ~np.isclose(before["minutes"], after["minutes"], rtol=0, atol=0, equal_nan=True)
     wanted = np.full(len(counts), fill_value=True) if every else counts | minutes.any(axis=1)
     old, new = prepared.measured.state_of(RULE), measured.state_of(RULE)
     return tuple(
-        GridEffect(int(before["grid"][row]), _figures(before, row, old), _figures(after, row, new))
+        GridEffect(
+            int(before["grid"][row]),
+            _figures_of_row(before, row, old),
+            _figures_of_row(after, row, new),
+        )
         for row in np.flatnonzero(wanted).tolist()
     )
 
 
-def _of_rank(table: pd.DataFrame, rank: int) -> dict[str, Any]:
+def _take_rank(table: pd.DataFrame, rank: int) -> dict[str, Any]:
     rows = table[(table["rank"] == rank) & (table["of"] == HOUSEHOLDS) & (table["kind"] == RULE)]
     return {
         "grid": rows["grid_id"].to_numpy(),
@@ -430,7 +444,7 @@ def _of_rank(table: pd.DataFrame, rank: int) -> dict[str, Any]:
     }
 
 
-def _figures(rows: Mapping[str, Any], row: int, status: str) -> Figures:
+def _figures_of_row(rows: Mapping[str, Any], row: int, status: str) -> Figures:
     counted = dict(zip(_COUNTED, rows["counts"][row].tolist(), strict=True))
     timed = dict(zip(_TIMED, rows["minutes"][row].tolist(), strict=True))
-    return figures_from(counted | timed, status, HOUSEHOLDS)
+    return as_figures(counted | timed, status, HOUSEHOLDS)

@@ -10,19 +10,19 @@ from gis_service import __version__
 from gis_service.access import Actor
 from gis_service.coverage.county import parts as county
 from gis_service.coverage.county.parts import COUNTY, ROADS
-from gis_service.coverage.county.reading import whole_county_only
+from gis_service.coverage.county.reading import check_whole_county
 from gis_service.coverage.measuring import fingerprints
 from gis_service.coverage.measuring.summary import Figures
-from gis_service.coverage.runs.staleness import changes_now
+from gis_service.coverage.runs.staleness import read_change_counts
 from gis_service.coverage.siting.what_if import (
     Change,
     GridEffect,
     Prepared,
     WhatIf,
-    prepare,
-    what_if,
+    measure_changes,
+    prepare_county,
 )
-from gis_service.coverage.standards.book import StandardBook, parameters_of, standard_book
+from gis_service.coverage.standards.book import StandardBook, collect_parameters, standard_book
 from gis_service.grids.reading import on_day
 from gis_service.snapshot import Snapshot, SnapshotPart
 from gis_service.store import tables as t
@@ -62,7 +62,7 @@ class WhatIfResult:
     grids: tuple[NamedChange, ...]
 
 
-def ask(
+def answer_what_if(
     snapshot: Snapshot,
     connection: sa.Connection,
     actor: Actor,
@@ -103,13 +103,13 @@ def ask(
     InputError
         A change names what is not there.
     """
-    measured = measure_now(snapshot, connection, actor, standard, scenario, book)
-    found = what_if(measured.prepared, changes)
+    measured = measure_county(snapshot, connection, actor, standard, scenario, book)
+    found = measure_changes(measured.prepared, changes)
     names = measured.names
-    return WhatIfResult(found, _named(found.towns, names), _named(found.grids, names))
+    return WhatIfResult(found, _name_effects(found.towns, names), _name_effects(found.grids, names))
 
 
-def measure_now(
+def measure_county(
     snapshot: Snapshot,
     connection: sa.Connection,
     actor: Actor,
@@ -145,15 +145,15 @@ def measure_now(
     NotFoundError
         There is no such standard or scenario.
     """
-    whole_county_only(actor)
+    check_whole_county(actor)
     book = book or standard_book()
-    parameters = parameters_of(book, standard, scenario)
+    parameters = collect_parameters(book, standard, scenario)
 
     def make() -> MeasuredCounty:
-        changes = changes_now(connection)
-        roads = county.roads(snapshot, connection)
-        whole = county.county(snapshot, connection)
-        prepared = prepare(
+        changes = read_change_counts(connection)
+        roads = county.get_roads(snapshot, connection)
+        whole = county.get_county(snapshot, connection)
+        prepared = prepare_county(
             roads.network,
             book,
             standard,
@@ -162,7 +162,7 @@ def measure_now(
             whole.places,
             whole.hierarchy,
         )
-        digests = fingerprints.of_inputs(
+        digests = fingerprints.digest_inputs(
             __version__,
             parameters,
             roads.digest,
@@ -171,12 +171,12 @@ def measure_now(
             whole.inputs,
         )
         inputs = {"digests": digests, "counts": changes}
-        return MeasuredCounty(prepared, _names(connection), inputs)
+        return MeasuredCounty(prepared, _read_names(connection), inputs)
 
     return snapshot.get(connection, MEASURED, make, repr(parameters) + standard)
 
 
-def _names(connection: sa.Connection) -> dict[int, tuple[str, str]]:
+def _read_names(connection: sa.Connection) -> dict[int, tuple[str, str]]:
     state = t.grid_state.c
     rows = connection.execute(
         sa.select(state.grid_id, state.code, state.name).where(on_day(state.valid, None))
@@ -184,7 +184,7 @@ def _names(connection: sa.Connection) -> dict[int, tuple[str, str]]:
     return {row.grid_id: (row.code, row.name) for row in rows}
 
 
-def _named(
+def _name_effects(
     found: Sequence[GridEffect], names: dict[int, tuple[str, str]]
 ) -> tuple[NamedChange, ...]:
     return tuple(

@@ -281,7 +281,7 @@ class StandardBook(Table):
         return self.scenarios[code]
 
 
-def parameters_of(
+def collect_parameters(
     book: StandardBook, standard_code: str, scenario: str = "normal"
 ) -> dict[str, Any]:
     """Put together every number that a run depends on, as it is stored with it."""
@@ -304,7 +304,7 @@ def _chinese_sources() -> dict[str, str]:
     return rule_files.read_toml(_IN_CHINESE, "GIS_STANDARDS_FILE")
 
 
-def source_in(source: str, language: str) -> str:
+def translate_source(source: str, language: str) -> str:
     """
     Say where a number comes from.
 
@@ -323,7 +323,7 @@ def source_in(source: str, language: str) -> str:
     return _chinese_sources().get(source, source) if language == "zh-CN" else source
 
 
-def sources_in(table: Mapping[str, Any], language: str) -> dict[str, Any]:
+def translate_sources(table: Mapping[str, Any], language: str) -> dict[str, Any]:
     """
     Say all sources of a table in a language.
 
@@ -337,12 +337,12 @@ def sources_in(table: Mapping[str, Any], language: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        The same, its sources by `source_in`.
+        The same, its sources by `translate_source`.
     """
     return {
-        name: source_in(inner, language)
+        name: translate_source(inner, language)
         if name == "source"
-        else sources_in(inner, language)
+        else translate_sources(inner, language)
         if isinstance(inner, Mapping)
         else inner
         for name, inner in table.items()

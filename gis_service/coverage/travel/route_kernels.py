@@ -16,7 +16,7 @@ Ints = npt.NDArray[np.int32]
 
 
 @compiled
-def _put(
+def _put_into_bucket(
     node: int, time: float, width: float, at_node: Floats, bucket: Ints, link: Ints
 ) -> tuple[int, int]:
     """Give a node its time and let it wait; how many more wait now, and in which bucket."""
@@ -41,7 +41,7 @@ def _put(
 
 
 @compiled
-def set_out(
+def begin_search(
     start_node: Longs,
     start_minutes: Floats,
     width: float,
@@ -58,7 +58,7 @@ def set_out(
     start_node, start_minutes
         Where, and with how much; finite, not below 0.
     width
-        Of :func:`gis_service.coverage.travel.search_kernels.bucket_width`.
+        Of :func:`gis_service.coverage.travel.search_kernels.choose_bucket_width`.
     at_node
         By node its minutes so far, inf before.
     bucket
@@ -71,13 +71,13 @@ def set_out(
     for start in range(len(start_node)):
         node, time = start_node[start], start_minutes[start]
         if time < at_node[node]:
-            more, slot = _put(node, time, width, at_node, bucket, link)
+            more, slot = _put_into_bucket(node, time, width, at_node, bucket, link)
             standing[0] = min(standing[0], slot) if standing[1] else slot
             standing[1] += more
 
 
 @compiled
-def go_on(
+def continue_search(
     indptr: Ints,
     head: Ints,
     minutes: Floats,
@@ -99,7 +99,7 @@ def go_on(
     goals
         Nodes; one that cannot be reached lets the search run to its end.
     width, at_node, bucket, link, standing
-        As :func:`set_out` left them, or an earlier call of this.
+        As :func:`begin_search` left them, or an earlier call of this.
     before
         By node the one before it on its way, -1 at a start. An arc without time never closes a
         circle, because a node is only taken again with less.
@@ -130,6 +130,6 @@ def go_on(
         for arc in range(indptr[node], indptr[node + 1]):
             goal, time = head[arc], base + minutes[arc]
             if time < at_node[goal]:
-                more, _ = _put(goal, time, width, at_node, bucket, link)
+                more, _ = _put_into_bucket(goal, time, width, at_node, bucket, link)
                 standing[1] += more
                 before[goal] = node

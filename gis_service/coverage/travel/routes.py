@@ -22,7 +22,7 @@ from gis_service.coverage.network.graph import (
 )
 from gis_service.coverage.standards.book import PlaceRules
 from gis_service.coverage.travel import route_kernels, search_kernels
-from gis_service.coverage.travel.travel_time import BUCKET, Graph, graph_of
+from gis_service.coverage.travel.travel_time import BUCKET, Graph, build_graph
 
 _DIRECT: Final = 0
 _BY_SOURCE: Final = 1
@@ -49,7 +49,7 @@ class Search:
         self._bucket = np.full(count, -1, dtype=np.int32)
         self._link = np.full((graph.node_count, 2), -2, dtype=np.int32)
         self._standing = np.zeros(2, dtype=np.int64)
-        route_kernels.set_out(
+        route_kernels.begin_search(
             np.array(list(starts), dtype=np.int64),
             np.array(list(starts.values()), dtype=float),
             self._width,
@@ -61,7 +61,7 @@ class Search:
 
     def minutes_at(self, nodes: IntArray) -> FloatArray:
         """Search until the minutes of some nodes are known."""
-        route_kernels.go_on(
+        route_kernels.continue_search(
             self._graph.indptr,
             self._graph.head,
             self._graph.minutes,
@@ -116,7 +116,7 @@ class Router:
         self.profiled = profiled
         self.rules = rules
         self._snapper = Snapper(profiled)
-        self._turned = graph_of(profiled.reversed())
+        self._turned = build_graph(profiled.reversed())
         self._snapped: dict[tuple[float, float], tuple[int, float, float]] = {}
 
     def snap(self, lon: FloatArray, lat: FloatArray) -> Snapped:
@@ -177,8 +177,8 @@ class Router:
             return {}
         profiled = self.profiled
         source, target = int(profiled.leaving_source[edge]), int(profiled.leaving_target[edge])
-        last = {source: _part(fraction, profiled.minutes_along[edge])}
-        by_target = _part(1.0 - fraction, profiled.minutes_against[edge])
+        last = {source: _part_of_minutes(fraction, profiled.minutes_along[edge])}
+        by_target = _part_of_minutes(1.0 - fraction, profiled.minutes_against[edge])
         last[target] = min(by_target, last.get(target, np.inf))
         return {node: minutes for node, minutes in last.items() if np.isfinite(minutes)}
 
@@ -187,7 +187,7 @@ class Router:
         """Width and number of the buckets of a search that may begin on any edge."""
         both = np.concatenate((self.profiled.minutes_along, self.profiled.minutes_against))
         last = np.array([0.0, both[np.isfinite(both)].max(initial=0.0)])
-        return search_kernels.bucket_width(self._turned.minutes, last, BUCKET)
+        return search_kernels.choose_bucket_width(self._turned.minutes, last, BUCKET)
 
     def minutes_from(
         self, ways: Ways, sites: Snapped, turnout_minutes: npt.ArrayLike = 0.0
@@ -225,14 +225,14 @@ class Router:
         edge, fraction = sites.edge[known], sites.fraction[known]
         along, against = self.profiled.minutes_along[edge], self.profiled.minutes_against[edge]
         ahead = float(ways.place.fraction[0]) - fraction
-        direct = np.where(ahead >= 0, _parts(ahead, along), np.inf)
-        direct = np.minimum(direct, np.where(ahead <= 0, _parts(-ahead, against), np.inf))
+        direct = np.where(ahead >= 0, _part_of_each(ahead, along), np.inf)
+        direct = np.minimum(direct, np.where(ahead <= 0, _part_of_each(-ahead, against), np.inf))
         minutes[_DIRECT, known] = np.where(edge == ways.place.edge[0], direct, np.inf)
         piece, source = profiled.piece, profiled.network.source
         joined = piece[source[edge]] == piece[source[ways.place.edge[0]]]
         for by, part, ends in (
-            (_BY_SOURCE, _parts(fraction, against), profiled.arriving_source),
-            (_BY_TARGET, _parts(1.0 - fraction, along), profiled.arriving_target),
+            (_BY_SOURCE, _part_of_each(fraction, against), profiled.arriving_source),
+            (_BY_TARGET, _part_of_each(1.0 - fraction, along), profiled.arriving_target),
         ):
             asked = np.flatnonzero(joined & np.isfinite(part))
             minutes[by, known[asked]] = part[asked] + ways.search.minutes_at(ends[edge[asked]])
@@ -275,8 +275,8 @@ class Router:
         legs = [Leg(edge, fraction, 0.0 if by == _BY_SOURCE else 1.0)]
         legs += self._whole_legs(np.asarray(nodes, dtype=np.int64))
         node = nodes[-1]
-        along = _part(end, self.profiled.minutes_along[goal])
-        against = _part(1.0 - end, self.profiled.minutes_against[goal])
+        along = _part_of_minutes(end, self.profiled.minutes_along[goal])
+        against = _part_of_minutes(1.0 - end, self.profiled.minutes_against[goal])
         at_source = profiled.leaving_source[goal] == node
         at_target = profiled.leaving_target[goal] == node
         from_source = at_source and (not at_target or along <= against)
@@ -361,11 +361,11 @@ class Router:
         return xy[fresh]
 
 
-def _part(fraction: float, minutes: float) -> float:
+def _part_of_minutes(fraction: float, minutes: float) -> float:
     """Take a part of an edge; a closed one stays closed, also for none of it."""
     return fraction * minutes if np.isfinite(minutes) else np.inf
 
 
-def _parts(fraction: FloatArray, minutes: FloatArray) -> FloatArray:
+def _part_of_each(fraction: FloatArray, minutes: FloatArray) -> FloatArray:
     open_ = np.isfinite(minutes)
     return np.where(open_, fraction * np.where(open_, minutes, 0.0), np.inf)

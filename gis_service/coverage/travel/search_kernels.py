@@ -29,7 +29,7 @@ _NEXT: Final = 2
 
 
 @compiled
-def bucket_width(minutes: Floats, start_minutes: Floats, parts: float) -> tuple[float, int]:
+def choose_bucket_width(minutes: Floats, start_minutes: Floats, parts: float) -> tuple[float, int]:
     """
     Choose the width of the buckets, and how many there must be.
 
@@ -116,9 +116,9 @@ def search(
     limit
         Nodes later than this are not reached; inf for all.
     width, buckets
-        Of :func:`bucket_width`.
+        Of :func:`choose_bucket_width`.
     state
-        Of :func:`nobody_yet`; filled.
+        Of :func:`make_state`; filled.
     reached
         Filled with the nodes reached, each once; as long as there are nodes.
 
@@ -211,7 +211,7 @@ def search(
     return found
 
 
-def nobody_yet(nodes: int) -> Floats:
+def make_state(nodes: int) -> Floats:
     """Make what a search fills."""
     state = np.empty((nodes, 2))
     state[:, 0] = np.inf
@@ -219,7 +219,7 @@ def nobody_yet(nodes: int) -> Floats:
     return state
 
 
-def nearest(
+def search_once(
     indptr: Ints,
     head: Ints,
     minutes: Floats,
@@ -239,16 +239,16 @@ def nearest(
     start_node, start_minutes, start_by, limit
         As for :func:`search`.
     parts
-        As for :func:`bucket_width`.
+        As for :func:`choose_bucket_width`.
 
     Returns
     -------
     state, reached
         As :func:`search` left it; the nodes reached, each once.
     """
-    state = nobody_yet(len(indptr) - 1)
+    state = make_state(len(indptr) - 1)
     reached = np.empty(len(state), np.int32)
-    width, buckets = bucket_width(minutes, start_minutes, parts)
+    width, buckets = choose_bucket_width(minutes, start_minutes, parts)
     found = search(
         indptr,
         head,
@@ -265,7 +265,7 @@ def nearest(
     return state, reached[:found]
 
 
-def told(state: Floats) -> tuple[Floats, Longs]:
+def read_state(state: Floats) -> tuple[Floats, Longs]:
     """
     Tell what a search found.
 
@@ -283,7 +283,7 @@ def told(state: Floats) -> tuple[Floats, Longs]:
 
 
 @compiled
-def at_places(
+def measure_at_places(
     edge: Longs,
     fraction: Floats,
     off_road_m: Floats,
@@ -353,7 +353,7 @@ def at_places(
 
 
 @compiled
-def reach_of_each(
+def search_each(
     indptr: Ints,
     head: Ints,
     minutes: Floats,
@@ -377,7 +377,7 @@ def reach_of_each(
     limit
         Minutes.
     parts
-        As for :func:`bucket_width`.
+        As for :func:`choose_bucket_width`.
 
     Returns
     -------
@@ -385,7 +385,7 @@ def reach_of_each(
         First entry of each origin, and one more at the end; the nodes reached and their minutes.
     """
     size, origins = len(indptr) - 1, len(start_first) - 1
-    width, buckets = bucket_width(minutes, start_minutes, parts)
+    width, buckets = choose_bucket_width(minutes, start_minutes, parts)
     state = np.empty((size, 2))
     owner = state.view(np.int64)
     state[:, 0], owner[:, 1] = np.inf, -2

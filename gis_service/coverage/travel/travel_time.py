@@ -72,7 +72,7 @@ class NearestTimes:
     facility: IntArray
 
 
-def graph_of(profiled: ProfileNetwork) -> Graph:
+def build_graph(profiled: ProfileNetwork) -> Graph:
     """Make the arcs of a profile's network."""
     network = profiled.network
     turns = profiled.turns
@@ -96,7 +96,7 @@ def graph_of(profiled: ProfileNetwork) -> Graph:
     return Graph(indptr, head[first].astype(np.int32), minutes[first], gates)
 
 
-def nearest_facility(
+def find_nearest_facility(
     profiled: ProfileNetwork,
     places: Snapped,
     facilities: Snapped,
@@ -113,14 +113,16 @@ def nearest_facility(
     if direction == "to_facility":
         profiled = profiled.reversed()
     if graph is None:
-        graph = graph_of(profiled)
+        graph = build_graph(profiled)
     sited = np.flatnonzero(facilities.edge >= 0)
     at = facilities.take(sited)
-    start = _begins(facilities, turnout_minutes, off_road_minutes_per_m)[sited]
-    state, _ = search_kernels.nearest(
-        graph.indptr, graph.head, graph.minutes, *_starts(profiled, at, start), BUCKET
+    start = _minutes_at_road(facilities, turnout_minutes, off_road_minutes_per_m)[sited]
+    state, _ = search_kernels.search_once(
+        graph.indptr, graph.head, graph.minutes, *_find_starts(profiled, at, start), BUCKET
     )
-    minutes, by = _at_places(profiled, places, state, at, start, float(off_road_minutes_per_m))
+    minutes, by = _measure_at_places(
+        profiled, places, state, at, start, float(off_road_minutes_per_m)
+    )
     if len(sited) < len(facilities):
         by = np.append(sited, -1)[by]  # where none arrives by is -1: the last
     return NearestTimes(minutes, by)
@@ -134,7 +136,7 @@ def nearest_of_nodes(graph: Graph, starts: IntArray) -> NearestTimes:
         by = np.concatenate((by, start))
         starts = np.concatenate((starts, graph.gates[gate, 1]))
     count = len(starts)
-    state, _ = search_kernels.nearest(
+    state, _ = search_kernels.search_once(
         graph.indptr,
         graph.head,
         graph.minutes,
@@ -143,7 +145,7 @@ def nearest_of_nodes(graph: Graph, starts: IntArray) -> NearestTimes:
         by,
         BUCKET,
     )
-    return NearestTimes(*search_kernels.told(state))
+    return NearestTimes(*search_kernels.read_state(state))
 
 
 @dataclass(frozen=True)
@@ -192,14 +194,14 @@ def reach(
     if direction == "to_facility":
         profiled = profiled.reversed()
     if graph is None:
-        graph = graph_of(profiled)
-    found = reach_in(
+        graph = build_graph(profiled)
+    found = reach_each(
         graph, profiled, facilities, turnout_minutes, off_road_minutes_per_m, limit_minutes
     )
     return found if profiled.turns is None else _of_network(found, profiled.network.node_count)
 
 
-def reach_in(
+def reach_each(
     graph: Graph,
     profiled: ProfileNetwork,
     facilities: Snapped,
@@ -208,8 +210,8 @@ def reach_in(
     limit_minutes: float,
 ) -> Reaches:
     """Find the nodes of a graph that each facility reaches, those of split junctions as well."""
-    begins = _begins(facilities, turnout_minutes, off_road_minutes_per_m)
-    return _reach(graph, profiled, facilities, begins, limit_minutes)
+    begins = _minutes_at_road(facilities, turnout_minutes, off_road_minutes_per_m)
+    return _search_from_each(graph, profiled, facilities, begins, limit_minutes)
 
 
 def _of_network(reaches: Reaches, node_count: int) -> Reaches:
@@ -219,7 +221,7 @@ def _of_network(reaches: Reaches, node_count: int) -> Reaches:
     return Reaches(before[reaches.first], reaches.node[own], reaches.minutes[own])
 
 
-def _begins(
+def _minutes_at_road(
     facilities: Snapped, turnout_minutes: npt.ArrayLike, off_road_minutes_per_m: float
 ) -> FloatArray:
     turnout = np.broadcast_to(np.asarray(turnout_minutes, dtype=float), len(facilities))
@@ -227,12 +229,12 @@ def _begins(
     return turnout + np.where(sited, facilities.off_road_m, 0.0) * off_road_minutes_per_m
 
 
-def _reach(
+def _search_from_each(
     graph: Graph, profiled: ProfileNetwork, at: Snapped, begins: FloatArray, limit: float
 ) -> Reaches:
     """Search from each, on all cores: the compiled search lets others run."""
     sited = np.flatnonzero(at.edge >= 0)
-    node, minutes, by = _starts(profiled, at.take(sited), begins[sited])
+    node, minutes, by = _find_starts(profiled, at.take(sited), begins[sited])
     first = np.searchsorted(sited[by], np.arange(len(at) + 1))
     shares = max(min(len(os.sched_getaffinity(0)), len(at)), 1)
     bounds = np.linspace(0, len(at), shares + 1).astype(int)
@@ -240,7 +242,7 @@ def _reach(
     def one(share: int) -> tuple[IntArray, npt.NDArray[np.int32], FloatArray]:
         own = first[bounds[share] : bounds[share + 1] + 1]
         low, high = own[0], own[-1]
-        return search_kernels.reach_of_each(
+        return search_kernels.search_each(
             graph.indptr,
             graph.head,
             graph.minutes,
@@ -273,7 +275,7 @@ def matrix(
 ) -> FloatArray:
     """Measure the time between every facility and every place."""
     minutes = np.full((len(facilities), len(places)), np.inf)
-    rows = each_row(
+    rows = measure_rows(
         profiled, places, facilities, direction, turnout_minutes=turnout_minutes,
         off_road_minutes_per_m=off_road_minutes_per_m, graph=graph,
     )  # fmt: skip
@@ -282,7 +284,7 @@ def matrix(
     return minutes
 
 
-def each_row(
+def measure_rows(
     profiled: ProfileNetwork,
     places: Snapped,
     facilities: Snapped,
@@ -297,34 +299,36 @@ def each_row(
     if direction == "to_facility":
         profiled = profiled.reversed()
     if graph is None:
-        graph = graph_of(profiled)
-    begins = _begins(facilities, turnout_minutes, off_road_minutes_per_m)
+        graph = build_graph(profiled)
+    begins = _minutes_at_road(facilities, turnout_minutes, off_road_minutes_per_m)
     snapped = np.flatnonzero(places.edge >= 0)
     place = places.take(snapped)
     walked = float(off_road_minutes_per_m)
-    state = search_kernels.nobody_yet(graph.node_count)
+    state = search_kernels.make_state(graph.node_count)
     for low in range(0, len(facilities), _AT_ONCE):
         some = np.arange(low, min(low + _AT_ONCE, len(facilities)))
-        reaches = _reach(graph, profiled, facilities.take(some), begins[some], limit_minutes)
+        reaches = _search_from_each(
+            graph, profiled, facilities.take(some), begins[some], limit_minutes
+        )
         for index, facility in enumerate(some):
             row = np.full(len(places), np.inf)
             if facilities.edge[facility] >= 0 and len(snapped):
                 node, minutes = reaches.of(index)
                 state[node, 0] = minutes
                 only = facilities.take(some[index : index + 1])
-                row[snapped], _ = _at_places(
+                row[snapped], _ = _measure_at_places(
                     profiled, place, state, only, begins[facility : facility + 1], walked
                 )
                 state[node, 0] = np.inf
             yield row
 
 
-def _starts(
+def _find_starts(
     profiled: ProfileNetwork, at: Snapped, start: FloatArray
 ) -> tuple[IntArray, FloatArray, IntArray]:
     """Let each facility set out to the ends of its edge that it may drive to, one by one."""
-    to_target = start + _part(1.0 - at.fraction, profiled.minutes_along[at.edge])
-    to_source = start + _part(at.fraction, profiled.minutes_against[at.edge])
+    to_target = start + _part_of_edge(1.0 - at.fraction, profiled.minutes_along[at.edge])
+    to_source = start + _part_of_edge(at.fraction, profiled.minutes_against[at.edge])
     node = np.column_stack(
         (profiled.arriving_target[at.edge], profiled.arriving_source[at.edge])
     ).ravel()
@@ -334,7 +338,7 @@ def _starts(
     return node[open_].astype(np.int64), minutes[open_], by[open_]
 
 
-def _at_places(
+def _measure_at_places(
     profiled: ProfileNetwork,
     places: Snapped,
     state: FloatArray,
@@ -344,7 +348,7 @@ def _at_places(
 ) -> tuple[FloatArray, IntArray]:
     """Walk from the ends of each place's edge, or along it from a facility there, to the door."""
     minutes, by = np.empty(len(places)), np.empty(len(places), np.int64)
-    search_kernels.at_places(
+    search_kernels.measure_at_places(
         places.edge,
         places.fraction,
         places.off_road_m,
@@ -363,13 +367,13 @@ def _at_places(
     return minutes, by
 
 
-def _part(fraction: FloatArray, minutes: FloatArray) -> FloatArray:
+def _part_of_edge(fraction: FloatArray, minutes: FloatArray) -> FloatArray:
     """Take a part of an edge; a closed one stays closed, also for none of it."""
     open_ = np.isfinite(minutes)
     return np.where(open_, fraction * np.where(open_, minutes, 0.0), np.inf)
 
 
-def status_of(minutes: FloatArray, snapped: Snapped, limit_minutes: float) -> StatusArray:
+def judge_status(minutes: FloatArray, snapped: Snapped, limit_minutes: float) -> StatusArray:
     """Judge times against a limit."""
     status = np.where(minutes <= limit_minutes, COVERED, TOO_FAR)
     status[np.isinf(minutes)] = UNREACHABLE
@@ -377,7 +381,7 @@ def status_of(minutes: FloatArray, snapped: Snapped, limit_minutes: float) -> St
     return status.astype(np.int8)
 
 
-def by_rule(minutes_by_kind: FloatArray, kinds_needed: int) -> FloatArray:
+def apply_rule(minutes_by_kind: FloatArray, kinds_needed: int) -> FloatArray:
     """Put the times of several kinds of facility together."""
     sorted_minutes = np.sort(minutes_by_kind, axis=1)
     return np.ascontiguousarray(sorted_minutes[:, kinds_needed - 1])

@@ -137,7 +137,7 @@ class AnswerService:
         if fresh is not None:
             return fresh
         with (
-            self._snapshot.when_free(BOUNDARIES, BORDER_ROADS, DIRECTORIES),
+            self._snapshot.wait_until_free(BOUNDARIES, BORDER_ROADS, DIRECTORIES),
             self._store.transaction(actor) as connection,
         ):
             return self._compared(connection, actor, scheme)

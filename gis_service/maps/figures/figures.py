@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from gis_service.access import Actor
-from gis_service.coverage.runs.runs import latest_run
+from gis_service.coverage.runs.runs import find_latest_run
 from gis_service.coverage.standards.book import standard_book
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.grids.answers.tallies import add_up, count_by_grid, find_grids_seen, read_parents
@@ -318,7 +318,7 @@ def _covered(
     if standard is None or (kind and kind not in standard.kinds):
         known = ", ".join((*COUNTED, *book.standards))
         raise InputError("api.no_theme", place=Place(field="theme"), theme=theme, known=known)
-    run = latest_run(connection, code)
+    run = find_latest_run(connection, code)
     values: Values = dict.fromkeys(grid_classes)
     status: Status = "no_run"
     if run is not None:

@@ -15,9 +15,9 @@ from gis_service.coverage.measuring.statistics import COUNTY_GRID, COUNTY_RANK, 
 from gis_service.coverage.runs.runs import (
     Figures,
     Run,
-    figures_by_grid,
-    figures_of,
-    figures_of_grid,
+    read_figures_by_grid,
+    read_grid_figures,
+    read_named_figures,
 )
 from gis_service.grids.answers.tallies import find_grids_seen, read_parents
 from gis_service.grids.reading import SchemeKey
@@ -92,7 +92,7 @@ def shares_by_grid(
     kind: str,
 ) -> dict[int, float | None]:
     """Give the share of covered households of every grid of a level."""
-    found = figures_by_grid(connection, run_id, rank, kind)
+    found = read_figures_by_grid(connection, run_id, rank, kind)
     seen = find_grids_seen(connection, actor, t.household)
     if seen is None:
         return {grid: figures.share for grid, figures in found.items()}
@@ -162,11 +162,11 @@ def figures_seen(
     InputError
         Nothing of that name is counted.
     """
-    found = figures_of(connection, run, rank, of, kind, only=only)
+    found = read_named_figures(connection, run, rank, of, kind, only=only)
     seen = find_grids_seen(connection, actor, t.household)
     if seen is None:
         return [vars(one) for one in found]
-    households = figures_by_grid(connection, run.run_id, rank, kind)
+    households = read_figures_by_grid(connection, run.run_id, rank, kind)
     hidden = _hidden_grids(connection, scheme, households)
     rows = []
     for one in found:
@@ -185,10 +185,10 @@ def coverage_of_grid(
     seen = find_grids_seen(connection, actor, t.household)
     in_sight = seen is None or grid_id in seen
     answer: dict[str, CoverageFigures] = {}
-    for standard, figures in figures_of_grid(connection, rank, grid_id).items():
+    for standard, figures in read_grid_figures(connection, rank, grid_id).items():
         shape = _exact
         if not in_sight:
-            siblings = figures_by_grid(connection, figures["run_id"], rank)
+            siblings = read_figures_by_grid(connection, figures["run_id"], rank)
             small = grid_id in _hidden_grids(connection, scheme, siblings)
             shape = _hidden if small else _share_only
         answer[standard] = CoverageFigures(

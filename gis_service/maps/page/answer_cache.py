@@ -132,7 +132,7 @@ def state_of(connection: sa.Connection, part: SnapshotPart = FIGURES) -> str:
     str
         Another one whenever a figure could be another one.
     """
-    counted = snapshot.state_of(connection, part)
+    counted = snapshot.read_state(connection, part)
     return hashlib.sha256(f"{__version__}/{counted}/{_standards()}".encode()).hexdigest()[:24]
 
 

@@ -16,9 +16,9 @@ import shapely.geometry
 import sqlalchemy as sa
 
 from gis_service.coverage.areas.answers import AreaBand, NamedDistrict
-from gis_service.coverage.areas.service import AreaService, usual_limits
-from gis_service.coverage.areas.service_area import valid_ground, without_specks
-from gis_service.coverage.runs.reading import Run, latest_run
+from gis_service.coverage.areas.service import AreaService, choose_usual_limits
+from gis_service.coverage.areas.service_area import drop_specks, make_valid_area
+from gis_service.coverage.runs.reading import Run, find_latest_run
 from gis_service.coverage.standards.book import Standard, standard_book
 from gis_service.maps.figures.classes import SEQUENTIAL
 from gis_service.messages import Language, text
@@ -49,7 +49,7 @@ def measured_areas(
     """Draw the bands of every standard that is measured, and the districts of who drives out."""
     found = []
     for code, standard in standard_book().standards.items():
-        run = latest_run(connection, code)
+        run = find_latest_run(connection, code)
         if run is None or run.network_id is None or not any(run.summary["facilities"].values()):
             continue
         name = standard.name if language == "zh-CN" else standard.name_en
@@ -67,8 +67,8 @@ def _bands_of(
     name: str,
     language: Language,
 ) -> AreaLayer:
-    limits = usual_limits(standard.limit_minutes.value)
-    packed = areas.answer_areas(connection, run.standard, run.scenario, limits)()
+    limits = choose_usual_limits(standard.limit_minutes.value)
+    packed = areas.answer_bands(connection, run.standard, run.scenario, limits)()
     features = json.loads(gzip.decompress(packed))["features"]
     bands = [
         AreaBand(
@@ -88,7 +88,7 @@ def _bands_of(
 def _districts_of(
     connection: sa.Connection, areas: AreaService, run: Run, name: str, language: Language
 ) -> AreaLayer:
-    found = areas.districts(connection, run.standard, run.scenario, run.kinds[0])
+    found = areas.draw_districts(connection, run.standard, run.scenario, run.kinds[0])
     title = f"{name} · {text('cover.layer_districts', language)}"
     lines = (
         (_FITS, "district_fits"),
@@ -242,8 +242,8 @@ def _district_colour(one: NamedDistrict) -> str:
 def _simple(shapes: Sequence[Any]) -> list[Any]:
     """Leave out what shows nowhere, of all together: neighbours keep the border they share."""
     # Where the ground is a metre wide, rounding has made a spike of it, which is no polygon.
-    light = shapely.coverage_simplify([valid_ground(one) for one in shapes], _SIMPLE_DEGREES)
-    return [without_specks(one, _SIMPLE_DEGREES * _SIMPLE_DEGREES) for one in light]
+    light = shapely.coverage_simplify([make_valid_area(one) for one in shapes], _SIMPLE_DEGREES)
+    return [drop_specks(one, _SIMPLE_DEGREES * _SIMPLE_DEGREES) for one in light]
 
 
 def _feature(shape: Any, properties: Mapping[str, str]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from branca.element import Element
 
 from gis_service import __version__
 from gis_service.access import Actor
-from gis_service.coverage.areas.service import AreaService, area_folder
+from gis_service.coverage.areas.service import AreaService, find_area_folder
 from gis_service.coverage.standards.book import standard_book
 from gis_service.geodesy import GeometryArray
 from gis_service.grids.answers.tallies import read_parents
@@ -108,7 +108,7 @@ def write_map(store: Store, actor: Actor, file: Path, language: Language = "zh-C
         Bytes written.
     """
     with store.transaction(actor) as connection:
-        areas = AreaService(Snapshot(), area_folder())
+        areas = AreaService(Snapshot(), find_area_folder())
         document = render_map(connection, actor, language, areas).encode()
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_suffix(".part")
