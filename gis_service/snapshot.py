@@ -112,16 +112,16 @@ class Snapshot:
         state = read_state(connection, part)
         shelf = self._shelf(part)
         with shelf.lock:
-            found = shelf.kept.get(key)
-            if found is None or found.state != state:
-                if found is not None:  # so that not both stand in memory
+            entry = shelf.kept.get(key)
+            if entry is None or entry.state != state:
+                if entry is not None:  # so that not both stand in memory
                     del shelf.kept[key]
-                found = shelf.kept[key] = _Kept(state, make(), 0.0)
-            found.used = time.monotonic()
+                entry = shelf.kept[key] = _Kept(state, make(), 0.0)
+            entry.used = time.monotonic()
             shelf.kept.move_to_end(key)
             while len(shelf.kept) > part.most:
                 shelf.kept.popitem(last=False)
-            return cast("Made", found.value)
+            return cast("Made", entry.value)
 
     @contextmanager
     def wait_until_free(self, *parts: SnapshotPart) -> Iterator[None]:
@@ -159,8 +159,8 @@ class Snapshot:
             if part.quiet_s is None or not shelf.lock.acquire(blocking=False):
                 continue  # it stays, or it is being used
             try:
-                for key, one in list(shelf.kept.items()):
-                    if now - one.used > part.quiet_s:
+                for key, entry in list(shelf.kept.items()):
+                    if now - entry.used > part.quiet_s:
                         del shelf.kept[key]
                         forgotten = True
             finally:

@@ -13,8 +13,9 @@ from typing import Any, Final
 import numpy as np
 import shapely
 
-from gis_service.coverage.areas.service_area import Reach, Reacher, StreetCells
-from gis_service.coverage.network.graph import ProfileNetwork, RoadNetwork, apply_profile, snap
+from gis_service.coverage.areas.station_reach import Reach, Reacher
+from gis_service.coverage.areas.street_cells import StreetCells
+from gis_service.coverage.network.graph import ProfileNetwork, RoadNetwork, Snapper, apply_profile
 from gis_service.coverage.standards.book import PlaceRules, Profile, read_standards
 from gis_service.coverage.travel.travel_time import find_nearest_facility
 from gis_service.ingest.osm.reading import read_osm
@@ -97,7 +98,7 @@ def said_of(
     """
     profiled = andorra.under(speeds)
     start = _snapped(profiled, row["from"])
-    reach: Reach = Reacher(profiled, "from_facility", andorra.rules).together(start, 0.0)
+    reach: Reach = Reacher(profiled, "from_facility", andorra.rules).reach_together(start, 0.0)
     cells = StreetCells(profiled, andorra.rules)
     area = cells.area(cells.minutes(reach), None, minutes * pace)
     said = "" if pace == 1.0 else f", our speeds x {pace:.2f}"
@@ -168,7 +169,7 @@ def _pace(andorra: Andorra, row: dict[str, Any]) -> float:
 
 
 def _snapped(profiled: ProfileNetwork, place: list[float]) -> Any:
-    return snap(profiled, np.array([place[0]]), np.array([place[1]]), SNAP_CAP_M)
+    return Snapper(profiled).snap(np.array([place[0]]), np.array([place[1]]), SNAP_CAP_M)
 
 
 def main(data: Path) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from gis_service.coverage.areas.service_area import Reacher, StreetCells
+from gis_service.coverage.areas.station_reach import Reacher
+from gis_service.coverage.areas.street_cells import StreetCells
 from gis_service.coverage.measuring.measurement import prepare_setup
 from gis_service.coverage.network.graph import RoadNetwork
 from gis_service.coverage.standards.book import standard_book
@@ -18,15 +19,13 @@ def compile_all() -> None:
     """Route over the streets, and draw what is reached along them, once."""
     book = standard_book()
     standard, nowhere = book.standard("fire-20"), np.empty(0)
-    ground = prepare_setup(
-        _draw_square(), book, standard, book.scenario("normal"), nowhere, nowhere
-    )
-    cells = StreetCells(ground.profiled, book.place)
+    setup = prepare_setup(_draw_square(), book, standard, book.scenario("normal"), nowhere, nowhere)
+    cells = StreetCells(setup.profiled, book.place)
     lon, lat = np.array([112.901]), np.array([28.7001])
-    stations = ground.snapper.snap(lon, lat, book.place.snap_cap_m.value)
-    reacher = Reacher(ground.profiled, standard.direction, book.place, ground.graph)
-    cells.area(cells.minutes(reacher.together(stations, np.zeros(1), 20.0)), None, 10.0)
-    router = Router(ground.profiled, book.place)
+    stations = setup.snapper.snap(lon, lat, book.place.snap_cap_m.value)
+    reacher = Reacher(setup.profiled, standard.direction, book.place, setup.graph)
+    cells.area(cells.minutes(reacher.reach_together(stations, np.zeros(1), 20.0)), None, 10.0)
+    router = Router(setup.profiled, book.place)
     router.minutes_from(router.ways_to(112.905, 28.7001), router.snap(lon, lat), np.zeros(1))
 
 

@@ -30,12 +30,13 @@ from gis_service.coverage.network.graph import (
     Snapped,
 )
 from gis_service.coverage.standards.book import read_standards
+from gis_service.coverage.travel import search_kernels
 from gis_service.coverage.travel.travel_time import (
+    BUCKET,
     Graph,
     build_graph,
     find_nearest_facility,
-    nearest_of_nodes,
-    reach,
+    search_from_each,
 )
 from scripts.benches.context import Context
 from scripts.benches.framework import Limit, Row, Side, compare, growth, plain
@@ -156,7 +157,7 @@ def nearest_rows(
         Beside pgRouting, pandana and scipy.
     """
     work = f"nearest of {len(stations)} stations, {graph.node_count} nodes, one core"
-    ours = plain(lambda: nearest_of_nodes(graph, stations).minutes)
+    ours = plain(lambda: _nearest_minutes(graph, stations))
     arcs = csr_array(
         (graph.minutes, graph.head, graph.indptr), shape=(graph.node_count, graph.node_count)
     )
@@ -181,6 +182,13 @@ def nearest_rows(
     return rows
 
 
+def _nearest_minutes(graph: Graph, stations: IntArray) -> FloatArray:
+    count = len(stations)
+    starts = search_kernels.Starts(stations.astype(np.int64), np.zeros(count), np.arange(count))
+    state, _ = search_kernels.search_once(graph.arcs, starts, BUCKET)
+    return search_kernels.read_state(state)[0]
+
+
 def _pandana(profiled: ProfileNetwork, graph: Graph, stations: IntArray) -> Side[None, FloatArray]:
     roads = profiled.network
     peer = pandana.Network(
@@ -189,7 +197,7 @@ def _pandana(profiled: ProfileNetwork, graph: Graph, stations: IntArray) -> Side
         twoway=False,
     )  # fmt: skip
     # No farther than it must look: the wider its search, the slower it is.
-    farthest = float(np.ceil(nearest_of_nodes(graph, stations).minutes.max())) + 1.0
+    farthest = float(np.ceil(_nearest_minutes(graph, stations).max())) + 1.0
     places = pd.Series(roads.lon[stations]), pd.Series(roads.lat[stations])
     peer.set_pois("station", farthest, 1, *places)
 
@@ -288,7 +296,8 @@ def reach_rows(profiled: ProfileNetwork, graph: Graph, stations: IntArray) -> li
     """
     at = _at_nodes(profiled, stations)
     work = f"{len(stations)} stations × {LIMIT_MINUTES:g} minutes, all nodes reached"
-    ours = plain(lambda: reach(profiled, at, "from_facility", LIMIT_MINUTES, graph=graph))
+    begins = np.zeros(len(at))
+    ours = plain(lambda: search_from_each(graph, profiled, at, begins, LIMIT_MINUTES))
     tails, heads, costs = _tails(graph).tolist(), graph.head.tolist(), graph.minutes.tolist()
     starts = stations.tolist()
 

@@ -12,8 +12,10 @@ import numpy as np
 import shapely
 
 from gis_service.access import SYSTEM
-from gis_service.coverage.areas.service_area import Band, Reacher, StreetCells, draw_bands
-from gis_service.coverage.county.reading import read_county, read_network
+from gis_service.coverage.areas.bands import Band, draw_bands
+from gis_service.coverage.areas.station_reach import Reacher
+from gis_service.coverage.areas.street_cells import StreetCells
+from gis_service.coverage.county.queries import read_county, read_network
 from gis_service.coverage.network.graph import ProfileNetwork, Snapped, Snapper, apply_profile
 from gis_service.coverage.standards.book import read_standards
 from gis_service.coverage.travel.travel_time import find_nearest_facility
@@ -76,7 +78,9 @@ def run(context: Context) -> list[Row]:
     reacher = Reacher(profiled, "from_facility", book.place)
 
     def ours() -> list[Band]:
-        return draw_bands(cells, list(enumerate(reacher.each(stations, 1.0, max(LIMITS)))), LIMITS)
+        return draw_bands(
+            cells, list(enumerate(reacher.reach_each(stations, 1.0, max(LIMITS)))), LIMITS
+        )
 
     picked = dice.choice(len(county.household_place), ADDRESSES, replace=False)
     place = county.household_place[picked]

@@ -18,8 +18,8 @@ import sqlalchemy as sa
 from psycopg2.extras import execute_values
 
 from gis_service.access import SYSTEM
-from gis_service.coverage.county.reading import read_county, read_network
-from gis_service.coverage.measuring.measurement import measure_places
+from gis_service.coverage.county.queries import read_county, read_network
+from gis_service.coverage.measuring.measurement import measure_standard, prepare_setup
 from gis_service.coverage.measuring.statistics import count_figures
 from gis_service.coverage.network.graph import RoadNetwork, apply_profile
 from gis_service.coverage.runs import runs
@@ -276,7 +276,7 @@ def _load_network(
         roads.target.tolist(),
         along.tolist(),
         against.tolist(),
-        run_on.door.tolist(),
+        run_on.snappable.tolist(),
         shapely.to_wkb(roads.geometry, hex=True).tolist(),
         strict=True,
     )
@@ -341,15 +341,9 @@ def ours(given: Given) -> dict[str, pd.DataFrame]:
         county = read_county(connection, SYSTEM)
     places, answer = county.places, {}
     for code in STANDARDS:
-        measured = measure_places(
-            given.network,
-            given.book,
-            given.book.standard(code),
-            given.book.scenario("normal"),
-            county.facilities,
-            places.lon,
-            places.lat,
-        )
+        standard, scenario = given.book.standard(code), given.book.scenario("normal")
+        setup = prepare_setup(given.network, given.book, standard, scenario, places.lon, places.lat)
+        measured = measure_standard(setup, given.book, standard, county.facilities)
         answer[code] = count_figures(
             county.hierarchy, places.base_grid, measured.outcomes(), places.weights
         )
@@ -524,15 +518,15 @@ def what_if(given: Given) -> Row:
                 began = time.perf_counter()
                 answer = answer_what_if(*asked, [change], given.book)
                 seconds.append(time.perf_counter() - began)
-        again = measure_places(
+        setup = prepare_setup(
             given.network,
             given.book,
             prepared.standard,
             prepared.scenario,
-            answer.what_if.facilities,
             prepared.places.lon,
             prepared.places.lat,
         )
+        again = measure_standard(setup, given.book, prepared.standard, answer.what_if.facilities)
         equal &= np.array_equal(again.minutes, answer.what_if.measured.minutes)
         limits += [
             Limit(f"{code}: median, s", percentile(seconds, 0.5), WHAT_IF_S),

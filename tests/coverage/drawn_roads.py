@@ -14,7 +14,9 @@ import pandas as pd
 import shapely
 
 from gis_service.coverage.network.graph import RoadNetwork, Snapped
+from gis_service.coverage.travel import search_kernels
 from gis_service.coverage.travel.routes import Leg, Router
+from gis_service.coverage.travel.travel_time import BUCKET, Graph
 
 LON, LAT = 112.9, 28.7
 DEGREES_PER_M = 1 / 100_000
@@ -130,3 +132,13 @@ def minutes_of(router: Router, legs: list[Leg]) -> float:
             if leg.end != leg.start
         )
     )
+
+
+def nearest_of_nodes(
+    graph: Graph, starts: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Search from some nodes at once: every node's minutes, and the index of the start."""
+    count = len(starts)
+    begins = search_kernels.Starts(starts.astype(np.int64), np.zeros(count), np.arange(count))
+    state, _ = search_kernels.search_once(graph.arcs, begins, BUCKET)
+    return search_kernels.read_state(state)

@@ -17,9 +17,10 @@ from gis_service.coverage.network.graph import (
     apply_profile,
 )
 from gis_service.coverage.standards.book import Direction, read_standards
-from gis_service.coverage.travel.travel_time import build_graph, nearest_of_nodes
+from gis_service.coverage.travel.travel_time import build_graph
 from gis_service.ingest.osm.reading import read_osm
 from tests.conftest import DatabaseServer
+from tests.coverage.drawn_roads import nearest_of_nodes
 from tests.coverage.real_roads import futian_network
 
 BOOK = read_standards()
@@ -67,7 +68,7 @@ def test_every_node_takes_the_same_time(
     if direction == "to_facility":
         roads = roads.reversed()
     stations = np.random.default_rng(3).choice(network.node_count, STATIONS, replace=False)
-    ours = 60 * nearest_of_nodes(build_graph(roads), stations).minutes
+    ours = 60 * nearest_of_nodes(build_graph(roads), stations)[0]
     theirs = _seconds_by_pgrouting(pgrouting, roads, stations)
     reached = np.isfinite(theirs)
     assert reached.sum() > 1000

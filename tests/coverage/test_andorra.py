@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import shapely
 
-from gis_service.coverage.areas.service_area import Reacher, StreetCells
-from gis_service.coverage.network.graph import RoadNetwork, apply_profile, snap
+from gis_service.coverage.areas.station_reach import Reacher
+from gis_service.coverage.areas.street_cells import StreetCells
+from gis_service.coverage.network.graph import RoadNetwork, Snapper, apply_profile
 from gis_service.coverage.standards.book import Profile, read_standards
 from gis_service.ingest.osm.reading import read_osm
 from gis_service.rule_files import Sourced
@@ -31,8 +32,10 @@ def test_places_within_and_beyond_a_distance(real_data: Path, row: int, limit_m:
         update={"off_road_counts": Sourced[bool](value=False, source="test")}
     )
     profiled = apply_profile(network, profile, BOOK.scenario("normal"), rules)
-    start = snap(profiled, np.array([stated["from"][0]]), np.array([stated["from"][1]]), 500.0)
-    reach = Reacher(profiled, "from_facility", rules).together(start, 0.0)
+    start = Snapper(profiled).snap(
+        np.array([stated["from"][0]]), np.array([stated["from"][1]]), 500.0
+    )
+    reach = Reacher(profiled, "from_facility", rules).reach_together(start, 0.0)
     cells = StreetCells(profiled, rules)
     shape = cells.area(cells.minutes(reach), None, limit_m / 1000)
     for side, expected in (("inside", True), ("outside", False)):

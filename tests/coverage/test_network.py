@@ -15,8 +15,8 @@ from gis_service.coverage.network.graph import (
     ProfileNetwork,
     RoadNetwork,
     Snapped,
+    Snapper,
     apply_profile,
-    snap,
 )
 from gis_service.coverage.standards.book import read_standards
 from gis_service.errors import InputError
@@ -116,17 +116,17 @@ def test_minutes_are_length_by_speed() -> None:
 )
 def test_no_door_opens_on_a_motorway_a_tunnel_or_a_bridge(closed: dict[str, object]) -> None:
     network = drawn(CORNERS, [road(1, 2, **closed), road(4, 3)])
-    assert edges_of(snap(profiled(network), *places((500, 400)), 2000)) == [1]
+    assert edges_of(Snapper(profiled(network)).snap(*places((500, 400)), 2000)) == [1]
 
 
 def test_no_door_opens_on_a_ferry() -> None:
     network = drawn(CORNERS, [road(1, 2, road_class="ferry"), road(4, 3)])
-    assert edges_of(snap(profiled(network, "walk"), *places((500, 400)), 2000)) == [1]
+    assert edges_of(Snapper(profiled(network, "walk")).snap(*places((500, 400)), 2000)) == [1]
 
 
 def test_no_door_opens_on_a_piece_of_network_that_is_too_small() -> None:
     network = drawn(CORNERS, [road(1, 2, length_m=499.0), road(4, 3, length_m=500.0)])
-    assert edges_of(snap(profiled(network), *places((500, 400)), 2000)) == [1]
+    assert edges_of(Snapper(profiled(network)).snap(*places((500, 400)), 2000)) == [1]
 
 
 def test_a_piece_is_counted_in_roads_that_the_profile_may_use() -> None:
@@ -137,13 +137,13 @@ def test_a_piece_is_counted_in_roads_that_the_profile_may_use() -> None:
         road(3, 4, length_m=900.0),
     ]
     network = drawn(CORNERS, edges)
-    assert edges_of(snap(profiled(network, "walk"), *places((500, 10)), 2000)) == [0]
-    assert edges_of(snap(profiled(network), *places((500, 10)), 2000)) == [2]
+    assert edges_of(Snapper(profiled(network, "walk")).snap(*places((500, 10)), 2000)) == [0]
+    assert edges_of(Snapper(profiled(network)).snap(*places((500, 10)), 2000)) == [2]
 
 
 def test_a_place_meets_the_edge_and_not_its_node() -> None:
     network = drawn(CORNERS, [road(1, 2)])
-    snapped = snap(profiled(network), *places((250, 30)), 500)
+    snapped = Snapper(profiled(network)).snap(*places((250, 30)), 500)
     assert snapped.fraction == pytest.approx([0.25], abs=1e-6)
     lon, lat = places((250, 30), (250, 0))
     expected_m = geodesy.distance_m(lon[0], lat[0], lon[1], lat[1])
@@ -154,15 +154,15 @@ def test_a_place_meets_the_edge_and_not_its_node() -> None:
 def test_ties_go_to_the_lowest_edge_id() -> None:
     network = drawn(CORNERS, [road(2, 3), road(2, 1), road(1, 2), road(4, 3)])
     # Over the street drawn twice, in both directions, and at the corner where three edges end.
-    assert edges_of(snap(profiled(network), *places((300, 20), (1000, 0)), 500)) == [1, 0]
+    assert edges_of(Snapper(profiled(network)).snap(*places((300, 20), (1000, 0)), 500)) == [1, 0]
 
 
 def test_beyond_the_cap_a_place_is_off_the_network() -> None:
     network = drawn(CORNERS, [road(1, 2)])
     lon, lat = places((500, -500))
     metres = float(geodesy.distance_m(lon[0], lat[0], lon[0], 28.7))
-    within = snap(profiled(network), lon, lat, metres + 0.05)
-    beyond = snap(profiled(network), lon, lat, metres - 0.05)
+    within = Snapper(profiled(network)).snap(lon, lat, metres + 0.05)
+    beyond = Snapper(profiled(network)).snap(lon, lat, metres - 0.05)
     assert edges_of(within) == [0]
     assert edges_of(beyond) == [-1]
     assert np.isinf(beyond.off_road_m).all()
@@ -170,12 +170,12 @@ def test_beyond_the_cap_a_place_is_off_the_network() -> None:
 
 @pytest.mark.parametrize("edges", [[], [road(1, 2, road_class="steps")]])
 def test_without_a_usable_road_everything_is_off_the_network(edges: list[dict[str, Any]]) -> None:
-    snapped = snap(profiled(drawn(CORNERS, edges)), *places((0, 0), (5, 5)), 500)
+    snapped = Snapper(profiled(drawn(CORNERS, edges))).snap(*places((0, 0), (5, 5)), 500)
     assert edges_of(snapped) == [-1, -1]
 
 
 def test_a_network_without_nodes_is_a_network() -> None:
-    snapped = snap(profiled(drawn({}, [])), *places((0, 0)), 500)
+    snapped = Snapper(profiled(drawn({}, []))).snap(*places((0, 0)), 500)
     assert edges_of(snapped) == [-1]
 
 
@@ -201,7 +201,7 @@ def test_the_nearest_edge_is_that_of_looking_at_every_edge(
         dict(enumerate(corners)), [road(a, b, length_m=600.0) for a, b in pairs if a != b]
     )
     lon, lat = places(*at)
-    snapped = snap(profiled(network), lon, lat, cap_m)
+    snapped = Snapper(profiled(network)).snap(lon, lat, cap_m)
     to_xy, _ = geodesy.local_metres(112.9, 28.7)
     lines = [
         shapely.LineString(np.column_stack(to_xy(*np.array(line.coords).T)))

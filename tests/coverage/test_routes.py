@@ -6,13 +6,19 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gis_service.coverage.measuring.measurement import Facilities, measure_places
+from gis_service.coverage.measuring.measurement import Facilities, measure_standard, prepare_setup
 from gis_service.coverage.network.graph import RoadNetwork, apply_profile
 from gis_service.coverage.standards.book import StandardBook, standard_book
 from gis_service.coverage.travel.routes import Router, Search
-from gis_service.coverage.travel.travel_time import build_graph, nearest_of_nodes
+from gis_service.coverage.travel.travel_time import build_graph
 from gis_service.geodesy import length_m
-from tests.coverage.drawn_roads import at_m, drawn, independent_minutes, minutes_of
+from tests.coverage.drawn_roads import (
+    at_m,
+    drawn,
+    independent_minutes,
+    minutes_of,
+    nearest_of_nodes,
+)
 
 
 def small_pieces() -> StandardBook:
@@ -136,7 +142,7 @@ def test_a_search_goes_no_farther_than_it_is_asked_and_then_on() -> None:
     router = router_of(drawn({at: (at * 50.0, 0.0) for at in range(length + 1)}, street))
     graph = build_graph(router.profiled)
     search = Search(graph, {0: 0.0}, (float(graph.minutes.mean()), 8))
-    whole = nearest_of_nodes(graph, np.array([0])).minutes
+    whole = nearest_of_nodes(graph, np.array([0]))[0]
     assert search.minutes_at(np.array([3])) == whole[3]
     assert np.isfinite(search.at_node).sum() < 10
     assert (search.minutes_at(np.array([length, 5])) == whole[[length, 5]]).all()
@@ -165,10 +171,9 @@ def test_the_same_minutes_as_a_coverage_run() -> None:
         stations[:, 1],
         np.array([np.nan, 2.0, np.nan, 0.5]),
     )
-    measured = measure_places(
-        network, BOOK, BOOK.standard("fire-20"), BOOK.scenario("normal"), facilities,
-        homes[:, 0], homes[:, 1],
-    )  # fmt: skip
+    standard, scenario = BOOK.standard("fire-20"), BOOK.scenario("normal")
+    setup = prepare_setup(network, BOOK, standard, scenario, homes[:, 0], homes[:, 1])
+    measured = measure_standard(setup, BOOK, standard, facilities)
     router = router_of(network)
     sites = router.snap(stations[:, 0], stations[:, 1])
     turnout = np.array([1.0, 2.0, 1.0, 0.5])

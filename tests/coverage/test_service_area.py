@@ -8,17 +8,13 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
-from gis_service.coverage.areas import service_area
+from gis_service.coverage.areas import shapes, street_cells
+from gis_service.coverage.areas.bands import draw_bands
 from gis_service.coverage.areas.districts import Barrier, divide_into_districts
-from gis_service.coverage.areas.service_area import (
-    NOBODY,
-    Reacher,
-    StreetCells,
-    draw_bands,
-    generalise,
-    make_valid_area,
-)
-from gis_service.coverage.network.graph import ProfileNetwork, Snapped, apply_profile, snap
+from gis_service.coverage.areas.shapes import generalise, make_valid_area
+from gis_service.coverage.areas.station_reach import NOBODY, Reacher
+from gis_service.coverage.areas.street_cells import DrawingBuffers, StreetCells
+from gis_service.coverage.network.graph import ProfileNetwork, Snapped, Snapper, apply_profile
 from gis_service.coverage.standards.book import read_standards
 from gis_service.coverage.travel.travel_time import find_nearest_facility
 from tests.coverage.drawn_roads import at_m, drawn
@@ -64,7 +60,7 @@ def cells(town: ProfileNetwork) -> StreetCells:
 @pytest.fixture(scope="module")
 def stations(town: ProfileNetwork) -> Snapped:
     lonlat = np.array([at_m(700, 650), at_m(2900, 2500), at_m(620, 3010)])
-    return snap(town, lonlat[:, 0], lonlat[:, 1], RULES.snap_cap_m.value)
+    return Snapper(town).snap(lonlat[:, 0], lonlat[:, 1], RULES.snap_cap_m.value)
 
 
 @pytest.fixture(scope="module")
@@ -76,10 +72,10 @@ def houses() -> np.ndarray:
 def test_none_inside_is_late_and_none_outside_early(
     town: ProfileNetwork, cells: StreetCells, stations: Snapped, houses: np.ndarray
 ) -> None:
-    placed = snap(town, houses[:, 0], houses[:, 1], RULES.snap_cap_m.value)
+    placed = Snapper(town).snap(houses[:, 0], houses[:, 1], RULES.snap_cap_m.value)
     points = cells.to_plane(shapely.points(houses))
     reacher = Reacher(town, "from_facility", RULES)
-    reaches = list(enumerate(reacher.each(stations, 1.0, max(LIMITS))))
+    reaches = list(enumerate(reacher.reach_each(stations, 1.0, max(LIMITS))))
     drawn_bands = draw_bands(cells, [*reaches], LIMITS)
     wrong = judged = 0
     for station in range(len(stations)):
@@ -106,7 +102,7 @@ def test_none_inside_is_late_and_none_outside_early(
 def test_bands_of_one_station_do_not_overlap_and_holes_are_kept(
     town: ProfileNetwork, cells: StreetCells, stations: Snapped
 ) -> None:
-    reach = Reacher(town, "from_facility", RULES).together(stations, 1.0)
+    reach = Reacher(town, "from_facility", RULES).reach_together(stations, 1.0)
     first, second, third = (one.geometry for one in draw_bands(cells, [(None, reach)], LIMITS))
     minutes = cells.minutes(reach)
     whole = cells.area(minutes, None, LIMITS[-1])
@@ -123,8 +119,8 @@ def test_nothing_is_drawn_where_no_street_leads() -> None:
     profiled = apply_profile(island, BOOK.profiles["fire_engine"], BOOK.scenario("normal"), RULES)
     cells = StreetCells(profiled, RULES)
     lon, lat = at_m(1000, 0)
-    station = snap(profiled, np.array([lon]), np.array([lat]), 500.0)
-    reach = Reacher(profiled, "from_facility", RULES).together(station, 0.0)
+    station = Snapper(profiled).snap(np.array([lon]), np.array([lat]), 500.0)
+    reach = Reacher(profiled, "from_facility", RULES).reach_together(station, 0.0)
     shape = cells.area(cells.minutes(reach), None, 60.0)
     other_side = cells.to_plane(shapely.points([at_m(1000, 100), at_m(1000, 200)]))
     assert shapely.covers(shape, other_side).tolist() == [True, False]
@@ -133,7 +129,7 @@ def test_nothing_is_drawn_where_no_street_leads() -> None:
 def test_districts_tile_the_county_and_tell_what_they_cross(
     town: ProfileNetwork, cells: StreetCells, stations: Snapped
 ) -> None:
-    reach = Reacher(town, "from_facility", RULES).together(stations, 1.0)
+    reach = Reacher(town, "from_facility", RULES).reach_together(stations, 1.0)
     county = cells.to_plane(shapely.box(*at_m(-500, -500), *at_m(4500, 4500)))
     lonlat = [at_m(700, 650), at_m(2900, 2500), at_m(620, 3010)]
     places = list(cells.to_plane(shapely.points(lonlat)))
@@ -180,8 +176,8 @@ def drawn_from(rings: list[np.ndarray]) -> tuple[shapely.MultiPolygon, shapely.M
     area = np.array([shapely.Polygon(one).area * (1 if _turns_left(one) else -1) for one in rings])
     of_band = np.zeros(len(area), dtype=np.int64)
     return (
-        service_area._nest_rings(x, y, ring, area, of_band, 0),
-        service_area._untangle_rings(x, y, ring, area, of_band, 0),
+        shapes.nest_rings(x, y, ring, area, of_band, 0),
+        shapes.untangle_rings(x, y, ring, area, of_band, 0),
     )
 
 
@@ -213,9 +209,9 @@ def test_a_hole_goes_to_its_own_shell_however_deep_they_lie_in_one_another() -> 
 def test_bands_are_nested_as_geos_nests_them(
     cells: StreetCells, town: ProfileNetwork, stations: Snapped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reaches = list(enumerate(Reacher(town, "from_facility", RULES).each(stations, 1.0, 9.0)))
+    reaches = list(enumerate(Reacher(town, "from_facility", RULES).reach_each(stations, 1.0, 9.0)))
     quick = draw_bands(cells, reaches, LIMITS)
-    monkeypatch.setattr(service_area, "_nest_rings", service_area._untangle_rings)
+    monkeypatch.setattr(street_cells, "nest_rings", shapes.untangle_rings)
     slow = draw_bands(cells, reaches, LIMITS)
     assert sum(len(part.interiors) for band in quick for part in band.geometry.geoms) > 3
     for one, other in zip(quick, slow, strict=True):
@@ -232,7 +228,7 @@ def test_stations_alone_and_together_are_what_scipy_finds(
     table = csr_array((graph.minutes, graph.head, graph.indptr), shape=(size, size))
     begins = 1.0 + stations.off_road_m * RULES.off_road_minutes_per_m
     alone = []
-    for station, reach in enumerate(reacher.each(stations, 1.0, limit)):
+    for station, reach in enumerate(reacher.reach_each(stations, 1.0, limit)):
         edge, fraction = stations.edge[station], stations.fraction[station]
         ways = dijkstra(table, indices=[town.network.source[edge], town.network.target[edge]])
         starts = begins[station] + np.array(
@@ -244,7 +240,7 @@ def test_stations_alone_and_together_are_what_scipy_finds(
         np.testing.assert_allclose(reach.at_node, minutes, rtol=1e-12)
         assert (reach.server == np.where(np.isfinite(minutes), station, NOBODY)).all()
         alone.append(minutes)
-    both = reacher.together(stations, 1.0, limit)
+    both = reacher.reach_together(stations, 1.0, limit)
     np.testing.assert_allclose(both.at_node, np.min(alone, axis=0), rtol=1e-12)
     nearest = np.where(np.isfinite(both.at_node), np.argmin(alone, axis=0), NOBODY)
     assert (both.server == nearest).all()
@@ -254,9 +250,10 @@ def test_what_is_reached_is_drawn_alike_with_and_without_the_rest(
     town: ProfileNetwork, cells: StreetCells, stations: Snapped
 ) -> None:
     """Only what a station reaches is looked at; all points of all streets give the same bands."""
-    for reach in Reacher(town, "from_facility", RULES).each(stations, 1.0, max(LIMITS)):
+    buffers = DrawingBuffers(cells)
+    for reach in Reacher(town, "from_facility", RULES).reach_each(stations, 1.0, max(LIMITS)):
         rest = cells.areas(cells.minutes(reach), sorted(LIMITS))
-        for one, other in zip(cells.areas_of(reach, sorted(LIMITS)), rest, strict=True):
+        for one, other in zip(cells.areas_of(reach, sorted(LIMITS), buffers), rest, strict=True):
             assert not one.is_empty
             assert shapely.to_wkb(one) == shapely.to_wkb(other)
 
@@ -264,12 +261,12 @@ def test_what_is_reached_is_drawn_alike_with_and_without_the_rest(
 def test_a_long_border_finds_room(
     town: ProfileNetwork, cells: StreetCells, stations: Snapped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reach = Reacher(town, "from_facility", RULES).together(stations, 1.0, max(LIMITS))
-    wanted = cells.areas_of(reach, LIMITS)
-    monkeypatch.setattr(service_area, "ROOM_FOR_VERTICES", 4)
-    monkeypatch.setattr(service_area, "ROOM_FOR_PIECES", 2)
+    reach = Reacher(town, "from_facility", RULES).reach_together(stations, 1.0, max(LIMITS))
+    wanted = cells.areas_of(reach, LIMITS, DrawingBuffers(cells))
+    monkeypatch.setattr(street_cells, "ROOM_FOR_VERTICES", 4)
+    monkeypatch.setattr(street_cells, "ROOM_FOR_PIECES", 2)
     narrow = StreetCells(town, RULES, kept=cells.arrays())
-    again = narrow.areas_of(reach, LIMITS)
+    again = narrow.areas_of(reach, LIMITS, DrawingBuffers(narrow))
     assert [shapely.to_wkb(area) for area in again] == [shapely.to_wkb(area) for area in wanted]
 
 
@@ -279,13 +276,13 @@ def test_a_street_is_reached_from_a_station_on_it_before_its_ends_are(
     """A few seconds do not reach a crossing, but the street around the station."""
     longest = int(np.argmax(town.network.length_m))
     middle = shapely.line_interpolate_point(town.network.geometry[longest], 0.5, normalized=True)
-    station = snap(town, np.array([middle.x]), np.array([middle.y]), 500.0)
-    (reach,) = Reacher(town, "from_facility", RULES).each(station, 0.0, max(LIMITS))
+    station = Snapper(town).snap(np.array([middle.x]), np.array([middle.y]), 500.0)
+    (reach,) = Reacher(town, "from_facility", RULES).reach_each(station, 0.0, max(LIMITS))
     assert reach.minutes.min() > 0.15
     reached = cells.minutes(reach) <= 0.15
     assert reached.any()
     assert (cells.edge[reached] == station.edge[0]).all()
-    assert not cells.areas_of(reach, [0.15])[0].is_empty
+    assert not cells.areas_of(reach, [0.15], DrawingBuffers(cells))[0].is_empty
 
 
 @settings(max_examples=6, deadline=None)
@@ -314,17 +311,17 @@ def test_an_area_is_the_union_of_its_parts_of_cells(
 
 def _united(cells: StreetCells, minutes: np.ndarray, limit: float) -> shapely.Geometry:
     """Cells by GEOS, circles by a buffer."""
-    least_m = service_area.LEAST_OF_SPACING * cells.spacing_m
+    least_m = street_cells.LEAST_OF_SPACING * cells.spacing_m
     radius = (limit - minutes) / RULES.off_road_minutes_per_m
     within = np.flatnonzero(radius >= least_m / 2)  # what is narrower is left out
     radius = np.minimum(np.maximum(radius[within], least_m), RULES.snap_cap_m.value)
     corners = [
-        cells._corner[cells._start[at] : cells._start[at + 1]]  # the cell of this point
+        cells.cells.corner[cells.cells.start[at] : cells.cells.start[at + 1]]  # of this point
         for at in within
     ]
     ground = np.array(
         [
-            shapely.Polygon(np.column_stack((cells._corner_x[one], cells._corner_y[one])))
+            shapely.Polygon(np.column_stack((cells.cells.corner_x[one], cells.cells.corner_y[one])))
             for one in corners
         ],
         dtype=object,

@@ -32,7 +32,7 @@ def state(store: Store, job_id: int) -> jobs.JobState:
 
 def because(store: Store, job: jobs.JobState) -> tuple[str, ...]:
     with store.transaction(SYSTEM) as connection:
-        answered = sites_job.AnsweredSites.of(job)
+        answered = sites_job.AnsweredSites.from_job(job)
         return find_stale_parts(Snapshot(), connection, answered, standard_book())
 
 

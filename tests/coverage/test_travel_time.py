@@ -15,8 +15,8 @@ from gis_service.coverage.network.graph import (
     ProfileNetwork,
     RoadNetwork,
     Snapped,
+    Snapper,
     apply_profile,
-    snap,
 )
 from gis_service.coverage.standards.book import Direction, read_standards
 from gis_service.coverage.travel.travel_time import (
@@ -29,11 +29,10 @@ from gis_service.coverage.travel.travel_time import (
     build_graph,
     find_nearest_facility,
     judge_status,
-    matrix,
-    nearest_of_nodes,
-    reach,
+    measure_rows,
+    search_from_each,
 )
-from tests.coverage.drawn_roads import drawn, independent_minutes
+from tests.coverage.drawn_roads import drawn, independent_minutes, nearest_of_nodes
 from tests.coverage.real_roads import futian_network
 
 HUNDREDTH_OF_A_SECOND = 0.01 / 60
@@ -269,8 +268,8 @@ def test_each_station_by_itself_equals_networkx(case: Case, direction: Direction
         **ways,
     ).T
     roads = profiled(network)
-    every = matrix(roads, places, facilities, direction, **ways)
-    assert every.shape == (len(facilities), len(places))
+    rows = list(measure_rows(roads, places, facilities, direction, **ways))
+    every = np.array(rows).reshape(len(facilities), len(places))
     assert np.allclose(every, theirs, rtol=0, atol=HUNDREDTH_OF_A_SECOND)
 
 
@@ -283,7 +282,8 @@ def test_a_reach_ends_at_the_limit_and_holds_it() -> None:
         ],
     )
     roads = profiled(network)
-    reached = reach(roads, spots((0, 0.0), (-1, 0.0), (3, 1.0)), "from_facility", 6.0)
+    stations = spots((0, 0.0), (-1, 0.0), (3, 1.0))
+    reached = search_from_each(build_graph(roads), roads, stations, np.zeros(3), 6.0)
     assert len(reached) == 3
     node, minutes = reached.of(0)
     assert dict(zip(node.tolist(), minutes.tolist(), strict=True)) == {0: 0.0, 1: 3.0, 2: 6.0}
@@ -299,9 +299,9 @@ def test_every_node_has_its_nearest_node() -> None:
             for number in range(4)
         ],
     )
-    times = nearest_of_nodes(build_graph(profiled(network)), np.array([3, 1]))
-    assert times.minutes.tolist() == [np.inf, 0.0, 3.0, 0.0, 3.0]
-    assert times.facility.tolist() == [-1, 1, 1, 0, 0]
+    minutes, nearest = nearest_of_nodes(build_graph(profiled(network)), np.array([3, 1]))
+    assert minutes.tolist() == [np.inf, 0.0, 3.0, 0.0, 3.0]
+    assert nearest.tolist() == [-1, 1, 1, 0, 0]
 
 
 @pytest.mark.parametrize("minutes", ["equal", "many", "none"])
@@ -324,16 +324,16 @@ def test_a_crowd_of_nodes_in_one_bucket_loses_nobody(minutes: str) -> None:
     graph = Graph(indptr, head[order].astype(np.int32), times[order])
     starts = dice.choice(size, 7, replace=False)
 
-    found = nearest_of_nodes(graph, starts)
+    found, nearest = nearest_of_nodes(graph, starts)
 
     own = {int(node): nx.single_source_dijkstra_path_length(ways, int(node)) for node in starts}
     each = np.array(
         [[own[int(start)].get(node, np.inf) for node in range(size)] for start in starts]
     )
-    np.testing.assert_allclose(found.minutes, each.min(axis=0), rtol=1e-12)
-    np.testing.assert_allclose(each[found.facility, np.arange(size)], found.minutes, rtol=1e-12)
+    np.testing.assert_allclose(found, each.min(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(each[nearest, np.arange(size)], found, rtol=1e-12)
     if minutes != "many":  # whole numbers: equal times are equal, and the lowest start has them
-        np.testing.assert_array_equal(found.facility, each.argmin(axis=0))
+        np.testing.assert_array_equal(nearest, each.argmin(axis=0))
 
 
 def test_stations_in_one_place_share_it_by_the_lowest_index() -> None:
@@ -362,8 +362,12 @@ def test_times_and_coverage_equal_networkx_in_futian(
     roads = profiled(futian, profile)
     random = np.random.default_rng(20)
     west, south, east, north = shapely.total_bounds(futian.geometry)
-    places = snap(roads, random.uniform(west, east, 300), random.uniform(south, north, 300), 500.0)
-    stations = snap(roads, random.uniform(west, east, 8), random.uniform(south, north, 8), 500.0)
+    places = Snapper(roads).snap(
+        random.uniform(west, east, 300), random.uniform(south, north, 300), 500.0
+    )
+    stations = Snapper(roads).snap(
+        random.uniform(west, east, 8), random.uniform(south, north, 8), 500.0
+    )
     ours = find_nearest_facility(
         roads,
         places,

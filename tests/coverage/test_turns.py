@@ -10,19 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gis_service.coverage.areas.service_area import Reacher
+from gis_service.coverage.areas.station_reach import Reacher
 from gis_service.coverage.network.changed_roads import add_road, close_roads
 from gis_service.coverage.network.graph import ProfileNetwork, RoadNetwork, Snapped, apply_profile
 from gis_service.coverage.network.turns import TurnRules
 from gis_service.coverage.standards.book import Direction, read_standards
 from gis_service.coverage.travel.routes import Router
 from gis_service.coverage.travel.travel_time import (
-    Graph,
     build_graph,
     find_nearest_facility,
-    matrix,
-    nearest_of_nodes,
-    reach,
+    measure_rows,
+    search_from_each,
 )
 from tests.coverage.drawn_roads import LON, at_m, drawn, minutes_of
 
@@ -221,7 +219,7 @@ def test_times_equal_networkx_on_a_graph_of_streets(
     case: tuple[RoadNetwork, list[Turn], Snapped, Snapped], direction: Direction
 ) -> None:
     network, turns, places, stations = case
-    ours = matrix(profiled(network), places, stations, direction)
+    ours = np.array(list(measure_rows(profiled(network), places, stations, direction)))
     for row in range(len(stations)):
         station = int(stations.edge[row]), float(stations.fraction[row])
         for column in range(len(places)):
@@ -269,20 +267,13 @@ def test_ways_follow_allowed_turns_and_take_the_minutes_of_networkx(
 
 @given(case=cases())
 @settings(max_examples=50, deadline=None)
-def test_nodes_are_reached_when_the_first_of_their_street_ends_is(
+def test_a_station_alone_reaches_the_nodes_that_it_reaches_among_others(
     case: tuple[RoadNetwork, list[Turn], Snapped, Snapped],
 ) -> None:
     network, _, _, stations = case
-    roads = profiled(network)
-    found = reach(roads, stations.take(np.array([0])), "from_facility")
-    node, at_node = found.of(0)
-    assert node.max(initial=0) < network.node_count
-    both = Reacher(roads, "from_facility", BOOK.place).together(stations.take(np.array([0])), 0.0)
-    expected = both.at_node[: network.node_count]
-    assert at_node == pytest.approx(expected[node], abs=TOLERANCE)
-    assert np.isinf(np.delete(expected, node)).all()
-
-
-def test_whoever_stands_on_a_split_junction_leaves_it_by_every_street() -> None:
-    graph: Graph = build_graph(profiled(restricted(crossing(), ("no_left_turn", 0, 0, 1))))
-    assert nearest_of_nodes(graph, np.array([0])).minutes[:5] == pytest.approx([0, 3, 3, 3, 3])
+    roads, first = profiled(network), stations.take(np.array([0]))
+    alone = search_from_each(build_graph(roads), roads, first, np.zeros(1), np.inf)
+    node, at_node = alone.of(0)
+    both = Reacher(roads, "from_facility", BOOK.place).reach_together(first, 0.0)
+    assert at_node == pytest.approx(both.at_node[node], abs=TOLERANCE)
+    assert np.isinf(np.delete(both.at_node, node)).all()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import shapely
 
-from gis_service.coverage.measuring.measurement import Facilities, measure_places
+from gis_service.coverage.measuring.measurement import Facilities, measure_standard, prepare_setup
 from gis_service.coverage.measuring.statistics import POPULATIONS, Hierarchy, count_figures
 from gis_service.coverage.measuring.summary import summarise
 from gis_service.coverage.network.changed_roads import add_road, close_roads, find_road_at
@@ -113,15 +113,10 @@ def county(request: pytest.FixtureRequest) -> Prepared:
 def again(county: Prepared, found: WhatIf) -> None:
     """Compare with a measurement from the roads on, number by number."""
     places = county.places
-    whole = measure_places(
-        found.network,
-        county.book,
-        county.standard,
-        county.scenario,
-        found.facilities,
-        places.lon,
-        places.lat,
+    setup = prepare_setup(
+        found.network, county.book, county.standard, county.scenario, places.lon, places.lat
     )
+    whole = measure_standard(setup, county.book, county.standard, found.facilities)
     for name in ("status", "minutes", "kind_status", "kind_minutes", "kind_facility"):
         np.testing.assert_array_equal(getattr(found.measured, name), getattr(whole, name), name)
     np.testing.assert_array_equal(
@@ -310,15 +305,15 @@ def test_nobody_covered_has_a_longer_way_and_nobody_too_far_a_shorter_one(
     county: Prepared,
 ) -> None:
     """By an implementation that splits every edge at every place and asks networkx."""
-    book, standard, ground = county.book, county.standard, county.ground
+    book, standard, setup = county.book, county.standard, county.setup
     few = np.arange(0, len(county.places), 5)
     limit = standard.limit_minutes.value
-    profiled = ground.profiled
+    profiled = setup.profiled
     both_ways = (profiled.minutes_along.tolist(), profiled.minutes_against.tolist())
     arrived = np.full((len(few), len(standard.kinds)), np.inf)
     for column, kind in enumerate(standard.kinds):
         of_kind = county.facilities.kind == kind
-        sites = ground.snapper.snap(
+        sites = setup.snapper.snap(
             county.facilities.lon[of_kind],
             county.facilities.lat[of_kind],
             book.place.snap_cap_m.value,
@@ -326,7 +321,7 @@ def test_nobody_covered_has_a_longer_way_and_nobody_too_far_a_shorter_one(
         ways = independent_minutes(
             county.network,
             both_ways,
-            ground.places.take(few),
+            setup.places.take(few),
             sites,
             direction=standard.direction,
             turnout_minutes=[standard.turnout_minutes.value] * len(sites),

@@ -12,7 +12,7 @@ import shapely
 
 from gis_service.coverage.network.graph import RoadNetwork, Snapped, apply_profile
 from gis_service.coverage.standards.book import read_standards
-from gis_service.coverage.travel.travel_time import matrix
+from gis_service.coverage.travel.travel_time import measure_rows
 from gis_service.errors import InputError
 from gis_service.ingest.osm.reading import OsmRegion, read_osm
 from gis_service.ingest.osm.roads import WAY_STRIDE
@@ -143,7 +143,7 @@ def test_a_bollard_cuts_the_road_for_wheels_and_a_gate_does_not(tmp_path: Path) 
     reached = {}
     for profile in ("walk", "fire_engine"):
         roads = apply_profile(network, book.profiles[profile], book.scenario("normal"), book.place)
-        times = matrix(roads, both, both, "from_facility")
+        times = list(measure_rows(roads, both, both, "from_facility"))
         reached[profile] = np.isfinite(times).tolist()
     assert reached["walk"] == [[True, True], [True, True]]
     assert reached["fire_engine"] == [[True, False], [False, True]]

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from gis_service.access import SYSTEM
 from gis_service.boundaries.linework.noding import metres_per_degree
 from gis_service.coordinate_systems import parse_crs
-from gis_service.coverage.county.reading import read_network
+from gis_service.coverage.county.queries import read_network
 from gis_service.errors import HeldBackError, InputError
 from gis_service.ingest.importing import import_file
 from gis_service.ingest.kinds.kind import HandlerResult, ImportOptions, ImportOutcome

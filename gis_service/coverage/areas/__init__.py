@@ -1,7 +1,10 @@
 """Bands of minutes and districts of stations, drawn.
 
 - ``service``: asks for the county's bands and districts as they are today, keeps them ready
-- ``service_area``, ``kernels``: land reached within so many minutes, as polygons
+- ``street_cells``: the ground around the streets, and what is drawn of it
+- ``station_reach``, ``bands``: when stations are where; the bands of many stations
 - ``districts``: whose station is nearest
-- ``answers``, ``cache``: the same as sent, and as kept on disk
+- ``shapes``: rings as valid polygons, without what nobody would see
+- ``cell_kernels``, ``outline_kernels``, ``ring_kernels``: the compiled loops beneath
+- ``answers``, ``cache``, ``queries``: the same as sent, as kept on disk, and what is read for it
 """

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import shapely
 
-from gis_service.coverage.areas.service_area import drop_specks
+from gis_service.coverage.areas.shapes import drop_specks
 from gis_service.coverage.standards.book import translate_source
 from gis_service.messages import LANGUAGES
 
@@ -72,50 +72,58 @@ def geometry_as_geojson(shape: Any) -> str:
 def bands_as_geojson(bands: Sequence[AreaBand], tolerance_minutes: float) -> str:
     """Write bands."""
     features = [
-        _as_feature({"from_minutes": one.from_minutes, "to_minutes": one.to_minutes}, one.geometry)
-        for one in bands
+        _as_feature(
+            {"from_minutes": band.from_minutes, "to_minutes": band.to_minutes}, band.geometry
+        )
+        for band in bands
     ]
     return _as_collection(features, tolerance_minutes=round(tolerance_minutes, 3))
 
 
-def districts_as_geojson(found: Sequence[NamedDistrict]) -> str:
+def districts_as_geojson(districts: Sequence[NamedDistrict]) -> str:
     """Write districts."""
     features = [
         _as_feature(
             {
-                "facility_id": one.facility_id,
-                "name": one.name,
-                "grade": one.grade,
-                "area_km2": round(one.area_km2, 3),
-                "limit_km2": one.limit_km2,
+                "facility_id": district.facility_id,
+                "name": district.name,
+                "grade": district.grade,
+                "area_km2": round(district.area_km2, 3),
+                "limit_km2": district.limit_km2,
                 "limit_sources": {
-                    language: [translate_source(source, language) for source in one.limit_sources]
+                    language: [
+                        translate_source(source, language) for source in district.limit_sources
+                    ]
                     for language in LANGUAGES
                 },
-                "too_large": one.too_large,
+                "too_large": district.too_large,
                 "crosses": [
                     {**crossing, "beyond_km2": round(crossing["beyond_km2"], 3)}
-                    for crossing in one.crosses
+                    for crossing in district.crosses
                 ],
-                "detached": [_piece_properties(piece) for piece in one.detached],
+                "detached": [_piece_properties(piece) for piece in district.detached],
             },
-            one.geometry,
+            district.geometry,
         )
-        for one in found
+        for district in districts
     ]
     return _as_collection(features, not_checked=["railway"])
 
 
-def enclaves_as_geojson(found: Sequence[NamedDistrict]) -> str:
+def enclaves_as_geojson(districts: Sequence[NamedDistrict]) -> str:
     """Write the pieces of districts that lie apart from their station's own."""
-    pieces = [(one, piece) for one in found for piece in one.detached]
+    pieces = [(district, piece) for district in districts for piece in district.detached]
     pieces.sort(key=lambda pair: -pair[1].area_km2)
     features = [
         _as_feature(
-            {**_piece_properties(piece), "facility_id": one.facility_id, "facility_name": one.name},
+            {
+                **_piece_properties(piece),
+                "facility_id": district.facility_id,
+                "facility_name": district.name,
+            },
             piece.geometry,
         )
-        for one, piece in pieces
+        for district, piece in pieces
     ]
     return _as_collection(features)
 
@@ -130,13 +138,13 @@ def _piece_properties(piece: NamedPiece) -> dict[str, Any]:
 
 
 def _as_feature(properties: dict[str, Any], geometry: Any) -> str:
-    said = json.dumps(properties, ensure_ascii=False)
-    return f'{{"type":"Feature","properties":{said},"geometry":{geometry_as_geojson(geometry)}}}'
+    written = json.dumps(properties, ensure_ascii=False)
+    return f'{{"type":"Feature","properties":{written},"geometry":{geometry_as_geojson(geometry)}}}'
 
 
 def _as_collection(features: Sequence[str], **more: Any) -> str:
-    said = "".join(f",{json.dumps(key)}:{json.dumps(value)}" for key, value in more.items())
-    return f'{{"type":"FeatureCollection","features":[{",".join(features)}]{said}}}'
+    others = "".join(f",{json.dumps(key)}:{json.dumps(value)}" for key, value in more.items())
+    return f'{{"type":"FeatureCollection","features":[{",".join(features)}]{others}}}'
 
 
 @dataclass(frozen=True)
@@ -153,14 +161,17 @@ class BandTree:
 
     def __init__(self, collection: bytes) -> None:
         features = json.loads(collection)["features"]
-        self._shapes: Any = shapely.from_geojson([json.dumps(one["geometry"]) for one in features])
+        self._shapes: Any = shapely.from_geojson(
+            [json.dumps(feature["geometry"]) for feature in features]
+        )
         self._limits = [
-            (one["properties"]["from_minutes"], one["properties"]["to_minutes"]) for one in features
+            (feature["properties"]["from_minutes"], feature["properties"]["to_minutes"])
+            for feature in features
         ]
         self._lock = threading.Lock()
         self._of_zoom: dict[int, tuple[Any, Any, shapely.STRtree]] = {}
 
-    def within(self, zoom: int, box: tuple[float, float, float, float]) -> list[BandPiece]:
+    def cut_out(self, zoom: int, box: tuple[float, float, float, float]) -> list[BandPiece]:
         """
         Cut out a box.
 
@@ -179,24 +190,24 @@ class BandTree:
         zoom = min(zoom, _FINEST_ZOOM)
         with self._lock:
             if zoom not in self._of_zoom:
-                self._of_zoom[zoom] = self._drawn_for(zoom)
+                self._of_zoom[zoom] = self._generalise_for(zoom)
             parts, band, tree = self._of_zoom[zoom]
         hit = np.sort(tree.query(shapely.box(*box)))
         cut = shapely.clip_by_rect(parts[hit], *box)
-        bands = band[hit]
+        cut_band = band[hit]
         return [
             BandPiece(
-                self._limits[one][0],
-                self._limits[one][1],
-                shapely.GeometryCollection(list(cut[bands == one])),
+                self._limits[at][0],
+                self._limits[at][1],
+                shapely.GeometryCollection(list(cut[cut_band == at])),
             )
-            for one in np.unique(bands[~shapely.is_empty(cut)])
+            for at in np.unique(cut_band[~shapely.is_empty(cut)])
         ]
 
-    def _drawn_for(self, zoom: int) -> tuple[Any, Any, shapely.STRtree]:
+    def _generalise_for(self, zoom: int) -> tuple[Any, Any, shapely.STRtree]:
         """Leave out what is smaller than half a pixel; parts, the band of each, and an index."""
         pixel = 360 / 2**zoom / _TILE_PIXELS
-        shapes = np.array([drop_specks(one, (pixel / 2) ** 2) for one in self._shapes])
+        shapes = np.array([drop_specks(shape, (pixel / 2) ** 2) for shape in self._shapes])
         if len(shapes):  # which also parts rings that touch themselves after rounding
             shapes = shapely.coverage_simplify(shapes, pixel / 2)
         parts, band = shapely.get_parts(shapes, return_index=True)

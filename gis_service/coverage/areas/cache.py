@@ -49,7 +49,7 @@ class AreaCache:
         self._lock = threading.Lock()
         self._answers: OrderedDict[str, bytes] = OrderedDict()
 
-    def answer(self, name: str) -> bytes | None:
+    def find_answer(self, name: str) -> bytes | None:
         """
         Find an answer.
 
@@ -69,32 +69,32 @@ class AreaCache:
                 return self._answers[name]
         path = self._path(f"{name}.json.gz")
         try:
-            found = path.read_bytes() if path else None
+            packed = path.read_bytes() if path else None
         except FileNotFoundError:
             return None
-        if found is not None:
-            self._hold(name, found)
-        return found
+        if packed is not None:
+            self._remember(name, packed)
+        return packed
 
     def keep_answer(self, name: str, packed: bytes, *, on_disk: bool = True) -> None:
         """Keep an answer."""
-        self._hold(name, packed)
+        self._remember(name, packed)
         if on_disk:
             self._write(f"{name}.json.gz", packed)
 
-    def arrays(self, name: str) -> dict[str, npt.NDArray[Any]] | None:
+    def find_arrays(self, name: str) -> dict[str, npt.NDArray[Any]] | None:
         """Find arrays."""
         path = self._path(f"{name}.npz")
         if path is None or not path.exists():
             return None
-        with np.load(path, allow_pickle=False) as found:
-            return {key: found[key] for key in found.files}
+        with np.load(path, allow_pickle=False) as arrays:
+            return {key: arrays[key] for key in arrays.files}
 
     def keep_arrays(self, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Keep arrays."""
         self._write(f"{name}.npz", arrays)
 
-    def _hold(self, name: str, packed: bytes) -> None:
+    def _remember(self, name: str, packed: bytes) -> None:
         with self._lock:
             self._answers[name] = packed
             self._answers.move_to_end(name)
@@ -117,16 +117,16 @@ class AreaCache:
                 else:
                     np.savez(part, allow_pickle=False, **content)
             Path(part.name).replace(path)
-            self._thin(path.parent)
+            self._delete_oldest(path.parent)
         except OSError:  # a full or read-only disk: drawn again next time
             _log.warning("areas are not kept", exc_info=True)
 
     @staticmethod
-    def _thin(folder: Path) -> None:
-        """Take the oldest files out until the others are no more than the setting allows."""
-        most = keeping_settings().areas_mb * _MB
-        seen = [(path, path.stat()) for path in folder.iterdir() if path.is_file()]
-        for path, about in sorted(seen, key=lambda one: one[1].st_mtime, reverse=True):
-            most -= about.st_size
-            if most < 0:
+    def _delete_oldest(folder: Path) -> None:
+        """Delete the oldest files until the others are no more than the setting allows."""
+        bytes_left = keeping_settings().areas_mb * _MB
+        files = [(path, path.stat()) for path in folder.iterdir() if path.is_file()]
+        for path, stat in sorted(files, key=lambda file: file[1].st_mtime, reverse=True):
+            bytes_left -= stat.st_size
+            if bytes_left < 0:
                 path.unlink(missing_ok=True)

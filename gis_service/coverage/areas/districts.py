@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import shapely
 
-from gis_service.coverage.areas.service_area import NOBODY, StreetCells
+from gis_service.coverage.areas.station_reach import NOBODY
+from gis_service.coverage.areas.street_cells import StreetCells
 from gis_service.coverage.network.graph import IntArray
 from gis_service.coverage.standards.book import DistrictRules
 
@@ -87,16 +88,16 @@ def divide_into_districts(
         they tile the county.
     """
     shapely.prepare(outline)
-    found: list[District] = []
+    districts: list[District] = []
     for station in [*range(len(stations)), NOBODY]:
-        ground = shapely.intersection(cells.ground_of(owner, station), outline)
-        parts = _take_polygons(ground)
+        served = shapely.intersection(cells.ground_of(owner, station), outline)
+        parts = _take_polygons(served)
         if len(parts) == 0:
             continue
         at = stations[station] if station != NOBODY else None
         parts = _put_own_first(parts, at)
         large = shapely.area(parts) / 1e6 >= rules.smallest_piece_km2.value
-        found.append(
+        districts.append(
             District(
                 station=station,
                 geometry=shapely.MultiPolygon(list(parts)),
@@ -107,11 +108,11 @@ def divide_into_districts(
                 else (),
             )
         )
-    return found
+    return districts
 
 
-def _take_polygons(ground: Any) -> Any:
-    parts = shapely.get_parts(ground)
+def _take_polygons(shape: Any) -> Any:
+    parts = shapely.get_parts(shape)
     return parts[
         (shapely.get_type_id(parts) == shapely.GeometryType.POLYGON) & (shapely.area(parts) > 0)
     ]

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from gis_service import __version__
 from gis_service.coverage.areas import answers as area_answers
+from gis_service.coverage.areas import queries
 from gis_service.coverage.areas.answers import (
     AreaBand,
     BandTree,
@@ -29,14 +30,9 @@ from gis_service.coverage.areas.answers import (
 )
 from gis_service.coverage.areas.cache import AreaCache, digest_parts
 from gis_service.coverage.areas.districts import Barrier, District, divide_into_districts
-from gis_service.coverage.areas.service_area import (
-    NOBODY,
-    SPACING_M,
-    Reach,
-    Reacher,
-    StreetCells,
-    generalise,
-)
+from gis_service.coverage.areas.shapes import generalise
+from gis_service.coverage.areas.station_reach import NOBODY, Reach, Reacher
+from gis_service.coverage.areas.street_cells import SPACING_M, StreetCells
 from gis_service.coverage.county import parts as county
 from gis_service.coverage.county.parts import FACILITIES, ROADS, ActiveRoads
 from gis_service.coverage.measuring import fingerprints
@@ -56,12 +52,8 @@ from gis_service.coverage.standards.book import (
 )
 from gis_service.coverage.travel.travel_time import apply_rule
 from gis_service.errors import InputError, NotFoundError, Place
-from gis_service.geodesy import GeometryArray
-from gis_service.grids.reading import find_scheme, on_day
 from gis_service.settings import service_folder
 from gis_service.snapshot import Snapshot, SnapshotPart, read_state
-from gis_service.store import tables as t
-from gis_service.store.bulk import read_arrays
 from gis_service.store.tiles import DAY, cut_bands
 
 _MOTORWAY_HALF_M: Final = 5.0
@@ -121,9 +113,9 @@ class _AreaInputs:
     @cached_property
     def _cells(self) -> StreetCells:
         profiled = self.setup.profiled
-        door = hashlib.sha256(profiled.door.tobytes()).hexdigest()
-        name = digest_parts("cells", __version__, self.roads.digest, door, SPACING_M)
-        arrays = self.cache.arrays(name)
+        snappable = hashlib.sha256(profiled.snappable.tobytes()).hexdigest()
+        name = digest_parts("cells", __version__, self.roads.digest, snappable, SPACING_M)
+        arrays = self.cache.find_arrays(name)
         cells = StreetCells(profiled, self.book.place, kept=arrays)
         if arrays is None:
             self.cache.keep_arrays(name, cells.arrays())
@@ -148,10 +140,10 @@ class AreaService:
         self, snapshot: Snapshot, folder: Path | None = None, book: StandardBook | None = None
     ) -> None:
         self.snapshot = snapshot
-        self._kept = AreaCache(folder)
+        self._cache = AreaCache(folder)
         self._book = book
 
-    def _prepared(self, connection: sa.Connection, standard: str, scenario: str) -> _AreaInputs:
+    def _get_inputs(self, connection: sa.Connection, standard: str, scenario: str) -> _AreaInputs:
         book = self._book or standard_book()
         settings = fingerprints.digest_settings(collect_parameters(book, standard, scenario))
         return self.snapshot.get(
@@ -164,7 +156,7 @@ class AreaService:
                 county.get_roads(self.snapshot, connection),
                 county.get_facilities(self.snapshot, connection),
                 settings,
-                self._kept,
+                self._cache,
             ),
             settings,
         )
@@ -204,45 +196,45 @@ class AreaService:
         NotFoundError
             There is no such standard, scenario or facility.
         """
-        wanted = check_limits(limits)
+        rising = check_limits(limits)
         book = self._book or standard_book()
         usual = choose_usual_limits(book.standard(standard).limit_minutes.value)
         # Only what a page asks for is written: of other minutes there is no end.
-        what = "areas" if wanted == usual else "other areas"
-        question = (what, FORM, standard, scenario, tuple(wanted), facility_id)
-        prepared = self._prepared(connection, standard, scenario)
-        _check_facility(prepared, facility_id)
+        name = "areas" if rising == usual else "other areas"
+        question = (name, FORM, standard, scenario, tuple(rising), facility_id)
+        inputs = self._get_inputs(connection, standard, scenario)
+        _check_facility(inputs, facility_id)
         return self._answer(
             connection,
             question,
-            prepared,
-            lambda: area_answers.bands_as_geojson(*_draw_bands(prepared, wanted, facility_id)),
+            inputs,
+            lambda: area_answers.bands_as_geojson(*_draw_bands(inputs, rising, facility_id)),
         )
 
     def _answer(
         self,
         connection: sa.Connection,
         question: tuple[object, ...],
-        prepared: _AreaInputs,
+        inputs: _AreaInputs,
         make: Callable[[], str],
     ) -> Callable[[], bytes]:
         digest = digest_parts(
             __version__,
-            prepared.roads.digest,
-            fingerprints.digest_facilities(prepared.facilities, prepared.standard.kinds),
-            prepared.settings,
+            inputs.roads.digest,
+            fingerprints.digest_facilities(inputs.facilities, inputs.standard.kinds),
+            inputs.settings,
         )
         # Names of stations and villages, outlines and waters are told apart by their changes.
-        of_roads = question[0] in ("areas", "other areas")
-        local = () if of_roads else read_state(connection, DISTRICTS)
+        is_of_roads = question[0] in ("areas", "other areas")
+        local = () if is_of_roads else read_state(connection, DISTRICTS)
         name = digest_parts(*question, digest, *local)
 
         def answer() -> bytes:
-            kept = self._kept.answer(name)
-            if kept is None:
-                kept = gzip.compress(make().encode(), 5, mtime=0)
-                self._kept.keep_answer(name, kept, on_disk=question[0] == "areas")
-            return kept
+            packed = self._cache.find_answer(name)
+            if packed is None:
+                packed = gzip.compress(make().encode(), 5, mtime=0)
+                self._cache.keep_answer(name, packed, on_disk=question[0] == "areas")
+            return packed
 
         return answer
 
@@ -285,11 +277,12 @@ class AreaService:
         tree = self.snapshot.get(
             connection, BAND_TREES, lambda: BandTree(gzip.decompress(packed)), key
         )
-        pieces = tree.within(place[0], find_tile_bounds(*place))
+        pieces = tree.cut_out(place[0], find_tile_bounds(*place))
         if not pieces:
             return b""
         packed_pieces = [
-            (one.from_minutes, one.to_minutes, shapely.to_wkb(one.geometry)) for one in pieces
+            (piece.from_minutes, piece.to_minutes, shapely.to_wkb(piece.geometry))
+            for piece in pieces
         ]
         return cut_bands(connection, place, packed_pieces)
 
@@ -328,10 +321,10 @@ class AreaService:
         NotFoundError
             There is no such standard, scenario or facility.
         """
-        wanted = check_limits(limits)
-        prepared = self._prepared(connection, standard, scenario)
-        _check_facility(prepared, facility_id)
-        return _draw_bands(prepared, wanted, facility_id)
+        rising = check_limits(limits)
+        inputs = self._get_inputs(connection, standard, scenario)
+        _check_facility(inputs, facility_id)
+        return _draw_bands(inputs, rising, facility_id)
 
     def answer_districts(
         self,
@@ -368,11 +361,11 @@ class AreaService:
         InputError
             The standard has no such kind.
         """
-        shaped = area_answers.enclaves_as_geojson if enclaves else area_answers.districts_as_geojson
-        prepared = self._prepared(connection, standard, scenario)
-        draw = self._district_drawing(connection, prepared, kind)
+        write = area_answers.enclaves_as_geojson if enclaves else area_answers.districts_as_geojson
+        inputs = self._get_inputs(connection, standard, scenario)
+        draw = self._prepare_districts(connection, inputs, kind)
         question = ("enclaves" if enclaves else "districts", FORM, standard, scenario, kind)
-        return self._answer(connection, question, prepared, lambda: shaped(draw()))
+        return self._answer(connection, question, inputs, lambda: write(draw()))
 
     def draw_districts(
         self, connection: sa.Connection, standard: str, scenario: str, kind: str | None = None
@@ -401,14 +394,14 @@ class AreaService:
         InputError
             The standard has no such kind.
         """
-        prepared = self._prepared(connection, standard, scenario)
-        return self._district_drawing(connection, prepared, kind)()
+        inputs = self._get_inputs(connection, standard, scenario)
+        return self._prepare_districts(connection, inputs, kind)()
 
-    def _district_drawing(
-        self, connection: sa.Connection, prepared: _AreaInputs, kind: str | None
+    def _prepare_districts(
+        self, connection: sa.Connection, inputs: _AreaInputs, kind: str | None
     ) -> Callable[[], list[NamedDistrict]]:
         """Read names, outlines and waters; what is given draws and needs no connection."""
-        kinds = prepared.standard.kinds
+        kinds = inputs.standard.kinds
         if kind is not None and kind not in kinds:
             raise InputError(
                 "coverage.kind_not_in_standard",
@@ -416,25 +409,25 @@ class AreaService:
                 kind=kind,
                 known=", ".join(kinds),
             )
-        outlines, waters = _read_outlines(connection), _read_waters(connection)
-        names, villages = _facility_names(connection), _VillageNames(connection)
-        facilities = prepared.facilities
+        outlines, waters = queries.read_top_grids(connection), queries.read_waters(connection)
+        names, villages = queries.read_facility_names(connection), _VillageNames(connection)
+        facilities = inputs.facilities
         of_kind = np.flatnonzero(facilities.kind == (kind or kinds[0]))
 
         def draw() -> list[NamedDistrict]:
-            cells, book = prepared.cells, prepared.book
+            cells, book = inputs.cells, inputs.book
             places = shapely.points(facilities.lon[of_kind], facilities.lat[of_kind])
-            drawn = divide_into_districts(
+            districts = divide_into_districts(
                 cells,
-                cells.owner(_run_from_kind(prepared, of_kind)),
+                cells.owner(_run_from_kind(inputs, of_kind)),
                 list(cells.to_plane(places)),
                 shapely.union_all(cells.to_plane(outlines)),
-                _find_barriers(waters, prepared.roads.network, cells, book),
+                _find_barriers(waters, inputs.roads.network, cells, book),
                 book.districts,
             )
             return [
                 _name_district(district, facilities, of_kind, names, villages, cells, book)
-                for district in drawn
+                for district in districts
             ]
 
         return draw
@@ -444,7 +437,7 @@ class AreaService:
     ) -> list[str]:
         """Name places by the ground they stand on."""
         villages = _VillageNames(connection)
-        return [villages.name(shapely.Point(place)) for place in places]
+        return [villages.find(shapely.Point(place)) for place in places]
 
 
 def find_area_folder() -> Path:
@@ -480,88 +473,60 @@ def choose_usual_limits(limit: float) -> list[float]:
 
 def check_limits(limits: Sequence[float]) -> list[float]:
     """Put limits in order."""
-    wanted = sorted(set(limits))
-    if not wanted or len(wanted) > MOST_LIMITS or not (wanted[0] > 0 and wanted[-1] <= 1440):
+    rising = sorted(set(limits))
+    if not rising or len(rising) > MOST_LIMITS or not (rising[0] > 0 and rising[-1] <= 1440):
         raise InputError("coverage.area_limits", place=Place(field="minutes"), most=MOST_LIMITS)
-    return wanted
+    return rising
 
 
-def _check_facility(prepared: _AreaInputs, facility_id: int | None) -> None:
-    if facility_id is not None and facility_id not in prepared.facilities.facility_id:
+def _check_facility(inputs: _AreaInputs, facility_id: int | None) -> None:
+    if facility_id is not None and facility_id not in inputs.facilities.facility_id:
         raise NotFoundError("coverage.no_facility_there", facility=facility_id)
 
 
 def _draw_bands(
-    prepared: _AreaInputs, wanted: Sequence[float], facility_id: int | None
+    inputs: _AreaInputs, rising: Sequence[float], facility_id: int | None
 ) -> tuple[list[AreaBand], float]:
     """Draw bands, rising, and tell how many minutes their borders may be off."""
-    cells = prepared.cells
-    minutes = _minutes_by_rule(prepared, facility_id, max(wanted))
-    above = [None, *wanted[:-1]]
-    drawn = [cells.area(minutes, low, high) for low, high in zip(above, wanted, strict=True)]
+    cells = inputs.cells
+    minutes = _minutes_by_rule(inputs, facility_id, max(rising))
+    above = [None, *rising[:-1]]
+    drawn = [cells.area(minutes, low, high) for low, high in zip(above, rising, strict=True)]
     light, moved_m = generalise(drawn, FINEST_M if facility_id is None else SENDING_M)
     bands = [
         AreaBand(low or 0.0, high, cells.to_lonlat(shape))
-        for low, high, shape in zip(above, wanted, light, strict=True)
+        for low, high, shape in zip(above, rising, light, strict=True)
     ]
-    moved = moved_m * prepared.book.place.off_road_minutes_per_m
-    return bands, cells.tolerance_minutes + moved
+    moved_minutes = moved_m * inputs.book.place.off_road_minutes_per_m
+    return bands, cells.tolerance_minutes + moved_minutes
 
 
-def _minutes_by_rule(prepared: _AreaInputs, facility_id: int | None, limit: float) -> FloatArray:
-    facilities, standard, cells = prepared.facilities, prepared.standard, prepared.cells
+def _minutes_by_rule(inputs: _AreaInputs, facility_id: int | None, limit: float) -> FloatArray:
+    facilities, standard, cells = inputs.facilities, inputs.standard, inputs.cells
     if facility_id is not None:
         station = np.flatnonzero(facilities.facility_id == facility_id)
-        return cells.minutes(_run_from_kind(prepared, station, limit))
+        return cells.minutes(_run_from_kind(inputs, station, limit))
     by_kind = [
-        cells.minutes(_run_from_kind(prepared, np.flatnonzero(facilities.kind == kind), limit))
+        cells.minutes(_run_from_kind(inputs, np.flatnonzero(facilities.kind == kind), limit))
         for kind in standard.kinds
     ]
     return apply_rule(np.column_stack(by_kind), standard.kinds_needed)
 
 
-def _run_from_kind(prepared: _AreaInputs, of_kind: IntArray, limit: float = np.inf) -> Reach:
-    facilities, setup = prepared.facilities, prepared.setup
-    standard = prepared.standard
+def _run_from_kind(inputs: _AreaInputs, of_kind: IntArray, limit: float = np.inf) -> Reach:
+    facilities, setup = inputs.facilities, inputs.setup
+    standard = inputs.standard
     stations = setup.snapper.snap(
-        facilities.lon[of_kind], facilities.lat[of_kind], prepared.book.place.snap_cap_m.value
+        facilities.lon[of_kind], facilities.lat[of_kind], inputs.book.place.snap_cap_m.value
     )
-    reacher = Reacher(setup.profiled, standard.direction, prepared.book.place, setup.graph)
+    reacher = Reacher(setup.profiled, standard.direction, inputs.book.place, setup.graph)
     begins = minutes_before_moving(facilities, of_kind, standard)
-    return reacher.together(stations, begins, limit)
+    return reacher.reach_together(stations, begins, limit)
 
 
 def _generalise_for_sending(shape: Any, cells: StreetCells) -> Any:
     """Leave out vertices that show nowhere, for sending; lon, lat."""
     return cells.to_lonlat(generalise([shape], SENDING_M)[0][0])
-
-
-def _read_outlines(connection: sa.Connection) -> GeometryArray:
-    """Read the grids of the highest level: together they are the county."""
-    scheme = find_scheme(connection, "base")
-    state = t.grid_state.c
-    top = (
-        sa.select(sa.func.min(state.rank))
-        .where(state.scheme_id == scheme.scheme_id, on_day(state.valid, None))
-        .scalar_subquery()
-    )
-    rows = read_arrays(
-        connection,
-        sa.select(state.grid_id, state.geom.label("geometry")).where(
-            state.scheme_id == scheme.scheme_id, state.rank == top, on_day(state.valid, None)
-        ),
-    )
-    return np.asarray(rows["geometry"], dtype=object)
-
-
-def _read_waters(connection: sa.Connection) -> Mapping[str, npt.NDArray[Any]]:
-    cover = t.land_cover.c
-    return read_arrays(
-        connection,
-        sa.select(cover.land_cover_id, cover.name, cover.geom.label("geometry")).where(
-            cover.kind == "water"
-        ),
-    )
 
 
 def _find_barriers(
@@ -585,36 +550,23 @@ def _find_barriers(
     return barriers
 
 
-def _facility_names(connection: sa.Connection) -> dict[int, tuple[str, str]]:
-    facility = t.facility.c
-    rows = connection.execute(sa.select(facility.facility_id, facility.name, facility.grade))
-    return {row.facility_id: (row.name, row.grade) for row in rows}
-
-
 class _VillageNames:
     """Names of the ground: the grid of the second lowest level around a point."""
 
     def __init__(self, connection: sa.Connection) -> None:
-        state = t.grid_state.c
-        scheme = find_scheme(connection, "base")
-        rows = read_arrays(
-            connection,
-            sa.select(state.grid_id, state.rank, state.name, state.geom.label("geometry")).where(
-                state.scheme_id == scheme.scheme_id, on_day(state.valid, None)
-            ),
-        )
-        ranks = np.unique(rows["rank"])
-        at = rows["rank"] == ranks[max(len(ranks) - 2, 0)]
-        self._names = rows["name"][at]
-        self._tree = shapely.STRtree(rows["geometry"][at])
+        grids = queries.read_named_grids(connection)
+        ranks = np.unique(grids["rank"])
+        at = grids["rank"] == ranks[max(len(ranks) - 2, 0)]
+        self._names = grids["name"][at]
+        self._tree = shapely.STRtree(grids["geometry"][at])
 
-    def name(self, point: Any) -> str:
-        found = self._tree.query_nearest(point)
-        return str(self._names[found[0]]) if len(found) else ""
+    def find(self, point: Any) -> str:
+        nearest = self._tree.query_nearest(point)
+        return str(self._names[nearest[0]]) if len(nearest) else ""
 
 
 def _name_district(
-    one: District,
+    district: District,
     facilities: Facilities,
     of_kind: IntArray,
     names: dict[int, tuple[str, str]],
@@ -622,31 +574,31 @@ def _name_district(
     cells: StreetCells,
     book: StandardBook,
 ) -> NamedDistrict:
-    shape = _generalise_for_sending(one.geometry, cells)
-    if one.station == NOBODY:
+    shape = _generalise_for_sending(district.geometry, cells)
+    if district.station == NOBODY:
         return NamedDistrict(
             facility_id=None,
             name="",
             grade="",
-            area_km2=one.area_km2,
+            area_km2=district.area_km2,
             limit_km2=None,
             too_large=False,
             crosses=(),
             detached=(),
             geometry=shape,
         )
-    facility_id = int(facilities.facility_id[of_kind[one.station]])
+    facility_id = int(facilities.facility_id[of_kind[district.station]])
     name, grade = names[facility_id]
     limit_km2 = book.districts.limit_km2(grade)
     pieces = []
-    for piece in one.detached:
-        inside = cells.to_lonlat(piece.point_on_surface())
+    for piece in district.detached:
+        point = cells.to_lonlat(piece.point_on_surface())
         pieces.append(
             NamedPiece(
-                villages.name(inside),
+                villages.find(point),
                 piece.area / 1e6,
-                inside.x,
-                inside.y,
+                point.x,
+                point.y,
                 _generalise_for_sending(piece, cells),
             )
         )
@@ -654,10 +606,10 @@ def _name_district(
         facility_id=facility_id,
         name=name,
         grade=grade,
-        area_km2=one.area_km2,
+        area_km2=district.area_km2,
         limit_km2=limit_km2,
-        too_large=limit_km2 is not None and one.area_km2 > limit_km2,
-        crosses=tuple(vars(crossing) for crossing in one.crosses),
+        too_large=limit_km2 is not None and district.area_km2 > limit_km2,
+        crosses=tuple(vars(crossing) for crossing in district.crosses),
         detached=tuple(pieces),
         geometry=shape,
         limit_sources=book.districts.limit_sources(grade),

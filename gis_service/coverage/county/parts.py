@@ -11,7 +11,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
-from gis_service.coverage.county.reading import (
+from gis_service.coverage.county.queries import (
     County,
     read_county,
     read_facilities,

@@ -111,21 +111,21 @@ def group_blind_spots(
         float(np.median(missed.lon)), float(np.median(missed.lat))
     )
     x, y = to_xy(missed.lon, missed.lat)
-    spot = _number_near(np.asarray(x), np.asarray(y), missed.village)
-    order = np.argsort(spot, kind="stable")
-    parts = np.split(order, np.cumsum(np.bincount(spot))[:-1])
+    number = _number_near(np.asarray(x), np.asarray(y), missed.village)
+    order = np.argsort(number, kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(number))[:-1])
     lon, lat = (missed.lon, missed.lat) if drawn is None else drawn
-    drawn_x, drawn_y = (np.asarray(one) for one in to_xy(lon, lat))
-    shown = replace(missed, lon=lon, lat=lat)
-    in_village = np.bincount(np.unique(np.stack((missed.village, spot)), axis=1)[0] + 1)
-    found = [
+    drawn_x, drawn_y = (np.asarray(axis) for axis in to_xy(lon, lat))
+    drawn_missed = replace(missed, lon=lon, lat=lat)
+    in_village = np.bincount(np.unique(np.stack((missed.village, number)), axis=1)[0] + 1)
+    spots = [
         _describe_spot(
-            shown, part, names, to_lonlat, np.column_stack((drawn_x[part], drawn_y[part])),
+            drawn_missed, part, names, to_lonlat, np.column_stack((drawn_x[part], drawn_y[part])),
             in_village,
         )
         for part in parts
     ]  # fmt: skip
-    return sorted(found, key=lambda one: (-one.households, one.name, one.lon, one.lat))
+    return sorted(spots, key=lambda spot: (-spot.households, spot.name, spot.lon, spot.lat))
 
 
 def _number_near(x: FloatArray, y: FloatArray, village: IntArray) -> IntArray:
@@ -140,8 +140,8 @@ def _number_near(x: FloatArray, y: FloatArray, village: IntArray) -> IntArray:
     for right, up in _NEXT:
         neighbour = cells + right * high + up
         at = np.searchsorted(cells, neighbour).clip(0, len(cells) - 1)
-        here = np.flatnonzero(cells[at] == neighbour)
-        ends.append(np.stack((here, at[here])))
+        touching = np.flatnonzero(cells[at] == neighbour)
+        ends.append(np.stack((touching, at[touching])))
     first, second = np.concatenate(ends, axis=1)
     links = coo_array((np.ones(len(first)), (first, second)), shape=(len(cells), len(cells)))
     _, component = connected_components(links.tocsr(), directed=False)
@@ -181,7 +181,7 @@ def _describe_spot(
         lon=round(float(np.median(missed.lon[part])), 6),
         lat=round(float(np.median(missed.lat[part])), 6),
         bbox=(west, south, east, north),
-        grid_ids=tuple(int(one) for one in grids if one >= 0),
+        grid_ids=tuple(int(grid_id) for grid_id in grids if grid_id >= 0),
         village_id=village if village >= 0 else None,
         geometry=json.loads(str(shapely.to_geojson(outline))),
     )

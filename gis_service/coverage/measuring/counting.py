@@ -61,15 +61,15 @@ def pick_ranks(
     picked
         Groups x populations x wanted: the minutes are written here.
     """
-    wanted = ranks.shape[2]
+    columns = ranks.shape[2]
     seen = np.zeros((ranks.shape[0], ranks.shape[1]), dtype=np.int64)
     # The lowest rank that is still to come: only a place that holds it is looked at closely.
     coming = np.full((ranks.shape[0], ranks.shape[1]), np.iinfo(np.int64).max, dtype=np.int64)
     for at in range(ranks.shape[0]):
         for of in range(ranks.shape[1]):
-            for one in range(wanted):
-                if 0 <= ranks[at, of, one] < coming[at, of]:
-                    coming[at, of] = ranks[at, of, one]
+            for column in range(columns):
+                if 0 <= ranks[at, of, column] < coming[at, of]:
+                    coming[at, of] = ranks[at, of, column]
     for place in rising:
         at = group[place]
         if at < 0:
@@ -80,10 +80,10 @@ def pick_ranks(
             seen[at, of] = after
             if after > coming[at, of]:
                 following = np.iinfo(np.int64).max
-                for one in range(wanted):
-                    rank = ranks[at, of, one]
+                for column in range(columns):
+                    rank = ranks[at, of, column]
                     if before <= rank < after:
-                        picked[at, of, one] = minutes[place]
+                        picked[at, of, column] = minutes[place]
                     elif after <= rank < following:
                         following = rank
                 coming[at, of] = following

@@ -127,20 +127,20 @@ def choose_hidden(
         all that is not hidden staying as it is, also where the reader knows that every count is
         zero or more and how they add up.
     """
-    work = _Work(counts, together)
+    masks = _Masks(counts, together)
     small_n = (counts.n > 0) & (counts.n < smallest)
     if with_n is not None:
         small_n |= with_n & (counts.n > 0)
     for grid in counts.from_above:
-        if small_n[grid] and not work.n[grid]:
-            work.move_household(grid)
+        if small_n[grid] and not masks.n[grid]:
+            masks.hide_number(grid)
     for kind, table in counts.kinds.items():
         small = (table > 0) & (table < smallest)
         if with_cells is not None:
             small |= with_cells[kind] & (table > 0)
         sums = table[:, list(together)].sum(axis=1)
-        work.exchange_all(kind, small, (sums > 0) & (sums < smallest))
-    return Hidden(work.n, work.cells)
+        masks.hide_all(kind, small, (sums > 0) & (sums < smallest))
+    return Hidden(masks.n, masks.cells)
 
 
 def choose_hidden_entries(sizes: Sequence[int], smallest: int = SMALLEST) -> list[bool]:
@@ -178,7 +178,7 @@ class _Way:
 _NO_WAY: Final = _Way(math.inf, ())
 
 
-class _Work:
+class _Masks:
     """The masks in the making: they grow by moves only."""
 
     def __init__(self, counts: Counts, together: Sequence[int]) -> None:
@@ -194,33 +194,37 @@ class _Work:
 
     # --- one household moves from one lowest grid to another ------------------------------------
 
-    def move_household(self, grid: int) -> None:
+    def hide_number(self, grid: int) -> None:
         """Hide how many live in a grid: somebody of it might as well live in a sibling."""
         # All grids on the way between both lose or gain the household; the first grid above both,
         # and whatever is above it, stays as it is.
-        here = self._lowest(grid)
-        up = [*here.grids]
+        down = self._find_lowest(grid)
+        up = [*down.grids]
         current = grid
-        there = _NO_WAY
+        down_beside = _NO_WAY
         while self.counts.parent[current] != NO_PARENT:
             above = int(self.counts.parent[current])
-            others = (self._lowest(one) for one in self.counts.children[above] if one != current)
-            there = min(others, key=lambda way: way.cost, default=_NO_WAY)
-            if there.grids:
+            others = (
+                self._find_lowest(child)
+                for child in self.counts.children[above]
+                if child != current
+            )
+            down_beside = min(others, key=lambda way: way.cost, default=_NO_WAY)
+            if down_beside.grids:
                 break
             up.append(above)
             current = above
-        way = [*up, *there.grids]
+        way = [*up, *down_beside.grids]
         self.n[way] = True
         for kind, table in self.counts.kinds.items():
-            moving = table[here.grids[-1]] > 0
-            if there.grids:
-                moving |= table[there.grids[-1]] > 0
+            moving = table[down.grids[-1]] > 0
+            if down_beside.grids:
+                moving |= table[down_beside.grids[-1]] > 0
             self.cells[kind][np.ix_(way, moving)] = True
             if moving[list(self.together)].any():
                 self.sums[kind][way] = True
 
-    def _lowest(self, grid: int) -> _Way:
+    def _find_lowest(self, grid: int) -> _Way:
         """Find the way down to somebody that hides least; nobody lives in an empty grid."""
         if self.counts.n[grid] == 0:
             return _NO_WAY
@@ -228,22 +232,22 @@ class _Work:
         below = self.counts.children[grid]
         if not below:
             return _Way(own, (grid,))
-        best = min((self._lowest(one) for one in below), key=lambda way: way.cost)
+        best = min((self._find_lowest(child) for child in below), key=lambda way: way.cost)
         return _Way(own + best.cost, (grid, *best.grids))
 
     # --- two households exchange their categories -----------------------------------------------
 
-    def exchange_all(self, kind: str, small: BoolArray, small_sums: BoolArray) -> None:
+    def hide_all(self, kind: str, small: BoolArray, small_sums: BoolArray) -> None:
         """Hide what is small, and the sums that are, as far as no move has done it yet."""
         for grid in self.counts.from_above:
             for category in np.flatnonzero(small[grid]).tolist():
                 if not self.cells[kind][grid, category]:
-                    self.exchange(kind, grid, [category])
+                    self.hide_categories(kind, grid, [category])
         for grid in self.counts.from_above:
             if small_sums[grid] and not self.sums[kind][grid]:
-                self.exchange(kind, grid, sorted(self.together))
+                self.hide_categories(kind, grid, sorted(self.together))
 
-    def exchange(self, kind: str, grid: int, categories: Sequence[int]) -> None:
+    def hide_categories(self, kind: str, grid: int, categories: Sequence[int]) -> None:
         """
         Hide a category of a grid: one of its households and one of a sibling might be exchanged.
 
@@ -252,13 +256,13 @@ class _Work:
         them, so that their sum changes.
         """
         table = self.counts.kinds[kind]
-        others = [one for one in range(table.shape[1]) if one not in categories]
-        pairs = [(one, other) for one in categories for other in others]
+        others = [category for category in range(table.shape[1]) if category not in categories]
+        pairs = [(category, other) for category in categories for other in others]
         up: list[int] = []
         current = grid
         while True:
-            found = self._exchanges(kind, grid, current, pairs)
-            best = min(found, key=lambda one: one[0], default=None)
+            exchanges = self._list_exchanges(kind, grid, current, pairs)
+            best = min(exchanges, key=lambda exchange: exchange[0], default=None)
             if best is not None and best[0] < math.inf:
                 _, pair, way = best
                 break
@@ -269,35 +273,40 @@ class _Work:
         if (pair[0] in self.together) != (pair[1] in self.together):
             self.sums[kind][way] = True
 
-    def _exchanges(
+    def _list_exchanges(
         self, kind: str, grid: int, current: int, pairs: Sequence[tuple[int, int]]
     ) -> Iterator[tuple[float, tuple[int, int], list[int]]]:
         above = int(self.counts.parent[current])
         siblings = (
-            [one for one in self.counts.children[above] if one != current]
+            [child for child in self.counts.children[above] if child != current]
             if above != NO_PARENT
             else []
         )
         for pair in pairs:
-            for given, taken in (pair, pair[::-1]):
-                here = self._holder(kind, grid, pair, given)
-                if not here.grids:
+            for own, foreign in (pair, pair[::-1]):
+                down = self._find_holder(kind, grid, pair, own)
+                if not down.grids:
                     continue
                 if above == NO_PARENT:  # the county's own two categories are hidden too
-                    yield here.cost, pair, list(here.grids)
+                    yield down.cost, pair, list(down.grids)
                 for sibling in siblings:
-                    there = self._holder(kind, sibling, pair, taken)
-                    if there.grids:
-                        yield here.cost + there.cost, pair, [*here.grids, *there.grids]
+                    down_beside = self._find_holder(kind, sibling, pair, foreign)
+                    if down_beside.grids:
+                        yield down.cost + down_beside.cost, pair, [*down.grids, *down_beside.grids]
 
-    def _holder(self, kind: str, grid: int, pair: tuple[int, int], needed: int) -> _Way:
+    def _find_holder(self, kind: str, grid: int, pair: tuple[int, int], needed: int) -> _Way:
         """Find the way down to a household of a category that hides least of both categories."""
         table, hidden = self.counts.kinds[kind], self.cells[kind]
         if table[grid, needed] == 0:
             return _NO_WAY
-        own = sum(0.0 if hidden[grid, one] else float(table[grid, one]) + 1 for one in pair)
+        own = sum(
+            0.0 if hidden[grid, category] else float(table[grid, category]) + 1 for category in pair
+        )
         below = self.counts.children[grid]
         if not below:
             return _Way(own, (grid,))
-        best = min((self._holder(kind, one, pair, needed) for one in below), key=lambda w: w.cost)
+        best = min(
+            (self._find_holder(kind, child, pair, needed) for child in below),
+            key=lambda way: way.cost,
+        )
         return _Way(own + best.cost, (grid, *best.grids))

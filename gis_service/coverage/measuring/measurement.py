@@ -83,7 +83,7 @@ class Measured:
         ]
         return [KindOutcome(RULE, self.status, self.minutes), *by_kind]
 
-    def state_of(self, kind: str) -> str:
+    def status_of(self, kind: str) -> str:
         """
         Say whether the figures of a kind measure travel, or why they do not.
 
@@ -149,7 +149,7 @@ def prepare_setup(
 
 
 def measure_standard(
-    ground: MeasuringSetup,
+    setup: MeasuringSetup,
     book: StandardBook,
     standard: Standard,
     facilities: Facilities,
@@ -158,9 +158,9 @@ def measure_standard(
     kinds: Collection[str] | None = None,
     progress: Callable[[float, str], None] = lambda _share, _step: None,
 ) -> Measured:
-    """Measure every place of a ground against one standard."""
-    rules, profiled, places = book.place, ground.profiled, ground.places
-    sites = ground.snapper.snap(facilities.lon, facilities.lat, rules.snap_cap_m.value)
+    """Measure every place of a setup against one standard."""
+    rules, profiled, places = book.place, setup.profiled, setup.places
+    sites = setup.snapper.snap(facilities.lon, facilities.lat, rules.snap_cap_m.value)
     shape = (len(places), len(standard.kinds))
     minutes = np.full(shape, np.inf) if before is None else before.kind_minutes.copy()
     served_by = np.full(shape, -1, np.int64) if before is None else before.kind_facility.copy()
@@ -177,7 +177,7 @@ def measure_standard(
             standard.direction,
             turnout_minutes=minutes_before_moving(facilities, of_kind, standard),
             off_road_minutes_per_m=rules.off_road_minutes_per_m,
-            graph=ground.graph,
+            graph=setup.graph,
         )
         minutes[:, column] = times.minutes
         served_by[:, column] = np.where(
@@ -200,31 +200,8 @@ def measure_standard(
             kind: int(((facilities.kind == kind) & (sites.edge < 0)).sum())
             for kind in standard.kinds
         },
-        has_roads=bool(profiled.door.any()),
+        has_roads=bool(profiled.snappable.any()),
         kinds_needed=standard.kinds_needed,
-    )
-
-
-def measure_places(
-    network: RoadNetwork,
-    book: StandardBook,
-    standard: Standard,
-    scenario: Scenario,
-    facilities: Facilities,
-    lon: FloatArray,
-    lat: FloatArray,
-    *,
-    progress: Callable[[float, str], None] = lambda _share, _step: None,
-) -> Measured:
-    """Measure every place against one standard, from the roads on."""
-    progress(0.0, "coverage.step_snapping")
-    ground = prepare_setup(network, book, standard, scenario, lon, lat)
-    return measure_standard(
-        ground,
-        book,
-        standard,
-        facilities,
-        progress=lambda share, step: progress(0.5 + 0.5 * share, step),
     )
 
 

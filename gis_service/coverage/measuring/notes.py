@@ -41,17 +41,18 @@ class NotedStation:
     outside_m: float
 
 
-def check_same_region(ground: MeasuringSetup, lon: FloatArray, lat: FloatArray) -> None:
+def check_same_region(setup: MeasuringSetup, lon: FloatArray, lat: FloatArray) -> None:
     """Refuse roads that lie apart from all places: another region, or another coordinate system."""
-    network = ground.profiled.network
-    if not len(lon) or not network.edge_count or (ground.places.edge >= 0).any():
+    network = setup.profiled.network
+    if not len(lon) or not network.edge_count or (setup.places.edge >= 0).any():
         return
     to_xy, _ = geodesy.local_metres(round(float(lon.mean()), 2), round(float(lat.mean()), 2))
     ends = np.concatenate((network.source, network.target))
     roads = (network.lon[ends], network.lat[ends])
     apart = any(
-        here.min() - there.max() > _APART_M or there.min() - here.max() > _APART_M
-        for here, there in zip(to_xy(lon, lat), to_xy(*roads), strict=True)
+        place_axis.min() - road_axis.max() > _APART_M
+        or road_axis.min() - place_axis.max() > _APART_M
+        for place_axis, road_axis in zip(to_xy(lon, lat), to_xy(*roads), strict=True)
     )
     if apart:
         raise InputError(
@@ -67,7 +68,7 @@ def _describe_extent(lon: FloatArray, lat: FloatArray) -> str:
 
 
 def find_notes(
-    ground: MeasuringSetup,
+    setup: MeasuringSetup,
     measured: Measured,
     facilities: Facilities,
     stations: Mapping[int, NotedStation],
@@ -77,34 +78,34 @@ def find_notes(
     """Look for what makes the figures of a run say less than they seem to."""
     cap_m = rules.snap_cap_m.value
     if not measured.has_roads:
-        if not ground.profiled.network.edge_count:
+        if not setup.profiled.network.edge_count:
             return [{"note": "no_roads"}]
         return [{"note": "no_usable_road", "metres": rules.smallest_piece_m.value}]
-    found: list[Note] = []
-    if households.sum() and not (ground.places.edge[households > 0] >= 0).any():
-        found.append({"note": "none_near", "metres": cap_m})
+    notes: list[Note] = []
+    if households.sum() and not (setup.places.edge[households > 0] >= 0).any():
+        notes.append({"note": "none_near", "metres": cap_m})
     for kind in measured.kinds:
         of_kind = np.flatnonzero(facilities.kind == kind)
-        if measured.state_of(kind) == NO_FACILITY:
-            found.append({"note": "no_facility", "kind": kind})
+        if measured.status_of(kind) == NO_FACILITY:
+            notes.append({"note": "no_facility", "kind": kind})
         elif _are_in_one_place(facilities, of_kind):
             place = {
                 "lon": float(facilities.lon[of_kind[0]]),
                 "lat": float(facilities.lat[of_kind[0]]),
             }
-            found.append({"note": "one_place", "kind": kind, "n": len(of_kind), **place})
-    asked = np.flatnonzero(np.isin(facilities.kind, measured.kinds))
-    snapped = ground.snapper.snap(facilities.lon[asked], facilities.lat[asked], cap_m)
-    off = asked[snapped.edge < 0]
-    found += _keep_first(
+            notes.append({"note": "one_place", "kind": kind, "n": len(of_kind), **place})
+    named = np.flatnonzero(np.isin(facilities.kind, measured.kinds))
+    snapped = setup.snapper.snap(facilities.lon[named], facilities.lat[named], cap_m)
+    off = named[snapped.edge < 0]
+    notes += _keep_first(
         [
             {"note": "no_road", **_describe_station(facilities, int(at), stations), "metres": cap_m}
             for at in off
         ]
     )
-    found += _keep_first(_find_on_islands(ground, facilities, asked, snapped, stations, households))
-    found += _keep_first(_find_outside(facilities, asked, stations))
-    return found
+    notes += _keep_first(_find_on_islands(setup, facilities, named, snapped, stations, households))
+    notes += _keep_first(_find_outside(facilities, named, stations))
+    return notes
 
 
 def _keep_first(notes: Sequence[Note]) -> list[Note]:
@@ -131,23 +132,23 @@ def _describe_station(
 
 
 def _find_on_islands(
-    ground: MeasuringSetup,
+    setup: MeasuringSetup,
     facilities: Facilities,
-    asked: IntArray,
+    named: IntArray,
     snapped: Snapped,
     stations: Mapping[int, NotedStation],
     households: IntArray,
 ) -> list[Note]:
     """Stations on a piece of the network apart from the largest, the smallest piece first."""
-    profiled = ground.profiled
-    asked, edge = asked[snapped.edge >= 0], snapped.edge[snapped.edge >= 0]
+    profiled = setup.profiled
+    named, edge = named[snapped.edge >= 0], snapped.edge[snapped.edge >= 0]
     piece = profiled.piece[profiled.network.source[edge]]
     apart = np.flatnonzero(piece != np.argmax(profiled.piece_m)) if len(piece) else piece
     if not len(apart):
         return []
-    near = ground.places.edge >= 0
+    near = setup.places.edge >= 0
     homes = np.bincount(
-        profiled.piece[profiled.network.source[ground.places.edge[near]]],
+        profiled.piece[profiled.network.source[setup.places.edge[near]]],
         weights=households[near],
         minlength=len(profiled.piece_m),
     )
@@ -155,26 +156,26 @@ def _find_on_islands(
     return [
         {
             "note": "island",
-            **_describe_station(facilities, int(asked[one]), stations),
-            "road_km": round(float(profiled.piece_m[piece[one]]) / 1000, 1),
-            "households": int(homes[piece[one]]),
+            **_describe_station(facilities, int(named[at]), stations),
+            "road_km": round(float(profiled.piece_m[piece[at]]) / 1000, 1),
+            "households": int(homes[piece[at]]),
         }
-        for one in order
+        for at in order
     ]
 
 
 def _find_outside(
-    facilities: Facilities, asked: IntArray, stations: Mapping[int, NotedStation]
+    facilities: Facilities, named: IntArray, stations: Mapping[int, NotedStation]
 ) -> list[Note]:
     """Facilities that stand outside the county, the farthest first."""
-    far = [(stations[int(facilities.facility_id[at])].outside_m, int(at)) for at in asked]
+    far = [(stations[int(facilities.facility_id[at])].outside_m, int(at)) for at in named]
     return [
         {
             "note": "outside",
             **_describe_station(facilities, at, stations),
             "border_km": round(metres / 1000, 1),
         }
-        for metres, at in sorted(far, key=lambda one: -one[0])
+        for metres, at in sorted(far, key=lambda note: -note[0])
         if metres > 0
     ]
 

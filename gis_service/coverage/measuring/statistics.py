@@ -139,8 +139,10 @@ def count_figures(
     return _make_table(parts, tuple(weights))
 
 
-def _is_same_outcome(one: KindOutcome, other: KindOutcome) -> bool:
-    return np.array_equal(one.minutes, other.minutes) and np.array_equal(one.status, other.status)
+def _is_same_outcome(first: KindOutcome, second: KindOutcome) -> bool:
+    return np.array_equal(first.minutes, second.minutes) and np.array_equal(
+        first.status, second.status
+    )
 
 
 _MINUTES: Final = ("median_minutes", "p90_minutes", "worst_minutes")

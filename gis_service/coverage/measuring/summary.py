@@ -77,18 +77,18 @@ def summarise(table: pd.DataFrame, measured: Measured) -> dict[str, Any]:
     """Pick the county's figures out of the table of all."""
     of_county = table[table["rank"] == COUNTY_RANK].to_dict("records")
     entry = {
-        (row["of"], row["kind"]): asdict(as_figures(row, measured.state_of(row["kind"])))
+        (row["of"], row["kind"]): asdict(as_figures(row, measured.status_of(row["kind"])))
         for row in of_county
     }
 
-    def told(of: str) -> dict[str, Any]:
+    def figures_of(of: str) -> dict[str, Any]:
         return {**entry[of, RULE], "kinds": {kind: entry[of, kind] for kind in measured.kinds}}
 
     return {
-        **told(HOUSEHOLDS),
+        **figures_of(HOUSEHOLDS),
         "facilities": measured.facility_count,
         "facilities_off_network": measured.facility_off_network,
-        "others": {of: told(of) for of in POPULATIONS[1:] if (of, RULE) in entry},
+        "others": {of: figures_of(of) for of in POPULATIONS[1:] if (of, RULE) in entry},
     }
 
 

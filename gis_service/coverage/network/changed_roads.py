@@ -99,11 +99,11 @@ def _find_near_edges(
     west, south, east, north = shapely.bounds(network.geometry).reshape(-1, 4).T
     near = (west <= lon + wide) & (east >= lon - wide)
     near &= (south <= lat + high) & (north >= lat - high)
-    found = np.flatnonzero(near & usable)
-    if len(found) == 0:
-        return found
-    lines, point = _to_local_plane(network.geometry[found], lon, lat)
-    return np.asarray(found[shapely.distance(lines, point) <= metres], dtype=np.int64)
+    edges = np.flatnonzero(near & usable)
+    if len(edges) == 0:
+        return edges
+    lines, point = _to_local_plane(network.geometry[edges], lon, lat)
+    return np.asarray(edges[shapely.distance(lines, point) <= metres], dtype=np.int64)
 
 
 def _to_local_plane(lines: Any, lon: float, lat: float) -> tuple[Any, Any]:
@@ -205,23 +205,23 @@ def _append_edge_like(network: RoadNetwork, like: int, **values: Any) -> RoadNet
     columns: dict[str, Any] = {}
     for name in _list_edge_fields(network):
         column = getattr(network, name)
-        one = np.empty(1, dtype=object)
-        one[0] = values.get(name, column[like])
+        cell = np.empty(1, dtype=object)
+        cell[0] = values.get(name, column[like])
         columns[name] = np.concatenate(
-            (column, one if column.dtype == object else _as_typed_array(one))
+            (column, cell if column.dtype == object else _as_typed_array(cell))
         )
     return replace(network, **columns)
 
 
-def _as_typed_array(one: Any) -> Any:
-    return np.array(one.tolist())
+def _as_typed_array(cell: Any) -> Any:
+    return np.array(cell.tolist())
 
 
 def _list_edge_fields(network: RoadNetwork) -> list[str]:
     return [
-        one.name
-        for one in fields(network)
-        if one.name not in _NODE_FIELDS
-        and isinstance(getattr(network, one.name), np.ndarray)
-        and len(getattr(network, one.name)) == network.edge_count
+        column.name
+        for column in fields(network)
+        if column.name not in _NODE_FIELDS
+        and isinstance(getattr(network, column.name), np.ndarray)
+        and len(getattr(network, column.name)) == network.edge_count
     ]

@@ -138,7 +138,7 @@ class ProfileNetwork:
     minutes_along: FloatArray
     minutes_against: FloatArray
     # Whether a house or a facility may meet the edge.
-    door: BoolArray
+    snappable: BoolArray
     # By node, the piece of usable network it belongs to.
     piece: IntArray
     # Metres of usable road in each piece.
@@ -172,7 +172,7 @@ class ProfileNetwork:
             self.network,
             self.minutes_against,
             self.minutes_along,
-            self.door,
+            self.snappable,
             self.piece,
             self.piece_m,
             None if self.turns is None else self.turns.reversed(),
@@ -182,7 +182,7 @@ class ProfileNetwork:
 def apply_profile(
     network: RoadNetwork, profile: Profile, scenario: Scenario, rules: PlaceRules
 ) -> ProfileNetwork:
-    """Say what a profile may use, how long each edge takes, and where a door may be."""
+    """Say what a profile may use, how long each edge takes, and what a house may meet."""
     # Pieces are weak: an edge joins its ends whichever way it may be used. A one-way street that
     # leaves the county is thus no piece of its own; a house on it is then ``unreachable``, which is
     # true, while a few metres of road drawn apart from all others are a fault of the data that a
@@ -212,22 +212,22 @@ def apply_profile(
 
     piece, piece_m = _find_pieces(network, usable)
     on_piece = piece_m[piece[network.source]] if network.edge_count else np.zeros(0)
-    door = (
+    snappable = (
         usable
         & ~np.isin(network.road_class, NO_HOUSE_CLASSES)
         & ~network.bridge
         & ~network.tunnel
         & (on_piece >= rules.smallest_piece_m.value)
     )
-    kept = (
+    are_turns_kept = (
         profile.means != "foot" and profile.obeys_turns.value and not scenario.ignores_turns.value
     )
     turns = (
         split_junctions(network, network.turns, np.isfinite(along) | np.isfinite(against))
-        if kept
+        if are_turns_kept
         else None
     )
-    return ProfileNetwork(network, along, against, door, piece, piece_m, turns)
+    return ProfileNetwork(network, along, against, snappable, piece, piece_m, turns)
 
 
 def _find_pieces(network: RoadNetwork, usable: BoolArray) -> tuple[IntArray, FloatArray]:
@@ -281,44 +281,19 @@ class Snapped:
         return Snapped(self.edge[index], self.fraction[index], self.off_road_m[index])
 
 
-def snap(profiled: ProfileNetwork, lon: FloatArray, lat: FloatArray, cap_m: float) -> Snapped:
-    """
-    Find for each place the nearest edge that a door may be on.
-
-    Distances are taken on a local metric plane around the network. Of edges equally near (within
-    :data:`TIE_M`) the lowest edge id wins; a place farther than the cap from all of them is off
-    the network.
-
-    Parameters
-    ----------
-    profiled
-        The network as the profile sees it.
-    lon, lat
-        Of the places, degrees.
-    cap_m
-        The longest way off the road, metres.
-
-    Returns
-    -------
-    Snapped
-        One entry a place, in the order given.
-    """
-    return Snapper(profiled).snap(lon, lat, cap_m)
-
-
 class Snapper:
-    """The edges of a profile on which a door may be, ready to be asked again and again."""
+    """The edges of a profile that a house may meet, ready to be asked again and again."""
 
     def __init__(self, profiled: ProfileNetwork) -> None:
         self.profiled = profiled
-        self._doors = np.flatnonzero(profiled.door)
+        self._edges = np.flatnonzero(profiled.snappable)
         network = profiled.network
-        if len(self._doors) == 0:
+        if len(self._edges) == 0:
             return
         self._to_xy, self._to_lonlat = geodesy.local_metres(
             round(float(np.median(network.lon)), 2), round(float(np.median(network.lat)), 2)
         )
-        lines = network.geometry[self._doors]
+        lines = network.geometry[self._edges]
         x, y = self._to_xy(*shapely.get_coordinates(lines).T)
         self._index = index_lines(x, y, shapely.get_num_coordinates(lines).astype(np.int64))
 
@@ -331,7 +306,11 @@ class Snapper:
 
     def snap(self, lon: FloatArray, lat: FloatArray, cap_m: float) -> Snapped:
         """
-        Find for each place the nearest edge that a door may be on.
+        Find for each place the nearest edge that a house or facility may meet.
+
+        Distances are taken on a local metric plane around the network. Of edges equally near
+        (within :data:`TIE_M`) the lowest edge id wins; a place farther than the cap from all of
+        them is off the network.
 
         Parameters
         ----------
@@ -343,18 +322,18 @@ class Snapper:
         Returns
         -------
         Snapped
-            As :func:`snap` gives it.
+            One entry a place, in the order given.
         """
-        doors = self._doors
-        if len(doors) == 0 or len(lon) == 0:
+        edges = self._edges
+        if len(edges) == 0 or len(lon) == 0:
             nowhere = np.full(len(lon), -1, dtype=np.int64)
             return Snapped(nowhere, np.zeros(len(lon)), np.full(len(lon), np.inf))
         x, y = self._to_xy(lon, lat)
         nearest, off_road_m, fraction = find_nearest_lines(self._index, x, y, cap_m, TIE_M)
-        edge = np.where(nearest >= 0, doors[nearest], -1)
+        edge = np.where(nearest >= 0, edges[nearest], -1)
         return Snapped(edge, fraction.clip(0.0, 1.0), off_road_m)
 
-    def part_of(self, edge: int, start: float, end: float) -> FloatArray:
+    def cut_part(self, edge: int, start: float, end: float) -> FloatArray:
         """Cut a piece out of an edge."""
         line = self.profiled.network.geometry[edge]
         plane = self._in_plane(np.array([line], dtype=object))[0]

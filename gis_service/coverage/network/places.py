@@ -48,15 +48,15 @@ def gather_places(
 ) -> tuple[Places, dict[str, IntArray]]:
     """Put all objects onto the places where they stand."""
     standing = list(kinds.values())
-    lon = np.concatenate([one.lon for one in standing])
-    lat = np.concatenate([one.lat for one in standing])
-    base_grid = np.concatenate([one.base_grid for one in standing])
+    lon = np.concatenate([objects.lon for objects in standing])
+    lat = np.concatenate([objects.lat for objects in standing])
+    base_grid = np.concatenate([objects.base_grid for objects in standing])
     place, first = _number_rows(lon, lat, base_grid)
-    ends = np.cumsum([len(one.lon) for one in standing])
+    ends = np.cumsum([len(objects.lon) for objects in standing])
     where = dict(zip(kinds, np.split(place, ends[:-1]), strict=True))
     weights = {name: np.zeros(len(first), np.int64) for name in populations}
-    for kind, one in kinds.items():
-        for name, count in one.counts.items():
+    for kind, objects in kinds.items():
+        for name, count in objects.counts.items():
             added = np.bincount(where[kind], weights=count, minlength=len(first))
             weights[name] += added.astype(np.int64)
     return Places(lon[first], lat[first], base_grid[first], weights), where

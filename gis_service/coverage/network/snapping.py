@@ -4,11 +4,10 @@ Plain numbers in a plane in metres; what a line stands for is nobody's business 
 are computed as GEOS does it, so that the answers are those of ``shapely.distance``.
 """
 
-# ruff: noqa: C901, PLR0912
+# ruff: noqa: C901
 # Loops in flat arrays are what the compiler makes fast.
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +22,7 @@ CELL_M: Final = 80.0
 _MOST_CELLS: Final = 4_000_000
 
 
-@dataclass(frozen=True)
-class LineIndex:
+class LineIndex(NamedTuple):
     """Lines as straight pieces, and which pieces touch each cell."""
 
     # All vertices, line after line.
@@ -121,87 +119,94 @@ def _segment_distance(px: float, py: float, x1: float, y1: float, x2: float, y2:
 
 
 @compiled
-def _look(
+def _find_nearest(
+    index: LineIndex, px: float, py: float, cap_m: float, tie_m: float
+) -> tuple[int, float]:
+    """Find the lowest of the lines nearest to a point, and how far it is; -1 beyond the cap."""
+    x, y, piece_line = index.x, index.y, index.piece_line
+    cell_first, cell_piece = index.cell_first, index.cell_piece
+    west, south, cell_m = index.west, index.south, index.cell_m
+    column = int(np.floor((px - west) / cell_m))
+    row = int(np.floor((py - south) / cell_m))
+    # How far from the point its own cell ends; outside all cells it counts from their edge.
+    ahead = min(
+        px - (west + column * cell_m),
+        west + (column + 1) * cell_m - px,
+        py - (south + row * cell_m),
+        south + (row + 1) * cell_m - py,
+    )
+    nearest, chosen = np.inf, -1
+    for again in range(2):  # first how near the nearest is, then the lowest of those as near
+        ring = 0
+        while True:
+            safe = ahead + ring * cell_m  # all that is nearer than this has been looked at
+            for r in range(row - ring, row + ring + 1):
+                if r < 0 or r >= index.high:
+                    continue
+                step = 1 if r == row - ring or r == row + ring or ring == 0 else 2 * ring
+                for c in range(column - ring, column + ring + 1, step):
+                    if c < 0 or c >= index.wide:
+                        continue
+                    cell = r * index.wide + c
+                    for k in range(cell_first[cell], cell_first[cell + 1]):
+                        begin = cell_piece[k]
+                        away = _segment_distance(
+                            px, py, x[begin], y[begin], x[begin + 1], y[begin + 1]
+                        )
+                        if again == 0:
+                            nearest = min(nearest, away)
+                        elif away <= nearest + tie_m and (chosen < 0 or piece_line[begin] < chosen):
+                            chosen = piece_line[begin]
+            if safe > min(nearest + tie_m, cap_m):
+                break
+            ring += 1
+        if nearest > cap_m:
+            break
+    return chosen, nearest
+
+
+@compiled
+def _find_fraction(x: Floats, y: Floats, begin: int, end: int, px: float, py: float) -> float:
+    """Find how far along a line, given by its vertices, the place nearest to a point lies."""
+    least, passed, place = np.inf, 0.0, 0.0
+    for vertex in range(begin, end - 1):
+        x1, y1, x2, y2 = x[vertex], y[vertex], x[vertex + 1], y[vertex + 1]
+        dx, dy = x2 - x1, y2 - y1
+        length = np.sqrt(dx * dx + dy * dy)
+        away = _segment_distance(px, py, x1, y1, x2, y2)
+        if away < least:
+            least = away
+            share = 0.0
+            if length > 0.0:
+                share = ((px - x1) * dx + (py - y1) * dy) / (length * length)
+            place = passed + min(max(share, 0.0), 1.0) * length
+        passed += length
+    return place / passed if passed > 0.0 else 0.0
+
+
+@compiled
+def _find_for_each(
+    index: LineIndex,
     px: Floats,
     py: Floats,
     cap_m: float,
     tie_m: float,
-    x: Floats,
-    y: Floats,
-    first: Longs,
-    piece_line: Longs,
-    west: float,
-    south: float,
-    cell_m: float,
-    wide: int,
-    high: int,
-    cell_first: Longs,
-    cell_piece: Longs,
     line: Longs,
     metres: Floats,
     fraction: Floats,
 ) -> None:
+    """Fill in the nearest line of each point, its distance, and the place on it."""
+    x, y, first = index.x, index.y, index.first
     for point in range(len(px)):
-        qx, qy = px[point], py[point]
-        if not (np.isfinite(qx) and np.isfinite(qy)):
-            line[point], metres[point], fraction[point] = -1, np.inf, 0.0
+        line[point], metres[point], fraction[point] = -1, np.inf, 0.0
+        if not (np.isfinite(px[point]) and np.isfinite(py[point])):
             continue
-        column = int(np.floor((qx - west) / cell_m))
-        row = int(np.floor((qy - south) / cell_m))
-        # How far from the point its own cell ends; outside all cells it counts from their edge.
-        ahead = min(
-            qx - (west + column * cell_m),
-            west + (column + 1) * cell_m - qx,
-            qy - (south + row * cell_m),
-            south + (row + 1) * cell_m - qy,
-        )
-        nearest, chosen = np.inf, -1
-        for again in range(2):  # first how near the nearest is, then the lowest of those as near
-            ring = 0
-            while True:
-                safe = ahead + ring * cell_m  # all that is nearer than this has been looked at
-                for r in range(row - ring, row + ring + 1):
-                    if r < 0 or r >= high:
-                        continue
-                    step = 1 if r == row - ring or r == row + ring or ring == 0 else 2 * ring
-                    for c in range(column - ring, column + ring + 1, step):
-                        if c < 0 or c >= wide:
-                            continue
-                        cell = r * wide + c
-                        for k in range(cell_first[cell], cell_first[cell + 1]):
-                            begin = cell_piece[k]
-                            away = _segment_distance(
-                                qx, qy, x[begin], y[begin], x[begin + 1], y[begin + 1]
-                            )
-                            if again == 0:
-                                nearest = min(nearest, away)
-                            elif away <= nearest + tie_m and (
-                                chosen < 0 or piece_line[begin] < chosen
-                            ):
-                                chosen = piece_line[begin]
-                if safe > min(nearest + tie_m, cap_m):
-                    break
-                ring += 1
-            if nearest > cap_m:
-                break
-        if chosen < 0:
-            line[point], metres[point], fraction[point] = -1, np.inf, 0.0
-            continue
-        least, passed, place = np.inf, 0.0, 0.0
-        for begin in range(first[chosen], first[chosen + 1] - 1):
-            x1, y1, x2, y2 = x[begin], y[begin], x[begin + 1], y[begin + 1]
-            dx, dy = x2 - x1, y2 - y1
-            length = np.sqrt(dx * dx + dy * dy)
-            away = _segment_distance(qx, qy, x1, y1, x2, y2)
-            if away < least:
-                least = away
-                share = 0.0
-                if length > 0.0:
-                    share = ((qx - x1) * dx + (qy - y1) * dy) / (length * length)
-                place = passed + min(max(share, 0.0), 1.0) * length
-            passed += length
-        line[point], metres[point] = chosen, nearest
-        fraction[point] = place / passed if passed > 0.0 else 0.0
+        chosen, nearest = _find_nearest(index, px[point], py[point], cap_m, tie_m)
+        if chosen >= 0:
+            line[point], metres[point] = chosen, nearest
+            fraction[point] = _find_fraction(
+                x, y, first[chosen], first[chosen + 1], px[point], py[point]
+            )
 
 
 def find_nearest_lines(
@@ -210,24 +215,5 @@ def find_nearest_lines(
     """Find for each point the nearest line."""
     line, metres = np.empty(len(x), np.int64), np.empty(len(x))
     fraction = np.empty(len(x))
-    _look(
-        x,
-        y,
-        cap_m,
-        tie_m,
-        index.x,
-        index.y,
-        index.first,
-        index.piece_line,
-        index.west,
-        index.south,
-        index.cell_m,
-        index.wide,
-        index.high,
-        index.cell_first,
-        index.cell_piece,
-        line,
-        metres,
-        fraction,
-    )
+    _find_for_each(index, x, y, cap_m, tie_m, line, metres, fraction)
     return line, metres, fraction

@@ -154,11 +154,11 @@ def split_junctions(roads: TurnInputs, rules: TurnRules, usable: BoolArray) -> T
     bounds = np.flatnonzero(np.diff(ends[at], prepend=-1, append=-1))
     for low, high in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         node = int(ends[at[low]])
-        for one in at[low:high].tolist():
-            for other in at[low:high].tolist():
-                if (node, one % count, other % count) not in forbidden:
-                    tail.append(int(arriving[one]))
-                    head.append(int(leaving[other]))
+        for first in at[low:high].tolist():
+            for second in at[low:high].tolist():
+                if (node, first % count, second % count) not in forbidden:
+                    tail.append(int(arriving[first]))
+                    head.append(int(leaving[second]))
     return Turns(
         nodes + 2 * len(at),
         leaving[:count],
@@ -181,19 +181,19 @@ def _find_forbidden(
         return set()
     edge_of = {int(number): index for index, number in enumerate(roads.edge_id.tolist())}
     node_of = dict(zip(roads.node_id.tolist(), range(len(roads.node_id)), strict=True))
-    found: set[tuple[int, int, int]] = set()
-    for first, via, second, only in zip(
+    forbidden: set[tuple[int, int, int]] = set()
+    for from_id, via_id, to_id, only in zip(
         rules.from_edge.tolist(), rules.via_node.tolist(), rules.to_edge.tolist(),
         rules.only.tolist(), strict=True,
     ):  # fmt: skip
-        node, one, other = node_of.get(via), edge_of.get(first), edge_of.get(second)
-        if node is None or one is None or other is None:
+        node, first, second = node_of.get(via_id), edge_of.get(from_id), edge_of.get(to_id)
+        if node is None or first is None or second is None:
             continue
-        if any(node not in (roads.source[edge], roads.target[edge]) for edge in (one, other)):
+        if any(node not in (roads.source[edge], roads.target[edge]) for edge in (first, second)):
             continue
         if not only:
-            found.add((node, one, other))
-        elif usable[other]:
-            here = np.flatnonzero((roads.source == node) | (roads.target == node))
-            found |= {(node, one, edge) for edge in here.tolist() if edge != other}
-    return found
+            forbidden.add((node, first, second))
+        elif usable[second]:
+            edges_there = np.flatnonzero((roads.source == node) | (roads.target == node))
+            forbidden |= {(node, first, edge) for edge in edges_there.tolist() if edge != second}
+    return forbidden

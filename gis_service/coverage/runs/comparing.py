@@ -4,6 +4,7 @@ Figures are compared as they were stored; households that only one of the runs k
 apart. Nothing here measures or writes.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +13,10 @@ import sqlalchemy as sa
 from gis_service.access import Actor
 from gis_service.coverage.measuring.fingerprints import find_changed_parts
 from gis_service.coverage.measuring.statistics import COUNTY_RANK, HOUSEHOLDS, POPULATIONS
-from gis_service.coverage.runs.households import count_changed_households
+from gis_service.coverage.runs import queries
+from gis_service.coverage.runs.households import CoverageChange, count_changed_households
 from gis_service.coverage.runs.reading import GridFigures, Run, find_run, read_named_figures
 from gis_service.errors import InputError, Place
-from gis_service.store import tables as t
 
 
 @dataclass(frozen=True)
@@ -122,49 +123,52 @@ def make_comparison(connection: sa.Connection, actor: Actor, a: int, b: int) -> 
             first=first.standard,
             second=second.standard,
         )
-    moved, only_in_one = count_changed_households(connection, actor, a, b)
-    by_grid = {one.grid_id: one for one in moved}
-    ranks = connection.execute(
-        sa.select(t.coverage_figure.c.rank)
-        .where(t.coverage_figure.c.run_id.in_([a, b]))
-        .distinct()
-        .order_by(t.coverage_figure.c.rank)
-    ).scalars()
-    lowest = max((COUNTY_RANK, *ranks))
-    sides = [
-        {one.grid_id: one for one in read_named_figures(connection, run, lowest)}
-        for run in (first, second)
-    ]
-    grids = []
-    for grid_id in sorted(set(sides[0]) | set(sides[1])):
-        was, now = sides[0].get(grid_id), sides[1].get(grid_id)
-        here = by_grid.get(grid_id)
-        named = now or was
-        if named is None or (_as_side(was) == _as_side(now) and here is None):
-            continue
-        grids.append(
-            ComparedGrid(
-                grid_id,
-                named.code,
-                named.name,
-                _as_side(was),
-                _as_side(now),
-                (now.covered if now else 0) - (was.covered if was else 0),
-                here.gained if here else 0,
-                here.lost if here else 0,
-            )
-        )
+    changes, only_in_one = count_changed_households(connection, actor, a, b)
+    lowest = max((COUNTY_RANK, *queries.read_ranks(connection, [a, b])))
+    grids = _compare_grids(
+        read_named_figures(connection, first, lowest),
+        read_named_figures(connection, second, lowest),
+        {change.grid_id: change for change in changes},
+    )
     return RunComparison(
         a=first,
         b=second,
         comparable=first.standard == second.standard,
         differs=_find_differences(first, second),
         county={of: _compare_county(first, second, of) for of in POPULATIONS},
-        grids=tuple(sorted(grids, key=lambda one: (-one.gained - one.lost, one.code))),
-        gained=sum(one.gained for one in moved),
-        lost=sum(one.lost for one in moved),
+        grids=tuple(sorted(grids, key=lambda grid: (-grid.gained - grid.lost, grid.code))),
+        gained=sum(change.gained for change in changes),
+        lost=sum(change.lost for change in changes),
         only_in_one=only_in_one,
     )
+
+
+def _compare_grids(
+    before: Sequence[GridFigures],
+    after: Sequence[GridFigures],
+    changes: Mapping[int | None, CoverageChange],
+) -> list[ComparedGrid]:
+    """Put the figures of each grid side by side, where anything differs."""
+    by_id = [{grid.grid_id: grid for grid in side} for side in (before, after)]
+    grids = []
+    for grid_id in sorted(set(by_id[0]) | set(by_id[1])):
+        was, now, change = by_id[0].get(grid_id), by_id[1].get(grid_id), changes.get(grid_id)
+        either = now or was
+        if either is None or (_as_side(was) == _as_side(now) and change is None):
+            continue
+        grids.append(
+            ComparedGrid(
+                grid_id,
+                either.code,
+                either.name,
+                _as_side(was),
+                _as_side(now),
+                (now.covered if now else 0) - (was.covered if was else 0),
+                change.gained if change else 0,
+                change.lost if change else 0,
+            )
+        )
+    return grids
 
 
 def _as_side(figures: GridFigures | None) -> Side | None:
@@ -180,27 +184,26 @@ def _as_side(figures: GridFigures | None) -> Side | None:
 
 
 def _find_differences(first: Run, second: Run) -> tuple[str, ...]:
-    one, other = (run.inputs.get("digests", {}) for run in (first, second))
-    parts = find_changed_parts(one, other)
+    digests = (run.inputs.get("digests", {}) for run in (first, second))
+    parts = find_changed_parts(*digests)
     return ("scenario", *parts) if first.scenario != second.scenario else parts
 
 
 def _compare_county(first: Run, second: Run, of: str) -> dict[str, Any]:
-    one, other = (
+    before, after = (
         run.summary if of == HOUSEHOLDS else run.summary.get("others", {}).get(of)
         for run in (first, second)
     )
-    told = {"a": _drop_facility_counts(one), "b": _drop_facility_counts(other)}
-    if one is None or other is None:
-        return {**told, "delta": None}
-    shares = (one["share"], other["share"])
-    known = None not in shares
+    sides = {"a": _drop_facility_counts(before), "b": _drop_facility_counts(after)}
+    if before is None or after is None:
+        return {**sides, "delta": None}
+    is_known = None not in (before["share"], after["share"])
     delta = Delta(
-        n=other["n"] - one["n"],
-        covered=other["covered"] - one["covered"],
-        share=shares[1] - shares[0] if known else None,
+        n=after["n"] - before["n"],
+        covered=after["covered"] - before["covered"],
+        share=after["share"] - before["share"] if is_known else None,
     )
-    return {**told, "delta": vars(delta)}
+    return {**sides, "delta": vars(delta)}
 
 
 _LEFT_OUT = ("facilities", "facilities_off_network", "others")

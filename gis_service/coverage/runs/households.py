@@ -9,20 +9,15 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from gis_service.access import Actor, visible
+from gis_service.access import Actor
 from gis_service.access.households import ROUGH_DECIMALS, home_of, knows_address
-from gis_service.access.visibility import grids_below
-from gis_service.coverage.county.reading import check_whole_county
-from gis_service.coverage.measuring.blind_spots import BlindSpot, Missed
-from gis_service.coverage.measuring.blind_spots import group_blind_spots as put_together
+from gis_service.coverage.county.queries import check_whole_county
+from gis_service.coverage.measuring.blind_spots import BlindSpot, Missed, group_blind_spots
 from gis_service.coverage.measuring.statistics import NO_GRID
+from gis_service.coverage.runs import queries
 from gis_service.coverage.runs.reading import find_whole_run
 from gis_service.coverage.travel.travel_time import COVERED, STATUS_NAMES
 from gis_service.errors import InputError, NotFoundError, Place
-from gis_service.grids.members import select_objects_in
-from gis_service.grids.reading import on_day
-from gis_service.store import tables as t
-from gis_service.store.bulk import read_arrays
 
 
 @dataclass(frozen=True)
@@ -97,49 +92,16 @@ def list_unreached(
         The reason is none of the three.
     """
     run = find_whole_run(connection, run_id)
-    result, home = t.coverage_household.c, t.household.c
-    wanted = [result.run_id == run_id, result.status != COVERED, visible(actor, t.household)]
-    if reason is not None:
-        wanted.append(result.status == _find_status_code(reason))
-    if grid_id is not None:
-        wanted.append(_within(grid_id))
-    joined = t.coverage_household.join(t.household, home.household_id == result.household_id)
-    total = connection.scalar(sa.select(sa.func.count()).select_from(joined).where(*wanted))
-    rows = connection.execute(
-        _households_of(actor, run_id)
-        .where(*wanted)
-        .order_by(result.minutes.desc().nulls_first(), result.household_id)
-        .limit(limit)
-        .offset(offset)
+    rows, total = queries.read_unreached(
+        connection,
+        actor,
+        run_id,
+        status=None if reason is None else _find_status_code(reason),
+        grid_id=grid_id,
+        limit=limit,
+        offset=offset,
     )
-    return [_as_unreached(actor, row, run.kinds) for row in rows], total or 0
-
-
-def _households_of(actor: Actor, run_id: int) -> sa.Select[Any]:
-    """Begin the question for those of a run's households that an actor may see."""
-    result, home, state = t.coverage_household.c, t.household.c, t.grid_state.c
-    return (
-        sa.select(
-            t.coverage_household,
-            home.street,
-            home.house_number,
-            home.group_number,
-            home.room,
-            home.base_grid_id,
-            state.name.label("grid_name"),
-            state.code.label("grid_code"),
-            sa.func.ST_X(home.point).label("lon"),
-            sa.func.ST_Y(home.point).label("lat"),
-        )
-        .select_from(
-            t.coverage_household.join(
-                t.household, home.household_id == result.household_id
-            ).outerjoin(
-                t.grid_state, (state.grid_id == home.base_grid_id) & on_day(state.valid, None)
-            )
-        )
-        .where(result.run_id == run_id, visible(actor, t.household))
-    )
+    return [_as_unreached(actor, row, run.kinds) for row in rows], total
 
 
 def _find_status_code(reason: str) -> int:
@@ -152,13 +114,6 @@ def _find_status_code(reason: str) -> int:
             known=", ".join(reasons),
         )
     return STATUS_NAMES.index(reason)
-
-
-def _within(grid_id: int) -> sa.ColumnElement[bool]:
-    """Keep a run's households in a grid and every grid below it; an array goes by the run's key."""
-    inside = select_objects_in("household", grids_below((grid_id,))).scalar_subquery()
-    ids = sa.func.array(inside, type_=sa.ARRAY(sa.BigInteger))
-    return t.coverage_household.c.household_id == sa.any_(ids)
 
 
 def _as_unreached(actor: Actor, row: sa.Row[Any], kinds: tuple[str, ...]) -> Unreached:
@@ -209,33 +164,12 @@ def find_blind_spots(connection: sa.Connection, actor: Actor, run_id: int) -> li
         There is no such run.
     """
     run = find_whole_run(connection, run_id)
-    result, home, state = t.coverage_household.c, t.household.c, t.grid_state.c
-    rows = read_arrays(
-        connection,
-        sa.select(
-            result.status,
-            result.minutes,
-            home.people,
-            sa.type_coerce(sa.func.ST_X(home.point), sa.Double).label("lon"),
-            sa.type_coerce(sa.func.ST_Y(home.point), sa.Double).label("lat"),
-            sa.func.coalesce(home.base_grid_id, NO_GRID).label("grid"),
-        )
-        .select_from(
-            t.coverage_household.join(t.household, home.household_id == result.household_id)
-        )
-        .where(
-            result.run_id == run.run_id,
-            result.status != COVERED,
-            visible(actor, t.household),
-        ),
-    )
-    grids = connection.execute(
-        sa.select(state.grid_id, state.name, state.parent_grid_id).where(on_day(state.valid, None))
-    ).all()
-    names = {row.grid_id: row.name for row in grids}
-    parent = {row.grid_id: row.parent_grid_id for row in grids}
+    rows = queries.read_missed(connection, actor, run.run_id)
+    grids = queries.read_grids_in_force(connection)
+    names = {grid.grid_id: grid.name for grid in grids}
+    parent = {grid.grid_id: grid.parent_grid_id for grid in grids}
     ids, which = np.unique(rows["grid"], return_inverse=True)
-    above = np.array([parent.get(int(one)) or NO_GRID for one in ids], dtype=np.int64)
+    above = np.array([parent.get(int(grid_id)) or NO_GRID for grid_id in ids], dtype=np.int64)
     missed = Missed(
         lon=rows["lon"],
         lat=rows["lat"],
@@ -246,9 +180,9 @@ def find_blind_spots(connection: sa.Connection, actor: Actor, run_id: int) -> li
         village=above[which] if len(ids) else rows["grid"],
     )
     if knows_address(actor):
-        return put_together(missed, names)
+        return group_blind_spots(missed, names)
     rough = missed.lon.round(ROUGH_DECIMALS), missed.lat.round(ROUGH_DECIMALS)
-    return put_together(missed, names, drawn=rough)
+    return group_blind_spots(missed, names, drawn=rough)
 
 
 @dataclass(frozen=True)
@@ -302,39 +236,6 @@ def list_serving_stations(
         There is no such run.
     """
     run = find_whole_run(connection, run_id)
-    result, home, facility = t.coverage_household.c, t.household.c, t.facility.c
-    each = sa.func.unnest(result.kind_facility, result.kind_minutes)
-    served = each.table_valued(
-        sa.column("facility_id", sa.BigInteger),
-        sa.column("minutes", sa.Float),
-        with_ordinality="place",
-        name="served",
-    ).render_derived()
-    households = sa.func.count().label("households")
-    rows = connection.execute(
-        sa.select(
-            served.c.place,
-            facility.facility_id,
-            facility.name,
-            households,
-            sa.func.percentile_cont(0.5).within_group(served.c.minutes).label("median"),
-            sa.func.max(served.c.minutes).label("worst"),
-            sa.func.ST_X(facility.point).label("lon"),
-            sa.func.ST_Y(facility.point).label("lat"),
-        )
-        .select_from(
-            t.coverage_household.join(t.household, home.household_id == result.household_id)
-            .join(served, sa.true())
-            .join(t.facility, facility.facility_id == served.c.facility_id)
-        )
-        .where(
-            result.run_id == run_id,
-            _within(grid_id),
-            visible(actor, t.household),
-        )
-        .group_by(served.c.place, facility.facility_id)
-        .order_by(served.c.place, households.desc(), facility.facility_id)
-    )
     return [
         ServingStation(
             run.kinds[row.place - 1],
@@ -346,7 +247,7 @@ def list_serving_stations(
             row.lon,
             row.lat,
         )
-        for row in rows
+        for row in queries.read_serving_stations(connection, actor, run_id, grid_id)
     ]
 
 
@@ -376,9 +277,7 @@ def read_household(
         There is no such run, or no such household that the actor may see in it.
     """
     run = find_whole_run(connection, run_id)
-    row = connection.execute(
-        _households_of(actor, run_id).where(t.household.c.household_id == household_id)
-    ).first()
+    row = queries.read_household(connection, actor, run_id, household_id)
     if row is None:
         raise NotFoundError("coverage.no_household", household=household_id, run=run_id)
     return _as_unreached(actor, row, run.kinds)
@@ -426,28 +325,5 @@ def count_changed_households(
     check_whole_county(actor)
     for run_id in (first_run, second_run):
         find_whole_run(connection, run_id)
-    home = t.household.c
-    a, b = t.coverage_household.alias("a"), t.coverage_household.alias("b")
-    first = sa.select(a.c.household_id, a.c.status).where(a.c.run_id == first_run).subquery()
-    second = sa.select(b.c.household_id, b.c.status).where(b.c.run_id == second_run).subquery()
-    both = first.join(second, first.c.household_id == second.c.household_id)
-    was, now = first.c.status == COVERED, second.c.status == COVERED
-    rows = connection.execute(
-        sa.select(
-            home.base_grid_id,
-            sa.func.count().filter(now).label("gained"),
-            sa.func.count().filter(was).label("lost"),
-        )
-        .select_from(
-            both.join(t.household, home.household_id == first.c.household_id, isouter=True)
-        )
-        .where(was != now, visible(actor, t.household))
-        .group_by(home.base_grid_id)
-        .order_by(home.base_grid_id)
-    )
-    moved = [CoverageChange(row.base_grid_id, row.gained, row.lost) for row in rows]
-    counted = [
-        connection.scalar(sa.select(sa.func.count()).select_from(one)) or 0
-        for one in (first, second, both)
-    ]
-    return moved, counted[0] + counted[1] - 2 * counted[2]
+    rows, only_in_one = queries.read_changed_households(connection, actor, first_run, second_run)
+    return [CoverageChange(row.base_grid_id, row.gained, row.lost) for row in rows], only_in_one

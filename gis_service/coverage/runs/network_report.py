@@ -207,8 +207,8 @@ def _find_cut_off(profiled: ProfileNetwork, usable: BoolArray) -> list[CutOff]:
     order = np.lexsort((names, -metres))
     begins = network.source[usable][first]
     return [
-        CutOff(int(edges[one]), float(metres[one]), _node_spot(profiled, int(begins[one])))
-        for one in order[1:]
+        CutOff(int(edges[at]), float(metres[at]), _node_spot(profiled, int(begins[at])))
+        for at in order[1:]
     ]
 
 
@@ -258,24 +258,24 @@ def _find_gaps(
         np.einsum("ij,ij->i", -way, pointing[pairs[:, 1]]) >= _FACING
     )
     chosen = np.flatnonzero(facing & (metres > 0))
-    found = []
-    for one in chosen[np.lexsort((pairs[chosen, 1], pairs[chosen, 0], metres[chosen]))]:
-        a, b = (int(ends[end]) for end in pairs[one])
-        if _is_near_by_road(profiled, usable, a, b, float(metres[one]) * _DETOUR):
+    gaps = []
+    for pair in chosen[np.lexsort((pairs[chosen, 1], pairs[chosen, 0], metres[chosen]))]:
+        a, b = (int(ends[end]) for end in pairs[pair])
+        if _is_near_by_road(profiled, usable, a, b, float(metres[pair]) * _DETOUR):
             continue
         line = shapely.LineString(
             [(network.lon[a], network.lat[a]), (network.lon[b], network.lat[b])]
         )
-        found.append(
+        gaps.append(
             Gap(
                 _node_spot(profiled, a),
                 _node_spot(profiled, b),
-                round(float(metres[one]), 1),
+                round(float(metres[pair]), 1),
                 water is not None and bool(shapely.intersects(line, water)),
                 bool(profiled.piece[a] == profiled.piece[b]),
             )
         )
-    return sorted(found, key=lambda gap: (not gap.over_water, gap.connected, gap.gap_m))
+    return sorted(gaps, key=lambda gap: (not gap.over_water, gap.connected, gap.gap_m))
 
 
 def _find_directions(
@@ -302,20 +302,18 @@ def _find_directions(
 
 
 def _is_near_by_road(
-    profiled: ProfileNetwork, usable: BoolArray, one: int, other: int, limit_m: float
+    profiled: ProfileNetwork, usable: BoolArray, start: int, goal: int, limit_m: float
 ) -> bool:
-    if profiled.piece[one] != profiled.piece[other]:
+    if profiled.piece[start] != profiled.piece[goal]:
         return False
-    indptr, head, metres = _list_arcs_in_metres(profiled, usable)
-    _, node, _ = search_kernels.search_each(
-        indptr, head, metres, np.array([0, 1]), np.array([one]), np.zeros(1), limit_m, BUCKET
+    arcs = _list_arcs_in_metres(profiled, usable)
+    _, reached, _ = search_kernels.search_each(
+        arcs, np.array([0, 1]), np.array([start]), np.zeros(1), limit_m, BUCKET
     )
-    return bool((node == other).any())
+    return bool((reached == goal).any())
 
 
-def _list_arcs_in_metres(
-    profiled: ProfileNetwork, usable: BoolArray
-) -> tuple[search_kernels.Ints, search_kernels.Ints, FloatArray]:
+def _list_arcs_in_metres(profiled: ProfileNetwork, usable: BoolArray) -> search_kernels.Arcs:
     """Both ways along every usable edge, in metres."""
     network = profiled.network
     source, target = network.source[usable], network.target[usable]
@@ -324,7 +322,7 @@ def _list_arcs_in_metres(
     indptr = np.concatenate(([0], np.cumsum(np.bincount(tail, minlength=network.node_count))))
     head = np.concatenate((target, source))[order]
     metres = np.tile(network.length_m[usable], 2)[order]
-    return indptr.astype(np.int32), head.astype(np.int32), metres
+    return search_kernels.Arcs(indptr.astype(np.int32), head.astype(np.int32), metres)
 
 
 def _find_far_houses(
@@ -336,8 +334,8 @@ def _find_far_houses(
     order = far[np.argsort(-snapped.off_road_m[far], kind="stable")]
     return [
         (
-            Spot(round(float(lonlat[one, 0]), 7), round(float(lonlat[one, 1]), 7)),
-            round(float(snapped.off_road_m[one]), 1) if snapped.edge[one] >= 0 else None,
+            Spot(round(float(lonlat[house, 0]), 7), round(float(lonlat[house, 1]), 7)),
+            round(float(snapped.off_road_m[house]), 1) if snapped.edge[house] >= 0 else None,
         )
-        for one in order
+        for house in order
     ]

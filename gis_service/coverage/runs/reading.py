@@ -6,20 +6,16 @@ Nothing here measures or writes, and no household is read.
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from functools import cache
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import distinct_on
 
 from gis_service.coverage.measuring.measurement import NO_FACILITY
 from gis_service.coverage.measuring.statistics import HOUSEHOLDS, POPULATIONS, RULE
 from gis_service.coverage.measuring.summary import Figures, as_figures
+from gis_service.coverage.runs import queries
 from gis_service.coverage.standards.book import standard_book
-from gis_service.coverage.travel.travel_time import STATUS_NAMES
 from gis_service.errors import ConflictError, InputError, NotFoundError, Place
-from gis_service.grids.reading import on_day
-from gis_service.store import tables as t
 
 _Value = TypeVar("_Value")
 
@@ -70,13 +66,7 @@ def find_latest_run(
     Run or None
         None where it was never measured.
     """
-    run = t.coverage_run.c
-    row = connection.execute(
-        sa.select(t.coverage_run)
-        .where(run.standard == standard, run.scenario == scenario)
-        .order_by(run.run_id.desc())
-        .limit(1)
-    ).first()
+    row = queries.read_latest_run(connection, standard, scenario)
     return None if row is None else _as_run(row)
 
 
@@ -101,9 +91,7 @@ def find_run(connection: sa.Connection, run_id: int) -> Run:
     NotFoundError
         There is no such run.
     """
-    row = connection.execute(
-        sa.select(t.coverage_run).where(t.coverage_run.c.run_id == run_id)
-    ).first()
+    row = queries.read_run(connection, run_id)
     if row is None:
         raise NotFoundError("coverage.no_run", run=run_id)
     return _as_run(row)
@@ -112,13 +100,7 @@ def find_run(connection: sa.Connection, run_id: int) -> Run:
 def find_whole_run(connection: sa.Connection, run_id: int) -> Run:
     """Read one run whose households are kept, each with its minutes."""
     run = find_run(connection, run_id)
-    figure, result = t.coverage_figure.c, t.coverage_household.c
-    counted = sa.exists().where(
-        figure.run_id == run_id, figure.rank == 0, figure.of == "households", figure.n > 0
-    )
-    # the lowest id by the run's key; "is there any" may go through the rows of other runs first
-    lowest = sa.select(sa.func.min(result.household_id)).where(result.run_id == run_id)
-    if connection.scalar(sa.select(sa.and_(counted, lowest.scalar_subquery().is_(None)))):
+    if queries.has_lost_households(connection, run_id):
         raise ConflictError("coverage.households_not_kept", run=run_id)
     return run
 
@@ -143,17 +125,8 @@ def list_runs(
     runs, total
         The page, and how many there are in all.
     """
-    run = t.coverage_run.c
-    wanted = sa.true() if standard is None else run.standard == standard
-    total = connection.scalar(sa.select(sa.func.count()).select_from(t.coverage_run).where(wanted))
-    rows = connection.execute(
-        sa.select(t.coverage_run)
-        .where(wanted)
-        .order_by(run.run_id.desc())
-        .limit(limit)
-        .offset(offset)
-    )
-    return [_as_run(row) for row in rows], total or 0
+    rows, total = queries.read_runs(connection, standard, limit, offset)
+    return [_as_run(row) for row in rows], total
 
 
 def _as_run(row: sa.Row[Any]) -> Run:
@@ -188,22 +161,10 @@ def read_county_figures(connection: sa.Connection) -> dict[str, dict[str, Any]]:
         By standard, from its newest normal run: the fields of :class:`Figures`, the same under
         ``kinds`` for each kind, ``run_id``, and how many facilities there are by kind.
     """
-    latest = _read_latest_runs(connection)
-    return {code: {**run.summary, "run_id": run.run_id} for code, run in latest.items()}
-
-
-def _read_latest_runs(connection: sa.Connection) -> dict[str, Run]:
-    run = t.coverage_run.c
-    rows = connection.execute(
-        sa.select(t.coverage_run).where(run.run_id.in_(_newest_runs())).order_by(run.standard)
-    )
-    return _order_by_book({row.standard: _as_run(row) for row in rows})
-
-
-def _newest_runs() -> sa.Select[tuple[int]]:
-    run = t.coverage_run.c
-    newest = sa.select(sa.func.max(run.run_id)).where(run.scenario == "normal")
-    return newest.group_by(run.standard)
+    runs = {row.standard: _as_run(row) for row in queries.read_latest_runs(connection)}
+    return {
+        code: {**run.summary, "run_id": run.run_id} for code, run in _order_by_book(runs).items()
+    }
 
 
 def _order_by_book(by_standard: Mapping[str, _Value]) -> dict[str, _Value]:
@@ -258,24 +219,14 @@ def read_figures_by_grid(
         )
     if kind not in (RULE, *run.kinds):
         raise NotFoundError("coverage.unknown_kind", kind=kind, known=", ".join(run.kinds))
-    figure = t.coverage_figure.c
-    wanted = [figure.run_id == run_id, figure.rank == rank]
-    if only is not None:
-        wanted.append(figure.grid_id == only)
-    every_grid = sa.select(figure.grid_id).where(
-        *wanted, figure.kind == RULE, figure.of == HOUSEHOLDS
-    )
     status = _find_status(run, kind)
-    rows = connection.execute(
-        sa.select(t.coverage_figure).where(*wanted, figure.kind == kind, figure.of == of)
-    ).mappings()
-    counted = {row["grid_id"]: as_figures(row, status) for row in rows}
-    nothing = as_figures(dict.fromkeys(_COUNTS, 0), status, of)
-    grids = connection.scalars(every_grid.order_by(figure.grid_id))
+    counted = {
+        row["grid_id"]: as_figures(row, status)
+        for row in queries.read_figures(connection, run_id, rank, kind, of, only)
+    }
+    nothing = as_figures(dict.fromkeys(queries.COUNTS, 0), status, of)
+    grids = queries.read_grids_of_run(connection, run_id, rank, only)
     return {grid_id: counted.get(grid_id, nothing) for grid_id in grids}
-
-
-_COUNTS: Final = ("n", *STATUS_NAMES)
 
 
 @dataclass(frozen=True)
@@ -327,26 +278,17 @@ def read_named_figures(
     InputError
         Nothing of that name is counted.
     """
-    found = read_figures_by_grid(connection, run.run_id, rank, kind, of, only=only)
-    state = t.grid_state.c
-    names = connection.execute(
-        sa.select(state.grid_id, state.code, state.name, state.parent_grid_id)
-        .ext(distinct_on(state.grid_id))
-        .where(state.grid_id.in_(list(found)))
-        .order_by(
-            state.grid_id, on_day(state.valid, None).desc(), sa.func.upper(state.valid).desc()
-        )
-    )
-    named = {row.grid_id: row for row in names}
+    by_grid = read_figures_by_grid(connection, run.run_id, rank, kind, of, only=only)
+    names = queries.read_grid_names(connection, list(by_grid))
     rows = [
         GridFigures(
             **vars(figures),
             grid_id=grid_id,
-            code=named[grid_id].code if grid_id in named else "",
-            name=named[grid_id].name if grid_id in named else "",
-            parent_grid_id=named[grid_id].parent_grid_id if grid_id in named else None,
+            code=names[grid_id].code if grid_id in names else "",
+            name=names[grid_id].name if grid_id in names else "",
+            parent_grid_id=names[grid_id].parent_grid_id if grid_id in names else None,
         )
-        for grid_id, figures in found.items()
+        for grid_id, figures in by_grid.items()
     ]
     return sorted(rows, key=lambda row: (row.code, row.grid_id))
 
@@ -372,50 +314,20 @@ def read_grid_figures(
         By standard in the shape of :func:`read_county_figures`; a standard whose run does not know
         the grid (it was published later) is left out.
     """
-    rows = connection.execute(_grid_query(), {"rank": rank, "grid_id": grid_id}).mappings()
-    found: dict[str, dict[str, Any]] = {}
-    for row in rows:
+    by_standard: dict[str, dict[str, Any]] = {}
+    for row in queries.read_figures_of_grid(connection, rank, grid_id):
         known = {"run_id": row["run_id"], "of_run": row["kinds"], "by_kind": {}}
-        by_kind = found.setdefault(row["standard"], known)["by_kind"]
+        by_kind = by_standard.setdefault(row["standard"], known)["by_kind"]
         by_kind[row["kind"]] = asdict(as_figures(row, row["status"] or NO_FACILITY))
     return {
         code: {
-            **one["by_kind"][RULE],
-            "kinds": {kind: one["by_kind"][kind] for kind in one["of_run"]},
-            "run_id": one["run_id"],
+            **figures["by_kind"][RULE],
+            "kinds": {kind: figures["by_kind"][kind] for kind in figures["of_run"]},
+            "run_id": figures["run_id"],
         }
-        for code, one in _order_by_book(found).items()
-        if RULE in one["by_kind"]
+        for code, figures in _order_by_book(by_standard).items()
+        if RULE in figures["by_kind"]
     }
-
-
-@cache
-def _grid_query() -> sa.Select[Any]:
-    run, figure = t.coverage_run.c, t.coverage_figure.c
-    of_kind = run.summary["kinds"][figure.kind]["status"].astext
-    status = sa.case((figure.kind == RULE, run.summary["status"].astext), else_=of_kind)
-    return (
-        sa.select(
-            run.standard,
-            run.run_id,
-            run.kinds,
-            status.label("status"),
-            *(figure[name] for name in _FIGURES),
-        )
-        .join(t.coverage_figure, figure.run_id == run.run_id)
-        .where(
-            run.run_id.in_(_newest_runs()),
-            figure.rank == sa.bindparam("rank"),
-            figure.grid_id == sa.bindparam("grid_id"),
-            figure.of == HOUSEHOLDS,
-        )
-        .order_by(run.standard)
-    )
-
-
-_FIGURES: Final = (
-    "kind", "of", *_COUNTS, "median_minutes", "p90_minutes", "worst_minutes",
-)  # fmt: skip
 
 
 def _find_status(run: Run, kind: str) -> str:
@@ -444,16 +356,7 @@ def find_grid_rank(connection: sa.Connection, run_id: int, grid_id: int) -> int:
     NotFoundError
         The run does not know the grid.
     """
-    figure = t.coverage_figure.c
-    rank = connection.scalar(
-        sa.select(sa.func.max(figure.rank)).where(
-            figure.run_id == run_id,
-            figure.rank.in_(sa.select(t.grid.c.rank).where(t.grid.c.grid_id == grid_id)),
-            figure.grid_id == grid_id,
-            figure.kind == RULE,
-            figure.of == HOUSEHOLDS,
-        )
-    )
+    rank = queries.read_rank(connection, run_id, grid_id)
     if rank is None:
         raise NotFoundError("coverage.no_grid_in_run", grid=grid_id, run=run_id)
     return int(rank)

@@ -11,7 +11,7 @@ from gis_service import __version__
 from gis_service.access import SYSTEM, Actor, record
 from gis_service.coverage.areas.service import AreaService, find_area_folder
 from gis_service.coverage.county import parts as kept
-from gis_service.coverage.county.reading import (
+from gis_service.coverage.county.queries import (
     check_whole_county,
     read_stations,
 )
@@ -138,10 +138,10 @@ def measure(
         county = kept.get_county(snapshot, connection)
         places = county.places
         progress(0.2, "coverage.step_snapping")
-        ground = prepare_setup(network, book, standard, circumstances, places.lon, places.lat)
-        check_same_region(ground, places.lon, places.lat)
+        setup = prepare_setup(network, book, standard, circumstances, places.lon, places.lat)
+        check_same_region(setup, places.lon, places.lat)
         measured = measure_standard(
-            ground,
+            setup,
             book,
             standard,
             county.facilities,
@@ -153,7 +153,7 @@ def measure(
         )
         stations = read_stations(connection, standard.kinds)
         households = places.weights[HOUSEHOLDS]
-        notes = find_notes(ground, measured, county.facilities, stations, households, book.place)
+        notes = find_notes(setup, measured, county.facilities, stations, households, book.place)
         summary = {**summarise(table, measured), "notes": notes}
         inside = count_inside(table)
         if inside is not None:

@@ -83,10 +83,10 @@ def _digest_county(
     snapshot: Snapshot, connection: sa.Connection, kinds: tuple[str, ...]
 ) -> dict[str, str]:
     try:
-        found = county.get_county(snapshot, connection)
+        whole = county.get_county(snapshot, connection)
     except ConflictError:  # no boundaries in force any more: then they have changed
         return {"boundaries": ""}
-    return {**found.inputs, "facilities": fingerprints.digest_facilities(found.facilities, kinds)}
+    return {**whole.inputs, "facilities": fingerprints.digest_facilities(whole.facilities, kinds)}
 
 
 def _digest_settings(run: MeasuredResult, book: StandardBook) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from gis_service.coverage.county.reading import County
+from gis_service.coverage.county.queries import County
 from gis_service.coverage.measuring.measurement import Measured
 from gis_service.coverage.measuring.statistics import HOUSEHOLDS
 from gis_service.coverage.network.graph import FloatArray

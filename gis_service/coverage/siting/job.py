@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from gis_service.access import Actor
 from gis_service.coverage.areas.service import AreaService
-from gis_service.coverage.county.reading import check_whole_county
+from gis_service.coverage.county.queries import check_whole_county
 from gis_service.coverage.measuring import fingerprints
 from gis_service.coverage.siting.sites import SiteRequest, choose_kind, choose_sites
 from gis_service.coverage.siting.what_if_answers import measure_county
@@ -40,7 +40,7 @@ class AnsweredSites:
     inputs: Mapping[str, Any]
 
     @classmethod
-    def of(cls, state: JobState) -> "AnsweredSites":
+    def from_job(cls, state: JobState) -> "AnsweredSites":
         """
         Read it from a job that is done.
 
@@ -54,8 +54,8 @@ class AnsweredSites:
         AnsweredSites
             For :func:`gis_service.coverage.runs.staleness.find_stale_parts`.
         """
-        told = state.result or {}
-        return cls(told["standard"], told["scenario"], tuple(told["kinds"]), told["inputs"])
+        result = state.result or {}
+        return cls(result["standard"], result["scenario"], tuple(result["kinds"]), result["inputs"])
 
 
 def read_request(arguments: Mapping[str, Any]) -> tuple[str, str, SiteRequest]:
@@ -65,11 +65,11 @@ def read_request(arguments: Mapping[str, Any]) -> tuple[str, str, SiteRequest]:
     Parameters
     ----------
     arguments
-        ``standard``, and of ``scenario`` and the attributes of a wish what is not usual.
+        ``standard``, and of ``scenario`` and the attributes of a request what is not usual.
 
     Returns
     -------
-    standard, scenario, wish
+    standard, scenario, request
         The wish's kind is one of the standard's.
 
     Raises
@@ -84,9 +84,9 @@ def read_request(arguments: Mapping[str, Any]) -> tuple[str, str, SiteRequest]:
     book.scenario(scenario)
     given = {name: arguments[name] for name in asdict(SiteRequest()) if name in arguments}
     given["places"] = tuple((float(lon), float(lat)) for lon, lat in given.get("places", ()))
-    wish = SiteRequest(**given)
-    choose_kind(book.standard(standard), wish)
-    return standard, scenario, wish
+    request = SiteRequest(**given)
+    choose_kind(book.standard(standard), request)
+    return standard, scenario, request
 
 
 @work(KIND)
@@ -114,27 +114,27 @@ def sites_as_job(
         it stands on: ``fingerprint``, ``inputs``, ``standard``, ``scenario``, ``wish``.
     """
     check_whole_county(actor)
-    standard, scenario, wish = read_request(arguments)
+    standard, scenario, request = read_request(arguments)
     progress(0.0, "coverage.step_reading")
     snapshot = Snapshot()
     with store.transaction(actor) as connection:
         measured = measure_county(snapshot, connection, actor, standard, scenario)
         prepared, inputs = measured.prepared, measured.inputs
-        asked = fingerprints.digest_settings(asdict(wish))
+        question = fingerprints.digest_settings(asdict(request))
         fingerprint = fingerprints.digest_settings(
-            {"county": fingerprints.combine_digests(inputs["digests"]), "wish": asked}
+            {"county": fingerprints.combine_digests(inputs["digests"]), "wish": question}
         )
-        before = find_result(connection, KIND, fingerprint)
-    if before is not None:
-        return dict(before)
+        answered = find_result(connection, KIND, fingerprint)
+    if answered is not None:
+        return dict(answered)
     progress(_READ, "coverage.step_candidates")
-    found = choose_sites(
-        prepared, wish, lambda share, step: progress(_READ + (1 - _READ) * share, step)
+    sites = choose_sites(
+        prepared, request, lambda share, step: progress(_READ + (1 - _READ) * share, step)
     )
-    places = [(one.lon, one.lat) for one in found.sites]
+    places = [(one.lon, one.lat) for one in sites.sites]
     with store.transaction(actor) as connection:
         names = AreaService(snapshot).read_names_at(connection, places)
-    answer = asdict(found)
+    answer = asdict(sites)
     answer["sites"] = [
         {**site, "name": name} for site, name in zip(answer["sites"], names, strict=True)
     ]
@@ -143,7 +143,7 @@ def sites_as_job(
         "standard": standard,
         "scenario": scenario,
         "kinds": list(prepared.standard.kinds),
-        "wish": asdict(wish),
+        "wish": asdict(request),
         "fingerprint": fingerprint,
         "inputs": inputs,
     }

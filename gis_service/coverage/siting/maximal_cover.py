@@ -284,16 +284,16 @@ def p_centre(
         if lowest < len(steps):  # the time was too short to find or to exclude them
             raise InputError("coverage.sites_no_answer", seconds=round(time_limit_s))
         raise InputError("coverage.sites_too_few", n=number)
-    found = tried[best]
-    objective = float(matrix[:, found.sites].min(axis=1).max())
+    fewest = tried[best]
+    objective = float(matrix[:, fewest.sites].min(axis=1).max())
     bound = float(steps[lowest])
     return Siting(
-        sites=found.sites,
-        new_sites=found.new_sites,
+        sites=fewest.sites,
+        new_sites=fewest.new_sites,
         objective=objective,
         bound=bound,
         gap=(objective - bound) / objective if objective else 0.0,
-        covered_weight=found.covered_weight,
+        covered_weight=fewest.covered_weight,
         weight=float(len(problem.times)),
         left_out=problem.left_out,
         is_optimal=lowest == best,

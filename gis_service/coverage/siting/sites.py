@@ -92,7 +92,7 @@ class Sites:
 
 def choose_sites(
     prepared: Prepared,
-    wish: SiteRequest,
+    request: SiteRequest,
     progress: Callable[[float, str], None] = lambda _share, _step: None,
 ) -> Sites:
     """
@@ -102,7 +102,7 @@ def choose_sites(
     ----------
     prepared
         The county as it is.
-    wish
+    request
         What is asked.
     progress
         Told the share done, 0 to 1, and the message key of the step.
@@ -119,19 +119,19 @@ def choose_sites(
         them can do what is asked.
     """
     began = time.perf_counter()
-    kind = choose_kind(prepared.standard, wish)
+    kind = choose_kind(prepared.standard, request)
     column = prepared.standard.kinds.index(kind)
-    lon, lat, facility_id = _find_candidates(prepared, wish, kind)
-    stations = prepared.ground.snapper.snap(lon, lat, prepared.book.place.snap_cap_m.value)
+    lon, lat, facility_id = _find_candidates(prepared, request, kind)
+    stations = prepared.setup.snapper.snap(lon, lat, prepared.book.place.snap_cap_m.value)
     on_road = stations.edge >= 0
     lon, lat, facility_id = lon[on_road], lat[on_road], facility_id[on_road]
     if len(lon) == 0:
         raise InputError("coverage.sites_no_candidates", place=Place(field="candidates"))
     weights = prepared.places.weights[HOUSEHOLDS].astype(float)
-    demand = np.flatnonzero((weights > 0) & (prepared.ground.places.edge >= 0))
+    demand = np.flatnonzero((weights > 0) & (prepared.setup.places.edge >= 0))
     now = prepared.measured.kind_minutes[demand, column]
     limit = prepared.standard.limit_minutes.value
-    is_cover = wish.problem in {"max_cover", "set_cover"}
+    is_cover = request.problem in {"max_cover", "set_cover"}
     if is_cover:
         demand, kept = demand[now > limit], weights[demand[now <= limit]].sum()
         now = prepared.measured.kind_minutes[demand, column]
@@ -140,11 +140,11 @@ def choose_sites(
     )
     progress(_TIMES_END, "coverage.step_solving")
     if is_cover:
-        found = _solve_cover(wish, times, weights, demand, kept, prepared, limit)
+        solved = _solve_cover(request, times, weights, demand, kept, prepared, limit)
     else:
-        found = _solve_by_grid(wish, times, weights, demand, now, prepared)
+        solved = _solve_by_grid(request, times, weights, demand, now, prepared)
     progress(_SOLVED, "coverage.step_measuring")
-    chosen = [one - 1 for one in found.new_sites]
+    chosen = [site - 1 for site in solved.new_sites]
     sites, after = _measure_one_by_one(
         prepared,
         kind,
@@ -154,22 +154,22 @@ def choose_sites(
         facility_id,
     )
     return Sites(
-        problem=wish.problem,
+        problem=request.problem,
         kind=kind,
         sites=sites,
         before=prepared.summary,
         after=after,
-        objective=found.objective,
-        bound=found.bound,
-        gap=found.gap,
-        optimum_proved=found.is_optimal and found.gap == 0.0,
+        objective=solved.objective,
+        bound=solved.bound,
+        gap=solved.gap,
+        optimum_proved=solved.is_optimal and solved.gap == 0.0,
         candidates=len(lon),
         aggregated=not is_cover,
         seconds=round(time.perf_counter() - began, 2),
     )
 
 
-def choose_kind(standard: Standard, wish: SiteRequest) -> str:
+def choose_kind(standard: Standard, request: SiteRequest) -> str:
     """
     Tell what the new stations are.
 
@@ -177,47 +177,47 @@ def choose_kind(standard: Standard, wish: SiteRequest) -> str:
     ----------
     standard
         By which they are judged.
-    wish
+    request
         What is asked.
 
     Returns
     -------
     str
-        The kind wished, or the standard's first.
+        The kind asked for, or the standard's first.
 
     Raises
     ------
     InputError
         The standard has no such kind.
     """
-    if wish.kind is None:
+    if request.kind is None:
         return standard.kinds[0]
-    if wish.kind not in standard.kinds:
+    if request.kind not in standard.kinds:
         raise InputError(
             "coverage.kind_not_in_standard",
             place=Place(field="kind"),
-            kind=wish.kind,
+            kind=request.kind,
             known=", ".join(standard.kinds),
         )
-    return wish.kind
+    return request.kind
 
 
 def _find_candidates(
-    prepared: Prepared, wish: SiteRequest, kind: str
+    prepared: Prepared, request: SiteRequest, kind: str
 ) -> tuple[FloatArray, FloatArray, IntArray]:
     """Give lon, lat and facility (-1 where it is none) of what may become a station."""
-    most = MOST_CANDIDATES[wish.problem]
-    if wish.candidates == "places":
-        given = np.array(wish.places, dtype=float).reshape(-1, 2)
-        return given[:, 0], given[:, 1], np.full(len(given), -1, np.int64)
-    if wish.candidates == "facilities":
+    most = MOST_CANDIDATES[request.problem]
+    if request.candidates == "places":
+        drawn = np.array(request.places, dtype=float).reshape(-1, 2)
+        return drawn[:, 0], drawn[:, 1], np.full(len(drawn), -1, np.int64)
+    if request.candidates == "facilities":
         facilities = prepared.facilities
-        other = np.flatnonzero(facilities.kind != kind)
-        other = other[_thin_out(facilities.lon[other], facilities.lat[other], most)]
-        return facilities.lon[other], facilities.lat[other], facilities.facility_id[other]
-    network, profiled = prepared.network, prepared.ground.profiled
+        others = np.flatnonzero(facilities.kind != kind)
+        others = others[_thin_out(facilities.lon[others], facilities.lat[others], most)]
+        return facilities.lon[others], facilities.lat[others], facilities.facility_id[others]
+    network, profiled = prepared.network, prepared.setup.profiled
     slow = np.isin(network.road_class, ("track", "service", "footway", "path", "steps"))
-    at = np.flatnonzero(profiled.door & ~slow)
+    at = np.flatnonzero(profiled.snappable & ~slow)
     nodes = np.unique(np.concatenate((network.source[at], network.target[at])))
     nodes = nodes[_thin_out(network.lon[nodes], network.lat[nodes], most)]
     return network.lon[nodes], network.lat[nodes], np.full(len(nodes), -1, np.int64)
@@ -251,18 +251,18 @@ def _measure_times(
     progress: Callable[[float, str], None],
 ) -> FloatArray:
     """Give minutes from (or to) each candidate, demand x candidates; as a household's are."""
-    ground, standard = prepared.ground, prepared.standard
-    places = ground.places.take(demand)
+    setup, standard = prepared.setup, prepared.standard
+    places = setup.places.take(demand)
     by_edge = np.argsort(places.edge, kind="stable")  # neighbours lie together in memory
     rows = measure_rows(
-        ground.profiled,
+        setup.profiled,
         places.take(by_edge),
         stations,
         standard.direction,
         limit,
         turnout_minutes=standard.turnout_minutes.value + standard.fixed_minutes,
         off_road_minutes_per_m=prepared.book.place.off_road_minutes_per_m,
-        graph=ground.graph,
+        graph=setup.graph,
     )
     times = np.empty((len(demand), len(stations)))
     for number, row in enumerate(rows):
@@ -272,7 +272,7 @@ def _measure_times(
 
 
 def _solve_cover(
-    wish: SiteRequest,
+    request: SiteRequest,
     times: FloatArray,
     weights: FloatArray,
     demand: IntArray,
@@ -285,12 +285,12 @@ def _solve_cover(
     matrix[1:, 1:] = times
     matrix[0, 0] = 0.0
     heavy = np.concatenate(([kept], weights[demand]))
-    if wish.problem == "max_cover":
+    if request.problem == "max_cover":
         return siting.max_cover(
-            matrix, limit, wish.add, weights=heavy, existing=[0], time_limit_s=TIME_LIMIT_S
+            matrix, limit, request.add, weights=heavy, existing=[0], time_limit_s=TIME_LIMIT_S
         )
-    own = prepared.standard.target_share.value
-    target = own if wish.target_share is None else wish.target_share
+    standard_share = prepared.standard.target_share.value
+    target = standard_share if request.target_share is None else request.target_share
     # Households off the network count among all of whom a share is to be covered.
     share = target * weights.sum() / max(heavy.sum(), 1.0)
     if share > 1.0:
@@ -302,7 +302,7 @@ def _solve_cover(
 
 
 def _solve_by_grid(
-    wish: SiteRequest,
+    request: SiteRequest,
     times: FloatArray,
     weights: FloatArray,
     demand: IntArray,
@@ -319,15 +319,17 @@ def _solve_by_grid(
     part = pd.MultiIndex.from_arrays([grid, side.ravel()]).factorize()[0]
     total = np.bincount(part, weights=heavy)
     frame = pd.DataFrame(everything)
-    if wish.problem == "p_centre":
+    if request.problem == "p_centre":
         matrix = frame.groupby(part).max().to_numpy(copy=True)
     else:
         matrix = frame.mul(heavy, axis=0).groupby(part).sum().to_numpy() / total[:, None]
     # What is not quicker than a station that stands is never used.
     matrix[:, 1:] = np.where(matrix[:, 1:] < matrix[:, :1], matrix[:, 1:], np.inf)
-    if wish.problem == "p_centre":
-        return siting.p_centre(matrix, wish.add, existing=[0], time_limit_s=TIME_LIMIT_S)
-    return siting.p_median(matrix, wish.add, weights=total, existing=[0], time_limit_s=TIME_LIMIT_S)
+    if request.problem == "p_centre":
+        return siting.p_centre(matrix, request.add, existing=[0], time_limit_s=TIME_LIMIT_S)
+    return siting.p_median(
+        matrix, request.add, weights=total, existing=[0], time_limit_s=TIME_LIMIT_S
+    )
 
 
 def _order_by_gain(
@@ -336,10 +338,10 @@ def _order_by_gain(
     """Put the site that covers most first, then the one that adds most to it, and so on."""
     left, order, best = list(chosen), list[int](), now.copy()
     while left:
-        gains = [float(weights[(best > limit) & (times[:, one] <= limit)].sum()) for one in left]
-        one = left.pop(int(np.argmax(gains)))
-        best = np.minimum(best, times[:, one])
-        order.append(one)
+        gains = [float(weights[(best > limit) & (times[:, site] <= limit)].sum()) for site in left]
+        site = left.pop(int(np.argmax(gains)))
+        best = np.minimum(best, times[:, site])
+        order.append(site)
     return order
 
 
@@ -355,14 +357,14 @@ def _measure_one_by_one(
     sites: list[Site] = []
     changes: list[AddStation] = []
     figures = prepared.summary
-    for one in order:
-        changes.append(AddStation(kind, float(lon[one]), float(lat[one])))
+    for site in order:
+        changes.append(AddStation(kind, float(lon[site]), float(lat[site])))
         after = measure_changes(prepared, changes).after
         sites.append(
             Site(
-                lon=float(lon[one]),
-                lat=float(lat[one]),
-                facility_id=int(facility_id[one]) if facility_id[one] >= 0 else None,
+                lon=float(lon[site]),
+                lat=float(lat[site]),
+                facility_id=int(facility_id[site]) if facility_id[site] >= 0 else None,
                 gain_households=_count_covered(after, kind) - _count_covered(figures, kind),
             )
         )

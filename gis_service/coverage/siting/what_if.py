@@ -101,7 +101,7 @@ class Prepared:
     facilities: Facilities
     places: Places
     # The network as the profile sees it, and the places on it.
-    ground: MeasuringSetup
+    setup: MeasuringSetup
     # As they are without a change.
     measured: Measured
     table: pd.DataFrame
@@ -174,8 +174,8 @@ def prepare_county(
         There is no such standard or scenario.
     """
     standard, scenario = book.standard(standard_code), book.scenario(scenario_code)
-    ground = prepare_setup(network, book, standard, scenario, places.lon, places.lat)
-    measured = measure_standard(ground, book, standard, facilities)
+    setup = prepare_setup(network, book, standard, scenario, places.lon, places.lat)
+    measured = measure_standard(setup, book, standard, facilities)
     table = count_figures(hierarchy, places.base_grid, measured.outcomes(), places.weights)
     return Prepared(
         network=network,
@@ -185,7 +185,7 @@ def prepare_county(
         hierarchy=hierarchy,
         facilities=facilities,
         places=places,
-        ground=ground,
+        setup=setup,
         measured=measured,
         table=table,
         summary=summarise(table, measured),
@@ -220,7 +220,7 @@ def measure_changes(prepared: Prepared, changes: Sequence[Change]) -> WhatIf:
         named = tuple(kind for kind in standard.kinds if kind in kinds)
         measured = (
             measure_standard(
-                prepared.ground, book, standard, facilities, before=prepared.measured, kinds=named
+                prepared.setup, book, standard, facilities, before=prepared.measured, kinds=named
             )
             if named
             else prepared.measured
@@ -257,39 +257,39 @@ def _change_facilities(
     prepared: Prepared, changes: Sequence[Change]
 ) -> tuple[Facilities, set[str]]:
     """Apply what happens to facilities; the kinds that are other ones then."""
-    now, kinds = prepared.facilities, set[str]()
+    changed, kinds = prepared.facilities, set[str]()
     for change in changes:
         if isinstance(change, AddStation):
             kinds.add(change.facility_kind)
-            number = int(now.facility_id.max()) + 1 if len(now.facility_id) else 1
-            now = Facilities(
-                facility_id=np.append(now.facility_id, number),
-                kind=np.append(now.kind.astype("U32"), change.facility_kind),
-                lon=np.append(now.lon, change.lon),
-                lat=np.append(now.lat, change.lat),
-                turnout_minutes=np.append(now.turnout_minutes, np.nan),
+            number = int(changed.facility_id.max()) + 1 if len(changed.facility_id) else 1
+            changed = Facilities(
+                facility_id=np.append(changed.facility_id, number),
+                kind=np.append(changed.kind.astype("U32"), change.facility_kind),
+                lon=np.append(changed.lon, change.lon),
+                lat=np.append(changed.lat, change.lat),
+                turnout_minutes=np.append(changed.turnout_minutes, np.nan),
             )
         elif isinstance(change, MoveStation | RemoveStation):
-            index = _find_facility(now, change.facility_id)
-            kinds.add(str(now.kind[index]))
+            index = _find_facility(changed, change.facility_id)
+            kinds.add(str(changed.kind[index]))
             if isinstance(change, MoveStation):
-                lon, lat = now.lon.copy(), now.lat.copy()
+                lon, lat = changed.lon.copy(), changed.lat.copy()
                 lon[index], lat[index] = change.lon, change.lat
-                now = replace(now, lon=lon, lat=lat)
+                changed = replace(changed, lon=lon, lat=lat)
             else:
-                now = Facilities(
-                    **{name: np.delete(column, index) for name, column in vars(now).items()}
+                changed = Facilities(
+                    **{name: np.delete(column, index) for name, column in vars(changed).items()}
                 )
-    return now, kinds
+    return changed, kinds
 
 
 def _find_facility(facilities: Facilities, facility_id: int) -> int:
-    found = np.flatnonzero(facilities.facility_id == facility_id)
-    if len(found) == 0:
+    at = np.flatnonzero(facilities.facility_id == facility_id)
+    if len(at) == 0:
         raise InputError(
             "coverage.no_facility_there", place=Place(field="facility_id"), facility=facility_id
         )
-    return int(found[0])
+    return int(at[0])
 
 
 def _change_roads(
@@ -329,11 +329,10 @@ def _find_change_notes(
         if isinstance(change, AddStation):
             kind = change.facility_kind
         elif isinstance(change, MoveStation | RemoveStation):
-            known = (facilities, prepared.facilities)
             kind = next(
-                str(one.kind[one.facility_id == change.facility_id][0])
-                for one in known
-                if change.facility_id in one.facility_id
+                str(listed.kind[listed.facility_id == change.facility_id][0])
+                for listed in (facilities, prepared.facilities)
+                if change.facility_id in listed.facility_id
             )
         else:
             continue
@@ -351,13 +350,13 @@ def _change_setup(prepared: Prepared, network: RoadNetwork) -> MeasuringSetup:
     """Make other roads ready; only houses that may meet another road now are looked at again."""
     profile = prepared.book.profiles[prepared.standard.profile]
     profiled = apply_profile(network, profile, prepared.scenario, prepared.book.place)
-    old, snapped = prepared.ground.profiled, prepared.ground.places
-    index, new_doors = _match_snappable(old, profiled)
+    old, snapped = prepared.setup.profiled, prepared.setup.places
+    index, new_edges = _match_snappable(old, profiled)
     edge = np.where(snapped.edge >= 0, index[snapped.edge], -1) if len(index) else snapped.edge
     again = (snapped.edge >= 0) & (edge < 0)
     places = prepared.places
-    if len(new_doors):
-        again |= _find_nearer(profiled, new_doors, places, snapped, prepared)
+    if len(new_edges):
+        again |= _find_nearer(profiled, new_edges, places, snapped, prepared)
     snapper = Snapper(profiled)
     fraction, off_road_m = snapped.fraction.copy(), snapped.off_road_m.copy()
     if again.any():
@@ -371,30 +370,32 @@ def _change_setup(prepared: Prepared, network: RoadNetwork) -> MeasuringSetup:
 
 
 def _match_snappable(old: ProfileNetwork, new: ProfileNetwork) -> tuple[IntArray, IntArray]:
-    """Give for each old edge the new index if it still is the same door; and the doors not old."""
-    before, after = np.flatnonzero(old.door), np.flatnonzero(new.door)
+    """Give for each old edge the new index if it still may be met; and those that are new."""
+    before, after = np.flatnonzero(old.snappable), np.flatnonzero(new.snappable)
     lines = {id(line): at for at, line in zip(after, new.network.geometry[after], strict=True)}
-    index = np.full(len(old.door), -1, np.int64)
+    index = np.full(len(old.snappable), -1, np.int64)
     index[before] = [lines.get(id(line), -1) for line in old.network.geometry[before]]
     return index, np.setdiff1d(after, index[before])
 
 
 def _find_nearer(
     profiled: ProfileNetwork,
-    new_doors: IntArray,
+    new_edges: IntArray,
     places: Places,
     snapped: Snapped,
     prepared: Prepared,
 ) -> Any:
-    """Find the places to which a new door is at least as near as the one they have."""
-    only = replace(profiled, door=np.isin(np.arange(len(profiled.door)), new_doors))
+    """Find the places to which a new edge is at least as near as the one they have."""
+    only = replace(profiled, snappable=np.isin(np.arange(len(profiled.snappable)), new_edges))
     cap_m = prepared.book.place.snap_cap_m.value
     near = Snapper(only).snap(places.lon, places.lat, cap_m)
     return near.off_road_m <= np.minimum(snapped.off_road_m + 2 * TIE_M, cap_m)
 
 
 def _count_after(prepared: Prepared, measured: Measured, kinds: tuple[str, ...]) -> pd.DataFrame:
-    outcomes = [one for one in measured.outcomes() if one.kind == RULE or one.kind in kinds]
+    outcomes = [
+        outcome for outcome in measured.outcomes() if outcome.kind == RULE or outcome.kind in kinds
+    ]
     places = prepared.places
     return count_figures(prepared.hierarchy, places.base_grid, outcomes, places.weights)
 
@@ -420,11 +421,11 @@ _TIMED = ("median_minutes", "p90_minutes", "worst_minutes")
 def _find_grid_effects(
     prepared: Prepared, table: pd.DataFrame, measured: Measured, rank: int, *, every: bool
 ) -> tuple[GridEffect, ...]:
-    before, after = (_take_rank(one, rank) for one in (prepared.table, table))
+    before, after = (_take_rank(rows, rank) for rows in (prepared.table, table))
     counts = (before["counts"] != after["counts"]).any(axis=1)
     minutes = ~np.isclose(before["minutes"], after["minutes"], rtol=0, atol=0, equal_nan=True)
     wanted = np.full(len(counts), fill_value=True) if every else counts | minutes.any(axis=1)
-    old, new = prepared.measured.state_of(RULE), measured.state_of(RULE)
+    old, new = prepared.measured.status_of(RULE), measured.status_of(RULE)
     return tuple(
         GridEffect(
             int(before["grid"][row]),

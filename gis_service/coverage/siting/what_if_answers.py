@@ -10,7 +10,7 @@ from gis_service import __version__
 from gis_service.access import Actor
 from gis_service.coverage.county import parts as county
 from gis_service.coverage.county.parts import COUNTY, ROADS
-from gis_service.coverage.county.reading import check_whole_county
+from gis_service.coverage.county.queries import check_whole_county, read_names_in_force
 from gis_service.coverage.measuring import fingerprints
 from gis_service.coverage.measuring.summary import Figures
 from gis_service.coverage.runs.staleness import read_change_counts
@@ -23,9 +23,7 @@ from gis_service.coverage.siting.what_if import (
     prepare_county,
 )
 from gis_service.coverage.standards.book import StandardBook, collect_parameters, standard_book
-from gis_service.grids.reading import on_day
 from gis_service.snapshot import Snapshot, SnapshotPart
-from gis_service.store import tables as t
 
 MEASURED: Final = SnapshotPart("county measured", needs=(ROADS, COUNTY), most=4, quiet_s=900.0)
 """By standard and scenario; each holds some tens of megabytes."""
@@ -104,9 +102,11 @@ def answer_what_if(
         A change names what is not there.
     """
     measured = measure_county(snapshot, connection, actor, standard, scenario, book)
-    found = measure_changes(measured.prepared, changes)
+    result = measure_changes(measured.prepared, changes)
     names = measured.names
-    return WhatIfResult(found, _name_effects(found.towns, names), _name_effects(found.grids, names))
+    return WhatIfResult(
+        result, _name_effects(result.towns, names), _name_effects(result.grids, names)
+    )
 
 
 def measure_county(
@@ -171,23 +171,17 @@ def measure_county(
             whole.inputs,
         )
         inputs = {"digests": digests, "counts": changes}
-        return MeasuredCounty(prepared, _read_names(connection), inputs)
+        return MeasuredCounty(prepared, read_names_in_force(connection), inputs)
 
     return snapshot.get(connection, MEASURED, make, repr(parameters) + standard)
 
 
-def _read_names(connection: sa.Connection) -> dict[int, tuple[str, str]]:
-    state = t.grid_state.c
-    rows = connection.execute(
-        sa.select(state.grid_id, state.code, state.name).where(on_day(state.valid, None))
-    )
-    return {row.grid_id: (row.code, row.name) for row in rows}
-
-
 def _name_effects(
-    found: Sequence[GridEffect], names: dict[int, tuple[str, str]]
+    effects: Sequence[GridEffect], names: dict[int, tuple[str, str]]
 ) -> tuple[NamedChange, ...]:
     return tuple(
-        NamedChange(one.grid_id, *names.get(one.grid_id, ("", "")), one.before, one.after)
-        for one in found
+        NamedChange(
+            effect.grid_id, *names.get(effect.grid_id, ("", "")), effect.before, effect.after
+        )
+        for effect in effects
     )

@@ -218,9 +218,9 @@ class StandardBook(Table):
             if standard.profile not in self.profiles:
                 message = f"standard {code} names the profile {standard.profile}, which is not set"
                 raise ValueError(message)
-        for kind, comer in self.arrival.comers.items():
-            if comer.profile.value not in self.profiles:
-                message = f"arrival names the profile {comer.profile.value} for {kind}: not set"
+        for kind, responder in self.arrival.comers.items():
+            if responder.profile.value not in self.profiles:
+                message = f"arrival names the profile {responder.profile.value} for {kind}: not set"
                 raise ValueError(message)
         if self.arrival.standard.value not in self.standards:
             message = f"arrival names the standard {self.arrival.standard.value}, which is not set"

@@ -104,24 +104,24 @@ def continue_search(
         By node the one before it on its way, -1 at a start. An arc without time never closes a
         circle, because a node is only taken again with less.
     """
-    count, asked = len(bucket), 0
+    count, known = len(bucket), 0
     while standing[1]:
-        now = standing[0]
-        first = bucket[now % count]
+        slot = standing[0]
+        first = bucket[slot % count]
         if first < 0:
-            standing[0] = now + 1
+            standing[0] = slot + 1
             continue
         # All that a node of an earlier bucket can give is given.
-        while asked < len(goals):
-            time = at_node[goals[asked]]
-            if time == np.inf or int(time / width) >= now:
+        while known < len(goals):
+            time = at_node[goals[known]]
+            if time == np.inf or int(time / width) >= slot:
                 break
-            asked += 1
-        if asked == len(goals):
+            known += 1
+        if known == len(goals):
             return
         node = first
         after = link[node, 0]
-        bucket[now % count] = after
+        bucket[slot % count] = after
         if after >= 0:
             link[after, 1] = -1
         link[node, 1] = -2

@@ -22,7 +22,7 @@ from gis_service.coverage.network.graph import (
 )
 from gis_service.coverage.standards.book import PlaceRules
 from gis_service.coverage.travel import route_kernels, search_kernels
-from gis_service.coverage.travel.travel_time import BUCKET, Graph, build_graph
+from gis_service.coverage.travel.travel_time import BUCKET, Graph, build_graph, part_of_minutes
 
 _DIRECT: Final = 0
 _BY_SOURCE: Final = 1
@@ -137,16 +137,20 @@ class Router:
         new = [place for place in dict.fromkeys(places) if place not in self._snapped]
         if new:
             xy = np.array(new)
-            found = self._snapper.snap(xy[:, 0], xy[:, 1], self.rules.snap_cap_m.value)
+            snapped = self._snapper.snap(xy[:, 0], xy[:, 1], self.rules.snap_cap_m.value)
             self._snapped |= {
-                place: (int(found.edge[i]), float(found.fraction[i]), float(found.off_road_m[i]))
+                place: (
+                    int(snapped.edge[i]),
+                    float(snapped.fraction[i]),
+                    float(snapped.off_road_m[i]),
+                )
                 for i, place in enumerate(new)
             }
         known = [self._snapped[place] for place in places]
         return Snapped(
-            np.array([one[0] for one in known], dtype=np.int64),
-            np.array([one[1] for one in known], dtype=float),
-            np.array([one[2] for one in known], dtype=float),
+            np.array([edge for edge, _, _ in known], dtype=np.int64),
+            np.array([fraction for _, fraction, _ in known], dtype=float),
+            np.array([off_road_m for _, _, off_road_m in known], dtype=float),
         )
 
     def ways_to(self, lon: float, lat: float) -> Ways:
@@ -177,8 +181,8 @@ class Router:
             return {}
         profiled = self.profiled
         source, target = int(profiled.leaving_source[edge]), int(profiled.leaving_target[edge])
-        last = {source: _part_of_minutes(fraction, profiled.minutes_along[edge])}
-        by_target = _part_of_minutes(1.0 - fraction, profiled.minutes_against[edge])
+        last = {source: _part_of_edge(fraction, profiled.minutes_along[edge])}
+        by_target = _part_of_edge(1.0 - fraction, profiled.minutes_against[edge])
         last[target] = min(by_target, last.get(target, np.inf))
         return {node: minutes for node, minutes in last.items() if np.isfinite(minutes)}
 
@@ -225,17 +229,19 @@ class Router:
         edge, fraction = sites.edge[known], sites.fraction[known]
         along, against = self.profiled.minutes_along[edge], self.profiled.minutes_against[edge]
         ahead = float(ways.place.fraction[0]) - fraction
-        direct = np.where(ahead >= 0, _part_of_each(ahead, along), np.inf)
-        direct = np.minimum(direct, np.where(ahead <= 0, _part_of_each(-ahead, against), np.inf))
+        direct = np.where(ahead >= 0, part_of_minutes(ahead, along), np.inf)
+        direct = np.minimum(direct, np.where(ahead <= 0, part_of_minutes(-ahead, against), np.inf))
         minutes[_DIRECT, known] = np.where(edge == ways.place.edge[0], direct, np.inf)
         piece, source = profiled.piece, profiled.network.source
         joined = piece[source[edge]] == piece[source[ways.place.edge[0]]]
         for by, part, ends in (
-            (_BY_SOURCE, _part_of_each(fraction, against), profiled.arriving_source),
-            (_BY_TARGET, _part_of_each(1.0 - fraction, along), profiled.arriving_target),
+            (_BY_SOURCE, part_of_minutes(fraction, against), profiled.arriving_source),
+            (_BY_TARGET, part_of_minutes(1.0 - fraction, along), profiled.arriving_target),
         ):
-            asked = np.flatnonzero(joined & np.isfinite(part))
-            minutes[by, known[asked]] = part[asked] + ways.search.minutes_at(ends[edge[asked]])
+            open_sites = np.flatnonzero(joined & np.isfinite(part))
+            minutes[by, known[open_sites]] = part[open_sites] + ways.search.minutes_at(
+                ends[edge[open_sites]]
+            )
         return minutes
 
     def way(self, ways: Ways, sites: Snapped, index: int) -> list[Leg]:
@@ -275,8 +281,8 @@ class Router:
         legs = [Leg(edge, fraction, 0.0 if by == _BY_SOURCE else 1.0)]
         legs += self._whole_legs(np.asarray(nodes, dtype=np.int64))
         node = nodes[-1]
-        along = _part_of_minutes(end, self.profiled.minutes_along[goal])
-        against = _part_of_minutes(1.0 - end, self.profiled.minutes_against[goal])
+        along = _part_of_edge(end, self.profiled.minutes_along[goal])
+        against = _part_of_edge(1.0 - end, self.profiled.minutes_against[goal])
         at_source = profiled.leaving_source[goal] == node
         at_target = profiled.leaving_target[goal] == node
         from_source = at_source and (not at_target or along <= against)
@@ -289,7 +295,7 @@ class Router:
         at = np.searchsorted(self._keys, keys).clip(max=len(self._keys) - 1)
         at = at[self._keys[at] == keys]
         ways = zip(edge[at].tolist(), is_along[at].tolist(), strict=True)
-        return [Leg(one, 0.0, 1.0) if along else Leg(one, 1.0, 0.0) for one, along in ways]
+        return [Leg(way, 0.0, 1.0) if along else Leg(way, 1.0, 0.0) for way, along in ways]
 
     @cached_property
     def _sorted_arcs(self) -> tuple[IntArray, IntArray, npt.NDArray[np.bool_]]:
@@ -354,18 +360,13 @@ class Router:
             if leg.start == 1.0 and leg.end == 0.0:
                 parts[number] = parts[number][::-1]
             elif leg.start != 0.0 or leg.end != 1.0:
-                parts[number] = self._snapper.part_of(leg.edge, leg.start, leg.end)
+                parts[number] = self._snapper.cut_part(leg.edge, leg.start, leg.end)
         xy = np.vstack(parts)
         fresh = np.ones(len(xy), dtype=bool)
         fresh[1:] = np.abs(np.diff(xy, axis=0)).max(axis=1) > 1e-10
         return xy[fresh]
 
 
-def _part_of_minutes(fraction: float, minutes: float) -> float:
+def _part_of_edge(fraction: float, minutes: float) -> float:
     """Take a part of an edge; a closed one stays closed, also for none of it."""
     return fraction * minutes if np.isfinite(minutes) else np.inf
-
-
-def _part_of_each(fraction: FloatArray, minutes: FloatArray) -> FloatArray:
-    open_ = np.isfinite(minutes)
-    return np.where(open_, fraction * np.where(open_, minutes, 0.0), np.inf)

@@ -8,7 +8,7 @@ that of Dijkstra's search: the least sum over all ways, and of equal ones the lo
 # ruff: noqa: C901, PLR0912, PLR0915
 # Loops in flat arrays are what the compiler makes fast.
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,49 @@ _FAR: Final = 6
 _NEAR: Final = 4
 _NEXT: Final = 2
 """How many nodes ahead a node, its arcs and their other ends are fetched."""
+
+
+class Arcs(NamedTuple):
+    """The arcs out of each node: node ``i`` has ``indptr[i]`` to ``indptr[i + 1]``."""
+
+    indptr: Ints
+    # By arc.
+    head: Ints
+    minutes: Floats
+
+
+class Starts(NamedTuple):
+    """Where a search begins, with how much, and on whose account."""
+
+    node: Longs
+    # Finite, not below 0.
+    minutes: Floats
+    by: Longs
+
+
+class PlacesOnEdges(NamedTuple):
+    """Where places meet the network; edge -1 where they do not."""
+
+    edge: Longs
+    fraction: Floats
+    off_road_m: Floats
+
+
+class FacilitiesOnEdges(NamedTuple):
+    """Where facilities meet the network, and the minutes before they are on the road there."""
+
+    edge: Longs
+    fraction: Floats
+    begins: Floats
+
+
+class Edges(NamedTuple):
+    """Of every edge its nodes, and the minutes for all of it; inf where it is closed."""
+
+    source: Longs
+    target: Longs
+    along: Floats
+    against: Floats
 
 
 @compiled
@@ -87,13 +130,43 @@ def _open_chunk(
 
 
 @compiled
+def _put_starts(
+    starts: Starts,
+    limit: float,
+    per_minute: float,
+    state: Floats,
+    reached: Ints,
+    bucket: Ints,
+    filled: Ints,
+) -> tuple[Ints, Ints, int, int, int]:
+    """Let the starts wait in their buckets, the quickest of each node."""
+    # Returned are the chunks, what follows each, the first that is free, how many nodes wait, and
+    # how many are reached.
+    pool, following, free = np.empty((1, _CHUNK), np.int32), np.full(1, -1, np.int32), 0
+    owner = state.view(np.int64)
+    waiting, count = 0, 0
+    for start in range(len(starts.node)):
+        node, time, by = starts.node[start], starts.minutes[start], starts.by[start]
+        old = state[node, 0]
+        if time > limit or time > old or (time == old and by >= owner[node, 1] >> 1):
+            continue
+        if old == np.inf:
+            reached[count] = node
+            count += 1
+        state[node, 0], owner[node, 1] = time, 2 * by + 1
+        place = np.int64(time * per_minute) & (len(bucket) - 1)
+        if bucket[place] < 0 or filled[place] == _CHUNK:
+            pool, following, free = _open_chunk(place, bucket, filled, pool, following, free)
+        pool[bucket[place], filled[place]] = node
+        filled[place] += 1
+        waiting += 1
+    return pool, following, free, waiting, count
+
+
+@compiled
 def search(
-    indptr: Ints,
-    head: Ints,
-    minutes: Floats,
-    start_node: Longs,
-    start_minutes: Floats,
-    start_by: Longs,
+    arcs: Arcs,
+    starts: Starts,
     limit: float,
     width: float,
     buckets: int,
@@ -109,10 +182,10 @@ def search(
 
     Parameters
     ----------
-    indptr, head, minutes
-        Arcs out of each node.
-    start_node, start_minutes, start_by
-        Where it begins, with how much, and on whose account; finite, not below 0.
+    arcs
+        Of the network.
+    starts
+        Where it begins.
     limit
         Nodes later than this are not reached; inf for all.
     width, buckets
@@ -127,44 +200,32 @@ def search(
     int
         How many nodes were reached.
     """
+    indptr, head, minutes = arcs.indptr, arcs.head, arcs.minutes
     owner = state.view(np.int64)  # twice whose it is, and one more while it waits
     bucket, filled = np.full(buckets, -1, np.int32), np.zeros(buckets, np.int32)
-    pool, following, free = np.empty((1, _CHUNK), np.int32), np.full(1, -1, np.int32), 0
     chunk = np.empty(_CHUNK, np.int32)
     per_minute = 1.0 / width
-    found, waiting = 0, 0
     now = np.int64(0)
-    for start in range(len(start_node)):
-        slot = np.int64(start_minutes[start] * per_minute)
+    for start in range(len(starts.node)):
+        slot = np.int64(starts.minutes[start] * per_minute)
         now = slot if start == 0 else min(now, slot)
-    for start in range(len(start_node)):
-        node, time, who = start_node[start], start_minutes[start], start_by[start]
-        old = state[node, 0]
-        if time > limit or time > old or (time == old and who >= owner[node, 1] >> 1):
-            continue
-        if old == np.inf:
-            reached[found] = node
-            found += 1
-        state[node, 0], owner[node, 1] = time, 2 * who + 1
-        place = np.int64(time * per_minute) & (buckets - 1)
-        if bucket[place] < 0 or filled[place] == _CHUNK:
-            pool, following, free = _open_chunk(place, bucket, filled, pool, following, free)
-        pool[bucket[place], filled[place]] = node
-        filled[place] += 1
-        waiting += 1
+    pool, following, free, waiting, count_reached = _put_starts(
+        starts, limit, per_minute, state, reached, bucket, filled
+    )
     while waiting:
         here = now & (buckets - 1)
-        taken = bucket[here]
-        if taken < 0:
+        first = bucket[here]
+        if first < 0:
             now += 1
             continue
         count = filled[here]
         for at in range(count):
-            chunk[at] = pool[taken, at]
-        bucket[here], filled[here] = following[taken], _CHUNK  # all but the first are full
-        following[taken], free = free, taken
+            chunk[at] = pool[first, at]
+        bucket[here], filled[here] = following[first], _CHUNK  # all but the first are full
+        following[first], free = free, first
         waiting -= count
         for at in range(-_FAR, count):
+            # In a function of its own this takes as long as the search itself.
             if at + _FAR < count:
                 node = chunk[at + _FAR]
                 fetch(state, node)
@@ -184,22 +245,22 @@ def search(
             if not owner[node, 1] & 1:
                 continue
             owner[node, 1] -= 1
-            base, who = state[node, 0], owner[node, 1] >> 1
+            base, by = state[node, 0], owner[node, 1] >> 1
             for arc in range(indptr[node], indptr[node + 1]):
                 goal = head[arc]
                 time = base + minutes[arc]
                 old = state[goal, 0]
                 if time > old or time > limit:
                     continue
-                held = owner[goal, 1]
-                if time == old and who >= held >> 1:
+                before = owner[goal, 1]
+                if time == old and by >= before >> 1:
                     continue
                 if old == np.inf:
-                    reached[found] = goal
-                    found += 1
-                state[goal, 0], owner[goal, 1] = time, 2 * who + 1
+                    reached[count_reached] = goal
+                    count_reached += 1
+                state[goal, 0], owner[goal, 1] = time, 2 * by + 1
                 place = np.int64(time * per_minute) & (buckets - 1)
-                if held & 1 and np.int64(old * per_minute) & (buckets - 1) == place:
+                if before & 1 and np.int64(old * per_minute) & (buckets - 1) == place:
                     continue  # it waits in the right one already
                 if bucket[place] < 0 or filled[place] == _CHUNK:
                     pool, following, free = _open_chunk(
@@ -208,7 +269,7 @@ def search(
                 pool[bucket[place], filled[place]] = goal
                 filled[place] += 1
                 waiting += 1
-    return found
+    return count_reached
 
 
 def make_state(nodes: int) -> Floats:
@@ -220,23 +281,14 @@ def make_state(nodes: int) -> Floats:
 
 
 def search_once(
-    indptr: Ints,
-    head: Ints,
-    minutes: Floats,
-    start_node: Longs,
-    start_minutes: Floats,
-    start_by: Longs,
-    parts: float,
-    limit: float = np.inf,
+    arcs: Arcs, starts: Starts, parts: float, limit: float = np.inf
 ) -> tuple[Floats, Ints]:
     """
     Search once from all starts.
 
     Parameters
     ----------
-    indptr, head, minutes
-        Arcs out of each node.
-    start_node, start_minutes, start_by, limit
+    arcs, starts, limit
         As for :func:`search`.
     parts
         As for :func:`choose_bucket_width`.
@@ -246,23 +298,11 @@ def search_once(
     state, reached
         As :func:`search` left it; the nodes reached, each once.
     """
-    state = make_state(len(indptr) - 1)
+    state = make_state(len(arcs.indptr) - 1)
     reached = np.empty(len(state), np.int32)
-    width, buckets = choose_bucket_width(minutes, start_minutes, parts)
-    found = search(
-        indptr,
-        head,
-        minutes,
-        start_node,
-        start_minutes,
-        start_by,
-        limit,
-        width,
-        buckets,
-        state,
-        reached,
-    )
-    return state, reached[:found]
+    width, buckets = choose_bucket_width(arcs.minutes, starts.minutes, parts)
+    count = search(arcs, starts, limit, width, buckets, state, reached)
+    return state, reached[:count]
 
 
 def read_state(state: Floats) -> tuple[Floats, Longs]:
@@ -284,18 +324,11 @@ def read_state(state: Floats) -> tuple[Floats, Longs]:
 
 @compiled
 def measure_at_places(
-    edge: Longs,
-    fraction: Floats,
-    off_road_m: Floats,
+    places: PlacesOnEdges,
     walked: float,
-    source: Longs,
-    target: Longs,
-    along: Floats,
-    against: Floats,
+    edges: Edges,
     state: Floats,
-    near_edge: Longs,
-    near_fraction: Floats,
-    near_begins: Floats,
+    facilities: FacilitiesOnEdges,
     minutes: Floats,
     whose: Longs,
 ) -> None:
@@ -304,59 +337,58 @@ def measure_at_places(
 
     Parameters
     ----------
-    edge, fraction, off_road_m
-        Where each place meets the network; edge -1 where it does not.
+    places
+        Where they meet the network.
     walked
         Minutes a metre off the road.
-    source, target, along, against
-        Of every edge; minutes for all of it, inf where it is closed.
+    edges
+        Of the network.
     state
         By node, as :func:`search` left it.
-    near_edge, near_fraction, near_begins
-        Of the facilities, and their minutes before they are on the road there.
+    facilities
+        Where they meet the network.
     minutes, whose
         Of the places; filled, with inf and -1 where none arrives.
     """
-    places, facilities, owner = len(edge), len(near_edge), state.view(np.int64)
-    first = np.full(len(source), -1, np.int32)
-    following = np.empty(max(facilities, 1), np.int32)
-    for one in range(facilities - 1, -1, -1):  # so that the lowest comes first
-        following[one] = first[near_edge[one]]
-        first[near_edge[one]] = one
-    for place in range(places):
-        here = edge[place]
+    along, against, fraction = edges.along, edges.against, places.fraction
+    owner = state.view(np.int64)
+    first = np.full(len(edges.source), -1, np.int32)
+    following = np.empty(max(len(facilities.edge), 1), np.int32)
+    for facility in range(len(facilities.edge) - 1, -1, -1):  # so that the lowest comes first
+        following[facility] = first[facilities.edge[facility]]
+        first[facilities.edge[facility]] = facility
+    for place in range(len(places.edge)):
+        edge = places.edge[place]
         minutes[place], whose[place] = np.inf, -1
-        if here < 0:
+        if edge < 0:
             continue
-        best, who = np.inf, np.int64(-1)
-        if along[here] < np.inf:
-            node = source[here]
-            best, who = state[node, 0] + fraction[place] * along[here], owner[node, 1] >> 1
-        if against[here] < np.inf:
-            node = target[here]
-            time = state[node, 0] + (1.0 - fraction[place]) * against[here]
+        best, by = np.inf, np.int64(-1)
+        if along[edge] < np.inf:
+            node = edges.source[edge]
+            best, by = state[node, 0] + fraction[place] * along[edge], owner[node, 1] >> 1
+        if against[edge] < np.inf:
+            node = edges.target[edge]
+            time = state[node, 0] + (1.0 - fraction[place]) * against[edge]
             if time < best:
-                best, who = time, owner[node, 1] >> 1
-        one = first[here]
-        while one >= 0:
-            ahead = fraction[place] - near_fraction[one]
+                best, by = time, owner[node, 1] >> 1
+        facility = first[edge]
+        while facility >= 0:
+            ahead = fraction[place] - facilities.fraction[facility]
             time = np.inf
-            if ahead >= 0.0 and along[here] < np.inf:
-                time = near_begins[one] + ahead * along[here]
-            if ahead <= 0.0 and against[here] < np.inf:
-                time = min(time, near_begins[one] - ahead * against[here])
+            if ahead >= 0.0 and along[edge] < np.inf:
+                time = facilities.begins[facility] + ahead * along[edge]
+            if ahead <= 0.0 and against[edge] < np.inf:
+                time = min(time, facilities.begins[facility] - ahead * against[edge])
             if time < best:
-                best, who = time, np.int64(one)
-            one = following[one]
+                best, by = time, np.int64(facility)
+            facility = following[facility]
         if best < np.inf:
-            minutes[place], whose[place] = best + off_road_m[place] * walked, who
+            minutes[place], whose[place] = best + places.off_road_m[place] * walked, by
 
 
 @compiled
 def search_each(
-    indptr: Ints,
-    head: Ints,
-    minutes: Floats,
+    arcs: Arcs,
     start_first: Longs,
     start_node: Longs,
     start_minutes: Floats,
@@ -368,12 +400,12 @@ def search_each(
 
     Parameters
     ----------
-    indptr, head, minutes
-        Arcs out of each node.
+    arcs
+        Of the network.
     start_first
         First start of each origin, and one more at the end.
     start_node, start_minutes
-        As for :func:`search`.
+        As in :class:`Starts`.
     limit
         Minutes.
     parts
@@ -384,8 +416,8 @@ def search_each(
     first, node, at_node
         First entry of each origin, and one more at the end; the nodes reached and their minutes.
     """
-    size, origins = len(indptr) - 1, len(start_first) - 1
-    width, buckets = choose_bucket_width(minutes, start_minutes, parts)
+    size, origins = len(arcs.indptr) - 1, len(start_first) - 1
+    width, buckets = choose_bucket_width(arcs.minutes, start_minutes, parts)
     state = np.empty((size, 2))
     owner = state.view(np.int64)
     state[:, 0], owner[:, 1] = np.inf, -2
@@ -395,26 +427,16 @@ def search_each(
     filled = 0
     for origin in range(origins):
         low, high = start_first[origin], start_first[origin + 1]
-        nobody = np.zeros(high - low, np.int64)
-        found = search(
-            indptr,
-            head,
-            minutes,
-            start_node[low:high],
-            start_minutes[low:high],
-            nobody,
-            limit,
-            width,
-            buckets,
-            state,
-            reached,
+        starts = Starts(
+            start_node[low:high], start_minutes[low:high], np.zeros(high - low, np.int64)
         )
-        if filled + found > len(nodes):
-            room = max(2 * len(nodes), filled + found)
+        count = search(arcs, starts, limit, width, buckets, state, reached)
+        if filled + count > len(nodes):
+            room = max(2 * len(nodes), filled + count)
             more_nodes, more_times = np.empty(room, np.int32), np.empty(room)
             more_nodes[:filled], more_times[:filled] = nodes[:filled], times[:filled]
             nodes, times = more_nodes, more_times
-        for at in range(found):
+        for at in range(count):
             node = reached[at]
             nodes[filled], times[filled] = node, state[node, 0]
             state[node, 0], owner[node, 1] = np.inf, -2

@@ -7,7 +7,7 @@ time is good enough beyond comparing it with a limit, and nothing reads the stor
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -21,6 +21,7 @@ from gis_service.coverage.network.graph import (
 )
 from gis_service.coverage.standards.book import Direction
 from gis_service.coverage.travel import search_kernels
+from gis_service.coverage.travel.search_kernels import Arcs, Starts
 
 StatusArray = npt.NDArray[np.int8]
 
@@ -45,20 +46,21 @@ class Graph:
     indptr, head, minutes
         Rows of a sparse matrix by node: the arcs that leave it. Of parallel arcs only the quickest
         is kept, and no arc leads back to where it began. An arc of 0 minutes is an arc.
-    gates
-        Pairs of a network's node and a node of the graph from which it is left, where a junction
-        is split because of turn restrictions; the network's own nodes come first.
     """
 
     indptr: npt.NDArray[np.int32]
     head: npt.NDArray[np.int32]
     minutes: FloatArray
-    gates: IntArray = field(default_factory=lambda: np.zeros((0, 2), np.int64))
 
     @property
     def node_count(self) -> int:
         """How many nodes."""
         return len(self.indptr) - 1
+
+    @property
+    def arcs(self) -> Arcs:
+        """For the compiled searches."""
+        return Arcs(self.indptr, self.head, self.minutes)
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,9 @@ def build_graph(profiled: ProfileNetwork) -> Graph:
     tail = np.concatenate((profiled.leaving_source, profiled.leaving_target))
     head = np.concatenate((profiled.arriving_target, profiled.arriving_source))
     minutes = np.concatenate((profiled.minutes_along, profiled.minutes_against))
-    size, gates = network.node_count, np.zeros((0, 2), np.int64)
+    size = network.node_count
     if turns is not None:
-        size, gates = turns.node_count, np.column_stack((turns.junction, turns.leaving))
+        size = turns.node_count
         tail = np.concatenate((tail, turns.tail, turns.arriving))
         head = np.concatenate((head, turns.head, turns.junction))
         minutes = np.concatenate((minutes, np.zeros(len(tail) - len(minutes))))
@@ -93,7 +95,7 @@ def build_graph(profiled: ProfileNetwork) -> Graph:
     first[1:] = (tail[1:] != tail[:-1]) | (head[1:] != head[:-1])
     leaving = np.bincount(tail[first], minlength=size)
     indptr = np.concatenate(([0], np.cumsum(leaving))).astype(np.int32)
-    return Graph(indptr, head[first].astype(np.int32), minutes[first], gates)
+    return Graph(indptr, head[first].astype(np.int32), minutes[first])
 
 
 def find_nearest_facility(
@@ -116,36 +118,14 @@ def find_nearest_facility(
         graph = build_graph(profiled)
     sited = np.flatnonzero(facilities.edge >= 0)
     at = facilities.take(sited)
-    start = _minutes_at_road(facilities, turnout_minutes, off_road_minutes_per_m)[sited]
-    state, _ = search_kernels.search_once(
-        graph.indptr, graph.head, graph.minutes, *_find_starts(profiled, at, start), BUCKET
-    )
+    start = minutes_at_road(facilities, turnout_minutes, off_road_minutes_per_m)[sited]
+    state, _ = search_kernels.search_once(graph.arcs, _find_starts(profiled, at, start), BUCKET)
     minutes, by = _measure_at_places(
         profiled, places, state, at, start, float(off_road_minutes_per_m)
     )
     if len(sited) < len(facilities):
         by = np.append(sited, -1)[by]  # where none arrives by is -1: the last
     return NearestTimes(minutes, by)
-
-
-def nearest_of_nodes(graph: Graph, starts: IntArray) -> NearestTimes:
-    """Measure the time to every node from the nearest of some nodes."""
-    by = np.arange(len(starts), dtype=np.int64)
-    if len(graph.gates):  # whoever stands on a split junction may leave it by every street
-        gate, start = np.nonzero(graph.gates[:, 0][:, None] == starts[None, :])
-        by = np.concatenate((by, start))
-        starts = np.concatenate((starts, graph.gates[gate, 1]))
-    count = len(starts)
-    state, _ = search_kernels.search_once(
-        graph.indptr,
-        graph.head,
-        graph.minutes,
-        starts.astype(np.int64),
-        np.zeros(count),
-        by,
-        BUCKET,
-    )
-    return NearestTimes(*search_kernels.read_state(state))
 
 
 @dataclass(frozen=True)
@@ -180,108 +160,50 @@ class Reaches:
         return self.node[part], self.minutes[part]
 
 
-def reach(
-    profiled: ProfileNetwork,
-    facilities: Snapped,
-    direction: Direction,
-    limit_minutes: float = np.inf,
-    *,
-    turnout_minutes: npt.ArrayLike = 0.0,
-    off_road_minutes_per_m: float = 0.0,
-    graph: Graph | None = None,
-) -> Reaches:
-    """Find the nodes that each facility reaches within a limit, each facility by itself."""
-    if direction == "to_facility":
-        profiled = profiled.reversed()
-    if graph is None:
-        graph = build_graph(profiled)
-    found = reach_each(
-        graph, profiled, facilities, turnout_minutes, off_road_minutes_per_m, limit_minutes
-    )
-    return found if profiled.turns is None else _of_network(found, profiled.network.node_count)
-
-
-def reach_each(
-    graph: Graph,
-    profiled: ProfileNetwork,
-    facilities: Snapped,
-    turnout_minutes: npt.ArrayLike,
-    off_road_minutes_per_m: float,
-    limit_minutes: float,
-) -> Reaches:
-    """Find the nodes of a graph that each facility reaches, those of split junctions as well."""
-    begins = _minutes_at_road(facilities, turnout_minutes, off_road_minutes_per_m)
-    return _search_from_each(graph, profiled, facilities, begins, limit_minutes)
-
-
-def _of_network(reaches: Reaches, node_count: int) -> Reaches:
-    """Leave out the nodes that only stand for street ends at split junctions."""
-    own = reaches.node < node_count
-    before = np.concatenate(([0], np.cumsum(own)))
-    return Reaches(before[reaches.first], reaches.node[own], reaches.minutes[own])
-
-
-def _minutes_at_road(
+def minutes_at_road(
     facilities: Snapped, turnout_minutes: npt.ArrayLike, off_road_minutes_per_m: float
 ) -> FloatArray:
+    """Tell after how many minutes each facility is on the road."""
     turnout = np.broadcast_to(np.asarray(turnout_minutes, dtype=float), len(facilities))
     sited = facilities.edge >= 0
     return turnout + np.where(sited, facilities.off_road_m, 0.0) * off_road_minutes_per_m
 
 
-def _search_from_each(
-    graph: Graph, profiled: ProfileNetwork, at: Snapped, begins: FloatArray, limit: float
+def search_from_each(
+    graph: Graph,
+    profiled: ProfileNetwork,
+    facilities: Snapped,
+    begins: FloatArray,
+    limit_minutes: float,
 ) -> Reaches:
-    """Search from each, on all cores: the compiled search lets others run."""
-    sited = np.flatnonzero(at.edge >= 0)
-    node, minutes, by = _find_starts(profiled, at.take(sited), begins[sited])
-    first = np.searchsorted(sited[by], np.arange(len(at) + 1))
-    shares = max(min(len(os.sched_getaffinity(0)), len(at)), 1)
-    bounds = np.linspace(0, len(at), shares + 1).astype(int)
+    """Search from each facility by itself, on all cores: the compiled search lets others run."""
+    # Reached are the nodes of the graph, those that stand for street ends at split junctions too.
+    sited = np.flatnonzero(facilities.edge >= 0)
+    starts = _find_starts(profiled, facilities.take(sited), begins[sited])
+    first = np.searchsorted(sited[starts.by], np.arange(len(facilities) + 1))
+    shares = max(min(len(os.sched_getaffinity(0)), len(facilities)), 1)
+    bounds = np.linspace(0, len(facilities), shares + 1).astype(int)
 
-    def one(share: int) -> tuple[IntArray, npt.NDArray[np.int32], FloatArray]:
+    def search_share(share: int) -> tuple[IntArray, npt.NDArray[np.int32], FloatArray]:
         own = first[bounds[share] : bounds[share + 1] + 1]
         low, high = own[0], own[-1]
         return search_kernels.search_each(
-            graph.indptr,
-            graph.head,
-            graph.minutes,
+            graph.arcs,
             own - low,
-            node[low:high],
-            minutes[low:high],
-            limit,
+            starts.node[low:high],
+            starts.minutes[low:high],
+            limit_minutes,
             BUCKET,
         )
 
     with ThreadPoolExecutor(shares) as pool:
-        parts = list(pool.map(one, range(shares)))
+        parts = list(pool.map(search_share, range(shares)))
     counts = np.concatenate([np.diff(part[0]) for part in parts])
     return Reaches(
         np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
         np.concatenate([part[1] for part in parts]),
         np.concatenate([part[2] for part in parts]),
     )
-
-
-def matrix(
-    profiled: ProfileNetwork,
-    places: Snapped,
-    facilities: Snapped,
-    direction: Direction,
-    *,
-    turnout_minutes: npt.ArrayLike = 0.0,
-    off_road_minutes_per_m: float = 0.0,
-    graph: Graph | None = None,
-) -> FloatArray:
-    """Measure the time between every facility and every place."""
-    minutes = np.full((len(facilities), len(places)), np.inf)
-    rows = measure_rows(
-        profiled, places, facilities, direction, turnout_minutes=turnout_minutes,
-        off_road_minutes_per_m=off_road_minutes_per_m, graph=graph,
-    )  # fmt: skip
-    for facility, row in enumerate(rows):
-        minutes[facility] = row
-    return minutes
 
 
 def measure_rows(
@@ -300,14 +222,14 @@ def measure_rows(
         profiled = profiled.reversed()
     if graph is None:
         graph = build_graph(profiled)
-    begins = _minutes_at_road(facilities, turnout_minutes, off_road_minutes_per_m)
+    begins = minutes_at_road(facilities, turnout_minutes, off_road_minutes_per_m)
     snapped = np.flatnonzero(places.edge >= 0)
     place = places.take(snapped)
     walked = float(off_road_minutes_per_m)
     state = search_kernels.make_state(graph.node_count)
     for low in range(0, len(facilities), _AT_ONCE):
         some = np.arange(low, min(low + _AT_ONCE, len(facilities)))
-        reaches = _search_from_each(
+        reaches = search_from_each(
             graph, profiled, facilities.take(some), begins[some], limit_minutes
         )
         for index, facility in enumerate(some):
@@ -323,19 +245,17 @@ def measure_rows(
             yield row
 
 
-def _find_starts(
-    profiled: ProfileNetwork, at: Snapped, start: FloatArray
-) -> tuple[IntArray, FloatArray, IntArray]:
+def _find_starts(profiled: ProfileNetwork, at: Snapped, begins: FloatArray) -> Starts:
     """Let each facility set out to the ends of its edge that it may drive to, one by one."""
-    to_target = start + _part_of_edge(1.0 - at.fraction, profiled.minutes_along[at.edge])
-    to_source = start + _part_of_edge(at.fraction, profiled.minutes_against[at.edge])
+    to_target = begins + part_of_minutes(1.0 - at.fraction, profiled.minutes_along[at.edge])
+    to_source = begins + part_of_minutes(at.fraction, profiled.minutes_against[at.edge])
     node = np.column_stack(
         (profiled.arriving_target[at.edge], profiled.arriving_source[at.edge])
     ).ravel()
     minutes = np.column_stack((to_target, to_source)).ravel()
     by = np.repeat(np.arange(len(at), dtype=np.int64), 2)
-    open_ = np.isfinite(minutes)
-    return node[open_].astype(np.int64), minutes[open_], by[open_]
+    is_open = np.isfinite(minutes)
+    return Starts(node[is_open].astype(np.int64), minutes[is_open], by[is_open])
 
 
 def _measure_at_places(
@@ -343,34 +263,47 @@ def _measure_at_places(
     places: Snapped,
     state: FloatArray,
     at: Snapped,
-    start: FloatArray,
+    begins: FloatArray,
     walked: float,
 ) -> tuple[FloatArray, IntArray]:
     """Walk from the ends of each place's edge, or along it from a facility there, to the door."""
     minutes, by = np.empty(len(places)), np.empty(len(places), np.int64)
     search_kernels.measure_at_places(
-        places.edge,
-        places.fraction,
-        places.off_road_m,
+        search_kernels.PlacesOnEdges(places.edge, places.fraction, places.off_road_m),
         walked,
-        profiled.leaving_source,
-        profiled.leaving_target,
-        profiled.minutes_along,
-        profiled.minutes_against,
+        search_kernels.Edges(
+            profiled.leaving_source,
+            profiled.leaving_target,
+            profiled.minutes_along,
+            profiled.minutes_against,
+        ),
         state,
-        at.edge,
-        at.fraction,
-        start,
+        search_kernels.FacilitiesOnEdges(at.edge, at.fraction, begins),
         minutes,
         by,
     )
     return minutes, by
 
 
-def _part_of_edge(fraction: FloatArray, minutes: FloatArray) -> FloatArray:
-    """Take a part of an edge; a closed one stays closed, also for none of it."""
-    open_ = np.isfinite(minutes)
-    return np.where(open_, fraction * np.where(open_, minutes, 0.0), np.inf)
+def part_of_minutes(fraction: FloatArray, minutes: npt.ArrayLike) -> FloatArray:
+    """
+    Take a part of the minutes for whole edges.
+
+    Parameters
+    ----------
+    fraction
+        Of each edge, 0 to 1.
+    minutes
+        For all of it, of each edge or of all; inf where it is closed.
+
+    Returns
+    -------
+    array of float
+        Minutes; a closed edge stays closed, also for none of it.
+    """
+    whole = np.asarray(minutes, dtype=float)
+    is_open = np.isfinite(whole)
+    return np.where(is_open, fraction * np.where(is_open, whole, 0.0), np.inf)
 
 
 def judge_status(minutes: FloatArray, snapped: Snapped, limit_minutes: float) -> StatusArray:

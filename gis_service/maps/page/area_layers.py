@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from gis_service.coverage.areas.answers import AreaBand, NamedDistrict
 from gis_service.coverage.areas.service import AreaService, choose_usual_limits
-from gis_service.coverage.areas.service_area import drop_specks, make_valid_area
+from gis_service.coverage.areas.shapes import drop_specks, make_valid_area
 from gis_service.coverage.runs.reading import Run, find_latest_run
 from gis_service.coverage.standards.book import Standard, standard_book
 from gis_service.maps.figures.classes import SEQUENTIAL

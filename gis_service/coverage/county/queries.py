@@ -138,6 +138,15 @@ def read_stations(connection: sa.Connection, kinds: Sequence[str]) -> dict[int, 
     return {row.facility_id: NotedStation(row.name, float(row.metres or 0.0)) for row in rows}
 
 
+def read_names_in_force(connection: sa.Connection) -> dict[int, tuple[str, str]]:
+    """Read code and name of every grid in force today, by id."""
+    state = t.grid_state.c
+    rows = connection.execute(
+        sa.select(state.grid_id, state.code, state.name).where(on_day(state.valid, None))
+    )
+    return {row.grid_id: (row.code, row.name) for row in rows}
+
+
 _PLURAL: Final[Mapping[str, str]] = {
     "household": "households",
     "building": "buildings",
@@ -150,14 +159,14 @@ def _read_objects(connection: sa.Connection, actor: Actor, name: str) -> Columns
     """Read where the objects of a kind stand, and what of them is counted."""
     home, hazard = t.household.c, t.hazard.c
     table = t.metadata.tables[name]
-    wanted: dict[str, tuple[sa.ColumnElement[bool], tuple[sa.ColumnElement[Any], ...]]] = {
+    rules_by_name: dict[str, tuple[sa.ColumnElement[bool], tuple[sa.ColumnElement[Any], ...]]] = {
         "household": (
             visible(actor, t.household),
             (home.people, (sa.func.cardinality(home.care_tags) > 0).label("care")),
         ),
         "hazard": (visible(actor, t.hazard) & (hazard.status != "closed"), ()),
     }
-    condition, counted = wanted.get(name, (sa.true(), ()))
+    condition, counted = rules_by_name.get(name, (sa.true(), ()))
     return _read_by_id(
         connection,
         sa.select(
@@ -170,8 +179,8 @@ def _read_objects(connection: sa.Connection, actor: Actor, name: str) -> Columns
 
 
 def _as_standing(name: str, rows: Columns) -> Standing:
-    one = np.ones(len(rows["id"]), np.int64)
-    counts = {_PLURAL[name]: one}
+    single = np.ones(len(rows["id"]), np.int64)
+    counts = {_PLURAL[name]: single}
     if name == "household":
         counts |= {"people": rows["people"], "care_households": rows["care"].astype(np.int64)}
     return Standing(rows["lon"], rows["lat"], rows["base_grid"], counts)
