@@ -119,7 +119,7 @@ def test_an_unknown_standard_names_the_known_ones() -> None:
 
 
 def test_texts_are_there_in_both_languages() -> None:
-    web = DEFAULTS.parents[2] / "web/messages"
+    web = DEFAULTS.parents[3] / "web/messages"
     texts = [json.loads((web / lang / "coverage.json").read_text()) for lang in ("zh-CN", "en")]
     assert set(texts[0]) == set(texts[1])
 
