@@ -11,7 +11,7 @@ from gis_service.access import SYSTEM
 from gis_service.boundaries.linework.tessellation import Tessellation, from_polygons
 from gis_service.boundaries.publication.grid_table import publish_table
 from gis_service.boundaries.publication.publishing import Published
-from gis_service.boundaries.publication.schemes import SchemeLevel, ensure_scheme
+from gis_service.boundaries.publication.writing import SchemeLevel, ensure_scheme
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
 

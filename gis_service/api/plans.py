@@ -28,6 +28,7 @@ from gis_service.api.dependencies import (
 from gis_service.api.routing import ServiceRouter
 from gis_service.boundaries.plans import life as plan_life
 from gis_service.boundaries.plans import publication as plan_publication
+from gis_service.boundaries.plans import queries as plan_queries
 from gis_service.boundaries.plans import work as plan_work
 from gis_service.boundaries.plans.drafts import DraftCache, DraftState
 from gis_service.boundaries.plans.work import Box
@@ -61,7 +62,7 @@ class _ProposalRequest:
     @contextmanager
     def drafted(
         self, connection: ConnectionDep, permission: Permission = READ_PLANS
-    ) -> Iterator[tuple[plan_life.Plan, DraftState]]:
+    ) -> Iterator[tuple[plan_queries.Plan, DraftState]]:
         """Give its row and its draft to whoever may see it."""
         permission.require(self.actor)
         with plan_publication.open_draft(connection, self.desk, self.plan_id) as found:
@@ -145,7 +146,7 @@ def list_plans(
 ) -> JSONResponse:
     """List the plans of a scheme, the newest first."""
     READ_PLANS.require(actor)
-    return JSONResponse(plan_life.list_plans(connection, scheme))
+    return JSONResponse(plan_queries.list_plans(connection, scheme))
 
 
 @router.post("", status_code=201, response_model=answers.PlanAnswer)
@@ -178,7 +179,7 @@ def read_plan(connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
 def preview(wish: EditRequest, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
     """Tell what an edit would do; nothing is stored."""
     PLAN.require(asked.actor)
-    plan = plan_life.find_plan(connection, asked.plan_id)
+    plan = plan_queries.find_plan(connection, asked.plan_id)
     return JSONResponse(
         plan_work.preview_edit(connection, asked.desk, plan, wish.rev, wish.edit, asked.language)
     )
@@ -322,7 +323,7 @@ def decide(
     decision: Literal["approve", "reject", "discard"],
 ) -> JSONResponse:
     """Approve a plan, send it back with a text, or discard it."""
-    plan = plan_life.find_plan(connection, asked.plan_id, lock=True)
+    plan = plan_queries.find_plan(connection, asked.plan_id, lock=True)
     name = {"approve": "approved", "reject": "rejected", "discard": "discarded"}[decision]
     plan_life.decide(connection, asked.actor, plan, name, words=wish.text)
     return asked.told(connection)

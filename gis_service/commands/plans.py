@@ -62,12 +62,12 @@ def list_plans(
     """List plans of new boundaries and the versions in force."""
     from gis_service.access import SYSTEM
     from gis_service.boundaries.history import changes as history
-    from gis_service.boundaries.plans import life as plan_life
+    from gis_service.boundaries.plans import queries as plan_queries
     from gis_service.store import open_store
 
     with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
         found = {
-            "plans": plan_life.list_plans(connection, scheme),
+            "plans": plan_queries.list_plans(connection, scheme),
             "versions": history.list_versions(connection, SYSTEM, scheme),
         }
     if as_json:
@@ -107,12 +107,13 @@ def approve_plan(
     """Agree to a plan that somebody else has drawn on the page; prints its state as JSON."""
     from gis_service.access import SYSTEM
     from gis_service.boundaries.plans import life as plan_life
+    from gis_service.boundaries.plans import queries as plan_queries
     from gis_service.store import open_store
 
     with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
-        plan = plan_life.find_plan(connection, plan_id, lock=True)
+        plan = plan_queries.find_plan(connection, plan_id, lock=True)
         plan_life.decide(connection, SYSTEM, plan, "approved", words=words)
-        told = {"plan_id": plan_id, "status": plan_life.find_plan(connection, plan_id).status}
+        told = {"plan_id": plan_id, "status": plan_queries.find_plan(connection, plan_id).status}
     typer.echo(json.dumps(told))
 
 

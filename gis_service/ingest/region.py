@@ -16,7 +16,7 @@ from gis_service.access import Actor
 from gis_service.boundaries.linework.far_parts import refuse_apart
 from gis_service.boundaries.linework.tessellation import Flaw, Tessellation, from_polygons
 from gis_service.boundaries.publication.grid_table import publish_table
-from gis_service.boundaries.publication.schemes import SchemeLevel, ensure_scheme
+from gis_service.boundaries.publication.writing import SchemeLevel, ensure_scheme
 from gis_service.errors import ConflictError
 from gis_service.grids.assignment import AssignmentReport, assign_new
 from gis_service.grids.versions import today

@@ -19,8 +19,9 @@ from gis_service.access import SYSTEM
 from gis_service.boundaries.editing.partition import propose
 from gis_service.boundaries.linework.tessellation import Tessellation
 from gis_service.boundaries.plans.base import Base
-from gis_service.boundaries.plans.drafts import DraftCache, DraftState, StoredEdit
+from gis_service.boundaries.plans.drafts import DraftCache, DraftState
 from gis_service.boundaries.plans.publication import compare_draft
+from gis_service.boundaries.plans.queries import StoredEdit
 from gis_service.boundaries.plans.work import complete_edit
 from gis_service.boundaries.publication.publishing import (
     Difference,
@@ -30,7 +31,7 @@ from gis_service.boundaries.publication.publishing import (
     find_earliest_day,
     publish,
 )
-from gis_service.boundaries.publication.reading import newest_version
+from gis_service.boundaries.publication.queries import find_newest_version
 from gis_service.grids import assignment
 from gis_service.grids.versions import Version
 from gis_service.store import Store
@@ -147,7 +148,7 @@ def run(context: Context) -> list[Row]:
     store = context.county_store
     desk = DraftCache()
     with store.transaction(SYSTEM) as connection:
-        version = newest_version(connection, "base")
+        version = find_newest_version(connection, "base")
         with desk.open(connection, 0, version, []) as held:
             village = redrawn_village(held)
             whole = renamed(held.base)
@@ -283,7 +284,7 @@ def _publish(
     connection: sa.Connection,
     instead: Callable[[sa.Connection, int, Any, int], None] | None,
 ) -> None:
-    newest = newest_version(connection, work.version.scheme)
+    newest = find_newest_version(connection, work.version.scheme)
     day = find_earliest_day(connection, newest.effective_day)
     if instead is None:
         publish(connection, SYSTEM, work.redraw, day, "bench", "")

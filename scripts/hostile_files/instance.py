@@ -22,7 +22,7 @@ from gis_service.access import SYSTEM
 from gis_service.access.actor import ensure_demo_actors, mark_made_up
 from gis_service.boundaries.linework.tessellation import from_polygons
 from gis_service.boundaries.publication.grid_table import publish_table
-from gis_service.boundaries.publication.schemes import SchemeLevel, ensure_scheme
+from gis_service.boundaries.publication.writing import SchemeLevel, ensure_scheme
 from gis_service.settings import ROOT
 from scripts.hostile_files.valid import SIDE, SOUTH, WEST
 

@@ -45,12 +45,15 @@ ALLOWED = {
         "write_records",
     ): "reads back the ids of the rows it has just written",
     ("incidents/life_cycle.py", "_known_keys"): "tells which keys of a list are known, of any grid",
-    ("boundaries/plans/base.py", "_read_houses"): "counts by building; only sums leave a plan",
     (
-        "boundaries/publication/publishing.py",
+        "boundaries/plans/queries.py",
+        "count_households_in_buildings",
+    ): "counts by building; only sums leave a plan",
+    (
+        "boundaries/publication/queries.py",
         "count_open_incidents",
     ): "counts what moves with a grid",
-    ("boundaries/publication/duties.py", "reopen_duties"): "opens duties again as they were",
+    ("boundaries/publication/queries.py", "find_in_office"): "opens duties again as they were",
     ("search/entries.py", "_officers"): "fills the search's table; who reads it is asked there",
     ("search/entries.py", "_houses"): "fills the search's table with addresses, without people",
     ("main_job.py", "summary"): "counts the whole county in the system's name; no row leaves it",

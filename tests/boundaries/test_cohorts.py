@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
 from gis_service.boundaries.history import changes as history
-from gis_service.boundaries.publication.reading import newest_version
+from gis_service.boundaries.publication.queries import find_newest_version
 from gis_service.grids import assignment
 from gis_service.grids.versions import read_versions, today
 from gis_service.store import Store
@@ -127,7 +127,7 @@ def cut_one(connection: sa.Connection, chance: random.Random, day: date) -> None
 
 def take_back(connection: sa.Connection, _chance: random.Random, day: date) -> None:
     if len(read_versions(connection, "base")) > 1:
-        newest = newest_version(connection, "base")
+        newest = find_newest_version(connection, "base")
         history.withdraw_version(connection, SYSTEM, newest.version_id, day, "弄错")
 
 
@@ -167,7 +167,7 @@ def test_after_any_publications_and_moves_the_history_is_the_rule_on_every_day(
     was = said(connection, now - timedelta(days=1))
     for _ in range(7):
         chance.choice(STEPS)(connection, chance, day)
-        day = max(day, newest_version(connection, "base").effective_day) + timedelta(days=1)
+        day = max(day, find_newest_version(connection, "base").effective_day) + timedelta(days=1)
         assert said(connection, now - timedelta(days=1)) == was
     after = points(connection)
     assert was == by_place(connection, FIRST_DAY, before)

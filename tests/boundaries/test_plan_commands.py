@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from gis_service.access import SYSTEM, Actor
 from gis_service.access.actor import ADMINISTRATOR
 from gis_service.boundaries.plans import life as plan_life
+from gis_service.boundaries.plans import queries as plan_queries
 from gis_service.boundaries.plans import work as plan_work
 from gis_service.boundaries.plans.drafts import DraftCache
 from gis_service.boundaries.plans.publication import open_draft, publish_plan, submit_plan
@@ -72,7 +73,7 @@ def approved(connection: sa.Connection, edit: dict[str, Any], title: str) -> int
         .returning(t.actor.c.actor_id)
     ).scalar_one()
     reviewer = Actor(other, "审批", "Reviewer", "planner")
-    plan_life.decide(connection, reviewer, plan_life.find_plan(connection, plan_id), "approved")
+    plan_life.decide(connection, reviewer, plan_queries.find_plan(connection, plan_id), "approved")
     return plan_id
 
 
@@ -108,7 +109,7 @@ def test_a_day_that_is_past_is_told(store: Store, grid_ids: dict[str, int]) -> N
     )
     assert told.exit_code != 0
     with store.transaction(SYSTEM) as connection:
-        assert plan_life.find_plan(connection, plan_id).status == "approved"
+        assert plan_queries.find_plan(connection, plan_id).status == "approved"
 
 
 def test_the_administrators_plan_is_approved_by_a_second_person_with_a_shell(
@@ -122,7 +123,7 @@ def test_the_administrators_plan_is_approved_by_a_second_person_with_a_shell(
         with open_draft(connection, desk, plan_id) as (_, held):
             reasons = {plan_work.finding_id(one): "because" for one in plan_work.check_whole(held)}
         submit_plan(connection, desk, ADMINISTRATOR, plan_id, reasons)
-        found = plan_life.find_plan(connection, plan_id)
+        found = plan_queries.find_plan(connection, plan_id)
         with pytest.raises(NotAllowedError):
             plan_life.decide(connection, ADMINISTRATOR, found, "approved")
     assert run("approve", str(plan_id)) == {"plan_id": plan_id, "status": "approved"}

@@ -13,19 +13,20 @@ from gis_service.access import SYSTEM
 from gis_service.boundaries.history import changes as history
 from gis_service.boundaries.linework.tessellation import from_polygons
 from gis_service.boundaries.plans import life as plan_life
-from gis_service.boundaries.plans.drafts import DraftCache, StoredEdit
+from gis_service.boundaries.plans import queries as plan_queries
+from gis_service.boundaries.plans.drafts import DraftCache
 from gis_service.boundaries.plans.publication import (
     check_draft,
     compare_draft,
     count_moved,
     measure_impact,
 )
+from gis_service.boundaries.plans.queries import StoredEdit
 from gis_service.boundaries.plans.work import complete_edit
 from gis_service.boundaries.publication.grid_table import publish_table
 from gis_service.boundaries.publication.publishing import Published
 from gis_service.boundaries.publication.publishing import publish as publish_redraw
-from gis_service.boundaries.publication.reading import newest_version
-from gis_service.boundaries.publication.schemes import lock_scheme
+from gis_service.boundaries.publication.queries import find_newest_version, lock_scheme
 from gis_service.errors import ConflictError
 from gis_service.grids.assignment import assign_new
 from gis_service.grids.versions import today
@@ -85,7 +86,7 @@ def day(connection: sa.Connection) -> date:
 def publish(connection: sa.Connection, edits: list[dict[str, Any]], day: date) -> Published:
     """Publish edits on the newest version."""
     stored = [StoredEdit(number, edit) for number, edit in enumerate(edits, 1)]
-    version = newest_version(connection, "base")
+    version = find_newest_version(connection, "base")
     with DraftCache().open(connection, 1, version, stored) as held:
         return publish_redraw(connection, SYSTEM, compare_draft(held), day, "改", "因为")
 
@@ -265,7 +266,7 @@ def test_a_day_that_is_past_is_refused(
 def test_publishing_on_a_version_that_is_no_longer_the_newest_is_refused(
     connection: sa.Connection, grid_ids: dict[str, int], day: date
 ) -> None:
-    version = newest_version(connection, "base")
+    version = find_newest_version(connection, "base")
     with DraftCache().open(connection, 1, version, [StoredEdit(1, split(grid_ids, "g20"))]) as held:
         redraw = compare_draft(held)
     publish(connection, [merge(grid_ids, "g11", "g12")], day)
@@ -279,7 +280,7 @@ def test_a_home_that_lay_outside_before_is_told_and_is_no_fault_of_the_plan(
     connection: sa.Connection, grid_ids: dict[str, int]
 ) -> None:
     edits = [StoredEdit(1, split(grid_ids, "g20"))]
-    with DraftCache().open(connection, 1, newest_version(connection, "base"), edits) as held:
+    with DraftCache().open(connection, 1, find_newest_version(connection, "base"), edits) as held:
         told = check_draft(held, "en")
     assert told["errors"] == 0
     assert [(one["rule"], one["n"]) for one in told["information"]] == [("household_out", 1)]
@@ -356,7 +357,7 @@ def test_what_is_told_of_before_is_what_publication_and_withdrawal_move(
     connection: sa.Connection, grid_ids: dict[str, int], day: date, kind: str
 ) -> None:
     add_trouble(connection)
-    plan = plan_life.find_plan(
+    plan = plan_queries.find_plan(
         connection, plan_life.create_plan(connection, SYSTEM, "base", "改", "因为")
     )
     building = t.building.c
@@ -391,7 +392,7 @@ def test_a_base_goes_when_nobody_works_on_plans_and_comes_again(
     connection: sa.Connection, grid_ids: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk = DraftCache()
-    version = newest_version(connection, "base")
+    version = find_newest_version(connection, "base")
     base = desk.base(connection, version)
     desk.forget_unused()
     assert desk.base(connection, version) is base

@@ -19,10 +19,11 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 (it is a class)
 from scipy.sparse.csgraph import dijkstra
 
 from gis_service.access import SYSTEM
-from gis_service.boundaries.plans.drafts import DraftCache, StoredEdit
+from gis_service.boundaries.plans.drafts import DraftCache
 from gis_service.boundaries.plans.publication import compare_draft
+from gis_service.boundaries.plans.queries import StoredEdit
 from gis_service.boundaries.publication.publishing import publish
-from gis_service.boundaries.publication.reading import newest_version
+from gis_service.boundaries.publication.queries import find_newest_version
 from gis_service.coordinate_systems import parse_crs
 from gis_service.coverage.runs.runs import measure
 from gis_service.grids.versions import today
@@ -250,7 +251,7 @@ def test_a_redraw_takes_the_homes_on_its_land_along(
         )
         one, three = (str(ids[drawn_town.code_of(digit)]) for digit in ("1", "3"))
         edit = {"kind": "merge", "grids": [one, three], "into": three}
-        version = newest_version(connection, "base")
+        version = find_newest_version(connection, "base")
         with DraftCache().open(connection, 1, version, [StoredEdit(1, edit)]) as draft:
             day = max(today(connection), version.effective_day + timedelta(days=1))
             publish(connection, SYSTEM, compare_draft(draft), day, "合并", "并组")

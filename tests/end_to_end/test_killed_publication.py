@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from gis_service.access import SYSTEM, Actor
 from gis_service.boundaries.history.changes import withdraw_version
 from gis_service.boundaries.plans import life as plan_life
+from gis_service.boundaries.plans import queries as plan_queries
 from gis_service.boundaries.plans import work as plan_work
 from gis_service.boundaries.plans.drafts import DraftCache
 from gis_service.boundaries.plans.publication import open_draft, submit_plan
@@ -68,7 +69,9 @@ def approved_plan(store: Store, edit: dict[str, Any], number: int) -> int:
         submit_plan(connection, desk, SYSTEM, plan_id, reasons)
         assert other is not None
         reviewer = Actor(other, "审批", "Reviewer", "planner")
-        plan_life.decide(connection, reviewer, plan_life.find_plan(connection, plan_id), "approved")
+        plan_life.decide(
+            connection, reviewer, plan_queries.find_plan(connection, plan_id), "approved"
+        )
     return plan_id
 
 
@@ -81,7 +84,7 @@ def state(store: Store, plan_id: int) -> dict[str, Any]:
         }
         closed = sa.select(sa.func.count()).where(~sa.func.upper_inf(t.assignment.c.valid))
         found["closed"] = connection.scalar(closed)
-        found["plan"] = plan_life.find_plan(connection, plan_id).status
+        found["plan"] = plan_queries.find_plan(connection, plan_id).status
     return found
 
 

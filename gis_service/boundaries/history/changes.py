@@ -17,7 +17,7 @@ from gis_service.access import Actor, visible
 from gis_service.access.permissions import PLAN, READ_PLANS
 from gis_service.boundaries.linework.tessellation import Arc, Tessellation, is_other_land
 from gis_service.boundaries.plans import life as plan_life
-from gis_service.boundaries.publication.duties import reopen_duties
+from gis_service.boundaries.plans import queries as plan_queries
 from gis_service.boundaries.publication.publishing import (
     Published,
     find_difference,
@@ -27,13 +27,14 @@ from gis_service.boundaries.publication.publishing import (
     publish,
     words_of,
 )
-from gis_service.boundaries.publication.reading import (
+from gis_service.boundaries.publication.queries import (
     BaseGrid,
     Boundaries,
+    lock_scheme,
     read_boundaries,
     read_grids,
 )
-from gis_service.boundaries.publication.schemes import lock_scheme
+from gis_service.boundaries.publication.writing import reopen_duties
 from gis_service.errors import ConflictError, NotFoundError
 from gis_service.grids.members import select_assigned
 from gis_service.grids.versions import Version, read_versions, today
@@ -135,7 +136,7 @@ def list_versions(connection: sa.Connection, actor: Actor, scheme: str) -> list[
             "counts": row.counts,
             "plan_id": row.plan_id if reads else None,
             "reviews": (
-                plan_life.read_discussion(connection, row.plan_id)[0]
+                plan_queries.read_discussion(connection, row.plan_id)[0]
                 if reads and row.plan_id
                 else []
             ),
@@ -382,5 +383,5 @@ def _withdraw_plan(connection: sa.Connection, actor: Actor, version_id: int, rea
         )
     )
     if plan_id is not None:
-        plan = plan_life.find_plan(connection, plan_id, lock=True)
+        plan = plan_queries.find_plan(connection, plan_id, lock=True)
         plan_life.decide(connection, actor, plan, "withdrawn", words=reason)

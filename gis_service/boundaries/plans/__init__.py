@@ -4,4 +4,5 @@
 - ``work``: edit, undo, check, weigh
 - ``drafts``, ``base``: drafts that a process keeps ready, and what they are made of
 - ``publication``: a plan comes into force
+- ``queries``, ``writing``: what they read of the store and what they write there
 """

@@ -4,8 +4,6 @@ A draft is its plan's edits done again on the base version. It is brought up to 
 every question, so another process may have gone on, and a process that dies takes nothing along.
 """
 
-import hashlib
-import json
 import threading
 import time
 from collections import OrderedDict
@@ -23,7 +21,8 @@ from gis_service.boundaries.editing.checks import BaseLand, Context
 from gis_service.boundaries.editing.edits import Draft, EditResult
 from gis_service.boundaries.editing.rules import redraw_rules
 from gis_service.boundaries.plans.base import Base, read_base, read_data_state
-from gis_service.boundaries.publication.reading import newest_version
+from gis_service.boundaries.plans.queries import StoredEdit
+from gis_service.boundaries.publication.queries import find_newest_version
 from gis_service.grids.versions import Version
 
 _MOST_BASES: Final = 2
@@ -35,20 +34,6 @@ _UNUSED_S: Final = 3600.0
 
 Stage = Literal["waiting", "reading", "counting", "ready"]
 """What is being made for the first plan on a version: the land read, then what is on it counted."""
-
-
-@dataclass(frozen=True)
-class StoredEdit:
-    """One edit as it stands in the store."""
-
-    seq: int
-    edit: dict[str, Any]
-
-    @property
-    def mark(self) -> str:
-        """Tell whether it is the same as another one."""
-        text = json.dumps([self.seq, self.edit], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass
@@ -213,7 +198,7 @@ class DraftCache:
         NotFoundError
             Nothing was published yet.
         """
-        version = newest_version(connection, scheme)
+        version = find_newest_version(connection, scheme)
         with self._lock:
             base_data = self._base_data(connection, version)
         loads = base_data.loads.copy()

@@ -17,24 +17,25 @@ from gis_service.access.permissions import PLAN
 from gis_service.boundaries.editing.checks import Finding
 from gis_service.boundaries.editing.partition import propose
 from gis_service.boundaries.plans import life as plan_life
+from gis_service.boundaries.plans import queries as plan_queries
 from gis_service.boundaries.plans import work as plan_work
 from gis_service.boundaries.plans.drafts import DraftCache, DraftState
-from gis_service.boundaries.plans.life import Plan
+from gis_service.boundaries.plans.queries import Plan
 from gis_service.boundaries.publication.publishing import (
     Difference,
     Grid,
     Published,
     WantedGrid,
-    count_open_incidents,
     find_difference,
     find_earliest_day,
     find_heirs,
     find_land_moved,
     find_moves,
+    incident_ids_of,
     make_provisional_ids,
     publish,
 )
-from gis_service.boundaries.publication.reading import newest_version
+from gis_service.boundaries.publication.queries import count_open_incidents, find_newest_version
 from gis_service.errors import ConflictError, InputError, Place
 from gis_service.messages import Language, text
 
@@ -68,8 +69,8 @@ def open_draft(
     plan, held
         The row and the draft.
     """
-    plan, _ = plan_work.rebase(connection, draft_cache, plan_life.find_plan(connection, plan_id))
-    edits = plan_life.read_edits_done(connection, plan_id)
+    plan, _ = plan_work.rebase(connection, draft_cache, plan_queries.find_plan(connection, plan_id))
+    edits = plan_queries.read_edits_done(connection, plan_id)
     with draft_cache.open(connection, plan_id, plan.base, edits) as state:
         yield plan, state
 
@@ -158,7 +159,7 @@ def measure_impact(
     dict
         Counts by kind, households from grid to grid, grids that need an officer.
     """
-    newest = newest_version(connection, plan.scheme)
+    newest = find_newest_version(connection, plan.scheme)
     first = find_earliest_day(connection, newest.effective_day)
     redraw = compare_draft(state)
     moves = find_moves(connection, redraw)
@@ -174,7 +175,7 @@ def measure_impact(
                 for kind_moves in moves
                 if kind_moves.kind != "incident"
             },
-            "incidents": count_open_incidents(connection, moves),
+            "incidents": count_open_incidents(connection, incident_ids_of(moves)),
         },
         "households": _count_flows(moves, names, new_keys),
         "grids": {
@@ -331,7 +332,7 @@ def submit_plan(
     """
     PLAN.require(actor)
     plan_work.put_on_newest(
-        connection, draft_cache, plan_life.find_plan(connection, plan_id, lock=True)
+        connection, draft_cache, plan_queries.find_plan(connection, plan_id, lock=True)
     )
     with open_draft(connection, draft_cache, plan_id) as (plan, state):
         if not state.edits:
@@ -399,13 +400,13 @@ def publish_plan(
         A later version touches the same grids.
     """
     PLAN.require(actor)
-    plan = plan_life.find_plan(connection, plan_id, lock=True)
+    plan = plan_queries.find_plan(connection, plan_id, lock=True)
     if plan.status != "approved":
         raise plan_life.ClosedPlanError("boundaries.step_not_now", plan.status, plan.version_id)
     plan, conflicts = plan_work.put_on_newest(connection, draft_cache, plan)
     if conflicts:
         raise ConflictError("boundaries.plan_conflicts", n=len(conflicts))
-    edits = plan_life.read_edits_done(connection, plan_id)
+    edits = plan_queries.read_edits_done(connection, plan_id)
     with draft_cache.open(connection, plan_id, plan.base, edits) as state:
         _check_rules(state, {**plan.reasons, **reasons})
         redraw = compare_draft(state)

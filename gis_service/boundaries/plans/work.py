@@ -21,13 +21,15 @@ from gis_service.boundaries.editing.edits import EditResult
 from gis_service.boundaries.editing.handing_over import find_region
 from gis_service.boundaries.linework.tessellation import is_other_land
 from gis_service.boundaries.plans import life as plan_life
-from gis_service.boundaries.plans.drafts import DraftCache, DraftState, StoredEdit
-from gis_service.boundaries.plans.life import OPEN, Plan
-from gis_service.boundaries.publication.reading import newest_version, read_grids, read_names
+from gis_service.boundaries.plans import queries as plan_queries
+from gis_service.boundaries.plans import writing
+from gis_service.boundaries.plans.drafts import DraftCache, DraftState
+from gis_service.boundaries.plans.life import OPEN
+from gis_service.boundaries.plans.queries import Plan, StoredEdit
+from gis_service.boundaries.publication.queries import find_newest_version, read_grids, read_names
 from gis_service.errors import GisError, InputError, Place
 from gis_service.grids.versions import Version
 from gis_service.messages import Language, text
-from gis_service.store import tables as t
 
 MOST_BUILDINGS: Final = 5000
 _NUMBERED: Final = re.compile(r"^(.*?)(\d+)(\D*)$")
@@ -59,20 +61,14 @@ def read_plan(
     dict
         Status, revision, edits in force, reviews, comments and conflicts with later versions.
     """
-    plan, conflicts = rebase(connection, draft_cache, plan_life.find_plan(connection, plan_id))
-    rows = plan_life.read_edit_rows(connection, plan_id)
+    plan, conflicts = rebase(connection, draft_cache, plan_queries.find_plan(connection, plan_id))
+    rows = plan_queries.read_edit_rows(connection, plan_id)
     done = [row for row in rows if row["state"] == "done"]
-    reviews, comments = plan_life.read_discussion(connection, plan_id)
+    reviews, comments = plan_queries.read_discussion(connection, plan_id)
     names: dict[str, str] = {}
     if done or conflicts:
         names = read_names(connection, plan.scheme_id, plan.base.effective_day)
         names |= _names_of_new_grids(row["edit"] for row in done)
-    author = connection.execute(
-        sa.select(t.actor).where(t.actor.c.actor_id == plan.author_id)
-    ).one()
-    size_rule = connection.scalar(
-        sa.select(t.grid_scheme.c.size_rule).where(t.grid_scheme.c.scheme_id == plan.scheme_id)
-    )
     return {
         "plan_id": plan.plan_id,
         "scheme": plan.scheme,
@@ -84,9 +80,7 @@ def read_plan(
         "version_id": plan.version_id,
         "rev": plan.rev,
         "created_at": plan.created_at.isoformat(),
-        "author": {
-            "actor_id": author.actor_id, "name": author.name, "name_en": author.name_en,
-        },
+        "author": plan_queries.read_author(connection, plan),
         "edits": [
             {**row, "summary": summarize_edit(row["edit"], names, language)} for row in done
         ],
@@ -96,7 +90,7 @@ def read_plan(
         "reviews": reviews,
         "comments": comments,
         "conflicts": [_describe_conflict(row, names, language) for row in conflicts],
-        "size_rule": size_rule,
+        "size_rule": plan_queries.read_scheme(connection, plan.scheme_id).size_rule,
     }  # fmt: skip
 
 
@@ -151,17 +145,12 @@ def rebase(
     """Show a plan on the newest version where both touch different grids; nothing is stored."""
     if plan.status not in OPEN:
         return plan, []
-    newest = newest_version(connection, plan.scheme)
+    newest = find_newest_version(connection, plan.scheme)
     if newest.version_id == plan.base.version_id:
         return plan, []
-    row = t.plan_edit.c
-    touched: set[str] = set()
-    for keys in connection.execute(
-        sa.select(row.touched).where(row.plan_id == plan.plan_id, row.state == "done")
-    ).scalars():
-        touched.update(keys)
+    touched = plan_queries.read_touched(connection, plan.plan_id)
     conflicts = _find_conflicts(connection, plan, newest, touched)
-    edits = plan_life.read_edits_done(connection, plan.plan_id)
+    edits = plan_queries.read_edits_done(connection, plan.plan_id)
     if not conflicts and edits:
         try:
             with draft_cache.open(connection, plan.plan_id, newest, edits):
@@ -179,11 +168,7 @@ def put_on_newest(
     """Put a plan on the newest version for good, before anything else is changed in it."""
     moved, conflicts = rebase(connection, draft_cache, plan)
     if moved.base != plan.base:
-        connection.execute(
-            sa.update(t.plan)
-            .where(t.plan.c.plan_id == plan.plan_id)
-            .values(base_version_id=moved.base.version_id)
-        )
+        writing.write_base(connection, plan.plan_id, moved.base.version_id)
     return moved, conflicts
 
 
@@ -271,7 +256,7 @@ def preview_edit(
     """
     plan_life.check_open(connection, plan, rev)
     plan, _ = rebase(connection, draft_cache, plan)
-    done = plan_life.read_edits_done(connection, plan.plan_id)
+    done = plan_queries.read_edits_done(connection, plan.plan_id)
     with draft_cache.open(connection, plan.plan_id, plan.base, done) as state:
         stored = StoredEdit(0, complete_edit(state, edit))
         change = state.apply(stored)
@@ -313,10 +298,10 @@ def do_edit(
         The change, with the plan's new revision.
     """
     plan, _ = put_on_newest(connection, draft_cache, plan)
-    done = plan_life.read_edits_done(connection, plan.plan_id)
+    done = plan_queries.read_edits_done(connection, plan.plan_id)
     with draft_cache.open(connection, plan.plan_id, plan.base, done) as state:
         stored = StoredEdit(
-            plan_life.count_next_seq(connection, plan.plan_id), complete_edit(state, edit)
+            plan_queries.count_next_seq(connection, plan.plan_id), complete_edit(state, edit)
         )
         change = state.apply(stored)
         rev = plan_life.add_edit(connection, actor, plan, stored, change.touched)
@@ -355,8 +340,8 @@ def undo_or_redo(
         The change, with the plan's new revision.
     """
     plan, _ = put_on_newest(connection, draft_cache, plan)
-    done = plan_life.read_edits_done(connection, plan.plan_id)
-    stored = plan_life.find_last_edit(connection, plan.plan_id, direction)
+    done = plan_queries.read_edits_done(connection, plan.plan_id)
+    stored = plan_queries.find_last_edit(connection, plan.plan_id, direction)
     with draft_cache.open(connection, plan.plan_id, plan.base, done) as state:
         change = state.undo() if direction == "undo" else state.apply(stored)
         rev = plan_life.mark_edit(connection, actor, plan, stored, direction)

@@ -18,11 +18,15 @@ from gis_service.boundaries.publication.publishing import (
     find_difference,
     publish,
 )
-from gis_service.boundaries.publication.reading import read_boundaries
-from gis_service.boundaries.publication.schemes import lock_scheme
+from gis_service.boundaries.publication.queries import (
+    lock_scheme,
+    read_admin_units,
+    read_boundaries,
+    read_codes,
+    read_identities,
+)
 from gis_service.errors import InputError, Place
 from gis_service.grids.versions import Version, read_versions
-from gis_service.store import tables as t
 
 DRAFT_COLUMNS: Final = (
     "key", "rank", "name", "kind", "parent", "code", "urban_rural_class", "admin_code",
@@ -123,20 +127,14 @@ def compare_table(
     """
     scheme_id = lock_scheme(connection, scheme).scheme_id
     table = _check_table(drafts, tessellation)
-    _check_identities(connection, scheme_id, table, known)
+    _check_identities(read_identities(connection, scheme_id), table, known)
     published = read_versions(connection, scheme)
     newest = published[-1] if published else Version(0, scheme_id, scheme, date.min, "")
     base = read_boundaries(connection, newest, {grid_id: key for key, grid_id in known.items()})
-    codes = dict(
-        connection.execute(
-            sa.select(t.grid_code.c.code, t.grid_code.c.grid_id)
-            .where(t.grid_code.c.scheme_id == scheme_id)
-            .order_by(t.grid_code.c.code)
-        ).all()
-    )
+    codes = read_codes(connection, scheme_id)
     code_of = {grid_id: code for code, grid_id in codes.items()}
     code_of |= {grid.grid_id: grid.code for grid in base.grids.values()}
-    units = _read_admin_units(connection, effective_day)
+    units = read_admin_units(connection, effective_day)
     grids = {
         row.key: WantedGrid(
             int(row.rank),
@@ -191,17 +189,13 @@ def _check_table(drafts: pd.DataFrame, tessellation: Tessellation) -> pd.DataFra
 
 
 def _check_identities(
-    connection: sa.Connection, scheme_id: int, table: pd.DataFrame, known: Mapping[str, int]
+    identities: Mapping[int, tuple[int, str]], table: pd.DataFrame, known: Mapping[str, int]
 ) -> None:
     """Refuse an identity that is not a grid of this scheme, level and kind."""
-    grids = {
-        row.grid_id: (row.rank, row.kind)
-        for row in connection.execute(sa.select(t.grid).where(t.grid.c.scheme_id == scheme_id))
-    }
     for row in table.itertuples():
         if row.key not in known:
             continue
-        rank, kind = grids.get(known[row.key], (None, None))
+        rank, kind = identities.get(known[row.key], (None, None))
         if rank != row.rank or (row.kind is not None and kind != row.kind):
             raise InputError("boundaries.wrong_identity", place=Place(feature=str(row.key)))
 
@@ -216,20 +210,6 @@ def _check_codes(grids: Mapping[str, WantedGrid], codes: Mapping[str, int]) -> N
             grid.code in codes and codes[grid.code] != grid.grid_id
         ):
             raise InputError("boundaries.code_taken", place=Place(feature=key, field="code"))
-
-
-def _read_admin_units(connection: sa.Connection, day: date) -> dict[str, dict[str, int]]:
-    """Units in force by code, then by name: lists give one code to different units."""
-    unit = t.admin_unit
-    query = (
-        sa.select(unit.c.code, unit.c.name, unit.c.admin_unit_id)
-        .where(unit.c.valid.op("@>")(sa.literal(day, sa.Date)))
-        .order_by(unit.c.admin_unit_id.desc())
-    )
-    units: dict[str, dict[str, int]] = {}
-    for code, name, unit_id in connection.execute(query):
-        units.setdefault(code, {})[name] = unit_id
-    return units
 
 
 def _choose_unit(named: Mapping[str, int], name: str) -> int | None:

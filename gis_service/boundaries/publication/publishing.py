@@ -17,11 +17,9 @@ from typing import Any
 import numpy as np
 import shapely
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import DATERANGE
-from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from gis_service import access, grid_code
-from gis_service.access import SYSTEM, Actor, visible
+from gis_service.access import Actor
 from gis_service.boundaries.linework.tessellation import (
     CRUMB_M2,
     OUTSIDE,
@@ -30,15 +28,27 @@ from gis_service.boundaries.linework.tessellation import (
     is_other_land,
     measure_land_m2,
 )
-from gis_service.boundaries.publication.duties import end_duties
-from gis_service.boundaries.publication.reading import BaseGrid, Boundaries
-from gis_service.boundaries.publication.schemes import lock_scheme
+from gis_service.boundaries.publication.queries import (
+    BaseGrid,
+    Boundaries,
+    count_open_incidents,
+    lock_scheme,
+    read_codes,
+)
+from gis_service.boundaries.publication.writing import (
+    end_duties,
+    insert_codes,
+    insert_grids,
+    insert_successors,
+    insert_version,
+    replace_rows,
+    write_counts,
+)
 from gis_service.errors import ConflictError
 from gis_service.geodesy import area_m2
 from gis_service.grids import assignment
-from gis_service.grids.versions import Version, is_due, read_versions, today
+from gis_service.grids.versions import Version, read_versions, today
 from gis_service.store import tables as t
-from gis_service.store.bulk import copy_rows
 
 
 @dataclass(frozen=True)
@@ -267,16 +277,13 @@ def make_provisional_ids(changes: Difference) -> dict[str, int]:
     return {key: top + number for number, key in enumerate(_keys_without_id(changes))}
 
 
-def count_open_incidents(connection: sa.Connection, moves: Sequence[assignment.Moves]) -> int:
-    """Count the incidents that move and that somebody still works on."""
-    ids = [kind_moves.object_ids.tolist() for kind_moves in moves if kind_moves.kind == "incident"]
-    if not ids or not ids[0]:
-        return 0
-    incident = t.incident.c
-    query = sa.select(sa.func.count()).where(
-        visible(SYSTEM, t.incident), incident.incident_id.in_(ids[0]), incident.status != "closed"
-    )
-    return int(connection.scalar(query) or 0)
+def incident_ids_of(moves: Sequence[assignment.Moves]) -> list[int]:
+    """Name the incidents among what moves."""
+    for kind_moves in moves:
+        if kind_moves.kind == "incident":
+            ids: list[int] = kind_moves.object_ids.tolist()
+            return ids
+    return []
 
 
 @dataclass(frozen=True)
@@ -342,14 +349,16 @@ def publish(
     scheme = lock_scheme(connection, base.version.scheme)
     _check_day(connection, base.version, effective_day, title)
     new_keys = _keys_without_id(changes)
-    new_ids = _insert_grids(connection, scheme.scheme_id, [changes.grids[key] for key in new_keys])
+    new: list[Any] = [changes.grids[key] for key in new_keys]  # no grid of the base is among them
+    new_ids = insert_grids(connection, scheme.scheme_id, [(grid.rank, grid.kind) for grid in new])
     ids_of_new = dict(zip(new_keys, new_ids, strict=True))
     ids = _ids_by_key(changes, ids_of_new)
     codes = _number_grids(connection, scheme, changes, ids)
     _write_arcs(connection, scheme.scheme_id, changes, ids, effective_day)
     _write_states(connection, scheme.scheme_id, changes, ids, codes, effective_day)
-    version = _open_version(connection, actor, scheme, effective_day, title, reason)
-    _write_successors(connection, changes, ids, version.version_id)
+    version = insert_version(connection, actor, scheme, effective_day, title, reason)
+    successors = [(ids[old], ids[new]) for old, new in changes.successors]
+    insert_successors(connection, version.version_id, successors)
     ended = [base.grids[key].grid_id for key in changes.retired]
     end_duties(connection, actor, version.version_id, ended, effective_day)
     moves = _find_moves(connection, changes, ids_of_new, effective_day) if base.grids else []
@@ -357,15 +366,12 @@ def publish(
     moved = {kind_moves.kind: len(kind_moves.object_ids) for kind_moves in moves}
     upper = find_other_land(base, changes.upper_faces) if count_upper else set()
     changed, retired = len(changes.changed | upper), len(changes.retired)
-    incidents = count_open_incidents(connection, moves)
+    incidents = count_open_incidents(connection, incident_ids_of(moves))
     counts = {
         "grids": len(changes.grids), "changed": changed, "retired": retired, "moved": moved,
         "open_incidents": incidents,
     }  # fmt: skip
-    row = t.grid_version.c
-    connection.execute(
-        sa.update(t.grid_version).values(counts=counts).where(row.version_id == version.version_id)
-    )
+    write_counts(connection, version.version_id, counts)
     after = {"scheme": version.scheme, "effective_day": effective_day.isoformat(), **counts}
     access.record(connection, actor, "publish", "grid_version", version.version_id, after=after)
     return Published(version, ids_of_new, changed, retired, moved, incidents)
@@ -399,26 +405,14 @@ def _ids_by_key(changes: Difference, new_ids: Mapping[str, int]) -> dict[str, in
     return {**ids, **new_ids}
 
 
-def _insert_grids(connection: sa.Connection, scheme_id: int, grids: Sequence[Any]) -> list[int]:
-    if not grids:
-        return []
-    rows = connection.execute(
-        sa.insert(t.grid).returning(t.grid.c.grid_id, sort_by_parameter_order=True),
-        [{"scheme_id": scheme_id, "rank": grid.rank, "kind": grid.kind} for grid in grids],
-    )
-    return list(rows.scalars())
-
-
 def _number_grids(
     connection: sa.Connection, scheme: Any, changes: Difference, ids: Mapping[str, int]
 ) -> dict[str, str]:
     """Tell every grid's code; new ones are numbered below their parent, from west to east."""
     # A code that a grid once had stays taken.
     codes = {key: group.code for key, group in changes.grids.items() if group.code is not None}
-    columns = t.grid_code.c
-    query = sa.select(columns.code).where(columns.scheme_id == scheme.scheme_id)
     reworded = {**dict.fromkeys(changes.begun), **dict.fromkeys(changes.reworded)}
-    stored = set(connection.execute(query).scalars()) if reworded else set()
+    stored = set(read_codes(connection, scheme.scheme_id)) if reworded else set()
     taken = {*stored, *codes.values()}
     faces = {**changes.faces, **changes.upper_faces}
     below: dict[tuple[int, str | None], list[str]] = {}
@@ -435,13 +429,8 @@ def _number_grids(
             codes[key] = grid_code.find_next_free(used, prefix, digits)
             used.add(codes[key])
         taken |= used
-    rows = [
-        {"scheme_id": scheme.scheme_id, "code": codes[key], "grid_id": ids[key]}
-        for key in reworded
-        if codes[key] not in stored
-    ]
-    if rows:
-        connection.execute(sa.insert(t.grid_code), rows)
+    new = {codes[key]: ids[key] for key in reworded if codes[key] not in stored}
+    insert_codes(connection, scheme.scheme_id, new)
     return codes
 
 
@@ -465,16 +454,16 @@ def _write_arcs(
     new = {arc: index for index, arc in enumerate(changes.tessellation.named_arcs())}
     old = zip(changes.base.tessellation.named_arcs(), changes.base.arc_ids.tolist(), strict=True)
     ended = [arc_id for arc, arc_id in old if new.pop(arc, None) is None]
-    _close_rows(connection, t.linework_arc, t.linework_arc.c.arc_id, ended, day)
-    copy_rows(
+    replace_rows(
         connection,
         t.linework_arc,
+        ended,
+        day,
         {
             "scheme_id": [scheme_id] * len(new),
             "kind": [arc[1] for arc in new],
             "left_grid_id": [None if arc[2] is None else ids[arc[2]] for arc in new],
             "right_grid_id": [None if arc[3] is None else ids[arc[3]] for arc in new],
-            "valid": [(day, None)] * len(new),
             "geom": changes.tessellation.arcs[list(new.values())],
         },
     )
@@ -494,7 +483,6 @@ def _write_states(
         key: grid for key, grid in changes.grids.items() if key in {*faces, *changes.reworded}
     }
     ended = [before[key].state_id for key in (*rewritten, *changes.retired) if key in before]
-    _close_rows(connection, t.grid_state, t.grid_state.c.state_id, ended, day)
     shapes = np.empty(len(rewritten), dtype=object)
     shapes[:] = [
         faces[key] if key in faces else shapely.from_wkb(before[key].wkb) for key in rewritten
@@ -503,9 +491,11 @@ def _write_states(
     is_off = ~shapely.contains_properly(shapes, inside)
     inside[is_off] = shapely.point_on_surface(shapes[is_off])
     grids = rewritten.values()
-    copy_rows(
+    replace_rows(
         connection,
         t.grid_state,
+        ended,
+        day,
         {
             "grid_id": [ids[key] for key in rewritten],
             "scheme_id": [scheme_id] * len(rewritten),
@@ -516,54 +506,10 @@ def _write_states(
             "name": [grid.name for grid in grids],
             "urban_rural_class": [grid.urban_rural_class for grid in grids],
             "area_m2": area_m2(shapes),
-            "valid": [(day, None)] * len(rewritten),
             "geom": shapes,
             "label_point": inside,
         },
     )
-
-
-def _close_rows(
-    connection: sa.Connection, table: sa.Table, identity: Any, ids: list[int], day: date
-) -> None:
-    """End dated rows on a day, which is the first one on which they do not hold."""
-    if ids:
-        until = sa.func.daterange(sa.func.lower(table.c.valid), sa.literal(day, sa.Date))
-        connection.execute(
-            sa.update(table).values(valid=sa.cast(until, DATERANGE)).where(identity.in_(ids))
-        )
-
-
-def _open_version(
-    connection: sa.Connection, actor: Actor, scheme: Any, day: date, title: str, reason: str
-) -> Version:
-    """Write the row of the new version; older ones whose day has come are taken over before."""
-    if is_due(connection):
-        assignment.apply_due(connection)
-    version_id = connection.execute(
-        sa.insert(t.grid_version)
-        .values(
-            scheme_id=scheme.scheme_id,
-            effective_day=day,
-            published_by=actor.actor_id,
-            title=title,
-            reason=reason,
-            applied_at=sa.func.now() if day <= today(connection) else None,
-        )
-        .returning(t.grid_version.c.version_id)
-    ).scalar_one()
-    return Version(version_id, scheme.scheme_id, scheme.code, day, title)
-
-
-def _write_successors(
-    connection: sa.Connection, changes: Difference, ids: Mapping[str, int], version_id: int
-) -> None:
-    rows = [
-        {"old_grid_id": ids[old], "new_grid_id": ids[new], "version_id": version_id}
-        for old, new in changes.successors
-    ]
-    if rows:
-        connection.execute(pg_insert(t.grid_successor).on_conflict_do_nothing(), rows)
 
 
 def _find_moves(

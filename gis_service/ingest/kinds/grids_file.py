@@ -21,7 +21,7 @@ from gis_service.boundaries.linework.noding import NodingFinding, NodingReport
 from gis_service.boundaries.linework.tessellation import Tessellation
 from gis_service.boundaries.publication.grid_table import DRAFT_COLUMNS, compare_table
 from gis_service.boundaries.publication.publishing import publish
-from gis_service.boundaries.publication.schemes import SchemeLevel, ensure_scheme
+from gis_service.boundaries.publication.writing import SchemeLevel, ensure_scheme
 from gis_service.errors import InputError, Place
 from gis_service.geodesy import area_m2
 from gis_service.grids.assignment import assign_new

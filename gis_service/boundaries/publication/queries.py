@@ -1,19 +1,23 @@
-"""The boundaries of a version as the store holds them: grids of every level, and linework."""
+"""What a publication reads: boundaries of a version, codes, schemes, duties that were closed."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
+from gis_service.access import SYSTEM, visible
 from gis_service.boundaries.linework.tessellation import Arc, Tessellation
 from gis_service.errors import NotFoundError
 from gis_service.grids.versions import Version, read_versions
 from gis_service.store import tables as t
+
+DUTIES_ENDED: Final = "end_duties"
+"""The event that says which posts a version closed."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ class Boundaries:
         return dict(zip(self.tessellation.keys, self.tessellation.faces(), strict=True))
 
 
-def newest_version(connection: sa.Connection, scheme: str) -> Version:
+def find_newest_version(connection: sa.Connection, scheme: str) -> Version:
     """Find the version that a new plan is drawn on."""
     published = read_versions(connection, scheme)
     if not published:
@@ -154,3 +158,77 @@ def read_names(connection: sa.Connection, scheme_id: int, day: date) -> dict[str
         )
     )
     return {str(row.grid_id): row.name for row in rows}
+
+
+def lock_scheme(connection: sa.Connection, scheme: str) -> Any:
+    """Read a scheme's row and keep it for a publication; the next one waits."""
+    row = connection.execute(
+        sa.select(t.grid_scheme).where(t.grid_scheme.c.code == scheme).with_for_update()
+    ).first()
+    if row is None:
+        raise NotFoundError("grids.no_scheme", scheme=scheme)
+    return row
+
+
+def read_codes(connection: sa.Connection, scheme_id: int) -> dict[str, int]:
+    """Read every code that a grid of a scheme has or had, and whose it is."""
+    code = t.grid_code.c
+    query = sa.select(code.code, code.grid_id).where(code.scheme_id == scheme_id)
+    return dict(connection.execute(query.order_by(code.code)).all())
+
+
+def read_identities(connection: sa.Connection, scheme_id: int) -> dict[int, tuple[int, str]]:
+    """Read the rank and the kind of every grid that a scheme ever had, by id."""
+    rows = connection.execute(sa.select(t.grid).where(t.grid.c.scheme_id == scheme_id))
+    return {row.grid_id: (row.rank, row.kind) for row in rows}
+
+
+def read_admin_units(connection: sa.Connection, day: date) -> dict[str, dict[str, int]]:
+    """Units in force by code, then by name: lists give one code to different units."""
+    unit = t.admin_unit
+    query = (
+        sa.select(unit.c.code, unit.c.name, unit.c.admin_unit_id)
+        .where(unit.c.valid.op("@>")(sa.literal(day, sa.Date)))
+        .order_by(unit.c.admin_unit_id.desc())
+    )
+    units: dict[str, dict[str, int]] = {}
+    for code, name, unit_id in connection.execute(query):
+        units.setdefault(code, {})[name] = unit_id
+    return units
+
+
+def count_open_incidents(connection: sa.Connection, incident_ids: Sequence[int]) -> int:
+    """Count the incidents that somebody still works on."""
+    if not incident_ids:
+        return 0
+    incident = t.incident.c
+    query = sa.select(sa.func.count()).where(
+        visible(SYSTEM, t.incident),
+        incident.incident_id.in_(incident_ids),
+        incident.status != "closed",
+    )
+    return int(connection.scalar(query) or 0)
+
+
+def read_closed_duties(connection: sa.Connection, version_id: int) -> list[dict[str, Any]]:
+    """Read the posts that a version closed, as its event has noted them."""
+    event = t.event.c
+    noted = connection.execute(
+        sa.select(event.before).where(
+            event.object_kind == "grid_version",
+            event.object_id == str(version_id),
+            event.action == DUTIES_ENDED,
+        )
+    ).scalars()
+    return [duty for before in noted for duty in before["duties"]]
+
+
+def find_in_office(connection: sa.Connection, officer_ids: Collection[int], day: date) -> set[int]:
+    """Find the officers who are in office on a day."""
+    officer = t.officer.c
+    query = sa.select(officer.officer_id).where(
+        visible(SYSTEM, t.officer),
+        officer.officer_id.in_(officer_ids),
+        officer.valid.op("@>", is_comparison=True)(sa.literal(day, sa.Date)),
+    )
+    return set(connection.execute(query).scalars())

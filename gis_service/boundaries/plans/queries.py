@@ -1,0 +1,386 @@
+"""What plans read: their rows, edits, reviews and comments, and what stands on the land.
+
+Only numbers of people and houses leave here, never a person; so they are read in the system's name.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+import sqlalchemy as sa
+from geoalchemy2 import Geometry
+
+from gis_service.access import SYSTEM, visible
+from gis_service.errors import InputError, NotFoundError
+from gis_service.geodesy import GeometryArray
+from gis_service.grids.versions import Version
+from gis_service.store import tables as t
+from gis_service.store.bulk import read_arrays
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class StoredEdit:
+    """One edit as it stands in the store."""
+
+    seq: int
+    edit: dict[str, Any]
+
+    @property
+    def mark(self) -> str:
+        """Tell whether it is the same as another one."""
+        text = json.dumps([self.seq, self.edit], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan's row with its scheme and the version that it is drawn on."""
+
+    plan_id: int
+    scheme_id: int
+    scheme: str
+    title: str
+    reason: str
+    status: str
+    rev: int
+    author_id: int
+    created_at: Any
+    reasons: dict[str, str]
+    version_id: int | None
+    base: Version
+
+
+def find_plan(connection: sa.Connection, plan_id: int, *, lock: bool = False) -> Plan:
+    """
+    Read a plan's row.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    plan_id
+        Which.
+    lock
+        Hold it to the end of the transaction.
+
+    Returns
+    -------
+    Plan
+        As it stands.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such plan.
+    """
+    query = sa.select(t.plan).where(t.plan.c.plan_id == plan_id)
+    row = connection.execute(query.with_for_update() if lock else query).first()
+    if row is None:
+        raise NotFoundError("boundaries.no_plan", plan=plan_id)
+    version = connection.execute(
+        sa.select(t.grid_version, t.grid_scheme.c.code)
+        .join(t.grid_scheme, t.grid_scheme.c.scheme_id == t.grid_version.c.scheme_id)
+        .where(t.grid_version.c.version_id == row.base_version_id)
+    ).one()
+    return Plan(
+        row.plan_id,
+        row.scheme_id,
+        version.code,
+        row.title,
+        row.reason,
+        row.status,
+        row.rev,
+        row.author_id,
+        row.created_at,
+        row.reasons,
+        row.version_id,
+        Version(
+            version.version_id,
+            version.scheme_id,
+            version.code,
+            version.effective_day,
+            version.title,
+        ),
+    )
+
+
+def read_edits_done(connection: sa.Connection, plan_id: int) -> list[StoredEdit]:
+    """Read the edits of which a draft is made."""
+    stored = t.plan_edit.c
+    query = sa.select(stored.seq, stored.edit).where(
+        stored.plan_id == plan_id, stored.state == "done"
+    )
+    return [StoredEdit(seq, edit) for seq, edit in connection.execute(query.order_by(stored.seq))]
+
+
+def read_edit_rows(connection: sa.Connection, plan_id: int, since: int = 0) -> list[dict[str, Any]]:
+    """List edits with who made them."""
+    stored, actor = t.plan_edit.c, t.actor.c
+    query = (
+        sa.select(t.plan_edit, actor.name, actor.name_en)
+        .join(t.actor, actor.actor_id == stored.actor_id)
+        .where(stored.plan_id == plan_id, stored.rev > since, stored.state != "dropped")
+    )
+    return [
+        {
+            "seq": row.seq,
+            "edit": row.edit,
+            "actor": {"actor_id": row.actor_id, "name": row.name, "name_en": row.name_en},
+            "at": row.at.isoformat(),
+            "state": row.state,
+        }
+        for row in connection.execute(query.order_by(stored.seq))
+    ]
+
+
+def count_next_seq(connection: sa.Connection, plan_id: int) -> int:
+    """Give the number of the next edit."""
+    stored = t.plan_edit.c
+    last = connection.scalar(sa.select(sa.func.max(stored.seq)).where(stored.plan_id == plan_id))
+    return int(last or 0) + 1
+
+
+def find_last_edit(connection: sa.Connection, plan_id: int, direction: str) -> StoredEdit:
+    """Find the edit that is undone or done again next."""
+    stored = t.plan_edit.c
+    state, order = ("done", stored.seq.desc()) if direction == "undo" else ("undone", stored.seq)
+    row = connection.execute(
+        sa.select(stored.seq, stored.edit)
+        .where(stored.plan_id == plan_id, stored.state == state)
+        .order_by(order)
+        .limit(1)
+    ).first()
+    if row is None:
+        raise InputError(f"boundaries.nothing_to_{direction}")
+    return StoredEdit(row.seq, row.edit)
+
+
+def read_touched(connection: sa.Connection, plan_id: int) -> set[str]:
+    """Read which grids the edits of a plan touch."""
+    stored = t.plan_edit.c
+    query = sa.select(stored.touched).where(stored.plan_id == plan_id, stored.state == "done")
+    return {key for keys in connection.execute(query).scalars() for key in keys}
+
+
+def read_editors(connection: sa.Connection, plan_id: int) -> set[int]:
+    """Tell who has had a hand in a plan: drawn in it, taken an edit back or done it again."""
+    event = t.event.c
+    return set(
+        connection.execute(
+            sa.select(event.actor_id)
+            .distinct()
+            .where(
+                event.object_kind == "plan",
+                event.object_id == str(plan_id),
+                event.action.in_(("edit", "undo", "redo")),
+            )
+        ).scalars()
+    )
+
+
+def read_discussion(
+    connection: sa.Connection, plan_id: int
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Read who said and decided what."""
+    said: list[list[dict[str, Any]]] = []
+    for table, names in ((t.plan_review, ("decision", "text", "rev")), (t.plan_comment, ("text",))):
+        rows = connection.execute(
+            sa.select(table, t.actor.c.name, t.actor.c.name_en)
+            .join(t.actor, t.actor.c.actor_id == table.c.actor_id)
+            .where(table.c.plan_id == plan_id)
+            .order_by(table.c.at, *table.primary_key)
+        )
+        said.append(
+            [
+                {
+                    "actor": {
+                        "actor_id": row.actor_id, "name": row.name, "name_en": row.name_en,
+                    },
+                    "at": row.at.isoformat(),
+                    **{name: getattr(row, name) for name in names},
+                }
+                for row in rows
+            ]
+        )  # fmt: skip
+    return said[0], said[1]
+
+
+def list_plans(connection: sa.Connection, scheme: str) -> list[dict[str, Any]]:
+    """
+    List the plans of a scheme, the newest first.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    scheme
+        Its code.
+
+    Returns
+    -------
+    list of dict
+        Without their edits.
+    """
+    plan, row, actor = t.plan.c, t.plan_edit.c, t.actor.c
+    counted = (
+        sa.select(sa.func.count())
+        .where(row.plan_id == plan.plan_id, row.state == "done")
+        .scalar_subquery()
+    )
+    rows = connection.execute(
+        sa.select(t.plan, counted.label("edit_count"), actor.name, actor.name_en)
+        .join(t.actor, actor.actor_id == plan.author_id)
+        .join(t.grid_scheme, t.grid_scheme.c.scheme_id == plan.scheme_id)
+        .where(t.grid_scheme.c.code == scheme)
+        .order_by(plan.plan_id.desc())
+    )
+    return [
+        {
+            "plan_id": line.plan_id,
+            "title": line.title,
+            "reason": line.reason,
+            "status": line.status,
+            "rev": line.rev,
+            "edit_count": line.edit_count,
+            "author": {"actor_id": line.author_id, "name": line.name, "name_en": line.name_en},
+            "created_at": line.created_at.isoformat(),
+            "base_version": line.base_version_id,
+            "version_id": line.version_id,
+        }
+        for line in rows
+    ]
+
+
+def read_author(connection: sa.Connection, plan: Plan) -> dict[str, Any]:
+    """Read who began a plan."""
+    author = connection.execute(
+        sa.select(t.actor).where(t.actor.c.actor_id == plan.author_id)
+    ).one()
+    return {"actor_id": author.actor_id, "name": author.name, "name_en": author.name_en}
+
+
+def read_scheme(connection: sa.Connection, scheme_id: int) -> Any:
+    """Read a scheme's row."""
+    return connection.execute(
+        sa.select(t.grid_scheme).where(t.grid_scheme.c.scheme_id == scheme_id)
+    ).one()
+
+
+# --- what stands on the land ---------------------------------------------------------------------
+
+
+def read_buildings(connection: sa.Connection) -> Arrays:
+    """Read every building by id: place, and footprint or point."""
+    house = t.building.c
+    shape = sa.type_coerce(sa.func.coalesce(house.footprint, house.point), Geometry("GEOMETRY"))
+    query = _select_places(house.building_id, house.point).add_columns(shape.label("shape"))
+    return _by_id(read_arrays(connection, query))
+
+
+def count_households_in_buildings(connection: sa.Connection) -> Arrays:
+    """Count households, people and care households of each building that has any."""
+    home = t.household.c
+    care = sa.func.count().filter(sa.func.cardinality(home.care_tags) > 0)
+    return read_arrays(
+        connection,
+        sa.select(
+            home.building_id.label("id"),
+            sa.type_coerce(sa.func.count(), sa.BigInteger).label("n"),
+            sa.type_coerce(sa.func.sum(home.people), sa.BigInteger).label("people"),
+            sa.type_coerce(care, sa.BigInteger).label("care"),
+        )
+        .where(visible(SYSTEM, t.household), home.building_id.is_not(None))
+        .group_by(home.building_id),
+    )
+
+
+def read_homes_without_building(connection: sa.Connection) -> Arrays:
+    """Read place, people and care of each household that stands in no building."""
+    home = t.household.c
+    return read_arrays(
+        connection,
+        _select_places(home.household_id, home.point)
+        .add_columns(home.people, (sa.func.cardinality(home.care_tags) > 0).label("care"))
+        .where(visible(SYSTEM, t.household), home.building_id.is_(None)),
+    )
+
+
+def read_premises(connection: sa.Connection) -> Arrays:
+    """Read the places of premises, by id."""
+    premises = t.premises.c
+    return _by_id(read_arrays(connection, _select_places(premises.premises_id, premises.point)))
+
+
+def read_open_hazards(connection: sa.Connection) -> Arrays:
+    """Read the places of hazards that are not closed, by id."""
+    hazard = t.hazard.c
+    query = _select_places(hazard.hazard_id, hazard.point).where(
+        visible(SYSTEM, t.hazard), hazard.status != "closed"
+    )
+    return _by_id(read_arrays(connection, query))
+
+
+def read_incidents_of_a_year(connection: sa.Connection) -> Arrays:
+    """Read the places of incidents that were reported within a year, by id."""
+    incident = t.incident.c
+    year = sa.func.now() - sa.func.make_interval(1)
+    query = _select_places(incident.incident_id, incident.point).where(
+        visible(SYSTEM, t.incident), incident.reported_at > year
+    )
+    return _by_id(read_arrays(connection, query))
+
+
+def _by_id(rows: Arrays) -> Arrays:
+    order = np.argsort(rows["id"])
+    return {name: column[order] for name, column in rows.items()}
+
+
+def _select_places(identity: sa.ColumnElement[int], point: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    lon, lat = (
+        sa.type_coerce(measure(point), sa.Double) for measure in (sa.func.ST_X, sa.func.ST_Y)
+    )
+    return sa.select(identity.label("id"), lon.label("lon"), lat.label("lat"))
+
+
+def read_streets(connection: sa.Connection) -> GeometryArray:
+    """Read the streets of the active network, by id."""
+    edge, network = t.road_edge.c, t.road_network.c
+    rows = read_arrays(
+        connection,
+        sa.select(edge.edge_id, edge.geom)
+        .join(t.road_network, network.network_id == edge.network_id)
+        .where(network.active),
+    )
+    return np.asarray(rows["geom"][np.argsort(rows["edge_id"])], dtype=object)
+
+
+def read_banks(connection: sa.Connection) -> GeometryArray:
+    """Read the banks of all water, outlines as lines."""
+    cover = t.land_cover.c
+    rows = connection.execute(
+        sa.select(sa.func.ST_AsBinary(cover.geom)).where(cover.kind == "water").order_by(cover.key)
+    )
+    rings = shapely.get_rings(shapely.get_parts(shapely.from_wkb([bytes(row[0]) for row in rows])))
+    banks = np.empty(len(rings), dtype=object)
+    banks[:] = [shapely.LineString(ring.coords) for ring in rings]
+    return banks
+
+
+def read_grids_with_officer(connection: sa.Connection) -> frozenset[str]:
+    """Read which grids have an officer of post A today."""
+    duty = t.grid_duty.c
+    rows = connection.execute(
+        sa.select(duty.grid_id).where(
+            duty.role == "officer",
+            duty.post == "A",
+            duty.valid.op("@>")(sa.func.gis_today()),
+        )
+    )
+    return frozenset(str(row[0]) for row in rows)
