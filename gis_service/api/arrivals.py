@@ -97,7 +97,7 @@ def read_arrivals(
     """Tell who gets to a place first, by which way, whether in time, and what is near it."""
     x, y, system, _ = place_of(lon, lat, text, crs)
     place = locating.read_place(system, x, y, lambda _lon, _lat: 0.0)
-    return arrival.arrivals(
+    return arrival.find_arrivals(
         connection,
         actor,
         request.app.state.snapshot,

@@ -37,7 +37,9 @@ from gis_service.incidents import (
     intake,
     life_cycle,
     photos,
+    queries,
     reading,
+    reporting,
     working_days,
 )
 from gis_service.incidents.rules import RuleBook, rule_book
@@ -53,8 +55,8 @@ _IMAGES: Final = ("image/jpeg", "image/png", "image/webp")
 
 Crs = Annotated[str, Field(max_length=40, description="cgcs2000, wgs84, gcj02, bd09 or EPSG:n.")]
 Number = Annotated[float, Field(allow_inf_nan=False)]
-Text = Annotated[str, Field(max_length=life_cycle.MOST_TEXT)]
-Short = Annotated[str, Field(max_length=life_cycle.MOST_SHORT)]
+Text = Annotated[str, Field(max_length=reporting.MOST_TEXT)]
+Short = Annotated[str, Field(max_length=reporting.MOST_SHORT)]
 Id = Annotated[int, Field(ge=1, le=wellformed.BIGGEST)]
 Sha256 = Annotated[str, Field(pattern=_SHA256)]
 RequestKey = Annotated[
@@ -96,8 +98,8 @@ class IncidentReport(RequestBody):
     reporter_name: Short = ""
     reporter_phone: Short = ""
     reporter_email: Short = ""
-    key: Annotated[str | None, Field(min_length=1, max_length=life_cycle.MOST_SHORT)] = None
-    media_url: Annotated[str, Field(max_length=life_cycle.MOST_URL)] = ""
+    key: Annotated[str | None, Field(min_length=1, max_length=reporting.MOST_SHORT)] = None
+    media_url: Annotated[str, Field(max_length=reporting.MOST_URL)] = ""
     details: dict[str, Any] = Field(default_factory=dict)
     note: Text = ""
     where: DevicePlace | None = None
@@ -288,14 +290,14 @@ def list_duplicates(
     if at is not None and (at.tzinfo is None or not 1900 <= at.year <= 2900):
         raise InputError("incidents.no_offset")
     x, y = _degrees(crs, lon, lat)
-    life_cycle.check_place(x, y)
+    reporting.check_place(x, y)
     return following.find_duplicates(connection, actor, kind, x, y, at, besides=besides)
 
 
 @router.get("/incidents/waiting", responses=examples.ok([_WAITING]))
 def list_waiting(connection: ConnectionDep, actor: ActorDep, paging: PagingDep) -> Any:
     """List reports with an address that nobody has found on the map yet."""
-    return intake.waiting(connection, actor, paging.limit)
+    return intake.list_waiting(connection, actor, paging.limit)
 
 
 # --- report --------------------------------------------------------------------------------------
@@ -321,26 +323,26 @@ def report_incident(
 
     def make() -> int:
         lon, lat = _where(report.where)
-        incident_id = life_cycle.report(
+        incident_id = reporting.report_incident(
             connection, actor, _draft(report), note=report.note, lon=lon, lat=lat
         )
         if report.on_spot:
             wish = life_cycle.StepRequest("close_on_spot", note=report.note, lon=lon, lat=lat)
-            life_cycle.move(connection, actor, incident_id, wish)
+            life_cycle.take_step(connection, actor, incident_id, wish)
         return incident_id
 
     body = report.model_dump(mode="json")
-    incident_id, is_new = intake.once(connection, actor, idempotency_key, body, make)
+    incident_id, is_new = intake.make_once(connection, actor, idempotency_key, body, make)
     if not is_new:
         response.status_code = 200
     response.headers["Location"] = f"/api/incidents/{incident_id}"
     return following.find_incident(connection, actor, incident_id)
 
 
-def _draft(report: IncidentReport) -> life_cycle.NewIncident:
+def _draft(report: IncidentReport) -> reporting.NewIncident:
     lon, lat = _degrees(report.crs, report.lon, report.lat)
     said = report.model_dump(exclude={"lon", "lat", "crs", "note", "where", "on_spot"})
-    return life_cycle.NewIncident(lon=lon, lat=lat, **said)
+    return reporting.NewIncident(lon=lon, lat=lat, **said)
 
 
 def _degrees(crs: str, lon: float, lat: float) -> tuple[float, float]:
@@ -352,7 +354,7 @@ def _where(where: DevicePlace | None) -> tuple[float | None, float | None]:
     if where is None:
         return None, None
     lon, lat = _degrees(where.crs, where.lon, where.lat)
-    life_cycle.check_place(lon, lat)
+    reporting.check_place(lon, lat)
     return lon, lat
 
 
@@ -385,7 +387,7 @@ async def report_list(
 def _take_list(
     store: Store, actor: Actor, language: Language, reports: IncidentReports
 ) -> ListTaken:
-    drafts: dict[int, life_cycle.NewIncident] = {}
+    drafts: dict[int, reporting.NewIncident] = {}
     refused: list[dict[str, Any]] = []
     for row, one in enumerate(reports.items, start=1):
         try:
@@ -393,7 +395,7 @@ def _take_list(
         except InputError as error:
             refused.append(_refusal(row, error, language))
     with store.transaction(actor) as connection:
-        done = life_cycle.report_many(connection, actor, list(drafts.values()))
+        done = reporting.report_many(connection, actor, list(drafts.values()))
     rows = list(drafts)
     refused += [_refusal(rows[one.row - 1], one.error, language) for one in done.refused]
     refused.sort(key=lambda one: one["row"])
@@ -417,8 +419,8 @@ def place_waiting(
 ) -> object:
     """Put a waiting report on the map: it becomes an incident."""
     lon, lat = _degrees(where.crs, where.lon, where.lat)
-    life_cycle.check_place(lon, lat)
-    incident_id = intake.place(connection, actor, token[:100], lon, lat)
+    reporting.check_place(lon, lat)
+    incident_id = intake.place_waiting(connection, actor, token[:100], lon, lat)
     return following.find_incident(connection, actor, incident_id)
 
 
@@ -440,7 +442,7 @@ def read_allowed(
     connection: ConnectionDep, actor: ActorDep, incident_id: IdPath
 ) -> TransitionAnswer:
     """Tell what the actor may do with an incident now."""
-    return _moved(*following.allowed_moves(connection, actor, incident_id))
+    return _moved(*following.read_allowed_moves(connection, actor, incident_id))
 
 
 @router.post("/incidents/{incident_id}/steps", responses=examples.ok(_MOVED))
@@ -461,8 +463,8 @@ def add_step(
         lon=lon,
         lat=lat,
     )
-    life_cycle.move(connection, actor, incident_id, wish)
-    return _moved(*following.allowed_moves(connection, actor, incident_id))
+    life_cycle.take_step(connection, actor, incident_id, wish)
+    return _moved(*following.read_allowed_moves(connection, actor, incident_id))
 
 
 def _moved(row: reading.IncidentRow, allowed: list[following.AllowedMove]) -> TransitionAnswer:
@@ -514,17 +516,17 @@ async def add_photo(
 def _check_sight(store: Store, actor: Actor, incident_id: int) -> None:
     """Refuse before anything is read."""
     with store.transaction(actor) as connection:
-        following.allowed_moves(connection, actor, incident_id)
+        following.read_allowed_moves(connection, actor, incident_id)
 
 
 def _take_photo(store: Store, actor: Actor, incident_id: int, raw: bytes) -> dict[str, object]:
     rules = rule_book().photos
-    photo = photos.clean(
+    photo = photos.clean_photo(
         raw, most_pixels=rules.most_pixels.value, longest_side=rules.longest_side.value
     )
     with store.transaction(actor) as connection:
         life_cycle.add_photo(connection, actor, incident_id, photo)
-        photos.keep(photos_folder(), photo)
+        photos.save_photo(photos_folder(), photo)
     return {"photo": photo.sha256, "width": photo.width, "height": photo.height}
 
 
@@ -544,10 +546,10 @@ def read_photo(
     """Give a photo of an incident that the actor may see."""
     wanted = sha256.removesuffix(".jpg")
     known = len(wanted) == 64 and wanted.isalnum() and wanted.isascii()
-    if not known or not following.has_photo(connection, actor, incident_id, wanted):
+    if not known or not queries.has_photo(connection, actor, incident_id, wanted):
         raise NotFoundError("incidents.no_photo")
     headers = {"Content-Disposition": "inline", "Content-Security-Policy": "default-src 'none'"}
-    body = photos.read(photos_folder(), wanted)
+    body = photos.read_photo(photos_folder(), wanted)
     return Response(body, media_type=photos.MEDIA_TYPE, headers=headers)
 
 
@@ -603,7 +605,7 @@ def list_hazards(
     grid_id: IdQuery = None,
 ) -> Page[reading.HazardRow]:
     """List the hazards that the actor may see, the one that is due first on top."""
-    found = reading.hazards(
+    found = reading.list_hazards(
         connection,
         actor,
         status=status,

@@ -23,14 +23,14 @@ from gis_service.access import SYSTEM, Actor
 from gis_service.access.permissions import READ_PLANS
 from gis_service.api.dependencies import ActorDep
 from gis_service.errors import GisError
-from gis_service.grids.reading import VersionInForce, list_versions_in_force
+from gis_service.grids.reading import VersionInForce, versions_in_force
+from gis_service.incidents.queries import incidents_in_sight
 from gis_service.incidents.watching import (
     IncidentChange,
     Mark,
-    changes_since,
-    in_sight,
-    mark_now,
+    read_changes_since,
     read_mark,
+    read_present_mark,
 )
 from gis_service.settings import incident_settings
 from gis_service.store import Store
@@ -179,11 +179,11 @@ class LiveHub:
         """Events behind a mark, and one that says how far they go."""
         with self._store.transaction(actor, read_only=True) as connection:
             if since is None:
-                return [_event("ready", {}, mark_now(connection))]
-            changes, mark, too_many = changes_since(connection, since)
+                return [_event("ready", {}, read_present_mark(connection))]
+            changes, mark, too_many = read_changes_since(connection, since)
             if too_many:
                 return [_event("incident", {"reload": True}, mark)]
-            seen = in_sight(connection, actor, (one.incident_id for one in changes))
+            seen = incidents_in_sight(connection, actor, (one.incident_id for one in changes))
         told = [
             _event("incident", _said(one), Mark(one.step_id, since.xmin))
             for one in changes
@@ -253,15 +253,15 @@ class LiveHub:
 
     def _read_changes(self) -> tuple[Mark, list[IncidentChange], Mark, bool]:
         with self._store.transaction(SYSTEM, read_only=True) as connection:
-            before = self._mark or mark_now(connection)
+            before = self._mark or read_present_mark(connection)
             if self._mark is None:
                 return before, [], before, False
-            changes, after, too_many = changes_since(connection, before)
+            changes, after, too_many = read_changes_since(connection, before)
             return before, changes, after, too_many
 
     def _seen(self, actor: Actor, changes: list[IncidentChange]) -> frozenset[int]:
         with self._store.transaction(actor, read_only=True) as connection:
-            return in_sight(connection, actor, (one.incident_id for one in changes))
+            return incidents_in_sight(connection, actor, (one.incident_id for one in changes))
 
     async def _tell_versions(self, *, published: bool) -> None:
         """Tell which boundaries hold when some are published, and when a new day brings others."""

@@ -22,7 +22,7 @@ from gis_service.api.authentication import Authenticator
 from gis_service.api.dependencies import LanguageDep, StoreDep
 from gis_service.api.problems import language_of
 from gis_service.errors import GisError, InputError, NotAllowedError, NotFoundError, Place
-from gis_service.incidents import intake, life_cycle, open311
+from gis_service.incidents import intake, open311, queries, reporting
 from gis_service.incidents.rules import DEFAULTS, rule_book
 from gis_service.messages import Language, text
 from gis_service.settings import incident_settings
@@ -115,14 +115,16 @@ def discovery(request: Request, form: Format) -> Response:
 def services(request: Request, language: LanguageDep, form: Format) -> Response:
     """List the services."""
     _check_jurisdiction(request.query_params)
-    return _answer(form, "services", open311.services(rule_book(), language))
+    return _answer(form, "services", open311.list_services(rule_book(), language))
 
 
 @router.get("/v2/services/{code}.{form}")
 def definition(request: Request, language: LanguageDep, code: str, form: Format) -> Response:
     """Tell the questions of a service."""
     _check_jurisdiction(request.query_params)
-    return _answer(form, "service_definition", open311.definition(rule_book(), code, language))
+    return _answer(
+        form, "service_definition", open311.describe_service(rule_book(), code, language)
+    )
 
 
 @router.get("/v2/requests.{form}")
@@ -148,10 +150,10 @@ def one_request(
 
 def _requests(
     request: Request, store: Store, language: Language, query: open311.Query
-) -> open311.Rows:
+) -> open311.Listing:
     actor = _actor_of_key(request, request.query_params.get("api_key"))
     with store.transaction(actor or VISITOR, read_only=True) as connection:
-        return open311.requests(
+        return open311.list_requests(
             connection, actor, query, incident_settings().open311_public, language
         )
 
@@ -181,17 +183,17 @@ def _make(
     with store.transaction(who) as connection:
         draft = wish.draft
         if not wish.has_place and wish.address_id:
-            place = open311.place_of_address(connection, wish.address_id)
+            place = queries.read_building_place(connection, wish.address_id)
             if place is None and not draft.address:
                 raise InputError("incidents.open311_no_address", place=Place(field="address_id"))
             if place is not None:
                 draft = replace(draft, lon=place[0], lat=place[1])
                 wish = replace(wish, has_place=True)
-        due = open311.notice(connection, draft.kind, datetime.now(UTC), language)
+        due = open311.say_notice(connection, draft.kind, datetime.now(UTC), language)
         if wish.has_place:
-            number = str(life_cycle.report(connection, who, draft))
+            number = str(reporting.report_incident(connection, who, draft))
             return {"service_request_id": number, "service_notice": due, "account_id": None}
-        token = intake.leave(connection, who, draft)
+        token = intake.keep_waiting(connection, who, draft)
         return {"token": token, "service_notice": due, "account_id": None}
 
 
@@ -200,7 +202,7 @@ def follow_token(request: Request, store: StoreDep, token: str, form: Format) ->
     """Follow a token to its service request; without an id as long as it waits."""
     _check_jurisdiction(request.query_params)
     with store.transaction(VISITOR, read_only=True) as connection:
-        found = intake.incident_of(connection, token[:100])
+        found = intake.find_incident_of_token(connection, token[:100])
     number = None if found is None else str(found)
     value = [{"service_request_id": number, "token": token}]
     return _answer(form, "service_requests", value)

@@ -62,8 +62,8 @@ def warm_up(app: FastAPI) -> threading.Thread:
             release_free()  # what comes next would lie on top of what is free now
             _do_apart("gis_service.coverage.compiling")
             with app.state.store.transaction(SYSTEM) as connection:
-                arrival.prepare(app.state.snapshot, connection)
-        release_free()
+                arrival.prepare_routers(app.state.snapshot, connection)
+        give_back()
 
     thread = threading.Thread(target=make, name="warm-up", daemon=True)
     thread.start()

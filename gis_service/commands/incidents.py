@@ -74,8 +74,8 @@ def import_list(
 
     from gis_service.access import SYSTEM
     from gis_service.coordinate_systems import parse_crs
-    from gis_service.incidents.life_cycle import report_many
     from gis_service.incidents.lists import read_rows
+    from gis_service.incidents.reporting import report_many
     from gis_service.incidents.rules import rule_book
     from gis_service.ingest.sandbox.client import read_table
     from gis_service.store import open_store

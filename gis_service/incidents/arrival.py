@@ -13,17 +13,15 @@ from typing import Any, Final
 import numpy as np
 import sqlalchemy as sa
 
-from gis_service.access import Actor, record, visible
+from gis_service.access import Actor, record
 from gis_service.access.households import address_of, knows_address
 from gis_service.coverage.county.parts import WALKED_METRES, get_router
 from gis_service.coverage.network.graph import FloatArray, Snapped
 from gis_service.coverage.standards.book import Standard, StandardBook, standard_book
 from gis_service.coverage.travel.routes import Router, Ways
 from gis_service.geodesy import distance_m
-from gis_service.grids.reading import on_day
+from gis_service.incidents import queries
 from gis_service.snapshot import Snapshot
-from gis_service.store import tables as t
-from gis_service.store.tables import SRID
 
 OFFICER: Final = "officer"
 MOST_NEAR: Final = 200
@@ -171,7 +169,7 @@ class _Site:
     lat: float
 
 
-def arrivals(
+def find_arrivals(
     connection: sa.Connection,
     actor: Actor,
     snapshot: Snapshot,
@@ -219,50 +217,48 @@ def arrivals(
         There is no such scenario.
     """
     book = standard_book()
-    by_kind = _sites(connection, actor, book)
-    found: list[Responder] = []
+    sites_by_kind = _read_sites(connection, actor, book)
+    responders: list[Responder] = []
     kinds: dict[str, dict[str, int]] = {}
     status, off_road_m = "ok", None
     ways_by_profile: dict[str, tuple[Router, Ways]] = {}
     quickest: dict[str, float] = {}
-    for kind, sites in by_kind.items():
-        profile, turnout = _manner(book, kind)
+    for kind, sites in sites_by_kind.items():
+        profile, turnout = _profile_and_turnout(book, kind)
         if profile not in ways_by_profile:
-            made = get_router(snapshot, connection, profile, scenario)
-            if made is None:
+            profile_router = router(snapshot, connection, profile, scenario)
+            if profile_router is None:
                 status = "no_roads"
                 kinds[kind] = {"count": len(sites), "arrive": 0}
                 continue
-            ways_by_profile[profile] = (made, made.ways_to(lon, lat))
-        ways_there, ways = ways_by_profile[profile]
-        comers, arrive = _first(
-            ways_there, ways, profile, sites, turnout, first, (lon, lat), routes
-        )
+            ways_by_profile[profile] = (profile_router, profile_router.ways_to(lon, lat))
+        trip = _Trip(*ways_by_profile[profile], profile, (lon, lat), routes)
+        first_of_kind, arrive = _find_first(trip, sites, turnout, first)
         kinds[kind] = {"count": len(sites), "arrive": arrive}
-        quickest[kind] = comers[0].minutes if comers else math.inf
-        found += comers
+        quickest[kind] = first_of_kind[0].minutes if first_of_kind else math.inf
+        responders += first_of_kind
     standard = book.standard(book.arrival.standard.value)
-    judged = ways_by_profile.get(standard.profile)
-    if judged is not None:
-        if judged[1].place.edge[0] < 0:
+    judged_by = ways_by_profile.get(standard.profile)
+    if judged_by is not None:
+        if judged_by[1].place.edge[0] < 0:
             status = "off_network"
         else:
-            off_road_m = round(float(judged[1].place.off_road_m[0]), 1)
-    found.sort(key=lambda one: (one.minutes, one.kind, one.id))
+            off_road_m = round(float(judged_by[1].place.off_road_m[0]), 1)
+    responders.sort(key=lambda responder: (responder.minutes, responder.kind, responder.id))
     return Arrivals(
         lon=lon,
         lat=lat,
         status=status,
         scenario=scenario,
         off_road_m=off_road_m,
-        arrivals=found,
+        arrivals=responders,
         kinds=kinds,
-        fire_20=_in_time(book, standard, kinds, quickest, status),
-        near=_near(connection, actor, snapshot, lon, lat, radius_m, network_m),
+        fire_20=_judge(book, standard, kinds, quickest, status),
+        near=_read_near(connection, actor, snapshot, lon, lat, radius_m, network_m),
     )
 
 
-def prepare(snapshot: Snapshot, connection: sa.Connection) -> None:
+def prepare_routers(snapshot: Snapshot, connection: sa.Connection) -> None:
     """
     Make the roads ready for those who come to places, before anybody asks for them.
 
@@ -274,74 +270,72 @@ def prepare(snapshot: Snapshot, connection: sa.Connection) -> None:
         An open transaction.
     """
     book = standard_book()
-    coming = {one.profile.value for one in book.arrival.comers.values()}
-    for profile in sorted(coming | {book.standard(book.arrival.standard.value).profile}):
-        get_router(snapshot, connection, profile)
+    profiles = {rule.profile.value for rule in book.arrival.comers.values()}
+    for profile in sorted(profiles | {book.standard(book.arrival.standard.value).profile}):
+        router(snapshot, connection, profile)
 
 
-def _manner(book: StandardBook, kind: str) -> tuple[str, float]:
+def _profile_and_turnout(book: StandardBook, kind: str) -> tuple[str, float]:
     """By which profile a kind comes, and its turnout where the site has none of its own."""
     standard = book.standard(book.arrival.standard.value)
     if kind in standard.kinds:
         return standard.profile, standard.turnout_minutes.value
-    comer = book.arrival.comers[kind]
-    return comer.profile.value, comer.turnout_minutes.value
+    rule = book.arrival.comers[kind]
+    return rule.profile.value, rule.turnout_minutes.value
 
 
-def _first(
-    router: Router,
-    ways: Ways,
-    profile: str,
-    sites: Sequence[_Site],
-    turnout: float,
-    first: int,
-    place: tuple[float, float],
-    routes: bool,  # noqa: FBT001 (passed on as it came)
+@dataclass(frozen=True)
+class _Trip:
+    """The ways to one place by one profile."""
+
+    router: Router
+    ways: Ways
+    profile: str
+    place: tuple[float, float]
+    # Whether they are drawn.
+    routes: bool
+
+
+def _find_first(
+    trip: _Trip, sites: Sequence[_Site], turnout: float, first: int
 ) -> tuple[list[Responder], int]:
     """Choose the first of one kind; also how many arrive at all."""
     if not sites:
         return [], 0
-    snapped = router.snap(
+    snapped = trip.router.snap(
         np.array([site.lon for site in sites]), np.array([site.lat for site in sites])
     )
-    own = np.array(
+    turnouts = np.array(
         [turnout if site.turnout_minutes is None else site.turnout_minutes for site in sites]
     )
-    minutes = router.minutes_from(ways, snapped, own)
-    arrive = np.flatnonzero(np.isfinite(minutes))
-    order = arrive[np.argsort(minutes[arrive], kind="stable")][:first]
+    minutes = trip.router.minutes_from(trip.ways, snapped, turnouts)
+    arriving = np.flatnonzero(np.isfinite(minutes))
+    order = arriving[np.argsort(minutes[arriving], kind="stable")][:first]
     return [
-        _comer(router, ways, snapped, int(index), sites[index], profile, float(own[index]),
-               float(minutes[index]), place, routes)
+        _responder(
+            trip, snapped, int(index), sites[index], float(turnouts[index]), float(minutes[index])
+        )
         for index in order
-    ], len(arrive)  # fmt: skip
+    ], len(arriving)
 
 
-def _comer(
-    router: Router,
-    ways: Ways,
-    snapped: Snapped,
-    index: int,
-    site: _Site,
-    profile: str,
-    turnout: float,
-    minutes: float,
-    place: tuple[float, float],
-    routes: bool,  # noqa: FBT001 (passed on as it came)
+def _responder(
+    trip: _Trip, snapped: Snapped, index: int, site: _Site, turnout: float, minutes: float
 ) -> Responder:
+    router, ways = trip.router, trip.ways
     legs = router.way(ways, snapped, index)
     off_road_m = float(snapped.off_road_m[index] + ways.place.off_road_m[0])
     off_road = off_road_m * router.rules.off_road_minutes_per_m
     line = None
-    if routes:
-        xy = np.vstack(([[site.lon, site.lat]], router.line(legs), [place]))
+    if trip.routes:
+        xy = np.vstack(([[site.lon, site.lat]], router.line(legs), [trip.place]))
         line = RouteLine("LineString", [(x, y) for x, y in np.round(xy, _DIGITS).tolist()])
     return Responder(
         kind=site.kind,
         id=site.id,
         name=site.name,
         phone=site.phone,
-        profile=profile,
+        profile=trip.profile,
         minutes=round(minutes, 4),
         turnout_minutes=turnout,
         road_minutes=round(minutes - turnout - off_road, 4),
@@ -354,7 +348,7 @@ def _comer(
     )
 
 
-def _in_time(
+def _judge(
     book: StandardBook,
     standard: Standard,
     kinds: dict[str, dict[str, int]],
@@ -363,18 +357,18 @@ def _in_time(
 ) -> InTime:
     limit = standard.limit_minutes
     minutes = min((quickest.get(kind, math.inf) for kind in standard.kinds), default=math.inf)
-    known = math.isfinite(minutes)
-    if known:
-        said = "covered" if minutes <= limit.value else "too_far"
+    arrives = math.isfinite(minutes)
+    if arrives:
+        outcome = "covered" if minutes <= limit.value else "too_far"
     elif not any(kinds.get(kind, {}).get("count") for kind in standard.kinds):
-        said = "no_facility"
+        outcome = "no_facility"
     else:
-        said = "off_network" if status == "off_network" else "unreachable"
+        outcome = "off_network" if status == "off_network" else "unreachable"
     return InTime(
         standard=book.arrival.standard.value,
-        kept=said == "covered",
-        status=said,
-        minutes=minutes if known else None,
+        kept=outcome == "covered",
+        status=outcome,
+        minutes=minutes if arrives else None,
         limit_minutes=limit.value,
         source=limit.source,
     )
@@ -383,65 +377,27 @@ def _in_time(
 # --- who could come ----------------------------------------------------------------------------
 
 
-def _sites(connection: sa.Connection, actor: Actor, book: StandardBook) -> dict[str, list[_Site]]:
+def _read_sites(
+    connection: sa.Connection, actor: Actor, book: StandardBook
+) -> dict[str, list[_Site]]:
     standard = book.standard(book.arrival.standard.value)
     kinds = [*standard.kinds, *(kind for kind in book.arrival.comers if kind not in standard.kinds)]
-    facility = t.facility.c
-    rows = connection.execute(
-        sa.select(
-            facility.kind,
-            facility.facility_id,
-            facility.name,
-            facility.phone,
-            facility.turnout_minutes,
-            sa.func.ST_X(facility.point).label("lon"),
-            sa.func.ST_Y(facility.point).label("lat"),
-        )
-        .where(facility.kind.in_([kind for kind in kinds if kind != OFFICER]))
-        .order_by(facility.facility_id)
-    )
-    found: dict[str, list[_Site]] = {kind: [] for kind in kinds}
-    for row in rows:
-        found[row.kind].append(
-            _Site(row.kind, row.facility_id, row.name, row.phone, row.turnout_minutes, row.lon,
-                  row.lat)
-        )  # fmt: skip
-    if OFFICER in found:
-        found[OFFICER] = _officers(connection, actor)
-    return found
-
-
-def _officers(connection: sa.Connection, actor: Actor) -> list[_Site]:
-    """Officers who serve a grid today, are not on leave, and have a duty post."""
-    officer, duty, leave = t.officer.c, t.grid_duty.c, t.leave.c
-    serves = sa.exists().where(duty.officer_id == officer.officer_id, on_day(duty.valid, None))
-    away = sa.exists().where(leave.officer_id == officer.officer_id, on_day(leave.valid, None))
-    rows = connection.execute(
-        sa.select(
-            officer.officer_id,
-            officer.name,
-            officer.phone,
-            sa.func.ST_X(officer.duty_post).label("lon"),
-            sa.func.ST_Y(officer.duty_post).label("lat"),
-        )
-        .where(
-            officer.duty_post.is_not(None),
-            on_day(officer.valid, None),
-            serves,
-            ~away,
-            visible(actor, t.officer),
-        )
-        .order_by(officer.officer_id)
-    )
-    return [
-        _Site(OFFICER, row.officer_id, row.name, row.phone, None, row.lon, row.lat) for row in rows
-    ]
+    sites: dict[str, list[_Site]] = {kind: [] for kind in kinds}
+    facility_kinds = [kind for kind in kinds if kind != OFFICER]
+    for row in queries.read_facilities(connection, facility_kinds):
+        sites[row.kind].append(_Site(*row))
+    if OFFICER in sites:
+        sites[OFFICER] = [
+            _Site(OFFICER, row.id, row.name, row.phone, None, row.lon, row.lat)
+            for row in queries.read_officers_at_work(connection, actor)
+        ]
+    return sites
 
 
 # --- what is near ------------------------------------------------------------------------------
 
 
-def _near(
+def _read_near(
     connection: sa.Connection,
     actor: Actor,
     snapshot: Snapshot,
@@ -452,18 +408,21 @@ def _near(
 ) -> Near:
     reach = _Reach(connection, snapshot, lon, lat, radius_m, network_m)
     tags = standard_book().arrival.care_tags.value
-    hazards, hazard_count = reach.within(_hazards(actor))
-    water, water_count = reach.within(_water_sources())
-    premises, premises_count = reach.within(_premises())
+    box = reach.box
+    hazards, hazard_count = reach.nearest(queries.read_hazards_in_box(connection, actor, box))
+    water, water_count = reach.nearest(queries.read_water_sources_in_box(connection, box))
+    premises, premises_count = reach.nearest(queries.read_premises_in_box(connection, box))
     counts = {"hazards": hazard_count, "water_sources": water_count, "premises": premises_count}
     homes: list[NearThing] | None = None
-    if not visible(actor, t.household).compare(sa.false()):
-        homes, counts["households"] = reach.within(_households(actor, tags))
+    if queries.sees_households(actor):
+        homes, counts["households"] = reach.nearest(
+            queries.read_households_in_box(connection, actor, box, tags)
+        )
         if not knows_address(actor, "help"):
             homes = None
         elif homes:
-            seen = {"households": len(homes), "for": "arrivals"}
-            record(connection, actor, "see", "household", after=seen)
+            after = {"households": len(homes), "for": "arrivals"}
+            record(connection, actor, "see", "household", after=after)
     return Near(
         None if network_m is not None else radius_m,
         network_m,
@@ -473,9 +432,6 @@ def _near(
         homes,
         counts,
     )
-
-
-Query = tuple[sa.Select[Any], sa.ColumnElement[Any]]
 
 
 class _Reach:
@@ -490,7 +446,6 @@ class _Reach:
         radius_m: float,
         network_m: float | None,
     ) -> None:
-        self._connection = connection
         self._place = lon, lat
         self._limit_m = radius_m if network_m is None else network_m
         self._router: Router | None = None
@@ -500,19 +455,16 @@ class _Reach:
             self._router = get_router(snapshot, connection, WALKED_METRES)
             self._ways = self._router.ways_to(lon, lat) if self._router else None
 
-    def within(self, query: Query) -> tuple[list[NearThing], int]:
-        """List what is near, nearest first, and count all of it."""
-        select, point = query
+    @property
+    def box(self) -> queries.Box:
+        """Hold the circle: a degree of latitude is never below 110.5 km."""
         lon, lat = self._place
-        # A box that holds the circle: a degree of latitude is never below 110.5 km.
         high = self._limit_m / 110_500.0
         wide = high / max(math.cos(math.radians(min(abs(lat) + high, 89.0))), 0.01)
-        box = sa.func.ST_MakeEnvelope(lon - wide, lat - high, lon + wide, lat + high, SRID)
-        rows = self._connection.execute(
-            select.add_columns(
-                sa.func.ST_X(point).label("lon"), sa.func.ST_Y(point).label("lat")
-            ).where(point.op("&&")(box))
-        ).all()
+        return lon - wide, lat - high, lon + wide, lat + high
+
+    def nearest(self, rows: queries.Rows) -> tuple[list[NearThing], int]:
+        """List what is near, nearest first, and count all of it."""
         if not rows:
             return [], 0
         metres = self._metres(
@@ -520,7 +472,7 @@ class _Reach:
             np.array([row.lat for row in rows], dtype=float),
         )
         order = [int(i) for i in np.argsort(metres, kind="stable") if metres[i] <= self._limit_m]
-        things = [_thing(rows[index], float(metres[index])) for index in order[:MOST_NEAR]]
+        things = [_near_thing(rows[index], float(metres[index])) for index in order[:MOST_NEAR]]
         return things, len(order)
 
     def _metres(self, lon: FloatArray, lat: FloatArray) -> FloatArray:
@@ -545,46 +497,7 @@ class _Reach:
         return np.asarray((sites + place) * per_m)
 
 
-def _thing(row: Any, metres: float) -> NearThing:
+def _near_thing(row: Any, metres: float) -> NearThing:
     name = row.name if hasattr(row, "name") else address_of(row)
     grade = getattr(row, "grade", None)
     return NearThing(row.kind, row.id, name, grade, round(metres, 1), row.lon, row.lat)
-
-
-def _hazards(actor: Actor) -> Query:
-    hazard = t.hazard.c
-    query = sa.select(
-        hazard.kind, hazard.hazard_id.label("id"), sa.literal("").label("name"), hazard.grade
-    ).where(hazard.status != "closed", visible(actor, t.hazard))
-    return query, hazard.point
-
-
-def _water_sources() -> Query:
-    facility = t.facility.c
-    query = sa.select(
-        facility.kind, facility.facility_id.label("id"), facility.name, facility.grade
-    ).where(facility.kind == "water_source")
-    return query, facility.point
-
-
-def _premises() -> Query:
-    premises = t.premises.c
-    query = sa.select(
-        premises.kind, premises.premises_id.label("id"), premises.name, premises.grade
-    )
-    return query, premises.point
-
-
-def _households(actor: Actor, tags: tuple[str, ...]) -> Query:
-    home = t.household.c
-    query = sa.select(
-        sa.literal("household").label("kind"),
-        home.household_id.label("id"),
-        home.street,
-        home.house_number,
-        home.group_number,
-        home.room,
-    ).where(
-        home.care_tags.op("&&")(sa.cast(list(tags), sa.ARRAY(sa.Text))), visible(actor, t.household)
-    )
-    return query, home.point

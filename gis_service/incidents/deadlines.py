@@ -54,11 +54,11 @@ class WorkingCalendar:
         bool
             The county's word, the published calendar's, or Monday to Friday.
         """
-        own = self.overrides.get(day)
-        if own is not None:
-            return own
+        override = self.overrides.get(day)
+        if override is not None:
+            return override
         if FIRST_PUBLISHED <= day.year <= LAST_PUBLISHED:
-            return _published(day)
+            return _is_published_working(day)
         return day.weekday() <= _FRIDAY
 
     def is_provisional(self, day: date) -> bool:
@@ -83,16 +83,16 @@ class WorkingCalendar:
             The last of them; provisional if any day that was looked at is.
         """
         provisional = False
-        left = working_days
-        while left > 0:
+        days_left = working_days
+        while days_left > 0:
             day += timedelta(days=1)
             provisional |= self.is_provisional(day)
-            left -= self.is_working(day)
+            days_left -= self.is_working(day)
         return Deadline(day, provisional)
 
 
 @lru_cache(maxsize=40_000)
-def _published(day: date) -> bool:
+def _is_published_working(day: date) -> bool:
     """Look a day up once: the library goes through its whole calendar each time."""
     return bool(chinese_calendar.is_workday(day))
 

@@ -44,7 +44,7 @@ def box_around(lon: float, lat: float, radius_m: float) -> tuple[float, float, f
     return lon - wide, lat - high, lon + wide, lat + high
 
 
-def likely(
+def find_likely(
     candidates: Sequence[Candidate],
     lon: float,
     lat: float,
@@ -58,13 +58,16 @@ def likely(
     metres = distance_m(
         lon,
         lat,
-        np.array([one.lon for one in candidates]),
-        np.array([one.lat for one in candidates]),
+        np.array([candidate.lon for candidate in candidates]),
+        np.array([candidate.lat for candidate in candidates]),
     )
-    apart = [abs(one.reported_at - at) / timedelta(hours=1) for one in candidates]
+    apart = [abs(candidate.reported_at - at) / timedelta(hours=1) for candidate in candidates]
     near = [
-        LikelyCandidate(one.incident_id, round(float(metre), 1), round(hour, 2))
-        for one, metre, hour in zip(candidates, np.atleast_1d(metres), apart, strict=True)
+        LikelyCandidate(candidate.incident_id, round(float(metre), 1), round(hour, 2))
+        for candidate, metre, hour in zip(candidates, np.atleast_1d(metres), apart, strict=True)
         if metre <= radius_m and hour <= hours
     ]
-    return sorted(near, key=lambda one: (one.distance_m, one.hours_apart, one.incident_id))
+    return sorted(
+        near,
+        key=lambda candidate: (candidate.distance_m, candidate.hours_apart, candidate.incident_id),
+    )

@@ -4,22 +4,19 @@ Reads only, always through :func:`gis_service.access.visible`. Who reported is m
 name is given with a reason, and that is written down.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from gis_service.access import Actor, record, visible
+from gis_service.access import Actor, record
 from gis_service.access.households import masked
 from gis_service.access.permissions import REVEAL_REPORTER
 from gis_service.errors import InputError, NotFoundError, Place
-from gis_service.incidents import duplicates
+from gis_service.incidents import duplicates, queries
 from gis_service.incidents.reading import IncidentFilter, IncidentRow, list_incidents
 from gis_service.incidents.rules import Transition, rule_book
-from gis_service.store import tables as t
-from gis_service.store.tables import SRID
 
 REASONS: Final = ("call_back", "visit", "emergency", "correction")
 """Why somebody looks; chosen, never typed, so that nothing personal gets into the record."""
@@ -159,48 +156,26 @@ def find_incident(connection: sa.Connection, actor: Actor, incident_id: int) -> 
     if not rows:
         raise NotFoundError("incidents.no_incident", incident=incident_id)
     row = rows[0]
-    said = connection.execute(
-        sa.select(
-            t.incident.c.reporter_name,
-            t.incident.c.reporter_phone,
-            t.incident.c.media_url,
-            t.incident.c.details,
-            t.incident.c.officer_id,
-            t.incident.c.officer_post,
-        ).where(t.incident.c.incident_id == incident_id, visible(actor, t.incident))
-    ).one()
-    steps = _steps(connection, incident_id)
-    ids = {said.officer_id, *(step.officer_id for step in steps)} - {None}
-    officers = _officers(connection, actor, ids)
+    details = queries.read_details(connection, actor, incident_id)
+    steps = queries.read_steps(connection, incident_id)
+    officer_ids = {details.officer_id, *(step.officer_id for step in steps)} - {None}
+    officers = {
+        officer.officer_id: officer
+        for officer in queries.read_officers(connection, actor, officer_ids)
+    }
     return Incident(
         **vars(row),
-        reporter_name=masked("incident", "reporter_name", said.reporter_name),
-        reporter_phone=masked("incident", "reporter_phone", said.reporter_phone),
-        media_url=said.media_url,
-        details=said.details,
-        officer=_named(officers, said),
-        steps=[_step(step, officers) for step in steps],
-        allowed=_allowed(row, actor),
+        reporter_name=masked("incident", "reporter_name", details.reporter_name),
+        reporter_phone=masked("incident", "reporter_phone", details.reporter_phone),
+        media_url=details.media_url,
+        details=details.details,
+        officer=_officer_name(officers, details),
+        steps=[_step_row(step, officers) for step in steps],
+        allowed=_allowed_moves(row, actor),
     )
 
 
-def _steps(connection: sa.Connection, incident_id: int) -> Sequence[Any]:
-    step, actor = t.incident_step.c, t.actor.c
-    return connection.execute(
-        sa.select(
-            t.incident_step,
-            actor.name.label("actor"),
-            actor.name_en.label("actor_en"),
-            sa.func.ST_X(step.place).label("lon"),
-            sa.func.ST_Y(step.place).label("lat"),
-        )
-        .outerjoin(t.actor, actor.actor_id == step.actor_id)
-        .where(step.incident_id == incident_id)
-        .order_by(step.seq)
-    ).all()
-
-
-def _step(row: Any, officers: dict[int, Any]) -> StepRow:
+def _step_row(row: Any, officers: dict[int, Any]) -> StepRow:
     return StepRow(
         seq=row.seq,
         at=row.at,
@@ -213,7 +188,7 @@ def _step(row: Any, officers: dict[int, Any]) -> StepRow:
         tier=row.tier,
         department=row.department,
         note=row.note,
-        officer=_named(officers, row),
+        officer=_officer_name(officers, row),
         due_on=row.due_on,
         due_provisional=row.due_provisional,
         late=row.late,
@@ -224,24 +199,14 @@ def _step(row: Any, officers: dict[int, Any]) -> StepRow:
     )
 
 
-def _officers(connection: sa.Connection, actor: Actor, ids: set[int]) -> dict[int, Any]:
-    officer = t.officer.c
-    rows = connection.execute(
-        sa.select(officer.officer_id, officer.name, officer.phone).where(
-            officer.officer_id.in_(ids), visible(actor, t.officer)
-        )
-    )
-    return {row.officer_id: row for row in rows}
-
-
-def _named(officers: dict[int, Any], row: Any) -> OfficerName | None:
-    found = officers.get(row.officer_id)
-    if found is None:
+def _officer_name(officers: dict[int, Any], row: Any) -> OfficerName | None:
+    officer = officers.get(row.officer_id)
+    if officer is None:
         return None
-    return OfficerName(found.officer_id, row.officer_post or "A", found.name, found.phone)
+    return OfficerName(officer.officer_id, row.officer_post or "A", officer.name, officer.phone)
 
 
-def allowed_moves(
+def read_allowed_moves(
     connection: sa.Connection, actor: Actor, incident_id: int
 ) -> tuple[IncidentRow, list[AllowedMove]]:
     """
@@ -269,10 +234,10 @@ def allowed_moves(
     rows, _ = list_incidents(connection, actor, IncidentFilter(incident_id=incident_id), limit=1)
     if not rows:
         raise NotFoundError("incidents.no_incident", incident=incident_id)
-    return rows[0], _allowed(rows[0], actor)
+    return rows[0], _allowed_moves(rows[0], actor)
 
 
-def _allowed(row: IncidentRow, actor: Actor) -> list[AllowedMove]:
+def _allowed_moves(row: IncidentRow, actor: Actor) -> list[AllowedMove]:
     def described(move: Transition) -> AllowedMove:
         return AllowedMove(
             move=move.move,
@@ -282,8 +247,8 @@ def _allowed(row: IncidentRow, actor: Actor) -> list[AllowedMove]:
             needs_duplicate=move.needs_duplicate,
         )
 
-    found = rule_book().allowed(row.status, row.tier, actor.role, row.kind)
-    return list({move.move: described(move) for move in reversed(found)}.values())[::-1]
+    allowed = rule_book().allowed(row.status, row.tier, actor.role, row.kind)
+    return list({move.move: described(move) for move in reversed(allowed)}.values())[::-1]
 
 
 def reveal_reporter(
@@ -322,12 +287,7 @@ def reveal_reporter(
         raise InputError(
             "incidents.no_reason", place=Place(field="reason"), known=", ".join(REASONS)
         )
-    incident = t.incident.c
-    row = connection.execute(
-        sa.select(incident.reporter_name, incident.reporter_phone, incident.reporter_email).where(
-            incident.incident_id == incident_id, visible(actor, t.incident)
-        )
-    ).first()
+    row = queries.read_reporter(connection, actor, incident_id)
     if row is None:
         raise NotFoundError("incidents.no_incident", incident=incident_id)
     record(connection, actor, "reveal", "incident", incident_id, after={"reason": reason})
@@ -368,64 +328,25 @@ def find_duplicates(
         Of the same kind within the radius and the hours of the rules, the nearest first.
     """
     rules = rule_book().duplicates
-    moment: datetime = at or connection.execute(sa.select(sa.func.now())).scalar_one()
-    incident = t.incident.c
+    moment = at or queries.read_now(connection)
     span = timedelta(hours=rules.hours.value)
-    box = sa.func.ST_MakeEnvelope(*duplicates.box_around(lon, lat, rules.radius_m.value), SRID)
-    rows = connection.execute(
-        sa.select(
-            incident.incident_id,
-            sa.func.ST_X(incident.point),
-            sa.func.ST_Y(incident.point),
-            incident.reported_at,
-        )
-        .where(
-            visible(actor, t.incident),
-            incident.kind == kind,
-            incident.reported_at.between(moment - span, moment + span),
-            incident.point.op("&&", is_comparison=True)(box),
-            incident.incident_id.is_distinct_from(besides),
-        )
-        .order_by(incident.reported_at.desc())
-        .limit(_MOST_CANDIDATES)
+    rows = queries.read_candidates(
+        connection,
+        actor,
+        kind,
+        duplicates.box_around(lon, lat, rules.radius_m.value),
+        (moment - span, moment + span),
+        besides=besides,
+        limit=_MOST_CANDIDATES,
     )
     candidates = [duplicates.Candidate(*row) for row in rows]
-    near = duplicates.likely(candidates, lon, lat, moment, rules.radius_m.value, rules.hours.value)
+    near = duplicates.find_likely(
+        candidates, lon, lat, moment, rules.radius_m.value, rules.hours.value
+    )
     return [
-        LikelyDuplicate(row, one.distance_m, one.hours_apart)
-        for one in near
+        LikelyDuplicate(row, candidate.distance_m, candidate.hours_apart)
+        for candidate in near
         for row in list_incidents(
-            connection, actor, IncidentFilter(incident_id=one.incident_id), limit=1
+            connection, actor, IncidentFilter(incident_id=candidate.incident_id), limit=1
         )[0]
     ]
-
-
-def has_photo(connection: sa.Connection, actor: Actor, incident_id: int, sha256: str) -> bool:
-    """
-    Tell whether an incident in the actor's sight has a photo.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    actor
-        Who asks.
-    incident_id, sha256
-        Which.
-
-    Returns
-    -------
-    bool
-        False as well where the actor does not see the incident.
-    """
-    photo = t.incident_photo.c
-    found = connection.execute(
-        sa.select(photo.sha256)
-        .join(t.incident, t.incident.c.incident_id == photo.incident_id)
-        .where(
-            photo.incident_id == incident_id,
-            photo.sha256 == sha256,
-            visible(actor, t.incident),
-        )
-    ).first()
-    return found is not None

@@ -13,22 +13,21 @@ from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from gis_service.access import Actor, record
 from gis_service.access.households import masked
 from gis_service.access.permissions import PLACE_REPORTS
 from gis_service.errors import ConflictError, InputError, NotFoundError, Place
-from gis_service.incidents.life_cycle import NewIncident, check_draft, report
+from gis_service.incidents import queries, writing
+from gis_service.incidents.reporting import NewIncident, check_draft, report_incident
 from gis_service.incidents.rules import rule_book
-from gis_service.store import tables as t
 
 _MOST_KEY: Final = 200
 _NOWHERE: Final = 0.0
 
 
 @dataclass(frozen=True)
-class Waiting:
+class WaitingReport:
     """A report that waits for its place; who reported is masked."""
 
     token: str
@@ -40,7 +39,7 @@ class Waiting:
     reporter_phone: str
 
 
-def once(
+def make_once(
     connection: sa.Connection,
     actor: Actor,
     key: str | None,
@@ -81,26 +80,19 @@ def once(
         raise InputError(
             "incidents.bad_idempotency_key", place=Place(field="Idempotency-Key"), most=_MOST_KEY
         )
-    words = json.dumps(body, sort_keys=True, ensure_ascii=False, default=str)
-    sha256 = hashlib.sha256(words.encode()).hexdigest()
-    table = t.incident_request
-    mine = (table.c.actor_id == actor.actor_id) & (table.c.key == key)
-    values = {"actor_id": actor.actor_id, "key": key, "body_sha256": sha256}
-    # Whoever sends the same at the same time waits here until the first one has ended.
-    new = connection.execute(
-        insert(table).values(**values).on_conflict_do_nothing().returning(table.c.key)
-    ).first()
-    if new is None:
-        held = connection.execute(sa.select(table).where(mine)).one()
-        if held.body_sha256 != sha256:
+    text = json.dumps(body, sort_keys=True, ensure_ascii=False, default=str)
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    if not writing.claim_request_key(connection, actor, key, sha256):
+        request = writing.read_request(connection, actor, key)
+        if request.body_sha256 != sha256:
             raise ConflictError("incidents.key_of_another", place=Place(field="Idempotency-Key"))
-        return int(held.incident_id), False
+        return int(request.incident_id), False
     incident_id = make()
-    connection.execute(sa.update(table).where(mine).values(incident_id=incident_id))
+    writing.complete_request(connection, actor, key, incident_id)
     return incident_id, True
 
 
-def leave(connection: sa.Connection, actor: Actor, draft: NewIncident) -> str:
+def keep_waiting(connection: sa.Connection, actor: Actor, draft: NewIncident) -> str:
     """
     Take a report that names an address but no place.
 
@@ -121,21 +113,19 @@ def leave(connection: sa.Connection, actor: Actor, draft: NewIncident) -> str:
     Raises
     ------
     InputError
-        As for :func:`gis_service.incidents.life_cycle.report`.
+        As for :func:`gis_service.incidents.reporting.report_incident`.
     """
     nowhere = replace(draft, lon=_NOWHERE, lat=_NOWHERE)
-    moment: datetime = connection.execute(sa.select(sa.func.now())).scalar_one()
+    moment = queries.read_now(connection)
     check_draft(nowhere, rule_book(), moment)
     token = uuid.uuid4().hex
-    said = {**asdict(nowhere), "reported_at": (draft.reported_at or moment).isoformat()}
-    connection.execute(
-        sa.insert(t.incident_intake).values(token=token, actor_id=actor.actor_id, draft=said)
-    )
+    stored = {**asdict(nowhere), "reported_at": (draft.reported_at or moment).isoformat()}
+    writing.insert_waiting_report(connection, actor, token, stored)
     record(connection, actor, "leave", "incident_intake", after={"kind": draft.kind})
     return token
 
 
-def waiting(connection: sa.Connection, actor: Actor, limit: int) -> list[Waiting]:
+def list_waiting(connection: sa.Connection, actor: Actor, limit: int) -> list[WaitingReport]:
     """
     List the reports that wait for their place, the oldest first.
 
@@ -150,20 +140,14 @@ def waiting(connection: sa.Connection, actor: Actor, limit: int) -> list[Waiting
 
     Returns
     -------
-    list of Waiting
+    list of WaitingReport
         Empty for roles that do not place reports.
     """
     if not PLACE_REPORTS.allows(actor):
         return []
-    table = t.incident_intake.c
-    rows = connection.execute(
-        sa.select(t.incident_intake)
-        .where(table.incident_id.is_(None))
-        .order_by(table.at, table.token)
-        .limit(limit)
-    )
+    rows = queries.read_waiting_reports(connection, limit)
     return [
-        Waiting(
+        WaitingReport(
             row.token,
             row.at,
             row.draft["kind"],
@@ -176,7 +160,9 @@ def waiting(connection: sa.Connection, actor: Actor, limit: int) -> list[Waiting
     ]
 
 
-def place(connection: sa.Connection, actor: Actor, token: str, lon: float, lat: float) -> int:
+def place_waiting(
+    connection: sa.Connection, actor: Actor, token: str, lon: float, lat: float
+) -> int:
     """
     Put a waiting report on the map: it becomes an incident.
 
@@ -204,24 +190,19 @@ def place(connection: sa.Connection, actor: Actor, token: str, lon: float, lat: 
         There is no such token.
     """
     PLACE_REPORTS.require(actor)
-    table = t.incident_intake
-    row = connection.execute(
-        sa.select(table).where(table.c.token == token).with_for_update()
-    ).first()
+    row = writing.lock_waiting_report(connection, token)
     if row is None:
         raise NotFoundError("incidents.no_token")
     if row.incident_id is not None:
         return int(row.incident_id)
-    said = {**row.draft, "reported_at": datetime.fromisoformat(row.draft["reported_at"])}
-    draft = replace(NewIncident(**said), lon=lon, lat=lat)
-    incident_id = report(connection, actor, draft)
-    connection.execute(
-        sa.update(table).where(table.c.token == token).values(incident_id=incident_id, draft={})
-    )
+    stored = {**row.draft, "reported_at": datetime.fromisoformat(row.draft["reported_at"])}
+    draft = replace(NewIncident(**stored), lon=lon, lat=lat)
+    incident_id = report_incident(connection, actor, draft)
+    writing.complete_waiting_report(connection, token, incident_id)
     return incident_id
 
 
-def incident_of(connection: sa.Connection, token: str) -> int | None:
+def find_incident_of_token(connection: sa.Connection, token: str) -> int | None:
     """
     Follow a token to its incident.
 
@@ -242,9 +223,7 @@ def incident_of(connection: sa.Connection, token: str) -> int | None:
     NotFoundError
         There is no such token.
     """
-    table = t.incident_intake.c
-    row = connection.execute(sa.select(table.incident_id).where(table.token == token)).first()
+    row = queries.read_incident_of_token(connection, token)
     if row is None:
         raise NotFoundError("incidents.no_token")
-    found: int | None = row.incident_id
-    return found
+    return row.incident_id

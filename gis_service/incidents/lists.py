@@ -12,7 +12,7 @@ import pandas as pd
 
 from gis_service.errors import GisError, InputError, Place
 from gis_service.incidents.deadlines import SHANGHAI
-from gis_service.incidents.life_cycle import NewIncident
+from gis_service.incidents.reporting import NewIncident
 from gis_service.incidents.rules import RuleBook
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -66,28 +66,29 @@ def read_rows(
     InputError
         There is no column of kinds.
     """
-    found = {field: _column(columns, names) for field, names in COLUMNS.items()}
-    if found["kind"] is None:
+    by_field = {field: _column(columns, names) for field, names in COLUMNS.items()}
+    if by_field["kind"] is None:
         raise InputError("incidents.columns_missing", columns="kind")
-    codes = _codes(book)
+    codes = _codes_by_name(book)
     reading = Reading([], [])
     for index, row in enumerate(numbers):
-        said = {
-            field: "" if values is None else _text(values[index]) for field, values in found.items()
+        texts = {
+            field: "" if values is None else _cell_text(values[index])
+            for field, values in by_field.items()
         }
-        moment = None if found["reported_at"] is None else found["reported_at"][index]
+        moment = None if by_field["reported_at"] is None else by_field["reported_at"][index]
         try:
             draft = NewIncident(
-                kind=codes.get(said["kind"].lower(), said["kind"]),
+                kind=codes.get(texts["kind"].lower(), texts["kind"]),
                 lon=float(lon[index]),
                 lat=float(lat[index]),
-                text=said["text"],
-                address=said["address"],
-                reported_at=_moment(moment),
-                reporter_name=said["reporter_name"],
-                reporter_phone=said["reporter_phone"],
+                text=texts["text"],
+                address=texts["address"],
+                reported_at=_read_moment(moment),
+                reporter_name=texts["reporter_name"],
+                reporter_phone=texts["reporter_phone"],
                 channel="import",
-                key=said["key"] or None,
+                key=texts["key"] or None,
             )
         except InputError as error:
             reading.refused.append((row, error))
@@ -101,20 +102,20 @@ def _column(columns: Mapping[str, Sequence[Any]], names: tuple[str, ...]) -> Seq
     return next((by_name[name] for name in names if name in by_name), None)
 
 
-def _codes(book: RuleBook) -> dict[str, str]:
+def _codes_by_name(book: RuleBook) -> dict[str, str]:
     names = {kind.name.lower(): code for code, kind in book.kinds.items()}
     names |= {kind.name_en.lower(): code for code, kind in book.kinds.items()}
     return names | {code: code for code in book.kinds}
 
 
-def _text(value: Any) -> str:
+def _cell_text(value: Any) -> str:
     if value is None or pd.isna(value):
         return ""
     whole = isinstance(value, float) and value.is_integer()
     return str(int(value)) if whole else str(value).strip()
 
 
-def _moment(value: Any) -> datetime | None:
+def _read_moment(value: Any) -> datetime | None:
     """Read a time; without an offset it is China's."""
     if value is None or pd.isna(value) or value == "":
         return None

@@ -14,19 +14,19 @@ from xml.sax.saxutils import escape
 
 import sqlalchemy as sa
 
-from gis_service.access import SYSTEM, Actor, visible
+from gis_service.access import Actor
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.grids.versions import today
+from gis_service.incidents import queries
+from gis_service.incidents.clocks import Clocks
 from gis_service.incidents.deadlines import SHANGHAI, end_of_day
-from gis_service.incidents.life_cycle import NewIncident
-from gis_service.incidents.reading import Clocks
+from gis_service.incidents.reporting import NewIncident
 from gis_service.incidents.rules import CLOCK_RUNS, RuleBook, rule_book
 from gis_service.incidents.working_days import read_calendar
 from gis_service.messages import Language, text
-from gis_service.store import tables as t
 
 Public = Literal["none", "status", "full"]
-Rows = list[dict[str, Any]]
+Listing = list[dict[str, Any]]
 
 MOST_DAYS: Final = 90
 MOST_REQUESTS: Final = 1000
@@ -48,7 +48,7 @@ _MOST_FIELDS: Final = 200
 # --- services ------------------------------------------------------------------------------------
 
 
-def services(book: RuleBook, language: Language) -> Rows:
+def list_services(book: RuleBook, language: Language) -> Listing:
     """
     List the kinds of incident as services.
 
@@ -84,7 +84,7 @@ def services(book: RuleBook, language: Language) -> Rows:
     ]
 
 
-def definition(book: RuleBook, code: str, language: Language) -> dict[str, Any]:
+def describe_service(book: RuleBook, code: str, language: Language) -> dict[str, Any]:
     """
     Tell the questions of a service.
 
@@ -115,24 +115,24 @@ def definition(book: RuleBook, code: str, language: Language) -> dict[str, Any]:
         "attributes": [
             {
                 "variable": True,
-                "code": one.code,
-                "datatype": one.datatype,
-                "required": one.required,
+                "code": question.code,
+                "datatype": question.datatype,
+                "required": question.required,
                 "datatype_description": None,
                 "order": order,
-                "description": one.description if chinese else one.description_en,
+                "description": question.description if chinese else question.description_en,
                 **(
                     {
                         "values": [
                             {"key": value.key, "name": value.name if chinese else value.name_en}
-                            for value in one.values
+                            for value in question.values
                         ]
                     }
-                    if one.values
+                    if question.values
                     else {}
                 ),
             }
-            for order, one in enumerate(book.kinds[code].attributes, start=1)
+            for order, question in enumerate(book.kinds[code].attributes, start=1)
         ],
     }
 
@@ -183,8 +183,8 @@ def read_query(parameters: Mapping[str, str], now: datetime) -> Query:
     InputError
         A time without offset, more than 90 days, an unknown status.
     """
-    ids = _listed(parameters.get("service_request_id"))
-    statuses = _listed(parameters.get("status"))
+    ids = _split_list(parameters.get("service_request_id"))
+    statuses = _split_list(parameters.get("status"))
     if statuses is not None and not set(statuses) <= {"open", "closed"}:
         raise InputError("incidents.open311_bad_status", place=Place(field="status"))
     start = _moment(parameters, "start_date")
@@ -197,25 +197,25 @@ def read_query(parameters: Mapping[str, str], now: datetime) -> Query:
         raise InputError("incidents.open311_bad_span", place=Place(field="start_date"))
     return Query(
         ids=None if ids is None else tuple(map(request_number, ids[:MOST_IDS])),
-        codes=_listed(parameters.get("service_code")),
+        codes=_split_list(parameters.get("service_code")),
         statuses=statuses,
         start=start,
         end=end,
     )
 
 
-def _listed(value: str | None) -> tuple[str, ...] | None:
-    words = tuple(word.strip() for word in (value or "").split(",") if word.strip())
-    return words or None
+def _split_list(value: str | None) -> tuple[str, ...] | None:
+    parts = tuple(part.strip() for part in (value or "").split(",") if part.strip())
+    return parts or None
 
 
 def _moment(parameters: Mapping[str, str], field: str) -> datetime | None:
-    said = parameters.get(field, "").strip()
-    if not said:
+    value = parameters.get(field, "").strip()
+    if not value:
         return None
     wrong = InputError("incidents.open311_bad_moment", place=Place(field=field), field=field)
     try:
-        moment = datetime.fromisoformat(said)
+        moment = datetime.fromisoformat(value)
     except ValueError as error:
         raise wrong from error
     if moment.tzinfo is None or not 1900 <= moment.year <= 2900:
@@ -229,13 +229,13 @@ def request_number(word: str) -> int:
     return number if number <= _BIGGEST else 0
 
 
-def requests(
+def list_requests(
     connection: sa.Connection,
     actor: Actor | None,
     query: Query,
     public: Public,
     language: Language,
-) -> Rows:
+) -> Listing:
     """
     List service requests, the newest first, at most 1,000.
 
@@ -257,47 +257,26 @@ def requests(
     list of dict
         In the fields of the specification.
     """
-    incident, step = t.incident.c, t.incident_step.c
-    wanted = [visible(actor or SYSTEM, t.incident), *_wanted(query)]
-    if actor is None:
-        if public == "none":
-            return []
-        wanted.append(incident.channel == "open311")
-    changed = (
-        sa.select(step.at)
-        .where(step.incident_id == incident.incident_id, step.seq == incident.version)
-        .scalar_subquery()
-    )
-    rows = connection.execute(
-        sa.select(
-            t.incident,
-            sa.func.coalesce(changed, incident.reported_at).label("changed_at"),
-            sa.func.ST_X(incident.point).label("lon"),
-            sa.func.ST_Y(incident.point).label("lat"),
-        )
-        .where(*wanted)
-        .order_by(incident.reported_at.desc(), incident.incident_id)
-        .limit(MOST_REQUESTS)
+    if actor is None and public == "none":
+        return []
+    statuses = set(query.statuses or ())
+    rows = queries.read_service_requests(
+        connection,
+        actor,
+        ids=query.ids,
+        codes=query.codes,
+        is_closed="closed" in statuses if len(statuses) == 1 else None,
+        span=(query.start, query.end),
+        limit=MOST_REQUESTS,
     )
     clocks = Clocks(rule_book(), read_calendar(connection), today(connection))
-    told_all = actor is not None or public == "full"
-    return [_request(row, clocks, language, told_all=told_all) for row in rows]
+    is_full = actor is not None or public == "full"
+    return [_service_request(row, clocks, language, is_full=is_full) for row in rows]
 
 
-def _wanted(query: Query) -> list[sa.ColumnElement[bool]]:
-    incident = t.incident.c
-    if query.ids is not None:
-        return [incident.incident_id.in_(query.ids)]
-    found: list[sa.ColumnElement[bool]] = [incident.reported_at.between(query.start, query.end)]
-    if query.codes is not None:
-        found.append(incident.kind.in_(query.codes))
-    if query.statuses is not None and len(set(query.statuses)) == 1:
-        is_closed = incident.status == "closed"
-        found.append(is_closed if query.statuses[0] == "closed" else ~is_closed)
-    return found
-
-
-def _request(row: Any, clocks: Clocks, language: Language, *, told_all: bool) -> dict[str, Any]:
+def _service_request(
+    row: Any, clocks: Clocks, language: Language, *, is_full: bool
+) -> dict[str, Any]:
     kind = clocks.book.kinds.get(row.kind)
     name = row.kind if kind is None else kind.name if language == "zh-CN" else kind.name_en
     due = end_of_day(clocks.of(row).due.on) if row.status in CLOCK_RUNS else None
@@ -308,26 +287,26 @@ def _request(row: Any, clocks: Clocks, language: Language, *, told_all: bool) ->
         "status_notes": text(f"incidents.state_{row.status}", language),
         "service_name": name,
         "service_code": row.kind,
-        "description": (row.text or None) if told_all else None,
+        "description": (row.text or None) if is_full else None,
         "agency_responsible": row.department or None,
         "service_notice": None,
-        "requested_datetime": _w3(row.reported_at),
-        "updated_datetime": _w3(row.closed_at if closed else row.changed_at),
+        "requested_datetime": _w3_moment(row.reported_at),
+        "updated_datetime": _w3_moment(row.closed_at if closed else row.changed_at),
         "expected_datetime": None if due is None else due.isoformat(),
-        "address": (row.address or None) if told_all else None,
+        "address": (row.address or None) if is_full else None,
         "address_id": None,
         "zipcode": None,
-        "lat": round(row.lat, 7) if told_all else None,
-        "long": round(row.lon, 7) if told_all else None,
-        "media_url": (row.media_url or None) if told_all else None,
+        "lat": round(row.lat, 7) if is_full else None,
+        "long": round(row.lon, 7) if is_full else None,
+        "media_url": (row.media_url or None) if is_full else None,
     }
 
 
-def _w3(moment: datetime) -> str:
+def _w3_moment(moment: datetime) -> str:
     return moment.astimezone(SHANGHAI).isoformat(timespec="seconds")
 
 
-def notice(connection: sa.Connection, kind: str, at: datetime, language: Language) -> str:
+def say_notice(connection: sa.Connection, kind: str, at: datetime, language: Language) -> str:
     """
     Say what will be done about a request.
 
@@ -423,15 +402,15 @@ def read_request(form: Mapping[str, Sequence[str]], book: RuleBook) -> NewReques
     NotFoundError
         There is no such service.
     """
-    said = {name: values[0] for name, values in form.items()}
-    code = said.get("service_code", "").strip()
+    first = {name: values[0] for name, values in form.items()}
+    code = first.get("service_code", "").strip()
     if not code:
         raise InputError("incidents.open311_no_code", place=Place(field="service_code"))
     if code not in book.kinds:
         raise NotFoundError("incidents.open311_no_service", place=Place(field="service_code"))
-    lat, lon = said.get("lat"), said.get("long")
-    address = said.get("address_string", "").strip()
-    address_id = said.get("address_id")
+    lat, lon = first.get("lat"), first.get("long")
+    address = first.get("address_string", "").strip()
+    address_id = first.get("address_id")
     if (lat is None) != (lon is None):
         raise InputError("incidents.open311_bad_place", place=Place(field="lat"))
     if lat is None and not address and not address_id:
@@ -440,13 +419,13 @@ def read_request(form: Mapping[str, Sequence[str]], book: RuleBook) -> NewReques
         kind=code,
         lon=_degrees(lon),
         lat=_degrees(lat),
-        text=said.get("description", "").strip(),
+        text=first.get("description", "").strip(),
         address=address,
-        reporter_name=_name(said.get("first_name", ""), said.get("last_name", "")),
-        reporter_phone=said.get("phone", "").strip(),
-        reporter_email=said.get("email", "").strip(),
+        reporter_name=_full_name(first.get("first_name", ""), first.get("last_name", "")),
+        reporter_phone=first.get("phone", "").strip(),
+        reporter_email=first.get("email", "").strip(),
         channel="open311",
-        media_url=said.get("media_url", "").strip(),
+        media_url=first.get("media_url", "").strip(),
         details=_answers(form, book, code),
     )
     return NewRequest(draft, lat is not None, address_id)
@@ -459,46 +438,25 @@ def _degrees(word: str | None) -> float:
         raise InputError("incidents.open311_bad_place", place=Place(field="lat")) from error
 
 
-def _name(first: str, last: str) -> str:
-    first, last = first.strip(), last.strip()
-    western = (first + last).isascii()
-    return " ".join(filter(None, (first, last))) if western else last + first
+def _full_name(given: str, family: str) -> str:
+    given, family = given.strip(), family.strip()
+    western = (given + family).isascii()
+    return " ".join(filter(None, (given, family))) if western else family + given
 
 
 def _answers(form: Mapping[str, Sequence[str]], book: RuleBook, code: str) -> dict[str, Any]:
-    several = {one.code for one in book.kinds[code].attributes if one.datatype == "multivaluelist"}
+    several = {
+        question.code
+        for question in book.kinds[code].attributes
+        if question.datatype == "multivaluelist"
+    }
     answers: dict[str, Any] = {}
     for name, values in form.items():
         if not (name.startswith("attribute[") and name.endswith("]")):
             continue
-        question = name.removesuffix("[]").removeprefix("attribute[").removesuffix("]")
-        answers[question] = list(values) if question in several else values[0]
+        asked = name.removesuffix("[]").removeprefix("attribute[").removesuffix("]")
+        answers[asked] = list(values) if asked in several else values[0]
     return answers
-
-
-def place_of_address(connection: sa.Connection, address_id: str) -> tuple[float, float] | None:
-    """
-    Find the place of an address by its id, which is a building's key.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    address_id
-        As sent.
-
-    Returns
-    -------
-    tuple or None
-        Longitude and latitude.
-    """
-    building = t.building.c
-    row = connection.execute(
-        sa.select(sa.func.ST_X(building.point), sa.func.ST_Y(building.point)).where(
-            building.key == address_id
-        )
-    ).first()
-    return None if row is None else (row[0], row[1])
 
 
 # --- XML -----------------------------------------------------------------------------------------
@@ -531,9 +489,9 @@ def _element(name: str, value: Any) -> str:
 
 def _inside(name: str, value: Any) -> Iterable[str]:
     if isinstance(value, Mapping):
-        return (_element(key, one) for key, one in value.items())
+        return (_element(key, member) for key, member in value.items())
     if isinstance(value, list):
-        return (_element(_CHILD[name], one) for one in value)
+        return (_element(_CHILD[name], member) for member in value)
     if isinstance(value, bool):
         return "true" if value else "false"
     return escape("".join(sign for sign in str(value) if _is_xml(sign)))

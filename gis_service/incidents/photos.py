@@ -32,7 +32,7 @@ class CleanPhoto:
     height: int
 
 
-def clean(raw: bytes, *, most_pixels: int, longest_side: int) -> CleanPhoto:
+def clean_photo(raw: bytes, *, most_pixels: int, longest_side: int) -> CleanPhoto:
     """
     Draw a picture anew, upright, not larger than needed, without what is written beside it.
 
@@ -84,12 +84,12 @@ def _on_white(image: Image.Image) -> Image.Image:
     return picture
 
 
-def file_of(folder: Path, sha256: str) -> Path:
+def photo_file(folder: Path, sha256: str) -> Path:
     """Say where a photo lies."""
     return folder / sha256[:2] / f"{sha256}.jpg"
 
 
-def keep(folder: Path, photo: CleanPhoto) -> Path:
+def save_photo(folder: Path, photo: CleanPhoto) -> Path:
     """
     Write a photo; one that is there already stays.
 
@@ -98,14 +98,14 @@ def keep(folder: Path, photo: CleanPhoto) -> Path:
     folder
         Of all photos.
     photo
-        From :func:`clean`.
+        From :func:`clean_photo`.
 
     Returns
     -------
     Path
         The whole file: it appears under its name only when every byte is on the disk.
     """
-    file = file_of(folder, photo.sha256)
+    file = photo_file(folder, photo.sha256)
     if file.exists():
         return file
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -117,7 +117,7 @@ def keep(folder: Path, photo: CleanPhoto) -> Path:
     return file
 
 
-def read(folder: Path, sha256: str) -> bytes:
+def read_photo(folder: Path, sha256: str) -> bytes:
     """
     Read a photo.
 
@@ -139,6 +139,6 @@ def read(folder: Path, sha256: str) -> bytes:
         The file is gone from the data folder.
     """
     try:
-        return file_of(folder, sha256).read_bytes()
+        return photo_file(folder, sha256).read_bytes()
     except FileNotFoundError as error:
         raise NotFoundError("incidents.no_photo") from error

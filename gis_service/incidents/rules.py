@@ -147,16 +147,16 @@ class RuleBook(Table):
         int
             Working days after the day on which the tier got it.
         """
-        known = self.kinds.get(kind)
-        own = known.working_days if known else {}
-        wanted = cast("Tier", tier)
-        found = own.get(wanted) or self.deadlines.working_days[wanted]
-        return int(found.value)
+        rules = self.kinds.get(kind)
+        own_days = rules.working_days if rules else {}
+        known_tier = cast("Tier", tier)
+        days = own_days.get(known_tier) or self.deadlines.working_days[known_tier]
+        return int(days.value)
 
     def allowed(self, state: str, tier: str, role: str, kind: str) -> list[Transition]:
         """List what a role may do with an incident."""
-        known = self.kinds.get(kind)
-        small = known is None or known.on_spot.value
+        rules = self.kinds.get(kind)
+        small = rules is None or rules.on_spot.value
         return [
             move
             for move in self.moves
@@ -167,7 +167,7 @@ class RuleBook(Table):
         ]
 
 
-def above(tier: str) -> str:
+def tier_above(tier: str) -> str:
     """
     Name the tier to which a tier passes upward.
 

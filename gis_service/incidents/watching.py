@@ -6,14 +6,12 @@ that came from a backup carry transaction numbers of another server: they are no
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 import sqlalchemy as sa
 
-from gis_service.access import Actor, visible
-from gis_service.store import tables as t
+from gis_service.incidents import queries
 
 MOST_STEPS: Final = 1000
 _MARK: Final = re.compile(r"(\d{1,18})-(\d{1,18})")
@@ -65,11 +63,11 @@ def read_mark(text: str | None) -> Mark | None:
     Mark or None
         None where it is not one of ours.
     """
-    found = _MARK.fullmatch(text or "")
-    return Mark(int(found[1]), int(found[2])) if found else None
+    match = _MARK.fullmatch(text or "")
+    return Mark(int(match[1]), int(match[2])) if match else None
 
 
-def mark_now(connection: sa.Connection) -> Mark:
+def read_present_mark(connection: sa.Connection) -> Mark:
     """
     Mark what has happened so far as read.
 
@@ -83,52 +81,12 @@ def mark_now(connection: sa.Connection) -> Mark:
     Mark
         Behind the newest step.
     """
-    last, xmin = connection.execute(
-        sa.select(sa.func.coalesce(sa.func.max(t.incident_step.c.step_id), 0), _XMIN)
-    ).one()
-    return Mark(last, xmin)
+    return Mark(*queries.read_newest_step(connection))
 
 
-_XMIN: Final = sa.cast(
-    sa.cast(sa.func.pg_snapshot_xmin(sa.func.pg_current_snapshot()), sa.Text), sa.BigInteger
-)
-
-
-class _Xid(sa.types.UserDefinedType[str]):
-    """PostgreSQL's own number of a transaction, which comes round after four thousand million."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **_: object) -> str:
-        """Name the type in SQL."""
-        return "xid"
-
-
-_ROUND: Final = 2**32
-_NEXT: Final = sa.cast(
-    sa.cast(sa.func.pg_snapshot_xmax(sa.func.pg_current_snapshot()), sa.Text), sa.BigInteger
-)
-_WRITTEN: Final = sa.column("xmin", _Xid(), _selectable=t.incident_step)
-
-
-def _committed_late(mark: Mark) -> sa.ColumnElement[bool]:
-    """Find steps before a mark that were committed after it was made."""
-    # A step keeps the number of the transaction that made it. After a restore into a new cluster
-    # those numbers are another server's: there a row must also have been written (``xmin``) no
-    # earlier than the mark. A mark from before the restore is ahead of every number here, and is
-    # compared with the old numbers, which it belongs to.
-    number = t.incident_step.c.xid
-    of_another = sa.literal(mark.xmin, sa.BigInteger) > _NEXT
-    known = sa.case((of_another, sa.literal(2**63 - 1, sa.BigInteger)), else_=_NEXT)
-    marked = sa.cast(str(mark.xmin % _ROUND), _Xid())
-    return sa.and_(
-        number >= mark.xmin,
-        number < known,
-        sa.or_(of_another, sa.func.age(_WRITTEN) <= sa.func.age(marked)),
-    )
-
-
-def changes_since(connection: sa.Connection, mark: Mark) -> tuple[list[IncidentChange], Mark, bool]:
+def read_changes_since(
+    connection: sa.Connection, mark: Mark
+) -> tuple[list[IncidentChange], Mark, bool]:
     """
     Read the steps behind a mark.
 
@@ -145,47 +103,11 @@ def changes_since(connection: sa.Connection, mark: Mark) -> tuple[list[IncidentC
         At most 1,000 steps in their order, how far was read now, and whether there are too many:
         then whoever watches had better read the lists anew.
     """
-    step = t.incident_step.c
-    rows = connection.execute(
-        sa.select(
-            step.step_id, step.incident_id, step.seq, step.move, step.to_state, _XMIN.label("xmin")
-        )
-        .where(sa.or_(step.step_id > mark.step_id, _committed_late(mark)))
-        .order_by(step.step_id)
-        .limit(MOST_STEPS + 1)
-    ).all()
+    rows = queries.read_steps_since(connection, mark.step_id, mark.xmin, limit=MOST_STEPS + 1)
     if len(rows) > MOST_STEPS:
-        return [], mark_now(connection), True
+        return [], read_present_mark(connection), True
     if not rows:
         return [], mark, False
     changes = [IncidentChange(*row[:5]) for row in rows]
     last = max(mark.step_id, changes[-1].step_id)
     return changes, Mark(last, rows[-1].xmin), False
-
-
-def in_sight(
-    connection: sa.Connection, actor: Actor, incident_ids: Iterable[int]
-) -> frozenset[int]:
-    """
-    Keep the incidents that an actor may see.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    actor
-        Who watches.
-    incident_ids
-        Some incidents.
-
-    Returns
-    -------
-    frozenset
-        Those in sight.
-    """
-    rows = connection.execute(
-        sa.select(t.incident.c.incident_id).where(
-            t.incident.c.incident_id.in_(set(incident_ids)), visible(actor, t.incident)
-        )
-    )
-    return frozenset(rows.scalars())

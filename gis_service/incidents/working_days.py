@@ -9,13 +9,12 @@ from datetime import date, timedelta
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from gis_service.access import Actor, record
 from gis_service.access.permissions import EDIT_CALENDAR
 from gis_service.errors import InputError, NotFoundError, Place
+from gis_service.incidents import queries, writing
 from gis_service.incidents.deadlines import WorkingCalendar
-from gis_service.store import tables as t
 
 MOST_DAYS: Final = 400
 _YEARS: Final = (2000, 2200)
@@ -41,10 +40,9 @@ class CalendarDay:
 
 def read_calendar(connection: sa.Connection) -> WorkingCalendar:
     """Read which days are worked."""
-    own = t.working_day_override.c
-    days = connection.execute(sa.select(own.day, own.is_working))
-    years = connection.execute(sa.select(t.working_year.c.year)).scalars()
-    return WorkingCalendar({row.day: row.is_working for row in days}, frozenset(years))
+    return WorkingCalendar(
+        queries.read_day_overrides(connection), queries.read_complete_years(connection)
+    )
 
 
 def list_days(connection: sa.Connection, first: date, last: date) -> list[CalendarDay]:
@@ -70,9 +68,7 @@ def list_days(connection: sa.Connection, first: date, last: date) -> list[Calend
     """
     if not 0 <= (last - first).days < MOST_DAYS:
         raise InputError("incidents.calendar_span", place=Place(field="to"), most=MOST_DAYS)
-    own = t.working_day_override.c
-    rows = connection.execute(sa.select(own.day, own.reason).where(own.day.between(first, last)))
-    reasons = {row.day: row.reason for row in rows}
+    reasons = queries.read_day_reasons(connection, first, last)
     calendar = read_calendar(connection)
 
     def source(day: date) -> str:
@@ -118,15 +114,9 @@ def set_day(
         The day is out of any calendar.
     """
     EDIT_CALENDAR.require(actor)
-    _sane(day.year, "day")
-    table = t.working_day_override
-    before = connection.execute(sa.select(table.c.is_working).where(table.c.day == day)).scalar()
-    values = {"is_working": is_working, "reason": reason}
-    connection.execute(
-        insert(table)
-        .values(day=day, **values)
-        .on_conflict_do_update(index_elements=[table.c.day], set_=values)
-    )
+    _check_year(day.year, "day")
+    before = queries.read_day_override(connection, day)
+    writing.upsert_day_override(connection, day, is_working=is_working, reason=reason)
     record(
         connection, actor, "set", "working_day", day,
         before=None if before is None else {"is_working": before},
@@ -155,13 +145,10 @@ def clear_day(connection: sa.Connection, actor: Actor, day: date) -> None:
         The county has said nothing about it.
     """
     EDIT_CALENDAR.require(actor)
-    table = t.working_day_override
-    gone = connection.execute(
-        sa.delete(table).where(table.c.day == day).returning(table.c.is_working)
-    ).scalar_one_or_none()
-    if gone is None:
+    was_working = writing.delete_day_override(connection, day)
+    if was_working is None:
         raise NotFoundError("incidents.no_own_day", day=day.isoformat())
-    record(connection, actor, "clear", "working_day", day, before={"is_working": gone})
+    record(connection, actor, "clear", "working_day", day, before={"is_working": was_working})
 
 
 def set_year(
@@ -191,16 +178,15 @@ def set_year(
         The year is out of any calendar.
     """
     EDIT_CALENDAR.require(actor)
-    _sane(year, "year")
-    table = t.working_year
+    _check_year(year, "year")
     if complete:
-        connection.execute(insert(table).values(year=year, reason=reason).on_conflict_do_nothing())
+        writing.insert_complete_year(connection, year, reason)
     else:
-        connection.execute(sa.delete(table).where(table.c.year == year))
+        writing.delete_complete_year(connection, year)
     record(connection, actor, "set", "working_year", year, after={"complete": complete})
 
 
-def _sane(year: int, field: str) -> None:
+def _check_year(year: int, field: str) -> None:
     first, last = _YEARS
     if not first <= year <= last:
         raise InputError(

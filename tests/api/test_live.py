@@ -17,7 +17,8 @@ import uvicorn
 from gis_service.access import SYSTEM
 from gis_service.api import create_app
 from gis_service.api.serve import Server
-from gis_service.incidents.life_cycle import NewIncident, StepRequest, move, report
+from gis_service.incidents.life_cycle import StepRequest, take_step
+from gis_service.incidents.reporting import NewIncident, report_incident
 from gis_service.incidents.watching import Mark, read_mark
 from gis_service.settings import incident_settings
 from gis_service.store import Store
@@ -128,12 +129,14 @@ def steps_of(told: list[Event], *incident_ids: int) -> list[dict[str, Any]]:
 
 def reported(store: Store, key: str) -> int:
     with store.transaction(SYSTEM) as connection:
-        return report(connection, SYSTEM, NewIncident("noise", *middle(key), text="夜间施工"))
+        return report_incident(
+            connection, SYSTEM, NewIncident("noise", *middle(key), text="夜间施工")
+        )
 
 
 def moved(store: Store, incident_id: int, wish: str) -> None:
     with store.transaction(SYSTEM) as connection:
-        move(connection, SYSTEM, incident_id, StepRequest(wish))
+        take_step(connection, SYSTEM, incident_id, StepRequest(wish))
 
 
 def test_an_incident_is_told_when_it_is_made_and_when_it_moves(
@@ -203,7 +206,7 @@ def test_a_step_that_is_committed_late_is_told_all_the_same(
     with listening(served, office) as stream:
         until(stream, "ready")
         with store.transaction(SYSTEM) as slow:
-            late = report(slow, SYSTEM, NewIncident("noise", *middle("g11")))
+            late = report_incident(slow, SYSTEM, NewIncident("noise", *middle("g11")))
             early = reported(store, "g11")
             first = until(stream, "incident", of=early)[-1]
         told = until(stream, "incident", of=late)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from gis_service.access import SYSTEM, Actor
 from gis_service.coverage.runs.runs import measure
 from gis_service.grids.assignment import assign_new
-from gis_service.incidents.arrival import arrivals
+from gis_service.incidents.arrival import find_arrivals
 from gis_service.snapshot import Snapshot
 from gis_service.store import Store
 from gis_service.store import tables as t
@@ -163,7 +163,7 @@ def test_minutes_are_those_of_the_coverage_run(county: Store, snapshot: Snapshot
         ).all()  # fmt: skip
         assert len(rows) == 40
         for minutes, facility_id, lon, lat in rows:
-            found = arrivals(connection, SYSTEM, snapshot, lon, lat, first=1)
+            found = find_arrivals(connection, SYSTEM, snapshot, lon, lat, first=1)
             (one,) = (one for one in found.arrivals if one.kind == "fire_station")
             assert one.minutes == pytest.approx(minutes, abs=0.01)
             assert one.id == facility_id
@@ -175,7 +175,7 @@ def test_the_way_leads_from_the_station_to_the_place_and_keeps_one_way_streets(
     connection: sa.Connection, snapshot: Snapshot
 ) -> None:
     place = WEST + 0.5 * SIDE, SOUTH - 5e-5
-    found = arrivals(connection, SYSTEM, snapshot, *place)
+    found = find_arrivals(connection, SYSTEM, snapshot, *place)
     by_name = {one.name: one for one in found.arrivals}
     near, far = by_name["一站"], by_name["远"]
     for one in (near, far):
@@ -193,7 +193,7 @@ def test_the_way_leads_from_the_station_to_the_place_and_keeps_one_way_streets(
 def test_the_quickest_come_first_and_no_kind_is_crowded_out(
     connection: sa.Connection, snapshot: Snapshot
 ) -> None:
-    found = arrivals(connection, SYSTEM, snapshot, *corner(1.5, 1), first=1)
+    found = find_arrivals(connection, SYSTEM, snapshot, *corner(1.5, 1), first=1)
     assert [one.minutes for one in found.arrivals] == sorted(one.minutes for one in found.arrivals)
     kinds = [one.kind for one in found.arrivals]
     assert sorted(kinds) == ["fire_station", "mini_fire_station", "officer", "police_room"]
@@ -205,7 +205,7 @@ def test_an_officer_on_leave_does_not_come(connection: sa.Connection, snapshot: 
     day = connection.scalar(sa.select(sa.func.gis_today()))
     leave = sa.insert(t.leave).values(officer_id=who, valid=f"[{day},)")
     connection.execute(leave)
-    found = arrivals(connection, SYSTEM, snapshot, *corner(1.5, 1))
+    found = find_arrivals(connection, SYSTEM, snapshot, *corner(1.5, 1))
     connection.execute(sa.delete(t.leave))
     assert [one.name for one in found.arrivals if one.kind == "officer"] == ["远"]
 
@@ -213,17 +213,17 @@ def test_an_officer_on_leave_does_not_come(connection: sa.Connection, snapshot: 
 def test_what_is_near_depends_on_who_asks(connection: sa.Connection, snapshot: Snapshot) -> None:
     place = corner(1.5, 1.5)
     before = connection.scalar(sa.select(sa.func.count()).select_from(t.event)) or 0
-    known = arrivals(connection, SYSTEM, snapshot, *place, radius_m=1000)
+    known = find_arrivals(connection, SYSTEM, snapshot, *place, radius_m=1000)
     assert [one.kind for one in known.near.hazards] == ["gas"]
     assert [one.name for one in known.near.water_sources] == ["消火栓"]
     assert known.near.households
     assert known.near.counts["households"] == len(known.near.households) < 12
     assert all(one.distance_m <= 1000 for one in known.near.households)
     assert connection.scalar(sa.select(sa.func.count()).select_from(t.event)) == before + 1
-    analyst = arrivals(connection, ANALYST, snapshot, *place, radius_m=1000)
+    analyst = find_arrivals(connection, ANALYST, snapshot, *place, radius_m=1000)
     assert analyst.near.households is None
     assert analyst.near.counts["households"] == known.near.counts["households"]
-    visitor = arrivals(connection, VISITOR, snapshot, *place, radius_m=1000)
+    visitor = find_arrivals(connection, VISITOR, snapshot, *place, radius_m=1000)
     assert visitor.near.households is None
     assert "households" not in visitor.near.counts
     assert visitor.near.hazards == []
@@ -234,20 +234,22 @@ def test_a_network_distance_is_never_shorter_than_the_straight_one(
     connection: sa.Connection, snapshot: Snapshot
 ) -> None:
     place = corner(1.4, 1)
-    straight = arrivals(connection, SYSTEM, snapshot, *place, radius_m=900)
-    walked = arrivals(connection, SYSTEM, snapshot, *place, network_m=900)
+    straight = find_arrivals(connection, SYSTEM, snapshot, *place, radius_m=900)
+    walked = find_arrivals(connection, SYSTEM, snapshot, *place, network_m=900)
     assert straight.near.households
     assert walked.near.households is not None
     far = {one.id: one.distance_m for one in straight.near.households}
     assert {one.id for one in walked.near.households} <= far.keys()
     assert all(one.distance_m >= far[one.id] for one in walked.near.households)
-    (water,) = arrivals(connection, SYSTEM, snapshot, *place, network_m=1500).near.water_sources
+    (water,) = find_arrivals(
+        connection, SYSTEM, snapshot, *place, network_m=1500
+    ).near.water_sources
     # West along the street, half a street north, and off it into the middle of the block.
     assert water.distance_m == pytest.approx(0.4 * 976 + 554 + 488, abs=5)
 
 
 def test_a_place_far_from_any_road_says_so(connection: sa.Connection, snapshot: Snapshot) -> None:
-    found = arrivals(connection, SYSTEM, snapshot, WEST - 0.05, SOUTH)
+    found = find_arrivals(connection, SYSTEM, snapshot, WEST - 0.05, SOUTH)
     assert found.status == "off_network"
     assert found.arrivals == []
     assert not found.fire_20.kept
@@ -257,7 +259,7 @@ def test_a_place_far_from_any_road_says_so(connection: sa.Connection, snapshot: 
 def test_a_county_without_roads_says_so(county: Store) -> None:
     with county.transaction(SYSTEM) as connection:
         connection.execute(sa.update(t.road_network).values(active=False))
-        found = arrivals(connection, SYSTEM, Snapshot(), *corner(1, 1))
+        found = find_arrivals(connection, SYSTEM, Snapshot(), *corner(1, 1))
         connection.execute(sa.update(t.road_network).values(active=True))
     assert found.status == "no_roads"
     assert found.arrivals == []

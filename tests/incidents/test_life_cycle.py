@@ -12,15 +12,17 @@ from hypothesis import strategies as st
 
 from gis_service.access import SYSTEM, Actor
 from gis_service.errors import ConflictError, InputError, NotAllowedError, NotFoundError
-from gis_service.incidents import intake, life_cycle, working_days
+from gis_service.incidents import intake, life_cycle, reporting, working_days
+from gis_service.incidents.clocks import clock_of
 from gis_service.incidents.following import (
-    allowed_moves,
     find_duplicates,
     find_incident,
+    read_allowed_moves,
     reveal_reporter,
 )
-from gis_service.incidents.life_cycle import MoveRefusedError, NewIncident, StepRequest
+from gis_service.incidents.life_cycle import MoveRefusedError, StepRequest
 from gis_service.incidents.reading import IncidentFilter, list_incidents
+from gis_service.incidents.reporting import NewIncident
 from gis_service.incidents.rules import rule_book
 from gis_service.store import Store
 from gis_service.store import tables as t
@@ -44,12 +46,12 @@ def draft(grid: str = "g00", **other: Any) -> NewIncident:
 
 
 def report(connection: sa.Connection, grid: str = "g00", **other: Any) -> int:
-    return life_cycle.report(connection, DISPATCHER, draft(grid, **other))
+    return reporting.report_incident(connection, DISPATCHER, draft(grid, **other))
 
 
 def go(connection: sa.Connection, incident_id: int, *moves: str, actor: Actor = DISPATCHER) -> None:
     for name in moves:
-        life_cycle.move(connection, actor, incident_id, StepRequest(name, **EVERYTHING))
+        life_cycle.take_step(connection, actor, incident_id, StepRequest(name, **EVERYTHING))
 
 
 def replay(connection: sa.Connection, day: date) -> None:
@@ -158,11 +160,11 @@ def test_a_report_that_cannot_be_is_refused(
 def test_an_officer_reports_in_the_own_grids_only(
     connection: sa.Connection, officer_in: Actor
 ) -> None:
-    assert life_cycle.report(connection, officer_in, draft("g00"))
+    assert reporting.report_incident(connection, officer_in, draft("g00"))
     with pytest.raises(NotAllowedError):
-        life_cycle.report(connection, officer_in, draft("g11"))
+        reporting.report_incident(connection, officer_in, draft("g11"))
     with pytest.raises(NotAllowedError):
-        life_cycle.report(connection, ANALYST, draft("g00"))
+        reporting.report_incident(connection, ANALYST, draft("g00"))
 
 
 # --- moves ---------------------------------------------------------------------------------------
@@ -198,7 +200,7 @@ def test_a_life_with_a_return_is_kept_step_by_step(connection: sa.Connection) ->
 def test_from_where_and_with_which_words_is_kept(connection: sa.Connection) -> None:
     incident_id = report(connection)
     lon, lat = middle("g10")
-    life_cycle.move(
+    life_cycle.take_step(
         connection, DISPATCHER, incident_id, StepRequest("note", note="已到场", lon=lon, lat=lat)
     )
     step = find_incident(connection, DISPATCHER, incident_id).steps[-1]
@@ -234,7 +236,7 @@ def test_an_incident_out_of_sight_is_not_there(
     connection: sa.Connection, officer_in: Actor
 ) -> None:
     incident_id = report(connection, "g11")
-    for ask in (find_incident, allowed_moves):
+    for ask in (find_incident, read_allowed_moves):
         with pytest.raises(NotFoundError):
             ask(connection, officer_in, incident_id)
     with pytest.raises(NotFoundError):
@@ -265,7 +267,7 @@ def test_a_move_that_lacks_something_says_what(
     incident_id = report(connection)
     go(connection, incident_id, *moves)
     with pytest.raises(InputError) as refused:
-        life_cycle.move(connection, DISPATCHER, incident_id, wish)
+        life_cycle.take_step(connection, DISPATCHER, incident_id, wish)
     assert refused.value.key == key
 
 
@@ -314,10 +316,10 @@ def test_a_duplicate_names_the_other_one(connection: sa.Connection) -> None:
     ]
     assert likely.distance_m == 0
     with pytest.raises(InputError):
-        life_cycle.move(
+        life_cycle.take_step(
             connection, DISPATCHER, second, StepRequest("close_as_duplicate", duplicate_of=second)
         )
-    life_cycle.move(
+    life_cycle.take_step(
         connection, DISPATCHER, second, StepRequest("close_as_duplicate", duplicate_of=first)
     )
     assert steps(connection, second)[-1].duplicate_of == first
@@ -382,10 +384,10 @@ def test_a_deadline_in_a_year_to_come_is_provisional(connection: sa.Connection) 
     since = datetime(2026, 12, 30, 2, tzinfo=UTC)
     book = rule_book()
     calendar = working_days.read_calendar(connection)
-    assert life_cycle.clock_of(book, calendar, "rubbish", "village", since).due.provisional
+    assert clock_of(book, calendar, "rubbish", "village", since).due.provisional
     working_days.set_year(connection, SYSTEM, 2027, complete=True)
     calendar = working_days.read_calendar(connection)
-    assert not life_cycle.clock_of(book, calendar, "rubbish", "village", since).due.provisional
+    assert not clock_of(book, calendar, "rubbish", "village", since).due.provisional
 
 
 def test_what_nobody_sends_out_should_go_upward_in_a_day(connection: sa.Connection) -> None:
@@ -480,7 +482,7 @@ def outcome(
 ) -> str | set[str]:
     """What became of a wish: done, something lacking, or what is allowed instead."""
     try:
-        life_cycle.move(connection, actor, incident_id, wish)
+        life_cycle.take_step(connection, actor, incident_id, wish)
     except MoveRefusedError as refused:
         return set(refused.allowed)
     except InputError:
@@ -541,14 +543,14 @@ def test_of_two_clerks_at_once_the_second_is_told_the_new_state(
     def second() -> None:
         try:
             with store.transaction(DISPATCHER) as connection:
-                life_cycle.move(connection, DISPATCHER, incident_id, StepRequest("accept"))
+                life_cycle.take_step(connection, DISPATCHER, incident_id, StepRequest("accept"))
             outcome.append("accepted twice")
         except MoveRefusedError as refused:
             outcome.append((refused.state, refused.version))
 
     thread = threading.Thread(target=second)
     with store.transaction(DISPATCHER) as connection:
-        life_cycle.move(
+        life_cycle.take_step(
             connection, DISPATCHER, incident_id, StepRequest("accept", expected_version=1)
         )
         thread.start()
@@ -572,7 +574,7 @@ def test_who_saw_an_older_state_is_told(connection: sa.Connection, seen: dict[st
     incident_id = report(connection)
     go(connection, incident_id, "accept")
     with pytest.raises(MoveRefusedError) as refused:
-        life_cycle.move(connection, DISPATCHER, incident_id, StepRequest("dispatch", **seen))
+        life_cycle.take_step(connection, DISPATCHER, incident_id, StepRequest("dispatch", **seen))
     assert refused.value.key == "incidents.changed_meanwhile"
     assert (refused.value.state, refused.value.version) == ("accepted", 2)
 
@@ -587,33 +589,35 @@ def test_the_same_request_makes_one_incident(connection: sa.Connection) -> None:
         made.append(report(connection))
         return made[-1]
 
-    first = intake.once(connection, DISPATCHER, "k1", {"a": 1}, make)
-    again = intake.once(connection, DISPATCHER, "k1", {"a": 1}, make)
+    first = intake.make_once(connection, DISPATCHER, "k1", {"a": 1}, make)
+    again = intake.make_once(connection, DISPATCHER, "k1", {"a": 1}, make)
     assert (first, again) == ((made[0], True), (made[0], False))
     assert len(made) == 1
     with pytest.raises(ConflictError):
-        intake.once(connection, DISPATCHER, "k1", {"a": 2}, make)
+        intake.make_once(connection, DISPATCHER, "k1", {"a": 2}, make)
     with pytest.raises(InputError):
-        intake.once(connection, DISPATCHER, "", {}, make)
-    assert intake.once(connection, DISPATCHER, None, {}, make)[1]
+        intake.make_once(connection, DISPATCHER, "", {}, make)
+    assert intake.make_once(connection, DISPATCHER, None, {}, make)[1]
 
 
 def test_a_report_that_waits_is_placed_by_a_person(
     connection: sa.Connection, officer_in: Actor
 ) -> None:
-    token = intake.leave(connection, SYSTEM, draft(channel="open311", reporter_name="王小明"))
-    (waits,) = intake.waiting(connection, DISPATCHER, 10)
+    token = intake.keep_waiting(
+        connection, SYSTEM, draft(channel="open311", reporter_name="王小明")
+    )
+    (waits,) = intake.list_waiting(connection, DISPATCHER, 10)
     assert (waits.token, waits.reporter_name) == (token, "王**")
-    assert intake.waiting(connection, officer_in, 10) == []
+    assert intake.list_waiting(connection, officer_in, 10) == []
     with pytest.raises(NotAllowedError):
-        intake.place(connection, officer_in, token, *middle("g00"))
+        intake.place_waiting(connection, officer_in, token, *middle("g00"))
     with pytest.raises(NotFoundError):
-        intake.place(connection, DISPATCHER, "no such token", *middle("g00"))
-    assert intake.incident_of(connection, token) is None
-    incident_id = intake.place(connection, DISPATCHER, token, *middle("g11"))
-    assert intake.place(connection, DISPATCHER, token, *middle("g00")) == incident_id
-    assert intake.incident_of(connection, token) == incident_id
-    assert intake.waiting(connection, DISPATCHER, 10) == []
+        intake.place_waiting(connection, DISPATCHER, "no such token", *middle("g00"))
+    assert intake.find_incident_of_token(connection, token) is None
+    incident_id = intake.place_waiting(connection, DISPATCHER, token, *middle("g11"))
+    assert intake.place_waiting(connection, DISPATCHER, token, *middle("g00")) == incident_id
+    assert intake.find_incident_of_token(connection, token) == incident_id
+    assert intake.list_waiting(connection, DISPATCHER, 10) == []
 
 
 @pytest.mark.parametrize("number", [3, 30])
@@ -623,24 +627,24 @@ def test_a_list_goes_in_but_for_what_is_wrong_with_it(
     """A few are placed one by one, many by an index of the whole county: the same comes out."""
     drafts = [draft("g11", key=f"w{n}", channel="import") for n in range(number)]
     drafts.insert(1, draft(kind="ufo"))
-    done = life_cycle.report_many(connection, DISPATCHER, drafts)
+    done = reporting.report_many(connection, DISPATCHER, drafts)
     assert len(done.incident_ids) == number
     assert [(one.row, one.error.key) for one in done.refused] == [(2, "incidents.no_kind")]
     rows = [row(connection, one) for one in done.incident_ids]
     assert {one.base_grid_id for one in rows} == {grid_ids["g11"]}
     assert {one.officer_post for one in rows} == {"A"}
     assert all(len(steps(connection, one)) == 1 for one in done.incident_ids)
-    again = life_cycle.report_many(connection, DISPATCHER, [*drafts, draft("g22", key="new")])
+    again = reporting.report_many(connection, DISPATCHER, [*drafts, draft("g22", key="new")])
     assert (again.known, len(again.incident_ids), len(again.refused)) == (number, 1, 1)
     with pytest.raises(NotAllowedError):
-        life_cycle.report_many(connection, officer_in, drafts)
+        reporting.report_many(connection, officer_in, drafts)
 
 
 def test_a_number_is_given_once(connection: sa.Connection) -> None:
     report(connection, key="2026-001")
     with pytest.raises(ConflictError):
         report(connection, key="2026-001")
-    done = life_cycle.report_many(connection, DISPATCHER, [draft(key="twice"), draft(key="twice")])
+    done = reporting.report_many(connection, DISPATCHER, [draft(key="twice"), draft(key="twice")])
     assert (len(done.incident_ids), len(done.refused)) == (1, 1)
 
 

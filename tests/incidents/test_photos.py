@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from gis_service.errors import InputError, NotFoundError
-from gis_service.incidents.photos import clean, file_of, keep, read
+from gis_service.incidents.photos import clean_photo, photo_file, read_photo, save_photo
 
 LIMITS = {"most_pixels": 1_000_000, "longest_side": 200}
 GPS, ORIENTATION, MAKER = 0x8825, 0x0112, 0x010F
@@ -29,7 +29,7 @@ def picture(form: str = "JPEG", size: tuple[int, int] = (300, 100), mode: str = 
 def test_only_the_picture_is_left(form: str) -> None:
     raw = picture(form)
     assert b"SecretCamera" in raw
-    photo = clean(raw, **LIMITS)
+    photo = clean_photo(raw, **LIMITS)
     assert b"Secret" not in photo.body
     with Image.open(io.BytesIO(photo.body)) as image:
         assert image.format == "JPEG"
@@ -38,14 +38,14 @@ def test_only_the_picture_is_left(form: str) -> None:
 
 
 def test_it_is_upright_and_not_larger_than_needed() -> None:
-    photo = clean(picture(), **LIMITS)  # 300 × 100, to be turned by a quarter
+    photo = clean_photo(picture(), **LIMITS)  # 300 × 100, to be turned by a quarter
     assert (photo.width, photo.height) == (67, 200)
 
 
 def test_what_is_transparent_becomes_white() -> None:
     out = io.BytesIO()
     Image.new("RGBA", (8, 8), (255, 0, 0, 0)).save(out, "PNG")
-    with Image.open(io.BytesIO(clean(out.getvalue(), **LIMITS).body)) as image:
+    with Image.open(io.BytesIO(clean_photo(out.getvalue(), **LIMITS).body)) as image:
         assert image.getpixel((4, 4)) == (255, 255, 255)
 
 
@@ -55,24 +55,24 @@ def test_what_is_transparent_becomes_white() -> None:
 )
 def test_what_is_no_photo_is_refused(raw: bytes) -> None:
     with pytest.raises(InputError) as refused:
-        clean(raw, **LIMITS)
+        clean_photo(raw, **LIMITS)
     assert refused.value.key == "incidents.photo_not_read"
 
 
 def test_too_many_pixels_are_not_opened() -> None:
     with pytest.raises(InputError) as refused:
-        clean(picture("PNG", (1500, 1500)), **LIMITS)
+        clean_photo(picture("PNG", (1500, 1500)), **LIMITS)
     assert refused.value.key == "incidents.photo_too_many_pixels"
 
 
 def test_the_same_picture_is_kept_once_under_its_hash(tmp_path: Path) -> None:
-    photo = clean(picture(), **LIMITS)
-    assert keep(tmp_path, photo) == keep(tmp_path, clean(picture(), **LIMITS))
+    photo = clean_photo(picture(), **LIMITS)
+    assert save_photo(tmp_path, photo) == save_photo(tmp_path, clean_photo(picture(), **LIMITS))
     assert [file.name for file in tmp_path.rglob("*.*")] == [f"{photo.sha256}.jpg"]
-    assert read(tmp_path, photo.sha256) == photo.body
+    assert read_photo(tmp_path, photo.sha256) == photo.body
 
 
 def test_a_file_that_is_gone_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError):
-        read(tmp_path, "0" * 64)
-    assert file_of(tmp_path, "ab" * 32).parent.name == "ab"
+        read_photo(tmp_path, "0" * 64)
+    assert photo_file(tmp_path, "ab" * 32).parent.name == "ab"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gis_service.errors import InputError
-from gis_service.incidents.rules import CLOCK_RUNS, above, read_rules
+from gis_service.incidents.rules import CLOCK_RUNS, read_rules, tier_above
 from gis_service.messages import all_texts
 from gis_service.roles import ROLES
 from gis_service.store.tables import INCIDENT_STATES, INCIDENT_TIERS
@@ -72,7 +72,7 @@ def test_the_clock_runs_until_somebody_has_handled_it() -> None:
 
 
 def test_above_the_village_is_the_town_and_above_it_the_county() -> None:
-    assert (above("village"), above("town")) == ("town", "county")
+    assert (tier_above("village"), tier_above("town")) == ("town", "county")
 
 
 def test_a_county_says_only_what_differs_and_is_the_source_of_it(tmp_path: Path) -> None:

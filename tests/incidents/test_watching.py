@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import REGCLASS
 
 from gis_service.access import SYSTEM
-from gis_service.incidents.watching import MOST_STEPS, Mark, changes_since, mark_now
+from gis_service.incidents.watching import MOST_STEPS, Mark, read_changes_since, read_present_mark
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.conftest import DatabaseServer
@@ -39,7 +39,7 @@ def restored(
     with store.transaction(SYSTEM) as connection:
         write(connection, 1, range(1, MOST_STEPS + 500))
     with store.transaction(SYSTEM) as connection:
-        now = mark_now(connection)
+        now = read_present_mark(connection)
         rows = connection.execute(sa.select(t.incident_step)).mappings().all()
         # behind these rows, also where somebody else's transaction on this server is older
         mark = Mark(now.step_id, rows[-1]["xid"] + 1 + AHEAD)
@@ -59,14 +59,14 @@ def restored(
 
 def told(store: Store, mark: Mark) -> tuple[list[int], Mark, bool]:
     with store.transaction(SYSTEM) as connection:
-        changes, after, too_many = changes_since(connection, mark)
+        changes, after, too_many = read_changes_since(connection, mark)
     return [one.incident_id for one in changes], after, too_many
 
 
 def test_a_restored_store_tells_new_steps_only(restored: tuple[Store, Mark]) -> None:
     store, _ = restored
     with store.transaction(SYSTEM) as connection:
-        mark = mark_now(connection)
+        mark = read_present_mark(connection)
     assert told(store, mark) == ([], mark, False)
     with store.transaction(SYSTEM) as connection:
         write(connection, 2, range(1, 2))
@@ -92,7 +92,7 @@ def test_a_late_step_is_told_in_a_restored_store_too(restored: tuple[Store, Mark
         with store.transaction(SYSTEM) as connection:
             write(connection, 5, range(1, 2))
         with store.transaction(SYSTEM) as connection:
-            mark = mark_now(connection)
+            mark = read_present_mark(connection)
         assert set(told(store, mark)[0]) <= {2, 3, 5}
     found, _, too_many = told(store, mark)
     assert 4 in found

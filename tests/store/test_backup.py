@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
 from gis_service.incidents import photos
-from gis_service.incidents.watching import changes_since, mark_now
+from gis_service.incidents.watching import read_changes_since, read_present_mark
 from gis_service.store import Store
 from gis_service.store import tables as t
 from gis_service.store.cluster import DATABASE, Cluster
@@ -102,8 +102,8 @@ def test_a_backup_is_restored_into_another_cluster_as_documented(
             steps = [{**step, "seq": seq} for seq in range(1, STEPS + 1)]
             connection.execute(sa.insert(t.incident_step), steps)
         with store.transaction(SYSTEM) as connection:
-            before = mark_now(connection)
-    photos.keep(first / "var/photos", PICTURE)
+            before = read_present_mark(connection)
+    photos.save_photo(first / "var/photos", PICTURE)
 
     run(backup, first)
     (first / "backup").rename(second / "backup")
@@ -111,16 +111,16 @@ def test_a_backup_is_restored_into_another_cluster_as_documented(
 
     for database in (DATABASE, REGION):
         assert facilities(new, database) == [f"卫生室 {database}"]
-    assert photos.read(second / "var/photos", PICTURE.sha256) == PICTURE.body
+    assert photos.read_photo(second / "var/photos", PICTURE.sha256) == PICTURE.body
     with closing(Store(new.url("gis_service", DATABASE))) as store:
         with store.transaction(SYSTEM) as connection:
-            fresh = mark_now(connection)
+            fresh = read_present_mark(connection)
         assert fresh.step_id == before.step_id
         assert fresh.xmin < before.xmin, "the new cluster has done less than the old one"
         with store.transaction(SYSTEM) as connection:
             connection.execute(sa.insert(t.incident_step).values(**step, seq=STEPS + 1))
         for mark in (fresh, before):
             with store.transaction(SYSTEM) as connection:
-                changes, _, too_many = changes_since(connection, mark)
+                changes, _, too_many = read_changes_since(connection, mark)
             assert [one.seq for one in changes] == [STEPS + 1]
             assert not too_many

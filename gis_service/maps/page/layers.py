@@ -20,8 +20,8 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from gis_service.access import Actor
 from gis_service.errors import NotFoundError
 from gis_service.geodesy import GeometryArray
-from gis_service.grids.reading import SchemeKey, find_version_on, on_day
-from gis_service.incidents import reading as trouble
+from gis_service.grids.reading import SchemeKey, on_day, version_on
+from gis_service.incidents.reading import IncidentFilter, list_hazards, list_incidents
 from gis_service.store import tables as t
 from gis_service.store.tables import SRID
 
@@ -437,14 +437,14 @@ def hazard_layer(connection: sa.Connection, actor: Actor, status: str | None) ->
     actor
         Who asks.
     status
-        As for :func:`gis_service.incidents.reading.hazards`.
+        As for :func:`gis_service.incidents.reading.list_hazards`.
 
     Returns
     -------
     str
         A GeoJSON FeatureCollection of Points.
     """
-    rows, total = trouble.hazards(connection, actor, status=status, limit=MOST_POINTS)
+    rows, total = list_hazards(connection, actor, status=status, limit=MOST_POINTS)
     names = ("hazard_id", "kind", "grade", "status", "due_on", "overdue")
     return feature_collection(
         _points((row.lon for row in rows), (row.lat for row in rows)),
@@ -467,14 +467,16 @@ def incident_layer(
     actor
         Who asks.
     status, days
-        As for :func:`gis_service.incidents.reading.incidents`.
+        Of :class:`gis_service.incidents.reading.IncidentFilter`.
 
     Returns
     -------
     str
         A GeoJSON FeatureCollection of Points, without texts or names.
     """
-    rows, total = trouble.incidents(connection, actor, status=status, days=days, limit=MOST_POINTS)
+    rows, total = list_incidents(
+        connection, actor, IncidentFilter(status=status, days=days), limit=MOST_POINTS
+    )
     names = ("incident_id", "kind", "status", "reported_at")
     return feature_collection(
         _points((row.lon for row in rows), (row.lat for row in rows)),
