@@ -120,7 +120,8 @@ class ServerSettings(BaseSettings):
         default=1024,
         ge=16,
         le=16384,
-        description="The largest body of a request; who may send more is listed in api/bodies.py.",
+        description="The largest body of a request; who may send more is listed in "
+        "api/body_limit.py.",
     )
     body_timeout_s: float = Field(
         default=20.0, gt=0, le=600, description="So long a body may take, however small it is."

@@ -10,7 +10,7 @@ from gis_service.access.actor import ADMINISTRATOR
 from gis_service.api import examples
 from gis_service.api.authentication import ACTOR_COOKIE, SESSION_COOKIE, Authenticator
 from gis_service.api.dependencies import ActorDep, LanguageDep, RequestBody
-from gis_service.api.wellformed import BIGGEST
+from gis_service.api.request_checks import BIGGEST
 from gis_service.errors import NotAllowedError
 from gis_service.maps.page.grid_map import content_policy, render_sign_in
 from gis_service.settings import server_settings

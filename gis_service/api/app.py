@@ -40,10 +40,10 @@ from gis_service.api import (
     tiles,
 )
 from gis_service.api.admission import Admission
-from gis_service.api.ahead import RevalidatingCache
 from gis_service.api.authentication import Authenticator
-from gis_service.api.bodies import BodyLimit
+from gis_service.api.body_limit import BodyLimit
 from gis_service.api.guard import Guard, is_loopback
+from gis_service.api.revalidating import RevalidatingCache
 from gis_service.boundaries.plans.drafts import DraftCache
 from gis_service.coverage.areas.service import AreaService, find_area_folder
 from gis_service.grids.answers.answering import AnswerService
@@ -108,13 +108,13 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
     store = store.under("page")
     app.state.store = store
     app.state.snapshot = Snapshot()
-    app.state.ahead = RevalidatingCache()
+    app.state.revalidating = RevalidatingCache()
     app.state.authenticator = Authenticator(
-        store, Sessions(settings.session_hours * 3600, settings.sessions), app.state.ahead
+        store, Sessions(settings.session_hours * 3600, settings.sessions), app.state.revalidating
     )
-    app.state.desk = AnswerService(store, app.state.snapshot)
-    app.state.areas = AreaService(app.state.snapshot, find_area_folder())
-    app.state.plans = DraftCache()
+    app.state.answer_service = AnswerService(store, app.state.snapshot)
+    app.state.areas = AreaService(app.state.snapshot, area_folder())
+    app.state.drafts = DraftCache()
     app.state.grid_layers = GridLayerCache()
     app.state.tiles = TileCache()
     app.state.answers = AnswerCache()

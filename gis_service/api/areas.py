@@ -21,10 +21,10 @@ from gis_service.api.dependencies import (
     StoreDep,
     TilePart,
 )
+from gis_service.api.etags import ASK_FIRST, send_tagged, strong_tag
 from gis_service.api.geojson import FeatureCollection
-from gis_service.api.routing import Afterwards, ServiceRouter, once_made
-from gis_service.api.tagged import ASK_FIRST, send_tagged, strong_tag
-from gis_service.coverage.areas.service import AREA_INPUTS, AreaService
+from gis_service.api.routing import ServiceRouter, once_made
+from gis_service.coverage.areas.service import GROUNDS, AreaService
 from gis_service.coverage.county.parts import COUNTY, ROADS
 from gis_service.coverage.runs.staleness import find_stale_parts
 from gis_service.coverage.siting import job as sites_job

@@ -13,7 +13,7 @@ from fastapi import Request
 
 from gis_service.access.actor import ADMINISTRATOR, VISITOR, Actor, demo_actors, find_actor
 from gis_service.access.sessions import Sessions
-from gis_service.api.ahead import RevalidatingCache
+from gis_service.api.revalidating import RevalidatingCache
 from gis_service.errors import NotAllowedError, NotFoundError
 from gis_service.settings import incident_settings
 from gis_service.store import Store

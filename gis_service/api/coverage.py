@@ -26,8 +26,8 @@ from gis_service.api.dependencies import (
     page_of,
 )
 from gis_service.api.maps import figures_answer
+from gis_service.api.request_checks import BIGGEST
 from gis_service.api.routing import ServiceRouter
-from gis_service.api.wellformed import BIGGEST
 from gis_service.coverage.county.parts import COUNTY, ROADS
 from gis_service.coverage.measuring import notes as run_notes
 from gis_service.coverage.measuring.blind_spots import BlindSpot

@@ -17,7 +17,7 @@ from pydantic_core import PydanticKnownError
 from gis_service.access import Actor
 from gis_service.api.authentication import Authenticator
 from gis_service.api.problems import language_of
-from gis_service.api.wellformed import BIGGEST
+from gis_service.api.request_checks import BIGGEST
 from gis_service.errors import InputError, Place
 from gis_service.messages import Language
 from gis_service.store import Store

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from gis_service.access import Actor
-from gis_service.api import examples, wellformed
+from gis_service.api import examples, request_checks
 from gis_service.api.dependencies import (
     FLAG,
     NUMBER,
@@ -57,7 +57,7 @@ Crs = Annotated[str, Field(max_length=40, description="cgcs2000, wgs84, gcj02, b
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Text = Annotated[str, Field(max_length=reporting.MOST_TEXT)]
 Short = Annotated[str, Field(max_length=reporting.MOST_SHORT)]
-Id = Annotated[int, Field(ge=1, le=wellformed.BIGGEST)]
+Id = Annotated[int, Field(ge=1, le=request_checks.BIGGEST)]
 Sha256 = Annotated[str, Field(pattern=_SHA256)]
 RequestKey = Annotated[
     str | None, Header(alias="Idempotency-Key", description="The same key makes one incident.")
@@ -377,7 +377,7 @@ async def report_list(
 ) -> ListTaken:
     """Make incidents of a list; what is wrong is listed by row, the others go in."""
     try:
-        reports = IncidentReports.model_validate(wellformed.read_json(await request.body()))
+        reports = IncidentReports.model_validate(request_checks.read_json(await request.body()))
     except ValidationError as error:
         wrong = [{**one, "loc": ("body", *one["loc"])} for one in error.errors(include_url=False)]
         raise RequestValidationError(wrong) from error

@@ -17,8 +17,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from gis_service.access import Actor
-from gis_service.api import examples, wellformed
-from gis_service.api.ahead import RevalidatingCache
+from gis_service.api import examples, request_checks
 from gis_service.api.dependencies import (
     NUMBER,
     ActorDep,
@@ -27,6 +26,7 @@ from gis_service.api.dependencies import (
     SchemeCode,
     get_actor,
 )
+from gis_service.api.revalidating import RevalidatingCache
 from gis_service.api.routing import ServiceRouter, once_made
 from gis_service.coordinate_systems import CoordinateSystem, best_fit, parse_crs, to_cgcs2000
 from gis_service.errors import InputError, Place, TooLargeError
@@ -71,7 +71,7 @@ Text = Annotated[
 
 
 def _desk(request: Request) -> AnswerService:
-    desk: AnswerService = request.app.state.desk
+    desk: AnswerService = request.app.state.answer_service
     return desk
 
 
@@ -176,21 +176,21 @@ class PlacesRequest:
 
 def read_asked(body: bytes) -> PlacesRequest:
     """Read the body of a request about many places."""
-    asked = wellformed.read_json(body)
+    asked = request_checks.read_json(body)
     if not isinstance(asked, dict):
         raise InputError("locate.no_points", place=Place(field="points"))
     unknown = asked.keys() - {"points", "crs", "scheme", "at", "detail"}
     if unknown:
         raise InputError("locate.unknown_member", place=Place(field=min(unknown)[:60]))
     points = asked.pop("points", None)
-    wellformed.check_values(asked)
+    request_checks.check_values(asked)
     crs = _text_of(asked, "crs", None)
     scheme = _text_of(asked, "scheme", "base")
     detail = _text_of(asked, "detail", "full")
     if detail not in ("codes", "full"):
         raise InputError("locate.bad_detail", place=Place(field="detail"))
     x, y, ids = _points(points)
-    wellformed.check_values(ids, "points")
+    request_checks.check_values(ids, "points")
     system = locating.CGCS2000 if crs is None else system_of(crs)
     lon, lat = (x, y) if system == locating.CGCS2000 else to_cgcs2000(system, x, y)
     return PlacesRequest(
@@ -313,7 +313,7 @@ class LeanRoute(APIRoute):
 
 
 def _ahead(request: Request) -> RevalidatingCache:
-    ahead: RevalidatingCache = request.app.state.ahead
+    ahead: RevalidatingCache = request.app.state.revalidating
     return ahead
 
 

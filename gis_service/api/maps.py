@@ -26,9 +26,9 @@ from gis_service.api.dependencies import (
     Words,
     Zoom,
 )
+from gis_service.api.etags import ASK_FIRST, send_tagged
 from gis_service.api.geojson import Layer
 from gis_service.api.routing import ServiceRouter
-from gis_service.api.tagged import ASK_FIRST, send_tagged
 from gis_service.grids.reading import find_scheme
 from gis_service.maps.figures import figures as themes
 from gis_service.maps.page import layers

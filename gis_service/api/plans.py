@@ -37,7 +37,7 @@ from gis_service.messages import Language
 
 
 def _desk(request: Request) -> DraftCache:
-    desk: DraftCache = request.app.state.plans
+    desk: DraftCache = request.app.state.drafts
     return desk
 
 

@@ -56,10 +56,10 @@ def warm_up(app: FastAPI) -> threading.Thread:
         compile_all()
         # An empty store has no grids; a store that is gone is told to whoever asks first.
         with suppress(GisError, sa.exc.SQLAlchemyError):
-            app.state.desk.current(SYSTEM, "base")
+            app.state.answer_service.current(SYSTEM, "base")
             with app.state.store.transaction(SYSTEM) as connection:
-                app.state.plans.prepare(connection, "base")
-            release_free()  # what comes next would lie on top of what is free now
+                app.state.drafts.prepare(connection, "base")
+            give_back()  # what comes next would lie on top of what is free now
             _do_apart("gis_service.coverage.compiling")
             with app.state.store.transaction(SYSTEM) as connection:
                 arrival.prepare_routers(app.state.snapshot, connection)
@@ -84,7 +84,7 @@ def keep_tidy(app: FastAPI) -> threading.Thread:
         while True:
             time.sleep(_TIDY_EVERY_S)
             app.state.snapshot.forget_unused()
-            app.state.plans.forget_unused()
+            app.state.drafts.forget_unused()
             now = time.process_time()
             if now - before < _QUIET and now - since > _WORK_S:  # else somebody would wait for it
                 release_free()

@@ -17,8 +17,8 @@ from gis_service.api.dependencies import (
     StoreDep,
     TilePart,
 )
+from gis_service.api.etags import send_tagged, strong_tag
 from gis_service.api.routing import ServiceRouter
-from gis_service.api.tagged import send_tagged, strong_tag
 from gis_service.maps.sheets import sheet
 from gis_service.maps.tiles import tiles
 

@@ -88,7 +88,7 @@ def test_a_file_that_is_too_large_is_refused(
     class Small:
         assign_mb = 1
 
-    monkeypatch.setattr("gis_service.api.bodies.import_settings", Small)
+    monkeypatch.setattr("gis_service.api.body_limit.import_settings", Small)
 
     def parts() -> Any:
         for _ in range(3):
@@ -144,7 +144,7 @@ def test_a_form_with_a_file_that_is_too_large_is_refused(
     class Small:
         assign_mb = 1
 
-    monkeypatch.setattr("gis_service.api.bodies.import_settings", Small)
+    monkeypatch.setattr("gis_service.api.body_limit.import_settings", Small)
     answer = client.post("/api/assign?crs=wgs84", files={"file": ("a.csv", b"x" * 1_300_000)})
     assert answer.status_code == 413
 

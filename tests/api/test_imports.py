@@ -185,7 +185,7 @@ def test_a_file_that_is_too_large_or_empty_is_refused_and_leaves_nothing(
 ) -> None:
     small = ImportSettings(max_file_mb=1)
     monkeypatch.setattr(uploads, "import_settings", lambda: small)
-    monkeypatch.setattr("gis_service.api.bodies.import_settings", lambda: small)
+    monkeypatch.setattr("gis_service.api.body_limit.import_settings", lambda: small)
     too_large = handed_in(client, b"x" * (1024 * 1024 + 1))
     assert too_large.status_code == 413
     assert "1 MB" in too_large.json()["detail"]

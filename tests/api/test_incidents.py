@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from gis_service.api.bodies import LIST_BYTES
+from gis_service.api.body_limit import LIST_BYTES
 from gis_service.coordinate_systems import from_cgcs2000, parse_crs
 from gis_service.incidents.rules import rule_book
 from gis_service.settings import store_settings
@@ -293,7 +293,7 @@ def test_a_photo_that_cannot_be_taken_is_refused(
     small = rule_book().photos.most_bytes.model_copy(update={"value": 100})
     photos = rule_book().photos.model_copy(update={"most_bytes": small})
     book = rule_book().model_copy(update={"photos": photos})
-    monkeypatch.setattr("gis_service.api.bodies.rule_book", lambda: book)
+    monkeypatch.setattr("gis_service.api.body_limit.rule_book", lambda: book)
     large = send_photo(client, number, picture())
     assert (large.status_code, large.headers["content-type"]) == (413, PROBLEM)
 

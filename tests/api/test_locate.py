@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from gis_service.api import bodies
+from gis_service.api import body_limit
 from gis_service.api import locate as router
 from gis_service.coordinate_systems import CoordinateSystem, from_cgcs2000
 from tests.api.conftest import SmallCounty, middle
@@ -205,7 +205,7 @@ def test_an_unknown_scheme_is_not_found(client: TestClient) -> None:
 
 
 def test_ten_megabytes_of_json_are_too_large(client: TestClient) -> None:
-    answer = client.post("/api/locate", content=b" " * (bodies.LIST_BYTES + 1))
+    answer = client.post("/api/locate", content=b" " * (body_limit.LIST_BYTES + 1))
     assert answer.status_code == 413
     assert answer.json()["type"].endswith("too-large")
 

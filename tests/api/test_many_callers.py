@@ -255,7 +255,7 @@ def test_a_plan_that_another_works_on_is_waited_for_without_a_connection(
     app = create_app(narrow, loopback_only=True)
     office = {"X-Gis-Actor": str(small_county.actors["county_office"])}
     answered: list[httpx.Response] = []
-    with app.state.plans.turn(1):
+    with app.state.drafts.turn(1):
         asking = threading.Thread(
             target=lambda: answered.extend(asked(app, "/api/plans/1/checks", headers=office))
         )

@@ -17,10 +17,10 @@ def test_the_index_stands_before_anybody_asks(
     )  # of a busy machine
     app = create_app(store, loopback_only=True)
     warm_up(app).join(timeout=60)
-    ready = app.state.desk.fresh(SYSTEM, "base")
+    ready = app.state.answer_service.fresh(SYSTEM, "base")
     assert ready is not None
-    assert len(ready.directory.rows) > len(small_county.grid_ids) // 2
-    assert app.state.plans.stage == "ready"
+    assert len(ready.roll.rows) > len(small_county.grid_ids) // 2
+    assert app.state.drafts.stage == "ready"
 
 
 def test_an_empty_store_has_nothing_to_make(database_server, template_database) -> None:  # type: ignore[no-untyped-def]

@@ -17,7 +17,7 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gis_service.api import wellformed
+from gis_service.api import request_checks
 from gis_service.api.admission import Lane
 from gis_service.api.problems import gis_problem
 from gis_service.errors import BusyError, GisError, Place, TooLargeError, TooSlowError
@@ -167,8 +167,8 @@ class BodyLimit:
         send = body.closing(send)
         with ExitStack() as held:
             try:
-                wellformed.check_address(scope.get("raw_path") or b"", scope["query_string"])
-                wellformed.check_headers(request.headers)
+                request_checks.check_address(scope.get("raw_path") or b"", scope["query_string"])
+                request_checks.check_headers(request.headers)
                 head = await body.read_ahead(usual)
                 if larger is None:
                     await _check(request, head)
@@ -193,13 +193,13 @@ class BodyLimit:
 
 async def _check(request: Request, body: bytes) -> None:
     """Refuse JSON that is not well formed; who may send more looks at it by itself."""
-    if not body or not wellformed.is_json(
-        wellformed.media_type(request.headers.get("content-type", ""))
+    if not body or not request_checks.is_json(
+        request_checks.media_type(request.headers.get("content-type", ""))
     ):
         return
 
     def check() -> None:
-        wellformed.check_values(wellformed.read_json(body))
+        request_checks.check_values(request_checks.read_json(body))
 
     if len(body) > _LONG:
         await run_sync(check)

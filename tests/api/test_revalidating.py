@@ -5,14 +5,14 @@ import threading
 
 import pytest
 
-from gis_service.api import ahead
-from gis_service.api.ahead import RevalidatingCache
+from gis_service.api import revalidating
+from gis_service.api.revalidating import RevalidatingCache
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [100.0]
-    monkeypatch.setattr(ahead, "monotonic", lambda: now[0])
+    monkeypatch.setattr(revalidating, "monotonic", lambda: now[0])
     return now
 
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from gis_service.access import SYSTEM
-from gis_service.api import bodies
+from gis_service.api import body_limit
 from gis_service.errors import TooLargeError
 from gis_service.incidents.rules import rule_book
 from gis_service.settings import ServerSettings
@@ -89,13 +89,13 @@ class Sender:
         }
 
     def knock(self, behind: Behind, path: str = "/api/plans", **headers: str) -> None:
-        app = bodies.BodyLimit(behind)
+        app = body_limit.BodyLimit(behind)
         asyncio.run(app(self.scope(path, **headers), self.receive, self.send))
 
 
 @pytest.fixture(autouse=True)
 def _no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "_LINGER_S", 0.0)
+    monkeypatch.setattr(body_limit, "_LINGER_S", 0.0)
 
 
 def test_a_small_body_is_read_before_the_app_is_entered() -> None:
@@ -127,8 +127,8 @@ def test_a_long_list_is_read_whole_before_the_app_is_entered(path: str) -> None:
 
 
 def test_so_many_long_lists_are_in_memory_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "_LISTS_AT_ONCE", 1)
-    monkeypatch.setattr(bodies, "server_settings", lambda: ServerSettings(request_wait_s=0.001))
+    monkeypatch.setattr(body_limit, "_LISTS_AT_ONCE", 1)
+    monkeypatch.setattr(body_limit, "server_settings", lambda: ServerSettings(request_wait_s=0.001))
     entered, may_go = asyncio.Event(), asyncio.Event()
 
     async def behind(scope: Scope, receive: Receive, send: Send) -> None:
@@ -137,7 +137,7 @@ def test_so_many_long_lists_are_in_memory_and_no_more(monkeypatch: pytest.Monkey
         await Behind()(scope, receive, send)
 
     async def both() -> tuple[int, int, int]:
-        app = bodies.BodyLimit(behind)
+        app = body_limit.BodyLimit(behind)
         senders = [Sender(iter([PIECE] * 20)) for _ in range(3)]
         first = asyncio.create_task(
             app(senders[0].scope("/api/locate"), senders[0].receive, senders[0].send)
@@ -177,7 +177,7 @@ def test_pieces_of_one_byte_are_kept_as_one() -> None:
 
 def test_who_falls_silent_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     quick = ServerSettings(body_timeout_s=0.001, body_min_kb_s=1e9)
-    monkeypatch.setattr(bodies, "server_settings", lambda: quick)
+    monkeypatch.setattr(body_limit, "server_settings", lambda: quick)
     behind, sender = Behind(), Sender(iter([b"{"]), then="silence")
     sender.knock(behind)
     assert (sender.status, behind.taken_before) == (408, None)
@@ -196,7 +196,9 @@ def test_who_breaks_off_a_file_is_no_error_of_ours() -> None:
         await Request(scope, receive).body()
 
     sender = Sender(iter([PIECE] * 40), then="break")
-    asyncio.run(bodies.BodyLimit(behind)(sender.scope("/api/assign"), sender.receive, sender.send))
+    asyncio.run(
+        body_limit.BodyLimit(behind)(sender.scope("/api/assign"), sender.receive, sender.send)
+    )
     assert sender.answer == []
 
 
@@ -204,7 +206,7 @@ def test_what_is_too_large_is_a_problem_over_http(client: TestClient) -> None:
     answer = client.post("/api/plans?lang=en", content=b" " * (MB + 1))
     assert (answer.status_code, answer.headers["content-type"]) == (413, PROBLEM)
     assert "1 MB" in answer.json()["detail"]
-    streamed = client.post("/api/locate?lang=en", content=b" " * (bodies.LIST_BYTES + 1))
+    streamed = client.post("/api/locate?lang=en", content=b" " * (body_limit.LIST_BYTES + 1))
     assert (streamed.status_code, streamed.headers["content-type"]) == (413, PROBLEM)
 
 
