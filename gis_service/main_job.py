@@ -25,7 +25,7 @@ from gis_service.grids.versions import find_lowest_rank, find_version_in_force, 
 from gis_service.ingest import importing as _importing  # noqa: F401 (adds work to the queue)
 from gis_service.ingest.writing.past_imports import region_notes
 from gis_service.maps.page.one_file import is_fresh, write_map
-from gis_service.maps.tiles import tiles
+from gis_service.maps.tiles import shapes
 from gis_service.messages import Language, text
 from gis_service.reports import report_job as _report_job  # noqa: F401 (adds work to the queue)
 from gis_service.search.entries import refresh as refresh_search
@@ -263,7 +263,7 @@ def main_job(
         raise NotFoundError("grids.no_county") from error
     refresh_search(store)
     with store.transaction(SYSTEM) as connection:
-        tiles.prepare(connection)
+        shapes.prepare_shapes(connection)
     measure(store, say, told_in)
     map_error = _keep_map(store, map_file, language, say, told_in)
     result = {**summary(store, language), "map": None if map_error else str(map_file)}

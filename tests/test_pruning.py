@@ -20,7 +20,7 @@ from gis_service.coverage.runs.households import (
 from gis_service.coverage.runs.reading import find_run, read_named_figures
 from gis_service.errors import ConflictError
 from gis_service.ingest import uploads
-from gis_service.maps.tiles.tiles import tile_set
+from gis_service.maps.tiles.tile_sets import find_tile_set
 from gis_service.pruning import prune
 from gis_service.settings import import_settings, keeping_settings
 from gis_service.store import Store
@@ -230,7 +230,7 @@ def test_tiles_beyond_their_size_go_those_of_other_days_first(
     county: Store, settings: pytest.MonkeyPatch
 ) -> None:
     with county.transaction(SYSTEM) as connection:
-        content = tile_set(connection, "grids", scheme="base").content
+        content = find_tile_set(connection, "grids", scheme="base").content
         sets = {("grids.3", content): 600, ("grids.3", "1-1-0-0"): 600, ("ground", "1-7"): 300}
         for (layer, state), size in sets.items():
             connection.execute(

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from gis_service.api import examples
 from gis_service.api.dependencies import FLAG, ActorDep, At, IdPath, LanguageDep, StoreDep
-from gis_service.maps.sheets import grid_sheet
+from gis_service.maps.sheets import grid_sheet, layout
 
 router = APIRouter(prefix="/api", tags=["maps"])
 
@@ -24,7 +24,7 @@ def print_sheet(
     grid_id: IdPath,
     at: At = None,
     form: Annotated[grid_sheet.Format, Query(alias="format")] = "pdf",
-    paper: grid_sheet.Paper = "A4",
+    paper: layout.Paper = "A4",
     public: Annotated[
         bool, Query(description="For a board in the street: without the line 内部使用."), FLAG
     ] = False,
@@ -33,7 +33,7 @@ def print_sheet(
     options = grid_sheet.SheetOptions(paper=paper, language=language, public=public, at=at)
     with store.under("report").transaction(actor) as connection:  # ends before it is printed
         document = grid_sheet.write_sheet(connection, actor, grid_id, form, options)
-    printed = grid_sheet.printed(document, form)
+    printed = grid_sheet.print_document(document, form)
     headers = {
         "Content-Disposition": f'inline; filename="grid-{grid_id}-{paper}.{form}"',
         "Cache-Control": "private, no-store",

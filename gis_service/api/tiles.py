@@ -20,7 +20,7 @@ from gis_service.api.dependencies import (
 from gis_service.api.etags import send_tagged, strong_tag
 from gis_service.api.routing import ServiceRouter
 from gis_service.maps.sheets import sheet
-from gis_service.maps.tiles import tiles
+from gis_service.maps.tiles import tile_sets, tiles
 
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 ASK_FIRST: Final = "public, no-cache"
@@ -28,7 +28,7 @@ ASK_FIRST: Final = "public, no-cache"
 router = ServiceRouter(prefix="/api/tiles", tags=["tiles"])
 
 Layer = Annotated[
-    str, Path(max_length=40, examples=["ground"], description=", ".join(tiles.LAYERS))
+    str, Path(max_length=40, examples=["ground"], description=", ".join(tile_sets.LAYERS))
 ]
 Content = Annotated[
     str | None,
@@ -63,9 +63,9 @@ def tile_json(
     at: At = None,
 ) -> dict[str, Any]:
     """Describe the tiles of a layer as TileJSON; grids by scheme, level and day."""
-    found = tiles.tile_set(connection, layer, scheme=scheme, rank=rank, at=at)
+    found = tile_sets.find_tile_set(connection, layer, scheme=scheme, rank=rank, at=at)
     box = None if found.scheme is None else sheet.county(connection, found.scheme.code).bbox
-    return tiles.tile_json(found, box)
+    return tiles.describe_tiles(found, box)
 
 
 @router.get("/{layer}/{z}/{x}/{y}.pbf", responses=_tile, response_class=Response)
@@ -84,13 +84,13 @@ def tile(
     """Give one tile (MVT); no household, officer or trouble is ever in it."""
     tiles.check_place(z, x, y)
     cache: tiles.TileCache = request.app.state.tiles
-    held = cache.find((tiles.key_of(layer, rank), content, z, x, y))
+    held = cache.find((tile_sets.key_of(layer, rank), content, z, x, y))
     if held is not None:
         return _answer(request, held, FOR_EVER)
     # Tiles are the same for everybody, so nobody is asked for first.
     with store.transaction(VISITOR) as connection:
-        found = tiles.tile_set(connection, layer, scheme=scheme, rank=rank, at=at)
-        body = tiles.tile(connection, cache, found, z, x, y)
+        found = tile_sets.find_tile_set(connection, layer, scheme=scheme, rank=rank, at=at)
+        body = tiles.find_tile(connection, cache, found, z, x, y)
     return _answer(request, body, FOR_EVER if content == found.content else ASK_FIRST)
 
 

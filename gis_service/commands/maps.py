@@ -40,12 +40,12 @@ def print_map(
     wish: Annotated[str, typer.Option("--language", help="zh-CN or en.")] = "zh-CN",
 ) -> None:
     """Write the map: of the county as one HTML file, or the sheet of a grid, or of a whole town."""
-    from gis_service.maps.sheets import grid_sheet
+    from gis_service.maps.sheets import grid_sheet, layout
     from gis_service.store import open_store
 
     if grid and town:
         raise InputError("sheet.grid_or_town")
-    if paper not in get_args(grid_sheet.Paper):
+    if paper not in get_args(layout.Paper):
         raise InputError("sheet.bad_paper", paper=paper)
     chosen = choose_language(wish)
     options = grid_sheet.SheetOptions(

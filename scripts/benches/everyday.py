@@ -25,7 +25,7 @@ from gis_service.boundaries.plans import life as plan_life
 from gis_service.coverage.runs import runs
 from gis_service.grids.reading import find_scheme
 from gis_service.maps.sheets import sheet
-from gis_service.maps.tiles import tiles
+from gis_service.maps.tiles import cutting, shapes, tile_sets, tiles
 from gis_service.search import reading as searching
 from gis_service.search.entries import refresh
 from gis_service.search.wording import normal
@@ -168,7 +168,7 @@ def _prepared(store: Store) -> County:
     refresh(store)
     county = County(store)
     with store.transaction(SYSTEM) as connection:
-        tiles.prepare(connection)
+        shapes.prepare_shapes(connection)
         scheme = find_scheme(connection, "base")
         county.scheme_id = scheme.scheme_id
         county.day = connection.scalar(sa.text("SELECT gis_today()"))
@@ -200,7 +200,7 @@ def _prepared(store: Store) -> County:
         county.box = box
         kept = tiles.TileCache()
         for layer, place in _warm_tiles(county):
-            tiles.tile(connection, kept, tiles.tile_set(connection, layer), *place)
+            tiles.find_tile(connection, kept, tile_sets.find_tile_set(connection, layer), *place)
     chance = random.Random(_RANDOM)
     for grid_ids in county.grids.values():
         chance.shuffle(grid_ids)
@@ -434,7 +434,9 @@ def _tile_ask(layer: str, place: tuple[int, int, int], kind: str = "") -> Ask:
 
 def _tiles(county: County, sql: Sql) -> Iterator[Work]:
     with county.store.transaction(SYSTEM) as connection:
-        named = {layer: tiles.tile_set(connection, layer) for layer in ("ground", "county")}
+        named = {
+            layer: tile_sets.find_tile_set(connection, layer) for layer in ("ground", "county")
+        }
 
     def kept(layer: str, place: tuple[int, int, int]) -> Asked:
         def rows() -> Rows:
@@ -472,7 +474,7 @@ def _tiles(county: County, sql: Sql) -> Iterator[Work]:
 
 
 def _cutting(
-    connection: sa.Connection, named: tiles.TileSet, place: tuple[int, int, int]
+    connection: sa.Connection, named: tile_sets.TileSet, place: tuple[int, int, int]
 ) -> list[tuple[str, Any]]:
     """List the statements that cut a tile, with their values."""
     ran: list[tuple[str, Any]] = []
@@ -482,7 +484,7 @@ def _cutting(
             ran.append((statement, values))
 
     sa.event.listen(connection, "before_cursor_execute", note)
-    tiles.cut_tile(connection, named, *place)
+    cutting.cut_tile(connection, named, *place)
     sa.event.remove(connection, "before_cursor_execute", note)
     return ran
 

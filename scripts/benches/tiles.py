@@ -31,7 +31,7 @@ import uvicorn
 from gis_service.access import SYSTEM
 from gis_service.api import create_app
 from gis_service.maps.sheets.sheet import county
-from gis_service.maps.tiles import tiles
+from gis_service.maps.tiles import cutting, shapes, tile_sets, tiles
 from gis_service.store import Store
 from scripts.benches.context import Context
 from scripts.benches.framework import Limit, Row, Side, compare, percentile, told
@@ -41,7 +41,7 @@ PLACES: Final = 8
 """Tiles asked for at each zoom."""
 
 EXTENT: Final = 4096
-LARGEST_KB: Final = tiles.MOST_BYTES / 1000
+LARGEST_KB: Final = cutting.MOST_BYTES / 1000
 _PLAN_ZOOM: Final = 15
 _WORTH_SPLITTING: Final = 30_000
 """A quarter of a tile of fewer bytes holds no more things than it: ten times more it cannot be."""
@@ -139,7 +139,7 @@ def run(context: Context) -> list[Row]:
             cursor.execute(statement)
         cursor.execute("ANALYZE")
     with store.transaction(SYSTEM) as transaction:
-        tiles.prepare(transaction)
+        shapes.prepare_shapes(transaction)
         box = _box(transaction)
         middles = _crowded(transaction)
         _print_plans(context, transaction, middles[0])
@@ -162,7 +162,7 @@ def _print_plans(context: Context, connection: sa.Connection, middle: tuple[floa
     sa.event.listen(connection, "before_cursor_execute", note)
     place = place_of(*middle, _PLAN_ZOOM)
     for layer in LAYERS:
-        tiles.cut_tile(connection, tiles.tile_set(connection, layer.name), *place)
+        cutting.cut_tile(connection, tile_sets.find_tile_set(connection, layer.name), *place)
     sa.event.remove(connection, "before_cursor_execute", note)
     for statement, values in ran.items():
         rows = connection.exec_driver_sql(f"EXPLAIN {statement}", values).scalars()
@@ -397,12 +397,12 @@ def _sizes(context: Context, store: Store, box: tuple[float, float, float, float
     for layer in ("ground", "county"):
         largest, number = (0, ""), 0
         with store.transaction(SYSTEM) as connection:
-            found = tiles.tile_set(connection, layer)
+            found = tile_sets.find_tile_set(connection, layer)
             places = [(0, 0, 0)]
             for z in range(tiles.MAX_ZOOM + 1):
                 worth = []
                 for place in places:
-                    size = len(tiles.cut_tile(connection, found, *place))
+                    size = len(cutting.cut_tile(connection, found, *place))
                     number += 1
                     largest = max(largest, (size, f"{place[0]}/{place[1]}/{place[2]}"))
                     if z < tiles.MAX_ZOOM - 1 or size > _WORTH_SPLITTING:

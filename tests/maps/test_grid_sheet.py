@@ -16,18 +16,15 @@ from gis_service.access import SYSTEM, Actor
 from gis_service.errors import NotFoundError
 from gis_service.geodesy import distance_m
 from gis_service.maps.sheets import printing
-from gis_service.maps.sheets.grid_drawing import wanted_roads
+from gis_service.maps.sheets.grid_drawing import road_classes_at
 from gis_service.maps.sheets.grid_sheet import (
-    PAPERS,
-    Box,
-    Paper,
     SheetOptions,
     find_grid,
     find_town,
-    layouts,
     print_grid,
     print_town,
 )
+from gis_service.maps.sheets.layout import PAPERS, Box, Paper, layouts
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.api.conftest import SmallCounty, small_county
@@ -268,9 +265,9 @@ def _shape(box: Box) -> shapely.Polygon:
 
 
 def test_small_roads_are_left_out_at_small_scales() -> None:
-    assert "footway" in wanted_roads(2_000)
-    assert "footway" not in wanted_roads(10_000)
-    assert wanted_roads(1_000_000) == ["motorway", "primary", "secondary", "trunk"]
+    assert "footway" in road_classes_at(2_000)
+    assert "footway" not in road_classes_at(10_000)
+    assert road_classes_at(1_000_000) == ["motorway", "primary", "secondary", "trunk"]
 
 
 def test_nothing_that_is_printed_may_ask_for_a_file(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import shapely
 
-from gis_service.maps.page.layers import Detail, drawn_together, feature_collection, road_classes
+from gis_service.maps.page.layers import Detail, feature_collection, road_classes, simplify_together
 from gis_service.store import tables as t
 
 
@@ -22,7 +22,7 @@ def wavy_pair() -> np.ndarray:
 
 @pytest.mark.parametrize("detail", ["low", "mid", "full"])
 def test_neighbours_never_part(detail: Detail) -> None:
-    drawn = drawn_together(wavy_pair(), detail, tessellates=True)
+    drawn = simplify_together(wavy_pair(), detail, tessellates=True)
     assert shapely.coverage_is_valid(shapely.get_parts(drawn))
     assert all(shape.geom_type == "MultiPolygon" for shape in drawn)
 
@@ -31,7 +31,9 @@ def test_coarser_is_shorter() -> None:
     details: tuple[Detail, ...] = ("low", "mid", "full")
     number = [
         int(
-            shapely.get_num_coordinates(drawn_together(wavy_pair(), detail, tessellates=True)).sum()
+            shapely.get_num_coordinates(
+                simplify_together(wavy_pair(), detail, tessellates=True)
+            ).sum()
         )
         for detail in details
     ]
@@ -39,14 +41,14 @@ def test_coarser_is_shorter() -> None:
 
 
 def test_a_level_that_is_no_coverage_is_drawn_in_full() -> None:
-    drawn = drawn_together(wavy_pair(), "low", tessellates=False)
+    drawn = simplify_together(wavy_pair(), "low", tessellates=False)
     assert (
         shapely.get_num_coordinates(drawn).sum() == shapely.get_num_coordinates(wavy_pair()).sum()
     )
 
 
 def test_no_shapes_make_no_features() -> None:
-    assert len(drawn_together(np.array([], dtype=object), "low", tessellates=True)) == 0
+    assert len(simplify_together(np.array([], dtype=object), "low", tessellates=True)) == 0
 
 
 def test_text_of_any_kind_survives() -> None:

@@ -12,8 +12,9 @@ import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
 from gis_service.errors import NotFoundError
-from gis_service.maps.tiles import tiles
-from gis_service.maps.tiles.tiles import TileCache, TileSet
+from gis_service.maps.tiles import cutting, shapes, tile_sets, tiles
+from gis_service.maps.tiles.tile_sets import TileSet
+from gis_service.maps.tiles.tiles import TileCache
 from gis_service.store import Store
 from gis_service.store import tables as t
 from gis_service.store import tiles as sql
@@ -37,7 +38,9 @@ def place(key: str, z: int) -> Place:
 def cut(store: Store, layer: str, where: Place, rank: int | None = None) -> bytes:
     """A tile as it is drawn from."""
     with store.transaction(SYSTEM) as connection:
-        return tiles.cut_tile(connection, tiles.tile_set(connection, layer, rank=rank), *where)
+        return cutting.cut_tile(
+            connection, tile_sets.find_tile_set(connection, layer, rank=rank), *where
+        )
 
 
 def read(body: bytes, layer: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -48,7 +51,7 @@ def read(body: bytes, layer: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
 
 def content(store: Store, layer: str) -> str:
     with store.transaction(SYSTEM) as connection:
-        return tiles.tile_set(connection, layer).content
+        return tile_sets.find_tile_set(connection, layer).content
 
 
 def test_grids_carry_id_code_and_name(store: Store, small_county: SmallCounty) -> None:
@@ -110,7 +113,7 @@ def test_a_ground_tile_holds_all_its_layers(store: Store) -> None:
 
 
 def test_nothing_there_is_an_empty_tile(store: Store) -> None:
-    for layer in tiles.LAYERS:
+    for layer in tile_sets.LAYERS:
         assert cut(store, layer, (10, 0, 0)) == b""
 
 
@@ -161,8 +164,8 @@ def test_a_tile_is_kept_until_the_data_change(store: Store) -> None:
 
     def ask() -> tuple[TileSet, bytes]:
         with store.transaction(SYSTEM) as connection:
-            found = tiles.tile_set(connection, "buildings")
-            packed = tiles.tile(connection, cache, found, *where).packed
+            found = tile_sets.find_tile_set(connection, "buildings")
+            packed = tiles.find_tile(connection, cache, found, *where).packed
             return found, gzip.decompress(packed) if packed else packed
 
     first, empty = ask()
@@ -191,11 +194,11 @@ def test_a_tile_is_kept_until_the_data_change(store: Store) -> None:
 def test_a_kept_tile_is_not_cut_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     where = place("g11", 10)
     with store.transaction(SYSTEM) as connection:
-        found = tiles.tile_set(connection, "county")
-        first = tiles.tile(connection, TileCache(), found, *where)
+        found = tile_sets.find_tile_set(connection, "county")
+        first = tiles.find_tile(connection, TileCache(), found, *where)
     monkeypatch.setattr(tiles, "cut_tile", lambda *_: pytest.fail("it was kept"))
     with store.transaction(SYSTEM) as connection:
-        again = tiles.tile(connection, TileCache(), found, *where)
+        again = tiles.find_tile(connection, TileCache(), found, *where)
     assert again == first
     assert first.packed
 
@@ -217,8 +220,8 @@ def test_a_crowded_tile_leaves_out_the_least(store: Store, monkeypatch: pytest.M
             },
         )
     whole = cut(store, "buildings", where)
-    monkeypatch.setattr(tiles, "MOST_BYTES", len(whole) * 2 // 3)
-    monkeypatch.setattr(tiles, "_MOST_FEATURES", 400)
+    monkeypatch.setattr(cutting, "MOST_BYTES", len(whole) * 2 // 3)
+    monkeypatch.setattr(cutting, "_MOST_FEATURES", 400)
     fewer = cut(store, "buildings", where)
     assert 0 < len(fewer) <= len(whole) * 2 // 3
     kept = shapely.area(read(fewer, "buildings")[1])
@@ -235,12 +238,12 @@ def test_the_cache_forgets_what_was_not_asked_for_longest() -> None:
 
 def test_before_the_first_version_there_is_nothing(store: Store) -> None:
     with store.transaction(SYSTEM) as connection:
-        found = tiles.tile_set(connection, "county", at=date(2000, 1, 1))
-        assert found.content == tiles.NO_CONTENT
-        assert tiles.cut_tile(connection, found, *place("g11", 10)) == b""
+        found = tile_sets.find_tile_set(connection, "county", at=date(2000, 1, 1))
+        assert found.content == tile_sets.NO_CONTENT
+        assert cutting.cut_tile(connection, found, *place("g11", 10)) == b""
 
 
 def test_shapes_are_made_once(store: Store) -> None:
     with store.transaction(SYSTEM) as connection:
-        tiles.prepare(connection)
-        assert tiles.prepare(connection) == 0
+        shapes.prepare_shapes(connection)
+        assert shapes.prepare_shapes(connection) == 0

@@ -4,4 +4,5 @@
 - ``layers``, ``area_layers``, ``base_maps``: what lies on it
 - ``one_file``: the map as one file to take along
 - ``answer_cache``: figures counted before
+- ``queries``: what all of them read
 """

@@ -11,17 +11,16 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from gis_service import __version__, snapshot
 from gis_service.access import Actor
 from gis_service.coverage.standards.book import standard_book
+from gis_service.maps.page import queries
 from gis_service.snapshot import SnapshotPart
 from gis_service.store import Store
-from gis_service.store import tables as t
 from gis_service.store.engine import NOBODY
 from gis_service.store.tiles import DAY
 
@@ -132,12 +131,14 @@ def state_of(connection: sa.Connection, part: SnapshotPart = FIGURES) -> str:
     str
         Another one whenever a figure could be another one.
     """
-    counted = snapshot.read_state(connection, part)
-    return hashlib.sha256(f"{__version__}/{counted}/{_standards()}".encode()).hexdigest()[:24]
+    data_state = snapshot.state_of(connection, part)
+    return hashlib.sha256(
+        f"{__version__}/{data_state}/{_standards_as_text()}".encode()
+    ).hexdigest()[:24]
 
 
 @cache
-def _standards() -> str:
+def _standards_as_text() -> str:
     return repr(standard_book())
 
 
@@ -194,21 +195,14 @@ def answer(
     """
     state = state_of(connection)
     tag = hashlib.sha256(f"{question} {state}".encode()).hexdigest()[:24]
-    held = cache.find(tag)
-    if held is None:
-        packed = _kept(connection, question, state) if in_store else None
-        held = CachedAnswer(packed or gzip.compress(make(), 6, mtime=0), tag)
-        cache.keep(held)
+    cached = cache.find(tag)
+    if cached is None:
+        packed = queries.read_answer(connection, question, state) if in_store else None
+        cached = CachedAnswer(packed or gzip.compress(make(), 6, mtime=0), tag)
+        cache.keep(cached)
         if in_store and packed is None:
-            return replace(held, unkept=(question, state))
-    return held
-
-
-def _kept(connection: sa.Connection, question: str, state: str) -> bytes | None:
-    kept = t.answer.c
-    query = sa.select(kept.body).where(kept.question == question, kept.content == state)
-    body = connection.scalar(query)
-    return None if body is None else bytes(body)
+            return replace(cached, unkept=(question, state))
+    return cached
 
 
 def keep(store: Store, answer: CachedAnswer) -> None:
@@ -225,26 +219,17 @@ def keep(store: Store, answer: CachedAnswer) -> None:
     if answer.unkept is None:
         return
     question, state = answer.unkept
-    kept = t.answer.c
-    kind = question.partition("/")[0]
-    gone = kept.question.startswith(f"{kind}/", autoescape=True) & (kept.content != state)
-    row: dict[str, Any] = {"content": state, "body": answer.packed}
     with store.transaction(NOBODY) as connection:
-        connection.execute(sa.delete(t.answer).where(gone, kept.question != question))
-        connection.execute(
-            insert(t.answer)
-            .values(question=question, **row)
-            .on_conflict_do_update(index_elements=[kept.question], set_=row)
-        )
+        queries.write_answer(connection, question, state, answer.packed)
 
 
-def holds(given: str | None, tag: str) -> bool:
+def holds(if_none_match: str | None, tag: str) -> bool:
     """
     Tell whether a client already has what a tag names.
 
     Parameters
     ----------
-    given
+    if_none_match
         Its header ``If-None-Match``.
     tag
         With its quotes.
@@ -254,5 +239,5 @@ def holds(given: str | None, tag: str) -> bool:
     bool
         Weak or strong makes no difference here.
     """
-    names = {one.strip().removeprefix("W/") for one in (given or "").split(",")}
+    names = {name.strip().removeprefix("W/") for name in (if_none_match or "").split(",")}
     return tag.removeprefix("W/") in names or "*" in names

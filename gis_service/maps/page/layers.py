@@ -15,18 +15,17 @@ from typing import Any, Final, Literal
 import numpy as np
 import shapely
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import distinct_on
 
 from gis_service.access import Actor
 from gis_service.errors import NotFoundError
 from gis_service.geodesy import GeometryArray
-from gis_service.grids.reading import SchemeKey, on_day, version_on
+from gis_service.grids.reading import SchemeKey, version_on
 from gis_service.incidents.reading import IncidentFilter, list_hazards, list_incidents
-from gis_service.store import tables as t
-from gis_service.store.tables import SRID
+from gis_service.maps.page import queries
+from gis_service.maps.page.queries import DECIMALS, Bbox
+from gis_service.store.tables import ROAD_CLASSES
 
 Detail = Literal["low", "mid", "full", "index"]
-Bbox = tuple[float, float, float, float]
 
 TOLERANCE_DEGREES: Final[dict[Detail, float]] = {
     "low": 5e-4,
@@ -36,7 +35,6 @@ TOLERANCE_DEGREES: Final[dict[Detail, float]] = {
 }
 """About 50 m and 10 m: below a pixel at zoom 11 and 13. An index has no borders at all."""
 
-DECIMALS: Final = 6
 MOST_ROADS: Final = 30_000
 MOST_BUILDINGS: Final = 5_000
 MOST_POINTS: Final = 20_000
@@ -47,7 +45,7 @@ _ROADS_FROM_ZOOM: Final[tuple[tuple[int, tuple[str, ...]], ...]] = (
     (12, ("tertiary", "ferry")),
     (13, ("unclassified", "residential")),
     (14, ("living_street", "track")),
-    (15, t.ROAD_CLASSES),
+    (15, ROAD_CLASSES),
 )
 _PLACE_RANK: Final = {"county": 1, "town": 2, "village": 3}
 
@@ -128,47 +126,27 @@ def layer_tag(
     str
         Another one whenever the version in force is another one.
     """
-    found = find_version_on(connection, scheme.scheme_id, at)
-    version = f"{found[0].version_id}@{found[1].timestamp():.0f}" if found else "none"
-    return f"grids-{scheme.code}-{rank}-{version}-{detail}"
+    version = version_on(connection, scheme.scheme_id, at)
+    name = f"{version[0].version_id}@{version[1].timestamp():.0f}" if version else "none"
+    return f"grids-{scheme.code}-{rank}-{name}-{detail}"
 
 
 def grid_layer(
     connection: sa.Connection, scheme: SchemeKey, rank: int, at: date | None, detail: Detail
 ) -> str:
     """Draw the grids of one level on a day."""
-    level, state = t.grid_level.c, t.grid_state.c
-    tessellates = connection.scalar(
-        sa.select(level.tessellates).where(level.scheme_id == scheme.scheme_id, level.rank == rank)
-    )
+    is_index = detail == "index"
+    tessellates = queries.read_tessellates(connection, scheme.scheme_id, rank)
     if tessellates is None:
         raise NotFoundError("grids.no_level", scheme=scheme.code, rank=rank)
-    rows = connection.execute(
-        sa.select(
-            state.grid_id,
-            state.code,
-            state.name,
-            t.grid.c.kind,
-            state.parent_grid_id,
-            state.rank,
-            state.area_m2,
-            sa.func.ST_X(state.label_point).label("lon"),
-            sa.func.ST_Y(state.label_point).label("lat"),
-            # An index needs no vertex, only how far a grid reaches.
-            sa.func.ST_AsBinary(
-                sa.func.ST_Envelope(state.geom) if detail == "index" else state.geom
-            ).label("wkb"),
-        )
-        .join(t.grid, t.grid.c.grid_id == state.grid_id)
-        .where(state.scheme_id == scheme.scheme_id, state.rank == rank, on_day(state.valid, at))
-        .order_by(state.grid_id)
-    ).all()
+    # An index needs no vertex, only how far a grid reaches.
+    rows = queries.read_grids(connection, scheme.scheme_id, rank, at, boxes_only=is_index)
     shapes = shapely.from_wkb(np.array([bytes(row.wkb) for row in rows], dtype=object))
-    boxes = np.round(shapely.bounds(shapes), DECIMALS).tolist() if detail == "index" else None
-    drawn: Iterable[str] = (
+    boxes = np.round(shapely.bounds(shapes), DECIMALS).tolist() if is_index else None
+    geometries: Iterable[str] = (
         ["null"] * len(rows)
         if boxes is not None
-        else shapely.to_geojson(drawn_together(shapes, detail, tessellates=tessellates))
+        else shapely.to_geojson(simplify_together(shapes, detail, tessellates=tessellates))
     )
     properties = [
         {
@@ -184,7 +162,7 @@ def grid_layer(
         }
         for place, row in enumerate(rows)
     ]
-    return feature_collection(drawn, properties, [row.grid_id for row in rows])
+    return feature_collection(geometries, properties, [row.grid_id for row in rows])
 
 
 def grid_outline(connection: sa.Connection, grid_id: int, at: date | None) -> str:
@@ -210,16 +188,13 @@ def grid_outline(connection: sa.Connection, grid_id: int, at: date | None) -> st
     NotFoundError
         There is no such grid on that day.
     """
-    state = t.grid_state.c
-    shape = connection.scalar(
-        sa.select(_as_geojson(state.geom)).where(state.grid_id == grid_id, on_day(state.valid, at))
-    )
+    shape = queries.read_outline(connection, grid_id, at)
     if shape is None:
         raise NotFoundError("grids.no_grid", grid=grid_id)
     return feature_collection([shape], [{"grid_id": grid_id}], [grid_id])
 
 
-def drawn_together(shapes: GeometryArray, detail: Detail, *, tessellates: bool) -> GeometryArray:
+def simplify_together(shapes: GeometryArray, detail: Detail, *, tessellates: bool) -> GeometryArray:
     """Simplify polygons as one coverage and round them for drawing."""
     tolerance = TOLERANCE_DEGREES[detail]
     if tolerance and tessellates and len(shapes):
@@ -238,17 +213,19 @@ def feature_collection(
     truncated: bool = False,
 ) -> str:
     """Put features together from finished geometries."""
-    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode
-    named = (f'"id":{one},' for one in ids) if ids is not None else iter(lambda: "", None)
+    encode = json.JSONEncoder(
+        ensure_ascii=False, separators=(",", ":"), default=_day_as_text
+    ).encode
+    ids_written = (f'"id":{value},' for value in ids) if ids is not None else iter(lambda: "", None)
     features = ",".join(
-        f'{{"type":"Feature",{name}"geometry":{shape},"properties":{encode(values)}}}'
-        for name, shape, values in zip(named, geometries, properties, strict=False)
+        f'{{"type":"Feature",{written}"geometry":{shape},"properties":{encode(values)}}}'
+        for written, shape, values in zip(ids_written, geometries, properties, strict=False)
     )
     more = ',"truncated":true' if truncated else ""
     return f'{{"type":"FeatureCollection","features":[{features}]{more}}}'
 
 
-def _plain(value: object) -> str:
+def _day_as_text(value: object) -> str:
     if isinstance(value, date):
         return value.isoformat()
     raise TypeError(type(value).__name__)
@@ -261,23 +238,11 @@ def _points(lons: Iterable[float], lats: Iterable[float]) -> list[str]:
     ]
 
 
-def _as_geojson(geometry: Any) -> sa.ColumnElement[str]:
-    text: sa.ColumnElement[str] = sa.func.ST_AsGeoJSON(geometry, DECIMALS, 0)
-    return text
-
-
-def _touching(column: Any, bbox: Bbox | None) -> list[sa.ColumnElement[bool]]:
-    if bbox is None:
-        return []
-    box = sa.func.ST_MakeEnvelope(*bbox, SRID)
-    return [column.op("&&", is_comparison=True)(box)]
-
-
 def road_classes(zoom: int) -> list[str]:
     """Say which roads are drawn at a zoom."""
     return [
         name
-        for name in t.ROAD_CLASSES
+        for name in ROAD_CLASSES
         if any(zoom >= from_zoom and name in names for from_zoom, names in _ROADS_FROM_ZOOM)
     ]
 
@@ -300,39 +265,21 @@ def road_layer(connection: sa.Connection, bbox: Bbox | None, zoom: int) -> str:
     str
         A GeoJSON FeatureCollection of LineStrings, greater roads first.
     """
-    shown = zoom if bbox is not None else min(zoom, 11)
-    edge = t.road_edge.c
-    classes = road_classes(shown)
-    half_pixel = 0.5 * 360 / 256 / 2**shown
-    order = sa.case(
-        {name: place for place, name in enumerate(t.ROAD_CLASSES)}, value=edge.road_class
+    drawn_zoom = zoom if bbox is not None else min(zoom, 11)
+    half_pixel = 0.5 * 360 / 256 / 2**drawn_zoom
+    rows = queries.read_roads(
+        connection, bbox, road_classes(drawn_zoom), half_pixel, limit=MOST_ROADS + 1
     )
-    rows = connection.execute(
-        sa.select(
-            edge.road_class,
-            edge.name,
-            edge.bridge,
-            edge.tunnel,
-            edge.oneway,
-            _as_geojson(sa.func.ST_Simplify(edge.geom, half_pixel, True)).label("shape"),  # noqa: FBT003
-        )
-        .join(t.road_network, t.road_network.c.network_id == edge.network_id)
-        .where(t.road_network.c.active, edge.road_class.in_(classes), *_touching(edge.geom, bbox))
-        .order_by(order, edge.edge_id)
-        .limit(MOST_ROADS + 1)
-    ).all()
     names = ("road_class", "name", "bridge", "tunnel", "oneway")
     return _rows_layer(rows, names, most=MOST_ROADS)
 
 
-def _rows_layer(
-    rows: Sequence[sa.Row[Any]], names: Sequence[str], *, id_name: str = "", most: int
-) -> str:
-    kept = rows[:most]
+def _rows_layer(rows: queries.Rows, names: Sequence[str], *, id_name: str = "", most: int) -> str:
+    shown = rows[:most]
     return feature_collection(
-        [row.shape for row in kept],
-        ({name: getattr(row, name) for name in names} for row in kept),
-        [getattr(row, id_name) for row in kept] if id_name else None,
+        [row.shape for row in shown],
+        ({name: getattr(row, name) for name in names} for row in shown),
+        [getattr(row, id_name) for row in shown] if id_name else None,
         truncated=len(rows) > most,
     )
 
@@ -351,12 +298,7 @@ def land_layer(connection: sa.Connection) -> str:
     str
         A GeoJSON FeatureCollection of MultiPolygons, the largest first.
     """
-    land = t.land_cover.c
-    rows = connection.execute(
-        sa.select(land.kind, land.name, _as_geojson(land.geom).label("shape")).order_by(
-            sa.func.ST_Area(land.geom).desc(), land.land_cover_id
-        )
-    ).all()
+    rows = queries.read_land(connection)
     return _rows_layer(rows, ("kind", "name"), most=len(rows))
 
 
@@ -380,19 +322,7 @@ def building_layer(connection: sa.Connection, bbox: Bbox | None, zoom: int) -> s
     """
     if bbox is None or zoom < BUILDINGS_FROM_ZOOM:
         return feature_collection([], [])
-    building = t.building.c
-    rows = connection.execute(
-        sa.select(
-            building.building_id,
-            building.name,
-            building.storeys,
-            building.kind,
-            _as_geojson(building.footprint).label("shape"),
-        )
-        .where(building.footprint.is_not(None), *_touching(building.footprint, bbox))
-        .order_by(building.building_id)
-        .limit(MOST_BUILDINGS + 1)
-    ).all()
+    rows = queries.read_buildings(connection, bbox, limit=MOST_BUILDINGS + 1)
     names = ("building_id", "name", "storeys", "kind")
     return _rows_layer(rows, names, id_name="building_id", most=MOST_BUILDINGS)
 
@@ -411,17 +341,7 @@ def facility_layer(connection: sa.Connection) -> str:
     str
         A GeoJSON FeatureCollection of Points.
     """
-    facility = t.facility.c
-    rows = connection.execute(
-        sa.select(
-            facility.facility_id,
-            facility.kind,
-            facility.name,
-            facility.address,
-            facility.phone,
-            _as_geojson(facility.point).label("shape"),
-        ).order_by(facility.facility_id)
-    ).all()
+    rows = queries.read_facilities(connection)
     names = ("facility_id", "kind", "name", "address", "phone")
     return _rows_layer(rows, names, id_name="facility_id", most=len(rows))
 
@@ -501,18 +421,7 @@ def place_layer(connection: sa.Connection) -> str:
         A GeoJSON FeatureCollection of Points; ``rank`` 1 is written first, ``name_en`` is null
         because administrative lists have none.
     """
-    unit, state = t.admin_unit.c, t.grid_state.c
-    # A unit without an outline of its own is named where the grid that stands for it is.
-    point = sa.func.coalesce(sa.func.ST_PointOnSurface(unit.geom), state.label_point)
-    here = (state.admin_unit_id == unit.admin_unit_id) & on_day(state.valid, None)
-    rows = connection.execute(
-        sa.select(unit.name, unit.level, _as_geojson(point).label("shape"))
-        .ext(distinct_on(unit.code, unit.admin_unit_id))
-        .outerjoin_from(t.admin_unit, t.grid_state, here)
-        .where(point.is_not(None), on_day(unit.valid, None))
-        .order_by(unit.code, unit.admin_unit_id, state.rank)
-    ).all()
-    ranked = sorted(rows, key=lambda row: _PLACE_RANK[row.level])
+    ranked = sorted(queries.read_place_names(connection), key=lambda row: _PLACE_RANK[row.level])
     return feature_collection(
         [row.shape for row in ranked],
         (

@@ -29,13 +29,12 @@ from gis_service.grids.reading import SchemeKey, find_scheme
 from gis_service.grids.versions import find_version_in_force, today
 from gis_service.maps.figures.classes import hide_small
 from gis_service.maps.figures.figures import MapFigures, figures
-from gis_service.maps.page import layers
+from gis_service.maps.page import layers, queries
 from gis_service.maps.page.answer_cache import FIGURES, state_of
 from gis_service.maps.page.area_layers import AreaLayer, measured_areas
 from gis_service.maps.page.vendor import vendor_file
 from gis_service.messages import WEB_DIR, Language, text
 from gis_service.snapshot import Snapshot, SnapshotPart
-from gis_service.store import tables as t
 from gis_service.store.engine import Store
 
 MAP: Final = SnapshotPart("the map in one file", ("land_cover", "road_edge"), needs=(FIGURES,))
@@ -151,13 +150,7 @@ def render_map(
 ) -> str:
     """Render the document."""
     scheme = find_scheme(connection, "base")
-    ranks = list(
-        connection.execute(
-            sa.select(t.grid_level.c.rank)
-            .where(t.grid_level.c.scheme_id == scheme.scheme_id)
-            .order_by(t.grid_level.c.rank)
-        ).scalars()
-    )
+    ranks = queries.read_ranks(connection, scheme.scheme_id)
     base = json.loads(layers.grid_layer(connection, scheme, ranks[-1], None, "mid"))
     chosen = _themes(connection, actor, scheme, ranks[-1], language)
     hidden = _hidden(base["features"], chosen["households"])
@@ -429,12 +422,7 @@ def _names(connection: sa.Connection, document: FileMap, language: Language) -> 
 def _level_label(
     connection: sa.Connection, scheme: SchemeKey, rank: int, language: Language
 ) -> str:
-    level = t.grid_level.c
-    row = connection.execute(
-        sa.select(level.label, level.label_en).where(
-            level.scheme_id == scheme.scheme_id, level.rank == rank
-        )
-    ).one()
+    row = queries.read_level_labels(connection, scheme.scheme_id, rank)
     return str(row.label if language == "zh-CN" else row.label_en)
 
 
@@ -539,15 +527,8 @@ def _scripts(
 
 
 def _footprints(connection: sa.Connection) -> GeometryArray:
-    building = t.building.c
-    rows = connection.execute(
-        sa.select(sa.func.ST_AsBinary(building.footprint))
-        .where(building.footprint.is_not(None))
-        .order_by(
-            sa.func.ST_GeoHash(sa.func.ST_SetSRID(building.point, 4326), 8), building.building_id
-        )
-    ).scalars()
-    return np.asarray(shapely.from_wkb(np.array([bytes(one) for one in rows], object)), object)
+    wkb = [bytes(outline) for outline in queries.read_footprints(connection)]
+    return np.asarray(shapely.from_wkb(np.array(wkb, object)), object)
 
 
 def packed_houses(footprints: GeometryArray) -> str:

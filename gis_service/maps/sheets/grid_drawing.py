@@ -164,9 +164,11 @@ class DrawingTexts:
     sign: Callable[[str], str]
 
 
-def wanted_roads(scale: float) -> list[str]:
+def road_classes_at(scale: float) -> list[str]:
     """Say which roads are drawn at a scale."""
-    return sorted(name for one in ROAD_STYLES if scale <= one.to_scale for name in one.classes)
+    return sorted(
+        name for style in ROAD_STYLES if scale <= style.to_scale for name in style.classes
+    )
 
 
 def draw(

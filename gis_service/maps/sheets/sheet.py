@@ -22,18 +22,17 @@ from gis_service.grids.reading import (
     OfficerOnDuty,
     VersionRow,
     find_scheme,
-    find_version_on,
-    on_day,
-    read_grid_head,
-    read_officers_of,
+    grid_head,
+    officers_of,
+    version_on,
 )
 from gis_service.maps.figures.measured import (
     CoverageFigures,
     coverage_of_county,
     coverage_of_grid,
 )
+from gis_service.maps.sheets import queries
 from gis_service.snapshot import Snapshot
-from gis_service.store import tables as t
 
 
 @dataclass(frozen=True)
@@ -103,9 +102,9 @@ def grid_sheet(
     """
     head = read_grid_head(connection, grid_id, at)
     scheme = find_scheme(connection, head.scheme)
-    officers = read_officers_of(connection, actor, grid_id, at)
-    above = (read_officers_of(connection, actor, one.grid_id, at) for one in head.chain[-2::-1])
-    call = find_first_at_work(chain((officers,), above))
+    officers = officers_of(connection, actor, grid_id, at)
+    above = (officers_of(connection, actor, grid.grid_id, at) for grid in head.chain[-2::-1])
+    call = first_at_work(chain((officers,), above))
     return GridSheet(
         **vars(head),
         officers=officers,
@@ -131,23 +130,10 @@ def county(connection: sa.Connection, scheme_code: str = "base") -> CountyGlance
     CountyGlance
         Without a box where nothing is loaded.
     """
-    unit, state = t.admin_unit.c, t.grid_state.c
-    row = connection.execute(
-        sa.select(unit.name, unit.code)
-        .where(unit.level == "county", on_day(unit.valid, None))
-        .order_by(unit.code)
-        .limit(1)
-    ).first()
+    unit = queries.read_county_unit(connection)
     scheme = find_scheme(connection, scheme_code)
-    extent = sa.func.ST_Extent(state.geom)
-    bounds = (sa.func.ST_XMin, sa.func.ST_YMin, sa.func.ST_XMax, sa.func.ST_YMax)
-    box = connection.execute(
-        sa.select(*(bound(extent) for bound in bounds)).where(
-            state.scheme_id == scheme.scheme_id, state.rank == 1, on_day(state.valid, None)
-        )
-    ).one()
-    bbox = None if box[0] is None else (box[0], box[1], box[2], box[3])
-    return CountyGlance(row.name if row else scheme.name, row.code if row else "", bbox)
+    bbox = queries.read_extent(connection, scheme.scheme_id)
+    return CountyGlance(unit.name if unit else scheme.name, unit.code if unit else "", bbox)
 
 
 def overview(connection: sa.Connection, actor: Actor, scheme_code: str) -> Overview:
@@ -169,22 +155,11 @@ def overview(connection: sa.Connection, actor: Actor, scheme_code: str) -> Overv
         With None where the actor does not see a figure.
     """
     scheme = find_scheme(connection, scheme_code)
-    found = find_version_on(connection, scheme.scheme_id, None)
+    version = version_on(connection, scheme.scheme_id, None)
     return Overview(
         county=county(connection, scheme_code),
         counts=count_county(connection, actor, scheme),
         coverage=coverage_of_county(connection, actor, scheme),
-        boundaries=found[0] if found else None,
-        data_day=_data_day(connection),
+        boundaries=version[0] if version else None,
+        data_day=queries.read_data_day(connection),
     )
-
-
-def _data_day(connection: sa.Connection) -> date | None:
-    network, imported = t.road_network.c, t.import_record.c
-    day: date | None = connection.scalar(sa.select(network.data_day).where(network.active))
-    if day is None:
-        last = sa.cast(
-            sa.func.timezone("Asia/Shanghai", sa.func.max(imported.finished_at)), sa.Date
-        )
-        day = connection.scalar(sa.select(last))
-    return day
