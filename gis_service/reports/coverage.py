@@ -19,8 +19,8 @@ from gis_service.errors import InputError, NotAllowedError, Place
 from gis_service.maps.sheets import printing
 from gis_service.messages import Language
 from gis_service.reports.document import Document
-from gis_service.reports.facts import choose_run, read_facts, read_ground
 from gis_service.reports.page_file import page
+from gis_service.reports.reading import choose_run, read_facts, read_map_ground
 from gis_service.reports.writing import Writer
 from gis_service.store import tables as t
 
@@ -136,7 +136,7 @@ class CoverageReport:
 def read_report(
     connection: sa.Connection,
     actor: Actor,
-    wish: ReportOptions,
+    options: ReportOptions,
     areas: AreaService,
     *,
     with_bands: bool = True,
@@ -150,7 +150,7 @@ def read_report(
         An open transaction.
     actor
         Who asks; must see every household of the county.
-    wish
+    options
         Which report.
     areas
         Of the process: draws bands and districts, or has drawn them before.
@@ -162,17 +162,17 @@ def read_report(
     CoverageReport
         To be written.
     """
-    run = choose_run(connection, wish.standard, wish.scenario, wish.run_id)
-    before = None if wish.compare is None else find_run(connection, wish.compare)
+    run = choose_run(connection, options.standard, options.scenario, options.run_id)
+    before = None if options.compare is None else find_run(connection, options.compare)
     facts = read_facts(connection, actor, run, areas, before, with_bands=with_bands)
     report = CoverageReport(
         Document(
             facts,
-            read_ground(connection, facts.version.effective_day),
-            Writer(facts, wish.language, wish.maker),
+            read_map_ground(connection, facts.version.effective_day),
+            Writer(facts, options.language, options.maker),
         )
     )
-    what = {"standard": run.standard, "scenario": run.scenario, "language": wish.language}
+    what = {"standard": run.standard, "scenario": run.scenario, "language": options.language}
     record(connection, actor, "print", "coverage_run", run.run_id, after=what)
     return report
 
@@ -194,7 +194,7 @@ def check(
     actor
         Who asks; must see every household of the county.
     standard, scenario, run_id
-        As a wish has them.
+        As the options have them.
 
     Raises
     ------

@@ -18,7 +18,7 @@ from gis_service.ingest.region import import_region
 from gis_service.ingest.writing.past_imports import region_notes
 from gis_service.messages import LANGUAGES
 from gis_service.regions import region_database
-from gis_service.reports.facts import read_facts
+from gis_service.reports.reading import read_facts
 from gis_service.reports.writing import Writer
 from gis_service.snapshot import Snapshot
 from gis_service.store.engine import Store

@@ -44,9 +44,10 @@ from gis_service.reports.coverage import (
     read_report,
 )
 from gis_service.reports.document import Document
-from gis_service.reports.facts import _Grid, _line, band_limits, by_fives
 from gis_service.reports.geopackage import geopackage
+from gis_service.reports.hiding import GridName, _line, by_fives
 from gis_service.reports.page_file import page
+from gis_service.reports.reading import band_limits
 from gis_service.reports.workbook import workbook
 from gis_service.reports.writing import Writer
 from gis_service.snapshot import Snapshot
@@ -62,16 +63,15 @@ AGAIN = """
 import hashlib, sys
 import sqlalchemy as sa
 from gis_service.access import SYSTEM
-from gis_service.coverage.areas.service import Areas
-from gis_service.reports.coverage import Wish, read_report
+from gis_service.coverage.areas.service import AreaService
+from gis_service.reports.coverage import ReportOptions, read_report
 from gis_service.snapshot import Snapshot
 from gis_service.store import Store
 
 store = Store(sa.make_url(sys.argv[1]))
 with store.transaction(SYSTEM) as connection:
-    report = read_report(
-        connection, SYSTEM, Wish("service-15", run_id=int(sys.argv[2])), Areas(Snapshot())
-    )
+    options = ReportOptions("service-15", run_id=int(sys.argv[2]))
+    report = read_report(connection, SYSTEM, options, AreaService(Snapshot()))
 for form in sys.argv[3:]:
     print(hashlib.sha256(report.body(form)).hexdigest())
 store.close()
@@ -189,7 +189,7 @@ def test_minutes_tell_no_category_that_is_hidden(
     # A worst time within the limit would say that nobody of the grid is too far.
     figure = Figures("households", 68, 68, 0, 0, 0, 1.0, "ok", 11.2, 15.7, 16.1)
     mask = [place in hidden for place in range(4)]
-    grids = {COUNTY_GRID: _Grid("", "县", 0, COUNTY_GRID)}
+    grids = {COUNTY_GRID: GridName("", "县", 0, COUNTY_GRID)}
     line = _line(COUNTY_GRID, grids, figure, hide_n=False, hide_cells=mask)
     minutes = (line.median_minutes, line.p90_minutes, line.worst_minutes)
     assert minutes == ((11.2, 15.7, 16.1) if is_timed else (None, None, None))
