@@ -112,7 +112,7 @@ def run(
     from gis_service.settings import server_settings
     from gis_service.store import open_store
 
-    where = port or server_settings().port  # a bad setting is told before any work is done
+    serving_port = port or server_settings().port  # a bad setting is told before any work is done
     if whole_file and region is None:
         raise InputError("cli.whole_file_alone", place=Place(field="--whole-file"))
     database = _take_region(region, whole_file) if region else None
@@ -120,12 +120,12 @@ def run(
     with open_store(database=database) as store:
         file = _map_file(region, whole_file)
         result = main_job.main_job(store, file, say, speech, language())
-        address = f"http://localhost:{where}"
+        address = f"http://localhost:{serving_port}"
         again = f" --region {region}" + (" --whole-file" if whole_file else "") if region else ""
         for line in told_lines(store, result, language(), address, f"scripts/run{again}"):
             say(line)
         if not once:
-            _become_server(store, where, database)
+            _become_server(store, serving_port, database)
         print(json.dumps(result, ensure_ascii=False, default=str))
         sys.exit(1 if result["map"] is None else 0)
 
@@ -188,10 +188,10 @@ def serve(
     from gis_service.settings import server_settings
     from gis_service.store import open_store
 
-    where = port or server_settings().port
+    serving_port = port or server_settings().port
     if listener is None or must_hand_over():
         with open_store(database=database) as store:
-            _become_server(store, where, database)
+            _become_server(store, serving_port, database)
     with (
         socket.socket(fileno=listener) as bound,
         open_store(migrate=False, watch=True, database=database) as store,

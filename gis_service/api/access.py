@@ -67,9 +67,9 @@ def choose(choice: ActorChoice, request: Request, response: Response) -> object:
 
 
 @router.post("/session", response_model=ActorAnswer, responses=examples.ok(examples.ACTOR))
-def sign_in(asked: SignIn, request: Request, response: Response) -> object:
+def sign_in(credentials: SignIn, request: Request, response: Response) -> object:
     """Sign in as the administrator by the token printed at the start; a cookie remembers it."""
-    name = _authenticator(request).sessions.begin(asked.token)
+    name = _authenticator(request).sessions.begin(credentials.token)
     if name is None:
         raise NotAllowedError("access.wrong_token")
     lasts = int(server_settings().session_hours * 3600)

@@ -60,12 +60,12 @@ class Admission:
 
     def __init__(self, app: ASGIApp, settings: ServerSettings | None = None) -> None:
         self.app = app
-        said = settings or server_settings()
-        self._wait_s = said.request_wait_s
-        most = said.requests_waiting
-        self._quick = Lane(said.requests_at_once, most)
-        self._slow = Lane(said.slow_requests_at_once, most)
-        self._files = Lane(said.files_at_once, most, until_start=False)
+        limits = settings or server_settings()
+        self._wait_s = limits.request_wait_s
+        most = limits.requests_waiting
+        self._quick = Lane(limits.requests_at_once, most)
+        self._slow = Lane(limits.slow_requests_at_once, most)
+        self._files = Lane(limits.files_at_once, most, until_start=False)
 
     def _lane(self, path: str) -> Lane | None:
         if _FREE.match(path):

@@ -204,20 +204,15 @@ def read_area_tile(
 ) -> Response:
     """Give one tile (MVT) of the bands of all stations, in the layer ``bands``."""
     tiles.check_place(z, x, y)
-    areas, limits = areas_of(request), _minutes(minutes)
-    with store.transaction(actor, read_only=True) as connection:
-        answer = areas.answer_bands(connection, standard, scenario, limits)
-    packed = answer()
-    with store.transaction(actor, read_only=True) as connection:
-        drawn = areas.cut_tile(connection, packed, (z, x, y))
-    if not drawn:
+    tile = areas_of(request).tile(connection, standard, scenario, _minutes(minutes), (z, x, y))
+    if not tile:
         return Response(status_code=204, headers=_ASK_FIRST)
-    return Response(drawn, media_type=tiles.CONTENT_TYPE, headers=_ASK_FIRST)
+    return Response(tile, media_type=tiles.CONTENT_TYPE, headers=_ASK_FIRST)
 
 
-def _minutes(given: str) -> list[float]:
+def _minutes(text_of_limits: str) -> list[float]:
     try:
-        return [float(part) for part in given.split(",") if part.strip()]
+        return [float(part) for part in text_of_limits.split(",") if part.strip()]
     except ValueError as error:
         raise InputError("coverage.area_limits", place=Place(field="minutes"), most=12) from error
 
@@ -311,12 +306,12 @@ class SitesAnswer(BaseModel):
 
 
 @router.post("/sites", status_code=202)
-def find_sites(wish: SitesRequest, store: StoreDep, actor: ActorDep) -> JobAccepted:
+def find_sites(wanted_sites: SitesRequest, store: StoreDep, actor: ActorDep) -> JobAccepted:
     """Choose where the next stations should stand; the job tells how far it is."""
     MEASURE.require(actor)
-    asked = wish.model_dump(mode="json")
-    sites_job.read_request(asked)  # what cannot be is said at once
-    return JobAccepted(job_id=jobs.submit(store, actor, sites_job.KIND, asked))
+    arguments = wanted_sites.model_dump(mode="json")
+    sites_job.wish_of(arguments)  # what cannot be is said at once
+    return JobAccepted(job_id=jobs.submit(store, actor, sites_job.KIND, arguments))
 
 
 @router.get("/sites/{job_id}", responses=examples.ok(SITES))
@@ -331,8 +326,8 @@ def read_sites(
     state = jobs.find_seen(connection, actor, job_id)
     if state.kind != sites_job.KIND or state.result is None:
         raise NotFoundError("coverage.no_sites", job=job_id)
-    asked = sites_job.AnsweredSites.from_job(state)
-    because = find_stale_parts(request.app.state.snapshot, connection, asked, standard_book())
+    answered = sites_job.AnsweredSites.of(state)
+    because = stale_because(request.app.state.snapshot, connection, answered, standard_book())
     return SitesAnswer(
         **state.result,
         is_stale=bool(because),

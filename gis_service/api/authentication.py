@@ -33,33 +33,33 @@ class Authenticator:
     async def actor_of(self, request: Request) -> Actor:
         """Find who asks by the header or the cookies of a request."""
         offered = await self._ahead.get("actors", self.offered)
-        named = request.headers.get(ACTOR_HEADER)
-        wish = named or request.cookies.get(ACTOR_COOKIE)
-        if wish and all(wish != str(actor.actor_id) for actor in offered):
+        header = request.headers.get(ACTOR_HEADER)
+        actor_id_text = header or request.cookies.get(ACTOR_COOKIE)
+        if actor_id_text and all(actor_id_text != str(actor.actor_id) for actor in offered):
             offered = await run_sync(self.offered)  # made within this second, or not there
         if not offered:
             signed_in = self.sessions.holds(request.cookies.get(SESSION_COOKIE))
             return ADMINISTRATOR if signed_in else VISITOR
         for actor in offered:
-            if wish == str(actor.actor_id):
+            if actor_id_text == str(actor.actor_id):
                 return actor
-        if named:
-            raise NotFoundError("access.no_actor", actor=named[:20])
+        if header:
+            raise NotFoundError("access.no_actor", actor=header[:20])
         return offered[0]
 
     def actor_of_key(self, key: str | None) -> Actor | None:
         """Find whose Open311 key it is; cookies and headers mean nothing there."""
         if not key:
             return None
-        found = [
+        actor_ids = [
             actor_id
-            for known, actor_id in incident_settings().open311_keys.items()
-            if hmac.compare_digest(known.encode(), key.encode())
+            for open311_key, actor_id in incident_settings().open311_keys.items()
+            if hmac.compare_digest(open311_key.encode(), key.encode())
         ]
-        if not found:
+        if not actor_ids:
             raise NotAllowedError("incidents.open311_bad_key")
         with self._store.transaction(VISITOR, read_only=True) as connection:
-            return find_actor(connection, found[0])
+            return find_actor(connection, actor_ids[0])
 
     def offered(self) -> list[Actor]:
         """List whom anybody may choose to be."""

@@ -35,7 +35,7 @@ _picture: Final = {
 @router.get("", responses=examples.ok([_EXAMPLE]))
 def offered(request: Request) -> list[dict[str, Any]]:
     """List the base maps that the settings name; none by default."""
-    return [asdict(one) for one in _maps(request).offered()]
+    return [asdict(base_map) for base_map in _maps(request).offered()]
 
 
 @router.get("/tianditu/{layer}/{z}/{x}/{y}", responses=_picture, response_class=Response)
@@ -72,8 +72,8 @@ def archive(request: Request) -> Response:
 
 
 def _maps(request: Request) -> base_maps.BaseMaps:
-    found: base_maps.BaseMaps = request.app.state.base_maps
-    return found
+    maps: base_maps.BaseMaps = request.app.state.base_maps
+    return maps
 
 
 async def _fetched(request: Request, source: str, layer: str, z: int, x: int, y: int) -> Response:
@@ -88,5 +88,5 @@ def _client(request: Request) -> httpx.AsyncClient:
     state = request.app.state
     if state.base_map_client is None:
         state.base_map_client = base_maps.client(base_map_settings())
-    held: httpx.AsyncClient = state.base_map_client
-    return held
+    client: httpx.AsyncClient = state.base_map_client
+    return client

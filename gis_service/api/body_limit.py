@@ -161,11 +161,11 @@ class BodyLimit:
             return
         request = Request(scope)
         usual = server_settings().max_body_kb * 1024
-        larger = next((one for one in LARGER if one.path.fullmatch(scope["path"])), None)
+        larger = next((limit for limit in LARGER if limit.path.fullmatch(scope["path"])), None)
         most = usual if larger is None else larger.most_bytes()
         body = _Body(request.headers, receive, most)
         send = body.closing(send)
-        with ExitStack() as held:
+        with ExitStack() as turns:
             try:
                 request_checks.check_address(scope.get("raw_path") or b"", scope["query_string"])
                 request_checks.check_headers(request.headers)
@@ -173,7 +173,7 @@ class BodyLimit:
                 if larger is None:
                     await _check(request, head)
                 elif not larger.streams and not body.ended:
-                    await self._take_turn(held)
+                    await self._take_turn(turns)
                     await body.read_ahead(most)
             except GisError as error:
                 body.refused = True
@@ -184,11 +184,11 @@ class BodyLimit:
                 with suppress(ClientDisconnect):  # nobody is there to be answered
                     await self.app(scope, body.receive, send)
 
-    async def _take_turn(self, held: ExitStack) -> None:
+    async def _take_turn(self, turns: ExitStack) -> None:
         """Wait for a place in memory, till the request is answered."""
         if not await self._lists.take(server_settings().request_wait_s):
             raise BusyError("api.busy")
-        held.callback(self._lists.give_back)
+        turns.callback(self._lists.give_back)
 
 
 async def _check(request: Request, body: bytes) -> None:

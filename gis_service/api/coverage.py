@@ -335,19 +335,19 @@ def list_runs(
     connection: ConnectionDep, actor: ActorDep, paging: PagingDep, standard: Name = None
 ) -> object:
     """List finished runs, the newest first."""
-    found, total = runs.list_runs(connection, standard, limit=paging.limit, offset=paging.offset)
-    return page_of(([_told(run, actor) for run in found], total), paging)
+    page, total = runs.list_runs(connection, standard, limit=paging.limit, offset=paging.offset)
+    return page_of(([_told(run, actor) for run in page], total), paging)
 
 
 def _told(run: runs.Run, actor: Actor) -> RunListed:
     """Keep counts from whoever sees shares only."""
-    told = RunListed.model_validate(run)
+    answer = RunListed.model_validate(run)
     if READ_COUNTS.allows(actor):
-        return told
+        return answer
     share = run.summary.get("share")
     rounded = None if share is None else round(share, 2)
-    kept = {name: run.summary.get(name) for name in ("of", "status")}
-    return told.model_copy(update={"summary": {**kept, "share": rounded}})
+    public = {name: run.summary.get(name) for name in ("of", "status")}
+    return answer.model_copy(update={"summary": {**public, "share": rounded}})
 
 
 @router.get("/runs/{run_id}", responses=examples.ok(examples.RUN))
@@ -378,7 +378,8 @@ def _run_notes(run: runs.Run, language: Language) -> tuple[RunNote, ...]:
     notes = run.summary.get("notes", ())  # an older run has none
     texts = run_notes.notes_as_text(notes, language)
     return tuple(
-        RunNote(note=note["note"], text=words) for note, words in zip(notes, texts, strict=True)
+        RunNote(note=note["note"], text=sentence)
+        for note, sentence in zip(notes, texts, strict=True)
     )
 
 
@@ -387,13 +388,13 @@ def _stale_text(part: str, language: Language) -> str:
 
 
 @router.post("/runs", status_code=202)
-def start_run(wish: RunRequest, store: StoreDep, actor: ActorDep) -> JobAccepted:
+def start_run(wanted_run: RunRequest, store: StoreDep, actor: ActorDep) -> JobAccepted:
     """Measure a standard anew; the job tells how far it is."""
     MEASURE.require(actor)
     book = standard_book()
-    book.standard(wish.standard)
-    book.scenario(wish.scenario)
-    return JobAccepted(job_id=jobs.submit(store, actor, "coverage_run", wish.model_dump()))
+    book.standard(wanted_run.standard)
+    book.scenario(wanted_run.scenario)
+    return JobAccepted(job_id=jobs.submit(store, actor, "coverage_run", wanted_run.model_dump()))
 
 
 @router.get(
@@ -469,13 +470,13 @@ def compare_runs(
     limit: Annotated[int, Query(ge=1, le=100_000, description="So many grids."), WHOLE] = 5000,
 ) -> RunComparisonAnswer:
     """Compare two runs: county, grids, households gained and lost."""
-    found = make_comparison(connection, actor, a, b)
+    comparison = compare(connection, actor, a, b)
     return RunComparisonAnswer(
         **{
-            **vars(found),
-            "a": _told(found.a, actor),
-            "b": _told(found.b, actor),
-            "grids": [vars(one) for one in found.grids[:limit]],
+            **vars(comparison),
+            "a": _told(comparison.a, actor),
+            "b": _told(comparison.b, actor),
+            "grids": [vars(grid) for grid in comparison.grids[:limit]],
         }
     )
 
@@ -483,7 +484,7 @@ def compare_runs(
 @router.post("/what-if")
 def ask_what_if(
     request: Request,
-    wish: WhatIfRequest,
+    question: WhatIfRequest,
     connection: ConnectionDep,
     actor: ActorDep,
     language: LanguageDep,
@@ -495,22 +496,22 @@ def ask_what_if(
         request.app.state.snapshot,
         connection,
         actor,
-        wish.standard,
-        wish.scenario,
-        [change.as_change() for change in wish.changes],
+        question.standard,
+        question.scenario,
+        [change.as_change() for change in question.changes],
     )
-    found = answer.what_if
+    what_if_result = answer.what_if
     return WhatIfAnswer(
-        before=found.before,
-        after=found.after,
-        towns=[vars(one) for one in answer.towns],
-        grids=[vars(one) for one in answer.grids],
-        gained=found.gained,
-        lost=found.lost,
-        closed=found.closed,
+        before=what_if_result.before,
+        after=what_if_result.after,
+        towns=[vars(town) for town in answer.towns],
+        grids=[vars(grid) for grid in answer.grids],
+        gained=what_if_result.gained,
+        lost=what_if_result.lost,
+        closed=what_if_result.closed,
         notes=[
             NoteAnswer(change=number, note=note, text=text(f"coverage.note_{note}", language))
-            for number, note in found.notes
+            for number, note in what_if_result.notes
         ],
         seconds=round(time.perf_counter() - began, 4),
     )
@@ -526,7 +527,7 @@ def list_unreached(
     reason: Name = None,
 ) -> Page[runs.Unreached]:
     """List the households that are not covered, the longest way first."""
-    found = runs.list_unreached(
+    page = runs.unreached(
         connection,
         actor,
         run_id,
@@ -535,4 +536,4 @@ def list_unreached(
         limit=paging.limit,
         offset=paging.offset,
     )
-    return page_of(found, paging)
+    return page_of(page, paging)

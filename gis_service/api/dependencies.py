@@ -32,10 +32,10 @@ Item = TypeVar("Item")
 
 def _written(form: str, otherwise: _Unwritten) -> BeforeValidator:
     """Take a text of one form only: pydantic by itself also takes 1_0, yes, and 0 for 1970."""
-    known = re.compile(form, re.ASCII)
+    pattern = re.compile(form, re.ASCII)
 
     def check(value: object) -> object:
-        if not isinstance(value, str) or not known.fullmatch(value):
+        if not isinstance(value, str) or not pattern.fullmatch(value):
             context = {"error": "another form"} if otherwise.startswith("date") else None
             raise PydanticKnownError(otherwise, context)
         return value
@@ -127,9 +127,9 @@ class Page(BaseModel, Generic[Item]):
     offset: int
 
 
-def page_of(found: tuple[list[Item], int], paging: Paging) -> Page[Item]:
+def page_of(rows_and_total: tuple[list[Item], int], paging: Paging) -> Page[Item]:
     """Shape a page."""
-    items, total = found
+    items, total = rows_and_total
     return Page(items=items, total=total, limit=paging.limit, offset=paging.offset)
 
 

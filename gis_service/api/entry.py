@@ -126,10 +126,10 @@ def _answer(saved: writing.Saved, response: Response) -> SavedAnswer:
 
 
 def _version(header: str) -> str:
-    found = header.strip().removeprefix("W/").strip('"')
-    if not found or found == "*":
+    version = header.strip().removeprefix("W/").strip('"')
+    if not version or version == "*":
         raise InputError("entry.no_version", place=Place(field="If-Match"))
-    return found
+    return version
 
 
 @router.get("", responses=examples.ok({"kinds": [], "reasons": list(REASONS)}))
@@ -190,12 +190,12 @@ def add(
     connection: ConnectionDep,
     actor: ActorDep,
     kind: str,
-    sent: RecordBody,
+    body: RecordBody,
     key: RequestKey,
     response: Response,
 ) -> SavedAnswer:
     """Add a record."""
-    saved = writing.add(connection, actor, kind, sent.values, key)
+    saved = writing.add(connection, actor, kind, body.values, key)
     if saved.repeated:
         response.status_code = 200
     return _answer(saved, response)
@@ -206,9 +206,9 @@ def read(
     connection: ConnectionDep, actor: ActorDep, kind: str, record_id: IdPath, response: Response
 ) -> reading.RecordShown:
     """Read a record with the values of its form; who lives in a household is masked."""
-    found = reading.read(connection, actor, kind, record_id)
-    response.headers["ETag"] = f'"{found.version}"'
-    return found
+    record = reading.read(connection, actor, kind, record_id)
+    response.headers["ETag"] = f'"{record.version}"'
+    return record
 
 
 @router.patch("/{kind}/{record_id}", responses=examples.ok(_SAVED))
@@ -217,7 +217,7 @@ def change(
     actor: ActorDep,
     kind: str,
     record_id: IdPath,
-    sent: RecordBody,
+    body: RecordBody,
     key: RequestKey,
     version: Version,
     response: Response,
@@ -228,7 +228,7 @@ def change(
         actor,
         kind,
         record_id,
-        sent.values,
+        body.values,
         version=_version(version),
         request_key=key,
     )

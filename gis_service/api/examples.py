@@ -461,13 +461,13 @@ def ok(
     return {status: {"content": {media_type: {"example": example}}}}
 
 
-def files(shown: Mapping[str, Any]) -> dict[int | str, dict[str, Any]]:
+def files(examples_by_media_type: Mapping[str, Any]) -> dict[int | str, dict[str, Any]]:
     """
     Describe a route that answers with a file.
 
     Parameters
     ----------
-    shown
+    examples_by_media_type
         Media types of the file, each with an example or what stands for one.
 
     Returns
@@ -482,7 +482,7 @@ def files(shown: Mapping[str, Any]) -> dict[int | str, dict[str, Any]]:
                     "schema": {"type": "object"} if media_type.endswith("+json") else FILE,
                     "example": example,
                 }
-                for media_type, example in shown.items()
+                for media_type, example in examples_by_media_type.items()
             }
         }
     }

@@ -43,13 +43,13 @@ def read_overview(
 ) -> Response:
     """Tell the county's counts and coverage, as far as the actor may see them."""
     question = question_of("overview", actor, reading.find_scheme(connection, scheme).scheme_id)
-    found = answer(
+    cached = answer(
         connection,
         request.app.state.answers,
         question,
         lambda: _overview.dump_json(sheet.overview(connection, actor, scheme)),
     )
-    return figures_answer(request, found)
+    return figures_answer(request, cached)
 
 
 @router.get("/grids", responses=examples.ok(examples.page(examples.GRID_ROW)))
@@ -62,7 +62,7 @@ def list_grids(
     at: At = None,
 ) -> Page[reading.GridRow]:
     """List grids by code, or those whose name or code fits."""
-    found = reading.list_grids(
+    page = reading.list_grids(
         connection,
         reading.find_scheme(connection, scheme),
         q=q,
@@ -71,7 +71,7 @@ def list_grids(
         limit=paging.limit,
         offset=paging.offset,
     )
-    return page_of(found, paging)
+    return page_of(page, paging)
 
 
 @router.get("/grids/{grid_id}", responses=examples.ok(examples.SHEET))

@@ -72,9 +72,9 @@ class Guard:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = message["headers"] = list(message.get("headers", ()))
-                there = {name for name, _ in headers}
-                headers.extend(one for one in _HEADERS if one[0] not in there)
-                if b"cache-control" not in there and scope["path"].startswith("/api"):
+                present = {name for name, _ in headers}
+                headers.extend(header for header in _HEADERS if header[0] not in present)
+                if b"cache-control" not in present and scope["path"].startswith("/api"):
                     headers.append((b"cache-control", b"no-store"))
             await send(message)
 

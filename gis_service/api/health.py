@@ -119,8 +119,8 @@ class Checkup:
                 answer.migration = Migration.model_validate(migrate.state(connection))
                 if answer.migration.current == answer.migration.head:
                     answer.boundaries = [
-                        BoundariesInForce.model_validate(one)
-                        for one in list_versions_in_force(connection)
+                        BoundariesInForce.model_validate(version)
+                        for version in versions_in_force(connection)
                     ]
                     answer.jobs = Jobs(stuck=len(jobs.stuck(connection)))
                     answer.status = "ok" if has_room and not answer.jobs.stuck else "failing"

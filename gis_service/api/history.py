@@ -44,11 +44,11 @@ def list_versions(
 
 @router.post("/{version_id}/withdraw", response_model=WithdrawnAnswer)
 def withdraw(
-    wish: WithdrawRequest, connection: ConnectionDep, actor: ActorDep, version_id: IdPath
+    withdrawal: WithdrawRequest, connection: ConnectionDep, actor: ActorDep, version_id: IdPath
 ) -> JSONResponse:
     """Take a version back: a new one equal to what was before, with the same codes."""
-    published = history.withdraw_version(
-        connection, actor, version_id, wish.effective_day, wish.reason.strip()
+    published = history.withdraw(
+        connection, actor, version_id, withdrawal.effective_day, withdrawal.reason.strip()
     )
     return JSONResponse(
         {
@@ -86,31 +86,31 @@ def download_comparison(store: StoreDep, actor: ActorDep, a: IdPath, b: IdPath) 
 )
 def compare(connection: ConnectionDep, actor: ActorDep, a: IdPath, b: IdPath) -> JSONResponse:
     """Tell what is different in the second version: grids, and households from grid to grid."""
-    found = history.compare_versions(connection, actor, a, b)
+    comparison = history.compare(connection, actor, a, b)
     return JSONResponse(
         {
-            "a": {"version_id": a, "effective_day": found.a.effective_day.isoformat()},
-            "b": {"version_id": b, "effective_day": found.b.effective_day.isoformat()},
-            "grids": [_said(one) for one in found.grids],
-            "households_moved": found.households_moved,
-            "moved": found.moved,
-            "faces": as_collection(
-                (one.face, _said(one)) for one in found.grids if one.face is not None
+            "a": {"version_id": a, "effective_day": comparison.a.effective_day.isoformat()},
+            "b": {"version_id": b, "effective_day": comparison.b.effective_day.isoformat()},
+            "grids": [_said(grid) for grid in comparison.grids],
+            "households_moved": comparison.households_moved,
+            "moved": comparison.moved,
+            "faces": collection(
+                (grid.face, _said(grid)) for grid in comparison.grids if grid.face is not None
             ),
         }
     )
 
 
-def _said(one: history.ChangedGrid) -> dict[str, Any]:
-    shown = one.after or one.before
-    assert shown is not None
+def _said(grid: history.ChangedGrid) -> dict[str, Any]:
+    state = grid.after or grid.before
+    assert state is not None
     return {
-        "key": one.key,
-        "what": one.what,
-        "rank": shown.rank,
-        "name": shown.name,
-        "code": shown.code,
-        "parent": shown.parent,
-        "name_before": one.before.name if one.before else None,
-        "code_before": one.before.code if one.before else None,
+        "key": grid.key,
+        "what": grid.what,
+        "rank": state.rank,
+        "name": state.name,
+        "code": state.code,
+        "parent": state.parent,
+        "name_before": grid.before.name if grid.before else None,
+        "code_before": grid.before.code if grid.before else None,
     }

@@ -134,9 +134,9 @@ def _kind(kind: ImportKind, language: Language) -> ImportKindAnswer:
         geometry=kind.geometry,
         has_key=kind.default_key is not None,
         fields=[
-            {"name": one.name, "title": column_name(one.name, one.names, language)}
-            | {"needed": one.needed}
-            for one in kind.fields
+            {"name": field.name, "title": column_name(field.name, field.names, language)}
+            | {"needed": field.needed}
+            for field in kind.fields
         ],
         extra={name: text(key, language) for name, key in kind.extra.items()},
         suffixes=[*SUFFIXES, *kind.suffixes],
@@ -177,15 +177,15 @@ async def hand_in(request: Request, actor: ActorDep) -> UploadAnswer:
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise InputError("imports.no_file", place=Place(field="file"))
-        kept = await run_in_threadpool(uploads.keep, actor, file.filename or "", _pieces(file))
-    return UploadAnswer(token=kept.token, name=kept.name, size=kept.size)
+        upload = await run_in_threadpool(uploads.keep, actor, file.filename or "", _pieces(file))
+    return UploadAnswer(token=upload.token, name=upload.name, size=upload.size)
 
 
 @router.get("/uploads/{token}", responses=examples.ok(_UPLOAD))
 def read_upload(actor: ActorDep, token: str) -> UploadAnswer:
     """Tell what a file is that was handed in."""
-    kept = uploads.find(actor, token)
-    return UploadAnswer(token=kept.token, name=kept.name, size=kept.size)
+    upload = uploads.find(actor, token)
+    return UploadAnswer(token=upload.token, name=upload.name, size=upload.size)
 
 
 @router.delete("/uploads/{token}", status_code=204)
@@ -200,8 +200,8 @@ def throw_away(actor: ActorDep, token: str) -> Response:
 )
 def refused_rows(actor: ActorDep, token: str) -> FileResponse:
     """Give the rows of one's own file that were not taken, with the reasons, to send back."""
-    kept = uploads.find(actor, token, taken_in=True)
-    path = importing.refusals_file(kept.path)
+    upload = uploads.find(actor, token, taken_in=True)
+    path = importing.refusals_file(upload.path)
     if not path.is_file():
         raise NotFoundError("imports.nothing_refused")
     return FileResponse(path, media_type=_CSV, filename="refused.csv")
@@ -211,23 +211,23 @@ def refused_rows(actor: ActorDep, token: str) -> FileResponse:
 
 
 @router.post("", status_code=202, responses={202: examples.ok({"job_id": 12})[200]})
-def begin(store: StoreDep, actor: ActorDep, asked: ImportRequest) -> Begun:
+def begin(store: StoreDep, actor: ActorDep, wanted_import: ImportRequest) -> Begun:
     """Try a file without writing, or take it in; both are jobs."""
     IMPORT.require(actor)
-    kept = uploads.find(actor, asked.upload)
+    upload = uploads.find(actor, wanted_import.upload)
     options = ImportOptions(
-        crs=_system(asked.crs),
-        layer=asked.layer or None,
-        encoding=asked.encoding or None,
-        key=asked.key or None,
-        columns={field: column for field, column in asked.columns.items() if column},
-        replace=asked.replace,
-        dry_run=asked.dry_run,
-        accept_shift=asked.accept_shift,
-        original_name=kept.name,
-        extra={name: value for name, value in asked.extra.items() if value},
+        crs=_system(wanted_import.crs),
+        layer=wanted_import.layer or None,
+        encoding=wanted_import.encoding or None,
+        key=wanted_import.key or None,
+        columns={field: column for field, column in wanted_import.columns.items() if column},
+        replace=wanted_import.replace,
+        dry_run=wanted_import.dry_run,
+        accept_shift=wanted_import.accept_shift,
+        original_name=upload.name,
+        extra={name: value for name, value in wanted_import.extra.items() if value},
     )
-    job_id = importing.submit_import(store, actor, asked.kind, kept.path, options)
+    job_id = importing.submit_import(store, actor, wanted_import.kind, upload.path, options)
     return Begun(job_id=job_id)
 
 
@@ -251,8 +251,8 @@ def read_job(
     if result is not None:
         english = result.pop("in_english", {})
         answer["result"] = {**result, **(english if language == "en" else {})}
-    told = {} if state.error is None else json.loads(state.error)
-    return ImportJob(**answer, problem=told.get("key"), values=told.get("values", {}))
+    problem = {} if state.error is None else json.loads(state.error)
+    return ImportJob(**answer, problem=problem.get("key"), values=problem.get("values", {}))
 
 
 # --- what went in before -----------------------------------------------------------------------
@@ -263,8 +263,8 @@ def list_imports(
     connection: ConnectionDep, actor: ActorDep, paging: PagingDep
 ) -> Page[records.PastImport]:
     """List the files that went in, the newest first."""
-    found = records.past_imports(connection, actor, limit=paging.limit, offset=paging.offset)
-    return page_of(found, paging)
+    page = records.past_imports(connection, actor, limit=paging.limit, offset=paging.offset)
+    return page_of(page, paging)
 
 
 @router.get(

@@ -243,14 +243,14 @@ def list_incidents(
     q: Words = "",
 ) -> Page[reading.IncidentRow]:
     """List the incidents that the actor may see: the newest first, by their last day with due."""
-    wanted = reading.IncidentFilter(
+    which = reading.IncidentFilter(
         status=status, kind=kind, tier=tier, days=days, grid_id=grid_id, due=due,
         flagged=flagged, mine=mine, q=q or None,
     )  # fmt: skip
-    found = reading.list_incidents(
-        connection, actor, wanted, limit=paging.limit, offset=paging.offset
+    page = reading.list_incidents(
+        connection, actor, which, limit=paging.limit, offset=paging.offset
     )
-    return page_of(found, paging)
+    return page_of(page, paging)
 
 
 @router.get("/incidents/kinds", responses=examples.ok([_KIND]))
@@ -271,7 +271,7 @@ def _kind_answer(book: RuleBook, code: str) -> IncidentKindAnswer:
         on_spot=kind.on_spot.value,
         keywords=list(kind.keywords),
         working_days={tier: book.working_days(code, tier) for tier in book.deadlines.working_days},
-        attributes=[one.model_dump() for one in kind.attributes],
+        attributes=[question.model_dump() for question in kind.attributes],
     )
 
 
@@ -327,8 +327,8 @@ def report_incident(
             connection, actor, _draft(report), note=report.note, lon=lon, lat=lat
         )
         if report.on_spot:
-            wish = life_cycle.StepRequest("close_on_spot", note=report.note, lon=lon, lat=lat)
-            life_cycle.take_step(connection, actor, incident_id, wish)
+            request = life_cycle.StepRequest("close_on_spot", note=report.note, lon=lon, lat=lat)
+            life_cycle.take_step(connection, actor, incident_id, request)
         return incident_id
 
     body = report.model_dump(mode="json")
@@ -341,8 +341,8 @@ def report_incident(
 
 def _draft(report: IncidentReport) -> reporting.NewIncident:
     lon, lat = _degrees(report.crs, report.lon, report.lat)
-    said = report.model_dump(exclude={"lon", "lat", "crs", "note", "where", "on_spot"})
-    return reporting.NewIncident(lon=lon, lat=lat, **said)
+    values = report.model_dump(exclude={"lon", "lat", "crs", "note", "where", "on_spot"})
+    return reporting.NewIncident(lon=lon, lat=lat, **values)
 
 
 def _degrees(crs: str, lon: float, lat: float) -> tuple[float, float]:
@@ -350,10 +350,10 @@ def _degrees(crs: str, lon: float, lat: float) -> tuple[float, float]:
     return float(x[0]), float(y[0])
 
 
-def _where(where: DevicePlace | None) -> tuple[float | None, float | None]:
-    if where is None:
+def _where(device: DevicePlace | None) -> tuple[float | None, float | None]:
+    if device is None:
         return None, None
-    lon, lat = _degrees(where.crs, where.lon, where.lat)
+    lon, lat = _degrees(device.crs, device.lon, device.lat)
     reporting.check_place(lon, lat)
     return lon, lat
 
@@ -379,8 +379,11 @@ async def report_list(
     try:
         reports = IncidentReports.model_validate(request_checks.read_json(await request.body()))
     except ValidationError as error:
-        wrong = [{**one, "loc": ("body", *one["loc"])} for one in error.errors(include_url=False)]
-        raise RequestValidationError(wrong) from error
+        errors = [
+            {**detail, "loc": ("body", *detail["loc"])}
+            for detail in error.errors(include_url=False)
+        ]
+        raise RequestValidationError(errors) from error
     return await run_in_threadpool(_take_list, store, actor, language, reports)
 
 
@@ -389,17 +392,19 @@ def _take_list(
 ) -> ListTaken:
     drafts: dict[int, reporting.NewIncident] = {}
     refused: list[dict[str, Any]] = []
-    for row, one in enumerate(reports.items, start=1):
+    for row, report in enumerate(reports.items, start=1):
         try:
-            drafts[row] = _draft(one)
+            drafts[row] = _draft(report)
         except InputError as error:
             refused.append(_refusal(row, error, language))
     with store.transaction(actor) as connection:
-        done = reporting.report_many(connection, actor, list(drafts.values()))
+        result = reporting.report_many(connection, actor, list(drafts.values()))
     rows = list(drafts)
-    refused += [_refusal(rows[one.row - 1], one.error, language) for one in done.refused]
-    refused.sort(key=lambda one: one["row"])
-    return ListTaken(new=done.incident_ids, known=done.known, refused=refused)
+    refused += [
+        _refusal(rows[refusal.row - 1], refusal.error, language) for refusal in result.refused
+    ]
+    refused.sort(key=lambda refusal: refusal["row"])
+    return ListTaken(new=result.incident_ids, known=result.known, refused=refused)
 
 
 def _refusal(row: int, error: GisError, language: Language) -> dict[str, Any]:
@@ -451,7 +456,7 @@ def add_step(
 ) -> TransitionAnswer:
     """Do one thing with an incident; 409 names the state and what it allows."""
     lon, lat = _where(step.where)
-    wish = life_cycle.StepRequest(
+    request = life_cycle.StepRequest(
         move=step.move,
         note=step.note,
         department=step.department,
@@ -463,7 +468,7 @@ def add_step(
         lon=lon,
         lat=lat,
     )
-    life_cycle.take_step(connection, actor, incident_id, wish)
+    life_cycle.take_step(connection, actor, incident_id, request)
     return _moved(*following.read_allowed_moves(connection, actor, incident_id))
 
 
@@ -544,12 +549,12 @@ def read_photo(
     connection: ConnectionDep, actor: ActorDep, incident_id: IdPath, sha256: str
 ) -> Response:
     """Give a photo of an incident that the actor may see."""
-    wanted = sha256.removesuffix(".jpg")
-    known = len(wanted) == 64 and wanted.isalnum() and wanted.isascii()
-    if not known or not queries.has_photo(connection, actor, incident_id, wanted):
+    digest = sha256.removesuffix(".jpg")
+    is_digest = len(digest) == 64 and digest.isalnum() and digest.isascii()
+    if not is_digest or not queries.has_photo(connection, actor, incident_id, digest):
         raise NotFoundError("incidents.no_photo")
     headers = {"Content-Disposition": "inline", "Content-Security-Policy": "default-src 'none'"}
-    body = photos.read_photo(photos_folder(), wanted)
+    body = photos.read_photo(photos_folder(), digest)
     return Response(body, media_type=photos.MEDIA_TYPE, headers=headers)
 
 
@@ -568,10 +573,12 @@ def list_working_days(
 
 @router.put("/working-days/{day}", responses=examples.ok([_DAY]))
 def set_working_day(
-    connection: ConnectionDep, actor: ActorDep, day: Day, own: OwnDay
+    connection: ConnectionDep, actor: ActorDep, day: Day, override: OwnDay
 ) -> list[working_days.CalendarDay]:
     """Count a day otherwise than published; every deadline counts by it at once."""
-    working_days.set_day(connection, actor, day, is_working=own.is_working, reason=own.reason)
+    working_days.set_day(
+        connection, actor, day, is_working=override.is_working, reason=override.reason
+    )
     return working_days.list_days(connection, day, day)
 
 
@@ -586,11 +593,13 @@ def clear_working_day(
 
 @router.put("/working-years/{year}", responses=examples.ok({"year": 2027, "complete": True}))
 def set_working_year(
-    connection: ConnectionDep, actor: ActorDep, year: IdPath, own: OwnYear
+    connection: ConnectionDep, actor: ActorDep, year: IdPath, override: OwnYear
 ) -> Mapping[str, object]:
     """Say that a year's holidays are entered whole: its deadlines are no longer provisional."""
-    working_days.set_year(connection, actor, year, complete=own.complete, reason=own.reason)
-    return {"year": year, "complete": own.complete}
+    working_days.set_year(
+        connection, actor, year, complete=override.complete, reason=override.reason
+    )
+    return {"year": year, "complete": override.complete}
 
 
 # --- hazards -------------------------------------------------------------------------------------
@@ -605,7 +614,7 @@ def list_hazards(
     grid_id: IdQuery = None,
 ) -> Page[reading.HazardRow]:
     """List the hazards that the actor may see, the one that is due first on top."""
-    found = reading.list_hazards(
+    page = reading.list_hazards(
         connection,
         actor,
         status=status,
@@ -613,4 +622,4 @@ def list_hazards(
         limit=paging.limit,
         offset=paging.offset,
     )
-    return page_of(found, paging)
+    return page_of(page, paging)

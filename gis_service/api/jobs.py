@@ -55,9 +55,9 @@ def list_jobs(
     connection: ConnectionDep, actor: ActorDep, language: LanguageDep, paging: PagingDep
 ) -> Page[JobAnswer]:
     """List the actor's jobs, the newest first."""
-    found, total = jobs.list_seen(connection, actor, limit=paging.limit, offset=paging.offset)
+    states, total = jobs.list_seen(connection, actor, limit=paging.limit, offset=paging.offset)
     return Page(
-        items=[JobAnswer.of(state, language) for state in found],
+        items=[JobAnswer.of(state, language) for state in states],
         total=total,
         limit=paging.limit,
         offset=paging.offset,

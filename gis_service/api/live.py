@@ -103,7 +103,7 @@ class LiveHub:
         limits = incident_settings()
         if self.streams >= limits.live_clients:
             raise LiveFullError("incidents.live_full", most=limits.live_clients)
-        if sum(one.caller == caller for one in self._readers) >= limits.live_clients_each:
+        if sum(reader.caller == caller for reader in self._readers) >= limits.live_clients_each:
             raise LiveFullError("incidents.live_full_each", most=limits.live_clients_each)
         reader = Reader(actor, caller)
         self._readers.add(reader)
@@ -168,10 +168,10 @@ class LiveHub:
         self._threads.shutdown(wait=False)
         self._store.close()
 
-    async def _read(self, read: Callable[..., Read], *given: Any) -> Read:
+    async def _read(self, read: Callable[..., Read], *arguments: Any) -> Read:
         """Read in a thread of our own: those of the requests may all be taken."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, partial(read, *given))
+        return await loop.run_in_executor(self._threads, partial(read, *arguments))
 
     # --- what was missed ---------------------------------------------------------------------
 
@@ -183,13 +183,15 @@ class LiveHub:
             changes, mark, too_many = read_changes_since(connection, since)
             if too_many:
                 return [_event("incident", {"reload": True}, mark)]
-            seen = incidents_in_sight(connection, actor, (one.incident_id for one in changes))
-        told = [
-            _event("incident", _said(one), Mark(one.step_id, since.xmin))
-            for one in changes
-            if one.incident_id in seen
+            in_sight = incidents_in_sight(
+                connection, actor, (change.incident_id for change in changes)
+            )
+        events = [
+            _event("incident", _said(change), Mark(change.step_id, since.xmin))
+            for change in changes
+            if change.incident_id in in_sight
         ]
-        return [*told, _event("ready", {}, mark)]
+        return [*events, _event("ready", {}, mark)]
 
     # --- what happens ------------------------------------------------------------------------
 
@@ -209,11 +211,11 @@ class LiveHub:
                 _log.warning("the live listener lost the database: %s", type(error).__name__)
                 await asyncio.sleep(_AGAIN_S)
 
-    async def _heard(self, read: Callable[..., Read], *given: Any) -> Read:
+    async def _heard(self, read: Callable[..., Read], *arguments: Any) -> Read:
         """Read what happened; whoever waits meanwhile is told when that takes too long."""
-        waiting = asyncio.ensure_future(self._read(read, *given))
-        done, _ = await asyncio.wait({waiting}, timeout=incident_settings().live_heartbeat_s)
-        if not done:
+        waiting = asyncio.ensure_future(self._read(read, *arguments))
+        finished, _ = await asyncio.wait({waiting}, timeout=incident_settings().live_heartbeat_s)
+        if not finished:
             self._listening.clear()
             _log.warning("the live listener waits for the database")
         return await waiting
@@ -225,31 +227,31 @@ class LiveHub:
             for reader in self._readers:
                 reader.tell(_event("incident", {"reload": True}, after))
             return
-        fresh = [one for one in changes if one.step_id not in self._told]
-        self._told.extend(one.step_id for one in fresh)
+        fresh = [change for change in changes if change.step_id not in self._told]
+        self._told.extend(change.step_id for change in fresh)
         if not fresh:
             return
         groups: dict[tuple[str, tuple[int, ...] | None], list[Reader]] = defaultdict(list)
         for reader in self._readers:
             groups[reader.actor.role, reader.actor.areas].append(reader)
         for readers in list(groups.values()):
-            seen = await self._heard(self._seen, readers[0].actor, fresh)
-            self._tell(readers, fresh, seen, before, after)
+            in_sight = await self._heard(self._seen, readers[0].actor, fresh)
+            self._tell(readers, fresh, in_sight, before, after)
 
     def _tell(
         self,
         readers: Iterable[Reader],
         changes: list[IncidentChange],
-        seen: frozenset[int],
+        in_sight: frozenset[int],
         before: Mark,
         after: Mark,
     ) -> None:
         """Tell some readers; only behind the last event is all read that the mark says."""
-        for one in changes:
-            mark = after if one is changes[-1] else Mark(one.step_id, before.xmin)
-            if one.incident_id in seen:
+        for change in changes:
+            mark = after if change is changes[-1] else Mark(change.step_id, before.xmin)
+            if change.incident_id in in_sight:
                 for reader in readers:
-                    reader.tell(_event("incident", _said(one), mark))
+                    reader.tell(_event("incident", _said(change), mark))
 
     def _read_changes(self) -> tuple[Mark, list[IncidentChange], Mark, bool]:
         with self._store.transaction(SYSTEM, read_only=True) as connection:
@@ -261,25 +263,27 @@ class LiveHub:
 
     def _seen(self, actor: Actor, changes: list[IncidentChange]) -> frozenset[int]:
         with self._store.transaction(actor, read_only=True) as connection:
-            return incidents_in_sight(connection, actor, (one.incident_id for one in changes))
+            return incidents_in_sight(connection, actor, (change.incident_id for change in changes))
 
     async def _tell_versions(self, *, published: bool) -> None:
         """Tell which boundaries hold when some are published, and when a new day brings others."""
         versions = await self._heard(self._read_versions)
-        known, self._versions = self._versions, versions
-        if known == versions and not published:
+        before, self._versions = self._versions, versions
+        if before == versions and not published:
             return
-        if known or published:
+        if before or published:
             for reader in self._readers:
-                reader.tell(_event("version", {"versions": [asdict(one) for one in versions]}))
+                reader.tell(
+                    _event("version", {"versions": [asdict(version) for version in versions]})
+                )
 
     def _tell_plan(self, payload: str) -> None:
         """Tell that a plan goes on; what is in it is asked for by those who may read it."""
         plan_id, _, rev = payload.partition(":")
-        told = _event("plan", {"plan_id": int(plan_id), "rev": int(rev)})
+        event = _event("plan", {"plan_id": int(plan_id), "rev": int(rev)})
         for reader in self._readers:
             if READ_PLANS.allows(reader.actor):
-                reader.tell(told)
+                reader.tell(event)
 
     def _read_versions(self) -> list[VersionInForce]:
         with self._store.transaction(SYSTEM, read_only=True) as connection:
@@ -297,8 +301,8 @@ def _said(change: IncidentChange) -> dict[str, Any]:
 
 def _event(name: str, data: dict[str, Any], mark: Mark | None = None) -> bytes:
     number = "" if mark is None else f"id: {mark}\n"
-    said = json.dumps(data, default=str, separators=(",", ":"))
-    return f"event: {name}\n{number}data: {said}\n\n".encode()
+    payload = json.dumps(data, default=str, separators=(",", ":"))
+    return f"event: {name}\n{number}data: {payload}\n\n".encode()
 
 
 class _EventStream(StreamingResponse):

@@ -71,8 +71,8 @@ Text = Annotated[
 
 
 def _desk(request: Request) -> AnswerService:
-    desk: AnswerService = request.app.state.answer_service
-    return desk
+    service: AnswerService = request.app.state.answer_service
+    return service
 
 
 def system_of(crs: str | None) -> CoordinateSystem:
@@ -98,7 +98,7 @@ def locate(
     at: At = None,
 ) -> locating.LocatedPlace:
     """Tell whose grid a place is, whom to call, how near its border, and what lies beyond."""
-    desk = _desk(request)
+    service = _desk(request)
     x, y, system, notes = place_of(lon, lat, text, crs)
     keys = locating.find_schemes(connection, scheme)
     day = at or today(connection)
@@ -109,7 +109,7 @@ def locate(
     place = locating.read_place(system, x, y, fits)
     return locating.join_answers(
         keys,
-        lambda key: desk.answer(connection, actor, key, *place, day),
+        lambda key: service.answer(connection, actor, key, *place, day),
         place,
         locating.GivenPlace(system.code, x, y, notes),
         every=scheme == locating.ALL,
@@ -176,17 +176,17 @@ class PlacesRequest:
 
 def read_asked(body: bytes) -> PlacesRequest:
     """Read the body of a request about many places."""
-    asked = request_checks.read_json(body)
-    if not isinstance(asked, dict):
+    members = request_checks.read_json(body)
+    if not isinstance(members, dict):
         raise InputError("locate.no_points", place=Place(field="points"))
-    unknown = asked.keys() - {"points", "crs", "scheme", "at", "detail"}
+    unknown = members.keys() - {"points", "crs", "scheme", "at", "detail"}
     if unknown:
         raise InputError("locate.unknown_member", place=Place(field=min(unknown)[:60]))
-    points = asked.pop("points", None)
-    request_checks.check_values(asked)
-    crs = _text_of(asked, "crs", None)
-    scheme = _text_of(asked, "scheme", "base")
-    detail = _text_of(asked, "detail", "full")
+    points = members.pop("points", None)
+    request_checks.check_values(members)
+    crs = _text_of(members, "crs", None)
+    scheme = _text_of(members, "scheme", "base")
+    detail = _text_of(members, "detail", "full")
     if detail not in ("codes", "full"):
         raise InputError("locate.bad_detail", place=Place(field="detail"))
     x, y, ids = _points(points)
@@ -194,12 +194,12 @@ def read_asked(body: bytes) -> PlacesRequest:
     system = locating.CGCS2000 if crs is None else system_of(crs)
     lon, lat = (x, y) if system == locating.CGCS2000 else to_cgcs2000(system, x, y)
     return PlacesRequest(
-        x, y, lon, lat, ids, system, scheme or "base", _day(asked.get("at")), detail == "full"
+        x, y, lon, lat, ids, system, scheme or "base", _day(members.get("at")), detail == "full"
     )
 
 
-def _text_of(asked: dict[str, Any], name: str, default: str | None) -> str | None:
-    value = asked.get(name)
+def _text_of(members: dict[str, Any], name: str, default: str | None) -> str | None:
+    value = members.get(name)
     if value is None:
         return default
     if not isinstance(value, str) or len(value) > 100:
@@ -226,8 +226,11 @@ def _points(points: object) -> tuple[FloatArray, FloatArray, list[object] | None
     ids: list[object] | None = None
     pairs: list[Any] = points
     if isinstance(points[0], dict):
-        ids = [one.get("id") if isinstance(one, dict) else None for one in points]
-        pairs = [[one.get("lon"), one.get("lat")] if isinstance(one, dict) else 0 for one in points]
+        ids = [point.get("id") if isinstance(point, dict) else None for point in points]
+        pairs = [
+            [point.get("lon"), point.get("lat")] if isinstance(point, dict) else 0
+            for point in points
+        ]
     for index, pair in enumerate(pairs):
         fits = type(pair) is list and len(pair) == 2
         if not fits or type(pair[0]) not in _NUMBERS or type(pair[1]) not in _NUMBERS:
@@ -248,40 +251,40 @@ def _bad_point(index: int) -> InputError:
     return InputError("locate.bad_point", place=Place(field=f"points.{index}"), index=index)
 
 
-def check_on_earth(asked: PlacesRequest, ready: SchemeAnswers) -> None:
+def check_on_earth(request: PlacesRequest, answers: SchemeAnswers) -> None:
     """Refuse coordinates that are no place on Earth, and offer the reading by which they are."""
-    if len(asked.lon) == 1 and abs(asked.lon[0]) <= 180 and abs(asked.lat[0]) <= 90:
+    if len(request.lon) == 1 and abs(request.lon[0]) <= 180 and abs(request.lat[0]) <= 90:
         return
-    good = (np.abs(asked.lon) <= 180) & (np.abs(asked.lat) <= 90)
+    good = (np.abs(request.lon) <= 180) & (np.abs(request.lat) <= 90)
     if np.count_nonzero(good) == len(good):
         return
     index = int(np.flatnonzero(~good)[0])
-    x, y = float(asked.x[index]), float(asked.y[index])
-    found = locating.suggest_readings(asked.system, x, y, _fits(ready))
-    key = "locate.other_reading" if found else "locate.no_place"
+    x, y = float(request.x[index]), float(request.y[index])
+    suggestions = locating.suggest(request.system, x, y, _fits(answers))
+    key = "locate.other_reading" if suggestions else "locate.no_place"
     raise locating.UnreadableError(
-        key, found, field=f"points.{index}", x=x, y=y, crs=asked.system.code
+        key, suggestions, field=f"points.{index}", x=x, y=y, crs=request.system.code
     )
 
 
-def _fits(ready: SchemeAnswers) -> Callable[[FloatArray, FloatArray], float]:
+def _fits(answers: SchemeAnswers) -> Callable[[FloatArray, FloatArray], float]:
     def fits(lon: FloatArray, lat: FloatArray) -> float:
-        assert ready.locator is not None
-        found = ready.locator.locate(lon, lat).grid_id
-        return float((found != NO_GRID).mean())
+        assert answers.locator is not None
+        grid_ids = answers.locator.locate(lon, lat).grid_id
+        return float((grid_ids != NO_GRID).mean())
 
     return fits
 
 
-def rendered(asked: PlacesRequest, ready: SchemeAnswers, findings: PlacesFound) -> bytes:
+def rendered(request: PlacesRequest, answers: SchemeAnswers, findings: PlacesFound) -> bytes:
     """
     Write the answer of one scheme.
 
     Parameters
     ----------
-    asked
+    request
         The request.
-    ready
+    answers
         What answers.
     findings
         Of its places.
@@ -292,15 +295,17 @@ def rendered(asked: PlacesRequest, ready: SchemeAnswers, findings: PlacesFound) 
         JSON. Where most places are outside and another reading of the coordinates would put them
         into grids, ``suggestion`` names it.
     """
-    said = render_answers(ready, findings, asked.lon, asked.lat, asked.ids, full=asked.full)
+    body = rendered_answers(
+        answers, findings, request.lon, request.lat, request.ids, full=request.full
+    )
     outside = findings.grid_id == NO_GRID
-    if ready.locator is None or 2 * np.count_nonzero(outside) <= len(outside):
-        return said
-    fit = best_fit(asked.x, asked.y, _fits(ready), asked.system)
+    if answers.locator is None or 2 * np.count_nonzero(outside) <= len(outside):
+        return body
+    fit = best_fit(request.x, request.y, _fits(answers), request.system)
     if fit.share <= 0.5:
-        return said
+        return body
     parts = {"crs": fit.system.code, "swapped": fit.swapped, "share": round(fit.share, 4)}
-    return b'%b,"suggestion":%b}' % (said[:-1], json.dumps(parts).encode())
+    return b'%b,"suggestion":%b}' % (body[:-1], json.dumps(parts).encode())
 
 
 class LeanRoute(APIRoute):
@@ -319,9 +324,9 @@ def _ahead(request: Request) -> RevalidatingCache:
 
 async def ready_for(request: Request, actor: Actor, scheme: str) -> SchemeAnswers:
     """Give what answers for today."""
-    desk = _desk(request)
+    service = _desk(request)
     key = (scheme, actor.role, actor.areas)
-    return await _ahead(request).get(key, lambda: desk.current(actor, scheme, anew=True))
+    return await _ahead(request).get(key, lambda: service.current(actor, scheme, anew=True))
 
 
 _BODY: Final = {
@@ -446,42 +451,42 @@ async def locate_points(request: Request) -> Response:
     The answers stand in the order of the places; every grid they name stands once under `grids`.
     With the scheme `all` there is one such answer a scheme under `schemes`.
     """
-    asked = read_asked(await request.body())
+    places = read_asked(await request.body())
     actor = await get_actor(request)
-    if asked.at is not None or asked.scheme == locating.ALL:
-        said = await run_sync(_asked_of_store, request, actor, asked)
+    if places.at is not None or places.scheme == locating.ALL:
+        body = await run_sync(_asked_of_store, request, actor, places)
     else:
-        ready = await ready_for(request, actor, asked.scheme)
-        if len(asked.lon) > _LONG:
-            said = await run_sync(_said, asked, ready)
+        answers = await ready_for(request, actor, places.scheme)
+        if len(places.lon) > _LONG:
+            body = await run_sync(_said, places, answers)
         else:
-            said = _said(asked, ready)
-    return Response(said, media_type="application/json")
+            body = _said(places, answers)
+    return Response(body, media_type="application/json")
 
 
-def _said(asked: PlacesRequest, ready: SchemeAnswers) -> bytes:
-    assert ready.locator is not None
-    check_on_earth(asked, ready)
-    findings = find_places(ready.locator, asked.lon, asked.lat, full=asked.full)
-    return rendered(asked, ready, findings)
+def _said(request: PlacesRequest, answers: SchemeAnswers) -> bytes:
+    assert answers.locator is not None
+    check_on_earth(request, answers)
+    findings = find_what_is_asked(answers.locator, request.lon, request.lat, full=request.full)
+    return rendered(request, answers, findings)
 
 
-def _asked_of_store(request: Request, actor: Actor, asked: PlacesRequest) -> bytes:
+def _asked_of_store(request: Request, actor: Actor, places: PlacesRequest) -> bytes:
     """Answer for another day, or for every scheme."""
-    desk, store = _desk(request), request.app.state.store
+    service, store = _desk(request), request.app.state.store
     answers = []
     with store.transaction(actor, read_only=True) as connection:
-        keys = locating.find_schemes(connection, asked.scheme)
-        check_on_earth(asked, desk.current(actor, keys[0].code))
+        keys = locating.schemes_asked(connection, places.scheme)
+        check_on_earth(places, service.current(actor, keys[0].code))
         now = today(connection)
-        day = asked.at or now
+        day = places.at or now
         for key in keys:
             if day == now:
-                answers.append(_said(asked, desk.current(actor, key.code)))
+                answers.append(_said(places, service.current(actor, key.code)))
             else:
-                found = desk.on_day(connection, actor, key, day, asked.lon, asked.lat)
-                answers.append(rendered(asked, *found))
-    if asked.scheme != locating.ALL:
+                on_day = service.on_day(connection, actor, key, day, places.lon, places.lat)
+                answers.append(rendered(places, *on_day))
+    if places.scheme != locating.ALL:
         return answers[0]
     return b'{"schemes":[%b]}' % b",".join(answers)
 

@@ -107,21 +107,21 @@ def figures(
     key = find_scheme(connection, scheme)
 
     def make() -> bytes:
-        found = themes.figures(
+        map_figures = themes.figures(
             connection, actor, key, rank=rank, theme=theme, at=at, language=language
         )
-        return _figures.dump_json(found)
+        return _figures.dump_json(map_figures)
 
     question = question_of("figures", actor, key.scheme_id, rank, theme, at, language)
     cache = request.app.state.answers
     return figures_answer(request, answer(connection, cache, question, make, in_store=at is None))
 
 
-def figures_answer(request: Request, found: CachedAnswer) -> Response:
+def figures_answer(request: Request, cached: CachedAnswer) -> Response:
     """Send figures that were counted before, or nothing where the client holds them."""
     # Kept in a transaction of its own, when the answer is sent and its connection given back.
-    then = BackgroundTask(keep, request.app.state.store, found) if found.unkept else None
-    return send_tagged(request, found.packed, f'W/"{found.tag}"', then=then)
+    then = BackgroundTask(keep, request.app.state.store, cached) if cached.unkept else None
+    return send_tagged(request, cached.packed, f'W/"{cached.tag}"', then=then)
 
 
 @router.get("/roads", **_LAYER)

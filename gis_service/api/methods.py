@@ -34,17 +34,17 @@ def refusals(routes: Iterable[object]) -> list[Route]:
     for route in routes:
         if isinstance(route, APIRoute) and route.include_in_schema:
             allowed.setdefault(route.path, set()).update(route.methods or ())
-    found = []
+    routes_made = []
     for path, methods in allowed.items():
         shadowed = {
             method
-            for other, theirs in allowed.items()
-            if other != path and compile_path(other)[0].match(path)
+            for other_path, theirs in allowed.items()
+            if other_path != path and compile_path(other_path)[0].match(path)
             for method in theirs - methods
         }
         if shadowed & _METHODS:
-            found.append(_refusal(path, sorted(shadowed), ", ".join(sorted(methods))))
-    return found
+            routes_made.append(_refusal(path, sorted(shadowed), ", ".join(sorted(methods))))
+    return routes_made
 
 
 def _refusal(path: str, shadowed: list[str], allowed: str) -> Route:

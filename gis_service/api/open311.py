@@ -48,8 +48,8 @@ class _SpecRoute(APIRoute):
                     raise
                 return _refusal(request, error.status, error.say(language_of(request)))
             except (RequestValidationError, HTTPException):
-                said = text("incidents.open311_no_path", language_of(request))
-                return _refusal(request, 404, said)
+                description = text("incidents.open311_no_path", language_of(request))
+                return _refusal(request, 404, description)
 
         return told
 
@@ -59,10 +59,10 @@ router = APIRouter(
 )
 
 
-def _refusal(request: Request, status: int, said: str) -> Response:
+def _refusal(request: Request, status: int, description: str) -> Response:
     code = status if status in (403, 404) else _NOT_FULFILLED
     form: Format = "xml" if request.url.path.endswith(".xml") else "json"
-    return _answer(form, "errors", [{"code": code, "description": said}], code)
+    return _answer(form, "errors", [{"code": code, "description": description}], code)
 
 
 def _answer(form: Format, root: str, value: Any, status: int = 200) -> Response:
@@ -75,8 +75,8 @@ def _answer(form: Format, root: str, value: Any, status: int = 200) -> Response:
 
 def _check_jurisdiction(parameters: Mapping[str, str]) -> None:
     ours = incident_settings().open311_jurisdiction
-    asked = parameters.get("jurisdiction_id", "")
-    if ours and asked and asked != ours:
+    jurisdiction = parameters.get("jurisdiction_id", "")
+    if ours and jurisdiction and jurisdiction != ours:
         raise NotFoundError(
             "incidents.open311_no_jurisdiction",
             place=Place(field="jurisdiction_id"),
@@ -142,10 +142,10 @@ def one_request(
     """Tell one service request."""
     _check_jurisdiction(request.query_params)
     query = open311.read_query({"service_request_id": number}, datetime.now(UTC))
-    found = _requests(request, store, language, query)
-    if not found:
+    service_requests = _requests(request, store, language, query)
+    if not service_requests:
         raise NotFoundError("incidents.open311_no_request")
-    return _answer(form, "service_requests", found)
+    return _answer(form, "service_requests", service_requests)
 
 
 def _requests(
@@ -166,34 +166,34 @@ async def new_request(
     if request.headers.get("content-type", "").partition(";")[0].strip() != _FORM:
         raise InputError("incidents.open311_bad_form")
     body = open311.read_form(await request.body())
-    made = await run_in_threadpool(_make, request, store, body, language)
-    return _answer(form, "service_requests", [made], 201)
+    created = await run_in_threadpool(_make, request, store, body, language)
+    return _answer(form, "service_requests", [created], 201)
 
 
 def _make(
     request: Request, store: Store, form: dict[str, list[str]], language: Language
 ) -> dict[str, Any]:
-    said = {name: values[0] for name, values in form.items()}
-    _check_jurisdiction(said)
-    actor = _actor_of_key(request, said.get("api_key"))
+    first_values = {name: values[0] for name, values in form.items()}
+    _check_jurisdiction(first_values)
+    actor = _actor_of_key(request, first_values.get("api_key"))
     if actor is None and incident_settings().open311_key_required:
         raise NotAllowedError("incidents.open311_bad_key")
-    wish = open311.read_request(form, rule_book())
-    who = actor or VISITOR
-    with store.transaction(who) as connection:
-        draft = wish.draft
-        if not wish.has_place and wish.address_id:
-            place = queries.read_building_place(connection, wish.address_id)
+    new_request = open311.read_request(form, rule_book())
+    reporter = actor or VISITOR
+    with store.transaction(reporter) as connection:
+        draft = new_request.draft
+        if not new_request.has_place and new_request.address_id:
+            place = queries.read_building_place(connection, new_request.address_id)
             if place is None and not draft.address:
                 raise InputError("incidents.open311_no_address", place=Place(field="address_id"))
             if place is not None:
                 draft = replace(draft, lon=place[0], lat=place[1])
-                wish = replace(wish, has_place=True)
+                new_request = replace(new_request, has_place=True)
         due = open311.say_notice(connection, draft.kind, datetime.now(UTC), language)
-        if wish.has_place:
-            number = str(reporting.report_incident(connection, who, draft))
+        if new_request.has_place:
+            number = str(reporting.report_incident(connection, reporter, draft))
             return {"service_request_id": number, "service_notice": due, "account_id": None}
-        token = intake.keep_waiting(connection, who, draft)
+        token = intake.keep_waiting(connection, reporter, draft)
         return {"token": token, "service_notice": due, "account_id": None}
 
 
@@ -202,8 +202,8 @@ def follow_token(request: Request, store: StoreDep, token: str, form: Format) ->
     """Follow a token to its service request; without an id as long as it waits."""
     _check_jurisdiction(request.query_params)
     with store.transaction(VISITOR, read_only=True) as connection:
-        found = intake.find_incident_of_token(connection, token[:100])
-    number = None if found is None else str(found)
+        incident_id = intake.find_incident_of_token(connection, token[:100])
+    number = None if incident_id is None else str(incident_id)
     value = [{"service_request_id": number, "token": token}]
     return _answer(form, "service_requests", value)
 

@@ -81,7 +81,7 @@ def page(
         county=None if county is None else {**asdict(county), "name_en": county.name},
         schemes=[jsonable_encoder(scheme) for scheme in schemes],
         today=versions.today(connection),
-        base_maps=[asdict(one) for one in request.app.state.base_maps.offered()],
+        base_maps=[asdict(base_map) for base_map in request.app.state.base_maps.offered()],
     )
     document = render_page(context)
     headers = {
@@ -114,8 +114,8 @@ def vendor(name: str, request: Request) -> Response:
     response: Response = _libraries.file_response(file, file.stat(), request.scope)
     if response.status_code == 200 and "gzip" in request.headers.get("accept-encoding", ""):
         # A library of a megabyte is compressed once, not for everybody who opens the page.
-        kept = ("content-type", "etag", "last-modified")
-        headers = {name: response.headers[name] for name in kept}
+        names = ("content-type", "etag", "last-modified")
+        headers = {name: response.headers[name] for name in names}
         response = Response(packed(file), headers={**headers, "Content-Encoding": "gzip"})
     response.headers["Cache-Control"] = _keep("v" in request.query_params)
     response.headers["Vary"] = "Accept-Encoding"

@@ -36,48 +36,48 @@ from gis_service.errors import InputError, Place
 from gis_service.messages import Language
 
 
-def _desk(request: Request) -> DraftCache:
-    desk: DraftCache = request.app.state.drafts
-    return desk
+def _drafts(request: Request) -> DraftCache:
+    drafts: DraftCache = request.app.state.drafts
+    return drafts
 
 
 def _turn(request: Request, _: dict[str, Any]) -> AbstractContextManager[None]:
     """Wait for a plan that others work on before a connection is taken."""
     plan_id = request.path_params.get("plan_id")
-    return nullcontext() if plan_id is None else _desk(request).turn(int(plan_id))
+    return nullcontext() if plan_id is None else _drafts(request).turn(int(plan_id))
 
 
 router = ServiceRouter(prefix="/api/plans", tags=["plans"], first=_turn)
 
 
 @dataclass(frozen=True)
-class _ProposalRequest:
+class _PlanContext:
     """Which plan is asked about, by whom and in which language."""
 
-    desk: DraftCache
+    drafts: DraftCache
     actor: Actor
     language: Language
     plan_id: int
 
     @contextmanager
-    def drafted(
+    def open_draft(
         self, connection: ConnectionDep, permission: Permission = READ_PLANS
     ) -> Iterator[tuple[plan_queries.Plan, DraftState]]:
         """Give its row and its draft to whoever may see it."""
         permission.require(self.actor)
-        with plan_publication.open_draft(connection, self.desk, self.plan_id) as found:
-            yield found
+        with plan_publication.drafted(connection, self.drafts, self.plan_id) as plan_and_draft:
+            yield plan_and_draft
 
-    def told(self, connection: ConnectionDep, status: int = 200) -> JSONResponse:
+    def answer(self, connection: ConnectionDep, status: int = 200) -> JSONResponse:
         """Tell all about it."""
-        found = plan_work.read_plan(connection, self.desk, self.plan_id, self.language)
-        return JSONResponse(found, status)
+        plan = plan_work.read_plan(connection, self.drafts, self.plan_id, self.language)
+        return JSONResponse(plan, status)
 
 
-async def _asked(
+async def _context(
     request: Request, actor: ActorDep, language: LanguageDep, plan_id: IdPath
-) -> _ProposalRequest:
-    return _ProposalRequest(_desk(request), actor, language, plan_id)
+) -> _PlanContext:
+    return _PlanContext(_drafts(request), actor, language, plan_id)
 
 
 async def _box(bbox: BboxDep) -> Box:
@@ -87,7 +87,7 @@ async def _box(bbox: BboxDep) -> Box:
     return bbox
 
 
-AskedDep = Annotated[_ProposalRequest, Depends(_asked)]
+ContextDep = Annotated[_PlanContext, Depends(_context)]
 BoxDep = Annotated[Box, Depends(_box)]
 Words = Annotated[str, Field(max_length=2000)]
 
@@ -152,95 +152,95 @@ def list_plans(
 @router.post("", status_code=201, response_model=answers.PlanAnswer)
 def create_plan(
     request: Request,
-    wish: NewPlan,
+    new_plan: NewPlan,
     connection: ConnectionDep,
     actor: ActorDep,
     language: LanguageDep,
 ) -> JSONResponse:
     """Begin a plan on the newest version."""
-    plan_id = plan_life.create_plan(connection, actor, wish.scheme, wish.title, wish.reason)
-    return _ProposalRequest(_desk(request), actor, language, plan_id).told(connection, 201)
+    plan_id = plan_life.create(connection, actor, new_plan.scheme, new_plan.title, new_plan.reason)
+    return _PlanContext(_drafts(request), actor, language, plan_id).answer(connection, 201)
 
 
 @router.get("/stage", responses=examples.ok(shown.STAGE), response_model=answers.StageAnswer)
 async def read_stage(request: Request) -> JSONResponse:
     """Tell how far the first opening of a plan is: waiting, reading, counting, ready."""
-    return JSONResponse({"stage": _desk(request).stage})
+    return JSONResponse({"stage": _drafts(request).stage})
 
 
 @router.get("/{plan_id}", responses=examples.ok(shown.PLAN), response_model=answers.PlanAnswer)
-def read_plan(connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
+def read_plan(connection: ConnectionDep, context: ContextDep) -> JSONResponse:
     """Tell a plan's state, its edits, and what was said and decided."""
-    READ_PLANS.require(asked.actor)
-    return asked.told(connection)
+    READ_PLANS.require(context.actor)
+    return context.answer(connection)
 
 
 @router.post("/{plan_id}/preview", response_model=answers.ChangeAnswer)
-def preview(wish: EditRequest, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
+def preview(body: EditRequest, connection: ConnectionDep, context: ContextDep) -> JSONResponse:
     """Tell what an edit would do; nothing is stored."""
-    PLAN.require(asked.actor)
-    plan = plan_queries.find_plan(connection, asked.plan_id)
+    PLAN.require(context.actor)
+    plan = plan_life.find(connection, context.plan_id)
     return JSONResponse(
-        plan_work.preview_edit(connection, asked.desk, plan, wish.rev, wish.edit, asked.language)
+        plan_work.preview(connection, context.drafts, plan, body.rev, body.edit, context.language)
     )
 
 
 @router.post("/{plan_id}/edits", response_model=answers.ChangeAnswer)
-def edit(wish: EditRequest, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
+def edit(body: EditRequest, connection: ConnectionDep, context: ContextDep) -> JSONResponse:
     """Do an edit; 409 with what others did where the revision is not the last one."""
-    plan = plan_life.open_for_edit(connection, asked.actor, asked.plan_id, wish.rev)
+    plan = plan_life.open_for_edit(connection, context.actor, context.plan_id, body.rev)
     return JSONResponse(
-        plan_work.do_edit(connection, asked.desk, asked.actor, plan, wish.edit, asked.language)
+        plan_work.do(connection, context.drafts, context.actor, plan, body.edit, context.language)
     )
 
 
 @router.post("/{plan_id}/undo", response_model=answers.ChangeAnswer)
-def undo(wish: RevisionRequest, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
+def undo(body: RevisionRequest, connection: ConnectionDep, context: ContextDep) -> JSONResponse:
     """Take back the last edit."""
-    return _step(wish, connection, asked, "undo")
+    return _undo_or_redo(body, connection, context, "undo")
 
 
 @router.post("/{plan_id}/redo", response_model=answers.ChangeAnswer)
-def redo(wish: RevisionRequest, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
+def redo(body: RevisionRequest, connection: ConnectionDep, context: ContextDep) -> JSONResponse:
     """Do again what was undone."""
-    return _step(wish, connection, asked, "redo")
+    return _undo_or_redo(body, connection, context, "redo")
 
 
-def _step(
-    wish: RevisionRequest, connection: ConnectionDep, asked: _ProposalRequest, way: str
+def _undo_or_redo(
+    body: RevisionRequest, connection: ConnectionDep, context: _PlanContext, way: str
 ) -> JSONResponse:
-    plan = plan_life.open_for_edit(connection, asked.actor, asked.plan_id, wish.rev)
+    plan = plan_life.open_for_edit(connection, context.actor, context.plan_id, body.rev)
     return JSONResponse(
-        plan_work.undo_or_redo(connection, asked.desk, asked.actor, plan, way, asked.language)
+        plan_work.step(connection, context.drafts, context.actor, plan, way, context.language)
     )
 
 
 @router.get("/{plan_id}/faces", responses=examples.ok(shown.FACES), response_model=answers.Faces)
 def read_faces(
-    connection: ConnectionDep, asked: AskedDep, bbox: BboxDep, village: Name = None
+    connection: ConnectionDep, context: ContextDep, bbox: BboxDep, village: Name = None
 ) -> JSONResponse:
     """Give base grids as drafted: of a village, or in a box."""
-    with asked.drafted(connection) as (_, held):
-        return JSONResponse(plan_work.list_faces(held, village, bbox))
+    with context.open_draft(connection) as (_, draft):
+        return JSONResponse(plan_work.faces(draft, village, bbox))
 
 
 @router.get("/{plan_id}/edges", responses=examples.ok(shown.EDGES), response_model=answers.Edges)
 def read_edges(
-    connection: ConnectionDep, asked: AskedDep, grid: Name = None, parent: Name = None
+    connection: ConnectionDep, context: ContextDep, grid: Name = None, parent: Name = None
 ) -> JSONResponse:
     """Give the runs of border around a grid, or around all of a village."""
-    READ_PLANS.require(asked.actor)
+    READ_PLANS.require(context.actor)
     if grid is None and parent is None:
         raise InputError("boundaries.grid_or_parent", place=Place(field="grid"))
-    with asked.drafted(connection) as (_, held):
-        return JSONResponse(plan_work.list_edges(held, grid, parent))
+    with context.open_draft(connection) as (_, draft):
+        return JSONResponse(plan_work.edges(draft, grid, parent))
 
 
 @router.get("/{plan_id}/snap", responses=examples.ok(shown.SNAP), response_model=answers.SnapLines)
-def read_snap_lines(connection: ConnectionDep, asked: AskedDep, bbox: BoxDep) -> JSONResponse:
+def read_snap_lines(connection: ConnectionDep, context: ContextDep, bbox: BoxDep) -> JSONResponse:
     """Give streets, water and borders in a box, for a drawn line to follow."""
-    with asked.drafted(connection, PLAN) as (_, held):
-        return JSONResponse(plan_work.list_snap_lines(held, bbox))
+    with context.open_draft(connection, PLAN) as (_, draft):
+        return JSONResponse(plan_work.snap_lines(draft, bbox))
 
 
 @router.get(
@@ -248,10 +248,10 @@ def read_snap_lines(connection: ConnectionDep, asked: AskedDep, bbox: BoxDep) ->
     responses=examples.ok(shown.BUILDINGS),
     response_model=answers.Buildings,
 )
-def read_buildings(connection: ConnectionDep, asked: AskedDep, bbox: BoxDep) -> JSONResponse:
+def read_buildings(connection: ConnectionDep, context: ContextDep, bbox: BoxDep) -> JSONResponse:
     """Give the buildings in a box with the number of their households."""
-    with asked.drafted(connection, PLAN) as (_, held):
-        return JSONResponse(plan_work.list_buildings(held, bbox))
+    with context.open_draft(connection, PLAN) as (_, draft):
+        return JSONResponse(plan_work.buildings(draft, bbox))
 
 
 @router.get(
@@ -259,10 +259,10 @@ def read_buildings(connection: ConnectionDep, asked: AskedDep, bbox: BoxDep) -> 
     responses=examples.ok(shown.CHECKS),
     response_model=answers.ChecksAnswer,
 )
-def read_checks(connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
+def read_checks(connection: ConnectionDep, context: ContextDep) -> JSONResponse:
     """Check the whole draft: errors stop publication, warnings need a reason."""
-    with asked.drafted(connection) as (_, held):
-        return JSONResponse(plan_publication.check_draft(held, asked.language))
+    with context.open_draft(connection) as (_, draft):
+        return JSONResponse(plan_publication.checks(draft, context.language))
 
 
 @router.get(
@@ -272,58 +272,65 @@ def read_checks(connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
 )
 def read_impact(
     connection: ConnectionDep,
-    asked: AskedDep,
+    context: ContextDep,
     on: Annotated[Day | None, Query(description="From this day on; today if not told.")] = None,
 ) -> JSONResponse:
     """Tell what publication would move, and which grids need an officer."""
-    with asked.drafted(connection) as (plan, held):
-        return JSONResponse(plan_publication.measure_impact(connection, plan, held, on))
+    with context.open_draft(connection) as (plan, draft):
+        return JSONResponse(plan_publication.impact(connection, plan, draft, on))
 
 
 @router.post("/{plan_id}/propose", response_model=list[answers.ProposalAnswer])
-def propose(wish: ProposeRequest, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
+def propose(body: ProposeRequest, connection: ConnectionDep, context: ContextDep) -> JSONResponse:
     """Propose three ways to draw some grids anew; nothing is stored."""
-    with asked.drafted(connection, PLAN) as (_, held):
+    with context.open_draft(connection, PLAN) as (_, draft):
         return JSONResponse(
-            plan_publication.propose_redraws(
-                held, wish.parent, wish.grids, wish.pieces, asked.language
+            plan_publication.proposals(
+                draft, body.parent, body.grids, body.pieces, context.language
             )
         )
 
 
 @router.post("/{plan_id}/comments", response_model=answers.PlanAnswer)
-def comment(wish: CommentRequest, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
+def comment(body: CommentRequest, connection: ConnectionDep, context: ContextDep) -> JSONResponse:
     """Say something about a plan."""
-    plan_life.add_comment(connection, asked.actor, asked.plan_id, wish.text)
-    return asked.told(connection)
+    plan_life.comment(connection, context.actor, context.plan_id, body.text)
+    return context.answer(connection)
 
 
 @router.post("/{plan_id}/submit", response_model=answers.PlanAnswer)
-def submit(wish: SubmitRequest, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
+def submit(body: SubmitRequest, connection: ConnectionDep, context: ContextDep) -> JSONResponse:
     """Hand a plan in for review; every warning needs a reason."""
-    plan_publication.submit_plan(connection, asked.desk, asked.actor, asked.plan_id, wish.warnings)
-    return asked.told(connection)
+    plan_publication.submit(
+        connection, context.drafts, context.actor, context.plan_id, body.warnings
+    )
+    return context.answer(connection)
 
 
 @router.post("/{plan_id}/publish", response_model=answers.PublishedAnswer)
-def publish(wish: PublishRequest, connection: ConnectionDep, asked: AskedDep) -> JSONResponse:
+def publish(body: PublishRequest, connection: ConnectionDep, context: ContextDep) -> JSONResponse:
     """Make an approved plan the next version, in one transaction."""
     return JSONResponse(
         plan_publication.publish_plan(
-            connection, asked.desk, asked.actor, asked.plan_id, wish.effective_day, wish.reasons
+            connection,
+            context.drafts,
+            context.actor,
+            context.plan_id,
+            body.effective_day,
+            body.reasons,
         )
     )
 
 
 @router.post("/{plan_id}/{decision}", response_model=answers.PlanAnswer)
 def decide(
-    wish: CommentRequest,
+    body: CommentRequest,
     connection: ConnectionDep,
-    asked: AskedDep,
+    context: ContextDep,
     decision: Literal["approve", "reject", "discard"],
 ) -> JSONResponse:
     """Approve a plan, send it back with a text, or discard it."""
-    plan = plan_queries.find_plan(connection, asked.plan_id, lock=True)
+    plan = plan_life.find(connection, context.plan_id, lock=True)
     name = {"approve": "approved", "reject": "rejected", "discard": "discarded"}[decision]
-    plan_life.decide(connection, asked.actor, plan, name, words=wish.text)
-    return asked.told(connection)
+    plan_life.decide(connection, context.actor, plan, name, words=body.text)
+    return context.answer(connection)

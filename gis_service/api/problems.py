@@ -39,9 +39,9 @@ _KIND_OF_STATUS: Final = {
 
 def language_of(request: Request) -> Language:
     """Choose the language for a request."""
-    for wish in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
+    for named in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
         for language in LANGUAGES:
-            if wish == language:
+            if named == language:
                 return language
     return choose_language(request.headers.get("accept-language"))
 
@@ -110,8 +110,8 @@ async def gis_problem(request: Request, error: Exception) -> Response:
         return problem(request, error.status, error.kind, error.say(language), headers=again)
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("%s: %s", type(error).__name__, error.key)
-        said = "api.unavailable" if error.status == 503 else "api.internal"
-        return problem(request, error.status, error.kind, text(said, language))
+        message = "api.unavailable" if error.status == 503 else "api.internal"
+        return problem(request, error.status, error.kind, text(message, language))
     place = {**error.place.as_dict(), **error.details(language)}
     return problem(request, error.status, error.kind, error.say(language), place=place)
 
@@ -120,28 +120,28 @@ async def invalid_request(request: Request, error: Exception) -> Response:
     """Answer that a parameter or the body is not what the API takes."""
     assert isinstance(error, RequestValidationError)
     language = language_of(request)
-    found = [
+    errors = [
         {
-            "field": ".".join(str(part) for part in one["loc"][1:]) or str(one["loc"][0]),
-            "detail": _said(one, language),
+            "field": ".".join(str(part) for part in detail["loc"][1:]) or str(detail["loc"][0]),
+            "detail": _said(detail, language),
         }
-        for one in error.errors()
+        for detail in error.errors()
     ]
-    first = found[0]
+    first = errors[0]
     detail = text("api.bad_field", language, field=first["field"], problem=first["detail"])
     return problem(
-        request, 422, "bad-input", detail, place={"field": first["field"], "errors": found}
+        request, 422, "bad-input", detail, place={"field": first["field"], "errors": errors}
     )
 
 
-def _said(one: dict[str, Any], language: Language) -> str:
+def _said(detail: dict[str, Any], language: Language) -> str:
     """Say what pydantic found; our own words where we have some for its kind of error."""
-    key = f"api.field_{one['type']}"
-    limits = {name: value for name, value in (one.get("ctx") or {}).items() if name != "error"}
-    said = text(key, language, **limits)
-    if said != key:
-        return said
-    return str(one["msg"]) if language == "en" else text("api.field_wrong", language)
+    key = f"api.field_{detail['type']}"
+    limits = {name: value for name, value in (detail.get("ctx") or {}).items() if name != "error"}
+    message = text(key, language, **limits)
+    if message != key:
+        return message
+    return str(detail["msg"]) if language == "en" else text("api.field_wrong", language)
 
 
 async def http_problem(request: Request, error: Exception) -> Response:
@@ -150,8 +150,8 @@ async def http_problem(request: Request, error: Exception) -> Response:
     kind = _KIND_OF_STATUS.get(error.status_code, "bad-request")
     key = f"api.http_{error.status_code}"
     language = language_of(request)
-    said = text(key, language, path=request.url.path)
-    detail = text("api.http_other", language) if said == key else said
+    message = text(key, language, path=request.url.path)
+    detail = text("api.http_other", language) if message == key else message
     return problem(request, error.status_code, kind, detail, headers=dict(error.headers or {}))
 
 

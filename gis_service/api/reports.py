@@ -57,20 +57,22 @@ def coverage_report(
     run_id: IdQuery = None,
     compare: IdQuery = None,
     form: Annotated[coverage.Format, Query(alias="format")] = "pdf",
-    wish: Annotated[
+    report_language: Annotated[
         Language | None, Query(alias="language", description="Of the report; else the reader's.")
     ] = None,
 ) -> Response:
     """Write the coverage report of the newest run, or of a certain one; small cells are hidden."""
-    asked = coverage.ReportOptions(standard, scenario, run_id, wish or language, compare=compare)
-    with _turn(request), store.under("report").transaction(actor) as connection:
+    options = coverage.ReportOptions(
+        standard, scenario, run_id, report_language or language, compare=compare
+    )
+    with store.under("report").transaction(actor) as connection:  # ends before it is drawn
         report = coverage.read_report(
-            connection, actor, asked, areas_of(request), with_bands=form != "xlsx"
+            connection, actor, options, areas_of(request), with_bands=form != "xlsx"
         )
     headers = {
         "Content-Disposition": f'attachment; filename="{report.name}.{form}"',
         "Cache-Control": "private, no-store",
-        "Content-Language": asked.language,
+        "Content-Language": options.language,
         "Content-Security-Policy": _STANDS_ALONE,
     }
     media_type = coverage.MEDIA_TYPES[form]
@@ -94,13 +96,15 @@ class ReportRequest(RequestBody):
 
 @router.post("/coverage", status_code=202)
 def start_report(
-    asked: ReportRequest, store: StoreDep, actor: ActorDep, language: LanguageDep
+    wanted_report: ReportRequest, store: StoreDep, actor: ActorDep, language: LanguageDep
 ) -> JobAccepted:
     """Write the coverage report as a job, which tells how far it is; the file is kept."""
     with store.under("report").transaction(actor) as connection:  # what cannot be is said at once
-        coverage.check(connection, actor, asked.standard, asked.scenario, asked.run_id)
-    wish = {**asked.model_dump(), "language": asked.language or language}
-    return JobAccepted(job_id=jobs.submit(store, actor, report_job.KIND, wish))
+        coverage.check(
+            connection, actor, wanted_report.standard, wanted_report.scenario, wanted_report.run_id
+        )
+    arguments = {**wanted_report.model_dump(), "language": wanted_report.language or language}
+    return JobAccepted(job_id=jobs.submit(store, actor, report_job.KIND, arguments))
 
 
 @router.get("/coverage/files/{job_id}", response_class=Response, responses=_FILES)
@@ -139,14 +143,16 @@ def coverage_report_pages(
     scenario: Annotated[str, Query(max_length=100)] = "normal",
     run_id: IdQuery = None,
     compare: IdQuery = None,
-    wish: Annotated[
+    report_language: Annotated[
         Language | None, Query(alias="language", description="Of the report; else the reader's.")
     ] = None,
 ) -> PagesAnswer:
     """Show the first pages of the printed report as pictures, with the number of all pages."""
-    asked = coverage.ReportOptions(standard, scenario, run_id, wish or language, compare=compare)
-    with _turn(request), store.under("report").transaction(actor) as connection:
-        report = coverage.read_report(connection, actor, asked, areas_of(request))
+    options = coverage.ReportOptions(
+        standard, scenario, run_id, report_language or language, compare=compare
+    )
+    with store.under("report").transaction(actor) as connection:
+        report = coverage.read_report(connection, actor, options, areas_of(request))
     pages, pictures = report.pictures(_MOST_PAGES, _SCREEN_DPI)
-    told = [f"data:image/png;base64,{base64.b64encode(one).decode()}" for one in pictures]
-    return PagesAnswer(run_id=report.run.run_id, pages=pages, pictures=told)
+    urls = [f"data:image/png;base64,{base64.b64encode(picture).decode()}" for picture in pictures]
+    return PagesAnswer(run_id=report.run.run_id, pages=pages, pictures=urls)

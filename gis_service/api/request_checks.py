@@ -100,25 +100,27 @@ def check_values(value: Any, field: str = "body") -> None:
     """Refuse texts with NUL, and numbers that no column holds, at any depth."""
     waiting: list[tuple[str, Any]] = [(field, value)]
     while waiting:
-        where, one = waiting.pop()
+        where, item = waiting.pop()
         inside = "" if where == field else f"{where[:200]}."
-        if isinstance(one, Mapping):
-            for name, member in one.items():
+        if isinstance(item, Mapping):
+            for name, member in item.items():
                 check_text(name, where)
                 if not _is_plain(member):
                     waiting.append((f"{inside}{name}", member))
-        elif isinstance(one, list):
-            waiting += [(f"{inside}{i}", each) for i, each in enumerate(one) if not _is_plain(each)]
-        elif isinstance(one, str):
-            check_text(one, where)
-        elif not _is_plain(one):
+        elif isinstance(item, list):
+            waiting += [
+                (f"{inside}{i}", member) for i, member in enumerate(item) if not _is_plain(member)
+            ]
+        elif isinstance(item, str):
+            check_text(item, where)
+        elif not _is_plain(item):
             raise InputError("api.bad_number", place=Place(field=where), field=where)
 
 
-def _is_plain(one: Any) -> bool:
+def _is_plain(value: Any) -> bool:
     """Tell at once what most values are: ASCII, or a number that fits."""
-    if isinstance(one, str):
-        return one.isascii() and "\0" not in one
-    if isinstance(one, float):
-        return math.isfinite(one)
-    return one is None or (isinstance(one, int) and -BIGGEST <= one <= BIGGEST)
+    if isinstance(value, str):
+        return value.isascii() and "\0" not in value
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or (isinstance(value, int) and -BIGGEST <= value <= BIGGEST)

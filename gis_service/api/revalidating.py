@@ -24,7 +24,7 @@ class RevalidatingCache:
         self._held: dict[Hashable, tuple[float, Any]] = {}
         self._asking: dict[Hashable, asyncio.Task[Any]] = {}
 
-    async def get(self, key: Hashable, ask: Callable[[], Held]) -> Held:
+    async def get(self, key: Hashable, read: Callable[[], Held]) -> Held:
         """
         Give what is held, or ask for it.
 
@@ -32,13 +32,13 @@ class RevalidatingCache:
         ----------
         key
             What it is.
-        ask
+        read
             Asks the store, in a thread.
 
         Returns
         -------
         object
-            As ``ask`` gave it at most a second ago. What ``ask`` raises is raised here when
+            As ``read`` gave it at most a second ago. What ``read`` raises is raised here when
             nothing younger than a second is held.
         """
         began, value = self._held.get(key, (float("-inf"), None))
@@ -47,20 +47,20 @@ class RevalidatingCache:
             return cast("Held", value)
         task = self._asking.get(key)
         if task is None or task.get_loop() is not asyncio.get_running_loop():
-            task = self._asking[key] = asyncio.create_task(self._ask(key, ask))
-            task.add_done_callback(lambda done: self._over(key, done))
+            task = self._asking[key] = asyncio.create_task(self._ask(key, read))
+            task.add_done_callback(lambda task: self._over(key, task))
         if age < KEPT_S:
             return cast("Held", value)
         return cast("Held", await asyncio.shield(task))
 
-    async def _ask(self, key: Hashable, ask: Callable[[], Held]) -> Held:
+    async def _ask(self, key: Hashable, read: Callable[[], Held]) -> Held:
         began = monotonic()
-        value = await run_sync(ask)
+        value = await run_sync(read)
         self._held[key] = (began, value)
         return value
 
-    def _over(self, key: Hashable, done: asyncio.Task[Any]) -> None:
-        if self._asking.get(key) is done:
+    def _over(self, key: Hashable, task: asyncio.Task[Any]) -> None:
+        if self._asking.get(key) is task:
             del self._asking[key]
-        if not done.cancelled():
-            done.exception()  # told to whoever waited; the next one after a second asks again
+        if not task.cancelled():
+            task.exception()  # told to whoever waited; the next one after a second asks again

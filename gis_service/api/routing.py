@@ -70,25 +70,25 @@ def _in_transaction(
     endpoint: Callable[..., Any], first: First | None, *, reads: bool
 ) -> Callable[..., Any]:
     signature = inspect.signature(endpoint)
-    asked = signature.parameters
-    kind = asked["connection"].annotation if "connection" in asked else None
+    parameters = signature.parameters
+    kind = parameters["connection"].annotation if "connection" in parameters else None
     if kind not in (ConnectionDep, RecordingDep):
         return endpoint
     assert not inspect.iscoroutinefunction(endpoint), "a connection would be used in the event loop"
-    given = {
+    needed = {
         name: inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
         for name, annotation in (("request", Request), ("store", StoreDep), ("actor", ActorDep))
     }
-    wanted = [
-        one.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for name, one in asked.items()
+    own = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in parameters.items()
         if name != "connection"
     ]
 
     @functools.wraps(endpoint)
     def run(**arguments: Any) -> Any:
         store, actor, request = (arguments[name] for name in ("store", "actor", "request"))
-        passed = {name: arguments[name] for name in asked if name != "connection"}
+        passed = {name: arguments[name] for name in parameters if name != "connection"}
         before = first(request, arguments) if first else nullcontext()
         with before:  # the endpoint is the whole transaction: after a deadlock it is called again
             answer = store.run(
@@ -98,6 +98,6 @@ def _in_transaction(
             )
         return answer.work() if isinstance(answer, Afterwards) else answer
 
-    ours = [one for name, one in given.items() if name not in asked]
-    run.__signature__ = signature.replace(parameters=[*wanted, *ours])  # type: ignore[attr-defined]
+    ours = [parameter for name, parameter in needed.items() if name not in parameters]
+    run.__signature__ = signature.replace(parameters=[*own, *ours])  # type: ignore[attr-defined]
     return run

@@ -132,8 +132,10 @@ def serve_forever(
     keep_few_arenas()
     host, port = listener.getsockname()[:2]
     app = create_app(store, loopback_only=is_loopback(host))
-    shown = "localhost" if is_loopback(host) or host in ("0.0.0.0", "::") else host  # noqa: S104
-    address = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+    shown_host = "localhost" if is_loopback(host) or host in ("0.0.0.0", "::") else host  # noqa: S104
+    address = (
+        f"http://[{shown_host}]:{port}" if ":" in shown_host else f"http://{shown_host}:{port}"
+    )
     try:
         account = pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:  # a container may run as a number without a name

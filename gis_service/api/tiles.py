@@ -63,9 +63,9 @@ def tile_json(
     at: At = None,
 ) -> dict[str, Any]:
     """Describe the tiles of a layer as TileJSON; grids by scheme, level and day."""
-    found = tile_sets.find_tile_set(connection, layer, scheme=scheme, rank=rank, at=at)
-    box = None if found.scheme is None else sheet.county(connection, found.scheme.code).bbox
-    return tiles.describe_tiles(found, box)
+    tile_set = tile_sets.find_tile_set(connection, layer, scheme=scheme, rank=rank, at=at)
+    box = None if tile_set.scheme is None else sheet.county(connection, tile_set.scheme.code).bbox
+    return tiles.describe_tiles(tile_set, box)
 
 
 @router.get("/{layer}/{z}/{x}/{y}.pbf", responses=_tile, response_class=Response)
@@ -84,14 +84,14 @@ def tile(
     """Give one tile (MVT); no household, officer or trouble is ever in it."""
     tiles.check_place(z, x, y)
     cache: tiles.TileCache = request.app.state.tiles
-    held = cache.find((tile_sets.key_of(layer, rank), content, z, x, y))
-    if held is not None:
-        return _answer(request, held, FOR_EVER)
+    cached = cache.find((tile_sets.key_of(layer, rank), content, z, x, y))
+    if cached is not None:
+        return _answer(request, cached, FOR_EVER)
     # Tiles are the same for everybody, so nobody is asked for first.
     with store.transaction(VISITOR) as connection:
-        found = tile_sets.find_tile_set(connection, layer, scheme=scheme, rank=rank, at=at)
-        body = tiles.find_tile(connection, cache, found, z, x, y)
-    return _answer(request, body, FOR_EVER if content == found.content else ASK_FIRST)
+        tile_set = tile_sets.find_tile_set(connection, layer, scheme=scheme, rank=rank, at=at)
+        body = tiles.find_tile(connection, cache, tile_set, z, x, y)
+    return _answer(request, body, FOR_EVER if content == tile_set.content else ASK_FIRST)
 
 
 def _answer(request: Request, body: tiles.TileBody, keep: str) -> Response:

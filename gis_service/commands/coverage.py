@@ -39,11 +39,11 @@ def coverage_run(
     with open_store(database=database_of(region)) as store:
         result: dict[str, Any] = runs.measure(store, SYSTEM, standard, scenario, _progress(as_json))
     result["seconds"] = round(time.monotonic() - began, 1)
-    for note, words in zip(
-        result["notes"], run_notes.notes_as_text(result["notes"], language()), strict=True
+    for note, sentence in zip(
+        result["notes"], run_notes.said(result["notes"], language()), strict=True
     ):
-        note["text"] = words
-        say(words)
+        note["text"] = sentence
+        say(sentence)
     if as_json:
         _print(result)
         return
@@ -92,25 +92,27 @@ def coverage_compare(
     from gis_service.store import open_store
 
     with open_store(database=database_of(region)) as store, store.transaction(SYSTEM) as connection:
-        found = make_comparison(connection, SYSTEM, before, after)
+        comparison = compare(connection, SYSTEM, before, after)
     if as_json:
         _print(
             {
-                **vars(found),
-                "a": {"run_id": found.a.run_id, "standard": found.a.standard},
-                "b": {"run_id": found.b.run_id, "standard": found.b.standard},
+                **vars(comparison),
+                "a": {"run_id": comparison.a.run_id, "standard": comparison.a.standard},
+                "b": {"run_id": comparison.b.run_id, "standard": comparison.b.standard},
                 "grids": [
-                    {**vars(one), "a": one.a and vars(one.a), "b": one.b and vars(one.b)}
-                    for one in found.grids
+                    {**vars(grid), "a": grid.a and vars(grid.a), "b": grid.b and vars(grid.b)}
+                    for grid in comparison.grids
                 ],
             }
         )
         return
-    print(f"differs: {', '.join(found.differs) or '-'}")
-    for of, sides in found.county.items():
+    print(f"differs: {', '.join(comparison.differs) or '-'}")
+    for of, sides in comparison.county.items():
         if sides["delta"] is not None:
             print(f"{of}: {_share(sides['a'])} -> {_share(sides['b'])}")
-    print(f"gained {found.gained:,}, lost {found.lost:,}, grids {len(found.grids):,}")
+    print(
+        f"gained {comparison.gained:,}, lost {comparison.lost:,}, grids {len(comparison.grids):,}"
+    )
 
 
 @coverage_app.command("what-if")
@@ -150,7 +152,7 @@ def coverage_what_if(
         if kind not in FACILITY_KINDS:
             raise _not_understood("add", one)
         changes.append(room.AddStation(kind, lon, lat))
-    changes += [room.RemoveStation(one) for one in remove or ()]
+    changes += [room.RemoveStation(facility_id) for facility_id in remove or ()]
     for one in close or ():
         if "," in one:
             lon, lat = _parts("close", one, float, float)
@@ -170,21 +172,21 @@ def coverage_what_if(
         began = time.perf_counter()
         answer = answer_what_if(snapshot, connection, SYSTEM, standard, scenario, changes)
         seconds = round(time.perf_counter() - began, 4)
-    found = answer.what_if
-    notes = [text(f"coverage.note_{note}", language()) for _, note in found.notes]
+    result = answer.what_if
+    notes = [text(f"coverage.note_{note}", language()) for _, note in result.notes]
     if as_json:
         _print(
             {
-                "before": found.before,
-                "after": found.after,
+                "before": result.before,
+                "after": result.after,
                 "towns": [
-                    {**vars(one), "before": vars(one.before), "after": vars(one.after)}
-                    for one in answer.towns
+                    {**vars(town), "before": vars(town.before), "after": vars(town.after)}
+                    for town in answer.towns
                 ],
                 "changed_grids": len(answer.grids),
-                "gained": found.gained,
-                "lost": found.lost,
-                "closed": found.closed,
+                "gained": result.gained,
+                "lost": result.lost,
+                "closed": result.closed,
                 "notes": notes,
                 "seconds": seconds,
             }
@@ -192,26 +194,26 @@ def coverage_what_if(
         return
     for note in notes:
         say(note)
-    print(f"{_share(found.before)} -> {_share(found.after)}")
-    print(f"gained {found.gained:,}, lost {found.lost:,}, {seconds} s")
+    print(f"{_share(result.before)} -> {_share(result.after)}")
+    print(f"gained {result.gained:,}, lost {result.lost:,}, {seconds} s")
 
 
-def _parts(option: str, given: str, *kinds: Callable[[str], Any]) -> list[Any]:
-    parts = given.split(",")
+def _parts(option: str, argument: str, *kinds: Callable[[str], Any]) -> list[Any]:
+    parts = argument.split(",")
     if len(parts) != len(kinds):
-        raise _not_understood(option, given)
+        raise _not_understood(option, argument)
     try:
         return [kind(part.strip()) for kind, part in zip(kinds, parts, strict=True)]
     except ValueError as error:
-        raise _not_understood(option, given) from error
+        raise _not_understood(option, argument) from error
 
 
-def _not_understood(option: str, given: str) -> InputError:
+def _not_understood(option: str, argument: str) -> InputError:
     return InputError(
         "coverage.change_not_understood",
         place=Place(field=f"--{option}"),
         option=option,
-        given=given,
+        given=argument,
     )
 
 
@@ -227,8 +229,8 @@ def _progress(quiet: bool) -> Callable[[float, str], None]:
 
 
 def _tell(summary: Mapping[str, Any]) -> None:
-    told = {summary["of"]: summary, **summary["kinds"], **summary["others"]}
-    for name, figures in told.items():
+    by_name = {summary["of"]: summary, **summary["kinds"], **summary["others"]}
+    for name, figures in by_name.items():
         print(
             f"{name}: {_share(figures)} ({figures['status']}); too far {figures['too_far']:,}, "
             f"unreachable {figures['unreachable']:,}, off the network {figures['off_network']:,}"

@@ -40,18 +40,18 @@ def coverage_sites(
     from gis_service.store import open_store
 
     with open_store(database=database_of(region)) as store, store.transaction(SYSTEM) as connection:
-        measured = measure_county(Snapshot(), connection, SYSTEM, standard, scenario)
-    wish = SiteRequest(problem, add, target_share, candidates, kind)
-    found = choose_sites(measured.prepared, wish)
+        measured = measure_now(Snapshot(), connection, SYSTEM, standard, scenario)
+    request = SiteRequest(problem, add, target_share, candidates, kind)
+    result = best_sites(measured.prepared, request)
     if as_json:
-        print(json.dumps(asdict(found), ensure_ascii=False))
+        print(json.dumps(asdict(result), ensure_ascii=False))
         return
-    for number, site in enumerate(found.sites, 1):
+    for number, site in enumerate(result.sites, 1):
         print(f"{number}. {site.lon:.6f}, {site.lat:.6f}: +{site.gain_households:,}")
-    before, after = found.before["kinds"][found.kind], found.after["kinds"][found.kind]
+    before, after = result.before["kinds"][result.kind], result.after["kinds"][result.kind]
     print(
-        f"{found.kind}: {before['covered']:,} -> {after['covered']:,} of {after['n']:,}; "
-        f"gap {found.gap:.4%}, {found.candidates} candidates, {found.seconds} s"
+        f"{result.kind}: {before['covered']:,} -> {after['covered']:,} of {after['n']:,}; "
+        f"gap {result.gap:.4%}, {result.candidates} candidates, {result.seconds} s"
     )
 
 

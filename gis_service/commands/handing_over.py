@@ -125,11 +125,11 @@ def prepare_folders(data_dir: Path, account: Account) -> Path:
         (data_dir / name).mkdir(mode=0o700, exist_ok=True)
         for _, _, files, at in os.fwalk(data_dir / name):
             os.chown(at, account.uid, account.gid)
-            for one in files:
-                status = os.stat(one, dir_fd=at, follow_symlinks=False)
+            for file in files:
+                status = os.stat(file, dir_fd=at, follow_symlinks=False)
                 # A file with a second name may be another's, put there for root to give away.
                 if status.st_uid != account.uid and status.st_nlink == 1:
-                    os.chown(one, account.uid, account.gid, dir_fd=at, follow_symlinks=False)
+                    os.chown(file, account.uid, account.gid, dir_fd=at, follow_symlinks=False)
     for lock in ("start.lock", "users.lock"):
         if (data_dir / lock).exists():
             os.chown(data_dir / lock, account.uid, account.gid, follow_symlinks=False)
@@ -173,17 +173,17 @@ def readable_code(root: Path, account: Account, fallback_root: Path) -> Path:
 
 
 def _fingerprint(root: Path) -> str:
-    seen = hashlib.sha256()
+    digest = hashlib.sha256()
     for pattern in _STAMPS:
         for file in sorted(root.glob(pattern)):
-            seen.update(file.read_bytes())
+            digest.update(file.read_bytes())
     for name in _CODE:
         for parent, folders, files in os.walk(root / name):
             folders[:] = sorted(set(folders) - {"node_modules", "__pycache__"})
             for path in (Path(parent, file) for file in sorted(files)):
                 status = path.lstat()
-                seen.update(f"{path} {status.st_mtime_ns} {status.st_size}\n".encode())
-    return seen.hexdigest()[:12]
+                digest.update(f"{path} {status.st_mtime_ns} {status.st_size}\n".encode())
+    return digest.hexdigest()[:12]
 
 
 def _link(source: str, target: str) -> None:
@@ -203,5 +203,5 @@ def _remove_unused(folder: Path, ours: str, but: Path) -> None:
             except OSError:
                 continue
     for old in folder.glob(f"{ours}*"):
-        if old != but and not any(one.startswith(os.fsencode(old)) for one in running):
+        if old != but and not any(program.startswith(os.fsencode(old)) for program in running):
             shutil.rmtree(old, ignore_errors=True)

@@ -31,12 +31,14 @@ def add_commands(app: typer.Typer) -> None:
     app
         The group ``import``.
     """
-    for kind, own in OPTIONS.items():
-        app.command(kind, help=said(f"ingest.kind_{kind}", (kind, kind), "en"))(_command(kind, own))
+    for kind, own_options in OPTIONS.items():
+        app.command(kind, help=said(f"ingest.kind_{kind}", (kind, kind), "en"))(
+            _command(kind, own_options)
+        )
 
 
-def _command(kind: str, own: Mapping[str, str]) -> Callable[..., None]:
-    known = "; ".join(f"{name}: {text(key, 'en')}" for name, key in own.items())
+def _command(kind: str, own_options: Mapping[str, str]) -> Callable[..., None]:
+    option_help = "; ".join(f"{name}: {text(key, 'en')}" for name, key in own_options.items())
 
     def command(
         file: Annotated[
@@ -63,7 +65,9 @@ def _command(kind: str, own: Mapping[str, str]) -> Callable[..., None]:
         ] = None,
         extra: Annotated[
             list[str] | None,
-            typer.Option("--set", metavar="NAME=VALUE", help=known or "Nothing for this kind."),
+            typer.Option(
+                "--set", metavar="NAME=VALUE", help=option_help or "Nothing for this kind."
+            ),
         ] = None,
         replace: Annotated[
             bool, typer.Option("--replace", help="Take away what the file does not name.")
@@ -110,12 +114,12 @@ def _command(kind: str, own: Mapping[str, str]) -> Callable[..., None]:
     return command
 
 
-def _pairs(given: Sequence[str]) -> dict[str, str]:
+def _pairs(arguments: Sequence[str]) -> dict[str, str]:
     pairs = {}
-    for one in given:
-        name, equals, value = one.partition("=")
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
         if not equals or not name.strip() or not value.strip():
-            raise InputError("ingest.bad_pair", given=one[:60])
+            raise InputError("ingest.bad_pair", given=argument[:60])
         pairs[name.strip()] = value.strip()
     return pairs
 
@@ -141,13 +145,15 @@ def tell(outcome: "ImportOutcome", speech: Language) -> None:
         layer=outcome.layer or nothing,
     )  # fmt: skip
     line("columns")
-    for one in outcome.columns:
-        if one.file is None:
+    for matched in outcome.columns:
+        if matched.file is None:
             continue
-        key = " " + text("ingest.said_key", speech) if one.file == outcome.key else ""
+        key = " " + text("ingest.said_key", speech) if matched.file == outcome.key else ""
         unused = text("ingest.said_unused", speech)
-        say(f"  {one.file} → {one.field or unused}{key}")
-    absent = [one.field for one in outcome.columns if one.file is None and one.field]
+        say(f"  {matched.file} → {matched.field or unused}{key}")
+    absent = [
+        matched.field for matched in outcome.columns if matched.file is None and matched.field
+    ]
     if absent:
         line("absent", fields=", ".join(absent))
     line(

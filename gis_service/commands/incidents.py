@@ -42,19 +42,21 @@ def overdue(
         ]
         print(json.dumps({"total": total, "items": items}, ensure_ascii=False, default=str))
         return
-    here = language()
+    reader_language = language()
     for row in rows:
         print(
             text(
                 "incidents.list_line",
-                here,
+                reader_language,
                 number=row.key,
                 kind=row.kind,
-                state=text(f"incidents.state_{row.status}", here),
-                tier=text(f"incidents.tier_{row.tier}", here),
+                state=text(f"incidents.state_{row.status}", reader_language),
+                tier=text(f"incidents.tier_{row.tier}", reader_language),
                 department=f" {row.department}" if row.department else "",
                 due_on=row.due_on,
-                provisional=text("incidents.provisional", here) if row.due_provisional else "",
+                provisional=text("incidents.provisional", reader_language)
+                if row.due_provisional
+                else "",
             )
         )
     say(f"{due}: {total:,}")
@@ -83,8 +85,8 @@ def import_list(
     table = read_table(file, crs=parse_crs(crs) if crs else None)
     if table.geometry is None:
         raise InputError("incidents.columns_missing", columns="lon, lat")
-    places = np.asarray(table.geometry, dtype=object)
-    points = shapely.point_on_surface(places)
+    shapes = np.asarray(table.geometry, dtype=object)
+    points = shapely.point_on_surface(shapes)
     columns = {str(name): table.frame[name].tolist() for name in table.frame.columns}
     numbers = table.rows.tolist()
     reading = read_rows(
@@ -96,27 +98,34 @@ def import_list(
     )
     drafts = [draft for _, draft in reading.drafts]
     with open_store() as store, store.transaction(SYSTEM) as connection:
-        done = report_many(connection, SYSTEM, drafts)
-    wrong = [*reading.refused]
-    wrong += [(reading.drafts[one.row - 1][0], one.error) for one in done.refused]
-    wrong.sort(key=lambda one: one[0])
-    here = language()
+        result = report_many(connection, SYSTEM, drafts)
+    refused = [*reading.refused]
+    refused += [(reading.drafts[refusal.row - 1][0], refusal.error) for refusal in result.refused]
+    refused.sort(key=lambda pair: pair[0])
+    reader_language = language()
     if as_json:
-        said: dict[str, Any] = {
-            "new": done.incident_ids,
-            "known": done.known,
+        answer: dict[str, Any] = {
+            "new": result.incident_ids,
+            "known": result.known,
             "refused": [
-                {"row": row, **error.place.as_dict(), "reason": error.say(here)}
-                for row, error in wrong
+                {"row": row, **error.place.as_dict(), "reason": error.say(reader_language)}
+                for row, error in refused
             ],
         }
-        print(json.dumps(said, ensure_ascii=False))
+        print(json.dumps(answer, ensure_ascii=False))
     else:
-        for row, error in wrong:
-            say(text("incidents.bad_row", here, row=row, problem=error.say(here)))
-        counts = {"new": len(done.incident_ids), "known": done.known, "refused": len(wrong)}
-        say(text("incidents.import_done", here, **counts))
-    if wrong:
+        for row, error in refused:
+            say(
+                text(
+                    "incidents.bad_row",
+                    reader_language,
+                    row=row,
+                    problem=error.say(reader_language),
+                )
+            )
+        counts = {"new": len(result.incident_ids), "known": result.known, "refused": len(refused)}
+        say(text("incidents.import_done", reader_language, **counts))
+    if refused:
         sys.exit(InputError.exit_code)
 
 
@@ -137,12 +146,12 @@ def show(
     if as_json:
         print(json.dumps([vars(day) for day in days], ensure_ascii=False, default=str))
         return
-    here = language()
+    reader_language = language()
     for day in days:
-        kind = text("incidents.working" if day.is_working else "incidents.off", here)
-        source = text(f"incidents.source_{day.source}", here)
+        kind = text("incidents.working" if day.is_working else "incidents.off", reader_language)
+        source = text(f"incidents.source_{day.source}", reader_language)
         values = {"day": day.day, "kind": kind, "source": source, "reason": day.reason}
-        print(text("incidents.calendar_day", here, **values))
+        print(text("incidents.calendar_day", reader_language, **values))
 
 
 @calendar_app.command("set")

@@ -47,7 +47,7 @@ def locate(
 
     x, y, system, notes = _read(place, crs)
     with open_store() as store, store.transaction(SYSTEM) as connection:
-        found = locating.locate(
+        located = locating.locate(
             connection,
             SYSTEM,
             system,
@@ -58,9 +58,9 @@ def locate(
             notes=notes,
         )
     if as_json:
-        print(json.dumps(asdict(found), ensure_ascii=False, default=str))
+        print(json.dumps(asdict(located), ensure_ascii=False, default=str))
         return
-    _tell(found)
+    _tell(located)
 
 
 def _read(
@@ -81,18 +81,18 @@ def _read(
     return pasted.lon, pasted.lat, system, pasted.notes
 
 
-def _tell(found: "LocatedPlace") -> None:
+def _tell(located: "LocatedPlace") -> None:
     """Say the answer to a person."""
     chosen = language()
-    for note in found.given.notes:
+    for note in located.given.notes:
         say(text(note, chosen))
-    for answer in (found.schemes or {found.scheme: found}).values():
+    for answer in (located.schemes or {located.scheme: located}).values():
         for line in _lines(answer):
             print(line)
     from gis_service.grids.answers.locating import describe_suggestion
 
-    for one in found.suggestions:
-        say(describe_suggestion(one, chosen))
+    for suggestion in located.suggestions:
+        say(say_suggestion(suggestion, chosen))
 
 
 def _lines(answer: "SchemeAnswer") -> list[str]:
@@ -112,13 +112,13 @@ def _lines(answer: "SchemeAnswer") -> list[str]:
         lines.append(said("grid", name=step.name, code=step.code, level=step.level.label))
         lines += [
             said(
-                "officer_away" if one.on_leave else "officer",
-                role=text(f"locate.say_role_{one.role}", chosen),
-                post=one.post,
-                name=one.name,
-                phone=one.phone,
+                "officer_away" if officer.on_leave else "officer",
+                role=text(f"locate.say_role_{officer.role}", chosen),
+                post=officer.post,
+                name=officer.name,
+                phone=officer.phone,
             )
-            for one in step.officers
+            for officer in step.officers
         ]
     if answer.call is not None:
         called = answer.call.officer
@@ -133,7 +133,9 @@ def _lines(answer: "SchemeAnswer") -> list[str]:
             else said("border", m=answer.distance_m, name=across.name, code=across.code)
         )
     if answer.border_road is not None and answer.nearest is not None:
-        names = ", ".join(f"{one.post} {one.name} {one.phone}" for one in answer.nearest.officers)
+        names = ", ".join(
+            f"{officer.post} {officer.name} {officer.phone}" for officer in answer.nearest.officers
+        )
         lines.append(said("road", road=answer.border_road.name or "—", officers=names or "—"))
     return lines
 

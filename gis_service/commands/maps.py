@@ -37,7 +37,7 @@ def print_map(
     ] = "",
     approval: Annotated[str, typer.Option(help="The map approval number 审图号.")] = "",
     at: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="As of a day.")] = None,
-    wish: Annotated[str, typer.Option("--language", help="zh-CN or en.")] = "zh-CN",
+    language_name: Annotated[str, typer.Option("--language", help="zh-CN or en.")] = "zh-CN",
 ) -> None:
     """Write the map: of the county as one HTML file, or the sheet of a grid, or of a whole town."""
     from gis_service.maps.sheets import grid_sheet, layout
@@ -47,7 +47,7 @@ def print_map(
         raise InputError("sheet.grid_or_town")
     if paper not in get_args(layout.Paper):
         raise InputError("sheet.bad_paper", paper=paper)
-    chosen = choose_language(wish)
+    chosen = choose_language(language_name)
     options = grid_sheet.SheetOptions(
         paper="A3" if paper == "A3" else "A4",
         language=chosen,
@@ -69,10 +69,10 @@ def print_map(
 
 
 def _format(form: str, out: Path, otherwise: str) -> "Format":
-    wanted = form or out.suffix.removeprefix(".").lower() or otherwise
-    for known in _FORMATS:
-        if wanted == known:
-            return known  # type: ignore[return-value]
+    name = form or out.suffix.removeprefix(".").lower() or otherwise
+    for known_format in _FORMATS:
+        if name == known_format:
+            return known_format  # type: ignore[return-value]
     raise InputError("sheet.bad_out", file=out.name)
 
 

@@ -66,16 +66,16 @@ def list_plans(
     from gis_service.store import open_store
 
     with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
-        found = {
-            "plans": plan_queries.list_plans(connection, scheme),
+        lists = {
+            "plans": plan_life.listed(connection, scheme),
             "versions": history.list_versions(connection, SYSTEM, scheme),
         }
     if as_json:
-        typer.echo(json.dumps(found, ensure_ascii=False))
+        typer.echo(json.dumps(lists, ensure_ascii=False))
         return
-    for one in found["plans"]:
+    for one in lists["plans"]:
         typer.echo(f"plan {one['plan_id']}  {one['status']}  {one['edit_count']}  {one['title']}")
-    for one in found["versions"]:
+    for one in lists["versions"]:
         typer.echo(f"version {one['version_id']}  {one['effective_day']}  {one['title']}")
 
 
@@ -90,13 +90,13 @@ def show_plan(
     from gis_service.boundaries.plans.drafts import DraftCache
     from gis_service.store import open_store
 
-    desk = DraftCache()
+    drafts = DraftCache()
     with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
-        told = plan_work.read_plan(connection, desk, plan_id, language())
-        with plan_publication.open_draft(connection, desk, plan_id) as (one, held):
-            told["checks"] = plan_publication.check_draft(held, language())
-            told["impact"] = plan_publication.measure_impact(connection, one, held)
-    typer.echo(json.dumps(told, ensure_ascii=False))
+        answer = plan_work.read_plan(connection, drafts, plan_id, language())
+        with plan_publication.drafted(connection, drafts, plan_id) as (plan, draft):
+            answer["checks"] = plan_publication.checks(draft, language())
+            answer["impact"] = plan_publication.impact(connection, plan, draft)
+    typer.echo(json.dumps(answer, ensure_ascii=False))
 
 
 @plan_app.command("approve")
@@ -113,8 +113,8 @@ def approve_plan(
     with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
         plan = plan_queries.find_plan(connection, plan_id, lock=True)
         plan_life.decide(connection, SYSTEM, plan, "approved", words=words)
-        told = {"plan_id": plan_id, "status": plan_queries.find_plan(connection, plan_id).status}
-    typer.echo(json.dumps(told))
+        answer = {"plan_id": plan_id, "status": plan_life.find(connection, plan_id).status}
+    typer.echo(json.dumps(answer))
 
 
 @plan_app.command("publish")
@@ -129,10 +129,10 @@ def publish_plan(
     from gis_service.store import open_store
 
     with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
-        told = plan_publication.publish_plan(
+        answer = plan_publication.publish_plan(
             connection, DraftCache(), SYSTEM, plan_id, day.date(), {}
         )
-    typer.echo(json.dumps(told, ensure_ascii=False))
+    typer.echo(json.dumps(answer, ensure_ascii=False))
 
 
 @plan_app.command("withdraw")
@@ -148,20 +148,20 @@ def withdraw_version(
     from gis_service.store import open_store
 
     with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
-        done = withdraw_version(connection, SYSTEM, version_id, day.date(), reason)
-    told = {
-        "version_id": done.version.version_id,
-        "changed": done.changed,
-        "retired": done.retired,
-        "moved": count_moved(done),
-        "reopened_duties": done.reopened_duties,
+        published = withdraw(connection, SYSTEM, version_id, day.date(), reason)
+    answer = {
+        "version_id": published.version.version_id,
+        "changed": published.changed,
+        "retired": published.retired,
+        "moved": moved_by(published),
+        "reopened_duties": published.reopened_duties,
     }
-    typer.echo(json.dumps(told, ensure_ascii=False))
+    typer.echo(json.dumps(answer, ensure_ascii=False))
 
 
 def _tell(result: dict[str, Any]) -> None:
-    for one in result["notes"]:
-        say(text(one["note"], language(), **one))
+    for note in result["notes"]:
+        say(text(note["note"], language(), **note))
     for name in ("errors", "warnings", "repairs"):
         typer.echo(f"{name}: " + ", ".join(f"{kind} {n}" for kind, n in result[name].items()))
     for place in result["places"]:

@@ -20,8 +20,8 @@ def database_of(region: Path | None) -> str | None:
 
     if region is None:
         return None
-    whole, plain = (region_database(region, whole_file=whole) for whole in (True, False))
-    database = find_database(whole, plain)
+    whole, clipped = (region_database(region, whole_file=whole) for whole in (True, False))
+    database = find_database(whole, clipped)
     if database is None:
         raise NotFoundError("cli.no_database", database=region.name)
     return database

@@ -27,7 +27,7 @@ def coverage_report(
     form: Annotated[
         str, typer.Option("--format", help="pdf, xlsx, html, gpkg, or several of them.")
     ] = "pdf,xlsx,html,gpkg",
-    wish: Annotated[str, typer.Option("--language", help="zh-CN or en.")] = "zh-CN",
+    language_name: Annotated[str, typer.Option("--language", help="zh-CN or en.")] = "zh-CN",
     out: Annotated[Path, typer.Option("--out", help="The folder to write into.")] = Path(),
     maker: Annotated[
         str, typer.Option(help="Who answers for the report; the county if not told.")
@@ -46,16 +46,16 @@ def coverage_report(
 
     forms = coverage.parse_formats(form)
     database = database_of(region)
-    chosen = choose_language(wish)
-    asked = coverage.ReportOptions(standard, scenario, run, chosen, maker, compare)
+    chosen = choose_language(language_name)
+    options = coverage.ReportOptions(standard, scenario, run, chosen, maker, compare)
     with open_store(database=database) as store, store.transaction(SYSTEM) as connection:
-        areas = AreaService(Snapshot(), find_area_folder())
-        drawn = any(one != "xlsx" for one in forms)
-        report = coverage.read_report(connection, SYSTEM, asked, areas, with_bands=drawn)
+        areas = AreaService(Snapshot(), area_folder())
+        with_maps = any(form_name != "xlsx" for form_name in forms)
+        report = coverage.read_report(connection, SYSTEM, options, areas, with_bands=with_maps)
     out.mkdir(parents=True, exist_ok=True)
-    for one in forms:
-        body = report.body(one)
-        file = out / f"{report.name}.{one}"
+    for form_name in forms:
+        body = report.body(form_name)
+        file = out / f"{report.name}.{form_name}"
         draft = file.with_name(f"{file.name}.part")
         draft.write_bytes(body)
         draft.replace(file)

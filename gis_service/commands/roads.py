@@ -42,48 +42,48 @@ def roads_report(
     from gis_service.coverage.standards.book import standard_book
     from gis_service.store import open_store
 
-    known = standard_book().profiles
-    if profile not in known:
+    profiles = standard_book().profiles
+    if profile not in profiles:
         raise NotFoundError(
             "roads.unknown_profile",
             place=Place(field="profile"),
             profile=profile,
-            known=" / ".join(known),
+            known=" / ".join(profiles),
         )
     with open_store(database=database_of(region)) as store, store.transaction(SYSTEM) as connection:
-        found = read_report(connection, SYSTEM, known[profile], ReportRules(far_house_m))
+        report = read_report(connection, SYSTEM, profiles[profile], ReportRules(far_house_m))
     if as_json:
-        print(json.dumps(found.as_dict(), ensure_ascii=False))
+        print(json.dumps(report.as_dict(), ensure_ascii=False))
         return
-    for line in _lines(found, language()):
+    for line in _lines(report, language()):
         print(line)
 
 
-def _lines(found: "NetworkReport", chosen: Language) -> Iterator[str]:
+def _lines(report: "NetworkReport", chosen: Language) -> Iterator[str]:
     """Tell the report to people: a summary, then of each fault the gravest."""
     yield text(
         "roads.report",
         chosen,
-        nodes=f"{found.nodes:,}",
-        edges=f"{found.edges:,}",
-        usable=f"{found.usable_edges:,}",
-        km=f"{found.length_m / 1000:,.1f}",
-        cut_off=len(found.cut_off),
-        border_ends=len(found.border_ends),
-        gaps=len(found.gaps),
-        houses=f"{found.houses:,}",
-        far_houses=f"{len(found.far_houses):,}",
-        far_m=f"{found.rules.far_house_m:g}",
+        nodes=f"{report.nodes:,}",
+        edges=f"{report.edges:,}",
+        usable=f"{report.usable_edges:,}",
+        km=f"{report.length_m / 1000:,.1f}",
+        cut_off=len(report.cut_off),
+        border_ends=len(report.border_ends),
+        gaps=len(report.gaps),
+        houses=f"{report.houses:,}",
+        far_houses=f"{len(report.far_houses):,}",
+        far_m=f"{report.rules.far_house_m:g}",
     )
-    kept_only = sum(found.turns.not_applied.values())
-    if found.turns.applied or kept_only:
+    kept_only = sum(report.turns.not_applied.values())
+    if report.turns.applied or kept_only:
         yield text(
-            "roads.turns", chosen, n=found.turns.applied + kept_only, applied=found.turns.applied
+            "roads.turns", chosen, n=report.turns.applied + kept_only, applied=report.turns.applied
         )
-    for why, count in found.turns.not_applied.items():
+    for why, count in report.turns.not_applied.items():
         yield text(f"roads.turn_{why}", chosen, n=count)
-    if found.turns.barriers:
-        yield text("roads.barriers", chosen, n=found.turns.barriers)
+    if report.turns.barriers:
+        yield text("roads.barriers", chosen, n=report.turns.barriers)
     listed = {
         "cut_off": [
             text(
@@ -93,9 +93,9 @@ def _lines(found: "NetworkReport", chosen: Language) -> Iterator[str]:
                 edges=piece.edges,
                 metres=round(piece.length_m),
             )
-            for piece in found.cut_off
+            for piece in report.cut_off
         ],
-        "border_ends": [text("roads.border_end", chosen, **_at(end)) for end in found.border_ends],
+        "border_ends": [text("roads.border_end", chosen, **_at(end)) for end in report.border_ends],
         "gaps": [
             text(
                 "roads.gap_over_water" if gap.over_water else "roads.gap",
@@ -103,13 +103,13 @@ def _lines(found: "NetworkReport", chosen: Language) -> Iterator[str]:
                 **_at(gap.one),
                 metres=round(gap.gap_m),
             )
-            for gap in found.gaps
+            for gap in report.gaps
         ],
         "far_houses": [
             text("roads.far_house", chosen, **_at(spot), metres=round(metres))
             if metres is not None
             else text("roads.no_road_house", chosen, **_at(spot))
-            for spot, metres in found.far_houses
+            for spot, metres in report.far_houses
         ],
     }
     for lines in listed.values():

@@ -25,8 +25,8 @@ def language() -> Language:
         By ``GIS_LANGUAGE``, ``LC_ALL`` and ``LANG``.
     """
     env = os.environ
-    wish = env.get("GIS_LANGUAGE") or env.get("LC_ALL") or env.get("LANG") or ""
-    return choose_language(wish) if wish.lower().startswith("zh") else "en"
+    locale = env.get("GIS_LANGUAGE") or env.get("LC_ALL") or env.get("LANG") or ""
+    return choose_language(locale) if locale.lower().startswith("zh") else "en"
 
 
 def say(line: str) -> None:
@@ -47,20 +47,19 @@ def errors_said() -> Iterator[None]:
     try:
         yield
     except ValidationError as error:  # of the settings: nothing else that a command reads is one
-        for one in error.errors():
-            name = f"GIS_{'_'.join(str(part) for part in one['loc'])}".upper()
-            say(
-                f"gis-service: {text('cli.bad_setting', language(), name=name, problem=one['msg'])}"
-            )
+        for detail in error.errors():
+            name = f"GIS_{'_'.join(str(part) for part in detail['loc'])}".upper()
+            problem = text("cli.bad_setting", language(), name=name, problem=detail["msg"])
+            say(f"gis-service: {problem}")
         sys.exit(InputError.exit_code)
     except Exception as broken:
-        named = broken if isinstance(broken, GisError) else _outage_of(broken)
-        if named is None:
+        known_error = broken if isinstance(broken, GisError) else _outage_of(broken)
+        if known_error is None:
             raise
-        place = ", ".join(f"{name} {value}" for name, value in named.place.as_dict().items())
-        more = named.cause if isinstance(named, OutageError) else place
-        say(f"gis-service: {named.say(language())}" + (f" ({more})" if more else ""))
-        sys.exit(named.exit_code)
+        place = ", ".join(f"{name} {value}" for name, value in known_error.place.as_dict().items())
+        more = known_error.cause if isinstance(known_error, OutageError) else place
+        say(f"gis-service: {known_error.say(language())}" + (f" ({more})" if more else ""))
+        sys.exit(known_error.exit_code)
 
 
 def _outage_of(error: Exception) -> OutageError | None:

@@ -88,15 +88,15 @@ class MoveRefusedError(ConflictError):
         """Name states and moves as the reader calls them."""
         comma = text("incidents.list_comma", language)
         names = [text(f"incidents.move_{move}", language) for move in self.allowed]
-        words = {
+        values = {
             **self.values,
             "state": text(f"incidents.state_{self.state}", language),
             "tier": text(f"incidents.tier_{self.tier}", language),
             "allowed": comma.join(names) or text("incidents.nothing", language),
         }
-        if "move" in words:
-            words["move"] = text(f"incidents.move_{words['move']}", language)
-        return text(self.key, language, **words)
+        if "move" in values:
+            values["move"] = text(f"incidents.move_{values['move']}", language)
+        return text(self.key, language, **values)
 
     def details(self, language: Language) -> dict[str, object]:  # noqa: ARG002
         """Tell a program the state it did not know of, and what may be done in it."""
@@ -141,8 +141,8 @@ def take_step(
     """
     book = rule_book()
     if request.move not in {rule.move for rule in book.moves}:
-        known = ", ".join(dict.fromkeys(rule.move for rule in book.moves))
-        raise InputError("incidents.no_move", place=Place(field="move"), known=known)
+        known_moves = ", ".join(dict.fromkeys(rule.move for rule in book.moves))
+        raise InputError("incidents.no_move", place=Place(field="move"), known=known_moves)
     row = _lock(connection, actor, incident_id)
     rule = _allowed_rule(book, actor, row, request)
     _check_request(connection, actor, row, rule, request, book)

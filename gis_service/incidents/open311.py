@@ -143,7 +143,7 @@ def describe_service(book: RuleBook, code: str, language: Language) -> dict[str,
 @dataclass(frozen=True)
 class Query:
     """
-    Which requests are asked for.
+    Which requests are attribute for.
 
     Attributes
     ----------
@@ -176,7 +176,7 @@ def read_query(parameters: Mapping[str, str], now: datetime) -> Query:
     Returns
     -------
     Query
-        What is asked for.
+        What is attribute for.
 
     Raises
     ------
@@ -213,13 +213,13 @@ def _moment(parameters: Mapping[str, str], field: str) -> datetime | None:
     value = parameters.get(field, "").strip()
     if not value:
         return None
-    wrong = InputError("incidents.open311_bad_moment", place=Place(field=field), field=field)
+    refusal = InputError("incidents.open311_bad_moment", place=Place(field=field), field=field)
     try:
         moment = datetime.fromisoformat(value)
     except ValueError as error:
-        raise wrong from error
+        raise refusal from error
     if moment.tzinfo is None or not 1900 <= moment.year <= 2900:
-        raise wrong
+        raise refusal
     return moment.astimezone(UTC)
 
 
@@ -454,8 +454,8 @@ def _answers(form: Mapping[str, Sequence[str]], book: RuleBook, code: str) -> di
     for name, values in form.items():
         if not (name.startswith("attribute[") and name.endswith("]")):
             continue
-        asked = name.removesuffix("[]").removeprefix("attribute[").removesuffix("]")
-        answers[asked] = list(values) if asked in several else values[0]
+        attribute = name.removesuffix("[]").removeprefix("attribute[").removesuffix("]")
+        answers[attribute] = list(values) if attribute in several else values[0]
     return answers
 
 

@@ -601,11 +601,11 @@ def _committed_late(xmin: int) -> sa.ColumnElement[bool]:
     # compared with the old numbers, which it belongs to.
     number = t.incident_step.c.xid
     of_another = sa.literal(xmin, sa.BigInteger) > _NEXT
-    known = sa.case((of_another, sa.literal(2**63 - 1, sa.BigInteger)), else_=_NEXT)
+    newest = sa.case((of_another, sa.literal(2**63 - 1, sa.BigInteger)), else_=_NEXT)
     marked = sa.cast(str(xmin % _ROUND), _Xid())
     return sa.and_(
         number >= xmin,
-        number < known,
+        number < newest,
         sa.or_(of_another, sa.func.age(_WRITTEN) <= sa.func.age(marked)),
     )
 

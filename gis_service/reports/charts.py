@@ -56,12 +56,12 @@ def _svg(width: float, height: float, body: Sequence[str], title: str) -> str:
 
 
 def _text(
-    x: float, y: float, words: str, size: float = 2.8, anchor: str = "start", colour: str = INK,
+    x: float, y: float, content: str, size: float = 2.8, anchor: str = "start", colour: str = INK,
     weight: int = 400,
 ) -> str:  # fmt: skip
     return (
         f'<text x="{x:.2f}" y="{y:.2f}" font-size="{size:g}" text-anchor="{anchor}" '
-        f'font-weight="{weight}" fill="{colour}">{html.escape(words)}</text>'
+        f'font-weight="{weight}" fill="{colour}">{html.escape(content)}</text>'
     )
 
 
@@ -80,11 +80,11 @@ def whole_bar(parts: Sequence[BarPart], width: float, title: str) -> str:
         x += part.share * width
     x, y = 0.0, 13.0
     for part, colour in zip(parts, PART_COLOURS, strict=False):
-        words = f"{part.name}  {part.said}"
-        needed = 5 + text_width(words, 2.8) + 4
+        label = f"{part.name}  {part.said}"
+        needed = 5 + text_width(label, 2.8) + 4
         if x and x + needed > width:
             x, y = 0.0, y + 5
-        body += [_rect(x, y - 2.6, 3.2, 3.2, colour), _text(x + 4.4, y, words)]
+        body += [_rect(x, y - 2.6, 3.2, 3.2, colour), _text(x + 4.4, y, label)]
         x += needed
     return _svg(width, y + 1.5, body, title)
 
@@ -92,8 +92,8 @@ def whole_bar(parts: Sequence[BarPart], width: float, title: str) -> str:
 def bars(rows: Sequence[Bar], width: float, target: float, target_said: str, title: str) -> str:
     """Draw shares as bars beside their names, with a line at the target."""
     pitch, bar, top = 5.6, 3.5, 8.2
-    left = min(60.0, max((text_width(one.name, 2.8) for one in rows), default=0) + 3)
-    right = max((text_width(one.said, 2.6) for one in rows), default=0) + 3
+    left = min(60.0, max((text_width(row.name, 2.8) for row in rows), default=0) + 3)
+    right = max((text_width(row.said, 2.6) for row in rows), default=0) + 3
     room = width - left - right
     height = top + pitch * len(rows) + 1
     body = []
@@ -106,13 +106,13 @@ def bars(rows: Sequence[Bar], width: float, target: float, target_said: str, tit
             'stroke-width="0.2"/>'
         )
         body.append(_text(x, top - 1.6, f"{tick:.0%}", 2.3, "middle", MUTED))
-    for place, one in enumerate(rows):
+    for place, row in enumerate(rows):
         y = top + place * pitch
-        body.append(_text(left - 1.8, y + 2.9, _short(one.name, left - 2.5), 2.8, "end"))
-        if one.share is not None:
-            colour = ACCENT if one.share >= target else "#f2c48d"
-            body.append(_rect(left, y, one.share * room, bar, colour))
-        body.append(_text(width, y + 2.9, one.said, 2.6, "end"))
+        body.append(_text(left - 1.8, y + 2.9, _short(row.name, left - 2.5), 2.8, "end"))
+        if row.share is not None:
+            colour = ACCENT if row.share >= target else "#f2c48d"
+            body.append(_rect(left, y, row.share * room, bar, colour))
+        body.append(_text(width, y + 2.9, row.said, 2.6, "end"))
     body.append(
         f'<path d="M{line_x:.2f} {top - 4:.2f}V{height - 1:.2f}" stroke="{INK}" '
         'stroke-width="0.4" stroke-dasharray="1.2 0.8"/>'
@@ -132,7 +132,7 @@ def columns(
     width: float,
     height: float,
     limit: float,
-    words: tuple[str, str, str, str],
+    texts: tuple[str, str, str, str],
 ) -> str:
     """
     Draw how many arrive within which minutes, those after the limit in another colour.
@@ -146,7 +146,7 @@ def columns(
         Of the picture, millimetres.
     limit
         Where the line stands, in the unit of the axis.
-    words
+    texts
         What the axis upward and the axis to the right are, what the limit is, and the title.
 
     Returns
@@ -154,13 +154,13 @@ def columns(
     str
         SVG.
     """
-    up, along, limit_said, title = words
+    up, along, limit_said, title = texts
     if not parts:
         return ""
     left, right, top, bottom = 11.0, 4.0, 8.0, 10.0
-    last = max(one.end for one in parts)
-    step = min(one.end - one.start for one in parts)
-    heights = [one.share * step / (one.end - one.start) for one in parts]
+    last = max(part.end for part in parts)
+    step = min(part.end - part.start for part in parts)
+    heights = [part.share * step / (part.end - part.start) for part in parts]
     tick = _tick(max(heights))
     most = tick * math.ceil(max(heights) / tick - 1e-9)
     room, tall = width - left - right, height - top - bottom
@@ -173,11 +173,11 @@ def columns(
         )
         label = f"{100 * number * tick:.3g}%"
         body.append(_text(left - 1.2, y + 0.9, label, 2.3, "end", MUTED))
-    for one, share in zip(parts, heights, strict=True):
-        x = left + one.start / last * room
-        wide = (one.end - one.start) / last * room - 0.35
+    for part, share in zip(parts, heights, strict=True):
+        x = left + part.start / last * room
+        wide = (part.end - part.start) / last * room - 0.35
         high = tall * share / most
-        colour = PART_COLOURS[1] if one.late else PART_COLOURS[0]
+        colour = PART_COLOURS[1] if part.late else PART_COLOURS[0]
         body.append(_rect(x, top + tall - high, wide, high, colour))
     for at in sorted({0.0, limit / 2, limit, limit * 1.5, limit * 2}):
         if at <= last:
@@ -205,5 +205,5 @@ def sign_sample(kind: str, sign: str) -> str:
     colour = SIGN_COLOURS.get(kind, ACCENT)
     radius = 1.9 if sign else 0.75
     circle = f'<circle cx="2.2" cy="2.2" r="{radius:g}" fill="{colour}"/>'
-    words = _text(2.2, 3.0, sign, 2.2, "middle", "#ffffff", 700) if sign else ""
-    return _svg(4.4, 4.4, [circle, words], sign or kind)
+    letter = _text(2.2, 3.0, sign, 2.2, "middle", "#ffffff", 700) if sign else ""
+    return _svg(4.4, 4.4, [circle, letter], sign or kind)

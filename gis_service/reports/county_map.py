@@ -96,7 +96,7 @@ def draw(
     bbox: Bbox,
     width_mm: float,
     height_mm: float,
-    words: DrawingTexts,
+    texts: DrawingTexts,
     *,
     picture: bool = False,
 ) -> CountyMap:
@@ -111,7 +111,7 @@ def draw(
         Of the ground to be seen, degrees.
     width_mm, height_mm
         Of the paper.
-    words
+    texts
         Texts of the scale bar and the signs.
     picture
         Fill the paper at any scale, without scale bar and north arrow.
@@ -124,7 +124,7 @@ def draw(
     frame = fit(bbox, width_mm, height_mm, border=0.035)
     if picture:
         frame = filling(bbox, frame)
-    pen = Pen(frame, words, _TYPE_MM)
+    pen = Pen(frame, texts, _TYPE_MM)
     for fill in content.fills:
         shapes = _on_paper(frame, fill.shapes)
         pen.layers.append(path(shapes, fill=fill.colour, fill_rule="evenodd"))
@@ -182,9 +182,9 @@ def _on_paper(frame: MapFrame, shapes: Sequence[Any]) -> GeometryArray:
 
 def _borders(frame: MapFrame, shapes: GeometryArray, width: float) -> str:
     lines = shapely.union_all(shapely.boundary(np.asarray(shapes, dtype=object)))
-    drawn = frame.to_paper(shapely.line_merge(lines))
+    merged = frame.to_paper(shapely.line_merge(lines))
     return path(
-        [drawn], fill="none", stroke=BORDER if width < 0.3 else INK, stroke_width=f"{width:g}",
+        [merged], fill="none", stroke=BORDER if width < 0.3 else INK, stroke_width=f"{width:g}",
         stroke_linejoin="round", stroke_opacity="0.85",
     )  # fmt: skip
 
@@ -193,29 +193,29 @@ def _bubbles(pen: Pen, bubbles: Sequence[Bubble]) -> None:
     """Draw the largest first, so that none hides a smaller one."""
     if not bubbles:
         return
-    most = max(one.value for one in bubbles)
-    for one in sorted(bubbles, key=lambda bubble: (-bubble.value, bubble.lon, bubble.lat)):
-        spot = pen.frame.to_paper(shapely.Point(one.lon, one.lat))
-        radius = max(1.0, 6.5 * (one.value / most) ** 0.5)
+    most = max(bubble.value for bubble in bubbles)
+    for bubble in sorted(bubbles, key=lambda item: (-item.value, item.lon, item.lat)):
+        spot = pen.frame.to_paper(shapely.Point(bubble.lon, bubble.lat))
+        radius = max(1.0, 6.5 * (bubble.value / most) ** 0.5)
         pen.marks.append(
             f'<circle cx="{spot.x:.2f}" cy="{spot.y:.2f}" r="{radius:.2f}" fill="{LATE}" '
             f'fill-opacity="0.32" stroke="{LATE}" stroke-width="0.3"/>'
         )
         pen.board.take(spot.buffer(min(radius, 2.2)))
-        if one.label and radius >= 1.6:
+        if bubble.label and radius >= 1.6:
             pen.marks.append(
                 f'<text x="{spot.x:.2f}" y="{spot.y + 0.8:.2f}" font-size="2.3" '
                 f'font-weight="700" text-anchor="middle" fill="{INK}">'
-                f"{html.escape(one.label)}</text>"
+                f"{html.escape(bubble.label)}</text>"
             )
 
 
 def _signs(pen: Pen, signs: Sequence[Sign]) -> None:
     """Draw facilities; where they are many, small and without a sign in them."""
     radius = 1.9 if len(signs) <= 60 else 0.75
-    for one in signs:
-        spot = pen.frame.to_paper(shapely.Point(one.lon, one.lat))
-        colour = SIGN_COLOURS.get(one.kind, ACCENT)
+    for sign in signs:
+        spot = pen.frame.to_paper(shapely.Point(sign.lon, sign.lat))
+        colour = SIGN_COLOURS.get(sign.kind, ACCENT)
         circle = (
             f'<circle cx="{spot.x:.2f}" cy="{spot.y:.2f}" r="{radius:g}" fill="{colour}" '
             'stroke="#ffffff" stroke-width="0.3"/>'
@@ -227,7 +227,7 @@ def _signs(pen: Pen, signs: Sequence[Sign]) -> None:
         pen.marks.append(
             f'{circle}<text x="{spot.x:.2f}" y="{spot.y + 0.8:.2f}" font-size="2.2" '
             f'font-weight="700" text-anchor="middle" fill="#ffffff">'
-            f"{html.escape(pen.words.sign(one.kind))}</text>"
+            f"{html.escape(pen.words.sign(sign.kind))}</text>"
         )
 
 
@@ -238,6 +238,6 @@ def _names(pen: Pen, names: Sequence[tuple[str, float, float]]) -> None:
         spot = pen.frame.to_paper(shapely.Point(lon, lat))
         steps = ((0, 0), (0, -4), (0, 4), (-7, 0), (7, 0), (-6, -5), (6, 5), (0, -8), (0, 8))
         labels = [Label(name, spot.x + dx, spot.y + dy, size) for dx, dy in steps]
-        found = pen.board.place_first(labels, 0.4)
-        if found is not None:
-            pen.marks.append(found.svg(fill=INK, font_weight="700"))
+        label = pen.board.place_first(labels, 0.4)
+        if label is not None:
+            pen.marks.append(label.svg(fill=INK, font_weight="700"))

@@ -172,8 +172,8 @@ def read_report(
             Writer(facts, options.language, options.maker),
         )
     )
-    what = {"standard": run.standard, "scenario": run.scenario, "language": options.language}
-    record(connection, actor, "print", "coverage_run", run.run_id, after=what)
+    after = {"standard": run.standard, "scenario": run.scenario, "language": options.language}
+    record(connection, actor, "print", "coverage_run", run.run_id, after=after)
     return report
 
 
@@ -227,18 +227,21 @@ def parse_formats(text: str) -> Sequence[Format]:
     InputError
         One of them is not known, or there is none.
     """
-    known = ", ".join(FORMATS)
-    wanted: list[Format] = []
+    known_formats = ", ".join(FORMATS)
+    formats: list[Format] = []
     for word in (part.strip().lower() for part in text.split(",")):
         if not word:
             continue
         match = next((form for form in FORMATS if form == word), None)
         if match is None:
             raise InputError(
-                "reports.unknown_format", place=Place(field="format"), format=word, known=known
+                "reports.unknown_format",
+                place=Place(field="format"),
+                format=word,
+                known=known_formats,
             )
-        if match not in wanted:
-            wanted.append(match)
-    if not wanted:
-        raise InputError("reports.no_format", place=Place(field="format"), known=known)
-    return wanted
+        if match not in formats:
+            formats.append(match)
+    if not formats:
+        raise InputError("reports.no_format", place=Place(field="format"), known=known_formats)
+    return formats

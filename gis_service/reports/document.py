@@ -157,26 +157,26 @@ class Document:
         """Draw how many take how long."""
         writer, limit = self.writer, self.facts.limit_minutes
         bins, n = self.facts.minutes, self.facts.whole.n
-        if not n or not any(one.households for one in bins):
+        if not n or not any(bin_.households for bin_ in bins):
             return ""
         step = limit / 10
         columns = [
             charts.Column(
-                one.from_minutes,
-                one.to_minutes if one.to_minutes is not None else max(one.from_minutes + step,
+                bin_.from_minutes,
+                bin_.to_minutes if bin_.to_minutes is not None else max(bin_.from_minutes + step,
                                                                       2 * limit + step),
-                one.households / n,
-                one.from_minutes >= limit,
+                bin_.households / n,
+                bin_.from_minutes >= limit,
             )
-            for one in bins
+            for bin_ in bins
         ]  # fmt: skip
-        words = (
+        texts = (
             writer.say("chart_up"),
             writer.say("chart_along"),
             writer.say("chart_limit", minutes=writer.limit()),
             writer.say("chart_minutes"),
         )
-        return charts.columns(columns, _WIDTH_MM, 50, limit, words)
+        return charts.columns(columns, _WIDTH_MM, 50, limit, texts)
 
     def kind_rows(self) -> list[list[str]]:
         """List what each kind of facility gives the county."""
@@ -214,8 +214,8 @@ class Document:
         if line.n == 0:
             return ["", "", ""]
         return [
-            self.writer.minutes(one)
-            for one in (line.median_minutes, line.p90_minutes, line.worst_minutes)
+            self.writer.minutes(minutes)
+            for minutes in (line.median_minutes, line.p90_minutes, line.worst_minutes)
         ]
 
     @cached_property
@@ -229,9 +229,9 @@ class Document:
                 continue
             worst = worst_first(lines)
             bars = [
-                charts.Bar(one.name, one.share, writer.share(one))
-                for one in worst
-                if one.share is not None
+                charts.Bar(line.name, line.share, writer.share(line))
+                for line in worst
+                if line.share is not None
             ]
             name = writer.level(level)
             name = name.lower() if writer.language == "en" else name
@@ -242,7 +242,7 @@ class Document:
                     key=f"level-{level.rank}",
                     title=title,
                     with_parent=level.rank > facts.levels[1].rank,
-                    rows=[(self._row(one), one.share) for one in worst],
+                    rows=[(self._row(line), line.share) for line in worst],
                     chart=self._bars(bars, chart) if 1 < len(bars) <= _MOST_BARS else "",
                 )
             )
@@ -265,23 +265,23 @@ class Document:
         rows = []
         for of, lines in self.facts.others.items():
             line = lines[0]
-            cells = [writer.count(one) for one in (line.n, line.covered, line.left_out)]
+            cells = [writer.count(number) for number in (line.n, line.covered, line.left_out)]
             rows.append([writer.say(f"of_{of}"), *cells, writer.share(line)])
         return rows
 
     def compared_rows(self) -> list[list[str]]:
         """Put this run beside another one."""
         writer, rows = self.writer, []
-        for one in compared(self.facts):
-            covered = [writer.count(number) for number in one.covered]
+        for grid in compared(self.facts):
+            covered = [writer.count(number) for number in grid.covered]
             shares = [
                 writer.say("hidden_sign") if share is None else writer.percent(share)
-                for share in one.share
+                for share in grid.share
             ]
-            points = [None if share is None else 100 * share for share in one.share]
-            by_count = _difference(one.covered, ",d")
+            points = [None if share is None else 100 * share for share in grid.share]
+            by_count = _difference(grid.covered, ",d")
             by_share = _difference((points[0], points[1]), ".1f")
-            rows.append([one.name, *covered, by_count, *shares, by_share])
+            rows.append([grid.name, *covered, by_count, *shares, by_share])
         return rows
 
     def blind_rows(self) -> list[list[str]]:
@@ -289,13 +289,13 @@ class Document:
         writer = self.writer
         return [
             [
-                one.name,
-                writer.say("blind_about", n=f"{one.households:,}"),
-                writer.say("blind_about", n=f"{one.people:,}") if one.people else "",
-                "" if one.worst_minutes is None else writer.minutes(one.worst_minutes),
-                writer.say(one.reason),
+                place.name,
+                writer.say("blind_about", n=f"{place.households:,}"),
+                writer.say("blind_about", n=f"{place.people:,}") if place.people else "",
+                "" if place.worst_minutes is None else writer.minutes(place.worst_minutes),
+                writer.say(place.reason),
             ]
-            for one in self.facts.blind_places[:_MOST_BLIND]
+            for place in self.facts.blind_places[:_MOST_BLIND]
         ]
 
     def district_rows(self) -> list[list[str]]:
@@ -303,14 +303,14 @@ class Document:
         writer = self.writer
         return [
             [
-                writer.station_of(one),
-                f"{one.area_km2:,.1f}",
-                "" if one.limit_km2 is None else f"{one.limit_km2:g}",
-                writer.verdict(one),
-                writer.crossings(one),
-                writer.enclaves(one),
+                writer.station_of(district),
+                f"{district.area_km2:,.1f}",
+                "" if district.limit_km2 is None else f"{district.limit_km2:g}",
+                writer.verdict(district),
+                writer.crossings(district),
+                writer.enclaves(district),
             ]
-            for one in sorted(self.facts.districts, key=_by_area)
+            for district in sorted(self.facts.districts, key=_by_area)
         ]
 
     @property
@@ -323,15 +323,15 @@ class Document:
         writer = self.writer
         return [
             [
-                writer.kind(one.kind),
-                one.name or writer.kind(one.kind),
-                f"{one.turnout_minutes:g}"
-                if one.turnout_minutes is not None
+                writer.kind(station.kind),
+                station.name or writer.kind(station.kind),
+                f"{station.turnout_minutes:g}"
+                if station.turnout_minutes is not None
                 else writer.say("turnout_standard"),
-                writer.count(one.households),
+                writer.count(station.households),
             ]
             for kind in self.facts.run.kinds
-            for one in [one for one in self.facts.stations if one.kind == kind][
+            for station in [station for station in self.facts.stations if station.kind == kind][
                 : self.stations_told
             ]
         ]
@@ -346,7 +346,9 @@ class Document:
 
     @cached_property
     def _shapes(self) -> Mapping[int, tuple[tuple[int, ...], GeometryArray]]:
-        return {rank: (ids, simplified(found)) for rank, (ids, found) in self.facts.shapes.items()}
+        return {
+            rank: (ids, simplified(shapes)) for rank, (ids, shapes) in self.facts.shapes.items()
+        }
 
     @cached_property
     def _words(self) -> DrawingTexts:
@@ -365,7 +367,7 @@ class Document:
         return {widths[rank]: self._shapes[rank][1] for rank in ranks if rank in widths}
 
     def _fills(self, rank: int) -> list[Fill]:
-        lines = {one.grid_id: one for one in self.facts.of_rank(rank)}
+        lines = {line.grid_id: line for line in self.facts.of_rank(rank)}
         by_colour: dict[str, list[Any]] = {}
         for grid_id, shape in zip(*self._shapes[rank], strict=True):
             by_colour.setdefault(colour_of(lines.get(grid_id)), []).append(shape)
@@ -404,7 +406,7 @@ class Document:
         """Draw the ground by minutes; what is not reached stays paper."""
         if not self.facts.bands or not self._shapes:
             return None
-        colours = [one.colour for one in self.band_legend()]
+        colours = [line.colour for line in self.band_legend()]
         content = MapContent(
             fills=[
                 Fill(colour, [shapely.simplify(band.geometry, _SIMPLE_DEGREES)])
@@ -423,10 +425,10 @@ class Document:
         return [
             LegendLine(
                 colour,
-                self.writer.say("band", low=f"{one.from_minutes:g}", high=f"{one.to_minutes:g}"),
+                self.writer.say("band", low=f"{band.from_minutes:g}", high=f"{band.to_minutes:g}"),
                 "",
             )
-            for colour, one in zip(BAND_COLOURS, self.facts.bands, strict=False)
+            for colour, band in zip(BAND_COLOURS, self.facts.bands, strict=False)
         ]
 
     def blind_map(self) -> CountyMap | None:
@@ -435,16 +437,16 @@ class Document:
         if not places or not self._shapes:
             return None
         bubbles = [
-            Bubble(one.lon, one.lat, float(one.households),
-                   f"{one.households:,}" if place < _MOST_LABELS else "")
-            for place, one in enumerate(places[:_MOST_BLIND])
+            Bubble(spot.lon, spot.lat, float(spot.households),
+                   f"{spot.households:,}" if place < _MOST_LABELS else "")
+            for place, spot in enumerate(places[:_MOST_BLIND])
         ]  # fmt: skip
         content = MapContent(
             fills=[Fill(PAPER, list(self._shapes[min(self._shapes)][1]))],
             water=self.ground.water,
             roads=self.ground.roads,
             borders=dict(sorted(self._borders().items())[-2:]),
-            lines=[Fill(LATE, [one.shape for one in places])],
+            lines=[Fill(LATE, [place.shape for place in places])],
             bubbles=bubbles,
             signs=self._signs(),
             names=self.ground.places,
@@ -452,7 +454,10 @@ class Document:
         return self._drawn(content, _MAP_MM)
 
     def _signs(self) -> list[Sign]:
-        return [Sign(one.kind, one.name, one.lon, one.lat) for one in self.facts.stations]
+        return [
+            Sign(station.kind, station.name, station.lon, station.lat)
+            for station in self.facts.stations
+        ]
 
     def sign_legend(self) -> list[tuple[str, str]]:
         """Explain the symbols of the maps."""
@@ -463,7 +468,7 @@ class Document:
                 self.writer.kind(kind),
             )
             for kind in self.facts.run.kinds
-            if any(one.kind == kind for one in self.facts.stations)
+            if any(station.kind == kind for station in self.facts.stations)
         ]
 
     def legend(self) -> list[LegendLine]:
@@ -482,14 +487,14 @@ class Document:
         level = self.writer.level_of(self.facts.base_rank)
         return self.writer.say("map_title", level=level, minutes=self.writer.limit())
 
-    def map_caption(self, drawn: CountyMap) -> str:
+    def map_caption(self, county_map: CountyMap) -> str:
         """State day, version, datum and scale below a map."""
         writer = self.writer
         return writer.say(
             "map_caption",
             day=writer.day(self.facts.data_day),
             version=writer.version(),
-            scale=f"{drawn.scale:,.0f}",
+            scale=f"{county_map.scale:,.0f}",
         )
 
 
@@ -502,8 +507,8 @@ def _difference(pair: tuple[float | None, float | None], form: str) -> str:
     before, now = pair
     if before is None or now is None:
         return ""
-    found = round(now - before, 1) if form.endswith("f") else now - before
-    return f"{found:+{form}}" if found else "0"
+    difference = round(now - before, 1) if form.endswith("f") else now - before
+    return f"{difference:+{form}}" if difference else "0"
 
 
 def colour_of(line: FigureLine | None) -> str:
@@ -516,7 +521,7 @@ def colour_of(line: FigureLine | None) -> str:
 def legend_of(facts: Facts, writer: Writer) -> list[LegendLine]:
     """Explain the classes of a map of shares by base grid."""
     lines = facts.of_rank(facts.base_rank)
-    found = [colour_of(one) for one in lines]
+    colours = [colour_of(line) for line in lines]
     edges = [0.0, *PERCENT_BREAKS, 100.0]
     classes = [
         (colour, f"{low:g}–{high:g} %" if number else f"< {high:g} %")
@@ -526,7 +531,7 @@ def legend_of(facts: Facts, writer: Writer) -> list[LegendLine]:
     ]
     others = [(HIDDEN_FILL, writer.say("map_hidden")), (PAPER, writer.say("map_empty"))]
     return [
-        LegendLine(colour, label, writer.say("map_count", n=f"{found.count(colour):,}"))
+        LegendLine(colour, label, writer.say("map_count", n=f"{colours.count(colour):,}"))
         for place, (colour, label) in enumerate([*classes, *others])
-        if place < len(classes) or colour in found
+        if place < len(classes) or colour in colours
     ]

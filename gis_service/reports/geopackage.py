@@ -45,7 +45,7 @@ def geopackage(facts: Facts, writer: Writer) -> bytes:
         [
             about.assign(source=""),
             pd.DataFrame(
-                [(one.name, one.said, one.source) for one in writer.settings()],
+                [(setting.name, setting.said, setting.source) for setting in writer.settings()],
                 columns=["name", "value", "source"],
             ),
         ],
@@ -72,26 +72,30 @@ def _grids(facts: Facts, rank: int) -> gpd.GeoDataFrame:
         kind: {line.grid_id: line for line in lines if line.rank == rank}
         for kind, lines in facts.lines.items()
     }
-    kept = [(grid, shape) for grid, shape in zip(ids, shapes, strict=True) if grid in by_kind[RULE]]
-    lines = [by_kind[RULE][grid] for grid, _ in kept]
+    drawn_grids = [
+        (grid, shape) for grid, shape in zip(ids, shapes, strict=True) if grid in by_kind[RULE]
+    ]
+    lines = [by_kind[RULE][grid] for grid, _ in drawn_grids]
     columns: dict[str, Sequence[Any] | pd.Series] = {
-        "grid_id": [one.grid_id for one in lines],
-        "code": [one.code for one in lines],
-        "name": [one.name for one in lines],
-        "parent": [one.parent_name for one in lines],
+        "grid_id": [line.grid_id for line in lines],
+        "code": [line.code for line in lines],
+        "name": [line.name for line in lines],
+        "parent": [line.parent_name for line in lines],
         **_columns(lines, _FIELDS, ""),
         "share_class": _numbers(lines, "share_class"),
-        "status": [one.status for one in lines],
-        "hidden": [one.hidden for one in lines],
+        "status": [line.status for line in lines],
+        "hidden": [line.hidden for line in lines],
     }
-    for kind, found in by_kind.items():
+    for kind, kind_lines in by_kind.items():
         if kind != RULE:
-            of_kind = [found[grid] for grid, _ in kept]
+            of_kind = [kind_lines[grid] for grid, _ in drawn_grids]
             columns |= _columns(of_kind, ("covered", "share", "median_minutes"), f"{kind}_")
     for of, all_lines in facts.others.items():
-        found = {line.grid_id: line for line in all_lines if line.rank == rank}
-        columns |= _columns([found[grid] for grid, _ in kept], ("n", "covered"), f"{of}_")
-    return gpd.GeoDataFrame(columns, geometry=[shape for _, shape in kept], crs=CRS)
+        kind_lines = {line.grid_id: line for line in all_lines if line.rank == rank}
+        columns |= _columns(
+            [kind_lines[grid] for grid, _ in drawn_grids], ("n", "covered"), f"{of}_"
+        )
+    return gpd.GeoDataFrame(columns, geometry=[shape for _, shape in drawn_grids], crs=CRS)
 
 
 def _columns(
@@ -101,57 +105,61 @@ def _columns(
 
 
 def _numbers(lines: Sequence[FigureLine], name: str) -> pd.Series:
-    values = [getattr(one, name) for one in lines]
+    values = [getattr(line, name) for line in lines]
     whole = name in {"n", *STATUS_NAMES, "share_class"}
     if whole:
         return pd.Series(values, dtype="Int64")
-    return pd.Series([None if one is None else round(one, 6) for one in values], dtype="float64")
+    return pd.Series(
+        [None if value is None else round(value, 6) for value in values], dtype="float64"
+    )
 
 
 def _bands(facts: Facts) -> gpd.GeoDataFrame:
     frame = pd.DataFrame(
         {
-            "from_minutes": [one.from_minutes for one in facts.bands],
-            "to_minutes": [one.to_minutes for one in facts.bands],
+            "from_minutes": [band.from_minutes for band in facts.bands],
+            "to_minutes": [band.to_minutes for band in facts.bands],
         }
     )
-    return gpd.GeoDataFrame(frame, geometry=[one.geometry for one in facts.bands], crs=CRS)
+    return gpd.GeoDataFrame(frame, geometry=[band.geometry for band in facts.bands], crs=CRS)
 
 
 def _districts(facts: Facts, writer: Writer) -> gpd.GeoDataFrame:
-    found = facts.districts
+    districts = facts.districts
     frame = pd.DataFrame(
         {
-            "facility_id": pd.Series([one.facility_id for one in found], dtype="Int64"),
-            "name": [writer.station_of(one) for one in found],
-            "area_km2": [round(one.area_km2, 3) for one in found],
-            "limit_km2": pd.Series([one.limit_km2 for one in found], dtype="float64"),
-            "limit_source": [writer.limit_source(one) for one in found],
-            "too_large": [one.too_large for one in found],
-            "crosses": [writer.crossings(one) for one in found],
-            "detached": [writer.enclaves(one) for one in found],
+            "facility_id": pd.Series(
+                [district.facility_id for district in districts], dtype="Int64"
+            ),
+            "name": [writer.station_of(district) for district in districts],
+            "area_km2": [round(district.area_km2, 3) for district in districts],
+            "limit_km2": pd.Series([district.limit_km2 for district in districts], dtype="float64"),
+            "limit_source": [writer.limit_source(district) for district in districts],
+            "too_large": [district.too_large for district in districts],
+            "crosses": [writer.crossings(district) for district in districts],
+            "detached": [writer.enclaves(district) for district in districts],
         }
     )
-    return gpd.GeoDataFrame(frame, geometry=[one.geometry for one in found], crs=CRS)
+    return gpd.GeoDataFrame(frame, geometry=[district.geometry for district in districts], crs=CRS)
 
 
 def _blind(facts: Facts, writer: Writer) -> gpd.GeoDataFrame:
     places = facts.blind_places
     frame = pd.DataFrame(
         {
-            "name": [one.name for one in places],
-            "households": pd.Series([one.households for one in places], dtype="Int64"),
-            "people": pd.Series([one.people for one in places], dtype="Int64"),
-            "worst_minutes": pd.Series([one.worst_minutes for one in places], dtype="float64"),
-            "reason": [one.reason for one in places],
-            "reason_name": [writer.say(one.reason) for one in places],
+            "name": [place.name for place in places],
+            "households": pd.Series([place.households for place in places], dtype="Int64"),
+            "people": pd.Series([place.people for place in places], dtype="Int64"),
+            "worst_minutes": pd.Series([place.worst_minutes for place in places], dtype="float64"),
+            "reason": [place.reason for place in places],
+            "reason_name": [writer.say(place.reason) for place in places],
         }
     )
-    return gpd.GeoDataFrame(frame, geometry=[one.shape for one in places], crs=CRS)
+    return gpd.GeoDataFrame(frame, geometry=[place.shape for place in places], crs=CRS)
 
 
 def _stations(facts: Facts, writer: Writer) -> gpd.GeoDataFrame:
-    rows = [asdict(one) for one in facts.stations]
+    rows = [asdict(station) for station in facts.stations]
     frame = pd.DataFrame(
         {
             "facility_id": [row["facility_id"] for row in rows],

@@ -106,15 +106,15 @@ def without_random_names(page: str) -> str:
     """Give numbers for names that Folium draws by lot."""
     numbers: dict[str, str] = {}
 
-    def numbered(found: re.Match[str]) -> str:
-        return numbers.setdefault(found.group(), f"{len(numbers) + 1:032d}")
+    def numbered(match: re.Match[str]) -> str:
+        return numbers.setdefault(match.group(), f"{len(numbers) + 1:032d}")
 
     return _RANDOM_NAME.sub(numbered, page)
 
 
 def _head(document: Document) -> str:
     writer, whole = document.writer, document.facts.whole
-    said = (
+    lead = (
         f"<b>{safe(writer.percent(whole.share))}</b>"
         + safe(writer.say("cover_share", minutes=writer.limit()))
         if whole.share is not None
@@ -123,7 +123,7 @@ def _head(document: Document) -> str:
     facts = " · ".join(safe(value) for _, value in writer.heads()[:6])
     return (
         f'<header class="report-head"><h1>{safe(writer.title())}</h1>'
-        f"<p>{safe(document.facts.county)}</p><p>{said} · "
+        f"<p>{safe(document.facts.county)}</p><p>{lead} · "
         f"{safe(writer.say('cover_target', target=writer.target()))}</p><p>{facts}</p></header>"
     )
 
@@ -131,9 +131,9 @@ def _head(document: Document) -> str:
 def _key(document: Document) -> str:
     writer = document.writer
     lines = "".join(
-        f'<span><i style="background:{one.colour}"></i>{safe(one.label)} '
-        f"<small>{safe(one.count)}</small></span>"
-        for one in legend_of(document.facts, writer)
+        f'<span><i style="background:{line.colour}"></i>{safe(line.label)} '
+        f"<small>{safe(line.count)}</small></span>"
+        for line in legend_of(document.facts, writer)
     )
     signs = "".join(f"<span>{sample}{safe(name)}</span>" for sample, name in document.sign_legend())
     return (
@@ -150,8 +150,8 @@ def _features(shapes: Any, properties: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "type": "FeatureCollection",
         "features": [
-            {"type": "Feature", "geometry": json.loads(shape), "properties": one}
-            for shape, one in zip(shapely.to_geojson(rounded), properties, strict=True)
+            {"type": "Feature", "geometry": json.loads(shape), "properties": values}
+            for shape, values in zip(shapely.to_geojson(rounded), properties, strict=True)
         ],
     }
 
@@ -180,7 +180,7 @@ def _grids(leaflet: FileMap, document: Document) -> None:
         return
     ids, shapes = facts.shapes[facts.base_rank]
     simple = shapely.coverage_simplify(shapes, _SIMPLE_DEGREES)
-    lines = {one.grid_id: one for one in facts.of_rank(facts.base_rank)}
+    lines = {line.grid_id: line for line in facts.of_rank(facts.base_rank)}
     properties = []
     for grid in ids:
         line = lines.get(grid)
@@ -196,7 +196,7 @@ def _grids(leaflet: FileMap, document: Document) -> None:
             }
         )
     fields = ["name", "parent", "households", "share", "left_out", "median"]
-    words = [
+    labels = [
         writer.say(key)
         for key in ("name", "parent", "households", "share", "left_out", "tile_median")
     ]
@@ -210,7 +210,7 @@ def _grids(leaflet: FileMap, document: Document) -> None:
             "weight": 0.5,
         },
         tooltip=folium.GeoJsonTooltip(["name", "share"], labels=False),
-        popup=folium.GeoJsonPopup(fields, words),
+        popup=folium.GeoJsonPopup(fields, labels),
     ).add_to(leaflet)
 
 
@@ -219,8 +219,8 @@ def _areas(leaflet: FileMap, document: Document) -> None:
     writer, facts = document.writer, document.facts
     if facts.bands:
         lines = document.band_legend()
-        words, colours = [one.label for one in lines], [one.colour for one in lines]
-        band_layer(writer.say("section_bands"), facts.bands, words, colours).add_to(leaflet)
+        labels, colours = [line.label for line in lines], [line.colour for line in lines]
+        band_layer(writer.say("section_bands"), facts.bands, labels, colours).add_to(leaflet)
     if facts.districts:
         name = writer.say("section_districts")
         district_layer(name, facts.districts, writer.language).add_to(leaflet)
@@ -240,15 +240,15 @@ def _blind(leaflet: FileMap, document: Document) -> None:
     if not places:
         return
     features = _features(
-        [one.shape for one in places],
+        [place.shape for place in places],
         [
             {
-                "name": safe(one.name),
-                "households": writer.say("blind_about", n=f"{one.households:,}"),
-                "worst": "" if one.worst_minutes is None else writer.minutes(one.worst_minutes),
-                "reason": writer.say(one.reason),
+                "name": safe(place.name),
+                "households": writer.say("blind_about", n=f"{place.households:,}"),
+                "worst": "" if place.worst_minutes is None else writer.minutes(place.worst_minutes),
+                "reason": writer.say(place.reason),
             }
-            for one in places
+            for place in places
         ],
     )
     folium.GeoJson(
@@ -270,15 +270,15 @@ def _stations(leaflet: FileMap, document: Document) -> None:
     if not stations:
         return
     features = _features(
-        shapely.points([[one.lon, one.lat] for one in stations]),
+        shapely.points([[station.lon, station.lat] for station in stations]),
         [
             {
-                "said": safe(one.name or writer.kind(one.kind)),
-                "kind": writer.kind(one.kind),
-                "households": writer.count(one.households),
-                "colour": SIGN_COLOURS.get(one.kind, _LATE),
+                "said": safe(station.name or writer.kind(station.kind)),
+                "kind": writer.kind(station.kind),
+                "households": writer.count(station.households),
+                "colour": SIGN_COLOURS.get(station.kind, _LATE),
             }
-            for one in stations
+            for station in stations
         ],
     )
     folium.GeoJson(

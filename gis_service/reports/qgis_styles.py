@@ -63,12 +63,12 @@ def _rules(layer: str, facts: Facts, writer: Writer) -> list[Rule]:
         case "bands":
             return [
                 Rule(
-                    writer.say("band", low=f"{one.from_minutes:g}", high=f"{one.to_minutes:g}"),
-                    f'"to_minutes" = {one.to_minutes!r}',
+                    writer.say("band", low=f"{band.from_minutes:g}", high=f"{band.to_minutes:g}"),
+                    f'"to_minutes" = {band.to_minutes!r}',
                     colour,
                     "",
                 )
-                for colour, one in zip(BAND_COLOURS, facts.bands, strict=False)
+                for colour, band in zip(BAND_COLOURS, facts.bands, strict=False)
             ]
         case "blind_places":
             return [Rule(writer.say("layer_blind"), "", LATE, LATE, 0.3, 0.45)]
@@ -97,12 +97,12 @@ def _rules(layer: str, facts: Facts, writer: Writer) -> list[Rule]:
 
 def _qml(rules: Sequence[Rule]) -> str:
     lines = "".join(
-        f'<rule key="r{place}" symbol="{place}" label={quoteattr(one.label)}'
-        + (f" filter={quoteattr(one.where)}" if one.where else "")
+        f'<rule key="r{place}" symbol="{place}" label={quoteattr(rule.label)}'
+        + (f" filter={quoteattr(rule.where)}" if rule.where else "")
         + "/>"
-        for place, one in enumerate(rules)
+        for place, rule in enumerate(rules)
     )
-    symbols = "".join(_symbol(place, one) for place, one in enumerate(rules))
+    symbols = "".join(_symbol(place, rule) for place, rule in enumerate(rules))
     return (
         '<!DOCTYPE qgis PUBLIC "http://mrcc.com/qgis.dtd" "SYSTEM">'
         '<qgis version="3.28" styleCategories="Symbology"><renderer-v2 type="RuleRenderer" '
@@ -123,13 +123,13 @@ def _symbol(place: int, rule: Rule) -> str:
     }
     if rule.is_point:
         options = {**options, "name": "circle", "size": "3", "size_unit": "MM"}
-    told = "".join(
+    written = "".join(
         f'<Option name="{name}" type="QString" value="{value}"/>' for name, value in options.items()
     )
     return (
         f'<symbol name="{place}" type="{kind}" alpha="{rule.opacity:g}" clip_to_extent="1" '
         f'force_rhr="0"><layer class="{layer}" enabled="1" locked="0" pass="0">'
-        f'<Option type="Map">{told}</Option></layer></symbol>'
+        f'<Option type="Map">{written}</Option></layer></symbol>'
     )
 
 

@@ -213,15 +213,15 @@ def _read_stations(connection: sa.Connection, run: Run) -> tuple[StationFacts, .
             order[station.kind], -(station.households or 0), station.facility_id,
         ),
     )  # fmt: skip
-    told: list[StationFacts] = []
+    shown: list[StationFacts] = []
     for kind in run.kinds:
         of_kind = [station for station in stations if station.kind == kind]
         masks = hide_listed([station.households or 0 for station in of_kind])
-        told += [
+        shown += [
             replace(station, households=None) if mask else station
             for station, mask in zip(of_kind, masks, strict=True)
         ]
-    return tuple(told)
+    return tuple(shown)
 
 
 def _read_blind_places(

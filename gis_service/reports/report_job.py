@@ -55,15 +55,15 @@ def report_as_job(
     """
     from gis_service.reports import coverage  # noqa: PLC0415 (drawing libraries: slow to import)
 
-    given = {name: value for name, value in arguments.items() if name not in ("job_id", "form")}
+    options = {name: value for name, value in arguments.items() if name not in ("job_id", "form")}
     form: coverage.Format = arguments["form"]
     progress(0.0, "reports.step_reading")
     with store.transaction(actor) as connection:
         report = coverage.read_report(
             connection,
             actor,
-            coverage.ReportOptions(**given),
-            AreaService(Snapshot(), find_area_folder()),
+            coverage.ReportOptions(**options),
+            AreaService(Snapshot(), area_folder()),
             with_bands=form != "xlsx",
         )
     progress(0.4, "reports.step_drawing")
@@ -75,7 +75,7 @@ def report_as_job(
         "run_id": report.run.run_id,
         "fingerprint": report.run.fingerprint,
         "form": form,
-        "language": given["language"],
+        "language": options["language"],
         "name": f"{report.name}.{form}",
         "size": len(body),
         "sha256": digest,

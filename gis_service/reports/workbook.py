@@ -38,9 +38,9 @@ def workbook(facts: Facts, writer: Writer) -> bytes:
         title = writer.level(level)
         lines = worst_first(facts.of_rank(level.rank))
         if level.rank == facts.levels[1].rank:
-            lines += [one for one in facts.lines[RULE] if one.grid_id == OUTSIDE]
+            lines += [line for line in facts.lines[RULE] if line.grid_id == OUTSIDE]
         heads = [*_line_heads(writer)]
-        _table(book, title, heads, [_line(writer, one) for one in lines])
+        _table(book, title, heads, [_line(writer, line) for line in lines])
     if len(facts.lines) > 1:
         _kinds(book, facts, writer)
     if facts.others:
@@ -81,17 +81,17 @@ def fixed(body: bytes, stamp: datetime) -> bytes:
     out = io.BytesIO()
     moment = stamp.strftime("%Y-%m-%dT%H:%M:%SZ").encode()
     with (
-        zipfile.ZipFile(io.BytesIO(body)) as given,
-        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as taken,
+        zipfile.ZipFile(io.BytesIO(body)) as source,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as target,
     ):
-        for name in given.namelist():
-            content = given.read(name)
+        for name in source.namelist():
+            content = source.read(name)
             if name == "docProps/core.xml":
                 content = re.sub(rb"(<dcterms:modified[^>]*>)[^<]*", rb"\g<1>" + moment, content)
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o600 << 16
-            taken.writestr(entry, content)
+            target.writestr(entry, content)
     return out.getvalue()
 
 
@@ -107,10 +107,10 @@ def _sheet(book: Workbook, title: str, widths: Sequence[float], *, frozen: bool 
     return sheet
 
 
-def _head(sheet: Any, words: Iterable[str]) -> list[Cell]:
+def _head(sheet: Any, labels: Iterable[str]) -> list[Cell]:
     cells = []
-    for one in words:
-        cell = WriteOnlyCell(sheet, value=safe_cell(one))
+    for label in labels:
+        cell = WriteOnlyCell(sheet, value=safe_cell(label))
         cell.font = Font(bold=True)
         cell.fill = _HEAD_FILL
         cell.alignment = Alignment(wrap_text=True, vertical="top")
@@ -137,7 +137,7 @@ def _table(
     """Write a sheet with a frozen head and a filter; heads are words, format and width."""
     sheet = _sheet(book, title, [width for _, _, width in heads])
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(heads))}{max(2, len(rows) + 1)}"
-    sheet.append(_head(sheet, [words for words, _, _ in heads]))
+    sheet.append(_head(sheet, [label for label, _, _ in heads]))
     formats = [form for _, form, _ in heads]
     for row in rows:
         sheet.append(_cells(sheet, row, formats))
@@ -162,7 +162,7 @@ def _figures(line: FigureLine) -> list[Value]:
         line.n,
         *(getattr(line, name) for name in STATUS_NAMES),
         line.share,
-        *(None if one is None else round(one, 2) for one in minutes),
+        *(None if value is None else round(value, 2) for value in minutes),
     ]
 
 
@@ -187,9 +187,9 @@ def _summary(book: Workbook, facts: Facts, writer: Writer) -> None:
         sheet.append([safe_cell(sentence)])
     sheet.append([])
     formats = [form for _, form, _ in _figure_heads(writer)]
-    heads = [words for words, _, _ in _figure_heads(writer)]
-    for words, value, form in zip(heads, _figures(facts.whole), formats, strict=True):
-        sheet.append(_cells(sheet, [words, value], ["", form]))
+    heads = [label for label, _, _ in _figure_heads(writer)]
+    for label, value, form in zip(heads, _figures(facts.whole), formats, strict=True):
+        sheet.append(_cells(sheet, [label, value], ["", form]))
     sheet.append(_cells(sheet, [writer.say("set_target_share"), facts.target_share], ["", "0%"]))
     sheet.append([])
     for name, value in writer.heads():
@@ -238,7 +238,7 @@ def _compared(book: Workbook, facts: Facts, writer: Writer) -> None:
         *((f"{writer.say('covered')}: {side}", _COUNT, 14) for side in sides),
         *((f"{writer.say('share')}: {side}", _SHARE, 14) for side in sides),
     ]
-    rows: list[Row] = [[one.name, *one.covered, *one.share] for one in compared(facts)]
+    rows: list[Row] = [[grid.name, *grid.covered, *grid.share] for grid in compared(facts)]
     rows += [[sentence, None, None, None, None] for sentence in writer.compared_with()]
     _table(book, writer.say("sheet_compared"), heads, rows)
 
@@ -255,10 +255,10 @@ def _blind(book: Workbook, facts: Facts, writer: Writer) -> None:
     ]
     rows: list[Row] = [
         [
-            one.name, one.households, one.people, one.worst_minutes, writer.say(one.reason),
-            round(one.lon, 4), round(one.lat, 4),
+            place.name, place.households, place.people, place.worst_minutes,
+            writer.say(place.reason), round(place.lon, 4), round(place.lat, 4),
         ]
-        for one in facts.blind_places
+        for place in facts.blind_places
     ]  # fmt: skip
     if facts.small_places:
         note = writer.say("blind_small", n=facts.small_places)
@@ -277,10 +277,10 @@ def _stations(book: Workbook, facts: Facts, writer: Writer) -> None:
     ]
     rows = [
         [
-            writer.kind(one.kind), one.name, round(one.lon, 6), round(one.lat, 6),
-            one.turnout_minutes, one.households,
+            writer.kind(station.kind), station.name, round(station.lon, 6), round(station.lat, 6),
+            station.turnout_minutes, station.households,
         ]
-        for one in facts.stations
+        for station in facts.stations
     ]  # fmt: skip
     _table(book, writer.say("sheet_stations"), heads, rows)
 
@@ -297,11 +297,11 @@ def _districts(book: Workbook, facts: Facts, writer: Writer) -> None:
     ]
     rows: list[Row] = [
         [
-            writer.station_of(one), round(one.area_km2, 3), one.limit_km2,
-            writer.verdict(one) or None, writer.limit_source(one) or None,
-            writer.crossings(one), writer.enclaves(one),
+            writer.station_of(district), round(district.area_km2, 3), district.limit_km2,
+            writer.verdict(district) or None, writer.limit_source(district) or None,
+            writer.crossings(district), writer.enclaves(district),
         ]
-        for one in facts.districts
+        for district in facts.districts
     ]  # fmt: skip
     _table(book, writer.say("section_districts"), heads, rows)
 
@@ -312,7 +312,7 @@ def _minutes(book: Workbook, facts: Facts, writer: Writer) -> None:
         (writer.say("to_minutes"), "0.##", 20),
         (writer.say("households"), _COUNT, 12),
     ]
-    rows = [[one.from_minutes, one.to_minutes, one.households] for one in facts.minutes]
+    rows = [[bin_.from_minutes, bin_.to_minutes, bin_.households] for bin_ in facts.minutes]
     _table(book, writer.say("sheet_minutes"), heads, rows)
 
 
@@ -324,8 +324,12 @@ def _assumptions(book: Workbook, facts: Facts, writer: Writer) -> None:
     ]
     rows: list[Row] = [[name, value, None] for name, value in writer.heads()]
     rows += [
-        [one.name, one.said if isinstance(one.value, bool) else one.value, one.source]
-        for one in writer.settings()
+        [
+            setting.name,
+            setting.said if isinstance(setting.value, bool) else setting.value,
+            setting.source,
+        ]
+        for setting in writer.settings()
     ]
     rows += [
         [f"{writer.say('speed')}: {name}", speed, source] for name, speed, source in writer.speeds()

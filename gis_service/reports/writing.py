@@ -59,7 +59,7 @@ class Writer:
 
     def level_of(self, rank: int) -> str:
         """Name the level of a rank."""
-        return next(self.level(one) for one in self.facts.levels if one.rank == rank)
+        return next(self.level(level) for level in self.facts.levels if level.rank == rank)
 
     def kind(self, kind: str) -> str:
         """Name a kind of facility."""
@@ -148,7 +148,7 @@ class Writer:
         )
         at = facts.run.finished_at.astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S UTC+8")
         roads = facts.network.data_day if facts.network else None
-        said = {
+        values = {
             "data_day": self.say(
                 "data_day_value",
                 day=self.day(facts.data_day),
@@ -169,18 +169,18 @@ class Writer:
         }
         if facts.run.software_version != __version__:  # measured by one release, printed by another
             printed = self.say("software_value", version=__version__)
-            said["software"] += f" → {printed}"
-        return [(self.say(name), value) for name, value in said.items()]
+            values["software"] += f" → {printed}"
+        return [(self.say(name), value) for name, value in values.items()]
 
     def settings(self) -> list[Setting]:
         """List every number that the figures depend on, each with its source."""
-        found: list[Setting] = []
+        rows: list[Setting] = []
         for group in _SETTINGS:
             settings = self.facts.run.parameters[group]
             for name in sorted(settings, key=_place_of):
                 if name not in _NAMES:
-                    found += self._setting(name, settings[name])
-        return found
+                    rows += self._setting(name, settings[name])
+        return rows
 
     def _setting(self, name: str, value: Any) -> Iterator[Setting]:
         source = ""
@@ -188,14 +188,14 @@ class Writer:
             return
         if isinstance(value, Mapping):
             if "value" not in value:  # a table of its own
-                for inner, one in value.items():
-                    yield from self._setting(inner, one)
+                for inner, inner_value in value.items():
+                    yield from self._setting(inner, inner_value)
                 return
             source = translate_source(str(value.get("source", "")), self.language)
             value = value["value"]
         label = all_texts(self.language).get(f"reports.set_{name}", name.replace("_", " "))
-        plain = value if isinstance(value, (bool, int, float)) else self._said(name, value)
-        yield Setting(label, plain, self._said(name, value), source)
+        stored = value if isinstance(value, (bool, int, float)) else self._said(name, value)
+        yield Setting(label, stored, self._said(name, value), source)
 
     def _said(self, name: str, value: Any) -> str:
         if isinstance(value, bool):
@@ -207,7 +207,7 @@ class Writer:
         if name == "direction":
             return self.say(f"direction_{value}")
         if isinstance(value, (list, tuple)):
-            return self.say("list_comma").join(str(one) for one in value)
+            return self.say("list_comma").join(str(item) for item in value)
         if isinstance(value, (int, float)):
             if name.endswith("_share"):
                 return f"{100 * value:g}%"
@@ -260,8 +260,8 @@ class Writer:
 
     def limit_source(self, district: NamedDistrict) -> str:
         """Say where the limit of a district comes from, or why none is held against it."""
-        said = [translate_source(source, self.language) for source in district.limit_sources]
-        return self.say("list_pause").join(said)
+        sources = [source_in(source, self.language) for source in district.limit_sources]
+        return self.say("list_pause").join(sources)
 
     def limits(self) -> list[str]:
         """
@@ -272,10 +272,15 @@ class Writer:
         list of str
             One line a limit: for how many stations it is, and its source; the smallest first.
         """
-        of_stations = [one for one in self.facts.districts if one.facility_id is not None]
-        told = Counter(
-            (math.inf if one.limit_km2 is None else one.limit_km2, self.limit_source(one))
-            for one in of_stations
+        of_stations = [
+            district for district in self.facts.districts if district.facility_id is not None
+        ]
+        counts = Counter(
+            (
+                math.inf if district.limit_km2 is None else district.limit_km2,
+                self.limit_source(district),
+            )
+            for district in of_stations
         )
         return [
             self.say(
@@ -284,12 +289,12 @@ class Writer:
                 stations=stations,
                 source=source,
             )
-            for (limit, source), stations in sorted(told.items())
+            for (limit, source), stations in sorted(counts.items())
         ]
 
     def crossings(self, district: NamedDistrict) -> str:
         """Name the barriers that a district crosses, with the ground beyond each."""
-        said = [
+        barriers = [
             self.say(
                 "district_crossing",
                 name=crossing["name"] or self.say(f"barrier_{crossing['kind']}"),
@@ -297,26 +302,26 @@ class Writer:
             )
             for crossing in district.crosses
         ]
-        return self.say("list_comma").join(said)
+        return self.say("list_comma").join(barriers)
 
     def enclaves(self, district: NamedDistrict) -> str:
         """Name the pieces that lie apart from a district's own, with their areas."""
-        said = [
+        pieces = [
             self.say("district_piece", name=piece.name, area=f"{piece.area_km2:,.1f}")
             for piece in district.detached
         ]
-        return self.say("list_comma").join(said)
+        return self.say("list_comma").join(pieces)
 
     def sentences(self) -> list[str]:
         """Say what came out."""
         whole, facts = self.facts.whole, self.facts
-        said = []
+        sentences = []
         if whole.n == 0:
             return [self.say("says_none")]
         if whole.status != "ok":
-            said.append(self.say(f"status_{whole.status}"))
+            sentences.append(self.say(f"status_{whole.status}"))
         if whole.n is None or whole.covered is None or whole.share is None:
-            said.append(self.say("says_hidden", n=self.count(whole.n)))
+            sentences.append(self.say("says_hidden", n=self.count(whole.n)))
         else:
             rests = [
                 self.say(f"rest_{name}", n=f"{number:,}")
@@ -324,7 +329,7 @@ class Writer:
                 if (number := getattr(whole, name))
             ]
             key = "says_to" if facts.standard["direction"] == "to_facility" else "says_from"
-            said.append(
+            sentences.append(
                 self.say(
                     key,
                     n=f"{whole.n:,}",
@@ -336,11 +341,11 @@ class Writer:
                     rest=self.say("comma").join(rests) or self.say("rest_all"),
                 )
             )
-        return [*said, *self._targets()]
+        return [*sentences, *self._targets()]
 
     def _targets(self) -> Iterator[str]:
         rank = self.facts.levels[1].rank
-        shares = [one.share for one in self.facts.of_rank(rank) if one.share is not None]
+        shares = [line.share for line in self.facts.of_rank(rank) if line.share is not None]
         reached = sum(share >= self.facts.target_share for share in shares)
         if shares:
             yield self.say(
@@ -357,18 +362,18 @@ class Writer:
         if before is None:
             return []
         scenario = self.named(before.run.parameters["scenario"])
-        named = [
+        changes = [
             self.say("scenario")
             if part == "scenario"
             else text(f"coverage.stale_{part}", self.language)
             for part in before.differs
         ]
-        what = self.say("comma").join(named)
+        what = self.say("comma").join(changes)
         return [
             self.say(
                 "compared_text", run=before.run.run_id, day=self.day(before.day), scenario=scenario
             ),
-            self.say("compared_changes", what=what) if named else self.say("compared_same"),
+            self.say("compared_changes", what=what) if changes else self.say("compared_same"),
         ]
 
     def notes(self) -> list[str]:
@@ -381,23 +386,23 @@ class Writer:
             Whole sentences.
         """
         facts, summary = self.facts, self.facts.run.summary
-        said = []
+        notes = []
         if facts.stale:
             changes = [text(f"coverage.stale_{part}", self.language) for part in facts.stale]
-            said.append(self.say("stale", what=self.say("comma").join(changes)))
+            notes.append(self.say("stale", what=self.say("comma").join(changes)))
         if facts.network is not None:
-            said.append(self.say("left_clipped" if facts.network.clipped else "left_not_clipped"))
+            notes.append(self.say("left_clipped" if facts.network.clipped else "left_not_clipped"))
         for kind in facts.run.kinds:
             if summary["facilities"].get(kind, 0) == 0:
-                said.append(self.say("left_no_facility", kind=self.kind(kind)))
+                notes.append(self.say("left_no_facility", kind=self.kind(kind)))
             off = summary["facilities_off_network"].get(kind, 0)
             if off:
-                said.append(self.say("left_facilities", kind=self.kind(kind), n=off))
+                notes.append(self.say("left_facilities", kind=self.kind(kind), n=off))
         whole, outside = facts.whole, facts.outside
         late = (whole.too_far, whole.unreachable, whole.off_network)
         if None not in late:
-            too_far, unreachable, off_network = (self.count(one) for one in late)
-            said.append(
+            too_far, unreachable, off_network = (self.count(number) for number in late)
+            notes.append(
                 self.say(
                     "left_households",
                     too_far=too_far,
@@ -407,16 +412,16 @@ class Writer:
             )
         if outside is not None:
             key = "left_outside_hidden" if outside.n is None else "left_outside"
-            said.append(self.say(key, n=self.count(outside.n)))
-        said += [note.say(self.language) for note in facts.region_notes]
-        said.append(self.say("left_waiting"))
-        said.append(self.say("left_personal"))
-        lines = [one for one in facts.lines[""] if one.n != 0]
-        hidden = sum(one.hidden for one in lines)
+            notes.append(self.say(key, n=self.count(outside.n)))
+        notes += [note.say(self.language) for note in facts.region_notes]
+        notes.append(self.say("left_waiting"))
+        notes.append(self.say("left_personal"))
+        lines = [line for line in facts.lines[""] if line.n != 0]
+        hidden = sum(line.hidden for line in lines)
         if hidden:
-            said.append(self.say("hidden_note"))
-            said.append(self.say("hidden_count", n=f"{hidden:,}", all=f"{len(lines):,}"))
-        return said
+            notes.append(self.say("hidden_note"))
+            notes.append(self.say("hidden_count", n=f"{hidden:,}", all=f"{len(lines):,}"))
+        return notes
 
 
 def _place_of(name: str) -> tuple[int, str]:
@@ -425,8 +430,8 @@ def _place_of(name: str) -> tuple[int, str]:
 
 
 def _class_of(road_class: str) -> tuple[int, str]:
-    known = ROAD_CLASSES.index(road_class) if road_class in ROAD_CLASSES else len(ROAD_CLASSES)
-    return known, road_class
+    rank = ROAD_CLASSES.index(road_class) if road_class in ROAD_CLASSES else len(ROAD_CLASSES)
+    return rank, road_class
 
 
 @dataclass(frozen=True)
@@ -442,14 +447,14 @@ def compared(facts: Facts) -> list[Compared]:
     """Put the county and its highest grids beside themselves in the run to compare with."""
     if facts.before is None:
         return []
-    found = []
+    grids = []
     for line in (facts.whole, *facts.of_rank(facts.levels[1].rank)):
         before = facts.before.lines.get(line.grid_id)
         was = (before.covered, before.share) if before else (None, None)
-        found.append(Compared(line.name, (was[0], line.covered), (was[1], line.share)))
-    return found
+        grids.append(Compared(line.name, (was[0], line.covered), (was[1], line.share)))
+    return grids
 
 
 def worst_first(lines: list[FigureLine]) -> list[FigureLine]:
     """Order grids by their share, the lowest first."""
-    return sorted(lines, key=lambda one: (one.share is None, one.share or 0.0, one.code))
+    return sorted(lines, key=lambda line: (line.share is None, line.share or 0.0, line.code))

@@ -163,8 +163,8 @@ def _grid_classes(
 ) -> dict[int, str | None]:
     """Every grid of the level with its urban–rural class; a dedicated one has none."""
     state, level = t.grid_state.c, t.grid_level.c
-    known = sa.exists().where(level.scheme_id == scheme.scheme_id, level.rank == rank)
-    if not connection.scalar(sa.select(known)):
+    has_level = sa.exists().where(level.scheme_id == scheme.scheme_id, level.rank == rank)
+    if not connection.scalar(sa.select(has_level)):
         raise NotFoundError("grids.no_level", scheme=scheme.code, rank=rank)
     rows = connection.execute(
         sa.select(state.grid_id, state.urban_rural_class, t.grid.c.kind)
@@ -186,35 +186,34 @@ def _counted(
     language: Language,
     grid_classes: Mapping[int, str | None],
 ) -> MapFigures:
-    what = COUNTED[theme]
-    seen = find_grids_seen(connection, actor, what.table)
-    sums = add_up(
-        count_by_grid(connection, actor, what.table, scheme, at=at),
-        read_parents(connection, scheme, at),
+    counted = COUNTED[theme]
+    seen_grids = grids_seen(connection, actor, counted.table)
+    sums = roll_up(
+        tally(connection, actor, counted.table, scheme, at=at), parents(connection, scheme, at)
     )
     values: Values = {
-        grid: float(sums.get(grid, {}).get(what.figure, 0))
-        if seen is None or grid in seen
+        grid: float(sums.get(grid, {}).get(counted.figure, 0))
+        if seen_grids is None or grid in seen_grids
         else None
         for grid in grid_classes
     }
     limits: dict[int, tuple[float, float] | None] = {}
     if theme == "households" and rank == scheme.base_rank and scheme.size_rule:
         limits = {grid: _limits(scheme.size_rule, kind) for grid, kind in grid_classes.items()}
-    places: dict[int, int | None]
+    classes: dict[int, int | None]
     if any(limits.values()):  # without a class there is no rule to be measured by
-        places = {
+        classes = {
             grid: None
             if value is None or (rule := limits[grid]) is None
             else size_class(int(value), *rule)
             for grid, value in values.items()
         }
         breaks: list[float] = []
-        lines = _size_legend(scheme.size_rule, places, language)
+        lines = _size_legend(scheme.size_rule, classes, language)
     else:
         breaks = round_breaks(value for value in values.values() if value is not None)
-        places = _places(values, breaks)
-        lines = _legend(values, breaks, places, SEQUENTIAL[what.colours])
+        classes = _places(values, breaks)
+        lines = _legend(values, breaks, classes, SEQUENTIAL[counted.colours])
     return MapFigures(
         theme=theme,
         scheme=scheme.code,
@@ -225,7 +224,7 @@ def _counted(
         breaks=breaks,
         classes=lines,
         values=values,
-        class_of=places,
+        class_of=classes,
         status="ok",
     )
 
@@ -244,7 +243,7 @@ def _limits(
 
 
 def _size_legend(
-    rule: Mapping[str, Sequence[float]], places: Mapping[int, int | None], language: Language
+    rule: Mapping[str, Sequence[float]], classes: Mapping[int, int | None], language: Language
 ) -> list[FigureClass]:
     ranges = text("api.list_comma", language).join(
         text(f"api.size_range_{name}", language, low=f"{low:,.0f}", high=f"{high:,.0f}")
@@ -252,13 +251,13 @@ def _size_legend(
         else f"{low:,.0f}–{high:,.0f}"
         for name, (low, high) in sorted(rule.items(), reverse=True)
     )
-    found = list(places.values())
+    class_list = list(classes.values())
     return [
         FigureClass(
             text(f"api.size_{name}", language, ranges=ranges),
             None,
             None,
-            found.count(place),
+            class_list.count(place),
             colour,
         )
         for place, (name, colour) in enumerate(zip(_SIZE_NAMES, AROUND_TARGET, strict=True))
@@ -274,20 +273,20 @@ def _places(values: Values, breaks: Sequence[float]) -> dict[int, int | None]:
 def _legend(
     values: Values,
     breaks: Sequence[float],
-    places: Mapping[int, int | None],
+    classes: Mapping[int, int | None],
     colours: Sequence[str],
     suffix: str = "",
 ) -> list[FigureClass]:
-    known = [value for value in values.values() if value is not None]
-    if not known:
+    present = [value for value in values.values() if value is not None]
+    if not present:
         return []
-    found = list(places.values())
+    class_list = list(classes.values())
     limits: list[float | None] = [None, *breaks, None]
     lines = []
     for place, colour in enumerate(spread(colours, len(breaks) + 1)):
         low, high = limits[place], limits[place + 1]
-        label = _label(low, high, known[0], whole=not suffix) + suffix
-        lines.append(FigureClass(label, low, high, found.count(place), colour))
+        label = _label(low, high, present[0], whole=not suffix) + suffix
+        lines.append(FigureClass(label, low, high, class_list.count(place), colour))
     return lines
 
 
@@ -316,9 +315,11 @@ def _covered(
     book = standard_book()
     standard = book.standards.get(code)
     if standard is None or (kind and kind not in standard.kinds):
-        known = ", ".join((*COUNTED, *book.standards))
-        raise InputError("api.no_theme", place=Place(field="theme"), theme=theme, known=known)
-    run = find_latest_run(connection, code)
+        known_themes = ", ".join((*COUNTED, *book.standards))
+        raise InputError(
+            "api.no_theme", place=Place(field="theme"), theme=theme, known=known_themes
+        )
+    run = latest_run(connection, code)
     values: Values = dict.fromkeys(grid_classes)
     status: Status = "no_run"
     if run is not None:
@@ -330,7 +331,7 @@ def _covered(
         }
         status = run.summary["kinds"][kind]["status"] if kind else run.summary["status"]
     breaks = list(PERCENT_BREAKS)
-    places = _places(values, breaks)
+    classes = _places(values, breaks)
     return MapFigures(
         theme=theme,
         scheme=scheme.code,
@@ -345,8 +346,8 @@ def _covered(
         ),
         day=run.finished_at.astimezone(CHINA).date() if run else today(connection),
         breaks=breaks,
-        classes=_legend(values, breaks, places, SEQUENTIAL["YlGnBu"], " %"),
+        classes=_legend(values, breaks, classes, SEQUENTIAL["YlGnBu"], " %"),
         values=values,
-        class_of=places,
+        class_of=classes,
         status=status,
     )

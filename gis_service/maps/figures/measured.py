@@ -75,8 +75,8 @@ def _exact(figures: Mapping[str, Any]) -> dict[str, Any]:
 
 def _share_only(figures: Mapping[str, Any]) -> dict[str, Any]:
     share = figures["share"]
-    told = {"of": figures["of"], "status": figures["status"]}
-    return {**dict.fromkeys(_FIELDS), **told, "share": None if share is None else round(share, 2)}
+    public = {"of": figures["of"], "status": figures["status"]}
+    return {**dict.fromkeys(_FIELDS), **public, "share": None if share is None else round(share, 2)}
 
 
 def _hidden(figures: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,14 +92,14 @@ def shares_by_grid(
     kind: str,
 ) -> dict[int, float | None]:
     """Give the share of covered households of every grid of a level."""
-    found = read_figures_by_grid(connection, run_id, rank, kind)
-    seen = find_grids_seen(connection, actor, t.household)
-    if seen is None:
-        return {grid: figures.share for grid, figures in found.items()}
-    hidden = _hidden_grids(connection, scheme, found)
+    by_grid = figures_by_grid(connection, run_id, rank, kind)
+    seen_grids = grids_seen(connection, actor, t.household)
+    if seen_grids is None:
+        return {grid: figures.share for grid, figures in by_grid.items()}
+    hidden = _hidden_grids(connection, scheme, by_grid)
     shares: dict[int, float | None] = {}
-    for grid, figures in found.items():
-        if grid in seen:
+    for grid, figures in by_grid.items():
+        if grid in seen_grids:
             shares[grid] = figures.share
         elif grid in hidden or figures.share is None:
             shares[grid] = None
@@ -109,10 +109,10 @@ def shares_by_grid(
 
 
 def _hidden_grids(
-    connection: sa.Connection, scheme: SchemeKey, found: Mapping[int, Figures]
+    connection: sa.Connection, scheme: SchemeKey, by_grid: Mapping[int, Figures]
 ) -> Collection[int]:
-    sizes = {grid: figures.n for grid, figures in found.items()}
-    return hide_small(sizes, read_parents(connection, scheme, None))
+    sizes = {grid: figures.n for grid, figures in by_grid.items()}
+    return hide_small(sizes, parents(connection, scheme, None))
 
 
 def figures_seen(
@@ -162,17 +162,17 @@ def figures_seen(
     InputError
         Nothing of that name is counted.
     """
-    found = read_named_figures(connection, run, rank, of, kind, only=only)
-    seen = find_grids_seen(connection, actor, t.household)
-    if seen is None:
-        return [vars(one) for one in found]
-    households = read_figures_by_grid(connection, run.run_id, rank, kind)
+    figures = figures_of(connection, run, rank, of, kind, only=only)
+    seen_grids = grids_seen(connection, actor, t.household)
+    if seen_grids is None:
+        return [vars(grid_figures) for grid_figures in figures]
+    households = figures_by_grid(connection, run.run_id, rank, kind)
     hidden = _hidden_grids(connection, scheme, households)
     rows = []
-    for one in found:
-        row = vars(one)
-        if one.grid_id not in seen:
-            secret = one.grid_id in hidden or of == "hazards"
+    for grid_figures in figures:
+        row = vars(grid_figures)
+        if grid_figures.grid_id not in seen_grids:
+            secret = grid_figures.grid_id in hidden or of == "hazards"
             row = row | (_hidden(row) if secret else _share_only(row))
         rows.append(row)
     return rows
@@ -182,8 +182,8 @@ def coverage_of_grid(
     connection: sa.Connection, actor: Actor, scheme: SchemeKey, rank: int, grid_id: int
 ) -> dict[str, CoverageFigures]:
     """Give the figures of one grid against every standard that was measured."""
-    seen = find_grids_seen(connection, actor, t.household)
-    in_sight = seen is None or grid_id in seen
+    seen_grids = grids_seen(connection, actor, t.household)
+    in_sight = seen_grids is None or grid_id in seen_grids
     answer: dict[str, CoverageFigures] = {}
     for standard, figures in read_grid_figures(connection, rank, grid_id).items():
         shape = _exact
@@ -194,7 +194,10 @@ def coverage_of_grid(
         answer[standard] = CoverageFigures(
             **shape(figures),
             run_id=figures["run_id"],
-            kinds={kind: KindFigures(**shape(one)) for kind, one in figures["kinds"].items()},
+            kinds={
+                kind: KindFigures(**shape(kind_figures))
+                for kind, kind_figures in figures["kinds"].items()
+            },
         )
     return answer
 

@@ -47,16 +47,16 @@ def measured_areas(
     connection: sa.Connection, areas: AreaService, language: Language
 ) -> list[AreaLayer]:
     """Draw the bands of every standard that is measured, and the districts of who drives out."""
-    found = []
+    layers = []
     for code, standard in standard_book().standards.items():
         run = find_latest_run(connection, code)
         if run is None or run.network_id is None or not any(run.summary["facilities"].values()):
             continue
         name = standard.name if language == "zh-CN" else standard.name_en
-        found.append(_bands_of(connection, areas, standard, run, name, language))
+        layers.append(_bands_of(connection, areas, standard, run, name, language))
         if standard.direction == "from_facility":
-            found.append(_districts_of(connection, areas, run, name, language))
-    return found
+            layers.append(_districts_of(connection, areas, run, name, language))
+    return layers
 
 
 def _bands_of(
@@ -72,54 +72,56 @@ def _bands_of(
     features = json.loads(gzip.decompress(packed))["features"]
     bands = [
         AreaBand(
-            one["properties"]["from_minutes"],
-            one["properties"]["to_minutes"],
-            shapely.geometry.shape(one["geometry"]),
+            feature["properties"]["from_minutes"],
+            feature["properties"]["to_minutes"],
+            shapely.geometry.shape(feature["geometry"]),
         )
-        for one in features
+        for feature in features
     ]
-    words, colours = band_words(bands, language), band_colours(len(bands))
+    labels, colours = band_words(bands, language), band_colours(len(bands))
     title = f"{name} · {text('cover.fill_bands', language)}"
     return AreaLayer(
-        title, band_layer(title, bands, words, colours), tuple(zip(colours, words, strict=True))
+        title, band_layer(title, bands, labels, colours), tuple(zip(colours, labels, strict=True))
     )
 
 
 def _districts_of(
     connection: sa.Connection, areas: AreaService, run: Run, name: str, language: Language
 ) -> AreaLayer:
-    found = areas.draw_districts(connection, run.standard, run.scenario, run.kinds[0])
+    districts = areas.districts(connection, run.standard, run.scenario, run.kinds[0])
     title = f"{name} · {text('cover.layer_districts', language)}"
     lines = (
         (_FITS, "district_fits"),
         (_TOO_LARGE, "district_too_large"),
         (_NOBODY, "district_nobody"),
     )
-    drawn = {_district_colour(one) for one in found}
+    used_colours = {_district_colour(district) for district in districts}
     legend = tuple(
-        (colour, text(f"cover.{key}", language)) for colour, key in lines if colour in drawn
+        (colour, text(f"cover.{key}", language)) for colour, key in lines if colour in used_colours
     )
-    return AreaLayer(title, district_layer(title, found, language), legend)
+    return AreaLayer(title, district_layer(title, districts, language), legend)
 
 
 def band_colours(count: int) -> tuple[str, ...]:
     """Choose colours of bands."""
-    shown = BAND_COLOURS[1:] if count < len(BAND_COLOURS) else BAND_COLOURS
-    return tuple(shown[min(place, len(shown) - 1)] for place in range(count))
+    colours = BAND_COLOURS[1:] if count < len(BAND_COLOURS) else BAND_COLOURS
+    return tuple(colours[min(place, len(colours) - 1)] for place in range(count))
 
 
 def band_words(bands: Sequence[AreaBand], language: Language) -> list[str]:
     """Say which minutes each band holds."""
     return [
         text(
-            "cover.band", language, **{"from": f"{one.from_minutes:g}", "to": f"{one.to_minutes:g}"}
+            "cover.band",
+            language,
+            **{"from": f"{band.from_minutes:g}", "to": f"{band.to_minutes:g}"},
         )
-        for one in bands
+        for band in bands
     ]
 
 
 def band_layer(
-    name: str, bands: Sequence[AreaBand], words: Sequence[str], colours: Sequence[str]
+    name: str, bands: Sequence[AreaBand], labels: Sequence[str], colours: Sequence[str]
 ) -> folium.GeoJson:
     """
     Draw bands.
@@ -130,7 +132,7 @@ def band_layer(
         Of the layer, for the control that switches it.
     bands
         Of one run, which do not overlap.
-    words, colours
+    labels, colours
         Of each.
 
     Returns
@@ -138,10 +140,10 @@ def band_layer(
     folium.GeoJson
         To be added to a map; not shown at first.
     """
-    simple = _simple([one.geometry for one in bands])
+    simple = _simple([band.geometry for band in bands])
     features = [
-        _feature(shape, {"said": said, "colour": colour})
-        for shape, said, colour in zip(simple, words, colours, strict=True)
+        _feature(shape, {"said": label, "colour": colour})
+        for shape, label, colour in zip(simple, labels, colours, strict=True)
         if not shape.is_empty
     ]
     return folium.GeoJson(
@@ -157,7 +159,9 @@ def band_layer(
     )
 
 
-def district_layer(name: str, found: Sequence[NamedDistrict], language: Language) -> folium.GeoJson:
+def district_layer(
+    name: str, districts: Sequence[NamedDistrict], language: Language
+) -> folium.GeoJson:
     """
     Draw the districts of stations, and name the pieces that lie apart from their station's own.
 
@@ -165,7 +169,7 @@ def district_layer(name: str, found: Sequence[NamedDistrict], language: Language
     ----------
     name
         Of the layer, for the control that switches it.
-    found
+    districts
         The districts.
     language
         Of the words.
@@ -175,10 +179,12 @@ def district_layer(name: str, found: Sequence[NamedDistrict], language: Language
     folium.GeoJson
         To be added to a map; not shown at first.
     """
-    simple = _simple([one.geometry for one in found])
+    simple = _simple([district.geometry for district in districts])
     features = [
-        _feature(shape, {**_district_words(one, language), "colour": _district_colour(one)})
-        for shape, one in zip(simple, found, strict=True)
+        _feature(
+            shape, {**_district_words(district, language), "colour": _district_colour(district)}
+        )
+        for shape, district in zip(simple, districts, strict=True)
         if not shape.is_empty
     ]
     return folium.GeoJson(
@@ -200,50 +206,50 @@ def _tooltip(features: Sequence[Any], fields: list[str]) -> folium.GeoJsonToolti
     return folium.GeoJsonTooltip(fields, labels=False) if features else None
 
 
-def _district_words(one: NamedDistrict, language: Language) -> dict[str, str]:
+def _district_words(district: NamedDistrict, language: Language) -> dict[str, str]:
     def say(key: str, **values: object) -> str:
         return text(f"cover.{key}", language, **values)
 
     more = []
-    if one.facility_id is not None:
-        key = "district_over" if one.too_large else "district_within"
-        no_limit = one.limit_km2 is None
-        more.append(say("district_no_limit") if no_limit else say(key, n=f"{one.limit_km2:g}"))
+    if district.facility_id is not None:
+        key = "district_over" if district.too_large else "district_within"
+        no_limit = district.limit_km2 is None
+        more.append(say("district_no_limit") if no_limit else say(key, n=f"{district.limit_km2:g}"))
     comma = say("list_comma")
-    if one.crosses:
+    if district.crosses:
         barriers = [
             say(
                 "district_barrier",
                 name=crossing["name"] or say(f"barrier_{crossing['kind']}"),
                 n=f"{crossing['beyond_km2']:.1f}",
             )
-            for crossing in one.crosses
+            for crossing in district.crosses
         ]
         more.append(say("district_crosses", barriers=comma.join(barriers)))
-    if one.detached:
+    if district.detached:
         pieces = comma.join(
             say("district_piece", name=piece.name, n=f"{piece.area_km2:.1f}")
-            for piece in one.detached
+            for piece in district.detached
         )
         more.append(say("district_pieces", pieces=pieces))
     return {
-        "name": html.escape(one.name) or say("district_nobody"),
-        "area": say("district_area", n=f"{one.area_km2:,.1f}"),
+        "name": html.escape(district.name) or say("district_nobody"),
+        "area": say("district_area", n=f"{district.area_km2:,.1f}"),
         "more": html.escape(" · ".join(more)),
     }
 
 
-def _district_colour(one: NamedDistrict) -> str:
-    if one.facility_id is None:
+def _district_colour(district: NamedDistrict) -> str:
+    if district.facility_id is None:
         return _NOBODY
-    return _TOO_LARGE if one.too_large else _FITS
+    return _TOO_LARGE if district.too_large else _FITS
 
 
 def _simple(shapes: Sequence[Any]) -> list[Any]:
     """Leave out what shows nowhere, of all together: neighbours keep the border they share."""
     # Where the ground is a metre wide, rounding has made a spike of it, which is no polygon.
-    light = shapely.coverage_simplify([make_valid_area(one) for one in shapes], _SIMPLE_DEGREES)
-    return [drop_specks(one, _SIMPLE_DEGREES * _SIMPLE_DEGREES) for one in light]
+    light = shapely.coverage_simplify([valid_ground(shape) for shape in shapes], _SIMPLE_DEGREES)
+    return [without_specks(shape, _SIMPLE_DEGREES * _SIMPLE_DEGREES) for shape in light]
 
 
 def _feature(shape: Any, properties: Mapping[str, str]) -> dict[str, Any]:

@@ -71,11 +71,11 @@ def check_template(template: str) -> str:
         raise SetupError("map.base_not_http")
     if "{" in parts.netloc:
         raise SetupError("map.base_host_varies")
-    found = _PLACEHOLDER.findall(template)
-    unknown = sorted(set(found) - set(_NAMES))
+    placeholders = _PLACEHOLDER.findall(template)
+    unknown = sorted(set(placeholders) - set(_NAMES))
     if unknown:
         raise SetupError("map.base_unknown_placeholder", name=unknown[0][:40])
-    meant = {_NAMES[name].removeprefix("-") for name in found}
+    meant = {_NAMES[name].removeprefix("-") for name in placeholders}
     missing = [name for name in ("z", "x", "y") if name not in meant]
     if missing:
         raise SetupError("map.base_lacks_placeholder", name="{" + missing[0] + "}")
@@ -99,7 +99,7 @@ def fill(template: str, z: int, x: int, y: int) -> str:
         An address.
     """
     values = {"z": z, "x": x, "y": y, "-y": 2**z - 1 - y}
-    return _PLACEHOLDER.sub(lambda found: str(values[_NAMES[found[1]]]), template)
+    return _PLACEHOLDER.sub(lambda match: str(values[_NAMES[match[1]]]), template)
 
 
 def check_archive(file: Path) -> Path:
@@ -137,11 +137,11 @@ class BaseMaps:
         self._host = tianditu_host
         self.template = ""
         self.archive: Path | None = None
-        given = (settings.base_map_url or "").strip()
-        if given.lower().endswith(".pmtiles") and "://" not in given:
-            self.archive = check_archive(Path(given).expanduser())
-        elif given:
-            self.template = check_template(given)
+        url = (settings.base_map_url or "").strip()
+        if url.lower().endswith(".pmtiles") and "://" not in url:
+            self.archive = check_archive(Path(url).expanduser())
+        elif url:
+            self.template = check_template(url)
 
     def offered(self) -> list[BaseMap]:
         """
@@ -152,10 +152,10 @@ class BaseMaps:
         list of BaseMap
             Empty unless a setting names one.
         """
-        found = []
+        base_maps = []
         if self.template or self.archive:
             tiles: tuple[str, ...] = () if self.archive else ("/api/base/county/{z}/{x}/{y}",)
-            found.append(
+            base_maps.append(
                 BaseMap(
                     COUNTY,
                     self._settings.base_map_name,
@@ -168,10 +168,12 @@ class BaseMaps:
         if self._settings.tianditu_key is not None:
             for layer, writing in (("vec", "cva"), ("img", "cia"), ("ter", "cta")):
                 tiles = tuple(
-                    f"/api/base/tianditu/{one}/{{z}}/{{x}}/{{y}}" for one in (layer, writing)
+                    f"/api/base/tianditu/{name}/{{z}}/{{x}}/{{y}}" for name in (layer, writing)
                 )
-                found.append(BaseMap(f"{TIANDITU}_{layer}", "", "天地图", TIANDITU_MAX_ZOOM, tiles))
-        return found
+                base_maps.append(
+                    BaseMap(f"{TIANDITU}_{layer}", "", "天地图", TIANDITU_MAX_ZOOM, tiles)
+                )
+        return base_maps
 
     def address(self, source: str, layer: str, z: int, x: int, y: int) -> str:
         """

@@ -154,9 +154,11 @@ def render_map(
     base = json.loads(layers.grid_layer(connection, scheme, ranks[-1], None, "mid"))
     chosen = _themes(connection, actor, scheme, ranks[-1], language)
     hidden = _hidden(base["features"], chosen["households"])
-    said = {
-        theme: _said(base["features"], shown, set() if theme in _OF_PLACES else hidden, language)
-        for theme, shown in chosen.items()
+    answers = {
+        theme: _said(
+            base["features"], map_figures, set() if theme in _OF_PLACES else hidden, language
+        )
+        for theme, map_figures in chosen.items()
     }
     document = FileMap(
         tiles=None, control_scale=True, prefer_canvas=True, attribution_control=False
@@ -166,13 +168,13 @@ def render_map(
         name = _theme_name(theme, language)
         folium.FeatureGroup(name=name, overlay=False, show=theme == "households").add_to(document)
     _land(connection, document, language)
-    grids = _fill(base, said, chosen["households"], language)
+    grids = _fill(base, answers, chosen["households"], language)
     grids.add_to(document)
     _roads(connection, document, _extent(base), language)
     houses = folium.FeatureGroup(name=text("page.layer_buildings", language))
     houses.add_to(document)
-    drawn = measured_areas(connection, areas, language)
-    for area in drawn:
+    area_layers = measured_areas(connection, areas, language)
+    for area in area_layers:
         area.layer.add_to(document)
     for lines, weight in zip(
         _borders_above(connection, scheme, base, ranks), (1.4, 2.6), strict=False
@@ -187,7 +189,7 @@ def render_map(
     folium.LayerControl(collapsed=False).add_to(document)
     document.fit_bounds(_extent(base))
     level = _level_label(connection, scheme, ranks[-1], language)
-    _note(connection, document, chosen, said, level, drawn, language)
+    _note(connection, document, chosen, answers, level, area_layers, language)
     _scripts(connection, document, grids, houses, chosen)
     rendered = str(document.get_root().render())
     state = state_of(connection, MAP)
@@ -214,16 +216,16 @@ def _themes(
     connection: sa.Connection, actor: Actor, scheme: SchemeKey, rank: int, language: Language
 ) -> dict[str, MapFigures]:
     measured = standard_book().standards  # a county may have left one out of its own file
-    found = {
+    by_theme = {
         theme: figures(
             connection, actor, scheme, rank=rank, theme=theme, at=None, language=language
         )
         for theme in (*_COUNTED, *measured)
     }
     return {
-        theme: shown
-        for theme, shown in found.items()
-        if shown.status != "no_run" or theme in _ALWAYS
+        theme: map_figures
+        for theme, map_figures in by_theme.items()
+        if map_figures.status != "no_run" or theme in _ALWAYS
     }
 
 
@@ -244,15 +246,20 @@ def _hidden(features: Sequence[Mapping[str, Any]], households: MapFigures) -> se
 
 
 def _said(
-    features: Sequence[Mapping[str, Any]], shown: MapFigures, hidden: set[int], language: Language
+    features: Sequence[Mapping[str, Any]],
+    map_figures: MapFigures,
+    hidden: set[int],
+    language: Language,
 ) -> list[tuple[int, str]]:
     """Give class and figure of every grid; class -1 is paper: no figure, or no rule for it."""
     answers = []
     for feature in features:
         grid_id = feature["properties"]["grid_id"]
-        place = None if grid_id in hidden else shown.class_of.get(grid_id)
-        value = None if grid_id in hidden else shown.values.get(grid_id)
-        figure = text("page.no_figure", language) if value is None else _figure(value, shown.unit)
+        place = None if grid_id in hidden else map_figures.class_of.get(grid_id)
+        value = None if grid_id in hidden else map_figures.values.get(grid_id)
+        figure = (
+            text("page.no_figure", language) if value is None else _figure(value, map_figures.unit)
+        )
         answers.append((-1 if place is None else place, figure))
     return answers
 
@@ -263,19 +270,19 @@ def _figure(value: float, unit: str) -> str:
 
 def _fill(
     base: Mapping[str, Any],
-    said: Mapping[str, list[tuple[int, str]]],
+    answers: Mapping[str, list[tuple[int, str]]],
     first: MapFigures,
     language: Language,
 ) -> folium.GeoJson:
     """Draw the grids once, with what every theme says of them."""
-    colours = [one.colour for one in first.classes]
+    colours = [figure_class.colour for figure_class in first.classes]
     features = []
     for number, feature in enumerate(base["features"]):
         properties = {
             "name": html.escape(feature["properties"]["name"]),
             "code": html.escape(feature["properties"]["code"] or ""),
-            "said": [answers[number] for answers in said.values()],
-            "value": said["households"][number][1],
+            "said": [answers[number] for answers in answers.values()],
+            "value": answers["households"][number][1],
         }
         features.append(
             {"type": "Feature", "geometry": feature["geometry"], "properties": properties}
@@ -310,16 +317,19 @@ def _borders_above(
     """
     above = read_parents(connection, scheme, None)
     owner = [int(feature["properties"]["grid_id"]) for feature in base["features"]]
-    shapes = np.array([shapely.geometry.shape(one["geometry"]) for one in base["features"]], object)
-    found = []
+    shapes = np.array(
+        [shapely.geometry.shape(feature["geometry"]) for feature in base["features"]], object
+    )
+    borders = []
     for _ in ranks[:-1]:
         owner = [above.get(grid) or 0 for grid in owner]
         whole = [
-            shapely.coverage_union_all(shapes[np.array(owner) == one]) for one in sorted(set(owner))
+            shapely.coverage_union_all(shapes[np.array(owner) == above_id])
+            for above_id in sorted(set(owner))
         ]
         lines = shapely.line_merge(shapely.union_all(shapely.boundary(np.array(whole, object))))
-        found.append(json.loads(shapely.to_geojson(lines)))
-    return found
+        borders.append(json.loads(shapely.to_geojson(lines)))
+    return borders
 
 
 def _land(connection: sa.Connection, document: FileMap, language: Language) -> None:
@@ -355,12 +365,12 @@ def _roads(
 def _facilities(connection: sa.Connection, document: FileMap, language: Language) -> None:
     features = json.loads(layers.facility_layer(connection))["features"]
     for key, rescue in (("rescue", True), ("services", False)):
-        kept = [
-            {**one, "properties": _named(one["properties"], language)}
-            for one in features
-            if (one["properties"]["kind"] in _RESCUE) == rescue
+        points = [
+            {**feature, "properties": _named(feature["properties"], language)}
+            for feature in features
+            if (feature["properties"]["kind"] in _RESCUE) == rescue
         ]
-        _points(document, key, kept, language)
+        _points(document, key, points, language)
 
 
 def _named(properties: Mapping[str, Any], language: Language) -> dict[str, str]:
@@ -376,17 +386,19 @@ def _trouble(
     connection: sa.Connection, actor: Actor, document: FileMap, language: Language
 ) -> None:
     """Draw open hazards and incidents, so roughly that no house can be told."""
-    drawn = (
+    layers_drawn = (
         ("hazards", layers.hazard_layer(connection, actor, "open"), "#b7791f"),
         ("incidents", layers.incident_layer(connection, actor, "open", None), "#7a3e9d"),
     )
-    for key, layer, colour in drawn:
+    for key, layer, colour in layers_drawn:
         features = []
-        for one in json.loads(layer)["features"]:
-            lon, lat = (round(value, _TROUBLE_DECIMALS) for value in one["geometry"]["coordinates"])
-            said = text(f"page.kind_{one['properties']['kind']}", language)
+        for feature in json.loads(layer)["features"]:
+            lon, lat = (
+                round(value, _TROUBLE_DECIMALS) for value in feature["geometry"]["coordinates"]
+            )
+            kind = text(f"page.kind_{feature['properties']['kind']}", language)
             place = {"type": "Point", "coordinates": [lon, lat]}
-            properties = {"said": said, "colour": colour}
+            properties = {"said": kind, "colour": colour}
             features.append({"type": "Feature", "geometry": place, "properties": properties})
         _points(document, key, features, language)
 
@@ -430,7 +442,7 @@ def _note(
     connection: sa.Connection,
     document: FileMap,
     chosen: Mapping[str, MapFigures],
-    said: Mapping[str, list[tuple[int, str]]],
+    answers: Mapping[str, list[tuple[int, str]]],
     level: str,
     areas: Sequence[AreaLayer],
     language: Language,
@@ -451,15 +463,16 @@ def _note(
         )
         + "</p>",
     ]
-    for theme, shown in chosen.items():
+    for theme, map_figures in chosen.items():
         name = _theme_name(theme, language)
         hidden = "" if theme == "households" else " hidden"
         by_level = text("page.by_level", language, level=level)
-        subtitle = f"{shown.unit} · {by_level} · {shown.day.isoformat()}"
-        if shown.status == "ok":
-            body = f"<table>{_classes(shown, said[theme], language)}</table><p>{safe(shown.of)}</p>"
+        subtitle = f"{map_figures.unit} · {by_level} · {map_figures.day.isoformat()}"
+        if map_figures.status == "ok":
+            rows = _class_rows(map_figures, answers[theme], language)
+            body = f"<table>{rows}</table><p>{safe(map_figures.of)}</p>"
         else:
-            body = f"<p>{safe(text(f'page.{shown.status}', language, what=name))}</p>"
+            body = f"<p>{safe(text(f'page.{map_figures.status}', language, what=name))}</p>"
         parts.append(
             f'<section data-name="{safe(name)}"{hidden}><h2>{safe(name)}</h2>'
             f"<p>{safe(subtitle)}</p>{body}</section>"
@@ -473,13 +486,18 @@ def _note(
     root.html.add_child(Element(f'<div class="gis-note">{"".join(parts)}</div>'))
 
 
-def _classes(shown: MapFigures, said: Sequence[tuple[int, str]], language: Language) -> str:
+def _class_rows(
+    map_figures: MapFigures, answers: Sequence[tuple[int, str]], language: Language
+) -> str:
     """Write a line for each class, and for the grids that belong to none."""
     unknown = text("page.no_figure", language)
-    counted = Counter(place for place, _ in said)
-    without = sum(place < 0 and figure == unknown for place, figure in said)
-    unruled = counted[-1] - without
-    lines = [(one.colour, one.label, counted[at]) for at, one in enumerate(shown.classes)]
+    counts = Counter(place for place, _ in answers)
+    without = sum(place < 0 and figure == unknown for place, figure in answers)
+    unruled = counts[-1] - without
+    lines = [
+        (figure_class.colour, figure_class.label, counts[at])
+        for at, figure_class in enumerate(map_figures.classes)
+    ]
     if unruled:
         lines.append((_PAPER, text("page.no_rule", language), unruled))
     if without:
@@ -506,7 +524,10 @@ def _scripts(
     chosen: Mapping[str, MapFigures],
 ) -> None:
     """Let the grids and the legend follow the theme, and draw the houses from zoom 15."""
-    colours = [[one.colour for one in shown.classes] for shown in chosen.values()]
+    colours = [
+        [figure_class.colour for figure_class in map_figures.classes]
+        for map_figures in chosen.values()
+    ]
     values = {
         "MAP": document.get_name(),
         "GRIDS": grids.get_name(),
@@ -548,14 +569,14 @@ def packed_houses(footprints: GeometryArray) -> str:
     return base64.b64encode(bytes(packed)).decode()
 
 
-def safe(words: str) -> str:
+def safe(value: str) -> str:
     """
-    Write words so that neither HTML nor Folium's templates read more into them.
+    Write a text so that neither HTML nor Folium's templates read more into them.
 
     Parameters
     ----------
-    words
-        As they are.
+    value
+        As it is.
 
     Returns
     -------
@@ -563,5 +584,5 @@ def safe(words: str) -> str:
         For the text of an element.
     """
     # Element renders its text as a Jinja template; braces in a name must stay braces.
-    escaped = words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return escaped.replace("{", "&#123;").replace("}", "&#125;")

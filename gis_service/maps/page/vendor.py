@@ -108,14 +108,14 @@ def script_address(name: str) -> str:
 
 def with_imports(name: str) -> list[str]:
     """List a script and all that it imports at once, not when it is needed."""
-    found: set[str] = set()
+    reached: set[str] = set()
     waiting = [name]
     while waiting:
-        one = waiting.pop()
-        if one not in found:
-            found.add(one)
-            waiting += _STATIC_IMPORT.findall((WEB_DIR / "js" / one).read_text("utf-8"))
-    return sorted(found)
+        script = waiting.pop()
+        if script not in reached:
+            reached.add(script)
+            waiting += _STATIC_IMPORT.findall((WEB_DIR / "js" / script).read_text("utf-8"))
+    return sorted(reached)
 
 
 def vendor_address(name: str) -> str:

@@ -129,7 +129,7 @@ def fit(bbox: Bbox, width_mm: float, height_mm: float, border: float = 0.07) -> 
         2 * float(np.abs(x).max()) * 1000 / (width_mm * free),
         2 * float(np.abs(y).max()) * 1000 / (height_mm * free),
     )
-    scale = next((one for one in SCALES if one >= needed), needed)
+    scale = next((candidate for candidate in SCALES if candidate >= needed), needed)
     return MapFrame(lon0, lat0, scale, width_mm, height_mm)
 
 
@@ -215,8 +215,8 @@ def clipped(geometries: GeometryArray, window: shapely.Polygon) -> GeometryArray
     """
     west, south, east, north = shapely.bounds(window).tolist()
     cut = shapely.clip_by_rect(geometries, west - 3, south - 3, east + 3, north + 3)
-    left = np.asarray(cut, dtype=object)
-    return left[~shapely.is_empty(left)]
+    visible = np.asarray(cut, dtype=object)
+    return visible[~shapely.is_empty(visible)]
 
 
 # --- labels ------------------------------------------------------------------------------------
@@ -388,7 +388,7 @@ class Board:
 def along(line: shapely.LineString, text: str, size: float) -> list[Label]:
     """Find stretches of a line straight enough to carry a text."""
     width = text_width(text, size) * 1.1
-    found: list[tuple[float, float, Label]] = []
+    candidates: list[tuple[float, float, Label]] = []
     steps = int((line.length - width) // (width / 2)) + 1 if line.length >= width else 0
     for step in range(min(steps, 60)):
         start = step * width / 2
@@ -404,8 +404,8 @@ def along(line: shapely.LineString, text: str, size: float) -> list[Label]:
             angle += 180 if angle <= -90 else -180
         middle = abs(start + width / 2 - line.length / 2)
         label = Label(text, (x0 + x1) / 2, (y0 + y1) / 2, size, angle)
-        found.append((round(off / size, 1), middle, label))
-    return [label for _, _, label in sorted(found, key=lambda one: one[:2])]
+        candidates.append((round(off / size, 1), middle, label))
+    return [label for _, _, label in sorted(candidates, key=lambda candidate: candidate[:2])]
 
 
 def inside(polygon: Any, text: str, size: float) -> list[Label]:
@@ -436,4 +436,4 @@ def inside(polygon: Any, text: str, size: float) -> list[Label]:
     (x, y), _ = shapely.get_coordinates(circle)[[0, -1]].tolist()
     steps = (0, size, -size, 2 * size, -2 * size)
     labels = [Label(text, x + dx, y + dy, size) for dy in steps for dx in steps]
-    return [one for one in labels if largest.contains(shapely.Point(one.x, one.y))]
+    return [label for label in labels if largest.contains(shapely.Point(label.x, label.y))]

@@ -172,18 +172,18 @@ def road_classes_at(scale: float) -> list[str]:
 
 
 def draw(
-    ground: Surroundings, frame: MapFrame, words: DrawingTexts, type_mm: float = 2.2
+    surroundings: Surroundings, frame: MapFrame, texts: DrawingTexts, type_mm: float = 2.2
 ) -> Drawing:
     """
     Draw the map of one grid.
 
     Parameters
     ----------
-    ground
+    surroundings
         What lies there.
     frame
         Where and at which scale.
-    words
+    texts
         Texts.
     type_mm
         Height of the smallest type.
@@ -193,15 +193,15 @@ def draw(
     Drawing
         The picture, and what its legend must say.
     """
-    pen = Pen(frame, words, type_mm)
-    grid = frame.to_paper(ground.grid)
-    pen.land(ground.land)
-    pen.buildings(ground.buildings)
-    lines = pen.roads(ground.roads)
-    pen.borders(grid, ground)
+    pen = Pen(frame, texts, type_mm)
+    grid = frame.to_paper(surroundings.grid)
+    pen.land(surroundings.land)
+    pen.buildings(surroundings.buildings)
+    lines = pen.roads(surroundings.roads)
+    pen.borders(grid, surroundings)
     pen.corner_signs()
-    pen.places(ground.places, grid)
-    pen.names(grid, ground, lines)
+    pen.places(surroundings.places, grid)
+    pen.names(grid, surroundings, lines)
     return pen.finished()
 
 
@@ -215,8 +215,8 @@ _LINE: Final[dict[str, float | str]] = {
 class Pen:
     """One picture in the making: layers from below, then symbols and names that keep apart."""
 
-    def __init__(self, frame: MapFrame, words: DrawingTexts, type_mm: float) -> None:
-        self.frame, self.words, self.type_mm = frame, words, type_mm
+    def __init__(self, frame: MapFrame, texts: DrawingTexts, type_mm: float) -> None:
+        self.frame, self.words, self.type_mm = frame, texts, type_mm
         self.layers: list[str] = []
         self.marks: list[str] = []  # symbols and names, over everything
         self.board = Board(shapely.box(1, 1, frame.width_mm - 1, frame.height_mm - 1))
@@ -248,7 +248,7 @@ class Pen:
         """Draw the roads, all casings below all fills; give their named lines for the lettering."""
         thin = self.k * max(0.45, min(1.0, (12_000 / self.frame.scale) ** 0.35))
         casings, fills = [], []
-        named: list[tuple[int, str, Any]] = []
+        named_lines: list[tuple[int, str, Any]] = []
         for order, style in enumerate(ROAD_STYLES):
             mine = [road for road in roads if road.road_class in style.classes]
             if self.frame.scale > style.to_scale or not mine:
@@ -270,9 +270,9 @@ class Pen:
                 casing = f"{width + 0.26 * self.k:.2f}"
                 casings.append(path(shapes, **lines, stroke=CASING, stroke_width=casing))
                 fills.append(path(shapes, **lines, stroke=style.fill, stroke_width=f"{width:.2f}"))
-            named += self._named(order, mine)
+            named_lines += self._named(order, mine)
         self.layers += casings + fills
-        return named
+        return named_lines
 
     def _named(self, order: int, roads: list[Road]) -> list[tuple[int, str, Any]]:
         by_name: dict[str, list[Any]] = {}
@@ -287,21 +287,21 @@ class Pen:
                 lines += [(order, name, line) for line in shapely.get_parts(merged)]
         return lines
 
-    def borders(self, grid: Any, ground: Surroundings) -> None:
+    def borders(self, grid: Any, surroundings: Surroundings) -> None:
         """Let the neighbours step back, draw every border, the grid's own above all."""
         frame = shapely.box(-3, -3, self.frame.width_mm + 3, self.frame.height_mm + 3)
         around = path_data([frame, grid])
         self.layers.append(
             f'<path d="{around}" fill="#ffffff" fill-opacity="0.5" fill-rule="evenodd"/>'
         )
-        own = shapely.boundary(grid).buffer(0.02)
+        own_border = shapely.boundary(grid).buffer(0.02)
         for name, shapes, colour, width in (
-            ("neighbour", ground.neighbours, BORDER, 0.3),
-            ("child", ground.children, ACCENT, 0.32),
+            ("neighbour", surroundings.neighbours, BORDER, 0.3),
+            ("child", surroundings.children, ACCENT, 0.32),
         ):
-            edges = shapely.boundary(self._on_paper(one.shape for one in shapes))
+            edges = shapely.boundary(self._on_paper(neighbour.shape for neighbour in shapes))
             if len(edges):  # as one network, so that no dash falls into its neighbour's gap
-                lines = shapely.line_merge(shapely.union_all(edges).difference(own))
+                lines = shapely.line_merge(shapely.union_all(edges).difference(own_border))
                 thick = f"{width * self.k:.2f}"
                 self.layers.append(
                     path(
@@ -324,9 +324,9 @@ class Pen:
         k, frame = self.k, self.frame
         metres = scale_bar_m(frame.scale, 42 * k)
         length = metres * 1000 / frame.scale
-        words = [self.words.bar(metres * share) for share in (0, 0.5, 1)]
+        labels = [self.words.bar(metres * share) for share in (0, 0.5, 1)]
         x, y = 5 * k, frame.height_mm - 5.5 * k
-        right = text_width(words[2], 2.3 * k) / 2
+        right = text_width(labels[2], 2.3 * k) / 2
         width, height = length + 3.2 * k + right, 9.5 * k
         plate = shapely.box(
             x - 3.2 * k, y - 6.2 * k, x - 3.2 * k + width + 3 * k, y - 6.2 * k + height
@@ -337,7 +337,7 @@ class Pen:
             fill = INK if part % 2 == 0 else "#ffffff"
             cell = shapely.box(x + part * length / 4, y, x + (part + 1) * length / 4, y + 1.3 * k)
             self.marks.append(path([cell], fill=fill, stroke=INK, stroke_width=0.15))
-        for share, word in zip((0, 0.5, 1), words, strict=True):
+        for share, word in zip((0, 0.5, 1), labels, strict=True):
             self.marks.append(
                 f'<text x="{x + share * length:.2f}" y="{y - 1.3 * k:.2f}" font-size="{2.3 * k:g}" '
                 f'text-anchor="middle" fill="{INK}">{word}</text>'
@@ -362,7 +362,7 @@ class Pen:
     def places(self, places: list[DrawnPlace], grid: Any) -> None:
         """Draw facilities, those of the grid first, with their names where there is room."""
         radius = 1.75 * self.k
-        kept: list[tuple[DrawnPlace, Any, bool]] = []
+        drawn_places: list[tuple[DrawnPlace, Any, bool]] = []
         weight = {kind: number for number, kind in enumerate(SIGN_COLOURS)}
         spots = [
             (place, self.frame.to_paper(place.shape))
@@ -371,14 +371,20 @@ class Pen:
         ]
         ordered = sorted(
             ((place, spot, bool(grid.contains(spot))) for place, spot in spots),
-            key=lambda one: (not one[2], weight[one[0].kind], one[0].name, one[1].x, one[1].y),
+            key=lambda item: (
+                not item[2],
+                weight[item[0].kind],
+                item[0].name,
+                item[1].x,
+                item[1].y,
+            ),
         )
         for place, spot, mine in ordered:
             disc = spot.buffer(radius + 0.3)
             if not self.board.is_free(disc):
                 continue
             self.board.take(disc)
-            kept.append((place, spot, mine))
+            drawn_places.append((place, spot, mine))
             opacity = 1 if mine else 0.55
             sign = self.words.sign(place.kind)
             self.marks.append(
@@ -389,8 +395,10 @@ class Pen:
                 f'font-size="{2.2 * self.k:g}" font-weight="700" text-anchor="middle" '
                 f'fill="#ffffff">{sign}</text></g>'
             )
-        self.kinds = [kind for kind in SIGN_COLOURS if any(p.kind == kind for p, _, _ in kept)]
-        self._names_of([(p, s) for p, s, mine in kept if mine], radius, grid.boundary)
+        self.kinds = [
+            kind for kind in SIGN_COLOURS if any(p.kind == kind for p, _, _ in drawn_places)
+        ]
+        self._names_of([(p, s) for p, s, mine in drawn_places if mine], radius, grid.boundary)
 
     def _names_of(self, places: list[tuple[DrawnPlace, Any]], radius: float, edge: Any) -> None:
         """Name facilities beside their symbols, off the grid's border where that can be."""
@@ -400,34 +408,36 @@ class Pen:
             drop = radius + size * 0.85
             spots = ((reach, 0.0), (-reach, 0.0), (0.0, drop), (0.0, -drop))
             labels = [Label(place.name, spot.x + dx, spot.y + dy, size) for dx, dy in spots]
-            labels.sort(key=lambda one: one.box(0).intersects(edge))
+            labels.sort(key=lambda label: label.box(0).intersects(edge))
             label = self.board.place_first(labels, 0.15)
             if label:
                 self.marks.append(label.svg(fill=SIGN_COLOURS[place.kind]))
 
-    def names(self, grid: Any, ground: Surroundings, lines: list[tuple[int, str, Any]]) -> None:
+    def names(
+        self, grid: Any, surroundings: Surroundings, lines: list[tuple[int, str, Any]]
+    ) -> None:
         """Write names: grids below, streets of the grid, neighbours, other streets, waters."""
         k = self.k
-        for child in ground.children:
+        for child in surroundings.children:
             self._name(child, 2.9 * k, {"fill": ACCENT, "font_weight": "700"})
         home = grid.buffer(1.2 * k)  # with the streets along the border
         at_home = [line for line in lines if home.intersects(line[2])]
         self._streets(at_home, grid, home, 2.15 * k, INK)
-        for one in ground.neighbours:
-            self._name(one, 2.7 * k, {"fill": MUTED}, outside=grid)
+        for neighbour in surroundings.neighbours:
+            self._name(neighbour, 2.7 * k, {"fill": MUTED}, outside=grid)
         around = self.frame.paper.difference(home)
         self._streets(lines, grid, around, 1.95 * k, MUTED)
-        for water in ground.waters:
+        for water in surroundings.waters:
             self._name(water, 2.2 * k, {"fill": WATER_INK, "font_style": "italic"})
 
     def _name(
-        self, one: NamedShape, size: float, style: dict[str, float | str], outside: Any = None
+        self, named: NamedShape, size: float, style: dict[str, float | str], outside: Any = None
     ) -> None:
         window = shapely.box(2, 2, self.frame.width_mm - 2, self.frame.height_mm - 2)
-        shape = shapely.make_valid(self.frame.to_paper(one.shape)).intersection(window)
+        shape = shapely.make_valid(self.frame.to_paper(named.shape)).intersection(window)
         if outside is not None:
             shape = shape.difference(outside)
-        label = self.board.place_first(inside(shape, one.name, size))
+        label = self.board.place_first(inside(shape, named.name, size))
         if label:
             self.marks.append(label.svg(**style))
 
@@ -444,11 +454,13 @@ class Pen:
             for part in shapely.get_parts(line.intersection(window))
             if part.geom_type == "LineString"
         ]
-        for order, name, line in sorted(parts, key=lambda one: (-one[0], -one[2].length, one[1])):
+        for order, name, line in sorted(
+            parts, key=lambda part: (-part[0], -part[2].length, part[1])
+        ):
             tall = size * (1 + 0.07 * min(order, 4))
             for label in _beside(along(line, name, tall)):
                 spot = shapely.Point(label.x, label.y)
-                if any(spot.distance(other) < 70 * self.k for other in standing.get(name, [])):
+                if any(spot.distance(point) < 70 * self.k for point in standing.get(name, [])):
                     continue
                 if not edge.intersects(label.box(0)) and self.board.place(label, 0.3):
                     standing.setdefault(name, []).append(spot)

@@ -329,8 +329,8 @@ class _Booklet:
         if not SEE["officer"].allows(self.actor):
             return
         options = self.options
-        what = {"format": form, "paper": options.paper, "public": options.public}
-        record(self.connection, self.actor, "print", "grid", grid_id, after=what)
+        after = {"format": form, "paper": options.paper, "public": options.public}
+        record(self.connection, self.actor, "print", "grid", grid_id, after=after)
 
     def say(self, key: str, **values: object) -> str:
         """Say a text of this room in the reader's language."""
@@ -488,17 +488,17 @@ class _Booklet:
             ("area", self.say("km2", n=f"{km2:,.3f}" if km2 < 1 else f"{km2:,.2f}")),
             ("households", households),
         ]
-        counted: dict[str, int | None] = {
+        counts: dict[str, int | None] = {
             "people": None if hidden else facts.counts.people,
             "buildings": facts.counts.buildings,
             "premises": facts.counts.premises,
         }
         children = queries.count_children(self.connection, facts.grid_id, self.options.at)
         if children:
-            counted["children"] = children
+            counts["children"] = children
         lines += [
             (name, self.say("unknown") if n is None else self.say(f"count_{name}", n=f"{n:,}"))
-            for name, n in counted.items()
+            for name, n in counts.items()
         ]
         for standard in _STANDARDS:
             share = facts.coverage[standard].share if standard in facts.coverage else None

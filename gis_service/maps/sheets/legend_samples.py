@@ -17,21 +17,21 @@ from gis_service.maps.sheets.grid_drawing import (
 
 
 def legend_samples(
-    drawn: Drawing, sign: Callable[[str], str], k: float
+    drawing: Drawing, sign: Callable[[str], str], k: float
 ) -> Iterator[tuple[str, bool, str]]:
     """Show everything that stands on a map once."""
     line = '<path d="M0 1.5H8" fill="none" stroke="{}" stroke-width="{:.2f}"{}/>'
     grid = line.format(ACCENT, 2.2, ' stroke-opacity="0.22"') + line.format(ACCENT, 0.75, "")
     yield "grid", False, _svg(grid, k)
-    if "neighbour" in drawn.shown:
+    if "neighbour" in drawing.shown:
         dashes = line.format(BORDER, 0.35, ' stroke-dasharray="2 0.9"')
         yield "neighbour", False, _svg(dashes, k)
-    if "child" in drawn.shown:
+    if "child" in drawing.shown:
         dashes = line.format(ACCENT, 0.35, ' stroke-dasharray="1.6 0.7"')
         yield "child", False, _svg(dashes, k)
     styles = {style.group: style for style in ROAD_STYLES}  # of a group the widest
     for group in ("motorway", "main", "street", "path"):
-        if group not in drawn.shown:
+        if group not in drawing.shown:
             continue
         style = styles[group]
         road = (
@@ -49,9 +49,9 @@ def legend_samples(
         ("water", WATER, WATER),
         ("green", GREEN, GREEN),
     ):
-        if name in drawn.shown:
+        if name in drawing.shown:
             yield name, False, _svg(area.format(fill, edge), k)
-    for kind in drawn.kinds:
+    for kind in drawing.kinds:
         disc = (
             f'<circle cx="4" cy="1.5" r="1.5" fill="{SIGN_COLOURS[kind]}"/>'
             f'<text x="4" y="2.2" font-size="1.9" font-weight="700" text-anchor="middle" '

@@ -103,11 +103,11 @@ def borders(
     order = np.argsort(run, kind="stable")
     segments = np.asarray(shapely.linestrings(edges.reshape(-1, 2, 2)), dtype=object)
     cuts = np.flatnonzero(np.diff(run[order])) + 1
-    found: list[tuple[int, Any]] = []
+    lines: list[tuple[int, Any]] = []
     for group in np.split(order, cuts):
         line = shapely.line_merge(shapely.multilinestrings(segments[group]))
-        found.append((int(levels[group[0]]), line))
-    return found
+        lines.append((int(levels[group[0]]), line))
+    return lines
 
 
 def _segments(
