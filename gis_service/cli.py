@@ -26,7 +26,7 @@ from gis_service.commands.maps import print_map
 from gis_service.commands.plans import plan_app
 from gis_service.commands.report import report_app
 from gis_service.commands.roads import roads_app
-from gis_service.commands.terminal import errors_said, language, say
+from gis_service.commands.terminal import exit_on_errors, language, say
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.logs import keep_values_out_of_logs
 from gis_service.memory import keep_few_arenas
@@ -80,7 +80,7 @@ def main() -> None:
     # A plain SIGTERM would end the process without leaving the cluster and stopping the workers.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     keep_values_out_of_logs()
-    with errors_said():
+    with exit_on_errors():
         app()
 
 
@@ -108,7 +108,7 @@ def run(
 ) -> None:
     """Do the main job for the county in the store, or for a region from a file, and serve it."""
     from gis_service import main_job
-    from gis_service.commands.telling import told_lines
+    from gis_service.commands.telling import describe_result
     from gis_service.settings import server_settings
     from gis_service.store import open_store
 
@@ -122,7 +122,7 @@ def run(
         result = main_job.main_job(store, file, say, speech, language())
         address = f"http://localhost:{serving_port}"
         again = f" --region {region}" + (" --whole-file" if whole_file else "") if region else ""
-        for line in told_lines(store, result, language(), address, f"scripts/run{again}"):
+        for line in describe_result(store, result, language(), address, f"scripts/run{again}"):
             say(line)
         if not once:
             _become_server(store, serving_port, database)
@@ -150,11 +150,13 @@ def _take_region(path: Path, whole_file: bool) -> str:
     if find_database(database) is None:  # a bad file makes nothing
         region = read_osm(path, whole_file=whole_file)
     with open_store(database=database) as store:
-        _told(store, import_region(store, SYSTEM, path, region, whole_file=whole_file), path)
+        _say_imported(
+            store, import_region(store, SYSTEM, path, region, whole_file=whole_file), path
+        )
     return database
 
 
-def _told(store: "Store", result: "RegionResult | None", path: Path) -> None:
+def _say_imported(store: "Store", result: "RegionResult | None", path: Path) -> None:
     from gis_service.access import SYSTEM
     from gis_service.ingest.region import describe
     from gis_service.ingest.writing.past_imports import region_notes
@@ -297,4 +299,4 @@ def import_osm(
     from gis_service.store import open_store
 
     with open_store() as store:
-        _told(store, import_region(store, SYSTEM, file, whole_file=whole_file), file)
+        _say_imported(store, import_region(store, SYSTEM, file, whole_file=whole_file), file)

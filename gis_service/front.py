@@ -17,7 +17,7 @@ WITHOUT_MATRICES: Final = frozenset({"locate", "assign"})
 
 
 @contextmanager
-def _without(module: str) -> Iterator[None]:
+def _hide_module(module: str) -> Iterator[None]:
     """
     Let a module not be found for a while.
 
@@ -39,7 +39,7 @@ def main() -> None:
     if not os.access(ROOT / "gis_service", os.W_OK):  # where compiled code would be kept
         os.environ.setdefault("NUMBA_CACHE_DIR", str(service_folder("compiled")))
     if len(sys.argv) > 1 and sys.argv[1] in WITHOUT_MATRICES:
-        with _without("scipy.linalg"):
+        with _hide_module("scipy.linalg"):
             cli.main()
         return
     cli.main()

@@ -23,8 +23,8 @@ from gis_service.access.actor import mark_made_up
 from gis_service.boundaries.linework.tessellation import Tessellation
 from gis_service.boundaries.publication.grid_table import publish_table
 from gis_service.boundaries.publication.publishing import Published
-from gis_service.boundaries.publication.writing import SchemeLevel, ensure_scheme
-from gis_service.commands.terminal import errors_said, language, say
+from gis_service.boundaries.publication.schemes import SchemeLevel, ensure_scheme
+from gis_service.commands.terminal import exit_on_errors, language, say
 from gis_service.ingest.readers.frames import CountyFrames, empty
 from gis_service.ingest.writing.write import ImportSource, write_admin_units, write_frames
 from gis_service.messages import text
@@ -182,7 +182,7 @@ def in_version(boundaries: Boundaries, number: int) -> tuple[Tessellation, pd.Da
 
 def main() -> None:
     """Load it into the store that the settings name."""
-    with errors_said(), open_store() as store:
+    with exit_on_errors(), open_store() as store:
         load(store)
 
 

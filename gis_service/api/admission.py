@@ -12,7 +12,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gis_service.api.problems import gis_problem
+from gis_service.api.problems import answer_gis_error
 from gis_service.errors import BusyError
 from gis_service.settings import ServerSettings, server_settings
 
@@ -81,7 +81,7 @@ class Admission:
             await self.app(scope, receive, send)
             return
         if not await lane.take(self._wait_s):
-            busy = await gis_problem(Request(scope), BusyError("api.busy"))
+            busy = await answer_gis_error(Request(scope), BusyError("api.busy"))
             await busy(scope, receive, send)
             return
         is_held = True

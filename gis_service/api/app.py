@@ -131,7 +131,7 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
     # keeps the same one for the description of the API.
     quick = Route("/api/locate", locate.locate_points, methods=["POST"], include_in_schema=False)
     described = [route for room in ROUTERS for route in room.router.routes]
-    app.router.routes[:0] = [quick, *methods.refusals(described)]
+    app.router.routes[:0] = [quick, *methods.make_refusals(described)]
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(Admission)
     app.add_middleware(BodyLimit)

@@ -23,7 +23,7 @@ from gis_service.api.dependencies import (
 )
 from gis_service.api.etags import ASK_FIRST, send_tagged, strong_tag
 from gis_service.api.geojson import FeatureCollection
-from gis_service.api.routing import ServiceRouter, once_made
+from gis_service.api.routing import ServiceRouter, wait_until_made
 from gis_service.coverage.areas.service import GROUNDS, AreaService
 from gis_service.coverage.county.parts import COUNTY, ROADS
 from gis_service.coverage.runs.staleness import find_stale_parts
@@ -34,7 +34,7 @@ from gis_service.maps.tiles import tiles
 from gis_service.messages import text
 
 
-def areas_of(request: Request) -> AreaService:
+def get_area_service(request: Request) -> AreaService:
     """Give what the app was made with."""
     areas: AreaService = request.app.state.areas
     return areas
@@ -43,7 +43,7 @@ def areas_of(request: Request) -> AreaService:
 router = ServiceRouter(
     prefix="/api/coverage",
     tags=["coverage"],
-    first=once_made(ROADS, COUNTY, AREA_INPUTS),
+    first=wait_until_made(ROADS, COUNTY, GROUNDS),
 )
 
 StandardQuery = Annotated[str, Query(max_length=100, description="Its code, such as fire-20.")]
@@ -185,9 +185,11 @@ def read_areas(
     facility_id: IdQuery = None,
 ) -> Afterwards:
     """Draw bands of minutes that follow the streets; for looking at, not for counting."""
-    limits = _minutes(minutes)
-    answer = areas_of(request).answer_bands(connection, standard, scenario, limits, facility_id)
-    return Afterwards(lambda: _sent(request, answer()))
+    areas = get_area_service(request)
+    return _send_packed(
+        request,
+        areas.answer_areas(connection, standard, scenario, _read_limits(minutes), facility_id),
+    )
 
 
 @router.get("/areas/{z}/{x}/{y}.pbf", responses=_TILE, response_class=Response)
@@ -204,20 +206,22 @@ def read_area_tile(
 ) -> Response:
     """Give one tile (MVT) of the bands of all stations, in the layer ``bands``."""
     tiles.check_place(z, x, y)
-    tile = areas_of(request).tile(connection, standard, scenario, _minutes(minutes), (z, x, y))
+    tile = get_area_service(request).tile(
+        connection, standard, scenario, _read_limits(minutes), (z, x, y)
+    )
     if not tile:
         return Response(status_code=204, headers=_ASK_FIRST)
     return Response(tile, media_type=tiles.CONTENT_TYPE, headers=_ASK_FIRST)
 
 
-def _minutes(text_of_limits: str) -> list[float]:
+def _read_limits(text_of_limits: str) -> list[float]:
     try:
         return [float(part) for part in text_of_limits.split(",") if part.strip()]
     except ValueError as error:
         raise InputError("coverage.area_limits", place=Place(field="minutes"), most=12) from error
 
 
-def _sent(request: Request, packed: bytes) -> Response:
+def _send_packed(request: Request, packed: bytes) -> Response:
     name = hashlib.sha256(packed).hexdigest()[:20]
     return send_tagged(request, packed, strong_tag(request, name))
 
@@ -232,8 +236,8 @@ def read_districts(
     kind: Name = None,
 ) -> Afterwards:
     """Draw the ground of every station, with its size and what it crosses."""
-    answer = areas_of(request).answer_districts(connection, standard, scenario, kind)
-    return Afterwards(lambda: _sent(request, answer()))
+    areas = get_area_service(request)
+    return _send_packed(request, areas.answer_districts(connection, standard, scenario, kind))
 
 
 @router.get(
@@ -250,9 +254,10 @@ def read_enclaves(
     kind: Name = None,
 ) -> Afterwards:
     """Draw the pieces of districts that lie apart from their station's own, the largest first."""
-    areas = areas_of(request)
-    answer = areas.answer_districts(connection, standard, scenario, kind, enclaves=True)
-    return Afterwards(lambda: _sent(request, answer()))
+    areas = get_area_service(request)
+    return _send_packed(
+        request, areas.answer_districts(connection, standard, scenario, kind, enclaves=True)
+    )
 
 
 class SitesRequest(RequestBody):

@@ -21,7 +21,7 @@ from gis_service.access import Actor
 from gis_service.access.permissions import LOCATE_FILES
 from gis_service.api import examples
 from gis_service.api.dependencies import ActorDep, At, LanguageDep, Name, SchemeCode
-from gis_service.api.locate import System, system_of
+from gis_service.api.locate import System, read_system
 from gis_service.errors import GisError, InputError, Place
 from gis_service.grids.answers.sources import read_sources
 from gis_service.grids.batch import files
@@ -100,7 +100,7 @@ async def assign(
     """
     LOCATE_FILES.require(actor)
     options = Options(
-        None if crs is None else system_of(crs),
+        None if crs is None else read_system(crs),
         lon_column,
         lat_column,
         crs_column,
@@ -110,10 +110,10 @@ async def assign(
     )
     folder = await run_sync(lambda: tempfile.TemporaryDirectory(prefix="gis-assign-"))
     try:
-        name, kind = await _spooled(request, Path(folder.name))
+        name, kind = await _spool_upload(request, Path(folder.name))
         begun = await run_sync(
-            _begin, request.app.state.store, actor, Path(folder.name), kind, options, scheme, at,
-            layer,
+            _make_first_block, request.app.state.store, actor, Path(folder.name), kind, options,
+            scheme, at, layer,
         )  # fmt: skip
     except BaseException:
         await run_sync(folder.cleanup)
@@ -154,7 +154,7 @@ class _FirstBlock:
     suggestion: object
 
 
-def _begin(
+def _make_first_block(
     store: Store,
     actor: Actor,
     folder: Path,
@@ -171,7 +171,7 @@ def _begin(
     if kind == "gpkg":
         out = folder / "out.gpkg"
         assign_geopackage(file, out, sources, options, tally, layer)
-        blocks = _pieces(out)
+        blocks = _read_pieces(out)
     else:
         blocks = files.answer_file(file, kind, sources, options, tally)
     first = b""
@@ -183,17 +183,17 @@ def _begin(
     return _FirstBlock(first, blocks, versions, tally.as_dict()["suggestion"])
 
 
-def _pieces(file: Path) -> Iterator[bytes]:
+def _read_pieces(file: Path) -> Iterator[bytes]:
     with file.open("rb") as stream:
         while piece := stream.read(_PIECE):
             yield piece
 
 
-async def _spooled(request: Request, folder: Path) -> tuple[str, str]:
+async def _spool_upload(request: Request, folder: Path) -> tuple[str, str]:
     """Put what is uploaded into a file; give the name it goes back by, and its format."""
     media = request.headers.get("content-type", "").partition(";")[0].strip().casefold()
     if media == "multipart/form-data":
-        return await _spooled_form(request, folder)
+        return await _spool_form(request, folder)
     kind = _KIND_OF_MEDIA.get(media)
     if kind is None:
         raise InputError("locate.no_media", media=media[:60] or "—", known=" ".join(MEDIA.values()))
@@ -203,7 +203,7 @@ async def _spooled(request: Request, folder: Path) -> tuple[str, str]:
     return f"assigned{_SUFFIX[kind]}", kind
 
 
-async def _spooled_form(request: Request, folder: Path) -> tuple[str, str]:
+async def _spool_form(request: Request, folder: Path) -> tuple[str, str]:
     try:
         form = await request.form(max_files=1, max_fields=10)
     except HTTPException as error:

@@ -26,13 +26,13 @@ SESSION_COOKIE: Final = "gis_session"
 class Authenticator:
     """Tells who asks; one for an app."""
 
-    def __init__(self, store: Store, sessions: Sessions, ahead: RevalidatingCache) -> None:
+    def __init__(self, store: Store, sessions: Sessions, cache: RevalidatingCache) -> None:
         self.sessions: Final = sessions
-        self._store, self._ahead = store, ahead
+        self._store, self._cache = store, cache
 
     async def actor_of(self, request: Request) -> Actor:
         """Find who asks by the header or the cookies of a request."""
-        offered = await self._ahead.get("actors", self.offered)
+        offered = await self._cache.get("actors", self.offered)
         header = request.headers.get(ACTOR_HEADER)
         actor_id_text = header or request.cookies.get(ACTOR_COOKIE)
         if actor_id_text and all(actor_id_text != str(actor.actor_id) for actor in offered):

@@ -35,7 +35,7 @@ _picture: Final = {
 @router.get("", responses=examples.ok([_EXAMPLE]))
 def offered(request: Request) -> list[dict[str, Any]]:
     """List the base maps that the settings name; none by default."""
-    return [asdict(base_map) for base_map in _maps(request).offered()]
+    return [asdict(base_map) for base_map in _get_base_maps(request).offered()]
 
 
 @router.get("/tianditu/{layer}/{z}/{x}/{y}", responses=_picture, response_class=Response)
@@ -47,13 +47,13 @@ async def tianditu(
     y: TilePart,
 ) -> Response:
     """Give a tile of 天地图; the key stays on this server."""
-    return await _fetched(request, base_maps.TIANDITU, layer, z, x, y)
+    return await _fetch_tile(request, base_maps.TIANDITU, layer, z, x, y)
 
 
 @router.get("/county/{z}/{x}/{y}", responses=_picture, response_class=Response)
 async def county(request: Request, z: TilePart, x: TilePart, y: TilePart) -> Response:
     """Give a tile of the county's own base map."""
-    return await _fetched(request, base_maps.COUNTY, "", z, x, y)
+    return await _fetch_tile(request, base_maps.COUNTY, "", z, x, y)
 
 
 @router.get(
@@ -63,7 +63,7 @@ async def county(request: Request, z: TilePart, x: TilePart, y: TilePart) -> Res
 )
 def archive(request: Request) -> Response:
     """Give a part (Range) of the county's own archive of tiles."""
-    file = _maps(request).archive
+    file = _get_base_maps(request).archive
     if file is None:
         raise NotFoundError("map.base_not_configured")
     # Compressed on the way, the byte ranges of an archive would mean something else.
@@ -71,19 +71,21 @@ def archive(request: Request) -> Response:
     return FileResponse(file, media_type="application/vnd.pmtiles", headers=headers)
 
 
-def _maps(request: Request) -> base_maps.BaseMaps:
+def _get_base_maps(request: Request) -> base_maps.BaseMaps:
     maps: base_maps.BaseMaps = request.app.state.base_maps
     return maps
 
 
-async def _fetched(request: Request, source: str, layer: str, z: int, x: int, y: int) -> Response:
-    maps = _maps(request)
+async def _fetch_tile(
+    request: Request, source: str, layer: str, z: int, x: int, y: int
+) -> Response:
+    maps = _get_base_maps(request)
     address = maps.address(source, layer, z, x, y)
-    picture = await maps.picture(_client(request), address)
+    picture = await maps.picture(_get_client(request), address)
     return Response(picture.body, media_type=picture.kind, headers={"Cache-Control": A_DAY})
 
 
-def _client(request: Request) -> httpx.AsyncClient:
+def _get_client(request: Request) -> httpx.AsyncClient:
     """Keep one client a process: a new connection for each tile would be slow."""
     state = request.app.state
     if state.base_map_client is None:

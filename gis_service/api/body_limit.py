@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gis_service.api import request_checks
 from gis_service.api.admission import Lane
-from gis_service.api.problems import gis_problem
+from gis_service.api.problems import answer_gis_error
 from gis_service.errors import BusyError, GisError, Place, TooLargeError, TooSlowError
 from gis_service.incidents.rules import rule_book
 from gis_service.settings import import_settings, server_settings
@@ -177,7 +177,7 @@ class BodyLimit:
                     await body.read_ahead(most)
             except GisError as error:
                 body.refused = True
-                answer = await gis_problem(request, error)
+                answer = await answer_gis_error(request, error)
                 await answer(scope, receive, send)
                 return
             if not body.broken_off:

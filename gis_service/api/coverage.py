@@ -23,7 +23,7 @@ from gis_service.api.dependencies import (
     PagingDep,
     RequestBody,
     StoreDep,
-    page_of,
+    make_page,
 )
 from gis_service.api.maps import figures_answer
 from gis_service.api.request_checks import BIGGEST
@@ -46,20 +46,20 @@ from gis_service.coverage.standards.book import (
 from gis_service.grids.reading import find_scheme
 from gis_service.ingest.writing.past_imports import region_notes
 from gis_service.maps.figures.measured import figures_seen
-from gis_service.maps.page.answer_cache import answer, question_of
+from gis_service.maps.page.answer_cache import find_answer, question_of
 from gis_service.messages import Language, text
 from gis_service.snapshot import Snapshot
 from gis_service.store.tables import FACILITY_KINDS, ROAD_CLASSES
 
 
-def _free(request: Request, _: dict[str, Any]) -> AbstractContextManager[None]:
+def _wait_for_parts(request: Request, _: dict[str, Any]) -> AbstractContextManager[None]:
     """Wait for what others read for the same question."""
     is_what_if = request.url.path.endswith("/what-if")
     snapshot: Snapshot = request.app.state.snapshot
     return snapshot.wait_until_free(ROADS, COUNTY, *([MEASURED] if is_what_if else []))
 
 
-router = ServiceRouter(prefix="/api/coverage", tags=["coverage"], first=_free)
+router = ServiceRouter(prefix="/api/coverage", tags=["coverage"], first=_wait_for_parts)
 
 
 class StandardAnswer(Standard):
@@ -336,10 +336,10 @@ def list_runs(
 ) -> object:
     """List finished runs, the newest first."""
     page, total = runs.list_runs(connection, standard, limit=paging.limit, offset=paging.offset)
-    return page_of(([_told(run, actor) for run in page], total), paging)
+    return make_page(([_as_listed(run, actor) for run in page], total), paging)
 
 
-def _told(run: runs.Run, actor: Actor) -> RunListed:
+def _as_listed(run: runs.Run, actor: Actor) -> RunListed:
     """Keep counts from whoever sees shares only."""
     answer = RunListed.model_validate(run)
     if READ_COUNTS.allows(actor):
@@ -362,7 +362,7 @@ def read_run(
     run = runs.find_run(connection, run_id)
     because = find_stale_parts(request.app.state.snapshot, connection, run, standard_book())
     return RunAnswer(
-        **dict(_told(run, actor)),
+        **dict(_as_listed(run, actor)),
         is_stale=bool(because),
         stale_because=because,
         stale_texts=tuple(_stale_text(part, language) for part in because),
@@ -422,7 +422,9 @@ def read_figures(
         return _run_figures.dump_json([GridFiguresAnswer(**row) for row in rows])
 
     question = question_of("run", actor, run_id, rank, of, kind)
-    return figures_answer(request, answer(connection, request.app.state.answers, question, make))
+    return figures_answer(
+        request, find_answer(connection, request.app.state.answers, question, make)
+    )
 
 
 @router.get("/runs/{run_id}/blind-spots", responses=examples.ok([examples.BLIND_SPOT]))
@@ -474,8 +476,8 @@ def compare_runs(
     return RunComparisonAnswer(
         **{
             **vars(comparison),
-            "a": _told(comparison.a, actor),
-            "b": _told(comparison.b, actor),
+            "a": _as_listed(comparison.a, actor),
+            "b": _as_listed(comparison.b, actor),
             "grids": [vars(grid) for grid in comparison.grids[:limit]],
         }
     )
@@ -536,4 +538,4 @@ def list_unreached(
         limit=paging.limit,
         offset=paging.offset,
     )
-    return page_of(page, paging)
+    return make_page(page, paging)

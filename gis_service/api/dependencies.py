@@ -127,7 +127,7 @@ class Page(BaseModel, Generic[Item]):
     offset: int
 
 
-def page_of(rows_and_total: tuple[list[Item], int], paging: Paging) -> Page[Item]:
+def make_page(rows_and_total: tuple[list[Item], int], paging: Paging) -> Page[Item]:
     """Shape a page."""
     items, total = rows_and_total
     return Page(items=items, total=total, limit=paging.limit, offset=paging.offset)

@@ -118,14 +118,14 @@ class SavedAnswer(BaseModel):
     repeated: bool = False
 
 
-def _answer(saved: writing.Saved, response: Response) -> SavedAnswer:
+def _saved_answer(saved: writing.Saved, response: Response) -> SavedAnswer:
     if saved.record is not None:
         response.headers["ETag"] = f'"{saved.record.version}"'
     undo_s = keeping_settings().undo_s
     return SavedAnswer(**{name: getattr(saved, name) for name in asdict(saved)}, undo_s=undo_s)
 
 
-def _version(header: str) -> str:
+def _read_version(header: str) -> str:
     version = header.strip().removeprefix("W/").strip('"')
     if not version or version == "*":
         raise InputError("entry.no_version", place=Place(field="If-Match"))
@@ -175,7 +175,7 @@ def undo(
     connection: ConnectionDep, actor: ActorDep, change_id: IdPath, response: Response
 ) -> SavedAnswer:
     """Take back a change of one's own, as long as that may be."""
-    return _answer(writing.undo(connection, actor, change_id), response)
+    return _saved_answer(writing.undo(connection, actor, change_id), response)
 
 
 @router.post(
@@ -198,7 +198,7 @@ def add(
     saved = writing.add(connection, actor, kind, body.values, key)
     if saved.repeated:
         response.status_code = 200
-    return _answer(saved, response)
+    return _saved_answer(saved, response)
 
 
 @router.get("/{kind}/{record_id}", responses=examples.ok(_RECORD))
@@ -229,10 +229,10 @@ def change(
         kind,
         record_id,
         body.values,
-        version=_version(version),
+        version=_read_version(version),
         request_key=key,
     )
-    return _answer(saved, response)
+    return _saved_answer(saved, response)
 
 
 @router.delete("/{kind}/{record_id}", responses=examples.ok({**_SAVED, "record": None}))
@@ -247,9 +247,9 @@ def remove(
 ) -> SavedAnswer:
     """Take a record out; what has days is ended instead, what has states is closed."""
     saved = writing.remove(
-        connection, actor, kind, record_id, version=_version(version), request_key=key
+        connection, actor, kind, record_id, version=_read_version(version), request_key=key
     )
-    return _answer(saved, response)
+    return _saved_answer(saved, response)
 
 
 @router.post("/{kind}/{record_id}/reveal", responses=examples.ok(_RECORD))

@@ -6,7 +6,7 @@ from typing import Final
 from fastapi import Request, Response
 from starlette.background import BackgroundTask
 
-from gis_service.maps.page.answer_cache import holds
+from gis_service.maps.page.answer_cache import matches_etag
 
 ASK_FIRST: Final = "private, no-cache"
 
@@ -32,7 +32,7 @@ def send_tagged(
 ) -> Response:
     """Send what is kept compressed."""
     headers = {"ETag": tag, "Cache-Control": keep, "Vary": "Accept-Encoding"}
-    if holds(request.headers.get("if-none-match"), tag):
+    if matches_etag(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=headers, background=then)
     if not packed:
         return Response(status_code=204, headers=headers, background=then)

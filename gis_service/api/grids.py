@@ -14,19 +14,19 @@ from gis_service.api.dependencies import (
     RankOrNone,
     SchemeCode,
     Words,
-    page_of,
+    make_page,
 )
 from gis_service.api.maps import figures_answer
-from gis_service.api.routing import ServiceRouter, once_made
+from gis_service.api.routing import ServiceRouter, wait_until_made
 from gis_service.grids import reading
 from gis_service.grids.answers.tallies import TALLIES
-from gis_service.maps.page.answer_cache import answer, question_of
+from gis_service.maps.page.answer_cache import find_answer, question_of
 from gis_service.maps.sheets import sheet
 
 router = ServiceRouter(
     prefix="/api",
     tags=["grids"],
-    first=once_made(TALLIES),
+    first=wait_until_made(TALLIES),
 )
 _overview = TypeAdapter(sheet.Overview)
 
@@ -43,11 +43,11 @@ def read_overview(
 ) -> Response:
     """Tell the county's counts and coverage, as far as the actor may see them."""
     question = question_of("overview", actor, reading.find_scheme(connection, scheme).scheme_id)
-    cached = answer(
+    cached = find_answer(
         connection,
         request.app.state.answers,
         question,
-        lambda: _overview.dump_json(sheet.overview(connection, actor, scheme)),
+        lambda: _overview.dump_json(sheet.read_overview(connection, actor, scheme)),
     )
     return figures_answer(request, cached)
 
@@ -71,7 +71,7 @@ def list_grids(
         limit=paging.limit,
         offset=paging.offset,
     )
-    return page_of(page, paging)
+    return make_page(page, paging)
 
 
 @router.get("/grids/{grid_id}", responses=examples.ok(examples.SHEET))
@@ -79,4 +79,4 @@ def read_sheet(
     request: Request, connection: ConnectionDep, actor: ActorDep, grid_id: IdPath, at: At = None
 ) -> sheet.GridSheet:
     """Give the sheet of one grid."""
-    return sheet.grid_sheet(connection, actor, grid_id, at, request.app.state.snapshot)
+    return sheet.read_grid_sheet(connection, actor, grid_id, at, request.app.state.snapshot)

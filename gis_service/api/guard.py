@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gis_service.api.problems import http_problem
+from gis_service.api.problems import answer_http_error
 
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -83,7 +83,7 @@ class Guard:
         if refused is None:
             await self.app(scope, receive, send_with_headers)
         else:
-            answer = await http_problem(request, HTTPException(refused))
+            answer = await answer_http_error(request, HTTPException(refused))
             await answer(scope, receive, send_with_headers)
 
     def _refusal(self, request: Request) -> int | None:

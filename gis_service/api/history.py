@@ -91,17 +91,19 @@ def compare(connection: ConnectionDep, actor: ActorDep, a: IdPath, b: IdPath) ->
         {
             "a": {"version_id": a, "effective_day": comparison.a.effective_day.isoformat()},
             "b": {"version_id": b, "effective_day": comparison.b.effective_day.isoformat()},
-            "grids": [_said(grid) for grid in comparison.grids],
+            "grids": [_describe_grid(grid) for grid in comparison.grids],
             "households_moved": comparison.households_moved,
             "moved": comparison.moved,
             "faces": collection(
-                (grid.face, _said(grid)) for grid in comparison.grids if grid.face is not None
+                (grid.face, _describe_grid(grid))
+                for grid in comparison.grids
+                if grid.face is not None
             ),
         }
     )
 
 
-def _said(grid: history.ChangedGrid) -> dict[str, Any]:
+def _describe_grid(grid: history.ChangedGrid) -> dict[str, Any]:
     state = grid.after or grid.before
     assert state is not None
     return {

@@ -7,7 +7,7 @@ from gis_service.api.dependencies import (
     IdQuery,
     Page,
     PagingDep,
-    page_of,
+    make_page,
 )
 from gis_service.api.routing import ServiceRouter
 from gis_service.grids.answers import people
@@ -23,4 +23,4 @@ def list_households(
     page = people.households(
         connection, actor, grid_id=grid_id, limit=paging.limit, offset=paging.offset
     )
-    return page_of(page, paging)
+    return make_page(page, paging)

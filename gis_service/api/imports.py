@@ -25,7 +25,7 @@ from gis_service.api.dependencies import (
     PagingDep,
     RequestBody,
     StoreDep,
-    page_of,
+    make_page,
 )
 from gis_service.api.jobs import JobAnswer
 from gis_service.api.routing import ServiceRouter
@@ -121,12 +121,12 @@ def list_kinds(actor: ActorDep, language: LanguageDep) -> KindsAnswer:
     """List the kinds of file, with the columns that are known."""
     IMPORT.require(actor)
     return KindsAnswer(
-        kinds=[_kind(kind, language) for kind in importing.kinds().values()],
+        kinds=[_describe_kind(kind, language) for kind in importing.kinds().values()],
         max_file_mb=import_settings().max_file_mb,
     )
 
 
-def _kind(kind: ImportKind, language: Language) -> ImportKindAnswer:
+def _describe_kind(kind: ImportKind, language: Language) -> ImportKindAnswer:
     return ImportKindAnswer(
         name=kind.name,
         title=said(f"imports.kind_{kind.name}", kind.called, language),
@@ -146,7 +146,7 @@ def _kind(kind: ImportKind, language: Language) -> ImportKindAnswer:
 # --- the file itself ---------------------------------------------------------------------------
 
 
-def _pieces(file: UploadFile) -> Iterator[bytes]:
+def _read_pieces(file: UploadFile) -> Iterator[bytes]:
     while piece := file.file.read(_PIECE):
         yield piece
 
@@ -177,7 +177,9 @@ async def hand_in(request: Request, actor: ActorDep) -> UploadAnswer:
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise InputError("imports.no_file", place=Place(field="file"))
-        upload = await run_in_threadpool(uploads.keep, actor, file.filename or "", _pieces(file))
+        upload = await run_in_threadpool(
+            uploads.keep, actor, file.filename or "", _read_pieces(file)
+        )
     return UploadAnswer(token=upload.token, name=upload.name, size=upload.size)
 
 
@@ -216,7 +218,7 @@ def begin(store: StoreDep, actor: ActorDep, wanted_import: ImportRequest) -> Beg
     IMPORT.require(actor)
     upload = uploads.find(actor, wanted_import.upload)
     options = ImportOptions(
-        crs=_system(wanted_import.crs),
+        crs=_read_system(wanted_import.crs),
         layer=wanted_import.layer or None,
         encoding=wanted_import.encoding or None,
         key=wanted_import.key or None,
@@ -231,7 +233,7 @@ def begin(store: StoreDep, actor: ActorDep, wanted_import: ImportRequest) -> Beg
     return Begun(job_id=job_id)
 
 
-def _system(crs: str | None) -> CoordinateSystem | None:
+def _read_system(crs: str | None) -> CoordinateSystem | None:
     if not crs:
         return None
     try:
@@ -264,7 +266,7 @@ def list_imports(
 ) -> Page[records.PastImport]:
     """List the files that went in, the newest first."""
     page = records.past_imports(connection, actor, limit=paging.limit, offset=paging.offset)
-    return page_of(page, paging)
+    return make_page(page, paging)
 
 
 @router.get(

@@ -27,7 +27,7 @@ from gis_service.api.dependencies import (
     RequestBody,
     StoreDep,
     Words,
-    page_of,
+    make_page,
 )
 from gis_service.api.routing import ServiceRouter
 from gis_service.coordinate_systems import parse_crs, to_cgcs2000
@@ -250,17 +250,17 @@ def list_incidents(
     page = reading.list_incidents(
         connection, actor, which, limit=paging.limit, offset=paging.offset
     )
-    return page_of(page, paging)
+    return make_page(page, paging)
 
 
 @router.get("/incidents/kinds", responses=examples.ok([_KIND]))
 def list_kinds() -> list[IncidentKindAnswer]:
     """List the kinds of incident that can be reported."""
     book = rule_book()
-    return [_kind_answer(book, code) for code in book.kinds]
+    return [_describe_kind(book, code) for code in book.kinds]
 
 
-def _kind_answer(book: RuleBook, code: str) -> IncidentKindAnswer:
+def _describe_kind(book: RuleBook, code: str) -> IncidentKindAnswer:
     kind = book.kinds[code]
     return IncidentKindAnswer(
         kind=code,
@@ -289,7 +289,7 @@ def list_duplicates(
     """Offer incidents of the same kind that are near in place and time."""
     if at is not None and (at.tzinfo is None or not 1900 <= at.year <= 2900):
         raise InputError("incidents.no_offset")
-    x, y = _degrees(crs, lon, lat)
+    x, y = _to_degrees(crs, lon, lat)
     reporting.check_place(x, y)
     return following.find_duplicates(connection, actor, kind, x, y, at, besides=besides)
 
@@ -322,9 +322,9 @@ def report_incident(
     """Make an incident; sent again with the same key it is the same incident (200)."""
 
     def make() -> int:
-        lon, lat = _where(report.where)
+        lon, lat = _read_device_place(report.where)
         incident_id = reporting.report_incident(
-            connection, actor, _draft(report), note=report.note, lon=lon, lat=lat
+            connection, actor, _as_draft(report), note=report.note, lon=lon, lat=lat
         )
         if report.on_spot:
             request = life_cycle.StepRequest("close_on_spot", note=report.note, lon=lon, lat=lat)
@@ -339,21 +339,21 @@ def report_incident(
     return following.find_incident(connection, actor, incident_id)
 
 
-def _draft(report: IncidentReport) -> reporting.NewIncident:
-    lon, lat = _degrees(report.crs, report.lon, report.lat)
+def _as_draft(report: IncidentReport) -> reporting.NewIncident:
+    lon, lat = _to_degrees(report.crs, report.lon, report.lat)
     values = report.model_dump(exclude={"lon", "lat", "crs", "note", "where", "on_spot"})
     return reporting.NewIncident(lon=lon, lat=lat, **values)
 
 
-def _degrees(crs: str, lon: float, lat: float) -> tuple[float, float]:
+def _to_degrees(crs: str, lon: float, lat: float) -> tuple[float, float]:
     x, y = to_cgcs2000(parse_crs(crs), [lon], [lat])
     return float(x[0]), float(y[0])
 
 
-def _where(device: DevicePlace | None) -> tuple[float | None, float | None]:
+def _read_device_place(device: DevicePlace | None) -> tuple[float | None, float | None]:
     if device is None:
         return None, None
-    lon, lat = _degrees(device.crs, device.lon, device.lat)
+    lon, lat = _to_degrees(device.crs, device.lon, device.lat)
     reporting.check_place(lon, lat)
     return lon, lat
 
@@ -394,20 +394,21 @@ def _take_list(
     refused: list[dict[str, Any]] = []
     for row, report in enumerate(reports.items, start=1):
         try:
-            drafts[row] = _draft(report)
+            drafts[row] = _as_draft(report)
         except InputError as error:
-            refused.append(_refusal(row, error, language))
+            refused.append(_describe_refusal(row, error, language))
     with store.transaction(actor) as connection:
         result = reporting.report_many(connection, actor, list(drafts.values()))
     rows = list(drafts)
     refused += [
-        _refusal(rows[refusal.row - 1], refusal.error, language) for refusal in result.refused
+        _describe_refusal(rows[refusal.row - 1], refusal.error, language)
+        for refusal in result.refused
     ]
     refused.sort(key=lambda refusal: refusal["row"])
     return ListTaken(new=result.incident_ids, known=result.known, refused=refused)
 
 
-def _refusal(row: int, error: GisError, language: Language) -> dict[str, Any]:
+def _describe_refusal(row: int, error: GisError, language: Language) -> dict[str, Any]:
     return {**error.place.as_dict(), "row": row, "reason": error.say(language)}
 
 
@@ -423,7 +424,7 @@ def place_waiting(
     where: Annotated[DevicePlace, Body(examples=[{"lon": 112.906, "lat": 28.705}])],
 ) -> object:
     """Put a waiting report on the map: it becomes an incident."""
-    lon, lat = _degrees(where.crs, where.lon, where.lat)
+    lon, lat = _to_degrees(where.crs, where.lon, where.lat)
     reporting.check_place(lon, lat)
     incident_id = intake.place_waiting(connection, actor, token[:100], lon, lat)
     return following.find_incident(connection, actor, incident_id)
@@ -447,7 +448,7 @@ def read_allowed(
     connection: ConnectionDep, actor: ActorDep, incident_id: IdPath
 ) -> TransitionAnswer:
     """Tell what the actor may do with an incident now."""
-    return _moved(*following.read_allowed_moves(connection, actor, incident_id))
+    return _transition_answer(*following.read_allowed_moves(connection, actor, incident_id))
 
 
 @router.post("/incidents/{incident_id}/steps", responses=examples.ok(_MOVED))
@@ -455,7 +456,7 @@ def add_step(
     connection: ConnectionDep, actor: ActorDep, incident_id: IdPath, step: StepBody
 ) -> TransitionAnswer:
     """Do one thing with an incident; 409 names the state and what it allows."""
-    lon, lat = _where(step.where)
+    lon, lat = _read_device_place(step.where)
     request = life_cycle.StepRequest(
         move=step.move,
         note=step.note,
@@ -469,10 +470,12 @@ def add_step(
         lat=lat,
     )
     life_cycle.take_step(connection, actor, incident_id, request)
-    return _moved(*following.read_allowed_moves(connection, actor, incident_id))
+    return _transition_answer(*following.read_allowed_moves(connection, actor, incident_id))
 
 
-def _moved(row: reading.IncidentRow, allowed: list[following.AllowedMove]) -> TransitionAnswer:
+def _transition_answer(
+    row: reading.IncidentRow, allowed: list[following.AllowedMove]
+) -> TransitionAnswer:
     return TransitionAnswer(
         incident_id=row.incident_id,
         status=row.status,
@@ -622,4 +625,4 @@ def list_hazards(
         limit=paging.limit,
         offset=paging.offset,
     )
-    return page_of(page, paging)
+    return make_page(page, paging)

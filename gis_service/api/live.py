@@ -88,7 +88,7 @@ class LiveHub:
         self._readers: set[Reader] = set()
         self._task: asyncio.Task[None] | None = None
         self._mark: Mark | None = None
-        self._told: deque[int] = deque(maxlen=_REMEMBERED)
+        self._told_steps: deque[int] = deque(maxlen=_REMEMBERED)
         self._versions: list[VersionInForce] = []
         self._closed = False
         self._listening = asyncio.Event()
@@ -138,7 +138,7 @@ class LiveHub:
             yield b"retry: 3000\n\n"
             async with asyncio.timeout(heartbeat_s):
                 await self._listening.wait()
-                missed = await self._read(self._missed, actor, since)
+                missed = await self._read(self._read_missed, actor, since)
             for event in missed:
                 yield event
             while not self._closed and time.monotonic() < ends:
@@ -175,23 +175,23 @@ class LiveHub:
 
     # --- what was missed ---------------------------------------------------------------------
 
-    def _missed(self, actor: Actor, since: Mark | None) -> list[bytes]:
+    def _read_missed(self, actor: Actor, since: Mark | None) -> list[bytes]:
         """Events behind a mark, and one that says how far they go."""
         with self._store.transaction(actor, read_only=True) as connection:
             if since is None:
-                return [_event("ready", {}, read_present_mark(connection))]
+                return [_format_event("ready", {}, read_present_mark(connection))]
             changes, mark, too_many = read_changes_since(connection, since)
             if too_many:
-                return [_event("incident", {"reload": True}, mark)]
+                return [_format_event("incident", {"reload": True}, mark)]
             in_sight = incidents_in_sight(
                 connection, actor, (change.incident_id for change in changes)
             )
         events = [
-            _event("incident", _said(change), Mark(change.step_id, since.xmin))
+            _format_event("incident", _describe_change(change), Mark(change.step_id, since.xmin))
             for change in changes
             if change.incident_id in in_sight
         ]
-        return [*events, _event("ready", {}, mark)]
+        return [*events, _format_event("ready", {}, mark)]
 
     # --- what happens ------------------------------------------------------------------------
 
@@ -211,7 +211,7 @@ class LiveHub:
                 _log.warning("the live listener lost the database: %s", type(error).__name__)
                 await asyncio.sleep(_AGAIN_S)
 
-    async def _heard(self, read: Callable[..., Read], *arguments: Any) -> Read:
+    async def _read_promptly(self, read: Callable[..., Read], *arguments: Any) -> Read:
         """Read what happened; whoever waits meanwhile is told when that takes too long."""
         waiting = asyncio.ensure_future(self._read(read, *arguments))
         finished, _ = await asyncio.wait({waiting}, timeout=incident_settings().live_heartbeat_s)
@@ -221,21 +221,21 @@ class LiveHub:
         return await waiting
 
     async def _tell_changes(self) -> None:
-        before, changes, after, too_many = await self._heard(self._read_changes)
+        before, changes, after, too_many = await self._read_promptly(self._read_changes)
         self._mark = after
         if too_many:
             for reader in self._readers:
-                reader.tell(_event("incident", {"reload": True}, after))
+                reader.tell(_format_event("incident", {"reload": True}, after))
             return
-        fresh = [change for change in changes if change.step_id not in self._told]
-        self._told.extend(change.step_id for change in fresh)
+        fresh = [change for change in changes if change.step_id not in self._told_steps]
+        self._told_steps.extend(change.step_id for change in fresh)
         if not fresh:
             return
         groups: dict[tuple[str, tuple[int, ...] | None], list[Reader]] = defaultdict(list)
         for reader in self._readers:
             groups[reader.actor.role, reader.actor.areas].append(reader)
         for readers in list(groups.values()):
-            in_sight = await self._heard(self._seen, readers[0].actor, fresh)
+            in_sight = await self._read_promptly(self._read_in_sight, readers[0].actor, fresh)
             self._tell(readers, fresh, in_sight, before, after)
 
     def _tell(
@@ -251,7 +251,7 @@ class LiveHub:
             mark = after if change is changes[-1] else Mark(change.step_id, before.xmin)
             if change.incident_id in in_sight:
                 for reader in readers:
-                    reader.tell(_event("incident", _said(change), mark))
+                    reader.tell(_format_event("incident", _describe_change(change), mark))
 
     def _read_changes(self) -> tuple[Mark, list[IncidentChange], Mark, bool]:
         with self._store.transaction(SYSTEM, read_only=True) as connection:
@@ -261,26 +261,28 @@ class LiveHub:
             changes, after, too_many = read_changes_since(connection, before)
             return before, changes, after, too_many
 
-    def _seen(self, actor: Actor, changes: list[IncidentChange]) -> frozenset[int]:
+    def _read_in_sight(self, actor: Actor, changes: list[IncidentChange]) -> frozenset[int]:
         with self._store.transaction(actor, read_only=True) as connection:
             return incidents_in_sight(connection, actor, (change.incident_id for change in changes))
 
     async def _tell_versions(self, *, published: bool) -> None:
         """Tell which boundaries hold when some are published, and when a new day brings others."""
-        versions = await self._heard(self._read_versions)
+        versions = await self._read_promptly(self._read_versions)
         before, self._versions = self._versions, versions
         if before == versions and not published:
             return
         if before or published:
             for reader in self._readers:
                 reader.tell(
-                    _event("version", {"versions": [asdict(version) for version in versions]})
+                    _format_event(
+                        "version", {"versions": [asdict(version) for version in versions]}
+                    )
                 )
 
     def _tell_plan(self, payload: str) -> None:
         """Tell that a plan goes on; what is in it is asked for by those who may read it."""
         plan_id, _, rev = payload.partition(":")
-        event = _event("plan", {"plan_id": int(plan_id), "rev": int(rev)})
+        event = _format_event("plan", {"plan_id": int(plan_id), "rev": int(rev)})
         for reader in self._readers:
             if READ_PLANS.allows(reader.actor):
                 reader.tell(event)
@@ -290,7 +292,7 @@ class LiveHub:
             return list_versions_in_force(connection)
 
 
-def _said(change: IncidentChange) -> dict[str, Any]:
+def _describe_change(change: IncidentChange) -> dict[str, Any]:
     return {
         "incident_id": change.incident_id,
         "version": change.seq,
@@ -299,7 +301,7 @@ def _said(change: IncidentChange) -> dict[str, Any]:
     }
 
 
-def _event(name: str, data: dict[str, Any], mark: Mark | None = None) -> bytes:
+def _format_event(name: str, data: dict[str, Any], mark: Mark | None = None) -> bytes:
     number = "" if mark is None else f"id: {mark}\n"
     payload = json.dumps(data, default=str, separators=(",", ":"))
     return f"event: {name}\n{number}data: {payload}\n\n".encode()

@@ -27,7 +27,7 @@ from gis_service.api.dependencies import (
     get_actor,
 )
 from gis_service.api.revalidating import RevalidatingCache
-from gis_service.api.routing import ServiceRouter, once_made
+from gis_service.api.routing import ServiceRouter, wait_until_made
 from gis_service.coordinate_systems import CoordinateSystem, best_fit, parse_crs, to_cgcs2000
 from gis_service.errors import InputError, Place, TooLargeError
 from gis_service.grids.answers import locating
@@ -49,7 +49,7 @@ from gis_service.pasted_coordinates import read_pasted
 router = ServiceRouter(
     prefix="/api",
     tags=["locate"],
-    first=once_made(BOUNDARIES, BORDER_ROADS, DIRECTORIES),
+    first=wait_until_made(BOUNDARIES, BORDER_ROADS, ROLLS),
 )
 
 MOST_POINTS: Final = 10_000
@@ -70,12 +70,12 @@ Text = Annotated[
 ]
 
 
-def _desk(request: Request) -> AnswerService:
+def _get_answer_service(request: Request) -> AnswerService:
     service: AnswerService = request.app.state.answer_service
     return service
 
 
-def system_of(crs: str | None) -> CoordinateSystem:
+def read_system(crs: str | None) -> CoordinateSystem:
     """Read the name of a coordinate system."""
     if crs is None:
         return locating.CGCS2000
@@ -98,9 +98,9 @@ def locate(
     at: At = None,
 ) -> locating.LocatedPlace:
     """Tell whose grid a place is, whom to call, how near its border, and what lies beyond."""
-    service = _desk(request)
-    x, y, system, notes = place_of(lon, lat, text, crs)
-    keys = locating.find_schemes(connection, scheme)
+    service = _get_answer_service(request)
+    x, y, system, notes = read_place(lon, lat, text, crs)
+    keys = locating.schemes_asked(connection, scheme)
     day = at or today(connection)
 
     def fits(lons: FloatArray, lats: FloatArray) -> float:
@@ -117,7 +117,7 @@ def locate(
     )
 
 
-def place_of(
+def read_place(
     lon: float | None, lat: float | None, text: str | None, crs: str | None
 ) -> tuple[float, float, CoordinateSystem, list[str]]:
     """
@@ -146,11 +146,11 @@ def place_of(
         if lon is not None or lat is not None:
             raise InputError("locate.lon_or_text", place=Place(field="text"))
         pasted = read_pasted(text)
-        system = system_of(crs if crs is not None else pasted.system)
+        system = read_system(crs if crs is not None else pasted.system)
         return pasted.lon, pasted.lat, system, list(pasted.notes)
     if lon is None or lat is None:
         raise InputError("locate.lon_or_text", place=Place(field="lon" if lon is None else "lat"))
-    return lon, lat, system_of(crs), []
+    return lon, lat, read_system(crs), []
 
 
 # --- many at once ------------------------------------------------------------------------------
@@ -174,7 +174,7 @@ class PlacesRequest:
     full: bool
 
 
-def read_asked(body: bytes) -> PlacesRequest:
+def read_places_request(body: bytes) -> PlacesRequest:
     """Read the body of a request about many places."""
     members = request_checks.read_json(body)
     if not isinstance(members, dict):
@@ -189,12 +189,20 @@ def read_asked(body: bytes) -> PlacesRequest:
     detail = _text_of(members, "detail", "full")
     if detail not in ("codes", "full"):
         raise InputError("locate.bad_detail", place=Place(field="detail"))
-    x, y, ids = _points(points)
+    x, y, ids = _read_points(points)
     request_checks.check_values(ids, "points")
-    system = locating.CGCS2000 if crs is None else system_of(crs)
+    system = locating.CGCS2000 if crs is None else read_system(crs)
     lon, lat = (x, y) if system == locating.CGCS2000 else to_cgcs2000(system, x, y)
     return PlacesRequest(
-        x, y, lon, lat, ids, system, scheme or "base", _day(members.get("at")), detail == "full"
+        x,
+        y,
+        lon,
+        lat,
+        ids,
+        system,
+        scheme or "base",
+        _read_day(members.get("at")),
+        detail == "full",
     )
 
 
@@ -207,7 +215,7 @@ def _text_of(members: dict[str, Any], name: str, default: str | None) -> str | N
     return value
 
 
-def _day(value: object) -> date | None:
+def _read_day(value: object) -> date | None:
     if value is None:
         return None
     try:
@@ -216,7 +224,7 @@ def _day(value: object) -> date | None:
         raise InputError("locate.bad_day", place=Place(field="at")) from error
 
 
-def _points(points: object) -> tuple[FloatArray, FloatArray, list[object] | None]:
+def _read_points(points: object) -> tuple[FloatArray, FloatArray, list[object] | None]:
     if not isinstance(points, list) or not points:
         raise InputError("locate.no_points", place=Place(field="points"))
     if len(points) > MOST_POINTS:
@@ -260,14 +268,14 @@ def check_on_earth(request: PlacesRequest, answers: SchemeAnswers) -> None:
         return
     index = int(np.flatnonzero(~good)[0])
     x, y = float(request.x[index]), float(request.y[index])
-    suggestions = locating.suggest(request.system, x, y, _fits(answers))
+    suggestions = locating.suggest(request.system, x, y, _share_in_grids(answers))
     key = "locate.other_reading" if suggestions else "locate.no_place"
     raise locating.UnreadableError(
         key, suggestions, field=f"points.{index}", x=x, y=y, crs=request.system.code
     )
 
 
-def _fits(answers: SchemeAnswers) -> Callable[[FloatArray, FloatArray], float]:
+def _share_in_grids(answers: SchemeAnswers) -> Callable[[FloatArray, FloatArray], float]:
     def fits(lon: FloatArray, lat: FloatArray) -> float:
         assert answers.locator is not None
         grid_ids = answers.locator.locate(lon, lat).grid_id
@@ -276,7 +284,7 @@ def _fits(answers: SchemeAnswers) -> Callable[[FloatArray, FloatArray], float]:
     return fits
 
 
-def rendered(request: PlacesRequest, answers: SchemeAnswers, findings: PlacesFound) -> bytes:
+def write_answer(request: PlacesRequest, answers: SchemeAnswers, findings: PlacesFound) -> bytes:
     """
     Write the answer of one scheme.
 
@@ -301,7 +309,7 @@ def rendered(request: PlacesRequest, answers: SchemeAnswers, findings: PlacesFou
     outside = findings.grid_id == NO_GRID
     if answers.locator is None or 2 * np.count_nonzero(outside) <= len(outside):
         return body
-    fit = best_fit(request.x, request.y, _fits(answers), request.system)
+    fit = best_fit(request.x, request.y, _share_in_grids(answers), request.system)
     if fit.share <= 0.5:
         return body
     parts = {"crs": fit.system.code, "swapped": fit.swapped, "share": round(fit.share, 4)}
@@ -317,16 +325,16 @@ class LeanRoute(APIRoute):
         return handler
 
 
-def _ahead(request: Request) -> RevalidatingCache:
-    ahead: RevalidatingCache = request.app.state.revalidating
-    return ahead
+def _get_cache(request: Request) -> RevalidatingCache:
+    cache: RevalidatingCache = request.app.state.revalidating
+    return cache
 
 
-async def ready_for(request: Request, actor: Actor, scheme: str) -> SchemeAnswers:
+async def get_scheme_answers(request: Request, actor: Actor, scheme: str) -> SchemeAnswers:
     """Give what answers for today."""
-    service = _desk(request)
+    service = _get_answer_service(request)
     key = (scheme, actor.role, actor.areas)
-    return await _ahead(request).get(key, lambda: service.current(actor, scheme, anew=True))
+    return await _get_cache(request).get(key, lambda: service.current(actor, scheme, anew=True))
 
 
 _BODY: Final = {
@@ -451,29 +459,29 @@ async def locate_points(request: Request) -> Response:
     The answers stand in the order of the places; every grid they name stands once under `grids`.
     With the scheme `all` there is one such answer a scheme under `schemes`.
     """
-    places = read_asked(await request.body())
+    places = read_places_request(await request.body())
     actor = await get_actor(request)
     if places.at is not None or places.scheme == locating.ALL:
-        body = await run_sync(_asked_of_store, request, actor, places)
+        body = await run_sync(_answer_from_store, request, actor, places)
     else:
-        answers = await ready_for(request, actor, places.scheme)
+        answers = await get_scheme_answers(request, actor, places.scheme)
         if len(places.lon) > _LONG:
-            body = await run_sync(_said, places, answers)
+            body = await run_sync(_answer_places, places, answers)
         else:
-            body = _said(places, answers)
+            body = _answer_places(places, answers)
     return Response(body, media_type="application/json")
 
 
-def _said(request: PlacesRequest, answers: SchemeAnswers) -> bytes:
+def _answer_places(request: PlacesRequest, answers: SchemeAnswers) -> bytes:
     assert answers.locator is not None
     check_on_earth(request, answers)
     findings = find_what_is_asked(answers.locator, request.lon, request.lat, full=request.full)
-    return rendered(request, answers, findings)
+    return write_answer(request, answers, findings)
 
 
-def _asked_of_store(request: Request, actor: Actor, places: PlacesRequest) -> bytes:
+def _answer_from_store(request: Request, actor: Actor, places: PlacesRequest) -> bytes:
     """Answer for another day, or for every scheme."""
-    service, store = _desk(request), request.app.state.store
+    service, store = _get_answer_service(request), request.app.state.store
     answers = []
     with store.transaction(actor, read_only=True) as connection:
         keys = locating.schemes_asked(connection, places.scheme)
@@ -482,10 +490,10 @@ def _asked_of_store(request: Request, actor: Actor, places: PlacesRequest) -> by
         day = places.at or now
         for key in keys:
             if day == now:
-                answers.append(_said(places, service.current(actor, key.code)))
+                answers.append(_answer_places(places, service.current(actor, key.code)))
             else:
                 on_day = service.on_day(connection, actor, key, day, places.lon, places.lat)
-                answers.append(rendered(places, *on_day))
+                answers.append(write_answer(places, *on_day))
     if places.scheme != locating.ALL:
         return answers[0]
     return b'{"schemes":[%b]}' % b",".join(answers)

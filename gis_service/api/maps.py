@@ -32,7 +32,13 @@ from gis_service.api.routing import ServiceRouter
 from gis_service.grids.reading import find_scheme
 from gis_service.maps.figures import figures as themes
 from gis_service.maps.page import layers
-from gis_service.maps.page.answer_cache import CachedAnswer, answer, holds, keep, question_of
+from gis_service.maps.page.answer_cache import (
+    CachedAnswer,
+    find_answer,
+    matches_etag,
+    question_of,
+    store_answer,
+)
 
 router = ServiceRouter(prefix="/api/layers", tags=["maps"])
 _figures = TypeAdapter(themes.MapFigures)
@@ -54,11 +60,11 @@ _LAYER: Final[dict[str, Any]] = {
 }
 
 
-def _layer(request: Request, text: str) -> Response:
+def _send_layer(request: Request, text: str) -> Response:
     body = text.encode()
     tag = f'W/"{hashlib.sha256(body).hexdigest()[:24]}"'
     headers = {"ETag": tag, "Cache-Control": ASK_FIRST}
-    if holds(request.headers.get("if-none-match"), tag):
+    if matches_etag(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=headers)
     return _GeoJson(body, headers=headers)
 
@@ -78,10 +84,10 @@ def grids(
     """Draw the grids of one level; simplified together, so that neighbours never part."""
     key = find_scheme(connection, scheme)
     cache: layers.GridLayerCache = request.app.state.grid_layers
-    tag = layers.layer_tag(connection, key, rank, at, detail)
+    tag = layers.name_content(connection, key, rank, at, detail)
     weak = f'W/"{tag}"'
     body = b""
-    if not holds(request.headers.get("if-none-match"), weak):
+    if not matches_etag(request.headers.get("if-none-match"), weak):
         body = cache.get(connection, key, rank, at, detail)
     return send_tagged(request, body, weak, media_type=_GeoJson.media_type)
 
@@ -89,7 +95,7 @@ def grids(
 @router.get("/grids/{grid_id}", **_LAYER)
 def grid(request: Request, connection: ConnectionDep, grid_id: IdPath, at: At = None) -> Response:
     """Draw one grid with every vertex."""
-    return _layer(request, layers.grid_outline(connection, grid_id, at))
+    return _send_layer(request, layers.draw_grid(connection, grid_id, at))
 
 
 @router.get("/figures", responses=examples.ok(examples.FIGURES), response_model=themes.MapFigures)
@@ -107,33 +113,35 @@ def figures(
     key = find_scheme(connection, scheme)
 
     def make() -> bytes:
-        map_figures = themes.figures(
+        map_figures = themes.compute_figures(
             connection, actor, key, rank=rank, theme=theme, at=at, language=language
         )
         return _figures.dump_json(map_figures)
 
     question = question_of("figures", actor, key.scheme_id, rank, theme, at, language)
     cache = request.app.state.answers
-    return figures_answer(request, answer(connection, cache, question, make, in_store=at is None))
+    return figures_answer(
+        request, find_answer(connection, cache, question, make, in_store=at is None)
+    )
 
 
 def figures_answer(request: Request, cached: CachedAnswer) -> Response:
     """Send figures that were counted before, or nothing where the client holds them."""
     # Kept in a transaction of its own, when the answer is sent and its connection given back.
-    then = BackgroundTask(keep, request.app.state.store, cached) if cached.unkept else None
+    then = BackgroundTask(store_answer, request.app.state.store, cached) if cached.unkept else None
     return send_tagged(request, cached.packed, f'W/"{cached.tag}"', then=then)
 
 
 @router.get("/roads", **_LAYER)
 def roads(request: Request, connection: ConnectionDep, bbox: BboxDep, zoom: Zoom = 11) -> Response:
     """Draw the roads that a map shows at this zoom; without a box the county's greater roads."""
-    return _layer(request, layers.road_layer(connection, bbox, zoom))
+    return _send_layer(request, layers.draw_roads(connection, bbox, zoom))
 
 
 @router.get("/land", **_LAYER)
 def land(request: Request, connection: ConnectionDep) -> Response:
     """Draw water, green and built-up land."""
-    return _layer(request, layers.land_layer(connection))
+    return _send_layer(request, layers.draw_land(connection))
 
 
 @router.get("/buildings", **_LAYER)
@@ -141,13 +149,13 @@ def buildings(
     request: Request, connection: ConnectionDep, bbox: BboxDep, zoom: Zoom = 15
 ) -> Response:
     """Draw the buildings of a box from zoom 15 on."""
-    return _layer(request, layers.building_layer(connection, bbox, zoom))
+    return _send_layer(request, layers.draw_buildings(connection, bbox, zoom))
 
 
 @router.get("/facilities", **_LAYER)
 def facilities(request: Request, connection: ConnectionDep) -> Response:
     """Draw service points, stations and water sources."""
-    return _layer(request, layers.facility_layer(connection))
+    return _send_layer(request, layers.draw_facilities(connection))
 
 
 @router.get("/hazards", **_LAYER)
@@ -155,7 +163,7 @@ def hazards(
     request: Request, connection: ConnectionDep, actor: ActorDep, status: Name = None
 ) -> Response:
     """Draw the hazards that the actor may see."""
-    return _layer(request, layers.hazard_layer(connection, actor, status))
+    return _send_layer(request, layers.draw_hazards(connection, actor, status))
 
 
 @router.get("/incidents", **_LAYER)
@@ -167,10 +175,10 @@ def incidents(
     days: Days = None,
 ) -> Response:
     """Draw the incidents that the actor may see."""
-    return _layer(request, layers.incident_layer(connection, actor, status, days))
+    return _send_layer(request, layers.draw_incidents(connection, actor, status, days))
 
 
 @router.get("/places", **_LAYER)
 def places(request: Request, connection: ConnectionDep) -> Response:
     """Give the names of county, towns and villages to write on the map."""
-    return _layer(request, layers.place_layer(connection))
+    return _send_layer(request, layers.draw_place_names(connection))

@@ -15,7 +15,7 @@ from starlette.routing import Route, compile_path
 _METHODS: Final = frozenset({"DELETE", "GET", "PATCH", "POST", "PUT"})
 
 
-def refusals(routes: Iterable[object]) -> list[Route]:
+def make_refusals(routes: Iterable[object]) -> list[Route]:
     """
     Make routes that refuse methods in the name of the path that is meant.
 
@@ -43,11 +43,11 @@ def refusals(routes: Iterable[object]) -> list[Route]:
             for method in theirs - methods
         }
         if shadowed & _METHODS:
-            routes_made.append(_refusal(path, sorted(shadowed), ", ".join(sorted(methods))))
+            routes_made.append(_make_refusal(path, sorted(shadowed), ", ".join(sorted(methods))))
     return routes_made
 
 
-def _refusal(path: str, shadowed: list[str], allowed: str) -> Route:
+def _make_refusal(path: str, shadowed: list[str], allowed: str) -> Route:
     async def refuse(_: Request) -> Response:
         raise HTTPException(405, headers={"Allow": allowed})
 

@@ -46,10 +46,10 @@ class _SpecRoute(APIRoute):
             except GisError as error:
                 if error.status >= 500:
                     raise
-                return _refusal(request, error.status, error.say(language_of(request)))
+                return _send_error(request, error.status, error.say(language_of(request)))
             except (RequestValidationError, HTTPException):
                 description = text("incidents.open311_no_path", language_of(request))
-                return _refusal(request, 404, description)
+                return _send_error(request, 404, description)
 
         return told
 
@@ -59,13 +59,13 @@ router = APIRouter(
 )
 
 
-def _refusal(request: Request, status: int, description: str) -> Response:
+def _send_error(request: Request, status: int, description: str) -> Response:
     code = status if status in (403, 404) else _NOT_FULFILLED
     form: Format = "xml" if request.url.path.endswith(".xml") else "json"
-    return _answer(form, "errors", [{"code": code, "description": description}], code)
+    return _send_answer(form, "errors", [{"code": code, "description": description}], code)
 
 
-def _answer(form: Format, root: str, value: Any, status: int = 200) -> Response:
+def _send_answer(form: Format, root: str, value: Any, status: int = 200) -> Response:
     headers = {"Cache-Control": "no-store"}
     if form == "xml":
         body = open311.as_xml(root, value)
@@ -108,21 +108,21 @@ def discovery(request: Request, form: Format) -> Response:
             }
         ],
     }
-    return _answer(form, "discovery", value)
+    return _send_answer(form, "discovery", value)
 
 
 @router.get("/v2/services.{form}")
 def services(request: Request, language: LanguageDep, form: Format) -> Response:
     """List the services."""
     _check_jurisdiction(request.query_params)
-    return _answer(form, "services", open311.list_services(rule_book(), language))
+    return _send_answer(form, "services", open311.list_services(rule_book(), language))
 
 
 @router.get("/v2/services/{code}.{form}")
 def definition(request: Request, language: LanguageDep, code: str, form: Format) -> Response:
     """Tell the questions of a service."""
     _check_jurisdiction(request.query_params)
-    return _answer(
+    return _send_answer(
         form, "service_definition", open311.describe_service(rule_book(), code, language)
     )
 
@@ -132,7 +132,7 @@ def requests(request: Request, store: StoreDep, language: LanguageDep, form: For
     """List service requests."""
     _check_jurisdiction(request.query_params)
     query = open311.read_query(request.query_params, datetime.now(UTC))
-    return _answer(form, "service_requests", _requests(request, store, language, query))
+    return _send_answer(form, "service_requests", _read_requests(request, store, language, query))
 
 
 @router.get("/v2/requests/{number}.{form}")
@@ -142,13 +142,13 @@ def one_request(
     """Tell one service request."""
     _check_jurisdiction(request.query_params)
     query = open311.read_query({"service_request_id": number}, datetime.now(UTC))
-    service_requests = _requests(request, store, language, query)
+    service_requests = _read_requests(request, store, language, query)
     if not service_requests:
         raise NotFoundError("incidents.open311_no_request")
-    return _answer(form, "service_requests", service_requests)
+    return _send_answer(form, "service_requests", service_requests)
 
 
-def _requests(
+def _read_requests(
     request: Request, store: Store, language: Language, query: open311.Query
 ) -> open311.Listing:
     actor = _actor_of_key(request, request.query_params.get("api_key"))
@@ -166,11 +166,11 @@ async def new_request(
     if request.headers.get("content-type", "").partition(";")[0].strip() != _FORM:
         raise InputError("incidents.open311_bad_form")
     body = open311.read_form(await request.body())
-    created = await run_in_threadpool(_make, request, store, body, language)
-    return _answer(form, "service_requests", [created], 201)
+    created = await run_in_threadpool(_take_request, request, store, body, language)
+    return _send_answer(form, "service_requests", [created], 201)
 
 
-def _make(
+def _take_request(
     request: Request, store: Store, form: dict[str, list[str]], language: Language
 ) -> dict[str, Any]:
     first_values = {name: values[0] for name, values in form.items()}
@@ -205,7 +205,7 @@ def follow_token(request: Request, store: StoreDep, token: str, form: Format) ->
         incident_id = intake.find_incident_of_token(connection, token[:100])
     number = None if incident_id is None else str(incident_id)
     value = [{"service_request_id": number, "token": token}]
-    return _answer(form, "service_requests", value)
+    return _send_answer(form, "service_requests", value)
 
 
 @router.api_route("/{rest:path}", methods=["GET", "POST"])

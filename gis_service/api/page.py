@@ -29,7 +29,7 @@ from gis_service.api.routing import ServiceRouter
 from gis_service.grids import reading, versions
 from gis_service.incidents.rules import rule_book
 from gis_service.maps.page.grid_map import PageContext, content_policy, render_page
-from gis_service.maps.page.vendor import packed, scripts_hash, vendor_file
+from gis_service.maps.page.vendor import compress_file, scripts_hash, vendor_file
 from gis_service.maps.sheets import sheet
 from gis_service.messages import WEB_DIR
 from gis_service.records import entered
@@ -43,7 +43,7 @@ router = ServiceRouter(include_in_schema=False)
 _libraries = StaticFiles(directory=WEB_DIR, check_dir=False)
 
 
-def _keep(versioned: bool) -> str:
+def _cache_control(versioned: bool) -> str:
     return FOR_EVER if versioned else ASK_FIRST
 
 
@@ -54,7 +54,7 @@ class VersionedFiles(StaticFiles):
         """Serve a file with what the browser may keep of it."""
         response = await super().get_response(path, scope)
         if response.status_code in {200, 304}:
-            response.headers["Cache-Control"] = _keep(b"v=" in scope["query_string"])
+            response.headers["Cache-Control"] = _cache_control(b"v=" in scope["query_string"])
         return response
 
 
@@ -63,8 +63,8 @@ def page(
     request: Request, connection: ConnectionDep, actor: ActorDep, language: LanguageDep
 ) -> HTMLResponse:
     """Give the map."""
-    schemes = reading.list_schemes(connection)
-    county = sheet.county(connection) if any(scheme.is_base for scheme in schemes) else None
+    schemes = reading.schemes(connection)
+    county = sheet.find_county(connection) if any(scheme.is_base for scheme in schemes) else None
     context = PageContext(
         language=language,
         actor={
@@ -74,7 +74,7 @@ def page(
             "role": actor.role,
             "enters": any(entering(kind).allows(actor) for kind in entered()),
             "imports": IMPORT.allows(actor),
-            "may": _may(actor),
+            "may": _list_offers(actor),
             "signed_in": actor == ADMINISTRATOR,
             "made_up": is_made_up(connection),
         },
@@ -92,7 +92,7 @@ def page(
     return HTMLResponse(document, headers=headers)
 
 
-def _may(actor: Actor) -> list[str]:
+def _list_offers(actor: Actor) -> list[str]:
     """Name what the page offers to this actor; the server asks again at every door."""
     may = {
         "measure": MEASURE.allows(actor),
@@ -116,8 +116,8 @@ def vendor(name: str, request: Request) -> Response:
         # A library of a megabyte is compressed once, not for everybody who opens the page.
         names = ("content-type", "etag", "last-modified")
         headers = {name: response.headers[name] for name in names}
-        response = Response(packed(file), headers={**headers, "Content-Encoding": "gzip"})
-    response.headers["Cache-Control"] = _keep("v" in request.query_params)
+        response = Response(compress_file(file), headers={**headers, "Content-Encoding": "gzip"})
+    response.headers["Cache-Control"] = _cache_control("v" in request.query_params)
     response.headers["Vary"] = "Accept-Encoding"
     return response
 
@@ -130,7 +130,7 @@ class Scripts(StaticFiles):
         folder, _, name = path.rpartition("/")
         response = await super().get_response(name if HASH.fullmatch(folder) else path, scope)
         if response.status_code in {200, 304}:
-            response.headers["Cache-Control"] = _keep(folder == scripts_hash())
+            response.headers["Cache-Control"] = _cache_control(folder == scripts_hash())
         return response
 
 

@@ -41,13 +41,13 @@ def _drafts(request: Request) -> DraftCache:
     return drafts
 
 
-def _turn(request: Request, _: dict[str, Any]) -> AbstractContextManager[None]:
+def _wait_turn(request: Request, _: dict[str, Any]) -> AbstractContextManager[None]:
     """Wait for a plan that others work on before a connection is taken."""
     plan_id = request.path_params.get("plan_id")
     return nullcontext() if plan_id is None else _drafts(request).turn(int(plan_id))
 
 
-router = ServiceRouter(prefix="/api/plans", tags=["plans"], first=_turn)
+router = ServiceRouter(prefix="/api/plans", tags=["plans"], first=_wait_turn)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def language_of(request: Request) -> Language:
     return choose_language(request.headers.get("accept-language"))
 
 
-def problem(
+def make_problem(
     request: Request,
     status: int,
     kind: str,
@@ -95,7 +95,7 @@ def problem(
     )
 
 
-async def gis_problem(request: Request, error: Exception) -> Response:
+async def answer_gis_error(request: Request, error: Exception) -> Response:
     """Answer an error of ours."""
     assert isinstance(error, GisError)
     language = language_of(request)
@@ -104,37 +104,37 @@ async def gis_problem(request: Request, error: Exception) -> Response:
     if error.status == HTTPStatus.BAD_GATEWAY:
         # Another server failed, and its words here name nothing of ours.
         _log.warning("%s: %s", type(error).__name__, error.key)
-        return problem(request, error.status, error.kind, error.say(language))
+        return make_problem(request, error.status, error.kind, error.say(language))
     if isinstance(error, BusyError | OutageError):
         again = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
-        return problem(request, error.status, error.kind, error.say(language), headers=again)
+        return make_problem(request, error.status, error.kind, error.say(language), headers=again)
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("%s: %s", type(error).__name__, error.key)
         message = "api.unavailable" if error.status == 503 else "api.internal"
-        return problem(request, error.status, error.kind, text(message, language))
+        return make_problem(request, error.status, error.kind, text(message, language))
     place = {**error.place.as_dict(), **error.details(language)}
-    return problem(request, error.status, error.kind, error.say(language), place=place)
+    return make_problem(request, error.status, error.kind, error.say(language), place=place)
 
 
-async def invalid_request(request: Request, error: Exception) -> Response:
+async def answer_invalid_request(request: Request, error: Exception) -> Response:
     """Answer that a parameter or the body is not what the API takes."""
     assert isinstance(error, RequestValidationError)
     language = language_of(request)
     errors = [
         {
             "field": ".".join(str(part) for part in detail["loc"][1:]) or str(detail["loc"][0]),
-            "detail": _said(detail, language),
+            "detail": _say_detail(detail, language),
         }
         for detail in error.errors()
     ]
     first = errors[0]
     detail = text("api.bad_field", language, field=first["field"], problem=first["detail"])
-    return problem(
+    return make_problem(
         request, 422, "bad-input", detail, place={"field": first["field"], "errors": errors}
     )
 
 
-def _said(detail: dict[str, Any], language: Language) -> str:
+def _say_detail(detail: dict[str, Any], language: Language) -> str:
     """Say what pydantic found; our own words where we have some for its kind of error."""
     key = f"api.field_{detail['type']}"
     limits = {name: value for name, value in (detail.get("ctx") or {}).items() if name != "error"}
@@ -144,7 +144,7 @@ def _said(detail: dict[str, Any], language: Language) -> str:
     return str(detail["msg"]) if language == "en" else text("api.field_wrong", language)
 
 
-async def http_problem(request: Request, error: Exception) -> Response:
+async def answer_http_error(request: Request, error: Exception) -> Response:
     """Answer what the framework itself refuses: an unknown path, a wrong method."""
     assert isinstance(error, HTTPException)
     kind = _KIND_OF_STATUS.get(error.status_code, "bad-request")
@@ -152,21 +152,21 @@ async def http_problem(request: Request, error: Exception) -> Response:
     language = language_of(request)
     message = text(key, language, path=request.url.path)
     detail = text("api.http_other", language) if message == key else message
-    return problem(request, error.status_code, kind, detail, headers=dict(error.headers or {}))
+    return make_problem(request, error.status_code, kind, detail, headers=dict(error.headers or {}))
 
 
-async def unknown_problem(request: Request, error: Exception) -> Response:
+async def answer_unknown_error(request: Request, error: Exception) -> Response:
     """Answer what nobody foresaw, without a word of its insides; the server logs where it broke."""
     outage = outage_of(error)
     if outage is not None:
-        return await gis_problem(request, outage)
+        return await answer_gis_error(request, outage)
     _log.error("unforeseen: %s", described(error))
-    return problem(request, 500, "internal", text("api.internal", language_of(request)))
+    return make_problem(request, 500, "internal", text("api.internal", language_of(request)))
 
 
 def install(app: FastAPI) -> None:
     """Put the table of errors into an app."""
-    app.add_exception_handler(GisError, gis_problem)
-    app.add_exception_handler(RequestValidationError, invalid_request)
-    app.add_exception_handler(HTTPException, http_problem)
-    app.add_exception_handler(Exception, unknown_problem)
+    app.add_exception_handler(GisError, answer_gis_error)
+    app.add_exception_handler(RequestValidationError, answer_invalid_request)
+    app.add_exception_handler(HTTPException, answer_http_error)
+    app.add_exception_handler(Exception, answer_unknown_error)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gis_service import jobs
 from gis_service.api import examples
-from gis_service.api.areas import areas_of
+from gis_service.api.areas import get_area_service
 from gis_service.api.coverage import JobAccepted
 from gis_service.api.dependencies import (
     ActorDep,
@@ -67,7 +67,7 @@ def coverage_report(
     )
     with store.under("report").transaction(actor) as connection:  # ends before it is drawn
         report = coverage.read_report(
-            connection, actor, options, areas_of(request), with_bands=form != "xlsx"
+            connection, actor, options, get_area_service(request), with_bands=form != "xlsx"
         )
     headers = {
         "Content-Disposition": f'attachment; filename="{report.name}.{form}"',
@@ -100,7 +100,7 @@ def start_report(
 ) -> JobAccepted:
     """Write the coverage report as a job, which tells how far it is; the file is kept."""
     with store.under("report").transaction(actor) as connection:  # what cannot be is said at once
-        coverage.check(
+        coverage.check_report(
             connection, actor, wanted_report.standard, wanted_report.scenario, wanted_report.run_id
         )
     arguments = {**wanted_report.model_dump(), "language": wanted_report.language or language}
@@ -111,7 +111,7 @@ def start_report(
 def read_report_file(connection: ConnectionDep, actor: ActorDep, job_id: IdPath) -> Response:
     """Hand out the report that a job has written."""
     state = jobs.find_seen(connection, actor, job_id)
-    file = report_job.kept_file(state)
+    file = report_job.find_report_file(state)
     result = state.result or {}
     return FileResponse(
         file,
@@ -152,7 +152,7 @@ def coverage_report_pages(
         standard, scenario, run_id, report_language or language, compare=compare
     )
     with store.under("report").transaction(actor) as connection:
-        report = coverage.read_report(connection, actor, options, areas_of(request))
+        report = coverage.read_report(connection, actor, options, get_area_service(request))
     pages, pictures = report.pictures(_MOST_PAGES, _SCREEN_DPI)
     urls = [f"data:image/png;base64,{base64.b64encode(picture).decode()}" for picture in pictures]
     return PagesAnswer(run_id=report.run.run_id, pages=pages, pictures=urls)

@@ -24,17 +24,17 @@ _IN_UTF_8: Final = frozenset({_FORM, "multipart/form-data"})
 
 def check_address(raw_path: bytes, query: bytes) -> None:
     """Refuse an address whose percent-encoding is not UTF-8, or that holds NUL."""
-    _decoded(raw_path, "path")
+    _check_encoding(raw_path, "path")
     if b"%" not in query and query.isascii():
         return
     for pair in query.split(b"&"):
         name, _, value = pair.partition(b"=")
         field = unquote_plus(name.decode("latin-1"), errors="replace").replace("\0", "")[:60]
-        _decoded(name, field)
-        _decoded(value, field)
+        _check_encoding(name, field)
+        _check_encoding(value, field)
 
 
-def _decoded(data: bytes, field: str) -> None:
+def _check_encoding(data: bytes, field: str) -> None:
     try:
         told = unquote_to_bytes(data).decode("utf-8")
     except UnicodeDecodeError as error:

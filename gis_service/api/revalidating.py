@@ -11,20 +11,20 @@ from typing import Any, Final, TypeVar, cast
 
 from anyio.to_thread import run_sync
 
-KEPT_S: Final = 1.0
-_AHEAD_S: Final = 0.5
+FRESH_S: Final = 1.0
+_REVALIDATE_AFTER_S: Final = 0.5
 
-Held = TypeVar("Held")
+Value = TypeVar("Value")
 
 
 class RevalidatingCache:
-    """What one event loop holds, by key; made on the first request of an app."""
+    """Stale-while-revalidate: what one event loop holds, by key."""
 
     def __init__(self) -> None:
-        self._held: dict[Hashable, tuple[float, Any]] = {}
-        self._asking: dict[Hashable, asyncio.Task[Any]] = {}
+        self._values: dict[Hashable, tuple[float, Any]] = {}
+        self._reads: dict[Hashable, asyncio.Task[Any]] = {}
 
-    async def get(self, key: Hashable, read: Callable[[], Held]) -> Held:
+    async def get(self, key: Hashable, read: Callable[[], Value]) -> Value:
         """
         Give what is held, or ask for it.
 
@@ -41,26 +41,26 @@ class RevalidatingCache:
             As ``read`` gave it at most a second ago. What ``read`` raises is raised here when
             nothing younger than a second is held.
         """
-        began, value = self._held.get(key, (float("-inf"), None))
+        began, value = self._values.get(key, (float("-inf"), None))
         age = monotonic() - began
-        if age < _AHEAD_S:
-            return cast("Held", value)
-        task = self._asking.get(key)
+        if age < _REVALIDATE_AFTER_S:
+            return cast("Value", value)
+        task = self._reads.get(key)
         if task is None or task.get_loop() is not asyncio.get_running_loop():
-            task = self._asking[key] = asyncio.create_task(self._ask(key, read))
-            task.add_done_callback(lambda task: self._over(key, task))
-        if age < KEPT_S:
-            return cast("Held", value)
-        return cast("Held", await asyncio.shield(task))
+            task = self._reads[key] = asyncio.create_task(self._read(key, read))
+            task.add_done_callback(lambda done: self._end(key, done))
+        if age < FRESH_S:
+            return cast("Value", value)
+        return cast("Value", await asyncio.shield(task))
 
-    async def _ask(self, key: Hashable, read: Callable[[], Held]) -> Held:
+    async def _read(self, key: Hashable, read: Callable[[], Value]) -> Value:
         began = monotonic()
         value = await run_sync(read)
-        self._held[key] = (began, value)
+        self._values[key] = (began, value)
         return value
 
-    def _over(self, key: Hashable, task: asyncio.Task[Any]) -> None:
-        if self._asking.get(key) is task:
-            del self._asking[key]
+    def _end(self, key: Hashable, task: asyncio.Task[Any]) -> None:
+        if self._reads.get(key) is task:
+            del self._reads[key]
         if not task.cancelled():
-            task.exception()  # told to whoever waited; the next one after a second asks again
+            task.exception()  # raised to whoever waited; the next one after a second asks again

@@ -52,11 +52,11 @@ class ServiceRouter(APIRouter):
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         """Add an endpoint; one that asks for a connection is wrapped, one of GET only reads."""
         reads = options.get("methods") == ["GET"]
-        wrapped = _in_transaction(endpoint, self._first, reads=reads)
+        wrapped = _wrap_in_transaction(endpoint, self._first, reads=reads)
         super().add_api_route(path, wrapped, **options)
 
 
-def once_made(*parts: SnapshotPart) -> First:
+def wait_until_made(*parts: SnapshotPart) -> First:
     """Wait until nobody makes some parts of the snapshot, one after the other."""
 
     def wait(request: Request, _: dict[str, Any]) -> AbstractContextManager[None]:
@@ -66,7 +66,7 @@ def once_made(*parts: SnapshotPart) -> First:
     return wait
 
 
-def _in_transaction(
+def _wrap_in_transaction(
     endpoint: Callable[..., Any], first: First | None, *, reads: bool
 ) -> Callable[..., Any]:
     signature = inspect.signature(endpoint)

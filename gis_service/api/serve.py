@@ -52,7 +52,7 @@ def warm_up(app: FastAPI) -> threading.Thread:
 
     def make() -> None:
         apart.start()
-        _do_apart("gis_service.grids.compiling")
+        _run_apart("gis_service.grids.compiling")
         compile_all()
         # An empty store has no grids; a store that is gone is told to whoever asks first.
         with suppress(GisError, sa.exc.SQLAlchemyError):
@@ -60,7 +60,7 @@ def warm_up(app: FastAPI) -> threading.Thread:
             with app.state.store.transaction(SYSTEM) as connection:
                 app.state.drafts.prepare(connection, "base")
             give_back()  # what comes next would lie on top of what is free now
-            _do_apart("gis_service.coverage.compiling")
+            _run_apart("gis_service.coverage.compiling")
             with app.state.store.transaction(SYSTEM) as connection:
                 arrival.prepare_routers(app.state.snapshot, connection)
         give_back()
@@ -70,7 +70,7 @@ def warm_up(app: FastAPI) -> threading.Thread:
     return thread
 
 
-def _do_apart(module: str) -> None:
+def _run_apart(module: str) -> None:
     """Compile in a process that ends: its results stay on disk, and not 80 MB of it in memory."""
     command = [sys.executable, "-P", "-m", module]
     subprocess.run(command, stdin=subprocess.DEVNULL, check=False)  # if not, whoever needs it does
@@ -96,7 +96,7 @@ def keep_tidy(app: FastAPI) -> threading.Thread:
     return thread
 
 
-def server_of(app: FastAPI) -> Server:
+def make_server(app: FastAPI) -> Server:
     """Make the HTTP server; forwarded headers count from the proxy that a setting names."""
     proxy = server_settings().trusted_proxy
     return Server(
@@ -150,4 +150,4 @@ def serve_forever(
         say(text("cli.sign_in_link", language, link=link))
     warm_up(app)
     keep_tidy(app)
-    server_of(app).run(sockets=[listener])
+    make_server(app).run(sockets=[listener])

@@ -64,7 +64,11 @@ def tile_json(
 ) -> dict[str, Any]:
     """Describe the tiles of a layer as TileJSON; grids by scheme, level and day."""
     tile_set = tile_sets.find_tile_set(connection, layer, scheme=scheme, rank=rank, at=at)
-    box = None if tile_set.scheme is None else sheet.county(connection, tile_set.scheme.code).bbox
+    box = (
+        None
+        if tile_set.scheme is None
+        else sheet.find_county(connection, tile_set.scheme.code).bbox
+    )
     return tiles.describe_tiles(tile_set, box)
 
 
@@ -86,14 +90,14 @@ def tile(
     cache: tiles.TileCache = request.app.state.tiles
     cached = cache.find((tile_sets.key_of(layer, rank), content, z, x, y))
     if cached is not None:
-        return _answer(request, cached, FOR_EVER)
+        return _send_tile(request, cached, FOR_EVER)
     # Tiles are the same for everybody, so nobody is asked for first.
     with store.transaction(VISITOR) as connection:
         tile_set = tile_sets.find_tile_set(connection, layer, scheme=scheme, rank=rank, at=at)
         body = tiles.find_tile(connection, cache, tile_set, z, x, y)
-    return _answer(request, body, FOR_EVER if content == tile_set.content else ASK_FIRST)
+    return _send_tile(request, body, FOR_EVER if content == tile_set.content else ASK_FIRST)
 
 
-def _answer(request: Request, body: tiles.TileBody, keep: str) -> Response:
+def _send_tile(request: Request, body: tiles.TileBody, keep: str) -> Response:
     tag = strong_tag(request, body.tag)
     return send_tagged(request, body.packed, tag, media_type=tiles.CONTENT_TYPE, keep=keep)

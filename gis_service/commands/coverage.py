@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gis_service.commands.region_option import Region, database_of
+from gis_service.commands.region_option import Region, find_region_database
 from gis_service.commands.terminal import language, say
 from gis_service.errors import InputError, Place
 from gis_service.messages import text
@@ -36,8 +36,10 @@ def coverage_run(
     from gis_service.store import open_store
 
     began = time.monotonic()
-    with open_store(database=database_of(region)) as store:
-        result: dict[str, Any] = runs.measure(store, SYSTEM, standard, scenario, _progress(as_json))
+    with open_store(database=find_region_database(region)) as store:
+        result: dict[str, Any] = runs.measure(
+            store, SYSTEM, standard, scenario, _make_progress(as_json)
+        )
     result["seconds"] = round(time.monotonic() - began, 1)
     for note, sentence in zip(
         result["notes"], run_notes.said(result["notes"], language()), strict=True
@@ -45,10 +47,10 @@ def coverage_run(
         note["text"] = sentence
         say(sentence)
     if as_json:
-        _print(result)
+        _print_json(result)
         return
     print(f"run {result['run_id']}: {standard}, {scenario}, {result['seconds']} s")
-    _tell(result)
+    _print_figures(result)
 
 
 @coverage_app.command("standards")
@@ -58,7 +60,7 @@ def coverage_standards(as_json: AsJson = False) -> None:
 
     book = standard_book()
     if as_json:
-        _print(book.model_dump(mode="json", include={"standards", "scenarios", "place"}))
+        _print_json(book.model_dump(mode="json", include={"standards", "scenarios", "place"}))
         return
     chinese = language() == "zh-CN"
     for code, standard in book.standards.items():
@@ -91,10 +93,13 @@ def coverage_compare(
     from gis_service.coverage.runs.comparing import make_comparison
     from gis_service.store import open_store
 
-    with open_store(database=database_of(region)) as store, store.transaction(SYSTEM) as connection:
+    with (
+        open_store(database=find_region_database(region)) as store,
+        store.transaction(SYSTEM) as connection,
+    ):
         comparison = compare(connection, SYSTEM, before, after)
     if as_json:
-        _print(
+        _print_json(
             {
                 **vars(comparison),
                 "a": {"run_id": comparison.a.run_id, "standard": comparison.a.standard},
@@ -109,7 +114,7 @@ def coverage_compare(
     print(f"differs: {', '.join(comparison.differs) or '-'}")
     for of, sides in comparison.county.items():
         if sides["delta"] is not None:
-            print(f"{of}: {_share(sides['a'])} -> {_share(sides['b'])}")
+            print(f"{of}: {_describe_share(sides['a'])} -> {_describe_share(sides['b'])}")
     print(
         f"gained {comparison.gained:,}, lost {comparison.lost:,}, grids {len(comparison.grids):,}"
     )
@@ -145,28 +150,31 @@ def coverage_what_if(
 
     changes: list[room.Change] = []
     for one in move or ():
-        number, lon, lat = _parts("move", one, int, float, float)
+        number, lon, lat = _split_argument("move", one, int, float, float)
         changes.append(room.MoveStation(number, lon, lat))
     for one in add or ():
-        kind, lon, lat = _parts("add", one, str, float, float)
+        kind, lon, lat = _split_argument("add", one, str, float, float)
         if kind not in FACILITY_KINDS:
             raise _not_understood("add", one)
         changes.append(room.AddStation(kind, lon, lat))
     changes += [room.RemoveStation(facility_id) for facility_id in remove or ()]
     for one in close or ():
         if "," in one:
-            lon, lat = _parts("close", one, float, float)
+            lon, lat = _split_argument("close", one, float, float)
             changes.append(room.CloseRoad(lon=lon, lat=lat))
         else:
-            changes.append(room.CloseRoad(tuple(_parts("close", one, int))))
+            changes.append(room.CloseRoad(tuple(_split_argument("close", one, int))))
     for one in road or ():
         vertices = one.count(",")
-        road_class, *numbers = _parts("road", one, str, *([float] * vertices))
+        road_class, *numbers = _split_argument("road", one, str, *([float] * vertices))
         if vertices < 4 or vertices % 2 or road_class not in ROAD_CLASSES:
             raise _not_understood("road", one)
         line = tuple(zip(numbers[::2], numbers[1::2], strict=True))
         changes.append(room.AddRoad(line, road_class))
-    with open_store(database=database_of(region)) as store, store.transaction(SYSTEM) as connection:
+    with (
+        open_store(database=find_region_database(region)) as store,
+        store.transaction(SYSTEM) as connection,
+    ):
         snapshot = Snapshot()
         measure_county(snapshot, connection, SYSTEM, standard, scenario)
         began = time.perf_counter()
@@ -175,7 +183,7 @@ def coverage_what_if(
     result = answer.what_if
     notes = [text(f"coverage.note_{note}", language()) for _, note in result.notes]
     if as_json:
-        _print(
+        _print_json(
             {
                 "before": result.before,
                 "after": result.after,
@@ -194,11 +202,11 @@ def coverage_what_if(
         return
     for note in notes:
         say(note)
-    print(f"{_share(result.before)} -> {_share(result.after)}")
+    print(f"{_describe_share(result.before)} -> {_describe_share(result.after)}")
     print(f"gained {result.gained:,}, lost {result.lost:,}, {seconds} s")
 
 
-def _parts(option: str, argument: str, *kinds: Callable[[str], Any]) -> list[Any]:
+def _split_argument(option: str, argument: str, *kinds: Callable[[str], Any]) -> list[Any]:
     parts = argument.split(",")
     if len(parts) != len(kinds):
         raise _not_understood(option, argument)
@@ -217,10 +225,10 @@ def _not_understood(option: str, argument: str) -> InputError:
     )
 
 
-def _progress(quiet: bool) -> Callable[[float, str], None]:
+def _make_progress(quiet: bool) -> Callable[[float, str], None]:
     last = [""]
 
-    def tell(_share: float, step: str) -> None:
+    def tell(_describe_share: float, step: str) -> None:
         if not quiet and step != last[0]:
             say(text(step, language()))
         last[0] = step
@@ -228,23 +236,24 @@ def _progress(quiet: bool) -> Callable[[float, str], None]:
     return tell
 
 
-def _tell(summary: Mapping[str, Any]) -> None:
+def _print_figures(summary: Mapping[str, Any]) -> None:
     by_name = {summary["of"]: summary, **summary["kinds"], **summary["others"]}
     for name, figures in by_name.items():
         print(
-            f"{name}: {_share(figures)} ({figures['status']}); too far {figures['too_far']:,}, "
+            f"{name}: {_describe_share(figures)} ({figures['status']}); "
+            f"too far {figures['too_far']:,}, "
             f"unreachable {figures['unreachable']:,}, off the network {figures['off_network']:,}"
         )
 
 
-def _share(figures: Mapping[str, Any]) -> str:
+def _describe_share(figures: Mapping[str, Any]) -> str:
     share = "-" if figures["share"] is None else f"{figures['share']:.2%}"
     return f"{figures['covered']:,} of {figures['n']:,} ({share})"
 
 
-def _print(result: Mapping[str, Any]) -> None:
-    print(json.dumps(result, ensure_ascii=False, default=_plain))
+def _print_json(result: Mapping[str, Any]) -> None:
+    print(json.dumps(result, ensure_ascii=False, default=_as_json_value))
 
 
-def _plain(value: object) -> object:
+def _as_json_value(value: object) -> object:
     return vars(value) if hasattr(value, "__dict__") else str(value)

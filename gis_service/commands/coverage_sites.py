@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from gis_service.commands.coverage import coverage_app
-from gis_service.commands.region_option import Region, database_of
+from gis_service.commands.region_option import Region, find_region_database
 from gis_service.errors import InputError, Place
 
 
@@ -39,7 +39,10 @@ def coverage_sites(
     from gis_service.snapshot import Snapshot
     from gis_service.store import open_store
 
-    with open_store(database=database_of(region)) as store, store.transaction(SYSTEM) as connection:
+    with (
+        open_store(database=find_region_database(region)) as store,
+        store.transaction(SYSTEM) as connection,
+    ):
         measured = measure_now(Snapshot(), connection, SYSTEM, standard, scenario)
     request = SiteRequest(problem, add, target_share, candidates, kind)
     result = best_sites(measured.prepared, request)
@@ -74,8 +77,11 @@ def coverage_areas(
         limits = [float(part) for part in minutes.split(",")]
     except ValueError as error:
         raise InputError("coverage.area_limits", place=Place(field="--minutes"), most=12) from error
-    with open_store(database=database_of(region)) as store, store.transaction(SYSTEM) as connection:
-        answer = AreaService(Snapshot(), find_area_folder()).answer_bands(
+    with (
+        open_store(database=find_region_database(region)) as store,
+        store.transaction(SYSTEM) as connection,
+    ):
+        packed = AreaService(Snapshot(), area_folder()).answer_areas(
             connection, standard, scenario, limits, facility_id
         )
     output.write_bytes(gzip.decompress(answer()))

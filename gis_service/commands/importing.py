@@ -33,11 +33,11 @@ def add_commands(app: typer.Typer) -> None:
     """
     for kind, own_options in OPTIONS.items():
         app.command(kind, help=said(f"ingest.kind_{kind}", (kind, kind), "en"))(
-            _command(kind, own_options)
+            _make_command(kind, own_options)
         )
 
 
-def _command(kind: str, own_options: Mapping[str, str]) -> Callable[..., None]:
+def _make_command(kind: str, own_options: Mapping[str, str]) -> Callable[..., None]:
     option_help = "; ".join(f"{name}: {text(key, 'en')}" for name, key in own_options.items())
 
     def command(
@@ -97,15 +97,15 @@ def _command(kind: str, own_options: Mapping[str, str]) -> Callable[..., None]:
             layer=layer,
             encoding=encoding,
             key=key,
-            columns=_pairs(column or ()),
+            columns=_read_pairs(column or ()),
             replace=replace,
             dry_run=dry_run,
             accept_shift=accept_shift,
-            extra=_pairs(extra or ()),
+            extra=_read_pairs(extra or ()),
         )
         with open_store() as store:
             outcome = import_file(store, SYSTEM, kind, file, options, refusals_to=refusals)
-        tell(outcome, language())
+        print_outcome(outcome, language())
         if refusals is not None:
             say(text("ingest.said_refusals_file", language(), file=refusals))
         if as_json:
@@ -114,7 +114,7 @@ def _command(kind: str, own_options: Mapping[str, str]) -> Callable[..., None]:
     return command
 
 
-def _pairs(arguments: Sequence[str]) -> dict[str, str]:
+def _read_pairs(arguments: Sequence[str]) -> dict[str, str]:
     pairs = {}
     for argument in arguments:
         name, equals, value = argument.partition("=")
@@ -124,7 +124,7 @@ def _pairs(arguments: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
-def tell(outcome: "ImportOutcome", speech: Language) -> None:
+def print_outcome(outcome: "ImportOutcome", speech: Language) -> None:
     """
     Show people what became of a file.
 

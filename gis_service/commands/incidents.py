@@ -140,9 +140,9 @@ def show(
     from gis_service.incidents.working_days import list_days
     from gis_service.store import open_store
 
-    start = _day(first)
+    start = _read_day(first)
     with open_store() as store, store.transaction(SYSTEM) as connection:
-        days = list_days(connection, start, _day(last) if last else start)
+        days = list_days(connection, start, _read_day(last) if last else start)
     if as_json:
         print(json.dumps([vars(day) for day in days], ensure_ascii=False, default=str))
         return
@@ -166,7 +166,7 @@ def set_day(
     from gis_service.store import open_store
 
     with open_store() as store, store.transaction(SYSTEM) as connection:
-        working_days.set_day(connection, SYSTEM, _day(day), is_working=working, reason=reason)
+        working_days.set_day(connection, SYSTEM, _read_day(day), is_working=working, reason=reason)
     say(text("incidents.calendar_saved", language()))
 
 
@@ -178,7 +178,7 @@ def clear(day: Day) -> None:
     from gis_service.store import open_store
 
     with open_store() as store, store.transaction(SYSTEM) as connection:
-        working_days.clear_day(connection, SYSTEM, _day(day))
+        working_days.clear_day(connection, SYSTEM, _read_day(day))
     say(text("incidents.calendar_saved", language()))
 
 
@@ -200,7 +200,7 @@ def year(
     say(text("incidents.calendar_saved", language()))
 
 
-def _day(word: str) -> date:
+def _read_day(word: str) -> date:
     try:
         return date.fromisoformat(word)
     except ValueError as error:

@@ -45,7 +45,7 @@ def locate(
     from gis_service.grids.answers import locating
     from gis_service.store import open_store
 
-    x, y, system, notes = _read(place, crs)
+    x, y, system, notes = _read_place(place, crs)
     with open_store() as store, store.transaction(SYSTEM) as connection:
         located = locating.locate(
             connection,
@@ -60,10 +60,10 @@ def locate(
     if as_json:
         print(json.dumps(asdict(located), ensure_ascii=False, default=str))
         return
-    _tell(located)
+    _print_answer(located)
 
 
-def _read(
+def _read_place(
     place: list[str], crs: str | None
 ) -> tuple[float, float, "CoordinateSystem", tuple[str, ...]]:
     from gis_service.coordinate_systems import parse_crs
@@ -81,13 +81,13 @@ def _read(
     return pasted.lon, pasted.lat, system, pasted.notes
 
 
-def _tell(located: "LocatedPlace") -> None:
+def _print_answer(located: "LocatedPlace") -> None:
     """Say the answer to a person."""
     chosen = language()
     for note in located.given.notes:
         say(text(note, chosen))
     for answer in (located.schemes or {located.scheme: located}).values():
-        for line in _lines(answer):
+        for line in _describe_answer(answer):
             print(line)
     from gis_service.grids.answers.locating import describe_suggestion
 
@@ -95,7 +95,7 @@ def _tell(located: "LocatedPlace") -> None:
         say(say_suggestion(suggestion, chosen))
 
 
-def _lines(answer: "SchemeAnswer") -> list[str]:
+def _describe_answer(answer: "SchemeAnswer") -> list[str]:
     chosen = language()
 
     def said(key: str, **values: Any) -> str:

@@ -56,19 +56,19 @@ def print_map(
         approval=approval,
         at=at.date() if at else None,
     )
-    kind = _format(form, out, "pdf" if town else "")
+    kind = _read_format(form, out, "pdf" if town else "")
     with open_store() as store:
         if grid:
-            _write(out, _grid(store, grid, kind, options))
+            _write_file(out, _print_grid(store, grid, kind, options))
         elif town:
-            _only("pdf", kind)
-            _write(out, _town(store, town, options))
+            _check_format("pdf", kind)
+            _write_file(out, _print_town(store, town, options))
         else:
-            _only("html", kind)
-            _county(store, out, chosen)
+            _check_format("html", kind)
+            _write_county_map(store, out, chosen)
 
 
-def _format(form: str, out: Path, otherwise: str) -> "Format":
+def _read_format(form: str, out: Path, otherwise: str) -> "Format":
     name = form or out.suffix.removeprefix(".").lower() or otherwise
     for known_format in _FORMATS:
         if name == known_format:
@@ -76,12 +76,12 @@ def _format(form: str, out: Path, otherwise: str) -> "Format":
     raise InputError("sheet.bad_out", file=out.name)
 
 
-def _only(needed: str, kind: str) -> None:
+def _check_format(needed: str, kind: str) -> None:
     if kind != needed:
         raise InputError("sheet.one_format", format=kind)
 
 
-def _grid(store: "Store", grid: str, kind: "Format", options: "SheetOptions") -> bytes:
+def _print_grid(store: "Store", grid: str, kind: "Format", options: "SheetOptions") -> bytes:
     from gis_service.access import SYSTEM
     from gis_service.maps.sheets.grid_sheet import find_grid, print_grid
 
@@ -90,7 +90,7 @@ def _grid(store: "Store", grid: str, kind: "Format", options: "SheetOptions") ->
         return print_grid(connection, SYSTEM, grid_id, kind, options).body
 
 
-def _town(store: "Store", town: str, options: "SheetOptions") -> bytes:
+def _print_town(store: "Store", town: str, options: "SheetOptions") -> bytes:
     from gis_service.access import SYSTEM
     from gis_service.maps.sheets.grid_sheet import find_town, print_town
 
@@ -102,20 +102,20 @@ def _town(store: "Store", town: str, options: "SheetOptions") -> bytes:
         return print_town(connection, SYSTEM, grid_id, options, progress).body
 
 
-def _county(store: "Store", out: Path, chosen: Language) -> None:
+def _write_county_map(store: "Store", out: Path, chosen: Language) -> None:
     from gis_service.access import SYSTEM
     from gis_service.maps.page.one_file import write_map
 
-    _written(out, write_map(store, SYSTEM, out, chosen))
+    _say_written(out, write_map(store, SYSTEM, out, chosen))
 
 
-def _write(out: Path, body: bytes) -> None:
+def _write_file(out: Path, body: bytes) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     draft = out.with_name(f"{out.name}.part")
     draft.write_bytes(body)
     draft.replace(out)
-    _written(out, len(body))
+    _say_written(out, len(body))
 
 
-def _written(out: Path, size: int) -> None:
+def _say_written(out: Path, size: int) -> None:
     say(text("sheet.written", language(), file=out, kb=f"{size / 1000:,.0f}"))

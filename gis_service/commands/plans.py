@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gis_service.commands.terminal import errors_said, language, say
+from gis_service.commands.terminal import exit_on_errors, language, say
 from gis_service.messages import text
 
 plan_app = typer.Typer(help="Boundaries before they are published.", no_args_is_help=True)
@@ -41,7 +41,7 @@ def check(
     from gis_service.ingest.kinds.grid_check import check_file
 
     stated = dict(pair.partition("=")[::2] for pair in column or [])
-    with errors_said():
+    with exit_on_errors():
         result = check_file(
             file, crs=crs, tolerance_m=tolerance_m, layer=layer, encoding=encoding,
             columns=stated, allow_holes=allow_holes,
@@ -49,7 +49,7 @@ def check(
     if as_json:
         typer.echo(json.dumps(result, ensure_ascii=False))
     else:
-        _tell(result)
+        _print_check(result)
     if any(result["errors"].values()):
         raise typer.Exit(1)
 
@@ -65,7 +65,7 @@ def list_plans(
     from gis_service.boundaries.plans import queries as plan_queries
     from gis_service.store import open_store
 
-    with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
+    with exit_on_errors(), open_store() as store, store.transaction(SYSTEM) as connection:
         lists = {
             "plans": plan_life.listed(connection, scheme),
             "versions": history.list_versions(connection, SYSTEM, scheme),
@@ -91,7 +91,7 @@ def show_plan(
     from gis_service.store import open_store
 
     drafts = DraftCache()
-    with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
+    with exit_on_errors(), open_store() as store, store.transaction(SYSTEM) as connection:
         answer = plan_work.read_plan(connection, drafts, plan_id, language())
         with plan_publication.drafted(connection, drafts, plan_id) as (plan, draft):
             answer["checks"] = plan_publication.checks(draft, language())
@@ -110,8 +110,8 @@ def approve_plan(
     from gis_service.boundaries.plans import queries as plan_queries
     from gis_service.store import open_store
 
-    with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
-        plan = plan_queries.find_plan(connection, plan_id, lock=True)
+    with exit_on_errors(), open_store() as store, store.transaction(SYSTEM) as connection:
+        plan = plan_life.find(connection, plan_id, lock=True)
         plan_life.decide(connection, SYSTEM, plan, "approved", words=words)
         answer = {"plan_id": plan_id, "status": plan_life.find(connection, plan_id).status}
     typer.echo(json.dumps(answer))
@@ -128,7 +128,7 @@ def publish_plan(
     from gis_service.boundaries.plans.drafts import DraftCache
     from gis_service.store import open_store
 
-    with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
+    with exit_on_errors(), open_store() as store, store.transaction(SYSTEM) as connection:
         answer = plan_publication.publish_plan(
             connection, DraftCache(), SYSTEM, plan_id, day.date(), {}
         )
@@ -147,7 +147,7 @@ def withdraw_version(
     from gis_service.boundaries.plans.publication import count_moved
     from gis_service.store import open_store
 
-    with errors_said(), open_store() as store, store.transaction(SYSTEM) as connection:
+    with exit_on_errors(), open_store() as store, store.transaction(SYSTEM) as connection:
         published = withdraw(connection, SYSTEM, version_id, day.date(), reason)
     answer = {
         "version_id": published.version.version_id,
@@ -159,7 +159,7 @@ def withdraw_version(
     typer.echo(json.dumps(answer, ensure_ascii=False))
 
 
-def _tell(result: dict[str, Any]) -> None:
+def _print_check(result: dict[str, Any]) -> None:
     for note in result["notes"]:
         say(text(note["note"], language(), **note))
     for name in ("errors", "warnings", "repairs"):

@@ -14,7 +14,7 @@ Region = Annotated[
 ]
 
 
-def database_of(region: Path | None) -> str | None:
+def find_region_database(region: Path | None) -> str | None:
     """Find the database of a region."""
     from gis_service.store import find_database
 

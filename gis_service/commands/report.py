@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gis_service.commands.region_option import Region, database_of
+from gis_service.commands.region_option import Region, find_region_database
 from gis_service.commands.terminal import language, say
 from gis_service.messages import choose_language, text
 
@@ -45,7 +45,7 @@ def coverage_report(
     from gis_service.store import open_store
 
     forms = coverage.parse_formats(form)
-    database = database_of(region)
+    database = find_region_database(region)
     chosen = choose_language(language_name)
     options = coverage.ReportOptions(standard, scenario, run, chosen, maker, compare)
     with open_store(database=database) as store, store.transaction(SYSTEM) as connection:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gis_service.commands.region_option import Region, database_of
+from gis_service.commands.region_option import Region, find_region_database
 from gis_service.commands.terminal import language
 from gis_service.errors import NotFoundError, Place
 from gis_service.messages import Language, text
@@ -50,16 +50,19 @@ def roads_report(
             profile=profile,
             known=" / ".join(profiles),
         )
-    with open_store(database=database_of(region)) as store, store.transaction(SYSTEM) as connection:
+    with (
+        open_store(database=find_region_database(region)) as store,
+        store.transaction(SYSTEM) as connection,
+    ):
         report = read_report(connection, SYSTEM, profiles[profile], ReportRules(far_house_m))
     if as_json:
         print(json.dumps(report.as_dict(), ensure_ascii=False))
         return
-    for line in _lines(report, language()):
+    for line in _describe_report(report, language()):
         print(line)
 
 
-def _lines(report: "NetworkReport", chosen: Language) -> Iterator[str]:
+def _describe_report(report: "NetworkReport", chosen: Language) -> Iterator[str]:
     """Tell the report to people: a summary, then of each fault the gravest."""
     yield text(
         "roads.report",
@@ -89,26 +92,28 @@ def _lines(report: "NetworkReport", chosen: Language) -> Iterator[str]:
             text(
                 "roads.cut_off",
                 chosen,
-                **_at(piece.at),
+                **_lon_lat(piece.at),
                 edges=piece.edges,
                 metres=round(piece.length_m),
             )
             for piece in report.cut_off
         ],
-        "border_ends": [text("roads.border_end", chosen, **_at(end)) for end in report.border_ends],
+        "border_ends": [
+            text("roads.border_end", chosen, **_lon_lat(end)) for end in report.border_ends
+        ],
         "gaps": [
             text(
                 "roads.gap_over_water" if gap.over_water else "roads.gap",
                 chosen,
-                **_at(gap.one),
+                **_lon_lat(gap.one),
                 metres=round(gap.gap_m),
             )
             for gap in report.gaps
         ],
         "far_houses": [
-            text("roads.far_house", chosen, **_at(spot), metres=round(metres))
+            text("roads.far_house", chosen, **_lon_lat(spot), metres=round(metres))
             if metres is not None
-            else text("roads.no_road_house", chosen, **_at(spot))
+            else text("roads.no_road_house", chosen, **_lon_lat(spot))
             for spot, metres in report.far_houses
         ],
     }
@@ -118,5 +123,5 @@ def _lines(report: "NetworkReport", chosen: Language) -> Iterator[str]:
             yield text("roads.more", chosen, n=f"{len(lines) - _SHOWN:,}")
 
 
-def _at(spot: "Spot") -> dict[str, str]:
+def _lon_lat(spot: "Spot") -> dict[str, str]:
     return {"lon": f"{spot.lon:.6f}", "lat": f"{spot.lat:.6f}"}

@@ -12,7 +12,7 @@ from gis_service.messages import Language, text
 from gis_service.store import Store
 
 
-def told_lines(
+def describe_result(
     store: Store, result: Mapping[str, Any], language: Language, address: str, command: str
 ) -> list[str]:
     """
@@ -37,7 +37,7 @@ def told_lines(
         One line each.
     """
     with store.transaction(SYSTEM) as connection:
-        county, version = sheet.county(connection), find_version_in_force(connection)
+        county, version = sheet.find_county(connection), in_force(connection)
         made_up = is_made_up(connection)
     url = store.url
     host = url.host or str(url.query.get("host", ""))

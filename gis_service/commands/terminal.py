@@ -42,7 +42,7 @@ def say(line: str) -> None:
 
 
 @contextmanager
-def errors_said() -> Iterator[None]:
+def exit_on_errors() -> Iterator[None]:
     """Say an error that we can name in one line and end with its own exit code."""
     try:
         yield

@@ -187,8 +187,8 @@ def read_query(parameters: Mapping[str, str], now: datetime) -> Query:
     statuses = _split_list(parameters.get("status"))
     if statuses is not None and not set(statuses) <= {"open", "closed"}:
         raise InputError("incidents.open311_bad_status", place=Place(field="status"))
-    start = _moment(parameters, "start_date")
-    end = _moment(parameters, "end_date")
+    start = _read_moment(parameters, "start_date")
+    end = _read_moment(parameters, "end_date")
     if end is None:
         end = now if start is None else start + _SPAN
     if start is None:
@@ -209,7 +209,7 @@ def _split_list(value: str | None) -> tuple[str, ...] | None:
     return parts or None
 
 
-def _moment(parameters: Mapping[str, str], field: str) -> datetime | None:
+def _read_moment(parameters: Mapping[str, str], field: str) -> datetime | None:
     value = parameters.get(field, "").strip()
     if not value:
         return None
@@ -417,8 +417,8 @@ def read_request(form: Mapping[str, Sequence[str]], book: RuleBook) -> NewReques
         raise InputError("incidents.open311_no_place", place=Place(field="lat"))
     draft = NewIncident(
         kind=code,
-        lon=_degrees(lon),
-        lat=_degrees(lat),
+        lon=_read_degrees(lon),
+        lat=_read_degrees(lat),
         text=first.get("description", "").strip(),
         address=address,
         reporter_name=_full_name(first.get("first_name", ""), first.get("last_name", "")),
@@ -426,12 +426,12 @@ def read_request(form: Mapping[str, Sequence[str]], book: RuleBook) -> NewReques
         reporter_email=first.get("email", "").strip(),
         channel="open311",
         media_url=first.get("media_url", "").strip(),
-        details=_answers(form, book, code),
+        details=_read_answers(form, book, code),
     )
     return NewRequest(draft, lat is not None, address_id)
 
 
-def _degrees(word: str | None) -> float:
+def _read_degrees(word: str | None) -> float:
     try:
         return 0.0 if word is None else float(word)
     except ValueError as error:
@@ -444,7 +444,7 @@ def _full_name(given: str, family: str) -> str:
     return " ".join(filter(None, (given, family))) if western else family + given
 
 
-def _answers(form: Mapping[str, Sequence[str]], book: RuleBook, code: str) -> dict[str, Any]:
+def _read_answers(form: Mapping[str, Sequence[str]], book: RuleBook, code: str) -> dict[str, Any]:
     several = {
         question.code
         for question in book.kinds[code].attributes
@@ -478,20 +478,20 @@ def as_xml(root: str, value: Any) -> str:
     str
         With its declaration; nothing is an empty element.
     """
-    return f'<?xml version="1.0" encoding="utf-8"?>\n{_element(root, value)}\n'
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{_write_element(root, value)}\n'
 
 
-def _element(name: str, value: Any) -> str:
+def _write_element(name: str, value: Any) -> str:
     if value is None or value == "":
         return f"<{name}/>"
-    return f"<{name}>{''.join(_inside(name, value))}</{name}>"
+    return f"<{name}>{''.join(_write_content(name, value))}</{name}>"
 
 
-def _inside(name: str, value: Any) -> Iterable[str]:
+def _write_content(name: str, value: Any) -> Iterable[str]:
     if isinstance(value, Mapping):
-        return (_element(key, member) for key, member in value.items())
+        return (_write_element(key, member) for key, member in value.items())
     if isinstance(value, list):
-        return (_element(_CHILD[name], member) for member in value)
+        return (_write_element(_CHILD[name], member) for member in value)
     if isinstance(value, bool):
         return "true" if value else "false"
     return escape("".join(sign for sign in str(value) if _is_xml(sign)))

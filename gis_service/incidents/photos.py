@@ -63,7 +63,7 @@ def clean_photo(raw: bytes, *, most_pixels: int, longest_side: int) -> CleanPhot
                 )
             upright = ImageOps.exif_transpose(image)
             upright.thumbnail((longest_side, longest_side))
-            picture = _on_white(upright)
+            picture = _paint_on_white(upright)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise InputError("incidents.photo_not_read", place=_PLACE) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -76,7 +76,7 @@ def clean_photo(raw: bytes, *, most_pixels: int, longest_side: int) -> CleanPhot
     return CleanPhoto(hashlib.sha256(body).hexdigest(), body, picture.width, picture.height)
 
 
-def _on_white(image: Image.Image) -> Image.Image:
+def _paint_on_white(image: Image.Image) -> Image.Image:
     """Copy the pixels and nothing else; what is transparent becomes white."""
     whole = image.convert("RGBA")
     picture = Image.new("RGB", whole.size, "white")

@@ -103,7 +103,7 @@ def report_incident(
     """
     incident_id = _insert(connection, actor, draft)
     assignment.place_again(connection, "incident", [incident_id])
-    _begin(connection, actor, incident_id, draft, note, lon, lat)
+    _write_first_step(connection, actor, incident_id, draft, note, lon, lat)
     return incident_id
 
 
@@ -167,7 +167,7 @@ def report_many(
     else:
         assignment.place_again(connection, "incident", list(inserted))
     for incident_id, draft in inserted.items():
-        _begin(connection, actor, incident_id, draft)
+        _write_first_step(connection, actor, incident_id, draft)
     repeated = sum(draft.key in known_keys for draft in drafts)
     return ReportedMany(list(inserted), repeated, refused)
 
@@ -196,7 +196,7 @@ def _insert(connection: sa.Connection, actor: Actor, draft: NewIncident) -> int:
     return incident_id
 
 
-def _begin(
+def _write_first_step(
     connection: sa.Connection,
     actor: Actor,
     incident_id: int,

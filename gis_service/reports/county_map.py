@@ -13,7 +13,7 @@ import numpy as np
 import shapely
 
 from gis_service.geodesy import GeometryArray
-from gis_service.maps.sheets.drawing import Bbox, Label, MapFrame, fit, path
+from gis_service.maps.sheets.drawing import Bbox, Label, MapFrame, draw_path, fit
 from gis_service.maps.sheets.grid_drawing import (
     ACCENT,
     BORDER,
@@ -85,7 +85,7 @@ class CountyMap:
     scale: float
 
 
-def extent(shapes: GeometryArray) -> Bbox:
+def find_extent(shapes: GeometryArray) -> Bbox:
     """Find the box around polygons."""
     west, south, east, north = (float(edge) for edge in shapely.total_bounds(shapes))
     return west, south, east, north
@@ -123,31 +123,31 @@ def draw(
     """
     frame = fit(bbox, width_mm, height_mm, border=0.035)
     if picture:
-        frame = filling(bbox, frame)
+        frame = fill_frame(bbox, frame)
     pen = Pen(frame, texts, _TYPE_MM)
     for fill in content.fills:
         shapes = _on_paper(frame, fill.shapes)
-        pen.layers.append(path(shapes, fill=fill.colour, fill_rule="evenodd"))
+        pen.layers.append(draw_path(shapes, fill=fill.colour, fill_rule="evenodd"))
     pen.land({"water": list(content.water)})
     pen.roads([Road(road_class, "", shape) for road_class, _, shape in content.roads])
     for line in content.lines:
         pen.layers.append(
-            path(
+            draw_path(
                 _on_paper(frame, line.shapes), fill=line.colour, fill_opacity=0.35,
                 stroke=line.colour, stroke_width=0.3,
             )
         )  # fmt: skip
     for width, shapes in sorted(content.borders.items()):
-        pen.layers.append(_borders(frame, shapes, width))
+        pen.layers.append(_draw_borders(frame, shapes, width))
     if not picture:
         pen.corner_signs()
-    _bubbles(pen, content.bubbles)
-    _signs(pen, content.signs)
-    _names(pen, content.names)
+    _draw_bubbles(pen, content.bubbles)
+    _draw_signs(pen, content.signs)
+    _draw_names(pen, content.names)
     return CountyMap(pen.finished().svg, frame.scale)
 
 
-def filling(bbox: Bbox, frame: MapFrame, border: float = 0.03) -> MapFrame:
+def fill_frame(bbox: Bbox, frame: MapFrame, border: float = 0.03) -> MapFrame:
     """Let a piece of ground fill a frame as far as it can, at whatever scale."""
     corners = shapely.bounds(frame.to_paper(shapely.box(*bbox)))
     free = 1 - 2 * border
@@ -158,7 +158,7 @@ def filling(bbox: Bbox, frame: MapFrame, border: float = 0.03) -> MapFrame:
     return replace(frame, scale=frame.scale / float(grows))
 
 
-def simplified(shapes: GeometryArray) -> GeometryArray:
+def simplify_for_paper(shapes: GeometryArray) -> GeometryArray:
     """
     Leave out vertices that paper cannot show.
 
@@ -180,16 +180,16 @@ def _on_paper(frame: MapFrame, shapes: Sequence[Any]) -> GeometryArray:
     return np.asarray(frame.to_paper(array), dtype=object)
 
 
-def _borders(frame: MapFrame, shapes: GeometryArray, width: float) -> str:
+def _draw_borders(frame: MapFrame, shapes: GeometryArray, width: float) -> str:
     lines = shapely.union_all(shapely.boundary(np.asarray(shapes, dtype=object)))
     merged = frame.to_paper(shapely.line_merge(lines))
-    return path(
+    return draw_path(
         [merged], fill="none", stroke=BORDER if width < 0.3 else INK, stroke_width=f"{width:g}",
         stroke_linejoin="round", stroke_opacity="0.85",
     )  # fmt: skip
 
 
-def _bubbles(pen: Pen, bubbles: Sequence[Bubble]) -> None:
+def _draw_bubbles(pen: Pen, bubbles: Sequence[Bubble]) -> None:
     """Draw the largest first, so that none hides a smaller one."""
     if not bubbles:
         return
@@ -210,7 +210,7 @@ def _bubbles(pen: Pen, bubbles: Sequence[Bubble]) -> None:
             )
 
 
-def _signs(pen: Pen, signs: Sequence[Sign]) -> None:
+def _draw_signs(pen: Pen, signs: Sequence[Sign]) -> None:
     """Draw facilities; where they are many, small and without a sign in them."""
     radius = 1.9 if len(signs) <= 60 else 0.75
     for sign in signs:
@@ -231,7 +231,7 @@ def _signs(pen: Pen, signs: Sequence[Sign]) -> None:
         )
 
 
-def _names(pen: Pen, names: Sequence[tuple[str, float, float]]) -> None:
+def _draw_names(pen: Pen, names: Sequence[tuple[str, float, float]]) -> None:
     """Write the names of towns where there is room beside or above their middle."""
     size = 3.0
     for name, lon, lat in names:

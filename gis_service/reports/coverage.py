@@ -19,7 +19,7 @@ from gis_service.errors import InputError, NotAllowedError, Place
 from gis_service.maps.sheets import printing
 from gis_service.messages import Language
 from gis_service.reports.document import Document
-from gis_service.reports.page_file import page
+from gis_service.reports.page_file import write_page
 from gis_service.reports.reading import choose_run, read_facts, read_map_ground
 from gis_service.reports.writing import Writer
 from gis_service.store import tables as t
@@ -81,7 +81,7 @@ class CoverageReport:
 
     @cached_property
     def _paper(self) -> bytes:
-        return printing.pdf(self.document.html())
+        return printing.print_pdf(self.document.html())
 
     def pictures(self, most: int, dots_per_inch: int) -> tuple[int, list[bytes]]:
         """
@@ -99,9 +99,9 @@ class CoverageReport:
         tuple
             How many pages there are, and PNGs of the first of them.
         """
-        pages = printing.page_count(self._paper)
+        pages = printing.count_pages(self._paper)
         shown = range(min(most, pages))
-        return pages, [printing.png(self._paper, page, dots_per_inch) for page in shown]
+        return pages, [printing.print_png(self._paper, page, dots_per_inch) for page in shown]
 
     def body(self, form: Format) -> bytes:
         """
@@ -122,15 +122,15 @@ class CoverageReport:
             case "pdf":
                 return self._paper
             case "xlsx":
-                from gis_service.reports.workbook import workbook  # noqa: PLC0415 (openpyxl)
+                from gis_service.reports.workbook import write_workbook  # noqa: PLC0415 (openpyxl)
 
-                return workbook(facts, writer)
+                return write_workbook(facts, writer)
             case "html":
-                return page(self.document).encode()
+                return write_page(self.document).encode()
             case "gpkg":
-                from gis_service.reports.geopackage import geopackage  # noqa: PLC0415 (GDAL)
+                from gis_service.reports.geopackage import write_geopackage  # noqa: PLC0415 (GDAL)
 
-                return geopackage(facts, writer)
+                return write_geopackage(facts, writer)
 
 
 def read_report(
@@ -177,7 +177,7 @@ def read_report(
     return report
 
 
-def check(
+def check_report(
     connection: sa.Connection,
     actor: Actor,
     standard: str,

@@ -29,11 +29,11 @@ from gis_service.reports.county_map import (
     MapContent,
     Sign,
     draw,
-    extent,
-    simplified,
+    find_extent,
+    simplify_for_paper,
 )
 from gis_service.reports.facts import Facts, FigureLine, MapGround
-from gis_service.reports.writing import Writer, compared, worst_first
+from gis_service.reports.writing import Writer, compare_grids, order_worst_first
 
 COLOURS: Final = SEQUENTIAL["YlGnBu"]
 BAND_COLOURS: Final = SEQUENTIAL["Blues"][3:0:-1]
@@ -227,7 +227,7 @@ class Document:
             lines = facts.of_rank(level.rank)
             if level.rank == facts.base_rank and len(lines) > _MOST_BASE_ROWS:
                 continue
-            worst = worst_first(lines)
+            worst = order_worst_first(lines)
             bars = [
                 charts.Bar(line.name, line.share, writer.share(line))
                 for line in worst
@@ -272,7 +272,7 @@ class Document:
     def compared_rows(self) -> list[list[str]]:
         """Put this run beside another one."""
         writer, rows = self.writer, []
-        for grid in compared(self.facts):
+        for grid in compare_grids(self.facts):
             covered = [writer.count(number) for number in grid.covered]
             shares = [
                 writer.say("hidden_sign") if share is None else writer.percent(share)
@@ -347,7 +347,8 @@ class Document:
     @cached_property
     def _shapes(self) -> Mapping[int, tuple[tuple[int, ...], GeometryArray]]:
         return {
-            rank: (ids, simplified(shapes)) for rank, (ids, shapes) in self.facts.shapes.items()
+            rank: (ids, simplify_for_paper(shapes))
+            for rank, (ids, shapes) in self.facts.shapes.items()
         }
 
     @cached_property
@@ -375,7 +376,7 @@ class Document:
 
     def _drawn(self, content: MapContent, height: float) -> CountyMap:
         _, tops = self._shapes[min(self._shapes)]
-        return draw(content, extent(tops), _WIDTH_MM, height, self._words)
+        return draw(content, find_extent(tops), _WIDTH_MM, height, self._words)
 
     def cover_map(self) -> str:
         """Draw the county by towns for the cover, without names."""
@@ -386,7 +387,7 @@ class Document:
         content = MapContent(fills=self._fills(rank), water=self.ground.water, borders=borders)
         _, tops = self._shapes[min(self._shapes)]
         size = (_WIDTH_MM, _COVER_MAP_MM)
-        return draw(content, extent(tops), *size, self._words, picture=True).svg
+        return draw(content, find_extent(tops), *size, self._words, picture=True).svg
 
     def share_map(self) -> CountyMap | None:
         """Draw the share of every base grid."""

@@ -29,13 +29,13 @@ _MINUTES: Final = ("median_minutes", "p90_minutes", "worst_minutes")
 _FIELDS: Final = ("n", *STATUS_NAMES, "share", *_MINUTES)
 
 
-def geopackage(facts: Facts, writer: Writer) -> bytes:
+def write_geopackage(facts: Facts, writer: Writer) -> bytes:
     """Write the GeoPackage."""
-    layers = [(f"grids_{level.rank}", _grids(facts, level.rank)) for level in facts.levels[1:]]
-    layers.append(("blind_places", _blind(facts, writer)))
-    layers.append(("bands", _bands(facts)))
-    layers.append(("districts", _districts(facts, writer)))
-    layers.append(("stations", _stations(facts, writer)))
+    layers = [(f"grids_{level.rank}", _grid_frame(facts, level.rank)) for level in facts.levels[1:]]
+    layers.append(("blind_places", _blind_frame(facts, writer)))
+    layers.append(("bands", _band_frame(facts)))
+    layers.append(("districts", _district_frame(facts, writer)))
+    layers.append(("stations", _station_frame(facts, writer)))
     styles = layer_styles([name for name, frame in layers if len(frame)], facts, writer)
     about = pd.DataFrame(
         [*writer.heads(), *((writer.say("section_left_out"), note) for note in writer.notes())],
@@ -66,7 +66,7 @@ def geopackage(facts: Facts, writer: Writer) -> bytes:
         return file.read_bytes()
 
 
-def _grids(facts: Facts, rank: int) -> gpd.GeoDataFrame:
+def _grid_frame(facts: Facts, rank: int) -> gpd.GeoDataFrame:
     ids, shapes = facts.shapes.get(rank, ((), []))
     by_kind = {
         kind: {line.grid_id: line for line in lines if line.rank == rank}
@@ -114,7 +114,7 @@ def _numbers(lines: Sequence[FigureLine], name: str) -> pd.Series:
     )
 
 
-def _bands(facts: Facts) -> gpd.GeoDataFrame:
+def _band_frame(facts: Facts) -> gpd.GeoDataFrame:
     frame = pd.DataFrame(
         {
             "from_minutes": [band.from_minutes for band in facts.bands],
@@ -124,7 +124,7 @@ def _bands(facts: Facts) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(frame, geometry=[band.geometry for band in facts.bands], crs=CRS)
 
 
-def _districts(facts: Facts, writer: Writer) -> gpd.GeoDataFrame:
+def _district_frame(facts: Facts, writer: Writer) -> gpd.GeoDataFrame:
     districts = facts.districts
     frame = pd.DataFrame(
         {
@@ -143,7 +143,7 @@ def _districts(facts: Facts, writer: Writer) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(frame, geometry=[district.geometry for district in districts], crs=CRS)
 
 
-def _blind(facts: Facts, writer: Writer) -> gpd.GeoDataFrame:
+def _blind_frame(facts: Facts, writer: Writer) -> gpd.GeoDataFrame:
     places = facts.blind_places
     frame = pd.DataFrame(
         {
@@ -158,7 +158,7 @@ def _blind(facts: Facts, writer: Writer) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(frame, geometry=[place.shape for place in places], crs=CRS)
 
 
-def _stations(facts: Facts, writer: Writer) -> gpd.GeoDataFrame:
+def _station_frame(facts: Facts, writer: Writer) -> gpd.GeoDataFrame:
     rows = [asdict(station) for station in facts.stations]
     frame = pd.DataFrame(
         {

@@ -47,7 +47,7 @@ def hide_small_cells(
         for key, by_grid in figures.items()
     }
     full_parent, tables, outside = _add_residues(parent, tables)
-    masks = _masks(full_parent, tables)
+    masks = _hide_cells(full_parent, tables)
     known_grids = {COUNTY_GRID: GridName("", county_name, COUNTY_RANK, COUNTY_GRID), **grids}
     lines: dict[tuple[str, str], list[FigureLine]] = {}
     for key, by_grid in figures.items():
@@ -63,7 +63,7 @@ def hide_small_cells(
     return by_kind, {of: of_lines for (_, of), of_lines in lines.items() if of != HOUSEHOLDS}
 
 
-def _masks(parent: list[int], tables: Mapping[tuple[str, str], Any]) -> dict[Any, Any]:
+def _hide_cells(parent: list[int], tables: Mapping[tuple[str, str], Any]) -> dict[Any, Any]:
     """Hide small cells of households, and with them those of people."""
     # Buildings are nobody's data, but where each has one household their number tells the other
     # one: they are hidden where households are, and nowhere else.

@@ -12,8 +12,8 @@ import numpy as np
 import shapely
 from branca.element import Element
 
-from gis_service.maps.page.area_layers import band_layer, district_layer
-from gis_service.maps.page.one_file import FileMap, safe, with_library
+from gis_service.maps.page.area_layers import draw_band_layer, draw_district_layer
+from gis_service.maps.page.one_file import FileMap, escape, with_library
 from gis_service.maps.sheets.grid_drawing import SIGN_COLOURS
 from gis_service.messages import WEB_DIR
 from gis_service.reports.document import Document, colour_of, legend_of
@@ -59,7 +59,7 @@ xmlns='http://www.w3.org/2000/svg' viewBox='0 0 26 26'%3E%3Cpath d='M13 3 2 9l11
 """
 
 
-def page(document: Document) -> str:
+def write_page(document: Document) -> str:
     """
     Write the page.
 
@@ -78,21 +78,21 @@ def page(document: Document) -> str:
     root: Any = leaflet.get_root()
     style = _STYLE + (WEB_DIR / "templates" / "coverage_report.css").read_text("utf-8")
     writer, facts = document.writer, document.facts
-    title = safe(f"{writer.title()} — {facts.county}")
+    title = escape(f"{writer.title()} — {facts.county}")
     root.header.add_child(Element(f"<title>{title}</title><style>{style}</style>"), name="z_style")
-    _ground(leaflet, document.ground)
-    _grids(leaflet, document)
-    _areas(leaflet, document)
-    _borders(leaflet, document)
-    _blind(leaflet, document)
-    _stations(leaflet, document)
+    _draw_ground(leaflet, document.ground)
+    _draw_grids(leaflet, document)
+    _draw_areas(leaflet, document)
+    _draw_borders(leaflet, document)
+    _draw_blind_places(leaflet, document)
+    _draw_stations(leaflet, document)
     folium.LayerControl(collapsed=True).add_to(leaflet)
     if facts.shapes:
         _, tops = facts.shapes[min(facts.shapes)]
         west, south, east, north = (float(edge) for edge in shapely.total_bounds(tops))
         leaflet.fit_bounds([(south, west), (north, east)])
-    root.html.add_child(Element(_head(document)))
-    root.html.add_child(Element(_key(document)))
+    root.html.add_child(Element(_write_head(document)))
+    root.html.add_child(Element(_write_key(document)))
     # The map stands above the contents, which name what comes below.
     parts = document.parts.replace(_MAP_ENTRY, _MAP_ENTRY.replace("<li>", "<li hidden>"))
     # The parts are finished: what they say is never a template.
@@ -112,34 +112,36 @@ def without_random_names(page: str) -> str:
     return _RANDOM_NAME.sub(numbered, page)
 
 
-def _head(document: Document) -> str:
+def _write_head(document: Document) -> str:
     writer, whole = document.writer, document.facts.whole
     lead = (
-        f"<b>{safe(writer.percent(whole.share))}</b>"
-        + safe(writer.say("cover_share", minutes=writer.limit()))
+        f"<b>{escape(writer.percent(whole.share))}</b>"
+        + escape(writer.say("cover_share", minutes=writer.limit()))
         if whole.share is not None
-        else safe(writer.say("cover_none"))
+        else escape(writer.say("cover_none"))
     )
-    facts = " · ".join(safe(value) for _, value in writer.heads()[:6])
+    facts = " · ".join(escape(value) for _, value in writer.heads()[:6])
     return (
-        f'<header class="report-head"><h1>{safe(writer.title())}</h1>'
-        f"<p>{safe(document.facts.county)}</p><p>{lead} · "
-        f"{safe(writer.say('cover_target', target=writer.target()))}</p><p>{facts}</p></header>"
+        f'<header class="report-head"><h1>{escape(writer.title())}</h1>'
+        f"<p>{escape(document.facts.county)}</p><p>{lead} · "
+        f"{escape(writer.say('cover_target', target=writer.target()))}</p><p>{facts}</p></header>"
     )
 
 
-def _key(document: Document) -> str:
+def _write_key(document: Document) -> str:
     writer = document.writer
     lines = "".join(
-        f'<span><i style="background:{line.colour}"></i>{safe(line.label)} '
-        f"<small>{safe(line.count)}</small></span>"
+        f'<span><i style="background:{line.colour}"></i>{escape(line.label)} '
+        f"<small>{escape(line.count)}</small></span>"
         for line in legend_of(document.facts, writer)
     )
-    signs = "".join(f"<span>{sample}{safe(name)}</span>" for sample, name in document.sign_legend())
+    signs = "".join(
+        f"<span>{sample}{escape(name)}</span>" for sample, name in document.sign_legend()
+    )
     return (
-        f'<div class="report report-key"><p class="maptitle">{safe(document.map_title())}</p>'
+        f'<div class="report report-key"><p class="maptitle">{escape(document.map_title())}</p>'
         f'<p class="legend">{lines}{signs}</p>'
-        f'<p class="muted">{safe(writer.say("open_map"))}</p></div>'
+        f'<p class="muted">{escape(writer.say("open_map"))}</p></div>'
     )
 
 
@@ -156,25 +158,27 @@ def _features(shapes: Any, properties: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _ground(leaflet: FileMap, ground: MapGround) -> None:
+def _draw_ground(leaflet: FileMap, ground: MapGround) -> None:
     if ground.water:
         water = shapely.simplify(np.array(ground.water, dtype=object), _SIMPLE_DEGREES)
-        _quiet(leaflet, water, {"fillColor": "#c6dde9", "fillOpacity": 1, "stroke": False})
+        _draw_quiet_layer(
+            leaflet, water, {"fillColor": "#c6dde9", "fillOpacity": 1, "stroke": False}
+        )
     if ground.roads:
         lines = np.array([shape for _, _, shape in ground.roads], dtype=object)
         merged = shapely.line_merge(shapely.union_all(lines))
         roads = np.array([shapely.simplify(merged, _SIMPLE_DEGREES)], dtype=object)
-        _quiet(leaflet, roads, {"color": "#bfb08f", "weight": 1.6, "fill": False})
+        _draw_quiet_layer(leaflet, roads, {"color": "#bfb08f", "weight": 1.6, "fill": False})
 
 
-def _quiet(leaflet: FileMap, shapes: Any, style: dict[str, Any]) -> None:
+def _draw_quiet_layer(leaflet: FileMap, shapes: Any, style: dict[str, Any]) -> None:
     """Draw what is no answer: it takes no click and has no switch."""
     layer = _features(shapes, [{}] * len(shapes))
     style = {**style, "interactive": False}
     folium.GeoJson(layer, control=False, style_function=lambda _: style).add_to(leaflet)
 
 
-def _grids(leaflet: FileMap, document: Document) -> None:
+def _draw_grids(leaflet: FileMap, document: Document) -> None:
     facts, writer = document.facts, document.writer
     if facts.base_rank not in facts.shapes:
         return
@@ -186,8 +190,8 @@ def _grids(leaflet: FileMap, document: Document) -> None:
         line = lines.get(grid)
         properties.append(
             {
-                "name": safe(line.name) if line else "",
-                "parent": safe(line.parent_name) if line else "",
+                "name": escape(line.name) if line else "",
+                "parent": escape(line.parent_name) if line else "",
                 "households": writer.count(line.n) if line else "",
                 "share": (writer.share(line) or writer.say("map_empty")) if line else "",
                 "left_out": writer.count(line.left_out) if line else "",
@@ -214,28 +218,28 @@ def _grids(leaflet: FileMap, document: Document) -> None:
     ).add_to(leaflet)
 
 
-def _areas(leaflet: FileMap, document: Document) -> None:
+def _draw_areas(leaflet: FileMap, document: Document) -> None:
     """Draw bands of minutes and districts, to be switched on: one variable at a time."""
     writer, facts = document.writer, document.facts
     if facts.bands:
         lines = document.band_legend()
         labels, colours = [line.label for line in lines], [line.colour for line in lines]
-        band_layer(writer.say("section_bands"), facts.bands, labels, colours).add_to(leaflet)
+        draw_band_layer(writer.say("section_bands"), facts.bands, labels, colours).add_to(leaflet)
     if facts.districts:
         name = writer.say("section_districts")
-        district_layer(name, facts.districts, writer.language).add_to(leaflet)
+        draw_district_layer(name, facts.districts, writer.language).add_to(leaflet)
 
 
-def _borders(leaflet: FileMap, document: Document) -> None:
+def _draw_borders(leaflet: FileMap, document: Document) -> None:
     facts = document.facts
     for rank, weight in zip(sorted(facts.shapes)[:-1], (2.4, 1.2), strict=False):
         _, shapes = facts.shapes[rank]
         lines = shapely.line_merge(shapely.union_all(shapely.boundary(shapes)))
         simple = np.array([shapely.simplify(lines, _SIMPLE_DEGREES)], dtype=object)
-        _quiet(leaflet, simple, {"color": "#1f2933", "weight": weight, "fill": False})
+        _draw_quiet_layer(leaflet, simple, {"color": "#1f2933", "weight": weight, "fill": False})
 
 
-def _blind(leaflet: FileMap, document: Document) -> None:
+def _draw_blind_places(leaflet: FileMap, document: Document) -> None:
     writer, places = document.writer, document.facts.blind_places
     if not places:
         return
@@ -243,7 +247,7 @@ def _blind(leaflet: FileMap, document: Document) -> None:
         [place.shape for place in places],
         [
             {
-                "name": safe(place.name),
+                "name": escape(place.name),
                 "households": writer.say("blind_about", n=f"{place.households:,}"),
                 "worst": "" if place.worst_minutes is None else writer.minutes(place.worst_minutes),
                 "reason": writer.say(place.reason),
@@ -265,7 +269,7 @@ def _blind(leaflet: FileMap, document: Document) -> None:
     ).add_to(leaflet)  # fmt: skip
 
 
-def _stations(leaflet: FileMap, document: Document) -> None:
+def _draw_stations(leaflet: FileMap, document: Document) -> None:
     writer, stations = document.writer, document.facts.stations
     if not stations:
         return
@@ -273,7 +277,7 @@ def _stations(leaflet: FileMap, document: Document) -> None:
         shapely.points([[station.lon, station.lat] for station in stations]),
         [
             {
-                "said": safe(station.name or writer.kind(station.kind)),
+                "said": escape(station.name or writer.kind(station.kind)),
                 "kind": writer.kind(station.kind),
                 "households": writer.count(station.households),
                 "colour": SIGN_COLOURS.get(station.kind, _LATE),

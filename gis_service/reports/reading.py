@@ -40,7 +40,7 @@ from gis_service.errors import InputError, NotAllowedError, NotFoundError, Place
 from gis_service.geodesy import GeometryArray
 from gis_service.grids.reading import VersionRow, find_scheme
 from gis_service.ingest.writing.past_imports import region_notes
-from gis_service.maps.sheets.sheet import county
+from gis_service.maps.sheets.sheet import find_county
 from gis_service.reports import queries
 from gis_service.reports.facts import (
     CHINA,
@@ -90,7 +90,7 @@ def read_facts(
         raise NotAllowedError("reports.whole_county_only", actor=actor.name)
     version = VersionRow(*queries.read_version(connection, run.version_id))
     levels = _read_levels(connection)
-    place = county(connection)
+    place = find_county(connection)
     lines, others = _read_lines(connection, run, levels, version.effective_day, place.name)
     stale = stale_because(areas.snapshot, connection, run, standard_book())
     places, small_places = _read_blind_places(connection, actor, run)

@@ -82,7 +82,7 @@ def report_as_job(
     }
 
 
-def kept_file(state: JobState) -> Path:
+def find_report_file(state: JobState) -> Path:
     """
     Find the file that a job has written.
 

@@ -18,7 +18,7 @@ from openpyxl.utils import get_column_letter
 from gis_service.coverage.measuring.statistics import RULE
 from gis_service.coverage.travel.travel_time import STATUS_NAMES
 from gis_service.reports.facts import OUTSIDE, Facts, FigureLine
-from gis_service.reports.writing import Writer, compared, worst_first
+from gis_service.reports.writing import Writer, compare_grids, order_worst_first
 from gis_service.sheet_cells import safe_cell
 
 Value = str | float | int | bool | None
@@ -30,39 +30,39 @@ _COUNT, _SHARE, _MINUTES, _DEGREES = "#,##0", "0.0%", "0.0", "0.000000"
 _SHEET_NAME_SIGNS: Final = 31
 
 
-def workbook(facts: Facts, writer: Writer) -> bytes:
+def write_workbook(facts: Facts, writer: Writer) -> bytes:
     """Write the workbook."""
     book = Workbook(write_only=True)
-    _summary(book, facts, writer)
+    _add_summary(book, facts, writer)
     for level in facts.levels[1:]:
         title = writer.level(level)
-        lines = worst_first(facts.of_rank(level.rank))
+        lines = order_worst_first(facts.of_rank(level.rank))
         if level.rank == facts.levels[1].rank:
             lines += [line for line in facts.lines[RULE] if line.grid_id == OUTSIDE]
         heads = [*_line_heads(writer)]
-        _table(book, title, heads, [_line(writer, line) for line in lines])
+        _add_table(book, title, heads, [_line(writer, line) for line in lines])
     if len(facts.lines) > 1:
-        _kinds(book, facts, writer)
+        _add_kinds(book, facts, writer)
     if facts.others:
-        _others(book, facts, writer)
+        _add_others(book, facts, writer)
     if facts.before:
-        _compared(book, facts, writer)
-    _blind(book, facts, writer)
-    _stations(book, facts, writer)
+        _add_comparison(book, facts, writer)
+    _add_blind_places(book, facts, writer)
+    _add_stations(book, facts, writer)
     if facts.districts:
-        _districts(book, facts, writer)
-    _minutes(book, facts, writer)
-    _assumptions(book, facts, writer)
+        _add_districts(book, facts, writer)
+    _add_minutes(book, facts, writer)
+    _add_assumptions(book, facts, writer)
     stamp = datetime(facts.data_day.year, facts.data_day.month, facts.data_day.day)  # noqa: DTZ001
     book.properties.title = f"{writer.title()} — {facts.county}"
     book.properties.creator = writer.maker or facts.county
     book.properties.created = stamp
     out = io.BytesIO()
     book.save(out)
-    return fixed(out.getvalue(), stamp)
+    return remove_clock(out.getvalue(), stamp)
 
 
-def fixed(body: bytes, stamp: datetime) -> bytes:
+def remove_clock(body: bytes, stamp: datetime) -> bytes:
     """
     Take the clock out of an Office file.
 
@@ -98,7 +98,7 @@ def fixed(body: bytes, stamp: datetime) -> bytes:
 # --- sheets ---------------------------------------------------------------------------------------
 
 
-def _sheet(book: Workbook, title: str, widths: Sequence[float], *, frozen: bool = True) -> Any:
+def _add_sheet(book: Workbook, title: str, widths: Sequence[float], *, frozen: bool = True) -> Any:
     sheet = book.create_sheet(re.sub(r"[\[\]:*?/\\]", " ", title)[:_SHEET_NAME_SIGNS])
     if frozen:
         sheet.freeze_panes = "A2"
@@ -107,7 +107,7 @@ def _sheet(book: Workbook, title: str, widths: Sequence[float], *, frozen: bool 
     return sheet
 
 
-def _head(sheet: Any, labels: Iterable[str]) -> list[Cell]:
+def _head_cells(sheet: Any, labels: Iterable[str]) -> list[Cell]:
     cells = []
     for label in labels:
         cell = WriteOnlyCell(sheet, value=safe_cell(label))
@@ -118,7 +118,7 @@ def _head(sheet: Any, labels: Iterable[str]) -> list[Cell]:
     return cells
 
 
-def _cells(sheet: Any, values: Row, formats: Sequence[str]) -> list[Cell | None]:
+def _row_cells(sheet: Any, values: Row, formats: Sequence[str]) -> list[Cell | None]:
     cells: list[Cell | None] = []
     for value, form in zip(values, formats, strict=True):
         if value is None:
@@ -131,16 +131,16 @@ def _cells(sheet: Any, values: Row, formats: Sequence[str]) -> list[Cell | None]
     return cells
 
 
-def _table(
+def _add_table(
     book: Workbook, title: str, heads: Sequence[tuple[str, str, float]], rows: Sequence[Row]
 ) -> None:
     """Write a sheet with a frozen head and a filter; heads are words, format and width."""
-    sheet = _sheet(book, title, [width for _, _, width in heads])
+    sheet = _add_sheet(book, title, [width for _, _, width in heads])
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(heads))}{max(2, len(rows) + 1)}"
-    sheet.append(_head(sheet, [label for label, _, _ in heads]))
+    sheet.append(_head_cells(sheet, [label for label, _, _ in heads]))
     formats = [form for _, form, _ in heads]
     for row in rows:
-        sheet.append(_cells(sheet, row, formats))
+        sheet.append(_row_cells(sheet, row, formats))
 
 
 def _figure_heads(writer: Writer) -> list[tuple[str, str, float]]:
@@ -180,23 +180,25 @@ def _line(writer: Writer, line: FigureLine) -> list[Value]:
     return [line.code, name, line.parent_name, *_figures(line)]
 
 
-def _summary(book: Workbook, facts: Facts, writer: Writer) -> None:
-    sheet = _sheet(book, writer.say("sheet_summary"), (30, 90), frozen=False)
-    sheet.append(_head(sheet, [f"{writer.title()} — {facts.county}", ""]))
+def _add_summary(book: Workbook, facts: Facts, writer: Writer) -> None:
+    sheet = _add_sheet(book, writer.say("sheet_summary"), (30, 90), frozen=False)
+    sheet.append(_head_cells(sheet, [f"{writer.title()} — {facts.county}", ""]))
     for sentence in writer.sentences():
         sheet.append([safe_cell(sentence)])
     sheet.append([])
     formats = [form for _, form, _ in _figure_heads(writer)]
     heads = [label for label, _, _ in _figure_heads(writer)]
     for label, value, form in zip(heads, _figures(facts.whole), formats, strict=True):
-        sheet.append(_cells(sheet, [label, value], ["", form]))
-    sheet.append(_cells(sheet, [writer.say("set_target_share"), facts.target_share], ["", "0%"]))
+        sheet.append(_row_cells(sheet, [label, value], ["", form]))
+    sheet.append(
+        _row_cells(sheet, [writer.say("set_target_share"), facts.target_share], ["", "0%"])
+    )
     sheet.append([])
     for name, value in writer.heads():
-        sheet.append(_cells(sheet, [name, value], ["", ""]))
+        sheet.append(_row_cells(sheet, [name, value], ["", ""]))
 
 
-def _kinds(book: Workbook, facts: Facts, writer: Writer) -> None:
+def _add_kinds(book: Workbook, facts: Facts, writer: Writer) -> None:
     heads = [
         (writer.say("kind"), "", 18),
         (writer.say("level"), "", 14),
@@ -209,10 +211,10 @@ def _kinds(book: Workbook, facts: Facts, writer: Writer) -> None:
         for line in lines
         if line.rank < facts.base_rank
     ]
-    _table(book, writer.say("sheet_kinds"), heads, rows)
+    _add_table(book, writer.say("sheet_kinds"), heads, rows)
 
 
-def _others(book: Workbook, facts: Facts, writer: Writer) -> None:
+def _add_others(book: Workbook, facts: Facts, writer: Writer) -> None:
     heads = [
         (writer.say("counted"), "", 16),
         (writer.say("level"), "", 14),
@@ -228,22 +230,22 @@ def _others(book: Workbook, facts: Facts, writer: Writer) -> None:
         for of, lines in facts.others.items()
         for line in lines
     ]
-    _table(book, writer.say("sheet_others"), heads, rows)
+    _add_table(book, writer.say("sheet_others"), heads, rows)
 
 
-def _compared(book: Workbook, facts: Facts, writer: Writer) -> None:
+def _add_comparison(book: Workbook, facts: Facts, writer: Writer) -> None:
     sides = [writer.say(key) for key in ("before", "now")]
     heads = [
         (writer.say("name"), "", 20),
         *((f"{writer.say('covered')}: {side}", _COUNT, 14) for side in sides),
         *((f"{writer.say('share')}: {side}", _SHARE, 14) for side in sides),
     ]
-    rows: list[Row] = [[grid.name, *grid.covered, *grid.share] for grid in compared(facts)]
+    rows: list[Row] = [[grid.name, *grid.covered, *grid.share] for grid in compare_grids(facts)]
     rows += [[sentence, None, None, None, None] for sentence in writer.compared_with()]
-    _table(book, writer.say("sheet_compared"), heads, rows)
+    _add_table(book, writer.say("sheet_compared"), heads, rows)
 
 
-def _blind(book: Workbook, facts: Facts, writer: Writer) -> None:
+def _add_blind_places(book: Workbook, facts: Facts, writer: Writer) -> None:
     heads = [
         (writer.say("name"), "", 30),
         (writer.say("blind_head", name=writer.say("households")), _COUNT, 14),
@@ -263,10 +265,10 @@ def _blind(book: Workbook, facts: Facts, writer: Writer) -> None:
     if facts.small_places:
         note = writer.say("blind_small", n=facts.small_places)
         rows.append([note, None, None, None, None, None, None])
-    _table(book, writer.say("sheet_blind"), heads, rows)
+    _add_table(book, writer.say("sheet_blind"), heads, rows)
 
 
-def _stations(book: Workbook, facts: Facts, writer: Writer) -> None:
+def _add_stations(book: Workbook, facts: Facts, writer: Writer) -> None:
     heads = [
         (writer.say("kind"), "", 18),
         (writer.say("station"), "", 30),
@@ -282,10 +284,10 @@ def _stations(book: Workbook, facts: Facts, writer: Writer) -> None:
         ]
         for station in facts.stations
     ]  # fmt: skip
-    _table(book, writer.say("sheet_stations"), heads, rows)
+    _add_table(book, writer.say("sheet_stations"), heads, rows)
 
 
-def _districts(book: Workbook, facts: Facts, writer: Writer) -> None:
+def _add_districts(book: Workbook, facts: Facts, writer: Writer) -> None:
     heads = [
         (writer.say("station"), "", 30),
         (writer.say("district_area"), "#,##0.00", 14),
@@ -303,20 +305,20 @@ def _districts(book: Workbook, facts: Facts, writer: Writer) -> None:
         ]
         for district in facts.districts
     ]  # fmt: skip
-    _table(book, writer.say("section_districts"), heads, rows)
+    _add_table(book, writer.say("section_districts"), heads, rows)
 
 
-def _minutes(book: Workbook, facts: Facts, writer: Writer) -> None:
+def _add_minutes(book: Workbook, facts: Facts, writer: Writer) -> None:
     heads = [
         (writer.say("from_minutes"), "0.##", 20),
         (writer.say("to_minutes"), "0.##", 20),
         (writer.say("households"), _COUNT, 12),
     ]
     rows = [[bin_.from_minutes, bin_.to_minutes, bin_.households] for bin_ in facts.minutes]
-    _table(book, writer.say("sheet_minutes"), heads, rows)
+    _add_table(book, writer.say("sheet_minutes"), heads, rows)
 
 
-def _assumptions(book: Workbook, facts: Facts, writer: Writer) -> None:
+def _add_assumptions(book: Workbook, facts: Facts, writer: Writer) -> None:
     heads = [
         (writer.say("setting"), "", 32),
         (writer.say("value"), "", 44),
@@ -337,4 +339,4 @@ def _assumptions(book: Workbook, facts: Facts, writer: Writer) -> None:
     if facts.network is not None:
         rows.append([writer.say("network"), facts.network.name, facts.network.source])
     rows += [[writer.say("section_left_out"), note, None] for note in writer.notes()]
-    _table(book, writer.say("sheet_settings"), heads, rows)
+    _add_table(book, writer.say("sheet_settings"), heads, rows)

@@ -443,7 +443,7 @@ class Compared:
     share: tuple[float | None, float | None]
 
 
-def compared(facts: Facts) -> list[Compared]:
+def compare_grids(facts: Facts) -> list[Compared]:
     """Put the county and its highest grids beside themselves in the run to compare with."""
     if facts.before is None:
         return []
@@ -455,6 +455,6 @@ def compared(facts: Facts) -> list[Compared]:
     return grids
 
 
-def worst_first(lines: list[FigureLine]) -> list[FigureLine]:
+def order_worst_first(lines: list[FigureLine]) -> list[FigureLine]:
     """Order grids by their share, the lowest first."""
     return sorted(lines, key=lambda line: (line.share is None, line.share or 0.0, line.code))

@@ -14,7 +14,7 @@ import sys
 import time
 
 import scripts.benches
-from gis_service.commands.terminal import errors_said
+from gis_service.commands.terminal import exit_on_errors
 from scripts.benches.context import Context, say
 from scripts.benches.framework import table
 
@@ -66,7 +66,7 @@ def main() -> None:
     sys.stdout = sys.stderr
     began = time.monotonic()
     bench = importlib.import_module(f"scripts.benches.{given.name}")
-    with errors_said(), Context(only=given.only) as context:
+    with exit_on_errors(), Context(only=given.only) as context:
         rows = bench.run(context)
     text = (
         json.dumps([row.as_dict() for row in rows], ensure_ascii=False)

@@ -97,9 +97,9 @@ def _peer(url: str, scheme_id: int, rank: int) -> Any:
     async def answer(request: Request) -> Response:
         if pool.closed:
             await pool.open()
-        asked = locate.read_asked(await request.body())
+        asked = locate.read_places_request(await request.body())
         actor = await get_actor(request)
-        ready = await locate.ready_for(request, actor, asked.scheme)
+        ready = await locate.get_scheme_answers(request, actor, asked.scheme)
         day = ready.version.effective_day
         values = (asked.lon.tolist(), asked.lat.tolist(), scheme_id, rank, day, scheme_id, day)
         async with pool.connection() as connection:
@@ -114,7 +114,7 @@ def _peer(url: str, scheme_id: int, rank: int) -> Any:
             np.array([row[4] for row in rows], dtype=float),
         )
         locate.check_on_earth(asked, ready)
-        said = locate.rendered(asked, ready, findings)
+        said = locate.write_answer(asked, ready, findings)
         return Response(said, media_type="application/json")
 
     return answer

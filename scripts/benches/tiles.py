@@ -30,7 +30,7 @@ import uvicorn
 
 from gis_service.access import SYSTEM
 from gis_service.api import create_app
-from gis_service.maps.sheets.sheet import county
+from gis_service.maps.sheets.sheet import find_county
 from gis_service.maps.tiles import cutting, shapes, tile_sets, tiles
 from gis_service.store import Store
 from scripts.benches.context import Context
@@ -170,7 +170,7 @@ def _print_plans(context: Context, connection: sa.Connection, middle: tuple[floa
 
 
 def _box(connection: sa.Connection) -> tuple[float, float, float, float]:
-    box = county(connection).bbox
+    box = find_county(connection).bbox
     if box is None:
         message = "the county has no grids"
         raise ValueError(message)

@@ -18,7 +18,7 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gis_service.api import create_app
-from gis_service.api.serve import Server, server_of
+from gis_service.api.serve import Server, make_server
 from gis_service.settings import server_settings
 from gis_service.store import Store
 from tests.api.conftest import SmallCounty
@@ -69,7 +69,7 @@ def serve(
         monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")  # uvicorn's own switch has no say
         server_settings.cache_clear()
         recorder = Recorder(create_app(store, loopback_only=True))
-        with running(server_of(recorder)) as port:  # type: ignore[arg-type]
+        with running(make_server(recorder)) as port:  # type: ignore[arg-type]
             yield port, recorder.seen
 
     yield start

@@ -277,7 +277,7 @@ def test_a_sheet_is_printed_without_a_connection(
         taken.append(narrow.engine.pool.checkedout())  # type: ignore[attr-defined]
         return b"%PDF-1.7"
 
-    monkeypatch.setattr(printing, "pdf", print_it)
+    monkeypatch.setattr(printing, "print_pdf", print_it)
     app = create_app(narrow, loopback_only=True)
     answer = asked(app, f"/api/grids/{small_county.grid_ids['g00']}/sheet")[0]
     assert (answer.status_code, taken) == (200, [0])

@@ -12,9 +12,9 @@ from gis_service.coverage.areas.service import AreaService, choose_usual_limits
 from gis_service.coverage.runs import runs
 from gis_service.maps.page.area_layers import (
     band_colours,
-    band_layer,
-    district_layer,
-    measured_areas,
+    draw_band_layer,
+    draw_district_layer,
+    draw_measured_areas,
 )
 from gis_service.messages import LANGUAGES, Language
 from gis_service.snapshot import Snapshot
@@ -24,7 +24,7 @@ from tests.coverage.drawn_county import BOOK
 
 def test_what_is_not_measured_has_no_layer(county: Store) -> None:
     with county.transaction(SYSTEM) as connection:
-        assert measured_areas(connection, AreaService(Snapshot()), "en") == []
+        assert draw_measured_areas(connection, AreaService(Snapshot()), "en") == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -33,9 +33,9 @@ def test_bands_and_districts_are_those_of_the_page(county: Store, language: Lang
     areas = AreaService(Snapshot())
     runs.measure(county, SYSTEM, "fire-20", book=BOOK)
     with county.transaction(SYSTEM) as connection:
-        bands, districts = measured_areas(connection, areas, language)
-        drawn, _ = areas.draw_bands(connection, "fire-20", "normal", choose_usual_limits(20.0))
-        found = areas.draw_districts(connection, "fire-20", "normal")
+        bands, districts = draw_measured_areas(connection, areas, language)
+        drawn, _ = areas.areas(connection, "fire-20", "normal", usual_limits(20.0))
+        found = areas.districts(connection, "fire-20", "normal")
     assert bands.name != districts.name
     ground = shapely.from_geojson(json.dumps(bands.layer.data))
     assert ground.area == pytest.approx(sum(one.geometry.area for one in drawn), rel=0.05)
@@ -54,7 +54,7 @@ def test_words_of_the_data_are_never_a_part_of_the_document() -> None:
     one = NamedDistrict(
         7, "<script>alert(1)</script>", "一级", 120.0, 7.0, True, (crossing,), (piece,), ground
     )  # fmt: skip
-    (feature,) = district_layer("x", [one], "en").data["features"]
+    (feature,) = draw_district_layer("x", [one], "en").data["features"]
     assert not any("<" in words for words in feature["properties"].values())
     assert "&lt;i&gt;village" in feature["properties"]["more"]
     assert "7 km²" in feature["properties"]["more"]
@@ -62,8 +62,8 @@ def test_words_of_the_data_are_never_a_part_of_the_document() -> None:
 
 def test_bands_and_districts_without_ground_are_layers_without_words() -> None:
     nowhere = AreaBand(0.0, 5.0, shapely.MultiPolygon())
-    bands = band_layer("bands", [nowhere], ["0–5"], band_colours(1))
-    districts = district_layer("districts", [], "en")
+    bands = draw_band_layer("bands", [nowhere], ["0–5"], band_colours(1))
+    districts = draw_district_layer("districts", [], "en")
     leaflet = folium.Map()
     for layer in (bands, districts):
         layer.add_to(leaflet)
@@ -75,7 +75,7 @@ def test_ground_that_rounding_made_a_spike_of_is_drawn_without_it() -> None:
     corners = [(0, 0), (4, 0), (4, 4), (2, 4), (2, 6), (2, 4), (0, 4)]
     spiked = shapely.Polygon([(x / 1000, y / 1000) for x, y in corners])
     band = AreaBand(0.0, 5.0, shapely.MultiPolygon([spiked]))
-    (feature,) = band_layer("bands", [band], ["0–5"], band_colours(1)).data["features"]
+    (feature,) = draw_band_layer("bands", [band], ["0–5"], band_colours(1)).data["features"]
     drawn = shapely.geometry.shape(feature["geometry"])
     assert drawn.is_valid
     assert drawn.bounds == (0.0, 0.0, 0.004, 0.004)

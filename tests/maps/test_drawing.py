@@ -12,12 +12,12 @@ from gis_service.maps.sheets.drawing import (
     Board,
     Label,
     MapFrame,
-    along,
     fit,
-    inside,
-    path_data,
+    place_along,
+    place_inside,
     scale_bar_m,
     text_width,
+    write_path_data,
 )
 
 GRID = (112.90, 28.70, 112.91, 28.709)
@@ -86,14 +86,14 @@ def test_the_scale_bar_has_a_length_one_can_reckon_with(
 
 def test_a_polygon_with_a_hole_becomes_two_closed_runs() -> None:
     ring = shapely.Polygon([(0, 0), (9, 0), (9, 9), (0, 9)], [[(3, 3), (3, 6), (6, 6), (6, 3)]])
-    data = path_data([ring])
+    data = write_path_data([ring])
     assert data.count("M") == data.count("Z") == 2
 
 
 def test_what_shrinks_to_a_point_is_not_drawn() -> None:
     speck = shapely.box(1, 1, 1.001, 1.001)
-    assert path_data([speck, shapely.LineString([(0, 0), (0.001, 0)])]) == ""
-    assert path_data([shapely.Polygon(), shapely.Point(1, 1)]) == ""
+    assert write_path_data([speck, shapely.LineString([(0, 0), (0.001, 0)])]) == ""
+    assert write_path_data([shapely.Polygon(), shapely.Point(1, 1)]) == ""
 
 
 def test_a_label_is_escaped() -> None:
@@ -121,20 +121,20 @@ def test_a_chinese_sign_is_a_square_and_a_latin_one_is_narrower() -> None:
 def test_a_name_stands_on_a_straight_stretch_and_can_be_read() -> None:
     zigzag = [(x, (x % 4) * 3) for x in range(0, 40, 2)]
     line = shapely.LineString([*zigzag, (40, 0), (90, 10)])
-    labels = along(line, "人民路", 3)
+    labels = place_along(line, "人民路", 3)
     assert labels
     assert labels[0].x > 40
-    back = along(shapely.LineString([(90, 10), (40, 0)]), "人民路", 3)
+    back = place_along(shapely.LineString([(90, 10), (40, 0)]), "人民路", 3)
     assert all(-90 < label.angle <= 90 for label in (*labels, *back))
 
 
 def test_a_street_shorter_than_its_name_carries_none() -> None:
-    assert along(shapely.LineString([(0, 0), (5, 0)]), "人民路", 3) == []
+    assert place_along(shapely.LineString([(0, 0), (5, 0)]), "人民路", 3) == []
 
 
 def test_a_name_stands_inside_its_polygon_in_the_largest_part() -> None:
     small, large = shapely.box(0, 0, 8, 8), shapely.box(20, 0, 60, 30)
-    first = inside(shapely.MultiPolygon([small, large]), "东街", 3)[0]
+    first = place_inside(shapely.MultiPolygon([small, large]), "东街", 3)[0]
     assert large.contains(shapely.Point(first.x, first.y))
-    assert inside(shapely.box(0, 0, 1, 1), "东街", 3) == []
-    assert inside(shapely.Polygon(), "东街", 3) == []
+    assert place_inside(shapely.box(0, 0, 1, 1), "东街", 3) == []
+    assert place_inside(shapely.Polygon(), "东街", 3) == []

@@ -5,7 +5,7 @@ import pytest
 import shapely
 
 from gis_service.geodesy import GeometryArray
-from gis_service.maps.tiles.generalise import borders, chains_of, dissolved, simplified
+from gis_service.maps.tiles.generalise import dissolve, find_borders, find_chains, simplify
 from tests.support import SIDE, SOUTH, WEST, cell
 
 LATTICE = 1e-9
@@ -34,7 +34,7 @@ def wavy(faces: GeometryArray, points: int = 40) -> GeometryArray:
 
 @pytest.mark.parametrize("tolerance", [0.0, 1e-4, 1e-3, 5e-3])
 def test_neighbours_never_part(tolerance: float) -> None:
-    drawn = simplified(wavy(FACES), tolerance)
+    drawn = simplify(wavy(FACES), tolerance)
     whole = shapely.coverage_union_all(drawn)
     assert shapely.coverage_is_valid(drawn)
     assert isinstance(whole, shapely.Polygon)
@@ -44,20 +44,20 @@ def test_neighbours_never_part(tolerance: float) -> None:
 
 def test_simplifying_leaves_fewer_vertices() -> None:
     faces = wavy(FACES)
-    assert shapely.get_num_coordinates(simplified(faces, 1e-3)).sum() < 500
+    assert shapely.get_num_coordinates(simplify(faces, 1e-3)).sum() < 500
     assert shapely.get_num_coordinates(faces).sum() > 1400
 
 
 def test_upper_grids_are_put_together_from_the_drawn_ones() -> None:
-    drawn = simplified(wavy(FACES), 1e-3)
-    ids, shapes = dissolved(drawn, [PARENTS[face] or 0 for face in range(9)])
+    drawn = simplify(wavy(FACES), 1e-3)
+    ids, shapes = dissolve(drawn, [PARENTS[face] or 0 for face in range(9)])
     assert ids.tolist() == [10, 11, 12]
     for row, shape in enumerate(shapes):
         assert shape.equals(shapely.union_all(drawn[3 * row : 3 * row + 3]))
 
 
 def test_every_border_is_found_once_with_its_level() -> None:
-    found = borders(FACES, chains_of(range(9), PARENTS, 3))
+    found = find_borders(FACES, find_chains(range(9), PARENTS, 3))
     by_level: dict[int, float] = {}
     for level, line in found:
         by_level[level] = by_level.get(level, 0) + line.length / SIDE
@@ -66,15 +66,17 @@ def test_every_border_is_found_once_with_its_level() -> None:
 
 def test_no_faces_have_no_borders() -> None:
     nothing = np.array([], dtype=object)
-    assert borders(nothing, chains_of([], {}, 3)) == []
-    assert len(simplified(nothing, 1e-3)) == 0
+    assert find_borders(nothing, find_chains([], {}, 3)) == []
+    assert len(simplify(nothing, 1e-3)) == 0
 
 
 def test_a_short_chain_repeats_its_top() -> None:
-    assert chains_of([5], {5: 2, 2: None}, 4).tolist() == [[2, 2, 2, 5]]
+    assert find_chains([5], {5: 2, 2: None}, 4).tolist() == [[2, 2, 2, 5]]
 
 
 def test_the_outer_border_lies_around_the_county() -> None:
-    outer = [line for level, line in borders(FACES, chains_of(range(9), PARENTS, 3)) if level == 0]
+    outer = [
+        line for level, line in find_borders(FACES, find_chains(range(9), PARENTS, 3)) if level == 0
+    ]
     bounds = shapely.total_bounds(np.array(outer, dtype=object))
     assert bounds == pytest.approx([WEST, SOUTH, WEST + 3 * SIDE, SOUTH + 3 * SIDE])

@@ -19,16 +19,16 @@ from gis_service.maps.page.grid_map import (
     LATE_SCRIPTS,
     TEXT_ROOMS,
     PageContext,
+    build_map,
     content_policy,
-    grid_map,
     render_page,
 )
 from gis_service.maps.page.vendor import (
     LATE_FILES,
     VENDOR_FILES,
+    compress_file,
     file_hash,
     import_map,
-    packed,
     script_address,
     scripts_hash,
     vendor_file,
@@ -70,7 +70,7 @@ def config_of(document: str) -> dict[str, Any]:
 
 
 def test_it_is_a_folium_map_with_our_panes_layers_and_switch() -> None:
-    page = grid_map(context())
+    page = build_map(context())
     assert isinstance(page, folium.Map)
     document = render_page(context())
     for pane in PANES:
@@ -116,7 +116,7 @@ def test_an_address_changes_with_its_file(tmp_path: Path) -> None:
     first = file_hash(file)
     file.write_text("22", "utf-8")
     assert file_hash(file) != first
-    assert gzip.decompress(packed(file)) == b"22"
+    assert gzip.decompress(compress_file(file)) == b"22"
 
 
 def test_no_other_library_file_is_served() -> None:

@@ -174,7 +174,9 @@ def test_the_same_input_gives_the_same_bytes(
     grid_id = small_county.grid_ids["g11"]
     first, second = (print_grid(connection, SYSTEM, grid_id, "pdf").body for _ in range(2))
     assert first == second
-    assert printing.png(first, dots_per_inch=50) == printing.png(second, dots_per_inch=50)
+    assert printing.print_png(first, dots_per_inch=50) == printing.print_png(
+        second, dots_per_inch=50
+    )
 
 
 def test_the_page_stands_for_itself(connection: sa.Connection, small_county: SmallCounty) -> None:

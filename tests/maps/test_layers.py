@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import shapely
 
-from gis_service.maps.page.layers import Detail, feature_collection, road_classes, simplify_together
+from gis_service.maps.page.layers import Detail, road_classes, simplify_together, write_features
 from gis_service.store import tables as t
 
 
@@ -54,7 +54,7 @@ def test_no_shapes_make_no_features() -> None:
 def test_text_of_any_kind_survives() -> None:
     name = '"东街", \\ \n </script> 😀'
     point = '{"type":"Point","coordinates":[1,2]}'
-    text = feature_collection([point], [{"name": name}], [7], truncated=True)
+    text = write_features([point], [{"name": name}], [7], truncated=True)
     read = json.loads(text)
     assert read["features"][0]["properties"]["name"] == name
     assert read["features"][0]["id"] == 7

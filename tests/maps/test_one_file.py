@@ -13,7 +13,7 @@ from gis_service.access import SYSTEM
 from gis_service.coverage.areas.service import AreaService
 from gis_service.coverage.standards.book import standard_book
 from gis_service.maps.page.cartography import LAYERS
-from gis_service.maps.page.one_file import packed_houses, render_map
+from gis_service.maps.page.one_file import pack_houses, render_map
 from gis_service.messages import LANGUAGES, Language, text
 from gis_service.snapshot import Snapshot
 from gis_service.store import Store
@@ -93,7 +93,7 @@ def test_houses_are_packed_and_come_out_again() -> None:
     rng = np.random.default_rng(7)
     corners = rng.uniform((112.9, 28.7), (112.91, 28.71), (50, 2))
     houses = np.array([shapely.box(x, y, x + 2e-4, y + 1e-4) for x, y in corners], dtype=object)
-    packed = base64.b64decode(packed_houses(houses))
+    packed = base64.b64decode(pack_houses(houses))
     found = unpacked(packed)
     assert len(found) == 50
     for house, outline in zip(houses, found, strict=True):

@@ -44,11 +44,11 @@ from gis_service.reports.coverage import (
     read_report,
 )
 from gis_service.reports.document import Document
-from gis_service.reports.geopackage import geopackage
+from gis_service.reports.geopackage import write_geopackage
 from gis_service.reports.hiding import GridName, _line, by_fives
-from gis_service.reports.page_file import page
+from gis_service.reports.page_file import write_page
 from gis_service.reports.reading import band_limits
-from gis_service.reports.workbook import workbook
+from gis_service.reports.workbook import write_workbook
 from gis_service.reports.writing import Writer
 from gis_service.snapshot import Snapshot
 from gis_service.store import Store
@@ -242,7 +242,7 @@ def test_the_page_asks_nobody_for_anything(bodies: dict[Format, bytes]) -> None:
 
 
 def test_the_contents_of_the_page_leave_no_number_empty(chinese: CoverageReport) -> None:
-    written = page(chinese.document)
+    written = write_page(chinese.document)
     # The map stands above them: hidden with its number, not only its words.
     assert written.count('<li hidden><a href="#coverage-map">') == 1
     assert '<li><a href="#coverage-map">' not in written
@@ -335,9 +335,9 @@ def test_the_bands_can_be_switched_on_in_the_page(chinese: CoverageReport) -> No
         chinese.document.facts, bands=(AreaBand(0.0, 7.5, near), AreaBand(7.5, 15.0, far))
     )
     writer = replace(chinese.document.writer, facts=facts)
-    written = page(Document(facts, chinese.document.ground, writer))
+    written = write_page(Document(facts, chinese.document.ground, writer))
     assert "0–7.5 分钟" in written
-    assert written.count("112.91, 28.7]") > page(chinese.document).count("112.91, 28.7]")
+    assert written.count("112.91, 28.7]") > write_page(chinese.document).count("112.91, 28.7]")
 
 
 def test_districts_are_told_with_what_is_wrong_with_them(
@@ -375,11 +375,11 @@ def test_districts_are_told_with_what_is_wrong_with_them(
     ]
     assert f'<p class="muted">{writer.limits()[0]}</p>' in document.parts
     assert 'href="#districts"' in document.parts
-    book = openpyxl.load_workbook(io.BytesIO(workbook(facts, writer)))
+    book = openpyxl.load_workbook(io.BytesIO(write_workbook(facts, writer)))
     listed = [row[0] for row in book[writer.say("section_districts")].iter_rows(values_only=True)]
     assert listed[1:] == ["二站", "一站", writer.say("district_nobody")]
     file = tmp_path / "districts.gpkg"
-    file.write_bytes(geopackage(facts, writer))
+    file.write_bytes(write_geopackage(facts, writer))
     assert list(gpd.read_file(file, layer="districts")["too_large"]) == [False, True, False]
 
 

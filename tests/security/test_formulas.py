@@ -83,7 +83,7 @@ def test_a_workbook_of_ours_holds_no_formula() -> None:
     from gis_service.reports import workbook
 
     book = openpyxl.Workbook(write_only=True)
-    workbook._table(book, "t", [("=head", "", 10.0), ("n", "", 10.0)], [["=1+1", -12.5]])
+    workbook._add_table(book, "t", [("=head", "", 10.0), ("n", "", 10.0)], [["=1+1", -12.5]])
     out = io.BytesIO()
     book.save(out)
     sheet = openpyxl.load_workbook(out)["t"]

@@ -18,7 +18,7 @@ import pytest
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
-from gis_service.commands.terminal import errors_said
+from gis_service.commands.terminal import exit_on_errors
 from gis_service.errors import (
     DeadlockError,
     DiskFullError,
@@ -322,7 +322,7 @@ def test_the_five_are_five_answers_in_both_languages() -> None:
 def test_a_command_ends_with_the_code_of_the_outage_and_tells_its_cause(
     raised: Exception, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as ended, errors_said():
+    with pytest.raises(SystemExit) as ended, exit_on_errors():
         raise raised
     said = capsys.readouterr().err
     assert ended.value.code == DiskFullError.exit_code

@@ -109,7 +109,7 @@ class MapFigures:
     status: Status
 
 
-def figures(
+def compute_figures(
     connection: sa.Connection,
     actor: Actor,
     scheme: SchemeKey,
@@ -154,8 +154,8 @@ def figures(
     """
     classes = _grid_classes(connection, scheme, rank, at)
     if theme in COUNTED:
-        return _counted(connection, actor, scheme, rank, theme, at, language, classes)
-    return _covered(connection, actor, scheme, rank, theme, language, classes)
+        return _count_theme(connection, actor, scheme, rank, theme, at, language, classes)
+    return _measure_theme(connection, actor, scheme, rank, theme, language, classes)
 
 
 def _grid_classes(
@@ -176,7 +176,7 @@ def _grid_classes(
     }
 
 
-def _counted(
+def _count_theme(
     connection: sa.Connection,
     actor: Actor,
     scheme: SchemeKey,
@@ -212,7 +212,7 @@ def _counted(
         lines = _size_legend(scheme.size_rule, classes, language)
     else:
         breaks = round_breaks(value for value in values.values() if value is not None)
-        classes = _places(values, breaks)
+        classes = _find_classes(values, breaks)
         lines = _legend(values, breaks, classes, SEQUENTIAL[counted.colours])
     return MapFigures(
         theme=theme,
@@ -264,7 +264,7 @@ def _size_legend(
     ]
 
 
-def _places(values: Values, breaks: Sequence[float]) -> dict[int, int | None]:
+def _find_classes(values: Values, breaks: Sequence[float]) -> dict[int, int | None]:
     return {
         grid: None if value is None else class_of(value, breaks) for grid, value in values.items()
     }
@@ -302,7 +302,7 @@ def _label(low: float | None, high: float | None, only: float, *, whole: bool) -
     return f"{low:,.0f}–{high - 1 if whole else high:,.0f}"
 
 
-def _covered(
+def _measure_theme(
     connection: sa.Connection,
     actor: Actor,
     scheme: SchemeKey,
@@ -331,7 +331,7 @@ def _covered(
         }
         status = run.summary["kinds"][kind]["status"] if kind else run.summary["status"]
     breaks = list(PERCENT_BREAKS)
-    classes = _places(values, breaks)
+    classes = _find_classes(values, breaks)
     return MapFigures(
         theme=theme,
         scheme=scheme.code,

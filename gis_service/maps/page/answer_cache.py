@@ -60,7 +60,7 @@ class CachedAnswer:
     tag
         Names question and state; equal tags are equal answers.
     unkept
-        Question and state of an answer that :func:`keep` has still to write into the store.
+        Question and state of an answer that :func:`store_answer` has still to write into the store.
     """
 
     packed: bytes
@@ -164,7 +164,7 @@ def question_of(kind: str, actor: Actor, *parts: object) -> str:
     return "/".join([kind, actor.role, areas, *(str(part) for part in parts)])
 
 
-def answer(
+def find_answer(
     connection: sa.Connection,
     cache: AnswerCache,
     question: str,
@@ -205,7 +205,7 @@ def answer(
     return cached
 
 
-def keep(store: Store, answer: CachedAnswer) -> None:
+def store_answer(store: Store, answer: CachedAnswer) -> None:
     """
     Write an answer down for other processes; the first of a new state takes the others along.
 
@@ -223,7 +223,7 @@ def keep(store: Store, answer: CachedAnswer) -> None:
         queries.write_answer(connection, question, state, answer.packed)
 
 
-def holds(if_none_match: str | None, tag: str) -> bool:
+def matches_etag(if_none_match: str | None, tag: str) -> bool:
     """
     Tell whether a client already has what a tag names.
 

@@ -43,7 +43,7 @@ class AreaLayer:
     legend: tuple[tuple[str, str], ...]
 
 
-def measured_areas(
+def draw_measured_areas(
     connection: sa.Connection, areas: AreaService, language: Language
 ) -> list[AreaLayer]:
     """Draw the bands of every standard that is measured, and the districts of who drives out."""
@@ -53,13 +53,13 @@ def measured_areas(
         if run is None or run.network_id is None or not any(run.summary["facilities"].values()):
             continue
         name = standard.name if language == "zh-CN" else standard.name_en
-        layers.append(_bands_of(connection, areas, standard, run, name, language))
+        layers.append(_draw_bands(connection, areas, standard, run, name, language))
         if standard.direction == "from_facility":
-            layers.append(_districts_of(connection, areas, run, name, language))
+            layers.append(_draw_districts(connection, areas, run, name, language))
     return layers
 
 
-def _bands_of(
+def _draw_bands(
     connection: sa.Connection,
     areas: AreaService,
     standard: Standard,
@@ -78,14 +78,16 @@ def _bands_of(
         )
         for feature in features
     ]
-    labels, colours = band_words(bands, language), band_colours(len(bands))
+    labels, colours = label_bands(bands, language), band_colours(len(bands))
     title = f"{name} · {text('cover.fill_bands', language)}"
     return AreaLayer(
-        title, band_layer(title, bands, labels, colours), tuple(zip(colours, labels, strict=True))
+        title,
+        draw_band_layer(title, bands, labels, colours),
+        tuple(zip(colours, labels, strict=True)),
     )
 
 
-def _districts_of(
+def _draw_districts(
     connection: sa.Connection, areas: AreaService, run: Run, name: str, language: Language
 ) -> AreaLayer:
     districts = areas.districts(connection, run.standard, run.scenario, run.kinds[0])
@@ -99,7 +101,7 @@ def _districts_of(
     legend = tuple(
         (colour, text(f"cover.{key}", language)) for colour, key in lines if colour in used_colours
     )
-    return AreaLayer(title, district_layer(title, districts, language), legend)
+    return AreaLayer(title, draw_district_layer(title, districts, language), legend)
 
 
 def band_colours(count: int) -> tuple[str, ...]:
@@ -108,7 +110,7 @@ def band_colours(count: int) -> tuple[str, ...]:
     return tuple(colours[min(place, len(colours) - 1)] for place in range(count))
 
 
-def band_words(bands: Sequence[AreaBand], language: Language) -> list[str]:
+def label_bands(bands: Sequence[AreaBand], language: Language) -> list[str]:
     """Say which minutes each band holds."""
     return [
         text(
@@ -120,7 +122,7 @@ def band_words(bands: Sequence[AreaBand], language: Language) -> list[str]:
     ]
 
 
-def band_layer(
+def draw_band_layer(
     name: str, bands: Sequence[AreaBand], labels: Sequence[str], colours: Sequence[str]
 ) -> folium.GeoJson:
     """
@@ -140,7 +142,7 @@ def band_layer(
     folium.GeoJson
         To be added to a map; not shown at first.
     """
-    simple = _simple([band.geometry for band in bands])
+    simple = _simplify([band.geometry for band in bands])
     features = [
         _feature(shape, {"said": label, "colour": colour})
         for shape, label, colour in zip(simple, labels, colours, strict=True)
@@ -155,11 +157,11 @@ def band_layer(
             "fillOpacity": 0.85,
             "stroke": False,
         },
-        tooltip=_tooltip(features, ["said"]),
+        tooltip=_make_tooltip(features, ["said"]),
     )
 
 
-def district_layer(
+def draw_district_layer(
     name: str, districts: Sequence[NamedDistrict], language: Language
 ) -> folium.GeoJson:
     """
@@ -179,10 +181,10 @@ def district_layer(
     folium.GeoJson
         To be added to a map; not shown at first.
     """
-    simple = _simple([district.geometry for district in districts])
+    simple = _simplify([district.geometry for district in districts])
     features = [
         _feature(
-            shape, {**_district_words(district, language), "colour": _district_colour(district)}
+            shape, {**_describe_district(district, language), "colour": _district_colour(district)}
         )
         for shape, district in zip(simple, districts, strict=True)
         if not shape.is_empty
@@ -197,16 +199,16 @@ def district_layer(
             "fillOpacity": 0.05,
             "fillColor": feature["properties"]["colour"],
         },
-        tooltip=_tooltip(features, ["name", "area", "more"]),
+        tooltip=_make_tooltip(features, ["name", "area", "more"]),
     )
 
 
-def _tooltip(features: Sequence[Any], fields: list[str]) -> folium.GeoJsonTooltip | None:
+def _make_tooltip(features: Sequence[Any], fields: list[str]) -> folium.GeoJsonTooltip | None:
     """Show fields of what is pointed at; Folium takes none of a layer without features."""
     return folium.GeoJsonTooltip(fields, labels=False) if features else None
 
 
-def _district_words(district: NamedDistrict, language: Language) -> dict[str, str]:
+def _describe_district(district: NamedDistrict, language: Language) -> dict[str, str]:
     def say(key: str, **values: object) -> str:
         return text(f"cover.{key}", language, **values)
 
@@ -245,7 +247,7 @@ def _district_colour(district: NamedDistrict) -> str:
     return _TOO_LARGE if district.too_large else _FITS
 
 
-def _simple(shapes: Sequence[Any]) -> list[Any]:
+def _simplify(shapes: Sequence[Any]) -> list[Any]:
     """Leave out what shows nowhere, of all together: neighbours keep the border they share."""
     # Where the ground is a metre wide, rounding has made a spike of it, which is no polygon.
     light = shapely.coverage_simplify([valid_ground(shape) for shape in shapes], _SIMPLE_DEGREES)

@@ -216,7 +216,7 @@ class LayerRegister(MacroElement):
         self.cluster = cluster
 
 
-def grid_map(context: PageContext) -> GridMap:
+def build_map(context: PageContext) -> GridMap:
     """Build the map with its panes, layers and the control that switches them."""
     texts = all_texts(context.language)
     bbox = None if context.county is None else context.county.get("bbox")
@@ -250,7 +250,7 @@ def render_page(context: PageContext) -> str:
     str
         HTML; the same for the same context.
     """
-    return str(grid_map(context).get_root().render())
+    return str(build_map(context).get_root().render())
 
 
 def render_sign_in(language: Language) -> str:

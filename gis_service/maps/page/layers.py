@@ -94,12 +94,12 @@ class GridLayerCache:
         bytes
             GeoJSON by gzip, made anew only when the version, the level or the detail is new.
         """
-        tag = layer_tag(connection, scheme, rank, at, detail)
+        tag = name_content(connection, scheme, rank, at, detail)
         with self._lock:
             if tag in self._layers:
                 self._layers.move_to_end(tag)
                 return self._layers[tag]
-        text = grid_layer(connection, scheme, rank, at, detail)
+        text = draw_grids(connection, scheme, rank, at, detail)
         layer = gzip.compress(text.encode(), 6, mtime=0)
         with self._lock:
             self._layers[tag] = layer
@@ -108,7 +108,7 @@ class GridLayerCache:
         return layer
 
 
-def layer_tag(
+def name_content(
     connection: sa.Connection, scheme: SchemeKey, rank: int, at: date | None, detail: Detail
 ) -> str:
     """
@@ -119,7 +119,7 @@ def layer_tag(
     connection
         An open transaction.
     scheme, rank, at, detail
-        As for :func:`grid_layer`.
+        As for :func:`draw_grids`.
 
     Returns
     -------
@@ -131,7 +131,7 @@ def layer_tag(
     return f"grids-{scheme.code}-{rank}-{name}-{detail}"
 
 
-def grid_layer(
+def draw_grids(
     connection: sa.Connection, scheme: SchemeKey, rank: int, at: date | None, detail: Detail
 ) -> str:
     """Draw the grids of one level on a day."""
@@ -162,10 +162,10 @@ def grid_layer(
         }
         for place, row in enumerate(rows)
     ]
-    return feature_collection(geometries, properties, [row.grid_id for row in rows])
+    return write_features(geometries, properties, [row.grid_id for row in rows])
 
 
-def grid_outline(connection: sa.Connection, grid_id: int, at: date | None) -> str:
+def draw_grid(connection: sa.Connection, grid_id: int, at: date | None) -> str:
     """
     Draw one grid with every vertex.
 
@@ -191,7 +191,7 @@ def grid_outline(connection: sa.Connection, grid_id: int, at: date | None) -> st
     shape = queries.read_outline(connection, grid_id, at)
     if shape is None:
         raise NotFoundError("grids.no_grid", grid=grid_id)
-    return feature_collection([shape], [{"grid_id": grid_id}], [grid_id])
+    return write_features([shape], [{"grid_id": grid_id}], [grid_id])
 
 
 def simplify_together(shapes: GeometryArray, detail: Detail, *, tessellates: bool) -> GeometryArray:
@@ -205,7 +205,7 @@ def simplify_together(shapes: GeometryArray, detail: Detail, *, tessellates: boo
     return np.asarray(rounded, dtype=object)
 
 
-def feature_collection(
+def write_features(
     geometries: Iterable[str],
     properties: Iterable[dict[str, Any]],
     ids: Iterable[int] | None = None,
@@ -231,7 +231,7 @@ def _day_as_text(value: object) -> str:
     raise TypeError(type(value).__name__)
 
 
-def _points(lons: Iterable[float], lats: Iterable[float]) -> list[str]:
+def _write_points(lons: Iterable[float], lats: Iterable[float]) -> list[str]:
     return [
         f'{{"type":"Point","coordinates":[{lon:.6f},{lat:.6f}]}}'
         for lon, lat in zip(lons, lats, strict=True)
@@ -247,7 +247,7 @@ def road_classes(zoom: int) -> list[str]:
     ]
 
 
-def road_layer(connection: sa.Connection, bbox: Bbox | None, zoom: int) -> str:
+def draw_roads(connection: sa.Connection, bbox: Bbox | None, zoom: int) -> str:
     """
     Draw the roads of the network in use.
 
@@ -271,12 +271,12 @@ def road_layer(connection: sa.Connection, bbox: Bbox | None, zoom: int) -> str:
         connection, bbox, road_classes(drawn_zoom), half_pixel, limit=MOST_ROADS + 1
     )
     names = ("road_class", "name", "bridge", "tunnel", "oneway")
-    return _rows_layer(rows, names, most=MOST_ROADS)
+    return _draw_rows(rows, names, most=MOST_ROADS)
 
 
-def _rows_layer(rows: queries.Rows, names: Sequence[str], *, id_name: str = "", most: int) -> str:
+def _draw_rows(rows: queries.Rows, names: Sequence[str], *, id_name: str = "", most: int) -> str:
     shown = rows[:most]
-    return feature_collection(
+    return write_features(
         [row.shape for row in shown],
         ({name: getattr(row, name) for name in names} for row in shown),
         [getattr(row, id_name) for row in shown] if id_name else None,
@@ -284,7 +284,7 @@ def _rows_layer(rows: queries.Rows, names: Sequence[str], *, id_name: str = "", 
     )
 
 
-def land_layer(connection: sa.Connection) -> str:
+def draw_land(connection: sa.Connection) -> str:
     """
     Draw water, green and built-up land.
 
@@ -299,10 +299,10 @@ def land_layer(connection: sa.Connection) -> str:
         A GeoJSON FeatureCollection of MultiPolygons, the largest first.
     """
     rows = queries.read_land(connection)
-    return _rows_layer(rows, ("kind", "name"), most=len(rows))
+    return _draw_rows(rows, ("kind", "name"), most=len(rows))
 
 
-def building_layer(connection: sa.Connection, bbox: Bbox | None, zoom: int) -> str:
+def draw_buildings(connection: sa.Connection, bbox: Bbox | None, zoom: int) -> str:
     """
     Draw buildings where the map is near enough to show them.
 
@@ -321,13 +321,13 @@ def building_layer(connection: sa.Connection, bbox: Bbox | None, zoom: int) -> s
         A GeoJSON FeatureCollection of at most 5,000 polygons.
     """
     if bbox is None or zoom < BUILDINGS_FROM_ZOOM:
-        return feature_collection([], [])
+        return write_features([], [])
     rows = queries.read_buildings(connection, bbox, limit=MOST_BUILDINGS + 1)
     names = ("building_id", "name", "storeys", "kind")
-    return _rows_layer(rows, names, id_name="building_id", most=MOST_BUILDINGS)
+    return _draw_rows(rows, names, id_name="building_id", most=MOST_BUILDINGS)
 
 
-def facility_layer(connection: sa.Connection) -> str:
+def draw_facilities(connection: sa.Connection) -> str:
     """
     Draw service points, stations and water sources.
 
@@ -343,10 +343,10 @@ def facility_layer(connection: sa.Connection) -> str:
     """
     rows = queries.read_facilities(connection)
     names = ("facility_id", "kind", "name", "address", "phone")
-    return _rows_layer(rows, names, id_name="facility_id", most=len(rows))
+    return _draw_rows(rows, names, id_name="facility_id", most=len(rows))
 
 
-def hazard_layer(connection: sa.Connection, actor: Actor, status: str | None) -> str:
+def draw_hazards(connection: sa.Connection, actor: Actor, status: str | None) -> str:
     """
     Draw the hazards that the actor may see.
 
@@ -366,15 +366,15 @@ def hazard_layer(connection: sa.Connection, actor: Actor, status: str | None) ->
     """
     rows, total = list_hazards(connection, actor, status=status, limit=MOST_POINTS)
     names = ("hazard_id", "kind", "grade", "status", "due_on", "overdue")
-    return feature_collection(
-        _points((row.lon for row in rows), (row.lat for row in rows)),
+    return write_features(
+        _write_points((row.lon for row in rows), (row.lat for row in rows)),
         ({name: getattr(row, name) for name in names} for row in rows),
         (row.hazard_id for row in rows),
         truncated=total > len(rows),
     )
 
 
-def incident_layer(
+def draw_incidents(
     connection: sa.Connection, actor: Actor, status: str | None, days: int | None
 ) -> str:
     """
@@ -398,15 +398,15 @@ def incident_layer(
         connection, actor, IncidentFilter(status=status, days=days), limit=MOST_POINTS
     )
     names = ("incident_id", "kind", "status", "reported_at")
-    return feature_collection(
-        _points((row.lon for row in rows), (row.lat for row in rows)),
+    return write_features(
+        _write_points((row.lon for row in rows), (row.lat for row in rows)),
         ({name: getattr(row, name) for name in names} for row in rows),
         (row.incident_id for row in rows),
         truncated=total > len(rows),
     )
 
 
-def place_layer(connection: sa.Connection) -> str:
+def draw_place_names(connection: sa.Connection) -> str:
     """
     Give the names to write on the map: county, towns, villages.
 
@@ -422,7 +422,7 @@ def place_layer(connection: sa.Connection) -> str:
         because administrative lists have none.
     """
     ranked = sorted(queries.read_place_names(connection), key=lambda row: _PLACE_RANK[row.level])
-    return feature_collection(
+    return write_features(
         [row.shape for row in ranked],
         (
             {

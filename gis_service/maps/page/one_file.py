@@ -28,10 +28,10 @@ from gis_service.grids.answers.tallies import read_parents
 from gis_service.grids.reading import SchemeKey, find_scheme
 from gis_service.grids.versions import find_version_in_force, today
 from gis_service.maps.figures.classes import hide_small
-from gis_service.maps.figures.figures import MapFigures, figures
+from gis_service.maps.figures.figures import MapFigures, compute_figures
 from gis_service.maps.page import layers, queries
 from gis_service.maps.page.answer_cache import FIGURES, state_of
-from gis_service.maps.page.area_layers import AreaLayer, measured_areas
+from gis_service.maps.page.area_layers import AreaLayer, draw_measured_areas
 from gis_service.maps.page.vendor import vendor_file
 from gis_service.messages import WEB_DIR, Language, text
 from gis_service.snapshot import Snapshot, SnapshotPart
@@ -151,11 +151,11 @@ def render_map(
     """Render the document."""
     scheme = find_scheme(connection, "base")
     ranks = queries.read_ranks(connection, scheme.scheme_id)
-    base = json.loads(layers.grid_layer(connection, scheme, ranks[-1], None, "mid"))
-    chosen = _themes(connection, actor, scheme, ranks[-1], language)
-    hidden = _hidden(base["features"], chosen["households"])
+    base = json.loads(layers.draw_grids(connection, scheme, ranks[-1], None, "mid"))
+    chosen = _count_themes(connection, actor, scheme, ranks[-1], language)
+    hidden = _find_hidden(base["features"], chosen["households"])
     answers = {
-        theme: _said(
+        theme: _classify_grids(
             base["features"], map_figures, set() if theme in _OF_PLACES else hidden, language
         )
         for theme, map_figures in chosen.items()
@@ -167,30 +167,30 @@ def render_map(
     for theme in chosen:
         name = _theme_name(theme, language)
         folium.FeatureGroup(name=name, overlay=False, show=theme == "households").add_to(document)
-    _land(connection, document, language)
-    grids = _fill(base, answers, chosen["households"], language)
+    _draw_land(connection, document, language)
+    grids = _draw_grids(base, answers, chosen["households"], language)
     grids.add_to(document)
-    _roads(connection, document, _extent(base), language)
+    _draw_roads(connection, document, _find_extent(base), language)
     houses = folium.FeatureGroup(name=text("page.layer_buildings", language))
     houses.add_to(document)
-    area_layers = measured_areas(connection, areas, language)
+    area_layers = draw_measured_areas(connection, areas, language)
     for area in area_layers:
         area.layer.add_to(document)
     for lines, weight in zip(
-        _borders_above(connection, scheme, base, ranks), (1.4, 2.6), strict=False
+        _join_borders(connection, scheme, base, ranks), (1.4, 2.6), strict=False
     ):
         style = {"color": "#5b6770", "weight": weight, "fill": False, "interactive": False}
         folium.GeoJson(lines, control=False, style_function=lambda _, style=style: style).add_to(
             document
         )
-    _names(connection, document, language)
-    _facilities(connection, document, language)
-    _trouble(connection, actor, document, language)
+    _draw_names(connection, document, language)
+    _draw_facilities(connection, document, language)
+    _draw_trouble(connection, actor, document, language)
     folium.LayerControl(collapsed=False).add_to(document)
-    document.fit_bounds(_extent(base))
+    document.fit_bounds(_find_extent(base))
     level = _level_label(connection, scheme, ranks[-1], language)
-    _note(connection, document, chosen, answers, level, area_layers, language)
-    _scripts(connection, document, grids, houses, chosen)
+    _write_legend(connection, document, chosen, answers, level, area_layers, language)
+    _add_scripts(connection, document, grids, houses, chosen)
     rendered = str(document.get_root().render())
     state = state_of(connection, MAP)
     return rendered.replace("<html>", f'<html lang="{language}" data-state="{state}">', 1)
@@ -212,12 +212,12 @@ def with_library(document: FileMap) -> None:
     root.header.add_child(Element(f"<script>{script}</script>"), name="a_library")
 
 
-def _themes(
+def _count_themes(
     connection: sa.Connection, actor: Actor, scheme: SchemeKey, rank: int, language: Language
 ) -> dict[str, MapFigures]:
     measured = standard_book().standards  # a county may have left one out of its own file
     by_theme = {
-        theme: figures(
+        theme: compute_figures(
             connection, actor, scheme, rank=rank, theme=theme, at=None, language=language
         )
         for theme in (*_COUNTED, *measured)
@@ -236,7 +236,7 @@ def _theme_name(theme: str, language: Language) -> str:
     return standard.name if language == "zh-CN" else standard.name_en
 
 
-def _hidden(features: Sequence[Mapping[str, Any]], households: MapFigures) -> set[int]:
+def _find_hidden(features: Sequence[Mapping[str, Any]], households: MapFigures) -> set[int]:
     sizes = {grid: int(value) for grid, value in households.values.items() if value is not None}
     parent_of = {
         feature["properties"]["grid_id"]: feature["properties"]["parent_grid_id"]
@@ -245,7 +245,7 @@ def _hidden(features: Sequence[Mapping[str, Any]], households: MapFigures) -> se
     return hide_small(sizes, parent_of)
 
 
-def _said(
+def _classify_grids(
     features: Sequence[Mapping[str, Any]],
     map_figures: MapFigures,
     hidden: set[int],
@@ -268,7 +268,7 @@ def _figure(value: float, unit: str) -> str:
     return f"{value:.1f}%" if unit == "%" else f"{value:,.4g} {unit}"
 
 
-def _fill(
+def _draw_grids(
     base: Mapping[str, Any],
     answers: Mapping[str, list[tuple[int, str]]],
     first: MapFigures,
@@ -301,13 +301,13 @@ def _fill(
     )
 
 
-def _extent(collection: Mapping[str, Any]) -> list[tuple[float, float]]:
+def _find_extent(collection: Mapping[str, Any]) -> list[tuple[float, float]]:
     shapes = [shapely.geometry.shape(feature["geometry"]) for feature in collection["features"]]
     west, south, east, north = shapely.total_bounds(shapes)
     return [(float(south), float(west)), (float(north), float(east))]
 
 
-def _borders_above(
+def _join_borders(
     connection: sa.Connection, scheme: SchemeKey, base: Mapping[str, Any], ranks: Sequence[int]
 ) -> list[dict[str, Any]]:
     """
@@ -332,8 +332,8 @@ def _borders_above(
     return borders
 
 
-def _land(connection: sa.Connection, document: FileMap, language: Language) -> None:
-    land = json.loads(layers.land_layer(connection))
+def _draw_land(connection: sa.Connection, document: FileMap, language: Language) -> None:
+    land = json.loads(layers.draw_land(connection))
     folium.GeoJson(
         land,
         name=text("map.layer_land", language),
@@ -346,14 +346,14 @@ def _land(connection: sa.Connection, document: FileMap, language: Language) -> N
     ).add_to(document)
 
 
-def _roads(
+def _draw_roads(
     connection: sa.Connection,
     document: FileMap,
     extent: list[tuple[float, float]],
     language: Language,
 ) -> None:
     (south, west), (north, east) = extent
-    roads = json.loads(layers.road_layer(connection, (west, south, east, north), _ROAD_ZOOM))
+    roads = json.loads(layers.draw_roads(connection, (west, south, east, north), _ROAD_ZOOM))
     if roads["features"]:
         folium.GeoJson(
             roads,
@@ -362,18 +362,18 @@ def _roads(
         ).add_to(document)
 
 
-def _facilities(connection: sa.Connection, document: FileMap, language: Language) -> None:
-    features = json.loads(layers.facility_layer(connection))["features"]
+def _draw_facilities(connection: sa.Connection, document: FileMap, language: Language) -> None:
+    features = json.loads(layers.draw_facilities(connection))["features"]
     for key, rescue in (("rescue", True), ("services", False)):
         points = [
-            {**feature, "properties": _named(feature["properties"], language)}
+            {**feature, "properties": _label_facility(feature["properties"], language)}
             for feature in features
             if (feature["properties"]["kind"] in _RESCUE) == rescue
         ]
-        _points(document, key, points, language)
+        _draw_points(document, key, points, language)
 
 
-def _named(properties: Mapping[str, Any], language: Language) -> dict[str, str]:
+def _label_facility(properties: Mapping[str, Any], language: Language) -> dict[str, str]:
     kind = text(f"page.kind_{properties['kind']}", language)
     name = properties.get("name") or kind
     return {
@@ -382,13 +382,13 @@ def _named(properties: Mapping[str, Any], language: Language) -> dict[str, str]:
     }
 
 
-def _trouble(
+def _draw_trouble(
     connection: sa.Connection, actor: Actor, document: FileMap, language: Language
 ) -> None:
     """Draw open hazards and incidents, so roughly that no house can be told."""
     layers_drawn = (
-        ("hazards", layers.hazard_layer(connection, actor, "open"), "#b7791f"),
-        ("incidents", layers.incident_layer(connection, actor, "open", None), "#7a3e9d"),
+        ("hazards", layers.draw_hazards(connection, actor, "open"), "#b7791f"),
+        ("incidents", layers.draw_incidents(connection, actor, "open", None), "#7a3e9d"),
     )
     for key, layer, colour in layers_drawn:
         features = []
@@ -400,10 +400,10 @@ def _trouble(
             place = {"type": "Point", "coordinates": [lon, lat]}
             properties = {"said": kind, "colour": colour}
             features.append({"type": "Feature", "geometry": place, "properties": properties})
-        _points(document, key, features, language)
+        _draw_points(document, key, features, language)
 
 
-def _points(
+def _draw_points(
     document: FileMap, key: str, features: Sequence[Mapping[str, Any]], language: Language
 ) -> None:
     if not features:
@@ -418,11 +418,11 @@ def _points(
     ).add_to(document)
 
 
-def _names(connection: sa.Connection, document: FileMap, language: Language) -> None:
+def _draw_names(connection: sa.Connection, document: FileMap, language: Language) -> None:
     group = folium.FeatureGroup(name=text("page.layer_names", language))
-    for feature in json.loads(layers.place_layer(connection))["features"]:
+    for feature in json.loads(layers.draw_place_names(connection))["features"]:
         lon, lat = feature["geometry"]["coordinates"]
-        level, name = feature["properties"]["level"], safe(feature["properties"]["name"])
+        level, name = feature["properties"]["level"], escape(feature["properties"]["name"])
         icon = folium.DivIcon(
             html=f'<span class="gis-name gis-name-{level}">{name}</span>', icon_size=(0, 0),
             class_name="gis-names",
@@ -438,7 +438,7 @@ def _level_label(
     return str(row.label if language == "zh-CN" else row.label_en)
 
 
-def _note(
+def _write_legend(
     connection: sa.Connection,
     document: FileMap,
     chosen: Mapping[str, MapFigures],
@@ -450,9 +450,9 @@ def _note(
     """Write the legend of every theme as the page does: unit, level, day, classes, of what."""
     version = find_version_in_force(connection)
     parts = [
-        f"<h1>{safe(text('map.file_title', language))}</h1>",
+        f"<h1>{escape(text('map.file_title', language))}</h1>",
         "<p>"
-        + safe(
+        + escape(
             text(
                 "map.file_note",
                 language,
@@ -470,16 +470,16 @@ def _note(
         subtitle = f"{map_figures.unit} · {by_level} · {map_figures.day.isoformat()}"
         if map_figures.status == "ok":
             rows = _class_rows(map_figures, answers[theme], language)
-            body = f"<table>{rows}</table><p>{safe(map_figures.of)}</p>"
+            body = f"<table>{rows}</table><p>{escape(map_figures.of)}</p>"
         else:
-            body = f"<p>{safe(text(f'page.{map_figures.status}', language, what=name))}</p>"
+            body = f"<p>{escape(text(f'page.{map_figures.status}', language, what=name))}</p>"
         parts.append(
-            f'<section data-name="{safe(name)}"{hidden}><h2>{safe(name)}</h2>'
-            f"<p>{safe(subtitle)}</p>{body}</section>"
+            f'<section data-name="{escape(name)}"{hidden}><h2>{escape(name)}</h2>'
+            f"<p>{escape(subtitle)}</p>{body}</section>"
         )
     parts += [
-        f'<div class="gis-key" data-name="{safe(area.name)}" hidden><h2>{safe(area.name)}</h2>'
-        f"<table>{_lines((colour, label, None) for colour, label in area.legend)}</table></div>"
+        f'<div class="gis-key" data-name="{escape(area.name)}" hidden><h2>{escape(area.name)}</h2>'
+        f"<table>{_write_rows([(*line, None) for line in area.legend])}</table></div>"
         for area in areas
     ]
     root: Any = document.get_root()
@@ -502,12 +502,12 @@ def _class_rows(
         lines.append((_PAPER, text("page.no_rule", language), unruled))
     if without:
         lines.append((_PAPER, unknown, without))
-    return _lines(lines)
+    return _write_rows(lines)
 
 
-def _lines(lines: Iterable[tuple[str, str, int | None]]) -> str:
+def _write_rows(lines: Iterable[tuple[str, str, int | None]]) -> str:
     return "".join(
-        f'<tr><td><i style="background:{colour}"></i></td><td>{safe(label)}</td>'
+        f'<tr><td><i style="background:{colour}"></i></td><td>{escape(label)}</td>'
         f"<td>{'' if count is None else f'{count:,}'}</td></tr>"
         for colour, label, count in lines
     )
@@ -516,7 +516,7 @@ def _lines(lines: Iterable[tuple[str, str, int | None]]) -> str:
 # --- what the file does by itself --------------------------------------------------------------
 
 
-def _scripts(
+def _add_scripts(
     connection: sa.Connection,
     document: FileMap,
     grids: folium.GeoJson,
@@ -535,7 +535,7 @@ def _scripts(
         "COLOURS": json.dumps(colours),
         "PAPER": json.dumps(_PAPER),
         "NEAR": str(_NAMES_FROM_ZOOM),
-        "PACKED": json.dumps(packed_houses(_footprints(connection))),
+        "PACKED": json.dumps(pack_houses(_read_footprints(connection))),
         "STEP": f"{_STEP:g}",
         "FROM_ZOOM": str(layers.BUILDINGS_FROM_ZOOM),
     }
@@ -547,12 +547,12 @@ def _scripts(
     root.script.add_child(Element(f"{{% raw %}}{script}{{% endraw %}}"))
 
 
-def _footprints(connection: sa.Connection) -> GeometryArray:
+def _read_footprints(connection: sa.Connection) -> GeometryArray:
     wkb = [bytes(outline) for outline in queries.read_footprints(connection)]
     return np.asarray(shapely.from_wkb(np.array(wkb, object)), object)
 
 
-def packed_houses(footprints: GeometryArray) -> str:
+def pack_houses(footprints: GeometryArray) -> str:
     """Pack outlines: of each the number of corners, then steps of 2e-6 degrees as varints."""
     packed = bytearray()
     last = np.zeros(2, dtype=np.int64)
@@ -569,7 +569,7 @@ def packed_houses(footprints: GeometryArray) -> str:
     return base64.b64encode(bytes(packed)).decode()
 
 
-def safe(value: str) -> str:
+def escape(value: str) -> str:
     """
     Write a text so that neither HTML nor Folium's templates read more into them.
 

@@ -59,7 +59,7 @@ def _hash(file: Path, _mtime_ns: int, _size: int) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
 
 
-def packed(file: Path) -> bytes:
+def compress_file(file: Path) -> bytes:
     """
     Compress a file once.
 
@@ -74,11 +74,11 @@ def packed(file: Path) -> bytes:
         By gzip.
     """
     about = file.stat()
-    return _packed(file, about.st_mtime_ns, about.st_size)
+    return _compress(file, about.st_mtime_ns, about.st_size)
 
 
 @lru_cache(maxsize=64)
-def _packed(file: Path, _mtime_ns: int, _size: int) -> bytes:
+def _compress(file: Path, _mtime_ns: int, _size: int) -> bytes:
     return gzip.compress(file.read_bytes(), 6, mtime=0)
 
 

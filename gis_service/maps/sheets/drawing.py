@@ -143,7 +143,7 @@ def scale_bar_m(scale: float, most_mm: float) -> float:
 # --- shapes ------------------------------------------------------------------------------------
 
 
-def path_data(geometries: Iterable[Any]) -> str:
+def write_path_data(geometries: Iterable[Any]) -> str:
     """Write lines and polygons as one SVG path."""
     parts: list[str] = []
     for geometry in geometries:
@@ -170,7 +170,7 @@ def _run(coordinates: npt.NDArray[np.float64], *, closed: bool) -> str:
     return f"M{text}{'Z' if closed else ''}"
 
 
-def path(geometries: Iterable[Any], **attributes: float | str) -> str:
+def draw_path(geometries: Iterable[Any], **attributes: float | str) -> str:
     """
     Draw lines and polygons in one manner.
 
@@ -186,7 +186,7 @@ def path(geometries: Iterable[Any], **attributes: float | str) -> str:
     str
         A path element, or nothing where there is nothing to see.
     """
-    data = path_data(geometries)
+    data = write_path_data(geometries)
     return f'<path d="{data}"{_attributes(attributes)}/>' if data else ""
 
 
@@ -197,7 +197,7 @@ def _attributes(attributes: dict[str, float | str]) -> str:
     )
 
 
-def clipped(geometries: GeometryArray, window: shapely.Polygon) -> GeometryArray:
+def clip(geometries: GeometryArray, window: shapely.Polygon) -> GeometryArray:
     """
     Cut what lies beyond the paper's edge away.
 
@@ -273,7 +273,7 @@ class Label:
         Parameters
         ----------
         **attributes
-            As for :func:`path`.
+            As for :func:`draw_path`.
 
         Returns
         -------
@@ -385,7 +385,7 @@ class Board:
         return next((label for label in labels if self.place(label, margin)), None)
 
 
-def along(line: shapely.LineString, text: str, size: float) -> list[Label]:
+def place_along(line: shapely.LineString, text: str, size: float) -> list[Label]:
     """Find stretches of a line straight enough to carry a text."""
     width = text_width(text, size) * 1.1
     candidates: list[tuple[float, float, Label]] = []
@@ -408,7 +408,7 @@ def along(line: shapely.LineString, text: str, size: float) -> list[Label]:
     return [label for _, _, label in sorted(candidates, key=lambda candidate: candidate[:2])]
 
 
-def inside(polygon: Any, text: str, size: float) -> list[Label]:
+def place_inside(polygon: Any, text: str, size: float) -> list[Label]:
     """
     Find places for a text inside a polygon.
 

@@ -17,13 +17,13 @@ from gis_service.maps.sheets.drawing import (
     Board,
     Label,
     MapFrame,
-    along,
-    clipped,
-    inside,
-    path,
-    path_data,
+    clip,
+    draw_path,
+    place_along,
+    place_inside,
     scale_bar_m,
     text_width,
+    write_path_data,
 )
 
 PAPER, WATER, GREEN, BUILT = "#f6f3ec", "#c6dde9", "#dfe8d3", "#efe9dd"
@@ -52,7 +52,12 @@ class RoadStyle:
 
 ROAD_STYLES: Final = (
     RoadStyle(
-        "path", frozenset({"path", "footway", "cycleway", "steps"}), 0.22, 1.2, PATH_INK, 8_000
+        "path",
+        frozenset({"path", "footway", "cycleway", "steps"}),
+        0.22,
+        1.2,
+        PATH_INK,
+        8_000,
     ),
     RoadStyle("street", frozenset({"service", "track"}), 0.5, 3.5, "#ffffff", 15_000),
     RoadStyle(
@@ -227,21 +232,23 @@ class Pen:
 
     def _on_paper(self, shapes: Iterable[Any]) -> GeometryArray:
         array = np.array([*shapes, None], dtype=object)[:-1]  # None: never an array of arrays
-        return clipped(self.frame.to_paper(array), self.frame.paper)
+        return clip(self.frame.to_paper(array), self.frame.paper)
 
     def land(self, land: dict[str, list[Any]]) -> None:
         """Fill the ground."""
         for kind, colour in (("built", BUILT), ("green", GREEN), ("water", WATER)):
             shapes = self._on_paper(land.get(kind, []))
             if len(shapes):
-                self.layers.append(path(shapes, fill=colour, fill_rule="evenodd"))
+                self.layers.append(draw_path(shapes, fill=colour, fill_rule="evenodd"))
                 self.shown.add(kind)
 
     def buildings(self, buildings: list[Any]) -> None:
         """Draw the houses."""
         shapes = self._on_paper(buildings)
         if len(shapes) and self.frame.scale <= BUILDINGS_TO:
-            self.layers.append(path(shapes, fill=BUILDING, stroke=BUILDING_EDGE, stroke_width=0.08))
+            self.layers.append(
+                draw_path(shapes, fill=BUILDING, stroke=BUILDING_EDGE, stroke_width=0.08)
+            )
             self.shown.add("building")
 
     def roads(self, roads: list[Road]) -> list[tuple[int, str, Any]]:
@@ -261,15 +268,17 @@ class Pen:
             lines = {**_LINE, "stroke_linecap": "round"}
             if style.group == "path":
                 fills.append(
-                    path(
+                    draw_path(
                         shapes, **lines, stroke=style.fill, stroke_width=f"{width:.2f}",
                         stroke_dasharray="0.9 0.6",
                     )
                 )  # fmt: skip
             else:
                 casing = f"{width + 0.26 * self.k:.2f}"
-                casings.append(path(shapes, **lines, stroke=CASING, stroke_width=casing))
-                fills.append(path(shapes, **lines, stroke=style.fill, stroke_width=f"{width:.2f}"))
+                casings.append(draw_path(shapes, **lines, stroke=CASING, stroke_width=casing))
+                fills.append(
+                    draw_path(shapes, **lines, stroke=style.fill, stroke_width=f"{width:.2f}")
+                )
             named_lines += self._named(order, mine)
         self.layers += casings + fills
         return named_lines
@@ -290,7 +299,7 @@ class Pen:
     def borders(self, grid: Any, surroundings: Surroundings) -> None:
         """Let the neighbours step back, draw every border, the grid's own above all."""
         frame = shapely.box(-3, -3, self.frame.width_mm + 3, self.frame.height_mm + 3)
-        around = path_data([frame, grid])
+        around = write_path_data([frame, grid])
         self.layers.append(
             f'<path d="{around}" fill="#ffffff" fill-opacity="0.5" fill-rule="evenodd"/>'
         )
@@ -304,7 +313,7 @@ class Pen:
                 lines = shapely.line_merge(shapely.union_all(edges).difference(own_border))
                 thick = f"{width * self.k:.2f}"
                 self.layers.append(
-                    path(
+                    draw_path(
                         [lines],
                         **_LINE,
                         stroke=colour,
@@ -315,9 +324,9 @@ class Pen:
                 self.shown.add(name)
         wide = f"{2.6 * self.k:.2f}"
         self.layers.append(
-            path([grid], **_LINE, stroke=ACCENT, stroke_width=wide, stroke_opacity=0.22)
+            draw_path([grid], **_LINE, stroke=ACCENT, stroke_width=wide, stroke_opacity=0.22)
         )
-        self.layers.append(path([grid], **_LINE, stroke=ACCENT, stroke_width=0.7 * self.k))
+        self.layers.append(draw_path([grid], **_LINE, stroke=ACCENT, stroke_width=0.7 * self.k))
 
     def corner_signs(self) -> None:
         """Draw the scale bar and the arrow to the north, and keep their places free."""
@@ -331,12 +340,12 @@ class Pen:
         plate = shapely.box(
             x - 3.2 * k, y - 6.2 * k, x - 3.2 * k + width + 3 * k, y - 6.2 * k + height
         )
-        self.marks.append(path([plate], fill="#ffffff", fill_opacity=0.86))
+        self.marks.append(draw_path([plate], fill="#ffffff", fill_opacity=0.86))
         self.board.take(plate)
         for part in range(4):
             fill = INK if part % 2 == 0 else "#ffffff"
             cell = shapely.box(x + part * length / 4, y, x + (part + 1) * length / 4, y + 1.3 * k)
-            self.marks.append(path([cell], fill=fill, stroke=INK, stroke_width=0.15))
+            self.marks.append(draw_path([cell], fill=fill, stroke=INK, stroke_width=0.15))
         for share, word in zip((0, 0.5, 1), labels, strict=True):
             self.marks.append(
                 f'<text x="{x + share * length:.2f}" y="{y - 1.3 * k:.2f}" font-size="{2.3 * k:g}" '
@@ -347,13 +356,13 @@ class Pen:
     def _north(self, x: float, y: float) -> None:
         k = self.k
         plate = shapely.Point(x, y).buffer(6.2 * k)
-        self.marks.append(path([plate], fill="#ffffff", fill_opacity=0.86))
+        self.marks.append(draw_path([plate], fill="#ffffff", fill_opacity=0.86))
         self.board.take(plate)
         tip, foot = y - 2.6 * k, y + 4.4 * k
         left = shapely.Polygon([(x, tip), (x - 2.1 * k, foot), (x, foot - 1.6 * k)])
         right = shapely.Polygon([(x, tip), (x + 2.1 * k, foot), (x, foot - 1.6 * k)])
-        self.marks.append(path([left], fill=INK, stroke=INK, stroke_width=0.15))
-        self.marks.append(path([right], fill="#ffffff", stroke=INK, stroke_width=0.15))
+        self.marks.append(draw_path([left], fill=INK, stroke=INK, stroke_width=0.15))
+        self.marks.append(draw_path([right], fill="#ffffff", stroke=INK, stroke_width=0.15))
         self.marks.append(
             f'<text x="{x:.2f}" y="{y - 3.1 * k:.2f}" font-size="{2.7 * k:g}" font-weight="700" '
             f'text-anchor="middle" fill="{INK}">{self.words.north}</text>'
@@ -437,7 +446,7 @@ class Pen:
         shape = shapely.make_valid(self.frame.to_paper(named.shape)).intersection(window)
         if outside is not None:
             shape = shape.difference(outside)
-        label = self.board.place_first(inside(shape, named.name, size))
+        label = self.board.place_first(place_inside(shape, named.name, size))
         if label:
             self.marks.append(label.svg(**style))
 
@@ -458,7 +467,7 @@ class Pen:
             parts, key=lambda part: (-part[0], -part[2].length, part[1])
         ):
             tall = size * (1 + 0.07 * min(order, 4))
-            for label in _beside(along(line, name, tall)):
+            for label in _beside(place_along(line, name, tall)):
                 spot = shapely.Point(label.x, label.y)
                 if any(spot.distance(point) < 70 * self.k for point in standing.get(name, [])):
                     continue

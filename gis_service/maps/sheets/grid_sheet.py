@@ -22,14 +22,14 @@ from gis_service.errors import NotFoundError
 from gis_service.grids.reading import SchemeKey, find_scheme
 from gis_service.grids.versions import today
 from gis_service.maps.figures.classes import hide_small
-from gis_service.maps.figures.figures import figures
+from gis_service.maps.figures.figures import compute_figures
 from gis_service.maps.page.grid_map import templates
 from gis_service.maps.sheets import printing, queries
 from gis_service.maps.sheets.drawing import MapFrame, fit
 from gis_service.maps.sheets.grid_drawing import Drawing, DrawingTexts, draw
 from gis_service.maps.sheets.layout import PAPERS, TYPE_SCALE, Layout, Paper, layouts
 from gis_service.maps.sheets.legend_samples import legend_samples
-from gis_service.maps.sheets.sheet import GridSheet, county, grid_sheet
+from gis_service.maps.sheets.sheet import GridSheet, find_county, read_grid_sheet
 from gis_service.messages import Language, text
 
 Format = Literal["html", "pdf", "png"]
@@ -205,10 +205,10 @@ def print_document(document: str, form: Format) -> PrintedFile:
     """
     if form == "html":
         return PrintedFile(document.encode(), "text/html; charset=utf-8")
-    paper = printing.pdf(document)
+    paper = printing.print_pdf(document)
     if form == "pdf":
         return PrintedFile(paper, "application/pdf")
-    return PrintedFile(printing.png(paper), "image/png")
+    return PrintedFile(printing.print_png(paper), "image/png")
 
 
 def print_town(
@@ -255,7 +255,9 @@ def print_town(
     index = [rows[at : at + _INDEX_ROWS] for at in range(0, len(rows), _INDEX_ROWS)]
     cover = Cover(len(rows), sheets[0].version, index)
     title = text("sheet.cover_title", booklet.options.language, name=tree[0].name)
-    return PrintedFile(printing.pdf(booklet.document(sheets, cover, title)), "application/pdf")
+    return PrintedFile(
+        printing.print_pdf(booklet.document(sheets, cover, title)), "application/pdf"
+    )
 
 
 # --- what stands on the paper ------------------------------------------------------------------
@@ -350,7 +352,7 @@ class _Booklet:
     @cached_property
     def maker(self) -> str:
         """Who answers for the map."""
-        return self.options.maker or county(self.connection).name
+        return self.options.maker or find_county(self.connection).name
 
     @cached_property
     def layouts(self) -> tuple[Layout, Layout]:
@@ -382,7 +384,7 @@ class _Booklet:
     def sheet(self, grid_id: int) -> SheetPage:
         """Read and draw one sheet."""
         at = self.options.at
-        facts = grid_sheet(self.connection, self.actor, grid_id, at)
+        facts = read_grid_sheet(self.connection, self.actor, grid_id, at)
         layout, frame = self._choose_layout(facts)
         drawing = self._draw(facts, frame)
         version = facts.version
@@ -409,7 +411,7 @@ class _Booklet:
 
     @cached_property
     def _county(self) -> str:
-        return county(self.connection).name
+        return find_county(self.connection).name
 
     def _choose_layout(self, facts: GridSheet) -> tuple[Layout, MapFrame]:
         """Take the layout on which the grid is shown larger; upright where both show it alike."""
@@ -463,7 +465,7 @@ class _Booklet:
         return facts.grid_id in self._hidden[key]
 
     def _hidden_of(self, scheme: SchemeKey, rank: int) -> set[int]:
-        households = figures(
+        households = compute_figures(
             self.connection, self.actor, scheme, rank=rank, theme="households",
             at=self.options.at, language=self.options.language,
         )  # fmt: skip

@@ -14,7 +14,7 @@ _MM_PER_INCH: Final = 25.4
 _POINTS_PER_INCH: Final = 72
 
 
-def pdf(document: str) -> bytes:
+def print_pdf(document: str) -> bytes:
     """
     Print an HTML document.
 
@@ -54,7 +54,7 @@ def refuse(url: str, *_: Any, **__: Any) -> NoReturn:
     raise ValueError(message)
 
 
-def page_count(document: bytes) -> int:
+def count_pages(document: bytes) -> int:
     """
     Count the pages of a PDF.
 
@@ -78,7 +78,7 @@ def page_count(document: bytes) -> int:
             opened.close()
 
 
-def png(document: bytes, page: int = 0, dots_per_inch: int = 200) -> bytes:
+def print_png(document: bytes, page: int = 0, dots_per_inch: int = 200) -> bytes:
     """
     Make a picture of a page of a PDF.
 

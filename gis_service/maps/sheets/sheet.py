@@ -72,7 +72,7 @@ class Overview:
     data_day: date | None
 
 
-def grid_sheet(
+def read_grid_sheet(
     connection: sa.Connection,
     actor: Actor,
     grid_id: int,
@@ -114,7 +114,7 @@ def grid_sheet(
     )
 
 
-def county(connection: sa.Connection, scheme_code: str = "base") -> CountyGlance:
+def find_county(connection: sa.Connection, scheme_code: str = "base") -> CountyGlance:
     """
     Tell which county this is and where it lies.
 
@@ -136,7 +136,7 @@ def county(connection: sa.Connection, scheme_code: str = "base") -> CountyGlance
     return CountyGlance(unit.name if unit else scheme.name, unit.code if unit else "", bbox)
 
 
-def overview(connection: sa.Connection, actor: Actor, scheme_code: str) -> Overview:
+def read_overview(connection: sa.Connection, actor: Actor, scheme_code: str) -> Overview:
     """
     Put the county at a glance together.
 
@@ -157,8 +157,8 @@ def overview(connection: sa.Connection, actor: Actor, scheme_code: str) -> Overv
     scheme = find_scheme(connection, scheme_code)
     version = version_on(connection, scheme.scheme_id, None)
     return Overview(
-        county=county(connection, scheme_code),
-        counts=count_county(connection, actor, scheme),
+        county=find_county(connection, scheme_code),
+        counts=county_counts(connection, actor, scheme),
         coverage=coverage_of_county(connection, actor, scheme),
         boundaries=version[0] if version else None,
         data_day=queries.read_data_day(connection),

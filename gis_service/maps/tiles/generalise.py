@@ -16,7 +16,7 @@ from gis_service.geodesy import GeometryArray
 OUTSIDE: Final = -1
 
 
-def simplified(faces: GeometryArray, tolerance_degrees: float) -> GeometryArray:
+def simplify(faces: GeometryArray, tolerance_degrees: float) -> GeometryArray:
     """
     Simplify the faces of a coverage together.
 
@@ -37,7 +37,7 @@ def simplified(faces: GeometryArray, tolerance_degrees: float) -> GeometryArray:
     return np.asarray(shapely.coverage_simplify(faces, tolerance_degrees), dtype=object)
 
 
-def dissolved(
+def dissolve(
     faces: GeometryArray, groups: Sequence[int] | npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int64], GeometryArray]:
     """
@@ -62,7 +62,7 @@ def dissolved(
     return ids, np.array([*shapes, None], dtype=object)[:-1]
 
 
-def borders(
+def find_borders(
     faces: GeometryArray, chains: npt.NDArray[np.int64]
 ) -> list[tuple[int, shapely.MultiLineString | shapely.LineString]]:
     """
@@ -132,7 +132,7 @@ def _levels(
     return np.where(second == OUTSIDE, 0, level)
 
 
-def chains_of(
+def find_chains(
     ids: Sequence[int], parent_of: Mapping[int, int | None], depth: int
 ) -> npt.NDArray[np.int64]:
     """Walk from grids up to the top."""

@@ -17,7 +17,7 @@ from gis_service.geodesy import GeometryArray
 from gis_service.grids.answers.tallies import parents
 from gis_service.grids.reading import SchemeKey
 from gis_service.maps.tiles import queries
-from gis_service.maps.tiles.generalise import borders, chains_of, dissolved, simplified
+from gis_service.maps.tiles.generalise import dissolve, find_borders, find_chains, simplify
 from gis_service.maps.tiles.tile_sets import NO_CONTENT, TileSet, find_tile_set
 from gis_service.store import tiles as sql
 from gis_service.store.bulk import copy_rows
@@ -92,23 +92,23 @@ def _read_faces(connection: sa.Connection, scheme: SchemeKey, day: date | None) 
     rows = queries.read_faces(connection, scheme.scheme_id, scheme.base_rank, day)
     lowest = [row for row in rows if row.rank == scheme.base_rank]
     tree = parents(connection, scheme, day)
-    chains = chains_of([row.grid_id for row in lowest], tree, scheme.base_rank)
+    chains = find_chains([row.grid_id for row in lowest], tree, scheme.base_rank)
     return Faces(_shapes_of(lowest), chains, [row for row in rows if not row.tessellates])
 
 
 def _write_shapes(connection: sa.Connection, content: str, zoom: int, faces: Faces) -> None:
     finest = zoom == SHAPE_ZOOMS[-1]
-    simple = simplified(faces.shapes, 0.0 if finest else pixel_degrees(zoom))
+    simple = simplify(faces.shapes, 0.0 if finest else pixel_degrees(zoom))
     # What need not tile, such as a stairwell within its house, is drawn as it is.
     ids: list[int | None] = [row.grid_id for row in faces.loose]
     ranks: list[int] = [row.rank for row in faces.loose]
     shapes: list[Any] = list(_shapes_of(faces.loose))
     for rank, chain in enumerate(faces.chains.T, start=1):
-        above, parts = dissolved(simple, chain)
+        above, parts = dissolve(simple, chain)
         ids += above.tolist()
         ranks += [rank] * len(above)
         shapes += list(parts)
-    for divides, line in borders(simple, faces.chains):
+    for divides, line in find_borders(simple, faces.chains):
         ids.append(None)
         ranks.append(divides)
         shapes.append(line)
