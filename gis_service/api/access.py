@@ -49,7 +49,7 @@ class SignIn(RequestBody):
 @router.get("/actors", response_model=list[ActorAnswer], responses=examples.ok([examples.ACTOR]))
 def list_actors(request: Request, actor: ActorDep) -> object:
     """List whom one may be: the demo actors of made-up people, else only who one is."""
-    return _authenticator(request).offered() or [actor]
+    return _authenticator(request).list_demo_actors() or [actor]
 
 
 @router.get("/actors/current", response_model=ActorAnswer, responses=examples.ok(examples.ACTOR))
@@ -61,7 +61,7 @@ def current_actor(actor: ActorDep) -> object:
 @router.post("/actors/current", response_model=ActorAnswer, responses=examples.ok(examples.ACTOR))
 def choose(choice: ActorChoice, request: Request, response: Response) -> object:
     """Pick a demo actor; a cookie remembers it."""
-    actor = _authenticator(request).chosen(choice.actor_id)
+    actor = _authenticator(request).find_demo_actor(choice.actor_id)
     _remember(request, response, ACTOR_COOKIE, str(actor.actor_id), 30 * 86400)
     return actor
 

@@ -36,7 +36,7 @@ class Lane:
         self._most_waiting = most_waiting
         self.until_start = until_start
 
-    async def take(self, wait_s: float) -> bool:
+    async def acquire(self, wait_s: float) -> bool:
         """Wait for a turn; tell whether it came in time."""
         if not self._turns.locked():
             return await self._turns.acquire()
@@ -50,7 +50,7 @@ class Lane:
         finally:
             self._waiting -= 1
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """End a turn."""
         self._turns.release()
 
@@ -67,7 +67,7 @@ class Admission:
         self._slow = Lane(limits.slow_requests_at_once, most)
         self._files = Lane(limits.files_at_once, most, until_start=False)
 
-    def _lane(self, path: str) -> Lane | None:
+    def _choose_lane(self, path: str) -> Lane | None:
         if _FREE.match(path):
             return None
         if _WHOLE_FILES.match(path):
@@ -76,25 +76,25 @@ class Admission:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on when its turn has come."""
-        lane = self._lane(scope["path"]) if scope["type"] == "http" else None
+        lane = self._choose_lane(scope["path"]) if scope["type"] == "http" else None
         if lane is None:
             await self.app(scope, receive, send)
             return
-        if not await lane.take(self._wait_s):
+        if not await lane.acquire(self._wait_s):
             busy = await answer_gis_error(Request(scope), BusyError("api.busy"))
             await busy(scope, receive, send)
             return
         is_held = True
 
-        async def send_and_give_back(message: Message) -> None:
+        async def send_and_release(message: Message) -> None:
             nonlocal is_held
             if is_held and lane.until_start and message["type"] == "http.response.start":
                 is_held = False
-                lane.give_back()
+                lane.release()
             await send(message)
 
         try:
-            await self.app(scope, receive, send_and_give_back)
+            await self.app(scope, receive, send_and_release)
         finally:
             if is_held:
-                lane.give_back()
+                lane.release()

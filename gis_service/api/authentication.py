@@ -30,13 +30,13 @@ class Authenticator:
         self.sessions: Final = sessions
         self._store, self._cache = store, cache
 
-    async def actor_of(self, request: Request) -> Actor:
+    async def identify(self, request: Request) -> Actor:
         """Find who asks by the header or the cookies of a request."""
-        offered = await self._cache.get("actors", self.offered)
+        offered = await self._cache.get("actors", self.list_demo_actors)
         header = request.headers.get(ACTOR_HEADER)
         actor_id_text = header or request.cookies.get(ACTOR_COOKIE)
         if actor_id_text and all(actor_id_text != str(actor.actor_id) for actor in offered):
-            offered = await run_sync(self.offered)  # made within this second, or not there
+            offered = await run_sync(self.list_demo_actors)  # made within this second, or not there
         if not offered:
             signed_in = self.sessions.holds(request.cookies.get(SESSION_COOKIE))
             return ADMINISTRATOR if signed_in else VISITOR
@@ -47,7 +47,7 @@ class Authenticator:
             raise NotFoundError("access.no_actor", actor=header[:20])
         return offered[0]
 
-    def actor_of_key(self, key: str | None) -> Actor | None:
+    def identify_by_key(self, key: str | None) -> Actor | None:
         """Find whose Open311 key it is; cookies and headers mean nothing there."""
         if not key:
             return None
@@ -61,14 +61,14 @@ class Authenticator:
         with self._store.transaction(VISITOR, read_only=True) as connection:
             return find_actor(connection, actor_ids[0])
 
-    def offered(self) -> list[Actor]:
+    def list_demo_actors(self) -> list[Actor]:
         """List whom anybody may choose to be."""
         with self._store.transaction(VISITOR, read_only=True) as connection:
             return demo_actors(connection)
 
-    def chosen(self, actor_id: int) -> Actor:
+    def find_demo_actor(self, actor_id: int) -> Actor:
         """Find a demo actor by its id."""
-        offered = self.offered()
+        offered = self.list_demo_actors()
         if not offered:
             raise NotAllowedError("api.no_choice_of_actor")
         for actor in offered:

@@ -70,7 +70,7 @@ class _Body:
         self._receive = receive
         self._most_bytes = most_bytes
         self._began = time.monotonic()
-        self._ahead: bytearray | None = None
+        self._head: bytearray | None = None
         self._stated = headers.get("content-length", "")
         self._size = 0
         self.ended = not self._stated and "transfer-encoding" not in headers
@@ -81,26 +81,26 @@ class _Body:
     async def read_ahead(self, most_bytes: int) -> bytes:
         """Read till there is so much, or all; whoever receives is given it again."""
         if self.ended:
-            return bytes(self._ahead or b"")
+            return bytes(self._head or b"")
         if self._stated.isdecimal() and int(self._stated[:20]) > self._most_bytes:
             raise self._too_large()
-        self._ahead = self._ahead or bytearray()
+        self._head = self._head or bytearray()
         while not self.ended and self._size <= most_bytes:
-            message = await self._piece()
+            message = await self._receive_piece()
             self.broken_off = message["type"] != "http.request"
-            self._ahead += message.get("body", b"")
-        return bytes(self._ahead)
+            self._head += message.get("body", b"")
+        return bytes(self._head)
 
     async def receive(self) -> Message:
         """Give the next piece, for the app."""
-        if self._ahead is not None:
-            head, self._ahead = bytes(self._ahead), None
+        if self._head is not None:
+            head, self._head = bytes(self._head), None
             return {"type": "http.request", "body": head, "more_body": not self.ended}
-        return await (self._receive() if self.ended else self._piece())
+        return await (self._receive() if self.ended else self._receive_piece())
 
-    async def _piece(self) -> Message:
+    async def _receive_piece(self) -> Message:
         try:
-            async with asyncio.timeout(self._left_s()):
+            async with asyncio.timeout(self._seconds_left()):
                 message = await self._receive()
         except TimeoutError as error:
             self.refused, self._linger_s = True, 0.0
@@ -111,7 +111,7 @@ class _Body:
             raise self._too_large()
         return message
 
-    def _left_s(self) -> float:
+    def _seconds_left(self) -> float:
         """Tell how long the next piece may take: who sends fast may send long, but not pause."""
         settings = server_settings()
         allowed = settings.body_timeout_s + self._size / (1024 * settings.body_min_kb_s)
@@ -122,7 +122,7 @@ class _Body:
         most_mb = f"{self._most_bytes / MB:.4g}"
         return TooLargeError("api.body_too_large", place=Place(field="body"), most_mb=most_mb)
 
-    def closing(self, send: Send) -> Send:
+    def close_after(self, send: Send) -> Send:
         """End the connection behind the answer to a body that is not read to its end."""
 
         async def send_and_close(message: Message) -> None:
@@ -164,14 +164,14 @@ class BodyLimit:
         larger = next((limit for limit in LARGER if limit.path.fullmatch(scope["path"])), None)
         most = usual if larger is None else larger.most_bytes()
         body = _Body(request.headers, receive, most)
-        send = body.closing(send)
+        send = body.close_after(send)
         with ExitStack() as turns:
             try:
                 request_checks.check_address(scope.get("raw_path") or b"", scope["query_string"])
                 request_checks.check_headers(request.headers)
                 head = await body.read_ahead(usual)
                 if larger is None:
-                    await _check(request, head)
+                    await _check_json(request, head)
                 elif not larger.streams and not body.ended:
                     await self._take_turn(turns)
                     await body.read_ahead(most)
@@ -186,12 +186,12 @@ class BodyLimit:
 
     async def _take_turn(self, turns: ExitStack) -> None:
         """Wait for a place in memory, till the request is answered."""
-        if not await self._lists.take(server_settings().request_wait_s):
+        if not await self._lists.acquire(server_settings().request_wait_s):
             raise BusyError("api.busy")
-        turns.callback(self._lists.give_back)
+        turns.callback(self._lists.release)
 
 
-async def _check(request: Request, body: bytes) -> None:
+async def _check_json(request: Request, body: bytes) -> None:
     """Refuse JSON that is not well formed; who may send more looks at it by itself."""
     if not body or not request_checks.is_json(
         request_checks.media_type(request.headers.get("content-type", ""))

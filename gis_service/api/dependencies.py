@@ -74,7 +74,7 @@ StoreDep = Annotated[Store, Depends(get_store)]
 async def get_actor(request: Request) -> Actor:
     """Find who asks."""
     authenticator: Authenticator = request.app.state.authenticator
-    return await authenticator.actor_of(request)
+    return await authenticator.identify(request)
 
 
 ActorDep = Annotated[Actor, Depends(get_actor)]

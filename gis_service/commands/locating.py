@@ -98,20 +98,20 @@ def _print_answer(located: "LocatedPlace") -> None:
 def _describe_answer(answer: "SchemeAnswer") -> list[str]:
     chosen = language()
 
-    def said(key: str, **values: Any) -> str:
+    def line(key: str, **values: Any) -> str:
         return text(f"locate.say_{key}", chosen, **values)
 
     version = answer.version
-    lines = [said("scheme", scheme=answer.scheme_name, day=answer.day, since=version.effective_day)]
+    lines = [line("scheme", scheme=answer.scheme_name, day=answer.day, since=version.effective_day)]
     if answer.grid is None:
         if answer.nearest is None:
-            return [*lines, said("nowhere")]
+            return [*lines, line("nowhere")]
         near = answer.nearest
-        return [*lines, said("outside", name=near.name, code=near.code, m=near.distance_m)]
+        return [*lines, line("outside", name=near.name, code=near.code, m=near.distance_m)]
     for step in answer.grid.chain:
-        lines.append(said("grid", name=step.name, code=step.code, level=step.level.label))
+        lines.append(line("grid", name=step.name, code=step.code, level=step.level.label))
         lines += [
-            said(
+            line(
                 "officer_away" if officer.on_leave else "officer",
                 role=text(f"locate.say_role_{officer.role}", chosen),
                 post=officer.post,
@@ -122,21 +122,21 @@ def _describe_answer(answer: "SchemeAnswer") -> list[str]:
         ]
     if answer.call is not None:
         called = answer.call.officer
-        lines.append(said(f"call_{answer.call.because}", name=called.name, phone=called.phone))
+        lines.append(line(f"call_{answer.call.because}", name=called.name, phone=called.phone))
     if answer.method == "border_tie":
-        lines.append(said("tie"))
+        lines.append(line("tie"))
     if answer.distance_m is not None:
         across = answer.nearest
         lines.append(
-            said("county_border", m=answer.distance_m)
+            line("county_border", m=answer.distance_m)
             if across is None
-            else said("border", m=answer.distance_m, name=across.name, code=across.code)
+            else line("border", m=answer.distance_m, name=across.name, code=across.code)
         )
     if answer.border_road is not None and answer.nearest is not None:
         names = ", ".join(
             f"{officer.post} {officer.name} {officer.phone}" for officer in answer.nearest.officers
         )
-        lines.append(said("road", road=answer.border_road.name or "—", officers=names or "—"))
+        lines.append(line("road", road=answer.border_road.name or "—", officers=names or "—"))
     return lines
 
 

@@ -24,7 +24,7 @@ class BarPart:
     """A part of a whole, with what is written of it."""
 
     name: str
-    said: str
+    label: str
     share: float
 
 
@@ -34,7 +34,7 @@ class Bar:
 
     name: str
     share: float | None
-    said: str
+    label: str
 
 
 @dataclass(frozen=True)
@@ -80,24 +80,24 @@ def whole_bar(parts: Sequence[BarPart], width: float, title: str) -> str:
         x += part.share * width
     x, y = 0.0, 13.0
     for part, colour in zip(parts, PART_COLOURS, strict=False):
-        label = f"{part.name}  {part.said}"
-        needed = 5 + text_width(label, 2.8) + 4
+        words = f"{part.name}  {part.label}"
+        needed = 5 + text_width(words, 2.8) + 4
         if x and x + needed > width:
             x, y = 0.0, y + 5
-        body += [_rect(x, y - 2.6, 3.2, 3.2, colour), _text(x + 4.4, y, label)]
+        body += [_rect(x, y - 2.6, 3.2, 3.2, colour), _text(x + 4.4, y, words)]
         x += needed
     return _svg(width, y + 1.5, body, title)
 
 
-def bars(rows: Sequence[Bar], width: float, target: float, target_said: str, title: str) -> str:
+def bars(rows: Sequence[Bar], width: float, target: float, target_label: str, title: str) -> str:
     """Draw shares as bars beside their names, with a line at the target."""
     pitch, bar, top = 5.6, 3.5, 8.2
     left = min(60.0, max((text_width(row.name, 2.8) for row in rows), default=0) + 3)
-    right = max((text_width(row.said, 2.6) for row in rows), default=0) + 3
+    right = max((text_width(row.label, 2.6) for row in rows), default=0) + 3
     room = width - left - right
     height = top + pitch * len(rows) + 1
     body = []
-    half = text_width(target_said, 2.4) / 2
+    half = text_width(target_label, 2.4) / 2
     line_x = left + target * room
     for tick in (0, 0.25, 0.5, 0.75, 1):
         x = left + tick * room
@@ -112,12 +112,12 @@ def bars(rows: Sequence[Bar], width: float, target: float, target_said: str, tit
         if row.share is not None:
             colour = ACCENT if row.share >= target else "#f2c48d"
             body.append(_rect(left, y, row.share * room, bar, colour))
-        body.append(_text(width, y + 2.9, row.said, 2.6, "end"))
+        body.append(_text(width, y + 2.9, row.label, 2.6, "end"))
     body.append(
         f'<path d="M{line_x:.2f} {top - 4:.2f}V{height - 1:.2f}" stroke="{INK}" '
         'stroke-width="0.4" stroke-dasharray="1.2 0.8"/>'
     )
-    body.append(_text(min(line_x, width - half), 2.2, target_said, 2.4, "middle", INK, 700))
+    body.append(_text(min(line_x, width - half), 2.2, target_label, 2.4, "middle", INK, 700))
     return _svg(width, height, body, title)
 
 
@@ -154,7 +154,7 @@ def columns(
     str
         SVG.
     """
-    up, along, limit_said, title = texts
+    up, along, limit_label, title = texts
     if not parts:
         return ""
     left, right, top, bottom = 11.0, 4.0, 8.0, 10.0
@@ -188,7 +188,7 @@ def columns(
         f'<path d="M{x:.2f} {top - 3.5:.2f}V{top + tall:.2f}" stroke="{INK}" stroke-width="0.4" '
         'stroke-dasharray="1.2 0.8"/>'
     )
-    body.append(_text(x + 1, top - 1.8, limit_said, 2.4, "start", INK, 700))
+    body.append(_text(x + 1, top - 1.8, limit_label, 2.4, "start", INK, 700))
     body.append(_text(left + room / 2, height - 1.6, along, 2.4, "middle", MUTED))
     return _svg(width, height, body, title)
 

@@ -332,12 +332,12 @@ class Document:
             ]
             for kind in self.facts.run.kinds
             for station in [station for station in self.facts.stations if station.kind == kind][
-                : self.stations_told
+                : self.stations_listed
             ]
         ]
 
     @property
-    def stations_told(self) -> int:
+    def stations_listed(self) -> int:
         """How many facilities of a kind are listed on paper."""
         most = len(self.facts.stations)
         return most if most <= _MOST_STATIONS else _MOST_STATIONS // len(self.facts.run.kinds)

@@ -45,7 +45,7 @@ def write_geopackage(facts: Facts, writer: Writer) -> bytes:
         [
             about.assign(source=""),
             pd.DataFrame(
-                [(setting.name, setting.said, setting.source) for setting in writer.settings()],
+                [(setting.name, setting.text, setting.source) for setting in writer.settings()],
                 columns=["name", "value", "source"],
             ),
         ],

@@ -328,7 +328,7 @@ def _add_assumptions(book: Workbook, facts: Facts, writer: Writer) -> None:
     rows += [
         [
             setting.name,
-            setting.said if isinstance(setting.value, bool) else setting.value,
+            setting.text if isinstance(setting.value, bool) else setting.value,
             setting.source,
         ]
         for setting in writer.settings()

@@ -31,7 +31,7 @@ class Setting:
     name: str
     # As it is stored, for programs.
     value: float | str | bool
-    said: str
+    text: str
     source: str
 
 
@@ -194,10 +194,10 @@ class Writer:
             source = translate_source(str(value.get("source", "")), self.language)
             value = value["value"]
         label = all_texts(self.language).get(f"reports.set_{name}", name.replace("_", " "))
-        stored = value if isinstance(value, (bool, int, float)) else self._said(name, value)
-        yield Setting(label, stored, self._said(name, value), source)
+        stored = value if isinstance(value, (bool, int, float)) else self._say_value(name, value)
+        yield Setting(label, stored, self._say_value(name, value), source)
 
-    def _said(self, name: str, value: Any) -> str:
+    def _say_value(self, name: str, value: Any) -> str:
         if isinstance(value, bool):
             return self.say("yes" if value else "no")
         if name == "rule":

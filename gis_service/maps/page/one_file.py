@@ -281,7 +281,7 @@ def _draw_grids(
         properties = {
             "name": html.escape(feature["properties"]["name"]),
             "code": html.escape(feature["properties"]["code"] or ""),
-            "said": [answers[number] for answers in answers.values()],
+            "said": [of_theme[number] for of_theme in answers.values()],
             "value": answers["households"][number][1],
         }
         features.append(
