@@ -226,4 +226,5 @@ def find_incident_of_token(connection: sa.Connection, token: str) -> int | None:
     row = queries.read_incident_of_token(connection, token)
     if row is None:
         raise NotFoundError("incidents.no_token")
-    return row.incident_id
+    incident_id: int | None = row.incident_id
+    return incident_id

@@ -18,7 +18,7 @@ from gis_service.store.tables import SRID
 
 Box = tuple[float, float, float, float]
 Conditions = Sequence[sa.ColumnElement[bool]]
-Rows = Sequence[sa.Row[Any]]
+Rows = Sequence[Any]
 
 OPEN: Final = "open"
 
@@ -300,7 +300,7 @@ def with_ids(incident_ids: Sequence[int]) -> Conditions:
 # --- one incident ------------------------------------------------------------------------------
 
 
-def read_details(connection: sa.Connection, actor: Actor, incident_id: int) -> sa.Row[Any]:
+def read_details(connection: sa.Connection, actor: Actor, incident_id: int) -> Any:
     """Read of one incident what no list shows."""
     incident = t.incident.c
     return connection.execute(
@@ -341,9 +341,7 @@ def read_officers(connection: sa.Connection, actor: Actor, ids: Iterable[int]) -
     ).all()
 
 
-def read_reporter(
-    connection: sa.Connection, actor: Actor, incident_id: int
-) -> sa.Row[tuple[str, str, str]] | None:
+def read_reporter(connection: sa.Connection, actor: Actor, incident_id: int) -> Any | None:
     """Read name, phone and email of who reported, in clear."""
     incident = t.incident.c
     return connection.execute(
@@ -472,9 +470,7 @@ def read_waiting_reports(connection: sa.Connection, limit: int) -> Rows:
     ).all()
 
 
-def read_incident_of_token(
-    connection: sa.Connection, token: str
-) -> sa.Row[tuple[int | None]] | None:
+def read_incident_of_token(connection: sa.Connection, token: str) -> Any | None:
     """Read which incident a token leads to; the row holds None while the report waits."""
     intake = t.incident_intake.c
     return connection.execute(sa.select(intake.incident_id).where(intake.token == token)).first()

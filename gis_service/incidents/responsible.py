@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -34,7 +35,7 @@ def find_responsible(
     return None if call is None else Responsible(call[2].officer_id, call[2].post)
 
 
-def officer_columns(responsible: Responsible | None) -> dict[str, int | str | None]:
+def officer_columns(responsible: Responsible | None) -> dict[str, Any]:
     """Give who answers as an incident and a step keep it."""
     return {
         "officer_id": None if responsible is None else responsible.officer_id,

@@ -67,7 +67,7 @@ def set_officer(
     )
 
 
-def lock_incident(connection: sa.Connection, actor: Actor, incident_id: int) -> sa.Row[Any] | None:
+def lock_incident(connection: sa.Connection, actor: Actor, incident_id: int) -> Any | None:
     """Read a row and keep others from changing it; what they changed before is seen."""
     return connection.execute(
         sa.select(t.incident)
@@ -141,7 +141,7 @@ def _is_request(actor: Actor, key: str) -> sa.ColumnElement[bool]:
     return (request.actor_id == actor.actor_id) & (request.key == key)
 
 
-def read_request(connection: sa.Connection, actor: Actor, key: str) -> sa.Row[Any]:
+def read_request(connection: sa.Connection, actor: Actor, key: str) -> Any:
     """Read what a key was taken for."""
     query = sa.select(t.incident_request).where(_is_request(actor, key))
     return connection.execute(query).one()
@@ -163,7 +163,7 @@ def insert_waiting_report(
     )
 
 
-def lock_waiting_report(connection: sa.Connection, token: str) -> sa.Row[Any] | None:
+def lock_waiting_report(connection: sa.Connection, token: str) -> Any | None:
     """Read a report by its token and keep others from placing it."""
     intake = t.incident_intake
     return connection.execute(

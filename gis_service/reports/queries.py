@@ -12,10 +12,10 @@ from gis_service.coverage.travel.travel_time import COVERED, TOO_FAR
 from gis_service.grids.reading import on_day
 from gis_service.store import tables as t
 
-Rows = Sequence[sa.Row[Any]]
+Rows = Sequence[Any]
 
 
-def read_version(connection: sa.Connection, version_id: int) -> sa.Row[tuple[int, date, str]]:
+def read_version(connection: sa.Connection, version_id: int) -> Any:
     """Read id, first day and title of a version."""
     version = t.grid_version.c
     return connection.execute(
@@ -55,7 +55,7 @@ def read_grid_shapes(connection: sa.Connection, scheme_id: int, day: date) -> Ro
     ).all()
 
 
-def read_network(connection: sa.Connection, network_id: int | None) -> sa.Row[Any] | None:
+def read_network(connection: sa.Connection, network_id: int | None) -> Any | None:
     """Read name, source, day and whether it is clipped of a road network."""
     network = t.road_network.c
     return connection.execute(

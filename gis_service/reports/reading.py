@@ -208,7 +208,7 @@ def _read_stations(connection: sa.Connection, run: Run) -> tuple[StationFacts, .
     rows = queries.read_stations(connection, run.kinds)
     order = {kind: place for place, kind in enumerate(run.kinds)}
     stations = sorted(
-        (StationFacts(*row, households=nearest_to.get(row.facility_id, 0)) for row in rows),
+        (StationFacts(*row, nearest_to.get(row.facility_id, 0)) for row in rows),
         key=lambda station: (
             order[station.kind], -(station.households or 0), station.facility_id,
         ),

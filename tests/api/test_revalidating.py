@@ -32,7 +32,7 @@ class Source:
 
 
 async def settled(held: RevalidatingCache) -> None:
-    await asyncio.gather(*held._asking.values(), return_exceptions=True)
+    await asyncio.gather(*held._reads.values(), return_exceptions=True)
     await asyncio.sleep(0)
 
 

@@ -15,7 +15,7 @@ from gis_service.store import tables as t
 from gis_service.store.tables import SRID
 
 Bbox = tuple[float, float, float, float]
-Rows = Sequence[sa.Row[Any]]
+Rows = Sequence[Any]
 
 DECIMALS: Final = 6
 
@@ -44,9 +44,7 @@ def read_ranks(connection: sa.Connection, scheme_id: int) -> list[int]:
     return list(rows.scalars())
 
 
-def read_level_labels(
-    connection: sa.Connection, scheme_id: int, rank: int
-) -> sa.Row[tuple[str, str]]:
+def read_level_labels(connection: sa.Connection, scheme_id: int, rank: int) -> Any:
     """Read ``label`` and ``label_en`` of a level."""
     level = t.grid_level.c
     return connection.execute(

@@ -13,8 +13,8 @@ from sqlalchemy.dialects.postgresql import insert
 from gis_service.grids.reading import on_day
 from gis_service.store import tables as t
 
-TileKey = tuple[str, str, int, int, int]
-"""Layer, content, z, x, y."""
+TileKey = tuple[str, str | None, int, int, int]
+"""Layer, content, z, x, y; no tile that is kept has None for its content."""
 
 
 def has_level(connection: sa.Connection, scheme_id: int, rank: int) -> bool:
