@@ -217,7 +217,7 @@ def incident_conditions(
     touched_by: int | None = None,
 ) -> Conditions:
     """Put the conditions of a list together; what is None does not matter."""
-    incident, step = t.incident.c, t.incident_step.c
+    incident = t.incident.c
     conditions: list[sa.ColumnElement[bool]] = []
     if status is not None:
         conditions.append(_has_status(incident.status, status))
@@ -239,9 +239,13 @@ def incident_conditions(
         texts = (incident.text, incident.address, incident.key)
         conditions.append(sa.or_(*(column.icontains(q, autoescape=True) for column in texts)))
     if touched_by is not None:
-        touched = sa.select(step.incident_id).where(step.actor_id == touched_by)
-        conditions.append(incident.incident_id.in_(touched))
+        conditions.append(incident.incident_id.in_(_touched_by(touched_by)))
     return conditions
+
+
+def _touched_by(actor_id: int) -> sa.Select[tuple[int]]:
+    step = t.incident_step.c
+    return sa.select(step.incident_id).where(step.actor_id == actor_id)
 
 
 def count_incidents(connection: sa.Connection, actor: Actor, conditions: Conditions) -> int:

@@ -208,7 +208,18 @@ def _read_stations(connection: sa.Connection, run: Run) -> tuple[StationFacts, .
     rows = queries.read_stations(connection, run.kinds)
     order = {kind: place for place, kind in enumerate(run.kinds)}
     stations = sorted(
-        (StationFacts(*row, nearest_to.get(row.facility_id, 0)) for row in rows),
+        (
+            StationFacts(
+                facility_id=row.facility_id,
+                kind=row.kind,
+                name=row.name,
+                lon=row.lon,
+                lat=row.lat,
+                turnout_minutes=row.turnout_minutes,
+                households=nearest_to.get(row.facility_id, 0),
+            )
+            for row in rows
+        ),
         key=lambda station: (
             order[station.kind], -(station.households or 0), station.facility_id,
         ),
