@@ -120,28 +120,7 @@ def locate(
 def read_place(
     lon: float | None, lat: float | None, text: str | None, crs: str | None
 ) -> tuple[float, float, CoordinateSystem, list[str]]:
-    """
-    Read one place from what a request gives.
-
-    Parameters
-    ----------
-    lon, lat
-        Numbers of the system.
-    text
-        Instead of them: coordinates as people paste them.
-    crs
-        The system; a link of a web map brings its own.
-
-    Returns
-    -------
-    x, y, system, notes
-        As given, and message keys of what was decided.
-
-    Raises
-    ------
-    InputError
-        Neither or both are given, or the system is not known.
-    """
+    """Read one place from what a request gives."""
     if text is not None:
         if lon is not None or lat is not None:
             raise InputError("locate.lon_or_text", place=Place(field="text"))

@@ -16,20 +16,7 @@ _METHODS: Final = frozenset({"DELETE", "GET", "PATCH", "POST", "PUT"})
 
 
 def make_refusals(routes: Iterable[object]) -> list[Route]:
-    """
-    Make routes that refuse methods in the name of the path that is meant.
-
-    Parameters
-    ----------
-    routes
-        Of all routers; those that the description does not hold are left out.
-
-    Returns
-    -------
-    list of Route
-        To be looked at before the others: for each path that has other methods than a path whose
-        parameters match it too.
-    """
+    """Make routes that refuse methods in the name of the path that is meant."""
     allowed: dict[str, set[str]] = {}
     for route in routes:
         if isinstance(route, APIRoute) and route.include_in_schema:

@@ -55,29 +55,7 @@ def make_problem(
     place: dict[str, object] | None = None,
     headers: dict[str, str] | None = None,
 ) -> JSONResponse:
-    """
-    Shape one error.
-
-    Parameters
-    ----------
-    request
-        What failed; its path is the ``instance``.
-    status
-        Of HTTP.
-    kind
-        Names the class of error; the title says it in words.
-    detail
-        What was wrong, where, and what would be right.
-    place
-        The known ones of ``row``, ``feature``, ``field``, and what else the error tells.
-    headers
-        To add to the answer.
-
-    Returns
-    -------
-    JSONResponse
-        ``application/problem+json``.
-    """
+    """Shape one error."""
     language = language_of(request)
     body: dict[str, Any] = {
         "type": f"urn:gis-service:problem:{kind}",

@@ -5,8 +5,8 @@ Figures for programs go to standard output as JSON, the same in a few lines for 
 
 import json
 import time
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,9 @@ from gis_service.commands.region_option import Region, find_region_database
 from gis_service.commands.terminal import language, say
 from gis_service.errors import InputError, Place
 from gis_service.messages import text
+
+if TYPE_CHECKING:
+    from gis_service.coverage.siting.what_if import Change
 
 coverage_app = typer.Typer(help="Measure who is reached in time.", no_args_is_help=True)
 
@@ -142,35 +145,11 @@ def coverage_what_if(
 ) -> None:
     """Say what the figures would be with stations or roads changed; nothing is stored."""
     from gis_service.access import SYSTEM
-    from gis_service.coverage.siting import what_if as room
-    from gis_service.coverage.siting.what_if_answers import answer_what_if, measure_county
+    from gis_service.coverage.siting.what_if_answers import ask, measure_now
     from gis_service.snapshot import Snapshot
     from gis_service.store import open_store
-    from gis_service.store.tables import FACILITY_KINDS, ROAD_CLASSES
 
-    changes: list[room.Change] = []
-    for one in move or ():
-        number, lon, lat = _split_argument("move", one, int, float, float)
-        changes.append(room.MoveStation(number, lon, lat))
-    for one in add or ():
-        kind, lon, lat = _split_argument("add", one, str, float, float)
-        if kind not in FACILITY_KINDS:
-            raise _not_understood("add", one)
-        changes.append(room.AddStation(kind, lon, lat))
-    changes += [room.RemoveStation(facility_id) for facility_id in remove or ()]
-    for one in close or ():
-        if "," in one:
-            lon, lat = _split_argument("close", one, float, float)
-            changes.append(room.CloseRoad(lon=lon, lat=lat))
-        else:
-            changes.append(room.CloseRoad(tuple(_split_argument("close", one, int))))
-    for one in road or ():
-        vertices = one.count(",")
-        road_class, *numbers = _split_argument("road", one, str, *([float] * vertices))
-        if vertices < 4 or vertices % 2 or road_class not in ROAD_CLASSES:
-            raise _not_understood("road", one)
-        line = tuple(zip(numbers[::2], numbers[1::2], strict=True))
-        changes.append(room.AddRoad(line, road_class))
+    changes = _read_changes(move or (), add or (), remove or (), close or (), road or ())
     with (
         open_store(database=find_region_database(region)) as store,
         store.transaction(SYSTEM) as connection,
@@ -204,6 +183,42 @@ def coverage_what_if(
         say(note)
     print(f"{_describe_share(result.before)} -> {_describe_share(result.after)}")
     print(f"gained {result.gained:,}, lost {result.lost:,}, {seconds} s")
+
+
+def _read_changes(
+    moves: Sequence[str],
+    additions: Sequence[str],
+    removals: Sequence[int],
+    closures: Sequence[str],
+    roads: Sequence[str],
+) -> "list[Change]":
+    from gis_service.coverage.siting import what_if
+    from gis_service.store.tables import FACILITY_KINDS, ROAD_CLASSES
+
+    changes: list[Change] = []
+    for move in moves:
+        number, lon, lat = _split_argument("move", move, int, float, float)
+        changes.append(what_if.MoveStation(number, lon, lat))
+    for addition in additions:
+        kind, lon, lat = _split_argument("add", addition, str, float, float)
+        if kind not in FACILITY_KINDS:
+            raise _not_understood("add", addition)
+        changes.append(what_if.AddStation(kind, lon, lat))
+    changes += [what_if.RemoveStation(facility_id) for facility_id in removals]
+    for closure in closures:
+        if "," in closure:
+            lon, lat = _split_argument("close", closure, float, float)
+            changes.append(what_if.CloseRoad(lon=lon, lat=lat))
+        else:
+            changes.append(what_if.CloseRoad(tuple(_split_argument("close", closure, int))))
+    for road in roads:
+        vertices = road.count(",")
+        road_class, *numbers = _split_argument("road", road, str, *([float] * vertices))
+        if vertices < 4 or vertices % 2 or road_class not in ROAD_CLASSES:
+            raise _not_understood("road", road)
+        line = tuple(zip(numbers[::2], numbers[1::2], strict=True))
+        changes.append(what_if.AddRoad(line, road_class))
+    return changes
 
 
 def _split_argument(option: str, argument: str, *kinds: Callable[[str], Any]) -> list[Any]:

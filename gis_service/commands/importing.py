@@ -125,16 +125,7 @@ def _read_pairs(arguments: Sequence[str]) -> dict[str, str]:
 
 
 def print_outcome(outcome: "ImportOutcome", speech: Language) -> None:
-    """
-    Show people what became of a file.
-
-    Parameters
-    ----------
-    outcome
-        Of an import or a dry run.
-    speech
-        The reader's language.
-    """
+    """Show people what became of a file."""
 
     def line(name: str, /, **values: object) -> None:
         say(text(f"ingest.said_{name}", speech, **values))

@@ -168,19 +168,7 @@ class RuleBook(Table):
 
 
 def tier_above(tier: str) -> str:
-    """
-    Name the tier to which a tier passes upward.
-
-    Parameters
-    ----------
-    tier
-        ``village`` or ``town``.
-
-    Returns
-    -------
-    str
-        The next one.
-    """
+    """Name the tier to which a tier passes upward."""
     return TIERS[TIERS.index(tier) + 1]
 
 

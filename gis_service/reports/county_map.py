@@ -159,19 +159,7 @@ def fill_frame(bbox: Bbox, frame: MapFrame, border: float = 0.03) -> MapFrame:
 
 
 def simplify_for_paper(shapes: GeometryArray) -> GeometryArray:
-    """
-    Leave out vertices that paper cannot show.
-
-    Parameters
-    ----------
-    shapes
-        Polygons of one level; neighbours stay together where they are a coverage.
-
-    Returns
-    -------
-    array of geometries
-        About 10 m from the input at most.
-    """
+    """Leave out vertices that paper cannot show."""
     return np.asarray(shapely.coverage_simplify(shapes, _SIMPLE_DEGREES), dtype=object)
 
 

@@ -22,7 +22,7 @@ _LEFT_OUT: Final = tuple(range(COVERED + 1, len(STATUS_NAMES)))
 
 
 @dataclass(frozen=True)
-class GridName:
+class ReportGrid:
     """A grid as its line names it; the parent of a grid of the top level is the county."""
 
     code: str
@@ -36,7 +36,7 @@ FiguresOf = Mapping[tuple[str, str], Mapping[int, Figures]]
 
 
 def hide_small_cells(
-    figures: FiguresOf, grids: Mapping[int, GridName], county_name: str
+    figures: FiguresOf, grids: Mapping[int, ReportGrid], county_name: str
 ) -> tuple[dict[str, list[FigureLine]], dict[str, list[FigureLine]]]:
     """Give the lines by kind of facility, and those by the rule of what else was counted."""
     ids = [COUNTY_GRID, *(grid for grid in figures[RULE, HOUSEHOLDS] if grid != COUNTY_GRID)]
@@ -48,7 +48,7 @@ def hide_small_cells(
     }
     full_parent, tables, outside = _add_residues(parent, tables)
     masks = _hide_cells(full_parent, tables)
-    known_grids = {COUNTY_GRID: GridName("", county_name, COUNTY_RANK, COUNTY_GRID), **grids}
+    known_grids = {COUNTY_GRID: ReportGrid("", county_name, COUNTY_RANK, COUNTY_GRID), **grids}
     lines: dict[tuple[str, str], list[FigureLine]] = {}
     for key, by_grid in figures.items():
         lines[key] = [
@@ -115,7 +115,7 @@ def _add_residues(
 
 
 def _line(
-    grid_id: int, grids: Mapping[int, GridName], figure: Figures, hide_n: Any, hide_cells: Any
+    grid_id: int, grids: Mapping[int, ReportGrid], figure: Figures, hide_n: Any, hide_cells: Any
 ) -> FigureLine:
     grid = grids[grid_id]
     categories = _hide(_categories(figure), hide_cells)

@@ -60,19 +60,7 @@ xmlns='http://www.w3.org/2000/svg' viewBox='0 0 26 26'%3E%3Cpath d='M13 3 2 9l11
 
 
 def write_page(document: Document) -> str:
-    """
-    Write the page.
-
-    Parameters
-    ----------
-    document
-        The parts of the report.
-
-    Returns
-    -------
-    str
-        HTML; the same for the same facts.
-    """
+    """Write the page."""
     leaflet = FileMap(tiles=None, control_scale=True, prefer_canvas=True, attribution_control=False)
     with_library(leaflet)
     root: Any = leaflet.get_root()

@@ -55,7 +55,7 @@ from gis_service.reports.facts import (
     Network,
     StationFacts,
 )
-from gis_service.reports.hiding import GridName, by_fives, hide_small_cells, join_small_bins
+from gis_service.reports.hiding import ReportGrid, by_fives, hide_small_cells, join_small_bins
 from gis_service.store import tables as t
 
 _SERVICE_LIMIT: Final = 15.0
@@ -177,10 +177,10 @@ def _read_levels(connection: sa.Connection) -> tuple[LevelFigures, ...]:
     return (LevelFigures(COUNTY_RANK, "全县", "County"), *(LevelFigures(*row) for row in rows))
 
 
-def _read_grids(connection: sa.Connection, day: date) -> dict[int, GridName]:
+def _read_grids(connection: sa.Connection, day: date) -> dict[int, ReportGrid]:
     rows = queries.read_grids(connection, find_scheme(connection, "base").scheme_id, day)
     return {
-        row.grid_id: GridName(row.code, row.name, row.rank, row.parent_grid_id or COUNTY_GRID)
+        row.grid_id: ReportGrid(row.code, row.name, row.rank, row.parent_grid_id or COUNTY_GRID)
         for row in rows
     }
 

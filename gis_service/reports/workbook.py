@@ -63,21 +63,7 @@ def write_workbook(facts: Facts, writer: Writer) -> bytes:
 
 
 def remove_clock(body: bytes, stamp: datetime) -> bytes:
-    """
-    Take the clock out of an Office file.
-
-    Parameters
-    ----------
-    body
-        A ZIP of parts, as openpyxl writes it.
-    stamp
-        What stands in the place of now.
-
-    Returns
-    -------
-    bytes
-        The same parts in the same order, each dated 1980 in the archive.
-    """
+    """Take the clock out of an Office file."""
     out = io.BytesIO()
     moment = stamp.strftime("%Y-%m-%dT%H:%M:%SZ").encode()
     with (

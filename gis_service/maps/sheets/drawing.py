@@ -409,23 +409,7 @@ def place_along(line: shapely.LineString, text: str, size: float) -> list[Label]
 
 
 def place_inside(polygon: Any, text: str, size: float) -> list[Label]:
-    """
-    Find places for a text inside a polygon.
-
-    Parameters
-    ----------
-    polygon
-        In millimetres; of several parts the largest counts.
-    text
-        What is written.
-    size
-        Height of the type.
-
-    Returns
-    -------
-    list of Label
-        The roomiest first; empty where the polygon is smaller than the type.
-    """
+    """Find places for a text inside a polygon."""
     parts: Sequence[Any] = [p for p in shapely.get_parts(polygon) if p.geom_type == "Polygon"]
     if not parts:
         return []

@@ -40,21 +40,7 @@ def simplify(faces: GeometryArray, tolerance_degrees: float) -> GeometryArray:
 def dissolve(
     faces: GeometryArray, groups: Sequence[int] | npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int64], GeometryArray]:
-    """
-    Put faces together by the grid above them.
-
-    Parameters
-    ----------
-    faces
-        (Multi)Polygons of one coverage.
-    groups
-        The grid above each.
-
-    Returns
-    -------
-    ids, shapes
-        One geometry a group, ids ascending.
-    """
+    """Put faces together by the grid above them."""
     ids, inverse = np.unique(np.asarray(groups, dtype=np.int64), return_inverse=True)
     if len(ids) == len(faces):
         return ids, faces[np.argsort(inverse)]
@@ -65,22 +51,9 @@ def dissolve(
 def find_borders(
     faces: GeometryArray, chains: npt.NDArray[np.int64]
 ) -> list[tuple[int, shapely.MultiLineString | shapely.LineString]]:
-    """
-    Find the lines between the faces of a coverage, each once, by what they divide.
-
-    Parameters
-    ----------
-    faces
-        (Multi)Polygons of one coverage.
-    chains
-        A row a face: the ids of its grids from the top level down to itself.
-
-    Returns
-    -------
-    list of (level, line)
-        Level 0 is the outer edge, 1 lies between grids of the top level, and so on; lines end
-        where three faces meet.
-    """
+    """Find the lines between the faces of a coverage, each once, by what they divide."""
+    # Level 0 is the outer edge, 1 lies between grids of the top level, and so on; lines end where
+    # three faces meet.
     starts, ends, owners = _segments(faces)
     if len(starts) == 0:
         return []
