@@ -108,7 +108,7 @@ def run(
 ) -> None:
     """Do the main job for the county in the store, or for a region from a file, and serve it."""
     from gis_service import main_job
-    from gis_service.commands.telling import describe_result
+    from gis_service.commands.job_summary import describe_result
     from gis_service.settings import server_settings
     from gis_service.store import open_store
 

@@ -45,7 +45,7 @@ from gis_service.coverage.standards.book import (
 )
 from gis_service.grids.reading import find_scheme
 from gis_service.ingest.writing.past_imports import region_notes
-from gis_service.maps.figures.measured import figures_seen
+from gis_service.maps.figures.coverage_figures import figures_seen
 from gis_service.maps.page.answer_cache import find_answer, question_of
 from gis_service.messages import Language, text
 from gis_service.snapshot import Snapshot

@@ -36,10 +36,10 @@ def check_address(raw_path: bytes, query: bytes) -> None:
 
 def _check_encoding(data: bytes, field: str) -> None:
     try:
-        told = unquote_to_bytes(data).decode("utf-8")
+        text = unquote_to_bytes(data).decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError("api.not_utf8", place=Place(field=field), field=field) from error
-    check_text(told, field)
+    check_text(text, field)
 
 
 def check_headers(headers: Headers) -> None:

@@ -73,10 +73,10 @@ def list_plans(
     if as_json:
         typer.echo(json.dumps(lists, ensure_ascii=False))
         return
-    for one in lists["plans"]:
-        typer.echo(f"plan {one['plan_id']}  {one['status']}  {one['edit_count']}  {one['title']}")
-    for one in lists["versions"]:
-        typer.echo(f"version {one['version_id']}  {one['effective_day']}  {one['title']}")
+    for row in lists["plans"]:
+        typer.echo(f"plan {row['plan_id']}  {row['status']}  {row['edit_count']}  {row['title']}")
+    for row in lists["versions"]:
+        typer.echo(f"version {row['version_id']}  {row['effective_day']}  {row['title']}")
 
 
 @plan_app.command("show")

@@ -133,6 +133,6 @@ def test_run_once_ends_with_an_error_where_the_map_fails(monkeypatch: pytest.Mon
     answer = {"map": None, "map_error": "why"}
     monkeypatch.setattr(main_job, "main_job", lambda *_: answer)
     monkeypatch.setattr("gis_service.store.open_store", lambda **_: nullcontext())
-    monkeypatch.setattr("gis_service.commands.telling.describe_result", lambda *_: [])
+    monkeypatch.setattr("gis_service.commands.job_summary.describe_result", lambda *_: [])
     ended = CliRunner().invoke(app, ["run", "--once"])
     assert (ended.exit_code, json.loads(ended.stdout)) == (1, answer)

@@ -1,4 +1,4 @@
 """Figures on the map.
 
-``figures`` counts, ``classes`` makes classes of it, ``measured`` tells coverage.
+``figures`` counts, ``classes`` makes classes of it, ``coverage_figures`` tells coverage.
 """

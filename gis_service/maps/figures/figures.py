@@ -29,7 +29,7 @@ from gis_service.maps.figures.classes import (
     size_class,
     spread,
 )
-from gis_service.maps.figures.measured import shares_by_grid
+from gis_service.maps.figures.coverage_figures import shares_by_grid
 from gis_service.messages import Language, text
 from gis_service.store import tables as t
 

@@ -26,7 +26,7 @@ from gis_service.grids.reading import (
     officers_of,
     version_on,
 )
-from gis_service.maps.figures.measured import (
+from gis_service.maps.figures.coverage_figures import (
     CoverageFigures,
     coverage_of_county,
     coverage_of_grid,
