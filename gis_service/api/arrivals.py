@@ -6,7 +6,7 @@ from fastapi import Query, Request
 
 from gis_service.api import examples
 from gis_service.api.dependencies import FLAG, NUMBER, WHOLE, ActorDep, RecordingDep
-from gis_service.api.locate import Number, System, Text, read_place
+from gis_service.api.locate import Number, System, Text, read_given_place
 from gis_service.api.routing import ServiceRouter, wait_until_made
 from gis_service.coverage.county.parts import ROADS, ROUTERS
 from gis_service.grids.answers import locating
@@ -95,7 +95,7 @@ def read_arrivals(
     routes: Annotated[bool, Query(), FLAG] = True,
 ) -> arrival.Arrivals:
     """Tell who gets to a place first, by which way, whether in time, and what is near it."""
-    x, y, system, _ = read_place(lon, lat, text, crs)
+    x, y, system, _ = read_given_place(lon, lat, text, crs)
     place = locating.read_place(system, x, y, lambda _lon, _lat: 0.0)
     return arrival.find_arrivals(
         connection,

@@ -121,12 +121,12 @@ def list_kinds(actor: ActorDep, language: LanguageDep) -> KindsAnswer:
     """List the kinds of file, with the columns that are known."""
     IMPORT.require(actor)
     return KindsAnswer(
-        kinds=[_describe_kind(kind, language) for kind in importing.kinds().values()],
+        kinds=[_describe_import_kind(kind, language) for kind in importing.kinds().values()],
         max_file_mb=import_settings().max_file_mb,
     )
 
 
-def _describe_kind(kind: ImportKind, language: Language) -> ImportKindAnswer:
+def _describe_import_kind(kind: ImportKind, language: Language) -> ImportKindAnswer:
     return ImportKindAnswer(
         name=kind.name,
         title=said(f"imports.kind_{kind.name}", kind.called, language),

@@ -257,10 +257,10 @@ def list_incidents(
 def list_kinds() -> list[IncidentKindAnswer]:
     """List the kinds of incident that can be reported."""
     book = rule_book()
-    return [_describe_kind(book, code) for code in book.kinds]
+    return [_describe_incident_kind(book, code) for code in book.kinds]
 
 
-def _describe_kind(book: RuleBook, code: str) -> IncidentKindAnswer:
+def _describe_incident_kind(book: RuleBook, code: str) -> IncidentKindAnswer:
     kind = book.kinds[code]
     return IncidentKindAnswer(
         kind=code,

@@ -99,7 +99,7 @@ def locate(
 ) -> locating.LocatedPlace:
     """Tell whose grid a place is, whom to call, how near its border, and what lies beyond."""
     service = _get_answer_service(request)
-    x, y, system, notes = read_place(lon, lat, text, crs)
+    x, y, system, notes = read_given_place(lon, lat, text, crs)
     keys = locating.schemes_asked(connection, scheme)
     day = at or today(connection)
 
@@ -117,7 +117,7 @@ def locate(
     )
 
 
-def read_place(
+def read_given_place(
     lon: float | None, lat: float | None, text: str | None, crs: str | None
 ) -> tuple[float, float, CoordinateSystem, list[str]]:
     """Read one place from what a request gives."""

@@ -178,7 +178,7 @@ def _take_request(
     actor = _actor_of_key(request, first_values.get("api_key"))
     if actor is None and incident_settings().open311_key_required:
         raise NotAllowedError("incidents.open311_bad_key")
-    new_request = open311.read_request(form, rule_book())
+    new_request = open311.parse_request(form, rule_book())
     reporter = actor or VISITOR
     with store.transaction(reporter) as connection:
         draft = new_request.draft

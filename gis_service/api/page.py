@@ -59,7 +59,7 @@ class VersionedFiles(StaticFiles):
 
 
 @router.get("/", response_class=HTMLResponse)
-def page(
+def read_page(
     request: Request, connection: ConnectionDep, actor: ActorDep, language: LanguageDep
 ) -> HTMLResponse:
     """Give the map."""

@@ -83,7 +83,7 @@ def make_once(
     text = json.dumps(body, sort_keys=True, ensure_ascii=False, default=str)
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     if not writing.claim_request_key(connection, actor, key, sha256):
-        request = writing.read_request(connection, actor, key)
+        request = writing.read_claimed_request(connection, actor, key)
         if request.body_sha256 != sha256:
             raise ConflictError("incidents.key_of_another", place=Place(field="Idempotency-Key"))
         return int(request.incident_id), False

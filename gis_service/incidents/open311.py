@@ -187,8 +187,8 @@ def read_query(parameters: Mapping[str, str], now: datetime) -> Query:
     statuses = _split_list(parameters.get("status"))
     if statuses is not None and not set(statuses) <= {"open", "closed"}:
         raise InputError("incidents.open311_bad_status", place=Place(field="status"))
-    start = _read_moment(parameters, "start_date")
-    end = _read_moment(parameters, "end_date")
+    start = _read_query_moment(parameters, "start_date")
+    end = _read_query_moment(parameters, "end_date")
     if end is None:
         end = now if start is None else start + _SPAN
     if start is None:
@@ -209,7 +209,7 @@ def _split_list(value: str | None) -> tuple[str, ...] | None:
     return parts or None
 
 
-def _read_moment(parameters: Mapping[str, str], field: str) -> datetime | None:
+def _read_query_moment(parameters: Mapping[str, str], field: str) -> datetime | None:
     value = parameters.get(field, "").strip()
     if not value:
         return None
@@ -379,7 +379,7 @@ def read_form(body: bytes) -> dict[str, list[str]]:
     return form
 
 
-def read_request(form: Mapping[str, Sequence[str]], book: RuleBook) -> NewRequest:
+def parse_request(form: Mapping[str, Sequence[str]], book: RuleBook) -> NewRequest:
     """
     Make a report of a form.
 

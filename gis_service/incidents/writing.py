@@ -141,7 +141,7 @@ def _is_request(actor: Actor, key: str) -> sa.ColumnElement[bool]:
     return (request.actor_id == actor.actor_id) & (request.key == key)
 
 
-def read_request(connection: sa.Connection, actor: Actor, key: str) -> Any:
+def read_claimed_request(connection: sa.Connection, actor: Actor, key: str) -> Any:
     """Read what a key was taken for."""
     query = sa.select(t.incident_request).where(_is_request(actor, key))
     return connection.execute(query).one()

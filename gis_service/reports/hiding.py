@@ -52,7 +52,7 @@ def hide_small_cells(
     lines: dict[tuple[str, str], list[FigureLine]] = {}
     for key, by_grid in figures.items():
         lines[key] = [
-            _line(grid, known_grids, by_grid[grid], masks[key][0][place], masks[key][1][place])
+            _grid_line(grid, known_grids, by_grid[grid], masks[key][0][place], masks[key][1][place])
             for place, grid in enumerate(ids)
         ]
         if outside is not None:
@@ -114,7 +114,7 @@ def _add_residues(
     return full_parent, {key: np.concatenate(parts) for key, parts in rows.items()}, outside
 
 
-def _line(
+def _grid_line(
     grid_id: int, grids: Mapping[int, ReportGrid], figure: Figures, hide_n: Any, hide_cells: Any
 ) -> FigureLine:
     grid = grids[grid_id]

@@ -71,7 +71,7 @@ def write_page(document: Document) -> str:
     _draw_ground(leaflet, document.ground)
     _draw_grids(leaflet, document)
     _draw_areas(leaflet, document)
-    _draw_borders(leaflet, document)
+    _draw_upper_borders(leaflet, document)
     _draw_blind_places(leaflet, document)
     _draw_stations(leaflet, document)
     folium.LayerControl(collapsed=True).add_to(leaflet)
@@ -218,7 +218,7 @@ def _draw_areas(leaflet: FileMap, document: Document) -> None:
         draw_district_layer(name, facts.districts, writer.language).add_to(leaflet)
 
 
-def _draw_borders(leaflet: FileMap, document: Document) -> None:
+def _draw_upper_borders(leaflet: FileMap, document: Document) -> None:
     facts = document.facts
     for rank, weight in zip(sorted(facts.shapes)[:-1], (2.4, 1.2), strict=False):
         _, shapes = facts.shapes[rank]

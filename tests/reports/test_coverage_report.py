@@ -45,7 +45,7 @@ from gis_service.reports.coverage import (
 )
 from gis_service.reports.document import Document
 from gis_service.reports.geopackage import write_geopackage
-from gis_service.reports.hiding import ReportGrid, _line, by_fives
+from gis_service.reports.hiding import ReportGrid, _grid_line, by_fives
 from gis_service.reports.page_file import write_page
 from gis_service.reports.reading import band_limits
 from gis_service.reports.workbook import write_workbook
@@ -190,7 +190,7 @@ def test_minutes_tell_no_category_that_is_hidden(
     figure = Figures("households", 68, 68, 0, 0, 0, 1.0, "ok", 11.2, 15.7, 16.1)
     mask = [place in hidden for place in range(4)]
     grids = {COUNTY_GRID: ReportGrid("", "县", 0, COUNTY_GRID)}
-    line = _line(COUNTY_GRID, grids, figure, hide_n=False, hide_cells=mask)
+    line = _grid_line(COUNTY_GRID, grids, figure, hide_n=False, hide_cells=mask)
     minutes = (line.median_minutes, line.p90_minutes, line.worst_minutes)
     assert minutes == ((11.2, 15.7, 16.1) if is_timed else (None, None, None))
     assert (line.share is None) == (0 in hidden)

@@ -207,7 +207,7 @@ def find_answer(
 
 def store_answer(store: Store, answer: CachedAnswer) -> None:
     """
-    Write an answer down for other processes; the first of a new state takes the others along.
+    Write an answer down for other processes; the first of a new state removes the others.
 
     Parameters
     ----------

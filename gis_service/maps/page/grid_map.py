@@ -139,7 +139,7 @@ class GridMap(folium.Map):
             prefer_canvas=True,
             attribution_control=False,
             wheel_px_per_zoom_level=90,
-            # Where drawing is slow a fade ends after Leaflet has looked for tiles to take away, and
+            # Where drawing is slow a fade ends after Leaflet has looked for tiles to remove, and
             # those of the zoom before stay under the map for good.
             fade_animation=False,
             world_copy_jump=False,
