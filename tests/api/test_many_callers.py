@@ -316,7 +316,7 @@ def test_the_stream_goes_on_after_a_table_was_locked_and_a_read_failed(
 
     with listening(served, as_actor("county_office")) as stream:
         until(stream, "ready")
-        monkeypatch.setattr("gis_service.api.live.changes_since", fails)
+        monkeypatch.setattr("gis_service.api.live.read_changes_since", fails)
         first = reported(store, "g11")
         assert steps_of(until(stream, "incident", of=first), first)
         with owner_engine.begin() as connection:
