@@ -23,7 +23,7 @@ from gis_service.api.dependencies import (
 )
 from gis_service.api.etags import ASK_FIRST, send_tagged, strong_tag
 from gis_service.api.geojson import FeatureCollection
-from gis_service.api.routing import ServiceRouter, wait_until_made
+from gis_service.api.routing import Afterwards, ServiceRouter, wait_until_made
 from gis_service.coverage.areas.service import GROUNDS, AreaService
 from gis_service.coverage.county.parts import COUNTY, ROADS
 from gis_service.coverage.runs.staleness import find_stale_parts
@@ -185,11 +185,11 @@ def read_areas(
     facility_id: IdQuery = None,
 ) -> Afterwards:
     """Draw bands of minutes that follow the streets; for looking at, not for counting."""
-    areas = get_area_service(request)
-    return _send_packed(
-        request,
-        areas.answer_areas(connection, standard, scenario, _read_limits(minutes), facility_id),
+    limits = _read_limits(minutes)
+    answer = get_area_service(request).answer_areas(
+        connection, standard, scenario, limits, facility_id
     )
+    return Afterwards(lambda: _send_packed(request, answer()))
 
 
 @router.get("/areas/{z}/{x}/{y}.pbf", responses=_TILE, response_class=Response)
@@ -206,9 +206,12 @@ def read_area_tile(
 ) -> Response:
     """Give one tile (MVT) of the bands of all stations, in the layer ``bands``."""
     tiles.check_place(z, x, y)
-    tile = get_area_service(request).tile(
-        connection, standard, scenario, _read_limits(minutes), (z, x, y)
-    )
+    areas, limits = get_area_service(request), _read_limits(minutes)
+    with store.transaction(actor, read_only=True) as connection:
+        answer = areas.answer_areas(connection, standard, scenario, limits)
+    packed = answer()
+    with store.transaction(actor, read_only=True) as connection:
+        tile = areas.cut_tile(connection, packed, (z, x, y))
     if not tile:
         return Response(status_code=204, headers=_ASK_FIRST)
     return Response(tile, media_type=tiles.CONTENT_TYPE, headers=_ASK_FIRST)
@@ -236,8 +239,8 @@ def read_districts(
     kind: Name = None,
 ) -> Afterwards:
     """Draw the ground of every station, with its size and what it crosses."""
-    areas = get_area_service(request)
-    return _send_packed(request, areas.answer_districts(connection, standard, scenario, kind))
+    answer = get_area_service(request).answer_districts(connection, standard, scenario, kind)
+    return Afterwards(lambda: _send_packed(request, answer()))
 
 
 @router.get(
@@ -255,9 +258,8 @@ def read_enclaves(
 ) -> Afterwards:
     """Draw the pieces of districts that lie apart from their station's own, the largest first."""
     areas = get_area_service(request)
-    return _send_packed(
-        request, areas.answer_districts(connection, standard, scenario, kind, enclaves=True)
-    )
+    answer = areas.answer_districts(connection, standard, scenario, kind, enclaves=True)
+    return Afterwards(lambda: _send_packed(request, answer()))
 
 
 class SitesRequest(RequestBody):

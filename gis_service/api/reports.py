@@ -40,7 +40,7 @@ _STANDS_ALONE: Final = (
 )
 
 
-def _turn(request: Request) -> AbstractContextManager[None]:
+def _wait_turn(request: Request) -> AbstractContextManager[None]:
     """Wait without a connection while another request reads the roads or the county."""
     snapshot: Snapshot = request.app.state.snapshot
     return snapshot.wait_until_free(ROADS, COUNTY, AREA_INPUTS)
@@ -65,7 +65,7 @@ def coverage_report(
     options = coverage.ReportOptions(
         standard, scenario, run_id, report_language or language, compare=compare
     )
-    with store.under("report").transaction(actor) as connection:  # ends before it is drawn
+    with _wait_turn(request), store.under("report").transaction(actor) as connection:
         report = coverage.read_report(
             connection, actor, options, get_area_service(request), with_bands=form != "xlsx"
         )
@@ -151,7 +151,7 @@ def coverage_report_pages(
     options = coverage.ReportOptions(
         standard, scenario, run_id, report_language or language, compare=compare
     )
-    with store.under("report").transaction(actor) as connection:
+    with _wait_turn(request), store.under("report").transaction(actor) as connection:
         report = coverage.read_report(connection, actor, options, get_area_service(request))
     pages, pictures = report.pictures(_MOST_PAGES, _SCREEN_DPI)
     urls = [f"data:image/png;base64,{base64.b64encode(picture).decode()}" for picture in pictures]

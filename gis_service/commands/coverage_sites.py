@@ -81,7 +81,7 @@ def coverage_areas(
         open_store(database=find_region_database(region)) as store,
         store.transaction(SYSTEM) as connection,
     ):
-        packed = AreaService(Snapshot(), area_folder()).answer_areas(
+        answer = AreaService(Snapshot(), area_folder()).answer_areas(
             connection, standard, scenario, limits, facility_id
         )
     output.write_bytes(gzip.decompress(answer()))
