@@ -113,7 +113,7 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
         store, Sessions(settings.session_hours * 3600, settings.sessions), app.state.revalidating
     )
     app.state.answer_service = AnswerService(store, app.state.snapshot)
-    app.state.areas = AreaService(app.state.snapshot, area_folder())
+    app.state.areas = AreaService(app.state.snapshot, find_area_folder())
     app.state.drafts = DraftCache()
     app.state.grid_layers = GridLayerCache()
     app.state.tiles = TileCache()

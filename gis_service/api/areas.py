@@ -24,7 +24,7 @@ from gis_service.api.dependencies import (
 from gis_service.api.etags import ASK_FIRST, send_tagged, strong_tag
 from gis_service.api.geojson import FeatureCollection
 from gis_service.api.routing import Afterwards, ServiceRouter, wait_until_made
-from gis_service.coverage.areas.service import GROUNDS, AreaService
+from gis_service.coverage.areas.service import AREA_INPUTS, AreaService
 from gis_service.coverage.county.parts import COUNTY, ROADS
 from gis_service.coverage.runs.staleness import find_stale_parts
 from gis_service.coverage.siting import job as sites_job
@@ -43,7 +43,7 @@ def get_area_service(request: Request) -> AreaService:
 router = ServiceRouter(
     prefix="/api/coverage",
     tags=["coverage"],
-    first=wait_until_made(ROADS, COUNTY, GROUNDS),
+    first=wait_until_made(ROADS, COUNTY, AREA_INPUTS),
 )
 
 StandardQuery = Annotated[str, Query(max_length=100, description="Its code, such as fire-20.")]
@@ -186,7 +186,7 @@ def read_areas(
 ) -> Afterwards:
     """Draw bands of minutes that follow the streets; for looking at, not for counting."""
     limits = _read_limits(minutes)
-    answer = get_area_service(request).answer_areas(
+    answer = get_area_service(request).answer_bands(
         connection, standard, scenario, limits, facility_id
     )
     return Afterwards(lambda: _send_packed(request, answer()))
@@ -208,7 +208,7 @@ def read_area_tile(
     tiles.check_place(z, x, y)
     areas, limits = get_area_service(request), _read_limits(minutes)
     with store.transaction(actor, read_only=True) as connection:
-        answer = areas.answer_areas(connection, standard, scenario, limits)
+        answer = areas.answer_bands(connection, standard, scenario, limits)
     packed = answer()
     with store.transaction(actor, read_only=True) as connection:
         tile = areas.cut_tile(connection, packed, (z, x, y))
@@ -317,7 +317,7 @@ def find_sites(wanted_sites: SitesRequest, store: StoreDep, actor: ActorDep) -> 
     """Choose where the next stations should stand; the job tells how far it is."""
     MEASURE.require(actor)
     arguments = wanted_sites.model_dump(mode="json")
-    sites_job.wish_of(arguments)  # what cannot be is said at once
+    sites_job.read_request(arguments)  # what cannot be is said at once
     return JobAccepted(job_id=jobs.submit(store, actor, sites_job.KIND, arguments))
 
 
@@ -334,7 +334,7 @@ def read_sites(
     if state.kind != sites_job.KIND or state.result is None:
         raise NotFoundError("coverage.no_sites", job=job_id)
     answered = sites_job.AnsweredSites.of(state)
-    because = stale_because(request.app.state.snapshot, connection, answered, standard_book())
+    because = find_stale_parts(request.app.state.snapshot, connection, answered, standard_book())
     return SitesAnswer(
         **state.result,
         is_stale=bool(because),

@@ -472,7 +472,7 @@ def compare_runs(
     limit: Annotated[int, Query(ge=1, le=100_000, description="So many grids."), WHOLE] = 5000,
 ) -> RunComparisonAnswer:
     """Compare two runs: county, grids, households gained and lost."""
-    comparison = compare(connection, actor, a, b)
+    comparison = make_comparison(connection, actor, a, b)
     return RunComparisonAnswer(
         **{
             **vars(comparison),
@@ -529,7 +529,7 @@ def list_unreached(
     reason: Name = None,
 ) -> Page[runs.Unreached]:
     """List the households that are not covered, the longest way first."""
-    page = runs.unreached(
+    page = runs.list_unreached(
         connection,
         actor,
         run_id,

@@ -120,7 +120,7 @@ class Checkup:
                 if answer.migration.current == answer.migration.head:
                     answer.boundaries = [
                         BoundariesInForce.model_validate(version)
-                        for version in versions_in_force(connection)
+                        for version in list_versions_in_force(connection)
                     ]
                     answer.jobs = Jobs(stuck=len(jobs.stuck(connection)))
                     answer.status = "ok" if has_room and not answer.jobs.stuck else "failing"

@@ -47,7 +47,7 @@ def withdraw(
     withdrawal: WithdrawRequest, connection: ConnectionDep, actor: ActorDep, version_id: IdPath
 ) -> JSONResponse:
     """Take a version back: a new one equal to what was before, with the same codes."""
-    published = history.withdraw(
+    published = history.withdraw_version(
         connection, actor, version_id, withdrawal.effective_day, withdrawal.reason.strip()
     )
     return JSONResponse(
@@ -86,7 +86,7 @@ def download_comparison(store: StoreDep, actor: ActorDep, a: IdPath, b: IdPath) 
 )
 def compare(connection: ConnectionDep, actor: ActorDep, a: IdPath, b: IdPath) -> JSONResponse:
     """Tell what is different in the second version: grids, and households from grid to grid."""
-    comparison = history.compare(connection, actor, a, b)
+    comparison = history.compare_versions(connection, actor, a, b)
     return JSONResponse(
         {
             "a": {"version_id": a, "effective_day": comparison.a.effective_day.isoformat()},
@@ -94,7 +94,7 @@ def compare(connection: ConnectionDep, actor: ActorDep, a: IdPath, b: IdPath) ->
             "grids": [_describe_grid(grid) for grid in comparison.grids],
             "households_moved": comparison.households_moved,
             "moved": comparison.moved,
-            "faces": collection(
+            "faces": as_collection(
                 (grid.face, _describe_grid(grid))
                 for grid in comparison.grids
                 if grid.face is not None

@@ -20,7 +20,7 @@ def list_households(
     connection: ConnectionDep, actor: ActorDep, paging: PagingDep, grid_id: IdQuery = None
 ) -> Page[people.HouseholdRow]:
     """List the households in sight; names and phones are masked, addresses by the role."""
-    page = people.households(
+    page = people.list_households(
         connection, actor, grid_id=grid_id, limit=paging.limit, offset=paging.offset
     )
     return make_page(page, paging)

@@ -23,7 +23,7 @@ from gis_service.access import SYSTEM, Actor
 from gis_service.access.permissions import READ_PLANS
 from gis_service.api.dependencies import ActorDep
 from gis_service.errors import GisError
-from gis_service.grids.reading import VersionInForce, versions_in_force
+from gis_service.grids.reading import VersionInForce, list_versions_in_force
 from gis_service.incidents.queries import incidents_in_sight
 from gis_service.incidents.watching import (
     IncidentChange,

@@ -49,7 +49,7 @@ from gis_service.pasted_coordinates import read_pasted
 router = ServiceRouter(
     prefix="/api",
     tags=["locate"],
-    first=wait_until_made(BOUNDARIES, BORDER_ROADS, ROLLS),
+    first=wait_until_made(BOUNDARIES, BORDER_ROADS, DIRECTORIES),
 )
 
 MOST_POINTS: Final = 10_000
@@ -100,7 +100,7 @@ def locate(
     """Tell whose grid a place is, whom to call, how near its border, and what lies beyond."""
     service = _get_answer_service(request)
     x, y, system, notes = read_given_place(lon, lat, text, crs)
-    keys = locating.schemes_asked(connection, scheme)
+    keys = locating.find_schemes(connection, scheme)
     day = at or today(connection)
 
     def fits(lons: FloatArray, lats: FloatArray) -> float:
@@ -247,7 +247,7 @@ def check_on_earth(request: PlacesRequest, answers: SchemeAnswers) -> None:
         return
     index = int(np.flatnonzero(~good)[0])
     x, y = float(request.x[index]), float(request.y[index])
-    suggestions = locating.suggest(request.system, x, y, _share_in_grids(answers))
+    suggestions = locating.suggest_readings(request.system, x, y, _share_in_grids(answers))
     key = "locate.other_reading" if suggestions else "locate.no_place"
     raise locating.UnreadableError(
         key, suggestions, field=f"points.{index}", x=x, y=y, crs=request.system.code
@@ -282,7 +282,7 @@ def write_answer(request: PlacesRequest, answers: SchemeAnswers, findings: Place
         JSON. Where most places are outside and another reading of the coordinates would put them
         into grids, ``suggestion`` names it.
     """
-    body = rendered_answers(
+    body = render_answers(
         answers, findings, request.lon, request.lat, request.ids, full=request.full
     )
     outside = findings.grid_id == NO_GRID
@@ -454,7 +454,7 @@ async def locate_points(request: Request) -> Response:
 def _answer_places(request: PlacesRequest, answers: SchemeAnswers) -> bytes:
     assert answers.locator is not None
     check_on_earth(request, answers)
-    findings = find_what_is_asked(answers.locator, request.lon, request.lat, full=request.full)
+    findings = find_places(answers.locator, request.lon, request.lat, full=request.full)
     return write_answer(request, answers, findings)
 
 
@@ -463,7 +463,7 @@ def _answer_from_store(request: Request, actor: Actor, places: PlacesRequest) ->
     service, store = _get_answer_service(request), request.app.state.store
     answers = []
     with store.transaction(actor, read_only=True) as connection:
-        keys = locating.schemes_asked(connection, places.scheme)
+        keys = locating.find_schemes(connection, places.scheme)
         check_on_earth(places, service.current(actor, keys[0].code))
         now = today(connection)
         day = places.at or now

@@ -63,7 +63,7 @@ def read_page(
     request: Request, connection: ConnectionDep, actor: ActorDep, language: LanguageDep
 ) -> HTMLResponse:
     """Give the map."""
-    schemes = reading.schemes(connection)
+    schemes = reading.list_schemes(connection)
     county = sheet.find_county(connection) if any(scheme.is_base for scheme in schemes) else None
     context = PageContext(
         language=language,

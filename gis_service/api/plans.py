@@ -65,7 +65,7 @@ class _PlanContext:
     ) -> Iterator[tuple[plan_queries.Plan, DraftState]]:
         """Give its row and its draft to whoever may see it."""
         permission.require(self.actor)
-        with plan_publication.drafted(connection, self.drafts, self.plan_id) as plan_and_draft:
+        with plan_publication.open_draft(connection, self.drafts, self.plan_id) as plan_and_draft:
             yield plan_and_draft
 
     def answer(self, connection: ConnectionDep, status: int = 200) -> JSONResponse:
@@ -158,7 +158,9 @@ def create_plan(
     language: LanguageDep,
 ) -> JSONResponse:
     """Begin a plan on the newest version."""
-    plan_id = plan_life.create(connection, actor, new_plan.scheme, new_plan.title, new_plan.reason)
+    plan_id = plan_life.create_plan(
+        connection, actor, new_plan.scheme, new_plan.title, new_plan.reason
+    )
     return _PlanContext(_drafts(request), actor, language, plan_id).answer(connection, 201)
 
 
@@ -179,9 +181,11 @@ def read_plan(connection: ConnectionDep, context: ContextDep) -> JSONResponse:
 def preview(body: EditRequest, connection: ConnectionDep, context: ContextDep) -> JSONResponse:
     """Tell what an edit would do; nothing is stored."""
     PLAN.require(context.actor)
-    plan = plan_life.find(connection, context.plan_id)
+    plan = plan_life.find_plan(connection, context.plan_id)
     return JSONResponse(
-        plan_work.preview(connection, context.drafts, plan, body.rev, body.edit, context.language)
+        plan_work.preview_edit(
+            connection, context.drafts, plan, body.rev, body.edit, context.language
+        )
     )
 
 
@@ -190,7 +194,9 @@ def edit(body: EditRequest, connection: ConnectionDep, context: ContextDep) -> J
     """Do an edit; 409 with what others did where the revision is not the last one."""
     plan = plan_life.open_for_edit(connection, context.actor, context.plan_id, body.rev)
     return JSONResponse(
-        plan_work.do(connection, context.drafts, context.actor, plan, body.edit, context.language)
+        plan_work.do_edit(
+            connection, context.drafts, context.actor, plan, body.edit, context.language
+        )
     )
 
 
@@ -211,7 +217,9 @@ def _undo_or_redo(
 ) -> JSONResponse:
     plan = plan_life.open_for_edit(connection, context.actor, context.plan_id, body.rev)
     return JSONResponse(
-        plan_work.step(connection, context.drafts, context.actor, plan, way, context.language)
+        plan_work.undo_or_redo(
+            connection, context.drafts, context.actor, plan, way, context.language
+        )
     )
 
 
@@ -221,7 +229,7 @@ def read_faces(
 ) -> JSONResponse:
     """Give base grids as drafted: of a village, or in a box."""
     with context.open_draft(connection) as (_, draft):
-        return JSONResponse(plan_work.faces(draft, village, bbox))
+        return JSONResponse(plan_work.list_faces(draft, village, bbox))
 
 
 @router.get("/{plan_id}/edges", responses=examples.ok(shown.EDGES), response_model=answers.Edges)
@@ -233,14 +241,14 @@ def read_edges(
     if grid is None and parent is None:
         raise InputError("boundaries.grid_or_parent", place=Place(field="grid"))
     with context.open_draft(connection) as (_, draft):
-        return JSONResponse(plan_work.edges(draft, grid, parent))
+        return JSONResponse(plan_work.list_edges(draft, grid, parent))
 
 
 @router.get("/{plan_id}/snap", responses=examples.ok(shown.SNAP), response_model=answers.SnapLines)
 def read_snap_lines(connection: ConnectionDep, context: ContextDep, bbox: BoxDep) -> JSONResponse:
     """Give streets, water and borders in a box, for a drawn line to follow."""
     with context.open_draft(connection, PLAN) as (_, draft):
-        return JSONResponse(plan_work.snap_lines(draft, bbox))
+        return JSONResponse(plan_work.list_snap_lines(draft, bbox))
 
 
 @router.get(
@@ -251,7 +259,7 @@ def read_snap_lines(connection: ConnectionDep, context: ContextDep, bbox: BoxDep
 def read_buildings(connection: ConnectionDep, context: ContextDep, bbox: BoxDep) -> JSONResponse:
     """Give the buildings in a box with the number of their households."""
     with context.open_draft(connection, PLAN) as (_, draft):
-        return JSONResponse(plan_work.buildings(draft, bbox))
+        return JSONResponse(plan_work.list_buildings(draft, bbox))
 
 
 @router.get(
@@ -262,7 +270,7 @@ def read_buildings(connection: ConnectionDep, context: ContextDep, bbox: BoxDep)
 def read_checks(connection: ConnectionDep, context: ContextDep) -> JSONResponse:
     """Check the whole draft: errors stop publication, warnings need a reason."""
     with context.open_draft(connection) as (_, draft):
-        return JSONResponse(plan_publication.checks(draft, context.language))
+        return JSONResponse(plan_publication.check_draft(draft, context.language))
 
 
 @router.get(
@@ -277,7 +285,7 @@ def read_impact(
 ) -> JSONResponse:
     """Tell what publication would move, and which grids need an officer."""
     with context.open_draft(connection) as (plan, draft):
-        return JSONResponse(plan_publication.impact(connection, plan, draft, on))
+        return JSONResponse(plan_publication.measure_impact(connection, plan, draft, on))
 
 
 @router.post("/{plan_id}/propose", response_model=list[answers.ProposalAnswer])
@@ -285,7 +293,7 @@ def propose(body: ProposeRequest, connection: ConnectionDep, context: ContextDep
     """Propose three ways to draw some grids anew; nothing is stored."""
     with context.open_draft(connection, PLAN) as (_, draft):
         return JSONResponse(
-            plan_publication.proposals(
+            plan_publication.propose_redraws(
                 draft, body.parent, body.grids, body.pieces, context.language
             )
         )
@@ -294,14 +302,14 @@ def propose(body: ProposeRequest, connection: ConnectionDep, context: ContextDep
 @router.post("/{plan_id}/comments", response_model=answers.PlanAnswer)
 def comment(body: CommentRequest, connection: ConnectionDep, context: ContextDep) -> JSONResponse:
     """Say something about a plan."""
-    plan_life.comment(connection, context.actor, context.plan_id, body.text)
+    plan_life.add_comment(connection, context.actor, context.plan_id, body.text)
     return context.answer(connection)
 
 
 @router.post("/{plan_id}/submit", response_model=answers.PlanAnswer)
 def submit(body: SubmitRequest, connection: ConnectionDep, context: ContextDep) -> JSONResponse:
     """Hand a plan in for review; every warning needs a reason."""
-    plan_publication.submit(
+    plan_publication.submit_plan(
         connection, context.drafts, context.actor, context.plan_id, body.warnings
     )
     return context.answer(connection)
@@ -330,7 +338,7 @@ def decide(
     decision: Literal["approve", "reject", "discard"],
 ) -> JSONResponse:
     """Approve a plan, send it back with a text, or discard it."""
-    plan = plan_life.find(connection, context.plan_id, lock=True)
+    plan = plan_life.find_plan(connection, context.plan_id, lock=True)
     name = {"approve": "approved", "reject": "rejected", "discard": "discarded"}[decision]
     plan_life.decide(connection, context.actor, plan, name, words=body.text)
     return context.answer(connection)

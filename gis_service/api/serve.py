@@ -59,11 +59,11 @@ def warm_up(app: FastAPI) -> threading.Thread:
             app.state.answer_service.current(SYSTEM, "base")
             with app.state.store.transaction(SYSTEM) as connection:
                 app.state.drafts.prepare(connection, "base")
-            give_back()  # what comes next would lie on top of what is free now
+            release_free()  # what comes next would lie on top of what is free now
             _run_apart("gis_service.coverage.compiling")
             with app.state.store.transaction(SYSTEM) as connection:
                 arrival.prepare_routers(app.state.snapshot, connection)
-        give_back()
+        release_free()
 
     thread = threading.Thread(target=make, name="warm-up", daemon=True)
     thread.start()

@@ -45,7 +45,7 @@ def coverage_run(
         )
     result["seconds"] = round(time.monotonic() - began, 1)
     for note, sentence in zip(
-        result["notes"], run_notes.said(result["notes"], language()), strict=True
+        result["notes"], run_notes.notes_as_text(result["notes"], language()), strict=True
     ):
         note["text"] = sentence
         say(sentence)
@@ -100,7 +100,7 @@ def coverage_compare(
         open_store(database=find_region_database(region)) as store,
         store.transaction(SYSTEM) as connection,
     ):
-        comparison = compare(connection, SYSTEM, before, after)
+        comparison = make_comparison(connection, SYSTEM, before, after)
     if as_json:
         _print_json(
             {
@@ -145,7 +145,7 @@ def coverage_what_if(
 ) -> None:
     """Say what the figures would be with stations or roads changed; nothing is stored."""
     from gis_service.access import SYSTEM
-    from gis_service.coverage.siting.what_if_answers import ask, measure_now
+    from gis_service.coverage.siting.what_if_answers import answer_what_if, measure_county
     from gis_service.snapshot import Snapshot
     from gis_service.store import open_store
 

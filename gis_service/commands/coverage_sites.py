@@ -43,9 +43,9 @@ def coverage_sites(
         open_store(database=find_region_database(region)) as store,
         store.transaction(SYSTEM) as connection,
     ):
-        measured = measure_now(Snapshot(), connection, SYSTEM, standard, scenario)
+        measured = measure_county(Snapshot(), connection, SYSTEM, standard, scenario)
     request = SiteRequest(problem, add, target_share, candidates, kind)
-    result = best_sites(measured.prepared, request)
+    result = choose_sites(measured.prepared, request)
     if as_json:
         print(json.dumps(asdict(result), ensure_ascii=False))
         return
@@ -81,7 +81,7 @@ def coverage_areas(
         open_store(database=find_region_database(region)) as store,
         store.transaction(SYSTEM) as connection,
     ):
-        answer = AreaService(Snapshot(), area_folder()).answer_areas(
+        answer = AreaService(Snapshot(), find_area_folder()).answer_bands(
             connection, standard, scenario, limits, facility_id
         )
     output.write_bytes(gzip.decompress(answer()))

@@ -37,7 +37,7 @@ def describe_result(
         One line each.
     """
     with store.transaction(SYSTEM) as connection:
-        county, version = sheet.find_county(connection), in_force(connection)
+        county, version = sheet.find_county(connection), find_version_in_force(connection)
         made_up = is_made_up(connection)
     url = store.url
     host = url.host or str(url.query.get("host", ""))

@@ -89,10 +89,11 @@ def _print_answer(located: "LocatedPlace") -> None:
     for answer in (located.schemes or {located.scheme: located}).values():
         for line in _describe_answer(answer):
             print(line)
+
     from gis_service.grids.answers.locating import describe_suggestion
 
     for suggestion in located.suggestions:
-        say(say_suggestion(suggestion, chosen))
+        say(describe_suggestion(suggestion, chosen))
 
 
 def _describe_answer(answer: "SchemeAnswer") -> list[str]:

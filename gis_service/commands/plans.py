@@ -67,7 +67,7 @@ def list_plans(
 
     with exit_on_errors(), open_store() as store, store.transaction(SYSTEM) as connection:
         lists = {
-            "plans": plan_life.listed(connection, scheme),
+            "plans": plan_life.list_plans(connection, scheme),
             "versions": history.list_versions(connection, SYSTEM, scheme),
         }
     if as_json:
@@ -93,9 +93,9 @@ def show_plan(
     drafts = DraftCache()
     with exit_on_errors(), open_store() as store, store.transaction(SYSTEM) as connection:
         answer = plan_work.read_plan(connection, drafts, plan_id, language())
-        with plan_publication.drafted(connection, drafts, plan_id) as (plan, draft):
-            answer["checks"] = plan_publication.checks(draft, language())
-            answer["impact"] = plan_publication.impact(connection, plan, draft)
+        with plan_publication.open_draft(connection, drafts, plan_id) as (plan, draft):
+            answer["checks"] = plan_publication.check_draft(draft, language())
+            answer["impact"] = plan_publication.measure_impact(connection, plan, draft)
     typer.echo(json.dumps(answer, ensure_ascii=False))
 
 
@@ -111,9 +111,9 @@ def approve_plan(
     from gis_service.store import open_store
 
     with exit_on_errors(), open_store() as store, store.transaction(SYSTEM) as connection:
-        plan = plan_life.find(connection, plan_id, lock=True)
+        plan = plan_life.find_plan(connection, plan_id, lock=True)
         plan_life.decide(connection, SYSTEM, plan, "approved", words=words)
-        answer = {"plan_id": plan_id, "status": plan_life.find(connection, plan_id).status}
+        answer = {"plan_id": plan_id, "status": plan_life.find_plan(connection, plan_id).status}
     typer.echo(json.dumps(answer))
 
 
@@ -148,12 +148,12 @@ def withdraw_version(
     from gis_service.store import open_store
 
     with exit_on_errors(), open_store() as store, store.transaction(SYSTEM) as connection:
-        published = withdraw(connection, SYSTEM, version_id, day.date(), reason)
+        published = withdraw_version(connection, SYSTEM, version_id, day.date(), reason)
     answer = {
         "version_id": published.version.version_id,
         "changed": published.changed,
         "retired": published.retired,
-        "moved": moved_by(published),
+        "moved": count_moved(published),
         "reopened_duties": published.reopened_duties,
     }
     typer.echo(json.dumps(answer, ensure_ascii=False))

@@ -49,7 +49,7 @@ def coverage_report(
     chosen = choose_language(language_name)
     options = coverage.ReportOptions(standard, scenario, run, chosen, maker, compare)
     with open_store(database=database) as store, store.transaction(SYSTEM) as connection:
-        areas = AreaService(Snapshot(), area_folder())
+        areas = AreaService(Snapshot(), find_area_folder())
         with_maps = any(form_name != "xlsx" for form_name in forms)
         report = coverage.read_report(connection, SYSTEM, options, areas, with_bands=with_maps)
     out.mkdir(parents=True, exist_ok=True)

@@ -226,7 +226,7 @@ def find_arrivals(
     for kind, sites in sites_by_kind.items():
         profile, turnout = _profile_and_turnout(book, kind)
         if profile not in ways_by_profile:
-            profile_router = router(snapshot, connection, profile, scenario)
+            profile_router = get_router(snapshot, connection, profile, scenario)
             if profile_router is None:
                 status = "no_roads"
                 kinds[kind] = {"count": len(sites), "arrive": 0}
@@ -272,7 +272,7 @@ def prepare_routers(snapshot: Snapshot, connection: sa.Connection) -> None:
     book = standard_book()
     profiles = {rule.profile.value for rule in book.arrival.comers.values()}
     for profile in sorted(profiles | {book.standard(book.arrival.standard.value).profile}):
-        router(snapshot, connection, profile)
+        get_router(snapshot, connection, profile)
 
 
 def _profile_and_turnout(book: StandardBook, kind: str) -> tuple[str, float]:

@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
-from gis_service.grids.answers.on_post import first_at_work
-from gis_service.grids.reading import chain_of, officers_of
+from gis_service.grids.answers.on_post import find_first_at_work
+from gis_service.grids.reading import read_chain, read_officers_of
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ def find_responsible(
     if grid_id is None:
         return None
     if post is not None:
-        for officer in officers_of(connection, SYSTEM, grid_id, day):
+        for officer in read_officers_of(connection, SYSTEM, grid_id, day):
             if (officer.role, officer.post) == ("officer", post):
                 return Responsible(officer.officer_id, officer.post)
         return None
-    upward = [grid.grid_id for grid in reversed(chain_of(connection, grid_id, day))]
-    call = first_at_work(officers_of(connection, SYSTEM, above, day) for above in upward)
+    upward = [grid.grid_id for grid in reversed(read_chain(connection, grid_id, day))]
+    call = find_first_at_work(read_officers_of(connection, SYSTEM, above, day) for above in upward)
     return None if call is None else Responsible(call[2].officer_id, call[2].post)
 
 

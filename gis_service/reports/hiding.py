@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from gis_service.coverage.measuring.disclosure import NO_PARENT, SMALLEST, Counts, hide
+from gis_service.coverage.measuring.disclosure import NO_PARENT, SMALLEST, Counts, choose_hidden
 from gis_service.coverage.measuring.statistics import COUNTY_GRID, COUNTY_RANK, HOUSEHOLDS, RULE
 from gis_service.coverage.runs.runs import Figures
 from gis_service.coverage.travel.travel_time import COVERED, STATUS_NAMES
@@ -69,18 +69,20 @@ def _hide_cells(parent: list[int], tables: Mapping[tuple[str, str], Any]) -> dic
     # one: they are hidden where households are, and nowhere else.
     above = np.array(parent)
     kinds = {kind: table for (kind, of), table in tables.items() if of == HOUSEHOLDS}
-    households = hide(Counts(above, kinds), together=_LEFT_OUT)
+    households = choose_hidden(Counts(above, kinds), together=_LEFT_OUT)
     masks = {(kind, HOUSEHOLDS): (households.n, cells) for kind, cells in households.cells.items()}
     for (kind, of), table in tables.items():
         if of in _OF_PERSONS:
             counts = Counts(above, {RULE: table})
-            mask = hide(
+            mask = choose_hidden(
                 counts, with_n=households.n, with_cells=households.cells, together=_LEFT_OUT
             )
             masks[kind, of] = (mask.n, mask.cells[RULE])
         elif of in _BESIDE_HOUSEHOLDS:
             counts = Counts(above, {RULE: table})
-            mask = hide(counts, with_n=households.n, with_cells=households.cells, smallest=1)
+            mask = choose_hidden(
+                counts, with_n=households.n, with_cells=households.cells, smallest=1
+            )
             masks[kind, of] = (mask.n, mask.cells[RULE])
         elif of != HOUSEHOLDS:
             masks[kind, of] = (np.zeros(len(table), dtype=bool), np.zeros(table.shape, dtype=bool))

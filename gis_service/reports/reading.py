@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from gis_service.access import Actor, visible
 from gis_service.coverage.areas.answers import AreaBand, NamedDistrict
 from gis_service.coverage.areas.service import AreaService
-from gis_service.coverage.measuring.disclosure import SMALLEST, hide_listed
-from gis_service.coverage.measuring.fingerprints import changed
+from gis_service.coverage.measuring.disclosure import SMALLEST, choose_hidden_entries
+from gis_service.coverage.measuring.fingerprints import find_changed_parts
 from gis_service.coverage.measuring.statistics import (
     COUNTY_GRID,
     COUNTY_RANK,
@@ -29,12 +29,12 @@ from gis_service.coverage.measuring.statistics import (
 from gis_service.coverage.runs.runs import (
     Figures,
     Run,
-    blind_spots,
-    figures_by_grid,
+    find_blind_spots,
+    find_latest_run,
     find_run,
-    latest_run,
+    read_figures_by_grid,
 )
-from gis_service.coverage.runs.staleness import stale_because
+from gis_service.coverage.runs.staleness import find_stale_parts
 from gis_service.coverage.standards.book import standard_book
 from gis_service.errors import InputError, NotAllowedError, NotFoundError, Place
 from gis_service.geodesy import GeometryArray
@@ -70,7 +70,7 @@ def choose_run(
     """Find the run that a report is about."""
     if run_id is not None:
         return find_run(connection, run_id)
-    run = latest_run(connection, standard, scenario)
+    run = find_latest_run(connection, standard, scenario)
     if run is None:
         raise NotFoundError("reports.not_measured", standard=standard, scenario=scenario)
     return run
@@ -92,7 +92,7 @@ def read_facts(
     levels = _read_levels(connection)
     place = find_county(connection)
     lines, others = _read_lines(connection, run, levels, version.effective_day, place.name)
-    stale = stale_because(areas.snapshot, connection, run, standard_book())
+    stale = find_stale_parts(areas.snapshot, connection, run, standard_book())
     places, small_places = _read_blind_places(connection, actor, run)
     return Facts(
         county=place.name,
@@ -128,7 +128,7 @@ def _draw_bands(
     if not _is_drawable(run, stale):
         return ()
     limit = float(run.parameters["standard"]["limit_minutes"]["value"])
-    bands, _ = areas.areas(connection, run.standard, run.scenario, band_limits(limit))
+    bands, _ = areas.draw_bands(connection, run.standard, run.scenario, band_limits(limit))
     return tuple(band for band in bands if not band.geometry.is_empty)
 
 
@@ -139,7 +139,7 @@ def _draw_districts(
     first = run.kinds[0]
     if not drives_out or not run.summary["facilities"].get(first) or not _is_drawable(run, stale):
         return ()
-    return tuple(areas.districts(connection, run.standard, run.scenario, first))
+    return tuple(areas.draw_districts(connection, run.standard, run.scenario, first))
 
 
 def _is_drawable(run: Run, stale: Sequence[str]) -> bool:
@@ -168,7 +168,7 @@ def _read_before(connection: sa.Connection, run: Run, before: Run, county_name: 
             for line in lines[RULE]
             if line.rank <= levels[1].rank and line.grid_id != OUTSIDE
         },
-        differs=(*scenario, *changed(*digests)),
+        differs=(*scenario, *find_changed_parts(*digests)),
     )
 
 
@@ -227,7 +227,7 @@ def _read_stations(connection: sa.Connection, run: Run) -> tuple[StationFacts, .
     shown: list[StationFacts] = []
     for kind in run.kinds:
         of_kind = [station for station in stations if station.kind == kind]
-        masks = hide_listed([station.households or 0 for station in of_kind])
+        masks = choose_hidden_entries([station.households or 0 for station in of_kind])
         shown += [
             replace(station, households=None) if mask else station
             for station, mask in zip(of_kind, masks, strict=True)
@@ -239,7 +239,7 @@ def _read_blind_places(
     connection: sa.Connection, actor: Actor, run: Run
 ) -> tuple[tuple[BlindPlace, ...], int]:
     """Leave out where a few households are alone: their place would be their address."""
-    spots = blind_spots(connection, actor, run.run_id)
+    spots = find_blind_spots(connection, actor, run.run_id)
     places = tuple(
         BlindPlace(
             name=_without_repetition(spot.name),
@@ -303,7 +303,9 @@ def _read_lines(
     def read(kind: str, of: str) -> dict[int, Figures]:
         by_grid: dict[int, Figures] = {}
         for level in levels:
-            by_grid |= sorted(figures_by_grid(connection, run.run_id, level.rank, kind, of).items())
+            by_grid |= sorted(
+                read_figures_by_grid(connection, run.run_id, level.rank, kind, of).items()
+            )
         return by_grid
 
     figures = {(kind, HOUSEHOLDS): read(kind, HOUSEHOLDS) for kind in kinds}

@@ -63,7 +63,7 @@ def report_as_job(
             connection,
             actor,
             coverage.ReportOptions(**options),
-            AreaService(Snapshot(), area_folder()),
+            AreaService(Snapshot(), find_area_folder()),
             with_bands=form != "xlsx",
         )
     progress(0.4, "reports.step_drawing")

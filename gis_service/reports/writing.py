@@ -260,7 +260,7 @@ class Writer:
 
     def limit_source(self, district: NamedDistrict) -> str:
         """Say where the limit of a district comes from, or why none is held against it."""
-        sources = [source_in(source, self.language) for source in district.limit_sources]
+        sources = [translate_source(source, self.language) for source in district.limit_sources]
         return self.say("list_pause").join(sources)
 
     def limits(self) -> list[str]:

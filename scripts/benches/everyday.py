@@ -194,7 +194,7 @@ def _prepared(store: Store) -> County:
             " 'officer', 'facility') AND name !~ '[0-9]' AND length(name) > 2 ORDER BY name"
         )
         county.words = list(connection.scalars(words))
-        county.plan_id = plan_life.create(connection, SYSTEM, "base", "东街调整", "户数过多")
+        county.plan_id = plan_life.create_plan(connection, SYSTEM, "base", "东街调整", "户数过多")
         box = sheet.find_county(connection).bbox
         assert box is not None
         county.box = box

@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 from gis_service import jobs
 from gis_service.access import SYSTEM
 from gis_service.coverage.areas.cache import AreaCache
-from gis_service.coverage.areas.service import area_folder
+from gis_service.coverage.areas.service import find_area_folder
 from gis_service.maps.tiles.tile_sets import LAYERS
 from gis_service.settings import incident_settings, keeping_settings
 from gis_service.store import Store

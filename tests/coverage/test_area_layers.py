@@ -34,8 +34,8 @@ def test_bands_and_districts_are_those_of_the_page(county: Store, language: Lang
     runs.measure(county, SYSTEM, "fire-20", book=BOOK)
     with county.transaction(SYSTEM) as connection:
         bands, districts = draw_measured_areas(connection, areas, language)
-        drawn, _ = areas.areas(connection, "fire-20", "normal", usual_limits(20.0))
-        found = areas.districts(connection, "fire-20", "normal")
+        drawn, _ = areas.draw_bands(connection, "fire-20", "normal", choose_usual_limits(20.0))
+        found = areas.draw_districts(connection, "fire-20", "normal")
     assert bands.name != districts.name
     ground = shapely.from_geojson(json.dumps(bands.layer.data))
     assert ground.area == pytest.approx(sum(one.geometry.area for one in drawn), rel=0.05)

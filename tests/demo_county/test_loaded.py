@@ -253,9 +253,13 @@ def test_no_question_about_a_grid_goes_through_a_table_whole(analysed: Store) ->
         tallies.count_grid(connection, SYSTEM, scheme, grids[1], None, kept)  # kept from here on
         officer = Actor(9, "网格员", "Officer", "grid_officer", (grids[3],))
         questions: dict[str, Callable[[], object]] = {
-            "homes": lambda: people.households(connection, SYSTEM, grid_id=grids[3], limit=500),
-            "a town's": lambda: people.households(connection, SYSTEM, grid_id=grids[1], limit=500),
-            "an officer's": lambda: people.households(connection, officer, limit=500),
+            "homes": lambda: people.list_households(
+                connection, SYSTEM, grid_id=grids[3], limit=500
+            ),
+            "a town's": lambda: people.list_households(
+                connection, SYSTEM, grid_id=grids[1], limit=500
+            ),
+            "an officer's": lambda: people.list_households(connection, officer, limit=500),
             "card": lambda: sheet.read_grid_sheet(connection, SYSTEM, grids[3]),
             "a town's card": lambda: sheet.read_grid_sheet(
                 connection, SYSTEM, grids[1], None, kept

@@ -92,8 +92,8 @@ def shares_by_grid(
     kind: str,
 ) -> dict[int, float | None]:
     """Give the share of covered households of every grid of a level."""
-    by_grid = figures_by_grid(connection, run_id, rank, kind)
-    seen_grids = grids_seen(connection, actor, t.household)
+    by_grid = read_figures_by_grid(connection, run_id, rank, kind)
+    seen_grids = find_grids_seen(connection, actor, t.household)
     if seen_grids is None:
         return {grid: figures.share for grid, figures in by_grid.items()}
     hidden = _hidden_grids(connection, scheme, by_grid)
@@ -112,7 +112,7 @@ def _hidden_grids(
     connection: sa.Connection, scheme: SchemeKey, by_grid: Mapping[int, Figures]
 ) -> Collection[int]:
     sizes = {grid: figures.n for grid, figures in by_grid.items()}
-    return hide_small(sizes, parents(connection, scheme, None))
+    return hide_small(sizes, read_parents(connection, scheme, None))
 
 
 def figures_seen(
@@ -162,11 +162,11 @@ def figures_seen(
     InputError
         Nothing of that name is counted.
     """
-    figures = figures_of(connection, run, rank, of, kind, only=only)
-    seen_grids = grids_seen(connection, actor, t.household)
+    figures = read_named_figures(connection, run, rank, of, kind, only=only)
+    seen_grids = find_grids_seen(connection, actor, t.household)
     if seen_grids is None:
         return [vars(grid_figures) for grid_figures in figures]
-    households = figures_by_grid(connection, run.run_id, rank, kind)
+    households = read_figures_by_grid(connection, run.run_id, rank, kind)
     hidden = _hidden_grids(connection, scheme, households)
     rows = []
     for grid_figures in figures:
@@ -182,7 +182,7 @@ def coverage_of_grid(
     connection: sa.Connection, actor: Actor, scheme: SchemeKey, rank: int, grid_id: int
 ) -> dict[str, CoverageFigures]:
     """Give the figures of one grid against every standard that was measured."""
-    seen_grids = grids_seen(connection, actor, t.household)
+    seen_grids = find_grids_seen(connection, actor, t.household)
     in_sight = seen_grids is None or grid_id in seen_grids
     answer: dict[str, CoverageFigures] = {}
     for standard, figures in read_grid_figures(connection, rank, grid_id).items():

@@ -187,9 +187,10 @@ def _count_theme(
     grid_classes: Mapping[int, str | None],
 ) -> MapFigures:
     counted = COUNTED[theme]
-    seen_grids = grids_seen(connection, actor, counted.table)
-    sums = roll_up(
-        tally(connection, actor, counted.table, scheme, at=at), parents(connection, scheme, at)
+    seen_grids = find_grids_seen(connection, actor, counted.table)
+    sums = add_up(
+        count_by_grid(connection, actor, counted.table, scheme, at=at),
+        read_parents(connection, scheme, at),
     )
     values: Values = {
         grid: float(sums.get(grid, {}).get(counted.figure, 0))
@@ -319,7 +320,7 @@ def _measure_theme(
         raise InputError(
             "api.no_theme", place=Place(field="theme"), theme=theme, known=known_themes
         )
-    run = latest_run(connection, code)
+    run = find_latest_run(connection, code)
     values: Values = dict.fromkeys(grid_classes)
     status: Status = "no_run"
     if run is not None:

@@ -131,7 +131,7 @@ def state_of(connection: sa.Connection, part: SnapshotPart = FIGURES) -> str:
     str
         Another one whenever a figure could be another one.
     """
-    data_state = snapshot.state_of(connection, part)
+    data_state = snapshot.read_state(connection, part)
     return hashlib.sha256(
         f"{__version__}/{data_state}/{_standards_as_text()}".encode()
     ).hexdigest()[:24]

@@ -90,7 +90,7 @@ def _draw_bands(
 def _draw_districts(
     connection: sa.Connection, areas: AreaService, run: Run, name: str, language: Language
 ) -> AreaLayer:
-    districts = areas.districts(connection, run.standard, run.scenario, run.kinds[0])
+    districts = areas.draw_districts(connection, run.standard, run.scenario, run.kinds[0])
     title = f"{name} · {text('cover.layer_districts', language)}"
     lines = (
         (_FITS, "district_fits"),
@@ -250,8 +250,8 @@ def _district_colour(district: NamedDistrict) -> str:
 def _simplify(shapes: Sequence[Any]) -> list[Any]:
     """Leave out what shows nowhere, of all together: neighbours keep the border they share."""
     # Where the ground is a metre wide, rounding has made a spike of it, which is no polygon.
-    light = shapely.coverage_simplify([valid_ground(shape) for shape in shapes], _SIMPLE_DEGREES)
-    return [without_specks(shape, _SIMPLE_DEGREES * _SIMPLE_DEGREES) for shape in light]
+    light = shapely.coverage_simplify([make_valid_area(shape) for shape in shapes], _SIMPLE_DEGREES)
+    return [drop_specks(shape, _SIMPLE_DEGREES * _SIMPLE_DEGREES) for shape in light]
 
 
 def _feature(shape: Any, properties: Mapping[str, str]) -> dict[str, Any]:

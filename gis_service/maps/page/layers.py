@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from gis_service.access import Actor
 from gis_service.errors import NotFoundError
 from gis_service.geodesy import GeometryArray
-from gis_service.grids.reading import SchemeKey, version_on
+from gis_service.grids.reading import SchemeKey, find_version_on
 from gis_service.incidents.reading import IncidentFilter, list_hazards, list_incidents
 from gis_service.maps.page import queries
 from gis_service.maps.page.queries import DECIMALS, Bbox
@@ -126,7 +126,7 @@ def name_content(
     str
         Another one whenever the version in force is another one.
     """
-    version = version_on(connection, scheme.scheme_id, at)
+    version = find_version_on(connection, scheme.scheme_id, at)
     name = f"{version[0].version_id}@{version[1].timestamp():.0f}" if version else "none"
     return f"grids-{scheme.code}-{rank}-{name}-{detail}"
 

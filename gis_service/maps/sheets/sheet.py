@@ -22,9 +22,9 @@ from gis_service.grids.reading import (
     OfficerOnDuty,
     VersionRow,
     find_scheme,
-    grid_head,
-    officers_of,
-    version_on,
+    find_version_on,
+    read_grid_head,
+    read_officers_of,
 )
 from gis_service.maps.figures.coverage_figures import (
     CoverageFigures,
@@ -102,9 +102,9 @@ def read_grid_sheet(
     """
     head = read_grid_head(connection, grid_id, at)
     scheme = find_scheme(connection, head.scheme)
-    officers = officers_of(connection, actor, grid_id, at)
-    above = (officers_of(connection, actor, grid.grid_id, at) for grid in head.chain[-2::-1])
-    call = first_at_work(chain((officers,), above))
+    officers = read_officers_of(connection, actor, grid_id, at)
+    above = (read_officers_of(connection, actor, grid.grid_id, at) for grid in head.chain[-2::-1])
+    call = find_first_at_work(chain((officers,), above))
     return GridSheet(
         **vars(head),
         officers=officers,
@@ -155,10 +155,10 @@ def read_overview(connection: sa.Connection, actor: Actor, scheme_code: str) -> 
         With None where the actor does not see a figure.
     """
     scheme = find_scheme(connection, scheme_code)
-    version = version_on(connection, scheme.scheme_id, None)
+    version = find_version_on(connection, scheme.scheme_id, None)
     return Overview(
         county=find_county(connection, scheme_code),
-        counts=county_counts(connection, actor, scheme),
+        counts=count_county(connection, actor, scheme),
         coverage=coverage_of_county(connection, actor, scheme),
         boundaries=version[0] if version else None,
         data_day=queries.read_data_day(connection),

@@ -14,7 +14,7 @@ import shapely
 import sqlalchemy as sa
 
 from gis_service.geodesy import GeometryArray
-from gis_service.grids.answers.tallies import parents
+from gis_service.grids.answers.tallies import read_parents
 from gis_service.grids.reading import SchemeKey
 from gis_service.maps.tiles import queries
 from gis_service.maps.tiles.generalise import dissolve, find_borders, find_chains, simplify
@@ -91,7 +91,7 @@ def ensure_shapes(connection: sa.Connection, tiles: TileSet, *zooms: int) -> boo
 def _read_faces(connection: sa.Connection, scheme: SchemeKey, day: date | None) -> Faces:
     rows = queries.read_faces(connection, scheme.scheme_id, scheme.base_rank, day)
     lowest = [row for row in rows if row.rank == scheme.base_rank]
-    tree = parents(connection, scheme, day)
+    tree = read_parents(connection, scheme, day)
     chains = find_chains([row.grid_id for row in lowest], tree, scheme.base_rank)
     return Faces(_shapes_of(lowest), chains, [row for row in rows if not row.tessellates])
 

@@ -9,7 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from gis_service.errors import NotFoundError
-from gis_service.grids.reading import SchemeKey, find_scheme, version_on
+from gis_service.grids.reading import SchemeKey, find_scheme, find_version_on
 from gis_service.maps.tiles import queries
 from gis_service.store import tiles as sql
 
@@ -122,7 +122,7 @@ def find_tile_set(
     chosen_rank = rank or scheme_key.base_rank
     if not queries.has_level(connection, scheme_key.scheme_id, chosen_rank):
         raise NotFoundError("grids.no_level", scheme=scheme_key.code, rank=chosen_rank)
-    version = version_on(connection, scheme_key.scheme_id, at)
+    version = find_version_on(connection, scheme_key.scheme_id, at)
     content = NO_CONTENT
     if version is not None:
         published = f"{version[1].timestamp():.6f}".replace(".", "")
