@@ -23,7 +23,7 @@ from gis_service.access.actor import mark_made_up
 from gis_service.boundaries.linework.tessellation import Tessellation
 from gis_service.boundaries.publication.grid_table import publish_table
 from gis_service.boundaries.publication.publishing import Published
-from gis_service.boundaries.publication.schemes import SchemeLevel, ensure_scheme
+from gis_service.boundaries.publication.writing import SchemeLevel, ensure_scheme
 from gis_service.commands.terminal import exit_on_errors, language, say
 from gis_service.ingest.readers.frames import CountyFrames, empty
 from gis_service.ingest.writing.write import ImportSource, write_admin_units, write_frames

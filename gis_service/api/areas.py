@@ -333,7 +333,7 @@ def read_sites(
     state = jobs.find_seen(connection, actor, job_id)
     if state.kind != sites_job.KIND or state.result is None:
         raise NotFoundError("coverage.no_sites", job=job_id)
-    answered = sites_job.AnsweredSites.of(state)
+    answered = sites_job.AnsweredSites.from_job(state)
     because = find_stale_parts(request.app.state.snapshot, connection, answered, standard_book())
     return SitesAnswer(
         **state.result,

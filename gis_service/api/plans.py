@@ -181,7 +181,7 @@ def read_plan(connection: ConnectionDep, context: ContextDep) -> JSONResponse:
 def preview(body: EditRequest, connection: ConnectionDep, context: ContextDep) -> JSONResponse:
     """Tell what an edit would do; nothing is stored."""
     PLAN.require(context.actor)
-    plan = plan_life.find_plan(connection, context.plan_id)
+    plan = plan_queries.find_plan(connection, context.plan_id)
     return JSONResponse(
         plan_work.preview_edit(
             connection, context.drafts, plan, body.rev, body.edit, context.language
@@ -338,7 +338,7 @@ def decide(
     decision: Literal["approve", "reject", "discard"],
 ) -> JSONResponse:
     """Approve a plan, send it back with a text, or discard it."""
-    plan = plan_life.find_plan(connection, context.plan_id, lock=True)
+    plan = plan_queries.find_plan(connection, context.plan_id, lock=True)
     name = {"approve": "approved", "reject": "rejected", "discard": "discarded"}[decision]
     plan_life.decide(connection, context.actor, plan, name, words=body.text)
     return context.answer(connection)

@@ -67,7 +67,7 @@ def list_plans(
 
     with exit_on_errors(), open_store() as store, store.transaction(SYSTEM) as connection:
         lists = {
-            "plans": plan_life.list_plans(connection, scheme),
+            "plans": plan_queries.list_plans(connection, scheme),
             "versions": history.list_versions(connection, SYSTEM, scheme),
         }
     if as_json:
@@ -111,9 +111,9 @@ def approve_plan(
     from gis_service.store import open_store
 
     with exit_on_errors(), open_store() as store, store.transaction(SYSTEM) as connection:
-        plan = plan_life.find_plan(connection, plan_id, lock=True)
+        plan = plan_queries.find_plan(connection, plan_id, lock=True)
         plan_life.decide(connection, SYSTEM, plan, "approved", words=words)
-        answer = {"plan_id": plan_id, "status": plan_life.find_plan(connection, plan_id).status}
+        answer = {"plan_id": plan_id, "status": plan_queries.find_plan(connection, plan_id).status}
     typer.echo(json.dumps(answer))
 
 
