@@ -23,9 +23,9 @@ MODULES = sorted(
 ALLOWED = {
     ("access/visibility.py", "visible"): "is the guard itself",
     (
-        "grids/answers/people.py",
+        "grids/answers/queries.py",
         "_page_query",
-    ): "reads the rows of ids that `_find_ids` has found in sight",
+    ): "reads the rows of ids that `find_household_ids` has found in sight",
     ("grids/assignment.py", "place_again"): "moves the households of buildings that moved",
     (
         "grids/assignment.py",

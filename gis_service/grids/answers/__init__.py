@@ -6,4 +6,5 @@
 - ``border_roads``: roads that run along a border
 - ``serving``, ``sources``: the indexes that a process keeps, and those for a file
 - ``tallies``: what a grid holds, counted
+- ``queries``: what they all read of the store
 """

@@ -15,12 +15,12 @@ import numpy as np
 import sqlalchemy as sa
 
 from gis_service.access import Actor
+from gis_service.grids.answers import queries
 from gis_service.grids.answers.border_roads import BorderRoads, read_border_roads
 from gis_service.grids.answers.directory import (
     Directory,
     find_version_dates,
     read_directory,
-    read_officers_on,
 )
 from gis_service.grids.answers.locating import (
     ON_BORDER_M,
@@ -148,7 +148,7 @@ class AnswerService:
 
         def make() -> Directory:
             day = today(connection)
-            officers = read_officers_on(connection, actor, in_force.scheme, day)
+            officers = queries.read_officers_on(connection, actor, in_force.scheme, day)
             return Directory(in_force.scheme, in_force.dates, day, in_force.rows, officers)
 
         sight = (actor.role, actor.areas)

@@ -13,14 +13,11 @@ import shapely
 import sqlalchemy as sa
 
 from gis_service.geodesy import in_metres, local_metres
+from gis_service.grids.answers import queries
 from gis_service.grids.versions import Version
-from gis_service.store import tables as t
-from gis_service.store.tables import SRID
 
 ALONG_M: Final = 1.0
 ALONG_SHARE: Final = 0.9
-_ALONG_DEGREES: Final = 2.5e-5
-"""More than a metre anywhere south of 65° N: what is farther in degrees is not looked at."""
 
 
 @dataclass(frozen=True)
@@ -115,39 +112,7 @@ def read_border_roads(
     around: tuple[float, float, float] | None = None,
 ) -> BorderRoads:
     """Read the border roads of a version."""
-    arc, edge = t.linework_arc.c, t.road_edge.c
-    shared = [
-        arc.scheme_id == version.scheme_id,
-        arc.valid.op("@>")(sa.literal(version.effective_day, sa.Date)),
-        arc.left_grid_id.is_not(None),
-        arc.right_grid_id.is_not(None),
-    ]
-    near_arc = (
-        sa.exists()
-        .where(*shared, arc.geom.op("&&")(sa.func.ST_Expand(edge.geom, _ALONG_DEGREES)))
-        .correlate(t.road_edge)
-    )
-    roads = (
-        sa.select(edge.name, sa.func.ST_AsBinary(edge.geom).label("wkb"))
-        .join(t.road_network, t.road_network.c.network_id == edge.network_id)
-        .where(t.road_network.c.active, near_arc)
-        .order_by(edge.edge_id)
-    )
-    arcs = sa.select(arc.kind, sa.func.ST_AsBinary(arc.geom).label("wkb")).where(*shared)
-    if around is not None:
-        lon, lat, reach = around
-        place = sa.func.ST_SetSRID(sa.func.ST_MakePoint(lon, lat), SRID)
-        roads = roads.where(sa.func.ST_DWithin(edge.geom, place, reach))
-        nearby = roads.subquery()
-        beside = sa.exists().where(
-            arc.geom.op("&&")(
-                sa.func.ST_Expand(
-                    sa.func.ST_SetSRID(sa.func.ST_GeomFromWKB(nearby.c.wkb), SRID), _ALONG_DEGREES
-                )
-            )
-        )
-        arcs = arcs.where(sa.or_(sa.func.ST_DWithin(arc.geom, place, reach), beside))
-    return _choose_border_roads(connection.execute(roads).all(), connection.execute(arcs).all())
+    return _choose_border_roads(*queries.read_roads_and_arcs(connection, version, around))
 
 
 def _choose_border_roads(roads: list[Any] | Any, arcs: list[Any] | Any) -> BorderRoads:

@@ -11,19 +11,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gis_service.access import Actor, visible
+from gis_service.access import Actor
 from gis_service.errors import NotFoundError
 from gis_service.grid_code import split_code
+from gis_service.grids.answers import queries
 from gis_service.grids.reading import (
     KM2_DECIMALS,
     GridName,
     LevelName,
     OfficerOnDuty,
     SchemeKey,
-    on_day,
 )
 from gis_service.grids.versions import Version, read_versions, today
-from gis_service.store import tables as t
 
 
 @dataclass(frozen=True)
@@ -209,7 +208,7 @@ def read_directory(
     rows = read_grid_rows(connection, scheme, dates, only)
     grids = None if only is None else sorted(rows)
     return Directory(
-        scheme, dates, day, rows, read_officers_on(connection, actor, scheme, day, grids)
+        scheme, dates, day, rows, queries.read_officers_on(connection, actor, scheme, day, grids)
     )
 
 
@@ -223,76 +222,10 @@ def read_grid_rows(
     rows: dict[int, Any] = {}
     missing = None if only is None else {grid_id for grid_id in only if grid_id > 0}
     while missing is None or missing:
-        rows_found = connection.execute(_grids_query(scheme, dates, missing)).all()
+        rows_found = queries.read_grids(connection, scheme.scheme_id, dates.effective_day, missing)
         rows |= {row.grid_id: row for row in rows_found}
         if missing is None:
             break
         missing = {row.parent_grid_id for row in rows_found if row.parent_grid_id is not None}
         missing -= rows.keys()
     return rows
-
-
-def _grids_query(
-    scheme: SchemeKey, dates: VersionDates, grid_ids: set[int] | None
-) -> sa.Select[Any]:
-    state, level = t.grid_state.c, t.grid_level.c
-    query = (
-        sa.select(
-            state.grid_id,
-            state.parent_grid_id,
-            state.code,
-            state.name,
-            state.rank,
-            state.area_m2,
-            t.grid.c.kind,
-            level.label,
-            level.label_en,
-            sa.func.ST_XMin(state.geom).label("west"),
-            sa.func.ST_YMin(state.geom).label("south"),
-            sa.func.ST_XMax(state.geom).label("east"),
-            sa.func.ST_YMax(state.geom).label("north"),
-        )
-        .join(t.grid, t.grid.c.grid_id == state.grid_id)
-        .join(t.grid_level, (level.scheme_id == state.scheme_id) & (level.rank == state.rank))
-        .where(state.scheme_id == scheme.scheme_id, on_day(state.valid, dates.effective_day))
-    )
-    return query if grid_ids is None else query.where(state.grid_id.in_(sorted(grid_ids)))
-
-
-def read_officers_on(
-    connection: sa.Connection,
-    actor: Actor,
-    scheme: SchemeKey,
-    day: date,
-    grids: Iterable[int] | None = None,
-) -> dict[int, list[OfficerOnDuty]]:
-    """Read who answers for which grid, as far as an actor may see it."""
-    duty, officer, leave = t.grid_duty.c, t.officer.c, t.leave.c
-    away = sa.exists().where(leave.officer_id == officer.officer_id, on_day(leave.valid, day))
-    query = (
-        sa.select(
-            duty.grid_id,
-            duty.role,
-            duty.post,
-            officer.name,
-            officer.phone,
-            away.label("on_leave"),
-            officer.full_time,
-            officer.officer_id,
-        )
-        .join(t.officer, officer.officer_id == duty.officer_id)
-        .join(t.grid, t.grid.c.grid_id == duty.grid_id)
-        .where(
-            t.grid.c.scheme_id == scheme.scheme_id,
-            on_day(duty.valid, day),
-            on_day(officer.valid, day),
-            visible(actor, t.officer),
-        )
-        .order_by(duty.grid_id, duty.role, duty.post)
-    )
-    if grids is not None:
-        query = query.where(duty.grid_id.in_(grids))
-    officers: dict[int, list[OfficerOnDuty]] = {}
-    for row in connection.execute(query):
-        officers.setdefault(row.grid_id, []).append(OfficerOnDuty(*row[1:]))
-    return officers

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from gis_service.access import Actor
 from gis_service.coordinate_systems import CoordinateSystem, best_fit, to_cgcs2000
 from gis_service.errors import InputError, NotFoundError, Place
+from gis_service.grids.answers import queries
 from gis_service.grids.answers.border_roads import BorderRoad, BorderRoads, read_border_roads
 from gis_service.grids.answers.directory import (
     Directory,
@@ -29,7 +30,6 @@ from gis_service.grids.reading import GridName, OfficerOnDuty, SchemeKey, find_s
 from gis_service.grids.versions import Version, today
 from gis_service.messages import Language, text
 from gis_service.settings import number_settings
-from gis_service.store import tables as t
 
 ON_BORDER_M: Final = 0.01
 ALL: Final = "all"
@@ -411,11 +411,7 @@ def find_schemes(connection: sa.Connection, scheme: str) -> list[SchemeKey]:
     """
     if scheme != ALL:
         return [find_scheme(connection, scheme)]
-    columns = t.grid_scheme.c
-    codes = connection.execute(
-        sa.select(columns.code).order_by(columns.is_base.desc(), columns.scheme_id)
-    ).scalars()
-    return [find_scheme(connection, code) for code in codes]
+    return [find_scheme(connection, code) for code in queries.read_scheme_codes(connection)]
 
 
 def answer_from_store(
@@ -583,7 +579,5 @@ def measure_share_in_grids(
     inside = 0
     for x, y in zip(lon.tolist(), lat.tolist(), strict=True):
         if abs(x) <= 180 and abs(y) <= 90:
-            point = sa.func.ST_SetSRID(sa.func.ST_MakePoint(x, y), t.SRID)
-            grid_id = connection.scalar(sa.select(sa.func.gis_grid_at(point, scheme.code, day)))
-            inside += grid_id is not None
+            inside += queries.find_grid_on(connection, x, y, scheme.code, day) is not None
     return inside / len(lon) if len(lon) else 0.0

@@ -5,7 +5,6 @@ day, a few places). Distances are for people; which grid it is, is exact in both
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,16 +12,12 @@ import shapely
 import sqlalchemy as sa
 
 from gis_service.geodesy import distance_m, lon_degree_in_lat_degrees
+from gis_service.grids.answers import queries
 from gis_service.grids.locator.locator import NO_GRID, Locator
-from gis_service.grids.versions import Version, find_lowest_rank
-from gis_service.store import tables as t
-from gis_service.store.tables import SRID
+from gis_service.grids.versions import Version
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
-
-_NEAREST_ARCS: Final = 12
-"""Arcs nearest in degrees that are then measured in metres: more than meet anywhere."""
 
 
 @dataclass(frozen=True)
@@ -79,68 +74,17 @@ def find_in_store(
     y = np.atleast_1d(np.asarray(lat, dtype=float))
     grid_id = np.full(len(x), NO_GRID, dtype=np.int64)
     tie = np.zeros(len(x), dtype=bool)
-    places = _places_table(x, y)
-    state, day = t.grid_state.c, sa.literal(version.effective_day, sa.Date)
-    within = (
-        sa.select(places.c.n, sa.func.min(state.grid_id), sa.func.count())
-        .join(
-            t.grid_state,
-            sa.and_(
-                state.scheme_id == version.scheme_id,
-                state.rank == find_lowest_rank(connection, version.scheme_id),
-                state.valid.op("@>")(day),
-                state.geom.op("&&")(_point(places)),
-                sa.func.gis_holds(state.geom, _point(places)),
-            ),
-        )
-        .group_by(places.c.n)
-    )
-    for n, lowest, count in connection.execute(within):
+    for n, lowest, count in queries.find_holders(connection, version, x, y):
         grid_id[n - 1], tie[n - 1] = lowest, count > 1
     beyond, metres = _find_nearest_border(connection, version, x, y, grid_id)
     return PlacesFound(grid_id, tie, beyond, metres)
-
-
-def _places_table(x: FloatArray, y: FloatArray) -> sa.TableValuedAlias:
-    numbers = sa.ARRAY(sa.Double)
-    return (
-        sa.func.unnest(sa.literal(x.tolist(), numbers), sa.literal(y.tolist(), numbers))
-        .table_valued(
-            sa.column("lon", sa.Double),
-            sa.column("lat", sa.Double),
-            with_ordinality="n",
-            name="place",
-        )
-        .render_derived()
-    )
-
-
-def _point(places: sa.TableValuedAlias) -> sa.ColumnElement[Any]:
-    point: sa.ColumnElement[Any] = sa.func.ST_SetSRID(
-        sa.func.ST_MakePoint(places.c.lon, places.c.lat), SRID
-    )
-    return point
 
 
 def _find_nearest_border(
     connection: sa.Connection, version: Version, x: FloatArray, y: FloatArray, own_grid: IntArray
 ) -> tuple[IntArray, FloatArray]:
     """Measure to the arcs that are nearest in degrees; of equal ones the lowest grid is told."""
-    places, arc = _places_table(x, y), t.linework_arc.c
-    nearest = (
-        sa.select(arc.left_grid_id, arc.right_grid_id, sa.func.ST_AsBinary(arc.geom).label("wkb"))
-        .where(
-            arc.scheme_id == version.scheme_id,
-            arc.valid.op("@>")(sa.literal(version.effective_day, sa.Date)),
-        )
-        .order_by(arc.geom.op("<->")(_point(places)))
-        .limit(_NEAREST_ARCS)
-        .lateral("arc")
-    )
-    rows = connection.execute(
-        sa.select(places.c.n, nearest.c.left_grid_id, nearest.c.right_grid_id, nearest.c.wkb)
-        .select_from(places.join(nearest, sa.true()))
-    ).all()  # fmt: skip
+    rows = queries.find_nearest_arcs(connection, version, x, y)
     beyond = np.full(len(x), NO_GRID, dtype=np.int64)
     best = np.full(len(x), np.inf)
     if not rows:

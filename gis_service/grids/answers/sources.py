@@ -8,14 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from gis_service.errors import InputError, NotFoundError
+from gis_service.grids.answers import queries
 from gis_service.grids.answers.directory import find_version_dates
 from gis_service.grids.answers.locating import find_schemes
 from gis_service.grids.batch import files
 from gis_service.grids.batch.rows import Options, RejectList, Source, Tally
 from gis_service.grids.locator.locator import Locator
-from gis_service.grids.reading import on_day
-from gis_service.grids.versions import find_lowest_rank, read_polygons
-from gis_service.store import tables as t
+from gis_service.grids.versions import read_polygons
 
 
 def read_sources(connection: sa.Connection, scheme: str, at: date | None) -> list[Source]:
@@ -49,20 +48,12 @@ def read_sources(connection: sa.Connection, scheme: str, at: date | None) -> lis
         except NotFoundError as error:
             missing = missing or error
             continue
-        state = t.grid_state.c
-        rows = connection.execute(
-            sa.select(state.grid_id, state.code, state.name).where(
-                state.scheme_id == key.scheme_id,
-                state.rank == find_lowest_rank(connection, key.scheme_id),
-                on_day(state.valid, version.effective_day),
-            )
-        )
         sources.append(
             Source(
                 key.code,
                 f"{key.code}_" if sources else "",
                 Locator(*read_polygons(connection, key.scheme_id, version.effective_day)),
-                {row.grid_id: (row.code, row.name) for row in rows},
+                queries.read_names(connection, key.scheme_id, version.effective_day),
                 {
                     "scheme": key.code,
                     "version_id": dates.version_id,

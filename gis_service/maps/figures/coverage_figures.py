@@ -19,7 +19,7 @@ from gis_service.coverage.runs.runs import (
     read_grid_figures,
     read_named_figures,
 )
-from gis_service.grids.answers.tallies import find_grids_seen, read_parents
+from gis_service.grids.answers.queries import find_grids_seen, read_parents
 from gis_service.grids.reading import SchemeKey
 from gis_service.maps.figures.classes import hide_small
 from gis_service.store import tables as t

@@ -17,7 +17,8 @@ from gis_service.access import Actor
 from gis_service.coverage.runs.runs import find_latest_run
 from gis_service.coverage.standards.book import standard_book
 from gis_service.errors import InputError, NotFoundError, Place
-from gis_service.grids.answers.tallies import add_up, count_by_grid, find_grids_seen, read_parents
+from gis_service.grids.answers.queries import count_by_grid, find_grids_seen, read_parents
+from gis_service.grids.answers.tallies import add_up
 from gis_service.grids.reading import SchemeKey, on_day
 from gis_service.grids.versions import today
 from gis_service.maps.figures.classes import (

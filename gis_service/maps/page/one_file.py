@@ -24,7 +24,7 @@ from gis_service.access import Actor
 from gis_service.coverage.areas.service import AreaService, find_area_folder
 from gis_service.coverage.standards.book import standard_book
 from gis_service.geodesy import GeometryArray
-from gis_service.grids.answers.tallies import read_parents
+from gis_service.grids.answers.queries import read_parents
 from gis_service.grids.reading import SchemeKey, find_scheme
 from gis_service.grids.versions import find_version_in_force, today
 from gis_service.maps.figures.classes import hide_small

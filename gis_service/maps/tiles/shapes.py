@@ -14,7 +14,7 @@ import shapely
 import sqlalchemy as sa
 
 from gis_service.geodesy import GeometryArray
-from gis_service.grids.answers.tallies import read_parents
+from gis_service.grids.answers.queries import read_parents
 from gis_service.grids.reading import SchemeKey
 from gis_service.maps.tiles import queries
 from gis_service.maps.tiles.generalise import dissolve, find_borders, find_chains, simplify
