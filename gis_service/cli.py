@@ -31,7 +31,7 @@ from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.logs import keep_values_out_of_logs
 from gis_service.memory import keep_few_arenas
 from gis_service.messages import text
-from gis_service.regions import region_database
+from gis_service.regions import name_region_database
 
 if TYPE_CHECKING:
     from gis_service.ingest.region import RegionResult
@@ -142,13 +142,13 @@ def _take_region(path: Path, whole_file: bool) -> str:
     """Import a file into the database that belongs to it; the county's stays as it is."""
     from gis_service.access import SYSTEM
     from gis_service.ingest.region import import_region
-    from gis_service.ingest.sandbox.client import read_osm
+    from gis_service.ingest.sandbox.client import read_osm_in_child
     from gis_service.store import find_database, open_store
 
-    database = region_database(path, whole_file=whole_file)
+    database = name_region_database(path, whole_file=whole_file)
     region = None
     if find_database(database) is None:  # a bad file makes nothing
-        region = read_osm(path, whole_file=whole_file)
+        region = read_osm_in_child(path, whole_file=whole_file)
     with open_store(database=database) as store:
         _say_imported(
             store, import_region(store, SYSTEM, path, region, whole_file=whole_file), path
@@ -158,7 +158,7 @@ def _take_region(path: Path, whole_file: bool) -> str:
 
 def _say_imported(store: "Store", result: "RegionResult | None", path: Path) -> None:
     from gis_service.access import SYSTEM
-    from gis_service.ingest.region import describe
+    from gis_service.ingest.region import list_notes
     from gis_service.ingest.writing.past_imports import region_notes
 
     if result is None:
@@ -171,7 +171,7 @@ def _say_imported(store: "Store", result: "RegionResult | None", path: Path) -> 
     for table, count in result.written.taken.items():
         if count:
             say(f"{table}: {count:,}")
-    for note in describe(result):
+    for note in list_notes(result):
         say(note.say(language()))
     for refusal in result.written.refusals[:20]:
         say(f"refused {refusal.feature or refusal.row}: {refusal.say(language())}")
@@ -209,14 +209,14 @@ def _become_server(store: "Store", port: int, database: str | None) -> NoReturn:
     """Go on as the server, which is not root and knows no owner; the cluster runs on meanwhile."""
     from gis_service.commands.handing_over import bind, hand_over
     from gis_service.settings import server_settings
-    from gis_service.store import service_account
+    from gis_service.store import find_service_account
 
     store.require_powerless()
     store.close()
     listener = bind(server_settings().host, port)
     arguments = ["serve", "--listener", str(listener.fileno())]
     arguments += ["--database", database] if database else []
-    hand_over(arguments, service_account(), keep=[listener.fileno()])
+    hand_over(arguments, find_service_account(), keep=[listener.fileno()])
 
 
 @contextmanager
@@ -263,7 +263,7 @@ def worker(
 ) -> None:
     """Work on the jobs in the queue."""
     from gis_service.commands.handing_over import hand_over, must_hand_over
-    from gis_service.store import find_database, open_store, service_account
+    from gis_service.store import find_database, find_service_account, open_store
 
     if database is not None and find_database(database) is None:
         raise NotFoundError("cli.no_database", database=database)
@@ -271,7 +271,7 @@ def worker(
         with open_store(migrate=False, database=database) as store:
             store.require_powerless()
             store.close()
-            hand_over(sys.argv[1:], service_account())
+            hand_over(sys.argv[1:], find_service_account())
     from gis_service import due, jobs
     from gis_service import pruning as _pruning  # noqa: F401 (adds what is done regularly)
 

@@ -107,16 +107,16 @@ def parse_crs(text: str) -> CoordinateSystem:
         The name is not known, or the system has no plane or geographic coordinates, or nobody has
         published how it relates to CGCS2000.
     """
-    plain = re.sub(r"[\s_\-]", "", text).casefold().replace("：", ":")
-    if plain in _NAMES:
-        return CoordinateSystem(_NAMES[plain])
-    number = re.fullmatch(r"epsg:?(\d{1,6})", plain)
+    name = re.sub(r"[\s_\-]", "", text).casefold().replace("：", ":")
+    if name in _NAMES:
+        return CoordinateSystem(_NAMES[name])
+    number = re.fullmatch(r"epsg:?(\d{1,6})", name)
     if number is None:
         raise InputError("coordinates.unknown_crs", crs=text[:60], known=KNOWN)
     code = f"EPSG:{int(number[1])}"
     if code.casefold() in _NAMES:
         return CoordinateSystem(_NAMES[code.casefold()])
-    _transformers(code)
+    _find_transformers(code)
     return CoordinateSystem(code)
 
 
@@ -138,7 +138,7 @@ def to_cgcs2000(system: CoordinateSystem, x: npt.ArrayLike, y: npt.ArrayLike) ->
         Degrees, in the shape of the input. What is not finite, or lies where the system has no
         meaning, is NaN in both.
     """
-    return _converted(system, x, y, to=True)
+    return _convert(system, x, y, to=True)
 
 
 def from_cgcs2000(system: CoordinateSystem, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Pair:
@@ -158,7 +158,7 @@ def from_cgcs2000(system: CoordinateSystem, lon: npt.ArrayLike, lat: npt.ArrayLi
         As :func:`to_cgcs2000` takes them, in the shape of the input. What is not finite, or lies
         where the system has no meaning, is NaN in both.
     """
-    return _converted(system, lon, lat, to=False)
+    return _convert(system, lon, lat, to=False)
 
 
 def geometries_to_cgcs2000(
@@ -191,7 +191,7 @@ def geometries_to_cgcs2000(
     return np.asarray(shapely.transform(flat, moved), dtype=object)
 
 
-def best_fit(
+def find_best_fit(
     x: npt.ArrayLike,
     y: npt.ArrayLike,
     fits: Callable[[FloatArray, FloatArray], float],
@@ -223,7 +223,7 @@ def best_fit(
         codes = [f"EPSG:{number}" for number in range(4491, 4555)]  # zones of 6 and 3 degrees
     systems = [CoordinateSystem(code) for code in codes]
     if stated is not None:
-        systems = [stated, *(one for one in systems if one != stated)]
+        systems = [stated, *(system for system in systems if system != stated)]
     readings = [
         Fit(system, swapped, fits(*to_cgcs2000(system, *pair)))
         for swapped, pair in ((False, (first, second)), (True, (second, first)))
@@ -258,13 +258,13 @@ _ABROAD: Final = (
 )
 
 
-def _shifted(lon: FloatArray, lat: FloatArray) -> BoolArray:
+def _is_shifted(lon: FloatArray, lat: FloatArray) -> BoolArray:
     """Tell where GCJ-02 and BD-09 shift."""
     west, south, east, north = _RECTANGLE
-    inside = (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)
+    is_shifted = (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)
     for west, south, east, north in _ABROAD:
-        inside &= ~((lon > west) & (lon < east) & (lat > south) & (lat < north))
-    return np.asarray(inside)
+        is_shifted &= ~((lon > west) & (lon < east) & (lat > south) & (lat < north))
+    return np.asarray(is_shifted)
 
 
 # --- GCJ-02 and BD-09: the published formulas --------------------------------------------------
@@ -275,7 +275,7 @@ _BD_TURN: Final = np.pi * 3000.0 / 180.0
 _ROUNDS: Final = 12  # each round of an inverse leaves about a 300th of the error: 5 would do
 
 
-def _gcj02(lon: FloatArray, lat: FloatArray) -> Pair:
+def _shift_to_gcj02(lon: FloatArray, lat: FloatArray) -> Pair:
     """Shift WGS 84 to GCJ-02: waves of some hundred metres, on the ellipsoid of Krasovsky."""
     x, y = lon - 105.0, lat - 35.0
     root = np.sqrt(np.abs(x))
@@ -293,24 +293,26 @@ def _gcj02(lon: FloatArray, lat: FloatArray) -> Pair:
     return lon + np.degrees(east_m / parallel_m), lat + np.degrees(north_m / meridian_m)
 
 
-def _bd09(lon: FloatArray, lat: FloatArray) -> Pair:
+def _shift_to_bd09(lon: FloatArray, lat: FloatArray) -> Pair:
     """Shift GCJ-02 to BD-09: a small turn and stretch around (0, 0), and a step."""
     far = np.hypot(lon, lat) + 0.00002 * np.sin(lat * _BD_TURN)
     angle = np.arctan2(lat, lon) + 0.000003 * np.cos(lon * _BD_TURN)
     return far * np.cos(angle) + 0.0065, far * np.sin(angle) + 0.006
 
 
-def _wgs84_to_bd09(lon: FloatArray, lat: FloatArray) -> Pair:
-    return _bd09(*_gcj02(lon, lat))
+def _shift_twice_to_bd09(lon: FloatArray, lat: FloatArray) -> Pair:
+    return _shift_to_bd09(*_shift_to_gcj02(lon, lat))
 
 
 _SHIFTS: Final[dict[str, Callable[[FloatArray, FloatArray], Pair]]] = {
-    "gcj02": _gcj02,
-    "bd09": _wgs84_to_bd09,
+    "gcj02": _shift_to_gcj02,
+    "bd09": _shift_twice_to_bd09,
 }
 
 
-def _undone(shift: Callable[[FloatArray, FloatArray], Pair], x: FloatArray, y: FloatArray) -> Pair:
+def _undo_shift(
+    shift: Callable[[FloatArray, FloatArray], Pair], x: FloatArray, y: FloatArray
+) -> Pair:
     """Find what a shift brings to x, y: correct the guess by the error until it stands still."""
     lon, lat = x.copy(), y.copy()
     for _ in range(_ROUNDS):
@@ -322,7 +324,7 @@ def _undone(shift: Callable[[FloatArray, FloatArray], Pair], x: FloatArray, y: F
     return lon, lat
 
 
-def _web_map(code: str, x: FloatArray, y: FloatArray, *, to: bool) -> Pair:
+def _convert_web_map(code: str, x: FloatArray, y: FloatArray, *, to: bool) -> Pair:
     """
     Convert where the shift holds; elsewhere the identity.
 
@@ -334,13 +336,13 @@ def _web_map(code: str, x: FloatArray, y: FloatArray, *, to: bool) -> Pair:
     near &= (y > _RECTANGLE[1] - 1) & (y < _RECTANGLE[3] + 1)
     out_x, out_y = x.copy(), y.copy()
     if to:
-        lon, lat = _undone(shift, x[near], y[near])
-        inside = _shifted(lon, lat)
+        lon, lat = _undo_shift(shift, x[near], y[near])
+        is_shifted = _is_shifted(lon, lat)
     else:
-        inside = _shifted(x[near], y[near])
+        is_shifted = _is_shifted(x[near], y[near])
         lon, lat = shift(x[near], y[near])
-    where = np.flatnonzero(near)[inside]
-    out_x[where], out_y[where] = lon[inside], lat[inside]
+    shifted_index = np.flatnonzero(near)[is_shifted]
+    out_x[shifted_index], out_y[shifted_index] = lon[is_shifted], lat[is_shifted]
     return out_x, out_y
 
 
@@ -348,7 +350,7 @@ def _web_map(code: str, x: FloatArray, y: FloatArray, *, to: bool) -> Pair:
 
 
 @cache
-def _transformers(code: str) -> tuple[pyproj.Transformer, pyproj.Transformer]:
+def _find_transformers(code: str) -> tuple[pyproj.Transformer, pyproj.Transformer]:
     """Make the way to CGCS2000 and the way back."""
     try:
         crs = pyproj.CRS.from_user_input(code)
@@ -357,30 +359,32 @@ def _transformers(code: str) -> tuple[pyproj.Transformer, pyproj.Transformer]:
     if not (crs.is_geographic or crs.is_projected) or crs.is_compound:
         raise InputError("coordinates.not_flat", crs=code, name=crs.name)
     # CGCS2000 is the same as WGS 84 here: whichever EPSG knows a way to.
-    for ours in (4490, 4326):
+    for target in (4490, 4326):
         try:
-            there = pyproj.Transformer.from_crs(crs, ours, always_xy=True, allow_ballpark=False)
-            back = pyproj.Transformer.from_crs(ours, crs, always_xy=True, allow_ballpark=False)
+            forward = pyproj.Transformer.from_crs(crs, target, always_xy=True, allow_ballpark=False)
+            backward = pyproj.Transformer.from_crs(
+                target, crs, always_xy=True, allow_ballpark=False
+            )
         except ProjError:
             continue
-        return there, back
+        return forward, backward
     raise InputError("coordinates.no_way", crs=code, name=crs.name)
 
 
-def _converted(system: CoordinateSystem, x: npt.ArrayLike, y: npt.ArrayLike, *, to: bool) -> Pair:
-    first, second = np.broadcast_arrays(np.asarray(x, dtype=float), np.asarray(y, dtype=float))
-    shape = first.shape
-    flat_x, flat_y = first.ravel().copy(), second.ravel().copy()
+def _convert(system: CoordinateSystem, x: npt.ArrayLike, y: npt.ArrayLike, *, to: bool) -> Pair:
+    x_array, y_array = np.broadcast_arrays(np.asarray(x, dtype=float), np.asarray(y, dtype=float))
+    shape = x_array.shape
+    flat_x, flat_y = x_array.ravel().copy(), y_array.ravel().copy()
     finite = np.isfinite(flat_x) & np.isfinite(flat_y)
     flat_x[~finite] = np.nan
     flat_y[~finite] = np.nan
     if system.code not in _SAME:
         if system.code in _SHIFTS:
-            new = _web_map(system.code, flat_x[finite], flat_y[finite], to=to)
+            converted = _convert_web_map(system.code, flat_x[finite], flat_y[finite], to=to)
         else:
-            way = _transformers(system.code)[0 if to else 1]
-            new = way.transform(flat_x[finite], flat_y[finite])
-        good = np.isfinite(new[0]) & np.isfinite(new[1])
-        flat_x[finite] = np.where(good, new[0], np.nan)
-        flat_y[finite] = np.where(good, new[1], np.nan)
+            transformer = _find_transformers(system.code)[0 if to else 1]
+            converted = transformer.transform(flat_x[finite], flat_y[finite])
+        is_finite = np.isfinite(converted[0]) & np.isfinite(converted[1])
+        flat_x[finite] = np.where(is_finite, converted[0], np.nan)
+        flat_y[finite] = np.where(is_finite, converted[1], np.nan)
     return flat_x.reshape(shape), flat_y.reshape(shape)

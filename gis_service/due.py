@@ -1,4 +1,4 @@
-"""What a worker looks for every second: names to be searched anew, boundaries whose day has come.
+"""What a worker looks for every second: search entries to rebuild, boundaries whose day has come.
 
 A worker that has nothing to do holds little: what the work needs is read when there is some.
 """

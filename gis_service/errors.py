@@ -191,7 +191,7 @@ class LockTimeoutError(OutageError):
 
 
 class DeadlockError(OutageError):
-    """Two changes stood in each other's way; this one was taken back and may be tried again."""
+    """Two changes stood in each other's way; this one was rolled back and may be tried again."""
 
     kind = "deadlock"
     exit_code = 11

@@ -183,7 +183,7 @@ def _be_child(server: int, perform: Callable[[], None]) -> None:
     try:
         os.setsid()
         die_with(server)
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # files on the way are taken away
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # temporary files are removed
         perform()
         code = 0
     except Exception:  # noqa: BLE001 (whatever it is, it ends this process)

@@ -37,6 +37,6 @@ def perform(task: jobs.Task) -> None:
 if __name__ == "__main__":
     keep_values_out_of_logs()
     keep_few_arenas()
-    apart.start()  # each job asks the same readers
+    apart.start_server()  # each job asks the same readers
     gc.freeze()  # what is shared with the children stays so
     fork_server.serve(perform)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from gis_service import jobs
+from gis_service import job_queries, jobs
 from gis_service.access import SYSTEM
 from gis_service.access.actor import ensure_demo_actors, is_made_up
 from gis_service.coverage.runs import runs
@@ -52,7 +52,7 @@ class JobFailedError(GisError):
 
     kind = "job-failed"
 
-    def __init__(self, standard: str, state: jobs.JobState) -> None:
+    def __init__(self, standard: str, state: job_queries.JobState) -> None:
         self.state = state
         super().__init__("jobs.failed", kind=standard, reason=state.error_in("en") or state.status)
 
@@ -62,7 +62,7 @@ class JobFailedError(GisError):
         return text(self.key, language, **{**self.values, "reason": reason})
 
 
-def prepare(store: Store) -> dict[str, dict[str, int]]:
+def assign_and_apply_due(store: Store) -> dict[str, dict[str, int]]:
     """
     Assign what has no grid yet, and take over what is due by the calendar.
 
@@ -82,11 +82,11 @@ def prepare(store: Store) -> dict[str, dict[str, int]]:
         if is_due(connection):
             assignment.apply_due(connection)
         if is_made_up(connection):
-            ensure_demo_actors(connection, _some_grid(connection, version.scheme_id))
+            ensure_demo_actors(connection, _find_busiest_grid(connection, version.scheme_id))
     return report.counts
 
 
-def _some_grid(connection: sa.Connection, scheme_id: int) -> int | None:
+def _find_busiest_grid(connection: sa.Connection, scheme_id: int) -> int | None:
     """Pick the base grid with the most households, where the demo's grid officer works."""
     rank = find_lowest_rank(connection, scheme_id)
     state = t.grid_state
@@ -107,8 +107,8 @@ def _some_grid(connection: sa.Connection, scheme_id: int) -> int | None:
         .order_by(sa.func.count(t.assignment.c.object_id).desc(), state.c.grid_id)
         .limit(1)
     )
-    found: int | None = connection.execute(query).scalar_one_or_none()
-    return found
+    grid_id: int | None = connection.execute(query).scalar_one_or_none()
+    return grid_id
 
 
 def measure(store: Store, say: Say, language: Language = "en") -> None:
@@ -120,9 +120,9 @@ def measure(store: Store, say: Say, language: Language = "en") -> None:
     store
         With everything assigned.
     say
-        Told what happens.
+        Takes a line for each thing done.
     language
-        In which it is told.
+        Of the messages.
 
     Raises
     ------
@@ -151,16 +151,18 @@ def submit_stale(store: Store) -> dict[str, int]:
         The job's id by standard.
     """
     book, snapshot = standard_book(), Snapshot()
-    wanted = []
+    stale_codes = []
     with store.transaction(SYSTEM) as connection:
-        for code in (code for code, one in book.standards.items() if one.in_main_job):
+        for code in (code for code, standard in book.standards.items() if standard.in_main_job):
             run = runs.find_latest_run(connection, code)
             if run is None or find_stale_parts(snapshot, connection, run, book):
-                wanted.append(code)
-    return {code: jobs.submit(store, SYSTEM, "coverage_run", {"standard": code}) for code in wanted}
+                stale_codes.append(code)
+    return {
+        code: jobs.submit(store, SYSTEM, "coverage_run", {"standard": code}) for code in stale_codes
+    }
 
 
-def summary(store: Store, language: Language) -> dict[str, Any]:
+def summarise(store: Store, language: Language) -> dict[str, Any]:
     """
     Say in figures what the store holds.
 
@@ -178,7 +180,7 @@ def summary(store: Store, language: Language) -> dict[str, Any]:
         ``households``, ``assigned_share``, ``coverage``, and ``notes`` on the region's file.
     """
     with store.transaction(SYSTEM) as connection:
-        levels = _levels(connection)
+        levels = _count_levels(connection)
         households, housed = connection.execute(
             sa.select(sa.func.count(), sa.func.count(t.household.c.base_grid_id)).select_from(
                 t.household
@@ -201,7 +203,7 @@ def summary(store: Store, language: Language) -> dict[str, Any]:
     }
 
 
-def _levels(connection: sa.Connection) -> list[dict[str, Any]]:
+def _count_levels(connection: sa.Connection) -> list[dict[str, Any]]:
     state, level = t.grid_state, t.grid_level
     query = (
         sa.select(level.c.rank, level.c.label, level.c.label_en, sa.func.count(state.c.grid_id))
@@ -227,7 +229,7 @@ def main_job(
     map_file: Path,
     say: Say,
     language: Language = "zh-CN",
-    told_in: Language = "en",
+    message_language: Language = "en",
 ) -> Mapping[str, Any]:
     """
     Do all of it.
@@ -239,16 +241,16 @@ def main_job(
     map_file
         Where the map is written.
     say
-        Told what takes its time.
+        Takes a line for what takes its time.
     language
         Of the map and of the notes.
-    told_in
-        The language of what is told.
+    message_language
+        Of what ``say`` is given.
 
     Returns
     -------
     mapping
-        :func:`summary`, ``map`` and ``seconds``; where the map could not be drawn ``map`` is None
+        :func:`summarise`, ``map`` and ``seconds``; where the map could not be drawn ``map`` is None
         and ``map_error`` says why.
 
     Raises
@@ -258,32 +260,32 @@ def main_job(
     """
     began = time.monotonic()
     try:
-        prepare(store)
+        assign_and_apply_due(store)
     except NotFoundError as error:
         raise NotFoundError("grids.no_county") from error
     refresh_search(store)
     with store.transaction(SYSTEM) as connection:
         shapes.prepare_shapes(connection)
-    measure(store, say, told_in)
-    map_error = _keep_map(store, map_file, language, say, told_in)
-    result = {**summary(store, language), "map": None if map_error else str(map_file)}
+    measure(store, say, message_language)
+    map_error = _refresh_map(store, map_file, language, say, message_language)
+    result = {**summarise(store, language), "map": None if map_error else str(map_file)}
     if map_error:
         result["map_error"] = map_error
     return {**result, "seconds": round(time.monotonic() - began, 1)}
 
 
-def _keep_map(
-    store: Store, map_file: Path, language: Language, say: Say, told_in: Language
+def _refresh_map(
+    store: Store, map_file: Path, language: Language, say: Say, message_language: Language
 ) -> str | None:
     """Write the map where it is not fresh; one that cannot be drawn stops nothing else."""
     if is_fresh(store, SYSTEM, map_file, language):
         return None
     try:
         write_map(store, SYSTEM, map_file, language)
-    except Exception as error:  # noqa: BLE001 (figures and page need no map; whatever it was is told)
+    except Exception as error:  # noqa: BLE001 (figures and page need no map; whatever it was is said)
         _log.debug("the map could not be drawn", exc_info=error)
-        reason = error.say(told_in) if isinstance(error, GisError) else repr(error)
-        say(text("cli.told_no_map", told_in, reason=reason))
+        reason = error.say(message_language) if isinstance(error, GisError) else repr(error)
+        say(text("cli.told_no_map", message_language, reason=reason))
         return reason
-    say(text("cli.map_written", told_in))
+    say(text("cli.map_written", message_language))
     return None

@@ -56,22 +56,22 @@ def text(key: str, language: Language = "en", **values: object) -> str:
         The finished sentence; the key itself where no text exists, so that the gap is seen.
     """
     template = all_texts(language).get(key)
-    said = {
+    texts = {
         name: text(value["message"], language, **value["values"])
         if isinstance(value, dict) and value.keys() == {"message", "values"}
         else value
         for name, value in values.items()
     }
-    return key if template is None else template.format(**said)
+    return key if template is None else template.format(**texts)
 
 
-def choose_language(wish: str | None) -> Language:
+def choose_language(preference: str | None) -> Language:
     """
     Pick the language for a wish such as ``LANG`` or ``Accept-Language``.
 
     Parameters
     ----------
-    wish
+    preference
         ``zh_CN.UTF-8``, ``en-GB,en;q=0.9``, ``C``, nothing.
 
     Returns
@@ -79,7 +79,7 @@ def choose_language(wish: str | None) -> Language:
     Language
         The first of the two that the wish names; Chinese where it names neither.
     """
-    for part in (wish or "").lower().replace("_", "-").split(","):
+    for part in (preference or "").lower().replace("_", "-").split(","):
         if part.strip().startswith("zh"):
             return "zh-CN"
         if part.strip().startswith("en"):

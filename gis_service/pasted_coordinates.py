@@ -72,17 +72,17 @@ def read_pasted(text: str, bounds: Bounds | None = None) -> Pasted:
     """
     if len(text) > _LONGEST:
         raise InputError("coordinates.pasted_long", limit=_LONGEST)
-    plain = _plain(text)
-    link = _link(plain)
-    angles = _angles(plain if link is None else link.pair)
+    normalised = _normalise(text)
+    link = _find_link(normalised)
+    angles = _find_angles(normalised if link is None else link.pair)
     if len(angles) != 2:
         key = "coordinates.pasted_count" if angles else "coordinates.pasted_nothing"
         raise InputError(key, found=len(angles))
-    lon, lat, lat_first = _ordered(angles[0], angles[1], bounds)
+    lon, lat, lat_first = _order_axes(angles[0], angles[1], bounds)
     system = None if link is None else link.system
-    named = any(angle.axis for angle in angles)
+    has_axes = any(angle.axis for angle in angles)
     notes = [
-        *(["coordinates.pasted_lat_first"] if lat_first and not named else []),
+        *(["coordinates.pasted_lat_first"] if lat_first and not has_axes else []),
         *(["coordinates.pasted_system"] if system else []),
     ]
     return Pasted(lon, lat, lat_first, system, tuple(notes))
@@ -99,12 +99,12 @@ _MARKS: Final = str.maketrans(
 )
 
 
-def _plain(text: str) -> str:
+def _normalise(text: str) -> str:
     """Bring digits, punctuation and marks to one form each."""
-    marked = re.sub(r"(?<=[经纬])度", "", text)  # 经度, 纬度: no unit
-    marked = unicodedata.normalize("NFKC", marked.translate(_MARKS)).translate(_MARKS)
-    marked = re.sub(r"(?<=\d)。(?=\d)", ".", marked)
-    return marked.replace("''", '"').strip()
+    normalised = re.sub(r"(?<=[经纬])度", "", text)  # 经度, 纬度: no unit
+    normalised = unicodedata.normalize("NFKC", normalised.translate(_MARKS)).translate(_MARKS)
+    normalised = re.sub(r"(?<=\d)。(?=\d)", ".", normalised)
+    return normalised.replace("''", '"').strip()
 
 
 # --- numbers and their axes --------------------------------------------------------------------
@@ -138,7 +138,7 @@ _TOKEN: Final = re.compile(
 )
 
 
-def _angles(text: str) -> list[_Angle]:
+def _find_angles(text: str) -> list[_Angle]:
     """Find the numbers of a text, with the axis that stands beside each."""
     values: list[float] = []
     names: list[list[tuple[Axis, int]]] = [[]]  # before the first number, after it, …
@@ -154,47 +154,47 @@ def _angles(text: str) -> list[_Angle]:
             marked = True
             minutes = token["minutes"] or token["bare_minutes"] or "0"
             seconds = token["seconds"] or token["bare_seconds"] or "0"
-            values.append(_sexagesimal(token["degrees"], minutes, seconds))
+            values.append(_read_sexagesimal(token["degrees"], minutes, seconds))
         names.append([])
     if not marked and len(values) in (4, 6):
-        return _grouped(re.findall(rf"[-+]?{_NUMBER}", text), names)
+        return _read_groups(re.findall(rf"[-+]?{_NUMBER}", text), names)
     if len(values) != 2:
         return [_Angle(value) for value in values]
-    return _named(values, names)
+    return _assign_axes(values, names)
 
 
-def _sexagesimal(degrees: str, minutes: str, seconds: str) -> float:
+def _read_sexagesimal(degrees: str, minutes: str, seconds: str) -> float:
     if float(minutes) >= 60 or float(seconds) >= 60:
         raise InputError("coordinates.pasted_minutes")
     size = abs(float(degrees)) + float(minutes) / 60 + float(seconds) / 3600
     return -size if degrees.startswith("-") else size
 
 
-def _grouped(numbers: list[str], names: list[list[tuple[Axis, int]]]) -> list[_Angle]:
+def _read_groups(numbers: list[str], names: list[list[tuple[Axis, int]]]) -> list[_Angle]:
     """Read four or six plain numbers as degrees, minutes (and seconds) of two angles."""
     half = len(numbers) // 2
     values = []
     for group in (numbers[:half], numbers[half:]):
-        whole = all("." not in number for number in group[:-1])
-        if not whole or any(number[0] in "+-" for number in group[1:]):
+        has_whole_parts = all("." not in number for number in group[:-1])
+        if not has_whole_parts or any(number[0] in "+-" for number in group[1:]):
             raise InputError("coordinates.pasted_count", found=len(numbers))
-        values.append(_sexagesimal(group[0], group[1], group[2] if half == 3 else "0"))
+        values.append(_read_sexagesimal(group[0], group[1], group[2] if half == 3 else "0"))
     if any(names[index] for index in range(1, 2 * half) if index != half):
         raise InputError("coordinates.pasted_count", found=len(numbers))
-    return _named(values, [names[0], names[half], names[-1]])
+    return _assign_axes(values, [names[0], names[half], names[-1]])
 
 
-def _named(values: list[float], names: list[list[tuple[Axis, int]]]) -> list[_Angle]:
+def _assign_axes(values: list[float], names: list[list[tuple[Axis, int]]]) -> list[_Angle]:
     """Give each of two numbers its axis: the name before it, or after it where none leads."""
     before, between, after = names
     if before:
         sides = [[*before, *between[:-1]], [*between[-1:], *after]]
     else:
         sides = [between[:1], [*between[1:], *after]]
-    return [_signed(value, side) for value, side in zip(values, sides, strict=True)]
+    return [_with_axis(value, side) for value, side in zip(values, sides, strict=True)]
 
 
-def _signed(value: float, names: list[tuple[Axis, int]]) -> _Angle:
+def _with_axis(value: float, names: list[tuple[Axis, int]]) -> _Angle:
     if not names:
         return _Angle(value)
     if len({axis for axis, _ in names}) > 1:
@@ -208,37 +208,37 @@ def _signed(value: float, names: list[tuple[Axis, int]]) -> _Angle:
 # --- which is which ----------------------------------------------------------------------------
 
 
-def _ordered(one: _Angle, other: _Angle, bounds: Bounds | None) -> tuple[float, float, bool]:
+def _order_axes(first: _Angle, second: _Angle, bounds: Bounds | None) -> tuple[float, float, bool]:
     """Tell longitude and latitude apart; also whether latitude came first."""
-    lon_first = (one.degrees, other.degrees)
-    lat_first = (other.degrees, one.degrees)
-    if one.axis or other.axis:
-        if one.axis == other.axis:
+    lon_first = (first.degrees, second.degrees)
+    lat_first = (second.degrees, first.degrees)
+    if first.axis or second.axis:
+        if first.axis == second.axis:
             raise InputError("coordinates.pasted_names")
-        is_lat_first = one.axis == "lat" or other.axis == "lon"
+        is_lat_first = first.axis == "lat" or second.axis == "lon"
         lon, lat = lat_first if is_lat_first else lon_first
-        if not _on_globe(lon, lat):
-            swapped = _on_globe(lat, lon) and _within(lat, lon, bounds or CHINA)
+        if not _is_on_globe(lon, lat):
+            swapped = _is_on_globe(lat, lon) and _is_within(lat, lon, bounds or CHINA)
             key = "coordinates.pasted_swapped" if swapped else "coordinates.pasted_range"
             raise InputError(key, lon=f"{lat:.6f}", lat=f"{lon:.6f}")
         return lon, lat, is_lat_first
     for box in (bounds, CHINA, (-180.0, -90.0, 180.0, 90.0)):
         if box is None:
             continue
-        fits = [_on_globe(*pair) and _within(*pair, box) for pair in (lon_first, lat_first)]
+        fits = [_is_on_globe(*pair) and _is_within(*pair, box) for pair in (lon_first, lat_first)]
         if all(fits) and lon_first != lat_first:
             raise InputError("coordinates.pasted_ambiguous")
         if any(fits):
             pair = lon_first if fits[0] else lat_first
             return (*pair, not fits[0])
-    raise InputError("coordinates.pasted_range", lon=one.degrees, lat=other.degrees)
+    raise InputError("coordinates.pasted_range", lon=first.degrees, lat=second.degrees)
 
 
-def _on_globe(lon: float, lat: float) -> bool:
+def _is_on_globe(lon: float, lat: float) -> bool:
     return abs(lon) <= 180 and abs(lat) <= 90
 
 
-def _within(lon: float, lat: float, box: Bounds) -> bool:
+def _is_within(lon: float, lat: float, box: Bounds) -> bool:
     west, south, east, north = box
     return west <= lon <= east and south <= lat <= north
 
@@ -274,27 +274,27 @@ _SYSTEM_OF_WORD: Final = {
 _DECIMAL: Final = r"(?<![\d.])[-+]?\d{1,3}\.\d+(?![\d.])"
 
 
-def _link(text: str) -> _Link | None:
+def _find_link(text: str) -> _Link | None:
     """Find the place in a link of a web map; None where the text is no link."""
-    found = re.search(r"(?:https?://|geo:)\S+", text, re.IGNORECASE)
-    if found is None:
+    match = re.search(r"(?:https?://|geo:)\S+", text, re.IGNORECASE)
+    if match is None:
         return None
-    url = unquote(found[0]).replace("+", " ").lower()
+    url = unquote(match[0]).replace("+", " ").lower()
     host = urlsplit(url).hostname or ""
-    said = re.search(r"[?&](?:coordinate|coord_type|coordtype)=(\w+)", url)
-    system = next((name for end, name in _SYSTEM_OF_HOST.items() if _is_of(host, end)), None)
+    system_match = re.search(r"[?&](?:coordinate|coord_type|coordtype)=(\w+)", url)
+    system = next((name for end, name in _SYSTEM_OF_HOST.items() if _belongs_to(host, end)), None)
     if url.startswith("geo:"):
         system = "wgs84"
-    if said is not None:
-        system = _SYSTEM_OF_WORD.get(said[1], system)
-    return _Link(_pair(url), system)
+    if system_match is not None:
+        system = _SYSTEM_OF_WORD.get(system_match[1], system)
+    return _Link(_find_pair(url), system)
 
 
-def _is_of(host: str, end: str) -> bool:
+def _belongs_to(host: str, end: str) -> bool:
     return host == end or host.endswith("." + end)
 
 
-def _pair(url: str) -> str:
+def _find_pair(url: str) -> str:
     """Cut the two numbers out of a link."""
     lon = re.search(rf"(?:[?&#](?:lng|lon|longitude|mlon|x)=|!4d)({_DECIMAL})", url)
     lat = re.search(rf"(?:[?&#](?:lat|latitude|mlat|y)=|!3d)({_DECIMAL})", url)
@@ -304,4 +304,4 @@ def _pair(url: str) -> str:
     different = list(dict.fromkeys(pairs))
     if url.startswith("geo:") and different:
         return f"lat={different[0][0]} lon={different[0][1]}"
-    return " , ".join(f"{one} , {other}" for one, other in different)
+    return " , ".join(f"{first} , {second}" for first, second in different)

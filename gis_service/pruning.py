@@ -31,51 +31,51 @@ def prune(store: Store) -> None:
         The store.
     """
     # A worker that has nothing to do holds little: this is read when it is used.
-    from gis_service.entry.writing import forget_old  # noqa: PLC0415
+    from gis_service.entry.writing import forget_old_changes  # noqa: PLC0415
     from gis_service.ingest import uploads  # noqa: PLC0415
     from gis_service.maps.tiles.tiles import forget_tiles  # noqa: PLC0415
 
     keep = keeping_settings()
     steps: tuple[Callable[[sa.Connection], object], ...] = (
-        forget_old,
+        forget_old_changes,
         lambda connection: fold_counts(connection, keep.change_days),
-        lambda connection: _jobs(connection, keep.job_days),
-        lambda connection: _minutes_of_old_runs(connection, keep.run_days),
-        lambda connection: _request_keys(connection, keep.request_days),
+        lambda connection: _delete_jobs(connection, keep.job_days),
+        lambda connection: _delete_old_minutes(connection, keep.run_days),
+        lambda connection: _delete_request_keys(connection, keep.request_days),
         lambda connection: forget_tiles(connection, round(keep.tiles_mb * _MB)),
     )
     for step in steps:
         with store.transaction(SYSTEM) as connection:
             step(connection)
-    uploads.forget_old()
+    uploads.forget_old_uploads()
 
 
 def _before(days: float) -> sa.ColumnElement[datetime]:
     return sa.func.now() - timedelta(days=days)
 
 
-def _jobs(connection: sa.Connection, days: float) -> None:
+def _delete_jobs(connection: sa.Connection, days: float) -> None:
     """Take out jobs that have ended; those that a run names stay with it."""
     job = t.job.c
-    named = sa.exists().where(t.coverage_run.c.job_id == job.job_id)
-    connection.execute(sa.delete(t.job).where(job.finished_at < _before(days), ~named))
+    is_named = sa.exists().where(t.coverage_run.c.job_id == job.job_id)
+    connection.execute(sa.delete(t.job).where(job.finished_at < _before(days), ~is_named))
 
 
-def _minutes_of_old_runs(connection: sa.Connection, days: float) -> None:
+def _delete_old_minutes(connection: sa.Connection, days: float) -> None:
     """Take out each household's minutes of runs that are not the newest of their kind."""
     run = t.coverage_run.c
     newer = t.coverage_run.alias("newer")
-    surpassed = sa.exists().where(
+    is_surpassed = sa.exists().where(
         newer.c.standard == run.standard,
         newer.c.scenario == run.scenario,
         newer.c.run_id > run.run_id,
     )
-    old = sa.select(run.run_id).where(run.finished_at < _before(days), surpassed)
+    old_runs = sa.select(run.run_id).where(run.finished_at < _before(days), is_surpassed)
     connection.execute(
-        sa.delete(t.coverage_household).where(t.coverage_household.c.run_id.in_(old))
+        sa.delete(t.coverage_household).where(t.coverage_household.c.run_id.in_(old_runs))
     )
 
 
-def _request_keys(connection: sa.Connection, days: float) -> None:
+def _delete_request_keys(connection: sa.Connection, days: float) -> None:
     request = t.incident_request.c
     connection.execute(sa.delete(t.incident_request).where(request.at < _before(days)))

@@ -9,7 +9,7 @@ from pathlib import Path
 from gis_service.errors import InputError
 
 
-def region_database(path: Path, *, whole_file: bool = False) -> str:
+def name_region_database(path: Path, *, whole_file: bool = False) -> str:
     """
     Name the database of a region's file.
 

@@ -34,11 +34,11 @@ class Sourced(Table, Generic[T]):
 
     @model_validator(mode="before")
     @classmethod
-    def _alone(cls, given: Any, info: ValidationInfo) -> Any:
+    def _alone(cls, value: Any, info: ValidationInfo) -> Any:
         """Take a number that stands alone in a county's file."""
-        if info.context is None or isinstance(given, dict | Sourced):
-            return given
-        return {"value": given, "source": info.context}
+        if info.context is None or isinstance(value, dict | Sourced):
+            return value
+        return {"value": value, "source": info.context}
 
 
 def read_rules(shape: type[Book], defaults: Path, county_file: Path | None, setting: str) -> Book:
@@ -68,19 +68,19 @@ def read_rules(shape: type[Book], defaults: Path, county_file: Path | None, sett
     """
     tables = read_toml(defaults, setting)
     if county_file is not None:
-        tables = _laid_over(tables, read_toml(county_file, setting))
+        tables = _overlay(tables, read_toml(county_file, setting))
     file = (county_file or defaults).name
     try:
         return shape.model_validate(tables, context=county_file and file)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
+        first_error = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first_error["loc"])
         raise InputError(
             "rules.wrong",
             place=Place(field=field or None),
             file=file,
             field=field or "-",
-            problem=first["msg"],
+            problem=first_error["msg"],
         ) from error
 
 
@@ -113,12 +113,16 @@ def read_toml(file: Path, setting: str) -> dict[str, Any]:
         ) from error
 
 
-def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for name, new in above.items():
-        old = below.get(name)
-        if isinstance(old, dict) and isinstance(new, dict) and old.keys() != {"value", "source"}:
-            merged[name] = _laid_over(old, new)
+def _overlay(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for name, override_value in override.items():
+        base_value = base.get(name)
+        if (
+            isinstance(base_value, dict)
+            and isinstance(override_value, dict)
+            and base_value.keys() != {"value", "source"}
+        ):
+            merged[name] = _overlay(base_value, override_value)
         else:
-            merged[name] = new
+            merged[name] = override_value
     return merged

@@ -18,9 +18,9 @@ SERVICE_FOLDERS: tuple[ServiceFolder, ...] = get_args(ServiceFolder)
 """What the running service writes in the data folder; the rest may belong to another account."""
 
 
-def _addresses(value: str) -> str:
-    for one in filter(None, value.split(",")):
-        ipaddress.ip_network(one.strip())
+def _check_addresses(value: str) -> str:
+    for address in filter(None, value.split(",")):
+        ipaddress.ip_network(address.strip())
     return value
 
 
@@ -83,7 +83,7 @@ class ServerSettings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
-    trusted_proxy: Annotated[str, AfterValidator(_addresses)] = Field(
+    trusted_proxy: Annotated[str, AfterValidator(_check_addresses)] = Field(
         default="",
         description="Addresses of the reverse proxy, with commas; what it says of the scheme and"
         " of who asks is taken, and nobody else's word.",

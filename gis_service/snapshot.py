@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 
-from gis_service.store.tiles import counts
+from gis_service.store.tiles import count_changes
 
 Made = TypeVar("Made")
 State = tuple[tuple[str, int], ...]
@@ -188,4 +188,4 @@ def read_state(connection: sa.Connection, part: SnapshotPart) -> State:
     tuple
         Another one as soon as anything was touched, and on another day.
     """
-    return tuple(counts(connection, part.tables).items())
+    return tuple(count_changes(connection, part.tables).items())

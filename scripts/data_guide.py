@@ -11,7 +11,7 @@ from typing import Final
 
 from gis_service.messages import Language
 from gis_service.records import RECORDS, Field, Record
-from gis_service.records.wording import column_name, field_name
+from gis_service.records.wording import find_column_name, find_field_name
 
 DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
 GUIDES: Final[dict[Language, Path]] = {
@@ -68,9 +68,9 @@ def section(record: Record, language: Language) -> str:
 def _row(record: Record, one: Field, language: Language) -> str:
     at = language == "en"
     needed = _NEEDED[at] if one.needed else ""
-    meaning = field_name(record, one, language)
+    meaning = find_field_name(record, one, language)
     if one.heading != one.name:
-        meaning = column_name(one.heading, one.names, language)
+        meaning = find_column_name(one.heading, one.names, language)
     names = ("、", ", ")[at].join(sorted(one.names, key=str.isascii))
     return f"| `{one.heading}`{needed} | {meaning} | {names} | {_content(one, at=at)} |"
 

@@ -25,8 +25,9 @@ from gis_service.boundaries.publication.grid_table import publish_table
 from gis_service.boundaries.publication.publishing import Published
 from gis_service.boundaries.publication.writing import SchemeLevel, ensure_scheme
 from gis_service.commands.terminal import exit_on_errors, language, say
-from gis_service.ingest.readers.frames import CountyFrames, empty
-from gis_service.ingest.writing.write import ImportSource, write_admin_units, write_frames
+from gis_service.ingest.readers.frames import CountyFrames, make_empty
+from gis_service.ingest.writing.queries import ImportSource
+from gis_service.ingest.writing.write import write_admin_units, write_frames
 from gis_service.messages import text
 from gis_service.store import Store, open_store
 from gis_service.store import tables as t
@@ -78,10 +79,9 @@ def load(store: Store, make: Callable[[Boundaries], CountyFrames] = make_county)
         written = write_frames(
             connection,
             SYSTEM,
-            replace(frames, admin_units=empty("admin_units")),
+            replace(frames, admin_units=make_empty("admin_units")),
             grid_ids=published,
             source=source,
-            replace=False,
         )
         for refusal in written.refusals[:10]:
             say(text("demo.refused", language(), refusal=refusal))

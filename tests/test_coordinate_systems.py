@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from gis_service.coordinate_systems import (
     CoordinateSystem,
     FloatArray,
-    best_fit,
+    find_best_fit,
     from_cgcs2000,
     geometries_to_cgcs2000,
     parse_crs,
@@ -245,13 +245,13 @@ def test_the_system_that_would_fit_is_found(code: str, swapped: bool) -> None:
     x, y = from_cgcs2000(
         system, random.uniform(112.80, 112.9, 400), random.uniform(28.6, 28.68, 400)
     )
-    fit = best_fit(*((y, x) if swapped else (x, y)), _in_county, CGCS2000)
+    fit = find_best_fit(*((y, x) if swapped else (x, y)), _in_county, CGCS2000)
     assert (fit.system.code, fit.swapped) == (code, swapped)
     assert fit.share == pytest.approx(1.0, abs=0.01)
 
 
 def test_the_stated_system_stays_where_others_fit_no_better() -> None:
-    fit = best_fit([1.0], [2.0], _in_county, GCJ02)
+    fit = find_best_fit([1.0], [2.0], _in_county, GCJ02)
     assert (fit.system, fit.swapped, fit.share) == (GCJ02, False, 0.0)
 
 

@@ -23,7 +23,7 @@ from gis_service.commands.handing_over import (
 )
 from gis_service.errors import SetupError
 from gis_service.settings import SERVICE_FOLDERS
-from gis_service.store.account import Account, run_as, server_account
+from gis_service.store.account import Account, find_server_account, run_as
 from gis_service.store.engine import Store
 
 LIBRARY = "web/node_modules/leaflet/package.json"
@@ -57,7 +57,7 @@ def children_of(pid: int) -> list[int]:
 
 @pytest.fixture
 def account() -> Account:
-    found = server_account()
+    found = find_server_account()
     assert found is not None
     return found
 
@@ -117,7 +117,7 @@ def test_what_serves_is_not_root_and_knows_no_owner(
     server = start("serve", "--port", str(port))
     wait_for(lambda: answers(port), server)
     (worker,) = wait_for(lambda: children_of(server.pid), server)
-    expected = server_account()
+    expected = find_server_account()
     uid = expected.uid if expected else os.geteuid()
     for pid in (server.pid, worker):
         assert user_of(pid) == {str(uid)}
@@ -156,7 +156,7 @@ def test_a_worker_gives_root_and_the_owner_up_by_itself(
     start: Callable[..., subprocess.Popen[str]],
 ) -> None:
     worker = start("worker")
-    expected = server_account()
+    expected = find_server_account()
     uid = str(expected.uid if expected else os.geteuid())
     wait_for(
         lambda: (

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from gis_service import jobs
+from gis_service import job_queries, jobs
 from gis_service.access import SYSTEM, record
 from gis_service.access.actor import Actor
 from gis_service.errors import InputError, NotFoundError, ServerLostError
@@ -45,7 +45,7 @@ def write(
     result = {"written": 1}
     with store.transaction(actor) as connection:
         _write_an_event(connection, arguments["job_id"])
-        jobs.complete(connection, arguments["job_id"], result)
+        jobs.complete_job(connection, arguments["job_id"], result)
     return result
 
 
@@ -59,9 +59,9 @@ def sleep(
     return {}
 
 
-def state(store: Store, job_id: int) -> jobs.JobState:
+def state(store: Store, job_id: int) -> job_queries.JobState:
     with store.transaction(SYSTEM) as connection:
-        return jobs.find(connection, job_id)
+        return job_queries.find_job(connection, job_id)
 
 
 def test_a_worker_does_what_was_submitted(store: Store) -> None:
@@ -176,7 +176,7 @@ def test_the_clock_goes_on_when_the_store_was_away_for_a_moment(store: Store) ->
         raise SystemExit
 
     with pytest.raises(SystemExit):
-        asyncio.run(jobs._tick(store, tick))
+        asyncio.run(jobs._tick_every_second(store, tick))
     assert len(looked) == 2
 
 
@@ -228,7 +228,7 @@ def test_a_killed_worker_leaves_a_job_that_is_taken_up_again_or_given_up(store: 
             )
         )
     with store.transaction(SYSTEM) as connection:
-        assert jobs.stuck(connection) == [job_id]
+        assert job_queries.find_stuck_jobs(connection) == [job_id]
     jobs.perform(store, job_id)
     assert state(store, job_id).status == "done"
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from procrastinate import PsycopgConnector
 
 from gis_service import jobs
 from gis_service.access import SYSTEM
@@ -25,8 +26,16 @@ from gis_service.pruning import prune
 from gis_service.settings import import_settings, keeping_settings
 from gis_service.store import Store
 from gis_service.store import tables as t
-from gis_service.store.tiles import counts
+from gis_service.store.engine import libpq_address
+from gis_service.store.tiles import count_changes
 from tests.support import publish_nine
+
+
+async def prune_queue(store: Store) -> None:
+    """What a worker does every ten minutes."""
+    app = jobs._make_app(store, PsycopgConnector(conninfo=libpq_address(store.url)))
+    async with app.open_async():
+        await jobs._prune(app, store)
 
 
 @pytest.fixture(scope="module")
@@ -154,17 +163,20 @@ def test_the_counts_of_changes_stay_when_the_changes_go(county: Store) -> None:
                         name="facility", at=ago(days), xid=10_000_000 + days * 100 + n
                     )
                 )
-        before, state = counts(connection, ("facility", "household")), read_data_state(connection)
+        before, state = (
+            count_changes(connection, ("facility", "household")),
+            read_data_state(connection),
+        )
         rows = sa.select(sa.func.count()).select_from(t.data_change)
         held = connection.scalar(rows)
     prune(county)
     with county.transaction(SYSTEM) as connection:
-        assert counts(connection, ("facility", "household")) == before
+        assert count_changes(connection, ("facility", "household")) == before
         assert read_data_state(connection) == state
         assert connection.scalar(rows) == (held or 0) - 12
     prune(county)
     with county.transaction(SYSTEM) as connection:
-        assert counts(connection, ("facility", "household")) == before
+        assert count_changes(connection, ("facility", "household")) == before
 
 
 @pytest.mark.parametrize("undo_s", [60, 600])
@@ -217,7 +229,7 @@ def test_keys_of_requests_go_after_their_time(county: Store) -> None:
 def test_uploads_go_though_nobody_hands_in_another(
     county: Store, settings: pytest.MonkeyPatch
 ) -> None:
-    upload = uploads.keep(SYSTEM, "a.csv", [b"x"])
+    upload = uploads.keep_upload(SYSTEM, "a.csv", [b"x"])
     prune(county)
     assert upload.path.exists()
     settings.setenv("GIS_IMPORT_KEEP_DAYS", "0")
@@ -272,7 +284,7 @@ def test_the_worker_prunes_its_queue_and_what_is_registered(
         ended = set(connection.execute(sa.select(queue.c.id).where(over)).scalars())
     assert ended
     done.clear()
-    asyncio.run(jobs.prune_now(county))
+    asyncio.run(prune_queue(county))
     with county.transaction(SYSTEM) as connection:
         # what the worker has not begun, such as its own next look, stays
         assert not ended & set(connection.execute(sa.select(queue.c.id)).scalars())

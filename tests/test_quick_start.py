@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from gis_service.cli import app
-from gis_service.ingest.importing import kinds
+from gis_service.ingest.importing import list_kinds
 from gis_service.ingest.kinds.options import OPTIONS
 
 HEAVY = {
@@ -110,8 +110,8 @@ def test_a_file_is_checked_without_reading_the_store_or_the_compiler() -> None:
 
 
 def test_the_light_list_of_kinds_is_the_list_of_kinds() -> None:
-    assert list(OPTIONS) == list(kinds())
-    assert {name: kind.extra for name, kind in kinds().items()} == OPTIONS
+    assert list(OPTIONS) == list(list_kinds())
+    assert {name: kind.extra for name, kind in list_kinds().items()} == OPTIONS
 
 
 def test_nothing_is_written_by_a_help(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from gis_service import jobs
+from gis_service import job_queries, jobs
 from gis_service.access import SYSTEM
 from gis_service.store import Store
 from gis_service.store import tables as t
@@ -181,7 +181,7 @@ def test_a_child_that_dies_three_times_is_told(
     assert ended(store, job_id) == "failed"
     assert (tmp_path / "deaths").read_text() == "+" * jobs.ATTEMPTS
     with store.transaction(SYSTEM) as connection:
-        assert "three times" in str(jobs.find(connection, job_id).error_in("en"))
+        assert "three times" in str(job_queries.find_job(connection, job_id).error_in("en"))
     assert f"job {job_id}: its process ended with -9" in log.read_text()
 
 
@@ -197,7 +197,7 @@ def test_a_job_that_failed_of_a_full_disk_says_so(
     job_id = submit(store, "test_fill", tmp_path)
     assert ended(store, job_id) == "failed"
     with store.transaction(SYSTEM) as connection:
-        found = jobs.find(connection, job_id)
+        found = job_queries.find_job(connection, job_id)
     assert "no room left" in str(found.error_in("en"))
     assert "磁盘空间已满" in str(found.error_in("zh-CN"))
     assert "ENOSPC" in log.read_text()

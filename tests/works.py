@@ -90,7 +90,7 @@ def tidy(
 ) -> Mapping[str, Any]:
     """Be done, and go on for some looks of the worker."""
     with store.transaction(actor) as connection:
-        jobs.complete(connection, arguments["job_id"], {})
+        jobs.complete_job(connection, arguments["job_id"], {})
     time.sleep(3 * jobs._LOOK_AGAIN_S)
     Path(arguments["folder"], "tidy").touch()
     return {}

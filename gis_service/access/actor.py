@@ -94,7 +94,7 @@ def mark_made_up(connection: sa.Connection) -> None:
     connection.execute(sa.insert(t.made_up))
 
 
-def demo_actors(connection: sa.Connection) -> list[Actor]:
+def list_demo_actors(connection: sa.Connection) -> list[Actor]:
     """
     List the actors the page's menu offers in a store of made-up people.
 
@@ -141,7 +141,7 @@ def ensure_demo_actors(connection: sa.Connection, officers_grid: int | None) -> 
     """
     if not is_made_up(connection):
         raise NotAllowedError("access.not_made_up")
-    if demo_actors(connection):
+    if list_demo_actors(connection):
         return
     rows = [
         {

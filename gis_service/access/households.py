@@ -1,4 +1,4 @@
-"""Who is told where a household lives: one rule for every door, and the masks of the others.
+"""Who is told where a household lives: one rule for every route, and the masks of the others.
 
 A list, a search, a card and an export ask here before an address or a point of a household leaves.
 Which households an actor sees at all says ``access.visible``; the reasons stand in
@@ -48,7 +48,7 @@ def knows_address(actor: Actor, need: Need = "records") -> bool:
     return KNOW_ADDRESSES[need].allows(actor)
 
 
-def home_of(actor: Actor, row: Any, need: Need = "records") -> Home:
+def find_home(actor: Actor, row: Any, need: Need = "records") -> Home:
     """
     Say where a household lives.
 
@@ -67,12 +67,12 @@ def home_of(actor: Actor, row: Any, need: Need = "records") -> Home:
         In clear or masked, by the role.
     """
     if knows_address(actor, need):
-        return Home(address_of(row), row.lon, row.lat, exact=True)
+        return Home(write_address(row), row.lon, row.lat, exact=True)
     lon, lat = (round(degrees, ROUGH_DECIMALS) for degrees in (row.lon, row.lat))
     return Home(f"{row.street}{HIDDEN}", lon, lat, exact=False)
 
 
-def address_of(row: Any) -> str:
+def write_address(row: Any) -> str:
     """
     Write a household's address in one line.
 
@@ -91,7 +91,7 @@ def address_of(row: Any) -> str:
     return " ".join(part for part in parts if part)
 
 
-def masked(kind: str, field: str, value: Any) -> str:
+def mask_value(kind: str, field: str, value: Any) -> str:
     """
     Hide a value as its kind of record says.
 

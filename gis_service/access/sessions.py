@@ -55,7 +55,7 @@ class Sessions:
         name = secrets.token_urlsafe(_BYTES)
         now = self._clock()
         with self._lock:
-            self._ends = {one: ends for one, ends in self._ends.items() if ends > now}
+            self._ends = {digest: ends for digest, ends in self._ends.items() if ends > now}
             while len(self._ends) >= self._most:
                 del self._ends[next(iter(self._ends))]
             self._ends[_digest(name)] = now + self._seconds

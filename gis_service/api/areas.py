@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from gis_service import jobs
+from gis_service import job_queries, jobs
 from gis_service.access.permissions import MEASURE
 from gis_service.api import examples
 from gis_service.api.coverage import JobAccepted, Position
@@ -330,7 +330,7 @@ def read_sites(
     job_id: IdPath,
 ) -> SitesAnswer:
     """Read the sites that a job has chosen, and whether the county is another one by now."""
-    state = jobs.find_seen(connection, actor, job_id)
+    state = job_queries.find_visible_job(connection, actor, job_id)
     if state.kind != sites_job.KIND or state.result is None:
         raise NotFoundError("coverage.no_sites", job=job_id)
     answered = sites_job.AnsweredSites.from_job(state)

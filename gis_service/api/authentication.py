@@ -11,7 +11,7 @@ from typing import Final
 from anyio.to_thread import run_sync
 from fastapi import Request
 
-from gis_service.access.actor import ADMINISTRATOR, VISITOR, Actor, demo_actors, find_actor
+from gis_service.access.actor import ADMINISTRATOR, VISITOR, Actor, find_actor, list_demo_actors
 from gis_service.access.sessions import Sessions
 from gis_service.api.revalidating import RevalidatingCache
 from gis_service.errors import NotAllowedError, NotFoundError
@@ -64,7 +64,7 @@ class Authenticator:
     def list_demo_actors(self) -> list[Actor]:
         """List whom anybody may choose to be."""
         with self._store.transaction(VISITOR, read_only=True) as connection:
-            return demo_actors(connection)
+            return list_demo_actors(connection)
 
     def find_demo_actor(self, actor_id: int) -> Actor:
         """Find a demo actor by its id."""

@@ -135,7 +135,7 @@ def _read_version(header: str) -> str:
 @router.get("", responses=examples.ok({"kinds": [], "reasons": list(REASONS)}))
 def list_kinds(actor: ActorDep, language: LanguageDep) -> Kinds:
     """List the kinds of record that the actor may enter, with their fields."""
-    kinds = [fields.described(kind, language) for kind in reading.kinds_for(actor)]
+    kinds = [fields.describe_form(kind, language) for kind in reading.list_kinds_for(actor)]
     return Kinds(kinds=kinds, reasons=list(REASONS))
 
 
@@ -164,7 +164,7 @@ def list_records(
 ) -> RecordRows:
     """List records, the newest first; near a place, the nearest first."""
     near = None if near_lon is None or near_lat is None else (near_lon, near_lat)
-    items, following = reading.listing(
+    items, following = reading.list_records(
         connection, actor, kind, q=q, grid_id=grid_id, near=near, after=after, limit=limit
     )
     return RecordRows(items=items, next=following)
@@ -175,7 +175,7 @@ def undo(
     connection: ConnectionDep, actor: ActorDep, change_id: IdPath, response: Response
 ) -> SavedAnswer:
     """Take back a change of one's own, as long as that may be."""
-    return _saved_answer(writing.undo(connection, actor, change_id), response)
+    return _saved_answer(writing.undo_change(connection, actor, change_id), response)
 
 
 @router.post(
@@ -195,7 +195,7 @@ def add(
     response: Response,
 ) -> SavedAnswer:
     """Add a record."""
-    saved = writing.add(connection, actor, kind, body.values, key)
+    saved = writing.add_record(connection, actor, kind, body.values, key)
     if saved.repeated:
         response.status_code = 200
     return _saved_answer(saved, response)
@@ -206,7 +206,7 @@ def read(
     connection: ConnectionDep, actor: ActorDep, kind: str, record_id: IdPath, response: Response
 ) -> reading.RecordShown:
     """Read a record with the values of its form; who lives in a household is masked."""
-    record = reading.read(connection, actor, kind, record_id)
+    record = reading.read_record(connection, actor, kind, record_id)
     response.headers["ETag"] = f'"{record.version}"'
     return record
 
@@ -223,7 +223,7 @@ def change(
     response: Response,
 ) -> SavedAnswer:
     """Change fields of a record; 412 with both versions where somebody was quicker."""
-    saved = writing.change(
+    saved = writing.change_record(
         connection,
         actor,
         kind,
@@ -246,7 +246,7 @@ def remove(
     response: Response,
 ) -> SavedAnswer:
     """Take a record out; what has days is ended instead, what has states is closed."""
-    saved = writing.remove(
+    saved = writing.remove_record(
         connection, actor, kind, record_id, version=_read_version(version), request_key=key
     )
     return _saved_answer(saved, response)
@@ -257,4 +257,4 @@ def reveal(
     connection: ConnectionDep, actor: ActorDep, kind: str, record_id: IdPath, reason: RevealReason
 ) -> reading.RecordShown:
     """Show who lives in a household; who looked and why is written down."""
-    return reading.reveal(connection, actor, kind, record_id, reason.reason)
+    return reading.reveal_record(connection, actor, kind, record_id, reason.reason)

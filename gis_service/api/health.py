@@ -13,7 +13,7 @@ from typing import Final, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from gis_service import jobs
+from gis_service import job_queries
 from gis_service.access.actor import VISITOR
 from gis_service.api import examples
 from gis_service.errors import GisError
@@ -116,13 +116,15 @@ class Checkup:
             with self._store.transaction(VISITOR, read_only=True) as connection:
                 postgresql, postgis = check_server(connection)
                 answer.database = Database(postgresql=postgresql, postgis=postgis)
-                answer.migration = Migration.model_validate(migrate.state(connection))
+                answer.migration = Migration.model_validate(
+                    migrate.read_migration_state(connection)
+                )
                 if answer.migration.current == answer.migration.head:
                     answer.boundaries = [
                         BoundariesInForce.model_validate(version)
                         for version in list_versions_in_force(connection)
                     ]
-                    answer.jobs = Jobs(stuck=len(jobs.stuck(connection)))
+                    answer.jobs = Jobs(stuck=len(job_queries.find_stuck_jobs(connection)))
                     answer.status = "ok" if has_room and not answer.jobs.stuck else "failing"
         except (GisError, *UNREACHABLE):
             answer.status = "failing"

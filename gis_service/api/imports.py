@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
-from gis_service import jobs
+from gis_service import job_queries
 from gis_service.access.permissions import IMPORT
 from gis_service.api import examples
 from gis_service.api.dependencies import (
@@ -36,7 +36,7 @@ from gis_service.ingest.kinds.kind import ImportKind, ImportOptions
 from gis_service.ingest.readers.file_table import SUFFIXES
 from gis_service.ingest.writing import past_imports as records
 from gis_service.messages import Language, text
-from gis_service.records.wording import column_name, said
+from gis_service.records.wording import find_column_name, find_text
 from gis_service.settings import import_settings
 
 router = ServiceRouter(prefix="/api/imports", tags=["imports"])
@@ -121,7 +121,7 @@ def list_kinds(actor: ActorDep, language: LanguageDep) -> KindsAnswer:
     """List the kinds of file, with the columns that are known."""
     IMPORT.require(actor)
     return KindsAnswer(
-        kinds=[_describe_import_kind(kind, language) for kind in importing.kinds().values()],
+        kinds=[_describe_import_kind(kind, language) for kind in importing.list_kinds().values()],
         max_file_mb=import_settings().max_file_mb,
     )
 
@@ -129,12 +129,12 @@ def list_kinds(actor: ActorDep, language: LanguageDep) -> KindsAnswer:
 def _describe_import_kind(kind: ImportKind, language: Language) -> ImportKindAnswer:
     return ImportKindAnswer(
         name=kind.name,
-        title=said(f"imports.kind_{kind.name}", kind.called, language),
-        about=said(f"ingest.kind_{kind.name}", kind.about, language),
+        title=find_text(f"imports.kind_{kind.name}", kind.called, language),
+        about=find_text(f"ingest.kind_{kind.name}", kind.about, language),
         geometry=kind.geometry,
         has_key=kind.default_key is not None,
         fields=[
-            {"name": field.name, "title": column_name(field.name, field.names, language)}
+            {"name": field.name, "title": find_column_name(field.name, field.names, language)}
             | {"needed": field.needed}
             for field in kind.fields
         ],
@@ -178,7 +178,7 @@ async def hand_in(request: Request, actor: ActorDep) -> UploadAnswer:
         if not isinstance(file, UploadFile):
             raise InputError("imports.no_file", place=Place(field="file"))
         upload = await run_in_threadpool(
-            uploads.keep, actor, file.filename or "", _read_pieces(file)
+            uploads.keep_upload, actor, file.filename or "", _read_pieces(file)
         )
     return UploadAnswer(token=upload.token, name=upload.name, size=upload.size)
 
@@ -186,14 +186,14 @@ async def hand_in(request: Request, actor: ActorDep) -> UploadAnswer:
 @router.get("/uploads/{token}", responses=examples.ok(_UPLOAD))
 def read_upload(actor: ActorDep, token: str) -> UploadAnswer:
     """Tell what a file is that was handed in."""
-    upload = uploads.find(actor, token)
+    upload = uploads.find_upload(actor, token)
     return UploadAnswer(token=upload.token, name=upload.name, size=upload.size)
 
 
 @router.delete("/uploads/{token}", status_code=204)
 def throw_away(actor: ActorDep, token: str) -> Response:
     """Throw a file away that was handed in."""
-    uploads.forget(uploads.find(actor, token))
+    uploads.forget_upload(uploads.find_upload(actor, token))
     return Response(status_code=204)
 
 
@@ -202,8 +202,8 @@ def throw_away(actor: ActorDep, token: str) -> Response:
 )
 def refused_rows(actor: ActorDep, token: str) -> FileResponse:
     """Give the rows of one's own file that were not taken, with the reasons, to send back."""
-    upload = uploads.find(actor, token, taken_in=True)
-    path = importing.refusals_file(upload.path)
+    upload = uploads.find_upload(actor, token, taken_in=True)
+    path = importing.refusals_path(upload.path)
     if not path.is_file():
         raise NotFoundError("imports.nothing_refused")
     return FileResponse(path, media_type=_CSV, filename="refused.csv")
@@ -216,7 +216,7 @@ def refused_rows(actor: ActorDep, token: str) -> FileResponse:
 def begin(store: StoreDep, actor: ActorDep, wanted_import: ImportRequest) -> Begun:
     """Try a file without writing, or take it in; both are jobs."""
     IMPORT.require(actor)
-    upload = uploads.find(actor, wanted_import.upload)
+    upload = uploads.find_upload(actor, wanted_import.upload)
     options = ImportOptions(
         crs=_read_system(wanted_import.crs),
         layer=wanted_import.layer or None,
@@ -247,7 +247,7 @@ def read_job(
     connection: ConnectionDep, actor: ActorDep, language: LanguageDep, job_id: IdPath
 ) -> ImportJob:
     """Tell how an import of one's own stands, its result in the reader's language."""
-    state = jobs.find_seen(connection, actor, job_id)
+    state = job_queries.find_visible_job(connection, actor, job_id)
     answer = JobAnswer.of(state, language).model_dump()
     result = answer["result"]
     if result is not None:
@@ -265,7 +265,7 @@ def list_imports(
     connection: ConnectionDep, actor: ActorDep, paging: PagingDep
 ) -> Page[records.PastImport]:
     """List the files that went in, the newest first."""
-    page = records.past_imports(connection, actor, limit=paging.limit, offset=paging.offset)
+    page = records.list_past_imports(connection, actor, limit=paging.limit, offset=paging.offset)
     return make_page(page, paging)
 
 
@@ -276,6 +276,6 @@ def past_refusals(
     connection: ConnectionDep, actor: ActorDep, language: LanguageDep, import_id: IdPath
 ) -> Response:
     """Give what a past import refused: row, feature, field and reason, the first 1,000."""
-    table = records.refusals_table(connection, actor, import_id, language)
+    table = records.write_refusals_table(connection, actor, import_id, language)
     headers = {"Content-Disposition": f'attachment; filename="import-{import_id}-refused.csv"'}
     return Response(f"\ufeff{table}", media_type=_CSV, headers=headers)

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from gis_service import jobs
+from gis_service import job_queries, jobs
 from gis_service.api import examples
 from gis_service.api.dependencies import (
     ActorDep,
@@ -34,7 +34,7 @@ class JobAnswer(BaseModel):
     error: str | None
 
     @classmethod
-    def of(cls, state: jobs.JobState, language: Language) -> "JobAnswer":
+    def of(cls, state: job_queries.JobState, language: Language) -> "JobAnswer":
         """Put a state into words."""
         step = text(state.step, language) if state.step else ""
         result = None if state.result is None else dict(state.result)
@@ -55,7 +55,9 @@ def list_jobs(
     connection: ConnectionDep, actor: ActorDep, language: LanguageDep, paging: PagingDep
 ) -> Page[JobAnswer]:
     """List the actor's jobs, the newest first."""
-    states, total = jobs.list_seen(connection, actor, limit=paging.limit, offset=paging.offset)
+    states, total = job_queries.list_visible_jobs(
+        connection, actor, limit=paging.limit, offset=paging.offset
+    )
     return Page(
         items=[JobAnswer.of(state, language) for state in states],
         total=total,
@@ -69,7 +71,7 @@ def read_job(
     connection: ConnectionDep, actor: ActorDep, language: LanguageDep, job_id: IdPath
 ) -> JobAnswer:
     """Tell how a job of the actor's stands."""
-    return JobAnswer.of(jobs.find_seen(connection, actor, job_id), language)
+    return JobAnswer.of(job_queries.find_visible_job(connection, actor, job_id), language)
 
 
 @router.post("/{job_id}/cancel", responses=examples.ok(examples.JOB))
@@ -78,7 +80,7 @@ def cancel_job(
 ) -> JobAnswer:
     """Stop a job of the actor's; one that has ended stays as it is."""
     with store.transaction(actor) as connection:
-        jobs.find_seen(connection, actor, job_id)
+        job_queries.find_visible_job(connection, actor, job_id)
     jobs.cancel(store, actor, job_id)
     with store.transaction(actor) as connection:
-        return JobAnswer.of(jobs.find(connection, job_id), language)
+        return JobAnswer.of(job_queries.find_job(connection, job_id), language)

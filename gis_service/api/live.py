@@ -34,7 +34,7 @@ from gis_service.incidents.watching import (
 )
 from gis_service.settings import incident_settings
 from gis_service.store import Store
-from gis_service.store.listening import LOST, notices
+from gis_service.store.listening import LOST, listen
 
 router = APIRouter(tags=["live"])
 
@@ -200,7 +200,7 @@ class LiveHub:
         wait_s = incident_settings().live_heartbeat_s
         while not self._closed:
             try:
-                async for notice in notices(self._store.url, wait_s):
+                async for notice in listen(self._store.url, wait_s):
                     await self._tell_changes()
                     await self._tell_versions(published=notice.channel == "gis_version")
                     if notice.channel == "gis_plan":

@@ -28,7 +28,7 @@ from gis_service.api.dependencies import (
 )
 from gis_service.api.revalidating import RevalidatingCache
 from gis_service.api.routing import ServiceRouter, wait_until_made
-from gis_service.coordinate_systems import CoordinateSystem, best_fit, parse_crs, to_cgcs2000
+from gis_service.coordinate_systems import CoordinateSystem, find_best_fit, parse_crs, to_cgcs2000
 from gis_service.errors import InputError, Place, TooLargeError
 from gis_service.grids.answers import locating
 from gis_service.grids.answers.answering import (
@@ -288,7 +288,7 @@ def write_answer(request: PlacesRequest, answers: SchemeAnswers, findings: Place
     outside = findings.grid_id == NO_GRID
     if answers.locator is None or 2 * np.count_nonzero(outside) <= len(outside):
         return body
-    fit = best_fit(request.x, request.y, _share_in_grids(answers), request.system)
+    fit = find_best_fit(request.x, request.y, _share_in_grids(answers), request.system)
     if fit.share <= 0.5:
         return body
     parts = {"crs": fit.system.code, "swapped": fit.swapped, "share": round(fit.share, 4)}

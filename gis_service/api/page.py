@@ -32,7 +32,7 @@ from gis_service.maps.page.grid_map import PageContext, content_policy, render_p
 from gis_service.maps.page.vendor import compress_file, scripts_hash, vendor_file
 from gis_service.maps.sheets import sheet
 from gis_service.messages import WEB_DIR
-from gis_service.records import entered
+from gis_service.records import list_entered
 
 FOLDERS: Final = ("css", "messages", "img")
 HASH: Final = re.compile("[0-9a-f]{12}")
@@ -72,7 +72,7 @@ def read_page(
             "name": actor.name,
             "name_en": actor.name_en,
             "role": actor.role,
-            "enters": any(entering(kind).allows(actor) for kind in entered()),
+            "enters": any(entering(kind).allows(actor) for kind in list_entered()),
             "imports": IMPORT.allows(actor),
             "may": _list_offers(actor),
             "signed_in": actor == ADMINISTRATOR,

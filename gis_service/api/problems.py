@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from gis_service.errors import BusyError, GisError, OutageError
 from gis_service.messages import LANGUAGES, Language, choose_language, text
-from gis_service.store.failures import described, outage_of
+from gis_service.store.failures import describe_error, find_outage
 
 MEDIA_TYPE: Final = "application/problem+json"
 LANGUAGE_COOKIE: Final = "gis_lang"
@@ -78,7 +78,7 @@ async def answer_gis_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, GisError)
     language = language_of(request)
     if isinstance(error, OutageError):
-        _log.error("%s", described(error))
+        _log.error("%s", describe_error(error))
     if error.status == HTTPStatus.BAD_GATEWAY:
         # Another server failed, and its words here name nothing of ours.
         _log.warning("%s: %s", type(error).__name__, error.key)
@@ -135,10 +135,10 @@ async def answer_http_error(request: Request, error: Exception) -> Response:
 
 async def answer_unknown_error(request: Request, error: Exception) -> Response:
     """Answer what nobody foresaw, without a word of its insides; the server logs where it broke."""
-    outage = outage_of(error)
+    outage = find_outage(error)
     if outage is not None:
         return await answer_gis_error(request, outage)
-    _log.error("unforeseen: %s", described(error))
+    _log.error("unforeseen: %s", describe_error(error))
     return make_problem(request, 500, "internal", text("api.internal", language_of(request)))
 
 

@@ -8,7 +8,7 @@ from fastapi import Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from gis_service import jobs
+from gis_service import job_queries, jobs
 from gis_service.api import examples
 from gis_service.api.areas import get_area_service
 from gis_service.api.coverage import JobAccepted
@@ -110,7 +110,7 @@ def start_report(
 @router.get("/coverage/files/{job_id}", response_class=Response, responses=_FILES)
 def read_report_file(connection: ConnectionDep, actor: ActorDep, job_id: IdPath) -> Response:
     """Hand out the report that a job has written."""
-    state = jobs.find_seen(connection, actor, job_id)
+    state = job_queries.find_visible_job(connection, actor, job_id)
     file = report_job.find_report_file(state)
     result = state.result or {}
     return FileResponse(

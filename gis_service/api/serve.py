@@ -51,7 +51,7 @@ def warm_up(app: FastAPI) -> threading.Thread:
     """Make what the first question needs: readers, grids, plans, roads."""
 
     def make() -> None:
-        apart.start()
+        apart.start_server()
         _run_apart("gis_service.grids.compiling")
         compile_all()
         # An empty store has no grids; a store that is gone is told to whoever asks first.

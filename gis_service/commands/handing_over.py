@@ -17,7 +17,7 @@ from typing import Final, NoReturn
 
 from gis_service.errors import SetupError
 from gis_service.settings import ROOT, SERVICE_FOLDERS, store_settings
-from gis_service.store.account import FALLBACK_ROOT, Account, run_as, settle
+from gis_service.store.account import FALLBACK_ROOT, Account, move_within_reach, run_as
 
 OWNERS: Final = "GIS_DATABASE_OWNER_URL"
 _WAITING: Final = 2048
@@ -92,7 +92,9 @@ def hand_over(
     environment = {name: value for name, value in os.environ.items() if name != OWNERS}
     python = sys.executable
     if account is not None:
-        data_dir = prepare_folders(settle(store_settings().data_dir.absolute(), account), account)
+        data_dir = prepare_folders(
+            move_within_reach(store_settings().data_dir.absolute(), account), account
+        )
         code = readable_code(ROOT, account, FALLBACK_ROOT)
         if code != ROOT and Path(python).is_relative_to(ROOT):
             python = str(code / Path(python).relative_to(ROOT))

@@ -14,7 +14,7 @@ from gis_service.commands.terminal import language, say
 from gis_service.errors import InputError
 from gis_service.ingest.kinds.options import OPTIONS
 from gis_service.messages import Language, text
-from gis_service.records.wording import said
+from gis_service.records.wording import find_text
 
 if TYPE_CHECKING:
     from gis_service.ingest.kinds.kind import ImportOutcome
@@ -32,7 +32,7 @@ def add_commands(app: typer.Typer) -> None:
         The group ``import``.
     """
     for kind, own_options in OPTIONS.items():
-        app.command(kind, help=said(f"ingest.kind_{kind}", (kind, kind), "en"))(
+        app.command(kind, help=find_text(f"ingest.kind_{kind}", (kind, kind), "en"))(
             _make_command(kind, own_options)
         )
 

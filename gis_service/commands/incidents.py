@@ -79,10 +79,10 @@ def import_list(
     from gis_service.incidents.lists import read_rows
     from gis_service.incidents.reporting import report_many
     from gis_service.incidents.rules import rule_book
-    from gis_service.ingest.sandbox.client import read_table
+    from gis_service.ingest.sandbox.client import read_table_in_child
     from gis_service.store import open_store
 
-    table = read_table(file, crs=parse_crs(crs) if crs else None)
+    table = read_table_in_child(file, crs=parse_crs(crs) if crs else None)
     if table.geometry is None:
         raise InputError("incidents.columns_missing", columns="lon, lat")
     shapes = np.asarray(table.geometry, dtype=object)

@@ -38,11 +38,11 @@ def check(
     ] = False,
 ) -> None:
     """Tell where a file of grids leaves gaps or overlaps; nothing is written anywhere."""
-    from gis_service.ingest.kinds.grid_check import check_file
+    from gis_service.ingest.kinds.grid_check import check_grids_file
 
     stated = dict(pair.partition("=")[::2] for pair in column or [])
     with exit_on_errors():
-        result = check_file(
+        result = check_grids_file(
             file, crs=crs, tolerance_m=tolerance_m, layer=layer, encoding=encoding,
             columns=stated, allow_holes=allow_holes,
         )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gis_service.errors import NotFoundError
-from gis_service.regions import region_database
+from gis_service.regions import name_region_database
 
 Region = Annotated[
     Path | None,
@@ -20,7 +20,7 @@ def find_region_database(region: Path | None) -> str | None:
 
     if region is None:
         return None
-    whole, clipped = (region_database(region, whole_file=whole) for whole in (True, False))
+    whole, clipped = (name_region_database(region, whole_file=whole) for whole in (True, False))
     database = find_database(whole, clipped)
     if database is None:
         raise NotFoundError("cli.no_database", database=region.name)

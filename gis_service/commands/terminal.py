@@ -63,6 +63,6 @@ def exit_on_errors() -> Iterator[None]:
 
 
 def _outage_of(error: Exception) -> OutageError | None:
-    from gis_service.store.failures import outage_of
+    from gis_service.store.failures import find_outage
 
-    return outage_of(error)
+    return find_outage(error)

@@ -51,8 +51,8 @@ class FieldsError(InputError):
         """
         return {
             "errors": [
-                {"field": one.name, "detail": text(one.key, language, **one.values)}
-                for one in self.faults
+                {"field": fault.name, "detail": text(fault.key, language, **fault.values)}
+                for fault in self.faults
             ]
         }
 

@@ -1,4 +1,4 @@
-"""Whether what was typed fits the fields of a kind of record, and how a form is told of them.
+"""Whether what was typed fits the fields of a kind of record, and how a form is described.
 
 Nothing here reads the store: references are only checked for their form. Days are whole days in
 Asia/Shanghai, the last one counted in; places name their coordinate system.
@@ -15,7 +15,7 @@ from gis_service.entry.faults import Fault, FieldsError
 from gis_service.errors import InputError
 from gis_service.messages import Language
 from gis_service.records import Field, Record
-from gis_service.records.wording import field_name, said
+from gis_service.records.wording import find_field_name, find_text
 
 Values = dict[str, Any]
 
@@ -26,12 +26,12 @@ _PHONE: Final = re.compile(r"\+?[0-9][0-9 ()\-]{3,23}")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
-def begins_with(field: Field) -> Any:
+def initial_value(field: Field) -> Any:
     """Say what the form begins with."""
     return field.default if field.form_default is None else field.form_default
 
 
-def described(kind: Record, language: Language) -> dict[str, Any]:
+def describe_form(kind: Record, language: Language) -> dict[str, Any]:
     """
     Describe the form of a kind of record.
 
@@ -50,30 +50,32 @@ def described(kind: Record, language: Language) -> dict[str, Any]:
     return {
         "kind": kind.name,
         "name": kind.name,
-        "title": said(f"entry.kind_{kind.name}", kind.called, language),
+        "title": find_text(f"entry.kind_{kind.name}", kind.called, language),
         "placed": kind.placed,
         "removable": kind.removable,
         "fields": [
             {
-                "name": one.name,
-                "title": field_name(kind, one, language),
-                "type": one.type,
-                "refers": one.refers,
-                "required": one.required or one.asked,
-                "least": one.least,
-                "most": one.most,
-                "choices": one.choices,
-                "fixed": one.fixed,
-                "personal": one.personal,
-                "masked": bool(one.mask),
-                "default": begins_with(one),
+                "name": field.name,
+                "title": find_field_name(kind, field, language),
+                "type": field.type,
+                "refers": field.refers,
+                "required": field.required or field.asked,
+                "least": field.least,
+                "most": field.most,
+                "choices": field.choices,
+                "fixed": field.fixed,
+                "personal": field.personal,
+                "masked": bool(field.mask),
+                "default": initial_value(field),
             }
-            for one in kind.form_fields
+            for field in kind.form_fields
         ],
     }
 
 
-def check(kind: Record, given: Mapping[str, object], before: Mapping[str, object] | None) -> Values:
+def read_fields(
+    kind: Record, sent: Mapping[str, object], before: Mapping[str, object] | None
+) -> Values:
     """
     Read what was typed, and refuse all that does not fit at once.
 
@@ -81,7 +83,7 @@ def check(kind: Record, given: Mapping[str, object], before: Mapping[str, object
     ----------
     kind
         Of the record.
-    given
+    sent
         Value by field, as JSON has them; a field that is left out stays as it is.
     before
         The record as it stands, in the same form; None for a new one.
@@ -100,28 +102,28 @@ def check(kind: Record, given: Mapping[str, object], before: Mapping[str, object
     """
     faults = [
         Fault(name, "entry.no_field")
-        for name in given
-        if name not in {one.name for one in kind.form_fields}
+        for name in sent
+        if name not in {field.name for field in kind.form_fields}
     ]
-    found: Values = {}
+    values: Values = {}
     for field in kind.form_fields:
-        if field.name not in given and before is not None:
+        if field.name not in sent and before is not None:
             continue
-        raw = given.get(field.name, begins_with(field))
-        if before is not None and field.fixed and not _same(raw, before[field.name]):
+        raw = sent.get(field.name, initial_value(field))
+        if before is not None and field.fixed and not _is_same(raw, before[field.name]):
             faults.append(Fault(field.name, "entry.fixed"))
             continue
-        kept = None if before is None else before[field.name]
-        read = _read(field, raw, kept)
+        stored = None if before is None else before[field.name]
+        read = _read_value(field, raw, stored)
         if isinstance(read, Fault):
             faults.append(read)
         else:
-            found[field.name] = read
+            values[field.name] = read
     if not faults:
-        faults = _across(kind, {**_plain(before), **found})
+        faults = _check_across(kind, {**(before or {}), **values})
     if faults:
         raise FieldsError(faults)
-    return found
+    return values
 
 
 def read_place(x: float, y: float, crs: str) -> tuple[float, float]:
@@ -145,25 +147,21 @@ def read_place(x: float, y: float, crs: str) -> tuple[float, float]:
     FieldsError
         The system is unknown, or the place lies off the globe.
     """
-    read = _point(Field("point", "point"), {"lon": x, "lat": y, "crs": crs}, None)
+    read = _read_point(Field("point", "point"), {"lon": x, "lat": y, "crs": crs}, None)
     if isinstance(read, Fault):
         raise FieldsError([read])
     return read[0], read[1]
 
 
-def _same(raw: object, before: object) -> bool:
-    plain = before.isoformat() if isinstance(before, date) else before
-    return (raw or None) == (plain or None)
-
-
-def _plain(before: Mapping[str, object] | None) -> Values:
-    return dict(before or {})
+def _is_same(raw: object, before: object) -> bool:
+    text = before.isoformat() if isinstance(before, date) else before
+    return (raw or None) == (text or None)
 
 
 # --- one field ---------------------------------------------------------------------------------
 
 
-def _read(field: Field, raw: object, before: object) -> Any:
+def _read_value(field: Field, raw: object, before: object) -> Any:
     """Read one value, or say what is wrong with it."""
     if isinstance(raw, str):
         raw = raw.strip()
@@ -171,7 +169,7 @@ def _read(field: Field, raw: object, before: object) -> Any:
         if field.required or field.asked:
             return Fault(field.name, "entry.empty")
         return _NOTHING.get(field.type)
-    return _READERS.get(field.type, _reference)(field, raw, before)
+    return _READERS.get(field.type, _read_reference)(field, raw, before)
 
 
 _NOTHING: Final[Mapping[str, object]] = {
@@ -179,7 +177,7 @@ _NOTHING: Final[Mapping[str, object]] = {
 }  # fmt: skip
 
 
-def _text(field: Field, raw: object, _: object) -> Any:
+def _read_text(field: Field, raw: object, _: object) -> Any:
     if not isinstance(raw, str):
         return Fault(field.name, "entry.not_a_text")
     lines = raw.replace("\r\n", "\n").replace("\n", " ") if field.type == "long" else raw
@@ -190,28 +188,28 @@ def _text(field: Field, raw: object, _: object) -> Any:
     return raw
 
 
-def _phone(field: Field, raw: object, _: object) -> Any:
+def _read_phone(field: Field, raw: object, _: object) -> Any:
     fits = isinstance(raw, str) and _PHONE.fullmatch(raw)
     return raw if fits else Fault(field.name, "entry.bad_phone")
 
 
-def _choice(field: Field, raw: object, before: object) -> Any:
-    kept = field.open and raw == before and isinstance(raw, str)
-    if raw in field.choices or kept:
+def _read_choice(field: Field, raw: object, before: object) -> Any:
+    is_kept = field.open and raw == before and isinstance(raw, str)
+    if raw in field.choices or is_kept:
         return raw
     return Fault(field.name, "entry.no_choice")
 
 
-def _choices(field: Field, raw: object, before: object) -> Any:
+def _read_choices(field: Field, raw: object, before: object) -> Any:
     allowed = {*field.choices, *(before if isinstance(before, list) else ())}
-    if not isinstance(raw, list) or any(not isinstance(one, str) for one in raw):
+    if not isinstance(raw, list) or any(not isinstance(choice, str) for choice in raw):
         return Fault(field.name, "entry.no_choice")
     if not allowed.issuperset(raw):
         return Fault(field.name, "entry.no_choice")
     return list(dict.fromkeys(raw))
 
 
-def _number(field: Field, raw: object, _: object) -> Any:
+def _read_number(field: Field, raw: object, _: object) -> Any:
     try:
         value = float(raw) if isinstance(raw, int | float | str) else math.nan
     except ValueError:
@@ -228,7 +226,7 @@ def _number(field: Field, raw: object, _: object) -> Any:
     return int(value) if field.type == "whole" else value
 
 
-def _day(field: Field, raw: object, _: object) -> Any:
+def _read_day(field: Field, raw: object, _: object) -> Any:
     try:
         day = date.fromisoformat(raw) if isinstance(raw, str) and len(raw) == 10 else None
     except ValueError:
@@ -240,14 +238,16 @@ def _day(field: Field, raw: object, _: object) -> Any:
     return day
 
 
-def _flag(field: Field, raw: object, _: object) -> Any:
+def _read_flag(field: Field, raw: object, _: object) -> Any:
     return raw if isinstance(raw, bool) else Fault(field.name, "entry.no_choice")
 
 
-def _point(field: Field, raw: object, _: object) -> Any:
+def _read_point(field: Field, raw: object, _: object) -> Any:
     parts = raw if isinstance(raw, Mapping) else {}
     x, y, crs = parts.get("lon"), parts.get("lat"), parts.get("crs")
-    numbers = [one for one in (x, y) if isinstance(one, int | float) and not isinstance(one, bool)]
+    numbers = [
+        axis for axis in (x, y) if isinstance(axis, int | float) and not isinstance(axis, bool)
+    ]
     if len(numbers) != 2:
         return Fault(field.name, "entry.bad_place")
     if not isinstance(crs, str):
@@ -262,39 +262,39 @@ def _point(field: Field, raw: object, _: object) -> Any:
     return lon, lat
 
 
-def _reference(field: Field, raw: object, _: object) -> Any:
+def _read_reference(field: Field, raw: object, _: object) -> Any:
     if isinstance(raw, int) and not isinstance(raw, bool) and 1 <= raw <= _BIGGEST_ID:
         return raw
     return Fault(field.name, "entry.no_such_choice")
 
 
 _READERS: Final[Mapping[str, Callable[[Field, object, object], Any]]] = {
-    "text": _text,
-    "long": _text,
-    "phone": _phone,
-    "choice": _choice,
-    "choices": _choices,
-    "whole": _number,
-    "number": _number,
-    "day": _day,
-    "flag": _flag,
-    "point": _point,
+    "text": _read_text,
+    "long": _read_text,
+    "phone": _read_phone,
+    "choice": _read_choice,
+    "choices": _read_choices,
+    "whole": _read_number,
+    "number": _read_number,
+    "day": _read_day,
+    "flag": _read_flag,
+    "point": _read_point,
 }
 
 
 # --- fields against each other -----------------------------------------------------------------
 
 
-def _across(kind: Record, whole: Values) -> list[Fault]:
+def _check_across(kind: Record, values: Values) -> list[Fault]:
     pairs = (("first_day", "last_day"), *kind.ordered) if kind.dated else kind.ordered
     faults = []
     for first, second in pairs:
-        if whole[first] and whole[second] and whole[second] < whole[first]:
-            named = {"message": f"entry.field_{first}", "values": {}}
-            faults.append(Fault(second, "entry.out_of_order", {"first": named}))
+        if values[first] and values[second] and values[second] < values[first]:
+            first_field = {"message": f"entry.field_{first}", "values": {}}
+            faults.append(Fault(second, "entry.out_of_order", {"first": first_field}))
     for name, other, value in kind.only_when:
-        if whole[other] == value and not whole[name]:
+        if values[other] == value and not values[name]:
             faults.append(Fault(name, "entry.closed_needs_day"))
-        if whole[other] != value and whole[name]:
+        if values[other] != value and values[name]:
             faults.append(Fault(name, "entry.day_needs_closed"))
     return faults

@@ -1,7 +1,7 @@
 """Records as those who enter them see them: lists to pick from, one record with its form's values.
 
 Reads only, always through ``access.visible`` or the areas. Who lives in a household is masked;
-:func:`reveal` shows it once, with a reason that is recorded.
+:func:`reveal_record` shows it once, with a reason that is recorded.
 """
 
 from dataclasses import dataclass, field
@@ -11,16 +11,12 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from gis_service.access import Actor, record
-from gis_service.access.households import masked as hide
+from gis_service.access.households import mask_value as hide
 from gis_service.access.permissions import REASONS, REVEAL_HOUSEHOLD, entering
+from gis_service.entry import queries
 from gis_service.entry.fields import Values
-from gis_service.entry.rows import grid_of, identity, place_of, point, read_columns, seen, values_of
 from gis_service.errors import InputError, NotFoundError, Place
-from gis_service.grids.members import NO_INDEX, select_objects_in
-from gis_service.grids.reading import like_pattern, on_day
-from gis_service.records import RECORDS, Record, entered, referred
-from gis_service.store import tables as t
-from gis_service.store.tables import table_of
+from gis_service.records import Record, list_entered, list_referred
 
 CRS: Final = "cgcs2000"
 
@@ -85,32 +81,15 @@ class RecordShown:
     may: dict[str, bool] = field(default_factory=dict)
 
 
-def kind_of(name: str) -> Record:
-    """
-    Find a kind of record.
-
-    Parameters
-    ----------
-    name
-        Such as ``officer``.
-
-    Returns
-    -------
-    Record
-        With its fields.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such kind.
-    """
-    known = entered()
+def find_kind(name: str) -> Record:
+    """Find a kind of record that is entered by hand."""
+    known = list_entered()
     if name not in known:
         raise NotFoundError("entry.no_kind", kinds=", ".join(known))
     return known[name]
 
 
-def kinds_for(actor: Actor) -> list[Record]:
+def list_kinds_for(actor: Actor) -> list[Record]:
     """
     List the kinds that an actor may enter.
 
@@ -124,57 +103,13 @@ def kinds_for(actor: Actor) -> list[Record]:
     list of Record
         None for those who only read.
     """
-    return [kind for kind in entered().values() if entering(kind.name).allows(actor)]
+    return [kind for kind in list_entered().values() if entering(kind.name).allows(actor)]
 
 
 # --- lists -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Shown:
-    """How a kind is shown in a list: expressions over its table and what is joined."""
-
-    title: sa.ColumnElement[Any]
-    detail: sa.ColumnElement[Any]
-    word: sa.ColumnElement[Any]
-    searched: tuple[sa.ColumnElement[Any], ...]
-    joined: tuple[tuple[sa.FromClause, sa.ColumnElement[bool]], ...] = ()
-
-
-def _address() -> sa.ColumnElement[Any]:
-    home = t.household.c
-    group = sa.case((home.group_number > 0, sa.func.concat(" ", home.group_number, "组")), else_="")
-    room = sa.case((home.room != "", sa.func.concat(" ", home.room)), else_="")
-    return sa.func.concat(home.street, home.house_number, group, room)
-
-
-def _shown(kind: Record) -> _Shown:
-    table, nothing = table_of(kind), sa.literal("")
-    if kind.name == "household":
-        stars = sa.func.left(table.c.head_name, 1)
-        return _Shown(_address(), stars, nothing, (_address(), table.c.key))
-    if not kind.has_key:  # what has no key of its own is named by its officer
-        o = t.officer.c
-        with_officer = ((t.officer, o.officer_id == table.c.officer_id),)
-        words = [table.c[one.stored] for one in kind.of_type("choice")]
-        if grid_of(kind) is None:
-            return _Shown(o.name, o.phone, nothing, (o.name, o.phone), with_officer)
-        searched = (o.name, _GRID.name, _GRID.code)
-        grid, word = sa.func.coalesce(_GRID.name, ""), sa.func.concat_ws("_", *words)
-        return _Shown(o.name, grid, word, searched, with_officer)
-    names = dict.fromkeys((*kind.title, *filter(None, (kind.detail,)), "key"))
-    return _Shown(
-        title=sa.func.coalesce(*(sa.func.nullif(table.c[one], "") for one in kind.title), ""),
-        detail=table.c[kind.detail] if kind.detail else nothing,
-        word=table.c[kind.word] if kind.word else nothing,
-        searched=tuple(table.c[one] for one in names if kind.field(one).type != "choice"),
-    )
-
-
-_GRID: Final = t.grid_state.c
-
-
-def listing(
+def list_records(
     connection: sa.Connection,
     actor: Actor,
     kind_name: str,
@@ -212,55 +147,24 @@ def listing(
     rows, next
         The page, and where the next one begins; None at the end.
     """
-    kind = kind_of(kind_name)
-    if kind_name not in referred() or not kinds_for(actor):
+    kind = find_kind(kind_name)
+    if kind_name not in list_referred() or not list_kinds_for(actor):
         entering(kind_name).require(actor)
-    shown, table = _shown(kind), table_of(kind)
-    key, place, grid = identity(kind), place_of(kind), grid_of(kind)
-    days = kind.dated
-    source: Any = table
-    for other, condition in shown.joined:
-        source = source.join(other, condition)
-    if grid is not None:
-        source = source.outerjoin(t.grid_state, (_GRID.grid_id == grid) & on_day(_GRID.valid, None))
-    query = (
-        sa.select(
-            key.label("id"),
-            shown.title.label("title"),
-            shown.detail.label("detail"),
-            shown.word.label("word"),
-            (sa.null() if place is None else sa.func.ST_X(place)).label("lon"),
-            (sa.null() if place is None else sa.func.ST_Y(place)).label("lat"),
-            (sa.null() if grid is None else _GRID.name).label("grid_name"),
-            (sa.func.lower(table.c.valid) if days else sa.null()).label("first_day"),
-            (sa.func.upper(table.c.valid) - 1 if days else sa.null()).label("last_day"),
-        )
-        .select_from(source)
-        .where(seen(actor, kind))
-    )
-    for word in q.split():
-        query = query.where(sa.or_(*(one.ilike(like_pattern(word)) for one in shown.searched)))
-    if grid_id is not None and grid is not None:
-        query = query.where(_in_grid(kind, key, grid, grid_id))
-    if near is not None and place is not None:
-        by_distance = query.order_by(place.op("<->")(point(*near)), key).limit(limit)
-        return [_listed(kind_name, row) for row in connection.execute(by_distance)], None
-    if after is not None:
-        query = query.where(key < after)
-    rows = connection.execute(query.order_by(key.desc()).limit(limit + 1)).all()
-    more = rows[limit - 1].id if len(rows) > limit else None
-    return [_listed(kind_name, row) for row in rows[:limit]], more
+    if near is not None and kind.place is not None:
+        rows = queries.read_list(
+            connection, actor, kind,
+            words=q.split(), grid_id=grid_id, near=near, after=None, limit=limit,
+        )  # fmt: skip
+        return [_as_listed(kind_name, row) for row in rows], None
+    rows = queries.read_list(
+        connection, actor, kind,
+        words=q.split(), grid_id=grid_id, near=None, after=after, limit=limit + 1,
+    )  # fmt: skip
+    next_page = rows[limit - 1].id if len(rows) > limit else None
+    return [_as_listed(kind_name, row) for row in rows[:limit]], next_page
 
 
-def _in_grid(
-    kind: Record, key: sa.ColumnElement[Any], grid: sa.Column[Any], grid_id: int
-) -> sa.ColumnElement[bool]:
-    if table_of(kind) not in NO_INDEX:
-        return grid == grid_id
-    return key.in_(select_objects_in(kind.name, sa.literal([grid_id], sa.ARRAY(sa.BigInteger))))
-
-
-def _listed(kind: str, row: Any) -> Listed:
+def _as_listed(kind: str, row: Any) -> Listed:
     detail = f"{row.detail}**" if kind == "household" and row.detail else row.detail
     return Listed(
         row.id,
@@ -278,7 +182,7 @@ def _listed(kind: str, row: Any) -> Listed:
 # --- one record --------------------------------------------------------------------------------
 
 
-def read(
+def read_record(
     connection: sa.Connection, actor: Actor, kind_name: str, record_id: int, *, clear: bool = False
 ) -> RecordShown:
     """
@@ -295,7 +199,7 @@ def read(
     record_id
         Which.
     clear
-        Without masks, for :func:`reveal`.
+        Without masks, for :func:`reveal_record`.
 
     Returns
     -------
@@ -307,19 +211,19 @@ def read(
     NotFoundError
         It is not there, or lies where the actor sees nothing.
     """
-    kind = kind_of(kind_name)
+    kind = find_kind(kind_name)
     entering(kind_name).require(actor)
-    row = find_row(connection, actor, kind, record_id)
-    values = values_of(kind, row)
-    masked = [] if clear else [one.name for one in kind.fields if one.mask]
+    row = find_visible_row(connection, actor, kind, record_id)
+    values = queries.read_values(kind, row)
+    masked = [] if clear else [field.name for field in kind.fields if field.mask]
     return RecordShown(
         kind=kind.name,
         id=row.record_id,
         version=row.version,
-        values=_json(kind, values, masked),
+        values=_as_json(kind, values, masked),
         masked=masked,
-        named=_names(connection, kind, values),
-        grid=_grid_shown(connection, row.base_grid_id) if kind.placed else None,
+        named=_name_references(connection, kind, values),
+        grid=_show_grid(connection, row.base_grid_id) if kind.placed else None,
         may={
             "change": True,
             "remove": kind.removable,
@@ -328,18 +232,17 @@ def read(
     )
 
 
-def find_row(
+def find_visible_row(
     connection: sa.Connection, actor: Actor, kind: Record, record_id: int, *, lock: bool = False
 ) -> Any:
     """Find the row of a record that an actor may see."""
-    query = sa.select(*read_columns(kind)).where(identity(kind) == record_id, seen(actor, kind))
-    row = connection.execute(query.with_for_update() if lock else query).first()
+    row = queries.find_row(connection, actor, kind, record_id, lock=lock)
     if row is None:
         raise NotFoundError("entry.no_record")
     return row
 
 
-def reveal(
+def reveal_record(
     connection: sa.Connection, actor: Actor, kind_name: str, record_id: int, reason: str
 ) -> RecordShown:
     """
@@ -371,8 +274,8 @@ def reveal(
     REVEAL_HOUSEHOLD.require(actor)
     if reason not in REASONS:
         raise InputError("entry.no_reason", place=Place(field="reason"), known=", ".join(REASONS))
-    found = read(connection, actor, kind_name, record_id, clear=True)
-    hidden = [one.name for one in kind_of(kind_name).fields if one.mask]
+    shown = read_record(connection, actor, kind_name, record_id, clear=True)
+    hidden = [field.name for field in find_kind(kind_name).fields if field.mask]
     record(
         connection,
         actor,
@@ -381,44 +284,31 @@ def reveal(
         record_id,
         after={"reason": reason, "fields": hidden},
     )
-    return found
+    return shown
 
 
-def _json(kind: Record, values: Values, masked: list[str]) -> Values:
-    told: Values = {}
-    for one in kind.form_fields:
-        value = values[one.name]
-        if one.name in masked:
-            value = hide(kind.name, one.name, value)
-        elif one.type == "point" and value is not None:
+def _as_json(kind: Record, values: Values, masked: list[str]) -> Values:
+    shown: Values = {}
+    for form_field in kind.form_fields:
+        value = values[form_field.name]
+        if form_field.name in masked:
+            value = hide(kind.name, form_field.name, value)
+        elif form_field.type == "point" and value is not None:
             value = {"lon": value[0], "lat": value[1], "crs": CRS}
         elif isinstance(value, date):
             value = value.isoformat()
-        told[one.name] = value
-    return told
+        shown[form_field.name] = value
+    return shown
 
 
-def _names(connection: sa.Connection, kind: Record, values: Values) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for one in kind.references:
-        if values[one.name] is not None:
-            found[one.name] = _name(connection, one.type, values[one.name])
-    return found
+def _name_references(connection: sa.Connection, kind: Record, values: Values) -> dict[str, str]:
+    return {
+        field.name: queries.read_title(connection, field.type, values[field.name])
+        for field in kind.references
+        if values[field.name] is not None
+    }
 
 
-def _name(connection: sa.Connection, kind: str, record_id: int) -> str:
-    """Name a record that another one, which the actor sees, refers to."""
-    if kind == "grid":
-        newest = sa.select(_GRID.name).where(_GRID.grid_id == record_id)
-        return str(connection.scalar(newest.order_by(sa.func.lower(_GRID.valid).desc())) or "")
-    query = sa.select(_shown(RECORDS[kind]).title).where(identity(RECORDS[kind]) == record_id)
-    return str(connection.scalar(query) or "")
-
-
-def _grid_shown(connection: sa.Connection, grid_id: int | None) -> GridShown | None:
-    row = connection.execute(
-        sa.select(_GRID.grid_id, _GRID.name, _GRID.code).where(
-            _GRID.grid_id == grid_id, on_day(_GRID.valid, None)
-        )
-    ).first()
+def _show_grid(connection: sa.Connection, grid_id: int | None) -> GridShown | None:
+    row = queries.read_grid(connection, grid_id)
     return None if row is None else GridShown(row.grid_id, row.name, row.code)

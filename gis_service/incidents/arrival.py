@@ -14,7 +14,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from gis_service.access import Actor, record
-from gis_service.access.households import address_of, knows_address
+from gis_service.access.households import knows_address, write_address
 from gis_service.coverage.county.parts import WALKED_METRES, get_router
 from gis_service.coverage.network.graph import FloatArray, Snapped
 from gis_service.coverage.standards.book import Standard, StandardBook, standard_book
@@ -498,6 +498,6 @@ class _Reach:
 
 
 def _near_thing(row: Any, metres: float) -> NearThing:
-    name = row.name if hasattr(row, "name") else address_of(row)
+    name = row.name if hasattr(row, "name") else write_address(row)
     grade = getattr(row, "grade", None)
     return NearThing(row.kind, row.id, name, grade, round(metres, 1), row.lon, row.lat)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from gis_service.access import Actor, record
-from gis_service.access.households import masked
+from gis_service.access.households import mask_value
 from gis_service.access.permissions import REVEAL_REPORTER
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.incidents import duplicates, queries
@@ -165,8 +165,8 @@ def find_incident(connection: sa.Connection, actor: Actor, incident_id: int) -> 
     }
     return Incident(
         **vars(row),
-        reporter_name=masked("incident", "reporter_name", details.reporter_name),
-        reporter_phone=masked("incident", "reporter_phone", details.reporter_phone),
+        reporter_name=mask_value("incident", "reporter_name", details.reporter_name),
+        reporter_phone=mask_value("incident", "reporter_phone", details.reporter_phone),
         media_url=details.media_url,
         details=details.details,
         officer=_officer_name(officers, details),

@@ -15,7 +15,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from gis_service.access import Actor, record
-from gis_service.access.households import masked
+from gis_service.access.households import mask_value
 from gis_service.access.permissions import PLACE_REPORTS
 from gis_service.errors import ConflictError, InputError, NotFoundError, Place
 from gis_service.incidents import queries, writing
@@ -153,8 +153,8 @@ def list_waiting(connection: sa.Connection, actor: Actor, limit: int) -> list[Wa
             row.draft["kind"],
             row.draft["text"],
             row.draft["address"],
-            masked("incident", "reporter_name", row.draft["reporter_name"]),
-            masked("incident", "reporter_phone", row.draft["reporter_phone"]),
+            mask_value("incident", "reporter_name", row.draft["reporter_name"]),
+            mask_value("incident", "reporter_phone", row.draft["reporter_phone"]),
         )
         for row in rows
     ]

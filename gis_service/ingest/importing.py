@@ -1,7 +1,7 @@
 """A file of any kind into the store: read, matched, checked, written, recorded, in one transaction.
 
 What is the same for every kind is here; what a kind does with its rows is its handler's. Nothing
-is written where the file as a whole cannot be taken, and a dry run takes everything back.
+is written where the file as a whole cannot be taken, and a dry run is rolled back.
 """
 
 import csv
@@ -28,17 +28,16 @@ from gis_service.ingest.kinds.kind import (
 from gis_service.ingest.kinds.matching import match_table
 from gis_service.ingest.readers.file_table import FileTable
 from gis_service.ingest.readers.frames import Refusal
-from gis_service.ingest.sandbox import client as apart
-from gis_service.ingest.writing.write import LISTED_REFUSALS
-from gis_service.jobs import complete, submit, work
+from gis_service.ingest.sandbox import client as sandbox
+from gis_service.ingest.writing.queries import ImportSource, insert_import
+from gis_service.jobs import complete_job, submit, work
 from gis_service.messages import Language, text
 from gis_service.records import RECORDS
 from gis_service.sheet_cells import safe_cell
-from gis_service.store import tables as t
 from gis_service.store.engine import Store, lock_for_loading
 
 
-def kinds() -> dict[str, ImportKind]:
+def list_kinds() -> dict[str, ImportKind]:
     """
     List every kind of file.
 
@@ -48,14 +47,15 @@ def kinds() -> dict[str, ImportKind]:
         By name, in the order in which a county hands them in.
     """
     records = [
-        (objects if record.has_key else postings).kind_of(record) for record in RECORDS.values()
+        (objects.make_keyed_kind if record.has_key else postings.make_posting_kind)(record)
+        for record in RECORDS.values()
     ]
     return {
         kind.name: kind for kind in (*records, grids_file.KIND, units_file.KIND, roads_file.KIND)
     }
 
 
-class _TakenBackError(Exception):
+class _RolledBackError(Exception):
     """Ends the transaction of a dry run."""
 
     def __init__(self, outcome: ImportOutcome) -> None:
@@ -63,19 +63,19 @@ class _TakenBackError(Exception):
         super().__init__()
 
 
-def _take_back(outcome: ImportOutcome) -> None:
+def _roll_back_dry_run(outcome: ImportOutcome) -> None:
     if outcome.dry_run:
-        raise _TakenBackError(outcome)
+        raise _RolledBackError(outcome)
 
 
-def silent(share: float, step: str) -> None:
-    """Hear of progress and tell nobody."""
+def ignore_progress(share: float, step: str) -> None:
+    """Show progress to nobody."""
     del share, step
 
 
 def find_kind(name: str) -> ImportKind:
     """Find a kind of file."""
-    known = kinds()
+    known = list_kinds()
     if name not in known:
         raise NotFoundError("ingest.no_kind", kind=name[:40], known=" / ".join(known))
     return known[name]
@@ -87,7 +87,7 @@ def import_file(
     kind: str,
     path: Path,
     options: ImportOptions | None = None,
-    progress: Progress = silent,
+    progress: Progress = ignore_progress,
     *,
     refusals_to: Path | None = None,
     job_id: int | None = None,
@@ -102,7 +102,7 @@ def import_file(
     actor
         Who imports.
     kind
-        One of :func:`kinds`.
+        One of :func:`list_kinds`.
     path
         The file.
     options
@@ -125,44 +125,46 @@ def import_file(
         The file as a whole cannot be taken; the store is as it was.
     """
     IMPORT.require(actor)
-    wanted = options or ImportOptions()
-    spec = find_kind(kind)
-    unknown = sorted(set(wanted.extra) - set(spec.extra))
+    options = options or ImportOptions()
+    import_kind = find_kind(kind)
+    unknown = sorted(set(options.extra) - set(import_kind.extra))
     if unknown:
-        known = " / ".join(spec.extra) or "—"
+        known = " / ".join(import_kind.extra) or "—"
         raise InputError("ingest.extra_unknown", name=unknown[0], kind=kind, known=known)
     progress(0.02, "ingest.step_reading")
-    file = _read(spec, path, wanted)
-    table = match_table(spec.form, file, wanted)
-    with path.open("rb") as source:
-        sha256 = hashlib.file_digest(source, "sha256").hexdigest()
+    file = _read_file(import_kind, path, options)
+    table = match_table(import_kind.form, file, options)
+    with path.open("rb") as opened:
+        sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
     progress(0.3, "ingest.step_checking")
     try:
         with store.transaction(actor) as connection:
             lock_for_loading(connection)
-            applied = spec.handle(connection, actor, table, wanted, _part(progress, 0.3, 0.98))
-            done = _outcome(spec, table, applied, wanted, sha256)
-            _take_back(done)
-            if done.new or done.changed or done.removed or applied.record:
-                done = _recorded(connection, actor, spec, done, applied)
+            result = import_kind.handle(
+                connection, actor, table, options, _scaled(progress, 0.3, 0.98)
+            )
+            outcome = _make_outcome(import_kind, table, result, options, sha256)
+            _roll_back_dry_run(outcome)
+            if outcome.new or outcome.changed or outcome.removed or result.record:
+                outcome = _record_import(connection, actor, import_kind, outcome, result)
             if job_id is not None:
-                complete(connection, job_id, job_result(done))
-    except _TakenBackError as taken_back:
-        done = taken_back.outcome
+                complete_job(connection, job_id, make_job_result(outcome))
+    except _RolledBackError as rolled_back:
+        outcome = rolled_back.outcome
     if refusals_to is not None:
-        write_refusals(refusals_to, file, done.refusals)
-    return done
+        write_refusals(refusals_to, file, outcome.refusals)
+    return outcome
 
 
-def _part(progress: Progress, low: float, high: float) -> Progress:
-    return lambda share, step: progress(low + share * (high - low), step)
+def _scaled(progress: Progress, start: float, end: float) -> Progress:
+    return lambda share, step: progress(start + share * (end - start), step)
 
 
-def _read(spec: ImportKind, path: Path, options: ImportOptions) -> FileTable:
+def _read_file(import_kind: ImportKind, path: Path, options: ImportOptions) -> FileTable:
     name = options.original_name or path.name
-    if spec.read is not None and name.casefold().endswith(spec.suffixes):
-        return spec.read(path, options)
-    return apart.read_table(
+    if import_kind.read is not None and name.casefold().endswith(import_kind.suffixes):
+        return import_kind.read(path, options)
+    return sandbox.read_table_in_child(
         path,
         crs=options.crs,
         layer=options.layer,
@@ -172,18 +174,18 @@ def _read(spec: ImportKind, path: Path, options: ImportOptions) -> FileTable:
     )
 
 
-def _outcome(
-    spec: ImportKind,
+def _make_outcome(
+    import_kind: ImportKind,
     table: MatchedTable,
-    applied: HandlerResult,
+    result: HandlerResult,
     options: ImportOptions,
     sha256: str,
 ) -> ImportOutcome:
     file = table.file
-    read = set(file.rows.tolist())
-    refusals = sorted([*file.refusals, *applied.refusals], key=lambda one: one.row or 0)
+    rows_read = set(file.rows.tolist())
+    refusals = sorted([*file.refusals, *result.refusals], key=lambda refusal: refusal.row or 0)
     return ImportOutcome(
-        kind=spec.name,
+        kind=import_kind.name,
         file=file.name,
         sha256=sha256,
         crs=None if file.crs is None else file.crs.code,
@@ -191,67 +193,51 @@ def _outcome(
         layer=file.layer,
         columns=table.columns,
         key=table.key,
-        rows=len(file.frame) + sum(one.row not in read for one in file.refusals),
-        new=applied.new,
-        changed=applied.changed,
-        same=applied.same,
-        removed=applied.removed,
+        rows=len(file.frame) + sum(refusal.row not in rows_read for refusal in file.refusals),
+        new=result.new,
+        changed=result.changed,
+        same=result.same,
+        removed=result.removed,
         refusals=refusals,
-        notes=[*file.notes, *applied.notes],
+        notes=[*file.notes, *result.notes],
         dry_run=options.dry_run,
         import_id=None,
-        details=applied.details,
-        personal=spec.personal,
+        details=result.details,
+        personal=import_kind.personal,
     )
 
 
-def _recorded(
+def _record_import(
     connection: sa.Connection,
     actor: Actor,
-    spec: ImportKind,
+    import_kind: ImportKind,
     outcome: ImportOutcome,
-    applied: HandlerResult,
+    result: HandlerResult,
 ) -> ImportOutcome:
     """Write down that a file went in: which one and how much of it, never what stood in it."""
-    said = outcome.as_dict()
-    counts = {name: said[name] for name in ("rows", "new", "changed", "same", "removed")}
-    insert = sa.insert(t.import_record).values(
-        kind=spec.name,
-        source_name=outcome.file,
-        sha256=outcome.sha256,
-        crs=outcome.crs or "",
-        actor_id=actor.actor_id,
-        taken=applied.taken,
-        refused=len(outcome.refusals),
-        refusals=[
-            _listed(one, personal=spec.personal) for one in outcome.refusals[:LISTED_REFUSALS]
-        ],
-        details={
+    outcome_json = outcome.as_dict()
+    counts = {name: outcome_json[name] for name in ("rows", "new", "changed", "same", "removed")}
+    import_id = insert_import(
+        connection,
+        actor,
+        ImportSource(outcome.file, outcome.sha256, outcome.crs or "", import_kind.name),
+        result.taken,
+        outcome.refusals,
+        {
             "counts": counts,
             "key": outcome.key,
-            "columns": said["columns"],
+            "columns": outcome_json["columns"],
             "encoding": outcome.encoding,
             "layer": outcome.layer,
         },
+        personal=import_kind.personal,
     )
-    import_id = connection.execute(insert.returning(t.import_record.c.import_id)).scalar_one()
     record(
-        connection, actor, "import", spec.name, import_id,
+        connection, actor, "import", import_kind.name, import_id,
         after={"source": outcome.file, "sha256": outcome.sha256, "refused": len(outcome.refusals)}
         | counts,
     )  # fmt: skip
-    return replace(outcome, import_id=int(import_id))
-
-
-def _listed(refusal: Refusal, *, personal: bool) -> dict[str, Any]:
-    return {
-        "row": refusal.row,
-        "feature": None if personal else refusal.feature,
-        "field": refusal.field,
-        "reason": refusal.reason,
-        "key": refusal.key,
-        "values": dict(refusal.values),
-    }
+    return replace(outcome, import_id=import_id)
 
 
 def submit_import(store: Store, actor: Actor, kind: str, path: Path, options: ImportOptions) -> int:
@@ -265,7 +251,7 @@ def submit_import(store: Store, actor: Actor, kind: str, path: Path, options: Im
     actor
         Who imports.
     kind
-        One of :func:`kinds`.
+        One of :func:`list_kinds`.
     path
         The file, in a folder that every worker sees; it must stay there until the job has ended.
         ``options.original_name`` says what it is.
@@ -276,7 +262,7 @@ def submit_import(store: Store, actor: Actor, kind: str, path: Path, options: Im
     -------
     int
         The job's id. Its result is :meth:`ImportOutcome.as_dict`, with ``refused`` and ``notes``
-        in English too; :func:`refusals_file` says where the rows that were refused are.
+        in English too; :func:`refusals_path` says where the rows that were refused are.
 
     Raises
     ------
@@ -293,7 +279,7 @@ def submit_import(store: Store, actor: Actor, kind: str, path: Path, options: Im
     return submit(store, actor, "import_file", arguments)
 
 
-def refusals_file(path: Path) -> Path:
+def refusals_path(path: Path) -> Path:
     """
     Say where a job writes the rows that it did not take.
 
@@ -335,19 +321,19 @@ def import_as_job(
     """
     path = Path(arguments["path"])
     options = ImportOptions.from_json(arguments["options"])
-    beside = refusals_file(path)
+    refusals_csv = refusals_path(path)
     outcome = import_file(
         store, actor, arguments["kind"], path, options, progress,
-        refusals_to=beside, job_id=arguments["job_id"],
+        refusals_to=refusals_csv, job_id=arguments["job_id"],
     )  # fmt: skip
     if not outcome.refusals:
-        beside.unlink(missing_ok=True)
+        refusals_csv.unlink(missing_ok=True)
     if not options.dry_run:
         path.unlink(missing_ok=True)
-    return job_result(outcome)
+    return make_job_result(outcome)
 
 
-def job_result(outcome: ImportOutcome) -> dict[str, Any]:
+def make_job_result(outcome: ImportOutcome) -> dict[str, Any]:
     """Say an outcome in both languages, for a job whose reader is not known yet."""
     english = outcome.as_dict("en")
     in_english = {name: english[name] for name in ("refused", "notes")}
@@ -358,20 +344,23 @@ def write_refusals(
     path: Path, file: FileTable, refusals: Sequence[Refusal], language: Language = "zh-CN"
 ) -> None:
     """Write the rows that were not taken as a table to send back."""
-    position = {row: index for index, row in enumerate(file.rows.tolist())}
+    index_of = {row: index for index, row in enumerate(file.rows.tolist())}
     names = [str(name) for name in file.frame.columns]
     added = [text(f"ingest.column_{name}", language) for name in ("row", "field", "reason")]
     with path.open("w", encoding="utf-8-sig", newline="") as target:
-        out = csv.writer(target)
-        out.writerow([added[0], *map(safe_cell, names), *added[1:]])
-        for one in refusals:
-            index = None if one.row is None else position.get(one.row)
+        writer = csv.writer(target)
+        writer.writerow([added[0], *map(safe_cell, names), *added[1:]])
+        for refusal in refusals:
+            index = None if refusal.row is None else index_of.get(refusal.row)
             cells: list[Any] = [None] * len(names)
             if index is not None:
                 cells = file.frame.iloc[index].tolist()
-            elif names and one.feature is not None:
-                cells[0] = one.feature
-            shown = ["" if cell is None or cell != cell else cell for cell in cells]  # noqa: PLR0124
-            out.writerow(
-                [safe_cell(cell) for cell in (one.row, *shown, one.field or "", one.say(language))]
+            elif names and refusal.feature is not None:
+                cells[0] = refusal.feature
+            texts = ["" if cell is None or cell != cell else cell for cell in cells]  # noqa: PLR0124
+            writer.writerow(
+                [
+                    safe_cell(cell)
+                    for cell in (refusal.row, *texts, refusal.field or "", refusal.say(language))
+                ]
             )

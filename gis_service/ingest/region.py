@@ -21,17 +21,15 @@ from gis_service.errors import ConflictError
 from gis_service.grids.assignment import AssignmentReport, assign_new
 from gis_service.grids.versions import today
 from gis_service.ingest.osm.reading import OsmRegion
-from gis_service.ingest.osm.scan import check_file
-from gis_service.ingest.readers.frames import Note, empty
-from gis_service.ingest.sandbox.client import read_osm
-from gis_service.ingest.writing.past_imports import REGIONS
+from gis_service.ingest.osm.scan import check_osm_file
+from gis_service.ingest.readers.frames import Note, make_empty
+from gis_service.ingest.sandbox.client import read_osm_in_child
+from gis_service.ingest.writing.queries import ImportSource, read_region_imports
 from gis_service.ingest.writing.write import (
     ImportResult,
-    ImportSource,
     write_admin_units,
     write_frames,
 )
-from gis_service.store import tables as t
 from gis_service.store.engine import Store, lock_for_loading
 
 _CODE_LAYOUT = (6, 3, 3, 3)
@@ -95,46 +93,43 @@ def import_region(
     ConflictError
         The store holds another county.
     """
-    check_file(path)
+    check_osm_file(path)
     source = ImportSource.of_file(path, "osm")
     with store.transaction(actor) as connection:
-        if _holds(connection, source, whole_file=whole_file):
+        if _is_loaded(connection, source, whole_file=whole_file):
             return None
-    region = region or read_osm(path, whole_file=whole_file)
+    region = region or read_osm_in_child(path, whole_file=whole_file)
     with store.transaction(actor) as connection:
         lock_for_loading(connection)
-        if _holds(connection, source, whole_file=whole_file):  # somebody may have been faster
+        if _is_loaded(connection, source, whole_file=whole_file):  # somebody may have been faster
             return None
         tessellation, flaws = _tessellate(region)
-        written = _write(
+        written = _write_region(
             connection, actor, region, tessellation, source, details={"whole_file": whole_file}
         )
         return RegionResult(region.name, written, flaws, assign_new(connection))
 
 
-def _holds(connection: sa.Connection, source: ImportSource, *, whole_file: bool) -> bool:
-    past = t.import_record.c
-    held = connection.execute(
-        sa.select(past.source_name, past.sha256, past.details).where(past.kind.in_(REGIONS))
-    ).all()
+def _is_loaded(connection: sa.Connection, source: ImportSource, *, whole_file: bool) -> bool:
+    imports = read_region_imports(connection)
     if any(
         row.sha256 == source.sha256 and row.details.get("whole_file", False) == whole_file
-        for row in held
+        for row in imports
     ):
         return True
-    if held:
-        raise ConflictError("ingest.store_taken", held=held[-1].source_name, file=source.name)
+    if imports:
+        raise ConflictError("ingest.store_taken", held=imports[-1].source_name, file=source.name)
     return False
 
 
 def _tessellate(region: OsmRegion) -> tuple[Tessellation, list[Flaw]]:
-    base = region.grid_polygons
-    base = base[base["rank"] == base["rank"].max()]
-    refuse_apart(base["name"].tolist(), base["geometry"].to_numpy())
-    return from_polygons(base["key"].tolist(), base["geometry"].to_numpy())
+    grids = region.grid_polygons
+    grids = grids[grids["rank"] == grids["rank"].max()]
+    refuse_apart(grids["name"].tolist(), grids["geometry"].to_numpy())
+    return from_polygons(grids["key"].tolist(), grids["geometry"].to_numpy())
 
 
-def _write(
+def _write_region(
     connection: sa.Connection,
     actor: Actor,
     region: OsmRegion,
@@ -148,7 +143,7 @@ def _write(
         "base",
         "基础网格",
         "Base grids",
-        [_level(row) for row in region.levels.itertuples()],
+        [_scheme_level(row) for row in region.levels.itertuples()],
         code_layout=_CODE_LAYOUT,
         size_rule=_SIZE_RULE,
     )
@@ -158,7 +153,7 @@ def _write(
         actor,
         "base",
         tessellation,
-        _drafts(region.grid_polygons),
+        _draft_table(region.grid_polygons),
         min(first_day, today(connection)),
         region.name,
         reason=source.name,
@@ -166,23 +161,20 @@ def _write(
     return write_frames(
         connection,
         actor,
-        replace(region.frames, admin_units=empty("admin_units")),
+        replace(region.frames, admin_units=make_empty("admin_units")),
         grid_ids=published.grid_ids,
-        source=source,
-        data_day=region.data_day,
-        clipped=region.clipped,
+        source=replace(source, data_day=region.data_day, clipped=region.clipped),
         refused_before=region.refusals,
         notes=region.notes,
         details=details,
-        replace=False,
     )
 
 
-def _level(row: Any) -> SchemeLevel:
+def _scheme_level(row: Any) -> SchemeLevel:
     return SchemeLevel(int(row.rank), row.label, row.label_en)
 
 
-def _drafts(polygons: pd.DataFrame) -> pd.DataFrame:
+def _draft_table(polygons: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "key": polygons["key"],
@@ -195,7 +187,7 @@ def _drafts(polygons: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def describe(result: RegionResult) -> list[Note]:
+def list_notes(result: RegionResult) -> list[Note]:
     """
     Say what the sender should know.
 

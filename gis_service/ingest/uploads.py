@@ -46,17 +46,17 @@ def _folder() -> Path:
     return service_folder("uploads")
 
 
-def plain_name(name: str) -> str:
+def clean_name(name: str) -> str:
     """Take the folders and what cannot be shown off a sender's file name."""
-    last = PureWindowsPath(PurePosixPath(name).name).name
-    shown = "".join(sign for sign in last if sign.isprintable()).strip(". ")
-    suffix = "".join(PurePosixPath(shown).suffixes[-2:])
-    kept = suffix if _SUFFIX.fullmatch(suffix) else PurePosixPath(shown).suffix[:9]
-    stem = shown[: len(shown) - len(kept)] if kept else shown
-    return f"{stem[: 120 - len(kept)]}{kept}" or "file"
+    base = PureWindowsPath(PurePosixPath(name).name).name
+    printable = "".join(character for character in base if character.isprintable()).strip(". ")
+    suffix = "".join(PurePosixPath(printable).suffixes[-2:])
+    suffix_kept = suffix if _SUFFIX.fullmatch(suffix) else PurePosixPath(printable).suffix[:9]
+    stem = printable[: len(printable) - len(suffix_kept)] if suffix_kept else printable
+    return f"{stem[: 120 - len(suffix_kept)]}{suffix_kept}" or "file"
 
 
-def keep(actor: Actor, name: str, parts: Iterable[bytes]) -> Upload:
+def keep_upload(actor: Actor, name: str, parts: Iterable[bytes]) -> Upload:
     """
     Keep a file that is being handed in.
 
@@ -81,22 +81,22 @@ def keep(actor: Actor, name: str, parts: Iterable[bytes]) -> Upload:
     InputError
         There is nothing in it.
     """
-    forget_old()
+    forget_old_uploads()
     folder = _folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     token = secrets.token_hex(16)
     path = folder / token
     try:
-        size = _write(path, parts, import_settings().max_file_mb)
+        size = _write_parts(path, parts, import_settings().max_file_mb)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
-    upload = Upload(token, plain_name(name), size, actor.actor_id)
+    upload = Upload(token, clean_name(name), size, actor.actor_id)
     (folder / f"{token}.json").write_text(json.dumps(asdict(upload)), "utf-8")
     return upload
 
 
-def _write(path: Path, parts: Iterable[bytes], most_mb: int) -> int:
+def _write_parts(path: Path, parts: Iterable[bytes], most_mb: int) -> int:
     size = 0
     with path.open("xb") as file:
         for part in parts:
@@ -109,7 +109,7 @@ def _write(path: Path, parts: Iterable[bytes], most_mb: int) -> int:
     return size
 
 
-def find(actor: Actor, token: str, *, taken_in: bool = False) -> Upload:
+def find_upload(actor: Actor, token: str, *, taken_in: bool = False) -> Upload:
     """
     Find a file that an actor handed in.
 
@@ -118,7 +118,7 @@ def find(actor: Actor, token: str, *, taken_in: bool = False) -> Upload:
     actor
         Who asks.
     token
-        As :func:`keep` gave it.
+        As :func:`keep_upload` gave it.
     taken_in
         It may have been taken in and thrown away since.
 
@@ -132,17 +132,17 @@ def find(actor: Actor, token: str, *, taken_in: bool = False) -> Upload:
     NotFoundError
         There is none of that name, or it is somebody else's, or it was forgotten.
     """
-    beside = _folder() / f"{token}.json"
-    if not _TOKEN.fullmatch(token) or not beside.is_file():
+    description = _folder() / f"{token}.json"
+    if not _TOKEN.fullmatch(token) or not description.is_file():
         raise NotFoundError("imports.no_upload")
-    upload = Upload(**json.loads(beside.read_text("utf-8")))
+    upload = Upload(**json.loads(description.read_text("utf-8")))
     is_there = taken_in or upload.path.is_file()
     if upload.actor_id != actor.actor_id or not is_there:
         raise NotFoundError("imports.no_upload")
     return upload
 
 
-def forget(upload: Upload) -> None:
+def forget_upload(upload: Upload) -> None:
     """
     Throw a file away.
 
@@ -155,7 +155,7 @@ def forget(upload: Upload) -> None:
         file.unlink(missing_ok=True)
 
 
-def forget_old() -> None:
+def forget_old_uploads() -> None:
     """Throw away what nobody took in for so long as the setting says."""
     oldest = time.time() - import_settings().keep_days * _DAY_S
     for file in _folder().glob("*"):

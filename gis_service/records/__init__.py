@@ -9,16 +9,16 @@ from typing import Final
 
 from gis_service.records.field import Field, Record
 
-_MODULES = (import_module(f"{__name__}.{one.name}") for one in iter_modules(__path__))
-_FOUND: list[Record] = [one.RECORD for one in _MODULES if hasattr(one, "RECORD")]
+_MODULES = (import_module(f"{__name__}.{info.name}") for info in iter_modules(__path__))
+_KINDS: list[Record] = [module.RECORD for module in _MODULES if hasattr(module, "RECORD")]
 
 RECORDS: Final[dict[str, Record]] = {
-    one.name: one for one in sorted(_FOUND, key=lambda one: one.import_order)
+    kind.name: kind for kind in sorted(_KINDS, key=lambda kind: kind.import_order)
 }
 """Every kind by its name, those that others refer to first."""
 
 
-def entered() -> dict[str, Record]:
+def list_entered() -> dict[str, Record]:
     """
     List the kinds that are entered by hand.
 
@@ -27,11 +27,11 @@ def entered() -> dict[str, Record]:
     dict
         By name, in the order in which they are offered.
     """
-    found = (one for one in RECORDS.values() if one.writers)
-    return {one.name: one for one in sorted(found, key=lambda one: one.form_order)}
+    kinds = (kind for kind in RECORDS.values() if kind.writers)
+    return {kind.name: kind for kind in sorted(kinds, key=lambda kind: kind.form_order)}
 
 
-def referred() -> set[str]:
+def list_referred() -> set[str]:
     """
     Name the kinds that others refer to, grids among them.
 
@@ -40,7 +40,7 @@ def referred() -> set[str]:
     set
         Their names.
     """
-    return {one.type for record in RECORDS.values() for one in record.references}
+    return {field.type for record in RECORDS.values() for field in record.references}
 
 
-__all__ = ["RECORDS", "Field", "Record", "entered", "referred"]
+__all__ = ["RECORDS", "Field", "Record", "list_entered", "list_referred"]

@@ -128,7 +128,7 @@ class Record:
     follows
         The reference whose grid it takes instead.
     removable
-        Whether it can be taken out; what has days is ended instead, what has states is closed.
+        Whether it can be deleted; what has days is ended instead, what has states is closed.
     title, detail, word
         What a list shows: the first field that is not empty, one more, a word of a fixed list.
     ordered
@@ -174,7 +174,7 @@ class Record:
         Field
             The field.
         """
-        return next(one for one in self.fields if one.name == name)
+        return next(field for field in self.fields if field.name == name)
 
     def of_type(self, *types: str) -> Iterator[Field]:
         """
@@ -190,17 +190,17 @@ class Record:
         iterator of Field
             In their order.
         """
-        return (one for one in self.fields if one.type in types)
+        return (field for field in self.fields if field.type in types)
 
     @cached_property
     def has_key(self) -> bool:
         """Whether a key of the county names it; else its references do, with the first day."""
-        return any(one.name == "key" for one in self.fields)
+        return any(field.name == "key" for field in self.fields)
 
     @cached_property
     def dated(self) -> bool:
         """Whether it has a first and a last day."""
-        return any(one.name == "first_day" for one in self.fields)
+        return any(field.name == "first_day" for field in self.fields)
 
     @cached_property
     def place(self) -> Field | None:
@@ -210,25 +210,25 @@ class Record:
     @cached_property
     def references(self) -> tuple[Field, ...]:
         """The fields that hold other records."""
-        return tuple(one for one in self.fields if one.refers)
+        return tuple(field for field in self.fields if field.refers)
 
     @cached_property
     def form_fields(self) -> tuple[Field, ...]:
         """What the form asks for."""
-        return tuple(one for one in self.fields if one.type != "area")
+        return tuple(field for field in self.fields if field.type != "area")
 
     @cached_property
     def file_fields(self) -> tuple[Field, ...]:
         """What a file has columns for, the key first; places and outlines are its geometry."""
-        columns = [one for one in self.fields if one.type not in ("point", "area")]
-        return tuple(sorted(columns, key=lambda one: one.name != "key"))
+        columns = [field for field in self.fields if field.type not in ("point", "area")]
+        return tuple(sorted(columns, key=lambda field: field.name != "key"))
 
     @cached_property
     def headings(self) -> tuple[str, ...]:
         """The columns of its frame: shapes are shapely geometries or None, points lon and lat."""
         places = ("lon", "lat") if self.place else ()
-        areas = (one.name for one in self.of_type("area"))
-        return (*(one.heading for one in self.file_fields), *places, *areas)
+        areas = (field.name for field in self.of_type("area"))
+        return (*(field.heading for field in self.file_fields), *places, *areas)
 
     @cached_property
     def row_name(self) -> str:
@@ -238,7 +238,10 @@ class Record:
     @cached_property
     def columns(self) -> dict[str, str]:
         """The columns of the table that a file fills, with the checked column of each."""
-        return {one.stored: "point" if one.type == "point" else one.stored for one in self.fields}
+        return {
+            field.stored: "point" if field.type == "point" else field.stored
+            for field in self.fields
+        }
 
     @cached_property
     def personal(self) -> bool:

@@ -1,4 +1,4 @@
-"""An incident (事件), which has a door of its own; a file brings what was handled before."""
+"""An incident (事件), which has an endpoint of its own; a file brings what was handled before."""
 
 from typing import Final
 

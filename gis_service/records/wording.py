@@ -6,7 +6,7 @@ from gis_service.messages import Language, all_texts
 from gis_service.records.field import Field, Record
 
 
-def said(key: str, own: tuple[str, str], language: Language) -> str:
+def find_text(key: str, fallback: tuple[str, str], language: Language) -> str:
     """
     Say something of a kind of record.
 
@@ -14,7 +14,7 @@ def said(key: str, own: tuple[str, str], language: Language) -> str:
     ----------
     key
         Of the message files.
-    own
+    fallback
         Where they have no such text: the kind's own in Chinese and English.
     language
         The reader's.
@@ -24,10 +24,10 @@ def said(key: str, own: tuple[str, str], language: Language) -> str:
     str
         The text.
     """
-    return all_texts(language).get(key, own[language == "en"])
+    return all_texts(language).get(key, fallback[language == "en"])
 
 
-def field_name(record: Record, one: Field, language: Language) -> str:
+def find_field_name(record: Record, field: Field, language: Language) -> str:
     """
     Name a field.
 
@@ -35,7 +35,7 @@ def field_name(record: Record, one: Field, language: Language) -> str:
     ----------
     record
         Its kind.
-    one
+    field
         The field.
     language
         The reader's.
@@ -46,12 +46,12 @@ def field_name(record: Record, one: Field, language: Language) -> str:
         The text of its own, else the first name that counties have for it in the language.
     """
     texts = all_texts(language)
-    keys = (f"entry.field_{record.name}_{one.name}", f"entry.field_{one.name}")
-    own = column_name(one.heading, one.names, language)
-    return next((texts[key] for key in keys if key in texts), own)
+    keys = (f"entry.field_{record.name}_{field.name}", f"entry.field_{field.name}")
+    fallback = find_column_name(field.heading, field.names, language)
+    return next((texts[key] for key in keys if key in texts), fallback)
 
 
-def column_name(name: str, names: Sequence[str], language: Language) -> str:
+def find_column_name(name: str, names: Sequence[str], language: Language) -> str:
     """
     Name a column of a file.
 
@@ -70,5 +70,5 @@ def column_name(name: str, names: Sequence[str], language: Language) -> str:
         The text of its own; else the first Chinese name, or ours with blanks.
     """
     english = name.replace("_", " ")
-    own = next((one for one in names if not one.isascii()), english), english
-    return said(f"imports.field_{name}", own, language)
+    fallback = next((alias for alias in names if not alias.isascii()), english), english
+    return find_text(f"imports.field_{name}", fallback, language)

@@ -14,7 +14,8 @@ from typing import Any, Final
 from gis_service.access import Actor
 from gis_service.coverage.areas.service import AreaService, find_area_folder
 from gis_service.errors import NotFoundError
-from gis_service.jobs import JobState, Progress, work
+from gis_service.job_queries import JobState
+from gis_service.jobs import Progress, work
 from gis_service.settings import service_folder
 from gis_service.snapshot import Snapshot
 from gis_service.store import Store

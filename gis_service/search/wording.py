@@ -38,7 +38,7 @@ class Address:
     number: int | None = None
 
 
-def _counted(match: re.Match[str]) -> str:
+def _count(match: re.Match[str]) -> str:
     """Put a number that is written in Chinese into digits."""
     total = unit = 0
     for character in match[1]:
@@ -54,15 +54,15 @@ def _counted(match: re.Match[str]) -> str:
 
 
 @lru_cache(maxsize=65536)
-def normal(text: str) -> str:
+def normalise(text: str) -> str:
     """Write a name in the one way in which names are compared."""
-    plain = _NOISE.sub("", unicodedata.normalize("NFKC", text).lower())
-    plain = _COUNTED.sub(_counted, plain)
-    return _TYPED_UNITS.sub(lambda match: match[1] + _UNITS[match[2]], plain)
+    text = _NOISE.sub("", unicodedata.normalize("NFKC", text).lower())
+    text = _COUNTED.sub(_count, text)
+    return _TYPED_UNITS.sub(lambda match: match[1] + _UNITS[match[2]], text)
 
 
 @lru_cache(maxsize=65536)
-def pinyin(text: str) -> str:
+def as_pinyin(text: str) -> str:
     """Spell a name by its sound."""
     from pypinyin import lazy_pinyin  # noqa: PLC0415 (60 MB of dictionary)
 
@@ -70,7 +70,7 @@ def pinyin(text: str) -> str:
 
 
 @lru_cache(maxsize=65536)
-def initials(text: str) -> str:
+def as_initials(text: str) -> str:
     """Give the first letter of each character."""
     from pypinyin import Style, lazy_pinyin  # noqa: PLC0415 (as above)
 
@@ -82,7 +82,7 @@ def is_spelt(text: str) -> bool:
     return text.isascii() and any(character.isalpha() for character in text)
 
 
-def in_parts(text: str) -> Address:
+def split_address(text: str) -> Address:
     """Take an address apart."""
     match = _ADDRESS.fullmatch(text)
     if match is None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from gis_service.settings import server_settings, store_settings
-from gis_service.store.account import Account, server_account
+from gis_service.store.account import Account, find_server_account
 from gis_service.store.cluster import DATABASE, Cluster
 from gis_service.store.engine import Store, store_url
 from gis_service.store.migrate import MigrationState, require_newest, upgrade
@@ -13,13 +13,13 @@ __all__ = [
     "MigrationState",
     "Store",
     "find_database",
+    "find_service_account",
     "open_store",
-    "service_account",
     "upgrade",
 ]
 
 
-def service_account() -> Account | None:
+def find_service_account() -> Account | None:
     """
     Tell which account the service runs as when root starts it: the private database's.
 
@@ -29,7 +29,7 @@ def service_account() -> Account | None:
         None for everybody but root.
     """
     if store_settings().database_url:
-        return server_account()
+        return find_server_account()
     return Cluster.for_settings().whose()
 
 

@@ -30,19 +30,19 @@ class Account:
     gid: int
 
 
-def server_account(data: Path | None = None) -> Account | None:
+def find_server_account(data: Path | None = None) -> Account | None:
     """Tell which account root's database and service run as."""
     if os.geteuid() != 0:
         return None
     owner = data.stat().st_uid if data and data.exists() else 0
     try:
-        entry = pwd.getpwuid(owner) if owner else _own_account()
+        entry = pwd.getpwuid(owner) if owner else _find_own_account()
     except KeyError as error:
         raise SetupError("store.no_server_account", account=owner or ACCOUNT) from error
     return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
 
 
-def _own_account() -> pwd.struct_passwd:
+def _find_own_account() -> pwd.struct_passwd:
     try:
         return pwd.getpwnam(ACCOUNT)
     except KeyError:
@@ -91,12 +91,12 @@ def run_as(
     return subprocess.CompletedProcess(command, process.returncode, output)
 
 
-def may_enter(folder: Path, account: Account | None) -> bool:
+def can_enter(folder: Path, account: Account | None) -> bool:
     """Try, as an account, whether it reaches a folder through all that lie above."""
     return run_as(account, ["/bin/sh", "-c", 'cd -- "$1"', "sh", str(folder)]).returncode == 0
 
 
-def free_place(root: Path, data_dir: Path) -> Path:
+def find_free_place(root: Path, data_dir: Path) -> Path:
     """Name a folder that does not exist yet, after the data folder that it is for."""
     try:
         root.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -111,7 +111,7 @@ def free_place(root: Path, data_dir: Path) -> Path:
     return place
 
 
-def settle(data_dir: Path, account: Account | None, root: Path = FALLBACK_ROOT) -> Path:
+def move_within_reach(data_dir: Path, account: Account | None, root: Path = FALLBACK_ROOT) -> Path:
     """
     Give a data folder a place that the account can enter; a link stays where it was.
 
@@ -134,16 +134,16 @@ def settle(data_dir: Path, account: Account | None, root: Path = FALLBACK_ROOT) 
     SetupError
         It is in use, cannot be moved, or the account cannot enter the other place either.
     """
-    if account is None or may_enter(data_dir, account):
+    if account is None or can_enter(data_dir, account):
         return data_dir
-    if data_dir.is_symlink() and may_enter(data_dir.resolve(), account):
+    if data_dir.is_symlink() and can_enter(data_dir.resolve(), account):
         return data_dir.resolve()
-    place = free_place(root, data_dir)
+    place = find_free_place(root, data_dir)
     try:
         with (data_dir / "users.lock").open("a") as users:
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             place.mkdir(mode=0o755)
-            if not may_enter(place, account):
+            if not can_enter(place, account):
                 raise SetupError("store.no_place", data_dir=data_dir, fallback=place)
             move = ["mv", "--", *(str(child) for child in data_dir.iterdir()), str(place)]
             if run_as(None, move).returncode != 0:  # unlike Python's, it keeps whose a file is

@@ -62,7 +62,7 @@ def copy_rows(connection: sa.Connection, table: sa.Table, columns: Mapping[str, 
     try:
         cursor.copy_expert(
             f"COPY {quote(table.name)} ({listed}) FROM STDIN",
-            _CopyStream(_chunks(kinds, columns, count)),
+            _CopyStream(_write_chunks(kinds, columns, count)),
         )
     finally:
         cursor.close()
@@ -85,7 +85,7 @@ class _CopyStream(io.TextIOBase):
         return text
 
 
-def _chunks(
+def _write_chunks(
     kinds: Mapping[str, sa.types.TypeEngine[Any]], columns: Mapping[str, Column], count: int
 ) -> Iterator[str]:
     for start in range(0, count, _ROWS_AT_ONCE):
@@ -120,9 +120,9 @@ def copy_numbers(
     count = len(next(iter(columns.values())))
     stream = io.BytesIO()
     stream.write(b"PGCOPY\n\xff\r\n\x00" + bytes(8))
-    for first in range(0, count, _CHUNK):
-        here = slice(first, first + _CHUNK)
-        stream.write(_binary_rows(table, {name: all_[here] for name, all_ in columns.items()}))
+    for start in range(0, count, _CHUNK):
+        chunk = slice(start, start + _CHUNK)
+        stream.write(_binary_rows(table, {name: values[chunk] for name, values in columns.items()}))
     stream.write(b"\xff\xff")
     stream.seek(0)
     quote = connection.dialect.identifier_preparer.quote
@@ -144,7 +144,7 @@ def _binary_rows(table: sa.Table, columns: Mapping[str, np.ndarray[Any, Any]]) -
     """Lay all rows out at full width, then leave out the bytes of what is NULL."""
     count = len(next(iter(columns.values())))
     fields = [_as_bytes(np.full(count, len(columns), ">i2"))]
-    kept = [np.ones(fields[0].shape, dtype=bool)]
+    keep_masks = [np.ones(fields[0].shape, dtype=bool)]
     for name, values in columns.items():
         kind = table.c[name].type
         if isinstance(kind, ARRAY):
@@ -152,15 +152,15 @@ def _binary_rows(table: sa.Table, columns: Mapping[str, np.ndarray[Any, Any]]) -
         else:
             parts = [_binary_items(kind, values.reshape(count, 1))]
         fields += [field for field, _ in parts]
-        kept += [keep for _, keep in parts]
-    return bytes(np.concatenate(fields, axis=1)[np.concatenate(kept, axis=1)].tobytes())
+        keep_masks += [keep for _, keep in parts]
+    return bytes(np.concatenate(fields, axis=1)[np.concatenate(keep_masks, axis=1)].tobytes())
 
 
 _Bytes = tuple[np.ndarray[Any, np.dtype[np.uint8]], np.ndarray[Any, np.dtype[np.bool_]]]
 
 
 def _binary_items(kind: sa.types.TypeEngine[Any], values: np.ndarray[Any, Any]) -> _Bytes:
-    wire, _ = _wire(kind)
+    wire, _ = _wire_form(kind)
     null = _null_mask(values)
     items = np.zeros(values.shape, dtype=[("length", ">i4"), ("value", wire)])
     items["length"] = np.where(null, -1, wire.itemsize)
@@ -176,14 +176,14 @@ def _binary_array(kind: sa.types.TypeEngine[Any], values: np.ndarray[Any, Any]) 
     head[:, 0] = 20 + keep.sum(axis=1)
     head[:, 1] = 1
     head[:, 2] = _null_mask(values).any(axis=1)
-    head[:, 3] = _wire(kind)[1]
+    head[:, 3] = _wire_form(kind)[1]
     head[:, 4] = values.shape[1]
     head[:, 5] = 1
     head_bytes = _as_bytes(head)
     return [(head_bytes, np.ones(head_bytes.shape, dtype=bool)), (items, keep)]
 
 
-def _wire(kind: sa.types.TypeEngine[Any]) -> tuple[np.dtype[Any], int]:
+def _wire_form(kind: sa.types.TypeEngine[Any]) -> tuple[np.dtype[Any], int]:
     """Name the form on the wire and PostgreSQL's own number of the type (pg_type.oid)."""
     for types, form, oid in (
         (sa.SmallInteger, ">i2", 21),
@@ -237,10 +237,10 @@ def read_arrays(
         A column that may not be NULL is.
     """
     rows = query.subquery()
-    packed = [_packed(column) for column in rows.c]
+    packed = [_pack_column(column) for column in rows.c]
     count, *values = connection.execute(sa.select(sa.func.count(), *packed)).one()
     arrays = {
-        column.name: _unpacked(column.type, value)
+        column.name: _unpack_column(column.type, value)
         for column, value in zip(rows.c, values, strict=True)
     }
     for name, array in arrays.items():
@@ -253,7 +253,7 @@ def read_arrays(
 _SEPARATOR: Final = "\x1f"
 
 
-def _packed(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+def _pack_column(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     none = sa.literal(b"", sa.LargeBinary)
     kind = column.type
     if isinstance(kind, Geometry):
@@ -265,11 +265,11 @@ def _packed(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     if isinstance(kind, sa.Integer):
         sent = sa.func.int8send(sa.cast(column, sa.BigInteger))
         return sa.func.string_agg(sent, none, type_=sa.LargeBinary)
-    known = sa.func.coalesce(sa.cast(column, sa.Double), sa.cast("NaN", sa.Double))
-    return sa.func.string_agg(sa.func.float8send(known), none, type_=sa.LargeBinary)
+    number = sa.func.coalesce(sa.cast(column, sa.Double), sa.cast("NaN", sa.Double))
+    return sa.func.string_agg(sa.func.float8send(number), none, type_=sa.LargeBinary)
 
 
-def _unpacked(kind: sa.types.TypeEngine[Any], value: Any) -> np.ndarray[Any, Any]:
+def _unpack_column(kind: sa.types.TypeEngine[Any], value: Any) -> np.ndarray[Any, Any]:
     if isinstance(kind, Geometry):
         parts: Any = shapely.get_parts(shapely.from_wkb(bytes(value))) if value else []
         return np.asarray(parts, dtype=object)
@@ -293,33 +293,34 @@ def _as_text(kind: sa.types.TypeEngine[Any], values: Column) -> list[str]:
         return [_NULL if value != value else repr(value) for value in array.tolist()]  # noqa: PLR0124
     if isinstance(kind, sa.String):
         return _string_text(values)
-    write = _writer(kind)
+    write = _choose_writer(kind)
     if isinstance(kind, DATERANGE):
         write = cache(write)  # thousands of rows share a few ranges
     return [
-        _NULL if null else write(value) for value, null in zip(values, _nulls(values), strict=True)
+        _NULL if null else write(value)
+        for value, null in zip(values, _find_nulls(values), strict=True)
     ]
 
 
-def _nulls(values: Column) -> list[bool]:
+def _find_nulls(values: Column) -> list[bool]:
     """Say of each value whether it is None, NaN or NaT."""
-    found: list[bool] = pd.Series(list(values), dtype=object).isna().tolist()
-    return found
+    nulls: list[bool] = pd.Series(list(values), dtype=object).isna().tolist()
+    return nulls
 
 
 def _string_text(values: Column) -> list[str]:
     """Write strings; those without a sign that COPY reads otherwise pass as they are."""
-    nulls = _nulls(values)
-    given = ["" if null else str(value) for value, null in zip(values, nulls, strict=True)]
-    if _needs_escape("".join(given)):
-        given = [value.translate(_ESCAPES) for value in given]
+    nulls = _find_nulls(values)
+    texts = ["" if null else str(value) for value, null in zip(values, nulls, strict=True)]
+    if _needs_escape("".join(texts)):
+        texts = [value.translate(_ESCAPES) for value in texts]
     if any(nulls):
-        return [_NULL if null else value for value, null in zip(given, nulls, strict=True)]
-    return given
+        return [_NULL if null else value for value, null in zip(texts, nulls, strict=True)]
+    return texts
 
 
 def _needs_escape(together: str) -> bool:
-    return any(sign in together for sign in "\\\t\n\r")
+    return any(character in together for character in "\\\t\n\r")
 
 
 def _is_null(value: Any) -> bool:
@@ -328,7 +329,7 @@ def _is_null(value: Any) -> bool:
     return isinstance(value, float | np.floating) and bool(np.isnan(value))
 
 
-def _writer(kind: sa.types.TypeEngine[Any]) -> Any:
+def _choose_writer(kind: sa.types.TypeEngine[Any]) -> Any:
     if isinstance(kind, ARRAY):
         return _array_text
     if isinstance(kind, JSONB):
@@ -339,10 +340,10 @@ def _writer(kind: sa.types.TypeEngine[Any]) -> Any:
         return lambda value: "t" if value else "f"
     if isinstance(kind, sa.Date | sa.DateTime):
         return lambda value: value.isoformat()
-    return _plain_text
+    return _other_text
 
 
-def _plain_text(value: Any) -> str:
+def _other_text(value: Any) -> str:
     if isinstance(value, tuple):
         return _range_text(value)
     return str(value).translate(_ESCAPES)
@@ -369,12 +370,12 @@ def _array_text(values: Sequence[Any]) -> str:
 def _geometry_text(kind: Geometry, values: Column) -> list[str]:
     array = np.asarray(values, dtype=object)
     if kind.geometry_type == "MULTIPOLYGON":
-        array = _as_multi(array)
+        array = _as_multipolygons(array)
     hexed = shapely.to_wkb(shapely.set_srid(array, SRID), hex=True, include_srid=True)
     return [_NULL if text is None else text for text in hexed]
 
 
-def _as_multi(array: np.ndarray[Any, np.dtype[np.object_]]) -> np.ndarray[Any, Any]:
+def _as_multipolygons(array: np.ndarray[Any, np.dtype[np.object_]]) -> np.ndarray[Any, Any]:
     single = shapely.get_type_id(array) == shapely.GeometryType.POLYGON
     if not single.any():
         return array

@@ -24,7 +24,6 @@ from typing import Final, Literal, Self, get_args
 
 import psycopg2
 import sqlalchemy as sa
-from psycopg.conninfo import make_conninfo
 from psycopg2 import sql
 from psycopg2.extensions import connection as Psycopg2Connection  # noqa: N812
 
@@ -34,11 +33,11 @@ from gis_service.settings import store_settings
 from gis_service.store.account import (
     FALLBACK_ROOT,
     Account,
-    free_place,
-    may_enter,
+    can_enter,
+    find_free_place,
+    find_server_account,
+    move_within_reach,
     run_as,
-    server_account,
-    settle,
 )
 
 Role = Literal["gis_admin", "gis_owner", "gis_service"]
@@ -54,7 +53,7 @@ LOG_BYTES: Final = 10_000_000
 TUNED: Final[Mapping[str, str]] = {
     "listen_addresses": "",
     "port": PORT,
-    "unix_socket_permissions": "0777",  # the folder (0700) and pg_hba.conf are the door
+    "unix_socket_permissions": "0777",  # the folder (0700) and pg_hba.conf guard it
     "max_connections": "100",
     "shared_buffers": "256MB",
     "work_mem": "32MB",
@@ -91,7 +90,7 @@ class Binaries:
         return str(self.folder / name)
 
 
-def installed(system: Path = Path("/"), pg_config: str | None = "pg_config") -> list[Binaries]:
+def find_installed(system: Path = Path("/"), pg_config: str | None = "pg_config") -> list[Binaries]:
     """List what this machine has of PostgreSQL 14 and newer with PostGIS."""
     places = [
         (folder, system / "usr/share/postgresql" / folder.parent.name)
@@ -106,30 +105,32 @@ def installed(system: Path = Path("/"), pg_config: str | None = "pg_config") -> 
         lines = answer.stdout.splitlines()
         if answer.returncode == 0 and len(lines) == 2:
             places.append((Path(lines[0]), Path(lines[1])))
-    found: dict[int, Binaries] = {}
-    for folder, share in places:
+    binaries_of: dict[int, Binaries] = {}
+    for folder, extensions in places:
         complete = (folder / "initdb").exists() and (folder / "pg_ctl").exists()
-        if complete and (share / "extension/postgis.control").exists():
-            major = _major(folder)
+        if complete and (extensions / "extension/postgis.control").exists():
+            major = _read_major(folder)
             if major >= OLDEST_MAJOR:
-                found.setdefault(major, Binaries(major, folder))
-    return [found[major] for major in sorted(found, reverse=True)]
+                binaries_of.setdefault(major, Binaries(major, folder))
+    return [binaries_of[major] for major in sorted(binaries_of, reverse=True)]
 
 
-def _major(folder: Path) -> int:
-    named = re.search(r"(\d+)(?:/bin)?$", str(folder))
-    if named:
-        return int(named[1])
+def _read_major(folder: Path) -> int:
+    match = re.search(r"(\d+)(?:/bin)?$", str(folder))
+    if match:
+        return int(match[1])
     answer = subprocess.run(
         [str(folder / "postgres"), "--version"], capture_output=True, text=True, check=False
     )
-    said = re.search(r"(\d+)", answer.stdout)
-    return int(said[1]) if said else 0
+    version_match = re.search(r"(\d+)", answer.stdout)
+    return int(version_match[1]) if version_match else 0
 
 
-def find_binaries(data: Path | None = None, found: Iterable[Binaries] | None = None) -> Binaries:
+def find_binaries(
+    data: Path | None = None, candidates: Iterable[Binaries] | None = None
+) -> Binaries:
     """Choose the PostgreSQL to run: the newest, or the one that made the data."""
-    choice = list(installed() if found is None else found)
+    choice = list(find_installed() if candidates is None else candidates)
     mark = data / "PG_VERSION" if data else None
     if mark and mark.exists():
         needed = int(mark.read_text("ascii"))
@@ -165,33 +166,33 @@ def _claim(home: Path, account: Account | None) -> bool:
     return True
 
 
-def choose_home(data_dir: Path, account: Account | None, fallback_root: Path) -> Path:
+def choose_cluster_home(data_dir: Path, account: Account | None, fallback_root: Path) -> Path:
     """Choose the cluster's folder: inside the data folder, or apart where that cannot be."""
     # The choice is kept in ``elsewhere`` in the data folder, so that it stays the same; a copy of
     # the data folder at another path does not take it along.
-    apart = _apart(data_dir)
-    if apart is not None:
-        if _claim(apart, account):
-            return apart
-        raise SetupError("store.no_place", data_dir=data_dir, fallback=apart)
-    inside = data_dir / "cluster"
-    if socket_fits(inside) and _claim(inside, account):
-        return inside
-    home = free_place(fallback_root, data_dir)
-    if not (socket_fits(home) and may_enter(fallback_root, account) and _claim(home, account)):
+    outside = _read_outside_home(data_dir)
+    if outside is not None:
+        if _claim(outside, account):
+            return outside
+        raise SetupError("store.no_place", data_dir=data_dir, fallback=outside)
+    default_home = data_dir / "cluster"
+    if socket_fits(default_home) and _claim(default_home, account):
+        return default_home
+    home = find_free_place(fallback_root, data_dir)
+    if not (socket_fits(home) and can_enter(fallback_root, account) and _claim(home, account)):
         raise SetupError("store.no_place", data_dir=data_dir, fallback=home)
     (data_dir / "elsewhere").write_text(f"{data_dir}\n{home}\n", "utf-8")
-    _log.warning(text("store.elsewhere", _language(), data_dir=data_dir, fallback=home))
+    _log.warning(text("store.elsewhere", _choose_language(), data_dir=data_dir, fallback=home))
     return home
 
 
-def _apart(data_dir: Path) -> Path | None:
+def _read_outside_home(data_dir: Path) -> Path | None:
     """Read where the cluster of a data folder stands if not inside; a copy's does not count."""
     note = data_dir / "elsewhere"
     if not note.exists():
         return None
-    made_for, apart = note.read_text("utf-8").splitlines()
-    return Path(apart) if made_for in (str(data_dir), str(data_dir.resolve())) else None
+    made_for, outside = note.read_text("utf-8").splitlines()
+    return Path(outside) if made_for in (str(data_dir), str(data_dir.resolve())) else None
 
 
 class Cluster:
@@ -258,28 +259,10 @@ class Cluster:
             query={"host": str(self.socket), "port": PORT},
         )
 
-    def conninfo(self, role: Role, database: str = DATABASE) -> str:
-        """
-        Give the address for psycopg 3 and for programs such as ``psql``.
-
-        Parameters
-        ----------
-        role
-            Whom to connect as.
-        database
-            The database's name.
-
-        Returns
-        -------
-        str
-            A libpq connection string.
-        """
-        return make_conninfo(host=str(self.socket), port=PORT, user=role, dbname=database)
-
     def whose(self) -> Account | None:
         """Tell which account it runs as, or would if it were made now."""
-        home = _apart(self.data_dir) or self.data_dir / "cluster"
-        return server_account(home / "pg")
+        home = _read_outside_home(self.data_dir) or self.data_dir / "cluster"
+        return find_server_account(home / "pg")
 
     def __enter__(self) -> Self:
         self.open()
@@ -302,10 +285,10 @@ class Cluster:
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
             self.account = self.whose()
-            self.data_dir = settle(self.data_dir, self.account, self.fallback_root)
+            self.data_dir = move_within_reach(self.data_dir, self.account, self.fallback_root)
             with self._start_lock():
                 find_binaries()
-                self._home = choose_home(self.data_dir, self.account, self.fallback_root)
+                self._home = choose_cluster_home(self.data_dir, self.account, self.fallback_root)
                 self._binaries = find_binaries(self.data)
                 self._users = self._open_lock("users.lock")
                 fcntl.flock(self._users, fcntl.LOCK_SH)
@@ -351,7 +334,7 @@ class Cluster:
         while not stop.wait(every_s):
             if self.postmaster() is not None:
                 continue
-            language = _language()
+            language = _choose_language()
             _log.warning(text("store.cluster_died", language))
             try:
                 with self._start_lock():
@@ -420,10 +403,10 @@ class Cluster:
             return
         for leftover in self.home.glob("pg.new-*"):
             shutil.rmtree(leftover, ignore_errors=True)
-        new = self.home / f"pg.new-{secrets.token_hex(4)}"
+        new_data = self.home / f"pg.new-{secrets.token_hex(4)}"
         command = [
             self._binaries.program("initdb"),
-            f"--pgdata={new}",
+            f"--pgdata={new_data}",
             "--username=gis_admin",
             "--auth-local=peer",
             "--auth-host=reject",
@@ -434,18 +417,18 @@ class Cluster:
         answer = run_as(self.account, command + ([] if self.durable else ["--no-sync"]), self.home)
         if answer.returncode != 0:
             raise StoreError("store.cluster_not_made", reason=_tail(answer.stdout))
-        with (new / "postgresql.conf").open("a", encoding="utf-8") as configuration:
+        with (new_data / "postgresql.conf").open("a", encoding="utf-8") as configuration:
             configuration.write("\ninclude_if_exists = 'gis_service.conf'\n")
         if self.data.exists():  # without PG_VERSION it was never a cluster
             self.data.rename(self.home / f"pg.broken-{secrets.token_hex(4)}")
-        new.rename(self.data)
+        new_data.rename(self.data)
 
     def _write_settings(self) -> None:
         """Write our settings at each start: the folder may have moved, the numbers may be new."""
         folder = str(self.socket).replace('"', '""')
         values = {**TUNED, **({} if self.durable else THROWAWAY)}
         values["unix_socket_directories"] = f'"{folder}"'
-        lines = [f"{name} = {_quoted(value)}" for name, value in values.items()]
+        lines = [f"{name} = {_quote(value)}" for name, value in values.items()]
         self._write("gis_service.conf", lines)
 
     def _write(self, name: str, lines: Iterable[str]) -> bool:
@@ -618,14 +601,14 @@ def prepare_database(connection: Psycopg2Connection) -> None:
         cursor.execute("GRANT USAGE ON SCHEMA public TO gis_service")
 
 
-def _language() -> Language:
+def _choose_language() -> Language:
     """Choose as the command line does: English at a terminal that does not ask for Chinese."""
     env = os.environ
-    wish = env.get("GIS_LANGUAGE") or env.get("LC_ALL") or env.get("LANG") or ""
-    return choose_language(wish) if wish.lower().startswith("zh") else "en"
+    preference = env.get("GIS_LANGUAGE") or env.get("LC_ALL") or env.get("LANG") or ""
+    return choose_language(preference) if preference.lower().startswith("zh") else "en"
 
 
-def _quoted(value: str) -> str:
+def _quote(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 

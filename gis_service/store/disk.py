@@ -27,5 +27,5 @@ def has_room(url: sa.URL) -> bool:
     socket = url.query.get("host")
     if settings.database_url is None and isinstance(socket, str) and socket.startswith("/"):
         places.append(Path(socket))  # beside the data of the private cluster
-    wanted = settings.disk_free_mb * 1_000_000
-    return all(shutil.disk_usage(place).free >= wanted for place in places if place.exists())
+    needed_bytes = settings.disk_free_mb * 1_000_000
+    return all(shutil.disk_usage(place).free >= needed_bytes for place in places if place.exists())

@@ -19,7 +19,7 @@ from sqlalchemy.pool import NullPool
 
 from gis_service.errors import BusyError, DeadlockError, StoreError
 from gis_service.settings import WorkLimits, limit_settings
-from gis_service.store.failures import clean_errors, outage_of, without_values
+from gis_service.store.failures import clean_errors, find_outage, remove_values
 
 Workload = Literal["page", "report", "job", "command"]
 """Kinds of work, each with limits of its own."""
@@ -128,10 +128,10 @@ class Store:
         Store
             On the same pool.
         """
-        other = copy.copy(self)
-        other._workload = workload  # noqa: SLF001 (one of us)
-        other._limits = _milliseconds(workload)  # noqa: SLF001
-        return other
+        store = copy.copy(self)
+        store._workload = workload  # noqa: SLF001 (one of us)
+        store._limits = _milliseconds(workload)  # noqa: SLF001
+        return store
 
     @contextmanager
     def transaction(self, actor: ActorLike, *, read_only: bool = False) -> Iterator[sa.Connection]:
@@ -165,8 +165,8 @@ class Store:
             raise BusyError("api.busy") from error
         except (sa.exc.DBAPIError, psycopg2.Error, OSError) as error:
             if isinstance(error, psycopg2.Error):  # of a COPY, which goes past the engine
-                without_values(error)
-            outage = outage_of(error)
+                remove_values(error)
+            outage = find_outage(error)
             if outage is None:
                 raise
             raise outage from error
@@ -176,7 +176,7 @@ class Store:
         Begin a transaction by saying whose it is, how long it may take, and whether it only reads.
 
         That statement also finds a connection that died in the pool, in place of a ping before it:
-        the whole pool is then made anew, once.
+        the whole pool is then opened again, once.
         """
         who = {
             "gis.actor_id": str(actor.actor_id),
@@ -204,7 +204,7 @@ class Store:
         read_only: bool = False,
     ) -> Answer:
         """
-        Do a whole transaction, again where a deadlock took it back.
+        Do a whole transaction, again where a deadlock rolled it back.
 
         Parameters
         ----------
@@ -221,11 +221,11 @@ class Store:
             Of the function.
         """
 
-        def whole() -> Answer:
+        def transact() -> Answer:
             with self.transaction(actor, read_only=read_only) as connection:
                 return function(connection)
 
-        return again_after_deadlock(whole)
+        return retry_after_deadlock(transact)
 
     def apart(self, connections: int = 1) -> "Store":
         """
@@ -284,9 +284,9 @@ def _milliseconds(workload: Workload) -> dict[str, str]:
     }
 
 
-def again_after_deadlock(function: Callable[[], Answer]) -> Answer:
+def retry_after_deadlock(function: Callable[[], Answer]) -> Answer:
     """
-    Call what begins and ends its own transaction, again where a deadlock took it back.
+    Call what begins and ends its own transaction, again where a deadlock rolled it back.
 
     Parameters
     ----------
@@ -301,7 +301,7 @@ def again_after_deadlock(function: Callable[[], Answer]) -> Answer:
     Raises
     ------
     DeadlockError
-        It was taken back every time.
+        It was rolled back every time.
     """
     for left in reversed(range(_TRIES)):
         try:
@@ -419,7 +419,7 @@ def check_server(connection: sa.Connection) -> tuple[str, str]:
     return version, str(postgis)
 
 
-def conninfo(url: sa.URL) -> str:
+def libpq_address(url: sa.URL) -> str:
     """
     Say the same address as psycopg 3 wants it, for the queue library.
 

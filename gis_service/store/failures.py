@@ -48,7 +48,7 @@ UNREACHABLE: Final = (sa.exc.OperationalError, sa.exc.InterfaceError)
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
-def outage_of(error: BaseException) -> OutageError | None:
+def find_outage(error: BaseException) -> OutageError | None:
     """
     Find which of our outages an error of a driver or of the system is.
 
@@ -65,17 +65,17 @@ def outage_of(error: BaseException) -> OutageError | None:
     if isinstance(error, OutageError):
         return error
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
-        return DiskFullError(described(error))
+        return DiskFullError(describe_error(error))
     driver = getattr(error, "orig", None) or error
     if isinstance(driver, _DRIVER_ERRORS):
         code = sqlstate(driver)
         if code and (driver.diag.message_primary or "").startswith(_OURS):
             return None
-        found = _OUTAGES.get(code or "")
-        if found is None and (code[:2] in _LOST_CLASSES if code else isinstance(driver, _GONE)):
-            found = ServerLostError
-        return None if found is None else found(described(driver))
-    return None if error.__cause__ is None else outage_of(error.__cause__)
+        outage = _OUTAGES.get(code or "")
+        if outage is None and (code[:2] in _LOST_CLASSES if code else isinstance(driver, _GONE)):
+            outage = ServerLostError
+        return None if outage is None else outage(describe_error(driver))
+    return None if error.__cause__ is None else find_outage(error.__cause__)
 
 
 def sqlstate(error: BaseException) -> str | None:
@@ -84,7 +84,7 @@ def sqlstate(error: BaseException) -> str | None:
     return code
 
 
-def described(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """
     Say for the log what an error is, without a value that somebody handed in.
 
@@ -102,7 +102,7 @@ def described(error: BaseException) -> str:
     driver = getattr(error, "orig", None) or error
     name = type(driver).__name__
     if isinstance(driver, _DRIVER_ERRORS):
-        return f"{name}: {_words(driver)}"
+        return f"{name}: {_describe_without_values(driver)}"
     if isinstance(error, OutageError):
         return f"{name}: {error.cause}"
     if isinstance(error, GisError):
@@ -112,14 +112,14 @@ def described(error: BaseException) -> str:
     return name
 
 
-def _words(error: psycopg2.Error | psycopg.Error) -> str:
+def _describe_without_values(error: psycopg2.Error | psycopg.Error) -> str:
     """Say SQLSTATE and cause; names of tables and constraints, never what stands in them."""
     code = sqlstate(error)
     if code is None:
         return " ".join(str(error).split())  # of the client library: it has seen no row
     diag = error.diag
-    said = (diag.message_primary or "") if code[:2] in _WORDS_WITHOUT_VALUES else ""
-    said = _OURS if said.startswith(_OURS) else said
+    message = (diag.message_primary or "") if code[:2] in _WORDS_WITHOUT_VALUES else ""
+    message = _OURS if message.startswith(_OURS) else message
     names = [
         f"{name} {value}"
         for name, value in (
@@ -129,13 +129,13 @@ def _words(error: psycopg2.Error | psycopg.Error) -> str:
         )
         if value
     ]
-    return ", ".join(filter(None, [f"SQLSTATE {code}", said, *names]))
+    return ", ".join(filter(None, [f"SQLSTATE {code}", message, *names]))
 
 
-def without_values(error: psycopg2.Error) -> None:
+def remove_values(error: psycopg2.Error) -> None:
     """Take out of an error's own words what the server quoted from the rows."""
     if sqlstate(error) is not None:
-        error.args = (_words(error),)
+        error.args = (_describe_without_values(error),)
 
 
 def clean_errors(engine: sa.Engine) -> None:
@@ -145,9 +145,9 @@ def clean_errors(engine: sa.Engine) -> None:
     def clean(context: sa.engine.ExceptionContext) -> None:
         driver, wrapped = context.original_exception, context.sqlalchemy_exception
         if isinstance(driver, psycopg2.Error):
-            without_values(driver)
+            remove_values(driver)
             if wrapped is not None:
-                wrapped.args = (described(driver),)
+                wrapped.args = (describe_error(driver),)
 
 
 def traceback_without_values(error: BaseException) -> str:
@@ -166,11 +166,13 @@ def traceback_without_values(error: BaseException) -> str:
     """
     parts: list[str] = []
     seen: set[int] = set()
-    one: BaseException | None = error
-    while one is not None and id(one) not in seen:
-        seen.add(id(one))
-        inside = [traceback_without_values(part) for part in getattr(one, "exceptions", ())]
-        frames = "".join(traceback.format_tb(one.__traceback__))
-        parts.append("\n".join([f"{frames}{described(one)}", *inside]))
-        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        nested = [traceback_without_values(part) for part in getattr(current, "exceptions", ())]
+        frames = "".join(traceback.format_tb(current.__traceback__))
+        parts.append("\n".join([f"{frames}{describe_error(current)}", *nested]))
+        current = current.__cause__ or (
+            None if current.__suppress_context__ else current.__context__
+        )
     return "\n\nwhich led to:\n\n".join(reversed(parts))

@@ -12,7 +12,7 @@ import psycopg
 import sqlalchemy as sa
 from psycopg import sql
 
-from gis_service.store.engine import conninfo
+from gis_service.store.engine import libpq_address
 
 CHANNELS: Final = ("gis_incident", "gis_version", "gis_plan")
 LOST: Final = (TimeoutError, psycopg.Error, sa.exc.SQLAlchemyError)
@@ -27,7 +27,7 @@ class Notice:
     payload: str = ""
 
 
-async def notices(url: sa.URL, wait_s: float) -> AsyncIterator[Notice]:
+async def listen(url: sa.URL, wait_s: float) -> AsyncIterator[Notice]:
     """
     Listen until the caller stops asking.
 
@@ -48,15 +48,15 @@ async def notices(url: sa.URL, wait_s: float) -> AsyncIterator[Notice]:
     psycopg.OperationalError
         The connection is lost.
     """
-    connection = await psycopg.AsyncConnection.connect(conninfo(url), autocommit=True)
+    connection = await psycopg.AsyncConnection.connect(libpq_address(url), autocommit=True)
     async with connection:
         for channel in CHANNELS:
             await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
         yield Notice(None)
         while True:
             came = False
-            async for one in connection.notifies(timeout=wait_s, stop_after=1):
+            async for notify in connection.notifies(timeout=wait_s, stop_after=1):
                 came = True
-                yield Notice(one.channel, one.payload)
+                yield Notice(notify.channel, notify.payload)
             if not came:
                 yield Notice(None)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from gis_service.errors import ServerLostError, StoreError
 from gis_service.store.engine import NOBODY, Store, check_server
-from gis_service.store.failures import described
+from gis_service.store.failures import describe_error
 
 if TYPE_CHECKING:  # a quarter of a second to read, and most starts find nothing to migrate
     from alembic.config import Config
@@ -32,7 +32,7 @@ class MigrationState:
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
-def _config() -> "Config":
+def _make_config() -> "Config":
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
@@ -41,7 +41,7 @@ def _config() -> "Config":
     return config
 
 
-def state(connection: sa.Connection) -> MigrationState:
+def read_migration_state(connection: sa.Connection) -> MigrationState:
     """
     Compare a database with this release.
 
@@ -55,21 +55,23 @@ def state(connection: sa.Connection) -> MigrationState:
     MigrationState
         Equal ids when the database is up to date.
     """
-    there = connection.scalar(sa.select(sa.func.to_regclass("alembic_version")))
+    table = connection.scalar(sa.select(sa.func.to_regclass("alembic_version")))
     query = sa.text("SELECT version_num FROM alembic_version")
-    current = None if there is None else connection.scalar(query)
-    return MigrationState(current, _newest())
+    current = None if table is None else connection.scalar(query)
+    return MigrationState(current, _newest_migration())
 
 
 def require_newest(store: Store) -> None:
     """Refuse a database whose tables are not those of this release."""
     with store.transaction(NOBODY) as connection:
-        found = state(connection)
-    if found.current != found.head:
-        raise StoreError("store.not_migrated", current=found.current or "–", head=found.head)
+        migrations = read_migration_state(connection)
+    if migrations.current != migrations.head:
+        raise StoreError(
+            "store.not_migrated", current=migrations.current or "–", head=migrations.head
+        )
 
 
-def _newest() -> str | None:
+def _newest_migration() -> str | None:
     """Name the last migration: their files are numbered in the order in which they run."""
     numbers = [path.name.split("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*_*.py")]
     return max(numbers, default=None)
@@ -81,9 +83,9 @@ def upgrade(admin_url: sa.URL | str) -> MigrationState:
     try:
         with engine.connect() as connection:
             _migrate(connection)
-            return state(connection)
+            return read_migration_state(connection)
     except sa.exc.OperationalError as error:
-        raise ServerLostError(described(error)) from error
+        raise ServerLostError(describe_error(error)) from error
     finally:
         engine.dispose()
 
@@ -96,29 +98,29 @@ def _migrate(connection: sa.Connection) -> None:
             _prepare(connection)
         except sa.exc.ProgrammingError as error:
             raise StoreError("store.may_not_prepare", reason=str(error.orig).strip()) from error
-        found = state(connection)
-        if found.current is not None and found.current == found.head:
+        migrations = read_migration_state(connection)
+        if migrations.current is not None and migrations.current == migrations.head:
             return
         from alembic import command  # noqa: PLC0415
 
         connection.execute(sa.text("SET LOCAL ROLE gis_owner"))
-        config = _config()
+        config = _make_config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 
 def _prepare(connection: sa.Connection) -> None:
     for extension in ("postgis", "btree_gist", "pg_trgm"):
-        there = connection.scalar(
+        row = connection.scalar(
             sa.text("SELECT 1 FROM pg_extension WHERE extname = :name"), {"name": extension}
         )
-        if there is None:
+        if row is None:
             connection.execute(sa.text(f"CREATE EXTENSION {extension}"))
     for role in ROLES:
-        there = connection.scalar(
+        row = connection.scalar(
             sa.text("SELECT 1 FROM pg_roles WHERE rolname = :name"), {"name": role}
         )
-        if there is None:
+        if row is None:
             login = "LOGIN" if role == "gis_service" else "NOLOGIN"
             connection.execute(sa.text(f"CREATE ROLE {role} {login}"))
     may_create = connection.scalar(
@@ -128,9 +130,9 @@ def _prepare(connection: sa.Connection) -> None:
         connection.execute(sa.text("GRANT USAGE, CREATE ON SCHEMA public TO gis_owner"))
     # From 16 on whoever made a role is its member, but may not work as it unless that is granted.
     number = int(connection.scalar(sa.text("SHOW server_version_num")) or 0)
-    wanted = "SET" if number >= _MEMBERSHIP_IS_SPLIT else "MEMBER"
+    privilege = "SET" if number >= _MEMBERSHIP_IS_SPLIT else "MEMBER"
     may_be_owner = connection.scalar(
-        sa.text("SELECT pg_has_role(current_user, 'gis_owner', :wanted)"), {"wanted": wanted}
+        sa.text("SELECT pg_has_role(current_user, 'gis_owner', :wanted)"), {"wanted": privilege}
     )
     if not may_be_owner:
         connection.execute(sa.text("GRANT gis_owner TO CURRENT_USER"))

@@ -200,7 +200,7 @@ STATEMENTS: Final[Mapping[str, sa.TextClause]] = MappingProxyType(
 """What can be cut: a statement each, giving one value, the bytes of a layer."""
 
 
-def cut(connection: sa.Connection, what: str, **values: Any) -> bytes:
+def cut_layer(connection: sa.Connection, layer: str, **values: Any) -> bytes:
     """
     Cut one layer of a tile.
 
@@ -208,7 +208,7 @@ def cut(connection: sa.Connection, what: str, **values: Any) -> bytes:
     ----------
     connection
         An open transaction.
-    what
+    layer
         One of ``STATEMENTS``.
     **values
         What the statement asks for: ``z``, ``x``, ``y`` of the tile and the statement's own;
@@ -219,8 +219,8 @@ def cut(connection: sa.Connection, what: str, **values: Any) -> bytes:
     bytes
         One layer of a Mapbox vector tile; empty where nothing is there.
     """
-    found = connection.execute(STATEMENTS[what], values).scalar_one()
-    return bytes(found or b"")
+    tile = connection.execute(STATEMENTS[layer], values).scalar_one()
+    return bytes(tile or b"")
 
 
 _BANDS: Final = """
@@ -260,8 +260,8 @@ def cut_bands(
     """
     low, high, shapes = (list(column) for column in zip(*pieces, strict=True))
     values = dict(zip("zxy", place, strict=True)) | {"low": low, "high": high, "shapes": shapes}
-    found = connection.execute(sa.text(_BANDS), values).scalar_one()
-    return bytes(found or b"")
+    tile = connection.execute(sa.text(_BANDS), values).scalar_one()
+    return bytes(tile or b"")
 
 
 _FOR_TILES: Final = sa.text(
@@ -271,7 +271,7 @@ _FOR_TILES: Final = sa.text(
 )
 
 
-def settle(connection: sa.Connection) -> None:
+def tune_for_tiles(connection: sa.Connection) -> None:
     """
     Make a transaction quick at cutting tiles.
 
@@ -318,7 +318,7 @@ def fold_counts(connection: sa.Connection, days: float) -> None:
     connection.execute(sa.text(_FOLD), {"seconds": days * 86_400})
 
 
-def counts(connection: sa.Connection, names: Sequence[str]) -> dict[str, int]:
+def count_changes(connection: sa.Connection, names: Sequence[str]) -> dict[str, int]:
     """
     Tell the state of the data by how often it changed.
 
@@ -336,8 +336,8 @@ def counts(connection: sa.Connection, names: Sequence[str]) -> dict[str, int]:
     """
     assert set(names) <= {*COUNTED, DAY}, "what nothing counts would never seem to change"
     rows = connection.execute(_COUNTED_SO_FAR, {"names": list(names)})
-    found: dict[str, int] = {name: int(number) for name, number in rows}
-    return {name: found.get(name, 0) for name in names}
+    counts_by_name: dict[str, int] = {name: int(number) for name, number in rows}
+    return {name: counts_by_name.get(name, 0) for name in names}
 
 
 def lock_content(connection: sa.Connection, content: str) -> None:

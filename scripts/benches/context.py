@@ -21,7 +21,7 @@ import shapely
 import sqlalchemy as sa
 from psycopg2 import sql
 
-from gis_service.main_job import prepare
+from gis_service.main_job import assign_and_apply_due
 from gis_service.store.cluster import Cluster, Role, create_database, prepare_database
 from gis_service.store.engine import Store
 from gis_service.store.migrate import upgrade
@@ -108,7 +108,7 @@ class Context:
         upgrade(self.url("gis_admin", COUNTY))
         store = Store(self.url("gis_service", COUNTY))
         load(store)
-        prepare(store)
+        assign_and_apply_due(store)
         store.close()  # nobody is connected while it is copied
         self._stack.callback(store.close)
         self._vacuum()

@@ -26,9 +26,9 @@ from gis_service.coverage.runs import runs
 from gis_service.grids.reading import find_scheme
 from gis_service.maps.sheets import sheet
 from gis_service.maps.tiles import cutting, shapes, tile_sets, tiles
-from gis_service.search import reading as searching
+from gis_service.search import queries as searching
 from gis_service.search.entries import refresh
-from gis_service.search.wording import normal
+from gis_service.search.wording import normalise
 from gis_service.store import Store
 from scripts.benches.context import Context
 from scripts.benches.everyday_load import Answer, Ask, Client, Load
@@ -333,8 +333,8 @@ def _lists(county: County, sql: Sql) -> Iterator[Work]:
     )
 
     def word(name: str) -> Asked:
-        words = searching._words(normal(name), 20)  # noqa: SLF001 (the very same ranking)
-        query = searching._named_query(SYSTEM, spelt=False, forgiving=False)  # noqa: SLF001
+        words = searching._bind_text(normalise(name), 20)  # noqa: SLF001 (the very same ranking)
+        query = searching._entries_query(SYSTEM, spelt=False, forgiving=False)  # noqa: SLF001
         values = words | {"scheme_id": county.scheme_id}
 
         def rows() -> Rows:

@@ -88,7 +88,7 @@ def run(context: Context) -> list[Row]:
     """
     frame = _frame()
     rows = []
-    apart.start()
+    apart.start_server()
     for name, write in FORMATS.items():
         if context.wants(name):
             file = context.folder / f"buildings.{name}"
@@ -105,7 +105,7 @@ def _read(file: Path) -> Row:
     """Read every row into a table; both sides end with the same one."""
     return compare(
         f"{file.suffix[1:]}: read {ROWS:,} rows apart, with limits",
-        plain(lambda: apart.read_table(file, crs=_CGCS2000)),
+        plain(lambda: apart.read_table_in_child(file, crs=_CGCS2000)),
         _PEER,
         plain(lambda: files.read_table(file, crs=_CGCS2000)),
         agree=_equal,
@@ -147,9 +147,9 @@ def _imported(context: Context, file: Path) -> Row:
 
 @contextmanager
 def _in_this_process() -> Iterator[None]:
-    kept = apart.read_table
-    apart.read_table = files.read_table  # type: ignore[assignment]
+    kept = apart.read_table_in_child
+    apart.read_table_in_child = files.read_table  # type: ignore[assignment]
     try:
         yield
     finally:
-        apart.read_table = kept
+        apart.read_table_in_child = kept

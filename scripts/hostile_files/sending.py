@@ -71,7 +71,7 @@ def warm_up(cases: Iterable[Case], instance: Instance, seed: int) -> None:
     seed
         As for :func:`send`.
     """
-    apart.start()
+    apart.start_server()
     for case in {case.route: case for case in cases if case.valid}.values():
         send(case, instance, seed)
 
@@ -174,7 +174,7 @@ def _read(case: Case, data: bytes, _: Instance) -> tuple[str, list[str]]:
         path = Path(folder) / case.file
         path.write_bytes(data)
         try:
-            region = apart.read_osm(path)
+            region = apart.read_osm_in_child(path)
         except GisError as error:
             return str(error), []
     return f"read, {len(region.refusals)} refused", []

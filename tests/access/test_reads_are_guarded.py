@@ -13,7 +13,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "gis_service"
 SENSITIVE = frozenset({"household", "officer", "incident", "hazard"})
-GUARDS = frozenset({"visible", "sees_grid", "seen"})
+GUARDS = frozenset({"visible", "sees_grid", "is_visible"})
 MODULES = sorted(
     file.relative_to(PACKAGE).as_posix()
     for file in PACKAGE.rglob("*.py")
@@ -31,29 +31,29 @@ ALLOWED = {
         "grids/assignment.py",
         "_objects_query",
     ): "writes the grid of every object, in the system's name",
-    ("entry/writing.py", "_overlap"): "reads the duty or leave in the way, officer and grid known",
-    ("ingest/kinds/objects.py", "_follow"): "reads where buildings and premises stand",
-    (
-        "ingest/kinds/objects.py",
-        "_merge",
-    ): "compares the rows with those that `_stored` has in sight",
-    ("ingest/kinds/objects.py", "_remove"): "takes away of what `_stored` has in sight",
-    ("ingest/kinds/objects.py", "_moved"): "gives ids to the assignment; no row leaves it",
-    ("ingest/kinds/postings.py", "_stored"): "reads duties and leaves, which the file will change",
-    (
-        "ingest/writing/write.py",
-        "write_records",
-    ): "reads back the ids of the rows it has just written",
+    ("entry/queries.py", "find_overlapping"): "reads the duty in the way, officer and grid known",
+    ("ingest/kinds/queries.py", "read_place_of_each"): "reads where buildings and premises stand",
+    ("ingest/kinds/queries.py", "merge_records"): "compares with what `read_records` has in sight",
+    ("ingest/kinds/queries.py", "find_referrers"): "asks of rows that `read_records` has in sight",
+    ("ingest/kinds/queries.py", "_read_moved"): "gives ids to the assignment; no row leaves it",
+    ("ingest/kinds/queries.py", "read_postings"): "reads the duties and leaves of whole files",
+    ("ingest/writing/queries.py", "read_ids_by_key"): "reads back ids that were just written",
     (
         "incidents/queries.py",
         "read_known_keys",
     ): "tells which keys of a list are known, of any grid",
-    ("boundaries/plans/base.py", "_houses"): "counts by building; only sums leave a plan",
-    ("boundaries/publication/publishing.py", "open_incidents"): "counts what moves with a grid",
-    ("boundaries/publication/duties.py", "reopen_duties"): "opens duties again as they were",
-    ("search/entries.py", "_officers"): "fills the search's table; who reads it is asked there",
-    ("search/entries.py", "_houses"): "fills the search's table with addresses, without people",
-    ("main_job.py", "summary"): "counts the whole county in the system's name; no row leaves it",
+    (
+        "boundaries/plans/queries.py",
+        "count_households_in_buildings",
+    ): "counts by building; only sums leave a plan",
+    (
+        "boundaries/publication/queries.py",
+        "count_open_incidents",
+    ): "counts what moves with a grid",
+    ("boundaries/publication/queries.py", "find_in_office"): "opens duties again as they were",
+    ("search/queries.py", "read_officers"): "for the search's table; who reads it is asked there",
+    ("search/queries.py", "read_household_addresses"): "for the search's table, without people",
+    ("main_job.py", "summarise"): "counts the whole county in the system's name; no row leaves it",
 }
 
 

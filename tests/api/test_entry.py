@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from gis_service.access import SYSTEM
-from gis_service.records import entered
+from gis_service.records import list_entered
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.api.conftest import SmallCounty, middle
@@ -141,7 +141,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("kind", list(entered()))
+@pytest.mark.parametrize("kind", list(list_entered()))
 def test_each_kind_is_added_read_listed_changed_and_the_change_taken_back(
     client: TestClient, store: Store, small_county: SmallCounty, kind: str
 ) -> None:
@@ -170,7 +170,7 @@ def test_each_kind_is_added_read_listed_changed_and_the_change_taken_back(
     assert actions == ["add", "change", "undo"]
 
 
-@pytest.mark.parametrize("kind", [name for name, kind in entered().items() if kind.removable])
+@pytest.mark.parametrize("kind", [name for name, kind in list_entered().items() if kind.removable])
 def test_what_was_taken_out_comes_back_as_it_was(
     client: TestClient, store: Store, small_county: SmallCounty, kind: str
 ) -> None:
@@ -524,7 +524,7 @@ def test_an_officer_ends_after_the_duties(
 
 
 @pytest.mark.parametrize("role", ["analyst", "visitor"])
-@pytest.mark.parametrize("kind", list(entered()))
+@pytest.mark.parametrize("kind", list(list_entered()))
 def test_an_analyst_and_a_visitor_enter_nothing(
     client: TestClient, as_actor: As, role: str, kind: str
 ) -> None:

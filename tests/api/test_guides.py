@@ -3,12 +3,12 @@
 import pytest
 from fastapi.testclient import TestClient
 
-from gis_service.ingest.importing import kinds
+from gis_service.ingest.importing import list_kinds
 
 
 def test_every_kind_of_file_has_an_example_to_download(client: TestClient) -> None:
     listed = client.get("/api/examples").json()
-    assert set(listed) == set(kinds())
+    assert set(listed) == set(list_kinds())
     for address in listed.values():
         answer = client.get(address)
         assert answer.status_code == 200

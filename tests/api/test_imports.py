@@ -202,7 +202,7 @@ def test_old_uploads_are_forgotten(
 ) -> None:
     token = handed_in(client, b"a\n1\n").json()["token"]
     monkeypatch.setattr(uploads, "import_settings", lambda: ImportSettings(keep_days=0))
-    uploads.forget_old()
+    uploads.forget_old_uploads()
     assert not (folder / token).exists()
 
 
@@ -218,7 +218,7 @@ def test_old_uploads_are_forgotten(
     ],
 )
 def test_a_senders_name_is_only_ever_a_name(given: str, plain: str) -> None:
-    assert uploads.plain_name(given) == plain
+    assert uploads.clean_name(given) == plain
 
 
 # --- who may -----------------------------------------------------------------------------------
@@ -251,7 +251,7 @@ def test_somebody_elses_upload_is_not_found(client: TestClient, store: Store, as
 
 def test_every_kind_is_offered_with_its_fields(client: TestClient) -> None:
     kinds = client.get("/api/imports/kinds?lang=en").json()["kinds"]
-    assert {kind["name"] for kind in kinds} == set(importing.kinds())
+    assert {kind["name"] for kind in kinds} == set(importing.list_kinds())
     for kind in kinds:
         assert not kind["title"].startswith("imports.")
         assert not any(about.split(".")[0] == about.lower() for about in kind["extra"].values())

@@ -21,7 +21,7 @@ def main(url: str) -> None:
         if child == 0:
             if step != "nowhere":
                 setattr(runs, step, _stopping(getattr(runs, step), Path(go_on)))
-            jobs.run_worker(Store(url, pooled=False), wait=False, apart=False)
+            jobs.run_worker(Store(url, pooled=False), wait=False, in_child=False)
             os._exit(0)
         print(child, flush=True)
         os.waitpid(child, 0)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from gis_service import jobs
+from gis_service import job_queries, jobs
 from gis_service.access import SYSTEM
 from gis_service.coverage.measuring.notes import MOST, notes_as_text
 from gis_service.coverage.runs import runs
@@ -154,7 +154,7 @@ def test_roads_in_another_coordinate_system_are_caught(county: Store) -> None:
     job_id = jobs.submit(county, SYSTEM, "coverage_run", {"standard": "fire-20"})
     jobs.perform(county, job_id)
     with county.transaction(SYSTEM) as connection:
-        job = jobs.find(connection, job_id)
+        job = job_queries.find_job(connection, job_id)
         assert runs.list_runs(connection)[1] == 0
     assert job.status == "failed"
     words: dict[Language, str] = {"zh-CN": "坐标系", "en": "coordinate system"}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from gis_service import jobs
+from gis_service import job_queries, jobs
 from gis_service.access import SYSTEM
 from gis_service.coverage.runs import runs
 from gis_service.store import Store
@@ -83,9 +83,9 @@ def kept(store: Store) -> tuple[int, int, int]:
     return runs_, answers, figures
 
 
-def job_of(store: Store, job_id: int) -> jobs.JobState:
+def job_of(store: Store, job_id: int) -> job_queries.JobState:
     with store.transaction(SYSTEM) as connection:
-        return jobs.find(connection, job_id)
+        return job_queries.find_job(connection, job_id)
 
 
 def kill(store: Store, workers: Workers, step: str) -> None:
@@ -94,7 +94,7 @@ def kill(store: Store, workers: Workers, step: str) -> None:
     os.kill(child, signal.SIGKILL)
     workers.ended()
     with store.transaction(SYSTEM) as connection:
-        a_minute = sa.func.make_interval(0, 0, 0, 0, 0, 1, jobs.STUCK_S)
+        a_minute = sa.func.make_interval(0, 0, 0, 0, 0, 1, job_queries.STUCK_S)
         connection.execute(
             sa.update(t.job)
             .where(t.job.c.status == "running")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from gis_service import jobs, main_job
+from gis_service import job_queries, jobs, main_job
 from gis_service.access import SYSTEM, Actor
 from gis_service.coverage.measuring.statistics import count_figures
 from gis_service.coverage.runs import runs
@@ -176,7 +176,7 @@ def test_a_run_is_work_for_the_queue(county: Store) -> None:
     job_id = jobs.submit(county, SYSTEM, "coverage_run", {"standard": "fire-20"})
     jobs.perform(county, job_id)
     with county.transaction(SYSTEM) as connection:
-        state = jobs.find(connection, job_id)
+        state = job_queries.find_job(connection, job_id)
         latest = runs.find_latest_run(connection, "fire-20")
     assert latest is not None
     assert state.status == "done"
@@ -369,7 +369,7 @@ def test_a_cancelled_run_leaves_nothing(county: Store, monkeypatch: pytest.Monke
     monkeypatch.setattr(runs, "count_figures", count_and_be_cancelled)
     jobs.perform(county, job_id)
     with county.transaction(SYSTEM) as connection:
-        assert jobs.find(connection, job_id).status == "cancelled"
+        assert job_queries.find_job(connection, job_id).status == "cancelled"
         assert runs.find_latest_run(connection, "fire-20") is None
         for table in (t.coverage_household, t.coverage_figure):
             assert not connection.scalar(sa.select(sa.func.count()).select_from(table))
@@ -384,11 +384,11 @@ def test_a_run_whose_worker_died_is_done_by_the_next_one(
         jobs.perform(county, job_id)
     monkeypatch.undo()
     with county.transaction(SYSTEM) as connection:
-        assert jobs.find(connection, job_id).status == "running"
+        assert job_queries.find_job(connection, job_id).status == "running"
         assert runs.find_latest_run(connection, "fire-20") is None
     jobs.perform(county, job_id)
     with county.transaction(SYSTEM) as connection:
-        assert jobs.find(connection, job_id).status == "done"
+        assert job_queries.find_job(connection, job_id).status == "done"
         assert runs.list_runs(connection, "fire-20")[1] == 1
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from gis_service import jobs
+from gis_service import job_queries, jobs
 from gis_service.access import SYSTEM
 from gis_service.coverage.runs.staleness import find_stale_parts
 from gis_service.coverage.siting import job as sites_job
@@ -25,12 +25,12 @@ def asked(store: Store, **more: Any) -> int:
     return jobs.submit(store, SYSTEM, sites_job.KIND, {**WISH, **more})
 
 
-def state(store: Store, job_id: int) -> jobs.JobState:
+def state(store: Store, job_id: int) -> job_queries.JobState:
     with store.transaction(SYSTEM) as connection:
-        return jobs.find(connection, job_id)
+        return job_queries.find_job(connection, job_id)
 
 
-def because(store: Store, job: jobs.JobState) -> tuple[str, ...]:
+def because(store: Store, job: job_queries.JobState) -> tuple[str, ...]:
     with store.transaction(SYSTEM) as connection:
         answered = sites_job.AnsweredSites.from_job(job)
         return find_stale_parts(Snapshot(), connection, answered, standard_book())

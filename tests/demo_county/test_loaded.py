@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from gis_service import main_job
 from gis_service.access import SYSTEM, Actor
 from gis_service.coverage.runs import runs
-from gis_service.entry.reading import listing
+from gis_service.entry.reading import list_records
 from gis_service.grids.answers import people, tallies
 from gis_service.grids.reading import find_scheme
 from gis_service.grids.versions import read_versions
@@ -267,8 +267,8 @@ def test_no_question_about_a_grid_goes_through_a_table_whole(analysed: Store) ->
             "a past card": lambda: sheet.read_grid_sheet(
                 connection, SYSTEM, grids[3], date(2025, 8, 1)
             ),
-            "entry": lambda: listing(connection, SYSTEM, "household", grid_id=grids[3]),
-            "houses": lambda: listing(connection, SYSTEM, "building", grid_id=grids[3]),
+            "entry": lambda: list_records(connection, SYSTEM, "household", grid_id=grids[3]),
+            "houses": lambda: list_records(connection, SYSTEM, "building", grid_id=grids[3]),
             "unreached": lambda: runs.list_unreached(
                 connection, SYSTEM, run.run_id, grid_id=grids[3], limit=50
             ),

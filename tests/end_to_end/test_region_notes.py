@@ -17,7 +17,7 @@ from gis_service.ingest.osm.reading import read_osm
 from gis_service.ingest.region import import_region
 from gis_service.ingest.writing.past_imports import region_notes
 from gis_service.messages import LANGUAGES
-from gis_service.regions import region_database
+from gis_service.regions import name_region_database
 from gis_service.reports.reading import read_facts
 from gis_service.reports.writing import Writer
 from gis_service.snapshot import Snapshot
@@ -134,5 +134,5 @@ def test_the_whole_file_is_another_region(store: Store, file: Path, result: dict
     assert import_region(store, SYSTEM, file) is None
     with pytest.raises(ConflictError):
         import_region(store, SYSTEM, file, whole_file=True)
-    assert region_database(file) != region_database(file, whole_file=True)
+    assert name_region_database(file) != name_region_database(file, whole_file=True)
     assert "ingest.osm_rest_grid" in {note.key for note in read_osm(file, whole_file=True).notes}

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from gis_service.entry import faults, fields
 from gis_service.entry.faults import FieldsError
-from gis_service.entry.fields import check
+from gis_service.entry.fields import read_fields
 from gis_service.messages import LANGUAGES, all_texts
-from gis_service.records import entered
+from gis_service.records import list_entered
 from gis_service.roles import ROLES
 
-KINDS = entered()
+KINDS = list_entered()
 SHOP = {
     "kind": "shop",
     "name": " 福来百货店 ",
@@ -35,7 +35,7 @@ def names_of_faults(error: FieldsError) -> list[str]:
 
 
 def test_a_new_record_has_every_field_and_no_blanks_around_texts() -> None:
-    found = check(KINDS["premises"], SHOP, None)
+    found = read_fields(KINDS["premises"], SHOP, None)
     assert set(found) == {field.name for field in KINDS["premises"].fields}
     assert found["name"] == "福来百货店"
     assert found["point"] == (112.9, 28.7)
@@ -44,32 +44,32 @@ def test_a_new_record_has_every_field_and_no_blanks_around_texts() -> None:
 
 
 def test_a_change_has_only_what_was_given() -> None:
-    before = check(KINDS["premises"], SHOP, None)
-    assert check(KINDS["premises"], {"grade": "A"}, before) == {"grade": "A"}
+    before = read_fields(KINDS["premises"], SHOP, None)
+    assert read_fields(KINDS["premises"], {"grade": "A"}, before) == {"grade": "A"}
 
 
 def test_a_fixed_field_may_be_sent_as_it_is_and_not_otherwise() -> None:
-    before = check(KINDS["premises"], {**SHOP, "key": "P-1"}, None)
-    assert check(KINDS["premises"], {"key": "P-1"}, before) == {"key": "P-1"}
+    before = read_fields(KINDS["premises"], {**SHOP, "key": "P-1"}, None)
+    assert read_fields(KINDS["premises"], {"key": "P-1"}, before) == {"key": "P-1"}
     with pytest.raises(FieldsError) as raised:
-        check(KINDS["premises"], {"key": "P-2"}, before)
+        read_fields(KINDS["premises"], {"key": "P-2"}, before)
     assert names_of_faults(raised.value) == ["key"]
 
 
 def test_a_word_that_a_record_came_with_may_stay() -> None:
-    before = {**check(KINDS["premises"], SHOP, None), "kind": "tea_house"}
-    assert check(KINDS["premises"], {"kind": "tea_house"}, before) == {"kind": "tea_house"}
+    before = {**read_fields(KINDS["premises"], SHOP, None), "kind": "tea_house"}
+    assert read_fields(KINDS["premises"], {"kind": "tea_house"}, before) == {"kind": "tea_house"}
     with pytest.raises(FieldsError):
-        check(KINDS["premises"], {"kind": "tea_house"}, {**before, "kind": "shop"})
+        read_fields(KINDS["premises"], {"kind": "tea_house"}, {**before, "kind": "shop"})
 
 
 def test_dates_are_held_against_those_that_stand_already() -> None:
     point = {"lon": 112.9, "lat": 28.7, "crs": "cgcs2000"}
     given_values = {"kind": "gas", "point": point, "found_on": "2026-03-01", "due_on": "2026-03-09"}
-    before = check(KINDS["hazard"], given_values, None)
+    before = read_fields(KINDS["hazard"], given_values, None)
     assert before["found_on"] == date(2026, 3, 1)
     with pytest.raises(FieldsError) as raised:
-        check(KINDS["hazard"], {"due_on": "2026-02-27"}, before)
+        read_fields(KINDS["hazard"], {"due_on": "2026-02-27"}, before)
     assert names_of_faults(raised.value) == ["due_on"]
 
 
@@ -80,7 +80,7 @@ def test_whatever_is_sent_is_read_or_refused(kind: str, data: Any, is_change: bo
     before = dict.fromkeys(names) | {"due_on": date(2026, 3, 1), "found_on": date(2026, 3, 1)}
     before |= {"status": "found"}
     try:
-        touched = set(check(KINDS[kind], sent, before if is_change else None))
+        touched = set(read_fields(KINDS[kind], sent, before if is_change else None))
     except FieldsError as error:
         touched = set(names_of_faults(error)) - set(sent)
     assert touched <= set(names)

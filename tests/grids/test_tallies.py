@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gis_service.access.households import address_of, mask_name, mask_phone
+from gis_service.access.households import mask_name, mask_phone, write_address
 from gis_service.grids.answers.tallies import add_up
 from gis_service.grids.reading import like_pattern
 
@@ -52,7 +52,7 @@ def test_a_masked_phone_reaches_nobody(phone: str) -> None:
 )
 def test_an_address_names_what_is_known(group: int | None, room: str, expected: str) -> None:
     row = SimpleNamespace(street="东街", house_number="12号", group_number=group, room=room)
-    assert address_of(row) == expected
+    assert write_address(row) == expected
 
 
 def test_a_pattern_holds_no_wild_card_of_the_users() -> None:

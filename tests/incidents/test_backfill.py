@@ -20,7 +20,7 @@ def test_every_incident_of_before_gets_its_first_step(database_server: DatabaseS
     try:
         with engine.begin() as connection:
             migrate._prepare(connection)
-            config = migrate._config()
+            config = migrate._make_config()
             config.attributes["connection"] = connection
             connection.execute(sa.text("SET LOCAL ROLE gis_owner"))
             command.upgrade(config, "0004")

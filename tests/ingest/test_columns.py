@@ -7,14 +7,19 @@ import numpy as np
 import pytest
 
 from gis_service.errors import InputError
-from gis_service.ingest.importing import kinds
-from gis_service.ingest.readers.columns import FileField, find_coordinates, match_columns, plain
+from gis_service.ingest.importing import list_kinds
+from gis_service.ingest.readers.columns import (
+    FileField,
+    find_coordinates,
+    match_columns,
+    normalise_name,
+)
 from gis_service.ingest.readers.values import ZONE, read_values
-from gis_service.ingest.writing.checks import file_fields
+from gis_service.ingest.writing.checks import list_file_fields
 from gis_service.records import RECORDS
 
-BUILDINGS = file_fields(RECORDS["building"])
-HOUSEHOLDS = file_fields(RECORDS["household"])
+BUILDINGS = list_file_fields(RECORDS["building"])
+HOUSEHOLDS = list_file_fields(RECORDS["household"])
 (CARE_WORDS,) = (one.words for one in HOUSEHOLDS if one.name == "care_tags")
 
 
@@ -37,15 +42,17 @@ def test_writing_does_not_matter(name: str) -> None:
 
 
 def test_every_field_knows_its_own_name() -> None:
-    for kind in kinds().values():
+    for kind in list_kinds().values():
         names = [one.name for one in kind.fields]
         assert matched(names, kind.fields) == {name: name for name in names}, kind.name
 
 
 def test_no_name_stands_for_two_fields_of_a_kind() -> None:
-    for kind in kinds().values():
+    for kind in list_kinds().values():
         names = [
-            plain(n) for one in kind.fields for n in {plain(m) for m in (one.name, *one.names)}
+            normalise_name(n)
+            for one in kind.fields
+            for n in {normalise_name(m) for m in (one.name, *one.names)}
         ]
         assert len(names) == len(set(names)), kind.name
 

@@ -7,7 +7,7 @@ import pytest
 
 from gis_service.access import SYSTEM
 from gis_service.coordinate_systems import parse_crs
-from gis_service.ingest.importing import import_file, kinds
+from gis_service.ingest.importing import import_file, list_kinds
 from gis_service.ingest.kinds.kind import ImportOptions, ImportOutcome
 from gis_service.store import Store
 
@@ -31,7 +31,7 @@ def take(store: Store, kind: str) -> ImportOutcome:
 
 
 def test_there_is_an_example_of_every_kind() -> None:
-    assert WITH_FILES == set(ORDER) == set(kinds())
+    assert WITH_FILES == set(ORDER) == set(list_kinds())
 
 
 def test_every_example_goes_in_whole_and_a_second_time_changes_nothing(store: Store) -> None:
@@ -48,7 +48,7 @@ def test_every_example_goes_in_whole_and_a_second_time_changes_nothing(store: St
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda file: file.name)
 def test_the_guide_names_every_kind_every_field_and_every_example(guide: Path) -> None:
     told = guide.read_text("utf-8")
-    for name, kind in kinds().items():
+    for name, kind in list_kinds().items():
         section = re.search(rf"^## [^\n]*`{name}`.*?(?=^## |\Z)", told, re.MULTILINE | re.DOTALL)
         assert section, name
         for field in kind.fields:

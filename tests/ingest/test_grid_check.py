@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from gis_service.cli import app
 from gis_service.errors import InputError
-from gis_service.ingest.kinds.grid_check import check_file
+from gis_service.ingest.kinds.grid_check import check_grids_file
 
 METRE = 1 / 97_500  # degrees of longitude at 29°
 
@@ -39,7 +39,7 @@ def test_one_county_moved_by_a_metre_is_found_with_its_places(
     shapes[moved] = shapely.transform(shapes[moved], lambda xy: np.add(xy, (METRE, 0)))
     file = tmp_path / "moved.geojson"
     counties.set_geometry(geopandas.GeoSeries(shapes)).to_file(file, driver="GeoJSON")
-    said = check_file(file, crs="gcj02")
+    said = check_grids_file(file, crs="gcj02")
     assert said["errors"]["gap"] > 10
     assert said["errors"]["overlap"] > 10
     places = [place for place in said["places"] if place["list"] == "errors"]
@@ -55,6 +55,6 @@ def test_one_county_moved_by_a_metre_is_found_with_its_places(
 def test_a_file_that_names_no_system_is_not_looked_at(real_data: Path) -> None:
     file = real_data / "boundaries/shapefile_gcj02_no_prj/淄博市.shp"
     with pytest.raises(InputError) as caught:
-        check_file(file)
+        check_grids_file(file)
     assert caught.value.key == "ingest.crs_missing"
-    assert not any(check_file(file, crs="gcj02")["errors"].values())
+    assert not any(check_grids_file(file, crs="gcj02")["errors"].values())

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from gis_service import jobs
+from gis_service import job_queries, jobs
 from gis_service.access import SYSTEM, Actor
 from gis_service.coordinate_systems import CoordinateSystem
 from gis_service.errors import NotAllowedError, NotFoundError
-from gis_service.ingest.importing import refusals_file, submit_import
+from gis_service.ingest.importing import refusals_path, submit_import
 from gis_service.ingest.kinds.kind import ImportOptions
 from gis_service.store import Store
 from gis_service.store import tables as t
@@ -39,7 +39,7 @@ def options(**more: Any) -> ImportOptions:
     return ImportOptions(crs=WGS84, original_name="设施.csv", **more)
 
 
-def run(store: Store, path: Path, **more: Any) -> jobs.JobState:
+def run(store: Store, path: Path, **more: Any) -> job_queries.JobState:
     """Submit and work until it has ended."""
     job_id = submit_import(store, SYSTEM, "facilities", path, options(**more))
     return jobs.wait_for(store, job_id)
@@ -50,7 +50,7 @@ def keys(store: Store) -> list[str]:
         return list(connection.execute(sa.select(t.facility.c.key)).scalars())
 
 
-def result_of(state: jobs.JobState) -> Mapping[str, Any]:
+def result_of(state: job_queries.JobState) -> Mapping[str, Any]:
     assert state.status == "done", state.error
     assert state.result is not None
     return state.result
@@ -67,7 +67,7 @@ def test_a_preview_keeps_the_file_and_the_real_run_takes_it(store: Store, upload
     assert (result["new"], result["import_id"] is not None) == (1, True)
     assert keys(store) == ["F1"]
     assert not upload.exists()
-    back = refusals_file(upload).read_text("utf-8-sig")
+    back = refusals_path(upload).read_text("utf-8-sig")
     assert "飞机场" in back
     assert "消防站" not in back.splitlines()[1]
     (chinese,), (english,) = result["refused"], result["in_english"]["refused"]
@@ -93,15 +93,15 @@ def test_a_worker_that_dies_on_the_way_leaves_nothing_and_the_next_one_does_it(
         raise SystemExit  # nobody writes down how it ended, as after kill -9
 
     with monkeypatch.context() as dying:
-        dying.setattr("gis_service.ingest.importing.complete", killed)
+        dying.setattr("gis_service.ingest.importing.complete_job", killed)
         with pytest.raises(SystemExit):
             jobs.perform(store, job_id)
     with store.transaction(SYSTEM) as connection:
-        assert jobs.find(connection, job_id).status == "running"
+        assert job_queries.find_job(connection, job_id).status == "running"
     assert "F9" not in keys(store)
     jobs.perform(store, job_id)
     with store.transaction(SYSTEM) as connection:
-        assert result_of(jobs.find(connection, job_id))["new"] == 1
+        assert result_of(job_queries.find_job(connection, job_id))["new"] == 1
     assert "F9" in keys(store)
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from gis_service.access import SYSTEM, Actor
 from gis_service.coordinate_systems import CoordinateSystem, from_cgcs2000
 from gis_service.errors import GisError, HeldBackError, InputError, NotAllowedError, NotFoundError
-from gis_service.ingest.importing import import_file, kinds
+from gis_service.ingest.importing import import_file, list_kinds
 from gis_service.ingest.kinds.kind import ImportOptions, ImportOutcome
 from gis_service.store import Store
 from gis_service.store import tables as t
@@ -417,7 +417,7 @@ def test_who_may_not_import_is_refused_before_the_file_is_read(
 def test_an_unknown_kind_names_the_known_ones(store: Store, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError) as error:
         take(store, "houses", tmp_path / "none.csv")
-    assert all(kind in str(error.value) for kind in kinds())
+    assert all(kind in str(error.value) for kind in list_kinds())
 
 
 def test_an_option_that_the_kind_does_not_know_is_an_error(
@@ -435,7 +435,7 @@ def test_what_fails_half_way_leaves_nothing(
     def broken(*_: Any, **__: Any) -> None:
         raise GisError("ingest.no_rows", file="x")
 
-    monkeypatch.setattr("gis_service.ingest.importing._recorded", broken)
+    monkeypatch.setattr("gis_service.ingest.importing._record_import", broken)
     rows = [row | {"名称": "改名"} for row in buildings()]
     with pytest.raises(GisError):
         take(store, "buildings", write_csv(building_file.parent / "n.csv", rows), crs=WGS84)

@@ -16,7 +16,7 @@ from gis_service.coverage.travel.travel_time import measure_rows
 from gis_service.errors import InputError
 from gis_service.ingest.osm.reading import OsmRegion, read_osm
 from gis_service.ingest.osm.roads import WAY_STRIDE
-from gis_service.ingest.osm.scan import scan
+from gis_service.ingest.osm.scan import scan_file
 from gis_service.ingest.readers.frames import Note
 from tests.ingest.osm_drawing import Drawing
 
@@ -685,6 +685,6 @@ def test_an_outline_that_names_a_way_again_and_again_is_refused(tmp_path: Path) 
         '<tag k="type" v="boundary"/><tag k="boundary" v="administrative"/></relation></osm>'
     )
     with pytest.raises(InputError) as refused:
-        scan(file)
+        scan_file(file)
     assert refused.value.key == "ingest.osm_way_repeated"
     assert refused.value.place.feature == "relation/9"

@@ -32,16 +32,16 @@ from gis_service.store import tables
     ],
 )
 def test_a_speed_limit_is_read_in_every_spelling(value: str, kmh: float | None) -> None:
-    assert osm_tags.maxspeed_kmh({"maxspeed": value}) == (
+    assert osm_tags.read_maxspeed_kmh({"maxspeed": value}) == (
         None if kmh is None else pytest.approx(kmh)
     )
 
 
 def test_the_lower_of_two_directions_counts() -> None:
     tags = {"maxspeed:forward": "70", "maxspeed:backward": "50"}
-    assert osm_tags.maxspeed_kmh(tags) == 50
-    assert osm_tags.maxspeed_kmh({"zone:maxspeed": "DE:30"}) == 30
-    assert osm_tags.maxspeed_kmh({}) is None
+    assert osm_tags.read_maxspeed_kmh(tags) == 50
+    assert osm_tags.read_maxspeed_kmh({"zone:maxspeed": "DE:30"}) == 30
+    assert osm_tags.read_maxspeed_kmh({}) is None
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_the_lower_of_two_directions_counts() -> None:
     ],
 )
 def test_one_way(tags: dict[str, str], class_: str, direction: int) -> None:
-    assert osm_tags.oneway(tags, class_) == direction
+    assert osm_tags.read_oneway(tags, class_) == direction
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,8 @@ def test_one_way(tags: dict[str, str], class_: str, direction: int) -> None:
     ],
 )
 def test_who_may_use_a_road(tags: dict[str, str], class_: str, foot: bool, motor: bool) -> None:
-    assert osm_tags.foot_allowed(tags, class_) is foot
-    assert osm_tags.motor_allowed(tags, class_) is motor
+    assert osm_tags.allows_foot(tags, class_) is foot
+    assert osm_tags.allows_motor(tags, class_) is motor
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_who_may_use_a_road(tags: dict[str, str], class_: str, foot: bool, motor
     ],
 )
 def test_road_class(tags: dict[str, str], class_: str | None) -> None:
-    assert osm_tags.road_class(tags) == class_
+    assert osm_tags.find_road_class(tags) == class_
     assert class_ is None or class_ in tables.ROAD_CLASSES
 
 
@@ -117,19 +117,19 @@ def test_an_engine_never_drives_against_a_carriageway_of_a_trunk_road() -> None:
     [("3", 3), ("2.5", 3), ("2,5", 3), ("0", 1), ("-1", 1), ("many", 1), ("nan", 1), ("9999", 200)],
 )
 def test_storeys(value: str, count: int) -> None:
-    assert osm_tags.storeys({"building:levels": value}) == count
+    assert osm_tags.read_storeys({"building:levels": value}) == count
 
 
 def test_kinds() -> None:
-    assert osm_tags.facility_kind({"amenity": "fire_station"}) == "fire_station"
-    assert osm_tags.facility_kind({"amenity": "cafe", "shop": "convenience"}) == "grocery"
-    assert osm_tags.facility_kind({"emergency": "fire_hydrant"}) == "water_source"
-    assert osm_tags.facility_kind({"amenity": "cafe"}) is None
-    assert osm_tags.building_kind({"building": "yes"}) == "unknown"
-    assert osm_tags.building_kind({"building": "apartments"}) == "residential"
-    assert osm_tags.building_kind({"building": "no"}) is None
-    assert osm_tags.land_kind({"natural": "water"}) == "water"
-    assert osm_tags.land_kind({"landuse": "forest"}) == "green"
+    assert osm_tags.find_facility_kind({"amenity": "fire_station"}) == "fire_station"
+    assert osm_tags.find_facility_kind({"amenity": "cafe", "shop": "convenience"}) == "grocery"
+    assert osm_tags.find_facility_kind({"emergency": "fire_hydrant"}) == "water_source"
+    assert osm_tags.find_facility_kind({"amenity": "cafe"}) is None
+    assert osm_tags.find_building_kind({"building": "yes"}) == "unknown"
+    assert osm_tags.find_building_kind({"building": "apartments"}) == "residential"
+    assert osm_tags.find_building_kind({"building": "no"}) is None
+    assert osm_tags.find_land_kind({"natural": "water"}) == "water"
+    assert osm_tags.find_land_kind({"landuse": "forest"}) == "green"
 
 
 def test_every_kind_of_facility_is_one_that_the_store_knows() -> None:
@@ -138,7 +138,9 @@ def test_every_kind_of_facility_is_one_that_the_store_knows() -> None:
 
 def test_an_address_is_one_line_of_what_is_known() -> None:
     known = {"addr:street": "Dorf", "addr:housenumber": "12", "addr:city": "Vaduz"}
-    assert osm_tags.address(known) == "Dorf 12, Vaduz"
-    assert osm_tags.address({"addr:full": "湘阴县某街1号", "addr:city": "x"}) == "湘阴县某街1号"
-    assert osm_tags.address({"addr:place": "Hof"}) == "Hof"
-    assert osm_tags.address({}) == ""
+    assert osm_tags.read_address(known) == "Dorf 12, Vaduz"
+    assert (
+        osm_tags.read_address({"addr:full": "湘阴县某街1号", "addr:city": "x"}) == "湘阴县某街1号"
+    )
+    assert osm_tags.read_address({"addr:place": "Hof"}) == "Hof"
+    assert osm_tags.read_address({}) == ""

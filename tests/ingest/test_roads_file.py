@@ -18,7 +18,7 @@ from gis_service.errors import HeldBackError, InputError
 from gis_service.ingest.importing import import_file
 from gis_service.ingest.kinds.kind import HandlerResult, ImportOptions, ImportOutcome
 from gis_service.ingest.kinds.road_noding import NodedRoads, node_roads
-from gis_service.ingest.kinds.roads_file import attributes, road_class, take_roads
+from gis_service.ingest.kinds.roads_file import read_attributes, read_road_class, take_roads
 from gis_service.ingest.readers.graphml import read_graphml
 from gis_service.store import Store
 from gis_service.store import tables as t
@@ -115,18 +115,18 @@ def test_a_ring_and_a_line_too_short_to_be_one() -> None:
      ("河流", None)],
 )  # fmt: skip
 def test_classes_in_chinese_and_english(said: str | None, class_: str | None) -> None:
-    assert road_class(said) == class_
+    assert read_road_class(said) == class_
 
 
 def test_flags_and_directions_as_different_files_write_them() -> None:
     said = {"oneway": "F", "bridge": "T", "tunnel": "F", "maxspeed": "60"}
-    geofabrik = attributes(said, "primary")
+    geofabrik = read_attributes(said, "primary")
     assert (geofabrik["oneway"], geofabrik["bridge"], geofabrik["tunnel"]) == (1, True, False)
     assert (geofabrik["layer"], geofabrik["maxspeed_kmh"]) == (1, 60.0)
-    assert attributes({"oneway": "双向"}, "motorway")["oneway"] == 0
-    assert attributes({"oneway": "反向"}, "primary")["oneway"] == -1
-    assert attributes({}, "motorway")["oneway"] == 1
-    assert attributes({"隧道": None, "tunnel": "是"}, "primary")["layer"] == -1
+    assert read_attributes({"oneway": "双向"}, "motorway")["oneway"] == 0
+    assert read_attributes({"oneway": "反向"}, "primary")["oneway"] == -1
+    assert read_attributes({}, "motorway")["oneway"] == 1
+    assert read_attributes({"隧道": None, "tunnel": "是"}, "primary")["layer"] == -1
 
 
 # --- into the store ----------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from gis_service.cli import app
 from gis_service.coordinate_systems import parse_crs
 from gis_service.errors import InputError
 from gis_service.ingest.importing import import_file
-from gis_service.ingest.kinds.grid_check import check_file
+from gis_service.ingest.kinds.grid_check import check_grids_file
 from gis_service.ingest.kinds.kind import ImportOptions, ImportOutcome
 from gis_service.store import tables as t
 from gis_service.store.engine import Store
@@ -84,7 +84,7 @@ def test_every_small_file_is_in_one_of_the_lists() -> None:
 @pytest.mark.parametrize("name", TAKEN)
 def test_what_can_be_taken_is_taken_whole(empty_store: Store, name: str) -> None:
     file = f"{name}.geojson"
-    checked = check_file(SMALL / file, crs="wgs84")
+    checked = check_grids_file(SMALL / file, crs="wgs84")
     assert not any(checked["errors"].values())
     outcome = take(empty_store, file)
     assert outcome.new == outcome.rows == checked["grids"]
@@ -154,5 +154,5 @@ def test_plan_check_tells_rows_and_notes() -> None:
     assert answer.exit_code == 1
     (place,) = json.loads(answer.stdout)["places"]
     assert (place["kind"], place["grids"], place["rows"]) == ("empty", ["430601"], [1])
-    told = check_file(SMALL / "nested_parent.geojson", crs="wgs84")["notes"]
+    told = check_grids_file(SMALL / "nested_parent.geojson", crs="wgs84")["notes"]
     assert [one["note"] for one in told] == ["ingest.nested_read"]

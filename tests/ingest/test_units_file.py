@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from gis_service.access import SYSTEM
 from gis_service.errors import InputError
 from gis_service.ingest.kinds.kind import HandlerResult, ImportOptions
-from gis_service.ingest.kinds.units_file import level_of, same_name, take_units
+from gis_service.ingest.kinds.units_file import find_level, is_same_name, take_units
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.ingest.matched import matched
@@ -74,14 +74,14 @@ def units(connection: sa.Connection) -> dict[tuple[str, str], Any]:
     ],
 )
 def test_a_code_tells_its_level(code: str, meant: tuple[str, str] | None) -> None:
-    assert level_of(code) == meant
+    assert find_level(code) == meant
 
 
 def test_a_name_may_leave_out_what_it_is_but_not_be_something_else() -> None:
-    assert same_name("东塘", "东塘镇")
-    assert same_name("文星街道办事处", "文星街道")
-    assert not same_name("东塘乡", "东塘镇")
-    assert not same_name("东塘", "西塘")
+    assert is_same_name("东塘", "东塘镇")
+    assert is_same_name("文星街道办事处", "文星街道")
+    assert not is_same_name("东塘乡", "东塘镇")
+    assert not is_same_name("东塘", "西塘")
 
 
 def test_a_list_is_taken_with_its_parents_and_its_name(connection: sa.Connection) -> None:

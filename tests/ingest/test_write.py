@@ -19,14 +19,15 @@ from gis_service.access import SYSTEM
 from gis_service.errors import InputError
 from gis_service.ingest.readers.frames import COLUMNS, CountyFrames, Refusal
 from gis_service.ingest.writing import write
-from gis_service.ingest.writing.write import ImportResult, ImportSource, clear_region, write_frames
+from gis_service.ingest.writing.queries import ImportSource
+from gis_service.ingest.writing.write import ImportResult, write_frames
 from gis_service.records import RECORDS
 from gis_service.store import tables as t
 from gis_service.store.engine import Store
 from tests.support import publish_nine
 
-SOURCE = ImportSource("county.osm.pbf", "ab" * 32, "EPSG:4326", "osm")
 DAY = date(2024, 7, 1)
+SOURCE = ImportSource("county.osm.pbf", "ab" * 32, "EPSG:4326", "osm", DAY)
 MOMENT = datetime(2025, 3, 1, 8, tzinfo=UTC)
 SQUARE = shapely.box(112.901, 28.701, 112.902, 28.702)
 
@@ -143,7 +144,7 @@ def a_county() -> CountyFrames:
 
 
 def put(connection: sa.Connection, frames: CountyFrames, ids: dict[str, int]) -> ImportResult:
-    return write_frames(connection, SYSTEM, frames, grid_ids=ids, source=SOURCE, data_day=DAY)
+    return write_frames(connection, SYSTEM, frames, grid_ids=ids, source=SOURCE)
 
 
 def count(connection: sa.Connection, table: sa.Table) -> int:
@@ -215,33 +216,9 @@ def test_an_import_leaves_its_record_and_an_event(
     assert "13800000000" not in said
 
 
-def test_a_second_region_replaces_the_first_but_not_its_grids(
-    connection: sa.Connection, grid_ids: dict[str, int]
-) -> None:
-    put(connection, a_county(), grid_ids)
-    grids = count(connection, t.grid)
-    second = CountyFrames(buildings=rows("buildings", building("x")))
-    result = put(connection, second, grid_ids)
-    assert only(connection, t.building, "key") == [("x",)]
-    assert result.replaced["household"] == 2
-    assert result.network_id is None
-    for name in ("household", "officer", "grid_duty", "road_network", "road_node", "admin_unit"):
-        assert count(connection, t.metadata.tables[name]) == 0, name
-    assert count(connection, t.grid) == grids
-    assert count(connection, t.import_record) == 2
-    (note,) = result.notes
-    assert "household 2" in note.say("zh-CN")
-    assert "household 2" in note.say("en")
-
-
-def test_clearing_nothing_takes_nothing(connection: sa.Connection) -> None:
-    assert clear_region(connection) == {}
-
-
 def test_what_fails_leaves_the_store_as_it_was(store: Store, grid_ids: dict[str, int]) -> None:
     def fail_half_way() -> None:
         with store.transaction(SYSTEM) as connection:
-            put(connection, a_county(), grid_ids)
             frames = a_county()
             frames.facilities = pd.DataFrame({"key": ["f"]})
             put(connection, frames, grid_ids)

@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from gis_service.messages import Language
-from gis_service.records import RECORDS, Field, Record, referred
+from gis_service.records import RECORDS, Field, Record, list_referred
 from gis_service.store import tables as t
 from scripts.data_guide import GUIDES, guide
 
@@ -40,7 +40,7 @@ def test_kinds_come_after_those_that_they_refer_to() -> None:
     for record in RECORDS.values():
         for one in record.references:
             assert one.type == "grid" or names.index(one.type) < names.index(record.name)
-    assert referred() <= {*names, "grid"}
+    assert list_referred() <= {*names, "grid"}
 
 
 def test_a_record_names_only_fields_that_it_has() -> None:

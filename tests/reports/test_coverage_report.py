@@ -23,7 +23,7 @@ import shapely
 import sqlalchemy as sa
 from defusedxml.ElementTree import fromstring
 
-from gis_service import jobs
+from gis_service import job_queries, jobs
 from gis_service.access import SYSTEM, Actor
 from gis_service.coverage.areas.answers import AreaBand, NamedDistrict, NamedPiece
 from gis_service.coverage.areas.service import AreaService
@@ -501,7 +501,7 @@ def test_a_cancelled_report_leaves_no_file(
     monkeypatch.setattr(CoverageReport, "body", write_and_be_cancelled)
     jobs.perform(store, job_id)
     with store.transaction(SYSTEM) as connection:
-        assert jobs.find(connection, job_id).status == "cancelled"
+        assert job_queries.find_job(connection, job_id).status == "cancelled"
     assert not (tmp_path / "reports").exists()
 
 

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gis_service.search.wording import Address, in_parts, initials, is_spelt, normal, pinyin
+from gis_service.search.wording import (
+    Address,
+    as_initials,
+    as_pinyin,
+    is_spelt,
+    normalise,
+    split_address,
+)
 
 
 @pytest.mark.parametrize(
@@ -21,15 +28,15 @@ from gis_service.search.wording import Address, in_parts, initials, is_spelt, no
     ],
 )
 def test_one_spelling(typed: str, compared: str) -> None:
-    assert normal(typed) == compared
+    assert normalise(typed) == compared
 
 
 @given(st.text(max_size=30))
 def test_the_one_spelling_is_its_own(text: str) -> None:
-    once = normal(text)
+    once = normalise(text)
     assert "%" not in once
     assert "_" not in once
-    assert normal(once) == once or not once.isascii()
+    assert normalise(once) == once or not once.isascii()
 
 
 @pytest.mark.parametrize(
@@ -45,12 +52,12 @@ def test_the_one_spelling_is_its_own(text: str) -> None:
     ],
 )
 def test_an_address_in_parts(address: str, parts: Address) -> None:
-    assert in_parts(normal(address)) == parts
+    assert split_address(normalise(address)) == parts
 
 
 def test_sound_and_initials() -> None:
-    assert pinyin("河口村") == "he kou cun"
-    assert initials("东街2格") == "dj2g"
+    assert as_pinyin("河口村") == "he kou cun"
+    assert as_initials("东街2格") == "dj2g"
     assert is_spelt("djeg")
     assert not is_spelt("东街")
     assert not is_spelt("990101")

@@ -85,7 +85,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def server_pid() -> int:
-    apart.start()
+    apart.start_server()
     server = apart._server
     assert server is not None
     return server._process.pid
@@ -113,7 +113,7 @@ def test_a_table_comes_back_as_it_was_read(tmp_path: Path) -> None:
     for name in ("a.gpkg", "a.geojson", "a.xlsx"):
         crs, said = None if name.endswith("gpkg") else CGCS2000, f"表{name}"
         here = files.read_table(tmp_path / name, crs=crs, original_name=said)
-        there = apart.read_table(tmp_path / name, crs=crs, original_name=said)
+        there = apart.read_table_in_child(tmp_path / name, crs=crs, original_name=said)
         assert_frame_equal(there.frame, here.frame)
         assert [type(value) for value in there.frame.iloc[:, 0]] == [
             type(value) for value in here.frame.iloc[:, 0]
@@ -128,7 +128,7 @@ def test_a_table_comes_back_as_it_was_read(tmp_path: Path) -> None:
 def test_a_region_comes_back_as_it_was_read(tmp_path: Path) -> None:
     file = tmp_path / "东县.osm"
     file.write_bytes(valid.osm())
-    here, there = read_osm(file), apart.read_osm(file)
+    here, there = read_osm(file), apart.read_osm_in_child(file)
     assert there.name == here.name
     for name, frame in vars(here.frames).items():
         assert_frame_equal(getattr(there.frames, name), frame, check_index_type=False)
@@ -140,7 +140,7 @@ def test_an_error_comes_back_with_its_place(tmp_path: Path) -> None:
     file = tmp_path / "a.xlsx"
     file.write_bytes(workbooks._formula(Random(1)))
     with pytest.raises(InputError) as caught:
-        apart.read_table(file, crs=CGCS2000, original_name="原名.xlsx")
+        apart.read_table_in_child(file, crs=CGCS2000, original_name="原名.xlsx")
     assert caught.value.key == "ingest.xlsx_formula"
     assert caught.value.place.field == "A2"
     assert "原名.xlsx" in caught.value.say("zh-CN")
@@ -163,7 +163,7 @@ def test_nothing_but_tables_is_made_of_what_comes_back(tmp_path: Path) -> None:
 
 def refused(file: Path) -> InputError:
     with pytest.raises(InputError) as caught:
-        apart.read_table(file, crs=CGCS2000)
+        apart.read_table_in_child(file, crs=CGCS2000)
     assert file.name in caught.value.say("zh-CN")
     assert file.name in caught.value.say("en")
     return caught.value
@@ -189,7 +189,7 @@ def test_time_by_the_clock_is_limited(tmp_path: Path, limits: Callable[..., None
 def test_open_files_and_dumps_are_limited(tmp_path: Path) -> None:
     server = server_pid()
     file = long_csv(tmp_path, 500_000)
-    thread = threading.Thread(target=lambda: apart.read_table(file, crs=CGCS2000))
+    thread = threading.Thread(target=lambda: apart.read_table_in_child(file, crs=CGCS2000))
     thread.start()
 
     def limited() -> str | None:
@@ -239,24 +239,24 @@ def test_a_reader_that_dies_is_an_error_that_names_the_file(
     assert caught[0].key == "ingest.reader_died"
     small = tmp_path / "b.csv"
     small.write_bytes(valid.csv_file())
-    assert len(apart.read_table(small, crs=CGCS2000).frame) == valid.ROWS
+    assert len(apart.read_table_in_child(small, crs=CGCS2000).frame) == valid.ROWS
 
 
 def test_a_server_that_dies_is_started_again(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_bytes(valid.csv_file())
     os.kill(server_pid(), signal.SIGKILL)
-    assert len(apart.read_table(file, crs=CGCS2000).frame) == valid.ROWS
+    assert len(apart.read_table_in_child(file, crs=CGCS2000).frame) == valid.ROWS
 
 
 _READS = """
 import sys
 from pathlib import Path
 from gis_service.coordinate_systems import CoordinateSystem
-from gis_service.ingest import apart
-apart.start()
+from gis_service.ingest.sandbox import client as apart
+apart.start_server()
 print(apart._server._process.pid, flush=True)
-apart.read_table(Path(sys.argv[1]), crs=CoordinateSystem("cgcs2000"))
+apart.read_table_in_child(Path(sys.argv[1]), crs=CoordinateSystem("cgcs2000"))
 """
 
 
@@ -278,8 +278,8 @@ _FORKS = """
 import os, signal, sys
 from pathlib import Path
 from gis_service.coordinate_systems import CoordinateSystem
-from gis_service.ingest import apart
-read = lambda path: apart.read_table(Path(path), crs=CoordinateSystem("cgcs2000"))
+from gis_service.ingest.sandbox import client as apart
+read = lambda path: apart.read_table_in_child(Path(path), crs=CoordinateSystem("cgcs2000"))
 read(sys.argv[1])
 print(apart._server._process.pid, flush=True)
 job = os.fork()
@@ -317,7 +317,7 @@ def test_a_fork_asks_the_same_server_and_its_reading_ends_with_it(tmp_path: Path
 
 def test_the_readers_know_no_secret_and_no_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIS_DATABASE_URL", "postgresql://secret")
-    apart.stop()
+    apart.stop_server()
     said = Path(f"/proc/{server_pid()}/environ").read_bytes()
     assert b"secret" not in said
     code = (
@@ -359,7 +359,7 @@ def test_queries_into_a_geopackage_have_a_deadline(
     file.write_bytes(valid.geopackage())
     limits(gpkg_s=0.2)
     endless = "WITH RECURSIVE f(n) AS (SELECT 1 UNION ALL SELECT n FROM f) SELECT count(*) FROM f"
-    with pytest.raises(InputError) as caught, gpkg.opened(file, "甲.gpkg") as database:
+    with pytest.raises(InputError) as caught, gpkg.open_gpkg(file, "甲.gpkg") as database:
         database.execute(endless)
     assert caught.value.key == "ingest.gpkg_slow"
     assert "甲.gpkg" in caught.value.say("zh-CN")
@@ -374,7 +374,7 @@ def test_a_geopackage_of_gdal_without_its_number_is_taken(tmp_path: Path) -> Non
         assert triggers.fetchone()[0] > 5
     database.close()
     before = file.read_bytes()
-    table = apart.read_table(file, crs=None, original_name="a.gpkg")
+    table = apart.read_table_in_child(file, crs=None, original_name="a.gpkg")
     assert len(table.frame) == valid.ROWS
     assert file.read_bytes() == before
 
@@ -402,7 +402,7 @@ def test_a_workbook_of_thousands_of_sheets_is_refused_before_one_is_opened(tmp_p
 def test_a_workbook_is_read_whatever_its_path_is_called(tmp_path: Path) -> None:
     file = tmp_path / "upload-without-suffix"
     file.write_bytes(valid.workbook())
-    table = apart.read_table(file, crs=CGCS2000, original_name="a.xlsx")
+    table = apart.read_table_in_child(file, crs=CGCS2000, original_name="a.xlsx")
     assert len(table.frame) == valid.ROWS
 
 
@@ -410,7 +410,7 @@ def test_the_cells_of_a_sheet_are_a_setting(tmp_path: Path, limits: Callable[...
     file = tmp_path / "a.xlsx"
     file.write_bytes(valid.workbook())
     limits(max_cells=4 * (valid.ROWS + 1))
-    assert len(apart.read_table(file, crs=CGCS2000).frame) == valid.ROWS
+    assert len(apart.read_table_in_child(file, crs=CGCS2000).frame) == valid.ROWS
     limits(max_cells=4 * (valid.ROWS + 1) - 1)
     assert refused(file).key == "ingest.xlsx_extent"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gis_service.errors import SetupError
-from gis_service.store.account import ACCOUNT, may_enter, server_account, settle
+from gis_service.store.account import ACCOUNT, can_enter, find_server_account, move_within_reach
 from gis_service.store.cluster import Cluster
 
 NUMBER = """
@@ -33,13 +33,13 @@ def closed(short_dir: Path) -> Path:
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="of everybody but root")
 def test_who_is_not_root_runs_it_himself(closed: Path) -> None:
-    assert server_account() is None
-    assert settle(closed, None) == closed
+    assert find_server_account() is None
+    assert move_within_reach(closed, None) == closed
 
 
 @needs_root
 def test_root_has_an_account_of_its_own_for_it_without_a_shell() -> None:
-    account = server_account()
+    account = find_server_account()
     assert account is not None
     assert account.name == ACCOUNT
     assert account.uid != 0
@@ -51,26 +51,26 @@ def test_root_has_an_account_of_its_own_for_it_without_a_shell() -> None:
 def test_a_cluster_stays_whose_it_was(short_dir: Path) -> None:
     (short_dir / "pg").mkdir()
     os.chown(short_dir / "pg", 65534, 65534)
-    account = server_account(short_dir / "pg")
+    account = find_server_account(short_dir / "pg")
     assert account is not None
     assert account.uid == 65534
 
 
 @needs_root
 def test_a_data_folder_behind_a_closed_one_goes_elsewhere_and_a_link_stays(closed: Path) -> None:
-    account, root = server_account(), closed.parents[1] / "apart"
+    account, root = find_server_account(), closed.parents[1] / "apart"
     (closed / "maps").mkdir()
     (closed / "maps/map.html").write_text("a map")
     os.chown(closed / "maps/map.html", 65534, 65534)
     (closed / "elsewhere").write_text(f"{closed}\n/somewhere\n")
-    place = settle(closed, account, root)
+    place = move_within_reach(closed, account, root)
     assert place.parent == root
-    assert may_enter(place, account)
+    assert can_enter(place, account)
     assert (closed / "maps/map.html").read_text() == "a map"
     assert (closed / "maps/map.html").stat().st_uid == 65534
     assert (place / "elsewhere").read_text() == f"{place}\n/somewhere\n"
-    assert settle(closed, account, root) == place
-    assert settle(place, account, root) == place
+    assert move_within_reach(closed, account, root) == place
+    assert move_within_reach(place, account, root) == place
 
 
 @needs_root
@@ -78,7 +78,7 @@ def test_a_data_folder_in_use_is_not_moved(closed: Path) -> None:
     with (closed / "users.lock").open("w") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
         with pytest.raises(SetupError) as caught:
-            settle(closed, server_account(), closed.parents[1] / "apart")
+            move_within_reach(closed, find_server_account(), closed.parents[1] / "apart")
     assert caught.value.key == "store.in_use"
     assert not closed.is_symlink()
 

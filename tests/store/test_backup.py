@@ -16,6 +16,7 @@ from gis_service.incidents.watching import read_changes_since, read_present_mark
 from gis_service.store import Store
 from gis_service.store import tables as t
 from gis_service.store.cluster import DATABASE, Cluster
+from gis_service.store.engine import libpq_address
 from gis_service.store.migrate import upgrade
 from tests.conftest import ROOT
 
@@ -86,7 +87,7 @@ def test_a_backup_is_restored_into_another_cluster_as_documented(
                     point=sa.func.ST_SetSRID(sa.func.ST_MakePoint(112.9, 28.7), 4490),
                 )
             )  # fmt: skip
-    with closing(psycopg2.connect(old.conninfo("gis_admin"))) as connection:
+    with closing(psycopg2.connect(libpq_address(old.url("gis_admin")))) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(

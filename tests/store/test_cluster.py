@@ -19,8 +19,15 @@ from gis_service.errors import SetupError, StoreError
 from gis_service.settings import store_settings
 from gis_service.store import cluster as module
 from gis_service.store import find_database, open_store
-from gis_service.store.account import Account, run_as, server_account
-from gis_service.store.cluster import Binaries, Cluster, choose_home, find_binaries, installed
+from gis_service.store.account import Account, find_server_account, run_as
+from gis_service.store.cluster import (
+    Binaries,
+    Cluster,
+    choose_cluster_home,
+    find_binaries,
+    find_installed,
+)
+from gis_service.store.engine import libpq_address
 
 HOLD = """
 import sys, time
@@ -39,7 +46,7 @@ def cluster(module_dir: Path) -> Cluster:
 
 def ask(cluster: Cluster, question: str, role: module.Role = "gis_admin") -> object:
     with (
-        closing(psycopg2.connect(cluster.conninfo(role))) as connection,
+        closing(psycopg2.connect(libpq_address(cluster.url(role)))) as connection,
         connection,
         connection.cursor() as cursor,
     ):
@@ -97,7 +104,7 @@ def test_it_listens_on_no_network_and_its_socket_is_behind_a_closed_folder(
         assert ask(cluster, "SHOW listen_addresses") == ""
         status = cluster.socket.stat()
         assert status.st_mode & 0o777 == 0o700
-        account = server_account()
+        account = find_server_account()
         assert status.st_uid == (account.uid if account else os.geteuid())
 
 
@@ -138,7 +145,7 @@ def test_another_account_of_the_machine_is_not_let_in(cluster: Cluster) -> None:
 def cluster_of(cluster: Cluster) -> str:
     """Say how psql finds a cluster that is open or was."""
     with cluster:
-        return cluster.conninfo("gis_admin")
+        return libpq_address(cluster.url("gis_admin"))
 
 
 TRUSTING = "local all all trust\n"
@@ -168,7 +175,7 @@ def test_a_running_server_that_trusts_everybody_is_closed_by_who_joins(
 
 def refusal(cluster: Cluster) -> str:
     with pytest.raises(psycopg2.OperationalError) as caught:
-        psycopg2.connect(cluster.conninfo("gis_service"), user="nobody_there")
+        psycopg2.connect(libpq_address(cluster.url("gis_service")), user="nobody_there")
     return str(caught.value)
 
 
@@ -244,7 +251,7 @@ def test_a_killed_user_leaves_a_server_that_the_next_one_adopts(
 def test_a_killed_server_is_started_again_with_its_data(module_dir: Path) -> None:
     with Cluster(module_dir) as cluster:
         ask(cluster, "CREATE TABLE survivor AS SELECT 1 AS n")
-        busy = psycopg2.connect(cluster.conninfo("gis_service"))
+        busy = psycopg2.connect(libpq_address(cluster.url("gis_service")))
         pid = cluster.postmaster()
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
@@ -259,7 +266,7 @@ def test_a_killed_server_is_started_again_with_its_data(module_dir: Path) -> Non
 def test_a_backend_that_outlives_the_killed_server_is_ended(cluster: Cluster) -> None:
     """A busy one does not notice by itself, and holds the shared memory."""
     with cluster:
-        busy = psycopg2.connect(cluster.conninfo("gis_service"), async_=True)
+        busy = psycopg2.connect(libpq_address(cluster.url("gis_service")), async_=True)
         psycopg2.extras.wait_select(busy)
         cursor = busy.cursor()
         cursor.execute("SELECT count(*) FROM generate_series(1, 1000000000) AS n WHERE n % 7 = 3")
@@ -295,7 +302,7 @@ def test_a_number_that_now_belongs_to_a_stranger_does_not_keep_the_server_out(
 
 
 def test_half_a_cluster_is_made_anew(short_dir: Path) -> None:
-    home = choose_home(short_dir, server_account(), short_dir / "apart")
+    home = choose_cluster_home(short_dir, find_server_account(), short_dir / "apart")
     (home / "pg.new-0000").mkdir()
     (home / "pg.new-0000/PG_VERSION").write_text("15\n")
     (home / "pg").mkdir()
@@ -331,33 +338,33 @@ def test_a_server_that_will_not_start_says_why(cluster: Cluster) -> None:
 def test_a_socket_path_that_is_too_long_moves_the_cluster_and_stays_moved(
     short_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    account = server_account()
+    account = find_server_account()
     data_dir = short_dir / ("long" * 25)
     data_dir.mkdir()
     apart = short_dir / "apart"
-    home = choose_home(data_dir, account, apart)
+    home = choose_cluster_home(data_dir, account, apart)
     assert home.parent == apart
     assert len(home.name) == 8
     assert str(home) in caplog.text
-    assert choose_home(data_dir, account, apart) == home
+    assert choose_cluster_home(data_dir, account, apart) == home
     (data_dir / "elsewhere").unlink()  # a new data folder at the path of one that was deleted
-    assert choose_home(data_dir, account, apart) == home.with_name(f"{home.name}-2")
+    assert choose_cluster_home(data_dir, account, apart) == home.with_name(f"{home.name}-2")
 
 
 def test_no_place_at_all_is_said(short_dir: Path) -> None:
     data_dir = short_dir / ("long" * 25)
     data_dir.mkdir()
     with pytest.raises(SetupError, match="GIS_DATA_DIR"):
-        choose_home(data_dir, server_account(), short_dir / ("far" * 33))
+        choose_cluster_home(data_dir, find_server_account(), short_dir / ("far" * 33))
 
 
 def test_without_postgis_the_package_and_docker_are_named(tmp_path: Path) -> None:
     (tmp_path / "usr/lib/postgresql/15/bin").mkdir(parents=True)
     for name in ("initdb", "pg_ctl"):
         (tmp_path / "usr/lib/postgresql/15/bin" / name).touch()
-    assert installed(tmp_path, pg_config=None) == []
+    assert find_installed(tmp_path, pg_config=None) == []
     with pytest.raises(SetupError) as caught:
-        find_binaries(found=[])
+        find_binaries(candidates=[])
     for language in ("zh-CN", "en"):
         sentence = caught.value.say(language)
         assert "postgresql-postgis" in sentence
@@ -375,9 +382,9 @@ def test_the_newest_installation_with_postgis_is_taken_and_the_one_that_made_the
             extension = tmp_path / f"usr/share/postgresql/{major}/extension"
             extension.mkdir(parents=True)
             (extension / "postgis.control").touch()
-    found = installed(tmp_path, pg_config=None)
+    found = find_installed(tmp_path, pg_config=None)
     assert [binaries.major for binaries in found] == [16, 15]
-    assert find_binaries(found=found).major == 16
+    assert find_binaries(candidates=found).major == 16
     (tmp_path / "PG_VERSION").write_text("15\n")
     assert find_binaries(tmp_path, found).major == 15
     (tmp_path / "PG_VERSION").write_text("14\n")

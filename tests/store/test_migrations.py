@@ -17,7 +17,7 @@ from gis_service.grids import assignment
 from gis_service.store import tables as t
 from gis_service.store import tiles
 from gis_service.store.engine import Store
-from gis_service.store.migrate import _config, state
+from gis_service.store.migrate import _make_config, read_migration_state
 from tests.conftest import DatabaseServer
 from tests.support import SIDE, SOUTH, WEST, add_buildings, add_households, publish_nine
 
@@ -35,10 +35,10 @@ def test_the_migrated_database_equals_the_tables(store: Store) -> None:
 
 def test_the_database_stands_at_the_newest_migration(store: Store) -> None:
     with store.engine.connect() as connection:
-        found = state(connection)
+        found = read_migration_state(connection)
     assert found.current == found.head is not None
     # The head is read off the files' numbers; the chain itself must end there too.
-    assert found.head == ScriptDirectory.from_config(_config()).get_current_head()
+    assert found.head == ScriptDirectory.from_config(_make_config()).get_current_head()
 
 
 def test_the_service_role_owns_nothing(store: Store) -> None:
@@ -54,7 +54,7 @@ def test_the_service_role_owns_nothing(store: Store) -> None:
 
 
 def test_migrations_run_no_live_code_of_ours() -> None:
-    scripts = ScriptDirectory.from_config(_config())
+    scripts = ScriptDirectory.from_config(_make_config())
     found = {
         f"{Path(revision.path).name}: {name}"
         for revision in scripts.walk_revisions()
@@ -129,7 +129,7 @@ def test_an_upgrade_names_cohorts_and_keeps_every_row(
 def _migrate(engine: sa.Engine, step: Callable[[Config, str], None], to: str) -> None:
     with engine.begin() as connection:
         connection.execute(sa.text("SET LOCAL ROLE gis_owner"))
-        config = _config()
+        config = _make_config()
         config.attributes["connection"] = connection
         step(config, to)
 

@@ -34,9 +34,9 @@ from gis_service.settings import limit_settings, store_settings
 from gis_service.store import Store, disk
 from gis_service.store import tables as t
 from gis_service.store.bulk import _CopyStream, copy_rows
-from gis_service.store.engine import Workload, conninfo
+from gis_service.store.engine import Workload, libpq_address
 from gis_service.store.failures import (
-    outage_of,
+    find_outage,
     traceback_without_values,
 )
 from tests.conftest import DatabaseServer
@@ -238,7 +238,7 @@ def test_a_database_without_room_says_so(store: Store, tiny_disk: str) -> None:
 def test_without_room_is_known_by_its_class_too() -> None:
     error = psycopg2.errors.DiskFull("no space left")
     error.__setstate__({"pgcode": "53100"})  # type: ignore[no-untyped-call]
-    found = outage_of(sa.exc.OperationalError("INSERT", None, error))
+    found = find_outage(sa.exc.OperationalError("INSERT", None, error))
     assert isinstance(found, DiskFullError)
 
 
@@ -269,20 +269,20 @@ def test_connections_that_died_in_the_pool_are_made_anew(
     store: Store, database_server: DatabaseServer
 ) -> None:
     pids = {one(store, "page", "SELECT pg_backend_pid()") for _ in range(3)}
-    with psycopg.connect(conninfo(database_server.url(None, "postgres"))) as operator:
+    with psycopg.connect(libpq_address(database_server.url(None, "postgres"))) as operator:
         for pid in pids:
             operator.execute("SELECT pg_terminate_backend(%s)", (pid,))
     assert one(store, "page", "SELECT pg_backend_pid()") not in pids
 
 
 def test_the_queue_s_driver_tells_who_ended_it(database_server: DatabaseServer) -> None:
-    address = conninfo(database_server.url(None, "postgres"))
+    address = libpq_address(database_server.url(None, "postgres"))
     with psycopg.connect(address) as connection, psycopg.connect(address) as other:
         pid = connection.info.backend_pid
         other.execute("SELECT pg_terminate_backend(%s)", (pid,))
         with pytest.raises(psycopg.OperationalError) as told:
             connection.execute("SELECT pg_sleep(61)")
-    found = outage_of(told.value)
+    found = find_outage(told.value)
     assert isinstance(found, ServerLostError)
     assert "57P01" in found.cause
 
@@ -296,8 +296,8 @@ def test_a_server_that_is_not_there_says_so() -> None:
 
 
 def test_other_errors_stay_what_they_are(store: Store) -> None:
-    assert outage_of(ValueError("x")) is None
-    assert outage_of(OSError(errno.ENOENT, "x")) is None
+    assert find_outage(ValueError("x")) is None
+    assert find_outage(OSError(errno.ENOENT, "x")) is None
     with pytest.raises(sa.exc.ProgrammingError):
         one(store, "page", "SELECT * FROM nothing_of_that_name")
 

@@ -19,7 +19,7 @@ from gis_service.boundaries.plans.queries import Arrays
 from gis_service.boundaries.publication.queries import Boundaries, read_boundaries
 from gis_service.geodesy import GeometryArray
 from gis_service.grids.versions import Version
-from gis_service.store.tiles import counts
+from gis_service.store.tiles import count_changes
 
 READ: Final = (
     "household", "building", "premises", "hazard", "incident", "road_network", "land_cover",
@@ -50,7 +50,7 @@ class Base(Boundaries):
 
 def read_data_state(connection: sa.Connection) -> tuple[Any, ...]:
     """Name the state of what a base is read from."""
-    return tuple(counts(connection, READ).values())
+    return tuple(count_changes(connection, READ).values())
 
 
 def read_base(connection: sa.Connection, version: Version) -> Base:

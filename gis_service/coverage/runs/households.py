@@ -10,7 +10,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from gis_service.access import Actor
-from gis_service.access.households import ROUGH_DECIMALS, home_of, knows_address
+from gis_service.access.households import ROUGH_DECIMALS, find_home, knows_address
 from gis_service.coverage.county.queries import check_whole_county
 from gis_service.coverage.measuring.blind_spots import BlindSpot, Missed, group_blind_spots
 from gis_service.coverage.measuring.statistics import NO_GRID
@@ -117,7 +117,7 @@ def _find_status_code(reason: str) -> int:
 
 
 def _as_unreached(actor: Actor, row: sa.Row[Any], kinds: tuple[str, ...]) -> Unreached:
-    home = home_of(actor, row)
+    home = find_home(actor, row)
     by_kind = {
         kind: {"status": STATUS_NAMES[status], "minutes": minutes, "facility_id": facility_id}
         for kind, status, minutes, facility_id in zip(

@@ -45,7 +45,7 @@ from gis_service.coverage.runs.writing import write_run
 from gis_service.coverage.standards.book import StandardBook, collect_parameters, standard_book
 from gis_service.coverage.travel.travel_time import STATUS_NAMES
 from gis_service.errors import InputError, Place
-from gis_service.jobs import Progress, complete, work
+from gis_service.jobs import Progress, complete_job, work
 from gis_service.snapshot import Snapshot
 from gis_service.store import Store
 
@@ -193,7 +193,7 @@ def measure(
         named = {key: run[key] for key in ("standard", "scenario", "fingerprint")}
         result = {"run_id": run_id, **named, **summary}
         if job_id is not None:  # the run stands if and only if its job is done
-            complete(connection, job_id, result)
+            complete_job(connection, job_id, result)
     return result
 
 

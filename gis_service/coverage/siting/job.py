@@ -15,7 +15,8 @@ from gis_service.coverage.measuring import fingerprints
 from gis_service.coverage.siting.sites import SiteRequest, choose_kind, choose_sites
 from gis_service.coverage.siting.what_if_answers import measure_county
 from gis_service.coverage.standards.book import standard_book
-from gis_service.jobs import JobState, Progress, find_result, work
+from gis_service.job_queries import JobState, find_result
+from gis_service.jobs import Progress, work
 from gis_service.snapshot import Snapshot
 from gis_service.store import Store
 

@@ -12,7 +12,7 @@ from typing import Final, Literal
 import sqlalchemy as sa
 
 from gis_service.access import Actor
-from gis_service.coordinate_systems import CoordinateSystem, best_fit, to_cgcs2000
+from gis_service.coordinate_systems import CoordinateSystem, find_best_fit, to_cgcs2000
 from gis_service.errors import InputError, NotFoundError, Place
 from gis_service.grids.answers import queries
 from gis_service.grids.answers.border_roads import BorderRoad, BorderRoads, read_border_roads
@@ -284,7 +284,7 @@ def suggest_readings(
     list of Suggestion
         The best one, if there is any.
     """
-    fit = best_fit([x], [y], fits, system)
+    fit = find_best_fit([x], [y], fits, system)
     if fit.share == 0 or (fit.system == system and not fit.swapped):
         return []
     pair = (y, x) if fit.swapped else (x, y)

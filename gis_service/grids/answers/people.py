@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from gis_service.access import Actor
-from gis_service.access.households import home_of, masked
+from gis_service.access.households import find_home, mask_value
 from gis_service.grids.answers import queries
 
 
@@ -70,8 +70,8 @@ def list_households(
         HouseholdRow(
             row.household_id,
             home.address,
-            masked("household", "head_name", row.head_name),
-            masked("household", "phone", row.phone),
+            mask_value("household", "head_name", row.head_name),
+            mask_value("household", "phone", row.phone),
             row.people,
             row.base_grid_id,
             row.grid_name,
@@ -80,5 +80,5 @@ def list_households(
             home.exact,
         )
         for row in rows
-        for home in (home_of(actor, row),)
+        for home in (find_home(actor, row),)
     ], total

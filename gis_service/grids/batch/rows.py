@@ -11,7 +11,13 @@ from typing import Any, BinaryIO, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from gis_service.coordinate_systems import CoordinateSystem, Fit, best_fit, parse_crs, to_cgcs2000
+from gis_service.coordinate_systems import (
+    CoordinateSystem,
+    Fit,
+    find_best_fit,
+    parse_crs,
+    to_cgcs2000,
+)
 from gis_service.errors import InputError, Place
 from gis_service.geodesy import FloatArray
 from gis_service.grids.locator.locator import NO_GRID, Locator
@@ -253,7 +259,7 @@ def _suggest_reading(
     def fits(lon: FloatArray, lat: FloatArray) -> float:
         return float((locator.locate(lon, lat).grid_id != NO_GRID).mean())
 
-    fit = best_fit(x[sample], y[sample], fits, stated)
+    fit = find_best_fit(x[sample], y[sample], fits, stated)
     return fit if fit.share >= 0.5 and (fit.swapped or fit.system != stated) else None
 
 

@@ -6,4 +6,5 @@
 - ``grid_rows``, ``grid_check``, ``off_lines``, ``road_noding``, ``shifted``: checks of their own
 - ``matching``: a file's columns and our fields
 - ``gpkg_assign``: places of a GeoPackage
+- ``queries``: all statements of this wing
 """

@@ -1,4 +1,4 @@
-"""A GeoPackage of places, answered row by row in a copy of it; the file itself is parsed apart."""
+"""A GeoPackage of places, answered row by row in a copy of it; a child process parses the file."""
 
 import pickle
 import shutil
@@ -21,7 +21,7 @@ from gis_service.grids.batch.rows import (
     require_crs,
 )
 from gis_service.ingest.readers.gpkg_places import AT_ONCE, GpkgPlaces
-from gis_service.ingest.sandbox import client as apart
+from gis_service.ingest.sandbox import client as sandbox
 
 
 def assign_geopackage(
@@ -52,32 +52,36 @@ def assign_geopackage(
         It is no GeoPackage, holds what would run by itself, or has several layers and none is
         named.
     """
-    found = cast(
+    places = cast(
         "GpkgPlaces",
-        apart.read("gpkg_places", file, None, layer=layer, crs_column=options.crs_column),
+        sandbox.read_in_child(
+            "gpkg_places", file, None, layer=layer, crs_column=options.crs_column
+        ),
     )
-    if options.crs is None and options.crs_column is None and found.system is not None:
-        options = replace(options, crs=parse_crs(found.system))
+    if options.crs is None and options.crs_column is None and places.system is not None:
+        options = replace(options, crs=parse_crs(places.system))
     require_crs(options)
     shutil.copyfile(file, out)
     with tempfile.NamedTemporaryFile(prefix="gis-assign-") as answers:
-        for start in range(0, len(found.x), AT_ONCE):
-            pickle.dump(_answers(found, start, sources, options, tally), answers)
+        for start in range(0, len(places.x), AT_ONCE):
+            pickle.dump(_answer_chunk(places, start, sources, options, tally), answers)
         answers.flush()
-        apart.read(
+        sandbox.read_in_child(
             "gpkg_answers", out, file.name,
-            layer=layer, columns=name_fields(sources, found.names), answers=Path(answers.name),
+            layer=layer, columns=name_fields(sources, places.names), answers=Path(answers.name),
         )  # fmt: skip
 
 
-def _answers(
-    found: GpkgPlaces, start: int, sources: Sequence[Source], options: Options, tally: Tally
+def _answer_chunk(
+    places: GpkgPlaces, start: int, sources: Sequence[Source], options: Options, tally: Tally
 ) -> list[list[object]]:
-    rows = range(start, min(start + AT_ONCE, len(found.x)))
+    rows = range(start, min(start + AT_ONCE, len(places.x)))
     refused: dict[int, tuple[str, Reason]] = {
-        row - start: (found.no_point[row], "row_no_point") for row in rows if row in found.no_point
+        row - start: (places.no_point[row], "row_no_point")
+        for row in rows
+        if row in places.no_point
     }
-    part = slice(rows.start, rows.stop)
-    systems = None if found.systems is None else found.systems[part]
-    xy = np.column_stack((found.x[part], found.y[part]))
+    chunk = slice(rows.start, rows.stop)
+    systems = None if places.systems is None else places.systems[chunk]
+    xy = np.column_stack((places.x[chunk], places.y[chunk]))
     return answer_rows(sources, options, xy, refused, tally, systems)

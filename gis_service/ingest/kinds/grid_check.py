@@ -1,4 +1,4 @@
-"""A file of grids looked at before anyone loads it: read, noded, and told; no store is needed."""
+"""A file of grids checked before anyone loads it: read and noded; no store is needed."""
 
 from pathlib import Path
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 from gis_service.boundaries.linework.far_parts import refuse_apart
 from gis_service.boundaries.linework.noding import NodingFinding
 from gis_service.coordinate_systems import parse_crs
-from gis_service.ingest.kinds.grid_rows import FORM, check_rows, read_rows
+from gis_service.ingest.kinds.grid_rows import FORM, node_rows, read_rows
 from gis_service.ingest.kinds.kind import ImportOptions
 from gis_service.ingest.kinds.matching import match_table
-from gis_service.ingest.sandbox.client import read_table
+from gis_service.ingest.sandbox.client import read_table_in_child
 from gis_service.settings import number_settings
 
 
-def check_file(
+def check_grids_file(
     path: Path,
     *,
     crs: str | None = None,
@@ -55,7 +55,7 @@ def check_file(
     """
     system = None if crs is None else parse_crs(crs)
     width_m = number_settings().boundary_tolerance_m if tolerance_m is None else tolerance_m
-    file = read_table(path, crs=system, layer=layer, encoding=encoding, columns=columns)
+    file = read_table_in_child(path, crs=system, layer=layer, encoding=encoding, columns=columns)
     rows = read_rows(match_table(FORM, file, ImportOptions(columns=columns or {})))
     result: dict[str, Any] = {
         "file": file.name,
@@ -66,23 +66,23 @@ def check_file(
         "warnings": {},
         "repairs": {},
         "places": [],
-        "notes": [{"note": one.key, **one.values} for one in file.notes],
+        "notes": [{"note": note.key, **note.values} for note in file.notes],
     }
     for level, group in rows.groupby("level", dropna=False, sort=False):
         if group["geometry"].isna().all() and len(group) < len(rows):
             continue  # an upper level that is only named
         refuse_apart(group["key"].tolist(), group["geometry"].to_numpy())
-        report = check_rows(group, width_m, allow_holes=allow_holes)
-        said = level if isinstance(level, str) else None
+        report = node_rows(group, width_m, allow_holes=allow_holes)
+        level_name = level if isinstance(level, str) else None
         for name, counts in report.counts().items():
             total = result[name]
             result[name] = {kind: total.get(kind, 0) + n for kind, n in counts.items()}
         row_of = dict(zip(group["key"], group["row"].tolist(), strict=True))
         for name in ("errors", "warnings", "repairs"):
-            found: list[NodingFinding] = getattr(report, name)
+            findings: list[NodingFinding] = getattr(report, name)
             result["places"] += [
-                {"list": name, "level": said, "rows": [row_of[key] for key in one.keys]}
-                | one.as_dict()
-                for one in found
+                {"list": name, "level": level_name, "rows": [row_of[key] for key in finding.keys]}
+                | finding.as_dict()
+                for finding in findings
             ]
     return result

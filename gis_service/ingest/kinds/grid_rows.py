@@ -14,7 +14,7 @@ from gis_service.errors import InputError, Place
 from gis_service.ingest.kinds.kind import FileForm, MatchedTable
 from gis_service.ingest.readers.columns import FileField
 from gis_service.ingest.readers.frames import Note
-from gis_service.ingest.readers.geojson_text import code_of, nested
+from gis_service.ingest.readers.geojson_text import find_code, parse_nested
 from gis_service.ingest.readers.values import read_values
 from gis_service.settings import number_settings
 
@@ -73,26 +73,24 @@ def read_rows(table: MatchedTable) -> pd.DataFrame:
             n=len(table.file.refusals), reason=first.message(),
         )  # fmt: skip
     rows = read_fields(FIELDS, table)
-    nothing = np.full(len(rows), None, dtype=object)
-    rows["geometry"] = nothing if table.geometry is None else table.geometry
+    no_values = np.full(len(rows), None, dtype=object)
+    rows["geometry"] = no_values if table.geometry is None else table.geometry
     rows["row"] = table.rows
-    for bad, message in (
+    for is_bad, message in (
         (rows["key"].isna(), "grids_file.no_code"),
         (rows["key"].duplicated() & rows["key"].notna(), "grids_file.code_twice"),
         (~rows["kind"].isin(["ordinary", "dedicated"]) & rows["kind"].notna(),
          "grids_file.bad_kind"),
     ):  # fmt: skip
-        if bad.any():
-            index = int(np.flatnonzero(bad.to_numpy())[0])
+        if is_bad.any():
+            index = int(np.flatnonzero(is_bad.to_numpy())[0])
             field = "kind" if message.endswith("kind") else "key"
             place = Place(int(rows["row"].iloc[index]), rows["key"].iloc[index], table.said(field))
-            raise InputError(message, place=place, n=int(bad.sum()))
+            raise InputError(message, place=place, n=int(is_bad.sum()))
     return rows.reset_index(drop=True)
 
 
-def check_rows(
-    rows: pd.DataFrame, tolerance_m: float, *, allow_holes: bool = False
-) -> NodingReport:
+def node_rows(rows: pd.DataFrame, tolerance_m: float, *, allow_holes: bool = False) -> NodingReport:
     """Node the polygons of one level."""
     return check_polygons(
         rows["key"].tolist(),
@@ -106,29 +104,38 @@ def check_rows(
 
 def read_fields(fields: Sequence[FileField], table: MatchedTable) -> pd.DataFrame:
     """Read every field of a file, also those without a column."""
-    nothing = np.full(len(table.rows), None, dtype=object)
+    no_values = np.full(len(table.rows), None, dtype=object)
     columns = {
-        one.name: read_values(one, _plain_values(one.name, table))
-        if one.name in table.frame
-        else nothing
-        for one in fields
+        field.name: read_values(field, _unnest_values(field.name, table))
+        if field.name in table.frame
+        else no_values
+        for field in fields
     }
     return pd.DataFrame(columns, dtype=object)
 
 
-def _plain_values(field: str, table: MatchedTable) -> Any:
+def _unnest_values(field: str, table: MatchedTable) -> Any:
     values = table.frame[field].to_numpy(dtype=object).copy()
-    found = {at: inner for at, value in enumerate(values) if (inner := nested(value)) is not None}
-    codes = {at: code_of(inner) if field in _CODES else None for at, inner in found.items()}
-    for at, code in codes.items():
-        values[at] = code
-    read = [code for code in codes.values() if code is not None]
-    said = {"field": table.said(field)}
-    if read:
-        note = Note("ingest.nested_read", {**said, "n": len(read), "code": read[0]})
+    documents = {
+        index: document
+        for index, value in enumerate(values)
+        if (document := parse_nested(value)) is not None
+    }
+    codes = {
+        index: find_code(document) if field in _CODES else None
+        for index, document in documents.items()
+    }
+    for index, code in codes.items():
+        values[index] = code
+    codes_read = [code for code in codes.values() if code is not None]
+    sender_field = {"field": table.said(field)}
+    if codes_read:
+        note = Note(
+            "ingest.nested_read", {**sender_field, "n": len(codes_read), "code": codes_read[0]}
+        )
         table.file.notes.append(note)
-    if len(read) < len(codes):
+    if len(codes_read) < len(codes):
         table.file.notes.append(
-            Note("ingest.nested_ignored", {**said, "n": len(codes) - len(read)})
+            Note("ingest.nested_ignored", {**sender_field, "n": len(codes) - len(codes_read)})
         )
     return values

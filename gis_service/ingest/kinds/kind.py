@@ -6,13 +6,14 @@ does everything that is the same for all of them. Nothing here touches a file or
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from gis_service.coordinate_systems import CoordinateSystem, parse_crs
-from gis_service.errors import Place
+from gis_service.errors import InputError, Place
 from gis_service.ingest.readers.columns import FileField, MatchedColumn
 from gis_service.ingest.readers.file_table import FileTable
 from gis_service.ingest.readers.frames import Note, Refusal
@@ -45,9 +46,9 @@ class ImportOptions:
     columns
         The file's column by our field, before any matching by name.
     replace
-        What the file does not name is taken away.
+        What the file does not name is removed.
     dry_run
-        Everything is done and taken back again.
+        Everything is done and rolled back.
     accept_shift
         A file that looks shifted is taken all the same.
     original_name
@@ -69,17 +70,17 @@ class ImportOptions:
 
     def as_json(self) -> dict[str, Any]:
         """Put the options into JSON, for a job."""
-        said = asdict(self)
-        return said | {"crs": None if self.crs is None else self.crs.code}
+        options = asdict(self)
+        return options | {"crs": None if self.crs is None else self.crs.code}
 
     @classmethod
-    def from_json(cls, said: Mapping[str, Any]) -> "ImportOptions":
+    def from_json(cls, options: Mapping[str, Any]) -> "ImportOptions":
         """
         Read what :meth:`as_json` wrote.
 
         Parameters
         ----------
-        said
+        options
             The options; what is missing has its default.
 
         Returns
@@ -92,8 +93,35 @@ class ImportOptions:
         InputError
             The coordinate system is not known.
         """
-        crs = said.get("crs")
-        return cls(**{**said, "crs": None if crs is None else parse_crs(crs)})
+        crs = options.get("crs")
+        return cls(**{**options, "crs": None if crs is None else parse_crs(crs)})
+
+    def is_on(self, name: str) -> bool:
+        """Tell whether an option of :attr:`extra` says yes."""
+        return self.extra.get(name) in ("yes", "true", "1", "on")
+
+    def day(self, name: str) -> date | None:
+        """Read a day of :attr:`extra`; None where nothing is said."""
+        stated = self.extra.get(name)
+        if not stated:
+            return None
+        try:
+            return date.fromisoformat(stated)
+        except ValueError as error:
+            raise InputError("grids_file.bad_day", place=Place(field=name), day=stated) from error
+
+    def metres(self, name: str, default: float, most: float, error_key: str) -> float:
+        """Read a distance of :attr:`extra`, from 0 to so many metres."""
+        stated = self.extra.get(name)
+        if not stated:
+            return default
+        try:
+            value = float(stated)
+        except ValueError:
+            value = -1.0
+        if not 0 <= value <= most:
+            raise InputError(error_key, place=Place(field=name))
+        return value
 
 
 @dataclass(frozen=True)
@@ -156,11 +184,13 @@ class MatchedTable:
         str
             The file's column; our own name where the file has none.
         """
-        named = [one.file for one in self.columns if one.field == field_name and one.file]
-        return named[0] if named else self.file.coordinates.get(field_name, field_name)
+        columns = [
+            column.file for column in self.columns if column.field == field_name and column.file
+        ]
+        return columns[0] if columns else self.file.coordinates.get(field_name, field_name)
 
     def back(self, refusal: Refusal) -> Refusal:
-        """Say a refusal of the door in the sender's own rows and columns."""
+        """Say a refusal of the validator in the sender's own rows and columns."""
         row = None if refusal.row is None else int(self.rows[refusal.row - 1])
         field_name = None if refusal.field is None else self.said(refusal.field)
         return replace(refusal, row=row, field=field_name)
@@ -231,8 +261,8 @@ class ImportKind:
     extra
         Options that only this kind knows: message key of the explanation by name.
     read
-        Reads files of suffixes that :func:`~gis_service.ingest.sandbox.client.read_table` does not
-        know.
+        Reads files of suffixes that
+        :func:`~gis_service.ingest.sandbox.client.read_table_in_child` does not know.
     suffixes
         Of :attr:`read`, in small letters with the dot.
     called, about
@@ -321,7 +351,7 @@ class ImportOutcome:
             "crs": self.crs,
             "encoding": self.encoding,
             "layer": self.layer,
-            "columns": [{"file": one.file, "field": one.field} for one in self.columns],
+            "columns": [{"file": column.file, "field": column.field} for column in self.columns],
             "key": self.key,
             "rows": self.rows,
             "new": self.new,
@@ -331,12 +361,12 @@ class ImportOutcome:
             "refused_count": len(self.refusals),
             "refused": [
                 {
-                    "row": one.row,
-                    "feature": None if self.personal else one.feature,
-                    "field": one.field,
-                    "reason": one.say(language),
+                    "row": refusal.row,
+                    "feature": None if self.personal else refusal.feature,
+                    "field": refusal.field,
+                    "reason": refusal.say(language),
                 }
-                for one in self.refusals[:most]
+                for refusal in self.refusals[:most]
             ],
             "notes": [note.say(language) for note in self.notes],
             "dry_run": self.dry_run,

@@ -16,8 +16,12 @@ _EXACT_BELOW: Final = 2.0**53
 
 def match_table(form: FileForm, file: FileTable, options: ImportOptions) -> MatchedTable:
     """Bring a file's columns to our names."""
-    places = {one.name for one in COORDINATES}
-    stated = {ours: said for ours, said in options.columns.items() if ours not in places}
+    place_fields = {field.name for field in COORDINATES}
+    stated = {
+        field_name: column
+        for field_name, column in options.columns.items()
+        if field_name not in place_fields
+    }
     if options.key is not None:
         if form.default_key is None:
             raise InputError("ingest.kind_without_key", kind=form.name)
@@ -28,16 +32,16 @@ def match_table(form: FileForm, file: FileTable, options: ImportOptions) -> Matc
     matched = match_columns(names, form.fields, stated, also_key=also_key)
     if form.geometry == "required" and file.geometry is None:
         raise InputError("ingest.no_geometry", file=file.name, kind=form.name)
-    refused = {one.row for one in file.refusals}
+    refused = {refusal.row for refusal in file.refusals}
     keep = np.array([row not in refused for row in file.rows.tolist()], dtype=bool)
     keep = keep if len(keep) else np.zeros(0, dtype=bool)
-    fields = {one.field: one.file for one in matched if one.field and one.file}
+    fields = {column.field: column.file for column in matched if column.field and column.file}
     frame = file.frame.loc[keep, list(fields.values())].reset_index(drop=True)
     frame.columns = list(fields)
     _refuse_inexact(form, frame, file.rows[keep], fields)
-    of_place = {column: ours for ours, column in file.coordinates.items()}
+    field_of_place = {column: field_name for field_name, column in file.coordinates.items()}
     columns = [
-        *(MatchedColumn(column, ours) for column, ours in of_place.items()),
+        *(MatchedColumn(column, field_name) for column, field_name in field_of_place.items()),
         *matched,
     ]
     key = fields.get(form.default_key) if form.default_key else None
@@ -50,7 +54,9 @@ def _refuse_inexact(
     form: FileForm, frame: pd.DataFrame, rows: Any, columns: Mapping[str, str]
 ) -> None:
     """Refuse codes that were read as numbers too long to be exact: two might have become one."""
-    for name in (one.name for one in form.fields if one.form == "text" and one.name in frame):
+    for name in (
+        field.name for field in form.fields if field.form == "text" and field.name in frame
+    ):
         for row, value in zip(rows.tolist(), frame[name].tolist(), strict=True):
             if isinstance(value, float) and abs(value) >= _EXACT_BELOW:
                 place = Place(row=row, field=columns[name])

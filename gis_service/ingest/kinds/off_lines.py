@@ -12,7 +12,7 @@ import shapely
 
 from gis_service.coordinate_systems import (
     CoordinateSystem,
-    best_fit,
+    find_best_fit,
     from_cgcs2000,
     to_cgcs2000,
 )
@@ -25,30 +25,30 @@ _LEAST_SHARE: Final = 0.5
 _CLEARLY: Final = 0.3
 
 
-def hold_back_beside(
+def hold_back_off_lines(
     key: str,
     file: str,
     system: CoordinateSystem,
-    new: GeometryArray,
-    old: GeometryArray,
+    new_lines: GeometryArray,
+    known_lines: GeometryArray,
     near_m: float,
 ) -> None:
     """Refuse lines that would lie on the known ones in another system."""
-    chosen = np.linspace(0, len(new) - 1, min(_SAMPLE, len(new))).astype(int)
-    middle = shapely.line_interpolate_point(new[chosen], 0.5, normalized=True)
-    x, y = from_cgcs2000(system, shapely.get_x(middle), shapely.get_y(middle))
-    tree = shapely.STRtree(old)
+    sample = np.linspace(0, len(new_lines) - 1, min(_SAMPLE, len(new_lines))).astype(int)
+    middles = shapely.line_interpolate_point(new_lines[sample], 0.5, normalized=True)
+    x, y = from_cgcs2000(system, shapely.get_x(middles), shapely.get_y(middles))
+    tree = shapely.STRtree(known_lines)
 
-    def near(lon: npt.NDArray[np.float64], lat: npt.NDArray[np.float64]) -> float:
-        known = np.isfinite(lon) & np.isfinite(lat)
-        points: Any = shapely.points(np.where(known, lon, 0.0), np.where(known, lat, 0.0))
-        found = tree.query(points, predicate="dwithin", distance=near_m / _DEGREE_M)[0]
-        return len(np.unique(found)) / len(chosen)
+    def share_near(lon: npt.NDArray[np.float64], lat: npt.NDArray[np.float64]) -> float:
+        is_finite = np.isfinite(lon) & np.isfinite(lat)
+        points: Any = shapely.points(np.where(is_finite, lon, 0.0), np.where(is_finite, lat, 0.0))
+        near_rows = tree.query(points, predicate="dwithin", distance=near_m / _DEGREE_M)[0]
+        return len(np.unique(near_rows)) / len(sample)
 
-    share = near(*to_cgcs2000(system, x, y))
+    share = share_near(*to_cgcs2000(system, x, y))
     if share >= _LEAST_SHARE:
         return
-    fit = best_fit(x, y, near, system)
+    fit = find_best_fit(x, y, share_near, system)
     if fit.share >= share + _CLEARLY:
         raise HeldBackError(
             key, file=file, crs=system.code, percent=round(100 * share), fits=fit.system.code,

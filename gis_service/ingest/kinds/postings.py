@@ -12,6 +12,8 @@ import pandas as pd
 import sqlalchemy as sa
 
 from gis_service.access import Actor
+from gis_service.grids.versions import today
+from gis_service.ingest.kinds import queries
 from gis_service.ingest.kinds.kind import (
     HandlerResult,
     ImportKind,
@@ -19,9 +21,9 @@ from gis_service.ingest.kinds.kind import (
     MatchedTable,
     Progress,
 )
-from gis_service.ingest.readers.values import new_values, read_values
-from gis_service.ingest.writing.checks import check, file_fields
-from gis_service.ingest.writing.references import ids_by_key
+from gis_service.ingest.readers.values import make_new_values, read_values
+from gis_service.ingest.writing.checks import list_file_fields, validate_records
+from gis_service.ingest.writing.queries import read_reference_ids
 from gis_service.ingest.writing.validating import Validator
 from gis_service.records import Record
 from gis_service.store.bulk import copy_rows
@@ -31,20 +33,8 @@ Range = tuple[date, date | None]
 Row = dict[str, Any]
 
 
-def kind_of(record: Record) -> ImportKind:
-    """
-    Make the kind of file that brings records without a key.
-
-    Parameters
-    ----------
-    record
-        The kind; it has days.
-
-    Returns
-    -------
-    ImportKind
-        For the list of kinds.
-    """
+def make_posting_kind(record: Record) -> ImportKind:
+    """Make the kind of file that brings records without a key; it has days."""
 
     def handle(
         connection: sa.Connection,
@@ -53,91 +43,103 @@ def kind_of(record: Record) -> ImportKind:
         options: ImportOptions,
         progress: Progress,
     ) -> HandlerResult:
-        frame = _frame(connection, table, record)
+        frame = _read_posting_rows(connection, table, record)
         progress(0.2, "ingest.step_checking")
-        door = check(record, frame, ids_by_key(connection, actor, record))
-        return _merge(connection, record, table, door, options, progress)
+        validator = validate_records(record, frame, read_reference_ids(connection, actor, record))
+        return _merge_postings(connection, record, table, validator, options, progress)
 
     return ImportKind(
-        record.plural, file_fields(record), handle,
+        record.plural, list_file_fields(record), handle,
         default_key=None, geometry="none", personal=record.personal,
         called=record.called, about=record.about,
     )  # fmt: skip
 
 
-def _frame(connection: sa.Connection, table: MatchedTable, record: Record) -> pd.DataFrame:
+def _read_posting_rows(
+    connection: sa.Connection, table: MatchedTable, record: Record
+) -> pd.DataFrame:
     """Read what the file says; a column that it lacks has the value of a new row."""
     count = len(table.frame)
     columns: dict[str, Any] = {}
-    for one in file_fields(record):
-        if one.name in table.frame:
-            columns[one.name] = read_values(one, table.frame[one.name].to_numpy(dtype=object))
+    for field in list_file_fields(record):
+        if field.name in table.frame:
+            columns[field.name] = read_values(field, table.frame[field.name].to_numpy(dtype=object))
         else:
-            columns[one.name] = new_values(one, count)
+            columns[field.name] = make_new_values(field, count)
     if "valid_from" not in table.frame:
-        today = connection.execute(sa.select(sa.func.gis_today())).scalar_one()
-        columns["valid_from"] = np.full(count, today, dtype=object)
+        columns["valid_from"] = np.full(count, today(connection), dtype=object)
     return pd.DataFrame(columns)
 
 
 # --- what is written ---------------------------------------------------------------------------
 
 
-def _merge(
+def _merge_postings(
     connection: sa.Connection,
     record: Record,
     table: MatchedTable,
-    door: Validator,
+    validator: Validator,
     options: ImportOptions,
     progress: Progress,
 ) -> HandlerResult:
     """Write what is new, end or extend what began on the same day, refuse what meets another."""
     target = table_of(record)
     identity = [name for name in record.columns if name != "valid"]
-    owners = [[record.field(one).stored for one in own] for own in record.apart]
-    stored = _stored(connection, target, identity)
+    owners = [[record.field(name).stored for name in apart] for apart in record.apart]
+    stored = {
+        _posting_key(row, identity): row
+        for row in queries.read_postings(connection, record, identity)
+    }
     names = (*identity, "valid")
     rows: list[Row] = [
-        {name: door.columns[name][index] for name in names} for index in range(len(door.good))
+        {name: validator.columns[name][index] for name in names}
+        for index in range(len(validator.good))
     ]
     keys = [
-        _key(row, identity) if good else None for row, good in zip(rows, door.good, strict=True)
+        _posting_key(row, identity) if good else None
+        for row, good in zip(rows, validator.good, strict=True)
     ]
-    door.refuse(_repeated(keys), "ingest.row_repeated", record.references[0].heading)
-    named = {key for key, good in zip(keys, door.good, strict=True) if key and good}
-    gone = [one for key, one in stored.items() if key not in named] if options.replace else []
-    gone_ids = {one["id"] for one in gone}
-    kept = [one for key, one in stored.items() if key not in named and one["id"] not in gone_ids]
-    door.refuse(_meeting(rows, door.good, kept, owners), "ingest.row_meets_another", "valid_from")
-    applied = HandlerResult(refusals=[table.back(one) for one in door.refusals])
+    validator.refuse(_find_repeats(keys), "ingest.row_repeated", record.references[0].heading)
+    named = {key for key, good in zip(keys, validator.good, strict=True) if key and good}
+    leftover = [row for key, row in stored.items() if key not in named] if options.replace else []
+    leftover_ids = {row["id"] for row in leftover}
+    other_rows = [
+        row for key, row in stored.items() if key not in named and row["id"] not in leftover_ids
+    ]
+    validator.refuse(
+        _find_overlaps(rows, validator.good, other_rows, owners),
+        "ingest.row_meets_another",
+        "valid_from",
+    )
+    result = HandlerResult(refusals=[table.back(refusal) for refusal in validator.refusals])
     progress(0.6, "ingest.step_writing")
-    new: list[Row] = []
-    identity_column = next(iter(target.primary_key))
+    new_rows: list[Row] = []
     changed: list[tuple[int, Row]] = []
-    for index in np.flatnonzero(door.good).tolist():
-        before = stored.get(keys[index] or ())
-        if before is None:
-            new.append(rows[index])
-        elif before["valid"] != rows[index]["valid"]:
-            changed.append((before["id"], rows[index]))
+    for index in np.flatnonzero(validator.good).tolist():
+        stored_row = stored.get(keys[index] or ())
+        if stored_row is None:
+            new_rows.append(rows[index])
+        elif stored_row["valid"] != rows[index]["valid"]:
+            changed.append((stored_row["id"], rows[index]))
         else:
-            applied.same += 1
-    if gone_ids:
-        connection.execute(sa.delete(target).where(identity_column.in_(sorted(gone_ids))))
+            result.same += 1
+    if leftover_ids:
+        queries.delete_records(connection, record, sorted(leftover_ids))
     # ranges that grow may meet others that shrink: all of them step aside first
     if changed:
-        ids = [one for one, _ in changed]
-        connection.execute(sa.delete(target).where(identity_column.in_(ids)))
-        new_rows = [{**row, "id": one} for one, row in changed]
-        _insert(connection, target, new_rows, names, identity_column.name)
-    _insert(connection, target, new, names, None)
-    applied.new, applied.changed, applied.removed = len(new), len(changed), len(gone_ids)
-    applied.taken = {target.name: len(new) + len(changed)}
+        queries.delete_records(connection, record, [row_id for row_id, _ in changed])
+        changed_rows = [{**row, "id": row_id} for row_id, row in changed]
+        _insert_postings(
+            connection, target, changed_rows, names, next(iter(target.primary_key)).name
+        )
+    _insert_postings(connection, target, new_rows, names, None)
+    result.new, result.changed, result.removed = len(new_rows), len(changed), len(leftover_ids)
+    result.taken = {target.name: len(new_rows) + len(changed)}
     progress(1.0, "ingest.step_writing")
-    return applied
+    return result
 
 
-def _insert(
+def _insert_postings(
     connection: sa.Connection,
     target: sa.Table,
     rows: Sequence[Row],
@@ -152,29 +154,11 @@ def _insert(
     copy_rows(connection, target, columns)
 
 
-def _stored(
-    connection: sa.Connection, target: sa.Table, identity: Sequence[str]
-) -> dict[tuple[Any, ...], Row]:
-    own = next(iter(target.primary_key))
-    query = sa.select(
-        own.label("id"),
-        *(target.c[name] for name in identity),
-        sa.func.lower(target.c.valid).label("low"),
-        sa.func.upper(target.c.valid).label("high"),
-    )
-    rows = []
-    for found in connection.execute(query).mappings():
-        row = dict(found)
-        row["valid"] = (row.pop("low"), row.pop("high"))
-        rows.append(row)
-    return {_key(row, identity): row for row in rows}
-
-
-def _key(row: Mapping[str, Any], identity: Sequence[str]) -> tuple[Any, ...]:
+def _posting_key(row: Mapping[str, Any], identity: Sequence[str]) -> tuple[Any, ...]:
     return (*(row[name] for name in identity), row["valid"][0])
 
 
-def _repeated(keys: Sequence[tuple[Any, ...] | None]) -> list[bool]:
+def _find_repeats(keys: Sequence[tuple[Any, ...] | None]) -> list[bool]:
     seen: set[tuple[Any, ...]] = set()
     twice = []
     for key in keys:
@@ -184,27 +168,33 @@ def _repeated(keys: Sequence[tuple[Any, ...] | None]) -> list[bool]:
     return twice
 
 
-def _meeting(
+def _find_overlaps(
     rows: Sequence[Row], good: Any, kept: Sequence[Row], owners: Sequence[Sequence[str]]
 ) -> list[bool]:
     """Find the rows whose days meet those of a stored row, or of a row of the file before them."""
-    held: dict[tuple[Any, ...], list[Range]] = {}
+    ranges_by_owner: dict[tuple[Any, ...], list[Range]] = {}
     for row in kept:
         for owner in owners:
-            held.setdefault((*owner, *(row[name] for name in owner)), []).append(row["valid"])
+            ranges_by_owner.setdefault((*owner, *(row[name] for name in owner)), []).append(
+                row["valid"]
+            )
     meets = [False] * len(rows)
     order = sorted(np.flatnonzero(good).tolist(), key=lambda index: rows[index]["valid"][0])
     for index in order:
         row = rows[index]
-        mine = [(*owner, *(row[name] for name in owner)) for owner in owners]
-        if any(_overlap(row["valid"], other) for one in mine for other in held.get(one, ())):
+        row_owners = [(*owner, *(row[name] for name in owner)) for owner in owners]
+        if any(
+            _is_overlap(row["valid"], days)
+            for key in row_owners
+            for days in ranges_by_owner.get(key, ())
+        ):
             meets[index] = True
             continue
-        for one in mine:
-            held.setdefault(one, []).append(row["valid"])
+        for key in row_owners:
+            ranges_by_owner.setdefault(key, []).append(row["valid"])
     return meets
 
 
-def _overlap(one: Range, other: Range) -> bool:
-    starts_before = other[1] is None or one[0] < other[1]
-    return starts_before and (one[1] is None or other[0] < one[1])
+def _is_overlap(first: Range, second: Range) -> bool:
+    starts_before = second[1] is None or first[0] < second[1]
+    return starts_before and (first[1] is None or second[0] < first[1])

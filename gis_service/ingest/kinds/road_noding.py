@@ -68,20 +68,24 @@ class _LineSet:
 
     def settle(self) -> None:
         """Put the new vertices in, each at its place along the line; a near vertex is moved."""
-        for line, new in self.more.items():
+        for line, new_vertices in self.more.items():
             xy = self.xy[line]
             metric = xy * self.scale
             steps = np.hypot(*np.diff(metric, axis=0).T)
             along = np.concatenate([[0.0], np.cumsum(steps)])
-            inner = [(float(a), point) for a, point in zip(along, xy, strict=True)]
-            for at, place in new:
-                near = [i for i, (a, _) in enumerate(inner[1:-1], 1) if abs(a - at) <= _SAME_M]
+            vertices = [(float(distance), point) for distance, point in zip(along, xy, strict=True)]
+            for position, place in new_vertices:
+                near = [
+                    i
+                    for i, (distance, _) in enumerate(vertices[1:-1], 1)
+                    if abs(distance - position) <= _SAME_M
+                ]
                 if near:
-                    inner[near[0]] = (inner[near[0]][0], place)
+                    vertices[near[0]] = (vertices[near[0]][0], place)
                 else:
-                    inner.append((at, place))
-            ordered = sorted(inner, key=lambda one: one[0])
-            self.xy[line] = _without_repeats(np.array([point for _, point in ordered]))
+                    vertices.append((position, place))
+            ordered = sorted(vertices, key=lambda vertex: vertex[0])
+            self.xy[line] = _without_repeated_points(np.array([point for _, point in ordered]))
         self.more = {}
 
 
@@ -93,13 +97,13 @@ def node_roads(
     cross: bool = False,
 ) -> NodedRoads:
     """Cut lines into the edges of a network."""
-    work = _prepared(lines)
+    line_set = _prepare_lines(lines)
     layer = np.asarray(layers, dtype=np.int64)
-    joined = _join_ends(work, snap_m)
-    lost = [index for index, xy in enumerate(work.xy) if len(xy) < 2]
-    joined += _join_tees(work, layer, snap_m)
-    places, pairs = _crossings(work, layer, snap_m, join=cross)
-    nodes, edges = _cut(work, layer)
+    joined = _join_ends(line_set, snap_m)
+    lost = [index for index, xy in enumerate(line_set.xy) if len(xy) < 2]
+    joined += _join_tees(line_set, layer, snap_m)
+    places, pairs = _find_crossings(line_set, layer, snap_m, join=cross)
+    nodes, edges = _cut_lines(line_set, layer)
     geometry = np.empty(len(edges), dtype=object)
     geometry[:] = [shapely.LineString(edge[4]) for edge in edges]
     numbers = np.array([edge[:4] for edge in edges], dtype=np.int64).reshape(-1, 4)
@@ -109,131 +113,135 @@ def node_roads(
     )  # fmt: skip
 
 
-def _prepared(lines: Sequence[Any] | GeometryArray) -> _LineSet:
+def _prepare_lines(lines: Sequence[Any] | GeometryArray) -> _LineSet:
     array = on_lattice(shapely.force_2d(np.asarray(lines, dtype=object)))
-    bare = shapely.remove_repeated_points(array)
-    xy = [shapely.get_coordinates(line) for line in bare]
+    simplified = shapely.remove_repeated_points(array)
+    xy = [shapely.get_coordinates(line) for line in simplified]
     lat = float(np.mean([points[:, 1].mean() for points in xy])) if xy else 0.0
     return _LineSet(xy, metres_per_degree(lat))
 
 
-def _join_ends(work: _LineSet, snap_m: float) -> int:
+def _join_ends(line_set: _LineSet, snap_m: float) -> int:
     """Move ends that lie together onto the first of them."""
-    count = len(work.xy)
+    count = len(line_set.xy)
     if not count:
         return 0
-    ends = np.array([point for xy in work.xy for point in (xy[0], xy[-1])])
-    pairs = KDTree(ends * work.scale).query_pairs(max(snap_m, _SAME_M), output_type="ndarray")
+    ends = np.array([point for xy in line_set.xy for point in (xy[0], xy[-1])])
+    pairs = KDTree(ends * line_set.scale).query_pairs(max(snap_m, _SAME_M), output_type="ndarray")
     links = coo_array(
         (np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(2 * count, 2 * count)
     )
     _, group = connected_components(links, directed=False)
-    first = np.full(int(group.max()) + 1, -1, dtype=np.int64)
+    first_of_group = np.full(int(group.max()) + 1, -1, dtype=np.int64)
     order = np.arange(2 * count)[::-1]
-    first[group[order]] = order
-    chosen = ends[first[group]]
-    moved = int((chosen != ends).any(axis=1).sum())
-    for index, xy in enumerate(work.xy):
-        xy[0], xy[-1] = chosen[2 * index], chosen[2 * index + 1]
-        work.xy[index] = _without_repeats(xy)
+    first_of_group[group[order]] = order
+    joined_ends = ends[first_of_group[group]]
+    moved = int((joined_ends != ends).any(axis=1).sum())
+    for index, xy in enumerate(line_set.xy):
+        xy[0], xy[-1] = joined_ends[2 * index], joined_ends[2 * index + 1]
+        line_set.xy[index] = _without_repeated_points(xy)
     return moved
 
 
-def _without_repeats(xy: FloatArray) -> FloatArray:
+def _without_repeated_points(xy: FloatArray) -> FloatArray:
     keep = np.ones(len(xy), dtype=bool)
     keep[1:] = (xy[1:] != xy[:-1]).any(axis=1)
     return xy[keep]
 
 
-def _join_tees(work: _LineSet, layer: IndexArray, snap_m: float) -> int:
+def _join_tees(line_set: _LineSet, layer: IndexArray, snap_m: float) -> int:
     """Give a line a vertex where another one ends on it."""
-    metric = work.metric()
-    there = [index for index, xy in enumerate(work.xy) if len(xy) > 1]
-    ends = np.array([point for index in there for point in work.xy[index][[0, -1]]])
+    metric = line_set.metric()
+    drawn = [index for index, xy in enumerate(line_set.xy) if len(xy) > 1]
+    ends = np.array([point for index in drawn for point in line_set.xy[index][[0, -1]]])
     if not len(ends):
         return 0
-    owner = np.repeat(there, 2)
+    owner = np.repeat(drawn, 2)
     end, line = shapely.STRtree(metric).query(
-        shapely.points(ends * work.scale), predicate="dwithin", distance=max(snap_m, _SAME_M)
+        shapely.points(ends * line_set.scale), predicate="dwithin", distance=max(snap_m, _SAME_M)
     )
     # a bridge comes down to the ground, but nothing on the ground ends on a bridge above it
     reached = (layer[owner[end]] == layer[line]) | (layer[line] == 0)
-    other = (owner[end] != line) & reached
+    is_other = (owner[end] != line) & reached
     joined: set[tuple[int, complex]] = set()
-    for at, on in zip(end[other].tolist(), line[other].tolist(), strict=True):
-        point = shapely.Point(ends[at] * work.scale)
-        own = metric[on]
-        along = float(shapely.line_locate_point(own, point))
-        near_end = min(along, own.length - along) <= max(snap_m, _SAME_M)
-        key = (on, complex(*ends[at]))
+    for end_index, target in zip(end[is_other].tolist(), line[is_other].tolist(), strict=True):
+        point = shapely.Point(ends[end_index] * line_set.scale)
+        target_line = metric[target]
+        along = float(shapely.line_locate_point(target_line, point))
+        near_end = min(along, target_line.length - along) <= max(snap_m, _SAME_M)
+        key = (target, complex(*ends[end_index]))
         if near_end or key in joined:
             continue
         joined.add(key)
-        if not (work.xy[on] == ends[at]).all(axis=1).any():
-            work.put(on, along, ends[at])
-    before = sum(len(new) for new in work.more.values())
-    work.settle()
-    return before
+        if not (line_set.xy[target] == ends[end_index]).all(axis=1).any():
+            line_set.put(target, along, ends[end_index])
+    added = sum(len(new) for new in line_set.more.values())
+    line_set.settle()
+    return added
 
 
-def _crossings(
-    work: _LineSet, layer: IndexArray, snap_m: float, *, join: bool
+def _find_crossings(
+    line_set: _LineSet, layer: IndexArray, snap_m: float, *, join: bool
 ) -> tuple[FloatArray, IndexArray]:
     """Find where lines of one layer cross without a common vertex; join them there if asked to."""
-    metric = work.metric()
+    metric = line_set.metric()
     tree = shapely.STRtree(metric)
-    one, other = tree.query(metric, predicate="intersects")
-    mine = (one < other) & (layer[one] == layer[other])
-    one, other = one[mine], other[mine]
-    meet = shapely.intersection(metric[one], metric[other])
-    points, pair = shapely.get_parts(meet, return_index=True)
-    spot = shapely.get_type_id(points) == shapely.GeometryType.POINT
-    points, pair = points[spot], pair[spot]
+    first, second = tree.query(metric, predicate="intersects")
+    same_layer = (first < second) & (layer[first] == layer[second])
+    first, second = first[same_layer], second[same_layer]
+    intersections = shapely.intersection(metric[first], metric[second])
+    points, pair = shapely.get_parts(intersections, return_index=True)
+    is_point = shapely.get_type_id(points) == shapely.GeometryType.POINT
+    points, pair = points[is_point], pair[is_point]
     places, pairs = [], []
     for point, index in zip(points, pair.tolist(), strict=True):
-        a, b = int(one[index]), int(other[index])
-        at = shapely.get_coordinates(point)[0]
-        near_a, near_b = (np.hypot(*(work.xy[line] * work.scale - at).T).min() for line in (a, b))
+        a, b = int(first[index]), int(second[index])
+        metric_xy = shapely.get_coordinates(point)[0]
+        near_a, near_b = (
+            np.hypot(*(line_set.xy[line] * line_set.scale - metric_xy).T).min() for line in (a, b)
+        )
         if near_a <= max(snap_m, _SAME_M) and near_b <= max(snap_m, _SAME_M):
             continue
-        place = on_lattice(shapely.Point(at / work.scale))
+        place = on_lattice(shapely.Point(metric_xy / line_set.scale))
         places.append((place.x, place.y))
         pairs.append((a, b))
         if join:
             for line in (a, b):
                 along = float(shapely.line_locate_point(metric[line], point))
-                work.put(line, along, np.array([place.x, place.y]))
-    work.settle()
+                line_set.put(line, along, np.array([place.x, place.y]))
+    line_set.settle()
     return np.array(places).reshape(-1, 2), np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
-_Edge = tuple[int, int, int, int, FloatArray]
+_CutEdge = tuple[int, int, int, int, FloatArray]
 
 
-def _cut(work: _LineSet, layer: IndexArray) -> tuple[FloatArray, list[_Edge]]:
+def _cut_lines(line_set: _LineSet, layer: IndexArray) -> tuple[FloatArray, list[_CutEdge]]:
     """Cut each line where another one ends, and at vertices that one of its layer has too."""
     ends: set[complex] = set()
     uses: dict[tuple[complex, int], int] = {}
-    keys = [[complex(x, y) for x, y in xy.tolist()] for xy in work.xy]
+    keys = [[complex(x, y) for x, y in xy.tolist()] for xy in line_set.xy]
     for index, points in enumerate(keys):
         if len(points) < 2:
             continue
         ends |= {points[0], points[-1]}
         for key in points:
-            mine = (key, int(layer[index]))
-            uses[mine] = uses.get(mine, 0) + 1
+            layer_key = (key, int(layer[index]))
+            uses[layer_key] = uses.get(layer_key, 0) + 1
     nodes: dict[complex, int] = {}
-    edges: list[_Edge] = []
+    edges: list[_CutEdge] = []
     for index, points in enumerate(keys):
         start, part = 0, 0
-        for place in range(1, len(points)):
-            last = place == len(points) - 1
-            alone = uses[points[place], int(layer[index])] < 2 and points[place] not in ends
-            if alone and not last:
+        for position in range(1, len(points)):
+            is_last = position == len(points) - 1
+            passes_through = (
+                uses[points[position], int(layer[index])] < 2 and points[position] not in ends
+            )
+            if passes_through and not is_last:
                 continue
             source = nodes.setdefault(points[start], len(nodes))
-            target = nodes.setdefault(points[place], len(nodes))
-            edges.append((index, part, source, target, work.xy[index][start : place + 1]))
-            start, part = place, part + 1
+            target = nodes.setdefault(points[position], len(nodes))
+            edges.append((index, part, source, target, line_set.xy[index][start : position + 1]))
+            start, part = position, part + 1
     places = np.array([(key.real, key.imag) for key in nodes], dtype=float).reshape(-1, 2)
     return places, edges

@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,8 +17,9 @@ import shapely
 import sqlalchemy as sa
 
 from gis_service.access import Actor
-from gis_service.errors import InputError, Place
-from gis_service.geodesy import GeometryArray, length_m
+from gis_service.errors import InputError
+from gis_service.geodesy import length_m
+from gis_service.ingest.kinds import queries
 from gis_service.ingest.kinds.grid_rows import read_fields
 from gis_service.ingest.kinds.kind import (
     HandlerResult,
@@ -28,7 +28,7 @@ from gis_service.ingest.kinds.kind import (
     MatchedTable,
     Progress,
 )
-from gis_service.ingest.kinds.off_lines import hold_back_beside
+from gis_service.ingest.kinds.off_lines import hold_back_off_lines
 from gis_service.ingest.kinds.options import OPTIONS
 from gis_service.ingest.kinds.road_noding import NodedRoads, node_roads
 from gis_service.ingest.kinds.shifted import hold_back_shifted
@@ -36,7 +36,7 @@ from gis_service.ingest.osm import tags as osm_tags
 from gis_service.ingest.readers.columns import FileField
 from gis_service.ingest.readers.file_table import FileTable
 from gis_service.ingest.readers.frames import COLUMNS, Note, Refusal
-from gis_service.ingest.sandbox import client as apart
+from gis_service.ingest.sandbox import client as sandbox
 from gis_service.ingest.writing.write import write_roads
 from gis_service.settings import number_settings
 from gis_service.store import tables as t
@@ -92,19 +92,18 @@ _FLAGS: Final = {
 _GRADE: Final = re.compile(r"track_grade\d")
 _LINES: Final = (shapely.GeometryType.LINESTRING, shapely.GeometryType.MULTILINESTRING)
 _STRIDE: Final = 10_000
-_SHOWN: Final = 20
+_MOST_NOTES: Final = 20
 _NEAR_M: Final = 20.0
 _FEWEST_EDGES: Final = 50
-_YES: Final = ("yes", "true", "1", "on")
 
 
 @dataclass
-class _Lines:
+class _RoadLines:
     """Lines of the file that are roads, with their attributes; one entry a line."""
 
     line: list[Any] = field(default_factory=list)
     index: list[int] = field(default_factory=list)
-    said: list[dict[str, Any]] = field(default_factory=list)
+    attributes: list[dict[str, Any]] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     unclassed: int = 0
     closed: Counter[str] = field(default_factory=Counter)
@@ -113,91 +112,65 @@ class _Lines:
 # --- rows --------------------------------------------------------------------------------------
 
 
-def road_class(said: str | None) -> str | None:
-    """
-    Name the class of a road.
-
-    Parameters
-    ----------
-    said
-        In Chinese, as OpenStreetMap's ``highway``, or as Geofabrik's ``fclass``.
-
-    Returns
-    -------
-    str or None
-        One of ``tables.ROAD_CLASSES``; ``unclassified`` where nothing is said; None where the
-        word is not known.
-    """
-    if said is None:
+def read_road_class(word: str | None) -> str | None:
+    """Name the class of a road by a word in Chinese, of OpenStreetMap or of Geofabrik."""
+    # ``unclassified`` where nothing is said; None where the word is not known.
+    if word is None:
         return "unclassified"
-    word = said.strip().casefold()
+    word = word.strip().casefold()
     if word in CLASS_WORDS:
         return CLASS_WORDS[word]
     if _GRADE.fullmatch(word):
         return "track"
-    return osm_tags.road_class({"highway": word})
+    return osm_tags.find_road_class({"highway": word})
 
 
-def attributes(row: Mapping[str, Any], class_: str) -> dict[str, Any]:
-    """
-    Say what a road is like.
-
-    Parameters
-    ----------
-    row
-        Of :data:`FIELDS`, texts or None.
-    class_
-        Of :func:`road_class`.
-
-    Returns
-    -------
-    dict
-        The columns of ``road_edges`` that do not depend on its place, and ``layer``.
-    """
+def read_attributes(row: Mapping[str, Any], class_: str) -> dict[str, Any]:
+    """Read the columns of ``road_edges`` that do not depend on the place, and ``layer``."""
     tags = {name: str(value) for name, value in row.items() if value is not None}
     for flag in ("bridge", "tunnel", "dual_carriageway"):
         word = tags.get(flag, "").strip().casefold()
         tags[flag] = _FLAGS.get(word, word)
     direction = _ONEWAY.get(tags.get("oneway", "").strip().casefold())
     if direction is None or "oneway" not in tags:
-        direction = osm_tags.oneway(tags, class_)
+        direction = osm_tags.read_oneway(tags, class_)
     bridge, tunnel = (osm_tags.says_yes(tags, flag) for flag in ("bridge", "tunnel"))
     return {
         "road_class": class_,
         "name": tags.get("name") or tags.get("ref") or "",
         "oneway": direction,
-        "maxspeed_kmh": osm_tags.maxspeed_kmh(tags),
+        "maxspeed_kmh": osm_tags.read_maxspeed_kmh(tags),
         "bridge": bridge,
         "tunnel": tunnel,
         "dual_carriageway": osm_tags.is_dual_carriageway(tags, class_, direction),
         "roundabout": osm_tags.is_roundabout(tags) or tags.get("junction") in ("是", "环岛"),
-        "foot": osm_tags.foot_allowed(tags, class_),
-        "motor": osm_tags.motor_allowed(tags, class_),
-        "layer": _layer(tags.get("layer"), bridge=bridge, tunnel=tunnel),
+        "foot": osm_tags.allows_foot(tags, class_),
+        "motor": osm_tags.allows_motor(tags, class_),
+        "layer": _read_layer(tags.get("layer"), bridge=bridge, tunnel=tunnel),
     }
 
 
-def _layer(said: str | None, *, bridge: bool, tunnel: bool) -> int:
+def _read_layer(text: str | None, *, bridge: bool, tunnel: bool) -> int:
     try:
-        number = int(float(said)) if said else 0
+        number = int(float(text)) if text else 0
     except ValueError:
         number = 0
     return number or int(bridge) - int(tunnel)
 
 
-def _read(table: MatchedTable) -> _Lines:
+def _read_roads(table: MatchedTable) -> _RoadLines:
     given = read_fields(FIELDS, table)
-    lines = _Lines()
+    lines = _RoadLines()
     for index, row in enumerate(given.to_dict("records")):
         shape = table.geometry[index]
-        said = row["highway"]
-        class_ = road_class(None if said is None else str(said))
+        word = row["highway"]
+        class_ = read_road_class(None if word is None else str(word))
         if shape is None or shape.is_empty:
             lines.refusals.append(table.refusal(index, "ingest.row_empty", "geometry"))
         elif shapely.get_type_id(shape) not in _LINES:
             lines.refusals.append(table.refusal(index, "roads_file.row_no_line", "geometry"))
-        elif class_ is None and str(said).strip().casefold() in _NOT_YET:
-            lines.closed[str(said)] += 1
+        elif class_ is None and str(word).strip().casefold() in _NOT_YET:
+            lines.closed[str(word)] += 1
         elif class_ is None:
             known = " / ".join(
                 [*t.ROAD_CLASSES, "高速公路", "国道", "省道", "县道", "乡道", "村道"]
@@ -206,12 +179,12 @@ def _read(table: MatchedTable) -> _Lines:
                 table.refusal(index, "ingest.row_unknown_word", "highway", allowed=known)
             )
         else:
-            lines.unclassed += said is None
-            values = attributes(row, class_)
+            lines.unclassed += word is None
+            values = read_attributes(row, class_)
             for part in shapely.get_parts(shape):
                 lines.line.append(part)
                 lines.index.append(index)
-                lines.said.append(values)
+                lines.attributes.append(values)
     return lines
 
 
@@ -224,7 +197,7 @@ _NOT_YET: Final = frozenset(
 # --- the network -------------------------------------------------------------------------------
 
 
-def _of_graph(table: MatchedTable, lines: _Lines) -> NodedRoads:
+def _take_nodes_of_graph(table: MatchedTable, lines: _RoadLines) -> NodedRoads:
     """Take the nodes that the file itself names."""
     names: dict[str, int] = {}
     places: list[tuple[float, float]] = []
@@ -243,17 +216,17 @@ def _of_graph(table: MatchedTable, lines: _Lines) -> NodedRoads:
     geometry = np.empty(len(lines.line), dtype=object)
     geometry[:] = lines.line
     count = len(geometry)
-    nothing = np.empty((0, 2))
+    no_crossings = np.empty((0, 2))
     return NodedRoads(
         np.array(places, dtype=float).reshape(-1, 2), np.arange(count), np.zeros(count, np.int64),
-        pairs[:, 0], pairs[:, 1], geometry, 0, nothing, nothing.astype(np.int64), [],
+        pairs[:, 0], pairs[:, 1], geometry, 0, no_crossings, no_crossings.astype(np.int64), [],
     )  # fmt: skip
 
 
-def frames_of(
+def make_frames(
     roads: NodedRoads, values: list[dict[str, Any]], index: list[int]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Bring a network into the form of the store's door."""
+    """Bring a network into the form that is validated."""
     nodes = pd.DataFrame(
         {
             "node_id": np.arange(1, len(roads.nodes) + 1),
@@ -277,28 +250,20 @@ def frames_of(
 # --- where it lies -----------------------------------------------------------------------------
 
 
-def _hold_back(connection: sa.Connection, table: MatchedTable, lines: _Lines) -> None:
+def _hold_back_off_roads(
+    connection: sa.Connection, table: MatchedTable, road_lines: _RoadLines
+) -> None:
     """Compare with the county, then with the roads that are there."""
-    rows = np.unique(np.array(lines.index, dtype=np.int64))
+    rows = np.unique(np.array(road_lines.index, dtype=np.int64))
     hold_back_shifted(connection, table, rows, on_buildings=False)
     system = table.file.crs
-    old = _active_edges(connection)
-    if system is None or len(old) < _FEWEST_EDGES:
+    active_edges = queries.read_active_edges(connection)
+    if system is None or len(active_edges) < _FEWEST_EDGES:
         return
-    new = np.array(lines.line, dtype=object)
-    hold_back_beside("roads_file.off_the_roads", table.file.name, system, new, old, _NEAR_M)
-
-
-def _active_edges(connection: sa.Connection) -> GeometryArray:
-    edge, network = t.road_edge, t.road_network
-    query = (
-        sa.select(sa.func.ST_AsBinary(edge.c.geom))
-        .join(network, network.c.network_id == edge.c.network_id)
-        .where(network.c.active)
-        .order_by(edge.c.edge_id)
+    lines_in_file = np.array(road_lines.line, dtype=object)
+    hold_back_off_lines(
+        "roads_file.off_the_roads", table.file.name, system, lines_in_file, active_edges, _NEAR_M
     )
-    found = [bytes(wkb) for wkb in connection.execute(query).scalars()]
-    return np.asarray(shapely.from_wkb(found), dtype=object)
 
 
 # --- the handler -------------------------------------------------------------------------------
@@ -314,62 +279,58 @@ def take_roads(
     """Write the roads of a file as the active network."""
     del actor
     extra = options.extra
-    snap_m = _metres(extra.get("snap_m"))
-    day = _day(extra.get("data_day"))
-    lines = _read(table)
-    if not lines.line:
-        first = lines.refusals[0].message() if lines.refusals else "—"
-        raise InputError("roads_file.no_roads", file=table.file.name, reason=first)
+    snap_m = options.metres("snap_m", number_settings().road_snap_m, 20, "roads_file.bad_snap")
+    day = options.day("data_day")
+    road_lines = _read_roads(table)
+    if not road_lines.line:
+        first_refusal = road_lines.refusals[0].message() if road_lines.refusals else "—"
+        raise InputError("roads_file.no_roads", file=table.file.name, reason=first_refusal)
     if not options.accept_shift:
-        _hold_back(connection, table, lines)
+        _hold_back_off_roads(connection, table, road_lines)
     progress(0.2, "roads_file.step_noding")
     if table.file.name.casefold().endswith(GRAPHML):
-        roads = _of_graph(table, lines)
+        noded = _take_nodes_of_graph(table, road_lines)
     else:
-        layers = [values["layer"] for values in lines.said]
-        cross = extra.get("node_crossings") in _YES
-        roads = node_roads(lines.line, layers, snap_m, cross=cross)
-    nodes, edges = frames_of(roads, lines.said, lines.index)
-    applied = HandlerResult(refusals=lines.refusals, notes=_notes(roads, lines, table, snap_m))
-    applied.details = _details(roads, lines, table)
-    progress(0.6, "roads_file.step_writing")
-    if _is_active(connection, edges):
-        applied.same = len(edges)
-        return applied
-    written = write_roads(
-        connection, nodes, edges, extra.get("name") or table.file.name, "file", day,
-        clipped=extra.get("clipped") in _YES,
-    )  # fmt: skip
-    applied.refusals = [*lines.refusals, *written.refusals]
-    applied.new = written.edges
-    applied.taken = {"road_node": written.nodes, "road_edge": written.edges}
-    applied.details["network_id"] = written.network_id
-    progress(1.0, "roads_file.step_writing")
-    return applied
-
-
-def _is_active(connection: sa.Connection, edges: pd.DataFrame) -> bool:
-    """Tell whether the active network has these very edges."""
-    edge, network = t.road_edge, t.road_network
-    words = (
-        "edge_id", "source_node", "target_node", "road_class", "name", "oneway", "maxspeed_kmh",
-        "bridge", "tunnel", "foot", "motor",
-    )  # fmt: skip
-    query = (
-        sa.select(*(edge.c[word] for word in words), sa.func.ST_AsBinary(edge.c.geom))
-        .join(network, network.c.network_id == edge.c.network_id)
-        .where(network.c.active)
+        layers = [values["layer"] for values in road_lines.attributes]
+        node_crossings = options.is_on("node_crossings")
+        noded = node_roads(road_lines.line, layers, snap_m, cross=node_crossings)
+    nodes, edges = make_frames(noded, road_lines.attributes, road_lines.index)
+    result = HandlerResult(
+        refusals=road_lines.refusals, notes=_notes_about_roads(noded, road_lines, table, snap_m)
     )
-    held = {(*row[:-1], bytes(row[-1])) for row in connection.execute(query)}
+    result.details = _details_about(noded, road_lines, table)
+    progress(0.6, "roads_file.step_writing")
+    if _is_active_network(connection, edges):
+        result.same = len(edges)
+        return result
+    roads_written = write_roads(
+        connection, nodes, edges, extra.get("name") or table.file.name, "file", day,
+        clipped=options.is_on("clipped"),
+    )  # fmt: skip
+    result.refusals = [*road_lines.refusals, *roads_written.refusals]
+    result.new = roads_written.edges
+    result.taken = {"road_node": roads_written.nodes, "road_edge": roads_written.edges}
+    result.details["network_id"] = roads_written.network_id
+    progress(1.0, "roads_file.step_writing")
+    return result
+
+
+def _is_active_network(connection: sa.Connection, edges: pd.DataFrame) -> bool:
+    """Tell whether the active network has these very edges."""
     speeds = [
         None if pd.isna(speed) else float(np.float32(speed)) for speed in edges["maxspeed_kmh"]
     ]
-    columns = [speeds if word == "maxspeed_kmh" else edges[word].tolist() for word in words]
+    columns = [
+        speeds if name == "maxspeed_kmh" else edges[name].tolist() for name in queries.EDGE_COLUMNS
+    ]
     wkb = shapely.to_wkb(edges["geometry"].to_numpy())
-    return held == set(zip(*columns, wkb.tolist(), strict=True))
+    rows = set(zip(*columns, wkb.tolist(), strict=True))
+    return rows == queries.read_active_edge_rows(connection)
 
 
-def _notes(roads: NodedRoads, lines: _Lines, table: MatchedTable, snap_m: float) -> list[Note]:
+def _notes_about_roads(
+    roads: NodedRoads, lines: _RoadLines, table: MatchedTable, snap_m: float
+) -> list[Note]:
     notes = [
         Note(
             "roads_file.network",
@@ -391,14 +352,14 @@ def _notes(roads: NodedRoads, lines: _Lines, table: MatchedTable, snap_m: float)
         notes.append(Note("roads_file.lost", {"n": len(roads.lost), "snap_m": f"{snap_m:g}"}))
     if len(roads.crossings):
         notes.append(Note("roads_file.crossings", {"n": len(roads.crossings)}))
-    for (lon, lat), pair in list(_crossings(roads, lines, table))[:_SHOWN]:
+    for (lon, lat), pair in list(_list_crossings(roads, lines, table))[:_MOST_NOTES]:
         rows = " / ".join(str(row) for row in pair)
         notes.append(Note("roads_file.crossing", {"lon": lon, "lat": lat, "rows": rows}))
     return notes
 
 
-def _crossings(
-    roads: NodedRoads, lines: _Lines, table: MatchedTable
+def _list_crossings(
+    roads: NodedRoads, lines: _RoadLines, table: MatchedTable
 ) -> Iterable[tuple[tuple[float, float], tuple[int, int]]]:
     for (lon, lat), (a, b) in zip(
         roads.crossings.tolist(), roads.crossing_lines.tolist(), strict=True
@@ -407,7 +368,7 @@ def _crossings(
         yield (round(lon, 7), round(lat, 7)), rows
 
 
-def _details(roads: NodedRoads, lines: _Lines, table: MatchedTable) -> dict[str, Any]:
+def _details_about(roads: NodedRoads, lines: _RoadLines, table: MatchedTable) -> dict[str, Any]:
     return {
         "edges": len(roads.geometry),
         "nodes": len(roads.nodes),
@@ -415,34 +376,13 @@ def _details(roads: NodedRoads, lines: _Lines, table: MatchedTable) -> dict[str,
         "joined": roads.joined,
         "crossings": [
             {"lonlat": list(place), "rows": list(rows)}
-            for place, rows in _crossings(roads, lines, table)
+            for place, rows in _list_crossings(roads, lines, table)
         ],
     }
 
 
-def _metres(said: str | None) -> float:
-    if not said:
-        return number_settings().road_snap_m
-    try:
-        value = float(said)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 20:
-        raise InputError("roads_file.bad_snap", place=Place(field="snap_m"))
-    return value
-
-
-def _day(said: str | None) -> date | None:
-    if not said:
-        return None
-    try:
-        return date.fromisoformat(said)
-    except ValueError as error:
-        raise InputError("grids_file.bad_day", place=Place(field="data_day"), day=said) from error
-
-
 def _read_graphml(path: Path, options: ImportOptions) -> FileTable:
-    return apart.read_graphml(path, crs=options.crs, original_name=options.original_name)
+    return sandbox.read_graphml_in_child(path, crs=options.crs, original_name=options.original_name)
 
 
 KIND: Final = ImportKind(

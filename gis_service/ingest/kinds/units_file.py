@@ -1,7 +1,7 @@
 """Administrative units from a list or a file of polygons, each with the list that it comes from.
 
 Published lists disagree about codes: a unit of another list is the same only where code **and**
-name agree. What disagrees is told row by row and never joined by code alone.
+name agree. What disagrees is reported row by row and never joined by code alone.
 """
 
 import re
@@ -18,8 +18,9 @@ import shapely
 import sqlalchemy as sa
 
 from gis_service.access import Actor
-from gis_service.errors import InputError, Place
+from gis_service.errors import InputError
 from gis_service.grids.versions import today
+from gis_service.ingest.kinds import queries
 from gis_service.ingest.kinds.grid_rows import read_fields
 from gis_service.ingest.kinds.kind import (
     HandlerResult,
@@ -56,7 +57,7 @@ _CLASS: Final = re.compile(r"[12][12][0-3]")
 _LIST_COLUMN: Final = re.compile(r"(.+?)[_\s-]?(?:code|代码)(?:\d+)?", re.IGNORECASE)
 _ENDINGS: Final = ("街道办事处", "办事处", "街道", "镇", "乡", "县", "区", "市", "村", "社区")
 _AREAS: Final = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
-_SAID: Final = 200
+_MOST_NOTES: Final = 200
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class Conflict:
 
 
 @dataclass
-class _Read:
+class _UnitRows:
     """Units of a file in one form, and what was left out."""
 
     units: pd.DataFrame
@@ -97,22 +98,10 @@ class _Read:
     outside: int = 0
 
 
-def level_of(code: str) -> tuple[str, str] | None:
-    """
-    Tell the level of a unit by its code.
-
-    Parameters
-    ----------
-    code
-        2, 4, 6, 9 or 12 digits (GB/T 2260, GB/T 10114 and the statistical office's lists); zeros
-        at the end stand for nothing below.
-
-    Returns
-    -------
-    tuple or None
-        ``province``, ``prefecture``, ``county``, ``town`` or ``village``, and the code in its
-        shortest form; None where it is no such code.
-    """
+def find_level(code: str) -> tuple[str, str] | None:
+    """Tell the level of a unit by its code, and the code in its shortest form."""
+    # GB/T 2260, GB/T 10114 and the statistical office's lists have 2, 4, 6, 9 or 12 digits; zeros
+    # at the end stand for nothing below.
     if not code.isdigit() or not code.isascii() or len(code) not in (2, 4, 6, 9, 12):
         return None
     parts = [code[:2], code[2:4], code[4:6], code[6:9], code[9:12]]
@@ -122,19 +111,19 @@ def level_of(code: str) -> tuple[str, str] | None:
     return level, "".join(parts)
 
 
-def same_name(one: str, other: str) -> bool:
+def is_same_name(first: str, second: str) -> bool:
     """Tell whether two lists mean the same name."""
-    short, long = sorted((_narrow(one), _narrow(other)), key=len)
+    short, long = sorted((_normalise_name(first), _normalise_name(second)), key=len)
     return long == short or (long.startswith(short) and long[len(short) :] in _ENDINGS)
 
 
-def _narrow(name: str) -> str:
+def _normalise_name(name: str) -> str:
     text = unicodedata.normalize("NFKC", name).replace(" ", "")
     return text.replace("街道办事处", "街道")
 
 
-def _stem(name: str) -> str:
-    text = _narrow(name)
+def _name_stem(name: str) -> str:
+    text = _normalise_name(name)
     for ending in _ENDINGS:
         if text.endswith(ending) and len(text) > len(ending) + 1:
             return text.removesuffix(ending)
@@ -144,88 +133,88 @@ def _stem(name: str) -> str:
 # --- the file ----------------------------------------------------------------------------------
 
 
-def read_units(table: MatchedTable, options: ImportOptions) -> _Read:
+def read_unit_rows(table: MatchedTable, options: ImportOptions) -> _UnitRows:
     """Bring a list into one form."""
-    given = read_fields(FIELDS, table)
-    given["row"] = np.asarray(table.rows, dtype=np.int64)
-    given["geometry"] = pd.Series(_shapes(table), dtype=object)
-    given["name"] = given["full_name"].where(given["full_name"].notna(), given["name"])
-    if given["name"].isna().all() and len(given):
+    units = read_fields(FIELDS, table)
+    units["row"] = np.asarray(table.rows, dtype=np.int64)
+    units["geometry"] = pd.Series(_geometry_list(table), dtype=object)
+    units["name"] = units["full_name"].where(units["full_name"].notna(), units["name"])
+    if units["name"].isna().all() and len(units):
         raise InputError("units_file.no_names", file=table.file.name)
-    columns = _list_columns(table)
+    columns = _find_list_columns(table)
     if "key" in table.frame:
-        full = given["full_code"]
-        given["code"] = full.where(full.notna(), given["key"])
-        given["source_list"] = given["source_list"].where(
-            given["source_list"].notna(),
+        full_codes = units["full_code"]
+        units["code"] = full_codes.where(full_codes.notna(), units["key"])
+        units["source_list"] = units["source_list"].where(
+            units["source_list"].notna(),
             options.extra.get("source_list") or Path(table.file.name).stem,
         )
     elif len(columns) > 1:
-        given = _side_by_side(given, table, columns)
+        units = _stack_lists(units, table, columns)
     else:
         raise InputError("units_file.no_codes", file=table.file.name)
-    return _checked(given, table, options)
+    return _with_levels(units, table, options)
 
 
-def _shapes(table: MatchedTable) -> list[Any]:
+def _geometry_list(table: MatchedTable) -> list[Any]:
     if table.geometry is None:
         return [None] * len(table.rows)
     return list(table.geometry)
 
 
-def _list_columns(table: MatchedTable) -> dict[str, str]:
+def _find_list_columns(table: MatchedTable) -> dict[str, str]:
     """Find the columns that each hold the codes of one list: the list's name by column."""
-    found = {}
+    list_of_column = {}
     for column in table.file.frame.columns:
         match = _LIST_COLUMN.fullmatch(str(column))
         if match is not None:
-            found[str(column)] = match[1]
-    return found
+            list_of_column[str(column)] = match[1]
+    return list_of_column
 
 
-def _side_by_side(
-    given: pd.DataFrame, table: MatchedTable, columns: Mapping[str, str]
+def _stack_lists(
+    units: pd.DataFrame, table: MatchedTable, columns: Mapping[str, str]
 ) -> pd.DataFrame:
-    mine = np.isin(table.file.rows, table.rows)
+    is_row = np.isin(table.file.rows, table.rows)
     lists = []
     for column, name in columns.items():
-        codes = table.file.frame.loc[mine, column].reset_index(drop=True)
+        codes = table.file.frame.loc[is_row, column].reset_index(drop=True)
         texts = [None if pd.isna(code) else str(code).strip() for code in codes]
-        lists.append(given.assign(code=pd.Series(texts, dtype=object), source_list=name))
+        lists.append(units.assign(code=pd.Series(texts, dtype=object), source_list=name))
     return pd.concat(lists, ignore_index=True)
 
 
-def _checked(given: pd.DataFrame, table: MatchedTable, options: ImportOptions) -> _Read:
+def _with_levels(units: pd.DataFrame, table: MatchedTable, options: ImportOptions) -> _UnitRows:
     """Find level and short code of each row; leave out what is above a county or elsewhere."""
     within = options.extra.get("within") or ""
-    read = _Read(given)
+    units_read = _UnitRows(units)
     seen: dict[tuple[str, str], str] = {}
-    of_row = {row: index for index, row in enumerate(np.asarray(table.rows).tolist())}
-    good: list[tuple[int, str, str]] = []
-    found = [level_of(str(code)) or (None, "") for code in given["code"]]
-    divided = {code[:4] for level, code in found if level == "county"}
-    for index, unit in enumerate(given.itertuples()):
-        level, code = found[index]
+    index_of = {row: index for index, row in enumerate(np.asarray(table.rows).tolist())}
+    kept: list[tuple[int, str, str]] = []
+    levels_and_codes = [find_level(str(code)) or (None, "") for code in units["code"]]
+    divided = {code[:4] for level, code in levels_and_codes if level == "county"}
+    for index, unit in enumerate(units.itertuples()):
+        level, code = levels_and_codes[index]
         if level == "prefecture" and divided and code not in divided and len(str(unit.code)) > 4:
             level, code = "county", f"{code}00"  # a city without counties: 东莞, 中山, 儋州
         if level is not None and level not in LEVELS:
-            read.above += 1
+            units_read.above += 1
         elif not code.startswith(within) and level is not None:
-            read.outside += 1
+            units_read.outside += 1
         else:
-            bad = _wrong(unit, level) or _repeated(unit, code, seen)
-            if bad is None and level is not None:
-                good.append((index, level, code))
-            elif bad is not None:
-                read.refusals.append(table.refusal(of_row[int(unit.row)], *bad))
-    places, levels, codes = zip(*good, strict=True) if good else ((), (), ())
-    units = given.loc[list(places)].reset_index(drop=True)
+            fault = _find_fault(unit, level) or _find_repeat(unit, code, seen)
+            if fault is None and level is not None:
+                kept.append((index, level, code))
+            elif fault is not None:
+                units_read.refusals.append(table.refusal(index_of[int(unit.row)], *fault))
+    places, levels, codes = zip(*kept, strict=True) if kept else ((), (), ())
+    units = units.loc[list(places)].reset_index(drop=True)
     units["level"], units["code"] = pd.Series(levels, dtype=object), pd.Series(codes, dtype=object)
-    read.units = units
-    return read
+    units_read.units = units
+    return units_read
 
 
-def _wrong(unit: Any, level: str | None) -> tuple[str, str] | None:
+def _find_fault(unit: Any, level: str | None) -> tuple[str, str] | None:
     if level is None:
         return "units_file.bad_code", "key"
     if not isinstance(unit.name, str) or "\x00" in unit.name:
@@ -242,13 +231,13 @@ def _wrong(unit: Any, level: str | None) -> tuple[str, str] | None:
     return None if shapely.is_valid(shape) else ("ingest.row_invalid_shape", "geometry")
 
 
-def _repeated(unit: Any, code: str, seen: dict[tuple[str, str], str]) -> tuple[str, str] | None:
+def _find_repeat(unit: Any, code: str, seen: dict[tuple[str, str], str]) -> tuple[str, str] | None:
     """Refuse a code that stands in an earlier row of the same list."""
-    before = seen.get((unit.source_list, code))
-    if before is None:
+    earlier_name = seen.get((unit.source_list, code))
+    if earlier_name is None:
         seen[unit.source_list, code] = unit.name
         return None
-    return ("ingest.row_repeated" if before == unit.name else "units_file.code_of_two"), "key"
+    return ("ingest.row_repeated" if earlier_name == unit.name else "units_file.code_of_two"), "key"
 
 
 # --- lists against each other ------------------------------------------------------------------
@@ -256,43 +245,43 @@ def _repeated(unit: Any, code: str, seen: dict[tuple[str, str], str]) -> tuple[s
 
 def find_conflicts(units: pd.DataFrame, known: pd.DataFrame) -> list[Conflict]:
     """Compare units with those of other lists."""
-    found: list[Conflict] = []
+    conflicts: list[Conflict] = []
     names = ["code", "name", "level", "source_list"]
-    before = known[names]
+    known_units = known[names]
     for _, group in units.groupby("source_list", sort=False):
-        others = before[before["source_list"] != group["source_list"].iloc[0]]
+        others = known_units[known_units["source_list"] != group["source_list"].iloc[0]]
         if len(others):
-            found += _by_code(group, others)
-            found += _by_name(group, others)
-        before = pd.concat([before, group[names]], ignore_index=True).drop_duplicates()
-    return sorted(found, key=lambda one: (one.row, one.kind))
+            conflicts += _find_other_names(group, others)
+            conflicts += _find_other_codes(group, others)
+        known_units = pd.concat([known_units, group[names]], ignore_index=True).drop_duplicates()
+    return sorted(conflicts, key=lambda conflict: (conflict.row, conflict.kind))
 
 
-def _by_code(group: pd.DataFrame, others: pd.DataFrame) -> Iterable[Conflict]:
+def _find_other_names(group: pd.DataFrame, others: pd.DataFrame) -> Iterable[Conflict]:
     pairs = group.merge(others, on=["code", "level"], suffixes=("", "_other"))
     for pair in pairs[pairs["name"] != pairs["name_other"]].itertuples():
-        if not same_name(pair.name, pair.name_other):
-            yield _conflict("other_name", pair, pair.code)
+        if not is_same_name(pair.name, pair.name_other):
+            yield _conflict_of("other_name", pair, pair.code)
 
 
-def _by_name(group: pd.DataFrame, others: pd.DataFrame) -> Iterable[Conflict]:
-    pairs = _stemmed(group).merge(
-        _stemmed(others), on=["stem", "above", "level"], suffixes=("", "_other")
+def _find_other_codes(group: pd.DataFrame, others: pd.DataFrame) -> Iterable[Conflict]:
+    pairs = _with_stems(group).merge(
+        _with_stems(others), on=["stem", "above", "level"], suffixes=("", "_other")
     )
     for pair in pairs[pairs["code"] != pairs["code_other"]].itertuples():
-        if same_name(pair.name, pair.name_other):
-            yield _conflict("other_code", pair, pair.code_other)
+        if is_same_name(pair.name, pair.name_other):
+            yield _conflict_of("other_code", pair, pair.code_other)
 
 
-def _stemmed(units: pd.DataFrame) -> pd.DataFrame:
-    above = [
+def _with_stems(units: pd.DataFrame) -> pd.DataFrame:
+    upper_codes = [
         code[: _NAME_DIGITS[level]]
         for code, level in zip(units["code"], units["level"], strict=True)
     ]
-    return units.assign(stem=[_stem(name) for name in units["name"]], above=above)
+    return units.assign(stem=[_name_stem(name) for name in units["name"]], above=upper_codes)
 
 
-def _conflict(kind: str, pair: Any, other_code: str) -> Conflict:
+def _conflict_of(kind: str, pair: Any, other_code: str) -> Conflict:
     return Conflict(
         kind, int(pair.row), pair.level, pair.code, pair.name, pair.source_list, other_code,
         pair.name_other, pair.source_list_other,
@@ -302,36 +291,25 @@ def _conflict(kind: str, pair: Any, other_code: str) -> Conflict:
 # --- the store ---------------------------------------------------------------------------------
 
 
-def _held(connection: sa.Connection) -> pd.DataFrame:
-    unit = t.admin_unit.c
-    query = sa.select(
-        unit.admin_unit_id, unit.code, unit.name, unit.level, unit.source_list, unit.parent_id,
-        unit.urban_rural_class, sa.func.ST_AsBinary(unit.geom).label("wkb"),
-        sa.func.lower(unit.valid).label("since"),
-    ).where(sa.func.upper_inf(unit.valid)).order_by(unit.admin_unit_id)  # fmt: skip
-    result = connection.execute(query)
-    return pd.DataFrame(result.all(), columns=list(result.keys()), dtype=object)
-
-
 class _Parents:
     """Finds the unit above by code: in the same list first, else in another where all agree."""
 
-    def __init__(self, held: pd.DataFrame) -> None:
+    def __init__(self, stored: pd.DataFrame) -> None:
         self._mine: dict[tuple[str, str], int] = {}
         self._any: dict[str, dict[str, int]] = {}
-        for unit in held.itertuples():
+        for unit in stored.itertuples():
             self.add(unit.source_list, unit.code, unit.name, unit.admin_unit_id)
 
     def add(self, source_list: str, code: str, name: str, unit_id: int) -> None:
         self._mine[source_list, code] = unit_id
         self._any.setdefault(code, {}).setdefault(name, unit_id)
 
-    def of(self, source_list: str, level: str, code: str) -> int | None:
-        above = code[: _PARENT_DIGITS[level]]
-        mine = self._mine.get((source_list, above))
-        if mine is not None or not above:
-            return mine
-        others = self._any.get(above, {})
+    def find(self, source_list: str, level: str, code: str) -> int | None:
+        upper_code = code[: _PARENT_DIGITS[level]]
+        own = self._mine.get((source_list, upper_code))
+        if own is not None or not upper_code:
+            return own
+        others = self._any.get(upper_code, {})
         return next(iter(others.values())) if len(others) == 1 else None
 
 
@@ -344,40 +322,44 @@ def take_units(
 ) -> HandlerResult:
     """Write the units of a file."""
     del actor
-    default_day = _day(options.extra.get("valid_from")) or today(connection)
-    read = read_units(table, options)
-    held = _held(connection)
-    applied = HandlerResult(refusals=read.refusals)
-    conflicts = find_conflicts(read.units, held)
-    applied.notes = _notes(read, conflicts)
-    applied.details = {"conflicts": [dict(vars(one)) for one in conflicts]}
+    default_day = options.day("valid_from") or today(connection)
+    units_read = read_unit_rows(table, options)
+    stored = queries.read_units(connection)
+    result = HandlerResult(refusals=units_read.refusals)
+    conflicts = find_conflicts(units_read.units, stored)
+    result.notes = _notes_about_units(units_read, conflicts)
+    result.details = {"conflicts": [dict(vars(conflict)) for conflict in conflicts]}
     progress(0.3, "units_file.step_writing")
-    ids = {(unit.source_list, unit.level, unit.code): unit for unit in held.itertuples(index=False)}
-    parents = _Parents(held)
+    ids = {
+        (unit.source_list, unit.level, unit.code): unit for unit in stored.itertuples(index=False)
+    }
+    parents = _Parents(stored)
     for level in LEVELS:
-        units = read.units[read.units["level"] == level]
+        units = units_read.units[units_read.units["level"] == level]
         new, changes = [], []
         for unit in units.itertuples(index=False):
-            parent = parents.of(unit.source_list, level, unit.code)
-            before = ids.get((unit.source_list, level, unit.code))
-            if before is None:
+            parent = parents.find(unit.source_list, level, unit.code)
+            stored_unit = ids.get((unit.source_list, level, unit.code))
+            if stored_unit is None:
                 new.append((unit, parent))
             else:
-                changes.append(_change(before, unit, parent))
-        _insert(connection, level, new, default_day, parents)
-        real = [change for change in changes if change is not None]
-        _update(connection, real)
-        applied.new += len(new)
-        applied.changed += len(real)
-        applied.same += len(changes) - len(real)
+                changes.append(_changes_of(stored_unit, unit, parent))
+        _insert_units(connection, level, new, default_day, parents)
+        needed = [change for change in changes if change is not None]
+        queries.update_units(connection, needed)
+        result.new += len(new)
+        result.changed += len(needed)
+        result.same += len(changes) - len(needed)
         progress(0.4 + 0.2 * LEVELS.index(level), "units_file.step_writing")
     if options.replace:
-        applied.removed = _end(connection, held, read.units, options, today(connection))
-    applied.taken = {"admin_unit": applied.new + applied.changed}
-    return applied
+        result.removed = _end_unnamed_units(
+            connection, stored, units_read.units, options, today(connection)
+        )
+    result.taken = {"admin_unit": result.new + result.changed}
+    return result
 
 
-def _insert(
+def _insert_units(
     connection: sa.Connection,
     level: str,
     new: list[tuple[Any, int | None]],
@@ -402,117 +384,79 @@ def _insert(
             "geom": shapes,
         },
     )
-    unit = t.admin_unit.c
-    lists = sorted({one.source_list for one, _ in new})
-    rows = connection.execute(
-        sa.select(unit.source_list, unit.code, unit.name, unit.admin_unit_id).where(
-            unit.level == level, unit.source_list.in_(lists), sa.func.upper_inf(unit.valid)
-        )
-    )
-    for row in rows:
+    lists = sorted({unit.source_list for unit, _ in new})
+    for row in queries.read_unit_ids(connection, level, lists):
         parents.add(*row)
 
 
-def _change(before: Any, unit: Any, parent: int | None) -> dict[str, Any] | None:
+def _changes_of(stored: Any, unit: Any, parent: int | None) -> dict[str, Any] | None:
     """Tell what is new about a unit; what the file does not say stays."""
     shape = unit.geometry
     wkb = None
     if shape is not None:
         multi = shape if shape.geom_type == "MultiPolygon" else shapely.MultiPolygon([shape])
         wkb = shapely.to_wkb(multi)
-        wkb = None if before.wkb is not None and bytes(before.wkb) == wkb else wkb
+        wkb = None if stored.wkb is not None and bytes(stored.wkb) == wkb else wkb
     after = {
         "name": unit.name,
-        "parent_id": before.parent_id if parent is None else parent,
-        "urban_rural_class": unit.urban_rural_class or before.urban_rural_class,
+        "parent_id": stored.parent_id if parent is None else parent,
+        "urban_rural_class": unit.urban_rural_class or stored.urban_rural_class,
     }
-    if wkb is None and all(getattr(before, name) == value for name, value in after.items()):
+    if wkb is None and all(getattr(stored, name) == value for name, value in after.items()):
         return None
-    return {"unit_id": before.admin_unit_id, "wkb": wkb, **after}
+    return {"unit_id": stored.admin_unit_id, "wkb": wkb, **after}
 
 
-def _update(connection: sa.Connection, changes: list[dict[str, Any]]) -> None:
-    unit = t.admin_unit
-    words = sa.update(unit).where(unit.c.admin_unit_id == sa.bindparam("unit_id"))
-    for shaped in (False, True):
-        rows = [change for change in changes if (change["wkb"] is not None) == shaped]
-        values: dict[str, Any] = {
-            name: sa.bindparam(f"new_{name}") for name in ("name", "parent_id", "urban_rural_class")
-        }
-        if shaped:
-            values["geom"] = sa.func.ST_GeomFromWKB(sa.bindparam("wkb"), t.SRID)
-        if rows:
-            kept = ("unit_id", "wkb") if shaped else ("unit_id",)
-            bound = [
-                {(name if name in kept else f"new_{name}"): value for name, value in row.items()}
-                for row in rows
-            ]
-            connection.execute(words.values(**values), bound)
-
-
-def _end(
+def _end_unnamed_units(
     connection: sa.Connection,
-    held: pd.DataFrame,
+    stored: pd.DataFrame,
     units: pd.DataFrame,
     options: ImportOptions,
     day: date,
 ) -> int:
     """End the units of the file's lists that it does not name; today is their first day without."""
-    named = set(zip(units["source_list"], units["level"], units["code"], strict=True))
+    named_in_file = set(zip(units["source_list"], units["level"], units["code"], strict=True))
     within = options.extra.get("within") or ""
     lists, levels = set(units["source_list"]), set(units["level"])
-    gone = [
+    leftover = [
         unit
-        for unit in held.itertuples(index=False)
+        for unit in stored.itertuples(index=False)
         if unit.source_list in lists
         and unit.level in levels
         and unit.code.startswith(within)
-        and (unit.source_list, unit.level, unit.code) not in named
+        and (unit.source_list, unit.level, unit.code) not in named_in_file
     ]
-    unit = t.admin_unit
-    older = [one.admin_unit_id for one in gone if one.since < day]
-    if older:
-        valid = sa.func.daterange(sa.func.lower(unit.c.valid), sa.cast(day, sa.Date))
-        connection.execute(
-            sa.update(unit).values(valid=valid).where(unit.c.admin_unit_id.in_(older))
-        )
+    ended = [unit.admin_unit_id for unit in leftover if unit.since < day]
+    if ended:
+        queries.end_units(connection, ended, day)
     for level in reversed(LEVELS):  # what began today has never been
-        fresh = [one.admin_unit_id for one in gone if one.since >= day and one.level == level]
-        if fresh:
-            child = unit.alias()
-            used = sa.exists().where(t.grid_state.c.admin_unit_id == unit.c.admin_unit_id)
-            has_child = sa.exists().where(child.c.parent_id == unit.c.admin_unit_id)
-            connection.execute(
-                sa.delete(unit).where(unit.c.admin_unit_id.in_(fresh), ~used, ~has_child)
-            )
-    return len(gone)
+        begun_today = [
+            unit.admin_unit_id for unit in leftover if unit.since >= day and unit.level == level
+        ]
+        if begun_today:
+            queries.delete_unused_units(connection, begun_today)
+    return len(leftover)
 
 
-def _day(said: str | None) -> date | None:
-    if not said:
-        return None
-    try:
-        return date.fromisoformat(said)
-    except ValueError as error:
-        place = Place(field="valid_from")
-        raise InputError("grids_file.bad_day", place=place, day=said) from error
-
-
-def _notes(read: _Read, conflicts: list[Conflict]) -> list[Note]:
+def _notes_about_units(units_read: _UnitRows, conflicts: list[Conflict]) -> list[Note]:
     notes = []
-    if read.above:
-        notes.append(Note("units_file.above_county", {"n": read.above}))
-    if read.outside:
-        notes.append(Note("units_file.outside", {"n": read.outside}))
+    if units_read.above:
+        notes.append(Note("units_file.above_county", {"n": units_read.above}))
+    if units_read.outside:
+        notes.append(Note("units_file.outside", {"n": units_read.outside}))
     for kind in ("other_code", "other_name"):
-        mine = [one for one in conflicts if one.kind == kind]
-        if mine:
-            by_county = pd.Series([one.code[:6] for one in mine]).value_counts(sort=False)
+        of_kind = [conflict for conflict in conflicts if conflict.kind == kind]
+        if of_kind:
+            by_county = pd.Series([conflict.code[:6] for conflict in of_kind]).value_counts(
+                sort=False
+            )
             counties = ", ".join(f"{code} {n}" for code, n in by_county.items())
-            notes.append(Note(f"units_file.{kind}_count", {"n": len(mine), "counties": counties}))
-    notes += [one.note() for one in conflicts[:_SAID]]
-    if len(conflicts) > _SAID:
-        notes.append(Note("units_file.more_conflicts", {"n": len(conflicts) - _SAID}))
+            notes.append(
+                Note(f"units_file.{kind}_count", {"n": len(of_kind), "counties": counties})
+            )
+    notes += [conflict.note() for conflict in conflicts[:_MOST_NOTES]]
+    if len(conflicts) > _MOST_NOTES:
+        notes.append(Note("units_file.more_conflicts", {"n": len(conflicts) - _MOST_NOTES}))
     return notes
 
 

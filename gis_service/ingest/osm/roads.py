@@ -41,7 +41,7 @@ class OsmRoads:
 
 
 @dataclass(frozen=True)
-class _Piece:
+class _WayPiece:
     """A stretch of a way whose nodes are all known; ``start`` is its first node's place in it."""
 
     way: Way
@@ -51,18 +51,18 @@ class _Piece:
     lonlat: list[LonLat]
 
 
-def build(
+def build_roads(
     ways: Iterable[Way], restrictions: Iterable[Relation] = (), stops: Collection[int] = ()
 ) -> OsmRoads:
     """Cut ways into the edges of a network."""
     left_out: Counter[str] = Counter()
     refusals: list[Refusal] = []
-    pieces: list[_Piece] = []
-    broken = 0
+    pieces: list[_WayPiece] = []
+    clipped_count = 0
     for way in ways:
         if not ({"highway", "route"} & way.tags.keys()):
             continue
-        class_ = osm_tags.road_class(way.tags)
+        class_ = osm_tags.find_road_class(way.tags)
         if class_ is None:
             if "highway" in way.tags:
                 left_out[way.tags["highway"]] += 1
@@ -75,20 +75,22 @@ def build(
             place = Place(feature=f"w{way.id}")
             refusals.append(Refusal.because("ingest.osm_id_too_big", place, most=_BIGGEST_WAY))
         else:
-            broken += None in way.lonlat
-            pieces.extend(_pieces(way, class_))
-    same = _same_place(pieces)
-    uses = _uses(pieces, same)
-    closed = {same.get(node, node) for node in stops} & uses.keys()
-    uses.update(dict.fromkeys(closed, 2))
-    edges = [row for piece in pieces for row in _edges(piece, same, uses)]
-    frame = _edge_frame(edges)
-    turns, said = osm_turns.turns(restrictions, frame, same, WAY_STRIDE, closed)
-    notes = [*_notes(left_out, broken), *said]
-    return OsmRoads(_node_frame(edges), frame, turns, notes, refusals)
+            clipped_count += None in way.lonlat
+            pieces.extend(_split_way(way, class_))
+    same_node = _find_same_places(pieces)
+    use_counts = _count_uses(pieces, same_node)
+    closed_nodes = {same_node.get(node, node) for node in stops} & use_counts.keys()
+    use_counts.update(dict.fromkeys(closed_nodes, 2))
+    edges = [row for piece in pieces for row in _cut_edges(piece, same_node, use_counts)]
+    frame = _make_edges(edges)
+    turns, turn_notes = osm_turns.find_turns(
+        restrictions, frame, same_node, WAY_STRIDE, closed_nodes
+    )
+    notes = [*_make_notes(left_out, clipped_count), *turn_notes]
+    return OsmRoads(_make_nodes(edges), frame, turns, notes, refusals)
 
 
-def _notes(left_out: Counter[str], broken: int) -> list[Note]:
+def _make_notes(left_out: Counter[str], broken: int) -> list[Note]:
     notes = []
     if left_out:
         kinds = ", ".join(f"{kind} {count}" for kind, count in left_out.most_common(12))
@@ -98,7 +100,7 @@ def _notes(left_out: Counter[str], broken: int) -> list[Note]:
     return notes
 
 
-def _pieces(way: Way, class_: str) -> Iterator[_Piece]:
+def _split_way(way: Way, class_: str) -> Iterator[_WayPiece]:
     """Split a way where the file lacks nodes; a node named twice in a row counts once."""
     refs: list[int] = []
     lonlat: list[LonLat] = []
@@ -106,7 +108,7 @@ def _pieces(way: Way, class_: str) -> Iterator[_Piece]:
     for index, (ref, place) in enumerate(zip(way.refs, way.lonlat, strict=True)):
         if place is None:
             if len(refs) > 1:
-                yield _Piece(way, class_, start, refs, lonlat)
+                yield _WayPiece(way, class_, start, refs, lonlat)
             refs, lonlat = [], []
             continue
         if not refs:
@@ -114,72 +116,74 @@ def _pieces(way: Way, class_: str) -> Iterator[_Piece]:
         refs.append(ref)
         lonlat.append(place)
     if len(refs) > 1:
-        yield _Piece(way, class_, start, refs, lonlat)
+        yield _WayPiece(way, class_, start, refs, lonlat)
 
 
-def _same_place(pieces: Iterable[_Piece]) -> dict[int, int]:
+def _find_same_places(pieces: Iterable[_WayPiece]) -> dict[int, int]:
     """Join neighbours of a way that lie at one place, so that no edge has length 0."""
-    root: dict[int, int] = {}
+    representative: dict[int, int] = {}
 
     def find(ref: int) -> int:
-        while ref in root:
-            ref = root[ref]
+        while ref in representative:
+            ref = representative[ref]
         return ref
 
     for piece in pieces:
         for index in range(1, len(piece.refs)):
             if piece.lonlat[index] == piece.lonlat[index - 1]:
-                low, high = sorted((find(piece.refs[index - 1]), find(piece.refs[index])))
-                if low != high:
-                    root[high] = low
-    return {ref: find(ref) for ref in root}
+                lower, higher = sorted((find(piece.refs[index - 1]), find(piece.refs[index])))
+                if lower != higher:
+                    representative[higher] = lower
+    return {ref: find(ref) for ref in representative}
 
 
-def _uses(pieces: Iterable[_Piece], same: Mapping[int, int]) -> Counter[int]:
-    uses: Counter[int] = Counter()
+def _count_uses(pieces: Iterable[_WayPiece], same_node: Mapping[int, int]) -> Counter[int]:
+    use_counts: Counter[int] = Counter()
     for piece in pieces:
-        before = None
+        previous = None
         for ref in piece.refs:
-            node = same.get(ref, ref)
-            if node != before:
-                uses[node] += 1
-            before = node
-    return uses
+            node = same_node.get(ref, ref)
+            if node != previous:
+                use_counts[node] += 1
+            previous = node
+    return use_counts
 
 
-def _edges(piece: _Piece, same: Mapping[int, int], uses: Mapping[int, int]) -> Iterator[Edge]:
+def _cut_edges(
+    piece: _WayPiece, same_node: Mapping[int, int], use_counts: Mapping[int, int]
+) -> Iterator[Edge]:
     tags, class_ = piece.way.tags, piece.class_
-    direction = osm_tags.oneway(tags, class_)
+    direction = osm_tags.read_oneway(tags, class_)
     attributes = (
         class_,
         tags.get("name") or tags.get("ref") or "",
         direction,
-        osm_tags.maxspeed_kmh(tags),
+        osm_tags.read_maxspeed_kmh(tags),
         osm_tags.says_yes(tags, "bridge"),
         osm_tags.says_yes(tags, "tunnel"),
         osm_tags.is_dual_carriageway(tags, class_, direction),
         osm_tags.is_roundabout(tags),
-        osm_tags.foot_allowed(tags, class_),
-        osm_tags.motor_allowed(tags, class_),
+        osm_tags.allows_foot(tags, class_),
+        osm_tags.allows_motor(tags, class_),
     )
-    nodes = [same.get(ref, ref) for ref in piece.refs]
+    nodes = [same_node.get(ref, ref) for ref in piece.refs]
     last = len(nodes) - 1
     begin = 0
     for index in range(1, last + 1):
-        if index < last and uses[nodes[index]] < 2:
+        if index < last and use_counts[nodes[index]] < 2:
             continue
-        line = _without_repeats(piece.lonlat[begin : index + 1])
+        line = _remove_repeats(piece.lonlat[begin : index + 1])
         if len(line) > 1:
             edge_id = piece.way.id * WAY_STRIDE + piece.start + begin
             yield (edge_id, nodes[begin], nodes[index], *attributes), line
         begin = index
 
 
-def _without_repeats(line: list[LonLat]) -> list[LonLat]:
+def _remove_repeats(line: list[LonLat]) -> list[LonLat]:
     return [place for index, place in enumerate(line) if index == 0 or place != line[index - 1]]
 
 
-def _node_frame(edges: list[Edge]) -> pd.DataFrame:
+def _make_nodes(edges: list[Edge]) -> pd.DataFrame:
     places: dict[object, LonLat] = {}
     for (_, source, target, *_), line in edges:
         places[source] = line[0]
@@ -194,7 +198,7 @@ def _node_frame(edges: list[Edge]) -> pd.DataFrame:
     )
 
 
-def _edge_frame(edges: list[Edge]) -> pd.DataFrame:
+def _make_edges(edges: list[Edge]) -> pd.DataFrame:
     names = COLUMNS["road_edges"]
     frame = pd.DataFrame([row for row, _ in edges], columns=list(names[:-1]))
     owner = np.repeat(np.arange(len(edges)), [len(line) for _, line in edges])

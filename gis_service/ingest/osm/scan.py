@@ -114,63 +114,32 @@ class Scan:
     sorted_first: bool = False
 
 
-def scan(path: Path) -> Scan:
-    """
-    Read a file once.
-
-    Parameters
-    ----------
-    path
-        A file with one of :data:`SUFFIXES`.
-
-    Returns
-    -------
-    Scan
-        Every object with one of :data:`KEYS`, in its newest version. ``data_day`` (UTC) is what the
-        header says, else the newest change among the ways.
-
-    Raises
-    ------
-    InputError
-        There is no such file, it is empty, cut, not OpenStreetMap, without any way, without the
-        nodes of all its ways, or an outline names one way again and again.
-    """
-    check_file(path)
+def scan_file(path: Path) -> Scan:
+    """Read every object with one of :data:`KEYS`, in its newest version."""
+    check_osm_file(path)
     try:
         _check_members(path)
-        found = _read_in_any_order(path)
-        if not found.ways and not _has(path, osmium.osm.WAY):
+        scanned = _read_in_any_order(path)
+        if not scanned.ways and not _has_any(path, osmium.osm.WAY):
             raise InputError("ingest.osm_no_ways", file=path.name)
-        found.any_relation = bool(found.relations) or _has(path, osmium.osm.RELATION)
+        scanned.any_relation = bool(scanned.relations) or _has_any(path, osmium.osm.RELATION)
     except RuntimeError as error:
-        raise _explain(path, str(error)) from error
-    if found.ways and all(place is None for way in found.ways for place in way.lonlat):
+        raise _explain_error(path, str(error)) from error
+    if scanned.ways and all(place is None for way in scanned.ways for place in way.lonlat):
         raise InputError("ingest.osm_no_locations", file=path.name)
-    return found
+    return scanned
 
 
-def ways_present(path: Path, wanted: set[int]) -> set[int]:
+def find_present_ways(path: Path, way_ids: set[int]) -> set[int]:
     """See which ways a file holds."""
-    if not wanted:
+    if not way_ids:
         return set()
     ways = osmium.FileProcessor(str(path), osmium.osm.WAY)
-    return {way.id for way in ways.with_filter(osmium.filter.IdFilter(wanted))}
+    return {way.id for way in ways.with_filter(osmium.filter.IdFilter(way_ids))}
 
 
-def check_file(path: Path) -> None:
-    """
-    Refuse what cannot be a whole OpenStreetMap file, before anything is read or made for it.
-
-    Parameters
-    ----------
-    path
-        The file.
-
-    Raises
-    ------
-    InputError
-        It is not there, has another ending, is empty or cut off.
-    """
+def check_osm_file(path: Path) -> None:
+    """Refuse what cannot be a whole OpenStreetMap file, before anything is read for it."""
     if not path.is_file():
         raise InputError("ingest.osm_missing", file=path.name)
     if path.name.lower().endswith(".graphml"):
@@ -179,62 +148,62 @@ def check_file(path: Path) -> None:
         raise InputError("ingest.osm_suffix", file=path.name, known=", ".join(SUFFIXES))
     if path.stat().st_size == 0:
         raise InputError("ingest.osm_empty", file=path.name)
-    if path.name.lower().endswith(".pbf") and _loose_end(path):
+    if path.name.lower().endswith(".pbf") and _has_loose_end(path):
         raise InputError("ingest.osm_cut", file=path.name, detail="PBF: loose bytes at the end")
 
 
-def _explain(path: Path, detail: str) -> InputError:
+def _explain_error(path: Path, detail: str) -> InputError:
     cut = any(sign in detail for sign in _CUT)
     return InputError(
         "ingest.osm_cut" if cut else "ingest.osm_unreadable", file=path.name, detail=detail
     )
 
 
-def _loose_end(path: Path) -> bool:
+def _has_loose_end(path: Path) -> bool:
     """Find the 1 to 3 bytes of a half-written block length that libosmium takes for the end."""
     # Walks from block to block: 4 bytes length of the BlobHeader, then the header, whose field 3 is
     # the length of the data (https://wiki.openstreetmap.org/wiki/PBF_Format). Anything else that is
     # wrong is left to libosmium.
     size = path.stat().st_size
     with path.open("rb") as file:
-        while (at := file.tell()) < size:
-            if size - at < 4:
+        while (position := file.tell()) < size:
+            if size - position < 4:
                 return True
             (header_length,) = struct.unpack(">I", file.read(4))
             if header_length > 65536:
                 return False
-            data_length = _field_3(file.read(header_length))
+            data_length = _read_data_length(file.read(header_length))
             if data_length is None:
                 return False
             file.seek(data_length, 1)
     return False
 
 
-def _field_3(header: bytes) -> int | None:
-    at = 0
-    while at < len(header):
-        tag, at = _varint(header, at)
-        value, at = _varint(header, at)
+def _read_data_length(header: bytes) -> int | None:
+    position = 0
+    while position < len(header):
+        tag, position = _read_varint(header, position)
+        value, position = _read_varint(header, position)
         if tag >> 3 == 3:
             return value
         if tag & 7 == 2:
-            at += value
+            position += value
     return None
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def _read_varint(data: bytes, position: int) -> tuple[int, int]:
     value = shift = 0
-    while at < len(data):
-        byte = data[at]
-        at += 1
+    while position < len(data):
+        byte = data[position]
+        position += 1
         value |= (byte & 0x7F) << shift
         shift += 7
         if byte < 0x80:
             break
-    return value, at
+    return value, position
 
 
-def _has(path: Path, kind: Any) -> bool:
+def _has_any(path: Path, kind: Any) -> bool:
     return next(iter(osmium.FileProcessor(str(path), kind)), None) is not None
 
 
@@ -245,32 +214,32 @@ def _check_members(path: Path) -> None:
         if relation.tags.get("type") not in AREA_TYPES:
             continue
         times = Counter(member.ref for member in relation.members if member.type == "w")
-        way, most = max(times.items(), key=itemgetter(1), default=(0, 0))
-        if most > _MOST_TIMES:
+        way, count = max(times.items(), key=itemgetter(1), default=(0, 0))
+        if count > _MOST_TIMES:
             raise InputError(
                 "ingest.osm_way_repeated",
                 place=Place(feature=f"relation/{relation.id}"),
                 file=path.name,
                 relation=relation.id,
                 way=way,
-                times=most,
+                times=count,
             )
 
 
-def _read(path: Path) -> Scan:
-    found = Scan()
+def _read_in_order(path: Path) -> Scan:
+    scanned = Scan()
     newest: datetime | None = None
     to_wkb = osmium.geom.WKBFactory()
     processor = osmium.FileProcessor(str(path))
     header = processor.header
-    for thing in _objects(processor):
+    for thing in _iterate_objects(processor):
         if thing.is_node():
             if thing.location.valid():
-                found.nodes.append(
+                scanned.nodes.append(
                     Node(thing.id, dict(thing.tags), thing.location.lon, thing.location.lat)
                 )
         elif thing.is_way():
-            found.ways.append(_way(thing))
+            scanned.ways.append(_make_way(thing))
             if newest is None or thing.timestamp > newest:
                 newest = thing.timestamp
         elif thing.is_relation():
@@ -279,37 +248,37 @@ def _read(path: Path) -> Scan:
                 members = [(member.type, member.ref, member.role) for member in thing.members]
                 relation = Relation(thing.id, dict(thing.tags), members)
                 if kind == "restriction":
-                    found.turns.append(relation)
+                    scanned.turns.append(relation)
                 else:
-                    found.relations[thing.id] = relation
+                    scanned.relations[thing.id] = relation
         elif not thing.from_way() and thing.num_rings()[0] > 0:
-            found.areas[thing.orig_id()] = to_wkb.create_multipolygon(thing)
-    found.data_day = _header_day(header) or _known_day(newest)
-    return found
+            scanned.areas[thing.orig_id()] = to_wkb.create_multipolygon(thing)
+    scanned.data_day = _read_header_day(header) or _day_of(newest)
+    return scanned
 
 
 def _read_in_any_order(path: Path) -> Scan:
     try:
-        found = _read(path)
-        if not _out_of_order(path, found):
-            return found
+        scanned = _read_in_order(path)
+        if not _is_out_of_order(path, scanned):
+            return scanned
     except RuntimeError as error:
         if not any(sign in str(error) for sign in _OUT_OF_ORDER):
             raise
     with tempfile.TemporaryDirectory(prefix="gis-osm-") as folder:
         ordered = Path(folder) / "sorted.osm.pbf"
         _sort(path, ordered)
-        found = _read(ordered)
-    found.sorted_first = True
-    found.data_day = _header_day(osmium.FileProcessor(str(path)).header) or found.data_day
-    return found
+        scanned = _read_in_order(ordered)
+    scanned.sorted_first = True
+    scanned.data_day = _read_header_day(osmium.FileProcessor(str(path)).header) or scanned.data_day
+    return scanned
 
 
-def _out_of_order(path: Path, found: Scan) -> bool:
+def _is_out_of_order(path: Path, scanned: Scan) -> bool:
     """See whether nodes that a way lacks stand behind it, or below nought, where none is found."""
     missing = {
         ref
-        for way in found.ways
+        for way in scanned.ways
         for ref, place in zip(way.refs, way.lonlat, strict=True)
         if place is None
     }
@@ -324,10 +293,10 @@ def _sort(path: Path, ordered: Path) -> None:
     reader = osmium.MergeInputReader()
     reader.add_file(str(path))
     with osmium.SimpleWriter(str(ordered)) as writer:
-        reader.apply(_Numbered(writer), simplify=True)
+        reader.apply(_PositiveNumbers(writer), simplify=True)
 
 
-class _Numbered(osmium.SimpleHandler):
+class _PositiveNumbers(osmium.SimpleHandler):
     """Write objects on, those numbered below nought under numbers that nobody else has."""
 
     # An editor gives such numbers to what it has not sent yet; libosmium finds no node by them.
@@ -338,29 +307,31 @@ class _Numbered(osmium.SimpleHandler):
 
     def node(self, node: Any) -> None:
         """Write a node."""
-        self._writer.add_node(node.replace(id=_positive(node.id)))
+        self._writer.add_node(node.replace(id=_make_positive(node.id)))
 
     def way(self, way: Any) -> None:
         """Write a way."""
-        refs = [_positive(one.ref) for one in way.nodes]
-        self._writer.add_way(way.replace(id=_positive(way.id), nodes=refs))
+        refs = [_make_positive(node.ref) for node in way.nodes]
+        self._writer.add_way(way.replace(id=_make_positive(way.id), nodes=refs))
 
     def relation(self, relation: Any) -> None:
         """Write a relation."""
-        members = [(one.type, _positive(one.ref), one.role) for one in relation.members]
-        self._writer.add_relation(relation.replace(id=_positive(relation.id), members=members))
+        members = [
+            (member.type, _make_positive(member.ref), member.role) for member in relation.members
+        ]
+        self._writer.add_relation(relation.replace(id=_make_positive(relation.id), members=members))
 
 
-def _positive(number: int) -> int:
+def _make_positive(number: int) -> int:
     return number if number >= 0 else _ABOVE_ALL - number
 
 
-def _objects(processor: osmium.FileProcessor) -> Iterator[Any]:
-    wanted = osmium.filter.KeyFilter(*KEYS)
-    yield from processor.with_areas(wanted).with_filter(wanted)
+def _iterate_objects(processor: osmium.FileProcessor) -> Iterator[Any]:
+    key_filter = osmium.filter.KeyFilter(*KEYS)
+    yield from processor.with_areas(key_filter).with_filter(key_filter)
 
 
-def _way(way: Any) -> Way:
+def _make_way(way: Any) -> Way:
     refs: list[int] = []
     lonlat: list[tuple[float, float] | None] = []
     for node in way.nodes:
@@ -371,7 +342,7 @@ def _way(way: Any) -> Way:
     return Way(way.id, dict(way.tags), refs, lonlat)
 
 
-def _header_day(header: osmium.io.Header) -> date | None:
+def _read_header_day(header: osmium.io.Header) -> date | None:
     for key in ("osmosis_replication_timestamp", "timestamp"):
         text = header.get(key)
         if text:
@@ -382,7 +353,7 @@ def _header_day(header: osmium.io.Header) -> date | None:
     return None
 
 
-def _known_day(moment: datetime | None) -> date | None:
+def _day_of(moment: datetime | None) -> date | None:
     if moment is None or moment.year <= 1970:
         return None
     return moment.astimezone(UTC).date()

@@ -109,44 +109,19 @@ _STOPS_WHEELS: Final = frozenset(
 """Other barriers (gates, toll booths, cattle grids) open for whoever may pass."""
 
 
-def road_class(tags: Tags) -> str | None:
-    """
-    Name the class of a road or ferry.
-
-    Parameters
-    ----------
-    tags
-        Of a way: ``highway``, ``route``.
-
-    Returns
-    -------
-    str or None
-        One of ``tables.ROAD_CLASSES``, a link road its main road's; None for what nobody travels
-        yet, any more, or at all (construction, platform, raceway …).
-    """
+def find_road_class(tags: Tags) -> str | None:
+    """Name the class of a road or ferry: one of ``tables.ROAD_CLASSES``."""
+    # A link road has its main road's; None is what nobody travels yet, any more, or at all.
     highway = tags.get("highway")
     if highway is not None:
         return _ROAD_CLASS.get(highway)
     return "ferry" if tags.get("route") == "ferry" else None
 
 
-def oneway(tags: Tags, class_: str) -> int:
-    """
-    Say which way vehicles may go.
-
-    Parameters
-    ----------
-    tags
-        Of a way: ``oneway``, ``junction``.
-    class_
-        From :func:`road_class`.
-
-    Returns
-    -------
-    int
-        1 along the line, -1 against it, 0 both. Motorways and roundabouts are one-way unless they
-        say otherwise; a reversible lane counts as both, since it is at one time or another.
-    """
+def read_oneway(tags: Tags, class_: str) -> int:
+    """Say which way vehicles may go: 1 along the line, -1 against it, 0 both."""
+    # Motorways and roundabouts are one-way unless they say otherwise; a reversible lane counts as
+    # both, since it is at one time or another.
     value = tags.get("oneway", "")
     if value in {"yes", "true", "1"}:
         return 1
@@ -169,22 +144,8 @@ def is_dual_carriageway(tags: Tags, class_: str, direction: int) -> bool:
     )
 
 
-def maxspeed_kmh(tags: Tags) -> float | None:
-    """
-    Read the speed limit.
-
-    Parameters
-    ----------
-    tags
-        Of a way: ``maxspeed``, else the lower of ``maxspeed:forward`` and ``:backward``, else
-        ``zone:maxspeed``.
-
-    Returns
-    -------
-    float or None
-        km/h; of several values the lowest. None where there is no limit, no tag, or nothing that
-        reads as a speed up to 200.
-    """
+def read_maxspeed_kmh(tags: Tags) -> float | None:
+    """Read the speed limit, of several values the lowest; None where nothing up to 200 is said."""
     value = tags.get("maxspeed")
     if value is None:
         sides = [tags[key] for key in ("maxspeed:forward", "maxspeed:backward") if key in tags]
@@ -212,26 +173,26 @@ def stops_motors(tags: Tags) -> bool:
     kind = tags.get("barrier")
     if kind is None or kind == "no":
         return False
-    said = next(
+    permission = next(
         (tags[key] for key in ("emergency", "motor_vehicle", "vehicle", "access") if key in tags),
         None,
     )
-    if said is not None:
-        return said in _NO or (said == "private" and kind in _STOPS_WHEELS)
+    if permission is not None:
+        return permission in _NO or (permission == "private" and kind in _STOPS_WHEELS)
     return kind in _STOPS_WHEELS
 
 
-def motor_allowed(tags: Tags, class_: str) -> bool:
+def allows_motor(tags: Tags, class_: str) -> bool:
     """Say whether an engine may drive here."""
     if class_ == "steps":
         return False
-    specific = _first(tags, ("emergency", "motorcar", "motor_vehicle", "vehicle"))
+    specific = _find_first(tags, ("emergency", "motorcar", "motor_vehicle", "vehicle"))
     if class_ in _ON_FOOT_ONLY:
         return specific in _YES
     return (specific or tags.get("access")) not in _NO
 
 
-def foot_allowed(tags: Tags, class_: str) -> bool:
+def allows_foot(tags: Tags, class_: str) -> bool:
     """Say whether one may walk here."""
     foot = tags.get("foot")
     if foot is not None:
@@ -246,29 +207,17 @@ def says_yes(tags: Tags, key: str) -> bool:
     return tags.get(key, "no") not in {"no", "false", "0", ""}
 
 
-def facility_kind(tags: Tags) -> str | None:
-    """
-    Name the kind of service point or water source.
-
-    Parameters
-    ----------
-    tags
-        ``amenity``, ``shop``, ``emergency``.
-
-    Returns
-    -------
-    str or None
-        One of ``tables.FACILITY_KINDS``.
-    """
+def find_facility_kind(tags: Tags) -> str | None:
+    """Name the kind of service point or water source: one of ``tables.FACILITY_KINDS``."""
     return _look_up(tags, _FACILITY, ("amenity", "shop", "emergency"))
 
 
-def land_kind(tags: Tags) -> str | None:
+def find_land_kind(tags: Tags) -> str | None:
     """Name the kind of land for the map's background."""
     return _look_up(tags, _LAND, ("natural", "waterway", "leisure", "landuse"))
 
 
-def building_kind(tags: Tags) -> str | None:
+def find_building_kind(tags: Tags) -> str | None:
     """Name the kind of building."""
     value = tags.get("building", "no").strip()
     if value in {"", "no"}:
@@ -278,20 +227,8 @@ def building_kind(tags: Tags) -> str | None:
     return "residential" if value in _HOMES else value
 
 
-def storeys(tags: Tags) -> int:
-    """
-    Read the number of storeys.
-
-    Parameters
-    ----------
-    tags
-        ``building:levels``.
-
-    Returns
-    -------
-    int
-        1 to 200, half a storey counted up; 1 where it is not said or not a number.
-    """
+def read_storeys(tags: Tags) -> int:
+    """Read the number of storeys, 1 to 200, half a storey counted up; 1 where it is not said."""
     try:
         value = float(tags.get("building:levels", "1").replace(",", "."))
     except ValueError:
@@ -301,48 +238,24 @@ def storeys(tags: Tags) -> int:
     return min(max(math.ceil(value), 1), _MOST_STOREYS)
 
 
-def street(tags: Tags) -> str:
-    """
-    Read the street, or the hamlet where streets have no name.
-
-    Parameters
-    ----------
-    tags
-        ``addr:street``, ``addr:place``.
-
-    Returns
-    -------
-    str
-        Empty where unknown.
-    """
+def read_street(tags: Tags) -> str:
+    """Read the street, or the hamlet where streets have no name; empty where unknown."""
     return tags.get("addr:street") or tags.get("addr:place") or ""
 
 
-def address(tags: Tags) -> str:
-    """
-    Put the address into one line.
-
-    Parameters
-    ----------
-    tags
-        ``addr:full``, else street, number, postcode and city.
-
-    Returns
-    -------
-    str
-        Empty where unknown.
-    """
+def read_address(tags: Tags) -> str:
+    """Put the address into one line; empty where unknown."""
     if "addr:full" in tags:
         return tags["addr:full"]
-    near = f"{street(tags)} {tags.get('addr:housenumber', '')}".strip()
+    near = f"{read_street(tags)} {tags.get('addr:housenumber', '')}".strip()
     far = f"{tags.get('addr:postcode', '')} {tags.get('addr:city', '')}".strip()
     return ", ".join(part for part in (near, far) if part)
 
 
-def _first(tags: Tags, keys: tuple[str, ...]) -> str | None:
+def _find_first(tags: Tags, keys: tuple[str, ...]) -> str | None:
     return next((tags[key] for key in keys if key in tags), None)
 
 
 def _look_up(tags: Tags, table: Mapping[tuple[str, str], str], keys: tuple[str, ...]) -> str | None:
-    found = (table.get((key, tags[key])) for key in keys if key in tags)
-    return next((kind for kind in found if kind is not None), None)
+    kinds = (table.get((key, tags[key])) for key in keys if key in tags)
+    return next((kind for kind in kinds if kind is not None), None)

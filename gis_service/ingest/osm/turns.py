@@ -19,41 +19,21 @@ _CARS: Final = frozenset({"motorcar", "motor_vehicle", "vehicle"})
 Row = tuple[int, str, int | None, int | None, int | None, str | None]
 
 
-def turns(
+def find_turns(
     relations: Iterable[Relation],
     edges: pd.DataFrame,
-    same: Mapping[int, int],
+    same_node: Mapping[int, int],
     way_stride: int,
-    closed: Collection[int] = (),
+    closed_nodes: Collection[int] = (),
 ) -> tuple[pd.DataFrame, list[Note]]:
-    """
-    Find the edges that restrictions speak of.
-
-    A restriction is applied if it holds for cars at all hours and is about one node where its ways
-    begin or end. It is kept with a reason where it leads over ways (``via_way``), holds at times
-    only (``conditional``) or for some vehicles (``vehicle``), spares cars (``excepted``), names a
-    way that passes through its node, or nothing a restriction can be about (``unclear``), or names
-    roads that are not here (``not_here``).
-
-    Parameters
-    ----------
-    relations
-        Of type ``restriction``.
-    edges
-        ``road_edges``.
-    same
-        Nodes that were joined to another one.
-    way_stride
-        ``edge_id`` is the way's id times this and more.
-    closed
-        Nodes that no motor vehicle passes: the same as a restriction from every edge into every
-        other one, of the kind ``tables.BARRIER_TURN`` and with the node's id for the relation's.
-
-    Returns
-    -------
-    frame, notes
-        ``road_turns``, and how many there are and are not applied.
-    """
+    """Find the edges that restrictions speak of: ``road_turns``, and notes."""
+    # A restriction is applied if it holds for cars at all hours and is about one node where its
+    # ways begin or end. It is kept with a reason where it leads over ways (``via_way``), holds at
+    # times only (``conditional``) or for some vehicles (``vehicle``), spares cars (``excepted``),
+    # names a way that passes through its node, or nothing a restriction can be about
+    # (``unclear``), or names roads that are not here (``not_here``). Nodes that no motor vehicle
+    # passes (``closed_nodes``) are the same as a restriction from every edge into every other
+    # one, of the kind ``tables.BARRIER_TURN`` and with the node's id for the relation's.
     ends: dict[tuple[int, int], list[int]] = {}
     for edge, source, target in zip(
         edges["edge_id"].tolist(),
@@ -63,12 +43,20 @@ def turns(
     ):
         for node in {source, target}:
             ends.setdefault((edge // way_stride, node), []).append(edge)
-    rows = [row for relation in relations for row in _rows(relation, ends, same)]
+    rows = [row for relation in relations for row in _make_rows(relation, ends, same_node)]
     restrictions, barriers = len(rows), 0
-    for node, here in sorted(_edges_at(edges, closed).items()):
-        pairs = [(one, other) for one in sorted(here) for other in sorted(here) if one != other]
+    for node, edges_here in sorted(_find_edges_at(edges, closed_nodes).items()):
+        pairs = [
+            (source_edge, target_edge)
+            for source_edge in sorted(edges_here)
+            for target_edge in sorted(edges_here)
+            if source_edge != target_edge
+        ]
         barriers += bool(pairs)
-        rows += [(node, BARRIER_TURN, one, node, other, None) for one, other in pairs]
+        rows += [
+            (node, BARRIER_TURN, source_edge, node, target_edge, None)
+            for source_edge, target_edge in pairs
+        ]
     frame = pd.DataFrame(rows, columns=list(COLUMNS["road_turns"])).astype(
         dict.fromkeys(("from_edge", "via_node", "to_edge"), "Int64") | {"why_not": object}
     )
@@ -82,20 +70,22 @@ def turns(
     return frame, notes
 
 
-def _edges_at(edges: pd.DataFrame, closed: Collection[int]) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = {}
+def _find_edges_at(edges: pd.DataFrame, closed_nodes: Collection[int]) -> dict[int, list[int]]:
+    edges_of_node: dict[int, list[int]] = {}
     for end in ("source_node", "target_node"):
-        there = edges[edges[end].isin(list(closed))]
-        for node, edge in zip(there[end].tolist(), there["edge_id"].tolist(), strict=True):
-            if edge not in found.setdefault(node, []):
-                found[node].append(edge)
-    return found
+        edges_there = edges[edges[end].isin(list(closed_nodes))]
+        for node, edge in zip(
+            edges_there[end].tolist(), edges_there["edge_id"].tolist(), strict=True
+        ):
+            if edge not in edges_of_node.setdefault(node, []):
+                edges_of_node[node].append(edge)
+    return edges_of_node
 
 
-def _rows(
-    relation: Relation, ends: Mapping[tuple[int, int], list[int]], same: Mapping[int, int]
+def _make_rows(
+    relation: Relation, ends: Mapping[tuple[int, int], list[int]], same_node: Mapping[int, int]
 ) -> list[Row]:
-    kind, why_not = _kind(relation.tags)
+    kind, why_not = _read_kind(relation.tags)
     if kind is None:
         return []
     by_role: dict[str, list[tuple[str, int]]] = {"from": [], "via": [], "to": []}
@@ -105,35 +95,35 @@ def _rows(
     why_not = why_not or ("via_way" if any(member == "w" for member, _ in via) else None)
     if why_not is None and (len(via) != 1 or via[0][0] != "n"):
         why_not = "unclear"
-    pairs = [(one, other) for _, one in by_role["from"] for _, other in by_role["to"]]
+    pairs = [(from_way, to_way) for _, from_way in by_role["from"] for _, to_way in by_role["to"]]
     if why_not is not None or not pairs:
         return [(relation.id, kind, None, None, None, why_not or "unclear")]
-    node = same.get(via[0][1], via[0][1])
-    return [_row(relation.id, kind, node, pair, ends) for pair in pairs]
+    node = same_node.get(via[0][1], via[0][1])
+    return [_make_row(relation.id, kind, node, pair, ends) for pair in pairs]
 
 
-def _row(
+def _make_row(
     relation_id: int,
     kind: str,
     node: int,
     ways: tuple[int, int],
     ends: Mapping[tuple[int, int], list[int]],
 ) -> Row:
-    found = [ends.get((way, node), []) for way in ways]
-    if not all(found):
+    edges_of_way = [ends.get((way, node), []) for way in ways]
+    if not all(edges_of_way):
         return relation_id, kind, None, None, None, "not_here"
-    if kind == "no_u_turn" and ways[0] == ways[1] and len(found[0]) == 1:
-        return relation_id, kind, found[0][0], node, found[0][0], None
-    if any(len(edges) != 1 for edges in found):
+    if kind == "no_u_turn" and ways[0] == ways[1] and len(edges_of_way[0]) == 1:
+        return relation_id, kind, edges_of_way[0][0], node, edges_of_way[0][0], None
+    if any(len(edges) != 1 for edges in edges_of_way):
         return relation_id, kind, None, None, None, "unclear"
-    return relation_id, kind, found[0][0], node, found[1][0], None
+    return relation_id, kind, edges_of_way[0][0], node, edges_of_way[1][0], None
 
 
-def _kind(tags: Mapping[str, str]) -> tuple[str | None, str | None]:
+def _read_kind(tags: Mapping[str, str]) -> tuple[str | None, str | None]:
     """Read what is restricted, and why it is not for all cars at all hours."""
     if tags.get("restriction", "").startswith(_KINDS):
-        spared = {word.strip() for word in tags.get("except", "").split(";")}
-        if spared & _CARS:
+        excepted = {word.strip() for word in tags.get("except", "").split(";")}
+        if excepted & _CARS:
             return tags["restriction"], "excepted"
         at_times = {"day_on", "day_off", "hour_on", "hour_off"} & tags.keys()
         return tags["restriction"], "conditional" if at_times else None

@@ -73,11 +73,11 @@ COORDINATES: Final = (
 """Where a point or a shape stands in a table; every kind of file may have them."""
 
 
-def plain(name: str) -> str:
+def normalise_name(name: str) -> str:
     """Bring a column's name to the form in which names are compared."""
-    narrow = unicodedata.normalize("NFKC", name).casefold()
-    bare = _FILLERS.sub("", _BRACKETS.sub("", narrow))
-    return bare or _FILLERS.sub("", narrow)
+    normalised = unicodedata.normalize("NFKC", name).casefold()
+    without_fillers = _FILLERS.sub("", _BRACKETS.sub("", normalised))
+    return without_fillers or _FILLERS.sub("", normalised)
 
 
 def match_columns(
@@ -88,54 +88,85 @@ def match_columns(
     also_key: str | None = None,
 ) -> list[MatchedColumn]:
     """Find our field of each column."""
-    found = {ours: _stated_column(names, fields, ours, said) for ours, said in stated.items()}
-    taken = {column for ours, column in found.items() if ours != also_key}
-    for one in fields:
-        if one.name in found:
+    column_of = {
+        field_name: _stated_column(names, fields, field_name, column)
+        for field_name, column in stated.items()
+    }
+    used_columns = {used for field_name, used in column_of.items() if field_name != also_key}
+    for file_field in fields:
+        if file_field.name in column_of:
             continue
-        known = {plain(one.name), *(plain(name) for name in one.names)}
-        fitting = [name for name in names if name not in taken and plain(name) in known]
-        exact = [name for name in fitting if plain(name) == plain(one.name)]
-        fitting = exact if len(exact) == 1 else fitting  # our own word goes before any other
-        if len(fitting) > 1:
+        known_names = {
+            normalise_name(file_field.name),
+            *(normalise_name(name) for name in file_field.names),
+        }
+        candidates = [
+            name
+            for name in names
+            if name not in used_columns and normalise_name(name) in known_names
+        ]
+        exact = [
+            name for name in candidates if normalise_name(name) == normalise_name(file_field.name)
+        ]
+        candidates = exact if len(exact) == 1 else candidates  # our own word goes before any other
+        if len(candidates) > 1:
             raise InputError(
-                "ingest.column_ambiguous", field=one.name, columns=" / ".join(fitting),
-                first=fitting[0],
+                "ingest.column_ambiguous", field=file_field.name, columns=" / ".join(candidates),
+                first=candidates[0],
             )  # fmt: skip
-        if fitting:
-            found[one.name] = fitting[0]
-            taken.add(fitting[0])
-    missing = [one for one in fields if one.needed and one.name not in found]
+        if candidates:
+            column_of[file_field.name] = candidates[0]
+            used_columns.add(candidates[0])
+    missing = [
+        file_field
+        for file_field in fields
+        if file_field.needed and file_field.name not in column_of
+    ]
     if missing:
-        raise column_needed(missing[0], " / ".join(names) or "—")
+        raise column_needed_error(missing[0], " / ".join(names) or "—")
     matched = []
     for name in names:
-        ours: list[str | None] = [one.name for one in fields if found.get(one.name) == name]
-        matched += [MatchedColumn(name, one) for one in ours or [None]]
-    return matched + [MatchedColumn(None, one.name) for one in fields if one.name not in found]
+        field_names: list[str | None] = [
+            file_field.name for file_field in fields if column_of.get(file_field.name) == name
+        ]
+        matched += [MatchedColumn(name, field_name) for field_name in field_names or [None]]
+    return matched + [
+        MatchedColumn(None, file_field.name)
+        for file_field in fields
+        if file_field.name not in column_of
+    ]
 
 
-def column_needed(one: FileField, columns: str) -> InputError:
+def column_needed_error(field: FileField, columns: str) -> InputError:
     """Say that a file lacks a column without which none of its rows can be taken."""
-    known = " / ".join((one.name, *one.names)[:_SHOWN])
-    place = Place(field=one.name)
+    known_names = " / ".join((field.name, *field.names)[:_SHOWN])
+    place = Place(field=field.name)
     return InputError(
-        "ingest.column_needed", place=place, field=one.name, known=known, columns=columns
+        "ingest.column_needed", place=place, field=field.name, known=known_names, columns=columns
     )
 
 
-def _stated_column(names: Sequence[str], fields: Sequence[FileField], ours: str, said: str) -> str:
-    if ours not in {one.name for one in fields}:
+def _stated_column(
+    names: Sequence[str], fields: Sequence[FileField], field_name: str, column: str
+) -> str:
+    if field_name not in {field.name for field in fields}:
         raise InputError(
-            "ingest.field_unknown", field=ours, known=" / ".join(one.name for one in fields)
+            "ingest.field_unknown",
+            field=field_name,
+            known=" / ".join(field.name for field in fields),
         )
-    fitting = [name for name in names if name == said]
-    fitting = fitting or [name for name in names if plain(name) == plain(said)]
-    if len(fitting) != 1:
+    candidates = [name for name in names if name == column]
+    candidates = candidates or [
+        name for name in names if normalise_name(name) == normalise_name(column)
+    ]
+    if len(candidates) != 1:
         raise InputError(
-            "ingest.column_absent", column=said, field=ours, columns=" / ".join(names) or "—"
+            "ingest.column_absent",
+            column=column,
+            field=field_name,
+            columns=" / ".join(names) or "—",
         )
-    return fitting[0]
+    return candidates[0]
 
 
 def find_coordinates(names: Sequence[str], stated: Mapping[str, str]) -> dict[str, str]:
@@ -159,21 +190,29 @@ def find_coordinates(names: Sequence[str], stated: Mapping[str, str]) -> dict[st
     InputError
         One of longitude and latitude is there without the other, or two columns fit.
     """
-    wanted = {one.name for one in COORDINATES}
-    mine = {ours: column for ours, column in stated.items() if ours in wanted}
-    others = [name for name in names if name not in set(stated.values()) - set(mine.values())]
-    found = {
-        one.field: one.file
-        for one in match_columns(others, COORDINATES, mine)
-        if one.file is not None and one.field is not None
+    coordinate_fields = {field.name for field in COORDINATES}
+    stated_coordinates = {
+        field_name: column
+        for field_name, column in stated.items()
+        if field_name in coordinate_fields
     }
-    if "wkt" in found and ("wkt" in mine or not {"lon", "lat"} <= set(found)):
-        return {"wkt": found["wkt"]}
-    found.pop("wkt", None)
-    if len(found) == 1:
-        there = next(iter(found))
+    others = [
+        name
+        for name in names
+        if name not in set(stated.values()) - set(stated_coordinates.values())
+    ]
+    column_of = {
+        matched.field: matched.file
+        for matched in match_columns(others, COORDINATES, stated_coordinates)
+        if matched.file is not None and matched.field is not None
+    }
+    if "wkt" in column_of and ("wkt" in stated_coordinates or not {"lon", "lat"} <= set(column_of)):
+        return {"wkt": column_of["wkt"]}
+    column_of.pop("wkt", None)
+    if len(column_of) == 1:
+        field_name = next(iter(column_of))
         raise InputError(
-            "ingest.half_a_coordinate", column=found[there],
-            missing="lat" if there == "lon" else "lon",
+            "ingest.half_a_coordinate", column=column_of[field_name],
+            missing="lat" if field_name == "lon" else "lon",
         )  # fmt: skip
-    return found
+    return column_of

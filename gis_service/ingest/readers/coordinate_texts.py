@@ -15,27 +15,27 @@ _SEXAGESIMAL: Final = re.compile(
 )
 
 
-def degrees_of(values: Iterable[Any]) -> npt.NDArray[np.float64]:
+def read_degrees(values: Iterable[Any]) -> npt.NDArray[np.float64]:
     """Read coordinates."""
-    given = pd.Series(list(values), dtype=object)
+    texts = pd.Series(list(values), dtype=object)
     numbers: npt.NDArray[np.float64] = (
-        pd.to_numeric(given, errors="coerce").to_numpy(dtype=float).copy()
+        pd.to_numeric(texts, errors="coerce").to_numpy(dtype=float).copy()
     )
     for index in np.flatnonzero(np.isnan(numbers)).tolist():
-        if isinstance(given[index], str):
-            numbers[index] = _read(unicodedata.normalize("NFKC", given[index]).strip())
+        if isinstance(texts[index], str):
+            numbers[index] = _parse_degrees(unicodedata.normalize("NFKC", texts[index]).strip())
     numbers[~np.isfinite(numbers)] = np.nan
     return numbers
 
 
-def _read(text: str) -> float:
-    found = _SEXAGESIMAL.fullmatch(text)
-    if found is None:
+def _parse_degrees(text: str) -> float:
+    match = _SEXAGESIMAL.fullmatch(text)
+    if match is None:
         try:
             return float(text)
         except ValueError:
             return float("nan")
-    degrees, minutes, seconds = (float(part or 0) for part in found.groups())
+    degrees, minutes, seconds = (float(part or 0) for part in match.groups())
     if minutes >= 60 or seconds >= 60:
         return float("nan")
     return degrees + minutes / 60 + seconds / 3600

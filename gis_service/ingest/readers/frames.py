@@ -58,20 +58,8 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-def empty(name: str) -> pd.DataFrame:
-    """
-    Make a frame without rows.
-
-    Parameters
-    ----------
-    name
-        One of :data:`COLUMNS`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The right columns, no row.
-    """
+def make_empty(name: str) -> pd.DataFrame:
+    """Make a frame of :data:`COLUMNS` without rows."""
     return pd.DataFrame({column: pd.Series(dtype=object) for column in COLUMNS[name]})
 
 
@@ -79,20 +67,20 @@ def empty(name: str) -> pd.DataFrame:
 class CountyFrames:
     """Everything of a region but its grids; each attribute has the columns of :data:`COLUMNS`."""
 
-    admin_units: pd.DataFrame = field(default_factory=partial(empty, "admin_units"))
-    road_nodes: pd.DataFrame = field(default_factory=partial(empty, "road_nodes"))
-    road_edges: pd.DataFrame = field(default_factory=partial(empty, "road_edges"))
-    road_turns: pd.DataFrame = field(default_factory=partial(empty, "road_turns"))
-    buildings: pd.DataFrame = field(default_factory=partial(empty, "buildings"))
-    households: pd.DataFrame = field(default_factory=partial(empty, "households"))
-    premises: pd.DataFrame = field(default_factory=partial(empty, "premises"))
-    facilities: pd.DataFrame = field(default_factory=partial(empty, "facilities"))
-    hazards: pd.DataFrame = field(default_factory=partial(empty, "hazards"))
-    incidents: pd.DataFrame = field(default_factory=partial(empty, "incidents"))
-    officers: pd.DataFrame = field(default_factory=partial(empty, "officers"))
-    duties: pd.DataFrame = field(default_factory=partial(empty, "duties"))
-    leaves: pd.DataFrame = field(default_factory=partial(empty, "leaves"))
-    land_cover: pd.DataFrame = field(default_factory=partial(empty, "land_cover"))
+    admin_units: pd.DataFrame = field(default_factory=partial(make_empty, "admin_units"))
+    road_nodes: pd.DataFrame = field(default_factory=partial(make_empty, "road_nodes"))
+    road_edges: pd.DataFrame = field(default_factory=partial(make_empty, "road_edges"))
+    road_turns: pd.DataFrame = field(default_factory=partial(make_empty, "road_turns"))
+    buildings: pd.DataFrame = field(default_factory=partial(make_empty, "buildings"))
+    households: pd.DataFrame = field(default_factory=partial(make_empty, "households"))
+    premises: pd.DataFrame = field(default_factory=partial(make_empty, "premises"))
+    facilities: pd.DataFrame = field(default_factory=partial(make_empty, "facilities"))
+    hazards: pd.DataFrame = field(default_factory=partial(make_empty, "hazards"))
+    incidents: pd.DataFrame = field(default_factory=partial(make_empty, "incidents"))
+    officers: pd.DataFrame = field(default_factory=partial(make_empty, "officers"))
+    duties: pd.DataFrame = field(default_factory=partial(make_empty, "duties"))
+    leaves: pd.DataFrame = field(default_factory=partial(make_empty, "leaves"))
+    land_cover: pd.DataFrame = field(default_factory=partial(make_empty, "land_cover"))
 
 
 @dataclass(frozen=True)

@@ -19,27 +19,27 @@ _NEXT_DOCUMENT: Final = re.compile(rb"\}[\s\x1e]*\n[\s\x1e]*\{|\}[ \t\x1e]*\{")
 _CODES: Final = ("adcode", "code", "id", "key", "代码", "编码")
 
 
-def gdal_source(path: Path, file: str) -> tuple[str, int | None]:
+def find_gdal_source(path: Path, file: str) -> tuple[str, int | None]:
     """Say how GDAL is to read a GeoJSON file whole."""
     with path.open("rb") as source, mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as data:
         if not _NEXT_DOCUMENT.search(data):
             return f"GeoJSON:{path}", None
-        lines = _lines(data)
+        lines = _read_lines(data)
         if not all(line.startswith(b"{") and line.endswith(b"}") for _, line in lines):
             if _is_json(bytes(data)):  # the signs stood inside a text
                 return f"GeoJSON:{path}", None
             raise InputError("ingest.geojson_several", file=file)
-        features = [_features(line, number, file) for number, line in _lines(data)]
+        features = [_count_features(line, number, file) for number, line in _read_lines(data)]
     single = len(features) == 1
     return (f"GeoJSON:{path}", None) if single else (f"GeoJSONSeq:{path}", sum(features))
 
 
-def _lines(data: mmap.mmap) -> Iterator[tuple[int, bytes]]:
+def _read_lines(data: mmap.mmap) -> Iterator[tuple[int, bytes]]:
     data.seek(0)
     for number, line in enumerate(iter(data.readline, b""), start=1):
-        bare = line.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n\x1e")
-        if bare:
-            yield number, bare
+        stripped = line.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n\x1e")
+        if stripped:
+            yield number, stripped
 
 
 def _is_json(data: bytes) -> bool:
@@ -50,51 +50,39 @@ def _is_json(data: bytes) -> bool:
     return True
 
 
-def _features(line: bytes, number: int, file: str) -> int:
+def _count_features(line: bytes, number: int, file: str) -> int:
     try:
-        found = json.loads(line)
+        document = json.loads(line)
     except (ValueError, RecursionError) as error:
         place = Place(row=number)
         raise InputError("ingest.geojson_bad_line", place=place, file=file, line=number) from error
-    if found.get("type") == "FeatureCollection" and isinstance(found.get("features"), list):
-        return len(found["features"])
+    if document.get("type") == "FeatureCollection" and isinstance(document.get("features"), list):
+        return len(document["features"])
     return 1
 
 
-def nested(value: object) -> Any:
-    """
-    Read a value that holds more than one: an object or a list of a property.
-
-    Parameters
-    ----------
-    value
-        Of a cell.
-
-    Returns
-    -------
-    dict, list or None
-        None where it is one plain value.
-    """
+def parse_nested(value: object) -> Any:
+    """Read a cell that holds an object or a list; None where it is one plain value."""
     if isinstance(value, dict | list):
         return value
     if not isinstance(value, str) or value.strip()[:1] + value.strip()[-1:] not in ("{}", "[]"):
         return None
-    for read in (json.loads, ast.literal_eval):  # as written, and as Python writes it
+    for parse in (json.loads, ast.literal_eval):  # as written, and as Python writes it
         try:
-            found = read(value.strip())
+            parsed = parse(value.strip())
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
-        if isinstance(found, dict | list):
-            return found
+        if isinstance(parsed, dict | list):
+            return parsed
     return None
 
 
-def code_of(inner: object) -> str | None:
+def find_code(document: object) -> str | None:
     """Find the code in a nested property such as ``{"adcode": 430600}``."""
-    if not isinstance(inner, dict):
+    if not isinstance(document, dict):
         return None
     for name in _CODES:
-        code = inner.get(name)
+        code = document.get(name)
         if isinstance(code, str | int) and not isinstance(code, bool) and str(code).strip():
             return str(code).strip()
     return None

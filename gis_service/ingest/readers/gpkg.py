@@ -36,69 +36,69 @@ _COMPUTED: Final = -2
 
 
 @contextmanager
-def opened(path: Path, file: str, *, write: bool = False) -> Iterator[sqlite3.Connection]:
+def open_gpkg(path: Path, file: str, *, write: bool = False) -> Iterator[sqlite3.Connection]:
     """Open a GeoPackage whose schema runs nothing of the sender's."""
     with path.open("rb") as source:
         head = source.read(32)
     if not head.startswith(_MAGIC):
         raise InputError("ingest.not_a_gpkg", file=file)
-    if _page_size(head) * int.from_bytes(head[28:32], "big") > path.stat().st_size:
+    if _read_page_size(head) * int.from_bytes(head[28:32], "big") > path.stat().st_size:
         raise InputError("ingest.gpkg_broken", file=file)  # cut off
-    end = time.monotonic() + import_settings().gpkg_s
+    deadline = time.monotonic() + import_settings().gpkg_s
     mode = "mode=rw" if write else "mode=ro&immutable=1"
     try:
-        address = f"file:{quoted_path(path)}?{mode}"
+        address = f"file:{quote_path(path)}?{mode}"
         with closing(sqlite3.connect(address, uri=True)) as database:
             database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
             database.execute("PRAGMA trusted_schema = OFF")
             database.execute("PRAGMA cell_size_check = ON")
             database.execute("PRAGMA mmap_size = 0")
-            database.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
-            _look(database, file)
+            database.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+            _check_schema(database, file)
             yield database
     except sqlite3.DatabaseError as error:
-        late = time.monotonic() > end
-        key = "ingest.gpkg_slow" if late else "ingest.gpkg_broken"
+        is_late = time.monotonic() > deadline
+        key = "ingest.gpkg_slow" if is_late else "ingest.gpkg_broken"
         raise InputError(key, file=file) from error
 
 
-def _page_size(head: bytes) -> int:
+def _read_page_size(head: bytes) -> int:
     size = int.from_bytes(head[16:18], "big")
     return 65536 if size == 1 else size
 
 
-def quoted_path(path: Path) -> str:
+def quote_path(path: Path) -> str:
     """Write a path as SQLite's addresses have it."""
     return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
-def quoted_name(name: str) -> str:
+def quote_name(name: str) -> str:
     """Write the name of a table or column as SQL has it."""
     return '"' + name.replace('"', '""') + '"'
 
 
-def _look(database: sqlite3.Connection, file: str) -> None:
+def _check_schema(database: sqlite3.Connection, file: str) -> None:
     """Refuse what would run; reading the list of the schema runs nothing."""
     tables: dict[str, str] = {}
-    for kind, name, of, sql in database.execute(
+    for kind, name, table_name, sql in database.execute(
         "SELECT type, name, tbl_name, sql FROM sqlite_master"
     ):
-        what = _odd(kind, name, sql)
-        if what:
-            raise InputError("ingest.gpkg_odd", file=file, what=what, name=str(name)[:60])
+        oddity = _find_oddity(kind, name, sql)
+        if oddity:
+            raise InputError("ingest.gpkg_odd", file=file, what=oddity, name=str(name)[:60])
         if kind == "table":
             tables[str(name).casefold()] = name
-        elif kind == "index" and _computes(database, name):
-            raise InputError("ingest.gpkg_odd", file=file, what="index", name=str(of)[:60])
+        elif kind == "index" and _is_computed_index(database, name):
+            raise InputError("ingest.gpkg_odd", file=file, what="index", name=str(table_name)[:60])
     if "gpkg_contents" not in tables:
         raise InputError("ingest.gpkg_broken", file=file)
     for name in tables.values():
-        columns = database.execute(f"PRAGMA table_xinfo({quoted_name(name)})").fetchall()
+        columns = database.execute(f"PRAGMA table_xinfo({quote_name(name)})").fetchall()
         if any(column[6] in _GENERATED for column in columns):
             raise InputError("ingest.gpkg_odd", file=file, what="generated", name=str(name)[:60])
 
 
-def _odd(kind: str, name: str, sql: str | None) -> str | None:
+def _find_oddity(kind: str, name: str, sql: str | None) -> str | None:
     if kind == "view":
         return "view"
     if kind == "trigger" and not _TRIGGERS.fullmatch(str(name)):
@@ -107,6 +107,6 @@ def _odd(kind: str, name: str, sql: str | None) -> str | None:
     return "virtual table" if is_virtual and not _INDEX_OF_GEOMETRIES.match(sql or "") else None
 
 
-def _computes(database: sqlite3.Connection, index: str) -> bool:
-    parts = database.execute(f"PRAGMA index_xinfo({quoted_name(index)})").fetchall()
+def _is_computed_index(database: sqlite3.Connection, index: str) -> bool:
+    parts = database.execute(f"PRAGMA index_xinfo({quote_name(index)})").fetchall()
     return any(part[1] == _COMPUTED for part in parts)

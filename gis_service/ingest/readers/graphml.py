@@ -20,7 +20,7 @@ from gis_service.coordinate_systems import CoordinateSystem, geometries_to_cgcs2
 from gis_service.errors import InputError
 from gis_service.ingest.readers.file_table import FileTable
 from gis_service.ingest.readers.frames import Note
-from gis_service.ingest.readers.raw import check_rows, check_vertices
+from gis_service.ingest.readers.raw import check_row_count, check_vertex_count
 
 _SPACE: Final = "{http://graphml.graphdrawing.org/xmlns}"
 _TAGS: Final = (
@@ -51,17 +51,17 @@ def read_graphml(
         raise InputError("ingest.file_missing", file=name)
     if path.stat().st_size == 0:
         raise InputError("ingest.file_empty", file=name)
-    graph = _read(path, name)
-    own = graph.about.get("crs", "")
-    if not own and crs is None:
+    graph = _read_graph(path, name)
+    own_crs = graph.about.get("crs", "")
+    if not own_crs and crs is None:
         raise InputError("roads_file.graph_without_crs", file=name)
-    system = crs or parse_crs(own)
-    roads = _roads(graph, name)
+    system = crs or parse_crs(own_crs)
+    roads = _join_directions(graph, name)
     lines = np.empty(len(roads), dtype=object)
     lines[:] = [line for *_, line in roads]
-    check_rows(len(roads), name)
-    check_vertices(int(shapely.get_num_coordinates(lines).sum()), name)
-    frame = pd.DataFrame([_row(*road[:4]) for road in roads], dtype=object)
+    check_row_count(len(roads), name)
+    check_vertex_count(int(shapely.get_num_coordinates(lines).sum()), name)
+    frame = pd.DataFrame([_road_as_row(*road[:4]) for road in roads], dtype=object)
     bounds = shapely.bounds(lines)
     return FileTable(
         name=name,
@@ -81,7 +81,7 @@ def read_graphml(
     )
 
 
-def _read(path: Path, name: str) -> _Graph:
+def _read_graph(path: Path, name: str) -> _Graph:
     graph = _Graph()
     keys: dict[str, str] = {}
     try:
@@ -90,15 +90,15 @@ def _read(path: Path, name: str) -> _Graph:
             if tag == "key":
                 keys[element.get("id", "")] = element.get("attr.name", "")
             elif tag == "node":
-                data = _data(element, keys)
+                data = _read_data(element, keys)
                 graph.nodes[element.get("id", "")] = (float(data["x"]), float(data["y"]))
                 element.clear()
             elif tag == "edge":
                 ends = (element.get("source", ""), element.get("target", ""))
-                graph.edges.append((*ends, _data(element, keys)))
+                graph.edges.append((*ends, _read_data(element, keys)))
                 element.clear()
             elif tag == "graph":
-                graph.about = _data(element, keys)
+                graph.about = _read_data(element, keys)
     except DefusedXmlException as error:
         raise InputError("roads_file.graph_entities", file=name) from error
     except ParseError as error:
@@ -110,45 +110,45 @@ def _read(path: Path, name: str) -> _Graph:
     return graph
 
 
-def _data(element: Element, keys: dict[str, str]) -> dict[str, str]:
+def _read_data(element: Element, keys: dict[str, str]) -> dict[str, str]:
     return {
-        keys.get(one.get("key", ""), one.get("key", "")): (one.text or "").strip()
-        for one in element.findall(f"{_SPACE}data")
+        keys.get(item.get("key", ""), item.get("key", "")): (item.text or "").strip()
+        for item in element.findall(f"{_SPACE}data")
     }
 
 
 _Road = tuple[str, str, str, dict[str, str], Any]
 
 
-def _roads(graph: _Graph, name: str) -> list[_Road]:
+def _join_directions(graph: _Graph, name: str) -> list[_Road]:
     """Make one road of the edges that run both ways along one line."""
     groups: dict[tuple[Any, ...], list[_Road]] = {}
     for source, target, data in graph.edges:
         if source not in graph.nodes or target not in graph.nodes:
             raise InputError("roads_file.graph_without_places", file=name)
-        line = _line(data, graph.nodes[source], graph.nodes[target], name)
+        line = _read_line(data, graph.nodes[source], graph.nodes[target], name)
         xy = [tuple(point) for point in shapely.get_coordinates(line).tolist()]
-        either = min(xy, xy[::-1])
-        ids = tuple(sorted(_values(data.get("osmid", ""))))
-        key = (frozenset((source, target)), ids, tuple(either))
+        direction_free = min(xy, xy[::-1])
+        ids = tuple(sorted(_read_value_list(data.get("osmid", ""))))
+        key = (frozenset((source, target)), ids, tuple(direction_free))
         oneway = data.get("oneway", "False").casefold() in ("true", "yes", "1")
         groups.setdefault(key, []).append((source, target, "yes" if oneway else "no", data, line))
-    return [road for group in groups.values() for road in _one_of(group)]
+    return [road for group in groups.values() for road in _join_group(group)]
 
 
-def _one_of(group: list[_Road]) -> Iterator[_Road]:
+def _join_group(group: list[_Road]) -> Iterator[_Road]:
     first = min(group, key=lambda road: road[3].get("reversed", "False") == "True")
     if any(road[2] == "no" for road in group):
         yield (first[0], first[1], "no", first[3], first[4])
         return
-    ways = {(road[0], road[1]): road for road in group}
-    if len(ways) == 2:
+    by_direction = {(road[0], road[1]): road for road in group}
+    if len(by_direction) == 2:
         yield (first[0], first[1], "no", first[3], first[4])
         return
-    yield from ways.values()
+    yield from by_direction.values()
 
 
-def _line(
+def _read_line(
     data: dict[str, str], start: tuple[float, float], end: tuple[float, float], name: str
 ) -> Any:
     if not data.get("geometry"):
@@ -159,7 +159,7 @@ def _line(
     return line
 
 
-def _values(text: str) -> list[str]:
+def _read_value_list(text: str) -> list[str]:
     """Read one value, or the list of values that OSMnx made of a joined road."""
     if not text.startswith("["):
         return [text] if text else []
@@ -170,12 +170,12 @@ def _values(text: str) -> list[str]:
     return [str(value) for value in values]
 
 
-def _row(source: str, target: str, oneway: str, data: dict[str, str]) -> dict[str, Any]:
+def _road_as_row(source: str, target: str, oneway: str, data: dict[str, str]) -> dict[str, Any]:
     row: dict[str, Any] = {"from": source, "to": target, "oneway": oneway}
     for tag in _TAGS:
-        values = _values(data.get(tag, ""))
+        values = _read_value_list(data.get(tag, ""))
         if tag == "highway":
-            row[tag] = max(values, key=_order, default=None)
+            row[tag] = max(values, key=_importance_of, default=None)
         elif tag == "maxspeed":
             row[tag] = ";".join(values) or None
         elif tag == "name":
@@ -185,6 +185,6 @@ def _row(source: str, target: str, oneway: str, data: dict[str, str]) -> dict[st
     return row
 
 
-def _order(highway: str) -> int:
-    plain = highway.removesuffix("_link")
-    return _IMPORTANCE.index(plain) if plain in _IMPORTANCE else -1
+def _importance_of(highway: str) -> int:
+    main_class = highway.removesuffix("_link")
+    return _IMPORTANCE.index(main_class) if main_class in _IMPORTANCE else -1

@@ -47,21 +47,21 @@ def unpack_shapefile(path: Path, file: str, into: Path) -> Path:
     """Take the one shapefile out of a zip."""
     with open_zip(path, file) as archive:
         files = [member for member in archive.infolist() if not member.is_dir()]
-        named = {_name(member).casefold(): member for member in files}
-        shapes = [name for name in named if name.endswith(".shp") and "__macosx" not in name]
+        member_of = {_read_member_name(member).casefold(): member for member in files}
+        shapes = [name for name in member_of if name.endswith(".shp") and "__macosx" not in name]
         if len(shapes) != 1:
-            found = ", ".join(sorted(_name(named[name]) for name in shapes)[:5])
+            names = ", ".join(sorted(_read_member_name(member_of[shape]) for shape in shapes)[:5])
             key = "ingest.zip_several_shapefiles" if shapes else "ingest.zip_no_shapefile"
-            raise InputError(key, file=file, found=found)
+            raise InputError(key, file=file, found=names)
         stem = shapes[0].removesuffix(".shp")
         for suffix in SHAPEFILE_PARTS:
-            member = named.get(stem + suffix)
+            member = member_of.get(stem + suffix)
             if member is not None:
-                _copy(archive, member, into / f"data{suffix}", file)
+                _unpack_member(archive, member, into / f"data{suffix}", file)
     return into / "data.shp"
 
 
-def _name(member: zipfile.ZipInfo) -> str:
+def _read_member_name(member: zipfile.ZipInfo) -> str:
     """Read a name that Windows wrote in GBK without saying so."""
     if member.flag_bits & 0x800:
         return member.filename
@@ -70,7 +70,7 @@ def _name(member: zipfile.ZipInfo) -> str:
     return member.filename
 
 
-def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, to: Path, file: str) -> None:
+def _unpack_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, to: Path, file: str) -> None:
     try:
         with archive.open(member) as source, to.open("wb") as target:
             shutil.copyfileobj(source, target, _CHUNK)
@@ -81,21 +81,21 @@ def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, to: Path, file: str
 def unpack_gzip(path: Path, file: str, into: Path) -> Path:
     """Unpack a ``.gz`` as far as the limits allow."""
     limits = import_settings()
-    most = limits.max_unpacked_mb * _MB
+    limit = limits.max_unpacked_mb * _MB
     packed = max(path.stat().st_size, 1)
-    done = 0
+    unpacked = 0
     target = into / "data"
     try:
-        with gzip.open(path) as source, target.open("wb") as out:
-            while part := source.read(_CHUNK):
-                done += len(part)
-                if done > most or (done > _SMALL and done / packed > limits.max_ratio):
+        with gzip.open(path) as source, target.open("wb") as unpacked_file:
+            while chunk := source.read(_CHUNK):
+                unpacked += len(chunk)
+                if unpacked > limit or (unpacked > _SMALL and unpacked / packed > limits.max_ratio):
                     raise InputError(
-                        "ingest.zip_bomb", file=file, mb=-(-done // _MB),
-                        ratio=round(done / packed), max_mb=limits.max_unpacked_mb,
+                        "ingest.zip_bomb", file=file, mb=-(-unpacked // _MB),
+                        ratio=round(unpacked / packed), max_mb=limits.max_unpacked_mb,
                         max_ratio=limits.max_ratio,
                     )  # fmt: skip
-                out.write(part)
+                unpacked_file.write(chunk)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError("ingest.zip_broken", file=file) from error
     return target

@@ -30,24 +30,24 @@ class RawTable:
     refusals: list[Refusal] = field(default_factory=list)
 
 
-def unique_names(names: list[str], file: str) -> list[str]:
+def require_unique_names(names: list[str], file: str) -> list[str]:
     """Refuse a file that has a column twice."""
-    check_columns(len(names), file)
+    check_column_count(len(names), file)
     trimmed = [name.strip() or f"#{index + 1}" for index, name in enumerate(names)]
-    twice = sorted(name for name, count in Counter(trimmed).items() if count > 1)
-    if twice:
-        raise InputError("ingest.column_twice", file=file, columns=", ".join(twice))
+    repeated = sorted(name for name, count in Counter(trimmed).items() if count > 1)
+    if repeated:
+        raise InputError("ingest.column_twice", file=file, columns=", ".join(repeated))
     return trimmed
 
 
-def check_columns(count: int, file: str) -> None:
+def check_column_count(count: int, file: str) -> None:
     """Refuse a file with more columns than the settings allow."""
     limit = import_settings().max_columns
     if count > limit:
         raise InputError("ingest.too_many_columns", file=file, n=count, limit=limit)
 
 
-def check_rows(count: int, file: str) -> None:
+def check_row_count(count: int, file: str) -> None:
     """Refuse a file with more rows than the settings allow, or none."""
     limit = import_settings().max_rows
     if count == 0:
@@ -56,7 +56,7 @@ def check_rows(count: int, file: str) -> None:
         raise InputError("ingest.too_many_rows", file=file, rows=count, limit=limit)
 
 
-def check_vertices(count: int, file: str) -> None:
+def check_vertex_count(count: int, file: str) -> None:
     """Refuse a file with more vertices than the settings allow, before they are read."""
     limit = import_settings().max_vertices
     if count > limit:

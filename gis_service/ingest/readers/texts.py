@@ -1,4 +1,4 @@
-"""Which encoding the texts of a file are in: UTF-8 and GB18030 told apart, wrong ones refused.
+"""Which encoding the texts of a file are in: UTF-8 and GB18030 distinguished, wrong ones refused.
 
 Bytes that do not fit are never replaced by question marks: what cannot be read is an error that
 names the place and what would fit.
@@ -21,7 +21,7 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16", "UTF-16"),
     (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"),
 )
-_SAME: Final = {
+_KNOWN_NAMES: Final = {
     "936": CHINESE, "cp936": CHINESE, "ansi936": CHINESE, "gbk": CHINESE, "gb2312": CHINESE,
     "gb18030": CHINESE, "euccn": CHINESE, "65001": UTF_8, "utf8": UTF_8, "utf8sig": UTF_8,
     "utf8bom": UTF_8,
@@ -32,11 +32,11 @@ _GARBLED_SHARE: Final = 0.2
 _CHUNK: Final = 1024 * 1024
 
 
-def known_encoding(name: str) -> str | None:
+def find_encoding(name: str) -> str | None:
     """Bring the name of an encoding to ours."""
-    plain = "".join(sign for sign in name.casefold() if sign.isalnum())
-    if plain in _SAME:
-        return _SAME[plain]
+    letters = "".join(character for character in name.casefold() if character.isalnum())
+    if letters in _KNOWN_NAMES:
+        return _KNOWN_NAMES[letters]
     try:
         codec = codecs.lookup(name.strip())
     except LookupError:
@@ -45,14 +45,14 @@ def known_encoding(name: str) -> str | None:
     return codec.name if is_text else None
 
 
-def stated_encoding(name: str | None) -> str | None:
+def check_stated_encoding(name: str | None) -> str | None:
     """Check what the sender states."""
     if name is None:
         return None
-    known = known_encoding(name)
-    if known is None:
+    encoding = find_encoding(name)
+    if encoding is None:
         raise InputError("ingest.encoding_unknown", encoding=name[:40])
-    return known
+    return encoding
 
 
 @dataclass(frozen=True)
@@ -80,64 +80,67 @@ class TextEncoding:
         return path.open(encoding=self.codec, newline="")
 
     def copy_as_utf_8(self, path: Path, to: Path) -> Path:
-        """Write a text anew, piece by piece."""
+        """Write a copy of a text in UTF-8, piece by piece."""
         with self.open(path) as source, to.open("w", encoding="utf-8", newline="") as target:
             shutil.copyfileobj(source, target, _CHUNK)
         return to
 
 
-def encoding_of(path: Path, stated: str | None, file: str) -> TextEncoding:
+def detect_encoding(path: Path, stated: str | None, file: str) -> TextEncoding:
     """Find out the encoding of a whole text, reading it piece by piece."""
-    wanted = stated_encoding(stated)
+    stated_codec = check_stated_encoding(stated)
     with path.open("rb") as source:
         head = source.read(4)
     for mark, codec, name in _BOMS:
         if head.startswith(mark):
-            if wanted not in (None, UTF_8, "utf-16"):
+            if stated_codec not in (None, UTF_8, "utf-16"):
                 raise InputError("ingest.encoding_wrong", file=file, stated=stated, fits=name)
-            return _strict(path, codec, name, file)
-    first_sign = _first_sign(path, file)
-    if wanted is None:
-        if _bad_line(path, UTF_8) is None:
+            return _require_encoding(path, codec, name, file)
+    first_high_line = _find_first_high_line(path, file)
+    if stated_codec is None:
+        if _find_bad_line(path, UTF_8) is None:
             return TextEncoding(UTF_8, UTF_8)
-        return _strict(path, CHINESE, CHINESE, file)
-    fits = next((one for one in (UTF_8, CHINESE) if _bad_line(path, one) is None), "?")
-    line = _bad_line(path, wanted)
-    if line is None and wanted == CHINESE and fits == UTF_8:
-        line = first_sign
+        return _require_encoding(path, CHINESE, CHINESE, file)
+    fitting = next(
+        (codec_name for codec_name in (UTF_8, CHINESE) if _find_bad_line(path, codec_name) is None),
+        "?",
+    )
+    line = _find_bad_line(path, stated_codec)
+    if line is None and stated_codec == CHINESE and fitting == UTF_8:
+        line = first_high_line
     if line is not None:
         raise InputError(
-            "ingest.encoding_wrong", place=Place(row=line), file=file, stated=stated, fits=fits
+            "ingest.encoding_wrong", place=Place(row=line), file=file, stated=stated, fits=fitting
         )
-    return TextEncoding(wanted, wanted)
+    return TextEncoding(stated_codec, stated_codec)
 
 
-def _pieces(path: Path) -> Iterator[bytes]:
+def _read_pieces(path: Path) -> Iterator[bytes]:
     with path.open("rb") as source:
         while piece := source.read(_CHUNK):
             yield piece
 
 
-def _first_sign(path: Path, file: str) -> int | None:
+def _find_first_high_line(path: Path, file: str) -> int | None:
     """Find the line of the first byte that is not ASCII; refuse what holds a NUL."""
-    line, found = 1, None
-    for piece in _pieces(path):
+    line, first_line = 1, None
+    for piece in _read_pieces(path):
         if b"\x00" in piece:
             raise InputError("ingest.not_text", file=file)
-        if found is None:
+        if first_line is None:
             if not piece.isascii():
-                at = next(at for at, byte in enumerate(piece) if byte > 127)
-                found = line + piece[:at].count(b"\n")
+                position = next(position for position, byte in enumerate(piece) if byte > 127)
+                first_line = line + piece[:position].count(b"\n")
             line += piece.count(b"\n")
-    return found
+    return first_line
 
 
-def _bad_line(path: Path, codec: str) -> int | None:
+def _find_bad_line(path: Path, codec: str) -> int | None:
     """Find the line of the first bytes that do not fit."""
     decoder = codecs.getincrementaldecoder(codec)()
     line = 1
     try:
-        for piece in _pieces(path):
+        for piece in _read_pieces(path):
             decoder.decode(piece)
             line += piece.count(b"\n")
         decoder.decode(b"", final=True)
@@ -146,8 +149,8 @@ def _bad_line(path: Path, codec: str) -> int | None:
     return None
 
 
-def _strict(path: Path, codec: str, name: str, file: str) -> TextEncoding:
-    line = _bad_line(path, codec)
+def _require_encoding(path: Path, codec: str, name: str, file: str) -> TextEncoding:
+    line = _find_bad_line(path, codec)
     if line is not None:
         raise InputError("ingest.encoding_unreadable", place=Place(row=line), file=file)
     return TextEncoding(name, codec)
@@ -155,17 +158,17 @@ def _strict(path: Path, codec: str, name: str, file: str) -> TextEncoding:
 
 def decode_cell(cell: bytes, encoding: str) -> str | None:
     """Read a text of fixed width, whose last sign may be cut in half."""
-    bare = cell.rstrip(b" \x00")
+    stripped = cell.rstrip(b" \x00")
     try:
-        return bare.decode(encoding).strip()
+        return stripped.decode(encoding).strip()
     except UnicodeDecodeError as error:
-        cut = len(bare) - error.start <= 3 and error.end >= len(bare) - 1
-        if not cut or len(bare) < len(cell) - 3:
+        cut = len(stripped) - error.start <= 3 and error.end >= len(stripped) - 1
+        if not cut or len(stripped) < len(cell) - 3:
             return None
-        return bare[: error.start].decode(encoding).strip()
+        return stripped[: error.start].decode(encoding).strip()
 
 
-def encoding_of_cells(cells: Sequence[bytes]) -> list[str]:
+def detect_cell_encodings(cells: Sequence[bytes]) -> list[str]:
     """Tell which encodings fit all texts of fixed width."""
     return [
         encoding
@@ -174,32 +177,32 @@ def encoding_of_cells(cells: Sequence[bytes]) -> list[str]:
     ]
 
 
-def garbled(texts: Iterable[str]) -> str | None:
+def find_garbling(texts: Iterable[str]) -> str | None:
     """Recognise texts that somebody read in the wrong encoding and saved again."""
-    telling = [one for one in texts if not one.isascii()]
-    for name, looks in (("lost", _is_lost), ("utf8", _was_utf8), ("gbk", _was_chinese)):
-        if sum(looks(one) for one in telling) > _GARBLED_SHARE * len(telling):
+    non_ascii = [text for text in texts if not text.isascii()]
+    for name, check in (("lost", _is_lost), ("utf8", _was_utf8), ("gbk", _was_chinese)):
+        if sum(check(text) for text in non_ascii) > _GARBLED_SHARE * len(non_ascii):
             return name
     return None
 
 
 def _is_lost(text: str) -> bool:
-    return any(sign in text for sign in _LOST)
+    return any(mark in text for mark in _LOST)
 
 
 def _was_utf8(text: str) -> bool:
     raw = text.encode(CHINESE, "ignore")
-    back = raw.decode(UTF_8, "ignore")
-    chinese = sum("\u4e00" <= sign <= "\u9fff" for sign in back)
-    return chinese >= 2 and len(back.encode(UTF_8)) >= 0.8 * len(raw)
+    decoded = raw.decode(UTF_8, "ignore")
+    chinese = sum("\u4e00" <= character <= "\u9fff" for character in decoded)
+    return chinese >= 2 and len(decoded.encode(UTF_8)) >= 0.8 * len(raw)
 
 
 def _was_chinese(text: str) -> bool:
     """Look for pairs of high bytes, as common signs are; a letter with an accent stands alone."""
     try:
-        high = _HIGH.findall(text.encode("cp1252"))
-        back = b"".join(high).decode(CHINESE)
+        high_runs = _HIGH.findall(text.encode("cp1252"))
+        decoded = b"".join(high_runs).decode(CHINESE)
     except (UnicodeEncodeError, UnicodeDecodeError):
         return False
-    signs = sum("\u4e00" <= sign <= "\u9fff" for sign in back)
-    return signs >= 2 and all(len(run) % 2 == 0 for run in high)
+    chinese = sum("\u4e00" <= character <= "\u9fff" for character in decoded)
+    return chinese >= 2 and all(len(run) % 2 == 0 for run in high_runs)

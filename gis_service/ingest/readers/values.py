@@ -1,7 +1,7 @@
 """The values of a file's cells as our fields want them: texts, numbers, days, times, words.
 
-A value that cannot be read is left as it is and refused at the door; nothing is made up. A time
-without a zone is taken as China's, since the country has one.
+A value that cannot be read is left as it is, for the validator to refuse; nothing is made up. A
+time without a zone is taken as China's, since the country has one.
 """
 
 import re
@@ -32,51 +32,39 @@ _NOTHING: Final = frozenset({"", "-", "—", "/", "无", "空", "null", "none", 
 def read_values(field: FileField, values: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
     """Read one column."""
     read = _READERS[field.form]
-    words = {_plain(said): ours for said, ours in field.words.items()}
-    words |= {_plain(ours): ours for ours in field.words.values()}
-    known: dict[Any, Any] = {}  # most columns say the same few things over and over
-    return objects([_memorised(known, read, words, value) for value in values.tolist()])
+    words = {_normalise(alias): word for alias, word in field.words.items()}
+    words |= {_normalise(word): word for word in field.words.values()}
+    memo: dict[Any, Any] = {}  # most columns say the same few things over and over
+    return as_object_array([_read_once(memo, read, words, value) for value in values.tolist()])
 
 
-def new_values(field: FileField, count: int) -> npt.NDArray[np.object_]:
+def make_new_values(field: FileField, count: int) -> npt.NDArray[np.object_]:
     """Make a column of what new rows have where nothing is said."""
-    return objects([[] if field.form == "tags" else field.default for _ in range(count)])
+    return as_object_array([[] if field.form == "tags" else field.default for _ in range(count)])
 
 
-def objects(values: Sequence[Any]) -> npt.NDArray[np.object_]:
-    """
-    Make an array of whatever the values are, also lists of one length.
-
-    Parameters
-    ----------
-    values
-        One a row.
-
-    Returns
-    -------
-    array of object
-        As long as the values are many.
-    """
+def as_object_array(values: Sequence[Any]) -> npt.NDArray[np.object_]:
+    """Make an array of whatever the values are, also lists of one length."""
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array
 
 
-def _memorised(
-    known: dict[Any, Any],
+def _read_once(
+    memo: dict[Any, Any],
     read: Callable[[Any, Mapping[str, str]], Any],
     words: Mapping[str, str],
     value: Any,
 ) -> Any:
     if type(value) is not str:
-        return read(_clean(value), words)
-    found = known.get(value, known)
-    if found is known:
-        found = known[value] = read(value.strip() or None, words)
-    return list(found) if type(found) is list else found
+        return read(_none_for_empty(value), words)
+    result = memo.get(value, memo)
+    if result is memo:
+        result = memo[value] = read(value.strip() or None, words)
+    return list(result) if type(result) is list else result
 
 
-def _clean(value: Any) -> Any:
+def _none_for_empty(value: Any) -> Any:
     if value is None or value != value:  # noqa: PLR0124 (NaN and NaT)
         return None
     if isinstance(value, str):
@@ -84,7 +72,7 @@ def _clean(value: Any) -> Any:
     return value
 
 
-def _text(value: Any, _words: Mapping[str, str]) -> Any:
+def _read_text(value: Any, _words: Mapping[str, str]) -> Any:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, float) and value.is_integer():
@@ -94,26 +82,26 @@ def _text(value: Any, _words: Mapping[str, str]) -> Any:
     return str(value)
 
 
-def _number(value: Any, _words: Mapping[str, str]) -> Any:
+def _read_number(value: Any, _words: Mapping[str, str]) -> Any:
     if not isinstance(value, str):
         return value
-    narrow = unicodedata.normalize("NFKC", value).replace(",", "").strip()
-    if _plain(narrow) in _NOTHING:
+    normalised = unicodedata.normalize("NFKC", value).replace(",", "").strip()
+    if _normalise(normalised) in _NOTHING:
         return None
     try:
-        return float(narrow)
+        return float(normalised)
     except ValueError:
         return value
 
 
-def _flag(value: Any, _words: Mapping[str, str]) -> Any:
+def _read_flag(value: Any, _words: Mapping[str, str]) -> Any:
     if value is None or isinstance(value, bool | np.bool_):
         return value
-    said = _plain(str(int(value) if isinstance(value, float) and value.is_integer() else value))
-    return True if said in _YES else False if said in _NO else value
+    word = _normalise(str(int(value) if isinstance(value, float) and value.is_integer() else value))
+    return True if word in _YES else False if word in _NO else value
 
 
-def _day(value: Any, _words: Mapping[str, str]) -> Any:
+def _read_day(value: Any, _words: Mapping[str, str]) -> Any:
     if isinstance(value, datetime):
         return value.date()
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -121,37 +109,37 @@ def _day(value: Any, _words: Mapping[str, str]) -> Any:
     if not isinstance(value, str):
         return value
     text = unicodedata.normalize("NFKC", value).strip()
-    if _plain(text) in _NOTHING:
+    if _normalise(text) in _NOTHING:
         return None
-    found = _DAY.match(text) or _COMPACT.fullmatch(text)
-    if found is None:
+    match = _DAY.match(text) or _COMPACT.fullmatch(text)
+    if match is None:
         return value
-    rest = text[found.end() :]
+    rest = text[match.end() :]
     if rest and _CLOCK.fullmatch(rest) is None:
         return value
     try:
-        return date(*(int(part) for part in found.groups()))
+        return date(*(int(part) for part in match.groups()))
     except ValueError:
         return value
 
 
-def _moment(value: Any, words: Mapping[str, str]) -> Any:
+def _read_moment(value: Any, words: Mapping[str, str]) -> Any:
     if isinstance(value, datetime):
         return value if value.tzinfo is not None else value.replace(tzinfo=ZONE)
-    day = _day(value, words)
+    day = _read_day(value, words)
     if not isinstance(day, date):
         return day
     clock = None
     if isinstance(value, str):
         text = unicodedata.normalize("NFKC", value).strip()
-        found = _DAY.match(text) or _COMPACT.fullmatch(text)
-        clock = None if found is None else _CLOCK.fullmatch(text[found.end() :])
+        match = _DAY.match(text) or _COMPACT.fullmatch(text)
+        clock = None if match is None else _CLOCK.fullmatch(text[match.end() :])
     if clock is None:
         return datetime(day.year, day.month, day.day, tzinfo=ZONE)
-    hour, minute, second, spoken, offset = clock.groups()
+    hour, minute, second, spoken_second, offset = clock.groups()
     try:
         moment = datetime(
-            day.year, day.month, day.day, int(hour), int(minute), int(second or spoken or 0),
+            day.year, day.month, day.day, int(hour), int(minute), int(second or spoken_second or 0),
             tzinfo=ZONE,
         )  # fmt: skip
     except ValueError:
@@ -162,34 +150,34 @@ def _moment(value: Any, words: Mapping[str, str]) -> Any:
     return moment.replace(tzinfo=zone)
 
 
-def _tags(value: Any, words: Mapping[str, str]) -> Any:
+def _read_tags(value: Any, words: Mapping[str, str]) -> Any:
     if value is None:
         return []
     if not isinstance(value, str):
         return value
     parts = [part.strip(" []\"'{}") for part in _SEPARATORS.split(value)]
-    said = [part for part in parts if _plain(part) not in _NOTHING]
-    return list(dict.fromkeys(words.get(_plain(part), part) for part in said))
+    words_given = [part for part in parts if _normalise(part) not in _NOTHING]
+    return list(dict.fromkeys(words.get(_normalise(part), part) for part in words_given))
 
 
-def _word(value: Any, words: Mapping[str, str]) -> Any:
+def _read_word(value: Any, words: Mapping[str, str]) -> Any:
     if value is None:
         return None
-    said = str(value).strip()
-    return words.get(_plain(said), said)
+    word = str(value).strip()
+    return words.get(_normalise(word), word)
 
 
-def _plain(text: str) -> str:
+def _normalise(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold().replace(" ", "").replace("_", "")
 
 
 _READERS: Final[Mapping[str, Callable[[Any, Mapping[str, str]], Any]]] = {
-    "text": _text,
-    "whole": _number,
-    "number": _number,
-    "flag": _flag,
-    "day": _day,
-    "moment": _moment,
-    "tags": _tags,
-    "word": _word,
+    "text": _read_text,
+    "whole": _read_number,
+    "number": _read_number,
+    "flag": _read_flag,
+    "day": _read_day,
+    "moment": _read_moment,
+    "tags": _read_tags,
+    "word": _read_word,
 }

@@ -25,22 +25,22 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldE
 from gis_service.errors import InputError
 from gis_service.ingest.readers import gpkg
 from gis_service.ingest.readers.frames import Note
-from gis_service.ingest.readers.geojson_text import RECORD_SEPARATOR, gdal_source
+from gis_service.ingest.readers.geojson_text import RECORD_SEPARATOR, find_gdal_source
 from gis_service.ingest.readers.raw import (
     RawTable,
-    check_columns,
-    check_rows,
-    check_vertices,
-    unique_names,
+    check_column_count,
+    check_row_count,
+    check_vertex_count,
+    require_unique_names,
 )
 from gis_service.ingest.readers.texts import (
     CHINESE,
     UTF_8,
+    check_stated_encoding,
     decode_cell,
-    encoding_of,
-    encoding_of_cells,
-    known_encoding,
-    stated_encoding,
+    detect_cell_encodings,
+    detect_encoding,
+    find_encoding,
 )
 
 _UNREADABLE: Final = (DataSourceError, DataLayerError, FeatureError, FieldError, GeometryError)
@@ -56,7 +56,7 @@ _TEXT_FIELD: Final = ord("C")
 
 
 @contextmanager
-def _gdal(key: str, file: str, **values: Any) -> Iterator[None]:
+def _gdal_errors(key: str, file: str, **values: Any) -> Iterator[None]:
     """Say what GDAL cannot read as an error of ours; what it warns of is seen in the rows."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -67,8 +67,8 @@ def _gdal(key: str, file: str, **values: Any) -> Iterator[None]:
             raise InputError(key, file=file, **values) from error
 
 
-def _frame(meta: dict[str, Any], values: list[Any], file: str) -> pd.DataFrame:
-    names = unique_names([str(name) for name in meta["fields"]], file)
+def _make_table(meta: dict[str, Any], values: list[Any], file: str) -> pd.DataFrame:
+    names = require_unique_names([str(name) for name in meta["fields"]], file)
     columns = {}
     for name, column in zip(names, values, strict=True):
         array = np.empty(len(column), dtype=object)
@@ -77,7 +77,7 @@ def _frame(meta: dict[str, Any], values: list[Any], file: str) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _shapes(wkb: Any) -> Any:
+def _read_shapes(wkb: Any) -> Any:
     if wkb is None:
         return None
     # an open ring is closed, an unreadable geometry becomes None, one with NaN is seen later
@@ -90,22 +90,24 @@ def _shapes(wkb: Any) -> Any:
 
 def read_gpkg(path: Path, file: str, layer: str | None) -> RawTable:
     """Read one layer of a GeoPackage."""
-    with gpkg.opened(path, file) as database:
-        chosen, srs_id, vertices = _look_into_gpkg(database, file, layer)
-    check_vertices(vertices, file)
-    with _gdal("ingest.gpkg_broken", file):
+    with gpkg.open_gpkg(path, file) as database:
+        layer_name, srs_id, vertices = _choose_gpkg_layer(database, file, layer)
+    check_vertex_count(vertices, file)
+    with _gdal_errors("ingest.gpkg_broken", file):
         meta, _, wkb, values = pyogrio.raw.read(
-            path, layer=chosen, force_2d=True, datetime_as_string=True
+            path, layer=layer_name, force_2d=True, datetime_as_string=True
         )
-    table = RawTable(_frame(meta, values, file), None, _shapes(wkb), encoding=UTF_8, layer=chosen)
+    table = RawTable(
+        _make_table(meta, values, file), None, _read_shapes(wkb), encoding=UTF_8, layer=layer_name
+    )
     rows = len(values[0]) if values else 0 if wkb is None else len(wkb)
-    check_rows(rows, file)
+    check_row_count(rows, file)
     table.rows = np.arange(1, rows + 1)
     table.own_crs = None if srs_id in _UNDEFINED_SRS else meta["crs"]
     return table
 
 
-def _look_into_gpkg(
+def _choose_gpkg_layer(
     database: sqlite3.Connection, file: str, layer: str | None
 ) -> tuple[str, int | None, int]:
     """Choose the layer, and count its vertices by the size of its geometries."""
@@ -122,19 +124,19 @@ def _look_into_gpkg(
         raise InputError("ingest.no_layer", file=file, layer=layer, known=" / ".join(layers))
     if layer is None and len(layers) > 1:
         raise InputError("ingest.several_layers", file=file, known=" / ".join(layers))
-    chosen = layer or layers[0]
-    found = database.execute(
+    layer_name = layer or layers[0]
+    geometry_column = database.execute(
         "SELECT column_name, srs_id, z, m FROM gpkg_geometry_columns WHERE table_name = ?",
-        (chosen,),
+        (layer_name,),
     ).fetchone()
-    table = gpkg.quoted_name(chosen)
-    check_rows(database.execute(f"SELECT count(*) FROM {table}").fetchone()[0], file)  # noqa: S608
-    if found is None:
-        return chosen, None, 0
-    column = gpkg.quoted_name(found[0])
+    table = gpkg.quote_name(layer_name)
+    check_row_count(database.execute(f"SELECT count(*) FROM {table}").fetchone()[0], file)  # noqa: S608
+    if geometry_column is None:
+        return layer_name, None, 0
+    column = gpkg.quote_name(geometry_column[0])
     query = f"SELECT coalesce(sum(length({column})), 0) FROM {table}"  # noqa: S608
-    numbers = 2 + (found[2] == 1) + (found[3] == 1)
-    return chosen, found[1], database.execute(query).fetchone()[0] // (8 * numbers)
+    numbers = 2 + (geometry_column[2] == 1) + (geometry_column[3] == 1)
+    return layer_name, geometry_column[1], database.execute(query).fetchone()[0] // (8 * numbers)
 
 
 # --- GeoJSON -----------------------------------------------------------------------------------
@@ -151,23 +153,23 @@ def read_geojson(path: Path, file: str, encoding: str | None, scratch: Path) -> 
             raise InputError("ingest.not_geojson", file=file)
         if not tail.rstrip().endswith(b"}"):
             raise InputError("ingest.geojson_cut", file=file)
-        check_vertices(_count_positions(data), file)
-    found = encoding_of(path, encoding, file)
-    if found.codec != UTF_8:  # GDAL reads nothing else
-        path = found.copy_as_utf_8(path, scratch / "utf8.geojson")
-    own = _crs_member(head.decode(UTF_8, "ignore"), tail.decode(UTF_8, "ignore"))
-    gdal_name, features = gdal_source(path, file)
+        check_vertex_count(_count_positions(data), file)
+    text_encoding = detect_encoding(path, encoding, file)
+    if text_encoding.codec != UTF_8:  # GDAL reads nothing else
+        path = text_encoding.copy_as_utf_8(path, scratch / "utf8.geojson")
+    own_crs = _find_crs_member(head.decode(UTF_8, "ignore"), tail.decode(UTF_8, "ignore"))
+    gdal_name, features = find_gdal_source(path, file)
     if path.stat().st_size < _SMALL:  # a larger one has memory for what it may ask
-        with _gdal("ingest.geojson_broken", file):
-            check_columns(len(pyogrio.read_info(gdal_name)["fields"]), file)
-    with _gdal("ingest.geojson_broken", file):
+        with _gdal_errors("ingest.geojson_broken", file):
+            check_column_count(len(pyogrio.read_info(gdal_name)["fields"]), file)
+    with _gdal_errors("ingest.geojson_broken", file):
         meta, _, wkb, values = pyogrio.raw.read(gdal_name, force_2d=True, datetime_as_string=True)
     rows = len(wkb) if wkb is not None else 0
     if features is not None and rows != features:
         raise InputError("ingest.geojson_partly", file=file, n=rows, features=features)
-    check_rows(rows, file)
-    table = RawTable(_frame(meta, values, file), np.arange(1, rows + 1), _shapes(wkb))
-    table.own_crs, table.encoding = own, found.name
+    check_row_count(rows, file)
+    table = RawTable(_make_table(meta, values, file), np.arange(1, rows + 1), _read_shapes(wkb))
+    table.own_crs, table.encoding = own_crs, text_encoding.name
     return table
 
 
@@ -177,11 +179,11 @@ def _count_positions(data: mmap.mmap) -> int:
     return sum(data[start : start + _CHUNK].count(b"[") for start in parts)
 
 
-def _crs_member(head: str, tail: str) -> str | None:
+def _find_crs_member(head: str, tail: str) -> str | None:
     for part in (head, tail):
-        for found in _CRS.finditer(part):
+        for match in _CRS.finditer(part):
             try:
-                member = json.loads(found[1])
+                member = json.loads(match[1])
             except ValueError:
                 continue
             properties = member.get("properties")
@@ -197,7 +199,7 @@ def _crs_member(head: str, tail: str) -> str | None:
 
 def read_shapefile(path: Path, file: str, encoding: str | None) -> RawTable:
     """Read a shapefile, its attributes by ourselves: only so is a wrong encoding seen."""
-    parts = _parts(path, file)
+    parts = _find_parts(path, file)
     size = path.stat().st_size
     with path.open("rb") as source:
         head = source.read(100)
@@ -206,34 +208,34 @@ def read_shapefile(path: Path, file: str, encoding: str | None) -> RawTable:
     if int.from_bytes(head[24:28], "big") * 2 > size:
         raise InputError("ingest.shp_cut", file=file, part=".shp")
     shape_type = struct.unpack("<i", head[32:36])[0]
-    check_vertices((size - 100) // {1: 32, 2: 24}.get(shape_type // 10, 16), file)
-    with _gdal("ingest.shp_cut", file, part=".shp"):
+    check_vertex_count((size - 100) // {1: 32, 2: 24}.get(shape_type // 10, 16), file)
+    with _gdal_errors("ingest.shp_cut", file, part=".shp"):
         _, fids, wkb, _ = pyogrio.raw.read(
             path, columns=[], force_2d=True, return_fids=True, encoding="ISO-8859-1"
         )
-    check_rows(len(fids), file)
-    frame, found, notes = _read_dbf(parts[".dbf"], parts.get(".cpg"), file, encoding)
+    check_row_count(len(fids), file)
+    frame, encoding_name, notes = _read_dbf(parts[".dbf"], parts.get(".cpg"), file, encoding)
     if len(frame) <= int(fids.max()):
         raise InputError("ingest.shp_cut", file=file, part=".dbf")
     table = RawTable(
-        frame.iloc[fids].reset_index(drop=True), fids.astype(np.int64) + 1, _shapes(wkb)
+        frame.iloc[fids].reset_index(drop=True), fids.astype(np.int64) + 1, _read_shapes(wkb)
     )
-    table.encoding, table.notes = found, notes
+    table.encoding, table.notes = encoding_name, notes
     if ".prj" in parts:
         table.own_crs = parts[".prj"].read_text("latin-1").strip() or None
     return table
 
 
-def _parts(path: Path, file: str) -> dict[str, Path]:
-    beside = {
-        one.suffix.casefold(): one
-        for one in path.parent.iterdir()
-        if one.stem == path.stem and one.is_file()
+def _find_parts(path: Path, file: str) -> dict[str, Path]:
+    part_of = {
+        file_beside.suffix.casefold(): file_beside
+        for file_beside in path.parent.iterdir()
+        if file_beside.stem == path.stem and file_beside.is_file()
     }
-    missing = [suffix for suffix in (".shp", ".shx", ".dbf") if suffix not in beside]
+    missing = [suffix for suffix in (".shp", ".shx", ".dbf") if suffix not in part_of]
     if missing:
         raise InputError("ingest.shp_part_missing", file=file, parts=", ".join(missing))
-    return beside
+    return part_of
 
 
 def _read_dbf(
@@ -247,79 +249,85 @@ def _read_dbf(
         raise InputError("ingest.shp_cut", file=file, part=".dbf")
     table = np.frombuffer(data, np.uint8, count * width, head).reshape(count, width)
     fields: list[tuple[bytes, int, Any]] = []
-    at = 1
+    offset = 1
     for start in range(32, head - 1, 32):
         if data[start] == 0x0D:
             break
         length = data[start + 16]
         name = data[start : start + 11].split(b"\x00")[0]
-        fields.append((name, data[start + 11], _cells(table, at, length)))
-        at += length
+        fields.append((name, data[start + 11], _read_cells(table, offset, length)))
+        offset += length
     names = [name for name, _, _ in fields if not name.isascii()]
     texts = [cells for _, kind, cells in fields if kind == _TEXT_FIELD]
-    telling = {cell for cells in texts for cell in np.unique(cells).tolist() if not cell.isascii()}
-    fits = encoding_of_cells([*(name.ljust(10) for name in names), *telling])
-    found, notes = _choose(fits, cpg, file, stated, telling=bool(telling or names))
+    non_ascii = {
+        cell for cells in texts for cell in np.unique(cells).tolist() if not cell.isascii()
+    }
+    fits = detect_cell_encodings([*(name.ljust(10) for name in names), *non_ascii])
+    encoding_name, notes = _choose_encoding(
+        fits, cpg, file, stated, has_non_ascii=bool(non_ascii or names)
+    )
     frame = {
-        decode_cell(name.ljust(10), found) or "": _dbf_values(kind, cells, found)
+        decode_cell(name.ljust(10), encoding_name) or "": _read_dbf_column(
+            kind, cells, encoding_name
+        )
         for name, kind, cells in fields
     }
     if len(frame) != len(fields):
-        said = [decode_cell(name.ljust(10), found) or "" for name, _, _ in fields]
-        unique_names(said, file)
-    return pd.DataFrame(frame, index=range(count)), found, notes
+        names_decoded = [decode_cell(name.ljust(10), encoding_name) or "" for name, _, _ in fields]
+        require_unique_names(names_decoded, file)
+    return pd.DataFrame(frame, index=range(count)), encoding_name, notes
 
 
-def _cells(table: Any, at: int, length: int) -> Any:
+def _read_cells(table: Any, at: int, length: int) -> Any:
     if length == 0:
         return np.full(len(table), b"", dtype="S1")
     return np.ascontiguousarray(table[:, at : at + length]).view(f"S{length}").ravel()
 
 
-def _choose(
-    fits: list[str], cpg: Path | None, file: str, stated: str | None, *, telling: bool
+def _choose_encoding(
+    fits: list[str], cpg: Path | None, file: str, stated: str | None, *, has_non_ascii: bool
 ) -> tuple[str, list[Note]]:
     """Take what is stated if it fits, else what the .cpg says if that fits, else what fits."""
-    wanted = stated_encoding(stated)
-    if wanted is not None:
-        if telling and (
-            (wanted in (UTF_8, CHINESE) and wanted not in fits)
-            or (wanted == CHINESE and UTF_8 in fits)
+    stated_codec = check_stated_encoding(stated)
+    if stated_codec is not None:
+        if has_non_ascii and (
+            (stated_codec in (UTF_8, CHINESE) and stated_codec not in fits)
+            or (stated_codec == CHINESE and UTF_8 in fits)
         ):
             raise InputError(
                 "ingest.encoding_wrong", file=file, stated=stated, fits=" / ".join(fits) or "?"
             )
-        return wanted, []
-    said = known_encoding(cpg.read_text("latin-1").strip()) if cpg is not None else None
-    if said in fits and not (said == CHINESE and UTF_8 in fits and telling):
-        return str(said), []
-    if said not in (None, UTF_8, CHINESE) and not fits:
-        return str(said), []
+        return stated_codec, []
+    cpg_encoding = find_encoding(cpg.read_text("latin-1").strip()) if cpg is not None else None
+    if cpg_encoding in fits and not (cpg_encoding == CHINESE and UTF_8 in fits and has_non_ascii):
+        return str(cpg_encoding), []
+    if cpg_encoding not in (None, UTF_8, CHINESE) and not fits:
+        return str(cpg_encoding), []
     if not fits:
         raise InputError("ingest.encoding_unreadable", file=file)
-    if said is not None and telling:
-        return fits[0], [Note("ingest.cpg_wrong", {"said": said, "found": fits[0]})]
-    return fits[0], [Note("ingest.encoding_found", {"encoding": fits[0]})] if telling else []
+    if cpg_encoding is not None and has_non_ascii:
+        return fits[0], [Note("ingest.cpg_wrong", {"said": cpg_encoding, "found": fits[0]})]
+    return fits[0], [Note("ingest.encoding_found", {"encoding": fits[0]})] if has_non_ascii else []
 
 
-def _dbf_values(kind: int, cells: Any, encoding: str) -> Any:
+def _read_dbf_column(kind: int, cells: Any, encoding: str) -> Any:
     unique, inverse = np.unique(cells, return_inverse=True)
-    read = np.empty(len(unique), dtype=object)
-    read[:] = [_dbf_value(chr(kind), cell, encoding) for cell in unique.tolist()]
-    return read[inverse]
+    values = np.empty(len(unique), dtype=object)
+    values[:] = [_read_dbf_cell(chr(kind), cell, encoding) for cell in unique.tolist()]
+    return values[inverse]
 
 
-def _dbf_value(kind: str, cell: bytes, encoding: str) -> Any:
-    bare = cell.strip(b" \x00")
-    if not bare or bare.strip(b"*") == b"":
+def _read_dbf_cell(kind: str, cell: bytes, encoding: str) -> Any:
+    stripped = cell.strip(b" \x00")
+    if not stripped or stripped.strip(b"*") == b"":
         return None
     if kind in "NF":
         try:
-            number = float(bare)
+            number = float(stripped)
         except ValueError:
-            return bare.decode("latin-1")
-        whole = number.is_integer() and b"." not in bare and b"e" not in bare.lower()
-        return int(bare) if whole else number
+            return stripped.decode("latin-1")
+        whole = number.is_integer() and b"." not in stripped and b"e" not in stripped.lower()
+        return int(stripped) if whole else number
     if kind == "L":
-        return {b"T": True, b"Y": True, b"F": False, b"N": False}.get(bare.upper())
+        return {b"T": True, b"Y": True, b"F": False, b"N": False}.get(stripped.upper())
     return decode_cell(cell, encoding)

@@ -36,7 +36,7 @@ RESULT: Final = "result"
 """Names of files in the folder of one reading."""
 
 _MB: Final = 1024 * 1024
-_LATE_S: Final = 30.0
+_GRACE_S: Final = 30.0
 _ENVIRONMENT: Final = {
     "PYTHONPATH": str(ROOT),
     "MALLOC_ARENA_MAX": "1",
@@ -44,8 +44,16 @@ _ENVIRONMENT: Final = {
     "OMP_NUM_THREADS": "1",
     "PROJ_NETWORK": "OFF",
 }
-_KEPT: Final = ("PATH", "LANG", "LC_ALL", "TZ", "GDAL_DATA", "PROJ_DATA", "LD_LIBRARY_PATH")
-_WHY: Final = {
+_KEPT_VARIABLES: Final = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "GDAL_DATA",
+    "PROJ_DATA",
+    "LD_LIBRARY_PATH",
+)
+_REASON_OF_SIGNAL: Final = {
     signal.SIGXCPU: "time",
     signal.SIGABRT: "memory",  # what a library does when it gets none
     signal.SIGXFSZ: "size",
@@ -77,23 +85,23 @@ class ReadingLimits:
         ReadingLimits
             By the settings ``GIS_IMPORT_READER_…``.
         """
-        given = import_settings()
+        settings = import_settings()
         mb = size / _MB
-        memory = given.reader_small_memory_mb + mb * given.reader_memory_per_mb
-        seconds = given.reader_small_cpu_s + mb * given.reader_cpu_s_per_mb
+        memory = settings.reader_small_memory_mb + mb * settings.reader_memory_per_mb
+        seconds = settings.reader_small_cpu_s + mb * settings.reader_cpu_s_per_mb
         return cls(
-            memory=int(min(memory, given.reader_memory_mb) * _MB),
-            cpu_s=int(min(seconds, given.reader_cpu_s)),
-            wall_s=given.reader_wall_s,
-            open_files=given.reader_open_files,
-            file_size=max(2 * size, given.max_unpacked_mb * _MB),
+            memory=int(min(memory, settings.reader_memory_mb) * _MB),
+            cpu_s=int(min(seconds, settings.reader_cpu_s)),
+            wall_s=settings.reader_wall_s,
+            open_files=settings.reader_open_files,
+            file_size=max(2 * size, settings.max_unpacked_mb * _MB),
         )
 
 
 # --- the readers -------------------------------------------------------------------------------
 
 
-def read_table(path: Path, original_name: str | None = None, **how: Any) -> FileTable:
+def read_table_in_child(path: Path, original_name: str | None = None, **how: Any) -> FileTable:
     """
     Read a file of any known kind, apart.
 
@@ -112,17 +120,17 @@ def read_table(path: Path, original_name: str | None = None, **how: Any) -> File
     InputError
         The file cannot be read as a whole, or would take more than the limits allow.
     """
-    return cast("FileTable", read("table", path, original_name, **how))
+    return cast("FileTable", read_in_child("table", path, original_name, **how))
 
 
-def read_graphml(
+def read_graphml_in_child(
     path: Path, *, crs: CoordinateSystem | None, original_name: str | None = None
 ) -> FileTable:
     """Read a street network, apart."""
-    return cast("FileTable", read("graphml", path, original_name, crs=crs))
+    return cast("FileTable", read_in_child("graphml", path, original_name, crs=crs))
 
 
-def read_osm(path: Path, *, whole_file: bool = False) -> "OsmRegion":
+def read_osm_in_child(path: Path, *, whole_file: bool = False) -> "OsmRegion":
     """
     Read a region, apart.
 
@@ -141,39 +149,14 @@ def read_osm(path: Path, *, whole_file: bool = False) -> "OsmRegion":
     InputError
         The file cannot be read as a whole, or would take more than the limits allow.
     """
-    return cast("OsmRegion", read("osm", path, None, whole_file=whole_file))
+    return cast("OsmRegion", read_in_child("osm", path, None, whole_file=whole_file))
 
 
-def read(reader: str, path: Path, original_name: str | None, **arguments: Any) -> Any:
-    """
-    Have one file read by a process that can be ended.
-
-    Parameters
-    ----------
-    reader
-        One of ``reader_process.READERS``.
-    path
-        The file.
-    original_name
-        The sender's name of it; the path's where None.
-    **arguments
-        The reader's own.
-
-    Returns
-    -------
-    object
-        What the reader returned.
-
-    Raises
-    ------
-    GisError
-        What the reader raised.
-    InputError
-        The process that read it died, or would have taken more than the limits allow.
-    """
+def read_in_child(reader: str, path: Path, original_name: str | None, **arguments: Any) -> Any:
+    """Have one file read by a process that can be ended; raise what the reader raised."""
     name = original_name or path.name
     limits = ReadingLimits.of(path.stat().st_size if path.is_file() else 0)
-    environment = _settings()
+    environment = _settings_for_child()
     request = {
         "reader": reader,
         "path": path.absolute(),
@@ -185,26 +168,26 @@ def read(reader: str, path: Path, original_name: str | None, **arguments: Any) -
         folder = Path(scratch)
         environment["TMPDIR"] = scratch
         (folder / REQUEST).write_bytes(pickle.dumps(request))
-        ended = _asked(folder, limits)
+        ending = _wait_for_reading(folder, limits)
         if not (folder / RESULT).is_file():
-            raise _died(ended, limits, name)
-        found = parcel.unpack(folder / RESULT, name)
-    if isinstance(found, dict) and "error" in found:
-        kind = getattr(errors, str(found["error"]), InputError)
-        raise kind(found["key"], place=found["place"], **found["values"])
-    return found
+            raise _death_error(ending, limits, name)
+        result = parcel.unpack(folder / RESULT, name)
+    if isinstance(result, dict) and "error" in result:
+        kind = getattr(errors, str(result["error"]), InputError)
+        raise kind(result["key"], place=result["place"], **result["values"])
+    return result
 
 
-def _settings() -> dict[str, str]:
+def _settings_for_child() -> dict[str, str]:
     """Give the child our own limits of imports, whatever environment it was forked from."""
-    said = import_settings().model_dump()
-    return {f"GIS_IMPORT_{name.upper()}": str(value) for name, value in said.items()}
+    values = import_settings().model_dump()
+    return {f"GIS_IMPORT_{name.upper()}": str(value) for name, value in values.items()}
 
 
-def _died(ended: Mapping[str, Any], limits: ReadingLimits, name: str) -> InputError:
-    why = ended.get("why") or _WHY.get(ended.get("signal", 0), "died")
+def _death_error(ending: Mapping[str, Any], limits: ReadingLimits, name: str) -> InputError:
+    reason = ending.get("why") or _REASON_OF_SIGNAL.get(ending.get("signal", 0), "died")
     return InputError(
-        f"ingest.reader_{why}", file=name, mb=limits.memory // _MB, seconds=limits.cpu_s
+        f"ingest.reader_{reason}", file=name, mb=limits.memory // _MB, seconds=limits.cpu_s
     )
 
 
@@ -216,12 +199,12 @@ class _Server:
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "gis_service.ingest.sandbox.process", str(theirs.fileno())],
                 pass_fds=(theirs.fileno(),),
-                env=kept | _ENVIRONMENT,
+                env=environment | _ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -231,7 +214,7 @@ class _Server:
         self.owner = os.getpid()
 
     def ask(self, folder: Path, back: socket.socket) -> None:
-        """Send a request; its end will be told on the other side of ``back``."""
+        """Send a request; its end will be reported on the other side of ``back``."""
         socket.send_fds(self._control, [str(folder).encode()], [back.fileno()])
 
     @property
@@ -251,21 +234,21 @@ _lock = Lock()
 _server: _Server | None = None
 
 
-def start() -> None:
+def start_server() -> None:
     """Start the process that waits for files, so that the first file does not wait for it."""
-    _running()
+    _running_server()
 
 
-def _running() -> _Server:
+def _running_server() -> _Server:
     global _server  # noqa: PLW0603 (one for each process)
     with _lock:
         if _server is None or not _server.runs:
-            stop()
+            stop_server()
             _server = _Server()
         return _server
 
 
-def stop() -> None:
+def stop_server() -> None:
     """End the process that waits for files, and with it whatever it reads."""
     global _server  # noqa: PLW0603 (one for each process)
     if _server is not None:
@@ -273,36 +256,36 @@ def stop() -> None:
         _server = None
 
 
-def _forked() -> None:
+def _reset_after_fork() -> None:
     """Let a fork of ours ask the same server: each reading ends with whoever asked for it."""
     global _lock  # noqa: PLW0603 (it may have been held while forking)
     _lock = Lock()
 
 
-atexit.register(stop)
-os.register_at_fork(after_in_child=_forked)
+atexit.register(stop_server)
+os.register_at_fork(after_in_child=_reset_after_fork)
 
 
-def _asked(folder: Path, limits: ReadingLimits) -> dict[str, Any]:
+def _wait_for_reading(folder: Path, limits: ReadingLimits) -> dict[str, Any]:
     """Wait for the end of a reading; a server that has died is started again, once."""
     for _ in range(2):
-        server = _running()
+        server = _running_server()
         ours, theirs = socket.socketpair()
         with ours:
             with theirs, suppress(OSError):  # whether it is there shows below
                 server.ask(folder, theirs)
-            ours.settimeout(limits.wall_s + _LATE_S)
+            ours.settimeout(limits.wall_s + _GRACE_S)
             try:
-                said = ours.recv(1024)
+                message = ours.recv(1024)
             except TimeoutError:
                 return {"why": "time"}
-        if said:  # the end of a child is always told, by the server
-            return cast("dict[str, Any]", json.loads(said))
-        _replace(server)
+        if message:  # the server always reports the end of a child
+            return cast("dict[str, Any]", json.loads(message))
+        _stop_dead_server(server)
     return {}
 
 
-def _replace(dead: _Server) -> None:
+def _stop_dead_server(dead: _Server) -> None:
     with _lock:
         if _server is dead:
-            stop()
+            stop_server()

@@ -65,7 +65,7 @@ def serve(control: socket.socket) -> None:
     Parameters
     ----------
     control
-        Gives folders of requests, each with a socket on which its end is told.
+        Gives folders of requests, each with a socket on which its end is reported.
     """
     selector = selectors.DefaultSelector()
     selector.register(control, selectors.EVENT_READ, None)
@@ -76,17 +76,19 @@ def serve(control: socket.socket) -> None:
                 data, fds, _, _ = socket.recv_fds(control, 65536, 1)
                 if not data:
                     return  # children die with this process
-                _begin(data.decode(), socket.socket(fileno=fds[0]), children, selector, control)
+                _fork_child(
+                    data.decode(), socket.socket(fileno=fds[0]), children, selector, control
+                )
             elif isinstance(key.fileobj, socket.socket):
-                _kill(key.data, "gone")
+                _kill_child(key.data, "gone")
                 selector.unregister(key.fileobj)
         for fd, child in list(children.items()):
-            _watch(child)
-            if _ended(child, selector):
+            _check_limits(child)
+            if _reap_child(child, selector):
                 del children[fd]
 
 
-def _begin(
+def _fork_child(
     folder: str,
     back: socket.socket,
     children: dict[int, _Child],
@@ -99,33 +101,33 @@ def _begin(
     if pid == 0:
         code = 1
         try:
-            for one in (control, back, *(child.back for child in children.values())):
-                one.close()
+            for connection in (control, back, *(child.back for child in children.values())):
+                connection.close()
             selector.close()
             die_with(server)
-            _run(Path(folder), request)
+            _run_reader(Path(folder), request)
             code = 0
         finally:
             os._exit(code)
-    child = _Child(pid, back, request["limits"], time.monotonic(), _resident(os.getpid()))
+    child = _Child(pid, back, request["limits"], time.monotonic(), _resident_bytes(os.getpid()))
     children[pid] = child
     selector.register(back, selectors.EVENT_READ, child)
 
 
-def _watch(child: _Child) -> None:
+def _check_limits(child: _Child) -> None:
     if time.monotonic() - child.began > child.limits.wall_s:
-        _kill(child, "time")
-    elif _resident(child.pid) > child.resident + child.limits.memory:
-        _kill(child, "memory")
+        _kill_child(child, "time")
+    elif _resident_bytes(child.pid) > child.resident + child.limits.memory:
+        _kill_child(child, "memory")
 
 
-def _kill(child: _Child, why: str) -> None:
-    child.why = child.why or why
+def _kill_child(child: _Child, reason: str) -> None:
+    child.why = child.why or reason
     with suppress(ProcessLookupError):
         os.kill(child.pid, signal.SIGKILL)  # not reaped yet, so the number is still its own
 
 
-def _ended(child: _Child, selector: selectors.BaseSelector) -> bool:
+def _reap_child(child: _Child, selector: selectors.BaseSelector) -> bool:
     """Reap a child that has ended, and tell whoever asked for it how."""
     pid, status = os.waitpid(child.pid, os.WNOHANG)
     if pid == 0:
@@ -139,7 +141,7 @@ def _ended(child: _Child, selector: selectors.BaseSelector) -> bool:
     return True
 
 
-def _resident(pid: int) -> int:
+def _resident_bytes(pid: int) -> int:
     try:
         return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * _PAGE
     except (OSError, IndexError):
@@ -149,50 +151,50 @@ def _resident(pid: int) -> int:
 # --- in the child ------------------------------------------------------------------------------
 
 
-def _limit(limits: ReadingLimits) -> None:
+def _set_limits(limits: ReadingLimits) -> None:
     size = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * _PAGE
-    for what, soft, hard in (
+    for kind, soft, hard in (
         (resource.RLIMIT_CORE, 0, 0),
         (resource.RLIMIT_AS, size + limits.memory, size + limits.memory),
         (resource.RLIMIT_CPU, limits.cpu_s, limits.cpu_s + 1),
         (resource.RLIMIT_NOFILE, limits.open_files, limits.open_files),
         (resource.RLIMIT_FSIZE, limits.file_size, limits.file_size),
     ):
-        most = resource.getrlimit(what)[1]  # nobody may raise a limit that stands
+        most = resource.getrlimit(kind)[1]  # nobody may raise a limit that stands
         if most != resource.RLIM_INFINITY:
             soft, hard = min(soft, most), min(hard, most)  # noqa: PLW2901
-        resource.setrlimit(what, (soft, hard))
+        resource.setrlimit(kind, (soft, hard))
 
 
-def _run(folder: Path, request: dict[str, Any]) -> None:
+def _run_reader(folder: Path, request: dict[str, Any]) -> None:
     os.environ.update(request["environment"])
     import_settings.cache_clear()
-    _limit(request["limits"])
+    _set_limits(request["limits"])
     name = request["arguments"]["original_name"]
     try:
-        said: object = READERS[request["reader"]](request["path"], **request["arguments"])
+        result: object = READERS[request["reader"]](request["path"], **request["arguments"])
     except GisError as error:
-        values = {key: _plain(value) for key, value in error.values.items()}
-        said = {"error": type(error).__name__, "key": error.key, "place": error.place} | {
+        values = {key: _as_json_value(value) for key, value in error.values.items()}
+        result = {"error": type(error).__name__, "key": error.key, "place": error.place} | {
             "values": values
         }
     except MemoryError:
         os.kill(os.getpid(), signal.SIGABRT)  # as a library does that cannot say so
     except RecursionError:
-        said = _broken("ingest.reader_nested", name, "")
+        result = _reader_error("ingest.reader_nested", name, "")
     except Exception as error:  # noqa: BLE001 (whatever a file does to a library)
-        said = _broken("ingest.reader_failed", name, type(error).__name__)
+        result = _reader_error("ingest.reader_failed", name, type(error).__name__)
     part = folder / f"{RESULT}.part"
-    parcel.pack(said, part)
+    parcel.pack(result, part)
     part.rename(folder / RESULT)
 
 
-def _broken(key: str, name: str, detail: str) -> dict[str, object]:
+def _reader_error(key: str, name: str, detail: str) -> dict[str, object]:
     error = InputError(key, file=name, detail=detail)
     return {"error": "InputError", "key": key, "place": error.place, "values": error.values}
 
 
-def _plain(value: object) -> object:
+def _as_json_value(value: object) -> object:
     return value if isinstance(value, str | int | float | None) else str(value)
 
 

@@ -48,17 +48,17 @@ _KNOWN: Final = _OURS | _THEIRS
 class _Packer(pickle.Pickler):
     """Frames go as their columns, geometries as WKB."""
 
-    def reducer_override(self, found: Any) -> Any:
-        if isinstance(found, pd.DataFrame):
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, pd.DataFrame):
             columns = [
-                (str(name), str(found.dtypes.iloc[at]), found.iloc[:, at].to_numpy())
-                for at, name in enumerate(found.columns)
+                (str(name), str(value.dtypes.iloc[index]), value.iloc[:, index].to_numpy())
+                for index, name in enumerate(value.columns)
             ]
-            return _frame_of, (columns, len(found))
-        if isinstance(found, np.ndarray) and found.dtype == object and _are_shapes(found):
-            return _shapes_of, (shapely.to_wkb(found).tolist(),)
-        if isinstance(found, shapely.Geometry):
-            return shapely.from_wkb, (shapely.to_wkb(found),)
+            return _frame_of, (columns, len(value))
+        if isinstance(value, np.ndarray) and value.dtype == object and _are_shapes(value):
+            return _shapes_of, (shapely.to_wkb(value).tolist(),)
+        if isinstance(value, shapely.Geometry):
+            return shapely.from_wkb, (shapely.to_wkb(value),)
         return NotImplemented
 
 
@@ -71,8 +71,8 @@ def _only_shapes(array: Any) -> bool:
 
 
 def _frame_of(columns: list[tuple[str, str, Any]], rows: int) -> pd.DataFrame:
-    made = {name: pd.Series(values, dtype=kind) for name, kind, values in columns}
-    return pd.DataFrame(made, index=range(rows))
+    series_of = {name: pd.Series(values, dtype=kind) for name, kind, values in columns}
+    return pd.DataFrame(series_of, index=range(rows))
 
 
 def _shapes_of(wkb: list[bytes | None]) -> Any:
@@ -91,12 +91,12 @@ class _Unpacker(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def pack(found: object, path: Path) -> None:
+def pack(result: object, path: Path) -> None:
     """Write what was found into a file."""
     with path.open("xb") as target:
         packer = _Packer(target, protocol=5)
         packer.fast = True  # nothing in it is its own part, and remembering each cell takes long
-        packer.dump(found)
+        packer.dump(result)
 
 
 def unpack(path: Path, file: str) -> Any:

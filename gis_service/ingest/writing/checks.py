@@ -19,95 +19,69 @@ _TEXTS: Final = ("text", "long", "phone")
 _FORMS: Final = {"choice": "word", "choices": "tags"}
 
 
-def file_fields(record: Record) -> tuple[FileField, ...]:
-    """
-    List the columns that a file of records may have.
-
-    Parameters
-    ----------
-    record
-        The kind.
-
-    Returns
-    -------
-    tuple of FileField
-        The key first.
-    """
+def list_file_fields(record: Record) -> tuple[FileField, ...]:
+    """List the columns that a file of records may have, the key first."""
     return tuple(
         FileField(
-            one.heading,
-            one.names,
-            "text" if one.refers or one.type in _TEXTS else _FORMS.get(one.type, one.type),
-            needed=one.needed,
-            default="" if one.type in _TEXTS else one.default,
-            words={said: word for word, names in one.words.items() for said in names},
+            field.heading,
+            field.names,
+            "text" if field.refers or field.type in _TEXTS else _FORMS.get(field.type, field.type),
+            needed=field.needed,
+            default="" if field.type in _TEXTS else field.default,
+            words={alias: word for word, names in field.words.items() for alias in names},
         )
-        for one in record.file_fields
+        for field in record.file_fields
     )
 
 
-def check(record: Record, frame: pd.DataFrame, ids: References) -> Validator:
-    """
-    Check rows.
-
-    Parameters
-    ----------
-    record
-        Their kind.
-    frame
-        The columns of ``record.headings``.
-    ids
-        Of the rows that are there, by the kinds that these refer to.
-
-    Returns
-    -------
-    Validator
-        The rows and what was refused of them.
-    """
-    door = Validator(record.plural, frame, record.row_name, record.headings)
-    for one in record.fields:
-        if one.refers:
-            door.refers(one.heading, ids[one.type], one.stored, optional=not one.required)
-        elif one.name == "first_day":
-            door.ranges()
-        elif one.name != "last_day":
-            _CHECKS[one.type](door, one)
+def validate_records(record: Record, frame: pd.DataFrame, ids: References) -> Validator:
+    """Validate rows with the columns of ``record.headings``."""
+    validator = Validator(record.plural, frame, record.row_name, record.headings)
+    for field in record.fields:
+        if field.refers:
+            validator.refers(
+                field.heading, ids[field.type], field.stored, optional=not field.required
+            )
+        elif field.name == "first_day":
+            validator.ranges()
+        elif field.name != "last_day":
+            _CHECKS[field.type](validator, field)
     for first, second in record.ordered:
-        door.ordered(first, second)
+        validator.ordered(first, second)
     for name, other, value in record.only_when:
-        door.present_iff(name, door.columns[other] == value, other)
+        validator.present_iff(name, validator.columns[other] == value, other)
     if record.has_key:
-        door.unique("key")
-    return door
+        validator.unique("key")
+    return validator
 
 
-def _texts(door: Validator, one: Field) -> None:
-    door.texts(one.name, required=one.required or one.needed, most=one.most)
+def _check_texts(validator: Validator, field: Field) -> None:
+    validator.texts(field.name, required=field.required or field.needed, most=field.most)
 
 
-def _choice(door: Validator, one: Field) -> None:
-    if one.open:
-        _texts(door, one)
+def _check_choice(validator: Validator, field: Field) -> None:
+    if field.open:
+        _check_texts(validator, field)
     else:
-        door.one_of(one.name, one.choices)
+        validator.one_of(field.name, field.choices)
 
 
-def _numbers(door: Validator, one: Field) -> None:
-    assert one.least is not None
-    assert one.most is not None
-    whole = one.type == "whole"
-    door.numbers(one.name, one.least, one.most, whole=whole, optional=not one.required)
+def _check_numbers(validator: Validator, field: Field) -> None:
+    assert field.least is not None
+    assert field.most is not None
+    whole = field.type == "whole"
+    validator.numbers(field.name, field.least, field.most, whole=whole, optional=not field.required)
 
 
 _CHECKS: Final[Mapping[str, Callable[[Validator, Field], None]]] = {
-    **dict.fromkeys(_TEXTS, _texts),
-    "choice": _choice,
-    "choices": lambda door, one: door.tags(one.name),
-    "whole": _numbers,
-    "number": _numbers,
-    "flag": lambda door, one: door.flags(one.name),
-    "day": lambda door, one: door.days(one.name, optional=not one.required),
-    "moment": lambda door, one: door.moments(one.name, optional=not one.required),
-    "point": lambda door, one: door.points(optional=not one.required),
-    "area": lambda door, one: door.geometries(one.name, AREAS, optional=True),
+    **dict.fromkeys(_TEXTS, _check_texts),
+    "choice": _check_choice,
+    "choices": lambda validator, field: validator.tags(field.name),
+    "whole": _check_numbers,
+    "number": _check_numbers,
+    "flag": lambda validator, field: validator.flags(field.name),
+    "day": lambda validator, field: validator.days(field.name, optional=not field.required),
+    "moment": lambda validator, field: validator.moments(field.name, optional=not field.required),
+    "point": lambda validator, field: validator.points(optional=not field.required),
+    "area": lambda validator, field: validator.geometries(field.name, AREAS, optional=True),
 }

@@ -16,13 +16,11 @@ from gis_service.access import Actor
 from gis_service.access.permissions import IMPORT
 from gis_service.errors import NotFoundError
 from gis_service.ingest.readers.frames import Note
+from gis_service.ingest.writing import queries
 from gis_service.messages import Language, text
 from gis_service.sheet_cells import safe_cell
-from gis_service.store import tables as t
 
 _COLUMNS: Final = ("row", "feature", "field", "reason")
-REGIONS: Final = ("osm", "demo")
-"""Kinds of import that bring a whole region."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class PastImport:
     refused: int
 
 
-def past_imports(
+def list_past_imports(
     connection: sa.Connection, actor: Actor, *, limit: int, offset: int = 0
 ) -> tuple[list[PastImport], int]:
     """
@@ -67,26 +65,7 @@ def past_imports(
         The actor may not import.
     """
     IMPORT.require(actor)
-    total = connection.scalar(sa.select(sa.func.count()).select_from(t.import_record)) or 0
-    past = t.import_record.c
-    rows = connection.execute(
-        sa.select(
-            past.import_id,
-            past.kind,
-            past.source_name,
-            past.crs,
-            t.actor.c.name,
-            t.actor.c.name_en,
-            past.finished_at,
-            sa.func.coalesce(past.details["counts"], sa.literal({}, past.details.type)),
-            past.taken,
-            past.refused,
-        )
-        .join(t.actor, t.actor.c.actor_id == past.actor_id)
-        .order_by(past.import_id.desc())
-        .limit(limit)
-        .offset(offset)
-    )
+    rows, total = queries.read_imports(connection, limit, offset)
     return [PastImport(*tuple(row)) for row in rows], total
 
 
@@ -104,17 +83,11 @@ def region_notes(connection: sa.Connection) -> list[Note]:
     list of Note
         None where the county did not come as one file.
     """
-    past = t.import_record.c
-    kept = connection.scalar(
-        sa.select(past.details["notes"])
-        .where(past.kind.in_(REGIONS))
-        .order_by(past.import_id.desc())
-        .limit(1)
-    )
-    return [Note(one["key"], one["values"]) for one in kept or ()]
+    notes = queries.read_region_note_values(connection)
+    return [Note(note["key"], note["values"]) for note in notes]
 
 
-def refusals_table(
+def write_refusals_table(
     connection: sa.Connection, actor: Actor, import_id: int, language: Language
 ) -> str:
     """
@@ -142,19 +115,18 @@ def refusals_table(
         There is no such import.
     """
     IMPORT.require(actor)
-    past = t.import_record.c
-    refusals = connection.scalar(sa.select(past.refusals).where(past.import_id == import_id))
+    refusals = queries.read_refusals(connection, import_id)
     if refusals is None:
         raise NotFoundError("imports.no_import")
     target = io.StringIO()
-    out = csv.writer(target)
-    out.writerow([text(f"imports.column_{name}", language) for name in _COLUMNS])
-    for one in refusals:
-        cells = [one.get(name) for name in _COLUMNS[:-1]]
-        out.writerow([safe_cell(value) for value in (*cells, _said(one, language))])
+    writer = csv.writer(target)
+    writer.writerow([text(f"imports.column_{name}", language) for name in _COLUMNS])
+    for refusal in refusals:
+        cells = [refusal.get(name) for name in _COLUMNS[:-1]]
+        writer.writerow([safe_cell(value) for value in (*cells, _reason_in(refusal, language))])
     return target.getvalue()
 
 
-def _said(refusal: Mapping[str, Any], language: Language) -> str:
+def _reason_in(refusal: Mapping[str, Any], language: Language) -> str:
     key = refusal.get("key")
     return text(key, language, **refusal.get("values", {})) if key else str(refusal["reason"])

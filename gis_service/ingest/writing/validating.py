@@ -1,4 +1,4 @@
-"""The door of the store: each row is looked at before it goes in, and refused with its reason.
+"""Each row is validated before it goes into the store, or refused with its reason.
 
 Checks work on whole columns. The first thing that is wrong with a row is its reason; the others go
 in. A reason names the table, the row, its key and the field, never the value: it may be personal.
@@ -15,7 +15,7 @@ import shapely
 
 from gis_service.errors import InputError, Place
 from gis_service.ingest.readers.frames import COLUMNS, Refusal
-from gis_service.ingest.readers.values import objects
+from gis_service.ingest.readers.values import as_object_array
 
 Mask = npt.NDArray[np.bool_]
 Day = date | None
@@ -31,23 +31,23 @@ class Validator:
         id_column: str = "key",
         columns: Sequence[str] | None = None,
     ) -> None:
-        wanted = COLUMNS[name] if columns is None else columns
-        missing = [column for column in wanted if column not in frame.columns]
+        names = COLUMNS[name] if columns is None else columns
+        missing = [column for column in names if column not in frame.columns]
         if missing:
             raise InputError("ingest.columns_missing", table=name, columns=", ".join(missing))
         self.name = name
-        self.columns: dict[str, Any] = {column: frame[column].to_numpy() for column in wanted}
+        self.columns: dict[str, Any] = {column: frame[column].to_numpy() for column in names}
         self.good: Mask = np.ones(len(frame), dtype=bool)
         self.refusals: list[Refusal] = []
         self._id = self.columns[id_column]
 
     def refuse(self, bad: npt.ArrayLike, key: str, field: str, **values: object) -> None:
         """Turn rows away."""
-        new = np.asarray(bad, dtype=bool) & self.good
-        for index in np.flatnonzero(new).tolist():
+        refused = np.asarray(bad, dtype=bool) & self.good
+        for index in np.flatnonzero(refused).tolist():
             place = Place(row=index + 1, feature=str(self._id[index]), field=field)
             self.refusals.append(Refusal.because(key, place, table=self.name, **values))
-        self.good &= ~new
+        self.good &= ~refused
 
     def take(self, field: str) -> Any:
         """
@@ -86,7 +86,7 @@ class Validator:
                 value if isinstance(value, str) else "" if null else str(value)
                 for value, null in zip(values.tolist(), pd.isna(values).tolist(), strict=True)
             ]
-            self.columns[field] = objects(texts)
+            self.columns[field] = as_object_array(texts)
             self.refuse(["\x00" in text for text in texts], "ingest.row_bad_text", field)
             if most is not None:
                 long = [len(text) > most for text in texts]
@@ -103,9 +103,9 @@ class Validator:
         field
             Of a repeated value the first row goes in.
         """
-        twice = pd.Series(self.columns[field]).where(self.good).dropna().duplicated()
+        repeats = pd.Series(self.columns[field]).where(self.good).dropna().duplicated()
         bad = np.zeros(len(self.good), dtype=bool)
-        bad[twice.index[twice]] = True
+        bad[repeats.index[repeats]] = True
         self.refuse(bad, "ingest.row_repeated", field)
 
     def one_of(self, field: str, allowed: Collection[str]) -> None:
@@ -130,10 +130,10 @@ class Validator:
         optional
             Nothing is allowed and becomes None.
         """
-        given = pd.Series(self.columns[field])
-        null = given.isna().to_numpy()
-        exact = pd.api.types.is_integer_dtype(given)
-        numbers = given if exact else pd.to_numeric(given, errors="coerce").astype(float)
+        values = pd.Series(self.columns[field])
+        null = values.isna().to_numpy()
+        exact = pd.api.types.is_integer_dtype(values)
+        numbers = values if exact else pd.to_numeric(values, errors="coerce").astype(float)
         bad = ~numbers.between(low, high).to_numpy() & ~null
         if whole and not exact:
             bad |= (numbers % 1 != 0).to_numpy() & ~null
@@ -176,9 +176,9 @@ class Validator:
             self.refuse(bad, "ingest.row_bad_degrees", field, limit=int(limit))
         lon, lat = pair
         self.refuse(np.isnan(lon) != np.isnan(lat), "ingest.row_half_a_point", "lon")
-        whole = ~np.isnan(lon) & ~np.isnan(lat)
+        complete = ~np.isnan(lon) & ~np.isnan(lat)
         points = np.full(len(lon), None, dtype=object)
-        points[whole] = shapely.points(lon[whole], lat[whole])
+        points[complete] = shapely.points(lon[complete], lat[complete])
         self.columns["point"] = points
 
     def geometries(self, field: str, kinds: Collection[int], *, optional: bool = False) -> None:
@@ -188,10 +188,10 @@ class Validator:
         values[null] = None
         self.columns[field] = values
         bounds = shapely.bounds(values)
-        inside = (np.abs(bounds) <= np.array([180.0, 90.0, 180.0, 90.0])).all(axis=1)
-        kind = np.isin(shapely.get_type_id(values), list(kinds))
-        self.refuse(~kind & ~null, "ingest.row_wrong_shape", field)
-        self.refuse(~inside & ~null, "ingest.row_outside_globe", field)
+        on_globe = (np.abs(bounds) <= np.array([180.0, 90.0, 180.0, 90.0])).all(axis=1)
+        right_type = np.isin(shapely.get_type_id(values), list(kinds))
+        self.refuse(~right_type & ~null, "ingest.row_wrong_shape", field)
+        self.refuse(~on_globe & ~null, "ingest.row_outside_globe", field)
         self.refuse(~shapely.is_valid(values) & ~null, "ingest.row_invalid_shape", field)
         if not optional:
             self.refuse(null, "ingest.row_empty", field)
@@ -207,24 +207,24 @@ class Validator:
         optional
             Nothing is allowed and becomes None.
         """
-        values = [_day(value) for value in pd.Series(self.columns[field]).astype(object)]
+        values = [_as_day(value) for value in pd.Series(self.columns[field]).astype(object)]
         null = pd.isna(self.columns[field])
-        unread = np.array([value is None for value in values], dtype=bool) & ~null
-        self.refuse(unread, "ingest.row_bad_day", field)
+        unreadable = np.array([value is None for value in values], dtype=bool) & ~null
+        self.refuse(unreadable, "ingest.row_bad_day", field)
         if not optional:
             self.refuse(null, "ingest.row_empty", field)
-        self.columns[field] = objects(values)
+        self.columns[field] = as_object_array(values)
 
     def moments(self, field: str, *, optional: bool = False) -> None:
         """Check points in time, which must tell their offset from UTC."""
-        given = pd.Series(self.columns[field]).astype(object)
-        null = given.isna().to_numpy()
-        known = [isinstance(value, datetime) and value.tzinfo is not None for value in given]
-        self.refuse(~np.array(known, dtype=bool) & ~null, "ingest.row_bad_moment", field)
+        values = pd.Series(self.columns[field]).astype(object)
+        null = values.isna().to_numpy()
+        zoned = [isinstance(value, datetime) and value.tzinfo is not None for value in values]
+        self.refuse(~np.array(zoned, dtype=bool) & ~null, "ingest.row_bad_moment", field)
         if not optional:
             self.refuse(null, "ingest.row_empty", field)
-        self.columns[field] = objects(
-            [value if good else None for value, good in zip(given, known, strict=True)]
+        self.columns[field] = as_object_array(
+            [value if good else None for value, good in zip(values, zoned, strict=True)]
         )
 
     def ordered(self, first: str, second: str, *, strictly: bool = False) -> None:
@@ -239,8 +239,8 @@ class Validator:
             Equal is refused too.
         """
         bad = [
-            one is not None and two is not None and (two < one or (strictly and two == one))
-            for one, two in zip(self.columns[first], self.columns[second], strict=True)
+            start is not None and end is not None and (end < start or (strictly and end == start))
+            for start, end in zip(self.columns[first], self.columns[second], strict=True)
         ]
         self.refuse(bad, "ingest.row_out_of_order", second, first=first)
 
@@ -250,13 +250,13 @@ class Validator:
         self.days("valid_to", optional=True)
         self.ordered("valid_from", "valid_to", strictly=True)
         pairs = zip(self.columns["valid_from"], self.columns["valid_to"], strict=True)
-        self.columns["valid"] = objects(list(pairs))
+        self.columns["valid"] = as_object_array(list(pairs))
 
-    def present_iff(self, field: str, wanted: npt.ArrayLike, because: str) -> None:
+    def present_iff(self, field: str, expected: npt.ArrayLike, other_field: str) -> None:
         """Refuse what has a value where it must not, or none where it must."""
-        there = ~pd.isna(self.columns[field])
-        bad = there != np.asarray(wanted, dtype=bool)
-        self.refuse(bad, "ingest.row_does_not_fit", field, other=because)
+        is_present = ~pd.isna(self.columns[field])
+        bad = is_present != np.asarray(expected, dtype=bool)
+        self.refuse(bad, "ingest.row_does_not_fit", field, other=other_field)
 
     def refers(
         self, field: str, ids: Mapping[Any, int], into: str, *, optional: bool = False
@@ -277,13 +277,16 @@ class Validator:
         """
         keys = self.columns[field]
         null = pd.isna(keys) | (keys == "")
-        found = objects(
-            [None if gone else ids.get(key) for key, gone in zip(keys, null.tolist(), strict=True)]
+        found_ids = as_object_array(
+            [
+                None if is_null else ids.get(key)
+                for key, is_null in zip(keys, null.tolist(), strict=True)
+            ]
         )
-        self.refuse(pd.isna(found) & ~null, "ingest.row_unknown_key", field)
+        self.refuse(pd.isna(found_ids) & ~null, "ingest.row_unknown_key", field)
         if not optional:
             self.refuse(null, "ingest.row_empty", field)
-        self.columns[into] = found
+        self.columns[into] = found_ids
 
     def apart(self, *owners: tuple[str, ...]) -> None:
         """
@@ -296,29 +299,35 @@ class Validator:
             must be there. A row that is refused stands in no other's way.
         """
         valid = self.columns["valid"]
-        names = [list(zip(*(self.columns[c] for c in own), strict=True)) for own in owners]
-        end: list[dict[Any, Day]] = [{} for _ in owners]
+        names = [
+            list(zip(*(self.columns[column] for column in columns), strict=True))
+            for columns in owners
+        ]
+        ends_by_owner: list[dict[Any, Day]] = [{} for _ in owners]
         bad = np.zeros(len(self.good), dtype=bool)
         for row in sorted(np.flatnonzero(self.good).tolist(), key=lambda row: valid[row][0]):
             low, high = valid[row]
-            mine = [name[row] for name in names]
-            before = [known.get(name, date.min) for known, name in zip(end, mine, strict=True)]
-            if any(last is None or low < last for last in before):
+            row_owners = [name[row] for name in names]
+            taken_until = [
+                ends.get(name, date.min)
+                for ends, name in zip(ends_by_owner, row_owners, strict=True)
+            ]
+            if any(until is None or low < until for until in taken_until):
                 bad[row] = True
                 continue
-            for known, name in zip(end, mine, strict=True):
-                known[name] = high
-        fields = " / ".join(", ".join(own) for own in owners)
+            for ends, name in zip(ends_by_owner, row_owners, strict=True):
+                ends[name] = high
+        fields = " / ".join(", ".join(columns) for columns in owners)
         self.refuse(bad, "ingest.row_overlaps", "valid_from", fields=fields)
 
     def tags(self, field: str) -> None:
         """Check lists of words."""
-        lists = [_words(value) for value in self.columns[field]]
+        lists = [_check_words(value) for value in self.columns[field]]
         self.refuse([words is None for words in lists], "ingest.row_bad_list", field)
-        self.columns[field] = objects(lists)
+        self.columns[field] = as_object_array(lists)
 
 
-def _words(value: Any) -> list[str] | None:
+def _check_words(value: Any) -> list[str] | None:
     if isinstance(value, list | tuple | np.ndarray):
         words = list(value)
         clean = all(isinstance(word, str) and word and "\x00" not in word for word in words)
@@ -326,7 +335,7 @@ def _words(value: Any) -> list[str] | None:
     return [] if value is None or value is pd.NA or value != value else None  # noqa: PLR0124
 
 
-def _day(value: Any) -> Day:
+def _as_day(value: Any) -> Day:
     if value is None or value is pd.NaT:
         return None
     if isinstance(value, datetime):

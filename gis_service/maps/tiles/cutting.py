@@ -24,7 +24,7 @@ _MOST_FEATURES: Final = 40_000
 
 def cut_tile(connection: sa.Connection, tiles: TileSet, z: int, x: int, y: int) -> bytes:
     """Cut a tile from the tables."""
-    sql.settle(connection)
+    sql.tune_for_tiles(connection)
     if tiles.layer in GROUND:
         parts = GROUND[tiles.layer]
         share = MOST_BYTES // len(parts)
@@ -36,10 +36,10 @@ def cut_tile(connection: sa.Connection, tiles: TileSet, z: int, x: int, y: int) 
     place = {"z": z, "x": x, "y": y, "content": tiles.content, "shape_zoom": zoom}
     cut = {
         "grids": partial(
-            sql.cut, connection, "grids", **place,
+            sql.cut_layer, connection, "grids", **place,
             rank=tiles.rank, day=tiles.day, named=z >= NAMES_FROM,
         ),
-        "borders": partial(sql.cut, connection, "borders", **place, lowest=tiles.rank),
+        "borders": partial(sql.cut_layer, connection, "borders", **place, lowest=tiles.rank),
     }  # fmt: skip
     return b"".join(cut[part]() for part in SCHEME[tiles.layer])
 
@@ -61,13 +61,13 @@ def _cut_roads(connection: sa.Connection, z: int, x: int, y: int, most: int) -> 
     # A pixel of these tiles is half of one of the zooms by which classes are chosen.
     classes = road_classes(z + 1)
     if z >= _WHOLE_ROADS_FROM:
-        return sql.cut(connection, "roads", **values, classes=classes, most=most)
+        return sql.cut_layer(connection, "roads", **values, classes=classes, most=most)
     fewer = max(1, round(len(classes) * most / _MOST_FEATURES))
-    return sql.cut(connection, "greater_roads", **values, classes=classes[:fewer])
+    return sql.cut_layer(connection, "greater_roads", **values, classes=classes[:fewer])
 
 
 def _cut_land(connection: sa.Connection, z: int, x: int, y: int, most: int) -> bytes:
-    return sql.cut(connection, "land", z=z, x=x, y=y, pixel=pixel_degrees(z), most=most)
+    return sql.cut_layer(connection, "land", z=z, x=x, y=y, pixel=pixel_degrees(z), most=most)
 
 
 def _cut_buildings(connection: sa.Connection, z: int, x: int, y: int, most: int) -> bytes:
@@ -76,9 +76,9 @@ def _cut_buildings(connection: sa.Connection, z: int, x: int, y: int, most: int)
     pixel = pixel_degrees(z)
     values = {"z": z, "x": x, "y": y, "pixel": pixel, "most": most}
     if z == BUILDINGS_FROM:
-        return sql.cut(connection, "blocks", **values)
+        return sql.cut_layer(connection, "blocks", **values)
     least = pixel * pixel if z == BUILDINGS_FROM + 1 else 0.0
-    return sql.cut(connection, "buildings", **values, least_area=least)
+    return sql.cut_layer(connection, "buildings", **values, least_area=least)
 
 
 _GROUND_CUTS: Final[Mapping[str, Callable[[sa.Connection, int, int, int, int], bytes]]] = (

@@ -113,7 +113,7 @@ def find_tile_set(
     """
     if layer in GROUND:
         names = sorted({name for part in GROUND[layer] for name in _COUNTS_OF[part]})
-        counts = sql.counts(connection, names)
+        counts = sql.count_changes(connection, names)
         state = "-".join(str(counts[name]) for name in names)
         return TileSet(layer, f"{FORM}-{state}")
     if layer not in SCHEME:
