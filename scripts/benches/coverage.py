@@ -74,9 +74,9 @@ def run(context: Context) -> list[Row]:
     ]
     rows = [row for name, make in wanted if context.wants(name) for row in make()]
     for name in OTHERS:
-        other = importlib.import_module(f"scripts.benches.{name}")
-        if any(context.wants(row) for row in other.ROWS):
-            rows += other.run(context)
+        bench = importlib.import_module(f"scripts.benches.{name}")
+        if any(context.wants(row) for row in bench.ROWS):
+            rows += bench.run(context)
     return rows
 
 
@@ -129,8 +129,8 @@ def _tails(graph: Graph) -> IntArray:
     return np.repeat(np.arange(graph.node_count), np.diff(graph.indptr))
 
 
-def _near(one: FloatArray, other: FloatArray, tolerance: float = _HUNDREDTH_OF_A_SECOND) -> bool:
-    return bool(np.allclose(one, other, rtol=0, atol=tolerance))
+def _near(first: FloatArray, second: FloatArray, tolerance: float = _HUNDREDTH_OF_A_SECOND) -> bool:
+    return bool(np.allclose(first, second, rtol=0, atol=tolerance))
 
 
 # --- nearest -----------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ def nearest_rows(
             compare(
                 work, ours, "pandana, its query alone", by_pandana, target=20.0, limits=[building],
                 # It counts in thousandths, arc by arc.
-                agree=lambda one, other: _near(one, other, 0.5),
+                agree=lambda first, second: _near(first, second, 0.5),
             )
         )  # fmt: skip
     return rows
@@ -202,8 +202,8 @@ def _pandana(profiled: ProfileNetwork, graph: Graph, stations: IntArray) -> Side
     peer.set_pois("station", farthest, 1, *places)
 
     def ask() -> FloatArray:
-        found = peer.nearest_pois(farthest, "station", num_pois=1)
-        return np.asarray(found[1], dtype=float)
+        nearest = peer.nearest_pois(farthest, "station", num_pois=1)
+        return np.asarray(nearest[1], dtype=float)
 
     return plain(ask)
 
@@ -258,13 +258,15 @@ def _pgrouting_row(
         def at_nodes(query: str, *given: list[int]) -> FloatArray:
             minutes = np.full(graph.node_count, np.inf)
             cursor.execute(query, given)
-            found = np.array(cursor.fetchall())
-            minutes[found[:, 0].astype(int)] = found[:, 1]
+            answer = np.array(cursor.fetchall())
+            minutes[answer[:, 0].astype(int)] = answer[:, 1]
             return minutes
 
-        def same(one: FloatArray, both: FloatArray) -> bool:
+        def same(minutes: FloatArray, both: FloatArray) -> bool:
             truth, shared = both
-            return _near(one, truth) and bool((shared >= one - _HUNDREDTH_OF_A_SECOND).all())
+            return _near(minutes, truth) and bool(
+                (shared >= minutes - _HUNDREDTH_OF_A_SECOND).all()
+            )
 
         def dropped(_given: None) -> None:
             cursor.execute("DROP TABLE answer")
@@ -315,11 +317,11 @@ def reach_rows(profiled: ProfileNetwork, graph: Graph, stations: IntArray) -> li
         ]
 
     def in_igraph() -> list[Any]:
-        found = np.asarray(by_igraph.distances(source=starts, weights=costs, mode="out"))
+        distances = np.asarray(by_igraph.distances(source=starts, weights=costs, mode="out"))
         return [
-            dict(zip(node.tolist(), one[node].tolist(), strict=True))
-            for one in found
-            for node in [np.flatnonzero(one <= LIMIT_MINUTES)]
+            dict(zip(node.tolist(), of_start[node].tolist(), strict=True))
+            for of_start in distances
+            for node in [np.flatnonzero(of_start <= LIMIT_MINUTES)]
         ]
 
     def in_rustworkx() -> list[Any]:
@@ -351,12 +353,12 @@ def reach_rows(profiled: ProfileNetwork, graph: Graph, stations: IntArray) -> li
     ]
 
 
-def _same_reach(one: list[Any], other: list[Any]) -> bool:
+def _same_reach(first: list[Any], second: list[Any]) -> bool:
     """Compare node by node; on the limit itself a sum's last bit may decide either way."""
-    return len(one) == len(other) and all(
+    return len(first) == len(second) and all(
         abs(ours.get(node, LIMIT_MINUTES) - theirs.get(node, LIMIT_MINUTES))
         <= _HUNDREDTH_OF_A_SECOND
-        for ours, theirs in zip(one, other, strict=True)
+        for ours, theirs in zip(first, second, strict=True)
         for node in ours.keys() | theirs.keys()
     )
 
@@ -367,8 +369,8 @@ def _at_nodes(profiled: ProfileNetwork, nodes: IntArray) -> Snapped:
     edge = order[np.searchsorted(roads.source[order], nodes).clip(0, len(order) - 1)]
     begins = roads.source[edge] == nodes
     ends = np.argsort(roads.target, kind="stable")
-    other = ends[np.searchsorted(roads.target[ends], nodes).clip(0, len(ends) - 1)]
-    edge = np.where(begins, edge, other)
+    ending = ends[np.searchsorted(roads.target[ends], nodes).clip(0, len(ends) - 1)]
+    edge = np.where(begins, edge, ending)
     return Snapped(edge, np.where(begins, 0.0, 1.0), np.zeros(len(nodes)))
 
 

@@ -162,7 +162,7 @@ def _late_or_early(
             off_road_minutes_per_m=walked,
         ).minutes
         inside = np.zeros(len(points), dtype=bool)
-        for band in (one for one in drawn if one.station == station):
+        for band in (candidate for candidate in drawn if candidate.station == station):
             inside |= shapely.covers(band.geometry, points)
             late = inside & (minutes > band.to_minutes + cells.tolerance_minutes)
             early = ~inside & (minutes < band.to_minutes - cells.tolerance_minutes)

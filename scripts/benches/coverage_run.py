@@ -406,18 +406,18 @@ def theirs(given: Given) -> dict[str, pd.DataFrame]:
             rows = [(*row[:4], *row.minutes) for row in timed]
             quantiles = pd.DataFrame(rows, columns=["rank", "grid_id", "kind", "of", *_MINUTES])
             answer[code] = table.merge(quantiles, how="left", on=["rank", "grid_id", "kind", "of"])
-            for one in ("spot", "site", "met_site", "arc", "reached", "way"):
-                do(f"DROP TABLE {one}")
+            for table_name in ("spot", "site", "met_site", "arc", "reached", "way"):
+                do(f"DROP TABLE {table_name}")
     return answer
 
 
-def agree(one: Mapping[str, pd.DataFrame], other: Mapping[str, pd.DataFrame]) -> bool:
+def agree(first: Mapping[str, pd.DataFrame], second: Mapping[str, pd.DataFrame]) -> bool:
     """
     Compare all figures: counts exactly, minutes to a hundredth of a second.
 
     Parameters
     ----------
-    one, other
+    first, other
         By standard.
 
     Returns
@@ -425,10 +425,10 @@ def agree(one: Mapping[str, pd.DataFrame], other: Mapping[str, pd.DataFrame]) ->
     bool
         Whether every row that counts anybody agrees.
     """
-    return all(_same(one[code], other[code]) for code in STANDARDS)
+    return all(_same(first[code], second[code]) for code in STANDARDS)
 
 
-def _same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+def _same(first: pd.DataFrame, second: pd.DataFrame) -> bool:
     keys = ["rank", "grid_id", "kind", "of"]
     ours, theirs = (
         table[table["n"] > 0]
@@ -436,7 +436,7 @@ def _same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
         .set_index(keys)[_COUNTS + _MINUTES]
         .astype(float)
         .sort_index()
-        for table in (one, other)
+        for table in (first, second)
     )
     if not ours.index.equals(theirs.index):
         return False
@@ -504,8 +504,8 @@ def what_if(given: Given) -> Row:
         dice = np.random.default_rng(5)
         seconds = []
         with given.store.transaction(SYSTEM) as connection:
-            asked = (snapshot, connection, SYSTEM, code, "normal")
-            prepared = measure_county(*asked, given.book).prepared
+            question = (snapshot, connection, SYSTEM, code, "normal")
+            prepared = measure_county(*question, given.book).prepared
             stations = prepared.facilities
             named = np.flatnonzero(np.isin(stations.kind, prepared.standard.kinds))
             for _ in range(MOVES):
@@ -516,7 +516,7 @@ def what_if(given: Given) -> Row:
                     float(stations.lat[moved] + dice.uniform(-0.03, 0.03)),
                 )
                 began = time.perf_counter()
-                answer = answer_what_if(*asked, [change], given.book)
+                answer = answer_what_if(*question, [change], given.book)
                 seconds.append(time.perf_counter() - began)
         setup = prepare_setup(
             given.network,

@@ -102,14 +102,16 @@ def _assign(connection: sa.Connection) -> None:
         cohort_id = connection.scalar(
             sa.insert(t.cohort).values(scheme_id=scheme_id).returning(t.cohort.c.cohort_id)
         )
-        one = {"scheme_id": [scheme_id], "cohort_id": [cohort_id]}
-        copy_rows(connection, t.cohort_grid, {**one, "grid_id": [grid_id], "valid": [(day, None)]})
+        of_cohort = {"scheme_id": [scheme_id], "cohort_id": [cohort_id]}
+        copy_rows(
+            connection, t.cohort_grid, {**of_cohort, "grid_id": [grid_id], "valid": [(day, None)]}
+        )
         homes = [number for number, (_, own) in HOUSEHOLDS.items() if own == grid_id]
         copy_rows(
             connection,
             t.membership,
             {
-                **{name: ids * len(homes) for name, ids in one.items()},
+                **{name: ids * len(homes) for name, ids in of_cohort.items()},
                 "object_kind": ["household"] * len(homes),
                 "object_id": homes,
                 "valid": [(day, None)] * len(homes),

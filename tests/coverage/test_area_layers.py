@@ -35,26 +35,26 @@ def test_bands_and_districts_are_those_of_the_page(county: Store, language: Lang
     with county.transaction(SYSTEM) as connection:
         bands, districts = draw_measured_areas(connection, areas, language)
         drawn, _ = areas.draw_bands(connection, "fire-20", "normal", choose_usual_limits(20.0))
-        found = areas.draw_districts(connection, "fire-20", "normal")
+        drawn_districts = areas.draw_districts(connection, "fire-20", "normal")
     assert bands.name != districts.name
-    ground = shapely.from_geojson(json.dumps(bands.layer.data))
-    assert ground.area == pytest.approx(sum(one.geometry.area for one in drawn), rel=0.05)
+    area = shapely.from_geojson(json.dumps(bands.layer.data))
+    assert area.area == pytest.approx(sum(band.geometry.area for band in drawn), rel=0.05)
     assert [colour for colour, _ in bands.legend] == list(band_colours(3))
-    said = [one["properties"] for one in districts.layer.data["features"]]
-    assert len(said) == len(found)
-    assert {one["colour"] for one in said} == {colour for colour, _ in districts.legend}
-    assert all("km²" in one["area"] for one in said)
-    assert not any("cover." in words for one in said for words in one.values())
+    shown = [feature["properties"] for feature in districts.layer.data["features"]]
+    assert len(shown) == len(drawn_districts)
+    assert {district["colour"] for district in shown} == {colour for colour, _ in districts.legend}
+    assert all("km²" in district["area"] for district in shown)
+    assert not any("cover." in words for district in shown for words in district.values())
 
 
 def test_words_of_the_data_are_never_a_part_of_the_document() -> None:
-    ground = shapely.box(113.0, 28.0, 113.1, 28.1)
+    area = shapely.box(113.0, 28.0, 113.1, 28.1)
     crossing = {"kind": "river", "name": "<b>River</b>", "beyond_km2": 1.0}
-    piece = NamedPiece("<i>village</i>", 0.5, 113.0, 28.0, ground)
-    one = NamedDistrict(
-        7, "<script>alert(1)</script>", "一级", 120.0, 7.0, True, (crossing,), (piece,), ground
+    piece = NamedPiece("<i>village</i>", 0.5, 113.0, 28.0, area)
+    district = NamedDistrict(
+        7, "<script>alert(1)</script>", "一级", 120.0, 7.0, True, (crossing,), (piece,), area
     )  # fmt: skip
-    (feature,) = draw_district_layer("x", [one], "en").data["features"]
+    (feature,) = draw_district_layer("x", [district], "en").data["features"]
     assert not any("<" in words for words in feature["properties"].values())
     assert "&lt;i&gt;village" in feature["properties"]["more"]
     assert "7 km²" in feature["properties"]["more"]

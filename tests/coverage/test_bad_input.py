@@ -49,11 +49,11 @@ OUTSIDE = {"in_no_grid"}
 
 def said_of(run: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
     """The notes of a run in Chinese and English, by sort."""
-    found: dict[str, list[tuple[str, str]]] = {}
+    notes: dict[str, list[tuple[str, str]]] = {}
     chinese, english = (notes_as_text(run["notes"], language) for language in LANGUAGES)
     for note, *words in zip(run["notes"], chinese, english, strict=True):
-        found.setdefault(note["note"], []).append((words[0], words[1]))
-    return found
+        notes.setdefault(note["note"], []).append((words[0], words[1]))
+    return notes
 
 
 def test_a_county_in_order_needs_no_note_but_of_the_home_in_no_grid(county: Store) -> None:
@@ -81,9 +81,9 @@ def test_a_station_on_an_island_is_named_with_its_piece(without_stations: Store)
     stations(without_stations, (0, 0), (4000, 8000))
     run = runs.measure(without_stations, SYSTEM, "fire-20", book=BOOK)
     (words,) = said_of(run)["island"]
-    for one in words:
-        assert "站1" in one
-        assert "2.0" in one  # km of road
+    for sentence in words:
+        assert "站1" in sentence
+        assert "2.0" in sentence  # km of road
     assert "住户1户" in words[0]
     assert "1 households" in words[1]
     assert set(said_of(run)) == {"island"} | OUTSIDE
@@ -99,15 +99,15 @@ def test_all_stations_in_one_place_are_as_good_as_one_and_it_is_said(
     without_stations: Store,
 ) -> None:
     stations(without_stations, (0, 0))
-    one = runs.measure(without_stations, SYSTEM, "fire-20", book=BOOK)
+    single = runs.measure(without_stations, SYSTEM, "fire-20", book=BOOK)
     stations_more = [(0.0, 0.0)] * 4
     with without_stations.transaction(SYSTEM) as connection:
         connection.execute(sa.delete(t.facility))
     stations(without_stations, *stations_more)
     many = runs.measure(without_stations, SYSTEM, "fire-20", book=BOOK)
     same = ("n", "covered", "too_far", "unreachable", "off_network", "median_minutes")
-    assert [one[name] for name in same] == [many[name] for name in same]
-    assert set(said_of(one)) == OUTSIDE
+    assert [single[name] for name in same] == [many[name] for name in same]
+    assert set(said_of(single)) == OUTSIDE
     ((chinese, english),) = said_of(many)["one_place"]
     assert "全部4个" in chinese
     assert "all 4 stand" in english
@@ -121,12 +121,12 @@ def test_a_station_far_outside_the_county_serves_nobody_and_is_told_of(
     assert run["covered"] == 0
     assert run["facilities_off_network"] == {"fire_station": 1}
     assert run["unreachable"] + run["off_network"] == run["n"]
-    told = said_of(run)
-    assert set(told) == {"no_road", "outside"} | OUTSIDE
+    notes = said_of(run)
+    assert set(notes) == {"no_road", "outside"} | OUTSIDE
     (outside,) = (note for note in run["notes"] if note["note"] == "outside")
     metres = distance_m(*at_m(21_000, 0), *at_m(500_000, 0))  # the border lies at 21 km
     assert outside["border_km"] == pytest.approx(float(metres) / 1000, abs=0.5)
-    for words in (*told["no_road"][0], *told["outside"][0]):
+    for words in (*notes["no_road"][0], *notes["outside"][0]):
         assert "站0" in words
 
 
@@ -159,18 +159,18 @@ def test_roads_in_another_coordinate_system_are_caught(county: Store) -> None:
     assert job.status == "failed"
     words: dict[Language, str] = {"zh-CN": "坐标系", "en": "coordinate system"}
     for language, word in words.items():
-        told = job.error_in(language)
-        assert told is not None
-        assert word in told
+        message = job.error_in(language)
+        assert message is not None
+        assert word in message
 
 
 def test_only_the_first_of_many_are_named(without_stations: Store) -> None:
     stations(without_stations, *((500_000.0, 100.0 * number) for number in range(MOST + 5)))
     run = runs.measure(without_stations, SYSTEM, "fire-20", book=BOOK)
-    told = said_of(run)
-    assert len(told["outside"]) == MOST
-    assert len(told["more"]) == 2  # of those no road leads to, and of those outside
-    assert "5" in told["more"][0][1]
+    notes = said_of(run)
+    assert len(notes["outside"]) == MOST
+    assert len(notes["more"]) == 2  # of those no road leads to, and of those outside
+    assert "5" in notes["more"][0][1]
 
 
 @pytest.mark.parametrize("speed", ["0", "-5", "nan", "inf"])

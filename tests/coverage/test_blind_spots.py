@@ -44,7 +44,7 @@ def test_near_houses_of_one_village_are_one_place() -> None:
         ),
         NAMES,
     )
-    assert [(one.name, one.households, one.people) for one in spots] == [
+    assert [(spot.name, spot.households, spot.people) for spot in spots] == [
         ("龙潭村 一组", 3, 9),
         ("大湾村", 1, 3),
         ("龙潭村 二组", 1, 3),
@@ -60,12 +60,12 @@ def test_an_outline_holds_all_houses_and_shows_no_single_one() -> None:
     houses = [(*dice.uniform(0, 4000, 2), 1, 10, TOO_FAR, 25.0) for _ in range(400)]
     given = missed(*houses)
     spots = group_blind_spots(given, NAMES)
-    assert sum(one.households for one in spots) == 400
-    outlines = [shapely.geometry.shape(one.geometry) for one in spots]
+    assert sum(spot.households for spot in spots) == 400
+    outlines = [shapely.geometry.shape(spot.geometry) for spot in spots]
     points = [shapely.Point(at) for at in zip(given.lon, given.lat, strict=True)]
     assert all(any(outline.contains(point) for outline in outlines) for point in points)
-    for one, outline in zip(spots, outlines, strict=True):
-        assert one.bbox == pytest.approx(outline.bounds, abs=1e-6)
+    for spot, outline in zip(spots, outlines, strict=True):
+        assert spot.bbox == pytest.approx(outline.bounds, abs=1e-6)
         assert outline.area > 0
 
 
@@ -90,7 +90,7 @@ def test_a_runs_blind_spots_are_told_to_who_may_see_them(county: Store) -> None:
     run_id = runs.measure(county, SYSTEM, "fire-20", book=BOOK)["run_id"]
     with county.transaction(SYSTEM) as connection:
         spots = runs.find_blind_spots(connection, SYSTEM, run_id)
-        assert {(one.name, one.reason, one.grid_ids) for one in spots} == {
+        assert {(spot.name, spot.reason, spot.grid_ids) for spot in spots} == {
             ("中 西", "unreachable", (WEST,)),
             ("中 东", "off_network", (EAST,)),
             ("中 东", "too_far", (EAST,)),
@@ -106,8 +106,8 @@ def test_stations_that_serve_a_grid(county: Store) -> None:
         assert (station.kind, station.households) == ("fire_station", 2)
         assert station.median_minutes <= station.worst_minutes
         assert runs.list_serving_stations(connection, VISITOR, run_id, WEST) == []
-        one = runs.read_household(connection, SYSTEM, run_id, 1)
-        assert (one.status, one.kinds["fire_station"]["facility_id"]) == (
+        household = runs.read_household(connection, SYSTEM, run_id, 1)
+        assert (household.status, household.kinds["fire_station"]["facility_id"]) == (
             "covered",
             station.facility_id,
         )

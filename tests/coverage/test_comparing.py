@@ -28,14 +28,14 @@ def test_a_station_in_the_east_gains_the_east(county: Store) -> None:
         open_facility(connection, "fire_station", 20000)
     b = runs.measure(county, SYSTEM, "fire-20", book=BOOK)["run_id"]
     with county.transaction(SYSTEM) as connection:
-        found = make_comparison(connection, SYSTEM, a, b)
+        comparison = make_comparison(connection, SYSTEM, a, b)
         back = make_comparison(connection, SYSTEM, b, a)
-    assert (found.gained, found.lost, found.only_in_one) == (1, 0, 0)
-    assert (found.comparable, found.differs) == (True, ("facilities",))
+    assert (comparison.gained, comparison.lost, comparison.only_in_one) == (1, 0, 0)
+    assert (comparison.comparable, comparison.differs) == (True, ("facilities",))
     share = pytest.approx(1 / 7)
-    assert found.county["households"]["delta"] == {"n": 0, "covered": 1, "share": share}
-    assert found.county["people"]["delta"]["covered"] == 3
-    east = next(one for one in found.grids if one.grid_id == EAST)
+    assert comparison.county["households"]["delta"] == {"n": 0, "covered": 1, "share": share}
+    assert comparison.county["people"]["delta"]["covered"] == 3
+    east = next(grid for grid in comparison.grids if grid.grid_id == EAST)
     assert (east.covered, east.gained, east.lost) == (1, 1, 0)
     assert (back.gained, back.lost) == (0, 1)
 
@@ -46,10 +46,10 @@ def test_who_came_in_between_counts_as_neither(county: Store) -> None:
         connection.execute(sa.delete(t.household).where(t.household.c.household_id == 2))
     b = runs.measure(county, SYSTEM, "fire-20", "night", book=BOOK)["run_id"]
     with county.transaction(SYSTEM) as connection:
-        found = make_comparison(connection, SYSTEM, a, b)
-    assert (found.gained, found.lost, found.only_in_one) == (0, 0, 1)
-    assert found.differs == ("scenario", "settings", "households")
-    west = next(one for one in found.grids if one.grid_id == WEST)
+        comparison = make_comparison(connection, SYSTEM, a, b)
+    assert (comparison.gained, comparison.lost, comparison.only_in_one) == (0, 0, 1)
+    assert comparison.differs == ("scenario", "settings", "households")
+    west = next(grid for grid in comparison.grids if grid.grid_id == WEST)
     assert (west.covered, west.gained, west.lost) == (-1, 0, 0)
 
 
@@ -75,17 +75,17 @@ def test_a_what_if_foretells_the_run(county: Store) -> None:
         station = connection.scalar(sa.select(t.facility.c.facility_id))
         assert station is not None
         move = MoveStation(station, lon, lat)
-        told = answer_what_if(
+        answer = answer_what_if(
             snapshot, connection, SYSTEM, "fire-20", "normal", [move], BOOK
         ).what_if
         connection.execute(
             sa.update(t.facility).values(point=sa.func.ST_SetSRID(sa.func.ST_Point(lon, lat), 4490))
         )
-    assert told.before != told.after
-    assert told.after == summary(runs.measure(county, SYSTEM, "fire-20", book=BOOK))
+    assert answer.before != answer.after
+    assert answer.after == summary(runs.measure(county, SYSTEM, "fire-20", book=BOOK))
     with county.transaction(SYSTEM) as connection:
         now = answer_what_if(snapshot, connection, SYSTEM, "fire-20", "normal", [], BOOK)
-        assert now.what_if.before == told.after  # it was seen that the store has changed
+        assert now.what_if.before == answer.after  # it was seen that the store has changed
         close = CloseRoad((2,))
         closed = answer_what_if(
             snapshot, connection, SYSTEM, "fire-20", "normal", [close], BOOK
@@ -101,7 +101,7 @@ def test_a_what_if_names_the_grids(county: Store) -> None:
         answer = answer_what_if(Snapshot(), connection, SYSTEM, "fire-20", "normal", [add], BOOK)
         with pytest.raises(NotAllowedError):
             answer_what_if(Snapshot(), connection, EAST_OFFICER, "fire-20", "normal", [], BOOK)
-    assert [(one.name, one.after.covered - one.before.covered) for one in answer.towns] == [
+    assert [(grid.name, grid.after.covered - grid.before.covered) for grid in answer.towns] == [
         ("镇", 1)
     ]
-    assert [one.name for one in answer.grids] == ["东"]
+    assert [grid.name for grid in answer.grids] == ["东"]

@@ -56,7 +56,7 @@ def adding_up(counts: Counts, column: Mapping[Key, int]) -> np.ndarray:
             parts = {column[kind, grid, category]: 1.0 for category in range(CATEGORIES)}
             sums.append(parts | {column["n", grid, 0]: -1.0})
             for category in range(CATEGORIES) if below else ():
-                parts = {column[kind, one, category]: 1.0 for one in below}
+                parts = {column[kind, child, category]: 1.0 for child in below}
                 sums.append(parts | {column[kind, grid, category]: -1.0})
     matrix = np.zeros((len(sums), len(column)))
     for place, row in enumerate(sums):
@@ -106,19 +106,19 @@ def ranges(counts: Counts, hidden: Hidden) -> dict[Key, float]:
             assert answer.status == 0, answer.message
             seen.append(np.asarray(answer.x))
     keys = [key for key in column if is_hidden[key]]
-    found = dict(zip(keys, widths().tolist(), strict=True))
+    bounds = dict(zip(keys, widths().tolist(), strict=True))
     for kind, grid in small_sums(counts):  # all that are not covered, together
         cost = np.array([float(k == kind and g == grid and c > 0) for k, g, c in keys])
         sums = np.array(seen) @ cost
-        found[kind, grid, NOT_COVERED] = float(np.ptp(sums))
+        bounds[kind, grid, NOT_COVERED] = float(np.ptp(sums))
         for sign in (1, -1):
-            if found[kind, grid, NOT_COVERED] < 1:
+            if bounds[kind, grid, NOT_COVERED] < 1:
                 answer = linprog(
                     sign * cost, A_eq=matrix[used][:, loose], b_eq=rest[used], bounds=(0, 10_000)
                 )
                 sums = np.append(sums, np.asarray(answer.x) @ cost)
-                found[kind, grid, NOT_COVERED] = float(np.ptp(sums))
-    return found
+                bounds[kind, grid, NOT_COVERED] = float(np.ptp(sums))
+    return bounds
 
 
 def small_sums(counts: Counts) -> list[tuple[str, int]]:
@@ -164,8 +164,10 @@ def test_no_hidden_number_can_be_told(counts: Counts) -> None:
     hidden = choose_hidden(counts, together=TOGETHER)
     assert all(hidden.cells[key[0]][key[1:]] for key in small_cells(counts))
     assert hidden.n[(counts.n > 0) & (counts.n < 5)].all()
-    told = {key: width for key, width in ranges(counts, hidden).items() if width < 1 - 1e-6}
-    assert told == {}
+    ranges_of_cells = {
+        key: width for key, width in ranges(counts, hidden).items() if width < 1 - 1e-6
+    }
+    assert ranges_of_cells == {}
 
 
 @settings(max_examples=15, deadline=None)

@@ -44,8 +44,8 @@ class Workers:
         self._process.stdin.write(f"{step} {self._go_on}\n")
         self._process.stdin.flush()
         # The parent tells the child's number, the child that it waits; either may be the first.
-        said = {self._line() for _ in range(1 if step == "nowhere" else 2)} - {"held"}
-        return int(said.pop())
+        lines = {self._line() for _ in range(1 if step == "nowhere" else 2)} - {"held"}
+        return int(lines.pop())
 
     def let_go_on(self) -> None:
         """Let the one that waits go on."""
@@ -69,17 +69,19 @@ def workers(
     database_server: DatabaseServer, database: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Workers]:
     url = database_server.url("gis_service", database).render_as_string(hide_password=False)
-    made = Workers(url, tmp_path_factory.mktemp("workers"))
-    yield made
-    made.close()
+    started = Workers(url, tmp_path_factory.mktemp("workers"))
+    yield started
+    started.close()
 
 
 def kept(store: Store) -> tuple[int, int, int]:
     """How many runs there are, with how many households' answers and figures."""
     with store.transaction(SYSTEM) as connection:
         tables = (t.coverage_run, t.coverage_household, t.coverage_figure)
-        found = [connection.scalar(sa.select(sa.func.count()).select_from(one)) for one in tables]
-    runs_, answers, figures = (int(one or 0) for one in found)
+        counts = [
+            connection.scalar(sa.select(sa.func.count()).select_from(table)) for table in tables
+        ]
+    runs_, answers, figures = (int(count or 0) for count in counts)
     return runs_, answers, figures
 
 

@@ -218,5 +218,5 @@ def test_the_nearest_edge_is_that_of_looking_at_every_edge(
         lowest = next(edge for edge, each in enumerate(metres) if each <= nearest + 1e-6)
         assert snapped.edge[index] == lowest
         assert snapped.off_road_m[index] == pytest.approx(nearest, abs=1e-3)
-        there = lines[lowest].interpolate(snapped.fraction[index], normalized=True)
-        assert there.distance(shapely.Point(x, y)) == pytest.approx(nearest, abs=1e-3)
+        along = lines[lowest].interpolate(snapped.fraction[index], normalized=True)
+        assert along.distance(shapely.Point(x, y)) == pytest.approx(nearest, abs=1e-3)

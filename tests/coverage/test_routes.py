@@ -69,7 +69,7 @@ def test_minutes_are_those_of_networkx_and_each_way_adds_up(
     lonlat = np.array([at_m(*spot) for spot in spots])
     ways = router.ways_to(*lonlat[0])
     sites = router.snap(lonlat[1:, 0], lonlat[1:, 1])
-    found = router.minutes_from(ways, sites, 1.5)
+    minutes = router.minutes_from(ways, sites, 1.5)
     profiled = router.profiled
     independent = independent_minutes(
         network,
@@ -80,11 +80,11 @@ def test_minutes_are_those_of_networkx_and_each_way_adds_up(
         turnout_minutes=[1.5] * len(sites),
         off_road_minutes_per_m=BOOK.place.off_road_minutes_per_m,
     )[0]
-    assert found == pytest.approx(independent, abs=1e-9)
-    for index in np.flatnonzero(np.isfinite(found)).tolist():
+    assert minutes == pytest.approx(independent, abs=1e-9)
+    for index in np.flatnonzero(np.isfinite(minutes)).tolist():
         legs = router.way(ways, sites, index)
         off = (sites.off_road_m[index] + ways.place.off_road_m[0]) * 0.06 / 4.0
-        assert minutes_of(router, legs) + off + 1.5 == pytest.approx(found[index], abs=1e-9)
+        assert minutes_of(router, legs) + off + 1.5 == pytest.approx(minutes[index], abs=1e-9)
         line = router.line(legs)
         if len(line) > 1 and router.length_m(legs) > 1:
             drawn_m = float(length_m([shapely.LineString(line)])[0])

@@ -89,7 +89,7 @@ def test_figures_by_level_add_up_and_the_outside_counts_in_the_county(county: St
         by_rank = [runs.read_figures_by_grid(connection, run["run_id"], rank) for rank in range(4)]
         of_town = runs.read_grid_figures(connection, 1, TOWN)
         of_county = runs.read_county_figures(connection)
-    assert {grid_id: counts(one) for grid_id, one in by_rank[3].items()} == {
+    assert {grid_id: counts(figures) for grid_id, figures in by_rank[3].items()} == {
         WEST: [3, 2, 0, 1, 0],
         EAST: [3, 1, 1, 0, 1],
     }
@@ -164,12 +164,12 @@ def test_a_run_that_breaks_off_leaves_nothing(county: Store) -> None:
 
 
 def test_progress_rises_to_one_in_steps_that_have_a_text(county: Store) -> None:
-    told: list[tuple[float, str]] = []
-    runs.measure(county, SYSTEM, "fire-20", progress=lambda *step: told.append(step), book=BOOK)
-    shares = [share for share, _ in told]
+    steps: list[tuple[float, str]] = []
+    runs.measure(county, SYSTEM, "fire-20", progress=lambda *step: steps.append(step), book=BOOK)
+    shares = [share for share, _ in steps]
     assert shares == sorted(shares)
     assert (shares[0], shares[-1]) == (0.0, 1.0)
-    assert len({step for _, step in told}) == 5
+    assert len({step for _, step in steps}) == 5
 
 
 def test_a_run_is_work_for_the_queue(county: Store) -> None:
@@ -245,21 +245,21 @@ def test_the_fingerprint_tells_what_the_figures_depend_on(county: Store) -> None
 def test_the_main_job_measures_again_when_a_number_was_changed(
     county: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[str] = []
+    result: list[str] = []
     monkeypatch.setattr(main_job, "standard_book", lambda: BOOK)
-    main_job.measure(county, said.append)
-    wanted = [code for code, one in BOOK.standards.items() if one.in_main_job]
-    assert said == [f"Measured {code}." for code in wanted]
-    main_job.measure(county, said.append)
-    assert len(said) == len(wanted)
+    main_job.measure(county, result.append)
+    wanted = [code for code, standard in BOOK.standards.items() if standard.in_main_job]
+    assert result == [f"Measured {code}." for code in wanted]
+    main_job.measure(county, result.append)
+    assert len(result) == len(wanted)
     slower = BOOK.profiles["fire_engine"].model_copy(
         update={"obeys_maxspeed": Sourced(value=True, source="a county's own")}
     )
-    other = BOOK.model_copy(update={"profiles": {**BOOK.profiles, "fire_engine": slower}})
+    changed = BOOK.model_copy(update={"profiles": {**BOOK.profiles, "fire_engine": slower}})
     for module in (main_job, runs):
-        monkeypatch.setattr(module, "standard_book", lambda: other)
-    main_job.measure(county, said.append)
-    assert said[len(wanted) :] == ["Measured fire-20."]
+        monkeypatch.setattr(module, "standard_book", lambda: changed)
+    main_job.measure(county, result.append)
+    assert result[len(wanted) :] == ["Measured fire-20."]
 
 
 def test_what_is_not_there_is_said(county: Store) -> None:
@@ -313,8 +313,8 @@ def test_figures_of_everything_add_up_at_every_level(county: Store) -> None:
                     assert sum(counts(row)[1:]) == row.n
                 outside = 1 if of == "households" else 3 if of == "people" else 0
                 assert sum(row.n for row in rows) == whole.n - outside, (of, rank)
-        told = run.summary["others"]["people"]
-        assert counts(told) == counts(told["kinds"]["fire_station"]) == expected["people"]
+        figures = run.summary["others"]["people"]
+        assert counts(figures) == counts(figures["kinds"]["fire_station"]) == expected["people"]
         with pytest.raises(InputError):
             runs.read_named_figures(connection, run, 1, "dogs")
         with pytest.raises(NotFoundError):

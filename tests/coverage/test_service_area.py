@@ -87,7 +87,7 @@ def test_none_inside_is_late_and_none_outside_early(
             turnout_minutes=1.0,
             off_road_minutes_per_m=RULES.off_road_minutes_per_m,
         ).minutes
-        for band in (one for one in drawn_bands if one.station == station):
+        for band in (own for own in drawn_bands if own.station == station):
             inside = shapely.covers(band.geometry, points)
             near = np.minimum(abs(minutes - band.from_minutes), abs(minutes - band.to_minutes))
             should = (minutes > band.from_minutes) & (minutes <= band.to_minutes)
@@ -103,7 +103,7 @@ def test_bands_of_one_station_do_not_overlap_and_holes_are_kept(
     town: ProfileNetwork, cells: StreetCells, stations: Snapped
 ) -> None:
     reach = Reacher(town, "from_facility", RULES).reach_together(stations, 1.0)
-    first, second, third = (one.geometry for one in draw_bands(cells, [(None, reach)], LIMITS))
+    first, second, third = (band.geometry for band in draw_bands(cells, [(None, reach)], LIMITS))
     minutes = cells.minutes(reach)
     whole = cells.area(minutes, None, LIMITS[-1])
     assert first.area + second.area + third.area == pytest.approx(whole.area, rel=1e-6)
@@ -137,15 +137,21 @@ def test_districts_tile_the_county_and_tell_what_they_cross(
         shapely.get_coordinates(cells.to_plane(shapely.points([at_m(-900, 1), at_m(5000, 1)])))
     )
     river = Barrier("river", "芷水", across.buffer(20))
-    found = divide_into_districts(
+    districts = divide_into_districts(
         cells, cells.owner(reach), places, county, [river], BOOK.districts
     )
-    assert sum(one.area_km2 for one in found) == pytest.approx(county.area / 1e6, rel=1e-9)
-    crossed = {one.station: [c.name for c in one.crosses] for one in found if one.crosses}
+    assert sum(district.area_km2 for district in districts) == pytest.approx(
+        county.area / 1e6, rel=1e-9
+    )
+    crossed = {
+        district.station: [c.name for c in district.crosses]
+        for district in districts
+        if district.crosses
+    }
     assert crossed == {1: ["芷水"]}
-    for one in found:
-        if one.station != NOBODY:
-            assert shapely.distance(one.geometry.geoms[0], places[one.station]) < 200
+    for district in districts:
+        if district.station != NOBODY:
+            assert shapely.distance(district.geometry.geoms[0], places[district.station]) < 200
 
 
 def test_area_limits_go_by_the_grade() -> None:
@@ -172,8 +178,10 @@ def square(size: float, middle: tuple[float, float], *, hole: bool) -> np.ndarra
 def drawn_from(rings: list[np.ndarray]) -> tuple[shapely.MultiPolygon, shapely.MultiPolygon]:
     """As the kernel nests the rings, and as GEOS does."""
     x, y = np.concatenate(rings).T.copy()
-    ring = np.concatenate(([0], np.cumsum([len(one) for one in rings])))
-    area = np.array([shapely.Polygon(one).area * (1 if _turns_left(one) else -1) for one in rings])
+    ring = np.concatenate(([0], np.cumsum([len(points) for points in rings])))
+    area = np.array(
+        [shapely.Polygon(points).area * (1 if _turns_left(points) else -1) for points in rings]
+    )
     of_band = np.zeros(len(area), dtype=np.int64)
     return (
         shapes.nest_rings(x, y, ring, area, of_band, 0),
@@ -203,7 +211,7 @@ def test_a_hole_goes_to_its_own_shell_however_deep_they_lie_in_one_another() -> 
         quick, slow = drawn_from([rings[place] for place in order])
         assert shapely.is_valid(quick)
         assert shapely.normalize(quick) == shapely.normalize(slow)
-        assert sorted(len(one.interiors) for one in quick.geoms) == [1, 1, 2]
+        assert sorted(len(piece.interiors) for piece in quick.geoms) == [1, 1, 2]
 
 
 def test_bands_are_nested_as_geos_nests_them(
@@ -214,9 +222,9 @@ def test_bands_are_nested_as_geos_nests_them(
     monkeypatch.setattr(street_cells, "nest_rings", shapes.untangle_rings)
     slow = draw_bands(cells, reaches, LIMITS)
     assert sum(len(part.interiors) for band in quick for part in band.geometry.geoms) > 3
-    for one, other in zip(quick, slow, strict=True):
-        assert shapely.is_valid(one.geometry)
-        assert shapely.normalize(one.geometry) == shapely.normalize(other.geometry)
+    for first, second in zip(quick, slow, strict=True):
+        assert shapely.is_valid(first.geometry)
+        assert shapely.normalize(first.geometry) == shapely.normalize(second.geometry)
 
 
 def test_stations_alone_and_together_are_what_scipy_finds(
@@ -253,9 +261,9 @@ def test_what_is_reached_is_drawn_alike_with_and_without_the_rest(
     buffers = DrawingBuffers(cells)
     for reach in Reacher(town, "from_facility", RULES).reach_each(stations, 1.0, max(LIMITS)):
         rest = cells.areas(cells.minutes(reach), sorted(LIMITS))
-        for one, other in zip(cells.areas_of(reach, sorted(LIMITS), buffers), rest, strict=True):
-            assert not one.is_empty
-            assert shapely.to_wkb(one) == shapely.to_wkb(other)
+        for first, second in zip(cells.areas_of(reach, sorted(LIMITS), buffers), rest, strict=True):
+            assert not first.is_empty
+            assert shapely.to_wkb(first) == shapely.to_wkb(second)
 
 
 def test_a_long_border_finds_room(
@@ -319,15 +327,17 @@ def _united(cells: StreetCells, minutes: np.ndarray, limit: float) -> shapely.Ge
         cells.cells.corner[cells.cells.start[at] : cells.cells.start[at + 1]]  # of this point
         for at in within
     ]
-    ground = np.array(
+    cell_shapes = np.array(
         [
-            shapely.Polygon(np.column_stack((cells.cells.corner_x[one], cells.cells.corner_y[one])))
-            for one in corners
+            shapely.Polygon(
+                np.column_stack((cells.cells.corner_x[of_cell], cells.cells.corner_y[of_cell]))
+            )
+            for of_cell in corners
         ],
         dtype=object,
     )
     circles = shapely.buffer(shapely.points(cells.x[within], cells.y[within]), radius, quad_segs=24)
-    return shapely.union_all(shapely.intersection(ground, circles))
+    return shapely.union_all(shapely.intersection(cell_shapes, circles))
 
 
 @pytest.mark.parametrize(
@@ -342,9 +352,9 @@ def _united(cells: StreetCells, minutes: np.ndarray, limit: float) -> shapely.Ge
 def test_ground_is_valid_before_anything_is_done_with_it(
     drawn: list[shapely.Polygon], area: float
 ) -> None:
-    ground = make_valid_area(shapely.MultiPolygon(drawn))
-    assert ground.is_valid
-    assert ground.area == pytest.approx(area)
+    valid = make_valid_area(shapely.MultiPolygon(drawn))
+    assert valid.is_valid
+    assert valid.area == pytest.approx(area)
     light, _ = generalise([shapely.MultiPolygon(drawn)], 0.01)
     assert light[0].is_valid
     assert light[0].area == pytest.approx(area, rel=0.01)

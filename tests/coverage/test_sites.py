@@ -44,22 +44,22 @@ def reached(figures: dict[str, Any]) -> tuple[int, float]:
 
 @pytest.mark.parametrize("add", [1, 2])
 def test_most_are_covered(prepared: Prepared, add: int) -> None:
-    found = choose_sites(prepared, SiteRequest("max_cover", add))
-    assert found.optimum_proved
-    assert found.gap == 0.0
-    assert len(found.sites) == add
-    assert found.before["covered"] < found.after["covered"]
-    assert found.after["covered"] == tried(prepared, add, lambda figures: figures["covered"])
-    gains = [site.gain_households for site in found.sites]
-    assert sum(gains) == found.after["covered"] - found.before["covered"]
+    answer = choose_sites(prepared, SiteRequest("max_cover", add))
+    assert answer.optimum_proved
+    assert answer.gap == 0.0
+    assert len(answer.sites) == add
+    assert answer.before["covered"] < answer.after["covered"]
+    assert answer.after["covered"] == tried(prepared, add, lambda figures: figures["covered"])
+    gains = [site.gain_households for site in answer.sites]
+    assert sum(gains) == answer.after["covered"] - answer.before["covered"]
     assert gains == sorted(gains, reverse=True)
 
 
 def test_the_longest_time_is_the_shortest_possible(prepared: Prepared) -> None:
-    found = choose_sites(prepared, SiteRequest("p_centre", 1))
-    assert found.optimum_proved
-    assert found.aggregated
-    assert reached(found.after) == pytest.approx(tried(prepared, 1, reached), abs=1e-6)
+    answer = choose_sites(prepared, SiteRequest("p_centre", 1))
+    assert answer.optimum_proved
+    assert answer.aggregated
+    assert reached(answer.after) == pytest.approx(tried(prepared, 1, reached), abs=1e-6)
 
 
 def test_the_fewest_sites_reach_a_share(prepared: Prepared) -> None:
@@ -68,9 +68,9 @@ def test_the_fewest_sites_reach_a_share(prepared: Prepared) -> None:
     assert one_only < everyone
     n = prepared.summary["n"]
     assert len(_set_cover(prepared, one_only / n).sites) == 1
-    found = _set_cover(prepared, everyone / n)
-    assert len(found.sites) == 2
-    assert found.after["covered"] >= everyone
+    answer = _set_cover(prepared, everyone / n)
+    assert len(answer.sites) == 2
+    assert answer.after["covered"] >= everyone
 
 
 def _set_cover(prepared: Prepared, share: float) -> Sites:
@@ -78,21 +78,23 @@ def _set_cover(prepared: Prepared, share: float) -> Sites:
 
 
 def test_the_sum_of_times_falls_most(prepared: Prepared) -> None:
-    found = choose_sites(prepared, SiteRequest("p_median", 1))
-    assert found.optimum_proved
-    assert found.bound == pytest.approx(found.objective)
-    assert (found.sites[0].lon, found.sites[0].lat) in [pytest.approx(one) for one in NODE_PLACES]
+    answer = choose_sites(prepared, SiteRequest("p_median", 1))
+    assert answer.optimum_proved
+    assert answer.bound == pytest.approx(answer.objective)
+    assert (answer.sites[0].lon, answer.sites[0].lat) in [
+        pytest.approx(site) for site in NODE_PLACES
+    ]
 
 
 def test_only_drawn_places_are_looked_at(prepared: Prepared) -> None:
     places = (at_m(12000, 10), at_m(300, 10))
-    found = choose_sites(prepared, SiteRequest("max_cover", 1, candidates="places", places=places))
-    assert found.candidates == 2
-    assert (found.sites[0].lon, found.sites[0].lat) == pytest.approx(places[0])
+    answer = choose_sites(prepared, SiteRequest("max_cover", 1, candidates="places", places=places))
+    assert answer.candidates == 2
+    assert (answer.sites[0].lon, answer.sites[0].lat) == pytest.approx(places[0])
 
 
 @pytest.mark.parametrize(
-    ("wish", "key"),
+    ("site_request", "key"),
     [
         (SiteRequest(kind="bank"), "coverage.kind_not_in_standard"),
         (SiteRequest(candidates="places"), "coverage.sites_no_candidates"),
@@ -104,7 +106,7 @@ def test_only_drawn_places_are_looked_at(prepared: Prepared) -> None:
         (SiteRequest("max_cover", 50), "coverage.sites_number"),
     ],
 )
-def test_what_cannot_be_is_said(prepared: Prepared, wish: SiteRequest, key: str) -> None:
+def test_what_cannot_be_is_said(prepared: Prepared, site_request: SiteRequest, key: str) -> None:
     with pytest.raises(InputError) as caught:
-        choose_sites(prepared, wish)
+        choose_sites(prepared, site_request)
     assert caught.value.key == key

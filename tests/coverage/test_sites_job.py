@@ -69,14 +69,14 @@ def _fail(*_given: object) -> None:
 
 
 def test_progress_rises_in_steps_that_have_a_text(county: Store) -> None:
-    told: list[tuple[float, str]] = []
+    steps: list[tuple[float, str]] = []
     wish = {**WISH, "problem": "p_median"}
-    sites_job.sites_as_job(county, SYSTEM, wish, lambda share, step: told.append((share, step)))
-    shares = [share for share, _ in told]
+    sites_job.sites_as_job(county, SYSTEM, wish, lambda share, step: steps.append((share, step)))
+    shares = [share for share, _ in steps]
     assert shares == sorted(shares)
     assert 0 <= shares[0] < shares[-1] <= 1
-    assert len({step for _, step in told}) >= 3
-    for _, step in told:
+    assert len({step for _, step in steps}) >= 3
+    for _, step in steps:
         assert all(text(step, language) != step for language in LANGUAGES)
 
 
@@ -84,9 +84,9 @@ def test_a_cancelled_search_leaves_nothing(county: Store, monkeypatch: pytest.Mo
     job_id = asked(county)
 
     def choose_and_be_cancelled(*given: Any) -> Any:
-        found = choose_sites(*given)
+        sites = choose_sites(*given)
         jobs.cancel(county, SYSTEM, job_id)
-        return found
+        return sites
 
     monkeypatch.setattr(sites_job, "choose_sites", choose_and_be_cancelled)
     jobs.perform(county, job_id)

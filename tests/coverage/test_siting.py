@@ -48,9 +48,9 @@ def test_the_true_optima_of_san_francisco(
     assert sorted(sites[at] for at in median.sites) == truth["PMedian_p4_sites"]
     centre = siting.p_centre(distances, 4)
     assert centre.objective == pytest.approx(truth["PCenter_p4_objective"], rel=1e-12)
-    for found in (cover, most, median, centre):
-        assert found.is_optimal
-        assert found.gap == 0.0
+    for solution in (cover, most, median, centre):
+        assert solution.is_optimal
+        assert solution.gap == 0.0
 
 
 cases = st.integers(0, 2**32 - 1).map(np.random.default_rng)
@@ -101,12 +101,12 @@ def test_no_fewer_sites_are_enough(random: np.random.Generator) -> None:
         with pytest.raises(InputError):
             siting.set_cover(times, 15, weights=weights, share=share)
         return
-    found = siting.set_cover(times, 15, weights=weights, share=share)
-    assert found.covered_weight >= share * weights.sum() * (1 - 1e-8)
-    fewer = choices(times.shape[1], max(len(found.sites) - 1, 0), [])
+    solution = siting.set_cover(times, 15, weights=weights, share=share)
+    assert solution.covered_weight >= share * weights.sum() * (1 - 1e-8)
+    fewer = choices(times.shape[1], max(len(solution.sites) - 1, 0), [])
     for chosen in fewer:
         near = times[:, chosen].min(axis=1) if chosen else np.full(len(times), np.inf)
-        assert weights[near <= 15].sum() < share * weights.sum() or not found.sites
+        assert weights[near <= 15].sum() < share * weights.sum() or not solution.sites
 
 
 def test_a_time_that_is_not_proven_too_short_stays_possible(
@@ -117,16 +117,16 @@ def test_a_time_that_is_not_proven_too_short_stays_possible(
     exact = siting.set_cover
 
     def stopped(matrix: Any, limit: float, **asked: Any) -> siting.Siting:
-        found = exact(matrix, limit, **asked)
+        solution = exact(matrix, limit, **asked)
         if limit >= 8:
-            return found
-        return replace(found, sites=[0, 1], bound=0.5, is_optimal=False)
+            return solution
+        return replace(solution, sites=[0, 1], bound=0.5, is_optimal=False)
 
     assert siting.p_centre(times, 1).bound == 8
     monkeypatch.setattr(siting, "set_cover", stopped)
-    found = siting.p_centre(times, 1)
-    assert (found.objective, found.bound, found.is_optimal) == (8, 5, False)
-    assert found.gap == pytest.approx(3 / 8)
+    solution = siting.p_centre(times, 1)
+    assert (solution.objective, solution.bound, solution.is_optimal) == (8, 5, False)
+    assert solution.gap == pytest.approx(3 / 8)
 
 
 @pytest.mark.parametrize(
@@ -142,5 +142,5 @@ def test_many_alike_are_one(
 ) -> None:
     distances, people, _, truth = san_francisco
     many = np.repeat(distances, 50, axis=0)
-    found = siting.max_cover(many, 5000, 4, weights=np.repeat(people / 50, 50))
-    assert found.objective == pytest.approx(truth["MCLP_p4_5000m_covered_population"])
+    solution = siting.max_cover(many, 5000, 4, weights=np.repeat(people / 50, 50))
+    assert solution.objective == pytest.approx(truth["MCLP_p4_5000m_covered_population"])

@@ -11,14 +11,14 @@ TIE_M = 1e-6
 
 def lines_of(dice: np.random.Generator, number: int) -> list[shapely.LineString]:
     """Bent lines of all lengths, some drawn twice, some crossing the whole county."""
-    found = [
+    lines = [
         shapely.LineString(
             dice.uniform(-4000, 4000, 2)
             + np.cumsum(dice.normal(0, dice.choice([3, 60, 900]), (dice.integers(2, 7), 2)), axis=0)
         )
         for _ in range(number)
     ]
-    return [*found, *found[:5], found[7].reverse()]
+    return [*lines, *lines[:5], lines[7].reverse()]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -34,7 +34,7 @@ def test_it_finds_what_shapely_finds(seed: int, cap_m: float) -> None:
     line, metres, fraction = find_nearest_lines(
         index, points[:, 0].copy(), points[:, 1].copy(), cap_m, TIE_M
     )
-    for at, point in enumerate([shapely.Point(one) for one in points]):
+    for at, point in enumerate([shapely.Point(xy) for xy in points]):
         away = shapely.distance(point, np.array(lines, dtype=object))
         if away.min() > cap_m:
             assert (line[at], metres[at], fraction[at]) == (-1, np.inf, 0.0)

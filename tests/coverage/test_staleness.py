@@ -33,15 +33,15 @@ def test_what_has_changed_is_named(county: Store) -> None:
         "households": sa.update(home).where(home.c.household_id == 3).values(people=4),
         "network": sa.update(edge).where(edge.c.edge_id == 2).values(oneway=1),
     }
-    told = set()
+    parts = set()
     for part, change in changes.items():
         with county.transaction(SYSTEM) as connection:
             connection.execute(change)
-        told.add(part)
-        assert set(because(county, run_id, snapshot)) == told
+        parts.add(part)
+        assert set(because(county, run_id, snapshot)) == parts
     with county.transaction(SYSTEM) as connection:
         open_facility(connection, "fire_station", 20000)
-    assert set(because(county, run_id, snapshot)) == told | {"facilities"}
+    assert set(because(county, run_id, snapshot)) == parts | {"facilities"}
 
 
 def test_a_facility_that_the_standard_does_not_name_makes_nothing_stale(county: Store) -> None:
@@ -81,12 +81,12 @@ def test_another_number_and_another_release_make_it_stale(
     run_id = runs.measure(county, SYSTEM, "fire-20", book=BOOK)["run_id"]
     later = Sourced(value=25.0, source="a county's own")
     fire = BOOK.standard("fire-20").model_copy(update={"limit_minutes": later})
-    other = BOOK.model_copy(update={"standards": {**BOOK.standards, "fire-20": fire}})
-    without = {code: one for code, one in BOOK.standards.items() if code != "fire-20"}
+    changed = BOOK.model_copy(update={"standards": {**BOOK.standards, "fire-20": fire}})
+    without = {code: standard for code, standard in BOOK.standards.items() if code != "fire-20"}
     none = BOOK.model_copy(update={"standards": without})
     with county.transaction(SYSTEM) as connection:
         run = runs.find_run(connection, run_id)
-        assert find_stale_parts(Snapshot(), connection, run, other) == ("settings",)
+        assert find_stale_parts(Snapshot(), connection, run, changed) == ("settings",)
         assert find_stale_parts(Snapshot(), connection, run, none) == ("settings",)
     monkeypatch.setattr(staleness, "__version__", "99.0")
     assert because(county, run_id) == ("software",)

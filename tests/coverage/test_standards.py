@@ -28,16 +28,18 @@ def numbers(table: Any, path: str = "") -> list[tuple[str, Any]]:
     if isinstance(table, dict) and set(table) == {"value", "source"}:
         return [(path, table)]
     if isinstance(table, dict):
-        return [one for key, below in table.items() for one in numbers(below, f"{path}.{key}")]
+        return [
+            number for key, below in table.items() for number in numbers(below, f"{path}.{key}")
+        ]
     if isinstance(table, list):
-        return [one for below in table for one in numbers(below, path)]
+        return [number for below in table for number in numbers(below, path)]
     return [(path, table)]
 
 
 def test_every_number_stands_with_its_source() -> None:
-    found = numbers(read_standards().model_dump(mode="json"))
-    assert len(found) > 40
-    for path, entry in found:
+    sources = numbers(read_standards().model_dump(mode="json"))
+    assert len(sources) > 40
+    for path, entry in sources:
         if entry is not None and not isinstance(entry, str | bool):
             assert isinstance(entry, dict), path
             assert len(entry["source"]) > 10, path
@@ -144,7 +146,7 @@ def test_a_scenario_slows_wheels_and_feet_each_in_its_own_way() -> None:
 
 def test_the_shorter_circles_are_measured_when_asked() -> None:
     book = read_standards()
-    assert {code for code, one in book.standards.items() if one.in_main_job} == {
+    assert {code for code, standard in book.standards.items() if standard.in_main_job} == {
         "service-15",
         "fire-20",
     }
@@ -153,19 +155,19 @@ def test_the_shorter_circles_are_measured_when_asked() -> None:
 
 
 def test_every_source_of_the_product_is_said_in_chinese() -> None:
-    said = set()
+    texts = set()
 
     def look(table: dict[str, Any]) -> None:
         if set(table) == {"value", "source"}:
-            said.add(table["source"])
+            texts.add(table["source"])
             return
         for inner in table.values():
             if isinstance(inner, dict):
                 look(inner)
 
     look(tomllib.loads(DEFAULTS.read_text("utf-8")))
-    assert len(said) > 50
-    for source in said:
+    assert len(texts) > 50
+    for source in texts:
         assert translate_source(source, "en") == source
         assert re.search("[一-鿿]", translate_source(source, "zh-CN")), source
         assert not re.search("[a-z]{4}", translate_source(source, "zh-CN")), source

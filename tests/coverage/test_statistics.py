@@ -102,9 +102,9 @@ def test_a_region_of_one_level_has_that_level_and_the_county() -> None:
 )
 @settings(max_examples=100, deadline=None)
 def test_figures_add_up_at_every_level(households: list[tuple[int, int, float]]) -> None:
-    grid = np.array([one[0] for one in households], dtype=np.int64)
-    status = np.array([one[1] for one in households], dtype=np.int8)
-    minutes = np.array([one[2] for one in households], dtype=float)
+    grid = np.array([household[0] for household in households], dtype=np.int64)
+    status = np.array([household[1] for household in households], dtype=np.int8)
+    minutes = np.array([household[2] for household in households], dtype=float)
     minutes[status >= UNREACHABLE] = np.inf
     table = count_figures(TOWN, grid, [outcome(status, minutes)])
     counts = table[["n", *STATUS_NAMES]].to_numpy(int)

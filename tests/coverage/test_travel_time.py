@@ -317,21 +317,21 @@ def test_a_crowd_of_nodes_in_one_bucket_loses_nobody(minutes: str) -> None:
         "none": np.where(dice.uniform(size=len(tail)) < 0.5, 0.0, 3.0),
     }[minutes]
     ways: nx.DiGraph[int] = nx.DiGraph()
-    for one, other, time in sorted(zip(tail, head, times, strict=True), reverse=True):
-        ways.add_edge(int(one), int(other), weight=time)  # of parallel ones the quickest is last
+    for start, goal, time in sorted(zip(tail, head, times, strict=True), reverse=True):
+        ways.add_edge(int(start), int(goal), weight=time)  # of parallel ones the quickest is last
     order = np.argsort(tail, kind="stable")
     indptr = np.concatenate(([0], np.cumsum(np.bincount(tail, minlength=size)))).astype(np.int32)
     graph = Graph(indptr, head[order].astype(np.int32), times[order])
     starts = dice.choice(size, 7, replace=False)
 
-    found, nearest = nearest_of_nodes(graph, starts)
+    minutes_found, nearest = nearest_of_nodes(graph, starts)
 
     own = {int(node): nx.single_source_dijkstra_path_length(ways, int(node)) for node in starts}
     each = np.array(
         [[own[int(start)].get(node, np.inf) for node in range(size)] for start in starts]
     )
-    np.testing.assert_allclose(found, each.min(axis=0), rtol=1e-12)
-    np.testing.assert_allclose(each[nearest, np.arange(size)], found, rtol=1e-12)
+    np.testing.assert_allclose(minutes_found, each.min(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(each[nearest, np.arange(size)], minutes_found, rtol=1e-12)
     if minutes != "many":  # whole numbers: equal times are equal, and the lowest start has them
         np.testing.assert_array_equal(nearest, each.argmin(axis=0))
 

@@ -143,17 +143,21 @@ def by_streets(
         if network.oneway[edge] <= 0:
             ends[edge, -1] = (target, source)
     graph.add_nodes_from(ends)
-    for one, (_, via) in ends.items():
-        for other, (begin, _) in ends.items():
+    for first, (_, via) in ends.items():
+        for second, (begin, _) in ends.items():
             if via != begin:
                 continue
-            here = [turn for turn in turns if turn[1] == one[0] and turn[2] == via]
-            here = [t for t in here if via in (network.source[t[3]], network.target[t[3]])]
-            banned = any(kind.startswith("no") and to == other[0] for kind, _, _, to in here)
-            banned |= any(kind.startswith("only") and to != other[0] for kind, _, _, to in here)
+            ends_there = [turn for turn in turns if turn[1] == first[0] and turn[2] == via]
+            ends_there = [
+                t for t in ends_there if via in (network.source[t[3]], network.target[t[3]])
+            ]
+            banned = any(kind.startswith("no") and to == second[0] for kind, _, _, to in ends_there)
+            banned |= any(
+                kind.startswith("only") and to != second[0] for kind, _, _, to in ends_there
+            )
             if not banned:
-                whole = float(network.length_m[other[0]]) * 0.06 / speed_kmh
-                graph.add_edge(one, other, weight=whole)
+                whole = float(network.length_m[second[0]]) * 0.06 / speed_kmh
+                graph.add_edge(first, second, weight=whole)
     return graph
 
 
@@ -176,11 +180,11 @@ def independent(
         left = (1 - start[1] if way == 1 else start[1]) * whole(start[0])
         # A street may be driven twice, so the first stretch is not a node but a beginning.
         for after, arc in graph[first].items():
-            found = nx.single_source_dijkstra_path_length(graph, after)
+            minutes = nx.single_source_dijkstra_path_length(graph, after)
             for last in ((goal[0], 1), (goal[0], -1)):
-                if last in found:
+                if last in minutes:
                     over = (1 - goal[1] if last[1] == 1 else goal[1]) * whole(goal[0])
-                    best = min(best, left + arc["weight"] + found[last] - over)
+                    best = min(best, left + arc["weight"] + minutes[last] - over)
     return best
 
 
@@ -244,25 +248,25 @@ def test_ways_follow_allowed_turns_and_take_the_minutes_of_networkx(
         ways = router.ways_at(place)
         together = router.minutes_from(router.ways_at(place), sites)
         for index in range(len(sites)):  # one after the other, each time a little farther
-            found = router.minutes_from(ways, sites.take(np.array([index])))[0]
+            minutes = router.minutes_from(ways, sites.take(np.array([index])))[0]
             start, goal = (
                 (int(spot.edge[at]), float(spot.fraction[at]))
                 for spot, at in ((sites, index), (place, 0))
             )
             theirs = independent(network, turns, start, goal)
-            assert found == together[index]
-            assert found == pytest.approx(theirs, abs=1e-9)
-            if np.isinf(found):
+            assert minutes == together[index]
+            assert minutes == pytest.approx(theirs, abs=1e-9)
+            if np.isinf(minutes):
                 continue
             legs = router.way(ways, sites, index)
-            assert minutes_of(router, legs) == pytest.approx(found, abs=1e-9)
+            assert minutes_of(router, legs) == pytest.approx(minutes, abs=1e-9)
             assert (legs[0].edge, legs[0].start, legs[-1].edge, legs[-1].end) == (*start, *goal)
             driven = [
                 [(leg.edge, way) for way in (1, -1) if (leg.end - leg.start) * way >= 0]
                 for leg in legs
             ]
-            for one, other in pairwise(driven):
-                assert any(allowed.has_edge(a, b) for a in one for b in other)
+            for first, second in pairwise(driven):
+                assert any(allowed.has_edge(a, b) for a in first for b in second)
 
 
 @given(case=cases())

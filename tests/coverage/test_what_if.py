@@ -110,24 +110,24 @@ def county(request: pytest.FixtureRequest) -> Prepared:
     )
 
 
-def again(county: Prepared, found: WhatIf) -> None:
+def again(county: Prepared, result: WhatIf) -> None:
     """Compare with a measurement from the roads on, number by number."""
     places = county.places
     setup = prepare_setup(
-        found.network, county.book, county.standard, county.scenario, places.lon, places.lat
+        result.network, county.book, county.standard, county.scenario, places.lon, places.lat
     )
-    whole = measure_standard(setup, county.book, county.standard, found.facilities)
+    whole = measure_standard(setup, county.book, county.standard, result.facilities)
     for name in ("status", "minutes", "kind_status", "kind_minutes", "kind_facility"):
-        np.testing.assert_array_equal(getattr(found.measured, name), getattr(whole, name), name)
+        np.testing.assert_array_equal(getattr(result.measured, name), getattr(whole, name), name)
     np.testing.assert_array_equal(
-        found.network.edge_id[found.measured.snapped.edge],
-        found.network.edge_id[whole.snapped.edge],
+        result.network.edge_id[result.measured.snapped.edge],
+        result.network.edge_id[whole.snapped.edge],
     )
     table = count_figures(GRIDS, places.base_grid, whole.outcomes(), places.weights)
-    assert found.after == summarise(table, whole)
+    assert result.after == summarise(table, whole)
     was, now = county.measured.status == COVERED, whole.status == COVERED
-    assert found.gained == places.weights["households"][now & ~was].sum()
-    assert found.lost == places.weights["households"][was & ~now].sum()
+    assert result.gained == places.weights["households"][now & ~was].sum()
+    assert result.lost == places.weights["households"][was & ~now].sum()
 
 
 def station(county: Prepared) -> int:
@@ -140,11 +140,11 @@ def middle(county: Prepared) -> tuple[float, float]:
 
 
 def test_without_a_change_all_stays_as_it_is(county: Prepared) -> None:
-    found = measure_changes(county, [])
-    again(county, found)
-    assert found.before == found.after
-    assert (found.gained, found.lost, found.grids) == (0, 0, ())
-    assert [town.grid_id for town in found.towns] == [1, 2]
+    result = measure_changes(county, [])
+    again(county, result)
+    assert result.before == result.after
+    assert (result.gained, result.lost, result.grids) == (0, 0, ())
+    assert [town.grid_id for town in result.towns] == [1, 2]
     statuses = set(county.measured.status.tolist())
     assert {COVERED, TOO_FAR} <= statuses
 
@@ -159,26 +159,26 @@ def test_a_station_moved_added_or_removed(county: Prepared) -> None:
         [AddStation(kind, lon, lat), RemoveStation(station(county))],
     )
     for changes in several:
-        found = measure_changes(county, changes)
-        again(county, found)
-        assert found.notes == ()
-    assert found.after["facilities"] == county.summary["facilities"]
+        result = measure_changes(county, changes)
+        again(county, result)
+        assert result.notes == ()
+    assert result.after["facilities"] == county.summary["facilities"]
 
 
 def test_every_station_removed_says_that_there_is_none(county: Prepared) -> None:
     ids = county.facilities.facility_id[np.isin(county.facilities.kind, county.standard.kinds)]
-    found = measure_changes(county, [RemoveStation(int(one)) for one in ids])
-    again(county, found)
-    assert (found.after["covered"], found.after["status"]) == (0, "no_facility")
+    result = measure_changes(county, [RemoveStation(int(facility_id)) for facility_id in ids])
+    again(county, result)
+    assert (result.after["covered"], result.after["status"]) == (0, "no_facility")
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_roads_closed(county: Prepared, seed: int) -> None:
     dice = np.random.default_rng(seed)
     ids = dice.choice(county.network.edge_id, size=1 + 4 * seed, replace=False)
-    found = measure_changes(county, [CloseRoad(tuple(int(one) for one in ids))])
-    again(county, found)
-    assert set(found.closed) == set(ids.tolist())
+    result = measure_changes(county, [CloseRoad(tuple(int(edge_id) for edge_id in ids))])
+    again(county, result)
+    assert set(result.closed) == set(ids.tolist())
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -193,15 +193,15 @@ def test_roads_added(county: Prepared, seed: int) -> None:
         ]
         lines.append(tuple((end.x, end.y) for end in ends))
     changes: list[Change] = [AddRoad(line, "secondary") for line in lines]
-    found = measure_changes(county, changes)
-    again(county, found)
-    assert found.network.edge_count > county.network.edge_count + 1
+    result = measure_changes(county, changes)
+    again(county, result)
+    assert result.network.edge_count > county.network.edge_count + 1
 
 
 def test_roads_and_stations_together(county: Prepared) -> None:
     lon, lat = middle(county)
     line = (at_m(2300, 6200), at_m(2300, 5600), at_m(2400, 5000), (lon, lat))
-    found = measure_changes(
+    result = measure_changes(
         county,
         [
             AddRoad(line, "tertiary"),
@@ -209,7 +209,7 @@ def test_roads_and_stations_together(county: Prepared) -> None:
             MoveStation(station(county), lon, lat),
         ],
     )
-    again(county, found)
+    again(county, result)
 
 
 def test_a_piece_drawn_apart_is_reached_by_a_new_road() -> None:
@@ -261,14 +261,14 @@ def test_a_road_that_ends_at_a_junction_cuts_nothing() -> None:
 def test_a_road_is_found_by_pointing_at_it(county: Prepared) -> None:
     network = county.network
     edge = next(
-        one
-        for one in range(network.edge_count)
-        if network.motor[one] and network.foot[one] and not network.bridge[one]
+        edge
+        for edge in range(network.edge_count)
+        if network.motor[edge] and network.foot[edge] and not network.bridge[edge]
     )
     at = network.geometry[edge].interpolate(0.5, normalized=True)
-    found = measure_changes(county, [CloseRoad(lon=at.x, lat=at.y)])
-    again(county, found)
-    assert found.closed == (int(network.edge_id[edge]),)
+    result = measure_changes(county, [CloseRoad(lon=at.x, lat=at.y)])
+    again(county, result)
+    assert result.closed == (int(network.edge_id[edge]),)
 
 
 def test_what_cannot_be_is_said(county: Prepared) -> None:
@@ -295,10 +295,10 @@ def test_what_cannot_be_is_said(county: Prepared) -> None:
 def test_a_station_where_no_road_leads_is_told_of(county: Prepared) -> None:
     far = at_m(-90_000, 0)
     kind = county.standard.kinds[0]
-    found = measure_changes(county, [AddStation(kind, *far), AddStation("water_source", *far)])
-    again(county, found)
-    assert found.notes == ((0, "off_network"), (1, "not_in_standard"))
-    assert found.gained == found.lost == 0
+    result = measure_changes(county, [AddStation(kind, *far), AddStation("water_source", *far)])
+    again(county, result)
+    assert result.notes == ((0, "off_network"), (1, "not_in_standard"))
+    assert result.gained == result.lost == 0
 
 
 def test_nobody_covered_has_a_longer_way_and_nobody_too_far_a_shorter_one(

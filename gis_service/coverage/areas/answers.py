@@ -172,21 +172,7 @@ class BandTree:
         self._of_zoom: dict[int, tuple[Any, Any, shapely.STRtree]] = {}
 
     def cut_out(self, zoom: int, box: tuple[float, float, float, float]) -> list[BandPiece]:
-        """
-        Cut out a box.
-
-        Parameters
-        ----------
-        zoom
-            Of the tile; borders are no finer than can be seen there.
-        box
-            West, south, east, north in degrees.
-
-        Returns
-        -------
-        list of BandPiece
-            One a band that has ground there.
-        """
+        """Cut out a box in degrees, no finer than a zoom shows: one piece a band."""
         zoom = min(zoom, _FINEST_ZOOM)
         with self._lock:
             if zoom not in self._of_zoom:

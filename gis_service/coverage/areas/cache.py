@@ -25,19 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 def digest_parts(*parts: object) -> str:
-    """
-    Name what hangs on these parts.
-
-    Parameters
-    ----------
-    *parts
-        Digests, codes and numbers.
-
-    Returns
-    -------
-    str
-        Fit for a file.
-    """
+    """Digest what a file hangs on; the digest is its name."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
@@ -50,19 +38,7 @@ class AreaCache:
         self._answers: OrderedDict[str, bytes] = OrderedDict()
 
     def find_answer(self, name: str) -> bytes | None:
-        """
-        Find an answer.
-
-        Parameters
-        ----------
-        name
-            Of :func:`digest_parts`.
-
-        Returns
-        -------
-        bytes or None
-            As it was kept.
-        """
+        """Find an answer, in memory or on disk."""
         with self._lock:
             if name in self._answers:
                 self._answers.move_to_end(name)

@@ -63,30 +63,9 @@ def divide_into_districts(
     barriers: Sequence[Barrier],
     rules: DistrictRules,
 ) -> list[District]:
-    """
-    Divide the county among its stations.
-
-    Parameters
-    ----------
-    cells
-        The ground.
-    owner
-        Station by point of the streets, of ``StreetCells.owner``.
-    stations
-        Where they stand, in the plane of the cells.
-    outline
-        Of the county, in the same plane.
-    barriers
-        In the same plane.
-    rules
-        Which pieces are worth a line.
-
-    Returns
-    -------
-    list of District
-        One a station that serves anything, then the ground that nobody serves, if any; together
-        they tile the county.
-    """
+    """Divide the county among its stations; all is in the plane of the cells."""
+    # Given back is one district a station that serves anything, then the ground that nobody serves,
+    # if any; together they tile the county.
     shapely.prepare(outline)
     districts: list[District] = []
     for station in [*range(len(stations)), NOBODY]:

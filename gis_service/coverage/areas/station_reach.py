@@ -79,23 +79,9 @@ class Reacher:
     def reach_together(
         self, stations: Snapped, begins: npt.ArrayLike, limit_minutes: float = np.inf
     ) -> Reach:
-        """
-        Run once from all stations.
-
-        Parameters
-        ----------
-        stations
-            Where they meet the network; one that is off it reaches nothing.
-        begins
-            Minutes of each before it moves: turnout and what is counted beside the way.
-        limit_minutes
-            Nothing later is looked at.
-
-        Returns
-        -------
-        Reach
-            The nearest station's time at every node.
-        """
+        """Run once from all stations: the nearest station's time at every node."""
+        # A station that is off the network reaches nothing; ``begins`` are the minutes of each
+        # before it moves: turnout and what is counted beside the way.
         started = np.broadcast_to(np.asarray(begins, dtype=float), len(stations))
         return self._run(np.flatnonzero(stations.edge >= 0), stations, started, limit_minutes)
 

@@ -64,21 +64,7 @@ class ActiveRoads:
 
 
 def get_roads(snapshot: Snapshot, connection: sa.Connection) -> ActiveRoads:
-    """
-    Give the road network that is active now.
-
-    Parameters
-    ----------
-    snapshot
-        Of the process.
-    connection
-        An open transaction.
-
-    Returns
-    -------
-    ActiveRoads
-        Shared by all who travel.
-    """
+    """Give the road network that is active now, shared by all who travel."""
     return snapshot.get(connection, ROADS, lambda: ActiveRoads(*read_network(connection)))
 
 
@@ -142,24 +128,6 @@ def get_facilities(snapshot: Snapshot, connection: sa.Connection) -> Facilities:
 
 
 def get_county(snapshot: Snapshot, connection: sa.Connection) -> County:
-    """
-    Give grids, facilities and all that stands in the county.
-
-    Parameters
-    ----------
-    snapshot
-        Of the process.
-    connection
-        An open transaction of one who may count every household.
-
-    Returns
-    -------
-    County
-        Whole, whoever asks: the caller has looked whether the actor may know it.
-
-    Raises
-    ------
-    ConflictError
-        No boundaries are in force today.
-    """
+    """Give grids, facilities and all that stands in the county."""
+    # Whole, whoever asks: the caller has looked whether the actor may know it.
     return snapshot.get(connection, COUNTY, lambda: read_county(connection, SYSTEM))

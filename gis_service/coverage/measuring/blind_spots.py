@@ -86,25 +86,9 @@ def group_blind_spots(
     *,
     drawn: tuple[FloatArray, FloatArray] | None = None,
 ) -> list[BlindSpot]:
-    """
-    Put households that are not covered together by nearness and village.
-
-    Parameters
-    ----------
-    missed
-        The households.
-    names
-        Of grids and villages.
-    drawn
-        Lon and lat from which middles and outlines are made, rounded for a reader who may not
-        know where a household lives; which are near each other the exact places say. None draws
-        these.
-
-    Returns
-    -------
-    list of BlindSpot
-        The largest first; every household is in exactly one.
-    """
+    """Group households that are not covered by nearness and village, the largest first."""
+    # Which are near each other the exact places say. Middles and outlines are made from ``drawn``
+    # (lon, lat), rounded for a reader who may not know where a household lives.
     if len(missed.lon) == 0:
         return []
     to_xy, to_lonlat = geodesy.local_metres(

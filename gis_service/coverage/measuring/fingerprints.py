@@ -99,19 +99,7 @@ def digest_inputs(
 
 
 def combine_digests(inputs: Mapping[str, str]) -> str:
-    """
-    Digest the digests.
-
-    Parameters
-    ----------
-    inputs
-        By part.
-
-    Returns
-    -------
-    str
-        The run's fingerprint.
-    """
+    """Digest the digests: the run's fingerprint."""
     words = "\n".join(f"{part} {inputs.get(part, '')}" for part in PARTS)
     return hashlib.sha256(words.encode()).hexdigest()
 

@@ -84,20 +84,9 @@ class Measured:
         return [KindOutcome(RULE, self.status, self.minutes), *by_kind]
 
     def status_of(self, kind: str) -> str:
-        """
-        Say whether the figures of a kind measure travel, or why they do not.
-
-        Parameters
-        ----------
-        kind
-            One of the kinds, or ``statistics.RULE``.
-
-        Returns
-        -------
-        str
-            ``ok``; ``no_households``; ``no_roads``; ``no_facility``: none of this kind, or for the
-            rule fewer kinds with a facility than it asks for, so that 0 % says nothing of roads.
-        """
+        """Say whether the figures of a kind measure travel, or why they do not."""
+        # ``no_facility`` is none of this kind, or for the rule fewer kinds with a facility than it
+        # asks for, so that 0 % says nothing of roads.
         if len(self.minutes) == 0:
             return NO_HOUSEHOLDS
         if not self.has_roads:

@@ -57,22 +57,8 @@ class KindOutcome:
 
 
 def find_members(hierarchy: Hierarchy, base_grid: IntArray) -> dict[int, IntArray]:
-    """
-    Say for each level in which of its grids each household is.
-
-    Parameters
-    ----------
-    hierarchy
-        Grids and their parents.
-    base_grid
-        Grid id of each household, :data:`NO_GRID` for one outside every grid.
-
-    Returns
-    -------
-    dict
-        By rank, for each household the position of its grid in ``hierarchy.grid_id``, -1 for none.
-        A household outside every grid, or in one that is not in force, is in no grid of any level.
-    """
+    """Find for each level in which of its grids each household is; -1 for none."""
+    # A household outside every grid, or in one that is not in force, is in no grid of any level.
     ids = pd.Index(hierarchy.grid_id)
     parent = ids.get_indexer(pd.Index(hierarchy.parent)).astype(np.int64)
     current = ids.get_indexer(pd.Index(base_grid)).astype(np.int64)
@@ -91,31 +77,11 @@ def count_figures(
     outcomes: list[KindOutcome],
     weights: Mapping[str, IntArray] | None = None,
 ) -> pd.DataFrame:
-    """
-    Count what stands at each place by grid and kind.
-
-    Parameters
-    ----------
-    hierarchy
-        Grids and their parents.
-    base_grid
-        Grid id of each place, :data:`NO_GRID` for one outside every grid: it counts in the
-        county's figures only.
-    outcomes
-        One a kind, and one of the rule.
-    weights
-        How many of what stand at each place, such as households and people; without it every
-        place is one household.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``rank, grid_id, kind, of, n, covered, too_far, unreachable, off_network, median_minutes,
-        p90_minutes, worst_minutes``: one row a grid, kind and population, grids without any among
-        them (n = 0), and the county as rank 0, grid 0. The minutes are those whom some facility
-        reaches at all (covered and too far), NaN where there are none; percentiles interpolate
-        linearly between ranks, as if each person stood in a line.
-    """
+    """Count what stands at each place: one row a grid, kind and population."""
+    # Places outside every grid count in the county's figures only; without weights every place is
+    # one household. The minutes are those whom some facility reaches at all (covered and too far),
+    # NaN where there are none; percentiles interpolate linearly between ranks, as if each person
+    # stood in a line.
     if weights is None:
         weights = {HOUSEHOLDS: np.ones(len(base_grid), np.int64)}
     weight = np.column_stack(list(weights.values())) if weights else np.zeros((0, 0), np.int64)

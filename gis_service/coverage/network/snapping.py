@@ -4,7 +4,7 @@ Plain numbers in a plane in metres; what a line stands for is nobody's business 
 are computed as GEOS does it, so that the answers are those of ``shapely.distance``.
 """
 
-# ruff: noqa: C901
+# ruff: noqa: C901, PLR0912
 # Loops in flat arrays are what the compiler makes fast.
 
 from typing import Final, NamedTuple
@@ -119,53 +119,6 @@ def _segment_distance(px: float, py: float, x1: float, y1: float, x2: float, y2:
 
 
 @compiled
-def _find_nearest(
-    index: LineIndex, px: float, py: float, cap_m: float, tie_m: float
-) -> tuple[int, float]:
-    """Find the lowest of the lines nearest to a point, and how far it is; -1 beyond the cap."""
-    x, y, piece_line = index.x, index.y, index.piece_line
-    cell_first, cell_piece = index.cell_first, index.cell_piece
-    west, south, cell_m = index.west, index.south, index.cell_m
-    column = int(np.floor((px - west) / cell_m))
-    row = int(np.floor((py - south) / cell_m))
-    # How far from the point its own cell ends; outside all cells it counts from their edge.
-    ahead = min(
-        px - (west + column * cell_m),
-        west + (column + 1) * cell_m - px,
-        py - (south + row * cell_m),
-        south + (row + 1) * cell_m - py,
-    )
-    nearest, chosen = np.inf, -1
-    for again in range(2):  # first how near the nearest is, then the lowest of those as near
-        ring = 0
-        while True:
-            safe = ahead + ring * cell_m  # all that is nearer than this has been looked at
-            for r in range(row - ring, row + ring + 1):
-                if r < 0 or r >= index.high:
-                    continue
-                step = 1 if r == row - ring or r == row + ring or ring == 0 else 2 * ring
-                for c in range(column - ring, column + ring + 1, step):
-                    if c < 0 or c >= index.wide:
-                        continue
-                    cell = r * index.wide + c
-                    for k in range(cell_first[cell], cell_first[cell + 1]):
-                        begin = cell_piece[k]
-                        away = _segment_distance(
-                            px, py, x[begin], y[begin], x[begin + 1], y[begin + 1]
-                        )
-                        if again == 0:
-                            nearest = min(nearest, away)
-                        elif away <= nearest + tie_m and (chosen < 0 or piece_line[begin] < chosen):
-                            chosen = piece_line[begin]
-            if safe > min(nearest + tie_m, cap_m):
-                break
-            ring += 1
-        if nearest > cap_m:
-            break
-    return chosen, nearest
-
-
-@compiled
 def _find_fraction(x: Floats, y: Floats, begin: int, end: int, px: float, py: float) -> float:
     """Find how far along a line, given by its vertices, the place nearest to a point lies."""
     least, passed, place = np.inf, 0.0, 0.0
@@ -187,8 +140,8 @@ def _find_fraction(x: Floats, y: Floats, begin: int, end: int, px: float, py: fl
 @compiled
 def _find_for_each(
     index: LineIndex,
-    px: Floats,
-    py: Floats,
+    points_x: Floats,
+    points_y: Floats,
     cap_m: float,
     tie_m: float,
     line: Longs,
@@ -196,17 +149,51 @@ def _find_for_each(
     fraction: Floats,
 ) -> None:
     """Fill in the nearest line of each point, its distance, and the place on it."""
-    x, y, first = index.x, index.y, index.first
-    for point in range(len(px)):
+    x, y, first, piece_line, west, south, cell_m, wide, high, cell_first, cell_piece = index
+    for point in range(len(points_x)):
+        px, py = points_x[point], points_y[point]
         line[point], metres[point], fraction[point] = -1, np.inf, 0.0
-        if not (np.isfinite(px[point]) and np.isfinite(py[point])):
+        if not (np.isfinite(px) and np.isfinite(py)):
             continue
-        chosen, nearest = _find_nearest(index, px[point], py[point], cap_m, tie_m)
+        column = int(np.floor((px - west) / cell_m))
+        row = int(np.floor((py - south) / cell_m))
+        # How far from the point its own cell ends; outside all cells it counts from their edge.
+        ahead = min(
+            px - (west + column * cell_m),
+            west + (column + 1) * cell_m - px,
+            py - (south + row * cell_m),
+            south + (row + 1) * cell_m - py,
+        )
+        nearest, chosen = np.inf, -1
+        for again in range(2):  # first how near the nearest is, then the lowest of those as near
+            ring = 0
+            while True:
+                safe = ahead + ring * cell_m  # all that is nearer than this has been looked at
+                for r in range(max(row - ring, 0), min(row + ring + 1, high)):
+                    step = 1 if r == row - ring or r == row + ring or ring == 0 else 2 * ring
+                    for c in range(column - ring, column + ring + 1, step):
+                        if c < 0 or c >= wide:
+                            continue
+                        cell = r * wide + c
+                        for k in range(cell_first[cell], cell_first[cell + 1]):
+                            begin = cell_piece[k]
+                            away = _segment_distance(
+                                px, py, x[begin], y[begin], x[begin + 1], y[begin + 1]
+                            )
+                            if again == 0:
+                                nearest = min(nearest, away)
+                            elif away <= nearest + tie_m and (
+                                chosen < 0 or piece_line[begin] < chosen
+                            ):
+                                chosen = piece_line[begin]
+                if safe > min(nearest + tie_m, cap_m):
+                    break
+                ring += 1
+            if nearest > cap_m:
+                break
         if chosen >= 0:
             line[point], metres[point] = chosen, nearest
-            fraction[point] = _find_fraction(
-                x, y, first[chosen], first[chosen + 1], px[point], py[point]
-            )
+            fraction[point] = _find_fraction(x, y, first[chosen], first[chosen + 1], px, py)
 
 
 def find_nearest_lines(

@@ -297,31 +297,9 @@ class CoverageChange:
 def count_changed_households(
     connection: sa.Connection, actor: Actor, first_run: int, second_run: int
 ) -> tuple[list[CoverageChange], int]:
-    """
-    Count by today's base grid who is covered in one of two runs only.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    actor
-        Must see every household of the county.
-    first_run, second_run
-        Which runs.
-
-    Returns
-    -------
-    moved, only_in_one
-        Grids where anybody gained or lost, and how many households one of the runs does not know:
-        they came or went in between and count as neither.
-
-    Raises
-    ------
-    NotAllowedError
-        The actor sees a part of the county only.
-    ConflictError
-        Of one of them only the figures are kept.
-    """
+    """Count by today's base grid who is covered in one of two runs only."""
+    # Counted too is how many households one of the runs does not know: they came or went in between
+    # and are neither gained nor lost.
     check_whole_county(actor)
     for run_id in (first_run, second_run):
         find_whole_run(connection, run_id)

@@ -148,27 +148,7 @@ def find_faults(
     house_lat: FloatArray,
     rules: ReportRules,
 ) -> NetworkReport:
-    """
-    Look for faults.
-
-    Parameters
-    ----------
-    profiled
-        The network as one profile sees it.
-    border
-        Of the county, lines or an area; None where it has none.
-    water
-        All of it; None where none is known.
-    house_lon, house_lat
-        Degrees.
-    rules
-        What counts as a fault.
-
-    Returns
-    -------
-    NetworkReport
-        The same for the same input.
-    """
+    """Look for faults; the same for the same input."""
     network = profiled.network
     usable = np.isfinite(profiled.minutes_along) | np.isfinite(profiled.minutes_against)
     to_xy, _ = geodesy.local_metres(

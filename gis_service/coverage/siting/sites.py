@@ -170,26 +170,7 @@ def choose_sites(
 
 
 def choose_kind(standard: Standard, request: SiteRequest) -> str:
-    """
-    Tell what the new stations are.
-
-    Parameters
-    ----------
-    standard
-        By which they are judged.
-    request
-        What is asked.
-
-    Returns
-    -------
-    str
-        The kind asked for, or the standard's first.
-
-    Raises
-    ------
-    InputError
-        The standard has no such kind.
-    """
+    """Choose what the new stations are: the kind asked for, or the standard's first."""
     if request.kind is None:
         return standard.kinds[0]
     if request.kind not in standard.kinds:

@@ -149,30 +149,7 @@ def prepare_county(
     places: Places,
     hierarchy: Hierarchy,
 ) -> Prepared:
-    """
-    Measure a county and keep all that another measurement needs.
-
-    Parameters
-    ----------
-    network
-        The roads.
-    book
-        The standards.
-    standard_code, scenario_code
-        Which of them.
-    facilities, places, hierarchy
-        Of the county.
-
-    Returns
-    -------
-    Prepared
-        For :func:`measure_changes`.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such standard or scenario.
-    """
+    """Measure a county and keep all that another measurement needs."""
     standard, scenario = book.standard(standard_code), book.scenario(scenario_code)
     setup = prepare_setup(network, book, standard, scenario, places.lon, places.lat)
     measured = measure_standard(setup, book, standard, facilities)
@@ -193,26 +170,7 @@ def prepare_county(
 
 
 def measure_changes(prepared: Prepared, changes: Sequence[Change]) -> WhatIf:
-    """
-    Measure a county again with some things changed.
-
-    Parameters
-    ----------
-    prepared
-        Of :func:`prepare_county`; it stays as it is.
-    changes
-        In this order; none gives the figures as they are.
-
-    Returns
-    -------
-    WhatIf
-        The same figures that a run would give after these changes.
-
-    Raises
-    ------
-    InputError
-        There is no such facility or road, or a new road touches none.
-    """
+    """Measure a county again with some things changed, to the figures of a run."""
     facilities, kinds = _change_facilities(prepared, changes)
     network, closed = _change_roads(prepared, changes)
     standard, book = prepared.standard, prepared.book

@@ -283,21 +283,7 @@ def make_state(nodes: int) -> Floats:
 def search_once(
     arcs: Arcs, starts: Starts, parts: float, limit: float = np.inf
 ) -> tuple[Floats, Ints]:
-    """
-    Search once from all starts.
-
-    Parameters
-    ----------
-    arcs, starts, limit
-        As for :func:`search`.
-    parts
-        As for :func:`choose_bucket_width`.
-
-    Returns
-    -------
-    state, reached
-        As :func:`search` left it; the nodes reached, each once.
-    """
+    """Search once from all starts: the state, and the nodes reached, each once."""
     state = make_state(len(arcs.indptr) - 1)
     reached = np.empty(len(state), np.int32)
     width, buckets = choose_bucket_width(arcs.minutes, starts.minutes, parts)

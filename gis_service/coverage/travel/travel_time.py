@@ -286,21 +286,7 @@ def _measure_at_places(
 
 
 def part_of_minutes(fraction: FloatArray, minutes: npt.ArrayLike) -> FloatArray:
-    """
-    Take a part of the minutes for whole edges.
-
-    Parameters
-    ----------
-    fraction
-        Of each edge, 0 to 1.
-    minutes
-        For all of it, of each edge or of all; inf where it is closed.
-
-    Returns
-    -------
-    array of float
-        Minutes; a closed edge stays closed, also for none of it.
-    """
+    """Take a part of the minutes for whole edges; a closed one stays closed."""
     whole = np.asarray(minutes, dtype=float)
     is_open = np.isfinite(whole)
     return np.where(is_open, fraction * np.where(is_open, whole, 0.0), np.inf)
