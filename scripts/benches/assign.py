@@ -289,9 +289,9 @@ def out_of_the_store(store: Store, county: County) -> Row:
         with store.transaction(SYSTEM) as connection:
             ids, lon, lat = _households(connection)
             grids = read_polygons(connection, county.values["scheme"], county.values["day"])
-        found = Locator(*grids).locate(lon, lat).grid_id
-        inside = found != NO_GRID
-        return ids[inside], found[inside]
+        stored = Locator(*grids).locate(lon, lat).grid_id
+        inside = stored != NO_GRID
+        return ids[inside], stored[inside]
 
     def theirs() -> tuple[Ids, Ids]:
         with store.transaction(SYSTEM) as connection:

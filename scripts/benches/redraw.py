@@ -234,7 +234,7 @@ def _shapes(connection: sa.Connection, statement: str) -> GeometryArray:
 def _warm_up(opened: Opened) -> None:
     for change in _edits(opened, random.Random(0), 3):
         _checked(opened, change)
-    while opened.draft.can_undo:
+    while opened.draft.changes:
         opened.loads.apply(opened.draft.undo())
 
 
@@ -287,9 +287,9 @@ def _edits(opened: Opened, chance: random.Random, count: int) -> Iterator[EditRe
 
 
 def _checked(opened: Opened, change: EditResult) -> tuple[list[checks.Finding], dict[str, Any]]:
-    there = [key for key in (*change.touched, *change.renoded) if key in change.after]
-    found = checks.check(opened.draft, opened.context, there)
-    return found, opened.loads.of(there)
+    remaining = [key for key in (*change.touched, *change.renoded) if key in change.after]
+    findings = checks.check(opened.draft, opened.context, remaining)
+    return findings, opened.loads.of(remaining)
 
 
 def _edit_row(opened: Opened) -> Row:
@@ -312,8 +312,8 @@ def _edit_row(opened: Opened) -> Row:
             began = time.perf_counter()
             counts = _recomputed(faces, opened.homes)
             theirs.append(time.perf_counter() - began)
-            mine = {key: load.households for key, load in opened.loads.of().items()}
-            equal &= counts == {key: n for key, n in mine.items() if n}
+            ours_by_key = {key: load.households for key, load in opened.loads.of().items()}
+            equal &= counts == {key: n for key, n in ours_by_key.items() if n}
     _all_undone(opened)
     p95 = percentile(ours, 0.95)
     return row(
@@ -343,7 +343,7 @@ def _recomputed(faces: Mapping[str, Any], homes: npt.NDArray[np.float64]) -> dic
 
 
 def _all_undone(opened: Opened) -> None:
-    while opened.draft.can_undo:
+    while opened.draft.changes:
         opened.loads.apply(opened.draft.undo())
 
 
@@ -376,11 +376,12 @@ def _drag_row(opened: Opened, connection: sa.Connection, context: Context) -> Ro
             edit = {"kind": "move_edge", "left": key, "right": other, "line": line}
             began = time.perf_counter()
             try:
-                change = draft.preview(edit)
+                change = draft.apply(edit)
             except InputError:
                 break
-            mine = loads.after(change)
+            ours_by_key = loads.after(change)
             whole.append(time.perf_counter() - began)
+            draft.undo()
             began = time.perf_counter()
             loads.counted(change)
             seconds = time.perf_counter() - began
@@ -390,7 +391,7 @@ def _drag_row(opened: Opened, connection: sa.Connection, context: Context) -> Ro
             counted = connection.execute(sa.text(_COUNT), values).all()
             theirs.append(time.perf_counter() - began)
             ours.append(seconds)
-            equal &= _near(counted, mine)
+            equal &= _near(counted, ours_by_key)
     context.print_plan(connection, "the peer's count", _COUNT, values)
     p95, peer = percentile(ours, 0.95), percentile(theirs, 0.95)
     return row(
@@ -412,12 +413,12 @@ def _drag_row(opened: Opened, connection: sa.Connection, context: Context) -> Ro
     )
 
 
-def _near(counted: Any, mine: Mapping[str, Any]) -> bool:
+def _near(counted: Any, ours_by_key: Mapping[str, Any]) -> bool:
     """Compare households, hazards; a point on a border counts twice for the peer."""
     theirs = {key: (homes, hazards) for key, homes, _, hazards, _ in counted}
     return all(
         abs(theirs[key][0] - load.households) <= 2 and abs(theirs[key][1] - load.hazards) <= 1
-        for key, load in mine.items()
+        for key, load in ours_by_key.items()
     )
 
 
@@ -433,8 +434,8 @@ def _validate_row(opened: Opened, connection: sa.Connection, context: Context) -
         return len(checks.check_levels(faces, steps, outline))
 
     def theirs() -> int:
-        found = (connection.execute(sa.text(one), given).scalar_one() for one in _VALIDATE)
-        return sum(found)
+        findings = (connection.execute(sa.text(one), given).scalar_one() for one in _VALIDATE)
+        return sum(findings)
 
     context.print_plan(connection, "the peer's self-join", _VALIDATE[0], given)
     measured = compare(

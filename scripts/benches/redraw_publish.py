@@ -146,12 +146,12 @@ def run(context: Context) -> list[Row]:
         One village, and the whole county.
     """
     store = context.county_store
-    desk = DraftCache()
+    draft_cache = DraftCache()
     with store.transaction(SYSTEM) as connection:
         version = find_newest_version(connection, "base")
-        with desk.open(connection, 0, version, []) as held:
-            village = redrawn_village(held)
-            whole = renamed(held.base)
+        with draft_cache.open(connection, 0, version, []) as state:
+            village = redrawn_village(state)
+            whole = renamed(state.base)
     return [
         measured(
             "publication: one village redrawn",
@@ -168,7 +168,7 @@ def run(context: Context) -> list[Row]:
     ]
 
 
-def redrawn_village(held: DraftState) -> Difference:
+def redrawn_village(state: DraftState) -> Difference:
     """
     Draw the village with the most grids anew, as the service itself proposes.
 
@@ -182,18 +182,18 @@ def redrawn_village(held: DraftState) -> Difference:
     Difference
         Of all of the village's grids.
     """
-    parents = held.draft.parents
+    parents = state.draft.parents
     counts = {parent: list(parents.values()).count(parent) for parent in set(parents.values())}
     for village in sorted(counts, key=lambda key: (abs(counts[key] - 6), key)):
         keys = [key for key, above in parents.items() if above == village]
-        answer = propose(held.draft, keys, held.loads, held.base.lines, pieces=len(keys))[0]
+        answer = propose(state.draft, keys, state.loads, state.base.lines, pieces=len(keys))[0]
         for number, edit in enumerate(answer.edits):
-            held.apply(StoredEdit(number, complete_edit(held, edit)))
-        redraw = compare_draft(held)
+            state.apply(StoredEdit(number, complete_edit(state, edit)))
+        redraw = compare_draft(state)
         if len(redraw.land_changed) >= len(keys) // 2:
             return redraw
-        while held.edits:
-            held.undo()
+        while state.edits:
+            state.undo()
     raise AssertionError
 
 

@@ -62,9 +62,9 @@ def test_a_slit_of_two_steps_is_found_with_its_place(levels: Levels) -> None:
     faces, parents, outline = levels
     x, y = at(2, 2)
     narrow = shapely.box(x + 2 * LATTICE, y, x + STEP, y + STEP)
-    found = check_levels({**faces, "22": narrow}, parents, outline)
-    assert "gap" in rules_of(found)
-    gap = next(one for one in found if one.rule == "gap")
+    findings = check_levels({**faces, "22": narrow}, parents, outline)
+    assert "gap" in rules_of(findings)
+    gap = next(finding for finding in findings if finding.rule == "gap")
     assert gap.severity == "error"
     assert gap.place.distance(shapely.Point(x, y)) < 1e-8
 
@@ -73,8 +73,8 @@ def test_an_overlap_names_both_grids(levels: Levels) -> None:
     faces, parents, outline = levels
     x, y = at(2, 2)
     wide = shapely.box(x - 1e-4, y, x + STEP, y + STEP)
-    found = check_levels({**faces, "22": wide}, parents, outline)
-    overlap = next(one for one in found if one.rule == "overlap")
+    findings = check_levels({**faces, "22": wide}, parents, outline)
+    overlap = next(finding for finding in findings if finding.rule == "overlap")
     assert overlap.keys == ("21", "22")
     assert "22" in overlap.text("zh-CN")
     assert overlap.as_dict("en", {"22": "North"})["text"].startswith("21, North cover")
@@ -82,8 +82,8 @@ def test_an_overlap_names_both_grids(levels: Levels) -> None:
 
 def test_a_grid_left_out_in_the_middle_is_a_gap(levels: Levels) -> None:
     faces, parents, outline = levels
-    found = check_levels({**faces, "22": faces["23"]}, parents, outline)
-    assert {"gap", "overlap"} <= set(rules_of(found))
+    findings = check_levels({**faces, "22": faces["23"]}, parents, outline)
+    assert {"gap", "overlap"} <= set(rules_of(findings))
 
 
 def test_a_county_s_corner_cut_off_is_found(levels: Levels) -> None:
@@ -100,8 +100,8 @@ def test_land_beyond_the_county_is_found(levels: Levels) -> None:
 
 def test_a_parent_that_is_not_its_children_is_found(levels: Levels) -> None:
     faces, parents, outline = levels
-    found = check_levels({**faces, "village 2": box(0, 2, 5, 1.001)}, parents, outline)
-    assert [(one.rule, one.keys) for one in found if one.rule == "level"] == [
+    findings = check_levels({**faces, "village 2": box(0, 2, 5, 1.001)}, parents, outline)
+    assert [(finding.rule, finding.keys) for finding in findings if finding.rule == "level"] == [
         ("level", ("village 2",)), ("level", ("town",)),
     ]  # fmt: skip
 
@@ -117,9 +117,13 @@ def test_a_border_that_crosses_itself_is_found(levels: Levels) -> None:
 
 def test_land_across_a_village_border_needs_a_reason(draft: Draft, context: Context) -> None:
     draft.apply({"kind": "give", "region": box(2.2, 1.7, 0.5, 0.3), "to": "22"})
-    found = [one for one in check(draft, context, ["22", "12"]) if one.rule == "outside_village"]
-    assert [(one.keys, one.severity) for one in found] == [(("22",), "warning")]
-    assert shapely.covers(box(2.2, 1.7, 0.5, 0.3).buffer(1e-8), found[0].place)
+    findings = [
+        finding
+        for finding in check(draft, context, ["22", "12"])
+        if finding.rule == "outside_village"
+    ]
+    assert [(finding.keys, finding.severity) for finding in findings] == [(("22",), "warning")]
+    assert shapely.covers(box(2.2, 1.7, 0.5, 0.3).buffer(1e-8), findings[0].place)
 
 
 @pytest.mark.parametrize(("allowed", "severity"), [(True, "warning"), (False, "error")])
@@ -127,8 +131,8 @@ def test_several_parts_are_an_error_only_where_the_scheme_allows_one(
     draft: Draft, context: Context, allowed: bool, severity: str
 ) -> None:
     draft.apply({"kind": "merge", "grids": ["22", "24"], "into": "22"})
-    found = check(draft, replace(context, several_parts=allowed), ["22"])
-    assert [(one.rule, one.severity, one.values["n"]) for one in found] == [
+    findings = check(draft, replace(context, several_parts=allowed), ["22"])
+    assert [(finding.rule, finding.severity, finding.values["n"]) for finding in findings] == [
         ("several_parts", severity, 2)
     ]
 
@@ -141,9 +145,9 @@ def test_a_grid_around_another_is_told(draft: Draft, context: Context) -> None:
 def test_a_building_that_a_new_border_cuts_is_told(draft: Draft, context: Context) -> None:
     houses = PackedShapes(np.array([box(2.48, 2.2, 0.1, 0.1), box(2.7, 2.7, 0.1, 0.1)]))
     draft.apply({"kind": "split", "grid": "22", "line": line((2.5, 1.9), (2.5, 3.1))})
-    found = check(draft, replace(context, footprints=houses), ["22", "new-1"])
-    assert [(one.rule, one.values["n"]) for one in found] == [("building_cut", 1)]
-    assert found[0].keys == ("22", "new-1")
+    findings = check(draft, replace(context, footprints=houses), ["22", "new-1"])
+    assert [(finding.rule, finding.values["n"]) for finding in findings] == [("building_cut", 1)]
+    assert findings[0].keys == ("22", "new-1")
 
 
 def with_loads(
@@ -165,20 +169,22 @@ def with_loads(
 def test_size_is_judged_by_the_class_of_the_place(draft: Draft, context: Context) -> None:
     judged = with_loads(draft, context, [(2.5, 2.5), (3.5, 2.5), (1.5, 2.5)], 80)
     assert check(draft, judged, ["22", "23"]) == []
-    found = check(draft, with_loads(draft, context, [(2.5, 2.5)] * 4, 80), ["22", "23"])
-    told = [(one.keys, one.values["households"]) for one in found]
-    assert told == [(("22",), 320), (("23",), 0)]
+    findings = check(draft, with_loads(draft, context, [(2.5, 2.5)] * 4, 80), ["22", "23"])
+    counted = [(finding.keys, finding.values["households"]) for finding in findings]
+    assert counted == [(("22",), 320), (("23",), 0)]
 
 
 def test_a_household_left_out_is_an_error(draft: Draft, context: Context) -> None:
     judged = with_loads(draft, context, [(2.5, 2.5), (9, 9)], 90)
-    found = [one for one in check(draft, judged, ["22"]) if one.rule == "household_out"]
-    assert [(one.severity, one.values["n"]) for one in found] == [("error", 90)]
+    findings = [
+        finding for finding in check(draft, judged, ["22"]) if finding.rule == "household_out"
+    ]
+    assert [(finding.severity, finding.values["n"]) for finding in findings] == [("error", 90)]
 
 
 def test_a_strip_is_too_thin(draft: Draft, context: Context) -> None:
     draft.apply({"kind": "split", "grid": "22", "line": line((1.9, 2.02), (3.1, 2.02))})
-    assert [one.keys for one in check(draft, context, ["22", "new-1"])] == [("new-1",)]
+    assert [finding.keys for finding in check(draft, context, ["22", "new-1"])] == [("new-1",)]
 
 
 def test_a_new_border_off_the_streets_is_told_and_one_along_them_is_not(
@@ -191,26 +197,28 @@ def test_a_new_border_off_the_streets_is_told_and_one_along_them_is_not(
     assert check(draft, judged, ["22", "new-1"]) == []
     draft.undo()
     draft.apply({"kind": "split", "grid": "22", "line": line((2.3, 1.9), (2.3, 3.1))})
-    found = check(draft, judged, ["22", "new-1"])
-    assert [(one.rule, one.values["percent"]) for one in found] == [("not_along_streets", 100)]
+    findings = check(draft, judged, ["22", "new-1"])
+    assert [(finding.rule, finding.values["percent"]) for finding in findings] == [
+        ("not_along_streets", 100)
+    ]
 
 
 def test_a_grid_without_officer_is_told(draft: Draft, context: Context) -> None:
     judged = replace(context, officers=frozenset({"22"}))
-    assert [one.keys for one in check(draft, judged, ["22", "23"])] == [("23",)]
+    assert [finding.keys for finding in check(draft, judged, ["22", "23"])] == [("23",)]
 
 
 def test_codes_stand_for_one_grid_and_never_come_back(draft: Draft, context: Context) -> None:
     judged = replace(
         context, codes={"22": "7", "23": "7", "21": "5"}, retired_codes={"5": "gone", "7": "22"}
     )
-    found = check(draft, judged, ["21", "22"])
-    assert [(one.rule, one.keys) for one in found] == [
+    findings = check(draft, judged, ["21", "22"])
+    assert [(finding.rule, finding.keys) for finding in findings] == [
         ("code_twice", ("22", "23")), ("code_retired", ("21",)),
     ]  # fmt: skip
     land = draft.faces(["21", "22", "23"])
-    assert shapely.equals(found[0].place, shapely.union(land["22"], land["23"]))
-    assert shapely.equals(found[1].place, land["21"])
+    assert shapely.equals(findings[0].place, shapely.union(land["22"], land["23"]))
+    assert shapely.equals(findings[1].place, land["21"])
 
 
 def full(draft: Draft, context: Context) -> Context:
@@ -253,14 +261,14 @@ def test_what_breaks_a_rule_is_told_with_its_place_and_a_reason(
 ) -> None:
     judged = replace(full(draft, context), loads=None)
     touched = draft.apply(BROKEN[rule]).touched
-    told = [one for one in check(draft, judged, touched) if one.rule == rule]
-    assert told
+    broken = [finding for finding in check(draft, judged, touched) if finding.rule == rule]
+    assert broken
     changed = shapely.union_all(list(draft.faces(touched).values())).buffer(1e-9)
-    for one in told:
-        said = one.as_dict("zh-CN")
-        assert said["place"]["type"]
-        assert shapely.covers(changed, one.place)
-        assert said["text"] != one.text("en")
+    for finding in broken:
+        written = finding.as_dict("zh-CN")
+        assert written["place"]["type"]
+        assert shapely.covers(changed, finding.place)
+        assert written["text"] != finding.text("en")
 
 
 def test_every_rule_speaks_both_languages(straight: Tessellation) -> None:
@@ -315,4 +323,4 @@ def test_a_rule_of_a_county_s_own_is_one_more_entry(
     monkeypatch: pytest.MonkeyPatch, draft: Draft, context: Context
 ) -> None:
     monkeypatch.setitem(checks.RULES, "no_officer", every_grid)
-    assert [one.keys for one in check(draft, context, ["22"])] == [("22",)]
+    assert [finding.keys for finding in check(draft, context, ["22"])] == [("22",)]

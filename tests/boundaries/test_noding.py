@@ -99,20 +99,22 @@ def test_beyond_the_tolerance_it_is_an_error_with_place_and_width(shift: float) 
     grids["g11"] = box(CELL + shift, CELL, 2 * CELL, 2 * CELL)
     report = check(grids)
     assert report.tessellation is None
-    assert [one.kind for one in report.errors] == ["gap" if shift > 0 else "overlap"]
+    assert [finding.kind for finding in report.errors] == ["gap" if shift > 0 else "overlap"]
     error = report.errors[0]
     assert {"g01", "g11"} <= set(error.keys)
     assert error.width_m == pytest.approx(1.0, rel=0.01)
     assert error.area_m2 == pytest.approx(CELL, rel=0.01)
-    said = error.as_dict()
-    assert said["geometry"]["type"] == "Polygon"
-    assert said["lonlat"] == pytest.approx(place(CELL, 1.5 * CELL), abs=2e-3)
+    written = error.as_dict()
+    assert written["geometry"]["type"] == "Polygon"
+    assert written["lonlat"] == pytest.approx(place(CELL, 1.5 * CELL), abs=2e-3)
 
 
 def test_a_slit_from_one_end_of_the_county_to_the_other_is_found_too() -> None:
     west, east = box(0, 0, 200, 500), box(201, 0, 400, 500)
     report = check({"west": west, "east": east})
-    assert [(one.kind, set(one.keys)) for one in report.errors] == [("gap", {"west", "east"})]
+    assert [(finding.kind, set(finding.keys)) for finding in report.errors] == [
+        ("gap", {"west", "east"})
+    ]
     assert report.errors[0].width_m == pytest.approx(1.0, rel=0.05)
     narrow = check({"west": west, "east": box(200.2, 0, 400, 500)})
     assert narrow.errors == []
@@ -129,7 +131,7 @@ def test_the_middle_that_nobody_owns_is_a_gap_unless_it_may_be_a_lake() -> None:
     grids = nine()
     del grids["g11"]
     report = check(grids)
-    assert [one.kind for one in report.errors] == ["gap"]
+    assert [finding.kind for finding in report.errors] == ["gap"]
     assert report.errors[0].width_m == pytest.approx(CELL, rel=0.01)
     assert len(report.errors[0].keys) == 4
     lake = check_polygons(list(grids), list(grids.values()), 0.5, allow_holes=True)
@@ -152,7 +154,7 @@ def test_corners_that_miss_each_other_leave_no_crumbs() -> None:
 def test_a_polygon_that_crosses_itself_is_an_error_where_it_does() -> None:
     bow = shape((0, 0), (100, 100), (100, 0), (0, 100))
     report = check({"bow": bow, "east": box(100, 0, 200, 100)})
-    assert "invalid" in {one.kind for one in report.errors}
+    assert "invalid" in {finding.kind for finding in report.errors}
     assert report.tessellation is None
 
 
@@ -164,7 +166,7 @@ def test_a_spike_and_a_tiny_loop_are_cut_off_and_listed() -> None:
     )  # fmt: skip
     report = check({"spike": spike, "loop": loop, "far": box(400, 0, 500, 100)})
     assert report.errors == []
-    assert {(one.kind, *one.keys) for one in report.repairs} == {
+    assert {(finding.kind, *finding.keys) for finding in report.repairs} == {
         ("spike", "spike"), ("self_crossing", "loop"),
     }  # fmt: skip
 
@@ -239,7 +241,7 @@ def test_several_parts_with_a_flaw_keep_all_their_land(
 ) -> None:
     report = check({"parts": shapely.MultiPolygon(parts), "south": box(0, -100, 400, 0)})
     assert report.errors == []
-    assert repair in {one.kind for one in report.repairs if one.lonlat is not None}
+    assert repair in {finding.kind for finding in report.repairs if finding.lonlat is not None}
     assert report.tessellation is not None
     want = sum(area_m2(np.array([part for part in parts if part.area > 0])))
     assert area_m2(report.polygons)[0] == pytest.approx(want, rel=1e-6)
@@ -253,7 +255,9 @@ def test_several_parts_with_a_flaw_keep_all_their_land(
 def test_a_grid_without_land_is_an_error_and_never_left_out(nothing: shapely.Geometry) -> None:
     for others in ({}, {"south": box(0, -100, 400, 0)}):
         report = check({"nothing": nothing, **others})
-        assert [(one.kind, one.keys) for one in report.errors] == [("empty", ("nothing",))]
+        assert [(finding.kind, finding.keys) for finding in report.errors] == [
+            ("empty", ("nothing",))
+        ]
         assert report.tessellation is None
 
 
@@ -271,7 +275,7 @@ def test_a_slit_that_flares_at_its_mouth_is_still_a_gap() -> None:
     west = shape((0, 0), (199, 0), (199, 490), (196, 500), (0, 500))
     east = shape((200, 0), (400, 0), (400, 500), (203, 500), (200, 490))
     report = check({"west": west, "east": east})
-    assert [one.kind for one in report.errors] == ["gap"]
+    assert [finding.kind for finding in report.errors] == ["gap"]
 
 
 # --- tangles --------------------------------------------------------------------------------------
@@ -289,27 +293,27 @@ def test_a_border_that_crosses_itself_without_end_is_said_with_its_place() -> No
     rng = np.random.default_rng(3)
     tangle = shape(*rng.uniform(0, 1000, (400, 2)).tolist())
     report = check({"good": box(2000, 0, 2100, 100), "tangle": tangle})
-    assert [(one.kind, one.keys) for one in report.errors] == [("tangled", ("tangle",))]
-    (found,) = report.errors
-    assert found.lonlat is not None
-    assert shapely.dwithin(tangle.exterior, shapely.Point(found.lonlat), 1e-7)
+    assert [(finding.kind, finding.keys) for finding in report.errors] == [("tangled", ("tangle",))]
+    (tangled,) = report.errors
+    assert tangled.lonlat is not None
+    assert shapely.dwithin(tangle.exterior, shapely.Point(tangled.lonlat), 1e-7)
     assert report.tessellation is None
 
 
 def test_two_borders_that_cross_each_other_without_end_name_both_grids() -> None:
     combs = {"a": comb(150, standing=True), "b": comb(150, standing=False)}
-    (found,) = check(combs).errors
-    assert (found.kind, set(found.keys)) == ("tangled", {"a", "b"})
-    assert found.lonlat is not None
-    place = shapely.Point(found.lonlat)
-    assert all(shapely.dwithin(one.exterior, place, 1e-7) for one in combs.values())
+    (tangled,) = check(combs).errors
+    assert (tangled.kind, set(tangled.keys)) == ("tangled", {"a", "b"})
+    assert tangled.lonlat is not None
+    place = shapely.Point(tangled.lonlat)
+    assert all(shapely.dwithin(comb.exterior, place, 1e-7) for comb in combs.values())
     few = {"a": comb(10, standing=True), "b": comb(10, standing=False)}
-    assert "tangled" not in {one.kind for one in check(few).errors}
+    assert "tangled" not in {finding.kind for finding in check(few).errors}
 
 
 def test_what_counts_as_a_tangle_is_a_setting() -> None:
     combs = [comb(20, standing=True), comb(20, standing=False)]
     report = check_polygons(["a", "b"], combs, 0.5, most_crossings=100)
-    assert [one.kind for one in report.errors] == ["tangled"]
+    assert [finding.kind for finding in report.errors] == ["tangled"]
     report = check_polygons(["a", "b"], combs, 0.5, most_crossings=1000)
-    assert "tangled" not in {one.kind for one in report.errors}
+    assert "tangled" not in {finding.kind for finding in report.errors}

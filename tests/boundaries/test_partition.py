@@ -64,7 +64,7 @@ def test_three_answers_can_each_be_applied_and_do_what_they_say(
         told = sorted(piece["households"] for piece in answer.figures["pieces"])
         counted = sorted(load.households for load in loads.of(now).values())
         assert np.abs(np.subtract(told, counted)).max() <= 9  # a house on a new border
-        while draft.can_undo:
+        while draft.changes:
             loads.apply(draft.undo())
     assert redrawing.wkb(draft) == before
 

@@ -60,13 +60,15 @@ def cut(grid_id: int, column: float, row: int) -> dict[str, Any]:
 
 
 def approved(connection: sa.Connection, edit: dict[str, Any], title: str) -> int:
-    desk = DraftCache()
+    draft_cache = DraftCache()
     plan_id = plan_life.create_plan(connection, SYSTEM, "base", title, "")
     plan = plan_life.open_for_edit(connection, SYSTEM, plan_id, 1)
-    plan_work.do_edit(connection, desk, SYSTEM, plan, edit, "en")
-    with open_draft(connection, desk, plan_id) as (_, held):
-        reasons = {plan_work.finding_id(one): "because" for one in plan_work.check_whole(held)}
-    submit_plan(connection, desk, SYSTEM, plan_id, reasons)
+    plan_work.do_edit(connection, draft_cache, SYSTEM, plan, edit, "en")
+    with open_draft(connection, draft_cache, plan_id) as (_, state):
+        reasons = {
+            plan_work.finding_id(finding): "because" for finding in plan_work.check_whole(state)
+        }
+    submit_plan(connection, draft_cache, SYSTEM, plan_id, reasons)
     other = connection.execute(
         sa.insert(t.actor)
         .values(name=f"审批{plan_id}", name_en="Reviewer", role="planner")
@@ -89,7 +91,11 @@ def test_a_plan_is_shown_published_and_taken_back(store: Store, grid_ids: dict[s
     done = run("publish", str(plan_id), "--from", day.isoformat())
     assert done["moved"]["households"] == 7
     listed = run("list", "--json")
-    assert [one["status"] for one in listed["plans"]] == ["approved", "approved", "published"]
+    assert [plan["status"] for plan in listed["plans"]] == [
+        "approved",
+        "approved",
+        "published",
+    ]
     later = day + timedelta(days=1)
     with store.transaction(SYSTEM) as connection, pytest.raises(ConflictError) as caught:
         publish_plan(connection, DraftCache(), SYSTEM, clash, later, {})
@@ -115,14 +121,18 @@ def test_a_day_that_is_past_is_told(store: Store, grid_ids: dict[str, int]) -> N
 def test_the_administrators_plan_is_approved_by_a_second_person_with_a_shell(
     store: Store, grid_ids: dict[str, int]
 ) -> None:
-    desk = DraftCache()
+    draft_cache = DraftCache()
     with store.transaction(ADMINISTRATOR) as connection:
         plan_id = plan_life.create_plan(connection, ADMINISTRATOR, "base", "管理员的规划", "")
         plan = plan_life.open_for_edit(connection, ADMINISTRATOR, plan_id, 1)
-        plan_work.do_edit(connection, desk, ADMINISTRATOR, plan, cut(grid_ids["g00"], 0.5, 0), "en")
-        with open_draft(connection, desk, plan_id) as (_, held):
-            reasons = {plan_work.finding_id(one): "because" for one in plan_work.check_whole(held)}
-        submit_plan(connection, desk, ADMINISTRATOR, plan_id, reasons)
+        plan_work.do_edit(
+            connection, draft_cache, ADMINISTRATOR, plan, cut(grid_ids["g00"], 0.5, 0), "en"
+        )
+        with open_draft(connection, draft_cache, plan_id) as (_, state):
+            reasons = {
+                plan_work.finding_id(finding): "because" for finding in plan_work.check_whole(state)
+            }
+        submit_plan(connection, draft_cache, ADMINISTRATOR, plan_id, reasons)
         found = plan_queries.find_plan(connection, plan_id)
         with pytest.raises(NotAllowedError):
             plan_life.decide(connection, ADMINISTRATOR, found, "approved")

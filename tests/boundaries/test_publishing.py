@@ -87,8 +87,8 @@ def publish(connection: sa.Connection, edits: list[dict[str, Any]], day: date) -
     """Publish edits on the newest version."""
     stored = [StoredEdit(number, edit) for number, edit in enumerate(edits, 1)]
     version = find_newest_version(connection, "base")
-    with DraftCache().open(connection, 1, version, stored) as held:
-        return publish_redraw(connection, SYSTEM, compare_draft(held), day, "改", "因为")
+    with DraftCache().open(connection, 1, version, stored) as state:
+        return publish_redraw(connection, SYSTEM, compare_draft(state), day, "改", "因为")
 
 
 def merge(ids: dict[str, int], gone: str, into: str) -> dict[str, Any]:
@@ -267,8 +267,10 @@ def test_publishing_on_a_version_that_is_no_longer_the_newest_is_refused(
     connection: sa.Connection, grid_ids: dict[str, int], day: date
 ) -> None:
     version = find_newest_version(connection, "base")
-    with DraftCache().open(connection, 1, version, [StoredEdit(1, split(grid_ids, "g20"))]) as held:
-        redraw = compare_draft(held)
+    with DraftCache().open(
+        connection, 1, version, [StoredEdit(1, split(grid_ids, "g20"))]
+    ) as state:
+        redraw = compare_draft(state)
     publish(connection, [merge(grid_ids, "g11", "g12")], day)
     lock_scheme(connection, "base")
     with pytest.raises(ConflictError) as caught:
@@ -280,11 +282,11 @@ def test_a_home_that_lay_outside_before_is_told_and_is_no_fault_of_the_plan(
     connection: sa.Connection, grid_ids: dict[str, int]
 ) -> None:
     edits = [StoredEdit(1, split(grid_ids, "g20"))]
-    with DraftCache().open(connection, 1, find_newest_version(connection, "base"), edits) as held:
-        told = check_draft(held, "en")
-    assert told["errors"] == 0
-    assert [(one["rule"], one["n"]) for one in told["information"]] == [("household_out", 1)]
-    assert told["information"][0]["place"]["type"] == "MultiPoint"
+    with DraftCache().open(connection, 1, find_newest_version(connection, "base"), edits) as state:
+        answer = check_draft(state, "en")
+    assert answer["errors"] == 0
+    assert [(one["rule"], one["n"]) for one in answer["information"]] == [("household_out", 1)]
+    assert answer["information"][0]["place"]["type"] == "MultiPoint"
 
 
 # --- what is told before is what is done ---------------------------------------------------------
@@ -363,23 +365,23 @@ def test_what_is_told_of_before_is_what_publication_and_withdrawal_move(
     building = t.building.c
     house = connection.scalar(sa.select(building.building_id).where(building.key == "b4"))
     assert house is not None
-    desk = DraftCache()
-    with desk.open(connection, plan.plan_id, plan.base, []) as held:
-        edit = complete_edit(held, redraw(kind, grid_ids, house))
-    with desk.open(connection, plan.plan_id, plan.base, [StoredEdit(1, edit)]) as held:
-        told = measure_impact(connection, plan, held)["moved"]
-        done = publish_redraw(connection, SYSTEM, compare_draft(held), day, "改", "因为")
-    assert done.moved["incident"] == 2 * told["incidents"]
-    assert count_moved(done) == told
+    draft_cache = DraftCache()
+    with draft_cache.open(connection, plan.plan_id, plan.base, []) as state:
+        edit = complete_edit(state, redraw(kind, grid_ids, house))
+    with draft_cache.open(connection, plan.plan_id, plan.base, [StoredEdit(1, edit)]) as state:
+        answer = measure_impact(connection, plan, state)["moved"]
+        done = publish_redraw(connection, SYSTEM, compare_draft(state), day, "改", "因为")
+    assert done.moved["incident"] == 2 * answer["incidents"]
+    assert count_moved(done) == answer
     version = done.version.version_id
     row = t.grid_version.c
     counts = connection.scalar(sa.select(row.counts).where(row.version_id == version))
     assert counts is not None
-    assert counts["open_incidents"] == told["incidents"]
+    assert counts["open_incidents"] == answer["incidents"]
     back = history.withdraw_version(connection, SYSTEM, version, day + timedelta(days=1), "弄错")
-    assert count_moved(back) == told
+    assert count_moved(back) == answer
     houses = 2 if kind in ("merge", "dissolve") else 1
-    assert told == {
+    assert answer == {
         "buildings": houses,
         "households": 10,
         "premises": 1,
@@ -391,12 +393,12 @@ def test_what_is_told_of_before_is_what_publication_and_withdrawal_move(
 def test_a_base_goes_when_nobody_works_on_plans_and_comes_again(
     connection: sa.Connection, grid_ids: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk = DraftCache()
+    draft_cache = DraftCache()
     version = find_newest_version(connection, "base")
-    base = desk.base(connection, version)
-    desk.forget_unused()
-    assert desk.base(connection, version) is base
+    base = draft_cache.base(connection, version)
+    draft_cache.forget_unused()
+    assert draft_cache.base(connection, version) is base
     monkeypatch.setattr("gis_service.boundaries.plans.drafts._UNUSED_S", -1.0)
-    desk.forget_unused()
-    assert desk.base(connection, version) is not base
+    draft_cache.forget_unused()
+    assert draft_cache.base(connection, version) is not base
     assert grid_ids

@@ -45,7 +45,7 @@ def test_two_hundred_edits_in_a_row_and_all_undone(context: Context) -> None:
     redrawing.assert_whole(draft, context)
     redrawing.assert_faces_are_the_arcs(draft)
     assert len(kinds) == 6
-    while draft.can_undo:
+    while draft.changes:
         draft.undo()
     assert redrawing.wkb(draft) == first
     now = draft.faces()

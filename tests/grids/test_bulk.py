@@ -235,8 +235,8 @@ def test_rows_are_told_apart_as_the_csv_module_does(table: list[list[str]], line
     assert used == len(data)
     assert rows.fields.tolist() == [2] * len(table)
     for row, fields in enumerate(table):
-        found = [data[rows.first[row, c] : rows.last[row, c]].decode() for c in (0, 1)]
-        assert next(csv.reader(io.StringIO(",".join(found), newline=""))) == fields
+        answered = [data[rows.first[row, c] : rows.last[row, c]].decode() for c in (0, 1)]
+        assert next(csv.reader(io.StringIO(",".join(answered), newline=""))) == fields
 
 
 @pytest.mark.parametrize(
@@ -273,13 +273,13 @@ def test_lines_of_json_keep_members_and_order(answer: Ask) -> None:
         '{"经度": 113.0, "纬度": 28.705}',
     ]
     out, tally, rejects = answer("\n".join(lines).encode(), "ndjson")
-    found = [json.loads(line) for line in out.decode().splitlines()]
-    assert found[0]["id"] == 5
-    assert found[0]["properties"]["名"] == "东"
-    assert found[0]["properties"]["grid_code"] == "001"
-    assert (found[1]["n"], found[1]["grid_code"]) == (1, "002")
-    assert found[2]["line"] == "not json"
-    assert found[5]["grid_method"] == "outside"
+    answered = [json.loads(line) for line in out.decode().splitlines()]
+    assert answered[0]["id"] == 5
+    assert answered[0]["properties"]["名"] == "东"
+    assert answered[0]["properties"]["grid_code"] == "001"
+    assert (answered[1]["n"], answered[1]["grid_code"]) == (1, "002")
+    assert answered[2]["line"] == "not json"
+    assert answered[5]["grid_method"] == "outside"
     assert [reject.row for reject in rejects] == [3, 4, 5]
     assert tally.rows == 6
 
@@ -298,12 +298,12 @@ def test_a_collection_keeps_what_stands_around_the_features(
     }
     data = json.dumps(given, ensure_ascii=False, indent=1).encode()
     out, tally, _ = answer(data, "geojson", crs=None)
-    found = json.loads(out)
-    assert {**found, "features": 0} == {**given, "features": 0}
-    assert list(found) == list(given)
-    assert found["features"][0]["properties"]["a"] == [1, {"b": None}]
-    assert found["features"][1]["properties"]["grid_name"] == "西街, 南"
-    assert "refused" in found["features"][2]
+    answered = json.loads(out)
+    assert {**answered, "features": 0} == {**given, "features": 0}
+    assert list(answered) == list(given)
+    assert answered["features"][0]["properties"]["a"] == [1, {"b": None}]
+    assert answered["features"][1]["properties"]["grid_name"] == "西街, 南"
+    assert "refused" in answered["features"][2]
     assert tally.refused == 1
 
 

@@ -131,26 +131,26 @@ def connection(store: Store, grids: dict[str, int]) -> Iterator[sa.Connection]:
 def test_the_chain_runs_from_the_top_to_the_grid_and_names_who_answers(
     connection: sa.Connection, grids: dict[str, int]
 ) -> None:
-    found = locate(connection, SYSTEM, CGCS, *middle("g11"))
-    assert found.grid is not None
-    assert [step.grid_id for step in found.grid.chain] == [
+    located = locate(connection, SYSTEM, CGCS, *middle("g11"))
+    assert located.grid is not None
+    assert [step.grid_id for step in located.grid.chain] == [
         grids["town"], grids["m1"], grids["g11"],
     ]  # fmt: skip
-    assert [one.name for one in found.grid.chain[1].officers] == ["李四"]
-    assert [(one.post, one.name) for one in found.grid.officers] == [("A", "钱二"), ("B", "孙三")]
-    assert found.method == "within"
-    assert found.version.effective_day == LATER
-    assert found.version.until is None
+    assert [one.name for one in located.grid.chain[1].officers] == ["李四"]
+    assert [(one.post, one.name) for one in located.grid.officers] == [("A", "钱二"), ("B", "孙三")]
+    assert located.method == "within"
+    assert located.version.effective_day == LATER
+    assert located.version.until is None
 
 
 def test_a_past_day_answers_by_its_boundaries_and_officers(connection: sa.Connection) -> None:
-    found = locate(connection, SYSTEM, CGCS, *middle("g11"), at=date(2025, 3, 1))
-    assert found.grid is not None
-    assert found.grid.name == "格g11"
-    assert found.version.effective_day == FIRST
-    assert found.version.until == LATER
-    assert found.day == date(2025, 3, 1)
-    assert found.grid.officers[0].name == "赵一"
+    located = locate(connection, SYSTEM, CGCS, *middle("g11"), at=date(2025, 3, 1))
+    assert located.grid is not None
+    assert located.grid.name == "格g11"
+    assert located.version.effective_day == FIRST
+    assert located.version.until == LATER
+    assert located.day == date(2025, 3, 1)
+    assert located.grid.officers[0].name == "赵一"
 
 
 def test_a_day_before_the_first_version_says_which_that_is(connection: sa.Connection) -> None:
@@ -161,10 +161,10 @@ def test_a_day_before_the_first_version_says_which_that_is(connection: sa.Connec
 def test_a_coming_day_answers_by_what_is_published_for_it(store: Store) -> None:
     with store.transaction(SYSTEM) as connection:
         connection.execute(sa.text("SELECT set_config('gis.today', '2024-12-01', true)"))
-        found = locate(connection, SYSTEM, CGCS, *middle("g11"), at=date(2025, 9, 9))
+        located = locate(connection, SYSTEM, CGCS, *middle("g11"), at=date(2025, 9, 9))
         now = locate(connection, SYSTEM, CGCS, *middle("g11"))
-    assert found.grid is not None
-    assert found.grid.name == "格g11新"
+    assert located.grid is not None
+    assert located.grid.name == "格g11新"
     assert now.grid is not None
     assert now.grid.name == "格g11"
 
@@ -180,62 +180,62 @@ def test_a_coming_day_answers_by_what_is_published_for_it(store: Store) -> None:
 def test_whoever_is_at_work_is_called_first(
     connection: sa.Connection, day: date, because: str, name: str
 ) -> None:
-    found = locate(connection, SYSTEM, CGCS, *middle("g11"), at=day)
-    assert found.call is not None
-    assert (found.call.because, found.call.officer.name) == (because, name)
+    located = locate(connection, SYSTEM, CGCS, *middle("g11"), at=day)
+    assert located.call is not None
+    assert (located.call.because, located.call.officer.name) == (because, name)
 
 
 def test_a_visitor_sees_no_officer(connection: sa.Connection) -> None:
-    found = locate(connection, VISITOR, CGCS, *middle("g11"))
-    assert found.grid is not None
-    assert found.call is None
-    assert not any(step.officers for step in found.grid.chain)
+    located = locate(connection, VISITOR, CGCS, *middle("g11"))
+    assert located.grid is not None
+    assert located.call is None
+    assert not any(step.officers for step in located.grid.chain)
 
 
 def test_a_place_on_a_shared_edge_says_that_the_lowest_id_decided(
     connection: sa.Connection, grids: dict[str, int]
 ) -> None:
-    found = locate(connection, SYSTEM, CGCS, round(WEST + SIDE, 9), SOUTH + SIDE / 2)
-    assert found.grid is not None
-    assert found.grid.grid_id == min(grids["g00"], grids["g10"])
-    assert found.method == "border_tie"
-    assert found.on_border
-    assert found.nearest is not None
-    assert found.nearest.grid_id == max(grids["g00"], grids["g10"])
+    located = locate(connection, SYSTEM, CGCS, round(WEST + SIDE, 9), SOUTH + SIDE / 2)
+    assert located.grid is not None
+    assert located.grid.grid_id == min(grids["g00"], grids["g10"])
+    assert located.method == "border_tie"
+    assert located.on_border
+    assert located.nearest is not None
+    assert located.nearest.grid_id == max(grids["g00"], grids["g10"])
 
 
 def test_near_the_border_the_grid_across_is_named_with_its_distance(
     connection: sa.Connection, grids: dict[str, int]
 ) -> None:
     lat = SOUTH + SIDE / 2
-    found = locate(connection, SYSTEM, CGCS, WEST + SIDE - 5 * METRE, lat)
-    assert found.near_border
-    assert not found.on_border
-    assert found.distance_m == pytest.approx(5 * 0.878, abs=0.03)  # cos(28.7°)
-    assert found.nearest is not None
-    assert found.nearest.grid_id == grids["g10"]
+    located = locate(connection, SYSTEM, CGCS, WEST + SIDE - 5 * METRE, lat)
+    assert located.near_border
+    assert not located.on_border
+    assert located.distance_m == pytest.approx(5 * 0.878, abs=0.03)  # cos(28.7°)
+    assert located.nearest is not None
+    assert located.nearest.grid_id == grids["g10"]
 
 
 def test_at_the_edge_of_the_county_nothing_lies_across(connection: sa.Connection) -> None:
-    found = locate(connection, SYSTEM, CGCS, WEST + METRE, SOUTH + SIDE / 2)
-    assert found.near_border
-    assert found.nearest is None
+    located = locate(connection, SYSTEM, CGCS, WEST + METRE, SOUTH + SIDE / 2)
+    assert located.near_border
+    assert located.nearest is None
 
 
 def test_on_a_road_along_the_border_both_sides_are_told(connection: sa.Connection) -> None:
     place = WEST + 2 * SIDE - 3 * METRE, SOUTH + 1.5 * SIDE
-    found = locate(connection, SYSTEM, CGCS, *place)
-    assert found.border_road is not None
-    assert found.border_road.name == "界路"
-    assert found.border_road.distance_m == pytest.approx(2.63, abs=0.05)
-    assert found.nearest is not None
-    assert [one.name for one in found.nearest.officers] == ["赵一"]
+    located = locate(connection, SYSTEM, CGCS, *place)
+    assert located.border_road is not None
+    assert located.border_road.name == "界路"
+    assert located.border_road.distance_m == pytest.approx(2.63, abs=0.05)
+    assert located.nearest is not None
+    assert [one.name for one in located.nearest.officers] == ["赵一"]
 
 
 def test_a_road_across_the_border_is_no_border_road(connection: sa.Connection) -> None:
-    found = locate(connection, SYSTEM, CGCS, WEST + 2 * SIDE - METRE, SOUTH + 0.5 * SIDE)
-    assert found.near_border
-    assert found.border_road is None
+    located = locate(connection, SYSTEM, CGCS, WEST + 2 * SIDE - METRE, SOUTH + 0.5 * SIDE)
+    assert located.near_border
+    assert located.border_road is None
 
 
 @pytest.mark.parametrize(
@@ -250,15 +250,15 @@ def test_a_road_runs_along_within_a_metre_for_nine_tenths(
         [(0, off), (0.01 * share, off)]
         + ([(0.01 * share, 0.01 * (1 - share))] if share < 1 else [])
     )
-    found = find_along(np.array([road], dtype=object), np.array([border], dtype=object))
-    assert found.tolist() == [along]
+    located = find_along(np.array([road], dtype=object), np.array([border], dtype=object))
+    assert located.tolist() == [along]
 
 
 def test_a_road_along_several_borders_is_covered_by_them_together() -> None:
     borders = [shapely.LineString([(x / 100, 0), ((x + 1) / 100, 0)]) for x in range(3)]
     road = shapely.LineString([(0, 0), (0.03, 0)])
-    found = find_along(np.array([road], dtype=object), np.array(borders, dtype=object))
-    assert found.tolist() == [True]
+    located = find_along(np.array([road], dtype=object), np.array(borders, dtype=object))
+    assert located.tolist() == [True]
 
 
 def test_no_border_road_answers_nowhere() -> None:
@@ -268,12 +268,12 @@ def test_no_border_road_answers_nowhere() -> None:
 def test_a_place_in_the_sea_is_outside_with_the_nearest_grid(
     connection: sa.Connection, grids: dict[str, int]
 ) -> None:
-    found = locate(connection, SYSTEM, CGCS, 122.5, 28.7)
-    assert found.outside
-    assert found.grid is None
-    assert found.nearest is not None
-    assert found.nearest.grid_id in {grids["g20"], grids["g21"], grids["g22"]}
-    assert found.distance_m == pytest.approx(935_000, rel=0.01)
+    located = locate(connection, SYSTEM, CGCS, 122.5, 28.7)
+    assert located.outside
+    assert located.grid is None
+    assert located.nearest is not None
+    assert located.nearest.grid_id in {grids["g20"], grids["g21"], grids["g22"]}
+    assert located.distance_m == pytest.approx(935_000, rel=0.01)
 
 
 @pytest.mark.parametrize("code", ["gcj02", "bd09", "EPSG:4547"])
@@ -282,11 +282,11 @@ def test_coordinates_of_other_systems_mean_the_same_place(
 ) -> None:
     system = CoordinateSystem(code)
     x, y = (float(value) for value in from_cgcs2000(system, *middle("g11")))
-    found = locate(connection, SYSTEM, system, x, y)
-    assert found.grid is not None
-    assert found.grid.grid_id == grids["g11"]
-    assert (found.lon, found.lat) == pytest.approx(middle("g11"), abs=1e-7)
-    assert found.given.crs == code
+    located = locate(connection, SYSTEM, system, x, y)
+    assert located.grid is not None
+    assert located.grid.grid_id == grids["g11"]
+    assert (located.lon, located.lat) == pytest.approx(middle("g11"), abs=1e-7)
+    assert located.given.crs == code
 
 
 def test_swapped_coordinates_are_refused_with_the_right_ones(connection: sa.Connection) -> None:
@@ -317,10 +317,10 @@ def test_coordinates_that_fit_nowhere_are_refused_without_a_guess(
 def test_every_scheme_answers_where_all_are_asked(
     connection: sa.Connection, grids: dict[str, int]
 ) -> None:
-    found = locate(connection, SYSTEM, CGCS, *middle("g11"), scheme=locating.ALL)
-    assert found.schemes is not None
-    assert list(found.schemes) == ["base"]
-    assert found.schemes["base"].grid == found.grid
+    located = locate(connection, SYSTEM, CGCS, *middle("g11"), scheme=locating.ALL)
+    assert located.schemes is not None
+    assert list(located.schemes) == ["base"]
+    assert located.schemes["base"].grid == located.grid
 
 
 def test_index_and_store_find_the_same(store: Store, grids: dict[str, int]) -> None:
@@ -343,14 +343,14 @@ def test_index_and_store_find_the_same(store: Store, grids: dict[str, int]) -> N
 
 
 def test_the_desk_answers_as_the_store_does(store: Store, grids: dict[str, int]) -> None:
-    desk = AnswerService(store, Snapshot())
-    ready = desk.current(SYSTEM, "base")
-    assert desk.fresh(SYSTEM, "base") is ready
+    service = AnswerService(store, Snapshot())
+    ready = service.current(SYSTEM, "base")
+    assert service.fresh(SYSTEM, "base") is ready
     place = WEST + 2 * SIDE - 3 * METRE, SOUTH + 1.5 * SIDE
     with store.transaction(SYSTEM) as connection:
         key = locating.find_schemes(connection, "base")[0]
         day = today(connection)
-        now = desk.answer(connection, SYSTEM, key, *place, day)
+        now = service.answer(connection, SYSTEM, key, *place, day)
         assert now == locating.answer_from_store(connection, SYSTEM, key, *place, day)
 
 
@@ -358,9 +358,9 @@ def test_a_leave_is_noticed_by_the_roll_within_a_second(
     store: Store, grids: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gis_service.grids.answers.answering._CHECK_EVERY_S", 0.0)
-    desk = AnswerService(store, Snapshot())
-    before = desk.current(SYSTEM, "base").directory
-    assert desk.current(SYSTEM, "base").directory is before
+    service = AnswerService(store, Snapshot())
+    before = service.current(SYSTEM, "base").directory
+    assert service.current(SYSTEM, "base").directory is before
     assert not before.officers_of(grids["g21"])[0].on_leave
     with store.transaction(SYSTEM) as connection:
         officer = t.officer.c
@@ -368,8 +368,8 @@ def test_a_leave_is_noticed_by_the_roll_within_a_second(
         day = today(connection)
         leave = sa.insert(t.leave).values(officer_id=who, valid=f"[{day},)")
         connection.execute(leave)
-    after = desk.current(SYSTEM, "base").directory
+    after = service.current(SYSTEM, "base").directory
     assert after.officers_of(grids["g21"])[0].on_leave
     with store.transaction(SYSTEM) as connection:
         connection.execute(sa.delete(t.leave).where(t.leave.c.officer_id == who))
-    assert not desk.current(SYSTEM, "base").directory.officers_of(grids["g21"])[0].on_leave
+    assert not service.current(SYSTEM, "base").directory.officers_of(grids["g21"])[0].on_leave

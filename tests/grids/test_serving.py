@@ -16,10 +16,10 @@ from tests.support import SIDE, SOUTH, WEST, nine, publish_nine
 def test_a_publication_is_noticed_within_a_second(store: Store) -> None:
     with store.transaction(SYSTEM) as connection:
         first = publish_nine(connection)
-    desk = AnswerService(store, Snapshot())
-    before = desk.current(SYSTEM, "base")
+    service = AnswerService(store, Snapshot())
+    before = service.current(SYSTEM, "base")
     assert before.version.version_id == first.version.version_id
-    assert desk.current(SYSTEM, "base") is before
+    assert service.current(SYSTEM, "base") is before
     with store.transaction(SYSTEM) as connection:
         tessellation, drafts = nine()
         second = publish(
@@ -27,7 +27,7 @@ def test_a_publication_is_noticed_within_a_second(store: Store) -> None:
             today(connection), "第二版", known=first.grid_ids,
         )  # fmt: skip
     time.sleep(1.05)
-    after = desk.current(SYSTEM, "base")
+    after = service.current(SYSTEM, "base")
     assert after.version.version_id == second.version.version_id
     middle = WEST + SIDE / 2, SOUTH + SIDE / 2
     with store.transaction(SYSTEM) as connection:

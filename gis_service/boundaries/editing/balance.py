@@ -214,19 +214,7 @@ class Loads:
         return round(float(self._sum_of(self._number[key])[0]))
 
     def units_inside(self, keys: Iterable[str]) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """
-        Find what lies in grids.
-
-        Parameters
-        ----------
-        keys
-            Of the grids.
-
-        Returns
-        -------
-        xy, households, load
-            Place of each unit in lon, lat, shape (n, 2); its households; its load without patrol.
-        """
+        """Find what lies in grids."""
         numbers = [self._number[key] for key in keys if key in self._faces]
         units = np.sort(np.concatenate([*(self._units_in.get(c, _NONE) for c in numbers), _NONE]))
         xy = np.column_stack([self._units.lon[units], self._units.lat[units]])

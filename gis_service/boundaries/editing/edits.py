@@ -198,11 +198,6 @@ class Draft:
         """What was done and not undone, in order."""
         return tuple(step.change for step in self._done)
 
-    @property
-    def can_undo(self) -> bool:
-        """Whether something was done."""
-        return bool(self._done)
-
     def faces(self, keys: Iterable[str] | None = None) -> dict[str, Any]:
         """
         Give the land of base grids.
@@ -330,22 +325,6 @@ class Draft:
         self._take(step)
         self._done.append(step)
         return step.change
-
-    def preview(self, edit: Edit) -> EditResult:
-        """
-        Work out an edit without doing it.
-
-        Parameters
-        ----------
-        edit
-            As for :meth:`apply`.
-
-        Returns
-        -------
-        EditResult
-            What it would do.
-        """
-        return self._worked_out(edit).change
 
     def undo(self) -> EditResult:
         """

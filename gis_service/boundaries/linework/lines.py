@@ -329,26 +329,7 @@ class Cut:
 
 
 def cut_linework(segments: IntArray, cutters: IntArray) -> Cut:
-    """
-    Put a new line into linework and find the faces.
-
-    Parameters
-    ----------
-    segments
-        Existing ones, shape (n, 4), meeting at their ends only.
-    cutters
-        The new line's.
-
-    Returns
-    -------
-    Cut
-        Pieces and atoms.
-
-    Raises
-    ------
-    InputError
-        The lines do not come to rest on the lattice.
-    """
+    """Put a new line into linework and find the faces."""
     pieces, source = node(segments, cutters)
     is_new = source >= len(segments)
     points, inverse = np.unique(_complex(pieces.reshape(-1, 2)), return_inverse=True)
@@ -423,21 +404,7 @@ class Link:
 
 
 def join_links(links: list[Link], is_junction: Mask) -> list[list[Link]]:
-    """
-    Join pieces into arcs.
-
-    Parameters
-    ----------
-    links
-        Pieces.
-    is_junction
-        For each node whether an arc must end there.
-
-    Returns
-    -------
-    list of list of Link
-        Each arc's pieces in order, along one direction; in a fixed order.
-    """
+    """Join pieces into arcs, each along one direction, in a fixed order."""
     links_at: dict[int, list[int]] = {}
     for index, link in enumerate(links):
         links_at.setdefault(link.start, []).append(index)

@@ -94,21 +94,7 @@ class Tessellation:
     def dissolved(
         self, parent: IndexArray, parent_keys: Sequence[str]
     ) -> tuple[GeometryArray, IndexArray, IndexArray, IndexArray]:
-        """
-        Leave out the arcs that separate two grids of one parent.
-
-        Parameters
-        ----------
-        parent
-            For each base grid the position of its parent in ``parent_keys``.
-        parent_keys
-            Names of the parents.
-
-        Returns
-        -------
-        faces, arc_indices, left, right
-            A MultiPolygon for each parent; which arcs are left, with the parents on either side.
-        """
+        """Leave out the arcs that separate two grids of one parent."""
         with_outside = np.append(parent, OUTSIDE)  # index -1 finds it
         left, right = with_outside[self.left], with_outside[self.right]
         borders = np.flatnonzero(left != right)

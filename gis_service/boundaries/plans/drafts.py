@@ -110,19 +110,7 @@ class DraftState:
         return self.loads.households_outside(np.setdiff1d(outside, outside_base))
 
     def name_of(self, key: str) -> str:
-        """
-        Tell what a grid is called in this draft.
-
-        Parameters
-        ----------
-        key
-            Of any level.
-
-        Returns
-        -------
-        str
-            The base version's name, or the one that its edit gave.
-        """
+        """Tell what a grid is called in this draft."""
         if key in self.base.grids:
             return self.base.grids[key].name
         names = (edit.get("name") for edit in reversed(self.edits) if edit.get("key") == key)

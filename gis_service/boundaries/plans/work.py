@@ -99,23 +99,7 @@ def _names_of_new_grids(edits: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def summarize_edit(edit: Mapping[str, Any], names: Mapping[str, str], language: Language) -> str:
-    """
-    Say an edit in a few words.
-
-    Parameters
-    ----------
-    edit
-        As it is stored.
-    names
-        What grids are called.
-    language
-        The reader's.
-
-    Returns
-    -------
-    str
-        Such as “A split, B made”.
-    """
+    """Say an edit in a few words."""
 
     def name_of(key: object) -> str:
         return names.get(str(key), str(key))
@@ -428,29 +412,7 @@ def describe_change(
     edit: Mapping[str, Any],
     language: Language,
 ) -> dict[str, Any]:
-    """
-    Tell a change with figures, faces, edges and broken rules.
-
-    Parameters
-    ----------
-    held
-        The draft after it.
-    change
-        What was done.
-    before
-        Figures before it.
-    rev
-        The plan's revision.
-    edit
-        As it is stored.
-    language
-        The reader's.
-
-    Returns
-    -------
-    dict
-        For the page.
-    """
+    """Tell a change with figures, faces, edges and broken rules."""
     remaining = [key for key in change.touched if key in change.after]
     now = state.loads.of(remaining)
     broken = check(state.draft, state.context, remaining)

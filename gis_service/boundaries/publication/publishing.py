@@ -164,28 +164,7 @@ def find_difference(
     faces: Mapping[str, Any],
     successors: Sequence[tuple[str, str]],
 ) -> Difference:
-    """
-    Compare the version that is wanted with the newest one.
-
-    Parameters
-    ----------
-    base
-        The newest version.
-    grids
-        Every grid of every level that is wanted, by key; those that are there already go by the
-        key that they have in the base.
-    tessellation
-        The linework of the base grids.
-    faces
-        Land of base grids, lon, lat; those left out have the polygon that they had.
-    successors
-        Old grid and the one that took land over from it.
-
-    Returns
-    -------
-    Difference
-        What was changed and changed back is not in it.
-    """
+    """Compare the version that is wanted with the newest one."""
     return Difference(base, grids, tessellation, find_other_polygons(base, faces), successors)
 
 
@@ -208,19 +187,7 @@ def find_other_land(base: Boundaries, faces: Mapping[str, Any]) -> set[str]:
 
 
 def words_of(grid: Grid) -> tuple[object, ...]:
-    """
-    Tell what is said of a grid, without its land.
-
-    Parameters
-    ----------
-    one
-        The grid.
-
-    Returns
-    -------
-    tuple
-        The same for two rows that say the same.
-    """
+    """Tell what is said of a grid, without its land."""
     words = (grid.rank, grid.parent, grid.code, grid.name)
     return (*words, grid.urban_rural_class, grid.admin_unit_id)
 

@@ -123,19 +123,7 @@ class Directory:
         return quoted
 
     def officers_of(self, grid_id: int) -> list[OfficerOnDuty]:
-        """
-        Tell who answers for a grid.
-
-        Parameters
-        ----------
-        grid_id
-            Of any level.
-
-        Returns
-        -------
-        list of OfficerOnDuty
-            Heads first, post A before B.
-        """
+        """Tell who answers for a grid."""
         return self.officers.get(grid_id, [])
 
     def card(self, grid_id: int) -> GridCard:

@@ -303,27 +303,7 @@ def make_answer(
     lon: float,
     lat: float,
 ) -> SchemeAnswer:
-    """
-    Say what was found of one place.
-
-    Parameters
-    ----------
-    roll
-        Of the version that was asked.
-    roads
-        Its border roads; None where none are known.
-    findings
-        Of an array of places.
-    index
-        Which of them.
-    lon, lat
-        CGCS2000 degrees of it.
-
-    Returns
-    -------
-    SchemeAnswer
-        For a person.
-    """
+    """Say what was found of one place."""
     grid_id, beyond = int(findings.grid_id[index]), int(findings.beyond[index])
     metres = float(findings.distance_m[index])
     outside = grid_id == NO_GRID

@@ -188,10 +188,8 @@ def count_county(connection: sa.Connection, actor: Actor, scheme: SchemeKey) -> 
     outside: int | None = None
     for table in (t.household, t.hazard, t.incident, t.building, t.premises):
         names = queries.columns_to_count(table.name)
-        if (
-            table.name in queries.SENSITIVE
-            and queries.find_grids_seen(connection, actor, table) == frozenset()
-        ):
+        is_sensitive = table.name in queries.SENSITIVE
+        if is_sensitive and not _sees_any(connection, actor, table):
             sums |= dict.fromkeys(names)
             continue
         tallies = queries.count_by_grid(connection, actor, table, scheme)

@@ -94,6 +94,8 @@ def _skip_field(data: Bytes, position: int, delimiter: int) -> int:
     return position
 
 
+# A quote opens a field only where it begins, and may hold delimiters and line ends, as Python's csv
+# reads it.
 @compiled
 def _scan_rows(
     data: Bytes, delimiter: int, wanted: IntArray, *, is_last: bool
@@ -155,26 +157,7 @@ def _scan_rows(
 def scan_rows(
     data: Bytes, delimiter: int, wanted: IntArray, *, is_last: bool
 ) -> tuple[CsvRows, int]:
-    """
-    Find the rows of a block and some of their fields.
-
-    Parameters
-    ----------
-    data
-        Bytes that begin with a row.
-    delimiter
-        The byte between fields.
-    wanted
-        Positions of the columns, from 0.
-    is_last
-        Whether the file ends with this block; else a row that may go on is left.
-
-    Returns
-    -------
-    rows, used
-        The whole rows, and how many bytes they are. A quote opens a field only where it begins,
-        and may hold delimiters and line ends, as Python's ``csv`` reads it.
-    """
+    """Find the rows of a block and some of their fields."""
     *parts, used = _scan_rows(data, delimiter, wanted, is_last=is_last)
     return CsvRows(*parts), used
 
@@ -324,21 +307,7 @@ def _read_numbers(
 def read_numbers(
     data: Bytes, first: IntArray, last: IntArray
 ) -> tuple[FloatArray, npt.NDArray[np.uint8]]:
-    """
-    Read the numbers of one column.
-
-    Parameters
-    ----------
-    data
-        The block.
-    first, last
-        Byte positions of each field; -1 where a row has none.
-
-    Returns
-    -------
-    values, kinds
-        NaN but for those that are :data:`NUMBER`: these are the doubles that ``float`` gives.
-    """
+    """Read the numbers of one column."""
     values, kinds = _read_numbers(data, first, last)
     return values, kinds
 

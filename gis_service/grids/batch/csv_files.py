@@ -72,30 +72,7 @@ class _Layout:
 def answer_csv(
     file: Path, sources: Sequence[Source], options: Options, tally: Tally
 ) -> Iterator[bytes]:
-    """
-    Answer for every row of a CSV.
-
-    Parameters
-    ----------
-    file
-        With a header; separated by commas, tabs or semicolons, in UTF-8, GB18030 or UTF-16.
-    sources
-        The schemes that are asked.
-    options
-        How it is to be read.
-    tally
-        Counts and the list of refused rows.
-
-    Yields
-    ------
-    bytes
-        The header with the new names, then the rows with their answers.
-
-    Raises
-    ------
-    InputError
-        There is no header, no column of coordinates, or a quote that is never closed.
-    """
+    """Answer for every row of a CSV."""
     require_crs(options)
     with file.open("rb") as stream:
         yield from _answer_stream(stream, file, sources, options, tally)

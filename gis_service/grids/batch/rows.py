@@ -346,23 +346,7 @@ def name_fields(sources: Sequence[Source], file_names: Sequence[str]) -> list[st
 
 
 def list_values(sources: Sequence[Source], answers: Sequence[BlockAnswer], row: int) -> list[Any]:
-    """
-    Give the values that are added to one row, but for the reason.
-
-    Parameters
-    ----------
-    sources
-        The schemes.
-    answers
-        Of the block.
-    row
-        Which row of it.
-
-    Returns
-    -------
-    list
-        Five a scheme; None where there is nothing to say.
-    """
+    """Give the values that are added to one row, but for the reason."""
     values: list[Any] = []
     for source, answer in zip(sources, answers, strict=True):
         grid, nearest = int(answer.grid_id[row]), int(answer.nearest_id[row])
