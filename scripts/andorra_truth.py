@@ -100,7 +100,7 @@ def said_of(
     start = _snapped(profiled, row["from"])
     reach: Reach = Reacher(profiled, "from_facility", andorra.rules).reach_together(start, 0.0)
     cells = StreetCells(profiled, andorra.rules)
-    area = cells.area(cells.minutes(reach), None, minutes * pace)
+    area = cells.draw_area(cells.find_minutes(reach), None, minutes * pace)
     said = "" if pace == 1.0 else f", our speeds x {pace:.2f}"
     lines = []
     for side in ("inside", "outside"):

@@ -24,9 +24,13 @@ def compile_all() -> None:
     lon, lat = np.array([112.901]), np.array([28.7001])
     stations = setup.snapper.snap(lon, lat, book.place.snap_cap_m.value)
     reacher = Reacher(setup.profiled, standard.direction, book.place, setup.graph)
-    cells.area(cells.minutes(reacher.reach_together(stations, np.zeros(1), 20.0)), None, 10.0)
+    cells.draw_area(
+        cells.find_minutes(reacher.reach_together(stations, np.zeros(1), 20.0)), None, 10.0
+    )
     router = Router(setup.profiled, book.place)
-    router.minutes_from(router.ways_to(112.905, 28.7001), router.snap(lon, lat), np.zeros(1))
+    router.measure_minutes(
+        router.find_ways_to(112.905, 28.7001), router.snap(lon, lat), np.zeros(1)
+    )
 
 
 def _draw_square() -> RoadNetwork:

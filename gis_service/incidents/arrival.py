@@ -231,7 +231,7 @@ def find_arrivals(
                 status = "no_roads"
                 kinds[kind] = {"count": len(sites), "arrive": 0}
                 continue
-            ways_by_profile[profile] = (profile_router, profile_router.ways_to(lon, lat))
+            ways_by_profile[profile] = (profile_router, profile_router.find_ways_to(lon, lat))
         trip = _Trip(*ways_by_profile[profile], profile, (lon, lat), routes)
         first_of_kind, arrive = _find_first(trip, sites, turnout, first)
         kinds[kind] = {"count": len(sites), "arrive": arrive}
@@ -308,7 +308,7 @@ def _find_first(
     turnouts = np.array(
         [turnout if site.turnout_minutes is None else site.turnout_minutes for site in sites]
     )
-    minutes = trip.router.minutes_from(trip.ways, snapped, turnouts)
+    minutes = trip.router.measure_minutes(trip.ways, snapped, turnouts)
     arriving = np.flatnonzero(np.isfinite(minutes))
     order = arriving[np.argsort(minutes[arriving], kind="stable")][:first]
     return [
@@ -323,12 +323,12 @@ def _responder(
     trip: _Trip, snapped: Snapped, index: int, site: _Site, turnout: float, minutes: float
 ) -> Responder:
     router, ways = trip.router, trip.ways
-    legs = router.way(ways, snapped, index)
+    legs = router.find_way(ways, snapped, index)
     off_road_m = float(snapped.off_road_m[index] + ways.place.off_road_m[0])
     off_road = off_road_m * router.rules.off_road_minutes_per_m
     line = None
     if trip.routes:
-        xy = np.vstack(([[site.lon, site.lat]], router.line(legs), [trip.place]))
+        xy = np.vstack(([[site.lon, site.lat]], router.draw_line(legs), [trip.place]))
         line = RouteLine("LineString", [(x, y) for x, y in np.round(xy, _DIGITS).tolist()])
     return Responder(
         kind=site.kind,
@@ -340,7 +340,7 @@ def _responder(
         turnout_minutes=turnout,
         road_minutes=round(minutes - turnout - off_road, 4),
         off_road_minutes=round(off_road, 4),
-        distance_m=round(router.length_m(legs), 1),
+        distance_m=round(router.measure_length_m(legs), 1),
         off_road_m=round(off_road_m, 1),
         lon=site.lon,
         lat=site.lat,
@@ -453,7 +453,7 @@ class _Reach:
         self._by_network = network_m is not None
         if self._by_network:
             self._router = get_router(snapshot, connection, WALKED_METRES)
-            self._ways = self._router.ways_to(lon, lat) if self._router else None
+            self._ways = self._router.find_ways_to(lon, lat) if self._router else None
 
     @property
     def box(self) -> queries.Box:
@@ -483,7 +483,7 @@ class _Reach:
             return np.full(len(lon), np.inf)
         snapped = self._router.snap(lon, lat)
         # In metres instead of minutes, each metre off the road counts as one.
-        roads = self._router.minutes_from(self._ways, snapped) - self._off_minutes(snapped)
+        roads = self._router.measure_minutes(self._ways, snapped) - self._off_minutes(snapped)
         place_m = float(self._ways.place.off_road_m[0])
         return np.asarray(np.maximum(roads + snapped.off_road_m + place_m, straight))
 

@@ -345,7 +345,7 @@ def ours(given: Given) -> dict[str, pd.DataFrame]:
         setup = prepare_setup(given.network, given.book, standard, scenario, places.lon, places.lat)
         measured = measure_standard(setup, given.book, standard, county.facilities)
         answer[code] = count_figures(
-            county.hierarchy, places.base_grid, measured.outcomes(), places.weights
+            county.hierarchy, places.base_grid, measured.list_outcomes(), places.weights
         )
     return answer
 

@@ -37,7 +37,7 @@ def test_places_within_and_beyond_a_distance(real_data: Path, row: int, limit_m:
     )
     reach = Reacher(profiled, "from_facility", rules).reach_together(start, 0.0)
     cells = StreetCells(profiled, rules)
-    shape = cells.area(cells.minutes(reach), None, limit_m / 1000)
+    shape = cells.draw_area(cells.find_minutes(reach), None, limit_m / 1000)
     for side, expected in (("inside", True), ("outside", False)):
         points = cells.to_plane(shapely.points(stated[side]))
         assert shapely.covers(shape, points).tolist() == [expected] * len(points)

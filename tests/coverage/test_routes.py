@@ -67,9 +67,9 @@ def test_minutes_are_those_of_networkx_and_each_way_adds_up(
 ) -> None:
     router = router_of(network)
     lonlat = np.array([at_m(*spot) for spot in spots])
-    ways = router.ways_to(*lonlat[0])
+    ways = router.find_ways_to(*lonlat[0])
     sites = router.snap(lonlat[1:, 0], lonlat[1:, 1])
-    minutes = router.minutes_from(ways, sites, 1.5)
+    minutes = router.measure_minutes(ways, sites, 1.5)
     profiled = router.profiled
     independent = independent_minutes(
         network,
@@ -82,13 +82,13 @@ def test_minutes_are_those_of_networkx_and_each_way_adds_up(
     )[0]
     assert minutes == pytest.approx(independent, abs=1e-9)
     for index in np.flatnonzero(np.isfinite(minutes)).tolist():
-        legs = router.way(ways, sites, index)
+        legs = router.find_way(ways, sites, index)
         off = (sites.off_road_m[index] + ways.place.off_road_m[0]) * 0.06 / 4.0
         assert minutes_of(router, legs) + off + 1.5 == pytest.approx(minutes[index], abs=1e-9)
-        line = router.line(legs)
-        if len(line) > 1 and router.length_m(legs) > 1:
+        line = router.draw_line(legs)
+        if len(line) > 1 and router.measure_length_m(legs) > 1:
             drawn_m = float(length_m([shapely.LineString(line)])[0])
-            assert drawn_m == pytest.approx(router.length_m(legs), rel=1e-3, abs=0.05)
+            assert drawn_m == pytest.approx(router.measure_length_m(legs), rel=1e-3, abs=0.05)
 
 
 def test_a_way_respects_the_one_way_street_and_turns_in_time() -> None:
@@ -103,9 +103,9 @@ def test_a_way_respects_the_one_way_street_and_turns_in_time() -> None:
         ],
     )
     router = router_of(network)
-    ways = router.ways_to(*at_m(500, 0))
+    ways = router.find_ways_to(*at_m(500, 0))
     sites = router.snap(*(np.array([value]) for value in at_m(600, 0)))
-    legs = router.way(ways, sites, 0)
+    legs = router.find_way(ways, sites, 0)
     assert [leg.edge for leg in legs] == [0, 1, 2, 3, 0]
     assert legs[0].start < legs[0].end == 1.0
     assert legs[-1].start == 0.0
@@ -122,18 +122,18 @@ def test_of_parallel_roads_the_quicker_one_is_drawn() -> None:
         ],
     )
     router = router_of(network)
-    ways = router.ways_to(*at_m(900, 0))
+    ways = router.find_ways_to(*at_m(900, 0))
     sites = router.snap(*(np.array([value]) for value in at_m(100, 0)))
-    assert [leg.edge for leg in router.way(ways, sites, 0)] == [0, 2, 3]
+    assert [leg.edge for leg in router.find_way(ways, sites, 0)] == [0, 2, 3]
 
 
 def test_a_place_off_the_network_is_reached_by_nobody() -> None:
     router = router_of(drawn({1: (0, 0), 2: (900, 0)}, [{"source_node": 1, "target_node": 2}]))
-    ways = router.ways_to(*at_m(0, 5000))
+    ways = router.find_ways_to(*at_m(0, 5000))
     sites = router.snap(*(np.array([value]) for value in at_m(100, 0)))
-    assert np.isinf(router.minutes_from(ways, sites)).all()
+    assert np.isinf(router.measure_minutes(ways, sites)).all()
     with pytest.raises(ValueError, match="no way"):
-        router.way(ways, sites, 0)
+        router.find_way(ways, sites, 0)
 
 
 def test_a_search_goes_no_farther_than_it_is_asked_and_then_on() -> None:
@@ -143,10 +143,10 @@ def test_a_search_goes_no_farther_than_it_is_asked_and_then_on() -> None:
     graph = build_graph(router.profiled)
     search = Search(graph, {0: 0.0}, (float(graph.minutes.mean()), 8))
     whole = nearest_of_nodes(graph, np.array([0]))[0]
-    assert search.minutes_at(np.array([3])) == whole[3]
+    assert search.find_minutes_at(np.array([3])) == whole[3]
     assert np.isfinite(search.at_node).sum() < 10
-    assert (search.minutes_at(np.array([length, 5])) == whole[[length, 5]]).all()
-    assert search.way_back(7) == [7, 6, 5, 4, 3, 2, 1, 0]
+    assert (search.find_minutes_at(np.array([length, 5])) == whole[[length, 5]]).all()
+    assert search.find_way_back(7) == [7, 6, 5, 4, 3, 2, 1, 0]
 
 
 def test_the_same_minutes_as_a_coverage_run() -> None:
@@ -178,5 +178,5 @@ def test_the_same_minutes_as_a_coverage_run() -> None:
     sites = router.snap(stations[:, 0], stations[:, 1])
     turnout = np.array([1.0, 2.0, 1.0, 0.5])
     for index, home in enumerate(homes):
-        minutes = router.minutes_from(router.ways_to(*home), sites, turnout).min()
+        minutes = router.measure_minutes(router.find_ways_to(*home), sites, turnout).min()
         assert minutes == pytest.approx(measured.kind_minutes[index, 0], abs=1e-9)

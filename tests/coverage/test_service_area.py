@@ -104,8 +104,8 @@ def test_bands_of_one_station_do_not_overlap_and_holes_are_kept(
 ) -> None:
     reach = Reacher(town, "from_facility", RULES).reach_together(stations, 1.0)
     first, second, third = (band.geometry for band in draw_bands(cells, [(None, reach)], LIMITS))
-    minutes = cells.minutes(reach)
-    whole = cells.area(minutes, None, LIMITS[-1])
+    minutes = cells.find_minutes(reach)
+    whole = cells.draw_area(minutes, None, LIMITS[-1])
     assert first.area + second.area + third.area == pytest.approx(whole.area, rel=1e-6)
     assert shapely.intersection(first, second).area < 1.0
     assert sum(len(part.interiors) for part in (*second.geoms, *third.geoms)) > 0
@@ -121,7 +121,7 @@ def test_nothing_is_drawn_where_no_street_leads() -> None:
     lon, lat = at_m(1000, 0)
     station = Snapper(profiled).snap(np.array([lon]), np.array([lat]), 500.0)
     reach = Reacher(profiled, "from_facility", RULES).reach_together(station, 0.0)
-    shape = cells.area(cells.minutes(reach), None, 60.0)
+    shape = cells.draw_area(cells.find_minutes(reach), None, 60.0)
     other_side = cells.to_plane(shapely.points([at_m(1000, 100), at_m(1000, 200)]))
     assert shapely.covers(shape, other_side).tolist() == [True, False]
 
@@ -138,7 +138,7 @@ def test_districts_tile_the_county_and_tell_what_they_cross(
     )
     river = Barrier("river", "芷水", across.buffer(20))
     districts = divide_into_districts(
-        cells, cells.owner(reach), places, county, [river], BOOK.districts
+        cells, cells.find_owners(reach), places, county, [river], BOOK.districts
     )
     assert sum(district.area_km2 for district in districts) == pytest.approx(
         county.area / 1e6, rel=1e-9
@@ -260,8 +260,10 @@ def test_what_is_reached_is_drawn_alike_with_and_without_the_rest(
     """Only what a station reaches is looked at; all points of all streets give the same bands."""
     buffers = DrawingBuffers(cells)
     for reach in Reacher(town, "from_facility", RULES).reach_each(stations, 1.0, max(LIMITS)):
-        rest = cells.areas(cells.minutes(reach), sorted(LIMITS))
-        for first, second in zip(cells.areas_of(reach, sorted(LIMITS), buffers), rest, strict=True):
+        rest = cells.draw_areas(cells.find_minutes(reach), sorted(LIMITS))
+        for first, second in zip(
+            cells.draw_reached_areas(reach, sorted(LIMITS), buffers), rest, strict=True
+        ):
             assert not first.is_empty
             assert shapely.to_wkb(first) == shapely.to_wkb(second)
 
@@ -270,11 +272,11 @@ def test_a_long_border_finds_room(
     town: ProfileNetwork, cells: StreetCells, stations: Snapped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reach = Reacher(town, "from_facility", RULES).reach_together(stations, 1.0, max(LIMITS))
-    wanted = cells.areas_of(reach, LIMITS, DrawingBuffers(cells))
+    wanted = cells.draw_reached_areas(reach, LIMITS, DrawingBuffers(cells))
     monkeypatch.setattr(street_cells, "ROOM_FOR_VERTICES", 4)
     monkeypatch.setattr(street_cells, "ROOM_FOR_PIECES", 2)
-    narrow = StreetCells(town, RULES, kept=cells.arrays())
-    again = narrow.areas_of(reach, LIMITS, DrawingBuffers(narrow))
+    narrow = StreetCells(town, RULES, kept=cells.as_arrays())
+    again = narrow.draw_reached_areas(reach, LIMITS, DrawingBuffers(narrow))
     assert [shapely.to_wkb(area) for area in again] == [shapely.to_wkb(area) for area in wanted]
 
 
@@ -287,10 +289,10 @@ def test_a_street_is_reached_from_a_station_on_it_before_its_ends_are(
     station = Snapper(town).snap(np.array([middle.x]), np.array([middle.y]), 500.0)
     (reach,) = Reacher(town, "from_facility", RULES).reach_each(station, 0.0, max(LIMITS))
     assert reach.minutes.min() > 0.15
-    reached = cells.minutes(reach) <= 0.15
+    reached = cells.find_minutes(reach) <= 0.15
     assert reached.any()
     assert (cells.edge[reached] == station.edge[0]).all()
-    assert not cells.areas_of(reach, [0.15], DrawingBuffers(cells))[0].is_empty
+    assert not cells.draw_reached_areas(reach, [0.15], DrawingBuffers(cells))[0].is_empty
 
 
 @settings(max_examples=6, deadline=None)
@@ -304,7 +306,7 @@ def test_an_area_is_the_union_of_its_parts_of_cells(
     minutes = np.hypot(cells.x - cells.x[middle], cells.y - cells.y[middle]) / 250.0
     minutes = minutes + dice.uniform(0, 0.3, len(cells))
     above = limit * part if part < 0.9 else None
-    quick = cells.area(minutes, above, limit)
+    quick = cells.draw_area(minutes, above, limit)
     slow = shapely.difference(
         _united(cells, minutes, limit),
         shapely.MultiPolygon() if above is None else _united(cells, minutes, above),

@@ -102,15 +102,15 @@ def test_a_network_without_restrictions_is_not_made_larger() -> None:
 def test_the_way_keeps_the_restriction_and_takes_its_minutes() -> None:
     roads = profiled(restricted(crossing(), ("no_left_turn", 0, 0, 1)))
     router = Router(roads, BOOK.place)
-    ways = router.ways_to(*at_m(0, 1000))
+    ways = router.find_ways_to(*at_m(0, 1000))
     site = spots((0, 1.0))
-    legs = router.way(ways, site, 0)
+    legs = router.find_way(ways, site, 0)
     assert [leg.edge for leg in legs if leg.start != leg.end] in (
         [0, 2, 2, 1],
         [0, 3, 3, 1],
     )
     assert minutes_of(router, legs) == pytest.approx(12)
-    assert router.minutes_from(ways, site) == pytest.approx(12)
+    assert router.measure_minutes(ways, site) == pytest.approx(12)
 
 
 def test_a_closed_road_and_a_cut_one_keep_the_restriction() -> None:
@@ -245,10 +245,10 @@ def test_ways_follow_allowed_turns_and_take_the_minutes_of_networkx(
     allowed = by_streets(network, turns, 1.0)
     for row in range(len(places)):
         place = places.take(np.array([row]))
-        ways = router.ways_at(place)
-        together = router.minutes_from(router.ways_at(place), sites)
+        ways = router.find_ways_at(place)
+        together = router.measure_minutes(router.find_ways_at(place), sites)
         for index in range(len(sites)):  # one after the other, each time a little farther
-            minutes = router.minutes_from(ways, sites.take(np.array([index])))[0]
+            minutes = router.measure_minutes(ways, sites.take(np.array([index])))[0]
             start, goal = (
                 (int(spot.edge[at]), float(spot.fraction[at]))
                 for spot, at in ((sites, index), (place, 0))
@@ -258,7 +258,7 @@ def test_ways_follow_allowed_turns_and_take_the_minutes_of_networkx(
             assert minutes == pytest.approx(theirs, abs=1e-9)
             if np.isinf(minutes):
                 continue
-            legs = router.way(ways, sites, index)
+            legs = router.find_way(ways, sites, index)
             assert minutes_of(router, legs) == pytest.approx(minutes, abs=1e-9)
             assert (legs[0].edge, legs[0].start, legs[-1].edge, legs[-1].end) == (*start, *goal)
             driven = [

@@ -123,7 +123,7 @@ def again(county: Prepared, result: WhatIf) -> None:
         result.network.edge_id[result.measured.snapped.edge],
         result.network.edge_id[whole.snapped.edge],
     )
-    table = count_figures(GRIDS, places.base_grid, whole.outcomes(), places.weights)
+    table = count_figures(GRIDS, places.base_grid, whole.list_outcomes(), places.weights)
     assert result.after == summarise(table, whole)
     was, now = county.measured.status == COVERED, whole.status == COVERED
     assert result.gained == places.weights["households"][now & ~was].sum()

@@ -54,7 +54,7 @@ def draw_bands(
     def draw_station(station: int | None, reach: Reach) -> list[Band]:
         buffers = unused.get()
         try:
-            areas = cells.areas_of(reach, ordered, buffers)
+            areas = cells.draw_reached_areas(reach, ordered, buffers)
         finally:
             unused.put(buffers)
         return [

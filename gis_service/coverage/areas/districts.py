@@ -69,7 +69,7 @@ def divide_into_districts(
     shapely.prepare(outline)
     districts: list[District] = []
     for station in [*range(len(stations)), NOBODY]:
-        served = shapely.intersection(cells.ground_of(owner, station), outline)
+        served = shapely.intersection(cells.draw_ground_of(owner, station), outline)
         parts = _take_polygons(served)
         if len(parts) == 0:
             continue

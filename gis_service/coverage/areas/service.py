@@ -118,7 +118,7 @@ class _AreaInputs:
         arrays = self.cache.find_arrays(name)
         cells = StreetCells(profiled, self.book.place, kept=arrays)
         if arrays is None:
-            self.cache.keep_arrays(name, cells.arrays())
+            self.cache.keep_arrays(name, cells.as_arrays())
         return cells
 
 
@@ -419,7 +419,7 @@ class AreaService:
             places = shapely.points(facilities.lon[of_kind], facilities.lat[of_kind])
             districts = divide_into_districts(
                 cells,
-                cells.owner(_run_from_kind(inputs, of_kind)),
+                cells.find_owners(_run_from_kind(inputs, of_kind)),
                 list(cells.to_plane(places)),
                 shapely.union_all(cells.to_plane(outlines)),
                 _find_barriers(waters, inputs.roads.network, cells, book),
@@ -489,9 +489,9 @@ def _draw_bands(
 ) -> tuple[list[AreaBand], float]:
     """Draw bands, rising, and tell how many minutes their borders may be off."""
     cells = inputs.cells
-    minutes = _minutes_by_rule(inputs, facility_id, max(rising))
+    minutes = _measure_by_rule(inputs, facility_id, max(rising))
     above = [None, *rising[:-1]]
-    drawn = [cells.area(minutes, low, high) for low, high in zip(above, rising, strict=True)]
+    drawn = [cells.draw_area(minutes, low, high) for low, high in zip(above, rising, strict=True)]
     light, moved_m = generalise(drawn, FINEST_M if facility_id is None else SENDING_M)
     bands = [
         AreaBand(low or 0.0, high, cells.to_lonlat(shape))
@@ -501,13 +501,13 @@ def _draw_bands(
     return bands, cells.tolerance_minutes + moved_minutes
 
 
-def _minutes_by_rule(inputs: _AreaInputs, facility_id: int | None, limit: float) -> FloatArray:
+def _measure_by_rule(inputs: _AreaInputs, facility_id: int | None, limit: float) -> FloatArray:
     facilities, standard, cells = inputs.facilities, inputs.standard, inputs.cells
     if facility_id is not None:
         station = np.flatnonzero(facilities.facility_id == facility_id)
-        return cells.minutes(_run_from_kind(inputs, station, limit))
+        return cells.find_minutes(_run_from_kind(inputs, station, limit))
     by_kind = [
-        cells.minutes(_run_from_kind(inputs, np.flatnonzero(facilities.kind == kind), limit))
+        cells.find_minutes(_run_from_kind(inputs, np.flatnonzero(facilities.kind == kind), limit))
         for kind in standard.kinds
     ]
     return apply_rule(np.column_stack(by_kind), standard.kinds_needed)

@@ -101,10 +101,12 @@ class Reacher:
                 node,
                 minutes,
                 np.broadcast_to(np.int64(station), len(node)),
-                self._gates(known, stations, started),
+                self._find_gates(known, stations, started),
             )
 
-    def _gates(self, known: IntArray, stations: Snapped, started: FloatArray) -> tuple[Gate, ...]:
+    def _find_gates(
+        self, known: IntArray, stations: Snapped, started: FloatArray
+    ) -> tuple[Gate, ...]:
         walked = self.rules.off_road_minutes_per_m
         return tuple(
             Gate(
@@ -121,7 +123,7 @@ class Reacher:
     ) -> Reach:
         """Run through the arcs from the ends of the stations' edges."""
         profiled, graph = self.profiled, self.graph
-        gates = self._gates(known, stations, started)
+        gates = self._find_gates(known, stations, started)
         heads, minutes, by = [], [], []
         for gate in gates:
             edge, fraction = gate.edge, gate.fraction

@@ -108,7 +108,7 @@ class StreetCells:
         ridge = cell_kernels.measure_ridges(x, y, start, corner, neighbour, corner_d)
         self.cells = Cells(x, y, start, corner, neighbour, ridge, corner_x, corner_y, corner_d)
 
-    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+    def as_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Give what took time to make, to be kept."""
         points = _StreetPoints(self.edge, self.fraction, self.x, self.y)
         corners = {_KEPT_AS[name]: array for name, array in self._corners._asdict().items()}
@@ -143,7 +143,7 @@ class StreetCells:
         widened_m = LEAST_OF_SPACING * self.spacing_m / 2
         return half_m * slowest + (half_m + self.sagitta_m + widened_m) * walked
 
-    def minutes(self, reach: Reach) -> FloatArray:
+    def find_minutes(self, reach: Reach) -> FloatArray:
         """
         Tell when each point of the streets is reached.
 
@@ -172,7 +172,7 @@ class StreetCells:
         count = cell_kernels.find_reached_points(
             reach.node,
             reach.minutes,
-            self._streets(reach.profiled),
+            self._find_streets(reach.profiled),
             Gates(street[known], fraction[known], begins[known]),
             limit,
             buffers.at_node(reach.node_count),
@@ -182,16 +182,16 @@ class StreetCells:
         )
         return buffers.points[:count]
 
-    def _streets(self, profiled: ProfileNetwork) -> Streets:
+    def _find_streets(self, profiled: ProfileNetwork) -> Streets:
         """Say which streets are entered from each node, in the direction of a run."""
         is_ahead = profiled.minutes_along is self.profiled.minutes_along
         if not is_ahead and profiled.minutes_along is not self.profiled.minutes_against:
-            return self._streets_in(profiled)  # the same streets at another speed
+            return self._list_streets(profiled)  # the same streets at another speed
         if is_ahead not in self._streets_by_direction:
-            self._streets_by_direction[is_ahead] = self._streets_in(profiled)
+            self._streets_by_direction[is_ahead] = self._list_streets(profiled)
         return self._streets_by_direction[is_ahead]
 
-    def _streets_in(self, profiled: ProfileNetwork) -> Streets:
+    def _list_streets(self, profiled: ProfileNetwork) -> Streets:
         street, turns = self._street, profiled.turns
         ends = np.column_stack((profiled.leaving_source[street], profiled.leaving_target[street]))
         times = np.column_stack((profiled.minutes_along[street], profiled.minutes_against[street]))
@@ -202,7 +202,7 @@ class StreetCells:
         first = np.searchsorted(node[order], np.arange(size + 1)).astype(np.int32)
         return Streets(first, way[order].astype(np.int32), ends, times, self._bounds, self.fraction)
 
-    def owner(self, reach: Reach) -> IntArray:
+    def find_owners(self, reach: Reach) -> IntArray:
         """
         Tell which station serves each point of the streets.
 
@@ -236,7 +236,9 @@ class StreetCells:
             owner[own][better] = gate.station
         return np.where(np.isfinite(best), owner, NOBODY)
 
-    def area(self, minutes: FloatArray, above: float | None, limit: float) -> shapely.MultiPolygon:
+    def draw_area(
+        self, minutes: FloatArray, above: float | None, limit: float
+    ) -> shapely.MultiPolygon:
         """
         Draw the ground that is reached within a limit and not within a lower one.
 
@@ -255,9 +257,11 @@ class StreetCells:
             In the plane of :meth:`to_lonlat`, metres; pieces and holes as they are.
         """
         limits = [limit] if above is None else [above, limit]
-        return self.areas(minutes, limits)[-1]
+        return self.draw_areas(minutes, limits)[-1]
 
-    def areas(self, minutes: FloatArray, limits: Sequence[float]) -> list[shapely.MultiPolygon]:
+    def draw_areas(
+        self, minutes: FloatArray, limits: Sequence[float]
+    ) -> list[shapely.MultiPolygon]:
         """
         Draw the ground of each band between limits.
 
@@ -271,12 +275,12 @@ class StreetCells:
         Returns
         -------
         list of MultiPolygon
-            As :meth:`area` draws them.
+            As :meth:`draw_area` draws them.
         """
         reached = np.flatnonzero(minutes <= limits[-1])
         return self._draw_bands(reached, minutes, limits, DrawingBuffers(self))
 
-    def areas_of(
+    def draw_reached_areas(
         self, reach: Reach, limits: Sequence[float], buffers: "DrawingBuffers"
     ) -> list[shapely.MultiPolygon]:
         """
@@ -294,7 +298,7 @@ class StreetCells:
         Returns
         -------
         list of MultiPolygon
-            As :meth:`areas` draws :meth:`minutes`; nothing that is not reached is looked at.
+            As :meth:`draw_areas` draws :meth:`find_minutes`; what is not reached is not looked at.
         """
         reached = self._find_reached(reach, limits[-1], buffers)
         return self._draw_bands(reached, buffers.minutes, limits, buffers)
@@ -352,7 +356,7 @@ class StreetCells:
             for band in range(count)
         ]
 
-    def ground_of(self, owner: IntArray, station: int) -> shapely.MultiPolygon:
+    def draw_ground_of(self, owner: IntArray, station: int) -> shapely.MultiPolygon:
         """Draw all ground whose nearest street a station serves, however far off the road."""
         radius = np.full((len(self.cells.x), 1), -1.0, np.float32)
         whole = np.full(len(self.cells.x), -1, np.int8)

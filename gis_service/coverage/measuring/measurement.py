@@ -75,7 +75,7 @@ class Measured:
     # How many kinds the rule asks for.
     kinds_needed: int
 
-    def outcomes(self) -> list[KindOutcome]:
+    def list_outcomes(self) -> list[KindOutcome]:
         """Hand over to the figures: the rule first, then kind by kind."""
         by_kind = [
             KindOutcome(kind, self.kind_status[:, column], self.kind_minutes[:, column])

@@ -149,7 +149,7 @@ def _cut_at_joints(
                 geometry=line,
             )
             for node in {first, last} & {nodes[0], nodes[-1]}:
-                turns = turns.moved(
+                turns = turns.follow_cut(
                     int(whole.edge_id[edge]),
                     int(whole.node_id[node]),
                     int(network.edge_id[-1]),

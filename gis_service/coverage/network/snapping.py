@@ -105,7 +105,7 @@ def _fill_cells(
 
 
 @compiled
-def _segment_distance(px: float, py: float, x1: float, y1: float, x2: float, y2: float) -> float:
+def _measure_distance(px: float, py: float, x1: float, y1: float, x2: float, y2: float) -> float:
     dx, dy = x2 - x1, y2 - y1
     square = dx * dx + dy * dy
     if square == 0.0:
@@ -126,7 +126,7 @@ def _find_fraction(x: Floats, y: Floats, begin: int, end: int, px: float, py: fl
         x1, y1, x2, y2 = x[vertex], y[vertex], x[vertex + 1], y[vertex + 1]
         dx, dy = x2 - x1, y2 - y1
         length = np.sqrt(dx * dx + dy * dy)
-        away = _segment_distance(px, py, x1, y1, x2, y2)
+        away = _measure_distance(px, py, x1, y1, x2, y2)
         if away < least:
             least = away
             share = 0.0
@@ -177,7 +177,7 @@ def _find_for_each(
                         cell = r * wide + c
                         for k in range(cell_first[cell], cell_first[cell + 1]):
                             begin = cell_piece[k]
-                            away = _segment_distance(
+                            away = _measure_distance(
                                 px, py, x[begin], y[begin], x[begin + 1], y[begin + 1]
                             )
                             if again == 0:

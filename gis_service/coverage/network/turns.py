@@ -70,7 +70,7 @@ class TurnRules:
             frame["kind"].str.startswith("only_").to_numpy(bool),
         )
 
-    def moved(self, edge: int, node: int, piece: int) -> Self:
+    def follow_cut(self, edge: int, node: int, piece: int) -> Self:
         """
         Follow an edge that was cut.
 

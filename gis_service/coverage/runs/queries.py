@@ -217,7 +217,7 @@ def read_unreached(
     if status is not None:
         conditions.append(result.status == status)
     if grid_id is not None:
-        conditions.append(_within(grid_id))
+        conditions.append(_is_within(grid_id))
     joined = t.coverage_household.join(t.household, home.household_id == result.household_id)
     total = connection.scalar(sa.select(sa.func.count()).select_from(joined).where(*conditions))
     rows = connection.execute(
@@ -266,7 +266,7 @@ def _households_of(actor: Actor, run_id: int) -> sa.Select[Any]:
     )
 
 
-def _within(grid_id: int) -> sa.ColumnElement[bool]:
+def _is_within(grid_id: int) -> sa.ColumnElement[bool]:
     """Keep a run's households in a grid and every grid below it; an array goes by the run's key."""
     inside = select_objects_in("household", grids_below((grid_id,))).scalar_subquery()
     ids = sa.func.array(inside, type_=sa.ARRAY(sa.BigInteger))
@@ -336,7 +336,7 @@ def read_serving_stations(
         )
         .where(
             result.run_id == run_id,
-            _within(grid_id),
+            _is_within(grid_id),
             visible(actor, t.household),
         )
         .group_by(served.c.place, facility.facility_id)

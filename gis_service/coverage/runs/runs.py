@@ -149,7 +149,7 @@ def measure(
         )
         progress(0.6, "coverage.step_counting")
         table = count_figures(
-            county.hierarchy, places.base_grid, measured.outcomes(), places.weights
+            county.hierarchy, places.base_grid, measured.list_outcomes(), places.weights
         )
         stations = read_stations(connection, standard.kinds)
         households = places.weights[HOUSEHOLDS]

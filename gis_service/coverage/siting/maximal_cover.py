@@ -68,7 +68,7 @@ class _Problem:
     def left_out(self) -> IntArray:
         return np.flatnonzero(~np.isfinite(self.times).any(axis=1))
 
-    def siting(
+    def as_siting(
         self, chosen: npt.NDArray[np.bool_], solved: Any, objective: float, limit: float | None
     ) -> Siting:
         sites = np.flatnonzero(chosen)
@@ -185,7 +185,7 @@ def set_cover(
     chosen, solved = _solve(
         problem, 1.0, np.zeros(len(weight_of)), [only_if_reached, enough], time_limit_s
     )
-    return problem.siting(chosen, solved, float(chosen.sum()), limit)
+    return problem.as_siting(chosen, solved, float(chosen.sum()), limit)
 
 
 def max_cover(
@@ -205,7 +205,7 @@ def max_cover(
     only_if_reached, weight_of = _merge_demand(problem.times <= limit, problem.weights)
     chosen, solved = _solve(problem, 0.0, -weight_of, [only_if_reached], time_limit_s, number)
     nearest = problem.times[:, chosen].min(axis=1)
-    return problem.siting(chosen, solved, float(problem.weights[nearest <= limit].sum()), limit)
+    return problem.as_siting(chosen, solved, float(problem.weights[nearest <= limit].sum()), limit)
 
 
 def p_median(
@@ -248,7 +248,7 @@ def p_median(
     )
     nearest = matrix[:, chosen].min(axis=1)
     total = float((nearest * problem.weights[reachable]).sum())
-    return problem.siting(chosen, solved, total, None)
+    return problem.as_siting(chosen, solved, total, None)
 
 
 def p_centre(

@@ -153,7 +153,7 @@ def prepare_county(
     standard, scenario = book.standard(standard_code), book.scenario(scenario_code)
     setup = prepare_setup(network, book, standard, scenario, places.lon, places.lat)
     measured = measure_standard(setup, book, standard, facilities)
-    table = count_figures(hierarchy, places.base_grid, measured.outcomes(), places.weights)
+    table = count_figures(hierarchy, places.base_grid, measured.list_outcomes(), places.weights)
     return Prepared(
         network=network,
         book=book,
@@ -352,7 +352,9 @@ def _find_nearer(
 
 def _count_after(prepared: Prepared, measured: Measured, kinds: tuple[str, ...]) -> pd.DataFrame:
     outcomes = [
-        outcome for outcome in measured.outcomes() if outcome.kind == RULE or outcome.kind in kinds
+        outcome
+        for outcome in measured.list_outcomes()
+        if outcome.kind == RULE or outcome.kind in kinds
     ]
     places = prepared.places
     return count_figures(prepared.hierarchy, places.base_grid, outcomes, places.weights)

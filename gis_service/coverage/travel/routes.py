@@ -59,7 +59,7 @@ class Search:
             self._standing,
         )
 
-    def minutes_at(self, nodes: IntArray) -> FloatArray:
+    def find_minutes_at(self, nodes: IntArray) -> FloatArray:
         """Search until the minutes of some nodes are known."""
         route_kernels.continue_search(
             self._graph.indptr,
@@ -75,7 +75,7 @@ class Search:
         )
         return self.at_node[nodes]
 
-    def way_back(self, node: int) -> list[int]:
+    def find_way_back(self, node: int) -> list[int]:
         """Go from a node to the start that it is reached from."""
         nodes = [node]
         while self._before[nodes[-1]] >= 0:
@@ -153,7 +153,7 @@ class Router:
             np.array([off_road_m for _, _, off_road_m in known], dtype=float),
         )
 
-    def ways_to(self, lon: float, lat: float) -> Ways:
+    def find_ways_to(self, lon: float, lat: float) -> Ways:
         """
         Set out from a place against the way of travel.
 
@@ -168,13 +168,13 @@ class Router:
             Without any where the place is off the network.
         """
         cap_m = self.rules.snap_cap_m.value
-        return self.ways_at(self._snapper.snap(np.array([lon]), np.array([lat]), cap_m))
+        return self.find_ways_at(self._snapper.snap(np.array([lon]), np.array([lat]), cap_m))
 
-    def ways_at(self, place: Snapped) -> Ways:
+    def find_ways_at(self, place: Snapped) -> Ways:
         """Set out from where a place meets the network."""
-        return Ways(place, Search(self._turned, self._last_nodes(place), self._buckets))
+        return Ways(place, Search(self._turned, self._find_find_last_nodes(place), self._buckets))
 
-    def _last_nodes(self, place: Snapped) -> dict[int, float]:
+    def _find_find_last_nodes(self, place: Snapped) -> dict[int, float]:
         """Tell from which nodes the last stretch may be driven, and its minutes."""
         edge, fraction = int(place.edge[0]), float(place.fraction[0])
         if edge < 0:
@@ -193,7 +193,7 @@ class Router:
         last = np.array([0.0, both[np.isfinite(both)].max(initial=0.0)])
         return search_kernels.choose_bucket_width(self._turned.minutes, last, BUCKET)
 
-    def minutes_from(
+    def measure_minutes(
         self, ways: Ways, sites: Snapped, turnout_minutes: npt.ArrayLike = 0.0
     ) -> FloatArray:
         """
@@ -214,13 +214,13 @@ class Router:
             Turnout, both ways off the road and the roads between; inf where none arrives.
         """
         per_m = self.rules.off_road_minutes_per_m
-        roads = self._along_roads(ways, sites).min(axis=0)
+        roads = self._measure_measure_along_roads(ways, sites).min(axis=0)
         off_road_m = np.where(sites.edge >= 0, sites.off_road_m, 0.0)
         place_m = float(ways.place.off_road_m[0]) if ways.place.edge[0] >= 0 else 0.0
         turnout = np.asarray(turnout_minutes, dtype=float)
         return np.asarray(turnout + off_road_m * per_m + roads + place_m * per_m)
 
-    def _along_roads(self, ways: Ways, sites: Snapped) -> FloatArray:
+    def _measure_measure_along_roads(self, ways: Ways, sites: Snapped) -> FloatArray:
         """Minutes on the road: directly along the shared edge, by the source, by the target."""
         profiled, minutes = self.profiled, np.full((3, len(sites)), np.inf)
         if ways.place.edge[0] < 0:
@@ -239,12 +239,12 @@ class Router:
             (_BY_TARGET, part_of_minutes(1.0 - fraction, along), profiled.arriving_target),
         ):
             open_sites = np.flatnonzero(joined & np.isfinite(part))
-            minutes[by, known[open_sites]] = part[open_sites] + ways.search.minutes_at(
+            minutes[by, known[open_sites]] = part[open_sites] + ways.search.find_minutes_at(
                 ends[edge[open_sites]]
             )
         return minutes
 
-    def way(self, ways: Ways, sites: Snapped, index: int) -> list[Leg]:
+    def find_way(self, ways: Ways, sites: Snapped, index: int) -> list[Leg]:
         """
         Follow the quickest way of one site.
 
@@ -267,7 +267,7 @@ class Router:
         ValueError
             No way leads from there.
         """
-        choice = self._along_roads(ways, sites.take(np.array([index])))[:, 0]
+        choice = self._measure_measure_along_roads(ways, sites.take(np.array([index])))[:, 0]
         if not np.isfinite(choice.min()):
             raise ValueError("no way leads from this site")
         edge, fraction = int(sites.edge[index]), float(sites.fraction[index])
@@ -277,9 +277,9 @@ class Router:
             return [Leg(edge, fraction, end)]
         profiled = self.profiled
         ends = profiled.arriving_source if by == _BY_SOURCE else profiled.arriving_target
-        nodes = ways.search.way_back(int(ends[edge]))
+        nodes = ways.search.find_way_back(int(ends[edge]))
         legs = [Leg(edge, fraction, 0.0 if by == _BY_SOURCE else 1.0)]
-        legs += self._whole_legs(np.asarray(nodes, dtype=np.int64))
+        legs += self._list_list_whole_legs(np.asarray(nodes, dtype=np.int64))
         node = nodes[-1]
         along = _part_of_edge(end, self.profiled.minutes_along[goal])
         against = _part_of_edge(1.0 - end, self.profiled.minutes_against[goal])
@@ -288,7 +288,7 @@ class Router:
         from_source = at_source and (not at_target or along <= against)
         return [*legs, Leg(goal, 0.0 if from_source else 1.0, end)]
 
-    def _whole_legs(self, nodes: IntArray) -> list[Leg]:
+    def _list_list_whole_legs(self, nodes: IntArray) -> list[Leg]:
         """Go from node to node; a turn at a split junction is no leg."""
         keys = nodes[:-1] * self._turned.node_count + nodes[1:]
         edge, is_along = self._quickest
@@ -320,7 +320,7 @@ class Router:
     def _quickest(self) -> tuple[IntArray, npt.NDArray[np.bool_]]:
         return self._sorted_arcs[1:]
 
-    def length_m(self, legs: list[Leg]) -> float:
+    def measure_length_m(self, legs: list[Leg]) -> float:
         """
         Measure a way along the roads.
 
@@ -337,7 +337,7 @@ class Router:
         lengths = self.profiled.network.length_m
         return float(sum(lengths[leg.edge] * abs(leg.end - leg.start) for leg in legs))
 
-    def line(self, legs: list[Leg]) -> FloatArray:
+    def draw_line(self, legs: list[Leg]) -> FloatArray:
         """
         Draw a way.
 
