@@ -144,20 +144,8 @@ class StreetCells:
         return half_m * slowest + (half_m + self.sagitta_m + widened_m) * walked
 
     def find_minutes(self, reach: Reach) -> FloatArray:
-        """
-        Tell when each point of the streets is reached.
-
-        Parameters
-        ----------
-        reach
-            Of some stations.
-
-        Returns
-        -------
-        array of float
-            Minutes on the road, turnout and the way out of the station's gate counted; inf where
-            none arrives.
-        """
+        """Find when each point of the streets is reached, inf where none arrives."""
+        # Minutes on the road; turnout and the way out of the station's gate count.
         buffers = DrawingBuffers(self)
         buffers.minutes[:] = np.inf
         self._find_reached(reach, np.inf, buffers)
@@ -203,19 +191,7 @@ class StreetCells:
         return Streets(first, way[order].astype(np.int32), ends, times, self._bounds, self.fraction)
 
     def find_owners(self, reach: Reach) -> IntArray:
-        """
-        Tell which station serves each point of the streets.
-
-        Parameters
-        ----------
-        reach
-            Of all stations together.
-
-        Returns
-        -------
-        array of int
-            Index of the station, :data:`~station_reach.NOBODY` where none arrives.
-        """
+        """Find which station serves each point of the streets, of all stations together."""
         profiled = reach.profiled
         source, target = profiled.leaving_source[self.edge], profiled.leaving_target[self.edge]
         along, against = profiled.minutes_along[self.edge], profiled.minutes_against[self.edge]
@@ -239,67 +215,23 @@ class StreetCells:
     def draw_area(
         self, minutes: FloatArray, above: float | None, limit: float
     ) -> shapely.MultiPolygon:
-        """
-        Draw the ground that is reached within a limit and not within a lower one.
-
-        Parameters
-        ----------
-        minutes
-            By point of the streets.
-        above
-            The lower limit; None for everything up to the limit.
-        limit
-            Minutes; exactly the limit is in.
-
-        Returns
-        -------
-        MultiPolygon
-            In the plane of :meth:`to_lonlat`, metres; pieces and holes as they are.
-        """
+        """Draw the ground that is reached within a limit and not within a lower one, if any."""
+        # In the plane of the drawing, metres; exactly the limit is in; pieces and holes as they
+        # are.
         limits = [limit] if above is None else [above, limit]
         return self.draw_areas(minutes, limits)[-1]
 
     def draw_areas(
         self, minutes: FloatArray, limits: Sequence[float]
     ) -> list[shapely.MultiPolygon]:
-        """
-        Draw the ground of each band between limits.
-
-        Parameters
-        ----------
-        minutes
-            By point of the streets.
-        limits
-            Minutes, rising: from the start to the first, from the first to the second ….
-
-        Returns
-        -------
-        list of MultiPolygon
-            As :meth:`draw_area` draws them.
-        """
+        """Draw the ground of each band between rising limits, the first from the start."""
         reached = np.flatnonzero(minutes <= limits[-1])
         return self._draw_bands(reached, minutes, limits, DrawingBuffers(self))
 
     def draw_reached_areas(
         self, reach: Reach, limits: Sequence[float], buffers: "DrawingBuffers"
     ) -> list[shapely.MultiPolygon]:
-        """
-        Draw the ground of each band between limits, as far as some stations reach.
-
-        Parameters
-        ----------
-        reach
-            Of the stations.
-        limits
-            Minutes, rising.
-        buffers
-            Of the thread that draws.
-
-        Returns
-        -------
-        list of MultiPolygon
-            As :meth:`draw_areas` draws :meth:`find_minutes`; what is not reached is not looked at.
-        """
+        """Draw the same as :meth:`draw_areas`, looking only at what some stations reach."""
         reached = self._find_reached(reach, limits[-1], buffers)
         return self._draw_bands(reached, buffers.minutes, limits, buffers)
 

@@ -71,23 +71,7 @@ class TurnRules:
         )
 
     def follow_cut(self, edge: int, node: int, piece: int) -> Self:
-        """
-        Follow an edge that was cut.
-
-        Parameters
-        ----------
-        edge
-            Id of the edge that is no more.
-        node
-            Id of one of its ends.
-        piece
-            Id of the piece that now ends there.
-
-        Returns
-        -------
-        TurnRules
-            What was said of the edge at that node is said of the piece.
-        """
+        """Follow an edge that was cut: what was said of it at a node is said of a piece."""
         here = self.via_node == node
         return replace(
             self,

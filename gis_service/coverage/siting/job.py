@@ -71,7 +71,7 @@ def read_request(arguments: Mapping[str, Any]) -> tuple[str, str, SiteRequest]:
     Returns
     -------
     standard, scenario, request
-        The wish's kind is one of the standard's.
+        The request's kind is one of the standard's.
 
     Raises
     ------
@@ -129,13 +129,13 @@ def sites_as_job(
     if answered is not None:
         return dict(answered)
     progress(_READ, "coverage.step_candidates")
-    sites = choose_sites(
+    best = choose_sites(
         prepared, request, lambda share, step: progress(_READ + (1 - _READ) * share, step)
     )
-    places = [(one.lon, one.lat) for one in sites.sites]
+    places = [(site.lon, site.lat) for site in best.sites]
     with store.transaction(actor) as connection:
         names = AreaService(snapshot).read_names_at(connection, places)
-    answer = asdict(sites)
+    answer = asdict(best)
     answer["sites"] = [
         {**site, "name": name} for site, name in zip(answer["sites"], names, strict=True)
     ]
