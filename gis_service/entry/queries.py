@@ -17,7 +17,7 @@ from gis_service.access import Actor, sees_grid, visible
 from gis_service.access.permissions import SEE
 from gis_service.access.visibility import grids_below
 from gis_service.entry.fields import Values
-from gis_service.grids.members import NO_INDEX, select_objects_in
+from gis_service.grids.membership.queries import NO_INDEX, select_objects_in
 from gis_service.grids.reading import like_pattern, on_day
 from gis_service.records import RECORDS, Record
 from gis_service.store import tables as t

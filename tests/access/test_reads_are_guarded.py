@@ -26,9 +26,12 @@ ALLOWED = {
         "grids/answers/queries.py",
         "_page_query",
     ): "reads the rows of ids that `find_household_ids` has found in sight",
-    ("grids/assignment.py", "place_again"): "moves the households of buildings that moved",
     (
-        "grids/assignment.py",
+        "grids/membership/queries.py",
+        "find_households_in",
+    ): "moves the households of buildings that moved",
+    (
+        "grids/membership/queries.py",
         "_objects_query",
     ): "writes the grid of every object, in the system's name",
     ("entry/queries.py", "find_overlapping"): "reads the duty in the way, officer and grid known",

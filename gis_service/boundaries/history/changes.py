@@ -36,7 +36,7 @@ from gis_service.boundaries.publication.queries import (
 )
 from gis_service.boundaries.publication.writing import reopen_duties
 from gis_service.errors import ConflictError, NotFoundError
-from gis_service.grids.members import select_assigned
+from gis_service.grids.membership.queries import select_assigned
 from gis_service.grids.versions import Version, read_versions, today
 from gis_service.store import tables as t
 

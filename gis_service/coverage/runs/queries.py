@@ -16,7 +16,7 @@ from gis_service.access import Actor, visible
 from gis_service.access.visibility import grids_below
 from gis_service.coverage.measuring.statistics import HOUSEHOLDS, NO_GRID, RULE
 from gis_service.coverage.travel.travel_time import COVERED, STATUS_NAMES
-from gis_service.grids.members import select_objects_in
+from gis_service.grids.membership.queries import select_objects_in
 from gis_service.grids.reading import find_scheme, on_day
 from gis_service.store import tables as t
 from gis_service.store.bulk import read_arrays

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from gis_service.access import Actor, sees_grid, visible
 from gis_service.access.visibility import grids_below
-from gis_service.grids.members import NO_INDEX, select_assigned, select_objects_in
+from gis_service.grids.membership.queries import NO_INDEX, select_assigned, select_objects_in
 from gis_service.grids.reading import OfficerOnDuty, SchemeKey, on_day
 from gis_service.grids.versions import Version, find_lowest_rank
 from gis_service.store import tables as t

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from gis_service.access import Actor
 from gis_service.grids.answers import queries
 from gis_service.grids.answers.queries import Tally
-from gis_service.grids.members import NO_INDEX
+from gis_service.grids.membership.queries import NO_INDEX
 from gis_service.grids.reading import SchemeKey
 from gis_service.snapshot import Snapshot, SnapshotPart
 from gis_service.store import tables as t
