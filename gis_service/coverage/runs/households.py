@@ -277,7 +277,7 @@ def read_household(
         There is no such run, or no such household that the actor may see in it.
     """
     run = find_whole_run(connection, run_id)
-    row = queries.read_household(connection, actor, run_id, household_id)
+    row = queries.read_household_row(connection, actor, run_id, household_id)
     if row is None:
         raise NotFoundError("coverage.no_household", household=household_id, run=run_id)
     return _as_unreached(actor, row, run.kinds)

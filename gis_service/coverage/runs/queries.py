@@ -230,7 +230,7 @@ def read_unreached(
     return rows.all(), total or 0
 
 
-def read_household(
+def read_household_row(
     connection: sa.Connection, actor: Actor, run_id: int, household_id: int
 ) -> sa.Row[Any] | None:
     """Read what a run keeps of one household that the actor may see."""
