@@ -127,12 +127,12 @@ class Child:
         until = time.monotonic() + within_s
         while self.exit_code is None and self._wire.poll(max(0.0, until - time.monotonic())):
             try:
-                self._hear(self._wire.recv())
+                self._receive_number(self._wire.recv())
             except (EOFError, ConnectionResetError):
                 self.exit_code = -signal.SIGKILL
         return self.exit_code is not None
 
-    def _hear(self, number: int) -> None:
+    def _receive_number(self, number: int) -> None:
         if self._pid is None:
             self._pid = number
         else:

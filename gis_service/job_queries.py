@@ -294,7 +294,25 @@ def end_job(
     result: dict[str, Any] | None = None,
     error: str | None = None,
 ) -> bool:
-    """End a job that has not ended yet; tell whether it was so."""
+    """
+    End a job that has not ended yet.
+
+    Parameters
+    ----------
+    connection
+        An open transaction that may write.
+    job_id
+        The job.
+    status
+        ``done``, ``failed`` or ``cancelled``.
+    result, error
+        What a done job answers, and why one failed.
+
+    Returns
+    -------
+    bool
+        False where it had ended already; nothing is changed then.
+    """
     values: dict[str, Any] = {"status": status, "finished_at": sa.func.now(), "error": error}
     if status == "done":
         values |= {"result": result, "progress": 1}

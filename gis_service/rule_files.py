@@ -34,7 +34,7 @@ class Sourced(Table, Generic[T]):
 
     @model_validator(mode="before")
     @classmethod
-    def _alone(cls, value: Any, info: ValidationInfo) -> Any:
+    def _as_sourced(cls, value: Any, info: ValidationInfo) -> Any:
         """Take a number that stands alone in a county's file."""
         if info.context is None or isinstance(value, dict | Sourced):
             return value

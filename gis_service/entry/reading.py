@@ -274,7 +274,7 @@ def reveal_record(
     REVEAL_HOUSEHOLD.require(actor)
     if reason not in REASONS:
         raise InputError("entry.no_reason", place=Place(field="reason"), known=", ".join(REASONS))
-    shown = read_record(connection, actor, kind_name, record_id, clear=True)
+    visible_record = read_record(connection, actor, kind_name, record_id, clear=True)
     hidden = [field.name for field in find_kind(kind_name).fields if field.mask]
     record(
         connection,
@@ -284,11 +284,11 @@ def reveal_record(
         record_id,
         after={"reason": reason, "fields": hidden},
     )
-    return shown
+    return visible_record
 
 
 def _as_json(kind: Record, values: Values, masked: list[str]) -> Values:
-    shown: Values = {}
+    json_values: Values = {}
     for form_field in kind.form_fields:
         value = values[form_field.name]
         if form_field.name in masked:
@@ -297,8 +297,8 @@ def _as_json(kind: Record, values: Values, masked: list[str]) -> Values:
             value = {"lon": value[0], "lat": value[1], "crs": CRS}
         elif isinstance(value, date):
             value = value.isoformat()
-        shown[form_field.name] = value
-    return shown
+        json_values[form_field.name] = value
+    return json_values
 
 
 def _name_references(connection: sa.Connection, kind: Record, values: Values) -> dict[str, str]:

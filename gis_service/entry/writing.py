@@ -342,10 +342,10 @@ def _find_repeated(connection: sa.Connection, actor: Actor, request_key: str) ->
 
 def _answer_again(connection: sa.Connection, actor: Actor, earlier: Any) -> Saved:
     """Answer a request that was done before as it was answered then, with the record as it is."""
-    shown = None
+    visible_record = None
     if earlier.action != "remove":
-        shown = read_record(connection, actor, earlier.object_kind, earlier.object_id)
-    return Saved(shown, None if earlier.undone else earlier.change_id, repeated=True)
+        visible_record = read_record(connection, actor, earlier.object_kind, earlier.object_id)
+    return Saved(visible_record, None if earlier.undone else earlier.change_id, repeated=True)
 
 
 def _log_change(
@@ -358,7 +358,9 @@ def _log_change(
     snapshot: Mapping[str, str | None] | None,
 ) -> Saved:
     forget_old_changes(connection)
-    shown = None if action == "remove" else read_record(connection, actor, kind.name, record_id)
+    visible_record = (
+        None if action == "remove" else read_record(connection, actor, kind.name, record_id)
+    )
     change_id = queries.insert_change(
         connection,
         actor_id=actor.actor_id,
@@ -366,10 +368,10 @@ def _log_change(
         action=action,
         object_kind=kind.name,
         object_id=record_id,
-        version=None if shown is None else shown.version,
+        version=None if visible_record is None else visible_record.version,
         before=None if snapshot is None else dict(snapshot),
     )
-    return Saved(shown, change_id)
+    return Saved(visible_record, change_id)
 
 
 def _undo_time() -> timedelta:
@@ -574,17 +576,17 @@ def _overlap_error(
 
 def _as_event_values(kind: Record, values: Mapping[str, Any]) -> Values:
     """Say what a record has for the record of events: personal values only as being there."""
-    shown: Values = {}
+    event_values: Values = {}
     for field in kind.fields:
         if field.name not in values:
             continue
         value = values[field.name]
         if field.personal:
-            shown[field.name] = _PERSONAL if value not in (None, "", []) else None
+            event_values[field.name] = _PERSONAL if value not in (None, "", []) else None
         elif isinstance(value, date):
-            shown[field.name] = value.isoformat()
+            event_values[field.name] = value.isoformat()
         elif isinstance(value, tuple):
-            shown[field.name] = list(value)
+            event_values[field.name] = list(value)
         else:
-            shown[field.name] = value
-    return shown
+            event_values[field.name] = value
+    return event_values

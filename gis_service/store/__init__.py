@@ -30,7 +30,7 @@ def find_service_account() -> Account | None:
     """
     if store_settings().database_url:
         return find_server_account()
-    return Cluster.for_settings().whose()
+    return Cluster.for_settings().find_account()
 
 
 def find_database(*names: str) -> str | None:

@@ -259,7 +259,7 @@ class Cluster:
             query={"host": str(self.socket), "port": PORT},
         )
 
-    def whose(self) -> Account | None:
+    def find_account(self) -> Account | None:
         """Tell which account it runs as, or would if it were made now."""
         home = _read_outside_home(self.data_dir) or self.data_dir / "cluster"
         return find_server_account(home / "pg")
@@ -284,7 +284,7 @@ class Cluster:
         """
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
-            self.account = self.whose()
+            self.account = self.find_account()
             self.data_dir = move_within_reach(self.data_dir, self.account, self.fallback_root)
             with self._start_lock():
                 find_binaries()
@@ -297,7 +297,7 @@ class Cluster:
                     self._ensure_running()
                     self._make_database()
                 except BaseException:
-                    self._leave()
+                    self._release()
                     raise
         except PermissionError as error:
             raise SetupError("store.not_yours", data_dir=self.data_dir) from error
@@ -306,7 +306,7 @@ class Cluster:
         """Leave; stop the server if nobody else uses it."""
         if self._users is not None:
             with self._start_lock():
-                self._leave()
+                self._release()
 
     @contextmanager
     def watch(self, every_s: float = 1.0) -> Iterator[None]:
@@ -322,7 +322,7 @@ class Cluster:
             stop.set()
             watcher.join()
 
-    def postmaster(self) -> int | None:
+    def find_postmaster(self) -> int | None:
         """Find the running server."""
         try:
             pid = int((self.data / "postmaster.pid").read_text("ascii").split("\n", 1)[0])
@@ -332,7 +332,7 @@ class Cluster:
 
     def _watch(self, stop: threading.Event, every_s: float) -> None:
         while not stop.wait(every_s):
-            if self.postmaster() is not None:
+            if self.find_postmaster() is not None:
                 continue
             language = _choose_language()
             _log.warning(text("store.cluster_died", language))
@@ -355,7 +355,7 @@ class Cluster:
         finally:
             os.close(lock)
 
-    def _leave(self) -> None:
+    def _release(self) -> None:
         """Give the users' lock back and stop the server if it was the last; under start.lock."""
         if self._users is None:
             return
@@ -375,7 +375,7 @@ class Cluster:
         return run_as(self.account, command, self.home)
 
     def _stop(self) -> None:
-        if self.postmaster() is None:
+        if self.find_postmaster() is None:
             return
         if self._pg_ctl("stop", "-w", "-m", "fast", "-t", "60").returncode != 0:
             self._pg_ctl("stop", "-w", "-m", "immediate", "-t", "30")
@@ -463,7 +463,7 @@ class Cluster:
 
     def _ensure_running(self) -> None:
         access_is_new = self._write_access()
-        if self.postmaster() is None:
+        if self.find_postmaster() is None:
             self._start()
         elif access_is_new:
             self._pg_ctl("reload")
@@ -524,7 +524,7 @@ class Cluster:
             try:
                 self._connect("postgres", role).close()
             except psycopg2.OperationalError as error:
-                if self.postmaster() is None or time.monotonic() > deadline:
+                if self.find_postmaster() is None or time.monotonic() > deadline:
                     raise StoreError(
                         "store.cluster_not_started", reason=self._log_tail(), file=self.log_file
                     ) from error

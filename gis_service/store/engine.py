@@ -158,7 +158,7 @@ class Store:
             Every connection of the pool is taken.
         """
         try:
-            with self._begun(actor, read_only=read_only) as connection:
+            with self._begin_transaction(actor, read_only=read_only) as connection:
                 yield connection
                 connection.commit()
         except sa.exc.TimeoutError as error:
@@ -171,7 +171,7 @@ class Store:
                 raise
             raise outage from error
 
-    def _begun(self, actor: ActorLike, *, read_only: bool) -> sa.Connection:
+    def _begin_transaction(self, actor: ActorLike, *, read_only: bool) -> sa.Connection:
         """
         Begin a transaction by saying whose it is, how long it may take, and whether it only reads.
 

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from gis_service.store.cluster import Cluster
 with Cluster(Path(sys.argv[1]), durable=False) as cluster:
-    print(cluster.postmaster())
+    print(cluster.find_postmaster())
 """
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs it as somebody else")
 
@@ -87,8 +87,8 @@ def test_a_data_folder_in_use_is_not_moved(closed: Path) -> None:
 def test_a_cluster_of_a_closed_data_folder_is_found_by_both_names(closed: Path) -> None:
     with Cluster(closed, durable=False, fallback_root=closed.parents[1] / "apart") as cluster:
         with Cluster(cluster.data_dir, durable=False) as again:
-            assert again.postmaster() == cluster.postmaster()
+            assert again.find_postmaster() == cluster.find_postmaster()
         for name in (closed, cluster.data_dir):
             command = [sys.executable, "-c", NUMBER, str(name)]
             told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            assert int(told) == cluster.postmaster()
+            assert int(told) == cluster.find_postmaster()

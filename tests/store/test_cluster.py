@@ -34,7 +34,7 @@ import sys, time
 from pathlib import Path
 from gis_service.store.cluster import Cluster
 with Cluster(Path(sys.argv[1]), durable=False) as cluster:
-    print(cluster.postmaster(), flush=True)
+    print(cluster.find_postmaster(), flush=True)
     sys.stdin.readline()
 """
 
@@ -207,24 +207,24 @@ def test_what_serves_is_the_superuser_at_no_time(
 def test_the_last_to_leave_stops_the_server_and_the_data_stays(cluster: Cluster) -> None:
     with cluster:
         ask(cluster, "CREATE TABLE kept AS SELECT 7 AS n")
-        pid = cluster.postmaster()
+        pid = cluster.find_postmaster()
         assert pid is not None
     wait_for(lambda: not Path("/proc", str(pid)).exists())
     with cluster:
         assert ask(cluster, "SELECT n FROM kept") == 7
-        assert cluster.postmaster() != pid
+        assert cluster.find_postmaster() != pid
         ask(cluster, "DROP TABLE kept")
 
 
 def test_a_second_user_keeps_the_server_running(cluster: Cluster, module_dir: Path) -> None:
     cluster.open()
-    pid = cluster.postmaster()
+    pid = cluster.find_postmaster()
     other = OtherUser(module_dir)
     assert other.postmaster == pid
     cluster.close()
-    assert cluster.postmaster() == pid
+    assert cluster.find_postmaster() == pid
     other.leave()
-    assert cluster.postmaster() is None
+    assert cluster.find_postmaster() is None
 
 
 def test_two_that_come_at_once_share_one_server(module_dir: Path) -> None:
@@ -244,22 +244,22 @@ def test_a_killed_user_leaves_a_server_that_the_next_one_adopts(
     other = OtherUser(module_dir)
     other.kill()
     with cluster:
-        assert cluster.postmaster() == other.postmaster
-    assert cluster.postmaster() is None
+        assert cluster.find_postmaster() == other.postmaster
+    assert cluster.find_postmaster() is None
 
 
 def test_a_killed_server_is_started_again_with_its_data(module_dir: Path) -> None:
     with Cluster(module_dir) as cluster:
         ask(cluster, "CREATE TABLE survivor AS SELECT 1 AS n")
         busy = psycopg2.connect(libpq_address(cluster.url("gis_service")))
-        pid = cluster.postmaster()
+        pid = cluster.find_postmaster()
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: cluster.postmaster() is None)
+        wait_for(lambda: cluster.find_postmaster() is None)
         with Cluster(module_dir) as again:
             assert ask(again, "SELECT n FROM survivor") == 1
             ask(again, "DROP TABLE survivor")
-            assert again.postmaster() != pid
+            assert again.find_postmaster() != pid
         busy.close()
 
 
@@ -271,10 +271,10 @@ def test_a_backend_that_outlives_the_killed_server_is_ended(cluster: Cluster) ->
         cursor = busy.cursor()
         cursor.execute("SELECT count(*) FROM generate_series(1, 1000000000) AS n WHERE n % 7 = 3")
         time.sleep(0.3)
-        pid = cluster.postmaster()
+        pid = cluster.find_postmaster()
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: cluster.postmaster() is None)
+        wait_for(lambda: cluster.find_postmaster() is None)
         with Cluster(cluster.data_dir, durable=False) as again:
             assert ask(again, "SELECT 1") == 1
         busy.close()
@@ -282,10 +282,10 @@ def test_a_backend_that_outlives_the_killed_server_is_ended(cluster: Cluster) ->
 
 def test_the_watch_starts_a_killed_server_again(cluster: Cluster) -> None:
     with cluster, cluster.watch(every_s=0.1):
-        pid = cluster.postmaster()
+        pid = cluster.find_postmaster()
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: cluster.postmaster() not in {None, pid})
+        wait_for(lambda: cluster.find_postmaster() not in {None, pid})
         cluster._wait_until_ready()
         assert ask(cluster, "SELECT 1") == 1
 

@@ -85,7 +85,9 @@ def read_rows(table: MatchedTable) -> pd.DataFrame:
         if is_bad.any():
             index = int(np.flatnonzero(is_bad.to_numpy())[0])
             field = "kind" if message.endswith("kind") else "key"
-            place = Place(int(rows["row"].iloc[index]), rows["key"].iloc[index], table.said(field))
+            place = Place(
+                int(rows["row"].iloc[index]), rows["key"].iloc[index], table.name_in_file(field)
+            )
             raise InputError(message, place=place, n=int(is_bad.sum()))
     return rows.reset_index(drop=True)
 
@@ -128,7 +130,7 @@ def _unnest_values(field: str, table: MatchedTable) -> Any:
     for index, code in codes.items():
         values[index] = code
     codes_read = [code for code in codes.values() if code is not None]
-    sender_field = {"field": table.said(field)}
+    sender_field = {"field": table.name_in_file(field)}
     if codes_read:
         note = Note(
             "ingest.nested_read", {**sender_field, "n": len(codes_read), "code": codes_read[0]}

@@ -145,54 +145,23 @@ class MatchedTable:
     # The file as it was read, with all its columns and rows.
     file: FileTable
 
-    def refusal(self, index: int, key: str, field_name: str, **values: object) -> Refusal:
-        """
-        Refuse one row.
-
-        Parameters
-        ----------
-        index
-            Its position in :attr:`frame`.
-        key
-            The message.
-        field_name
-            Our field.
-        **values
-            What fills the message; never personal data.
-
-        Returns
-        -------
-        Refusal
-            With the row as the sender sees it, its key as the feature, and the file's own name
-            of the field.
-        """
+    def make_refusal(self, index: int, key: str, field_name: str, **values: object) -> Refusal:
+        """Refuse a row of :attr:`frame` in the sender's terms; values hold no personal data."""
         feature = str(self.frame["key"].iloc[index]) if "key" in self.frame else None
-        place = Place(int(self.rows[index]), feature, self.said(field_name))
+        place = Place(int(self.rows[index]), feature, self.name_in_file(field_name))
         return Refusal.because(key, place, **values)
 
-    def said(self, field_name: str) -> str:
-        """
-        Name a field as the sender does.
-
-        Parameters
-        ----------
-        field_name
-            Our field.
-
-        Returns
-        -------
-        str
-            The file's column; our own name where the file has none.
-        """
+    def name_in_file(self, field_name: str) -> str:
+        """Find the file's column of one of our fields; our own name where the file has none."""
         columns = [
             column.file for column in self.columns if column.field == field_name and column.file
         ]
         return columns[0] if columns else self.file.coordinates.get(field_name, field_name)
 
-    def back(self, refusal: Refusal) -> Refusal:
+    def in_file_terms(self, refusal: Refusal) -> Refusal:
         """Say a refusal of the validator in the sender's own rows and columns."""
         row = None if refusal.row is None else int(self.rows[refusal.row - 1])
-        field_name = None if refusal.field is None else self.said(refusal.field)
+        field_name = None if refusal.field is None else self.name_in_file(refusal.field)
         return replace(refusal, row=row, field=field_name)
 
 

@@ -70,7 +70,9 @@ def take_objects(
     validator = validate_records(record, frame, read_reference_ids(connection, actor, record))
     _keep_references(record, table, validator, stored)
     _refuse_without_column(record, table, [*refusals, *validator.refusals])
-    refusals += [table.back(_in_file_rows(refusal, kept_rows)) for refusal in validator.refusals]
+    refusals += [
+        table.in_file_terms(_in_file_rows(refusal, kept_rows)) for refusal in validator.refusals
+    ]
     rows = kept_rows[validator.good]
     if not options.accept_shift:
         building_ids = validator.columns.get("building_id")
@@ -197,7 +199,7 @@ def _fill_places(
     placeless = np.isnan(lon) & ~is_bad
     if record.place and record.place.required:
         for index in np.flatnonzero(placeless).tolist():
-            refusals.append(table.refusal(index, "ingest.row_no_place", "lon"))
+            refusals.append(table.make_refusal(index, "ingest.row_no_place", "lon"))
         is_bad = is_bad | placeless
     frame["lon"], frame["lat"] = _none_for_nan(lon), _none_for_nan(lat)
     return refusals, is_bad
@@ -220,7 +222,9 @@ def _refuse_crossing(table: MatchedTable, shapes: Any, has_shape: Any) -> tuple[
         key = "ingest.row_crosses" if "intersection" in what.lower() else "ingest.row_invalid_at"
         place = {"lon": f"{float(lon):.6f}", "lat": f"{float(lat):.6f}"} if lat else {}
         refusals.append(
-            table.refusal(index, key if lat else "ingest.row_invalid_shape", "geometry", **place)
+            table.make_refusal(
+                index, key if lat else "ingest.row_invalid_shape", "geometry", **place
+            )
         )
     return refusals, is_bad
 
@@ -289,7 +293,7 @@ def _merge_rows(
     connection: sa.Connection, record: Record, validator: Validator, stored: pd.DataFrame
 ) -> HandlerResult:
     """Insert what is new, update what is another now, leave the rest alone."""
-    values = {name: validator.take(column) for name, column in record.columns.items()}
+    values = {name: validator.get_good_values(column) for name, column in record.columns.items()}
     count = len(values["key"])
     if count == 0:
         return HandlerResult()

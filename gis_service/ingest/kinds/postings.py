@@ -85,7 +85,7 @@ def _merge_postings(
     """Write what is new, end or extend what began on the same day, refuse what meets another."""
     target = table_of(record)
     identity = [name for name in record.columns if name != "valid"]
-    owners = [[record.field(name).stored for name in apart] for apart in record.apart]
+    owners = [[record.field(name).stored for name in names] for names in record.apart]
     stored = {
         _posting_key(row, identity): row
         for row in queries.read_postings(connection, record, identity)
@@ -100,18 +100,24 @@ def _merge_postings(
         for row, good in zip(rows, validator.good, strict=True)
     ]
     validator.refuse(_find_repeats(keys), "ingest.row_repeated", record.references[0].heading)
-    named = {key for key, good in zip(keys, validator.good, strict=True) if key and good}
-    leftover = [row for key, row in stored.items() if key not in named] if options.replace else []
+    keys_in_file = {key for key, good in zip(keys, validator.good, strict=True) if key and good}
+    leftover = (
+        [row for key, row in stored.items() if key not in keys_in_file] if options.replace else []
+    )
     leftover_ids = {row["id"] for row in leftover}
     other_rows = [
-        row for key, row in stored.items() if key not in named and row["id"] not in leftover_ids
+        row
+        for key, row in stored.items()
+        if key not in keys_in_file and row["id"] not in leftover_ids
     ]
     validator.refuse(
         _find_overlaps(rows, validator.good, other_rows, owners),
         "ingest.row_meets_another",
         "valid_from",
     )
-    result = HandlerResult(refusals=[table.back(refusal) for refusal in validator.refusals])
+    result = HandlerResult(
+        refusals=[table.in_file_terms(refusal) for refusal in validator.refusals]
+    )
     progress(0.6, "ingest.step_writing")
     new_rows: list[Row] = []
     changed: list[tuple[int, Row]] = []
@@ -169,17 +175,17 @@ def _find_repeats(keys: Sequence[tuple[Any, ...] | None]) -> list[bool]:
 
 
 def _find_overlaps(
-    rows: Sequence[Row], good: Any, kept: Sequence[Row], owners: Sequence[Sequence[str]]
+    rows: Sequence[Row], is_valid: Any, other_rows: Sequence[Row], owners: Sequence[Sequence[str]]
 ) -> list[bool]:
     """Find the rows whose days meet those of a stored row, or of a row of the file before them."""
     ranges_by_owner: dict[tuple[Any, ...], list[Range]] = {}
-    for row in kept:
+    for row in other_rows:
         for owner in owners:
             ranges_by_owner.setdefault((*owner, *(row[name] for name in owner)), []).append(
                 row["valid"]
             )
     meets = [False] * len(rows)
-    order = sorted(np.flatnonzero(good).tolist(), key=lambda index: rows[index]["valid"][0])
+    order = sorted(np.flatnonzero(is_valid).tolist(), key=lambda index: rows[index]["valid"][0])
     for index in order:
         row = rows[index]
         row_owners = [(*owner, *(row[name] for name in owner)) for owner in owners]

@@ -57,16 +57,16 @@ class _LineSet:
     scale: FloatArray
     more: dict[int, list[tuple[float, FloatArray]]] = field(default_factory=dict)
 
-    def metric(self) -> GeometryArray:
+    def in_metres(self) -> GeometryArray:
         lines = np.empty(len(self.xy), dtype=object)
         for index, xy in enumerate(self.xy):
             lines[index] = shapely.LineString(xy * self.scale) if len(xy) > 1 else None
         return lines
 
-    def put(self, line: int, along: float, place: FloatArray) -> None:
+    def add_vertex(self, line: int, along: float, place: FloatArray) -> None:
         self.more.setdefault(line, []).append((along, place))
 
-    def settle(self) -> None:
+    def insert_vertices(self) -> None:
         """Put the new vertices in, each at its place along the line; a near vertex is moved."""
         for line, new_vertices in self.more.items():
             xy = self.xy[line]
@@ -151,7 +151,7 @@ def _without_repeated_points(xy: FloatArray) -> FloatArray:
 
 def _join_tees(line_set: _LineSet, layer: IndexArray, snap_m: float) -> int:
     """Give a line a vertex where another one ends on it."""
-    metric = line_set.metric()
+    metric = line_set.in_metres()
     drawn = [index for index, xy in enumerate(line_set.xy) if len(xy) > 1]
     ends = np.array([point for index in drawn for point in line_set.xy[index][[0, -1]]])
     if not len(ends):
@@ -174,9 +174,9 @@ def _join_tees(line_set: _LineSet, layer: IndexArray, snap_m: float) -> int:
             continue
         joined.add(key)
         if not (line_set.xy[target] == ends[end_index]).all(axis=1).any():
-            line_set.put(target, along, ends[end_index])
+            line_set.add_vertex(target, along, ends[end_index])
     added = sum(len(new) for new in line_set.more.values())
-    line_set.settle()
+    line_set.insert_vertices()
     return added
 
 
@@ -184,7 +184,7 @@ def _find_crossings(
     line_set: _LineSet, layer: IndexArray, snap_m: float, *, join: bool
 ) -> tuple[FloatArray, IndexArray]:
     """Find where lines of one layer cross without a common vertex; join them there if asked to."""
-    metric = line_set.metric()
+    metric = line_set.in_metres()
     tree = shapely.STRtree(metric)
     first, second = tree.query(metric, predicate="intersects")
     same_layer = (first < second) & (layer[first] == layer[second])
@@ -208,8 +208,8 @@ def _find_crossings(
         if join:
             for line in (a, b):
                 along = float(shapely.line_locate_point(metric[line], point))
-                line_set.put(line, along, np.array([place.x, place.y]))
-    line_set.settle()
+                line_set.add_vertex(line, along, np.array([place.x, place.y]))
+    line_set.insert_vertices()
     return np.array(places).reshape(-1, 2), np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 

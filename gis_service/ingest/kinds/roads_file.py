@@ -166,9 +166,9 @@ def _read_roads(table: MatchedTable) -> _RoadLines:
         word = row["highway"]
         class_ = read_road_class(None if word is None else str(word))
         if shape is None or shape.is_empty:
-            lines.refusals.append(table.refusal(index, "ingest.row_empty", "geometry"))
+            lines.refusals.append(table.make_refusal(index, "ingest.row_empty", "geometry"))
         elif shapely.get_type_id(shape) not in _LINES:
-            lines.refusals.append(table.refusal(index, "roads_file.row_no_line", "geometry"))
+            lines.refusals.append(table.make_refusal(index, "roads_file.row_no_line", "geometry"))
         elif class_ is None and str(word).strip().casefold() in _NOT_YET:
             lines.closed[str(word)] += 1
         elif class_ is None:
@@ -176,7 +176,7 @@ def _read_roads(table: MatchedTable) -> _RoadLines:
                 [*t.ROAD_CLASSES, "高速公路", "国道", "省道", "县道", "乡道", "村道"]
             )
             lines.refusals.append(
-                table.refusal(index, "ingest.row_unknown_word", "highway", allowed=known)
+                table.make_refusal(index, "ingest.row_unknown_word", "highway", allowed=known)
             )
         else:
             lines.unclassed += word is None

@@ -206,7 +206,7 @@ def _with_levels(units: pd.DataFrame, table: MatchedTable, options: ImportOption
             if fault is None and level is not None:
                 kept.append((index, level, code))
             elif fault is not None:
-                units_read.refusals.append(table.refusal(index_of[int(unit.row)], *fault))
+                units_read.refusals.append(table.make_refusal(index_of[int(unit.row)], *fault))
     places, levels, codes = zip(*kept, strict=True) if kept else ((), (), ())
     units = units.loc[list(places)].reset_index(drop=True)
     units["level"], units["code"] = pd.Series(levels, dtype=object), pd.Series(codes, dtype=object)

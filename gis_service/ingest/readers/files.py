@@ -74,9 +74,9 @@ def read_table(
 
 def find_suffix(name: str) -> str:
     """Name the kind of a file by the end of its name."""
-    plain = name.casefold()
-    fitting = [suffix for suffix in SUFFIXES if plain.endswith(suffix)]
-    return max(fitting, key=len, default=Path(plain).suffix)
+    lower_name = name.casefold()
+    suffixes = [suffix for suffix in SUFFIXES if lower_name.endswith(suffix)]
+    return max(suffixes, key=len, default=Path(lower_name).suffix)
 
 
 def _check_file(path: Path, name: str) -> None:

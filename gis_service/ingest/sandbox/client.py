@@ -198,31 +198,36 @@ class _Server:
     """The warm process from which children are forked, for a process and what is forked from it."""
 
     def __init__(self) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        our_end, their_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-        with theirs:
+        with their_end:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gis_service.ingest.sandbox.process", str(theirs.fileno())],
-                pass_fds=(theirs.fileno(),),
+                [
+                    sys.executable,
+                    "-m",
+                    "gis_service.ingest.sandbox.process",
+                    str(their_end.fileno()),
+                ],
+                pass_fds=(their_end.fileno(),),
                 env=environment | _ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,  # it ends with us, not with the terminal's Ctrl-C
             )
-        self._control = ours
+        self._control = our_end
         self.owner = os.getpid()
 
-    def ask(self, folder: Path, back: socket.socket) -> None:
-        """Send a request; its end will be reported on the other side of ``back``."""
-        socket.send_fds(self._control, [str(folder).encode()], [back.fileno()])
+    def send_request(self, folder: Path, reply_socket: socket.socket) -> None:
+        """Send a request; its end will be reported on the other side of ``reply_socket``."""
+        socket.send_fds(self._control, [str(folder).encode()], [reply_socket.fileno()])
 
     @property
     def runs(self) -> bool:
         """Whether it is still there, as far as can be told; a fork of ours hears it when asking."""
         return self.owner != os.getpid() or self._process.poll() is None
 
-    def leave(self) -> None:
+    def close_connection(self) -> None:
         """Close our side, which ends it."""
         self._control.close()
         if self.owner == os.getpid():
@@ -252,7 +257,7 @@ def stop_server() -> None:
     """End the process that waits for files, and with it whatever it reads."""
     global _server  # noqa: PLW0603 (one for each process)
     if _server is not None:
-        _server.leave()
+        _server.close_connection()
         _server = None
 
 
@@ -270,13 +275,13 @@ def _wait_for_reading(folder: Path, limits: ReadingLimits) -> dict[str, Any]:
     """Wait for the end of a reading; a server that has died is started again, once."""
     for _ in range(2):
         server = _running_server()
-        ours, theirs = socket.socketpair()
-        with ours:
-            with theirs, suppress(OSError):  # whether it is there shows below
-                server.ask(folder, theirs)
-            ours.settimeout(limits.wall_s + _GRACE_S)
+        our_end, their_end = socket.socketpair()
+        with our_end:
+            with their_end, suppress(OSError):  # whether it is there shows below
+                server.send_request(folder, their_end)
+            our_end.settimeout(limits.wall_s + _GRACE_S)
             try:
-                message = ours.recv(1024)
+                message = our_end.recv(1024)
             except TimeoutError:
                 return {"why": "time"}
         if message:  # the server always reports the end of a child

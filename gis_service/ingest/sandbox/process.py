@@ -36,7 +36,7 @@ _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 @dataclass
 class _Child:
     pid: int
-    back: socket.socket
+    reply_socket: socket.socket
     limits: ReadingLimits
     began: float
     resident: int
@@ -90,7 +90,7 @@ def serve(control: socket.socket) -> None:
 
 def _fork_child(
     folder: str,
-    back: socket.socket,
+    reply_socket: socket.socket,
     children: dict[int, _Child],
     selector: selectors.BaseSelector,
     control: socket.socket,
@@ -101,7 +101,11 @@ def _fork_child(
     if pid == 0:
         code = 1
         try:
-            for connection in (control, back, *(child.back for child in children.values())):
+            for connection in (
+                control,
+                reply_socket,
+                *(child.reply_socket for child in children.values()),
+            ):
                 connection.close()
             selector.close()
             die_with(server)
@@ -109,9 +113,11 @@ def _fork_child(
             code = 0
         finally:
             os._exit(code)
-    child = _Child(pid, back, request["limits"], time.monotonic(), _resident_bytes(os.getpid()))
+    child = _Child(
+        pid, reply_socket, request["limits"], time.monotonic(), _resident_bytes(os.getpid())
+    )
     children[pid] = child
-    selector.register(back, selectors.EVENT_READ, child)
+    selector.register(reply_socket, selectors.EVENT_READ, child)
 
 
 def _check_limits(child: _Child) -> None:
@@ -134,10 +140,10 @@ def _reap_child(child: _Child, selector: selectors.BaseSelector) -> bool:
         return False
     number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
     with suppress(KeyError):
-        selector.unregister(child.back)
+        selector.unregister(child.reply_socket)
     with suppress(OSError):
-        child.back.sendall(json.dumps({"signal": number, "why": child.why}).encode())
-    child.back.close()
+        child.reply_socket.sendall(json.dumps({"signal": number, "why": child.why}).encode())
+    child.reply_socket.close()
     return True
 
 

@@ -39,49 +39,53 @@ def validate_records(record: Record, frame: pd.DataFrame, ids: References) -> Va
     validator = Validator(record.plural, frame, record.row_name, record.headings)
     for field in record.fields:
         if field.refers:
-            validator.refers(
+            validator.resolve_keys(
                 field.heading, ids[field.type], field.stored, optional=not field.required
             )
         elif field.name == "first_day":
-            validator.ranges()
+            validator.check_valid_days()
         elif field.name != "last_day":
             _CHECKS[field.type](validator, field)
     for first, second in record.ordered:
-        validator.ordered(first, second)
+        validator.check_order(first, second)
     for name, other, value in record.only_when:
-        validator.present_iff(name, validator.columns[other] == value, other)
+        validator.check_present_iff(name, validator.columns[other] == value, other)
     if record.has_key:
-        validator.unique("key")
+        validator.check_unique("key")
     return validator
 
 
 def _check_texts(validator: Validator, field: Field) -> None:
-    validator.texts(field.name, required=field.required or field.needed, most=field.most)
+    validator.check_texts(field.name, required=field.required or field.needed, most=field.most)
 
 
 def _check_choice(validator: Validator, field: Field) -> None:
     if field.open:
         _check_texts(validator, field)
     else:
-        validator.one_of(field.name, field.choices)
+        validator.check_one_of(field.name, field.choices)
 
 
 def _check_numbers(validator: Validator, field: Field) -> None:
     assert field.least is not None
     assert field.most is not None
     whole = field.type == "whole"
-    validator.numbers(field.name, field.least, field.most, whole=whole, optional=not field.required)
+    validator.check_numbers(
+        field.name, field.least, field.most, whole=whole, optional=not field.required
+    )
 
 
 _CHECKS: Final[Mapping[str, Callable[[Validator, Field], None]]] = {
     **dict.fromkeys(_TEXTS, _check_texts),
     "choice": _check_choice,
-    "choices": lambda validator, field: validator.tags(field.name),
+    "choices": lambda validator, field: validator.check_tags(field.name),
     "whole": _check_numbers,
     "number": _check_numbers,
-    "flag": lambda validator, field: validator.flags(field.name),
-    "day": lambda validator, field: validator.days(field.name, optional=not field.required),
-    "moment": lambda validator, field: validator.moments(field.name, optional=not field.required),
-    "point": lambda validator, field: validator.points(optional=not field.required),
-    "area": lambda validator, field: validator.geometries(field.name, AREAS, optional=True),
+    "flag": lambda validator, field: validator.check_flags(field.name),
+    "day": lambda validator, field: validator.check_days(field.name, optional=not field.required),
+    "moment": lambda validator, field: validator.check_moments(
+        field.name, optional=not field.required
+    ),
+    "point": lambda validator, field: validator.check_points(optional=not field.required),
+    "area": lambda validator, field: validator.check_geometries(field.name, AREAS, optional=True),
 }

@@ -49,37 +49,14 @@ class Validator:
             self.refusals.append(Refusal.because(key, place, table=self.name, **values))
         self.good &= ~refused
 
-    def take(self, field: str) -> Any:
-        """
-        Give a column of the rows that may go in.
-
-        Parameters
-        ----------
-        field
-            Its name.
-
-        Returns
-        -------
-        numpy.ndarray
-            In the order of the frame.
-        """
+    def get_good_values(self, field: str) -> Any:
+        """Return a column of the rows that may go in, in the order of the frame."""
         return self.columns[field][self.good]
 
     # --- what a column must be -----------------------------------------------------------------
 
-    def texts(self, *fields: str, required: bool = False, most: float | None = None) -> None:
-        """
-        Make texts of columns; nothing becomes an empty text.
-
-        Parameters
-        ----------
-        *fields
-            Column names.
-        required
-            Empty texts are refused.
-        most
-            So many characters are allowed.
-        """
+    def check_texts(self, *fields: str, required: bool = False, most: float | None = None) -> None:
+        """Make texts of columns, nothing becomes an empty one; `most` counts characters."""
         for field in fields:
             values = self.columns[field]
             texts = [
@@ -94,42 +71,22 @@ class Validator:
             if required:
                 self.refuse([not text.strip() for text in texts], "ingest.row_empty", field)
 
-    def unique(self, field: str) -> None:
-        """
-        Refuse what was there before.
-
-        Parameters
-        ----------
-        field
-            Of a repeated value the first row goes in.
-        """
+    def check_unique(self, field: str) -> None:
+        """Refuse what was there before: of a repeated value the first row goes in."""
         repeats = pd.Series(self.columns[field]).where(self.good).dropna().duplicated()
         bad = np.zeros(len(self.good), dtype=bool)
         bad[repeats.index[repeats]] = True
         self.refuse(bad, "ingest.row_repeated", field)
 
-    def one_of(self, field: str, allowed: Collection[str]) -> None:
+    def check_one_of(self, field: str, allowed: Collection[str]) -> None:
         """Refuse unknown words."""
         known = pd.Series(self.columns[field]).isin(list(allowed)).to_numpy()
         self.refuse(~known, "ingest.row_unknown_word", field, allowed=", ".join(allowed))
 
-    def numbers(
+    def check_numbers(
         self, field: str, low: float, high: float, *, whole: bool = True, optional: bool = False
     ) -> None:
-        """
-        Check numbers; whole ones become int64 where none is missing.
-
-        Parameters
-        ----------
-        field
-            Column name.
-        low, high
-            The ends, both allowed.
-        whole
-            Fractions are refused.
-        optional
-            Nothing is allowed and becomes None.
-        """
+        """Check numbers, both ends allowed; whole ones become int64 where none is missing."""
         values = pd.Series(self.columns[field])
         null = values.isna().to_numpy()
         exact = pd.api.types.is_integer_dtype(values)
@@ -150,22 +107,15 @@ class Validator:
         else:
             self.columns[field] = numbers.to_numpy()
 
-    def flags(self, *fields: str) -> None:
+    def check_flags(self, *fields: str) -> None:
         """Check truth values."""
         for field in fields:
             values = pd.Series(self.columns[field])
             self.refuse(~values.isin([True, False]), "ingest.row_bad_flag", field)
             self.columns[field] = (values == True).to_numpy()  # noqa: E712
 
-    def points(self, *, optional: bool = False) -> None:
-        """
-        Check ``lon`` and ``lat`` and make the column ``point``.
-
-        Parameters
-        ----------
-        optional
-            Both may be missing, then the point is None.
-        """
+    def check_points(self, *, optional: bool = False) -> None:
+        """Check ``lon`` and ``lat`` and make ``point`` of them, None where both are missing."""
         pair = []
         for field, limit in (("lon", 180.0), ("lat", 90.0)):
             degrees = pd.to_numeric(pd.Series(self.columns[field]), errors="coerce")
@@ -181,7 +131,9 @@ class Validator:
         points[complete] = shapely.points(lon[complete], lat[complete])
         self.columns["point"] = points
 
-    def geometries(self, field: str, kinds: Collection[int], *, optional: bool = False) -> None:
+    def check_geometries(
+        self, field: str, kinds: Collection[int], *, optional: bool = False
+    ) -> None:
         """Check shapes: of the right type, valid, within the globe."""
         values = np.array(self.columns[field], dtype=object)
         null = pd.isna(values)
@@ -196,17 +148,8 @@ class Validator:
         if not optional:
             self.refuse(null, "ingest.row_empty", field)
 
-    def days(self, field: str, *, optional: bool = False) -> None:
-        """
-        Check days; a moment becomes its day.
-
-        Parameters
-        ----------
-        field
-            Column name.
-        optional
-            Nothing is allowed and becomes None.
-        """
+    def check_days(self, field: str, *, optional: bool = False) -> None:
+        """Check days; a moment becomes its day, nothing that is optional becomes None."""
         values = [_as_day(value) for value in pd.Series(self.columns[field]).astype(object)]
         null = pd.isna(self.columns[field])
         unreadable = np.array([value is None for value in values], dtype=bool) & ~null
@@ -215,7 +158,7 @@ class Validator:
             self.refuse(null, "ingest.row_empty", field)
         self.columns[field] = as_object_array(values)
 
-    def moments(self, field: str, *, optional: bool = False) -> None:
+    def check_moments(self, field: str, *, optional: bool = False) -> None:
         """Check points in time, which must tell their offset from UTC."""
         values = pd.Series(self.columns[field]).astype(object)
         null = values.isna().to_numpy()
@@ -227,54 +170,32 @@ class Validator:
             [value if good else None for value, good in zip(values, zoned, strict=True)]
         )
 
-    def ordered(self, first: str, second: str, *, strictly: bool = False) -> None:
-        """
-        Refuse what ends before it begins; what is missing is in order.
-
-        Parameters
-        ----------
-        first, second
-            Columns that went through :meth:`days` or :meth:`moments`.
-        strictly
-            Equal is refused too.
-        """
+    def check_order(self, first: str, second: str, *, strictly: bool = False) -> None:
+        """Refuse what ends before it begins; what is missing is in order."""
         bad = [
             start is not None and end is not None and (end < start or (strictly and end == start))
             for start, end in zip(self.columns[first], self.columns[second], strict=True)
         ]
         self.refuse(bad, "ingest.row_out_of_order", second, first=first)
 
-    def ranges(self) -> None:
+    def check_valid_days(self) -> None:
         """Check ``valid_from`` and ``valid_to`` and make the column ``valid`` of pairs."""
-        self.days("valid_from")
-        self.days("valid_to", optional=True)
-        self.ordered("valid_from", "valid_to", strictly=True)
+        self.check_days("valid_from")
+        self.check_days("valid_to", optional=True)
+        self.check_order("valid_from", "valid_to", strictly=True)
         pairs = zip(self.columns["valid_from"], self.columns["valid_to"], strict=True)
         self.columns["valid"] = as_object_array(list(pairs))
 
-    def present_iff(self, field: str, expected: npt.ArrayLike, other_field: str) -> None:
+    def check_present_iff(self, field: str, expected: npt.ArrayLike, other_field: str) -> None:
         """Refuse what has a value where it must not, or none where it must."""
         is_present = ~pd.isna(self.columns[field])
         bad = is_present != np.asarray(expected, dtype=bool)
         self.refuse(bad, "ingest.row_does_not_fit", field, other=other_field)
 
-    def refers(
+    def resolve_keys(
         self, field: str, ids: Mapping[Any, int], into: str, *, optional: bool = False
     ) -> None:
-        """
-        Replace keys of other rows by their ids.
-
-        Parameters
-        ----------
-        field
-            Column of keys.
-        ids
-            Id by key.
-        into
-            The new column.
-        optional
-            Nothing and an empty text are allowed and become None.
-        """
+        """Write the ids of other rows, named by their keys, into a new column."""
         keys = self.columns[field]
         null = pd.isna(keys) | (keys == "")
         found_ids = as_object_array(
@@ -288,16 +209,9 @@ class Validator:
             self.refuse(null, "ingest.row_empty", field)
         self.columns[into] = found_ids
 
-    def apart(self, *owners: tuple[str, ...]) -> None:
-        """
-        Refuse a range of days that meets an earlier one of the same owner.
-
-        Parameters
-        ----------
-        *owners
-            Columns that together name an owner, several times where a row has several; ``valid``
-            must be there. A row that is refused stands in no other's way.
-        """
+    def check_no_overlap(self, *owners: tuple[str, ...]) -> None:
+        """Refuse days of ``valid`` that meet an earlier range of an owner, named by columns."""
+        # A row that is refused stands in no other's way.
         valid = self.columns["valid"]
         names = [
             list(zip(*(self.columns[column] for column in columns), strict=True))
@@ -320,7 +234,7 @@ class Validator:
         fields = " / ".join(", ".join(columns) for columns in owners)
         self.refuse(bad, "ingest.row_overlaps", "valid_from", fields=fields)
 
-    def tags(self, field: str) -> None:
+    def check_tags(self, field: str) -> None:
         """Check lists of words."""
         lists = [_check_words(value) for value in self.columns[field]]
         self.refuse([words is None for words in lists], "ingest.row_bad_list", field)

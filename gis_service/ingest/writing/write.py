@@ -126,11 +126,15 @@ def write_roads(
 ) -> RoadsWritten:
     """Write a road network and make it the active one."""
     node_validator = Validator("road_nodes", nodes, "node_id")
-    node_validator.numbers("node_id", -_BIGGEST, _BIGGEST)
-    node_validator.points()
-    node_validator.unique("node_id")
+    node_validator.check_numbers("node_id", -_BIGGEST, _BIGGEST)
+    node_validator.check_points()
+    node_validator.check_unique("node_id")
     points = dict(
-        zip(node_validator.take("node_id").tolist(), node_validator.take("point"), strict=True)
+        zip(
+            node_validator.get_good_values("node_id").tolist(),
+            node_validator.get_good_values("point"),
+            strict=True,
+        )
     )
     edge_validator = _validate_edges(edges, points)
     queries.deactivate_networks(connection)
@@ -143,21 +147,21 @@ def write_roads(
         t.road_node,
         {
             "network_id": np.full(len(points), network_id),
-            "node_id": node_validator.take("node_id"),
-            "point": node_validator.take("point"),
+            "node_id": node_validator.get_good_values("node_id"),
+            "point": node_validator.get_good_values("point"),
         },
     )
     names = (
         "edge_id", "source_node", "target_node", "road_class", "name", "oneway", "maxspeed_kmh",
         "bridge", "tunnel", "dual_carriageway", "roundabout", "foot", "motor", "length_m",
     )  # fmt: skip
-    columns = {column: edge_validator.take(column) for column in names}
-    columns["geom"] = edge_validator.take("geometry")
+    columns = {column: edge_validator.get_good_values(column) for column in names}
+    columns["geom"] = edge_validator.get_good_values("geometry")
     columns["network_id"] = np.full(int(edge_validator.good.sum()), network_id)
     edge_rows = copy_rows(connection, t.road_edge, columns)
     turn_rows = 0
     if turns is not None and len(turns):
-        _write_turns(connection, network_id, turns, edge_validator.take("edge_id"))
+        _write_turns(connection, network_id, turns, edge_validator.get_good_values("edge_id"))
         turn_rows = len(turns)
     return RoadsWritten(network_id, node_rows, edge_rows, refusals, turn_rows)
 
@@ -189,14 +193,14 @@ def _write_turns(
 def _validate_edges(edges: pd.DataFrame, points: Mapping[int, Any]) -> Validator:
     validator = Validator("road_edges", edges, "edge_id")
     for column in ("edge_id", "source_node", "target_node"):
-        validator.numbers(column, -_BIGGEST, _BIGGEST)
-    validator.one_of("road_class", t.ROAD_CLASSES)
-    validator.texts("name")
-    validator.numbers("oneway", -1, 1)
-    validator.numbers("maxspeed_kmh", 1e-3, _FASTEST_KMH, whole=False, optional=True)
-    validator.flags("bridge", "tunnel", "dual_carriageway", "roundabout", "foot", "motor")
-    validator.geometries("geometry", _LINES)
-    validator.unique("edge_id")
+        validator.check_numbers(column, -_BIGGEST, _BIGGEST)
+    validator.check_one_of("road_class", t.ROAD_CLASSES)
+    validator.check_texts("name")
+    validator.check_numbers("oneway", -1, 1)
+    validator.check_numbers("maxspeed_kmh", 1e-3, _FASTEST_KMH, whole=False, optional=True)
+    validator.check_flags("bridge", "tunnel", "dual_carriageway", "roundabout", "foot", "motor")
+    validator.check_geometries("geometry", _LINES)
+    validator.check_unique("edge_id")
     node_ids = list(points)
     for column, end in (("source_node", 0), ("target_node", -1)):
         ids = validator.columns[column]
@@ -218,13 +222,13 @@ def _validate_edges(edges: pd.DataFrame, points: Mapping[int, Any]) -> Validator
 def write_admin_units(connection: sa.Connection, frame: pd.DataFrame) -> RowsWritten:
     """Write administrative units, parents first."""
     validator = Validator("admin_units", frame, "code")
-    validator.texts("code", "name", "source_list", required=True)
-    validator.texts("parent_code", "urban_rural_class")
-    validator.one_of("level", _LEVELS)
-    validator.one_of("urban_rural_class", ("", *_CLASSES))
-    validator.geometries("geometry", AREAS, optional=True)
-    validator.ranges()
-    validator.apart(("code", "source_list", "level"))
+    validator.check_texts("code", "name", "source_list", required=True)
+    validator.check_texts("parent_code", "urban_rural_class")
+    validator.check_one_of("level", _LEVELS)
+    validator.check_one_of("urban_rural_class", ("", *_CLASSES))
+    validator.check_geometries("geometry", AREAS, optional=True)
+    validator.check_valid_days()
+    validator.check_no_overlap(("code", "source_list", "level"))
     ids: dict[str, int] = {}
     rows = 0
     for level in _LEVELS:
@@ -249,13 +253,13 @@ def write_admin_units(connection: sa.Connection, frame: pd.DataFrame) -> RowsWri
 def write_land_cover(connection: sa.Connection, frame: pd.DataFrame) -> RowsWritten:
     """Write water, green and built-up land."""
     validator = Validator("land_cover", frame)
-    validator.texts("key", required=True)
-    validator.texts("name")
-    validator.one_of("kind", ("water", "green", "built"))
-    validator.geometries("geometry", AREAS)
-    validator.unique("key")
-    columns = {name: validator.take(name) for name in ("key", "kind", "name")}
-    columns["geom"] = validator.take("geometry")
+    validator.check_texts("key", required=True)
+    validator.check_texts("name")
+    validator.check_one_of("kind", ("water", "green", "built"))
+    validator.check_geometries("geometry", AREAS)
+    validator.check_unique("key")
+    columns = {name: validator.get_good_values(name) for name in ("key", "kind", "name")}
+    columns["geom"] = validator.get_good_values("geometry")
     return RowsWritten(copy_rows(connection, t.land_cover, columns), validator.refusals)
 
 
@@ -292,11 +296,11 @@ def write_records(
     """
     validator = validate_records(record, frame, ids)
     if record.apart:
-        validator.apart(
+        validator.check_no_overlap(
             *(tuple(record.field(name).stored for name in owner) for owner in record.apart)
         )
     table = table_of(record)
-    columns = {name: validator.take(column) for name, column in record.columns.items()}
+    columns = {name: validator.get_good_values(column) for name, column in record.columns.items()}
     if placement is not None and record.placed:
         follows = columns[record.field(record.follows).stored] if record.follows else None
         columns["base_grid_id"] = placement.grids(columns["point"], follows)
