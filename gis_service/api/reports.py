@@ -76,7 +76,7 @@ def coverage_report(
         "Content-Security-Policy": _STANDS_ALONE,
     }
     media_type = coverage.MEDIA_TYPES[form]
-    return Response(report.body(form), media_type=media_type, headers=headers)
+    return Response(report.write_body(form), media_type=media_type, headers=headers)
 
 
 class ReportRequest(RequestBody):
@@ -153,6 +153,6 @@ def coverage_report_pages(
     )
     with _wait_turn(request), store.under("report").transaction(actor) as connection:
         report = coverage.read_report(connection, actor, options, get_area_service(request))
-    pages, pictures = report.pictures(_MOST_PAGES, _SCREEN_DPI)
+    pages, pictures = report.draw_pictures(_MOST_PAGES, _SCREEN_DPI)
     urls = [f"data:image/png;base64,{base64.b64encode(picture).decode()}" for picture in pictures]
     return PagesAnswer(run_id=report.run.run_id, pages=pages, pictures=urls)

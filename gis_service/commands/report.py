@@ -54,7 +54,7 @@ def coverage_report(
         report = coverage.read_report(connection, SYSTEM, options, areas, with_bands=with_maps)
     out.mkdir(parents=True, exist_ok=True)
     for form_name in forms:
-        body = report.body(form_name)
+        body = report.write_body(form_name)
         file = out / f"{report.name}.{form_name}"
         draft = file.with_name(f"{file.name}.part")
         draft.write_bytes(body)

@@ -128,8 +128,8 @@ def draw(
     for fill in content.fills:
         shapes = _on_paper(frame, fill.shapes)
         pen.layers.append(draw_path(shapes, fill=fill.colour, fill_rule="evenodd"))
-    pen.land({"water": list(content.water)})
-    pen.roads([Road(road_class, "", shape) for road_class, _, shape in content.roads])
+    pen.draw_land({"water": list(content.water)})
+    pen.draw_roads([Road(road_class, "", shape) for road_class, _, shape in content.roads])
     for line in content.lines:
         pen.layers.append(
             draw_path(
@@ -140,11 +140,11 @@ def draw(
     for width, shapes in sorted(content.borders.items()):
         pen.layers.append(_draw_borders(frame, shapes, width))
     if not picture:
-        pen.corner_signs()
+        pen.draw_corner_signs()
     _draw_bubbles(pen, content.bubbles)
     _draw_signs(pen, content.signs)
     _draw_names(pen, content.names)
-    return CountyMap(pen.finished().svg, frame.scale)
+    return CountyMap(pen.finish().svg, frame.scale)
 
 
 def fill_frame(bbox: Bbox, frame: MapFrame, border: float = 0.03) -> MapFrame:

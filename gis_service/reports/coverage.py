@@ -83,7 +83,7 @@ class CoverageReport:
     def _paper(self) -> bytes:
         return printing.print_pdf(self.document.html())
 
-    def pictures(self, most: int, dots_per_inch: int) -> tuple[int, list[bytes]]:
+    def draw_pictures(self, most: int, dots_per_inch: int) -> tuple[int, list[bytes]]:
         """
         Show what will be printed.
 
@@ -103,7 +103,7 @@ class CoverageReport:
         shown = range(min(most, pages))
         return pages, [printing.print_png(self._paper, page, dots_per_inch) for page in shown]
 
-    def body(self, form: Format) -> bytes:
+    def write_body(self, form: Format) -> bytes:
         """
         Write it.
 

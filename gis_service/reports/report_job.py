@@ -68,7 +68,7 @@ def report_as_job(
             with_bands=form != "xlsx",
         )
     progress(0.4, "reports.step_drawing")
-    body = report.body(form)
+    body = report.write_body(form)
     progress(1.0, "reports.step_writing")  # a job that was cancelled ends here, without a file
     digest = hashlib.sha256(body).hexdigest()
     _write(_path(form, digest), body)

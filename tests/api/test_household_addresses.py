@@ -218,5 +218,5 @@ def test_another_officer_finds_no_house_in_this_grid(
 def test_no_address_leaves_with_a_report(county: County, store: Store, form: Any) -> None:
     with store.transaction(SYSTEM) as connection:
         wish = ReportOptions(standard="service-15", run_id=county.run, language="zh-CN")
-        body = read_report(connection, SYSTEM, wish, AreaService(Snapshot())).body(form)
+        body = read_report(connection, SYSTEM, wish, AreaService(Snapshot())).write_body(form)
     assert "西巷".encode() not in body

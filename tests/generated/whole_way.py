@@ -82,5 +82,5 @@ def take_the_whole_way(
                 connection, SYSTEM, ReportOptions(code, language="en"), AreaService(Snapshot())
             )
             for form in formats:
-                done.documents[f"report {code} {form}"] = report.body(form)
+                done.documents[f"report {code} {form}"] = report.write_body(form)
     return done

@@ -73,7 +73,7 @@ with store.transaction(SYSTEM) as connection:
     options = ReportOptions("service-15", run_id=int(sys.argv[2]))
     report = read_report(connection, SYSTEM, options, AreaService(Snapshot()))
 for form in sys.argv[3:]:
-    print(hashlib.sha256(report.body(form)).hexdigest())
+    print(hashlib.sha256(report.write_body(form)).hexdigest())
 store.close()
 """
 
@@ -108,7 +108,7 @@ def chinese(connection: sa.Connection) -> CoverageReport:
 
 @pytest.fixture(scope="module")
 def bodies(chinese: CoverageReport) -> dict[Format, bytes]:
-    return {form: chinese.body(form) for form in FORMATS}
+    return {form: chinese.write_body(form) for form in FORMATS}
 
 
 def words(pdf: bytes) -> str:
@@ -298,7 +298,7 @@ def test_two_runs_of_a_standard_are_compared(store: Store, run_id: int) -> None:
     assert rows[0][1] == rows[0][2]  # on foot one-way counts in neither
     assert rows[0][3] == "0"
     assert f"Compared with run {run_id}" in report.document.parts
-    assert "Compared" in openpyxl.load_workbook(io.BytesIO(report.body("xlsx"))).sheetnames
+    assert "Compared" in openpyxl.load_workbook(io.BytesIO(report.write_body("xlsx"))).sheetnames
 
 
 def test_qgis_opens_the_geopackage_coloured(bodies: dict[Format, bytes], tmp_path: Path) -> None:
@@ -386,7 +386,7 @@ def test_districts_are_told_with_what_is_wrong_with_them(
 def test_the_first_pages_are_shown_as_they_are_printed(
     chinese: CoverageReport, bodies: dict[Format, bytes]
 ) -> None:
-    pages, pictures = chinese.pictures(2, 40)
+    pages, pictures = chinese.draw_pictures(2, 40)
     document = pypdfium2.PdfDocument(bodies["pdf"])
     assert pages == len(document)
     document.close()
@@ -498,7 +498,7 @@ def test_a_cancelled_report_leaves_no_file(
         jobs.cancel(store, SYSTEM, job_id)
         return body(report, form)
 
-    monkeypatch.setattr(CoverageReport, "body", write_and_be_cancelled)
+    monkeypatch.setattr(CoverageReport, "write_body", write_and_be_cancelled)
     jobs.perform(store, job_id)
     with store.transaction(SYSTEM) as connection:
         assert job_queries.find_job(connection, job_id).status == "cancelled"

@@ -116,21 +116,7 @@ class AnswerCache:
 
 
 def state_of(connection: sa.Connection, part: SnapshotPart = FIGURES) -> str:
-    """
-    Name the state of all that figures stand on: data, day, standards and release.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    part
-        What else than figures alone is made of them.
-
-    Returns
-    -------
-    str
-        Another one whenever a figure could be another one.
-    """
+    """Name the state of all that figures stand on: data, day, standards and release."""
     data_state = snapshot.read_state(connection, part)
     return hashlib.sha256(
         f"{__version__}/{data_state}/{_standards_as_text()}".encode()

@@ -200,14 +200,14 @@ def draw(
     """
     pen = Pen(frame, texts, type_mm)
     grid = frame.to_paper(surroundings.grid)
-    pen.land(surroundings.land)
-    pen.buildings(surroundings.buildings)
-    lines = pen.roads(surroundings.roads)
-    pen.borders(grid, surroundings)
-    pen.corner_signs()
-    pen.places(surroundings.places, grid)
-    pen.names(grid, surroundings, lines)
-    return pen.finished()
+    pen.draw_land(surroundings.land)
+    pen.draw_buildings(surroundings.buildings)
+    lines = pen.draw_roads(surroundings.roads)
+    pen.draw_borders(grid, surroundings)
+    pen.draw_corner_signs()
+    pen.draw_places(surroundings.places, grid)
+    pen.draw_names(grid, surroundings, lines)
+    return pen.finish()
 
 
 _LINE: Final[dict[str, float | str]] = {
@@ -234,7 +234,7 @@ class Pen:
         array = np.array([*shapes, None], dtype=object)[:-1]  # None: never an array of arrays
         return clip(self.frame.to_paper(array), self.frame.paper)
 
-    def land(self, land: dict[str, list[Any]]) -> None:
+    def draw_land(self, land: dict[str, list[Any]]) -> None:
         """Fill the ground."""
         for kind, colour in (("built", BUILT), ("green", GREEN), ("water", WATER)):
             shapes = self._on_paper(land.get(kind, []))
@@ -242,7 +242,7 @@ class Pen:
                 self.layers.append(draw_path(shapes, fill=colour, fill_rule="evenodd"))
                 self.shown.add(kind)
 
-    def buildings(self, buildings: list[Any]) -> None:
+    def draw_buildings(self, buildings: list[Any]) -> None:
         """Draw the houses."""
         shapes = self._on_paper(buildings)
         if len(shapes) and self.frame.scale <= BUILDINGS_TO:
@@ -251,7 +251,7 @@ class Pen:
             )
             self.shown.add("building")
 
-    def roads(self, roads: list[Road]) -> list[tuple[int, str, Any]]:
+    def draw_roads(self, roads: list[Road]) -> list[tuple[int, str, Any]]:
         """Draw the roads, all casings below all fills; give their named lines for the lettering."""
         thin = self.k * max(0.45, min(1.0, (12_000 / self.frame.scale) ** 0.35))
         casings, fills = [], []
@@ -279,11 +279,11 @@ class Pen:
                 fills.append(
                     draw_path(shapes, **lines, stroke=style.fill, stroke_width=f"{width:.2f}")
                 )
-            named_lines += self._named(order, mine)
+            named_lines += self._merge_named(order, mine)
         self.layers += casings + fills
         return named_lines
 
-    def _named(self, order: int, roads: list[Road]) -> list[tuple[int, str, Any]]:
+    def _merge_named(self, order: int, roads: list[Road]) -> list[tuple[int, str, Any]]:
         by_name: dict[str, list[Any]] = {}
         for road in roads:
             if road.name:
@@ -296,7 +296,7 @@ class Pen:
                 lines += [(order, name, line) for line in shapely.get_parts(merged)]
         return lines
 
-    def borders(self, grid: Any, surroundings: Surroundings) -> None:
+    def draw_borders(self, grid: Any, surroundings: Surroundings) -> None:
         """Let the neighbours step back, draw every border, the grid's own above all."""
         frame = shapely.box(-3, -3, self.frame.width_mm + 3, self.frame.height_mm + 3)
         around = write_path_data([frame, grid])
@@ -328,7 +328,7 @@ class Pen:
         )
         self.layers.append(draw_path([grid], **_LINE, stroke=ACCENT, stroke_width=0.7 * self.k))
 
-    def corner_signs(self) -> None:
+    def draw_corner_signs(self) -> None:
         """Draw the scale bar and the arrow to the north, and keep their places free."""
         k, frame = self.k, self.frame
         metres = scale_bar_m(frame.scale, 42 * k)
@@ -351,9 +351,9 @@ class Pen:
                 f'<text x="{x + share * length:.2f}" y="{y - 1.3 * k:.2f}" font-size="{2.3 * k:g}" '
                 f'text-anchor="middle" fill="{INK}">{word}</text>'
             )
-        self._north(frame.width_mm - 8 * k, 8.5 * k)
+        self._draw_north(frame.width_mm - 8 * k, 8.5 * k)
 
-    def _north(self, x: float, y: float) -> None:
+    def _draw_north(self, x: float, y: float) -> None:
         k = self.k
         plate = shapely.Point(x, y).buffer(6.2 * k)
         self.marks.append(draw_path([plate], fill="#ffffff", fill_opacity=0.86))
@@ -368,7 +368,7 @@ class Pen:
             f'text-anchor="middle" fill="{INK}">{self.words.north}</text>'
         )
 
-    def places(self, places: list[DrawnPlace], grid: Any) -> None:
+    def draw_places(self, places: list[DrawnPlace], grid: Any) -> None:
         """Draw facilities, those of the grid first, with their names where there is room."""
         radius = 1.75 * self.k
         drawn_places: list[tuple[DrawnPlace, Any, bool]] = []
@@ -407,9 +407,9 @@ class Pen:
         self.kinds = [
             kind for kind in SIGN_COLOURS if any(p.kind == kind for p, _, _ in drawn_places)
         ]
-        self._names_of([(p, s) for p, s, mine in drawn_places if mine], radius, grid.boundary)
+        self._name_places([(p, s) for p, s, mine in drawn_places if mine], radius, grid.boundary)
 
-    def _names_of(self, places: list[tuple[DrawnPlace, Any]], radius: float, edge: Any) -> None:
+    def _name_places(self, places: list[tuple[DrawnPlace, Any]], radius: float, edge: Any) -> None:
         """Name facilities beside their symbols, off the grid's border where that can be."""
         size = 2.1 * self.k
         for place, spot in places:
@@ -428,18 +428,18 @@ class Pen:
         """Write names: grids below, streets of the grid, neighbours, other streets, waters."""
         k = self.k
         for child in surroundings.children:
-            self._name(child, 2.9 * k, {"fill": ACCENT, "font_weight": "700"})
+            self._name_shape(child, 2.9 * k, {"fill": ACCENT, "font_weight": "700"})
         home = grid.buffer(1.2 * k)  # with the streets along the border
         at_home = [line for line in lines if home.intersects(line[2])]
-        self._streets(at_home, grid, home, 2.15 * k, INK)
+        self._name_streets(at_home, grid, home, 2.15 * k, INK)
         for neighbour in surroundings.neighbours:
-            self._name(neighbour, 2.7 * k, {"fill": MUTED}, outside=grid)
+            self._name_shape(neighbour, 2.7 * k, {"fill": MUTED}, outside=grid)
         around = self.frame.paper.difference(home)
-        self._streets(lines, grid, around, 1.95 * k, MUTED)
+        self._name_streets(lines, grid, around, 1.95 * k, MUTED)
         for water in surroundings.waters:
-            self._name(water, 2.2 * k, {"fill": WATER_INK, "font_style": "italic"})
+            self._name_shape(water, 2.2 * k, {"fill": WATER_INK, "font_style": "italic"})
 
-    def _name(
+    def _name_shape(
         self, named: NamedShape, size: float, style: dict[str, float | str], outside: Any = None
     ) -> None:
         window = shapely.box(2, 2, self.frame.width_mm - 2, self.frame.height_mm - 2)
@@ -450,7 +450,7 @@ class Pen:
         if label:
             self.marks.append(label.svg(**style))
 
-    def _streets(
+    def _name_streets(
         self, lines: list[tuple[int, str, Any]], grid: Any, window: Any, size: float, colour: str
     ) -> None:
         """Greater and longer streets first, a name again only a good way from where it stands."""
@@ -476,7 +476,7 @@ class Pen:
                     self.marks.append(label.svg(fill=colour))
                     break
 
-    def finished(self) -> Drawing:
+    def finish(self) -> Drawing:
         """Put the picture together."""
         width, height = self.frame.width_mm, self.frame.height_mm
         body = "\n".join(layer for layer in (*self.layers, *self.marks) if layer)

@@ -182,7 +182,7 @@ def write_sheet(
         It stands for itself: styles and map inside, nothing linked.
     """
     booklet = _Booklet(connection, actor, options or SheetOptions())
-    document = booklet.document([booklet.sheet(grid_id)])
+    document = booklet.write_document([booklet.write_page(grid_id)])
     booklet.record(grid_id, form)
     return document
 
@@ -240,12 +240,12 @@ def print_town(
         A PDF.
     """
     booklet = _Booklet(connection, actor, options or SheetOptions())
-    tree = booklet.tree(grid_id)
+    tree = booklet.read_tree(grid_id)
     booklet.record(grid_id, "booklet")
     before = 1 + -(-len(tree) // _INDEX_ROWS)
     sheets = []
     for number, row in enumerate(tree, start=1):
-        sheets.append(replace(booklet.sheet(row.grid_id), page=before + number))
+        sheets.append(replace(booklet.write_page(row.grid_id), page=before + number))
         progress(number, len(tree), row.name)
     rows = [
         IndexRow(row.grid_id, row.name, sheet.code, row.rank - tree[0].rank,
@@ -256,7 +256,7 @@ def print_town(
     cover = Cover(len(rows), sheets[0].version, index)
     title = text("sheet.cover_title", booklet.options.language, name=tree[0].name)
     return PrintedFile(
-        printing.print_pdf(booklet.document(sheets, cover, title)), "application/pdf"
+        printing.print_pdf(booklet.write_document(sheets, cover, title)), "application/pdf"
     )
 
 
@@ -359,7 +359,7 @@ class _Booklet:
         """Of this paper."""
         return layouts(self.options.paper)
 
-    def document(
+    def write_document(
         self, sheets: Sequence[SheetPage], cover: Cover | None = None, title: str = ""
     ) -> str:
         """Write the document."""
@@ -381,7 +381,7 @@ class _Booklet:
             software=__version__,
         )
 
-    def sheet(self, grid_id: int) -> SheetPage:
+    def write_page(self, grid_id: int) -> SheetPage:
         """Read and draw one sheet."""
         at = self.options.at
         facts = read_grid_sheet(self.connection, self.actor, grid_id, at)
@@ -398,12 +398,12 @@ class _Booklet:
             code=" ".join(facts.code_groups),
             svg=drawing.svg,
             scale=self.say("scale", scale=f"{frame.scale:,.0f}"),
-            officers=self._officers(facts),
+            officers=self._officer_lines(facts),
             no_officers=self._no_officers(facts),
-            figures=self._figures(facts, households),
+            figures=self._figure_lines(facts, households),
             hidden=households == self.say("small"),
             households=households,
-            legend=self._legend(drawing),
+            legend=self._legend_lines(drawing),
             version=self.say("version", title=version.title, day=self.day(version.effective_day))
             if version
             else self.say("no_version"),
@@ -427,19 +427,19 @@ class _Booklet:
         )
         texts = DrawingTexts(
             north=self.say("north"),
-            bar=self._bar,
+            bar=self._say_distance,
             sign=lambda kind: self.say(f"sign_{kind}"),
         )
         return draw(surroundings, frame, texts, 2.2 * TYPE_SCALE[self.options.paper])
 
-    def _bar(self, metres: float) -> str:
+    def _say_distance(self, metres: float) -> str:
         if metres == 0:
             return "0"
         if metres >= 1000:
             return self.say("kilometres", n=f"{metres / 1000:g}")
         return self.say("metres", n=f"{metres:g}")
 
-    def _officers(self, facts: GridSheet) -> list[OfficerLine]:
+    def _officer_lines(self, facts: GridSheet) -> list[OfficerLine]:
         stand_in = [] if facts.stand_in is None or self.options.public else [facts.stand_in]
         return [
             OfficerLine(
@@ -461,10 +461,10 @@ class _Booklet:
         key = (facts.scheme, facts.rank)
         if key not in self._hidden:
             scheme = find_scheme(self.connection, facts.scheme)
-            self._hidden[key] = self._hidden_of(scheme, facts.rank)
+            self._hidden[key] = self._find_hidden(scheme, facts.rank)
         return facts.grid_id in self._hidden[key]
 
-    def _hidden_of(self, scheme: SchemeKey, rank: int) -> set[int]:
+    def _find_hidden(self, scheme: SchemeKey, rank: int) -> set[int]:
         households = compute_figures(
             self.connection, self.actor, scheme, rank=rank, theme="households",
             at=self.options.at, language=self.options.language,
@@ -483,7 +483,7 @@ class _Booklet:
             return self.say("small")
         return self.say("count_households", n=f"{number:,}")
 
-    def _figures(self, facts: GridSheet, households: str) -> list[tuple[str, str]]:
+    def _figure_lines(self, facts: GridSheet, households: str) -> list[tuple[str, str]]:
         hidden = households in {self.say("small"), self.say("unknown")}
         km2 = facts.area_km2
         lines = [
@@ -508,7 +508,7 @@ class _Booklet:
                 lines.append((standard, f"{share:.0%}"))
         return [(self.say(name), value) for name, value in lines]
 
-    def _legend(self, drawing: Drawing) -> list[tuple[str, str]]:
+    def _legend_lines(self, drawing: Drawing) -> list[tuple[str, str]]:
         language = self.options.language
         return [
             (
@@ -520,7 +520,7 @@ class _Booklet:
             )
         ]
 
-    def tree(self, grid_id: int) -> list[Any]:
+    def read_tree(self, grid_id: int) -> list[Any]:
         """List a grid and all below it, each above its own, by code."""
         tree = queries.read_tree(self.connection, grid_id, self.options.at)
         if not tree:
