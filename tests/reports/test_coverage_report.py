@@ -492,7 +492,7 @@ def test_a_cancelled_report_leaves_no_file(
     wish = {"standard": "service-15", "run_id": run_id, "form": "xlsx", "language": "en"}
     monkeypatch.setattr(report_job, "report_folder", lambda: tmp_path / "reports")
     job_id = jobs.submit(store, SYSTEM, report_job.KIND, wish)
-    body = CoverageReport.body
+    body = CoverageReport.write_body
 
     def write_and_be_cancelled(report: CoverageReport, form: Any) -> bytes:
         jobs.cancel(store, SYSTEM, job_id)
