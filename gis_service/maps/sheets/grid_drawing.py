@@ -422,7 +422,7 @@ class Pen:
             if label:
                 self.marks.append(label.svg(fill=SIGN_COLOURS[place.kind]))
 
-    def names(
+    def draw_names(
         self, grid: Any, surroundings: Surroundings, lines: list[tuple[int, str, Any]]
     ) -> None:
         """Write names: grids below, streets of the grid, neighbours, other streets, waters."""
