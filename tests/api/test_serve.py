@@ -19,7 +19,7 @@ def test_the_index_stands_before_anybody_asks(
     warm_up(app).join(timeout=60)
     ready = app.state.answer_service.fresh(SYSTEM, "base")
     assert ready is not None
-    assert len(ready.roll.rows) > len(small_county.grid_ids) // 2
+    assert len(ready.directory.rows) > len(small_county.grid_ids) // 2
     assert app.state.drafts.stage == "ready"
 
 
