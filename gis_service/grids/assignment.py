@@ -115,7 +115,7 @@ def assign_new(connection: sa.Connection, kinds: Sequence[str] = _KINDS) -> Assi
                     connection, all_versions, objects, fresh, buildings, locator, report_of_base
                 )
     if written:
-        connection.execute(sa.select(sa.func.gis_analyze()))
+        writing.analyze(connection)
     return report
 
 

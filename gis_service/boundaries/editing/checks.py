@@ -189,23 +189,7 @@ Rule = Callable[[CheckScope], Iterable[tuple[tuple[str, ...], Any, dict[str, obj
 
 
 def check(draft: Draft, context: Context, touched: Iterable[str] | None = None) -> list[Finding]:
-    """
-    Look for broken rules.
-
-    Parameters
-    ----------
-    draft
-        The boundaries.
-    context
-        What they are judged against.
-    touched
-        Grids to look at, those of a change and their neighbours; every grid where None.
-
-    Returns
-    -------
-    list of Finding
-        Errors first, then by rule and grid.
-    """
+    """Look for broken rules."""
     faces = draft.faces(touched)
     looked = CheckScope(draft, context, tuple(faces), faces, touched is None)
     broken = []

@@ -327,19 +327,7 @@ class Draft:
         return step.change
 
     def undo(self) -> EditResult:
-        """
-        Take back the last edit.
-
-        Returns
-        -------
-        EditResult
-            What taking it back did.
-
-        Raises
-        ------
-        InputError
-            There is nothing to undo.
-        """
+        """Take back the last edit."""
         if not self._done:
             raise InputError("boundaries.nothing_to_undo")
         step = self._done.pop()

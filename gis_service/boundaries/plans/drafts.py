@@ -88,14 +88,7 @@ class DraftState:
         return change
 
     def undo(self) -> EditResult:
-        """
-        Take the last edit back here.
-
-        Returns
-        -------
-        EditResult
-            What that did.
-        """
+        """Take the last edit back here."""
         change = self.draft.undo()
         self.before = self.loads.of(change.touched)
         self.loads.apply(change)

@@ -257,3 +257,8 @@ def mark_applied(connection: sa.Connection) -> int:
         .where(version.applied_at.is_(None), version.effective_day <= sa.func.gis_today())
     )
     return result.rowcount
+
+
+def analyze(connection: sa.Connection) -> None:
+    """Let the planner know how many rows there are now."""
+    connection.execute(sa.select(sa.func.gis_analyze()))
