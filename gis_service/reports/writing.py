@@ -83,19 +83,7 @@ class Writer:
         return self.percent(line.share)
 
     def percent(self, share: float) -> str:
-        """
-        Write a share with one decimal, never rounded up to all; the smallest are below a tenth.
-
-        Parameters
-        ----------
-        share
-            From 0 to 1.
-
-        Returns
-        -------
-        str
-            Such as ``83.2%``.
-        """
+        """Write a share with one decimal, never rounded up to all; the least is below a tenth."""
         tenths = round(1000 * share)
         if share < 1:
             tenths = min(tenths, 999)

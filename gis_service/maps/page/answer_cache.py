@@ -101,14 +101,7 @@ class AnswerCache:
             return self._answers.get(tag)
 
     def keep(self, answer: CachedAnswer) -> None:
-        """
-        Hold an answer.
-
-        Parameters
-        ----------
-        answer
-            The answer.
-        """
+        """Hold an answer."""
         with self._lock:
             self._answers[answer.tag] = answer
             while len(self._answers) > self._most:

@@ -91,16 +91,7 @@ class TileCache:
             return body
 
     def keep(self, key: TileKey, body: TileBody) -> None:
-        """
-        Hold a tile, and forget the ones not asked for longest.
-
-        Parameters
-        ----------
-        key
-            Layer, content, z, x, y.
-        body
-            The tile.
-        """
+        """Hold a tile, and forget the ones not asked for longest."""
         with self._lock:
             if key not in self._tiles:
                 self._bytes += len(body.packed) + 200
