@@ -36,7 +36,7 @@ from gis_service.reports.facts import Facts, FigureLine, MapGround
 from gis_service.reports.writing import Writer, compare_grids, order_worst_first
 
 COLOURS: Final = SEQUENTIAL["YlGnBu"]
-BAND_COLOURS: Final = SEQUENTIAL["Blues"][3:0:-1]
+BAND_COLOURS: Final = SEQUENTIAL["Purples"][3:0:-1]
 _SIMPLE_DEGREES: Final = 1e-4
 _WIDTH_MM: Final = 174.0
 _MAP_MM: Final = 196.0

@@ -69,7 +69,7 @@ def test_fewer_classes_keep_colours_apart(classes: int) -> None:
 
 
 def test_the_colours_around_a_target_are_those_of_the_page() -> None:
-    assert AROUND_TARGET == ("#5e93c4", "#b9d4e6", "#f3f1ea", "#f2c48d", "#d9744a")
+    assert AROUND_TARGET == ("#6b4a9b", "#b3a2d0", "#efe9d2", "#eebd80", "#c8682c")
 
 
 def test_a_small_cell_alone_takes_a_sibling_with_it() -> None:

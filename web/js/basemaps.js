@@ -6,9 +6,18 @@ import { config, t } from "./texts.js";
 
 const FAILURES = 3;
 
-const nameOf = (one) => one.name || t(`base_${one.key}`);
+/** @import { Config } from "../types/page.js" */
+/** @typedef {Config["base_maps"][number]} BaseMap */
 
-/** Load a classic script once. */
+/** @param {BaseMap} base */
+const nameOf = (base) => base.name || t(`base_${base.key}`);
+
+/**
+ * Load a classic script once.
+ *
+ * @param {string} address
+ * @returns {Promise<unknown>}
+ */
 function script(address) {
   return new Promise((resolve, reject) => {
     const element = h("script", { src: address });
@@ -18,39 +27,56 @@ function script(address) {
   });
 }
 
-/** A layer of pictures out of a PMTiles archive, drawn on canvas. */
-async function archiveLayer(one, options) {
+/**
+ * A layer of pictures out of a PMTiles archive, drawn on canvas.
+ *
+ * @param {string} address
+ * @param {L.GridLayerOptions} options
+ */
+async function archiveLayer(address, options) {
   await script(config.late_files["pmtiles.js"]);
-  const archive = new globalThis.pmtiles.PMTiles(new URL(one.archive, location.href).href);
+  const archive = new /** @type {any} */ (globalThis).pmtiles.PMTiles(new URL(address, location.href).href);
   const Pictures = L.GridLayer.extend({
-    createTile({ x, y, z }, done) {
+    createTile(/** @type {L.Coords} */ { x, y, z }, /** @type {L.DoneCallback} */ done) {
       const tile = document.createElement("canvas");
       tile.width = tile.height = 256;
       archive.getZxy(z, x, y).then(
-        async (found) => {
-          if (found) tile.getContext("2d").drawImage(await createImageBitmap(new Blob([found.data])), 0, 0, 256, 256);
-          done(null, tile);
+        async (/** @type {{data: ArrayBuffer} | undefined} */ picture) => {
+          if (picture) {
+            const bitmap = await createImageBitmap(new Blob([picture.data]));
+            tile.getContext("2d")?.drawImage(bitmap, 0, 0, 256, 256);
+          }
+          done(undefined, tile);
         },
-        (error) => done(error, tile),
+        (/** @type {Error} */ error) => done(error, tile),
       );
       return tile;
     },
   });
-  return new Pictures(options);
+  return new /** @type {any} */ (Pictures)(options);
 }
 
 export class BaseMaps {
+  /**
+   * @param {L.Map} map
+   * @param {Element} control that switches layers
+   * @param {{onChange: (hasBase: boolean) => void, onError: (error: Error) => void}} parts
+   */
   constructor(map, control, { onChange, onError }) {
     this.map = map;
     this.onChange = onChange;
     this.onError = onError;
+    /** @type {L.GridLayer[]} */
     this.layers = [];
+    /** @type {BaseMap | undefined} */
+    this.shown = undefined;
     if (config.base_maps.length) this.offer(control);
     this.apply();
   }
 
+  /** @param {Element} control */
   offer(control) {
-    const radio = (key, name) =>
+    const radio = (/** @type {string} */ key, /** @type {string} */ name) =>
       h(
         "label",
         {},
@@ -72,14 +98,14 @@ export class BaseMaps {
       { class: "base-maps" },
       h("legend", {}, t("base_map")),
       radio("", t("base_own")),
-      config.base_maps.map((one) => radio(one.key, nameOf(one))),
+      config.base_maps.map((base) => radio(base.key, nameOf(base))),
     );
     control.append(this.choice);
   }
 
   /** Show the base map that the address names; the own background where it names none. */
   async apply() {
-    const wanted = config.base_maps.find((one) => one.key === state.base);
+    const wanted = config.base_maps.find(({ key }) => key === state.base);
     if (wanted === this.shown) return;
     this.shown = wanted;
     this.layers.forEach((layer) => layer.remove());
@@ -92,7 +118,7 @@ export class BaseMaps {
     const options = { pane: "base", maxNativeZoom: wanted.max_zoom, maxZoom: 19, updateWhenZooming: false };
     try {
       const layers = wanted.archive
-        ? [await archiveLayer(wanted, options)]
+        ? [await archiveLayer(wanted.archive, options)]
         : wanted.tiles.map((address) => L.tileLayer(address, options));
       if (this.shown !== wanted) return;
       this.layers = layers.map((layer) => this.watch(layer).addTo(this.map));
@@ -101,7 +127,11 @@ export class BaseMaps {
     }
   }
 
-  /** Go back to the own background where nothing arrives. */
+  /**
+   * Go back to the own background where nothing arrives.
+   *
+   * @param {L.GridLayer} layer
+   */
   watch(layer) {
     let failed = 0;
     let arrived = 0;
@@ -113,6 +143,7 @@ export class BaseMaps {
     return layer;
   }
 
+  /** @param {string} message */
   giveUp(message) {
     show({ base: "" });
     this.onError(new Error(message));

@@ -27,7 +27,10 @@ function dayChoice(scheme) {
   /** @param {string} value */
   const choose = (value) => {
     show({ at: value === config.today ? "" : value });
-    box.open = false;
+    // The choices are drawn anew when the day is another.
+    const drawn = /** @type {HTMLDetailsElement} */ (at("day-choice"));
+    drawn.open = false;
+    drawn.querySelector("summary")?.focus();
   };
   const input = h("input", {
     type: "date",
@@ -77,7 +80,7 @@ function languageChoice() {
       role: "button",
       href: addressIn(other),
       lang: other,
-      "aria-label": t("other_language"),
+      "aria-label": `中 / EN: ${t("other_language")}`, // what is read begins with what is seen
       title: t("other_language"),
     },
     h("span", { class: isEnglish ? "" : "now" }, "中"),

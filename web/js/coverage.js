@@ -2,7 +2,7 @@
 
 import { get, isStale } from "./api.js";
 import { Comparison } from "./coverage_compare.js";
-import { FILLS, bandColour, bandMinutes, mapFigures, withAfter } from "./coverage_figures.js";
+import { bandColour, bandMinutes, mapFigures, withAfter } from "./coverage_figures.js";
 import { showGrid, showHome } from "./coverage_grid.js";
 import { CoverageMap } from "./coverage_map.js";
 import { MOST_SPOTS, countyBlock, kindRows, othersTable, spotRows, spotsText, townRows } from "./coverage_parts.js";
@@ -11,7 +11,8 @@ import { c, cOr, dotted, semicolons } from "./coverage_texts.js";
 import { WhatIf } from "./coverage_what_if.js";
 import { Work } from "./coverage_work.js";
 import { h, keepingFocus } from "./dom.js";
-import { colourFor } from "./figures.js";
+import { mapNow } from "./map_modes.js";
+import { colourFor } from "./palette.js";
 import { heading, tag, trouble } from "./parts.js";
 import { show, state } from "./state.js";
 import { config, may, moment, nameOf, t } from "./texts.js";
@@ -24,7 +25,7 @@ export const mayMeasure = () => may("measure");
 
 export class CoverageMode {
   constructor(map, parts) {
-    Object.assign(this, parts); // panel, grids, ground, legend, homes, fly, flyTo, baseLevel, onError, onDrawn, onLeft
+    Object.assign(this, parts); // panel, grids, ground, legend, homes, fly, flyTo, baseLevel, onError, onDrawn
     this.map = map;
     this.kept = new Map();
     this.whatIf = new WhatIf(this);
@@ -67,7 +68,6 @@ export class CoverageMode {
     this.stopKeys.abort();
     this.legend.lend(null);
     document.body.classList.remove("covering");
-    this.onLeft();
   }
 
   /** Fetch once; asked again after a run or when it failed. */
@@ -112,7 +112,8 @@ export class CoverageMode {
 
   /** What can be shown: bands are of one run, so not under a swipe. */
   get fills() {
-    return this.part === "compare" && state.mode !== "report" ? FILLS.filter((fill) => fill !== "bands") : FILLS;
+    const { fills } = mapNow();
+    return this.part === "compare" && state.mode !== "report" ? fills.filter((fill) => fill !== "bands") : fills;
   }
 
   get fill() {
@@ -513,8 +514,8 @@ export class CoverageMode {
       h(
         "div",
         { class: "cover-layers" },
-        ["spots", "stations", "districts"]
-          .filter((key) => this.hasLayer(key))
+        mapNow()
+          .areas.filter((key) => this.hasLayer(key))
           .map((key) =>
             h(
               "label",

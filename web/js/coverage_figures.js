@@ -1,19 +1,14 @@
 // Figures of a run as the map is coloured by: classes, colours, words. Nothing here draws or fetches.
 
 import { c } from "./coverage_texts.js";
+import { AROUND_LIMIT, BANDS, SHARES } from "./palette.js";
 import { number } from "./texts.js";
 
 /** @import { Shape } from "../types/answers.js" */
 /** @import { Figures } from "../types/page.js" */
 /** @typedef {Shape<"GridFiguresAnswer">} Row */
 
-const SHARE_COLOURS = ["#ffffcc", "#a1dab4", "#41b6c4", "#2c7fb8", "#253494"];
 const SHARE_BREAKS = [20, 40, 60, 80];
-const AROUND_LIMIT = ["#5e93c4", "#b9d4e6", "#f2c48d", "#d9744a"];
-const BAND_COLOURS = ["#08519c", "#3182bd", "#6baed6", "#bdd7e7"];
-
-/** What a colour of the map may stand for. */
-export const FILLS = ["share", "median", "worst", "bands", "none"];
 
 /**
  * @param {number} value
@@ -62,8 +57,7 @@ export function bandMinutes(limit) {
  * @param {number} place
  * @param {number} bands how many
  */
-export const bandColour = (place, bands) =>
-  BAND_COLOURS[Math.min(place + (bands < 3 ? 1 : 0), BAND_COLOURS.length - 1)];
+export const bandColour = (place, bands) => BANDS[Math.min(place + (bands < 3 ? 1 : 0), BANDS.length - 1)];
 
 /**
  * Which column of a run's rows a fill shows.
@@ -103,7 +97,7 @@ export function mapFigures(rows, { fill, name, limit, status, day, of }) {
     day,
     of,
     values,
-    ...classed(values, breaks, isShare ? SHARE_COLOURS : AROUND_LIMIT, labels),
+    ...classed(values, breaks, isShare ? SHARES : AROUND_LIMIT, labels),
   };
 }
 

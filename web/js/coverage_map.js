@@ -3,7 +3,7 @@
 import { bandColour } from "./coverage_figures.js";
 import { c, dotted } from "./coverage_texts.js";
 import { at, h, token } from "./dom.js";
-import { colourFor } from "./figures.js";
+import { AREA_OPACITY, SWIPE_OPACITY, colourFor } from "./palette.js";
 import { marker } from "./symbols.js";
 import { config, number, percent } from "./texts.js";
 
@@ -35,7 +35,7 @@ export class CoverageMap {
     // By SVG: a canvas, even an empty one, would take every click from the grids below.
     this.lineSvg = L.svg({ pane: "cover-lines", padding: 0.4 });
     this.workSvg = L.svg({ pane: "cover-work", padding: 0.6 });
-    this.areaOpacity = isVector ? 0.62 : 0.9;
+    this.areaOpacity = AREA_OPACITY[isVector ? "above" : "below"];
     this.areas = L.layerGroup().addTo(map);
     this.lines = L.layerGroup().addTo(map);
     this.spots = L.layerGroup().addTo(map);
@@ -380,8 +380,8 @@ export class CoverageMap {
             weight: 0.8,
             color: colour,
             fillColor: colour,
-            fillOpacity: this.areaOpacity,
-            opacity: this.areaOpacity,
+            fillOpacity: SWIPE_OPACITY,
+            opacity: SWIPE_OPACITY,
           };
         },
       }).addTo(this.map);

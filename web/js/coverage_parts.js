@@ -7,12 +7,23 @@ import { coverageBar, row, tag } from "./parts.js";
 import { symbol } from "./symbols.js";
 import { number, percent, t } from "./texts.js";
 
+/** @import { Children } from "./dom.js" */
+/** @import { Shape } from "../types/answers.js" */
+/** @import { Shares } from "./parts.js" */
+/** @typedef {Shape<"GridFiguresAnswer">} Town */
+/** @typedef {Shape<"BlindSpot">} Spot */
+
 const FIRST = 6;
 export const MOST_SPOTS = 300;
 
-/** The county's share in large, of how many, against the target. */
+/**
+ * The county's share in large, of how many, against the target.
+ *
+ * @param {Shares} summary
+ * @param {{limit: number, target: number | null | undefined}} standard
+ */
 export function countyBlock(summary, { limit, target }) {
-  const isGood = summary.share !== null && summary.share >= target;
+  const isGood = summary.share !== null && summary.share >= (target ?? 0);
   return h(
     "section",
     { class: "county-share" },
@@ -53,7 +64,13 @@ export function countyBlock(summary, { limit, target }) {
   );
 }
 
-/** Every kind of service by itself; a click colours the map by it. */
+/**
+ * Every kind of service by itself; a click colours the map by it.
+ *
+ * @param {[kind: string, figures: Shares][]} kinds
+ * @param {string} chosen
+ * @param {(kind: string) => void} onPick
+ */
 export const kindRows = (kinds, chosen, onPick) =>
   h(
     "div",
@@ -70,7 +87,11 @@ export const kindRows = (kinds, chosen, onPick) =>
     ),
   );
 
-/** People, care households, buildings, premises, hazards. */
+/**
+ * People, care households, buildings, premises, hazards.
+ *
+ * @param {[of: string, figures: Shares][]} others
+ */
 export const othersTable = (others) =>
   h(
     "table",
@@ -87,22 +108,27 @@ export const othersTable = (others) =>
     h(
       "tbody",
       {},
-      others.map(([of, one]) =>
+      others.map(([of, figures]) =>
         h(
           "tr",
           {},
           h("th", { scope: "row" }, c(`of_${of}`)),
-          h("td", {}, number(one.n)),
-          h("td", {}, number(one.covered)),
-          h("td", {}, h("b", {}, percent(one.share))),
+          h("td", {}, number(figures.n)),
+          h("td", {}, number(figures.covered)),
+          h("td", {}, h("b", {}, percent(figures.share))),
         ),
       ),
     ),
   );
 
-/** The first of a list, the others behind a word. */
+/**
+ * The first of a list, the others behind a word.
+ *
+ * @param {HTMLElement[]} rows
+ * @param {number} [first]
+ */
 export function more(rows, first = FIRST) {
-  const list = (some) => h("ul", { class: "rows" }, some);
+  const list = (/** @type {HTMLElement[]} */ some) => h("ul", { class: "rows" }, some);
   if (rows.length <= first + 1) return list(rows);
   return [
     list(rows.slice(0, first)),
@@ -115,9 +141,17 @@ export function more(rows, first = FIRST) {
   ];
 }
 
-/** Towns, the worst first, each with a bar against the target. */
+/**
+ * Towns, the worst first, each with a bar against the target.
+ *
+ * @param {Town[]} towns
+ * @param {number} target
+ * @param {(id: number) => void} onPick
+ */
 export function townRows(towns, target, onPick) {
-  const known = towns.filter(({ share }) => share !== null).sort((a, b) => a.share - b.share);
+  const known = towns
+    .flatMap(({ share, ...town }) => (share === null ? [] : { ...town, share }))
+    .sort((a, b) => a.share - b.share);
   return more(
     known.map((town) =>
       h(
@@ -130,7 +164,7 @@ export function townRows(towns, target, onPick) {
             "span",
             {},
             town.name,
-            town.n !== null && h("small", {}, c("left_out", { n: number(town.n - town.covered) })),
+            town.n !== null && h("small", {}, c("left_out", { n: number(town.n - (town.covered ?? 0)) })),
           ),
           h(
             "i",
@@ -145,7 +179,11 @@ export function townRows(towns, target, onPick) {
   );
 }
 
-/** How many blind spots are listed, and who lives there. */
+/**
+ * How many blind spots are listed, and who lives there.
+ *
+ * @param {Spot[]} spots
+ */
 export const spotsText = (spots) =>
   spots.length
     ? c(spots.length < MOST_SPOTS ? "spots_n" : "spots_largest", {
@@ -154,7 +192,12 @@ export const spotsText = (spots) =>
       })
     : "";
 
-/** Blind spots, the largest first; each flies there. */
+/**
+ * Blind spots, the largest first; each flies there.
+ *
+ * @param {Spot[]} spots
+ * @param {(spot: Spot) => void} onPick
+ */
 export const spotRows = (spots, onPick) =>
   more(
     spots.map((spot) =>
@@ -176,7 +219,15 @@ export const spotRows = (spots, onPick) =>
     8,
   );
 
-/** A figure before and after, with what is between them. */
+/**
+ * A figure before and after, with what is between them.
+ *
+ * @param {string} name
+ * @param {string} before
+ * @param {string} after
+ * @param {Children} change
+ * @param {string} [tone]
+ */
 export function beforeAfter(name, before, after, change, tone = "") {
   return h(
     "tr",
@@ -188,10 +239,19 @@ export function beforeAfter(name, before, after, change, tone = "") {
   );
 }
 
-/** The tone of a difference: more is good here. */
+/**
+ * The tone of a difference: more is good here.
+ *
+ * @param {number} difference
+ */
 export const toneOf = (difference) => (difference > 1e-9 ? "up" : difference < -1e-9 ? "down" : "");
 
-/** A table of figures before and after. */
+/**
+ * A table of figures before and after.
+ *
+ * @param {string[]} heads
+ * @param {Children} rows
+ */
 export const changeTable = (heads, rows) =>
   h(
     "table",
@@ -208,7 +268,13 @@ export const changeTable = (heads, rows) =>
     h("tbody", {}, rows),
   );
 
-/** One line of share and minutes of two states. */
+/**
+ * One line of share and minutes of two states.
+ *
+ * @param {string} name
+ * @param {Shares | undefined} before
+ * @param {Shares | undefined} after
+ */
 export const shareRow = (name, before, after) =>
   beforeAfter(
     name,
@@ -218,7 +284,12 @@ export const shareRow = (name, before, after) =>
     toneOf((after?.share ?? 0) - (before?.share ?? 0)),
   );
 
-/** Households gained and lost as one sentence. */
+/**
+ * Households gained and lost as one sentence.
+ *
+ * @param {number} gained
+ * @param {number} lost
+ */
 export const gainedLost = (gained, lost) =>
   h(
     "p",

@@ -9,29 +9,55 @@ const PAUSE_MS = 180;
 const SHOWN = 12;
 let number = 0;
 
-/** What each kind of record is asked for with, and how an answer reads. */
+/** @typedef {{id: number, title: string, detail?: string, [more: string]: any}} Choice */
+/** @typedef {{lon: number, lat: number}} Place */
+
+/**
+ * What each kind of record is asked for with, and how an answer reads.
+ *
+ * @param {string} kind
+ * @param {string} q
+ * @param {Place | null} near
+ * @param {AbortSignal} signal
+ * @returns {Promise<Choice[]>}
+ */
 async function ask(kind, q, near, signal) {
   if (kind === "grid") {
     const { items } = await get("/api/grids", { q, limit: SHOWN }, signal);
-    return items.map((one) => ({ id: one.grid_id, title: one.name, detail: one.code }));
+    return items.map((grid) => ({ id: grid.grid_id, title: grid.name, detail: grid.code }));
   }
   const place = near && !q ? { near_lon: near.lon, near_lat: near.lat } : {};
   const { items } = await get(`/api/entry/${kind}`, { q, limit: SHOWN, ...place }, signal);
-  return items.map((one) => ({
-    ...one,
-    detail: listed(
-      [
-        ...new Set([one.detail !== one.title && one.detail, one.word && wordOf("kind", one.word), one.grid_name]),
-      ].filter(Boolean),
-    ),
+  return items.map((record) => ({
+    ...record,
+    detail: listed([
+      ...new Set(
+        [
+          record.detail === record.title ? "" : record.detail,
+          record.word ? wordOf("kind", record.word) : "",
+          record.grid_name ?? "",
+        ].filter(Boolean),
+      ),
+    ]),
   }));
 }
 
 export class Pick {
-  /** near() gives a place whose surroundings come first, or null. */
+  /**
+   * near() gives a place whose surroundings come first, or null.
+   *
+   * @param {string} kind
+   * @param {string} id
+   * @param {{onChange: (choice: Choice | null) => void, near?: () => Place | null, describedBy?: string}} more
+   */
   constructor(kind, id, { onChange, near = () => null, describedBy }) {
-    Object.assign(this, { kind, onChange, near });
+    this.kind = kind;
+    this.onChange = onChange;
+    this.near = near;
+    /** @type {number | null} */
     this.value = null;
+    this.title = "";
+    /** @type {Choice[]} */
     this.answers = [];
     this.marked = -1;
     this.listId = `pick-${(number += 1)}`;
@@ -90,7 +116,7 @@ export class Pick {
           {
             id: `${this.listId}-${i}`,
             role: "option",
-            onmousedown: (event) => event.preventDefault(),
+            onmousedown: (/** @type {Event} */ event) => event.preventDefault(),
             onclick: () => this.choose(answer, true),
           },
           h("b", {}, answer.title),
@@ -101,11 +127,13 @@ export class Pick {
     this.mark(0);
   }
 
+  /** @param {string} text */
   note(text) {
     this.answers = [];
     this.open([h("li", { class: "note", role: "option", "aria-disabled": "true" }, text)]);
   }
 
+  /** @param {HTMLElement[]} rows */
   open(rows) {
     this.list.replaceChildren(...rows);
     this.list.hidden = false;
@@ -121,6 +149,7 @@ export class Pick {
     else if (isLeaving) this.input.value = "";
   }
 
+  /** @param {number} index */
   mark(index) {
     this.marked = index;
     [...this.list.children].forEach((row, i) => row.setAttribute("aria-selected", String(i === index)));
@@ -128,6 +157,7 @@ export class Pick {
     this.list.children[index].scrollIntoView({ block: "nearest" });
   }
 
+  /** @param {KeyboardEvent} event */
   onKey(event) {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
@@ -143,7 +173,12 @@ export class Pick {
     }
   }
 
-  /** Take an answer {id, title}; null is none. */
+  /**
+   * Take a choice; null is none.
+   *
+   * @param {Choice | null} answer
+   * @param {boolean} [isByHand]
+   */
   choose(answer, isByHand = false) {
     this.value = answer?.id ?? null;
     this.title = answer?.title ?? "";

@@ -4,7 +4,8 @@ import { get, isStale } from "./api.js";
 import { outlineOf } from "./backdrop.js";
 import { sharedEdges } from "./borders.js";
 import { h, token } from "./dom.js";
-import { classOf, colourFor, figureText, themeName } from "./figures.js";
+import { classOf, figureText, themeName } from "./figures.js";
+import { colourFor } from "./palette.js";
 import { t } from "./texts.js";
 
 const MID_FROM = 12;

@@ -12,58 +12,72 @@ import { day, isEnglish, may, moment, number, t, tOr } from "./texts.js";
 const REASONS = ["call_back", "visit", "emergency", "correction"];
 const STATES = ["reported", "accepted", "dispatched", "handled", "verified", "closed"];
 
-/** Fill the panel with an incident. */
+/** @import { Shape } from "../types/answers.js" */
+/** @typedef {Shape<"Incident">} Incident */
+/** @typedef {Incident["allowed"][number]} Move */
+/** @typedef {{note: string, photos: string[], where: object | null, department?: string, duplicate_of?: number}} Filled */
+
+/**
+ * Fill the panel with an incident.
+ *
+ * @param {any} desk
+ * @param {string} id
+ * @param {AbortSignal} signal
+ */
 export async function showIncident(desk, id, signal) {
-  const found = await get(`/api/incidents/${encodeURIComponent(id)}`, {}, signal);
+  const incident = await get(`/api/incidents/${encodeURIComponent(id)}`, {}, signal);
   signal.throwIfAborted();
-  const row = found;
-  desk.standAt({ of: "incident", lon: row.lon, lat: row.lat, name: row.address });
-  if (desk.panel.mayFly) desk.flyTo?.(row);
-  desk.routes.mark(row, "incident", row.text || row.key);
-  desk.grids.select(row.base_grid_id ?? "");
+  desk.standAt({ of: "incident", lon: incident.lon, lat: incident.lat, name: incident.address });
+  if (desk.panel.mayFly) desk.flyTo?.(incident);
+  desk.routes.mark(incident, "incident", incident.text || incident.key);
+  desk.grids.select(incident.base_grid_id ?? "");
   const again = () => showIncident(desk, id, desk.panel.abort.signal);
   desk.panel.fill(
     "incident",
     [
-      h("p", { class: "eyebrow" }, `${t("of_incident")} ${row.key}`),
-      h("h2", {}, symbol("incident", 24), kindName(row.kind)),
-      h("p", {}, row.text),
+      h("p", { class: "eyebrow" }, `${t("of_incident")} ${incident.key}`),
+      h("h2", {}, symbol("incident", 24), kindName(incident.kind)),
+      h("p", {}, incident.text),
       h(
         "p",
         { class: "tags" },
-        tag(tOr(`status_${row.status}`, row.status)),
-        ...urgency(row),
-        tag(tOr(`tier_${row.tier}`, row.tier)),
-        row.department && tag(row.department),
+        tag(tOr(`status_${incident.status}`, incident.status)),
+        ...urgency(incident),
+        tag(tOr(`tier_${incident.tier}`, incident.tier)),
+        incident.department && tag(incident.department),
       ),
     ],
-    progress(row.status),
+    progress(incident.status),
     h(
       "div",
       { class: "lines" },
-      row.address && line(t("address"), row.address),
-      row.grid_name &&
+      incident.address && line(t("address"), incident.address),
+      incident.grid_name &&
         h(
           "div",
           { class: "line" },
           h("span", {}, t("responsible_grid")),
           h(
             "button",
-            { type: "button", class: "link", onclick: () => show({ grid: row.base_grid_id, point: "", mode: "" }) },
-            row.grid_name,
+            {
+              type: "button",
+              class: "link",
+              onclick: () => show({ grid: incident.base_grid_id, point: "", mode: "" }),
+            },
+            incident.grid_name,
           ),
         ),
-      line(t("reported"), moment(row.reported_at)),
-      row.due_on &&
+      line(t("reported"), moment(incident.reported_at)),
+      incident.due_on &&
         line(
           t("due"),
-          day(row.due_on) + (row.due_provisional ? ` ${t("incident_provisional")}` : ""),
-          row.overdue ? "wrong" : "",
+          day(incident.due_on) + (incident.due_provisional ? ` ${t("incident_provisional")}` : ""),
+          incident.overdue ? "wrong" : "",
         ),
-      row.returns > 0 && line(t("incident_returns"), number(row.returns), row.flagged ? "wrong" : ""),
-      (found.reporter_name || found.reporter_phone) && reporter(found, row),
+      incident.returns > 0 && line(t("incident_returns"), number(incident.returns), incident.flagged ? "wrong" : ""),
+      (incident.reporter_name || incident.reporter_phone) && reporter(incident),
     ),
-    found.officer &&
+    incident.officer &&
       h(
         "div",
         { class: "officers" },
@@ -73,32 +87,36 @@ export async function showIncident(desk, id, signal) {
           h(
             "div",
             { class: "who" },
-            h("b", {}, `${t("post", { post: found.officer.post })} ${found.officer.name}`),
+            h("b", {}, `${t("post", { post: incident.officer.post })} ${incident.officer.name}`),
             h("small", {}, t("incident_answers")),
           ),
-          phone(found.officer.phone),
+          phone(incident.officer.phone),
         ),
       ),
-    found.allowed.length > 0 && moves(found, row, again),
-    steps(found.steps, row.incident_id),
+    incident.allowed.length > 0 && moves(incident, again),
+    steps(incident.steps, incident.incident_id),
     h(
       "button",
-      { type: "button", class: "button", onclick: () => show({ point: `place:${row.lon},${row.lat}` }) },
+      { type: "button", class: "button", onclick: () => show({ point: `place:${incident.lon},${incident.lat}` }) },
       t("dispatch_first_there"),
     ),
   );
   desk.panel.focusIfAsked();
 }
 
-/** Who reported, masked; in clear with a reason, which is written down. */
-function reporter(found, row) {
-  const slot = h("b", {}, [found.reporter_name, found.reporter_phone].filter(Boolean).join(" "));
+/**
+ * Who reported, masked; in clear with a reason, which is written down.
+ *
+ * @param {Incident} incident
+ */
+function reporter(incident) {
+  const slot = h("b", {}, [incident.reporter_name, incident.reporter_phone].filter(Boolean).join(" "));
   if (!may("reveal_reporter")) return h("div", { class: "line" }, h("span", {}, t("incident_reporter")), slot);
-  const reveal = async (event) => {
+  const reveal = async (/** @type {any} */ event) => {
     const reason = event.target.value;
     if (!reason) return;
     try {
-      const clear = await post(`/api/incidents/${row.incident_id}/reporter`, { reason });
+      const clear = await post(`/api/incidents/${incident.incident_id}/reporter`, { reason });
       slot.replaceChildren(clear.name, " ", clear.phone ? phone(clear.phone) : "");
     } catch (error) {
       slot.replaceChildren(error.message);
@@ -118,7 +136,11 @@ function reporter(found, row) {
   );
 }
 
-/** Where this device is, if its owner lets it say so. */
+/**
+ * Where this device is, if its owner lets it say so.
+ *
+ * @returns {Promise<object | null>}
+ */
 const ownPlace = () =>
   new Promise((resolve) => {
     navigator.geolocation.getCurrentPosition(
@@ -128,7 +150,11 @@ const ownPlace = () =>
     );
   });
 
-/** The way from report to close, with where it stands. */
+/**
+ * The way from report to close, with where it stands.
+ *
+ * @param {string} status
+ */
 function progress(status) {
   const reached = STATES.indexOf(status === "returned" ? "accepted" : status);
   return h(
@@ -144,21 +170,29 @@ function progress(status) {
   );
 }
 
-/** The moves that are allowed now, as buttons; one that needs words opens a form. */
-function moves(found, row, again) {
+/**
+ * The moves that are allowed now, as buttons; one that needs words opens a form.
+ *
+ * @param {Incident} incident
+ * @param {() => Promise<unknown>} again
+ */
+function moves(incident, again) {
   const slot = h("div", { id: "move-slot" });
   const fault = h("p", { class: "fault", role: "alert", hidden: true });
-  const open = (move) => {
+  const open = (/** @type {Move} */ move) => {
     fault.hidden = true;
     slot.replaceChildren(
       moveForm(
         move,
-        found,
-        row,
-        async (wish) => {
+        incident,
+        async (filled) => {
           fault.hidden = true;
           try {
-            await post(`/api/incidents/${row.incident_id}/steps`, { move: move.move, version: row.version, ...wish });
+            await post(`/api/incidents/${incident.incident_id}/steps`, {
+              move: move.move,
+              version: incident.version,
+              ...filled,
+            });
             await again();
           } catch (error) {
             fault.textContent = error.message;
@@ -170,14 +204,14 @@ function moves(found, row, again) {
         () => slot.replaceChildren(),
       ),
     );
-    slot.querySelector("input, textarea, button")?.focus();
+    /** @type {HTMLElement | null} */ (slot.querySelector("input, textarea, button"))?.focus();
   };
   return [
     heading(t("incident_moves")),
     h(
       "div",
       { class: "buttons", id: "moves" },
-      found.allowed.map((move, i) =>
+      incident.allowed.map((move, i) =>
         h(
           "button",
           {
@@ -195,7 +229,13 @@ function moves(found, row, again) {
   ];
 }
 
-function moveForm(move, found, row, onSend, onCancel) {
+/**
+ * @param {Move} move
+ * @param {Incident} incident
+ * @param {(filled: Filled) => Promise<void>} onSend
+ * @param {() => void} onCancel
+ */
+function moveForm(move, incident, onSend, onCancel) {
   const note = h("textarea", {
     name: "note",
     rows: 2,
@@ -230,16 +270,17 @@ function moveForm(move, found, row, onSend, onCancel) {
     "aria-label": t("incident_photo"),
   });
   const here = h("input", { type: "checkbox", name: "here" });
-  const said = h("p", { class: "quiet", role: "status" });
-  const submit = async (event) => {
+  const status = h("p", { class: "quiet", role: "status" });
+  const submit = async (/** @type {SubmitEvent & {currentTarget: HTMLFormElement}} */ event) => {
     event.preventDefault();
-    const button = event.target.querySelector("[type=submit]");
+    const button = /** @type {HTMLButtonElement} */ (event.currentTarget.querySelector("[type=submit]"));
     button.disabled = true;
     try {
+      /** @type {string[]} */
       const photos = [];
-      for (const one of file.files) {
-        said.textContent = t("incident_photo_sending", { name: one.name });
-        const kept = await sendFile(`/api/incidents/${row.incident_id}/photos`, one);
+      for (const picture of file.files ?? []) {
+        status.textContent = t("incident_photo_sending", { name: picture.name });
+        const kept = await sendFile(`/api/incidents/${incident.incident_id}/photos`, picture);
         photos.push(kept.photo);
       }
       const where = here.checked ? await ownPlace() : null;
@@ -251,7 +292,7 @@ function moveForm(move, found, row, onSend, onCancel) {
         ...(other ? { duplicate_of: Number(other.value) } : {}),
       });
     } catch (error) {
-      said.textContent = error.message;
+      status.textContent = error.message;
     } finally {
       button.disabled = false;
     }
@@ -265,7 +306,7 @@ function moveForm(move, found, row, onSend, onCancel) {
     note,
     h("label", { class: "file" }, t("incident_photo"), file),
     "geolocation" in navigator && h("label", { class: "check" }, here, t("incident_where")),
-    said,
+    status,
     h(
       "div",
       { class: "buttons" },
@@ -286,12 +327,16 @@ function moveForm(move, found, row, onSend, onCancel) {
   return form;
 }
 
-const steps = (found, incidentId) => [
+/**
+ * @param {Incident["steps"]} stepsDone
+ * @param {number} incidentId
+ */
+const steps = (stepsDone, incidentId) => [
   heading(t("incident_steps")),
   h(
     "ol",
     { class: "steps", reversed: true },
-    [...found].reverse().map((step) =>
+    [...stepsDone].reverse().map((step) =>
       h(
         "li",
         {},

@@ -1,41 +1,42 @@
 // The legend: variable, unit, of what a percentage is, grids in each class, the date.
 
 import { at, h, isFlat, isNarrow, keepingFocus } from "./dom.js";
-import { STANDARDS, classOf, colourFor, isMeasured, themeName } from "./figures.js";
-import { show, state } from "./state.js";
+import { STANDARDS, classOf, isMeasured, kindName, themeName } from "./figures.js";
+import { mapNow, themeNow } from "./map_modes.js";
+import { colourFor } from "./palette.js";
+import { show } from "./state.js";
+import { symbol } from "./symbols.js";
 import { day, labelOf, number, t } from "./texts.js";
 
 /** @import { Figures } from "../types/page.js" */
 /** @typedef {{label?: string, label_en?: string}} Level */
 /** @typedef {{menu: () => HTMLSelectElement, extra: () => import("./dom.js").Children}} Lent */
 
-const PLAIN = ["households", "people", "hazards", "incidents"];
-
 /**
- * The menu that chooses the variable.
+ * The menu that chooses the variable among those of the mode; where it has one only, its name.
  *
  * @param {Record<string, string[]>} kinds of facility by standard
  */
 function themeMenu(kinds) {
-  /**
-   * @param {string} theme
-   * @param {string} [text]
-   */
-  const option = (theme, text = themeName(theme)) =>
-    h("option", { value: theme, selected: theme === state.theme }, text);
+  const { themes } = mapNow();
+  if (themes.length === 1) return h("b", { class: "theme-only" }, themeName(themes[0]));
+  const chosen = themeNow();
+  /** @param {string} theme */
+  const option = (theme) =>
+    h("option", { value: theme, selected: theme === chosen }, theme === "none" ? t("theme_none") : themeName(theme));
   return h(
     "select",
     { id: "theme", "aria-label": t("theme"), onchange: (event) => show({ theme: event.target.value }) },
-    PLAIN.map((theme) => option(theme)),
-    STANDARDS.map((standard) =>
-      h(
-        "optgroup",
-        { label: themeName(standard) },
-        option(standard),
-        (kinds[standard] ?? []).map((kind) => option(`${standard}:${kind}`)),
-      ),
+    themes.map((theme) =>
+      STANDARDS.includes(theme)
+        ? h(
+            "optgroup",
+            { label: themeName(theme) },
+            option(theme),
+            (kinds[theme] ?? []).map((kind) => option(`${theme}:${kind}`)),
+          )
+        : option(theme),
     ),
-    option("none", t("theme_none")),
   );
 }
 
@@ -50,6 +51,52 @@ const WHY_EMPTY = ["no_facility", "no_run", "no_roads", "no_households"];
 const subtitle = (figures, level) =>
   [figures.unit, t("by_level", { level: labelOf(level) }), day(figures.day)].join(" · ");
 
+/**
+ * The classes of what colours the map, with how many grids are in each.
+ *
+ * @param {Figures} figures
+ */
+function classRows(figures) {
+  const unclassed = Object.keys(figures.values).filter((id) => classOf(figures, id) < 0);
+  const without = unclassed.filter((id) => figures.values[id] === null).length;
+  const hasClasses = unclassed.length < Object.keys(figures.values).length;
+  const unruled = unclassed.length - without;
+  /**
+   * @param {string} text
+   * @param {number} count
+   * @param {string} [colour]
+   */
+  const classRow = (text, count, colour = "") =>
+    h(
+      "li",
+      {},
+      colour ? h("i", { style: { backgroundColor: colour } }) : h("i", { class: "empty" }),
+      h("span", {}, text),
+      h("b", {}, number(count)),
+    );
+  return h(
+    "ul",
+    { class: "classes", "aria-label": t("classes") },
+    hasClasses && figures.classes.map(({ label, count, colour }) => classRow(label, count, colourFor(colour))),
+    unruled > 0 && classRow(t("no_rule"), unruled),
+    without > 0 && classRow(t("no_figure"), without),
+  );
+}
+
+/**
+ * The kinds of symbols that are on the map, with how many of each the county has.
+ *
+ * @param {Map<string, number>} kinds
+ */
+const symbolRows = (kinds) =>
+  h(
+    "ul",
+    { class: "classes symbols", "aria-label": t("layers") },
+    [...kinds].map(([kind, count]) =>
+      h("li", {}, symbol(kind, 18), h("span", {}, kindName(kind)), h("b", {}, number(count))),
+    ),
+  );
+
 export class Legend {
   /** @param {Element} control that switches layers */
   constructor(control) {
@@ -58,6 +105,10 @@ export class Legend {
     this.kinds = {};
     /** @type {Lent | null} */
     this.lent = null;
+    /** @type {Map<string, number>} */
+    this.symbols = new Map();
+    /** @type {{figures: Figures | null, level: Level, message: string} | null} */
+    this.shown = null;
     this.layersOpen = false;
     this.isOpen = !isNarrow() && !isFlat();
   }
@@ -78,6 +129,17 @@ export class Legend {
    */
   offer(kinds) {
     this.kinds = kinds;
+    this.draw();
+  }
+
+  /**
+   * List the symbols that are on the map: how many of each kind.
+   *
+   * @param {Map<string, number>} kinds
+   */
+  showSymbols(kinds) {
+    this.symbols = kinds;
+    this.draw();
   }
 
   /**
@@ -88,40 +150,28 @@ export class Legend {
    * @param {string} [message]
    */
   update(figures, level, message = "") {
+    this.shown = { figures, level, message };
+    this.draw();
+  }
+
+  draw() {
+    if (!this.shown) return; // the map is not coloured yet
+    const { figures, level, message } = this.shown;
     /** @type {import("./dom.js").Child[]} */
     const rows = [];
+    if (figures && isMeasured(figures)) rows.push(h("p", { class: "quiet" }, subtitle(figures, level)));
     if (message) rows.push(h("p", { class: "quiet" }, message));
     if (figures && WHY_EMPTY.includes(figures.status)) {
       rows.push(h("p", {}, t(figures.status, { what: figures.title ?? themeName(figures.theme) })));
     }
     if (figures && isMeasured(figures)) {
-      rows.unshift(h("p", { class: "quiet" }, subtitle(figures, level)));
-      const unclassed = Object.keys(figures.values).filter((id) => classOf(figures, id) < 0);
-      const without = unclassed.filter((id) => figures.values[id] === null).length;
-      const hasClasses = unclassed.length < Object.keys(figures.values).length;
-      const unruled = unclassed.length - without;
       rows.push(
-        h(
-          "ul",
-          { class: "classes", "aria-label": t("classes") },
-          hasClasses &&
-            figures.classes.map((entry) =>
-              h(
-                "li",
-                {},
-                h("i", { style: { backgroundColor: colourFor(entry.colour) } }),
-                h("span", {}, entry.label),
-                h("b", {}, number(entry.count)),
-              ),
-            ),
-          unruled > 0 &&
-            h("li", {}, h("i", { class: "empty" }), h("span", {}, t("no_rule")), h("b", {}, number(unruled))),
-          without > 0 &&
-            h("li", {}, h("i", { class: "empty" }), h("span", {}, t("no_figure")), h("b", {}, number(without))),
-        ),
+        classRows(figures),
+        h("p", { class: "quiet" }, figures.of),
+        h("p", { class: "quiet of-draft" }, t("counts_published")),
       );
-      rows.push(h("p", { class: "quiet" }, figures.of), h("p", { class: "quiet of-draft" }, t("counts_published")));
     }
+    if (this.symbols.size) rows.push(symbolRows(this.symbols));
     const layers = h(
       "details",
       {
@@ -130,10 +180,11 @@ export class Legend {
         open: this.layersOpen,
         ontoggle: (event) => (this.layersOpen = event.target.open),
       },
-      h("summary", {}, t("layers")),
+      h("summary", { id: "layers-summary" }, t("layers")),
       this.control,
     );
     const menu = this.lent?.menu() ?? themeMenu(this.kinds);
+    const now = menu instanceof HTMLSelectElement ? menu.selectedOptions[0]?.text : menu.textContent;
     keepingFocus(() =>
       at("legend").replaceChildren(
         h(
@@ -147,11 +198,11 @@ export class Legend {
           },
           h(
             "summary",
-            {},
-            h("span", { class: "theme-now" }, figures?.short ?? menu.selectedOptions[0].text),
+            { id: "legend-summary" },
+            h("span", { class: "theme-now" }, figures?.short ?? now),
             h("span", { class: "legend-word" }, t("legend")),
           ),
-          h("label", { class: "theme-choice" }, menu),
+          h("div", { class: "theme-choice" }, menu),
           rows,
           this.lent?.extra() ?? [],
           layers,

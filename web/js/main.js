@@ -4,19 +4,22 @@ import { get, isStale } from "./api.js";
 import { Backdrop } from "./backdrop.js";
 import { BaseMaps } from "./basemaps.js";
 import { wireChoices } from "./choices.js";
-import { at, h, isCalm, isNarrow, settled } from "./dom.js";
+import { at, h, settled } from "./dom.js";
 import { STANDARDS, isMeasured } from "./figures.js";
 import { Grids } from "./grids.js";
 import { Homes } from "./homes.js";
 import { wireKeys } from "./keys.js";
 import { Legend } from "./legend.js";
+import { layersInAddress, shownLayers, themeNow } from "./map_modes.js";
+import { marksOf } from "./marks.js";
 import { Names } from "./names.js";
 import { Panel } from "./panel.js";
 import { Points } from "./points.js";
 import { wireSearch } from "./search.js";
 import { wireSheet } from "./sheet.js";
-import { onChange, placeOfPoint, placeOfUrl, refused, show, shownLayers, state } from "./state.js";
+import { onChange, placeOfPoint, placeOfUrl, refused, show, state } from "./state.js";
 import { config, coordinates, day, t, takeSchemes } from "./texts.js";
+import { View } from "./view.js";
 
 const map = window.grid_map_page;
 const layers = map.pageLayers;
@@ -48,22 +51,16 @@ function sayRefused() {
 
 // --- the place ---------------------------------------------------------------------------------
 
-/** Room that the panel and bars take from the map, in pixels. */
-const insets = () =>
-  isNarrow()
-    ? { paddingTopLeft: [16, 120], paddingBottomRight: [16, at("panel").offsetHeight + 24] }
-    : { paddingTopLeft: [24, 76], paddingBottomRight: [at("panel").offsetWidth + 40, 40] };
-
 const countyBounds = () => {
   const [west, south, east, north] = config.county.bbox;
   return L.latLngBounds([south, west], [north, east]);
 };
 
-const showAll = () => config.county?.bbox && map.fitBounds(countyBounds(), { ...insets(), animate: !isCalm() });
-
-const fly = (bounds, maxZoom) => map.flyToBounds(bounds, { ...insets(), maxZoom, duration: isCalm() ? 0.001 : 0.6 });
-
-const flyTo = ({ lon, lat }) => fly(L.latLng(lat, lon).toBounds(600), 16);
+const mapView = new View(map);
+const insets = () => mapView.insets();
+const showAll = () => config.county?.bbox && mapView.fit(countyBounds(), true);
+const fly = (bounds, maxZoom) => mapView.fly(bounds, maxZoom);
+const flyTo = (place) => mapView.flyTo(place);
 
 function rememberPlace() {
   const { lat, lng } = map.getCenter();
@@ -76,7 +73,7 @@ const openedAt = placeOfUrl();
 function lookFirst() {
   const place = openedAt;
   if (place) map.setView([place.lat, place.lon], place.zoom, { animate: false });
-  else if (config.county?.bbox) map.fitBounds(countyBounds(), { ...insets(), animate: false });
+  else if (config.county?.bbox) mapView.fit(countyBounds());
 }
 
 // --- what comes with its modules, when somebody first wants it ---------------------------------
@@ -140,7 +137,6 @@ const rooms = {
         baseLevel,
         onError,
         onDrawn: () => names.refresh(),
-        onLeft: () => applyTheme(),
       }),
   ),
   entry: late(
@@ -165,7 +161,10 @@ const ground = new Backdrop(map, { onError, onLight: () => hasCounty && applyGeo
 const points = new Points(map, {
   onPick: (point) => show({ point, grid: "", view: "" }),
   onError,
-  onShown: () => names.refresh(),
+  onShown: () => {
+    names.refresh();
+    legend.showSymbols(points.kindsShown());
+  },
 });
 const grids = new Grids(map, {
   onPick: (grid, latlng) => {
@@ -197,7 +196,8 @@ const names = new Names(map, layers.names, {
     (grids.levels.length ? grids.ofRank(grids.baseRank) : []),
   figures: () => grids.figures,
   selected: () => grids.selected,
-  obstacles: () => (state.mode === "plan" ? rooms.plan.now?.canvas?.signBoxes() : null) ?? [],
+  marks: () => marksOf(map),
+  blocked: () => mapView.bars(),
 });
 const homes = new Homes(map, onError);
 const control = document.querySelector(".leaflet-control-layers");
@@ -239,7 +239,7 @@ function applyLayers() {
 
 function rememberLayers() {
   const keys = Object.keys(layers).filter((key) => map.hasLayer(layers[key]));
-  show({ layers: keys.join(",") });
+  show({ layers: layersInAddress(keys) });
 }
 
 /** Above a map of others our own ground steps back, and the figures let it shine through. */
@@ -264,7 +264,7 @@ async function applyTheme() {
     return;
   }
   try {
-    if (!(await grids.showTheme(scheme(), state.theme, state.at))) return;
+    if (!(await grids.showTheme(scheme(), themeNow(), state.at))) return;
     legend.update(grids.figures, baseLevel());
   } catch (error) {
     legend.update(null, baseLevel(), error.message);
@@ -291,7 +291,7 @@ async function applySelection(isFirst) {
   if (!state.grid || (isFirst && openedAt) || pickedOnMap) return;
   const bounds = grids.boundsOf(state.grid);
   const isSmall = bounds && isFirst && map.getBoundsZoom(bounds) > map.getZoom() + 2;
-  if (bounds && (isSmall || !map.getBounds().pad(-0.12).contains(bounds))) fly(bounds.pad(0.6), 15);
+  if (bounds && (isSmall || !mapView.isSeen(bounds))) fly(bounds.pad(0.6), 15);
 }
 
 function applyVersion() {
@@ -323,7 +323,7 @@ onChange(async (changed) => {
   sayRefused();
   const has = (...fields) => fields.some((field) => changed.has(field));
   if (changed.size === 1 && changed.has("place")) return;
-  if (changed.has("layers")) applyLayers();
+  if (has("layers", "mode")) applyLayers();
   if (changed.has("base")) baseMaps.apply();
   if (has("view", "mode")) markRail();
   if (has("mode", "point") && !(state.mode === "dispatch" && state.point)) rooms.dispatch.now?.leave();
@@ -339,7 +339,7 @@ onChange(async (changed) => {
     await applyGeometry();
   }
   if (has("grid", "point")) applySelection(false);
-  if (has("theme", "scheme", "at")) await applyTheme();
+  if (has("theme", "scheme", "at") || (has("mode") && !isCovering())) await applyTheme();
   if (
     has(
       "mode",
@@ -369,6 +369,33 @@ addEventListener("popstate", () => {
   if (place) map.setView([place.lat, place.lon], place.zoom, { animate: false });
 });
 
+// --- the focus ---------------------------------------------------------------------------------
+
+/** Buttons of the rail by the view that they open. */
+const OPENERS = { list: "open-list", enter: "open-enter", import: "open-enter", keys: "open-keys" };
+const isSheetOpen = () => Boolean(state.view || state.grid || state.point);
+let wasSheetOpen = isSheetOpen();
+let opener = null;
+
+/** Remember who opened a sheet, and give the focus back when it is closed, unless it has gone elsewhere since. */
+function keepFocus() {
+  const isOpen = isSheetOpen();
+  if (isOpen === wasSheetOpen) return;
+  wasSheetOpen = isOpen;
+  const { activeElement } = document;
+  const isInPanel = at("panel").contains(activeElement);
+  if (isOpen) {
+    if (isInPanel) opener = at("panel");
+    else opener = activeElement === document.body ? at(OPENERS[state.view] ?? "") : activeElement;
+    return;
+  }
+  if (!isInPanel && activeElement !== document.body) return;
+  const to = opener?.isConnected && opener.getClientRects().length ? opener : map.getContainer();
+  to.focus({ preventScroll: true });
+}
+
+onChange(keepFocus);
+
 // --- the shell ---------------------------------------------------------------------------------
 
 /** Open a view of the panel and put the focus into it, or close the one that is open. */
@@ -383,14 +410,18 @@ function toggleView(view) {
 }
 
 /** Go to a mode of the county; `again` is what it forgets when it is chosen once more. */
-const goTo = (mode, again, more = {}) =>
-  hasCounty && show({ mode, view: "", grid: "", point: "", ...more, ...(state.mode === mode && again) });
+const goTo = (mode, again) =>
+  hasCounty && show({ mode, view: "", grid: "", point: "", ...(state.mode === mode && again) });
 
 /** One step out of what is open. */
 function stepBack() {
   const choice = document.querySelector("details.choice[open]");
-  if (choice) choice.open = false;
-  else if (state.view) show({ view: "" });
+  if (choice) {
+    choice.open = false;
+    choice.querySelector("summary").focus();
+    return;
+  }
+  if (state.view) show({ view: "" });
   else show({ grid: "", point: "" });
 }
 
@@ -405,7 +436,7 @@ const actions = {
   },
   map: () => show({ mode: "", view: "", grid: "", point: "" }),
   dispatch: () => show({ mode: "dispatch", view: "", grid: "", point: "" }),
-  plan: () => goTo("plan", { plan: "", village: "", step: "" }, { theme: "households" }),
+  plan: () => goTo("plan", { plan: "", village: "", step: "" }),
   coverage: () => goTo("coverage", { part: "" }),
   report: () => goTo("report", { part: "" }),
   incident: () => state.mode === "dispatch" && rooms.dispatch.now?.startReport(),
@@ -457,6 +488,9 @@ function wireShell() {
   map.on("mouseout", () => ground.vector && grids.tip.remove());
   map.on("overlayadd overlayremove", rememberLayers);
   map.on("moveend", settled(250, rememberPlace));
+  // Names keep clear of what lies over the map, which grows and shrinks with what is in it.
+  const over = new ResizeObserver(() => names.refresh());
+  for (const id of ["panel", "legend"]) over.observe(at(id));
   // Outlines of the focused map are for those who use keys.
   document.addEventListener("keydown", () => document.documentElement.classList.add("by-keys"), true);
   document.addEventListener("pointerdown", () => document.documentElement.classList.remove("by-keys"), true);
@@ -484,7 +518,6 @@ function takeKinds(overview) {
       STANDARDS.map((standard) => [standard, Object.keys(overview.coverage?.[standard]?.kinds ?? {})]),
     ),
   );
-  legend.update(grids.figures, baseLevel());
 }
 
 async function start() {

@@ -2,18 +2,51 @@
 
 import { token } from "./dom.js";
 import { figureText } from "./figures.js";
+import { RANK, place } from "./placement.js";
 import { isEnglish } from "./texts.js";
+
+/** @import { Box, Figures } from "../types/page.js" */
+/** @import { Claim } from "./placement.js" */
+/** @typedef {[text: string, pixels: number, weight: number]} Line */
+/** @typedef {{lat: number, lon: number, lines: Line[], order: number, isChosen?: boolean, isMovable?: boolean}} Name */
+/** @typedef {{geometry: {coordinates: number[]}, properties: Record<string, any>}} Place */
+/** @typedef {{grid_id: number, rank: number, name: string, label: number[], figure?: number, order?: number}} NamedGrid */
+/**
+ * @typedef {object} Sources
+ * @property {() => NamedGrid[]} grids
+ * @property {() => Figures | null} figures
+ * @property {() => number | null} selected
+ * @property {() => Claim[]} marks
+ * @property {() => Box[]} blocked
+ */
 
 const FONT = 'system-ui, "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif';
 const MARGIN = 0.2;
+const LEADING = 3;
+const BESIDE = 14; // how far a great place's name may stand from its place
 const GRIDS_FROM = 14;
 const SINGLE_LEVEL_FROM = 10;
+/** @type {Record<string, [size: number, weight: number, first: number, last: number]>} */
 const SIZES = { county: [15, 600, 8, 9], town: [14, 600, 9, 16], village: [12, 500, 12, 17] };
 
 export class Names {
-  /** What is written is asked for each time: grids, figures, selected, and boxes that stay free. */
-  constructor(map, group, { grids, figures, selected, obstacles }) {
-    Object.assign(this, { map, grids, figures, selected, obstacles });
+  /**
+   * What is written is asked for each time: grids, figures, selected; marks that claim room, too, and what is blocked.
+   *
+   * @param {L.Map} map
+   * @param {L.LayerGroup} group
+   * @param {Sources} sources
+   */
+  constructor(map, group, sources) {
+    this.map = map;
+    this.grids = sources.grids;
+    this.figures = sources.figures;
+    this.selected = sources.selected;
+    this.marks = sources.marks;
+    this.blocked = sources.blocked;
+    this.frame = 0;
+    this.inks = ["", ""];
+    /** @type {Place[]} */
     this.places = [];
     this.canvas = L.DomUtil.create("canvas", "leaflet-zoom-hide names");
     const names = this;
@@ -27,10 +60,14 @@ export class Names {
       },
       getEvents: () => ({ moveend: () => names.refresh(), zoomend: () => names.draw(), resize: () => names.draw() }),
     });
-    group.addLayer(new Canvas({ pane: "names" }));
+    group.addLayer(new /** @type {any} */ (Canvas)({ pane: "names" }));
   }
 
-  /** Write these places too: GeoJSON features. */
+  /**
+   * Write these places too: GeoJSON features.
+   *
+   * @param {Place[]} places
+   */
   setPlaces(places) {
     this.places = places;
     this.refresh();
@@ -44,6 +81,7 @@ export class Names {
 
   wanted() {
     const zoom = Math.round(this.map.getZoom());
+    /** @type {Name[]} */
     const wanted = [];
     const grids = this.grids();
     const from = grids[0]?.rank === 1 ? SINGLE_LEVEL_FROM : GRIDS_FROM;
@@ -52,81 +90,116 @@ export class Names {
       if (zoom < first || zoom > last) continue;
       const text = (isEnglish && properties.name_en) || properties.name;
       const [lon, lat] = geometry.coordinates;
-      wanted.push({ lat, lon, lines: [[text, size + (zoom > 12 ? 1 : 0), weight]], order: properties.rank ?? 9 });
+      wanted.push({
+        lat,
+        lon,
+        lines: [[text, size + (zoom > 12 ? 1 : 0), weight]],
+        order: properties.rank ?? 9,
+        isMovable: properties.level !== "village",
+      });
     }
     if (zoom >= from) {
       const figures = this.figures();
       for (const grid of grids) {
+        /** @type {Line[]} */
         const lines = [[grid.name, 13, 500]];
         const value = grid.figure ?? figures?.values[grid.grid_id];
         if (value !== null && value !== undefined) {
-          lines.push([figureText(figures.theme, value), 11, 400]);
+          lines.push([figureText(figures?.theme ?? "households", value), 11, 400]);
         }
-        const order = grid.grid_id === this.selected() ? -1 : (grid.order ?? 20);
-        wanted.push({ lat: grid.label[1], lon: grid.label[0], lines, order });
+        const isChosen = grid.grid_id === this.selected();
+        const order = isChosen ? 0 : (grid.order ?? 20);
+        wanted.push({ lat: grid.label[1], lon: grid.label[0], lines, order, isChosen });
       }
     }
-    return wanted.sort((a, b) => a.order - b.order);
+    return wanted;
   }
 
-  /** Where symbols stand now: smaller names give way to them. */
-  symbolBoxes() {
-    const shift = L.DomUtil.getPosition(this.canvas);
-    return [...this.map.getPane("points").children].map((icon) => {
-      const { x, y } = L.DomUtil.getPosition(icon).subtract(shift);
-      const half = icon.classList.contains("cluster") ? 15 : 9;
-      return [x - half, y - half, x + half, y + half];
+  /**
+   * What a name claims of the map: the chosen grid's and great places' may also stand beside their place.
+   *
+   * @param {Name} name
+   * @param {CanvasRenderingContext2D} context
+   * @param {L.Point} size
+   * @returns {Claim | null}
+   */
+  claimOf(name, context, size) {
+    const { x, y } = this.map.latLngToContainerPoint([name.lat, name.lon]);
+    const margin = size.multiplyBy(MARGIN);
+    if (x < -margin.x || y < -margin.y || x > size.x + margin.x || y > size.y + margin.y) return null;
+    const height = name.lines.reduce((sum, [, pixels]) => sum + pixels + LEADING, 0);
+    const width = name.lines.reduce((most, [text, pixels, weight]) => {
+      context.font = `${weight} ${pixels}px ${FONT}`;
+      return Math.max(most, context.measureText(text).width);
+    }, 0);
+    const [across, up] = [width / 2 + BESIDE, height / 2 + BESIDE];
+    const shifts =
+      name.isMovable || name.isChosen
+        ? [
+            [0, 0],
+            [0, up],
+            [0, -up],
+            [across, 0],
+            [-across, 0],
+          ]
+        : [[0, 0]];
+    return {
+      order: name.isChosen ? RANK.chosen : RANK.name + name.order,
+      forms: shifts.map(([right, down]) => [
+        x + right - width / 2 - 5,
+        y + down - height / 2 - 2,
+        x + right + width / 2 + 5,
+        y + down + height / 2 + 2,
+      ]),
+      take: (form) => form >= 0 && this.write(name, context, x + shifts[form][0], y + shifts[form][1] - height / 2),
+    };
+  }
+
+  /**
+   * Write the lines of a name, centred below a point of the map.
+   *
+   * @param {Name} name
+   * @param {CanvasRenderingContext2D} context
+   * @param {number} x
+   * @param {number} top
+   */
+  write({ lines }, context, x, top) {
+    let y = top;
+    lines.forEach(([text, pixels, weight], line) => {
+      y += (pixels + LEADING) / 2;
+      context.font = `${weight} ${pixels}px ${FONT}`;
+      context.lineWidth = 3.5;
+      context.strokeText(text, x, y);
+      context.fillStyle = this.inks[line === 0 ? 0 : 1];
+      context.fillText(text, x, y);
+      y += (pixels + LEADING) / 2;
     });
   }
 
   draw() {
-    if (!this.canvas.isConnected) return;
     const size = this.map.getSize();
     const pad = L.point(Math.round(size.x * MARGIN), Math.round(size.y * MARGIN));
     const full = size.add(pad.multiplyBy(2));
     const ratio = Math.min(devicePixelRatio || 1, 2);
-    this.canvas.width = full.x * ratio;
-    this.canvas.height = full.y * ratio;
-    this.canvas.style.width = `${full.x}px`;
-    this.canvas.style.height = `${full.y}px`;
-    L.DomUtil.setPosition(this.canvas, this.map.containerPointToLayerPoint(pad.multiplyBy(-1)));
     const context = this.canvas.getContext("2d");
-    context.scale(ratio, ratio);
-    context.textAlign = "center";
-    context.textBaseline = "middle";
-    context.lineJoin = "round";
-    context.strokeStyle = token("halo");
-    const taken = this.obstacles().map((box) => box.map((value, i) => value + (i % 2 ? pad.y : pad.x)));
-    const symbols = this.symbolBoxes();
-    for (const name of this.wanted()) {
-      const point = this.map.latLngToContainerPoint([name.lat, name.lon]).add(pad);
-      if (point.x < 0 || point.y < 0 || point.x > full.x || point.y > full.y) continue;
-      const height = name.lines.reduce((sum, [, pixels]) => sum + pixels + 3, 0);
-      let width = 0;
-      for (const [text, pixels, weight] of name.lines) {
-        context.font = `${weight} ${pixels}px ${FONT}`;
-        width = Math.max(width, context.measureText(text).width);
-      }
-      const box = [
-        point.x - width / 2 - 5,
-        point.y - height / 2 - 2,
-        point.x + width / 2 + 5,
-        point.y + height / 2 + 2,
-      ];
-      const hits = (other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3];
-      if (taken.some(hits)) continue;
-      if (name.order > 1 && symbols.some(hits)) continue;
-      taken.push(box);
-      let y = point.y - height / 2;
-      name.lines.forEach(([text, pixels, weight], row) => {
-        y += (pixels + 3) / 2;
-        context.font = `${weight} ${pixels}px ${FONT}`;
-        context.lineWidth = 3.5;
-        context.strokeText(text, point.x, y);
-        context.fillStyle = token(row === 0 ? "ink" : "muted");
-        context.fillText(text, point.x, y);
-        y += (pixels + 3) / 2;
-      });
+    /** @type {Claim[]} */
+    let names = [];
+    if (context && this.canvas.isConnected) {
+      this.canvas.width = full.x * ratio;
+      this.canvas.height = full.y * ratio;
+      this.canvas.style.width = `${full.x}px`;
+      this.canvas.style.height = `${full.y}px`;
+      L.DomUtil.setPosition(this.canvas, this.map.containerPointToLayerPoint(pad.multiplyBy(-1)));
+      context.scale(ratio, ratio);
+      context.translate(pad.x, pad.y);
+      context.textAlign = "center";
+      context.textBaseline = "middle";
+      context.lineJoin = "round";
+      context.strokeStyle = token("halo");
+      this.inks = [token("ink"), token("muted")];
+      names = this.wanted().flatMap((name) => this.claimOf(name, context, size) ?? []);
     }
+    // Marks are placed also where no names are wanted.
+    place([...this.marks(), ...names], this.blocked());
   }
 }

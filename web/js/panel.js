@@ -20,7 +20,8 @@ import {
 } from "./parts.js";
 import { COMMANDS } from "./keys.js";
 import { symbol } from "./symbols.js";
-import { show, shownLayers, state } from "./state.js";
+import { shownLayers, themeNow } from "./map_modes.js";
+import { show, state } from "./state.js";
 import { config, coordinates, day, may, moment, nameOf, number, t, tOr, textsOf } from "./texts.js";
 
 const WORST = 5;
@@ -42,6 +43,7 @@ export class Panel {
   /** Put the new content in, with a way to close it. */
   fill(kind, title, ...children) {
     const closable = kind !== "overview";
+    const hadFocus = this.body.contains(document.activeElement);
     at("panel").dataset.kind = kind;
     this.body.replaceChildren(
       h(
@@ -67,6 +69,8 @@ export class Panel {
       ...children.flat(3).filter(Boolean),
     );
     this.body.scrollTop = 0;
+    // What had the focus is gone: the next Tab begins in the panel, not at the top of the page.
+    if (hadFocus) at("panel").focus({ preventScroll: true });
     // Those who do not see the panel hear what is in it now.
     at("said").textContent = this.body.querySelector("h2")?.textContent ?? "";
   }
@@ -164,7 +168,7 @@ export class Panel {
         {
           scheme: scheme.code,
           rank: worstRank(scheme),
-          theme: isShare(state.theme) ? state.theme : STANDARDS[0],
+          theme: isShare(themeNow()) ? themeNow() : STANDARDS[0],
           at: state.at,
         },
         signal,

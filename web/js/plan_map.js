@@ -2,14 +2,12 @@
 
 import { sharedEdges } from "./borders.js";
 import { h, token } from "./dom.js";
-import { colourFor } from "./figures.js";
+import { ANSWERS, ANSWER_OPACITY, AROUND_TARGET, colourFor } from "./palette.js";
 import { boxOf, isInside, labelPoint, positionsOf, spotOf } from "./plan_geometry.js";
 import { p } from "./plan_texts.js";
 import { unproject } from "./projection.js";
 import { number } from "./texts.js";
 
-const AROUND_TARGET = ["#5e93c4", "#b9d4e6", "#f3f1ea", "#f2c48d", "#d9744a"];
-const ANSWERS = ["#1b9e77", "#7570b3", "#d95f02", "#e7298a", "#66a61e", "#a6761d", "#1f78b4", "#b2df8a"];
 const WIDTH = [2.4, 2, 1.7, 0.9];
 const PANES = {
   "plan-before": 351,
@@ -31,9 +29,6 @@ const lines = (geometry) =>
 
 /** Whether a rule speaks of a grid as a whole, and not of a stretch of border. */
 const isOfWhole = ({ rule, keys }) => ["size", "thin", "no_officer", "hole"].includes(rule) && keys?.length === 1;
-
-/** Whether two boxes [left, top, right, bottom] lie on one another. */
-const isOver = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
 
 /** Where households stand against their target: 0 far too few … 4 far too many, -1 unknown. */
 export function sizeClass(households, target) {
@@ -248,37 +243,6 @@ export class PlanMap {
     this.onDrawn();
   }
 
-  /** Where labels and signs stand on the map, as boxes in pixels; a sign has words only where they lie on nothing else. */
-  signBoxes() {
-    const origin = this.map.getContainer().getBoundingClientRect();
-    const boxOfSign = (element) => {
-      const { left, top, right, bottom } = element.getBoundingClientRect();
-      return [left - origin.left, top - origin.top, right - origin.left, bottom - origin.top];
-    };
-    const icons = [...this.map.getPane("plan-signs").children];
-    const signs = icons
-      .filter((icon) => icon.classList.contains("plan-sign"))
-      .sort((a, b) => b.classList.contains("error") - a.classList.contains("error"));
-    for (const icon of signs) icon.classList.remove("bare");
-    const labels = [];
-    for (const icon of icons.filter((one) => !signs.includes(one))) {
-      const box = boxOfSign(icon.firstElementChild);
-      const isHit = labels.some((other) => isOver(box, other));
-      icon.classList.toggle("bare", isHit);
-      if (!isHit) labels.push(box);
-    }
-    const marks = signs.map((icon) => boxOfSign(icon.querySelector("i")));
-    const words = [];
-    signs.forEach((icon, i) => {
-      const box = boxOfSign(icon.firstElementChild);
-      const isHit = (other) => isOver(box, other);
-      const isBare = words.some(isHit) || labels.some(isHit) || marks.some((mark, j) => j !== i && isHit(mark));
-      icon.classList.toggle("bare", isBare);
-      if (!isBare) words.push(box);
-    });
-    return [...labels, ...marks, ...words];
-  }
-
   clearLabels() {
     this.signs.clearLayers();
     this.labelled.clear();
@@ -376,7 +340,7 @@ export class PlanMap {
         color: token("ink"),
         weight: 2,
         fillColor: ANSWERS[i % ANSWERS.length],
-        fillOpacity: 0.38,
+        fillOpacity: ANSWER_OPACITY,
       }).addTo(this.work);
       this.label(geometry, { ...properties, now: properties.now ?? { households: properties.households } });
     });

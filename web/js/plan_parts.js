@@ -8,6 +8,15 @@ import { listed, moment, nameOf, number, percent } from "./texts.js";
 const MOVED = ["households", "people", "buildings", "care_households", "premises", "hazards", "incidents_month"];
 const MOST_BARS = 8;
 const SHARES = ["spread", "along_streets"];
+/** @import { Shape } from "../types/answers.js" */
+/** @typedef {Shape<"FindingAnswer">} Finding */
+/** @typedef {Shape<"EditAnswer">} Edit */
+/** @typedef {[least: number, most: number] | null | undefined} Target */
+/** @typedef {Record<string, any> | null} Load what a grid carries, by what is counted */
+/** @typedef {{name?: string, key: string, before?: Load, now?: Load, target?: Target, is_new?: boolean}} LoadOfGrid */
+/** @typedef {{properties: {key: string, households?: number, [more: string]: any}}} Face */
+
+/** @type {Record<string, string>} */
 const TONE = {
   draft: "good",
   in_review: "care",
@@ -18,17 +27,26 @@ const TONE = {
   conflict: "wrong",
 };
 
-/** The state of a plan as a small word. */
+/**
+ * The state of a plan as a small word.
+ *
+ * @param {string} status
+ */
 export const statusTag = (status) => tag(p(`status_${status}`), TONE[status] ?? "");
 
-/** One bar: what the grid carries, where it was, and the green stretch that the rule wants. */
+/**
+ * One bar: what the grid carries, where it was, and the green stretch that the rule wants.
+ *
+ * @param {LoadOfGrid} grid
+ * @param {number} most at the end of the scale
+ */
 function bar({ name, key, before, now, target, is_new: isNew }, most) {
   const was = before?.households ?? null;
   const is = now?.households ?? 0;
-  const share = (value) => `${Math.min(100, (value / most) * 100).toFixed(2)}%`;
+  const share = (/** @type {number} */ value) => `${Math.min(100, (value / most) * 100).toFixed(2)}%`;
   const isRight = !target || (is >= target[0] && is <= target[1]);
   const figures = { name: name || key, now: number(is), was: number(was ?? is) };
-  const said = target
+  const inWords = target
     ? p("bar_said", { ...figures, low: number(target[0]), high: number(target[1]) })
     : p("bar_said_plain", figures);
   return h(
@@ -48,7 +66,7 @@ function bar({ name, key, before, now, target, is_new: isNew }, most) {
     ),
     h(
       "div",
-      { class: "gauge", role: "img", "aria-label": said },
+      { class: "gauge", role: "img", "aria-label": inWords },
       target &&
         h("i", {
           class: "target",
@@ -60,7 +78,11 @@ function bar({ name, key, before, now, target, is_new: isNew }, most) {
   );
 }
 
-/** Both sides of an edit as bars on one scale, the rule, and what moves with the line. */
+/**
+ * Both sides of an edit as bars on one scale, the rule, and what moves with the line.
+ *
+ * @param {LoadOfGrid[]} grids
+ */
 export function loadBars(grids) {
   const shown = grids.slice(0, MOST_BARS);
   const most = Math.max(
@@ -72,7 +94,7 @@ export function loadBars(grids) {
     ]),
   );
   const rules = [
-    ...new Set(shown.flatMap(({ target }) => (target ? [target.map((one) => number(one)).join("–")] : []))),
+    ...new Set(shown.flatMap(({ target }) => (target ? [target.map((limit) => number(limit)).join("–")] : []))),
   ];
   return h(
     "div",
@@ -82,7 +104,11 @@ export function loadBars(grids) {
   );
 }
 
-/** What moves with the line, of all kinds that are counted. */
+/**
+ * What moves with the line, of all kinds that are counted.
+ *
+ * @param {LoadOfGrid[]} grids
+ */
 function movedText(grids) {
   const parts = MOVED.flatMap((kind) => {
     const gained = grids.reduce(
@@ -94,7 +120,13 @@ function movedText(grids) {
   return parts.length ? ` ${p("moved", { what: parts.join(" · ") })}` : ` ${p("moved_nothing")}`;
 }
 
-/** The grids of a village, each with a bar on one scale. */
+/**
+ * The grids of a village, each with a bar on one scale.
+ *
+ * @param {Face[]} faces
+ * @param {(key: string) => Target} targetOf
+ * @param {(key: string) => void} onPick
+ */
 export function gridRows(faces, targetOf, onPick) {
   const most = Math.max(
     1,
@@ -125,33 +157,46 @@ export function gridRows(faces, targetOf, onPick) {
   );
 }
 
-/** The rules that a planner knows: kept or not, and where not. */
+/**
+ * The rules that a planner knows: kept or not, and where not.
+ *
+ * @param {Finding[]} findings
+ * @param {(finding: Finding) => void} onPlace
+ * @param {boolean} [isShort]
+ */
 export function ruleRows(findings, onPlace, isShort = false) {
+  /** @type {Map<string, Finding[]>} */
   const rules = new Map();
-  for (const one of findings) rules.set(one.rule, [...(rules.get(one.rule) ?? []), one]);
+  for (const finding of findings) rules.set(finding.rule, [...(rules.get(finding.rule) ?? []), finding]);
   if (!rules.size) return h("p", { class: "kept" }, h("i", { "aria-hidden": "true" }, "✓"), p("rules_kept"));
   return h(
     "ul",
     { class: "rules" },
-    [...rules].map(([rule, found]) =>
+    [...rules].map(([rule, broken]) =>
       h(
         "li",
-        { class: found[0].severity, "data-rule": rule },
-        h("i", { "aria-label": p(found[0].severity) }, found[0].severity === "error" ? "×" : "!"),
+        { class: broken[0].severity, "data-rule": rule },
+        h("i", { "aria-label": p(broken[0].severity) }, broken[0].severity === "error" ? "×" : "!"),
         h(
           "div",
           {},
-          h("b", {}, pOr(`rule_${rule}`, rule), found.length > 1 && h("small", {}, ` ${number(found.length)}`)),
-          found
+          h("b", {}, pOr(`rule_${rule}`, rule), broken.length > 1 && h("small", {}, ` ${number(broken.length)}`)),
+          broken
             .slice(0, isShort ? 2 : 20)
-            .map((one) => h("button", { type: "button", class: "link", onclick: () => onPlace(one) }, one.text)),
+            .map((finding) =>
+              h("button", { type: "button", class: "link", onclick: () => onPlace(finding) }, finding.text),
+            ),
         ),
       ),
     ),
   );
 }
 
-/** What was done, the newest first. */
+/**
+ * What was done, the newest first.
+ *
+ * @param {Edit[] | undefined} edits
+ */
 export function changeRows(edits) {
   if (!edits?.length) return h("p", { class: "quiet" }, p("no_changes"));
   return h(
@@ -159,32 +204,45 @@ export function changeRows(edits) {
     { class: "changes", reversed: true },
     [...edits]
       .reverse()
-      .map((one) =>
+      .map(({ seq, summary, edit, actor, at }) =>
         h(
           "li",
           {},
-          h("span", {}, h("b", {}, one.seq), ` ${one.summary || p(`kind_${one.edit.kind}`)}`),
-          h("small", {}, [actorName(one.actor), one.at && moment(one.at)].filter(Boolean).join(" · ")),
+          h("span", {}, h("b", {}, seq), ` ${summary || p(`kind_${edit.kind}`)}`),
+          h("small", {}, [actorName(actor), at && moment(at)].filter(Boolean).join(" · ")),
         ),
       ),
   );
 }
 
-/** Who did something, however the server names an actor. */
+/**
+ * Who did something, however the server names an actor.
+ *
+ * @param {string | import("../types/page.js").Named | null | undefined} actor
+ */
 export const actorName = (actor) => (typeof actor === "string" ? actor : actor ? nameOf(actor) : "");
 
-/** Who decided what on a plan, when and why. */
-export const reviewLine = (one) =>
+/**
+ * Who decided what on a plan, when and why.
+ *
+ * @param {Shape<"ReviewAnswer">} review
+ */
+export const reviewLine = (review) =>
   h(
     "p",
     {},
-    h("b", {}, actorName(one.actor)),
-    ` ${p(`review_${one.decision}`)}`,
-    one.text && `：${one.text}`,
-    h("small", { class: "quiet" }, ` ${one.at ? moment(one.at) : ""}`),
+    h("b", {}, actorName(review.actor)),
+    ` ${p(`review_${review.decision}`)}`,
+    review.text && `：${review.text}`,
+    h("small", { class: "quiet" }, ` ${review.at ? moment(review.at) : ""}`),
   );
 
-/** A section that says what the other planner did, and offers both ways out. */
+/**
+ * A section that says what the other planner did, and offers both ways out.
+ *
+ * @param {{since: Edit[], message: string}} conflict
+ * @param {{onTop: () => void, drop: () => void}} ways
+ */
 export function conflictParts({ since, message }, { onTop, drop }) {
   return h(
     "section",
@@ -202,7 +260,13 @@ export function conflictParts({ since, message }, { onTop, drop }) {
   );
 }
 
-/** Figures of one of the answers, on a card. */
+/**
+ * Figures of one of the answers, on a card.
+ *
+ * @param {any} answer
+ * @param {number} i
+ * @param {{isChosen: boolean, onLook: () => void, onTake: () => void}} more
+ */
 export function answerCard(answer, i, { isChosen, onLook, onTake }) {
   // Of the pieces only their number stands on the card: the map shows each.
   const figures = {

@@ -83,6 +83,19 @@ export class Points {
     }
   }
 
+  /** How many of each kind of symbol the layers that are on have, in the order of the layers. */
+  kindsShown() {
+    /** @type {Map<string, number>} */
+    const kinds = new Map();
+    for (const key of Object.keys(SOURCES)) {
+      if (!this.shown.has(key)) continue;
+      for (const { options } of this.markers.get(key) ?? []) {
+        kinds.set(options.symbolKind, (kinds.get(options.symbolKind) ?? 0) + 1);
+      }
+    }
+    return kinds;
+  }
+
   /** @param {string} key */
   async markersOf(key) {
     const source = SOURCES[key];

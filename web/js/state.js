@@ -5,7 +5,7 @@ import { config } from "./texts.js";
 /** @typedef {keyof typeof FIELDS} Field */
 /** @typedef {Record<Field, string>} State */
 
-const OVERLAYS = /^[a-z_-]*(,[a-z_-]+)*$/;
+const OVERLAYS = /^[+-]?[a-z_-]*(,[+-]?[a-z_-]+)*$/;
 const NUMBER = /^\d*$/;
 
 const usualScheme = (config.schemes.find((scheme) => scheme.is_base) ?? config.schemes[0])?.code ?? "base";
@@ -52,7 +52,7 @@ const FIELDS = {
   point: { usual: "", allows: isPoint },
   view: { usual: "", allows: oneOf("keys", "list", "enter", "import") },
   entry: { usual: "", allows: anything },
-  layers: { usual: "roads,buildings,names", allows: (keys) => OVERLAYS.test(keys) },
+  layers: { usual: "", allows: (keys) => OVERLAYS.test(keys) }, // as map_modes.js writes and reads it
   base: { usual: "", allows: anything },
   plan: { usual: "", allows: (id) => NUMBER.test(id) },
   village: { usual: "", allows: anything },
@@ -155,9 +155,6 @@ addEventListener("popstate", () => {
   Object.assign(state, found);
   if (changed.size || refused.size) tell(changed);
 });
-
-/** The keys of the layers that are on. */
-export const shownLayers = () => new Set(state.layers.split(",").filter(Boolean));
 
 /** The place in the URL as {lat, lon, zoom}, or null. */
 export function placeOfUrl() {

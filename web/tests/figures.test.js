@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { open } from "./page.js";
 
-const tokens = {};
-open({ language: "en", tokens });
+open({ language: "en" });
 const figures = await import("../js/figures.js");
 const coverage = await import("../js/coverage_figures.js");
 const words = await import("../js/coverage_texts.js");
@@ -26,16 +25,6 @@ test("a grid without a class is told apart from the first class", () => {
   assert.equal(figures.classOf(found, 7), 0);
   assert.equal(figures.classOf(found, 8), -1);
   assert.equal(figures.classOf(found, 9), -1);
-});
-
-test("by day a colour is softened by the paper, by night light and dark change places", () => {
-  assert.equal(figures.colourFor("#000000"), "rgb(98 97 94)");
-  tokens.surroundings = "dark";
-  const light = (colour) => Number(figures.colourFor(colour).match(/(\d+)%\)$/)[1]);
-  assert.ok(light("#ffffff") < light("#000000"));
-  assert.match(figures.colourFor("#ff0000"), /^hsl\(0 /);
-  assert.match(figures.colourFor("#00ff00"), /^hsl\(120 /);
-  assert.match(figures.colourFor("#0000ff"), /^hsl\(240 /);
 });
 
 const ABOUT = { name: "Fire", limit: 20, status: "ok", day: "2026-03-01", of: "of" };

@@ -10,13 +10,13 @@ from typing import Final
 import numpy as np
 
 SEQUENTIAL: Final[Mapping[str, tuple[str, ...]]] = {
-    # ColorBrewer, five classes; they survive colour-blindness and grey printing.
+    # ColorBrewer, five classes; they survive colour-blindness and grey printing, none is water's.
     "YlGnBu": ("#ffffcc", "#a1dab4", "#41b6c4", "#2c7fb8", "#253494"),
-    "Blues": ("#eff3ff", "#bdd7e7", "#6baed6", "#3182bd", "#08519c"),
-    "BuPu": ("#edf8fb", "#b3cde3", "#8c96c6", "#8856a7", "#810f7c"),
+    "Purples": ("#f2f0f7", "#cbc9e2", "#9e9ac8", "#756bb1", "#54278f"),
     "YlOrBr": ("#ffffd4", "#fed98e", "#fe9929", "#d95f0e", "#993404"),
 }
-AROUND_TARGET: Final = ("#5e93c4", "#b9d4e6", "#f3f1ea", "#f2c48d", "#d9744a")
+# Each with a lightness of its own, so that both sides are told apart in grey, too.
+AROUND_TARGET: Final = ("#6b4a9b", "#b3a2d0", "#efe9d2", "#eebd80", "#c8682c")
 PERCENT_BREAKS: Final = (20.0, 40.0, 60.0, 80.0)
 _ROUND: Final = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 

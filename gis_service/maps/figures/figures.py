@@ -49,8 +49,8 @@ class Counted:
 
 
 COUNTED: Final[Mapping[str, Counted]] = {
-    "households": Counted(t.household, "households", "Blues"),
-    "people": Counted(t.household, "people", "BuPu"),
+    "households": Counted(t.household, "households", "Purples"),
+    "people": Counted(t.household, "people", "Purples"),
     "hazards": Counted(t.hazard, "hazards_open", "YlOrBr"),
     "incidents": Counted(t.incident, "incidents_year", "YlOrBr"),
 }

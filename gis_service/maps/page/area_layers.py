@@ -23,7 +23,7 @@ from gis_service.coverage.standards.book import Standard, standard_book
 from gis_service.maps.figures.classes import SEQUENTIAL
 from gis_service.messages import Language, text
 
-BAND_COLOURS: Final = SEQUENTIAL["Blues"][4:0:-1]
+BAND_COLOURS: Final = SEQUENTIAL["Purples"][4:0:-1]
 """The nearer, the darker."""
 _FITS, _TOO_LARGE, _NOBODY = "#1b5e9b", "#9a5b00", "#5b6770"
 _SIMPLE_DEGREES: Final = 3e-4
