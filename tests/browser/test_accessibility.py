@@ -131,6 +131,7 @@ def test_axe_finds_no_violation_by_day_and_by_night(
         if size == "phone":
             wrong[f"{name}, small"] = page.evaluate(SMALL_TARGETS, LEAST_TARGET_PX)
     assert {name: what for name, what in wrong.items() if what} == {}
+    watched.forgive(422)  # a village with so few homes cannot be parted
     watched.settle()
 
 

@@ -1,8 +1,8 @@
-// What lies under the map's symbols: by WebGL where the browser has it, else the light layers.
+// What lies under the map's symbols: the same tiles in the same style, by WebGL where the browser has it, else on canvas.
 
 import { get } from "./api.js";
 import { at, h } from "./dom.js";
-import { Ground } from "./ground.js";
+import { Light } from "./light.js";
 import { t } from "./texts.js";
 
 /** @import { Shape } from "../types/answers.js" */
@@ -48,118 +48,112 @@ function keepRefused(isMissing) {
 export class Backdrop {
   /**
    * @param {L.Map} map
-   * @param {{onError: (error: Error) => void, onLight: () => void}} told
+   * @param {(error: Error) => void} onError
    */
-  constructor(map, { onError, onLight }) {
+  constructor(map, onError) {
     this.map = map;
     this.onError = onError;
-    this.onLight = onLight;
-    this.wishes = {};
-    this.vector = null;
-    this.light = null;
-    this.opening = this.start();
+    this.look = {};
+    /** @type {import("./vector.js").Vector | Light | null} */
+    this.painter = null;
+    /** @type {{scheme: Shape<"Scheme">, description: any} | null} */
+    this.grids = null;
+    /** @type {{figures: Figures | null, shades: string[]}} */
+    this.colours = { figures: null, shades: [] };
+    this.opening = this.start().catch(onError);
   }
 
-  /** Whether grids are drawn from vector tiles, and so need no geometry of their own. */
-  get isVector() {
-    return !this.light;
-  }
-
-  start() {
+  async start() {
     // A link may ask for either way.
-    const wish = new URLSearchParams(location.search).get("draw");
-    const isWished = wish === "light";
+    const asked = new URLSearchParams(location.search).get("draw");
+    const isLight = asked === "light";
+    const description = get("/api/tiles/ground.json");
+    description.catch(() => null); // told where it is waited for
     // The library is on its way while the graphics wake up, unless they were missing last time.
-    const library = isWished || wasRefused() ? null : import("./vector.js");
-    const kind = isWished ? "" : graphics();
-    // Vector tiles drawn by the processor take twice as long as the light layers, a pan ten times.
-    const isSlow = kind === "software" && wish !== "vector";
-    if (!isWished) keepRefused(!kind || isSlow);
-    if (kind && !isSlow) return this.open(library ?? import("./vector.js"), kind);
-    library?.catch(() => null); // not needed, so it may fail
-    this.goLight(isWished ? "light_wished" : isSlow ? "light_software" : "light_no_webgl");
-    return Promise.resolve();
-  }
-
-  /**
-   * @param {Promise<typeof import("./vector.js")>} library
-   * @param {string} kind
-   */
-  async open(library, kind) {
+    const library = isLight || wasRefused() ? null : import("./vector.js");
+    library?.catch(() => null); // where it is not needed it may fail
+    const kind = isLight ? "" : graphics();
+    // MapLibre by the processor takes a multiple of what canvas takes (docs/decisions/0023).
+    const isSlow = kind === "software" && asked !== "vector";
+    if (!isLight) keepRefused(!kind || isSlow);
+    const ground = await description;
+    if (!kind || isSlow) {
+      this.goLight(isLight ? "light_wished" : isSlow ? "light_software" : "light_no_webgl", ground);
+      return;
+    }
     try {
-      const { Vector } = await library;
-      this.vector = await Vector.open(this.map, { kind, onLost: () => this.lose(), onError: this.onError });
-      this.vector.set(this.wishes);
-    } catch (error) {
-      this.goLight("light_no_webgl");
-      if (error.status !== undefined) this.onError(error);
-      this.loadLand().catch(this.onError);
-      this.onLight();
+      const { Vector } = await (library ?? import("./vector.js"));
+      this.take(new Vector(this.map, { kind, ground, onLost: () => this.lose(ground), onError: this.onError }));
+    } catch {
+      this.goLight("light_no_webgl", ground);
     }
   }
 
-  /** The graphics were taken away while the page stood: go on with the light layers. */
-  lose() {
-    if (this.light) return;
+  /**
+   * Let this one draw from now on.
+   *
+   * @param {import("./vector.js").Vector | Light} painter
+   */
+  take(painter) {
+    this.painter = painter;
+    painter.set(this.look);
+    painter.showFigures(this.colours.figures, this.colours.shades);
+    if (this.grids) painter.showGrids(this.grids.scheme, this.grids.description);
+  }
+
+  /**
+   * The graphics were taken away while the page stood: go on with canvas.
+   *
+   * @param {any} ground
+   */
+  lose(ground) {
+    if (this.painter instanceof Light) return;
     // MapLibre is still in its own handler of the same event.
     setTimeout(() => {
-      const gone = this.vector;
-      this.goLight("light_lost");
+      const gone = this.painter;
+      this.goLight("light_lost", ground);
       gone?.remove();
-      this.loadLand().catch(this.onError);
-      this.onLight();
     });
   }
 
-  /** @param {string} why */
-  goLight(why) {
-    this.vector = null;
-    this.light = new Ground(this.map, this.onError);
-    this.light.set(this.wishes);
+  /**
+   * @param {string} why
+   * @param {any} ground
+   */
+  goLight(why, ground) {
+    this.take(new Light(this.map, { ground, onError: this.onError }));
     at("drawn").replaceChildren(
       h("span", { title: t(why) }, t("light_map"), h("span", { class: "unseen" }, ` ${t(why)}`)),
     );
   }
 
-  async loadLand() {
-    await this.light?.loadLand();
-  }
-
   /** @param {Record<string, boolean>} changes */
   set(changes) {
-    Object.assign(this.wishes, changes);
-    (this.vector ?? this.light)?.set(changes);
+    Object.assign(this.look, changes);
+    this.painter?.set(changes);
   }
 
   /** Draw buildings anew, of which one was entered, moved or taken out. */
   async forgetBuildings() {
-    this.light?.forget("buildings");
-    await this.vector?.readGround();
-  }
-
-  /**
-   * @param {{level: number, line: Float64Array}[]} edges
-   * @param {number} ranks
-   */
-  setEdges(edges, ranks) {
-    this.light?.setEdges(edges, ranks);
+    this.painter?.readGround(await get("/api/tiles/ground.json"));
   }
 
   recolour() {
-    (this.vector ?? this.light)?.recolour();
+    this.painter?.recolour();
   }
 
   /**
-   * Draw the grids of a scheme; only where they come from vector tiles.
+   * Draw the grids of a scheme.
    *
    * @param {Shape<"Scheme">} scheme
    * @param {string} day
    */
   async showGrids(scheme, day) {
     const rank = Math.max(...scheme.levels.map((level) => level.rank));
-    const description = get("/api/tiles/county.json", { scheme: scheme.code, rank, at: day });
+    const description = await get("/api/tiles/county.json", { scheme: scheme.code, rank, at: day });
+    this.grids = { scheme, description };
     await this.opening;
-    await this.vector?.showGrids(scheme, await description);
+    await this.painter?.showGrids(scheme, description);
   }
 
   /**
@@ -167,21 +161,22 @@ export class Backdrop {
    * @param {string[]} shades
    */
   showFigures(figures, shades) {
-    this.opening.then(() => this.vector?.showFigures(figures, shades));
+    this.colours = { figures, shades };
+    this.painter?.showFigures(figures, shades);
   }
 
   /**
    * @param {L.LatLng} place
-   * @returns {number | string | null} as the tiles have it
+   * @returns {number | null}
    */
   gridAt(place) {
-    return this.vector?.gridAt(place) ?? null;
+    return this.painter?.gridAt(place) ?? null;
   }
 
   /** Resolve once all that is in view is drawn. */
   async drawn() {
     await this.opening;
-    await this.vector?.drawn();
+    await this.painter?.drawn();
   }
 }
 

@@ -38,7 +38,6 @@ export class CoverageMode {
   enter() {
     if (this.canvas) return;
     this.canvas = new CoverageMap(this.map, {
-      isVector: this.ground.isVector,
       onStation: (station, place, isFinal) => this.onStation(station, place, isFinal),
       onCrowded: () => {
         this.drawLegend();

@@ -7,7 +7,7 @@ import { AREA_OPACITY, SWIPE_OPACITY, colourFor } from "./palette.js";
 import { marker } from "./symbols.js";
 import { config, number, percent } from "./texts.js";
 
-const PANES = { "cover-areas": 355, "cover-lines": 425, "cover-work": 610 };
+const PANES = { "cover-areas": 365, "cover-lines": 425, "cover-work": 610 };
 const MOST_STATIONS = 150;
 const LEAST_PX = 9; // a smaller outline is only a speck
 const REACHED_PX = 96; // seen this large there is nothing to fly to: clicks are for what lies in it
@@ -20,22 +20,19 @@ const latlngs = (line) => line.map(([lon, lat]) => [lat, lon]);
 const sign = (text, kind) => L.divIcon({ html: h("b", {}, text), className: `cover-sign ${kind}`, iconSize: [28, 28] });
 
 export class CoverageMap {
-  constructor(map, { isVector, onStation, onCrowded }) {
+  constructor(map, { onStation, onCrowded }) {
     this.map = map;
-    this.isVector = isVector;
     this.onStation = onStation;
     this.onCrowded = onCrowded;
     this.isCrowded = false;
     for (const [name, index] of Object.entries(PANES)) {
       const pane = map.getPane(name) ?? map.createPane(name);
-      // Above a map drawn by WebGL areas lie over it; else under its streets.
-      pane.style.zIndex = name === "cover-areas" && isVector ? 365 : index;
+      pane.style.zIndex = index;
     }
     map.getPane("cover-areas").style.pointerEvents = "none";
     // By SVG: a canvas, even an empty one, would take every click from the grids below.
     this.lineSvg = L.svg({ pane: "cover-lines", padding: 0.4 });
     this.workSvg = L.svg({ pane: "cover-work", padding: 0.6 });
-    this.areaOpacity = AREA_OPACITY[isVector ? "above" : "below"];
     this.areas = L.layerGroup().addTo(map);
     this.lines = L.layerGroup().addTo(map);
     this.spots = L.layerGroup().addTo(map);
@@ -74,8 +71,8 @@ export class CoverageMap {
           weight: 0.6,
           color: colour,
           fillColor: colour,
-          fillOpacity: this.areaOpacity,
-          opacity: this.areaOpacity,
+          fillOpacity: AREA_OPACITY,
+          opacity: AREA_OPACITY,
         },
       }).addTo(this.areas);
     }
@@ -365,7 +362,7 @@ export class CoverageMap {
     this.sides = sides.map((figures, i) => {
       const name = `cover-side-${i}`;
       const pane = this.map.getPane(name) ?? this.map.createPane(name);
-      pane.style.zIndex = this.isVector ? 365 : 355;
+      pane.style.zIndex = 365;
       pane.style.pointerEvents = "none";
       const shades = figures.classes.map((entry) => colourFor(entry.colour));
       const paper = token("paper");

@@ -2,13 +2,11 @@
 
 import { get, isStale } from "./api.js";
 import { outlineOf } from "./backdrop.js";
-import { sharedEdges } from "./borders.js";
 import { h, token } from "./dom.js";
-import { classOf, figureText, themeName } from "./figures.js";
+import { figureText, themeName } from "./figures.js";
 import { colourFor } from "./palette.js";
 import { t } from "./texts.js";
 
-const MID_FROM = 12;
 const REST_OF_WORLD = [
   [-85, -179],
   [-85, 179],
@@ -23,22 +21,17 @@ const outerRings = (geometry) =>
   );
 
 export class Grids {
-  constructor(map, { onPick, onError, onGeometry, backdrop, hoverInstead }) {
+  constructor(map, { onPick, onError, backdrop, hoverInstead }) {
     this.map = map;
     this.backdrop = backdrop;
     this.onPick = onPick;
     this.hoverInstead = hoverInstead;
     this.onError = onError;
-    this.onGeometry = onGeometry;
     this.byId = new Map();
     this.levels = [];
-    this.detail = "";
     this.figures = null;
     this.selected = null;
-    this.fillOpacity = 1;
-    this.canvas = L.canvas({ pane: "fills", padding: 0.25 });
     this.svg = L.svg({ pane: "selection", padding: 0.6 });
-    this.fills = null;
     this.outline = L.layerGroup([], { pane: "selection" }).addTo(map);
     this.tip = L.tooltip({ className: "tip", direction: "top", offset: [0, -10], pane: "tooltipPane" });
   }
@@ -63,77 +56,44 @@ export class Grids {
     return ids;
   };
 
-  /** How finely grids are fetched: not at all where vector tiles draw them, only their list. */
-  wantedDetail() {
-    if (this.backdrop.isVector) return "index";
-    return this.map.getZoom() >= MID_FROM ? "mid" : "low";
-  }
-
-  /** Fetch every level for the present zoom, once for each detail. */
+  /** Fetch the grids of every level, once for each scheme and day; tiles draw them. */
   load(scheme, at) {
     this.ready = this.begin(scheme, at);
     return this.ready;
   }
 
   begin(scheme, at) {
-    const detail = this.wantedDetail();
-    const wish = `${scheme.code}/${at}`;
-    if (this.wish === wish && (this.detail === detail || (this.detail === "mid" && detail === "low")))
-      return this.loading;
-    this.wish = wish;
-    this.detail = detail;
+    const wanted = `${scheme.code}/${at}`;
+    if (this.wanted === wanted) return this.loading;
+    this.wanted = wanted;
     this.day = at;
-    this.loading = this.fetchLevels(scheme, at, detail);
+    this.loading = this.fetchLevels(scheme, at);
     return this.loading.catch((error) => {
-      if (!isStale(error)) this.wish = "";
+      if (!isStale(error)) this.wanted = "";
       throw error;
     });
   }
 
-  async fetchLevels(scheme, at, detail) {
+  async fetchLevels(scheme, at) {
     this.abort?.abort();
     this.abort = new AbortController();
     const { signal } = this.abort;
     const levels = [...scheme.levels].sort((a, b) => a.rank - b.rank);
-    const drawing = detail === "index" ? this.backdrop.showGrids(scheme, at) : null;
-    const fetched = await Promise.all(
-      levels.map(({ rank }) => get("/api/layers/grids", { scheme: scheme.code, rank, at, detail }, signal)),
-    );
-    await drawing;
+    const [fetched] = await Promise.all([
+      Promise.all(
+        levels.map(({ rank }) => get("/api/layers/grids", { scheme: scheme.code, rank, at, detail: "index" }, signal)),
+      ),
+      this.backdrop.showGrids(scheme, at),
+    ]);
     this.levels = levels;
     this.byId.clear();
-    for (const collection of fetched) {
-      for (const feature of collection.features) {
-        const grid = { ...feature.properties, geometry: feature.geometry };
-        this.byId.set(grid.grid_id, grid);
-      }
-    }
-    if (detail !== "index") {
-      this.showFills(fetched.at(-1));
-      this.onGeometry(sharedEdges(fetched.at(-1).features, this.chain), levels.length);
+    for (const { features } of fetched) {
+      for (const { properties, geometry } of features) this.byId.set(properties.grid_id, { ...properties, geometry });
     }
     this.select(this.selected);
   }
 
-  showFills(collection) {
-    this.fills?.remove();
-    this.fills = L.geoJSON(collection, {
-      renderer: this.canvas,
-      pane: "fills",
-      style: (feature) => this.styleOf(feature.properties.grid_id),
-      onEachFeature: (feature, layer) => {
-        const id = feature.properties.grid_id;
-        layer.on("click", (event) => {
-          L.DomEvent.stopPropagation(event);
-          this.onPick(id, event.latlng);
-        });
-        layer.on("mouseover mousemove", (event) => this.hover(id, event.latlng));
-        layer.on("mouseout", () => this.tip.remove());
-      },
-    }).addTo(this.map);
-  }
-
-  /** The base grid under a place of the map, where vector tiles draw them; else its own layer tells. */
+  /** The base grid under a place of the map, or null. */
   under(latlng) {
     const id = this.backdrop.gridAt(latlng);
     return this.grid(id) ? id : null;
@@ -172,42 +132,19 @@ export class Grids {
     if (!this.map.hasLayer(this.tip)) this.tip.addTo(this.map);
   }
 
-  styleOf(id) {
-    const found = this.figures ? classOf(this.figures, id) : -1;
-    if (found < 0)
-      return { stroke: false, fillColor: token("paper"), fillOpacity: this.figures ? this.fillOpacity : 0 };
-    const colour = this.shades[found];
-    // The stroke of the same colour closes the hairline that canvas leaves between neighbours.
-    return {
-      stroke: true,
-      weight: 0.8,
-      color: colour,
-      opacity: this.fillOpacity,
-      fillColor: colour,
-      fillOpacity: this.fillOpacity,
-    };
-  }
-
   /** Colour the map by figures of a mode; by none where there are none. */
   showFigures(figures) {
     this.figures = figures;
     this.restyle();
   }
 
-  /** Let what lies below shine through, or not. */
-  setOpacity(opacity) {
-    this.fillOpacity = opacity;
-    if (this.levels.length) this.restyle();
-  }
-
   /** What was fetched may be old: the next load fetches anew. */
   forget() {
-    this.wish = "";
+    this.wanted = "";
   }
 
   restyle() {
     this.shades = this.figures?.classes.map((entry) => colourFor(entry.colour)) ?? [];
-    this.fills?.setStyle((feature) => this.styleOf(feature.properties.grid_id));
     this.backdrop.showFigures(this.figures, this.shades);
   }
 

@@ -157,7 +157,7 @@ const sheet = wireSheet(); // before the first look: the map keeps clear of the 
 lookFirst();
 const isCovering = () => state.mode === "coverage" || state.mode === "report";
 let pickedOnMap = false;
-const ground = new Backdrop(map, { onError, onLight: () => hasCounty && applyGeometry().then(() => grids.restyle()) });
+const ground = new Backdrop(map, onError);
 const points = new Points(map, {
   onPick: (point) => show({ point, grid: "", view: "" }),
   onError,
@@ -187,7 +187,6 @@ const grids = new Grids(map, {
     return state.mode === "plan" ? Boolean(rooms.plan.now) : isCovering() && rooms.coverage.now?.hover(latlng);
   },
   onError,
-  onGeometry: (edges, ranks) => ground.setEdges(edges, ranks),
   backdrop: ground,
 });
 const names = new Names(map, layers.names, {
@@ -245,7 +244,6 @@ function rememberLayers() {
 /** Above a map of others our own ground steps back, and the figures let it shine through. */
 function showBase(hasBase) {
   ground.set({ hasBase });
-  grids.setOpacity(hasBase ? 0.55 : 1);
 }
 
 async function applyGeometry() {
@@ -483,9 +481,9 @@ function wireShell() {
   });
   map.on("mousemove", ({ latlng }) => {
     cancelAnimationFrame(hoverFrame);
-    if (ground.vector && !map.dragging.moving()) hoverFrame = requestAnimationFrame(() => grids.hoverAt(latlng));
+    if (!map.dragging.moving()) hoverFrame = requestAnimationFrame(() => grids.hoverAt(latlng));
   });
-  map.on("mouseout", () => ground.vector && grids.tip.remove());
+  map.on("mouseout", () => grids.tip.remove());
   map.on("overlayadd overlayremove", rememberLayers);
   map.on("moveend", settled(250, rememberPlace));
   // Names keep clear of what lies over the map, which grows and shrinks with what is in it.
@@ -494,7 +492,6 @@ function wireShell() {
   // Outlines of the focused map are for those who use keys.
   document.addEventListener("keydown", () => document.documentElement.classList.add("by-keys"), true);
   document.addEventListener("pointerdown", () => document.documentElement.classList.remove("by-keys"), true);
-  map.on("zoomend", () => hasCounty && applyGeometry());
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     ground.recolour();
     if (hasCounty) applyTheme().then(() => grids.select(state.grid));
@@ -503,9 +500,8 @@ function wireShell() {
 
 async function loadBackground() {
   try {
-    const places = get("/api/layers/places");
-    await ground.loadLand();
-    names.setPlaces((await places).features);
+    const places = await get("/api/layers/places");
+    names.setPlaces(places.features);
   } catch (error) {
     onError(error);
   }

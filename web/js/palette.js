@@ -19,8 +19,8 @@ export const BANDS = ["#54278f", "#756bb1", "#9e9ac8"];
 export const ANSWERS = ["#1b9e77", "#7570b3", "#d95f02", "#e7298a", "#66a61e", "#a6761d", "#8c8c8c", "#e6ab02"];
 export const ANSWER_OPACITY = 0.38;
 
-/** How strong areas of a run are: above a map drawn by WebGL its streets shine through. */
-export const AREA_OPACITY = { above: 0.7, below: 0.9 };
+/** How strong areas of a run are: streets shine through. */
+export const AREA_OPACITY = 0.7;
 export const SWIPE_OPACITY = 0.88;
 
 const SOFTENED = 0.6;

@@ -44,11 +44,10 @@ const SCHEMES = {
 function* drawn() {
   for (const [surroundings, { paper, water }] of Object.entries(GROUND)) {
     tokens.surroundings = surroundings;
-    const { above, below } = palette.AREA_OPACITY;
     for (const [name, colours] of Object.entries(SCHEMES)) {
       const classes = colours.map(palette.colourFor);
       yield { name: `${name}, ${surroundings}`, classes, paper, water };
-      const opacities = { BANDS: [above, below], YlGnBu: [palette.SWIPE_OPACITY] }[name] ?? [];
+      const opacities = { BANDS: [palette.AREA_OPACITY], YlGnBu: [palette.SWIPE_OPACITY] }[name] ?? [];
       for (const opacity of opacities) {
         const laid = classes.map((colour) => over(colour, opacity, paper));
         yield { name: `${name} at ${opacity}, ${surroundings}`, classes: laid, paper, water };

@@ -19,7 +19,6 @@ const UNTYPED = [
   "entry_fields.js",
   "entry_place.js",
   "grids.js",
-  "ground.js",
   "imports.js",
   "main.js",
   "panel.js",
@@ -28,7 +27,6 @@ const UNTYPED = [
   "plan_map.js",
   "plan_publish.js",
   "plan_tools.js",
-  "vector.js",
 ];
 
 // Faults that say no more than that a type is not stated.
