@@ -149,6 +149,7 @@ def test_who_closes_a_sheet_is_where_they_were(desk: Watched, small_county: Smal
                 page.locator(close).press("Enter")
             expect(page.locator(f"#{button}")).to_be_focused()
             expect(page.locator("#panel .tiles").first).to_be_visible()
+    page.evaluate("document.activeElement.blur()")
     page.keyboard.press("l")  # by its key, from nowhere in particular
     page.locator("details.town summary").focus()
     page.keyboard.press("Enter")

@@ -9,17 +9,38 @@ import { heading, row, tag, trouble } from "./parts.js";
 import { show, state } from "./state.js";
 import { moment, number, percent } from "./texts.js";
 
+/** @import { Shape } from "../types/answers.js" */
+/** @typedef {any} Run as the list of runs has it */
+/** @typedef {Shape<"GridFiguresAnswer">[]} Rows */
+
 const OF = ["households", "people", "care_households", "buildings", "premises", "hazards"];
 
 export class Comparison {
+  /**
+   * @param {any} mode
+   */
   constructor(mode) {
     this.mode = mode;
+    this.isOn = false;
+    /** @type {any} */
+    this.legend = null;
+    /** @type {{a: Run, b: Run, ofA: Rows, ofB: Rows, shapes: any} | null} */
+    this.shown = null;
   }
 
+  /**
+   * @param {Run} run
+   */
   label(run) {
     return dotted([this.mode.scenarioName(run.scenario), percent(run.summary.share), moment(run.finished_at)]);
   }
 
+  /**
+   * @param {string} id
+   * @param {Run[]} runs
+   * @param {Run} chosen
+   * @param {string} field
+   */
   menu(id, runs, chosen, field) {
     return h(
       "label",
@@ -39,9 +60,12 @@ export class Comparison {
     );
   }
 
+  /**
+   * @param {AbortSignal} signal
+   */
   async render(signal) {
     const { mode } = this;
-    const { runs } = mode;
+    const runs = /** @type {Run[]} */ (mode.runs);
     const top = [
       [h("p", { class: "eyebrow" }, c("part_compare")), h("h2", {}, mode.title)],
       mode.head(false),
@@ -85,44 +109,45 @@ export class Comparison {
       ),
     );
     const rank = mode.grids.levels.at(-1).rank;
-    const rows = (run) =>
+    const rows = (/** @type {Run} */ run) =>
       mode.keep("rows", `/api/coverage/runs/${run.run_id}/figures`, { rank, kind: mode.kind ?? "" });
-    const [found, ofA, ofB, shapes] = await Promise.all([
+    const [compared, ofA, ofB, shapes] = await Promise.all([
       get("/api/coverage/compare", { a: a.run_id, b: b.run_id }, signal).catch((error) =>
-        isStale(error) ? Promise.reject(error) : { problem: error.message },
+        isStale(error) ? Promise.reject(error) : error.message,
       ),
       rows(a),
       rows(b),
       mode.keep("shapes", "/api/layers/grids", { scheme: state.scheme, rank, at: state.at, detail: "mid" }),
     ]);
     signal.throwIfAborted();
-    Object.assign(this, { a, b, ofA, ofB, shapes, isOn: true });
+    this.shown = { a, b, ofA, ofB, shapes };
+    this.isOn = true;
     this.repaint();
     mode.panel.fill(
       "coverage",
       ...top,
       chosen,
       h("p", { class: "quiet" }, c("swipe_how")),
-      found.problem ? trouble(found.problem) : this.table(found),
+      typeof compared === "string" ? trouble(compared) : this.table(compared),
     );
     mode.panel.focusIfAsked();
   }
 
   repaint() {
-    if (!this.isOn || !this.mode.canvas) return;
-    const { mode } = this;
+    const { mode, shown } = this;
+    if (!this.isOn || !shown || !mode.canvas) return;
     if (mode.fill === "none") {
       mode.canvas.endSwipe();
       return;
     }
-    const side = (run, rows, name) => ({
+    const side = (/** @type {Run} */ run, /** @type {Rows} */ rows, /** @type {string} */ name) => ({
       ...mapFigures(rows, mode.about(run, mode.fill)),
       short: `${name} · #${run.run_id} ${mode.scenarioName(run.scenario)}`,
     });
-    const sides = [side(this.a, this.ofA, c("side_a")), side(this.b, this.ofB, c("side_b"))];
+    const sides = [side(shown.a, shown.ofA, c("side_a")), side(shown.b, shown.ofB, c("side_b"))];
     this.legend = { ...sides[1], short: c(`fill_${mode.fill}`), of: c("legend_right", { of: sides[1].of }) };
     mode.paint().catch(mode.onError);
-    mode.canvas.showSwipe(this.shapes, sides);
+    mode.canvas.showSwipe(shown.shapes, sides);
   }
 
   end() {
@@ -132,17 +157,25 @@ export class Comparison {
     this.mode.canvas?.endSwipe();
   }
 
-  table(found) {
+  /**
+   * @param {Shape<"RunComparisonAnswer">} compared
+   */
+  table(compared) {
     const heads = ["col_counted", "side_a", "side_b", "col_change"].map((key) => c(key));
-    const { county } = found;
-    const side = (one) => (one ? { share: one.share } : null);
-    const grids = found.grids.filter((grid) => grid.gained || grid.lost || grid.covered);
+    const { county } = compared;
+    const side = (/** @type {any} */ figures) => (figures ? { share: figures.share } : undefined);
+    const grids = compared.grids.filter((grid) => grid.gained || grid.lost || grid.covered);
     return [
-      found.differs.length
-        ? h("p", { class: "differs" }, c("differs"), ...found.differs.map((part) => tag(c(`differs_${part}`), "care")))
+      compared.differs.length
+        ? h(
+            "p",
+            { class: "differs" },
+            c("differs"),
+            ...compared.differs.map((part) => tag(c(`differs_${part}`), "care")),
+          )
         : h("p", { class: "quiet" }, c("differs_nothing")),
-      gainedLost(found.gained, found.lost),
-      found.only_in_one > 0 && h("p", { class: "quiet" }, c("only_in_one", { n: number(found.only_in_one) })),
+      gainedLost(compared.gained, compared.lost),
+      compared.only_in_one > 0 && h("p", { class: "quiet" }, c("only_in_one", { n: number(compared.only_in_one) })),
       changeTable(
         heads,
         OF.filter((of) => county[of]).flatMap((of) => {
@@ -183,6 +216,9 @@ export class Comparison {
     ];
   }
 
+  /**
+   * @param {{[figure: string]: any}} grid
+   */
   look(grid) {
     const bounds = this.mode.grids.boundsOf(grid.grid_id);
     if (bounds) this.mode.fly(bounds.pad(0.6), 15);

@@ -15,7 +15,12 @@ const chosen = { form: "pdf", language: config.language };
 const work = new Work("coverage_report", "report", () => draw());
 let draw = () => {};
 
-/** Hand the file to the reader, and leave a link to it. */
+/**
+ * Hand the file to the reader, and leave a link to it.
+ *
+ * @param {any} job
+ * @param {boolean} takesIt
+ */
 function hand(job, takesIt) {
   const slot = at("report-said");
   if (!job || !slot) return;
@@ -37,13 +42,20 @@ function hand(job, takesIt) {
   if (takesIt) link.click();
 }
 
-/** Pictures of the printed pages, in their place; a page is seen large on a click. */
+/**
+ * Pictures of the printed pages, in their place; a page is seen large on a click.
+ *
+ * @param {any} mode
+ * @param {HTMLElement} slot
+ * @param {AbortSignal} signal
+ */
 async function showPages(mode, slot, signal) {
-  const closing = (event) => {
+  const closing = (/** @type {KeyboardEvent} */ event) => {
     if (event.key !== "Escape") return;
     event.stopPropagation(); // it closes the picture, not the mode
     large.close();
   };
+  /** @type {HTMLDialogElement} */
   const large = h("dialog", {
     class: "report-large",
     "aria-label": c("report_page_large"),
@@ -60,9 +72,9 @@ async function showPages(mode, slot, signal) {
     };
     const { pages, pictures } = await get("/api/reports/coverage/pages", asked, signal);
     if (signal.aborted) return;
-    const enlarge = (picture, said) => {
+    const enlarge = (/** @type {string} */ picture, /** @type {string} */ caption) => {
       large.replaceChildren(
-        h("img", { src: picture, alt: said }),
+        h("img", { src: picture, alt: caption }),
         h("button", { type: "button", class: "button" }, c("report_page_close")),
       );
       large.showModal();
@@ -72,16 +84,16 @@ async function showPages(mode, slot, signal) {
         "ol",
         { class: "report-pages" },
         pictures.map((picture, place) => {
-          const said = c("report_page", { n: number(place + 1), all: number(pages) });
+          const caption = c("report_page", { n: number(place + 1), all: number(pages) });
           return h(
             "li",
             {},
             h(
               "button",
-              { type: "button", onclick: () => enlarge(picture, said) },
-              h("img", { src: picture, alt: said }),
+              { type: "button", onclick: () => enlarge(picture, caption) },
+              h("img", { src: picture, alt: caption }),
             ),
-            h("small", { class: "quiet" }, said),
+            h("small", { class: "quiet" }, caption),
           );
         }),
       ),
@@ -95,7 +107,12 @@ async function showPages(mode, slot, signal) {
   }
 }
 
-/** The report as it will be printed, and the choice of its form. */
+/**
+ * The report as it will be printed, and the choice of its form.
+ *
+ * @param {any} mode
+ * @param {AbortSignal} signal
+ */
 export async function showReport(mode, signal) {
   const { run } = mode;
   const head = [h("p", { class: "eyebrow" }, c("report_mode")), h("h2", {}, c("report_title", { what: mode.title }))];
@@ -122,6 +139,13 @@ export async function showReport(mode, signal) {
     );
     return;
   }
+  /**
+   * @param {string} name
+   * @param {string[]} items
+   * @param {(item: string) => string} text
+   * @param {(item: string) => boolean} isOn
+   * @param {(item: string) => void} onPick
+   */
   const group = (name, items, text, isOn, onPick) =>
     h(
       "fieldset",
@@ -146,11 +170,11 @@ export async function showReport(mode, signal) {
     pagesAsked = new AbortController();
     showPages(mode, pages, pagesAsked.signal);
   };
-  const pickLanguage = (language) => {
+  const pickLanguage = (/** @type {string} */ language) => {
     chosen.language = language;
     askPages();
   };
-  const said = h("div", { id: "report-said", role: "status" });
+  const status = h("div", { id: "report-said", role: "status" });
   const ask = () =>
     work.start("/api/reports/coverage", {
       standard: mode.standard.code,
@@ -166,12 +190,12 @@ export async function showReport(mode, signal) {
   );
   draw = () => {
     button.disabled = Boolean(work.job);
-    keepingFocus(() => said.replaceChildren(work.line() ?? ""));
+    keepingFocus(() => status.replaceChildren(work.line() ?? ""));
   };
   const { summary } = run;
   const worst = mode.towns
-    .filter(({ share }) => share !== null)
-    .sort((a, b) => a.share - b.share)
+    .filter((/** @type {any} */ { share }) => share !== null)
+    .sort((/** @type {any} */ a, /** @type {any} */ b) => a.share - b.share)
     .slice(0, 5);
   mode.panel.fill(
     "coverage",
@@ -192,7 +216,7 @@ export async function showReport(mode, signal) {
       pickLanguage,
     ),
     h("div", { class: "buttons" }, button),
-    said,
+    status,
     run.is_stale && h("p", {}, tag(c("stale"), "care"), " ", semicolons(run.stale_texts ?? [])),
     heading(c("report_contents"), c("report_contents_note")),
     h(
@@ -215,7 +239,9 @@ export async function showReport(mode, signal) {
       h(
         "ul",
         { class: "rows" },
-        worst.map((town) => h("li", { class: "line" }, h("span", {}, town.name), h("b", {}, percent(town.share)))),
+        worst.map((/** @type {any} */ town) =>
+          h("li", { class: "line" }, h("span", {}, town.name), h("b", {}, percent(town.share))),
+        ),
       ),
       spots.length > 0 && h("p", {}, h("b", {}, c("spots")), ` ${spotsText(spots)}`),
       h(

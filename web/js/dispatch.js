@@ -4,7 +4,7 @@ import { get, isStale } from "./api.js";
 import { incidentForm, mayReport } from "./report.js";
 import { showBoard } from "./board.js";
 import { showIncident } from "./incident.js";
-import { at, h } from "./dom.js";
+import { at, h, parts } from "./dom.js";
 import { chainLine, codeLine, heading, officerCard, phone, tag, trouble } from "./parts.js";
 import { Routes } from "./route.js";
 import { state } from "./state.js";
@@ -12,15 +12,45 @@ import { symbol } from "./symbols.js";
 import { kindName } from "./figures.js";
 import { coordinates, distance, listed, may, number, t } from "./texts.js";
 
+/** @import { Shape } from "../types/answers.js" */
+/** @typedef {any} Located */
+/** @typedef {Shape<"Arrivals">} Arrivals */
+/** @typedef {any} Arrival */
+/** @typedef {any} Place with lon and lat, and what it is a place of */
+/**
+ * @typedef {object} Parts
+ * @property {any} panel
+ * @property {import("./grids.js").Grids} grids
+ * @property {ReturnType<typeof import("./sheet.js").wireSheet>} sheet
+ * @property {() => L.FitBoundsOptions} insets
+ * @property {(grid: number) => void} pick
+ * @property {(place: {lon: number, lat: number}) => void} flyTo
+ * @property {(error: Error) => void} onError
+ */
+
 const FIRST = 4;
 const NEAR_M = 5000;
 
 export class Dispatch {
+  /**
+   * @param {L.Map} map
+   * @param {Parts} parts
+   */
   constructor(map, { panel, grids, sheet, insets, pick, flyTo, onError }) {
-    Object.assign(this, { map, panel, grids, sheet, insets, pick, flyTo, onError });
+    this.map = map;
+    this.panel = panel;
+    this.grids = grids;
+    this.sheet = sheet;
+    this.insets = insets;
+    this.pick = pick;
+    this.flyTo = flyTo;
+    this.onError = onError;
     this.routes = new Routes(map);
+    /** @type {Place | null} */
     this.place = null;
     this.isReporting = false;
+    /** @type {(() => void) | null} */
+    this.endBoard = null;
   }
 
   /** Leave the mode: nothing of it stays on the map. */
@@ -37,12 +67,20 @@ export class Dispatch {
     this.endBoard = null;
   }
 
-  /** Reports are of this place now. */
+  /**
+   * Reports are of this place now.
+   *
+   * @param {Place} place
+   */
   standAt(place) {
     this.place = place;
   }
 
-  /** Show what the state asks for in the panel. */
+  /**
+   * Show what the state asks for in the panel.
+   *
+   * @param {AbortSignal} signal
+   */
   async render(signal) {
     this.stopBoard();
     this.routes.clear();
@@ -60,6 +98,10 @@ export class Dispatch {
     return this.showPlace(point, signal);
   }
 
+  /**
+   * @param {Place} place
+   * @param {AbortSignal} signal
+   */
   async showPlace(place, signal) {
     const asked = { lon: place.lon, lat: place.lat, scheme: state.scheme, at: state.at };
     const located = await get("/api/locate", asked, signal);
@@ -89,7 +131,11 @@ export class Dispatch {
     await this.showArrivals(place, arrivals, signal);
   }
 
-  /** Whose grid it is: name and code in large, tags, officers, the chain. */
+  /**
+   * Whose grid it is: name and code in large, tags, officers, the chain.
+   *
+   * @param {Located} located
+   */
   whose(located) {
     const grid = located.grid ?? located.nearest;
     if (!grid) return [];
@@ -131,7 +177,7 @@ export class Dispatch {
     this.isReporting = true;
     this.sheet.atLeast("full");
     at("report-start")?.setAttribute("hidden", "");
-    incidentForm(this, at("report-slot"), this.place);
+    incidentForm(this, /** @type {HTMLElement} */ (at("report-slot")), this.place);
   }
 
   /** The form goes; after a report was sent another page follows. */
@@ -143,6 +189,11 @@ export class Dispatch {
     at("report-start")?.focus();
   }
 
+  /**
+   * @param {Place} place
+   * @param {HTMLElement} slot
+   * @param {AbortSignal} signal
+   */
   async showArrivals(place, slot, signal) {
     let answer;
     try {
@@ -158,12 +209,12 @@ export class Dispatch {
     }
     if (signal.aborted) return;
     slot.removeAttribute("aria-busy");
-    const draw = (one) => this.routes.draw({ geometry: one.route, kind: one.kind, name: one.name });
-    const drawWhole = (one) => {
-      draw(one);
-      if (one.route) this.routes.look(this.insets());
+    const draw = (/** @type {Arrival} */ { route, kind, name }) => this.routes.draw({ geometry: route, kind, name });
+    const drawWhole = (/** @type {Arrival} */ arrival) => {
+      draw(arrival);
+      if (arrival.route) this.routes.look(this.insets());
     };
-    slot.replaceChildren(...arrivalParts(answer, drawWhole).flat(3).filter(Boolean));
+    slot.replaceChildren(...parts(arrivalParts(answer, drawWhole)));
     const first = firstWithRoute(answer);
     if (first) draw(first);
   }
@@ -171,56 +222,78 @@ export class Dispatch {
 
 // --- parts ---------------------------------------------------------------------------------------
 
-/** A place outside every grid concerns the officers of the nearest one only where they could go. */
+/**
+ * A place outside every grid concerns the officers of the nearest one only where they could go.
+ *
+ * @param {Located} located
+ */
 const isNear = (located) => located.outside && located.distance_m < NEAR_M;
 
+/**
+ * @param {Located} located
+ */
 function officers(located) {
-  const found = located.officers ?? (located.grid ?? located.nearest)?.officers ?? [];
-  if (!found.length) return h("p", { class: "quiet" }, t(may("see_all_officers") ? "no_officer" : "officers_hidden"));
-  return h("div", { class: "officers" }, found.map(officerCard));
+  const named = located.officers ?? (located.grid ?? located.nearest)?.officers ?? [];
+  if (!named.length) return h("p", { class: "quiet" }, t(may("see_all_officers") ? "no_officer" : "officers_hidden"));
+  return h("div", { class: "officers" }, named.map(officerCard));
 }
 
-/** Whom to ring first, in large. */
+/**
+ * Whom to ring first, in large.
+ *
+ * @param {{officer: any}} call
+ */
 const firstCall = ({ officer }) =>
   h("p", { class: "first-call" }, h("small", {}, t("dispatch_call")), h("b", {}, officer.name), phone(officer.phone));
 
-/** The quickest first, but the first fire engine always on top: it is what cannot wait. */
+/**
+ * The quickest first, but the first fire engine always on top: it is what cannot wait.
+ *
+ * @param {Arrivals} answer
+ */
 function arrivalsOf({ arrivals }) {
-  const engine = arrivals.find((one) => one.kind === "fire_station");
-  return engine ? [engine, ...arrivals.filter((one) => one !== engine)] : arrivals;
+  const engine = arrivals.find(({ kind }) => kind === "fire_station");
+  return engine ? [engine, ...arrivals.filter((arrival) => arrival !== engine)] : arrivals;
 }
 
-const firstWithRoute = (answer) => arrivalsOf(answer).find((one) => one.route);
+/**
+ * @param {Arrivals} answer
+ */
+const firstWithRoute = (answer) => arrivalsOf(answer).find(({ route }) => route);
 
+/**
+ * @param {Arrivals} answer
+ * @param {(arrival: Arrival) => void} onRoute
+ */
 function arrivalParts(answer, onRoute) {
   const all = arrivalsOf(answer);
-  const row = (one) =>
+  const arrivalRow = (/** @type {Arrival} */ arrival) =>
     h(
       "li",
       {},
       h(
         "button",
-        { type: "button", onclick: () => onRoute(one), title: t("dispatch_draw_route") },
-        symbol(one.kind, 20),
+        { type: "button", onclick: () => onRoute(arrival), title: t("dispatch_draw_route") },
+        symbol(arrival.kind, 20),
         h(
           "span",
           {},
-          one.name,
+          arrival.name,
           h(
             "small",
             {},
             listed(
               [
-                kindName(one.kind),
-                `${number(one.distance_m / 1000, 1)} km`,
-                one.turnout_minutes > 0 && t("dispatch_turnout", { n: number(one.turnout_minutes, 1) }),
+                kindName(arrival.kind),
+                `${number(arrival.distance_m / 1000, 1)} km`,
+                arrival.turnout_minutes > 0 ? t("dispatch_turnout", { n: number(arrival.turnout_minutes, 1) }) : "",
               ].filter(Boolean),
             ),
           ),
         ),
-        h("b", {}, t("minutes_n", { n: number(one.minutes, 1) })),
+        h("b", {}, t("minutes_n", { n: number(arrival.minutes, 1) })),
       ),
-      one.phone && phone(one.phone),
+      arrival.phone && phone(arrival.phone),
     );
   return [
     heading(t("dispatch_first_there")),
@@ -237,27 +310,30 @@ function arrivalParts(answer, onRoute) {
       ),
     answer.status !== "ok" && h("p", { class: "quiet" }, t(`dispatch_${answer.status}`)),
     all.length
-      ? h("ul", { class: "rows arrivals" }, all.slice(0, FIRST).map(row))
+      ? h("ul", { class: "rows arrivals" }, all.slice(0, FIRST).map(arrivalRow))
       : h("p", { class: "quiet" }, t("dispatch_nobody")),
     all.length > FIRST &&
       h(
         "details",
         {},
         h("summary", {}, t("dispatch_more_helpers", { n: all.length - FIRST })),
-        h("ul", { class: "rows arrivals" }, all.slice(FIRST).map(row)),
+        h("ul", { class: "rows arrivals" }, all.slice(FIRST).map(arrivalRow)),
       ),
     nearParts(answer.near),
   ];
 }
 
+/**
+ * @param {any} near
+ */
 function nearParts(near) {
   if (!near) return null;
   const groups = ["hazards", "households", "premises", "water_sources"].map((name) => [name, near[name] ?? []]);
   return [
     heading(t("dispatch_near"), near.radius_m ? t("dispatch_within", { m: number(near.radius_m) }) : ""),
     groups.map(
-      ([name, found]) =>
-        found.length > 0 &&
+      ([name, things]) =>
+        things.length > 0 &&
         h(
           "details",
           { class: "near", open: name === "hazards" },
@@ -265,22 +341,27 @@ function nearParts(near) {
             "summary",
             {},
             h("span", {}, t(`dispatch_near_${name}`)),
-            h("b", {}, number(near.counts[name] ?? found.length)),
+            h("b", {}, number(near.counts[name] ?? things.length)),
           ),
           h(
             "ul",
             { class: "rows" },
-            found.map((one) =>
+            things.map((/** @type {any} */ thing) =>
               h(
                 "li",
                 {},
-                h("span", {}, one.name || kindName(one.kind), one.grade === "major" && tag(t("grade_major"), "wrong")),
-                h("small", {}, distance(one.distance_m)),
+                h(
+                  "span",
+                  {},
+                  thing.name || kindName(thing.kind),
+                  thing.grade === "major" && tag(t("grade_major"), "wrong"),
+                ),
+                h("small", {}, distance(thing.distance_m)),
               ),
             ),
           ),
         ),
     ),
-    groups.every(([, found]) => !found.length) && h("p", { class: "quiet" }, t("dispatch_nothing_near")),
+    groups.every(([, things]) => !things.length) && h("p", { class: "quiet" }, t("dispatch_nothing_near")),
   ];
 }

@@ -52,6 +52,17 @@ export function s(tag, attributes = {}, ...children) {
 }
 
 /**
+ * What of some children is there, in one list.
+ *
+ * @param {any} children as h() takes them
+ * @returns {(string | Node)[]}
+ */
+export const parts = (children) =>
+  /** @type {Child[]} */ ([children].flat(4)).flatMap((child) =>
+    child === undefined || child === null || child === false ? [] : [typeof child === "number" ? String(child) : child],
+  );
+
+/**
  * Find an element by its id; those of the shell are always there.
  *
  * @template {string} Id

@@ -7,6 +7,18 @@ import { figureText, themeName } from "./figures.js";
 import { colourFor } from "./palette.js";
 import { t } from "./texts.js";
 
+/** @import { Shape } from "../types/answers.js" */
+/** @import { Figures } from "../types/page.js" */
+/** @typedef {any} Grid as the list of grids has it, with its geometry once it was outlined */
+/**
+ * @typedef {object} Parts
+ * @property {(id: number, latlng?: L.LatLng) => void} onPick
+ * @property {(id: number, latlng: L.LatLng) => boolean | undefined} hoverInstead a mode says what a click does
+ * @property {(error: Error) => void} onError
+ * @property {import("./backdrop.js").Backdrop} backdrop
+ */
+
+/** @type {L.LatLngTuple[]} */
 const REST_OF_WORLD = [
   [-85, -179],
   [-85, 179],
@@ -14,23 +26,45 @@ const REST_OF_WORLD = [
   [85, -179],
 ];
 
-/** Rings of a GeoJSON polygon as Leaflet wants them. */
+/**
+ * Rings of a GeoJSON polygon as Leaflet wants them.
+ *
+ * @param {GeoJSON.Polygon | GeoJSON.MultiPolygon} geometry
+ * @returns {L.LatLngTuple[][]}
+ */
 const outerRings = (geometry) =>
   (geometry.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates).map((part) =>
-    part[0].map(([lon, lat]) => [lat, lon]),
+    part[0].map(([lon, lat]) => /** @type {L.LatLngTuple} */ ([lat, lon])),
   );
 
 export class Grids {
+  /**
+   * @param {L.Map} map
+   * @param {Parts} parts
+   */
   constructor(map, { onPick, onError, backdrop, hoverInstead }) {
     this.map = map;
     this.backdrop = backdrop;
     this.onPick = onPick;
     this.hoverInstead = hoverInstead;
     this.onError = onError;
+    /** @type {Map<number, Grid>} */
     this.byId = new Map();
+    /** @type {Shape<"Scheme">["levels"]} */
     this.levels = [];
+    /** @type {Figures | null} */
     this.figures = null;
+    /** @type {number | null} */
     this.selected = null;
+    /** @type {string[]} */
+    this.shades = [];
+    this.day = "";
+    this.wanted = "";
+    /** @type {Promise<void>} */
+    this.loading = Promise.resolve();
+    this.ready = this.loading;
+    /** @type {Promise<boolean>} */
+    this.themed = Promise.resolve(false);
     this.svg = L.svg({ pane: "selection", padding: 0.6 });
     this.outline = L.layerGroup([], { pane: "selection" }).addTo(map);
     this.tip = L.tooltip({ className: "tip", direction: "top", offset: [0, -10], pane: "tooltipPane" });
@@ -40,28 +74,50 @@ export class Grids {
     return Math.max(...this.levels.map((level) => level.rank));
   }
 
+  /**
+   * @param {number | string | null} id
+   */
   grid(id) {
     return this.byId.get(Number(id));
   }
 
-  /** The grids of one level. */
+  /**
+   * The grids of one level.
+   *
+   * @param {number} rank
+   */
   ofRank(rank) {
     return [...this.byId.values()].filter((grid) => grid.rank === rank);
   }
 
-  /** Ids from the top level down to the grid itself. */
+  /**
+   * Ids from the top level down to the grid itself.
+   *
+   * @param {number | string | null} id
+   */
   chain = (id) => {
+    /** @type {number[]} */
     const ids = [];
     for (let grid = this.grid(id); grid; grid = this.grid(grid.parent_grid_id)) ids.unshift(grid.grid_id);
     return ids;
   };
 
-  /** Fetch the grids of every level, once for each scheme and day; tiles draw them. */
+  /**
+   * Fetch the grids of every level, once for each scheme and day; tiles draw them.
+   *
+   * @param {Shape<"Scheme">} scheme
+   * @param {string} at
+   */
   load(scheme, at) {
     this.ready = this.begin(scheme, at);
     return this.ready;
   }
 
+  /**
+   * @param {Shape<"Scheme">} scheme
+   * @param {string} at
+   * @returns {Promise<void>}
+   */
   begin(scheme, at) {
     const wanted = `${scheme.code}/${at}`;
     if (this.wanted === wanted) return this.loading;
@@ -74,6 +130,10 @@ export class Grids {
     });
   }
 
+  /**
+   * @param {Shape<"Scheme">} scheme
+   * @param {string} at
+   */
   async fetchLevels(scheme, at) {
     this.abort?.abort();
     this.abort = new AbortController();
@@ -93,13 +153,21 @@ export class Grids {
     this.select(this.selected);
   }
 
-  /** The base grid under a place of the map, or null. */
+  /**
+   * The base grid under a place of the map, or null.
+   *
+   * @param {L.LatLng} latlng
+   */
   under(latlng) {
     const id = this.backdrop.gridAt(latlng);
     return this.grid(id) ? id : null;
   }
 
-  /** Say what a click would do, wherever the mouse is. */
+  /**
+   * Say what a click would do, wherever the mouse is.
+   *
+   * @param {L.LatLng} latlng
+   */
   hoverAt(latlng) {
     const id = this.under(latlng);
     if (id) this.hover(id, latlng);
@@ -120,19 +188,27 @@ export class Grids {
     }
   }
 
+  /**
+   * @param {number} id
+   * @param {L.LatLng} latlng
+   */
   hover(id, latlng) {
     const grid = this.grid(id);
     if (!grid || this.hoverInstead(id, latlng)) return;
     const value = this.figures?.values[id];
-    const said = this.figures ? figureText(this.figures.theme, value) : "";
+    const figure = this.figures ? figureText(this.figures.theme, value) : "";
     const action = this.selected === id ? t("hover_selected") : t("hover_open");
     this.tip
-      .setContent(h("div", {}, h("b", {}, grid.name), said ? ` ${said}` : "", h("small", {}, action)))
+      .setContent(h("div", {}, h("b", {}, grid.name), figure ? ` ${figure}` : "", h("small", {}, action)))
       .setLatLng(latlng);
     if (!this.map.hasLayer(this.tip)) this.tip.addTo(this.map);
   }
 
-  /** Colour the map by figures of a mode; by none where there are none. */
+  /**
+   * Colour the map by figures of a mode; by none where there are none.
+   *
+   * @param {Figures | null} figures
+   */
   showFigures(figures) {
     this.figures = figures;
     this.restyle();
@@ -148,12 +224,23 @@ export class Grids {
     this.backdrop.showFigures(this.figures, this.shades);
   }
 
-  /** Fetch the figures of a theme for the base grids and colour the map by them. */
+  /**
+   * Fetch the figures of a theme for the base grids and colour the map by them.
+   *
+   * @param {Shape<"Scheme">} scheme
+   * @param {string} theme
+   * @param {string} at
+   */
   showTheme(scheme, theme, at) {
     this.themed = this.fetchTheme(scheme, theme, at);
     return this.themed;
   }
 
+  /**
+   * @param {Shape<"Scheme">} scheme
+   * @param {string} theme
+   * @param {string} at
+   */
   async fetchTheme(scheme, theme, at) {
     this.themeAbort?.abort();
     this.themeAbort = new AbortController();
@@ -175,7 +262,11 @@ export class Grids {
     return true;
   }
 
-  /** Outline a grid and let the rest step back. */
+  /**
+   * Outline a grid and let the rest step back.
+   *
+   * @param {number | string | null} id
+   */
   async select(id) {
     this.selected = id ? Number(id) : null;
     const grid = this.grid(this.selected);
@@ -190,16 +281,23 @@ export class Grids {
     this.outline.clearLayers();
     if (!grid?.geometry) return;
     const rings = outerRings(grid.geometry);
+    /** @type {L.PolylineOptions} */
     const plain = { renderer: this.svg, pane: "selection", interactive: false };
+    /** @type {L.PolylineOptions} */
     const veil = { ...plain, stroke: false, fillColor: token("veil"), fillOpacity: 0.32, fillRule: "evenodd" };
     L.polygon([[REST_OF_WORLD, ...rings]], veil).addTo(this.outline);
+    /** @type {L.PolylineOptions} */
     const edge = { ...plain, fill: false, lineJoin: "round" };
     L.polygon(rings, { ...edge, color: token("surface"), weight: 7, opacity: 0.95 }).addTo(this.outline);
     const tint = { fill: true, fillColor: token("accent"), fillOpacity: 0.08 };
     L.polygon(rings, { ...edge, ...tint, color: token("accent"), weight: 3 }).addTo(this.outline);
   }
 
-  /** Bounds of a grid, or null. */
+  /**
+   * Bounds of a grid, or null.
+   *
+   * @param {number | string} id
+   */
   boundsOf(id) {
     const grid = this.grid(id);
     if (!grid) return null;

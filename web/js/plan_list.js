@@ -1,7 +1,7 @@
 // All plans and all versions: begin one, take one up, compare two versions, withdraw one.
 
 import { get, send } from "./api.js";
-import { h, settled } from "./dom.js";
+import { h, parts, settled } from "./dom.js";
 import { field, heading, line, tag, tiles } from "./parts.js";
 import { actorName, reviewLine, statusTag } from "./plan_parts.js";
 import { p } from "./plan_texts.js";
@@ -12,8 +12,13 @@ const NEW_PLAN = "gis-plan-new";
 const MOST_MOVES = 40;
 export const mayPlan = () => may("plan");
 
-const listOf = (answer, name) => (Array.isArray(answer) ? answer : (answer[name] ?? answer.items ?? []));
+/** @import { Shape } from "../types/answers.js" */
+/** @typedef {Shape<"PlanListed">} Plan */
+/** @typedef {Shape<"VersionListed">} Version */
 
+/**
+ * @param {(error: Error) => void} onError
+ */
 function newPlanForm(onError) {
   const kept = JSON.parse(sessionStorage.getItem(NEW_PLAN) ?? "{}");
   const title = h("input", {
@@ -64,9 +69,10 @@ function newPlanForm(onError) {
   );
 }
 
+/**
+ * @param {Plan} plan
+ */
 function planRow(plan) {
-  const { edits } = plan;
-  const changes = plan.edit_count ?? edits?.length ?? 0;
   return h(
     "li",
     {},
@@ -77,22 +83,30 @@ function planRow(plan) {
         "span",
         {},
         plan.title,
-        h("small", {}, [p("changes_n", { n: number(changes) }), actorName(plan.author)].filter(Boolean).join(" · ")),
+        h(
+          "small",
+          {},
+          [p("changes_n", { n: number(plan.edit_count) }), actorName(plan.author)].filter(Boolean).join(" · "),
+        ),
       ),
       statusTag(plan.status),
     ),
   );
 }
 
-/** Show every plan, and how to begin one. */
+/**
+ * Show every plan, and how to begin one.
+ *
+ * @param {any} mode
+ * @param {AbortSignal} signal
+ */
 export async function showPlans(mode, signal) {
-  const refused = (error) => (error.status === 403 ? [] : Promise.reject(error));
-  const [plans, versions] = await Promise.all([
+  const refused = (/** @type {any} */ error) => (error.status === 403 ? [] : Promise.reject(error));
+  const [all, versions] = await Promise.all([
     get("/api/plans", { scheme: state.scheme }, signal).catch(refused),
     get("/api/versions", { scheme: state.scheme }, signal),
   ]);
   signal.throwIfAborted();
-  const all = listOf(plans, "plans");
   const open = all.filter(({ status }) => ["draft", "in_review", "approved"].includes(status));
   const done = all.filter((plan) => !open.includes(plan));
   const form = mayPlan() && newPlanForm(mode.onError);
@@ -125,7 +139,7 @@ export async function showPlans(mode, signal) {
     h(
       "ul",
       { class: "rows", id: "versions" },
-      listOf(versions, "versions")
+      versions
         .sort((a, b) => b.effective_day.localeCompare(a.effective_day))
         .map((version) =>
           h(
@@ -145,9 +159,7 @@ export async function showPlans(mode, signal) {
                 h(
                   "small",
                   {},
-                  [day(version.effective_day), actorName(version.published_by ?? version.actor)]
-                    .filter(Boolean)
-                    .join(" · "),
+                  [day(version.effective_day), actorName(version.published_by)].filter(Boolean).join(" · "),
                 ),
               ),
               version.withdrawn_by
@@ -161,41 +173,47 @@ export async function showPlans(mode, signal) {
   mode.panel.focusIfAsked();
 }
 
-/** What a version changed against another, and the way back. */
+/**
+ * What a version changed against another, and the way back.
+ *
+ * @param {any} mode
+ * @param {string} id
+ * @param {AbortSignal} signal
+ */
 export async function showVersion(mode, id, signal) {
-  const versions = listOf(await get("/api/versions", { scheme: state.scheme }, signal), "versions").sort(
+  const versions = (await get("/api/versions", { scheme: state.scheme }, signal)).sort(
     (a, b) => b.effective_day.localeCompare(a.effective_day) || b.version_id - a.version_id,
   );
-  const version = versions.find((one) => String(one.version_id) === id);
+  const version = versions.find(({ version_id }) => String(version_id) === id);
   if (!version) {
     show({ step: "" });
     return;
   }
-  const older = versions.filter((one) => one !== version);
+  const older = versions.filter((other) => other !== version);
   const slot = h("section", { id: "comparison", "aria-busy": "true" });
   const choice = h(
     "select",
     { id: "compare-with", onchange: () => compare() },
-    older.map((one) =>
-      h("option", { value: one.version_id }, `${shortDay(one.effective_day)} ${one.title || p("version_plain")}`),
+    older.map(({ version_id, effective_day, title }) =>
+      h("option", { value: version_id }, `${shortDay(effective_day)} ${title || p("version_plain")}`),
     ),
   );
   const before = versions[versions.indexOf(version) + 1];
-  if (before) choice.value = before.version_id;
+  if (before) choice.value = String(before.version_id);
 
-  async function compare() {
+  const compare = async () => {
     if (!choice.value) return;
     slot.setAttribute("aria-busy", "true");
     slot.replaceChildren(h("p", { class: "quiet" }, p("comparing")));
     try {
       const path = `/api/versions/${choice.value}/compare/${version.version_id}`;
-      const found = await get(path, {}, signal);
-      slot.replaceChildren(...comparison(mode, found, path).flat(2).filter(Boolean));
+      const compared = await get(path, {}, signal);
+      slot.replaceChildren(...parts(comparison(mode, compared, path)));
     } catch (error) {
       if (error.name !== "AbortError") slot.replaceChildren(h("p", { class: "fault" }, error.message));
     }
     slot.removeAttribute("aria-busy");
-  }
+  };
 
   mode.panel.fill(
     "version",
@@ -214,22 +232,29 @@ export async function showVersion(mode, id, signal) {
   await compare();
 }
 
-function comparison(mode, found, path) {
-  const moved = found.moved ?? [];
-  const total = moved.reduce((sum, one) => sum + (one.households ?? 0), 0);
-  const changed = found.grids.filter(({ rank }) => rank === mode.grids.baseRank);
+/**
+ * @param {any} mode
+ * @param {Shape<"VersionComparisonAnswer">} compared
+ * @param {string} path
+ */
+function comparison(mode, compared, path) {
+  const { moved } = compared;
+  const changed = compared.grids.filter(({ rank }) => rank === mode.grids.baseRank);
   mode
     .showComparison(
-      found.faces.features.filter(({ properties }) => properties.rank === mode.grids.baseRank),
-      found.a.effective_day,
+      compared.faces.features.filter(({ properties }) => properties.rank === mode.grids.baseRank),
+      compared.a.effective_day,
     )
     .catch(mode.onError);
-  const name = (grid) =>
-    typeof grid === "object" && grid ? grid.name || grid.code : mode.nameOf(String(grid ?? "")) || p("outside");
+  /**
+   * @param {string} name
+   * @param {string | null} key
+   */
+  const nameIn = (name, key) => name || mode.nameOf(key ?? "") || p("outside");
   return [
     tiles([
       [p("grids_changed"), number(changed.length)],
-      [p("households_moved"), number(found.households_moved ?? total)],
+      [p("households_moved"), number(compared.households_moved)],
     ]),
     moved.length > 0 && [
       heading(p("moved_table")),
@@ -238,11 +263,8 @@ function comparison(mode, found, path) {
         { class: "lines" },
         moved
           .slice(0, MOST_MOVES)
-          .map((one) =>
-            line(
-              `${name(one.from_name ?? one.from)} → ${name(one.to_name ?? one.to)}`,
-              p("households_n", { n: number(one.households) }),
-            ),
+          .map(({ from, from_name, to, to_name, households }) =>
+            line(`${nameIn(from_name, from)} → ${nameIn(to_name, to)}`, p("households_n", { n: number(households) })),
           ),
       ),
       moved.length > MOST_MOVES &&
@@ -256,6 +278,10 @@ function comparison(mode, found, path) {
   ];
 }
 
+/**
+ * @param {Version} version
+ * @param {any} mode
+ */
 function withdrawForm(version, mode) {
   const earliest = version.earliest_day ?? config.today;
   const from = h("input", { id: "withdraw-day", type: "date", min: earliest, value: earliest, required: true });
@@ -300,17 +326,22 @@ function withdrawForm(version, mode) {
   );
 }
 
-/** Villages to choose from by name, those already changed first. */
+/**
+ * Villages to choose from by name, those already changed first.
+ *
+ * @param {any} mode
+ */
 export function villageList(mode) {
+  /** @type {{key: string, name: string, code?: string, above: string, isChanged: boolean}[]} */
   const villages = mode.villages();
   const list = h("ul", { class: "rows", id: "plan-villages" });
-  const fill = (text) => {
+  const fill = (/** @type {string} */ text) => {
     const wanted = text.trim().toLowerCase();
-    const found = villages.filter(
+    const matching = villages.filter(
       ({ name, code }) => !wanted || name.toLowerCase().includes(wanted) || (code ?? "").includes(wanted),
     );
     list.replaceChildren(
-      ...found.slice(0, 60).map((village) =>
+      ...matching.slice(0, 60).map((village) =>
         h(
           "li",
           {},

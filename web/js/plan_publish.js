@@ -1,17 +1,25 @@
 // The short path out of a plan: what is wrong, who must agree, from when, what will move, publish.
 
 import { get } from "./api.js";
-import { h, settled } from "./dom.js";
-import { field, heading, line, officerCard, tiles } from "./parts.js";
+import { h, parts, settled } from "./dom.js";
+import { field, heading, tiles } from "./parts.js";
 import { actorName, changeRows, reviewLine, ruleRows, statusTag } from "./plan_parts.js";
 import { p, pOr } from "./plan_texts.js";
 import { mayPlan } from "./plan_list.js";
 import { show, state } from "./state.js";
 import { config, day, moment, number } from "./texts.js";
 
+/** @import { Children } from "./dom.js" */
+/** @import { Shape } from "../types/answers.js" */
+/** @typedef {Shape<"FindingAnswer">} Finding */
+
 const MOVES = ["households", "buildings", "premises", "hazards", "incidents"];
 const REASONS = "gis-plan-reasons:";
 
+/**
+ * @param {string} id
+ * @returns {Record<string, string>}
+ */
 function kept(id) {
   try {
     return JSON.parse(sessionStorage.getItem(REASONS + id) ?? "{}");
@@ -20,7 +28,14 @@ function kept(id) {
   }
 }
 
-/** A step of the path: its number or a tick, and what is to be done in it. */
+/**
+ * A step of the path: its number or a tick, and what is to be done in it.
+ *
+ * @param {number} n
+ * @param {string} name
+ * @param {boolean} isDone
+ * @param {...Children} children
+ */
 const step = (n, name, isDone, ...children) =>
   h(
     "li",
@@ -29,7 +44,12 @@ const step = (n, name, isDone, ...children) =>
     ...children,
   );
 
-/** Show the whole path; what can be done now is open, the rest says what it waits for. */
+/**
+ * Show the whole path; what can be done now is open, the rest says what it waits for.
+ *
+ * @param {any} mode
+ * @param {AbortSignal} signal
+ */
 export async function showPath(mode, signal) {
   const { draft } = mode;
   const [checks, versions] = await Promise.all([
@@ -40,16 +60,21 @@ export async function showPath(mode, signal) {
   const earliest = versions[0]?.earliest_day ?? config.today;
   signal.throwIfAborted();
   const { plan } = draft;
+  /** @type {Finding[]} */
   const findings = checks.findings ?? [];
   const errors = findings.filter(({ severity }) => severity === "error");
   const warnings = findings.filter(({ severity }) => severity === "warning");
-  const reasons = { ...kept(draft.id), ...Object.fromEntries(Object.entries(plan.reasons ?? {})) };
+  /** @type {Record<string, string>} */
+  const reasons = { ...kept(draft.id), ...plan.reasons };
   const fault = h("p", { class: "fault", role: "alert", hidden: true });
   const isMine = plan.author && (plan.author.actor_id ?? plan.author) === config.actor.actor_id;
-  const edited = (plan.edits ?? []).some(({ actor }) => actor?.actor_id === config.actor.actor_id);
-  const idOf = (one) => String(one.id);
-  const missing = () => warnings.filter((one) => !(reasons[idOf(one)] ?? "").trim());
+  const edited = (plan.edits ?? []).some((/** @type {any} */ { actor }) => actor?.actor_id === config.actor.actor_id);
+  const missing = () => warnings.filter(({ id }) => !(reasons[id] ?? "").trim());
 
+  /**
+   * @param {string} rest
+   * @param {object | (() => object)} [body]
+   */
   const act = (rest, body) => async () => {
     fault.hidden = true;
     try {
@@ -66,6 +91,12 @@ export async function showPath(mode, signal) {
       fault.scrollIntoView({ block: "nearest" });
     }
   };
+  /**
+   * @param {string} id
+   * @param {string} text
+   * @param {() => unknown} onclick
+   * @param {string} [tone]
+   */
   const button = (id, text, onclick, tone = "") =>
     h("button", { type: "button", class: `button ${tone}`, id, onclick }, text);
 
@@ -73,31 +104,31 @@ export async function showPath(mode, signal) {
     1,
     "wrong",
     !errors.length && (plan.status !== "draft" || !missing().length),
-    (checks.information ?? []).map((one) =>
+    (checks.information ?? []).map((/** @type {any} */ note) =>
       h(
         "p",
         { class: "quiet" },
-        h("button", { type: "button", class: "link", onclick: () => mode.showPlace(one) }, one.text),
+        h("button", { type: "button", class: "link", onclick: () => mode.showPlace(note) }, note.text),
       ),
     ),
-    (errors.length > 0 || !warnings.length) && ruleRows(errors, (one) => mode.showPlace(one)),
+    (errors.length > 0 || !warnings.length) && ruleRows(errors, (error) => mode.showPlace(error)),
     errors.length > 0 && h("p", { class: "quiet" }, p("errors_first")),
     warnings.length > 0 &&
       plan.status !== "draft" &&
       h(
         "ul",
         { class: "warnings" },
-        warnings.map((one) =>
+        warnings.map((warning) =>
           h(
             "li",
             {},
             h(
               "button",
-              { type: "button", class: "link", onclick: () => mode.showPlace(one) },
-              h("b", {}, pOr(`rule_${one.rule}`, one.rule)),
-              ` ${one.text}`,
+              { type: "button", class: "link", onclick: () => mode.showPlace(warning) },
+              h("b", {}, pOr(`rule_${warning.rule}`, warning.rule)),
+              ` ${warning.text}`,
             ),
-            reasons[idOf(one)] && h("p", {}, reasons[idOf(one)]),
+            reasons[warning.id] && h("p", {}, reasons[warning.id]),
           ),
         ),
       ),
@@ -107,24 +138,24 @@ export async function showPath(mode, signal) {
         h(
           "ul",
           { class: "warnings" },
-          warnings.map((one) =>
+          warnings.map((warning) =>
             h(
               "li",
               {},
               h(
                 "button",
-                { type: "button", class: "link", onclick: () => mode.showPlace(one) },
-                h("b", {}, pOr(`rule_${one.rule}`, one.rule)),
-                ` ${one.text}`,
+                { type: "button", class: "link", onclick: () => mode.showPlace(warning) },
+                h("b", {}, pOr(`rule_${warning.rule}`, warning.rule)),
+                ` ${warning.text}`,
               ),
               h("input", {
                 type: "text",
-                "aria-label": p("reason_for", { rule: pOr(`rule_${one.rule}`, one.rule) }),
+                "aria-label": p("reason_for", { rule: pOr(`rule_${warning.rule}`, warning.rule) }),
                 placeholder: p("reason"),
                 maxlength: 300,
-                value: reasons[idOf(one)] ?? "",
+                value: reasons[warning.id] ?? "",
                 oninput: (event) => {
-                  reasons[idOf(one)] = event.target.value;
+                  reasons[warning.id] = event.target.value;
                   sessionStorage.setItem(REASONS + draft.id, JSON.stringify(reasons));
                   allow();
                 },
@@ -136,10 +167,11 @@ export async function showPath(mode, signal) {
               "li",
               {},
               button("reason-all", p("reason_same"), () => {
-                const first = reasons[idOf(warnings.find((one) => (reasons[idOf(one)] ?? "").trim()) ?? {})] ?? "";
-                for (const one of warnings) reasons[idOf(one)] ||= first;
-                for (const [i, input] of [...wrong.querySelectorAll(".warnings input")].entries())
-                  input.value = reasons[idOf(warnings[i])];
+                const first = warnings.map(({ id }) => reasons[id] ?? "").find((reason) => reason.trim()) ?? "";
+                for (const { id } of warnings) reasons[id] ||= first;
+                wrong.querySelectorAll(".warnings input").forEach((input, i) => {
+                  /** @type {HTMLInputElement} */ (input).value = reasons[warnings[i].id];
+                });
                 allow();
               }),
             ),
@@ -150,7 +182,7 @@ export async function showPath(mode, signal) {
   const submit = button(
     "plan-submit",
     p("submit"),
-    act("/submit", () => ({ warnings: Object.fromEntries(warnings.map((one) => [idOf(one), reasons[idOf(one)]])) })),
+    act("/submit", () => ({ warnings: Object.fromEntries(warnings.map(({ id }) => [id, reasons[id]])) })),
     "filled",
   );
   const allow = () => (submit.disabled = errors.length > 0 || missing().length > 0 || !plan.edits?.length);
@@ -202,11 +234,7 @@ export async function showPath(mode, signal) {
   const weigh = settled(50, async () => {
     impactSlot.setAttribute("aria-busy", "true");
     try {
-      impactSlot.replaceChildren(
-        ...impactParts(await draft.ask("/impact", { on: from.value }, signal))
-          .flat(2)
-          .filter(Boolean),
-      );
+      impactSlot.replaceChildren(...parts(impactParts(await draft.ask("/impact", { on: from.value }, signal))));
     } catch (error) {
       if (error.name === "AbortError") return;
       impactSlot.replaceChildren(h("p", { class: "fault" }, error.message));
@@ -234,15 +262,11 @@ export async function showPath(mode, signal) {
         "section",
         { class: "conflict", role: "alert" },
         heading(p("base_conflict")),
-        plan.conflicts.map((one) =>
+        plan.conflicts.map((/** @type {any} */ conflict) =>
           h(
             "p",
             {},
-            h(
-              "button",
-              { type: "button", class: "link", onclick: () => mode.showPlace(one) },
-              one.text ?? (one.keys ?? []).map((key) => mode.nameOf(key)).join("、"),
-            ),
+            h("button", { type: "button", class: "link", onclick: () => mode.showPlace(conflict) }, conflict.text),
           ),
         ),
       ),
@@ -293,32 +317,28 @@ export async function showPath(mode, signal) {
   if (!isDone) weigh();
 }
 
+/**
+ * @param {Shape<"ImpactAnswer">} impact
+ */
 function impactParts(impact) {
-  const count = (value) =>
-    typeof value === "object" && value !== null ? (value.count ?? value.total ?? value.length) : value;
-  const counts = impact.moved ?? impact;
-  const posts = impact.officers_to_appoint ?? impact.officers ?? impact.appoint ?? [];
-  const name = (one) => (typeof one === "object" ? (one.name ?? one.grid ?? one.key) : one);
+  const { moved, officers_to_appoint: posts } = impact;
   return [
-    tiles(
-      MOVES.filter((kind) => counts[kind] !== undefined).map((kind) => [
-        p(`impact_${kind}`),
-        number(count(counts[kind])),
-      ]),
-    ),
-    Array.isArray(posts) &&
-      posts.length > 0 && [
-        h("p", {}, h("b", {}, p("officers_missing", { n: number(posts.length) }))),
-        h(
-          "ul",
-          { class: "plain" },
-          posts.map((one) => h("li", {}, one.role ? officerCard(one) : name(one))),
-        ),
-      ],
-    typeof posts === "number" && line(p("officers"), number(posts)),
+    tiles(MOVES.filter((kind) => moved[kind] !== undefined).map((kind) => [p(`impact_${kind}`), number(moved[kind])])),
+    posts.length > 0 && [
+      h("p", {}, h("b", {}, p("officers_missing", { n: number(posts.length) }))),
+      h(
+        "ul",
+        { class: "plain" },
+        posts.map(({ name, key }) => h("li", {}, name || key)),
+      ),
+    ],
   ];
 }
 
+/**
+ * @param {any} mode
+ * @param {(rest: string, body?: object) => () => Promise<void>} act
+ */
 function comments(mode, act) {
   const { plan } = mode.draft;
   const text = h("textarea", { id: "comment-text", rows: 2, maxlength: 1000, "aria-label": p("comment") });
@@ -326,13 +346,13 @@ function comments(mode, act) {
     "details",
     { open: (plan.comments ?? []).length > 0 },
     h("summary", {}, p("comments_n", { n: number(plan.comments?.length ?? 0) })),
-    (plan.comments ?? []).map((one) =>
+    (plan.comments ?? []).map((/** @type {any} */ comment) =>
       h(
         "p",
         {},
-        h("b", {}, actorName(one.actor)),
-        ` ${one.text} `,
-        h("small", { class: "quiet" }, one.at ? moment(one.at) : ""),
+        h("b", {}, actorName(comment.actor)),
+        ` ${comment.text} `,
+        h("small", { class: "quiet" }, comment.at ? moment(comment.at) : ""),
       ),
     ),
     h("div", { class: "field" }, text),
@@ -349,13 +369,15 @@ function comments(mode, act) {
   );
 }
 
+/**
+ * @param {any} mode
+ * @param {Shape<"PublishedAnswer">} answer
+ */
 async function published(mode, answer) {
   sessionStorage.removeItem(REASONS + mode.draft.id);
   await mode.draft.load();
   mode.publishedNew();
-  const moved = answer.moved ?? answer;
-  const versionId = answer.version_id ?? answer.version?.version_id;
-  const effective = answer.effective_day ?? answer.version?.effective_day;
+  const { moved, version_id: versionId, effective_day: effective } = answer;
   mode.panel.fill(
     "plan-published",
     [h("p", { class: "eyebrow" }, mode.draft.plan.title), h("h2", {}, p("published"))],

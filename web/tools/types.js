@@ -10,22 +10,16 @@ import ts from "typescript";
 
 const UNTYPED = [
   "coverage.js",
-  "coverage_compare.js",
   "coverage_map.js",
-  "coverage_report.js",
   "coverage_what_if.js",
-  "dispatch.js",
   "entry.js",
   "entry_fields.js",
   "entry_place.js",
-  "grids.js",
   "imports.js",
   "main.js",
   "panel.js",
   "plan.js",
-  "plan_list.js",
   "plan_map.js",
-  "plan_publish.js",
   "plan_tools.js",
 ];
 
