@@ -14,12 +14,30 @@ const REACHED_PX = 96; // seen this large there is nothing to fly to: clicks are
 const REACHED_ZOOM = 16;
 const STEP = 0.02; // of the map's width, for a press of an arrow
 
+/** @typedef {{lon: number, lat: number}} Place */
+/** @typedef {any} Station */
+/** @typedef {any} Spot */
+
+/**
+ * @param {number[][]} line
+ * @returns {L.LatLngTuple[]}
+ */
 const latlngs = (line) => line.map(([lon, lat]) => [lat, lon]);
 
-/** A round sign of our own: a number, a cross. */
-const sign = (text, kind) => L.divIcon({ html: h("b", {}, text), className: `cover-sign ${kind}`, iconSize: [28, 28] });
+/**
+ * A round sign of our own: a number, a cross.
+ *
+ * @param {string} text
+ * @param {string} kind
+ */
+const sign = (text, kind) =>
+  L.divIcon({ html: /** @type {any} */ (h("b", {}, text)), className: `cover-sign ${kind}`, iconSize: [28, 28] });
 
 export class CoverageMap {
+  /**
+   * @param {L.Map} map
+   * @param {{onStation: (station: Station, place: Place | null, isFinal: boolean) => void, onCrowded: () => void}} parts
+   */
   constructor(map, { onStation, onCrowded }) {
     this.map = map;
     this.onStation = onStation;
@@ -27,9 +45,9 @@ export class CoverageMap {
     this.isCrowded = false;
     for (const [name, index] of Object.entries(PANES)) {
       const pane = map.getPane(name) ?? map.createPane(name);
-      pane.style.zIndex = index;
+      pane.style.zIndex = String(index);
     }
-    map.getPane("cover-areas").style.pointerEvents = "none";
+    /** @type {HTMLElement} */ (map.getPane("cover-areas")).style.pointerEvents = "none";
     // By SVG: a canvas, even an empty one, would take every click from the grids below.
     this.lineSvg = L.svg({ pane: "cover-lines", padding: 0.4 });
     this.workSvg = L.svg({ pane: "cover-work", padding: 0.6 });
@@ -39,7 +57,28 @@ export class CoverageMap {
     this.work = L.layerGroup().addTo(map);
     this.signs = L.layerGroup().addTo(map);
     this.stations = L.layerGroup().addTo(map);
+    /** @type {Station[]} */
     this.known = [];
+    /** @type {Spot[]} */
+    this.knownSpots = [];
+    /** @type {(spot: Spot) => void} */
+    this.onSpot = () => {};
+    /** @type {number | null} */
+    this.spotsZoom = null;
+    this.isDraggable = false;
+    this.isDragging = false;
+    /** @type {L.Renderer | null} */
+    this.areaCanvas = null;
+    /** @type {L.Layer | null} */
+    this.draft = null;
+    /** @type {L.Layer | null} */
+    this.home = null;
+    /** @type {HTMLElement | null} */
+    this.handle = null;
+    /** @type {{pane: HTMLElement, layer: L.Layer}[]} */
+    this.sides = [];
+    this.share = 0.5;
+    this.clip = () => this.clipSides();
     this.redraw = () => {
       this.drawStations();
       this.drawSpots();
@@ -54,7 +93,12 @@ export class CoverageMap {
     for (const group of [this.areas, this.lines, this.spots, this.work, this.signs, this.stations]) group.remove();
   }
 
-  /** Time bands as areas along the streets; what is not reached stays paper-coloured. */
+  /**
+   * Time bands as areas along the streets; what is not reached stays paper-coloured.
+   *
+   * @param {any} collection
+   * @param {number[]} steps
+   */
   showBands(collection, steps) {
     this.areas.clearLayers();
     if (!collection) return;
@@ -78,7 +122,11 @@ export class CoverageMap {
     }
   }
 
-  /** Whose each street is: outlines, and a caring colour for a district over its limit. */
+  /**
+   * Whose each street is: outlines, and a caring colour for a district over its limit.
+   *
+   * @param {any} collection
+   */
   showDistricts(collection) {
     this.lines.clearLayers();
     for (const district of collection?.features ?? []) {
@@ -93,7 +141,7 @@ export class CoverageMap {
           fillOpacity: 0.001,
           color: token(too_large ? "care-fill" : "accent"),
           weight: 2,
-          dashArray: too_large ? "7 5" : null,
+          dashArray: too_large ? "7 5" : undefined,
         },
       });
       layer.bindTooltip(
@@ -113,7 +161,7 @@ export class CoverageMap {
               crosses?.length &&
                 c("district_crosses", {
                   barriers: crosses
-                    .map((one) =>
+                    .map((/** @type {any} */ one) =>
                       c("district_barrier", {
                         name: one.name || c(`barrier_${one.kind}`),
                         n: number(one.beyond_km2, 1),
@@ -124,7 +172,7 @@ export class CoverageMap {
               detached?.length && c("district_detached", { n: number(detached.length) }),
             ]),
           ),
-          limit_sources?.[config.language].map((one) => h("small", {}, one)),
+          limit_sources?.[config.language].map((/** @type {string} */ source) => h("small", {}, source)),
         ),
         { className: "tip wide", sticky: true },
       );
@@ -132,8 +180,13 @@ export class CoverageMap {
     }
   }
 
-  /** Blind spots: outlined in the colour of what is wrong, and named. */
-  showSpots(spots, onPick) {
+  /**
+   * Blind spots: outlined in the colour of what is wrong, and named.
+   *
+   * @param {Spot[]} spots
+   * @param {(spot: Spot) => void} [onPick]
+   */
+  showSpots(spots, onPick = () => {}) {
     this.knownSpots = spots;
     this.onSpot = onPick;
     this.spotsZoom = null;
@@ -146,7 +199,7 @@ export class CoverageMap {
     if (this.spotsZoom === zoom) return;
     this.spotsZoom = zoom;
     this.spots.clearLayers();
-    const size = ([west, south, east, north]) => {
+    const size = (/** @type {number[]} */ [west, south, east, north]) => {
       const a = this.map.project([south, west], zoom);
       return a.distanceTo(this.map.project([north, east], zoom)) / Math.SQRT2;
     };
@@ -171,7 +224,7 @@ export class CoverageMap {
               weight: zoom < 12 ? 1.2 : 2,
               fillColor: token("wrong"),
               fillOpacity: 0.12,
-              dashArray: zoom < 12 ? null : "4 3",
+              dashArray: zoom < 12 ? undefined : "4 3",
             },
           })
         : L.circleMarker([spot.lat, spot.lon], {
@@ -193,7 +246,12 @@ export class CoverageMap {
     }
   }
 
-  /** The stations: [{id, kind, name, lon, lat, isNew, was}], draggable where somebody tries things out. */
+  /**
+   * The stations: [{id, kind, name, lon, lat, isNew, was}], draggable where somebody tries things out.
+   *
+   * @param {Station[]} stations
+   * @param {boolean} isDraggable
+   */
   showStations(stations, isDraggable) {
     this.known = stations;
     this.isDraggable = isDraggable;
@@ -215,22 +273,25 @@ export class CoverageMap {
     for (const station of seen) this.addStation(station);
   }
 
+  /**
+   * @param {Station} station
+   */
   addStation(station) {
     const title = this.isDraggable ? c("drag_station", { name: station.name }) : station.name;
     const pin = marker([station.lat, station.lon], station.kind, title);
     pin.options.draggable = this.isDraggable;
     pin.options.autoPan = true;
     pin.options.pane = "cover-work";
-    pin.options.icon.options.className += this.isDraggable ? " cover-station" : "";
-    const told = (event, isFinal) => {
+    /** @type {any} */ (pin.options.icon).options.className += this.isDraggable ? " cover-station" : "";
+    const moved = (/** @type {any} */ event, /** @type {boolean} */ isFinal) => {
       const { lat, lng } = event.target.getLatLng();
       this.onStation(station, { lon: Number(lng.toFixed(6)), lat: Number(lat.toFixed(6)) }, isFinal);
     };
     pin.on("dragstart", () => (this.isDragging = true));
-    pin.on("drag", (event) => told(event, false));
+    pin.on("drag", (event) => moved(event, false));
     pin.on("dragend", (event) => {
       this.isDragging = false;
-      told(event, true);
+      moved(event, true);
     });
     pin.on("click", (event) => {
       L.DomEvent.stopPropagation(event);
@@ -239,13 +300,18 @@ export class CoverageMap {
     this.stations.addLayer(pin);
   }
 
-  /** What a what-if changes: ways of moved stations, crosses on closed roads, new roads. */
+  /**
+   * What a what-if changes: ways of moved stations, crosses on closed roads, new roads.
+   *
+   * @param {any[]} changes
+   * @param {Station[]} stations
+   */
   showChanges(changes, stations) {
     this.work.clearLayers();
     const stroke = { pane: "cover-work", renderer: this.workSvg, interactive: false, color: token("accent") };
     changes.forEach((change, i) => {
       if (change.kind === "move_station") {
-        const from = stations.find((one) => one.facility_id === change.facility_id);
+        const from = stations.find(({ facility_id }) => facility_id === change.facility_id);
         if (from)
           L.polyline(
             [
@@ -255,7 +321,7 @@ export class CoverageMap {
             { ...stroke, weight: 2, dashArray: "5 5" },
           ).addTo(this.work);
       } else if (change.kind === "remove_station") {
-        const gone = stations.find((one) => one.facility_id === change.facility_id);
+        const gone = stations.find(({ facility_id }) => facility_id === change.facility_id);
         if (gone)
           L.marker([gone.lat, gone.lon], {
             icon: sign("×", "gone"),
@@ -277,8 +343,14 @@ export class CoverageMap {
     });
   }
 
-  /** A road that does not exist: casing and core. */
+  /**
+   * A road that does not exist: casing and core.
+   *
+   * @param {number[][]} line
+   * @param {boolean} [isDraft]
+   */
   road(line, isDraft = false) {
+    /** @type {L.PolylineOptions} */
     const base = {
       pane: "cover-work",
       renderer: this.workSvg,
@@ -288,11 +360,15 @@ export class CoverageMap {
     };
     return [
       L.polyline(latlngs(line), { ...base, color: token("surface"), weight: 9 }),
-      L.polyline(latlngs(line), { ...base, color: token("accent"), weight: 5, dashArray: isDraft ? "2 9" : null }),
+      L.polyline(latlngs(line), { ...base, color: token("accent"), weight: 5, dashArray: isDraft ? "2 9" : undefined }),
     ];
   }
 
-  /** The road under the hand. */
+  /**
+   * The road under the hand.
+   *
+   * @param {number[][]} line
+   */
   showDraft(line) {
     this.draft?.remove();
     this.draft = line.length
@@ -314,7 +390,12 @@ export class CoverageMap {
       : null;
   }
 
-  /** Numbered answers to "where next?". */
+  /**
+   * Numbered answers to "where next?".
+   *
+   * @param {any[]} sites
+   * @param {(site: any, i: number) => void} onPick
+   */
   showSites(sites, onPick) {
     this.signs.clearLayers();
     sites.forEach((site, i) =>
@@ -332,7 +413,11 @@ export class CoverageMap {
     );
   }
 
-  /** The household that is looked at, or none. */
+  /**
+   * The household that is looked at, or none.
+   *
+   * @param {Place} [home]
+   */
   showHome(home) {
     this.home?.remove();
     this.home = home
@@ -352,7 +437,12 @@ export class CoverageMap {
 
   // --- two runs side by side ----------------------------------------------------------------------
 
-  /** Draw two runs, the first left of a handle, the second right. */
+  /**
+   * Draw two runs, the first left of a handle, the second right.
+   *
+   * @param {any} collection
+   * @param {any[]} sides
+   */
   showSwipe(collection, sides) {
     this.endSwipe();
     const all = this.map.getContainer().getBoundingClientRect();
@@ -362,16 +452,16 @@ export class CoverageMap {
     this.sides = sides.map((figures, i) => {
       const name = `cover-side-${i}`;
       const pane = this.map.getPane(name) ?? this.map.createPane(name);
-      pane.style.zIndex = 365;
+      pane.style.zIndex = "365";
       pane.style.pointerEvents = "none";
-      const shades = figures.classes.map((entry) => colourFor(entry.colour));
+      const shades = figures.classes.map((/** @type {any} */ entry) => colourFor(entry.colour));
       const paper = token("paper");
       const layer = L.geoJSON(collection, {
         pane: name,
         renderer: L.canvas({ pane: name, padding: 0.25 }),
         interactive: false,
-        style: ({ properties }) => {
-          const colour = shades[figures.class_of[properties.grid_id] ?? -1] ?? paper;
+        style: (feature) => {
+          const colour = shades[figures.class_of[feature?.properties.grid_id] ?? -1] ?? paper;
           return {
             stroke: true,
             weight: 0.8,
@@ -384,7 +474,7 @@ export class CoverageMap {
       }).addTo(this.map);
       return { pane, layer };
     });
-    this.handle = h(
+    const handle = h(
       "div",
       {
         id: "swipe",
@@ -399,19 +489,20 @@ export class CoverageMap {
       h("span", { class: "swipe-name right" }, sides[1].short),
       h("i", { "aria-hidden": "true" }, "⇆"),
     );
-    const follow = (event) => {
+    this.handle = handle;
+    const follow = (/** @type {PointerEvent} */ event) => {
       const box = this.map.getContainer().getBoundingClientRect();
       this.setShare((event.clientX - box.left) / box.width);
     };
-    this.handle.addEventListener("pointerdown", (event) => {
+    handle.addEventListener("pointerdown", (event) => {
       event.preventDefault();
-      this.handle.focus();
-      this.handle.setPointerCapture(event.pointerId);
-      this.handle.onpointermove = follow;
+      handle.focus();
+      handle.setPointerCapture(event.pointerId);
+      handle.onpointermove = follow;
     });
-    this.handle.addEventListener("pointerup", () => (this.handle.onpointermove = null));
-    this.handle.addEventListener("pointercancel", () => (this.handle.onpointermove = null));
-    this.handle.addEventListener("keydown", (event) => {
+    handle.addEventListener("pointerup", () => (handle.onpointermove = null));
+    handle.addEventListener("pointercancel", () => (handle.onpointermove = null));
+    handle.addEventListener("keydown", (event) => {
       const to = {
         ArrowLeft: this.share - STEP,
         ArrowDown: this.share - STEP,
@@ -425,14 +516,17 @@ export class CoverageMap {
       event.stopPropagation();
       this.setShare(to);
     });
-    at("bar").before(this.handle);
-    this.clip = () => this.clipSides();
+    at("bar").before(handle);
     this.map.on("move zoomend resize viewreset", this.clip);
     this.setShare(this.share);
   }
 
+  /**
+   * @param {number} share
+   */
   setShare(share) {
     this.share = Math.min(Math.max(share, 0), 1);
+    if (!this.handle) return;
     this.handle.style.left = `${this.share * 100}%`;
     this.handle.setAttribute("aria-valuenow", String(Math.round(this.share * 100)));
     this.handle.setAttribute("aria-valuetext", percent(this.share));
@@ -444,8 +538,9 @@ export class CoverageMap {
     const start = this.map.containerPointToLayerPoint([0, 0]);
     const end = this.map.containerPointToLayerPoint([size.x, size.y]);
     const middle = start.x + (end.x - start.x) * this.share;
-    const box = (left, right) =>
+    const box = (/** @type {number} */ left, /** @type {number} */ right) =>
       `polygon(${left}px ${start.y}px, ${right}px ${start.y}px, ${right}px ${end.y}px, ${left}px ${end.y}px)`;
+    if (this.sides.length < 2) return;
     this.sides[0].pane.style.clipPath = box(start.x, middle);
     this.sides[1].pane.style.clipPath = box(middle, end.x);
   }
@@ -454,6 +549,7 @@ export class CoverageMap {
     if (!this.handle) return;
     this.map.off("move zoomend resize viewreset", this.clip);
     for (const { layer } of this.sides) layer.remove();
+    this.sides = [];
     this.handle.remove();
     this.handle = null;
   }

@@ -7,11 +7,42 @@ import { Pick } from "./entry_pick.js";
 import { PlaceField } from "./entry_place.js";
 import { field, sayFault } from "./parts.js";
 
-const isSame = (one, two) => JSON.stringify(one ?? null) === JSON.stringify(two ?? null);
+/** @typedef {any} Spec of a field, as the server describes it */
+/** @typedef {{map: L.Map, sheet: any, near?: () => any, onChange: (choice?: any) => void, describedBy: string}} Context */
+/**
+ * @typedef {object} Control
+ * @property {any} element
+ * @property {() => any} get
+ * @property {(value: any, title?: string) => void} set
+ * @property {() => void} [remove]
+ * @property {() => void} [focus]
+ * @property {(isOff: boolean) => void} [disable]
+ * @property {PlaceField} [place]
+ * @property {Pick} [pick]
+ */
 
-/** Make the control of a field: {element, get, set, remove, focus}. */
+/**
+ * @param {unknown} one
+ * @param {unknown} other
+ */
+const isSame = (one, other) => JSON.stringify(one ?? null) === JSON.stringify(other ?? null);
+
+/**
+ * Make the control of a field: {element, get, set, remove, focus}.
+ *
+ * @param {Spec} spec
+ * @param {string} id
+ * @param {string} kind
+ * @param {Context} context
+ * @returns {Control}
+ */
 function controlOf(spec, id, kind, { map, sheet, near, onChange, describedBy }) {
   const common = { id, "aria-describedby": describedBy, "aria-required": spec.required ? "true" : null };
+  /**
+   * @param {HTMLInputElement | HTMLTextAreaElement} element
+   * @param {() => any} [read]
+   * @returns {Control}
+   */
   const plain = (element, read = () => element.value) => ({
     element,
     get: read,
@@ -34,13 +65,14 @@ function controlOf(spec, id, kind, { map, sheet, near, onChange, describedBy }) 
     return {
       element: pick.element,
       get: () => pick.value,
-      set: (value, title) => pick.choose(value ? { id: value, title } : null),
+      set: (value, title = "") => pick.choose(value ? { id: value, title } : null),
       focus: () => pick.input.focus(),
       pick,
     };
   }
   if (spec.type === "choice") {
-    const option = (word) => h("option", { value: word }, wordOf(spec.name === "kind" ? "kind" : `${spec.name}`, word));
+    const option = (/** @type {string} */ word) =>
+      h("option", { value: word }, wordOf(spec.name === "kind" ? "kind" : `${spec.name}`, word));
     const select = h(
       "select",
       { ...common, onchange: onChange },
@@ -52,7 +84,7 @@ function controlOf(spec, id, kind, { map, sheet, near, onChange, describedBy }) 
       get: () => select.value,
       set: (value) => {
         // A word that came with a file may stay.
-        if (value && !spec.choices.includes(value) && ![...select.options].some((one) => one.value === value))
+        if (value && !spec.choices.includes(value) && ![...select.options].some((known) => known.value === value))
           select.append(option(value));
         select.value = value ?? "";
         if (select.selectedIndex < 0) select.selectedIndex = 0;
@@ -60,8 +92,9 @@ function controlOf(spec, id, kind, { map, sheet, near, onChange, describedBy }) 
     };
   }
   if (spec.type === "choices") {
+    /** @type {Map<string, HTMLInputElement>} */
     const boxes = new Map();
-    const box = (word) => {
+    const box = (/** @type {string} */ word) => {
       const input = h("input", { type: "checkbox", value: word, onchange: onChange });
       boxes.set(word, input);
       return h("label", { class: "check" }, input, h("span", {}, wordOf(spec.name, word)));
@@ -108,13 +141,23 @@ function controlOf(spec, id, kind, { map, sheet, near, onChange, describedBy }) 
 }
 
 export class FormField {
+  /**
+   * @param {Spec} spec
+   * @param {string} kind
+   * @param {any} context
+   */
   constructor(spec, kind, context) {
     this.spec = spec;
+    /** @type {any} */
+    this.base = null;
+    /** @type {string | null} */
+    this.masked = null;
+    this.isTouched = false;
     const id = `field-${spec.name}`;
     const hint = fieldHint(kind, spec.name);
     this.control = controlOf(spec, id, kind, {
       ...context,
-      onChange: (answer) => {
+      onChange: (/** @type {any} */ answer) => {
         this.say("");
         this.isTouched = true;
         context.onChange(this, answer);
@@ -131,7 +174,13 @@ export class FormField {
     });
   }
 
-  /** Show the value of a record; base is what a change is told from. */
+  /**
+   * Show the value of a record; base is what a change is told from.
+   *
+   * @param {any} value
+   * @param {string} [title]
+   * @param {string | null} [masked]
+   */
   show(value, title = "", masked = null) {
     this.base = value ?? null;
     this.masked = masked;
@@ -160,7 +209,11 @@ export class FormField {
     return !isSame(this.value, this.base);
   }
 
-  /** Put back what was typed before. */
+  /**
+   * Put back what was typed before.
+   *
+   * @param {{value: any, title?: string}} draft
+   */
   restore({ value, title }) {
     this.control.set(value, title);
     this.isTouched = true;
@@ -171,7 +224,11 @@ export class FormField {
     return { value: this.value, title: this.control.pick?.title };
   }
 
-  /** Say what is wrong, beside the field. */
+  /**
+   * Say what is wrong, beside the field.
+   *
+   * @param {string} text
+   */
   say(text) {
     sayFault(this.element, text);
     const control = this.control.pick?.input ?? this.control.place?.typed ?? this.control.element;

@@ -6,15 +6,31 @@ import { h, isNarrow } from "./dom.js";
 import { tag } from "./parts.js";
 import { coordinates, number, placeIn, t } from "./texts.js";
 
+/** @typedef {{lon: number, lat: number, crs: string}} Place */
+
 const SYSTEMS = ["cgcs2000", "gcj02", "bd09"];
 const DIGITS = 7;
 
+/**
+ * @param {number} value
+ */
 const rounded = (value) => Number(value.toFixed(DIGITS));
 
 export class PlaceField {
+  /**
+   * @param {L.Map} map
+   * @param {string} id
+   * @param {{onChange: () => void, sheet: any, describedBy?: string}} parts
+   */
   constructor(map, id, { onChange, sheet, describedBy }) {
-    Object.assign(this, { map, onChange, sheet });
+    this.map = map;
+    this.onChange = onChange;
+    this.sheet = sheet;
+    /** @type {Place | null} */
     this.value = null;
+    this.isPointing = false;
+    /** @type {L.Marker | null} */
+    this.pin = null;
     this.point = h(
       "button",
       { type: "button", class: "button", "aria-pressed": "false", onclick: () => this.pointing(!this.isPointing) },
@@ -42,7 +58,7 @@ export class PlaceField {
     this.system = h(
       "select",
       { "aria-label": e("place_system"), title: e("place_system") },
-      SYSTEMS.map((one) => h("option", { value: one }, e(`system_${one}`))),
+      SYSTEMS.map((system) => h("option", { value: system }, e(`system_${system}`))),
     );
     this.said = h("p", { class: "place-said", role: "status", "aria-live": "polite" });
     this.element = h(
@@ -59,7 +75,7 @@ export class PlaceField {
       event.preventDefault();
       this.takeTyped();
     });
-    this.onClick = (event) => this.clicked(event);
+    this.onClick = (/** @type {MouseEvent} */ event) => this.clicked(event);
     map.getContainer().addEventListener("click", this.onClick, true);
   }
 
@@ -71,7 +87,11 @@ export class PlaceField {
     this.map.getContainer().removeEventListener("click", this.onClick, true);
   }
 
-  /** While pointing, a click on the map means the place and nothing else. */
+  /**
+   * While pointing, a click on the map means the place and nothing else.
+   *
+   * @param {boolean} isOn
+   */
   pointing(isOn) {
     this.isPointing = isOn;
     this.point.setAttribute("aria-pressed", String(isOn));
@@ -90,14 +110,25 @@ export class PlaceField {
     this.element.scrollIntoView({ block: "center" });
   }
 
+  /**
+   * @param {MouseEvent} event
+   */
   clicked(event) {
-    if (!this.isPointing || event.target.closest(".leaflet-control, .leaflet-marker-draggable")) return;
+    if (
+      !this.isPointing ||
+      /** @type {Element} */ (event.target).closest(".leaflet-control, .leaflet-marker-draggable")
+    )
+      return;
     event.stopPropagation();
-    if (this.map.dragging.moved()) return;
+    if (/** @type {any} */ (this.map.dragging).moved()) return;
     this.take(this.map.mouseEventToLatLng(event));
   }
 
-  /** Take a place of the map. */
+  /**
+   * Take a place of the map.
+   *
+   * @param {{lat: number, lng: number}} place
+   */
   take({ lat, lng }) {
     this.set({ lon: rounded(lng), lat: rounded(lat), crs: "cgcs2000" });
     this.onChange();
@@ -127,7 +158,11 @@ export class PlaceField {
     this.onChange();
   }
 
-  /** Show a place {lon, lat, crs}, or none. */
+  /**
+   * Show a place {lon, lat, crs}, or none.
+   *
+   * @param {Place | null} value
+   */
   set(value) {
     this.value = value && { lon: value.lon, lat: value.lat, crs: value.crs };
     this.system.value = "cgcs2000";
@@ -143,9 +178,12 @@ export class PlaceField {
     this.locate();
   }
 
+  /**
+   * @param {Place} place
+   */
   drop({ lon, lat }) {
     const icon = L.divIcon({ className: "pin pin-new", iconSize: [26, 26] });
-    this.pin = L.marker([lat, lon], {
+    const pin = L.marker([lat, lon], {
       icon,
       draggable: true,
       autoPan: true,
@@ -153,9 +191,14 @@ export class PlaceField {
       alt: e("place_drag"),
       zIndexOffset: 1000,
     }).addTo(this.map);
-    this.pin.on("dragend", () => this.take(this.pin.getLatLng()));
+    pin.on("dragend", () => this.take(pin.getLatLng()));
+    this.pin = pin;
   }
 
+  /**
+   * @param {string} text
+   * @param {string} [tone]
+   */
   say(text, tone = "") {
     this.said.replaceChildren(...(text ? [tone ? tag(text, tone) : text] : []));
   }
@@ -164,25 +207,25 @@ export class PlaceField {
   async locate() {
     this.abort?.abort();
     this.abort = new AbortController();
+    if (!this.value) return;
     const { lon, lat } = this.value;
     try {
-      const found = await get("/api/locate", { lon, lat, scheme: "base" }, this.abort.signal);
-      this.located = found;
-      if (found.outside) {
+      const located = await get("/api/locate", { lon, lat, scheme: "base" }, this.abort.signal);
+      if (located.outside) {
         this.say(
-          found.nearest
-            ? e("place_outside", { name: found.nearest.name, m: number(found.distance_m) })
+          located.nearest
+            ? e("place_outside", { name: located.nearest.name, m: number(located.distance_m) })
             : e("place_no_grid"),
           "care",
         );
         return;
       }
       this.said.replaceChildren(
-        h("span", {}, e("place_in"), " ", h("b", {}, found.grid.name), " ", h("small", {}, found.grid.code)),
-        found.on_border
+        h("span", {}, e("place_in"), " ", h("b", {}, located.grid?.name), " ", h("small", {}, located.grid?.code)),
+        located.on_border
           ? tag(t("on_border"), "care")
-          : found.near_border && found.nearest
-            ? tag(t("near_border", { m: number(found.distance_m), name: found.nearest.name }), "care")
+          : located.near_border && located.nearest
+            ? tag(t("near_border", { m: number(located.distance_m), name: located.nearest.name }), "care")
             : "",
       );
     } catch (error) {

@@ -494,6 +494,8 @@ function wireShell() {
   document.addEventListener("pointerdown", () => document.documentElement.classList.remove("by-keys"), true);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     ground.recolour();
+    rooms.plan.now?.recolour();
+    names.refresh();
     if (hasCounty) applyTheme().then(() => grids.select(state.grid));
   });
 }

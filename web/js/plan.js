@@ -167,6 +167,11 @@ export class PlanMode {
     );
   }
 
+  /** Take the colours again, after the surroundings went dark or light. */
+  recolour() {
+    if (this.draft && !this.isFar) this.canvas?.draw();
+  }
+
   leave() {
     if (!this.canvas) return;
     this.dropTool();

@@ -10,11 +10,8 @@ import ts from "typescript";
 
 const UNTYPED = [
   "coverage.js",
-  "coverage_map.js",
   "coverage_what_if.js",
   "entry.js",
-  "entry_fields.js",
-  "entry_place.js",
   "imports.js",
   "main.js",
   "panel.js",
