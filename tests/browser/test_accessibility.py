@@ -47,7 +47,7 @@ def stops(store: Store, small_county: SmallCounty) -> dict[str, tuple[str, str]]
     jobs.perform(store, jobs.submit(store, SYSTEM, "coverage_run", wanted))
     with store.transaction(SYSTEM) as connection:
         author = find_actor(connection, small_county.actors["county_office"])
-        plan = plan_life.create(connection, author, "base", "调整", "")
+        plan = plan_life.create_plan(connection, author, "base", "调整", "")
     lon, lat = middle("g11")
     grids = small_county.grid_ids
     village = f"plan={plan}&village={grids['m1']}"
