@@ -180,8 +180,9 @@ def weight(names: Iterable[str]) -> int:
 
 
 def test_the_first_view_stays_light() -> None:
-    # The map by WebGL comes by itself where there is hardware for it.
+    # What draws the ground comes by itself: WebGL where there is hardware for it, else canvas.
     assert weight({*with_imports("main.js"), *with_imports("vector.js")}) < 60_000
+    assert weight({*with_imports("main.js"), *with_imports("light.js")}) < 65_000
     linked = LINKED.findall(render_page(context()))
     scripts = {name for name in linked if name.startswith("/static/js/")}
     assert scripts == {script_address(name) for name in with_imports("main.js")}
@@ -198,7 +199,7 @@ def test_a_part_comes_with_its_own_scripts_only(part: str) -> None:
 
 
 def test_every_script_is_of_the_first_view_or_of_a_part() -> None:
-    roots = ["main", *LATE_SCRIPTS, "vector", "sign_in", "leaflet"]
+    roots = ["main", *LATE_SCRIPTS, "vector", "light", "sign_in", "leaflet"]
     reached = {name for root in roots for name in with_imports(f"{root}.js")}
     assert reached == {file.name for file in (WEB_DIR / "js").glob("*.js")}
 

@@ -2,7 +2,6 @@
 
 import { get } from "./api.js";
 import { at, h } from "./dom.js";
-import { Light } from "./light.js";
 import { t } from "./texts.js";
 
 /** @import { Shape } from "../types/answers.js" */
@@ -44,6 +43,8 @@ function keepRefused(isMissing) {
   }
 }
 
+/** @typedef {import("./vector.js").Vector | import("./light.js").Light} Painter */
+
 /** Draws by WebGL 2 as long as that works; the page need not know by which way. */
 export class Backdrop {
   /**
@@ -54,7 +55,8 @@ export class Backdrop {
     this.map = map;
     this.onError = onError;
     this.look = {};
-    /** @type {import("./vector.js").Vector | Light | null} */
+    this.isLost = false;
+    /** @type {Painter | null} */
     this.painter = null;
     /** @type {{scheme: Shape<"Scheme">, description: any} | null} */
     this.grids = null;
@@ -78,21 +80,21 @@ export class Backdrop {
     if (!isLight) keepRefused(!kind || isSlow);
     const ground = await description;
     if (!kind || isSlow) {
-      this.goLight(isLight ? "light_wished" : isSlow ? "light_software" : "light_no_webgl", ground);
+      await this.goLight(isLight ? "light_wished" : isSlow ? "light_software" : "light_no_webgl", ground);
       return;
     }
     try {
       const { Vector } = await (library ?? import("./vector.js"));
       this.take(new Vector(this.map, { kind, ground, onLost: () => this.lose(ground), onError: this.onError }));
     } catch {
-      this.goLight("light_no_webgl", ground);
+      await this.goLight("light_no_webgl", ground);
     }
   }
 
   /**
    * Let this one draw from now on.
    *
-   * @param {import("./vector.js").Vector | Light} painter
+   * @param {Painter} painter
    */
   take(painter) {
     this.painter = painter;
@@ -107,20 +109,20 @@ export class Backdrop {
    * @param {any} ground
    */
   lose(ground) {
-    if (this.painter instanceof Light) return;
-    // MapLibre is still in its own handler of the same event.
-    setTimeout(() => {
-      const gone = this.painter;
-      this.goLight("light_lost", ground);
-      gone?.remove();
-    });
+    if (this.isLost) return;
+    this.isLost = true;
+    const gone = this.painter;
+    this.goLight("light_lost", ground)
+      .then(() => gone?.remove())
+      .catch(this.onError);
   }
 
   /**
    * @param {string} why
    * @param {any} ground
    */
-  goLight(why, ground) {
+  async goLight(why, ground) {
+    const { Light } = await import("./light.js");
     this.take(new Light(this.map, { ground, onError: this.onError }));
     at("drawn").replaceChildren(
       h("span", { title: t(why) }, t("light_map"), h("span", { class: "unseen" }, ` ${t(why)}`)),

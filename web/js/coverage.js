@@ -208,7 +208,7 @@ export class CoverageMode {
               show({ [field]: event.target.value, run: "", kind: "", against: "", changes: "" });
             },
           },
-          items.map((one) => h("option", { value: one.code, selected: one.code === chosen.code }, nameOf(one))),
+          items.map((item) => h("option", { value: item.code, selected: item.code === chosen.code }, nameOf(item))),
         ),
       );
     return h(
@@ -248,12 +248,12 @@ export class CoverageMode {
       this.head(),
       this.tabs(),
       h("div", { id: "cover-run" }, this.runLine()),
-      run ? this.found(run, spots) : this.firstStep(),
+      run ? this.figuresOf(run, spots) : this.firstStep(),
     );
     this.panel.focusIfAsked();
   }
 
-  found(run, spots) {
+  figuresOf(run, spots) {
     const { summary } = run;
     if (["no_roads", "no_households"].includes(summary.status)) return this.missing(summary.status);
     const kinds = Object.entries(summary.kinds ?? {});
@@ -374,7 +374,7 @@ export class CoverageMode {
   }
 
   scenarioName(code) {
-    return nameOf(this.scenarios.find((one) => one.code === code) ?? { name: code });
+    return nameOf(this.scenarios.find((scenario) => scenario.code === code) ?? { name: code });
   }
 
   // --- a run as a job -----------------------------------------------------------------------------------
@@ -413,16 +413,16 @@ export class CoverageMode {
     this.ground.set({ isThemed: Boolean(run) && fill !== "none" });
     this.drawLegend();
     this.onDrawn();
-    const wished = new Set(state.areas.split(",").filter(Boolean));
+    const areas = new Set(state.areas.split(",").filter(Boolean));
     if (this.part !== "what-if" || state.mode === "report")
       this.canvas.showStations(
-        wished.has("stations") ? this.stations.map((one) => ({ ...one, id: one.facility_id })) : [],
+        areas.has("stations") ? this.stations.map((station) => ({ ...station, id: station.facility_id })) : [],
         false,
       );
     await Promise.all([
       this.paintBands(fill === "bands" && !isSwipe),
-      this.paintDistricts(wished.has("districts")),
-      run && wished.has("spots") && this.hasLayer("spots")
+      this.paintDistricts(areas.has("districts")),
+      run && areas.has("spots") && this.hasLayer("spots")
         ? this.spotsOf(run).then((spots) => this.canvas?.showSpots(spots, (spot) => this.flyToSpot(spot)))
         : this.canvas.showSpots([]),
     ]).catch((error) => isStale(error) || this.onError(error));
@@ -485,12 +485,13 @@ export class CoverageMode {
   }
 
   legendRows() {
-    const wished = new Set(state.areas.split(",").filter(Boolean));
+    if (!this.standards) return []; // the mode is only coming
+    const areas = new Set(state.areas.split(",").filter(Boolean));
     const steps = bandMinutes(this.limit);
     const toggle = (key) => {
-      if (wished.has(key)) wished.delete(key);
-      else wished.add(key);
-      show({ areas: [...wished].join(",") });
+      if (areas.has(key)) areas.delete(key);
+      else areas.add(key);
+      show({ areas: [...areas].join(",") });
     };
     return [
       !this.figures && this.fill !== "bands" && !this.run && h("p", { class: "quiet" }, c("legend_no_run")),
@@ -522,7 +523,7 @@ export class CoverageMode {
               h("input", {
                 type: "checkbox",
                 id: `areas-${key}`,
-                checked: wished.has(key),
+                checked: areas.has(key),
                 onchange: () => toggle(key),
               }),
               h("i", { class: `key-${key}` }),

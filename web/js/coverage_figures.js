@@ -81,12 +81,12 @@ export function mapFigures(rows, { fill, name, limit, status, day, of }) {
     }),
   );
   const breaks = isShare ? SHARE_BREAKS : minuteBreaks(limit);
-  const said = breaks.map((value) => number(value, 1));
+  const limits = breaks.map((value) => number(value, 1));
   const unit = isShare ? "%" : "";
   const labels = [
-    c(isShare ? "under_percent" : "under_minutes", { n: said[0] }),
-    ...said.slice(1).map((value, i) => `${said[i]}–${value}${unit && ` ${unit}`}`),
-    c(isShare ? "from_percent" : "from_minutes", { n: said.at(-1) }),
+    c(isShare ? "under_percent" : "under_minutes", { n: limits[0] }),
+    ...limits.slice(1).map((value, i) => `${limits[i]}–${value}${unit && ` ${unit}`}`),
+    c(isShare ? "from_percent" : "from_minutes", { n: limits.at(-1) }),
   ];
   return {
     theme: isShare ? "share" : "minutes",
@@ -108,6 +108,6 @@ export function mapFigures(rows, { fill, name, limit, status, day, of }) {
  * @param {{grid_id: number, after: Partial<Row>}[]} changed
  */
 export function withAfter(rows, changed) {
-  const after = new Map(changed.map((one) => [one.grid_id, one.after]));
+  const after = new Map(changed.map((grid) => [grid.grid_id, grid.after]));
   return rows.map((row) => (after.has(row.grid_id) ? { ...row, ...after.get(row.grid_id) } : row));
 }

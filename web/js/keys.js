@@ -62,7 +62,7 @@ function signOf({ key, ctrlKey, metaKey, shiftKey }) {
  */
 export function commandOf(event, room) {
   const sign = signOf(event);
-  return COMMANDS.find((one) => one.room === room && one.keys.includes(sign))?.name;
+  return COMMANDS.find((command) => command.room === room && command.keys.includes(sign))?.name;
 }
 
 /**

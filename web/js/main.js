@@ -23,7 +23,7 @@ import { View } from "./view.js";
 
 const map = window.grid_map_page;
 const layers = map.pageLayers;
-const scheme = () => config.schemes.find((one) => one.code === state.scheme) ?? config.schemes[0];
+const scheme = () => config.schemes.find((known) => known.code === state.scheme) ?? config.schemes[0];
 const baseLevel = () => scheme().levels.reduce((a, b) => (a.rank > b.rank ? a : b));
 const hasCounty = config.schemes.length > 0;
 
@@ -294,7 +294,7 @@ async function applySelection(isFirst) {
 
 function applyVersion() {
   const asOf = state.at || config.today;
-  const inForce = (scheme().versions ?? []).filter((one) => one.effective_day <= asOf);
+  const inForce = (scheme().versions ?? []).filter((version) => version.effective_day <= asOf);
   const newest = inForce.reduce((a, b) => (!a || b.effective_day > a.effective_day ? b : a), null);
   at("version").textContent = newest ? t("boundary_version", { day: day(newest.effective_day) }) : "";
   at("version").title = newest?.title ?? "";

@@ -106,8 +106,8 @@ export class PlanMap {
 
   styleOf({ properties }) {
     const target = properties.target ?? this.targets.get(properties.key);
-    const found = target ? sizeClass(properties.households, target) : this.classOf(properties.key);
-    const colour = found < 0 || this.isQuiet ? token("paper") : colourFor(AROUND_TARGET[found]);
+    const place = target ? sizeClass(properties.households, target) : this.classOf(properties.key);
+    const colour = place < 0 || this.isQuiet ? token("paper") : colourFor(AROUND_TARGET[place]);
     return { stroke: true, weight: 0.8, color: colour, fillColor: colour, fillOpacity: 1, interactive: false };
   }
 
@@ -224,22 +224,22 @@ export class PlanMap {
     for (const { geometry, properties } of change.faces.features) {
       const grid = figures.get(properties.key);
       if (!grid) continue;
-      const found = sizeClass(grid.now?.households, grid.target);
+      const place = sizeClass(grid.now?.households, grid.target);
       L.polygon(shape(geometry), {
         pane: "plan-work",
         interactive: false,
         color: token("ink"),
         weight: 1.6,
-        fillColor: found < 0 ? token("paper") : colourFor(AROUND_TARGET[found]),
-        fillOpacity: found === 2 ? 0.15 : 0.5,
+        fillColor: place < 0 ? token("paper") : colourFor(AROUND_TARGET[place]),
+        fillOpacity: place === 2 ? 0.15 : 0.5,
       }).addTo(this.work);
       this.label(
         geometry,
         grid,
-        change.violations.filter((one) => isOfWhole(one) && one.keys[0] === grid.key),
+        change.violations.filter((finding) => isOfWhole(finding) && finding.keys[0] === grid.key),
       );
     }
-    this.warn(change.violations.filter((one) => !(isOfWhole(one) && this.labelled.has(one.keys[0]))));
+    this.warn(change.violations.filter((finding) => !(isOfWhole(finding) && this.labelled.has(finding.keys[0]))));
     this.onDrawn();
   }
 
@@ -250,18 +250,20 @@ export class PlanMap {
   }
 
   /** Name, households before → now, and what is wrong with the grid as a whole. */
-  label(geometry, { name, key, before, now }, found = []) {
+  label(geometry, { name, key, before, now }, findings = []) {
     this.labelled.add(key);
     const title = /^new-\d+$/.test(name || key) ? p("new_named", { n: key.slice(4) }) : name;
     const was = before?.households;
-    const said =
+    const load =
       was === undefined || was === now?.households
         ? p("households_n", { n: number(now?.households ?? 0) })
         : p("households_to", { was: number(was), now: number(now?.households ?? 0) });
     this.sign(labelPoint(geometry).reverse(), "plan-label", [
       h("b", {}, title),
-      now?.households !== undefined && h("span", {}, said),
-      found.map((one) => h("small", { class: one.severity, title: one.text }, `! ${p(`rule_${one.rule}`)}`)),
+      now?.households !== undefined && h("span", {}, load),
+      findings.map((finding) =>
+        h("small", { class: finding.severity, title: finding.text }, `! ${p(`rule_${finding.rule}`)}`),
+      ),
     ]);
   }
 
@@ -270,31 +272,34 @@ export class PlanMap {
     this.clearLabels();
     this.work.clearLayers();
     const ofGrid = new Map();
-    for (const one of findings) {
-      if (isOfWhole(one) && this.faces.has(one.keys[0]))
-        ofGrid.set(one.keys[0], [...(ofGrid.get(one.keys[0]) ?? []), one]);
+    for (const finding of findings) {
+      if (isOfWhole(finding) && this.faces.has(finding.keys[0]))
+        ofGrid.set(finding.keys[0], [...(ofGrid.get(finding.keys[0]) ?? []), finding]);
     }
-    for (const [key, found] of ofGrid) {
+    for (const [key, ofThis] of ofGrid) {
       const { geometry, properties } = this.faces.get(key);
-      this.label(geometry, { ...properties, now: { households: properties.households } }, found);
+      this.label(geometry, { ...properties, now: { households: properties.households } }, ofThis);
     }
     this.outline(ofGrid.keys());
-    this.warn(findings.filter((one) => !(isOfWhole(one) && ofGrid.has(one.keys[0]))));
+    this.warn(findings.filter((finding) => !(isOfWhole(finding) && ofGrid.has(finding.keys[0]))));
   }
 
   /** A sign where a rule is not kept. */
   warn(violations = []) {
-    for (const found of violations) {
-      if (!found.place) continue;
-      const tone = found.severity === "error" ? "wrong" : "care-fill";
-      const positions = positionsOf(found.place);
+    for (const finding of violations) {
+      if (!finding.place) continue;
+      const tone = finding.severity === "error" ? "wrong" : "care-fill";
+      const positions = positionsOf(finding.place);
       if (!positions.length) continue;
-      if (found.place.type.endsWith("LineString"))
-        L.polyline(lines(found.place), { pane: "plan-work", interactive: false, color: token(tone), weight: 3 }).addTo(
-          this.work,
-        );
-      if (found.place.type.endsWith("Polygon"))
-        L.polygon(shape(found.place), {
+      if (finding.place.type.endsWith("LineString"))
+        L.polyline(lines(finding.place), {
+          pane: "plan-work",
+          interactive: false,
+          color: token(tone),
+          weight: 3,
+        }).addTo(this.work);
+      if (finding.place.type.endsWith("Polygon"))
+        L.polygon(shape(finding.place), {
           pane: "plan-work",
           interactive: false,
           color: token(tone),
@@ -305,24 +310,24 @@ export class PlanMap {
       const [lat, lon] = [(box[1] + box[3]) / 2, (box[0] + box[2]) / 2];
       this.sign(
         [lat, lon],
-        `plan-sign ${found.severity}`,
-        [h("i", { "aria-hidden": "true" }, "!"), h("span", {}, p(`rule_${found.rule}`))],
-        found,
+        `plan-sign ${finding.severity}`,
+        [h("i", { "aria-hidden": "true" }, "!"), h("span", {}, p(`rule_${finding.rule}`))],
+        finding,
       );
     }
     this.onDrawn();
   }
 
-  sign(at, className, children, found = null) {
+  sign(at, className, children, finding = null) {
     const icon = L.divIcon({ className, iconSize: null, html: h("div", {}, children) });
-    const marker = L.marker(at, { pane: "plan-signs", interactive: Boolean(found), keyboard: false, icon }).addTo(
+    const marker = L.marker(at, { pane: "plan-signs", interactive: Boolean(finding), keyboard: false, icon }).addTo(
       this.signs,
     );
-    if (!found) return;
-    marker.bindTooltip(h("div", {}, found.text), { className: "tip", direction: "top" });
+    if (!finding) return;
+    marker.bindTooltip(h("div", {}, finding.text), { className: "tip", direction: "top" });
     marker.on("click", (event) => {
       L.DomEvent.stopPropagation(event);
-      this.onSign(found);
+      this.onSign(finding);
     });
   }
 

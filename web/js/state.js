@@ -21,8 +21,8 @@ const isOnEarth = ([lon, lat]) => Math.abs(lon) <= 180 && Math.abs(lat) <= 90;
 
 /** @param {string} text as "zoom/lat/lon" */
 function numbersOf(text) {
-  const found = text.split("/").map(Number);
-  return found.length === 3 && found.every(Number.isFinite) && isOnEarth([found[2], found[1]]) ? found : null;
+  const numbers = text.split("/").map(Number);
+  return numbers.length === 3 && numbers.every(Number.isFinite) && isOnEarth([numbers[2], numbers[1]]) ? numbers : null;
 }
 
 /** @param {string} point as "place:lon,lat" or "kind:number" */
@@ -77,15 +77,15 @@ const listeners = new Set();
 /** Read the address; what it may not hold is taken as not said, and named in `refused`. */
 function read() {
   const query = new URLSearchParams(location.search);
-  const found = /** @type {State} */ ({});
+  const fields = /** @type {State} */ ({});
   refused.clear();
   for (const name of NAMES) {
-    const said = name === "place" ? location.hash.slice(1) : query.get(name);
-    const isGood = said === null || said === "" || FIELDS[name].allows(said);
+    const text = name === "place" ? location.hash.slice(1) : query.get(name);
+    const isGood = text === null || text === "" || FIELDS[name].allows(text);
     if (!isGood) refused.add(name);
-    found[name] = isGood && said !== null ? said : FIELDS[name].usual;
+    fields[name] = isGood && text !== null ? text : FIELDS[name].usual;
   }
-  return found;
+  return fields;
 }
 
 /**
@@ -150,16 +150,16 @@ export function addressIn(language) {
 }
 
 addEventListener("popstate", () => {
-  const found = read();
-  const changed = new Set(NAMES.filter((name) => state[name] !== found[name]));
-  Object.assign(state, found);
+  const fields = read();
+  const changed = new Set(NAMES.filter((name) => state[name] !== fields[name]));
+  Object.assign(state, fields);
   if (changed.size || refused.size) tell(changed);
 });
 
 /** The place in the URL as {lat, lon, zoom}, or null. */
 export function placeOfUrl() {
-  const found = numbersOf(state.place);
-  return found && { zoom: found[0], lat: found[1], lon: found[2] };
+  const numbers = numbersOf(state.place);
+  return numbers && { zoom: numbers[0], lat: numbers[1], lon: numbers[2] };
 }
 
 /**
@@ -168,8 +168,8 @@ export function placeOfUrl() {
  * @param {string} point
  */
 export function placeOfPoint(point) {
-  const said = /^place:(-?[\d.]+),(-?[\d.]+)$/.exec(point);
-  const [lon, lat] = said ? [Number(said[1]), Number(said[2])] : [];
+  const match = /^place:(-?[\d.]+),(-?[\d.]+)$/.exec(point);
+  const [lon, lat] = match ? [Number(match[1]), Number(match[2])] : [];
   if (lon === undefined || lat === undefined || !isOnEarth([lon, lat])) return null;
   return Number.isFinite(lon) && Number.isFinite(lat) ? { lon, lat } : null;
 }
