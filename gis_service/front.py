@@ -8,10 +8,10 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from gis_service import cli
-from gis_service.settings import ROOT, service_folder
 
 WITHOUT_MATRICES: Final = frozenset({"locate", "assign"})
 
@@ -36,7 +36,9 @@ def _hide_module(module: str) -> Iterator[None]:
 
 def main() -> None:
     """Run a command; an error that we can name is said in one line with its own exit code."""
-    if not os.access(ROOT / "gis_service", os.W_OK):  # where compiled code would be kept
+    if not os.access(Path(__file__).parent, os.W_OK):  # where compiled code would be kept
+        from gis_service.settings import service_folder  # noqa: PLC0415 (slow to read)
+
         os.environ.setdefault("NUMBA_CACHE_DIR", str(service_folder("compiled")))
     if len(sys.argv) > 1 and sys.argv[1] in WITHOUT_MATRICES:
         with _hide_module("scipy.linalg"):

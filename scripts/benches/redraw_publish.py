@@ -290,8 +290,8 @@ def _publish(
         publish(connection, SYSTEM, work.redraw, day, "bench", "")
         return
     with (
-        mock.patch.object(assignment, "moves_near", return_value=[]),
-        mock.patch.object(assignment, "write", side_effect=instead),
+        mock.patch.object(assignment, "find_moves_near", return_value=[]),
+        mock.patch.object(assignment, "write_moves", side_effect=instead),
     ):
         publish(connection, SYSTEM, work.redraw, day, "bench", "")
 
