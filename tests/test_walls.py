@@ -76,7 +76,13 @@ def test_rules_in_toml_are_read_by_one_module_only() -> None:
 
 def test_who_asks_is_told_by_one_module_only() -> None:
     """Whatever names somebody (a header, a cookie, a key) is read by the authenticator."""
-    signs = ("ACTOR_HEADER", "open311_keys", "sessions.holds", "demo_actors(", "find_actor(")
+    signs = (
+        "ACTOR_HEADER",
+        "open311_keys",
+        "sessions.holds",
+        "demo_actors(connection",
+        "find_actor(",
+    )
     api = PACKAGE / "api"
     readers = {
         file.name

@@ -19,7 +19,7 @@ from gis_service.store import tables as t
 from tests.conftest import ROOT, DatabaseServer
 from tests.coverage.drawn_county import HOUSEHOLDS
 
-STEPS = ("count_figures", "complete")
+STEPS = ("count_figures", "complete_job")
 
 
 class Workers:
