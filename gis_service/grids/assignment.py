@@ -617,8 +617,11 @@ def write_moves(
         else:
             rows = np.flatnonzero(~kind_moves.together)
         ids, answer = kind_moves.object_ids[rows], _take_rows(kind_moves.answer, rows)
-        writing.write_rows(connection, scheme_id, kind_moves.kind, ids, answer, since, fresh=fresh)
-        if copied:
+        writing.write_rows(
+            connection, scheme_id, kind_moves.kind, ids, answer, since,
+            fresh=fresh, copied_on=now if copied and fresh else None,
+        )  # fmt: skip
+        if copied and not fresh:
             begun = np.flatnonzero(np.broadcast_to(since, len(kind_moves.object_ids)) <= now)
             if emptied:
                 begun = begun[~np.isin(kind_moves.before[begun], list(emptied))]

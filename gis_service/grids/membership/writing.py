@@ -49,8 +49,10 @@ def write_rows(
     since: IntArray | int,
     *,
     fresh: bool = False,
+    copied_on: int | None = None,
 ) -> None:
     """Write a row for each object from its day on, in place of what its history said of then."""
+    # copied_on: number of today, where fresh objects get their copy as well.
     if not len(object_ids):
         return
     a = t.membership.c
@@ -96,6 +98,17 @@ def write_rows(
     names = ["scheme_id", "object_kind", "object_id", "valid"]
     names += ["cohort_id", "method", "nearest_grid_id", "distance_m"]
     connection.execute(sa.insert(t.membership).from_select(names, rows))
+    if copied_on is not None:
+        table = t.metadata.tables[kind]
+        connection.execute(
+            sa.update(table)
+            .values(base_grid_id=_laid.c.grid_id)
+            .where(
+                table.c[f"{kind}_id"] == _laid.c.object_id,
+                _laid.c.low <= copied_on,
+                table.c.base_grid_id.is_distinct_from(_laid.c.grid_id),
+            )
+        )
     _laid.drop(connection)
 
 
