@@ -30,3 +30,7 @@ def compile_all() -> None:
     read_numbers(block, rows.first[filled, 0], rows.last[filled, 0])
     find_formula_cells(block, ord(","))
     add_behind_rows(block, rows, np.zeros((1, len(rows)), dtype=np.int64), BytePieces([b"x"]))
+
+
+if __name__ == "__main__":
+    compile_all()

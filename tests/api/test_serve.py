@@ -1,5 +1,10 @@
 """What the first question needs is made before it comes."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from gis_service.access import SYSTEM
@@ -33,3 +38,13 @@ def test_an_empty_store_has_nothing_to_make(database_server, template_database) 
     finally:
         empty.close()
         database_server.drop(name)
+
+
+@pytest.mark.parametrize(
+    "module", ["gis_service.grids.compiling", "gis_service.coverage.compiling"]
+)
+def test_a_process_that_ends_leaves_compiled_code_behind(tmp_path: Path, module: str) -> None:
+    """Compiled in the server itself it would cost a hundred megabytes for good."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-P", "-m", module], env=environment, check=True)
+    assert len(list(tmp_path.rglob("*.nbc"))) > 20
