@@ -1,6 +1,6 @@
 """Foreign files are parsed in a process of their own, with limits: the one way to any reader.
 
-``reader_process`` is the other side. Whatever happens to it there (too much memory, too much time,
+``process`` is the other side. Whatever happens to it there (too much memory, too much time,
 a crash inside a library) is an error here that names the file. A reading ends with the process
 that asked for it, however that ends.
 """
