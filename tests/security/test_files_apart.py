@@ -1,5 +1,6 @@
 """Foreign files are parsed in a process of their own: with limits, and ended with whoever asked."""
 
+import json
 import os
 import pickle
 import signal
@@ -174,6 +175,36 @@ def test_memory_is_limited(tmp_path: Path, limits: Callable[..., None]) -> None:
     error = refused(long_csv(tmp_path, 400_000))
     assert error.key == "ingest.reader_memory"
     assert "GIS_IMPORT_READER_MEMORY_MB" in error.say("en")
+
+
+ENDS_WHILE_PACKING = """
+import pickle, selectors, socket, sys, time
+from pathlib import Path
+from gis_service.ingest.sandbox import process
+from gis_service.ingest.sandbox.client import REQUEST, ReadingLimits
+
+def pack(*_):
+    raise MemoryError
+
+process.parcel.pack = pack
+process.READERS["table"] = lambda path, original_name: None
+folder, (ours, theirs), (control, _) = sys.argv[1], socket.socketpair(), socket.socketpair()
+arguments = {"original_name": "a.csv"}
+request = {"reader": "table", "path": Path("a.csv"), "arguments": arguments, "environment": {}}
+Path(folder, REQUEST).write_bytes(pickle.dumps({**request, "limits": ReadingLimits.of(1)}))
+children, selector = {}, selectors.DefaultSelector()
+process._fork_child(folder, theirs, children, selector, control)
+(child,) = children.values()
+while not process._reap_child(child, selector):
+    time.sleep(0.01)
+print(ours.recv(1000).decode())
+"""
+
+
+def test_memory_that_ends_only_while_an_answer_is_packed_is_told_too(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", ENDS_WHILE_PACKING, str(tmp_path)]
+    told = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    assert json.loads(told) == {"signal": signal.SIGABRT, "why": ""}
 
 
 def test_processor_time_is_limited(tmp_path: Path, limits: Callable[..., None]) -> None:

@@ -111,6 +111,8 @@ def _fork_child(
             die_with(server)
             _run_reader(Path(folder), request)
             code = 0
+        except MemoryError:  # while reading, or only while the answer is packed
+            os.kill(os.getpid(), signal.SIGABRT)  # as a library does that cannot say so
         finally:
             os._exit(code)
     child = _Child(
@@ -185,7 +187,7 @@ def _run_reader(folder: Path, request: dict[str, Any]) -> None:
             "values": values
         }
     except MemoryError:
-        os.kill(os.getpid(), signal.SIGABRT)  # as a library does that cannot say so
+        raise
     except RecursionError:
         result = _reader_error("ingest.reader_nested", name, "")
     except Exception as error:  # noqa: BLE001 (whatever a file does to a library)
