@@ -4,13 +4,22 @@ Until there are accounts, a store whose people are made up offers a few demo act
 in any other store there is the administrator, by the token printed at the start, and the visitor.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import sqlalchemy as sa
 
 from gis_service.errors import NotAllowedError, NotFoundError
 from gis_service.store import tables as t
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a request comes from, for the record: nothing is decided by it."""
+
+    session_id: int | None = None
+    address: str = ""
+    request_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,8 @@ class Actor:
         One of ``roles.ROLES``.
     areas
         Grid ids of any level; None is the whole county.
+    origin
+        Where the request comes from; actors that differ in nothing else are equal.
     """
 
     actor_id: int
@@ -33,6 +44,7 @@ class Actor:
     name_en: str
     role: str
     areas: tuple[int, ...] | None = None
+    origin: Origin = field(default=Origin(), compare=False)
 
 
 SYSTEM: Final = Actor(1, "系统", "System", "county_office")

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from gis_service.access.actor import Actor
 from gis_service.errors import NotAllowedError
 from gis_service.records import RECORDS
-from gis_service.roles import ROLES, Role
+from gis_service.roles import LOCAL_ROLES, ROLES, Role
 
 Need = Literal["records", "help"]
 """What an address is asked for: to keep the records and visit, or to send help to one place."""
@@ -74,7 +74,10 @@ def _roles(*names: Role) -> frozenset[Role]:
     return frozenset(names)
 
 
-STAFF: Final = frozenset(ROLES) - {"visitor"}
+STAFF: Final = frozenset(ROLES) - {"administrator", "auditor", "display", "visitor"}
+"""Who works with people and trouble; the others look after the service, its record or a screen."""
+
+_OFFICE_AND_LOCAL: Final = LOCAL_ROLES | _roles("county_office")
 
 SEE: Final[Mapping[str, Permission]] = {
     "household": Permission(STAFF),
@@ -85,18 +88,16 @@ SEE: Final[Mapping[str, Permission]] = {
 """By table that holds people or trouble; ``access.visible`` adds the areas."""
 
 KNOW_ADDRESSES: Final[Mapping[Need, Permission]] = {
-    "records": Permission(_roles("county_office", "grid_officer")),
-    "help": Permission(_roles("county_office", "grid_officer", "dispatcher")),
+    "records": Permission(_OFFICE_AND_LOCAL),
+    "help": Permission(_OFFICE_AND_LOCAL | _roles("dispatcher")),
 }
 """By need: of the households in sight."""
 
-REVEAL_HOUSEHOLD: Final = Permission(
-    _roles("county_office", "grid_officer"), "access.may_not_reveal"
-)
+REVEAL_HOUSEHOLD: Final = Permission(_OFFICE_AND_LOCAL, "access.may_not_reveal")
 """Who lives in a household, after giving a reason that is written down."""
 
 REVEAL_REPORTER: Final = Permission(
-    _roles("county_office", "dispatcher", "grid_officer"), "incidents.may_not_reveal"
+    _OFFICE_AND_LOCAL | _roles("dispatcher"), "incidents.may_not_reveal"
 )
 """Who reported an incident, to call back; a reason is written down."""
 
@@ -130,11 +131,19 @@ MEASURE: Final = Permission(
 )
 """Start a coverage run or a search for sites."""
 
-READ_COUNTS: Final = Permission(STAFF, whole_county=True)
+READ_COUNTS: Final = Permission(STAFF | _roles("display"), whole_county=True)
 """Exact counts of a coverage run; others are told its share."""
 
 SEE_ALL_JOBS: Final = Permission(_roles("county_office"))
 """Others see their own."""
+
+MANAGE_ACCOUNTS: Final = Permission(
+    _roles("administrator"), "access.may_not_manage_accounts", whole_county=True
+)
+"""Add and end accounts and keys, change their roles and areas."""
+
+READ_RECORD: Final = Permission(_roles("auditor"), "access.may_not_read_record", whole_county=True)
+"""Read who did and saw what; whoever looks is on it too."""
 
 REASONS: Final = ("visit", "emergency", "correction", "request")
 """Why somebody looks; chosen, never typed, so that no personal data gets into the record."""

@@ -4,6 +4,7 @@ from typing import Final
 
 from gis_service.records.field import Field, Record
 from gis_service.records.shared import ADDRESSES, NAME, PLACE, key
+from gis_service.roles import LOCAL_ROLES
 
 RECORD: Final = Record(
     "building", "building", "buildings", ("房屋", "Buildings"),
@@ -32,7 +33,7 @@ RECORD: Final = Record(
             "building key", "building id", "building no", "building code", "id"),
         Field("footprint", "area"),
     ),
-    writers=frozenset({"county_office", "planner", "grid_officer"}),
+    writers=frozenset({"county_office", "planner", *LOCAL_ROLES}),
     placed=True, removable=True,
     title=("name", "address", "key"), detail="address", word="kind",
     import_order=1, form_order=5,

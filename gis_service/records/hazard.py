@@ -4,6 +4,7 @@ from typing import Final
 
 from gis_service.records.field import Field, Record
 from gis_service.records.shared import PLACE, key
+from gis_service.roles import LOCAL_ROLES
 
 RECORD: Final = Record(
     "hazard", "hazard", "hazards", ("隐患", "Hazards"),
@@ -47,7 +48,7 @@ RECORD: Final = Record(
         Field("closed_on", "day", ("关闭日期", "销号日期", "办结日期", "closed")),
         key("隐患编号", "编号", "hazard key", "hazard id", "id"),
     ),
-    writers=frozenset({"county_office", "dispatcher", "grid_officer"}),
+    writers=frozenset({"county_office", "dispatcher", *LOCAL_ROLES}),
     placed=True, title=("note",), detail="status", word="kind",
     ordered=(("found_on", "due_on"), ("found_on", "rectified_on"), ("found_on", "closed_on")),
     only_when=(("closed_on", "status", "closed"),),

@@ -4,6 +4,7 @@ from typing import Final
 
 from gis_service.records.field import Field, Record
 from gis_service.records.shared import NAME, PERSON, key, phone
+from gis_service.roles import LOCAL_ROLES
 
 RECORD: Final = Record(
     "household", "household", "households", ("户", "Households"),
@@ -43,7 +44,7 @@ RECORD: Final = Record(
         key("户编号", "户编码", "户号", "家庭编号", "住户编号", "户籍编号", "编号",
             "household key", "household id", "household no", "id", personal=True),
     ),
-    writers=frozenset({"county_office", "grid_officer"}),
+    writers=frozenset({"county_office", *LOCAL_ROLES}),
     placed=True, follows="building", removable=True,
     import_order=2, form_order=6,
 )  # fmt: skip

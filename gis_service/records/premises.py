@@ -4,6 +4,7 @@ from typing import Final
 
 from gis_service.records.field import Field, Record
 from gis_service.records.shared import NAME, PERSON, PLACE, key, phone
+from gis_service.roles import LOCAL_ROLES
 
 RECORD: Final = Record(
     "premises", "premises", "premises", ("监管对象", "Supervised premises"),
@@ -40,7 +41,7 @@ RECORD: Final = Record(
         key("场所编号", "单位编号", "编号", "统一社会信用代码", "premises key",
             "premises id", "id"),
     ),
-    writers=frozenset({"county_office", "planner", "grid_officer"}),
+    writers=frozenset({"county_office", "planner", *LOCAL_ROLES}),
     placed=True, removable=True, word="kind",
     import_order=3, form_order=7,
 )  # fmt: skip

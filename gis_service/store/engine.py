@@ -8,7 +8,7 @@ cannot do now leaves it as an error of ours.
 import copy
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, Self, TypeVar
 
@@ -37,6 +37,11 @@ _SET: Final = sa.select(
         for name in (
             "gis.actor_id",
             "gis.actor_role",
+            "gis.actor_areas",
+            "gis.session_id",
+            "gis.address",
+            "gis.request_id",
+            "gis.scope",
             "statement_timeout",
             "lock_timeout",
             "idle_in_transaction_session_timeout",
@@ -44,7 +49,24 @@ _SET: Final = sa.select(
         )
     )
 )
+_SET_SCOPE: Final = sa.select(sa.func.set_config("gis.scope", sa.bindparam("scope"), True))  # noqa: FBT003
 _log = logging.getLogger(__name__)
+
+
+class OriginLike(Protocol):
+    """What the store needs to know of where a request comes from."""
+
+    @property
+    def session_id(self) -> int | None:
+        """Of whoever signed in."""
+
+    @property
+    def address(self) -> str:
+        """Of the caller."""
+
+    @property
+    def request_id(self) -> str:
+        """By which the request is found in the log."""
 
 
 class ActorLike(Protocol):
@@ -58,11 +80,28 @@ class ActorLike(Protocol):
     def role(self) -> str:
         """One of ``roles.ROLES``."""
 
+    @property
+    def areas(self) -> tuple[int, ...] | None:
+        """Grid ids of any level; None is the whole county."""
+
+    @property
+    def origin(self) -> OriginLike:
+        """Where the request comes from."""
+
+
+@dataclass(frozen=True)
+class _NoOrigin:
+    session_id: int | None = None
+    address: str = ""
+    request_id: str = ""
+
 
 @dataclass(frozen=True)
 class _Nobody:
     actor_id: int = 0
     role: str = "visitor"
+    areas: tuple[int, ...] | None = None
+    origin: _NoOrigin = _NoOrigin()
 
 
 NOBODY: Final = _Nobody()
@@ -178,9 +217,15 @@ class Store:
         That statement also finds a connection that died in the pool, in place of a ping before it:
         the whole pool is then opened again, once.
         """
+        origin = actor.origin
         who = {
             "gis.actor_id": str(actor.actor_id),
             "gis.actor_role": actor.role,
+            "gis.actor_areas": _areas_text(actor.areas),
+            "gis.session_id": "" if origin.session_id is None else str(origin.session_id),
+            "gis.address": origin.address,
+            "gis.request_id": origin.request_id,
+            "gis.scope": "",
             "transaction_read_only": "on" if read_only else "off",
         }
         for is_again in (False, True):
@@ -273,6 +318,39 @@ class Store:
     def close(self) -> None:
         """Give every connection back."""
         self.engine.dispose()
+
+
+@contextmanager
+def whole_county(connection: sa.Connection) -> Iterator[None]:
+    """
+    Let what follows read and write rows of all areas, such as figures that everybody shares.
+
+    The name in which a transaction runs stays. Whoever asks for it has looked at the actor's
+    rights, or gives nothing away that tells of a single person.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+
+    Yields
+    ------
+    None
+        The rules by rows of the database let everything through inside the block.
+    """
+    before = connection.scalar(sa.select(sa.func.current_setting("gis.scope", True)))  # noqa: FBT003
+    connection.execute(_SET_SCOPE, {"scope": "county"})
+    try:
+        yield
+    finally:
+        if connection.in_transaction() and not connection.invalidated:
+            with suppress(sa.exc.DBAPIError):  # a failed transaction forgets the setting anyway
+                connection.execute(_SET_SCOPE, {"scope": before or ""})
+
+
+def _areas_text(areas: tuple[int, ...] | None) -> str:
+    """Write areas as ``gis_actor_areas()`` of the database reads them."""
+    return "county" if areas is None else "{" + ",".join(map(str, areas)) + "}"
 
 
 def _milliseconds(workload: Workload) -> dict[str, str]:

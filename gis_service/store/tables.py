@@ -119,6 +119,91 @@ actor = sa.Table(
     comment="Who may ask: a person or a service account, with a role and the areas it answers for.",
 )
 
+account = sa.Table(
+    "account",
+    metadata,
+    sa.Column("actor_id", sa.BigInteger, sa.ForeignKey("actor.actor_id"), primary_key=True),
+    sa.Column("login", sa.Text, nullable=False, unique=True, comment="in lower case"),
+    sa.Column("password_hash", sa.Text, comment="argon2id; NULL: none was chosen yet"),
+    sa.Column("password_at", sa.DateTime(timezone=True)),
+    sa.Column(
+        "officer_id", sa.BigInteger, sa.ForeignKey("officer.officer_id", ondelete="SET NULL")
+    ),
+    sa.Column("made_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("made_by", sa.BigInteger, sa.ForeignKey("actor.actor_id"), nullable=False),
+    sa.Column("ended_at", sa.DateTime(timezone=True), comment="nobody signs in any more"),
+    sa.CheckConstraint("login <> '' AND login = lower(login)", name="login_form"),
+    comment="A person who signs in; name, role and areas stand in the row of actor.",
+)
+
+session = sa.Table(
+    "session",
+    metadata,
+    _serial("session_id"),
+    sa.Column("digest", sa.LargeBinary, nullable=False, unique=True, comment="SHA-256 of a cookie"),
+    sa.Column("actor_id", sa.BigInteger, sa.ForeignKey("actor.actor_id"), nullable=False),
+    sa.Column("began_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False, comment="however often seen"),
+    sa.Column("ended_at", sa.DateTime(timezone=True), comment="signed out, or ended by another"),
+    sa.Column("address", sa.Text, nullable=False, server_default=""),
+    sa.Column("user_agent", sa.Text, nullable=False, server_default=""),
+    sa.Index("ix_session_actor", "actor_id"),
+    comment="Who is signed in, from which browser.",
+)
+
+one_time_link = sa.Table(
+    "one_time_link",
+    metadata,
+    sa.Column("digest", sa.LargeBinary, primary_key=True, comment="SHA-256 of what the link holds"),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column(
+        "actor_id",
+        sa.BigInteger,
+        sa.ForeignKey("actor.actor_id"),
+        comment="whose password it sets; NULL: it makes the first administrator",
+    ),
+    sa.Column("made_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("used_at", sa.DateTime(timezone=True)),
+    _one_of("purpose", ("first", "invitation", "reset"), "purpose_known"),
+    sa.CheckConstraint("(purpose = 'first') = (actor_id IS NULL)", name="first_has_no_actor"),
+    comment="Links by which a password is chosen, each once.",
+)
+
+sign_in_failure = sa.Table(
+    "sign_in_failure",
+    metadata,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True, comment="a digest of the login, or an address"),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+    _one_of("kind", ("account", "address", "account_at_address"), "kind_known"),
+    comment="Wrong passwords of late: who asks again waits longer.",
+)
+
+api_key = sa.Table(
+    "api_key",
+    metadata,
+    _serial("key_id"),
+    sa.Column("digest", sa.LargeBinary, nullable=False, unique=True, comment="SHA-256 of the key"),
+    sa.Column("hint", sa.Text, nullable=False, comment="its first characters, to tell keys apart"),
+    sa.Column(
+        "actor_id",
+        sa.BigInteger,
+        sa.ForeignKey("actor.actor_id"),
+        nullable=False,
+        comment="of its own: name, role and areas",
+    ),
+    sa.Column("scopes", ARRAY(sa.Text), nullable=False),
+    sa.Column("made_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("made_by", sa.BigInteger, sa.ForeignKey("actor.actor_id"), nullable=False),
+    sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("used_at", sa.DateTime(timezone=True), comment="to the minute"),
+    sa.Column("ended_at", sa.DateTime(timezone=True)),
+    comment="Keys of other systems; each is shown once.",
+)
+
 made_up = sa.Table(
     "made_up",
     metadata,
