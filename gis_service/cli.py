@@ -20,6 +20,7 @@ import typer
 from gis_service import __version__
 from gis_service.commands import coverage_sites as _coverage_sites  # noqa: F401 (adds commands)
 from gis_service.commands import importing, locating
+from gis_service.commands.certificates import make_certificates_here
 from gis_service.commands.coverage import coverage_app
 from gis_service.commands.incidents import incidents_app
 from gis_service.commands.maps import print_map
@@ -54,6 +55,7 @@ app.add_typer(roads_app, name="roads")
 app.command(context_settings=locating.NEGATIVE)(locating.locate)
 app.command()(locating.assign)
 app.command("map")(print_map)
+app.command("cert")(make_certificates_here)
 
 COUNTY_LANGUAGE: Final = "zh-CN"
 """Of the county's map; that of a region is in the language of who loads it."""
@@ -108,11 +110,13 @@ def run(
 ) -> None:
     """Do the main job for the county in the store, or for a region from a file, and serve it."""
     from gis_service import main_job
+    from gis_service.certificates import load_certificate, page_address
     from gis_service.commands.job_summary import describe_result
     from gis_service.settings import server_settings
     from gis_service.store import open_store
 
     serving_port = port or server_settings().port  # a bad setting is told before any work is done
+    address = page_address(server_settings().host, serving_port, load_certificate())
     if whole_file and region is None:
         raise InputError("cli.whole_file_alone", place=Place(field="--whole-file"))
     database = _take_region(region, whole_file) if region else None
@@ -120,7 +124,6 @@ def run(
     with open_store(database=database) as store:
         file = _map_file(region, whole_file)
         result = main_job.main_job(store, file, say, speech, language())
-        address = f"http://localhost:{serving_port}"
         again = f" --region {region}" + (" --whole-file" if whole_file else "") if region else ""
         for line in describe_result(store, result, language(), address, f"scripts/run{again}"):
             say(line)
@@ -186,11 +189,13 @@ def serve(
     database: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Serve what is in the store, without doing the main job first."""
+    from gis_service.certificates import load_certificate
     from gis_service.commands.handing_over import must_hand_over
     from gis_service.settings import server_settings
     from gis_service.store import open_store
 
     serving_port = port or server_settings().port
+    load_certificate()  # what is wrong with it is told before anything is started
     if listener is None or must_hand_over():
         with open_store(database=database) as store:
             _become_server(store, serving_port, database)

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parents[1]
 
-ServiceFolder = Literal["areas", "compiled", "home", "photos", "reports", "uploads"]
+ServiceFolder = Literal["areas", "compiled", "home", "photos", "reports", "tls", "uploads"]
 SERVICE_FOLDERS: tuple[ServiceFolder, ...] = get_args(ServiceFolder)
 """What the running service writes in the data folder; the rest may belong to another account."""
 
@@ -87,6 +87,23 @@ class ServerSettings(BaseSettings):
         default="",
         description="Addresses of the reverse proxy, with commas; what it says of the scheme and"
         " of who asks is taken, and nobody else's word.",
+    )
+    tls_cert: Path | None = Field(
+        default=None, description="The certificate with its chain, PEM; then https is spoken."
+    )
+    tls_key: Path | None = Field(
+        default=None, description="Its key, PEM without a password, readable by the account."
+    )
+    host_names: str = Field(
+        default="",
+        description="Names under which the service answers, with commas; else those of the"
+        " certificate, and on loopback only loopback's.",
+    )
+    hsts_days: int = Field(
+        default=0,
+        ge=0,
+        le=730,
+        description="So long browsers refuse plain http for our name (HSTS); 0 is not at all.",
     )
     session_hours: float = Field(
         default=12.0, gt=0, le=720, description="So long one stays signed in."

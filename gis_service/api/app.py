@@ -38,13 +38,15 @@ from gis_service.api import (
     search,
     sheets,
     tiles,
+    trust,
 )
 from gis_service.api.admission import Admission
 from gis_service.api.authentication import Authenticator
 from gis_service.api.body_limit import BodyLimit
-from gis_service.api.guard import Guard, is_loopback
+from gis_service.api.guard import Guard, find_host_names, is_loopback
 from gis_service.api.revalidating import RevalidatingCache
 from gis_service.boundaries.plans.drafts import DraftCache
+from gis_service.certificates import Certificate
 from gis_service.coverage.areas.service import AreaService, find_area_folder
 from gis_service.grids.answers.answering import AnswerService
 from gis_service.maps.page.answer_cache import AnswerCache
@@ -81,6 +83,7 @@ ROUTERS = (
     sheets,
     health,
     page,
+    trust,
 )
 
 
@@ -91,8 +94,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.checkup.close()
 
 
-def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
-    """Make the service around a store."""
+def create_app(
+    store: Store, *, loopback_only: bool | None = None, certificate: Certificate | None = None
+) -> FastAPI:
+    """Make the service around a store; with a certificate it sends everybody to https."""
     settings = server_settings()
     bound = is_loopback(settings.host) if loopback_only is None else loopback_only
     app = FastAPI(
@@ -107,6 +112,7 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
     )
     store = store.under("page")
     app.state.store = store
+    app.state.certificate = certificate
     app.state.snapshot = Snapshot()
     app.state.revalidating = RevalidatingCache()
     app.state.authenticator = Authenticator(
@@ -135,5 +141,6 @@ def create_app(store: Store, *, loopback_only: bool | None = None) -> FastAPI:
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(Admission)
     app.add_middleware(BodyLimit)
-    app.add_middleware(Guard, loopback_only=bound and not settings.trusted_proxy)
+    names = find_host_names(certificate, loopback_only=bound)
+    app.add_middleware(Guard, host_names=names, certificate=certificate)
     return app

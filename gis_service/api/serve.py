@@ -1,5 +1,6 @@
 """Serving the app over HTTP until somebody stops it, and saying where, as whom and for whom."""
 
+import asyncio
 import math
 import os
 import pwd
@@ -20,6 +21,14 @@ from gis_service.access import SYSTEM
 from gis_service.access.actor import is_made_up
 from gis_service.api.app import create_app
 from gis_service.api.guard import is_loopback
+from gis_service.api.shared_port import SharedPort
+from gis_service.certificates import (
+    WARN_DAYS,
+    Certificate,
+    fingerprint,
+    load_certificate,
+    page_address,
+)
 from gis_service.errors import GisError
 from gis_service.grids.compiling import compile_all
 from gis_service.incidents import arrival
@@ -37,7 +46,38 @@ _WORK_S: Final = 1.0
 
 
 class Server(uvicorn.Server):
-    """A server that ends its streams of events first: it would wait for them for ever."""
+    """
+    A server that speaks TLS beside HTTP, and ends its streams first: it would wait for them.
+
+    Parameters
+    ----------
+    config
+        Of uvicorn.
+    certificate
+        What it speaks TLS with; None speaks HTTP alone.
+    """
+
+    def __init__(self, config: uvicorn.Config, certificate: Certificate | None = None) -> None:
+        super().__init__(config)
+        self._certificate = certificate
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take connections."""
+        if self._certificate is None:
+            await super().startup(sockets)
+            return
+        await super().startup([])
+        context = self._certificate.context
+        self.servers = [
+            SharedPort(listener, context, self._make_protocol)  # type: ignore[misc]
+            for listener in sockets or []
+        ]
+
+    def _make_protocol(self) -> asyncio.Protocol:
+        protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, then everything else."""
@@ -96,8 +136,8 @@ def keep_tidy(app: FastAPI) -> threading.Thread:
     return thread
 
 
-def make_server(app: FastAPI) -> Server:
-    """Make the HTTP server; forwarded headers count from the proxy that a setting names."""
+def make_server(app: FastAPI, certificate: Certificate | None = None) -> Server:
+    """Make the server; forwarded headers count from the proxy that a setting names."""
     proxy = server_settings().trusted_proxy
     return Server(
         uvicorn.Config(
@@ -108,7 +148,8 @@ def make_server(app: FastAPI) -> Server:
             proxy_headers=bool(proxy),
             forwarded_allow_ips=proxy,
             timeout_graceful_shutdown=math.ceil(server_settings().shutdown_s),
-        )
+        ),
+        certificate,
     )
 
 
@@ -131,16 +172,15 @@ def serve_forever(
     """
     keep_few_arenas()
     host, port = listener.getsockname()[:2]
-    app = create_app(store, loopback_only=is_loopback(host))
-    shown_host = "localhost" if is_loopback(host) or host in ("0.0.0.0", "::") else host  # noqa: S104
-    address = (
-        f"http://[{shown_host}]:{port}" if ":" in shown_host else f"http://{shown_host}:{port}"
-    )
+    certificate = load_certificate()
+    app = create_app(store, loopback_only=is_loopback(host), certificate=certificate)
+    address = page_address(host, port, certificate)
     try:
         account = pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:  # a container may run as a number without a name
         account = str(os.geteuid())
     say(text("cli.serving", language, address=address, account=account))
+    _say_certificate(certificate, address, say, language)
     with store.transaction(SYSTEM) as connection:
         made_up = is_made_up(connection)
     if made_up:
@@ -150,4 +190,18 @@ def serve_forever(
         say(text("cli.sign_in_link", language, link=link))
     warm_up(app)
     keep_tidy(app)
-    make_server(app).run(sockets=[listener])
+    make_server(app, certificate).run(sockets=[listener])
+
+
+def _say_certificate(
+    certificate: Certificate | None, address: str, say: Callable[[str], None], language: Language
+) -> None:
+    if certificate is None:
+        return
+    if certificate.authority is not None:
+        print_of = fingerprint(certificate.authority)
+        page = f"{address.replace('https:', 'http:')}/trust"
+        say(text("tls.serves_own", language, page=page, fingerprint=print_of))
+    if certificate.days_left < WARN_DAYS:
+        how = "tls.ends_soon" if certificate.authority is None else "tls.ends_soon_own"
+        say(text(how, language, days=certificate.days_left, day=certificate.ends.date()))

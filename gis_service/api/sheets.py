@@ -13,7 +13,7 @@ router = APIRouter(prefix="/api", tags=["maps"])
 _PRINTED: Final = examples.files(
     {"application/pdf": "%PDF-1.7", "image/png": "PNG", "text/html": "<!DOCTYPE html>"}
 )
-_STANDS_ALONE: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
+_STANDS_ALONE: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 
 @router.get("/grids/{grid_id}/sheet", response_class=Response, responses=_PRINTED)

@@ -275,6 +275,31 @@ def render_sign_in(language: Language) -> str:
     )
 
 
+def render_trust(language: Language, fingerprint: str | None) -> str:
+    """
+    Make the page that tells how a phone trusts the private authority.
+
+    Parameters
+    ----------
+    language
+        The reader's.
+    fingerprint
+        Of the authority's certificate; None where there is no private authority.
+
+    Returns
+    -------
+    str
+        The HTML document.
+    """
+    return templates.get_template("trust.html").render(
+        language=language,
+        say=lambda name: text(f"tls.{name}", language),
+        style=static_address("css", "page.css"),
+        fingerprint=fingerprint,
+        systems=("android", "ios", "harmony", "windows", "firefox"),
+    )
+
+
 def content_policy(document: str) -> str:
     """
     Say what the document may load: from this server only, and the one script Folium writes.
@@ -297,5 +322,5 @@ def content_policy(document: str) -> str:
     return (
         f"default-src 'none'; script-src {scripts}; style-src 'self'; img-src 'self' data:; "
         "connect-src 'self'; worker-src 'self'; font-src 'self'; base-uri 'none'; "
-        "form-action 'none'; frame-ancestors 'self'"
+        "form-action 'none'; frame-ancestors 'none'"
     )
