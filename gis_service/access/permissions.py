@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from gis_service.access.actor import Actor
 from gis_service.errors import NotAllowedError
-from gis_service.records import RECORDS
+from gis_service.records import RECORDS, list_entered
 from gis_service.roles import LOCAL_ROLES, ROLES, Role
 
 Need = Literal["records", "help"]
@@ -164,3 +164,39 @@ def entering(kind: str) -> Permission:
         By role; the areas are looked at where the place is known.
     """
     return Permission(RECORDS[kind].writers, "access.may_not_enter")
+
+
+NAMED: Final[Mapping[str, Permission]] = {
+    **{f"see_{table}": permission for table, permission in SEE.items()},
+    **{f"enter_{kind}": entering(kind) for kind in list_entered()},
+    "reveal_household": REVEAL_HOUSEHOLD,
+    "reveal_reporter": REVEAL_REPORTER,
+    "import": IMPORT,
+    "locate_files": LOCATE_FILES,
+    "place_reports": PLACE_REPORTS,
+    "edit_calendar": EDIT_CALENDAR,
+    "plan": PLAN,
+    "read_plans": READ_PLANS,
+    "measure": MEASURE,
+    "read_counts": READ_COUNTS,
+    "manage_accounts": MANAGE_ACCOUNTS,
+    "read_record": READ_RECORD,
+}
+"""As a page asks for them, which offers nobody what would be refused."""
+
+
+def list_allowed(actor: Actor) -> list[str]:
+    """
+    Name what an actor may do and see.
+
+    Parameters
+    ----------
+    actor
+        Who asks.
+
+    Returns
+    -------
+    list of str
+        Names of :data:`NAMED`.
+    """
+    return [name for name, permission in NAMED.items() if permission.allows(actor)]

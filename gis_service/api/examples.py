@@ -76,6 +76,7 @@ SCHEME: Final = {
 }
 OVERVIEW: Final = {
     "county": {"name": "云溪县", "code": "990101", "bbox": [112.7, 28.5, 113.1, 28.9]},
+    "areas": None,
     "counts": {
         "households": 200123,
         "people": 612044,

@@ -14,25 +14,14 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from gis_service.access import Actor
-from gis_service.access.actor import ADMINISTRATOR, is_made_up
-from gis_service.access.permissions import (
-    IMPORT,
-    MEASURE,
-    PLAN,
-    REVEAL_REPORTER,
-    SEE,
-    entering,
-)
 from gis_service.api.dependencies import ActorDep, ConnectionDep, LanguageDep
+from gis_service.api.offers import describe_actor
 from gis_service.api.routing import ServiceRouter
 from gis_service.grids import reading, versions
-from gis_service.incidents.rules import rule_book
 from gis_service.maps.page.grid_map import PageContext, content_policy, render_page
 from gis_service.maps.page.vendor import compress_file, scripts_hash, vendor_file
 from gis_service.maps.sheets import sheet
 from gis_service.messages import WEB_DIR
-from gis_service.records import list_entered
 
 FOLDERS: Final = ("css", "messages", "img")
 HASH: Final = re.compile("[0-9a-f]{12}")
@@ -67,17 +56,7 @@ def read_page(
     county = sheet.find_county(connection) if any(scheme.is_base for scheme in schemes) else None
     context = PageContext(
         language=language,
-        actor={
-            "actor_id": actor.actor_id,
-            "name": actor.name,
-            "name_en": actor.name_en,
-            "role": actor.role,
-            "enters": any(entering(kind).allows(actor) for kind in list_entered()),
-            "imports": IMPORT.allows(actor),
-            "may": _list_offers(actor),
-            "signed_in": actor == ADMINISTRATOR,
-            "made_up": is_made_up(connection),
-        },
+        actor=describe_actor(connection, actor),
         county=None if county is None else {**asdict(county), "name_en": county.name},
         schemes=[jsonable_encoder(scheme) for scheme in schemes],
         today=versions.today(connection),
@@ -90,21 +69,6 @@ def read_page(
         "Content-Language": language,
     }
     return HTMLResponse(document, headers=headers)
-
-
-def _list_offers(actor: Actor) -> list[str]:
-    """Name what the page offers to this actor; the server asks again at every door."""
-    may = {
-        "measure": MEASURE.allows(actor),
-        "plan": PLAN.allows(actor),
-        "report": actor.role in rule_book().reports.roles,
-        "reveal_reporter": REVEAL_REPORTER.allows(actor),
-        "see_all_officers": SEE["officer"].allows(actor) and actor.areas is None,
-        **{
-            f"see_{name}s": SEE[name].allows(actor) for name in ("household", "incident", "officer")
-        },
-    }
-    return [name for name, allowed in may.items() if allowed]
 
 
 @router.get("/vendor/{name}")

@@ -98,6 +98,14 @@ class GridName:
 
 
 @dataclass(frozen=True)
+class Area(GridName):
+    """A grid that somebody answers for; ``bbox`` is west, south, east, north in degrees."""
+
+    scheme: str
+    bbox: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
 class GridRow:
     """A grid in a list."""
 
@@ -537,6 +545,46 @@ def _head_query(*, is_today: bool) -> sa.Select[Any]:
             on_bound_day(state.valid, is_today=is_today),
         )
     )
+
+
+def list_areas(connection: sa.Connection, grid_ids: tuple[int, ...] | None) -> list[Area] | None:
+    """
+    List what somebody answers for.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    grid_ids
+        As an actor has them: of any level and scheme; None is the whole county.
+
+    Returns
+    -------
+    list of Area or None
+        Those that are there today, by scheme and code; None is the whole county.
+    """
+    if grid_ids is None:
+        return None
+    state = t.grid_state.c
+    bounds = (sa.func.ST_XMin, sa.func.ST_YMin, sa.func.ST_XMax, sa.func.ST_YMax)
+    rows = connection.execute(
+        sa.select(
+            state.grid_id,
+            state.name,
+            state.code,
+            state.rank,
+            t.grid_scheme.c.code,
+            *(bound(state.geom) for bound in bounds),
+        )
+        .join(t.grid_scheme, t.grid_scheme.c.scheme_id == state.scheme_id)
+        .where(state.grid_id.in_(grid_ids), on_day(state.valid, None))
+        .order_by(t.grid_scheme.c.scheme_id, state.code)
+    )
+    return [
+        Area(grid_id, name, code, rank, scheme, bbox)
+        for grid_id, name, code, rank, scheme, *corners in rows
+        for bbox in [tuple(round(corner, DEGREE_DECIMALS) for corner in corners)]
+    ]
 
 
 def read_chain(connection: sa.Connection, grid_id: int, at: date | None) -> list[GridName]:

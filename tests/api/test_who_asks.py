@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
-from gis_service.access import SYSTEM
+from gis_service.access import SYSTEM, Actor
 from gis_service.access.actor import (
     ADMINISTRATOR,
     ensure_demo_actors,
@@ -17,6 +17,7 @@ from gis_service.access.actor import (
 from gis_service.api import create_app
 from gis_service.api.guard import host_name, is_loopback
 from gis_service.errors import NotAllowedError
+from gis_service.maps.sheets import sheet
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.api.conftest import HOUSEHOLDS_PER_GRID, SmallCounty
@@ -125,6 +126,38 @@ def test_the_overview_counts_what_its_reader_sees(client: TestClient, as_actor: 
     assert told["visitor"]["households"] is None
     assert told["visitor"]["outside"] is None
     assert told["visitor"]["buildings"] == 1
+
+
+def test_the_overview_is_of_the_areas_of_whoever_has_some(
+    client: TestClient, store: Store, small_county: SmallCounty, as_actor: As
+) -> None:
+    grids = small_county.grid_ids
+
+    def told(*areas: str) -> sheet.Overview:
+        ids = tuple(grids[area] for area in areas)
+        with store.transaction(SYSTEM) as connection:
+            return sheet.read_overview(connection, Actor(9, "某", "N", "grid_officer", ids), "base")
+
+    other = told("g11")
+    assert [area.grid_id for area in other.areas or []] == [grids["g11"]]
+    assert vars(other.counts) == {
+        "households": 310,
+        "people": 930,
+        "buildings": 0,  # the county's only one stands in another grid
+        "premises": 0,
+        "hazards": 1,
+        "incidents": 1,
+        "outside": None,
+    }
+    # A grid within another area of the same person is counted once.
+    twice = told("town", "g11")
+    assert twice.counts.households == TOTAL - 1
+    assert twice.counts.buildings == 1
+    assert twice.coverage == {}
+    assert len(twice.areas or []) == 2
+    own = client.get("/api/overview", headers=as_actor("grid_officer")).json()
+    assert [area["grid_id"] for area in own["areas"]] == [grids["g00"]]
+    assert client.get("/api/overview").json()["areas"] is None
 
 
 def test_officers_are_found_by_those_who_may_see_them(client: TestClient, as_actor: As) -> None:

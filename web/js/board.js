@@ -4,10 +4,11 @@ import { get } from "./api.js";
 import { bulkForm } from "./bulk.js";
 import { h, settled } from "./dom.js";
 import { listenLive } from "./live.js";
+import { offered } from "./offers.js";
 import { tag } from "./parts.js";
 import { show, state } from "./state.js";
 import { kindName } from "./figures.js";
-import { may, moment, number, shortDay, t, tOr } from "./texts.js";
+import { moment, number, shortDay, t, tOr } from "./texts.js";
 
 /** @import { Shape } from "../types/answers.js" */
 /** @typedef {Shape<"IncidentRow">} Row */
@@ -86,7 +87,7 @@ export async function showBoard(desk, signal) {
     const rows = found.items.map(rowOf);
     if (offset) list.append(...rows);
     else list.replaceChildren(...rows);
-    count.textContent = t(total ? "board_count" : !may("see_incidents") ? "board_hidden" : `board_none_${tab}`, {
+    count.textContent = t(total ? "board_count" : !offered("incidents") ? "board_hidden" : `board_none_${tab}`, {
       n: number(total),
     });
     more.hidden = list.children.length >= total;
@@ -140,7 +141,7 @@ export async function showBoard(desk, signal) {
     count,
     list,
     more,
-    bulkForm(() => state.scheme),
+    offered("locate_files") && bulkForm(() => state.scheme),
   );
   desk.panel.focusIfAsked();
   const stop = listenLive(

@@ -12,16 +12,17 @@ import { WhatIf } from "./coverage_what_if.js";
 import { Work } from "./coverage_work.js";
 import { h, keepingFocus } from "./dom.js";
 import { mapNow } from "./map_modes.js";
+import { offered } from "./offers.js";
 import { colourFor } from "./palette.js";
 import { heading, tag, trouble } from "./parts.js";
 import { show, state } from "./state.js";
-import { config, may, moment, nameOf, t } from "./texts.js";
+import { moment, nameOf, t } from "./texts.js";
 
 const PARTS = ["", "what-if", "compare"];
 const COUNTED = ["households", "people", "care_households", "buildings", "premises", "hazards"];
 
 /** Whether this actor may start runs and ask "what if". */
-export const mayMeasure = () => may("measure");
+export const mayMeasure = () => offered("measure");
 
 export class CoverageMode {
   constructor(map, parts) {
@@ -307,7 +308,7 @@ export class CoverageMode {
       "div",
       { class: "first-step" },
       h("p", {}, c(`empty_${what}`, { what: this.title })),
-      config.actor.enters || config.actor.imports
+      offered(leads[what])
         ? h(
             "button",
             { type: "button", class: "button", onclick: () => show({ view: leads[what] }) },

@@ -5,12 +5,13 @@ import { incidentForm, mayReport } from "./report.js";
 import { showBoard } from "./board.js";
 import { showIncident } from "./incident.js";
 import { at, h, parts } from "./dom.js";
+import { offered } from "./offers.js";
 import { chainLine, codeLine, heading, officerCard, phone, tag, trouble } from "./parts.js";
 import { Routes } from "./route.js";
 import { state } from "./state.js";
 import { symbol } from "./symbols.js";
 import { kindName } from "./figures.js";
-import { coordinates, distance, listed, may, number, t } from "./texts.js";
+import { coordinates, distance, listed, number, t } from "./texts.js";
 
 /** @import { Shape } from "../types/answers.js" */
 /** @typedef {any} Located */
@@ -234,7 +235,7 @@ const isNear = (located) => located.outside && located.distance_m < NEAR_M;
  */
 function officers(located) {
   const named = located.officers ?? (located.grid ?? located.nearest)?.officers ?? [];
-  if (!named.length) return h("p", { class: "quiet" }, t(may("see_all_officers") ? "no_officer" : "officers_hidden"));
+  if (!named.length) return h("p", { class: "quiet" }, t(offered("every_officer") ? "no_officer" : "officers_hidden"));
   return h("div", { class: "officers" }, named.map(officerCard));
 }
 

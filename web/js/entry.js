@@ -4,6 +4,7 @@ import { get, newKey, send } from "./api.js";
 import { FormField } from "./entry_fields.js";
 import { e, eOr, wordOf } from "./entry_texts.js";
 import { at, h, isNarrow, settled } from "./dom.js";
+import { offered } from "./offers.js";
 import { trouble } from "./parts.js";
 import { placeOfPoint, show, state } from "./state.js";
 import { config, coordinates, day } from "./texts.js";
@@ -100,7 +101,7 @@ export class Entry {
           ),
         ),
       ),
-      config.actor.imports &&
+      offered("import") &&
         h(
           "p",
           {},

@@ -5,7 +5,7 @@ import { outlineOf } from "./backdrop.js";
 import { h, token } from "./dom.js";
 import { figureText, themeName } from "./figures.js";
 import { colourFor } from "./palette.js";
-import { t } from "./texts.js";
+import { config, t } from "./texts.js";
 
 /** @import { Shape } from "../types/answers.js" */
 /** @import { Figures } from "../types/page.js" */
@@ -63,6 +63,8 @@ export class Grids {
     /** @type {Promise<void>} */
     this.loading = Promise.resolve();
     this.ready = this.loading;
+    /** @type {Promise<(GeoJSON.Polygon | GeoJSON.MultiPolygon)[]> | undefined} */
+    this.ownRings = undefined;
     /** @type {Promise<boolean>} */
     this.themed = Promise.resolve(false);
     this.svg = L.svg({ pane: "selection", padding: 0.6 });
@@ -101,6 +103,13 @@ export class Grids {
     for (let grid = this.grid(id); grid; grid = this.grid(grid.parent_grid_id)) ids.unshift(grid.grid_id);
     return ids;
   };
+
+  /**
+   * Whether a grid lies in what one answers for; none does for those who answer for the whole county.
+   *
+   * @param {number | null | undefined} id
+   */
+  isOwn = (id) => this.chain(id ?? null).some((step) => config.actor.areas?.some(({ grid_id }) => grid_id === step));
 
   /**
    * Fetch the grids of every level, once for each scheme and day; tiles draw them.
@@ -279,18 +288,41 @@ export class Grids {
       if (this.selected !== grid.grid_id) return;
     }
     this.outline.clearLayers();
-    if (!grid?.geometry) return;
-    const rings = outerRings(grid.geometry);
+    if (grid?.geometry) this.outlineRings(outerRings(grid.geometry), { veil: 0.32, weight: 3, tint: 0.08 });
+    else if (!this.selected) await this.outlineOwn();
+  }
+
+  /** Border what one answers for, and let the rest step back a little. */
+  async outlineOwn() {
+    const areas = config.actor.areas ?? [];
+    if (!areas.length) return;
+    this.ownRings ??= Promise.all(areas.map(({ grid_id }) => outlineOf(grid_id, "")));
+    try {
+      const rings = (await this.ownRings).flatMap(outerRings);
+      if (this.selected) return;
+      this.outline.clearLayers();
+      this.outlineRings(rings, { veil: 0.2, weight: 2, tint: 0 });
+    } catch (error) {
+      this.ownRings = undefined;
+      this.onError(error);
+    }
+  }
+
+  /**
+   * @param {L.LatLngTuple[][]} rings
+   * @param {{veil: number, weight: number, tint: number}} look opacities, and the width of the line in pixels
+   */
+  outlineRings(rings, { veil: veilOpacity, weight, tint: tintOpacity }) {
     /** @type {L.PolylineOptions} */
     const plain = { renderer: this.svg, pane: "selection", interactive: false };
     /** @type {L.PolylineOptions} */
-    const veil = { ...plain, stroke: false, fillColor: token("veil"), fillOpacity: 0.32, fillRule: "evenodd" };
+    const veil = { ...plain, stroke: false, fillColor: token("veil"), fillOpacity: veilOpacity, fillRule: "evenodd" };
     L.polygon([[REST_OF_WORLD, ...rings]], veil).addTo(this.outline);
     /** @type {L.PolylineOptions} */
     const edge = { ...plain, fill: false, lineJoin: "round" };
-    L.polygon(rings, { ...edge, color: token("surface"), weight: 7, opacity: 0.95 }).addTo(this.outline);
-    const tint = { fill: true, fillColor: token("accent"), fillOpacity: 0.08 };
-    L.polygon(rings, { ...edge, ...tint, color: token("accent"), weight: 3 }).addTo(this.outline);
+    L.polygon(rings, { ...edge, color: token("surface"), weight: weight + 4, opacity: 0.95 }).addTo(this.outline);
+    const tint = { fill: tintOpacity > 0, fillColor: token("accent"), fillOpacity: tintOpacity };
+    L.polygon(rings, { ...edge, ...tint, color: token("accent"), weight }).addTo(this.outline);
   }
 
   /**

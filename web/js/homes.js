@@ -2,7 +2,8 @@
 
 import { get, isStale } from "./api.js";
 import { at, h, token } from "./dom.js";
-import { may, number, t } from "./texts.js";
+import { offered } from "./offers.js";
+import { number, t } from "./texts.js";
 
 /** @import { Shape } from "../types/answers.js" */
 /** @typedef {Shape<"HouseholdRow">} Home */
@@ -40,7 +41,7 @@ export class Homes {
   }
 
   wanted() {
-    if (!may("see_households")) return "";
+    if (!offered("homes")) return "";
     return this.map.getZoom() >= FROM_ZOOM ? this.grid : "";
   }
 

@@ -3,6 +3,7 @@
 import { ApiError, get, send } from "./api.js";
 import { at, h, isNarrow } from "./dom.js";
 import { follow } from "./jobs.js";
+import { offered } from "./offers.js";
 import { field, heading, sayFault, tag, tiles, trouble } from "./parts.js";
 import { show, state } from "./state.js";
 import { config, isEnglish, listed, moment, nameOf, number, percent, t, textsOf } from "./texts.js";
@@ -120,7 +121,7 @@ export class Imports {
 
   async show(signal) {
     if (at("panel").dataset.kind === "import" && this.form?.isConnected) return;
-    if (!config.actor.imports) {
+    if (!offered("import")) {
       this.fill(h("p", {}, i("none_may")));
       return;
     }

@@ -3,11 +3,12 @@
 import { get, post, sendFile } from "./api.js";
 import { urgency } from "./board.js";
 import { h } from "./dom.js";
+import { offered } from "./offers.js";
 import { heading, line, phone, tag } from "./parts.js";
 import { show } from "./state.js";
 import { symbol } from "./symbols.js";
 import { kindName } from "./figures.js";
-import { day, isEnglish, may, moment, number, t, tOr } from "./texts.js";
+import { day, isEnglish, moment, number, t, tOr } from "./texts.js";
 
 const REASONS = ["call_back", "visit", "emergency", "correction"];
 const STATES = ["reported", "accepted", "dispatched", "handled", "verified", "closed"];
@@ -111,7 +112,7 @@ export async function showIncident(desk, id, signal) {
  */
 function reporter(incident) {
   const slot = h("b", {}, [incident.reporter_name, incident.reporter_phone].filter(Boolean).join(" "));
-  if (!may("reveal_reporter")) return h("div", { class: "line" }, h("span", {}, t("incident_reporter")), slot);
+  if (!offered("reveal_reporter")) return h("div", { class: "line" }, h("span", {}, t("incident_reporter")), slot);
   const reveal = async (/** @type {any} */ event) => {
     const reason = event.target.value;
     if (!reason) return;

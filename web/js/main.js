@@ -13,6 +13,7 @@ import { Legend } from "./legend.js";
 import { layersInAddress, shownLayers, themeNow } from "./map_modes.js";
 import { marksOf } from "./marks.js";
 import { Names } from "./names.js";
+import { offered } from "./offers.js";
 import { Panel } from "./panel.js";
 import { Points } from "./points.js";
 import { wireSearch } from "./search.js";
@@ -51,10 +52,14 @@ function sayRefused() {
 
 // --- the place ---------------------------------------------------------------------------------
 
-const countyBounds = () => {
-  const [west, south, east, north] = config.county.bbox;
-  return L.latLngBounds([south, west], [north, east]);
-};
+const boundsOf = ([west, south, east, north]) => L.latLngBounds([south, west], [north, east]);
+const countyBounds = () => boundsOf(config.county.bbox);
+
+/** What one answers for, or the whole county. */
+function homeBounds() {
+  const [first, ...others] = (config.actor.areas ?? []).map(({ bbox }) => boundsOf(bbox));
+  return first ? others.reduce((all, bounds) => all.extend(bounds), first) : countyBounds();
+}
 
 const mapView = new View(map);
 const insets = () => mapView.insets();
@@ -69,11 +74,11 @@ function rememberPlace() {
 
 const openedAt = placeOfUrl();
 
-/** Look where the URL says, or at the whole county, before anything is drawn. */
+/** Look where the URL says, or at what one answers for, before anything is drawn. */
 function lookFirst() {
   const place = openedAt;
   if (place) map.setView([place.lat, place.lon], place.zoom, { animate: false });
-  else if (config.county?.bbox) mapView.fit(countyBounds());
+  else if (config.county?.bbox) mapView.fit(homeBounds());
 }
 
 // --- what comes with its modules, when somebody first wants it ---------------------------------
@@ -426,6 +431,8 @@ function stepBack() {
 const PAN_PX = 120;
 const PAN = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
+const mayEnter = () => offered("enter") || offered("import");
+
 /** What keys and buttons do, by the names of keys.js. */
 const actions = {
   search: () => {
@@ -433,13 +440,13 @@ const actions = {
     at("search-text").select();
   },
   map: () => show({ mode: "", view: "", grid: "", point: "" }),
-  dispatch: () => show({ mode: "dispatch", view: "", grid: "", point: "" }),
-  plan: () => goTo("plan", { plan: "", village: "", step: "" }),
+  dispatch: () => offered("dispatch") && show({ mode: "dispatch", view: "", grid: "", point: "" }),
+  plan: () => offered("plans") && goTo("plan", { plan: "", village: "", step: "" }),
   coverage: () => goTo("coverage", { part: "" }),
-  report: () => goTo("report", { part: "" }),
+  report: () => offered("county_report") && goTo("report", { part: "" }),
   incident: () => state.mode === "dispatch" && rooms.dispatch.now?.startReport(),
   list: () => toggleView("list"),
-  enter: () => (config.actor.enters || config.actor.imports) && toggleView("enter"),
+  enter: () => mayEnter() && toggleView("enter"),
   keys: () => toggleView("keys"),
   all: showAll,
   pan: ({ key }) => map.panBy(PAN[key].map((way) => way * PAN_PX)),
@@ -458,8 +465,11 @@ const OPENS = {
 };
 
 function wireShell() {
-  for (const mode of ["plan", "coverage", "report"]) at(`mode-${mode}`).hidden = !hasCounty;
-  at("open-enter").hidden = !config.actor.enters && !config.actor.imports;
+  at("mode-dispatch").hidden = !offered("dispatch");
+  at("mode-plan").hidden = !hasCounty || !offered("plans");
+  at("mode-coverage").hidden = !hasCounty;
+  at("mode-report").hidden = !hasCounty || !offered("county_report");
+  at("open-enter").hidden = !mayEnter();
   // Whoever points at a button will likely press it: its scripts are on their way by then.
   for (const [button, part] of Object.entries(OPENS)) {
     for (const sign of ["pointerenter", "focus"]) at(button).addEventListener(sign, part.prepare, { once: true });
@@ -522,7 +532,7 @@ async function start() {
   sayRefused();
   wireShell();
   wireKeys(actions);
-  wireSearch({ flyTo, onPicked: () => panel.askFocus() });
+  wireSearch({ flyTo, isOwn: grids.isOwn, onPicked: () => panel.askFocus() });
   markRail();
   wireChoices(scheme, onError);
   if (!hasCounty) {

@@ -4,6 +4,7 @@ import { get, isStale } from "./api.js";
 import { e } from "./entry_texts.js";
 import { at, h, isNarrow } from "./dom.js";
 import { STANDARDS, figureText, isMeasured, isShare, kindName, themeName } from "./figures.js";
+import { offered } from "./offers.js";
 import {
   chainLine,
   codeLine,
@@ -22,7 +23,7 @@ import { COMMANDS } from "./keys.js";
 import { symbol } from "./symbols.js";
 import { shownLayers, themeNow } from "./map_modes.js";
 import { show, state } from "./state.js";
-import { config, coordinates, day, may, moment, nameOf, number, t, tOr, textsOf } from "./texts.js";
+import { config, coordinates, day, moment, nameOf, number, t, tOr, textsOf } from "./texts.js";
 
 const WORST = 5;
 const MOST_POINTS_LISTED = 200;
@@ -161,8 +162,10 @@ export class Panel {
 
   async showOverview(signal) {
     const scheme = this.scheme();
-    const [overview, worst] = await Promise.all([
+    const { areas } = config.actor;
+    const [overview, own, worst] = await Promise.all([
       get("/api/overview", { scheme: scheme.code }, signal),
+      areas && import("./own_area.js").then(({ ownWork }) => ownWork(this.points, signal)),
       get(
         "/api/layers/figures",
         {
@@ -181,12 +184,8 @@ export class Panel {
     this.fill(
       "overview",
       [
-        h("p", { class: "eyebrow" }, t("overview")),
-        h(
-          "h2",
-          {},
-          overview.county.code ? nameOf(overview.county) : (overview.boundaries?.title ?? nameOf(overview.county)),
-        ),
+        h("p", { class: "eyebrow" }, areas ? t("own_area") : t("overview")),
+        h("h2", {}, areas ? ownTitle(areas) : countyTitle(overview)),
         h("p", { class: "quiet" }, t("data_of", { day: day(overview.data_day) })),
       ],
       tiles([
@@ -197,13 +196,14 @@ export class Panel {
         [t("incidents_open"), number(counts.incidents)],
         [t("premises"), number(counts.premises)],
       ]),
+      own,
       counts.outside > 0 && h("p", {}, tag(t("outside_count", { n: number(counts.outside) }), "care")),
-      STANDARDS.map((standard) =>
+      STANDARDS.filter((standard) => !areas || coverage?.[standard]).map((standard) =>
         coverage?.[standard]
           ? coverageBlock(standard, coverage[standard], choose)
           : h("section", { class: "standard" }, h("p", { class: "quiet" }, t("no_run", { what: themeName(standard) }))),
       ),
-      this.worstTowns(worst),
+      !areas && this.worstTowns(worst),
     );
   }
 
@@ -255,7 +255,7 @@ export class Panel {
                 phone(sheet.stand_in.phone),
               ),
           ]
-        : h("p", { class: "quiet" }, t(may("see_officers") ? "no_officer" : "officers_hidden")),
+        : h("p", { class: "quiet" }, t(offered("officers") ? "no_officer" : "officers_hidden")),
       counts && [
         tiles([
           [t("households"), number(counts.households)],
@@ -282,7 +282,7 @@ export class Panel {
       STANDARDS.filter((standard) => sheet.coverage?.[standard]).map((standard) =>
         coverageBlock(standard, sheet.coverage[standard], choose),
       ),
-      config.actor.enters &&
+      offered("enter") &&
         h(
           "p",
           {},
@@ -350,7 +350,7 @@ export class Panel {
       ),
       point.overdue && tag(t("overdue"), "wrong"),
       point.phone && phone(point.phone),
-      config.actor.enters &&
+      offered("enter") &&
         ENTERED.has(point.of) &&
         h(
           "p",
@@ -405,6 +405,7 @@ export class Panel {
         "aria-pressed": String(grid.grid_id) === state.grid ? "true" : null,
       });
     const single = groups.size === this.grids.ofRank(this.grids.baseRank).length;
+    const own = this.grids.ofRank(this.grids.baseRank).filter(({ grid_id }) => this.grids.isOwn(grid_id));
     const content = () => {
       if (single) return [h("ul", { class: "rows" }, [...groups.values()].flat().sort(orders[this.sort]).map(rowOf))];
       const tops = [...groups]
@@ -449,6 +450,7 @@ export class Panel {
     this.fill(
       "list",
       [h("h2", {}, t("list")), h("p", { class: "quiet" }, this.grids.themeTitle())],
+      own.length > 0 && [heading(t("own_area")), h("ul", { class: "rows" }, own.sort(byName).map(rowOf))],
       h("label", { class: "sorter" }, t("sort"), sorter),
       slot,
       await this.pointLists(signal),
@@ -489,6 +491,11 @@ export class Panel {
     if (isNarrow()) this.sheet.atLeast("peek");
   }
 }
+
+/** What one answers for, in words. */
+const ownTitle = (areas) => (areas.length === 1 ? areas[0].name : t("own_areas_n", { n: number(areas.length) }));
+
+const countyTitle = ({ county, boundaries }) => (county.code ? nameOf(county) : (boundaries?.title ?? nameOf(county)));
 
 /** The uppermost level with something to compare. */
 function worstRank(scheme) {

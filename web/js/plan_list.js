@@ -2,15 +2,16 @@
 
 import { get, send } from "./api.js";
 import { h, parts, settled } from "./dom.js";
+import { offered } from "./offers.js";
 import { field, heading, line, tag, tiles } from "./parts.js";
 import { actorName, reviewLine, statusTag } from "./plan_parts.js";
 import { p } from "./plan_texts.js";
 import { show, state } from "./state.js";
-import { config, day, isEnglish, may, number, shortDay } from "./texts.js";
+import { config, day, isEnglish, number, shortDay } from "./texts.js";
 
 const NEW_PLAN = "gis-plan-new";
 const MOST_MOVES = 40;
-export const mayPlan = () => may("plan");
+export const mayPlan = () => offered("plan");
 
 /** @import { Shape } from "../types/answers.js" */
 /** @typedef {Shape<"PlanListed">} Plan */
@@ -101,9 +102,8 @@ function planRow(plan) {
  * @param {AbortSignal} signal
  */
 export async function showPlans(mode, signal) {
-  const refused = (/** @type {any} */ error) => (error.status === 403 ? [] : Promise.reject(error));
   const [all, versions] = await Promise.all([
-    get("/api/plans", { scheme: state.scheme }, signal).catch(refused),
+    offered("plans") ? get("/api/plans", { scheme: state.scheme }, signal) : [],
     get("/api/versions", { scheme: state.scheme }, signal),
   ]);
   signal.throwIfAborted();

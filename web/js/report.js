@@ -2,9 +2,10 @@
 
 import { get, newKey, post } from "./api.js";
 import { h } from "./dom.js";
+import { offered } from "./offers.js";
 import { row } from "./parts.js";
 import { show, state } from "./state.js";
-import { distance, may, moment, nameOf, number, t } from "./texts.js";
+import { distance, moment, nameOf, number, t } from "./texts.js";
 
 /** @import { Point } from "../types/page.js" */
 /** @typedef {{kind: string, name: string, name_en: string, keywords: string[]}} Kind */
@@ -197,4 +198,4 @@ export function incidentForm(desk, slot, place) {
 }
 
 /** Whether this actor may report. */
-export const mayReport = () => may("report") && !state.at;
+export const mayReport = () => offered("report_incident") && !state.at;

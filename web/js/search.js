@@ -13,9 +13,9 @@ const PAUSE_MS = 160;
 /**
  * Wire the box; flyTo({lon, lat}) shows a place.
  *
- * @param {{flyTo: (place: Hit) => void, onPicked: () => void}} parts
+ * @param {{flyTo: (place: Hit) => void, isOwn: (grid: number | null | undefined) => boolean, onPicked: () => void}} parts
  */
-export function wireSearch({ flyTo, onPicked }) {
+export function wireSearch({ flyTo, isOwn, onPicked }) {
   const box = at("search-text");
   const list = at("search-answers");
   /** @type {Hit[]} */
@@ -65,6 +65,8 @@ export function wireSearch({ flyTo, onPicked }) {
     abort = new AbortController();
     try {
       answers = await get("/api/search", { q: wish, scheme: state.scheme }, abort.signal);
+      // What lies where one answers for comes first; else they are as good as they were.
+      answers.sort((a, b) => Number(isOwn(b.grid_id)) - Number(isOwn(a.grid_id)));
     } catch (error) {
       if (!isStale(error)) note(error.message);
       return undefined;

@@ -6,13 +6,6 @@
 export const config = JSON.parse(document.getElementById("page-config")?.textContent ?? "");
 
 /**
- * Whether who asks may do or see something, as the server says.
- *
- * @param {string} what
- */
-export const may = (what) => config.actor.may.includes(what);
-
-/**
  * Boundaries were published: the schemes as they are now.
  *
  * @param {Config["schemes"]} schemes

@@ -20,7 +20,7 @@ export function open({ language = "zh-CN", address = "/", may = [], tokens = {} 
   const config = {
     language,
     languages: ["zh-CN", "en"],
-    actor: { actor_id: 1, name: "测试", name_en: "Test", role: "", may },
+    actor: { actor_id: 1, name: "测试", name_en: "Test", role: "", areas: null, may },
     county: { name: "示范县", name_en: "Demo", code: "430000", bbox: [112.7, 28.5, 113.1, 28.9] },
     schemes: [
       { code: "fire", name: "消防", is_base: false, levels: [], versions: [] },

@@ -52,8 +52,9 @@ export interface Named {
 export interface Actor extends Named {
   actor_id: number;
   role: string;
-  enters: boolean;
-  imports: boolean;
+  /** What one answers for; null is the whole county. */
+  areas: Shape<"Area">[] | null;
+  /** Names of permissions; offers.js says what needs which. */
   may: string[];
   signed_in: boolean;
   made_up: boolean;

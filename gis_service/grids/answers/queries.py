@@ -393,10 +393,12 @@ def find_grids_seen(
     return frozenset(connection.scalars(sa.select(t.grid.c.grid_id).where(condition)))
 
 
-def find_grids_below(connection: sa.Connection, grid_id: int, at: date | None) -> list[int]:
-    """Find the lowest grids below a grid on a day; None is today."""
+def find_grids_below(
+    connection: sa.Connection, grid_ids: Sequence[int], at: date | None
+) -> list[int]:
+    """Find some grids and all below them on a day, each once; None is today."""
     query = _grids_below_query(is_today=at is None)
-    return [*connection.scalars(query, {"inside": [grid_id], "at": at})]
+    return [*dict.fromkeys(connection.scalars(query, {"inside": list(grid_ids), "at": at}))]
 
 
 def count_in_grids(

@@ -134,7 +134,7 @@ def count_grid(
             counted.append(table)
         else:
             figures |= dict.fromkeys(queries.columns_to_count(table.name))
-    inside = queries.find_grids_below(connection, grid_id, at)
+    inside = queries.find_grids_below(connection, [grid_id], at)
     if snapshot is not None and at is None and actor.areas is None and t.household in counted:
         kept = snapshot.get(
             connection,
@@ -168,7 +168,7 @@ def _sees_any(connection: sa.Connection, actor: Actor, table: sa.Table) -> bool:
 
 def count_county(connection: sa.Connection, actor: Actor, scheme: SchemeKey) -> CountyCounts:
     """
-    Count the county, or the part of it that the actor answers for.
+    Count the county, or the areas that the actor answers for.
 
     Parameters
     ----------
@@ -177,22 +177,30 @@ def count_county(connection: sa.Connection, actor: Actor, scheme: SchemeKey) -> 
     actor
         Who asks.
     scheme
-        Whose grids tell inside from outside.
+        Whose grids tell inside from outside; areas may be of any.
 
     Returns
     -------
     CountyCounts
-        None for what the actor's role does not see at all.
+        None for what the actor's role does not see at all; nothing is outside of areas.
     """
+    counted = (t.household, t.hazard, t.incident, t.building, t.premises)
     sums: dict[str, int | None] = {}
     outside: int | None = None
-    for table in (t.household, t.hazard, t.incident, t.building, t.premises):
-        names = queries.columns_to_count(table.name)
-        is_sensitive = table.name in queries.SENSITIVE
-        if is_sensitive and not _sees_any(connection, actor, table):
-            sums |= dict.fromkeys(names)
-            continue
+    for table in counted:
+        if table.name in queries.SENSITIVE and not _sees_any(connection, actor, table):
+            sums |= dict.fromkeys(queries.columns_to_count(table.name))
+    seen = tuple(
+        table for table in counted if not sums.keys() & queries.columns_to_count(table.name)
+    )
+    if actor.areas is not None:
+        # All of it, also what is no secret: a part beside the whole would be read as one figure.
+        inside = queries.find_grids_below(connection, actor.areas, None)
+        sums |= queries.count_in_grids(connection, seen, inside, None, by_copy=False)
+        seen = ()
+    for table in seen:
         tallies = queries.count_by_grid(connection, actor, table, scheme)
+        names = queries.columns_to_count(table.name)
         sums |= {name: sum(tally[name] for tally in tallies.values()) for name in names}
         if table is t.household:
             outside = tallies.get(None, {}).get("households", 0)

@@ -42,7 +42,7 @@ from gis_service.maps.page.vendor import (
 from gis_service.messages import LANGUAGES, WEB_DIR, Language, all_texts, text
 
 TEXT_ROOMS: Final = ("page.", "entry.", "imports.", "plan.", "cover.")
-LATE_SCRIPTS: Final = ("dispatch", "plan", "coverage", "entry", "imports")
+LATE_SCRIPTS: Final = ("dispatch", "plan", "coverage", "entry", "imports", "own_area")
 """The first script of each part that comes with its scripts when somebody first wants it."""
 
 INLINE_SCRIPT: Final = re.compile(r'<script(?: type="importmap")?>(.*?)</script>', re.DOTALL)

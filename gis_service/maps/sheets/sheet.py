@@ -18,11 +18,14 @@ from gis_service.grids.answers.tallies import (
     count_grid,
 )
 from gis_service.grids.reading import (
+    Area,
     GridHead,
     OfficerOnDuty,
+    SchemeKey,
     VersionRow,
     find_scheme,
     find_version_on,
+    list_areas,
     read_grid_head,
     read_officers_of,
 )
@@ -63,9 +66,19 @@ class CountyGlance:
 
 @dataclass(frozen=True)
 class Overview:
-    """The county at a glance."""
+    """
+    The county at a glance, or what somebody answers for in it.
+
+    Attributes
+    ----------
+    areas
+        What the counts are of; None is the whole county.
+    coverage
+        Of the county, or of the one area; nothing where there are several.
+    """
 
     county: CountyGlance
+    areas: list[Area] | None
     counts: CountyCounts
     coverage: dict[str, CoverageFigures]
     boundaries: VersionRow | None
@@ -156,10 +169,26 @@ def read_overview(connection: sa.Connection, actor: Actor, scheme_code: str) -> 
     """
     scheme = find_scheme(connection, scheme_code)
     version = find_version_on(connection, scheme.scheme_id, None)
+    areas = list_areas(connection, actor.areas)
     return Overview(
         county=find_county(connection, scheme_code),
+        areas=areas,
         counts=count_county(connection, actor, scheme),
-        coverage=coverage_of_county(connection, actor, scheme),
+        coverage=_coverage_of(connection, actor, scheme, areas),
         boundaries=version[0] if version else None,
         data_day=queries.read_data_day(connection),
+    )
+
+
+def _coverage_of(
+    connection: sa.Connection, actor: Actor, scheme: SchemeKey, areas: list[Area] | None
+) -> dict[str, CoverageFigures]:
+    """Give the county's coverage, or that of the only area; medians of several do not add up."""
+    if areas is None:
+        return coverage_of_county(connection, actor, scheme)
+    if len(areas) != 1:
+        return {}
+    area = areas[0]
+    return coverage_of_grid(
+        connection, actor, find_scheme(connection, area.scheme), area.rank, area.grid_id
     )
