@@ -1,9 +1,10 @@
-"""What a worker looks for every second: search entries to rebuild, boundaries whose day has come.
+"""What a worker looks for every second: what is to be sealed, found again, or in force from now.
 
 A worker that has nothing to do holds little: what the work needs is read when there is some.
 """
 
 from gis_service.access import SYSTEM
+from gis_service.access.sealing import seal
 from gis_service.grids.versions import is_due
 from gis_service.memory import release_free
 from gis_service.search.entries import refresh
@@ -12,7 +13,7 @@ from gis_service.store.engine import Store
 
 def apply_what_is_due(store: Store) -> None:
     """
-    Take over boundaries whose day has come and have the coverage measured; renew the search.
+    Seal the record, renew the search, take over boundaries whose day has come and measure then.
 
     Of several workers that try at once only the one that marks the version submits.
 
@@ -21,6 +22,7 @@ def apply_what_is_due(store: Store) -> None:
     store
         The store.
     """
+    seal(store)
     if refresh(store):
         release_free()
     with store.transaction(SYSTEM) as connection:

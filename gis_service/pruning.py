@@ -2,7 +2,7 @@
 
 A worker does it every ten minutes, one of several at a time; how much stays say the settings
 ``GIS_KEEP_…`` (docs/operator.md). What history needs is never touched: versions, assignments,
-incidents with their steps, figures of runs, and the record of events.
+incidents with their steps, figures of runs. The record of events goes by its own function only.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
+from gis_service.access.sealing import prune_record
 from gis_service.jobs import regularly
 from gis_service.settings import keeping_settings
 from gis_service.store import Store
@@ -47,6 +48,7 @@ def prune(store: Store) -> None:
     for step in steps:
         with store.transaction(SYSTEM) as connection:
             step(connection)
+    prune_record(store)
     uploads.forget_old_uploads()
 
 

@@ -311,6 +311,11 @@ class KeepingSettings(BaseSettings):
     request_days: float = Field(
         default=30.0, ge=1, description="Keys by which a report that comes twice is known."
     )
+    record_days: int = Field(
+        default=1095,
+        ge=183,
+        description="Events of the record: who did and saw what; at least half a year.",
+    )
     undo_s: int = Field(
         default=60,
         ge=1,
@@ -319,6 +324,17 @@ class KeepingSettings(BaseSettings):
     )
     entry_days: float = Field(
         default=1.0, ge=1, description="Keys by which a change that is sent twice is known."
+    )
+
+
+class AuditSettings(BaseSettings):
+    """What the record of who did and saw what is proved by."""
+
+    model_config = SettingsConfigDict(env_prefix="GIS_AUDIT_")
+
+    head_file: Path | None = Field(
+        default=None,
+        description="The head of its chain is appended here, best on another machine's disk.",
     )
 
 
@@ -352,6 +368,7 @@ number_settings = cache(NumberSettings)
 import_settings = cache(ImportSettings)
 incident_settings = cache(IncidentSettings)
 keeping_settings = cache(KeepingSettings)
+audit_settings = cache(AuditSettings)
 base_map_settings = cache(BaseMapSettings)
 
 

@@ -1,5 +1,7 @@
 """A county small enough to draw: a 3 × 3 tessellation with one middle grid a row."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 
 import numpy as np
@@ -12,6 +14,7 @@ from gis_service.boundaries.linework.tessellation import Tessellation, from_poly
 from gis_service.boundaries.publication.grid_table import publish_table
 from gis_service.boundaries.publication.publishing import Published
 from gis_service.boundaries.publication.writing import SchemeLevel, ensure_scheme
+from gis_service.store import Store
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_rows
 
@@ -23,6 +26,14 @@ LEVELS = (
     SchemeLevel(2, "中网格", "Middle grid", "village"),
     SchemeLevel(3, "基础网格", "Base grid"),
 )
+
+
+@contextmanager
+def thrown_away(store: Store) -> Iterator[sa.Connection]:
+    """A transaction of the system's that leaves nothing behind."""
+    with store.transaction(SYSTEM) as connection:
+        yield connection
+        connection.rollback()
 
 
 def cell(column: int, row: int) -> shapely.Polygon:

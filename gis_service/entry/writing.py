@@ -19,7 +19,7 @@ from gis_service.access import Actor, record
 from gis_service.access.permissions import entering
 from gis_service.entry import queries
 from gis_service.entry.faults import Fault, FieldsError, InTheWayError, StaleError
-from gis_service.entry.fields import Values, read_fields
+from gis_service.entry.fields import read_fields
 from gis_service.entry.reading import RecordShown, find_kind, find_visible_row, read_record
 from gis_service.errors import ConflictError, InputError, NotAllowedError, NotFoundError, Place
 from gis_service.grids.assignment import end_history, place_again
@@ -29,8 +29,6 @@ from gis_service.settings import keeping_settings
 
 FARTHEST_M: Final = 20_000.0
 """A place farther from every grid is a slip of the hand: swapped or shortened coordinates."""
-
-_PERSONAL: Final = "***"
 
 
 @dataclass(frozen=True)
@@ -104,8 +102,7 @@ def add_record(
         record_id = queries.insert_record(connection, kind, columns)
     _place_in_grid(connection, kind, record_id)
     _check_own_area(connection, actor, kind, record_id)
-    after = _as_event_values(kind, values)
-    record(connection, actor, "add", kind_name, record_id, after=after)
+    record(connection, actor, "add", kind_name, record_id, after=values)
     return _log_change(connection, actor, kind, record_id, "add", request_key, None)
 
 
@@ -181,8 +178,8 @@ def change_record(
         "change",
         kind_name,
         record_id,
-        before=_as_event_values(kind, {name: before[name] for name in values}),
-        after=_as_event_values(kind, values),
+        before={name: before[name] for name in values},
+        after=values,
     )
     return _log_change(connection, actor, kind, record_id, "change", request_key, snapshot)
 
@@ -240,7 +237,7 @@ def remove_record(
         end_history(connection, kind_name, [record_id])
     with _refusals_explained(connection, kind, before, record_id):
         queries.delete_record(connection, kind, record_id)
-    record(connection, actor, "remove", kind_name, record_id, before=_as_event_values(kind, before))
+    record(connection, actor, "remove", kind_name, record_id, before=before)
     return _log_change(connection, actor, kind, record_id, "remove", request_key, snapshot)
 
 
@@ -572,21 +569,3 @@ def _overlap_error(
         first=row_in_the_way["first_day"],
         last=row_in_the_way["last_day"] or "…",
     )
-
-
-def _as_event_values(kind: Record, values: Mapping[str, Any]) -> Values:
-    """Say what a record has for the record of events: personal values only as being there."""
-    event_values: Values = {}
-    for field in kind.fields:
-        if field.name not in values:
-            continue
-        value = values[field.name]
-        if field.personal:
-            event_values[field.name] = _PERSONAL if value not in (None, "", []) else None
-        elif isinstance(value, date):
-            event_values[field.name] = value.isoformat()
-        elif isinstance(value, tuple):
-            event_values[field.name] = list(value)
-        else:
-            event_values[field.name] = value
-    return event_values

@@ -225,9 +225,53 @@ event = sa.Table(
     sa.Column("object_id", sa.Text),
     sa.Column("before", JSONB),
     sa.Column("after", JSONB),
-    sa.Index("ix_event_object", "object_kind", "object_id"),
+    sa.Column("session_id", sa.BigInteger),
+    sa.Column("address", sa.Text, nullable=False, server_default=""),
+    sa.Column(
+        "request_id",
+        sa.Text,
+        nullable=False,
+        server_default="",
+        comment="by which the request is found in the log",
+    ),
+    sa.Index("ix_event_object", "object_kind", "object_id", "event_id"),
+    sa.Index("ix_event_actor", "actor_id", "event_id"),
+    sa.Index("ix_event_action", "action", "event_id"),
     sa.Index("ix_event_at", "at"),
     comment="What happened, appended only: a trigger refuses UPDATE, DELETE and TRUNCATE.",
+)
+
+event_seal = sa.Table(
+    "event_seal",
+    metadata,
+    sa.Column("seal_number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column(
+        "event_id",
+        sa.BigInteger,
+        nullable=False,
+        unique=True,
+        comment="no reference: the first seal outlives its pruned event",
+    ),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    comment="The chain: each hash is taken over the one before and an event.",
+)
+
+event_unsealed = sa.Table(
+    "event_unsealed",
+    metadata,
+    sa.Column("event_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    comment="Events that are not in the chain yet.",
+)
+
+digest_key = sa.Table(
+    "digest_key",
+    metadata,
+    sa.Column("one", sa.Boolean, primary_key=True, server_default=sa.true()),
+    sa.Column("inner_key", sa.LargeBinary, nullable=False),
+    sa.Column("outer_key", sa.LargeBinary, nullable=False),
+    sa.CheckConstraint("one", name="one_row"),
+    comment="With what personal values are digested; the service's role cannot read it.",
 )
 
 # --- land: administration, schemes, grids ------------------------------------------------------

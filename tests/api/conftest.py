@@ -214,6 +214,7 @@ def _actors(connection: sa.Connection, grid_ids: dict[str, int]) -> dict[str, in
         ("grid_officer", [grid_ids["g00"]]),
         ("analyst", None),
         ("visitor", None),
+        ("auditor", None),
     ]
     ids = connection.execute(
         sa.insert(t.actor).returning(t.actor.c.actor_id, sort_by_parameter_order=True),

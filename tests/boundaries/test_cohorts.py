@@ -15,7 +15,16 @@ from gis_service.grids.versions import read_versions, today
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.boundaries.test_publishing import merge, publish, split
-from tests.support import FIRST_DAY, SIDE, SOUTH, WEST, add_buildings, add_households, publish_nine
+from tests.support import (
+    FIRST_DAY,
+    SIDE,
+    SOUTH,
+    WEST,
+    add_buildings,
+    add_households,
+    publish_nine,
+    thrown_away,
+)
 
 HOMES = 60
 
@@ -29,11 +38,9 @@ def anywhere(chance: random.Random) -> tuple[float, float]:
 @pytest.fixture
 def empty(store: Store) -> Iterator[sa.Connection]:
     """A transaction that is thrown away, with the drawn county."""
-    with store.engine.connect() as connection:
-        connection.begin()
+    with thrown_away(store) as connection:
         publish_nine(connection)
         yield connection
-        connection.rollback()
 
 
 @pytest.fixture

@@ -29,13 +29,14 @@ from tests.support import (
     make_scheme,
     nine,
     publish_nine,
+    thrown_away,
 )
 
 
 @pytest.fixture
 def connection(store: Store) -> Iterator[sa.Connection]:
     """A transaction that is thrown away."""
-    with store.engine.connect() as connection:
+    with thrown_away(store) as connection:
         yield connection
 
 

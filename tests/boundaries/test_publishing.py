@@ -32,7 +32,17 @@ from gis_service.grids.assignment import assign_new
 from gis_service.grids.versions import today
 from gis_service.store import Store
 from gis_service.store import tables as t
-from tests.support import SIDE, SOUTH, WEST, add_buildings, add_households, cell, nine, publish_nine
+from tests.support import (
+    SIDE,
+    SOUTH,
+    WEST,
+    add_buildings,
+    add_households,
+    cell,
+    nine,
+    publish_nine,
+    thrown_away,
+)
 
 OFFICERS = ("A", "B")
 
@@ -72,10 +82,8 @@ def grid_ids(store: Store) -> dict[str, int]:
 def connection(store: Store, grid_ids: dict[str, int]) -> Iterator[sa.Connection]:
     """A transaction that is thrown away."""
     del grid_ids
-    with store.engine.connect() as connection:
-        connection.begin()
+    with thrown_away(store) as connection:
         yield connection
-        connection.rollback()
 
 
 @pytest.fixture

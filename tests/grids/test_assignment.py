@@ -21,13 +21,14 @@ from tests.support import (
     add_buildings,
     add_households,
     publish_nine,
+    thrown_away,
 )
 
 
 @pytest.fixture
 def connection(store: Store) -> Iterator[sa.Connection]:
     """A transaction that is thrown away."""
-    with store.engine.connect() as connection:
+    with thrown_away(store) as connection:
         yield connection
 
 

@@ -27,7 +27,7 @@ from gis_service.incidents.rules import rule_book
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.incidents.conftest import ANALYST, DISPATCHER, middle
-from tests.support import SIDE, SOUTH, WEST
+from tests.support import SIDE, SOUTH, WEST, thrown_away
 
 MOVES = sorted({move.move for move in rule_book().moves})
 EVERYTHING: dict[str, Any] = {"note": "说明", "department": "环卫所"}
@@ -36,7 +36,7 @@ EVERYTHING: dict[str, Any] = {"note": "说明", "department": "环卫所"}
 @pytest.fixture
 def connection(store: Store, grid_ids: dict[str, int]) -> Iterator[sa.Connection]:
     """A transaction that is thrown away."""
-    with store.engine.connect() as connection:
+    with thrown_away(store) as connection:
         yield connection
 
 

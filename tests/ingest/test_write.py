@@ -24,7 +24,7 @@ from gis_service.ingest.writing.write import ImportResult, write_frames
 from gis_service.records import RECORDS
 from gis_service.store import tables as t
 from gis_service.store.engine import Store
-from tests.support import publish_nine
+from tests.support import publish_nine, thrown_away
 
 DAY = date(2024, 7, 1)
 SOURCE = ImportSource("county.osm.pbf", "ab" * 32, "EPSG:4326", "osm", DAY)
@@ -41,9 +41,8 @@ def grid_ids(store: Store) -> dict[str, int]:
 @pytest.fixture
 def connection(store: Store, grid_ids: dict[str, int]) -> Iterator[sa.Connection]:
     """A transaction that leaves nothing behind."""
-    with store.engine.connect() as connection:
+    with thrown_away(store) as connection:
         yield connection
-        connection.rollback()
 
 
 def rows(name: str, *values: dict[str, Any]) -> pd.DataFrame:

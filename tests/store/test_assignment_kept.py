@@ -9,7 +9,7 @@ from gis_service.boundaries.publication.publishing import Published
 from gis_service.grids import assignment
 from gis_service.store import tables as t
 from gis_service.store.engine import Store
-from tests.support import SIDE, SOUTH, WEST, add_buildings, publish_nine
+from tests.support import SIDE, SOUTH, WEST, add_buildings, publish_nine, thrown_away
 
 NEVER = 999_999_999
 
@@ -17,7 +17,7 @@ NEVER = 999_999_999
 @pytest.fixture
 def connection(store: Store) -> Iterator[sa.Connection]:
     """A transaction that is thrown away."""
-    with store.engine.connect() as connection:
+    with thrown_away(store) as connection:
         yield connection
 
 

@@ -101,6 +101,8 @@ def test_an_upgrade_names_cohorts_and_keeps_every_row(
     engine = sa.create_engine(database_server.url(None, name))
     try:
         with engine.begin() as connection:
+            connection.execute(sa.text("SET LOCAL gis.actor_id = 1"))
+            connection.execute(sa.text("SET LOCAL gis.actor_role = 'county_office'"))
             publish_nine(connection)
             add_buildings(connection, [(WEST + SIDE / 2, SOUTH + SIDE / 2), (WEST, SOUTH + SIDE)])
             add_households(connection, [(WEST + SIDE / 2, SOUTH + SIDE / 2), (0, 0)], ["b1", None])

@@ -21,6 +21,7 @@ from gis_service.geodesy import GeometryArray
 from gis_service.grids.versions import Version
 from gis_service.store import tables as t
 from gis_service.store.bulk import read_arrays
+from gis_service.store.engine import whole_county
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -172,17 +173,13 @@ def read_touched(connection: sa.Connection, plan_id: int) -> set[str]:
 def read_editors(connection: sa.Connection, plan_id: int) -> set[int]:
     """Tell who has had a hand in a plan: drawn in it, taken an edit back or done it again."""
     event = t.event.c
-    return set(
-        connection.execute(
-            sa.select(event.actor_id)
-            .distinct()
-            .where(
-                event.object_kind == "plan",
-                event.object_id == str(plan_id),
-                event.action.in_(("edit", "undo", "redo")),
-            )
-        ).scalars()
+    query = sa.select(event.actor_id.distinct()).where(
+        event.object_kind == "plan",
+        event.object_id == str(plan_id),
+        event.action.in_(("edit", "undo", "redo")),
     )
+    with whole_county(connection):
+        return set(connection.scalars(query))
 
 
 def read_discussion(

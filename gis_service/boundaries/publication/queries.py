@@ -15,6 +15,7 @@ from gis_service.boundaries.linework.tessellation import Arc, Tessellation
 from gis_service.errors import NotFoundError
 from gis_service.grids.versions import Version, read_versions
 from gis_service.store import tables as t
+from gis_service.store.engine import whole_county
 
 DUTIES_ENDED: Final = "end_duties"
 """The event that says which posts a version closed."""
@@ -213,13 +214,13 @@ def count_open_incidents(connection: sa.Connection, incident_ids: Sequence[int])
 def read_closed_duties(connection: sa.Connection, version_id: int) -> list[dict[str, Any]]:
     """Read the posts that a version closed, as its event has noted them."""
     event = t.event.c
-    noted = connection.execute(
-        sa.select(event.before).where(
-            event.object_kind == "grid_version",
-            event.object_id == str(version_id),
-            event.action == DUTIES_ENDED,
-        )
-    ).scalars()
+    query = sa.select(event.before).where(
+        event.object_kind == "grid_version",
+        event.object_id == str(version_id),
+        event.action == DUTIES_ENDED,
+    )
+    with whole_county(connection):
+        noted = connection.scalars(query).all()
     return [duty for before in noted for duty in before["duties"]]
 
 
