@@ -323,6 +323,7 @@ _BODY: Final = {
             "application/json": {
                 "schema": {
                     "type": "object",
+                    "additionalProperties": False,
                     "required": ["points"],
                     "properties": {
                         "points": {
