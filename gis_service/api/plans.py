@@ -338,6 +338,7 @@ def decide(
     decision: Literal["approve", "reject", "discard"],
 ) -> JSONResponse:
     """Approve a plan, send it back with a text, or discard it."""
+    READ_PLANS.require(context.actor)  # before it is told whether there is such a plan
     plan = plan_queries.find_plan(connection, context.plan_id, lock=True)
     name = {"approve": "approved", "reject": "rejected", "discard": "discarded"}[decision]
     plan_life.decide(connection, context.actor, plan, name, words=body.text)
