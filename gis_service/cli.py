@@ -24,6 +24,7 @@ from gis_service.commands.certificates import make_certificates_here
 from gis_service.commands.coverage import coverage_app
 from gis_service.commands.incidents import incidents_app
 from gis_service.commands.maps import print_map
+from gis_service.commands.people import key_app, user_app
 from gis_service.commands.plans import plan_app
 from gis_service.commands.report import report_app
 from gis_service.commands.roads import roads_app
@@ -49,9 +50,11 @@ app.add_typer(import_app, name="import")
 importing.add_commands(import_app)
 app.add_typer(coverage_app, name="coverage")
 app.add_typer(incidents_app, name="incidents")
+app.add_typer(key_app, name="key")
 app.add_typer(plan_app, name="plan")
 app.add_typer(report_app, name="report")
 app.add_typer(roads_app, name="roads")
+app.add_typer(user_app, name="user")
 app.command(context_settings=locating.NEGATIVE)(locating.locate)
 app.command()(locating.assign)
 app.command("map")(print_map)

@@ -47,6 +47,7 @@ class GisError(Exception):
     kind: ClassVar[str] = "internal"
     status: ClassVar[int] = 500
     exit_code: ClassVar[int] = 1
+    retry_after_s: int | None = None
 
     def __init__(self, key: str, /, *, place: Place | None = None, **values: object) -> None:
         self.key = key
@@ -111,6 +112,33 @@ class NotAllowedError(GisError):
     exit_code = 4
 
 
+class SignInNeededError(GisError):
+    """Whoever asks is not signed in any more, or has a key that does not hold."""
+
+    kind = "sign-in-needed"
+    status = 401
+    exit_code = 4
+
+
+class TooManyTriesError(GisError):
+    """
+    It was wrong too often; the next try is looked at later.
+
+    Parameters
+    ----------
+    retry_after_s
+        How many seconds are left to wait.
+    """
+
+    kind = "too-many-tries"
+    status = 429
+    exit_code = 4
+
+    def __init__(self, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__("access.too_many_tries", seconds=retry_after_s)
+
+
 class ConflictError(GisError):
     """The state does not allow this now."""
 
@@ -149,7 +177,7 @@ class BusyError(GisError):
     kind = "busy"
     status = 503
     exit_code = 6
-    retry_after_s: ClassVar[int] = 2
+    retry_after_s = 2
 
 
 class OutageError(StoreError):
@@ -165,7 +193,6 @@ class OutageError(StoreError):
     """
 
     message: ClassVar[str]
-    retry_after_s: ClassVar[int | None] = None
 
     def __init__(self, cause: str) -> None:
         self.cause = cause

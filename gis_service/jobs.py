@@ -24,6 +24,7 @@ from procrastinate import App, JobContext, PsycopgConnector, SyncPsycopgConnecto
 from gis_service import access, job_queries
 from gis_service.access import SYSTEM, Actor
 from gis_service.access.actor import find_actor
+from gis_service.access.queries import is_ended
 from gis_service.errors import GisError, NotFoundError, ServerLostError, StoreError
 from gis_service.fork_server import ForkServer
 from gis_service.job_queries import NOT_ENDED, JobState, end_job, find_job, find_stuck_jobs
@@ -282,6 +283,9 @@ def perform(store: Store, job_id: int) -> None:
         actor = find_actor(connection, row.actor_id)
         if row.attempts >= ATTEMPTS:
             end_job(connection, job_id, "failed", error=_error_as_json("jobs.died"))
+            return
+        if is_ended(connection, row.actor_id):  # a job has the rights its actor has today
+            end_job(connection, job_id, "failed", error=_error_as_json("jobs.account_ended"))
             return
         job_queries.begin_job(connection, job_id, row.attempts + 1)
     arguments = {**row.arguments, "job_id": job_id}

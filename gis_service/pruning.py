@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from gis_service.access import SYSTEM
+from gis_service.access.queries import delete_old
 from gis_service.access.sealing import prune_record
 from gis_service.jobs import regularly
 from gis_service.settings import keeping_settings
@@ -44,6 +45,7 @@ def prune(store: Store) -> None:
         lambda connection: _delete_old_minutes(connection, keep.run_days),
         lambda connection: _delete_request_keys(connection, keep.request_days),
         lambda connection: forget_tiles(connection, round(keep.tiles_mb * _MB)),
+        _delete_old_sessions,
     )
     for step in steps:
         with store.transaction(SYSTEM) as connection:
@@ -76,6 +78,11 @@ def _delete_old_minutes(connection: sa.Connection, days: float) -> None:
     connection.execute(
         sa.delete(t.coverage_household).where(t.coverage_household.c.run_id.in_(old_runs))
     )
+
+
+def _delete_old_sessions(connection: sa.Connection) -> None:
+    """Take out what signing in leaves; from where somebody has signed in is known for a while."""
+    delete_old(connection, {"session": _before(90), "link": _before(30), "failure": _before(1)})
 
 
 def _delete_request_keys(connection: sa.Connection, days: float) -> None:

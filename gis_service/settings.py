@@ -105,12 +105,6 @@ class ServerSettings(BaseSettings):
         le=730,
         description="So long browsers refuse plain http for our name (HSTS); 0 is not at all.",
     )
-    session_hours: float = Field(
-        default=12.0, gt=0, le=720, description="So long one stays signed in."
-    )
-    sessions: int = Field(
-        default=100, ge=1, le=10_000, description="Who may be signed in at once; the oldest goes."
-    )
     workers: int = Field(default=1, ge=1, le=64, description="Processes that work on jobs.")
     shutdown_s: float = Field(
         default=10,
@@ -151,6 +145,25 @@ class ServerSettings(BaseSettings):
     def connections(self) -> int:
         """Connections of one process: one for each request at work, and some for what is shared."""
         return self.requests_at_once + self.slow_requests_at_once + self.files_at_once + 7
+
+
+class AccessSettings(BaseSettings):
+    """How long one stays signed in, and what a password and a link must be."""
+
+    model_config = SettingsConfigDict(env_prefix="GIS_")
+
+    session_hours: float = Field(
+        default=12.0, gt=0, le=720, description="A session ends after so long, however it is used."
+    )
+    session_idle_minutes: float = Field(
+        default=60.0, ge=2, le=43_200, description="A session ends when it is not used so long."
+    )
+    link_hours: float = Field(
+        default=72.0, gt=0, le=720, description="A one-time link holds so long."
+    )
+    password_length: int = Field(
+        default=8, ge=8, le=64, description="The fewest characters of a password."
+    )
 
 
 class NumberSettings(BaseSettings):
@@ -254,9 +267,6 @@ class IncidentSettings(BaseSettings):
 
     incident_rules_file: Path | None = Field(
         default=None, description="A TOML file that overrides incidents/rules.toml."
-    )
-    open311_keys: dict[str, int] = Field(
-        default={}, description='API keys and their actors as JSON: {"key": actor id}.'
     )
     open311_key_required: bool = Field(
         default=True, description="Whether reporting by Open311 needs a key."
@@ -364,6 +374,7 @@ class BaseMapSettings(BaseSettings):
 store_settings = cache(StoreSettings)
 limit_settings = cache(LimitSettings)
 server_settings = cache(ServerSettings)
+access_settings = cache(AccessSettings)
 number_settings = cache(NumberSettings)
 import_settings = cache(ImportSettings)
 incident_settings = cache(IncidentSettings)

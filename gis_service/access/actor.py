@@ -1,11 +1,11 @@
 """The actor under whose name every request, command and job runs.
 
-Until there are accounts, a store whose people are made up offers a few demo actors to everybody;
-in any other store there is the administrator, by the token printed at the start, and the visitor.
+Somebody with an account or a key has an actor with role and areas. A store whose people are made up
+offers a few demo actors to everybody; whoever is nobody is the visitor.
 """
 
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Self
 
 import sqlalchemy as sa
 
@@ -46,12 +46,25 @@ class Actor:
     areas: tuple[int, ...] | None = None
     origin: Origin = field(default=Origin(), compare=False)
 
+    def at(self, origin: Origin) -> Self:
+        """
+        Give the same actor, asking from somewhere.
+
+        Parameters
+        ----------
+        origin
+            Where the request comes from.
+
+        Returns
+        -------
+        Actor
+            Equal to this one.
+        """
+        return replace(self, origin=origin)
+
 
 SYSTEM: Final = Actor(1, "系统", "System", "county_office")
 """Commands run on the machine itself; row 1 of the table, written by the first migration."""
-
-ADMINISTRATOR: Final = Actor(-1, "管理员", "Administrator", "county_office")
-"""Who signed in by the token of the start; a row of the table, below those the store numbers."""
 
 VISITOR: Final = Actor(0, "访客", "Visitor", "visitor")
 """Anyone without a name: sees the map, no person and no trouble."""
@@ -81,7 +94,7 @@ def find_actor(connection: sa.Connection, actor_id: int) -> Actor:
     row = connection.execute(sa.select(t.actor).where(t.actor.c.actor_id == actor_id)).first()
     if row is None:
         raise NotFoundError("access.no_actor", actor=actor_id)
-    return _from_row(row)
+    return actor_of(row)
 
 
 def is_made_up(connection: sa.Connection) -> bool:
@@ -122,7 +135,7 @@ def list_demo_actors(connection: sa.Connection) -> list[Actor]:
     """
     made_up = sa.exists(sa.select(t.made_up))
     query = sa.select(t.actor).where(t.actor.c.is_demo, made_up).order_by(t.actor.c.actor_id)
-    return [_from_row(row) for row in connection.execute(query)]
+    return [actor_of(row) for row in connection.execute(query)]
 
 
 _DEMO: Final = (
@@ -169,6 +182,7 @@ def ensure_demo_actors(connection: sa.Connection, officers_grid: int | None) -> 
     connection.execute(sa.insert(t.actor), rows)
 
 
-def _from_row(row: sa.Row[tuple[object, ...]]) -> Actor:
+def actor_of(row: sa.Row[Any]) -> Actor:
+    """Make an actor of the columns of its row."""
     areas = None if row.areas is None else tuple(row.areas)
     return Actor(row.actor_id, row.name, row.name_en, row.role, areas)

@@ -142,6 +142,15 @@ MANAGE_ACCOUNTS: Final = Permission(
 )
 """Add and end accounts and keys, change their roles and areas."""
 
+WHOLE_COUNTY_ROLES: Final = MANAGE_ACCOUNTS.roles | _roles("auditor")
+"""Whom areas of their own would leave without anything to do."""
+
+ROLES_OF_ACCOUNTS: Final = tuple(role for role in ROLES if role not in _roles("visitor"))
+"""Whoever has none is a visitor."""
+
+ROLES_OF_KEYS: Final = frozenset(ROLES_OF_ACCOUNTS) - MANAGE_ACCOUNTS.roles
+"""Accounts are managed by people."""
+
 READ_RECORD: Final = Permission(_roles("auditor"), "access.may_not_read_record", whole_county=True)
 """Read who did and saw what; whoever looks is on it too."""
 

@@ -8,9 +8,9 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
 
 from gis_service import __version__
-from gis_service.access.sessions import Sessions
 from gis_service.api import (
     access,
+    accounts,
     areas,
     arrivals,
     assign,
@@ -26,6 +26,7 @@ from gis_service.api import (
     imports,
     incidents,
     jobs,
+    keys,
     live,
     locate,
     maps,
@@ -37,14 +38,16 @@ from gis_service.api import (
     record,
     reports,
     search,
+    sessions,
     sheets,
     tiles,
     trust,
 )
 from gis_service.api.admission import Admission
-from gis_service.api.authentication import Authenticator
+from gis_service.api.authentication import Authenticator, record_refusal
 from gis_service.api.body_limit import BodyLimit
 from gis_service.api.guard import Guard, find_host_names, is_loopback
+from gis_service.api.request_ids import RequestIds
 from gis_service.api.revalidating import RevalidatingCache
 from gis_service.boundaries.plans.drafts import DraftCache
 from gis_service.certificates import Certificate
@@ -61,6 +64,7 @@ from gis_service.store import Store
 ROUTERS = (
     locate,  # the first one that is looked at, since it is asked most
     access,
+    accounts,
     base_maps,
     arrivals,
     areas,
@@ -74,6 +78,7 @@ ROUTERS = (
     imports,
     incidents,
     jobs,
+    keys,
     live,
     maps,
     open311,
@@ -82,6 +87,7 @@ ROUTERS = (
     record,
     reports,
     search,
+    sessions,
     sheets,
     health,
     page,
@@ -117,9 +123,7 @@ def create_app(
     app.state.certificate = certificate
     app.state.snapshot = Snapshot()
     app.state.revalidating = RevalidatingCache()
-    app.state.authenticator = Authenticator(
-        store, Sessions(settings.session_hours * 3600, settings.sessions), app.state.revalidating
-    )
+    app.state.authenticator = Authenticator(store, app.state.revalidating)
     app.state.answer_service = AnswerService(store, app.state.snapshot)
     app.state.areas = AreaService(app.state.snapshot, find_area_folder())
     app.state.drafts = DraftCache()
@@ -130,10 +134,10 @@ def create_app(
     app.state.base_map_client = None
     app.state.live = live.LiveHub(store)
     app.state.checkup = health.Checkup(store)
-    problems.install(app)
+    problems.install(app, record_refusal)
     for room in ROUTERS:
         app.include_router(room.router, responses=examples.problems())
-    app.include_router(access.pages)
+    app.include_router(sessions.pages)
     page.mount_files(app)
     # Asked most and in the greatest hurry: found before any other route is looked at. The router
     # keeps the same one for the description of the API.
@@ -145,4 +149,5 @@ def create_app(
     app.add_middleware(BodyLimit)
     names = find_host_names(certificate, loopback_only=bound)
     app.add_middleware(Guard, host_names=names, certificate=certificate)
+    app.add_middleware(RequestIds)
     return app

@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticKnownError
 
 from gis_service.access import Actor
-from gis_service.api.authentication import Authenticator
+from gis_service.api.authentication import Authenticator, Caller
 from gis_service.api.problems import language_of
 from gis_service.api.request_checks import BIGGEST
 from gis_service.errors import InputError, Place
@@ -71,10 +71,18 @@ async def get_store(request: Request) -> Store:
 StoreDep = Annotated[Store, Depends(get_store)]
 
 
-async def get_actor(request: Request) -> Actor:
-    """Find who asks."""
+async def get_caller(request: Request) -> Caller:
+    """Find who asks, and by what that is known."""
     authenticator: Authenticator = request.app.state.authenticator
     return await authenticator.identify(request)
+
+
+CallerDep = Annotated[Caller, Depends(get_caller)]
+
+
+async def get_actor(caller: CallerDep) -> Actor:
+    """Find who asks."""
+    return caller.actor
 
 
 ActorDep = Annotated[Actor, Depends(get_actor)]

@@ -66,6 +66,69 @@ ACTOR: Final = {
     "name_en": "County office",
     "role": "county_office",
 }
+LINK: Final = "https://grid.example.gov.cn/sign-in#invitation-Qm9iJ3MgbGluaw"
+ME: Final = {
+    "actor": {"actor_id": 41, "name": "王小明", "name_en": "Wang Xiaoming", "role": "grid_officer"},
+    "signed_in": True,
+    "is_demo": False,
+    "login": "wang.xm",
+    "areas": [
+        {
+            "grid_id": 412,
+            "name": "东街三格",
+            "code": "990101102003005",
+            "rank": 3,
+            "bbox": [112.901, 28.701, 112.911, 28.709],
+        }
+    ],
+    "may": ["see_household", "see_incident", "reveal_household", "enter_household"],
+    "token": "5f2b…",
+}
+SESSION: Final = {
+    "session_id": 12,
+    "began_at": "2026-03-02T08:01:00+08:00",
+    "seen_at": "2026-03-02T09:15:00+08:00",
+    "address": "10.20.3.4",
+    "user_agent": "Mozilla/5.0",
+    "current": True,
+}
+NEW_ACCOUNT: Final[dict[str, Any]] = {
+    "login": "wang.xm",
+    "name": "王小明",
+    "role": "grid_officer",
+    "areas": [412],
+    "officer_id": 7,
+}
+ACCOUNT: Final = {
+    "actor_id": 41,
+    **NEW_ACCOUNT,
+    "name_en": "Wang Xiaoming",
+    "has_password": False,
+    "made_at": "2026-03-01T09:00:00+08:00",
+    "seen_at": None,
+    "ended_at": None,
+    "link": LINK,
+}
+NEW_KEY: Final[dict[str, Any]] = {
+    "name": "12345 热线",
+    "role": "dispatcher",
+    "scopes": ["open311"],
+    "areas": None,
+    "days": 365,
+}
+KEY: Final = {
+    "key_id": 3,
+    "hint": "gis_x7Qa",
+    "name": "12345 热线",
+    "role": "dispatcher",
+    "scopes": ["open311"],
+    "areas": None,
+    "made_at": "2026-03-01T09:00:00+08:00",
+    "expires_at": "2027-03-01T09:00:00+08:00",
+    "used_at": None,
+    "ended_at": None,
+    "key": "gis_x7Qa…",
+}
 SCHEME: Final = {
     "code": "base",
     "name": "基础网格体系",

@@ -21,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from gis_service.access import SYSTEM, Actor
 from gis_service.access.permissions import READ_PLANS
+from gis_service.access.sessions import find_ended
 from gis_service.api.dependencies import ActorDep
 from gis_service.errors import GisError
 from gis_service.grids.reading import VersionInForce, list_versions_in_force
@@ -43,6 +44,8 @@ MOST_WAITING: Final = 500
 
 _LONGEST_S: Final = 3600.0  # then who reads is asked for anew
 _AGAIN_S: Final = 1.0
+_LOOK_AGAIN_S: Final = 0.5
+"""So often it is asked whether those who read still may."""
 _REMEMBERED: Final = 10_000
 _READS_AT_ONCE: Final = 2
 _log = logging.getLogger(__name__)
@@ -87,6 +90,7 @@ class LiveHub:
         self._threads = ThreadPoolExecutor(_READS_AT_ONCE, thread_name_prefix="live")
         self._readers: set[Reader] = set()
         self._task: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[None] | None = None
         self._mark: Mark | None = None
         self._told_steps: deque[int] = deque(maxlen=_REMEMBERED)
         self._versions: list[VersionInForce] = []
@@ -135,6 +139,8 @@ class LiveHub:
         try:
             if self._task is None or self._task.done():
                 self._task = asyncio.create_task(self._listen())
+            if self._watch is None or self._watch.done():
+                self._watch = asyncio.create_task(self._end_what_is_over())
             yield b"retry: 3000\n\n"
             async with asyncio.timeout(heartbeat_s):
                 await self._listening.wait()
@@ -161,10 +167,11 @@ class LiveHub:
         self._listening.set()
         for reader in self._readers:
             reader.end()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        tasks = [task for task in (self._task, self._watch) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._task = self._watch = None
         self._threads.shutdown(wait=False)
         self._store.close()
 
@@ -172,6 +179,22 @@ class LiveHub:
         """Read in a thread of our own: those of the requests may all be taken."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, partial(read, *arguments))
+
+    # --- who may not read any more -----------------------------------------------------------
+
+    async def _end_what_is_over(self) -> None:
+        """End streams of sessions, accounts and keys that are over, or whose rights are others."""
+        while self._readers:
+            try:
+                readers = list(self._readers)
+                actors = [reader.actor for reader in readers]
+                over = await self._read(find_ended, self._store, actors)
+                for reader in readers:
+                    if (reader.actor.origin.session_id, reader.actor.actor_id) in over:
+                        reader.end()
+            except GisError as error:  # nothing is heard of a store that is away either
+                _log.warning("who reads could not be looked at: %s", type(error).__name__)
+            await asyncio.sleep(_LOOK_AGAIN_S)
 
     # --- what was missed ---------------------------------------------------------------------
 
@@ -336,5 +359,5 @@ async def live(
 ) -> StreamingResponse:
     """Tell what happens from now on, or from where the reader was."""
     hub: LiveHub = request.app.state.live
-    reader = hub.enter(actor, f"{actor.actor_id} {request.client.host if request.client else ''}")
+    reader = hub.enter(actor, f"{actor.actor_id} {actor.origin.address}")
     return _EventStream(hub, reader, read_mark(last_event_id or since))

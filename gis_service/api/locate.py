@@ -24,7 +24,7 @@ from gis_service.api.dependencies import (
     At,
     ConnectionDep,
     SchemeCode,
-    get_actor,
+    get_caller,
 )
 from gis_service.api.revalidating import RevalidatingCache
 from gis_service.api.routing import ServiceRouter, wait_until_made
@@ -440,7 +440,7 @@ async def locate_points(request: Request) -> Response:
     With the scheme `all` there is one such answer a scheme under `schemes`.
     """
     places = read_places_request(await request.body())
-    actor = await get_actor(request)
+    actor = (await get_caller(request)).actor
     if places.at is not None or places.scheme == locating.ALL:
         body = await run_sync(_answer_from_store, request, actor, places)
     else:

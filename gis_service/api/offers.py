@@ -6,8 +6,9 @@ import sqlalchemy as sa
 from fastapi.encoders import jsonable_encoder
 
 from gis_service.access import Actor
-from gis_service.access.actor import ADMINISTRATOR, is_made_up
+from gis_service.access.actor import is_made_up
 from gis_service.access.permissions import list_allowed
+from gis_service.api.authentication import Caller
 from gis_service.grids import reading
 from gis_service.incidents.rules import rule_book
 
@@ -18,8 +19,9 @@ def list_offers(actor: Actor) -> list[str]:
     return [*list_allowed(actor), *(["report_incident"] if reports else [])]
 
 
-def describe_actor(connection: sa.Connection, actor: Actor) -> dict[str, Any]:
+def describe_caller(connection: sa.Connection, caller: Caller) -> dict[str, Any]:
     """Tell a page who opens it."""
+    actor = caller.actor
     return {
         "actor_id": actor.actor_id,
         "name": actor.name,
@@ -27,6 +29,7 @@ def describe_actor(connection: sa.Connection, actor: Actor) -> dict[str, Any]:
         "role": actor.role,
         "areas": jsonable_encoder(reading.list_areas(connection, actor.areas)),
         "may": list_offers(actor),
-        "signed_in": actor == ADMINISTRATOR,
+        "signed_in": caller.session_id is not None,
+        "token": caller.token,
         "made_up": is_made_up(connection),
     }

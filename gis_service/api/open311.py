@@ -86,7 +86,7 @@ def _check_jurisdiction(parameters: Mapping[str, str]) -> None:
 
 def _actor_of_key(request: Request, key: str | None) -> Actor | None:
     authenticator: Authenticator = request.app.state.authenticator
-    return authenticator.identify_by_key(key)
+    return authenticator.identify_open311(request, key)
 
 
 @router.get("/discovery.{form}")

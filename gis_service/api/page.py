@@ -14,8 +14,8 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from gis_service.api.dependencies import ActorDep, ConnectionDep, LanguageDep
-from gis_service.api.offers import describe_actor
+from gis_service.api.dependencies import CallerDep, ConnectionDep, LanguageDep
+from gis_service.api.offers import describe_caller
 from gis_service.api.routing import ServiceRouter
 from gis_service.grids import reading, versions
 from gis_service.maps.page.grid_map import PageContext, content_policy, render_page
@@ -49,14 +49,14 @@ class VersionedFiles(StaticFiles):
 
 @router.get("/", response_class=HTMLResponse)
 def read_page(
-    request: Request, connection: ConnectionDep, actor: ActorDep, language: LanguageDep
+    request: Request, connection: ConnectionDep, caller: CallerDep, language: LanguageDep
 ) -> HTMLResponse:
     """Give the map."""
     schemes = reading.list_schemes(connection)
     county = sheet.find_county(connection) if any(scheme.is_base for scheme in schemes) else None
     context = PageContext(
         language=language,
-        actor=describe_actor(connection, actor),
+        actor=describe_caller(connection, caller),
         county=None if county is None else {**asdict(county), "name_en": county.name},
         schemes=[jsonable_encoder(scheme) for scheme in schemes],
         today=versions.today(connection),

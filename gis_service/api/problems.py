@@ -6,16 +6,18 @@ error that waited for a thread would be told last when all threads are taken.
 """
 
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
+from anyio.to_thread import run_sync
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from gis_service.errors import BusyError, GisError, OutageError
+from gis_service.errors import BusyError, GisError, NotAllowedError, OutageError
 from gis_service.messages import LANGUAGES, Language, choose_language, text
 from gis_service.store.failures import describe_error, find_outage
 
@@ -83,15 +85,19 @@ async def answer_gis_error(request: Request, error: Exception) -> Response:
         # Another server failed, and its words here name nothing of ours.
         _log.warning("%s: %s", type(error).__name__, error.key)
         return make_problem(request, error.status, error.kind, error.say(language))
+    headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
     if isinstance(error, BusyError | OutageError):
-        again = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
-        return make_problem(request, error.status, error.kind, error.say(language), headers=again)
+        return make_problem(request, error.status, error.kind, error.say(language), headers=headers)
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("%s: %s", type(error).__name__, error.key)
         message = "api.unavailable" if error.status == 503 else "api.internal"
         return make_problem(request, error.status, error.kind, text(message, language))
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
     place = {**error.place.as_dict(), **error.details(language)}
-    return make_problem(request, error.status, error.kind, error.say(language), place=place)
+    return make_problem(
+        request, error.status, error.kind, error.say(language), place=place, headers=headers
+    )
 
 
 async def answer_invalid_request(request: Request, error: Exception) -> Response:
@@ -142,8 +148,18 @@ async def answer_unknown_error(request: Request, error: Exception) -> Response:
     return make_problem(request, 500, "internal", text("api.internal", language_of(request)))
 
 
-def install(app: FastAPI) -> None:
-    """Put the table of errors into an app."""
+def install(app: FastAPI, record_refusal: Callable[[Request, GisError], None]) -> None:
+    """Put the table of errors into an app; refusals are written into the record."""
+
+    async def answer_refusal(request: Request, error: Exception) -> Response:
+        assert isinstance(error, NotAllowedError)
+        try:
+            await run_sync(record_refusal, request, error)
+        except GisError as outage:  # whoever is refused is refused all the same
+            _log.error("a refusal is not in the record: %s", describe_error(outage))
+        return await answer_gis_error(request, error)
+
+    app.add_exception_handler(NotAllowedError, answer_refusal)
     app.add_exception_handler(GisError, answer_gis_error)
     app.add_exception_handler(RequestValidationError, answer_invalid_request)
     app.add_exception_handler(HTTPException, answer_http_error)

@@ -53,11 +53,24 @@ class RevalidatingCache:
             return cast("Value", value)
         return cast("Value", await asyncio.shield(task))
 
+    def forget(self, key: Hashable) -> None:
+        """Let the next one who asks wait for the store: it has changed."""
+        self._values.pop(key, None)
+        self._reads.pop(key, None)
+
     async def _read(self, key: Hashable, read: Callable[[], Value]) -> Value:
         began = monotonic()
         value = await run_sync(read)
-        self._values[key] = (began, value)
+        if self._reads.get(key) is asyncio.current_task():  # else it was forgotten meanwhile
+            self._values.pop(key, None)
+            self._values[key] = (began, value)
+            self._drop_old(began - FRESH_S)
         return value
+
+    def _drop_old(self, before: float) -> None:
+        """Let go of what nobody is answered from any more: keys come from strangers too."""
+        while (oldest := next(iter(self._values))) and self._values[oldest][0] < before:
+            del self._values[oldest]
 
     def _end(self, key: Hashable, task: asyncio.Task[Any]) -> None:
         if self._reads.get(key) is task:

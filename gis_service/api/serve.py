@@ -19,6 +19,7 @@ from fastapi import FastAPI
 
 from gis_service.access import SYSTEM
 from gis_service.access.actor import is_made_up
+from gis_service.access.links import make_first_link
 from gis_service.api.app import create_app
 from gis_service.api.guard import is_loopback
 from gis_service.api.shared_port import SharedPort
@@ -35,7 +36,7 @@ from gis_service.incidents import arrival
 from gis_service.ingest.sandbox import client as apart
 from gis_service.memory import keep_few_arenas, release_free
 from gis_service.messages import Language, text
-from gis_service.settings import server_settings
+from gis_service.settings import access_settings, server_settings
 from gis_service.store.engine import Store
 
 _TIDY_EVERY_S: Final = 10.0
@@ -153,6 +154,19 @@ def make_server(app: FastAPI, certificate: Certificate | None = None) -> Server:
     )
 
 
+def _say_who_signs_in(store: Store, address: str, language: Language) -> str:
+    """Tell who may sign in; where nobody can yet, by which link the first administrator is made."""
+    with store.transaction(SYSTEM) as connection:
+        if is_made_up(connection):
+            return text("cli.anybody_picks", language)
+        token = make_first_link(connection)
+    if token is None:
+        return text("cli.sign_in_at", language, address=f"{address}/sign-in")
+    link = f"{address}/sign-in#{token}"
+    hours = f"{access_settings().link_hours:g}"
+    return text("cli.sign_in_link", language, link=link, hours=hours)
+
+
 def serve_forever(
     store: Store, listener: socket.socket, say: Callable[[str], None], language: Language
 ) -> None:
@@ -181,13 +195,7 @@ def serve_forever(
         account = str(os.geteuid())
     say(text("cli.serving", language, address=address, account=account))
     _say_certificate(certificate, address, say, language)
-    with store.transaction(SYSTEM) as connection:
-        made_up = is_made_up(connection)
-    if made_up:
-        say(text("cli.anybody_picks", language))
-    else:
-        link = f"{address}/sign-in#{app.state.authenticator.sessions.token}"
-        say(text("cli.sign_in_link", language, link=link))
+    say(_say_who_signs_in(store, address, language))
     warm_up(app)
     keep_tidy(app)
     make_server(app, certificate).run(sockets=[listener])

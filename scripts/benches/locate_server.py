@@ -25,7 +25,7 @@ from starlette.routing import Route
 
 from gis_service.api import locate
 from gis_service.api.app import create_app
-from gis_service.api.dependencies import get_actor
+from gis_service.api.dependencies import get_caller
 from gis_service.grids.answers.placing import PlacesFound
 from gis_service.grids.locator.locator import NO_GRID
 from gis_service.store import Store
@@ -98,7 +98,7 @@ def _peer(url: str, scheme_id: int, rank: int) -> Any:
         if pool.closed:
             await pool.open()
         asked = locate.read_places_request(await request.body())
-        actor = await get_actor(request)
+        actor = (await get_caller(request)).actor
         ready = await locate.get_scheme_answers(request, actor, asked.scheme)
         day = ready.version.effective_day
         values = (asked.lon.tolist(), asked.lat.tolist(), scheme_id, rank, day, scheme_id, day)

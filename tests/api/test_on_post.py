@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 from gis_service.access import SYSTEM
 from gis_service.cli import app
 from gis_service.grids.answers.on_post import find_first_at_work
-from gis_service.settings import incident_settings
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.api.conftest import SmallCounty, middle
+from tests.people import add_key
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,7 @@ def test_a_hotline_and_a_terminal_have_the_same_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lon, lat = middle("g00")
-    keys = {"hotline": small_county.actors["county_office"]}
-    monkeypatch.setattr(incident_settings(), "open311_keys", keys)
+    add_key(store, "hotline", "county_office")
     form = {"api_key": "hotline", "service_code": "rubbish", "lat": lat, "long": lon}
     told = client.post("/open311/v2/requests.json", data=form).json()
     incident = client.get(f"/api/incidents/{told[0]['service_request_id']}").json()

@@ -16,6 +16,7 @@ from gis_service.settings import incident_settings
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.api.conftest import SmallCounty, middle
+from tests.people import add_key
 
 KEY = "hotline-12345"
 OFFICERS_KEY = "g00-only"
@@ -30,11 +31,10 @@ REQUEST = [
 LON, LAT = middle("g00")
 
 
-@pytest.fixture(autouse=True)
-def keys(monkeypatch: pytest.MonkeyPatch, small_county: SmallCounty) -> None:
-    actors = small_county.actors
-    known = {KEY: actors["county_office"], OFFICERS_KEY: actors["grid_officer"]}
-    monkeypatch.setattr(incident_settings(), "open311_keys", known)
+@pytest.fixture(scope="module", autouse=True)
+def keys(store: Store, small_county: SmallCounty) -> None:
+    add_key(store, KEY, "county_office")
+    add_key(store, OFFICERS_KEY, "grid_officer", (small_county.grid_ids["g00"],))
 
 
 def form(**fields: object) -> dict[str, Any]:

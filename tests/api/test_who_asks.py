@@ -8,19 +8,16 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from gis_service.access import SYSTEM, Actor
-from gis_service.access.actor import (
-    ADMINISTRATOR,
-    ensure_demo_actors,
-    find_actor,
-    mark_made_up,
-)
+from gis_service.access.actor import ensure_demo_actors, mark_made_up
+from gis_service.access.links import make_first_link
 from gis_service.api import create_app
 from gis_service.api.guard import host_name, is_loopback
 from gis_service.errors import NotAllowedError
 from gis_service.maps.sheets import sheet
 from gis_service.store import Store
 from gis_service.store import tables as t
-from tests.api.conftest import HOUSEHOLDS_PER_GRID, SmallCounty
+from tests.api.conftest import HOUSEHOLDS_PER_GRID, SmallCounty, middle
+from tests.people import PASSWORD, act_as_page, forget_people, make_person, sign_in
 
 As = Callable[[str], dict[str, str]]
 LISTS = ("/api/households", "/api/incidents", "/api/hazards")
@@ -244,11 +241,6 @@ def own(store: Store, real_people: SmallCounty) -> Iterator[TestClient]:
         yield client
 
 
-def token_of(client: TestClient) -> str:
-    token: str = client.app.state.authenticator.sessions.token  # type: ignore[attr-defined]
-    return token
-
-
 @pytest.mark.parametrize(("address", "loopback_only", "headers"), ANYWHERE)
 def test_real_people_are_seen_by_nobody_for_an_address_or_a_header(
     store: Store,
@@ -273,49 +265,98 @@ def test_real_people_are_seen_by_nobody_for_an_address_or_a_header(
         assert "赵一" not in answer
 
 
-def test_the_printed_token_makes_a_browser_the_administrator(own: TestClient) -> None:
+def test_an_account_sees_by_its_role_once_it_has_signed_in(store: Store, own: TestClient) -> None:
+    login, actor_id = make_person(store, "county_office")
     assert own.get("/api/actors/current").json()["role"] == "visitor"
-    told = own.post("/api/session", json={"token": token_of(own)})
+    told = own.post("/api/session", json={"login": login.upper(), "password": PASSWORD})
     assert told.status_code == 200
     cookie = told.headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
     assert "secure" not in cookie  # over plain http a browser would not send it back
     assert "max-age=43200" in cookie
-    assert token_of(own) not in cookie
     assert own.get("/api/actors/current").json() == {
-        "actor_id": -1, "name": "管理员", "name_en": "Administrator", "role": "county_office",
+        "actor_id": actor_id, "name": "李四", "name_en": "李四", "role": "county_office",
     }  # fmt: skip
     assert own.get("/api/households").json()["total"] == TOTAL
+    act_as_page(own)
     assert own.delete("/api/session").status_code == 204
     assert own.get("/api/households").json()["total"] == 0
 
 
-def test_a_copied_cookie_is_worth_nothing_after_signing_out(own: TestClient) -> None:
-    own.post("/api/session", json={"token": token_of(own)})
+def test_an_account_of_one_grid_sees_what_is_its_own(
+    store: Store, own: TestClient, real_people: SmallCounty
+) -> None:
+    grid_id = real_people.grid_ids["g00"]
+    sign_in(own, make_person(store, "grid_officer", (grid_id,))[0])
+    for path in LISTS:
+        assert own.get(path).json()["total"] == OWN[path]
+    me = own.get("/api/me").json()
+    assert me["signed_in"]
+    assert not me["is_demo"]
+    (area,) = me["areas"]
+    assert (area["grid_id"], area["rank"]) == (grid_id, 3)
+    west, south, east, north = area["bbox"]
+    lon, lat = middle("g00")
+    assert west < lon < east
+    assert south < lat < north
+    assert "see_household" in me["may"]
+    assert "manage_accounts" not in me["may"]
+
+
+def test_the_first_link_makes_the_administrator_once(store: Store, own: TestClient) -> None:
+    with store.transaction(SYSTEM) as connection:
+        forget_people(connection)
+        stale, token = make_first_link(connection), make_first_link(connection)
+    body = {"token": token, "login": "admin", "name": "管理员", "password": PASSWORD}
+    assert own.post("/api/session/link", json={**body, "token": stale}).status_code == 403
+    weak = own.post("/api/session/link", json={**body, "password": "12345678"})
+    assert weak.json()["field"] == "password"
+    told = own.post("/api/session/link", json=body)
+    assert told.json()["role"] == "administrator"
+    assert own.get("/api/households").json()["total"] == 0  # who manages accounts sees nobody
+    assert own.get("/api/accounts").json()[0]["login"] == "admin"
+    again = own.post("/api/session/link?lang=en", json=body)
+    assert again.status_code == 403
+    assert "gis-service user link" in again.json()["detail"]
+    with store.transaction(SYSTEM) as connection:
+        assert make_first_link(connection) is None
+
+
+def test_a_copied_cookie_is_worth_nothing_after_signing_out(store: Store, own: TestClient) -> None:
+    sign_in(own, make_person(store, "county_office")[0])
     copied = own.cookies["gis_session"]
     own.delete("/api/session")
     own.cookies.set("gis_session", copied)
     assert own.get("/api/actors/current").json()["role"] == "visitor"
 
 
-@pytest.mark.parametrize("token", ["x", "令牌", "a" * 200])
-def test_a_wrong_token_is_refused_with_what_to_do(own: TestClient, token: str) -> None:
-    refused = own.post("/api/session?lang=en", json={"token": token})
-    assert refused.status_code == 403
-    assert "set-cookie" not in refused.headers
-    assert "last start" in refused.json()["detail"]
-
-
-def test_a_foreign_page_cannot_sign_in(own: TestClient) -> None:
+def test_a_foreign_page_cannot_sign_in(store: Store, own: TestClient) -> None:
     foreign = {"Origin": "http://evil.example"}
-    body = {"token": token_of(own)}
+    body = {"login": make_person(store, "county_office")[0], "password": PASSWORD}
     assert own.post("/api/session", json=body, headers=foreign).status_code == 403
 
 
-def test_what_the_administrator_does_is_written_down_as_his(store: Store, own: TestClient) -> None:
-    with store.transaction(ADMINISTRATOR) as connection:
-        assert find_actor(connection, ADMINISTRATOR.actor_id) == ADMINISTRATOR
+def test_a_password_is_not_taken_over_a_line_that_others_read(
+    store: Store, real_people: SmallCounty
+) -> None:
+    body = {"login": make_person(store, "county_office")[0], "password": PASSWORD}
+    with other_client(store, "192.168.1.7", loopback_only=False) as far:
+        refused = far.post("/api/session?lang=en", json=body)
+        assert refused.status_code == 403
+        assert "https" in refused.json()["detail"]
+        assert "set-cookie" not in refused.headers
+
+
+def test_signed_in_among_made_up_people_is_who_one_is(
+    store: Store, small_county: SmallCounty, as_actor: As
+) -> None:
+    with other_client(store, "127.0.0.1", loopback_only=True) as client:
+        assert client.get("/api/me").json()["is_demo"]
+        sign_in(client, make_person(store, "auditor")[0])
+        asked = client.get("/api/me", headers=as_actor("county_office")).json()
+        assert asked["actor"]["role"] == "auditor"
+        assert not asked["is_demo"]
 
 
 def test_demo_actors_are_made_in_a_store_of_made_up_people_only(
@@ -328,10 +369,9 @@ def test_demo_actors_are_made_in_a_store_of_made_up_people_only(
 
 
 def test_the_sign_in_page_holds_no_secret_and_leaves_no_trace(own: TestClient) -> None:
-    for language, word in (("zh-CN", "管理员登录"), ("en", "Sign in as the administrator")):
+    for language, word in (("zh-CN", "登录"), ("en", "Sign in")):
         page = own.get(f"/sign-in?lang={language}")
         assert word in page.text
-        assert token_of(own) not in page.text
         assert page.headers["cache-control"] == "no-store"
         assert "default-src 'none'" in page.headers["content-security-policy"]
 

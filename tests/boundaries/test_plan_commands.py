@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from gis_service.access import SYSTEM, Actor
-from gis_service.access.actor import ADMINISTRATOR
 from gis_service.boundaries.plans import life as plan_life
 from gis_service.boundaries.plans import queries as plan_queries
 from gis_service.boundaries.plans import work as plan_work
@@ -118,22 +117,24 @@ def test_a_day_that_is_past_is_told(store: Store, grid_ids: dict[str, int]) -> N
         assert plan_queries.find_plan(connection, plan_id).status == "approved"
 
 
+DRAWER = Actor(-1, "管理员", "Administrator", "county_office")
+"""A row of the table from before there were accounts."""
+
+
 def test_the_administrators_plan_is_approved_by_a_second_person_with_a_shell(
     store: Store, grid_ids: dict[str, int]
 ) -> None:
     draft_cache = DraftCache()
-    with store.transaction(ADMINISTRATOR) as connection:
-        plan_id = plan_life.create_plan(connection, ADMINISTRATOR, "base", "管理员的规划", "")
-        plan = plan_life.open_for_edit(connection, ADMINISTRATOR, plan_id, 1)
-        plan_work.do_edit(
-            connection, draft_cache, ADMINISTRATOR, plan, cut(grid_ids["g00"], 0.5, 0), "en"
-        )
+    with store.transaction(DRAWER) as connection:
+        plan_id = plan_life.create_plan(connection, DRAWER, "base", "管理员的规划", "")
+        plan = plan_life.open_for_edit(connection, DRAWER, plan_id, 1)
+        plan_work.do_edit(connection, draft_cache, DRAWER, plan, cut(grid_ids["g00"], 0.5, 0), "en")
         with open_draft(connection, draft_cache, plan_id) as (_, state):
             reasons = {
                 plan_work.finding_id(finding): "because" for finding in plan_work.check_whole(state)
             }
-        submit_plan(connection, draft_cache, ADMINISTRATOR, plan_id, reasons)
+        submit_plan(connection, draft_cache, DRAWER, plan_id, reasons)
         found = plan_queries.find_plan(connection, plan_id)
         with pytest.raises(NotAllowedError):
-            plan_life.decide(connection, ADMINISTRATOR, found, "approved")
+            plan_life.decide(connection, DRAWER, found, "approved")
     assert run("approve", str(plan_id)) == {"plan_id": plan_id, "status": "approved"}

@@ -24,6 +24,7 @@ from gis_service.snapshot import Snapshot
 from gis_service.store.engine import Store
 from tests.api.conftest import TestClient
 from tests.ingest.osm_drawing import Drawing
+from tests.people import make_person, sign_in
 
 TOLD = {"ingest.osm_homes_outside", "ingest.osm_households_assumed"}
 
@@ -68,7 +69,7 @@ def client(store: Store, result: dict[str, Any]) -> Iterator[TestClient]:
     app = create_app(store, loopback_only=True)
     with TestClient(app, "http://127.0.0.1:8000", client=("127.0.0.1", 50000)) as client:
         # A region is not made up: its notes are for who has signed in.
-        client.post("/api/session", json={"token": app.state.authenticator.sessions.token})
+        sign_in(client, make_person(store, "county_office")[0])
         yield client
 
 

@@ -54,7 +54,8 @@ export function bulkForm(scheme) {
       const body = new FormData();
       body.append("file", chosen);
       const query = new URLSearchParams({ crs: crs.value, scheme: scheme(), lang: config.language });
-      const response = await fetch(`/api/assign?${query}`, { method: "POST", body, signal: abort.signal });
+      const headers = { "X-Gis-Token": config.actor.token ?? "" };
+      const response = await fetch(`/api/assign?${query}`, { method: "POST", body, headers, signal: abort.signal });
       if (!response.ok) {
         const problem = await response.json().catch(() => ({}));
         throw new Error(problem.detail ?? t("error_status", { status: response.status }));

@@ -35,6 +35,7 @@ function sendFile(file, onShare, signal) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", `/api/imports/uploads?lang=${config.language}`);
+    request.setRequestHeader("X-Gis-Token", config.actor.token ?? "");
     request.responseType = "json";
     request.upload.onprogress = (event) => event.lengthComputable && onShare(event.loaded / event.total);
     request.onload = () =>

@@ -57,6 +57,7 @@ export interface Actor extends Named {
   /** Names of permissions; offers.js says what needs which. */
   may: string[];
   signed_in: boolean;
+  token: string | null;
   made_up: boolean;
 }
 

@@ -173,10 +173,14 @@ def read_touched(connection: sa.Connection, plan_id: int) -> set[str]:
 def read_editors(connection: sa.Connection, plan_id: int) -> set[int]:
     """Tell who has had a hand in a plan: drawn in it, taken an edit back or done it again."""
     event = t.event.c
-    query = sa.select(event.actor_id).distinct().where(
-        event.object_kind == "plan",
-        event.object_id == str(plan_id),
-        event.action.in_(("edit", "undo", "redo")),
+    query = (
+        sa.select(event.actor_id)
+        .distinct()
+        .where(
+            event.object_kind == "plan",
+            event.object_id == str(plan_id),
+            event.action.in_(("edit", "undo", "redo")),
+        )
     )
     with whole_county(connection):
         return set(connection.scalars(query))

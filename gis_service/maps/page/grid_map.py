@@ -255,7 +255,7 @@ def render_page(context: PageContext) -> str:
 
 def render_sign_in(language: Language) -> str:
     """
-    Make the page on which the administrator signs in.
+    Make the page on which one signs in.
 
     Parameters
     ----------
