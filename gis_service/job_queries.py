@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from gis_service.access import Actor
-from gis_service.access.permissions import SEE_ALL_JOBS
+from gis_service.access import Actor, visible
 from gis_service.errors import NotFoundError
 from gis_service.messages import Language, text
 from gis_service.store import tables as t
+from gis_service.store.engine import in_whole_county
 
 NOT_ENDED: Final = ("waiting", "running")
 STUCK_S: Final = 60.0
@@ -90,6 +90,7 @@ def find_job(connection: sa.Connection, job_id: int) -> JobState:
     return JobState(row.job_id, row.kind, row.status, row.progress, row.step, row.result, row.error)
 
 
+@in_whole_county
 def find_result(connection: sa.Connection, kind: str, fingerprint: str) -> Mapping[str, Any] | None:
     """
     Find the newest result of a kind that stands on the same input.
@@ -120,11 +121,6 @@ def find_result(connection: sa.Connection, kind: str, fingerprint: str) -> Mappi
     return result
 
 
-def _is_visible_to(actor: Actor) -> sa.ColumnElement[bool]:
-    """Let the county office see every job, others their own."""
-    return sa.true() if SEE_ALL_JOBS.allows(actor) else t.job.c.actor_id == actor.actor_id
-
-
 def find_visible_job(connection: sa.Connection, actor: Actor, job_id: int) -> JobState:
     """
     Read how a job stands, for one who may see it.
@@ -148,7 +144,7 @@ def find_visible_job(connection: sa.Connection, actor: Actor, job_id: int) -> Jo
     NotFoundError
         There is no such job, or it is somebody else's.
     """
-    condition = (t.job.c.job_id == job_id) & _is_visible_to(actor)
+    condition = (t.job.c.job_id == job_id) & visible(actor, t.job)
     if connection.scalar(sa.select(t.job.c.job_id).where(condition)) is None:
         raise NotFoundError("jobs.no_job", job=job_id)
     return find_job(connection, job_id)
@@ -174,7 +170,7 @@ def list_visible_jobs(
     jobs, total
         The page, and how many there are in all.
     """
-    condition = _is_visible_to(actor)
+    condition = visible(actor, t.job)
     total = connection.scalar(sa.select(sa.func.count()).select_from(t.job).where(condition)) or 0
     query = sa.select(t.job).where(condition).order_by(t.job.c.job_id.desc())
     return [
@@ -183,6 +179,7 @@ def list_visible_jobs(
     ], total
 
 
+@in_whole_county
 def find_stuck_jobs(connection: sa.Connection) -> list[int]:
     """
     List running jobs whose heart has stopped.

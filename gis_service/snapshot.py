@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 
+from gis_service.store.engine import whole_county
 from gis_service.store.tiles import count_changes
 
 Made = TypeVar("Made")
@@ -100,7 +101,8 @@ class Snapshot:
         part
             Which.
         make
-            Makes it of what the part stands on and needs, and of the key; nothing else.
+            Makes it of what the part stands on and needs, and of the key; nothing else. It reads
+            rows of the whole county: what may not be shared stands in the key.
         key
             Which of several.
 
@@ -116,7 +118,8 @@ class Snapshot:
             if entry is None or entry.state != state:
                 if entry is not None:  # so that not both stand in memory
                     del shelf.kept[key]
-                entry = shelf.kept[key] = _Kept(state, make(), 0.0)
+                with whole_county(connection):  # of all rows, whoever asks first
+                    entry = shelf.kept[key] = _Kept(state, make(), 0.0)
             entry.used = time.monotonic()
             shelf.kept.move_to_end(key)
             while len(shelf.kept) > part.most:

@@ -79,13 +79,27 @@ STAFF: Final = frozenset(ROLES) - {"administrator", "auditor", "display", "visit
 
 _OFFICE_AND_LOCAL: Final = LOCAL_ROLES | _roles("county_office")
 
+SEE_ALL_JOBS: Final = Permission(_roles("county_office"))
+"""Others see their own."""
+
+_STAFF_ONLY: Final = Permission(STAFF)
+_COUNTY_ONLY: Final = Permission(STAFF, whole_county=True)
+
 SEE: Final[Mapping[str, Permission]] = {
-    "household": Permission(STAFF),
-    "hazard": Permission(STAFF),
-    "incident": Permission(STAFF),
-    "officer": Permission(STAFF),
-}
-"""By table that holds people or trouble; ``access.visible`` adds the areas."""
+    **dict.fromkeys(
+        (
+            "cohort_grid", "coverage_household", "grid_duty", "hazard", "household", "incident",
+            "incident_photo", "incident_step", "leave", "membership", "officer", "premises",
+            "search_house", "search_person",
+        ),
+        _STAFF_ONLY,
+    ),
+    **dict.fromkeys(("entry_change", "import_record", "incident_intake"), _COUNTY_ONLY),
+    "answer": Permission(frozenset()),
+    "job": SEE_ALL_JOBS,
+}  # fmt: skip
+"""By table with rules by rows (``tables.WITH_ROW_RULES``); ``access.visible`` adds the areas, and
+what is one's own. Migration 0021 says the same in the database."""
 
 KNOW_ADDRESSES: Final[Mapping[Need, Permission]] = {
     "records": Permission(_OFFICE_AND_LOCAL),
@@ -133,9 +147,6 @@ MEASURE: Final = Permission(
 
 READ_COUNTS: Final = Permission(STAFF | _roles("display"), whole_county=True)
 """Exact counts of a coverage run; others are told its share."""
-
-SEE_ALL_JOBS: Final = Permission(_roles("county_office"))
-"""Others see their own."""
 
 MANAGE_ACCOUNTS: Final = Permission(
     _roles("administrator"), "access.may_not_manage_accounts", whole_county=True

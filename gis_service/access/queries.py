@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from gis_service.store import tables as t
+from gis_service.store.engine import in_whole_county
 
 _account, _actor, _session, _link, _key, _failure = (
     t.account.c,
@@ -161,6 +162,7 @@ def find_grids_by_code(connection: sa.Connection, codes: Iterable[str]) -> dict[
     return found
 
 
+@in_whole_county
 def find_officers_by_key(connection: sa.Connection, keys: Iterable[str]) -> dict[str, int]:
     """Find officers by the keys of their records."""
     officer = t.officer.c
@@ -168,6 +170,7 @@ def find_officers_by_key(connection: sa.Connection, keys: Iterable[str]) -> dict
     return {row.key: row.officer_id for row in connection.execute(query)}
 
 
+@in_whole_county
 def is_officer(connection: sa.Connection, officer_id: int) -> bool:
     """Tell whether there is such an officer."""
     query = sa.select(sa.exists().where(t.officer.c.officer_id == officer_id))

@@ -1,12 +1,13 @@
 """What an actor may see of the tables that hold people and trouble.
 
-Every read of households, officers, incidents and hazards is filtered by :func:`visible`. Areas
-become the ids of base grids first: an id filter keeps its index under row-level security, a
-spatial filter does not.
+Every read of households, officers, incidents and hazards is filtered by :func:`visible`, and the
+database has the same rules once more (migration 0021). Areas become the ids of base grids first: an
+id filter keeps its index under rules by rows, a spatial filter does not.
 """
 
+from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -24,26 +25,88 @@ def visible(actor: Actor, table: sa.Table) -> sa.ColumnElement[bool]:
     actor
         Who asks.
     table
-        ``household``, ``hazard``, ``incident`` or ``officer`` of the store, not an alias.
+        One of ``permissions.SEE`` of the store, not an alias.
 
     Returns
     -------
     sqlalchemy condition
         True for those who answer for the whole county; for others the base grids of their areas;
-        false where the role sees none of it. Officers are seen with the grids they serve.
+        false where the role sees none of it. Officers are seen with the grids they serve. What an
+        actor has asked for or changed is seen by that actor.
     """
     if not SEE[table.name].allows(actor):
-        return sa.false()
-    if actor.areas is None:
-        return sa.true()
-    if table is t.officer:
-        served = sa.select(t.grid_duty.c.officer_id).where(
-            t.grid_duty.c.grid_id.in_(grids_below(actor.areas)),
-            t.grid_duty.c.valid.op("@>")(sa.func.gis_today()),
+        if table in _OF_SOMEBODY:
+            return table.c.actor_id == actor.actor_id
+        return t.search_house.c.building_id.is_not(None) if table is t.search_house else sa.false()
+    within = _WITHIN.get(table)
+    return sa.true() if actor.areas is None or within is None else within(actor.areas)
+
+
+_OF_SOMEBODY: Final = (t.entry_change, t.job)
+
+
+def _by_officer(column: sa.Column[int]) -> Callable[[tuple[int, ...]], sa.ColumnElement[bool]]:
+    duty = t.grid_duty.alias().c
+
+    def within(areas: tuple[int, ...]) -> sa.ColumnElement[bool]:
+        served = sa.select(duty.officer_id).where(
+            duty.grid_id.in_(grids_below(areas)), duty.valid.op("@>")(sa.func.gis_today())
         )
-        return t.officer.c.officer_id.in_(served)
-    column: sa.ColumnElement[bool] = table.c.base_grid_id.in_(grids_below(actor.areas))
-    return column
+        return column.in_(served)
+
+    return within
+
+
+def _by_grid(column: Any) -> Callable[[tuple[int, ...]], sa.ColumnElement[bool]]:
+    def within(areas: tuple[int, ...]) -> sa.ColumnElement[bool]:
+        condition: sa.ColumnElement[bool] = column.in_(grids_below(areas))
+        return condition
+
+    return within
+
+
+def _by_object(table: sa.Table, name: str) -> Callable[[tuple[int, ...]], sa.ColumnElement[bool]]:
+    """Let a row be seen with the one of another table that it belongs to."""
+
+    def within(areas: tuple[int, ...]) -> sa.ColumnElement[bool]:
+        other = _OBJECTS[name]
+        seen = sa.select(other.c[name]).where(_WITHIN[other](areas))
+        return table.c[name].in_(seen)
+
+    return within
+
+
+def _within_duty(areas: tuple[int, ...]) -> sa.ColumnElement[bool]:
+    duty = t.grid_duty.c
+    return _by_officer(duty.officer_id)(areas) | duty.grid_id.in_(grids_below(areas))
+
+
+def _within_house(areas: tuple[int, ...]) -> sa.ColumnElement[bool]:
+    house = t.search_house.c
+    grid_id: sa.ColumnElement[int] = sa.func.gis_grid_at(house.point, "base")
+    return house.building_id.is_not(None) | grid_id.in_(grids_below(areas))
+
+
+_OBJECTS: Final = {
+    "household_id": t.household,
+    "incident_id": t.incident,
+    "cohort_id": t.cohort_grid,
+}
+_WITHIN: Final[Mapping[sa.Table, Callable[[tuple[int, ...]], sa.ColumnElement[bool]]]] = {
+    **{
+        table: _by_grid(table.c.base_grid_id)
+        for table in (t.hazard, t.household, t.incident, t.premises)
+    },
+    **{table: _by_officer(table.c.officer_id) for table in (t.leave, t.officer)},
+    **{table: _by_object(table, "incident_id") for table in (t.incident_photo, t.incident_step)},
+    t.cohort_grid: _by_grid(t.cohort_grid.c.grid_id),
+    t.coverage_household: _by_object(t.coverage_household, "household_id"),
+    t.grid_duty: _within_duty,
+    t.membership: _by_object(t.membership, "cohort_id"),
+    t.search_house: _within_house,
+    t.search_person: _by_officer(t.search_person.c.object_id),
+}
+"""By table: what lies in some areas. Whoever sees a table that is not here sees all of it."""
 
 
 def sees_grid(
@@ -57,7 +120,7 @@ def sees_grid(
     actor
         Who asks.
     table
-        ``household``, ``hazard``, ``incident`` or ``officer``.
+        One of ``permissions.SEE``.
     grid_id
         A column of grid ids, of any level.
 

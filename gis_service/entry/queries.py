@@ -21,6 +21,7 @@ from gis_service.grids.membership.queries import NO_INDEX, select_objects_in
 from gis_service.grids.reading import like_pattern, on_day
 from gis_service.records import RECORDS, Record
 from gis_service.store import tables as t
+from gis_service.store.engine import in_whole_county
 from gis_service.store.tables import SRID, table_of
 
 Condition = sa.ColumnElement[bool]
@@ -48,13 +49,12 @@ def grid_column(kind: Record) -> sa.Column[Any] | None:
 def is_visible(actor: Actor, kind: Record) -> Condition:
     """Say which rows of a kind an actor may see and change."""
     table, grid = table_of(kind), grid_column(kind)
+    if grid is not None and not kind.placed:
+        return sees_grid(actor, table, grid)
     if table.name in SEE:
         return visible(actor, table)
     if grid is not None:
-        return sees_grid(actor, t.hazard if kind.placed else t.officer, grid)
-    for field in kind.of_type("officer"):
-        officers = sa.select(t.officer.c.officer_id).where(visible(actor, t.officer))
-        return table.c[field.stored].in_(officers)
+        return sees_grid(actor, t.hazard, grid)
     if actor.areas is None:
         return sa.true()
     place = place_column(kind)
@@ -288,6 +288,7 @@ def has_grid(connection: sa.Connection, grid_id: int) -> bool:
     return bool(connection.scalar(sa.select(sa.exists().where(condition))))
 
 
+@in_whole_county
 def read_title(connection: sa.Connection, kind: str, record_id: int) -> str:
     """Name a record that another one, which the actor sees, refers to."""
     if kind == "grid":

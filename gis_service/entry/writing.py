@@ -26,6 +26,7 @@ from gis_service.grids.assignment import end_history, place_again
 from gis_service.grids.versions import keep_boundaries, today
 from gis_service.records import RECORDS, Record
 from gis_service.settings import keeping_settings
+from gis_service.store.engine import in_whole_county
 
 FARTHEST_M: Final = 20_000.0
 """A place farther from every grid is a slip of the hand: swapped or shortened coordinates."""
@@ -51,6 +52,7 @@ class Saved:
     repeated: bool = False
 
 
+@in_whole_county
 def add_record(
     connection: sa.Connection,
     actor: Actor,
@@ -106,6 +108,7 @@ def add_record(
     return _log_change(connection, actor, kind, record_id, "add", request_key, None)
 
 
+@in_whole_county
 def change_record(
     connection: sa.Connection,
     actor: Actor,
@@ -184,6 +187,7 @@ def change_record(
     return _log_change(connection, actor, kind, record_id, "change", request_key, snapshot)
 
 
+@in_whole_county
 def remove_record(
     connection: sa.Connection,
     actor: Actor,
@@ -241,6 +245,7 @@ def remove_record(
     return _log_change(connection, actor, kind, record_id, "remove", request_key, snapshot)
 
 
+@in_whole_county
 def undo_change(connection: sa.Connection, actor: Actor, change_id: int) -> Saved:
     """
     Undo a change of one's own, shortly after it.
@@ -376,6 +381,7 @@ def _undo_time() -> timedelta:
     return timedelta(seconds=keeping_settings().undo_s)
 
 
+@in_whole_county
 def forget_old_changes(connection: sa.Connection) -> None:
     """
     Forget rows as they were when they can no longer be restored, and a day later the request.

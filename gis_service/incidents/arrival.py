@@ -411,7 +411,7 @@ def _read_near(
     box = reach.box
     hazards, hazard_count = reach.nearest(queries.read_hazards_in_box(connection, actor, box))
     water, water_count = reach.nearest(queries.read_water_sources_in_box(connection, box))
-    premises, premises_count = reach.nearest(queries.read_premises_in_box(connection, box))
+    premises, premises_count = reach.nearest(queries.read_premises_in_box(connection, actor, box))
     counts = {"hazards": hazard_count, "water_sources": water_count, "premises": premises_count}
     homes: list[NearThing] | None = None
     if queries.sees_households(actor):

@@ -21,6 +21,7 @@ from gis_service.errors import ConflictError, InputError, NotFoundError, Place
 from gis_service.incidents import queries, writing
 from gis_service.incidents.reporting import NewIncident, check_draft, report_incident
 from gis_service.incidents.rules import rule_book
+from gis_service.store.engine import in_whole_county
 
 _MOST_KEY: Final = 200
 _NOWHERE: Final = 0.0
@@ -92,6 +93,7 @@ def make_once(
     return incident_id, True
 
 
+@in_whole_county
 def keep_waiting(connection: sa.Connection, actor: Actor, draft: NewIncident) -> str:
     """
     Take a report that names an address but no place.
@@ -202,6 +204,7 @@ def place_waiting(
     return incident_id
 
 
+@in_whole_county
 def find_incident_of_token(connection: sa.Connection, token: str) -> int | None:
     """
     Follow a token to its incident.

@@ -21,6 +21,7 @@ from gis_service.incidents.deadlines import china_day
 from gis_service.incidents.responsible import find_responsible, officer_columns
 from gis_service.incidents.rules import RuleBook, rule_book
 from gis_service.incidents.working_days import read_calendar
+from gis_service.store.engine import in_whole_county
 
 MOST_TEXT: Final = 4000
 MOST_SHORT: Final = 200
@@ -62,6 +63,7 @@ class NewIncident:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+@in_whole_county
 def report_incident(
     connection: sa.Connection,
     actor: Actor,
@@ -124,6 +126,7 @@ class ReportedMany:
     refused: list[RefusedReport]
 
 
+@in_whole_county
 def report_many(
     connection: sa.Connection, actor: Actor, drafts: Sequence[NewIncident]
 ) -> ReportedMany:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from gis_service.access import SYSTEM
 from gis_service.grids.answers.on_post import find_first_at_work
 from gis_service.grids.reading import read_chain, read_officers_of
+from gis_service.store.engine import in_whole_county
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Responsible:
     post: str
 
 
+@in_whole_county
 def find_responsible(
     connection: sa.Connection, grid_id: int | None, day: date, post: str | None = None
 ) -> Responsible | None:

@@ -86,7 +86,7 @@ def _replace_entries(connection: sa.Connection, entries: list[_Entry], *kinds: s
     syllables = [as_pinyin(word) for word in words]
     copy_rows(
         connection,
-        t.search_entry,
+        t.search_person if kinds == ("officer",) else t.search_entry,
         {
             "kind": [entry.kind for entry in entries],
             "object_id": [entry.object_id for entry in entries],

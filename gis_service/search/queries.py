@@ -54,7 +54,8 @@ def take_changes(connection: sa.Connection) -> set[str]:
 
 def delete_entries(connection: sa.Connection, kinds: Sequence[str]) -> None:
     """Delete the entries of some kinds."""
-    connection.execute(sa.delete(t.search_entry).where(t.search_entry.c.kind.in_(kinds)))
+    for table in (t.search_entry, t.search_person):
+        connection.execute(sa.delete(table).where(table.c.kind.in_(kinds)))
 
 
 def delete_houses(connection: sa.Connection) -> None:
@@ -275,10 +276,10 @@ _MOST: Final = sa.bindparam("most", type_=sa.Integer)
 
 
 def _score_entries(
-    *, spelt: bool, forgiving: bool
+    table: sa.Table, *, spelt: bool, forgiving: bool
 ) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[float]]:
     """Say which entries meet the text, and how well, from 0 to 1."""
-    entry = t.search_entry.c
+    entry = table.c
     steps: list[tuple[Any, Any]] = [
         (entry.named == _TEXT, 1.0),
         (entry.words == _TEXT, 0.99),
@@ -324,28 +325,33 @@ def find_entries(
 
 @lru_cache(maxsize=64)
 def _entries_query(actor: Actor, *, spelt: bool, forgiving: bool) -> sa.Select[Any]:
-    entry = t.search_entry.c
-    condition, score = _score_entries(spelt=spelt, forgiving=forgiving)
-    officers = sa.select(t.officer.c.officer_id).where(visible(actor, t.officer))
+    found = sa.union_all(
+        _found_entries(t.search_entry, spelt=spelt, forgiving=forgiving),
+        _found_entries(t.search_person, spelt=spelt, forgiving=forgiving).where(
+            visible(actor, t.search_person)
+        ),
+    ).subquery()
     return (
-        sa.select(
-            entry.kind,
-            entry.object_id,
-            entry.name,
-            entry.detail,
-            entry.grid_id,
-            sa.func.ST_X(entry.point).label("lon"),
-            sa.func.ST_Y(entry.point).label("lat"),
-            score.label("score"),
-        )
-        .where(
-            condition,
-            entry.kind != "street",
-            sa.or_(entry.scheme_id.is_(None), entry.scheme_id == sa.bindparam("scheme_id")),
-            sa.or_(entry.kind != "officer", entry.object_id.in_(officers)),
-        )
-        .order_by(sa.desc("score"), entry.name, entry.detail)
-        .limit(_MOST)
+        sa.select(found).order_by(sa.desc(found.c.score), found.c.name, found.c.detail).limit(_MOST)
+    )
+
+
+def _found_entries(table: sa.Table, *, spelt: bool, forgiving: bool) -> sa.Select[Any]:
+    entry = table.c
+    condition, score = _score_entries(table, spelt=spelt, forgiving=forgiving)
+    return sa.select(
+        entry.kind,
+        entry.object_id,
+        entry.name,
+        entry.detail,
+        entry.grid_id,
+        sa.func.ST_X(entry.point).label("lon"),
+        sa.func.ST_Y(entry.point).label("lat"),
+        score.label("score"),
+    ).where(
+        condition,
+        entry.kind != "street",
+        sa.or_(entry.scheme_id.is_(None), entry.scheme_id == sa.bindparam("scheme_id")),
     )
 
 
@@ -358,7 +364,7 @@ def find_streets(connection: sa.Connection, text: str, limit: int, *, forgiving:
 @cache
 def _streets_query(*, spelt: bool, forgiving: bool) -> sa.Select[Any]:
     entry = t.search_entry.c
-    condition, score = _score_entries(spelt=spelt, forgiving=forgiving)
+    condition, score = _score_entries(t.search_entry, spelt=spelt, forgiving=forgiving)
     return (
         sa.select(
             entry.words,

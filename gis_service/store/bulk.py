@@ -1,5 +1,7 @@
 """Many rows at once: arrays in, rows stored by COPY; and a query's rows as arrays.
 
+Into a table with rules by rows the server refuses to COPY: there the rows are staged.
+
 The caller's transaction decides whether they stay.
 """
 
@@ -18,7 +20,7 @@ import sqlalchemy as sa
 from geoalchemy2 import Geometry
 from sqlalchemy.dialects.postgresql import ARRAY, DATERANGE, JSONB
 
-from gis_service.store.tables import SRID
+from gis_service.store.tables import SRID, WITH_ROW_RULES
 
 Column = Sequence[Any] | npt.NDArray[Any]
 """The values of one column, a row each."""
@@ -55,18 +57,32 @@ def copy_rows(connection: sa.Connection, table: sa.Table, columns: Mapping[str, 
         raise ValueError(f"columns of {table.name} differ in length")
     if count == 0:
         return 0
-    quote = connection.dialect.identifier_preparer.quote
-    listed = ", ".join(quote(name) for name in names)
     kinds = {name: table.c[name].type for name in names}
+    _copy(connection, table, names, _CopyStream(_write_chunks(kinds, columns, count)))
+    return count
+
+
+def _copy(
+    connection: sa.Connection, table: sa.Table, names: Sequence[str], stream: Any, how: str = ""
+) -> None:
+    """Copy a stream into columns of a table, by a table of this transaction where rules forbid."""
+    quote = connection.dialect.identifier_preparer.quote
+    listed, target = ", ".join(quote(name) for name in names), quote(table.name)
+    is_staged = table.name in WITH_ROW_RULES
+    stage = f"pg_temp.{quote(f'staged_{table.name}')}" if is_staged else target
     cursor = connection.connection.cursor()
     try:
-        cursor.copy_expert(
-            f"COPY {quote(table.name)} ({listed}) FROM STDIN",
-            _CopyStream(_write_chunks(kinds, columns, count)),
-        )
+        if is_staged:
+            cursor.execute(
+                f"CREATE TEMPORARY TABLE {quote(f'staged_{table.name}')} ON COMMIT DROP"  # noqa: S608 (quoted names)
+                f" AS SELECT {listed} FROM {target} WITH NO DATA"
+            )
+        cursor.copy_expert(f"COPY {stage} ({listed}) FROM STDIN {how}", stream)
+        if is_staged:  # the scan gives them in the order in which they came
+            cursor.execute(f"INSERT INTO {target} ({listed}) SELECT {listed} FROM {stage}")  # noqa: S608
+            cursor.execute(f"DROP TABLE {stage}")
     finally:
         cursor.close()
-    return count
 
 
 class _CopyStream(io.TextIOBase):
@@ -125,15 +141,7 @@ def copy_numbers(
         stream.write(_binary_rows(table, {name: values[chunk] for name, values in columns.items()}))
     stream.write(b"\xff\xff")
     stream.seek(0)
-    quote = connection.dialect.identifier_preparer.quote
-    listed = ", ".join(quote(name) for name in columns)
-    cursor = connection.connection.cursor()
-    try:
-        cursor.copy_expert(
-            f"COPY {quote(table.name)} ({listed}) FROM STDIN (FORMAT binary)", stream
-        )
-    finally:
-        cursor.close()
+    _copy(connection, table, list(columns), stream, "(FORMAT binary)")
     return count
 
 

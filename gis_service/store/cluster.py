@@ -40,7 +40,7 @@ from gis_service.store.account import (
     run_as,
 )
 
-Role = Literal["gis_admin", "gis_owner", "gis_service"]
+Role = Literal["gis_admin", "gis_owner", "gis_service", "gis_backup"]
 
 DATABASE: Final = "gis"
 OLDEST_MAJOR: Final = 14

@@ -10,7 +10,8 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol, Self, TypeVar
+from functools import wraps
+from typing import Any, Concatenate, Final, Literal, ParamSpec, Protocol, Self, TypeVar
 
 import psycopg2
 import sqlalchemy as sa
@@ -24,6 +25,7 @@ from gis_service.store.failures import clean_errors, find_outage, remove_values
 Workload = Literal["page", "report", "job", "command"]
 """Kinds of work, each with limits of its own."""
 Answer = TypeVar("Answer")
+Parameters = ParamSpec("Parameters")
 
 MINIMUM_POSTGRESQL = 140000
 MINIMUM_POSTGIS = (3, 1)
@@ -49,7 +51,10 @@ _SET: Final = sa.select(
         )
     )
 )
-_SET_SCOPE: Final = sa.select(sa.func.set_config("gis.scope", sa.bindparam("scope"), True))  # noqa: FBT003
+_SET_SCOPE: Final = sa.select(
+    sa.func.current_setting("gis.scope", True).label("before"),  # noqa: FBT003
+    sa.func.set_config("gis.scope", sa.bindparam("scope"), True),  # noqa: FBT003
+)
 _log = logging.getLogger(__name__)
 
 
@@ -295,12 +300,15 @@ class Store:
         Raises
         ------
         StoreError
-            A superuser, a role with BYPASSRLS, or the owner of a table or a member of him.
+            A superuser, a role with BYPASSRLS or a member of one, or the owner of a table or a
+            member of him.
         """
         with self.transaction(NOBODY) as connection:
             role, superuser, bypasses, owns = connection.execute(
                 sa.text(
-                    "SELECT current_user, rolsuper, rolbypassrls, EXISTS ("
+                    "SELECT current_user, rolsuper, EXISTS ("
+                    "  SELECT FROM pg_roles WHERE (rolbypassrls OR rolsuper)"
+                    "  AND pg_has_role(current_user, oid, 'MEMBER')), EXISTS ("
                     "  SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace"
                     "  AND relkind IN ('r', 'p', 'v', 'm')"
                     "  AND pg_has_role(current_user, relowner, 'MEMBER'))"
@@ -338,14 +346,40 @@ def whole_county(connection: sa.Connection) -> Iterator[None]:
     None
         The rules by rows of the database let everything through inside the block.
     """
-    before = connection.scalar(sa.select(sa.func.current_setting("gis.scope", True)))  # noqa: FBT003
-    connection.execute(_SET_SCOPE, {"scope": "county"})
+    before = connection.scalar(_SET_SCOPE, {"scope": "county"})
     try:
         yield
     finally:
         if connection.in_transaction() and not connection.invalidated:
             with suppress(sa.exc.DBAPIError):  # a failed transaction forgets the setting anyway
                 connection.execute(_SET_SCOPE, {"scope": before or ""})
+
+
+def in_whole_county(
+    function: Callable[Concatenate[sa.Connection, Parameters], Answer],
+) -> Callable[Concatenate[sa.Connection, Parameters], Answer]:
+    """
+    Let a function whose first argument is a connection work in :func:`whole_county`.
+
+    Parameters
+    ----------
+    function
+        It asks by itself what the actor may do and see.
+
+    Returns
+    -------
+    callable
+        The same function, for rows of all areas.
+    """
+
+    @wraps(function)
+    def run(
+        connection: sa.Connection, /, *args: Parameters.args, **kwargs: Parameters.kwargs
+    ) -> Answer:
+        with whole_county(connection):
+            return function(connection, *args, **kwargs)
+
+    return run
 
 
 def _areas_text(areas: tuple[int, ...] | None) -> str:

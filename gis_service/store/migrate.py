@@ -123,6 +123,7 @@ def _prepare(connection: sa.Connection) -> None:
         if row is None:
             login = "LOGIN" if role == "gis_service" else "NOLOGIN"
             connection.execute(sa.text(f"CREATE ROLE {role} {login}"))
+    _make_backup_role(connection)
     may_create = connection.scalar(
         sa.text("SELECT has_schema_privilege('gis_owner', 'public', 'CREATE')")
     )
@@ -136,3 +137,14 @@ def _prepare(connection: sa.Connection) -> None:
     )
     if not may_be_owner:
         connection.execute(sa.text("GRANT gis_owner TO CURRENT_USER"))
+
+
+def _make_backup_role(connection: sa.Connection) -> None:
+    """Make the role that dumps, reads all rows and changes none, if a superuser is at work."""
+    is_missing = connection.scalar(
+        sa.text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+    ) and not connection.scalar(sa.text("SELECT 1 FROM pg_roles WHERE rolname = 'gis_backup'"))
+    if is_missing:
+        connection.execute(sa.text("CREATE ROLE gis_backup LOGIN BYPASSRLS"))
+        connection.execute(sa.text("ALTER ROLE gis_backup SET default_transaction_read_only = on"))
+        connection.execute(sa.text("GRANT pg_read_all_data TO gis_backup"))

@@ -4,7 +4,7 @@ Geometry is stored in EPSG:4490 (lon, lat). A ``valid`` column is a half-open ra
 Asia/Shanghai. What must never be wrong is a constraint here, not a habit of the code above.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from geoalchemy2 import Geometry
@@ -58,6 +58,17 @@ OBJECT_KINDS = tuple(name for name, record in RECORDS.items() if record.placed)
 COVERAGE_OF = ("households", "people", "care_households", "buildings", "premises", "hazards")
 PLAN_STATES = ("draft", "in_review", "approved", "published", "withdrawn", "discarded")
 PLAN_DECISIONS = ("submitted", "approved", "rejected", "published", "withdrawn", "discarded")
+WITH_ROW_RULES = frozenset(
+    {
+        "answer", "cohort_grid", "coverage_household", "entry_change", "grid_duty", "hazard",
+        "household", "import_record", "incident", "incident_intake", "incident_photo",
+        "incident_step", "job", "leave", "membership", "officer", "premises", "search_house",
+        "search_person",
+    }
+)  # fmt: skip
+"""Tables that can tell of a person: the database shows a row to those alone who may see it, by the
+actor that the transaction names (``Store.transaction``); see migration 0021 and ADR 0027. Nobody
+copies into them directly, COPY is refused there."""
 JOB_STATES = ("waiting", "running", "done", "failed", "cancelled")
 
 
@@ -981,45 +992,52 @@ road_turn = sa.Table(
 
 # --- search by name ----------------------------------------------------------------------------
 
+
+def _entry_columns() -> tuple[sa.Column[Any], ...]:
+    return (
+        _serial("entry_id"),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("object_id", sa.BigInteger),
+        sa.Column(
+            "scheme_id", sa.BigInteger, comment="of a grid; NULL for all that is of no scheme"
+        ),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("detail", sa.Text, nullable=False, server_default=""),
+        sa.Column("named", sa.Text, nullable=False, comment="the name as names are compared"),
+        sa.Column("words", sa.Text, nullable=False, comment="the same with what stands around it"),
+        sa.Column("syllables", sa.Text, nullable=False, comment="pinyin of words"),
+        sa.Column("joined", sa.Text, nullable=False, comment="pinyin of words without blanks"),
+        sa.Column("spelt", sa.Text, nullable=False, comment="pinyin of the name without blanks"),
+        sa.Column("initials", sa.Text, nullable=False, comment="of the name"),
+        sa.Column("weight", REAL, nullable=False),
+        sa.Column("grid_id", sa.BigInteger),
+        _geometry("point", "POINT"),
+    )
+
+
 search_entry = sa.Table(
     "search_entry",
     metadata,
-    _serial("entry_id"),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("object_id", sa.BigInteger),
-    sa.Column("scheme_id", sa.BigInteger, comment="of a grid; NULL for all that is of no scheme"),
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("detail", sa.Text, nullable=False, server_default=""),
-    sa.Column("named", sa.Text, nullable=False, comment="the name as names are compared"),
-    sa.Column("words", sa.Text, nullable=False, comment="the same with what stands around it"),
-    sa.Column("syllables", sa.Text, nullable=False, comment="pinyin of words"),
-    sa.Column("joined", sa.Text, nullable=False, comment="pinyin of words without blanks"),
-    sa.Column("spelt", sa.Text, nullable=False, comment="pinyin of the name without blanks"),
-    sa.Column("initials", sa.Text, nullable=False, comment="of the name"),
-    sa.Column("weight", REAL, nullable=False),
-    sa.Column("grid_id", sa.BigInteger),
-    _geometry("point", "POINT"),
+    *_entry_columns(),
     sa.Index("ix_search_entry_kind", "kind"),
-    sa.Index(
-        "ix_search_entry_words",
-        "words",
-        postgresql_using="gin",
-        postgresql_ops={"words": "gin_trgm_ops"},
+    *(
+        sa.Index(
+            f"ix_search_entry_{column}",
+            column,
+            postgresql_using="gin",
+            postgresql_ops={column: "gin_trgm_ops"},
+        )
+        for column in ("words", "syllables", "joined")
     ),
-    sa.Index(
-        "ix_search_entry_syllables",
-        "syllables",
-        postgresql_using="gin",
-        postgresql_ops={"syllables": "gin_trgm_ops"},
-    ),
-    sa.Index(
-        "ix_search_entry_joined",
-        "joined",
-        postgresql_using="gin",
-        postgresql_ops={"joined": "gin_trgm_ops"},
-    ),
-    comment="What can be found by name; made from the other tables, officers' entries are read"
-    " through access.visible only.",
+    comment="What can be found by name and is no person; made from the other tables.",
+)
+
+search_person = sa.Table(
+    "search_person",
+    metadata,
+    *_entry_columns(),
+    comment="The entries that tell of a person: officers. Few, and read under rules that do without"
+    " indexes.",
 )
 
 search_house = sa.Table(
@@ -1033,7 +1051,7 @@ search_house = sa.Table(
     sa.Column("building_id", sa.BigInteger),
     _geometry("point", "POINT"),
     sa.Index("ix_search_house_street", "street", "number"),
-    comment="House numbers by street or village; no person stands here.",
+    comment="House numbers by street or village; those without a building are households'.",
 )
 
 search_change = sa.Table(

@@ -21,9 +21,9 @@ MODULES = sorted(
 )
 
 ALLOWED = {
-    ("access/visibility.py", "visible"): "is the guard itself",
     ("access/queries.py", "find_officers_by_key"): "gives ids to an administrator's list; no row",
     ("access/queries.py", "is_officer"): "tells an administrator that there is one; no row",
+    ("access/visibility.py", "_by_object"): "is a part of the guard itself",
     (
         "grids/answers/queries.py",
         "_page_query",
@@ -56,6 +56,8 @@ ALLOWED = {
         "count_open_incidents",
     ): "counts what moves with a grid",
     ("boundaries/publication/queries.py", "find_in_office"): "opens duties again as they were",
+    ("incidents/queries.py", "_is_in_box"): "is a condition; who asks for the rows asks the guard",
+    ("search/queries.py", "_found_entries"): "is given what tables hold entries, by the one guard",
     ("search/queries.py", "read_officers"): "for the search's table; who reads it is asked there",
     ("search/queries.py", "read_household_addresses"): "for the search's table, without people",
     ("main_job.py", "summarise"): "counts the whole county in the system's name; no row leaves it",

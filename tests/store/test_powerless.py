@@ -19,6 +19,7 @@ PASSWORD = "of-the-test"
 MIGHTY = [
     ("SUPERUSER", "store.is_superuser"),
     ("BYPASSRLS", "store.bypasses_rules"),
+    ("IN ROLE gis_backup", "store.bypasses_rules"),
     ("IN ROLE gis_owner", "store.is_owner"),
 ]
 

@@ -20,6 +20,7 @@ from gis_service.grids.membership.queries import select_objects_in
 from gis_service.grids.reading import find_scheme, on_day
 from gis_service.store import tables as t
 from gis_service.store.bulk import read_arrays
+from gis_service.store.engine import in_whole_county
 
 Columns = Mapping[str, npt.NDArray[Any]]
 
@@ -81,6 +82,7 @@ def read_runs(
     return rows.all(), total or 0
 
 
+@in_whole_county
 def has_lost_households(connection: sa.Connection, run_id: int) -> bool:
     """Tell whether a run counted households and does not keep them any more."""
     figure, result = t.coverage_figure.c, t.coverage_household.c

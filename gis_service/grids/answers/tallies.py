@@ -18,6 +18,7 @@ from gis_service.grids.membership.queries import NO_INDEX
 from gis_service.grids.reading import SchemeKey
 from gis_service.snapshot import Snapshot, SnapshotPart
 from gis_service.store import tables as t
+from gis_service.store.engine import in_whole_county
 from gis_service.store.tiles import DAY
 
 
@@ -94,6 +95,7 @@ TALLIES: Final = SnapshotPart(
 everything else on its sheet together."""
 
 
+@in_whole_county
 def count_grid(
     connection: sa.Connection,
     actor: Actor,
@@ -166,6 +168,7 @@ def _sees_any(connection: sa.Connection, actor: Actor, table: sa.Table) -> bool:
     return queries.find_grids_seen(connection, actor, table) != frozenset()
 
 
+@in_whole_county
 def count_county(connection: sa.Connection, actor: Actor, scheme: SchemeKey) -> CountyCounts:
     """
     Count the county, or the areas that the actor answers for.

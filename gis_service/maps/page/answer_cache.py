@@ -21,7 +21,7 @@ from gis_service.coverage.standards.book import standard_book
 from gis_service.maps.page import queries
 from gis_service.snapshot import SnapshotPart
 from gis_service.store import Store
-from gis_service.store.engine import NOBODY
+from gis_service.store.engine import NOBODY, whole_county
 from gis_service.store.tiles import DAY
 
 FIGURES: Final = SnapshotPart(
@@ -176,8 +176,9 @@ def find_answer(
     tag = hashlib.sha256(f"{question} {state}".encode()).hexdigest()[:24]
     cached = cache.find(tag)
     if cached is None:
-        packed = queries.read_answer(connection, question, state) if in_store else None
-        cached = CachedAnswer(packed or gzip.compress(make(), 6, mtime=0), tag)
+        with whole_county(connection):  # the question says who may see what
+            packed = queries.read_answer(connection, question, state) if in_store else None
+            cached = CachedAnswer(packed or gzip.compress(make(), 6, mtime=0), tag)
         cache.keep(cached)
         if in_store and packed is None:
             return replace(cached, unkept=(question, state))
@@ -198,7 +199,7 @@ def store_answer(store: Store, answer: CachedAnswer) -> None:
     if answer.unkept is None:
         return
     question, state = answer.unkept
-    with store.transaction(NOBODY) as connection:
+    with store.transaction(NOBODY) as connection, whole_county(connection):
         queries.write_answer(connection, question, state, answer.packed)
 
 

@@ -25,6 +25,7 @@ from gis_service.maps.sheets.grid_drawing import (
     road_classes_at,
 )
 from gis_service.store import tables as t
+from gis_service.store.engine import in_whole_county
 from gis_service.store.tables import SRID
 
 # --- grids -------------------------------------------------------------------------------------
@@ -246,6 +247,7 @@ def read_extent(connection: sa.Connection, scheme_id: int) -> Bbox | None:
     return None if box[0] is None else (box[0], box[1], box[2], box[3])
 
 
+@in_whole_county
 def read_data_day(connection: sa.Connection) -> date | None:
     """Read the day of the roads; where none is told, that of the last import."""
     network, imported = t.road_network.c, t.import_record.c
