@@ -27,7 +27,8 @@ Row = Sequence[Value]
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _HEAD_FILL: Final = PatternFill("solid", start_color="FFE4ECF3")
 _COUNT, _SHARE, _MINUTES, _DEGREES = "#,##0", "0.0%", "0.0", "0.000000"
-_SHEET_NAME_SIGNS: Final = 31
+_SHEET_NAME_SIGNS: Final = 29
+"""Of 31: openpyxl puts a number behind a name that another sheet has."""
 
 
 def write_workbook(facts: Facts, writer: Writer) -> bytes:
