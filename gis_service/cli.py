@@ -20,6 +20,7 @@ import typer
 from gis_service import __version__
 from gis_service.commands import coverage_sites as _coverage_sites  # noqa: F401 (adds commands)
 from gis_service.commands import importing, locating
+from gis_service.commands.audit import audit_app
 from gis_service.commands.certificates import make_certificates_here
 from gis_service.commands.coverage import coverage_app
 from gis_service.commands.incidents import incidents_app
@@ -48,6 +49,7 @@ app = typer.Typer(
 import_app = typer.Typer(help="Take files in.", no_args_is_help=True)
 app.add_typer(import_app, name="import")
 importing.add_commands(import_app)
+app.add_typer(audit_app, name="audit")
 app.add_typer(coverage_app, name="coverage")
 app.add_typer(incidents_app, name="incidents")
 app.add_typer(key_app, name="key")

@@ -11,6 +11,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from gis_service.access import Actor, visible
+from gis_service.access.permissions import JOB_RESULTS
 from gis_service.errors import NotFoundError
 from gis_service.messages import Language, text
 from gis_service.store import tables as t
@@ -121,6 +122,12 @@ def find_result(connection: sa.Connection, kind: str, fingerprint: str) -> Mappi
     return result
 
 
+def _is_visible_to(actor: Actor) -> sa.ColumnElement[bool]:
+    """Let nobody see a job whose result needs a right that they have lost since."""
+    lost = [kind for kind, right in JOB_RESULTS.items() if not right.allows(actor)]
+    return visible(actor, t.job) & t.job.c.kind.not_in(lost)
+
+
 def find_visible_job(connection: sa.Connection, actor: Actor, job_id: int) -> JobState:
     """
     Read how a job stands, for one who may see it.
@@ -144,7 +151,7 @@ def find_visible_job(connection: sa.Connection, actor: Actor, job_id: int) -> Jo
     NotFoundError
         There is no such job, or it is somebody else's.
     """
-    condition = (t.job.c.job_id == job_id) & visible(actor, t.job)
+    condition = (t.job.c.job_id == job_id) & _is_visible_to(actor)
     if connection.scalar(sa.select(t.job.c.job_id).where(condition)) is None:
         raise NotFoundError("jobs.no_job", job=job_id)
     return find_job(connection, job_id)
@@ -170,7 +177,7 @@ def list_visible_jobs(
     jobs, total
         The page, and how many there are in all.
     """
-    condition = visible(actor, t.job)
+    condition = _is_visible_to(actor)
     total = connection.scalar(sa.select(sa.func.count()).select_from(t.job).where(condition)) or 0
     query = sa.select(t.job).where(condition).order_by(t.job.c.job_id.desc())
     return [

@@ -5,7 +5,7 @@ address and for which request from the transaction. What a kind of record calls 
 as a keyed digest. The reasons stand in docs/decisions/0028-a-record-that-cannot-be-bent.md.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -29,6 +29,7 @@ def record(
     *,
     before: Mapping[str, object] | None = None,
     after: Mapping[str, object] | None = None,
+    personal: Sequence[str] = (),
 ) -> None:
     """
     Append one event inside the caller's transaction.
@@ -46,12 +47,13 @@ def record(
     object_id
         Which one, where there is one.
     before, after
-        What it was and is. Fields that the kind of record calls personal are stored as digests;
-        in anything else there is never personal data.
+        What it was and is. Fields that the kind of record calls personal are stored as digests.
+    personal
+        What else in them is stored as a digest, such as what somebody searched for.
     """
     del actor  # the database asks the transaction, which nobody mistakes for another
     kind = RECORDS.get(object_kind)
-    personal = [field.name for field in kind.fields if field.personal] if kind else []
+    fields = [field.name for field in kind.fields if field.personal] if kind else []
     connection.execute(
         sa.select(
             sa.func.gis_record(
@@ -60,7 +62,7 @@ def record(
                 None if object_id is None else str(object_id),
                 sa.literal(_as_json(before), _VALUES),
                 sa.literal(_as_json(after), _VALUES),
-                sa.literal(personal, ARRAY(sa.Text)),
+                sa.literal([*fields, *personal], ARRAY(sa.Text)),
             )
         )
     )
@@ -180,6 +182,16 @@ class Head:
     at: datetime
 
 
+@dataclass(frozen=True)
+class SealedEvent:
+    """A seal with the text that its hash is taken over; without one where the event is gone."""
+
+    number: int
+    event_id: int
+    hash: bytes
+    text: str | None
+
+
 def seal_events(connection: sa.Connection, most: int) -> tuple[int, Head | None]:
     """Take committed events into the chain; tell how many, and where it ends now."""
     answer = sa.func.gis_seal_events(most).table_valued("sealed", "seal_number", "hash", "at")
@@ -246,3 +258,69 @@ def read_state(connection: sa.Connection) -> RecordState:
     head = read_head(connection)
     sealed = 0 if head is None else head.number - number + (number == 1)  # a pruned first is gone
     return RecordState(head, unsealed, sealed + unsealed)
+
+
+def read_chain(connection: sa.Connection) -> Iterator[SealedEvent]:
+    """Read the chain with the events of its seals, in its order and a part at a time."""
+    # The text is made here, not by a function of the database that its owner could have changed.
+    event, seal = t.event.c, t.event_seal.c
+    text = sa.cast(
+        sa.func.jsonb_build_array(
+            event.event_id,
+            sa.extract("epoch", event.at),
+            event.actor_id,
+            event.actor_role,
+            event.session_id,
+            event.address,
+            event.request_id,
+            event.action,
+            event.object_kind,
+            event.object_id,
+            sa.cast(event.before, sa.Text),
+            sa.cast(event.after, sa.Text),
+        ),
+        sa.Text,
+    )
+    query = (
+        sa.select(
+            seal.seal_number,
+            seal.event_id,
+            seal.hash,
+            sa.case((event.event_id.is_not(None), text)),
+        )
+        .outerjoin(t.event, event.event_id == seal.event_id)
+        .order_by(seal.seal_number)
+    )
+    rows = connection.execution_options(yield_per=2000).execute(query)
+    for number, event_id, digest, told in rows:
+        yield SealedEvent(number, event_id, bytes(digest), told)
+
+
+def find_outside_chain(connection: sa.Connection) -> tuple[list[int], list[int]]:
+    """Find events that nobody recorded, and those that are gone before they were sealed."""
+    event, seal, waiting = t.event.c, t.event_seal.c, t.event_unsealed.c
+    inserted = sa.select(event.event_id).where(
+        ~sa.exists().where(seal.event_id == event.event_id),
+        ~sa.exists().where(waiting.event_id == event.event_id),
+    )
+    removed = sa.select(waiting.event_id).where(
+        ~sa.exists().where(event.event_id == waiting.event_id)
+    )
+    return (
+        list(connection.scalars(inserted.order_by(event.event_id))),
+        list(connection.scalars(removed.order_by(waiting.event_id))),
+    )
+
+
+def finds_pruning(connection: sa.Connection, seal_number: int, digest: str) -> bool:
+    """Tell whether the record itself says that it was pruned up to a seal."""
+    event = t.event.c
+    query = sa.select(
+        sa.exists().where(
+            event.action == "prune",
+            event.object_kind == "event",
+            event.object_id == str(seal_number),
+            event.after["hash"].astext == digest,
+        )
+    )
+    return bool(connection.scalar(query))

@@ -145,6 +145,17 @@ MEASURE: Final = Permission(
 )
 """Start a coverage run or a search for sites."""
 
+REPORT: Final = Permission(STAFF, "reports.whole_county_only", whole_county=True)
+"""Have the coverage of the county written as a report."""
+
+JOB_RESULTS: Final[Mapping[str, Permission]] = {
+    "coverage_report": REPORT,
+    "coverage_run": MEASURE,
+    "coverage_sites": MEASURE,
+    "import_file": IMPORT,
+}
+"""By kind of job: what whoever reads its result may do on that day, whoever had it done."""
+
 READ_COUNTS: Final = Permission(STAFF | _roles("display"), whole_county=True)
 """Exact counts of a coverage run; others are told its share."""
 

@@ -21,6 +21,7 @@ from gis_service.api.dependencies import (
     Name,
     Page,
     PagingDep,
+    RecordingDep,
     RequestBody,
     StoreDep,
     make_page,
@@ -457,7 +458,7 @@ def read_grid(
 
 @router.get("/runs/{run_id}/households/{household_id}", responses=examples.ok(examples.UNREACHED))
 def read_household(
-    connection: ConnectionDep, actor: ActorDep, run_id: IdPath, household_id: IdPath
+    connection: RecordingDep, actor: ActorDep, run_id: IdPath, household_id: IdPath
 ) -> runs.Unreached:
     """Tell what a run says of one household, for who may see it."""
     return runs.read_household(connection, actor, run_id, household_id)
@@ -521,7 +522,7 @@ def ask_what_if(
 
 @router.get("/runs/{run_id}/unreached", responses=examples.ok(examples.page(examples.UNREACHED)))
 def list_unreached(
-    connection: ConnectionDep,
+    connection: RecordingDep,
     actor: ActorDep,
     paging: PagingDep,
     run_id: IdPath,

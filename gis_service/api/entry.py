@@ -20,6 +20,7 @@ from gis_service.api.dependencies import (
     IdPath,
     IdQuery,
     LanguageDep,
+    RecordingDep,
     RequestBody,
     Words,
 )
@@ -152,7 +153,7 @@ def read_place(
 
 @router.get("/{kind}", responses=examples.ok({"items": [_LISTED], "next": 317}))
 def list_records(
-    connection: ConnectionDep,
+    connection: RecordingDep,
     actor: ActorDep,
     kind: str,
     q: Words = "",
@@ -203,10 +204,10 @@ def add(
 
 @router.get("/{kind}/{record_id}", responses=examples.ok(_RECORD))
 def read(
-    connection: ConnectionDep, actor: ActorDep, kind: str, record_id: IdPath, response: Response
+    connection: RecordingDep, actor: ActorDep, kind: str, record_id: IdPath, response: Response
 ) -> reading.RecordShown:
     """Read a record with the values of its form; who lives in a household is masked."""
-    record = reading.read_record(connection, actor, kind, record_id)
+    record = reading.show_record(connection, actor, kind, record_id)
     response.headers["ETag"] = f'"{record.version}"'
     return record
 

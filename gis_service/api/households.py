@@ -3,10 +3,10 @@
 from gis_service.api import examples
 from gis_service.api.dependencies import (
     ActorDep,
-    ConnectionDep,
     IdQuery,
     Page,
     PagingDep,
+    RecordingDep,
     make_page,
 )
 from gis_service.api.routing import ServiceRouter
@@ -17,7 +17,7 @@ router = ServiceRouter(prefix="/api/households", tags=["households"])
 
 @router.get("", responses=examples.ok(examples.page(examples.HOUSEHOLD)))
 def list_households(
-    connection: ConnectionDep, actor: ActorDep, paging: PagingDep, grid_id: IdQuery = None
+    connection: RecordingDep, actor: ActorDep, paging: PagingDep, grid_id: IdQuery = None
 ) -> Page[people.HouseholdRow]:
     """List the households in sight; names and phones are masked, addresses by the role."""
     page = people.list_households(

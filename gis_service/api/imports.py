@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from gis_service import job_queries
+from gis_service.access import Actor, record
 from gis_service.access.permissions import IMPORT
 from gis_service.api import examples
 from gis_service.api.dependencies import (
@@ -23,6 +24,7 @@ from gis_service.api.dependencies import (
     LanguageDep,
     Page,
     PagingDep,
+    RecordingDep,
     RequestBody,
     StoreDep,
     make_page,
@@ -38,6 +40,7 @@ from gis_service.ingest.writing import past_imports as records
 from gis_service.messages import Language, text
 from gis_service.records.wording import find_column_name, find_text
 from gis_service.settings import import_settings
+from gis_service.store import Store
 
 router = ServiceRouter(prefix="/api/imports", tags=["imports"])
 
@@ -170,7 +173,7 @@ def _read_pieces(file: UploadFile) -> Iterator[bytes]:
         }
     },
 )
-async def hand_in(request: Request, actor: ActorDep) -> UploadAnswer:
+async def hand_in(request: Request, store: StoreDep, actor: ActorDep) -> UploadAnswer:
     """Hand a file in; it is kept some days and read by nobody else."""
     IMPORT.require(actor)
     async with request.form(max_files=1, max_fields=4) as form:
@@ -178,34 +181,47 @@ async def hand_in(request: Request, actor: ActorDep) -> UploadAnswer:
         if not isinstance(file, UploadFile):
             raise InputError("imports.no_file", place=Place(field="file"))
         upload = await run_in_threadpool(
-            uploads.keep_upload, actor, file.filename or "", _read_pieces(file)
+            _keep_upload, store, actor, file.filename or "", _read_pieces(file)
         )
     return UploadAnswer(token=upload.token, name=upload.name, size=upload.size)
+
+
+def _keep_upload(store: Store, actor: Actor, name: str, pieces: Iterator[bytes]) -> uploads.Upload:
+    upload = uploads.keep_upload(actor, name, pieces)
+    with store.transaction(actor) as connection:
+        after = {"name": upload.name, "size": upload.size}
+        record(connection, actor, "hand_in", "upload", upload.token, after=after)
+    return upload
 
 
 @router.get("/uploads/{token}", responses=examples.ok(_UPLOAD))
 def read_upload(actor: ActorDep, token: str) -> UploadAnswer:
     """Tell what a file is that was handed in."""
+    IMPORT.require(actor)
     upload = uploads.find_upload(actor, token)
     return UploadAnswer(token=upload.token, name=upload.name, size=upload.size)
 
 
 @router.delete("/uploads/{token}", status_code=204)
-def throw_away(actor: ActorDep, token: str) -> Response:
+def throw_away(connection: ConnectionDep, actor: ActorDep, token: str) -> Response:
     """Throw a file away that was handed in."""
+    IMPORT.require(actor)
     uploads.forget_upload(uploads.find_upload(actor, token))
+    record(connection, actor, "discard", "upload", token)
     return Response(status_code=204)
 
 
 @router.get(
     "/uploads/{token}/refusals.csv", responses=examples.files({_CSV: ""}), response_class=Response
 )
-def refused_rows(actor: ActorDep, token: str) -> FileResponse:
+def refused_rows(connection: RecordingDep, actor: ActorDep, token: str) -> FileResponse:
     """Give the rows of one's own file that were not taken, with the reasons, to send back."""
+    IMPORT.require(actor)
     upload = uploads.find_upload(actor, token, taken_in=True)
     path = importing.refusals_path(upload.path)
     if not path.is_file():
         raise NotFoundError("imports.nothing_refused")
+    record(connection, actor, "download", "upload", token)
     return FileResponse(path, media_type=_CSV, filename="refused.csv")
 
 
@@ -273,9 +289,10 @@ def list_imports(
     "/{import_id}/refusals.csv", responses=examples.files({_CSV: ""}), response_class=Response
 )
 def past_refusals(
-    connection: ConnectionDep, actor: ActorDep, language: LanguageDep, import_id: IdPath
+    connection: RecordingDep, actor: ActorDep, language: LanguageDep, import_id: IdPath
 ) -> Response:
     """Give what a past import refused: row, feature, field and reason, the first 1,000."""
     table = records.write_refusals_table(connection, actor, import_id, language)
+    record(connection, actor, "download", "import", import_id)
     headers = {"Content-Disposition": f'attachment; filename="import-{import_id}-refused.csv"'}
     return Response(f"\ufeff{table}", media_type=_CSV, headers=headers)

@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from gis_service.access import Actor
+from gis_service.access import Actor, record
 from gis_service.api import examples, request_checks
 from gis_service.api.dependencies import (
     FLAG,
@@ -24,6 +24,7 @@ from gis_service.api.dependencies import (
     Name,
     Page,
     PagingDep,
+    RecordingDep,
     RequestBody,
     StoreDep,
     Words,
@@ -549,7 +550,7 @@ def photos_folder() -> Any:
     responses=examples.files({photos.MEDIA_TYPE: "a JPEG"}),
 )
 def read_photo(
-    connection: ConnectionDep, actor: ActorDep, incident_id: IdPath, sha256: str
+    connection: RecordingDep, actor: ActorDep, incident_id: IdPath, sha256: str
 ) -> Response:
     """Give a photo of an incident that the actor may see."""
     digest = sha256.removesuffix(".jpg")
@@ -558,6 +559,7 @@ def read_photo(
         raise NotFoundError("incidents.no_photo")
     headers = {"Content-Disposition": "inline", "Content-Security-Policy": "default-src 'none'"}
     body = photos.read_photo(photos_folder(), digest)
+    record(connection, actor, "see", "incident", incident_id, after={"photo": digest})
     return Response(body, media_type=photos.MEDIA_TYPE, headers=headers)
 
 

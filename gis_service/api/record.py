@@ -3,10 +3,6 @@
 Whoever reads it is on it too: what was asked for and how much of it was given.
 """
 
-import csv
-import io
-import json
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -14,8 +10,9 @@ from fastapi import Depends, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict
 
-from gis_service.access import Actor, audit, record
+from gis_service.access import audit, record
 from gis_service.access.permissions import READ_RECORD
+from gis_service.access.record_file import COLUMNS, write_record
 from gis_service.api import examples
 from gis_service.api.dependencies import (
     MOST_ROWS,
@@ -30,15 +27,11 @@ from gis_service.api.dependencies import (
 from gis_service.api.request_checks import BIGGEST
 from gis_service.api.routing import ServiceRouter
 from gis_service.errors import InputError, Place
-from gis_service.sheet_cells import safe_cell
-from gis_service.store import Store
 
 router = ServiceRouter(prefix="/api", tags=["record"])
 
 MOST_IN_FILE: Final = 200_000
 """Rows of one file; what is older is asked for with ``before_id``."""
-_ROWS_AT_ONCE: Final = 2000
-_COLUMNS: Final = tuple(audit.RecordedEvent.__dataclass_fields__)
 _EVENT: Final[dict[str, Any]] = {
     "event_id": 48213,
     "at": "2026-03-02T08:15:04.120000Z",
@@ -141,7 +134,7 @@ def read_record(
 
 @router.get(
     "/record.csv",
-    responses=examples.files({"text/csv": ",".join(_COLUMNS)}),
+    responses=examples.files({"text/csv": ",".join(COLUMNS)}),
     response_class=StreamingResponse,
 )
 def download_record(
@@ -155,7 +148,7 @@ def download_record(
     READ_RECORD.require(actor)
     record(connection, actor, "download", "event", after=wanted.as_dict())
     return StreamingResponse(
-        _write_rows(store, actor, wanted, before_id),
+        write_record(store, actor, wanted, before_id, MOST_IN_FILE),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": 'attachment; filename="record.csv"'},
     )
@@ -174,38 +167,3 @@ def read_record_state(connection: ConnectionDep, actor: ActorDep) -> RecordState
         unsealed=state.unsealed,
         rows=state.rows,
     )
-
-
-def _write_rows(
-    store: Store, actor: Actor, wanted: audit.EventFilter, before_id: int | None
-) -> Iterator[str]:
-    """Write the file a part at a time, each from a connection that is not held while it is sent."""
-    left = MOST_IN_FILE
-    yield "\ufeff" + _as_csv([_COLUMNS])  # spreadsheets know UTF-8 by it
-    while left:
-        with store.transaction(actor, read_only=True) as connection:
-            found = audit.list_events(
-                connection, wanted, before_id=before_id, limit=min(_ROWS_AT_ONCE, left)
-            )
-        yield _as_csv([_cells_of(event) for event in found])
-        if len(found) < _ROWS_AT_ONCE:
-            return
-        left -= len(found)
-        before_id = found[-1].event_id
-
-
-def _cells_of(event: audit.RecordedEvent) -> tuple[object, ...]:
-    return tuple(
-        json.dumps(value, ensure_ascii=False)
-        if isinstance(value, dict)
-        else value.isoformat()
-        if isinstance(value, datetime)
-        else safe_cell(value)
-        for value in vars(event).values()
-    )
-
-
-def _as_csv(rows: list[tuple[object, ...]]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue()

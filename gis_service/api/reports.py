@@ -9,15 +9,16 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from gis_service import job_queries, jobs
+from gis_service.access import record
 from gis_service.api import examples
 from gis_service.api.areas import get_area_service
 from gis_service.api.coverage import JobAccepted
 from gis_service.api.dependencies import (
     ActorDep,
-    ConnectionDep,
     IdPath,
     IdQuery,
     LanguageDep,
+    RecordingDep,
     RequestBody,
     StoreDep,
 )
@@ -108,11 +109,12 @@ def start_report(
 
 
 @router.get("/coverage/files/{job_id}", response_class=Response, responses=_FILES)
-def read_report_file(connection: ConnectionDep, actor: ActorDep, job_id: IdPath) -> Response:
+def read_report_file(connection: RecordingDep, actor: ActorDep, job_id: IdPath) -> Response:
     """Hand out the report that a job has written."""
     state = job_queries.find_visible_job(connection, actor, job_id)
     file = report_job.find_report_file(state)
     result = state.result or {}
+    record(connection, actor, "download", "job", job_id, after={"name": result["name"]})
     return FileResponse(
         file,
         media_type=coverage.MEDIA_TYPES[result["form"]],

@@ -95,6 +95,7 @@ def _wrap_in_transaction(
                 actor,
                 lambda connection: endpoint(**passed, connection=connection),
                 read_only=reads and kind == ConnectionDep,
+                durable=not reads,  # who looked need not wait for the disk
             )
         return answer.work() if isinstance(answer, Afterwards) else answer
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query
 
 from gis_service.api import examples
-from gis_service.api.dependencies import WHOLE, ActorDep, ConnectionDep, SchemeCode, Words
+from gis_service.api.dependencies import WHOLE, ActorDep, RecordingDep, SchemeCode, Words
 from gis_service.api.routing import ServiceRouter
 from gis_service.grids import reading
 from gis_service.search.reading import search
@@ -15,7 +15,7 @@ router = ServiceRouter(prefix="/api", tags=["search"])
 
 @router.get("/search", responses=examples.ok([examples.FOUND]))
 def find(
-    connection: ConnectionDep,
+    connection: RecordingDep,
     actor: ActorDep,
     q: Words = "",
     scheme: SchemeCode = "base",

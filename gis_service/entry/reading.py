@@ -1,7 +1,7 @@
 """Records as those who enter them see them: lists to pick from, one record with its form's values.
 
 Reads only, always through ``access.visible`` or the areas. Who lives in a household is masked;
-:func:`reveal_record` shows it once, with a reason that is recorded.
+:func:`reveal_record` shows it once, with a reason. Who looked at households is recorded.
 """
 
 from dataclasses import dataclass, field
@@ -150,17 +150,16 @@ def list_records(
     kind = find_kind(kind_name)
     if kind_name not in list_referred() or not list_kinds_for(actor):
         entering(kind_name).require(actor)
-    if near is not None and kind.place is not None:
-        rows = queries.read_list(
-            connection, actor, kind,
-            words=q.split(), grid_id=grid_id, near=near, after=None, limit=limit,
-        )  # fmt: skip
-        return [_as_listed(kind_name, row) for row in rows], None
+    is_near = near is not None and kind.place is not None  # the nearest have one page only
     rows = queries.read_list(
-        connection, actor, kind,
-        words=q.split(), grid_id=grid_id, near=None, after=after, limit=limit + 1,
+        connection, actor, kind, words=q.split(), grid_id=grid_id, near=near if is_near else None,
+        after=None if is_near else after, limit=limit if is_near else limit + 1,
     )  # fmt: skip
     next_page = rows[limit - 1].id if len(rows) > limit else None
+    if kind_name == "household" and rows:
+        question = {"q": " ".join(q.split()), "near": near, "grid_id": grid_id, "before": after}
+        told = {**question, "rows": len(rows[:limit])}
+        record(connection, actor, "list", kind_name, after=told, personal=["q", "near"])
     return [_as_listed(kind_name, row) for row in rows[:limit]], next_page
 
 
@@ -185,32 +184,7 @@ def _as_listed(kind: str, row: Any) -> Listed:
 def read_record(
     connection: sa.Connection, actor: Actor, kind_name: str, record_id: int, *, clear: bool = False
 ) -> RecordShown:
-    """
-    Read one record.
-
-    Parameters
-    ----------
-    connection
-        An open transaction.
-    actor
-        Who asks.
-    kind_name
-        Its kind.
-    record_id
-        Which.
-    clear
-        Without masks, for :func:`reveal_record`.
-
-    Returns
-    -------
-    RecordShown
-        Masked where personal values of a household stand in it.
-
-    Raises
-    ------
-    NotFoundError
-        It is not there, or lies where the actor sees nothing.
-    """
+    """Read one record, masked where personal values of a household stand in it."""
     kind = find_kind(kind_name)
     entering(kind_name).require(actor)
     row = find_visible_row(connection, actor, kind, record_id)
@@ -230,6 +204,39 @@ def read_record(
             "reveal": bool(masked) and REVEAL_HOUSEHOLD.allows(actor),
         },
     )
+
+
+def show_record(
+    connection: sa.Connection, actor: Actor, kind_name: str, record_id: int
+) -> RecordShown:
+    """
+    Read one record for its form; of a household it is recorded who looked.
+
+    Parameters
+    ----------
+    connection
+        An open transaction.
+    actor
+        Who asks.
+    kind_name
+        Its kind.
+    record_id
+        Which.
+
+    Returns
+    -------
+    RecordShown
+        Masked where personal values of a household stand in it.
+
+    Raises
+    ------
+    NotFoundError
+        It is not there, or lies where the actor sees nothing.
+    """
+    shown = read_record(connection, actor, kind_name, record_id)
+    if kind_name == "household":
+        record(connection, actor, "see", kind_name, record_id)
+    return shown
 
 
 def find_visible_row(

@@ -12,17 +12,17 @@ from typing import Final, Literal, get_args
 
 import sqlalchemy as sa
 
-from gis_service.access import Actor, record, visible
+from gis_service.access import Actor, record
+from gis_service.access.permissions import REPORT
 from gis_service.coverage.areas.service import AreaService
 from gis_service.coverage.runs.runs import Run, find_run
-from gis_service.errors import InputError, NotAllowedError, Place
+from gis_service.errors import InputError, Place
 from gis_service.maps.sheets import printing
 from gis_service.messages import Language
 from gis_service.reports.document import Document
 from gis_service.reports.page_file import write_page
 from gis_service.reports.reading import choose_run, read_facts, read_map_ground
 from gis_service.reports.writing import Writer
-from gis_service.store import tables as t
 
 Format = Literal["pdf", "xlsx", "html", "gpkg"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
@@ -203,8 +203,7 @@ def check_report(
     NotAllowedError
         The actor sees a part of the county only.
     """
-    if not visible(actor, t.household).compare(sa.true()):
-        raise NotAllowedError("reports.whole_county_only", actor=actor.name)
+    REPORT.require(actor)
     choose_run(connection, standard, scenario, run_id)
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from gis_service.access import Actor
+from gis_service.access import Actor, record
 from gis_service.coordinate_systems import parse_crs, to_cgcs2000
 from gis_service.errors import InputError
 from gis_service.grids.reading import SchemeKey, SearchHit, find_grid_at
@@ -129,7 +129,12 @@ def find_by_name(
         if scored:
             break
     scored.sort(key=lambda pair: -pair[0])
-    return [hit for _, hit in scored[:limit]]
+    hits = [hit for _, hit in scored[:limit]]
+    homes = sum(hit.kind == "house" and hit.id is None for hit in hits)  # of no building
+    if homes:
+        after = {"q": text, "rows": homes}
+        record(connection, actor, "search", "household", after=after, personal=["q"])
+    return hits
 
 
 def _without_county(connection: sa.Connection, text: str) -> str:

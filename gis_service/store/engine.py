@@ -49,7 +49,12 @@ _SET: Final = sa.select(
             "idle_in_transaction_session_timeout",
             "transaction_read_only",
         )
-    )
+    ),
+    sa.func.set_config(
+        "synchronous_commit",
+        sa.func.coalesce(sa.bindparam("commits"), sa.func.current_setting("synchronous_commit")),
+        True,  # noqa: FBT003
+    ),
 )
 _SET_SCOPE: Final = sa.select(
     sa.func.current_setting("gis.scope", True).label("before"),  # noqa: FBT003
@@ -178,7 +183,9 @@ class Store:
         return store
 
     @contextmanager
-    def transaction(self, actor: ActorLike, *, read_only: bool = False) -> Iterator[sa.Connection]:
+    def transaction(
+        self, actor: ActorLike, *, read_only: bool = False, durable: bool = True
+    ) -> Iterator[sa.Connection]:
         """
         Open a transaction in an actor's name; commit at the end, roll back on an error.
 
@@ -188,6 +195,8 @@ class Store:
             Who asks.
         read_only
             The database refuses every change.
+        durable
+            False does not wait until the disk has it: a crash of the database server may lose it.
 
         Yields
         ------
@@ -202,7 +211,7 @@ class Store:
             Every connection of the pool is taken.
         """
         try:
-            with self._begin_transaction(actor, read_only=read_only) as connection:
+            with self._begin_transaction(actor, read_only=read_only, durable=durable) as connection:
                 yield connection
                 connection.commit()
         except sa.exc.TimeoutError as error:
@@ -215,7 +224,9 @@ class Store:
                 raise
             raise outage from error
 
-    def _begin_transaction(self, actor: ActorLike, *, read_only: bool) -> sa.Connection:
+    def _begin_transaction(
+        self, actor: ActorLike, *, read_only: bool, durable: bool
+    ) -> sa.Connection:
         """
         Begin a transaction by saying whose it is, how long it may take, and whether it only reads.
 
@@ -232,6 +243,7 @@ class Store:
             "gis.request_id": origin.request_id,
             "gis.scope": "",
             "transaction_read_only": "on" if read_only else "off",
+            "commits": None if durable else "off",
         }
         for is_again in (False, True):
             connection = self.engine.connect()
@@ -252,6 +264,7 @@ class Store:
         function: Callable[[sa.Connection], Answer],
         *,
         read_only: bool = False,
+        durable: bool = True,
     ) -> Answer:
         """
         Do a whole transaction, again where a deadlock rolled it back.
@@ -262,8 +275,8 @@ class Store:
             Who asks.
         function
             All that the transaction does; it may be called several times.
-        read_only
-            The database refuses every change.
+        read_only, durable
+            As of :meth:`transaction`.
 
         Returns
         -------
@@ -272,7 +285,7 @@ class Store:
         """
 
         def transact() -> Answer:
-            with self.transaction(actor, read_only=read_only) as connection:
+            with self.transaction(actor, read_only=read_only, durable=durable) as connection:
                 return function(connection)
 
         return retry_after_deadlock(transact)

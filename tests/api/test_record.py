@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
-from gis_service.access import SYSTEM, record
+from gis_service.access import SYSTEM, record, record_file
 from gis_service.access.actor import Actor, Origin
 from gis_service.access.sealing import seal
 from gis_service.api import record as routes
@@ -116,7 +116,7 @@ def test_the_file_has_every_row_and_no_formula(
     looked: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(routes, "_ROWS_AT_ONCE", 5)
+    monkeypatch.setattr(record_file, "ROWS_AT_ONCE", 5)
     with store.transaction(SYSTEM) as connection:
         record(connection, SYSTEM, "test_formula", "plan", "=1+1", after={"title": "=2+2"})
     answer = client.get("/api/record.csv", headers=auditor)
@@ -133,7 +133,7 @@ def test_the_file_has_every_row_and_no_formula(
 def test_a_file_ends_at_its_bound(
     client: TestClient, auditor: Headers, looked: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(routes, "_ROWS_AT_ONCE", 4)
+    monkeypatch.setattr(record_file, "ROWS_AT_ONCE", 4)
     monkeypatch.setattr(routes, "MOST_IN_FILE", 7)
     answer = client.get(f"/api/record.csv?actor_id={looked}", headers=auditor)
     rows = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))

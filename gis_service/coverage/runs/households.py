@@ -1,6 +1,7 @@
 """The households of a run: who is not reached, in which places, by which station, and since when.
 
-Households are read through :func:`gis_service.access.visible`. Nothing here measures or writes.
+Households are read through :func:`gis_service.access.visible`, and who was given which is recorded.
+Nothing here measures.
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from gis_service.access import Actor
+from gis_service.access import Actor, record
 from gis_service.access.households import ROUGH_DECIMALS, find_home, knows_address
 from gis_service.coverage.county.queries import check_whole_county
 from gis_service.coverage.measuring.blind_spots import BlindSpot, Missed, group_blind_spots
@@ -101,6 +102,10 @@ def list_unreached(
         limit=limit,
         offset=offset,
     )
+    if rows:
+        after = {"run_id": run_id, "grid_id": grid_id, "reason": reason, "offset": offset}
+        after |= {"rows": len(rows), "total": total}
+        record(connection, actor, "list", "household", after=after)
     return [_as_unreached(actor, row, run.kinds) for row in rows], total
 
 
@@ -280,6 +285,7 @@ def read_household(
     row = queries.read_household_row(connection, actor, run_id, household_id)
     if row is None:
         raise NotFoundError("coverage.no_household", household=household_id, run=run_id)
+    record(connection, actor, "see", "household", household_id, after={"run_id": run_id})
     return _as_unreached(actor, row, run.kinds)
 
 

@@ -2,15 +2,16 @@
 
 Reads only, always through :func:`gis_service.access.visible`; addresses are told by the one rule
 of :mod:`gis_service.access.households`. What makes a household one to care for (health, age) is
-never part of the list.
+never part of the list. Who was given which list is recorded.
 """
 
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from gis_service.access import Actor
+from gis_service.access import Actor, record
 from gis_service.access.households import find_home, mask_value
+from gis_service.access.permissions import SEE
 from gis_service.grids.answers import queries
 
 
@@ -66,6 +67,9 @@ def list_households(
     """
     ids, total = queries.find_household_ids(connection, actor, grid_id, limit=limit, offset=offset)
     rows = queries.read_households(connection, ids)
+    if SEE["household"].allows(actor):
+        after = {"grid_id": grid_id, "offset": offset, "rows": len(rows), "total": total}
+        record(connection, actor, "list", "household", after=after)
     return [
         HouseholdRow(
             row.household_id,
