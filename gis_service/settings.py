@@ -144,7 +144,7 @@ class ServerSettings(BaseSettings):
     @property
     def connections(self) -> int:
         """Connections of one process: one for each request at work, and some for what is shared."""
-        return self.requests_at_once + self.slow_requests_at_once + self.files_at_once + 7
+        return self.requests_at_once + self.slow_requests_at_once + self.files_at_once + 9
 
 
 class AccessSettings(BaseSettings):

@@ -4,7 +4,6 @@ import itertools
 from typing import Final
 
 import sqlalchemy as sa
-from fastapi.testclient import TestClient
 
 from gis_service.access import SYSTEM
 from gis_service.access.accounts import NewAccount, make_account
@@ -14,6 +13,7 @@ from gis_service.access.keys import NewKey, make_key
 from gis_service.access.links import follow_link, make_link
 from gis_service.store import Store
 from gis_service.store import tables as t
+from tests.api.conftest import TestClient
 
 PASSWORD: Final = "stone bridge 7"
 HERE: Final = "http://127.0.0.1:8000"

@@ -69,7 +69,8 @@ def hash_password(password: str) -> str:
 
 def verify_password(password_hash: str | None, password: str) -> bool:
     """Tell whether a password is right; without a hash it is not, after the same work."""
-    stored = dummy_hash() if password_hash is None else password_hash
+    dummy = dummy_hash()  # made by whoever comes first, known or not
+    stored = dummy if password_hash is None else password_hash
     is_right = _threads.submit(_verify, stored, _normalise(password)).result()
     return is_right and password_hash is not None
 
@@ -82,7 +83,7 @@ def is_outdated(password_hash: str) -> bool:
 @cache
 def dummy_hash() -> str:
     """Make a hash that no password has, to spend the same time where nobody is known."""
-    return HASHER.hash(os.urandom(32))
+    return _threads.submit(HASHER.hash, os.urandom(32)).result()
 
 
 def _verify(password_hash: str, password: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gis_service.access.passwords import AT_ONCE as PASSWORDS_AT_ONCE
 from gis_service.api.problems import answer_gis_error
 from gis_service.errors import BusyError
 from gis_service.settings import ServerSettings, server_settings
@@ -21,6 +22,8 @@ _FREE: Final = re.compile(
 )
 """What needs no connection, or only behind a body that may come slowly."""
 _WHOLE_FILES: Final = re.compile(r"/api/assign$")
+_PASSWORDS: Final = re.compile(r"/api/(session(/link)?|password)$")
+"""What waits for a hash: many who sign in at once wait for each other, and nobody else does."""
 _SLOW: Final = re.compile(
     r"/api/(plans/.|versions/.|reports/|grids/\d+/sheet|coverage/(areas|districts|enclaves|what-if))"
 )
@@ -65,11 +68,14 @@ class Admission:
         most = limits.requests_waiting
         self._quick = Lane(limits.requests_at_once, most)
         self._slow = Lane(limits.slow_requests_at_once, most)
+        self._passwords = Lane(PASSWORDS_AT_ONCE, most)
         self._files = Lane(limits.files_at_once, most, until_start=False)
 
     def _choose_lane(self, path: str) -> Lane | None:
         if _FREE.match(path):
             return None
+        if _PASSWORDS.match(path):
+            return self._passwords
         if _WHOLE_FILES.match(path):
             return self._files
         return self._slow if _SLOW.match(path) else self._quick
