@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 from gis_service import job_queries, jobs
-from gis_service.access import SYSTEM, record
-from gis_service.access.actor import Actor
+from gis_service.access import SYSTEM, accounts, record
+from gis_service.access.actor import Actor, find_actor
 from gis_service.errors import InputError, NotFoundError, ServerLostError
 from gis_service.store import tables as t
 from gis_service.store.engine import Store
@@ -25,6 +25,13 @@ def add(
 ) -> Mapping[str, Any]:
     progress(0.5, "jobs.half")
     return {"sum": arguments["a"] + arguments["b"]}
+
+
+@jobs.work("test_role")
+def tell_role(
+    store: Store, actor: Actor, arguments: Mapping[str, Any], progress: jobs.Progress
+) -> Mapping[str, Any]:
+    return {"role": actor.role}
 
 
 @jobs.work("test_refuse")
@@ -70,6 +77,30 @@ def test_a_worker_does_what_was_submitted(store: Store) -> None:
     jobs.run_worker(store, wait=False)
     done = state(store, job_id)
     assert (done.status, done.progress, done.result) == ("done", 1.0, {"sum": 3})
+
+
+def test_a_job_of_an_account_that_has_ended_is_not_done(store: Store) -> None:
+    with store.transaction(SYSTEM) as connection:
+        new = accounts.NewAccount("planner.one", "李四", "planner")
+        actor_id = accounts.make_account(connection, SYSTEM, new).actor_id
+        planner = find_actor(connection, actor_id)
+    job_id = jobs.submit(store, planner, "test_add", {"a": 2, "b": 3})
+    with store.transaction(SYSTEM) as connection:
+        accounts.end_account(connection, SYSTEM, actor_id)
+    state = jobs.wait_for(store, job_id)
+    assert (state.status, state.result) == ("failed", None)
+    assert "no account" in (state.error_in("en") or "")
+
+
+def test_a_job_runs_with_the_rights_its_actor_has_today(store: Store) -> None:
+    with store.transaction(SYSTEM) as connection:
+        new = accounts.NewAccount("planner.two", "李四", "planner")
+        actor_id = accounts.make_account(connection, SYSTEM, new).actor_id
+        planner = find_actor(connection, actor_id)
+    job_id = jobs.submit(store, planner, "test_role", {})
+    with store.transaction(SYSTEM) as connection:
+        accounts.change_account(connection, SYSTEM, actor_id, {"role": "display"})
+    assert jobs.wait_for(store, job_id).result == {"role": "display"}
 
 
 def test_an_error_we_can_name_is_told(store: Store) -> None:

@@ -489,7 +489,8 @@ def _read_table(table: str) -> list[tuple[int, dict[str, str]]]:
     try:
         lines = [(reader.line_num, line) for line in reader if any(cell.strip() for cell in line)]
     except csv.Error as error:
-        raise InputError("access.list_broken", place=Place(row=reader.line_num)) from error
+        row = reader.line_num
+        raise InputError("access.list_broken", place=Place(row=row), row=row) from error
     if not lines:
         raise InputError("access.list_empty", place=Place(field="csv"))
     if len(lines) > MOST_IN_LIST + 1:
@@ -504,7 +505,7 @@ def _read_table(table: str) -> list[tuple[int, dict[str, str]]]:
     rows = []
     for number, line in lines[1:]:
         if len(line) > len(header):
-            raise InputError("access.list_broken", place=Place(row=number))
+            raise InputError("access.list_broken", place=Place(row=number), row=number)
         cells = {name: cell.strip() for name, cell in zip(header, line, strict=False)}
         rows.append((number, {name: cells.get(name, "") for name in COLUMNS}))
     return rows

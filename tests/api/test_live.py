@@ -14,7 +14,8 @@ import pytest
 import sqlalchemy as sa
 import uvicorn
 
-from gis_service.access import SYSTEM
+from gis_service.access import SYSTEM, accounts, keys, queries, signing_in
+from gis_service.access.actor import Origin
 from gis_service.api import create_app
 from gis_service.api.serve import Server
 from gis_service.incidents.life_cycle import StepRequest, take_step
@@ -24,9 +25,12 @@ from gis_service.settings import incident_settings
 from gis_service.store import Store
 from gis_service.store import tables as t
 from tests.api.conftest import SmallCounty, middle
+from tests.people import PASSWORD, make_person
 
 As = Callable[[str], dict[str, str]]
 HURRY = httpx.Timeout(20)
+PATIENCE_S = 0.5
+"""What a busy machine may add to a time that is promised."""
 
 
 @dataclass
@@ -286,3 +290,69 @@ def test_a_mark_that_is_not_ours_is_none(word: str | None) -> None:
 
 def test_a_mark_says_itself() -> None:
     assert read_mark(str(Mark(7, 812))) == Mark(7, 812)
+
+
+# --- who may not read any more -------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def served_beside(store: Store, small_county: SmallCounty) -> Iterator[Running]:
+    """Another server process's worth of app on the same store."""
+    with running(store) as found:
+        yield found
+
+
+def signed_in(store: Store, role: str) -> tuple[int, dict[str, str]]:
+    """An account, and the headers of its browser."""
+    login, actor_id = make_person(store, role)
+    origin = Origin(address="127.0.0.1")
+    name = signing_in.sign_in(store, login, PASSWORD, origin, "a test")[1]
+    return actor_id, {"Cookie": f"gis_session={name}"}
+
+
+def end_it(store: Store, actor_id: int, how: str) -> None:
+    with store.transaction(SYSTEM) as connection:
+        if how == "account":
+            accounts.end_account(connection, SYSTEM, actor_id)
+        elif how == "role":
+            accounts.change_account(connection, SYSTEM, actor_id, {"role": "display"})
+        elif how == "session":
+            queries.end_sessions(connection, actor_id)
+
+
+@pytest.mark.parametrize("how", ["account", "session", "role"])
+def test_streams_of_every_process_end_within_a_second(
+    served: Running, served_beside: Running, store: Store, how: str
+) -> None:
+    actor_id, headers = signed_in(store, "county_office")
+    _, others = signed_in(store, "county_office")
+    with (
+        listening(served, headers) as one,
+        listening(served_beside, headers) as two,
+        listening(served, others) as unharmed,
+    ):
+        for stream in (one, two, unharmed):
+            until(stream, "ready")
+        time.sleep(0.7)  # both have been looked at once
+        end_it(store, actor_id, how)
+        began = time.monotonic()
+        for stream in (one, two):
+            with pytest.raises((StopIteration, httpx.RemoteProtocolError)):
+                next(stream)
+        assert time.monotonic() - began < 1.0 + PATIENCE_S
+        incident_id = reported(store, "g11")
+        assert until(unharmed, "incident", of=incident_id)
+
+
+def test_a_stream_of_a_key_ends_with_the_key(served: Running, store: Store) -> None:
+    with store.transaction(SYSTEM) as connection:
+        new = keys.NewKey("大屏", "analyst", ("read",), None, 1)
+        made, key = keys.make_key(connection, SYSTEM, new)
+    with listening(served, {"Authorization": f"Bearer {key}"}) as stream:
+        until(stream, "ready")
+        with store.transaction(SYSTEM) as connection:
+            keys.end_key(connection, SYSTEM, made.key_id)
+        began = time.monotonic()
+        with pytest.raises((StopIteration, httpx.RemoteProtocolError)):
+            next(stream)
+        assert time.monotonic() - began < 1.0 + PATIENCE_S
