@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from gis_service.store import tables as t
-from gis_service.store.engine import in_whole_county
+from gis_service.store.engine import in_whole_county, whole_county
 
 _account, _actor, _session, _link, _key, _failure = (
     t.account.c,
@@ -108,7 +108,7 @@ def count_others(connection: sa.Connection, actor_id: int, roles: Iterable[str])
     """Count who beside somebody can sign in with one of some roles."""
     query = (
         sa.select(sa.func.count())
-        .select_from(t.account.join(t.actor))
+        .select_from(t.account.join(t.actor, _actor.actor_id == _account.actor_id))
         .where(
             _actor.role.in_(list(roles)),
             _actor.actor_id != actor_id,
@@ -167,14 +167,16 @@ def find_officers_by_key(connection: sa.Connection, keys: Iterable[str]) -> dict
     """Find officers by the keys of their records."""
     officer = t.officer.c
     query = sa.select(officer.key, officer.officer_id).where(officer.key.in_(list(keys)))
-    return {row.key: row.officer_id for row in connection.execute(query)}
+    with whole_county(connection):  # an administrator sees no officer, but may link one
+        return {row.key: row.officer_id for row in connection.execute(query)}
 
 
 @in_whole_county
 def is_officer(connection: sa.Connection, officer_id: int) -> bool:
     """Tell whether there is such an officer."""
     query = sa.select(sa.exists().where(t.officer.c.officer_id == officer_id))
-    return bool(connection.scalar(query))
+    with whole_county(connection):
+        return bool(connection.scalar(query))
 
 
 # --- sessions ------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from gis_service.access import SYSTEM, accounts
 from gis_service.access.accounts import AccountListError, NewAccount
-from gis_service.access.actor import Origin
+from gis_service.access.actor import Origin, find_actor
 from gis_service.access.links import follow_link
 from gis_service.api.serve import _say_who_signs_in
 from gis_service.cli import app
@@ -95,11 +95,29 @@ li.si,李四,dispatcher,,
 """
 
 
+def test_an_administrator_links_an_officer_without_seeing_one(store: Store) -> None:
+    with store.transaction(SYSTEM) as connection:
+        officer = {"key": "o1", "name": "赵一", "phone": "13700000000", "valid": "[2024-07-01,)"}
+        query = sa.insert(t.officer).values(officer).returning(t.officer.c.officer_id)
+        officer_id = connection.execute(query).scalar_one()
+    _, actor_id = make_person(store, "administrator")
+    with store.transaction(SYSTEM) as connection:
+        boss = find_actor(connection, actor_id)
+    table = "login,name,role,officer\nofficer.one,赵一,analyst,o1\n"
+    with store.transaction(boss) as connection:
+        assert not connection.scalars(sa.select(t.officer.c.officer_id)).all()
+        (account,) = accounts.import_accounts(connection, boss, table)
+        assert account.officer_id == officer_id
+        change = {"officer_id": officer_id}
+        accounts.change_account(connection, boss, account.actor_id, change)
+
+
 def code_of(store: Store, grid_id: int) -> str:
     state = t.grid_state.c
     with store.transaction(SYSTEM) as connection:
-        code = connection.scalar(sa.select(state.code).where(state.grid_id == grid_id))
-    assert code is not None
+        code: str = connection.execute(
+            sa.select(state.code).where(state.grid_id == grid_id)
+        ).scalar_one()
     return code
 
 
