@@ -58,8 +58,12 @@ def _by_officer(column: sa.Column[int]) -> Callable[[tuple[int, ...]], sa.Column
 
 
 def _by_grid(column: Any) -> Callable[[tuple[int, ...]], sa.ColumnElement[bool]]:
+    """Compare with an array, which goes by an index however many rows a table has."""
+
     def within(areas: tuple[int, ...]) -> sa.ColumnElement[bool]:
-        condition: sa.ColumnElement[bool] = column.in_(grids_below(areas))
+        below = grids_below(areas).scalar_subquery()
+        grids = sa.func.array(below, type_=sa.ARRAY(sa.BigInteger))
+        condition: sa.ColumnElement[bool] = column == sa.any_(grids)
         return condition
 
     return within

@@ -244,6 +244,8 @@ def read_list(
         )
     if grid_id is not None and grid is not None:
         query = query.where(_lies_in_grid(kind, key, grid, grid_id))
+    elif actor.areas is not None and table is t.household:
+        query = query.where(key.in_(select_objects_in(kind.name, grids_below(actor.areas))))
     if near is not None and place is not None:
         query = query.order_by(place.op("<->")(make_point(*near)), key)
     else:

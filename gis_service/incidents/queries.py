@@ -46,9 +46,12 @@ def _in_box(point: Any, box: Box) -> sa.ColumnElement[bool]:
     return overlaps
 
 
-def _is_in_box(table: sa.Table, box: Box) -> sa.ColumnElement[bool]:
+def _is_in_box(
+    table: sa.Table, box: Box, care_tags: Sequence[str] | None = None
+) -> sa.ColumnElement[bool]:
     """Ask by ids for what lies in a box: under rules by rows the spatial index is not used."""
-    ids = sa.select(sa.func.gis_ids_in_box(table.name, *box)).scalar_subquery()
+    tags = sa.cast(care_tags, sa.ARRAY(sa.Text))
+    ids = sa.select(sa.func.gis_ids_in_box(table.name, *box, tags)).scalar_subquery()
     key: sa.ColumnElement[int] = table.c[f"{table.name}_id"]
     return key == sa.any_(sa.cast(ids, sa.ARRAY(sa.BigInteger)))
 
@@ -158,9 +161,8 @@ def read_households_in_box(
             home.room,
             *_lon_lat(home.point),
         ).where(
-            home.care_tags.op("&&")(sa.cast(list(care_tags), sa.ARRAY(sa.Text))),
             visible(actor, t.household),
-            _is_in_box(t.household, box),
+            _is_in_box(t.household, box, list(care_tags)),
         )
     ).all()
 

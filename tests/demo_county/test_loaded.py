@@ -1,6 +1,6 @@
 """The demo county from its files to its figures: loaded as scripts/run loads it, then measured."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ import sqlalchemy as sa
 
 from gis_service import main_job
 from gis_service.access import SYSTEM, Actor
+from gis_service.access.actor import list_demo_actors
+from gis_service.api.app import create_app
 from gis_service.coverage.runs import runs
 from gis_service.entry.reading import list_records
 from gis_service.grids.answers import people, tallies
@@ -21,6 +23,8 @@ from gis_service.snapshot import Snapshot
 from gis_service.store import tables as t
 from gis_service.store.engine import Store
 from scripts.load_demo_county import load
+from tests.api.conftest import TestClient
+from tests.demo_county.plans import find_whole_reads, recording
 
 
 @pytest.fixture(scope="module")
@@ -301,3 +305,107 @@ def _read_whole(connection: sa.Connection, ask: Callable[[], object]) -> set[str
             if step["Node Type"] == "Seq Scan":
                 found.add(step["Relation Name"])
     return found
+
+
+# --- under rules by rows -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def demo_actors(loaded: Store) -> dict[str, Actor]:
+    with loaded.transaction(SYSTEM) as connection:
+        return {actor.role: actor for actor in list_demo_actors(connection)}
+
+
+@pytest.fixture(scope="module")
+def page(loaded: Store, result: Mapping[str, Any]) -> Iterator[TestClient]:
+    with TestClient(create_app(loaded), base_url="http://localhost:8000") as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def somewhere(loaded: Store, demo_actors: dict[str, Actor]) -> dict[str, Any]:
+    """The officer's grid, a place in it, one of its homes and incidents, and the newest run."""
+    grid_id = (demo_actors["grid_officer"].areas or (0,))[0]
+    state, home, incident = t.grid_state.c, t.household.c, t.incident.c
+    with loaded.transaction(SYSTEM) as connection:
+        lon, lat = connection.execute(
+            sa.select(sa.func.ST_X(state.label_point), sa.func.ST_Y(state.label_point)).where(
+                state.grid_id == grid_id, state.valid.op("@>")(sa.func.gis_today())
+            )
+        ).one()
+        return {
+            "grid": grid_id,
+            "lon": lon,
+            "lat": lat,
+            "run": connection.scalar(sa.select(sa.func.max(t.coverage_run.c.run_id))),
+            "home": connection.scalar(
+                sa.select(home.household_id).where(home.base_grid_id == grid_id).limit(1)
+            ),
+            "incident": connection.scalar(
+                sa.select(incident.incident_id).where(incident.base_grid_id == grid_id).limit(1)
+            ),
+        }
+
+
+_NEAR = "lon={lon}&lat={lat}"
+_OF_BOTH = (
+    f"arrivals?{_NEAR}&radius_m=300",
+    f"incidents/duplicates?kind=dispute&{_NEAR}",
+    "incidents/{incident}",
+    "incidents?status=open",
+    "households?grid_id={grid}",
+    "search?q=东街12号",
+    "coverage/runs/{run}/unreached?grid_id={grid}",
+    "coverage/runs/{run}/grids/{grid}",
+    "coverage/runs/{run}/households/{home}",
+)
+_OF_AN_OFFICER = (
+    "households",
+    "overview",
+    "grids/{grid}",
+    "hazards?status=open",
+    "layers/hazards",
+    "layers/incidents",
+    "layers/figures?scheme=base&rank=3&theme=households",
+    "coverage/runs/{run}/unreached",
+    "coverage/runs/{run}/blind-spots",
+    "entry/household",
+    "entry/household?near={lon},{lat}",
+    "entry/hazard",
+    "entry/officer",
+)
+"""Figures and lists of the whole county go through their tables: what all of it holds is asked."""
+
+
+@pytest.mark.parametrize(
+    ("role", "path"),
+    [("dispatcher", path) for path in _OF_BOTH]
+    + [("grid_officer", path) for path in (*_OF_BOTH, *_OF_AN_OFFICER)],
+)
+def test_no_read_of_a_part_goes_through_a_whole_table(
+    loaded: Store, page: TestClient, demo_actors: dict[str, Actor], somewhere: dict[str, Any],
+    role: str, path: str,
+) -> None:  # fmt: skip
+    actor = demo_actors[role]
+    with recording(loaded) as statements:
+        answer = page.get(
+            f"/api/{path.format_map(somewhere)}", headers={"X-Gis-Actor": str(actor.actor_id)}
+        )
+    assert answer.status_code == 200
+    assert statements
+    assert find_whole_reads(loaded, actor, statements) == []
+
+
+@pytest.mark.parametrize("role", ["dispatcher", "grid_officer"])
+@pytest.mark.parametrize("table", [t.household, t.incident, t.hazard])
+def test_a_box_without_numbers_would_be_found(
+    loaded: Store, demo_actors: dict[str, Actor], somewhere: dict[str, Any],
+    table: sa.Table, role: str,
+) -> None:  # fmt: skip
+    lon, lat = somewhere["lon"], somewhere["lat"]
+    box = sa.func.ST_MakeEnvelope(lon - 1e-3, lat - 1e-3, lon + 1e-3, lat + 1e-3, t.SRID)
+    careless = sa.select(sa.func.count()).where(table.c.point.op("&&")(box))
+    with recording(loaded) as statements, loaded.transaction(demo_actors[role]) as connection:
+        connection.execute(careless)
+    (found,) = find_whole_reads(loaded, demo_actors[role], statements)
+    assert found.startswith(f"{table.name}: ")

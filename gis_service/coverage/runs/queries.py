@@ -218,8 +218,9 @@ def read_unreached(
     conditions = [result.run_id == run_id, result.status != COVERED, visible(actor, t.household)]
     if status is not None:
         conditions.append(result.status == status)
-    if grid_id is not None:
-        conditions.append(_is_within(grid_id))
+    areas = actor.areas if grid_id is None else (grid_id,)
+    if areas is not None:
+        conditions.append(_is_within(areas))
     joined = t.coverage_household.join(t.household, home.household_id == result.household_id)
     total = connection.scalar(sa.select(sa.func.count()).select_from(joined).where(*conditions))
     rows = connection.execute(
@@ -268,9 +269,9 @@ def _households_of(actor: Actor, run_id: int) -> sa.Select[Any]:
     )
 
 
-def _is_within(grid_id: int) -> sa.ColumnElement[bool]:
-    """Keep a run's households in a grid and every grid below it; an array goes by the run's key."""
-    inside = select_objects_in("household", grids_below((grid_id,))).scalar_subquery()
+def _is_within(areas: tuple[int, ...]) -> sa.ColumnElement[bool]:
+    """Keep a run's households in grids and every grid below; an array goes by the run's key."""
+    inside = select_objects_in("household", grids_below(areas)).scalar_subquery()
     ids = sa.func.array(inside, type_=sa.ARRAY(sa.BigInteger))
     return t.coverage_household.c.household_id == sa.any_(ids)
 
@@ -295,6 +296,7 @@ def read_missed(connection: sa.Connection, actor: Actor, run_id: int) -> Columns
             result.run_id == run_id,
             result.status != COVERED,
             visible(actor, t.household),
+            sa.true() if actor.areas is None else _is_within(actor.areas),
         ),
     )
 
@@ -338,7 +340,7 @@ def read_serving_stations(
         )
         .where(
             result.run_id == run_id,
-            _is_within(grid_id),
+            _is_within((grid_id,)),
             visible(actor, t.household),
         )
         .group_by(served.c.place, facility.facility_id)
