@@ -266,13 +266,16 @@ def _lies_in_grid(
 # --- one record --------------------------------------------------------------------------------
 
 
+def select_form(kind: Record) -> sa.Select[Any]:
+    """Select what :func:`read_values` reads; who asks adds which rows, and ``is_visible``."""
+    return sa.select(*_form_columns(kind))
+
+
 def find_row(
     connection: sa.Connection, actor: Actor, kind: Record, record_id: int, *, lock: bool = False
 ) -> Any:
     """Find the row of a record that an actor may see; None where there is none."""
-    query = sa.select(*_form_columns(kind)).where(
-        key_column(kind) == record_id, is_visible(actor, kind)
-    )
+    query = select_form(kind).where(key_column(kind) == record_id, is_visible(actor, kind))
     return connection.execute(query.with_for_update() if lock else query).first()
 
 
