@@ -82,8 +82,26 @@ def assign_and_apply_due(store: Store) -> dict[str, dict[str, int]]:
         if is_due(connection):
             assignment.apply_due(connection)
         if is_made_up(connection):
-            ensure_demo_actors(connection, _find_busiest_grid(connection, version.scheme_id))
+            ensure_demo_actors(connection, _find_demo_areas(connection, version.scheme_id))
     return report.counts
+
+
+def _find_demo_areas(connection: sa.Connection, scheme_id: int) -> dict[str, int]:
+    """Pick the grid of each local role of the demo: the busiest base grid and what it lies in."""
+    grid_id = _find_busiest_grid(connection, scheme_id)
+    areas = {} if grid_id is None else {"grid_officer": grid_id}
+    role_of_level = {"village": "village_head", "town": "town_office"}
+    state, level = t.grid_state, t.grid_level
+    while grid_id is not None:
+        parent_id, admin_level = connection.execute(
+            sa.select(state.c.parent_grid_id, level.c.admin_level)
+            .join(level, (level.c.scheme_id == state.c.scheme_id) & (level.c.rank == state.c.rank))
+            .where(state.c.grid_id == grid_id, state.c.valid.op("@>")(sa.func.gis_today()))
+        ).one()
+        if admin_level in role_of_level:
+            areas[role_of_level[admin_level]] = grid_id
+        grid_id = parent_id
+    return areas
 
 
 def _find_busiest_grid(connection: sa.Connection, scheme_id: int) -> int | None:

@@ -4,12 +4,14 @@ Somebody with an account or a key has an actor with role and areas. A store whos
 offers a few demo actors to everybody; whoever is nobody is the visitor.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
 import sqlalchemy as sa
 
 from gis_service.errors import NotAllowedError, NotFoundError
+from gis_service.roles import LOCAL_ROLES, Role
 from gis_service.store import tables as t
 
 
@@ -138,26 +140,31 @@ def list_demo_actors(connection: sa.Connection) -> list[Actor]:
     return [actor_of(row) for row in connection.execute(query)]
 
 
-_DEMO: Final = (
+_DEMO: Final[tuple[tuple[str, str, Role], ...]] = (
     ("县网格办", "County office", "county_office"),
     ("规划员", "Planner", "planner"),
     ("调度员", "Dispatcher", "dispatcher"),
     ("分析员", "Analyst", "analyst"),
     ("网格员", "Grid officer", "grid_officer"),
     ("访客", "Visitor", "visitor"),
+    ("镇街网格办", "Town office", "town_office"),
+    ("村网格长", "Village head", "village_head"),
+    ("指挥大屏", "Wall screen", "display"),
+    ("审计员", "Auditor", "auditor"),
+    ("系统管理员", "Administrator", "administrator"),
 )
 
 
-def ensure_demo_actors(connection: sa.Connection, officers_grid: int | None) -> None:
+def ensure_demo_actors(connection: sa.Connection, areas: Mapping[str, int]) -> None:
     """
-    Write the few actors that stand in for people in a store of made-up ones.
+    Write the few actors that stand in for people in a store of made-up ones, where they lack.
 
     Parameters
     ----------
     connection
         An open transaction.
-    officers_grid
-        The one grid that the grid officer answers for; None leaves that actor out.
+    areas
+        The one grid that each local role answers for; a role that is not in it is left out.
 
     Raises
     ------
@@ -166,20 +173,20 @@ def ensure_demo_actors(connection: sa.Connection, officers_grid: int | None) -> 
     """
     if not is_made_up(connection):
         raise NotAllowedError("access.not_made_up")
-    if list_demo_actors(connection):
-        return
+    known = {actor.role for actor in list_demo_actors(connection)}
     rows = [
         {
             "name": name,
             "name_en": name_en,
             "role": role,
             "is_demo": True,
-            "areas": [officers_grid] if role == "grid_officer" else None,
+            "areas": [areas[role]] if role in LOCAL_ROLES else None,
         }
         for name, name_en, role in _DEMO
-        if role != "grid_officer" or officers_grid is not None
+        if role not in known and (role not in LOCAL_ROLES or role in areas)
     ]
-    connection.execute(sa.insert(t.actor), rows)
+    if rows:
+        connection.execute(sa.insert(t.actor), rows)
 
 
 def actor_of(row: sa.Row[Any]) -> Actor:

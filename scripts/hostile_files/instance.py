@@ -66,7 +66,7 @@ def draw_county(connection: sa.Connection) -> None:
     )
     publish_table(connection, SYSTEM, "base", tessellation, drafts, _FIRST_DAY, "第一版")
     mark_made_up(connection)
-    ensure_demo_actors(connection, None)
+    ensure_demo_actors(connection, {})
 
 
 def free_port() -> int:

@@ -364,7 +364,7 @@ def test_demo_actors_are_made_in_a_store_of_made_up_people_only(
 ) -> None:
     with store.transaction(SYSTEM) as connection:
         with pytest.raises(NotAllowedError) as caught:
-            ensure_demo_actors(connection, None)
+            ensure_demo_actors(connection, {})
         assert caught.value.key == "access.not_made_up"
 
 
