@@ -233,5 +233,5 @@ def end_key(connection: sa.Connection, actor: Actor, key_id: int) -> None:
         There is none.
     """
     if not queries.end_key(connection, key_id):
-        raise NotFoundError("access.no_key", key=key_id)
+        raise NotFoundError("access.no_key", number=key_id)
     record(connection, actor, "end", "key", key_id)
