@@ -37,7 +37,7 @@ _DATA_HEADERS: Final = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
 """What else an answer of the API carries that says nothing of its own."""
-_OVER_PLAIN_HTTP: Final = re.compile(r"/(trust(/ca\.crt)?|health|static/(css|img)/.+)")
+_OVER_PLAIN_HTTP: Final = re.compile(r"/(trust(/ca\.crt)?|health|static/css/.+)")
 """What is needed before a phone trusts the certificate, and by whoever watches the service."""
 _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-proto", "x-real-ip", "via")
 

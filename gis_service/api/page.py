@@ -23,7 +23,7 @@ from gis_service.maps.page.vendor import compress_file, scripts_hash, vendor_fil
 from gis_service.maps.sheets import sheet
 from gis_service.messages import WEB_DIR
 
-FOLDERS: Final = ("css", "messages", "img")
+FOLDERS: Final = ("css", "messages")
 HASH: Final = re.compile("[0-9a-f]{12}")
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 ASK_FIRST: Final = "no-cache"
