@@ -8,7 +8,7 @@ import io
 import re
 import uuid
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -201,6 +201,15 @@ def foreign(client: TestClient, store: Store, small_county: SmallCounty) -> Fore
         )
         waiting = intake.keep_waiting(connection, office, report)
         version = connection.scalar(sa.select(t.grid_version.c.version_id))
+        later = datetime.now(UTC) + timedelta(days=1)
+        session = insert(
+            connection, t.session, digest=b"s" * 32, actor_id=office.actor_id, ends_at=later,
+            user_agent=MARK,
+        )  # fmt: skip
+        key = insert(
+            connection, t.api_key, digest=b"k" * 32, hint=MARK, actor_id=office.actor_id,
+            scopes=["read"], made_by=office.actor_id, expires_at=later,
+        )  # fmt: skip
         own = {
             "incident_id": connection.scalar(
                 sa.select(t.incident.c.incident_id).where(t.incident.c.key == "i0")
@@ -212,7 +221,7 @@ def foreign(client: TestClient, store: Store, small_county: SmallCounty) -> Fore
     foreign.ids |= {
         "grid_id": small_county.grid_ids["g11"], "household_id": records["household"],
         "facility_id": records["facility"], "version_id": version, "waiting": waiting,
-        "actor_id": actors["county_office"], "session_id": 1, "key_id": 1,
+        "actor_id": actors["county_office"], "session_id": session, "key_id": key,
     }  # fmt: skip
     add_incident(foreign)
     add_work(foreign, store)
@@ -396,7 +405,7 @@ def test_an_incident_is_no_duplicate_of_one_elsewhere(foreign: Foreign, role: st
         assert plain(told, ids) == plain(otherwise, ids)
 
 
-def test_nothing_was_changed_over_there(foreign: Foreign) -> None:
+def test_nothing_was_changed_over_there(foreign: Foreign, store: Store) -> None:
     """After all of the above, the office finds everything as it was."""
     incident = foreign.ask("county_office", "GET", f"/api/incidents/{foreign.ids['incident_id']}")
     assert incident.json()["version"] == 2
@@ -406,3 +415,6 @@ def test_nothing_was_changed_over_there(foreign: Foreign) -> None:
         assert foreign.ask("county_office", "GET", path).status_code == 200
     upload = foreign.ask("county_office", "GET", f"/api/imports/uploads/{foreign.ids['token']}")
     assert upload.status_code == 200
+    with store.transaction(SYSTEM) as connection:
+        for table in (t.session, t.api_key):
+            assert list(connection.scalars(sa.select(table.c.ended_at))) == [None]
