@@ -211,7 +211,7 @@ class Store:
             Every connection of the pool is taken.
         """
         try:
-            with self._begin_transaction(actor, read_only=read_only, durable=durable) as connection:
+            with self.begin(actor, read_only=read_only, durable=durable) as connection:
                 yield connection
                 connection.commit()
         except sa.exc.TimeoutError as error:
@@ -224,14 +224,14 @@ class Store:
                 raise
             raise outage from error
 
-    def _begin_transaction(
-        self, actor: ActorLike, *, read_only: bool, durable: bool
+    def begin(
+        self, actor: ActorLike, *, read_only: bool = False, durable: bool = True
     ) -> sa.Connection:
         """
         Begin a transaction by saying whose it is, how long it may take, and whether it only reads.
 
         That statement also finds a connection that died in the pool, in place of a ping before it:
-        the whole pool is then opened again, once.
+        the whole pool is then opened again, once. The caller ends and closes it.
         """
         origin = actor.origin
         who = {

@@ -340,9 +340,7 @@ class Scratch:
         sqlalchemy.Connection
             To be given to :meth:`undo`.
         """
-        connection = self.store.engine.connect()
-        connection.begin()
-        return connection
+        return self.store.begin(SYSTEM)
 
     def undo(self, connection: sa.Connection) -> None:
         """

@@ -21,6 +21,7 @@ import pandas as pd
 import shapely
 import sqlalchemy as sa
 
+from gis_service.access import SYSTEM
 from gis_service.boundaries.editing import checks
 from gis_service.boundaries.editing.balance import Loads, Units
 from gis_service.boundaries.editing.edits import Draft, EditResult
@@ -165,7 +166,7 @@ def run(context: Context) -> list[Row]:
     if any(context.wants(name) for name in ("edit", "drag", "validate")):
         store = context.county_store
         context.print_server_version(store)
-        with store.engine.connect() as connection:
+        with store.transaction(SYSTEM) as connection:
             opened = _opened(connection)
             _warm_up(opened)
             if context.wants("edit"):

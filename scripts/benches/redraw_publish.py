@@ -269,9 +269,7 @@ def _begun(work: Work) -> sa.Connection:
     """Begin where nothing is left of what the run before wrote and took back."""
     with closing(work.context.connect(COUNTY)) as admin, admin.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE)")
-    connection = work.store.engine.connect()
-    connection.begin()
-    return connection
+    return work.store.begin(SYSTEM)
 
 
 def _thrown_away(connection: sa.Connection) -> None:

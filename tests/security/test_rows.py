@@ -1,5 +1,6 @@
 """The rules by rows: the same asked of ``visible`` and of PostgreSQL, as the service's role."""
 
+import gzip
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from itertools import product
@@ -12,9 +13,14 @@ import sqlalchemy as sa
 
 from gis_service.access import SYSTEM, Actor, visible
 from gis_service.access.permissions import SEE, STAFF
+from gis_service.coverage.county.parts import get_county
+from gis_service.grids.answers.tallies import count_county
 from gis_service.grids.assignment import assign_new
+from gis_service.grids.reading import find_scheme
+from gis_service.maps.page.answer_cache import AnswerCache, find_answer, question_of
 from gis_service.roles import LOCAL_ROLES, ROLES
 from gis_service.search.entries import refresh
+from gis_service.snapshot import Snapshot
 from gis_service.store import Store
 from gis_service.store import tables as t
 from gis_service.store.bulk import copy_numbers, copy_rows
@@ -375,3 +381,30 @@ def test_a_box_gives_numbers_and_rows_go_by_the_rules(
         for actor, seen in ((SYSTEM, 9), (actors["grid_officer", "own"], 3)):
             with store.transaction(actor) as connection:
                 assert len(_rows(connection, table, inside)) == seen
+
+
+# --- what all share ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", ["grid_officer", "visitor", "display", "auditor"])
+def test_what_all_share_is_whole_whoever_asks_first(
+    store: Store, actors: dict[tuple[str, str], Actor], role: str
+) -> None:
+    area = "own" if role in LOCAL_ROLES else "county"
+    snapshot, cache = Snapshot(), AnswerCache()
+    with store.transaction(actors[role, area]) as connection:
+        county = get_county(snapshot, connection)
+        counts = count_county(connection, actors[role, area], find_scheme(connection, "base"))
+        question = question_of("test", actors[role, area])
+        counted = sa.select(sa.func.count()).select_from(t.premises)
+        answer = find_answer(
+            connection,
+            cache,
+            question,
+            lambda: str(connection.scalar(counted)).encode(),
+            in_store=False,
+        )
+        assert len(_rows(connection, t.household)) == (3 if area == "own" else 0)
+    assert len(county.household_id) == 9
+    assert counts.premises == (3 if area == "own" else 9)
+    assert gzip.decompress(answer.packed) == b"9"
