@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -150,6 +151,34 @@ def test_the_token_is_printed_once_and_in_no_log(
     assert (tmp_path / "said").read_text().count(token) == 1
     assert token not in of_process(server.pid, "cmdline")
     assert token not in of_process(server.pid, "environ")
+
+
+def test_what_serves_reads_its_certificate_and_not_the_key_that_signs(
+    start: Callable[..., subprocess.Popen[str]], settings: dict[str, str], tmp_path: Path
+) -> None:
+    data = Path(settings["GIS_DATA_DIR"])
+    assert start("cert", "map.county.lan").wait(timeout=60) == 0
+    port = free_port()
+    server = start("serve", "--port", str(port))
+    trusting = ssl.create_default_context(cafile=str(data / "authority/ca.crt"))
+
+    def answers_by_https() -> bool:
+        try:
+            address = f"https://127.0.0.1:{port}/health"
+            with urllib.request.urlopen(address, timeout=5, context=trusting) as told:
+                return bool(told.status == 200)
+        except OSError:
+            return False
+
+    wait_for(answers_by_https, server)
+    said = (tmp_path / "said").read_text()
+    assert f"https://localhost:{port}" in said
+    assert f"http://localhost:{port}/trust" in said
+    account = find_server_account()
+    if account is not None:
+        assert (data / "authority/ca.key").stat().st_uid == 0
+        assert run_as(account, ["/bin/cat", str(data / "authority/ca.key")]).returncode != 0
+        assert run_as(account, ["/bin/cat", str(data / "tls/server.key")]).returncode == 0
 
 
 def test_a_worker_gives_root_and_the_owner_up_by_itself(
