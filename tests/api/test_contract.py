@@ -53,7 +53,7 @@ def _on_this_machine(app: ASGIApp) -> ASGIApp:
     return asked
 
 
-@pytest.mark.parametrize("role", ["visitor", "grid_officer", "county_office"])
+@pytest.mark.parametrize("role", ["visitor", "grid_officer", "county_office", "auditor"])
 def test_the_contract_holds(
     store: Store,
     small_county: SmallCounty,
