@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from typing import Any
@@ -22,10 +23,10 @@ from gis_service.grids.answers.serving import BOUNDARIES
 from gis_service.grids.answers.tallies import TALLIES
 from gis_service.incidents.watching import Mark
 from gis_service.maps.sheets import printing
-from gis_service.settings import ServerSettings
+from gis_service.settings import ServerSettings, server_settings
 from gis_service.snapshot import SnapshotPart
 from gis_service.store import Store
-from tests.api.conftest import SmallCounty
+from tests.api.conftest import SmallCounty, TestClient
 from tests.api.test_live import Running, listening, reported, running, steps_of, until
 
 As = Callable[[str], dict[str, str]]
@@ -324,3 +325,31 @@ def test_the_stream_goes_on_after_a_table_was_locked_and_a_read_failed(
             time.sleep(0.2)
         second = reported(store, "g11")
         assert steps_of(until(stream, "incident", of=second), second)
+
+
+def test_who_signs_in_waits_in_a_line_of_their_own(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_settings(), "request_wait_s", 0.2)
+    app = create_app(store, loopback_only=True)
+    slow = threading.Event()
+
+    def wait_for_it(password_hash: str | None, password: str) -> bool:
+        del password_hash, password
+        assert slow.wait(20)
+        return False
+
+    monkeypatch.setattr("gis_service.access.passwords.verify_password", wait_for_it)
+    with TestClient(app, "http://127.0.0.1:8000", client=("127.0.0.1", 50000)) as client:
+
+        def sign_in(number: int) -> int:
+            body = {"login": f"somebody.{number}", "password": "stone bridge 7"}
+            status: int = client.post("/api/session", json=body).status_code
+            return status
+
+        with ThreadPoolExecutor(12) as many:
+            signing_in = [many.submit(sign_in, number) for number in range(12)]
+            time.sleep(0.5)  # longer than others wait for their turn
+            assert client.get("/api/actors/current").status_code == 200
+            slow.set()
+            assert {one.result() for one in signing_in} == {403}
